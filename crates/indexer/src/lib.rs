@@ -1,0 +1,1 @@
+//! Walk, plan, decode, encode, commit, report.

@@ -1,0 +1,1 @@
+//! Dot products over vectors: a plain one and the fastest one this processor has. All unsafe code lives here.

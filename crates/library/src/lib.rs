@@ -1,0 +1,1 @@
+//! Opens a library and wires the concrete parts together.

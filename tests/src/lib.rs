@@ -1,0 +1,1 @@
+//! Whole-program scenarios: the binary, run as a person would run it.
