@@ -3,8 +3,12 @@
 use eidetic_domain::Metadata;
 use image::RgbImage;
 
+mod classify;
+mod decode;
 mod error;
 
+pub use classify::{HEAD_LENGTH, Kind, classify};
+pub use decode::decode;
 pub use error::ImagingError;
 
 /// What decoding may cost. Checked before memory is taken, against what the file's header claims.
@@ -16,6 +20,20 @@ pub struct Limits {
     pub pixels: u64,
     /// Largest memory in bytes that a decoder may take at once.
     pub memory: u64,
+}
+
+impl Default for Limits {
+    /// Files to 128 MiB, 120 million pixels, 400 MiB for one decoding.
+    ///
+    /// 120 million pixels cover the 108 megapixels of today's telephones; 400 MiB hold them in eight bits. Two decodings
+    /// at once then stay under 1.1 GB in the worst case, files included, which leaves room for an encoder in 1.5 GB.
+    fn default() -> Self {
+        Self {
+            file_bytes: 128 << 20,
+            pixels: 120_000_000,
+            memory: 400 << 20,
+        }
+    }
 }
 
 /// A picture ready to look at: upright, three channels of eight bits, transparent parts on white.
