@@ -1,1 +1,29 @@
 //! Opens a library and wires the concrete parts together.
+//!
+//! The only crate that names candle, sled and hnsw_rs types together. A library is one directory:
+//!
+//! ```text
+//! library.json   format version, model, space, sources      truth, replaced atomically
+//! lock           who has it open                            held while a process owns the library
+//! catalog/       sled                                       truth
+//! vectors/       vector file; graph/                        truth; derived
+//! thumbnails/    one small JPEG an image                    derived
+//! ```
+
+mod error;
+mod indexing;
+mod location;
+mod lock;
+mod manifest;
+mod media;
+mod model;
+mod open;
+mod status;
+
+pub use error::LibraryError;
+pub use location::default_directory;
+pub use lock::Owner;
+pub use media::ImageFile;
+pub use model::{DEFAULT_MODEL, LoadedModel, ModelSource};
+pub use open::{CreateOptions, Library};
+pub use status::{BytesOnDisk, IndexStatus, Status};

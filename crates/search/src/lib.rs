@@ -1,1 +1,17 @@
 //! Queries to hits.
+//!
+//! This crate knows traits only: any encoder, any vector index, any catalog. It does no file I/O.
+
+mod admission;
+mod answer;
+mod error;
+mod query;
+mod searcher;
+mod texts;
+
+pub use admission::AdmissionCache;
+pub use answer::{Answer, RankedHit, Took, Verdict};
+pub use error::SearchError;
+pub use query::{Query, QueryPicture, Weights};
+pub use searcher::Searcher;
+pub use texts::TextCache;

@@ -1,0 +1,104 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+use eidetic_catalog::CatalogError;
+use eidetic_domain::{ImageId, SpaceId};
+use eidetic_encoder_candle::LoadError;
+use eidetic_indexer::IndexingError;
+use eidetic_search::SearchError;
+use eidetic_vectors::IndexError;
+use thiserror::Error;
+
+use crate::Owner;
+
+/// Why a library could not be opened or used.
+#[derive(Debug, Error)]
+pub enum LibraryError {
+    /// There is none.
+    #[error("there is no library at {path}; make one with: eidetic index FOLDER")]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// A directory with something else in it.
+    #[error("{path} is not empty and is no Eidetic library; give another directory with --library")]
+    NotALibrary {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Another process owns it.
+    #[error("the library at {path} is in use by {owner}; stop that, or use another with --library")]
+    InUse {
+        /// The library.
+        path: PathBuf,
+        /// Who has it.
+        owner: Owner,
+    },
+    /// Written by another version of Eidetic.
+    #[error("the library at {path} has format version {found}, this program reads version {supported}; use the version of Eidetic that wrote it")]
+    UnknownVersion {
+        /// The library.
+        path: PathBuf,
+        /// The version it states.
+        found: u32,
+        /// The version this program reads.
+        supported: u32,
+    },
+    /// The manifest cannot be read.
+    #[error("{path} is damaged ({reason}); move the library away and index again, the pictures are untouched")]
+    DamagedManifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The library's vectors come from another model than the one asked for or found.
+    #[error("the library at {path} holds vectors of {library}, the model gives {model}; use the library's own model, or index into another library with --library")]
+    OtherSpace {
+        /// The library.
+        path: PathBuf,
+        /// The library's space.
+        library: Box<SpaceId>,
+        /// The model's space.
+        model: Box<SpaceId>,
+    },
+    /// An indexing run of this process is already under way.
+    #[error("an indexing run is already under way")]
+    AlreadyIndexing,
+    /// No such image.
+    #[error("image {0} is not in the library")]
+    UnknownImage(ImageId),
+    /// The image is known, its file is not where it was, or holds something else now.
+    #[error("the file of image {0} is gone or has changed; index its folder again")]
+    FileGone(ImageId),
+    /// The model could not be loaded.
+    #[error(transparent)]
+    Model(#[from] LoadError),
+    /// The vectors failed.
+    #[error(transparent)]
+    Vectors(#[from] IndexError),
+    /// The catalog failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The query failed.
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    /// The indexing run failed.
+    #[error(transparent)]
+    Indexing(#[from] IndexingError),
+    /// The disk said no.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file concerned.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl LibraryError {
+    /// Names the path that an I/O error belongs to.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |source| Self::Io { path: path.to_owned(), source }
+    }
+}

@@ -1,0 +1,76 @@
+use std::path::PathBuf;
+use std::sync::PoisonError;
+
+use eidetic_catalog::Catalog;
+use eidetic_indexer::{Cancel, Indexer, Observer, Options, Report};
+
+use crate::{Library, LibraryError};
+
+impl Library {
+    /// Brings the library up to date with `folders`, which become its sources; without any, with the sources it has.
+    ///
+    /// Images whose vectors were found damaged are embedded anew on the way.
+    pub fn index(
+        &self,
+        folders: &[PathBuf],
+        options: &Options,
+        observer: &dyn Observer,
+        cancel: &Cancel,
+    ) -> Result<Report, LibraryError> {
+        let _run = self.indexing.try_lock().map_err(|_| LibraryError::AlreadyIndexing)?;
+        let encoder = self.encoder()?;
+        self.forget_damaged()?;
+        let sources = self.remember_sources(folders)?;
+        let indexer = Indexer {
+            catalog: &self.catalog,
+            vectors: &self.vectors,
+            encoder,
+            thumbnails: Some(&self.thumbnails),
+        };
+        let report = indexer.run(&sources, options, observer, cancel);
+        self.admissions.clear();
+        Ok(report?)
+    }
+
+    /// Makes searching fast again after many changes: loads the graph from disk, or builds it where it is missing,
+    /// damaged or stale. Searching goes on meanwhile. Returns whether a graph is in use.
+    pub fn refresh_graph(&self) -> Result<bool, LibraryError> {
+        let loaded = self.read_vectors().load_graph()?;
+        if let Some(graph) = loaded {
+            self.write_vectors().install_graph(graph);
+        }
+        if self.read_vectors().needs_graph() {
+            let graph = self.read_vectors().build_graph()?;
+            self.read_vectors().save_graph(&graph)?;
+            self.write_vectors().install_graph(graph);
+        }
+        Ok(self.read_vectors().has_graph())
+    }
+
+    fn write_vectors(&self) -> std::sync::RwLockWriteGuard<'_, eidetic_vectors::VectorStore> {
+        self.vectors.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the files of images with damaged vectors look new to the indexer.
+    fn forget_damaged(&self) -> Result<(), LibraryError> {
+        let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        self.catalog.remove(&damaged)?;
+        damaged.clear();
+        Ok(())
+    }
+
+    fn remember_sources(&self, folders: &[PathBuf]) -> Result<Vec<PathBuf>, LibraryError> {
+        let mut manifest = self.read_manifest().clone();
+        if folders.is_empty() {
+            return Ok(manifest.sources);
+        }
+        let folders: Vec<PathBuf> = folders
+            .iter()
+            .map(|folder| folder.canonicalize().map_err(LibraryError::io(folder)))
+            .collect::<Result<_, _>>()?;
+        folders.iter().for_each(|folder| manifest.add_source(folder));
+        manifest.write(&self.directory)?;
+        *self.manifest.write().unwrap_or_else(PoisonError::into_inner) = manifest;
+        Ok(folders)
+    }
+}

@@ -1,0 +1,124 @@
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use eidetic_domain::SpaceId;
+use serde::{Deserialize, Serialize};
+
+use crate::LibraryError;
+
+/// Version of the library's layout that this program writes and reads.
+const FORMAT: u32 = 1;
+const FILE_NAME: &str = "library.json";
+
+/// What a library is made of; the file that makes a directory a library.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    format: u32,
+    /// How to load the model again: the text form of a `ModelRef`.
+    pub(crate) model: String,
+    /// The space of all vectors.
+    pub(crate) space: SpaceId,
+    /// Folders that the library indexes, absolute.
+    pub(crate) sources: Vec<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct FormatOnly {
+    format: u32,
+}
+
+impl Manifest {
+    pub(crate) fn new(model: String, space: SpaceId) -> Self {
+        Self { format: FORMAT, model, space, sources: Vec::new() }
+    }
+
+    /// `None` when there is no manifest.
+    pub(crate) fn read(library: &Path) -> Result<Option<Self>, LibraryError> {
+        let path = library.join(FILE_NAME);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(LibraryError::io(&path)(error)),
+        };
+        let damaged = |error: serde_json::Error| LibraryError::DamagedManifest {
+            path: path.clone(),
+            reason: error.to_string(),
+        };
+        // The version first: a later version may have other fields.
+        let FormatOnly { format } = serde_json::from_slice(&text).map_err(damaged)?;
+        if format != FORMAT {
+            let path = library.to_owned();
+            return Err(LibraryError::UnknownVersion { path, found: format, supported: FORMAT });
+        }
+        serde_json::from_slice(&text).map(Some).map_err(damaged)
+    }
+
+    /// Replaces the file in one step: a crash leaves the old or the new one.
+    pub(crate) fn write(&self, library: &Path) -> Result<(), LibraryError> {
+        let path = library.join(FILE_NAME);
+        self.replace(library, &path).map_err(LibraryError::io(&path))
+    }
+
+    fn replace(&self, library: &Path, path: &Path) -> std::io::Result<()> {
+        let draft = library.join("library.json.new");
+        let mut file = File::create(&draft)?;
+        file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)?;
+        sync_directory(library)
+    }
+
+    /// Adds a folder unless it, or a folder around it, is there already.
+    pub(crate) fn add_source(&mut self, folder: &Path) {
+        if self.sources.iter().any(|known| folder.starts_with(known)) {
+            return;
+        }
+        self.sources.retain(|known| !known.starts_with(folder));
+        self.sources.push(folder.to_owned());
+    }
+}
+
+/// Makes a rename survive power loss; on systems where directories cannot be opened, renames are journalled.
+fn sync_directory(directory: &Path) -> std::io::Result<()> {
+    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn space() -> SpaceId {
+        SpaceId { model: "m".into(), revision: "r".into(), preprocessing: "p".into(), dimension: 4 }
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(Manifest::read(dir.path()).unwrap().is_none());
+        let mut manifest = Manifest::new("builtin".into(), space());
+        manifest.add_source(Path::new("/photos"));
+        manifest.write(dir.path()).unwrap();
+        assert_eq!(Manifest::read(dir.path()).unwrap(), Some(manifest));
+    }
+
+    #[test]
+    fn a_folder_within_a_source_is_no_source_of_its_own() {
+        let mut manifest = Manifest::new("builtin".into(), space());
+        manifest.add_source(Path::new("/photos/2020"));
+        manifest.add_source(Path::new("/photos/2021"));
+        manifest.add_source(Path::new("/photos"));
+        manifest.add_source(Path::new("/photos/2022"));
+        assert_eq!(manifest.sources, [PathBuf::from("/photos")]);
+    }
+
+    #[test]
+    fn a_later_format_and_damage_are_errors() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(FILE_NAME), r#"{"format":2,"stars":[]}"#).unwrap();
+        let error = Manifest::read(dir.path()).unwrap_err();
+        assert!(matches!(error, LibraryError::UnknownVersion { found: 2, supported: 1, .. }));
+        fs::write(dir.path().join(FILE_NAME), "{\"form").unwrap();
+        assert!(matches!(Manifest::read(dir.path()), Err(LibraryError::DamagedManifest { .. })));
+    }
+}

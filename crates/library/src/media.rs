@@ -1,0 +1,58 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use eidetic_catalog::{Catalog, ImageRecord};
+use eidetic_domain::ImageId;
+use eidetic_imaging::{Limits, decode};
+
+use crate::{Library, LibraryError};
+
+/// The file of an image, read and verified.
+pub struct ImageFile {
+    /// Where it was read.
+    pub path: PathBuf,
+    /// Its content; the hash of these bytes is the image's id.
+    pub bytes: Vec<u8>,
+    /// What the catalog knows of it.
+    pub record: ImageRecord,
+}
+
+impl Library {
+    /// What is known of one image.
+    pub fn image(&self, image: &ImageId) -> Result<ImageRecord, LibraryError> {
+        self.catalog.find_by_hash(image)?.ok_or(LibraryError::UnknownImage(*image))
+    }
+
+    /// The bytes of one image, from the first of its paths that still holds them.
+    ///
+    /// The content is hashed before it is handed out: a file that took the place of an indexed one is never served.
+    pub fn image_file(&self, image: &ImageId) -> Result<ImageFile, LibraryError> {
+        let record = self.image(image)?;
+        let found = record.paths.iter().find_map(|path| Some((path.clone(), content_of(path, &record)?)));
+        let (path, bytes) = found.ok_or(LibraryError::FileGone(*image))?;
+        Ok(ImageFile { path, bytes, record })
+    }
+
+    /// A small JPEG of one image; made anew where the stored one is missing or damaged.
+    pub fn thumbnail(&self, image: &ImageId) -> Result<Vec<u8>, LibraryError> {
+        let directory = self.directory.join("thumbnails");
+        if let Some(jpeg) = self.thumbnails.get(image).map_err(LibraryError::io(&directory))? {
+            self.image(image)?;
+            return Ok(jpeg);
+        }
+        let file = self.image_file(image)?;
+        let decoded = decode(&file.bytes, &Limits::default()).map_err(|_| LibraryError::FileGone(*image))?;
+        self.thumbnails.put(image, &decoded.image).map_err(LibraryError::io(&directory))?;
+        let stored = self.thumbnails.get(image).map_err(LibraryError::io(&directory))?;
+        stored.ok_or(LibraryError::FileGone(*image))
+    }
+}
+
+/// The file's bytes, if they are still the image. The size is looked at first, so that a huge file in its place is not
+/// read at all.
+fn content_of(path: &Path, record: &ImageRecord) -> Option<Vec<u8>> {
+    if fs::metadata(path).ok()?.len() != record.bytes {
+        return None;
+    }
+    fs::read(path).ok().filter(|bytes| ImageId::of(bytes) == record.image)
+}

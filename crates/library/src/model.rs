@@ -1,0 +1,47 @@
+use eidetic_encoder::Encoder;
+use eidetic_encoder_candle::{DownloadProgress, LoadError, ModelRef};
+
+/// The model of a new library when none is named: the one that most tools of this kind use.
+pub const DEFAULT_MODEL: &str = "openai/clip-vit-base-patch32";
+
+/// Which model a new library shall have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelSource {
+    /// This one or none.
+    Named(ModelRef),
+    /// [`DEFAULT_MODEL`] where it can be had, else the built-in one.
+    BestAvailable,
+}
+
+/// A model ready to encode, and how it came about.
+pub struct LoadedModel {
+    /// How to load it again.
+    pub reference: ModelRef,
+    /// The encoder.
+    pub encoder: Box<dyn Encoder>,
+    /// Why it is not the best one: what kept [`DEFAULT_MODEL`] from being loaded.
+    pub fallback: Option<LoadError>,
+}
+
+impl LoadedModel {
+    /// Loads what `source` asks for.
+    pub fn load(source: &ModelSource, progress: &dyn DownloadProgress) -> Result<Self, LoadError> {
+        match source {
+            ModelSource::Named(reference) => Self::named(reference, progress),
+            ModelSource::BestAvailable => Self::best_available(progress),
+        }
+    }
+
+    fn named(reference: &ModelRef, progress: &dyn DownloadProgress) -> Result<Self, LoadError> {
+        let encoder = eidetic_encoder_candle::open(reference, progress)?;
+        Ok(Self { reference: reference.clone(), encoder: Box::new(encoder), fallback: None })
+    }
+
+    fn best_available(progress: &dyn DownloadProgress) -> Result<Self, LoadError> {
+        let best = ModelRef::Hub { id: DEFAULT_MODEL.to_owned(), revision: None };
+        Self::named(&best, progress).or_else(|reason| {
+            let builtin = Self::named(&ModelRef::Builtin, progress)?;
+            Ok(Self { fallback: Some(reason), ..builtin })
+        })
+    }
+}

@@ -1,0 +1,214 @@
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+
+use eidetic_catalog::{Catalog, SledCatalog};
+use eidetic_domain::{ImageId, RowId, SpaceId};
+use eidetic_encoder::Encoder;
+use eidetic_encoder_candle::{DownloadProgress, ModelRef, Quiet};
+use eidetic_imaging::ThumbnailStore;
+use eidetic_search::{AdmissionCache, Answer, Query, Searcher, TextCache};
+use eidetic_vectors::VectorStore;
+
+use crate::lock::Lock;
+use crate::manifest::Manifest;
+use crate::{LibraryError, LoadedModel, ModelSource, Owner};
+
+/// An open library. All methods take `&self` and may be called from several threads; searching goes on during an
+/// indexing run.
+pub struct Library {
+    pub(crate) directory: PathBuf,
+    pub(crate) manifest: RwLock<Manifest>,
+    pub(crate) catalog: SledCatalog,
+    pub(crate) vectors: RwLock<VectorStore>,
+    pub(crate) thumbnails: ThumbnailStore,
+    /// Images whose vectors failed their checksum when the library was opened; the next indexing run embeds them anew.
+    pub(crate) damaged: Mutex<Vec<ImageId>>,
+    pub(crate) admissions: AdmissionCache,
+    pub(crate) indexing: Mutex<()>,
+    space: SpaceId,
+    encoder: OnceLock<Box<dyn Encoder>>,
+    loading: Mutex<()>,
+    texts: TextCache,
+    lock: Lock,
+}
+
+/// What a library shall be made of, if it does not exist yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateOptions {
+    /// Its model.
+    pub model: ModelSource,
+}
+
+impl Library {
+    /// Opens the library at `directory` for `owner`.
+    pub fn open(directory: &Path, owner: &Owner) -> Result<Self, LibraryError> {
+        if Manifest::read(directory)?.is_none() {
+            return Err(missing(directory)?);
+        }
+        let lock = Lock::take(directory, owner)?;
+        // Read again: before the lock was ours, its owner could have changed it.
+        let manifest = Manifest::read(directory)?.ok_or_else(|| no_library(directory))?;
+        Self::assemble(directory, manifest, lock)
+    }
+
+    /// Opens the library at `directory`, or makes one with the model that `options` asks for.
+    ///
+    /// An existing library keeps its model: naming another one is an error. The model is loaded either way for a new
+    /// library, and the reason why it is not the best one stands in the second part of the answer.
+    pub fn open_or_create(
+        directory: &Path,
+        options: &CreateOptions,
+        owner: &Owner,
+        progress: &dyn DownloadProgress,
+    ) -> Result<(Self, Option<eidetic_encoder_candle::LoadError>), LibraryError> {
+        match Self::open(directory, owner) {
+            Ok(library) => {
+                library.insist_on(&options.model, progress)?;
+                Ok((library, None))
+            }
+            Err(LibraryError::Missing { .. }) => Self::create(directory, options, owner, progress),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The model first: a failed download leaves no half-made library behind.
+    fn create(
+        directory: &Path,
+        options: &CreateOptions,
+        owner: &Owner,
+        progress: &dyn DownloadProgress,
+    ) -> Result<(Self, Option<eidetic_encoder_candle::LoadError>), LibraryError> {
+        let LoadedModel { reference, encoder, fallback } = LoadedModel::load(&options.model, progress)?;
+        fs::create_dir_all(directory).map_err(LibraryError::io(directory))?;
+        let lock = Lock::take(directory, owner)?;
+        let manifest = Manifest::new(reference.to_string(), encoder.space().clone());
+        manifest.write(directory)?;
+        let library = Self::assemble(directory, manifest, lock)?;
+        let _ = library.encoder.set(encoder);
+        Ok((library, fallback))
+    }
+
+    fn assemble(directory: &Path, manifest: Manifest, lock: Lock) -> Result<Self, LibraryError> {
+        let catalog = SledCatalog::open(&directory.join("catalog"))?;
+        let live = live_rows(&catalog)?;
+        let (vectors, report) = VectorStore::open(&directory.join("vectors"), &manifest.space, &live)?;
+        let thumbnails = directory.join("thumbnails");
+        Ok(Self {
+            directory: directory.to_owned(),
+            space: manifest.space.clone(),
+            manifest: RwLock::new(manifest),
+            catalog,
+            vectors: RwLock::new(vectors),
+            thumbnails: ThumbnailStore::open(&thumbnails).map_err(LibraryError::io(&thumbnails))?,
+            damaged: Mutex::new(report.damaged),
+            admissions: AdmissionCache::default(),
+            indexing: Mutex::new(()),
+            encoder: OnceLock::new(),
+            loading: Mutex::new(()),
+            texts: TextCache::default(),
+            lock,
+        })
+    }
+
+    /// The space of all vectors of this library.
+    pub fn space(&self) -> &SpaceId {
+        &self.space
+    }
+
+    /// Its directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Tells other processes who owns the library now, such as a server's address.
+    pub fn announce(&self, owner: &Owner) -> Result<(), LibraryError> {
+        self.lock.announce(owner).map_err(LibraryError::io(&self.directory))
+    }
+
+    /// The library's model, loaded when first asked for.
+    pub fn encoder(&self) -> Result<&dyn Encoder, LibraryError> {
+        self.load_encoder(&Quiet)
+    }
+
+    /// The library's model, loaded when first asked for, with a progress display for its download.
+    pub fn load_encoder(&self, progress: &dyn DownloadProgress) -> Result<&dyn Encoder, LibraryError> {
+        let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.encoder.get().is_none() {
+            let reference: ModelRef = self.read_manifest().model.parse()?;
+            let encoder: Box<dyn Encoder> = Box::new(eidetic_encoder_candle::open(&reference, progress)?);
+            self.same_space(encoder.space())?;
+            let _ = self.encoder.set(encoder);
+        }
+        Ok(self.encoder.get().expect("set above, or before").as_ref())
+    }
+
+    /// Answers a query.
+    pub fn search(&self, query: &Query) -> Result<Answer, LibraryError> {
+        let searcher = Searcher {
+            encoder: self.encoder()?,
+            vectors: &self.vectors,
+            catalog: &self.catalog,
+            texts: &self.texts,
+            admissions: &self.admissions,
+        };
+        Ok(searcher.search(query)?)
+    }
+
+    pub(crate) fn read_manifest(&self) -> std::sync::RwLockReadGuard<'_, Manifest> {
+        self.manifest.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn read_vectors(&self) -> std::sync::RwLockReadGuard<'_, VectorStore> {
+        self.vectors.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses a model other than the library's own, if one is named.
+    fn insist_on(&self, source: &ModelSource, progress: &dyn DownloadProgress) -> Result<(), LibraryError> {
+        let ModelSource::Named(reference) = source else { return Ok(()) };
+        if reference.to_string() == self.read_manifest().model {
+            return Ok(());
+        }
+        // Another name may stand for the same weights, so the space decides.
+        let encoder = eidetic_encoder_candle::open(reference, progress)?;
+        self.same_space(encoder.space())?;
+        let _ = self.encoder.set(Box::new(encoder));
+        Ok(())
+    }
+
+    fn same_space(&self, model: &SpaceId) -> Result<(), LibraryError> {
+        if *model == self.space {
+            return Ok(());
+        }
+        Err(LibraryError::OtherSpace {
+            path: self.directory.clone(),
+            library: Box::new(self.space.clone()),
+            model: Box::new(model.clone()),
+        })
+    }
+}
+
+/// What the catalog says is alive; every other row of the vector file is dropped.
+fn live_rows(catalog: &SledCatalog) -> Result<Vec<(RowId, ImageId)>, LibraryError> {
+    catalog.scan().map(|record| record.map(|r| (r.row, r.image)).map_err(LibraryError::from)).collect()
+}
+
+/// Why there is no library: nothing there, or something else. A directory with only a lock comes from a creation that
+/// was cut short, and counts as nothing.
+fn missing(directory: &Path) -> Result<LibraryError, LibraryError> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(no_library(directory)),
+        Err(error) => return Err(LibraryError::io(directory)(error)),
+    };
+    let foreign = entries.flatten().any(|entry| {
+        let name = entry.file_name();
+        name != "lock" && name != "library.json.new"
+    });
+    Ok(if foreign { LibraryError::NotALibrary { path: directory.to_owned() } } else { no_library(directory) })
+}
+
+fn no_library(directory: &Path) -> LibraryError {
+    LibraryError::Missing { path: directory.to_owned() }
+}

@@ -1,0 +1,102 @@
+use std::path::{Path, PathBuf};
+
+use eidetic_catalog::Catalog;
+use serde::{Deserialize, Serialize};
+
+use crate::{Library, LibraryError};
+
+/// How a library stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Its directory.
+    pub library: PathBuf,
+    /// Different images.
+    pub images: u64,
+    /// Paths at which they stand.
+    pub paths: u64,
+    /// Files that could not be read as pictures.
+    pub failed: u64,
+    /// Images whose vectors are damaged; the next indexing run repairs them.
+    pub damaged: u64,
+    /// How to load its model.
+    pub model: String,
+    /// Its space.
+    pub space: String,
+    /// Folders that it indexes.
+    pub sources: Vec<PathBuf>,
+    /// The vector index.
+    pub index: IndexStatus,
+    /// Disk space.
+    pub bytes: BytesOnDisk,
+}
+
+/// How the vector index stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexStatus {
+    /// `exact` or `hnsw`.
+    pub kind: String,
+    /// Live vectors.
+    pub vectors: u64,
+    /// Rows that removed images left behind, to be used again.
+    pub tombstones: u64,
+}
+
+/// Disk space by part, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BytesOnDisk {
+    /// The catalog.
+    pub catalog: u64,
+    /// The vector file.
+    pub vectors: u64,
+    /// The search graph.
+    pub graph: u64,
+    /// The thumbnails.
+    pub thumbnails: u64,
+}
+
+impl Library {
+    /// How the library stands now. Needs no model.
+    pub fn status(&self) -> Result<Status, LibraryError> {
+        let counts = self.catalog.counts()?;
+        let stats = self.read_vectors().stats();
+        let manifest = self.read_manifest();
+        let damaged = self.damaged.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len() as u64;
+        Ok(Status {
+            library: self.directory.clone(),
+            images: counts.images,
+            paths: counts.paths,
+            failed: counts.failed,
+            damaged,
+            model: manifest.model.clone(),
+            space: manifest.space.to_string(),
+            sources: manifest.sources.clone(),
+            index: IndexStatus {
+                kind: stats.kind.to_string(),
+                vectors: stats.vectors,
+                tombstones: stats.tombstones,
+            },
+            bytes: self.bytes_on_disk(),
+        })
+    }
+
+    fn bytes_on_disk(&self) -> BytesOnDisk {
+        let graph = self.directory.join("vectors").join("graph");
+        BytesOnDisk {
+            catalog: bytes_below(&self.directory.join("catalog")),
+            graph: bytes_below(&graph),
+            vectors: bytes_below(&self.directory.join("vectors")) - bytes_below(&graph),
+            thumbnails: bytes_below(&self.directory.join("thumbnails")),
+        }
+    }
+}
+
+/// What the files below `folder` take; a folder that cannot be read counts nothing.
+fn bytes_below(folder: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let sizes = entries.flatten().map(|entry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => bytes_below(&entry.path()),
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
+    });
+    sizes.sum()
+}

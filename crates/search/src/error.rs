@@ -1,0 +1,28 @@
+use eidetic_catalog::CatalogError;
+use eidetic_domain::{EmbeddingError, ImageId};
+use eidetic_encoder::EncodeError;
+use eidetic_vectors::IndexError;
+use thiserror::Error;
+
+/// Why a query got no answer.
+#[derive(Debug, Error)]
+pub enum SearchError {
+    /// Neither words nor a picture.
+    #[error("the query is empty: give a text, a picture, or both")]
+    EmptyQuery,
+    /// Parts that cancel each other out, such as a text and the same text as its negative.
+    #[error("the parts of the query cancel each other out: {0}")]
+    NoDirection(#[source] EmbeddingError),
+    /// The query names a picture that is not in the library.
+    #[error("image {0} is not in the library")]
+    UnknownImage(ImageId),
+    /// The model failed on the query.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The vector index failed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The catalog failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}

@@ -1,0 +1,73 @@
+use eidetic_domain::{Filter, ImageId};
+use image::RgbImage;
+
+/// What somebody looks for. At least one of `text` and `picture` must be there.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// Words for what the picture should show.
+    pub text: Option<String>,
+    /// Words for what it should not show.
+    pub negative: Option<String>,
+    /// A picture that it should look like.
+    pub picture: Option<QueryPicture>,
+    /// How much each part counts.
+    pub weights: Weights,
+    /// Largest number of hits.
+    pub k: usize,
+    /// Which images may be returned.
+    pub filter: Filter,
+}
+
+/// A picture to search by.
+#[derive(Debug, Clone)]
+pub enum QueryPicture {
+    /// Pixels from anywhere.
+    Pixels(RgbImage),
+    /// An image of the library; its stored vector is used, and it is not among its own hits.
+    Indexed(ImageId),
+}
+
+/// Weights of the parts of a query in the weighted sum of their unit vectors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weights {
+    /// Of the text.
+    pub text: f32,
+    /// Of the picture.
+    pub picture: f32,
+    /// Of the negative text; it is subtracted.
+    pub negative: f32,
+}
+
+impl Default for Weights {
+    /// Text and picture alike; the negative at half, enough to reorder hits without leaving the subject.
+    fn default() -> Self {
+        Self { text: 1.0, picture: 1.0, negative: 0.5 }
+    }
+}
+
+impl Query {
+    /// The default number of hits.
+    pub const DEFAULT_K: usize = 20;
+
+    /// A query by words, everything else at its default.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { text: Some(text.into()), ..Self::empty() }
+    }
+
+    /// A query by a picture, everything else at its default.
+    pub fn picture(picture: QueryPicture) -> Self {
+        Self { picture: Some(picture), ..Self::empty() }
+    }
+
+    /// A query without parts, to be filled in.
+    pub fn empty() -> Self {
+        Self {
+            text: None,
+            negative: None,
+            picture: None,
+            weights: Weights::default(),
+            k: Self::DEFAULT_K,
+            filter: Filter::default(),
+        }
+    }
+}
