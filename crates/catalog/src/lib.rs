@@ -5,9 +5,18 @@ use std::path::{Path, PathBuf};
 use eidetic_domain::{ImageId, Metadata, RowId};
 use serde::{Deserialize, Serialize};
 
+mod edit;
 mod error;
+mod keys;
+mod ledger;
+mod memory;
+mod records;
+mod sled_catalog;
+mod store;
 
 pub use error::CatalogError;
+pub use memory::MemoryCatalog;
+pub use sled_catalog::SledCatalog;
 
 /// Everything known about one image content.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +49,8 @@ pub enum FileState {
     Indexed(ImageId),
     /// It could not be read as a picture, for this reason. Remembered, so that it is not tried again until it changes.
     Failed(String),
+    /// It is something other than a picture. Remembered, so that it is not opened again until it changes.
+    NotAPicture,
 }
 
 /// One file of a source.
@@ -98,16 +109,18 @@ pub trait Catalog: Send + Sync {
     /// turned out damaged: the next indexing run meets their files as new.
     fn remove(&self, images: &[ImageId]) -> Result<(), CatalogError>;
 
-    /// Every image, in order of id.
+    /// Every image, in order of id. Not a snapshot: what is written meanwhile may or may not be seen.
     fn scan(&self) -> Box<dyn Iterator<Item = Result<ImageRecord, CatalogError>> + '_>;
 
     /// What is known of one path.
     fn file(&self, path: &Path) -> Result<Option<FileRecord>, CatalogError>;
 
-    /// Every file at or below `folder`, in order of path.
+    /// Every file at or below `folder`, in order of path (component by component, as `Path` is ordered).
+    ///
+    /// Not a snapshot: a record written meanwhile may or may not be seen, but a record that stands throughout is seen once.
     fn files_under(&self, folder: &Path) -> Box<dyn Iterator<Item = Result<FileRecord, CatalogError>> + '_>;
 
-    /// Numbers of images and of paths that stand for one.
+    /// How many images, paths that stand for one, and failed files there are; costs nothing.
     fn counts(&self) -> Result<Counts, CatalogError>;
 }
 

@@ -1,0 +1,160 @@
+//! The keys of the store, and paths as bytes that sort as paths do.
+//!
+//! | key | holds |
+//! | --- | --- |
+//! | `i` id | an image |
+//! | `p` path | a file |
+//! | `x` id path | nothing: the file at this path is this image |
+//! | `m` name | the format version, the counters |
+
+use std::ops::Bound;
+use std::path::{Component, Path, PathBuf};
+
+use eidetic_domain::ImageId;
+
+/// The key of the format version.
+pub const VERSION: &[u8] = b"mversion";
+/// The key of the counters.
+pub const STATE: &[u8] = b"mstate";
+
+/// The length of `x` and an id, after which the path begins.
+const STANDS_PREFIX: usize = 33;
+
+/// The key of an image.
+pub fn image(id: &ImageId) -> Vec<u8> {
+    [b"i", id.as_bytes().as_slice()].concat()
+}
+
+/// The image that a key of [`image`] or [`stands`] names.
+pub fn image_of(key: &[u8]) -> Option<ImageId> {
+    let bytes: [u8; 32] = key.get(1..STANDS_PREFIX)?.try_into().ok()?;
+    Some(ImageId::from_bytes(bytes))
+}
+
+/// The key of the file at a path in [`path_bytes`] form.
+pub fn file(path: &[u8]) -> Vec<u8> {
+    [b"p", path].concat()
+}
+
+/// The key that says that the file at `path` is image `id`.
+pub fn stands(id: &ImageId, path: &[u8]) -> Vec<u8> {
+    [b"x", id.as_bytes().as_slice(), path].concat()
+}
+
+/// The path in [`path_bytes`] form in a key of [`stands`].
+pub fn path_of_stands(key: &[u8]) -> &[u8] {
+    key.get(STANDS_PREFIX..).unwrap_or_default()
+}
+
+/// The bounds of all keys of files at or below the folder at `path`.
+///
+/// With the separator written as 0, no name can sort between a folder and what it holds.
+pub fn files_under(path: &[u8]) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    let after = [&file(path), [1].as_slice()].concat();
+    (Bound::Included(file(path)), Bound::Excluded(after))
+}
+
+/// A path as bytes whose order is the order of paths: components separated by 0, which no name holds.
+///
+/// Paths are absolute; `/` is the empty string. On Unix every name survives. Elsewhere names are taken as Unicode,
+/// and what is no Unicode in them is replaced.
+pub fn path_bytes(path: &Path) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(path.as_os_str().len());
+    for component in path.components() {
+        match component {
+            Component::RootDir => {}
+            Component::Prefix(prefix) => bytes.extend_from_slice(&name_bytes(prefix.as_os_str())),
+            other => {
+                bytes.push(0);
+                bytes.extend_from_slice(&name_bytes(other.as_os_str()));
+            }
+        }
+    }
+    bytes
+}
+
+/// The path that [`path_bytes`] wrote.
+pub fn path_from_bytes(bytes: &[u8]) -> PathBuf {
+    if bytes.is_empty() {
+        return PathBuf::from(std::path::MAIN_SEPARATOR_STR);
+    }
+    let separated = bytes
+        .iter()
+        .map(|&b| {
+            if b == 0 {
+                std::path::MAIN_SEPARATOR as u8
+            } else {
+                b
+            }
+        })
+        .collect();
+    path_from_name(separated)
+}
+
+#[cfg(unix)]
+fn name_bytes(name: &std::ffi::OsStr) -> std::borrow::Cow<'_, [u8]> {
+    use std::os::unix::ffi::OsStrExt;
+    name.as_bytes().into()
+}
+
+#[cfg(not(unix))]
+fn name_bytes(name: &std::ffi::OsStr) -> std::borrow::Cow<'_, [u8]> {
+    name.to_string_lossy().into_owned().into_bytes().into()
+}
+
+#[cfg(unix)]
+fn path_from_name(bytes: Vec<u8>) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt;
+    std::ffi::OsString::from_vec(bytes).into()
+}
+
+#[cfg(not(unix))]
+fn path_from_name(bytes: Vec<u8>) -> PathBuf {
+    String::from_utf8_lossy(&bytes).into_owned().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn path() -> impl Strategy<Value = PathBuf> {
+        prop::collection::vec("[ab.!-]{1,3}", 0..5).prop_map(|names| {
+            names
+                .iter()
+                .filter(|n| *n != "." && *n != "..")
+                .fold(PathBuf::from("/"), |p, n| p.join(n))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_sort_as_paths_do_and_read_back(a in path(), b in path()) {
+            prop_assert_eq!(path_bytes(&a).cmp(&path_bytes(&b)), a.cmp(&b));
+            prop_assert_eq!(path_from_bytes(&path_bytes(&a)), a);
+        }
+
+        #[test]
+        fn a_folder_holds_exactly_what_starts_with_it(folder in path(), file in path()) {
+            use std::ops::RangeBounds;
+            let within = files_under(&path_bytes(&folder)).contains(&super::file(&path_bytes(&file)));
+            prop_assert_eq!(within, file.starts_with(&folder));
+        }
+    }
+
+    #[test]
+    fn different_spellings_of_a_path_are_one_key() {
+        assert_eq!(
+            path_bytes(Path::new("/a//b/./c/")),
+            path_bytes(Path::new("/a/b/c"))
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_no_unicode_survive() {
+        use std::os::unix::ffi::OsStrExt;
+        let path = Path::new(std::ffi::OsStr::from_bytes(b"/p/\xff\xfe.jpg"));
+        assert_eq!(path_from_bytes(&path_bytes(path)), path);
+    }
+}

@@ -1,0 +1,161 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use eidetic_domain::ImageId;
+
+use crate::{Batch, Catalog, CatalogError, Counts, FileRecord, FileStamp, FileState, ImageRecord, NewImage};
+
+/// A catalog that lives as long as the process: for tests, and the plain twin that the one on disk is tested against.
+#[derive(Debug, Default)]
+pub struct MemoryCatalog {
+    tables: RwLock<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    images: BTreeMap<ImageId, NewImage>,
+    files: BTreeMap<PathBuf, (FileStamp, FileState)>,
+    paths: BTreeMap<ImageId, BTreeSet<PathBuf>>,
+}
+
+impl MemoryCatalog {
+    /// An empty catalog.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Tables> {
+        self.tables.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Tables> {
+        self.tables.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Catalog for MemoryCatalog {
+    fn get_many(&self, images: &[ImageId]) -> Result<Vec<Option<ImageRecord>>, CatalogError> {
+        let tables = self.read();
+        Ok(images.iter().map(|id| tables.record(id)).collect())
+    }
+
+    fn put_batch(&self, batch: &Batch) -> Result<Vec<ImageId>, CatalogError> {
+        let mut tables = self.write();
+        tables.require_known(batch)?;
+        Ok(tables.apply(batch))
+    }
+
+    fn remove(&self, images: &[ImageId]) -> Result<(), CatalogError> {
+        let mut tables = self.write();
+        for id in images {
+            tables.images.remove(id);
+            for path in tables.paths.remove(id).unwrap_or_default() {
+                tables.files.remove(&path);
+            }
+        }
+        Ok(())
+    }
+
+    fn scan(&self) -> Box<dyn Iterator<Item = Result<ImageRecord, CatalogError>> + '_> {
+        let tables = self.read();
+        let records: Vec<_> = tables.images.keys().filter_map(|id| tables.record(id)).collect();
+        Box::new(records.into_iter().map(Ok))
+    }
+
+    fn file(&self, path: &Path) -> Result<Option<FileRecord>, CatalogError> {
+        let tables = self.read();
+        Ok(tables.files.get_key_value(path).map(file_record))
+    }
+
+    fn files_under(&self, folder: &Path) -> Box<dyn Iterator<Item = Result<FileRecord, CatalogError>> + '_> {
+        let tables = self.read();
+        let within = |(path, _): &(&PathBuf, _)| path.starts_with(folder);
+        let records: Vec<_> = tables.files.iter().filter(within).map(file_record).collect();
+        Box::new(records.into_iter().map(Ok))
+    }
+
+    fn counts(&self) -> Result<Counts, CatalogError> {
+        let tables = self.read();
+        let failed = |(_, state): &&(_, FileState)| matches!(state, FileState::Failed(_));
+        Ok(Counts {
+            images: tables.images.len() as u64,
+            paths: tables.paths.values().map(|paths| paths.len() as u64).sum(),
+            failed: tables.files.values().filter(failed).count() as u64,
+        })
+    }
+}
+
+impl Tables {
+    fn record(&self, id: &ImageId) -> Option<ImageRecord> {
+        let image = self.images.get(id)?;
+        Some(ImageRecord {
+            image: *id,
+            row: image.row,
+            bytes: image.bytes,
+            metadata: image.metadata.clone(),
+            paths: self.paths.get(id)?.iter().cloned().collect(),
+        })
+    }
+
+    fn require_known(&self, batch: &Batch) -> Result<(), CatalogError> {
+        for file in &batch.files {
+            if let FileState::Indexed(id) = file.state
+                && !self.images.contains_key(&id)
+                && !batch.images.iter().any(|new| new.image == id)
+            {
+                return Err(CatalogError::UnknownImage(id));
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, batch: &Batch) -> Vec<ImageId> {
+        let mut touched = BTreeSet::new();
+        for image in &batch.images {
+            self.images.insert(image.image, image.clone());
+            touched.insert(image.image);
+        }
+        for file in &batch.files {
+            touched.extend(self.detach(&file.path));
+            self.attach(file);
+        }
+        for path in &batch.removed {
+            touched.extend(self.detach(path));
+        }
+        touched.retain(|id| !self.paths.contains_key(id));
+        for id in &touched {
+            self.images.remove(id);
+        }
+        touched.into_iter().collect()
+    }
+
+    fn attach(&mut self, file: &FileRecord) {
+        if let FileState::Indexed(id) = file.state {
+            self.paths.entry(id).or_default().insert(file.path.clone());
+        }
+        self.files
+            .insert(file.path.clone(), (file.stamp, file.state.clone()));
+    }
+
+    /// Forgets the file at `path` and names the image that stood there.
+    fn detach(&mut self, path: &Path) -> Option<ImageId> {
+        let (_, FileState::Indexed(id)) = self.files.remove(path)? else {
+            return None;
+        };
+        let paths = self.paths.get_mut(&id)?;
+        paths.remove(path);
+        if paths.is_empty() {
+            self.paths.remove(&id);
+        }
+        Some(id)
+    }
+}
+
+fn file_record((path, (stamp, state)): (&PathBuf, &(FileStamp, FileState))) -> FileRecord {
+    FileRecord {
+        path: path.clone(),
+        stamp: *stamp,
+        state: state.clone(),
+    }
+}

@@ -1,0 +1,138 @@
+//! What stands under the keys: postcard behind a checksum that covers the key too, so that neither a flipped bit nor
+//! a value under another's key passes for a record.
+
+use eidetic_domain::{ImageId, Metadata, RowId};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::{Counts, FileStamp, FileState};
+
+const CRC_BYTES: usize = 4;
+
+/// An image as stored; its paths stand under keys of their own.
+#[derive(Serialize, Deserialize)]
+pub struct StoredImage {
+    pub row: RowId,
+    pub bytes: u64,
+    pub metadata: Metadata,
+}
+
+/// A file as stored.
+#[derive(Serialize, Deserialize)]
+pub struct StoredFile {
+    pub stamp: FileStamp,
+    state: StoredState,
+}
+
+/// [`FileState`] with the id as 32 bytes rather than as text.
+#[derive(Serialize, Deserialize)]
+enum StoredState {
+    Indexed([u8; 32]),
+    Failed(String),
+    NotAPicture,
+}
+
+/// How far the store has come.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+pub struct State {
+    /// Number of batches applied so far.
+    pub sequence: u64,
+    images: u64,
+    paths: u64,
+    failed: u64,
+}
+
+impl State {
+    pub fn next(self, counts: Counts) -> Self {
+        Self {
+            sequence: self.sequence + 1,
+            images: counts.images,
+            paths: counts.paths,
+            failed: counts.failed,
+        }
+    }
+
+    pub const fn counts(&self) -> Counts {
+        Counts {
+            images: self.images,
+            paths: self.paths,
+            failed: self.failed,
+        }
+    }
+}
+
+impl StoredFile {
+    pub fn new(stamp: FileStamp, state: &FileState) -> Self {
+        let state = match state {
+            FileState::Indexed(id) => StoredState::Indexed(*id.as_bytes()),
+            FileState::Failed(reason) => StoredState::Failed(reason.clone()),
+            FileState::NotAPicture => StoredState::NotAPicture,
+        };
+        Self { stamp, state }
+    }
+
+    pub fn into_state(self) -> FileState {
+        match self.state {
+            StoredState::Indexed(id) => FileState::Indexed(ImageId::from_bytes(id)),
+            StoredState::Failed(reason) => FileState::Failed(reason),
+            StoredState::NotAPicture => FileState::NotAPicture,
+        }
+    }
+}
+
+/// The value to store under `key`.
+pub fn seal<T: Serialize>(key: &[u8], value: &T) -> Result<Vec<u8>, postcard::Error> {
+    let mut sealed = postcard::to_extend(value, vec![0; CRC_BYTES])?;
+    let crc = checksum(key, &sealed[CRC_BYTES..]);
+    sealed[..CRC_BYTES].copy_from_slice(&crc.to_le_bytes());
+    Ok(sealed)
+}
+
+/// The record that was stored under `key`; `None` where the checksum does not hold or the bytes are no such record.
+pub fn unseal<T: DeserializeOwned>(key: &[u8], sealed: &[u8]) -> Option<T> {
+    let (crc, payload) = sealed.split_first_chunk::<CRC_BYTES>()?;
+    if u32::from_le_bytes(*crc) != checksum(key, payload) {
+        return None;
+    }
+    postcard::from_bytes(payload).ok()
+}
+
+fn checksum(key: &[u8], payload: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(key);
+    hasher.update(payload);
+    hasher.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_flipped_bit_and_any_other_key_is_noticed() {
+        let file = StoredFile::new(
+            FileStamp {
+                size: 7,
+                modified_ns: -3,
+            },
+            &FileState::Failed("no picture".into()),
+        );
+        let sealed = seal(b"p/a", &file).unwrap();
+        assert_eq!(
+            unseal::<StoredFile>(b"p/a", &sealed).map(StoredFile::into_state),
+            Some(FileState::Failed("no picture".into()))
+        );
+        assert!(unseal::<StoredFile>(b"p/b", &sealed).is_none());
+        for bit in 0..sealed.len() * 8 {
+            let mut flipped = sealed.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(unseal::<StoredFile>(b"p/a", &flipped).is_none(), "bit {bit}");
+        }
+        for length in 0..sealed.len() {
+            assert!(
+                unseal::<StoredFile>(b"p/a", &sealed[..length]).is_none(),
+                "length {length}"
+            );
+        }
+    }
+}

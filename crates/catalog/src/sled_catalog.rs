@@ -1,0 +1,230 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use eidetic_domain::ImageId;
+
+use crate::edit::{Edit, Outcome, file_name, stands_keys};
+use crate::keys;
+use crate::records::{State, StoredFile, StoredImage, unseal};
+use crate::store::Store;
+use crate::{Batch, Catalog, CatalogError, Counts, FileRecord, ImageRecord};
+
+/// How many records iterators read at a time.
+const PAGE: usize = 1024;
+
+/// The catalog on disk: one sled store, whose every record carries a checksum.
+///
+/// One process owns it. A batch is one atomic sled batch followed by an fsync. Damage that a checksum shows is an
+/// error that names the record; after an error of the disk or the store every further call fails until the catalog
+/// is opened again, because memory and disk may differ.
+pub struct SledCatalog {
+    store: Store,
+    /// The counters; also keeps readers of several keys and the one writer apart.
+    state: RwLock<State>,
+}
+
+impl SledCatalog {
+    /// Opens the catalog in `dir`, or makes an empty one there.
+    pub fn open(dir: &Path) -> Result<Self, CatalogError> {
+        let (store, state) = Store::open(dir)?;
+        Ok(Self {
+            store,
+            state: RwLock::new(state),
+        })
+    }
+
+    // The state is replaced whole after a batch has succeeded: a panic elsewhere cannot leave it half changed.
+    fn reading(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writing(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn image(&self, id: &ImageId) -> Result<Option<ImageRecord>, CatalogError> {
+        let Some(stored) = self.store.get(&keys::image(id), || image_name(id))? else {
+            return Ok(None);
+        };
+        let paths = stands_keys(&self.store, id)?
+            .iter()
+            .map(|key| keys::path_from_bytes(keys::path_of_stands(key)))
+            .collect();
+        Ok(Some(image_record(*id, stored, paths)))
+    }
+
+    /// Up to [`PAGE`] images from a key on, with their paths: two sweeps over neighbouring keys, no look-ups.
+    fn image_page(&self, from: Bound<Vec<u8>>) -> Result<Page<ImageRecord>, CatalogError> {
+        let _no_writer = self.reading();
+        let page = self.store.page((from, Bound::Excluded(b"j".into())), PAGE)?;
+        let ids: Vec<_> = page.iter().filter_map(|(key, _)| keys::image_of(key)).collect();
+        let mut paths = self.paths_between(&ids)?;
+        let record = |(key, sealed): &(sled::IVec, sled::IVec)| {
+            let id = keys::image_of(key).ok_or_else(|| self.store.damaged("a key".into()))?;
+            let stored = unseal(key, sealed).ok_or_else(|| self.store.damaged(image_name(&id)))?;
+            Ok(image_record(id, stored, paths.remove(&id).unwrap_or_default()))
+        };
+        Ok(Page {
+            next: next_from(&page),
+            records: page.iter().map(record).collect(),
+        })
+    }
+
+    /// Where the images stand, from the first of `ids` to the last.
+    fn paths_between(&self, ids: &[ImageId]) -> Result<BTreeMap<ImageId, Vec<PathBuf>>, CatalogError> {
+        let mut paths: BTreeMap<ImageId, Vec<PathBuf>> = BTreeMap::new();
+        let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
+            return Ok(paths);
+        };
+        let range = (
+            Bound::Included(keys::stands(first, &[])),
+            Bound::Excluded(keys::stands(last, &[u8::MAX; 2])),
+        );
+        for (key, _) in self.store.page(range, usize::MAX)? {
+            if let Some(id) = keys::image_of(&key) {
+                let path = keys::path_from_bytes(keys::path_of_stands(&key));
+                paths.entry(id).or_default().push(path);
+            }
+        }
+        Ok(paths)
+    }
+
+    fn file_page(&self, from: Bound<Vec<u8>>, to: &Bound<Vec<u8>>) -> Result<Page<FileRecord>, CatalogError> {
+        let page = self.store.page((from, to.clone()), PAGE)?;
+        let record = |(key, sealed): &(sled::IVec, sled::IVec)| {
+            let path = key.get(1..).unwrap_or_default();
+            let stored = unseal(key, sealed).ok_or_else(|| self.store.damaged(file_name(path)))?;
+            Ok(file_record(keys::path_from_bytes(path), stored))
+        };
+        Ok(Page {
+            next: next_from(&page),
+            records: page.iter().map(record).collect(),
+        })
+    }
+
+    fn commit(&self, state: &mut State, outcome: Outcome) -> Result<Vec<ImageId>, CatalogError> {
+        let next = state.next(outcome.counts);
+        self.store.commit(outcome.writes, &next)?;
+        *state = next;
+        Ok(outcome.forgotten)
+    }
+}
+
+impl Catalog for SledCatalog {
+    fn get_many(&self, images: &[ImageId]) -> Result<Vec<Option<ImageRecord>>, CatalogError> {
+        let _no_writer = self.reading();
+        images.iter().map(|id| self.image(id)).collect()
+    }
+
+    fn put_batch(&self, batch: &Batch) -> Result<Vec<ImageId>, CatalogError> {
+        if *batch == Batch::default() {
+            return Ok(Vec::new());
+        }
+        let mut state = self.writing();
+        let outcome = Edit::new(&self.store, state.counts()).batch(batch)?;
+        self.commit(&mut state, outcome)
+    }
+
+    fn remove(&self, images: &[ImageId]) -> Result<(), CatalogError> {
+        let mut state = self.writing();
+        let outcome = Edit::new(&self.store, state.counts()).removal(images)?;
+        if !outcome.forgotten.is_empty() {
+            self.commit(&mut state, outcome)?;
+        }
+        Ok(())
+    }
+
+    fn scan(&self) -> Box<dyn Iterator<Item = Result<ImageRecord, CatalogError>> + '_> {
+        Box::new(Paged::new(Bound::Included(b"i".into()), |from| {
+            self.image_page(from)
+        }))
+    }
+
+    fn file(&self, path: &Path) -> Result<Option<FileRecord>, CatalogError> {
+        let path = keys::path_bytes(path);
+        let stored = self.store.get(&keys::file(&path), || file_name(&path))?;
+        Ok(stored.map(|stored| file_record(keys::path_from_bytes(&path), stored)))
+    }
+
+    fn files_under(&self, folder: &Path) -> Box<dyn Iterator<Item = Result<FileRecord, CatalogError>> + '_> {
+        let (from, to) = keys::files_under(&keys::path_bytes(folder));
+        Box::new(Paged::new(from, move |from| self.file_page(from, &to)))
+    }
+
+    fn counts(&self) -> Result<Counts, CatalogError> {
+        Ok(self.reading().counts())
+    }
+}
+
+/// Some records, and where those after them begin.
+struct Page<T> {
+    records: VecDeque<Result<T, CatalogError>>,
+    next: Option<Bound<Vec<u8>>>,
+}
+
+/// Iterates page by page, so that no lock and no iterator of the store is held between records. Ends after the first
+/// page that cannot be read.
+struct Paged<T, F> {
+    read: F,
+    page: Page<T>,
+}
+
+impl<T, F> Paged<T, F>
+where
+    F: FnMut(Bound<Vec<u8>>) -> Result<Page<T>, CatalogError>,
+{
+    fn new(from: Bound<Vec<u8>>, read: F) -> Self {
+        let page = Page {
+            records: VecDeque::new(),
+            next: Some(from),
+        };
+        Self { read, page }
+    }
+}
+
+impl<T, F> Iterator for Paged<T, F>
+where
+    F: FnMut(Bound<Vec<u8>>) -> Result<Page<T>, CatalogError>,
+{
+    type Item = Result<T, CatalogError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.page.records.is_empty() {
+            let from = self.page.next.take()?;
+            match (self.read)(from) {
+                Ok(page) => self.page = page,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        self.page.records.pop_front()
+    }
+}
+
+fn next_from(page: &[(sled::IVec, sled::IVec)]) -> Option<Bound<Vec<u8>>> {
+    let (last, _) = page.last().filter(|_| page.len() == PAGE)?;
+    Some(Bound::Excluded(last.to_vec()))
+}
+
+fn image_record(image: ImageId, stored: StoredImage, paths: Vec<PathBuf>) -> ImageRecord {
+    ImageRecord {
+        image,
+        row: stored.row,
+        bytes: stored.bytes,
+        metadata: stored.metadata,
+        paths,
+    }
+}
+
+fn file_record(path: PathBuf, stored: StoredFile) -> FileRecord {
+    FileRecord {
+        path,
+        stamp: stored.stamp,
+        state: stored.into_state(),
+    }
+}
+
+fn image_name(id: &ImageId) -> String {
+    format!("the record of image {id}")
+}

@@ -1,0 +1,264 @@
+//! One suite for every catalog: random operations must leave the one on disk, closed and opened at random, equal to the
+//! plain one in memory.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{file, id, new_image};
+use eidetic_catalog::{
+    Batch, Catalog, CatalogError, Counts, FileRecord, FileState, ImageRecord, MemoryCatalog, SledCatalog,
+};
+use eidetic_domain::RowId;
+use proptest::prelude::*;
+
+#[derive(Debug, Clone)]
+enum Operation {
+    Put(Batch),
+    Remove(Vec<u32>),
+    Reopen,
+}
+
+fn path() -> impl Strategy<Value = PathBuf> {
+    prop_oneof![
+        prop::sample::select(vec!["/a", "/a/b", "/a/bc", "/a/b.x", "/a/b/c", "/a!/b", "/é/z"])
+            .prop_map(PathBuf::from),
+        (0_u8..30).prop_map(|n| PathBuf::from(format!("/many/{n}"))),
+    ]
+}
+
+fn state() -> impl Strategy<Value = FileState> {
+    prop_oneof![
+        6 => (0_u32..8).prop_map(|n| FileState::Indexed(id(n))),
+        1 => "[a-z]{0,5}".prop_map(FileState::Failed),
+        1 => Just(FileState::NotAPicture),
+    ]
+}
+
+fn batch() -> impl Strategy<Value = Batch> {
+    let images = prop::collection::vec((0_u32..8, 0_u64..100), 0..5).prop_map(|images| {
+        let image = |(n, row)| {
+            let mut image = new_image(n);
+            image.row = RowId(row);
+            image
+        };
+        images.into_iter().map(image).collect::<Vec<_>>()
+    });
+    let files = prop::collection::vec((path(), state()), 0..12)
+        .prop_map(|files| files.into_iter().map(|(p, s)| file(p, s)).collect::<Vec<_>>());
+    let removed = prop::collection::vec(path(), 0..6);
+    (images, files, removed).prop_map(|(images, files, removed)| Batch {
+        images,
+        files,
+        removed,
+    })
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        8 => batch().prop_map(Operation::Put),
+        2 => prop::collection::vec(0_u32..10, 0..4).prop_map(Operation::Remove),
+        1 => Just(Operation::Reopen),
+    ]
+}
+
+/// Everything that can be asked of a catalog.
+#[derive(Debug, PartialEq)]
+struct Everything {
+    images: Vec<ImageRecord>,
+    by_id: Vec<Option<ImageRecord>>,
+    files: Vec<FileRecord>,
+    under_a_b: Vec<FileRecord>,
+    one: Option<FileRecord>,
+    counts: Counts,
+}
+
+fn everything(catalog: &dyn Catalog) -> Everything {
+    let under = |folder: &str| -> Vec<FileRecord> {
+        catalog
+            .files_under(Path::new(folder))
+            .collect::<Result<_, _>>()
+            .expect("files can be listed")
+    };
+    Everything {
+        images: catalog
+            .scan()
+            .collect::<Result<_, _>>()
+            .expect("images can be scanned"),
+        by_id: catalog
+            .get_many(&(0..10).map(id).collect::<Vec<_>>())
+            .expect("images can be got"),
+        files: under("/"),
+        under_a_b: under("/a/b"),
+        one: catalog
+            .file(Path::new("/a/b/c"))
+            .expect("a file can be looked up"),
+        counts: catalog.counts().expect("counts can be read"),
+    }
+}
+
+fn assert_consistent(all: &Everything) {
+    let indexed = |f: &&FileRecord| matches!(f.state, FileState::Indexed(_));
+    let failed = |f: &&FileRecord| matches!(f.state, FileState::Failed(_));
+    let counted = Counts {
+        images: all.images.len() as u64,
+        paths: all.files.iter().filter(indexed).count() as u64,
+        failed: all.files.iter().filter(failed).count() as u64,
+    };
+    assert_eq!(all.counts, counted, "the counters differ from a count");
+    assert!(all.images.iter().all(|image| !image.paths.is_empty()));
+    assert!(all.files.is_sorted_by(|a, b| a.path < b.path));
+    let standing: usize = all.images.iter().map(|image| image.paths.len()).sum();
+    assert_eq!(standing as u64, counted.paths);
+}
+
+fn outcome<T: std::fmt::Debug>(result: Result<T, CatalogError>) -> Result<T, String> {
+    result.map_err(|error| error.to_string())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_catalog_on_disk_does_as_the_one_in_memory(operations in prop::collection::vec(operation(), 1..25)) {
+        let dir = tempfile::tempdir().unwrap();
+        let memory = MemoryCatalog::new();
+        let mut sled = SledCatalog::open(dir.path()).unwrap();
+        for operation in operations {
+            match operation {
+                Operation::Put(batch) => {
+                    prop_assert_eq!(outcome(sled.put_batch(&batch)), outcome(memory.put_batch(&batch)));
+                }
+                Operation::Remove(images) => {
+                    let images: Vec<_> = images.into_iter().map(id).collect();
+                    sled.remove(&images).unwrap();
+                    memory.remove(&images).unwrap();
+                }
+                Operation::Reopen => {
+                    drop(sled);
+                    sled = SledCatalog::open(dir.path()).unwrap();
+                }
+            }
+            let all = everything(&sled);
+            assert_consistent(&all);
+            prop_assert_eq!(all, everything(&memory));
+        }
+    }
+}
+
+fn each_catalog(check: impl Fn(&dyn Catalog)) {
+    check(&MemoryCatalog::new());
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    check(&SledCatalog::open(dir.path()).expect("a new catalog opens"));
+}
+
+fn put_one(catalog: &dyn Catalog, n: u32, path: &str) {
+    let batch = Batch {
+        images: vec![new_image(n)],
+        files: vec![file(path, FileState::Indexed(id(n)))],
+        removed: vec![],
+    };
+    catalog.put_batch(&batch).expect("a batch is put");
+}
+
+#[test]
+fn an_image_is_forgotten_with_its_last_path() {
+    each_catalog(|catalog| {
+        put_one(catalog, 1, "/p/a.jpg");
+        put_one(catalog, 1, "/p/b.jpg");
+        let remove = |path: &str| {
+            let batch = Batch {
+                removed: vec![path.into()],
+                ..Batch::default()
+            };
+            catalog.put_batch(&batch).unwrap()
+        };
+        assert_eq!(remove("/p/a.jpg"), []);
+        let left = catalog.find_by_hash(&id(1)).unwrap().unwrap();
+        assert_eq!(left.paths, [PathBuf::from("/p/b.jpg")]);
+        assert_eq!(remove("/p/b.jpg"), [id(1)]);
+        assert_eq!(catalog.find_by_hash(&id(1)).unwrap(), None);
+    });
+}
+
+#[test]
+fn a_move_in_one_batch_keeps_the_image() {
+    each_catalog(|catalog| {
+        put_one(catalog, 1, "/p/old.jpg");
+        let moved = Batch {
+            images: vec![],
+            files: vec![file("/p/new.jpg", FileState::Indexed(id(1)))],
+            removed: vec!["/p/old.jpg".into()],
+        };
+        assert_eq!(catalog.put_batch(&moved).unwrap(), []);
+        let record = catalog.find_by_hash(&id(1)).unwrap().unwrap();
+        assert_eq!(record.paths, [PathBuf::from("/p/new.jpg")]);
+    });
+}
+
+#[test]
+fn a_file_of_an_unknown_image_is_refused_and_nothing_is_applied() {
+    each_catalog(|catalog| {
+        let batch = Batch {
+            images: vec![new_image(1)],
+            files: vec![
+                file("/p/a.jpg", FileState::Indexed(id(1))),
+                file("/p/b.jpg", FileState::Indexed(id(2))),
+            ],
+            removed: vec![],
+        };
+        assert!(
+            matches!(catalog.put_batch(&batch), Err(CatalogError::UnknownImage(unknown)) if unknown == id(2))
+        );
+        assert_eq!(catalog.counts().unwrap(), Counts::default());
+        assert_eq!(catalog.files_under(Path::new("/")).count(), 0);
+    });
+}
+
+#[test]
+fn an_image_at_thousands_of_paths_stays_until_the_last_goes() {
+    each_catalog(|catalog| {
+        let paths: Vec<PathBuf> = (0..1500).map(|n| PathBuf::from(format!("/copies/{n}"))).collect();
+        let files = paths
+            .iter()
+            .map(|path| file(path, FileState::Indexed(id(1))))
+            .collect();
+        let put = Batch {
+            images: vec![new_image(1)],
+            files,
+            removed: vec![],
+        };
+        catalog.put_batch(&put).unwrap();
+        let (last, rest) = paths.split_last().unwrap();
+        let remove = |removed: &[PathBuf]| {
+            let batch = Batch {
+                removed: removed.to_vec(),
+                ..Batch::default()
+            };
+            catalog.put_batch(&batch).unwrap()
+        };
+        assert_eq!(remove(rest), []);
+        assert_eq!(catalog.counts().unwrap().paths, 1);
+        assert_eq!(remove(std::slice::from_ref(last)), [id(1)]);
+    });
+}
+
+#[test]
+fn more_images_than_a_page_are_scanned_once_each() {
+    each_catalog(|catalog| {
+        for start in (0..2500).step_by(500) {
+            let batch = Batch {
+                images: (start..start + 500).map(new_image).collect(),
+                files: (start..start + 500)
+                    .map(|n| file(format!("/p/{n:05}"), FileState::Indexed(id(n))))
+                    .collect(),
+                removed: vec![],
+            };
+            catalog.put_batch(&batch).unwrap();
+        }
+        let all = everything(catalog);
+        assert_consistent(&all);
+        assert_eq!(all.images.len(), 2500);
+        assert!(all.images.is_sorted_by(|a, b| a.image < b.image));
+    });
+}

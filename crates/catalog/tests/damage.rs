@@ -1,0 +1,228 @@
+//! What happens to a catalog whose files were damaged, are in use, or come from another version.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use common::{file, id, new_image};
+use eidetic_catalog::{Batch, Catalog, CatalogError, FileState, SledCatalog};
+
+/// Images put, in batches of 50, into the catalogs that are damaged below.
+const IMAGES: u32 = 200;
+
+fn filled(dir: &Path) {
+    let catalog = SledCatalog::open(dir).expect("a new catalog opens");
+    for start in (0..IMAGES).step_by(50) {
+        let range = start..start + 50;
+        let batch = Batch {
+            images: range.clone().map(new_image).collect(),
+            files: range
+                .map(|n| file(format!("/photos/{n}.jpg"), FileState::Indexed(id(n))))
+                .collect(),
+            removed: vec![],
+        };
+        catalog.put_batch(&batch).expect("a batch is put");
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder can be made");
+    for entry in fs::read_dir(from).expect("a folder can be read") {
+        let entry = entry.expect("an entry can be read");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a file can be copied");
+        }
+    }
+}
+
+fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).expect("a folder can be read") {
+        let path = entry.expect("an entry can be read").path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// How many images a catalog gives, read whole, then written once.
+fn read_whole(dir: &Path) -> Result<usize, CatalogError> {
+    let catalog = SledCatalog::open(dir)?;
+    let images = catalog.scan().collect::<Result<Vec<_>, _>>()?;
+    let files = catalog
+        .files_under(Path::new("/"))
+        .collect::<Result<Vec<_>, _>>()?;
+    assert_eq!(images.len(), files.len());
+    catalog.put_batch(&Batch {
+        files: vec![file("/photos/text", FileState::NotAPicture)],
+        ..Batch::default()
+    })?;
+    Ok(images.len())
+}
+
+/// Reads on a thread of its own, so that a hang fails the test rather than hanging it.
+fn read_in_time(dir: &Path, what: &str) -> Result<usize, CatalogError> {
+    let (send, receive) = mpsc::channel();
+    let dir = dir.to_path_buf();
+    std::thread::spawn(move || send.send(read_whole(&dir)));
+    receive
+        .recv_timeout(Duration::from_secs(60))
+        .unwrap_or_else(|_| panic!("reading hangs or panics: {what}"))
+}
+
+/// Damages a copy of a good catalog; gives what reading it gave.
+fn after(good: &Path, what: &str, damage: impl FnOnce(&Path)) -> Result<usize, CatalogError> {
+    let copy = tempfile::tempdir().expect("a temporary folder");
+    copy_tree(good, copy.path());
+    damage(copy.path());
+    read_in_time(copy.path(), what)
+}
+
+fn assert_whole_or_damaged(result: &Result<usize, CatalogError>, what: &str) {
+    match result {
+        Ok(images) => assert_eq!(
+            *images, IMAGES as usize,
+            "images went missing without a word: {what}"
+        ),
+        Err(CatalogError::Damaged { .. } | CatalogError::Store { .. }) => {}
+        Err(other) => panic!("{what}: {other}"),
+    }
+}
+
+/// A fixed sequence of well-spread numbers (SplitMix64).
+fn spread(seed: u64) -> u64 {
+    let mut z = seed
+        .wrapping_add(0x9e37_79b9_7f4a_7c15)
+        .wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[test]
+fn flipped_bytes_anywhere_are_noticed_or_harmless() {
+    let good = tempfile::tempdir().unwrap();
+    filled(good.path());
+    let mut noticed = 0;
+    for path in files_below(good.path()) {
+        let bytes = fs::read(&path).unwrap();
+        let used = bytes
+            .iter()
+            .rposition(|&b| b != 0)
+            .map_or(0, |last| last as u64 + 1);
+        if used == 0 {
+            continue;
+        }
+        let name = path.strip_prefix(good.path()).unwrap();
+        for trial in 0..25 {
+            let offset = (spread(trial) % used) as usize;
+            let what = format!("byte {offset} of {}", name.display());
+            let result = after(good.path(), &what, |dir| {
+                let mut damaged = bytes.clone();
+                damaged[offset] ^= 0x55;
+                fs::write(dir.join(name), damaged).unwrap();
+            });
+            assert_whole_or_damaged(&result, &what);
+            noticed += u32::from(result.is_err());
+        }
+    }
+    assert!(noticed > 0, "no damage was ever noticed");
+}
+
+#[test]
+fn files_cut_short_are_noticed_or_harmless() {
+    let good = tempfile::tempdir().unwrap();
+    filled(good.path());
+    for path in files_below(good.path()) {
+        let length = fs::metadata(&path).unwrap().len();
+        let name = path.strip_prefix(good.path()).unwrap();
+        for trial in 0..12 {
+            let keep = length * trial / 12;
+            let what = format!("{} cut to {keep}", name.display());
+            let result = after(good.path(), &what, |dir| {
+                let file = fs::File::options().write(true).open(dir.join(name)).unwrap();
+                file.set_len(keep).unwrap();
+            });
+            assert_whole_or_damaged(&result, &what);
+        }
+    }
+}
+
+#[test]
+fn a_store_that_went_missing_is_named() {
+    let good = tempfile::tempdir().unwrap();
+    filled(good.path());
+    let result = after(good.path(), "no store", |dir| {
+        fs::remove_dir_all(dir.join("store")).unwrap();
+    });
+    assert!(matches!(result, Err(CatalogError::Damaged { .. })), "{result:?}");
+}
+
+#[test]
+fn an_older_store_under_a_newer_ledger_is_named() {
+    let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    filled(old.path());
+    copy_tree(old.path(), new.path());
+    let catalog = SledCatalog::open(new.path()).unwrap();
+    catalog.remove(&[id(1)]).unwrap();
+    drop(catalog);
+    fs::copy(new.path().join("ledger"), old.path().join("ledger")).unwrap();
+    let error = SledCatalog::open(old.path()).err().unwrap();
+    assert!(
+        error.to_string().contains("its last 1 changes are missing"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_second_owner_is_told_that_the_catalog_is_in_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = SledCatalog::open(dir.path()).unwrap();
+    assert!(matches!(SledCatalog::open(dir.path()), Err(CatalogError::InUse { path }) if path == dir.path()));
+    drop(first);
+    SledCatalog::open(dir.path()).unwrap();
+}
+
+#[test]
+fn another_format_version_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    let store = sled::open(dir.path().join("store")).unwrap();
+    // The value as any version writes it: CRC-32 of key and payload, little-endian, then the payload.
+    let crc = crc32fast::hash(b"mversion\x02");
+    store
+        .insert(b"mversion", [&crc.to_le_bytes(), [2].as_slice()].concat())
+        .unwrap();
+    store.flush().unwrap();
+    drop(store);
+    let result = SledCatalog::open(dir.path());
+    assert!(
+        matches!(
+            result,
+            Err(CatalogError::UnknownVersion {
+                found: 2,
+                supported: 1,
+                ..
+            })
+        ),
+        "{:?}",
+        result.err()
+    );
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_an_error_of_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("file"), b"").unwrap();
+    let result = SledCatalog::open(&dir.path().join("file").join("catalog"));
+    assert!(matches!(result, Err(CatalogError::Store { .. })));
+}
