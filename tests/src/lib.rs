@@ -1,1 +1,178 @@
-//! Whole-program scenarios: the binary, run as a person would run it.
+//! Whole-program scenarios: the binary, run as a person would run it. This library holds what they share.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// The root of the repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository").to_owned()
+}
+
+/// The folder of real photos for local runs, where there is one.
+pub fn shared_data() -> Option<PathBuf> {
+    let data = repository().parent()?.join("shared/data");
+    data.is_dir().then_some(data)
+}
+
+/// The binary that this build of the workspace made: `cargo test --workspace` builds it, because the command line's
+/// package has a test that runs it.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/test");
+    let binary = profile.join(format!("eidetic{}", std::env::consts::EXE_SUFFIX));
+    assert!(binary.is_file(), "{} is missing; run: cargo test --workspace", binary.display());
+    binary
+}
+
+/// A library in a temporary directory, and the binary at work on it.
+pub struct Scenario {
+    directory: tempfile::TempDir,
+}
+
+/// What a finished command left.
+#[derive(Debug)]
+pub struct Finished {
+    /// The exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Finished {
+    /// Standard output as the one JSON object it must be.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON object ({error}): {self:?}"))
+    }
+
+    /// Asserts the exit code, showing everything where it differs.
+    #[must_use = "chain it"]
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        self
+    }
+}
+
+impl From<Output> for Finished {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Scenario {
+    /// An empty place.
+    pub fn new() -> Self {
+        Self { directory: tempfile::tempdir().expect("a temporary directory can be made") }
+    }
+
+    /// A path within the scenario's own directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The library's directory.
+    pub fn library(&self) -> PathBuf {
+        self.path("library")
+    }
+
+    /// The binary with this scenario's library and no way to a hub.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.arg("--library").arg(self.library()).args(arguments);
+        command.env("HF_HOME", self.path("hub")).env("HF_ENDPOINT", "http://127.0.0.1:9");
+        command.env_remove("RUST_LOG").env_remove("EIDETIC_LIBRARY").stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the binary to its end.
+    pub fn run(&self, arguments: &[&str]) -> Finished {
+        self.command(arguments).output().expect("the binary starts").into()
+    }
+
+    /// Indexes `folder` with the built-in model and returns the report, whatever became of single files.
+    pub fn index(&self, folder: &Path) -> Value {
+        let folder = folder.to_str().expect("test paths are UTF-8");
+        self.run(&["index", folder, "--model", "builtin", "--json"]).json()
+    }
+
+    /// A folder with the first `count` pictures of the bundled gallery.
+    pub fn gallery(&self, name: &str, count: usize) -> PathBuf {
+        let folder = self.path(name);
+        fs::create_dir_all(&folder).expect("a folder can be made");
+        for picture in gallery_pictures().into_iter().take(count) {
+            let target = folder.join(picture.file_name().expect("pictures have names"));
+            fs::copy(&picture, target).expect("a picture can be copied");
+        }
+        folder
+    }
+
+    /// Starts the server on a free port.
+    pub fn serve(&self) -> Server {
+        Server::start(self.command(&["serve", "--listen", "127.0.0.1:0"]))
+    }
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The bundled gallery's pictures, in order of name.
+pub fn gallery_pictures() -> Vec<PathBuf> {
+    let entries = fs::read_dir(repository().join("data/gallery")).expect("the gallery is in the repository");
+    let paths = entries.map(|entry| entry.expect("the gallery can be read").path());
+    let mut pictures: Vec<PathBuf> = paths.filter(|p| p.extension().is_some_and(|e| e == "jpg")).collect();
+    pictures.sort();
+    pictures
+}
+
+/// A running server; killed when dropped.
+pub struct Server {
+    child: Child,
+    /// Such as `http://127.0.0.1:40123`.
+    pub address: String,
+}
+
+impl Server {
+    /// Starts `command`, a serving one, and waits for its address on standard error.
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
+        let address = lines.by_ref().map_while(Result::ok).find_map(|line| address_in(&line));
+        // What it says later must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address: address.expect("the server says its address") }
+    }
+
+    /// The process id.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the end that a signal asked for.
+    pub fn wait(mut self) -> Option<i32> {
+        self.child.wait().expect("a child can be waited for").code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn address_in(line: &str) -> Option<String> {
+    let start = line.find("http://")?;
+    line[start..].split_whitespace().next().map(str::to_owned)
+}

@@ -1,1 +1,68 @@
-fn main() {}
+//! `eidetic`: finds pictures by words or by another picture, on your own machine.
+//!
+//! Parse, run the command, print, exit. Results go to standard output, everything about the run to standard error.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks through these")]
+
+mod arguments;
+mod commands;
+mod failure;
+mod gallery;
+mod interrupt;
+mod output;
+mod pictures;
+mod progress;
+mod remote;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::Failure;
+
+/// What a command that ran says about its end; see "Exit codes" in the README.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Everything worked: exit code 0.
+    Done,
+    /// Done, but some inputs failed or the run was stopped early: exit code 1.
+    DoneWithFailures,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_log(arguments.verbose);
+    match run(&arguments) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::DoneWithFailures) => ExitCode::from(1),
+        Err(failure) => {
+            eprintln!("eidetic: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Demo(demo) => commands::demo::run(global, demo),
+        Command::Index(index) => commands::index::run(global, index),
+        Command::Search(search) => commands::search::run(global, search),
+        Command::Serve(serve) => commands::serve::run(global, serve),
+        Command::Embed(embed) => commands::embed::run(global, embed),
+        Command::Bench(bench) => commands::bench::run(bench),
+        Command::Status => commands::status::run(global),
+    }
+}
+
+/// `-v` shows what the crates log; otherwise only warnings, or what `RUST_LOG` asks for.
+fn start_log(verbose: u8) {
+    use tracing_subscriber::EnvFilter;
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

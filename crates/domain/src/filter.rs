@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 /// Which images a query may return. Empty parts admit everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,21 @@ pub struct DateRange {
     pub from: Option<DateTime>,
     /// First moment that no longer passes.
     pub before: Option<DateTime>,
+}
+
+/// A text that is no date.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{0:?} is no date; write 2020, 2020-05, 2020-05-17 or 2020-05-17T08:30")]
+pub struct ParseMomentError(pub String);
+
+/// The first moment of the year, month, day or minute that `text` names, in ISO 8601.
+pub fn first_moment(text: &str) -> Result<DateTime, ParseMomentError> {
+    let whole = match text.len() {
+        4 => format!("{text}-01-01"),
+        7 => format!("{text}-01"),
+        _ => text.to_owned(),
+    };
+    whole.parse().map_err(|_| ParseMomentError(text.to_owned()))
 }
 
 impl DateRange {
@@ -81,6 +97,16 @@ mod tests {
         assert!(filter.admits(&["/a"], Some(date(2020, 12, 31).at(23, 59, 59, 0))));
         assert!(!filter.admits(&["/a"], Some(date(2021, 1, 1).at(0, 0, 0, 0))));
         assert!(!filter.admits(&["/a"], None));
+    }
+
+    #[test]
+    fn dates_may_be_as_coarse_as_a_year() {
+        assert_eq!(first_moment("2020"), Ok(date(2020, 1, 1).at(0, 0, 0, 0)));
+        assert_eq!(first_moment("2020-05"), Ok(date(2020, 5, 1).at(0, 0, 0, 0)));
+        assert_eq!(first_moment("2020-05-17"), Ok(date(2020, 5, 17).at(0, 0, 0, 0)));
+        assert_eq!(first_moment("2020-05-17T08:30"), Ok(date(2020, 5, 17).at(8, 30, 0, 0)));
+        assert!(first_moment("yesterday").is_err());
+        assert!(first_moment("2020-13").is_err());
     }
 
     #[test]

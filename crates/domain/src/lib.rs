@@ -9,7 +9,7 @@ mod metadata;
 mod space;
 
 pub use embedding::{Embedding, EmbeddingError};
-pub use filter::{DateRange, Filter};
+pub use filter::{DateRange, Filter, ParseMomentError, first_moment};
 pub use image_id::{ImageId, ParseImageIdError};
 pub use metadata::{Camera, GeoPosition, ImageFormat, Metadata};
 pub use space::SpaceId;

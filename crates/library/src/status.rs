@@ -84,7 +84,7 @@ impl Library {
         BytesOnDisk {
             catalog: bytes_below(&self.directory.join("catalog")),
             graph: bytes_below(&graph),
-            vectors: bytes_below(&self.directory.join("vectors")) - bytes_below(&graph),
+            vectors: bytes_below(&self.directory.join("vectors")).saturating_sub(bytes_below(&graph)),
             thumbnails: bytes_below(&self.directory.join("thumbnails")),
         }
     }

@@ -1,0 +1,207 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use eidetic_domain::ImageId;
+use eidetic_encoder_candle::ModelRef;
+use eidetic_search::Query;
+
+/// Where the server listens unless told otherwise.
+pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7801";
+
+/// Finds pictures by words or by another picture, on your own machine.
+#[derive(Debug, Parser)]
+#[command(name = "eidetic", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 done; 1 done, but some inputs failed; 2 wrong arguments; 3 could not run.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// Say more about what happens; twice for details
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The library's directory [default: `eidetic` in the user's data directory]
+    #[arg(long, global = true, value_name = "DIR", env = "EIDETIC_LIBRARY")]
+    pub(crate) library: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Try it: index the bundled gallery with the built-in model, then serve it or answer a query
+    Demo(Demo),
+    /// Add folders of pictures to the library, or bring those it has up to date
+    Index(Index),
+    /// Find pictures by words, by a picture, or by both
+    Search(Search),
+    /// Answer searches over HTTP, with a page for the browser
+    Serve(Serve),
+    /// Print the vectors of texts and pictures, for other programs
+    Embed(Embed),
+    /// Measure speed
+    Bench(Bench),
+    /// Say what the library holds
+    Status,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Print what this text finds instead of serving
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) query: Option<String>,
+    /// Largest number of hits
+    #[arg(short, default_value_t = 5, value_parser = hits())]
+    pub(crate) k: u16,
+    /// Address to serve at
+    #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Index {
+    /// Folders to index; none: the folders that the library has already
+    #[arg(value_name = "DIR")]
+    pub(crate) folders: Vec<PathBuf>,
+    /// Model of a new library: a hub name such as openai/clip-vit-base-patch32, a directory, or `builtin`
+    /// [default: openai/clip-vit-base-patch32, and `builtin` where that cannot be had]
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(crate) model: Option<ModelRef>,
+    /// Pictures a model run
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(crate) batch: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// What the picture should show
+    #[arg(value_name = "TEXT")]
+    pub(crate) text: Option<String>,
+    /// A picture that it should look like
+    #[arg(long, value_name = "FILE", conflicts_with = "image_id")]
+    pub(crate) image: Option<PathBuf>,
+    /// An image of the library that it should look like, by its id
+    #[arg(long, value_name = "ID")]
+    pub(crate) image_id: Option<ImageId>,
+    /// What the picture should not show
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) without: Option<String>,
+    /// How much the text counts beside the picture, from 0 to 1
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.5, value_parser = share)]
+    pub(crate) text_weight: f32,
+    /// Largest number of hits
+    #[arg(short, default_value_t = Query::DEFAULT_K as u16, value_parser = hits())]
+    pub(crate) k: u16,
+    /// Only pictures in this folder; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Vec<PathBuf>,
+    /// Only pictures taken at this date or later: 2020, 2020-05 or 2020-05-17
+    #[arg(long, value_name = "DATE")]
+    pub(crate) after: Option<String>,
+    /// Only pictures taken before this date
+    #[arg(long, value_name = "DATE")]
+    pub(crate) before: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Address to serve at; anything but loopback opens the library to the network
+    #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Embed {
+    /// The model: a hub name, a directory, or `builtin` [default: as for `index`]
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(crate) model: Option<ModelRef>,
+    /// A text to embed; may be given several times
+    #[arg(long, value_name = "T")]
+    pub(crate) text: Vec<String>,
+    /// A picture to embed; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    pub(crate) subject: BenchSubject,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchSubject {
+    /// Pictures a second through a model, and milliseconds a short text
+    Encode(BenchEncode),
+    /// Recall and speed of the search graph against exact search
+    Index(BenchIndex),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchEncode {
+    /// The model: a hub name, a directory, or `builtin`
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(crate) model: ModelRef,
+    /// Threads to use
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: u16,
+    /// Pictures a model run
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(crate) batch: u16,
+    /// Arithmetic of the matrix products
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    pub(crate) precision: Precision,
+}
+
+/// Arithmetic that the encoder knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Precision {
+    /// 32-bit floating point
+    F32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchIndex {
+    /// Vectors to search among: 32-bit little-endian floats, one vector after another
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vectors: PathBuf,
+    /// Vectors to search for, in the same form
+    #[arg(long, value_name = "FILE")]
+    pub(crate) queries: PathBuf,
+    /// Components of a vector
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub(crate) dim: u32,
+    /// Use only the first N vectors
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Threads to build with; queries run on one
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: u16,
+}
+
+fn hits() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..=1000)
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    let weight: f32 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    if (0.0..=1.0).contains(&weight) { Ok(weight) } else { Err("the weight lies between 0 and 1".into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,111 @@
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use eidetic_encoder::{Encoder, Pixels};
+use eidetic_encoder_candle::ModelRef;
+use eidetic_library::{LoadedModel, ModelSource};
+use image::RgbImage;
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::arguments::{Bench, BenchEncode, BenchIndex, BenchSubject};
+use crate::failure::Failure;
+use crate::output;
+use crate::progress::DownloadBar;
+
+/// `eidetic bench`: JSON, because figures are for tables.
+pub(crate) fn run(arguments: &Bench) -> Result<Outcome, Failure> {
+    match &arguments.subject {
+        BenchSubject::Encode(encode) => bench_encode(encode),
+        BenchSubject::Index(index) => bench_index(index),
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct EncodeFigures {
+    images_per_second: f64,
+    text_ms: f64,
+    threads: u16,
+    batch: u16,
+    precision: &'static str,
+}
+
+/// Model runs timed: as many as fit in this time, but at least five.
+const MEASURE_FOR: Duration = Duration::from_secs(5);
+
+fn bench_encode(arguments: &BenchEncode) -> Result<Outcome, Failure> {
+    use_threads(arguments.threads)?;
+    let encoder = load(&arguments.model)?;
+    let batch = noise(encoder.as_ref(), arguments.batch.into());
+    let image_run = median_time(|| encoder.encode_pixels(&batch).map(drop).map_err(anyhow::Error::from))?;
+    let text_run =
+        median_time(|| encoder.encode_texts(&["a photo of a cat"]).map(drop).map_err(anyhow::Error::from))?;
+    output::json(&EncodeFigures {
+        images_per_second: f64::from(arguments.batch) / image_run.as_secs_f64(),
+        text_ms: text_run.as_secs_f64() * 1e3,
+        threads: arguments.threads,
+        batch: arguments.batch,
+        precision: "f32",
+    })?;
+    Ok(Outcome::Done)
+}
+
+fn load(model: &ModelRef) -> Result<Box<dyn Encoder>, Failure> {
+    let source = ModelSource::Named(model.clone());
+    Ok(LoadedModel::load(&source, &DownloadBar::default()).map_err(anyhow::Error::from)?.encoder)
+}
+
+fn use_threads(threads: u16) -> Result<(), Failure> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
+    pool.map_err(|error| Failure::could_not_run(format!("{threads} threads cannot be started: {error}")))
+}
+
+/// Pictures whose content does not matter; zeros could be faster than pictures are.
+fn noise(encoder: &dyn Encoder, count: usize) -> Vec<Pixels> {
+    let mut state = 1_u32;
+    let mut byte = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    let mut picture = || RgbImage::from_fn(256, 256, |_, _| image::Rgb([byte(), byte(), byte()]));
+    (0..count).map(|_| encoder.preprocess(&picture())).collect()
+}
+
+fn median_time(mut run: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Duration> {
+    run()?;
+    let start = Instant::now();
+    let mut times = Vec::new();
+    while times.len() < 5 || start.elapsed() < MEASURE_FOR {
+        let begin = Instant::now();
+        run()?;
+        times.push(begin.elapsed());
+    }
+    times.sort_unstable();
+    Ok(times[times.len() / 2])
+}
+
+/// Sizes of the candidate list to measure at.
+const EFS: [usize; 6] = [16, 32, 64, 128, 256, 512];
+
+fn bench_index(arguments: &BenchIndex) -> Result<Outcome, Failure> {
+    use_threads(arguments.threads)?;
+    let dimension = arguments.dim as usize;
+    let mut base = read_floats(&arguments.vectors, dimension)?;
+    let queries = read_floats(&arguments.queries, dimension)?;
+    if let Some(limit) = arguments.limit {
+        base.truncate(limit.saturating_mul(dimension));
+    }
+    let figures = eidetic_vectors::bench_points(&base, &queries, dimension, &EFS)
+        .map_err(|error| Failure::arguments(error.to_string()))?;
+    output::json(&figures)?;
+    Ok(Outcome::Done)
+}
+
+fn read_floats(path: &Path, dimension: usize) -> Result<Vec<f32>, Failure> {
+    let refused = |reason: String| Failure::arguments(format!("{}: {reason}", path.display()));
+    let bytes = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
+    if bytes.is_empty() || bytes.len() % (4 * dimension) != 0 {
+        return Err(refused(format!("{} bytes are no whole number of {dimension}-d vectors", bytes.len())));
+    }
+    Ok(bytes.as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect())
+}

@@ -1,0 +1,43 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use eidetic_encoder_candle::{ModelRef, Quiet};
+use eidetic_indexer::{Cancel, Options};
+use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
+use eidetic_search::Query;
+
+use super::search::print_answer;
+use super::serve::serve;
+use crate::Outcome;
+use crate::arguments::{Demo, Global};
+use crate::failure::Failure;
+use crate::gallery;
+use crate::progress::IndexBar;
+
+/// `eidetic demo`
+pub(crate) fn run(global: &Global, arguments: &Demo) -> Result<Outcome, Failure> {
+    let temporary = tempfile::tempdir()
+        .map_err(|error| Failure::could_not_run(format!("no temporary directory can be made: {error}")))?;
+    let library = make_library(temporary.path())?;
+    match &arguments.query {
+        None => serve(Arc::new(library), arguments.listen),
+        Some(text) => {
+            let query = Query { k: arguments.k.into(), ..Query::text(text.as_str()) };
+            print_answer(global, &(&library.search(&query)?).into())?;
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+/// The bundled gallery, indexed with the built-in model: no network, a second or two.
+fn make_library(folder: &Path) -> Result<Library, Failure> {
+    let pictures = folder.join("gallery");
+    std::fs::create_dir(&pictures)
+        .and_then(|()| gallery::unpack(&pictures))
+        .map_err(|error| Failure::could_not_run(format!("{}: {error}", pictures.display())))?;
+    let options = CreateOptions { model: ModelSource::Named(ModelRef::Builtin) };
+    let owner = Owner::this_process("eidetic demo");
+    let (library, _) = Library::open_or_create(&folder.join("library"), &options, &owner, &Quiet)?;
+    library.index(&[pictures], &Options::default(), &IndexBar::new(), &Cancel::default())?;
+    Ok(library)
+}

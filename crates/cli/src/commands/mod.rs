@@ -1,0 +1,65 @@
+//! One file a command.
+
+use std::path::PathBuf;
+
+use eidetic_encoder_candle::LoadError;
+use eidetic_library::{DEFAULT_MODEL, Library, LibraryError, Owner};
+
+use crate::arguments::Global;
+use crate::failure::Failure;
+
+pub(crate) mod bench;
+pub(crate) mod demo;
+pub(crate) mod embed;
+pub(crate) mod index;
+pub(crate) mod search;
+pub(crate) mod serve;
+pub(crate) mod status;
+
+/// A library of our own, or the server that owns it and answers in our place.
+pub(crate) enum Access {
+    Own(Box<Library>),
+    /// The server's address.
+    Through(String),
+}
+
+/// Opens the library for reading, if need be through the server that has it.
+pub(crate) fn access(global: &Global, command: &str) -> Result<Access, Failure> {
+    match Library::open(&directory(global)?, &Owner::this_process(command)) {
+        Ok(library) => {
+            warn_of_damage(&library)?;
+            Ok(Access::Own(Box::new(library)))
+        }
+        Err(LibraryError::InUse { owner: Owner { address: Some(address), .. }, .. }) => {
+            Ok(Access::Through(address))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The library's directory, named or default.
+pub(crate) fn directory(global: &Global) -> Result<PathBuf, Failure> {
+    let named = global.library.clone().or_else(eidetic_library::default_directory);
+    named.ok_or_else(|| Failure::arguments("this system names no data directory; give one with --library DIR"))
+}
+
+/// Says that a new library got the built-in model because the full one could not be had.
+pub(crate) fn warn_of_fallback(reason: Option<LoadError>) {
+    let Some(reason) = reason else { return };
+    eprintln!(
+        "eidetic: using the small built-in model, because {DEFAULT_MODEL} cannot be had:\n  {reason}\n\
+         The built-in model knows everyday objects and simple scenes only. For a full model, when there is a network:\n  \
+         eidetic index FOLDER --model {DEFAULT_MODEL} --library NEW_DIR"
+    );
+}
+
+/// Says that the library lost vectors to the disk, and the way to get them back.
+pub(crate) fn warn_of_damage(library: &Library) -> Result<(), Failure> {
+    let damaged = library.status()?.damaged;
+    if damaged > 0 {
+        eprintln!(
+            "eidetic: the vectors of {damaged} images are damaged on disk and left out; `eidetic index` embeds them anew"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+use std::path::{Path, PathBuf};
+
+use eidetic_domain::{DateRange, Filter, first_moment};
+use eidetic_search::{Query, QueryPicture, Weights};
+use eidetic_server::json::SearchAnswer;
+
+use super::{Access, access};
+use crate::Outcome;
+use crate::arguments::{Global, Search};
+use crate::failure::Failure;
+use crate::{output, pictures, remote};
+
+/// `eidetic search`
+pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failure> {
+    if arguments.text.is_none() && arguments.image.is_none() && arguments.image_id.is_none() {
+        return Err(Failure::arguments("nothing to search for; give a text, --image FILE, or --image-id ID"));
+    }
+    let filter = filter(arguments)?;
+    let answer = match access(global, "eidetic search")? {
+        Access::Own(library) => (&library.search(&query(arguments, filter)?)?).into(),
+        Access::Through(address) => remote::search(&address, arguments, filter)?,
+    };
+    print_answer(global, &answer)?;
+    Ok(Outcome::Done)
+}
+
+/// Prints hits as a table, or the answer as JSON.
+pub(crate) fn print_answer(global: &Global, answer: &SearchAnswer) -> Result<(), Failure> {
+    if global.json {
+        return output::json(answer);
+    }
+    if answer.hits.is_empty() {
+        eprintln!("eidetic: nothing found");
+    }
+    for (rank, hit) in answer.hits.iter().enumerate() {
+        output::line(&format!("{:>4}  {:>6.3}  {}", rank + 1, hit.score, hit.path))?;
+    }
+    Ok(())
+}
+
+fn query(arguments: &Search, filter: Filter) -> Result<Query, Failure> {
+    let picture = match (&arguments.image, arguments.image_id) {
+        (Some(path), _) => Some(QueryPicture::Pixels(query_picture(path)?)),
+        (None, Some(image)) => Some(QueryPicture::Indexed(image)),
+        (None, None) => None,
+    };
+    let weight = arguments.text_weight;
+    Ok(Query {
+        text: arguments.text.clone(),
+        negative: arguments.without.clone(),
+        picture,
+        weights: Weights { text: weight, picture: 1.0 - weight, ..Weights::default() },
+        k: arguments.k.into(),
+        filter,
+    })
+}
+
+fn query_picture(path: &Path) -> Result<image::RgbImage, Failure> {
+    let decoded = pictures::read(path)
+        .map_err(|reason| Failure::arguments(format!("{}: {reason}", path.display())))?;
+    Ok(decoded.image)
+}
+
+fn filter(arguments: &Search) -> Result<Filter, Failure> {
+    let moment = |text: &Option<String>| text.as_deref().map(first_moment).transpose();
+    let from = moment(&arguments.after).map_err(|error| Failure::arguments(error.to_string()))?;
+    let before = moment(&arguments.before).map_err(|error| Failure::arguments(error.to_string()))?;
+    let taken = (from.is_some() || before.is_some()).then_some(DateRange { from, before });
+    let folders = arguments.folder.iter().map(|folder| absolute(folder)).collect::<Result<_, _>>()?;
+    Ok(Filter { folders, taken })
+}
+
+/// Paths in the catalog are canonical; a folder that is gone from disk may still be named, so it need not exist.
+fn absolute(folder: &Path) -> Result<PathBuf, Failure> {
+    folder
+        .canonicalize()
+        .or_else(|_| std::path::absolute(folder))
+        .map_err(|error| Failure::arguments(format!("{}: {error}", folder.display())))
+}

@@ -1,0 +1,49 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use eidetic_library::{Library, Owner};
+use eidetic_server::ServeOptions;
+
+use super::{directory, warn_of_damage};
+use crate::Outcome;
+use crate::arguments::{Global, Serve};
+use crate::failure::Failure;
+use crate::progress::DownloadBar;
+
+/// `eidetic serve`
+pub(crate) fn run(global: &Global, arguments: &Serve) -> Result<Outcome, Failure> {
+    let library = Library::open(&directory(global)?, &Owner::this_process("eidetic serve"))?;
+    warn_of_damage(&library)?;
+    serve(Arc::new(library), arguments.listen)
+}
+
+/// Serves until interrupted. The model is loaded before the address is announced, so that the first query is as quick
+/// as any, and a model that cannot be loaded is said now rather than to somebody's browser.
+pub(crate) fn serve(library: Arc<Library>, listen: SocketAddr) -> Result<Outcome, Failure> {
+    library.load_encoder(&DownloadBar::default())?;
+    if !listen.ip().is_loopback() {
+        eprintln!("eidetic: everybody who reaches {listen} can search this library and see its pictures");
+    }
+    refresh_graph_in_background(&library);
+    let announced = Arc::clone(&library);
+    eidetic_server::serve(library, ServeOptions::new(listen), move |address| {
+        let address = format!("http://{address}");
+        let owner = Owner { address: Some(address.clone()), ..Owner::this_process("eidetic serve") };
+        if let Err(error) = announced.announce(&owner) {
+            eprintln!("eidetic: other commands will not find this server: {error}");
+        }
+        eprintln!("eidetic: serving {} at {address}   (Ctrl-C stops)", announced.directory().display());
+    })
+    .map_err(anyhow::Error::from)?;
+    Ok(Outcome::Done)
+}
+
+/// Exact search answers until the graph is there.
+fn refresh_graph_in_background(library: &Arc<Library>) {
+    let library = Arc::clone(library);
+    std::thread::spawn(move || {
+        if let Err(error) = library.refresh_graph() {
+            eprintln!("eidetic: searching without the graph: {error}");
+        }
+    });
+}

@@ -1,0 +1,20 @@
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use rust_embed::RustEmbed;
+
+/// The bundled pictures, within the binary, so that the demo runs wherever the binary is.
+#[derive(RustEmbed)]
+#[folder = "../../data/gallery"]
+#[include = "*.jpg"]
+struct Gallery;
+
+/// Writes the bundled pictures into `folder`, which exists.
+pub(crate) fn unpack(folder: &Path) -> io::Result<()> {
+    for name in Gallery::iter() {
+        let file = Gallery::get(&name).expect("iter names what is embedded");
+        fs::write(folder.join(name.as_ref()), &file.data)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Commands answered by the server that owns the library.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use eidetic_domain::Filter;
+use eidetic_library::Status;
+use eidetic_server::json::{IndexReport, SearchAnswer};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use ureq::{Agent, Body, http::Response};
+
+use crate::arguments::Search;
+use crate::failure::Failure;
+
+/// How often a job is asked how far it is.
+const POLL: Duration = Duration::from_millis(300);
+
+/// `GET /v1/status`
+pub(crate) fn status(address: &str) -> Result<Status, Failure> {
+    get(address, "/v1/status")
+}
+
+/// `POST /v1/search`. The picture travels as its file is, the server decodes it.
+pub(crate) fn search(address: &str, arguments: &Search, filter: Filter) -> Result<SearchAnswer, Failure> {
+    let picture = arguments.image.as_ref().map(|path| {
+        let read = std::fs::read(path).map(|bytes| STANDARD.encode(bytes));
+        read.map_err(|error| Failure::arguments(format!("{}: {error}", path.display())))
+    });
+    let body = json!({
+        "text": arguments.text,
+        "negative": arguments.without,
+        "image": picture.transpose()?,
+        "image_id": arguments.image_id,
+        "k": arguments.k,
+        "text_weight": arguments.text_weight,
+        "filter": filter,
+    });
+    post(address, "/v1/search", &body)
+}
+
+/// `POST /v1/index`, then waits for the job.
+pub(crate) fn index(address: &str, folders: &[PathBuf]) -> Result<IndexReport, Failure> {
+    eprintln!("eidetic: the server at {address} owns the library and indexes for us");
+    let job: Value = post(address, "/v1/index", &json!({ "folders": folders }))?;
+    let path = format!("/v1/jobs/{}", job["job"].as_str().unwrap_or_default());
+    loop {
+        let job: Value = get(address, &path)?;
+        match job["state"].as_str() {
+            Some("running") => std::thread::sleep(POLL),
+            Some("failed") => {
+                let reason = job["error"].as_str().unwrap_or("the server's indexing job failed");
+                return Err(Failure::could_not_run(reason));
+            }
+            _ => return Ok(serde_json::from_value(job["report"].clone()).map_err(anyhow::Error::from)?),
+        }
+    }
+}
+
+fn get<T: DeserializeOwned>(address: &str, path: &str) -> Result<T, Failure> {
+    read(address, agent().get(format!("{address}{path}")).call())
+}
+
+fn post<T: DeserializeOwned>(address: &str, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+    read(address, agent().post(format!("{address}{path}")).send_json(body))
+}
+
+fn agent() -> Agent {
+    // Problem documents say more than a status does, so they are read like answers.
+    Agent::config_builder().http_status_as_error(false).build().into()
+}
+
+fn read<T: DeserializeOwned>(
+    address: &str,
+    response: Result<Response<Body>, ureq::Error>,
+) -> Result<T, Failure> {
+    let unreachable =
+        |error: ureq::Error| Failure::could_not_run(format!("the server at {address} did not answer: {error}"));
+    let mut response = response.map_err(unreachable)?;
+    if response.status().is_success() {
+        return response.body_mut().read_json().map_err(unreachable);
+    }
+    let problem: Value = response.body_mut().read_json().map_err(unreachable)?;
+    let detail = problem["detail"].as_str().or(problem["title"].as_str()).unwrap_or("no reason given");
+    Err(Failure::could_not_run(format!("the server at {address} says: {detail}")))
+}
