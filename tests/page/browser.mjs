@@ -1,0 +1,25 @@
+// Starts Debian's Chromium with a fresh profile and watches what a page does.
+import { chromium } from 'playwright-core';
+
+const ARGUMENTS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync',
+];
+
+/** A browser that the caller closes. */
+export function launch() {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: ARGUMENTS });
+}
+
+/** A page in a profile of its own at `address`, with lists of the console's errors and the requests that left `address`. */
+export async function openPage(browser, address, { path = '/', ...options } = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce', baseURL: address, ...options });
+  const page = await context.newPage();
+  const errors = [];
+  const foreign = [];
+  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+  page.on('pageerror', (error) => errors.push(String(error)));
+  context.on('request', (request) => !/^(blob|data):/.test(request.url()) && !request.url().startsWith(`${address}/`) && foreign.push(request.url()));
+  await page.goto(path);
+  return { page, context, errors, foreign };
+}

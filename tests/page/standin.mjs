@@ -1,0 +1,111 @@
+// A stand-in for the server, for what the real one cannot be made to do in a test: be slow, fail, be empty, be calibrated.
+// It speaks the same routes over a few drawn pictures and "finds" by counting the words that a query and a caption share.
+import { createHash } from 'node:crypto';
+import { createServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { COLOURS, SHAPES, drawing } from './drawing.mjs';
+
+const WEB = fileURLToPath(new URL('../../web/', import.meta.url));
+const SECURITY = "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+const SIZES = [[360, 240], [240, 240], [240, 360], [426, 240], [320, 240]];
+
+/** Drawn pictures in two folders, one of them at two paths and one without a date. */
+export function drawnPictures() {
+  const kinds = Object.keys(COLOURS).flatMap((colour) => Object.keys(SHAPES).map((shape) => ({ colour, shape })));
+  return kinds.map(({ colour, shape }, index) => {
+    const [width, height] = SIZES[index % SIZES.length];
+    const folder = index % 2 === 0 ? '/pictures/even' : '/pictures/odd/deep';
+    const path = `${folder}/${colour}-${shape}.png`;
+    return {
+      caption: `${colour} ${shape}`, path, paths: index === 0 ? [path, '/pictures/copies/first.png'] : [path], width, height,
+      format: 'png', taken: index === 3 ? null : `${2015 + (index % 9)}-05-01T12:00:00`, camera: index % 3 ? null : 'NIKON D750',
+      position: index === 0 ? { latitude: 48.85837, longitude: 2.29448 } : null,
+      read: async () => drawing({ colour, shape, width, height }),
+    };
+  });
+}
+
+/** Starts a server. `behaviour` may be changed while it runs: pictures, model, verdict, confidence, delay (ms), failure (problem). */
+export async function startStandIn(behaviour = {}) {
+  const state = { pictures: drawnPictures(), model: 'stand-in', verdict: 'uncalibrated', confidence: null, delay: 0, failure: null, uploads: 0, ...behaviour };
+  state.pictures.forEach((picture) => (picture.image = createHash('sha256').update(picture.path).digest('hex')));
+  const server = createServer((request, response) => answer(state, request, response).catch((error) => send(response, 500, { title: String(error) })));
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  const stop = () => new Promise((done) => { server.close(done); server.closeAllConnections(); });
+  return { address: `http://127.0.0.1:${server.address().port}`, behaviour: state, stop };
+}
+
+async function answer(state, request, response) {
+  const address = new URL(request.url, 'http://localhost');
+  const parts = address.pathname.split('/').filter(Boolean);
+  if (parts[0] !== 'v1') return sendPage(parts, response);
+  if (parts[1] === 'status') return send(response, 200, statusOf(state));
+  if (parts[1] === 'search') return search(state, await fieldsOf(request, address, state), response);
+  return sendImage(state, parts, response);
+}
+
+async function sendPage(parts, response) {
+  const name = parts.length === 0 ? 'index.html' : parts[0] === 'assets' ? parts.slice(1).join('/') : null;
+  const file = name && (await readFile(join(WEB, name)).catch(() => null));
+  if (!file) return send(response, 404, { title: 'Not Found', detail: 'there is nothing here' });
+  response.writeHead(200, { 'Content-Type': TYPES[extname(name)], 'Content-Security-Policy': SECURITY, 'Cache-Control': 'no-cache' });
+  return response.end(file);
+}
+
+async function sendImage(state, [, , id, part], response) {
+  const picture = state.pictures.find((picture) => picture.image === id);
+  if (!picture) return send(response, 404, { title: 'Not Found', detail: `image ${id} is not in the library` });
+  const file = await picture.read();
+  if (!part) return send(response, 200, { ...publicPart(picture), bytes: file.length });
+  response.writeHead(200, { 'Content-Type': `image/${picture.format}`, 'Cache-Control': 'private, immutable' });
+  return response.end(file);
+}
+
+async function search(state, fields, response) {
+  await new Promise((done) => setTimeout(done, state.delay));
+  if (state.failure) return send(response, state.failure.status, state.failure);
+  const hits = state.pictures
+    .filter((picture) => picture.image !== fields.image_id && passes(picture, fields))
+    .map((picture) => ({ ...publicPart(picture), score: scoreOf(state, picture, fields), confidence: state.confidence }))
+    .sort((one, other) => other.score - one.score)
+    .slice(0, fields.k);
+  return send(response, 200, { space: 'stand-in@1/none/4', verdict: state.verdict, hits, took_ms: { encode: 1.2, search: 0.3 } });
+}
+
+function scoreOf(state, picture, { text, negative, image_id: like }) {
+  const model = state.pictures.find((picture) => picture.image === like)?.caption ?? '';
+  const shared = (words) => words.toLowerCase().split(/\s+/).filter((word) => picture.caption.split(' ').includes(word)).length;
+  return 0.1 + 0.1 * (shared(text) + shared(model) - shared(negative)) - state.pictures.indexOf(picture) * 1e-5;
+}
+
+function passes({ paths, taken }, { folders, from, before }) {
+  const isInside = folders.length === 0 || paths.some((path) => folders.some((folder) => path.startsWith(`${folder}/`)));
+  return isInside && (!from || taken >= from) && (!before || (taken && taken < before));
+}
+
+async function fieldsOf(request, address, state) {
+  const form = request.method === 'POST' ? await formOf(request) : address.searchParams;
+  const filter = JSON.parse(form.get('filter') ?? 'null');
+  if (form.get('image')) state.uploads += 1;
+  return {
+    text: form.get('text') ?? '', negative: form.get('negative') ?? '', image_id: form.get('image_id'), k: Number(form.get('k') ?? 20),
+    folders: filter?.folders ?? form.getAll('folder'), from: filter?.taken?.from ?? form.get('taken_from'), before: filter?.taken?.before ?? form.get('taken_before'),
+  };
+}
+
+const formOf = (request) => new Response(request, { headers: { 'Content-Type': request.headers['content-type'] } }).formData();
+const publicPart = ({ image, path, paths, width, height, format, taken, camera, position }) => ({ image, path, paths, width, height, format, taken, camera, position });
+
+const statusOf = ({ pictures, model }) => ({
+  library: '/library', images: pictures.length, paths: pictures.length, failed: 0, damaged: 0, model, space: 'stand-in@1/none/4',
+  sources: pictures.length ? ['/pictures'] : [], index: { kind: 'exact', vectors: pictures.length, tombstones: 0 },
+  bytes: { catalog: 0, vectors: 0, graph: 0, thumbnails: 0 },
+});
+
+function send(response, status, body) {
+  response.writeHead(status, { 'Content-Type': status < 400 ? 'application/json' : 'application/problem+json' });
+  response.end(JSON.stringify({ ...(status < 400 ? {} : { type: 'about:blank', status }), ...body }));
+}

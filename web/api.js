@@ -1,0 +1,62 @@
+// The server's routes. Every function throws a Problem, or an AbortError when its signal says so.
+
+import { find } from './uploads.js';
+import { toFilter, toRequest } from './query.js';
+
+/** Why the server gave no answer: the problem document that it sent, or kind "unreachable" when nothing came back. */
+export class Problem extends Error {
+  constructor({ status = 0, title = '', detail = '' }) {
+    super(detail || title);
+    this.status = status;
+    this.title = title;
+    this.detail = detail;
+  }
+
+  get isUnreachable() {
+    return this.status === 0;
+  }
+}
+
+export const fileAddress = (id) => `/v1/images/${id}/file`;
+export const viewAddress = (id) => `/v1/images/${id}/file?view=1`;
+export const thumbnailAddress = (id) => `/v1/images/${id}/thumbnail`;
+
+/** Searches; a picture that was added is uploaded along. */
+export function search(query, k, signal) {
+  if (query.upload === null) {
+    return request(`/v1/search?${new URLSearchParams(toRequest(query, k))}`, { signal });
+  }
+  return request('/v1/search', { method: 'POST', body: uploadForm(query, k), signal });
+}
+
+/** What is known about one image. */
+export const image = (id, signal) => request(`/v1/images/${id}`, { signal });
+
+/** How the library stands. */
+export const status = (signal) => request('/v1/status', { signal });
+
+function uploadForm(query, k) {
+  const form = new FormData();
+  const plain = new Set(['k', 'text', 'negative', 'text_weight']);
+  toRequest(query, k).forEach(([name, value]) => plain.has(name) && form.append(name, value));
+  form.append('filter', JSON.stringify(toFilter(query)));
+  form.append('image', find(query.upload).file);
+  return form;
+}
+
+async function request(address, options) {
+  let response;
+  try {
+    response = await fetch(address, { headers: { Accept: 'application/json' }, ...options });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new Problem({ title: 'The server does not answer' });
+  }
+  if (!response.ok) throw await problemOf(response);
+  return response.json();
+}
+
+async function problemOf(response) {
+  const said = await response.json().catch(() => ({}));
+  return new Problem({ title: response.statusText, ...said, status: response.status });
+}

@@ -1,0 +1,159 @@
+// The page's course: the address says what is shown; every action changes the address, and the address is then shown.
+
+import * as api from './api.js';
+import { acceptPictures } from './addpicture.js';
+import { toast } from './clipboard.js';
+import { byId } from './dom.js';
+import { Filters } from './filters.js';
+import { samplePictures, showStart, showStatus, showUnreachable } from './library.js';
+import { emptyLibrary, lostUpload, problem } from './messages.js';
+import { EMPTY, PAGE_SIZE, fromAddress, isEmpty, isImageId, keyOf, title, toAddress } from './query.js';
+import { Results, showMessage } from './results.js';
+import { SearchBar } from './searchbar.js';
+import { enableThemeToggle } from './themetoggle.js';
+import * as uploads from './uploads.js';
+import { Viewer } from './viewer.js';
+
+const STATUS_PAUSE = 3000;
+
+const results = new Results({
+  open: (image) => openViewer(image),
+  more: (k) => navigate(query, { k, replaces: true }),
+  found: (hits) => filters.remember(hits),
+  failed: () => (shownKey = null),
+  retry: () => refresh(),
+  clearFilters: () => navigate({ ...query, folders: [], from: '', to: '' }),
+});
+const searchBar = new SearchBar({
+  typed: (next) => navigate(next, { isTyping: true }),
+  submitted: (next) => navigate(next),
+  down: () => results.grid.focusFirst(),
+});
+const filters = new Filters((next) => navigate({ ...query, folders: next.folders, from: next.from, to: next.to }));
+const viewer = new Viewer({
+  close: () => closeViewer(),
+  move: (image) => moveViewer(image),
+  similar: (image) => navigate({ ...EMPTY, like: image, folders: query.folders, from: query.from, to: query.to }),
+});
+
+let query = EMPTY;
+let shownKey = null;
+let library = null;
+let sampling = new AbortController();
+
+enableThemeToggle();
+acceptPictures(
+  (file) => navigate({ ...currentText(), like: null, upload: uploads.keep(file) }),
+  (image) => navigate({ ...currentText(), like: image, upload: null }),
+);
+window.addEventListener('popstate', () => showAddress({ mayReuse: true }));
+window.addEventListener('scroll', () => document.querySelector('.top').classList.toggle('is-lifted', scrollY > 4), { passive: true });
+document.querySelector('.wordmark').addEventListener('click', (event) => {
+  event.preventDefault();
+  navigate(EMPTY);
+});
+showAddress({ mayReuse: true });
+await refreshStatus();
+
+/** Goes to `next`. Letters typed in a row make one entry of the history; showing more hits makes none. */
+function navigate(next, { k = PAGE_SIZE, isTyping = false, replaces = false } = {}) {
+  const isSame = keyOf(next, k) === keyOf(query, k) && !location.hash;
+  const continuesTyping = isTyping && history.state?.isTyping;
+  const state = { upload: next.upload, k, isTyping: isTyping && !isSame };
+  if (replaces || isSame || continuesTyping) history.replaceState(state, '', toAddress(next));
+  else history.pushState(state, '', toAddress(next));
+  if (!isTyping && !replaces) scrollTo(0, 0);
+  showAddress({ mayReuse: isSame || isTyping });
+}
+
+/** Shows what the address and the history's state say. */
+function showAddress({ mayReuse }) {
+  const { upload = null, k = PAGE_SIZE } = history.state ?? {};
+  const isLost = upload !== null && !uploads.find(upload);
+  query = { ...fromAddress(location.search), upload: isLost ? null : upload };
+  document.title = title(query);
+  searchBar.show(query);
+  filters.show(query);
+  if (shownKey !== keyOf(query, k) || !mayReuse) showQuery(k, mayReuse);
+  if (isLost) showLostUpload();
+  syncViewer();
+}
+
+function showQuery(k, mayReuse) {
+  shownKey = keyOf(query, k);
+  sampling.abort();
+  byId('start').hidden = true;
+  if (isEmpty(query)) return showStartView();
+  return results.search(query, k, { mayReuse });
+}
+
+async function showStartView() {
+  results.clear();
+  if (!library) return;
+  if (library.images === 0) return showMessage(emptyLibrary());
+  showStart(library, navigate);
+  byId('start').hidden = false;
+  sampling = new AbortController();
+  const { signal } = sampling;
+  const hits = await samplePictures(library, signal).catch(() => []);
+  if (signal.aborted) return;
+  results.showPlain(hits);
+  syncViewer();
+}
+
+function showLostUpload() {
+  if (!isEmpty(query)) return toast('The picture of this search is gone after the reload; these are the hits for its words.');
+  byId('start').hidden = true;
+  sampling.abort();
+  return showMessage(lostUpload());
+}
+
+async function refreshStatus() {
+  const before = library?.images;
+  try {
+    library = await api.status();
+    showStatus(library);
+    filters.setSources(library.sources);
+    if (isEmpty(query) && library.images !== before) showAddress({ mayReuse: false });
+  } catch (error) {
+    library = null;
+    showUnreachable();
+    if (isEmpty(query)) showMessage(problem(error, { retry: refresh }));
+  }
+  if (library?.images === 0) setTimeout(refreshStatus, STATUS_PAUSE);
+}
+
+async function refresh() {
+  showAddress({ mayReuse: false });
+  await refreshStatus();
+}
+
+function openViewer(image) {
+  history.pushState({ ...history.state, isViewer: true }, '', `#${image}`);
+  syncViewer();
+}
+
+function moveViewer(image) {
+  history.replaceState(history.state, '', `#${image}`);
+  syncViewer();
+}
+
+// The entry that opening made is left by going back, so that the back button and the close button are the same.
+function closeViewer() {
+  if (history.state?.isViewer) return history.back();
+  history.replaceState(history.state, '', location.pathname + location.search);
+  return syncViewer();
+}
+
+function syncViewer() {
+  const image = location.hash.slice(1);
+  const { shown } = viewer;
+  if (isImageId(image)) viewer.show(image, results.hits);
+  else viewer.hide();
+  if (shown && !isImageId(image)) results.grid.focus(shown);
+}
+
+// What stands in the search field counts even if no search for it has started yet.
+function currentText() {
+  return { ...query, text: byId('text').value };
+}

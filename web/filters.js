@@ -1,0 +1,106 @@
+// Filters by folder and date: the popover, and their names.
+
+import { byId, element } from './dom.js';
+import { day, fileName, folderOf } from './format.js';
+import { EMPTY } from './query.js';
+
+const MOST_FOLDERS = 40;
+const GAP = 8;
+
+/** What each filter of `query` is called; those for folders carry theirs. */
+export function filterNames({ folders, from, to }) {
+  const names = folders.map((folder) => ({ label: fileName(folder), folder }));
+  if (from && to) names.push({ label: from === to ? day(from) : `${day(from)} – ${day(to)}` });
+  else if (from) names.push({ label: `from ${day(from)}` });
+  else if (to) names.push({ label: `until ${day(to)}` });
+  return names;
+}
+
+export class Filters {
+  #popover = byId('filters');
+  #query = EMPTY;
+  #sources = [];
+  #seen = new Set();
+  #onChange;
+
+  /** `onChange(query)` is called at every change. */
+  constructor(onChange) {
+    this.#onChange = onChange;
+    this.#popover.addEventListener('beforetoggle', (event) => event.newState === 'open' && this.#fill());
+    this.#popover.addEventListener('toggle', (event) => event.newState === 'open' && this.#place());
+    window.addEventListener('resize', () => this.#place());
+    byId('filters-form').addEventListener('change', () => this.#report());
+    byId('filters-form').addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#popover.hidePopover();
+    });
+    byId('filters-form').addEventListener('reset', (event) => {
+      event.preventDefault();
+      this.#change({ folders: [], from: '', to: '' });
+      this.#fill();
+    });
+  }
+
+  show(query) {
+    this.#query = query;
+  }
+
+  /** The folders that the library indexes. */
+  setSources(sources) {
+    this.#sources = sources;
+  }
+
+  /** Offers the folders of these hits too. */
+  remember(hits) {
+    hits.flatMap((hit) => hit.paths).forEach((path) => this.#seen.add(folderOf(path)));
+  }
+
+  #fill() {
+    byId('folder-list').replaceChildren(...this.#offered().map((folder) => this.#folderLine(folder)));
+    byId('folder-other').value = '';
+    byId('taken-from').value = this.#query.from;
+    byId('taken-to').value = this.#query.to;
+  }
+
+  #offered() {
+    const chosen = this.#query.folders;
+    const known = [...this.#seen].sort().filter((folder) => !chosen.includes(folder) && !this.#sources.includes(folder));
+    const sources = this.#sources.filter((folder) => !chosen.includes(folder));
+    return [...chosen, ...sources, ...known].slice(0, Math.max(MOST_FOLDERS, chosen.length));
+  }
+
+  #folderLine(folder) {
+    const box = element('input', { type: 'checkbox', value: folder, name: 'folder' });
+    box.checked = this.#query.folders.includes(folder);
+    return element('label', { class: 'folder', title: folder }, box, element('span', {}, this.#nameOf(folder)));
+  }
+
+  // A folder within a source is named from the source on, as people think of it.
+  #nameOf(folder) {
+    const source = this.#sources.find((source) => folder.startsWith(`${source}/`));
+    return source ? `${fileName(source)}${folder.slice(source.length)}` : folder;
+  }
+
+  #report() {
+    const boxes = [...byId('folder-list').querySelectorAll('input:checked')].map((box) => box.value);
+    const other = byId('folder-other').checkValidity() ? byId('folder-other').value.trim().replace(/(.)[/\\]+$/, '$1') : '';
+    const folders = other ? [...new Set([...boxes, other])] : boxes;
+    this.#change({ folders, from: validDay('taken-from'), to: validDay('taken-to') });
+    if (other) this.#fill();
+  }
+
+  #change(parts) {
+    this.#query = { ...this.#query, ...parts };
+    this.#onChange(this.#query);
+  }
+
+  // Below its button; on a phone the style sheet puts it at the bottom instead.
+  #place() {
+    const button = byId('filters-button').getBoundingClientRect();
+    const isSheet = matchMedia('(max-width: 640px)').matches;
+    this.#popover.style.top = isSheet ? '' : `${button.bottom + GAP}px`;
+    this.#popover.style.right = isSheet ? '' : `${Math.max(GAP, document.documentElement.clientWidth - button.right)}px`;
+  }
+}
+
+const validDay = (id) => (byId(id).checkValidity() ? byId(id).value : '');

@@ -1,0 +1,65 @@
+// Numbers, dates and paths as people read them.
+
+const COUNT = new Intl.NumberFormat('en');
+
+/** 1234 → "1,234". */
+export const count = (number) => COUNT.format(number);
+
+/** "1 picture", "2 pictures". */
+export const pictures = (number) => `${count(number)} ${number === 1 ? 'picture' : 'pictures'}`;
+
+/** A cosine or probability with two digits, and a real minus sign. */
+export const score = (number) => number.toFixed(2).replace('-', '−');
+
+/** "42 %". */
+export const percent = (number) => `${Math.round(number * 100)} %`;
+
+/** 3200000 → "3.2 MB". */
+export function bytes(number) {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+  let power = 0;
+  while (number >= 1000 && power < units.length - 1) {
+    number /= 1000;
+    power += 1;
+  }
+  return `${power === 0 || number >= 100 ? Math.round(number) : number.toFixed(1)} ${units[power]}`;
+}
+
+/** A local time without zone, "2020-05-01T12:00:00" → "1 May 2020, 12:00". An unreadable one comes back as it is. */
+export function moment(text) {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) return text;
+  const day = { day: 'numeric', month: 'long', year: 'numeric' };
+  const time = { hour: '2-digit', minute: '2-digit' };
+  return `${date.toLocaleDateString('en-GB', day)}, ${date.toLocaleTimeString('en-GB', time)}`;
+}
+
+/** "2020-05-01" → "1 May 2020". */
+export function day(text) {
+  const date = new Date(`${text}T00:00:00`);
+  return Number.isNaN(date.getTime()) ? text : date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+}
+
+/** "4000 × 3000 · 12 MP". */
+export function dimensions(width, height) {
+  const megapixels = (width * height) / 1e6;
+  const size = `${width} × ${height}`;
+  return megapixels < 0.1 ? size : `${size} · ${megapixels < 10 ? megapixels.toFixed(1) : Math.round(megapixels)} MP`;
+}
+
+/** "48.85837° N, 2.29448° E". */
+export function position({ latitude, longitude }) {
+  const part = (degrees, positive, negative) => `${Math.abs(degrees).toFixed(5)}° ${degrees < 0 ? negative : positive}`;
+  return `${part(latitude, 'N', 'S')}, ${part(longitude, 'E', 'W')}`;
+}
+
+const SEPARATORS = /[/\\]/;
+
+/** The last part of a path. */
+export const fileName = (path) => path.split(SEPARATORS).pop() || path;
+
+/** A path without its last part. */
+export function folderOf(path) {
+  const name = fileName(path);
+  return path.slice(0, path.length - name.length - 1) || '/';
+}

@@ -1,0 +1,61 @@
+// How the library stands: the line at the bottom, and what the start view offers.
+
+import * as api from './api.js';
+import { commandLine } from './clipboard.js';
+import { byId, element } from './dom.js';
+import * as format from './format.js';
+import { EMPTY, toAddress } from './query.js';
+
+const FULL_MODEL = 'openai/clip-vit-base-patch32';
+
+// Things that the built-in model knows, and things of anybody's life for the models that know them.
+const BUILTIN_SUGGESTIONS = ['red apple', 'bananas', 'a white shirt', 'lemons', 'a pair of shoes', 'mushrooms'];
+const SUGGESTIONS = ['sunset over the sea', 'people laughing', 'a dog in the snow', 'food on a table', 'handwriting', 'a narrow street'];
+const SAMPLES = 4;
+const SAMPLE_SIZE = 6;
+
+export const isBuiltin = (status) => /^built-?in\b/i.test(status.model);
+
+/** The line at the bottom of the page. */
+export function showStatus(status) {
+  const counts = `${format.pictures(status.images)} · ${isBuiltin(status) ? 'built-in model' : modelName(status.model)}`;
+  const parts = [element('span', {}, counts)];
+  if (isBuiltin(status)) {
+    const hint = 'It knows everyday objects and simple scenes. Index with a full CLIP model for everything else:';
+    parts.push(element('span', {}, hint), commandLine(`eidetic index ~/Pictures --model ${FULL_MODEL}`));
+  }
+  byId('status').replaceChildren(...parts);
+}
+
+/** The line at the bottom while the server does not answer. */
+export function showUnreachable() {
+  byId('status').replaceChildren('The server does not answer.');
+}
+
+/** Suggestions as links, and how much there is to search. */
+export function showStart(status, onChoose) {
+  byId('start-note').textContent = `${format.pictures(status.images)} on this machine. Type words, or drop, paste or pick a picture.`;
+  byId('suggestions').replaceChildren(...suggestionsFor(status).map((text) => suggestion(text, onChoose)));
+}
+
+/** A few pictures of the library: the best hits for some of the suggestions, each picture once, in turn. */
+export async function samplePictures(status, signal) {
+  const texts = suggestionsFor(status).slice(0, SAMPLES);
+  const answers = await Promise.all(texts.map((text) => api.search({ ...EMPTY, text }, SAMPLE_SIZE, signal)));
+  const inTurn = Array.from({ length: SAMPLE_SIZE }, (_, rank) => answers.map(({ hits }) => hits[rank])).flat();
+  return [...new Map(inTurn.filter(Boolean).map((hit) => [hit.image, hit])).values()];
+}
+
+const suggestionsFor = (status) => (isBuiltin(status) ? BUILTIN_SUGGESTIONS : SUGGESTIONS);
+
+function suggestion(text, onChoose) {
+  const query = { ...EMPTY, text };
+  const choose = (event) => {
+    event.preventDefault();
+    onChoose(query);
+  };
+  return element('li', {}, element('a', { class: 'suggestion', href: toAddress(query), click: choose }, text));
+}
+
+// A model in a directory is named by the directory, one of the hub by its id.
+const modelName = (model) => (model.startsWith('/') ? format.fileName(model) : model);
