@@ -2,9 +2,24 @@
 
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 mod error;
+mod file;
+mod header;
+mod matrix;
+mod memory;
+mod nearest;
+mod open;
+mod positioned;
+mod rows;
+mod scan;
+mod store;
 
 pub use error::IndexError;
+pub use memory::MemoryIndex;
+pub use open::OpenReport;
+pub use store::{IndexKind, Stats, VectorStore};
 
 /// One vector found.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,0 +1,154 @@
+//! The first page of a vector file: what it is, in which version, and of which space.
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 0..8 | `EIDETVEC` |
+//! | 8..12 | format version |
+//! | 12..16 | dimension |
+//! | 16..20 | length of the space's text form |
+//! | 20.. | the space's text form, UTF-8, then zeros |
+//! | 4092..4096 | CRC-32 of everything before |
+//!
+//! Numbers are unsigned, 32 bits, little endian. Every future version keeps the magic, the version and the checksum
+//! where they are, so that an older program can say that it is too old.
+
+use std::path::Path;
+
+use eidetic_domain::SpaceId;
+
+use crate::IndexError;
+
+/// Size of the page; rows start behind it.
+pub(crate) const HEADER_BYTES: usize = 4096;
+const MAGIC: &[u8; 8] = b"EIDETVEC";
+const VERSION: u32 = 1;
+const SPACE_AT: usize = 20;
+const CHECKSUM_AT: usize = HEADER_BYTES - 4;
+/// More than any model has; keeps sizes computed from a dimension small.
+const MAX_DIMENSION: usize = 1 << 16;
+
+/// The page of a new file. An error where the space does not fit it.
+pub(crate) fn encode(space: &SpaceId, path: &Path) -> Result<Box<[u8; HEADER_BYTES]>, IndexError> {
+    let text = space.to_string();
+    let impossible = |reason: &str| IndexError::Io {
+        path: path.to_owned(),
+        source: std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            format!("the space {text} {reason}"),
+        ),
+    };
+    if !(1..=MAX_DIMENSION).contains(&space.dimension) {
+        return Err(impossible("has no usable number of dimensions"));
+    }
+    if text.len() > CHECKSUM_AT - SPACE_AT {
+        return Err(impossible("has too long a name"));
+    }
+    let mut page = Box::new([0; HEADER_BYTES]);
+    page[..8].copy_from_slice(MAGIC);
+    put(&mut page, 8, VERSION);
+    put(&mut page, 12, space.dimension as u32);
+    put(&mut page, 16, text.len() as u32);
+    page[SPACE_AT..SPACE_AT + text.len()].copy_from_slice(text.as_bytes());
+    let checksum = crc32fast::hash(&page[..CHECKSUM_AT]);
+    put(&mut page, CHECKSUM_AT, checksum);
+    Ok(page)
+}
+
+/// Checks that a page read from `path` opens a vector file of `space` that this program can read.
+pub(crate) fn check(page: &[u8; HEADER_BYTES], space: &SpaceId, path: &Path) -> Result<(), IndexError> {
+    let damaged = |reason: &str| IndexError::Damaged {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    };
+    if &page[..8] != MAGIC {
+        return Err(damaged("it does not start as a vector file does"));
+    }
+    if get(page, CHECKSUM_AT) != crc32fast::hash(&page[..CHECKSUM_AT]) {
+        return Err(damaged("the checksum of its first page does not fit"));
+    }
+    let version = get(page, 8);
+    if version != VERSION {
+        return Err(IndexError::UnknownVersion {
+            path: path.to_owned(),
+            found: version,
+            supported: VERSION,
+        });
+    }
+    let text = page[SPACE_AT..CHECKSUM_AT]
+        .get(..get(page, 16) as usize)
+        .and_then(|bytes| std::str::from_utf8(bytes).ok())
+        .ok_or_else(|| damaged("the name of its space is unreadable"))?;
+    if text != space.to_string() || get(page, 12) as usize != space.dimension {
+        return Err(IndexError::OtherSpace {
+            path: path.to_owned(),
+            found: text.into(),
+            expected: Box::new(space.clone()),
+        });
+    }
+    Ok(())
+}
+
+fn put(page: &mut [u8; HEADER_BYTES], at: usize, value: u32) {
+    page[at..at + 4].copy_from_slice(&value.to_le_bytes());
+}
+
+fn get(page: &[u8; HEADER_BYTES], at: usize) -> u32 {
+    u32::from_le_bytes([page[at], page[at + 1], page[at + 2], page[at + 3]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn space(model: &str, dimension: usize) -> SpaceId {
+        SpaceId {
+            model: model.into(),
+            revision: "r1".into(),
+            preprocessing: "none".into(),
+            dimension,
+        }
+    }
+
+    #[test]
+    fn a_page_opens_for_its_own_space_only() {
+        let path = Path::new("vectors.bin");
+        let page = encode(&space("a", 8), path).unwrap();
+        assert!(check(&page, &space("a", 8), path).is_ok());
+        for other in [space("b", 8), space("a", 9)] {
+            let error = check(&page, &other, path).unwrap_err();
+            assert!(matches!(error, IndexError::OtherSpace { .. }));
+            assert!(error.to_string().contains("a@r1/none/8"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_is_damage() {
+        let path = Path::new("vectors.bin");
+        let page = encode(&space("a", 8), path).unwrap();
+        for bit in 0..HEADER_BYTES * 8 {
+            let mut flipped = page.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let error = check(&flipped, &space("a", 8), path).unwrap_err();
+            assert!(matches!(error, IndexError::Damaged { .. }), "bit {bit}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_version_says_so() {
+        let path = Path::new("vectors.bin");
+        let mut page = encode(&space("a", 8), path).unwrap();
+        put(&mut page, 8, 2);
+        let checksum = crc32fast::hash(&page[..CHECKSUM_AT]);
+        put(&mut page, CHECKSUM_AT, checksum);
+        let error = check(&page, &space("a", 8), path).unwrap_err();
+        assert!(matches!(error, IndexError::UnknownVersion { found: 2, .. }));
+    }
+
+    #[test]
+    fn spaces_that_fit_no_page_are_refused() {
+        let path = Path::new("vectors.bin");
+        assert!(encode(&space("a", 0), path).is_err());
+        assert!(encode(&space("a", usize::MAX), path).is_err());
+        assert!(encode(&space(&"a".repeat(5000), 8), path).is_err());
+    }
+}

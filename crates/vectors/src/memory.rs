@@ -1,0 +1,111 @@
+//! The plain twin of the store: a map and a loop, for tests and for vectors that need not last.
+
+use std::collections::{BTreeSet, HashMap};
+
+use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
+
+use crate::nearest::Nearest;
+use crate::store::check_dimension;
+use crate::{Admit, IndexError, Neighbour, VectorIndex, scan};
+
+/// Vectors in memory alone, searched one by one.
+#[derive(Debug)]
+pub struct MemoryIndex {
+    space: SpaceId,
+    vectors: HashMap<ImageId, (RowId, Embedding)>,
+    free: BTreeSet<RowId>,
+}
+
+impl MemoryIndex {
+    /// An empty index of `space`.
+    pub fn new(space: SpaceId) -> Self {
+        Self {
+            space,
+            vectors: HashMap::new(),
+            free: BTreeSet::new(),
+        }
+    }
+
+    /// The lowest free row, or a new one.
+    fn vacant(&mut self) -> RowId {
+        self.free.pop_first().unwrap_or(RowId(self.vectors.len() as u64))
+    }
+}
+
+impl VectorIndex for MemoryIndex {
+    fn space(&self) -> &SpaceId {
+        &self.space
+    }
+
+    fn len(&self) -> usize {
+        self.vectors.len()
+    }
+
+    fn upsert(&mut self, vectors: &[(ImageId, Embedding)]) -> Result<Vec<RowId>, IndexError> {
+        for (_, vector) in vectors {
+            check_dimension(self.space.dimension, vector)?;
+        }
+        let mut rows = Vec::with_capacity(vectors.len());
+        for (image, vector) in vectors {
+            let known = self.vectors.get(image).map(|(row, _)| *row);
+            let row = known.unwrap_or_else(|| {
+                let row = self.vacant();
+                self.vectors.insert(*image, (row, vector.clone()));
+                row
+            });
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
+    fn remove(&mut self, images: &[ImageId]) -> Result<(), IndexError> {
+        for image in images {
+            if let Some((row, _)) = self.vectors.remove(image) {
+                self.free.insert(row);
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing lasts here, so there is nothing to do.
+    fn commit(&self) -> Result<(), IndexError> {
+        Ok(())
+    }
+
+    fn vector(&self, image: &ImageId) -> Option<Embedding> {
+        self.vectors.get(image).map(|(_, vector)| vector.clone())
+    }
+
+    fn search(
+        &self,
+        query: &Embedding,
+        k: usize,
+        admit: Option<Admit<'_>>,
+    ) -> Result<Vec<Neighbour>, IndexError> {
+        check_dimension(self.space.dimension, query)?;
+        let mut found = Nearest::new(k);
+        for (image, (_, vector)) in &self.vectors {
+            let products = query.as_slice().iter().zip(vector.as_slice()).map(|(q, v)| q * v);
+            scan::consider(&mut found, *image, products.sum(), admit);
+        }
+        Ok(found.into_sorted())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance;
+
+    #[test]
+    fn memory_index_does_what_an_index_must() {
+        for dimension in [16, 64, 100] {
+            conformance::check(&mut MemoryIndex::new(SpaceId {
+                model: "test".into(),
+                revision: "1".into(),
+                preprocessing: "none".into(),
+                dimension,
+            }));
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The vectors of a library: a file that holds the truth, and the same vectors in memory.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
+
+use crate::file::{VectorFile, encode_row};
+use crate::matrix::Matrix;
+use crate::open::{self, OpenReport};
+use crate::rows::Rows;
+use crate::{Admit, IndexError, Neighbour, VectorIndex, scan};
+
+/// Rows are written in pieces of about this many bytes.
+const WRITE_BYTES: usize = 1 << 20;
+
+/// A vector file and its contents in memory.
+#[derive(Debug)]
+pub struct VectorStore {
+    space: SpaceId,
+    file: VectorFile,
+    matrix: Matrix,
+    rows: Rows,
+    unsynced: Mutex<Unsynced>,
+}
+
+/// What has been written since the disk last said that all is safe.
+#[derive(Debug, Default)]
+struct Unsynced {
+    rows: Vec<usize>,
+    /// After a failed sync the system may have dropped what it could not write, and the next sync would not say so.
+    failed: bool,
+}
+
+/// How a search runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexKind {
+    /// Every vector is compared.
+    Exact,
+    /// A graph leads to the nearest.
+    Hnsw,
+}
+
+/// Sizes of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// How searches run now.
+    pub kind: IndexKind,
+    /// Live vectors.
+    pub vectors: usize,
+    /// Free rows in the file.
+    pub tombstones: usize,
+    /// Size of the vector file.
+    pub bytes_on_disk: u64,
+    /// Size of the saved graph; 0 where there is none.
+    pub graph_bytes: u64,
+}
+
+impl VectorStore {
+    /// Opens the vectors in `directory`, which must exist; makes an empty file where there is none.
+    ///
+    /// `live` is every row that the catalog names. Each is checked; rows that fail are listed in the report and treated
+    /// as absent. Rows that `live` does not name are free. Errors: another space, an unknown version, a damaged
+    /// header, or the disk.
+    pub fn open(
+        directory: &Path,
+        space: &SpaceId,
+        live: &[(RowId, ImageId)],
+    ) -> Result<(Self, OpenReport), IndexError> {
+        let file = VectorFile::open(directory, space)?;
+        let (matrix, rows, report) = open::read(&file, space.dimension, live)?;
+        let store = Self {
+            space: space.clone(),
+            file,
+            matrix,
+            rows,
+            unsynced: Mutex::default(),
+        };
+        Ok((store, report))
+    }
+
+    /// Every live image with its row, in order of row.
+    pub fn live(&self) -> impl Iterator<Item = (RowId, ImageId)> {
+        self.rows.live().map(|(row, image)| (RowId(row as u64), *image))
+    }
+
+    /// Sizes, and how searches run.
+    pub fn stats(&self) -> Result<Stats, IndexError> {
+        Ok(Stats {
+            kind: IndexKind::Exact,
+            vectors: self.rows.len(),
+            tombstones: self.rows.free(),
+            bytes_on_disk: self.file.bytes()?,
+            graph_bytes: 0,
+        })
+    }
+
+    /// The row that each vector has or will have, and those among them that must be written: row and position in
+    /// `vectors`, in order of row.
+    fn plan(&self, vectors: &[(ImageId, Embedding)]) -> (Vec<usize>, Vec<(usize, usize)>) {
+        let (mut vacant, mut planned, mut new) = (self.rows.vacant(), HashMap::new(), Vec::new());
+        let rows = vectors
+            .iter()
+            .enumerate()
+            .filter_map(|(position, (image, _))| {
+                self.rows
+                    .row(image)
+                    .or_else(|| planned.get(image).copied())
+                    .or_else(|| {
+                        let row = vacant.next()?;
+                        planned.insert(*image, row);
+                        new.push((row, position));
+                        Some(row)
+                    })
+            })
+            .collect();
+        (rows, new)
+    }
+
+    /// Writes rows given in rising order, neighbours together.
+    fn write<'v>(
+        &self,
+        rows: impl Iterator<Item = (usize, &'v ImageId, &'v [f32])>,
+    ) -> Result<(), IndexError> {
+        let (mut bytes, mut first, mut next) = (Vec::new(), 0, 0);
+        for (row, image, vector) in rows {
+            if row != next || bytes.len() >= WRITE_BYTES {
+                self.file.write_rows(first as u64, &bytes)?;
+                bytes.clear();
+                first = row;
+            }
+            encode_row(image, vector, &mut bytes);
+            next = row + 1;
+        }
+        self.file.write_rows(first as u64, &bytes)
+    }
+
+    /// Writes again what may have been lost by a failed sync.
+    fn rewrite(&self, rows: &mut Vec<usize>) -> Result<(), IndexError> {
+        rows.sort_unstable();
+        rows.dedup();
+        let live = rows
+            .iter()
+            .filter_map(|&row| Some((row, self.rows.image(row)?, self.matrix.row(row))));
+        self.write(live)
+    }
+}
+
+impl VectorIndex for VectorStore {
+    fn space(&self) -> &SpaceId {
+        &self.space
+    }
+
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// On an error nothing has been added, and the call may be made again.
+    fn upsert(&mut self, vectors: &[(ImageId, Embedding)]) -> Result<Vec<RowId>, IndexError> {
+        for (_, vector) in vectors {
+            check_dimension(self.space.dimension, vector)?;
+        }
+        let (rows, new) = self.plan(vectors);
+        let vector_at = |&(row, position): &(usize, usize)| {
+            let (image, vector) = &vectors[position];
+            (row, image, vector.as_slice())
+        };
+        self.write(new.iter().map(vector_at))?;
+        for (row, image, vector) in new.iter().map(vector_at) {
+            self.matrix.set(row, vector);
+            self.rows.occupy(row, *image);
+        }
+        let unsynced = self.unsynced.get_mut().unwrap_or_else(PoisonError::into_inner);
+        unsynced.rows.extend(new.iter().map(|(row, _)| row));
+        Ok(rows.into_iter().map(|row| RowId(row as u64)).collect())
+    }
+
+    fn remove(&mut self, images: &[ImageId]) -> Result<(), IndexError> {
+        for image in images {
+            self.rows.vacate(image);
+        }
+        Ok(())
+    }
+
+    /// After an error the call may be made again; it then writes every row in doubt once more.
+    fn commit(&self) -> Result<(), IndexError> {
+        let mut unsynced = self.unsynced.lock().unwrap_or_else(PoisonError::into_inner);
+        if unsynced.rows.is_empty() {
+            return Ok(());
+        }
+        if unsynced.failed {
+            self.rewrite(&mut unsynced.rows)?;
+        }
+        unsynced.failed = true;
+        self.file.sync()?;
+        *unsynced = Unsynced::default();
+        Ok(())
+    }
+
+    fn vector(&self, image: &ImageId) -> Option<Embedding> {
+        Embedding::normalize(self.matrix.row(self.rows.row(image)?).to_vec()).ok()
+    }
+
+    fn search(
+        &self,
+        query: &Embedding,
+        k: usize,
+        admit: Option<Admit<'_>>,
+    ) -> Result<Vec<Neighbour>, IndexError> {
+        check_dimension(self.space.dimension, query)?;
+        let query = query.as_slice();
+        let found = scan::on_search_threads(|| {
+            scan::nearest(&self.matrix, query, k, |row| self.rows.image(row), admit)
+        });
+        Ok(found.into_sorted())
+    }
+}
+
+/// A vector or query must have the space's dimension.
+pub(crate) fn check_dimension(expected: usize, vector: &Embedding) -> Result<(), IndexError> {
+    let found = vector.dimension();
+    if found == expected {
+        Ok(())
+    } else {
+        Err(IndexError::Dimension { expected, found })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance;
+
+    #[test]
+    fn store_does_what_an_index_must() {
+        for dimension in [16, 64, 100] {
+            let directory = tempfile::tempdir().unwrap();
+            let space = SpaceId {
+                model: "test".into(),
+                revision: "1".into(),
+                preprocessing: "none".into(),
+                dimension,
+            };
+            let (mut store, report) = VectorStore::open(directory.path(), &space, &[]).unwrap();
+            assert_eq!(report, OpenReport::default());
+            conformance::check(&mut store);
+        }
+    }
+}
