@@ -2,6 +2,13 @@
 //!
 //! This crate knows no matrix library: engines such as candle stand behind [`Encoder`].
 
+pub mod fake;
+mod preprocess;
+mod tokenise;
+
+pub use preprocess::{Preprocessor, PreprocessorError};
+pub use tokenise::{TextTokenizer, TokenizerError};
+
 use eidetic_domain::{Embedding, EmbeddingError, SpaceId};
 use image::RgbImage;
 use thiserror::Error;
