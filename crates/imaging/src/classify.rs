@@ -6,7 +6,7 @@ use eidetic_domain::ImageFormat;
 
 mod signatures;
 
-pub(crate) use signatures::{other_content, unsupported_content};
+pub(crate) use signatures::{RAW, other_content, unsupported_content};
 
 /// How many first bytes [`classify`] looks at. More do no harm, fewer may hide a format.
 pub const HEAD_LENGTH: usize = 64;
@@ -47,7 +47,7 @@ pub fn classify(head: &[u8], path: &Path) -> Kind {
 
 fn tell_raw_from_tiff(format: ImageFormat, extension: &str) -> Kind {
     match signatures::by_extension(extension) {
-        Kind::UnsupportedPicture(reason) if format == ImageFormat::Tiff && reason == signatures::RAW => {
+        Kind::UnsupportedPicture(reason) if format == ImageFormat::Tiff && reason == RAW => {
             Kind::UnsupportedPicture(reason)
         }
         _ => Kind::Picture(format),

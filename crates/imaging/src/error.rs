@@ -1,3 +1,5 @@
+use std::fmt::Display;
+
 use thiserror::Error;
 
 /// Why bytes are no picture that Eidetic can show. The text is the reason in an index report, so it speaks to the
@@ -18,4 +20,19 @@ pub enum ImagingError {
         /// What the decoder met.
         reason: String,
     },
+}
+
+impl ImagingError {
+    pub(crate) fn damaged(format: &'static str, reason: impl Display) -> Self {
+        Self::Damaged {
+            format,
+            reason: reason.to_string(),
+        }
+    }
+
+    pub(crate) fn unsupported_feature(format: &'static str, feature: impl Display) -> Self {
+        Self::Unsupported(format!(
+            "this kind of {format} file cannot be read ({feature}); convert to JPEG or PNG"
+        ))
+    }
 }

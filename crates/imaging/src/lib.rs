@@ -3,13 +3,19 @@
 use eidetic_domain::Metadata;
 use image::RgbImage;
 
+mod budget;
 mod classify;
 mod decode;
 mod error;
+mod exif;
+mod pixels;
+mod thumbnail;
+mod upright;
 
 pub use classify::{HEAD_LENGTH, Kind, classify};
 pub use decode::decode;
 pub use error::ImagingError;
+pub use thumbnail::{ThumbnailStore, thumbnail};
 
 /// What decoding may cost. Checked before memory is taken, against what the file's header claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
