@@ -104,13 +104,11 @@ impl<'a> Edit<'a> {
         if let Some(old) = old {
             self.detach(path, &old.into_state());
         }
-        match new {
-            Some(file) => self.attach(path, &key, file),
-            None => {
-                self.writes.remove(key);
-                Ok(())
-            }
+        if let Some(file) = new {
+            return self.attach(path, &key, file);
         }
+        self.writes.remove(key);
+        Ok(())
     }
 
     fn detach(&mut self, path: &[u8], old: &FileState) {

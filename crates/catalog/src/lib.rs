@@ -98,6 +98,11 @@ pub trait Catalog: Send + Sync {
         Ok(self.get_many(std::slice::from_ref(image))?.pop().flatten())
     }
 
+    /// Whether an image is known; cheaper than asking for all its paths.
+    fn contains(&self, image: &ImageId) -> Result<bool, CatalogError> {
+        Ok(self.find_by_hash(image)?.is_some())
+    }
+
     /// Applies a batch atomically and returns once it would survive power loss.
     ///
     /// An image that thereby stands at no path any more is forgotten; the ids of those are returned, so that their

@@ -118,6 +118,10 @@ impl Catalog for SledCatalog {
         images.iter().map(|id| self.image(id)).collect()
     }
 
+    fn contains(&self, image: &ImageId) -> Result<bool, CatalogError> {
+        self.store.contains(&keys::image(image))
+    }
+
     fn put_batch(&self, batch: &Batch) -> Result<Vec<ImageId>, CatalogError> {
         if *batch == Batch::default() {
             return Ok(Vec::new());

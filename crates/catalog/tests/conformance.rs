@@ -67,6 +67,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 struct Everything {
     images: Vec<ImageRecord>,
     by_id: Vec<Option<ImageRecord>>,
+    contained: Vec<bool>,
     files: Vec<FileRecord>,
     under_a_b: Vec<FileRecord>,
     one: Option<FileRecord>,
@@ -88,6 +89,9 @@ fn everything(catalog: &dyn Catalog) -> Everything {
         by_id: catalog
             .get_many(&(0..10).map(id).collect::<Vec<_>>())
             .expect("images can be got"),
+        contained: (0..10)
+            .map(|n| catalog.contains(&id(n)).expect("an image can be looked up"))
+            .collect(),
         files: under("/"),
         under_a_b: under("/a/b"),
         one: catalog
@@ -107,6 +111,12 @@ fn assert_consistent(all: &Everything) {
     };
     assert_eq!(all.counts, counted, "the counters differ from a count");
     assert!(all.images.iter().all(|image| !image.paths.is_empty()));
+    assert!(
+        all.by_id
+            .iter()
+            .map(Option::is_some)
+            .eq(all.contained.iter().copied())
+    );
     assert!(all.files.is_sorted_by(|a, b| a.path < b.path));
     let standing: usize = all.images.iter().map(|image| image.paths.len()).sum();
     assert_eq!(standing as u64, counted.paths);

@@ -1,0 +1,26 @@
+//! How many files there are, found out beside the real work once that turns out to be long.
+
+use std::path::PathBuf;
+
+use crate::Cancel;
+use crate::tally::Tally;
+use crate::walk::{is_file, walk};
+
+/// One source and what lies in it but is not part of it.
+pub type Ground = (PathBuf, Vec<PathBuf>);
+
+/// Walks everything once more, quickly, and tells the observer the total. Memory stays bounded that way: the plan
+/// cannot run ahead of the readers without being kept.
+pub fn count(grounds: &[Ground], tally: &Tally<'_>, cancel: &Cancel) {
+    let mut files = 0;
+    for (source, left_out) in grounds {
+        for entry in walk(source, left_out.clone()) {
+            if cancel.is_cancelled() || tally.is_walked() {
+                return;
+            }
+            files += u64::from(entry.is_ok_and(|entry| is_file(&entry)));
+            tally.discovered(files);
+        }
+    }
+    tally.walked(files);
+}

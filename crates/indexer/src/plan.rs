@@ -1,0 +1,186 @@
+//! What is to be done: the sorted walk merged with the sorted records of the catalog.
+
+use std::collections::HashSet;
+use std::iter::Peekable;
+use std::path::{Path, PathBuf};
+
+use crossbeam_channel::{Sender, TrySendError};
+use eidetic_catalog::{Catalog, CatalogError, FileRecord, FileState};
+use eidetic_domain::ImageId;
+use ignore::DirEntry;
+
+use crate::count::Ground;
+use crate::stamp::stamp;
+use crate::tally::Tally;
+use crate::vanished::Vanished;
+use crate::walk::{Obstacle, is_file, is_worth_reporting, obstacle, walk};
+use crate::{Cancel, sources};
+
+/// A file to read.
+#[derive(Debug)]
+pub struct Job {
+    pub path: PathBuf,
+    /// The image that stood there when it was last read.
+    pub previous: Option<ImageId>,
+}
+
+/// What the walk found out besides jobs.
+#[derive(Default)]
+pub struct Findings {
+    /// Paths that the catalog knows and the walk did not meet.
+    pub vanished: Vanished,
+    /// Paths that could not be looked at: nothing at or below them has vanished.
+    pub obstructed: HashSet<PathBuf>,
+}
+
+type Records<'a> = Peekable<Box<dyn Iterator<Item = Result<FileRecord, CatalogError>> + 'a>>;
+
+/// Plans one run.
+pub struct Planner<'a> {
+    pub catalog: &'a dyn Catalog,
+    pub tally: &'a Tally<'a>,
+    pub cancel: &'a Cancel,
+    /// Where files to read go.
+    pub jobs: Sender<Job>,
+    /// Called once, when the readers no longer keep up.
+    pub on_long_run: Option<Box<dyn FnOnce() + Send + 'a>>,
+    pub files: u64,
+    pub findings: Findings,
+}
+
+/// Whether planning goes on.
+#[derive(PartialEq, Eq)]
+enum Flow {
+    On,
+    Stop,
+}
+
+impl Planner<'_> {
+    /// Plans all sources; what it finds besides jobs is complete unless the run was cancelled.
+    pub fn run(mut self, grounds: &[Ground]) -> Result<Findings, CatalogError> {
+        for (source, left_out) in grounds {
+            if self.plan(source, left_out)? == Flow::Stop {
+                return Ok(self.findings);
+            }
+        }
+        self.tally.walked(self.files);
+        Ok(self.findings)
+    }
+
+    fn plan(&mut self, source: &Path, left_out: &[PathBuf]) -> Result<Flow, CatalogError> {
+        let mut known: Records<'_> = self.catalog.files_under(source).peekable();
+        for entry in walk(source, left_out.to_vec()) {
+            if self.cancel.is_cancelled() {
+                return Ok(Flow::Stop);
+            }
+            let flow = match entry {
+                Ok(entry) => {
+                    if let Some(error) = entry.error() {
+                        tracing::warn!(path = %entry.path().display(), %error, "a rule for ignoring is no good");
+                    }
+                    self.entry(&entry, &mut known, left_out)?
+                }
+                Err(error) => {
+                    self.obstructed(source, obstacle(&error));
+                    Flow::On
+                }
+            };
+            if flow == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        for record in known {
+            self.vanished(&record?.path, left_out);
+        }
+        Ok(Flow::On)
+    }
+
+    fn entry(
+        &mut self,
+        entry: &DirEntry,
+        known: &mut Records<'_>,
+        left_out: &[PathBuf],
+    ) -> Result<Flow, CatalogError> {
+        if !is_file(entry) {
+            return Ok(Flow::On);
+        }
+        self.files += 1;
+        self.tally.discovered(self.files);
+        let record = self.catch_up(entry.path(), known, left_out)?;
+        let Ok(metadata) = entry.metadata() else {
+            // Gone or shut since its folder was listed; reading it will tell which.
+            return Ok(self.send(entry.path(), record.as_ref()));
+        };
+        match record {
+            Some(record) if record.stamp == stamp(&metadata) => {
+                self.unchanged(record);
+                Ok(Flow::On)
+            }
+            record => Ok(self.send(entry.path(), record.as_ref())),
+        }
+    }
+
+    /// Takes the records before `path` for vanished and gives the record of `path`.
+    fn catch_up(
+        &mut self,
+        path: &Path,
+        known: &mut Records<'_>,
+        left_out: &[PathBuf],
+    ) -> Result<Option<FileRecord>, CatalogError> {
+        let not_after =
+            |next: &Result<FileRecord, _>| next.as_ref().map_or(true, |record| record.path <= path);
+        while let Some(record) = known.next_if(not_after) {
+            let record = record?;
+            if record.path == path {
+                return Ok(Some(record));
+            }
+            self.vanished(&record.path, left_out);
+        }
+        Ok(None)
+    }
+
+    fn unchanged(&self, record: FileRecord) {
+        match record.state {
+            FileState::Indexed(_) => self.tally.unchanged(),
+            FileState::Failed(reason) => self.tally.failed_file(&record.path, reason),
+            FileState::NotAPicture => self.tally.skipped(),
+        }
+    }
+
+    fn vanished(&mut self, path: &Path, left_out: &[PathBuf]) {
+        if !left_out.iter().any(|folder| path.starts_with(folder)) {
+            self.findings.vanished.push(path);
+        }
+    }
+
+    fn obstructed(&mut self, source: &Path, obstacle: Option<Obstacle>) {
+        let Some(obstacle) = obstacle else { return };
+        let path = obstacle.path.unwrap_or_else(|| source.to_path_buf());
+        let path = sources::tidy(&path);
+        if is_worth_reporting(&path) {
+            self.tally.failed(&path, obstacle.reason);
+        }
+        self.findings.obstructed.insert(path);
+    }
+
+    fn send(&mut self, path: &Path, record: Option<&FileRecord>) -> Flow {
+        let previous = match record.map(|record| &record.state) {
+            Some(FileState::Indexed(image)) => Some(*image),
+            _ => None,
+        };
+        let job = Job {
+            path: path.into(),
+            previous,
+        };
+        let sent = match self.jobs.try_send(job) {
+            Err(TrySendError::Full(job)) => {
+                if let Some(start) = self.on_long_run.take() {
+                    start();
+                }
+                self.jobs.send(job).is_ok()
+            }
+            other => other.is_ok(),
+        };
+        if sent { Flow::On } else { Flow::Stop }
+    }
+}
