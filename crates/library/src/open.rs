@@ -81,13 +81,38 @@ impl Library {
         progress: &dyn DownloadProgress,
     ) -> Result<(Self, Option<eidetic_encoder_candle::LoadError>), LibraryError> {
         let LoadedModel { reference, encoder, fallback } = LoadedModel::load(&options.model, progress)?;
-        fs::create_dir_all(directory).map_err(LibraryError::io(directory))?;
-        let lock = Lock::take(directory, owner)?;
         let manifest = Manifest::new(reference.to_string(), encoder.space().clone());
-        manifest.write(directory)?;
-        let library = Self::assemble(directory, manifest, lock)?;
+        let library = Self::make(directory, manifest, owner)?;
         let _ = library.encoder.set(encoder);
         Ok((library, fallback))
+    }
+
+    /// Opens the library at `directory`, or makes one, with an encoder of the caller's: for programs that bring their own
+    /// model, and for tests.
+    ///
+    /// Such a library names its encoder's model without knowing how to load it: only this function opens it again.
+    pub fn with_encoder(
+        directory: &Path,
+        encoder: Box<dyn Encoder>,
+        owner: &Owner,
+    ) -> Result<Self, LibraryError> {
+        let library = match Self::open(directory, owner) {
+            Err(LibraryError::Missing { .. }) => {
+                let space = encoder.space();
+                Self::make(directory, Manifest::new(space.model.clone(), space.clone()), owner)?
+            }
+            opened => opened?,
+        };
+        library.same_space(encoder.space())?;
+        let _ = library.encoder.set(encoder);
+        Ok(library)
+    }
+
+    fn make(directory: &Path, manifest: Manifest, owner: &Owner) -> Result<Self, LibraryError> {
+        fs::create_dir_all(directory).map_err(LibraryError::io(directory))?;
+        let lock = Lock::take(directory, owner)?;
+        manifest.write(directory)?;
+        Self::assemble(directory, manifest, lock)
     }
 
     fn assemble(directory: &Path, manifest: Manifest, lock: Lock) -> Result<Self, LibraryError> {

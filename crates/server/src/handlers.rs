@@ -1,0 +1,32 @@
+//! What the routes do.
+
+pub(crate) mod images;
+pub(crate) mod index;
+pub(crate) mod search;
+pub(crate) mod server;
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+use actix_web::web::Query;
+
+use crate::problem::Problem;
+
+/// Names and values of the query string, in order.
+fn query_pairs(request: &HttpRequest) -> Result<Vec<(String, String)>, Problem> {
+    let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string());
+    let pairs =
+        pairs.map_err(|error| Problem::invalid(format!("the query string cannot be read: {error}")))?;
+    Ok(pairs.into_inner())
+}
+
+/// Whether the client holds the answer with this tag already.
+fn holds(request: &HttpRequest, tag: &str) -> bool {
+    let tags = request
+        .headers()
+        .get_all(header::IF_NONE_MATCH)
+        .filter_map(|value| value.to_str().ok());
+    // A weak comparison is enough for reading (RFC 9110, 13.1.2).
+    tags.flat_map(|list| list.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known).trim_matches('"') == tag)
+}

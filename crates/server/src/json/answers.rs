@@ -1,0 +1,192 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use eidetic_catalog::ImageRecord;
+use eidetic_domain::{GeoPosition, ImageFormat, ImageId};
+use eidetic_search::{Answer, RankedHit, Took, Verdict};
+use jiff::civil::DateTime;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SearchAnswer {
+    /// The space in which it was searched: `model@revision/preprocessing/dimension`.
+    pub space: String,
+    /// `match`: the best hits probably match. `no_match`: probably nothing matches, the hits are merely the nearest.
+    /// `uncalibrated`: scores order the hits and say no more.
+    #[schema(value_type = String, pattern = "^(match|no_match|uncalibrated)$")]
+    pub verdict: Verdict,
+    /// Best first.
+    pub hits: Vec<SearchHit>,
+    /// Where the time went.
+    pub took_ms: TookMs,
+}
+
+/// One image found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SearchHit {
+    /// The first of its paths.
+    pub path: String,
+    /// Every path at which it stands, sorted.
+    pub paths: Vec<String>,
+    /// Its id: the BLAKE3 hash of its file, 64 hexadecimal digits.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
+    pub image: ImageId,
+    /// Cosine similarity to the query, −1 to 1; greater is closer.
+    pub score: f32,
+    /// Probability that it really matches, where the space has been calibrated.
+    pub confidence: Option<f32>,
+    /// Width in pixels, as shown.
+    pub width: u32,
+    /// Height in pixels, as shown.
+    pub height: u32,
+    /// When it was taken, in the camera's local time.
+    #[schema(value_type = Option<String>, example = "2020-05-01T12:00:00")]
+    pub taken: Option<DateTime>,
+}
+
+/// Milliseconds spent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TookMs {
+    /// In the model.
+    pub encode: f64,
+    /// In index and catalog.
+    pub search: f64,
+}
+
+/// What is known of one image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ImageAnswer {
+    /// Its id.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
+    pub image: ImageId,
+    /// The first of its paths.
+    pub path: String,
+    /// Every path at which it stands, sorted.
+    pub paths: Vec<String>,
+    /// Width in pixels, as shown.
+    pub width: u32,
+    /// Height in pixels, as shown.
+    pub height: u32,
+    /// The format of its content.
+    #[schema(value_type = String, example = "jpeg")]
+    pub format: ImageFormat,
+    /// Size of its file.
+    pub bytes: u64,
+    /// When it was taken, in the camera's local time.
+    #[schema(value_type = Option<String>, example = "2020-05-01T12:00:00")]
+    pub taken: Option<DateTime>,
+    /// The camera.
+    #[schema(example = "NIKON D750")]
+    pub camera: Option<String>,
+    /// Where it was taken.
+    pub position: Option<Position>,
+}
+
+/// A position on Earth, WGS 84.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Position {
+    /// Degrees north.
+    pub latitude: f64,
+    /// Degrees east.
+    pub longitude: f64,
+}
+
+/// That the server answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// `ok`.
+    pub status: String,
+}
+
+/// Why a request was refused or failed (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProblemDocument {
+    /// The kind of problem, for programs; it does not change between versions.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:eidetic:problem:unknown-image")]
+    pub kind: String,
+    /// The kind of problem, for people.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong here, and the way out.
+    pub detail: String,
+}
+
+impl From<&Answer> for SearchAnswer {
+    fn from(answer: &Answer) -> Self {
+        Self {
+            space: answer.space.to_string(),
+            verdict: answer.verdict,
+            hits: answer.hits.iter().map(SearchHit::from).collect(),
+            took_ms: answer.took.into(),
+        }
+    }
+}
+
+impl From<&RankedHit> for SearchHit {
+    fn from(RankedHit { hit, record }: &RankedHit) -> Self {
+        let paths = display_paths(&record.paths);
+        Self {
+            path: paths.first().cloned().unwrap_or_default(),
+            paths,
+            image: hit.image,
+            score: hit.score,
+            confidence: hit.confidence,
+            width: record.metadata.width,
+            height: record.metadata.height,
+            taken: record.metadata.taken,
+        }
+    }
+}
+
+impl From<Took> for TookMs {
+    fn from(took: Took) -> Self {
+        Self {
+            encode: milliseconds(took.encode),
+            search: milliseconds(took.search),
+        }
+    }
+}
+
+impl From<&ImageRecord> for ImageAnswer {
+    fn from(record: &ImageRecord) -> Self {
+        let paths = display_paths(&record.paths);
+        let metadata = &record.metadata;
+        Self {
+            image: record.image,
+            path: paths.first().cloned().unwrap_or_default(),
+            paths,
+            width: metadata.width,
+            height: metadata.height,
+            format: metadata.format,
+            bytes: record.bytes,
+            taken: metadata.taken,
+            camera: metadata.camera.as_ref().map(ToString::to_string),
+            position: metadata.position.map(Position::from),
+        }
+    }
+}
+
+impl From<GeoPosition> for Position {
+    fn from(position: GeoPosition) -> Self {
+        Self {
+            latitude: position.latitude,
+            longitude: position.longitude,
+        }
+    }
+}
+
+fn display_paths(paths: &[PathBuf]) -> Vec<String> {
+    paths
+        .iter()
+        .map(|path| path.to_string_lossy().into_owned())
+        .collect()
+}
+
+/// To the microsecond: more would only look exact.
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}

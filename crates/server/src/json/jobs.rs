@@ -1,0 +1,106 @@
+use eidetic_domain::SpaceId;
+use eidetic_indexer::{Failure, Report};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The job that a request started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JobTicket {
+    /// Its id, to ask for at `/v1/jobs/{id}`.
+    pub job: String,
+}
+
+/// How an indexing job stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JobAnswer {
+    /// Its id.
+    pub job: String,
+    /// Whether it runs still, or how it ended.
+    pub state: JobState,
+    /// Files dealt with.
+    pub done: u64,
+    /// Files to deal with, once that is known.
+    pub total: Option<u64>,
+    /// What was done, once it has ended; after a cancellation, what was done until then.
+    pub report: Option<IndexReport>,
+    /// Why it failed, if it did.
+    pub error: Option<String>,
+}
+
+/// Whether a job runs still, or how it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Under way.
+    Running,
+    /// It came to its end; single files may have failed.
+    Done,
+    /// It could not go on.
+    Failed,
+    /// It was stopped; what it had done until then is kept.
+    Cancelled,
+}
+
+/// What an indexing run did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct IndexReport {
+    /// Files that became searchable: new ones, changed ones, and copies of pictures known from elsewhere.
+    pub indexed: u64,
+    /// Files that are as they were.
+    pub unchanged: u64,
+    /// Files that stood at another path before.
+    pub moved: u64,
+    /// Files that are gone.
+    pub removed: u64,
+    /// Files that could not be read as pictures.
+    pub failed: Vec<FailedFile>,
+    /// How long it took.
+    pub seconds: f64,
+    /// Pictures that the model saw, a second.
+    pub images_per_second: f64,
+    /// The space of the vectors.
+    pub space: String,
+}
+
+/// A file that could not be read as a picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FailedFile {
+    /// Where it is.
+    pub path: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl IndexReport {
+    /// What `report` says, of a library of `space`.
+    pub fn new(report: &Report, space: &SpaceId) -> Self {
+        Self {
+            indexed: report.indexed,
+            unchanged: report.unchanged,
+            moved: report.moved,
+            removed: report.removed,
+            failed: report.failed.iter().map(FailedFile::from).collect(),
+            seconds: report.seconds,
+            images_per_second: rate(report.encoded, report.seconds),
+            space: space.to_string(),
+        }
+    }
+}
+
+impl From<&Failure> for FailedFile {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            path: failure.path.to_string_lossy().into_owned(),
+            reason: failure.reason.clone(),
+        }
+    }
+}
+
+/// JSON knows no infinity, so nothing in no time is nothing a second.
+fn rate(count: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 {
+        count as f64 / seconds
+    } else {
+        0.0
+    }
+}

@@ -1,0 +1,64 @@
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What to search for. Give a text, a picture, or both.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SearchRequest {
+    /// Words for what the picture should show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2000, example = "a red boat on a lake")]
+    pub text: Option<String>,
+    /// Words for what it should not show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2000)]
+    pub negative: Option<String>,
+    /// A picture that it should look like: the file's bytes in base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(content_encoding = "base64")]
+    pub image: Option<String>,
+    /// The id of a picture of the library that it should look like; that picture is not among the hits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub image_id: Option<String>,
+    /// Largest number of hits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1000, default = 20)]
+    pub k: Option<i64>,
+    /// Which images may be returned.
+    pub filter: FilterRequest,
+    /// How much the text counts beside the picture, 0 to 1; of no effect where only one of them is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1, default = 0.5)]
+    pub text_weight: Option<f32>,
+}
+
+/// Which images may be returned; empty parts admit everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FilterRequest {
+    /// Absolute folders; an image in one of them, at any depth, passes.
+    pub folders: Vec<String>,
+    /// When the picture was taken; images without a date do not pass.
+    pub taken: Option<TakenRequest>,
+}
+
+/// A span of local time, as `2020-05-01` or `2020-05-01T12:00:00`; an end left out is open.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TakenRequest {
+    /// First moment that passes.
+    #[schema(example = "2020-05-01")]
+    pub from: Option<String>,
+    /// First moment that no longer passes.
+    #[schema(example = "2021-01-01")]
+    pub before: Option<String>,
+}
+
+/// What to index.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct IndexRequest {
+    /// Absolute folders; none means those that the library has already.
+    pub folders: Vec<String>,
+}

@@ -1,0 +1,225 @@
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::middleware::Next;
+use actix_web::{Error, web};
+
+use crate::state::State;
+
+/// Upper ends of the histogram's buckets, in seconds; a model run lies in the middle.
+const BUCKETS: [f64; 11] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
+/// What has been asked and how long it took.
+///
+/// Its size is bounded whatever is asked: routes are the patterns of the router, methods and statuses are few.
+#[derive(Default)]
+pub(crate) struct Metrics {
+    requests: Mutex<BTreeMap<Key, u64>>,
+    latencies: Mutex<BTreeMap<String, Histogram>>,
+    in_flight: AtomicI64,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    route: String,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Default)]
+struct Histogram {
+    /// One count a bucket, not yet summed up.
+    counts: [u64; BUCKETS.len()],
+    total: u64,
+    seconds: f64,
+}
+
+/// Counts every request.
+pub(crate) async fn record<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let state = request.app_data::<web::Data<State>>().cloned();
+    let method = known_method(request.method());
+    let start = Instant::now();
+    let _in_flight = state.as_ref().map(|state| InFlight::begin(&state.metrics));
+    let response = next.call(request).await?;
+    let route = response
+        .request()
+        .match_pattern()
+        .unwrap_or_else(|| "unmatched".into());
+    let status = response.status().as_u16();
+    tracing::debug!(method, path = response.request().path(), status, took = ?start.elapsed(), "request");
+    if let Some(state) = &state {
+        state.metrics.count(
+            Key {
+                route,
+                method,
+                status,
+            },
+            start.elapsed(),
+        );
+    }
+    Ok(response)
+}
+
+/// Counted as long as it lives, also where the client goes away and the request is dropped half-way.
+struct InFlight<'a>(&'a Metrics);
+
+impl<'a> InFlight<'a> {
+    fn begin(metrics: &'a Metrics) -> Self {
+        metrics.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self(metrics)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Metrics {
+    fn count(&self, key: Key, took: Duration) {
+        locked(&self.latencies)
+            .entry(key.route.clone())
+            .or_default()
+            .add(took.as_secs_f64());
+        *locked(&self.requests).entry(key).or_default() += 1;
+    }
+
+    /// The Prometheus text format.
+    pub(crate) fn render(&self, images: u64) -> String {
+        let mut text = String::new();
+        family(&mut text, "eidetic_images", "gauge", "Images in the library.");
+        let _ = writeln!(text, "eidetic_images {images}");
+        family(
+            &mut text,
+            "eidetic_requests_in_flight",
+            "gauge",
+            "Requests being answered.",
+        );
+        let _ = writeln!(
+            text,
+            "eidetic_requests_in_flight {}",
+            self.in_flight.load(Ordering::Relaxed)
+        );
+        family(
+            &mut text,
+            "eidetic_requests_total",
+            "counter",
+            "Requests answered.",
+        );
+        for (
+            Key {
+                route,
+                method,
+                status,
+            },
+            count,
+        ) in &*locked(&self.requests)
+        {
+            let labels = format!("route=\"{route}\",method=\"{method}\",status=\"{status}\"");
+            let _ = writeln!(text, "eidetic_requests_total{{{labels}}} {count}");
+        }
+        let help = "Time from a request's arrival to its answer's head.";
+        family(&mut text, "eidetic_request_seconds", "histogram", help);
+        for (route, histogram) in &*locked(&self.latencies) {
+            histogram.render(&mut text, route);
+        }
+        text
+    }
+}
+
+impl Histogram {
+    fn add(&mut self, seconds: f64) {
+        if let Some(bucket) = BUCKETS.iter().position(|&end| seconds <= end) {
+            self.counts[bucket] += 1;
+        }
+        self.total += 1;
+        self.seconds += seconds;
+    }
+
+    fn render(&self, text: &mut String, route: &str) {
+        let name = "eidetic_request_seconds";
+        let mut below = 0;
+        for (end, count) in BUCKETS.iter().zip(self.counts) {
+            below += count;
+            let _ = writeln!(text, "{name}_bucket{{route=\"{route}\",le=\"{end}\"}} {below}");
+        }
+        let _ = writeln!(
+            text,
+            "{name}_bucket{{route=\"{route}\",le=\"+Inf\"}} {}",
+            self.total
+        );
+        let _ = writeln!(text, "{name}_sum{{route=\"{route}\"}} {}", self.seconds);
+        let _ = writeln!(text, "{name}_count{{route=\"{route}\"}} {}", self.total);
+    }
+}
+
+fn family(text: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+}
+
+fn known_method(method: &Method) -> &'static str {
+    let known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    let names = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
+    known
+        .iter()
+        .position(|candidate| candidate == method)
+        .map_or("OTHER", |index| names[index])
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Counts stay sound wherever a panic struck.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_cumulative_and_end_in_all() {
+        let metrics = Metrics::default();
+        for milliseconds in [2, 3, 200, 60_000] {
+            let key = Key {
+                route: "/v1/search".into(),
+                method: "GET",
+                status: 200,
+            };
+            metrics.count(key, Duration::from_millis(milliseconds));
+        }
+        let text = metrics.render(5);
+        let expected = [
+            "eidetic_images 5",
+            "eidetic_requests_in_flight 0",
+            "eidetic_requests_total{route=\"/v1/search\",method=\"GET\",status=\"200\"} 4",
+            "eidetic_request_seconds_bucket{route=\"/v1/search\",le=\"0.001\"} 0",
+            "eidetic_request_seconds_bucket{route=\"/v1/search\",le=\"0.005\"} 2",
+            "eidetic_request_seconds_bucket{route=\"/v1/search\",le=\"0.25\"} 3",
+            "eidetic_request_seconds_bucket{route=\"/v1/search\",le=\"10\"} 3",
+            "eidetic_request_seconds_bucket{route=\"/v1/search\",le=\"+Inf\"} 4",
+            "eidetic_request_seconds_count{route=\"/v1/search\"} 4",
+        ];
+        for line in expected {
+            assert!(
+                text.lines().any(|found| found == line),
+                "no line {line:?} in\n{text}"
+            );
+        }
+    }
+}

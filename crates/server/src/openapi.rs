@@ -1,0 +1,92 @@
+use utoipa::openapi::OpenApi as Document;
+use utoipa::{OpenApi, ToSchema};
+
+use crate::handlers;
+
+/// The API, described.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Eidetic",
+        description = "Finds pictures of one library by words or by another picture. Errors are RFC 9457 problem documents.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    paths(
+        handlers::search::by_address,
+        handlers::search::by_body,
+        handlers::search::similar,
+        handlers::images::describe,
+        handlers::images::file,
+        handlers::images::thumbnail,
+        handlers::index::start,
+        handlers::index::look,
+        handlers::index::cancel,
+        handlers::server::status,
+        handlers::server::health,
+        handlers::server::metrics,
+        handlers::server::describe,
+        handlers::server::home,
+        handlers::server::asset,
+    )
+)]
+struct Api;
+
+/// The OpenAPI 3.1 description of every route.
+pub fn document() -> Document {
+    Api::openapi()
+}
+
+/// How the library stands: `eidetic_library::Status`, described.
+#[derive(ToSchema)]
+#[schema(as = Status)]
+#[expect(dead_code, reason = "a description of a type of a crate that knows no HTTP")]
+pub(crate) struct StatusDocument {
+    /// The library's directory.
+    library: String,
+    /// Different images.
+    images: u64,
+    /// Paths at which they stand.
+    paths: u64,
+    /// Files that could not be read as pictures.
+    failed: u64,
+    /// Images whose vectors are damaged; the next indexing run repairs them.
+    damaged: u64,
+    /// How to load its model.
+    model: String,
+    /// Its space.
+    space: String,
+    /// Folders that it indexes.
+    sources: Vec<String>,
+    /// The vector index.
+    index: IndexStatusDocument,
+    /// Disk space.
+    bytes: BytesOnDiskDocument,
+}
+
+/// How the vector index stands.
+#[derive(ToSchema)]
+#[schema(as = IndexStatus)]
+#[expect(dead_code, reason = "a description of a type of a crate that knows no HTTP")]
+pub(crate) struct IndexStatusDocument {
+    /// `exact` or `hnsw`.
+    kind: String,
+    /// Live vectors.
+    vectors: u64,
+    /// Rows that removed images left behind, to be used again.
+    tombstones: u64,
+}
+
+/// Disk space by part, in bytes.
+#[derive(ToSchema)]
+#[schema(as = BytesOnDisk)]
+#[expect(dead_code, reason = "a description of a type of a crate that knows no HTTP")]
+pub(crate) struct BytesOnDiskDocument {
+    /// The catalog.
+    catalog: u64,
+    /// The vector file.
+    vectors: u64,
+    /// The search graph.
+    graph: u64,
+    /// The thumbnails.
+    thumbnails: u64,
+}

@@ -1,0 +1,160 @@
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+use eidetic_library::LibraryError;
+use eidetic_search::SearchError;
+
+use crate::json::ProblemDocument;
+
+/// Why a request is refused or failed; becomes an RFC 9457 problem document.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    kind: ProblemKind,
+    detail: String,
+}
+
+/// The kinds of problem that programs can tell apart by the document's `type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProblemKind {
+    InvalidRequest,
+    ForeignHost,
+    CrossOrigin,
+    FolderNotAllowed,
+    UnknownImage,
+    UnknownJob,
+    UnknownPage,
+    MethodNotAllowed,
+    TooSlow,
+    AlreadyIndexing,
+    FileGone,
+    TooLarge,
+    UnsupportedBody,
+    UnreadablePicture,
+    ContradictoryQuery,
+    Overloaded,
+    ModelUnavailable,
+    Internal,
+}
+
+impl ProblemKind {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidRequest => StatusCode::BAD_REQUEST,
+            Self::ForeignHost | Self::CrossOrigin | Self::FolderNotAllowed => StatusCode::FORBIDDEN,
+            Self::UnknownImage | Self::UnknownJob | Self::UnknownPage => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::AlreadyIndexing => StatusCode::CONFLICT,
+            Self::FileGone => StatusCode::GONE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnreadablePicture | Self::ContradictoryQuery => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Overloaded | Self::ModelUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The last part of the document's `type`, and its title.
+    fn name_and_title(self) -> (&'static str, &'static str) {
+        match self {
+            Self::InvalidRequest => ("invalid-request", "The request cannot be understood"),
+            Self::ForeignHost => ("foreign-host", "The request names another host"),
+            Self::CrossOrigin => ("cross-origin", "The request comes from another site"),
+            Self::FolderNotAllowed => ("folder-not-allowed", "The folder may not be indexed"),
+            Self::UnknownImage => ("unknown-image", "No such image"),
+            Self::UnknownJob => ("unknown-job", "No such job"),
+            Self::UnknownPage => ("unknown-page", "Nothing at this address"),
+            Self::MethodNotAllowed => ("method-not-allowed", "Method not allowed"),
+            Self::TooSlow => ("too-slow", "The request took too long to arrive"),
+            Self::AlreadyIndexing => ("already-indexing", "An indexing run is under way"),
+            Self::FileGone => ("file-gone", "The image's file is gone"),
+            Self::TooLarge => ("too-large", "The request is too large"),
+            Self::UnsupportedBody => ("unsupported-body", "The body's type is not supported"),
+            Self::UnreadablePicture => ("unreadable-picture", "The picture cannot be read"),
+            Self::ContradictoryQuery => ("contradictory-query", "The query contradicts itself"),
+            Self::Overloaded => ("overloaded", "Too many requests at once"),
+            Self::ModelUnavailable => ("model-unavailable", "The model could not be loaded"),
+            Self::Internal => ("internal", "Something failed"),
+        }
+    }
+}
+
+impl Problem {
+    pub(crate) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+        }
+    }
+
+    /// A request that its sender must change.
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(ProblemKind::InvalidRequest, detail)
+    }
+
+    /// A failure that the sender cannot help.
+    pub(crate) fn internal(detail: impl Into<String>) -> Self {
+        Self::new(ProblemKind::Internal, detail)
+    }
+
+    fn document(&self) -> ProblemDocument {
+        let (name, title) = self.kind.name_and_title();
+        ProblemDocument {
+            kind: format!("urn:eidetic:problem:{name}"),
+            title: title.into(),
+            status: self.kind.status().as_u16(),
+            detail: self.detail.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        if self.kind.status().is_server_error() {
+            tracing::warn!(problem = self.kind.name_and_title().0, "{}", self.detail);
+        }
+        let mut response = HttpResponse::build(self.kind.status());
+        response.insert_header((CONTENT_TYPE, "application/problem+json"));
+        response.insert_header((CACHE_CONTROL, "no-store"));
+        if self.kind == ProblemKind::Overloaded {
+            response.insert_header((RETRY_AFTER, "1"));
+        }
+        let document = serde_json::to_string(&self.document());
+        response.body(document.expect("strings and a number serialise"))
+    }
+}
+
+impl From<LibraryError> for Problem {
+    fn from(error: LibraryError) -> Self {
+        let kind = match &error {
+            LibraryError::Search(search) => kind_of_search_error(search),
+            LibraryError::UnknownImage(_) => ProblemKind::UnknownImage,
+            LibraryError::FileGone(_) => ProblemKind::FileGone,
+            LibraryError::AlreadyIndexing => ProblemKind::AlreadyIndexing,
+            LibraryError::Model(_) => ProblemKind::ModelUnavailable,
+            _ => ProblemKind::Internal,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+fn kind_of_search_error(error: &SearchError) -> ProblemKind {
+    match error {
+        SearchError::EmptyQuery => ProblemKind::InvalidRequest,
+        SearchError::NoDirection(_) => ProblemKind::ContradictoryQuery,
+        SearchError::UnknownImage(_) => ProblemKind::UnknownImage,
+        SearchError::Encode(_) | SearchError::Index(_) | SearchError::Catalog(_) => ProblemKind::Internal,
+    }
+}

@@ -1,0 +1,49 @@
+use std::io;
+
+#[cfg(unix)]
+use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
+
+/// The ways in which a system or a person asks a server to stop.
+#[cfg(unix)]
+pub(crate) struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+#[cfg(unix)]
+impl StopSignals {
+    /// From now on, the signals no longer end the process by themselves.
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        use futures_util::future::select;
+        let (interrupt, terminate) = (self.interrupt.recv(), self.terminate.recv());
+        select(std::pin::pin!(interrupt), std::pin::pin!(terminate)).await;
+    }
+}
+
+/// The ways in which a system or a person asks a server to stop.
+#[cfg(not(unix))]
+pub(crate) struct StopSignals;
+
+#[cfg(not(unix))]
+impl StopSignals {
+    /// From now on, Ctrl-C no longer ends the process by itself.
+    #[expect(clippy::unnecessary_wraps, reason = "the other systems' form can fail")]
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        if actix_web::rt::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
