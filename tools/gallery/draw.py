@@ -12,7 +12,7 @@ from PIL import Image
 
 import settings
 from canvas import Brush, Canvas, Colour, mix
-from subjects import COLOURS, SUBJECTS
+from subjects import ACCENTED, COLOURS, SUBJECTS
 
 JPEG_QUALITY = 85
 SHAPES = {"wide": (480, 360), "tall": (360, 480), "square": (400, 400)}
@@ -32,7 +32,12 @@ class Scene:
 
     def caption(self) -> str:
         """The scene in words, such as "two red apples on a table"."""
-        return phrase(self.noun, self.colour, self.count, settings.PHRASES[self.setting][0])
+        return phrase(self.noun, self.named_colour, self.count, settings.PHRASES[self.setting][0])
+
+    @property
+    def named_colour(self) -> str:
+        """The colour, where it is the subject's own and not that of a scarf."""
+        return "" if self.noun in ACCENTED else self.colour
 
 
 def phrase(noun: str, colour: str, count: int, where: str) -> str:

@@ -114,3 +114,6 @@ SUBJECTS: dict[str, Subject] = {
 
 ALSO = {"moon": ["star"], "full moon": ["moon", "star"], "pine tree": ["tree"], "palm tree": ["tree"]}
 """Nouns that are there as well, or would not be wrong."""
+
+ACCENTED = {"snowman"}
+"""Subjects whose colour is only that of a scarf or the like, so that captions do not name it."""
