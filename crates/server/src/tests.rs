@@ -1,1 +1,9 @@
+//! The application over a real library in a temporary directory, with an encoder that needs no model.
 
+mod about;
+mod asking;
+
+mod indexing;
+mod pictures;
+mod refusals;
+mod site;

@@ -1,0 +1,153 @@
+//! The page, and what the server says about itself.
+
+use actix_web::http::StatusCode;
+use actix_web::test::TestRequest;
+use serde_json::Value;
+
+use super::site::Site;
+use crate::routes::endpoints;
+
+#[actix_web::test]
+async fn the_page_comes_with_its_files_and_a_policy() {
+    let site = Site::new();
+    let page = site.get("/").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert!(
+        page.header("content-security-policy")
+            .starts_with("default-src 'self'; img-src 'self' blob: data:")
+    );
+    assert_eq!(page.header("referrer-policy"), "no-referrer");
+    assert_eq!(page.header("cross-origin-resource-policy"), "same-origin");
+    let text = page.text();
+    let assets: Vec<&str> = text
+        .split(['"', '\''])
+        .filter(|part| part.starts_with("/assets/"))
+        .collect();
+    for address in assets {
+        let file = site.get(address).await;
+        assert_eq!(file.status, StatusCode::OK, "{address}");
+        assert!(!file.header("content-type").is_empty());
+        let tag = file.header("etag").to_owned();
+        let again = site
+            .ask(
+                TestRequest::get()
+                    .uri(address)
+                    .insert_header(("if-none-match", tag)),
+            )
+            .await;
+        assert_eq!(again.status, StatusCode::NOT_MODIFIED);
+        assert!(again.body.is_empty());
+    }
+}
+
+#[actix_web::test]
+async fn every_route_is_described() {
+    let site = Site::new();
+    let document: Value = site.get("/openapi.json").await.json();
+    assert!(
+        document["openapi"]
+            .as_str()
+            .is_some_and(|version| version.starts_with("3.1"))
+    );
+    let mut described = 0;
+    for endpoint in endpoints() {
+        let path = endpoint.pattern.replace(":.*", "");
+        for (method, _) in &endpoint.methods {
+            let operation = &document["paths"][&path][method.as_str().to_lowercase()];
+            assert!(
+                operation["responses"].is_object(),
+                "{method} {path} is not described"
+            );
+            described += 1;
+        }
+    }
+    let written = document["paths"].as_object().unwrap().values();
+    assert_eq!(
+        written.map(|path| path.as_object().unwrap().len()).sum::<usize>(),
+        described
+    );
+}
+
+#[actix_web::test]
+async fn every_type_that_the_description_names_is_in_it() {
+    let site = Site::new();
+    let text = site.get("/openapi.json").await.text();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let named = text
+        .split("#/components/schemas/")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
+    let mut count = 0;
+    for name in named {
+        assert!(document["components"]["schemas"][name].is_object(), "{name}");
+        count += 1;
+    }
+    assert!(count > 20, "{count}");
+}
+
+#[actix_web::test]
+async fn answers_have_the_fields_that_are_described() {
+    let site = Site::new();
+    let id = site.id("red.png");
+    let document: Value = site.get("/openapi.json").await.json();
+    let cases = [
+        ("Status", "/v1/status".to_owned(), ""),
+        ("IndexStatus", "/v1/status".to_owned(), "/index"),
+        ("BytesOnDisk", "/v1/status".to_owned(), "/bytes"),
+        ("SearchAnswer", "/v1/search?text=red".to_owned(), ""),
+        ("SearchHit", "/v1/search?text=red".to_owned(), "/hits/0"),
+        ("ImageAnswer", format!("/v1/images/{id}"), ""),
+        ("Health", "/healthz".to_owned(), ""),
+    ];
+    for (schema, address, pointer) in cases {
+        let answer: Value = site.get(&address).await.json();
+        let answer = answer.pointer(pointer).unwrap();
+        let described = &document["components"]["schemas"][schema]["properties"];
+        assert_eq!(keys(answer), keys(described), "{schema}");
+    }
+}
+
+#[actix_web::test]
+async fn the_server_says_how_it_stands() {
+    let site = Site::new();
+    assert_eq!(site.get("/healthz").await.text(), r#"{"status":"ok"}"#);
+    let status: eidetic_library::Status = site.get("/v1/status").await.json();
+    assert_eq!((status.images, status.paths), (5, 5));
+    site.get("/v1/search?text=red").await;
+    site.get(&format!("/v1/images/{}", "0".repeat(64))).await;
+    site.get("/nothing/here").await;
+    let metrics = site.get("/metrics").await;
+    assert!(
+        metrics
+            .header("content-type")
+            .starts_with("text/plain; version=0.0.4")
+    );
+    let text = metrics.text();
+    for line in [
+        "eidetic_images 5",
+        "eidetic_requests_total{route=\"/v1/search\",method=\"GET\",status=\"200\"} 1",
+        "eidetic_requests_total{route=\"/v1/images/{id}\",method=\"GET\",status=\"404\"} 1",
+        "eidetic_requests_total{route=\"unmatched\",method=\"GET\",status=\"404\"} 1",
+        "eidetic_requests_in_flight 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "no {line:?} in\n{text}");
+    }
+}
+
+#[actix_web::test]
+async fn what_can_be_fetched_can_be_asked_about() {
+    let site = Site::new();
+    for address in ["/", "/healthz", "/v1/status", "/v1/search?text=red"] {
+        let request = TestRequest::default()
+            .method(actix_web::http::Method::HEAD)
+            .uri(address);
+        assert_eq!(site.ask(request).await.status, StatusCode::OK, "{address}");
+    }
+}
+
+fn keys(value: &Value) -> Vec<&String> {
+    let mut keys: Vec<&String> = value.as_object().unwrap().keys().collect();
+    keys.sort();
+    keys
+}
