@@ -2,10 +2,14 @@
 
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 
+mod bench;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+mod cover;
 mod error;
 mod file;
+mod graph;
+mod graph_file;
 mod header;
 mod matrix;
 mod memory;
@@ -16,10 +20,13 @@ mod rows;
 mod scan;
 mod store;
 
+pub use bench::{BenchPoint, BenchReport, bench_points};
 pub use error::IndexError;
+pub use graph::{Graph, GraphSource};
+pub use graph_file::GraphFiles;
 pub use memory::MemoryIndex;
 pub use open::OpenReport;
-pub use store::{IndexKind, Stats, VectorStore};
+pub use store::{GRAPH_THRESHOLD, IndexKind, Stats, VectorStore};
 
 /// One vector found.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,7 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 
+use crate::cover::Cover;
 use crate::file::{VectorFile, encode_row};
+use crate::graph::{Graph, GraphSource};
+use crate::graph_file::GraphFiles;
 use crate::matrix::Matrix;
 use crate::open::{self, OpenReport};
 use crate::rows::Rows;
@@ -15,13 +18,27 @@ use crate::{Admit, IndexError, Neighbour, VectorIndex, scan};
 /// Rows are written in pieces of about this many bytes.
 const WRITE_BYTES: usize = 1 << 20;
 
-/// A vector file and its contents in memory.
+/// Up to this many vectors an exact scan is quick enough, and never misses; measured in docs/decisions/0003.
+pub const GRAPH_THRESHOLD: usize = 50_000;
+/// A graph is due to be built anew when more than one in so many of the live images is missing from it, or has been
+/// removed since.
+const STALE_ONE_IN: usize = 5;
+
+/// A vector file, its contents in memory, and a graph over them once one has been installed.
+///
+/// Above [`GRAPH_THRESHOLD`] vectors a graph pays. Building one takes long, so it is done beside the store:
+/// [`needs_graph`](Self::needs_graph) says when, [`graph_source`](Self::graph_source) takes what is needed,
+/// [`GraphSource::build`] and [`GraphFiles::save`] do the work while the store goes on being searched and changed, and
+/// [`install_graph`](Self::install_graph) puts it to use. Searches are complete all the while: live vectors that the
+/// graph does not lead to are compared one by one.
 #[derive(Debug)]
 pub struct VectorStore {
     space: SpaceId,
     file: VectorFile,
     matrix: Matrix,
     rows: Rows,
+    cover: Option<Cover>,
+    graph_files: GraphFiles,
     unsynced: Mutex<Unsynced>,
 }
 
@@ -75,6 +92,8 @@ impl VectorStore {
             file,
             matrix,
             rows,
+            cover: None,
+            graph_files: GraphFiles::new(directory, space),
             unsynced: Mutex::default(),
         };
         Ok((store, report))
@@ -88,12 +107,40 @@ impl VectorStore {
     /// Sizes, and how searches run.
     pub fn stats(&self) -> Result<Stats, IndexError> {
         Ok(Stats {
-            kind: IndexKind::Exact,
+            kind: match self.cover {
+                Some(_) => IndexKind::Hnsw,
+                None => IndexKind::Exact,
+            },
             vectors: self.rows.len(),
             tombstones: self.rows.free(),
             bytes_on_disk: self.file.bytes()?,
-            graph_bytes: 0,
+            graph_bytes: self.graph_files.bytes(),
         })
+    }
+
+    /// Whether a graph would make searches faster and there is none, or the one in use is too far from the truth.
+    pub fn needs_graph(&self) -> bool {
+        let live = self.rows.len();
+        let stale = self.cover.as_ref().map_or(live, |cover| cover.stale(&self.rows));
+        live > GRAPH_THRESHOLD && stale > live / STALE_ONE_IN
+    }
+
+    /// What a graph of the present vectors is built from. Cheap: the vectors are shared until they change.
+    pub fn graph_source(&self) -> GraphSource {
+        GraphSource {
+            matrix: self.matrix.clone(),
+            images: self.rows.live().map(|(row, image)| (row, *image)).collect(),
+        }
+    }
+
+    /// Where this store's graph is saved and loaded.
+    pub fn graph_files(&self) -> GraphFiles {
+        self.graph_files.clone()
+    }
+
+    /// Searches by `graph` from now on, a graph of this store's vectors as they are or once were.
+    pub fn install_graph(&mut self, graph: Graph) {
+        self.cover = Some(Cover::new(graph, &self.rows));
     }
 
     /// The row that each vector has or will have, and those among them that must be written: row and position in
@@ -170,6 +217,9 @@ impl VectorIndex for VectorStore {
         for (row, image, vector) in new.iter().map(vector_at) {
             self.matrix.set(row, vector);
             self.rows.occupy(row, *image);
+            if let Some(cover) = &mut self.cover {
+                cover.occupied(row, image);
+            }
         }
         let unsynced = self.unsynced.get_mut().unwrap_or_else(PoisonError::into_inner);
         unsynced.rows.extend(new.iter().map(|(row, _)| row));
@@ -178,7 +228,10 @@ impl VectorIndex for VectorStore {
 
     fn remove(&mut self, images: &[ImageId]) -> Result<(), IndexError> {
         for image in images {
-            self.rows.vacate(image);
+            let row = self.rows.vacate(image);
+            if let (Some(row), Some(cover)) = (row, &mut self.cover) {
+                cover.vacated(row);
+            }
         }
         Ok(())
     }
@@ -210,9 +263,12 @@ impl VectorIndex for VectorStore {
     ) -> Result<Vec<Neighbour>, IndexError> {
         check_dimension(self.space.dimension, query)?;
         let query = query.as_slice();
-        let found = scan::on_search_threads(|| {
-            scan::nearest(&self.matrix, query, k, |row| self.rows.image(row), admit)
-        });
+        let by_graph = || {
+            let cover = self.cover.as_ref()?;
+            cover.nearest((&self.matrix, &self.rows), query, k, admit)
+        };
+        let exact = || scan::nearest(&self.matrix, query, k, |row| self.rows.image(row), admit);
+        let found = scan::on_search_threads(|| by_graph().unwrap_or_else(exact));
         Ok(found.into_sorted())
     }
 }

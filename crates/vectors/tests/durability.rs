@@ -1,0 +1,259 @@
+//! The vector file over its life: random histories with crashes, and bytes that are not what was written.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
+use std::path::Path;
+
+use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
+use eidetic_vectors::{IndexError, VectorIndex, VectorStore};
+use proptest::prelude::*;
+
+const DIMENSION: usize = 16;
+
+fn space() -> SpaceId {
+    SpaceId {
+        model: "test".into(),
+        revision: "1".into(),
+        preprocessing: "none".into(),
+        dimension: DIMENSION,
+    }
+}
+
+/// The image number `n` and its vector.
+fn image(n: u8) -> (ImageId, Embedding) {
+    let components = (0..DIMENSION).map(|i| f32::from(n.wrapping_mul(31).wrapping_add(i as u8 * 57)) - 127.3);
+    let vector = Embedding::normalize(components.collect()).expect("not all zero");
+    (ImageId::of(&[n]), vector)
+}
+
+fn open(directory: &Path, live: &[(RowId, ImageId)]) -> (VectorStore, Vec<ImageId>) {
+    let (store, report) = VectorStore::open(directory, &space(), live).expect("opening");
+    (store, report.damaged)
+}
+
+/// What may happen to a store.
+#[derive(Debug, Clone)]
+enum Step {
+    Upsert(Vec<u8>),
+    Remove(Vec<u8>),
+    /// Vectors and then the catalog are made durable.
+    Commit,
+    /// The process ends and begins again; the catalog is as it was at the last commit.
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let images = || prop::collection::vec(0_u8..40, 0..12);
+    prop_oneof![
+        4 => images().prop_map(Step::Upsert),
+        2 => images().prop_map(Step::Remove),
+        2 => Just(Step::Commit),
+        1 => Just(Step::Crash),
+    ]
+}
+
+/// A store beside what it should hold: by image number, in memory and in the catalog.
+struct Twins<'d> {
+    directory: &'d Path,
+    store: VectorStore,
+    held: BTreeMap<u8, RowId>,
+    catalog: BTreeMap<u8, RowId>,
+}
+
+impl Twins<'_> {
+    fn apply(&mut self, step: &Step) {
+        match step {
+            Step::Upsert(images) => self.upsert(images),
+            Step::Remove(images) => self.remove(images),
+            Step::Commit => {
+                self.store.commit().expect("committing");
+                self.catalog = self.held.clone();
+            }
+            Step::Crash => {
+                let live: Vec<_> = self.catalog.iter().map(|(&n, &row)| (row, image(n).0)).collect();
+                let (store, damaged) = open(self.directory, &live);
+                assert_eq!(damaged, [], "nothing committed may be lost");
+                self.store = store;
+                self.held = self.catalog.clone();
+            }
+        }
+        self.compare();
+    }
+
+    fn upsert(&mut self, images: &[u8]) {
+        let vectors: Vec<_> = images.iter().map(|&n| image(n)).collect();
+        let rows = self.store.upsert(&vectors).expect("adding");
+        for (&n, row) in images.iter().zip(rows) {
+            assert_eq!(*self.held.entry(n).or_insert(row), row, "an image keeps its row");
+        }
+    }
+
+    /// As the indexer must: the catalog forgets first, durably.
+    fn remove(&mut self, images: &[u8]) {
+        for n in images {
+            self.catalog.remove(n);
+            self.held.remove(n);
+        }
+        let ids: Vec<ImageId> = images.iter().map(|&n| image(n).0).collect();
+        self.store.remove(&ids).expect("removing");
+    }
+
+    fn compare(&self) {
+        assert_eq!(self.store.len(), self.held.len());
+        let rows: HashSet<RowId> = self.held.values().copied().collect();
+        assert_eq!(rows.len(), self.held.len(), "a row is one image's");
+        let live: HashMap<ImageId, RowId> = self.store.live().map(|(row, image)| (image, row)).collect();
+        for (&n, row) in &self.held {
+            let (id, vector) = image(n);
+            assert_eq!(live.get(&id), Some(row));
+            let best = self.store.search(&vector, 40, None).expect("searching");
+            assert_eq!(best.len(), self.held.len());
+            assert!(best[0].score >= 0.999_999);
+            assert!(
+                best.iter()
+                    .any(|neighbour| neighbour.image == id && neighbour.score >= 0.999_999)
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn any_history_leaves_what_a_map_would_hold(steps in prop::collection::vec(step(), 1..40)) {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, _) = open(directory.path(), &[]);
+        let mut twins = Twins {
+            directory: directory.path(),
+            store,
+            held: BTreeMap::new(),
+            catalog: BTreeMap::new(),
+        };
+        for step in &steps {
+            twins.apply(step);
+        }
+    }
+
+    #[test]
+    fn any_bytes_open_or_are_refused_and_wrong_rows_are_named(
+        flips in prop::collection::vec((any::<prop::sample::Index>(), 1_u8..), 0..6),
+        rows_only in any::<bool>(),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+        garbage in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let vectors: Vec<_> = (0..20).map(image).collect();
+        let live = filled(directory.path(), &vectors);
+        let path = directory.path().join("vectors.bin");
+        let mut bytes = fs::read(&path).unwrap();
+        let untouched = if rows_only { 4096 } else { 0 };
+        for (at, mask) in flips {
+            let at = untouched + at.index(bytes.len() - untouched);
+            bytes[at] ^= mask;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(untouched + cut.index(bytes.len() - untouched));
+        }
+        bytes.extend(garbage);
+        fs::write(&path, &bytes).unwrap();
+
+        match VectorStore::open(directory.path(), &space(), &live) {
+            Ok((mut store, report)) => {
+                prop_assert_eq!(store.len() + report.damaged.len(), 20);
+                for (id, vector) in &vectors {
+                    let found = store.search(vector, 1, None).unwrap();
+                    let alive = !report.damaged.contains(id);
+                    prop_assert!(!alive || found[0].score >= 0.999_999);
+                    prop_assert_eq!(alive, store.vector(id).is_some());
+                }
+                store.upsert(&vectors).unwrap();
+                prop_assert_eq!(store.len(), 20);
+            }
+            Err(IndexError::Damaged { .. }) => prop_assert!(!rows_only),
+            Err(other) => prop_assert!(false, "{other}"),
+        }
+    }
+
+    #[test]
+    fn any_list_of_rows_opens(claims in prop::collection::vec((prop_oneof![0_u64..30, any::<u64>()], 0_u8..30), 0..60)) {
+        let directory = tempfile::tempdir().unwrap();
+        let vectors: Vec<_> = (0..20).map(image).collect();
+        let truth: HashMap<ImageId, RowId> =
+            filled(directory.path(), &vectors).into_iter().map(|(row, image)| (image, row)).collect();
+        let claims: Vec<_> = claims.into_iter().map(|(row, n)| (RowId(row), image(n).0)).collect();
+        let (store, damaged) = open(directory.path(), &claims);
+        for (id, _) in (0..30).map(image) {
+            let right = claims.iter().any(|&(row, claimed)| claimed == id && truth.get(&id) == Some(&row));
+            let claimed = claims.iter().any(|(_, claimed)| *claimed == id);
+            prop_assert_eq!(store.vector(&id).is_some(), right);
+            prop_assert_eq!(damaged.contains(&id), claimed && !right);
+        }
+    }
+}
+
+/// Writes the vectors and says what a catalog would say of them.
+fn filled(directory: &Path, vectors: &[(ImageId, Embedding)]) -> Vec<(RowId, ImageId)> {
+    let (mut store, _) = open(directory, &[]);
+    let rows = store.upsert(vectors).expect("adding");
+    store.commit().expect("committing");
+    rows.into_iter()
+        .zip(vectors.iter().map(|(image, _)| *image))
+        .collect()
+}
+
+#[test]
+fn missing_file_means_that_every_image_is_damaged() {
+    let directory = tempfile::tempdir().unwrap();
+    let live: Vec<_> = (0..3_u8).map(|n| (RowId(n.into()), image(n).0)).collect();
+    let (store, damaged) = open(directory.path(), &live);
+    assert_eq!(store.len(), 0);
+    assert_eq!(damaged.len(), 3);
+}
+
+#[test]
+fn rows_that_no_record_names_are_dropped_and_used_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let vectors: Vec<_> = (0..10).map(image).collect();
+    let live = filled(directory.path(), &vectors);
+    let size = fs::metadata(directory.path().join("vectors.bin")).unwrap().len();
+    let (mut store, report) = VectorStore::open(directory.path(), &space(), &live[4..]).unwrap();
+    assert_eq!(report.dropped, 4);
+    assert_eq!(store.stats().unwrap().tombstones, 4);
+    let rows = store.upsert(&(20..24).map(image).collect::<Vec<_>>()).unwrap();
+    assert_eq!(rows, [RowId(0), RowId(1), RowId(2), RowId(3)]);
+    assert_eq!(store.stats().unwrap().bytes_on_disk, size);
+}
+
+#[test]
+fn another_space_and_a_missing_folder_are_clear_errors() {
+    let directory = tempfile::tempdir().unwrap();
+    filled(directory.path(), &[image(1)]);
+    let other = SpaceId {
+        model: "other".into(),
+        ..space()
+    };
+    let error = VectorStore::open(directory.path(), &other, &[])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("test@1/none/16") && error.contains("other@1/none/16"),
+        "{error}"
+    );
+    let missing = directory.path().join("nowhere");
+    let error = VectorStore::open(&missing, &space(), &[]).unwrap_err();
+    assert!(matches!(error, IndexError::Io { .. }), "{error}");
+}
+
+/// `/dev/full` lets itself be opened and read, and has no room for a single byte.
+#[cfg(target_os = "linux")]
+#[test]
+fn full_disk_adds_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/dev/full", directory.path().join("vectors.bin.new")).unwrap();
+    let error = VectorStore::open(directory.path(), &space(), &[]).unwrap_err();
+    let IndexError::Io { source, .. } = error else {
+        panic!("{error}");
+    };
+    assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
+}
