@@ -1,13 +1,14 @@
 // The server's routes. Every function throws a Problem, or an AbortError when its signal says so.
 
-import { find } from './uploads.js';
+import { find, sendable } from './uploads.js';
 import { toFilter, toRequest } from './query.js';
 
-/** Why the server gave no answer: the problem document that it sent, or kind "unreachable" when nothing came back. */
+/** Why the server gave no answer: the problem document that it sent, or status 0 when nothing came back. */
 export class Problem extends Error {
-  constructor({ status = 0, title = '', detail = '' }) {
+  constructor({ status = 0, type = '', title = '', detail = '' }) {
     super(detail || title);
     this.status = status;
+    this.kind = type.split(':').pop();
     this.title = title;
     this.detail = detail;
   }
@@ -22,11 +23,12 @@ export const viewAddress = (id) => `/v1/images/${id}/file?view=1`;
 export const thumbnailAddress = (id) => `/v1/images/${id}/thumbnail`;
 
 /** Searches; a picture that was added is uploaded along. */
-export function search(query, k, signal) {
+export async function search(query, k, signal) {
   if (query.upload === null) {
     return request(`/v1/search?${new URLSearchParams(toRequest(query, k))}`, { signal });
   }
-  return request('/v1/search', { method: 'POST', body: uploadForm(query, k), signal });
+  const body = await uploadForm(query, k);
+  return request('/v1/search', { method: 'POST', body, signal });
 }
 
 /** What is known about one image. */
@@ -35,12 +37,12 @@ export const image = (id, signal) => request(`/v1/images/${id}`, { signal });
 /** How the library stands. */
 export const status = (signal) => request('/v1/status', { signal });
 
-function uploadForm(query, k) {
+async function uploadForm(query, k) {
   const form = new FormData();
   const plain = new Set(['k', 'text', 'negative', 'text_weight']);
   toRequest(query, k).forEach(([name, value]) => plain.has(name) && form.append(name, value));
   form.append('filter', JSON.stringify(toFilter(query)));
-  form.append('image', find(query.upload).file);
+  form.append('image', await sendable(find(query.upload).file));
   return form;
 }
 

@@ -20,6 +20,7 @@ const results = new Results({
   open: (image) => openViewer(image),
   more: (k) => navigate(query, { k, replaces: true }),
   found: (hits) => filters.remember(hits),
+  total: () => library?.images ?? Infinity,
   failed: () => (shownKey = null),
   retry: () => refresh(),
   clearFilters: () => navigate({ ...query, folders: [], from: '', to: '' }),

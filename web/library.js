@@ -8,13 +8,14 @@ import { EMPTY, toAddress } from './query.js';
 
 const FULL_MODEL = 'openai/clip-vit-base-patch32';
 
-// Things that the built-in model knows, and things of anybody's life for the models that know them.
+// What the bundled gallery shows, what the built-in model knows, and things of anybody's life for the models that know them.
+const GALLERY_SUGGESTIONS = ['a sailboat at sunset', 'red bicycle in the snow', 'two cats', 'a lighthouse at night', 'hot air balloon', 'three penguins'];
 const BUILTIN_SUGGESTIONS = ['red apple', 'bananas', 'a white shirt', 'lemons', 'a pair of shoes', 'mushrooms'];
 const SUGGESTIONS = ['sunset over the sea', 'people laughing', 'a dog in the snow', 'food on a table', 'handwriting', 'a narrow street'];
-const SAMPLES = 4;
-const SAMPLE_SIZE = 6;
+const SAMPLES = 6;
+const SAMPLE_SIZE = 3;
 
-export const isBuiltin = (status) => /^built-?in\b/i.test(status.model);
+const isBuiltin = (status) => /^built-?in\b/i.test(status.model);
 
 /** The line at the bottom of the page. */
 export function showStatus(status) {
@@ -46,7 +47,11 @@ export async function samplePictures(status, signal) {
   return [...new Map(inTurn.filter(Boolean).map((hit) => [hit.image, hit])).values()];
 }
 
-const suggestionsFor = (status) => (isBuiltin(status) ? BUILTIN_SUGGESTIONS : SUGGESTIONS);
+function suggestionsFor(status) {
+  if (!isBuiltin(status)) return SUGGESTIONS;
+  const isDemo = status.sources.length === 1 && format.fileName(status.sources[0]) === 'gallery';
+  return isDemo ? GALLERY_SUGGESTIONS : BUILTIN_SUGGESTIONS;
+}
 
 function suggestion(text, onChoose) {
   const query = { ...EMPTY, text };

@@ -4,14 +4,13 @@ import { commandLine } from './clipboard.js';
 import { element, icon } from './dom.js';
 import { filterCount } from './query.js';
 
+// The server's titles speak to programs' authors; these kinds, which people meet, are said in their words.
 const TITLES = new Map([
-  [400, 'That search is not possible'],
-  [404, 'That picture is not in the library'],
-  [413, 'That picture is too large'],
-  [415, 'That file is no picture that can be read'],
-  [422, 'That search is not possible'],
-  [429, 'The server is busy'],
-  [503, 'The server is busy'],
+  ['too-large', 'That picture is too large'],
+  ['unreadable-picture', 'That picture cannot be read'],
+  ['unknown-image', 'That picture is not in the library'],
+  ['contradictory-query', 'The search contradicts itself'],
+  ['overloaded', 'The server is busy'],
 ]);
 
 /** An answer without hits. */
@@ -24,8 +23,9 @@ export function noHits(query, on) {
 /** A search that failed. */
 export function problem(error, on) {
   if (error.isUnreachable) return unreachable(on);
-  const detail = error.detail || error.title || `The server answered with status ${error.status}.`;
-  return [icon('picture'), heading(titleOf(error)), element('p', {}, detail), error.status >= 429 && action('Try again', on.retry)].filter(Boolean);
+  const title = TITLES.get(error.kind) ?? (error.title || 'Something went wrong');
+  const detail = sentence(error.detail || `the server answered with status ${error.status}`);
+  return [icon('picture'), alert(title, detail), error.status >= 500 && action('Try again', on.retry)].filter(Boolean);
 }
 
 /** A link to a search with a picture that this tab does not have. */
@@ -47,12 +47,11 @@ export function emptyLibrary() {
 
 function unreachable(on) {
   const reason = 'It may have been stopped. Start it again, then repeat the search.';
-  return [icon('search'), heading('Eidetic does not answer'), element('p', {}, reason), commandLine('eidetic serve'), action('Try again', on.retry)];
+  return [icon('search'), alert('Eidetic does not answer', reason), commandLine('eidetic serve'), action('Try again', on.retry)];
 }
 
-// An unreadable picture and an impossible query share a status; which it was stands in the detail.
-const titleOf = ({ status, detail }) =>
-  status === 422 && /picture|image|decode|format/i.test(detail) ? 'That picture could not be read' : (TITLES.get(status) ?? 'Something went wrong');
-
-const heading = (text) => element('h1', { role: 'alert' }, text);
+const alert = (title, detail) => element('div', { role: 'alert' }, element('h1', {}, title), element('p', {}, detail));
 const action = (text, onClick) => element('div', { class: 'actions' }, element('button', { type: 'button', class: 'button', click: onClick }, text));
+
+// The server's details begin small and end without a stop, as programs' messages do.
+const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;

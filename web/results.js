@@ -19,7 +19,7 @@ export class Results {
   #hits = [];
   #on;
 
-  /** `on`: open(image), more(k), found(hits), failed(), retry(), clearFilters(). */
+  /** `on`: open(image), more(k), found(hits), failed(), total(), retry(), clearFilters(). */
   constructor(on) {
     this.#on = on;
     this.#grid = new Grid(byId('grid'), on.open);
@@ -81,7 +81,7 @@ export class Results {
     this.#say(hits.length === 0 ? '' : `${format.pictures(hits.length)}, closest first`, answer);
     showMessage(hits.length === 0 ? noHits(query, this.#on) : null);
     showVerdict(answer);
-    const mayBeMore = hits.length >= k && k < MOST_HITS;
+    const mayBeMore = hits.length >= k && hits.length < Math.min(MOST_HITS, this.#on.total());
     byId('more').hidden = !mayBeMore;
     byId('more-button').onclick = () => this.#on.more(Math.min(k * 2, MOST_HITS));
   }

@@ -23,7 +23,7 @@ export class Viewer {
       event.preventDefault();
       on.close();
     });
-    this.#dialog.addEventListener('keydown', (event) => this.#onKey(event));
+    document.addEventListener('keydown', (event) => this.#dialog.open && this.#onKey(event));
     byId('viewer-close').addEventListener('click', on.close);
     byId('viewer-previous').addEventListener('click', () => this.#step(-1));
     byId('viewer-next').addEventListener('click', () => this.#step(1));
@@ -110,6 +110,8 @@ export class Viewer {
     byId('viewer-previous').disabled = at <= 0;
     byId('viewer-next').disabled = at < 0 || at + 1 >= this.#hits.length;
     byId('viewer-original').href = api.fileAddress(image);
+    // A button that is switched off would take the focus out of the dialog with it.
+    if (!this.#dialog.contains(document.activeElement) || document.activeElement.disabled) byId('viewer-close').focus();
   }
 
   #step(by) {

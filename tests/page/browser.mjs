@@ -6,6 +6,9 @@ const ARGUMENTS = [
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
 
+// Long enough for a busy machine with two processors; a test that waits this long fails.
+const PATIENCE = 15_000;
+
 /** A browser that the caller closes. */
 export function launch() {
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: ARGUMENTS });
@@ -15,6 +18,7 @@ export function launch() {
 export async function openPage(browser, address, { path = '/', ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce', baseURL: address, ...options });
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
   const errors = [];
   const foreign = [];
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));

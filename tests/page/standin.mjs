@@ -28,9 +28,9 @@ export function drawnPictures() {
   });
 }
 
-/** Starts a server. `behaviour` may be changed while it runs: pictures, model, verdict, confidence, delay (ms), failure (problem). */
+/** Starts a server. `behaviour` may be changed while it runs: pictures, sources, model, verdict, confidence, delay (ms), failure (problem). */
 export async function startStandIn(behaviour = {}) {
-  const state = { pictures: drawnPictures(), model: 'stand-in', verdict: 'uncalibrated', confidence: null, delay: 0, failure: null, uploads: 0, ...behaviour };
+  const state = { pictures: drawnPictures(), sources: ['/pictures'], model: 'stand-in', verdict: 'uncalibrated', confidence: null, delay: 0, failure: null, ...behaviour };
   state.pictures.forEach((picture) => (picture.image = createHash('sha256').update(picture.path).digest('hex')));
   const server = createServer((request, response) => answer(state, request, response).catch((error) => send(response, 500, { title: String(error) })));
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
@@ -67,12 +67,19 @@ async function sendImage(state, [, , id, part], response) {
 async function search(state, fields, response) {
   await new Promise((done) => setTimeout(done, state.delay));
   if (state.failure) return send(response, state.failure.status, state.failure);
+  const same = fields.upload && (await pictureOf(state, fields.upload));
   const hits = state.pictures
     .filter((picture) => picture.image !== fields.image_id && passes(picture, fields))
-    .map((picture) => ({ ...publicPart(picture), score: scoreOf(state, picture, fields), confidence: state.confidence }))
+    .map((picture) => ({ ...publicPart(picture), score: picture === same ? 1 : scoreOf(state, picture, fields), confidence: state.confidence }))
     .sort((one, other) => other.score - one.score)
     .slice(0, fields.k);
   return send(response, 200, { space: 'stand-in@1/none/4', verdict: state.verdict, hits, took_ms: { encode: 1.2, search: 0.3 } });
+}
+
+/** The picture with these very bytes. */
+async function pictureOf(state, bytes) {
+  const isSame = await Promise.all(state.pictures.map(async (picture) => bytes.equals(await picture.read())));
+  return state.pictures[isSame.indexOf(true)];
 }
 
 function scoreOf(state, picture, { text, negative, image_id: like }) {
@@ -82,15 +89,16 @@ function scoreOf(state, picture, { text, negative, image_id: like }) {
 }
 
 function passes({ paths, taken }, { folders, from, before }) {
-  const isInside = folders.length === 0 || paths.some((path) => folders.some((folder) => path.startsWith(`${folder}/`)));
+  const isInside = folders.length === 0 || paths.some((path) => folders.some((folder) => path.startsWith(`${folder.replace(/\/$/, '')}/`)));
   return isInside && (!from || taken >= from) && (!before || (taken && taken < before));
 }
 
 async function fieldsOf(request, address, state) {
   const form = request.method === 'POST' ? await formOf(request) : address.searchParams;
   const filter = JSON.parse(form.get('filter') ?? 'null');
-  if (form.get('image')) state.uploads += 1;
+  const upload = form.get('image') && Buffer.from(await form.get('image').arrayBuffer());
   return {
+    upload,
     text: form.get('text') ?? '', negative: form.get('negative') ?? '', image_id: form.get('image_id'), k: Number(form.get('k') ?? 20),
     folders: filter?.folders ?? form.getAll('folder'), from: filter?.taken?.from ?? form.get('taken_from'), before: filter?.taken?.before ?? form.get('taken_before'),
   };
@@ -99,9 +107,9 @@ async function fieldsOf(request, address, state) {
 const formOf = (request) => new Response(request, { headers: { 'Content-Type': request.headers['content-type'] } }).formData();
 const publicPart = ({ image, path, paths, width, height, format, taken, camera, position }) => ({ image, path, paths, width, height, format, taken, camera, position });
 
-const statusOf = ({ pictures, model }) => ({
+const statusOf = ({ pictures, model, sources }) => ({
   library: '/library', images: pictures.length, paths: pictures.length, failed: 0, damaged: 0, model, space: 'stand-in@1/none/4',
-  sources: pictures.length ? ['/pictures'] : [], index: { kind: 'exact', vectors: pictures.length, tombstones: 0 },
+  sources, index: { kind: 'exact', vectors: pictures.length, tombstones: 0 },
   bytes: { catalog: 0, vectors: 0, graph: 0, thumbnails: 0 },
 });
 

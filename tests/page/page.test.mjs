@@ -1,0 +1,504 @@
+// The page in a real browser against the real program and its bundled gallery.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { launch, openPage } from './browser.mjs';
+import { GALLERY, startDemo } from './server.mjs';
+
+const APPLE = `${GALLERY}red-apple-on-table.jpg`;
+
+let server;
+let browser;
+let open;
+
+before(async () => {
+  server = await startDemo();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** Opens the page and waits until the start view or an answer is there. */
+async function visit(path = '/', options = {}) {
+  open = await openPage(browser, server.address, { path, ...options });
+  await open.page.locator('.tile:not(.is-skeleton)').first().waitFor();
+  return open.page;
+}
+
+/** Types `text`, presses Enter, waits for the answer. */
+async function searchFor(page, text) {
+  const answered = page.waitForResponse((response) => response.url().includes('/v1/search') && response.request().url().includes(encodeURIComponent(text).replaceAll('%20', '+')));
+  await page.locator('#text').fill(text);
+  await page.keyboard.press('Enter');
+  await answered;
+  await page.locator('#start').waitFor({ state: 'hidden' });
+  await page.waitForFunction(() => document.querySelector('#summary').textContent.includes('closest first'));
+}
+
+const names = (page) => page.locator('.tile .name').allTextContents();
+const scores = async (page) => (await page.locator('.tile .score').allTextContents()).map((text) => Number.parseFloat(text.replace('Similarity', '').replace('−', '-')));
+const focused = (page) => page.evaluate(() => document.activeElement.id);
+
+/** What the page must never do, whatever a test does with it. */
+function assertQuiet({ errors, foreign }) {
+  assert.deepEqual(errors, [], 'errors in the console');
+  assert.deepEqual(foreign, [], 'requests to other servers');
+}
+
+beforeEach(() => (open = undefined));
+afterEach(async () => {
+  await open?.context.close();
+  if (open) assertQuiet(open);
+});
+
+describe('words', () => {
+  test('a text finds pictures, closest first, with scores', async () => {
+    const page = await visit();
+    await searchFor(page, 'red apple');
+    assert.ok((await names(page)).slice(0, 5).includes('red-apple-on-table.jpg'), (await names(page)).slice(0, 5).join());
+    const found = await scores(page);
+    assert.ok(found.length > 10);
+    assert.deepEqual(found, found.toSorted((one, other) => other - one));
+    assert.match(await page.locator('.score').first().getAttribute('title'), /^Cosine similarity/);
+    assert.equal(await page.title(), 'red apple · Eidetic');
+  });
+
+  test('searches while somebody types, without an entry in the history for every letter', async () => {
+    const page = await visit();
+    const entries = await page.evaluate(() => history.length);
+    await page.locator('#text').pressSequentially('penguins', { delay: 60 });
+    await page.waitForURL('**/?q=penguins');
+    assert.equal(await page.evaluate(() => history.length), entries + 1);
+    assert.equal(await focused(page), 'text');
+  });
+
+  test('negative words are sent along', async () => {
+    const page = await visit('/?q=sailboat');
+    const request = page.waitForRequest(/negative=sunset/);
+    await page.locator('#negative').fill('sunset');
+    await page.keyboard.press('Enter');
+    await request;
+    await page.waitForURL('**/?q=sailboat&without=sunset');
+  });
+
+  test('a suggestion of the start view is a search', async () => {
+    const page = await visit();
+    const text = await page.locator('.suggestion').first().textContent();
+    await page.locator('.suggestion').first().click();
+    await page.waitForURL((url) => url.searchParams.get('q') === text);
+    assert.equal(await page.locator('#text').inputValue(), text);
+  });
+
+  test('more pictures can be shown, after those that are there', async () => {
+    const page = await visit('/?q=red');
+    const first = await names(page);
+    await page.locator('#more-button').click();
+    await page.waitForFunction((count) => document.querySelectorAll('.tile').length > count, first.length);
+    const all = await names(page);
+    assert.deepEqual(all.slice(0, first.length), first);
+    assert.equal(new Set(all).size, all.length);
+    assert.equal(all.length, 96);
+    assert.ok(await page.locator('#more').isHidden());
+  });
+});
+
+describe('pictures as queries', () => {
+  /** Checks that the gallery's own apple was the query: it finds itself, as the same picture. */
+  async function assertFoundItself(page) {
+    await page.waitForFunction(() => document.querySelector('.tile .name')?.textContent === 'red-apple-on-table.jpg');
+    assert.ok((await scores(page))[0] >= 0.999, `score ${(await scores(page))[0]}`);
+    assert.ok(await page.locator('#query-picture').isVisible());
+    assert.ok(await page.locator('#upload-note').isVisible());
+    assert.ok((await page.locator('#query-picture-preview').evaluate((image) => image.decode().then(() => image.naturalWidth))) > 0);
+  }
+
+  test('a picked file', async () => {
+    const page = await visit();
+    const chooser = page.waitForEvent('filechooser');
+    await page.locator('#pick').click();
+    await (await chooser).setFiles(APPLE);
+    await assertFoundItself(page);
+  });
+
+  test('a dropped file', async () => {
+    const page = await visit();
+    const data = await transferOf(page);
+    await page.dispatchEvent('main', 'dragenter', { dataTransfer: data });
+    assert.ok(await page.locator('#drop').isVisible());
+    await page.dispatchEvent('main', 'drop', { dataTransfer: data });
+    assert.ok(await page.locator('#drop').isHidden());
+    await assertFoundItself(page);
+  });
+
+  test('a pasted picture', async () => {
+    const page = await visit();
+    const clipboardData = await transferOf(page);
+    await page.evaluate((clipboardData) => document.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true })), clipboardData);
+    await assertFoundItself(page);
+  });
+
+  test('a tile dragged onto the page searches by that image', async () => {
+    const page = await visit('/?q=fish');
+    const link = await page.locator('.tile a').first().evaluate((tile) => tile.href);
+    const data = await page.evaluateHandle((link) => {
+      const data = new DataTransfer();
+      data.setData('text/uri-list', link);
+      return data;
+    }, link);
+    await page.dispatchEvent('main', 'drop', { dataTransfer: data });
+    await page.waitForURL(`**/?q=fish&like=${link.split('#')[1]}`);
+  });
+
+  test('words and a picture together have a weight, and only then', async () => {
+    const page = await visit();
+    await page.locator('#file').setInputFiles(APPLE);
+    await assertFoundItself(page);
+    assert.ok(await page.locator('#mix-field').isHidden());
+    await page.evaluate(() => {
+      const send = window.fetch;
+      window.fetch = (address, options) => {
+        window.sentWeight = options?.body?.get('text_weight');
+        return send(address, options);
+      };
+    });
+    await page.locator('#text').fill('yellow banana');
+    await page.locator('#mix').fill('0.8');
+    await page.waitForFunction(() => window.sentWeight === '0.8');
+  });
+
+  test('the picture can be taken out of the search', async () => {
+    const page = await visit();
+    await page.locator('#file').setInputFiles(APPLE);
+    await assertFoundItself(page);
+    await page.locator('#query-picture-remove').click();
+    await page.locator('#start').waitFor();
+    assert.ok(await page.locator('#query-picture').isHidden());
+  });
+
+  test('an added picture comes back with the back button, and its loss in a reload is said', async () => {
+    const page = await visit();
+    await page.locator('#file').setInputFiles(APPLE);
+    await assertFoundItself(page);
+    await page.locator('.wordmark').click();
+    await page.locator('#start').waitFor();
+    await page.goBack();
+    await assertFoundItself(page);
+    await page.reload();
+    await page.getByRole('heading', { name: 'The added picture is gone' }).waitFor();
+  });
+
+  async function transferOf(page) {
+    const bytes = (await readFile(APPLE)).toString('base64');
+    return page.evaluateHandle((bytes) => {
+      const data = new DataTransfer();
+      const content = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
+      data.items.add(new File([content], 'apple.jpg', { type: 'image/jpeg' }));
+      return data;
+    }, bytes);
+  }
+});
+
+describe('the large view', () => {
+  test('shows the picture and what is known about it', async () => {
+    const page = await visit('/?q=red+apple');
+    const name = (await names(page))[0];
+    await page.locator('.tile a').first().click();
+    const dialog = page.getByRole('dialog', { name });
+    await dialog.waitFor();
+    assert.match(await dialog.locator('.facts').innerText(), /\d+ × \d+/);
+    assert.match(await dialog.locator('.facts').innerText(), new RegExp(`/${name.replaceAll('.', '\\.')}`));
+    await page.waitForFunction(() => document.querySelector('#viewer-picture').src.endsWith('/file?view=1'));
+    assert.match(await page.locator('#viewer-original').getAttribute('href'), /^\/v1\/images\/[0-9a-f]{64}\/file$/);
+  });
+
+  test('is walked with arrow keys and closed with Escape, which gives the focus back', async () => {
+    const page = await visit('/?q=two+cats');
+    const [first, second] = await names(page);
+    await page.locator('.tile a').first().focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: first }).waitFor();
+    assert.ok(await page.locator('#viewer-previous').isDisabled());
+    await page.keyboard.press('ArrowRight');
+    await page.getByRole('heading', { name: second }).waitFor();
+    await page.keyboard.press('ArrowLeft');
+    await page.getByRole('heading', { name: first }).waitFor();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Escape');
+    await page.locator('#viewer').waitFor({ state: 'hidden' });
+    assert.equal(await page.evaluate(() => document.activeElement.title.split('/').pop()), second);
+    assert.ok(!page.url().includes('#'));
+  });
+
+  test('keeps the focus inside', async () => {
+    const page = await visit('/?q=two+cats');
+    await page.locator('.tile a').first().click();
+    await page.locator('#viewer').waitFor();
+    for (let step = 0; step < 12; step += 1) {
+      await page.keyboard.press('Tab');
+      const place = await page.evaluate(() => document.activeElement.closest('#viewer')?.id ?? document.activeElement.tagName);
+      assert.ok(['viewer', 'BODY'].includes(place), `the focus went to ${place}`);
+    }
+  });
+
+  test('copies the path', async () => {
+    const page = await visit('/?q=rocket', { permissions: ['clipboard-read', 'clipboard-write'] });
+    await page.locator('.tile a').first().click();
+    await page.getByRole('button', { name: 'Copy the path' }).click();
+    await page.getByText('Copied', { exact: true }).waitFor();
+    assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^\/.*\.jpg$/);
+  });
+
+  test('more like this searches by the image, which is not among its own hits', async () => {
+    const page = await visit('/?q=three+penguins');
+    const name = (await names(page))[0];
+    await page.locator('.tile a').first().click();
+    await page.getByRole('button', { name: 'More like this' }).click();
+    await page.waitForURL(/\?like=[0-9a-f]{64}$/);
+    await page.waitForFunction((name) => document.querySelector('.tile .name')?.textContent !== name, name);
+    assert.ok(!(await names(page)).includes(name));
+    assert.ok(await page.locator('#query-picture').isVisible());
+  });
+});
+
+describe('addresses', () => {
+  test('every part of a query survives in its address', async () => {
+    const page = await visit('/?q=red+apple');
+    await page.locator('.tile a').first().click();
+    await page.getByRole('button', { name: 'More like this' }).click();
+    await page.waitForURL(/like=/);
+    const like = new URL(page.url()).searchParams.get('like');
+    const path = `/?q=on+a+table&without=night&like=${like}&mix=0.3&folder=%2F&from=2000-01-01&to=2000-12-31`;
+    await page.goto(path);
+    assert.equal(await page.locator('#text').inputValue(), 'on a table');
+    assert.equal(await page.locator('#negative').inputValue(), 'night');
+    assert.equal(await page.locator('#mix').inputValue(), '0.3');
+    assert.match(await page.locator('#query-picture-preview').getAttribute('src'), new RegExp(like));
+    assert.deepEqual(await page.locator('.filter-chip').allInnerTexts(), ['/', '1 Jan 2000 – 31 Dec 2000']);
+    await page.getByRole('heading', { name: 'Nothing found' }).waitFor();
+    await page.getByRole('button', { name: 'Remove the filters' }).click();
+    await page.locator('.tile').first().waitFor();
+    assert.equal(page.url(), `${server.address}/?q=on+a+table&without=night&like=${like}&mix=0.3`);
+  });
+
+  test('a reload and a new tab show the same pictures', async () => {
+    const page = await visit('/?q=hot+air+balloon');
+    const found = await names(page);
+    await page.reload();
+    await page.locator('.tile').first().waitFor();
+    assert.deepEqual(await names(page), found);
+  });
+
+  test('back and forward go through queries and the large view', async () => {
+    const page = await visit();
+    await searchFor(page, 'rainbow');
+    const rainbows = await names(page);
+    await searchFor(page, 'snowman');
+    await page.locator('.tile a').first().click();
+    await page.locator('#viewer').waitFor();
+    await page.goBack();
+    await page.locator('#viewer').waitFor({ state: 'hidden' });
+    await page.goBack();
+    await page.waitForFunction(() => document.querySelector('#text').value === 'rainbow');
+    assert.deepEqual(await names(page), rainbows);
+    await page.goBack();
+    await page.locator('#start').waitFor();
+    await page.goForward();
+    await page.waitForFunction(() => document.querySelector('#text').value === 'rainbow');
+    await page.waitForFunction((name) => document.querySelector('.tile .name')?.textContent === name, rainbows[0]);
+  });
+
+  test('an address may name a picture to show large', async () => {
+    const page = await visit('/?q=blue+whale');
+    const name = (await names(page))[1];
+    await page.goto(await page.locator('.tile a').nth(1).evaluate((tile) => tile.href));
+    await page.reload();
+    await page.getByRole('dialog', { name }).waitFor();
+    await page.locator('#viewer-close').click();
+    await page.locator('#viewer').waitFor({ state: 'hidden' });
+    assert.equal(page.url(), `${server.address}/?q=blue+whale`);
+  });
+
+  test('nonsense in the address is left out', async () => {
+    const page = await visit('/?q=fish&like=xyz&mix=9&from=yesterday&folder=#nothing');
+    assert.ok(await page.locator('#query-picture').isHidden());
+    assert.deepEqual(await page.locator('.filter-chip').allInnerTexts(), []);
+  });
+});
+
+describe('filters', () => {
+  test('by folder', async () => {
+    const page = await visit('/?q=red');
+    await page.locator('#filters-button').click();
+    await page.locator('.folder').first().click();
+    await page.waitForURL(/folder=/);
+    await page.keyboard.press('Escape');
+    await page.locator('#filters').waitFor({ state: 'hidden' });
+    assert.equal(await page.locator('#filters-count').innerText(), '1');
+    assert.ok((await names(page)).length > 10, 'all pictures lie in that folder');
+    await page.locator('.filter-chip').click();
+    await page.waitForURL('**/?q=red');
+  });
+
+  test('by date: the last day is meant too', async () => {
+    const page = await visit('/?q=red');
+    const request = page.waitForRequest(/taken_from=2024-02-28T00%3A00%3A00&taken_before=2024-03-01T00%3A00%3A00/);
+    await page.locator('#filters-button').click();
+    await page.locator('#taken-from').fill('2024-02-28');
+    await page.locator('#taken-to').fill('2024-02-29');
+    await page.locator('#taken-to').blur();
+    await request;
+    await page.getByRole('heading', { name: 'Nothing found' }).waitFor();
+  });
+});
+
+describe('keyboard', () => {
+  test('slash leads to the search field, Escape empties it', async () => {
+    const page = await visit('/?q=castle');
+    await page.locator('.tile a').first().focus();
+    await page.keyboard.press('/');
+    assert.equal(await focused(page), 'text');
+    assert.equal(await page.locator('#text').inputValue(), 'castle');
+    await page.keyboard.press('Escape');
+    assert.equal(await page.locator('#text').inputValue(), '');
+    await page.locator('#start').waitFor();
+    assert.equal(await focused(page), 'text');
+  });
+
+  test('arrow keys lead from the search field through the pictures', async () => {
+    const page = await visit('/?q=castle');
+    await page.locator('#text').focus();
+    const index = () => page.evaluate(() => [...document.querySelectorAll('.tile a')].indexOf(document.activeElement));
+    await page.keyboard.press('ArrowDown');
+    assert.equal(await index(), 0);
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await index(), 1);
+    await page.keyboard.press('ArrowDown');
+    assert.ok((await index()) > 2);
+    await page.keyboard.press('ArrowUp');
+    assert.ok((await index()) < 3);
+  });
+
+  test('Tab goes through the bar in the order in which it is read', async () => {
+    const page = await visit('/?q=castle');
+    await page.locator('#text').focus();
+    const order = [];
+    for (let step = 0; step < 5; step += 1) {
+      await page.keyboard.press('Tab');
+      order.push(await focused(page));
+    }
+    assert.deepEqual(order, ['clear', 'pick', 'filters-button', 'negative', 'theme']);
+  });
+});
+
+describe('looks', () => {
+  const ground = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+
+  test('follow the system, or what was chosen, which is remembered', async () => {
+    const page = await visit('/', { colorScheme: 'dark' });
+    const dark = await ground(page);
+    await page.getByRole('button', { name: 'Switch to the light theme' }).click();
+    const light = await ground(page);
+    assert.notEqual(light, dark);
+    await page.reload();
+    assert.equal(await ground(page), light);
+    await page.getByRole('button', { name: 'Switch to the dark theme' }).click();
+    assert.equal(await ground(page), dark);
+  });
+
+  test('nothing reaches over the side at any width', async () => {
+    for (const width of [320, 390, 768, 1280]) {
+      const isPhone = width < 500;
+      const page = await visit('/?q=a+sailboat+at+sunset&without=people&folder=%2F', { viewport: { width, height: 844 }, isMobile: isPhone, hasTouch: isPhone });
+      assert.ok((await overflow(page)) <= 0, `results at ${width}`);
+      await page.locator('.tile a').first().click();
+      await page.locator('#viewer').waitFor();
+      const within = await page.locator('#viewer-picture').evaluate((picture) => picture.getBoundingClientRect().right <= innerWidth);
+      assert.ok(within && (await overflow(page)) <= 0, `large view at ${width}`);
+      await open.context.close();
+    }
+  });
+
+  const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+  test('pictures have their place before they are there', async () => {
+    const page = await visit();
+    await page.route('**/thumbnail', () => {});
+    await page.goto('/?q=red');
+    await page.locator('.tile').first().waitFor();
+    const boxes = await page.locator('.frame').evaluateAll((frames) => frames.slice(0, 8).map((frame) => frame.getBoundingClientRect().height));
+    assert.ok(boxes.every((height) => height > 100), boxes.join());
+    const rows = await page.locator('.tile').evaluateAll((tiles) => tiles.slice(0, 3).map((tile) => Math.round(tile.getBoundingClientRect().height)));
+    assert.equal(new Set(rows).size, 1, `one row, one height: ${rows}`);
+  });
+});
+
+describe('accessibility', () => {
+  test('everything that can be used has a name', async () => {
+    const page = await visit('/?q=red+apple');
+    await page.locator('.tile a').first().click();
+    await page.locator('#viewer').waitFor();
+    const nameless = await page.evaluate(() =>
+      [...document.querySelectorAll('button, a[href], input:not([hidden])')]
+        .filter((item) => !(item.getAttribute('aria-label') || item.textContent.trim() || item.labels?.length || item.querySelector('img[alt]:not([alt=""])')))
+        .map((item) => item.outerHTML),
+    );
+    assert.deepEqual(nameless, []);
+    const pictures = await page.locator('.tile img').evaluateAll((images) => images.filter((image) => !image.alt).length);
+    assert.equal(pictures, 0);
+  });
+
+  test('the number of pictures found is announced', async () => {
+    const page = await visit('/?q=red+apple');
+    const summary = page.getByRole('status').filter({ hasText: /pictures, closest first/ });
+    assert.equal(await summary.getAttribute('aria-live'), 'polite');
+  });
+
+  test('the page has its landmarks', async () => {
+    const page = await visit();
+    for (const role of ['banner', 'main', 'search', 'contentinfo']) assert.equal(await page.getByRole(role).count(), 1, role);
+    assert.equal(await page.getByRole('heading', { level: 1 }).count(), 1);
+    assert.equal(await page.evaluate(() => document.documentElement.lang), 'en');
+  });
+
+  for (const colorScheme of ['light', 'dark']) {
+    test(`text stands out enough from its ground, ${colorScheme}`, async () => {
+      const page = await visit('/?q=red+apple', { colorScheme });
+      const ratios = await page.evaluate(contrasts, ['#summary', '.name', '.score', '.without span', '#text', '.bottom', '.more .button']);
+      for (const [selector, ratio] of ratios) assert.ok(ratio >= 4.5, `${selector}: ${ratio.toFixed(2)}`);
+    });
+  }
+
+  /** Runs in the page: WCAG contrast of each selector's text with the nearest ground behind it. */
+  function contrasts(selectors) {
+    const context = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const pixel = (colour) => {
+      context.clearRect(0, 0, 1, 1);
+      context.fillStyle = colour;
+      context.fillRect(0, 0, 1, 1);
+      return context.getImageData(0, 0, 1, 1).data;
+    };
+    const luminance = (colour) => {
+      const [red, green, blue] = [...pixel(colour)].map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+      return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const groundOf = (item) => {
+      while (item && pixel(getComputedStyle(item).backgroundColor)[3] === 0) item = item.parentElement;
+      return getComputedStyle(item ?? document.body).backgroundColor;
+    };
+    return selectors.map((selector) => {
+      const item = document.querySelector(selector);
+      const [high, low] = [luminance(getComputedStyle(item).color), luminance(groundOf(item))].sort((one, other) => other - one);
+      return [selector, (high + 0.05) / (low + 0.05)];
+    });
+  }
+});
+
+test('the status line names the model and what it is good for', async () => {
+  const page = await visit();
+  const line = await page.locator('#status').innerText();
+  assert.match(line, /^96 pictures · built-in model/);
+  assert.match(line, /everyday objects and simple scenes/);
+  assert.match(line, /eidetic index .* --model openai\/clip-vit-base-patch32/);
+});

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# The page's tests in a real browser: installs Chromium where it is missing (Debian), then runs everything against
+# the program at EIDETIC_BIN, or the one that `cargo build` makes.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+export CHROMIUM="${CHROMIUM:-/usr/bin/chromium}"
+export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+if [ ! -x "$CHROMIUM" ]; then
+    as_root apt-get update -q
+    as_root apt-get install -q -y --no-install-recommends chromium fonts-liberation
+fi
+if ! command -v npm >/dev/null; then
+    as_root apt-get update -q
+    as_root apt-get install -q -y --no-install-recommends nodejs npm
+fi
+
+if [ -n "${EIDETIC_BIN:-}" ]; then
+    case "$EIDETIC_BIN" in /*) ;; *) EIDETIC_BIN="$OLDPWD/$EIDETIC_BIN" ;; esac
+    export EIDETIC_BIN
+else
+    (cd ../.. && cargo build --quiet)
+fi
+
+npm ci --no-audit --no-fund --loglevel=error
+node --test --test-concurrency=1 --test-reporter=spec page.test.mjs states.test.mjs
