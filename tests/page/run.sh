@@ -18,6 +18,11 @@ if ! command -v npm >/dev/null; then
     as_root apt-get install -q -y --no-install-recommends nodejs npm
 fi
 
+if [ "$(node -p 'parseInt(process.versions.node)')" -lt 20 ]; then
+    echo "tests/page needs Node.js 20 or newer; this is $(node --version)" >&2
+    exit 1
+fi
+
 if [ -n "${EIDETIC_BIN:-}" ]; then
     case "$EIDETIC_BIN" in /*) ;; *) EIDETIC_BIN="$OLDPWD/$EIDETIC_BIN" ;; esac
     export EIDETIC_BIN
