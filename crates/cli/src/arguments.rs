@@ -181,7 +181,7 @@ pub(crate) struct BenchIndex {
     /// Use only the first N vectors
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
-    /// Threads to build with; queries run on one
+    /// Threads to build and to query with
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: u16,
 }

@@ -7,13 +7,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use eidetic_domain::Filter;
 use eidetic_library::Status;
-use eidetic_server::json::{IndexReport, SearchAnswer};
+use eidetic_server::json::{IndexReport, JobAnswer, JobState, JobTicket, SearchAnswer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::{Agent, Body, http::Response};
 
 use crate::arguments::Search;
+use crate::commands::index::Stopped;
 use crate::failure::Failure;
 
 /// How often a job is asked how far it is.
@@ -43,20 +44,23 @@ pub(crate) fn search(address: &str, arguments: &Search, filter: Filter) -> Resul
 }
 
 /// `POST /v1/index`, then waits for the job.
-pub(crate) fn index(address: &str, folders: &[PathBuf]) -> Result<IndexReport, Failure> {
+pub(crate) fn index(address: &str, folders: &[PathBuf]) -> Result<(IndexReport, Stopped), Failure> {
     eprintln!("eidetic: the server at {address} owns the library and indexes for us");
-    let job: Value = post(address, "/v1/index", &json!({ "folders": folders }))?;
-    let path = format!("/v1/jobs/{}", job["job"].as_str().unwrap_or_default());
+    let ticket: JobTicket = post(address, "/v1/index", &json!({ "folders": folders }))?;
+    let path = format!("/v1/jobs/{}", ticket.job);
     loop {
-        let job: Value = get(address, &path)?;
-        match job["state"].as_str() {
-            Some("running") => std::thread::sleep(POLL),
-            Some("failed") => {
-                let reason = job["error"].as_str().unwrap_or("the server's indexing job failed");
-                return Err(Failure::could_not_run(reason));
+        let job: JobAnswer = get(address, &path)?;
+        let stopped = match job.state {
+            JobState::Running => {
+                std::thread::sleep(POLL);
+                continue;
             }
-            _ => return Ok(serde_json::from_value(job["report"].clone()).map_err(anyhow::Error::from)?),
-        }
+            JobState::Done => Stopped::No,
+            JobState::Cancelled => Stopped::Early,
+            JobState::Failed => return Err(Failure::could_not_run(job.error.unwrap_or_default())),
+        };
+        let missing = || Failure::could_not_run(format!("the server at {address} gave no report"));
+        return Ok((job.report.ok_or_else(missing)?, stopped));
     }
 }
 

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_catalog::CatalogError;
 use eidetic_domain::{ImageId, SpaceId};
-use eidetic_encoder_candle::LoadError;
+use eidetic_encoder_candle::{LoadError, ParseModelRefError};
 use eidetic_indexer::IndexingError;
 use eidetic_search::SearchError;
 use eidetic_vectors::IndexError;
@@ -71,6 +71,9 @@ pub enum LibraryError {
     /// The image is known, its file is not where it was, or holds something else now.
     #[error("the file of image {0} is gone or has changed; index its folder again")]
     FileGone(ImageId),
+    /// The manifest names a model that this program cannot make sense of.
+    #[error("the library's model cannot be found: {0}")]
+    ModelName(#[from] ParseModelRefError),
     /// The model could not be loaded.
     #[error(transparent)]
     Model(#[from] LoadError),

@@ -27,24 +27,34 @@ impl Library {
             encoder,
             thumbnails: Some(&self.thumbnails),
         };
-        let report = indexer.run(&sources, options, observer, cancel);
+        let options = Options {
+            excluded: [&options.excluded[..], std::slice::from_ref(&self.directory)].concat(),
+            other_sources: self.read_manifest().sources.clone(),
+            ..options.clone()
+        };
+        let report = indexer.run(&sources, &options, observer, cancel);
         self.admissions.clear();
         Ok(report?)
     }
 
     /// Makes searching fast again after many changes: loads the graph from disk, or builds it where it is missing,
-    /// damaged or stale. Searching goes on meanwhile. Returns whether a graph is in use.
-    pub fn refresh_graph(&self) -> Result<bool, LibraryError> {
-        let loaded = self.read_vectors().load_graph()?;
-        if let Some(graph) = loaded {
-            self.write_vectors().install_graph(graph);
+    /// damaged or stale. Searching goes on meanwhile. Does nothing for a library that exact search serves well.
+    pub fn refresh_graph(&self) -> Result<(), LibraryError> {
+        let _one_at_a_time = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = self.read_vectors().graph_files();
+        if self.read_vectors().needs_graph() {
+            if let Some(graph) = files.load() {
+                self.write_vectors().install_graph(graph);
+            }
         }
         if self.read_vectors().needs_graph() {
-            let graph = self.read_vectors().build_graph()?;
-            self.read_vectors().save_graph(&graph)?;
+            // A copy, so that neither searching nor indexing waits for the minutes that building takes.
+            let source = self.read_vectors().graph_source();
+            let graph = source.build();
+            files.save(&graph)?;
             self.write_vectors().install_graph(graph);
         }
-        Ok(self.read_vectors().has_graph())
+        Ok(())
     }
 
     fn write_vectors(&self) -> std::sync::RwLockWriteGuard<'_, eidetic_vectors::VectorStore> {

@@ -1,5 +1,5 @@
 use eidetic_encoder::Encoder;
-use eidetic_encoder_candle::{DownloadProgress, LoadError, ModelRef};
+use eidetic_encoder_candle::{ClipEncoder, DownloadProgress, HubSettings, LoadError, ModelRef};
 
 /// The model of a new library when none is named: the one that most tools of this kind use.
 pub const DEFAULT_MODEL: &str = "openai/clip-vit-base-patch32";
@@ -33,8 +33,8 @@ impl LoadedModel {
     }
 
     fn named(reference: &ModelRef, progress: &dyn DownloadProgress) -> Result<Self, LoadError> {
-        let encoder = eidetic_encoder_candle::open(reference, progress)?;
-        Ok(Self { reference: reference.clone(), encoder: Box::new(encoder), fallback: None })
+        let encoder = Box::new(load(reference, progress)?);
+        Ok(Self { reference: reference.clone(), encoder, fallback: None })
     }
 
     fn best_available(progress: &dyn DownloadProgress) -> Result<Self, LoadError> {
@@ -44,4 +44,12 @@ impl LoadedModel {
             Ok(Self { fallback: Some(reason), ..builtin })
         })
     }
+}
+
+/// One model, with the hub that the environment names.
+pub(crate) fn load(
+    reference: &ModelRef,
+    progress: &dyn DownloadProgress,
+) -> Result<ClipEncoder, LoadError> {
+    eidetic_encoder_candle::open(reference, &HubSettings::from_env(), progress)
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 use eidetic_catalog::{Catalog, SledCatalog};
 use eidetic_domain::{ImageId, RowId, SpaceId};
 use eidetic_encoder::Encoder;
-use eidetic_encoder_candle::{DownloadProgress, ModelRef, Quiet};
+use eidetic_encoder_candle::{DownloadProgress, ModelRef};
 use eidetic_imaging::ThumbnailStore;
 use eidetic_search::{AdmissionCache, Answer, Query, Searcher, TextCache};
 use eidetic_vectors::VectorStore;
@@ -27,6 +27,7 @@ pub struct Library {
     pub(crate) damaged: Mutex<Vec<ImageId>>,
     pub(crate) admissions: AdmissionCache,
     pub(crate) indexing: Mutex<()>,
+    pub(crate) graph: Mutex<()>,
     space: SpaceId,
     encoder: OnceLock<Box<dyn Encoder>>,
     loading: Mutex<()>,
@@ -130,6 +131,7 @@ impl Library {
             damaged: Mutex::new(report.damaged),
             admissions: AdmissionCache::default(),
             indexing: Mutex::new(()),
+            graph: Mutex::new(()),
             encoder: OnceLock::new(),
             loading: Mutex::new(()),
             texts: TextCache::default(),
@@ -154,7 +156,7 @@ impl Library {
 
     /// The library's model, loaded when first asked for.
     pub fn encoder(&self) -> Result<&dyn Encoder, LibraryError> {
-        self.load_encoder(&Quiet)
+        self.load_encoder(&())
     }
 
     /// The library's model, loaded when first asked for, with a progress display for its download.
@@ -162,7 +164,7 @@ impl Library {
         let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         if self.encoder.get().is_none() {
             let reference: ModelRef = self.read_manifest().model.parse()?;
-            let encoder: Box<dyn Encoder> = Box::new(eidetic_encoder_candle::open(&reference, progress)?);
+            let encoder: Box<dyn Encoder> = Box::new(crate::model::load(&reference, progress)?);
             self.same_space(encoder.space())?;
             let _ = self.encoder.set(encoder);
         }
@@ -196,7 +198,7 @@ impl Library {
             return Ok(());
         }
         // Another name may stand for the same weights, so the space decides.
-        let encoder = eidetic_encoder_candle::open(reference, progress)?;
+        let encoder = crate::model::load(reference, progress)?;
         self.same_space(encoder.space())?;
         let _ = self.encoder.set(Box::new(encoder));
         Ok(())

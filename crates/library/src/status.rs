@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use eidetic_catalog::Catalog;
+use eidetic_vectors::IndexKind;
 use serde::{Deserialize, Serialize};
 
 use crate::{Library, LibraryError};
@@ -58,7 +59,7 @@ impl Library {
     /// How the library stands now. Needs no model.
     pub fn status(&self) -> Result<Status, LibraryError> {
         let counts = self.catalog.counts()?;
-        let stats = self.read_vectors().stats();
+        let stats = self.read_vectors().stats()?;
         let manifest = self.read_manifest();
         let damaged = self.damaged.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len() as u64;
         Ok(Status {
@@ -71,22 +72,24 @@ impl Library {
             space: manifest.space.to_string(),
             sources: manifest.sources.clone(),
             index: IndexStatus {
-                kind: stats.kind.to_string(),
-                vectors: stats.vectors,
-                tombstones: stats.tombstones,
+                kind: kind_name(stats.kind).to_owned(),
+                vectors: stats.vectors as u64,
+                tombstones: stats.tombstones as u64,
             },
-            bytes: self.bytes_on_disk(),
+            bytes: BytesOnDisk {
+                catalog: bytes_below(&self.directory.join("catalog")),
+                vectors: stats.bytes_on_disk,
+                graph: stats.graph_bytes,
+                thumbnails: bytes_below(&self.directory.join("thumbnails")),
+            },
         })
     }
+}
 
-    fn bytes_on_disk(&self) -> BytesOnDisk {
-        let graph = self.directory.join("vectors").join("graph");
-        BytesOnDisk {
-            catalog: bytes_below(&self.directory.join("catalog")),
-            graph: bytes_below(&graph),
-            vectors: bytes_below(&self.directory.join("vectors")).saturating_sub(bytes_below(&graph)),
-            thumbnails: bytes_below(&self.directory.join("thumbnails")),
-        }
+const fn kind_name(kind: IndexKind) -> &'static str {
+    match kind {
+        IndexKind::Exact => "exact",
+        IndexKind::Hnsw => "hnsw",
     }
 }
 

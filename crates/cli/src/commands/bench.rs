@@ -88,17 +88,42 @@ fn median_time(mut run: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Du
 const EFS: [usize; 6] = [16, 32, 64, 128, 256, 512];
 
 fn bench_index(arguments: &BenchIndex) -> Result<Outcome, Failure> {
-    use_threads(arguments.threads)?;
     let dimension = arguments.dim as usize;
     let mut base = read_floats(&arguments.vectors, dimension)?;
     let queries = read_floats(&arguments.queries, dimension)?;
     if let Some(limit) = arguments.limit {
         base.truncate(limit.saturating_mul(dimension));
     }
-    let figures = eidetic_vectors::bench_points(&base, &queries, dimension, &EFS)
-        .map_err(|error| Failure::arguments(error.to_string()))?;
-    output::json(&figures)?;
+    let report =
+        eidetic_vectors::bench_points(&base, &queries, dimension, arguments.threads.into(), &EFS)
+            .map_err(|error| Failure::arguments(error.to_string()))?;
+    let points = report.points.iter().map(|point| Point {
+        ef: point.ef,
+        recall: point.recall,
+        queries_per_second: point.queries_per_second,
+    });
+    output::json(&IndexFigures {
+        build_s: report.build_seconds,
+        bytes: report.bytes,
+        exact_ms: report.exact_milliseconds,
+        points: points.collect(),
+    })?;
     Ok(Outcome::Done)
+}
+
+#[derive(Debug, Serialize)]
+struct IndexFigures {
+    build_s: f64,
+    bytes: u64,
+    exact_ms: f64,
+    points: Vec<Point>,
+}
+
+#[derive(Debug, Serialize)]
+struct Point {
+    ef: usize,
+    recall: f64,
+    queries_per_second: f64,
 }
 
 fn read_floats(path: &Path, dimension: usize) -> Result<Vec<f32>, Failure> {

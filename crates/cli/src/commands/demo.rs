@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use eidetic_encoder_candle::{ModelRef, Quiet};
+use eidetic_encoder_candle::{ModelRef};
 use eidetic_indexer::{Cancel, Options};
 use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
 use eidetic_search::Query;
@@ -37,7 +37,7 @@ fn make_library(folder: &Path) -> Result<Library, Failure> {
         .map_err(|error| Failure::could_not_run(format!("{}: {error}", pictures.display())))?;
     let options = CreateOptions { model: ModelSource::Named(ModelRef::Builtin) };
     let owner = Owner::this_process("eidetic demo");
-    let (library, _) = Library::open_or_create(&folder.join("library"), &options, &owner, &Quiet)?;
+    let (library, _) = Library::open_or_create(&folder.join("library"), &options, &owner, &())?;
     library.index(&[pictures], &Options::default(), &IndexBar::new(), &Cancel::default())?;
     Ok(library)
 }

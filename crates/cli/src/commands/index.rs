@@ -15,14 +15,14 @@ use crate::{output, remote};
 /// `eidetic index`
 pub(crate) fn run(global: &Global, arguments: &Index) -> Result<Outcome, Failure> {
     let folders = existing(&arguments.folders)?;
-    let report = match open(global, arguments) {
+    let (report, stopped) = match open(global, arguments) {
         Ok(library) => index(&library, &folders, arguments)?,
         Err(LibraryError::InUse { owner: Owner { address: Some(address), .. }, .. }) => {
             remote::index(&address, &folders)?
         }
         Err(error) => return Err(error.into()),
     };
-    print_report(global, &report)
+    print_report(global, &report, stopped)
 }
 
 /// Every folder must be there before anything starts.
@@ -49,7 +49,19 @@ fn open(global: &Global, arguments: &Index) -> Result<Library, LibraryError> {
     Ok(library)
 }
 
-fn index(library: &Library, folders: &[PathBuf], arguments: &Index) -> Result<IndexReport, Failure> {
+/// Whether a run came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    No,
+    /// By Ctrl-C, or by whoever cancelled the server's job.
+    Early,
+}
+
+fn index(
+    library: &Library,
+    folders: &[PathBuf],
+    arguments: &Index,
+) -> Result<(IndexReport, Stopped), Failure> {
     if folders.is_empty() && library.status()?.sources.is_empty() {
         return Err(Failure::arguments("the library has no folders yet; name one: eidetic index FOLDER"));
     }
@@ -59,17 +71,18 @@ fn index(library: &Library, folders: &[PathBuf], arguments: &Index) -> Result<In
     let bar = IndexBar::new();
     let report = library.index(folders, &options, &bar, &cancel)?;
     bar.finish();
-    if !report.cancelled {
-        library.refresh_graph()?;
+    if report.cancelled {
+        return Ok((IndexReport::new(&report, library.space()), Stopped::Early));
     }
-    Ok(IndexReport::new(&report, library.space()))
+    library.refresh_graph()?;
+    Ok((IndexReport::new(&report, library.space()), Stopped::No))
 }
 
-fn print_report(global: &Global, report: &IndexReport) -> Result<Outcome, Failure> {
+fn print_report(global: &Global, report: &IndexReport, stopped: Stopped) -> Result<Outcome, Failure> {
     for failure in &report.failed {
         eprintln!("eidetic: {}: {}", failure.path, failure.reason);
     }
-    if report.cancelled {
+    if stopped == Stopped::Early {
         eprintln!("eidetic: stopped; everything indexed so far is kept, run the same command to go on");
     }
     if global.json {
@@ -86,6 +99,6 @@ fn print_report(global: &Global, report: &IndexReport) -> Result<Outcome, Failur
             report.images_per_second
         ))?;
     }
-    let complete = report.failed.is_empty() && !report.cancelled;
+    let complete = report.failed.is_empty() && stopped == Stopped::No;
     Ok(if complete { Outcome::Done } else { Outcome::DoneWithFailures })
 }

@@ -1,0 +1,85 @@
+//! Progress on the terminal; nothing where standard error is none.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use eidetic_encoder_candle::DownloadProgress;
+use eidetic_indexer::{Failure, Observer, Stage};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// How far an indexing run is: a count while the walk goes on, then a bar with rate and time left.
+pub(crate) struct IndexBar {
+    bar: ProgressBar,
+    failed: AtomicU64,
+}
+
+impl IndexBar {
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::new_spinner();
+        bar.set_style(style("{spinner} {pos} of {len} files so far, {per_sec}{msg}"));
+        bar.set_length(0);
+        Self { bar, failed: AtomicU64::new(0) }
+    }
+
+    /// Leaves the terminal clean.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for IndexBar {
+    fn discovered(&self, files: u64) {
+        self.bar.set_length(files);
+    }
+
+    fn walked(&self, files: u64) {
+        self.bar.set_length(files);
+        self.bar.set_style(style("{bar:30} {pos}/{len} files, {per_sec}, {eta} left{msg}"));
+    }
+
+    fn done(&self, files: u64) {
+        self.bar.set_position(files);
+    }
+
+    fn failed(&self, _failure: &Failure) {
+        let failed = self.failed.fetch_add(1, Relaxed) + 1;
+        self.bar.set_message(format!(", {failed} unreadable"));
+    }
+
+    fn stage(&self, stage: Stage) {
+        if stage == Stage::Removing {
+            self.bar.set_message(", looking for removed files");
+        }
+    }
+}
+
+/// How far a download is: one bar a file.
+#[derive(Default)]
+pub(crate) struct DownloadBar(Mutex<Option<ProgressBar>>);
+
+impl DownloadBar {
+    fn with_bar(&self, act: impl FnOnce(&mut Option<ProgressBar>)) {
+        act(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+}
+
+impl DownloadProgress for DownloadBar {
+    fn begin(&self, file: &str, bytes: u64) {
+        let bar = ProgressBar::new(bytes);
+        bar.set_style(style("{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left  {msg}"));
+        bar.set_message(file.to_owned());
+        self.with_bar(|current| *current = Some(bar));
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.with_bar(|current| current.iter().for_each(|bar| bar.inc(bytes)));
+    }
+
+    fn finish(&self) {
+        self.with_bar(|current| current.take().iter().for_each(ProgressBar::finish_and_clear));
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates here are well-formed")
+}
