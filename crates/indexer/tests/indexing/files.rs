@@ -1,0 +1,255 @@
+//! Which files are met, and what becomes of those that are no good pictures.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::world::{World, each_world, picture, summary};
+use eidetic_indexer::Failure;
+
+fn failed_names(world: &World, failed: &[Failure]) -> Vec<String> {
+    let name = |failure: &Failure| {
+        assert!(!failure.reason.is_empty());
+        let path = failure.path.strip_prefix(&world.photos);
+        path.unwrap_or(&failure.path).to_string_lossy().into_owned()
+    };
+    failed.iter().map(name).collect()
+}
+
+#[test]
+fn broken_files_are_named_each_time_and_read_once() {
+    each_world(|world| {
+        let good = picture(1);
+        world.put_bytes("bad.bmp", &vec![b'B'; good.len()], 0);
+        world.put_bytes("empty.jpg", b"", 0);
+        world.put_bytes("half.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", 0);
+        world.put("good.bmp", 2, 0);
+        let broken = ["bad.bmp", "empty.jpg", "half.png"];
+        let first = world.index();
+        assert_eq!((first.indexed, first.unchanged), (1, 0));
+        assert_eq!(failed_names(world, &first.failed), broken);
+        // Mended without a new size or time: only reading could tell.
+        world.put("bad.bmp", 1, 0);
+        let second = world.index();
+        assert_eq!((second.indexed, second.unchanged), (0, 1));
+        assert_eq!(second.failed, first.failed);
+        world.put("bad.bmp", 1, 1);
+        let third = world.index();
+        assert_eq!((third.indexed, third.unchanged), (1, 1));
+        assert_eq!(failed_names(world, &third.failed), broken[1..]);
+        world.assert_consistent();
+    });
+}
+
+#[test]
+fn two_files_of_one_broken_content_are_both_named() {
+    each_world(|world| {
+        for n in 0..20 {
+            world.put_bytes(&format!("{n:02}.gif"), b"GIF89a and no more", 0);
+        }
+        assert_eq!(world.index().failed.len(), 20);
+        assert_eq!(world.index().failed.len(), 20);
+    });
+}
+
+#[test]
+fn other_files_are_passed_over_and_not_opened_again() {
+    each_world(|world| {
+        world.put_bytes("notes.txt", b"no picture at all", 0);
+        world.put("a.bmp", 1, 0);
+        let first = world.index();
+        assert_eq!((first.indexed, first.skipped, first.failed.len()), (1, 1, 0));
+        assert_eq!(
+            summary(&world.index()),
+            "indexed 0 encoded 0 unchanged 1 moved 0 removed 0 failed 0 skipped 1"
+        );
+        // A picture that becomes a text is a picture no more.
+        world.put_bytes("a.bmp", b"%PDF-1.4 of a sudden", 1);
+        assert_eq!(world.index().skipped, 2);
+        assert_eq!((world.names().len(), world.vector_count()), (0, 0));
+    });
+}
+
+#[test]
+fn hidden_and_ignored_files_and_the_library_itself_are_not_met() {
+    let mut world = World::in_memory();
+    world.options.excluded = vec![world.path("library")];
+    for (n, name) in [
+        "a.bmp",
+        ".hidden.bmp",
+        ".folder/b.bmp",
+        "private/c.bmp",
+        "x.draft.bmp",
+    ]
+    .iter()
+    .enumerate()
+    {
+        world.put(name, n as u32, 0);
+    }
+    for (n, name) in [
+        "keep/y.draft.bmp",
+        "by-git.bmp",
+        "library/thumbnail.bmp",
+        "sub/library/d.bmp",
+    ]
+    .iter()
+    .enumerate()
+    {
+        world.put(name, 10 + n as u32, 0);
+    }
+    fs::write(world.path(".gitignore"), "by-git.bmp\n").unwrap();
+    fs::write(world.path(".eideticignore"), "/private/\n*.draft.bmp\n!keep/*\n").unwrap();
+    fs::write(world.path("keep/.eideticignore"), "!y.draft.bmp\n").unwrap();
+    std::os::unix::fs::symlink(world.path("library"), world.path("to-library")).unwrap();
+    let report = world.index();
+    assert_eq!(report.failed, []);
+    assert_eq!(
+        world.names(),
+        ["a.bmp", "by-git.bmp", "keep/y.draft.bmp", "sub/library/d.bmp"]
+    );
+}
+
+#[test]
+fn a_file_ignored_from_now_on_disappears() {
+    each_world(|world| {
+        world.put("a.bmp", 1, 0);
+        world.put("b.bmp", 2, 0);
+        world.index();
+        fs::write(world.path(".eideticignore"), "b.bmp\n").unwrap();
+        assert_eq!(world.index().removed, 1);
+        assert_eq!(world.names(), ["a.bmp"]);
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_loops_end() {
+    use std::os::unix::fs::symlink;
+    each_world(|world| {
+        world.put("real/a.bmp", 1, 0);
+        fs::create_dir(world.dir.path().join("elsewhere")).unwrap();
+        fs::write(world.dir.path().join("elsewhere/b.bmp"), picture(2)).unwrap();
+        symlink(world.path("real/a.bmp"), world.path("link.bmp")).unwrap();
+        symlink(world.dir.path().join("elsewhere"), world.path("folder")).unwrap();
+        symlink(&world.photos, world.path("real/up")).unwrap();
+        let report = world.index();
+        assert_eq!(report.failed, []);
+        assert_eq!(world.names(), ["folder/b.bmp", "link.bmp", "real/a.bmp"]);
+        assert_eq!((report.indexed, report.encoded), (3, 2));
+        // The rest is as it was, but for b.bmp, so young that it is read again.
+        assert_eq!(world.index().unchanged, 3);
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn files_behind_a_broken_link_are_kept_and_the_link_is_named() {
+    each_world(|world| {
+        let elsewhere = world.dir.path().join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        fs::write(elsewhere.join("b.bmp"), picture(2)).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, world.path("disk")).unwrap();
+        world.index();
+        fs::rename(&elsewhere, world.dir.path().join("unplugged")).unwrap();
+        let report = world.index();
+        assert_eq!(failed_names(world, &report.failed), ["disk"]);
+        assert_eq!((report.removed, world.names()), (0, vec!["disk/b.bmp".into()]));
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_are_passed_over() {
+    let world = World::in_memory();
+    let made = std::process::Command::new("mkfifo")
+        .arg(world.path("pipe.jpg"))
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        return;
+    }
+    world.put("a.bmp", 1, 0);
+    assert_eq!(
+        summary(&world.index()),
+        "indexed 1 encoded 1 unchanged 0 moved 0 removed 0 failed 0 skipped 0"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn names_that_are_no_unicode_are_indexed() {
+    use std::os::unix::ffi::OsStrExt;
+    each_world(|world| {
+        let path = world.photos.join(std::ffi::OsStr::from_bytes(b"caf\xe9.bmp"));
+        fs::write(&path, picture(1)).unwrap();
+        assert_eq!(world.index().indexed, 1);
+        assert!(world.indexed().contains_key(&path));
+        assert_eq!(world.index().unchanged, 1);
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn an_unreadable_folder_is_named_and_loses_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::in_memory();
+    world.put("shut/a.bmp", 1, 0);
+    world.put("open/b.bmp", 2, 0);
+    world.index();
+    let mode = |mode| fs::set_permissions(world.path("shut"), fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o000);
+    if fs::read_dir(world.path("shut")).is_ok() {
+        return; // Rights do not bind this user.
+    }
+    let report = world.index();
+    mode(0o755);
+    assert_eq!(failed_names(&world, &report.failed), ["shut"]);
+    assert_eq!((report.removed, world.names().len()), (0, 2));
+}
+
+#[test]
+fn a_missing_source_is_named_and_loses_nothing() {
+    each_world(|world| {
+        world.put("a.bmp", 1, 0);
+        world.index();
+        fs::rename(&world.photos, world.dir.path().join("unplugged")).unwrap();
+        let report = world.index();
+        assert_eq!(report.failed.len(), 1);
+        assert_eq!(report.failed[0].path, world.photos);
+        assert_eq!((report.removed, world.names().len()), (0, 1));
+    });
+}
+
+#[test]
+fn a_source_may_be_one_file_and_sources_may_lie_within_each_other() {
+    each_world(|world| {
+        world.put("a.bmp", 1, 0);
+        world.put("sub/b.bmp", 2, 0);
+        world.put("sub/.shy/c.bmp", 3, 0);
+        let one = world.path("a.bmp");
+        assert_eq!(world.index_sources(std::slice::from_ref(&one)).indexed, 1);
+        let all = [
+            world.path("sub/.shy"),
+            world.photos.clone(),
+            world.path("sub"),
+            one,
+        ];
+        let report = world.index_sources(&all);
+        assert_eq!((report.indexed, report.unchanged), (2, 1));
+        let again = world.index_sources(&all);
+        assert_eq!((again.unchanged, again.removed), (3, 0));
+    });
+}
+
+#[test]
+fn a_hidden_source_of_an_earlier_run_survives_a_walk_around_it() {
+    let mut world = World::in_memory();
+    let hidden = world.path(".shy");
+    world.put(".shy/a.bmp", 1, 0);
+    world.put(".shy/b.bmp", 2, 0);
+    world.index_sources(std::slice::from_ref(&hidden));
+    world.options.other_sources = vec![hidden];
+    world.remove(".shy/b.bmp");
+    let report = world.index();
+    assert_eq!((report.removed, world.names()), (1, vec![".shy/a.bmp".into()]));
+    world.options.other_sources = vec![PathBuf::from("/nowhere")];
+    assert_eq!(world.index().removed, 1);
+}

@@ -1,0 +1,185 @@
+//! What a second run does about files that stayed, changed, moved, were copied or went.
+
+use std::fs;
+use std::time::SystemTime;
+
+use crate::world::{World, each_world, long_ago, picture, set_modified, summary};
+use eidetic_domain::ImageId;
+
+#[test]
+fn unchanged_files_are_not_read_again() {
+    each_world(|world| {
+        world.put("a.bmp", 1, 0);
+        world.put("deep/er/b.bmp", 2, 0);
+        assert_eq!(
+            summary(&world.index()),
+            "indexed 2 encoded 2 unchanged 0 moved 0 removed 0 failed 0 skipped 0"
+        );
+        // Other content under the same size and time: only reading could tell.
+        world.put("a.bmp", 3, 0);
+        assert_eq!(
+            summary(&world.index()),
+            "indexed 0 encoded 0 unchanged 2 moved 0 removed 0 failed 0 skipped 0"
+        );
+        assert!(world.row(1).is_some());
+        world.assert_consistent();
+    });
+}
+
+#[test]
+fn a_changed_file_is_encoded_again_and_its_old_picture_forgotten() {
+    each_world(|world| {
+        world.put("a.bmp", 1, 0);
+        world.index();
+        world.put("a.bmp", 2, 5);
+        assert_eq!(
+            summary(&world.index()),
+            "indexed 1 encoded 1 unchanged 0 moved 0 removed 0 failed 0 skipped 0"
+        );
+        assert_eq!((world.row(1), world.row(2).is_some()), (None, true));
+        world.assert_consistent();
+    });
+}
+
+#[test]
+fn a_change_of_equal_size_and_time_is_noticed_when_it_comes_right_after_reading() {
+    each_world(|world| {
+        let now = SystemTime::now();
+        world.put("a.bmp", 1, 0);
+        set_modified(&world.path("a.bmp"), now);
+        world.index();
+        world.put("a.bmp", 2, 0);
+        set_modified(&world.path("a.bmp"), now);
+        world.index();
+        assert_eq!((world.row(1), world.row(2).is_some()), (None, true));
+    });
+}
+
+#[test]
+fn a_touched_file_is_unchanged() {
+    each_world(|world| {
+        world.put("a.bmp", 1, 0);
+        world.index();
+        set_modified(&world.path("a.bmp"), long_ago(9));
+        for _ in 0..2 {
+            assert_eq!(
+                summary(&world.index()),
+                "indexed 0 encoded 0 unchanged 1 moved 0 removed 0 failed 0 skipped 0"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_moved_file_keeps_its_vector() {
+    each_world(|world| {
+        world.put("a.bmp", 1, 0);
+        world.put("b.bmp", 2, 0);
+        world.index();
+        let row = world.row(1);
+        fs::create_dir(world.path("new")).unwrap();
+        fs::rename(world.path("a.bmp"), world.path("new/z.bmp")).unwrap();
+        assert_eq!(
+            summary(&world.index()),
+            "indexed 0 encoded 0 unchanged 1 moved 1 removed 0 failed 0 skipped 0"
+        );
+        assert_eq!(world.row(1), row);
+        assert_eq!(world.names(), ["b.bmp", "new/z.bmp"]);
+        world.assert_consistent();
+    });
+}
+
+#[test]
+fn a_copy_costs_no_encoding_and_outlives_the_original() {
+    each_world(|world| {
+        world.put("a.bmp", 1, 0);
+        world.index();
+        world.put("copy.bmp", 1, 3);
+        assert_eq!(
+            summary(&world.index()),
+            "indexed 1 encoded 0 unchanged 1 moved 0 removed 0 failed 0 skipped 0"
+        );
+        world.remove("a.bmp");
+        assert_eq!(
+            summary(&world.index()),
+            "indexed 0 encoded 0 unchanged 1 moved 0 removed 1 failed 0 skipped 0"
+        );
+        assert_eq!(world.names(), ["copy.bmp"]);
+        world.assert_consistent();
+    });
+}
+
+#[test]
+fn a_removed_file_disappears_with_its_vector_and_thumbnail() {
+    each_world(|world| {
+        world.put("a.bmp", 1, 0);
+        world.put("b.bmp", 2, 0);
+        world.index();
+        world.remove("a.bmp");
+        assert_eq!(
+            summary(&world.index()),
+            "indexed 0 encoded 0 unchanged 1 moved 0 removed 1 failed 0 skipped 0"
+        );
+        assert_eq!((world.names(), world.vector_count()), (vec!["b.bmp".into()], 1));
+        let id = ImageId::of(&picture(1));
+        assert_eq!(world.thumbnails.get(&id).unwrap(), None);
+    });
+}
+
+#[test]
+fn names_that_change_places_end_right() {
+    let mut world = World::on_disk();
+    world.options.commit_every = 1;
+    world.options.batch = 1;
+    world.options.threads = 1;
+    for (name, number) in [("a.bmp", 1), ("b.bmp", 2), ("c.bmp", 3)] {
+        world.put(name, number, u64::from(number));
+    }
+    world.index();
+    // Every path gets another's content, so that each content is forgotten where the next is written first.
+    for (name, number) in [("a.bmp", 2), ("b.bmp", 3), ("c.bmp", 1)] {
+        world.put(name, number, 10 + u64::from(number));
+    }
+    let report = world.index();
+    assert_eq!(report.indexed, 3);
+    let expected = [("a.bmp", 2), ("b.bmp", 3), ("c.bmp", 1)]
+        .map(|(name, number)| (world.path(name), ImageId::of(&picture(number))));
+    assert!(world.indexed().into_iter().eq(expected));
+    world.assert_consistent();
+}
+
+#[test]
+fn one_content_in_many_files_is_encoded_once() {
+    each_world(|world| {
+        for n in 0..60 {
+            world.put(&format!("{n}.bmp"), 1, n);
+        }
+        assert_eq!(
+            summary(&world.index()),
+            "indexed 60 encoded 1 unchanged 0 moved 0 removed 0 failed 0 skipped 0"
+        );
+        world.assert_consistent();
+    });
+}
+
+#[test]
+fn images_that_the_catalog_forgot_or_whose_vector_is_lost_are_encoded_again() {
+    each_world(|world| {
+        world.put("a.bmp", 1, 0);
+        world.put("b.bmp", 2, 0);
+        world.index();
+        world.catalog.remove(&[ImageId::of(&picture(1))]).unwrap();
+        assert_eq!(
+            summary(&world.index()).split(" moved").next(),
+            Some("indexed 1 encoded 1 unchanged 1")
+        );
+        let lost = [ImageId::of(&picture(2))];
+        world.catalog.remove(&lost).unwrap();
+        world.vectors.write().unwrap().remove(&lost).unwrap();
+        assert_eq!(
+            summary(&world.index()).split(" moved").next(),
+            Some("indexed 1 encoded 1 unchanged 1")
+        );
+        world.assert_consistent();
+    });
+}

@@ -1,0 +1,256 @@
+//! Runs that do not end as planned.
+
+use std::io;
+use std::sync::Mutex;
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::world::{DIMENSION, World, each_world, summary};
+use eidetic_catalog::MemoryCatalog;
+use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
+use eidetic_encoder::{EncodeError, Encoder, Pixels, fake::FakeEncoder};
+use eidetic_indexer::{Cancel, Failure, Indexer, IndexingError, Observer, Options, Stage};
+use eidetic_vectors::{Admit, IndexError, MemoryIndex, Neighbour, VectorIndex};
+use image::RgbImage;
+
+const PICTURES: u32 = 200;
+
+fn put_pictures(world: &World) {
+    for n in 0..PICTURES {
+        world.put(&format!("{}/{n}.bmp", n % 7), n, 0);
+    }
+}
+
+fn sources(world: &World) -> Vec<std::path::PathBuf> {
+    vec![world.photos.clone()]
+}
+
+/// Cancels once some files are done.
+struct CancelAfter(u64, Cancel);
+
+impl Observer for CancelAfter {
+    fn done(&self, files: u64) {
+        if files >= self.0 {
+            self.1.cancel();
+        }
+    }
+}
+
+#[test]
+fn a_cancelled_run_keeps_what_it_did_and_the_next_one_does_the_rest() {
+    each_world(|world| {
+        world.put("zz-old.bmp", 100_000, 0);
+        world.index();
+        world.remove("zz-old.bmp");
+        put_pictures(world);
+        let cancel = Cancel::default();
+        let observer = CancelAfter(64, cancel.clone());
+        let encoder = FakeEncoder::new(DIMENSION);
+        let first = world
+            .try_index(&sources(world), &encoder, &observer, &cancel)
+            .unwrap();
+        assert!(first.cancelled);
+        assert!((60..100).contains(&first.indexed), "{}", first.indexed);
+        assert_eq!(first.removed, 0);
+        assert_eq!(world.names().len() as u64, first.indexed + 1);
+        world.assert_consistent();
+        let second = world.index();
+        assert!(!second.cancelled);
+        assert_eq!(first.encoded + second.encoded, u64::from(PICTURES));
+        assert_eq!((second.unchanged, second.removed), (first.indexed, 1));
+        world.assert_consistent();
+    });
+}
+
+#[test]
+fn an_encoder_that_fails_midway_ends_the_run_and_what_it_encoded_is_kept() {
+    each_world(|world| {
+        put_pictures(world);
+        let encoder = FakeEncoder::new(DIMENSION).failing_after(10);
+        let error = world
+            .try_index(&sources(world), &encoder, &(), &Cancel::default())
+            .unwrap_err();
+        assert!(matches!(error, IndexingError::Encode(_)), "{error}");
+        assert_eq!(world.names().len(), 10 * world.options.batch);
+        world.assert_consistent();
+        let rest = world.index();
+        assert_eq!(
+            rest.encoded as usize,
+            PICTURES as usize - 10 * world.options.batch
+        );
+        world.assert_consistent();
+    });
+}
+
+/// Gives no vector for a picture that begins bright red.
+struct DislikesRed(FakeEncoder);
+
+impl Encoder for DislikesRed {
+    fn space(&self) -> &SpaceId {
+        self.0.space()
+    }
+
+    fn preprocess(&self, image: &RgbImage) -> Pixels {
+        self.0.preprocess(image)
+    }
+
+    fn encode_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncodeError> {
+        self.0.encode_texts(texts)
+    }
+
+    fn encode_pixels(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, EncodeError> {
+        let is_red =
+            |pixels: &Pixels| pixels.values.first() == Some(&1.0) && pixels.values.last() == Some(&0.0);
+        if batch.iter().any(is_red) {
+            Embedding::normalize(vec![0.0])?;
+        }
+        self.0.encode_pixels(batch)
+    }
+}
+
+#[test]
+fn a_picture_that_gives_no_vector_costs_itself_alone() {
+    let world = World::in_memory();
+    put_pictures(&world);
+    let mut red = std::io::Cursor::new(Vec::new());
+    RgbImage::from_pixel(8, 8, image::Rgb([255, 0, 0]))
+        .write_to(&mut red, image::ImageFormat::Png)
+        .unwrap();
+    world.put_bytes("3/red.png", red.get_ref(), 0);
+    let encoder = DislikesRed(FakeEncoder::new(DIMENSION));
+    let report = world
+        .try_index(&sources(&world), &encoder, &(), &Cancel::default())
+        .unwrap();
+    assert_eq!(report.indexed, u64::from(PICTURES));
+    assert_eq!(report.failed.len(), 1);
+    assert_eq!(report.failed[0].path, world.path("3/red.png"));
+}
+
+/// Vectors on a disk that becomes full.
+struct FullDisk {
+    vectors: MemoryIndex,
+    writes_left: AtomicUsize,
+}
+
+impl VectorIndex for FullDisk {
+    fn space(&self) -> &SpaceId {
+        self.vectors.space()
+    }
+
+    fn len(&self) -> usize {
+        self.vectors.len()
+    }
+
+    fn upsert(&mut self, vectors: &[(ImageId, Embedding)]) -> Result<Vec<RowId>, IndexError> {
+        self.vectors.upsert(vectors)
+    }
+
+    fn remove(&mut self, images: &[ImageId]) -> Result<(), IndexError> {
+        self.vectors.remove(images)
+    }
+
+    fn commit(&self) -> Result<(), IndexError> {
+        let spend = |left: usize| left.checked_sub(1);
+        self.writes_left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend)
+            .map(|_| ())
+            .map_err(|_| IndexError::Io {
+                path: "vectors".into(),
+                source: io::ErrorKind::StorageFull.into(),
+            })
+    }
+
+    fn vector(&self, image: &ImageId) -> Option<Embedding> {
+        self.vectors.vector(image)
+    }
+
+    fn search(
+        &self,
+        query: &Embedding,
+        k: usize,
+        admit: Option<Admit<'_>>,
+    ) -> Result<Vec<Neighbour>, IndexError> {
+        self.vectors.search(query, k, admit)
+    }
+}
+
+#[test]
+fn a_full_disk_ends_the_run_and_no_record_names_a_row_that_is_not_durable() {
+    let world = World::in_memory();
+    put_pictures(&world);
+    let encoder = FakeEncoder::new(DIMENSION);
+    let catalog = MemoryCatalog::new();
+    let vectors = RwLock::new(FullDisk {
+        vectors: MemoryIndex::new(encoder.space().clone()),
+        writes_left: AtomicUsize::new(3),
+    });
+    let indexer = Indexer {
+        catalog: &catalog,
+        vectors: &vectors,
+        encoder: &encoder,
+        thumbnails: None,
+    };
+    let options = Options {
+        batch: 5,
+        commit_every: 20,
+        ..Options::default()
+    };
+    let run = || indexer.run(&sources(&world), &options, &(), &Cancel::default());
+    let error = run().unwrap_err();
+    assert!(matches!(error, IndexingError::Vectors(_)), "{error}");
+    use eidetic_catalog::Catalog;
+    assert_eq!(catalog.counts().unwrap().images, 60);
+    vectors.write().unwrap().writes_left = AtomicUsize::new(1000);
+    let report = run().unwrap();
+    assert_eq!((report.unchanged, report.indexed), (60, u64::from(PICTURES) - 60));
+    assert_eq!(catalog.counts().unwrap().images, u64::from(PICTURES));
+}
+
+/// Writes down what it hears.
+#[derive(Default)]
+struct Diary {
+    done: Mutex<Vec<u64>>,
+    walked: Mutex<Vec<u64>>,
+    failed: Mutex<Vec<Failure>>,
+    stages: Mutex<Vec<Stage>>,
+}
+
+impl Observer for Diary {
+    fn done(&self, files: u64) {
+        self.done.lock().unwrap().push(files);
+    }
+
+    fn walked(&self, files: u64) {
+        self.walked.lock().unwrap().push(files);
+    }
+
+    fn failed(&self, failure: &Failure) {
+        self.failed.lock().unwrap().push(failure.clone());
+    }
+
+    fn stage(&self, stage: Stage) {
+        self.stages.lock().unwrap().push(stage);
+    }
+}
+
+#[test]
+fn an_observer_hears_the_total_once_and_the_end() {
+    let world = World::in_memory();
+    for n in 0..2500 {
+        world.put(&format!("{}/{n}.bmp", n % 9), n, 0);
+    }
+    world.put_bytes("bad.jpg", b"", 0);
+    let diary = Diary::default();
+    let encoder = FakeEncoder::new(DIMENSION);
+    let report = world
+        .try_index(&sources(&world), &encoder, &diary, &Cancel::default())
+        .unwrap();
+    assert_eq!(
+        summary(&report),
+        "indexed 2500 encoded 2500 unchanged 0 moved 0 removed 0 failed 1 skipped 0"
+    );
+    assert_eq!(*diary.walked.lock().unwrap(), [2501]);
+    assert_eq!(diary.done.lock().unwrap().iter().max(), Some(&2501));
+    assert_eq!(*diary.failed.lock().unwrap(), report.failed);
+    assert_eq!(*diary.stages.lock().unwrap(), [Stage::Indexing]);
+}

@@ -1,0 +1,8 @@
+//! Whole indexing runs over small folders, with libraries in memory and on disk.
+
+mod files;
+mod incremental;
+mod interruption;
+mod measure;
+mod random_changes;
+mod world;
