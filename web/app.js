@@ -40,6 +40,7 @@ const viewer = new Viewer({
 let query = EMPTY;
 let shownKey = null;
 let library = null;
+let nextStatus;
 let sampling = new AbortController();
 
 enableThemeToggle();
@@ -49,6 +50,7 @@ acceptPictures(
 );
 window.addEventListener('popstate', () => showAddress({ mayReuse: true }));
 window.addEventListener('scroll', () => document.querySelector('.top').classList.toggle('is-lifted', scrollY > 4), { passive: true });
+document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && refreshStatus());
 document.querySelector('.wordmark').addEventListener('click', (event) => {
   event.preventDefault();
   navigate(EMPTY);
@@ -121,7 +123,8 @@ async function refreshStatus() {
     showUnreachable();
     if (isEmpty(query)) showMessage(problem(error, { retry: refresh }));
   }
-  if (library?.images === 0) setTimeout(refreshStatus, STATUS_PAUSE);
+  clearTimeout(nextStatus);
+  if (library?.images === 0) nextStatus = setTimeout(refreshStatus, STATUS_PAUSE);
 }
 
 async function refresh() {

@@ -17,7 +17,7 @@ const TITLES = new Map([
 export function noHits(query, on) {
   const isFiltered = filterCount(query) > 0;
   const reason = isFiltered ? 'No picture passes the filters.' : 'The library has no picture to compare with.';
-  return [icon('search'), element('h1', {}, 'Nothing found'), element('p', {}, reason), isFiltered && action('Remove the filters', on.clearFilters)].filter(Boolean);
+  return [icon('search'), alert('Nothing found', reason), isFiltered && action('Remove the filters', on.clearFilters)].filter(Boolean);
 }
 
 /** A search that failed. */
@@ -31,7 +31,7 @@ export function problem(error, on) {
 /** A link to a search with a picture that this tab does not have. */
 export function lostUpload() {
   const reason = 'Pictures that you add stay in the tab’s memory and are gone after a reload. Add the picture again to repeat this search.';
-  return [icon('picture'), element('h1', {}, 'The added picture is gone'), element('p', {}, reason)];
+  return [icon('picture'), alert('The added picture is gone', reason)];
 }
 
 /** A library without pictures. */

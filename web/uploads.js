@@ -3,13 +3,18 @@
 // The server takes 32 MiB. Larger files, and those near it, are made smaller here: models look at a few hundred pixels.
 const LARGE = 16 * 2 ** 20;
 const SIDE = 2048;
+// How far back in the history added pictures are kept.
+const KEPT = 24;
 
 const pictures = new Map();
+let added = 0;
 
 /** Keeps a file; the key is not used again, not even after a reload. */
 export function keep(file) {
-  const key = `${performance.timeOrigin}-${pictures.size}`;
+  added += 1;
+  const key = `${performance.timeOrigin}-${added}`;
   pictures.set(key, { file, address: URL.createObjectURL(file) });
+  if (pictures.size > KEPT) forgetOldest();
   return key;
 }
 
@@ -29,4 +34,10 @@ async function smaller(bitmap) {
   canvas.getContext('2d').drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();
   return canvas.convertToBlob({ type: 'image/jpeg', quality: 0.92 });
+}
+
+function forgetOldest() {
+  const [key, { address }] = pictures.entries().next().value;
+  URL.revokeObjectURL(address);
+  pictures.delete(key);
 }

@@ -23,6 +23,8 @@ export class Viewer {
       event.preventDefault();
       on.close();
     });
+    // Browsers close a dialog without asking at a second Escape in a row.
+    this.#dialog.addEventListener('close', () => this.#shown && on.close());
     document.addEventListener('keydown', (event) => this.#dialog.open && this.#onKey(event));
     byId('viewer-close').addEventListener('click', on.close);
     byId('viewer-previous').addEventListener('click', () => this.#step(-1));

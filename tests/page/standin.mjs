@@ -28,7 +28,8 @@ export function drawnPictures() {
   });
 }
 
-/** Starts a server. `behaviour` may be changed while it runs: pictures, sources, model, verdict, confidence, delay (ms), failure (problem). */
+/** Starts a server. `behaviour` may be changed while it runs: pictures, sources, model, verdict, confidence, delay (ms),
+ * failure (problem); it says in `uploadedBytes` how large the last added picture was. */
 export async function startStandIn(behaviour = {}) {
   const state = { pictures: drawnPictures(), sources: ['/pictures'], model: 'stand-in', verdict: 'uncalibrated', confidence: null, delay: 0, failure: null, ...behaviour };
   state.pictures.forEach((picture) => (picture.image = createHash('sha256').update(picture.path).digest('hex')));
@@ -97,6 +98,7 @@ async function fieldsOf(request, address, state) {
   const form = request.method === 'POST' ? await formOf(request) : address.searchParams;
   const filter = JSON.parse(form.get('filter') ?? 'null');
   const upload = form.get('image') && Buffer.from(await form.get('image').arrayBuffer());
+  if (upload) state.uploadedBytes = upload.length;
   return {
     upload,
     text: form.get('text') ?? '', negative: form.get('negative') ?? '', image_id: form.get('image_id'), k: Number(form.get('k') ?? 20),

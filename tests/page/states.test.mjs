@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { launch, openPage } from './browser.mjs';
+import { png } from './drawing.mjs';
 import { startStandIn, drawnPictures } from './standin.mjs';
 
 let browser;
@@ -56,6 +57,29 @@ test('an unreadable picture is refused with the server’s reason', async () => 
   await title(page, 'That picture cannot be read').waitFor();
   await page.getByText('The bytes are no picture.').waitFor();
   assert.equal(await page.getByRole('alert').count(), 1);
+});
+
+test('a very large picture is made smaller before it is sent', async () => {
+  const page = await visit();
+  // What follows a PNG's end is passed over, so a small picture makes a large file.
+  await page.evaluate((bytes) => {
+    const picture = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([picture, new Uint8Array(17 * 2 ** 20)], 'large.png', { type: 'image/png' }));
+    document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+  }, png(300, 200, () => [0, 120, 200]).toString('base64'));
+  await page.locator('#upload-note').waitFor();
+  await page.locator('.tile:not(.is-skeleton) .score').first().waitFor();
+  assert.ok(server.behaviour.uploadedBytes < 1e5, `${server.behaviour.uploadedBytes} bytes`);
+});
+
+test('after a reload the words of a search remain, and that its picture is gone is said', async () => {
+  const page = await visit('/?q=red');
+  await page.locator('#file').setInputFiles({ ...UNREADABLE, buffer: png(40, 40, () => [200, 0, 0]) });
+  await page.locator('#query-picture').waitFor();
+  await page.reload();
+  await page.getByText('The picture of this search is gone after the reload').waitFor();
+  assert.equal(await page.locator('.name').first().textContent(), 'red-disc.png');
 });
 
 test('a failed search can be tried again', async () => {
