@@ -119,7 +119,9 @@ impl Library {
     fn assemble(directory: &Path, manifest: Manifest, lock: Lock) -> Result<Self, LibraryError> {
         let catalog = SledCatalog::open(&directory.join("catalog"))?;
         let live = live_rows(&catalog)?;
-        let (vectors, report) = VectorStore::open(&directory.join("vectors"), &manifest.space, &live)?;
+        let place = directory.join("vectors");
+        fs::create_dir_all(&place).map_err(LibraryError::io(&place))?;
+        let (vectors, report) = VectorStore::open(&place, &manifest.space, &live)?;
         let thumbnails = directory.join("thumbnails");
         Ok(Self {
             directory: directory.to_owned(),
