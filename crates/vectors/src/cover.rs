@@ -18,7 +18,7 @@ const SURVIVORS_PER_NEIGHBOUR: usize = 2;
 /// A candidate costs about as much as this many rows of an exact scan; measured in docs/decisions/0003.
 const ROWS_PER_CANDIDATE: usize = 64;
 /// Images asked to estimate how many a filter admits.
-const SAMPLE: usize = 64;
+const SAMPLE: u32 = 64;
 
 /// A graph beside the rows that it was built from.
 #[derive(Debug)]
@@ -113,14 +113,91 @@ impl Cover {
     }
 }
 
-/// Which part of the live images a filter admits, from a sample spread evenly over the rows.
+/// Which part of the live images a filter admits, from a sample.
+///
+/// Sampled rows are the multiples of the golden ratio, modulo 1, of the number of rows: spread evenly, yet in step with
+/// no pattern such as every second picture.
 fn admitted_share(rows: &Rows, admit: Admit<'_>) -> f64 {
-    let step = (rows.end() / SAMPLE).max(1);
-    let sample = (0..rows.end()).step_by(step).filter_map(|row| rows.image(row));
+    const GOLDEN: u32 = 0x9e37_79b9;
     let (mut asked, mut admitted) = (0_u32, 0_u32);
-    for image in sample {
-        asked += 1;
-        admitted += u32::from(admit(image));
+    for step in 0..SAMPLE {
+        let row = (u128::from(step.wrapping_mul(GOLDEN)) * rows.end() as u128) >> u32::BITS;
+        if let Some(image) = rows.image(row as usize) {
+            asked += 1;
+            admitted += u32::from(admit(image));
+        }
     }
     f64::from(admitted) / f64::from(asked.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::graph::GraphSource;
+
+    const ROWS: usize = 100;
+
+    fn image(row: usize) -> ImageId {
+        ImageId::of(&row.to_le_bytes())
+    }
+
+    fn covered() -> (Cover, Rows) {
+        let numbers = (0..2 * ROWS).map(|n| ((n / 2) as f32 + (n % 2) as f32 * 1.57).sin());
+        let mut rows = Rows::default();
+        (0..ROWS).for_each(|row| rows.occupy(row, image(row)));
+        let source = GraphSource {
+            matrix: Matrix::from_blocks(2, vec![Arc::new(numbers.collect())]),
+            images: (0..ROWS).map(|row| (row, image(row))).collect(),
+        };
+        (Cover::new(source.build(), &rows), rows)
+    }
+
+    fn add(cover: &mut Cover, rows: &mut Rows, row: usize, image: ImageId) {
+        rows.occupy(row, image);
+        cover.occupied(row, &image);
+    }
+
+    #[test]
+    fn what_came_and_what_went_makes_a_graph_stale() {
+        let (mut cover, mut rows) = covered();
+        assert_eq!(cover.stale(&rows), 0);
+        let row = rows.vacate(&image(7)).unwrap();
+        cover.vacated(row);
+        assert_eq!(cover.stale(&rows), 1, "one node leads nowhere");
+        add(&mut cover, &mut rows, row, image(1_000));
+        assert_eq!(cover.stale(&rows), 2, "and one image is not led to");
+        add(&mut cover, &mut rows, ROWS, image(7));
+        assert_eq!(
+            cover.stale(&rows),
+            1,
+            "an image that comes back in another row is led to again"
+        );
+        assert!(cover.covers(ROWS) && !cover.covers(7));
+    }
+
+    #[test]
+    fn more_candidates_are_kept_for_a_filter_until_a_scan_is_cheaper() {
+        let mut rows = Rows::default();
+        (0..20_000).for_each(|row| rows.occupy(row, image(row)));
+        let (mut cover, _) = covered();
+        cover.live = ROWS;
+        let needed = |one_in: usize| {
+            let admitted: std::collections::HashSet<_> = (0..20_000).step_by(one_in).map(image).collect();
+            cover.candidates_needed(&rows, 10, Some(&|image| admitted.contains(image)))
+        };
+        assert_eq!(cover.candidates_needed(&rows, 10, None), Some(MIN_CANDIDATES));
+        assert_eq!(
+            cover.candidates_needed(&rows, 50, None),
+            Some(50 * CANDIDATES_PER_NEIGHBOUR)
+        );
+        let every_second = needed(2).unwrap();
+        assert!(
+            (3 * MIN_CANDIDATES / 2..=3 * MIN_CANDIDATES).contains(&every_second),
+            "{every_second}"
+        );
+        assert_eq!(needed(20_000), None);
+        assert_eq!(cover.candidates_needed(&rows, usize::MAX, None), None);
+    }
 }

@@ -95,6 +95,13 @@ impl VectorFile {
         self.file.sync_data().map_err(|source| self.failed(source))
     }
 
+    /// Goes on with another file, such as one on a full disk.
+    #[cfg(test)]
+    pub(crate) fn switch_to(&mut self, path: &Path) {
+        let file = OpenOptions::new().read(true).write(true).open(path);
+        self.file = PositionedFile::new(file.expect("opening the other file"));
+    }
+
     const fn offset(&self, row: u64) -> u64 {
         HEADER_BYTES as u64 + row * self.row_bytes as u64
     }

@@ -288,19 +288,72 @@ mod tests {
     use super::*;
     use crate::conformance;
 
+    fn space(dimension: usize) -> SpaceId {
+        SpaceId {
+            model: "test".into(),
+            revision: "1".into(),
+            preprocessing: "none".into(),
+            dimension,
+        }
+    }
+
     #[test]
     fn store_does_what_an_index_must() {
         for dimension in [16, 64, 100] {
             let directory = tempfile::tempdir().unwrap();
-            let space = SpaceId {
-                model: "test".into(),
-                revision: "1".into(),
-                preprocessing: "none".into(),
-                dimension,
-            };
-            let (mut store, report) = VectorStore::open(directory.path(), &space, &[]).unwrap();
+            let (mut store, report) = VectorStore::open(directory.path(), &space(dimension), &[]).unwrap();
             assert_eq!(report, OpenReport::default());
             conformance::check(&mut store);
         }
+    }
+
+    /// `/dev/full` can be opened and read, and has no room for a single byte.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn full_disk_adds_nothing_and_the_call_can_be_made_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut store, _) = VectorStore::open(directory.path(), &space(16), &[]).unwrap();
+        let vectors = conformance::samples(20, 16);
+        let first = store.upsert(&vectors[..10]).unwrap();
+        store.remove(&[vectors[0].0]).unwrap();
+
+        store.file.switch_to(Path::new("/dev/full"));
+        let error = store.upsert(&vectors[10..]).unwrap_err();
+        assert!(
+            matches!(&error, IndexError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull)
+        );
+        assert_eq!((store.len(), store.rows.free()), (9, 1));
+        assert_eq!(store.vector(&vectors[10].0), None);
+
+        store.file.switch_to(&directory.path().join("vectors.bin"));
+        let second = store.upsert(&vectors[10..]).unwrap();
+        store.commit().unwrap();
+        assert_eq!(second[0], first[0], "the freed row is used");
+        let live: Vec<_> = store.live().collect();
+        let (reopened, report) = VectorStore::open(directory.path(), &space(16), &live).unwrap();
+        assert_eq!((reopened.len(), report.damaged), (19, vec![]));
+    }
+
+    /// A disk may lose what it could not write and say so once: here the sync fails, and all rows are gone after it.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn commit_after_a_failed_one_writes_again_what_was_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("vectors.bin");
+        let (mut store, _) = VectorStore::open(directory.path(), &space(16), &[]).unwrap();
+        let empty = std::fs::read(&path).unwrap();
+        let vectors = conformance::samples(20, 16);
+        store.upsert(&vectors).unwrap();
+        store.remove(&[vectors[4].0]).unwrap();
+
+        store.file.switch_to(Path::new("/dev/full"));
+        assert!(store.commit().is_err());
+        std::fs::write(&path, &empty).unwrap();
+        store.file.switch_to(&path);
+        store.commit().unwrap();
+
+        let live: Vec<_> = store.live().collect();
+        let (reopened, report) = VectorStore::open(directory.path(), &space(16), &live).unwrap();
+        assert_eq!((reopened.len(), report.damaged), (19, vec![]));
     }
 }
