@@ -144,7 +144,8 @@ fn bytes(graph: &Graph, dimension: usize) -> u64 {
     let links: usize = (graph.hnsw().get_point_indexation().into_iter())
         .map(|point| point.get_neighborhood_id().iter().map(Vec::len).sum::<usize>())
         .sum();
-    (graph.len() * dimension * size_of::<f32>() + links * (size_of::<usize>() + size_of::<f32>())) as u64
+    (graph.nodes().len() * dimension * size_of::<f32>() + links * (size_of::<usize>() + size_of::<f32>()))
+        as u64
 }
 
 fn timed<R>(work: impl FnOnce() -> R) -> (Duration, R) {

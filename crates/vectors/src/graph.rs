@@ -3,7 +3,7 @@
 //! A graph is a snapshot. It never changes; images that come later are searched beside it, and images that go are
 //! passed over in its answers, until a new graph is built.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use eidetic_domain::ImageId;
@@ -45,9 +45,10 @@ pub struct GraphSource {
 /// A graph that leads to the images nearest to a query.
 pub struct Graph {
     hnsw: UnitHnsw,
-    /// The image of each node.
-    images: Vec<ImageId>,
-    nodes: HashMap<ImageId, usize>,
+    /// The images of each node: equal vectors share one, since nodes at no distance from each other would link to
+    /// nothing else and cut themselves off.
+    nodes: Vec<Vec<ImageId>>,
+    images: HashSet<ImageId>,
 }
 
 impl GraphSource {
@@ -71,24 +72,36 @@ impl GraphSource {
     }
 
     fn build_here(self) -> Graph {
-        let hnsw = Hnsw::new(M, self.images.len(), LAYERS, EF_CONSTRUCTION, UnitDistance);
-        let insert = |node: usize| hnsw.insert_slice((self.matrix.row(self.images[node].0), node));
-        let first = FIRST_NODES.min(self.images.len());
+        let (rows, nodes) = self.nodes();
+        let hnsw = Hnsw::new(M, rows.len(), LAYERS, EF_CONSTRUCTION, UnitDistance);
+        let insert = |node: usize| hnsw.insert_slice((self.matrix.row(rows[node]), node));
+        let first = FIRST_NODES.min(rows.len());
         (0..first).for_each(insert);
-        (first..self.images.len()).into_par_iter().for_each(insert);
-        Graph::new(hnsw, self.images.into_iter().map(|(_, image)| image).collect())
+        (first..rows.len()).into_par_iter().for_each(insert);
+        Graph::new(hnsw, nodes)
+    }
+
+    /// A row and the images of each different vector.
+    fn nodes(&self) -> (Vec<usize>, Vec<Vec<ImageId>>) {
+        let (mut rows, mut nodes, mut known) = (Vec::new(), Vec::<Vec<ImageId>>::new(), HashMap::new());
+        for &(row, image) in &self.images {
+            let vector = blake3::hash(bytemuck::cast_slice(self.matrix.row(row)));
+            let node = *known.entry(vector).or_insert(nodes.len());
+            if node == nodes.len() {
+                rows.push(row);
+                nodes.push(Vec::new());
+            }
+            nodes[node].push(image);
+        }
+        (rows, nodes)
     }
 }
 
 impl Graph {
-    pub(crate) fn new(mut hnsw: UnitHnsw, images: Vec<ImageId>) -> Self {
+    pub(crate) fn new(mut hnsw: UnitHnsw, nodes: Vec<Vec<ImageId>>) -> Self {
         hnsw.set_searching_mode(true);
-        let nodes = images
-            .iter()
-            .enumerate()
-            .map(|(node, image)| (*image, node))
-            .collect();
-        Self { hnsw, images, nodes }
+        let images = nodes.iter().flatten().copied().collect();
+        Self { hnsw, nodes, images }
     }
 
     /// Number of images that it leads to.
@@ -103,24 +116,25 @@ impl Graph {
 
     /// Whether it leads to this image.
     pub fn covers(&self, image: &ImageId) -> bool {
-        self.nodes.contains_key(image)
+        self.images.contains(image)
     }
 
     pub(crate) const fn hnsw(&self) -> &UnitHnsw {
         &self.hnsw
     }
 
-    /// The image of each node, in order of node.
-    pub(crate) fn images(&self) -> &[ImageId] {
-        &self.images
+    /// The images of each node, in order of node.
+    pub(crate) fn nodes(&self) -> &[Vec<ImageId>] {
+        &self.nodes
     }
 
-    /// About the `ef` images nearest to `query`, nearest first; the first of them the surest.
+    /// The images of about the `ef` nodes nearest to `query`, nearest first; the first of them the surest.
     pub(crate) fn candidates(&self, query: &[f32], ef: usize) -> impl Iterator<Item = &ImageId> {
         self.hnsw
             .search(query, ef, ef)
             .into_iter()
-            .filter_map(|found| self.images.get(found.d_id))
+            .filter_map(|found| self.nodes.get(found.d_id))
+            .flatten()
     }
 }
 

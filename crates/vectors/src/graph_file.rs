@@ -11,7 +11,7 @@
 //! | 4 + 1 | the number 0x01020304 and the size of an address, as this machine has them |
 //! | 4 + n | the space's text form |
 //! | 2 · (8 + 32) | length and hash of the graph and the data file |
-//! | 8 + 32 · n | the image of each node |
+//! | 8 + 36 · n | the number of images, then each with the number of its node, in order of node |
 //! | 32 | hash of everything before |
 
 use std::fs::{self, File};
@@ -124,7 +124,12 @@ impl GraphFiles {
             bytes.extend(fingerprint(&directory.join(name))?);
         }
         bytes.extend((graph.len() as u64).to_le_bytes());
-        bytes.extend(graph.images().iter().flat_map(ImageId::as_bytes));
+        for (node, images) in (0_u32..).zip(graph.nodes()) {
+            for image in images {
+                bytes.extend(image.as_bytes());
+                bytes.extend(node.to_le_bytes());
+            }
+        }
         let hash = blake3::hash(&bytes);
         bytes.extend(hash.as_bytes());
         Ok(bytes)
@@ -147,13 +152,13 @@ impl GraphFiles {
                 .strip_prefix(expected.as_slice())
                 .ok_or_else(|| unusable("a checksum does not fit"))?;
         }
-        let images = images(rest).ok_or_else(|| unusable("its table of nodes has the wrong size"))?;
+        let nodes = nodes(rest).ok_or_else(|| unusable("its table of nodes has the wrong size"))?;
         let hnsw = load(&self.directory)?;
         let dimension = hnsw.get_point_indexation().get_data_dimension();
-        if hnsw.get_nb_point() != images.len() || dimension != self.space.dimension {
+        if hnsw.get_nb_point() != nodes.len() || dimension != self.space.dimension {
             return Err(unusable("its parts do not fit together"));
         }
-        Ok(Graph::new(hnsw, images))
+        Ok(Graph::new(hnsw, nodes))
     }
 }
 
@@ -175,12 +180,22 @@ fn fingerprint(path: &Path) -> io::Result<[u8; 40]> {
     Ok(fingerprint)
 }
 
-/// The table of nodes: their number, then an image each.
-fn images(bytes: &[u8]) -> Option<Vec<ImageId>> {
+/// The table of images: their number, then each with its node, in order of node.
+fn nodes(bytes: &[u8]) -> Option<Vec<Vec<ImageId>>> {
     let (count, table) = bytes.split_first_chunk::<8>()?;
-    let (images, rest) = table.as_chunks::<32>();
-    (rest.is_empty() && images.len() as u64 == u64::from_le_bytes(*count))
-        .then(|| images.iter().copied().map(ImageId::from_bytes).collect())
+    let (entries, rest) = table.as_chunks::<36>();
+    if !rest.is_empty() || entries.len() as u64 != u64::from_le_bytes(*count) {
+        return None;
+    }
+    let mut nodes = Vec::<Vec<ImageId>>::new();
+    for entry in entries {
+        let (image, node) = entry.split_first_chunk::<32>()?;
+        if u32::from_le_bytes(node.try_into().ok()?) as usize == nodes.len() {
+            nodes.push(Vec::new());
+        }
+        nodes.last_mut()?.push(ImageId::from_bytes(*image));
+    }
+    Some(nodes)
 }
 
 fn dump(graph: &Graph, directory: &Path) -> io::Result<()> {
