@@ -4,12 +4,16 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
 /// The root of the repository.
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the repository")
+        .to_owned()
 }
 
 /// The folder of real photos for local runs, where there is one.
@@ -24,7 +28,11 @@ pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/test");
     let binary = profile.join(format!("eidetic{}", std::env::consts::EXE_SUFFIX));
-    assert!(binary.is_file(), "{} is missing; run: cargo test --workspace", binary.display());
+    assert!(
+        binary.is_file(),
+        "{} is missing; run: cargo test --workspace",
+        binary.display()
+    );
     binary
 }
 
@@ -47,7 +55,8 @@ pub struct Finished {
 impl Finished {
     /// Standard output as the one JSON object it must be.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON object ({error}): {self:?}"))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("no JSON object ({error}): {self:?}"))
     }
 
     /// Asserts the exit code, showing everything where it differs.
@@ -71,7 +80,9 @@ impl From<Output> for Finished {
 impl Scenario {
     /// An empty place.
     pub fn new() -> Self {
-        Self { directory: tempfile::tempdir().expect("a temporary directory can be made") }
+        Self {
+            directory: tempfile::tempdir().expect("a temporary directory can be made"),
+        }
     }
 
     /// A path within the scenario's own directory.
@@ -88,20 +99,61 @@ impl Scenario {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.arg("--library").arg(self.library()).args(arguments);
-        command.env("HF_HOME", self.path("hub")).env("HF_ENDPOINT", "http://127.0.0.1:9");
-        command.env_remove("RUST_LOG").env_remove("EIDETIC_LIBRARY").stdin(Stdio::null());
+        command
+            .env("HF_HOME", self.path("hub"))
+            .env("HF_ENDPOINT", "http://127.0.0.1:9");
+        command
+            .env_remove("RUST_LOG")
+            .env_remove("EIDETIC_LIBRARY")
+            .stdin(Stdio::null());
         command
     }
 
     /// Runs the binary to its end.
     pub fn run(&self, arguments: &[&str]) -> Finished {
-        self.command(arguments).output().expect("the binary starts").into()
+        self.command(arguments)
+            .output()
+            .expect("the binary starts")
+            .into()
+    }
+
+    /// Runs the binary to its end and says the largest memory in bytes that it held, as far as the system tells (0
+    /// where it does not).
+    pub fn run_watching_memory(&self, arguments: &[&str]) -> (Finished, u64) {
+        let output = self.path("output");
+        let errors = self.path("errors");
+        let create = |path: &Path| fs::File::create(path).expect("a file can be made");
+        let mut command = self.command(arguments);
+        let mut child = command
+            .stdout(create(&output))
+            .stderr(create(&errors))
+            .spawn()
+            .expect("the binary starts");
+        let mut peak = 0;
+        let status = loop {
+            // The system keeps the high-water mark, so looking now and then misses at most the last moment's growth.
+            peak = peak_memory(child.id()).unwrap_or(peak);
+            if let Some(status) = child.try_wait().expect("a child can be waited for") {
+                break status;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let read = |path: &Path| fs::read_to_string(path).expect("output is text");
+        (
+            Finished {
+                code: status.code(),
+                stdout: read(&output),
+                stderr: read(&errors),
+            },
+            peak,
+        )
     }
 
     /// Indexes `folder` with the built-in model and returns the report, whatever became of single files.
     pub fn index(&self, folder: &Path) -> Value {
         let folder = folder.to_str().expect("test paths are UTF-8");
-        self.run(&["index", folder, "--model", "builtin", "--json"]).json()
+        self.run(&["index", folder, "--model", "builtin", "--json"])
+            .json()
     }
 
     /// A folder with the first `count` pictures of the bundled gallery.
@@ -131,7 +183,9 @@ impl Default for Scenario {
 pub fn gallery_pictures() -> Vec<PathBuf> {
     let entries = fs::read_dir(repository().join("data/gallery")).expect("the gallery is in the repository");
     let paths = entries.map(|entry| entry.expect("the gallery can be read").path());
-    let mut pictures: Vec<PathBuf> = paths.filter(|p| p.extension().is_some_and(|e| e == "jpg")).collect();
+    let mut pictures: Vec<PathBuf> = paths
+        .filter(|p| p.extension().is_some_and(|e| e == "jpg"))
+        .collect();
     pictures.sort();
     pictures
 }
@@ -148,10 +202,16 @@ impl Server {
     pub fn start(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
-        let address = lines.by_ref().map_while(Result::ok).find_map(|line| address_in(&line));
+        let address = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| address_in(&line));
         // What it says later must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address: address.expect("the server says its address") }
+        Self {
+            child,
+            address: address.expect("the server says its address"),
+        }
     }
 
     /// The process id.
@@ -170,6 +230,14 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The high-water mark of a process's resident memory, from Linux's /proc.
+fn peak_memory(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
 }
 
 fn address_in(line: &str) -> Option<String> {

@@ -17,9 +17,23 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("search", &["domain", "encoder", "vectors", "catalog"]),
     (
         "library",
-        &["domain", "imaging", "encoder", "encoder-candle", "vectors", "catalog", "indexer", "search"],
+        &[
+            "domain",
+            "imaging",
+            "encoder",
+            "encoder-candle",
+            "vectors",
+            "catalog",
+            "indexer",
+            "search",
+        ],
     ),
-    ("server", &["domain", "imaging", "encoder", "vectors", "catalog", "indexer", "search", "library"]),
+    (
+        "server",
+        &[
+            "domain", "imaging", "encoder", "vectors", "catalog", "indexer", "search", "library",
+        ],
+    ),
     (
         "cli",
         &[
@@ -52,10 +66,16 @@ const ENGINES: &[(&str, &[&str])] = &[
 
 /// What each member of the workspace depends on at run time; tests may use more.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
-    let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata runs");
+    let metadata = MetadataCommand::new()
+        .no_deps()
+        .exec()
+        .expect("cargo metadata runs");
     let short = |name: &str| name.strip_prefix("eidetic-").map(str::to_owned);
     let members = metadata.packages.iter().map(|package| {
-        let runtime = package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal);
+        let runtime = package
+            .dependencies
+            .iter()
+            .filter(|d| d.kind == DependencyKind::Normal);
         let names = runtime.map(|d| d.name.clone()).collect();
         (short(&package.name).expect("members are named eidetic-*"), names)
     });
@@ -66,7 +86,9 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 fn crates_depend_only_on_crates_above_them() {
     let allowed: BTreeMap<&str, &[&str]> = ALLOWED.iter().copied().collect();
     for (member, names) in dependencies() {
-        let permitted = allowed.get(member.as_str()).unwrap_or_else(|| panic!("{member} is not in ALLOWED"));
+        let permitted = allowed
+            .get(member.as_str())
+            .unwrap_or_else(|| panic!("{member} is not in ALLOWED"));
         for used in names.iter().filter_map(|name| name.strip_prefix("eidetic-")) {
             assert!(permitted.contains(&used), "{member} must not depend on {used}");
         }
@@ -84,7 +106,10 @@ fn engines_are_named_in_one_place_each() {
     for (member, names) in dependencies() {
         for (engine, permitted) in ENGINES {
             let named = names.contains(*engine);
-            assert!(!named || permitted.contains(&member.as_str()), "{member} must not name {engine}");
+            assert!(
+                !named || permitted.contains(&member.as_str()),
+                "{member} must not name {engine}"
+            );
         }
     }
 }

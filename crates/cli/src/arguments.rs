@@ -12,7 +12,9 @@ pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7801";
 /// Finds pictures by words or by another picture, on your own machine.
 #[derive(Debug, Parser)]
 #[command(name = "eidetic", version, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done; 1 done, but some inputs failed; 2 wrong arguments; 3 could not run.")]
+#[command(
+    after_help = "Exit codes: 0 done; 1 done, but some inputs failed; 2 wrong arguments; 3 could not run."
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -77,6 +79,9 @@ pub(crate) struct Index {
     /// Pictures a model run
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) batch: u16,
+    /// Pictures after which results are made safe against power loss; two seconds do it too
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) commit_every: u32,
 }
 
 #[derive(Debug, Args)]
@@ -192,7 +197,11 @@ fn hits() -> clap::builder::RangedI64ValueParser<u16> {
 
 fn share(text: &str) -> Result<f32, String> {
     let weight: f32 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
-    if (0.0..=1.0).contains(&weight) { Ok(weight) } else { Err("the weight lies between 0 and 1".into()) }
+    if (0.0..=1.0).contains(&weight) {
+        Ok(weight)
+    } else {
+        Err("the weight lies between 0 and 1".into())
+    }
 }
 
 #[cfg(test)]

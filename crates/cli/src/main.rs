@@ -1,7 +1,11 @@
 //! `eidetic`: finds pictures by words or by another picture, on your own machine.
 //!
 //! Parse, run the command, print, exit. Results go to standard output, everything about the run to standard error.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks through these")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line speaks through these"
+)]
 
 mod arguments;
 mod commands;
@@ -13,6 +17,7 @@ mod pictures;
 mod progress;
 mod remote;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -64,5 +69,10 @@ fn start_log(verbose: u8) {
         _ => "debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .init();
 }

@@ -18,7 +18,10 @@ impl IndexBar {
         let bar = ProgressBar::new_spinner();
         bar.set_style(style("{spinner} {pos} of {len} files so far, {per_sec}{msg}"));
         bar.set_length(0);
-        Self { bar, failed: AtomicU64::new(0) }
+        Self {
+            bar,
+            failed: AtomicU64::new(0),
+        }
     }
 
     /// Leaves the terminal clean.
@@ -34,7 +37,8 @@ impl Observer for IndexBar {
 
     fn walked(&self, files: u64) {
         self.bar.set_length(files);
-        self.bar.set_style(style("{bar:30} {pos}/{len} files, {per_sec}, {eta} left{msg}"));
+        self.bar
+            .set_style(style("{bar:30} {pos}/{len} files, {per_sec}, {eta} left{msg}"));
     }
 
     fn done(&self, files: u64) {
@@ -66,7 +70,9 @@ impl DownloadBar {
 impl DownloadProgress for DownloadBar {
     fn begin(&self, file: &str, bytes: u64) {
         let bar = ProgressBar::new(bytes);
-        bar.set_style(style("{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left  {msg}"));
+        bar.set_style(style(
+            "{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left  {msg}",
+        ));
         bar.set_message(file.to_owned());
         self.with_bar(|current| *current = Some(bar));
     }

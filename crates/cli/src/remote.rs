@@ -81,13 +81,19 @@ fn read<T: DeserializeOwned>(
     address: &str,
     response: Result<Response<Body>, ureq::Error>,
 ) -> Result<T, Failure> {
-    let unreachable =
-        |error: ureq::Error| Failure::could_not_run(format!("the server at {address} did not answer: {error}"));
+    let unreachable = |error: ureq::Error| {
+        Failure::could_not_run(format!("the server at {address} did not answer: {error}"))
+    };
     let mut response = response.map_err(unreachable)?;
     if response.status().is_success() {
         return response.body_mut().read_json().map_err(unreachable);
     }
     let problem: Value = response.body_mut().read_json().map_err(unreachable)?;
-    let detail = problem["detail"].as_str().or(problem["title"].as_str()).unwrap_or("no reason given");
-    Err(Failure::could_not_run(format!("the server at {address} says: {detail}")))
+    let detail = problem["detail"]
+        .as_str()
+        .or(problem["title"].as_str())
+        .unwrap_or("no reason given");
+    Err(Failure::could_not_run(format!(
+        "the server at {address} says: {detail}"
+    )))
 }

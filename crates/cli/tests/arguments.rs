@@ -3,7 +3,10 @@
 use std::process::{Command, Output};
 
 fn eidetic(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_eidetic")).args(arguments).output().expect("the binary starts")
+    Command::new(env!("CARGO_BIN_EXE_eidetic"))
+        .args(arguments)
+        .output()
+        .expect("the binary starts")
 }
 
 #[test]
@@ -11,7 +14,16 @@ fn help_names_every_command_and_the_exit_codes() {
     let help = eidetic(&["--help"]);
     let text = String::from_utf8_lossy(&help.stdout).into_owned();
     assert_eq!(help.status.code(), Some(0));
-    for word in ["demo", "index", "search", "serve", "embed", "bench", "status", "Exit codes"] {
+    for word in [
+        "demo",
+        "index",
+        "search",
+        "serve",
+        "embed",
+        "bench",
+        "status",
+        "Exit codes",
+    ] {
         assert!(text.contains(word), "{word} is missing in:\n{text}");
     }
 }
@@ -24,9 +36,15 @@ fn wrong_arguments_end_with_code_2_and_say_what_is_wrong() {
         (&["search", "cat", "--after", "yesterday"], "yesterday"),
         (&["search", "cat", "--text-weight", "2"], "between 0 and 1"),
         (&["search", "--image-id", "xyz"], "64 hexadecimal digits"),
-        (&["index", "--model", "builtin", "/no/such/folder"], "/no/such/folder"),
+        (
+            &["index", "--model", "builtin", "/no/such/folder"],
+            "/no/such/folder",
+        ),
         (&["embed", "--model", "builtin"], "nothing to embed"),
-        (&["bench", "index", "--vectors", "/no/such/file", "--queries", "/x"], "/no/such/file"),
+        (
+            &["bench", "index", "--vectors", "/no/such/file", "--queries", "/x"],
+            "/no/such/file",
+        ),
         (&["frobnicate"], "frobnicate"),
     ];
     for (arguments, mention) in cases {

@@ -104,7 +104,10 @@ mod tests {
         assert_eq!(first_moment("2020"), Ok(date(2020, 1, 1).at(0, 0, 0, 0)));
         assert_eq!(first_moment("2020-05"), Ok(date(2020, 5, 1).at(0, 0, 0, 0)));
         assert_eq!(first_moment("2020-05-17"), Ok(date(2020, 5, 17).at(0, 0, 0, 0)));
-        assert_eq!(first_moment("2020-05-17T08:30"), Ok(date(2020, 5, 17).at(8, 30, 0, 0)));
+        assert_eq!(
+            first_moment("2020-05-17T08:30"),
+            Ok(date(2020, 5, 17).at(8, 30, 0, 0))
+        );
         assert!(first_moment("yesterday").is_err());
         assert!(first_moment("2020-13").is_err());
     }

@@ -364,6 +364,11 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         self.committed.encoded += batch.images.len() as u64;
         self.committed.unchanged += touched;
         self.committed.indexed += indexed - touched;
+        tracing::debug!(
+            images = batch.images.len(),
+            total = self.committed.encoded,
+            "committed"
+        );
     }
 
     /// Lets go of what belongs to images that the catalog has forgotten.

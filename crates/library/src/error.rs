@@ -35,7 +35,9 @@ pub enum LibraryError {
         owner: Owner,
     },
     /// Written by another version of Eidetic.
-    #[error("the library at {path} has format version {found}, this program reads version {supported}; use the version of Eidetic that wrote it")]
+    #[error(
+        "the library at {path} has format version {found}, this program reads version {supported}; use the version of Eidetic that wrote it"
+    )]
     UnknownVersion {
         /// The library.
         path: PathBuf,
@@ -45,7 +47,9 @@ pub enum LibraryError {
         supported: u32,
     },
     /// The manifest cannot be read.
-    #[error("{path} is damaged ({reason}); move the library away and index again, the pictures are untouched")]
+    #[error(
+        "{path} is damaged ({reason}); move the library away and index again, the pictures are untouched"
+    )]
     DamagedManifest {
         /// The manifest.
         path: PathBuf,
@@ -53,7 +57,9 @@ pub enum LibraryError {
         reason: String,
     },
     /// The library's vectors come from another model than the one asked for or found.
-    #[error("the library at {path} holds vectors of {library}, the model gives {model}; use the library's own model, or index into another library with --library")]
+    #[error(
+        "the library at {path} holds vectors of {library}, the model gives {model}; use the library's own model, or index into another library with --library"
+    )]
     OtherSpace {
         /// The library.
         path: PathBuf,
@@ -102,6 +108,9 @@ pub enum LibraryError {
 impl LibraryError {
     /// Names the path that an I/O error belongs to.
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        move |source| Self::Io { path: path.to_owned(), source }
+        move |source| Self::Io {
+            path: path.to_owned(),
+            source,
+        }
     }
 }

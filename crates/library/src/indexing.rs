@@ -17,7 +17,10 @@ impl Library {
         observer: &dyn Observer,
         cancel: &Cancel,
     ) -> Result<Report, LibraryError> {
-        let _run = self.indexing.try_lock().map_err(|_| LibraryError::AlreadyIndexing)?;
+        let _run = self
+            .indexing
+            .try_lock()
+            .map_err(|_| LibraryError::AlreadyIndexing)?;
         let encoder = self.encoder()?;
         self.forget_damaged()?;
         let sources = self.remember_sources(folders)?;

@@ -21,11 +21,19 @@ pub struct Owner {
 impl Owner {
     /// This process, doing `command`.
     pub fn this_process(command: impl Into<String>) -> Self {
-        Self { process: std::process::id(), command: command.into(), address: None }
+        Self {
+            process: std::process::id(),
+            command: command.into(),
+            address: None,
+        }
     }
 
     fn unknown() -> Self {
-        Self { process: 0, command: "another process".into(), address: None }
+        Self {
+            process: 0,
+            command: "another process".into(),
+            address: None,
+        }
     }
 }
 
@@ -35,7 +43,9 @@ impl fmt::Display for Owner {
         if self.process != 0 {
             write!(f, " (process {})", self.process)?;
         }
-        self.address.as_ref().map_or(Ok(()), |address| write!(f, " at {address}"))
+        self.address
+            .as_ref()
+            .map_or(Ok(()), |address| write!(f, " at {address}"))
     }
 }
 
@@ -49,12 +59,20 @@ pub(crate) struct Lock {
 impl Lock {
     pub(crate) fn take(library: &Path, owner: &Owner) -> Result<Self, LibraryError> {
         let path = library.join("lock");
-        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let open = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
         let mut file = open.map_err(LibraryError::io(&path))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(LibraryError::InUse { path: library.to_owned(), owner: read_owner(&mut file) });
+                return Err(LibraryError::InUse {
+                    path: library.to_owned(),
+                    owner: read_owner(&mut file),
+                });
             }
             Err(TryLockError::Error(source)) => return Err(LibraryError::Io { path, source }),
         }
@@ -77,7 +95,9 @@ impl Lock {
 fn read_owner(file: &mut File) -> Owner {
     let mut text = String::new();
     let read = file.take(4096).read_to_string(&mut text);
-    read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or_else(Owner::unknown)
+    read.ok()
+        .and_then(|_| serde_json::from_str(&text).ok())
+        .unwrap_or_else(Owner::unknown)
 }
 
 #[cfg(test)]
@@ -87,7 +107,11 @@ mod tests {
     #[test]
     fn a_second_owner_is_told_who_the_first_is_and_gets_in_once_it_left() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Owner { process: 7, command: "eidetic serve".into(), address: Some("http://a:1".into()) };
+        let first = Owner {
+            process: 7,
+            command: "eidetic serve".into(),
+            address: Some("http://a:1".into()),
+        };
         let lock = Lock::take(dir.path(), &first).unwrap();
         match Lock::take(dir.path(), &Owner::this_process("eidetic index")) {
             Err(LibraryError::InUse { owner, .. }) => assert_eq!(owner, first),

@@ -30,7 +30,12 @@ struct FormatOnly {
 
 impl Manifest {
     pub(crate) fn new(model: String, space: SpaceId) -> Self {
-        Self { format: FORMAT, model, space, sources: Vec::new() }
+        Self {
+            format: FORMAT,
+            model,
+            space,
+            sources: Vec::new(),
+        }
     }
 
     /// `None` when there is no manifest.
@@ -49,7 +54,11 @@ impl Manifest {
         let FormatOnly { format } = serde_json::from_slice(&text).map_err(damaged)?;
         if format != FORMAT {
             let path = library.to_owned();
-            return Err(LibraryError::UnknownVersion { path, found: format, supported: FORMAT });
+            return Err(LibraryError::UnknownVersion {
+                path,
+                found: format,
+                supported: FORMAT,
+            });
         }
         serde_json::from_slice(&text).map(Some).map_err(damaged)
     }
@@ -81,7 +90,11 @@ impl Manifest {
 
 /// Makes a rename survive power loss; on systems where directories cannot be opened, renames are journalled.
 fn sync_directory(directory: &Path) -> std::io::Result<()> {
-    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) {
+        File::open(directory)?.sync_all()
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -89,7 +102,12 @@ mod tests {
     use super::*;
 
     fn space() -> SpaceId {
-        SpaceId { model: "m".into(), revision: "r".into(), preprocessing: "p".into(), dimension: 4 }
+        SpaceId {
+            model: "m".into(),
+            revision: "r".into(),
+            preprocessing: "p".into(),
+            dimension: 4,
+        }
     }
 
     #[test]
@@ -117,8 +135,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(FILE_NAME), r#"{"format":2,"stars":[]}"#).unwrap();
         let error = Manifest::read(dir.path()).unwrap_err();
-        assert!(matches!(error, LibraryError::UnknownVersion { found: 2, supported: 1, .. }));
+        assert!(matches!(
+            error,
+            LibraryError::UnknownVersion {
+                found: 2,
+                supported: 1,
+                ..
+            }
+        ));
         fs::write(dir.path().join(FILE_NAME), "{\"form").unwrap();
-        assert!(matches!(Manifest::read(dir.path()), Err(LibraryError::DamagedManifest { .. })));
+        assert!(matches!(
+            Manifest::read(dir.path()),
+            Err(LibraryError::DamagedManifest { .. })
+        ));
     }
 }

@@ -20,7 +20,9 @@ pub struct ImageFile {
 impl Library {
     /// What is known of one image.
     pub fn image(&self, image: &ImageId) -> Result<ImageRecord, LibraryError> {
-        self.catalog.find_by_hash(image)?.ok_or(LibraryError::UnknownImage(*image))
+        self.catalog
+            .find_by_hash(image)?
+            .ok_or(LibraryError::UnknownImage(*image))
     }
 
     /// The bytes of one image, from the first of its paths that still holds them.
@@ -28,7 +30,10 @@ impl Library {
     /// The content is hashed before it is handed out: a file that took the place of an indexed one is never served.
     pub fn image_file(&self, image: &ImageId) -> Result<ImageFile, LibraryError> {
         let record = self.image(image)?;
-        let found = record.paths.iter().find_map(|path| Some((path.clone(), content_of(path, &record)?)));
+        let found = record
+            .paths
+            .iter()
+            .find_map(|path| Some((path.clone(), content_of(path, &record)?)));
         let (path, bytes) = found.ok_or(LibraryError::FileGone(*image))?;
         Ok(ImageFile { path, bytes, record })
     }
@@ -42,7 +47,9 @@ impl Library {
         }
         let file = self.image_file(image)?;
         let decoded = decode(&file.bytes, &Limits::default()).map_err(|_| LibraryError::FileGone(*image))?;
-        self.thumbnails.put(image, &decoded.image).map_err(LibraryError::io(&directory))?;
+        self.thumbnails
+            .put(image, &decoded.image)
+            .map_err(LibraryError::io(&directory))?;
         let stored = self.thumbnails.get(image).map_err(LibraryError::io(&directory))?;
         stored.ok_or(LibraryError::FileGone(*image))
     }
@@ -54,5 +61,7 @@ fn content_of(path: &Path, record: &ImageRecord) -> Option<Vec<u8>> {
     if fs::metadata(path).ok()?.len() != record.bytes {
         return None;
     }
-    fs::read(path).ok().filter(|bytes| ImageId::of(bytes) == record.image)
+    fs::read(path)
+        .ok()
+        .filter(|bytes| ImageId::of(bytes) == record.image)
 }

@@ -34,22 +34,29 @@ impl LoadedModel {
 
     fn named(reference: &ModelRef, progress: &dyn DownloadProgress) -> Result<Self, LoadError> {
         let encoder = Box::new(load(reference, progress)?);
-        Ok(Self { reference: reference.clone(), encoder, fallback: None })
+        Ok(Self {
+            reference: reference.clone(),
+            encoder,
+            fallback: None,
+        })
     }
 
     fn best_available(progress: &dyn DownloadProgress) -> Result<Self, LoadError> {
-        let best = ModelRef::Hub { id: DEFAULT_MODEL.to_owned(), revision: None };
+        let best = ModelRef::Hub {
+            id: DEFAULT_MODEL.to_owned(),
+            revision: None,
+        };
         Self::named(&best, progress).or_else(|reason| {
             let builtin = Self::named(&ModelRef::Builtin, progress)?;
-            Ok(Self { fallback: Some(reason), ..builtin })
+            Ok(Self {
+                fallback: Some(reason),
+                ..builtin
+            })
         })
     }
 }
 
 /// One model, with the hub that the environment names.
-pub(crate) fn load(
-    reference: &ModelRef,
-    progress: &dyn DownloadProgress,
-) -> Result<ClipEncoder, LoadError> {
+pub(crate) fn load(reference: &ModelRef, progress: &dyn DownloadProgress) -> Result<ClipEncoder, LoadError> {
     eidetic_encoder_candle::open(reference, &HubSettings::from_env(), progress)
 }

@@ -81,7 +81,11 @@ impl Library {
         owner: &Owner,
         progress: &dyn DownloadProgress,
     ) -> Result<(Self, Option<eidetic_encoder_candle::LoadError>), LibraryError> {
-        let LoadedModel { reference, encoder, fallback } = LoadedModel::load(&options.model, progress)?;
+        let LoadedModel {
+            reference,
+            encoder,
+            fallback,
+        } = LoadedModel::load(&options.model, progress)?;
         let manifest = Manifest::new(reference.to_string(), encoder.space().clone());
         let library = Self::make(directory, manifest, owner)?;
         let _ = library.encoder.set(encoder);
@@ -100,7 +104,11 @@ impl Library {
         let library = match Self::open(directory, owner) {
             Err(LibraryError::Missing { .. }) => {
                 let space = encoder.space();
-                Self::make(directory, Manifest::new(space.model.clone(), space.clone()), owner)?
+                Self::make(
+                    directory,
+                    Manifest::new(space.model.clone(), space.clone()),
+                    owner,
+                )?
             }
             opened => opened?,
         };
@@ -153,7 +161,9 @@ impl Library {
 
     /// Tells other processes who owns the library now, such as a server's address.
     pub fn announce(&self, owner: &Owner) -> Result<(), LibraryError> {
-        self.lock.announce(owner).map_err(LibraryError::io(&self.directory))
+        self.lock
+            .announce(owner)
+            .map_err(LibraryError::io(&self.directory))
     }
 
     /// The library's model, loaded when first asked for.
@@ -195,7 +205,9 @@ impl Library {
 
     /// Refuses a model other than the library's own, if one is named.
     fn insist_on(&self, source: &ModelSource, progress: &dyn DownloadProgress) -> Result<(), LibraryError> {
-        let ModelSource::Named(reference) = source else { return Ok(()) };
+        let ModelSource::Named(reference) = source else {
+            return Ok(());
+        };
         if reference.to_string() == self.read_manifest().model {
             return Ok(());
         }
@@ -220,7 +232,10 @@ impl Library {
 
 /// What the catalog says is alive; every other row of the vector file is dropped.
 fn live_rows(catalog: &SledCatalog) -> Result<Vec<(RowId, ImageId)>, LibraryError> {
-    catalog.scan().map(|record| record.map(|r| (r.row, r.image)).map_err(LibraryError::from)).collect()
+    catalog
+        .scan()
+        .map(|record| record.map(|r| (r.row, r.image)).map_err(LibraryError::from))
+        .collect()
 }
 
 /// Why there is no library: nothing there, or something else. A directory with only a lock comes from a creation that
@@ -235,9 +250,17 @@ fn missing(directory: &Path) -> Result<LibraryError, LibraryError> {
         let name = entry.file_name();
         name != "lock" && name != "library.json.new"
     });
-    Ok(if foreign { LibraryError::NotALibrary { path: directory.to_owned() } } else { no_library(directory) })
+    Ok(if foreign {
+        LibraryError::NotALibrary {
+            path: directory.to_owned(),
+        }
+    } else {
+        no_library(directory)
+    })
 }
 
 fn no_library(directory: &Path) -> LibraryError {
-    LibraryError::Missing { path: directory.to_owned() }
+    LibraryError::Missing {
+        path: directory.to_owned(),
+    }
 }

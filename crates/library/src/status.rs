@@ -61,7 +61,11 @@ impl Library {
         let counts = self.catalog.counts()?;
         let stats = self.read_vectors().stats()?;
         let manifest = self.read_manifest();
-        let damaged = self.damaged.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len() as u64;
+        let damaged = self
+            .damaged
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .len() as u64;
         Ok(Status {
             library: self.directory.clone(),
             images: counts.images,
@@ -95,7 +99,9 @@ const fn kind_name(kind: IndexKind) -> &'static str {
 
 /// What the files below `folder` take; a folder that cannot be read counts nothing.
 fn bytes_below(folder: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return 0;
+    };
     let sizes = entries.flatten().map(|entry| match entry.metadata() {
         Ok(meta) if meta.is_dir() => bytes_below(&entry.path()),
         Ok(meta) => meta.len(),

@@ -32,7 +32,9 @@ impl AdmissionCache {
         }
         // The debug form names every field of the filter, so equal keys are equal filters.
         let key = format!("{filter:?}");
-        self.0.get_or_insert_with(&key, || admitted_images(catalog, filter).map(Arc::new)).map(Some)
+        self.0
+            .get_or_insert_with(&key, || admitted_images(catalog, filter).map(Arc::new))
+            .map(Some)
     }
 }
 
@@ -70,7 +72,9 @@ fn passing(
 ) -> Result<HashSet<ImageId>, CatalogError> {
     records
         .filter_map(|record| match record {
-            Ok(record) => filter.admits(&record.paths, record.metadata.taken).then_some(Ok(record.image)),
+            Ok(record) => filter
+                .admits(&record.paths, record.metadata.taken)
+                .then_some(Ok(record.image)),
             Err(error) => Some(Err(error)),
         })
         .collect()

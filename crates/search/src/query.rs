@@ -41,7 +41,11 @@ pub struct Weights {
 impl Default for Weights {
     /// Text and picture alike; the negative at half, enough to reorder hits without leaving the subject.
     fn default() -> Self {
-        Self { text: 1.0, picture: 1.0, negative: 0.5 }
+        Self {
+            text: 1.0,
+            picture: 1.0,
+            negative: 0.5,
+        }
     }
 }
 
@@ -51,12 +55,18 @@ impl Query {
 
     /// A query by words, everything else at its default.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { text: Some(text.into()), ..Self::empty() }
+        Self {
+            text: Some(text.into()),
+            ..Self::empty()
+        }
     }
 
     /// A query by a picture, everything else at its default.
     pub fn picture(picture: QueryPicture) -> Self {
-        Self { picture: Some(picture), ..Self::empty() }
+        Self {
+            picture: Some(picture),
+            ..Self::empty()
+        }
     }
 
     /// A query without parts, to be filled in.

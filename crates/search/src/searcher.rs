@@ -7,9 +7,7 @@ use eidetic_domain::{Embedding, Hit, ImageId};
 use eidetic_encoder::Encoder;
 use eidetic_vectors::{Neighbour, VectorIndex};
 
-use crate::{
-    AdmissionCache, Answer, Query, QueryPicture, RankedHit, SearchError, TextCache, Took, Verdict,
-};
+use crate::{AdmissionCache, Answer, Query, QueryPicture, RankedHit, SearchError, TextCache, Took, Verdict};
 
 /// Answers queries over borrowed parts; cheap to make, one a request.
 pub struct Searcher<'a, V: VectorIndex + ?Sized> {
@@ -36,13 +34,22 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
             space: self.encoder.space().clone(),
             verdict: Verdict::Uncalibrated,
             hits,
-            took: Took { encode: encoded - start, search: encoded.elapsed() },
+            took: Took {
+                encode: encoded - start,
+                search: encoded.elapsed(),
+            },
         })
     }
 
     fn embed(&self, query: &Query) -> Result<Embedding, SearchError> {
-        let text = non_blank(query.text.as_deref()).map(|t| self.texts.embed(self.encoder, t)).transpose()?;
-        let picture = query.picture.as_ref().map(|p| self.embed_picture(p)).transpose()?;
+        let text = non_blank(query.text.as_deref())
+            .map(|t| self.texts.embed(self.encoder, t))
+            .transpose()?;
+        let picture = query
+            .picture
+            .as_ref()
+            .map(|p| self.embed_picture(p))
+            .transpose()?;
         let negative = non_blank(query.negative.as_deref()).map(|t| self.texts.embed(self.encoder, t));
         let negative = negative.transpose()?;
         match (text, picture, negative) {
@@ -71,9 +78,10 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
                 let batch = [self.encoder.preprocess(pixels)];
                 Ok(self.encoder.encode_pixels(&batch)?.swap_remove(0))
             }
-            QueryPicture::Indexed(image) => {
-                self.read_vectors().vector(image).ok_or(SearchError::UnknownImage(*image))
-            }
+            QueryPicture::Indexed(image) => self
+                .read_vectors()
+                .vector(image)
+                .ok_or(SearchError::UnknownImage(*image)),
         }
     }
 
@@ -90,7 +98,8 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         let mut asked = query.k;
         loop {
             let neighbours =
-                self.read_vectors().search(embedding, asked, restricted.then_some(&admit as _))?;
+                self.read_vectors()
+                    .search(embedding, asked, restricted.then_some(&admit as _))?;
             let exhausted = neighbours.len() < asked;
             let mut hits = self.resolve(&neighbours)?;
             if hits.len() >= query.k || exhausted {
@@ -104,7 +113,11 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
     fn resolve(&self, neighbours: &[Neighbour]) -> Result<Vec<RankedHit>, SearchError> {
         let ids: Vec<ImageId> = neighbours.iter().map(|n| n.image).collect();
         let records = self.catalog.get_many(&ids)?;
-        Ok(neighbours.iter().zip(records).filter_map(|(n, record)| ranked(n, record)).collect())
+        Ok(neighbours
+            .iter()
+            .zip(records)
+            .filter_map(|(n, record)| ranked(n, record))
+            .collect())
     }
 
     fn read_vectors(&self) -> std::sync::RwLockReadGuard<'_, V> {
@@ -122,6 +135,10 @@ fn admits(admitted: Option<&HashSet<ImageId>>, excluded: Option<ImageId>, image:
 }
 
 fn ranked(neighbour: &Neighbour, record: Option<ImageRecord>) -> Option<RankedHit> {
-    let hit = Hit { image: neighbour.image, score: neighbour.score, confidence: None };
+    let hit = Hit {
+        image: neighbour.image,
+        score: neighbour.score,
+        confidence: None,
+    };
     record.map(|record| RankedHit { hit, record })
 }

@@ -37,9 +37,18 @@ fn bench_encode(arguments: &BenchEncode) -> Result<Outcome, Failure> {
     use_threads(arguments.threads)?;
     let encoder = load(&arguments.model)?;
     let batch = noise(encoder.as_ref(), arguments.batch.into());
-    let image_run = median_time(|| encoder.encode_pixels(&batch).map(drop).map_err(anyhow::Error::from))?;
-    let text_run =
-        median_time(|| encoder.encode_texts(&["a photo of a cat"]).map(drop).map_err(anyhow::Error::from))?;
+    let image_run = median_time(|| {
+        encoder
+            .encode_pixels(&batch)
+            .map(drop)
+            .map_err(anyhow::Error::from)
+    })?;
+    let text_run = median_time(|| {
+        encoder
+            .encode_texts(&["a photo of a cat"])
+            .map(drop)
+            .map_err(anyhow::Error::from)
+    })?;
     output::json(&EncodeFigures {
         images_per_second: f64::from(arguments.batch) / image_run.as_secs_f64(),
         text_ms: text_run.as_secs_f64() * 1e3,
@@ -52,11 +61,15 @@ fn bench_encode(arguments: &BenchEncode) -> Result<Outcome, Failure> {
 
 fn load(model: &ModelRef) -> Result<Box<dyn Encoder>, Failure> {
     let source = ModelSource::Named(model.clone());
-    Ok(LoadedModel::load(&source, &DownloadBar::default()).map_err(anyhow::Error::from)?.encoder)
+    Ok(LoadedModel::load(&source, &DownloadBar::default())
+        .map_err(anyhow::Error::from)?
+        .encoder)
 }
 
 fn use_threads(threads: u16) -> Result<(), Failure> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.into())
+        .build_global();
     pool.map_err(|error| Failure::could_not_run(format!("{threads} threads cannot be started: {error}")))
 }
 
@@ -94,9 +107,8 @@ fn bench_index(arguments: &BenchIndex) -> Result<Outcome, Failure> {
     if let Some(limit) = arguments.limit {
         base.truncate(limit.saturating_mul(dimension));
     }
-    let report =
-        eidetic_vectors::bench_points(&base, &queries, dimension, arguments.threads.into(), &EFS)
-            .map_err(|error| Failure::arguments(error.to_string()))?;
+    let report = eidetic_vectors::bench_points(&base, &queries, dimension, arguments.threads.into(), &EFS)
+        .map_err(|error| Failure::arguments(error.to_string()))?;
     let points = report.points.iter().map(|point| Point {
         ef: point.ef,
         recall: point.recall,
@@ -130,7 +142,15 @@ fn read_floats(path: &Path, dimension: usize) -> Result<Vec<f32>, Failure> {
     let refused = |reason: String| Failure::arguments(format!("{}: {reason}", path.display()));
     let bytes = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
     if bytes.is_empty() || bytes.len() % (4 * dimension) != 0 {
-        return Err(refused(format!("{} bytes are no whole number of {dimension}-d vectors", bytes.len())));
+        return Err(refused(format!(
+            "{} bytes are no whole number of {dimension}-d vectors",
+            bytes.len()
+        )));
     }
-    Ok(bytes.as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect())
+    Ok(bytes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|&four| f32::from_le_bytes(four))
+        .collect())
 }

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use eidetic_encoder_candle::{ModelRef};
+use eidetic_encoder_candle::ModelRef;
 use eidetic_indexer::{Cancel, Options};
 use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
 use eidetic_search::Query;
@@ -22,7 +22,10 @@ pub(crate) fn run(global: &Global, arguments: &Demo) -> Result<Outcome, Failure>
     match &arguments.query {
         None => serve(Arc::new(library), arguments.listen),
         Some(text) => {
-            let query = Query { k: arguments.k.into(), ..Query::text(text.as_str()) };
+            let query = Query {
+                k: arguments.k.into(),
+                ..Query::text(text.as_str())
+            };
             print_answer(global, &(&library.search(&query)?).into())?;
             Ok(Outcome::Done)
         }
@@ -35,9 +38,16 @@ fn make_library(folder: &Path) -> Result<Library, Failure> {
     std::fs::create_dir(&pictures)
         .and_then(|()| gallery::unpack(&pictures))
         .map_err(|error| Failure::could_not_run(format!("{}: {error}", pictures.display())))?;
-    let options = CreateOptions { model: ModelSource::Named(ModelRef::Builtin) };
+    let options = CreateOptions {
+        model: ModelSource::Named(ModelRef::Builtin),
+    };
     let owner = Owner::this_process("eidetic demo");
     let (library, _) = Library::open_or_create(&folder.join("library"), &options, &owner, &())?;
-    library.index(&[pictures], &Options::default(), &IndexBar::new(), &Cancel::default())?;
+    library.index(
+        &[pictures],
+        &Options::default(),
+        &IndexBar::new(),
+        &Cancel::default(),
+    )?;
     Ok(library)
 }

@@ -26,13 +26,20 @@ pub(crate) fn run(_global: &Global, arguments: &Embed) -> Result<Outcome, Failur
     if arguments.text.is_empty() && arguments.image.is_empty() {
         return Err(Failure::arguments("nothing to embed; give --text or --image"));
     }
-    let source = arguments.model.clone().map_or(ModelSource::BestAvailable, ModelSource::Named);
+    let source = arguments
+        .model
+        .clone()
+        .map_or(ModelSource::BestAvailable, ModelSource::Named);
     let model = LoadedModel::load(&source, &DownloadBar::default()).map_err(anyhow::Error::from)?;
     warn_of_fallback(model.fallback);
     let encoder = model.encoder.as_ref();
     let texts: Vec<&str> = arguments.text.iter().map(String::as_str).collect();
     let texts = encoder.encode_texts(&texts).map_err(anyhow::Error::from)?;
-    let images = arguments.image.iter().map(|path| embed_file(encoder, path)).collect::<Result<Vec<_>, _>>()?;
+    let images = arguments
+        .image
+        .iter()
+        .map(|path| embed_file(encoder, path))
+        .collect::<Result<Vec<_>, _>>()?;
     output::json(&Vectors {
         space: encoder.space().to_string(),
         dimension: encoder.space().dimension,
@@ -52,5 +59,8 @@ fn embed_file(encoder: &dyn Encoder, path: &Path) -> Result<Embedding, Failure> 
 }
 
 fn plain(embeddings: Vec<Embedding>) -> Vec<Vec<f32>> {
-    embeddings.iter().map(|embedding| embedding.as_slice().to_vec()).collect()
+    embeddings
+        .iter()
+        .map(|embedding| embedding.as_slice().to_vec())
+        .collect()
 }

@@ -17,9 +17,13 @@ pub(crate) fn run(global: &Global, arguments: &Index) -> Result<Outcome, Failure
     let folders = existing(&arguments.folders)?;
     let (report, stopped) = match open(global, arguments) {
         Ok(library) => index(&library, &folders, arguments)?,
-        Err(LibraryError::InUse { owner: Owner { address: Some(address), .. }, .. }) => {
-            remote::index(&address, &folders)?
-        }
+        Err(LibraryError::InUse {
+            owner: Owner {
+                address: Some(address),
+                ..
+            },
+            ..
+        }) => remote::index(&address, &folders)?,
         Err(error) => return Err(error.into()),
     };
     print_report(global, &report, stopped)
@@ -41,10 +45,12 @@ fn open(global: &Global, arguments: &Index) -> Result<Library, LibraryError> {
     if arguments.folders.is_empty() && arguments.model.is_none() {
         return Library::open(&directory, &owner);
     }
-    let model = arguments.model.clone().map_or(ModelSource::BestAvailable, ModelSource::Named);
+    let model = arguments
+        .model
+        .clone()
+        .map_or(ModelSource::BestAvailable, ModelSource::Named);
     let options = CreateOptions { model };
-    let (library, fallback) =
-        Library::open_or_create(&directory, &options, &owner, &DownloadBar::default())?;
+    let (library, fallback) = Library::open_or_create(&directory, &options, &owner, &DownloadBar::default())?;
     warn_of_fallback(fallback);
     Ok(library)
 }
@@ -63,11 +69,17 @@ fn index(
     arguments: &Index,
 ) -> Result<(IndexReport, Stopped), Failure> {
     if folders.is_empty() && library.status()?.sources.is_empty() {
-        return Err(Failure::arguments("the library has no folders yet; name one: eidetic index FOLDER"));
+        return Err(Failure::arguments(
+            "the library has no folders yet; name one: eidetic index FOLDER",
+        ));
     }
     let cancel = cancel_on_interrupt()?;
     library.load_encoder(&DownloadBar::default())?;
-    let options = Options { batch: arguments.batch.into(), ..Options::default() };
+    let options = Options {
+        batch: arguments.batch.into(),
+        commit_every: arguments.commit_every as usize,
+        ..Options::default()
+    };
     let bar = IndexBar::new();
     let report = library.index(folders, &options, &bar, &cancel)?;
     bar.finish();
@@ -100,5 +112,9 @@ fn print_report(global: &Global, report: &IndexReport, stopped: Stopped) -> Resu
         ))?;
     }
     let complete = report.failed.is_empty() && stopped == Stopped::No;
-    Ok(if complete { Outcome::Done } else { Outcome::DoneWithFailures })
+    Ok(if complete {
+        Outcome::Done
+    } else {
+        Outcome::DoneWithFailures
+    })
 }

@@ -30,9 +30,13 @@ pub(crate) fn access(global: &Global, command: &str) -> Result<Access, Failure> 
             warn_of_damage(&library)?;
             Ok(Access::Own(Box::new(library)))
         }
-        Err(LibraryError::InUse { owner: Owner { address: Some(address), .. }, .. }) => {
-            Ok(Access::Through(address))
-        }
+        Err(LibraryError::InUse {
+            owner: Owner {
+                address: Some(address),
+                ..
+            },
+            ..
+        }) => Ok(Access::Through(address)),
         Err(error) => Err(error.into()),
     }
 }
@@ -40,7 +44,8 @@ pub(crate) fn access(global: &Global, command: &str) -> Result<Access, Failure> 
 /// The library's directory, named or default.
 pub(crate) fn directory(global: &Global) -> Result<PathBuf, Failure> {
     let named = global.library.clone().or_else(eidetic_library::default_directory);
-    named.ok_or_else(|| Failure::arguments("this system names no data directory; give one with --library DIR"))
+    named
+        .ok_or_else(|| Failure::arguments("this system names no data directory; give one with --library DIR"))
 }
 
 /// Says that a new library got the built-in model because the full one could not be had.

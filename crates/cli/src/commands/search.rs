@@ -13,7 +13,9 @@ use crate::{output, pictures, remote};
 /// `eidetic search`
 pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failure> {
     if arguments.text.is_none() && arguments.image.is_none() && arguments.image_id.is_none() {
-        return Err(Failure::arguments("nothing to search for; give a text, --image FILE, or --image-id ID"));
+        return Err(Failure::arguments(
+            "nothing to search for; give a text, --image FILE, or --image-id ID",
+        ));
     }
     let filter = filter(arguments)?;
     let answer = match access(global, "eidetic search")? {
@@ -49,15 +51,19 @@ fn query(arguments: &Search, filter: Filter) -> Result<Query, Failure> {
         text: arguments.text.clone(),
         negative: arguments.without.clone(),
         picture,
-        weights: Weights { text: weight, picture: 1.0 - weight, ..Weights::default() },
+        weights: Weights {
+            text: weight,
+            picture: 1.0 - weight,
+            ..Weights::default()
+        },
         k: arguments.k.into(),
         filter,
     })
 }
 
 fn query_picture(path: &Path) -> Result<image::RgbImage, Failure> {
-    let decoded = pictures::read(path)
-        .map_err(|reason| Failure::arguments(format!("{}: {reason}", path.display())))?;
+    let decoded =
+        pictures::read(path).map_err(|reason| Failure::arguments(format!("{}: {reason}", path.display())))?;
     Ok(decoded.image)
 }
 
@@ -66,7 +72,11 @@ fn filter(arguments: &Search) -> Result<Filter, Failure> {
     let from = moment(&arguments.after).map_err(|error| Failure::arguments(error.to_string()))?;
     let before = moment(&arguments.before).map_err(|error| Failure::arguments(error.to_string()))?;
     let taken = (from.is_some() || before.is_some()).then_some(DateRange { from, before });
-    let folders = arguments.folder.iter().map(|folder| absolute(folder)).collect::<Result<_, _>>()?;
+    let folders = arguments
+        .folder
+        .iter()
+        .map(|folder| absolute(folder))
+        .collect::<Result<_, _>>()?;
     Ok(Filter { folders, taken })
 }
 

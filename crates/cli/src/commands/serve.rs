@@ -28,11 +28,17 @@ pub(crate) fn serve(library: Arc<Library>, listen: SocketAddr) -> Result<Outcome
     let announced = Arc::clone(&library);
     eidetic_server::serve(library, ServeOptions::new(listen), move |address| {
         let address = format!("http://{address}");
-        let owner = Owner { address: Some(address.clone()), ..Owner::this_process("eidetic serve") };
+        let owner = Owner {
+            address: Some(address.clone()),
+            ..Owner::this_process("eidetic serve")
+        };
         if let Err(error) = announced.announce(&owner) {
             eprintln!("eidetic: other commands will not find this server: {error}");
         }
-        eprintln!("eidetic: serving {} at {address}   (Ctrl-C stops)", announced.directory().display());
+        eprintln!(
+            "eidetic: serving {} at {address}   (Ctrl-C stops)",
+            announced.directory().display()
+        );
     })
     .map_err(anyhow::Error::from)?;
     Ok(Outcome::Done)

@@ -13,7 +13,11 @@ pub(crate) fn run(global: &Global) -> Result<Outcome, Failure> {
         Access::Own(library) => library.status()?,
         Access::Through(address) => remote::status(&address)?,
     };
-    if global.json { output::json(&status)? } else { output::line(&describe(&status))? }
+    if global.json {
+        output::json(&status)?
+    } else {
+        output::line(&describe(&status))?
+    }
     Ok(Outcome::Done)
 }
 
@@ -28,7 +32,11 @@ fn describe(status: &Status) -> String {
         status.library.display(),
         status.images,
         status.paths,
-        if sources.is_empty() { "none".to_owned() } else { sources.join("\n         ") },
+        if sources.is_empty() {
+            "none".to_owned()
+        } else {
+            sources.join("\n         ")
+        },
         status.model,
         status.space,
         status.index.kind,

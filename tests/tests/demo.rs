@@ -1,0 +1,69 @@
+//! The README's first command on the bundled gallery.
+
+use std::fs;
+
+use eidetic_tests::{Scenario, repository};
+
+#[test]
+fn demo_answers_a_query_in_the_documented_form() {
+    let answer = Scenario::new().run(&["demo", "--query", "red apple", "--json", "-k", "3"]);
+    let answer = answer.expect_code(0).json();
+    assert_eq!(answer["verdict"], "uncalibrated");
+    assert!(
+        answer["space"]
+            .as_str()
+            .is_some_and(|space| space.starts_with("builtin@")),
+        "{answer}"
+    );
+    assert!(answer["took_ms"]["encode"].as_f64().is_some() && answer["took_ms"]["search"].as_f64().is_some());
+    let hits = answer["hits"].as_array().expect("hits are a list");
+    assert_eq!(hits.len(), 3);
+    for hit in hits {
+        assert!(
+            hit["path"].as_str().is_some_and(|path| path.ends_with(".jpg")),
+            "{hit}"
+        );
+        assert_eq!(hit["paths"].as_array().map(Vec::len), Some(1));
+        assert_eq!(hit["image"].as_str().map(str::len), Some(64));
+        assert!(
+            hit["score"]
+                .as_f64()
+                .is_some_and(|score| (-1.0..=1.0).contains(&score))
+        );
+        assert!(hit["confidence"].is_null());
+    }
+}
+
+/// Indexes the gallery once and asks every query that data/gallery/queries.tsv lists with its right answers.
+#[test]
+fn queries_for_what_the_gallery_shows_find_it() {
+    let scenario = Scenario::new();
+    let gallery = scenario.gallery("gallery", usize::MAX);
+    scenario.index(&gallery);
+    let server = scenario.serve();
+    let queries =
+        fs::read_to_string(repository().join("data/gallery/queries.tsv")).expect("queries are there");
+    let mut asked = 0;
+    for (query, right) in queries.lines().filter_map(|line| line.split_once('\t')) {
+        if query == "query" {
+            continue;
+        }
+        let mut request = ureq::get(format!("{}/v1/search", server.address));
+        request = request.query("text", query).query("k", "1");
+        let text = request
+            .call()
+            .expect("the server answers")
+            .body_mut()
+            .read_to_string()
+            .expect("it is text");
+        let answer: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+        let path = answer["hits"][0]["path"].as_str().expect("there is a hit");
+        let name = path.rsplit('/').next().expect("a path has a name");
+        assert!(
+            right.split(' ').any(|file| file == name),
+            "{query:?} found {name}, not one of {right}"
+        );
+        asked += 1;
+    }
+    assert!(asked >= 10, "only {asked} queries");
+}

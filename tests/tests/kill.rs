@@ -1,0 +1,147 @@
+//! kill -9 at random moments of an indexing run: what was reported as indexed stays, nothing doubles, nothing needs repair.
+#![cfg(unix)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::Duration;
+
+use eidetic_tests::{Scenario, gallery_pictures};
+use serde_json::Value;
+
+/// Kills in a run of the suite; `EIDETIC_KILLS` asks for more.
+const KILLS: u64 = 8;
+
+/// Pictures a folder; a search returns at most 1,000, so each folder is asked for on its own.
+const PART: usize = 500;
+
+/// Small pictures, each different, so that a run has many batches.
+fn many_pictures(scenario: &Scenario, count: usize) -> std::path::PathBuf {
+    let folder = scenario.path("photos");
+    let gallery: Vec<Vec<u8>> = gallery_pictures()
+        .iter()
+        .map(|path| fs::read(path).unwrap())
+        .collect();
+    for number in 0..count {
+        // Bytes after a JPEG's end belong to no picture, but make it another content.
+        let mut bytes = gallery[number % gallery.len()].clone();
+        bytes.extend_from_slice(format!("copy {number}").as_bytes());
+        let part = folder.join(format!("{}", number / PART));
+        fs::create_dir_all(&part).unwrap();
+        fs::write(part.join(format!("{number:05}.jpg")), bytes).unwrap();
+    }
+    folder
+}
+
+/// Runs the indexer, kills it after `delay`, and returns how many images it had reported as committed.
+fn index_and_kill(scenario: &Scenario, folder: &std::path::Path, delay: Duration) -> u64 {
+    let folder = folder.to_str().unwrap();
+    let often = ["--batch", "8", "--commit-every", "16"];
+    let mut command = scenario.command(&[&["index", folder, "--model", "builtin"], &often[..]].concat());
+    let mut child = command
+        .env("RUST_LOG", "eidetic_indexer=debug")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let reader = std::thread::spawn(move || {
+        let committed = lines.map_while(Result::ok).filter_map(|line| committed_in(&line));
+        committed.last().unwrap_or(0)
+    });
+    std::thread::sleep(delay);
+    let _ = child.kill();
+    child.wait().unwrap();
+    reader.join().unwrap()
+}
+
+/// The running total in a log line such as `committed … total=64`.
+fn committed_in(line: &str) -> Option<u64> {
+    let rest = line.split("committed").nth(1)?;
+    let digits: String = rest
+        .split("total=")
+        .nth(1)?
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
+    digits.parse().ok()
+}
+
+fn all_images(scenario: &Scenario, folder: &std::path::Path) -> Vec<String> {
+    let parts = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    parts
+        .flat_map(|part| images_below(scenario, part.to_str().unwrap()))
+        .collect()
+}
+
+fn images_below(scenario: &Scenario, folder: &str) -> Vec<String> {
+    let arguments = ["search", "apple", "--folder", folder, "-k", "1000", "--json"];
+    let answer: Value = scenario.run(&arguments).expect_code(0).json();
+    answer["hits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|hit| hit["image"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn reopen_after_kill_keeps_what_was_reported_as_indexed() {
+    let kills = std::env::var("EIDETIC_KILLS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(KILLS);
+    let pictures = 40 * kills as usize;
+    let scenario = Scenario::new();
+    let folder = many_pictures(&scenario, pictures);
+    let mut known = BTreeSet::new();
+    let mut reported = 0;
+    let mut state = 0x9E37_79B9_u64;
+    for kill in 0..kills {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let delay = Duration::from_millis(150 + (state >> 33) % 700);
+        let before = known.len() as u64;
+        let committed = index_and_kill(&scenario, &folder, delay);
+        reported += committed;
+        let status = scenario.run(&["status", "--json"]);
+        if status.code == Some(3) && known.is_empty() {
+            continue; // killed before there was a library
+        }
+        let status = status.expect_code(0).json();
+        assert!(
+            status["images"].as_u64().unwrap() >= before + committed,
+            "kill {kill} after {delay:?}: {status}"
+        );
+        assert_eq!(
+            status["images"], status["index"]["vectors"],
+            "kill {kill}: {status}"
+        );
+        assert_eq!(status["damaged"], 0, "kill {kill}: {status}");
+        if status["images"] == 0 {
+            continue;
+        }
+        let found = all_images(&scenario, &folder);
+        let now: BTreeSet<String> = found.iter().cloned().collect();
+        assert_eq!(now.len(), found.len(), "kill {kill}: an image twice");
+        assert!(
+            now.is_superset(&known),
+            "kill {kill} after {delay:?}: images lost"
+        );
+        known = now;
+    }
+    assert!(
+        reported > 0,
+        "no run was killed after a commit, so nothing was tested"
+    );
+    let report = scenario.index(&folder);
+    assert_eq!(report["failed"].as_array().map(Vec::len), Some(0), "{report}");
+    let status = scenario.run(&["status", "--json"]).expect_code(0).json();
+    assert_eq!(status["images"].as_u64(), Some(pictures as u64), "{status}");
+    assert_eq!(status["paths"].as_u64(), Some(pictures as u64), "{status}");
+    println!(
+        "{kills} kills, {} images known after the last, {reported} of them reported before a kill",
+        known.len()
+    );
+}

@@ -1,0 +1,223 @@
+//! What can go wrong around the program: each costs one clear sentence and the right exit code, and loses nothing.
+#![cfg(unix)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use eidetic_tests::{Finished, Scenario, binary};
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("test paths are UTF-8")
+}
+
+fn assert_one_sentence(finished: &Finished, mentions: &[&str]) {
+    assert!(finished.stdout.is_empty(), "{finished:?}");
+    assert!(!finished.stderr.contains("panicked"), "{finished:?}");
+    let lines: Vec<&str> = finished.stderr.lines().collect();
+    assert_eq!(lines.len(), 1, "one line: {finished:?}");
+    for mention in mentions {
+        assert!(lines[0].contains(mention), "{mention:?} in {:?}", lines[0]);
+    }
+}
+
+#[test]
+fn a_missing_library_names_the_way_to_make_one() {
+    let scenario = Scenario::new();
+    for command in [
+        ["search", "cat"],
+        ["status", "--json"],
+        ["serve", "--listen=127.0.0.1:0"],
+        ["index", "--json"],
+    ] {
+        let finished = scenario.run(&command).expect_code(3);
+        assert_one_sentence(
+            &finished,
+            &["no library", text(&scenario.library()), "eidetic index FOLDER"],
+        );
+    }
+    assert!(!scenario.library().exists(), "asking creates nothing");
+}
+
+#[test]
+fn a_directory_with_other_things_is_not_taken_for_a_library() {
+    let scenario = Scenario::new();
+    fs::create_dir(scenario.library()).unwrap();
+    fs::write(scenario.library().join("thesis.txt"), "years of work").unwrap();
+    let folder = scenario.gallery("photos", 1);
+    let finished = scenario
+        .run(&["index", text(&folder), "--model", "builtin"])
+        .expect_code(3);
+    assert_one_sentence(&finished, &["not empty", text(&scenario.library())]);
+    assert_eq!(
+        fs::read_dir(scenario.library()).unwrap().count(),
+        1,
+        "nothing was written"
+    );
+}
+
+#[test]
+fn a_missing_folder_is_a_wrong_argument_and_changes_nothing() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 2);
+    scenario.index(&folder);
+    let gone = scenario.path("gone");
+    let finished = scenario
+        .run(&["index", text(&folder), text(&gone)])
+        .expect_code(2);
+    assert_one_sentence(&finished, &[text(&gone)]);
+    fs::rename(&folder, scenario.path("unplugged")).unwrap();
+    let finished = scenario.run(&["index"]);
+    assert_eq!(
+        finished.code,
+        Some(1),
+        "a source that is gone is named, not taken for an empty folder: {finished:?}"
+    );
+    assert!(finished.stderr.contains(text(&folder)), "{finished:?}");
+    let status = scenario.run(&["status", "--json"]).json();
+    assert_eq!(status["images"], 2, "an unplugged disk removes nothing");
+}
+
+#[test]
+fn an_unreachable_hub_falls_back_loudly_or_says_so() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 2);
+    let named = ["index", text(&folder), "--model", "openai/clip-vit-base-patch32"];
+    let finished = scenario.run(&named).expect_code(3);
+    assert_one_sentence(&finished, &["openai/clip-vit-base-patch32", "builtin"]);
+    assert!(!scenario.library().exists(), "no half-made library");
+    let finished = scenario.run(&["index", text(&folder), "--json"]).expect_code(0);
+    assert!(
+        finished.stderr.contains("built-in model") && finished.stderr.contains("--model"),
+        "{finished:?}"
+    );
+    assert!(finished.json()["space"].as_str().unwrap().starts_with("builtin@"));
+}
+
+#[test]
+fn another_model_than_the_librarys_is_refused_with_both_names() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 1);
+    scenario.index(&folder);
+    let golden = eidetic_tests::repository().join("data/golden/clip");
+    let other = fs::read_dir(golden)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .find(|p| p.join("config.json").exists());
+    let other = other.expect("a golden checkpoint is in the repository");
+    let finished = scenario
+        .run(&["index", text(&folder), "--model", text(&other)])
+        .expect_code(3);
+    assert_one_sentence(
+        &finished,
+        &[
+            "builtin@",
+            other.file_name().unwrap().to_str().unwrap(),
+            "--library",
+        ],
+    );
+}
+
+#[test]
+fn a_full_disk_stops_the_run_with_a_sentence_and_loses_nothing() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 10);
+    scenario.index(&folder);
+    let more = scenario.gallery("more", usize::MAX);
+    // A limit on file size makes writes fail as a full disk does, for this process alone.
+    let script = "trap '' XFSZ; ulimit -f 60; exec \"$0\" --library \"$1\" index \"$2\" --json";
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", script])
+        .arg(binary())
+        .arg(scenario.library())
+        .arg(&more);
+    let finished = Finished::from(command.output().unwrap());
+    assert_eq!(finished.code, Some(3), "{finished:?}");
+    assert!(!finished.stderr.contains("panicked"), "{finished:?}");
+    let status = scenario.run(&["status", "--json"]).expect_code(0).json();
+    assert!(status["images"].as_u64().unwrap() >= 10, "{status}");
+    assert_eq!(status["damaged"], 0, "{status}");
+    let report = scenario.index(&more);
+    assert_eq!(report["failed"].as_array().map(Vec::len), Some(0), "{report}");
+    let all = scenario.run(&["status", "--json"]).json();
+    assert_eq!(all["images"], eidetic_tests::gallery_pictures().len(), "{all}");
+}
+
+#[test]
+fn a_library_that_cannot_be_written_is_one_sentence() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 1);
+    // A file where a directory should be: not even root gets past it.
+    fs::write(scenario.path("file"), "").unwrap();
+    let library = scenario.path("file").join("library");
+    let mut command = Command::new(binary());
+    command
+        .arg("--library")
+        .arg(&library)
+        .args(["index", text(&folder), "--model", "builtin"]);
+    let finished = Finished::from(command.output().unwrap()).expect_code(3);
+    assert_one_sentence(&finished, &[text(&library)]);
+}
+
+#[test]
+fn a_second_process_is_told_who_owns_the_library() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 4);
+    scenario.index(&folder);
+    let _server = scenario.serve();
+    // What a server can do for others goes through it.
+    let hits = scenario
+        .run(&["search", "apple", "-k", "2", "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(hits["hits"].as_array().map(Vec::len), Some(2));
+    let picture = eidetic_tests::gallery_pictures()[0].clone();
+    let own = scenario
+        .run(&["search", "--image", text(&picture), "--json"])
+        .expect_code(0)
+        .json();
+    assert!(own["hits"][0]["score"].as_f64().unwrap() >= 0.999, "{own}");
+    let status = scenario.run(&["status", "--json"]).expect_code(0).json();
+    assert_eq!(status["images"], 4);
+    fs::copy(&eidetic_tests::gallery_pictures()[9], folder.join("new.jpg")).unwrap();
+    let report = scenario
+        .run(&["index", text(&folder), "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (report["indexed"].as_u64(), report["unchanged"].as_u64()),
+        (Some(1), Some(4)),
+        "{report}"
+    );
+    // A second server cannot share it.
+    let finished = scenario.run(&["serve", "--listen", "127.0.0.1:0"]).expect_code(3);
+    assert_one_sentence(&finished, &["in use by eidetic serve", "process"]);
+}
+
+#[test]
+fn a_taken_port_is_one_sentence() {
+    let scenario = Scenario::new();
+    scenario.index(&scenario.gallery("photos", 1));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let finished = scenario.run(&["serve", "--listen", &address]).expect_code(3);
+    assert_one_sentence(&finished, &[&address, "--listen"]);
+}
+
+#[test]
+fn a_server_stops_cleanly_when_asked() {
+    let scenario = Scenario::new();
+    scenario.index(&scenario.gallery("photos", 1));
+    let server = scenario.serve();
+    let kill = Command::new("kill")
+        .args(["-TERM", &server.process().to_string()])
+        .status()
+        .unwrap();
+    assert!(kill.success());
+    assert_eq!(server.wait(), Some(0));
+    assert!(
+        scenario.run(&["status"]).code == Some(0),
+        "the library is free again"
+    );
+}
