@@ -18,7 +18,8 @@ from PIL import Image
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from tokenizers import Regex
-from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
+from transformers import CLIPConfig, CLIPModel
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 OUT = Path(__file__).resolve().parents[2] / "data" / "golden" / "clip"
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -155,7 +156,7 @@ def picture(width: int, height: int, kind: str, seed: int) -> Image.Image:
         values = np.stack([(x // 5 + y // 3) % 2 * 255, (x // 2) % 2 * 255, (x > width / 2) * 255.0], -1)
     else:
         values = np.stack([127 + 127 * np.sin(40 * u * u), 127 + 127 * np.sin(30 * v + 9 * u), 127 + 127 * np.cos(50 * u * v)], -1)
-    return Image.fromarray(values.astype(np.uint8), "RGB")
+    return Image.fromarray(values.astype(np.uint8))
 
 
 def model(settings: dict, vocabulary: int, end: int, seed: int) -> CLIPModel:
@@ -214,8 +215,9 @@ def answers(result: CLIPModel, settings: dict, words: Tokenizer, pictures: list[
     }
 
 
-def image_processor(settings: dict) -> CLIPImageProcessor:
-    return CLIPImageProcessor.from_dict(dict(settings))
+def image_processor(settings: dict) -> CLIPImageProcessorPil:
+    """The processor on Pillow; the one on torchvision differs from it by up to two grey levels."""
+    return CLIPImageProcessorPil.from_dict(dict(settings))
 
 
 def rows(values: torch.Tensor) -> list[list[float]]:
@@ -226,7 +228,7 @@ def levels(settings: dict, image: Image.Image) -> Image.Image:
     """The reference's picture before normalisation, in 8 bits."""
     raw = {**settings, "do_normalize": False, "do_rescale": False}
     pixels = image_processor(raw)(image, return_tensors="np")["pixel_values"][0]
-    return Image.fromarray(pixels.transpose(1, 2, 0).astype(np.uint8), "RGB")
+    return Image.fromarray(pixels.transpose(1, 2, 0).astype(np.uint8))
 
 
 def make() -> None:

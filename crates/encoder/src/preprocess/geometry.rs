@@ -61,7 +61,7 @@ impl Kept {
                 from: 0.0,
                 length: source,
                 pixels,
-                at: (crop - pixels) / 2,
+                at: (crop - pixels).div_ceil(2),
             };
         }
         let first = (resized - u64::from(crop)) / 2;
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_picture_smaller_than_the_crop_stands_in_the_middle() {
         let kept = Kept::centred(10, 10, 15);
-        assert_eq!((kept.pixels, kept.at), (10, 2));
+        assert_eq!((kept.pixels, kept.at), (10, 3));
         let kept = Kept::centred(10, 10, 10);
         assert_eq!((kept.from, kept.length, kept.pixels, kept.at), (0.0, 10.0, 10, 0));
     }

@@ -1,7 +1,7 @@
 //! From a picture of any size to what a model reads: resize, centre crop, normalise, as the reference does.
 //!
-//! The reference is transformers' `CLIPImageProcessor` (version 5, torchvision backend, itself within one grey level
-//! of Pillow). Everything comes from `preprocessor_config.json`; keys that are absent have the reference's defaults.
+//! The reference is transformers' `CLIPImageProcessorPil`, which resizes by Pillow; the one on torchvision differs from
+//! it by up to two grey levels, and by a pixel where it pads an odd number of them. Everything comes from `preprocessor_config.json`; keys that are absent have the reference's defaults.
 
 mod config;
 mod geometry;

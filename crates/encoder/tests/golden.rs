@@ -1,0 +1,138 @@
+//! Preprocessing and tokenising against what transformers answers (data/golden/clip, made by tools/golden/make.py).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use eidetic_encoder::{Preprocessor, TextTokenizer};
+use image::RgbImage;
+use serde_json::Value;
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/golden/clip")
+}
+
+fn picture(path: &Path) -> RgbImage {
+    image::open(path).expect("a picture of the golden data").to_rgb8()
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).expect("a golden file")).expect("golden JSON")
+}
+
+fn texts() -> Vec<String> {
+    serde_json::from_value(json(&golden().join("texts.json"))).expect("a list of texts")
+}
+
+/// Greatest difference of any channel, and how many channels differ at all.
+fn difference(left: &RgbImage, right: &RgbImage) -> (u8, usize) {
+    assert_eq!(left.dimensions(), right.dimensions());
+    let differences = || {
+        left.as_raw()
+            .iter()
+            .zip(right.as_raw())
+            .map(|(a, b)| a.abs_diff(*b))
+    };
+    (
+        differences().max().unwrap_or(0),
+        differences().filter(|&d| d > 0).count(),
+    )
+}
+
+#[test]
+fn pictures_are_within_one_grey_level_of_the_reference() {
+    let mut compared = 0;
+    for folder in fs::read_dir(golden().join("processors")).unwrap() {
+        let folder = folder.unwrap().path();
+        let config = fs::read(folder.join("preprocessor_config.json")).unwrap();
+        let preprocessor = Preprocessor::from_json(&config).unwrap();
+        for number in 0..10 {
+            let name = format!("{number:02}.png");
+            if !folder.join(&name).exists() {
+                continue;
+            }
+            let got = preprocessor.resize_and_crop(&picture(&golden().join("pictures").join(&name)));
+            let (greatest, count) = difference(&got, &picture(&folder.join(&name)));
+            let total = got.as_raw().len();
+            println!("{} {name}: {greatest}, {count} of {total}", folder.display());
+            assert!(greatest <= 1, "{} {name} differs by {greatest}", folder.display());
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 63);
+}
+
+#[test]
+fn normalised_values_agree_with_the_reference() {
+    for name in ["quick", "gelu", "tanh"] {
+        let config = fs::read(golden().join(name).join("preprocessor_config.json")).unwrap();
+        let preprocessor = Preprocessor::from_json(&config).unwrap();
+        let expected = &json(&golden().join(name).join("expected.json"))["pixels"][0];
+        let expected: Vec<f32> = serde_json::from_value(expected.clone()).unwrap();
+        let got = preprocessor.preprocess(&picture(&golden().join("pictures/01.png")));
+        assert_eq!(got.values.len(), expected.len());
+        // One grey level is at most this much after any of the three normalisations.
+        let level = 1.01 / 255.0 / 0.261;
+        for (got, expected) in got.values.iter().zip(&expected) {
+            assert!((got - expected).abs() < level, "{name}: {got} is not {expected}");
+        }
+    }
+}
+
+#[test]
+fn tokens_are_the_references() {
+    for (name, length) in [("quick", 16), ("gelu", 24), ("tanh", 12)] {
+        let file = fs::read(golden().join(name).join("tokenizer.json")).unwrap();
+        let tokenizer = TextTokenizer::from_json(&file, length).unwrap();
+        let expected = json(&golden().join(name).join("expected.json"));
+        let expected: Vec<Vec<u32>> = serde_json::from_value(expected["tokens"].clone()).unwrap();
+        let texts = texts();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        assert_eq!(tokenizer.tokenise(&texts).unwrap(), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_older_pair_of_files_gives_the_same_tokens() {
+    let file = fs::read(golden().join("gelu/tokenizer.json")).unwrap();
+    let description: Value = serde_json::from_slice(&file).unwrap();
+    let model = &description["model"];
+    let merges: Vec<String> = model["merges"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pair| format!("{} {}", pair[0].as_str().unwrap(), pair[1].as_str().unwrap()))
+        .collect();
+    let vocabulary = model["vocab"].to_string();
+    let merges = format!("#version: 0.2\n{}\n", merges.join("\n"));
+    let old = TextTokenizer::from_vocabulary(vocabulary.as_bytes(), merges.as_bytes(), 24).unwrap();
+    let new = TextTokenizer::from_json(&file, 24).unwrap();
+    let texts = texts();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    assert_eq!(old.tokenise(&texts).unwrap(), new.tokenise(&texts).unwrap());
+}
+
+/// Compares with `make.py --photos FOLDER OUT`, where `EIDETIC_REFERENCE_PHOTOS` names OUT.
+#[test]
+fn photos_are_within_one_grey_level_of_the_reference() {
+    let Some(folder) = std::env::var_os("EIDETIC_REFERENCE_PHOTOS").map(PathBuf::from) else {
+        return;
+    };
+    let preprocessor = Preprocessor::from_json(b"{}").unwrap();
+    let mut worst = 0;
+    for number in 0.. {
+        let input = folder.join(format!("{number:03}.in.png"));
+        if !input.exists() {
+            assert!(number > 0, "no pictures in {}", folder.display());
+            break;
+        }
+        let got = preprocessor.resize_and_crop(&picture(&input));
+        let (greatest, count) = difference(&got, &picture(&folder.join(format!("{number:03}.out.png"))));
+        println!(
+            "{}: {greatest}, {count} of {}",
+            input.display(),
+            got.as_raw().len()
+        );
+        worst = worst.max(greatest);
+    }
+    assert!(worst <= 1, "differs by {worst}");
+}
