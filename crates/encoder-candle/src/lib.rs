@@ -1,1 +1,97 @@
 //! Model families on candle, weights from a directory or the hub, and the built-in model.
+//!
+//! A model is a set of files in the Hugging Face layout: `config.json`, `model.safetensors`, `tokenizer.json` (or
+//! `vocab.json` and `merges.txt`), `preprocessor_config.json`. Nothing that they say is assumed here. So far there is
+//! one family, CLIP, written against transformers' `modeling_clip.py`. No unsafe code: weights are read, not mapped.
+
+use std::path::Path;
+
+// Named here only so that its AVX-512 kernels are switched on for candle's matrix products.
+use gemm as _;
+
+mod activation;
+mod clip;
+mod config;
+mod error;
+mod files;
+mod hub;
+mod model_ref;
+mod rows;
+mod text;
+mod transformer;
+mod vision;
+mod weights;
+
+pub use clip::ClipEncoder;
+pub use error::LoadError;
+pub use hub::{DownloadProgress, HubSettings};
+pub use model_ref::{ModelRef, ParseModelRefError};
+
+use files::{ModelFiles, TokenizerFiles};
+
+macro_rules! builtin_file {
+    ($name:literal) => {
+        include_bytes!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../data/models/builtin/",
+            $name
+        ))
+    };
+}
+
+/// Opens the model, wherever it is. Spaces are named `builtin`, the directory's own name, or the hub's id.
+pub fn open(
+    model: &ModelRef,
+    hub: &HubSettings,
+    progress: &dyn DownloadProgress,
+) -> Result<ClipEncoder, LoadError> {
+    match model {
+        ModelRef::Builtin => builtin(),
+        ModelRef::Directory(path) => open_directory(path, &directory_name(path)),
+        ModelRef::Hub { id, revision } => open_hub(id, revision.as_deref(), hub, progress),
+    }
+}
+
+/// The small model inside the program, for when no other can be had.
+pub fn builtin() -> Result<ClipEncoder, LoadError> {
+    let weights: &'static [u8] = builtin_file!("model.safetensors");
+    let files = ModelFiles {
+        config: builtin_file!("config.json").to_vec(),
+        preprocessor: builtin_file!("preprocessor_config.json").to_vec(),
+        tokenizer: TokenizerFiles::Json(builtin_file!("tokenizer.json").to_vec()),
+        weights_length: weights.len() as u64,
+        weights: Box::new(weights),
+    };
+    ClipEncoder::load("builtin", files)
+}
+
+/// Opens the model in `directory`; `name` becomes the model of its space.
+pub fn open_directory(directory: &Path, name: &str) -> Result<ClipEncoder, LoadError> {
+    let place = directory.display().to_string();
+    ClipEncoder::load(name, ModelFiles::in_directory(directory, &place)?)
+}
+
+/// Opens a model of the hub, downloading what its cache lacks. With a complete cache no connection is made.
+pub fn open_hub(
+    id: &str,
+    revision: Option<&str>,
+    settings: &HubSettings,
+    progress: &dyn DownloadProgress,
+) -> Result<ClipEncoder, LoadError> {
+    if !model_ref::is_hub_name(id, revision) {
+        return Err(LoadError::HubRefused {
+            model: id.to_owned(),
+            file: "anything".into(),
+            cause: "a model's name reads organisation/name".into(),
+        });
+    }
+    let folder = hub::fetch(id, revision, settings, progress)?;
+    ClipEncoder::load(id, ModelFiles::in_directory(&folder, id)?)
+}
+
+/// The last part of the path, also where it ends in `.` or is a link.
+fn directory_name(path: &Path) -> String {
+    let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    full.file_name()
+        .map_or_else(|| "model".into(), |name| name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,309 @@
+//! `config.json` of a CLIP checkpoint, with transformers' defaults for what it does not say.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::activation::Activation;
+use crate::error::LoadError;
+
+/// Sizes and constants of a whole model.
+#[derive(Debug, Clone)]
+pub struct ClipConfig {
+    pub text: TextConfig,
+    pub vision: VisionConfig,
+    /// Components of an embedding.
+    pub projection: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct TextConfig {
+    #[serde(flatten)]
+    sizes: RawTower,
+    pub vocab_size: usize,
+    /// Most tokens that a text may have.
+    pub max_position_embeddings: usize,
+    eos_token_id: EndToken,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct VisionConfig {
+    #[serde(flatten)]
+    sizes: RawTower,
+    num_channels: usize,
+    image_size: Side,
+    patch_size: Side,
+}
+
+/// Sizes of one tower's transformer.
+#[derive(Debug, Clone, Copy)]
+pub struct TowerConfig {
+    pub hidden: usize,
+    pub intermediate: usize,
+    pub layers: usize,
+    pub heads: usize,
+    pub activation: Activation,
+    pub epsilon: f32,
+}
+
+/// Where a text's embedding is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooling {
+    /// At the greatest id: checkpoints older than transformers 4.31, which name a wrong end token (2).
+    GreatestId,
+    /// At the first end token.
+    FirstEnd(u32),
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct RawTower {
+    hidden_size: Option<usize>,
+    intermediate_size: Option<usize>,
+    num_hidden_layers: Option<usize>,
+    num_attention_heads: Option<usize>,
+    hidden_act: Option<String>,
+    layer_norm_eps: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    model_type: String,
+    projection_dim: Option<usize>,
+    text_config: Option<Value>,
+    vision_config: Option<Value>,
+    text_config_dict: Option<Value>,
+    vision_config_dict: Option<Value>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum EndToken {
+    One(u32),
+    List([u32; 1]),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Side {
+    Square(usize),
+    Both([usize; 2]),
+}
+
+impl ClipConfig {
+    pub fn from_json(json: &[u8]) -> Result<Self, LoadError> {
+        let value: Value = serde_json::from_slice(json).map_err(invalid)?;
+        let family = value
+            .get("model_type")
+            .and_then(Value::as_str)
+            .unwrap_or("unnamed");
+        if family != "clip" {
+            return Err(LoadError::UnknownArchitecture {
+                found: family.to_owned(),
+            });
+        }
+        let raw = Raw::deserialize(value).map_err(invalid)?;
+        debug_assert_eq!(raw.model_type, "clip");
+        let config = Self {
+            // Where the older *_config_dict exist, the reference lets them decide everything.
+            text: part(raw.text_config_dict.or(raw.text_config))?,
+            vision: part(raw.vision_config_dict.or(raw.vision_config))?,
+            projection: raw.projection_dim.unwrap_or(512),
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), LoadError> {
+        self.text.tower()?;
+        self.vision.tower()?;
+        self.vision.grid()?;
+        if self.vision.num_channels != 3 {
+            return Err(LoadError::Config(format!(
+                "num_channels is {}, but pictures have 3",
+                self.vision.num_channels
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl TextConfig {
+    pub fn tower(&self) -> Result<TowerConfig, LoadError> {
+        self.sizes.with_defaults(512, 2048, 8)
+    }
+
+    pub const fn pooling(&self) -> Pooling {
+        let (EndToken::One(id) | EndToken::List([id])) = self.eos_token_id;
+        match id {
+            2 => Pooling::GreatestId,
+            id => Pooling::FirstEnd(id),
+        }
+    }
+}
+
+impl VisionConfig {
+    pub fn tower(&self) -> Result<TowerConfig, LoadError> {
+        self.sizes.with_defaults(768, 3072, 12)
+    }
+
+    /// Side in pixels of the square pictures that the model reads.
+    pub fn image_side(&self) -> Result<usize, LoadError> {
+        self.image_size.square("image_size")
+    }
+
+    /// Side in pixels of a patch.
+    pub fn patch_side(&self) -> Result<usize, LoadError> {
+        self.patch_size.square("patch_size")
+    }
+
+    /// Patches along a side; what is left over at the right and the bottom is not seen.
+    pub fn grid(&self) -> Result<usize, LoadError> {
+        let (image, patch) = (self.image_side()?, self.patch_side()?);
+        match image.checked_div(patch) {
+            Some(grid) if grid > 0 && image <= 4096 => Ok(grid),
+            _ => Err(LoadError::Config(format!(
+                "pictures of {image} pixels cannot be cut into patches of {patch}"
+            ))),
+        }
+    }
+}
+
+impl Default for TextConfig {
+    fn default() -> Self {
+        Self {
+            sizes: RawTower::default(),
+            vocab_size: 49408,
+            max_position_embeddings: 77,
+            eos_token_id: EndToken::One(49407),
+        }
+    }
+}
+
+impl Default for VisionConfig {
+    fn default() -> Self {
+        Self {
+            sizes: RawTower::default(),
+            num_channels: 3,
+            image_size: Side::Square(224),
+            patch_size: Side::Square(32),
+        }
+    }
+}
+
+impl RawTower {
+    fn with_defaults(
+        &self,
+        hidden: usize,
+        intermediate: usize,
+        heads: usize,
+    ) -> Result<TowerConfig, LoadError> {
+        let name = self.hidden_act.as_deref().unwrap_or("quick_gelu");
+        let tower = TowerConfig {
+            hidden: self.hidden_size.unwrap_or(hidden),
+            intermediate: self.intermediate_size.unwrap_or(intermediate),
+            layers: self.num_hidden_layers.unwrap_or(12),
+            heads: self.num_attention_heads.unwrap_or(heads),
+            activation: Activation::named(name)
+                .ok_or_else(|| LoadError::Config(format!("hidden_act {name:?} is not known")))?,
+            epsilon: self.layer_norm_eps.unwrap_or(1e-5) as f32,
+        };
+        if tower.heads == 0 || tower.hidden == 0 || !tower.hidden.is_multiple_of(tower.heads) {
+            return Err(LoadError::Config(format!(
+                "hidden_size {} cannot be shared among {} heads",
+                tower.hidden, tower.heads
+            )));
+        }
+        Ok(tower)
+    }
+}
+
+impl Side {
+    fn square(&self, key: &str) -> Result<usize, LoadError> {
+        match *self {
+            Self::Square(side) => Ok(side),
+            Self::Both([height, width]) if height == width => Ok(height),
+            Self::Both([height, width]) => {
+                Err(LoadError::Config(format!("{key} {height}×{width} is not square")))
+            }
+        }
+    }
+}
+
+fn part<T: for<'de> Deserialize<'de> + Default>(value: Option<Value>) -> Result<T, LoadError> {
+    value.map_or_else(
+        || Ok(T::default()),
+        |value| T::deserialize(value).map_err(invalid),
+    )
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "passed by name to map_err")]
+fn invalid(error: serde_json::Error) -> LoadError {
+    LoadError::Config(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absent_keys_have_the_references_defaults() {
+        let config = ClipConfig::from_json(br#"{"model_type":"clip"}"#).unwrap();
+        let (text, vision) = (config.text.tower().unwrap(), config.vision.tower().unwrap());
+        assert_eq!(
+            (text.hidden, text.intermediate, text.layers, text.heads),
+            (512, 2048, 12, 8)
+        );
+        assert_eq!(
+            (vision.hidden, vision.intermediate, vision.layers, vision.heads),
+            (768, 3072, 12, 12)
+        );
+        assert_eq!((config.projection, config.vision.grid().unwrap()), (512, 7));
+        assert_eq!(config.text.pooling(), Pooling::FirstEnd(49407));
+    }
+
+    #[test]
+    fn an_older_config_dict_decides() {
+        let json = br#"{"model_type":"clip","text_config":{"hidden_size":64,"eos_token_id":2},
+            "text_config_dict":{"hidden_size":768,"num_attention_heads":12},"vision_config_dict":null}"#;
+        let config = ClipConfig::from_json(json).unwrap();
+        assert_eq!(config.text.tower().unwrap().hidden, 768);
+        assert_eq!(config.text.pooling(), Pooling::FirstEnd(49407));
+    }
+
+    #[test]
+    fn nonsense_is_refused_in_words() {
+        for (json, named) in [
+            (r#"{"model_type":"siglip"}"#, "siglip"),
+            ("{}", "unnamed"),
+            ("{", "config.json"),
+            (
+                r#"{"model_type":"clip","text_config":{"hidden_size":10,"num_attention_heads":3}}"#,
+                "3 heads",
+            ),
+            (
+                r#"{"model_type":"clip","text_config":{"num_attention_heads":0}}"#,
+                "0 heads",
+            ),
+            (
+                r#"{"model_type":"clip","vision_config":{"patch_size":0}}"#,
+                "patches of 0",
+            ),
+            (
+                r#"{"model_type":"clip","vision_config":{"image_size":[224,448]}}"#,
+                "not square",
+            ),
+            (
+                r#"{"model_type":"clip","vision_config":{"hidden_act":"relu6"}}"#,
+                "relu6",
+            ),
+            (
+                r#"{"model_type":"clip","vision_config":{"num_channels":1}}"#,
+                "num_channels",
+            ),
+        ] {
+            let error = ClipConfig::from_json(json.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(named), "{json}: {error}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+use std::path::PathBuf;
+
+use eidetic_encoder::{PreprocessorError, TokenizerError};
+use thiserror::Error;
+
+/// Why a model could not be opened.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// A file that every model has is not there.
+    #[error("the model at {place} has no {file}")]
+    FileMissing {
+        /// The file, or the files of which one is needed.
+        file: &'static str,
+        /// The directory or the hub's model where it was looked for.
+        place: String,
+    },
+    /// A file is there but cannot be read.
+    #[error("{path} could not be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// `config.json` is damaged, contradicts itself, or asks for what does not exist.
+    #[error("the model's config.json cannot be used: {0}")]
+    Config(String),
+    /// The model is of a family that is not built in.
+    #[error("the model is of the family {found:?}; only \"clip\" is known")]
+    UnknownArchitecture {
+        /// `model_type` of `config.json`.
+        found: String,
+    },
+    /// The picture processor's description cannot be followed.
+    #[error(transparent)]
+    Preprocessor(#[from] PreprocessorError),
+    /// The tokenizer cannot be used.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The weight file is damaged, such as by a download that was cut off.
+    #[error("the model's weights are damaged ({0}); fetch the file again")]
+    Weights(String),
+    /// The weight file lacks a tensor.
+    #[error("the model's weights lack the tensor {name}")]
+    TensorMissing {
+        /// The tensor's name in the file.
+        name: String,
+    },
+    /// A tensor does not have the shape that `config.json` implies.
+    #[error(
+        "the tensor {name} of the model's weights has the shape {found:?} where config.json asks for {expected:?}"
+    )]
+    TensorShape {
+        /// The tensor's name in the file.
+        name: String,
+        /// The shape by `config.json`.
+        expected: Vec<usize>,
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// A tensor holds other numbers than f32, f16 or bf16.
+    #[error(
+        "the tensor {name} of the model's weights holds {found} numbers; only f32, f16 and bf16 can be read"
+    )]
+    TensorType {
+        /// The tensor's name in the file.
+        name: String,
+        /// The type in the file.
+        found: String,
+    },
+    /// No connection to the hub, or one that fell silent.
+    #[error("the hub could not be reached for {model} ({cause}); use --model builtin or a directory")]
+    HubUnreachable {
+        /// The model asked for.
+        model: String,
+        /// What went wrong.
+        cause: String,
+    },
+    /// The hub answered, but did not give the file.
+    #[error("the hub did not give {file} of {model}: {cause}")]
+    HubRefused {
+        /// The model asked for.
+        model: String,
+        /// The file asked for.
+        file: String,
+        /// The hub's answer.
+        cause: String,
+    },
+    /// candle could not arrange the weights.
+    #[error("the model could not be set up: {0}")]
+    Engine(#[from] candle_core::Error),
+}

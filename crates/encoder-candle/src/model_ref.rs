@@ -1,0 +1,126 @@
+//! How people name a model.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// Which model to open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelRef {
+    /// The small model inside the program; needs no file and no network.
+    Builtin,
+    /// A directory in the Hugging Face layout.
+    Directory(PathBuf),
+    /// A model of the hub, or of its cache.
+    Hub {
+        /// `organisation/name`.
+        id: String,
+        /// Branch, tag or commit; the branch `main` where absent.
+        revision: Option<String>,
+    },
+}
+
+/// A text that names no model.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error(
+    "{0:?} names no model: say builtin, a directory that exists, or a model of the hub such as openai/clip-vit-base-patch32"
+)]
+pub struct ParseModelRefError(pub String);
+
+impl FromStr for ModelRef {
+    type Err = ParseModelRefError;
+
+    /// `builtin`; a directory (anything that exists, or begins with `.`, `/` or `~`); or `organisation/name[@revision]`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "builtin" {
+            return Ok(Self::Builtin);
+        }
+        let path = expand_home(text);
+        if text.starts_with(['.', '/', '~']) || path.is_absolute() || path.is_dir() {
+            return Ok(Self::Directory(path));
+        }
+        let (id, revision) = match text.split_once('@') {
+            Some((id, revision)) => (id, Some(revision)),
+            None => (text, None),
+        };
+        if is_hub_name(id, revision) {
+            return Ok(Self::Hub {
+                id: id.to_owned(),
+                revision: revision.map(str::to_owned),
+            });
+        }
+        Err(ParseModelRefError(text.to_owned()))
+    }
+}
+
+impl fmt::Display for ModelRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Builtin => f.write_str("builtin"),
+            Self::Directory(path) => path.display().fmt(f),
+            Self::Hub { id, revision: None } => f.write_str(id),
+            Self::Hub {
+                id,
+                revision: Some(revision),
+            } => write!(f, "{id}@{revision}"),
+        }
+    }
+}
+
+/// Whether the hub can have such a model. Also keeps `..` out of the cache's paths.
+pub fn is_hub_name(id: &str, revision: Option<&str>) -> bool {
+    let part = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && !part.contains("..")
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    };
+    let mut parts = id.split('/');
+    let two_parts =
+        parts.next().is_some_and(part) && parts.next().is_some_and(part) && parts.next().is_none();
+    two_parts && revision.is_none_or(|revision| revision.split('/').all(part))
+}
+
+fn expand_home(text: &str) -> PathBuf {
+    match (text.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back_as_written() {
+        for text in [
+            "builtin",
+            "/models/clip",
+            "./clip",
+            "openai/clip-vit-base-patch32",
+            "a/b@refs/pr/1",
+        ] {
+            assert_eq!(text.parse::<ModelRef>().unwrap().to_string(), text);
+        }
+        assert!(matches!(
+            "openai/clip@abc".parse(),
+            Ok(ModelRef::Hub {
+                revision: Some(_),
+                ..
+            })
+        ));
+        assert!(matches!("src".parse(), Ok(ModelRef::Directory(_))));
+    }
+
+    #[test]
+    fn what_names_no_model_is_refused() {
+        for text in ["", "clip", "a/b/c", "a/b@../../x", "a/..", "a b/c", "https://x/y"] {
+            assert!(text.parse::<ModelRef>().is_err(), "{text}");
+        }
+    }
+}
