@@ -98,18 +98,26 @@ pub(super) fn explain(format: &'static str, error: ImageError) -> ImagingError {
             ImagingError::damaged(format, "it ends too early")
         }
         ImageError::IoError(error) => ImagingError::damaged(format, error),
-        ImageError::Decoding(error) => ImagingError::damaged(format, root_cause(&error)),
+        ImageError::Decoding(error) => ImagingError::damaged(format, plain_cause(&error)),
         other => ImagingError::damaged(format, other),
     }
 }
 
-/// The innermost cause: the outer ones repeat "error decoding" and the format's name.
-fn root_cause(error: &dyn std::error::Error) -> String {
+/// The innermost cause, since the outer ones repeat "error decoding" and the format's name; in words, where the decoder
+/// prints its own structures.
+fn plain_cause(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    innermost.to_string()
+    let text = innermost.to_string();
+    if text.contains("CRC error") {
+        "a checksum is wrong".to_owned()
+    } else if text.contains(" { ") {
+        "its parts are not what the format asks for".to_owned()
+    } else {
+        text
+    }
 }
 
 /// The words for what the image crate does not do, without its own repetition of the format's name.

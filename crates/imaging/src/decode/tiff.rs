@@ -16,6 +16,12 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raw, ImagingError>
     if is_camera_raw(bytes) {
         return Err(ImagingError::Unsupported(classify::RAW.to_owned()));
     }
+    if has_tiled_planes(bytes) {
+        return Err(ImagingError::unsupported_feature(
+            FORMAT,
+            "tiles in separate colour planes",
+        ));
+    }
     let decoder = TiffDecoder::new(Cursor::new(bytes)).map_err(|error| explain(FORMAT, error))?;
     // The decoder holds its samples beside the buffer that it fills; CMYK takes a third more than RGB.
     let own = (u64::from(decoder.color_type().bytes_per_pixel()) * 4).div_ceil(3);
@@ -35,5 +41,13 @@ fn is_camera_raw(bytes: &[u8]) -> bool {
                 && directory
                     .unsigned(tag::SUBFILE_TYPE)
                     .is_some_and(|kind| kind & REDUCED != 0))
+    })
+}
+
+/// Tiles of which each holds one colour: tiff 0.11 fails an assertion on those that reach over the picture's edge.
+fn has_tiled_planes(bytes: &[u8]) -> bool {
+    const PLANES: u32 = 2;
+    Directory::first(bytes).is_some_and(|directory| {
+        directory.has(tag::TILE_WIDTH) && directory.unsigned(tag::PLANAR_CONFIGURATION) == Some(PLANES)
     })
 }

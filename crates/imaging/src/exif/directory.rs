@@ -6,7 +6,9 @@ pub mod tag {
     pub const MAKE: u16 = 0x010F;
     pub const MODEL: u16 = 0x0110;
     pub const ORIENTATION: u16 = 0x0112;
+    pub const PLANAR_CONFIGURATION: u16 = 0x011C;
     pub const DATE_TIME: u16 = 0x0132;
+    pub const TILE_WIDTH: u16 = 0x0142;
     pub const SUB_DIRECTORIES: u16 = 0x014A;
     pub const EXIF: u16 = 0x8769;
     pub const GPS: u16 = 0x8825;

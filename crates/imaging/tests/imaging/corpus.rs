@@ -1,0 +1,107 @@
+//! Real and broken files of others, where the checkout has them beside it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use eidetic_imaging::{Decoded, HEAD_LENGTH, Kind, Limits, classify, decode};
+
+fn corpus(folder: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/data")
+        .join(folder);
+    path.is_dir().then_some(path)
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a readable folder");
+    let paths = entries.map(|entry| entry.expect("a readable entry").path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_below(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+fn open(path: &Path) -> Decoded {
+    decode(&fs::read(path).expect("a readable file"), &Limits::default()).expect("a valid picture")
+}
+
+#[test]
+fn every_file_is_answered_at_once_and_no_decoder_panics() {
+    for folder in ["broken", "formats"].into_iter().filter_map(corpus) {
+        for path in files_below(&folder) {
+            let bytes = fs::read(&path).expect("a readable file");
+            let kind = classify(&bytes[..bytes.len().min(HEAD_LENGTH)], &path);
+            let start = Instant::now();
+            let answer = decode(&bytes, &Limits::default());
+            assert!(start.elapsed() < Duration::from_secs(5), "{}", path.display());
+            match (kind, answer) {
+                (Kind::NotAPicture | Kind::UnsupportedPicture(_), Ok(_)) => {
+                    panic!("{} is a picture after all", path.display())
+                }
+                (_, Err(error)) => {
+                    let reason = error.to_string();
+                    assert!(!reason.contains("makes the decoder fail"), "{}", path.display());
+                }
+                (Kind::Picture(_), Ok(_)) => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn all_eight_orientations_show_the_same_picture() {
+    let Some(folder) = corpus("formats/orientation") else {
+        return;
+    };
+    for shape in ["Landscape", "Portrait"] {
+        let upright = open(&folder.join(format!("{shape}_1.jpg"))).image;
+        for number in 0..=8 {
+            let turned = open(&folder.join(format!("{shape}_{number}.jpg"))).image;
+            assert_eq!(upright.dimensions(), turned.dimensions(), "{shape} {number}");
+            let total: u64 = upright
+                .iter()
+                .zip(turned.iter())
+                .map(|(a, b)| u64::from(a.abs_diff(*b)))
+                .sum();
+            let mean = total as f64 / upright.len() as f64;
+            // Each was encoded anew and carries its own number as a label; a wrong turn differs by 40 and more.
+            assert!(mean < 8.0, "{shape} {number}: mean difference {mean}");
+        }
+    }
+}
+
+#[test]
+fn the_gps_photos_lie_in_tuscany_with_date_and_camera() {
+    let Some(folder) = corpus("formats/gps") else {
+        return;
+    };
+    let photos = files_below(&folder);
+    for path in photos
+        .iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "jpg"))
+    {
+        let metadata = open(path).metadata;
+        let position = metadata.position.expect("a position");
+        assert!((43.4..43.5).contains(&position.latitude), "{position:?}");
+        assert!((11.8..11.9).contains(&position.longitude), "{position:?}");
+        assert_eq!(metadata.taken.expect("a date").year(), 2008);
+        assert_eq!(
+            metadata.camera.expect("a camera").to_string(),
+            "NIKON COOLPIX P6000"
+        );
+    }
+}
+
+#[test]
+fn a_position_without_numbers_is_none() {
+    let Some(folder) = corpus("formats/metadata/gps-position") else {
+        return;
+    };
+    assert_eq!(open(&folder.join("empty_gps.jpg")).metadata.position, None);
+}

@@ -1,0 +1,180 @@
+//! Bytes made to break a decoder: bombs, mutations, noise.
+
+use crate::samples::{encoded, quarters};
+use eidetic_imaging::{ImagingError, Limits, decode};
+use image::{DynamicImage, ImageFormat, RgbImage};
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+const FORMATS: [ImageFormat; 10] = [
+    ImageFormat::Jpeg,
+    ImageFormat::Png,
+    ImageFormat::Gif,
+    ImageFormat::WebP,
+    ImageFormat::Bmp,
+    ImageFormat::Tiff,
+    ImageFormat::Qoi,
+    ImageFormat::Ico,
+    ImageFormat::Pnm,
+    ImageFormat::Tga,
+];
+
+/// Small enough that a test which takes more memory than allowed shows as slow, too.
+const SMALL: Limits = Limits {
+    file_bytes: 1 << 20,
+    pixels: 100_000,
+    memory: 4 << 20,
+};
+
+fn sample(format: ImageFormat) -> Vec<u8> {
+    let picture = DynamicImage::ImageRgb8(quarters());
+    if format == ImageFormat::Ico {
+        encoded(&DynamicImage::ImageRgba8(picture.to_rgba8()), format)
+    } else {
+        encoded(&picture, format)
+    }
+}
+
+/// The answer must be a picture within the limits or an error, and no decoder may have panicked on the way.
+fn answer_is_sound(bytes: &[u8]) -> Result<(), TestCaseError> {
+    match decode(bytes, &SMALL) {
+        Ok(decoded) => {
+            let pixels = u64::from(decoded.image.width()) * u64::from(decoded.image.height());
+            prop_assert!(pixels <= SMALL.pixels, "{pixels} pixels");
+        }
+        Err(error) => {
+            let reason = error.to_string();
+            prop_assert!(!reason.contains("makes the decoder fail"), "{reason}");
+        }
+    }
+    Ok(())
+}
+
+fn too_large(bytes: &[u8]) {
+    let answer = decode(bytes, &Limits::default()).map(|decoded| decoded.image.dimensions());
+    assert!(matches!(answer, Err(ImagingError::TooLarge(_))), "{answer:?}");
+}
+
+#[test]
+fn a_png_that_claims_3600_megapixels_is_refused() {
+    let mut png = encoded(&DynamicImage::ImageRgb8(RgbImage::new(1, 1)), ImageFormat::Png);
+    png[16..20].copy_from_slice(&60_000_u32.to_be_bytes());
+    png[20..24].copy_from_slice(&60_000_u32.to_be_bytes());
+    let checksum = crc32fast::hash(&png[12..29]);
+    png[29..33].copy_from_slice(&checksum.to_be_bytes());
+    too_large(&png);
+}
+
+#[test]
+fn a_gif_with_a_giant_canvas_or_frame_is_refused() {
+    let mut gif = sample(ImageFormat::Gif);
+    gif[6..10].copy_from_slice(&[0xFF; 4]);
+    too_large(&gif);
+    // A canvas of one pixel, a frame of 65,535 squared.
+    let mut frame = b"GIF89a\x01\0\x01\0\x80\0\0\xFF\0\0\0\0\xFF".to_vec();
+    frame.extend(b"\x2C\0\0\0\0\xFF\xFF\xFF\xFF\0\x02\x02\x44\x01\0\x3B");
+    assert!(decode(&frame, &Limits::default()).is_err());
+}
+
+#[test]
+fn a_webp_with_a_giant_canvas_is_refused() {
+    let mut webp = b"RIFF\x16\0\0\0WEBPVP8X\x0A\0\0\0\0\0\0\0".to_vec();
+    webp.extend([0xFF; 6]);
+    assert!(decode(&webp, &Limits::default()).is_err());
+    // Lossless, 16,383 squared, each less one in 14 bits of the header.
+    let lossless = b"RIFF\x12\0\0\0WEBPVP8L\x06\0\0\0\x2F\xFE\xBF\xFF\x0F\0";
+    too_large(lossless);
+}
+
+#[test]
+fn a_tiff_that_claims_huge_strips_is_refused() {
+    let entry = |tag: u16, value: u32| {
+        let mut bytes = tag.to_le_bytes().to_vec();
+        bytes.extend([4, 0, 1, 0, 0, 0]);
+        bytes.extend(value.to_le_bytes());
+        bytes
+    };
+    let tiff = |width, height| {
+        let mut bytes = b"II*\0\x08\0\0\0\x08\0".to_vec();
+        for (tag, value) in [
+            (0x100, width),
+            (0x101, height),
+            (0x102, 8),
+            (0x103, 1),
+            (0x106, 1),
+            (0x111, 8),
+            (0x116, height),
+            (0x117, u32::MAX),
+        ] {
+            bytes.extend(entry(tag, value));
+        }
+        bytes.extend([0; 4]);
+        bytes
+    };
+    too_large(&tiff(60_000, 60_000));
+    assert!(decode(&tiff(8_000, 8_000), &Limits::default()).is_err());
+}
+
+#[test]
+fn a_jpeg_that_claims_4295_megapixels_is_refused() {
+    let mut jpeg = sample(ImageFormat::Jpeg);
+    let frame = jpeg
+        .windows(2)
+        .position(|pair| pair == [0xFF, 0xC0])
+        .expect("a frame header");
+    jpeg[frame + 5..frame + 9].copy_from_slice(&[0xFF; 4]);
+    too_large(&jpeg);
+}
+
+#[test]
+fn a_file_over_the_limit_is_refused_unread() {
+    let limits = Limits {
+        file_bytes: 10,
+        ..Limits::default()
+    };
+    let answer = decode(&sample(ImageFormat::Png), &limits);
+    assert!(matches!(answer, Err(ImagingError::TooLarge(_))));
+}
+
+#[test]
+fn every_truncation_is_answered() {
+    for format in FORMATS {
+        let bytes = sample(format);
+        for length in 0..bytes.len() {
+            answer_is_sound(&bytes[..length]).expect("a sound answer");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 600,
+        rng_seed: RngSeed::Fixed(20_260),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn mutated_files_are_answered(
+        format in prop::sample::select(&FORMATS),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        near_start: bool,
+    ) {
+        let mut bytes = sample(format);
+        let range = if near_start { bytes.len().min(80) } else { bytes.len() };
+        for (place, value) in edits {
+            bytes[place.index(range)] = value;
+        }
+        answer_is_sound(&bytes)?;
+    }
+
+    #[test]
+    fn noise_behind_any_signature_is_answered(
+        format in prop::sample::select(&FORMATS),
+        kept in 4_usize..40,
+        noise in prop::collection::vec(any::<u8>(), 0..600),
+    ) {
+        let bytes = sample(format);
+        answer_is_sound(&[&bytes[..kept.min(bytes.len())], &noise].concat())?;
+    }
+}

@@ -1,0 +1,6 @@
+//! Decoding as its users see it.
+
+mod corpus;
+mod formats;
+mod hostile;
+mod samples;
