@@ -39,7 +39,7 @@ fn difference(left: &RgbImage, right: &RgbImage) -> (u8, usize) {
 }
 
 #[test]
-fn pictures_are_within_one_grey_level_of_the_reference() {
+fn pictures_are_the_references_to_the_bit() {
     let mut compared = 0;
     for folder in fs::read_dir(golden().join("processors")).unwrap() {
         let folder = folder.unwrap().path();
@@ -54,7 +54,7 @@ fn pictures_are_within_one_grey_level_of_the_reference() {
             let (greatest, count) = difference(&got, &picture(&folder.join(&name)));
             let total = got.as_raw().len();
             println!("{} {name}: {greatest}, {count} of {total}", folder.display());
-            assert!(greatest <= 1, "{} {name} differs by {greatest}", folder.display());
+            assert_eq!(greatest, 0, "{} {name} differs", folder.display());
             compared += 1;
         }
     }

@@ -1,6 +1,5 @@
 //! `preprocessor_config.json` in all the forms that are about.
 
-use fast_image_resize::{FilterType, ResizeAlg};
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
@@ -298,18 +297,6 @@ impl Filter {
             Self::Bilinear | Self::Hamming => 1.0,
             Self::Bicubic => 2.0,
             Self::Lanczos => 3.0,
-        }
-    }
-
-    /// The same filter by `fast_image_resize`'s name; its convolution is antialiased as Pillow's is.
-    pub const fn algorithm(self) -> ResizeAlg {
-        match self {
-            Self::Nearest => ResizeAlg::Nearest,
-            Self::Lanczos => ResizeAlg::Convolution(FilterType::Lanczos3),
-            Self::Bilinear => ResizeAlg::Convolution(FilterType::Bilinear),
-            Self::Bicubic => ResizeAlg::Convolution(FilterType::CatmullRom),
-            Self::Box => ResizeAlg::Convolution(FilterType::Box),
-            Self::Hamming => ResizeAlg::Convolution(FilterType::Hamming),
         }
     }
 

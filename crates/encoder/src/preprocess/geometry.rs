@@ -1,7 +1,5 @@
 //! Which part of a picture the crop keeps, computed before any pixel is touched.
 
-use std::ops::Range;
-
 use super::config::{ResizeTo, Target};
 
 /// Height and width in pixels.
@@ -11,7 +9,7 @@ pub struct Size {
     pub width: u32,
 }
 
-/// What the crop keeps of a resized picture, and where in the source that lies.
+/// What the crop keeps of a resized picture.
 #[derive(Debug, PartialEq)]
 pub struct Window {
     pub columns: Kept,
@@ -21,13 +19,15 @@ pub struct Window {
 /// One axis of a [`Window`].
 #[derive(Debug, PartialEq)]
 pub struct Kept {
-    /// Where in the source the kept part begins, in source pixels.
-    pub from: f64,
-    /// How much of the source is kept, in source pixels.
-    pub length: f64,
-    /// Pixels of the result.
+    /// Pixels of the source.
+    pub source: u32,
+    /// Pixels of the whole resized picture; an extreme shape can make it very long.
+    pub resized: u64,
+    /// First pixel of the resized picture that is kept.
+    pub first: u64,
+    /// How many of its pixels are kept.
     pub pixels: u32,
-    /// Where in the output the result begins: above 0 where the resized picture is smaller than the crop.
+    /// Where in the output they begin: above 0 where the resized picture is smaller than the crop.
     pub at: u32,
 }
 
@@ -43,35 +43,16 @@ impl Window {
 }
 
 impl Kept {
-    /// The source pixels that weigh in the kept part, of `source` in all, for a filter of this radius.
-    pub fn source_pixels(&self, source: u32, radius: f64) -> Range<u32> {
-        let scale = self.length / f64::from(self.pixels);
-        let reach = radius * scale.max(1.0) + 1.0;
-        let first = (self.from - reach).floor().max(0.0);
-        let end = (self.from + self.length + reach).ceil().min(f64::from(source));
-        first as u32..end as u32
-    }
-
     /// The middle `crop` of an axis of `source` pixels resized to `resized`.
     fn centred(source: u32, resized: u64, crop: u32) -> Self {
-        let source = f64::from(source);
-        if resized <= u64::from(crop) {
-            let pixels = resized as u32;
-            return Self {
-                from: 0.0,
-                length: source,
-                pixels,
-                at: (crop - pixels).div_ceil(2),
-            };
-        }
-        let first = (resized - u64::from(crop)) / 2;
-        let scale = source / resized as f64;
-        let from = first as f64 * scale;
+        let pixels = resized.min(u64::from(crop)) as u32;
+        let first = (resized - u64::from(pixels)) / 2;
         Self {
-            from,
-            length: (f64::from(crop) * scale).min(source - from),
-            pixels: crop,
-            at: 0,
+            source,
+            resized,
+            first,
+            pixels,
+            at: (crop - pixels).div_ceil(2),
         }
     }
 }
@@ -119,12 +100,12 @@ mod tests {
         let kept = Kept::centred(10, 10, 15);
         assert_eq!((kept.pixels, kept.at), (10, 3));
         let kept = Kept::centred(10, 10, 10);
-        assert_eq!((kept.from, kept.length, kept.pixels, kept.at), (0.0, 10.0, 10, 0));
+        assert_eq!((kept.first, kept.pixels, kept.at), (0, 10, 0));
     }
 
     #[test]
     fn an_odd_rest_is_cut_after_the_middle() {
         let kept = Kept::centred(10, 10, 7);
-        assert_eq!((kept.from, kept.length, kept.pixels, kept.at), (1.0, 7.0, 7, 0));
+        assert_eq!((kept.first, kept.pixels, kept.at), (1, 7, 0));
     }
 }
