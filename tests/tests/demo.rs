@@ -20,7 +20,9 @@ fn demo_answers_a_query_in_the_documented_form() {
     assert_eq!(hits.len(), 3);
     for hit in hits {
         assert!(
-            hit["path"].as_str().is_some_and(|path| path.ends_with(".jpg")),
+            hit["path"]
+                .as_str()
+                .is_some_and(|path| path.starts_with('/') && path.contains("/gallery/")),
             "{hit}"
         );
         assert_eq!(hit["paths"].as_array().map(Vec::len), Some(1));

@@ -1,11 +1,7 @@
 //! `eidetic`: finds pictures by words or by another picture, on your own machine.
 //!
 //! Parse, run the command, print, exit. Results go to standard output, everything about the run to standard error.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line speaks through these"
-)]
+#![expect(clippy::print_stderr, reason = "a command line speaks through it")]
 
 mod arguments;
 mod commands;

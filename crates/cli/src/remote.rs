@@ -26,7 +26,7 @@ pub(crate) fn status(address: &str) -> Result<Status, Failure> {
 }
 
 /// `POST /v1/search`. The picture travels as its file is, the server decodes it.
-pub(crate) fn search(address: &str, arguments: &Search, filter: Filter) -> Result<SearchAnswer, Failure> {
+pub(crate) fn search(address: &str, arguments: &Search, filter: &Filter) -> Result<SearchAnswer, Failure> {
     let picture = arguments.image.as_ref().map(|path| {
         let read = std::fs::read(path).map(|bytes| STANDARD.encode(bytes));
         read.map_err(|error| Failure::arguments(format!("{}: {error}", path.display())))

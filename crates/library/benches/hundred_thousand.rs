@@ -49,7 +49,11 @@ fn fill(directory: &Path) {
             metadata: metadata(),
         });
         let files = part.iter().map(|&n| file(n));
-        let batch = Batch { images: images.collect(), files: files.collect(), removed: Vec::new() };
+        let batch = Batch {
+            images: images.collect(),
+            files: files.collect(),
+            removed: Vec::new(),
+        };
         catalog.put_batch(&batch).expect("records are written");
     }
 }
@@ -61,7 +65,9 @@ fn image(number: u64) -> ImageId {
 fn embedding(number: u64) -> Embedding {
     let mut state = number.wrapping_add(1);
     let mut component = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         ((state >> 40) as f32) / 8_388_608.0 - 1.0
     };
     Embedding::normalize((0..DIMENSION).map(|_| component()).collect()).expect("it has a direction")
@@ -81,7 +87,10 @@ fn metadata() -> Metadata {
 fn file(number: u64) -> FileRecord {
     FileRecord {
         path: format!("/photos/{:03}/{number:06}.jpg", number % 100).into(),
-        stamp: FileStamp { size: 1, modified_ns: 1 },
+        stamp: FileStamp {
+            size: 1,
+            modified_ns: 1,
+        },
         state: FileState::Indexed(image(number)),
     }
 }
@@ -95,9 +104,17 @@ fn hundred_thousand(criterion: &mut Criterion) {
     group.bench_function("open", |bencher| bencher.iter(|| black_box(open(&path))));
     let library = open(&path);
     let query = Query::text("red");
-    group.bench_function("search", |bencher| bencher.iter(|| library.search(&query).expect("it answers")));
-    let folder = Filter { folders: vec!["/photos/007".into()], taken: None };
-    let filtered = Query { filter: folder, ..query };
+    group.bench_function("search", |bencher| {
+        bencher.iter(|| library.search(&query).expect("it answers"));
+    });
+    let folder = Filter {
+        folders: vec!["/photos/007".into()],
+        taken: None,
+    };
+    let filtered = Query {
+        filter: folder,
+        ..query
+    };
     group.bench_function("search in one folder", |bencher| {
         bencher.iter(|| library.search(&filtered).expect("it answers"));
     });

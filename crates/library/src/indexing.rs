@@ -45,10 +45,10 @@ impl Library {
     pub fn refresh_graph(&self) -> Result<(), LibraryError> {
         let _one_at_a_time = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
         let files = self.read_vectors().graph_files();
-        if self.read_vectors().needs_graph() {
-            if let Some(graph) = files.load() {
-                self.write_vectors().install_graph(graph);
-            }
+        if self.read_vectors().needs_graph()
+            && let Some(graph) = files.load()
+        {
+            self.write_vectors().install_graph(graph);
         }
         if self.read_vectors().needs_graph() {
             // A copy, so that neither searching nor indexing waits for the minutes that building takes.
@@ -81,7 +81,9 @@ impl Library {
             .iter()
             .map(|folder| folder.canonicalize().map_err(LibraryError::io(folder)))
             .collect::<Result<_, _>>()?;
-        folders.iter().for_each(|folder| manifest.add_source(folder));
+        for folder in &folders {
+            manifest.add_source(folder);
+        }
         manifest.write(&self.directory)?;
         *self.manifest.write().unwrap_or_else(PoisonError::into_inner) = manifest;
         Ok(folders)

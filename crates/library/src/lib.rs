@@ -1,6 +1,6 @@
 //! Opens a library and wires the concrete parts together.
 //!
-//! The only crate that names candle, sled and hnsw_rs types together. A library is one directory:
+//! The only crate that names candle, sled and `hnsw_rs` types together. A library is one directory:
 //!
 //! ```text
 //! library.json   format version, model, space, sources      truth, replaced atomically

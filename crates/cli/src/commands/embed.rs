@@ -43,8 +43,8 @@ pub(crate) fn run(_global: &Global, arguments: &Embed) -> Result<Outcome, Failur
     output::json(&Vectors {
         space: encoder.space().to_string(),
         dimension: encoder.space().dimension,
-        texts: plain(texts),
-        images: plain(images),
+        texts: plain(&texts),
+        images: plain(&images),
     })?;
     Ok(Outcome::Done)
 }
@@ -58,7 +58,7 @@ fn embed_file(encoder: &dyn Encoder, path: &Path) -> Result<Embedding, Failure> 
     Ok(embeddings.swap_remove(0))
 }
 
-fn plain(embeddings: Vec<Embedding>) -> Vec<Vec<f32>> {
+fn plain(embeddings: &[Embedding]) -> Vec<Vec<f32>> {
     embeddings
         .iter()
         .map(|embedding| embedding.as_slice().to_vec())

@@ -20,7 +20,7 @@ pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failur
     let filter = filter(arguments)?;
     let answer = match access(global, "eidetic search")? {
         Access::Own(library) => (&library.search(&query(arguments, filter)?)?).into(),
-        Access::Through(address) => remote::search(&address, arguments, filter)?,
+        Access::Through(address) => remote::search(&address, arguments, &filter)?,
     };
     print_answer(global, &answer)?;
     Ok(Outcome::Done)

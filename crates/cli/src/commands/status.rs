@@ -14,9 +14,9 @@ pub(crate) fn run(global: &Global) -> Result<Outcome, Failure> {
         Access::Through(address) => remote::status(&address)?,
     };
     if global.json {
-        output::json(&status)?
+        output::json(&status)?;
     } else {
-        output::line(&describe(&status))?
+        output::line(&describe(&status))?;
     }
     Ok(Outcome::Done)
 }

@@ -6,7 +6,7 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::world::{DIMENSION, World, each_world, summary};
-use eidetic_catalog::MemoryCatalog;
+use eidetic_catalog::{Catalog, MemoryCatalog};
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, fake::FakeEncoder};
 use eidetic_indexer::{Cancel, Failure, Indexer, IndexingError, Observer, Options, Stage};
@@ -198,7 +198,6 @@ fn a_full_disk_ends_the_run_and_no_record_names_a_row_that_is_not_durable() {
     let run = || indexer.run(&sources(&world), &options, &(), &Cancel::default());
     let error = run().unwrap_err();
     assert!(matches!(error, IndexingError::Vectors(_)), "{error}");
-    use eidetic_catalog::Catalog;
     assert_eq!(catalog.counts().unwrap().images, 60);
     vectors.write().unwrap().writes_left = AtomicUsize::new(1000);
     let report = run().unwrap();
@@ -217,19 +216,22 @@ struct Diary {
 
 impl Observer for Diary {
     fn done(&self, files: u64) {
-        self.done.lock().unwrap().push(files);
+        self.done.lock().expect("no observer panicked").push(files);
     }
 
     fn walked(&self, files: u64) {
-        self.walked.lock().unwrap().push(files);
+        self.walked.lock().expect("no observer panicked").push(files);
     }
 
     fn failed(&self, failure: &Failure) {
-        self.failed.lock().unwrap().push(failure.clone());
+        self.failed
+            .lock()
+            .expect("no observer panicked")
+            .push(failure.clone());
     }
 
     fn stage(&self, stage: Stage) {
-        self.stages.lock().unwrap().push(stage);
+        self.stages.lock().expect("no observer panicked").push(stage);
     }
 }
 
