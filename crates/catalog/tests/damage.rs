@@ -99,7 +99,7 @@ fn assert_whole_or_damaged(result: &Result<usize, CatalogError>, what: &str) {
     }
 }
 
-/// A fixed sequence of well-spread numbers (SplitMix64).
+/// A fixed sequence of well-spread numbers (splitmix64).
 fn spread(seed: u64) -> u64 {
     let mut z = seed
         .wrapping_add(0x9e37_79b9_7f4a_7c15)

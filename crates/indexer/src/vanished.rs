@@ -52,7 +52,7 @@ mod tests {
         fn what_was_pushed_comes_back(names in prop::collection::vec("/[ab]/([cd]/)?[ef.]x[ é]{0,2}", 0..20)) {
             let paths: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
             let mut vanished = Vanished::default();
-            for path in paths {
+            for path in &paths {
                 vanished.push(path);
             }
             prop_assert_eq!(vanished.iter().collect::<Vec<_>>(), paths);
