@@ -85,7 +85,7 @@ def test_scenes(count: int) -> list[tuple[object, str]]:
         scene, number = draw.random_scene(dice), number + 1
         if scene.caption() not in seen:
             seen.add(scene.caption())
-            found.append((draw.draw(scene, 320, 240, dice), scene.caption()))
+            found.append((draw.draw(scene, *DRAWN_SIZES[0], dice), scene.caption()))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Trains the built-in CLIP on labelled photos and drawn scenes, on the CPU. See README.md for the runs that made it."""
+"""Trains the built-in CLIP on labelled photos and drawn scenes, on the CPU. data/models/builtin/README.md has the runs."""
 
 import argparse
 import copy
@@ -84,7 +84,7 @@ class Trainer:
         """All remaining steps, with a line of progress now and then."""
         began, losses = time.time() - self.seconds, []
         last = self.options.until or self.options.steps
-        while self.step < last:
+        while self.step < last and self._done() < 1:
             losses.append(self._learn())
             self.step += 1
             self.seconds = time.time() - began
@@ -92,7 +92,7 @@ class Trainer:
                 rate = self.step * (self.options.photo_batch + self.options.scene_batch) / self.seconds
                 print(f"step {self.step} loss {np.mean(losses):.3f} side {self._side()} {rate:.0f} pictures/s {self.seconds:.0f} s", flush=True)
                 losses = []
-            if self.step % self.options.check_every == 0 or self.step == last:
+            if self.step % self.options.check_every == 0 or self.step == last or self._done() >= 1:
                 figures = self.watch.measure(self.average, self.tokenizer)
                 print(f"step {self.step} held out {json.dumps(figures)} scale {self.model.logit_scale.exp():.1f}", flush=True)
                 self._save()
@@ -144,15 +144,19 @@ class Trainer:
 
     def _side(self) -> int:
         """Small views first, whole ones at the end: attention over fewer patches is cheaper."""
-        done = self.step / self.options.steps
-        return next(side for until, side in self.options.sides if done < until)
+        return next(side for until, side in self.options.sides if self._done() < until)
+
+    def _done(self) -> float:
+        """How much of the schedule is behind, 0 to 1: by the clock where --minutes is given, else by steps."""
+        if self.options.minutes:
+            return min(1.0, self.seconds / (60 * self.options.minutes))
+        return self.step / self.options.steps
 
     def _rate(self) -> float:
         options = self.options
         if self.step < options.warmup:
             return options.rate * (self.step + 1) / options.warmup
-        done = (self.step - options.warmup) / (options.steps - options.warmup)
-        return options.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+        return options.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self._done())))
 
     def _save(self) -> None:
         state = {
@@ -232,6 +236,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--scenes", type=int, default=6000, help="number of drawn training scenes")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--until", type=int, help="stop early, after so many of the steps")
+    parser.add_argument("--minutes", type=float, help="let the schedule follow the clock, for a machine that has other work")
     parser.add_argument("--photo-batch", type=int, default=128)
     parser.add_argument("--scene-batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=1.5e-3)
