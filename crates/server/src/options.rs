@@ -49,9 +49,11 @@ pub struct Limits {
 impl ServeOptions {
     /// Serving at `listen`. Off the loopback addresses, only known folders can be indexed.
     pub fn new(listen: SocketAddr) -> Self {
-        let indexable = match listen.ip().is_loopback() {
-            true => IndexableFolders::Any,
-            false => IndexableFolders::Known,
+        let loopback = listen.ip().is_loopback();
+        let indexable = if loopback {
+            IndexableFolders::Any
+        } else {
+            IndexableFolders::Known
         };
         Self {
             listen,

@@ -158,3 +158,36 @@ fn kind_of_search_error(error: &SearchError) -> ProblemKind {
         SearchError::Encode(_) | SearchError::Index(_) | SearchError::Catalog(_) => ProblemKind::Internal,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eidetic_domain::{EmbeddingError, ImageId};
+
+    #[test]
+    fn every_failure_of_the_library_has_its_status() {
+        let image = ImageId::of(b"a picture");
+        let io = LibraryError::Io {
+            path: "/x".into(),
+            source: std::io::Error::other("disk"),
+        };
+        let cases = [
+            (LibraryError::Search(SearchError::EmptyQuery), 400),
+            (LibraryError::Search(SearchError::UnknownImage(image)), 404),
+            (LibraryError::UnknownImage(image), 404),
+            (LibraryError::AlreadyIndexing, 409),
+            (LibraryError::FileGone(image), 410),
+            (
+                LibraryError::Search(SearchError::NoDirection(EmbeddingError::Zero)),
+                422,
+            ),
+            (io, 500),
+        ];
+        for (error, status) in cases {
+            let said = error.to_string();
+            let problem = Problem::from(error);
+            assert_eq!(problem.status_code(), status, "{said}");
+            assert_eq!(problem.document().detail, said);
+        }
+    }
+}

@@ -169,10 +169,13 @@ async fn in_time<T>(limit: Duration, arrival: impl Future<Output = T>) -> Result
 }
 
 fn too_large(limit: usize) -> Problem {
-    let limit = limit >> 10;
+    let allowed = match limit {
+        0..0x10_0000 => format!("{:.1} KiB", limit as f64 / 1024.0),
+        _ => format!("{:.1} MiB", limit as f64 / 1024.0 / 1024.0),
+    };
     Problem::new(
         ProblemKind::TooLarge,
-        format!("the body, or a part of it, is larger than {limit} KiB"),
+        format!("the body, or a part of it, is larger than the {allowed} allowed"),
     )
 }
 

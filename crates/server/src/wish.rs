@@ -106,10 +106,11 @@ impl SearchRequest {
                 "image and image_id are both given; one picture can be searched by",
             ));
         }
-        let has_picture = picture.is_some() || indexed.is_some();
+        let text = self.text.filter(|text| !text.trim().is_empty());
+        let both = text.is_some() && (picture.is_some() || indexed.is_some());
         let query = Query {
-            weights: weights(self.text_weight, self.text.is_some() && has_picture)?,
-            text: bounded_text("text", self.text)?,
+            weights: weights(self.text_weight, both)?,
+            text: bounded_text("text", text)?,
             negative: bounded_text("negative", self.negative)?,
             picture: indexed.map(QueryPicture::Indexed),
             k: number_of_hits(self.k)?,
