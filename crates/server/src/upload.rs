@@ -65,6 +65,10 @@ pub(crate) async fn json_or_default<T: DeserializeOwned + Default>(
 }
 
 fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        // Serde would also fill a struct from an array, field by field.
+        return Err(misread_json("it is no JSON object"));
+    }
     serde_json::from_slice(body).map_err(misread_json)
 }
 

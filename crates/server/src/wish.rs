@@ -230,8 +230,12 @@ fn picture_from_base64(text: &str) -> Result<Vec<u8>, Problem> {
     })
 }
 
+/// Read as the field of a request, so that the same is refused in both.
 fn filter_from_json(text: &str) -> Result<FilterRequest, Problem> {
-    serde_json::from_str(text).map_err(|error| Problem::invalid(format!("filter cannot be read: {error}")))
+    let filter: Result<serde_json::Map<_, _>, _> = serde_json::from_str(text);
+    filter
+        .and_then(|fields| serde_json::from_value(fields.into()))
+        .map_err(|error| Problem::invalid(format!("filter cannot be read: {error}")))
 }
 
 fn moment(name: &str, text: &str) -> Result<DateTime, Problem> {

@@ -1,4 +1,6 @@
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 /// What to search for. Give a text, a picture, or both.
@@ -26,6 +28,7 @@ pub struct SearchRequest {
     #[schema(minimum = 1, maximum = 1000, default = 20)]
     pub k: Option<i64>,
     /// Which images may be returned.
+    #[serde(deserialize_with = "object")]
     pub filter: FilterRequest,
     /// How much the text counts beside the picture, 0 to 1; of no effect where only one of them is given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,6 +43,7 @@ pub struct FilterRequest {
     /// Absolute folders; an image in one of them, at any depth, passes.
     pub folders: Vec<String>,
     /// When the picture was taken; images without a date do not pass.
+    #[serde(deserialize_with = "object_or_null")]
     pub taken: Option<TakenRequest>,
 }
 
@@ -61,4 +65,22 @@ pub struct TakenRequest {
 pub struct IndexRequest {
     /// Absolute folders; none means those that the library has already.
     pub folders: Vec<String>,
+}
+
+/// Serde would also fill a struct from an array, field by field; a request in that form is a mistake.
+fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    let fields = Map::deserialize(deserializer)?;
+    serde_json::from_value(Value::Object(fields)).map_err(D::Error::custom)
+}
+
+fn object_or_null<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let fields = Option::<Map<String, Value>>::deserialize(deserializer)?;
+    fields
+        .map(|fields| serde_json::from_value(Value::Object(fields)))
+        .transpose()
+        .map_err(D::Error::custom)
 }

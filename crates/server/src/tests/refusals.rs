@@ -61,7 +61,16 @@ async fn json_of_another_shape_is_refused_by_name() {
         ),
         (json!({"text": "a", "text_weight": 1.5}), "from 0 to 1, not 1.5"),
         (json!({"image": "!"}), "no base64"),
-        (json!(["text"]), "the JSON body cannot be read"),
+        (json!(["red"]), "it is no JSON object"),
+        (json!("red"), "it is no JSON object"),
+        (
+            json!({"text": "a", "filter": [["/a"]]}),
+            "invalid type: sequence, expected a map",
+        ),
+        (
+            json!({"text": "a", "filter": {"taken": ["2020-05-01"]}}),
+            "invalid type: sequence, expected a map",
+        ),
     ];
     for (body, expected) in cases {
         let (status, detail) = post(&site, body).await;
