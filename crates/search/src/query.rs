@@ -49,6 +49,19 @@ impl Default for Weights {
     }
 }
 
+impl Weights {
+    /// Text and picture share the weight, `text` (0..=1) of it for the text; 0.5 is the default.
+    ///
+    /// Doubled, so that an even share leaves both at 1, beside the weight of a negative text too.
+    pub fn with_text_share(text: f32) -> Self {
+        Self {
+            text: 2.0 * text,
+            picture: 2.0 * (1.0 - text),
+            ..Self::default()
+        }
+    }
+}
+
 impl Query {
     /// The default number of hits.
     pub const DEFAULT_K: usize = 20;

@@ -46,16 +46,16 @@ fn query(arguments: &Search, filter: Filter) -> Result<Query, Failure> {
         (None, Some(image)) => Some(QueryPicture::Indexed(image)),
         (None, None) => None,
     };
-    let weight = arguments.text_weight;
+    // Alone, a text or a picture has all the weight.
+    let weights = match (&arguments.text, &picture) {
+        (Some(_), Some(_)) => Weights::with_text_share(arguments.text_weight),
+        _ => Weights::default(),
+    };
     Ok(Query {
         text: arguments.text.clone(),
         negative: arguments.without.clone(),
         picture,
-        weights: Weights {
-            text: weight,
-            picture: 1.0 - weight,
-            ..Weights::default()
-        },
+        weights,
         k: arguments.k.into(),
         filter,
     })

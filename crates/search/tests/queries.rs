@@ -1,0 +1,314 @@
+//! Queries over a small library in memory, with an encoder that knows colours.
+
+use std::path::PathBuf;
+use std::sync::RwLock;
+
+use eidetic_catalog::{Batch, Catalog, FileRecord, FileStamp, FileState, MemoryCatalog, NewImage};
+use eidetic_domain::{DateRange, Filter, ImageFormat, ImageId, Metadata, first_moment};
+use eidetic_encoder::Encoder;
+use eidetic_encoder::fake::FakeEncoder;
+use eidetic_search::{
+    AdmissionCache, Query, QueryPicture, SearchError, Searcher, TextCache, Verdict, Weights,
+};
+use eidetic_vectors::{MemoryIndex, VectorIndex};
+use image::{Rgb, RgbImage};
+
+const COLOURS: [(&str, [u8; 3]); 5] = [
+    ("red", [250, 10, 10]),
+    ("green", [10, 240, 20]),
+    ("blue", [20, 10, 250]),
+    ("yellow", [240, 240, 20]),
+    ("orange", [255, 128, 10]),
+];
+
+/// One picture a colour: `/a/red.jpg` taken in 2020, the others in `/b`, without a date.
+struct World {
+    encoder: FakeEncoder,
+    vectors: RwLock<MemoryIndex>,
+    catalog: MemoryCatalog,
+    texts: TextCache,
+    admissions: AdmissionCache,
+}
+
+impl World {
+    fn new() -> Self {
+        let encoder = FakeEncoder::default();
+        let world = Self {
+            vectors: RwLock::new(MemoryIndex::new(encoder.space().clone())),
+            encoder,
+            catalog: MemoryCatalog::new(),
+            texts: TextCache::default(),
+            admissions: AdmissionCache::default(),
+        };
+        for (name, _) in COLOURS {
+            world.add(name);
+        }
+        world
+    }
+
+    fn add(&self, name: &str) {
+        let image = id(name);
+        let embedding = self
+            .encoder
+            .encode_images(&[picture(name)])
+            .expect("it encodes")
+            .remove(0);
+        let mut vectors = self.vectors.write().expect("no writer panicked");
+        let row = vectors.upsert(&[(image, embedding)]).expect("memory takes it")[0];
+        let new = NewImage {
+            image,
+            row,
+            bytes: 1,
+            metadata: metadata(name),
+        };
+        let stamp = FileStamp {
+            size: 1,
+            modified_ns: 1,
+        };
+        let file = FileRecord {
+            path: path(name),
+            stamp,
+            state: FileState::Indexed(image),
+        };
+        let batch = Batch {
+            images: vec![new],
+            files: vec![file],
+            removed: Vec::new(),
+        };
+        self.catalog.put_batch(&batch).expect("memory takes it");
+    }
+
+    fn search(&self, query: &Query) -> Result<Vec<(String, f32)>, SearchError> {
+        let searcher = Searcher {
+            encoder: &self.encoder,
+            vectors: &self.vectors,
+            catalog: &self.catalog,
+            texts: &self.texts,
+            admissions: &self.admissions,
+        };
+        let answer = searcher.search(query)?;
+        assert_eq!(answer.verdict, Verdict::Uncalibrated);
+        let name = |path: &PathBuf| path.file_stem().expect("a name").to_string_lossy().into_owned();
+        Ok(answer
+            .hits
+            .iter()
+            .map(|hit| (name(&hit.record.paths[0]), hit.hit.score))
+            .collect())
+    }
+
+    fn names(&self, query: &Query) -> Vec<String> {
+        self.search(query)
+            .expect("it answers")
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect()
+    }
+}
+
+fn id(name: &str) -> ImageId {
+    ImageId::of(name.as_bytes())
+}
+
+fn path(name: &str) -> PathBuf {
+    let folder = if name == "red" { "/a" } else { "/b" };
+    PathBuf::from(format!("{folder}/{name}.jpg"))
+}
+
+fn picture(name: &str) -> RgbImage {
+    let (_, colour) = COLOURS
+        .into_iter()
+        .find(|(known, _)| *known == name)
+        .expect("a known colour");
+    RgbImage::from_pixel(16, 16, Rgb(colour))
+}
+
+fn metadata(name: &str) -> Metadata {
+    Metadata {
+        width: 16,
+        height: 16,
+        format: ImageFormat::Jpeg,
+        taken: (name == "red").then(|| first_moment("2020-05-17").expect("a date")),
+        camera: None,
+        position: None,
+    }
+}
+
+#[test]
+fn words_find_what_they_name_best_first() {
+    let hits = World::new().search(&Query::text("blue")).unwrap();
+    assert_eq!(hits.len(), 5);
+    assert_eq!(hits[0].0, "blue");
+    assert!(hits.is_sorted_by(|a, b| a.1 >= b.1), "{hits:?}");
+}
+
+#[test]
+fn a_picture_finds_itself_and_an_indexed_one_only_others() {
+    let world = World::new();
+    let hits = world
+        .search(&Query::picture(QueryPicture::Pixels(picture("green"))))
+        .unwrap();
+    assert_eq!(hits[0].0, "green");
+    assert!(hits[0].1 > 0.9999, "{hits:?}");
+    let others = world.names(&Query::picture(QueryPicture::Indexed(id("green"))));
+    assert_eq!(others.len(), 4);
+    assert!(!others.contains(&"green".to_owned()));
+}
+
+#[test]
+fn both_together_lie_between_and_the_share_decides() {
+    let world = World::new();
+    let mixed = |share: f32| Query {
+        picture: Some(QueryPicture::Pixels(picture("blue"))),
+        weights: Weights::with_text_share(share),
+        ..Query::text("red")
+    };
+    assert_eq!(world.names(&mixed(0.9))[0], "red");
+    assert_eq!(world.names(&mixed(0.1))[0], "blue");
+    assert_eq!(Weights::with_text_share(0.5), Weights::default());
+}
+
+#[test]
+fn negative_words_push_down_what_they_name() {
+    let world = World::new();
+    let plain = world.search(&Query::text("red yellow")).unwrap();
+    let without = Query {
+        negative: Some("yellow".into()),
+        ..Query::text("red yellow")
+    };
+    let after = world.search(&without).unwrap();
+    let lead = |hits: &[(String, f32)]| {
+        let score = |name: &str| hits.iter().find(|hit| hit.0 == name).expect("it is a hit").1;
+        score("red") - score("yellow")
+    };
+    assert!(lead(&after) > lead(&plain) + 0.2, "{plain:?} then {after:?}");
+    assert_eq!(after[0].0, "red");
+}
+
+#[test]
+fn filters_keep_folders_and_dates() {
+    let world = World::new();
+    let in_folder = Filter {
+        folders: vec!["/b".into()],
+        taken: None,
+    };
+    let names = world.names(&Query {
+        filter: in_folder,
+        ..Query::text("red")
+    });
+    assert_eq!(names.len(), 4);
+    assert!(!names.contains(&"red".to_owned()));
+    let range = DateRange {
+        from: first_moment("2020").ok(),
+        before: first_moment("2021").ok(),
+    };
+    let dated = Filter {
+        folders: Vec::new(),
+        taken: Some(range),
+    };
+    assert_eq!(
+        world.names(&Query {
+            filter: dated.clone(),
+            ..Query::text("blue")
+        }),
+        ["red"]
+    );
+    let both = Filter {
+        folders: vec!["/b".into()],
+        ..dated
+    };
+    assert!(
+        world
+            .names(&Query {
+                filter: both,
+                ..Query::text("blue")
+            })
+            .is_empty()
+    );
+}
+
+#[test]
+fn images_that_the_catalog_forgot_are_no_hits_and_take_no_place() {
+    let world = World::new();
+    world.catalog.remove(&[id("red"), id("orange")]).unwrap();
+    let names = world.names(&Query {
+        k: 3,
+        ..Query::text("red")
+    });
+    assert_eq!(names.len(), 3, "three live ones are there: {names:?}");
+    assert!(!names.contains(&"red".to_owned()) && !names.contains(&"orange".to_owned()));
+}
+
+#[test]
+fn a_cleared_admission_cache_sees_new_images() {
+    let world = World::new();
+    let in_folder = Filter {
+        folders: vec!["/b".into()],
+        taken: None,
+    };
+    let query = Query {
+        filter: in_folder,
+        ..Query::text("red")
+    };
+    world.catalog.remove(&[id("blue")]).unwrap();
+    assert_eq!(world.names(&query).len(), 3);
+    world.add("blue");
+    world.admissions.clear();
+    assert_eq!(world.names(&query).len(), 4);
+}
+
+#[test]
+fn a_text_is_encoded_once() {
+    let world = World::new();
+    let before = world.encoder.batches();
+    for _ in 0..3 {
+        world.search(&Query::text("red")).unwrap();
+    }
+    assert_eq!(world.encoder.batches() - before, 1);
+}
+
+#[test]
+fn queries_without_sense_are_errors() {
+    let world = World::new();
+    let error = |query: &Query| world.search(query).unwrap_err();
+    assert!(matches!(error(&Query::empty()), SearchError::EmptyQuery));
+    assert!(matches!(error(&Query::text("  ")), SearchError::EmptyQuery));
+    let only_negative = Query {
+        negative: Some("red".into()),
+        ..Query::empty()
+    };
+    assert!(matches!(error(&only_negative), SearchError::EmptyQuery));
+    let weights = Weights {
+        negative: 1.0,
+        ..Weights::default()
+    };
+    let nothing = Query {
+        negative: Some("red".into()),
+        weights,
+        ..Query::text("red")
+    };
+    assert!(matches!(error(&nothing), SearchError::NoDirection(_)));
+    let unknown = Query::picture(QueryPicture::Indexed(id("nowhere")));
+    assert!(matches!(error(&unknown), SearchError::UnknownImage(_)));
+}
+
+#[test]
+fn asking_for_nothing_or_for_more_than_there_is_ends() {
+    let world = World::new();
+    assert!(
+        world
+            .names(&Query {
+                k: 0,
+                ..Query::text("red")
+            })
+            .is_empty()
+    );
+    assert_eq!(
+        world
+            .names(&Query {
+                k: 1000,
+                ..Query::text("red")
+            })
+            .len(),
+        5
+    );
+}
