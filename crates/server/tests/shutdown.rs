@@ -2,7 +2,7 @@
 #![cfg(unix)]
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, mpsc};
@@ -69,24 +69,23 @@ fn a_signal_finishes_requests_and_keeps_what_a_job_has_committed() {
 }
 
 fn taken_address_is_an_error_that_says_what_to_do(library: &Arc<Library>, address: SocketAddr) {
-    let error = serve(Arc::clone(library), ServeOptions::new(address), |_| {
-        panic!("it cannot be ready")
-    })
-    .unwrap_err();
+    let error = refused(library, address);
     assert!(matches!(error, ServeError::AddressTaken { .. }));
     let said = error.to_string();
     assert!(
         said.contains(&address.to_string()) && said.contains("--listen 127.0.0.1:"),
         "{said}"
     );
-    let nowhere: SocketAddr = ([192, 0, 2, 1], 7801).into();
-    let error = serve(Arc::clone(library), ServeOptions::new(nowhere), |_| {
-        panic!("it cannot be ready")
-    })
-    .unwrap_err();
+    // An address for documentation (RFC 5737), which no machine has.
+    let error = refused(library, ([192, 0, 2, 1], 7801).into());
     assert!(matches!(error, ServeError::Listen { .. }), "{error}");
-    // A port that is free again can be taken at once.
-    drop(TcpListener::bind(("127.0.0.1", 0)).unwrap());
+}
+
+fn refused(library: &Arc<Library>, address: SocketAddr) -> ServeError {
+    let served = serve(Arc::clone(library), ServeOptions::new(address), |_| {
+        panic!("it cannot be ready")
+    });
+    served.expect_err("the address cannot be had")
 }
 
 fn open(directory: &Path, encoder: FakeEncoder) -> Library {

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::site::{Site, form};
+use super::site::{Part, Site, form};
 use crate::json::SearchAnswer;
 
 #[actix_web::test]
@@ -20,7 +20,7 @@ async fn words_find_pictures_best_first() {
     let first = &found.hits[0];
     assert_eq!(first.image.to_string(), site.id("green.png"));
     assert_eq!((first.width, first.height, first.confidence), (60, 40, None));
-    assert_eq!(first.paths, [first.path.clone()]);
+    assert_eq!(first.paths, std::slice::from_ref(&first.path));
     assert!(found.took_ms.encode > 0.0);
 }
 
@@ -82,7 +82,7 @@ async fn a_picture_as_a_form_is_its_own_first_hit() {
 async fn a_form_with_words_a_filter_and_an_empty_file_is_a_search_by_words() {
     let site = Site::new();
     let filter = json!({"folders": [site.photo("trip")]}).to_string();
-    let parts: [(&str, Option<&str>, &[u8]); 4] = [
+    let parts: [Part; 4] = [
         ("text", None, b"cyan"),
         ("negative", None, b""),
         ("image", Some(""), b""),

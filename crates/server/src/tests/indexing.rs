@@ -162,7 +162,7 @@ async fn folders_that_make_no_sense_are_refused_before_a_job_starts() {
 #[actix_web::test]
 async fn where_strangers_can_ask_only_known_folders_are_indexed() {
     let site = Site::with(FakeEncoder::default(), |options| {
-        options.indexable = IndexableFolders::Known
+        options.indexable = IndexableFolders::Known;
     });
     let elsewhere = site.folder.path().to_owned();
     let around = site.photo("trip/../..");

@@ -11,7 +11,7 @@ use eidetic_encoder::fake::FakeEncoder;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::site::{Site, form};
+use super::site::{Part, Site, form};
 
 #[actix_web::test]
 async fn wrong_queries_are_refused_with_a_sentence() {
@@ -89,8 +89,8 @@ async fn json_of_another_shape_is_refused_by_name() {
 #[actix_web::test]
 async fn forms_of_another_shape_are_refused() {
     let site = Site::new();
-    let many: Vec<(&str, Option<&str>, &[u8])> = vec![("text", None, b"a"); 40];
-    let cases: [(&[(&str, Option<&str>, &[u8])], &str); 6] = [
+    let many: Vec<Part> = vec![("text", None, b"a"); 40];
+    let cases: [(&[Part], &str); 6] = [
         (&[("colour", None, b"red")], "there is no parameter \"colour\""),
         (&[("text", None, b"a"), ("text", None, b"b")], "twice"),
         (&many, "twice"),
@@ -163,7 +163,7 @@ async fn a_picture_that_cannot_be_read_is_named_with_the_reason() {
 #[actix_web::test]
 async fn what_is_too_large_is_refused_before_it_is_read() {
     let site = Site::with(FakeEncoder::default(), |options| {
-        options.limits.upload_bytes = 10_000
+        options.limits.upload_bytes = 10_000;
     });
     let large = vec![0; 10_001];
     let by_form = site.ask(form(&[("image", Some("a.png"), &large)])).await;
@@ -246,7 +246,7 @@ async fn a_page_under_a_foreign_name_reads_nothing() {
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert!(answer.problem().detail.contains("not to \"evil.example\""));
     let open = Site::with(FakeEncoder::default(), |options| {
-        options.listen = ([0, 0, 0, 0], 7801).into()
+        options.listen = ([0, 0, 0, 0], 7801).into();
     });
     let answer = open
         .ask(

@@ -161,8 +161,11 @@ pub(super) fn picture(colour: [u8; 3]) -> RgbImage {
     })
 }
 
-/// A form of texts and files: name, file name, content.
-pub(super) fn form(parts: &[(&str, Option<&str>, &[u8])]) -> TestRequest {
+/// A part of a form: name, file name, content.
+pub(super) type Part<'a> = (&'a str, Option<&'a str>, &'a [u8]);
+
+/// A search as a form.
+pub(super) fn form(parts: &[Part]) -> TestRequest {
     let mut body = Vec::new();
     for (name, file, content) in parts {
         let file = file
