@@ -68,7 +68,6 @@ struct RawTower {
 
 #[derive(Deserialize)]
 struct Raw {
-    model_type: String,
     projection_dim: Option<usize>,
     text_config: Option<Value>,
     vision_config: Option<Value>,
@@ -103,7 +102,6 @@ impl ClipConfig {
             });
         }
         let raw = Raw::deserialize(value).map_err(invalid)?;
-        debug_assert_eq!(raw.model_type, "clip");
         let config = Self {
             // Where the older *_config_dict exist, the reference lets them decide everything.
             text: part(raw.text_config_dict.or(raw.text_config))?,

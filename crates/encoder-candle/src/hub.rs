@@ -1,13 +1,14 @@
 //! Models from the Hugging Face hub: from its cache on disk where they are there, else downloaded into it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use hf_hub::api::Progress;
-use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
+use hf_hub::api::sync::{Api, ApiBuilder, ApiError};
 use hf_hub::{Cache, Repo, RepoType};
 
+use crate::download::{Download, News};
 use crate::error::LoadError;
 use crate::files::{PROCESSORS, TOKENIZERS};
 
@@ -83,11 +84,13 @@ pub fn fetch(
         settings,
         progress,
     };
-    let config = hub.one_of(&[&["config.json"]], "config.json")?;
-    hub.one_of(&PROCESSORS, "preprocessor_config.json")?;
-    hub.one_of(&TOKENIZERS, "tokenizer.json (nor vocab.json with merges.txt)")?;
-    hub.one_of(&[&["model.safetensors"]], "model.safetensors")?;
-    Ok(config.parent().map(Path::to_owned).unwrap_or_default())
+    // One commit's files lie in one folder. A model that changes meanwhile is there in full the second time.
+    match hub.folder()? {
+        Some(folder) => Ok(folder),
+        None => hub
+            .folder()?
+            .ok_or_else(|| hub.refused("one commit", &"it keeps changing")),
+    }
 }
 
 struct Hub<'a> {
@@ -98,14 +101,20 @@ struct Hub<'a> {
     progress: &'a dyn DownloadProgress,
 }
 
-/// What the downloading thread says.
-enum News {
-    Begin(u64),
-    Advance(u64),
-    Done(Result<PathBuf, ApiError>),
-}
-
 impl Hub<'_> {
+    /// The folder of all files, or None where they came to lie in several.
+    fn folder(&self) -> Result<Option<PathBuf>, LoadError> {
+        let files = [
+            self.one_of(&[&["config.json"]], "config.json")?,
+            self.one_of(&PROCESSORS, "preprocessor_config.json")?,
+            self.one_of(&TOKENIZERS, "tokenizer.json (nor vocab.json with merges.txt)")?,
+            self.one_of(&[&["model.safetensors"]], "model.safetensors")?,
+        ];
+        let folder = files[0].parent();
+        let together = files.iter().all(|file| file.parent() == folder);
+        Ok(folder.filter(|_| together).map(Path::to_owned))
+    }
+
     /// The first file of the first alternative that is complete, in the cache if possible.
     fn one_of(&self, alternatives: &[&[&str]], wanted: &'static str) -> Result<PathBuf, LoadError> {
         for files in alternatives {
@@ -151,26 +160,15 @@ impl Hub<'_> {
     }
 
     /// Downloads one file; None where the hub says that the model has no such file.
-    ///
-    /// hf-hub sets no time limits, so a thread of its own works and this one waits for its news. A thread that is given
-    /// up ends with its connection or with the process; what it leaves is a `.part` file that the next download resumes.
     fn download(&self, file: &str) -> Result<Option<PathBuf>, LoadError> {
-        let repo = self.connect().map_err(|error| self.refused(file, &error))?;
-        let (sender, news) = mpsc::channel();
-        let name = file.to_owned();
-        let work = move || {
-            let reporter = Reporter {
-                news: sender.clone(),
-                begun: false,
-            };
-            let result = repo.download_with_progress(&name, reporter);
-            // Nobody listens any more where the wait was given up.
-            let _ = sender.send(News::Done(result));
+        let api = self.connect().map_err(|error| self.refused(file, &error))?;
+        let download = Download {
+            api,
+            cache: Cache::new(self.settings.cache.clone()),
+            repo: self.repo.clone(),
+            file: file.to_owned(),
         };
-        std::thread::Builder::new()
-            .name("hub download".into())
-            .spawn(work)
-            .map_err(|error| self.refused(file, &error))?;
+        let news = download.start().map_err(|error| self.refused(file, &error))?;
         self.follow(file, &news)
     }
 
@@ -183,6 +181,9 @@ impl Hub<'_> {
                     self.progress.begin(file, bytes);
                 }
                 Ok(News::Advance(bytes)) => self.progress.advance(bytes),
+                Ok(News::TooMany) => {
+                    return Err(self.refused(file, &"more bytes arrived than announced; try again"));
+                }
                 Ok(News::Done(Ok(path))) => return self.complete(file, path, size).map(Some),
                 Ok(News::Done(Err(error))) => return self.explain(file, &error),
                 Err(RecvTimeoutError::Timeout) => {
@@ -202,38 +203,55 @@ impl Hub<'_> {
             .map(|metadata| metadata.len())
             .unwrap_or_default();
         if let Some(size) = size.filter(|&size| size != found) {
-            if let Ok(content) = path.canonicalize() {
+            let content = path.canonicalize();
+            // The link first: hf-hub cannot replace one that leads nowhere.
+            let _ = std::fs::remove_file(&path);
+            if let Ok(content) = content {
                 let _ = std::fs::remove_file(content);
             }
-            let _ = std::fs::remove_file(&path);
-            return Err(self.refused(file, &format!("{found} of {size} bytes arrived")));
+            let cause = format!("only {found} of {size} bytes arrived; try again");
+            return Err(self.refused(file, &cause));
         }
         self.progress.finish();
         Ok(path)
     }
 
     fn explain(&self, file: &str, error: &ApiError) -> Result<Option<PathBuf>, LoadError> {
-        let ApiError::RequestError(request) = error else {
-            return Err(self.refused(file, error));
-        };
-        match **request {
-            ureq::Error::StatusCode(404) => Ok(None),
-            ureq::Error::StatusCode(401 | 403) => Err(self.refused(
-                file,
-                &"it knows no such model, or asks for an HF_TOKEN that may read it",
-            )),
-            ureq::Error::StatusCode(status) => Err(self.refused(file, &format!("HTTP status {status}"))),
-            ref other => Err(self.unreachable(other)),
+        match error {
+            ApiError::RequestError(request) => self.explain_request(file, request),
+            ApiError::LockAcquisition(_) => {
+                Err(self.refused(file, &"another download of it is under way; wait for it to end"))
+            }
+            ApiError::IoError(error) if ended_early(error.kind()) => {
+                let cause = format!("the connection ended early ({error}); try again, it goes on from there");
+                Err(self.refused(file, &cause))
+            }
+            error => Err(self.refused(file, error)),
         }
     }
 
-    fn connect(&self) -> Result<ApiRepo, ApiError> {
-        let api = ApiBuilder::from_cache(Cache::new(self.settings.cache.clone()))
+    fn explain_request(&self, file: &str, error: &ureq::Error) -> Result<Option<PathBuf>, LoadError> {
+        let cause = match *error {
+            // Every model has this file.
+            ureq::Error::StatusCode(404) if file == "config.json" => {
+                format!("it knows no such model, or not its revision {}", self.revision)
+            }
+            ureq::Error::StatusCode(404) => return Ok(None),
+            ureq::Error::StatusCode(401 | 403) => {
+                "it knows no such model, or asks for an HF_TOKEN that may read it".into()
+            }
+            ureq::Error::StatusCode(status) => format!("HTTP status {status}"),
+            ref other => return Err(self.unreachable(other)),
+        };
+        Err(self.refused(file, &cause))
+    }
+
+    fn connect(&self) -> Result<Api, ApiError> {
+        ApiBuilder::from_cache(Cache::new(self.settings.cache.clone()))
             .with_endpoint(self.settings.endpoint.clone())
             .with_token(self.settings.token.clone())
             .with_progress(false)
-            .build()?;
-        Ok(api.repo(self.repo.clone()))
+            .build()
     }
 
     fn unreachable(&self, cause: &dyn std::fmt::Display) -> LoadError {
@@ -252,25 +270,13 @@ impl Hub<'_> {
     }
 }
 
-/// Passes hf-hub's progress on. It announces a file twice; once is enough.
-struct Reporter {
-    news: Sender<News>,
-    begun: bool,
-}
-
-impl Progress for Reporter {
-    fn init(&mut self, size: usize, _file: &str) {
-        if !self.begun {
-            let _ = self.news.send(News::Begin(size as u64));
-        }
-        self.begun = true;
-    }
-
-    fn update(&mut self, size: usize) {
-        let _ = self.news.send(News::Advance(size as u64));
-    }
-
-    fn finish(&mut self) {}
+/// Whether the other side is to blame rather than this disk.
+fn ended_early(kind: ErrorKind) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(
+        kind,
+        BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+    )
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use gemm as _;
 mod activation;
 mod clip;
 mod config;
+mod download;
 mod error;
 mod files;
 mod hub;

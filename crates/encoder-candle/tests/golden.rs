@@ -56,10 +56,6 @@ fn assert_agree(what: &str, got: &[Embedding], expected: &[Vec<f64>]) {
         assert_eq!(got.dimension(), expected.len());
         let cosine: f64 = pairs().map(|(g, e)| g * e).sum();
         let error = pairs().map(|(g, e)| (g - e).abs()).fold(0.0, f64::max);
-        println!(
-            "{what} {number}: cosine 1 - {:.1e}, error {error:.1e}",
-            1.0 - cosine
-        );
         assert!(cosine >= 0.99999, "{what} {number}: cosine {cosine}");
         assert!(error <= 1e-4, "{what} {number}: error {error}");
     }
