@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use eidetic_catalog::Catalog;
+use eidetic_catalog::{Catalog, Counts};
 use eidetic_vectors::IndexKind;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,11 @@ pub struct BytesOnDisk {
 }
 
 impl Library {
+    /// How much the library holds; costs no walk through its files, so it may be asked often.
+    pub fn counts(&self) -> Result<Counts, LibraryError> {
+        Ok(self.catalog.counts()?)
+    }
+
     /// How the library stands now. Needs no model.
     pub fn status(&self) -> Result<Status, LibraryError> {
         let counts = self.catalog.counts()?;

@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use eidetic_catalog::{Catalog, CatalogError, FileState};
 use eidetic_domain::{Filter, ImageId};
@@ -8,17 +9,25 @@ use quick_cache::sync::Cache;
 /// Which images each of the filters used last admits, so that a repeated filter costs no walk through the catalog.
 ///
 /// Call [`clear`](Self::clear) after every change of the catalog.
-pub struct AdmissionCache(Cache<String, Arc<HashSet<ImageId>>>);
+pub struct AdmissionCache {
+    admitted: Cache<(u64, String), Arc<HashSet<ImageId>>>,
+    /// Changes of the catalog so far. Part of the key, so that what a lookup found before a change is not kept after it.
+    generation: AtomicU64,
+}
 
 impl AdmissionCache {
     /// A cache of at most `capacity` filters.
     pub fn new(capacity: usize) -> Self {
-        Self(Cache::new(capacity))
+        Self {
+            admitted: Cache::new(capacity),
+            generation: AtomicU64::new(0),
+        }
     }
 
     /// Forgets everything, because the catalog changed.
     pub fn clear(&self) {
-        self.0.clear();
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.admitted.clear();
     }
 
     /// The images that `filter` admits; `None` where it admits every one.
@@ -31,8 +40,8 @@ impl AdmissionCache {
             return Ok(None);
         }
         // The debug form names every field of the filter, so equal keys are equal filters.
-        let key = format!("{filter:?}");
-        self.0
+        let key = (self.generation.load(Ordering::Acquire), format!("{filter:?}"));
+        self.admitted
             .get_or_insert_with(&key, || admitted_images(catalog, filter).map(Arc::new))
             .map(Some)
     }

@@ -207,17 +207,13 @@ fn bounded_text(name: &str, text: Option<String>) -> Result<Option<String>, Prob
     Ok(text)
 }
 
-/// Doubled, so that an even weight means what no weight means, beside the weight of a negative text too.
+/// Alone, a text or a picture has all the weight.
 fn weights(text_weight: Option<f32>, both: bool) -> Result<Weights, Problem> {
     match text_weight {
         Some(weight) if !(0.0..=1.0).contains(&weight) => Err(Problem::invalid(format!(
             "text_weight is a number from 0 to 1, not {weight}"
         ))),
-        Some(weight) if both => Ok(Weights {
-            text: 2.0 * weight,
-            picture: 2.0 * (1.0 - weight),
-            ..Weights::default()
-        }),
+        Some(weight) if both => Ok(Weights::with_text_share(weight)),
         _ => Ok(Weights::default()),
     }
 }

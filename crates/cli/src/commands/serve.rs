@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use eidetic_library::{Library, Owner};
@@ -27,7 +27,7 @@ pub(crate) fn serve(library: Arc<Library>, listen: SocketAddr) -> Result<Outcome
     refresh_graph_in_background(&library);
     let announced = Arc::clone(&library);
     eidetic_server::serve(library, ServeOptions::new(listen), move |address| {
-        let address = format!("http://{address}");
+        let address = format!("http://{}", reachable(address));
         let owner = Owner {
             address: Some(address.clone()),
             ..Owner::this_process("eidetic serve")
@@ -42,6 +42,16 @@ pub(crate) fn serve(library: Arc<Library>, listen: SocketAddr) -> Result<Outcome
     })
     .map_err(anyhow::Error::from)?;
     Ok(Outcome::Done)
+}
+
+/// An address that others on this machine can ask, where the server listens on all of its addresses.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
 }
 
 /// Exact search answers until the graph is there.

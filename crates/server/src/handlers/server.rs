@@ -33,7 +33,7 @@ pub(crate) async fn health() -> Json<Health> {
 )]
 pub(crate) async fn metrics(state: Data<State>) -> Result<HttpResponse> {
     let library = state.library.clone();
-    let images = state.pictures.run(move || Ok(library.status()?.images)).await?;
+    let images = state.pictures.run(move || Ok(library.counts()?.images)).await?;
     let text = state.metrics.render(images);
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
