@@ -113,3 +113,53 @@ fn engines_are_named_in_one_place_each() {
         }
     }
 }
+
+/// The licences that deny.toml allows.
+fn allowed_licences() -> BTreeSet<String> {
+    let policy = std::fs::read_to_string(eidetic_tests::repository().join("deny.toml")).expect("a policy");
+    let list = policy
+        .split("allow = [")
+        .nth(1)
+        .and_then(|rest| rest.split(']').next())
+        .expect("a list");
+    list.split(',')
+        .map(|name| name.trim().trim_matches('"').to_owned())
+        .collect()
+}
+
+/// Whether all that an SPDX expression of the form `(A OR B) AND C` asks for can be met.
+fn is_allowed(expression: &str, allowed: &BTreeSet<String>) -> bool {
+    let plain = expression.replace(['(', ')'], "").replace('/', " OR ");
+    let mut demands = plain.split(" AND ");
+    demands.all(|demand| {
+        demand
+            .split(" OR ")
+            .any(|licence| allowed.contains(licence.trim()))
+    })
+}
+
+#[test]
+fn every_dependency_has_an_allowed_licence() {
+    let allowed = allowed_licences();
+    let metadata = MetadataCommand::new().exec().expect("cargo metadata runs");
+    let refused: Vec<String> = metadata
+        .packages
+        .iter()
+        .filter(|package| {
+            package
+                .license
+                .as_deref()
+                .is_none_or(|licence| !is_allowed(licence, &allowed))
+        })
+        .map(|package| format!("{} ({:?})", package.name, package.license))
+        .collect();
+    assert!(metadata.packages.len() > 100 && refused.is_empty(), "{refused:?}");
+}
+
+#[test]
+fn a_licence_that_is_not_allowed_is_noticed() {
+    let allowed = allowed_licences();
+    assert!(is_allowed("(MIT OR GPL-3.0) AND Zlib", &allowed));
+    assert!(!is_allowed("GPL-3.0", &allowed));
+    assert!(!is_allowed("MIT AND GPL-3.0", &allowed));
+}

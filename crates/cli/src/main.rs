@@ -30,6 +30,14 @@ pub(crate) enum Outcome {
     DoneWithFailures,
 }
 
+/// Whether an indexing run came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    No,
+    /// By Ctrl-C, or by whoever cancelled the server's job.
+    Early,
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     start_log(arguments.verbose);

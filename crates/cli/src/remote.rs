@@ -13,8 +13,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::{Agent, Body, http::Response};
 
+use crate::Stopped;
 use crate::arguments::Search;
-use crate::commands::index::Stopped;
 use crate::failure::Failure;
 
 /// How often a job is asked how far it is.

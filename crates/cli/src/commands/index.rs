@@ -10,7 +10,7 @@ use crate::arguments::{Global, Index};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
 use crate::progress::{DownloadBar, IndexBar};
-use crate::{output, remote};
+use crate::{Stopped, output, remote};
 
 /// `eidetic index`
 pub(crate) fn run(global: &Global, arguments: &Index) -> Result<Outcome, Failure> {
@@ -53,14 +53,6 @@ fn open(global: &Global, arguments: &Index) -> Result<Library, LibraryError> {
     let (library, fallback) = Library::open_or_create(&directory, &options, &owner, &DownloadBar::default())?;
     warn_of_fallback(fallback);
     Ok(library)
-}
-
-/// Whether a run came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stopped {
-    No,
-    /// By Ctrl-C, or by whoever cancelled the server's job.
-    Early,
 }
 
 fn index(
