@@ -9,7 +9,7 @@ import { EMPTY, toAddress } from './query.js';
 const FULL_MODEL = 'openai/clip-vit-base-patch32';
 
 // What the bundled gallery shows, what the built-in model knows, and things of anybody's life for the models that know them.
-const GALLERY_SUGGESTIONS = ['a sailboat at sunset', 'red bicycle in the snow', 'two cats', 'a lighthouse at night', 'hot air balloon'];
+const GALLERY_SUGGESTIONS = ['a sailboat at sunset', 'red bicycle in the snow', 'three penguins', 'a lighthouse at night', 'hot air balloon'];
 const BUILTIN_SUGGESTIONS = ['red apple', 'bananas', 'a white shirt', 'lemons', 'a pair of shoes', 'mushrooms'];
 const SUGGESTIONS = ['sunset over the sea', 'people laughing', 'a dog in the snow', 'food on a table', 'handwriting', 'a narrow street'];
 const SAMPLES = 5;

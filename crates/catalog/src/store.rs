@@ -141,7 +141,11 @@ impl Store {
                 found,
                 supported: FORMAT_VERSION,
             }),
-            (Entry::New, Some(_)) => self.state_after(0),
+            (Entry::New, Some(_)) => match self.state_after(0)? {
+                // Cut short while being made.
+                state if state.sequence == 0 => Ok(state),
+                _ => Err(self.damaged("its ledger is missing".into())),
+            },
             (Entry::Sequence(sequence), Some(_)) => self.state_after(sequence),
         }
     }

@@ -72,6 +72,9 @@ pub(crate) struct Index {
     /// Folders to index; none: the folders that the library has already
     #[arg(value_name = "DIR")]
     pub(crate) folders: Vec<PathBuf>,
+    /// Take a folder out of the library instead, be it there or not; its files are not touched
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["folders", "model"])]
+    pub(crate) forget: Option<PathBuf>,
     /// Model of a new library: a hub name such as openai/clip-vit-base-patch32, a directory, or `builtin`
     /// [default: openai/clip-vit-base-patch32, and `builtin` where that cannot be had]
     #[arg(long, value_name = "NAME|DIR")]

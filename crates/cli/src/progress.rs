@@ -1,11 +1,12 @@
 //! Progress on the terminal; nothing where standard error is none.
 
+use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use eidetic_encoder_candle::DownloadProgress;
 use eidetic_indexer::{Failure, Observer, Stage};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 /// How far an indexing run is: a count while the walk goes on, then a bar with rate and time left.
 pub(crate) struct IndexBar {
@@ -16,7 +17,7 @@ pub(crate) struct IndexBar {
 impl IndexBar {
     pub(crate) fn new() -> Self {
         let bar = ProgressBar::new_spinner();
-        bar.set_style(style("{spinner} {pos} of {len} files so far, {per_sec}{msg}"));
+        bar.set_style(style("{spinner} {pos} of {len} files so far, {rate}{msg}"));
         bar.set_length(0);
         Self {
             bar,
@@ -38,7 +39,7 @@ impl Observer for IndexBar {
     fn walked(&self, files: u64) {
         self.bar.set_length(files);
         self.bar
-            .set_style(style("{bar:30} {pos}/{len} files, {per_sec}, {eta} left{msg}"));
+            .set_style(style("{bar:30} {pos}/{len} files, {rate}, {eta} left{msg}"));
     }
 
     fn done(&self, files: u64) {
@@ -87,5 +88,10 @@ impl DownloadProgress for DownloadBar {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the templates here are well-formed")
+    let rate = |state: &ProgressState, text: &mut dyn Write| {
+        // A display that cannot be written to has nobody to tell.
+        let _ = write!(text, "{:.0} a second", state.per_sec());
+    };
+    let style = ProgressStyle::with_template(template).expect("the templates here are well-formed");
+    style.with_key("rate", rate)
 }

@@ -74,7 +74,11 @@ fn post<T: DeserializeOwned>(address: &str, path: &str, body: &impl Serialize) -
 
 fn agent() -> Agent {
     // Problem documents say more than a status does, so they are read like answers.
-    Agent::config_builder().http_status_as_error(false).build().into()
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .build()
+        .into()
 }
 
 fn read<T: DeserializeOwned>(
@@ -93,7 +97,10 @@ fn read<T: DeserializeOwned>(
         .as_str()
         .or(problem["title"].as_str())
         .unwrap_or("no reason given");
-    Err(Failure::could_not_run(format!(
-        "the server at {address} says: {detail}"
-    )))
+    let said = format!("the server at {address} says: {detail}");
+    // What would be a wrong argument without a server is one with it.
+    match response.status().as_u16() {
+        400 | 413 | 422 => Err(Failure::arguments(said)),
+        _ => Err(Failure::could_not_run(said)),
+    }
 }

@@ -1,9 +1,13 @@
-use std::path::PathBuf;
-use std::sync::PoisonError;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{MutexGuard, PoisonError, TryLockError};
 
-use eidetic_catalog::Catalog;
+use eidetic_catalog::{Batch, Catalog, ImageRecord};
+use eidetic_domain::ImageId;
 use eidetic_indexer::{Cancel, Indexer, Observer, Options, Report};
+use eidetic_vectors::VectorIndex;
 
+use crate::manifest::Manifest;
 use crate::{Library, LibraryError};
 
 impl Library {
@@ -17,13 +21,10 @@ impl Library {
         observer: &dyn Observer,
         cancel: &Cancel,
     ) -> Result<Report, LibraryError> {
-        let _run = self
-            .indexing
-            .try_lock()
-            .map_err(|_| LibraryError::AlreadyIndexing)?;
+        let _run = self.claim_indexing()?;
         let encoder = self.encoder()?;
-        self.forget_damaged()?;
         let sources = self.remember_sources(folders)?;
+        self.forget_damaged(&sources)?;
         let indexer = Indexer {
             catalog: &self.catalog,
             vectors: &self.vectors,
@@ -32,12 +33,59 @@ impl Library {
         };
         let options = Options {
             excluded: [&options.excluded[..], std::slice::from_ref(&self.directory)].concat(),
-            other_sources: self.read_manifest().sources.clone(),
+            other_sources: self.sources_besides(&sources),
             ..options.clone()
         };
         let report = indexer.run(&sources, &options, observer, cancel);
         self.admissions.clear();
         Ok(report?)
+    }
+
+    /// Takes a folder out of the library, with all that stands at no other path. Its files may be gone already; they are
+    /// not touched. Returns how many paths were forgotten.
+    pub fn forget(&self, folder: &Path) -> Result<u64, LibraryError> {
+        let _run = self.claim_indexing()?;
+        let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let files = self
+            .catalog
+            .files_under(&real)
+            .map(|file| file.map(|file| file.path));
+        let removed = files.collect::<Result<Vec<PathBuf>, _>>()?;
+        let paths = removed.len() as u64;
+        let batch = Batch {
+            removed,
+            ..Batch::default()
+        };
+        let forgotten = self.catalog.put_batch(&batch)?;
+        self.write_vectors().remove(&forgotten)?;
+        let thumbnails = self.directory.join("thumbnails");
+        for image in &forgotten {
+            self.thumbnails
+                .remove(image)
+                .map_err(LibraryError::io(&thumbnails))?;
+        }
+        self.admissions.clear();
+        // Last: a crash before this leaves a source whose next run brings its pictures back, not pictures without a source.
+        let mut manifest = self.read_manifest().clone();
+        manifest
+            .sources
+            .retain(|source| !source.starts_with(&real) && !source.starts_with(folder));
+        self.replace_manifest(manifest)?;
+        Ok(paths)
+    }
+
+    /// One run at a time. A run that panicked left the catalog and the vectors as its last batch made them.
+    fn claim_indexing(&self) -> Result<MutexGuard<'_, ()>, LibraryError> {
+        match self.indexing.try_lock() {
+            Ok(run) => Ok(run),
+            Err(TryLockError::Poisoned(run)) => Ok(run.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(LibraryError::AlreadyIndexing),
+        }
+    }
+
+    fn sources_besides(&self, these: &[PathBuf]) -> Vec<PathBuf> {
+        let all = self.read_manifest().sources.clone();
+        all.into_iter().filter(|source| !these.contains(source)).collect()
     }
 
     /// Makes searching fast again after many changes: loads the graph from disk, or builds it where it is missing,
@@ -64,11 +112,24 @@ impl Library {
         self.vectors.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the files of images with damaged vectors look new to the indexer.
-    fn forget_damaged(&self) -> Result<(), LibraryError> {
+    /// Makes the files of images with damaged vectors look new to a run over `sources`. Images that it will not meet
+    /// stay in the list, so that `status` goes on naming them.
+    fn forget_damaged(&self, sources: &[PathBuf]) -> Result<(), LibraryError> {
         let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
-        self.catalog.remove(&damaged)?;
-        damaged.clear();
+        let records = self.catalog.get_many(&damaged)?;
+        let will_be_met = |record: &ImageRecord| {
+            let walked = |path: &PathBuf| sources.iter().any(|source| path.starts_with(source));
+            record.paths.iter().any(|path| walked(path) && path.is_file())
+        };
+        let met: HashSet<ImageId> = records
+            .iter()
+            .flatten()
+            .filter(|record| will_be_met(record))
+            .map(|record| record.image)
+            .collect();
+        let forgotten: Vec<ImageId> = met.iter().copied().collect();
+        self.catalog.remove(&forgotten)?;
+        damaged.retain(|image| !met.contains(image));
         Ok(())
     }
 
@@ -84,8 +145,13 @@ impl Library {
         for folder in &folders {
             manifest.add_source(folder);
         }
+        self.replace_manifest(manifest)?;
+        Ok(folders)
+    }
+
+    fn replace_manifest(&self, manifest: Manifest) -> Result<(), LibraryError> {
         manifest.write(&self.directory)?;
         *self.manifest.write().unwrap_or_else(PoisonError::into_inner) = manifest;
-        Ok(folders)
+        Ok(())
     }
 }

@@ -35,7 +35,7 @@ impl LoadedModel {
     fn named(reference: &ModelRef, progress: &dyn DownloadProgress) -> Result<Self, LoadError> {
         let encoder = Box::new(load(reference, progress)?);
         Ok(Self {
-            reference: reference.clone(),
+            reference: lasting(reference),
             encoder,
             fallback: None,
         })
@@ -53,6 +53,16 @@ impl LoadedModel {
                 ..builtin
             })
         })
+    }
+}
+
+/// The same model, named so that it is found from every working directory.
+pub(crate) fn lasting(reference: &ModelRef) -> ModelRef {
+    match reference {
+        ModelRef::Directory(path) => {
+            ModelRef::Directory(path.canonicalize().unwrap_or_else(|_| path.clone()))
+        }
+        other => other.clone(),
     }
 }
 

@@ -1,9 +1,10 @@
+use std::borrow::Cow;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
-use eidetic_catalog::{Catalog, SledCatalog};
+use eidetic_catalog::{Catalog, CatalogError, SledCatalog};
 use eidetic_domain::{ImageId, RowId, SpaceId};
 use eidetic_encoder::Encoder;
 use eidetic_encoder_candle::{DownloadProgress, ModelRef};
@@ -125,7 +126,7 @@ impl Library {
     }
 
     fn assemble(directory: &Path, manifest: Manifest, lock: Lock) -> Result<Self, LibraryError> {
-        let catalog = SledCatalog::open(&directory.join("catalog"))?;
+        let catalog = open_catalog(directory, &manifest)?;
         let live = live_rows(&catalog)?;
         let place = directory.join("vectors");
         fs::create_dir_all(&place).map_err(LibraryError::io(&place))?;
@@ -185,6 +186,11 @@ impl Library {
 
     /// Answers a query.
     pub fn search(&self, query: &Query) -> Result<Answer, LibraryError> {
+        if self.indexing.try_lock().is_err() {
+            // A run is changing the catalog, so what a filter admitted a moment ago may be out of date.
+            self.admissions.clear();
+        }
+        let query = with_real_folders(query);
         let searcher = Searcher {
             encoder: self.encoder()?,
             vectors: &self.vectors,
@@ -192,7 +198,7 @@ impl Library {
             texts: &self.texts,
             admissions: &self.admissions,
         };
-        Ok(searcher.search(query)?)
+        Ok(searcher.search(&query)?)
     }
 
     pub(crate) fn read_manifest(&self) -> std::sync::RwLockReadGuard<'_, Manifest> {
@@ -208,6 +214,7 @@ impl Library {
         let ModelSource::Named(reference) = source else {
             return Ok(());
         };
+        let reference = &crate::model::lasting(reference);
         if reference.to_string() == self.read_manifest().model {
             return Ok(());
         }
@@ -230,12 +237,38 @@ impl Library {
     }
 }
 
+/// Sources are named only after the catalog was made, so with sources and no catalog the truth is gone, not new.
+fn open_catalog(directory: &Path, manifest: &Manifest) -> Result<SledCatalog, LibraryError> {
+    let path = directory.join("catalog");
+    if !manifest.sources.is_empty() && !path.exists() {
+        return Err(CatalogError::Damaged {
+            path,
+            what: "it is missing".into(),
+        }
+        .into());
+    }
+    Ok(SledCatalog::open(&path)?)
+}
+
 /// What the catalog says is alive; every other row of the vector file is dropped.
 fn live_rows(catalog: &SledCatalog) -> Result<Vec<(RowId, ImageId)>, LibraryError> {
     catalog
         .scan()
         .map(|record| record.map(|r| (r.row, r.image)).map_err(LibraryError::from))
         .collect()
+}
+
+/// The catalog names files as the walk met them, perhaps through a link; people name folders either way.
+fn with_real_folders(query: &Query) -> Cow<'_, Query> {
+    let named = &query.filter.folders;
+    let real = named.iter().filter_map(|folder| folder.canonicalize().ok());
+    let real: Vec<PathBuf> = real.filter(|folder| !named.contains(folder)).collect();
+    if real.is_empty() {
+        return Cow::Borrowed(query);
+    }
+    let mut query = query.clone();
+    query.filter.folders.extend(real);
+    Cow::Owned(query)
 }
 
 /// Why there is no library: nothing there, or something else. A directory with only a lock comes from a creation that

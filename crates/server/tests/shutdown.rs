@@ -61,11 +61,21 @@ fn a_signal_finishes_requests_and_keeps_what_a_job_has_committed() {
 
     let kept = library.status().unwrap().images;
     assert!(0 < kept && kept < count, "{kept} of {count}");
-    drop(library);
+    close(library);
     assert_eq!(
         open(&directory, FakeEncoder::default()).status().unwrap().images,
         kept
     );
+}
+
+/// The server's threads let go of the library soon after it has stopped, not before.
+fn close(library: Arc<Library>) {
+    let patience = Instant::now() + Duration::from_secs(10);
+    while Arc::strong_count(&library) > 1 {
+        assert!(Instant::now() < patience, "the stopped server keeps the library");
+        thread::sleep(Duration::from_millis(5));
+    }
+    drop(library);
 }
 
 fn taken_address_is_an_error_that_says_what_to_do(library: &Arc<Library>, address: SocketAddr) {

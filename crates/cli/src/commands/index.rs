@@ -1,10 +1,10 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use eidetic_indexer::Options;
 use eidetic_library::{CreateOptions, Library, LibraryError, ModelSource, Owner};
 use eidetic_server::json::IndexReport;
 
-use super::{directory, warn_of_fallback};
+use super::{Access, directory, warn_of_fallback};
 use crate::Outcome;
 use crate::arguments::{Global, Index};
 use crate::failure::Failure;
@@ -14,45 +14,107 @@ use crate::{Stopped, output, remote};
 
 /// `eidetic index`
 pub(crate) fn run(global: &Global, arguments: &Index) -> Result<Outcome, Failure> {
+    if let Some(folder) = &arguments.forget {
+        return forget(global, folder);
+    }
     let folders = existing(&arguments.folders)?;
-    let (report, stopped) = match open(global, arguments) {
-        Ok(library) => index(&library, &folders, arguments)?,
+    let (report, stopped) = match open(global, arguments)? {
+        Access::Own(library) => {
+            if folders.is_empty() {
+                same_model(&library.status()?.model, arguments)?;
+            }
+            index(&library, &folders, arguments)?
+        }
+        Access::Through(address) => {
+            same_model(&remote::status(&address)?.model, arguments)?;
+            remote::index(&address, &folders)?
+        }
+    };
+    print_report(global, &report, stopped)
+}
+
+/// Every folder must be there before anything starts, and have a name that can be written down.
+fn existing(folders: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let resolve = |folder: &PathBuf| {
+        let refused = |reason: &str| Failure::arguments(format!("{}: {reason}", folder.display()));
+        let real = folder
+            .canonicalize()
+            .map_err(|error| refused(&error.to_string()))?;
+        match real.to_str() {
+            Some(_) => Ok(real),
+            None => Err(refused(
+                "the folder's name is not UTF-8; index the folder around it, or rename it",
+            )),
+        }
+    };
+    folders.iter().map(resolve).collect()
+}
+
+/// The library: opened, made, or in a server's hands.
+fn open(global: &Global, arguments: &Index) -> Result<Access, Failure> {
+    let directory = directory(global)?;
+    let owner = Owner::this_process("eidetic index");
+    let opened = if arguments.folders.is_empty() {
+        // Without folders only an existing library makes sense.
+        Library::open(&directory, &owner).map(|library| (library, None))
+    } else {
+        let model = arguments
+            .model
+            .clone()
+            .map_or(ModelSource::BestAvailable, ModelSource::Named);
+        Library::open_or_create(
+            &directory,
+            &CreateOptions { model },
+            &owner,
+            &DownloadBar::default(),
+        )
+    };
+    match opened {
+        Ok((library, fallback)) => {
+            warn_of_fallback(fallback);
+            Ok(Access::Own(Box::new(library)))
+        }
         Err(LibraryError::InUse {
             owner: Owner {
                 address: Some(address),
                 ..
             },
             ..
-        }) => remote::index(&address, &folders)?,
-        Err(error) => return Err(error.into()),
-    };
-    print_report(global, &report, stopped)
-}
-
-/// Every folder must be there before anything starts.
-fn existing(folders: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let resolve = |folder: &PathBuf| {
-        let refused = |reason: String| Failure::arguments(format!("{}: {reason}", folder.display()));
-        folder.canonicalize().map_err(|error| refused(error.to_string()))
-    };
-    folders.iter().map(resolve).collect()
-}
-
-fn open(global: &Global, arguments: &Index) -> Result<Library, LibraryError> {
-    let directory = directory(global).map_err(|_| LibraryError::Missing { path: PathBuf::new() })?;
-    let owner = Owner::this_process("eidetic index");
-    // Without folders only an existing library makes sense.
-    if arguments.folders.is_empty() && arguments.model.is_none() {
-        return Library::open(&directory, &owner);
+        }) => Ok(Access::Through(address)),
+        Err(error) => Err(error.into()),
     }
-    let model = arguments
-        .model
-        .clone()
-        .map_or(ModelSource::BestAvailable, ModelSource::Named);
-    let options = CreateOptions { model };
-    let (library, fallback) = Library::open_or_create(&directory, &options, &owner, &DownloadBar::default())?;
-    warn_of_fallback(fallback);
-    Ok(library)
+}
+
+/// A server's library has its model already.
+fn same_model(model: &str, arguments: &Index) -> Result<(), Failure> {
+    match &arguments.model {
+        Some(asked) if asked.to_string() != model => Err(Failure::could_not_run(format!(
+            "the library holds vectors of {model}, not of {asked}; leave out --model, or index into another library with --library"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// `eidetic index --forget DIR`
+fn forget(global: &Global, folder: &Path) -> Result<Outcome, Failure> {
+    let folder = std::path::absolute(folder).map_err(anyhow::Error::from)?;
+    let library = Library::open(
+        &directory(global)?,
+        &Owner::this_process("eidetic index --forget"),
+    )?;
+    let paths = library.forget(&folder)?;
+    if paths == 0 {
+        return Err(Failure::arguments(format!(
+            "nothing of {} is in the library",
+            folder.display()
+        )));
+    }
+    if global.json {
+        output::json(&serde_json::json!({ "forgotten": paths }))?;
+    } else {
+        output::line(&format!("{paths} paths forgotten; the files are untouched"))?;
+    }
+    Ok(Outcome::Done)
 }
 
 fn index(
@@ -78,7 +140,10 @@ fn index(
     if report.cancelled {
         return Ok((IndexReport::new(&report, library.space()), Stopped::Early));
     }
-    library.refresh_graph()?;
+    if let Err(error) = library.refresh_graph() {
+        // Derived: everything is indexed, and exact search answers without it.
+        eprintln!("eidetic: the search graph could not be kept, searches will be slower: {error}");
+    }
     Ok((IndexReport::new(&report, library.space()), Stopped::No))
 }
 

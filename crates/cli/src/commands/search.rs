@@ -12,7 +12,11 @@ use crate::{output, pictures, remote};
 
 /// `eidetic search`
 pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failure> {
-    if arguments.text.is_none() && arguments.image.is_none() && arguments.image_id.is_none() {
+    let blank = arguments
+        .text
+        .as_deref()
+        .is_none_or(|text| text.trim().is_empty());
+    if blank && arguments.image.is_none() && arguments.image_id.is_none() {
         return Err(Failure::arguments(
             "nothing to search for; give a text, --image FILE, or --image-id ID",
         ));
@@ -80,10 +84,14 @@ fn filter(arguments: &Search) -> Result<Filter, Failure> {
     Ok(Filter { folders, taken })
 }
 
-/// Paths in the catalog are canonical; a folder that is gone from disk may still be named, so it need not exist.
+/// The library resolves links; here only the working directory is added. The folder may be gone from disk.
 fn absolute(folder: &Path) -> Result<PathBuf, Failure> {
-    folder
-        .canonicalize()
-        .or_else(|_| std::path::absolute(folder))
-        .map_err(|error| Failure::arguments(format!("{}: {error}", folder.display())))
+    let refused = |reason: String| Failure::arguments(format!("{}: {reason}", folder.display()));
+    let absolute = std::path::absolute(folder).map_err(|error| refused(error.to_string()))?;
+    match absolute.to_str() {
+        Some(_) => Ok(absolute),
+        None => Err(refused(
+            "the folder's name is not UTF-8; name the folder around it".into(),
+        )),
+    }
 }

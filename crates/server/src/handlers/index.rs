@@ -115,7 +115,7 @@ fn require_allowed(state: &State, folder: &FilePath) -> Result<(), Problem> {
     Err(Problem::new(
         ProblemKind::FolderNotAllowed,
         format!(
-            "{} is in no folder that the library indexes; add it on the machine itself with: eidetic index FOLDER",
+            "{} is in no folder that the library indexes; to add it, stop the server and run: eidetic index FOLDER",
             folder.display()
         ),
     ))

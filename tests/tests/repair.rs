@@ -1,0 +1,219 @@
+//! What changes around a library, and what its disk does to it: nothing is lost without a word, and the next run mends it.
+#![cfg(unix)]
+
+use std::fs;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::process::Command;
+
+use eidetic_tests::{Finished, Scenario, binary, gallery_pictures, repository};
+use serde_json::Value;
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("test paths are UTF-8")
+}
+
+fn status(scenario: &Scenario) -> Value {
+    scenario.run(&["status", "--json"]).expect_code(0).json()
+}
+
+/// Changes one byte in the middle of a file.
+fn flip_byte(path: &Path, offset: u64) {
+    let mut file = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .expect("the file opens");
+    let mut byte = [0];
+    file.seek(SeekFrom::Start(offset))
+        .expect("the offset is in the file");
+    file.read_exact(&mut byte).expect("the byte is there");
+    file.seek(SeekFrom::Start(offset))
+        .expect("the offset is in the file");
+    file.write_all(&[!byte[0]]).expect("the byte is written");
+}
+
+#[test]
+fn pictures_that_become_ignored_leave_the_library() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 8);
+    scenario.index(&folder);
+    let ignored = gallery_pictures()[0]
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
+    fs::write(folder.join(".eideticignore"), ignored).unwrap();
+    let report = scenario.run(&["index", "--json"]).expect_code(0).json();
+    assert_eq!(
+        (report["removed"].as_u64(), report["unchanged"].as_u64()),
+        (Some(1), Some(7)),
+        "{report}"
+    );
+    assert_eq!(status(&scenario)["images"], 7);
+}
+
+#[test]
+fn a_model_directory_is_found_from_every_working_directory() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 2);
+    let golden = repository().join("data/golden/clip");
+    let run = |from: &Path, arguments: &[&str]| {
+        let mut command = Command::new(binary());
+        command
+            .current_dir(from)
+            .arg("--library")
+            .arg(scenario.library())
+            .args(arguments);
+        Finished::from(command.output().unwrap())
+    };
+    let indexed = run(&golden, &["index", text(&folder), "--model", "./quick", "--json"]).expect_code(0);
+    assert_eq!(indexed.json()["indexed"], 2);
+    let found = run(&scenario.path("photos"), &["search", "cat", "--json"]).expect_code(0);
+    assert_eq!(found.json()["hits"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn damaged_vectors_are_named_until_their_own_folder_is_indexed_again() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 5);
+    scenario.index(&folder);
+    let vectors = scenario.library().join("vectors/vectors.bin");
+    let length = fs::metadata(&vectors).unwrap().len();
+    flip_byte(&vectors, length - 100);
+    assert_eq!(status(&scenario)["damaged"], 1);
+    let other = scenario.path("other");
+    fs::create_dir(&other).unwrap();
+    fs::copy(&gallery_pictures()[20], other.join("one.jpg")).unwrap();
+    let run = scenario.run(&["index", text(&other), "--json"]).expect_code(0);
+    assert_eq!(run.json()["indexed"], 1);
+    assert_eq!(
+        status(&scenario)["damaged"],
+        1,
+        "another folder's run does not sweep it away"
+    );
+    let searched = scenario.run(&["search", "apple", "--json"]).expect_code(0);
+    assert!(
+        searched.stderr.contains("damaged") && searched.stderr.contains("eidetic index"),
+        "{searched:?}"
+    );
+    let repaired = scenario.run(&["index", "--json"]).expect_code(0).json();
+    assert_eq!(repaired["indexed"], 1, "{repaired}");
+    let after = status(&scenario);
+    assert_eq!(
+        (after["damaged"].as_u64(), after["images"].as_u64()),
+        (Some(0), Some(6)),
+        "{after}"
+    );
+    assert_eq!(after["index"]["vectors"], 6);
+}
+
+#[test]
+fn damaged_thumbnails_and_graphs_are_made_anew_without_a_word() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 3);
+    scenario.index(&folder);
+    let server = scenario.serve();
+    let picture = &gallery_pictures()[0];
+    let image = scenario
+        .run(&["search", "--image", text(picture), "-k", "1", "--json"])
+        .json();
+    let image = image["hits"][0]["image"].as_str().unwrap().to_owned();
+    let thumbnails = scenario.library().join("thumbnails");
+    fs::remove_dir_all(&thumbnails).unwrap();
+    fs::create_dir(&thumbnails).unwrap();
+    let url = format!("{}/v1/images/{image}/thumbnail", server.address);
+    let mut answer = ureq::get(&url).call().unwrap();
+    assert_eq!(answer.headers()["content-type"], "image/jpeg");
+    let jpeg = answer.body_mut().read_to_vec().unwrap();
+    assert!(image::load_from_memory(&jpeg).is_ok());
+}
+
+#[test]
+fn a_lost_catalog_is_an_error_not_an_empty_library() {
+    let scenario = Scenario::new();
+    scenario.index(&scenario.gallery("photos", 2));
+    fs::remove_dir_all(scenario.library().join("catalog")).unwrap();
+    for command in [&["status"][..], &["search", "cat"], &["index"]] {
+        let finished = scenario.run(command).expect_code(3);
+        assert!(
+            finished.stderr.contains("missing") && finished.stderr.contains("index again"),
+            "{finished:?}"
+        );
+    }
+}
+
+#[test]
+fn an_unknown_format_version_is_an_error_not_a_guess() {
+    let scenario = Scenario::new();
+    scenario.index(&scenario.gallery("photos", 1));
+    let manifest = scenario.library().join("library.json");
+    let later = fs::read_to_string(&manifest)
+        .unwrap()
+        .replace("\"format\": 1", "\"format\": 9");
+    fs::write(&manifest, later).unwrap();
+    let finished = scenario.run(&["status"]).expect_code(3);
+    assert!(finished.stderr.contains("version 9"), "{finished:?}");
+}
+
+#[test]
+fn a_folder_can_be_taken_out_even_when_it_is_gone() {
+    let scenario = Scenario::new();
+    let (kept, gone) = (scenario.gallery("kept", 3), scenario.path("gone"));
+    fs::create_dir(&gone).unwrap();
+    fs::copy(&gallery_pictures()[9], gone.join("one.jpg")).unwrap();
+    scenario.run(&["index", text(&kept), text(&gone), "--model", "builtin"]);
+    fs::remove_dir_all(&gone).unwrap();
+    let named = scenario.run(&["index"]).expect_code(1);
+    assert!(named.stderr.contains(text(&gone)), "{named:?}");
+    let forgotten = scenario
+        .run(&["index", "--forget", text(&gone), "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(forgotten["forgotten"], 1);
+    let again = scenario.run(&["index", "--json"]).expect_code(0).json();
+    assert_eq!(again["unchanged"], 3, "{again}");
+    let after = status(&scenario);
+    assert_eq!(
+        (after["images"].as_u64(), after["index"]["vectors"].as_u64()),
+        (Some(3), Some(3)),
+        "{after}"
+    );
+    assert_eq!(after["sources"].as_array().map(Vec::len), Some(1));
+    let nothing = scenario.run(&["index", "--forget", text(&gone)]).expect_code(2);
+    assert!(nothing.stderr.contains("nothing of"), "{nothing:?}");
+}
+
+#[test]
+fn a_folder_behind_a_link_can_be_named_by_the_link() {
+    let scenario = Scenario::new();
+    let (folder, real) = (scenario.gallery("photos", 2), scenario.path("real"));
+    fs::create_dir(&real).unwrap();
+    fs::copy(&gallery_pictures()[9], real.join("one.jpg")).unwrap();
+    std::os::unix::fs::symlink(&real, folder.join("linked")).unwrap();
+    scenario.index(&folder);
+    let linked = folder.join("linked");
+    let hits = scenario
+        .run(&["search", "cat", "--folder", text(&linked), "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(hits["hits"].as_array().map(Vec::len), Some(1), "{hits}");
+}
+
+#[test]
+fn a_search_through_a_server_asks_no_proxy_and_keeps_the_exit_codes() {
+    let scenario = Scenario::new();
+    scenario.index(&scenario.gallery("photos", 2));
+    let _server = scenario.serve();
+    let mut command = scenario.command(&["search", "apple", "--json"]);
+    command
+        .env("http_proxy", "http://127.0.0.1:9")
+        .env("ALL_PROXY", "http://127.0.0.1:9");
+    let finished = Finished::from(command.output().unwrap()).expect_code(0);
+    assert_eq!(finished.json()["hits"].as_array().map(Vec::len), Some(2));
+    let broken = scenario.path("broken.png");
+    fs::write(&broken, b"\x89PNG\r\n\x1a\n and no more").unwrap();
+    let refused = scenario.run(&["search", "--image", text(&broken)]).expect_code(2);
+    assert!(refused.stderr.contains("PNG"), "{refused:?}");
+}
