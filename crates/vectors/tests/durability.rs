@@ -21,7 +21,8 @@ fn space() -> SpaceId {
 
 /// The image number `n` and its vector.
 fn image(n: u8) -> (ImageId, Embedding) {
-    let components = (0..DIMENSION).map(|i| f32::from(n.wrapping_mul(31).wrapping_add(i as u8 * 57)) - 127.3);
+    let components = (0..DIMENSION)
+        .map(|i| f32::from(n.wrapping_mul(31).wrapping_add((i as u8).wrapping_mul(57))) - 127.3);
     let vector = Embedding::normalize(components.collect()).expect("not all zero");
     (ImageId::of(&[n]), vector)
 }
