@@ -1,6 +1,6 @@
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use eidetic_domain::SpaceId;
 use serde::{Deserialize, Serialize};
@@ -78,14 +78,22 @@ impl Manifest {
         sync_directory(library)
     }
 
-    /// Adds a folder unless it, or a folder around it, is there already.
+    /// Adds a folder unless a walk of a folder known already reaches it.
     pub(crate) fn add_source(&mut self, folder: &Path) {
-        if self.sources.iter().any(|known| folder.starts_with(known)) {
+        if self.sources.iter().any(|known| reaches(known, folder)) {
             return;
         }
-        self.sources.retain(|known| !known.starts_with(folder));
+        self.sources.retain(|known| !reaches(folder, known));
         self.sources.push(folder.to_owned());
     }
+}
+
+/// Whether walking `outer` meets `inner`: hidden folders are passed over, unless they are a source themselves.
+fn reaches(outer: &Path, inner: &Path) -> bool {
+    let hidden = |part: Component| part.as_os_str().to_string_lossy().starts_with('.');
+    inner
+        .strip_prefix(outer)
+        .is_ok_and(|rest| !rest.components().any(hidden))
 }
 
 /// Makes a rename survive power loss; on systems where directories cannot be opened, renames are journalled.
@@ -128,6 +136,17 @@ mod tests {
         manifest.add_source(Path::new("/photos"));
         manifest.add_source(Path::new("/photos/2022"));
         assert_eq!(manifest.sources, [PathBuf::from("/photos")]);
+    }
+
+    #[test]
+    fn a_hidden_folder_within_a_source_is_one_of_its_own() {
+        let mut manifest = Manifest::new("builtin".into(), space());
+        manifest.add_source(Path::new("/photos/.private"));
+        manifest.add_source(Path::new("/photos"));
+        manifest.add_source(Path::new("/photos/.private/2020"));
+        manifest.add_source(Path::new("/photos/.other"));
+        let sources = ["/photos/.private", "/photos", "/photos/.other"].map(PathBuf::from);
+        assert_eq!(manifest.sources, sources);
     }
 
     #[test]

@@ -16,7 +16,9 @@ use crate::progress::IndexBar;
 
 /// `eidetic demo`
 pub(crate) fn run(global: &Global, arguments: &Demo) -> Result<Outcome, Failure> {
-    let temporary = tempfile::tempdir()
+    let temporary = tempfile::Builder::new()
+        .prefix("eidetic-demo-")
+        .tempdir()
         .map_err(|error| Failure::could_not_run(format!("no temporary directory can be made: {error}")))?;
     let library = make_library(temporary.path())?;
     match &arguments.query {
