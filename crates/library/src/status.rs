@@ -61,22 +61,35 @@ impl Library {
         Ok(self.catalog.counts()?)
     }
 
+    /// Folders that the library indexes.
+    pub fn sources(&self) -> Vec<PathBuf> {
+        self.read_manifest().sources.clone()
+    }
+
+    /// How to load its model again.
+    pub fn model(&self) -> String {
+        self.read_manifest().model.clone()
+    }
+
+    /// How many images have damaged vectors; the next indexing run of their folders repairs them.
+    pub fn damaged(&self) -> usize {
+        self.damaged
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .len()
+    }
+
     /// How the library stands now. Needs no model.
     pub fn status(&self) -> Result<Status, LibraryError> {
         let counts = self.catalog.counts()?;
         let stats = self.read_vectors().stats()?;
         let manifest = self.read_manifest();
-        let damaged = self
-            .damaged
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .len() as u64;
         Ok(Status {
             library: self.directory.clone(),
             images: counts.images,
             paths: counts.paths,
             failed: counts.failed,
-            damaged,
+            damaged: self.damaged() as u64,
             model: manifest.model.clone(),
             space: manifest.space.to_string(),
             sources: manifest.sources.clone(),

@@ -21,7 +21,7 @@ pub(crate) fn run(global: &Global, arguments: &Index) -> Result<Outcome, Failure
     let (report, stopped) = match open(global, arguments)? {
         Access::Own(library) => {
             if folders.is_empty() {
-                same_model(&library.status()?.model, arguments)?;
+                same_model(&library.model(), arguments)?;
             }
             index(&library, &folders, arguments)?
         }
@@ -122,7 +122,7 @@ fn index(
     folders: &[PathBuf],
     arguments: &Index,
 ) -> Result<(IndexReport, Stopped), Failure> {
-    if folders.is_empty() && library.status()?.sources.is_empty() {
+    if folders.is_empty() && library.sources().is_empty() {
         return Err(Failure::arguments(
             "the library has no folders yet; name one: eidetic index FOLDER",
         ));

@@ -27,7 +27,7 @@ pub(crate) enum Access {
 pub(crate) fn access(global: &Global, command: &str) -> Result<Access, Failure> {
     match Library::open(&directory(global)?, &Owner::this_process(command)) {
         Ok(library) => {
-            warn_of_damage(&library)?;
+            warn_of_damage(&library);
             Ok(Access::Own(Box::new(library)))
         }
         Err(LibraryError::InUse {
@@ -59,12 +59,11 @@ pub(crate) fn warn_of_fallback(reason: Option<LoadError>) {
 }
 
 /// Says that the library lost vectors to the disk, and the way to get them back.
-pub(crate) fn warn_of_damage(library: &Library) -> Result<(), Failure> {
-    let damaged = library.status()?.damaged;
+pub(crate) fn warn_of_damage(library: &Library) {
+    let damaged = library.damaged();
     if damaged > 0 {
         eprintln!(
             "eidetic: the vectors of {damaged} images are damaged on disk and left out; `eidetic index` embeds them anew"
         );
     }
-    Ok(())
 }

@@ -13,7 +13,7 @@ use crate::progress::DownloadBar;
 /// `eidetic serve`
 pub(crate) fn run(global: &Global, arguments: &Serve) -> Result<Outcome, Failure> {
     let library = Library::open(&directory(global)?, &Owner::this_process("eidetic serve"))?;
-    warn_of_damage(&library)?;
+    warn_of_damage(&library);
     serve(Arc::new(library), arguments.listen)
 }
 

@@ -107,7 +107,7 @@ fn require_allowed(state: &State, folder: &FilePath) -> Result<(), Problem> {
     if state.options.indexable == IndexableFolders::Any {
         return Ok(());
     }
-    let sources = state.library.status()?.sources;
+    let sources = state.library.sources();
     let resolved = folder.canonicalize().ok();
     if resolved.is_some_and(|folder| sources.iter().any(|source| folder.starts_with(source))) {
         return Ok(());
