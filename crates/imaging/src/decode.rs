@@ -7,6 +7,7 @@ use image::{DynamicImage, RgbImage};
 
 use crate::classify::{format_of, other_content, unsupported_content};
 use crate::exif::Facts;
+use crate::scaled::{self, Detail, Scaled};
 use crate::{Decoded, ImagingError, Limits, pixels, upright};
 
 mod icon;
@@ -45,6 +46,35 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, ImagingError> {
     Ok(finish(format, raw))
 }
 
+/// Like [`decode`], but perhaps at a half, a quarter or an eighth of the size, if that keeps `detail` and costs less.
+///
+/// Whoever compares embeddings must decode all pictures with one `detail`: then equal files have equal pixels.
+pub fn decode_for(bytes: &[u8], limits: &Limits, detail: Detail) -> Result<Decoded, ImagingError> {
+    decode_scaled(bytes, limits, detail).map_or_else(|| decode(bytes, limits), Ok)
+}
+
+/// The cheap half of [`decode_for`]: none where only [`decode`] will do, which says nothing about the file. It takes the
+/// memory that [`scaled_memory`] tells.
+pub fn decode_scaled(bytes: &[u8], limits: &Limits, detail: Detail) -> Option<Decoded> {
+    let memory = scaled_memory(bytes, detail)?;
+    if bytes.len() as u64 > limits.file_bytes || memory > limits.memory {
+        return None;
+    }
+    let scaled = || {
+        scaled::decode(bytes, limits.pixels, detail).ok_or_else(|| ImagingError::Unsupported(String::new()))
+    };
+    let Scaled { image, size, facts } = contain_panic(ImageFormat::Jpeg, scaled).ok()?;
+    Some(upright_with_facts(ImageFormat::Jpeg, image, size, facts))
+}
+
+/// Bytes that [`decode_scaled`] takes at its peak, from the header; none where it cannot be tried.
+pub fn scaled_memory(bytes: &[u8], detail: Detail) -> Option<u64> {
+    /// Planes, RGB, and RGB once more to turn it upright.
+    const BYTES_A_PIXEL: u64 = 9;
+    let (width, height) = scaled::size(bytes, detail)?;
+    Some(width as u64 * height as u64 * BYTES_A_PIXEL)
+}
+
 fn decode_format(format: ImageFormat, bytes: &[u8], limits: &Limits) -> Result<Raw, ImagingError> {
     match format {
         ImageFormat::Jpeg => jpeg::decode(bytes, limits),
@@ -78,14 +108,20 @@ fn contain_panic<T>(
 
 fn finish(format: ImageFormat, raw: Raw) -> Decoded {
     let Raw { image, facts } = raw;
-    let (width, height) = if facts.orientation.swaps_sides() {
-        (image.height(), image.width())
-    } else {
-        (image.width(), image.height())
-    };
+    let size = (image.width(), image.height());
     let rgb: RgbImage = pixels::halve_if_huge(pixels::to_rgb(image));
+    upright_with_facts(format, rgb, size, facts)
+}
+
+/// `size` is the whole picture's as stored, whatever became of `image`.
+fn upright_with_facts(format: ImageFormat, image: RgbImage, size: (u32, u32), facts: Facts) -> Decoded {
+    let (width, height) = if facts.orientation.swaps_sides() {
+        (size.1, size.0)
+    } else {
+        size
+    };
     Decoded {
-        image: upright::turn(rgb, facts.orientation),
+        image: upright::turn(image, facts.orientation),
         metadata: Metadata {
             width,
             height,

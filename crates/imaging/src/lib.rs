@@ -9,12 +9,14 @@ mod decode;
 mod error;
 mod exif;
 mod pixels;
+mod scaled;
 mod thumbnail;
 mod upright;
 
 pub use classify::{HEAD_LENGTH, Kind, classify};
-pub use decode::decode;
+pub use decode::{decode, decode_for, decode_scaled, scaled_memory};
 pub use error::ImagingError;
+pub use scaled::Detail;
 pub use thumbnail::{ThumbnailStore, thumbnail};
 
 /// What decoding may cost. Checked before memory is taken, against what the file's header claims.
