@@ -9,7 +9,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("kernels", &[]),
     ("imaging", &["domain"]),
-    ("encoder", &["domain"]),
+    ("encoder", &["domain", "kernels"]),
     ("encoder-candle", &["domain", "encoder"]),
     ("vectors", &["domain", "kernels"]),
     ("catalog", &["domain"]),

@@ -148,6 +148,8 @@ pub(crate) struct Bench {
 pub(crate) enum BenchSubject {
     /// Pictures a second through a model, and milliseconds a short text
     Encode(BenchEncode),
+    /// What pictures cost before the model sees them: reading, hashing, decoding, thumbnail, shrinking
+    Decode(BenchDecode),
     /// Recall and speed of the search graph against exact search
     Index(BenchIndex),
 }
@@ -173,6 +175,19 @@ pub(crate) struct BenchEncode {
 pub(crate) enum Precision {
     /// 32-bit floating point
     F32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchDecode {
+    /// Pictures, in this folder and those below
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// The model to prepare for: a hub name, a directory, or `builtin`
+    #[arg(long, value_name = "NAME|DIR", default_value = "builtin")]
+    pub(crate) model: ModelRef,
+    /// Decode all at full size too, and compare times and vectors
+    #[arg(long)]
+    pub(crate) compare: bool,
 }
 
 #[derive(Debug, Args)]

@@ -71,6 +71,10 @@ impl Encoder for ClipEncoder {
         &self.space
     }
 
+    fn shorter_side(&self) -> Option<u32> {
+        self.preprocessor.shorter_side()
+    }
+
     fn preprocess(&self, image: &RgbImage) -> Pixels {
         self.preprocessor.preprocess(image)
     }

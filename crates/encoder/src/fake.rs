@@ -147,6 +147,10 @@ impl Encoder for FakeEncoder {
         &self.space
     }
 
+    fn shorter_side(&self) -> Option<u32> {
+        self.preprocessor.shorter_side()
+    }
+
     fn preprocess(&self, image: &RgbImage) -> Pixels {
         self.preprocessor.preprocess(image)
     }

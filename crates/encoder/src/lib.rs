@@ -24,6 +24,12 @@ pub trait Encoder: Send + Sync {
     /// The space that every vector of this encoder lies in.
     fn space(&self) -> &SpaceId;
 
+    /// The shorter side, in pixels, to which [`preprocess`](Self::preprocess) resizes a picture: one that was decoded
+    /// smaller, but still comfortably larger than this, gives nearly the same vector. `None` where every pixel counts.
+    fn shorter_side(&self) -> Option<u32> {
+        None
+    }
+
     /// Resizes, crops and normalises one picture as the model's reference processor does.
     fn preprocess(&self, image: &RgbImage) -> Pixels;
 

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use eidetic_catalog::{FileRecord, FileStamp, FileState};
 use eidetic_domain::{ImageId, Metadata};
 use eidetic_encoder::Pixels;
-use eidetic_imaging::decode;
+use eidetic_imaging::{Decoded, Detail, decode, decode_scaled, scaled_memory};
 use eidetic_vectors::VectorIndex;
 use image::{ImageReader, RgbImage};
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Permit};
 use crate::claims::Claims;
 use crate::plan::Job;
 use crate::read::{Content, Reading, read};
@@ -138,10 +138,27 @@ impl<'a, V: VectorIndex + ?Sized> Readers<'a, V> {
     }
 
     fn decode(&self, image: ImageId, bytes: &[u8]) -> Result<(Metadata, Pixels), String> {
-        let _permit = self.pictures.acquire(self.estimate(bytes));
-        let decoded = decode(bytes, &self.options.limits).map_err(|error| error.to_string())?;
+        let (decoded, _permit) = self.decoded(bytes)?;
         self.put_thumbnail(image, &decoded.image);
         Ok((decoded.metadata, self.indexer.encoder.preprocess(&decoded.image)))
+    }
+
+    /// The picture as small as model and thumbnail allow, and the right to keep it in memory. What cannot be decoded
+    /// scaled waits for as much memory as the whole of it takes.
+    fn decoded(&self, bytes: &[u8]) -> Result<(Decoded, Permit<'_>), String> {
+        let (limits, detail) = (
+            &self.options.limits,
+            Detail::of_model(self.indexer.encoder.shorter_side()),
+        );
+        if let Some(memory) = scaled_memory(bytes, detail) {
+            let permit = self.pictures.acquire(memory);
+            if let Some(decoded) = decode_scaled(bytes, limits, detail) {
+                return Ok((decoded, permit));
+            }
+        }
+        let permit = self.pictures.acquire(self.estimate(bytes));
+        let decoded = decode(bytes, limits).map_err(|error| error.to_string())?;
+        Ok((decoded, permit))
     }
 
     /// Thumbnails are derived: one that cannot be written is made again when it is asked for.

@@ -9,9 +9,12 @@
 mod generic;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod resample;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+
+pub use resample::WEIGHT_BITS;
 
 use std::sync::OnceLock;
 

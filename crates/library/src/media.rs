@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_catalog::{Catalog, ImageRecord};
 use eidetic_domain::ImageId;
-use eidetic_imaging::{Limits, decode};
+use eidetic_imaging::{Detail, Limits, ThumbnailStore, decode_for};
 
 use crate::{Library, LibraryError};
 
@@ -46,7 +46,9 @@ impl Library {
             return Ok(jpeg);
         }
         let file = self.image_file(image)?;
-        let decoded = decode(&file.bytes, &Limits::default()).map_err(|_| LibraryError::FileGone(*image))?;
+        let detail = Detail::of_thumbnail(ThumbnailStore::LONG_SIDE);
+        let decoded = decode_for(&file.bytes, &Limits::default(), detail)
+            .map_err(|_| LibraryError::FileGone(*image))?;
         self.thumbnails
             .put(image, &decoded.image)
             .map_err(LibraryError::io(&directory))?;

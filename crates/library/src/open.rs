@@ -8,7 +8,7 @@ use eidetic_catalog::{Catalog, CatalogError, SledCatalog};
 use eidetic_domain::{ImageId, RowId, SpaceId};
 use eidetic_encoder::Encoder;
 use eidetic_encoder_candle::{DownloadProgress, ModelRef};
-use eidetic_imaging::ThumbnailStore;
+use eidetic_imaging::{Detail, ThumbnailStore};
 use eidetic_search::{AdmissionCache, Answer, Query, Searcher, TextCache};
 use eidetic_vectors::VectorStore;
 
@@ -182,6 +182,12 @@ impl Library {
             let _ = self.encoder.set(encoder);
         }
         Ok(self.encoder.get().expect("set above, or before").as_ref())
+    }
+
+    /// How much of a picture the library's model sees: what every picture to search by must be decoded with, as indexing
+    /// does.
+    pub fn detail(&self) -> Result<Detail, LibraryError> {
+        Ok(Detail::of_model(self.encoder()?.shorter_side()))
     }
 
     /// Answers a query.

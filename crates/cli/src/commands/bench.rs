@@ -13,10 +13,13 @@ use crate::failure::Failure;
 use crate::output;
 use crate::progress::DownloadBar;
 
+mod decode;
+
 /// `eidetic bench`: JSON, because figures are for tables.
 pub(crate) fn run(arguments: &Bench) -> Result<Outcome, Failure> {
     match &arguments.subject {
         BenchSubject::Encode(encode) => bench_encode(encode),
+        BenchSubject::Decode(decode) => decode::run(decode),
         BenchSubject::Index(index) => bench_index(index),
     }
 }

@@ -1,6 +1,8 @@
 use std::path::{Path, PathBuf};
 
 use eidetic_domain::{DateRange, Filter, first_moment};
+use eidetic_imaging::Detail;
+use eidetic_library::Library;
 use eidetic_search::{Query, QueryPicture, Weights};
 use eidetic_server::json::SearchAnswer;
 
@@ -23,7 +25,7 @@ pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failur
     }
     let filter = filter(arguments)?;
     let answer = match access(global, "eidetic search")? {
-        Access::Own(library) => (&library.search(&query(arguments, filter)?)?).into(),
+        Access::Own(library) => (&library.search(&query(&library, arguments, filter)?)?).into(),
         Access::Through(address) => remote::search(&address, arguments, &filter)?,
     };
     print_answer(global, &answer)?;
@@ -44,9 +46,9 @@ pub(crate) fn print_answer(global: &Global, answer: &SearchAnswer) -> Result<(),
     Ok(())
 }
 
-fn query(arguments: &Search, filter: Filter) -> Result<Query, Failure> {
+fn query(library: &Library, arguments: &Search, filter: Filter) -> Result<Query, Failure> {
     let picture = match (&arguments.image, arguments.image_id) {
-        (Some(path), _) => Some(QueryPicture::Pixels(query_picture(path)?)),
+        (Some(path), _) => Some(QueryPicture::Pixels(query_picture(path, library.detail()?)?)),
         (None, Some(image)) => Some(QueryPicture::Indexed(image)),
         (None, None) => None,
     };
@@ -65,9 +67,9 @@ fn query(arguments: &Search, filter: Filter) -> Result<Query, Failure> {
     })
 }
 
-fn query_picture(path: &Path) -> Result<image::RgbImage, Failure> {
-    let decoded =
-        pictures::read(path).map_err(|reason| Failure::arguments(format!("{}: {reason}", path.display())))?;
+fn query_picture(path: &Path, detail: Detail) -> Result<image::RgbImage, Failure> {
+    let decoded = pictures::read(path, detail)
+        .map_err(|reason| Failure::arguments(format!("{}: {reason}", path.display())))?;
     Ok(decoded.image)
 }
 

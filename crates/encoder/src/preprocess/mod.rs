@@ -11,7 +11,7 @@ mod resample;
 use image::{RgbImage, imageops};
 
 pub use config::PreprocessorError;
-use config::{Filter, Settings};
+use config::{Filter, Settings, Target};
 use geometry::Window;
 use resample::resample;
 
@@ -41,6 +41,17 @@ impl Preprocessor {
     /// Columns of every prepared picture.
     pub fn output_width(&self) -> usize {
         self.settings.output.width as usize
+    }
+
+    /// The shorter side that pictures are resized to, or the longer one where proportions are not kept; `None` where
+    /// single pixels are picked instead of weighed together.
+    pub fn shorter_side(&self) -> Option<u32> {
+        let resize = self.settings.resize?;
+        let side = match resize.target {
+            Target::ShortestEdge(side) => side,
+            Target::Exactly(size) => size.height.max(size.width),
+        };
+        (resize.filter != Filter::Nearest).then_some(side)
     }
 
     /// Resizes, crops and normalises one picture.
@@ -137,6 +148,18 @@ mod tests {
                 prop_assert_eq!((pixels.height, pixels.width, pixels.values.len()), (224, 224, 3 * 224 * 224));
             }
         }
+    }
+
+    #[test]
+    fn the_side_that_pictures_must_keep_is_told() {
+        let side = |json: &str| Preprocessor::from_json(json.as_bytes()).unwrap().shorter_side();
+        assert_eq!(side("{}"), Some(224));
+        assert_eq!(
+            side(r#"{"size":{"height":80,"width":96},"do_center_crop":false}"#),
+            Some(96)
+        );
+        assert_eq!(side(r#"{"resample":0}"#), None, "single pixels are picked");
+        assert_eq!(side(r#"{"do_resize":false}"#), None);
     }
 
     #[test]

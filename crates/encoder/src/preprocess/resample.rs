@@ -7,14 +7,15 @@
 use std::f64::consts::PI;
 use std::ops::Range;
 
+use eidetic_kernels::{Kernel, WEIGHT_BITS};
 use image::RgbImage;
 
 use super::config::Filter;
 use super::geometry::{Kept, Window};
 
-/// Bits after the point of a weight: 32, less 8 for a sample, less 2 for a filter's overshoot.
-const PRECISION: u32 = 32 - 8 - 2;
 const CHANNELS: usize = 3;
+/// Rows of which columns are resampled at once: turned, each column is so many pixels in a row.
+const BAND: usize = 64;
 
 /// The part of the resized `image` that `window` keeps.
 pub fn resample(image: &RgbImage, filter: Filter, window: &Window) -> RgbImage {
@@ -144,7 +145,7 @@ impl Taps {
 }
 
 fn fixed_point(weight: f64) -> i32 {
-    (weight * f64::from(1 << PRECISION) + 0.5_f64.copysign(weight)) as i32
+    (weight * f64::from(1 << WEIGHT_BITS) + 0.5_f64.copysign(weight)) as i32
 }
 
 /// The filter's value at `x`, in source pixels from the centre before widening.
@@ -180,45 +181,132 @@ fn sinc(x: f64) -> f64 {
 }
 
 /// Rows `rows` of `part` with their columns resampled, one after another.
+///
+/// Band by band the rows are turned, so that what is summed lies in rows.
 fn resample_columns(part: &Part, columns: &Taps, rows: Range<usize>) -> Vec<u8> {
-    let mut pixels = Vec::with_capacity(rows.len() * columns.len() * CHANNELS);
-    for row in part.rows_from(rows.start).take(rows.len()) {
-        for (first, weights) in columns.iter() {
-            let (source, _) = row[(first - part.columns.start) * CHANNELS..].as_chunks::<CHANNELS>();
-            pixels.extend(weighted(source, weights).map(to_sample));
+    let mut pixels = vec![0; rows.len() * columns.len() * CHANNELS];
+    let mut band = vec![[0; CHANNELS]; part.columns.len() * BAND];
+    let mut column = [0; BAND * CHANNELS];
+    let (out, _) = pixels.as_chunks_mut::<CHANNELS>();
+    for (number, out) in out.chunks_mut((columns.len() * BAND).max(1)).enumerate() {
+        let height = out.len() / columns.len();
+        turn(part, rows.start + number * BAND, height, &mut band);
+        for (x, (first, weights)) in columns.iter().enumerate() {
+            let source = &band[(first - part.columns.start) * BAND..];
+            Kernel::best().weighted_rows(source.as_flattened(), BAND * CHANNELS, weights, &mut column);
+            let (column, _) = column.as_chunks::<CHANNELS>();
+            for (y, pixel) in column.iter().take(height).enumerate() {
+                out[y * columns.len() + x] = *pixel;
+            }
         }
     }
     pixels
 }
 
-fn weighted(pixels: &[[u8; CHANNELS]], weights: &[i32]) -> [i32; CHANNELS] {
-    let mut sum = [0; CHANNELS];
-    for (pixel, &weight) in pixels.iter().zip(weights) {
-        for channel in 0..CHANNELS {
-            sum[channel] += weight * i32::from(pixel[channel]);
+/// Writes `height` rows of `part` from row `top` on as columns of [`BAND`] pixels, square by square, so that what is written
+/// stays in the nearest cache.
+fn turn(part: &Part, top: usize, height: usize, band: &mut [[u8; CHANNELS]]) {
+    const SQUARE: usize = 16;
+    let rows: Vec<&[[u8; CHANNELS]]> = part
+        .rows_from(top)
+        .take(height)
+        .map(|row| row.as_chunks().0)
+        .collect();
+    for (square, columns) in band.chunks_mut(SQUARE * BAND).enumerate() {
+        for (y, row) in rows.iter().enumerate() {
+            let row = &row[square * SQUARE..];
+            for (column, pixel) in columns.chunks_exact_mut(BAND).zip(row) {
+                column[y] = *pixel;
+            }
         }
     }
-    sum
 }
 
 /// Columns `columns` of `part` with their rows resampled, row after row.
 fn resample_rows(part: &Part, rows: &Taps, columns: Range<usize>) -> Vec<u8> {
     let start = (columns.start - part.columns.start) * CHANNELS;
-    let kept = start..start + columns.len() * CHANNELS;
-    let mut pixels = Vec::with_capacity(rows.len() * kept.len());
-    let mut sums = vec![0; kept.len()];
-    for (first, weights) in rows.iter() {
-        sums.fill(0);
-        for (row, &weight) in part.rows_from(first).zip(weights) {
-            for (sum, &sample) in sums.iter_mut().zip(&row[kept.clone()]) {
-                *sum += weight * i32::from(sample);
-            }
-        }
-        pixels.extend(sums.iter().copied().map(to_sample));
+    let stride = part.columns.len() * CHANNELS;
+    let width = columns.len() * CHANNELS;
+    let mut pixels = vec![0; rows.len() * width];
+    for ((first, weights), out) in rows.iter().zip(pixels.chunks_exact_mut(width.max(1))) {
+        let source = &part.pixels[(first - part.top) * stride + start..];
+        Kernel::best().weighted_rows(source, stride, weights, out);
     }
     pixels
 }
 
-fn to_sample(sum: i32) -> u8 {
-    ((sum + (1 << (PRECISION - 1))) >> PRECISION).clamp(0, 255) as u8
+#[cfg(test)]
+mod tests {
+    use super::super::config::Filter;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// One output sample after another, straight from Pillow's definition.
+    fn plainly(image: &RgbImage, filter: Filter, window: &Window) -> RgbImage {
+        let columns = Taps::of(&window.columns, filter);
+        let rows = Taps::of(&window.rows, filter);
+        let across = |image: &RgbImage, taps: &Taps, first_row: usize, height: usize| {
+            RgbImage::from_fn(taps.len() as u32, height as u32, |x, y| {
+                let (first, weights) = taps.iter().nth(x as usize).expect("a column");
+                weighted(weights, |tap| {
+                    image.get_pixel((first + tap) as u32, first_row as u32 + y).0
+                })
+            })
+        };
+        let down = |image: &RgbImage, taps: &Taps, first_row: usize| {
+            RgbImage::from_fn(image.width(), taps.len() as u32, |x, y| {
+                let (first, weights) = taps.iter().nth(y as usize).expect("a row");
+                weighted(weights, |tap| {
+                    image.get_pixel(x, (first + tap - first_row) as u32).0
+                })
+            })
+        };
+        if rows_come_first(window) {
+            across(&down(image, &rows, 0), &columns, 0, rows.len())
+        } else {
+            let needed = rows.sources();
+            down(
+                &across(image, &columns, needed.start, needed.len()),
+                &rows,
+                needed.start,
+            )
+        }
+    }
+
+    fn weighted(weights: &[i32], pixel: impl Fn(usize) -> [u8; 3]) -> image::Rgb<u8> {
+        let sample = |channel: usize| {
+            let terms = weights
+                .iter()
+                .enumerate()
+                .map(|(tap, &weight)| weight * i32::from(pixel(tap)[channel]));
+            ((terms.sum::<i32>() + (1 << (WEIGHT_BITS - 1))) >> WEIGHT_BITS).clamp(0, 255) as u8
+        };
+        image::Rgb([sample(0), sample(1), sample(2)])
+    }
+
+    proptest! {
+        #[test]
+        fn whole_rows_at_once_give_the_bytes_of_sample_by_sample(
+            (width, height) in (1_u32..170, 1_u32..170),
+            (resized_width, resized_height) in (1_u64..60, 1_u64..60),
+            filter in prop::sample::select(&[
+                Filter::Nearest, Filter::Lanczos, Filter::Bilinear, Filter::Bicubic, Filter::Box, Filter::Hamming,
+            ]),
+            (left, top) in (0_u64..20, 0_u64..20),
+        ) {
+            let image = RgbImage::from_fn(width, height, |x, y| {
+                let v = x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503);
+                image::Rgb([(v >> 8) as u8, (v >> 16) as u8, (x * 3 + y * 7) as u8])
+            });
+            let kept = |source: u32, resized: u64, first: u64| {
+                let first = first.min(resized - 1);
+                Kept { source, resized, first, pixels: (resized - first) as u32, at: 0 }
+            };
+            let window = Window {
+                columns: kept(width, resized_width, left),
+                rows: kept(height, resized_height, top),
+            };
+            prop_assert_eq!(resample(&image, filter, &window), plainly(&image, filter, &window));
+        }
+    }
 }

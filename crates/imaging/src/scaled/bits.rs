@@ -33,9 +33,15 @@ impl<'a> Bits<'a> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the innermost loop of decoding")]
     pub fn refill(&mut self) {
-        if self.count >= 32 {
-            return;
+        if self.count < 32 {
+            self.fill();
         }
+    }
+
+    /// As many bits as there is room for, at least 56.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the innermost loop of decoding")]
+    pub fn fill(&mut self) {
         if let Some(eight) = self.data.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
             let word = u64::from_be_bytes(*eight);
             if !holds_ff(word) {
@@ -55,7 +61,7 @@ impl<'a> Bits<'a> {
     #[cold]
     #[inline(never)]
     fn refilled_byte_by_byte(mut self) -> Self {
-        while self.count <= 56 {
+        while self.count < 56 {
             let byte = match self.data.get(self.at..) {
                 Some([0xFF, 0, ..]) => {
                     self.at += 2;

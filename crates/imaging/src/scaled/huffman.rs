@@ -6,6 +6,8 @@ use super::bits::{Bits, extend};
 const VALUE_BITS: u32 = 10;
 /// Bits looked up at once where coefficients are passed over: with their values, two symbols fit on average.
 const SKIP_BITS: u32 = 12;
+/// Look-ups of [`SKIP_BITS`] that 56 bits suffice for.
+const LOOKUPS_A_FILL: u32 = 56 / SKIP_BITS;
 /// Bits looked up where a symbol alone is wanted.
 const CODE_BITS: u32 = 9;
 /// The longest code.
@@ -55,6 +57,8 @@ struct Skip {
 }
 
 const BLOCK_ENDS: u8 = 0x80;
+/// More coefficients than there are.
+const ENDED: u32 = 1 << 16;
 /// 16 zeros and no value.
 const SIXTEEN_ZEROS: u8 = 0xF0;
 /// No more values in the block.
@@ -154,28 +158,39 @@ impl Table {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "keeps the bits in registers")]
     pub fn skip_rest(&self, bits: &mut Bits, mut next: u32) -> Option<()> {
-        while next < 64 {
-            bits.refill();
-            let skip = self.skips[bits.peek(SKIP_BITS) as usize];
-            let reached = next + u32::from(skip.passed & !BLOCK_ENDS);
-            // Behind the 64th coefficient another block begins: what the table took for more of this one is not.
-            if skip.length != 0 && reached < 64 {
+        'filled: while next < 64 {
+            bits.fill();
+            // Without a look at how many bits are left: there are enough for so many look-ups.
+            for _ in 0..LOOKUPS_A_FILL {
+                let skip = self.skips[bits.peek(SKIP_BITS) as usize];
+                let reached = next + u32::from(skip.passed & !BLOCK_ENDS);
+                // Behind the 64th coefficient another block begins: what the table took for more of this one is not.
+                if skip.length == 0 || reached >= 64 {
+                    next += self.skip_one(bits)?;
+                    continue 'filled;
+                }
                 bits.skip(skip.length.into());
                 if skip.passed & BLOCK_ENDS != 0 {
                     return Some(());
                 }
                 next = reached;
-                continue;
-            }
-            match self.symbol(bits)? {
-                END_OF_BLOCK => return Some(()),
-                symbol => {
-                    bits.skip(u32::from(symbol & 15));
-                    next += u32::from(symbol >> 4) + 1;
-                }
             }
         }
-        (next == 64).then_some(())
+        (next == 64 || next >= ENDED).then_some(())
+    }
+
+    /// Passes over one symbol and gives the number of coefficients it stands for, or [`ENDED`].
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "keeps the bits in registers")]
+    fn skip_one(&self, bits: &mut Bits) -> Option<u32> {
+        bits.refill();
+        match self.symbol(bits)? {
+            END_OF_BLOCK => Some(ENDED),
+            symbol => {
+                bits.skip(u32::from(symbol & 15));
+                Some(u32::from(symbol >> 4) + 1)
+            }
+        }
     }
 
     /// The first symbol with its value, if both are within the bits of a look-up by `index`.

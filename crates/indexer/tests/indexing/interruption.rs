@@ -90,6 +90,10 @@ impl Encoder for DislikesRed {
         self.0.space()
     }
 
+    fn shorter_side(&self) -> Option<u32> {
+        self.0.shorter_side()
+    }
+
     fn preprocess(&self, image: &RgbImage) -> Pixels {
         self.0.preprocess(image)
     }

@@ -1,6 +1,6 @@
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, Result};
-use eidetic_imaging::{Limits, decode};
+use eidetic_imaging::{Detail, Limits, decode_for};
 use eidetic_search::QueryPicture;
 
 use super::query_pairs;
@@ -124,7 +124,7 @@ async fn search(state: Data<State>, wish: Wish) -> Result<SearchAnswer, Problem>
     let work = move || {
         let Wish { mut query, picture } = wish;
         if let Some(bytes) = picture {
-            query.picture = Some(pixels(&bytes)?);
+            query.picture = Some(pixels(&bytes, library.detail()?)?);
         }
         let answer = library.search(&query)?;
         Ok(SearchAnswer::from(&answer))
@@ -132,8 +132,8 @@ async fn search(state: Data<State>, wish: Wish) -> Result<SearchAnswer, Problem>
     state.models.run(work).await
 }
 
-fn pixels(bytes: &[u8]) -> Result<QueryPicture, Problem> {
-    let decoded = decode(bytes, &Limits::default()).map_err(|reason| {
+fn pixels(bytes: &[u8], detail: Detail) -> Result<QueryPicture, Problem> {
+    let decoded = decode_for(bytes, &Limits::default(), detail).map_err(|reason| {
         Problem::new(
             ProblemKind::UnreadablePicture,
             format!("the picture cannot be read: {reason}"),

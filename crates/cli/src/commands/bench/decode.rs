@@ -1,0 +1,193 @@
+//! What a picture costs before the model sees it, stage by stage, on one thread.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use eidetic_domain::{Embedding, ImageId};
+use eidetic_encoder::Encoder;
+use eidetic_imaging::{
+    Decoded, Detail, HEAD_LENGTH, Kind, Limits, ThumbnailStore, classify, decode, decode_for,
+};
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::arguments::BenchDecode;
+use crate::failure::Failure;
+use crate::output;
+
+/// Means over all pictures, in milliseconds.
+#[derive(Debug, Default, Serialize)]
+struct Figures {
+    pictures: u32,
+    read_ms: f64,
+    hash_ms: f64,
+    decode_ms: f64,
+    thumbnail_ms: f64,
+    preprocess_ms: f64,
+    total_ms: f64,
+    images_per_second: f64,
+    /// Pictures that the full decoder refuses.
+    refused: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    full: Option<Full>,
+}
+
+/// Against decoding every pixel.
+#[derive(Debug, Serialize)]
+struct Full {
+    decode_ms: f64,
+    thumbnail_ms: f64,
+    preprocess_ms: f64,
+    /// Pictures that come out smaller than they are.
+    scaled: u32,
+    least_cosine: f64,
+    mean_cosine: f64,
+}
+
+/// Time spent in each stage.
+#[derive(Default)]
+struct Stages {
+    read: Duration,
+    hash: Duration,
+    decode: Duration,
+    thumbnail: Duration,
+    preprocess: Duration,
+}
+
+pub(super) fn run(arguments: &BenchDecode) -> Result<Outcome, Failure> {
+    let encoder = super::load(&arguments.model)?;
+    let files = pictures(&arguments.folder)?;
+    let mut figures = measure(encoder.as_ref(), &files)?;
+    if arguments.compare {
+        figures.full = Some(compare(encoder.as_ref(), &files)?);
+    }
+    output::json(&figures)?;
+    Ok(Outcome::Done)
+}
+
+fn measure(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<Figures, Failure> {
+    let (folder, store) = thumbnails()?;
+    let mut stages = Stages::default();
+    let mut figures = Figures::default();
+    for file in files {
+        let bytes = timed(&mut stages.read, || fs::read(file)).map_err(anyhow::Error::from)?;
+        let id = timed(&mut stages.hash, || ImageId::of(&bytes));
+        let detail = Detail::of_model(encoder.shorter_side());
+        match prepare(encoder, &mut stages, &store, id, || {
+            decode_for(&bytes, &Limits::default(), detail).ok()
+        })? {
+            Some(_) => figures.pictures += 1,
+            None => figures.refused += 1,
+        }
+    }
+    folder.close().map_err(anyhow::Error::from)?;
+    let mean = |time: Duration| time.as_secs_f64() * 1e3 / f64::from(figures.pictures.max(1));
+    let total = stages.read + stages.hash + stages.decode + stages.thumbnail + stages.preprocess;
+    Ok(Figures {
+        read_ms: mean(stages.read),
+        hash_ms: mean(stages.hash),
+        decode_ms: mean(stages.decode),
+        thumbnail_ms: mean(stages.thumbnail),
+        preprocess_ms: mean(stages.preprocess),
+        total_ms: mean(total),
+        images_per_second: 1e3 / mean(total),
+        ..figures
+    })
+}
+
+/// Decodes and shrinks one picture as indexing does.
+fn prepare(
+    encoder: &dyn Encoder,
+    stages: &mut Stages,
+    store: &ThumbnailStore,
+    id: ImageId,
+    decoded: impl FnOnce() -> Option<Decoded>,
+) -> Result<Option<(Decoded, eidetic_encoder::Pixels)>, Failure> {
+    let Some(decoded) = timed(&mut stages.decode, decoded) else {
+        return Ok(None);
+    };
+    timed(&mut stages.thumbnail, || store.put(&id, &decoded.image)).map_err(anyhow::Error::from)?;
+    let pixels = timed(&mut stages.preprocess, || encoder.preprocess(&decoded.image));
+    Ok(Some((decoded, pixels)))
+}
+
+fn compare(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<Full, Failure> {
+    let (folder, store) = thumbnails()?;
+    let mut stages = Stages::default();
+    let (mut scaled, mut cosines) = (0, Vec::new());
+    for file in files {
+        let bytes = fs::read(file).map_err(anyhow::Error::from)?;
+        let detail = Detail::of_model(encoder.shorter_side());
+        let full = prepare(encoder, &mut stages, &store, ImageId::of(&bytes), || {
+            decode(&bytes, &Limits::default()).ok()
+        })?;
+        let (Some((full, full_pixels)), Ok(small)) = (full, decode_for(&bytes, &Limits::default(), detail))
+        else {
+            continue;
+        };
+        scaled += u32::from(small.image.dimensions() != full.image.dimensions());
+        let vectors = encoder
+            .encode_pixels(&[full_pixels, encoder.preprocess(&small.image)])
+            .map_err(anyhow::Error::from)?;
+        cosines.push(cosine(&vectors[0], &vectors[1]));
+    }
+    folder.close().map_err(anyhow::Error::from)?;
+    let count = cosines.len().max(1) as f64;
+    let mean = |time: Duration| time.as_secs_f64() * 1e3 / count;
+    Ok(Full {
+        decode_ms: mean(stages.decode),
+        thumbnail_ms: mean(stages.thumbnail),
+        preprocess_ms: mean(stages.preprocess),
+        scaled,
+        least_cosine: cosines.iter().copied().fold(1.0, f64::min),
+        mean_cosine: cosines.iter().sum::<f64>() / count,
+    })
+}
+
+/// Embeddings have unit length.
+fn cosine(left: &Embedding, right: &Embedding) -> f64 {
+    let pairs = left.as_slice().iter().zip(right.as_slice());
+    pairs.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+}
+
+fn thumbnails() -> Result<(tempfile::TempDir, ThumbnailStore), Failure> {
+    let folder = tempfile::tempdir().map_err(anyhow::Error::from)?;
+    let store = ThumbnailStore::open(folder.path()).map_err(anyhow::Error::from)?;
+    Ok((folder, store))
+}
+
+fn timed<T>(total: &mut Duration, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = work();
+    *total += start.elapsed();
+    result
+}
+
+/// All pictures at or below `folder`, sorted. Links are not followed.
+fn pictures(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let refused = |error| Failure::arguments(format!("{}: {error}", folder.display()));
+        for entry in fs::read_dir(&folder).map_err(refused)? {
+            let entry = entry.map_err(refused)?;
+            let kind = entry.file_type().map_err(refused)?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() && is_picture(&entry.path()) {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn is_picture(path: &Path) -> bool {
+    let head = fs::read(path).unwrap_or_default();
+    matches!(
+        classify(&head[..head.len().min(HEAD_LENGTH)], path),
+        Kind::Picture(_)
+    )
+}
