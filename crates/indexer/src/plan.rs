@@ -3,17 +3,16 @@
 use std::collections::HashSet;
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
+use std::thread;
 
-use crossbeam_channel::{Sender, TrySendError};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use eidetic_catalog::{Catalog, CatalogError, FileRecord, FileState};
 use eidetic_domain::ImageId;
-use ignore::DirEntry;
 
 use crate::count::Ground;
-use crate::stamp::stamp;
 use crate::tally::Tally;
 use crate::vanished::Vanished;
-use crate::walk::{Obstacle, is_file, is_worth_reporting, obstacle, walk};
+use crate::walk::{File, Look, Obstacle, Walk, is_worth_reporting, walk};
 use crate::{Cancel, sources};
 
 /// A file to read.
@@ -34,6 +33,22 @@ pub struct Findings {
 }
 
 type Records<'a> = Peekable<Box<dyn Iterator<Item = Result<FileRecord, CatalogError>> + 'a>>;
+
+/// Files that the walk hands on at once, and how often before they are compared.
+const BATCH: usize = 256;
+const BATCHES_AHEAD: usize = 16;
+
+type Batch = Vec<Result<File, Obstacle>>;
+
+/// Walks to the end, or until nobody listens any more.
+fn send_in_batches(mut files: Walk, batches: &Sender<Batch>) {
+    loop {
+        let batch: Batch = files.by_ref().take(BATCH).collect();
+        if batch.is_empty() || batches.send(batch).is_err() {
+            return;
+        }
+    }
+}
 
 /// Plans one run.
 pub struct Planner<'a> {
@@ -67,21 +82,31 @@ impl Planner<'_> {
         Ok(self.findings)
     }
 
+    /// The walk runs in a thread of its own, so that it waits for the disk while records are compared.
     fn plan(&mut self, source: &Path, left_out: &[PathBuf]) -> Result<Flow, CatalogError> {
+        let (batches, met) = bounded(BATCHES_AHEAD);
+        let files = walk(source, left_out.to_vec(), Look::Stamps);
+        thread::scope(|scope| {
+            scope.spawn(move || send_in_batches(files, &batches));
+            self.compare(source, left_out, met)
+        })
+    }
+
+    fn compare(
+        &mut self,
+        source: &Path,
+        left_out: &[PathBuf],
+        batches: Receiver<Batch>,
+    ) -> Result<Flow, CatalogError> {
         let mut known: Records<'_> = self.catalog.files_under(source).peekable();
-        for entry in walk(source, left_out.to_vec()) {
+        for met in batches.into_iter().flatten() {
             if self.cancel.is_cancelled() {
                 return Ok(Flow::Stop);
             }
-            let flow = match entry {
-                Ok(entry) => {
-                    if let Some(error) = entry.error() {
-                        tracing::warn!(path = %entry.path().display(), %error, "a rule for ignoring is no good");
-                    }
-                    self.entry(&entry, &mut known, left_out)?
-                }
-                Err(error) => {
-                    self.obstructed(source, obstacle(&error));
+            let flow = match met {
+                Ok(file) => self.file(&file, &mut known, left_out)?,
+                Err(obstacle) => {
+                    self.obstructed(obstacle);
                     Flow::On
                 }
             };
@@ -95,28 +120,21 @@ impl Planner<'_> {
         Ok(Flow::On)
     }
 
-    fn entry(
+    fn file(
         &mut self,
-        entry: &DirEntry,
+        file: &File,
         known: &mut Records<'_>,
         left_out: &[PathBuf],
     ) -> Result<Flow, CatalogError> {
-        if !is_file(entry) {
-            return Ok(Flow::On);
-        }
         self.files += 1;
         self.tally.discovered(self.files);
-        let record = self.catch_up(entry.path(), known, left_out)?;
-        let Ok(metadata) = entry.metadata() else {
-            // Gone or shut since its folder was listed; reading it will tell which.
-            return Ok(self.send(entry.path(), record.as_ref()));
-        };
-        match record {
-            Some(record) if record.stamp == stamp(&metadata) => {
+        match self.catch_up(&file.path, known, left_out)? {
+            Some(record) if Some(record.stamp) == file.stamp => {
                 self.unchanged(record);
                 Ok(Flow::On)
             }
-            record => Ok(self.send(entry.path(), record.as_ref())),
+            // Without a stamp it is gone or shut since its folder was listed; reading it will tell which.
+            record => Ok(self.send(&file.path, record.as_ref())),
         }
     }
 
@@ -153,10 +171,8 @@ impl Planner<'_> {
         }
     }
 
-    fn obstructed(&mut self, source: &Path, obstacle: Option<Obstacle>) {
-        let Some(obstacle) = obstacle else { return };
-        let path = obstacle.path.unwrap_or_else(|| source.to_path_buf());
-        let path = sources::tidy(&path);
+    fn obstructed(&mut self, obstacle: Obstacle) {
+        let path = sources::tidy(&obstacle.path);
         if is_worth_reporting(&path) {
             self.tally.failed(&path, obstacle.reason);
         }
