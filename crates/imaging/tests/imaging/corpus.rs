@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use eidetic_imaging::{Decoded, HEAD_LENGTH, Kind, Limits, classify, decode};
 
-fn corpus(folder: &str) -> Option<PathBuf> {
+pub fn corpus(folder: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared/data")
         .join(folder);
     path.is_dir().then_some(path)
 }
 
-fn files_below(folder: &Path) -> Vec<PathBuf> {
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a readable folder");
     let paths = entries.map(|entry| entry.expect("a readable entry").path());
     paths

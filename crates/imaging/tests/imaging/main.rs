@@ -4,3 +4,4 @@ mod corpus;
 mod formats;
 mod hostile;
 mod samples;
+mod scaled;

@@ -1,0 +1,192 @@
+//! Scaled decoding held against decoding every pixel.
+//!
+//! `tests/data` holds one synthetic picture of 203 × 149 pixels, as Pillow writes it with each sampling, with optimised codes,
+//! with restart markers, in several passes, in grey and in four channels.
+
+use std::fs;
+use std::path::Path;
+
+use crate::corpus::{corpus, files_below};
+use crate::samples::{jpeg_with_exif, orientation_block};
+use eidetic_imaging::{Detail, Limits, decode, decode_for, decode_scaled, scaled_memory};
+use image::{Rgb, RgbImage};
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+const PLAIN: [&str; 7] = ["444", "422", "420", "420-optimised", "420-restarts", "grey", "grey-restarts"];
+/// Width and height at an eighth, a quarter and half, and a detail that asks for just that.
+const SCALES: [(u32, (u32, u32)); 3] = [(8, (25, 18)), (4, (50, 37)), (2, (101, 74))];
+
+fn file(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/{name}.jpg"));
+    fs::read(path).expect("a file of the repository")
+}
+
+fn detail((width, height): (u32, u32)) -> Detail {
+    Detail {
+        shorter: height,
+        longer: width,
+    }
+}
+
+/// Means of squares, as far as they are whole.
+fn shrunk(image: &RgbImage, factor: u32) -> RgbImage {
+    RgbImage::from_fn(image.width() / factor, image.height() / factor, |x, y| {
+        let mut sums = [0; 3];
+        for at in 0..factor * factor {
+            let pixel = image.get_pixel(x * factor + at % factor, y * factor + at / factor);
+            for (sum, &sample) in sums.iter_mut().zip(&pixel.0) {
+                *sum += u32::from(sample);
+            }
+        }
+        Rgb(sums.map(|sum| ((sum + factor * factor / 2) / (factor * factor)) as u8))
+    })
+}
+
+#[test]
+fn every_kind_and_scale_is_near_the_full_decode_shrunk() {
+    for name in PLAIN {
+        let bytes = file(name);
+        let full = decode(&bytes, &Limits::default()).expect("a whole file").image;
+        for (factor, size) in SCALES {
+            let scaled = decode_scaled(&bytes, &Limits::default(), detail(size)).expect(name);
+            assert_eq!(scaled.image.dimensions(), size, "{name}");
+            assert_eq!((scaled.metadata.width, scaled.metadata.height), (203, 149));
+            let differences: Vec<u8> = scaled
+                .image
+                .iter()
+                .zip(shrunk(&full, factor).iter())
+                .map(|(a, b)| a.abs_diff(*b))
+                .collect();
+            let total: u32 = differences.iter().copied().map(u32::from).sum();
+            let (mean, worst) = (
+                f64::from(total) / differences.len() as f64,
+                differences.iter().max().expect("pixels"),
+            );
+            // The full decoder makes colour of half the size smooth, means of squares are softer than band-limited samples.
+            assert!(mean < 1.5, "{name} by {factor}: {mean} on average");
+            assert!(*worst <= 24, "{name} by {factor}: {worst} at worst");
+        }
+    }
+}
+
+#[test]
+fn the_smallest_scale_that_keeps_the_detail_is_taken() {
+    let bytes = file("420");
+    let width = |shorter, longer| {
+        let detail = Detail { shorter, longer };
+        decode_scaled(&bytes, &Limits::default(), detail).map(|decoded| decoded.image.width())
+    };
+    assert_eq!(width(18, 25), Some(25));
+    assert_eq!(width(19, 25), Some(50));
+    assert_eq!(width(18, 26), Some(50));
+    assert_eq!(width(38, 1), Some(101));
+    assert_eq!(width(75, 1), None);
+    assert!(decode_scaled(&bytes, &Limits::default(), Detail::ALL).is_none());
+    assert_eq!(scaled_memory(&bytes, detail((25, 18))), Some(25 * 18 * 9));
+}
+
+#[test]
+fn a_turned_picture_is_turned_at_any_scale() {
+    let bytes = jpeg_with_exif(&file("420"), &orientation_block(6));
+    let scaled = decode_scaled(&bytes, &Limits::default(), detail((25, 18))).expect("a plain file");
+    assert_eq!(scaled.image.dimensions(), (18, 25));
+    assert_eq!((scaled.metadata.width, scaled.metadata.height), (149, 203));
+    let full = decode(&bytes, &Limits::default()).expect("a whole file");
+    assert_eq!(full.metadata, scaled.metadata);
+    let (stored, turned) = (shrunk(&full.image, 8), scaled.image);
+    for (a, b) in stored.get_pixel(2, 2).0.iter().zip(turned.get_pixel(2, 2).0) {
+        assert!(a.abs_diff(b) < 24, "{a} and {b}");
+    }
+}
+
+#[test]
+fn what_is_not_plain_or_not_whole_is_left_to_the_full_decoder() {
+    for name in ["progressive", "cmyk"] {
+        assert!(
+            decode_scaled(&file(name), &Limits::default(), detail((25, 18))).is_none(),
+            "{name}"
+        );
+        assert!(
+            decode_for(&file(name), &Limits::default(), detail((25, 18))).is_ok(),
+            "{name}"
+        );
+    }
+    for name in ["420", "420-restarts", "grey"] {
+        let bytes = file(name);
+        for length in 0..bytes.len() - 1 {
+            let cut = &bytes[..length];
+            assert!(
+                decode_scaled(cut, &Limits::default(), detail((25, 18))).is_none(),
+                "{name}: {length}"
+            );
+        }
+    }
+}
+
+#[test]
+fn limits_hold_for_scaled_pictures_too() {
+    let bytes = file("420");
+    let refused = |limits: Limits| decode_scaled(&bytes, &limits, detail((25, 18))).is_none();
+    assert!(refused(Limits {
+        pixels: 203 * 149 - 1,
+        ..Limits::default()
+    }));
+    assert!(refused(Limits {
+        file_bytes: 100,
+        ..Limits::default()
+    }));
+    assert!(refused(Limits {
+        memory: 25 * 18 * 9 - 1,
+        ..Limits::default()
+    }));
+}
+
+#[test]
+fn real_files_have_one_verdict_and_one_size_however_they_are_decoded() {
+    for folder in ["broken", "formats", "photos"].into_iter().filter_map(corpus) {
+        for path in files_below(&folder) {
+            let bytes = fs::read(&path).expect("a readable file");
+            let wanted = Detail {
+                shorter: 40,
+                longer: 60,
+            };
+            let Some(scaled) = decode_scaled(&bytes, &Limits::default(), wanted) else {
+                continue;
+            };
+            let full = decode(&bytes, &Limits::default()).unwrap_or_else(|error| {
+                panic!("{} is refused: {error}", path.display());
+            });
+            assert_eq!(scaled.metadata, full.metadata, "{}", path.display());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 1500,
+        rng_seed: RngSeed::Fixed(20_261),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn mutated_files_are_answered_and_never_accepted_against_the_full_decoder(
+        name in prop::sample::select(&PLAIN),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        scale in prop::sample::select(&SCALES),
+        near_start: bool,
+    ) {
+        let mut bytes = file(name);
+        let range = if near_start { bytes.len().min(700) } else { bytes.len() };
+        for (place, value) in edits {
+            bytes[place.index(range)] = value;
+        }
+        let limits = Limits { pixels: 1_000_000, ..Limits::default() };
+        if let Some(scaled) = decode_scaled(&bytes, &limits, detail(scale.1)) {
+            let full = decode(&bytes, &limits);
+            prop_assert!(full.is_ok(), "{:?}", full.map(drop));
+            prop_assert_eq!(scaled.metadata, full.expect("just seen").metadata);
+        }
+    }
+}
