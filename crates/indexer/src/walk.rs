@@ -17,6 +17,8 @@ use crate::stamp::stamp;
 
 mod left_out;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 use left_out::LeftOut;
 use rules::Rules;

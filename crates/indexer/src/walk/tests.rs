@@ -1,0 +1,105 @@
+//! The walk against the `ignore` crate's, which it took the place of.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ignore::WalkBuilder;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+use super::{Look, walk};
+
+fn ours(source: &Path, left_out: Vec<PathBuf>) -> Vec<PathBuf> {
+    walk(source, left_out, Look::Stamps)
+        .filter_map(|met| met.ok().map(|file| file.path))
+        .collect()
+}
+
+fn reference(source: &Path) -> Vec<PathBuf> {
+    WalkBuilder::new(source)
+        .standard_filters(false)
+        .hidden(true)
+        .parents(true)
+        .follow_links(true)
+        .add_custom_ignore_filename(".eideticignore")
+        .sort_by_file_name(std::ffi::OsStr::cmp)
+        .build()
+        .flatten()
+        .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()))
+        .map(ignore::DirEntry::into_path)
+        .collect()
+}
+
+/// One thing to put into the tree.
+#[derive(Debug, Clone)]
+enum Item {
+    File(String),
+    Rules(String, Vec<String>),
+    Link(String, String),
+}
+
+fn item() -> impl Strategy<Value = Item> {
+    let name = || "[ab]?/?[ab.]?/?[.]?[abc][.]?[jx]?";
+    let rule = prop::sample::select(&["a", "b/", "*.j", "!.a", "!a.j", "/a/b", "c*", "b/**", "[", "**/c"]);
+    prop_oneof![
+        5 => name().prop_map(Item::File),
+        1 => ("[ab]?", prop::collection::vec(rule.prop_map(str::to_owned), 1..4))
+            .prop_map(|(folder, rules)| Item::Rules(folder, rules)),
+        1 => (name(), prop::sample::select(&["", "a", "b", "a/b", "nowhere"]))
+            .prop_map(|(from, to)| Item::Link(from, to.to_owned())),
+    ]
+}
+
+/// What cannot be, since something else stands there, is left out.
+fn put(root: &Path, item: &Item) {
+    let place = |name: &str| root.join(name.trim_start_matches('/'));
+    let with_parent = |path: PathBuf| {
+        let parent = path.parent().expect("below the root");
+        fs::create_dir_all(parent).ok().map(|()| path)
+    };
+    let _impossible = match item {
+        Item::File(name) => with_parent(place(name)).map(|path| fs::write(path, "x")),
+        Item::Rules(folder, rules) => {
+            with_parent(place(folder).join(".eideticignore")).map(|path| fs::write(path, rules.join("\n")))
+        }
+        #[cfg(unix)]
+        Item::Link(from, to) => {
+            with_parent(place(from)).map(|path| std::os::unix::fs::symlink(root.join(to), path))
+        }
+        #[cfg(not(unix))]
+        Item::Link(..) => None,
+    };
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        rng_seed: RngSeed::Fixed(20_262),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_files_and_their_order_are_those_of_the_ignore_crate(items in prop::collection::vec(item(), 0..25)) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().canonicalize().expect("a real path");
+        items.iter().for_each(|item| put(&root, item));
+        prop_assert_eq!(ours(&root, Vec::new()), reference(&root));
+        let inner = root.join("a");
+        prop_assert_eq!(ours(&inner, Vec::new()), reference(&inner));
+        let outside: Vec<PathBuf> = ours(&root, vec![inner.clone()]);
+        prop_assert!(outside.iter().all(|path| !path.starts_with(&inner)));
+    }
+}
+
+#[test]
+fn stamps_are_taken_where_they_are_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("a.jpg"), "four").expect("a file");
+    let stamps = |look| walk(folder.path(), Vec::new(), look).map(|met| met.expect("a file").stamp);
+    assert_eq!(
+        stamps(Look::Stamps).next().flatten().map(|stamp| stamp.size),
+        Some(4)
+    );
+    assert!(stamps(Look::Names).next().is_some_and(|stamp| stamp.is_none()));
+}
