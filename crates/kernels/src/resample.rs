@@ -95,11 +95,7 @@ const HALF: i32 = 1 << (WEIGHT_BITS - 1);
     clippy::inline_always,
     reason = "must become part of a function that enables the instruction set"
 )]
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "held to a sample's range before"
-)]
+#[expect(clippy::cast_sign_loss, reason = "held to a sample's range before")]
 fn whole(sum: i32) -> u8 {
     (sum >> WEIGHT_BITS).clamp(0, 255) as u8
 }

@@ -205,7 +205,9 @@ mod tests {
             let diagonal = |at: u8| at / 8 + at % 8;
             assert!(diagonal(pair[1]) - diagonal(pair[0]) <= 1);
         }
-        ZIGZAG.iter().for_each(|&at| seen[usize::from(at)] = true);
+        for at in ZIGZAG {
+            seen[usize::from(at)] = true;
+        }
         assert_eq!(seen, [true; 64]);
     }
 

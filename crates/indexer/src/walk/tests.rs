@@ -83,7 +83,9 @@ proptest! {
     fn the_files_and_their_order_are_those_of_the_ignore_crate(items in prop::collection::vec(item(), 0..25)) {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().canonicalize().expect("a real path");
-        items.iter().for_each(|item| put(&root, item));
+        for item in &items {
+            put(&root, item);
+        }
         prop_assert_eq!(ours(&root, Vec::new()), reference(&root));
         let inner = root.join("a");
         prop_assert_eq!(ours(&inner, Vec::new()), reference(&inner));
