@@ -98,6 +98,31 @@ fn a_picture_finds_itself_first() {
 }
 
 #[test]
+fn a_picture_that_is_decoded_scaled_finds_itself_with_score_one() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 6);
+    let large = image::open(&gallery_pictures()[1])
+        .expect("a picture of the gallery")
+        .resize_exact(1603, 1205, image::imageops::FilterType::Triangle)
+        .into_rgb8();
+    let path = folder.join("large.jpg");
+    large.save(&path).expect("a place to write");
+    scenario.index(&folder);
+    let answer = scenario
+        .run(&["search", "--image", text(&path), "--json"])
+        .expect_code(0)
+        .json();
+    let first = &answer["hits"][0];
+    assert!(
+        first["path"]
+            .as_str()
+            .is_some_and(|path| path.ends_with("large.jpg")),
+        "{answer}"
+    );
+    assert!(first["score"].as_f64().unwrap() >= 0.999_999, "{first}");
+}
+
+#[test]
 fn an_image_by_its_id_finds_others_and_not_itself() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 8));
