@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use eidetic_domain::Precision;
 use eidetic_encoder::{Encoder, Pixels};
 use eidetic_encoder_candle::ModelRef;
 use eidetic_library::{LoadedModel, ModelSource};
@@ -28,6 +29,8 @@ struct EncodeFigures {
     threads: u16,
     batch: u16,
     precision: &'static str,
+    load_s: f64,
+    kernel: &'static str,
 }
 
 /// Model runs timed: as many as fit in this time, but at least five.
@@ -35,7 +38,10 @@ const MEASURE_FOR: Duration = Duration::from_secs(5);
 
 fn bench_encode(arguments: &BenchEncode) -> Result<Outcome, Failure> {
     use_threads(arguments.threads)?;
-    let encoder = load(&arguments.model)?;
+    let precision = arguments.precision.into();
+    let loading = Instant::now();
+    let encoder = load(&arguments.model, precision)?;
+    let load_s = loading.elapsed().as_secs_f64();
     let batch = noise(encoder.as_ref(), arguments.batch.into());
     let image_run = median_time(|| {
         encoder
@@ -54,14 +60,16 @@ fn bench_encode(arguments: &BenchEncode) -> Result<Outcome, Failure> {
         text_ms: text_run.as_secs_f64() * 1e3,
         threads: arguments.threads,
         batch: arguments.batch,
-        precision: "f32",
+        precision: precision.name(),
+        load_s,
+        kernel: eidetic_encoder_candle::cpu_kernel(),
     })?;
     Ok(Outcome::Done)
 }
 
-fn load(model: &ModelRef) -> Result<Box<dyn Encoder>, Failure> {
+fn load(model: &ModelRef, precision: Precision) -> Result<Box<dyn Encoder>, Failure> {
     let source = ModelSource::Named(model.clone());
-    Ok(LoadedModel::load(&source, &DownloadBar::default())
+    Ok(LoadedModel::load(&source, precision, &DownloadBar::default())
         .map_err(anyhow::Error::from)?
         .encoder)
 }
