@@ -1,5 +1,7 @@
 //! What runs a model: one interface, and the engines that stand behind it.
 
+use std::time::Duration;
+
 use eidetic_domain::Precision;
 use eidetic_encoder::{EncodeError, Pixels};
 
@@ -22,6 +24,11 @@ impl Default for Engine {
 pub trait Towers: Send + Sync {
     /// One vector a text, in order, before scaling to unit length. Texts are token numbers, each text as long as it is.
     fn encode_texts(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, EncodeError>;
+
+    /// The time that nothing but the matrix products of as many pictures take, where the engine can tell.
+    fn products_alone(&self, _pictures: usize) -> Option<Duration> {
+        None
+    }
 
     /// One vector a picture, in order, before scaling to unit length. Pictures have the size that the model reads.
     fn encode_pictures(&self, pictures: &[Pixels]) -> Result<Vec<Vec<f32>>, EncodeError>;

@@ -49,10 +49,17 @@ impl Factor {
         }
     }
 
-    fn outputs(&self) -> usize {
+    pub const fn outputs(&self) -> usize {
         match self {
             Self::F32(factor) => factor.outputs(),
             Self::Int8(factor) => factor.outputs(),
+        }
+    }
+
+    pub const fn inputs(&self) -> usize {
+        match self {
+            Self::F32(factor) => factor.inputs(),
+            Self::Int8(factor) => factor.inputs(),
         }
     }
 }
@@ -69,6 +76,10 @@ impl Dense {
             factor: weights.factor(&format!("{name}.weight"), &[outputs, inputs])?,
             bias: weights.values(&format!("{name}.bias"), &[outputs])?,
         })
+    }
+
+    pub const fn factor(&self) -> &Factor {
+        &self.factor
     }
 
     /// See [`Factor::input`].

@@ -8,6 +8,7 @@
 mod dense;
 mod groups;
 mod matrix;
+mod products;
 mod store;
 mod text;
 mod transformer;
@@ -15,6 +16,7 @@ mod vision;
 mod workspace;
 
 use std::io::Read;
+use std::time::{Duration, Instant};
 
 use eidetic_domain::Precision;
 use eidetic_encoder::{EncodeError, Pixels};
@@ -58,6 +60,21 @@ impl CpuClip {
 }
 
 impl Towers for CpuClip {
+    fn products_alone(&self, pictures: usize) -> Option<Duration> {
+        let items = vec![(); pictures];
+        let rows = pictures * self.vision.length();
+        let run = || {
+            self.groups.run(&items, rows, |group, workspace| {
+                self.vision.products(group.len(), &mut workspace.products);
+                Vec::new()
+            });
+        };
+        run();
+        let start = Instant::now();
+        run();
+        Some(start.elapsed())
+    }
+
     fn encode_texts(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, EncodeError> {
         check_tokens(texts, self.text.vocabulary(), self.text.longest())?;
         // What stands behind the end is seen by nothing that counts.

@@ -59,15 +59,11 @@ pub fn keep(name: &str, tensor: &Tensor, precision: Precision) -> Result<Stored,
 
 /// The precision of the product that a tensor belongs to; `None` where it belongs to none.
 ///
-/// The products at a tower's ends stay in f32: together a fiftieth of the work, and the first sees pixels, the last is
-/// the embedding itself.
+/// The last product of a tower stays in f32: one row a picture or text, and it gives the embedding itself.
 fn precision_of(name: &str, precision: Precision) -> Option<Precision> {
-    const ENDS: [&str; 3] = [
+    const ENDS: [&str; 2] = ["visual_projection.weight", "text_projection.weight"];
+    const INSIDE: [&str; 7] = [
         "patch_embedding.weight",
-        "visual_projection.weight",
-        "text_projection.weight",
-    ];
-    const INSIDE: [&str; 6] = [
         ".q_proj.weight",
         ".k_proj.weight",
         ".v_proj.weight",

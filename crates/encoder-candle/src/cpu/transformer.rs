@@ -6,6 +6,7 @@ use eidetic_kernels::matrix::{Activation, Heads, Mask};
 
 use super::dense::Dense;
 use super::matrix::Matrix;
+use super::products::Products;
 use super::store::Stored;
 use super::workspace::Workspace;
 use crate::config::TowerConfig;
@@ -74,6 +75,22 @@ impl Transformer {
         last.attend_pooled(sequences, &pooled, workspace);
         last.transform(workspace);
         std::mem::swap(&mut workspace.hidden, &mut workspace.pooled);
+    }
+}
+
+impl Transformer {
+    /// Nothing but the products that [`forward`](Self::forward) makes of `rows` rows in `sequences` sequences.
+    pub fn products(&self, sequences: usize, rows: usize, products: &mut Products) {
+        let last = self.blocks.len().saturating_sub(1);
+        for (layer, block) in self.blocks.iter().enumerate() {
+            let asked = if layer == last { sequences } else { rows };
+            for dense in [&block.keys, &block.values] {
+                products.run(rows, dense.factor());
+            }
+            for dense in [&block.queries, &block.output, &block.wide, &block.narrow] {
+                products.run(asked, dense.factor());
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use eidetic_kernels::matrix::{Finish, Mask};
 
 use super::dense::Factor;
 use super::matrix::Matrix;
+use super::products::Products;
 use super::store::Stored;
 use super::transformer::{Norm, Sequence, Transformer};
 use super::workspace::Workspace;
@@ -77,6 +78,14 @@ impl VisionTower {
         self.projection
             .apply(w.kernel, input, Finish::Plain, w.mixed.all_mut());
         w.mixed.to_vectors()
+    }
+
+    /// Nothing but the products that [`forward`](Self::forward) makes of `pictures` pictures, attention's own left out.
+    pub fn products(&self, pictures: usize, products: &mut Products) {
+        products.run(pictures * self.patches.count(), &self.patch_embedding);
+        self.transformer
+            .products(pictures, pictures * self.length(), products);
+        products.run(pictures, &self.projection);
     }
 
     /// Class token and patches with their positions into `normed`. The convolution of the reference does not overlap, so

@@ -1,6 +1,7 @@
 use eidetic_kernels::matrix::{AttentionScratch, Codes, MatrixKernel};
 
 use super::matrix::Matrix;
+use super::products::Products;
 
 /// The memory that a group of sequences needs on its way through a tower, used again by the next group.
 pub struct Workspace {
@@ -20,6 +21,8 @@ pub struct Workspace {
     pub pooled: Matrix,
     pub codes: Codes,
     pub attention: AttentionScratch,
+    /// For benches.
+    pub products: Products,
 }
 
 impl Default for Workspace {
@@ -36,6 +39,7 @@ impl Default for Workspace {
             pooled: Matrix::default(),
             codes: Codes::default(),
             attention: AttentionScratch::default(),
+            products: Products::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Weights in the order in which products read them.
 
 use super::PANEL;
+use super::passes::round_half_even as round;
 
 /// Inputs of one output that whole-number products take at once.
 pub(crate) const QUAD: usize = 4;
@@ -37,9 +38,18 @@ pub struct IntegerFactor {
     inputs: usize,
 }
 
+/// One panel of a [`FloatFactor`].
+pub(crate) struct FloatPanel<'a> {
+    pub(crate) steps: &'a [FloatStep],
+    /// The next panel's; of the last one, its own.
+    pub(crate) next: &'a [FloatStep],
+}
+
 /// One panel of an [`IntegerFactor`].
 pub(crate) struct IntegerPanel<'a> {
     pub(crate) steps: &'a [IntegerStep],
+    /// The next panel's; of the last one, its own.
+    pub(crate) next: &'a [IntegerStep],
     /// What one step of each output is worth.
     pub(crate) scales: &'a [f32; PANEL],
     /// The sum of each output's numbers.
@@ -117,8 +127,16 @@ impl FloatFactor {
         self.inputs
     }
 
-    pub(crate) fn panels(&self) -> impl Iterator<Item = &[FloatStep]> {
-        (0..self.outputs.div_ceil(PANEL)).map(|number| &self.steps[number * self.inputs..][..self.inputs])
+    pub(crate) const fn panel_count(&self) -> usize {
+        self.outputs.div_ceil(PANEL)
+    }
+
+    pub(crate) fn panel(&self, number: usize) -> FloatPanel<'_> {
+        let depth = self.inputs;
+        FloatPanel {
+            steps: &self.steps[number * depth..][..depth],
+            next: &self.steps[(number + 1).min(self.panel_count() - 1) * depth..][..depth],
+        }
     }
 }
 
@@ -162,7 +180,7 @@ impl IntegerFactor {
         let mut sum = 0;
         for (step, quad) in steps.iter_mut().zip(weights.chunks(QUAD)) {
             for (code, weight) in step.0[column * QUAD..].iter_mut().zip(quad) {
-                *code = (weight * inverse).round().clamp(-127.0, 127.0) as i8;
+                *code = round(weight * inverse).clamp(-127.0, 127.0) as i8;
                 sum += i32::from(*code);
             }
         }
@@ -188,6 +206,7 @@ impl IntegerFactor {
         let depth = self.inputs.div_ceil(QUAD);
         IntegerPanel {
             steps: &self.steps[number * depth..][..depth],
+            next: &self.steps[(number + 1).min(self.panel_count() - 1) * depth..][..depth],
             scales: &self.scales[number],
             sums: &self.sums[number],
         }

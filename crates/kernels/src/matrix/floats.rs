@@ -1,6 +1,7 @@
 //! Products of f32: tiles of sums in registers, for any instruction set.
 
-use super::factor::FloatStep;
+use super::ahead::Ahead;
+use super::factor::{FloatPanel, FloatStep};
 use super::finish::Target;
 use super::{Level, PANEL, Rows};
 
@@ -13,13 +14,15 @@ use super::x86;
 /// Most rows that any instruction set takes at once.
 pub(crate) const MOST_ROWS: usize = 12;
 
+/// The sums of a tile. Aligned, so that what was just stored is loaded without a detour through the cache.
+#[repr(align(64))]
+pub(crate) struct Sums<T>(pub(crate) [[T; PANEL]; MOST_ROWS]);
+
 /// A register of `LANES` numbers, and how many rows of `WIDE` registers of sums an instruction set has room for.
 pub(crate) trait Lanes: Copy {
     const LANES: usize;
     /// Registers side by side in a tile.
     const WIDE: usize;
-    /// Most rows of a tile: with `WIDE` registers each they leave room for a row of weights and one number.
-    const ROWS: usize;
 
     /// # Safety
     /// The processor has the instruction set.
@@ -33,6 +36,12 @@ pub(crate) trait Lanes: Copy {
     /// The processor has the instruction set, and one number may be read.
     unsafe fn repeat(from: *const f32) -> Self;
 
+    /// Asks for the memory at `from`, which need not be there.
+    ///
+    /// # Safety
+    /// The processor has the instruction set.
+    unsafe fn prefetch(from: *const i8);
+
     /// `self + a·b`, rounded once.
     ///
     /// # Safety
@@ -44,32 +53,29 @@ pub(crate) trait Lanes: Copy {
     unsafe fn store(self, to: *mut f32);
 }
 
-/// All rows times one panel (`depth` steps), finished into `target`. The caller has checked that `rows` holds what it says.
-pub(crate) fn panel(
-    level: Level,
-    rows: Rows<'_>,
-    depth: usize,
-    steps: &[FloatStep],
-    target: &mut Target<'_>,
-) {
-    rows.check(depth);
-    assert_eq!(steps.len(), depth, "one step an input");
+/// Sums of as many rows, from a pointer on at a stride, times a panel: one for each height of a tile, from one row to
+/// the most that an instruction set has registers for.
+pub(crate) type FloatTile = unsafe fn(*const f32, usize, &[FloatStep], Ahead, &mut Sums<f32>);
+
+/// All rows times one panel, finished into `target`. The caller has checked that `rows` holds what it says.
+pub(crate) fn panel(level: Level, rows: Rows<'_>, panel: &FloatPanel<'_>, target: &mut Target<'_>) {
+    rows.check(panel.steps.len());
     match level {
-        Level::Plain => plain::float_panel(rows, steps, target),
+        Level::Plain => plain::float_panel(rows, panel, target),
         // SAFETY: a level is only made after its instruction set was found; rows and steps were checked above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 | Level::AvxVnni => unsafe { x86::float_panel_avx2(rows, steps, target) },
+        Level::Avx2 | Level::AvxVnni => unsafe { x86::float_panel_avx2(rows, panel, target) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 | Level::Avx512Vnni => unsafe { x86::float_panel_avx512(rows, steps, target) },
+        Level::Avx512 | Level::Avx512Vnni => unsafe { x86::float_panel_avx512(rows, panel, target) },
         // SAFETY: as above.
         #[cfg(target_arch = "aarch64")]
-        Level::Neon => unsafe { neon::float_panel(rows, steps, target) },
+        Level::Neon => unsafe { neon::float_panel(rows, panel, target) },
     }
 }
 
 /// Splits `count` rows into as few tiles of at most `most` rows as can be, of heights that differ by one at most.
-pub(crate) fn tiles(count: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+pub(crate) fn heights(count: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     let tiles = count.div_ceil(most);
     (0..tiles).map(move |tile| {
         let start = tile * count / tiles;
@@ -78,48 +84,36 @@ pub(crate) fn tiles(count: usize, most: usize) -> impl Iterator<Item = (usize, u
 }
 
 /// # Safety
-/// The processor has the instruction set of `V`; `rows` holds rows of `steps.len()` numbers.
+/// The processor has the instruction set of `V`; `rows` holds rows of `panel.steps.len()` numbers.
 #[inline(always)]
 #[expect(
     clippy::inline_always,
     reason = "must become part of a function that enables an instruction set"
 )]
-pub(crate) unsafe fn run<V: Lanes>(rows: Rows<'_>, steps: &[FloatStep], target: &mut Target<'_>) {
-    let mut sums = [[0.0; PANEL]; MOST_ROWS];
-    for (first, height) in tiles(rows.count, V::ROWS) {
+pub(crate) unsafe fn run(
+    rows: Rows<'_>,
+    panel: &FloatPanel<'_>,
+    target: &mut Target<'_>,
+    tiles: &[FloatTile],
+) {
+    let mut sums = Sums([[0.0; PANEL]; MOST_ROWS]);
+    let ahead = Ahead::new(panel.next, panel.steps.len(), rows.count.div_ceil(tiles.len()));
+    for (tile, (first, height)) in heights(rows.count, tiles.len()).enumerate() {
         let left = &rows.values[first * rows.stride..];
         // SAFETY: the caller vouches for the instruction set and for `height` rows from `first` on.
-        unsafe { tile_of_height::<V>(height, left.as_ptr(), rows.stride, steps, &mut sums) };
-        for (row, sums) in sums[..height].iter().enumerate() {
+        unsafe {
+            tiles[height - 1](
+                left.as_ptr(),
+                rows.stride,
+                panel.steps,
+                ahead.of_tile(tile),
+                &mut sums,
+            )
+        };
+        for (row, sums) in sums.0[..height].iter().enumerate() {
             target.write(first + row, sums);
         }
     }
-}
-
-/// # Safety
-/// As for [`tile`]; `height` is at most `V::ROWS`.
-#[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
-)]
-unsafe fn tile_of_height<V: Lanes>(
-    height: usize,
-    left: *const f32,
-    stride: usize,
-    steps: &[FloatStep],
-    sums: &mut [[f32; PANEL]; MOST_ROWS],
-) {
-    macro_rules! by_height {
-        ($($rows:literal)*) => {
-            match height {
-                // SAFETY: the caller vouches for all of it.
-                $($rows if $rows <= V::ROWS => unsafe { tile::<V, $rows>(left, stride, steps, sums) },)*
-                _ => unreachable!("tiles have at most V::ROWS rows"),
-            }
-        };
-    }
-    by_height!(1 2 3 4 5 6 7 8 9 10 11 12);
 }
 
 /// The sums of `ROWS` rows from `left` on, `stride` apart, times all columns of a panel.
@@ -131,18 +125,19 @@ unsafe fn tile_of_height<V: Lanes>(
     clippy::inline_always,
     reason = "must become part of a function that enables an instruction set"
 )]
-unsafe fn tile<V: Lanes, const ROWS: usize>(
+pub(crate) unsafe fn tile<V: Lanes, const ROWS: usize>(
     left: *const f32,
     stride: usize,
     steps: &[FloatStep],
-    sums: &mut [[f32; PANEL]; MOST_ROWS],
+    ahead: Ahead,
+    sums: &mut Sums<f32>,
 ) {
     for column in (0..PANEL).step_by(V::LANES * V::WIDE) {
         // SAFETY: the caller vouches for the instruction set and the rows; `column` leaves room for a tile's width.
         unsafe {
             match V::WIDE {
-                2 => part::<V, ROWS, 2>(left, stride, steps, sums, column),
-                4 => part::<V, ROWS, 4>(left, stride, steps, sums, column),
+                2 => part::<V, ROWS, 2>(left, stride, steps, ahead, sums, column),
+                4 => part::<V, ROWS, 4>(left, stride, steps, ahead, sums, column),
                 _ => unreachable!("tiles are two or four registers wide"),
             }
         }
@@ -160,7 +155,8 @@ unsafe fn part<V: Lanes, const ROWS: usize, const WIDE: usize>(
     left: *const f32,
     stride: usize,
     steps: &[FloatStep],
-    sums: &mut [[f32; PANEL]; MOST_ROWS],
+    ahead: Ahead,
+    sums: &mut Sums<f32>,
     column: usize,
 ) {
     // SAFETY: the caller vouches for the instruction set. Reads of weights lie within a step, as `column` says; row `r`
@@ -168,6 +164,7 @@ unsafe fn part<V: Lanes, const ROWS: usize, const WIDE: usize>(
     unsafe {
         let mut tile = [[V::zero(); WIDE]; ROWS];
         for (depth, step) in steps.iter().enumerate() {
+            V::prefetch(ahead.line(depth));
             let step = step.0.as_ptr().add(column);
             let mut weights = [V::zero(); WIDE];
             for (lane, weight) in weights.iter_mut().enumerate() {
@@ -180,7 +177,7 @@ unsafe fn part<V: Lanes, const ROWS: usize, const WIDE: usize>(
                 }
             }
         }
-        for (tile, sums) in tile.iter().zip(sums.iter_mut()) {
+        for (tile, sums) in tile.iter().zip(sums.0.iter_mut()) {
             for (lane, sum) in tile.iter().enumerate() {
                 sum.store(sums.as_mut_ptr().add(column + lane * V::LANES));
             }

@@ -1,9 +1,10 @@
 //! Products of whole numbers: exact sums in registers, for any instruction set.
 
+use super::ahead::Ahead;
 use super::codes::{Codes, RowScale};
 use super::factor::{IntegerPanel, IntegerStep, QUAD};
 use super::finish::Target;
-use super::floats::{MOST_ROWS, tiles};
+use super::floats::{MOST_ROWS, Sums, heights};
 use super::{Level, PANEL};
 
 #[cfg(target_arch = "aarch64")]
@@ -24,8 +25,6 @@ pub(crate) trait QuadLanes {
     const LANES: usize;
     /// Registers side by side in a tile.
     const WIDE: usize;
-    /// Most rows of a tile.
-    const ROWS: usize;
     /// What `multiply_add` takes away from each code.
     const OFFSET: i32;
 
@@ -41,6 +40,12 @@ pub(crate) trait QuadLanes {
     /// The processor has the instruction set, and four codes may be read.
     unsafe fn repeat(from: *const u8) -> Self::Codes;
 
+    /// Asks for the memory at `from`, which need not be there.
+    ///
+    /// # Safety
+    /// The processor has the instruction set.
+    unsafe fn prefetch(from: *const i8);
+
     /// Each sum plus the four products that belong to it.
     ///
     /// # Safety
@@ -51,6 +56,10 @@ pub(crate) trait QuadLanes {
     /// The processor has the instruction set, and `LANES` sums may be written.
     unsafe fn store(sums: Self::Sums, to: *mut i32);
 }
+
+/// Sums of as many rows, from a pointer on at a stride, times a panel: one for each height of a tile, from one row to
+/// the most that an instruction set has registers for.
+pub(crate) type IntegerTile = unsafe fn(*const u8, usize, &[IntegerStep], Ahead, &mut Sums<i32>);
 
 /// All codes times one panel, brought back to f32, finished into `target`.
 pub(crate) fn panel(level: Level, codes: &Codes, panel: &IntegerPanel<'_>, target: &mut Target<'_>) {
@@ -106,43 +115,32 @@ pub(crate) fn to_floats(
     clippy::inline_always,
     reason = "must become part of a function that enables an instruction set"
 )]
-pub(crate) unsafe fn run<Q: QuadLanes>(codes: &Codes, panel: &IntegerPanel<'_>, target: &mut Target<'_>) {
-    let mut sums = [[0; PANEL]; MOST_ROWS];
-    for (first, height) in tiles(codes.count(), Q::ROWS) {
+pub(crate) unsafe fn run(
+    codes: &Codes,
+    panel: &IntegerPanel<'_>,
+    target: &mut Target<'_>,
+    offset: i32,
+    tiles: &[IntegerTile],
+) {
+    let mut sums = Sums([[0; PANEL]; MOST_ROWS]);
+    let ahead = Ahead::new(panel.next, panel.steps.len(), codes.count().div_ceil(tiles.len()));
+    for (tile, (first, height)) in heights(codes.count(), tiles.len()).enumerate() {
         let left = &codes.codes()[first * codes.stride()..];
         // SAFETY: the caller vouches for the instruction set and for `height` rows from `first` on.
-        unsafe { tile_of_height::<Q>(height, left.as_ptr(), codes.stride(), panel.steps, &mut sums) };
-        for (row, sums) in sums[..height].iter().enumerate() {
-            let values = to_floats(sums, Q::OFFSET, codes.scale(first + row), panel);
+        unsafe {
+            tiles[height - 1](
+                left.as_ptr(),
+                codes.stride(),
+                panel.steps,
+                ahead.of_tile(tile),
+                &mut sums,
+            )
+        };
+        for (row, sums) in sums.0[..height].iter().enumerate() {
+            let values = to_floats(sums, offset, codes.scale(first + row), panel);
             target.write(first + row, &values);
         }
     }
-}
-
-/// # Safety
-/// As for [`tile`]; `height` is at most `Q::ROWS`.
-#[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
-)]
-unsafe fn tile_of_height<Q: QuadLanes>(
-    height: usize,
-    left: *const u8,
-    stride: usize,
-    steps: &[IntegerStep],
-    sums: &mut [[i32; PANEL]; MOST_ROWS],
-) {
-    macro_rules! by_height {
-        ($($rows:literal)*) => {
-            match height {
-                // SAFETY: the caller vouches for all of it.
-                $($rows if $rows <= Q::ROWS => unsafe { tile::<Q, $rows>(left, stride, steps, sums) },)*
-                _ => unreachable!("tiles have at most Q::ROWS rows"),
-            }
-        };
-    }
-    by_height!(1 2 3 4 5 6 7 8 9 10 11 12);
 }
 
 /// The sums of `ROWS` rows of codes from `left` on, `stride` apart, times all columns of a panel.
@@ -154,18 +152,19 @@ unsafe fn tile_of_height<Q: QuadLanes>(
     clippy::inline_always,
     reason = "must become part of a function that enables an instruction set"
 )]
-unsafe fn tile<Q: QuadLanes, const ROWS: usize>(
+pub(crate) unsafe fn tile<Q: QuadLanes, const ROWS: usize>(
     left: *const u8,
     stride: usize,
     steps: &[IntegerStep],
-    sums: &mut [[i32; PANEL]; MOST_ROWS],
+    ahead: Ahead,
+    sums: &mut Sums<i32>,
 ) {
     for column in (0..PANEL).step_by(Q::LANES * Q::WIDE) {
         // SAFETY: the caller vouches for the instruction set and the rows; `column` leaves room for a tile's width.
         unsafe {
             match Q::WIDE {
-                2 => part::<Q, ROWS, 2>(left, stride, steps, sums, column),
-                4 => part::<Q, ROWS, 4>(left, stride, steps, sums, column),
+                2 => part::<Q, ROWS, 2>(left, stride, steps, ahead, sums, column),
+                4 => part::<Q, ROWS, 4>(left, stride, steps, ahead, sums, column),
                 _ => unreachable!("tiles are two or four registers wide"),
             }
         }
@@ -183,7 +182,8 @@ unsafe fn part<Q: QuadLanes, const ROWS: usize, const WIDE: usize>(
     left: *const u8,
     stride: usize,
     steps: &[IntegerStep],
-    sums: &mut [[i32; PANEL]; MOST_ROWS],
+    ahead: Ahead,
+    sums: &mut Sums<i32>,
     column: usize,
 ) {
     // SAFETY: the caller vouches for the instruction set. Reads of weights lie within a step, as `column` says; row `r`
@@ -191,6 +191,7 @@ unsafe fn part<Q: QuadLanes, const ROWS: usize, const WIDE: usize>(
     unsafe {
         let mut tile = [[Q::zero(); WIDE]; ROWS];
         for (depth, step) in steps.iter().enumerate() {
+            Q::prefetch(ahead.line(depth));
             let step = step.0.as_ptr().add(column * QUAD);
             let weights: [Q::Weights; WIDE] =
                 std::array::from_fn(|lane| Q::load(step.add(lane * Q::LANES * QUAD)));
@@ -201,7 +202,7 @@ unsafe fn part<Q: QuadLanes, const ROWS: usize, const WIDE: usize>(
                 }
             }
         }
-        for (tile, sums) in tile.iter().zip(sums.iter_mut()) {
+        for (tile, sums) in tile.iter().zip(sums.0.iter_mut()) {
             for (lane, sum) in tile.iter().enumerate() {
                 Q::store(*sum, sums.as_mut_ptr().add(column + lane * Q::LANES));
             }

@@ -11,12 +11,15 @@
 //!
 //! Threads are the caller's business: rows of a product do not depend on each other.
 
+mod ahead;
 mod attention;
 mod codes;
 mod factor;
 mod finish;
 mod floats;
 mod integers;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod kernel_macros;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod passes;
@@ -210,9 +213,9 @@ impl MatrixKernel {
         rows.check(factor.inputs());
         check_out(&out, rows.count, factor.outputs(), finish);
         let mut out = out;
-        for (number, panel) in factor.panels().enumerate() {
+        for number in 0..factor.panel_count() {
             let mut target = Target::new(&mut out, finish, number, factor.outputs());
-            floats::panel(self.0, rows, factor.inputs(), panel, &mut target);
+            floats::panel(self.0, rows, &factor.panel(number), &mut target);
         }
     }
 

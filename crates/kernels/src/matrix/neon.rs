@@ -7,27 +7,17 @@ use std::arch::aarch64::{
 };
 
 use super::Rows;
+use super::ahead::Ahead;
 use super::codes::Codes;
-use super::factor::{FloatStep, IntegerPanel};
+use super::factor::{FloatPanel, FloatStep, IntegerPanel, IntegerStep};
 use super::finish::Target;
-use super::floats::{self, Lanes};
+use super::floats::{self, Lanes, Sums};
 use super::integers::{self, QuadLanes};
+use super::kernel_macros::{float_kernel, integer_kernel};
 
-/// # Safety
-/// The processor has NEON; `rows` holds rows of `steps.len()` numbers.
-#[target_feature(enable = "neon")]
-pub(crate) unsafe fn float_panel(rows: Rows<'_>, steps: &[FloatStep], target: &mut Target<'_>) {
-    // SAFETY: the caller vouches for both.
-    unsafe { floats::run::<float32x4_t>(rows, steps, target) }
-}
-
-/// # Safety
-/// The processor has NEON; `codes` holds rows of 4 · `panel.steps.len()` codes.
-#[target_feature(enable = "neon")]
-pub(crate) unsafe fn integer_panel(codes: &Codes, panel: &IntegerPanel<'_>, target: &mut Target<'_>) {
-    // SAFETY: the caller vouches for both.
-    unsafe { integers::run::<Widening>(codes, panel, target) }
-}
+// 6 · 4 sums, 4 of weights and 1 number of 32 registers.
+float_kernel!(float_panel, float_tile, float32x4_t, "neon", [1 2 3 4 5 6]);
+integer_kernel!(integer_panel, integer_tile, Widening, "neon", [1 2 3 4]);
 
 #[expect(
     clippy::inline_always,
@@ -36,8 +26,6 @@ pub(crate) unsafe fn integer_panel(codes: &Codes, panel: &IntegerPanel<'_>, targ
 impl Lanes for float32x4_t {
     const LANES: usize = 4;
     const WIDE: usize = 4;
-    // 6 · 4 sums, 4 of weights and 1 number of 32 registers.
-    const ROWS: usize = 6;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -56,6 +44,10 @@ impl Lanes for float32x4_t {
         // SAFETY: the caller vouches for the instruction set and for a number at `from`.
         unsafe { vld1q_dup_f32(from) }
     }
+
+    /// Left to the processor: the intrinsic is not stable.
+    #[inline(always)]
+    unsafe fn prefetch(_from: *const i8) {}
 
     #[inline(always)]
     unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
@@ -83,7 +75,6 @@ impl QuadLanes for Widening {
     type Codes = int8x8_t;
     const LANES: usize = 4;
     const WIDE: usize = 4;
-    const ROWS: usize = 4;
     const OFFSET: i32 = 128;
 
     #[inline(always)]
@@ -107,6 +98,10 @@ impl QuadLanes for Widening {
             vreinterpret_s8_u8(codes)
         }
     }
+
+    /// Left to the processor: the intrinsic is not stable.
+    #[inline(always)]
+    unsafe fn prefetch(_from: *const i8) {}
 
     #[inline(always)]
     unsafe fn multiply_add(sums: int32x4_t, codes: int8x8_t, weights: int8x16_t) -> int32x4_t {

@@ -99,6 +99,12 @@ pub(crate) fn exp(x: f32) -> f32 {
 /// Adding it rounds to a whole number (half to even) and leaves that number in the low bits.
 const ROUND: f32 = 12_582_912.0;
 
+/// For numbers up to 2²²; without a call, unlike `f32::round`.
+#[inline]
+pub(crate) fn round_half_even(x: f32) -> f32 {
+    (x + ROUND) - ROUND
+}
+
 #[inline(always)]
 #[expect(
     clippy::inline_always,

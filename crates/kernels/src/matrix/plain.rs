@@ -1,16 +1,16 @@
 //! Products in plain Rust: what every other kernel is tested against.
 
 use super::codes::Codes;
-use super::factor::{FloatStep, IntegerPanel, QUAD};
+use super::factor::{FloatPanel, IntegerPanel, QUAD};
 use super::finish::Target;
 use super::integers::to_floats;
 use super::{PANEL, Rows};
 
-pub(crate) fn float_panel(rows: Rows<'_>, steps: &[FloatStep], target: &mut Target<'_>) {
+pub(crate) fn float_panel(rows: Rows<'_>, panel: &FloatPanel<'_>, target: &mut Target<'_>) {
     for row in 0..rows.count {
-        let left = &rows.values[row * rows.stride..][..steps.len()];
+        let left = &rows.values[row * rows.stride..][..panel.steps.len()];
         let mut sums = [0.0; PANEL];
-        for (x, step) in left.iter().zip(steps) {
+        for (x, step) in left.iter().zip(panel.steps) {
             for (sum, weight) in sums.iter_mut().zip(&step.0) {
                 *sum += x * weight;
             }

@@ -1,68 +1,38 @@
 //! AVX2, AVX-VNNI, AVX-512 and AVX-512 VNNI.
 
 use std::arch::x86_64::{
-    __m256, __m256i, __m512, __m512i, _mm256_add_epi32, _mm256_and_si256, _mm256_dpbusd_avx_epi32,
-    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
-    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
-    _mm256_setzero_si256, _mm256_storeu_ps, _mm256_storeu_si256, _mm512_dpbusd_epi32, _mm512_fmadd_ps,
-    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_setzero_si512, _mm512_storeu_ps, _mm512_storeu_si512,
+    __m256, __m256i, __m512, __m512i, _MM_HINT_T1, _mm_prefetch, _mm256_add_epi32, _mm256_and_si256,
+    _mm256_dpbusd_avx_epi32, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16,
+    _mm256_maddubs_epi16, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_storeu_ps, _mm256_storeu_si256, _mm512_dpbusd_epi32,
+    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_setzero_si512, _mm512_storeu_ps, _mm512_storeu_si512,
 };
 
 use super::Rows;
+use super::ahead::Ahead;
 use super::codes::Codes;
-use super::factor::{FloatStep, IntegerPanel};
+use super::factor::{FloatPanel, FloatStep, IntegerPanel, IntegerStep};
 use super::finish::Target;
-use super::floats::{self, Lanes};
+use super::floats::{self, Lanes, Sums};
 use super::integers::{self, QuadLanes};
+use super::kernel_macros::{float_kernel, integer_kernel};
 
-/// # Safety
-/// The processor has AVX2 and FMA; `rows` holds rows of `steps.len()` numbers.
-#[target_feature(enable = "avx2,fma")]
-pub(crate) unsafe fn float_panel_avx2(rows: Rows<'_>, steps: &[FloatStep], target: &mut Target<'_>) {
-    // SAFETY: the caller vouches for both.
-    unsafe { floats::run::<__m256>(rows, steps, target) }
-}
-
-/// # Safety
-/// The processor has AVX-512F and BW; `rows` holds rows of `steps.len()` numbers.
-#[target_feature(enable = "avx512f,avx512bw,avx2,fma")]
-pub(crate) unsafe fn float_panel_avx512(rows: Rows<'_>, steps: &[FloatStep], target: &mut Target<'_>) {
-    // SAFETY: the caller vouches for both.
-    unsafe { floats::run::<__m512>(rows, steps, target) }
-}
-
-/// # Safety
-/// The processor has AVX2 and FMA; `codes` holds rows of 4 · `panel.steps.len()` codes.
-#[target_feature(enable = "avx2,fma")]
-pub(crate) unsafe fn integer_panel_avx2(codes: &Codes, panel: &IntegerPanel<'_>, target: &mut Target<'_>) {
-    // SAFETY: the caller vouches for both.
-    unsafe { integers::run::<SplitCodes>(codes, panel, target) }
-}
-
-/// # Safety
-/// The processor has AVX2, FMA and AVX-VNNI; `codes` holds rows of 4 · `panel.steps.len()` codes.
-#[target_feature(enable = "avx2,fma,avxvnni")]
-pub(crate) unsafe fn integer_panel_avx_vnni(
-    codes: &Codes,
-    panel: &IntegerPanel<'_>,
-    target: &mut Target<'_>,
-) {
-    // SAFETY: the caller vouches for both.
-    unsafe { integers::run::<Vnni256>(codes, panel, target) }
-}
-
-/// # Safety
-/// The processor has AVX-512F, BW and VNNI; `codes` holds rows of 4 · `panel.steps.len()` codes.
-#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma")]
-pub(crate) unsafe fn integer_panel_avx512_vnni(
-    codes: &Codes,
-    panel: &IntegerPanel<'_>,
-    target: &mut Target<'_>,
-) {
-    // SAFETY: the caller vouches for both.
-    unsafe { integers::run::<Vnni512>(codes, panel, target) }
-}
+// 6 · 2 sums, 2 of weights and 1 number fill 15 of 16 registers.
+float_kernel!(float_panel_avx2, float_tile_avx2, __m256, "avx2,fma", [1 2 3 4 5 6]);
+// 12 · 2 sums, 2 of weights and 1 number; 14 rows fit too and were no faster, 8 or 9 rows of three registers neither.
+float_kernel!(
+    float_panel_avx512, float_tile_avx512, __m512, "avx512f,avx512bw,avx2,fma", [1 2 3 4 5 6 7 8 9 10 11 12]
+);
+// 4 · 2 sums, 2 of weights, 2 of codes, ones, masks and what lies between.
+integer_kernel!(integer_panel_avx2, integer_tile_avx2, SplitCodes, "avx2,fma", [1 2 3 4]);
+integer_kernel!(
+    integer_panel_avx_vnni, integer_tile_avx_vnni, Vnni256, "avx2,fma,avxvnni", [1 2 3 4 5 6]
+);
+integer_kernel!(
+    integer_panel_avx512_vnni, integer_tile_avx512_vnni, Vnni512, "avx512f,avx512bw,avx512vnni,avx2,fma",
+    [1 2 3 4 5 6 7 8 9 10 11 12]
+);
 
 #[expect(
     clippy::inline_always,
@@ -71,8 +41,6 @@ pub(crate) unsafe fn integer_panel_avx512_vnni(
 impl Lanes for __m256 {
     const LANES: usize = 8;
     const WIDE: usize = 2;
-    // 6 · 2 sums, 2 of weights and 1 number fill 15 of 16 registers.
-    const ROWS: usize = 6;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -90,6 +58,12 @@ impl Lanes for __m256 {
     unsafe fn repeat(from: *const f32) -> Self {
         // SAFETY: the caller vouches for the instruction set and for a number at `from`.
         unsafe { _mm256_set1_ps(*from) }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(from: *const i8) {
+        // SAFETY: asking for a line is sound wherever it lies.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from) }
     }
 
     #[inline(always)]
@@ -112,8 +86,6 @@ impl Lanes for __m256 {
 impl Lanes for __m512 {
     const LANES: usize = 16;
     const WIDE: usize = 2;
-    // 12 · 2 sums, 2 of weights and 1 number; 14 rows fit too and were no faster, 3 × 8 neither.
-    const ROWS: usize = 12;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -131,6 +103,12 @@ impl Lanes for __m512 {
     unsafe fn repeat(from: *const f32) -> Self {
         // SAFETY: the caller vouches for the instruction set and for a number at `from`.
         unsafe { _mm512_set1_ps(*from) }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(from: *const i8) {
+        // SAFETY: asking for a line is sound wherever it lies.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from) }
     }
 
     #[inline(always)]
@@ -166,8 +144,6 @@ impl QuadLanes for SplitCodes {
     type Codes = [__m256i; 2];
     const LANES: usize = 8;
     const WIDE: usize = 2;
-    // 4 · 2 sums, 2 of weights, 2 of codes, ones, masks and what lies between.
-    const ROWS: usize = 4;
     const OFFSET: i32 = 0;
 
     #[inline(always)]
@@ -192,6 +168,12 @@ impl QuadLanes for SplitCodes {
                 _mm256_and_si256(codes, _mm256_set1_epi8(i8::MIN)),
             ]
         }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(from: *const i8) {
+        // SAFETY: asking for a line is sound wherever it lies.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from) }
     }
 
     #[inline(always)]
@@ -221,7 +203,6 @@ impl QuadLanes for Vnni256 {
     type Codes = __m256i;
     const LANES: usize = 8;
     const WIDE: usize = 2;
-    const ROWS: usize = 6;
     const OFFSET: i32 = 0;
 
     #[inline(always)]
@@ -240,6 +221,12 @@ impl QuadLanes for Vnni256 {
     unsafe fn repeat(from: *const u8) -> __m256i {
         // SAFETY: the caller vouches for the instruction set and for four codes at `from`.
         unsafe { _mm256_set1_epi32(from.cast::<i32>().read_unaligned()) }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(from: *const i8) {
+        // SAFETY: asking for a line is sound wherever it lies.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from) }
     }
 
     #[inline(always)]
@@ -265,7 +252,6 @@ impl QuadLanes for Vnni512 {
     type Codes = __m512i;
     const LANES: usize = 16;
     const WIDE: usize = 2;
-    const ROWS: usize = 12;
     const OFFSET: i32 = 0;
 
     #[inline(always)]
@@ -284,6 +270,12 @@ impl QuadLanes for Vnni512 {
     unsafe fn repeat(from: *const u8) -> __m512i {
         // SAFETY: the caller vouches for the instruction set and for four codes at `from`.
         unsafe { _mm512_set1_epi32(from.cast::<i32>().read_unaligned()) }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(from: *const i8) {
+        // SAFETY: asking for a line is sound wherever it lies.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from) }
     }
 
     #[inline(always)]
