@@ -39,6 +39,11 @@ impl<'a> Finish<'a> {
     }
 }
 
+/// One row of a tile, aligned so that it is stored and loaded again without a detour through the cache.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub(crate) struct TileRow(pub(crate) [f32; PANEL]);
+
 /// The columns of the output that one panel fills.
 pub(crate) struct Target<'a> {
     values: &'a mut [f32],
@@ -46,7 +51,7 @@ pub(crate) struct Target<'a> {
     column: usize,
     /// Columns in use; the rest of the tile is thrown away.
     count: usize,
-    bias: [f32; PANEL],
+    bias: TileRow,
     then: Then,
 }
 
@@ -61,9 +66,9 @@ impl<'a> Target<'a> {
     pub(crate) fn new(out: &'a mut RowsMut<'_>, finish: Finish<'_>, panel: usize, outputs: usize) -> Self {
         let column = panel * PANEL;
         let count = PANEL.min(outputs - column);
-        let mut bias = [0.0; PANEL];
+        let mut bias = TileRow([0.0; PANEL]);
         if let Some(all) = finish.bias() {
-            bias[..count].copy_from_slice(&all[column..][..count]);
+            bias.0[..count].copy_from_slice(&all[column..][..count]);
         }
         let then = match finish {
             Finish::Plain | Finish::Bias(_) => Then::Store,
@@ -87,15 +92,16 @@ impl<'a> Target<'a> {
         reason = "must become part of a function that enables an instruction set"
     )]
     pub(crate) fn write(&mut self, row: usize, sums: &[f32; PANEL]) {
+        let mut row_values = TileRow(*sums);
+        let values = &mut row_values.0;
         let start = row * self.stride + self.column;
         let out = &mut self.values[start..start + self.count];
-        let mut values = *sums;
-        for (value, bias) in values.iter_mut().zip(&self.bias) {
+        for (value, bias) in values.iter_mut().zip(&self.bias.0) {
             *value += bias;
         }
         match self.then {
             Then::Store => {}
-            Then::Activate(activation) => activation.apply(&mut values),
+            Then::Activate(activation) => activation.apply(values),
             Then::Add => {
                 if let Ok(out) = <&mut [f32; PANEL]>::try_from(&mut *out) {
                     for (value, old) in values.iter_mut().zip(&*out) {
@@ -109,7 +115,7 @@ impl<'a> Target<'a> {
             }
         }
         match <&mut [f32; PANEL]>::try_from(&mut *out) {
-            Ok(out) => *out = values,
+            Ok(out) => *out = *values,
             Err(_) => out.copy_from_slice(&values[..self.count]),
         }
     }

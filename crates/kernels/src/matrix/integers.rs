@@ -3,7 +3,7 @@
 use super::ahead::Ahead;
 use super::codes::{Codes, RowScale};
 use super::factor::{IntegerPanel, IntegerStep, QUAD};
-use super::finish::Target;
+use super::finish::{Target, TileRow};
 use super::floats::{MOST_ROWS, Sums, heights};
 use super::{Level, PANEL};
 
@@ -97,10 +97,10 @@ pub(crate) fn to_floats(
     offset: i32,
     row: RowScale,
     panel: &IntegerPanel<'_>,
-) -> [f32; PANEL] {
+) -> TileRow {
     let zero = row.zero - offset;
-    let mut values = [0.0; PANEL];
-    for (column, value) in values.iter_mut().enumerate() {
+    let mut values = TileRow([0.0; PANEL]);
+    for (column, value) in values.0.iter_mut().enumerate() {
         // Neither overflows: a factor has at most 65,536 inputs.
         let sum = sums[column].wrapping_sub(zero.wrapping_mul(panel.sums[column]));
         *value = sum as f32 * (row.scale * panel.scales[column]);
@@ -138,7 +138,7 @@ pub(crate) unsafe fn run(
         };
         for (row, sums) in sums.0[..height].iter().enumerate() {
             let values = to_floats(sums, offset, codes.scale(first + row), panel);
-            target.write(first + row, &values);
+            target.write(first + row, &values.0);
         }
     }
 }

@@ -30,6 +30,6 @@ pub(crate) fn integer_panel(codes: &Codes, panel: &IntegerPanel<'_>, target: &mu
                 }
             }
         }
-        target.write(row, &to_floats(&sums, 0, codes.scale(row), panel));
+        target.write(row, &to_floats(&sums, 0, codes.scale(row), panel).0);
     }
 }
