@@ -105,7 +105,12 @@ impl FloatFactor {
             let first = number * PANEL;
             let count = PANEL.min(outputs - first);
             for (input, step) in panel.iter_mut().enumerate() {
-                step.0[..count].copy_from_slice(&weights[input * stride + first..][..count]);
+                let row = &weights[input * stride + first..][..count];
+                // Of known length almost always, which spares a call.
+                match <&[f32; PANEL]>::try_from(row) {
+                    Ok(row) => step.0 = *row,
+                    Err(_) => step.0[..count].copy_from_slice(row),
+                }
             }
         }
     }
