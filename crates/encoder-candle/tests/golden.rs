@@ -119,6 +119,23 @@ fn alone_or_in_a_batch_gives_the_same() {
 }
 
 #[test]
+fn int8_weights_that_are_not_finite_are_an_error_of_encoding() {
+    let wanted = "vision_model.encoder.layers.0.mlp.fc1.weight";
+    let values: Vec<u8> = vec![0xff; 48 * 36 * 4];
+    let folder = changed_copy(|tensors| {
+        for (name, view) in tensors {
+            if name == wanted {
+                *view = TensorView::new(safetensors::Dtype::F32, vec![48, 36], values.leak()).unwrap();
+                return;
+            }
+        }
+    });
+    let encoder = open_directory(folder.path(), "changed", INT8).unwrap();
+    let result = encoder.encode_images(&pictures()[..1]);
+    assert!(matches!(result, Err(EncodeError::Output(_))), "{result:?}");
+}
+
+#[test]
 fn empty_batches_give_nothing() {
     let encoder = open("quick");
     assert!(encoder.encode_texts(&[]).unwrap().is_empty());
@@ -165,14 +182,18 @@ fn copy() -> TempDir {
 }
 
 /// Opens a copy whose weights were rewritten by `change`.
-fn open_changed(change: impl Fn(&mut Vec<(String, TensorView)>)) -> Result<ClipEncoder, LoadError> {
+fn open_changed(change: impl FnOnce(&mut Vec<(String, TensorView)>)) -> Result<ClipEncoder, LoadError> {
+    open_directory(changed_copy(change).path(), "changed", Engine::default())
+}
+
+fn changed_copy(change: impl FnOnce(&mut Vec<(String, TensorView)>)) -> TempDir {
     let folder = copy();
     let path = folder.path().join("model.safetensors");
     let bytes = fs::read(&path).expect("the weights");
     let mut tensors = SafeTensors::deserialize(&bytes).expect("sound weights").tensors();
     change(&mut tensors);
     fs::write(&path, safetensors::serialize(tensors, None).expect("new weights")).expect("written weights");
-    open_directory(folder.path(), "changed", Engine::default())
+    folder
 }
 
 #[test]

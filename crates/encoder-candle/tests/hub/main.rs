@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use eidetic_encoder::Encoder;
 use eidetic_encoder_candle::{
-    ClipEncoder, DownloadProgress, HubSettings, LoadError, ModelRef, open, open_directory, open_hub,
+    ClipEncoder, DownloadProgress, Engine, HubSettings, LoadError, ModelRef, open, open_directory, open_hub,
 };
 use server::{FakeHub, Health, MODEL};
 use tempfile::TempDir;
@@ -120,7 +120,10 @@ fn a_model_is_downloaded_and_its_progress_told() {
 fn the_space_has_the_hubs_name_and_a_revision_by_content() {
     let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
     let space = fetch(&settings(&hub, &cache)).unwrap().space().clone();
-    let mut expected = open_directory(&golden("gelu"), "folder").unwrap().space().clone();
+    let mut expected = open_directory(&golden("gelu"), "folder", Engine::default())
+        .unwrap()
+        .space()
+        .clone();
     assert_ne!(space, expected);
     expected.model = MODEL.into();
     assert_eq!(space, expected);

@@ -49,8 +49,13 @@ impl MatrixKernel {
         for rows in [queries, keys, values] {
             rows.check(width);
         }
-        check_rows(out.values.len(), out.stride, out.count, width);
-        assert!(values.count == keys.count && out.count == queries.count);
+        let RowsMut {
+            values: means,
+            stride,
+            count,
+        } = out;
+        check_rows(means.len(), stride, count, width);
+        assert!(values.count == keys.count && count == queries.count);
         assert!(
             queries.count <= keys.count || mask == Mask::None,
             "a query before the first key"
@@ -63,9 +68,8 @@ impl MatrixKernel {
             scratch.load(heads.width, first, keys, values);
             scratch.score(self, queries, first);
             scratch.weigh(self, queries.count, mask, heads.width);
-            let result = RowsMut::new(&mut out.values[first..], out.stride, out.count);
-            let stride = scratch.stride();
-            let weights = Rows::new(&scratch.scores, stride, queries.count);
+            let result = RowsMut::new(&mut means[first..], stride, count);
+            let weights = Rows::new(&scratch.scores, scratch.stride(), queries.count);
             self.product(weights, &scratch.values, Finish::Plain, result);
         }
     }

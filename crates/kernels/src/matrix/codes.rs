@@ -8,7 +8,7 @@ use super::{MatrixKernel, Rows, passes};
 #[derive(Debug, Clone, Default)]
 pub struct Codes {
     /// Rows of `stride` codes; those beyond the width stand for nothing, as they meet weights of zero.
-    codes: Vec<u8>,
+    bytes: Vec<u8>,
     scales: Vec<RowScale>,
     width: usize,
 }
@@ -30,11 +30,11 @@ impl Codes {
         rows.check(width);
         self.width = width;
         let stride = self.stride();
-        self.codes.resize(rows.count * stride, 0);
+        self.bytes.resize(rows.count * stride, 0);
         self.scales.resize(rows.count, RowScale::default());
         for (row, scale) in self.scales.iter_mut().enumerate() {
             let values = &rows.values[row * rows.stride..][..width];
-            *scale = passes::round(kernel.0, values, &mut self.codes[row * stride..][..width]);
+            *scale = passes::round(kernel.0, values, &mut self.bytes[row * stride..][..width]);
         }
     }
 
@@ -51,7 +51,7 @@ impl Codes {
     }
 
     pub(crate) fn codes(&self) -> &[u8] {
-        &self.codes
+        &self.bytes
     }
 
     pub(crate) fn scale(&self, row: usize) -> RowScale {

@@ -171,6 +171,7 @@ impl IntegerFactor {
         factor
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "clamped to what fits")]
     fn set(&mut self, output: usize, weights: &[f32]) {
         let (panel, column) = (output / PANEL, output % PANEL);
         let depth = self.inputs.div_ceil(QUAD);

@@ -150,11 +150,7 @@ impl Activation {
 }
 
 /// `½ x (1 + tanh u)` with `u = √(2/π) (x + 0.044715 x³)`, and `½ (1 + tanh u) = σ(2u)`.
-#[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
-)]
+#[inline]
 fn gelu_tanh(x: f32) -> f32 {
     const TWICE_ROOT: f32 = 1.595_769;
     x * sigmoid(TWICE_ROOT * (x + 0.044_715 * x * x * x))

@@ -108,7 +108,7 @@ pub(crate) unsafe fn run(
                 panel.steps,
                 ahead.of_tile(tile),
                 &mut sums,
-            )
+            );
         };
         for (row, sums) in sums.0[..height].iter().enumerate() {
             target.write(first + row, sums);

@@ -134,7 +134,7 @@ pub(crate) unsafe fn run(
                 panel.steps,
                 ahead.of_tile(tile),
                 &mut sums,
-            )
+            );
         };
         for (row, sums) in sums.0[..height].iter().enumerate() {
             let values = to_floats(sums, offset, codes.scale(first + row), panel);

@@ -142,6 +142,7 @@ fn softmax_of(row: &mut [f32], scale: f32) {
     clippy::inline_always,
     reason = "must become part of a function that enables an instruction set"
 )]
+#[expect(clippy::cast_possible_truncation, reason = "a zero is a code, 0 to 255")]
 fn round_to_codes(row: &[f32], codes: &mut [u8]) -> RowScale {
     let (least, greatest) = range(row);
     let (least, greatest) = (least.min(0.0), greatest.max(0.0));
