@@ -72,9 +72,9 @@ fn precision_of(name: &str, precision: Precision) -> Option<Precision> {
         ".fc2.weight",
     ];
     let ends_with = |suffix: &&str| name.ends_with(*suffix);
-    if ENDS.iter().any(|suffix| ends_with(&suffix)) {
+    if ENDS.iter().any(ends_with) {
         Some(Precision::F32)
-    } else if INSIDE.iter().any(|suffix| ends_with(&suffix)) {
+    } else if INSIDE.iter().any(ends_with) {
         Some(precision)
     } else {
         None
