@@ -10,7 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kernels", &[]),
     ("imaging", &["domain"]),
     ("encoder", &["domain", "kernels"]),
-    ("encoder-candle", &["domain", "encoder"]),
+    ("encoder-candle", &["domain", "kernels", "encoder"]),
     ("vectors", &["domain", "kernels"]),
     ("catalog", &["domain"]),
     ("indexer", &["domain", "imaging", "encoder", "vectors", "catalog"]),

@@ -6,12 +6,14 @@ mod embedding;
 mod filter;
 mod image_id;
 mod metadata;
+mod precision;
 mod space;
 
 pub use embedding::{Embedding, EmbeddingError};
 pub use filter::{DateRange, Filter, ParseMomentError, first_moment};
 pub use image_id::{ImageId, ParseImageIdError};
 pub use metadata::{Camera, GeoPosition, ImageFormat, Metadata};
+pub use precision::{ParsePrecisionError, Precision};
 pub use space::SpaceId;
 
 use serde::{Deserialize, Serialize};

@@ -1,40 +1,42 @@
 //! The encoder: tokens and pixels in batches through the towers, out come unit vectors.
 
-use candle_core::{Device, Tensor};
+use std::time::Duration;
+
+use candle_core::Device;
 use eidetic_domain::{Embedding, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, Preprocessor, TextTokenizer};
 use image::RgbImage;
 
 use crate::config::ClipConfig;
+use crate::cpu::CpuClip;
+use crate::engine::{Engine, Towers};
 use crate::error::LoadError;
 use crate::files::{ModelFiles, TokenizerFiles};
-use crate::text::TextTower;
-use crate::vision::VisionTower;
-use crate::weights::Weights;
-
-/// Rows that go through a transformer at once: enough for matrix products to run at full speed, few enough that what
-/// lies between them stays in the tens of megabytes.
-const ROWS_A_BATCH: usize = 2048;
+use crate::reference::CandleClip;
 
 /// A CLIP model, its picture processor and its tokenizer.
 pub struct ClipEncoder {
     space: SpaceId,
     preprocessor: Preprocessor,
     tokenizer: TextTokenizer,
-    text: TextTower,
-    vision: VisionTower,
+    towers: Box<dyn Towers>,
 }
 
 impl ClipEncoder {
     /// Reads all files. `name` becomes the space's model, the hash of all files its revision.
-    pub(crate) fn load(name: &str, mut files: ModelFiles) -> Result<Self, LoadError> {
-        let device = device();
+    pub(crate) fn load(name: &str, mut files: ModelFiles, engine: Engine) -> Result<Self, LoadError> {
         let config = ClipConfig::from_json(&files.config)?;
         let preprocessor = Preprocessor::from_json(&files.preprocessor)?;
         check_size(&config, &preprocessor)?;
         let tokenizer = tokenizer(&files.tokenizer, config.text.max_position_embeddings)?;
         let mut hasher = files.hasher();
-        let mut weights = Weights::read(&mut *files.weights, files.weights_length, &mut hasher, &device)?;
+        let (reader, length) = (&mut *files.weights, files.weights_length);
+        let towers: Box<dyn Towers> = match engine {
+            Engine::Cpu(precision) => {
+                Box::new(CpuClip::load(&config, precision, reader, length, &mut hasher)?)
+            }
+            Engine::Candle => Box::new(CandleClip::load(&config, &device(), reader, length, &mut hasher)?),
+        };
         Ok(Self {
             space: SpaceId {
                 model: name.to_owned(),
@@ -44,9 +46,14 @@ impl ClipEncoder {
             },
             preprocessor,
             tokenizer,
-            text: TextTower::load(&mut weights, &config, &device)?,
-            vision: VisionTower::load(&mut weights, &config, &device)?,
+            towers,
         })
+    }
+
+    /// The time that nothing but the matrix products of as many pictures take, where the engine can tell: the measure of
+    /// how much everything else costs.
+    pub fn products_alone(&self, pictures: usize) -> Option<Duration> {
+        self.towers.products_alone(pictures)
     }
 
     fn check_shape(&self, pixels: &Pixels) -> Result<(), EncodeError> {
@@ -79,29 +86,14 @@ impl Encoder for ClipEncoder {
         self.preprocessor.preprocess(image)
     }
 
-    /// Texts of equal length run together, so that none is padded.
     fn encode_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncodeError> {
         let ids = self.tokenizer.tokenise(texts)?;
-        let mut order: Vec<usize> = (0..ids.len()).collect();
-        order.sort_by_key(|&i| ids[i].len());
-        let mut embeddings = Vec::with_capacity(ids.len());
-        for equal in order.chunk_by(|&a, &b| ids[a].len() == ids[b].len()) {
-            let at_once = (ROWS_A_BATCH / ids[equal[0]].len().max(1)).max(1);
-            for batch in equal.chunks(at_once) {
-                let batch: Vec<&[u32]> = batch.iter().map(|&i| ids[i].as_slice()).collect();
-                embeddings.extend(normalised(self.text.forward(&batch))?);
-            }
-        }
-        Ok(in_order(&order, embeddings))
+        normalised(self.towers.encode_texts(&ids)?)
     }
 
     fn encode_pixels(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, EncodeError> {
         batch.iter().try_for_each(|pixels| self.check_shape(pixels))?;
-        let mut embeddings = Vec::with_capacity(batch.len());
-        for pictures in batch.chunks((ROWS_A_BATCH / self.vision.length()).max(1)) {
-            embeddings.extend(normalised(self.vision.forward(pictures))?);
-        }
-        Ok(embeddings)
+        normalised(self.towers.encode_pictures(batch)?)
     }
 }
 
@@ -113,7 +105,7 @@ impl std::fmt::Debug for ClipEncoder {
     }
 }
 
-/// Where models run: the one place that decides it.
+/// Where candle runs models: the one place that decides it.
 fn device() -> Device {
     Device::Cpu
 }
@@ -139,19 +131,8 @@ fn check_size(config: &ClipConfig, preprocessor: &Preprocessor) -> Result<(), Lo
     )))
 }
 
-/// Unit vectors from a tower's output, one a row.
-fn normalised(output: candle_core::Result<Tensor>) -> Result<Vec<Embedding>, EncodeError> {
-    let rows = output
-        .and_then(|tensor| tensor.to_vec2::<f32>())
-        .map_err(|error| EncodeError::Engine(error.into()))?;
+fn normalised(rows: Vec<Vec<f32>>) -> Result<Vec<Embedding>, EncodeError> {
     rows.into_iter()
         .map(|row| Ok(Embedding::normalize(row)?))
         .collect()
-}
-
-/// Puts `embeddings[n]` at the place `order[n]`.
-fn in_order(order: &[usize], embeddings: Vec<Embedding>) -> Vec<Embedding> {
-    let mut numbered: Vec<(usize, Embedding)> = order.iter().copied().zip(embeddings).collect();
-    numbered.sort_by_key(|&(place, _)| place);
-    numbered.into_iter().map(|(_, embedding)| embedding).collect()
 }

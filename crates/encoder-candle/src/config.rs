@@ -1,9 +1,9 @@
 //! `config.json` of a CLIP checkpoint, with transformers' defaults for what it does not say.
 
+use eidetic_kernels::matrix::Activation;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::activation::Activation;
 use crate::error::LoadError;
 
 /// Sizes and constants of a whole model.
@@ -140,6 +140,17 @@ impl TextConfig {
     }
 }
 
+impl Pooling {
+    /// Where in the text; at its start, as in the reference, if no token qualifies.
+    pub fn position(self, ids: &[u32]) -> usize {
+        let wanted = match self {
+            Self::GreatestId => ids.iter().max().copied(),
+            Self::FirstEnd(end) => Some(end),
+        };
+        ids.iter().position(|&id| Some(id) == wanted).unwrap_or(0)
+    }
+}
+
 impl VisionConfig {
     pub fn tower(&self) -> Result<TowerConfig, LoadError> {
         self.sizes.with_defaults(768, 3072, 12)
@@ -202,7 +213,7 @@ impl RawTower {
             intermediate: self.intermediate_size.unwrap_or(intermediate),
             layers: self.num_hidden_layers.unwrap_or(12),
             heads: self.num_attention_heads.unwrap_or(heads),
-            activation: Activation::named(name)
+            activation: activation(name)
                 .ok_or_else(|| LoadError::Config(format!("hidden_act {name:?} is not known")))?,
             epsilon: self.layer_norm_eps.unwrap_or(1e-5) as f32,
         };
@@ -225,6 +236,16 @@ impl Side {
                 Err(LoadError::Config(format!("{key} {height}×{width} is not square")))
             }
         }
+    }
+}
+
+/// The function that transformers knows by `name`.
+fn activation(name: &str) -> Option<Activation> {
+    match name {
+        "quick_gelu" => Some(Activation::QuickGelu),
+        "gelu" => Some(Activation::Gelu),
+        "gelu_new" | "gelu_pytorch_tanh" => Some(Activation::GeluTanh),
+        _ => None,
     }
 }
 
@@ -258,6 +279,13 @@ mod tests {
         );
         assert_eq!((config.projection, config.vision.grid().unwrap()), (512, 7));
         assert_eq!(config.text.pooling(), Pooling::FirstEnd(49407));
+    }
+
+    #[test]
+    fn a_text_is_pooled_at_its_first_end() {
+        assert_eq!(Pooling::FirstEnd(9).position(&[8, 1, 9, 9]), 2);
+        assert_eq!(Pooling::GreatestId.position(&[8, 1, 9, 9]), 2);
+        assert_eq!(Pooling::FirstEnd(7).position(&[8, 1]), 0);
     }
 
     #[test]

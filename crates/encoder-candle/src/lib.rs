@@ -9,21 +9,21 @@ use std::path::Path;
 // Named here only so that its AVX-512 kernels are switched on for candle's matrix products.
 use gemm as _;
 
-mod activation;
 mod clip;
 mod config;
+mod cpu;
 mod download;
+mod engine;
 mod error;
 mod files;
 mod hub;
 mod model_ref;
-mod rows;
-mod text;
-mod transformer;
-mod vision;
+mod patches;
+mod reference;
 mod weights;
 
 pub use clip::ClipEncoder;
+pub use engine::Engine;
 pub use error::LoadError;
 pub use hub::{DownloadProgress, HubSettings};
 pub use model_ref::{ModelRef, ParseModelRefError};
@@ -43,18 +43,19 @@ macro_rules! builtin_file {
 /// Opens the model, wherever it is. Spaces are named `builtin`, the directory's own name, or the hub's id.
 pub fn open(
     model: &ModelRef,
+    engine: Engine,
     hub: &HubSettings,
     progress: &dyn DownloadProgress,
 ) -> Result<ClipEncoder, LoadError> {
     match model {
-        ModelRef::Builtin => builtin(),
-        ModelRef::Directory(path) => open_directory(path, &directory_name(path)),
-        ModelRef::Hub { id, revision } => open_hub(id, revision.as_deref(), hub, progress),
+        ModelRef::Builtin => builtin(engine),
+        ModelRef::Directory(path) => open_directory(path, &directory_name(path), engine),
+        ModelRef::Hub { id, revision } => open_hub(id, revision.as_deref(), engine, hub, progress),
     }
 }
 
 /// The small model inside the program, for when no other can be had.
-pub fn builtin() -> Result<ClipEncoder, LoadError> {
+pub fn builtin(engine: Engine) -> Result<ClipEncoder, LoadError> {
     let weights: &'static [u8] = builtin_file!("model.safetensors");
     let files = ModelFiles {
         config: builtin_file!("config.json").to_vec(),
@@ -63,19 +64,20 @@ pub fn builtin() -> Result<ClipEncoder, LoadError> {
         weights_length: weights.len() as u64,
         weights: Box::new(weights),
     };
-    ClipEncoder::load("builtin", files)
+    ClipEncoder::load("builtin", files, engine)
 }
 
 /// Opens the model in `directory`; `name` becomes the model of its space.
-pub fn open_directory(directory: &Path, name: &str) -> Result<ClipEncoder, LoadError> {
+pub fn open_directory(directory: &Path, name: &str, engine: Engine) -> Result<ClipEncoder, LoadError> {
     let place = directory.display().to_string();
-    ClipEncoder::load(name, ModelFiles::in_directory(directory, &place)?)
+    ClipEncoder::load(name, ModelFiles::in_directory(directory, &place)?, engine)
 }
 
 /// Opens a model of the hub, downloading what its cache lacks. With a complete cache no connection is made.
 pub fn open_hub(
     id: &str,
     revision: Option<&str>,
+    engine: Engine,
     settings: &HubSettings,
     progress: &dyn DownloadProgress,
 ) -> Result<ClipEncoder, LoadError> {
@@ -87,7 +89,12 @@ pub fn open_hub(
         });
     }
     let folder = hub::fetch(id, revision, settings, progress)?;
-    ClipEncoder::load(id, ModelFiles::in_directory(&folder, id)?)
+    ClipEncoder::load(id, ModelFiles::in_directory(&folder, id)?, engine)
+}
+
+/// The instruction set that [`Engine::Cpu`] uses on this processor, such as `avx512-vnni`.
+pub fn cpu_kernel() -> &'static str {
+    eidetic_kernels::matrix::MatrixKernel::best().name()
 }
 
 /// The last part of the path, also where it ends in `.` or is a link.

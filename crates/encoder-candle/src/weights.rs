@@ -12,50 +12,57 @@ use crate::error::LoadError;
 /// Largest header that the format allows.
 const LARGEST_HEADER: u64 = 100_000_000;
 
-/// The tensors of one file as f32, to be taken by name.
-pub struct Weights {
-    tensors: HashMap<String, Tensor>,
+/// The tensors of one file, each in the form `T` that an engine keeps it in, to be taken by name.
+pub struct Weights<T> {
+    tensors: HashMap<String, (Vec<usize>, T)>,
     /// Names and types of tensors that hold no floating-point numbers.
     others: HashMap<String, Dtype>,
-    device: Device,
 }
 
-impl Weights {
-    /// Reads a file of `length` bytes and feeds them all to `hasher`. At no time is more held than the result and one
-    /// tensor as it lies on disk.
+impl<T> Weights<T> {
+    /// Reads a file of `length` bytes and feeds them all to `hasher`. Each tensor goes through `keep` as f32 on the CPU as
+    /// soon as it was read: at no time is more held than the result and one tensor as it lies on disk.
     pub fn read(
         reader: &mut dyn Read,
         length: u64,
         hasher: &mut blake3::Hasher,
-        device: &Device,
+        keep: &dyn Fn(&str, Tensor) -> Result<T, LoadError>,
     ) -> Result<Self, LoadError> {
         let mut source = Source { reader, hasher };
         let metadata = read_header(&mut source, length)?;
         let mut weights = Self {
             tensors: HashMap::new(),
             others: HashMap::new(),
-            device: device.clone(),
         };
         for name in metadata.offset_keys() {
             let info = metadata.info(&name).expect("the name comes from the header");
             let bytes = source.take((info.data_offsets.1 - info.data_offsets.0) as u64)?;
-            weights.insert(name, info, &bytes)?;
+            match as_f32(info, &bytes)? {
+                Some(tensor) => {
+                    drop(bytes);
+                    let kept = keep(&name, tensor)?;
+                    weights.tensors.insert(name, (info.shape.clone(), kept));
+                }
+                None => {
+                    weights.others.insert(name, info.dtype);
+                }
+            }
         }
         Ok(weights)
     }
 
     /// Takes the tensor out, which must have this shape.
-    pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, LoadError> {
-        let Some(tensor) = self.tensors.remove(name) else {
+    pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<T, LoadError> {
+        let Some((found, tensor)) = self.tensors.remove(name) else {
             return Err(self.missing(name));
         };
-        if tensor.dims() == shape {
+        if found == shape {
             return Ok(tensor);
         }
         Err(LoadError::TensorShape {
             name: name.to_owned(),
             expected: shape.to_vec(),
-            found: tensor.dims().to_vec(),
+            found,
         })
     }
 
@@ -69,22 +76,18 @@ impl Weights {
             None => LoadError::TensorMissing { name },
         }
     }
+}
 
-    fn insert(&mut self, name: String, info: &TensorInfo, bytes: &[u8]) -> Result<(), LoadError> {
-        let dtype = match info.dtype {
-            Dtype::F32 => DType::F32,
-            Dtype::F16 => DType::F16,
-            Dtype::BF16 => DType::BF16,
-            other => {
-                self.others.insert(name, other);
-                return Ok(());
-            }
-        };
-        let tensor =
-            Tensor::from_raw_buffer(bytes, dtype, &info.shape, &self.device)?.to_dtype(DType::F32)?;
-        self.tensors.insert(name, tensor);
-        Ok(())
-    }
+/// `None` for a tensor of other numbers.
+fn as_f32(info: &TensorInfo, bytes: &[u8]) -> Result<Option<Tensor>, LoadError> {
+    let dtype = match info.dtype {
+        Dtype::F32 => DType::F32,
+        Dtype::F16 => DType::F16,
+        Dtype::BF16 => DType::BF16,
+        _ => return Ok(None),
+    };
+    let tensor = Tensor::from_raw_buffer(bytes, dtype, &info.shape, &Device::Cpu)?;
+    Ok(Some(tensor.to_dtype(DType::F32)?))
 }
 
 struct Source<'a> {

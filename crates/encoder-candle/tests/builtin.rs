@@ -1,12 +1,12 @@
 //! The model inside the program, whatever its weights.
 
 use eidetic_encoder::Encoder;
-use eidetic_encoder_candle::{HubSettings, ModelRef, builtin, open};
+use eidetic_encoder_candle::{Engine, HubSettings, ModelRef, builtin, open};
 use image::{Rgb, RgbImage};
 
 #[test]
 fn the_builtin_model_encodes_texts_and_pictures_into_one_space() {
-    let encoder = builtin().unwrap();
+    let encoder = builtin(Engine::default()).unwrap();
     let dimension = encoder.space().dimension;
     let long = "a very long text ".repeat(100);
     let texts = encoder
@@ -37,7 +37,7 @@ fn the_builtin_model_is_opened_by_its_name_without_a_hub() {
         patience: std::time::Duration::ZERO,
     };
     let model: ModelRef = "builtin".parse().unwrap();
-    let encoder = open(&model, &nowhere, &()).unwrap();
+    let encoder = open(&model, Engine::default(), &nowhere, &()).unwrap();
     assert_eq!(encoder.space().model, "builtin");
-    assert_eq!(encoder.space(), builtin().unwrap().space());
+    assert_eq!(encoder.space(), builtin(Engine::default()).unwrap().space());
 }

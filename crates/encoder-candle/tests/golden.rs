@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use eidetic_domain::Embedding;
+use eidetic_domain::{Embedding, Precision};
 use eidetic_encoder::{EncodeError, Encoder, Pixels};
-use eidetic_encoder_candle::{ClipEncoder, LoadError, open_directory};
+use eidetic_encoder_candle::{ClipEncoder, Engine, LoadError, open_directory};
 use image::RgbImage;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
@@ -13,13 +13,19 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 const CHECKPOINTS: [&str; 3] = ["quick", "gelu", "tanh"];
+const EXACT: [Engine; 2] = [Engine::Cpu(Precision::F32), Engine::Candle];
+const INT8: Engine = Engine::Cpu(Precision::Int8);
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/golden/clip")
 }
 
 fn open(name: &str) -> ClipEncoder {
-    open_directory(&golden().join(name), name).expect("a golden checkpoint opens")
+    open_with(name, Engine::default())
+}
+
+fn open_with(name: &str, engine: Engine) -> ClipEncoder {
+    open_directory(&golden().join(name), name, engine).expect("a golden checkpoint opens")
 }
 
 fn json(path: PathBuf) -> Value {
@@ -70,17 +76,23 @@ fn largest_difference(left: &Embedding, right: &Embedding) -> f32 {
 fn texts_embed_as_the_reference_embeds_them() {
     let texts = texts();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    for name in CHECKPOINTS {
-        let got = open(name).encode_texts(&texts).unwrap();
-        assert_agree(name, &got, &expected(name, "texts"));
+    for (name, engine) in CHECKPOINTS
+        .iter()
+        .flat_map(|name| EXACT.map(|engine| (name, engine)))
+    {
+        let got = open_with(name, engine).encode_texts(&texts).unwrap();
+        assert_agree(&format!("{name} {engine:?}"), &got, &expected(name, "texts"));
     }
 }
 
 #[test]
 fn pictures_embed_as_the_reference_embeds_them() {
-    for name in CHECKPOINTS {
-        let got = open(name).encode_images(&pictures()).unwrap();
-        assert_agree(name, &got, &expected(name, "images"));
+    for (name, engine) in CHECKPOINTS
+        .iter()
+        .flat_map(|name| EXACT.map(|engine| (name, engine)))
+    {
+        let got = open_with(name, engine).encode_images(&pictures()).unwrap();
+        assert_agree(&format!("{name} {engine:?}"), &got, &expected(name, "images"));
     }
 }
 
@@ -104,6 +116,23 @@ fn alone_or_in_a_batch_gives_the_same() {
         }
         assert!(largest_difference(&together[0], &together[140]) < 1e-5);
     }
+}
+
+#[test]
+fn int8_weights_that_are_not_finite_are_an_error_of_encoding() {
+    let wanted = "vision_model.encoder.layers.0.mlp.fc1.weight";
+    let values: Vec<u8> = vec![0xff; 48 * 36 * 4];
+    let folder = changed_copy(|tensors| {
+        for (name, view) in tensors {
+            if name == wanted {
+                *view = TensorView::new(safetensors::Dtype::F32, vec![48, 36], values.leak()).unwrap();
+                return;
+            }
+        }
+    });
+    let encoder = open_directory(folder.path(), "changed", INT8).unwrap();
+    let result = encoder.encode_images(&pictures()[..1]);
+    assert!(matches!(result, Err(EncodeError::Output(_))), "{result:?}");
 }
 
 #[test]
@@ -153,14 +182,18 @@ fn copy() -> TempDir {
 }
 
 /// Opens a copy whose weights were rewritten by `change`.
-fn open_changed(change: impl Fn(&mut Vec<(String, TensorView)>)) -> Result<ClipEncoder, LoadError> {
+fn open_changed(change: impl FnOnce(&mut Vec<(String, TensorView)>)) -> Result<ClipEncoder, LoadError> {
+    open_directory(changed_copy(change).path(), "changed", Engine::default())
+}
+
+fn changed_copy(change: impl FnOnce(&mut Vec<(String, TensorView)>)) -> TempDir {
     let folder = copy();
     let path = folder.path().join("model.safetensors");
     let bytes = fs::read(&path).expect("the weights");
     let mut tensors = SafeTensors::deserialize(&bytes).expect("sound weights").tensors();
     change(&mut tensors);
     fs::write(&path, safetensors::serialize(tensors, None).expect("new weights")).expect("written weights");
-    open_directory(folder.path(), "changed")
+    folder
 }
 
 #[test]
@@ -232,11 +265,11 @@ fn weights_cut_anywhere_are_an_error() {
     let bytes = fs::read(&path).unwrap();
     for length in [0, 7, 8, 100, 5000, bytes.len() / 2, bytes.len() - 1] {
         fs::write(&path, &bytes[..length]).unwrap();
-        let error = open_directory(folder.path(), "cut").unwrap_err();
+        let error = open_directory(folder.path(), "cut", Engine::default()).unwrap_err();
         assert!(matches!(error, LoadError::Weights(_)), "{length}: {error}");
     }
     fs::write(&path, [&[0xff; 8], &bytes[8..]].concat()).unwrap();
-    let error = open_directory(folder.path(), "claims").unwrap_err();
+    let error = open_directory(folder.path(), "claims", Engine::default()).unwrap_err();
     assert!(matches!(error, LoadError::Weights(_)), "{error}");
 }
 
@@ -250,7 +283,9 @@ fn a_missing_file_is_named_with_its_place() {
     ] {
         let folder = copy();
         fs::remove_file(folder.path().join(file)).unwrap();
-        let error = open_directory(folder.path(), "x").unwrap_err().to_string();
+        let error = open_directory(folder.path(), "x", Engine::default())
+            .unwrap_err()
+            .to_string();
         let wanted = if file == "preprocessor_config.json" {
             "processor_config.json"
         } else {
@@ -265,6 +300,8 @@ fn a_missing_file_is_named_with_its_place() {
 fn a_processor_for_another_size_is_refused() {
     let folder = copy();
     fs::write(folder.path().join("preprocessor_config.json"), "{}").unwrap();
-    let error = open_directory(folder.path(), "x").unwrap_err().to_string();
+    let error = open_directory(folder.path(), "x", Engine::default())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("48×48") && error.contains("224×224"), "{error}");
 }

@@ -7,6 +7,7 @@
 //! same to the last bit whether it comes from [`dot`] or from [`dot_rows`], whatever rows stand beside it.
 
 mod generic;
+pub mod matrix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod resample;

@@ -24,6 +24,7 @@ impl Library {
         let _run = self.claim_indexing()?;
         let encoder = self.encoder()?;
         let sources = self.remember_sources(folders)?;
+        self.remember_precision()?;
         self.forget_damaged(&sources)?;
         let indexer = Indexer {
             catalog: &self.catalog,
@@ -147,6 +148,16 @@ impl Library {
         }
         self.replace_manifest(manifest)?;
         Ok(folders)
+    }
+
+    /// Before the run, so that no crash leaves vectors whose precision is not written down.
+    fn remember_precision(&self) -> Result<(), LibraryError> {
+        let mut manifest = self.read_manifest().clone();
+        manifest.add_precision(self.precision(), self.read_vectors().len());
+        if *self.read_manifest() == manifest {
+            return Ok(());
+        }
+        self.replace_manifest(manifest)
     }
 
     fn replace_manifest(&self, manifest: Manifest) -> Result<(), LibraryError> {

@@ -2,7 +2,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
-use eidetic_domain::SpaceId;
+use eidetic_domain::{Precision, SpaceId};
 use serde::{Deserialize, Serialize};
 
 use crate::LibraryError;
@@ -21,6 +21,9 @@ pub(crate) struct Manifest {
     pub(crate) space: SpaceId,
     /// Folders that the library indexes, absolute.
     pub(crate) sources: Vec<PathBuf>,
+    /// The precisions that indexing runs computed in, the latest last. Libraries older than this have none: f32.
+    #[serde(default)]
+    precisions: Vec<Precision>,
 }
 
 #[derive(Deserialize)]
@@ -35,7 +38,33 @@ impl Manifest {
             model,
             space,
             sources: Vec::new(),
+            precisions: Vec::new(),
         }
+    }
+
+    /// The precisions that indexing runs computed in, the latest last; at least one.
+    pub(crate) fn precisions(&self) -> &[Precision] {
+        match self.precisions.as_slice() {
+            [] => &[Precision::F32],
+            known => known,
+        }
+    }
+
+    /// The precision of the latest run.
+    pub(crate) fn precision(&self) -> Precision {
+        self.precisions().last().copied().unwrap_or_default()
+    }
+
+    /// Remembers that a run computes in `precision`. Whether the library holds vectors already decides whether what was
+    /// not written down counts.
+    pub(crate) fn add_precision(&mut self, precision: Precision, vectors: usize) {
+        if vectors > 0 {
+            self.precisions = self.precisions().to_vec();
+        } else {
+            self.precisions.clear();
+        }
+        self.precisions.retain(|known| *known != precision);
+        self.precisions.push(precision);
     }
 
     /// `None` when there is no manifest.
@@ -126,6 +155,33 @@ mod tests {
         manifest.add_source(Path::new("/photos"));
         manifest.write(dir.path()).unwrap();
         assert_eq!(Manifest::read(dir.path()).unwrap(), Some(manifest));
+    }
+
+    #[test]
+    fn precisions_are_remembered_while_there_are_vectors() {
+        let mut manifest = Manifest::new("builtin".into(), space());
+        assert_eq!(manifest.precisions(), [Precision::F32]);
+        manifest.add_precision(Precision::Int8, 0);
+        assert_eq!(manifest.precisions(), [Precision::Int8]);
+        manifest.add_precision(Precision::F32, 5);
+        manifest.add_precision(Precision::Int8, 5);
+        assert_eq!(manifest.precisions(), [Precision::F32, Precision::Int8]);
+        assert_eq!(manifest.precision(), Precision::Int8);
+        let older = Manifest::new("builtin".into(), space());
+        let mut mixed = older.clone();
+        mixed.add_precision(Precision::Int8, 5);
+        assert_eq!(mixed.precisions(), [Precision::F32, Precision::Int8]);
+    }
+
+    #[test]
+    fn a_manifest_without_precisions_is_read_as_f32() {
+        let dir = tempfile::tempdir().unwrap();
+        let manifest = Manifest::new("builtin".into(), space());
+        let mut json = serde_json::to_value(&manifest).unwrap();
+        json.as_object_mut().unwrap().remove("precisions");
+        fs::write(dir.path().join(FILE_NAME), json.to_string()).unwrap();
+        let read = Manifest::read(dir.path()).unwrap().unwrap();
+        assert_eq!(read.precision(), Precision::F32);
     }
 
     #[test]

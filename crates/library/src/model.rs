@@ -1,5 +1,6 @@
+use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
-use eidetic_encoder_candle::{ClipEncoder, DownloadProgress, HubSettings, LoadError, ModelRef};
+use eidetic_encoder_candle::{ClipEncoder, DownloadProgress, Engine, HubSettings, LoadError, ModelRef};
 
 /// The model of a new library when none is named: the one that most tools of this kind use.
 pub const DEFAULT_MODEL: &str = "openai/clip-vit-base-patch32";
@@ -24,16 +25,24 @@ pub struct LoadedModel {
 }
 
 impl LoadedModel {
-    /// Loads what `source` asks for.
-    pub fn load(source: &ModelSource, progress: &dyn DownloadProgress) -> Result<Self, LoadError> {
+    /// Loads what `source` asks for, to compute in `precision`.
+    pub fn load(
+        source: &ModelSource,
+        precision: Precision,
+        progress: &dyn DownloadProgress,
+    ) -> Result<Self, LoadError> {
         match source {
-            ModelSource::Named(reference) => Self::named(reference, progress),
-            ModelSource::BestAvailable => Self::best_available(progress),
+            ModelSource::Named(reference) => Self::named(reference, precision, progress),
+            ModelSource::BestAvailable => Self::best_available(precision, progress),
         }
     }
 
-    fn named(reference: &ModelRef, progress: &dyn DownloadProgress) -> Result<Self, LoadError> {
-        let encoder = Box::new(load(reference, progress)?);
+    fn named(
+        reference: &ModelRef,
+        precision: Precision,
+        progress: &dyn DownloadProgress,
+    ) -> Result<Self, LoadError> {
+        let encoder = Box::new(load(reference, precision, progress)?);
         Ok(Self {
             reference: lasting(reference),
             encoder,
@@ -41,13 +50,13 @@ impl LoadedModel {
         })
     }
 
-    fn best_available(progress: &dyn DownloadProgress) -> Result<Self, LoadError> {
+    fn best_available(precision: Precision, progress: &dyn DownloadProgress) -> Result<Self, LoadError> {
         let best = ModelRef::Hub {
             id: DEFAULT_MODEL.to_owned(),
             revision: None,
         };
-        Self::named(&best, progress).or_else(|reason| {
-            let builtin = Self::named(&ModelRef::Builtin, progress)?;
+        Self::named(&best, precision, progress).or_else(|reason| {
+            let builtin = Self::named(&ModelRef::Builtin, precision, progress)?;
             Ok(Self {
                 fallback: Some(reason),
                 ..builtin
@@ -67,6 +76,15 @@ pub(crate) fn lasting(reference: &ModelRef) -> ModelRef {
 }
 
 /// One model, with the hub that the environment names.
-pub(crate) fn load(reference: &ModelRef, progress: &dyn DownloadProgress) -> Result<ClipEncoder, LoadError> {
-    eidetic_encoder_candle::open(reference, &HubSettings::from_env(), progress)
+pub(crate) fn load(
+    reference: &ModelRef,
+    precision: Precision,
+    progress: &dyn DownloadProgress,
+) -> Result<ClipEncoder, LoadError> {
+    eidetic_encoder_candle::open(
+        reference,
+        Engine::Cpu(precision),
+        &HubSettings::from_env(),
+        progress,
+    )
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
 use eidetic_catalog::{Catalog, CatalogError, SledCatalog};
-use eidetic_domain::{ImageId, RowId, SpaceId};
+use eidetic_domain::{ImageId, Precision, RowId, SpaceId};
 use eidetic_encoder::Encoder;
 use eidetic_encoder_candle::{DownloadProgress, ModelRef};
 use eidetic_imaging::{Detail, ThumbnailStore};
@@ -31,6 +31,8 @@ pub struct Library {
     pub(crate) graph: Mutex<()>,
     space: SpaceId,
     encoder: OnceLock<Box<dyn Encoder>>,
+    /// Asked for; without, the one that the library was last indexed in.
+    precision: OnceLock<Precision>,
     loading: Mutex<()>,
     texts: TextCache,
     lock: Lock,
@@ -41,6 +43,8 @@ pub struct Library {
 pub struct CreateOptions {
     /// Its model.
     pub model: ModelSource,
+    /// The precision to compute in, also where the library exists; `None`: as it was last indexed, f32 when new.
+    pub precision: Option<Precision>,
 }
 
 impl Library {
@@ -67,6 +71,9 @@ impl Library {
     ) -> Result<(Self, Option<eidetic_encoder_candle::LoadError>), LibraryError> {
         match Self::open(directory, owner) {
             Ok(library) => {
+                if let Some(precision) = options.precision {
+                    library.compute_in(precision);
+                }
                 library.insist_on(&options.model, progress)?;
                 Ok((library, None))
             }
@@ -82,13 +89,15 @@ impl Library {
         owner: &Owner,
         progress: &dyn DownloadProgress,
     ) -> Result<(Self, Option<eidetic_encoder_candle::LoadError>), LibraryError> {
+        let precision = options.precision.unwrap_or_default();
         let LoadedModel {
             reference,
             encoder,
             fallback,
-        } = LoadedModel::load(&options.model, progress)?;
+        } = LoadedModel::load(&options.model, precision, progress)?;
         let manifest = Manifest::new(reference.to_string(), encoder.space().clone());
         let library = Self::make(directory, manifest, owner)?;
+        library.compute_in(precision);
         let _ = library.encoder.set(encoder);
         Ok((library, fallback))
     }
@@ -144,6 +153,7 @@ impl Library {
             indexing: Mutex::new(()),
             graph: Mutex::new(()),
             encoder: OnceLock::new(),
+            precision: OnceLock::new(),
             loading: Mutex::new(()),
             texts: TextCache::default(),
             lock,
@@ -167,6 +177,20 @@ impl Library {
             .map_err(LibraryError::io(&self.directory))
     }
 
+    /// Makes the library's model compute in `precision` from its loading on. Only the first call counts, and only before
+    /// the model was asked for.
+    pub fn compute_in(&self, precision: Precision) {
+        let _ = self.precision.set(precision);
+    }
+
+    /// The precision that the library's model computes in: as asked for, else as the library was last indexed.
+    pub fn precision(&self) -> Precision {
+        match self.precision.get() {
+            Some(precision) => *precision,
+            None => self.read_manifest().precision(),
+        }
+    }
+
     /// The library's model, loaded when first asked for.
     pub fn encoder(&self) -> Result<&dyn Encoder, LibraryError> {
         self.load_encoder(&())
@@ -177,7 +201,8 @@ impl Library {
         let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         if self.encoder.get().is_none() {
             let reference: ModelRef = self.read_manifest().model.parse()?;
-            let encoder: Box<dyn Encoder> = Box::new(crate::model::load(&reference, progress)?);
+            let encoder: Box<dyn Encoder> =
+                Box::new(crate::model::load(&reference, self.precision(), progress)?);
             self.same_space(encoder.space())?;
             let _ = self.encoder.set(encoder);
         }
@@ -225,7 +250,7 @@ impl Library {
             return Ok(());
         }
         // Another name may stand for the same weights, so the space decides.
-        let encoder = crate::model::load(reference, progress)?;
+        let encoder = crate::model::load(reference, self.precision(), progress)?;
         self.same_space(encoder.space())?;
         let _ = self.encoder.set(Box::new(encoder));
         Ok(())

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use eidetic_catalog::{Catalog, Counts};
+use eidetic_domain::Precision;
 use eidetic_vectors::IndexKind;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,9 @@ pub struct Status {
     pub model: String,
     /// Its space.
     pub space: String,
+    /// The precisions that its vectors were computed in, the latest run's last.
+    #[serde(default)]
+    pub precisions: Vec<Precision>,
     /// Folders that it indexes.
     pub sources: Vec<PathBuf>,
     /// The vector index.
@@ -92,6 +96,7 @@ impl Library {
             damaged: self.damaged() as u64,
             model: manifest.model.clone(),
             space: manifest.space.to_string(),
+            precisions: manifest.precisions().to_vec(),
             sources: manifest.sources.clone(),
             index: IndexStatus {
                 kind: kind_name(stats.kind).to_owned(),

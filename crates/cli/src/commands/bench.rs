@@ -1,9 +1,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use eidetic_domain::Precision;
 use eidetic_encoder::{Encoder, Pixels};
-use eidetic_encoder_candle::ModelRef;
-use eidetic_library::{LoadedModel, ModelSource};
+use eidetic_encoder_candle::{ClipEncoder, Engine, HubSettings, ModelRef};
 use image::RgbImage;
 use serde::Serialize;
 
@@ -31,6 +31,13 @@ struct EncodeFigures {
     threads: u16,
     batch: u16,
     precision: &'static str,
+    /// Median time of one picture alone.
+    image_ms: f64,
+    /// Pictures a second if nothing but the matrix products of a batch had to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    products_images_per_second: Option<f64>,
+    load_s: f64,
+    kernel: &'static str,
 }
 
 /// Model runs timed: as many as fit in this time, but at least five.
@@ -38,35 +45,49 @@ const MEASURE_FOR: Duration = Duration::from_secs(5);
 
 fn bench_encode(arguments: &BenchEncode) -> Result<Outcome, Failure> {
     use_threads(arguments.threads)?;
-    let encoder = load(&arguments.model)?;
-    let batch = noise(encoder.as_ref(), arguments.batch.into());
-    let image_run = median_time(|| {
-        encoder
-            .encode_pixels(&batch)
-            .map(drop)
-            .map_err(anyhow::Error::from)
-    })?;
-    let text_run = median_time(|| {
-        encoder
-            .encode_texts(&["a photo of a cat"])
-            .map(drop)
-            .map_err(anyhow::Error::from)
-    })?;
+    let precision = arguments.precision.into();
+    let loading = Instant::now();
+    let encoder = load(&arguments.model, precision)?;
+    let load_s = loading.elapsed().as_secs_f64();
+    let batch = noise(&encoder, arguments.batch.into());
+    let pictures = f64::from(arguments.batch);
     output::json(&EncodeFigures {
-        images_per_second: f64::from(arguments.batch) / image_run.as_secs_f64(),
-        text_ms: text_run.as_secs_f64() * 1e3,
+        images_per_second: pictures / median_of_pictures(&encoder, &batch)?.as_secs_f64(),
+        text_ms: median_of_text(&encoder)?.as_secs_f64() * 1e3,
         threads: arguments.threads,
         batch: arguments.batch,
-        precision: "f32",
+        precision: precision.name(),
+        image_ms: median_of_pictures(&encoder, &batch[..1])?.as_secs_f64() * 1e3,
+        products_images_per_second: products_alone(&encoder, batch.len())
+            .map(|time| pictures / time.as_secs_f64()),
+        load_s,
+        kernel: eidetic_encoder_candle::cpu_kernel(),
     })?;
     Ok(Outcome::Done)
 }
 
-fn load(model: &ModelRef) -> Result<Box<dyn Encoder>, Failure> {
-    let source = ModelSource::Named(model.clone());
-    Ok(LoadedModel::load(&source, &DownloadBar::default())
-        .map_err(anyhow::Error::from)?
-        .encoder)
+fn load(model: &ModelRef, precision: Precision) -> Result<ClipEncoder, Failure> {
+    let hub = HubSettings::from_env();
+    let loaded = eidetic_encoder_candle::open(model, Engine::Cpu(precision), &hub, &DownloadBar::default());
+    Ok(loaded.map_err(anyhow::Error::from)?)
+}
+
+fn median_of_pictures(encoder: &ClipEncoder, batch: &[Pixels]) -> anyhow::Result<Duration> {
+    median_time(|| Ok(encoder.encode_pixels(batch).map(drop)?))
+}
+
+fn median_of_text(encoder: &ClipEncoder) -> anyhow::Result<Duration> {
+    median_time(|| Ok(encoder.encode_texts(&["a photo of a cat"]).map(drop)?))
+}
+
+fn products_alone(encoder: &ClipEncoder, pictures: usize) -> Option<Duration> {
+    let start = Instant::now();
+    let mut times = Vec::new();
+    while times.len() < 5 || start.elapsed() < MEASURE_FOR {
+        times.push(encoder.products_alone(pictures)?);
+    }
+    times.sort_unstable();
+    Some(times[times.len() / 2])
 }
 
 fn use_threads(threads: u16) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use eidetic_search::Query;
 use super::search::print_answer;
 use super::serve::serve;
 use crate::Outcome;
-use crate::arguments::{Demo, Global};
+use crate::arguments::{Demo, Global, Precision};
 use crate::failure::Failure;
 use crate::gallery;
 use crate::progress::IndexBar;
@@ -20,7 +20,7 @@ pub(crate) fn run(global: &Global, arguments: &Demo) -> Result<Outcome, Failure>
         .prefix("eidetic-demo-")
         .tempdir()
         .map_err(|error| Failure::could_not_run(format!("no temporary directory can be made: {error}")))?;
-    let library = make_library(temporary.path())?;
+    let library = make_library(temporary.path(), arguments.precision)?;
     match &arguments.query {
         None => serve(Arc::new(library), arguments.listen),
         Some(text) => {
@@ -35,13 +35,14 @@ pub(crate) fn run(global: &Global, arguments: &Demo) -> Result<Outcome, Failure>
 }
 
 /// The bundled gallery, indexed with the built-in model: no network, a second or two.
-fn make_library(folder: &Path) -> Result<Library, Failure> {
+fn make_library(folder: &Path, precision: Precision) -> Result<Library, Failure> {
     let pictures = folder.join("gallery");
     std::fs::create_dir(&pictures)
         .and_then(|()| gallery::unpack(&pictures))
         .map_err(|error| Failure::could_not_run(format!("{}: {error}", pictures.display())))?;
     let options = CreateOptions {
         model: ModelSource::Named(ModelRef::Builtin),
+        precision: Some(precision.into()),
     };
     let owner = Owner::this_process("eidetic demo");
     let (library, _) = Library::open_or_create(&folder.join("library"), &options, &owner, &())?;

@@ -56,7 +56,12 @@ fn open(global: &Global, arguments: &Index) -> Result<Access, Failure> {
     let owner = Owner::this_process("eidetic index");
     let opened = if arguments.folders.is_empty() {
         // Without folders only an existing library makes sense.
-        Library::open(&directory, &owner).map(|library| (library, None))
+        Library::open(&directory, &owner).map(|library| {
+            if let Some(precision) = arguments.precision {
+                library.compute_in(precision.into());
+            }
+            (library, None)
+        })
     } else {
         let model = arguments
             .model
@@ -64,7 +69,10 @@ fn open(global: &Global, arguments: &Index) -> Result<Access, Failure> {
             .map_or(ModelSource::BestAvailable, ModelSource::Named);
         Library::open_or_create(
             &directory,
-            &CreateOptions { model },
+            &CreateOptions {
+                model,
+                precision: arguments.precision.map(Into::into),
+            },
             &owner,
             &DownloadBar::default(),
         )

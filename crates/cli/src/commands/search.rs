@@ -25,7 +25,13 @@ pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failur
     }
     let filter = filter(arguments)?;
     let answer = match access(global, "eidetic search")? {
-        Access::Own(library) => (&library.search(&query(&library, arguments, filter)?)?).into(),
+        Access::Own(library) => {
+            if let Some(precision) = arguments.precision {
+                library.compute_in(precision.into());
+            }
+            (&library.search(&query(&library, arguments, filter)?)?).into()
+        }
+        // The server's model is loaded, in the precision that it was started with.
         Access::Through(address) => remote::search(&address, arguments, &filter)?,
     };
     print_answer(global, &answer)?;

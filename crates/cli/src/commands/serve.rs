@@ -14,6 +14,9 @@ use crate::progress::DownloadBar;
 pub(crate) fn run(global: &Global, arguments: &Serve) -> Result<Outcome, Failure> {
     let library = Library::open(&directory(global)?, &Owner::this_process("eidetic serve"))?;
     warn_of_damage(&library);
+    if let Some(precision) = arguments.precision {
+        library.compute_in(precision.into());
+    }
     serve(Arc::new(library), arguments.listen)
 }
 

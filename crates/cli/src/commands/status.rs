@@ -28,7 +28,7 @@ fn describe(status: &Status) -> String {
         failed => format!(", {failed} files unreadable"),
     };
     format!(
-        "library  {}\nimages   {} at {} paths{unreadable}\nsources  {}\nmodel    {}\nspace    {}\nindex    {}, {} vectors, {} free rows\ndisk     vectors {}, graph {}, catalog {}, thumbnails {}",
+        "library  {}\nimages   {} at {} paths{unreadable}\nsources  {}\nmodel    {}\nspace    {}\nvectors  in {}\nindex    {}, {} vectors, {} free rows\ndisk     vectors {}, graph {}, catalog {}, thumbnails {}",
         status.library.display(),
         status.images,
         status.paths,
@@ -39,6 +39,7 @@ fn describe(status: &Status) -> String {
         },
         status.model,
         status.space,
+        precisions(status),
         status.index.kind,
         status.index.vectors,
         status.index.tombstones,
@@ -47,4 +48,16 @@ fn describe(status: &Status) -> String {
         bytes(status.bytes.catalog),
         bytes(status.bytes.thumbnails),
     )
+}
+
+/// Such as `int8; older ones in f32`.
+fn precisions(status: &Status) -> String {
+    match status.precisions.as_slice() {
+        [] => "f32".to_owned(),
+        [only] => only.to_string(),
+        [older @ .., latest] => {
+            let older: Vec<&str> = older.iter().map(|precision| precision.name()).collect();
+            format!("{latest}; older ones in {}", older.join(" and "))
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use eidetic_encoder::Encoder;
 use eidetic_encoder_candle::{
-    ClipEncoder, DownloadProgress, HubSettings, LoadError, ModelRef, open, open_directory, open_hub,
+    ClipEncoder, DownloadProgress, Engine, HubSettings, LoadError, ModelRef, open, open_directory, open_hub,
 };
 use server::{FakeHub, Health, MODEL};
 use tempfile::TempDir;
@@ -35,12 +35,13 @@ fn new_cache() -> TempDir {
 }
 
 fn fetch(settings: &HubSettings) -> Result<ClipEncoder, LoadError> {
-    open_hub(MODEL, None, settings, &())
+    open_hub(MODEL, None, Engine::default(), settings, &())
 }
 
 /// The revision of the same files in a folder.
 fn revision(name: &str) -> String {
-    let encoder = open_directory(&golden(name), "folder").expect("a golden checkpoint opens");
+    let encoder =
+        open_directory(&golden(name), "folder", Engine::default()).expect("a golden checkpoint opens");
     encoder.space().revision.clone()
 }
 
@@ -99,7 +100,7 @@ impl DownloadProgress for Heard {
 fn a_model_is_downloaded_and_its_progress_told() {
     let (hub, cache, heard) = (FakeHub::of(&golden("gelu")), new_cache(), Heard::default());
     let model: ModelRef = MODEL.parse().unwrap();
-    let encoder = open(&model, &settings(&hub, &cache), &heard).unwrap();
+    let encoder = open(&model, Engine::default(), &settings(&hub, &cache), &heard).unwrap();
     assert_eq!(encoder.encode_texts(&["a cat"]).unwrap()[0].dimension(), 40);
     let files = [
         "config.json",
@@ -119,7 +120,10 @@ fn a_model_is_downloaded_and_its_progress_told() {
 fn the_space_has_the_hubs_name_and_a_revision_by_content() {
     let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
     let space = fetch(&settings(&hub, &cache)).unwrap().space().clone();
-    let mut expected = open_directory(&golden("gelu"), "folder").unwrap().space().clone();
+    let mut expected = open_directory(&golden("gelu"), "folder", Engine::default())
+        .unwrap()
+        .space()
+        .clone();
     assert_ne!(space, expected);
     expected.model = MODEL.into();
     assert_eq!(space, expected);
@@ -131,7 +135,7 @@ fn a_complete_cache_needs_no_hub() {
     let settings = settings(&hub, &cache);
     fetch(&settings).unwrap();
     drop(hub);
-    assert_is_gelu(open_hub(MODEL, None, &settings, &heard));
+    assert_is_gelu(open_hub(MODEL, None, Engine::default(), &settings, &heard));
     assert!(heard.files.borrow().is_empty());
 }
 
@@ -210,7 +214,7 @@ fn a_download_cut_short_goes_on_where_it_stopped() {
     let arrived = fs::metadata(part(&cache)).unwrap().len() as usize;
     assert!(arrived > 0);
     hub.turn(Health::Sound);
-    assert_is_gelu(open_hub(MODEL, None, &settings, &heard));
+    assert_is_gelu(open_hub(MODEL, None, Engine::default(), &settings, &heard));
     assert_eq!(starts(&hub), [0, arrived]);
     let size = fs::metadata(golden("gelu/model.safetensors")).unwrap().len();
     assert_eq!(
@@ -306,7 +310,7 @@ fn a_model_that_does_not_exist_is_said_clearly() {
         ("../clip", None, "organisation/name"),
         (MODEL, Some("../../x"), "organisation/name"),
     ] {
-        let error = open_hub(name, revision, &settings, &()).unwrap_err();
+        let error = open_hub(name, revision, Engine::default(), &settings, &()).unwrap_err();
         assert!(matches!(error, LoadError::HubRefused { .. }), "{error}");
         let error = error.to_string();
         assert!(error.contains(said) && error.contains(name), "{error}");
@@ -334,11 +338,11 @@ fn a_revision_is_another_model() {
     let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
     hub.publish("refs/pr/1", &golden("quick"));
     let settings = settings(&hub, &cache);
-    let changed = open_hub(MODEL, Some("refs/pr/1"), &settings, &()).unwrap();
+    let changed = open_hub(MODEL, Some("refs/pr/1"), Engine::default(), &settings, &()).unwrap();
     assert_eq!(changed.space().revision, revision("quick"));
     assert_is_gelu(fetch(&settings));
     drop(hub);
-    let changed = open_hub(MODEL, Some("refs/pr/1"), &settings, &()).unwrap();
+    let changed = open_hub(MODEL, Some("refs/pr/1"), Engine::default(), &settings, &()).unwrap();
     assert_eq!(changed.space().revision, revision("quick"));
 }
 
@@ -353,5 +357,11 @@ fn a_model_that_changes_while_it_is_fetched_is_fetched_whole() {
         }
     }
     let (hub, cache) = (FakeHub::of(&golden("quick")), new_cache());
-    assert_is_gelu(open_hub(MODEL, None, &settings(&hub, &cache), &Changing(&hub)));
+    assert_is_gelu(open_hub(
+        MODEL,
+        None,
+        Engine::default(),
+        &settings(&hub, &cache),
+        &Changing(&hub),
+    ));
 }

@@ -2,11 +2,10 @@
 
 use candle_core::{D, Result as EngineResult, Tensor};
 use candle_nn::ops::softmax_last_dim;
+use eidetic_kernels::matrix::Activation;
 
-use crate::activation::Activation;
 use crate::config::TowerConfig;
 use crate::error::LoadError;
-use crate::rows;
 use crate::weights::Weights;
 
 /// The layers of one tower.
@@ -52,7 +51,11 @@ struct Dense {
 
 impl Transformer {
     /// Takes the layers under `prefix`, such as `vision_model.encoder.layers`.
-    pub fn load(weights: &mut Weights, prefix: &str, config: &TowerConfig) -> Result<Self, LoadError> {
+    pub fn load(
+        weights: &mut Weights<Tensor>,
+        prefix: &str,
+        config: &TowerConfig,
+    ) -> Result<Self, LoadError> {
         let blocks = (0..config.layers)
             .map(|layer| Block::load(weights, &format!("{prefix}.{layer}"), config))
             .collect::<Result<_, LoadError>>()?;
@@ -83,7 +86,7 @@ impl Transformer {
 
 impl Norm {
     /// Takes `NAME.weight` and `NAME.bias`.
-    pub fn load(weights: &mut Weights, name: &str, config: &TowerConfig) -> Result<Self, LoadError> {
+    pub fn load(weights: &mut Weights<Tensor>, name: &str, config: &TowerConfig) -> Result<Self, LoadError> {
         Ok(Self {
             weight: weights.take(&format!("{name}.weight"), &[config.hidden])?,
             bias: weights.take(&format!("{name}.bias"), &[config.hidden])?,
@@ -91,14 +94,20 @@ impl Norm {
         })
     }
 
-    /// Normalises each row of `rows` (n × width).
+    /// Normalises each row of `rows` (n × width). Mean and variance take two passes, so that rows far from zero lose no
+    /// digits.
     pub fn forward(&self, rows: &Tensor) -> EngineResult<Tensor> {
-        rows::layer_norm(rows, &self.weight, &self.bias, self.epsilon)
+        let centred = rows.broadcast_sub(&rows.mean_keepdim(D::Minus1)?)?;
+        let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
+        centred
+            .broadcast_div(&(variance + f64::from(self.epsilon))?.sqrt()?)?
+            .broadcast_mul(&self.weight)?
+            .broadcast_add(&self.bias)
     }
 }
 
 impl Block {
-    fn load(weights: &mut Weights, prefix: &str, config: &TowerConfig) -> Result<Self, LoadError> {
+    fn load(weights: &mut Weights<Tensor>, prefix: &str, config: &TowerConfig) -> Result<Self, LoadError> {
         let (hidden, intermediate) = (config.hidden, config.intermediate);
         Ok(Self {
             before_attention: Norm::load(weights, &format!("{prefix}.layer_norm1"), config)?,
@@ -115,19 +124,18 @@ impl Block {
         let mixed = self
             .attention
             .mix(&self.before_attention.forward(hidden)?, batch, mask)?;
-        self.attention.output.forward_onto(&mixed, hidden)
+        self.attention.output.forward(&mixed)? + hidden
     }
 
     /// `hidden` plus what the two dense layers make of each normalised row.
     fn transform(&self, hidden: &Tensor) -> EngineResult<Tensor> {
-        let wide = self.before_layers.forward(hidden)?.matmul(&self.wide.weight)?;
-        rows::activate_with_bias(&wide, &self.wide.bias, self.activation)?;
-        self.narrow.forward_onto(&wide, hidden)
+        let wide = self.wide.forward(&self.before_layers.forward(hidden)?)?;
+        self.narrow.forward(&activate(&wide, self.activation)?)? + hidden
     }
 }
 
 impl Attention {
-    fn load(weights: &mut Weights, prefix: &str, config: &TowerConfig) -> Result<Self, LoadError> {
+    fn load(weights: &mut Weights<Tensor>, prefix: &str, config: &TowerConfig) -> Result<Self, LoadError> {
         let hidden = config.hidden;
         let scale = ((hidden / config.heads) as f64).sqrt().recip();
         let mut matrices = Vec::with_capacity(3);
@@ -170,7 +178,12 @@ impl Attention {
 }
 
 impl Dense {
-    fn load(weights: &mut Weights, name: &str, inputs: usize, outputs: usize) -> Result<Self, LoadError> {
+    fn load(
+        weights: &mut Weights<Tensor>,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+    ) -> Result<Self, LoadError> {
         Ok(Self {
             weight: weights.take(&format!("{name}.weight"), &[outputs, inputs])?.t()?,
             bias: weights.take(&format!("{name}.bias"), &[outputs])?,
@@ -178,15 +191,14 @@ impl Dense {
     }
 
     fn forward(&self, rows: &Tensor) -> EngineResult<Tensor> {
-        let product = rows.matmul(&self.weight)?;
-        rows::add_bias(&product, &self.bias)?;
-        Ok(product)
+        rows.matmul(&self.weight)?.broadcast_add(&self.bias)
     }
+}
 
-    /// The product added to `residual`.
-    fn forward_onto(&self, rows: &Tensor, residual: &Tensor) -> EngineResult<Tensor> {
-        let product = rows.matmul(&self.weight)?;
-        rows::add_bias_and_residual(&product, &self.bias, residual)?;
-        Ok(product)
+fn activate(rows: &Tensor, activation: Activation) -> EngineResult<Tensor> {
+    match activation {
+        Activation::QuickGelu => rows * candle_nn::ops::sigmoid(&(rows * 1.702)?)?,
+        Activation::Gelu => rows.gelu_erf(),
+        Activation::GeluTanh => rows.gelu(),
     }
 }

@@ -2,9 +2,9 @@
 
 use candle_core::{Device, Result as EngineResult, Tensor};
 
+use super::transformer::{Batch, Norm, Transformer};
 use crate::config::{ClipConfig, Pooling};
 use crate::error::LoadError;
-use crate::transformer::{Batch, Norm, Transformer};
 use crate::weights::Weights;
 
 /// The text tower (`text_model.*` and `text_projection`).
@@ -22,7 +22,11 @@ pub struct TextTower {
 }
 
 impl TextTower {
-    pub fn load(weights: &mut Weights, config: &ClipConfig, device: &Device) -> Result<Self, LoadError> {
+    pub fn load(
+        weights: &mut Weights<Tensor>,
+        config: &ClipConfig,
+        device: &Device,
+    ) -> Result<Self, LoadError> {
         let tower = config.text.tower()?;
         let hidden = tower.hidden;
         Ok(Self {
@@ -42,6 +46,15 @@ impl TextTower {
             pooling: config.text.pooling(),
             device: device.clone(),
         })
+    }
+
+    pub fn vocabulary(&self) -> usize {
+        self.tokens.dims()[0]
+    }
+
+    /// Most tokens of a text.
+    pub fn longest(&self) -> usize {
+        self.positions.dims()[0]
     }
 
     /// Embeddings before scaling to unit length, texts × dimension. All texts have equally many tokens.
@@ -87,28 +100,5 @@ impl TextTower {
             (length, length),
             &self.device,
         )
-    }
-}
-
-impl Pooling {
-    /// Where in the text; at its start, as in the reference, if no token qualifies.
-    fn position(self, ids: &[u32]) -> usize {
-        let wanted = match self {
-            Self::GreatestId => ids.iter().max().copied(),
-            Self::FirstEnd(end) => Some(end),
-        };
-        ids.iter().position(|&id| Some(id) == wanted).unwrap_or(0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_is_pooled_at_its_first_end() {
-        assert_eq!(Pooling::FirstEnd(9).position(&[8, 1, 9, 9]), 2);
-        assert_eq!(Pooling::GreatestId.position(&[8, 1, 9, 9]), 2);
-        assert_eq!(Pooling::FirstEnd(7).position(&[8, 1]), 0);
     }
 }

@@ -3,9 +3,10 @@
 use candle_core::{Device, Result as EngineResult, Tensor};
 use eidetic_encoder::Pixels;
 
+use super::transformer::{Batch, Norm, Transformer};
 use crate::config::ClipConfig;
 use crate::error::LoadError;
-use crate::transformer::{Batch, Norm, Transformer};
+use crate::patches::Patches;
 use crate::weights::Weights;
 
 /// The picture tower (`vision_model.*` and `visual_projection`).
@@ -21,16 +22,19 @@ pub struct VisionTower {
     after: Norm,
     /// Width × dimension.
     projection: Tensor,
-    patch_side: usize,
-    grid: usize,
+    cut: Patches,
     device: Device,
 }
 
 impl VisionTower {
-    pub fn load(weights: &mut Weights, config: &ClipConfig, device: &Device) -> Result<Self, LoadError> {
+    pub fn load(
+        weights: &mut Weights<Tensor>,
+        config: &ClipConfig,
+        device: &Device,
+    ) -> Result<Self, LoadError> {
         let tower = config.vision.tower()?;
-        let (side, grid, hidden) = (config.vision.patch_side()?, config.vision.grid()?, tower.hidden);
-        let count = grid * grid;
+        let cut = Patches::new(config)?;
+        let (side, count, hidden) = (cut.side, cut.count(), tower.hidden);
         let class = weights.take("vision_model.embeddings.class_embedding", &[hidden])?;
         let patches = weights.take(
             "vision_model.embeddings.patch_embedding.weight",
@@ -51,15 +55,14 @@ impl VisionTower {
             projection: weights
                 .take("visual_projection.weight", &[config.projection, hidden])?
                 .t()?,
-            patch_side: side,
-            grid,
+            cut,
             device: device.clone(),
         })
     }
 
     /// Rows of a sequence: the class token and every patch.
     pub const fn length(&self) -> usize {
-        self.grid * self.grid + 1
+        self.cut.count() + 1
     }
 
     /// Embeddings before scaling to unit length, pictures × dimension. All pictures have the model's size.
@@ -79,30 +82,16 @@ impl VisionTower {
     /// so it is one product with the patches laid out as rows.
     fn embed(&self, pictures: &[Pixels]) -> EngineResult<Tensor> {
         let (count, width) = self.positions.dims2()?;
-        let mut values = Vec::with_capacity(pictures.len() * count * 3 * self.patch_side * self.patch_side);
-        for picture in pictures {
-            self.unfold(picture, &mut values);
+        let size = self.cut.size();
+        let mut values = vec![0.0; pictures.len() * count * size];
+        for (number, out) in values.chunks_exact_mut(size).enumerate() {
+            self.cut.unfold(&pictures[number / count], number % count, out);
         }
-        let size = values.len() / (pictures.len() * count);
         let patches = Tensor::from_vec(values, (pictures.len() * count, size), &self.device)?
             .matmul(&self.patches)?
             .reshape((pictures.len(), count, width))?
             .broadcast_add(&self.positions)?;
         let class = self.class.broadcast_as((pictures.len(), 1, width))?;
         Tensor::cat(&[&class, &patches], 1)?.reshape((pictures.len() * (count + 1), width))
-    }
-
-    /// Appends the picture's patches, each as its three planes row by row.
-    fn unfold(&self, picture: &Pixels, values: &mut Vec<f32>) {
-        let side = self.patch_side;
-        let plane_size = picture.height * picture.width;
-        for (top, left) in (0..self.grid).flat_map(|y| (0..self.grid).map(move |x| (y * side, x * side))) {
-            for plane in picture.values.chunks_exact(plane_size) {
-                for row in top..top + side {
-                    let start = row * picture.width + left;
-                    values.extend_from_slice(&plane[start..start + side]);
-                }
-            }
-        }
     }
 }

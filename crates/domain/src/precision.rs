@@ -1,0 +1,71 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The arithmetic of an encoder's matrix products.
+///
+/// It is no part of a [`SpaceId`](crate::SpaceId): vectors of one model in different precisions may be compared
+/// (docs/decisions/0008-precision.md).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floating point.
+    #[default]
+    F32,
+    /// 8-bit whole numbers with scales, several times as fast: an embedding keeps its direction to about a degree.
+    Int8,
+}
+
+/// A text names no precision.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0:?} is no precision; f32 and int8 are")]
+pub struct ParsePrecisionError(String);
+
+impl Precision {
+    /// `f32` or `int8`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Precision {
+    type Err = ParsePrecisionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "f32" => Ok(Self::F32),
+            "int8" => Ok(Self::Int8),
+            other => Err(ParsePrecisionError(other.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back() {
+        for precision in [Precision::F32, Precision::Int8] {
+            assert_eq!(precision.to_string().parse(), Ok(precision));
+        }
+        assert!(
+            "fp4"
+                .parse::<Precision>()
+                .unwrap_err()
+                .to_string()
+                .contains("fp4")
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! A product with its bias, in either precision.
+
+use eidetic_kernels::matrix::{
+    Activation, Codes, Finish, FloatFactor, IntegerFactor, MatrixKernel, Rows, RowsMut,
+};
+
+use super::matrix::Matrix;
+use super::store::Stored;
+use crate::error::LoadError;
+use crate::weights::Weights;
+
+/// The right side of a product.
+pub enum Factor {
+    F32(FloatFactor),
+    Int8(IntegerFactor),
+}
+
+/// The left side of a product, as the right one needs it. Made once for all products that share it.
+#[derive(Clone, Copy)]
+pub enum Input<'a> {
+    Rows(Rows<'a>),
+    Codes(&'a Codes),
+}
+
+/// A product and what is added to it.
+pub struct Dense {
+    factor: Factor,
+    bias: Vec<f32>,
+}
+
+impl Factor {
+    /// Brings `rows` into the form that products with this factor take.
+    pub fn input<'a>(&self, kernel: MatrixKernel, rows: &'a Matrix, codes: &'a mut Codes) -> Input<'a> {
+        match self {
+            Self::F32(_) => Input::Rows(rows.all()),
+            Self::Int8(_) => {
+                codes.round(kernel, rows.all(), rows.width());
+                Input::Codes(codes)
+            }
+        }
+    }
+
+    /// The product, finished, into `out`.
+    pub fn apply(&self, kernel: MatrixKernel, input: Input<'_>, finish: Finish<'_>, out: RowsMut<'_>) {
+        match (self, input) {
+            (Self::F32(factor), Input::Rows(rows)) => kernel.product(rows, factor, finish, out),
+            (Self::Int8(factor), Input::Codes(codes)) => kernel.integer_product(codes, factor, finish, out),
+            _ => unreachable!("an input is made by a factor of the same precision"),
+        }
+    }
+
+    pub const fn outputs(&self) -> usize {
+        match self {
+            Self::F32(factor) => factor.outputs(),
+            Self::Int8(factor) => factor.outputs(),
+        }
+    }
+
+    pub const fn inputs(&self) -> usize {
+        match self {
+            Self::F32(factor) => factor.inputs(),
+            Self::Int8(factor) => factor.inputs(),
+        }
+    }
+}
+
+impl Dense {
+    /// Takes `NAME.weight` and `NAME.bias`.
+    pub fn load(
+        weights: &mut Weights<Stored>,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+    ) -> Result<Self, LoadError> {
+        Ok(Self {
+            factor: weights.factor(&format!("{name}.weight"), &[outputs, inputs])?,
+            bias: weights.values(&format!("{name}.bias"), &[outputs])?,
+        })
+    }
+
+    pub const fn factor(&self) -> &Factor {
+        &self.factor
+    }
+
+    /// See [`Factor::input`].
+    pub fn input<'a>(&self, kernel: MatrixKernel, rows: &'a Matrix, codes: &'a mut Codes) -> Input<'a> {
+        self.factor.input(kernel, rows, codes)
+    }
+
+    /// `out` becomes the product with its bias, one row for each of `count`.
+    pub fn fill(&self, kernel: MatrixKernel, input: Input<'_>, count: usize, out: &mut Matrix) {
+        out.reshape(count, self.factor.outputs());
+        self.factor
+            .apply(kernel, input, Finish::Bias(&self.bias), out.all_mut());
+    }
+
+    /// As [`fill`](Self::fill), through `activation`.
+    pub fn fill_activated(
+        &self,
+        kernel: MatrixKernel,
+        input: Input<'_>,
+        count: usize,
+        activation: Activation,
+        out: &mut Matrix,
+    ) {
+        out.reshape(count, self.factor.outputs());
+        let finish = Finish::Activate(&self.bias, activation);
+        self.factor.apply(kernel, input, finish, out.all_mut());
+    }
+
+    /// Adds the product with its bias to `out`.
+    pub fn add_to(&self, kernel: MatrixKernel, input: Input<'_>, out: &mut Matrix) {
+        self.factor
+            .apply(kernel, input, Finish::AddTo(&self.bias), out.all_mut());
+    }
+}

@@ -1,0 +1,71 @@
+use eidetic_kernels::matrix::{Rows, RowsMut};
+
+/// Rows one after another in memory that is kept when they are replaced.
+#[derive(Debug, Default)]
+pub struct Matrix {
+    values: Vec<f32>,
+    width: usize,
+    count: usize,
+}
+
+impl Matrix {
+    /// Makes room for `count` rows of `width` numbers, which may hold anything.
+    pub fn reshape(&mut self, count: usize, width: usize) {
+        (self.count, self.width) = (count, width);
+        self.values.resize(count * width, 0.0);
+    }
+
+    /// Replaces all rows by those of `other` with these numbers.
+    pub fn gather(&mut self, other: &Self, rows: &[usize]) {
+        self.reshape(rows.len(), other.width);
+        for (place, &row) in rows.iter().enumerate() {
+            self.row_mut(place).copy_from_slice(other.row(row));
+        }
+    }
+
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
+    pub const fn width(&self) -> usize {
+        self.width
+    }
+
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * self.width..][..self.width]
+    }
+
+    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        &mut self.values[row * self.width..][..self.width]
+    }
+
+    /// The `count` rows from `first` on.
+    pub fn rows(&self, first: usize, count: usize) -> Rows<'_> {
+        Rows::new(
+            &self.values[first * self.width..][..count * self.width],
+            self.width,
+            count,
+        )
+    }
+
+    pub fn rows_mut(&mut self, first: usize, count: usize) -> RowsMut<'_> {
+        RowsMut::new(
+            &mut self.values[first * self.width..][..count * self.width],
+            self.width,
+            count,
+        )
+    }
+
+    pub fn all(&self) -> Rows<'_> {
+        self.rows(0, self.count)
+    }
+
+    pub fn all_mut(&mut self) -> RowsMut<'_> {
+        self.rows_mut(0, self.count)
+    }
+
+    /// Each row as a vector of its own.
+    pub fn to_vectors(&self) -> Vec<Vec<f32>> {
+        (0..self.count).map(|row| self.row(row).to_vec()).collect()
+    }
+}

@@ -1,0 +1,80 @@
+//! CLIP on candle, one tensor operation after another as transformers' `modeling_clip.py` has them: what the fast engine
+//! is tested against, and what runs on devices that candle knows.
+
+mod text;
+mod transformer;
+mod vision;
+
+use std::io::Read;
+
+use candle_core::{Device, Result as EngineResult, Tensor};
+use eidetic_encoder::{EncodeError, Pixels};
+
+use crate::config::ClipConfig;
+use crate::engine::{Towers, check_tokens};
+use crate::error::LoadError;
+use crate::weights::Weights;
+
+use text::TextTower;
+use vision::VisionTower;
+
+/// Rows that go through a transformer at once: enough for matrix products to run at full speed, few enough that what
+/// lies between them stays in the tens of megabytes.
+const ROWS_A_BATCH: usize = 2048;
+
+/// A CLIP model as candle's tensors.
+pub struct CandleClip {
+    text: TextTower,
+    vision: VisionTower,
+}
+
+impl CandleClip {
+    /// Reads a weight file of `length` bytes and feeds it to `hasher`.
+    pub fn load(
+        config: &ClipConfig,
+        device: &Device,
+        reader: &mut dyn Read,
+        length: u64,
+        hasher: &mut blake3::Hasher,
+    ) -> Result<Self, LoadError> {
+        let keep = |_: &str, tensor: Tensor| Ok(tensor.to_device(device)?);
+        let mut weights = Weights::read(reader, length, hasher, &keep)?;
+        Ok(Self {
+            text: TextTower::load(&mut weights, config, device)?,
+            vision: VisionTower::load(&mut weights, config, device)?,
+        })
+    }
+}
+
+impl Towers for CandleClip {
+    /// Texts of equal length run together, so that none is padded.
+    fn encode_texts(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, EncodeError> {
+        check_tokens(texts, self.text.vocabulary(), self.text.longest())?;
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by_key(|&i| texts[i].len());
+        let mut results = vec![Vec::new(); texts.len()];
+        for equal in order.chunk_by(|&a, &b| texts[a].len() == texts[b].len()) {
+            for batch in equal.chunks((ROWS_A_BATCH / texts[equal[0]].len()).max(1)) {
+                let ids: Vec<&[u32]> = batch.iter().map(|&i| texts[i].as_slice()).collect();
+                for (&place, row) in batch.iter().zip(vectors(self.text.forward(&ids))?) {
+                    results[place] = row;
+                }
+            }
+        }
+        Ok(results)
+    }
+
+    fn encode_pictures(&self, pictures: &[Pixels]) -> Result<Vec<Vec<f32>>, EncodeError> {
+        let mut results = Vec::with_capacity(pictures.len());
+        for batch in pictures.chunks((ROWS_A_BATCH / self.vision.length()).max(1)) {
+            results.extend(vectors(self.vision.forward(batch))?);
+        }
+        Ok(results)
+    }
+}
+
+fn vectors(output: EngineResult<Tensor>) -> Result<Vec<Vec<f32>>, EncodeError> {
+    output
+        .and_then(|tensor| tensor.to_vec2::<f32>())
+        .map_err(|error| EncodeError::Engine(error.into()))
+}
