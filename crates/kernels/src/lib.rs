@@ -6,6 +6,7 @@
 //! Every kernel sums a row in an order that depends on the row's length alone. The score of a row is therefore the
 //! same to the last bit whether it comes from [`dot`] or from [`dot_rows`], whatever rows stand beside it.
 
+mod codes;
 mod generic;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -14,6 +15,8 @@ mod scalar;
 mod x86;
 
 use std::sync::OnceLock;
+
+pub use codes::{CodeKernel, dot_codes, prefetch};
 
 /// `Σ aᵢ·bᵢ` with the fastest kernel of this processor.
 ///
