@@ -8,6 +8,7 @@
 
 mod codes;
 mod generic;
+mod lines;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
@@ -17,6 +18,7 @@ mod x86;
 use std::sync::OnceLock;
 
 pub use codes::{CodeKernel, dot_codes, prefetch};
+pub use lines::Line;
 
 /// `Σ aᵢ·bᵢ` with the fastest kernel of this processor.
 ///

@@ -19,10 +19,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let (mut base, queries) = (read(base)?, read(queries)?);
     base.truncate(limit * dimension);
-    let report = bench_points(&base, &queries, dimension, threads, &efs)?;
+    let report = bench_points(&base, &queries, dimension, threads, &efs, &std::env::temp_dir())?;
     println!(
-        "vectors {}  threads {threads}  exact {:.2} ms  build {:.1} s  {} MB",
+        "vectors {}  threads {threads}  open {:.0} ms  exact {:.2} ms  build {:.1} s  {} MB",
         base.len() / dimension,
+        report.open_milliseconds,
         report.exact_milliseconds,
         report.build_seconds,
         report.bytes / 1_000_000
@@ -31,6 +32,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!(
             "ef {:4}  recall@10 {:.4}  {:.0} queries/s",
             point.ef, point.recall, point.queries_per_second
+        );
+    }
+    for point in report.filters {
+        println!(
+            "kept {:?} {:.3}  recall@10 {:.4}  {:.0} queries/s",
+            point.kept, point.share, point.recall, point.queries_per_second
         );
     }
     Ok(())
