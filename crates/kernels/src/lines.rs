@@ -11,6 +11,15 @@ impl Line {
     /// A line of zeros.
     pub const ZERO: Self = Self([0; Self::CODES]);
 
+    /// Zeros, in pages of two megabytes where the system has them and there are enough lines: rows read in no order are
+    /// found faster in few large pages than in many small ones.
+    pub fn zeros(count: usize) -> Vec<Self> {
+        let mut lines = Vec::with_capacity(count);
+        advise_huge_pages(&mut lines);
+        lines.resize(count, Self::ZERO);
+        lines
+    }
+
     /// The codes of `lines`, one after the other.
     #[inline]
     pub const fn codes(lines: &[Self]) -> &[i8] {
@@ -43,6 +52,23 @@ impl Line {
     }
 }
 
+/// Asks for large pages for the memory of a vector, before it is first touched. Changes nothing but speed.
+fn advise_huge_pages(lines: &mut Vec<Line>) {
+    #[cfg(target_os = "linux")]
+    {
+        const PAGE: usize = 4096;
+        let start = lines.as_mut_ptr().cast::<u8>();
+        let bytes = lines.capacity() * size_of::<Line>();
+        let skipped = start.align_offset(PAGE).min(bytes);
+        let whole = (bytes - skipped) / PAGE * PAGE;
+        // SAFETY: the range lies within the vector's own allocation, and this advice changes neither what is in it nor
+        // who may use it. A refusal changes nothing.
+        unsafe { libc::madvise(start.add(skipped).cast(), whole, libc::MADV_HUGEPAGE) };
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = lines;
+}
+
 const _: () = assert!(size_of::<Line>() == Line::CODES);
 
 #[cfg(test)]
@@ -60,6 +86,15 @@ mod tests {
         assert!(codes.iter().enumerate().all(|(at, &code)| code == at as i8));
         assert_eq!(codes.as_ptr().addr() % 64, 0);
         assert!(Line::codes(&[]).is_empty());
+    }
+
+    #[test]
+    fn any_number_of_zeros_can_be_had() {
+        for count in [0, 1, 63, 64, 100_000] {
+            let lines = Line::zeros(count);
+            assert_eq!(lines.len(), count);
+            assert!(Line::codes(&lines).iter().all(|&code| code == 0));
+        }
     }
 
     #[test]

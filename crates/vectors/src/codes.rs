@@ -6,8 +6,8 @@ use eidetic_kernels::Line;
 
 use crate::quantizer::Quantizer;
 
-/// Rows in a chunk: at 512 dimensions 4 MiB.
-pub(crate) const CHUNK_ROWS: usize = 1 << 13;
+/// Rows in a chunk: at 512 dimensions 8 MiB.
+pub(crate) const CHUNK_ROWS: usize = 1 << 14;
 
 /// Codes in chunks of rows.
 ///
@@ -91,7 +91,7 @@ impl Codes {
     fn reserve(&mut self, chunks: usize) {
         let size = CHUNK_ROWS * self.lines;
         while self.chunks.len() < chunks {
-            self.chunks.push(Arc::new(vec![Line::ZERO; size]));
+            self.chunks.push(Arc::new(Line::zeros(size)));
         }
     }
 

@@ -16,7 +16,7 @@ const CANDIDATES_PER_NEIGHBOUR: usize = 4;
 /// are gone.
 const SURVIVORS_PER_NEIGHBOUR: usize = 2;
 /// Up to this many rows are compared one by one: a walk costs as much.
-const FEW: usize = 12_000;
+const FEW: usize = 8_000;
 /// Walks compare about as many rows as this for each candidate kept.
 const ROWS_PER_CANDIDATE: usize = 64;
 /// Where at least this part of the rows may be returned, a walk goes by all rows and keeps more candidates; where fewer
@@ -50,7 +50,7 @@ impl Field<'_> {
     /// The rows to compare exactly, best code first: enough to find the `k` nearest among.
     pub(crate) fn candidates(&self, wish: &Wish<'_>) -> Vec<Scored> {
         self.by_graph(wish).unwrap_or_else(|| {
-            let slack = 2 * self.codes.quantizer().margin();
+            let slack = self.codes.quantizer().slack();
             let live = self.rows.live_rows();
             scan(self.codes, wish.query, live, wish.filter, (wish.k, slack)).into_sorted()
         })
@@ -71,20 +71,20 @@ impl Field<'_> {
         if wanted.saturating_mul(ROWS_PER_CANDIDATE) > admitted {
             return None;
         }
-        let mut found = match wish.filter {
-            Some(filter) if share < LARGE_SHARE => {
-                graph.nearest_admitted(self.codes, wish.query, wanted, filter)
-            }
-            _ => graph.nearest(
-                self.codes,
-                wish.query,
-                (wanted as f64 / share.min(1.0)).ceil() as usize,
-            ),
+        let survivors = wish.k.saturating_mul(SURVIVORS_PER_NEIGHBOUR);
+        let enough = |mut found: Vec<Scored>| {
+            found.retain(|scored| self.may_return(scored.node, wish.filter));
+            (found.len() >= survivors).then_some(found)
         };
-        found.retain(|scored| self.may_return(scored.node, wish.filter));
-        if found.len() < wish.k.saturating_mul(SURVIVORS_PER_NEIGHBOUR) {
-            return None;
-        }
+        let by_all = || {
+            let widened = (wanted as f64 / share.min(1.0)).ceil() as usize;
+            (share >= LARGE_SHARE).then(|| graph.nearest(self.codes, wish.query, widened))
+        };
+        let by_admitted = || {
+            let filter = wish.filter?;
+            Some(graph.nearest_admitted(self.codes, wish.query, wanted, filter))
+        };
+        let found = by_all().and_then(enough).or_else(|| by_admitted().and_then(enough))?;
         Some(self.with_newcomers(found, wish))
     }
 
@@ -96,7 +96,7 @@ impl Field<'_> {
 
     fn with_newcomers(&self, mut found: Vec<Scored>, wish: &Wish<'_>) -> Vec<Scored> {
         if !self.newcomers.is_empty() {
-            let few = (wish.k, self.codes.quantizer().margin());
+            let few = (wish.k, self.codes.quantizer().slack());
             let newcomers: Shortlist = scan(self.codes, wish.query, self.newcomers, wish.filter, few);
             found.extend(newcomers.into_sorted());
             found.sort_unstable_by_key(|scored| scored.order());

@@ -201,7 +201,7 @@ fn read(path: &Path, space: &SpaceId) -> io::Result<Snapshot> {
     let mut images = vec![[0; 32]; rows];
     reader.section(images.as_flattened_mut())?;
     let mut links = Links {
-        base: vec![Line::ZERO; rows * BASE_LINES],
+        base: Line::zeros(rows * BASE_LINES),
         upper_at: vec![0; rows],
         upper: vec![[0; UPPER]; size(counts.upper)?],
     };
@@ -212,7 +212,7 @@ fn read(path: &Path, space: &SpaceId) -> io::Result<Snapshot> {
     reader.section(bytemuck::cast_slice_mut(&mut twins))?;
     let mut chunks = Vec::new();
     for _ in 0..counts.chunks {
-        let mut chunk = vec![Line::ZERO; Codes::chunk_lines(space.dimension)];
+        let mut chunk = Line::zeros(Codes::chunk_lines(space.dimension));
         reader.section(bytemuck::cast_slice_mut(Line::codes_mut(&mut chunk)))?;
         chunks.push(chunk);
     }

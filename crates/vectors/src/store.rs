@@ -241,7 +241,7 @@ impl VectorStore {
         let (mut found, mut compared, mut all_whole) = (Nearest::new(k), 0, true);
         let mut row = vec![0; self.file.row_bytes()];
         let mut vector = vec![0.0; self.space.dimension];
-        let slack = self.codes.quantizer().margin();
+        let slack = self.codes.quantizer().slack();
         let mut bar = i32::MIN;
         for scored in candidates.iter().take_while(|_| k > 0) {
             if scored.score < bar {
@@ -261,7 +261,7 @@ impl VectorStore {
             });
             compared += 1;
             if compared == k {
-                bar = scored.score.saturating_sub(2 * slack);
+                bar = scored.score.saturating_sub(slack);
             }
         }
         Ok((found, all_whole))

@@ -27,11 +27,7 @@ pub(crate) unsafe fn dot_avx2(a: &[i8], b: &[i8]) -> i32 {
             let b = _mm256_cvtepi8_epi16(_mm_loadu_si128(b.as_ptr().add(at).cast()));
             _mm256_madd_epi16(a, b)
         };
-        if at % (2 * STEP) == 0 {
-            even = _mm256_add_epi32(even, product);
-        } else {
-            odd = _mm256_add_epi32(odd, product);
-        }
+        (even, odd) = (odd, _mm256_add_epi32(even, product));
     }
     sum(_mm256_add_epi32(even, odd)).wrapping_add(scalar::dot(&a[whole..], &b[whole..]))
 }
@@ -66,19 +62,33 @@ pub(crate) unsafe fn dot_avx512_vnni(a: &[i8], b: &[i8]) -> i32 {
     let whole = a.len() - a.len() % STEP;
     let flip = _mm512_set1_epi8(i8::MIN);
     let zero = _mm512_setzero_si512();
-    let (mut products, mut excess) = ([zero; 2], [zero; 2]);
+    // Two of each: a sum waits some cycles for the one before.
+    let (mut products, mut others) = (zero, zero);
+    let (mut excess, mut other_excess) = (zero, zero);
     let mut at = 0;
-    while at < whole {
-        let turn = at / STEP % 2;
-        // SAFETY: 64 bytes from `at` on lie within both.
-        let (a, b) = unsafe {
+    while at + 2 * STEP <= whole {
+        // SAFETY: 128 bytes from `at` on lie within both.
+        let (a0, b0, a1, b1) = unsafe {
             (
                 _mm512_loadu_si512(a.as_ptr().add(at).cast()),
                 _mm512_loadu_si512(b.as_ptr().add(at).cast()),
+                _mm512_loadu_si512(a.as_ptr().add(at + STEP).cast()),
+                _mm512_loadu_si512(b.as_ptr().add(at + STEP).cast()),
             )
         };
-        products[turn] = _mm512_dpbusd_epi32(products[turn], _mm512_xor_si512(b, flip), a);
-        excess[turn] = _mm512_dpbusd_epi32(excess[turn], flip, a);
+        products = _mm512_dpbusd_epi32(products, _mm512_xor_si512(b0, flip), a0);
+        excess = _mm512_dpbusd_epi32(excess, flip, a0);
+        others = _mm512_dpbusd_epi32(others, _mm512_xor_si512(b1, flip), a1);
+        other_excess = _mm512_dpbusd_epi32(other_excess, flip, a1);
+        at += 2 * STEP;
+    }
+    if at < whole {
+        // SAFETY: 64 bytes from `at` on lie within both.
+        let (a, b) = unsafe {
+            (_mm512_loadu_si512(a.as_ptr().add(at).cast()), _mm512_loadu_si512(b.as_ptr().add(at).cast()))
+        };
+        products = _mm512_dpbusd_epi32(products, _mm512_xor_si512(b, flip), a);
+        excess = _mm512_dpbusd_epi32(excess, flip, a);
         at += STEP;
     }
     if at < a.len() {
@@ -91,11 +101,11 @@ pub(crate) unsafe fn dot_avx512_vnni(a: &[i8], b: &[i8]) -> i32 {
             )
         };
         // Where `a` is masked to zero, whatever `b` holds adds nothing.
-        products[0] = _mm512_dpbusd_epi32(products[0], _mm512_xor_si512(b, flip), a);
-        excess[0] = _mm512_dpbusd_epi32(excess[0], flip, a);
+        others = _mm512_dpbusd_epi32(others, _mm512_xor_si512(b, flip), a);
+        other_excess = _mm512_dpbusd_epi32(other_excess, flip, a);
     }
-    let products = _mm512_add_epi32(products[0], products[1]);
-    _mm512_reduce_add_epi32(_mm512_sub_epi32(products, _mm512_add_epi32(excess[0], excess[1])))
+    let products = _mm512_add_epi32(products, others);
+    _mm512_reduce_add_epi32(_mm512_sub_epi32(products, _mm512_add_epi32(excess, other_excess)))
 }
 
 #[target_feature(enable = "avx2")]
