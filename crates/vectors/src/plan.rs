@@ -84,7 +84,9 @@ impl Field<'_> {
             let filter = wish.filter?;
             Some(graph.nearest_admitted(self.codes, wish.query, wanted, filter))
         };
-        let found = by_all().and_then(enough).or_else(|| by_admitted().and_then(enough))?;
+        let found = by_all()
+            .and_then(enough)
+            .or_else(|| by_admitted().and_then(enough))?;
         Some(self.with_newcomers(found, wish))
     }
 

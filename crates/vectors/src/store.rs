@@ -485,7 +485,7 @@ mod tests {
         assert!(
             matches!(&error, IndexError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull)
         );
-        assert_eq!((store.len(), store.rows.free()), (9, 1));
+        assert_eq!((store.len(), store.rows.dead()), (9, 1));
         assert_eq!(store.vector(&vectors[10].0), None);
 
         store.file.switch_to(&directory.path().join("vectors.bin"));
