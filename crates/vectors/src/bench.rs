@@ -18,24 +18,23 @@ const K: usize = 10;
 const BATCH: usize = 4_096;
 /// Queries that filters are measured with; each has filters of its own.
 const FILTERED_QUERIES: usize = 100;
+/// Queries that are answered by comparing every code.
+const EXACT_QUERIES: usize = 20;
 /// Which parts of the vectors filters keep.
 const SHARES: [f64; 3] = [0.5, 0.05, 0.001];
 
-/// A store of given vectors, measured.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BenchReport {
+/// A store of given vectors in a folder of its own, which goes when this does.
+pub struct Bench {
     /// Seconds that building the graph took.
     pub build_seconds: f64,
-    /// Bytes of memory that codes and graph take.
-    pub bytes: u64,
     /// Milliseconds that opening the store with its graph took.
     pub open_milliseconds: f64,
-    /// Milliseconds of one search that compares every code, one query at a time.
-    pub exact_milliseconds: f64,
-    /// One point for each number of candidates asked for, in order.
-    pub points: Vec<BenchPoint>,
-    /// One point for each filter, beside the unfiltered searches that they compare with.
-    pub filters: Vec<FilterPoint>,
+    /// Bytes of memory that codes and graph take.
+    pub bytes: u64,
+    store: VectorStore,
+    pool: ThreadPool,
+    dimension: usize,
+    _folder: Folder,
 }
 
 /// Searches that keep `ef` candidates.
@@ -71,43 +70,67 @@ pub enum Kept {
     AtRandom,
     /// They are the nearest to it.
     Near,
-    /// They are the farthest from it.
-    Far,
+    /// They are the nearest to one of the vectors, whatever the query is.
+    Elsewhere,
 }
 
-/// Makes a store of `base` in a folder of `scratch`, builds its graph on `threads` threads, opens it anew, and searches
-/// it for `queries`, once for each of `efs` and with filters. The folder is removed at the end.
-///
-/// `base` and `queries` hold vectors of `dimension` numbers one after the other, of any length but zero. An error where
-/// they do not, or where a vector has no direction.
-pub fn bench_points(
-    base: &[f32],
-    queries: &[f32],
-    dimension: usize,
-    threads: usize,
-    efs: &[usize],
-    scratch: &Path,
-) -> Result<BenchReport, IndexError> {
-    let queries = unit_vectors(queries, dimension)?;
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| failed("threads".into(), std::io::Error::other(error)))?;
-    let folder = Folder::new(scratch)?;
-    let (build_seconds, live) = pool.install(|| build(base, dimension, &folder, &pool))?;
-    let start = Instant::now();
-    let (store, _) = pool.install(|| VectorStore::open(&folder.0, &space(dimension), &live))?;
-    let open_milliseconds = milliseconds(start);
-    let truth = store.exactly(&queries, &[None], K)?;
-    let points = efs.iter().map(|&ef| point(&store, &queries, &truth, ef, &pool));
-    Ok(BenchReport {
-        build_seconds,
-        bytes: store.memory(),
-        open_milliseconds,
-        exact_milliseconds: exact_milliseconds(&store, &queries)?,
-        points: points.collect::<Result<_, _>>()?,
-        filters: filter_points(&store, &queries[..queries.len().min(FILTERED_QUERIES)])?,
-    })
+impl Bench {
+    /// Makes a store of `base` in a folder of `scratch`, builds its graph on `threads` threads, and opens it anew.
+    ///
+    /// `base` and all queries hold vectors of `dimension` numbers one after the other, of any length but zero. An error
+    /// where they do not, or where a vector has no direction.
+    pub fn new(base: &[f32], dimension: usize, threads: usize, scratch: &Path) -> Result<Self, IndexError> {
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .map_err(|error| failed("threads".into(), std::io::Error::other(error)))?;
+        let folder = Folder::new(scratch)?;
+        let (build_seconds, live) = pool.install(|| build(base, dimension, &folder, &pool))?;
+        let start = Instant::now();
+        let (store, _) = pool.install(|| VectorStore::open(&folder.0, &space(dimension), &live))?;
+        Ok(Self {
+            build_seconds,
+            open_milliseconds: milliseconds(start),
+            bytes: store.memory(),
+            store,
+            pool,
+            dimension,
+            _folder: folder,
+        })
+    }
+
+    /// Searches for the queries on all threads, once for each number of candidates.
+    pub fn points(&self, queries: &[f32], efs: &[usize]) -> Result<Vec<BenchPoint>, IndexError> {
+        let queries = unit_vectors(queries, self.dimension)?;
+        let truth = self.store.exactly(&queries, &[None], K)?;
+        efs.iter()
+            .map(|&ef| point(&self.store, &queries, &truth, ef, &self.pool))
+            .collect()
+    }
+
+    /// Searches for the first queries with filters of several kinds, one at a time, beside unfiltered searches.
+    pub fn filters(&self, queries: &[f32]) -> Result<Vec<FilterPoint>, IndexError> {
+        let some = &queries[..queries.len().min(FILTERED_QUERIES * self.dimension)];
+        let queries = unit_vectors(some, self.dimension)?;
+        let mut points = vec![filter_point(&self.store, &queries, Kept::All, 1.0)?];
+        for kept in [Kept::AtRandom, Kept::Near, Kept::Elsewhere] {
+            for share in SHARES {
+                points.push(filter_point(&self.store, &queries, kept, share)?);
+            }
+        }
+        Ok(points)
+    }
+
+    /// Milliseconds of one search that compares every code, one query at a time.
+    pub fn exact_milliseconds(&self, queries: &[f32]) -> Result<f64, IndexError> {
+        let some = &queries[..queries.len().min(EXACT_QUERIES * self.dimension)];
+        let queries = unit_vectors(some, self.dimension)?;
+        let start = Instant::now();
+        for query in &queries {
+            self.store.search_by(How::Scan, query, K, None)?;
+        }
+        Ok(milliseconds(start) / queries.len().max(1) as f64)
+    }
 }
 
 /// A folder that goes when this does.
@@ -207,34 +230,17 @@ fn point(
     })
 }
 
-fn exact_milliseconds(store: &VectorStore, queries: &[Embedding]) -> Result<f64, IndexError> {
-    let some = &queries[..queries.len().min(20)];
-    let start = Instant::now();
-    for query in some {
-        store.search_by(How::Scan, query, K, None)?;
-    }
-    Ok(milliseconds(start) / some.len().max(1) as f64)
-}
-
-fn filter_points(store: &VectorStore, queries: &[Embedding]) -> Result<Vec<FilterPoint>, IndexError> {
-    let mut points = vec![filter_point(store, queries, Kept::All, 1.0)?];
-    for kept in [Kept::AtRandom, Kept::Near, Kept::Far] {
-        for share in SHARES {
-            points.push(filter_point(store, queries, kept, share)?);
-        }
-    }
-    Ok(points)
-}
-
 fn filter_point(
     store: &VectorStore,
     queries: &[Embedding],
     kept: Kept,
     share: f64,
 ) -> Result<FilterPoint, IndexError> {
+    let pivots = store.sample(queries.len());
     let filters: Vec<_> = queries
         .iter()
-        .map(|query| filter(store, query, kept, share))
+        .zip(pivots.iter().cycle())
+        .map(|pair| filter(store, pair, kept, share))
         .collect();
     let mut truth = Vec::new();
     for (query, filter) in queries.iter().zip(&filters) {
@@ -260,19 +266,25 @@ fn filter_point(
 }
 
 /// The rows that a filter keeps.
-fn filter(store: &VectorStore, query: &Embedding, kept: Kept, share: f64) -> Option<RowSet> {
-    let rank: Box<dyn Fn(u32) -> i64> = match kept {
-        Kept::All => return None,
-        Kept::AtRandom => Box::new(|row| mix(u64::from(row) << 32 | 0x66) as i64),
-        Kept::Near | Kept::Far => {
-            let code = store.codes.encode(query.as_slice());
-            let sign = if kept == Kept::Near { -1 } else { 1 };
-            Box::new(move |row| {
-                let score = eidetic_kernels::dot_codes(Line::codes(&code), store.codes.row(row));
-                sign * i64::from(score)
-            })
-        }
+fn filter(
+    store: &VectorStore,
+    (query, pivot): (&Embedding, &Embedding),
+    kept: Kept,
+    share: f64,
+) -> Option<RowSet> {
+    let code = store
+        .codes
+        .encode(if kept == Kept::Near { query } else { pivot }.as_slice());
+    let rank = |row| match kept {
+        Kept::AtRandom => mix(u64::from(row) << 32 | 0x66) as i64,
+        _ => -i64::from(eidetic_kernels::dot_codes(
+            Line::codes(&code),
+            store.codes.row(row),
+        )),
     };
+    if kept == Kept::All {
+        return None;
+    }
     let mut ranked: Vec<(i64, u32)> = store
         .rows
         .live_rows()

@@ -81,7 +81,7 @@ impl Codes {
     }
 
     /// The code of `row`, to be written; makes room for it.
-    fn row_mut(&mut self, row: u32) -> &mut [i8] {
+    pub(crate) fn row_mut(&mut self, row: u32) -> &mut [i8] {
         let (chunk, start) = (row as usize / CHUNK_ROWS, row as usize % CHUNK_ROWS * self.lines);
         self.reserve(chunk + 1);
         Line::codes_mut(&mut Arc::make_mut(&mut self.chunks[chunk])[start..][..self.lines])
@@ -100,5 +100,72 @@ impl Codes {
         let mut lines = vec![Line::ZERO; self.lines];
         self.quantizer.encode(vector, Line::codes_mut(&mut lines));
         lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::samples;
+
+    #[test]
+    fn products_of_codes_are_those_of_the_vectors_to_within_the_slack() {
+        for dimension in [16, 64, 100, 512, 768] {
+            let vectors = samples(60, dimension);
+            let mut codes = Codes::new(dimension);
+            for (row, (_, vector)) in (0..).zip(&vectors) {
+                codes.set(row, vector.as_slice());
+            }
+            let step = f64::from((4.5 / (dimension as f32).sqrt()).min(1.0)) / 127.0;
+            for a in 0..60 {
+                for b in 0..60 {
+                    let by_code = eidetic_kernels::dot_codes(codes.row(a), codes.row(b));
+                    let (x, y) = (vectors[a as usize].1.as_slice(), vectors[b as usize].1.as_slice());
+                    let product = f64::from(eidetic_kernels::dot(x, y)) / (step * step);
+                    let wrong = (f64::from(by_code) - product).abs();
+                    assert!(
+                        wrong <= f64::from(codes.quantizer().slack()),
+                        "{dimension}: {wrong}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// One large component would need most of a code's range if it were not spread first.
+    #[test]
+    fn large_components_leave_room_for_the_small_ones() {
+        let dimension = 512;
+        let spiked = |(_, vector): &(_, eidetic_domain::Embedding)| {
+            let mut numbers = vector.as_slice().to_vec();
+            numbers[133] = 0.7;
+            eidetic_domain::Embedding::normalize(numbers).expect("not all zero")
+        };
+        let vectors: Vec<_> = samples(40, dimension).iter().map(spiked).collect();
+        let mut codes = Codes::new(dimension);
+        for (row, vector) in (0..).zip(&vectors) {
+            codes.set(row, vector.as_slice());
+        }
+        let step = f64::from(4.5 / (dimension as f32).sqrt()) / 127.0;
+        for row in 1..40_u32 {
+            let by_code = eidetic_kernels::dot_codes(codes.row(0), codes.row(row));
+            let product = eidetic_kernels::dot(vectors[0].as_slice(), vectors[row as usize].as_slice());
+            assert!(
+                (f64::from(by_code) * step * step - f64::from(product)).abs() < 3.0 * step,
+                "row {row}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_clone_keeps_what_it_saw() {
+        let vectors = samples(2, 64);
+        let mut codes = Codes::new(64);
+        codes.set(0, vectors[0].1.as_slice());
+        let before = codes.clone();
+        codes.set(0, vectors[1].1.as_slice());
+        codes.set(CHUNK_ROWS as u32 * 2 + 5, vectors[0].1.as_slice());
+        assert_eq!(before.row(0), codes.row(CHUNK_ROWS as u32 * 2 + 5));
+        assert_ne!(before.row(0), codes.row(0));
     }
 }

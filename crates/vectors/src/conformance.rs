@@ -100,6 +100,16 @@ fn honours_the_filter(index: &mut dyn VectorIndex, vectors: &[(ImageId, Embeddin
         .expect("searching with a filter");
     let found: HashSet<ImageId> = found.iter().map(|neighbour| neighbour.image).collect();
     assert_eq!(found, admitted);
+    let one = RowSet::below(index.end(), add(index, &vectors[5..6]));
+    for (row_set, image) in [(&one, Some(vectors[5].0)), (&RowSet::default(), None)] {
+        let found = index.search(&vectors[1].1, 3, Some(row_set)).expect("searching");
+        assert_eq!(found.first().map(|neighbour| neighbour.image), image);
+    }
+    let beyond = RowSet::below(u64::MAX, [RowId(index.end() + 100)]);
+    assert_eq!(
+        index.search(&vectors[1].1, 3, Some(&beyond)).expect("searching"),
+        []
+    );
 }
 
 fn forgets_what_was_removed(index: &mut dyn VectorIndex, vectors: &[(ImageId, Embedding)]) {

@@ -205,3 +205,76 @@ fn choose(codes: &Codes, candidates: impl Iterator<Item = Scored>, most: usize) 
     }
     chosen
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance;
+
+    /// Codes of random vectors, some of them equal.
+    fn codes(rows: usize) -> Codes {
+        let mut codes = Codes::new(32);
+        for (row, (_, vector)) in (0..).zip(conformance::samples(rows, 32)) {
+            codes.set(row, vector.as_slice());
+            if row % 10 == 3 {
+                let copy = codes.row(row - 1).to_vec();
+                codes.row_mut(row).copy_from_slice(&copy);
+            }
+        }
+        codes
+    }
+
+    fn on_threads(threads: usize, codes: &Codes, rows: &[u32]) -> Graph {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let mut graph = Graph::default();
+            graph.insert(codes, rows);
+            graph
+        })
+    }
+
+    #[test]
+    fn any_number_of_threads_makes_the_same_graph() {
+        let codes = codes(3_000);
+        let rows: Vec<u32> = (0..3_000).rev().collect();
+        let [one, three] = [1, 3].map(|threads| on_threads(threads, &codes, &rows));
+        assert_eq!(one.entry, three.entry);
+        assert_eq!(
+            (&one.links.upper, &one.links.upper_at),
+            (&three.links.upper, &three.links.upper_at)
+        );
+        assert!(
+            eidetic_kernels::Line::words(&one.links.base) == eidetic_kernels::Line::words(&three.links.base)
+        );
+        assert_eq!(one.twins, three.twins);
+    }
+
+    #[test]
+    fn every_row_is_led_to_and_no_link_leads_astray() {
+        let codes = codes(2_000);
+        let rows: Vec<u32> = (0..2_000).filter(|row| row % 7 != 0).collect();
+        let graph = on_threads(2, &codes, &rows);
+        assert_eq!(
+            (graph.len(), graph.twins.values().map(Vec::len).sum::<usize>()),
+            (rows.len(), graph.node_of.len())
+        );
+        assert!(graph.links.are_whole());
+        for row in 0..2_000 {
+            assert_eq!(graph.covers(row), row % 7 != 0, "row {row}");
+            let is_node = graph.links.is_node(row);
+            let links = if is_node { graph.links.of(row, 0) } else { &[] };
+            assert!(
+                links.iter().all(|&link| link != row && graph.links.is_node(link)),
+                "row {row}"
+            );
+            let best = graph.nearest(&codes, codes.row(row), 64);
+            assert!(
+                !graph.covers(row) || best.iter().any(|found| found.node == row),
+                "row {row}"
+            );
+        }
+    }
+}

@@ -30,7 +30,7 @@ mod store;
 mod sweep;
 mod upkeep;
 
-pub use bench::{BenchPoint, BenchReport, FilterPoint, Kept, bench_points};
+pub use bench::{Bench, BenchPoint, FilterPoint, Kept};
 pub use error::IndexError;
 pub use memory::MemoryIndex;
 pub use open::OpenReport;

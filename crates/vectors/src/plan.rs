@@ -10,6 +10,8 @@ use crate::shortlist::Shortlist;
 
 /// Candidates that a walk keeps (the paper's ef); measured in docs/decisions/0010.
 pub(crate) const CANDIDATES: usize = 128;
+/// Candidates that a walk keeps which looks through rows that may not be returned: it meets fewer of the others.
+const LOOKING_THROUGH: usize = 192;
 /// Candidates kept for each neighbour asked for: the last of them are the least sure.
 const CANDIDATES_PER_NEIGHBOUR: usize = 4;
 /// Of the candidates, at least this many for each neighbour asked for must be left when those that may not be returned
@@ -82,6 +84,7 @@ impl Field<'_> {
         };
         let by_admitted = || {
             let filter = wish.filter?;
+            let wanted = wanted.max(LOOKING_THROUGH);
             Some(graph.nearest_admitted(self.codes, wish.query, wanted, filter))
         };
         let found = by_all()

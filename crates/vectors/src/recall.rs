@@ -1,8 +1,9 @@
 //! How much of what exact search finds the store finds.
 
-use eidetic_domain::Embedding;
+use eidetic_domain::{Embedding, RowId};
 
 use crate::nearest::Nearest;
+use crate::quantizer::mix;
 use crate::row_set::RowSet;
 use crate::{IndexError, Neighbour, VectorIndex, VectorStore};
 
@@ -64,6 +65,24 @@ impl VectorStore {
         Ok(recalls)
     }
 
+    /// About `count` live vectors, spread over the rows; fewer where there are fewer, or where rows are damaged.
+    pub fn sample(&self, count: usize) -> Vec<Embedding> {
+        let live = self.rows.len();
+        let step = (live / count.max(1)).max(1);
+        let images = self.rows.live().step_by(step).take(count);
+        images.filter_map(|(_, image)| self.vector(image)).collect()
+    }
+
+    /// About the given part of the live rows, at random, always the same.
+    pub fn sample_rows(&self, share: f64) -> RowSet {
+        let below = (share * u64::MAX as f64) as u64;
+        let rows = self.rows.live_rows().iter().map(u64::from);
+        RowSet::below(
+            self.end(),
+            rows.filter(|&row| mix(row << 8 | 0x66) < below).map(RowId),
+        )
+    }
+
     /// The truly nearest: for each query, for each filter, best first.
     pub(crate) fn exactly(
         &self,
@@ -72,7 +91,7 @@ impl VectorStore {
         k: usize,
     ) -> Result<Vec<Vec<Vec<Neighbour>>>, IndexError> {
         let fresh = || vec![vec![Nearest::new(k); filters.len()]; queries.len()];
-        let pieces = self.visit(fresh, |nearest, (row, image), vector| {
+        let pieces = self.visit(self.rows.live_rows(), fresh, |nearest, (row, image), vector| {
             let admitted =
                 |filter: &Option<RowSet>| filter.as_ref().is_none_or(|filter| filter.contains(row));
             let admitted: Vec<usize> = (0..filters.len()).filter(|&at| admitted(&filters[at])).collect();

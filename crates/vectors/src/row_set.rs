@@ -86,6 +86,14 @@ impl RowSet {
     }
 }
 
+impl FromIterator<u32> for RowSet {
+    fn from_iter<I: IntoIterator<Item = u32>>(rows: I) -> Self {
+        let mut set = Self::default();
+        rows.into_iter().for_each(|row| set.insert(row));
+        set
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

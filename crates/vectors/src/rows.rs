@@ -68,9 +68,13 @@ impl Rows {
 
     /// Puts an image that stands nowhere yet into a vacant row.
     pub(crate) fn occupy(&mut self, row: u32, image: ImageId) {
-        self.grow(row as usize + 1);
-        self.free.remove(&row);
-        self.images[row as usize] = image;
+        self.grow(row as usize);
+        if row as usize == self.end() {
+            self.images.push(image);
+        } else {
+            self.free.remove(&row);
+            self.images[row as usize] = image;
+        }
         self.live.insert(row);
         self.row_of.insert(image, row);
     }

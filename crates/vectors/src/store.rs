@@ -46,6 +46,8 @@ pub struct VectorStore {
     pub(crate) unsaved: usize,
     /// Live rows that were read and found damaged.
     damaged: RwLock<RowSet>,
+    /// Rows taken from the snapshot and not read since.
+    on_trust: Mutex<RowSet>,
     unsynced: Mutex<Unsynced>,
 }
 
@@ -120,6 +122,7 @@ impl VectorStore {
             newcomers: RowSet::default(),
             unsaved: 0,
             damaged: RwLock::default(),
+            on_trust: Mutex::new(known.iter().copied().collect()),
             unsynced: Mutex::default(),
         };
         match graph {
@@ -158,20 +161,27 @@ impl VectorStore {
             .collect()
     }
 
-    /// Reads every live row and returns what [`damaged`](Self::damaged) does from then on.
+    /// Reads every live row that was taken from the snapshot on trust and not checked since, and returns what
+    /// [`damaged`](Self::damaged) does from then on.
     pub fn verify(&self) -> Result<Vec<ImageId>, IndexError> {
-        self.visit(|| (), |(), _, _| ())?;
+        let mut on_trust = self.on_trust.lock().unwrap_or_else(PoisonError::into_inner);
+        self.visit(&on_trust, || (), |(), _, _| ())?;
+        *on_trust = RowSet::default();
+        drop(on_trust);
         Ok(self.damaged())
     }
 
-    /// Reads every live row in pieces, each with a result of its own; damaged rows are noted and passed over.
+    /// Reads those of the rows that are live, in pieces, each with a result of its own; damaged rows are noted and passed
+    /// over.
     pub(crate) fn visit<R: Send>(
         &self,
+        rows: &RowSet,
         start: impl Fn() -> R + Sync,
         work: impl Fn(&mut R, Claim, &[f32]) + Sync,
     ) -> Result<Vec<R>, IndexError> {
         let file_rows = self.file.rows()?;
-        let live: Vec<Claim> = self.rows.live().map(|(row, image)| (row, *image)).collect();
+        let live = rows.iter().filter_map(|row| Some((row, *self.rows.image(row)?)));
+        let live: Vec<Claim> = live.collect();
         let (there, cut_off) = live.split_at(live.partition_point(|claim| u64::from(claim.0) < file_rows));
         cut_off.iter().for_each(|&(row, _)| self.note_damaged(row));
         sweep(

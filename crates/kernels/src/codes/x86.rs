@@ -85,7 +85,10 @@ pub(crate) unsafe fn dot_avx512_vnni(a: &[i8], b: &[i8]) -> i32 {
     if at < whole {
         // SAFETY: 64 bytes from `at` on lie within both.
         let (a, b) = unsafe {
-            (_mm512_loadu_si512(a.as_ptr().add(at).cast()), _mm512_loadu_si512(b.as_ptr().add(at).cast()))
+            (
+                _mm512_loadu_si512(a.as_ptr().add(at).cast()),
+                _mm512_loadu_si512(b.as_ptr().add(at).cast()),
+            )
         };
         products = _mm512_dpbusd_epi32(products, _mm512_xor_si512(b, flip), a);
         excess = _mm512_dpbusd_epi32(excess, flip, a);
