@@ -135,7 +135,9 @@ impl Graph {
         for level in (level + 1..=links::level(entry)).rev() {
             loop {
                 let links = self.links.of(best.node, level);
-                links.iter().for_each(|&node| prefetch(codes.row(node)));
+                for &node in links {
+                    prefetch(codes.row(node));
+                }
                 let scored = links.iter().map(|&node| Scored {
                     score: score(node),
                     node,

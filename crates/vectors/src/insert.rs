@@ -149,7 +149,9 @@ impl Graph {
             return links;
         }
         let code = codes.row(node);
-        links.iter().for_each(|&link| prefetch(codes.row(link)));
+        for &link in &links {
+            prefetch(codes.row(link));
+        }
         let mut scored: Vec<Scored> = links
             .iter()
             .map(|&node| Scored {

@@ -103,7 +103,9 @@ mod tests {
         ) {
             let mut all: Vec<_> = offered.iter().map(|&(image, score)| neighbour(image, score)).collect();
             let mut nearest = Nearest::new(k);
-            all.iter().for_each(|&neighbour| nearest.offer(neighbour));
+            for &neighbour in &all {
+                nearest.offer(neighbour);
+            }
             all.sort_by(order);
             all.truncate(k);
             prop_assert_eq!(nearest.into_sorted(), all);

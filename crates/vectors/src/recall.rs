@@ -97,9 +97,9 @@ impl VectorStore {
             let admitted: Vec<usize> = (0..filters.len()).filter(|&at| admitted(&filters[at])).collect();
             for (query, nearest) in queries.iter().zip(nearest) {
                 let score = eidetic_kernels::dot(query.as_slice(), vector).clamp(-1.0, 1.0);
-                admitted
-                    .iter()
-                    .for_each(|&at| nearest[at].offer(Neighbour { image, score }));
+                for &at in &admitted {
+                    nearest[at].offer(Neighbour { image, score });
+                }
             }
         })?;
         let merged = pieces.into_iter().reduce(merge).unwrap_or_else(fresh);

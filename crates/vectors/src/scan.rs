@@ -48,7 +48,7 @@ fn compare(codes: &Codes, query: &[i8], rows: impl Iterator<Item = u32>, mut lis
         list.offer(Scored {
             score: kernel.dot(query, codes.row(node)),
             node,
-        })
+        });
     };
     for row in rows {
         prefetch(codes.row(row));

@@ -81,7 +81,9 @@ mod tests {
             let (left, right) = all.split_at(split.min(all.len()));
             let keep = |part: &[Scored]| {
                 let mut list = Shortlist::new(k, slack);
-                part.iter().for_each(|&scored| list.offer(scored));
+                for &scored in part {
+                    list.offer(scored);
+                }
                 list
             };
             let mut expected = all.clone();

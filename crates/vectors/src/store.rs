@@ -183,7 +183,9 @@ impl VectorStore {
         let live = rows.iter().filter_map(|row| Some((row, *self.rows.image(row)?)));
         let live: Vec<Claim> = live.collect();
         let (there, cut_off) = live.split_at(live.partition_point(|claim| u64::from(claim.0) < file_rows));
-        cut_off.iter().for_each(|&(row, _)| self.note_damaged(row));
+        for &(row, _) in cut_off {
+            self.note_damaged(row);
+        }
         sweep(
             &self.file,
             self.space.dimension,
