@@ -57,7 +57,6 @@ const ENGINES: &[(&str, &[&str])] = &[
     ("candle-core", &["encoder-candle"]),
     ("candle-nn", &["encoder-candle"]),
     ("hf-hub", &["encoder-candle"]),
-    ("hnsw_rs", &["vectors"]),
     ("sled", &["catalog"]),
     ("actix-web", &["server"]),
     ("kamadak-exif", &["imaging"]),

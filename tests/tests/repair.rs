@@ -131,6 +131,38 @@ fn damaged_thumbnails_and_graphs_are_made_anew_without_a_word() {
 }
 
 #[test]
+fn status_measures_recall_when_asked() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 12);
+    scenario.index(&folder);
+    let measure = || {
+        scenario
+            .run(&["status", "--recall", "--json"])
+            .expect_code(0)
+            .json()
+    };
+    let own = measure();
+    let measured = own["recall"]["measured"].as_array().unwrap();
+    assert_eq!(measured.len(), 2 * 5, "two kinds of queries, five filters: {own}");
+    for entry in measured {
+        assert_eq!(entry["recall"], 1.0, "exact search misses nothing: {entry}");
+        assert!(entry["low"].as_f64() <= entry["recall"].as_f64());
+    }
+    assert_eq!(measured[0]["filter"], "none");
+    assert_eq!(measured[0]["vectors"], 12);
+    assert_eq!(measured[4]["filter"], text(&folder.canonicalize().unwrap()));
+    assert_eq!(measured[5]["queries"], "texts");
+    let table = scenario.run(&["status", "--recall"]).expect_code(0).stdout;
+    assert!(
+        table.contains("random 0.1%") && table.contains("1.0000"),
+        "{table}"
+    );
+    assert_eq!(scenario.run(&["status", "--json"]).json().get("recall"), None);
+    let _server = scenario.serve();
+    assert_eq!(measure()["recall"], own["recall"], "through the server, the same");
+}
+
+#[test]
 fn a_lost_catalog_is_an_error_not_an_empty_library() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 2));

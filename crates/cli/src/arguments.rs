@@ -51,7 +51,14 @@ pub(crate) enum Command {
     /// Measure speed
     Bench(Bench),
     /// Say what the library holds
-    Status,
+    Status(Status),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Measure how much of what exact search finds the index finds, with and without filters; reads every vector
+    #[arg(long)]
+    pub(crate) recall: bool,
 }
 
 #[derive(Debug, Args)]

@@ -14,15 +14,15 @@ use serde_json::{Value, json};
 use ureq::{Agent, Body, http::Response};
 
 use crate::Stopped;
-use crate::arguments::Search;
+use crate::arguments::{self, Search};
 use crate::failure::Failure;
 
 /// How often a job is asked how far it is.
 const POLL: Duration = Duration::from_millis(300);
 
 /// `GET /v1/status`
-pub(crate) fn status(address: &str) -> Result<Status, Failure> {
-    get(address, "/v1/status")
+pub(crate) fn status(address: &str, arguments: &arguments::Status) -> Result<Status, Failure> {
+    get(address, &format!("/v1/status?recall={}", arguments.recall))
 }
 
 /// `POST /v1/search`. The picture travels as its file is, the server decodes it.

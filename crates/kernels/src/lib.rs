@@ -6,7 +6,9 @@
 //! Every kernel sums a row in an order that depends on the row's length alone. The score of a row is therefore the
 //! same to the last bit whether it comes from [`dot`] or from [`dot_rows`], whatever rows stand beside it.
 
+mod codes;
 mod generic;
+mod lines;
 pub mod matrix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -18,6 +20,9 @@ mod x86;
 pub use resample::WEIGHT_BITS;
 
 use std::sync::OnceLock;
+
+pub use codes::{CodeKernel, dot_codes, prefetch};
+pub use lines::Line;
 
 /// `Σ aᵢ·bᵢ` with the fastest kernel of this processor.
 ///

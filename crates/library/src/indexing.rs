@@ -25,6 +25,7 @@ impl Library {
         let encoder = self.encoder()?;
         let sources = self.remember_sources(folders)?;
         self.remember_precision()?;
+        self.note_damaged()?;
         self.forget_damaged(&sources)?;
         let indexer = Indexer {
             catalog: &self.catalog,
@@ -89,28 +90,40 @@ impl Library {
         all.into_iter().filter(|source| !these.contains(source)).collect()
     }
 
-    /// Makes searching fast again after many changes: loads the graph from disk, or builds it where it is missing,
-    /// damaged or stale. Searching goes on meanwhile. Does nothing for a library that exact search serves well.
+    /// Makes searching fast again after many changes: builds the graph where it is missing, damaged or stale, adds to it
+    /// what came since, and saves it. Searching goes on meanwhile. Does nothing for a library that exact search serves
+    /// well.
     pub fn refresh_graph(&self) -> Result<(), LibraryError> {
         let _one_at_a_time = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
-        let files = self.read_vectors().graph_files();
-        if self.read_vectors().needs_graph()
-            && let Some(graph) = files.load()
-        {
-            self.write_vectors().install_graph(graph);
-        }
         if self.read_vectors().needs_graph() {
-            // A copy, so that neither searching nor indexing waits for the minutes that building takes.
+            // Built beside the store, so that neither searching nor indexing waits for the minutes that it takes.
             let source = self.read_vectors().graph_source();
             let graph = source.build();
-            files.save(&graph)?;
             self.write_vectors().install_graph(graph);
+        }
+        // A little at a time, so that searches come in between.
+        while self.write_vectors().absorb() {}
+        let unsaved = self.read_vectors().unsaved();
+        if let Some(unsaved) = unsaved {
+            unsaved.save()?;
+            self.write_vectors().note_saved();
         }
         Ok(())
     }
 
     fn write_vectors(&self) -> std::sync::RwLockWriteGuard<'_, eidetic_vectors::VectorStore> {
         self.vectors.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads every vector, since opening took those of a saved graph on trust, and lets go of those that are damaged.
+    fn note_damaged(&self) -> Result<(), LibraryError> {
+        let found = self.read_vectors().verify()?;
+        self.write_vectors().remove(&found)?;
+        let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        damaged.extend(found);
+        damaged.sort_unstable();
+        damaged.dedup();
+        Ok(())
     }
 
     /// Makes the files of images with damaged vectors look new to a run over `sources`. Images that it will not meet

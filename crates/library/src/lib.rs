@@ -1,12 +1,12 @@
 //! Opens a library and wires the concrete parts together.
 //!
-//! The only crate that names candle, sled and `hnsw_rs` types together. A library is one directory:
+//! The only crate that names candle and sled types together. A library is one directory:
 //!
 //! ```text
 //! library.json   format version, model, space, sources      truth, replaced atomically
 //! lock           who has it open                            held while a process owns the library
 //! catalog/       sled                                       truth
-//! vectors/       vector file; graph/                        truth; derived
+//! vectors/       vector file; index.bin: codes and graph    truth; derived
 //! thumbnails/    one small JPEG an image                    derived
 //! ```
 
@@ -18,6 +18,7 @@ mod manifest;
 mod media;
 mod model;
 mod open;
+mod recall;
 mod status;
 
 pub use error::LibraryError;
@@ -26,4 +27,5 @@ pub use lock::Owner;
 pub use media::ImageFile;
 pub use model::{DEFAULT_MODEL, LoadedModel, ModelSource};
 pub use open::{CreateOptions, Library};
+pub use recall::{RecallEntry, RecallStatus};
 pub use status::{BytesOnDisk, IndexStatus, Status};

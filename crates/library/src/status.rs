@@ -5,10 +5,10 @@ use eidetic_domain::Precision;
 use eidetic_vectors::IndexKind;
 use serde::{Deserialize, Serialize};
 
-use crate::{Library, LibraryError};
+use crate::{Library, LibraryError, RecallStatus};
 
 /// How a library stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// Its directory.
     pub library: PathBuf,
@@ -33,6 +33,9 @@ pub struct Status {
     pub index: IndexStatus,
     /// Disk space.
     pub bytes: BytesOnDisk,
+    /// How much of what exact search finds the index finds, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recall: Option<RecallStatus>,
 }
 
 /// How the vector index stands.
@@ -75,12 +78,16 @@ impl Library {
         self.read_manifest().model.clone()
     }
 
-    /// How many images have damaged vectors; the next indexing run of their folders repairs them.
+    /// How many images have vectors known to be damaged; the next indexing run of their folders repairs them.
+    ///
+    /// Vectors under a saved graph are checked when they are read, and all of them by the next indexing run.
     pub fn damaged(&self) -> usize {
-        self.damaged
+        let known = self
+            .damaged
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .len()
+            .len();
+        known + self.read_vectors().damaged().len()
     }
 
     /// How the library stands now. Needs no model.
@@ -109,6 +116,7 @@ impl Library {
                 graph: stats.graph_bytes,
                 thumbnails: bytes_below(&self.directory.join("thumbnails")),
             },
+            recall: None,
         })
     }
 }

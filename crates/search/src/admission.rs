@@ -3,14 +3,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use eidetic_catalog::{Catalog, CatalogError, FileState};
-use eidetic_domain::{Filter, ImageId};
+use eidetic_domain::{Filter, ImageId, RowId};
+use eidetic_vectors::RowSet;
 use quick_cache::sync::Cache;
 
-/// Which images each of the filters used last admits, so that a repeated filter costs no walk through the catalog.
+/// Which rows each of the filters used last admits, so that a repeated filter costs no walk through the catalog.
 ///
 /// Call [`clear`](Self::clear) after every change of the catalog.
 pub struct AdmissionCache {
-    admitted: Cache<(u64, String), Arc<HashSet<ImageId>>>,
+    admitted: Cache<(u64, String), Arc<RowSet>>,
     /// Changes of the catalog so far. Part of the key, so that what a lookup found before a change is not kept after it.
     generation: AtomicU64,
 }
@@ -30,19 +31,25 @@ impl AdmissionCache {
         self.admitted.clear();
     }
 
-    /// The images that `filter` admits; `None` where it admits every one.
+    /// The rows of the images that `filter` admits, as far as they lie below `end`; `None` where it admits every image.
+    ///
+    /// A row may change hands after the catalog was asked, so an answer's images are still to be checked.
     pub fn admitted(
         &self,
         catalog: &dyn Catalog,
         filter: &Filter,
-    ) -> Result<Option<Arc<HashSet<ImageId>>>, CatalogError> {
+        end: u64,
+    ) -> Result<Option<Arc<RowSet>>, CatalogError> {
         if filter.is_empty() {
             return Ok(None);
         }
         // The debug form names every field of the filter, so equal keys are equal filters.
         let key = (self.generation.load(Ordering::Acquire), format!("{filter:?}"));
         self.admitted
-            .get_or_insert_with(&key, || admitted_images(catalog, filter).map(Arc::new))
+            .get_or_insert_with(&key, || {
+                let rows = admitted_rows(catalog, filter)?;
+                Ok(Arc::new(RowSet::below(end, rows)))
+            })
             .map(Some)
     }
 }
@@ -53,7 +60,7 @@ impl Default for AdmissionCache {
     }
 }
 
-fn admitted_images(catalog: &dyn Catalog, filter: &Filter) -> Result<HashSet<ImageId>, CatalogError> {
+fn admitted_rows(catalog: &dyn Catalog, filter: &Filter) -> Result<Vec<RowId>, CatalogError> {
     if filter.folders.is_empty() {
         return passing(catalog.scan(), filter);
     }
@@ -78,12 +85,12 @@ fn images_in_folders(catalog: &dyn Catalog, filter: &Filter) -> Result<Vec<Image
 fn passing(
     records: impl Iterator<Item = Result<eidetic_catalog::ImageRecord, CatalogError>>,
     filter: &Filter,
-) -> Result<HashSet<ImageId>, CatalogError> {
+) -> Result<Vec<RowId>, CatalogError> {
     records
         .filter_map(|record| match record {
             Ok(record) => filter
                 .admits(&record.paths, record.metadata.taken)
-                .then_some(Ok(record.image)),
+                .then_some(Ok(record.row)),
             Err(error) => Some(Err(error)),
         })
         .collect()

@@ -1,9 +1,8 @@
-use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use eidetic_catalog::{Catalog, ImageRecord};
-use eidetic_domain::{Embedding, Hit, ImageId};
+use eidetic_domain::{Embedding, Filter, Hit, ImageId};
 use eidetic_encoder::Encoder;
 use eidetic_vectors::{Neighbour, VectorIndex};
 
@@ -88,20 +87,20 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
     /// Asks the index for more until `k` hits stand in the catalog: between the catalog forgetting an image and the
     /// index doing so, the index still returns it.
     fn nearest(&self, embedding: &Embedding, query: &Query) -> Result<Vec<RankedHit>, SearchError> {
-        let admitted = self.admissions.admitted(self.catalog, &query.filter)?;
+        let end = self.read_vectors().end();
+        let admitted = self.admissions.admitted(self.catalog, &query.filter, end)?;
         let excluded = match query.picture {
             Some(QueryPicture::Indexed(image)) => Some(image),
             _ => None,
         };
-        let admit = |image: &ImageId| admits(admitted.as_deref(), excluded, image);
-        let restricted = admitted.is_some() || excluded.is_some();
-        let mut asked = query.k;
+        let mut asked = query.k + usize::from(excluded.is_some());
         loop {
-            let neighbours =
-                self.read_vectors()
-                    .search(embedding, asked, restricted.then_some(&admit as _))?;
+            let neighbours = self
+                .read_vectors()
+                .search(embedding, asked, admitted.as_deref())?;
             let exhausted = neighbours.len() < asked;
-            let mut hits = self.resolve(&neighbours)?;
+            let mut hits = self.resolve(&neighbours, &query.filter)?;
+            hits.retain(|hit| Some(hit.hit.image) != excluded);
             if hits.len() >= query.k || exhausted {
                 hits.truncate(query.k);
                 return Ok(hits);
@@ -110,13 +109,16 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         }
     }
 
-    fn resolve(&self, neighbours: &[Neighbour]) -> Result<Vec<RankedHit>, SearchError> {
+    /// What the catalog says of the neighbours, as far as it knows them and `filter` admits them: their rows may have
+    /// changed hands since the filter was resolved.
+    fn resolve(&self, neighbours: &[Neighbour], filter: &Filter) -> Result<Vec<RankedHit>, SearchError> {
         let ids: Vec<ImageId> = neighbours.iter().map(|n| n.image).collect();
         let records = self.catalog.get_many(&ids)?;
+        let admits = |record: &ImageRecord| filter.admits(&record.paths, record.metadata.taken);
         Ok(neighbours
             .iter()
             .zip(records)
-            .filter_map(|(n, record)| ranked(n, record))
+            .filter_map(|(n, record)| ranked(n, record.filter(admits)))
             .collect())
     }
 
@@ -128,10 +130,6 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
 
 fn non_blank(text: Option<&str>) -> Option<&str> {
     text.map(str::trim).filter(|t| !t.is_empty())
-}
-
-fn admits(admitted: Option<&HashSet<ImageId>>, excluded: Option<ImageId>, image: &ImageId) -> bool {
-    excluded != Some(*image) && admitted.is_none_or(|set| set.contains(image))
 }
 
 fn ranked(neighbour: &Neighbour, record: Option<ImageRecord>) -> Option<RankedHit> {

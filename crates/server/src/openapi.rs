@@ -61,6 +61,42 @@ pub(crate) struct StatusDocument {
     index: IndexStatusDocument,
     /// Disk space.
     bytes: BytesOnDiskDocument,
+    /// Recall of the index, where it was asked for.
+    recall: Option<RecallStatusDocument>,
+}
+
+/// Recall of the live index against a comparison with every vector.
+#[derive(ToSchema)]
+#[schema(as = RecallStatus)]
+#[expect(dead_code, reason = "a description of a type of a crate that knows no HTTP")]
+pub(crate) struct RecallStatusDocument {
+    /// Neighbours asked for.
+    k: u64,
+    /// Queries that are stored vectors.
+    picture_queries: u64,
+    /// Queries that are texts, or else stored vectors mixed with another.
+    text_queries: u64,
+    /// One entry for each filter and kind of query.
+    measured: Vec<RecallEntryDocument>,
+}
+
+/// Recall under one filter, for one kind of query.
+#[derive(ToSchema)]
+#[schema(as = RecallEntry)]
+#[expect(dead_code, reason = "a description of a type of a crate that knows no HTTP")]
+pub(crate) struct RecallEntryDocument {
+    /// `pictures`, `texts` or `mixtures`.
+    queries: String,
+    /// `none`, `random 50%`, or a source's folder.
+    filter: String,
+    /// Vectors that the filter admits.
+    vectors: u64,
+    /// Which part of the truly nearest was found.
+    recall: f64,
+    /// Lower end of the 95 % interval.
+    low: f64,
+    /// Upper end of it.
+    high: f64,
 }
 
 /// How the vector index stands.

@@ -1,43 +1,62 @@
-//! Measures exact search and the graph on vectors from files:
-//! `cargo run --release -p eidetic-vectors --example ann -- BASE.f32 QUERIES.f32 DIMENSION LIMIT THREADS [EF]...`
+//! Measures the store on vectors from files, for several files of queries:
+//! `cargo run --release -p eidetic-vectors --example ann -- BASE.f32 DIMENSION LIMIT THREADS QUERIES.f32...`
 #![expect(clippy::print_stdout, reason = "an example's output")]
 
 use std::error::Error;
+use std::io::Read;
 
-use eidetic_vectors::bench_points;
+use eidetic_vectors::Bench;
+
+const EFS: [usize; 9] = [32, 40, 48, 56, 64, 80, 96, 128, 192];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [base, queries, dimension, limit, threads, efs @ ..] = arguments.as_slice() else {
-        return Err("usage: ann BASE.f32 QUERIES.f32 DIMENSION LIMIT THREADS [EF]...".into());
+    let [base, dimension, limit, threads, queries @ ..] = arguments.as_slice() else {
+        return Err("usage: ann BASE.f32 DIMENSION LIMIT THREADS QUERIES.f32...".into());
     };
     let (dimension, limit, threads) = (dimension.parse()?, limit.parse::<usize>()?, threads.parse()?);
-    let efs = efs
-        .iter()
-        .map(|ef| ef.parse())
-        .collect::<Result<Vec<usize>, _>>()?;
-
-    let (mut base, queries) = (read(base)?, read(queries)?);
-    base.truncate(limit * dimension);
-    let report = bench_points(&base, &queries, dimension, threads, &efs)?;
+    let base = read(base, limit.saturating_mul(dimension))?;
+    let bench = Bench::new(&base, dimension, threads, &std::env::temp_dir())?;
     println!(
-        "vectors {}  threads {threads}  exact {:.2} ms  build {:.1} s  {} MB",
+        "vectors {}  threads {threads}  build {:.1} s  open {:.0} ms  {} MB",
         base.len() / dimension,
-        report.exact_milliseconds,
-        report.build_seconds,
-        report.bytes / 1_000_000
+        bench.build_seconds,
+        bench.open_milliseconds,
+        bench.bytes / 1_000_000
     );
-    for point in report.points {
+    drop(base);
+    for path in queries {
+        let queries = read(path, usize::MAX)?;
         println!(
-            "ef {:4}  recall@10 {:.4}  {:.0} queries/s",
-            point.ef, point.recall, point.queries_per_second
+            "{path}: every code compared in {:.2} ms",
+            bench.exact_milliseconds(&queries)?
         );
+        for point in bench.points(&queries, &EFS)? {
+            println!(
+                "ef {:4}  recall@10 {:.4}  {:.0} queries/s",
+                point.ef, point.recall, point.queries_per_second
+            );
+        }
+        for point in bench.filters(&queries)? {
+            println!(
+                "kept {:?} {:.3}  recall@10 {:.4}  {:.0} queries/s",
+                point.kept, point.share, point.recall, point.queries_per_second
+            );
+        }
     }
     Ok(())
 }
 
-fn read(path: &str) -> Result<Vec<f32>, Box<dyn Error>> {
-    let bytes = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
-    let (numbers, _) = bytes.as_chunks::<4>();
-    Ok(numbers.iter().copied().map(f32::from_le_bytes).collect())
+/// At most `count` numbers.
+fn read(path: &str, count: usize) -> Result<Vec<f32>, Box<dyn Error>> {
+    let file = std::fs::File::open(path).map_err(|error| format!("{path}: {error}"))?;
+    let (mut numbers, mut bytes) = (Vec::new(), Vec::new());
+    let mut file = file.take((count as u64).saturating_mul(4));
+    loop {
+        bytes.clear();
+        if file.by_ref().take(1 << 20).read_to_end(&mut bytes)? == 0 {
+            return Ok(numbers);
+        }
+        numbers.extend(bytes.as_chunks::<4>().0.iter().copied().map(f32::from_le_bytes));
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use eidetic_domain::{Embedding, ImageId, RowId};
 
-use crate::{IndexError, Neighbour, VectorIndex};
+use crate::{IndexError, Neighbour, RowSet, VectorIndex};
 
 /// How far two ways of summing a dot product of unit vectors may lie apart.
 const TOLERANCE: f32 = 1e-5;
@@ -91,17 +91,25 @@ fn ranks_as_sorting_would(index: &dyn VectorIndex, vectors: &[(ImageId, Embeddin
     }
 }
 
-fn honours_the_filter(index: &dyn VectorIndex, vectors: &[(ImageId, Embedding)]) {
+fn honours_the_filter(index: &mut dyn VectorIndex, vectors: &[(ImageId, Embedding)]) {
     let admitted: HashSet<ImageId> = vectors.iter().step_by(7).map(|(image, _)| *image).collect();
+    let kept: Vec<_> = vectors.iter().step_by(7).cloned().collect();
+    let filter = RowSet::below(index.end(), add(index, &kept));
     let found = index
-        .search(
-            &vectors[1].1,
-            vectors.len(),
-            Some(&|image| admitted.contains(image)),
-        )
+        .search(&vectors[1].1, vectors.len(), Some(&filter))
         .expect("searching with a filter");
     let found: HashSet<ImageId> = found.iter().map(|neighbour| neighbour.image).collect();
     assert_eq!(found, admitted);
+    let one = RowSet::below(index.end(), add(index, &vectors[5..6]));
+    for (row_set, image) in [(&one, Some(vectors[5].0)), (&RowSet::default(), None)] {
+        let found = index.search(&vectors[1].1, 3, Some(row_set)).expect("searching");
+        assert_eq!(found.first().map(|neighbour| neighbour.image), image);
+    }
+    let beyond = RowSet::below(u64::MAX, [RowId(index.end() + 100)]);
+    assert_eq!(
+        index.search(&vectors[1].1, 3, Some(&beyond)).expect("searching"),
+        []
+    );
 }
 
 fn forgets_what_was_removed(index: &mut dyn VectorIndex, vectors: &[(ImageId, Embedding)]) {

@@ -83,6 +83,15 @@ impl VectorFile {
             .map_err(|source| self.failed(source))
     }
 
+    /// Reads one row into `buffer`, of [`row_bytes`](Self::row_bytes); false where the file ends before.
+    pub(crate) fn read_row(&self, row: u64, buffer: &mut [u8]) -> Result<bool, IndexError> {
+        match self.file.read_exact_at(buffer, self.offset(row)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(source) => Err(self.failed(source)),
+        }
+    }
+
     /// Writes whole encoded rows, the first of them as row `first`.
     pub(crate) fn write_rows(&self, first: u64, bytes: &[u8]) -> Result<(), IndexError> {
         self.file

@@ -1,147 +1,183 @@
-//! A graph over a set of images: HNSW (Malkov and Yashunin, 2016) as `hnsw_rs` builds it.
+//! A graph over rows: HNSW (Malkov and Yashunin, 2016) over codes, in flat memory.
 //!
-//! A graph is a snapshot. It never changes; images that come later are searched beside it, and images that go are
-//! passed over in its answers, until a new graph is built.
+//! Rows are only ever added. A row whose image is gone stays a node that walks pass through, until the graph is built
+//! anew; so must its code.
 
-use std::collections::{HashMap, HashSet};
-use std::fmt;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
-use eidetic_domain::ImageId;
-use hnsw_rs::prelude::{Distance, Hnsw};
-use rayon::prelude::*;
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use eidetic_kernels::prefetch;
 
-use crate::matrix::Matrix;
+use crate::codes::Codes;
+use crate::links::{self, Links};
+use crate::pool::{Scored, Scratch};
 
-/// Links of a node in each upper layer (the paper's M); the lowest layer has twice as many.
-const M: usize = 16;
-/// Candidates kept while a node's links are chosen (the paper's efConstruction).
-const EF_CONSTRUCTION: usize = 200;
-/// As many as `hnsw_rs` can have; it saves no graph with fewer.
-const LAYERS: usize = 16;
-/// Nodes inserted one after the other: those inserted at once into an empty graph would not find each other.
-const FIRST_NODES: usize = 256;
-
-/// `hnsw_rs`'s graph over unit vectors.
-pub(crate) type UnitHnsw = Hnsw<'static, f32, UnitDistance>;
-
-/// 1 − cosine of unit vectors: never negative and never NaN, as `hnsw_rs` demands.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct UnitDistance;
-
-impl Distance<f32> for UnitDistance {
-    fn eval(&self, a: &[f32], b: &[f32]) -> f32 {
-        (1.0 - eidetic_kernels::dot(a, b)).max(0.0)
-    }
-}
-
-/// What a graph is built from: the vectors as they were at one moment, shared with the store rather than copied.
-#[derive(Debug)]
-pub struct GraphSource {
-    pub(crate) matrix: Matrix,
-    pub(crate) images: Vec<(usize, ImageId)>,
-}
-
-/// A graph that leads to the images nearest to a query.
+/// A graph that leads to the rows whose codes are nearest to a query's.
+#[derive(Debug, Clone, Default)]
 pub struct Graph {
-    hnsw: UnitHnsw,
-    /// The images of each node: equal vectors share one, since nodes at no distance from each other would link to
-    /// nothing else and cut themselves off.
-    nodes: Vec<Vec<ImageId>>,
-    images: HashSet<ImageId>,
+    pub(crate) links: Links,
+    /// Where every walk begins: a node of the highest level.
+    pub(crate) entry: Option<u32>,
+    /// Rows with the same code as a node, by that node. They are no nodes: copies would link to nothing but each other,
+    /// and so hide what is behind them.
+    pub(crate) twins: HashMap<u32, Vec<u32>>,
+    /// The node of each twin.
+    pub(crate) node_of: HashMap<u32, u32>,
+    /// Nodes and twins.
+    pub(crate) len: usize,
+    pub(crate) scratch: ScratchPool,
 }
 
-impl GraphSource {
-    /// Builds the graph: about 0.6 ms a vector and thread at 30,000 vectors of 512 numbers.
-    ///
-    /// Uses threads of its own, as many as there are processors, so that other parallel work goes on.
-    pub fn build(self) -> Graph {
-        let pool = ThreadPoolBuilder::new().thread_name(|thread| format!("graph-{thread}"));
-        match pool.build() {
-            Ok(pool) => self.build_in(&pool),
-            Err(error) => {
-                tracing::warn!(%error, "building the graph on shared threads");
-                self.build_here()
-            }
-        }
+/// Memory of walks that have ended, for those to come.
+#[derive(Debug, Default)]
+pub(crate) struct ScratchPool(Mutex<Vec<Scratch>>);
+
+impl Clone for ScratchPool {
+    /// An empty one: scratch is worth nothing to another graph.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl ScratchPool {
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Scratch) -> R) -> R {
+        let mut scratch = self.lock().pop().unwrap_or_default();
+        let result = work(&mut scratch);
+        self.lock().push(scratch);
+        result
     }
 
-    /// Builds the graph on the threads of `pool`.
-    pub(crate) fn build_in(self, pool: &ThreadPool) -> Graph {
-        pool.install(|| self.build_here())
-    }
-
-    fn build_here(self) -> Graph {
-        let (rows, nodes) = self.nodes();
-        let hnsw = Hnsw::new(M, rows.len(), LAYERS, EF_CONSTRUCTION, UnitDistance);
-        let insert = |node: usize| hnsw.insert_slice((self.matrix.row(rows[node]), node));
-        let first = FIRST_NODES.min(rows.len());
-        (0..first).for_each(insert);
-        (first..rows.len()).into_par_iter().for_each(insert);
-        Graph::new(hnsw, nodes)
-    }
-
-    /// A row and the images of each different vector.
-    fn nodes(&self) -> (Vec<usize>, Vec<Vec<ImageId>>) {
-        let (mut rows, mut nodes, mut known) = (Vec::new(), Vec::<Vec<ImageId>>::new(), HashMap::new());
-        for &(row, image) in &self.images {
-            let vector = blake3::hash(bytemuck::cast_slice(self.matrix.row(row)));
-            let node = *known.entry(vector).or_insert(nodes.len());
-            if node == nodes.len() {
-                rows.push(row);
-                nodes.push(Vec::new());
-            }
-            nodes[node].push(image);
-        }
-        (rows, nodes)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Scratch>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Graph {
-    pub(crate) fn new(mut hnsw: UnitHnsw, nodes: Vec<Vec<ImageId>>) -> Self {
-        hnsw.set_searching_mode(true);
-        let images = nodes.iter().flatten().copied().collect();
-        Self { hnsw, nodes, images }
+    /// A graph of these parts; `None` where they do not fit together, so that a walk could leave it.
+    pub(crate) fn from_parts(
+        links: Links,
+        entry: Option<u32>,
+        twins: &[[u32; 2]],
+        len: usize,
+    ) -> Option<Self> {
+        let mut graph = Self {
+            links,
+            entry,
+            len,
+            ..Self::default()
+        };
+        for &[twin, node] in twins {
+            graph.node_of.insert(twin, node);
+            graph.twins.entry(node).or_default().push(twin);
+        }
+        let rows = graph.rows();
+        let nodes = twins.iter().map(|[_, node]| node).chain(&graph.entry);
+        let whole = graph.links.are_whole()
+            && nodes.copied().all(|node| graph.links.is_node(node))
+            && twins
+                .iter()
+                .all(|&[twin, _]| twin < rows && !graph.links.is_node(twin));
+        whole.then_some(graph)
     }
 
-    /// Number of images that it leads to.
-    pub fn len(&self) -> usize {
-        self.images.len()
+    /// One more than the highest row that it leads to.
+    pub(crate) fn rows(&self) -> u32 {
+        self.links.rows() as u32
+    }
+
+    /// Number of rows that it leads to, gone ones included.
+    pub const fn len(&self) -> usize {
+        self.len
     }
 
     /// Whether it leads nowhere.
-    pub fn is_empty(&self) -> bool {
-        self.images.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
-    /// Whether it leads to this image.
-    pub fn covers(&self, image: &ImageId) -> bool {
-        self.images.contains(image)
+    /// Whether it leads to this row.
+    pub(crate) fn covers(&self, row: u32) -> bool {
+        self.links.is_node(row) || self.node_of.contains_key(&row)
     }
 
-    pub(crate) const fn hnsw(&self) -> &UnitHnsw {
-        &self.hnsw
+    /// The rows of about the `ef` nodes nearest to the query, best first.
+    pub(crate) fn nearest(&self, codes: &Codes, query: &[i8], ef: usize) -> Vec<Scored> {
+        let Some(entry) = self.entry else {
+            return Vec::new();
+        };
+        self.scratch.with(|scratch| {
+            let start = self.descend(codes, query, entry, 0);
+            self.walk(codes, query, &[start], ef, 0, scratch);
+            self.with_twins(scratch.pool.kept())
+        })
     }
 
-    /// The images of each node, in order of node.
-    pub(crate) fn nodes(&self) -> &[Vec<ImageId>] {
-        &self.nodes
+    pub(crate) fn with_twins(&self, kept: impl ExactSizeIterator<Item = Scored>) -> Vec<Scored> {
+        if self.twins.is_empty() {
+            return kept.collect();
+        }
+        let mut all = Vec::with_capacity(kept.len());
+        for scored in kept {
+            all.push(scored);
+            let twins = self.twins.get(&scored.node).into_iter().flatten();
+            all.extend(twins.map(|&node| Scored { node, ..scored }));
+        }
+        all
     }
 
-    /// The images of about the `ef` nodes nearest to `query`, nearest first; the first of them the surest.
-    pub(crate) fn candidates(&self, query: &[f32], ef: usize) -> impl Iterator<Item = &ImageId> {
-        self.hnsw
-            .search(query, ef, ef)
-            .into_iter()
-            .filter_map(|found| self.nodes.get(found.d_id))
-            .flatten()
+    /// The nearest node that the levels above `level` lead to, going down from the entry.
+    pub(crate) fn descend(&self, codes: &Codes, query: &[i8], entry: u32, level: u8) -> u32 {
+        let score = |node| eidetic_kernels::dot_codes(query, codes.row(node));
+        let mut best = Scored {
+            score: score(entry),
+            node: entry,
+        };
+        for level in (level + 1..=links::level(entry)).rev() {
+            loop {
+                let links = self.links.of(best.node, level);
+                for &node in links {
+                    prefetch(codes.row(node));
+                }
+                let scored = links.iter().map(|&node| Scored {
+                    score: score(node),
+                    node,
+                });
+                let next = scored.min_by_key(|scored| scored.order());
+                match next {
+                    Some(next) if next.order() < best.order() => best = next,
+                    _ => break,
+                }
+            }
+        }
+        best.node
     }
-}
 
-impl fmt::Debug for Graph {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Graph")
-            .field("images", &self.len())
-            .finish_non_exhaustive()
+    /// Leaves the about `ef` nodes of `level` nearest to the query in the scratch's pool.
+    pub(crate) fn walk(
+        &self,
+        codes: &Codes,
+        query: &[i8],
+        starts: &[u32],
+        ef: usize,
+        level: u8,
+        scratch: &mut Scratch,
+    ) {
+        scratch.pool.reset(ef.max(1));
+        scratch.visited.reset(self.links.rows());
+        for &start in starts {
+            if scratch.visited.meet(start) {
+                scratch.fresh.push(start);
+            }
+        }
+        let fetch_links = |node| prefetch(self.links.room(node, level));
+        scratch.compare(codes, query, fetch_links);
+        while let Some(node) = scratch.pool.follow() {
+            for &link in self.links.of(node, level) {
+                if scratch.visited.meet(link) {
+                    scratch.fresh.push(link);
+                }
+            }
+            scratch.compare(codes, query, fetch_links);
+        }
     }
 }

@@ -3,30 +3,41 @@
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 
 mod bench;
+mod codes;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
-mod cover;
 mod error;
 mod file;
+mod filtered;
 mod graph;
-mod graph_file;
 mod header;
-mod matrix;
+mod insert;
+mod links;
 mod memory;
 mod nearest;
 mod open;
+mod plan;
+mod pool;
 mod positioned;
+mod quantizer;
+mod recall;
+mod row_set;
 mod rows;
 mod scan;
+mod shortlist;
+mod snapshot;
 mod store;
+mod sweep;
+mod upkeep;
 
-pub use bench::{BenchPoint, BenchReport, bench_points};
+pub use bench::{Bench, BenchPoint, FilterPoint, Kept};
 pub use error::IndexError;
-pub use graph::{Graph, GraphSource};
-pub use graph_file::GraphFiles;
 pub use memory::MemoryIndex;
 pub use open::OpenReport;
-pub use store::{GRAPH_THRESHOLD, IndexKind, Stats, VectorStore};
+pub use recall::Recall;
+pub use row_set::RowSet;
+pub use store::{IndexKind, Stats, VectorStore};
+pub use upkeep::{BuiltGraph, GRAPH_THRESHOLD, GraphSource, Unsaved};
 
 /// One vector found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,9 +47,6 @@ pub struct Neighbour {
     /// Cosine similarity to the query, −1..=1.
     pub score: f32,
 }
-
-/// Which images a search may return; `true` admits.
-pub type Admit<'a> = &'a (dyn Fn(&ImageId) -> bool + Sync);
 
 /// Vectors of one space, found by nearness.
 ///
@@ -56,6 +64,9 @@ pub trait VectorIndex: Send + Sync {
         self.len() == 0
     }
 
+    /// One more than the highest row in use.
+    fn end(&self) -> u64;
+
     /// Adds vectors and says which row each stands in. Searchable at once, durable after [`commit`](Self::commit).
     fn upsert(&mut self, vectors: &[(ImageId, Embedding)]) -> Result<Vec<RowId>, IndexError>;
 
@@ -70,11 +81,12 @@ pub trait VectorIndex: Send + Sync {
     /// The vector of a live image.
     fn vector(&self, image: &ImageId) -> Option<Embedding>;
 
-    /// The `k` nearest live vectors that `admit` lets pass, best first; fewer where there are fewer.
+    /// The `k` nearest live vectors, among those in the rows of `filter` where it is given, best first; fewer where there
+    /// are fewer.
     fn search(
         &self,
         query: &Embedding,
         k: usize,
-        admit: Option<Admit<'_>>,
+        filter: Option<&RowSet>,
     ) -> Result<Vec<Neighbour>, IndexError>;
 }

@@ -6,7 +6,7 @@ use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 
 use crate::nearest::Nearest;
 use crate::store::check_dimension;
-use crate::{Admit, IndexError, Neighbour, VectorIndex, scan};
+use crate::{IndexError, Neighbour, RowSet, VectorIndex};
 
 /// Vectors in memory alone, searched one by one.
 #[derive(Debug)]
@@ -39,6 +39,10 @@ impl VectorIndex for MemoryIndex {
 
     fn len(&self) -> usize {
         self.vectors.len()
+    }
+
+    fn end(&self) -> u64 {
+        (self.vectors.len() + self.free.len()) as u64
     }
 
     fn upsert(&mut self, vectors: &[(ImageId, Embedding)]) -> Result<Vec<RowId>, IndexError> {
@@ -80,13 +84,17 @@ impl VectorIndex for MemoryIndex {
         &self,
         query: &Embedding,
         k: usize,
-        admit: Option<Admit<'_>>,
+        filter: Option<&RowSet>,
     ) -> Result<Vec<Neighbour>, IndexError> {
         check_dimension(self.space.dimension, query)?;
         let mut found = Nearest::new(k);
-        for (image, (_, vector)) in &self.vectors {
+        let admitted = |row: &RowId| filter.is_none_or(|filter| filter.contains(row.0 as u32));
+        for (image, (_, vector)) in self.vectors.iter().filter(|(_, (row, _))| admitted(row)) {
             let products = query.as_slice().iter().zip(vector.as_slice()).map(|(q, v)| q * v);
-            scan::consider(&mut found, *image, products.sum(), admit);
+            found.offer(Neighbour {
+                image: *image,
+                score: products.sum::<f32>().clamp(-1.0, 1.0),
+            });
         }
         Ok(found.into_sorted())
     }

@@ -25,7 +25,7 @@ impl Nearest {
     }
 
     /// Whether [`offer`](Self::offer) would keep this neighbour.
-    pub(crate) fn would_keep(&self, image: &ImageId, score: f32) -> bool {
+    fn would_keep(&self, image: &ImageId, score: f32) -> bool {
         self.kept.len() < self.k
             || self
                 .kept
@@ -42,14 +42,6 @@ impl Nearest {
             self.kept.pop();
         }
         self.kept.push(Ranked(neighbour));
-    }
-
-    /// The best `k` of both.
-    pub(crate) fn merge(mut self, other: Self) -> Self {
-        for Ranked(neighbour) in other.kept {
-            self.offer(neighbour);
-        }
-        self
     }
 
     /// What was kept, best first.
@@ -108,21 +100,15 @@ mod tests {
         fn keeps_what_sorting_everything_would(
             offered in prop::collection::vec((0_u8..50, 0_u8..8), 0..60),
             k in 0_usize..20,
-            split in 0_usize..60,
         ) {
             let mut all: Vec<_> = offered.iter().map(|&(image, score)| neighbour(image, score)).collect();
-            let (left, right) = all.split_at(split.min(all.len()));
-            let keep = |part: &[Neighbour]| {
-                let mut nearest = Nearest::new(k);
-                for &neighbour in part {
-                    nearest.offer(neighbour);
-                }
-                nearest
-            };
-            let merged = keep(left).merge(keep(right)).into_sorted();
+            let mut nearest = Nearest::new(k);
+            for &neighbour in &all {
+                nearest.offer(neighbour);
+            }
             all.sort_by(order);
             all.truncate(k);
-            prop_assert_eq!(merged, all);
+            prop_assert_eq!(nearest.into_sorted(), all);
         }
     }
 }

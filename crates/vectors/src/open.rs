@@ -1,57 +1,101 @@
-//! Reading a vector file: rows that the catalog names, checked.
+//! Opening the vectors: from the snapshot where it holds what the catalog names, from the vector file elsewhere.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use eidetic_domain::{ImageId, RowId};
-use rayon::prelude::*;
+use eidetic_kernels::Line;
 
 use crate::IndexError;
-use crate::file::{VectorFile, decode_row};
-use crate::matrix::{BLOCK_ROWS, Matrix};
+use crate::codes::Codes;
+use crate::file::VectorFile;
+use crate::graph::Graph;
 use crate::rows::Rows;
+use crate::snapshot::Snapshot;
+use crate::sweep::{Claim, sweep};
 
 /// What was found wrong or superfluous when a vector file was opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenReport {
-    /// Images whose row is missing, damaged or another image's, sorted: absent until they are indexed again.
+    /// Images whose row is missing or was found damaged or another image's, sorted: absent until they are indexed again.
+    /// Rows whose codes a snapshot holds are not read now: those are checked whenever they are read.
     pub damaged: Vec<ImageId>,
     /// Rows of the file that no record names, such as those of a run that ended before its catalog record was written.
     pub dropped: u64,
 }
 
-/// A row that the catalog says is an image's.
-type Claim = (usize, ImageId);
-
-/// The live rows of one block: its number, its vectors, and the claims on it that hold.
-struct Block {
-    number: usize,
-    vectors: Vec<f32>,
-    held: Vec<Claim>,
+/// What a store starts from.
+pub(crate) struct Opened {
+    pub(crate) codes: Codes,
+    pub(crate) rows: Rows,
+    pub(crate) graph: Option<Graph>,
+    /// Rows that the snapshot had as they are, in order.
+    pub(crate) known: Vec<u32>,
+    pub(crate) report: OpenReport,
 }
 
-/// Reads every row that `live` names. Holds at most one block of file bytes a thread beside the result.
-pub(crate) fn read(
+/// Takes the rows that `live` names from the snapshot, and reads those that it does not have.
+pub(crate) fn open(
     file: &VectorFile,
     dimension: usize,
     live: &[(RowId, ImageId)],
-) -> Result<(Matrix, Rows, OpenReport), IndexError> {
+    snapshot: Option<Snapshot>,
+) -> Result<Opened, IndexError> {
     let file_rows = file.rows()?;
     let claims = claims(live, file_rows);
-    let blocks = claims
-        .chunk_by(|a, b| a.0 / BLOCK_ROWS == b.0 / BLOCK_ROWS)
-        .collect::<Vec<_>>()
-        .into_par_iter()
-        .map(|claims| read_block(file, dimension, claims))
-        .collect::<Result<Vec<_>, _>>()?;
-
     let named = claims.chunk_by(|a, b| a.0 == b.0).count() as u64;
-    let (matrix, rows) = assemble(dimension, blocks);
+    let (mut codes, graph, images) = match snapshot {
+        Some(snapshot) => (snapshot.codes, Some(snapshot.graph), snapshot.images),
+        None => (Codes::new(dimension), None, Vec::new()),
+    };
+    let is_known = |(row, image): &Claim| images.get(*row as usize) == Some(image.as_bytes());
+    let (known, unknown): (Vec<Claim>, Vec<Claim>) = claims.into_iter().partition(is_known);
+
+    let mut rows = Rows::with_capacity(live.len());
+    for &(row, image) in &known {
+        take(&mut rows, row, image);
+    }
+    for (claim, code) in read(file, dimension, &unknown, &codes)? {
+        if take(&mut rows, claim.0, claim.1) {
+            codes.put(claim.0, &code);
+        }
+    }
     let report = OpenReport {
         damaged: absent(live, &rows),
         dropped: file_rows - named,
     };
-    Ok((matrix, rows, report))
+    let known = known.into_iter().map(|(row, _)| row).collect();
+    Ok(Opened {
+        codes,
+        rows,
+        graph,
+        known,
+        report,
+    })
+}
+
+/// The codes of the rows that hold what is claimed of them.
+fn read(
+    file: &VectorFile,
+    dimension: usize,
+    claims: &[Claim],
+    codes: &Codes,
+) -> Result<Vec<(Claim, Vec<Line>)>, IndexError> {
+    let encode = |read: &mut Vec<_>, claim, vector: Option<&[f32]>| {
+        read.extend(vector.map(|vector| (claim, codes.encode(vector))));
+    };
+    Ok(sweep(file, dimension, claims, Vec::new, encode)?
+        .into_iter()
+        .flatten()
+        .collect())
+}
+
+/// Gives an image its row, unless it or another has it already.
+fn take(rows: &mut Rows, row: u32, image: ImageId) -> bool {
+    let free = rows.row(&image).is_none() && rows.image(row).is_none();
+    if free {
+        rows.occupy(row, image);
+    }
+    free
 }
 
 /// The claims on rows that the file has, in order of row.
@@ -59,48 +103,10 @@ fn claims(live: &[(RowId, ImageId)], file_rows: u64) -> Vec<Claim> {
     let mut claims: Vec<Claim> = live
         .iter()
         .filter(|(row, _)| row.0 < file_rows)
-        .filter_map(|&(row, image)| Some((usize::try_from(row.0).ok()?, image)))
+        .filter_map(|&(row, image)| Some((u32::try_from(row.0).ok()?, image)))
         .collect();
     claims.sort_unstable();
     claims
-}
-
-/// Reads the rows of one block that have claims on them; `claims` is not empty.
-fn read_block(file: &VectorFile, dimension: usize, claims: &[Claim]) -> Result<Block, IndexError> {
-    let (first, last) = (claims[0].0, claims[claims.len() - 1].0);
-    let mut bytes = vec![0; (last + 1 - first) * file.row_bytes()];
-    file.read_rows(first as u64, &mut bytes)?;
-
-    let mut vectors = vec![0.0; (last % BLOCK_ROWS + 1) * dimension];
-    let held = claims
-        .iter()
-        .filter(|(row, image)| {
-            let bytes = &bytes[(row - first) * file.row_bytes()..][..file.row_bytes()];
-            let vector = &mut vectors[row % BLOCK_ROWS * dimension..][..dimension];
-            decode_row(bytes, image, vector)
-        })
-        .copied()
-        .collect();
-    Ok(Block {
-        number: first / BLOCK_ROWS,
-        vectors,
-        held,
-    })
-}
-
-/// Puts the blocks, in order of number, together. Where an image has two rows, the first is its own.
-fn assemble(dimension: usize, blocks: Vec<Block>) -> (Matrix, Rows) {
-    let (mut numbers, mut rows) = (Vec::new(), Rows::default());
-    for block in blocks.into_iter().filter(|block| !block.held.is_empty()) {
-        numbers.resize_with(block.number, Arc::default);
-        numbers.push(Arc::new(block.vectors));
-        for (row, image) in block.held {
-            if rows.row(&image).is_none() {
-                rows.occupy(row, image);
-            }
-        }
-    }
-    (Matrix::from_blocks(dimension, numbers), rows)
 }
 
 /// The images of `live` that have no row, sorted.

@@ -1,73 +1,67 @@
-//! Exact search: the query against every row.
+//! Comparing the code of every row.
 
 use std::sync::OnceLock;
 
-use eidetic_domain::ImageId;
-use eidetic_kernels::dot_rows;
+use eidetic_kernels::{CodeKernel, prefetch};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::matrix::{BLOCK_ROWS, Matrix};
-use crate::nearest::Nearest;
-use crate::{Admit, Neighbour};
+use crate::codes::Codes;
+use crate::pool::Scored;
+use crate::row_set::RowSet;
+use crate::shortlist::Shortlist;
 
-/// Rows whose scores are computed together; their scores stay on the stack.
-const TILE_ROWS: usize = 64;
+/// Words of 64 rows compared at one step of a thread.
+const WORDS: usize = 128;
+/// With more rows than this, all threads share the work; handing it out costs as much as some hundred rows.
+const ALONE: usize = 4_096;
+/// Rows fetched ahead of the one being compared.
+const AHEAD: usize = 8;
 
-/// The `k` rows nearest to `query` among those for which `select` names an image and `admit` lets it pass.
-///
-/// Runs on the current rayon pool, one block a step. `admit` is asked only about rows good enough to be kept.
-pub(crate) fn nearest<'i>(
-    matrix: &Matrix,
-    query: &[f32],
-    k: usize,
-    select: impl Fn(usize) -> Option<&'i ImageId> + Sync,
-    admit: Option<Admit<'_>>,
-) -> Nearest {
-    let scan_block = |found: Nearest, (block, numbers): (usize, &std::sync::Arc<Vec<f32>>)| {
-        scan_rows(found, query, block * BLOCK_ROWS, numbers, &select, admit)
+/// The rows among `rows`, and among `also` where it is given, that may be the `k` nearest.
+pub(crate) fn scan(
+    codes: &Codes,
+    query: &[i8],
+    rows: &RowSet,
+    also: Option<&RowSet>,
+    (k, slack): (usize, i32),
+) -> Shortlist {
+    let smaller = also.map_or(rows.len(), |also| also.len().min(rows.len()));
+    let one = |words| compare(codes, query, rows.within(words, also), Shortlist::new(k, slack));
+    if smaller <= ALONE {
+        return one(0..rows.words());
+    }
+    on_search_threads(|| {
+        (0..rows.words().div_ceil(WORDS))
+            .into_par_iter()
+            .map(|step| one(step * WORDS..rows.words().min((step + 1) * WORDS)))
+            .reduce(|| Shortlist::new(k, slack), Shortlist::merge)
+    })
+}
+
+/// Offers the rows with their scores.
+fn compare(codes: &Codes, query: &[i8], rows: impl Iterator<Item = u32>, mut list: Shortlist) -> Shortlist {
+    let kernel = CodeKernel::best();
+    let mut ahead = [0; AHEAD];
+    let mut met = 0;
+    let mut one = |node| {
+        list.offer(Scored {
+            score: kernel.dot(query, codes.row(node)),
+            node,
+        });
     };
-    matrix
-        .blocks()
-        .par_iter()
-        .enumerate()
-        .fold(|| Nearest::new(k), scan_block)
-        .reduce(|| Nearest::new(k), Nearest::merge)
-}
-
-/// Offers the rows of one block, of which `first` is the first, to `found`.
-fn scan_rows<'i>(
-    mut found: Nearest,
-    query: &[f32],
-    first: usize,
-    numbers: &[f32],
-    select: impl Fn(usize) -> Option<&'i ImageId>,
-    admit: Option<Admit<'_>>,
-) -> Nearest {
-    let mut scores = [0.0; TILE_ROWS];
-    for (tile, numbers) in numbers.chunks(TILE_ROWS * query.len()).enumerate() {
-        let start = first + tile * TILE_ROWS;
-        let scores = &mut scores[..numbers.len() / query.len()];
-        if (start..start + scores.len()).all(|row| select(row).is_none()) {
-            continue;
+    for row in rows {
+        prefetch(codes.row(row));
+        let due = std::mem::replace(&mut ahead[met % AHEAD], row);
+        if met >= AHEAD {
+            one(due);
         }
-        dot_rows(query, numbers, scores);
-        for (row, &score) in (start..).zip(&*scores) {
-            if let Some(image) = select(row) {
-                consider(&mut found, *image, score, admit);
-            }
-        }
+        met += 1;
     }
-    found
-}
-
-/// Offers one image if it is good enough and `admit` lets it pass.
-pub(crate) fn consider(found: &mut Nearest, image: ImageId, score: f32, admit: Option<Admit<'_>>) {
-    // Rounding can carry the product of two unit vectors just past 1.
-    let score = score.clamp(-1.0, 1.0);
-    if found.would_keep(&image, score) && admit.is_none_or(|admit| admit(&image)) {
-        found.offer(Neighbour { image, score });
+    for at in met.saturating_sub(AHEAD)..met {
+        one(ahead[at % AHEAD]);
     }
+    list
 }
 
 /// Runs `search` on threads kept for searching, so that decoding or building a graph does not make a query wait.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use eidetic_domain::Precision;
 use eidetic_encoder::{Encoder, Pixels};
 use eidetic_encoder_candle::{ClipEncoder, Engine, HubSettings, ModelRef};
+use eidetic_vectors::Kept;
 use image::RgbImage;
 use serde::Serialize;
 
@@ -131,18 +132,30 @@ fn bench_index(arguments: &BenchIndex) -> Result<Outcome, Failure> {
     if let Some(limit) = arguments.limit {
         base.truncate(limit.saturating_mul(dimension));
     }
-    let report = eidetic_vectors::bench_points(&base, &queries, dimension, arguments.threads.into(), &EFS)
-        .map_err(|error| Failure::arguments(error.to_string()))?;
-    let points = report.points.iter().map(|point| Point {
+    let refused = |error: eidetic_vectors::IndexError| Failure::arguments(error.to_string());
+    let threads = arguments.threads.into();
+    let bench =
+        eidetic_vectors::Bench::new(&base, dimension, threads, &std::env::temp_dir()).map_err(refused)?;
+    let points = bench.points(&queries, &EFS).map_err(refused)?;
+    let filters = bench.filters(&queries).map_err(refused)?;
+    let filters = filters.iter().map(|point| FilterFigures {
+        kept: kept_name(point.kept),
+        share: point.share,
+        recall: point.recall,
+        queries_per_second: point.queries_per_second,
+    });
+    let points = points.iter().map(|point| Point {
         ef: point.ef,
         recall: point.recall,
         queries_per_second: point.queries_per_second,
     });
     output::json(&IndexFigures {
-        build_s: report.build_seconds,
-        bytes: report.bytes,
-        exact_ms: report.exact_milliseconds,
+        build_s: bench.build_seconds,
+        bytes: bench.bytes,
+        open_ms: bench.open_milliseconds,
+        exact_ms: bench.exact_milliseconds(&queries).map_err(refused)?,
         points: points.collect(),
+        filters: filters.collect(),
     })?;
     Ok(Outcome::Done)
 }
@@ -151,8 +164,29 @@ fn bench_index(arguments: &BenchIndex) -> Result<Outcome, Failure> {
 struct IndexFigures {
     build_s: f64,
     bytes: u64,
+    open_ms: f64,
     exact_ms: f64,
     points: Vec<Point>,
+    filters: Vec<FilterFigures>,
+}
+
+/// Searches with the candidates that a library keeps, one at a time.
+#[derive(Debug, Serialize)]
+struct FilterFigures {
+    /// `all` is without a filter.
+    kept: &'static str,
+    share: f64,
+    recall: f64,
+    queries_per_second: f64,
+}
+
+const fn kept_name(kept: Kept) -> &'static str {
+    match kept {
+        Kept::All => "all",
+        Kept::AtRandom => "random",
+        Kept::Near => "nearest to the query",
+        Kept::Elsewhere => "nearest to another vector",
+    }
 }
 
 #[derive(Debug, Serialize)]

@@ -6,7 +6,7 @@ use eidetic_server::json::IndexReport;
 
 use super::{Access, directory, warn_of_fallback};
 use crate::Outcome;
-use crate::arguments::{Global, Index};
+use crate::arguments::{Global, Index, Status};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
 use crate::progress::{DownloadBar, IndexBar};
@@ -26,7 +26,10 @@ pub(crate) fn run(global: &Global, arguments: &Index) -> Result<Outcome, Failure
             index(&library, &folders, arguments)?
         }
         Access::Through(address) => {
-            same_model(&remote::status(&address)?.model, arguments)?;
+            same_model(
+                &remote::status(&address, &Status { recall: false })?.model,
+                arguments,
+            )?;
             remote::index(&address, &folders)?
         }
     };

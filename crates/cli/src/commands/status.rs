@@ -1,22 +1,26 @@
-use eidetic_library::Status;
+use eidetic_library::{RecallStatus, Status};
 
 use super::{Access, access};
 use crate::Outcome;
-use crate::arguments::Global;
+use crate::arguments::{self, Global};
 use crate::failure::Failure;
 use crate::output::{self, bytes};
 use crate::remote;
 
 /// `eidetic status`
-pub(crate) fn run(global: &Global) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, arguments: &arguments::Status) -> Result<Outcome, Failure> {
     let status = match access(global, "eidetic status")? {
+        Access::Own(library) if arguments.recall => library.status_with_recall()?,
         Access::Own(library) => library.status()?,
-        Access::Through(address) => remote::status(&address)?,
+        Access::Through(address) => remote::status(&address, arguments)?,
     };
     if global.json {
         output::json(&status)?;
     } else {
         output::line(&describe(&status))?;
+        if let Some(recall) = &status.recall {
+            output::line(&table(recall))?;
+        }
     }
     Ok(Outcome::Done)
 }
@@ -50,14 +54,29 @@ fn describe(status: &Status) -> String {
     )
 }
 
-/// Such as `int8; older ones in f32`.
+/// Such as `int8, some in f32`: an indexing run that added nothing counts as well.
 fn precisions(status: &Status) -> String {
     match status.precisions.as_slice() {
         [] => "f32".to_owned(),
         [only] => only.to_string(),
         [older @ .., latest] => {
             let older: Vec<&str> = older.iter().map(|precision| precision.name()).collect();
-            format!("{latest}; older ones in {}", older.join(" and "))
+            format!("{latest}, some in {}", older.join(" and "))
         }
     }
+}
+
+/// Recall by query and filter, a line each.
+fn table(recall: &RecallStatus) -> String {
+    let mut lines = vec![format!(
+        "recall   of the {} nearest, over {} pictures and {} texts or mixtures, with 95% intervals",
+        recall.k, recall.picture_queries, recall.text_queries
+    )];
+    lines.extend(recall.measured.iter().map(|entry| {
+        format!(
+            "         {:8}  {:.4}  ({:.4} to {:.4})  filter {}, {} vectors",
+            entry.queries, entry.recall, entry.low, entry.high, entry.filter, entry.vectors
+        )
+    }));
+    lines.join("\n")
 }

@@ -10,7 +10,7 @@ use eidetic_catalog::{Catalog, MemoryCatalog};
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, fake::FakeEncoder};
 use eidetic_indexer::{Cancel, Failure, Indexer, IndexingError, Observer, Options, Stage};
-use eidetic_vectors::{Admit, IndexError, MemoryIndex, Neighbour, VectorIndex};
+use eidetic_vectors::{IndexError, MemoryIndex, Neighbour, RowSet, VectorIndex};
 use image::RgbImage;
 
 const PICTURES: u32 = 200;
@@ -145,6 +145,10 @@ impl VectorIndex for FullDisk {
         self.vectors.len()
     }
 
+    fn end(&self) -> u64 {
+        self.vectors.end()
+    }
+
     fn upsert(&mut self, vectors: &[(ImageId, Embedding)]) -> Result<Vec<RowId>, IndexError> {
         self.vectors.upsert(vectors)
     }
@@ -172,9 +176,9 @@ impl VectorIndex for FullDisk {
         &self,
         query: &Embedding,
         k: usize,
-        admit: Option<Admit<'_>>,
+        filter: Option<&RowSet>,
     ) -> Result<Vec<Neighbour>, IndexError> {
-        self.vectors.search(query, k, admit)
+        self.vectors.search(query, k, filter)
     }
 }
 

@@ -1,7 +1,9 @@
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
-use actix_web::web::{Data, Json, Path};
+use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, Result};
 use eidetic_library::Status;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::holds;
 use crate::json::{Health, ProblemDocument};
@@ -11,11 +13,31 @@ use crate::problem::{Problem, ProblemKind};
 use crate::state::State;
 use crate::wish::shortened;
 
+/// What to say of the library.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(crate) struct StatusWish {
+    /// Whether to measure the recall of the index too, which reads every vector.
+    #[serde(default)]
+    recall: bool,
+}
+
 /// How the library stands.
-#[utoipa::path(get, path = "/v1/status", tag = "server", responses((status = 200, body = StatusDocument)))]
-pub(crate) async fn status(state: Data<State>) -> Result<Json<Status>> {
+#[utoipa::path(
+    get,
+    path = "/v1/status",
+    tag = "server",
+    params(StatusWish),
+    responses((status = 200, body = StatusDocument))
+)]
+pub(crate) async fn status(state: Data<State>, wish: Query<StatusWish>) -> Result<Json<Status>> {
     let library = state.library.clone();
-    Ok(Json(state.pictures.run(move || Ok(library.status()?)).await?))
+    let status = move || {
+        Ok(match wish.recall {
+            true => library.status_with_recall()?,
+            false => library.status()?,
+        })
+    };
+    Ok(Json(state.pictures.run(status).await?))
 }
 
 /// That the server answers.

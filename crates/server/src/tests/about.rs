@@ -92,7 +92,13 @@ async fn answers_have_the_fields_that_are_described() {
     let id = site.id("red.png");
     let document: Value = site.get("/openapi.json").await.json();
     let cases = [
-        ("Status", "/v1/status".to_owned(), ""),
+        ("Status", "/v1/status?recall=true".to_owned(), ""),
+        ("RecallStatus", "/v1/status?recall=true".to_owned(), "/recall"),
+        (
+            "RecallEntry",
+            "/v1/status?recall=true".to_owned(),
+            "/recall/measured/0",
+        ),
         ("IndexStatus", "/v1/status".to_owned(), "/index"),
         ("BytesOnDisk", "/v1/status".to_owned(), "/bytes"),
         ("SearchAnswer", "/v1/search?text=red".to_owned(), ""),

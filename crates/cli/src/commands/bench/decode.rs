@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use eidetic_domain::{Embedding, ImageId};
+use eidetic_domain::{Embedding, ImageId, Precision};
 use eidetic_encoder::Encoder;
 use eidetic_imaging::{
     Decoded, Detail, HEAD_LENGTH, Kind, Limits, ThumbnailStore, classify, decode, decode_for,
@@ -56,11 +56,11 @@ struct Stages {
 }
 
 pub(super) fn run(arguments: &BenchDecode) -> Result<Outcome, Failure> {
-    let encoder = super::load(&arguments.model)?;
+    let encoder = super::load(&arguments.model, Precision::F32)?;
     let files = pictures(&arguments.folder)?;
-    let mut figures = measure(encoder.as_ref(), &files)?;
+    let mut figures = measure(&encoder, &files)?;
     if arguments.compare {
-        figures.full = Some(compare(encoder.as_ref(), &files)?);
+        figures.full = Some(compare(&encoder, &files)?);
     }
     output::json(&figures)?;
     Ok(Outcome::Done)

@@ -1,0 +1,173 @@
+//! How much of what exact search finds the library's index finds.
+
+use eidetic_domain::{Embedding, Filter};
+use eidetic_vectors::{RowSet, VectorIndex};
+use serde::{Deserialize, Serialize};
+
+use crate::{Library, LibraryError, Status};
+
+/// Neighbours asked for: recall is recall@10.
+const K: usize = 10;
+/// Stored vectors that serve as queries.
+const PICTURES: usize = 100;
+/// Which parts of the vectors random filters keep.
+const SHARES: [(f64, &str); 3] = [(0.5, "random 50%"), (0.05, "random 5%"), (0.001, "random 0.1%")];
+/// What people look for; texts lie elsewhere in a space than pictures, and are harder to find neighbours of.
+const TEXTS: [&str; 50] = [
+    "a dog",
+    "a cat",
+    "a horse",
+    "birds in the sky",
+    "a fish",
+    "flowers",
+    "a tree in autumn",
+    "mountains",
+    "the sea",
+    "a beach at sunset",
+    "snow",
+    "rain on a window",
+    "a river",
+    "a forest path",
+    "a city at night",
+    "a street",
+    "a bridge",
+    "a church",
+    "an old house",
+    "a kitchen",
+    "a bedroom",
+    "a garden",
+    "a car",
+    "a bicycle",
+    "a train",
+    "an aeroplane",
+    "a boat",
+    "a child playing",
+    "a baby",
+    "a group of friends",
+    "a wedding",
+    "a birthday cake",
+    "people dancing",
+    "a concert",
+    "a football match",
+    "someone running",
+    "food on a plate",
+    "a cup of coffee",
+    "bread and cheese",
+    "fruit",
+    "a book",
+    "a computer screen",
+    "handwriting",
+    "a map",
+    "a sign",
+    "a painting",
+    "a statue",
+    "a black and white portrait",
+    "a selfie",
+    "fireworks",
+];
+
+/// Recall of the live index, measured now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecallStatus {
+    /// Neighbours asked for.
+    pub k: usize,
+    /// Queries that are stored vectors.
+    pub picture_queries: usize,
+    /// Queries that are texts, where the model can be had; else stored vectors mixed with another.
+    pub text_queries: usize,
+    /// One entry for each filter and kind of query.
+    pub measured: Vec<RecallEntry>,
+}
+
+/// Recall under one filter, for one kind of query.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecallEntry {
+    /// `pictures`, `texts` or `mixtures`.
+    pub queries: String,
+    /// `none`, `random 50%`, or a source's folder.
+    pub filter: String,
+    /// Vectors that the filter admits.
+    pub vectors: usize,
+    /// Which part of the truly nearest was found; 1 where there is nothing to find.
+    pub recall: f64,
+    /// Lower end of the 95 % interval (Wilson).
+    pub low: f64,
+    /// Upper end of it.
+    pub high: f64,
+}
+
+impl Library {
+    /// [`status`](Self::status) with the recall of the live index, measured against a comparison with every vector. Reads
+    /// the whole vector file: seconds in a large library. Texts serve as queries where the model can be had.
+    pub fn status_with_recall(&self) -> Result<Status, LibraryError> {
+        let recall = self.recall()?;
+        Ok(Status {
+            recall: Some(recall),
+            ..self.status()?
+        })
+    }
+
+    fn recall(&self) -> Result<RecallStatus, LibraryError> {
+        let pictures = self.read_vectors().sample(PICTURES);
+        let (kind, texts) = match self.encode_texts() {
+            Some(texts) => ("texts", texts),
+            None => ("mixtures", mixtures(&pictures)),
+        };
+        let (names, filters): (Vec<String>, Vec<Option<RowSet>>) = self.filters()?.into_iter().unzip();
+        let vectors = self.read_vectors();
+        let admitted = |filter: &Option<RowSet>| filter.as_ref().map_or(vectors.len(), RowSet::len);
+        let mut measured = Vec::new();
+        for (kind, queries) in [("pictures", &pictures), (kind, &texts)] {
+            let recalls = vectors.recall(queries, &filters, K)?;
+            for ((name, filter), recall) in names.iter().zip(&filters).zip(recalls) {
+                let (low, high) = recall.interval();
+                measured.push(RecallEntry {
+                    queries: kind.to_owned(),
+                    filter: name.clone(),
+                    vectors: admitted(filter),
+                    recall: recall.share(),
+                    low,
+                    high,
+                });
+            }
+        }
+        Ok(RecallStatus {
+            k: K,
+            picture_queries: pictures.len(),
+            text_queries: texts.len(),
+            measured,
+        })
+    }
+
+    /// None, random ones, and the folder of the first source.
+    fn filters(&self) -> Result<Vec<(String, Option<RowSet>)>, LibraryError> {
+        let vectors = self.read_vectors();
+        let (end, mut filters) = (vectors.end(), vec![("none".to_owned(), None)]);
+        filters.extend(SHARES.map(|(share, name)| (name.to_owned(), Some(vectors.sample_rows(share)))));
+        drop(vectors);
+        if let Some(source) = self.sources().first() {
+            let filter = Filter {
+                folders: vec![source.clone()],
+                ..Filter::default()
+            };
+            let rows = self.admissions.admitted(&self.catalog, &filter, end)?;
+            filters.push((
+                source.display().to_string(),
+                rows.map(|rows| rows.as_ref().clone()),
+            ));
+        }
+        Ok(filters)
+    }
+
+    /// `None` where the model cannot be had; recall can be measured without it.
+    fn encode_texts(&self) -> Option<Vec<Embedding>> {
+        self.encoder().ok()?.encode_texts(&TEXTS).ok()
+    }
+}
+
+/// Each vector with half of the next one mixed in.
+fn mixtures(vectors: &[Embedding]) -> Vec<Embedding> {
+    let next = vectors.iter().cycle().skip(1);
+    let mix = |(vector, next)| Embedding::weighted_sum(&[(1.0, vector), (0.5, next)]).ok();
+    vectors.iter().zip(next).filter_map(mix).collect()
+}

@@ -1,0 +1,171 @@
+//! The codes of all vectors, by row: what searches compare.
+
+use std::sync::Arc;
+
+use eidetic_kernels::Line;
+
+use crate::quantizer::Quantizer;
+
+/// Rows in a chunk: at 512 dimensions 8 MiB.
+pub(crate) const CHUNK_ROWS: usize = 1 << 14;
+
+/// Codes in chunks of rows.
+///
+/// A clone shares its chunks with the original; whoever writes first copies the one chunk that it writes to. Growing
+/// never moves what is there.
+#[derive(Debug, Clone)]
+pub(crate) struct Codes {
+    quantizer: Quantizer,
+    /// Lines of a row.
+    lines: usize,
+    chunks: Vec<Arc<Vec<Line>>>,
+}
+
+impl Codes {
+    /// No codes yet, of vectors of `dimension` ≥ 1 numbers.
+    pub(crate) fn new(dimension: usize) -> Self {
+        Self {
+            quantizer: Quantizer::new(dimension),
+            lines: dimension.div_ceil(Line::CODES),
+            chunks: Vec::new(),
+        }
+    }
+
+    pub(crate) const fn quantizer(&self) -> &Quantizer {
+        &self.quantizer
+    }
+
+    /// The code of `row`, filled up with zeros to whole lines; zeros for a row never set within a chunk that is there.
+    #[inline]
+    pub(crate) fn row(&self, row: u32) -> &[i8] {
+        let row = row as usize;
+        let lines = &self.chunks[row / CHUNK_ROWS][row % CHUNK_ROWS * self.lines..][..self.lines];
+        Line::codes(lines)
+    }
+
+    /// Replaces the code of `row` by that of `vector`.
+    pub(crate) fn set(&mut self, row: u32, vector: &[f32]) {
+        let quantizer = self.quantizer.clone();
+        quantizer.encode(vector, self.row_mut(row));
+    }
+
+    /// Replaces the code of `row` by one that [`encode`](Self::encode) gave.
+    pub(crate) fn put(&mut self, row: u32, code: &[Line]) {
+        self.row_mut(row).copy_from_slice(Line::codes(code));
+    }
+
+    /// Bytes of memory that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.chunks
+            .iter()
+            .map(|chunk| size_of_val(chunk.as_slice()))
+            .sum()
+    }
+
+    /// Its chunks, the first of which starts with row 0.
+    pub(crate) fn chunks(&self) -> &[Arc<Vec<Line>>] {
+        &self.chunks
+    }
+
+    /// Lines of a chunk of codes of vectors of `dimension` numbers.
+    pub(crate) const fn chunk_lines(dimension: usize) -> usize {
+        CHUNK_ROWS * dimension.div_ceil(Line::CODES)
+    }
+
+    /// Codes of these chunks, each of as many lines as [`chunk_lines`](Self::chunk_lines) says.
+    pub(crate) fn from_chunks(dimension: usize, chunks: Vec<Vec<Line>>) -> Self {
+        Self {
+            chunks: chunks.into_iter().map(Arc::new).collect(),
+            ..Self::new(dimension)
+        }
+    }
+
+    /// The code of `row`, to be written; makes room for it.
+    pub(crate) fn row_mut(&mut self, row: u32) -> &mut [i8] {
+        let (chunk, start) = (row as usize / CHUNK_ROWS, row as usize % CHUNK_ROWS * self.lines);
+        self.reserve(chunk + 1);
+        Line::codes_mut(&mut Arc::make_mut(&mut self.chunks[chunk])[start..][..self.lines])
+    }
+
+    /// Makes room for `chunks` chunks.
+    fn reserve(&mut self, chunks: usize) {
+        let size = CHUNK_ROWS * self.lines;
+        while self.chunks.len() < chunks {
+            self.chunks.push(Arc::new(Line::zeros(size)));
+        }
+    }
+
+    /// The code of a query.
+    pub(crate) fn encode(&self, vector: &[f32]) -> Vec<Line> {
+        let mut lines = vec![Line::ZERO; self.lines];
+        self.quantizer.encode(vector, Line::codes_mut(&mut lines));
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::samples;
+
+    #[test]
+    fn products_of_codes_are_those_of_the_vectors_to_within_the_slack() {
+        for dimension in [16, 64, 100, 512, 768] {
+            let vectors = samples(60, dimension);
+            let mut codes = Codes::new(dimension);
+            for (row, (_, vector)) in (0..).zip(&vectors) {
+                codes.set(row, vector.as_slice());
+            }
+            let step = f64::from((4.5 / (dimension as f32).sqrt()).min(1.0)) / 127.0;
+            for a in 0..60 {
+                for b in 0..60 {
+                    let by_code = eidetic_kernels::dot_codes(codes.row(a), codes.row(b));
+                    let (x, y) = (vectors[a as usize].1.as_slice(), vectors[b as usize].1.as_slice());
+                    let product = f64::from(eidetic_kernels::dot(x, y)) / (step * step);
+                    let wrong = (f64::from(by_code) - product).abs();
+                    assert!(
+                        wrong <= f64::from(codes.quantizer().slack()),
+                        "{dimension}: {wrong}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// One large component would need most of a code's range if it were not spread first.
+    #[test]
+    fn large_components_leave_room_for_the_small_ones() {
+        let dimension = 512;
+        let spiked = |(_, vector): &(_, eidetic_domain::Embedding)| {
+            let mut numbers = vector.as_slice().to_vec();
+            numbers[133] = 0.7;
+            eidetic_domain::Embedding::normalize(numbers).expect("not all zero")
+        };
+        let vectors: Vec<_> = samples(40, dimension).iter().map(spiked).collect();
+        let mut codes = Codes::new(dimension);
+        for (row, vector) in (0..).zip(&vectors) {
+            codes.set(row, vector.as_slice());
+        }
+        let step = f64::from(4.5 / (dimension as f32).sqrt()) / 127.0;
+        for row in 1..40_u32 {
+            let by_code = eidetic_kernels::dot_codes(codes.row(0), codes.row(row));
+            let product = eidetic_kernels::dot(vectors[0].as_slice(), vectors[row as usize].as_slice());
+            assert!(
+                (f64::from(by_code) * step * step - f64::from(product)).abs() < 3.0 * step,
+                "row {row}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_clone_keeps_what_it_saw() {
+        let vectors = samples(2, 64);
+        let mut codes = Codes::new(64);
+        codes.set(0, vectors[0].1.as_slice());
+        let before = codes.clone();
+        codes.set(0, vectors[1].1.as_slice());
+        codes.set(CHUNK_ROWS as u32 * 2 + 5, vectors[0].1.as_slice());
+        assert_eq!(before.row(0), codes.row(CHUNK_ROWS as u32 * 2 + 5));
+        assert_ne!(before.row(0), codes.row(0));
+    }
+}
