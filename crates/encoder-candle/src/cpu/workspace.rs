@@ -20,6 +20,17 @@ pub struct Workspace {
     pub pooled: Matrix,
     pub codes: Codes,
     pub attention: AttentionScratch,
+    pub maps: Maps,
+}
+
+/// What a convolutional tower needs: maps with a row for each position of each picture.
+#[derive(Default)]
+pub struct Maps {
+    pub current: Matrix,
+    pub inner: Matrix,
+    pub next: Matrix,
+    /// The neighbourhoods of some positions.
+    pub columns: Matrix,
 }
 
 impl Default for Workspace {
@@ -36,6 +47,7 @@ impl Default for Workspace {
             pooled: Matrix::default(),
             codes: Codes::default(),
             attention: AttentionScratch::default(),
+            maps: Maps::default(),
         }
     }
 }

@@ -15,6 +15,8 @@ pub enum Activation {
     Gelu,
     /// Gelu by its approximation through tanh.
     GeluTanh,
+    /// `x` where it is positive, else 0.
+    Relu,
 }
 
 /// What happens to the numbers of a product before they are written. Biases have one number an output.
@@ -28,13 +30,17 @@ pub enum Finish<'a> {
     Activate(&'a [f32], Activation),
     /// The bias is added, and all that to what stands in the output already.
     AddTo(&'a [f32]),
+    /// As `AddTo`, then the function is applied.
+    AddActivate(&'a [f32], Activation),
 }
 
 impl<'a> Finish<'a> {
     pub(crate) const fn bias(self) -> Option<&'a [f32]> {
         match self {
             Self::Plain => None,
-            Self::Bias(bias) | Self::Activate(bias, _) | Self::AddTo(bias) => Some(bias),
+            Self::Bias(bias) | Self::Activate(bias, _) | Self::AddTo(bias) | Self::AddActivate(bias, _) => {
+                Some(bias)
+            }
         }
     }
 }
@@ -47,14 +53,8 @@ pub(crate) struct Target<'a> {
     /// Columns in use; the rest of the tile is thrown away.
     count: usize,
     bias: [f32; PANEL],
-    then: Then,
-}
-
-#[derive(Clone, Copy)]
-enum Then {
-    Store,
-    Activate(Activation),
-    Add,
+    adds: bool,
+    activation: Option<Activation>,
 }
 
 impl<'a> Target<'a> {
@@ -65,10 +65,9 @@ impl<'a> Target<'a> {
         if let Some(all) = finish.bias() {
             bias[..count].copy_from_slice(&all[column..][..count]);
         }
-        let then = match finish {
-            Finish::Plain | Finish::Bias(_) => Then::Store,
-            Finish::Activate(_, activation) => Then::Activate(activation),
-            Finish::AddTo(_) => Then::Add,
+        let activation = match finish {
+            Finish::Activate(_, activation) | Finish::AddActivate(_, activation) => Some(activation),
+            Finish::Plain | Finish::Bias(_) | Finish::AddTo(_) => None,
         };
         Self {
             values: &mut *out.values,
@@ -76,7 +75,8 @@ impl<'a> Target<'a> {
             column,
             count,
             bias,
-            then,
+            adds: matches!(finish, Finish::AddTo(_) | Finish::AddActivate(..)),
+            activation,
         }
     }
 
@@ -93,20 +93,20 @@ impl<'a> Target<'a> {
         for (value, bias) in values.iter_mut().zip(&self.bias) {
             *value += bias;
         }
-        match self.then {
-            Then::Store => {}
-            Then::Activate(activation) => activation.apply(&mut values),
-            Then::Add => {
-                if let Ok(out) = <&mut [f32; PANEL]>::try_from(&mut *out) {
-                    for (value, old) in values.iter_mut().zip(&*out) {
-                        *value += old;
-                    }
-                } else {
-                    for (value, old) in values.iter_mut().zip(&*out) {
-                        *value += old;
-                    }
+        if self.adds {
+            // The whole tile by its fixed length, which compilers turn into registers.
+            if let Ok(out) = <&mut [f32; PANEL]>::try_from(&mut *out) {
+                for (value, old) in values.iter_mut().zip(&*out) {
+                    *value += old;
+                }
+            } else {
+                for (value, old) in values.iter_mut().zip(&*out) {
+                    *value += old;
                 }
             }
+        }
+        if let Some(activation) = self.activation {
+            activation.apply(&mut values);
         }
         match <&mut [f32; PANEL]>::try_from(&mut *out) {
             Ok(out) => *out = values,
@@ -137,6 +137,11 @@ impl Activation {
             Self::GeluTanh => {
                 for x in values {
                     *x = gelu_tanh(*x);
+                }
+            }
+            Self::Relu => {
+                for x in values {
+                    *x = x.max(0.0);
                 }
             }
         }
