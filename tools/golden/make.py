@@ -10,6 +10,7 @@ import argparse
 import json
 import math
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from tokenizers import Regex
 from transformers import CLIPConfig, CLIPModel
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from convolutional import convolutional_tower, tensor_shapes
 
 OUT = Path(__file__).resolve().parents[2] / "data" / "golden" / "clip"
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -81,6 +84,25 @@ CHECKPOINTS = {
                        hidden_act="gelu_pytorch_tanh"),
         "projection_dim": 16,
         "processor": {"size": {"height": 32, "width": 32}, "do_center_crop": False, "resample": 2, "do_normalize": False,
+                      "image_processor_type": "CLIPImageProcessor"},
+        "dtype": torch.float16,
+    },
+}
+
+# Vision towers of convolutions beside the text tower of CHECKPOINTS["gelu"], pictures squashed: the built-in model's kind.
+CONVOLUTIONAL = {
+    "convolutional": {
+        "vision": dict(tower="convolutional", image_size=48, num_channels=3, stem_width=8, stage_widths=[12, 20, 28], stage_depths=[1, 2, 1],
+                       hidden_size=36, hidden_act="relu"),
+        "processor": {"size": {"height": 48, "width": 48}, "do_center_crop": False, "resample": 3,
+                      "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711],
+                      "image_processor_type": "CLIPImageProcessor"},
+        "dtype": torch.float32,
+    },
+    "convolutional-half": {
+        "vision": dict(tower="convolutional", image_size=40, num_channels=3, stem_width=5, stage_widths=[9, 17], stage_depths=[2, 1],
+                       hidden_size=11, hidden_act="gelu"),
+        "processor": {"size": {"shortest_edge": 40}, "crop_size": {"height": 40, "width": 40}, "resample": 3,
                       "image_processor_type": "CLIPImageProcessor"},
         "dtype": torch.float16,
     },
@@ -196,8 +218,8 @@ def save_checkpoint(folder: Path, result: CLIPModel, settings: dict, words: Toke
     save_file(weights, str(folder / "model.safetensors"), metadata={"format": "pt"})
 
 
-def answers(result: CLIPModel, settings: dict, words: Tokenizer, pictures: list[Image.Image]) -> dict:
-    """What the reference says: ids, and embeddings before and after scaling to length 1."""
+def answers(result: CLIPModel, see: Callable, settings: dict, words: Tokenizer, pictures: list[Image.Image]) -> dict:
+    """What the reference says: ids, and embeddings before scaling to length 1; `see` embeds pixels [n, 3, h, w]."""
     words.enable_truncation(settings["text"]["max_position_embeddings"])
     words.enable_padding(pad_id=words.token_to_id(END), pad_token=END)
     batch = words.encode_batch(TEXTS)
@@ -207,12 +229,37 @@ def answers(result: CLIPModel, settings: dict, words: Tokenizer, pictures: list[
     pixels = processor(pictures, return_tensors="pt")["pixel_values"]
     with torch.no_grad():
         texts = result.get_text_features(input_ids=ids, attention_mask=mask)
-        images = result.get_image_features(pixel_values=pixels)
+        images = see(pixels)
     texts, images = (getattr(features, "pooler_output", features) for features in (texts, images))
     return {
         "tokens": [[i for i, m in zip(encoding.ids, encoding.attention_mask) if m] for encoding in batch],
         "texts": rows(texts), "images": rows(images), "pixels": rows(pixels[1:2].flatten(1)),
     }
+
+
+def save_convolutional(name: str, settings: dict, words: Tokenizer, pictures: list[Image.Image], seed: int) -> None:
+    """A checkpoint whose vision tower is convolutional, with the text tower and projection width of "gelu"."""
+    donor, vision = CHECKPOINTS["gelu"], settings["vision"]
+    result = model(donor, words.get_vocab_size(), words.token_to_id(END), seed)
+    save_checkpoint(OUT / name, result, donor | {"processor": settings["processor"]}, words)
+    tensors = {key: value.clone() for key, value in result.state_dict().items() if not key.startswith(("vision_model", "visual_projection"))}
+    generator = torch.Generator().manual_seed(seed)
+    shapes = tensor_shapes(vision) | {"visual_projection.weight": (donor["projection_dim"], vision["hidden_size"])}
+    for key, shape in shapes.items():
+        spread = 1.6 / math.sqrt(math.prod(shape[1:])) if len(shape) > 1 else 0.3
+        tensors[key] = spread * torch.randn(shape, generator=generator)
+    tensors = {key: value.to(settings["dtype"]).float() for key, value in tensors.items()}
+    result.load_state_dict({key: value for key, value in tensors.items() if key.startswith("text")}, strict=False)
+    save_file({key: value.to(settings["dtype"]).numpy() for key, value in tensors.items()}, str(OUT / name / "model.safetensors"),
+              metadata={"format": "pt"})
+    config = json.loads((OUT / name / "config.json").read_text()) | {"vision_config": vision}
+    (OUT / name / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+
+    def see(pixels: torch.Tensor) -> torch.Tensor:
+        return convolutional_tower(vision, tensors, pixels) @ tensors["visual_projection.weight"].T
+
+    expected = answers(result, see, donor | {"processor": settings["processor"]}, words, pictures)
+    (OUT / name / "expected.json").write_text(json.dumps(expected) + "\n")
 
 
 def image_processor(settings: dict) -> CLIPImageProcessorPil:
@@ -243,7 +290,9 @@ def make() -> None:
         end = words.token_to_id(END)
         result = model(settings, words.get_vocab_size(), end, seed)
         save_checkpoint(OUT / name, result, settings, words)
-        (OUT / name / "expected.json").write_text(json.dumps(answers(result, settings, words, pictures)) + "\n")
+        (OUT / name / "expected.json").write_text(json.dumps(answers(result, lambda pixels: result.get_image_features(pixel_values=pixels), settings, words, pictures)) + "\n")
+    for seed, (name, settings) in enumerate(CONVOLUTIONAL.items(), len(CHECKPOINTS)):
+        save_convolutional(name, settings, tokenizer(), pictures, seed)
     save_processors(pictures)
 
 

@@ -6,6 +6,11 @@ use serde_json::Value;
 
 use crate::error::LoadError;
 
+/// Largest side of pictures that a model may read.
+const LARGEST_SIDE: usize = 4096;
+/// Each stage halves the side: more than these leave nothing.
+const MOST_STAGES: usize = 8;
+
 /// Sizes and constants of a whole model.
 #[derive(Debug, Clone)]
 pub struct ClipConfig {
@@ -34,6 +39,32 @@ pub struct VisionConfig {
     num_channels: usize,
     image_size: Side,
     patch_size: Side,
+    tower: TowerKind,
+    stem_width: usize,
+    stage_widths: Vec<usize>,
+    stage_depths: Vec<usize>,
+}
+
+/// What a picture tower is made of. transformers knows the first alone and does not name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum TowerKind {
+    Transformer,
+    Convolutional,
+}
+
+/// Sizes of a convolutional picture tower; tools/builtin-model/README.md says what it computes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConvolutionalConfig {
+    /// Side in pixels of the square pictures that it reads.
+    pub side: usize,
+    /// Channels of the stem.
+    pub stem: usize,
+    /// Channels and blocks of each stage.
+    pub stages: Vec<(usize, usize)>,
+    /// Channels of the head.
+    pub hidden: usize,
+    pub activation: Activation,
 }
 
 /// Sizes of one tower's transformer.
@@ -114,8 +145,10 @@ impl ClipConfig {
 
     fn check(&self) -> Result<(), LoadError> {
         self.text.tower()?;
-        self.vision.tower()?;
-        self.vision.grid()?;
+        if self.vision.convolutional()?.is_none() {
+            self.vision.tower()?;
+            self.vision.grid()?;
+        }
         if self.vision.num_channels != 3 {
             return Err(LoadError::Config(format!(
                 "num_channels is {}, but pictures have 3",
@@ -156,6 +189,40 @@ impl VisionConfig {
         self.sizes.with_defaults(768, 3072, 12)
     }
 
+    /// The convolutional tower; none where the tower is a transformer.
+    pub fn convolutional(&self) -> Result<Option<ConvolutionalConfig>, LoadError> {
+        if self.tower == TowerKind::Transformer {
+            return Ok(None);
+        }
+        let side = self.image_side()?;
+        let count = self.stage_widths.len();
+        let whole = |count: usize| (1..=LARGEST_SIDE).contains(&side) && side.is_multiple_of(2 << count);
+        if count == 0 || count > MOST_STAGES || self.stage_depths.len() != count || !whole(count) {
+            return Err(LoadError::Config(format!(
+                "pictures of {side} pixels cannot pass {count} stages of {:?} blocks",
+                self.stage_depths
+            )));
+        }
+        let widths = [Some(self.stem_width), self.sizes.hidden_size];
+        let stages: Vec<(usize, usize)> = (self.stage_widths.iter().copied())
+            .zip(self.stage_depths.iter().copied())
+            .collect();
+        if widths.iter().any(|width| matches!(width, None | Some(0)))
+            || stages.iter().any(|&(width, depth)| width == 0 || depth == 0)
+        {
+            return Err(LoadError::Config(
+                "stem_width, hidden_size, stage_widths and stage_depths must be there and positive".into(),
+            ));
+        }
+        Ok(Some(ConvolutionalConfig {
+            side,
+            stem: self.stem_width,
+            stages,
+            hidden: self.sizes.hidden_size.unwrap_or_default(),
+            activation: self.sizes.activation("relu")?,
+        }))
+    }
+
     /// Side in pixels of the square pictures that the model reads.
     pub fn image_side(&self) -> Result<usize, LoadError> {
         self.image_size.square("image_size")
@@ -170,7 +237,7 @@ impl VisionConfig {
     pub fn grid(&self) -> Result<usize, LoadError> {
         let (image, patch) = (self.image_side()?, self.patch_side()?);
         match image.checked_div(patch) {
-            Some(grid) if grid > 0 && image <= 4096 => Ok(grid),
+            Some(grid) if grid > 0 && image <= LARGEST_SIDE => Ok(grid),
             _ => Err(LoadError::Config(format!(
                 "pictures of {image} pixels cannot be cut into patches of {patch}"
             ))),
@@ -196,6 +263,10 @@ impl Default for VisionConfig {
             num_channels: 3,
             image_size: Side::Square(224),
             patch_size: Side::Square(32),
+            tower: TowerKind::Transformer,
+            stem_width: 0,
+            stage_widths: Vec::new(),
+            stage_depths: Vec::new(),
         }
     }
 }
@@ -207,14 +278,12 @@ impl RawTower {
         intermediate: usize,
         heads: usize,
     ) -> Result<TowerConfig, LoadError> {
-        let name = self.hidden_act.as_deref().unwrap_or("quick_gelu");
         let tower = TowerConfig {
             hidden: self.hidden_size.unwrap_or(hidden),
             intermediate: self.intermediate_size.unwrap_or(intermediate),
             layers: self.num_hidden_layers.unwrap_or(12),
             heads: self.num_attention_heads.unwrap_or(heads),
-            activation: activation(name)
-                .ok_or_else(|| LoadError::Config(format!("hidden_act {name:?} is not known")))?,
+            activation: self.activation("quick_gelu")?,
             epsilon: self.layer_norm_eps.unwrap_or(1e-5) as f32,
         };
         if tower.heads == 0 || tower.hidden == 0 || !tower.hidden.is_multiple_of(tower.heads) {
@@ -224,6 +293,11 @@ impl RawTower {
             )));
         }
         Ok(tower)
+    }
+
+    fn activation(&self, default: &str) -> Result<Activation, LoadError> {
+        let name = self.hidden_act.as_deref().unwrap_or(default);
+        activation(name).ok_or_else(|| LoadError::Config(format!("hidden_act {name:?} is not known")))
     }
 }
 
@@ -245,6 +319,7 @@ fn activation(name: &str) -> Option<Activation> {
         "quick_gelu" => Some(Activation::QuickGelu),
         "gelu" => Some(Activation::Gelu),
         "gelu_new" | "gelu_pytorch_tanh" => Some(Activation::GeluTanh),
+        "relu" => Some(Activation::Relu),
         _ => None,
     }
 }
@@ -326,6 +401,24 @@ mod tests {
             (
                 r#"{"model_type":"clip","vision_config":{"num_channels":1}}"#,
                 "num_channels",
+            ),
+            (
+                r#"{"model_type":"clip","vision_config":{"tower":"convolutional"}}"#,
+                "0 stages",
+            ),
+            (
+                r#"{"model_type":"clip","vision_config":{"tower":"convolutional","image_size":36,
+                    "stage_widths":[8,8],"stage_depths":[1,1],"stem_width":8,"hidden_size":8}}"#,
+                "36 pixels",
+            ),
+            (
+                r#"{"model_type":"clip","vision_config":{"tower":"convolutional","image_size":32,
+                    "stage_widths":[8,8],"stage_depths":[1,0],"stem_width":8,"hidden_size":8}}"#,
+                "positive",
+            ),
+            (
+                r#"{"model_type":"clip","vision_config":{"tower":"recurrent"}}"#,
+                "recurrent",
             ),
         ] {
             let error = ClipConfig::from_json(json.as_bytes()).unwrap_err().to_string();

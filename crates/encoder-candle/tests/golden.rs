@@ -12,7 +12,7 @@ use safetensors::tensor::TensorView;
 use serde_json::Value;
 use tempfile::TempDir;
 
-const CHECKPOINTS: [&str; 3] = ["quick", "gelu", "tanh"];
+const CHECKPOINTS: [&str; 5] = ["quick", "gelu", "tanh", "convolutional", "convolutional-half"];
 const EXACT: [Engine; 2] = [Engine::Cpu(Precision::F32), Engine::Candle];
 const INT8: Engine = Engine::Cpu(Precision::Int8);
 

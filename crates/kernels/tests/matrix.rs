@@ -109,14 +109,22 @@ proptest! {
         for kernel in MatrixKernel::available() {
             let got = product(kernel, &case, Finish::Bias(&case.bias), &case.old);
             prop_assert!(case.largest_error(&got, &zeros) < 1e-4, "{}", kernel.name());
-            let got = product(kernel, &case, Finish::AddTo(&case.bias), &case.old);
-            prop_assert!(case.largest_error(&got, &case.old) < 1e-4, "{}", kernel.name());
+            let added = product(kernel, &case, Finish::AddTo(&case.bias), &case.old);
+            prop_assert!(case.largest_error(&added, &case.old) < 1e-4, "{}", kernel.name());
+            let activated = product(kernel, &case, Finish::AddActivate(&case.bias, Activation::Relu), &case.old);
+            let clipped = added.iter().zip(&activated).all(|(sum, got)| sum.max(0.0) == *got);
+            prop_assert!(clipped, "{}", kernel.name());
         }
     }
 
     #[test]
     fn integer_products_are_the_same_to_the_bit(case in cases()) {
-        for finish in [Finish::Plain, Finish::AddTo(&case.bias), Finish::Activate(&case.bias, Activation::Gelu)] {
+        for finish in [
+            Finish::Plain,
+            Finish::AddTo(&case.bias),
+            Finish::Activate(&case.bias, Activation::Gelu),
+            Finish::AddActivate(&case.bias, Activation::Relu),
+        ] {
             let plain = integer_product(MatrixKernel::plain(), &case, finish, &case.old);
             for kernel in MatrixKernel::available() {
                 let got = integer_product(kernel, &case, finish, &case.old);

@@ -35,6 +35,11 @@ impl Matrix {
         &self.values[row * self.width..][..self.width]
     }
 
+    /// The numbers of `count` rows from `first` on, one row after the other.
+    pub fn span(&self, first: usize, count: usize) -> &[f32] {
+        &self.values[first * self.width..][..count * self.width]
+    }
+
     pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
         &mut self.values[row * self.width..][..self.width]
     }

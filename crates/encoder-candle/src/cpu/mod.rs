@@ -5,6 +5,8 @@
 //! between two steps stays in that core's cache, and no thread waits for another before the end. See
 //! docs/decisions/0009-cpu-engine.md.
 
+mod convolution;
+mod convolutional;
 mod dense;
 mod groups;
 mod matrix;
@@ -26,16 +28,24 @@ use crate::engine::{Towers, check_tokens};
 use crate::error::LoadError;
 use crate::weights::Weights;
 
+use convolutional::ConvolutionalTower;
 use groups::Groups;
-use store::keep;
+use products::Products;
+use store::{Stored, keep};
 use text::TextTower;
 use vision::VisionTower;
+use workspace::Workspace;
 
 /// A CLIP model in packed form.
 pub struct CpuClip {
     text: TextTower,
-    vision: VisionTower,
+    vision: Vision,
     groups: Groups,
+}
+
+enum Vision {
+    Transformer(VisionTower),
+    Convolutional(ConvolutionalTower),
 }
 
 impl CpuClip {
@@ -53,9 +63,40 @@ impl CpuClip {
         })?;
         Ok(Self {
             text: TextTower::load(&mut weights, config)?,
-            vision: VisionTower::load(&mut weights, config)?,
+            vision: Vision::load(&mut weights, config)?,
             groups: Groups::default(),
         })
+    }
+}
+
+impl Vision {
+    fn load(weights: &mut Weights<Stored>, config: &ClipConfig) -> Result<Self, LoadError> {
+        Ok(match config.vision.convolutional()? {
+            None => Self::Transformer(VisionTower::load(weights, config)?),
+            Some(tower) => Self::Convolutional(ConvolutionalTower::load(weights, &tower, config.projection)?),
+        })
+    }
+
+    /// Rows that a picture counts for when batches are cut.
+    fn length(&self) -> usize {
+        match self {
+            Self::Transformer(tower) => tower.length(),
+            Self::Convolutional(tower) => tower.length(),
+        }
+    }
+
+    fn forward(&self, pictures: &[Pixels], workspace: &mut Workspace) -> Vec<Vec<f32>> {
+        match self {
+            Self::Transformer(tower) => tower.forward(pictures, workspace),
+            Self::Convolutional(tower) => tower.forward(pictures, workspace),
+        }
+    }
+
+    fn products(&self, pictures: usize, products: &mut Products) {
+        match self {
+            Self::Transformer(tower) => tower.products(pictures, products),
+            Self::Convolutional(tower) => tower.products(pictures, products),
+        }
     }
 }
 

@@ -37,7 +37,12 @@ impl Weights<Stored> {
 
 /// Keeps a tensor in the form that its name asks for.
 pub fn keep(name: &str, tensor: &Tensor, precision: Precision) -> Result<Stored, LoadError> {
-    let tensor = tensor.contiguous()?;
+    let tensor = if is_convolution(name) && tensor.rank() == 4 {
+        // As unfolded: all channels of a position side by side.
+        tensor.permute((0, 2, 3, 1))?.contiguous()?
+    } else {
+        tensor.contiguous()?
+    };
     let (storage, layout) = tensor.storage_and_layout();
     let Storage::Cpu(storage) = &*storage else {
         return Err(LoadError::Config("weights must be read into main memory".into()));
@@ -57,19 +62,31 @@ pub fn keep(name: &str, tensor: &Tensor, precision: Precision) -> Result<Stored,
     })
 }
 
+/// Whether a tensor is the weight of a convolution of a convolutional tower.
+fn is_convolution(name: &str) -> bool {
+    ["vision_model.stem.", "vision_model.stages.", "vision_model.head."]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+}
+
 /// The precision of the product that a tensor belongs to; `None` where it belongs to none.
 ///
 /// The last product of a tower stays in f32: one row a picture or text, and it gives the embedding itself.
 fn precision_of(name: &str, precision: Precision) -> Option<Precision> {
     const ENDS: [&str; 2] = ["visual_projection.weight", "text_projection.weight"];
-    const INSIDE: [&str; 7] = [
+    const INSIDE: [&str; 12] = [
         "patch_embedding.weight",
+        "vision_model.stem.weight",
         ".q_proj.weight",
         ".k_proj.weight",
         ".v_proj.weight",
         ".out_proj.weight",
         ".fc1.weight",
         ".fc2.weight",
+        ".conv1.weight",
+        ".conv2.weight",
+        ".shortcut.weight",
+        "vision_model.head.weight",
     ];
     let ends_with = |suffix: &&str| name.ends_with(*suffix);
     if ENDS.iter().any(ends_with) {

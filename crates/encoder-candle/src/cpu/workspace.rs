@@ -23,6 +23,17 @@ pub struct Workspace {
     pub attention: AttentionScratch,
     /// For benches.
     pub products: Products,
+    pub maps: Maps,
+}
+
+/// What a convolutional tower needs: maps with a row for each position of each picture.
+#[derive(Default)]
+pub struct Maps {
+    pub current: Matrix,
+    pub inner: Matrix,
+    pub next: Matrix,
+    /// The neighbourhoods of some positions.
+    pub columns: Matrix,
 }
 
 impl Default for Workspace {
@@ -40,6 +51,7 @@ impl Default for Workspace {
             codes: Codes::default(),
             attention: AttentionScratch::default(),
             products: Products::default(),
+            maps: Maps::default(),
         }
     }
 }

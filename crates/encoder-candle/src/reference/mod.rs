@@ -1,6 +1,7 @@
 //! CLIP on candle, one tensor operation after another as transformers' `modeling_clip.py` has them: what the fast engine
 //! is tested against, and what runs on devices that candle knows.
 
+mod convolutional;
 mod text;
 mod transformer;
 mod vision;
@@ -15,6 +16,7 @@ use crate::engine::{Towers, check_tokens};
 use crate::error::LoadError;
 use crate::weights::Weights;
 
+use convolutional::ConvolutionalTower;
 use text::TextTower;
 use vision::VisionTower;
 
@@ -25,7 +27,12 @@ const ROWS_A_BATCH: usize = 2048;
 /// A CLIP model as candle's tensors.
 pub struct CandleClip {
     text: TextTower,
-    vision: VisionTower,
+    vision: Vision,
+}
+
+enum Vision {
+    Transformer(VisionTower),
+    Convolutional(ConvolutionalTower),
 }
 
 impl CandleClip {
@@ -41,7 +48,15 @@ impl CandleClip {
         let mut weights = Weights::read(reader, length, hasher, &keep)?;
         Ok(Self {
             text: TextTower::load(&mut weights, config, device)?,
-            vision: VisionTower::load(&mut weights, config, device)?,
+            vision: match config.vision.convolutional()? {
+                None => Vision::Transformer(VisionTower::load(&mut weights, config, device)?),
+                Some(tower) => Vision::Convolutional(ConvolutionalTower::load(
+                    &mut weights,
+                    &tower,
+                    config.projection,
+                    device,
+                )?),
+            },
         })
     }
 }
@@ -70,6 +85,22 @@ impl Towers for CandleClip {
             results.extend(vectors(self.vision.forward(batch))?);
         }
         Ok(results)
+    }
+}
+
+impl Vision {
+    fn length(&self) -> usize {
+        match self {
+            Self::Transformer(tower) => tower.length(),
+            Self::Convolutional(tower) => tower.length(),
+        }
+    }
+
+    fn forward(&self, pictures: &[Pixels]) -> EngineResult<Tensor> {
+        match self {
+            Self::Transformer(tower) => tower.forward(pictures),
+            Self::Convolutional(tower) => tower.forward(pictures),
+        }
     }
 }
 

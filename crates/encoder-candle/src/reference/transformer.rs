@@ -195,10 +195,11 @@ impl Dense {
     }
 }
 
-fn activate(rows: &Tensor, activation: Activation) -> EngineResult<Tensor> {
+pub(super) fn activate(rows: &Tensor, activation: Activation) -> EngineResult<Tensor> {
     match activation {
         Activation::QuickGelu => rows * candle_nn::ops::sigmoid(&(rows * 1.702)?)?,
         Activation::Gelu => rows.gelu_erf(),
         Activation::GeluTanh => rows.gelu(),
+        Activation::Relu => rows.relu(),
     }
 }

@@ -15,6 +15,8 @@ pub enum Activation {
     Gelu,
     /// Gelu by its approximation through tanh.
     GeluTanh,
+    /// `x` where it is positive, else 0.
+    Relu,
 }
 
 /// What happens to the numbers of a product before they are written. Biases have one number an output.
@@ -28,13 +30,17 @@ pub enum Finish<'a> {
     Activate(&'a [f32], Activation),
     /// The bias is added, and all that to what stands in the output already.
     AddTo(&'a [f32]),
+    /// As `AddTo`, then the function is applied.
+    AddActivate(&'a [f32], Activation),
 }
 
 impl<'a> Finish<'a> {
     pub(crate) const fn bias(self) -> Option<&'a [f32]> {
         match self {
             Self::Plain => None,
-            Self::Bias(bias) | Self::Activate(bias, _) | Self::AddTo(bias) => Some(bias),
+            Self::Bias(bias) | Self::Activate(bias, _) | Self::AddTo(bias) | Self::AddActivate(bias, _) => {
+                Some(bias)
+            }
         }
     }
 }
@@ -60,6 +66,7 @@ enum Then {
     Store,
     Activate(Activation),
     Add,
+    AddActivate(Activation),
 }
 
 impl<'a> Target<'a> {
@@ -74,6 +81,7 @@ impl<'a> Target<'a> {
             Finish::Plain | Finish::Bias(_) => Then::Store,
             Finish::Activate(_, activation) => Then::Activate(activation),
             Finish::AddTo(_) => Then::Add,
+            Finish::AddActivate(_, activation) => Then::AddActivate(activation),
         };
         Self {
             values: &mut *out.values,
@@ -102,21 +110,33 @@ impl<'a> Target<'a> {
         match self.then {
             Then::Store => {}
             Then::Activate(activation) => activation.apply(values),
-            Then::Add => {
-                if let Ok(out) = <&mut [f32; PANEL]>::try_from(&mut *out) {
-                    for (value, old) in values.iter_mut().zip(&*out) {
-                        *value += old;
-                    }
-                } else {
-                    for (value, old) in values.iter_mut().zip(&*out) {
-                        *value += old;
-                    }
-                }
+            Then::Add => add(values, out),
+            Then::AddActivate(activation) => {
+                add(values, out);
+                activation.apply(values);
             }
         }
         match <&mut [f32; PANEL]>::try_from(&mut *out) {
             Ok(out) => *out = *values,
             Err(_) => out.copy_from_slice(&values[..self.count]),
+        }
+    }
+}
+
+/// Adds what stands in the output; a whole row by its fixed length, which compilers turn into registers.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "must become part of a function that enables an instruction set"
+)]
+fn add(values: &mut [f32; PANEL], out: &[f32]) {
+    if let Ok(out) = <&[f32; PANEL]>::try_from(out) {
+        for (value, old) in values.iter_mut().zip(out) {
+            *value += old;
+        }
+    } else {
+        for (value, old) in values.iter_mut().zip(out) {
+            *value += old;
         }
     }
 }
@@ -143,6 +163,11 @@ impl Activation {
             Self::GeluTanh => {
                 for x in values {
                     *x = gelu_tanh(*x);
+                }
+            }
+            Self::Relu => {
+                for x in values {
+                    *x = x.max(0.0);
                 }
             }
         }
