@@ -7,13 +7,13 @@ fn check(a: &[i8], b: &[i8]) {
     let expected = a
         .iter()
         .zip(b)
-        .map(|(&x, &y)| i64::from(x) * i64::from(y))
-        .sum::<i64>();
+        .map(|(&x, &y)| i32::from(x) * i32::from(y))
+        .sum::<i32>();
     for kernel in CodeKernel::available() {
         let found = kernel.dot(a, b);
-        assert_eq!(found, expected as i32, "{} of {} codes", kernel.name(), a.len());
+        assert_eq!(found, expected, "{} of {} codes", kernel.name(), a.len());
     }
-    assert_eq!(dot_codes(a, b), expected as i32);
+    assert_eq!(dot_codes(a, b), expected);
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn nothing_beyond_the_end_counts() {
         for length in 0..200 {
             assert_eq!(
                 kernel.dot(&a[..length], &b[..length]),
-                -21 * length as i32,
+                -21 * i32::try_from(length).unwrap(),
                 "{}",
                 kernel.name()
             );
