@@ -32,10 +32,12 @@ pub(crate) struct StatusWish {
 pub(crate) async fn status(state: Data<State>, wish: Query<StatusWish>) -> Result<Json<Status>> {
     let library = state.library.clone();
     let status = move || {
-        Ok(match wish.recall {
-            true => library.status_with_recall()?,
-            false => library.status()?,
-        })
+        let status = if wish.recall {
+            library.status_with_recall()
+        } else {
+            library.status()
+        };
+        Ok(status?)
     };
     Ok(Json(state.pictures.run(status).await?))
 }

@@ -94,7 +94,11 @@ async fn answers_have_the_fields_that_are_described() {
     let cases = [
         ("Status", "/v1/status?recall=true".to_owned(), ""),
         ("RecallStatus", "/v1/status?recall=true".to_owned(), "/recall"),
-        ("RecallEntry", "/v1/status?recall=true".to_owned(), "/recall/measured/0"),
+        (
+            "RecallEntry",
+            "/v1/status?recall=true".to_owned(),
+            "/recall/measured/0",
+        ),
         ("IndexStatus", "/v1/status".to_owned(), "/index"),
         ("BytesOnDisk", "/v1/status".to_owned(), "/bytes"),
         ("SearchAnswer", "/v1/search?text=red".to_owned(), ""),
