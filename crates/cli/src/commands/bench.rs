@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use eidetic_encoder::{Encoder, Pixels};
 use eidetic_encoder_candle::ModelRef;
 use eidetic_library::{LoadedModel, ModelSource};
-use eidetic_vectors::{Bench, Kept};
+use eidetic_vectors::{Bench as IndexBench, Kept};
 use image::RgbImage;
 use serde::Serialize;
 
@@ -110,7 +110,7 @@ fn bench_index(arguments: &BenchIndex) -> Result<Outcome, Failure> {
     }
     let refused = |error: eidetic_vectors::IndexError| Failure::arguments(error.to_string());
     let threads = arguments.threads.into();
-    let bench = Bench::new(&base, dimension, threads, &std::env::temp_dir()).map_err(refused)?;
+    let bench = IndexBench::new(&base, dimension, threads, &std::env::temp_dir()).map_err(refused)?;
     let points = bench.points(&queries, &EFS).map_err(refused)?;
     let filters = bench.filters(&queries).map_err(refused)?;
     let filters = filters.iter().map(|point| FilterFigures {
