@@ -14,10 +14,12 @@ pub mod matrix;
 mod neon;
 mod resample;
 mod scalar;
+mod signs;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub use resample::WEIGHT_BITS;
+pub use signs::{differing_bits, sign_bits};
 
 use std::sync::OnceLock;
 

@@ -57,6 +57,8 @@ pub(crate) struct StatusDocument {
     space: String,
     /// Folders that it indexes.
     sources: Vec<String>,
+    /// The precisions that its vectors were computed in, `f32` or `int8`, the latest last.
+    precisions: Vec<String>,
     /// The vector index.
     index: IndexStatusDocument,
     /// Disk space.

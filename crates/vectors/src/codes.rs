@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use eidetic_kernels::Line;
+use eidetic_kernels::{Line, sign_bits};
+use rayon::prelude::*;
 
 use crate::quantizer::Quantizer;
 
@@ -19,6 +20,8 @@ pub(crate) struct Codes {
     /// Lines of a row.
     lines: usize,
     chunks: Vec<Arc<Vec<Line>>>,
+    /// Of each chunk, the signs of its codes: a bit each, a word for each line.
+    signs: Vec<Arc<Vec<u64>>>,
 }
 
 impl Codes {
@@ -28,6 +31,7 @@ impl Codes {
             quantizer: Quantizer::new(dimension),
             lines: dimension.div_ceil(Line::CODES),
             chunks: Vec::new(),
+            signs: Vec::new(),
         }
     }
 
@@ -47,11 +51,13 @@ impl Codes {
     pub(crate) fn set(&mut self, row: u32, vector: &[f32]) {
         let quantizer = self.quantizer.clone();
         quantizer.encode(vector, self.row_mut(row));
+        self.note_signs(row);
     }
 
     /// Replaces the code of `row` by one that [`encode`](Self::encode) gave.
     pub(crate) fn put(&mut self, row: u32, code: &[Line]) {
         self.row_mut(row).copy_from_slice(Line::codes(code));
+        self.note_signs(row);
     }
 
     /// Bytes of memory that they take.
@@ -59,7 +65,31 @@ impl Codes {
         self.chunks
             .iter()
             .map(|chunk| size_of_val(chunk.as_slice()))
+            .chain(self.signs.iter().map(|signs| size_of_val(signs.as_slice())))
             .sum()
+    }
+
+    /// Components of a vector, filled up to whole lines.
+    pub(crate) const fn dimension(&self) -> usize {
+        self.lines * Line::CODES
+    }
+
+    /// The signs of a chunk's rows, one row after the other, a word for each 64 codes.
+    pub(crate) fn signs(&self, chunk: usize) -> &[u64] {
+        &self.signs[chunk]
+    }
+
+    /// The signs of a code.
+    pub(crate) fn signs_of(code: &[i8]) -> Vec<u64> {
+        let mut words = vec![0; code.len() / Line::CODES];
+        sign_bits(code, &mut words);
+        words
+    }
+
+    fn note_signs(&mut self, row: u32) {
+        let (chunk, start) = (row as usize / CHUNK_ROWS, row as usize % CHUNK_ROWS * self.lines);
+        let signs = Self::signs_of(self.row(row));
+        Arc::make_mut(&mut self.signs[chunk])[start..][..self.lines].copy_from_slice(&signs);
     }
 
     /// Its chunks, the first of which starts with row 0.
@@ -74,14 +104,16 @@ impl Codes {
 
     /// Codes of these chunks, each of as many lines as [`chunk_lines`](Self::chunk_lines) says.
     pub(crate) fn from_chunks(dimension: usize, chunks: Vec<Vec<Line>>) -> Self {
+        let signs = |chunk: &Vec<Line>| Arc::new(Self::signs_of(Line::codes(chunk)));
         Self {
+            signs: chunks.par_iter().map(signs).collect(),
             chunks: chunks.into_iter().map(Arc::new).collect(),
             ..Self::new(dimension)
         }
     }
 
     /// The code of `row`, to be written; makes room for it.
-    pub(crate) fn row_mut(&mut self, row: u32) -> &mut [i8] {
+    fn row_mut(&mut self, row: u32) -> &mut [i8] {
         let (chunk, start) = (row as usize / CHUNK_ROWS, row as usize % CHUNK_ROWS * self.lines);
         self.reserve(chunk + 1);
         Line::codes_mut(&mut Arc::make_mut(&mut self.chunks[chunk])[start..][..self.lines])
@@ -92,6 +124,7 @@ impl Codes {
         let size = CHUNK_ROWS * self.lines;
         while self.chunks.len() < chunks {
             self.chunks.push(Arc::new(Line::zeros(size)));
+            self.signs.push(Arc::new(vec![0; size]));
         }
     }
 
@@ -154,6 +187,27 @@ mod tests {
                 (f64::from(by_code) * step * step - f64::from(product)).abs() < 3.0 * step,
                 "row {row}"
             );
+        }
+    }
+
+    #[test]
+    fn signs_follow_the_codes() {
+        let vectors = samples(3, 100);
+        let mut codes = Codes::new(100);
+        codes.set(0, vectors[0].1.as_slice());
+        codes.set(5, vectors[1].1.as_slice());
+        codes.set(0, vectors[2].1.as_slice());
+        let again = codes.encode(vectors[1].1.as_slice());
+        codes.put(CHUNK_ROWS as u32 + 3, &again);
+        let loaded = Codes::from_chunks(100, codes.chunks().iter().map(|chunk| chunk.to_vec()).collect());
+        for row in [0, 5, CHUNK_ROWS as u32 + 3] {
+            let (chunk, place) = (row as usize / CHUNK_ROWS, row as usize % CHUNK_ROWS);
+            for codes in [&codes, &loaded] {
+                assert_eq!(
+                    codes.signs(chunk)[place * 2..][..2],
+                    Codes::signs_of(codes.row(row))
+                );
+            }
         }
     }
 

@@ -5,22 +5,31 @@ use crate::graph::Graph;
 use crate::pool::Scored;
 use crate::row_set::RowSet;
 use crate::rows::Rows;
-use crate::scan::scan;
+use crate::scan::{scan, scan_by_signs};
 use crate::shortlist::Shortlist;
 
 /// Candidates that a walk keeps (the paper's ef); measured in docs/decisions/0010.
 pub(crate) const CANDIDATES: usize = 128;
+/// Up to this many admitted rows are looked at by their signs where a walk by all rows would meet few of them: it never
+/// misses a region, and costs no more than such a walk.
+const BY_SIGNS: usize = 150_000;
+/// From so many signs on, rows are told apart by them; shorter rows are as soon compared whole.
+const SIGNS_TELL: usize = 384;
 /// Candidates that a walk keeps which looks through rows that may not be returned: it meets fewer of the others.
 const LOOKING_THROUGH: usize = 192;
 /// Candidates kept for each neighbour asked for: the last of them are the least sure.
 const CANDIDATES_PER_NEIGHBOUR: usize = 4;
-/// Of the candidates, at least this many for each neighbour asked for must be left when those that may not be returned
+/// Of the candidates of a walk that looks through others, at least this many for each neighbour asked for must be left when those that may not be returned
 /// are gone.
 const SURVIVORS_PER_NEIGHBOUR: usize = 2;
 /// Up to this many rows are compared one by one: a walk costs as much.
 const FEW: usize = 8_000;
 /// Walks compare about as many rows as this for each candidate kept.
 const ROWS_PER_CANDIDATE: usize = 64;
+/// Of the candidates wanted, this part must be left when those that may not be returned are gone.
+const ENOUGH_OF: (usize, usize) = (3, 4);
+/// A second walk keeps at most so many times the candidates of the first.
+const MOST_WIDER: usize = 4;
 /// Where at least this part of the rows may be returned, a walk goes by all rows and keeps more candidates; where fewer
 /// may, it looks through the others.
 const LARGE_SHARE: f64 = 0.3;
@@ -52,16 +61,30 @@ impl Field<'_> {
     /// The rows to compare exactly, best code first: enough to find the `k` nearest among.
     pub(crate) fn candidates(&self, wish: &Wish<'_>) -> Vec<Scored> {
         self.by_graph(wish).unwrap_or_else(|| {
-            let slack = self.codes.quantizer().slack();
+            let few = (wish.k, self.codes.quantizer().slack());
             let live = self.rows.live_rows();
-            scan(self.codes, wish.query, live, wish.filter, (wish.k, slack)).into_sorted()
+            let look = if self.graph.is_some() && self.admitted(wish) > FEW && self.signs_tell() {
+                scan_by_signs
+            } else {
+                scan
+            };
+            look(self.codes, wish.query, live, wish.filter, few).into_sorted()
         })
+    }
+
+    /// Whether vectors have so many components that their signs tell near from far.
+    const fn signs_tell(&self) -> bool {
+        self.codes.dimension() >= SIGNS_TELL
+    }
+
+    fn admitted(&self, wish: &Wish<'_>) -> usize {
+        wish.filter.map_or(self.rows.len(), RowSet::len)
     }
 
     /// `None` where comparing every row is cheaper or surer.
     fn by_graph(&self, wish: &Wish<'_>) -> Option<Vec<Scored>> {
         let graph = self.graph?;
-        let admitted = wish.filter.map_or(self.rows.len(), RowSet::len);
+        let admitted = self.admitted(wish);
         if admitted <= FEW {
             return None;
         }
@@ -73,24 +96,41 @@ impl Field<'_> {
         if wanted.saturating_mul(ROWS_PER_CANDIDATE) > admitted {
             return None;
         }
-        let survivors = wish.k.saturating_mul(SURVIVORS_PER_NEIGHBOUR);
-        let enough = |mut found: Vec<Scored>| {
-            found.retain(|scored| self.may_return(scored.node, wish.filter));
-            (found.len() >= survivors).then_some(found)
-        };
-        let by_all = || {
-            let widened = (wanted as f64 / share.min(1.0)).ceil() as usize;
-            (share >= LARGE_SHARE).then(|| graph.nearest(self.codes, wish.query, widened))
-        };
-        let by_admitted = || {
-            let filter = wish.filter?;
+        let found = if share >= LARGE_SHARE {
+            self.by_all(graph, wish, wanted, share.min(1.0))?
+        } else if admitted <= BY_SIGNS && self.signs_tell() {
+            return None;
+        } else {
             let wanted = wanted.max(LOOKING_THROUGH);
-            Some(graph.nearest_admitted(self.codes, wish.query, wanted, filter))
+            let found = graph.nearest_admitted(self.codes, wish.query, wanted, wish.filter?);
+            let found = self.returnable(found, wish);
+            let survivors = wish.k.saturating_mul(SURVIVORS_PER_NEIGHBOUR);
+            (found.len() >= survivors).then_some(found)?
         };
-        let found = by_all()
-            .and_then(enough)
-            .or_else(|| by_admitted().and_then(enough))?;
         Some(self.with_newcomers(found, wish))
+    }
+
+    /// By a walk that keeps so many candidates that about `wanted` of them may be returned. Where fewer are, because the
+    /// filter keeps what is far from the query, it walks once more, wider; `None` where that does not help.
+    fn by_all(&self, graph: &Graph, wish: &Wish<'_>, wanted: usize, share: f64) -> Option<Vec<Scored>> {
+        let mut kept = (wanted as f64 / share).ceil() as usize;
+        for _ in 0..2 {
+            let found = self.returnable(graph.nearest(self.codes, wish.query, kept), wish);
+            if found.len() * ENOUGH_OF.1 >= wanted * ENOUGH_OF.0 {
+                return Some(found);
+            }
+            let wider = wanted.saturating_mul(kept) / found.len().max(1);
+            if wider > kept.saturating_mul(MOST_WIDER) {
+                return None;
+            }
+            kept = wider;
+        }
+        None
+    }
+
+    fn returnable(&self, mut found: Vec<Scored>, wish: &Wish<'_>) -> Vec<Scored> {
+        found.retain(|scored| self.may_return(scored.node, wish.filter));
+        found
     }
 
     fn may_return(&self, row: u32, filter: Option<&RowSet>) -> bool {

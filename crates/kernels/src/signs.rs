@@ -1,0 +1,133 @@
+//! The signs of codes, a bit each, and in how many of them two rows differ: a first look that reads an eighth of a row.
+
+use crate::Line;
+
+/// Rows fetched ahead of the one being compared.
+const AHEAD: usize = 16;
+
+/// Writes which of 64 codes at a time are negative, one word for each 64 codes.
+///
+/// # Panics
+/// If `codes` does not hold 64 codes for each word.
+pub fn sign_bits(codes: &[i8], words: &mut [u64]) {
+    assert_eq!(codes.len(), words.len() * Line::CODES, "64 codes a word");
+    for (codes, word) in codes.chunks_exact(Line::CODES).zip(words) {
+        *word = codes
+            .iter()
+            .enumerate()
+            .fold(0, |bits, (at, code)| bits | u64::from(*code < 0) << at);
+    }
+}
+
+/// In how many bits `query` differs from each of `rows`, numbers of rows of `table`, whose rows are as long as `query`.
+///
+/// # Panics
+/// If there is not one distance a row, or a row lies beyond the table.
+pub fn differing_bits(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u16]) {
+    assert_eq!(rows.len(), distances.len(), "one distance a row");
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512vpopcntdq") && is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has what the function was compiled for.
+            return unsafe { differing_avx512(query, table, rows, distances) };
+        }
+        if is_x86_feature_detected!("popcnt") {
+            // SAFETY: as above.
+            return unsafe { differing_popcnt(query, table, rows, distances) };
+        }
+    }
+    differing(query, table, rows, distances);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vpopcntdq,popcnt")]
+fn differing_avx512(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u16]) {
+    differing(query, table, rows, distances);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "popcnt")]
+fn differing_popcnt(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u16]) {
+    differing(query, table, rows, distances);
+}
+
+/// The one loop, compiled for each instruction set; the usual lengths by constants, which compilers unroll.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "must become part of a function that enables an instruction set"
+)]
+fn differing(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u16]) {
+    match query.len() {
+        8 => differing_of(query.as_chunks::<8>().0[0].as_slice(), table, rows, distances),
+        12 => differing_of(query.as_chunks::<12>().0[0].as_slice(), table, rows, distances),
+        _ => differing_of(query, table, rows, distances),
+    }
+}
+
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "must become part of a function that enables an instruction set"
+)]
+fn differing_of(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u16]) {
+    let width = query.len();
+    let row = |row: u32| &table[row as usize * width..][..width];
+    for (at, distance) in distances.iter_mut().enumerate() {
+        if let Some(&ahead) = rows.get(at + AHEAD) {
+            crate::prefetch(row(ahead));
+        }
+        let bits = row(rows[at]).iter().zip(query).map(|(a, b)| (a ^ b).count_ones());
+        *distance = bits.sum::<u32>() as u16;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn bits_that_differ_are_counted_alike_by_all(
+            words in 1_usize..14,
+            seed in any::<u64>(),
+            rows in prop::collection::vec(0_u32..40, 0..60),
+        ) {
+            let mut state = seed;
+            let mut next = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                state ^ state >> 29
+            };
+            let query: Vec<u64> = (0..words).map(|_| next()).collect();
+            let table: Vec<u64> = (0..40 * words).map(|_| next()).collect();
+            let plain: Vec<u16> = rows
+                .iter()
+                .map(|&row| {
+                    let row = &table[row as usize * words..][..words];
+                    (0..words * 64).filter(|bit| (row[bit / 64] ^ query[bit / 64]) >> (bit % 64) & 1 == 1).count() as u16
+                })
+                .collect();
+            let mut got = vec![0; rows.len()];
+            differing_bits(&query, &table, &rows, &mut got);
+            prop_assert_eq!(&got, &plain);
+            differing(&query, &table, &rows, &mut got);
+            prop_assert_eq!(&got, &plain);
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("popcnt") {
+                // SAFETY: the processor has what the function was compiled for.
+                unsafe { differing_popcnt(&query, &table, &rows, &mut got) };
+                prop_assert_eq!(&got, &plain);
+            }
+        }
+
+        #[test]
+        fn a_bit_is_set_where_a_code_is_negative(codes in prop::collection::vec(any::<i8>(), 128)) {
+            let mut words = [0; 2];
+            sign_bits(&codes, &mut words);
+            for (at, code) in codes.iter().enumerate() {
+                prop_assert_eq!(words[at / 64] >> (at % 64) & 1 == 1, *code < 0);
+            }
+        }
+    }
+}
