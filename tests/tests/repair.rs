@@ -248,4 +248,10 @@ fn a_search_through_a_server_asks_no_proxy_and_keeps_the_exit_codes() {
     fs::write(&broken, b"\x89PNG\r\n\x1a\n and no more").unwrap();
     let refused = scenario.run(&["search", "--image", text(&broken)]).expect_code(2);
     assert!(refused.stderr.contains("PNG"), "{refused:?}");
+    for command in [vec!["search", "apple"], vec!["index"]] {
+        let refused = scenario
+            .run(&[command, vec!["--precision", "int8"]].concat())
+            .expect_code(3);
+        assert!(refused.stderr.contains("leave out --precision"), "{refused:?}");
+    }
 }

@@ -72,6 +72,8 @@ pub enum Kept {
     Near,
     /// They are the nearest to one of the vectors, whatever the query is.
     Elsewhere,
+    /// They are the farthest from it: the hardest, since no way leads to the nearest of them.
+    Far,
 }
 
 impl Bench {
@@ -113,7 +115,7 @@ impl Bench {
         let some = &queries[..queries.len().min(FILTERED_QUERIES * self.dimension)];
         let queries = unit_vectors(some, self.dimension)?;
         let mut points = vec![filter_point(&self.store, &queries, Kept::All, 1.0)?];
-        for kept in [Kept::AtRandom, Kept::Near, Kept::Elsewhere] {
+        for kept in [Kept::AtRandom, Kept::Near, Kept::Elsewhere, Kept::Far] {
             for share in SHARES {
                 points.push(filter_point(&self.store, &queries, kept, share)?);
             }
@@ -274,13 +276,17 @@ fn filter(
 ) -> Option<RowSet> {
     let code = store
         .codes
-        .encode(if kept == Kept::Near { query } else { pivot }.as_slice());
-    let rank = |row| match kept {
-        Kept::AtRandom => mix(u64::from(row) << 32 | 0x66) as i64,
-        _ => -i64::from(eidetic_kernels::dot_codes(
+        .encode(if kept == Kept::Elsewhere { pivot } else { query }.as_slice());
+    let score = |row| {
+        i64::from(eidetic_kernels::dot_codes(
             Line::codes(&code),
             store.codes.row(row),
-        )),
+        ))
+    };
+    let rank = |row| match kept {
+        Kept::All | Kept::AtRandom => mix(u64::from(row) << 32 | 0x66) as i64,
+        Kept::Near | Kept::Elsewhere => -score(row),
+        Kept::Far => score(row),
     };
     if kept == Kept::All {
         return None;

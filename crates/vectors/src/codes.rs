@@ -69,11 +69,6 @@ impl Codes {
             .sum()
     }
 
-    /// Components of a vector, filled up to whole lines.
-    pub(crate) const fn dimension(&self) -> usize {
-        self.lines * Line::CODES
-    }
-
     /// The signs of a chunk's rows, one row after the other, a word for each 64 codes.
     pub(crate) fn signs(&self, chunk: usize) -> &[u64] {
         &self.signs[chunk]

@@ -74,7 +74,7 @@ impl Field<'_> {
 
     /// Whether vectors have so many components that their signs tell near from far.
     const fn signs_tell(&self) -> bool {
-        self.codes.dimension() >= SIGNS_TELL
+        self.codes.quantizer().dimension() >= SIGNS_TELL
     }
 
     fn admitted(&self, wish: &Wish<'_>) -> usize {

@@ -20,6 +20,11 @@ pub(crate) struct Quantizer {
 }
 
 impl Quantizer {
+    /// Components of the vectors.
+    pub(crate) const fn dimension(&self) -> usize {
+        self.dimension
+    }
+
     /// For vectors of `dimension` ≥ 1 numbers.
     pub(crate) fn new(dimension: usize) -> Self {
         let range = (RANGE / (dimension as f32).sqrt()).min(1.0);

@@ -39,6 +39,12 @@ impl Shortlist {
         }
     }
 
+    /// The k-th best score; none where fewer were offered.
+    pub(crate) fn kth(&self) -> Option<i32> {
+        let worst = self.best.peek().map(|Reverse(worst)| *worst);
+        worst.filter(|_| self.best.len() == self.k)
+    }
+
     /// What both keep.
     pub(crate) fn merge(mut self, other: Self) -> Self {
         for scored in other.kept {
@@ -57,10 +63,7 @@ impl Shortlist {
 
     /// The lowest score that may still count.
     fn bar(&self) -> i32 {
-        match self.best.peek() {
-            Some(Reverse(worst)) if self.best.len() == self.k => worst.saturating_sub(self.slack),
-            _ => i32::MIN,
-        }
+        self.kth().map_or(i32::MIN, |kth| kth.saturating_sub(self.slack))
     }
 }
 

@@ -186,6 +186,7 @@ const fn kept_name(kept: Kept) -> &'static str {
         Kept::AtRandom => "random",
         Kept::Near => "nearest to the query",
         Kept::Elsewhere => "nearest to another vector",
+        Kept::Far => "farthest from the query",
     }
 }
 

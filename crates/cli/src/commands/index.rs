@@ -4,7 +4,7 @@ use eidetic_indexer::Options;
 use eidetic_library::{CreateOptions, Library, LibraryError, ModelSource, Owner};
 use eidetic_server::json::IndexReport;
 
-use super::{Access, directory, warn_of_fallback};
+use super::{Access, directory, servers_precision, warn_of_fallback};
 use crate::Outcome;
 use crate::arguments::{Global, Index, Status};
 use crate::failure::Failure;
@@ -30,6 +30,7 @@ pub(crate) fn run(global: &Global, arguments: &Index) -> Result<Outcome, Failure
                 &remote::status(&address, &Status { recall: false })?.model,
                 arguments,
             )?;
+            servers_precision(arguments.precision)?;
             remote::index(&address, &folders)?
         }
     };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use eidetic_encoder_candle::LoadError;
 use eidetic_library::{DEFAULT_MODEL, Library, LibraryError, Owner};
 
-use crate::arguments::Global;
+use crate::arguments::{Global, Precision};
 use crate::failure::Failure;
 
 pub(crate) mod bench;
@@ -21,6 +21,16 @@ pub(crate) enum Access {
     Own(Box<Library>),
     /// The server's address.
     Through(String),
+}
+
+/// A server's model is loaded already: a precision cannot be asked for through it.
+pub(crate) fn servers_precision(asked: Option<Precision>) -> Result<(), Failure> {
+    match asked {
+        None => Ok(()),
+        Some(_) => Err(Failure::could_not_run(
+            "a server has the library and computes in the precision that it was started with; leave out --precision, or start the server with it",
+        )),
+    }
 }
 
 /// Opens the library for reading, if need be through the server that has it.

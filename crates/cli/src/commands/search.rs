@@ -6,7 +6,7 @@ use eidetic_library::Library;
 use eidetic_search::{Query, QueryPicture, Weights};
 use eidetic_server::json::SearchAnswer;
 
-use super::{Access, access};
+use super::{Access, access, servers_precision};
 use crate::Outcome;
 use crate::arguments::{Global, Search};
 use crate::failure::Failure;
@@ -31,8 +31,10 @@ pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failur
             }
             (&library.search(&query(&library, arguments, filter)?)?).into()
         }
-        // The server's model is loaded, in the precision that it was started with.
-        Access::Through(address) => remote::search(&address, arguments, &filter)?,
+        Access::Through(address) => {
+            servers_precision(arguments.precision)?;
+            remote::search(&address, arguments, &filter)?
+        }
     };
     print_answer(global, &answer)?;
     Ok(Outcome::Done)
