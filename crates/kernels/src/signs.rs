@@ -23,7 +23,7 @@ pub fn sign_bits(codes: &[i8], words: &mut [u64]) {
 ///
 /// # Panics
 /// If there is not one distance a row, or a row lies beyond the table.
-pub fn differing_bits(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u16]) {
+pub fn differing_bits(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
     assert_eq!(rows.len(), distances.len(), "one distance a row");
     #[cfg(target_arch = "x86_64")]
     {
@@ -41,13 +41,13 @@ pub fn differing_bits(query: &[u64], table: &[u64], rows: &[u32], distances: &mu
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vpopcntdq,popcnt")]
-fn differing_avx512(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u16]) {
+fn differing_avx512(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
     differing(query, table, rows, distances);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt")]
-fn differing_popcnt(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u16]) {
+fn differing_popcnt(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
     differing(query, table, rows, distances);
 }
 
@@ -57,7 +57,7 @@ fn differing_popcnt(query: &[u64], table: &[u64], rows: &[u32], distances: &mut 
     clippy::inline_always,
     reason = "must become part of a function that enables an instruction set"
 )]
-fn differing(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u16]) {
+fn differing(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
     match query.len() {
         8 => differing_of(query.as_chunks::<8>().0[0].as_slice(), table, rows, distances),
         12 => differing_of(query.as_chunks::<12>().0[0].as_slice(), table, rows, distances),
@@ -70,7 +70,7 @@ fn differing(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u16]) 
     clippy::inline_always,
     reason = "must become part of a function that enables an instruction set"
 )]
-fn differing_of(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u16]) {
+fn differing_of(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
     let width = query.len();
     let row = |row: u32| &table[row as usize * width..][..width];
     for (at, distance) in distances.iter_mut().enumerate() {
@@ -78,7 +78,7 @@ fn differing_of(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u16
             crate::prefetch(row(ahead));
         }
         let bits = row(rows[at]).iter().zip(query).map(|(a, b)| (a ^ b).count_ones());
-        *distance = bits.sum::<u32>() as u16;
+        *distance = bits.sum::<u32>();
     }
 }
 
@@ -101,11 +101,11 @@ mod tests {
             };
             let query: Vec<u64> = (0..words).map(|_| next()).collect();
             let table: Vec<u64> = (0..40 * words).map(|_| next()).collect();
-            let plain: Vec<u16> = rows
+            let plain: Vec<u32> = rows
                 .iter()
                 .map(|&row| {
                     let row = &table[row as usize * words..][..words];
-                    (0..words * 64).filter(|bit| (row[bit / 64] ^ query[bit / 64]) >> (bit % 64) & 1 == 1).count() as u16
+                    (0..words * 64).filter(|bit| (row[bit / 64] ^ query[bit / 64]) >> (bit % 64) & 1 == 1).map(|_| 1).sum()
                 })
                 .collect();
             let mut got = vec![0; rows.len()];

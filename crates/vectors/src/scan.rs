@@ -118,7 +118,7 @@ struct Looks {
     first: u32,
     /// Rows of the chunk, and in how many signs each differs from the query.
     rows: Vec<u32>,
-    distances: Vec<u16>,
+    distances: Vec<u32>,
     /// How many rows differ in so many signs.
     counts: Vec<u32>,
 }
@@ -131,7 +131,7 @@ impl Looks {
         differing_bits(query, table, &rows, &mut distances);
         let mut counts = vec![0; query.len() * 64 + 1];
         for &distance in &distances {
-            counts[usize::from(distance)] += 1;
+            counts[distance as usize] += 1;
         }
         Self {
             first,
@@ -146,7 +146,7 @@ impl Looks {
         let (from, to) = (limits.start, limits.end);
         let pairs = self.rows.iter().zip(&self.distances);
         pairs
-            .filter(move |(_, distance)| (from..to).contains(&usize::from(**distance)))
+            .filter(move |(_, distance)| (from..to).contains(&(**distance as usize)))
             .map(|(row, _)| self.first + row)
     }
 }
