@@ -139,7 +139,7 @@ impl Library {
         })
     }
 
-    /// None, random ones, and the folder of the first source.
+    /// None, random ones, and the folder of the first source; those alone that keep enough to look for.
     fn filters(&self) -> Result<Vec<(String, Option<RowSet>)>, LibraryError> {
         let vectors = self.read_vectors();
         let (end, mut filters) = (vectors.end(), vec![("none".to_owned(), None)]);
@@ -156,6 +156,7 @@ impl Library {
                 rows.map(|rows| rows.as_ref().clone()),
             ));
         }
+        filters.retain(|(_, filter)| filter.as_ref().is_none_or(|rows| rows.len() >= K));
         Ok(filters)
     }
 
