@@ -159,7 +159,7 @@ fn status_measures_recall_when_asked() {
     assert_eq!(measured[2]["queries"], "texts");
     let table = scenario.run(&["status", "--recall"]).expect_code(0).stdout;
     assert!(
-        table.contains("random 0.1%") && table.contains("1.0000"),
+        table.contains("filter none") && table.contains("1.0000"),
         "{table}"
     );
     assert_eq!(scenario.run(&["status", "--json"]).json().get("recall"), None);
