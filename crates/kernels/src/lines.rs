@@ -35,6 +35,22 @@ impl Line {
         unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), size_of_val(lines) / size_of::<u32>()) }
     }
 
+    /// The 64-bit words of `lines`, as this machine reads them.
+    #[inline]
+    pub const fn long_words(lines: &[Self]) -> &[u64] {
+        // SAFETY: a line is 64 bytes, which are 8 words at its alignment; every bit pattern is a word.
+        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), size_of_val(lines) / size_of::<u64>()) }
+    }
+
+    /// The 64-bit words of `lines`, to be written.
+    #[inline]
+    pub const fn long_words_mut(lines: &mut [Self]) -> &mut [u64] {
+        // SAFETY: as in `long_words`; the bytes of every word are valid codes, and the borrow is unique.
+        unsafe {
+            std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), size_of_val(lines) / size_of::<u64>())
+        }
+    }
+
     /// The 32-bit words of `lines`, to be written.
     #[inline]
     pub const fn words_mut(lines: &mut [Self]) -> &mut [u32] {
@@ -103,6 +119,9 @@ mod tests {
         Line::words_mut(&mut lines)[17] = u32::from_ne_bytes([1, 2, 3, 4]);
         assert_eq!(&Line::codes(&lines)[68..72], [1, 2, 3, 4]);
         assert_eq!(Line::words(&lines).len(), 32);
+        Line::long_words_mut(&mut lines)[9] = u64::from_ne_bytes([8, 7, 6, 5, 4, 3, 2, 1]);
+        assert_eq!(&Line::codes(&lines)[72..80], [8, 7, 6, 5, 4, 3, 2, 1]);
+        assert_eq!(Line::long_words(&lines).len(), 16);
         assert_eq!(Line::words(&lines)[17], u32::from_ne_bytes([1, 2, 3, 4]));
     }
 }

@@ -3,7 +3,7 @@
 use crate::Line;
 
 /// Rows fetched ahead of the one being compared.
-const AHEAD: usize = 16;
+const AHEAD: usize = 32;
 
 /// Writes which of 64 codes at a time are negative, one word for each 64 codes.
 ///

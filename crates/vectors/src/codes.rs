@@ -9,6 +9,12 @@ use crate::quantizer::Quantizer;
 
 /// Rows in a chunk: at 512 dimensions 8 MiB.
 pub(crate) const CHUNK_ROWS: usize = 1 << 14;
+/// Chunks whose signs lie together: as many bytes as one chunk of codes, enough for large pages.
+const SIGN_CHUNKS: usize = 8;
+/// Rows whose signs lie together.
+const SIGN_ROWS: usize = SIGN_CHUNKS * CHUNK_ROWS;
+/// 64-bit words of a line.
+const WORDS: usize = Line::CODES / size_of::<u64>();
 
 /// Codes in chunks of rows.
 ///
@@ -20,8 +26,8 @@ pub(crate) struct Codes {
     /// Lines of a row.
     lines: usize,
     chunks: Vec<Arc<Vec<Line>>>,
-    /// Of each chunk, the signs of its codes: a bit each, a word for each line.
-    signs: Vec<Arc<Vec<u64>>>,
+    /// Of every [`SIGN_ROWS`] rows the signs of their codes: a bit each, a word for each line of a code.
+    signs: Vec<Arc<Vec<Line>>>,
 }
 
 impl Codes {
@@ -71,7 +77,8 @@ impl Codes {
 
     /// The signs of a chunk's rows, one row after the other, a word for each 64 codes.
     pub(crate) fn signs(&self, chunk: usize) -> &[u64] {
-        &self.signs[chunk]
+        let (table, start) = (chunk / SIGN_CHUNKS, chunk % SIGN_CHUNKS * CHUNK_ROWS * self.lines);
+        &Line::long_words(&self.signs[table])[start..][..CHUNK_ROWS * self.lines]
     }
 
     /// The signs of a code.
@@ -82,9 +89,10 @@ impl Codes {
     }
 
     fn note_signs(&mut self, row: u32) {
-        let (chunk, start) = (row as usize / CHUNK_ROWS, row as usize % CHUNK_ROWS * self.lines);
+        let (table, start) = (row as usize / SIGN_ROWS, row as usize % SIGN_ROWS * self.lines);
         let signs = Self::signs_of(self.row(row));
-        Arc::make_mut(&mut self.signs[chunk])[start..][..self.lines].copy_from_slice(&signs);
+        let table: &mut Vec<Line> = Arc::make_mut(&mut self.signs[table]);
+        Line::long_words_mut(table)[start..][..self.lines].copy_from_slice(&signs);
     }
 
     /// Its chunks, the first of which starts with row 0.
@@ -99,9 +107,17 @@ impl Codes {
 
     /// Codes of these chunks, each of as many lines as [`chunk_lines`](Self::chunk_lines) says.
     pub(crate) fn from_chunks(dimension: usize, chunks: Vec<Vec<Line>>) -> Self {
-        let signs = |chunk: &Vec<Line>| Arc::new(Self::signs_of(Line::codes(chunk)));
+        let lines = dimension.div_ceil(Line::CODES);
+        let signs = |chunks: &[Vec<Line>]| {
+            let mut table = Line::zeros(SIGN_ROWS * lines / WORDS);
+            let rooms = Line::long_words_mut(&mut table).chunks_exact_mut(CHUNK_ROWS * lines);
+            for (chunk, room) in chunks.iter().zip(rooms) {
+                sign_bits(Line::codes(chunk), room);
+            }
+            Arc::new(table)
+        };
         Self {
-            signs: chunks.par_iter().map(signs).collect(),
+            signs: chunks.par_chunks(SIGN_CHUNKS).map(signs).collect(),
             chunks: chunks.into_iter().map(Arc::new).collect(),
             ..Self::new(dimension)
         }
@@ -119,7 +135,10 @@ impl Codes {
         let size = CHUNK_ROWS * self.lines;
         while self.chunks.len() < chunks {
             self.chunks.push(Arc::new(Line::zeros(size)));
-            self.signs.push(Arc::new(vec![0; size]));
+        }
+        while self.signs.len() * SIGN_CHUNKS < chunks {
+            let size = SIGN_ROWS * self.lines / WORDS;
+            self.signs.push(Arc::new(Line::zeros(size)));
         }
     }
 
@@ -194,8 +213,9 @@ mod tests {
         codes.set(0, vectors[2].1.as_slice());
         let again = codes.encode(vectors[1].1.as_slice());
         codes.put(CHUNK_ROWS as u32 + 3, &again);
+        codes.put(SIGN_ROWS as u32 + 7, &again);
         let loaded = Codes::from_chunks(100, codes.chunks().iter().map(|chunk| chunk.to_vec()).collect());
-        for row in [0, 5, CHUNK_ROWS as u32 + 3] {
+        for row in [0, 5, CHUNK_ROWS as u32 + 3, SIGN_ROWS as u32 + 7] {
             let (chunk, place) = (row as usize / CHUNK_ROWS, row as usize % CHUNK_ROWS);
             for codes in [&codes, &loaded] {
                 assert_eq!(
