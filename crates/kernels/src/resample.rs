@@ -3,7 +3,9 @@
 //! Sums of integers come out alike in any order, so every kernel gives the plain one's bytes. The loop is written once;
 //! compiled for each instruction set, it fills that set's registers.
 
-use crate::{InstructionSet, Kernel};
+#[cfg(target_arch = "x86_64")]
+use crate::InstructionSet;
+use crate::Kernel;
 
 /// Bits after the point of a weight: 32, less 8 for a sample, less 2 for a filter's overshoot.
 pub const WEIGHT_BITS: u32 = 32 - 8 - 2;

@@ -32,10 +32,23 @@ impl Ahead {
         }
     }
 
+    /// Asks for what a step has to ask for. On Arm that is left to the processor: the intrinsic is not stable.
+    #[inline(always)]
+    pub(crate) fn fetch(self, step: usize) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+            // SAFETY: SSE is part of x86-64, and asking for a line is sound wherever it lies.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(self.line(step)) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = self.line(step);
+    }
+
     /// The line to ask for at a step. It may lie beyond the panel: asking for a line is no access to it.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "stands in the innermost loop")]
-    pub(crate) const fn line(self, step: usize) -> *const i8 {
+    const fn line(self, step: usize) -> *const i8 {
         self.next.wrapping_add((step >> self.shift) * LINE).cast()
     }
 }

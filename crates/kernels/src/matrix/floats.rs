@@ -36,12 +36,6 @@ pub(crate) trait Lanes: Copy {
     /// The processor has the instruction set, and one number may be read.
     unsafe fn repeat(from: *const f32) -> Self;
 
-    /// Asks for the memory at `from`, which need not be there.
-    ///
-    /// # Safety
-    /// The processor has the instruction set.
-    unsafe fn prefetch(from: *const i8);
-
     /// `self + a·b`, rounded once.
     ///
     /// # Safety
@@ -164,7 +158,7 @@ unsafe fn part<V: Lanes, const ROWS: usize, const WIDE: usize>(
     unsafe {
         let mut tile = [[V::zero(); WIDE]; ROWS];
         for (depth, step) in steps.iter().enumerate() {
-            V::prefetch(ahead.line(depth));
+            ahead.fetch(depth);
             let step = step.0.as_ptr().add(column);
             let mut weights = [V::zero(); WIDE];
             for (lane, weight) in weights.iter_mut().enumerate() {

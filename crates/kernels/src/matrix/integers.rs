@@ -40,12 +40,6 @@ pub(crate) trait QuadLanes {
     /// The processor has the instruction set, and four codes may be read.
     unsafe fn repeat(from: *const u8) -> Self::Codes;
 
-    /// Asks for the memory at `from`, which need not be there.
-    ///
-    /// # Safety
-    /// The processor has the instruction set.
-    unsafe fn prefetch(from: *const i8);
-
     /// Each sum plus the four products that belong to it.
     ///
     /// # Safety
@@ -191,7 +185,7 @@ unsafe fn part<Q: QuadLanes, const ROWS: usize, const WIDE: usize>(
     unsafe {
         let mut tile = [[Q::zero(); WIDE]; ROWS];
         for (depth, step) in steps.iter().enumerate() {
-            Q::prefetch(ahead.line(depth));
+            ahead.fetch(depth);
             let step = step.0.as_ptr().add(column * QUAD);
             let weights: [Q::Weights; WIDE] =
                 std::array::from_fn(|lane| Q::load(step.add(lane * Q::LANES * QUAD)));

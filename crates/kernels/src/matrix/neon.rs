@@ -45,10 +45,6 @@ impl Lanes for float32x4_t {
         unsafe { vld1q_dup_f32(from) }
     }
 
-    /// Left to the processor: the intrinsic is not stable.
-    #[inline(always)]
-    unsafe fn prefetch(_from: *const i8) {}
-
     #[inline(always)]
     unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
         // SAFETY: the caller vouches for the instruction set.
@@ -98,10 +94,6 @@ impl QuadLanes for Widening {
             vreinterpret_s8_u8(codes)
         }
     }
-
-    /// Left to the processor: the intrinsic is not stable.
-    #[inline(always)]
-    unsafe fn prefetch(_from: *const i8) {}
 
     #[inline(always)]
     unsafe fn multiply_add(sums: int32x4_t, codes: int8x8_t, weights: int8x16_t) -> int32x4_t {

@@ -1,12 +1,12 @@
 //! AVX2, AVX-VNNI, AVX-512 and AVX-512 VNNI.
 
 use std::arch::x86_64::{
-    __m256, __m256i, __m512, __m512i, _MM_HINT_T1, _mm_prefetch, _mm256_add_epi32, _mm256_and_si256,
-    _mm256_dpbusd_avx_epi32, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16,
-    _mm256_maddubs_epi16, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_storeu_ps, _mm256_storeu_si256, _mm512_dpbusd_epi32,
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_setzero_si512, _mm512_storeu_ps, _mm512_storeu_si512,
+    __m256, __m256i, __m512, __m512i, _mm256_add_epi32, _mm256_and_si256, _mm256_dpbusd_avx_epi32,
+    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
+    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
+    _mm256_setzero_si256, _mm256_storeu_ps, _mm256_storeu_si256, _mm512_dpbusd_epi32, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_setzero_si512, _mm512_storeu_ps, _mm512_storeu_si512,
 };
 
 use super::Rows;
@@ -61,12 +61,6 @@ impl Lanes for __m256 {
     }
 
     #[inline(always)]
-    unsafe fn prefetch(from: *const i8) {
-        // SAFETY: asking for a line is sound wherever it lies.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(from) }
-    }
-
-    #[inline(always)]
     unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
         // SAFETY: the caller vouches for the instruction set.
         unsafe { _mm256_fmadd_ps(a, b, self) }
@@ -103,12 +97,6 @@ impl Lanes for __m512 {
     unsafe fn repeat(from: *const f32) -> Self {
         // SAFETY: the caller vouches for the instruction set and for a number at `from`.
         unsafe { _mm512_set1_ps(*from) }
-    }
-
-    #[inline(always)]
-    unsafe fn prefetch(from: *const i8) {
-        // SAFETY: asking for a line is sound wherever it lies.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(from) }
     }
 
     #[inline(always)]
@@ -171,12 +159,6 @@ impl QuadLanes for SplitCodes {
     }
 
     #[inline(always)]
-    unsafe fn prefetch(from: *const i8) {
-        // SAFETY: asking for a line is sound wherever it lies.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(from) }
-    }
-
-    #[inline(always)]
     unsafe fn multiply_add(sums: __m256i, codes: [__m256i; 2], weights: __m256i) -> __m256i {
         // SAFETY: the caller vouches for the instruction set.
         unsafe {
@@ -224,12 +206,6 @@ impl QuadLanes for Vnni256 {
     }
 
     #[inline(always)]
-    unsafe fn prefetch(from: *const i8) {
-        // SAFETY: asking for a line is sound wherever it lies.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(from) }
-    }
-
-    #[inline(always)]
     unsafe fn multiply_add(sums: __m256i, codes: __m256i, weights: __m256i) -> __m256i {
         // SAFETY: the caller vouches for the instruction set.
         unsafe { _mm256_dpbusd_avx_epi32(sums, codes, weights) }
@@ -270,12 +246,6 @@ impl QuadLanes for Vnni512 {
     unsafe fn repeat(from: *const u8) -> __m512i {
         // SAFETY: the caller vouches for the instruction set and for four codes at `from`.
         unsafe { _mm512_set1_epi32(from.cast::<i32>().read_unaligned()) }
-    }
-
-    #[inline(always)]
-    unsafe fn prefetch(from: *const i8) {
-        // SAFETY: asking for a line is sound wherever it lies.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(from) }
     }
 
     #[inline(always)]
