@@ -13,6 +13,8 @@ pub(crate) const CHUNK_ROWS: usize = 1 << 14;
 const SIGN_CHUNKS: usize = 8;
 /// Rows whose signs lie together.
 const SIGN_ROWS: usize = SIGN_CHUNKS * CHUNK_ROWS;
+/// From so many signs on, rows are told apart by them; shorter rows are as soon compared whole.
+const SIGNS_TELL: usize = 384;
 /// 64-bit words of a line.
 const WORDS: usize = Line::CODES / size_of::<u64>();
 
@@ -26,7 +28,8 @@ pub(crate) struct Codes {
     /// Lines of a row.
     lines: usize,
     chunks: Vec<Arc<Vec<Line>>>,
-    /// Of every [`SIGN_ROWS`] rows the signs of their codes: a bit each, a word for each line of a code.
+    /// Of every [`SIGN_ROWS`] rows the signs of their codes: a bit each, a word for each line of a code. None where they
+    /// do not tell near from far.
     signs: Vec<Arc<Vec<Line>>>,
 }
 
@@ -75,6 +78,11 @@ impl Codes {
             .sum()
     }
 
+    /// Whether vectors have so many components that their signs tell near from far.
+    pub(crate) const fn signs_tell(&self) -> bool {
+        self.quantizer.dimension() >= SIGNS_TELL
+    }
+
     /// The signs of a chunk's rows, one row after the other, a word for each 64 codes.
     pub(crate) fn signs(&self, chunk: usize) -> &[u64] {
         let (table, start) = (chunk / SIGN_CHUNKS, chunk % SIGN_CHUNKS * CHUNK_ROWS * self.lines);
@@ -89,6 +97,9 @@ impl Codes {
     }
 
     fn note_signs(&mut self, row: u32) {
+        if !self.signs_tell() {
+            return;
+        }
         let (table, start) = (row as usize / SIGN_ROWS, row as usize % SIGN_ROWS * self.lines);
         let signs = Self::signs_of(self.row(row));
         let table: &mut Vec<Line> = Arc::make_mut(&mut self.signs[table]);
@@ -107,7 +118,8 @@ impl Codes {
 
     /// Codes of these chunks, each of as many lines as [`chunk_lines`](Self::chunk_lines) says.
     pub(crate) fn from_chunks(dimension: usize, chunks: Vec<Vec<Line>>) -> Self {
-        let lines = dimension.div_ceil(Line::CODES);
+        let mut codes = Self::new(dimension);
+        let lines = codes.lines;
         let signs = |chunks: &[Vec<Line>]| {
             let mut table = Line::zeros(SIGN_ROWS * lines / WORDS);
             let rooms = Line::long_words_mut(&mut table).chunks_exact_mut(CHUNK_ROWS * lines);
@@ -116,11 +128,11 @@ impl Codes {
             }
             Arc::new(table)
         };
-        Self {
-            signs: chunks.par_chunks(SIGN_CHUNKS).map(signs).collect(),
-            chunks: chunks.into_iter().map(Arc::new).collect(),
-            ..Self::new(dimension)
+        if codes.signs_tell() {
+            codes.signs = chunks.par_chunks(SIGN_CHUNKS).map(signs).collect();
         }
+        codes.chunks = chunks.into_iter().map(Arc::new).collect();
+        codes
     }
 
     /// The code of `row`, to be written; makes room for it.
@@ -136,7 +148,7 @@ impl Codes {
         while self.chunks.len() < chunks {
             self.chunks.push(Arc::new(Line::zeros(size)));
         }
-        while self.signs.len() * SIGN_CHUNKS < chunks {
+        while self.signs_tell() && self.signs.len() * SIGN_CHUNKS < chunks {
             let size = SIGN_ROWS * self.lines / WORDS;
             self.signs.push(Arc::new(Line::zeros(size)));
         }
@@ -206,23 +218,33 @@ mod tests {
 
     #[test]
     fn signs_follow_the_codes() {
-        let vectors = samples(3, 100);
-        let mut codes = Codes::new(100);
+        let vectors = samples(3, 400);
+        let mut codes = Codes::new(400);
         codes.set(0, vectors[0].1.as_slice());
         codes.set(5, vectors[1].1.as_slice());
         codes.set(0, vectors[2].1.as_slice());
         let again = codes.encode(vectors[1].1.as_slice());
         codes.put(CHUNK_ROWS as u32 + 3, &again);
         codes.put(SIGN_ROWS as u32 + 7, &again);
-        let loaded = Codes::from_chunks(100, codes.chunks().iter().map(|chunk| chunk.to_vec()).collect());
+        let loaded = Codes::from_chunks(400, codes.chunks().iter().map(|chunk| chunk.to_vec()).collect());
         for row in [0, 5, CHUNK_ROWS as u32 + 3, SIGN_ROWS as u32 + 7] {
             let (chunk, place) = (row as usize / CHUNK_ROWS, row as usize % CHUNK_ROWS);
             for codes in [&codes, &loaded] {
                 assert_eq!(
-                    codes.signs(chunk)[place * 2..][..2],
+                    codes.signs(chunk)[place * 7..][..7],
                     Codes::signs_of(codes.row(row))
                 );
             }
+        }
+    }
+
+    #[test]
+    fn signs_that_would_not_tell_are_not_kept() {
+        let mut codes = Codes::new(100);
+        codes.set(0, samples(1, 100)[0].1.as_slice());
+        let loaded = Codes::from_chunks(100, codes.chunks().iter().map(|chunk| chunk.to_vec()).collect());
+        for codes in [codes, loaded] {
+            assert_eq!(codes.bytes(), Codes::chunk_lines(100) * size_of::<Line>());
         }
     }
 

@@ -3,6 +3,7 @@
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 
 mod bench;
+mod by_signs;
 mod codes;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;

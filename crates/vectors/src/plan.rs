@@ -1,11 +1,12 @@
 //! How one search runs: by the graph, or over the codes of all rows that may be returned.
 
+use crate::by_signs::scan_by_signs;
 use crate::codes::Codes;
 use crate::graph::Graph;
 use crate::pool::Scored;
 use crate::row_set::RowSet;
 use crate::rows::Rows;
-use crate::scan::{scan, scan_by_signs};
+use crate::scan::scan;
 use crate::shortlist::Shortlist;
 
 /// Candidates that a walk keeps (the paper's ef); measured in docs/decisions/0010.
@@ -13,14 +14,12 @@ pub(crate) const CANDIDATES: usize = 128;
 /// Up to this many admitted rows are looked at by their signs where a walk by all rows would meet few of them: it never
 /// misses a region, and costs no more than such a walk.
 const BY_SIGNS: usize = 150_000;
-/// From so many signs on, rows are told apart by them; shorter rows are as soon compared whole.
-const SIGNS_TELL: usize = 384;
 /// Candidates that a walk keeps which looks through rows that may not be returned: it meets fewer of the others.
 const LOOKING_THROUGH: usize = 192;
 /// Candidates kept for each neighbour asked for: the last of them are the least sure.
 const CANDIDATES_PER_NEIGHBOUR: usize = 4;
-/// Of the candidates of a walk that looks through others, at least this many for each neighbour asked for must be left when those that may not be returned
-/// are gone.
+/// Of the candidates of a walk that looks through others, at least this many for each neighbour asked for must be left
+/// when those that may not be returned are gone.
 const SURVIVORS_PER_NEIGHBOUR: usize = 2;
 /// Up to this many rows are compared one by one: a walk costs as much.
 const FEW: usize = 8_000;
@@ -30,8 +29,7 @@ const ROWS_PER_CANDIDATE: usize = 64;
 const ENOUGH_OF: (usize, usize) = (3, 4);
 /// A second walk keeps at most so many times the candidates of the first.
 const MOST_WIDER: usize = 4;
-/// Where at least this part of the rows may be returned, a walk goes by all rows and keeps more candidates; where fewer
-/// may, it looks through the others.
+/// Where at least this part of the rows may be returned, a walk goes by all rows and keeps more candidates.
 const LARGE_SHARE: f64 = 0.3;
 
 /// What a search looks at.
@@ -63,18 +61,13 @@ impl Field<'_> {
         self.by_graph(wish).unwrap_or_else(|| {
             let few = (wish.k, self.codes.quantizer().slack());
             let live = self.rows.live_rows();
-            let look = if self.graph.is_some() && self.admitted(wish) > FEW && self.signs_tell() {
+            let look = if self.graph.is_some() && self.admitted(wish) > FEW && self.codes.signs_tell() {
                 scan_by_signs
             } else {
                 scan
             };
             look(self.codes, wish.query, live, wish.filter, few).into_sorted()
         })
-    }
-
-    /// Whether vectors have so many components that their signs tell near from far.
-    const fn signs_tell(&self) -> bool {
-        self.codes.quantizer().dimension() >= SIGNS_TELL
     }
 
     fn admitted(&self, wish: &Wish<'_>) -> usize {
@@ -98,7 +91,7 @@ impl Field<'_> {
         }
         let found = if share >= LARGE_SHARE {
             self.by_all(graph, wish, wanted, share.min(1.0))?
-        } else if admitted <= BY_SIGNS && self.signs_tell() {
+        } else if admitted <= BY_SIGNS && self.codes.signs_tell() {
             return None;
         } else {
             let wanted = wanted.max(LOOKING_THROUGH);

@@ -2,27 +2,17 @@
 
 use std::sync::OnceLock;
 
-use eidetic_kernels::{CodeKernel, differing_bits, prefetch};
+use eidetic_kernels::{CodeKernel, prefetch};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::codes::{CHUNK_ROWS, Codes};
+use crate::codes::Codes;
 use crate::pool::Scored;
 use crate::row_set::RowSet;
 use crate::shortlist::Shortlist;
 
 /// Words of 64 rows compared at one step of a thread.
 const WORDS: usize = 128;
-/// Words of a chunk of codes.
-const CHUNK_WORDS: usize = CHUNK_ROWS / 64;
-/// Of the rows whose signs were looked at, one in so many is compared first.
-const FIRST_ONE_IN: usize = 64;
-/// And at least so many for each neighbour asked for.
-const FIRST_PER_NEIGHBOUR: usize = 32;
-/// Standard deviations that the signs of a row as near as the k-th may be off: of those at the very edge one in 44 is missed.
-const DEVIATIONS: f64 = 2.0;
-/// With more rows than this, all threads look at signs.
-const ALONE_BY_SIGNS: usize = 32_768;
 /// With more rows than this, all threads share the work; handing it out costs as much as some hundred rows.
 const ALONE: usize = 4_096;
 /// Rows fetched ahead of the one being compared.
@@ -36,9 +26,8 @@ pub(crate) fn scan(
     also: Option<&RowSet>,
     (k, slack): (usize, i32),
 ) -> Shortlist {
-    let smaller = also.map_or(rows.len(), |also| also.len().min(rows.len()));
     let one = |words| compare(codes, query, rows.within(words, also), Shortlist::new(k, slack));
-    if smaller <= ALONE {
+    if at_most(rows, also) <= ALONE {
         return one(0..rows.words());
     }
     on_search_threads(|| {
@@ -49,126 +38,18 @@ pub(crate) fn scan(
     })
 }
 
-/// The rows among `rows` and `also` that may be the `k` nearest, all but certainly: those whose signs are too unlike the
-/// query's are not compared.
-///
-/// Of two vectors at an angle θ each pair of signs differs with probability θ/π (Charikar 2002). So the rows that differ in
-/// the fewest signs are compared first; the k-th best of them says in how many signs a row as near may differ, and what
-/// differs in no more is compared too. Where hardly any row stands out, that is nearly all of them.
-pub(crate) fn scan_by_signs(
-    codes: &Codes,
-    query: &[i8],
-    rows: &RowSet,
-    also: Option<&RowSet>,
-    few: (usize, i32),
-) -> Shortlist {
-    let signs = Codes::signs_of(query);
-    let look = |step: usize| {
-        let words = step * CHUNK_WORDS..rows.words().min((step + 1) * CHUNK_WORDS);
-        Looks::new(codes.signs(step), &signs, step, rows.within(words, also))
-    };
-    let steps = 0..rows.words().div_ceil(CHUNK_WORDS);
-    let admitted = also.map_or(rows.len(), |also| also.len().min(rows.len()));
-    if admitted <= ALONE_BY_SIGNS {
-        let looks: Vec<Looks> = steps.map(look).collect();
-        return nearest_looks(codes, query, &looks, few, |compare| {
-            looks.iter().map(compare).reduce(Shortlist::merge)
-        });
-    }
-    on_search_threads(|| {
-        let looks: Vec<Looks> = steps.into_par_iter().map(look).collect();
-        nearest_looks(codes, query, &looks, few, |compare| {
-            looks.par_iter().map(compare).reduce_with(Shortlist::merge)
-        })
-    })
-}
-
-/// Compares what differs least, then what may be as near; `each` runs a comparison on all looks and merges the results.
-fn nearest_looks(
-    codes: &Codes,
-    query: &[i8],
-    looks: &[Looks],
-    (k, slack): (usize, i32),
-    each: impl Fn(&(dyn Fn(&Looks) -> Shortlist + Sync)) -> Option<Shortlist>,
-) -> Shortlist {
-    let within = |limits: std::ops::Range<usize>| {
-        let compare = |looks: &Looks| compare(codes, query, looks.within(&limits), Shortlist::new(k, slack));
-        each(&compare).unwrap_or_else(|| Shortlist::new(k, slack))
-    };
-    let first = first_limit(looks, k);
-    let found = within(0..first);
-    let enough = found.kth().map_or(usize::MAX, |kth| as_near(codes, query, kth));
-    if enough <= first {
-        return found;
-    }
-    found.merge(within(first..enough))
-}
-
-/// From how many different signs on a row is hardly as near to the query as one whose code's product with it is `score`.
-fn as_near(codes: &Codes, query: &[i8], score: i32) -> usize {
-    let signs = codes.quantizer().dimension() as f64;
-    let own = f64::from(CodeKernel::best().dot(query, query)).max(1.0);
-    let part = (f64::from(score) / own).clamp(-1.0, 1.0).acos() / std::f64::consts::PI;
-    let deviation = (signs * part * (1.0 - part)).sqrt();
-    (signs * part + DEVIATIONS * deviation).ceil() as usize + 1
-}
-
-/// A first look at the admitted rows of one chunk.
-struct Looks {
-    first: u32,
-    /// Rows of the chunk, and in how many signs each differs from the query.
-    rows: Vec<u32>,
-    distances: Vec<u32>,
-    /// How many rows differ in so many signs.
-    counts: Vec<u32>,
-}
-
-impl Looks {
-    fn new(table: &[u64], query: &[u64], chunk: usize, rows: impl Iterator<Item = u32>) -> Self {
-        let first = (chunk * CHUNK_ROWS) as u32;
-        let rows: Vec<u32> = rows.map(|row| row - first).collect();
-        let mut distances = vec![0; rows.len()];
-        differing_bits(query, table, &rows, &mut distances);
-        let mut counts = vec![0; query.len() * 64 + 1];
-        for &distance in &distances {
-            counts[distance as usize] += 1;
-        }
-        Self {
-            first,
-            rows,
-            distances,
-            counts,
-        }
-    }
-
-    /// Rows that differ in so many signs.
-    fn within(&self, limits: &std::ops::Range<usize>) -> impl Iterator<Item = u32> + '_ {
-        let (from, to) = (limits.start, limits.end);
-        let pairs = self.rows.iter().zip(&self.distances);
-        pairs
-            .filter(move |(_, distance)| (from..to).contains(&(**distance as usize)))
-            .map(|(row, _)| self.first + row)
-    }
-}
-
-/// Below how many different signs rows are compared first.
-fn first_limit(looks: &[Looks], k: usize) -> usize {
-    let met: usize = looks.iter().map(|looks| looks.rows.len()).sum();
-    let enough = (met / FIRST_ONE_IN).max(k.saturating_mul(FIRST_PER_NEIGHBOUR));
-    let mut sum = 0;
-    let signs = looks.first().map_or(0, |looks| looks.counts.len());
-    let reached = (0..signs).find(|&distance| {
-        sum += looks
-            .iter()
-            .map(|looks| looks.counts[distance] as usize)
-            .sum::<usize>();
-        sum >= enough
-    });
-    reached.map_or(signs, |distance| distance + 1)
+/// How many rows both can share.
+pub(crate) fn at_most(rows: &RowSet, also: Option<&RowSet>) -> usize {
+    also.map_or(rows.len(), |also| also.len().min(rows.len()))
 }
 
 /// Offers the rows with their scores.
-fn compare(codes: &Codes, query: &[i8], rows: impl Iterator<Item = u32>, mut list: Shortlist) -> Shortlist {
+pub(crate) fn compare(
+    codes: &Codes,
+    query: &[i8],
+    rows: impl Iterator<Item = u32>,
+    mut list: Shortlist,
+) -> Shortlist {
     let kernel = CodeKernel::best();
     let mut ahead = [0; AHEAD];
     let mut met = 0;
@@ -205,81 +86,5 @@ pub(crate) fn on_search_threads<R: Send>(search: impl FnOnce() -> R + Send) -> R
     match pool {
         Some(pool) => pool.install(search),
         None => search(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use eidetic_domain::Embedding;
-    use eidetic_kernels::Line;
-
-    /// Unit vectors of 512 numbers about 40 centres.
-    fn clustered(count: usize, seed: u32) -> Vec<Embedding> {
-        let mut state = seed;
-        let mut number = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1_u32 << 23) as f32 - 1.0
-        };
-        let mut centres_state = 5_u32;
-        let centres: Vec<f32> = (0..40 * 512)
-            .map(|_| {
-                centres_state = centres_state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (centres_state >> 8) as f32 / (1_u32 << 23) as f32 - 1.0
-            })
-            .collect();
-        let vector = |at: usize| {
-            let centre = &centres[at % 40 * 512..][..512];
-            let components = centre.iter().map(|c| c + 1.2 * number()).collect();
-            Embedding::normalize(components).expect("not all zero")
-        };
-        (0..count).map(vector).collect()
-    }
-
-    #[test]
-    fn a_scan_by_signs_finds_what_a_scan_of_all_codes_finds() {
-        let mut codes = Codes::new(512);
-        let vectors = clustered(40_000, 1);
-        for (row, vector) in (0..).zip(&vectors) {
-            codes.set(row, vector.as_slice());
-        }
-        let rows: RowSet = (0..40_000).filter(|row| row % 1_000 != 7).collect();
-        // Kept: a part at random, and all that lies in one half of the clusters, wherever the query is.
-        let filters = [
-            None,
-            Some((0..40_000).filter(|row| row % 3 == 1).collect::<RowSet>()),
-            Some((0..40_000).filter(|row| row % 40 < 20).collect()),
-        ];
-        let slack = codes.quantizer().slack();
-        let mut found = 0;
-        let queries = clustered(60, 99);
-        for query in &queries {
-            let code = codes.encode(query.as_slice());
-            for filter in &filters {
-                let of = |list: Shortlist| -> Vec<u32> {
-                    let nodes = list.into_sorted().into_iter().take(10).map(|scored| scored.node);
-                    nodes.collect()
-                };
-                let all = of(scan(
-                    &codes,
-                    Line::codes(&code),
-                    &rows,
-                    filter.as_ref(),
-                    (10, slack),
-                ));
-                let some = of(scan_by_signs(
-                    &codes,
-                    Line::codes(&code),
-                    &rows,
-                    filter.as_ref(),
-                    (10, slack),
-                ));
-                assert_eq!(some.len(), 10);
-                assert!(some.iter().all(|&row| rows.contains(row)));
-                found += all.iter().filter(|row| some.contains(row)).count();
-            }
-        }
-        let recall = found as f64 / (queries.len() * filters.len() * 10) as f64;
-        assert!(recall >= 0.99, "recall {recall}");
     }
 }
