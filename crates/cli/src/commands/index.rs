@@ -1,10 +1,10 @@
 use std::path::{Path, PathBuf};
 
 use eidetic_indexer::Options;
-use eidetic_library::{CreateOptions, Library, LibraryError, ModelSource, Owner};
+use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
 use eidetic_server::json::IndexReport;
 
-use super::{Access, directory, servers_precision, warn_of_fallback};
+use super::{Access, compute_in, directory, servers_precision, through_its_server, warn_of_fallback};
 use crate::Outcome;
 use crate::arguments::{Global, Index, Status};
 use crate::failure::Failure;
@@ -61,9 +61,7 @@ fn open(global: &Global, arguments: &Index) -> Result<Access, Failure> {
     let opened = if arguments.folders.is_empty() {
         // Without folders only an existing library makes sense.
         Library::open(&directory, &owner).map(|library| {
-            if let Some(precision) = arguments.precision {
-                library.compute_in(precision.into());
-            }
+            compute_in(&library, arguments.precision);
             (library, None)
         })
     } else {
@@ -86,14 +84,7 @@ fn open(global: &Global, arguments: &Index) -> Result<Access, Failure> {
             warn_of_fallback(fallback);
             Ok(Access::Own(Box::new(library)))
         }
-        Err(LibraryError::InUse {
-            owner: Owner {
-                address: Some(address),
-                ..
-            },
-            ..
-        }) => Ok(Access::Through(address)),
-        Err(error) => Err(error.into()),
+        Err(error) => through_its_server(error),
     }
 }
 

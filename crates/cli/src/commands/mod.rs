@@ -33,6 +33,27 @@ pub(crate) fn servers_precision(asked: Option<Precision>) -> Result<(), Failure>
     }
 }
 
+/// Makes the library compute in the precision asked for, if one was.
+pub(crate) fn compute_in(library: &Library, asked: Option<Precision>) {
+    if let Some(precision) = asked {
+        library.compute_in(precision.into());
+    }
+}
+
+/// The way to a library that could not be opened because a server has it; any other error stays one.
+pub(crate) fn through_its_server(error: LibraryError) -> Result<Access, Failure> {
+    match error {
+        LibraryError::InUse {
+            owner: Owner {
+                address: Some(address),
+                ..
+            },
+            ..
+        } => Ok(Access::Through(address)),
+        error => Err(error.into()),
+    }
+}
+
 /// Opens the library for reading, if need be through the server that has it.
 pub(crate) fn access(global: &Global, command: &str) -> Result<Access, Failure> {
     match Library::open(&directory(global)?, &Owner::this_process(command)) {
@@ -40,14 +61,7 @@ pub(crate) fn access(global: &Global, command: &str) -> Result<Access, Failure> 
             warn_of_damage(&library);
             Ok(Access::Own(Box::new(library)))
         }
-        Err(LibraryError::InUse {
-            owner: Owner {
-                address: Some(address),
-                ..
-            },
-            ..
-        }) => Ok(Access::Through(address)),
-        Err(error) => Err(error.into()),
+        Err(error) => through_its_server(error),
     }
 }
 

@@ -6,7 +6,7 @@ use eidetic_library::Library;
 use eidetic_search::{Query, QueryPicture, Weights};
 use eidetic_server::json::SearchAnswer;
 
-use super::{Access, access, servers_precision};
+use super::{Access, access, compute_in, servers_precision};
 use crate::Outcome;
 use crate::arguments::{Global, Search};
 use crate::failure::Failure;
@@ -26,9 +26,7 @@ pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failur
     let filter = filter(arguments)?;
     let answer = match access(global, "eidetic search")? {
         Access::Own(library) => {
-            if let Some(precision) = arguments.precision {
-                library.compute_in(precision.into());
-            }
+            compute_in(&library, arguments.precision);
             (&library.search(&query(&library, arguments, filter)?)?).into()
         }
         Access::Through(address) => {

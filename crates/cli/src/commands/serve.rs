@@ -4,7 +4,7 @@ use std::sync::Arc;
 use eidetic_library::{Library, Owner};
 use eidetic_server::ServeOptions;
 
-use super::{directory, warn_of_damage};
+use super::{compute_in, directory, warn_of_damage};
 use crate::Outcome;
 use crate::arguments::{Global, Serve};
 use crate::failure::Failure;
@@ -14,9 +14,7 @@ use crate::progress::DownloadBar;
 pub(crate) fn run(global: &Global, arguments: &Serve) -> Result<Outcome, Failure> {
     let library = Library::open(&directory(global)?, &Owner::this_process("eidetic serve"))?;
     warn_of_damage(&library);
-    if let Some(precision) = arguments.precision {
-        library.compute_in(precision.into());
-    }
+    compute_in(&library, arguments.precision);
     serve(Arc::new(library), arguments.listen)
 }
 
