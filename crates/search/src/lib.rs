@@ -4,6 +4,7 @@
 
 mod admission;
 mod answer;
+pub mod calibration;
 mod error;
 mod query;
 mod searcher;

@@ -1,0 +1,173 @@
+use super::CalibrationError;
+
+/// Fewer pairs of a class than this say nothing about it.
+pub const MIN_OF_EACH_CLASS: usize = 5;
+
+/// The score of a pair, and whether the pair matches.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Labelled {
+    /// Cosine, or any other score of which greater is closer.
+    pub score: f64,
+    /// What somebody who looked says.
+    pub matches: bool,
+}
+
+/// Labelled scores that a calibration can be learnt from: finite, of both classes, in ascending order of score.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    pairs: Vec<Labelled>,
+    matching: usize,
+}
+
+/// One class of a sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClassSummary {
+    /// Pairs of the class.
+    pub count: usize,
+    /// Mean score.
+    pub mean: f64,
+    /// Standard deviation of the scores (n − 1).
+    pub deviation: f64,
+}
+
+/// How many scores of each class fall into each of equally wide bins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Histogram {
+    /// Lower edge of the first bin.
+    pub from: f64,
+    /// Upper edge of the last bin, which holds the greatest score too.
+    pub to: f64,
+    /// Pairs that match, a bin each.
+    pub matching: Vec<usize>,
+    /// Pairs that do not, a bin each.
+    pub other: Vec<usize>,
+}
+
+impl Sample {
+    /// Takes labelled scores in any order.
+    ///
+    /// Errors: a score that is not finite (named by its place in `pairs`, from 1), fewer than [`MIN_OF_EACH_CLASS`] of
+    /// a class, or one and the same score everywhere.
+    pub fn new(mut pairs: Vec<Labelled>) -> Result<Self, CalibrationError> {
+        if let Some(at) = pairs.iter().position(|pair| !pair.score.is_finite()) {
+            return Err(CalibrationError::NotFinite { pair: at + 1 });
+        }
+        let matching = pairs.iter().filter(|pair| pair.matches).count();
+        let other = pairs.len() - matching;
+        if matching.min(other) < MIN_OF_EACH_CLASS {
+            let needed = MIN_OF_EACH_CLASS;
+            return Err(CalibrationError::TooFew {
+                matching,
+                other,
+                needed,
+            });
+        }
+        pairs.sort_by(|a, b| a.score.total_cmp(&b.score));
+        if pairs.first().map(|pair| pair.score) == pairs.last().map(|pair| pair.score) {
+            return Err(CalibrationError::OneScore);
+        }
+        Ok(Self { pairs, matching })
+    }
+
+    /// The pairs in ascending order of score.
+    pub fn pairs(&self) -> &[Labelled] {
+        &self.pairs
+    }
+
+    /// How many pairs match.
+    pub fn matching(&self) -> usize {
+        self.matching
+    }
+
+    /// Mean and deviation of the pairs that match, or of those that do not.
+    pub fn summary(&self, matches: bool) -> ClassSummary {
+        let scores = || {
+            self.pairs
+                .iter()
+                .filter(|pair| pair.matches == matches)
+                .map(|pair| pair.score)
+        };
+        let count = scores().count();
+        let mean = scores().sum::<f64>() / count as f64;
+        let squares: f64 = scores().map(|score| (score - mean).powi(2)).sum();
+        let deviation = (squares / (count as f64 - 1.0)).sqrt();
+        ClassSummary {
+            count,
+            mean,
+            deviation,
+        }
+    }
+
+    /// Counts of both classes in `bins` bins from the least to the greatest score.
+    ///
+    /// # Panics
+    /// If `bins` is 0.
+    pub fn histogram(&self, bins: usize) -> Histogram {
+        assert!(bins > 0, "a histogram has at least one bin");
+        let from = self.pairs[0].score;
+        let to = self.pairs[self.pairs.len() - 1].score;
+        let (mut matching, mut other) = (vec![0; bins], vec![0; bins]);
+        for pair in &self.pairs {
+            let bin = ((pair.score - from) / (to - from) * bins as f64) as usize;
+            let side = if pair.matches { &mut matching } else { &mut other };
+            side[bin.min(bins - 1)] += 1;
+        }
+        Histogram {
+            from,
+            to,
+            matching,
+            other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(matching: &[f64], other: &[f64]) -> Vec<Labelled> {
+        let label = |matches| move |&score: &f64| Labelled { score, matches };
+        matching
+            .iter()
+            .map(label(true))
+            .chain(other.iter().map(label(false)))
+            .collect()
+    }
+
+    #[test]
+    fn summaries_and_histogram_count_each_class() {
+        let sample = Sample::new(pairs(
+            &[0.5, 0.6, 0.71, 0.79, 0.9],
+            &[0.1, 0.15, 0.2, 0.35, 0.4, 0.55],
+        ))
+        .unwrap();
+        let matching = sample.summary(true);
+        assert_eq!(matching.count, 5);
+        assert!((matching.mean - 0.7).abs() < 1e-12);
+        assert!((matching.deviation - 0.02455f64.sqrt()).abs() < 1e-12);
+        let histogram = sample.histogram(4);
+        assert_eq!(histogram.other, [3, 2, 1, 0]);
+        assert_eq!(histogram.matching, [0, 0, 3, 2]);
+    }
+
+    #[test]
+    fn broken_or_poor_labels_are_refused_with_what_is_missing() {
+        let nan = pairs(&[0.1, f64::NAN], &[]);
+        assert_eq!(Sample::new(nan), Err(CalibrationError::NotFinite { pair: 2 }));
+        let one_class = pairs(&[0.1; 40], &[]);
+        let error = Sample::new(one_class).unwrap_err();
+        assert_eq!(
+            error,
+            CalibrationError::TooFew {
+                matching: 40,
+                other: 0,
+                needed: 5
+            }
+        );
+        assert_eq!(
+            Sample::new(pairs(&[0.5; 9], &[0.5; 9])),
+            Err(CalibrationError::OneScore)
+        );
+        assert!(Sample::new(Vec::new()).is_err());
+    }
+}
