@@ -147,7 +147,7 @@ mod tests {
         assert!((matching.deviation - 0.02455f64.sqrt()).abs() < 1e-12);
         let histogram = sample.histogram(4);
         assert_eq!(histogram.other, [3, 2, 1, 0]);
-        assert_eq!(histogram.matching, [0, 0, 3, 2]);
+        assert_eq!(histogram.matching, [0, 0, 2, 3]);
     }
 
     #[test]
