@@ -7,6 +7,7 @@
 mod curve;
 mod error;
 mod isotonic;
+mod pairs;
 mod platt;
 mod reliability;
 mod resampling;
@@ -17,6 +18,7 @@ mod uncertainty;
 pub use curve::{Curve, Cut, Outcome};
 pub use error::CalibrationError;
 pub use isotonic::Isotonic;
+pub use pairs::{LabelledPair, MAX_PAIRS, Pair, PairsError, labelled_pairs, pair_of_line};
 pub use platt::{Platt, Prior};
 pub use reliability::{Reliability, ReliabilityBin};
 pub use sample::{ClassSummary, Histogram, Labelled, MIN_OF_EACH_CLASS, Sample};

@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn resampling_keeps_the_size_of_each_class() {
-        let classes: Vec<bool> = (0..100).map(|i| i % 3 == 0).collect();
+        let classes: Vec<bool> = (0..100u32).map(|i| i.is_multiple_of(3)).collect();
         let mut random = SplitMix64(1);
         let weights = stratified_weights(&classes, &mut random);
         let of = |class| {

@@ -127,8 +127,8 @@ mod tests {
                 - 6.0
         };
         let pair = |i: usize| Labelled {
-            score: if i % 3 == 0 { 0.3 } else { 0.2 } + 0.03 * noise(),
-            matches: i % 3 == 0,
+            score: if i.is_multiple_of(3) { 0.3 } else { 0.2 } + 0.03 * noise(),
+            matches: i.is_multiple_of(3),
         };
         Sample::new((0..count).map(pair).collect()).unwrap()
     }
