@@ -14,7 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("vectors", &["domain", "kernels"]),
     ("catalog", &["domain"]),
     ("indexer", &["domain", "imaging", "encoder", "vectors", "catalog"]),
-    ("search", &["domain", "encoder", "vectors", "catalog"]),
+    ("search", &["domain", "kernels", "encoder", "vectors", "catalog"]),
     (
         "library",
         &[

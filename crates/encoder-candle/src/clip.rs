@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use candle_core::Device;
 use eidetic_domain::{Embedding, SpaceId};
-use eidetic_encoder::{EncodeError, Encoder, Pixels, Preprocessor, TextTokenizer};
+use eidetic_encoder::{EncodeError, Encoder, Pixels, Preprocessor, ScoreFacts, TextTokenizer};
 use image::RgbImage;
 
 use crate::config::ClipConfig;
@@ -20,7 +20,11 @@ pub struct ClipEncoder {
     preprocessor: Preprocessor,
     tokenizer: TextTokenizer,
     towers: Box<dyn Towers>,
+    scores: ScoreFacts,
 }
+
+/// The logarithm of the factor that CLIP's training ends at, for weights that leave it out.
+const USUAL_LOGIT_SCALE: f32 = 4.605_17;
 
 impl ClipEncoder {
     /// Reads all files. `name` becomes the space's model, the hash of all files its revision.
@@ -37,7 +41,9 @@ impl ClipEncoder {
             }
             Engine::Candle => Box::new(CandleClip::load(&config, &device(), reader, length, &mut hasher)?),
         };
+        let scores = score_facts(files.scores.as_deref(), towers.logit_scale())?;
         Ok(Self {
+            scores,
             space: SpaceId {
                 model: name.to_owned(),
                 revision: hasher.finalize().to_hex()[..16].to_owned(),
@@ -76,6 +82,10 @@ impl ClipEncoder {
 impl Encoder for ClipEncoder {
     fn space(&self) -> &SpaceId {
         &self.space
+    }
+
+    fn score_facts(&self) -> ScoreFacts {
+        self.scores
     }
 
     fn shorter_side(&self) -> Option<u32> {
@@ -117,6 +127,23 @@ fn tokenizer(files: &TokenizerFiles, max_length: usize) -> Result<TextTokenizer,
             TextTokenizer::from_vocabulary(vocabulary, merges, max_length)?
         }
     })
+}
+
+/// What the model's folder says of its scores, else what its logit scale tells.
+fn score_facts(file: Option<&[u8]>, logit_scale: Option<f32>) -> Result<ScoreFacts, LoadError> {
+    let Some(json) = file else {
+        return Ok(ScoreFacts::of_clip(
+            logit_scale.unwrap_or(USUAL_LOGIT_SCALE).exp(),
+        ));
+    };
+    let facts: ScoreFacts =
+        serde_json::from_slice(json).map_err(|error| LoadError::Config(format!("scores.json: {error}")))?;
+    if facts.is_usable() {
+        return Ok(facts);
+    }
+    Err(LoadError::Config(
+        "scores.json: numbers must be finite, logit_scale above 0 and span.high above span.low".into(),
+    ))
 }
 
 /// The processor must give what the model reads.

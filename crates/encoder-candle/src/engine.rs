@@ -14,6 +14,9 @@ pub enum Engine {
     Candle,
 }
 
+/// The tensor that CLIP's checkpoints keep the logarithm of their factor from cosines to logits in.
+pub const LOGIT_SCALE: &str = "logit_scale";
+
 impl Default for Engine {
     fn default() -> Self {
         Self::Cpu(Precision::F32)
@@ -24,6 +27,9 @@ impl Default for Engine {
 pub trait Towers: Send + Sync {
     /// One vector a text, in order, before scaling to unit length. Texts are token numbers, each text as long as it is.
     fn encode_texts(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, EncodeError>;
+
+    /// The logarithm of the factor from cosines to logits, where the weights have it.
+    fn logit_scale(&self) -> Option<f32>;
 
     /// The time that nothing but the matrix products of as many pictures take, where the engine can tell.
     fn products_alone(&self, _pictures: usize) -> Option<Duration> {

@@ -16,6 +16,8 @@ pub struct ModelFiles {
     pub config: Vec<u8>,
     pub preprocessor: Vec<u8>,
     pub tokenizer: TokenizerFiles,
+    /// What its makers know of its scores; most models come without.
+    pub scores: Option<Vec<u8>>,
     pub weights: Box<dyn Read>,
     /// Bytes that `weights` holds.
     pub weights_length: u64,
@@ -48,12 +50,13 @@ impl ModelFiles {
             config,
             preprocessor,
             tokenizer: TokenizerFiles::in_directory(directory, place)?,
+            scores: read(&directory.join("scores.json"))?,
             weights: Box::new(weights),
             weights_length,
         })
     }
 
-    /// A hash of everything but the weights, to which they are added as they are read.
+    /// A hash of everything that decides the vectors but the weights, which are added to it as they are read.
     pub fn hasher(&self) -> blake3::Hasher {
         let mut hasher = blake3::Hasher::new();
         let tokenizer: [&[u8]; 2] = match &self.tokenizer {

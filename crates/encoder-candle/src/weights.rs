@@ -15,6 +15,8 @@ const LARGEST_HEADER: u64 = 100_000_000;
 /// The tensors of one file, each in the form `T` that an engine keeps it in, to be taken by name.
 pub struct Weights<T> {
     tensors: HashMap<String, (Vec<usize>, T)>,
+    /// Numbers that stand alone.
+    scalars: HashMap<String, f32>,
     /// Names and types of tensors that hold no floating-point numbers.
     others: HashMap<String, Dtype>,
 }
@@ -32,6 +34,7 @@ impl<T> Weights<T> {
         let metadata = read_header(&mut source, length)?;
         let mut weights = Self {
             tensors: HashMap::new(),
+            scalars: HashMap::new(),
             others: HashMap::new(),
         };
         for name in metadata.offset_keys() {
@@ -40,6 +43,10 @@ impl<T> Weights<T> {
             match as_f32(info, &bytes)? {
                 Some(tensor) => {
                     drop(bytes);
+                    if tensor.elem_count() == 1 {
+                        let number = tensor.flatten_all()?.to_vec1()?[0];
+                        weights.scalars.insert(name.clone(), number);
+                    }
                     let kept = keep(&name, tensor)?;
                     weights.tensors.insert(name, (info.shape.clone(), kept));
                 }
@@ -64,6 +71,11 @@ impl<T> Weights<T> {
             expected: shape.to_vec(),
             found,
         })
+    }
+
+    /// The number of that name, where the file has it.
+    pub fn scalar(&self, name: &str) -> Option<f32> {
+        self.scalars.get(name).copied()
     }
 
     fn missing(&self, name: &str) -> LoadError {

@@ -4,9 +4,11 @@
 
 pub mod fake;
 mod preprocess;
+mod scores;
 mod tokenise;
 
 pub use preprocess::{Preprocessor, PreprocessorError};
+pub use scores::{LogisticCurve, ScoreFacts, ScoreSpan};
 pub use tokenise::{TextTokenizer, TokenizerError};
 
 use eidetic_domain::{Embedding, EmbeddingError, SpaceId};
@@ -29,6 +31,9 @@ pub trait Encoder: Send + Sync {
     fn shorter_side(&self) -> Option<u32> {
         None
     }
+
+    /// What is known of the model's cosines before any of the user's pictures were seen.
+    fn score_facts(&self) -> ScoreFacts;
 
     /// Resizes, crops and normalises one picture as the model's reference processor does.
     fn preprocess(&self, image: &RgbImage) -> Pixels;

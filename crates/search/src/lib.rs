@@ -5,6 +5,7 @@
 mod admission;
 mod answer;
 pub mod calibration;
+pub mod confidence;
 mod error;
 mod query;
 mod searcher;

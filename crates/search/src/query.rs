@@ -14,6 +14,8 @@ pub struct Query {
     pub weights: Weights,
     /// Largest number of hits.
     pub k: usize,
+    /// Hits less probable than this are left out, as are those of which no probability is known.
+    pub min_confidence: Option<f32>,
     /// Which images may be returned.
     pub filter: Filter,
 }
@@ -90,6 +92,7 @@ impl Query {
             picture: None,
             weights: Weights::default(),
             k: Self::DEFAULT_K,
+            min_confidence: None,
             filter: Filter::default(),
         }
     }

@@ -6,7 +6,10 @@ use eidetic_domain::{Embedding, Filter, Hit, ImageId};
 use eidetic_encoder::Encoder;
 use eidetic_vectors::{Neighbour, VectorIndex};
 
-use crate::{AdmissionCache, Answer, Query, QueryPicture, RankedHit, SearchError, TextCache, Took, Verdict};
+use crate::confidence::{Judge, MATCH_LEVEL, QueryKind};
+use crate::{
+    AdmissionCache, Answer, Query, QueryPicture, RankedHit, SearchError, TextCache, Took, Verdict, Weights,
+};
 
 /// Answers queries over borrowed parts; cheap to make, one a request.
 pub struct Searcher<'a, V: VectorIndex + ?Sized> {
@@ -20,18 +23,33 @@ pub struct Searcher<'a, V: VectorIndex + ?Sized> {
     pub texts: &'a TextCache,
     /// Filters resolved before.
     pub admissions: &'a AdmissionCache,
+    /// Says how probable it is that a hit matches.
+    pub judge: Option<&'a Judge>,
+}
+
+/// The vectors of what a query is made of.
+struct Parts {
+    text: Option<Arc<Embedding>>,
+    picture: Option<Embedding>,
+    negative: Option<Arc<Embedding>>,
 }
 
 impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
     /// The best images for `query`, at most `query.k`, none of them gone from the catalog.
     pub fn search(&self, query: &Query) -> Result<Answer, SearchError> {
         let start = Instant::now();
-        let embedding = self.embed(query)?;
+        let parts = self.parts(query)?;
+        let embedding = parts.joined(query.weights)?;
         let encoded = Instant::now();
-        let hits = self.nearest(&embedding, query)?;
+        let mut hits = self.nearest(&embedding, query)?;
+        self.judge(&parts, &mut hits);
+        let verdict = verdict(&hits);
+        if let Some(least) = query.min_confidence {
+            hits.retain(|hit| hit.hit.confidence.is_some_and(|confidence| confidence >= least));
+        }
         Ok(Answer {
             space: self.encoder.space().clone(),
-            verdict: Verdict::Uncalibrated,
+            verdict,
             hits,
             took: Took {
                 encode: encoded - start,
@@ -40,34 +58,42 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         })
     }
 
-    fn embed(&self, query: &Query) -> Result<Embedding, SearchError> {
-        let text = non_blank(query.text.as_deref())
-            .map(|t| self.texts.embed(self.encoder, t))
-            .transpose()?;
-        let picture = query
-            .picture
-            .as_ref()
-            .map(|p| self.embed_picture(p))
-            .transpose()?;
-        let negative = non_blank(query.negative.as_deref()).map(|t| self.texts.embed(self.encoder, t));
-        let negative = negative.transpose()?;
-        match (text, picture, negative) {
-            (None, None, _) => Err(SearchError::EmptyQuery),
-            // A query of one part is its vector as it is, not rescaled.
-            (Some(text), None, None) => Ok(Arc::unwrap_or_clone(text)),
-            (None, Some(picture), None) => Ok(picture),
-            (text, picture, negative) => {
-                let weights = query.weights;
-                let terms: Vec<(f32, &Embedding)> = [
-                    text.as_deref().map(|t| (weights.text, t)),
-                    picture.as_ref().map(|p| (weights.picture, p)),
-                    negative.as_deref().map(|n| (-weights.negative, n)),
-                ]
-                .into_iter()
-                .flatten()
-                .collect();
-                Embedding::weighted_sum(&terms).map_err(SearchError::NoDirection)
-            }
+    fn parts(&self, query: &Query) -> Result<Parts, SearchError> {
+        let words = |text: &Option<String>| {
+            let text = non_blank(text.as_deref()).map(|text| self.texts.embed(self.encoder, text));
+            text.transpose()
+        };
+        let picture = query.picture.as_ref().map(|picture| self.embed_picture(picture));
+        Ok(Parts {
+            text: words(&query.text)?,
+            picture: picture.transpose()?,
+            negative: words(&query.negative)?,
+        })
+    }
+
+    /// Writes down how probable each hit is. A hit of a query of several parts has to match all of them, which are taken
+    /// as independent: the text, the picture, and not the negative text.
+    fn judge(&self, parts: &Parts, hits: &mut [RankedHit]) {
+        let Some(judge) = self.judge else { return };
+        let vectors: Option<Vec<Embedding>> = {
+            let index = self.read_vectors();
+            hits.iter().map(|hit| index.vector(&hit.hit.image)).collect()
+        };
+        // A hit that was removed since it was found: the next search will not have it.
+        let Some(vectors) = vectors else { return };
+        let mut all: Option<Vec<f32>> = None;
+        for (kind, part, wanted) in parts.each() {
+            let Some(found) = judge.confidences(kind, part, &vectors) else {
+                return;
+            };
+            let found = found.into_iter().map(|p| if wanted { p } else { 1.0 - p });
+            all = Some(match all {
+                None => found.collect(),
+                Some(before) => before.iter().zip(found).map(|(a, b)| a * b).collect(),
+            });
+        }
+        for (hit, confidence) in hits.iter_mut().zip(all.into_iter().flatten()) {
+            hit.hit.confidence = Some(confidence);
         }
     }
 
@@ -125,6 +151,53 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
     fn read_vectors(&self) -> std::sync::RwLockReadGuard<'_, V> {
         // A writer that panicked left rows that no record names; reading stays sound.
         self.vectors.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Parts {
+    /// The vector to search with.
+    fn joined(&self, weights: Weights) -> Result<Embedding, SearchError> {
+        match (&self.text, &self.picture, &self.negative) {
+            (None, None, _) => Err(SearchError::EmptyQuery),
+            // A query of one part is its vector as it is, not rescaled.
+            (Some(text), None, None) => Ok(text.as_ref().clone()),
+            (None, Some(picture), None) => Ok(picture.clone()),
+            (text, picture, negative) => {
+                let terms: Vec<(f32, &Embedding)> = [
+                    text.as_deref().map(|text| (weights.text, text)),
+                    picture.as_ref().map(|picture| (weights.picture, picture)),
+                    negative.as_deref().map(|negative| (-weights.negative, negative)),
+                ]
+                .into_iter()
+                .flatten()
+                .collect();
+                Embedding::weighted_sum(&terms).map_err(SearchError::NoDirection)
+            }
+        }
+    }
+
+    /// Each part with its kind, and whether a hit should match it.
+    fn each(&self) -> impl Iterator<Item = (QueryKind, &Embedding, bool)> {
+        let text = self.text.as_deref().map(|text| (QueryKind::Text, text, true));
+        let picture = self
+            .picture
+            .as_ref()
+            .map(|picture| (QueryKind::Picture, picture, true));
+        let negative = self
+            .negative
+            .as_deref()
+            .map(|text| (QueryKind::Text, text, false));
+        text.into_iter().chain(picture).chain(negative)
+    }
+}
+
+/// Whether any hit probably matches.
+fn verdict(hits: &[RankedHit]) -> Verdict {
+    let confidences = hits.iter().map(|hit| hit.hit.confidence);
+    match confidences.flatten().reduce(f32::max) {
+        Some(best) if best >= MATCH_LEVEL => Verdict::Match,
+        Some(_) => Verdict::NoMatch,
+        None => Verdict::Uncalibrated,
     }
 }
 

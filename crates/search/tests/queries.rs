@@ -80,6 +80,7 @@ impl World {
 
     fn search(&self, query: &Query) -> Result<Vec<(String, f32)>, SearchError> {
         let searcher = Searcher {
+            judge: None,
             encoder: &self.encoder,
             vectors: &self.vectors,
             catalog: &self.catalog,

@@ -24,7 +24,7 @@ use eidetic_domain::Precision;
 use eidetic_encoder::{EncodeError, Pixels};
 
 use crate::config::ClipConfig;
-use crate::engine::{Towers, check_tokens};
+use crate::engine::{LOGIT_SCALE, Towers, check_tokens};
 use crate::error::LoadError;
 use crate::weights::Weights;
 
@@ -41,6 +41,7 @@ pub struct CpuClip {
     text: TextTower,
     vision: Vision,
     groups: Groups,
+    logit_scale: Option<f32>,
 }
 
 enum Vision {
@@ -65,6 +66,7 @@ impl CpuClip {
             text: TextTower::load(&mut weights, config)?,
             vision: Vision::load(&mut weights, config)?,
             groups: Groups::default(),
+            logit_scale: weights.scalar(LOGIT_SCALE),
         })
     }
 }
@@ -101,6 +103,10 @@ impl Vision {
 }
 
 impl Towers for CpuClip {
+    fn logit_scale(&self) -> Option<f32> {
+        self.logit_scale
+    }
+
     fn products_alone(&self, pictures: usize) -> Option<Duration> {
         let items = vec![(); pictures];
         let rows = pictures * self.vision.length();

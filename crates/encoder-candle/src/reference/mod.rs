@@ -12,7 +12,7 @@ use candle_core::{Device, Result as EngineResult, Tensor};
 use eidetic_encoder::{EncodeError, Pixels};
 
 use crate::config::ClipConfig;
-use crate::engine::{Towers, check_tokens};
+use crate::engine::{LOGIT_SCALE, Towers, check_tokens};
 use crate::error::LoadError;
 use crate::weights::Weights;
 
@@ -28,6 +28,7 @@ const ROWS_A_BATCH: usize = 2048;
 pub struct CandleClip {
     text: TextTower,
     vision: Vision,
+    logit_scale: Option<f32>,
 }
 
 enum Vision {
@@ -47,6 +48,7 @@ impl CandleClip {
         let keep = |_: &str, tensor: Tensor| Ok(tensor.to_device(device)?);
         let mut weights = Weights::read(reader, length, hasher, &keep)?;
         Ok(Self {
+            logit_scale: weights.scalar(LOGIT_SCALE),
             text: TextTower::load(&mut weights, config, device)?,
             vision: match config.vision.convolutional()? {
                 None => Vision::Transformer(VisionTower::load(&mut weights, config, device)?),
@@ -62,6 +64,10 @@ impl CandleClip {
 }
 
 impl Towers for CandleClip {
+    fn logit_scale(&self) -> Option<f32> {
+        self.logit_scale
+    }
+
     /// Texts of equal length run together, so that none is padded.
     fn encode_texts(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, EncodeError> {
         check_tokens(texts, self.text.vocabulary(), self.text.longest())?;

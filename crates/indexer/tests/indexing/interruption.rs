@@ -90,6 +90,10 @@ impl Encoder for DislikesRed {
         self.0.space()
     }
 
+    fn score_facts(&self) -> ScoreFacts {
+        self.0.score_facts()
+    }
+
     fn shorter_side(&self) -> Option<u32> {
         self.0.shorter_side()
     }

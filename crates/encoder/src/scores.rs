@@ -1,0 +1,91 @@
+use serde::{Deserialize, Serialize};
+
+/// What is known of a model's cosines before any of the user's pictures were seen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScoreFacts {
+    /// Factor between cosines and the logits that training compared: CLIP's `exp(logit_scale)`.
+    pub logit_scale: f32,
+    /// Where text and picture count as nothing alike and as wholly alike.
+    pub span: ScoreSpan,
+    /// Probability that a picture matches a text, by their cosine, as its makers measured it on labelled pictures.
+    #[serde(default)]
+    pub text: Option<LogisticCurve>,
+    /// Probability that two pictures show the same, likewise.
+    #[serde(default)]
+    pub picture: Option<LogisticCurve>,
+}
+
+/// The cosines that become 0 and 1 of the normalised score.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScoreSpan {
+    /// Becomes 0, as does everything below.
+    pub low: f32,
+    /// Becomes 1, as does everything above.
+    pub high: f32,
+}
+
+/// `1 / (1 + exp(−(slope · score + intercept)))`
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogisticCurve {
+    /// Rise per unit of score.
+    pub slope: f64,
+    /// Log odds at score 0.
+    pub intercept: f64,
+}
+
+impl ScoreFacts {
+    /// Those of a contrastive model of which nothing but its logit scale is known. CLIP's text and picture cosines lie
+    /// between 0.1 and 0.4 whatever its size (Liang et al. 2022 on the gap between the two).
+    pub const fn of_clip(logit_scale: f32) -> Self {
+        Self {
+            logit_scale,
+            span: ScoreSpan { low: 0.1, high: 0.4 },
+            text: None,
+            picture: None,
+        }
+    }
+}
+
+impl ScoreFacts {
+    /// Whether every number can be computed with.
+    pub fn is_usable(&self) -> bool {
+        let curves = [self.text, self.picture];
+        let finite = |curve: &LogisticCurve| curve.slope.is_finite() && curve.intercept.is_finite();
+        self.logit_scale.is_finite()
+            && self.logit_scale > 0.0
+            && self.span.low.is_finite()
+            && self.span.high.is_finite()
+            && self.span.high > self.span.low
+            && curves.iter().flatten().all(finite)
+    }
+}
+
+impl ScoreSpan {
+    /// The normalised score, 0 to 1.
+    pub fn normalized(self, score: f32) -> f32 {
+        ((score - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
+    }
+}
+
+impl LogisticCurve {
+    /// Probability at `score`.
+    pub fn probability(self, score: f64) -> f64 {
+        1.0 / (1.0 + (-(self.slope * score + self.intercept)).exp())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normalised_scores_are_cut_at_both_ends() {
+        let span = ScoreSpan { low: 0.1, high: 0.5 };
+        assert_eq!(span.normalized(0.05), 0.0);
+        assert_eq!(span.normalized(0.7), 1.0);
+        assert!((span.normalized(0.3) - 0.5).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,132 @@
+//! How probable it is that a hit really matches.
+//!
+//! With labels, a curve from score to probability ([`Fit::Platt`], [`Fit::Isotonic`]) says it. Without any, the bundled
+//! background does ([`Fit::Background`]): a picture that prefers the query to a thousand other texts by some logits matches
+//! with a probability that hardly depends on the model; docs/decisions has the measurements.
+
+mod background;
+
+use std::sync::Arc;
+
+use eidetic_domain::Embedding;
+use eidetic_encoder::{LogisticCurve, ScoreFacts};
+use serde::{Deserialize, Serialize};
+
+use crate::calibration::{Isotonic, Platt};
+
+pub use background::{Background, background_texts};
+
+/// Hits at least so probable are matches, unless told otherwise.
+pub const MATCH_LEVEL: f32 = 0.5;
+
+/// From the margin over the background (logits) to the probability that the text is right.
+const MARGIN: LogisticCurve = LogisticCurve {
+    slope: 0.79,
+    intercept: -2.30,
+};
+/// From the likeness of two descriptions to the probability that two pictures show the same.
+const LIKENESS: LogisticCurve = LogisticCurve {
+    slope: 4.1,
+    intercept: -0.68,
+};
+
+/// What is held against a picture; each kind has scores of its own, and a calibration of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueryKind {
+    /// Words.
+    Text,
+    /// Another picture.
+    Picture,
+}
+
+/// How scores of one kind become probabilities.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fit {
+    /// By the bundled background; no labels.
+    Background,
+    /// By a logistic curve of the score.
+    Platt(Platt),
+    /// By rising steps of the score.
+    Isotonic(Isotonic),
+}
+
+/// Says how probable matches are, in one space.
+#[derive(Debug, Clone)]
+pub struct Judge {
+    /// For queries by words.
+    pub text: Fit,
+    /// For queries by a picture.
+    pub picture: Fit,
+    /// Needed by [`Fit::Background`] alone; without it such a fit gives no confidence.
+    pub background: Option<Arc<Background>>,
+}
+
+impl Fit {
+    /// What the model's makers measured, else the background.
+    pub fn shipped(facts: &ScoreFacts, kind: QueryKind) -> Self {
+        let curve = match kind {
+            QueryKind::Text => facts.text,
+            QueryKind::Picture => facts.picture,
+        };
+        curve.map_or(Self::Background, |curve| {
+            Self::Platt(Platt {
+                slope: curve.slope,
+                intercept: curve.intercept,
+            })
+        })
+    }
+}
+
+impl Judge {
+    /// How a kind is judged.
+    pub const fn fit(&self, kind: QueryKind) -> &Fit {
+        match kind {
+            QueryKind::Text => &self.text,
+            QueryKind::Picture => &self.picture,
+        }
+    }
+
+    /// The probability that each of `pictures` matches `query`, which is a text's or a picture's vector as `kind` says.
+    pub fn confidences(
+        &self,
+        kind: QueryKind,
+        query: &Embedding,
+        pictures: &[Embedding],
+    ) -> Option<Vec<f32>> {
+        let by_score = |probability: &dyn Fn(f64) -> f64| {
+            let score = |picture| f64::from(background::cosine(query, picture));
+            pictures
+                .iter()
+                .map(|picture| probability(score(picture)) as f32)
+                .collect()
+        };
+        match self.fit(kind) {
+            Fit::Platt(platt) => Some(by_score(&|score| platt.probability(score))),
+            Fit::Isotonic(isotonic) => Some(by_score(&|score| isotonic.probability(score))),
+            Fit::Background => {
+                let background = self.background.as_ref()?;
+                let (evidence, curve) = match kind {
+                    QueryKind::Text => (background.margins(query, pictures), MARGIN),
+                    QueryKind::Picture => (background.likenesses(query, pictures), LIKENESS),
+                };
+                Some(
+                    evidence
+                        .into_iter()
+                        .map(|x| curve.probability(x) as f32)
+                        .collect(),
+                )
+            }
+        }
+    }
+
+    /// The probability that `picture` matches each of `texts`.
+    pub fn texts_of(&self, picture: &Embedding, texts: &[Embedding]) -> Option<Vec<f32>> {
+        let one = std::slice::from_ref(picture);
+        let each = texts
+            .iter()
+            .map(|text| self.confidences(QueryKind::Text, text, one)?.pop());
+        each.collect()
+    }
+}
