@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_catalog::CatalogError;
 use eidetic_domain::{ImageId, SpaceId};
+use eidetic_encoder::EncodeError;
 use eidetic_encoder_candle::{LoadError, ParseModelRefError};
 use eidetic_indexer::IndexingError;
 use eidetic_search::SearchError;
@@ -86,6 +87,9 @@ pub enum LibraryError {
     /// The vectors failed.
     #[error(transparent)]
     Vectors(#[from] IndexError),
+    /// The model failed.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
     /// The catalog failed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),

@@ -8,10 +8,13 @@
 //! catalog/       sled                                       truth
 //! vectors/       vector file; index.bin: codes and graph    truth; derived
 //! thumbnails/    one small JPEG an image                    derived
+//! background.bin the background texts' vectors              derived
 //! ```
 
+mod background;
 mod error;
 mod indexing;
+mod judging;
 mod location;
 mod lock;
 mod manifest;

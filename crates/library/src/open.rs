@@ -2,13 +2,14 @@ use std::borrow::Cow;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use eidetic_catalog::{Catalog, CatalogError, SledCatalog};
 use eidetic_domain::{ImageId, Precision, RowId, SpaceId};
 use eidetic_encoder::Encoder;
 use eidetic_encoder_candle::{DownloadProgress, ModelRef};
 use eidetic_imaging::{Detail, ThumbnailStore};
+use eidetic_search::confidence::Judge;
 use eidetic_search::{AdmissionCache, Answer, Query, Searcher, TextCache};
 use eidetic_vectors::VectorStore;
 
@@ -35,6 +36,8 @@ pub struct Library {
     precision: OnceLock<Precision>,
     loading: Mutex<()>,
     texts: TextCache,
+    /// Made when first asked for, and anew when the library is calibrated.
+    pub(crate) judge: RwLock<Option<Arc<Judge>>>,
     lock: Lock,
 }
 
@@ -156,6 +159,7 @@ impl Library {
             precision: OnceLock::new(),
             loading: Mutex::new(()),
             texts: TextCache::default(),
+            judge: RwLock::default(),
             lock,
         })
     }
@@ -222,7 +226,9 @@ impl Library {
             self.admissions.clear();
         }
         let query = with_real_folders(query);
+        let judge = self.judge()?;
         let searcher = Searcher {
+            judge: Some(&judge),
             encoder: self.encoder()?,
             vectors: &self.vectors,
             catalog: &self.catalog,

@@ -114,6 +114,7 @@ impl SearchRequest {
             negative: bounded_text("negative", self.negative)?,
             picture: indexed.map(QueryPicture::Indexed),
             k: number_of_hits(self.k)?,
+            min_confidence: None,
             filter: self.filter.into_filter()?,
         };
         Ok(Wish { query, picture })

@@ -69,6 +69,7 @@ fn query(library: &Library, arguments: &Search, filter: Filter) -> Result<Query,
         picture,
         weights,
         k: arguments.k.into(),
+        min_confidence: None,
         filter,
     })
 }

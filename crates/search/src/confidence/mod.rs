@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibration::{Isotonic, Platt};
 
+pub(crate) use background::cosine;
 pub use background::{Background, background_texts};
 
 /// Hits at least so probable are matches, unless told otherwise.
@@ -29,6 +30,42 @@ const LIKENESS: LogisticCurve = LogisticCurve {
     slope: 4.1,
     intercept: -0.68,
 };
+
+/// A confidence in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// No match, or nothing known.
+    None,
+    /// At least 0.2: perhaps.
+    Low,
+    /// At least 0.5: more likely than not.
+    Medium,
+    /// At least 0.8.
+    High,
+}
+
+impl Level {
+    /// The level of a confidence; `None` of none.
+    pub fn of(confidence: Option<f32>) -> Self {
+        match confidence {
+            Some(p) if p >= 0.8 => Self::High,
+            Some(p) if p >= MATCH_LEVEL => Self::Medium,
+            Some(p) if p >= 0.2 => Self::Low,
+            _ => Self::None,
+        }
+    }
+
+    /// As it stands in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
 
 /// What is held against a picture; each kind has scores of its own, and a calibration of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -121,11 +158,15 @@ impl Judge {
         }
     }
 
-    /// The probability that `picture` matches each of `texts`.
-    pub fn texts_of(&self, picture: &Embedding, texts: &[Embedding]) -> Option<Vec<f32>> {
+    /// The probability that `picture` matches each of `texts`, where it can be known.
+    pub fn texts_of<'a>(
+        &self,
+        picture: &Embedding,
+        texts: impl IntoIterator<Item = &'a Embedding>,
+    ) -> Vec<Option<f32>> {
         let one = std::slice::from_ref(picture);
         let each = texts
-            .iter()
+            .into_iter()
             .map(|text| self.confidences(QueryKind::Text, text, one)?.pop());
         each.collect()
     }
