@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Index(Index),
     /// Find pictures by words, by a picture, or by both
     Search(Search),
+    /// Say how probably each of some texts describes a picture
+    Match(Match),
     /// Answer searches over HTTP, with a page for the browser
     Serve(Serve),
     /// Print the vectors of texts and pictures, for other programs
@@ -120,6 +122,9 @@ pub(crate) struct Search {
     /// Largest number of hits
     #[arg(short, default_value_t = Query::DEFAULT_K as u16, value_parser = hits())]
     pub(crate) k: u16,
+    /// Leave out hits that match with less than this probability, 0 to 1
+    #[arg(long, value_name = "P", value_parser = share)]
+    pub(crate) min_confidence: Option<f32>,
     /// Only pictures in this folder; may be given several times
     #[arg(long, value_name = "DIR")]
     pub(crate) folder: Vec<PathBuf>,
@@ -130,6 +135,32 @@ pub(crate) struct Search {
     #[arg(long, value_name = "DATE")]
     pub(crate) before: Option<String>,
     /// Arithmetic of the model [default: as the library was last indexed]
+    #[arg(long, value_enum)]
+    pub(crate) precision: Option<Precision>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Match {
+    /// The picture
+    #[arg(
+        value_name = "IMAGE",
+        required_unless_present = "pairs",
+        conflicts_with = "pairs"
+    )]
+    pub(crate) image: Option<PathBuf>,
+    /// Texts that may describe it
+    #[arg(value_name = "TEXT", conflicts_with = "pairs")]
+    pub(crate) texts: Vec<String>,
+    /// More texts, one a line; `-` reads standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "pairs")]
+    pub(crate) texts_from: Option<PathBuf>,
+    /// Many pictures instead: lines of picture<TAB>text, answered line by line in the same order; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pairs: Option<PathBuf>,
+    /// Compare by this model, without a library [default: the library's model, and its calibration]
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(crate) model: Option<ModelRef>,
+    /// Arithmetic of the model
     #[arg(long, value_enum)]
     pub(crate) precision: Option<Precision>,
 }
@@ -247,11 +278,11 @@ fn hits() -> clap::builder::RangedI64ValueParser<u16> {
 }
 
 fn share(text: &str) -> Result<f32, String> {
-    let weight: f32 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
-    if (0.0..=1.0).contains(&weight) {
-        Ok(weight)
+    let share: f32 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    if (0.0..=1.0).contains(&share) {
+        Ok(share)
     } else {
-        Err("the weight lies between 0 and 1".into())
+        Err("it lies between 0 and 1".into())
     }
 }
 

@@ -17,6 +17,16 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// A probability as people read it: whole percents, which is more than it is known to; nothing where none is known.
+pub(crate) fn percent(probability: Option<f32>) -> String {
+    match probability {
+        None => String::new(),
+        Some(p) if p < 0.01 => "<1%".to_owned(),
+        Some(p) if p > 0.99 => ">99%".to_owned(),
+        Some(p) => format!("{:.0}%", p * 100.0),
+    }
+}
+
 /// Bytes as people read them.
 pub(crate) fn bytes(count: u64) -> String {
     indicatif::HumanBytes(count).to_string()

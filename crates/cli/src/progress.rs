@@ -87,6 +87,18 @@ impl DownloadProgress for DownloadBar {
     }
 }
 
+/// How far reading a file of `length` bytes is; of no known length where it is 0.
+pub(crate) fn bytes_bar(length: u64) -> ProgressBar {
+    if length == 0 {
+        let bar = ProgressBar::new_spinner();
+        bar.set_style(style("{spinner} {bytes} read"));
+        return bar;
+    }
+    let bar = ProgressBar::new(length);
+    bar.set_style(style("{bar:30} {bytes}/{total_bytes}, {eta} left"));
+    bar
+}
+
 fn style(template: &str) -> ProgressStyle {
     let rate = |state: &ProgressState, text: &mut dyn Write| {
         // A display that cannot be written to has nobody to tell.

@@ -1,13 +1,13 @@
 //! Commands answered by the server that owns the library.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use eidetic_domain::Filter;
 use eidetic_library::Status;
-use eidetic_server::json::{IndexReport, JobAnswer, JobState, JobTicket, SearchAnswer};
+use eidetic_server::json::{IndexReport, JobAnswer, JobState, JobTicket, MatchAnswer, SearchAnswer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -39,8 +39,17 @@ pub(crate) fn search(address: &str, arguments: &Search, filter: &Filter) -> Resu
         "k": arguments.k,
         "text_weight": arguments.text_weight,
         "filter": filter,
+        "min_confidence": arguments.min_confidence,
     });
     post(address, "/v1/search", &body)
+}
+
+/// `POST /v1/match`. The picture travels as its file is, the server decodes it.
+pub(crate) fn matches(address: &str, picture: &Path, texts: &[&str]) -> Result<MatchAnswer, Failure> {
+    let bytes = std::fs::read(picture)
+        .map_err(|error| Failure::arguments(format!("{}: {error}", picture.display())))?;
+    let body = json!({ "image": STANDARD.encode(bytes), "texts": texts });
+    post(address, "/v1/match", &body)
 }
 
 /// `POST /v1/index`, then waits for the job.

@@ -18,6 +18,7 @@ mod judging;
 mod location;
 mod lock;
 mod manifest;
+mod matching;
 mod media;
 mod model;
 mod open;

@@ -35,7 +35,7 @@ pub struct Library {
     /// Asked for; without, the one that the library was last indexed in.
     precision: OnceLock<Precision>,
     loading: Mutex<()>,
-    texts: TextCache,
+    pub(crate) texts: TextCache,
     /// Made when first asked for, and anew when the library is calibrated.
     pub(crate) judge: RwLock<Option<Arc<Judge>>>,
     lock: Lock,

@@ -2,6 +2,7 @@
 
 pub(crate) mod images;
 pub(crate) mod index;
+pub(crate) mod matching;
 pub(crate) mod search;
 pub(crate) mod server;
 

@@ -6,6 +6,8 @@ mod answers;
 mod jobs;
 mod requests;
 
-pub use answers::{Health, ImageAnswer, Position, ProblemDocument, SearchAnswer, SearchHit, TookMs};
+pub use answers::{
+    Health, ImageAnswer, MatchAnswer, MatchResult, Position, ProblemDocument, SearchAnswer, SearchHit, TookMs,
+};
 pub use jobs::{FailedFile, IndexReport, JobAnswer, JobState, JobTicket};
-pub use requests::{FilterRequest, IndexRequest, SearchRequest, TakenRequest};
+pub use requests::{FilterRequest, IndexRequest, MatchRequest, SearchRequest, TakenRequest};

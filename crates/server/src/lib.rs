@@ -8,6 +8,7 @@ pub mod json;
 mod gate;
 mod gatekeeper;
 mod handlers;
+mod held;
 mod jobs;
 mod metrics;
 mod openapi;

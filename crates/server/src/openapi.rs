@@ -15,6 +15,7 @@ use crate::handlers;
         handlers::search::by_address,
         handlers::search::by_body,
         handlers::search::similar,
+        handlers::matching::texts,
         handlers::images::describe,
         handlers::images::file,
         handlers::images::thumbnail,

@@ -4,7 +4,7 @@ use actix_web::http::header::ALLOW;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route};
 
-use crate::handlers::{images, index, search, server};
+use crate::handlers::{images, index, matching, search, server};
 use crate::problem::{Problem, ProblemKind};
 
 /// One address and what can be done there.
@@ -38,6 +38,10 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
                 (Method::GET, web::route().to(index::look)),
                 (Method::DELETE, web::route().to(index::cancel)),
             ],
+        ),
+        endpoint(
+            "/v1/match",
+            vec![(Method::POST, web::route().to(matching::texts))],
         ),
         endpoint(
             "/v1/search",

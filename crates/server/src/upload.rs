@@ -9,20 +9,34 @@ use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
-use crate::json::SearchRequest;
 use crate::options::Limits;
 use crate::problem::{Problem, ProblemKind};
-use crate::wish::{FORM_NAMES, Wish, misread_json, shortened};
+use crate::wish::{misread_json, shortened};
 
 /// Room for everything beside the picture: texts, names, filters.
 const TEXTS: usize = 1 << 20;
 
-/// Reads a search's body: JSON or a form.
-pub(crate) async fn search(
+/// A request that comes as JSON, or as a form whose file `image` is a picture.
+pub(crate) trait Upload: Sized + Send + 'static {
+    /// As JSON has it.
+    type Request: DeserializeOwned;
+    /// Most fields that a form may have beside the picture.
+    const FIELDS: usize;
+
+    /// Checks what came as JSON.
+    fn from_json(request: Self::Request) -> Result<Self, Problem>;
+    /// Checks what came as a form.
+    fn from_form(fields: Vec<(String, String)>, picture: Option<Vec<u8>>) -> Result<Self, Problem>;
+    /// The picture's file, if one came.
+    fn picture(&self) -> Option<&[u8]>;
+}
+
+/// Reads a body with a picture: JSON or a form.
+pub(crate) async fn read<T: Upload>(
     request: &HttpRequest,
     payload: web::Payload,
     limits: &Limits,
-) -> Result<Wish, Problem> {
+) -> Result<T, Problem> {
     match media_type(request).as_str() {
         "application/json" => {
             // Base64 takes four bytes for three.
@@ -34,10 +48,10 @@ pub(crate) async fn search(
             )
             .await?;
             // Parsed and decoded off the thread that others wait on: both take a while for a large picture.
-            let parsed = web::block(move || from_json::<SearchRequest>(&body)?.into_wish(None)).await;
-            let wish = parsed.map_err(|_| Problem::internal("reading the request was cut short"))??;
-            require_size(wish.picture.as_deref(), limits)?;
-            Ok(wish)
+            let parsed = web::block(move || T::from_json(from_json(&body)?)).await;
+            let upload = parsed.map_err(|_| Problem::internal("reading the request was cut short"))??;
+            require_size(T::picture(&upload), limits)?;
+            Ok(upload)
         }
         "multipart/form-data" => {
             require_length(request, limits.upload_bytes + TEXTS)?;
@@ -85,7 +99,7 @@ async fn body(
     }
 }
 
-async fn form_fields(mut form: Multipart, limits: &Limits) -> Result<Wish, Problem> {
+async fn form_fields<T: Upload>(mut form: Multipart, limits: &Limits) -> Result<T, Problem> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     let mut picture = None;
     while let Some(field) = form.next().await {
@@ -93,14 +107,14 @@ async fn form_fields(mut form: Multipart, limits: &Limits) -> Result<Wish, Probl
         let name = field.name().unwrap_or_default().to_owned();
         if name == "image" && picture.is_none() {
             picture = Some(picture_field(&mut field, limits.upload_bytes).await?);
-        } else if pairs.len() < FORM_NAMES.len() {
-            pairs.push((name, text_field(&mut field).await?));
+        } else if pairs.len() < T::FIELDS {
+            pairs.push((name, text_field(&mut field, TEXTS / T::FIELDS).await?));
         } else {
             // More fields than names: memory stays bounded, whatever is sent.
             return Err(Problem::invalid("the form has a field twice"));
         }
     }
-    SearchRequest::from_pairs(pairs, FORM_NAMES)?.into_wish(picture.flatten())
+    T::from_form(pairs, picture.flatten())
 }
 
 /// The picture's file; `None` for what a browser sends where nobody chose a file, an empty one without a name.
@@ -113,8 +127,8 @@ async fn picture_field(field: &mut Field, limit: usize) -> Result<Option<Vec<u8>
     Ok(chosen.then(|| bytes.to_vec()))
 }
 
-async fn text_field(field: &mut Field) -> Result<String, Problem> {
-    let bytes = field_bytes(field, TEXTS / FORM_NAMES.len()).await?;
+async fn text_field(field: &mut Field, limit: usize) -> Result<String, Problem> {
+    let bytes = field_bytes(field, limit).await?;
     String::from_utf8(bytes.to_vec()).map_err(|_| {
         let name = field.name().unwrap_or_default();
         Problem::invalid(format!("the field {:?} is no UTF-8 text", shortened(name)))

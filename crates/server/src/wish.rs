@@ -12,6 +12,7 @@ use jiff::civil::DateTime;
 
 use crate::json::{FilterRequest, SearchRequest, TakenRequest};
 use crate::problem::{Problem, ProblemKind};
+use crate::upload::Upload;
 
 /// Longest text of a query, in characters; models read far less.
 const TEXT_LENGTH: usize = 2_000;
@@ -42,11 +43,37 @@ pub(crate) const QUERY_NAMES: &[&str] = &[
     "taken_from",
     "taken_before",
     "text_weight",
+    "min_confidence",
 ];
 /// Those that make sense where the picture is given.
-pub(crate) const SIMILAR_NAMES: &[&str] = &["k", "folder", "taken_from", "taken_before"];
+pub(crate) const SIMILAR_NAMES: &[&str] = &["k", "folder", "taken_from", "taken_before", "min_confidence"];
 /// Those of a form, beside the picture's file.
-pub(crate) const FORM_NAMES: &[&str] = &["text", "negative", "image_id", "k", "filter", "text_weight"];
+pub(crate) const FORM_NAMES: &[&str] = &[
+    "text",
+    "negative",
+    "image_id",
+    "k",
+    "filter",
+    "text_weight",
+    "min_confidence",
+];
+
+impl Upload for Wish {
+    type Request = SearchRequest;
+    const FIELDS: usize = FORM_NAMES.len();
+
+    fn from_json(request: SearchRequest) -> Result<Self, Problem> {
+        request.into_wish(None)
+    }
+
+    fn from_form(fields: Vec<(String, String)>, picture: Option<Vec<u8>>) -> Result<Self, Problem> {
+        SearchRequest::from_pairs(fields, FORM_NAMES)?.into_wish(picture)
+    }
+
+    fn picture(&self) -> Option<&[u8]> {
+        self.picture.as_deref()
+    }
+}
 
 impl SearchRequest {
     /// From names and values, of which only those in `known` may occur. Empty values count as left out, as browsers
@@ -79,6 +106,9 @@ impl SearchRequest {
             "image_id" => self.image_id = Some(value),
             "k" => self.k = Some(number(name, &value, "a whole number")?),
             "text_weight" => self.text_weight = Some(number(name, &value, "a number from 0 to 1")?),
+            "min_confidence" => {
+                self.min_confidence = Some(number(name, &value, "a number from 0 to 1")?);
+            }
             "folder" => self.filter.folders.push(value),
             "taken_from" => self.taken().from = Some(value),
             "taken_before" => self.taken().before = Some(value),
@@ -114,7 +144,7 @@ impl SearchRequest {
             negative: bounded_text("negative", self.negative)?,
             picture: indexed.map(QueryPicture::Indexed),
             k: number_of_hits(self.k)?,
-            min_confidence: None,
+            min_confidence: probability("min_confidence", self.min_confidence)?,
             filter: self.filter.into_filter()?,
         };
         Ok(Wish { query, picture })
@@ -174,7 +204,7 @@ pub(crate) fn absolute_folder(text: String) -> Result<PathBuf, Problem> {
     )))
 }
 
-fn unknown_name(name: &str, known: &[&str]) -> Problem {
+pub(crate) fn unknown_name(name: &str, known: &[&str]) -> Problem {
     Problem::invalid(format!(
         "there is no parameter {:?}; there are: {}",
         shortened(name),
@@ -198,7 +228,7 @@ fn number_of_hits(k: Option<i64>) -> Result<usize, Problem> {
     }
 }
 
-fn bounded_text(name: &str, text: Option<String>) -> Result<Option<String>, Problem> {
+pub(crate) fn bounded_text(name: &str, text: Option<String>) -> Result<Option<String>, Problem> {
     let length = text.as_deref().map_or(0, |text| text.chars().count());
     if length > TEXT_LENGTH {
         return Err(Problem::invalid(format!(
@@ -219,7 +249,16 @@ fn weights(text_weight: Option<f32>, both: bool) -> Result<Weights, Problem> {
     }
 }
 
-fn picture_from_base64(text: &str) -> Result<Vec<u8>, Problem> {
+fn probability(name: &str, value: Option<f32>) -> Result<Option<f32>, Problem> {
+    match value {
+        Some(value) if !(0.0..=1.0).contains(&value) => Err(Problem::invalid(format!(
+            "{name} is a probability from 0 to 1, not {value}"
+        ))),
+        value => Ok(value),
+    }
+}
+
+pub(crate) fn picture_from_base64(text: &str) -> Result<Vec<u8>, Problem> {
     BASE64.decode(text).map_err(|error| {
         Problem::invalid(format!(
             "image is no base64 of a picture's file ({error}); leave out any data: prefix"

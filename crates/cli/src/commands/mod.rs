@@ -12,6 +12,7 @@ pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod embed;
 pub(crate) mod index;
+pub(crate) mod matching;
 pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod status;

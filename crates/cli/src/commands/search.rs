@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use eidetic_domain::{DateRange, Filter, first_moment};
 use eidetic_imaging::Detail;
 use eidetic_library::Library;
-use eidetic_search::{Query, QueryPicture, Weights};
+use eidetic_search::{Query, QueryPicture, Verdict, Weights};
 use eidetic_server::json::SearchAnswer;
 
 use super::{Access, access, compute_in, servers_precision};
@@ -43,11 +43,21 @@ pub(crate) fn print_answer(global: &Global, answer: &SearchAnswer) -> Result<(),
     if global.json {
         return output::json(answer);
     }
-    if answer.hits.is_empty() {
-        eprintln!("eidetic: nothing found");
+    match (answer.hits.is_empty(), answer.verdict) {
+        (true, _) => eprintln!("eidetic: nothing found"),
+        (false, Verdict::NoMatch) => {
+            eprintln!("eidetic: probably nothing here matches; these are merely the nearest");
+        }
+        (false, _) => {}
     }
     for (rank, hit) in answer.hits.iter().enumerate() {
-        output::line(&format!("{:>4}  {:>6.3}  {}", rank + 1, hit.score, hit.path))?;
+        let confidence = output::percent(hit.confidence);
+        output::line(&format!(
+            "{:>4}  {confidence:>5}  {:>6.3}  {}",
+            rank + 1,
+            hit.score,
+            hit.path
+        ))?;
     }
     Ok(())
 }
@@ -69,7 +79,7 @@ fn query(library: &Library, arguments: &Search, filter: Filter) -> Result<Query,
         picture,
         weights,
         k: arguments.k.into(),
-        min_confidence: None,
+        min_confidence: arguments.min_confidence,
         filter,
     })
 }

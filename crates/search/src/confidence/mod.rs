@@ -9,7 +9,7 @@ mod background;
 use std::sync::Arc;
 
 use eidetic_domain::Embedding;
-use eidetic_encoder::{LogisticCurve, ScoreFacts};
+use eidetic_encoder::{EncodeError, Encoder, LogisticCurve, ScoreFacts};
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::{Isotonic, Platt};
@@ -117,6 +117,22 @@ impl Fit {
 }
 
 impl Judge {
+    /// As far as anything is known of a model that nobody calibrated.
+    pub fn shipped(encoder: &dyn Encoder) -> Result<Self, EncodeError> {
+        let facts = encoder.score_facts();
+        let (text, picture) = (
+            Fit::shipped(&facts, QueryKind::Text),
+            Fit::shipped(&facts, QueryKind::Picture),
+        );
+        let needed = text == Fit::Background || picture == Fit::Background;
+        let background = needed.then(|| Background::embed(encoder)).transpose()?;
+        Ok(Self {
+            text,
+            picture,
+            background: background.map(Arc::new),
+        })
+    }
+
     /// How a kind is judged.
     pub const fn fit(&self, kind: QueryKind) -> &Fit {
         match kind {

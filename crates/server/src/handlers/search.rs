@@ -25,6 +25,7 @@ use crate::wish::{QUERY_NAMES, SIMILAR_NAMES, Wish};
         ("taken_from" = Option<String>, Query, description = "First moment to search in, such as 2020-05-01."),
         ("taken_before" = Option<String>, Query, description = "First moment no longer to search in."),
         ("text_weight" = Option<f32>, Query, description = "How much the text counts beside the picture, 0 to 1."),
+        ("min_confidence" = Option<f32>, Query, description = "Hits less probable than this are left out, 0 to 1."),
     ),
     responses(
         (status = 200, body = SearchAnswer),
@@ -66,7 +67,7 @@ pub(crate) async fn by_body(
 ) -> Result<Json<SearchAnswer>> {
     // Held until the answer is there, since the picture is in memory until then.
     let _place = take_place(&state.uploads)?;
-    let wish = upload::search(&request, payload, &state.options.limits).await?;
+    let wish: Wish = upload::read(&request, payload, &state.options.limits).await?;
     Ok(Json(search(state, wish).await?))
 }
 
@@ -81,6 +82,7 @@ pub(crate) async fn by_body(
         ("folder" = Option<Vec<String>>, Query, description = "Absolute folder to search in; may be given several times."),
         ("taken_from" = Option<String>, Query, description = "First moment to search in, such as 2020-05-01."),
         ("taken_before" = Option<String>, Query, description = "First moment no longer to search in."),
+        ("min_confidence" = Option<f32>, Query, description = "Hits less probable than this are left out, 0 to 1."),
     ),
     responses(
         (status = 200, description = "The image itself is not among the hits.", body = SearchAnswer),
@@ -117,6 +119,8 @@ pub(crate) struct SearchForm {
     filter: Option<String>,
     /// How much the text counts beside the picture, 0 to 1.
     text_weight: Option<f32>,
+    /// Hits less probable than this are left out.
+    min_confidence: Option<f32>,
 }
 
 async fn search(state: Data<State>, wish: Wish) -> Result<SearchAnswer, Problem> {
@@ -132,7 +136,7 @@ async fn search(state: Data<State>, wish: Wish) -> Result<SearchAnswer, Problem>
     state.models.run(work).await
 }
 
-fn pixels(bytes: &[u8], detail: Detail) -> Result<QueryPicture, Problem> {
+pub(super) fn pixels(bytes: &[u8], detail: Detail) -> Result<QueryPicture, Problem> {
     let decoded = decode_for(bytes, &Limits::default(), detail).map_err(|reason| {
         Problem::new(
             ProblemKind::UnreadablePicture,

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use eidetic_catalog::ImageRecord;
 use eidetic_domain::{GeoPosition, ImageFormat, ImageId};
-use eidetic_search::{Answer, RankedHit, Took, Verdict};
+use eidetic_search::confidence::Level;
+use eidetic_search::{Answer, RankedHit, TextMatch, Took, Verdict};
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -21,6 +22,45 @@ pub struct SearchAnswer {
     pub hits: Vec<SearchHit>,
     /// Where the time went.
     pub took_ms: TookMs,
+}
+
+/// A picture held against texts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MatchAnswer {
+    /// The space in which they were compared.
+    pub space: String,
+    /// The picture: its path where it was named by one, its id where it is one of the library, else nothing.
+    pub image: Option<String>,
+    /// One entry a text, the most probable first.
+    pub results: Vec<MatchResult>,
+}
+
+/// One text held against the picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MatchResult {
+    /// The text.
+    pub text: String,
+    /// Cosine similarity, −1 to 1.
+    pub score: f32,
+    /// The score within the span that the model's scores have, 0 to 1.
+    pub normalized: f32,
+    /// Probability that the text describes the picture.
+    pub confidence: Option<f32>,
+    /// `high` from 0.8, `medium` from 0.5, `low` from 0.2, else `none`.
+    #[schema(value_type = String, pattern = "^(high|medium|low|none)$")]
+    pub level: Level,
+}
+
+impl From<TextMatch> for MatchResult {
+    fn from(found: TextMatch) -> Self {
+        Self {
+            text: found.text,
+            score: found.score,
+            normalized: found.normalized,
+            confidence: found.confidence,
+            level: found.level,
+        }
+    }
 }
 
 /// One image found.

@@ -34,6 +34,27 @@ pub struct SearchRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 1, default = 0.5)]
     pub text_weight: Option<f32>,
+    /// Hits less probable than this are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1)]
+    pub min_confidence: Option<f32>,
+}
+
+/// A picture and the texts to hold against it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MatchRequest {
+    /// The picture: the file's bytes in base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(content_encoding = "base64")]
+    pub image: Option<String>,
+    /// Instead of a file: the id of a picture of the library.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub image_id: Option<String>,
+    /// Texts that may describe it. Empty ones are passed over, equal ones count once.
+    #[schema(min_items = 1, max_items = 1000)]
+    pub texts: Vec<String>,
 }
 
 /// Which images may be returned; empty parts admit everything.
