@@ -27,7 +27,6 @@ const results = new Results({
   failed: () => (shownKey = null),
   retry: () => refresh(),
   least: (least) => navigate({ ...query, least }, { isTyping: true }),
-  anySureness: () => navigate({ ...query, least: 0 }),
   clearFilters: () => navigate({ ...query, folders: [], from: '', to: '' }),
 });
 const searchBar = new SearchBar({

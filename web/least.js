@@ -13,10 +13,10 @@ export class LeastSlider {
   constructor(on) {
     byId('report').append(reportLink());
     byId('least').addEventListener('input', () => {
+      on.moved(valueOf());
       this.#say();
       clearTimeout(this.#settling);
       this.#settling = setTimeout(() => on.settled(valueOf()), MOVING_PAUSE);
-      on.moved(valueOf());
     });
   }
 

@@ -23,7 +23,8 @@ export class MatchView {
   constructor(on) {
     this.#on = on;
     byId('match-lines').addEventListener('input', () => this.#onInput());
-    byId('match-pick').addEventListener('click', () => byId('file').click());
+    ['match-pick', 'match-empty'].forEach((id) => byId(id).addEventListener('click', () => byId('file').click()));
+    byId('match-picture').addEventListener('error', () => this.#showThumbnail());
     byId('match-remove').addEventListener('click', () => this.#removePicture());
     byId('match-report').append(reportLink());
   }
@@ -78,6 +79,13 @@ export class MatchView {
     preview.alt = upload === null ? 'Picture of the library' : `Added picture ${uploads.find(upload).file.name}`;
     if (preview.getAttribute('src') !== address) preview.src = address;
     return undefined;
+  }
+
+  // The picture's own file may be gone while the library still knows it.
+  #showThumbnail() {
+    const { like } = this.#match;
+    const preview = byId('match-picture');
+    if (like && preview.getAttribute('src') === api.viewAddress(like)) preview.src = api.thumbnailAddress(like);
   }
 
   async #ask(match) {

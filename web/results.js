@@ -89,7 +89,7 @@ export class Results {
     this.#showHits(hits, query);
     this.#on.found(answer.hits);
     this.#say(summaryOf(hits, answer), answer);
-    showMessage(hits.length === 0 ? noHits(query, this.#on) : null);
+    showMessage(hits.length === 0 ? noHits(query, { ...this.#on, anySureness: () => this.#anySureness() }) : null);
     showVerdict(answer, hits);
     this.#slider.show(query.least);
     byId('sureness').hidden = query.least === 0 && answer.hits.every((hit) => hit.confidence === null);
@@ -109,6 +109,12 @@ export class Results {
     if (!this.#held) return;
     const { query, answer, k } = this.#held;
     this.#show({ ...query, least }, answer, k);
+  }
+
+  // What is held may already be all there is to show.
+  #anySureness() {
+    if (this.#held.answer.least === 0) this.#filter(0);
+    this.#on.least(0);
   }
 
   // The server keeps back what is not probable enough, so a short answer to a search with a bound says nothing about what follows.
@@ -170,6 +176,6 @@ function showVerdict({ verdict }, hits) {
   if (!isNotice) return;
   byId('notice').replaceChildren(
     icon('nothing'),
-    element('p', {}, 'Probably nothing here matches; these are the nearest.'),
+    element('p', {}, `Probably nothing here matches; ${hits.length === 1 ? 'this is' : 'these are'} the nearest.`),
   );
 }

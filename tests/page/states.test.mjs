@@ -117,20 +117,12 @@ test('a server that is gone is said so, and found again', async () => {
 test('hits that probably do not match are shown with an honest notice', async () => {
   server.behaviour.verdict = 'no_match';
   const page = await visit('/?q=red');
-  await page.getByText('Probably nothing in this library shows that.').waitFor();
+  await page.getByText('Probably nothing here matches; these are the nearest.').waitFor();
   assert.ok((await page.locator('.tile').count()) > 0);
   server.behaviour.verdict = 'match';
   await page.locator('#text').fill('green');
   await page.keyboard.press('Enter');
   await page.locator('#notice').waitFor({ state: 'hidden' });
-});
-
-test('a calibrated library shows confidence instead of scores', async () => {
-  server.behaviour.confidence = 0.82;
-  const page = await visit('/?q=red');
-  await page.locator('.tile').first().waitFor();
-  assert.match(await page.locator('.score').first().textContent(), /^Confidence 82 %$/);
-  assert.match(await page.locator('.score').first().getAttribute('title'), /calibration/);
 });
 
 test('a slow answer shows skeletons first and its work after', async () => {
