@@ -109,7 +109,7 @@ describe('pictures as queries', () => {
   async function assertFoundItself(page) {
     await page.waitForFunction(() => document.querySelector('.tile .name')?.textContent === 'red-apple-on-table.jpg');
     await page.locator('.tile a').first().click();
-    await page.locator('#viewer-facts div', { hasText: 'Similarity' }).getByText('1.00', { exact: true }).waitFor();
+    await page.locator('#viewer-facts dd').filter({ hasText: /^1\.00Cosine/ }).waitFor();
     await page.locator('#viewer-close').click();
     await page.locator('#viewer').waitFor({ state: 'hidden' });
     assert.ok(await page.locator('#query-picture').isVisible());

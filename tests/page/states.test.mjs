@@ -149,7 +149,7 @@ test('a quick answer shows no sign of work', async () => {
 });
 
 test('only the newest search counts, and older ones are given up', async () => {
-  server.behaviour.delay = 400;
+  server.behaviour.delay = 4000;
   const page = await visit('/?q=red');
   const givenUp = page.waitForEvent('requestfailed', (request) => request.url().includes('text=red'));
   await page.locator('#text').fill('blue ring');
