@@ -6,12 +6,6 @@ import * as format from './format.js';
 const SCORE_HINT = 'Cosine similarity to the search: 1 is the closest, around 0 is unrelated. It orders pictures; it is no probability.';
 const CONFIDENCE_HINT = 'How probable it is that the picture really matches the search.';
 
-/** The probabilities from which on a confidence is called high, medium or low, as the server's levels have them. */
-export const LEVELS = [['high', 0.8], ['medium', 0.5], ['low', 0.2]];
-
-/** "high", "medium", "low" or "none". */
-export const levelOf = (confidence) => LEVELS.find(([, least]) => confidence >= least)?.[0] ?? 'none';
-
 /** Whether a hit is at least `least` percent probable; one of which nothing is known is not. */
 export const isSure = (hit, least) => least === 0 || (hit.confidence !== null && hit.confidence >= least / 100);
 

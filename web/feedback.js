@@ -5,8 +5,9 @@ import { toast } from './clipboard.js';
 import { element, icon } from './dom.js';
 import { subjectOf } from './query.js';
 
-// What was said in this tab. The server keeps it for good, and is told again rather than asked.
+// What was said in this tab, and what of it the server has. It keeps answers for good, and is told again rather than asked.
 const said = new Map();
+const kept = new Map();
 // Answers about one hit go out one after the other, so that the last click is also the last to arrive.
 const sent = new Map();
 
@@ -28,15 +29,15 @@ export function thumbs(query, image) {
 
 // Shown as said at once; taken back where the server did not take it.
 async function answer(key, subject, image, right) {
-  const before = said.get(key) ?? null;
   show(key, right);
   const turn = (sent.get(key) ?? Promise.resolve()).then(() => api.feedback(subject, image, right));
   sent.set(key, turn.catch(() => {}));
   try {
     const { answers, needed } = await turn;
+    kept.set(key, right);
     if (right !== null) toast(thanks(answers, needed));
   } catch (error) {
-    if ((said.get(key) ?? null) === right) show(key, before);
+    if ((said.get(key) ?? null) === right) show(key, kept.get(key) ?? null);
     toast(`Your answer was not kept: ${error.message}`);
   }
 }

@@ -126,7 +126,7 @@ test('hits that probably do not match are shown with an honest notice', async ()
 });
 
 test('a slow answer shows skeletons first and its work after', async () => {
-  server.behaviour.delay = 700;
+  server.behaviour.delay = 4000;
   const page = await visit('/?q=red');
   await page.locator('.tile.is-skeleton').first().waitFor();
   assert.ok(await page.locator('#progress').isVisible());
