@@ -1,4 +1,4 @@
-// Adding a picture to the search: picked, pasted, or dropped anywhere on the page.
+// Adding a picture to the search or the match: picked, pasted, or dropped anywhere on the page.
 
 import { byId } from './dom.js';
 import { toast } from './clipboard.js';
@@ -51,7 +51,7 @@ function acceptDropped(onFile, onImage) {
     event.preventDefault();
     takeDropped(event.dataTransfer, onFile, onImage);
   });
-  // A tile of the grid may be dropped into the search field; the shade over the page would only be in the way then.
+  // A tile of the grid may be dropped, too; the shade over the page would only be in the way then.
   document.addEventListener('dragend', () => shade(false));
 }
 
@@ -61,7 +61,7 @@ function takeDropped(data, onFile, onImage) {
   if (own) onImage(own[1] ?? own[3]);
   else if (file) onFile(file);
   else if (data.files.length > 0) toast('That file is no picture.');
-  else toast('Only a picture itself can be searched by, not a link to it. Save it and drop the file.');
+  else toast('Only a picture itself can be taken, not a link to it. Save it and drop the file.');
 }
 
 const isPicture = (data) => data.types.includes('Files') || data.types.includes('text/uri-list');

@@ -1,6 +1,6 @@
 // The server's routes. Every function throws a Problem, or an AbortError when its signal says so.
 
-import { find, sendable } from './uploads.js';
+import { sendable } from './uploads.js';
 import { toFilter, toRequest } from './query.js';
 
 /** Why the server gave no answer: the problem document that it sent, or status 0 when nothing came back. */
@@ -34,22 +34,38 @@ export async function search(query, k, signal) {
 /** What is known about one image. */
 export const image = (id, signal) => request(`/v1/images/${id}`, { signal });
 
+/** How probably each of `texts` describes the picture of `match`. */
+export async function match({ like, upload }, texts, signal) {
+  if (upload === null) return post('/v1/match', { image_id: like, texts }, signal);
+  const body = new FormData();
+  body.append('texts', texts.join('\n'));
+  body.append('image', await sendable(upload));
+  return request('/v1/match', { method: 'POST', body, signal });
+}
+
+/** Says whether `image` was right for words or a picture; null takes back what was said. */
+export const feedback = ({ text, like }, image, right) => post('/v1/feedback', { text, like, image, right });
+
 /** How the library stands. */
 export const status = (signal) => request('/v1/status', { signal });
 
 async function uploadForm(query, k) {
   const form = new FormData();
-  const plain = new Set(['k', 'text', 'negative', 'text_weight']);
+  const plain = new Set(['k', 'text', 'negative', 'text_weight', 'min_confidence']);
   toRequest(query, k).forEach(([name, value]) => plain.has(name) && form.append(name, value));
   form.append('filter', JSON.stringify(toFilter(query)));
-  form.append('image', await sendable(find(query.upload).file));
+  form.append('image', await sendable(query.upload));
   return form;
 }
 
-async function request(address, options) {
+function post(address, value, signal) {
+  return request(address, { method: 'POST', body: JSON.stringify(value), headers: { 'Content-Type': 'application/json' }, signal });
+}
+
+async function request(address, { headers, ...options }) {
   let response;
   try {
-    response = await fetch(address, { headers: { Accept: 'application/json' }, ...options });
+    response = await fetch(address, { headers: { Accept: 'application/json', ...headers }, ...options });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new Problem({ title: 'The server does not answer' });

@@ -6,13 +6,16 @@ import { toast } from './clipboard.js';
 import { byId } from './dom.js';
 import { Filters } from './filters.js';
 import { samplePictures, showStart, showStatus, showUnreachable } from './library.js';
+import { EMPTY_MATCH, fromMatchAddress, isMatchAddress, matchKey, toMatchAddress } from './matchquery.js';
+import { MatchView } from './matchview.js';
 import { emptyLibrary, lostUpload, problem } from './messages.js';
-import { EMPTY, PAGE_SIZE, fromAddress, isEmpty, isImageId, keyOf, title, toAddress } from './query.js';
+import { EMPTY, PAGE_SIZE, fromAddress, hasPicture, isEmpty, isImageId, keyOf, title, toAddress } from './query.js';
 import { Results, showMessage } from './results.js';
 import { SearchBar } from './searchbar.js';
 import { enableThemeToggle } from './themetoggle.js';
 import * as uploads from './uploads.js';
 import { Viewer } from './viewer.js';
+import { enableViewLinks, linkViews, showView } from './views.js';
 
 const STATUS_PAUSE = 3000;
 
@@ -23,6 +26,7 @@ const results = new Results({
   total: () => library?.images ?? Infinity,
   failed: () => (shownKey = null),
   retry: () => refresh(),
+  least: (least) => navigate({ ...query, least }, { isTyping: true }),
   clearFilters: () => navigate({ ...query, folders: [], from: '', to: '' }),
 });
 const searchBar = new SearchBar({
@@ -34,7 +38,12 @@ const filters = new Filters((next) => navigate({ ...query, folders: next.folders
 const viewer = new Viewer({
   close: () => closeViewer(),
   move: (image) => moveViewer(image),
-  similar: (image) => navigate({ ...EMPTY, like: image, folders: query.folders, from: query.from, to: query.to }),
+  similar: (image) => navigate({ ...EMPTY, like: image, folders: query.folders, from: query.from, to: query.to, least: query.least }),
+  match: (image) => goToMatch({ like: image, upload: null, lines: query.text.trim() || matchView.match.lines }),
+});
+const matchView = new MatchView({
+  changed: (next) => goToMatch(next),
+  typed: (next) => goToMatch(next, { isTyping: true }),
 });
 
 let query = EMPTY;
@@ -45,9 +54,10 @@ let sampling = new AbortController();
 
 enableThemeToggle();
 acceptPictures(
-  (file) => navigate({ ...currentText(), like: null, upload: uploads.keep(file) }),
-  (image) => navigate({ ...currentText(), like: image, upload: null }),
+  (file) => addPicture({ like: null, upload: uploads.keep(file) }),
+  (image) => addPicture({ like: image, upload: null }),
 );
+enableViewLinks({ search: () => navigate(query, { isView: true }), match: () => goToMatch(firstMatch()) });
 window.addEventListener('popstate', () => showAddress({ mayReuse: true }));
 window.addEventListener('scroll', () => document.querySelector('.top').classList.toggle('is-lifted', scrollY > 4), { passive: true });
 document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && refreshStatus());
@@ -59,18 +69,47 @@ showAddress({ mayReuse: true });
 await refreshStatus();
 
 /** Goes to `next`. Letters typed in a row make one entry of the history; showing more hits makes none. */
-function navigate(next, { k = PAGE_SIZE, isTyping = false, replaces = false } = {}) {
-  const isSame = keyOf(next, k) === keyOf(query, k) && !location.hash;
+function navigate(next, { k = PAGE_SIZE, isTyping = false, replaces = false, isView = false } = {}) {
+  const isSame = keyOf(next, k) === keyOf(query, k) && !location.hash && !isMatching();
   const continuesTyping = isTyping && history.state?.isTyping;
   const state = { upload: next.upload, k, isTyping: isTyping && !isSame };
   if (replaces || isSame || continuesTyping) history.replaceState(state, '', toAddress(next));
   else history.pushState(state, '', toAddress(next));
   if (!isTyping && !replaces) scrollTo(0, 0);
-  showAddress({ mayReuse: isSame || isTyping });
+  showAddress({ mayReuse: isSame || isTyping || isView });
+}
+
+/** Goes to the Match view; like a search, what is typed in a row makes one entry of the history. */
+function goToMatch(next, { isTyping = false } = {}) {
+  const isSame = isMatching() && matchKey(next) === matchKey(matchNow());
+  const continuesTyping = isTyping && history.state?.isTyping;
+  const state = { upload: next.upload, lines: next.lines, isTyping: isTyping && (!isSame || Boolean(continuesTyping)) };
+  const arrives = !isMatching();
+  if (isSame || continuesTyping) history.replaceState(state, '', toMatchAddress(next));
+  else history.pushState(state, '', toMatchAddress(next));
+  showAddress({ mayReuse: true });
+  if (!arrives) return;
+  scrollTo(0, 0);
+  matchView.focus();
 }
 
 /** Shows what the address and the history's state say. */
 function showAddress({ mayReuse }) {
+  showView(isMatching() ? 'match' : 'search');
+  if (isMatching()) showMatch();
+  else showSearch(mayReuse);
+  linkViews({ search: toAddress(query), match: toMatchAddress(matchView.match) });
+}
+
+function showMatch() {
+  const { upload = null } = history.state ?? {};
+  viewer.hide();
+  document.title = 'Match · Eidetic';
+  matchView.show(matchNow(), { isLost: upload !== null && !uploads.find(upload) });
+}
+
+function showSearch(mayReuse) {
+  matchView.leave();
   const { upload = null, k = PAGE_SIZE } = history.state ?? {};
   const isLost = upload !== null && !uploads.find(upload);
   query = { ...fromAddress(location.search), upload: isLost ? null : upload };
@@ -117,7 +156,7 @@ async function refreshStatus() {
     library = await api.status();
     showStatus(library);
     filters.setSources(library.sources);
-    if (isEmpty(query) && library.images !== before) showAddress({ mayReuse: false });
+    if (!isMatching() && isEmpty(query) && library.images !== before) showAddress({ mayReuse: false });
   } catch (error) {
     library = null;
     showUnreachable();
@@ -152,9 +191,32 @@ function closeViewer() {
 function syncViewer() {
   const image = location.hash.slice(1);
   const { shown } = viewer;
-  if (isImageId(image)) viewer.show(image, results.hits);
+  if (isImageId(image)) viewer.show(image, results.hits, query);
   else viewer.hide();
   if (shown && !isImageId(image)) results.grid.focus(shown);
+}
+
+function isMatching() {
+  return isMatchAddress(location.search);
+}
+
+/** What the address and the history's state say is held against what. */
+function matchNow() {
+  const { upload = null, lines } = history.state ?? {};
+  const said = fromMatchAddress(location.search);
+  return { ...said, lines: lines ?? said.lines, upload: upload !== null && uploads.find(upload) ? upload : null };
+}
+
+// What stood in the Match view before, or the search's own picture and words where it is still empty.
+function firstMatch() {
+  const { match } = matchView;
+  const isUntouched = matchKey(match) === matchKey(EMPTY_MATCH);
+  return isUntouched && hasPicture(query) ? { like: query.like, upload: query.upload, lines: query.text } : match;
+}
+
+function addPicture(picture) {
+  if (isMatching()) goToMatch({ ...matchView.match, ...picture });
+  else navigate({ ...currentText(), ...picture });
 }
 
 // What stands in the search field counts even if no search for it has started yet.

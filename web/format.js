@@ -11,8 +11,11 @@ export const pictures = (number) => `${count(number)} ${number === 1 ? 'picture'
 /** A cosine or probability with two digits, and a real minus sign. */
 export const score = (number) => number.toFixed(2).replace('-', '−');
 
-/** "42 %". */
-export const percent = (number) => `${Math.round(number * 100)} %`;
+/** A probability in whole percents, "42 %". Rounded down, as 79.6 % is not yet 80 %; what rounds to nothing is still something. */
+export function percent(number) {
+  const whole = Math.floor(number * 100 + 1e-6);
+  return whole === 0 && number > 0 ? '<1 %' : `${whole} %`;
+}
 
 /** 3200000 → "3.2 MB". */
 export function bytes(number) {

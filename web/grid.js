@@ -1,22 +1,15 @@
 // The pictures of an answer in justified rows. The rows are CSS; this file makes the tiles and moves the focus between them.
 
 import { thumbnailAddress } from './api.js';
+import { standing } from './confidence.js';
 import { element, icon } from './dom.js';
+import { thumbs } from './feedback.js';
 import * as format from './format.js';
+import { EMPTY, subjectOf } from './query.js';
 
 // Rows stay readable with panoramas and long strips among them: those are cropped to these limits in the grid.
 const NARROWEST = 0.5;
 const WIDEST = 2.6;
-
-const SCORE_HINT = 'Cosine similarity to the search: 1 is the closest, around 0 is unrelated. It orders pictures; it is no probability.';
-const CONFIDENCE_HINT = 'Confidence: how probably the picture matches, from this library’s calibration.';
-
-/** What stands beside a hit, and what it means: its confidence where the library is calibrated, else its score. */
-export function standing(hit) {
-  if (hit.score === null) return null;
-  if (hit.confidence === null) return { label: 'Similarity', value: format.score(hit.score), hint: SCORE_HINT };
-  return { label: 'Confidence', value: format.percent(hit.confidence), hint: CONFIDENCE_HINT };
-}
 
 export class Grid {
   #list;
@@ -34,10 +27,10 @@ export class Grid {
     list.addEventListener('keydown', (event) => this.#moveFocus(event));
   }
 
-  /** Shows these hits and no others. Tiles that are there already stay, so that showing more does not blink. */
-  show(hits) {
+  /** Shows these hits of `query` and no others. Tiles that are there already stay, so that showing more does not blink. */
+  show(hits, query) {
     const kept = this.#tiles;
-    this.#tiles = new Map(hits.map((hit) => [hit.image, this.#tileFor(hit, kept.get(hit.image))]));
+    this.#tiles = new Map(hits.map((hit) => [hit.image, this.#tileFor(hit, query, kept.get(hit.image))]));
     this.#list.replaceChildren(...[...this.#tiles.values()].map(({ node }) => node));
   }
 
@@ -49,7 +42,7 @@ export class Grid {
   }
 
   clear() {
-    this.show([]);
+    this.show([], EMPTY);
   }
 
   /** Puts the focus on an image's tile, if it is there. */
@@ -61,9 +54,9 @@ export class Grid {
     this.#list.querySelector('a')?.focus();
   }
 
-  #tileFor(hit, known) {
-    const standing = `${hit.score} ${hit.confidence}`;
-    return known?.standing === standing ? known : { node: makeTile(hit), standing };
+  #tileFor(hit, query, known) {
+    const content = JSON.stringify([hit.score, hit.confidence, subjectOf(query)]);
+    return known?.content === content ? known : { node: makeTile(hit, query), content };
   }
 
   #moveFocus(event) {
@@ -76,7 +69,7 @@ export class Grid {
   }
 }
 
-function makeTile(hit) {
+function makeTile(hit, query) {
   const name = format.fileName(hit.path);
   const mark = standing(hit);
   const link = element(
@@ -85,7 +78,7 @@ function makeTile(hit) {
     element('span', { class: 'frame' }, thumbnail(hit, name)),
     element('span', { class: 'caption' }, element('span', { class: 'name', 'aria-hidden': 'true' }, name), mark && scoreOf(mark)),
   );
-  return shaped(element('li', { class: 'tile' }, link), hit.width / hit.height);
+  return shaped(element('li', { class: 'tile' }, link, thumbs(query, hit.image)), hit.width / hit.height);
 }
 
 function scoreOf({ label, value, hint }) {

@@ -15,6 +15,10 @@ const TITLES = new Map([
 
 /** An answer without hits. */
 export function noHits(query, on) {
+  if (query.least > 0) {
+    const reason = `None of the closest pictures is at least ${query.least} % probable.`;
+    return [icon('nothing'), alert('Nothing that sure', reason), action('Show the nearest all the same', on.anySureness)];
+  }
   const isFiltered = filterCount(query) > 0;
   const reason = isFiltered ? 'No picture passes the filters.' : 'The library has no picture to compare with.';
   return [icon('search'), alert('Nothing found', reason), isFiltered && action('Remove the filters', on.clearFilters)].filter(Boolean);

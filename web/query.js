@@ -3,7 +3,8 @@
 /** How many hits a first answer shows. */
 export const PAGE_SIZE = 48;
 
-/** A query without parts. `like` is an image of the library, `upload` a key of uploads.js; at most one of them is set. */
+/** A query without parts. `like` is an image of the library, `upload` a key of uploads.js; at most one of them is set. Hits less
+    probable than `least` percent are left out. */
 export const EMPTY = Object.freeze({
   text: '',
   negative: '',
@@ -13,9 +14,12 @@ export const EMPTY = Object.freeze({
   folders: Object.freeze([]),
   from: '',
   to: '',
+  least: 0,
 });
 
 const IMAGE_ID = /^[0-9a-f]{64}$/;
+// Whole percents from 1 to 99.
+const MOST_SURE = /^[1-9]\d?$/;
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 export const isImageId = (text) => IMAGE_ID.test(text);
@@ -26,6 +30,14 @@ export const isEmpty = (query) => query.text.trim() === '' && !hasPicture(query)
 
 /** How many filters are set. */
 export const filterCount = (query) => query.folders.length + (query.from || query.to ? 1 : 0);
+
+/** What a hit can be right or wrong for: words, or an image of the library. Null for a query of several parts, and for a picture
+    that the server does not have. */
+export function subjectOf({ text, negative, like, upload }) {
+  const words = text.trim();
+  if (negative.trim() || upload !== null || Boolean(words) === (like !== null)) return null;
+  return words ? { text: words, like: null } : { text: null, like };
+}
 
 /** The query as the page's own parameters. An uploaded picture is not among them: it lives in the tab only. */
 export function toAddress(query) {
@@ -38,6 +50,7 @@ export function toAddress(query) {
   query.folders.forEach((folder) => put('folder', folder));
   put('from', query.from);
   put('to', query.to);
+  put('least', query.least && String(query.least));
   const text = params.toString();
   return text ? `/?${text}` : '/';
 }
@@ -57,6 +70,7 @@ export function fromAddress(search) {
     folders: [...new Set(params.getAll('folder'))].filter(Boolean),
     from: day('from'),
     to: day('to'),
+    least: MOST_SURE.test(params.get('least') ?? '') ? Number(params.get('least')) : EMPTY.least,
   };
 }
 
@@ -71,6 +85,7 @@ export function toRequest(query, k) {
   query.folders.forEach((folder) => put('folder', folder));
   put('taken_from', query.from && `${query.from}T00:00:00`);
   put('taken_before', query.to && `${dayAfter(query.to)}T00:00:00`);
+  put('min_confidence', query.least && String(query.least / 100));
   return pairs;
 }
 
@@ -85,7 +100,7 @@ export function toFilter(query) {
   };
 }
 
-/** A key under which an answer to this query may be kept. */
+/** The same for every query that shows the same. */
 export const keyOf = (query, k) => JSON.stringify([toRequest(query, k), query.upload]);
 
 /** What the window is called while this query is shown. */

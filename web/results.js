@@ -1,11 +1,13 @@
 // Runs searches and shows their answers: the grid, the line above it, notices, messages. Only the newest search counts.
 
 import * as api from './api.js';
-import { byId, element } from './dom.js';
+import { byId, element, icon } from './dom.js';
 import * as format from './format.js';
-import { Grid, standing } from './grid.js';
+import { isSure } from './confidence.js';
+import { Grid } from './grid.js';
+import { LeastSlider } from './least.js';
 import { noHits, problem } from './messages.js';
-import { PAGE_SIZE, keyOf } from './query.js';
+import { EMPTY, PAGE_SIZE, keyOf } from './query.js';
 
 // An answer within this time replaces the old one without any sign of work, so that quick answers do not flicker.
 const PATIENCE = 150;
@@ -16,13 +18,16 @@ export class Results {
   #grid;
   #answers = new Map();
   #running = new AbortController();
+  #slider;
   #hits = [];
+  #held = null;
   #on;
 
-  /** `on`: open(image), more(k), found(hits), failed(), total(), retry(), clearFilters(). */
+  /** `on`: open(image), more(k), found(hits), least(percent), failed(), total(), retry(), clearFilters(). */
   constructor(on) {
     this.#on = on;
     this.#grid = new Grid(byId('grid'), on.open);
+    this.#slider = new LeastSlider({ moved: (least) => this.#filter(least), settled: on.least });
   }
 
   get hits() {
@@ -36,21 +41,24 @@ export class Results {
   /** Stops a search that still runs and empties everything. */
   clear() {
     this.#abort();
-    this.#showHits([], false);
+    this.#held = null;
+    this.#showHits([], EMPTY);
     this.#say('');
+    byId('sureness').hidden = true;
     byId('notice').hidden = true;
     showMessage(null);
   }
 
-  /** Searches for `query` and shows `k` hits. An answer that is kept is shown at once if `mayReuse`, as when somebody goes back. */
+  /** Searches for `query` and shows `k` hits. An answer that is kept is shown at once if `mayReuse`, as when somebody goes back or
+      asks for the more probable ones of its hits. */
   async search(query, k, { mayReuse }) {
     const signal = this.#abort();
-    const kept = mayReuse ? this.#answers.get(keyOf(query, k)) : undefined;
-    if (kept) return this.#show(query, kept, k);
+    const kept = mayReuse ? this.#answers.get(answerKey(query, k)) : undefined;
+    if (kept && kept.least <= query.least) return this.#show(query, kept, k);
     const waiting = setTimeout(() => this.#showWork(), PATIENCE);
     try {
-      const answer = await api.search(query, k, signal);
-      this.#keep(keyOf(query, k), answer);
+      const answer = { ...(await api.search(query, k, signal)), least: query.least };
+      this.#keep(answerKey(query, k), answer);
       this.#show(query, answer, k);
     } catch (error) {
       if (error.name !== 'AbortError') this.#fail(error);
@@ -63,7 +71,8 @@ export class Results {
 
   /** Shows pictures that nobody searched for, without scores. */
   showPlain(hits) {
-    this.#showHits(hits.map((hit) => ({ ...hit, score: null, confidence: null })), true);
+    this.#showHits(hits.map((hit) => ({ ...hit, score: null, confidence: null })), EMPTY);
+    byId('grid').classList.add('is-plain');
   }
 
   #abort() {
@@ -74,23 +83,44 @@ export class Results {
   }
 
   #show(query, answer, k) {
-    const { hits } = answer;
+    const hits = answer.hits.filter((hit) => isSure(hit, query.least));
+    this.#held = { query, answer, k };
     this.#showRest();
-    this.#showHits(hits, false);
-    this.#on.found(hits);
-    this.#say(hits.length === 0 ? '' : `${format.pictures(hits.length)}, closest first`, answer);
-    showMessage(hits.length === 0 ? noHits(query, this.#on) : null);
-    showVerdict(answer);
-    const mayBeMore = hits.length >= k && hits.length < Math.min(MOST_HITS, this.#on.total());
-    byId('more').hidden = !mayBeMore;
+    this.#showHits(hits, query);
+    this.#on.found(answer.hits);
+    this.#say(summaryOf(hits, answer), answer);
+    showMessage(hits.length === 0 ? noHits(query, { ...this.#on, anySureness: () => this.#anySureness() }) : null);
+    showVerdict(answer, hits);
+    this.#slider.show(query.least);
+    byId('sureness').hidden = query.least === 0 && answer.hits.every((hit) => hit.confidence === null);
+    byId('more').hidden = !this.#mayBeMore(hits, answer, k);
     byId('more-button').onclick = () => this.#on.more(Math.min(k * 2, MOST_HITS));
   }
 
-  #showHits(hits, isPlain) {
+  #showHits(hits, query) {
     this.#hits = hits;
-    byId('grid').classList.toggle('is-plain', isPlain);
-    this.#grid.show(hits);
+    byId('grid').classList.remove('is-plain');
+    this.#grid.show(hits, query);
     byId('more').hidden = true;
+  }
+
+  // At once, over what is there; the search for what is not there follows by way of the address.
+  #filter(least) {
+    if (!this.#held) return;
+    const { query, answer, k } = this.#held;
+    this.#show({ ...query, least }, answer, k);
+  }
+
+  // What is held may already be all there is to show.
+  #anySureness() {
+    if (this.#held.answer.least === 0) this.#filter(0);
+    this.#on.least(0);
+  }
+
+  // The server keeps back what is not probable enough, so a short answer to a search with a bound says nothing about what follows.
+  #mayBeMore(hits, answer, k) {
+    const isCut = answer.hits.length >= k || answer.least > 0;
+    return isCut && hits.length > 0 && k < Math.min(MOST_HITS, this.#on.total());
   }
 
   #fail(error) {
@@ -100,11 +130,8 @@ export class Results {
   }
 
   #say(text, answer) {
-    const mark = answer?.hits[0] && standing(answer.hits[0]);
-    const order = mark && element('abbr', { title: mark.hint }, mark.label.toLowerCase());
-    const took = answer && ` · ${Math.max(1, Math.round(answer.took_ms.encode + answer.took_ms.search))} ms`;
-    const parts = mark ? [text, ' by ', order, took] : [text];
-    byId('summary').replaceChildren(...parts);
+    const took = text && ` · ${Math.max(1, Math.round(answer.took_ms.encode + answer.took_ms.search))} ms`;
+    byId('summary').textContent = text + took;
   }
 
   #showWork() {
@@ -133,12 +160,22 @@ export function showMessage(content) {
   byId('message').replaceChildren(...(content ?? []));
 }
 
-function showVerdict({ verdict, hits }) {
+// Answers with and without a bound are told apart by what they hold, so that one may serve for the other.
+const answerKey = (query, k) => keyOf({ ...query, least: 0 }, k);
+
+function summaryOf(hits, answer) {
+  if (hits.length === 0) return '';
+  const left = answer.hits.length - hits.length;
+  const number = left === 0 ? format.pictures(hits.length) : `${format.count(hits.length)} of ${format.pictures(answer.hits.length)}`;
+  return `${number}, closest first`;
+}
+
+function showVerdict({ verdict }, hits) {
   const isNotice = verdict === 'no_match' && hits.length > 0;
   byId('notice').hidden = !isNotice;
   if (!isNotice) return;
   byId('notice').replaceChildren(
-    element('p', {}, 'Probably nothing in this library shows that.'),
-    element('p', {}, 'The pictures below are merely the closest ones.'),
+    icon('nothing'),
+    element('p', {}, `Probably nothing here matches; ${hits.length === 1 ? 'this is' : 'these are'} the nearest.`),
   );
 }

@@ -47,12 +47,12 @@ export class SearchBar {
     byId('text').select();
   }
 
-  /** Empties text and picture; filters stay, as they say where to look and not what for. */
+  /** Empties text and picture; filters stay, as they say where to look and how sure to be, not what for. */
   clear() {
-    const { folders, from, to } = this.#query;
+    const { folders, from, to, least } = this.#query;
     byId('text').focus();
     clearTimeout(this.#typing);
-    this.#on.submitted({ ...EMPTY, folders, from, to });
+    this.#on.submitted({ ...EMPTY, folders, from, to, least });
   }
 
   #read() {
@@ -85,7 +85,7 @@ export class SearchBar {
 
   #onSlash(event) {
     const isTyping = event.target.closest?.('input, textarea, dialog[open]');
-    if (event.key !== '/' || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key !== '/' || isTyping || byId('search').hidden || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     this.focus();
   }

@@ -22,7 +22,13 @@ export function keep(file) {
 export const find = (key) => pictures.get(key);
 
 /** The file as it should be sent: itself, or a smaller copy of a very large one. One that the browser cannot read is left to the server. */
-export async function sendable(file) {
+export function sendable(key) {
+  const picture = pictures.get(key);
+  picture.sendable ??= reduced(picture.file);
+  return picture.sendable;
+}
+
+async function reduced(file) {
   if (file.size <= LARGE) return file;
   const bitmap = await createImageBitmap(file).catch(() => null);
   return bitmap ? smaller(bitmap) : file;

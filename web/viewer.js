@@ -2,21 +2,24 @@
 
 import * as api from './api.js';
 import { copyButton } from './clipboard.js';
+import { reportLink, similarity, standing } from './confidence.js';
 import { byId, element } from './dom.js';
+import { thumbs } from './feedback.js';
 import * as format from './format.js';
-import { standing } from './grid.js';
+import { subjectOf } from './query.js';
 
 const SWIPE = 48;
 
 export class Viewer {
   #dialog = byId('viewer');
   #hits = [];
+  #query;
   #shown = null;
   #known = new Map();
   #loading = new AbortController();
   #on;
 
-  /** `on`: close(), move(image), similar(image). */
+  /** `on`: close(), move(image), similar(image), match(image). */
   constructor(on) {
     this.#on = on;
     this.#dialog.addEventListener('cancel', (event) => {
@@ -30,6 +33,7 @@ export class Viewer {
     byId('viewer-previous').addEventListener('click', () => this.#step(-1));
     byId('viewer-next').addEventListener('click', () => this.#step(1));
     byId('viewer-similar').addEventListener('click', () => on.similar(this.#shown));
+    byId('viewer-match').addEventListener('click', () => on.match(this.#shown));
     this.#stepOnSwipe(byId('viewer-stage'));
   }
 
@@ -38,15 +42,17 @@ export class Viewer {
     return this.#shown;
   }
 
-  /** Shows `image`; `hits` are the pictures around it, in which it may be missing. */
-  show(image, hits) {
+  /** Shows `image`; `hits` are the pictures around it, found by `query`, in which it may be missing. */
+  show(image, hits, query) {
     this.#hits = hits;
+    this.#query = query;
     this.#shown = image;
     this.#loading.abort();
     this.#loading = new AbortController();
     if (!this.#dialog.open) this.#dialog.showModal();
     const hit = hits.find((hit) => hit.image === image);
     this.#describe({ image, score: null, confidence: null, ...hit, ...this.#known.get(image) });
+    this.#ask(hit);
     this.#setButtons(image);
     byId('viewer-details').scrollTop = 0;
     this.#complete(image, hit, this.#loading.signal);
@@ -73,6 +79,14 @@ export class Viewer {
     byId('viewer-name').textContent = about.path ? format.fileName(about.path) : '';
     byId('viewer-facts').replaceChildren(...factsOf(about));
     if (about.width) this.#draw(about);
+  }
+
+  // Only about pictures that the search found.
+  #ask(hit) {
+    const buttons = hit ? thumbs(this.#query, hit.image) : null;
+    byId('viewer-judgement').hidden = buttons === null;
+    byId('viewer-thumbs').replaceChildren(...(buttons ? [buttons] : []));
+    if (buttons) byId('viewer-question').textContent = questionOf(subjectOf(this.#query));
   }
 
   #draw({ image, path, width, height }) {
@@ -146,7 +160,7 @@ function factsOf(about) {
   return [
     path && fact('Path', copyable(path, 'Copy the path')),
     others.length > 0 && fact(others.length === 1 ? 'The same picture also at' : 'The same picture also at these paths', ...others.map((other) => copyable(other, 'Copy this path'))),
-    mark && fact(mark.label, mark.value, element('small', {}, mark.hint)),
+    ...(mark ? marks(about, mark) : []),
     taken && fact('Taken', format.moment(taken)),
     camera && fact('Camera', camera),
     width && fact('Size', [format.dimensions(width, height), fileSize(about)].filter(Boolean).join(' · ')),
@@ -154,6 +168,17 @@ function factsOf(about) {
   ].filter(Boolean);
 }
 
+// What the hit is worth; where a probability stands, the score that it came from follows.
+function marks(about, mark) {
+  if (about.confidence === null) return [fact(mark.label, mark.value, element('small', {}, mark.hint))];
+  const raw = similarity(about);
+  return [
+    fact(mark.label, mark.value, element('small', {}, mark.hint), reportLink()),
+    fact(raw.label, raw.value, element('small', {}, raw.hint)),
+  ];
+}
+
+const questionOf = ({ text }) => (text ? `Does it match “${text}”?` : 'Is it like the picture searched by?');
 const fileSize = ({ format: kind, bytes }) => bytes && `${kind?.toUpperCase() ?? ''} ${format.bytes(bytes)}`.trim();
 const fact = (term, ...details) => element('div', {}, element('dt', {}, term), element('dd', {}, ...details));
 const copyable = (text, label) => element('div', { class: 'fact-line' }, element('span', {}, text), copyButton(text, label));

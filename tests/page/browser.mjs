@@ -1,10 +1,15 @@
 // Starts Debian's Chromium with a fresh profile and watches what a page does.
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
 import { chromium } from 'playwright-core';
 
 const ARGUMENTS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
+
+const WEB = new URL('../../web/', import.meta.url);
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 
 // Long enough for a busy machine with two processors; a test that waits this long fails.
 const PATIENCE = 15_000;
@@ -24,6 +29,17 @@ export async function openPage(browser, address, { path = '/', ...options } = {}
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
   page.on('pageerror', (error) => errors.push(String(error)));
   context.on('request', (request) => !/^(blob|data):/.test(request.url()) && !request.url().startsWith(`${address}/`) && foreign.push(request.url()));
+  if (process.env.PAGE_FROM_DISK) await serveFromDisk(context);
   await page.goto(path);
   return { page, context, errors, foreign };
+}
+
+// With PAGE_FROM_DISK set, web/ as it is now takes the place of what the program embeds, so that working on it needs no build.
+function serveFromDisk(context) {
+  const isPage = ({ pathname }) => pathname === '/' || pathname.startsWith('/assets/');
+  return context.route(isPage, async (route) => {
+    const { pathname } = new URL(route.request().url());
+    const name = pathname === '/' ? 'index.html' : pathname.slice('/assets/'.length);
+    await route.fulfill({ body: await readFile(new URL(name, WEB)), contentType: TYPES[extname(name)] });
+  });
 }

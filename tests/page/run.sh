@@ -31,4 +31,4 @@ else
 fi
 
 npm ci --no-audit --no-fund --loglevel=error
-node --test --test-concurrency=1 --test-reporter=spec page.test.mjs states.test.mjs
+node --test --test-concurrency=1 --test-reporter=spec page.test.mjs states.test.mjs sureness.test.mjs match.test.mjs

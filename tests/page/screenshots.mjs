@@ -47,6 +47,10 @@ async function takeScreens(prefix, options) {
   await take('picture');
   await page.locator('#filters-button').click();
   await take('filters');
+  await page.goto('/?view=match&text=a+red+apple&text=fruit&text=an+apple+on+a+wooden+table&text=a+bicycle+in+the+snow');
+  await page.locator('#file').setInputFiles(`${GALLERY}red-apple-on-table.jpg`);
+  await page.locator('.bar').first().waitFor();
+  await page.screenshot({ path: `${prefix}-match.png` });
   await page.goto('/?q=fish&from=2020-01-01&to=2020-12-31');
   await page.locator('#message h1').waitFor();
   await page.screenshot({ path: `${prefix}-nothing.png` });

@@ -29,9 +29,10 @@ export function drawnPictures() {
 }
 
 /** Starts a server. `behaviour` may be changed while it runs: pictures, sources, model, verdict, confidence, delay (ms),
- * failure (problem); it says in `uploadedBytes` how large the last added picture was. */
+ * failure (problem); confidence may be a function of a hit's rank. It says in `uploadedBytes` how large the last added picture was,
+ * in `leasts` and `matches` the least confidence of each search and the texts of each match. */
 export async function startStandIn(behaviour = {}) {
-  const state = { pictures: drawnPictures(), sources: ['/pictures'], model: 'stand-in', verdict: 'uncalibrated', confidence: null, delay: 0, failure: null, ...behaviour };
+  const state = { pictures: drawnPictures(), sources: ['/pictures'], model: 'stand-in', verdict: 'uncalibrated', confidence: null, delay: 0, failure: null, leasts: [], matches: [], ...behaviour };
   state.pictures.forEach((picture) => (picture.image = createHash('sha256').update(picture.path).digest('hex')));
   const server = createServer((request, response) => answer(state, request, response).catch((error) => send(response, 500, { title: String(error) })));
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
@@ -44,6 +45,7 @@ async function answer(state, request, response) {
   const parts = address.pathname.split('/').filter(Boolean);
   if (parts[0] !== 'v1') return sendPage(parts, response);
   if (parts[1] === 'status') return send(response, 200, statusOf(state));
+  if (parts[1] === 'match') return match(state, request, response);
   if (parts[1] === 'search') return search(state, await fieldsOf(request, address, state), response);
   return sendImage(state, parts, response);
 }
@@ -71,11 +73,39 @@ async function search(state, fields, response) {
   const same = fields.upload && (await pictureOf(state, fields.upload));
   const hits = state.pictures
     .filter((picture) => picture.image !== fields.image_id && passes(picture, fields))
-    .map((picture) => ({ ...publicPart(picture), score: picture === same ? 1 : scoreOf(state, picture, fields), confidence: state.confidence }))
+    .map((picture) => ({ ...publicPart(picture), score: picture === same ? 1 : scoreOf(state, picture, fields) }))
     .sort((one, other) => other.score - one.score)
-    .slice(0, fields.k);
+    .slice(0, fields.k)
+    .map((hit, rank) => ({ ...hit, confidence: typeof state.confidence === 'function' ? state.confidence(rank) : state.confidence }))
+    .filter((hit) => !fields.least || (hit.confidence !== null && hit.confidence >= fields.least));
+  state.leasts.push(fields.least);
   return send(response, 200, { space: 'stand-in@1/none/4', verdict: state.verdict, hits, took_ms: { encode: 1.2, search: 0.3 } });
 }
+
+async function match(state, request, response) {
+  await new Promise((done) => setTimeout(done, state.delay));
+  if (state.failure) return send(response, state.failure.status, state.failure);
+  const { picture, texts } = await heldOf(request, state);
+  state.matches.push(texts);
+  const words = picture.caption.split(' ');
+  const share = (text) => text.split(' ').filter((word) => words.includes(word)).length / text.split(' ').length;
+  const results = texts
+    .map((text) => ({ text, score: 0.1 + share(text) / 10, normalized: share(text), confidence: share(text), level: levelOf(share(text)) }))
+    .sort((one, other) => other.confidence - one.confidence);
+  return send(response, 200, { space: 'stand-in@1/none/4', image: null, results });
+}
+
+/** The picture and texts of a request to match, as JSON or as a form. */
+async function heldOf(request, state) {
+  if (request.headers['content-type'] === 'application/json') {
+    const { image_id: id, texts } = await new Response(request).json();
+    return { picture: state.pictures.find((picture) => picture.image === id), texts };
+  }
+  const form = await formOf(request);
+  return { picture: await pictureOf(state, Buffer.from(await form.get('image').arrayBuffer())), texts: form.get('texts').split('\n') };
+}
+
+const levelOf = (confidence) => (confidence >= 0.8 ? 'high' : confidence >= 0.5 ? 'medium' : confidence >= 0.2 ? 'low' : 'none');
 
 /** The picture with these very bytes. */
 async function pictureOf(state, bytes) {
@@ -102,6 +132,7 @@ async function fieldsOf(request, address, state) {
   return {
     upload,
     text: form.get('text') ?? '', negative: form.get('negative') ?? '', image_id: form.get('image_id'), k: Number(form.get('k') ?? 20),
+    least: Number(form.get('min_confidence') ?? 0),
     folders: filter?.folders ?? form.getAll('folder'), from: filter?.taken?.from ?? form.get('taken_from'), before: filter?.taken?.before ?? form.get('taken_before'),
   };
 }
