@@ -116,6 +116,17 @@ impl Fit {
     }
 }
 
+impl Fit {
+    /// Probability of a match at `score`; `None` where it takes more than a score to say.
+    pub fn of_score(&self, score: f64) -> Option<f64> {
+        match self {
+            Self::Background => None,
+            Self::Platt(platt) => Some(platt.probability(score)),
+            Self::Isotonic(isotonic) => Some(isotonic.probability(score)),
+        }
+    }
+}
+
 impl Judge {
     /// How a kind is judged.
     pub const fn fit(&self, kind: QueryKind) -> &Fit {
