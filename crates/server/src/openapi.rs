@@ -15,6 +15,8 @@ use crate::handlers;
         handlers::search::by_address,
         handlers::search::by_body,
         handlers::search::similar,
+        handlers::calibration::describe,
+        handlers::calibration::report,
         handlers::images::describe,
         handlers::images::file,
         handlers::images::thumbnail,

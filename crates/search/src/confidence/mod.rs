@@ -14,8 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibration::{Isotonic, Platt};
 
-pub(crate) use background::cosine;
-pub use background::{Background, background_texts};
+pub use background::{Background, background_texts, cosine};
 
 /// Hits at least so probable are matches, unless told otherwise.
 pub const MATCH_LEVEL: f32 = 0.5;
