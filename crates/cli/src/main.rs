@@ -57,6 +57,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Demo(demo) => commands::demo::run(global, demo),
         Command::Index(index) => commands::index::run(global, index),
         Command::Search(search) => commands::search::run(global, search),
+        Command::Calibrate(calibrate) => commands::calibrate::run(global, calibrate),
         Command::Serve(serve) => commands::serve::run(global, serve),
         Command::Embed(embed) => commands::embed::run(global, embed),
         Command::Bench(bench) => commands::bench::run(bench),
