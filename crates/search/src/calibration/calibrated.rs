@@ -149,7 +149,13 @@ impl Calibrated {
         let (labelled, sample) = in_order(labelled)?;
         let choice = choose_fit(&sample);
         let after = Honesty::of(&choice.held_out).ok_or(CalibrationError::OneScore)?;
-        Self::describe(origin, choice.fit, labelled, &sample, (before, after))
+        Ok(Self::describe(
+            origin,
+            choice.fit,
+            labelled,
+            &sample,
+            (before, after),
+        ))
     }
 
     /// What is to be said of a fit that was made elsewhere, such as by a re-fit, and the answers that it was made from.
@@ -165,7 +171,7 @@ impl Calibrated {
         let (labelled, sample) = in_order(labelled)?;
         let stated = held_out(&sample, |_, pair| fit.of_score(pair.score));
         let after = Honesty::of(&stated).ok_or(CalibrationError::OneScore)?;
-        Self::describe(origin, fit, labelled, &sample, (before, after))
+        Ok(Self::describe(origin, fit, labelled, &sample, (before, after)))
     }
 
     fn describe(
@@ -174,8 +180,8 @@ impl Calibrated {
         labelled: Vec<LabelledScore>,
         sample: &Sample,
         (before, after): (Option<Honesty>, Honesty),
-    ) -> Result<Self, CalibrationError> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             origin,
             fit,
             labelled,
@@ -188,7 +194,7 @@ impl Calibrated {
                 .into(),
             before,
             after,
-        })
+        }
     }
 
     /// The scores and labels alone.
@@ -223,12 +229,13 @@ impl Calibrated {
             Fit::Platt(platt) => platt.is_usable(),
             Fit::Isotonic(isotonic) => isotonic.is_usable(),
         };
-        match () {
-            () if !usable => Some("its curve is not one that rises"),
-            () if self.labelled.iter().any(|pair| !pair.score.is_finite()) => Some("a score is not finite"),
-            () if !ordered => Some("its pairs are not in order"),
-            () => None,
+        if !usable {
+            return Some("its curve is not one that rises");
         }
+        if self.labelled.iter().any(|pair| !pair.score.is_finite()) {
+            return Some("a score is not finite");
+        }
+        (!ordered).then_some("its pairs are not in order")
     }
 }
 
