@@ -32,7 +32,7 @@
 
   const part = (of, rest, empty) => (of + rest > 0 ? of / (of + rest) : empty);
 
-  const show = (section, { fit, pairs, thumbnails }) => {
+  const show = (section, { kind, fit, pairs, thumbnails }) => {
     const slider = section.querySelector('.slider input');
     const line = section.querySelector('.cut');
     const figures = section.querySelector('.figures');
@@ -55,7 +55,7 @@
       const wrong = Boolean(matches) !== above;
       const made = element('li', wrong ? 'pair is-wrong' : 'pair');
       const shot = element('div', 'shot');
-      if (shownQuery !== null) shot.append(picture(shownQuery, query));
+      if (kind === 'picture') shot.append(picture(shownQuery, query));
       shot.append(picture(shown, name));
       const verdict = element('div', 'verdict');
       verdict.append(element('span', '', score.toFixed(3)), element('b', '', matches ? 'match' : 'no match'));

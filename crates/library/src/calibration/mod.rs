@@ -76,21 +76,24 @@ impl Library {
     pub fn refit(&self, kind: QueryKind, answers: &ScoredPairs) -> Result<Refitted, LibraryError> {
         let _one_at_a_time = self.claim_calibrations();
         let mut history = self.calibration_history()?;
-        let (to, reach) = match self.moved(&history, kind, answers)? {
+        let moved = match self.moved(&history, kind, answers)? {
             Ok(moved) => moved,
             Err(why) => return Ok(Refitted::Unchanged(why)),
         };
-        let origin = self.origin(&history, kind, Source::Feedback);
+        let origin = Origin {
+            anchor: Some(moved.anchor),
+            ..self.origin(&history, kind, Source::Feedback)
+        };
         let before = answers.confidences();
         let even_score_before = self.current(&history, kind).and_then(Calibrated::even_score);
         let labelled = answers.labelled.clone();
-        let calibrated = Calibrated::of_fit(origin, Fit::Platt(to), labelled, before.as_deref())?;
+        let calibrated = Calibrated::of_fit(origin, Fit::Platt(moved.to), labelled, before.as_deref())?;
         history.add(calibrated.clone(), Happened::Refitted);
         self.replace_history(&history)?;
         Ok(Refitted::Stored {
             calibrated: Box::new(calibrated),
             even_score_before,
-            reach,
+            reach: moved.reach,
         })
     }
 
@@ -140,40 +143,41 @@ impl Library {
             space: self.space().to_string(),
             made_at: now(),
             source,
+            anchor: None,
         }
     }
 
-    /// The curve that the answers lead to, held near the current one and not too far from the last one by labels.
+    /// Where the answers lead: weighed against the anchor and held within reach of it, then held near what counts now.
     fn moved(
         &self,
         history: &CalibrationHistory,
         kind: QueryKind,
         answers: &ScoredPairs,
-    ) -> Result<Result<(Platt, Reach), Unchanged>, LibraryError> {
+    ) -> Result<Result<Moved, Unchanged>, LibraryError> {
         let current = self.current(history, kind);
-        let anchor = last_by_labels(history, current);
-        let worth = anchor.map_or(SHIPPED_WORTH, |made| {
-            (made.labelled.len() as f64).clamp(SHIPPED_WORTH, MOST_WORTH)
-        });
-        let prior = match anchor {
-            Some(made) => made.fit.clone(),
+        let prior = match current {
             None => self.shipped_fit(kind)?,
+            Some(made) => made.origin.anchor.map_or_else(|| made.fit.clone(), Fit::Platt),
         };
         let span = self.encoder()?.score_facts().span;
         let bounds = Bounds::of_span(f64::from(span.high - span.low));
+        let worth = worth(history, current);
         let refit = Calibrated::refit(&prior, worth, &answers.answered(), &bounds.in_all());
-        let (from, wanted, reach) = match refit {
+        let (anchor, wanted, reach) = match refit {
             Refit::Unchanged(why) => return Ok(Err(why)),
             Refit::Moved { from, to, reach } => (from, to, reach),
         };
-        let from = match current.map(|made| &made.fit) {
+        let now = match current.map(|made| &made.fit) {
             Some(Fit::Platt(platt)) => *platt,
-            _ => from,
+            _ => anchor,
         };
-        let to = bounds.hold(from, wanted);
-        let held = (to.centre() - wanted.centre()).abs() > 1e-9 * wanted.centre().abs().max(1e-3)
-            || (to.slope / wanted.slope - 1.0).abs() > 1e-9;
-        Ok(Ok((to, if held { Reach::Bounded } else { reach })))
+        let to = bounds.hold(now, wanted);
+        let reach = if same_curve(to, wanted) {
+            reach
+        } else {
+            Reach::Bounded
+        };
+        Ok(Ok(Moved { anchor, to, reach }))
     }
 
     fn claim_calibrations(&self) -> std::sync::MutexGuard<'_, ()> {
@@ -188,17 +192,29 @@ impl Library {
     }
 }
 
-/// What the re-fits since began with; `None`: what came with the model.
-fn last_by_labels<'a>(
-    history: &'a CalibrationHistory,
-    current: Option<&'a Calibrated>,
-) -> Option<&'a Calibrated> {
-    let replaced = |made: &&'a Calibrated| history.version(made.origin.replaces?);
+/// What a re-fit comes to.
+struct Moved {
+    anchor: Platt,
+    to: Platt,
+    reach: Reach,
+}
+
+fn same_curve(a: Platt, b: Platt) -> bool {
+    (a.centre() - b.centre()).abs() <= 1e-9 && (a.slope / b.slope - 1.0).abs() <= 1e-9
+}
+
+/// What the belief that answers are weighed against is worth in pairs: as many as it was made from, within reason.
+fn worth(history: &CalibrationHistory, current: Option<&Calibrated>) -> f64 {
+    let replaced = |made: &Calibrated| history.version(made.origin.replaces?);
     // Numbers fall along the chain; a file that says otherwise must not make this run in circles.
-    let mut chain = std::iter::successors(current, |made| {
-        replaced(made).filter(|before| before.origin.version < made.origin.version)
-    });
-    chain.find(|made| made.origin.source == Source::Labels)
+    let older = |made: &&Calibrated| {
+        let version = made.origin.version;
+        replaced(made).filter(|before| before.origin.version < version)
+    };
+    let labelled = std::iter::successors(current, |made| older(made))
+        .find(|made| made.origin.source == Source::Labels)
+        .map_or(0.0, |made| made.labelled.len() as f64);
+    labelled.clamp(SHIPPED_WORTH, MOST_WORTH)
 }
 
 impl ScoredPairs {

@@ -256,6 +256,7 @@ mod tests {
             space: "s".to_owned(),
             made_at: u64::from(version),
             source: Source::Labels,
+            anchor: None,
         };
         Calibrated::learn(origin, (0..20).map(pair).collect(), None).unwrap()
     }

@@ -136,3 +136,27 @@ fn lying_answers_walk_to_the_bounds_and_no_further() {
     ));
     assert_eq!(library.calibration_history().unwrap().versions.len(), 13);
 }
+
+#[test]
+fn small_steps_from_what_came_with_the_model_add_up_to_no_more_than_the_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = open(folder.path());
+    let pairs = pairs(folder.path(), |truth| !truth);
+    for _ in 0..8 {
+        // Confidences follow each re-fit; what they said at first is what counts.
+        let lies = scored(&library, &pairs);
+        match library.refit(QueryKind::Text, &lies).unwrap() {
+            Refitted::Stored { calibrated, .. } => {
+                let anchor = calibrated.origin.anchor.unwrap();
+                assert!((centre(&library) - anchor.centre()).abs() <= 0.045 + 1e-6);
+            }
+            Refitted::Unchanged(why) => panic!("{why:?}"),
+        }
+    }
+    let versions = library.calibration_history().unwrap().versions;
+    assert!(
+        versions
+            .iter()
+            .all(|made| made.origin.anchor == versions[0].origin.anchor)
+    );
+}

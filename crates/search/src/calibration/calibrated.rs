@@ -3,7 +3,8 @@ use serde::{Deserialize, Serialize};
 
 use super::choice::{choose_fit, held_out};
 use super::{
-    CalibrationError, ClassSummary, Curve, Histogram, Labelled, Reliability, Sample, Strategy, Threshold,
+    CalibrationError, ClassSummary, Curve, Histogram, Labelled, Platt, Reliability, Sample, Strategy,
+    Threshold,
 };
 use crate::confidence::{Fit, QueryKind};
 
@@ -44,7 +45,7 @@ pub struct Calibrated {
 }
 
 /// Where a calibration comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Origin {
     /// Its number in the library, from 1.
     pub version: u32,
@@ -58,6 +59,10 @@ pub struct Origin {
     pub made_at: u64,
     /// Who labelled the pairs.
     pub source: Source,
+    /// The curve that was believed in when answers first re-fitted it: later answers are weighed against it again, so that
+    /// many small steps lead no further than a great one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<Platt>,
 }
 
 /// Who labelled the pairs.
@@ -229,7 +234,7 @@ impl Calibrated {
             Fit::Platt(platt) => platt.is_usable(),
             Fit::Isotonic(isotonic) => isotonic.is_usable(),
         };
-        if !usable {
+        if !usable || self.origin.anchor.is_some_and(|anchor| !anchor.is_usable()) {
             return Some("its curve is not one that rises");
         }
         if self.labelled.iter().any(|pair| !pair.score.is_finite()) {

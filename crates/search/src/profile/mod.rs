@@ -230,6 +230,7 @@ mod tests {
             space: "s".into(),
             made_at: 0,
             source: Source::Labels,
+            anchor: None,
         };
         Calibrated::learn(origin, (0..100).map(pair).collect(), None).unwrap()
     }

@@ -13,6 +13,8 @@ const AXIS: f64 = 24.0;
 const SQUARE: f64 = 300.0;
 const MARGIN: f64 = 36.0;
 const EDGE: f64 = 10.0;
+/// Room above a square chart for the name of its upward axis.
+const HEAD: f64 = 10.0;
 
 /// Where the axis of scores begins and ends: the histogram's range, and a little more on both sides.
 pub(super) fn score_axis(made: &Calibrated) -> (f64, f64) {
@@ -169,17 +171,18 @@ fn square(name: &str, title: &str, axes: (&str, &str), body: &str) -> String {
     }
     format!(
         "<figure class=\"panel chart\" data-chart=\"{name}\"><figcaption><h3>{title}</h3></figcaption>\
-         <svg viewBox=\"0 0 {SQUARE} {SQUARE}\" role=\"img\" aria-label=\"{title}: {} against {}\">{grid}\
+         <svg viewBox=\"0 -{HEAD} {SQUARE} {}\" role=\"img\" aria-label=\"{title}: {} against {}\">{grid}\
          <text x=\"{}\" y=\"{}\" text-anchor=\"end\" class=\"name\">{}</text>\
          <text x=\"{}\" y=\"{}\" class=\"name\">{}</text>{body}\
          <circle class=\"marker\" r=\"5\" hidden data-left=\"{MARGIN}\" data-top=\"{EDGE}\" data-size=\"{}\"/></svg></figure>",
+        SQUARE + HEAD,
         axes.1,
         axes.0,
         SQUARE - EDGE,
         SQUARE - 3.0,
         axes.0,
-        MARGIN + 5.0,
-        EDGE + 11.0,
+        MARGIN,
+        EDGE - 8.0,
         axes.1,
         SQUARE - MARGIN - EDGE,
     )
@@ -206,11 +209,11 @@ fn x(score: f64, (from, to): (f64, f64)) -> f64 {
 }
 
 fn score_ticks(axis: (f64, f64)) -> String {
-    let step = round_step((axis.1 - axis.0) / 6.0);
+    let step = round_step((axis.1 - axis.0) / 10.0);
     let decimals = (-step.log10().floor()).clamp(0.0, 6.0) as usize;
     let first = (axis.0 / step).ceil();
     let mut ticks = String::new();
-    // The step is a sixth of the axis or more, so few fit.
+    // The step is a tenth of the axis or more, so few fit.
     for count in 0..16 {
         let score = (first + f64::from(count)) * step;
         if score > axis.1 {

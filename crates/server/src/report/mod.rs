@@ -11,7 +11,7 @@ use std::fmt::Write;
 
 use eidetic_domain::ImageId;
 use eidetic_library::CalibrationEvent;
-use eidetic_search::calibration::{Calibrated, Source, Strategy};
+use eidetic_search::calibration::{Calibrated, Honesty, Source, Strategy};
 use eidetic_search::confidence::{Fit, QueryKind};
 use image::RgbImage;
 use serde_json::{Value, json};
@@ -171,12 +171,13 @@ fn origin(made: &Calibrated) -> String {
 }
 
 fn facts(made: &Calibrated) -> String {
-    let error = |honesty: &eidetic_search::calibration::Honesty| {
-        format!("{:.3}", honesty.reliability.expected_calibration_error)
+    let error = |honesty: &Honesty| format!("{:.3}", honesty.reliability.expected_calibration_error);
+    let was = |figure: &dyn Fn(&Honesty) -> String| {
+        made.before
+            .as_ref()
+            .map_or_else(String::new, |before| format!("was {}", figure(before)))
     };
-    let change = made.before.as_ref().map_or_else(String::new, |before| {
-        format!("was {}, log loss {:.3}", error(before), before.log_loss)
-    });
+    let loss = |honesty: &Honesty| format!("{:.3}", honesty.log_loss);
     let fit = match made.fit {
         Fit::Background => "background",
         Fit::Platt(_) => "logistic (Platt)",
@@ -196,12 +197,8 @@ fn facts(made: &Calibrated) -> String {
             format!("{:.3}", made.curve.average_precision),
             "over all recalls".to_owned(),
         ),
-        ("Calibration error", error(&made.after), change),
-        (
-            "Log loss",
-            format!("{:.3}", made.after.log_loss),
-            "0.693 is chance at even odds".to_owned(),
-        ),
+        ("Calibration error", error(&made.after), was(&error)),
+        ("Log loss", loss(&made.after), was(&loss)),
         ("Even odds at score", even, fit.to_owned()),
     ];
     let cell = |(name, value, note): (&str, String, String)| {

@@ -27,13 +27,12 @@ impl<'a> Thumbnails<'a> {
         }
     }
 
-    /// Takes the pictures of the pairs nearest `cut`; each image's place among the URIs.
+    /// Takes the pictures of the pairs nearest `cut`, as many on each side; each image's place among the URIs. The pairs
+    /// ascend by score.
     pub(super) fn nearest(&mut self, pairs: &[LabelledScore], cut: f64) -> HashMap<ImageId, usize> {
-        let mut order: Vec<&LabelledScore> = pairs.iter().collect();
-        order.sort_by(|a, b| (a.score - cut).abs().total_cmp(&(b.score - cut).abs()));
         let mut places = HashMap::new();
         let mut tried = std::collections::HashSet::new();
-        for pair in order {
+        for pair in outwards(pairs, cut) {
             let query = pair.query_image.map(|image| (image, pair.query.as_str()));
             for (image, path) in [Some((pair.image, pair.path.as_str())), query]
                 .into_iter()
@@ -56,6 +55,16 @@ impl<'a> Thumbnails<'a> {
     pub(super) fn into_uris(self) -> Vec<String> {
         self.uris
     }
+}
+
+/// The pairs just below and just above a cut in turn, the nearest first.
+fn outwards(pairs: &[LabelledScore], cut: f64) -> impl Iterator<Item = &LabelledScore> {
+    let (below, above) = pairs.split_at(pairs.partition_point(|pair| pair.score < cut));
+    let ranks = 0..below.len().max(above.len());
+    ranks.flat_map(move |rank| {
+        let below = below.len().checked_sub(rank + 1).map(|at| &below[at]);
+        below.into_iter().chain(above.get(rank))
+    })
 }
 
 fn uri(picture: &RgbImage) -> Option<String> {

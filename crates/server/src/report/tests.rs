@@ -22,6 +22,7 @@ fn calibrated(query: &str) -> Calibrated {
         space: "s".into(),
         made_at: 1_700_000_000_000,
         source: Source::Labels,
+        anchor: None,
     };
     let believed = vec![0.4; 120];
     Calibrated::learn(origin, (0..120).map(pair).collect(), Some(&believed)).unwrap()
