@@ -101,7 +101,7 @@ fn labelled_pairs_change_confidences_and_undoing_brings_them_back() {
 
     let calibrated = confidence(&scenario);
     assert!((calibrated - shipped).abs() > 1e-6, "{calibrated} as before");
-    scenario.run(&["calibrate", "--undo"]).expect_code(0);
+    let _ = scenario.run(&["calibrate", "--undo"]).expect_code(0);
     assert!((confidence(&scenario) - shipped).abs() < 1e-6);
     let history = scenario
         .run(&["calibrate", "--history", "--json"])
@@ -115,7 +115,7 @@ fn labelled_pairs_change_confidences_and_undoing_brings_them_back() {
         .collect();
     assert_eq!(events, ["calibrated", "undone"]);
     assert_eq!(history["calibrations"].as_array().map(Vec::len), Some(0));
-    scenario.run(&["calibrate", "--undo"]).expect_code(3);
+    let _ = scenario.run(&["calibrate", "--undo"]).expect_code(3);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn pictures_that_fail_are_named_and_the_others_count() {
 fn bad_files_get_one_clear_error_and_nothing_stored_is_lost() {
     let (scenario, folder) = scenario();
     let file = pairs(&folder, 20);
-    scenario.run(&["calibrate", text(&file)]).expect_code(0);
+    let _ = scenario.run(&["calibrate", text(&file)]).expect_code(0);
     let stored = fs::read(scenario.library().join("calibration.json")).unwrap();
     let good = fs::read_to_string(&file).unwrap();
     let bad = folder.join("bad.tsv");
@@ -213,14 +213,14 @@ fn bad_files_get_one_clear_error_and_nothing_stored_is_lost() {
         "{}",
         finished.stderr
     );
-    scenario
+    let _ = scenario
         .run(&["calibrate", text(&folder.join("nothing.tsv"))])
         .expect_code(2);
-    scenario.run(&["calibrate", text(&folder)]).expect_code(2);
+    let _ = scenario.run(&["calibrate", text(&folder)]).expect_code(2);
 
     let gone = good.replace(".jpg\t", ".gone\t");
     fs::write(&bad, gone).unwrap();
-    scenario.run(&["calibrate", text(&bad)]).expect_code(3);
+    let _ = scenario.run(&["calibrate", text(&bad)]).expect_code(3);
     assert_eq!(
         fs::read(scenario.library().join("calibration.json")).unwrap(),
         stored
@@ -240,7 +240,7 @@ fn bad_files_get_one_clear_error_and_nothing_stored_is_lost() {
 #[test]
 fn a_server_shows_what_was_learnt() {
     let (scenario, folder) = scenario();
-    scenario
+    let _ = scenario
         .run(&["calibrate", text(&pairs(&folder, 20))])
         .expect_code(0);
     let server = scenario.serve();
