@@ -13,7 +13,6 @@ fn captions() -> Vec<(String, String)> {
         fs::read_to_string(repository().join("data/gallery/captions.tsv")).expect("captions are there");
     let lines = text.lines().filter_map(|line| line.split_once('\t'));
     lines
-        .filter(|(file, _)| file.ends_with(".jpg"))
         .map(|(file, caption)| (file.to_owned(), caption.to_owned()))
         .collect()
 }
@@ -24,15 +23,15 @@ fn pairs(folder: &Path, count: usize) -> std::path::PathBuf {
     let mut text = String::new();
     for (at, (file, caption)) in captions.iter().take(count).enumerate() {
         let wrong = |step: usize| &captions[(at + step) % captions.len()].1;
-        writeln!(text, "{file}\t{caption}\t1").unwrap();
+        writeln!(text, "{file}\t{caption}\t1").expect("memory takes it");
         for step in [7, 19] {
             if wrong(step) != caption {
-                writeln!(text, "{file}\t{}\t0", wrong(step)).unwrap();
+                writeln!(text, "{file}\t{}\t0", wrong(step)).expect("memory takes it");
             }
         }
     }
     let path = folder.join("pairs.tsv");
-    fs::write(&path, text).unwrap();
+    fs::write(&path, text).expect("a file can be written");
     path
 }
 

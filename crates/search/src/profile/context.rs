@@ -98,7 +98,7 @@ impl ContextRules {
         }
     }
 
-    fn of_precision(&self, context: &Context) -> f64 {
+    fn of_precision(self, context: &Context) -> f64 {
         let mut factor = 1.0;
         if self.candidates {
             factor /= 1.0 + (context.candidates.max(1) as f64).log10();

@@ -221,7 +221,7 @@ mod tests {
             query: "q".into(),
             query_image: None,
             score: f64::from(i) / 100.0,
-            matches: i >= 60 || (i >= 40 && i % 2 == 0),
+            matches: i >= 60 || (i >= 40 && i.is_multiple_of(2)),
         };
         let origin = Origin {
             version: 1,

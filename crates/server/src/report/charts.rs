@@ -247,6 +247,6 @@ mod tests {
         for (rough, step) in [(0.013, 0.02), (0.05, 0.05), (0.3, 0.5), (0.07, 0.1), (1.0, 1.0)] {
             assert!((round_step(rough) - step).abs() < 1e-12, "{rough}");
         }
-        assert!(score_ticks((0.17, 0.33)).contains(">0.25<"));
+        assert!(score_ticks((0.17, 0.33)).contains(">0.24<"));
     }
 }

@@ -22,7 +22,7 @@ use crate::{output, remote};
 
 /// The JSON of `eidetic calibrate PAIRS.tsv`.
 #[derive(Debug, Serialize)]
-struct Calibration {
+struct Learnt {
     stored: bool,
     calibration: CalibrationAnswer,
     failed: Vec<FailedFile>,
@@ -88,7 +88,7 @@ fn print_learnt(global: &Global, made: &Calibrated, scored: &ScoredPairs, keep: 
         );
     }
     if global.json {
-        return output::json(&Calibration {
+        return output::json(&Learnt {
             stored: keep == Keep::Stored,
             calibration,
             failed: scored.failed.iter().map(FailedFile::from).collect(),
