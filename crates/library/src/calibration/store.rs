@@ -329,6 +329,8 @@ mod tests {
         std::fs::write(&path, &good[..good.len() / 2]).unwrap();
         assert!(CalibrationHistory::read(folder.path()).is_err());
         std::fs::write(&path, &good).unwrap();
+        // A process that was killed while writing leaves a draft, and the file as it was.
+        std::fs::write(folder.path().join("calibration.json.new"), "{\"format\":").unwrap();
         let read = CalibrationHistory::read(folder.path()).unwrap();
         // Read back to the last bit but one: that is as exact as the parser is.
         let pairs = history.versions[0]
