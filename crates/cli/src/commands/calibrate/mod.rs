@@ -75,18 +75,7 @@ fn learn(global: &Global, arguments: &Calibrate, file: &Path) -> Result<Outcome,
 
 fn print_learnt(global: &Global, made: &Calibrated, scored: &ScoredPairs, keep: Keep) -> Result<(), Failure> {
     let calibration = CalibrationAnswer::from(made);
-    if made
-        .before
-        .as_ref()
-        .is_some_and(|before| before.log_loss < made.after.log_loss)
-    {
-        eprintln!(
-            "eidetic: what the library believed before fits these pairs better (log loss {:.3}, now {:.3}); more pairs may \
-             change that, `eidetic calibrate --undo` goes back",
-            made.before.as_ref().map_or(0.0, |before| before.log_loss),
-            made.after.log_loss
-        );
-    }
+    warn_where_worse(made);
     if global.json {
         return output::json(&Learnt {
             stored: keep == Keep::Stored,
@@ -99,6 +88,18 @@ fn print_learnt(global: &Global, made: &Calibrated, scored: &ScoredPairs, keep: 
         output::line("not stored (--dry-run)")?;
     }
     Ok(())
+}
+
+/// Only what came with the model can be compared: an earlier calibration may have been learnt from the same pairs.
+fn warn_where_worse(made: &Calibrated) {
+    let shipped = made.before.as_ref().filter(|_| made.origin.replaces.is_none());
+    if let Some(before) = shipped.filter(|before| before.log_loss < made.after.log_loss) {
+        eprintln!(
+            "eidetic: the confidences that came with the model fit these pairs better (log loss {:.3}, now {:.3}); more \
+             pairs may change that, `eidetic calibrate --undo` goes back",
+            before.log_loss, made.after.log_loss
+        );
+    }
 }
 
 fn show(global: &Global, arguments: &Calibrate) -> Result<Outcome, Failure> {
