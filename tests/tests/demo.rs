@@ -8,7 +8,7 @@ use eidetic_tests::{Scenario, repository};
 fn demo_answers_a_query_in_the_documented_form() {
     let answer = Scenario::new().run(&["demo", "--query", "red apple", "--json", "-k", "3"]);
     let answer = answer.expect_code(0).json();
-    assert_eq!(answer["verdict"], "uncalibrated");
+    assert_eq!(answer["verdict"], "match");
     assert!(
         answer["space"]
             .as_str()
@@ -32,7 +32,11 @@ fn demo_answers_a_query_in_the_documented_form() {
                 .as_f64()
                 .is_some_and(|score| (-1.0..=1.0).contains(&score))
         );
-        assert!(hit["confidence"].is_null());
+        assert!(
+            hit["confidence"]
+                .as_f64()
+                .is_some_and(|confidence| (0.0..=1.0).contains(&confidence))
+        );
     }
 }
 

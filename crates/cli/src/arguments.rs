@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Search(Search),
     /// Say how probably each of some texts describes a picture
     Match(Match),
+    /// Learn from labelled pairs what scores mean; without a file, show what was learnt
+    Calibrate(Calibrate),
     /// Answer searches over HTTP, with a page for the browser
     Serve(Serve),
     /// Print the vectors of texts and pictures, for other programs
@@ -163,6 +165,47 @@ pub(crate) struct Match {
     /// Arithmetic of the model
     #[arg(long, value_enum)]
     pub(crate) precision: Option<Precision>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Calibrate {
+    /// Labelled pairs, one a line: picture, tab, text, tab, 1 (they match) or 0; 100 to 200 suffice. A picture is a path,
+    /// from the file's folder or the working directory, or the id of an image of the library
+    #[arg(value_name = "PAIRS.tsv")]
+    pub(crate) pairs: Option<PathBuf>,
+    /// What the second column holds
+    #[arg(long, value_enum, default_value_t = PairKind::Text)]
+    pub(crate) kind: PairKind,
+    /// Write a page with histograms, curves, thresholds and the pictures on both sides of a movable cut
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+    /// Show what the pairs teach without storing it
+    #[arg(long, requires = "pairs")]
+    pub(crate) dry_run: bool,
+    /// Take the latest calibration of the kind back
+    #[arg(long, conflicts_with_all = ["pairs", "report", "history"])]
+    pub(crate) undo: bool,
+    /// Show how the calibrations came about
+    #[arg(long, conflicts_with_all = ["pairs", "report"])]
+    pub(crate) history: bool,
+}
+
+/// What is held against pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PairKind {
+    /// Words
+    Text,
+    /// Another picture
+    Picture,
+}
+
+impl From<PairKind> for eidetic_search::confidence::QueryKind {
+    fn from(kind: PairKind) -> Self {
+        match kind {
+            PairKind::Text => Self::Text,
+            PairKind::Picture => Self::Picture,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

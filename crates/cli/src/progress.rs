@@ -58,6 +58,30 @@ impl Observer for IndexBar {
     }
 }
 
+/// How many of a known number of things are done.
+pub(crate) struct CountBar(ProgressBar);
+
+impl CountBar {
+    /// `things` such as `pictures`.
+    pub(crate) fn new(things: &str) -> Self {
+        let bar = ProgressBar::new(0);
+        bar.set_style(style(&format!(
+            "{{bar:30}} {{pos}}/{{len}} {things}, {{rate}}, {{eta}} left"
+        )));
+        Self(bar)
+    }
+
+    pub(crate) fn set(&self, done: usize, of: usize) {
+        self.0.set_length(of as u64);
+        self.0.set_position(done as u64);
+    }
+
+    /// Leaves the terminal clean.
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// How far a download is: one bar a file.
 #[derive(Default)]
 pub(crate) struct DownloadBar(Mutex<Option<ProgressBar>>);

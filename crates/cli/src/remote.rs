@@ -7,7 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use eidetic_domain::Filter;
 use eidetic_library::Status;
-use eidetic_server::json::{IndexReport, JobAnswer, JobState, JobTicket, MatchAnswer, SearchAnswer};
+use eidetic_server::json::{
+    CalibrationsAnswer, IndexReport, JobAnswer, JobState, JobTicket, MatchAnswer, SearchAnswer,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -23,6 +25,26 @@ const POLL: Duration = Duration::from_millis(300);
 /// `GET /v1/status`
 pub(crate) fn status(address: &str, arguments: &arguments::Status) -> Result<Status, Failure> {
     get(address, &format!("/v1/status?recall={}", arguments.recall))
+}
+
+/// `GET /v1/calibration`
+pub(crate) fn calibrations(address: &str) -> Result<CalibrationsAnswer, Failure> {
+    get(address, "/v1/calibration")
+}
+
+/// `GET /v1/calibration/report`
+pub(crate) fn calibration_report(address: &str) -> Result<String, Failure> {
+    let unreachable = |error: ureq::Error| {
+        Failure::could_not_run(format!("the server at {address} did not answer: {error}"))
+    };
+    let mut response = agent()
+        .get(format!("{address}/v1/calibration/report"))
+        .call()
+        .map_err(unreachable)?;
+    if !response.status().is_success() {
+        return read::<serde::de::IgnoredAny>(address, Ok(response)).map(|_| String::new());
+    }
+    response.body_mut().read_to_string().map_err(unreachable)
 }
 
 /// `POST /v1/search`. The picture travels as its file is, the server decodes it.

@@ -7,6 +7,7 @@ use eidetic_encoder::EncodeError;
 use eidetic_encoder_candle::{LoadError, ParseModelRefError};
 use eidetic_indexer::IndexingError;
 use eidetic_search::SearchError;
+use eidetic_search::calibration::CalibrationError;
 use eidetic_vectors::IndexError;
 use thiserror::Error;
 
@@ -69,6 +70,34 @@ pub enum LibraryError {
         /// The model's space.
         model: Box<SpaceId>,
     },
+    /// The calibrations cannot be read.
+    #[error(
+        "{path} is damaged ({reason}); move it away to go on with the confidences that came with the model, and calibrate again"
+    )]
+    DamagedCalibration {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The calibrations were written by another version of Eidetic.
+    #[error(
+        "{path} has format version {found}, this program reads version {supported}; use the version of Eidetic that wrote it, or move the file away"
+    )]
+    UnknownCalibrationVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version it states.
+        found: u32,
+        /// The version this program reads.
+        supported: u32,
+    },
+    /// There is no calibration to take back.
+    #[error("the library has no calibration of that kind; nothing to undo")]
+    NothingToUndo,
+    /// The labelled pairs give no calibration.
+    #[error(transparent)]
+    Calibration(#[from] CalibrationError),
     /// An indexing run of this process is already under way.
     #[error("an indexing run is already under way")]
     AlreadyIndexing,

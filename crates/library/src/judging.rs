@@ -23,9 +23,8 @@ impl Library {
 
     fn make_judge(&self) -> Result<Judge, LibraryError> {
         let encoder = self.encoder()?;
-        let facts = encoder.score_facts();
-        let text = Fit::shipped(&facts, QueryKind::Text);
-        let picture = Fit::shipped(&facts, QueryKind::Picture);
+        let text = self.fit(QueryKind::Text)?;
+        let picture = self.fit(QueryKind::Picture)?;
         let needed = [&text, &picture].contains(&&Fit::Background);
         let background = needed
             .then(|| background::load(&self.directory, encoder))

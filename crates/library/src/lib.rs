@@ -8,10 +8,13 @@
 //! catalog/       sled                                       truth
 //! vectors/       vector file; index.bin: codes and graph    truth; derived
 //! thumbnails/    one small JPEG an image                    derived
+//! calibration.json what labelled pairs taught               truth, replaced atomically
 //! background.bin the background texts' vectors              derived
 //! ```
 
 mod background;
+mod calibration;
+mod durable;
 mod error;
 mod indexing;
 mod judging;
@@ -25,6 +28,9 @@ mod open;
 mod recall;
 mod status;
 
+pub use calibration::{
+    CalibrationEvent, CalibrationHistory, Current, FailedPicture, Happened, Keep, Refitted, ScoredPairs,
+};
 pub use error::LibraryError;
 pub use location::default_directory;
 pub use lock::Owner;

@@ -1,11 +1,10 @@
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use eidetic_domain::{Precision, SpaceId};
 use serde::{Deserialize, Serialize};
 
-use crate::LibraryError;
+use crate::{LibraryError, durable};
 
 /// Version of the library's layout that this program writes and reads.
 const FORMAT: u32 = 1;
@@ -95,16 +94,10 @@ impl Manifest {
     /// Replaces the file in one step: a crash leaves the old or the new one.
     pub(crate) fn write(&self, library: &Path) -> Result<(), LibraryError> {
         let path = library.join(FILE_NAME);
-        self.replace(library, &path).map_err(LibraryError::io(&path))
-    }
-
-    fn replace(&self, library: &Path, path: &Path) -> std::io::Result<()> {
-        let draft = library.join("library.json.new");
-        let mut file = File::create(&draft)?;
-        file.write_all(&serde_json::to_vec_pretty(self)?)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)?;
-        sync_directory(library)
+        serde_json::to_vec_pretty(self)
+            .map_err(std::io::Error::from)
+            .and_then(|text| durable::replace(library, FILE_NAME, &text))
+            .map_err(LibraryError::io(&path))
     }
 
     /// Adds a folder unless a walk of a folder known already reaches it.
@@ -123,15 +116,6 @@ fn reaches(outer: &Path, inner: &Path) -> bool {
     inner
         .strip_prefix(outer)
         .is_ok_and(|rest| !rest.components().any(hidden))
-}
-
-/// Makes a rename survive power loss; on systems where directories cannot be opened, renames are journalled.
-fn sync_directory(directory: &Path) -> std::io::Result<()> {
-    if cfg!(unix) {
-        File::open(directory)?.sync_all()
-    } else {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ pub struct Library {
     pub(crate) texts: TextCache,
     /// Made when first asked for, and anew when the library is calibrated.
     pub(crate) judge: RwLock<Option<Arc<Judge>>>,
+    /// Held while calibrations are changed.
+    pub(crate) calibrating: Mutex<()>,
     lock: Lock,
 }
 
@@ -160,6 +162,7 @@ impl Library {
             loading: Mutex::new(()),
             texts: TextCache::default(),
             judge: RwLock::default(),
+            calibrating: Mutex::new(()),
             lock,
         })
     }

@@ -8,6 +8,7 @@ pub mod calibration;
 pub mod confidence;
 mod error;
 mod matching;
+pub mod profile;
 mod query;
 mod searcher;
 mod texts;

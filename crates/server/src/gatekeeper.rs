@@ -48,7 +48,10 @@ pub(crate) async fn guard(
             .map_into_right_body(),
     };
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, value);
+        // A page that carries its own scripts says itself which they are.
+        if name != header::CONTENT_SECURITY_POLICY || !response.headers().contains_key(&name) {
+            response.headers_mut().insert(name, value);
+        }
     }
     Ok(response)
 }

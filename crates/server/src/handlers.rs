@@ -1,5 +1,6 @@
 //! What the routes do.
 
+pub(crate) mod calibration;
 pub(crate) mod images;
 pub(crate) mod index;
 pub(crate) mod matching;

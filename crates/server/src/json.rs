@@ -3,11 +3,16 @@
 //! Paths that are not UTF-8 are written with replacement characters; an image's id is what names it.
 
 mod answers;
+mod calibration;
 mod jobs;
 mod requests;
 
 pub use answers::{
     Health, ImageAnswer, MatchAnswer, MatchResult, Position, ProblemDocument, SearchAnswer, SearchHit, TookMs,
+};
+pub(crate) use calibration::moment;
+pub use calibration::{
+    CalibrationAnswer, CalibrationEventAnswer, CalibrationsAnswer, FiguresAnswer, ThresholdAnswer,
 };
 pub use jobs::{FailedFile, IndexReport, JobAnswer, JobState, JobTicket};
 pub use requests::{FilterRequest, IndexRequest, MatchRequest, SearchRequest, TakenRequest};

@@ -4,6 +4,7 @@
 //! a gate (how much may be done at once); the work itself is the library's.
 
 pub mod json;
+pub mod report;
 
 mod gate;
 mod gatekeeper;

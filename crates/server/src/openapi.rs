@@ -16,6 +16,8 @@ use crate::handlers;
         handlers::search::by_body,
         handlers::search::similar,
         handlers::matching::texts,
+        handlers::calibration::describe,
+        handlers::calibration::report,
         handlers::images::describe,
         handlers::images::file,
         handlers::images::thumbnail,

@@ -2,6 +2,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use actix_web::web::Bytes;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rust_embed::Embed;
 
 /// The folder `web/` as it was when the program was built.
@@ -30,6 +32,16 @@ pub(crate) fn file(path: &str) -> Option<PageFile> {
         media_type,
         tag,
     })
+}
+
+/// The text of a file of the page's folder, for a document that carries it inside.
+pub(crate) fn text(path: &str) -> Option<String> {
+    String::from_utf8(Web::get(path)?.data.into_owned()).ok()
+}
+
+/// What a content security policy calls such a file by: the SHA-256 of its bytes in base64.
+pub(crate) fn hash(path: &str) -> Option<String> {
+    Some(STANDARD.encode(Web::get(path)?.metadata.sha256_hash()))
 }
 
 fn media_type(path: &str) -> Option<&'static str> {

@@ -4,7 +4,7 @@ use actix_web::http::header::ALLOW;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route};
 
-use crate::handlers::{images, index, matching, search, server};
+use crate::handlers::{calibration, images, index, matching, search, server};
 use crate::problem::{Problem, ProblemKind};
 
 /// One address and what can be done there.
@@ -24,6 +24,11 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         endpoint("/healthz", get(web::route().to(server::health))),
         endpoint("/metrics", get(web::route().to(server::metrics))),
         endpoint("/openapi.json", get(web::route().to(server::describe))),
+        endpoint("/v1/calibration", get(web::route().to(calibration::describe))),
+        endpoint(
+            "/v1/calibration/report",
+            get(web::route().to(calibration::report)),
+        ),
         endpoint("/v1/images/{id}", get(web::route().to(images::describe))),
         endpoint("/v1/images/{id}/file", get(web::route().to(images::file))),
         endpoint("/v1/images/{id}/similar", get(web::route().to(search::similar))),

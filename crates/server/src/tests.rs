@@ -4,6 +4,7 @@ mod about;
 mod asking;
 
 mod indexing;
+mod matching;
 mod pictures;
 mod refusals;
 mod site;

@@ -9,6 +9,7 @@ use crate::arguments::{Global, Precision};
 use crate::failure::Failure;
 
 pub(crate) mod bench;
+pub(crate) mod calibrate;
 pub(crate) mod demo;
 pub(crate) mod embed;
 pub(crate) mod index;

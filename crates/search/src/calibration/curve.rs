@@ -1,7 +1,9 @@
+use serde::{Deserialize, Serialize};
+
 use super::Labelled;
 
 /// What a threshold does to a set of labelled pairs.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Matching pairs at or above the threshold.
     pub true_positives: f64,
@@ -14,7 +16,7 @@ pub struct Outcome {
 }
 
 /// One threshold and its outcome.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Cut {
     /// A pair counts as a match from this score on.
     pub threshold: f64,

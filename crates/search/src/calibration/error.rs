@@ -22,6 +22,14 @@ pub enum CalibrationError {
         /// How many of each class are needed.
         needed: usize,
     },
+    /// A file this long is a mistake.
+    #[error("{pairs} pairs are more than the {most} that a calibration takes; 100 to 200 suffice")]
+    TooMany {
+        /// Pairs given.
+        pairs: usize,
+        /// Pairs taken at most.
+        most: usize,
+    },
     /// Every score is the same.
     #[error("all pairs have the same score, so that no threshold can tell them apart")]
     OneScore,

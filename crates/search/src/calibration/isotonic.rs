@@ -62,6 +62,14 @@ impl Isotonic {
         }
     }
 
+    /// Whether the knots are what a fit gives: at least one, scores ascending, probabilities never falling. A file can
+    /// say anything.
+    pub fn is_usable(&self) -> bool {
+        let inside = |(score, p): &(f64, f64)| score.is_finite() && (0.0..=1.0).contains(p);
+        let rises = |pair: &[(f64, f64)]| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1;
+        !self.knots.is_empty() && self.knots.iter().all(inside) && self.knots.windows(2).all(rises)
+    }
+
     /// Probability of a match at `score`: between two knots by the straight line, outside by the outermost.
     pub fn probability(&self, score: f64) -> f64 {
         let after = self.knots.partition_point(|(at, _)| *at <= score);

@@ -29,30 +29,64 @@ impl Platt {
         logistic(self.slope * score + self.intercept)
     }
 
+    /// Whether it can be computed with and rises. A file can say anything.
+    pub fn is_usable(&self) -> bool {
+        self.slope.is_finite() && self.intercept.is_finite() && self.slope > 0.0
+    }
+
+    /// The score at which a match is as probable as not.
+    pub fn centre(&self) -> f64 {
+        -self.intercept / self.slope
+    }
+
+    /// The curve of this slope through one half at `centre`.
+    pub fn through(centre: f64, slope: f64) -> Self {
+        let intercept = -slope * centre;
+        Self { slope, intercept }
+    }
+
+    /// The curve that comes nearest, by cross-entropy, to probabilities stated at scores; `None` where no rising one does,
+    /// or the scores do not differ.
+    pub fn approximating(stated: &[(f64, f64)]) -> Option<Self> {
+        let points = stated.iter().map(|&(x, target)| Point {
+            x,
+            target,
+            weight: 1.0,
+        });
+        let points: Vec<Point> = points.collect();
+        let fitted = Self::of_points(&points)?;
+        fitted.is_usable().then_some(fitted)
+    }
+
     /// The curve of greatest likelihood, with Platt's targets (N₊ + 1)/(N₊ + 2) and 1/(N₋ + 2), which keep it finite
     /// where the classes do not overlap; `prior` pulls it by cross-entropy towards a belief.
     pub fn fit(sample: &Sample, prior: Option<Prior>) -> Self {
-        let pairs = sample.pairs();
-        let mean = pairs.iter().map(|pair| pair.score).sum::<f64>() / pairs.len() as f64;
-        let variance = pairs.iter().map(|pair| (pair.score - mean).powi(2)).sum::<f64>() / pairs.len() as f64;
+        let believed = prior
+            .into_iter()
+            .flat_map(|prior| pseudo_observations(sample.pairs(), prior));
+        let points: Vec<Point> = observations(sample).chain(believed).collect();
+        Self::of_points(&points).expect("the scores of a sample differ")
+    }
+
+    /// `None` where the scores do not differ.
+    fn of_points(points: &[Point]) -> Option<Self> {
+        let total: f64 = points.iter().map(|point| point.weight).sum();
+        let mean = points.iter().map(|point| point.weight * point.x).sum::<f64>() / total;
+        let squares = points.iter().map(|point| point.weight * (point.x - mean).powi(2));
         // Standardised scores keep Newton's steps well conditioned: cosines vary by hundredths.
-        let deviation = variance.sqrt();
-        let points: Vec<Point> = observations(sample)
-            .chain(
-                prior
-                    .into_iter()
-                    .flat_map(|prior| pseudo_observations(pairs, prior)),
-            )
-            .map(|point| Point {
-                x: (point.x - mean) / deviation,
-                ..point
-            })
-            .collect();
-        let (slope, intercept) = newton(&points);
-        Self {
+        let deviation = (squares.sum::<f64>() / total).sqrt();
+        if !deviation.is_finite() || deviation <= 0.0 {
+            return None;
+        }
+        let standard = |point: &Point| Point {
+            x: (point.x - mean) / deviation,
+            ..*point
+        };
+        let (slope, intercept) = newton(&points.iter().map(standard).collect::<Vec<_>>());
+        Some(Self {
             slope: slope / deviation,
             intercept: intercept - slope * mean / deviation,
-        }
+        })
     }
 }
 

@@ -1,5 +1,7 @@
+use serde::{Deserialize, Serialize};
+
 /// How far stated probabilities are from what happened.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reliability {
     /// Bins of equal width over 0..=1, empty ones left out: the reliability diagram.
     pub bins: Vec<ReliabilityBin>,
@@ -10,7 +12,7 @@ pub struct Reliability {
 }
 
 /// Predictions of about the same probability.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ReliabilityBin {
     /// Predictions in the bin.
     pub count: usize,

@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 use super::CalibrationError;
 
 /// Fewer pairs of a class than this say nothing about it.
@@ -20,7 +22,7 @@ pub struct Sample {
 }
 
 /// One class of a sample.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ClassSummary {
     /// Pairs of the class.
     pub count: usize,
@@ -31,7 +33,7 @@ pub struct ClassSummary {
 }
 
 /// How many scores of each class fall into each of equally wide bins.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Histogram {
     /// Lower edge of the first bin.
     pub from: f64,
@@ -67,6 +69,17 @@ impl Sample {
             return Err(CalibrationError::OneScore);
         }
         Ok(Self { pairs, matching })
+    }
+
+    /// The pairs whose place `keep` names, however few; `None` where they lack a class or differ in nothing, so that no
+    /// curve can be fitted. For folds, which are smaller than what a calibration may be made of.
+    pub(super) fn part(&self, keep: impl Fn(usize) -> bool) -> Option<Self> {
+        let kept = self.pairs.iter().enumerate().filter(|(at, _)| keep(*at));
+        let pairs: Vec<Labelled> = kept.map(|(_, pair)| *pair).collect();
+        let matching = pairs.iter().filter(|pair| pair.matches).count();
+        let both_classes = matching > 0 && matching < pairs.len();
+        let differ = pairs.first()?.score < pairs.last()?.score;
+        (both_classes && differ).then_some(Self { pairs, matching })
     }
 
     /// The pairs in ascending order of score.

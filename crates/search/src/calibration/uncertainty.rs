@@ -18,7 +18,7 @@ pub struct Interval {
 }
 
 /// A chosen threshold, and what is known about it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// How it was chosen.
     pub strategy: Strategy,

@@ -99,7 +99,7 @@ impl Background {
 }
 
 /// The cosine of two unit vectors of one space.
-pub(crate) fn cosine(a: &Embedding, b: &Embedding) -> f32 {
+pub fn cosine(a: &Embedding, b: &Embedding) -> f32 {
     eidetic_kernels::dot(a.as_slice(), b.as_slice())
 }
 

@@ -14,8 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibration::{Isotonic, Platt};
 
-pub(crate) use background::cosine;
-pub use background::{Background, background_texts};
+pub use background::{Background, background_texts, cosine};
 
 /// Hits at least so probable are matches, unless told otherwise.
 pub const MATCH_LEVEL: f32 = 0.5;
@@ -113,6 +112,17 @@ impl Fit {
                 intercept: curve.intercept,
             })
         })
+    }
+}
+
+impl Fit {
+    /// Probability of a match at `score`; `None` where it takes more than a score to say.
+    pub fn of_score(&self, score: f64) -> Option<f64> {
+        match self {
+            Self::Background => None,
+            Self::Platt(platt) => Some(platt.probability(score)),
+            Self::Isotonic(isotonic) => Some(isotonic.probability(score)),
+        }
     }
 }
 

@@ -2,6 +2,9 @@
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
+use eidetic_library::Keep;
+use eidetic_search::calibration::{LabelledPair, Pair};
+use eidetic_search::confidence::QueryKind;
 use serde_json::Value;
 
 use super::site::Site;
@@ -89,6 +92,7 @@ async fn every_type_that_the_description_names_is_in_it() {
 #[actix_web::test]
 async fn answers_have_the_fields_that_are_described() {
     let site = Site::new();
+    calibrate(&site);
     let id = site.id("red.png");
     let document: Value = site.get("/openapi.json").await.json();
     let cases = [
@@ -104,6 +108,22 @@ async fn answers_have_the_fields_that_are_described() {
         ("SearchAnswer", "/v1/search?text=red".to_owned(), ""),
         ("SearchHit", "/v1/search?text=red".to_owned(), "/hits/0"),
         ("ImageAnswer", format!("/v1/images/{id}"), ""),
+        ("CalibrationsAnswer", "/v1/calibration".to_owned(), ""),
+        (
+            "CalibrationAnswer",
+            "/v1/calibration".to_owned(),
+            "/calibrations/0",
+        ),
+        (
+            "ThresholdAnswer",
+            "/v1/calibration".to_owned(),
+            "/calibrations/0/thresholds/0",
+        ),
+        (
+            "CalibrationEventAnswer",
+            "/v1/calibration".to_owned(),
+            "/history/0",
+        ),
         ("Health", "/healthz".to_owned(), ""),
     ];
     for (schema, address, pointer) in cases {
@@ -150,6 +170,58 @@ async fn what_can_be_fetched_can_be_asked_about() {
             .uri(address);
         assert_eq!(site.ask(request).await.status, StatusCode::OK, "{address}");
     }
+}
+
+/// Learns from colours and their names.
+fn calibrate(site: &Site) {
+    let colours = ["red", "green", "blue", "yellow", "cyan"];
+    let files = [
+        "red.png",
+        "green.png",
+        "blue.jpg",
+        "trip/yellow ü.png",
+        "trip/cyan.tiff",
+    ];
+    let mut pairs = Vec::new();
+    for (colour, file) in colours.iter().zip(files) {
+        for text in colours {
+            pairs.push(LabelledPair {
+                pair: Pair {
+                    image: site.photo(file).to_str().expect("it is UTF-8").to_owned(),
+                    text: text.to_owned(),
+                },
+                matches: *colour == text,
+                line: pairs.len() + 1,
+            });
+        }
+    }
+    let library = &site.state.library;
+    let scored = library
+        .score_pairs(QueryKind::Text, &pairs, &|_, _| ())
+        .expect("the fake encodes");
+    library
+        .calibrate(QueryKind::Text, &scored, Keep::Stored)
+        .expect("the pairs suffice");
+}
+
+#[actix_web::test]
+async fn the_report_of_thresholds_runs_its_own_scripts_and_no_others() {
+    let site = Site::new();
+    let empty = site.get("/v1/calibration/report").await;
+    assert!(empty.text().contains("Not calibrated yet"));
+    calibrate(&site);
+    let report = site.get("/v1/calibration/report").await;
+    assert_eq!(report.header("content-type"), "text/html; charset=utf-8");
+    let policy = report.header("content-security-policy");
+    assert!(
+        policy.starts_with("default-src 'none'; img-src data:; style-src 'sha256-"),
+        "{policy}"
+    );
+    assert!(
+        !policy.contains("unsafe") && !policy.contains("'self'"),
+        "{policy}"
+    );
+    assert!(report.text().contains("data:image/jpeg;base64,"));
 }
 
 fn keys(value: &Value) -> Vec<&String> {

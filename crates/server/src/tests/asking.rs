@@ -19,7 +19,8 @@ async fn words_find_pictures_best_first() {
     assert!(found.hits.is_sorted_by(|a, b| a.score >= b.score));
     let first = &found.hits[0];
     assert_eq!(first.image.to_string(), site.id("green.png"));
-    assert_eq!((first.width, first.height, first.confidence), (60, 40, None));
+    assert_eq!((first.width, first.height), (60, 40));
+    assert!(first.confidence.is_some_and(|p| p > 0.5), "{first:?}");
     assert_eq!(first.paths, std::slice::from_ref(&first.path));
     assert!(found.took_ms.encode > 0.0);
 }
@@ -28,7 +29,7 @@ async fn words_find_pictures_best_first() {
 async fn the_answer_has_the_shape_of_the_contract() {
     let site = Site::new();
     let answer: serde_json::Value = site.get("/v1/search?text=red&k=1").await.json();
-    assert_eq!(answer["verdict"], "uncalibrated");
+    assert_eq!(answer["verdict"], "match");
     assert_eq!(sorted_keys(&answer), ["hits", "space", "took_ms", "verdict"]);
     assert_eq!(
         sorted_keys(&answer["hits"][0]),

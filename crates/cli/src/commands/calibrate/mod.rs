@@ -1,0 +1,192 @@
+//! `eidetic calibrate`
+
+mod pairs;
+mod table;
+
+use std::fs;
+use std::path::Path;
+
+use eidetic_library::{CalibrationHistory, Keep, Library, ScoredPairs};
+use eidetic_search::calibration::Calibrated;
+use eidetic_search::confidence::QueryKind;
+use eidetic_server::json::{CalibrationAnswer, CalibrationsAnswer, FailedFile};
+use eidetic_server::report::Report;
+use serde::Serialize;
+
+use super::{Access, access};
+use crate::Outcome;
+use crate::arguments::{Calibrate, Global};
+use crate::failure::Failure;
+use crate::progress::{CountBar, DownloadBar};
+use crate::{output, remote};
+
+/// The JSON of `eidetic calibrate PAIRS.tsv`.
+#[derive(Debug, Serialize)]
+struct Learnt {
+    stored: bool,
+    calibration: CalibrationAnswer,
+    failed: Vec<FailedFile>,
+}
+
+/// `eidetic calibrate`
+pub(crate) fn run(global: &Global, arguments: &Calibrate) -> Result<Outcome, Failure> {
+    if let Some(report) = &arguments.report {
+        has_a_folder(report)?;
+    }
+    match &arguments.pairs {
+        Some(file) => learn(global, arguments, file),
+        None if arguments.undo => undo(global, arguments.kind.into()),
+        None => show(global, arguments),
+    }
+}
+
+/// The file is read before the library is opened and the model loaded: a mistake in it shows at once.
+fn learn(global: &Global, arguments: &Calibrate, file: &Path) -> Result<Outcome, Failure> {
+    let kind = QueryKind::from(arguments.kind);
+    let pairs = pairs::read(file, kind)?;
+    let library = own(global)?;
+    library.load_encoder(&DownloadBar::default())?;
+    let bar = CountBar::new("pictures");
+    let scored = library.score_pairs(kind, &pairs, &|done, of| bar.set(done, of));
+    bar.finish();
+    let scored = scored?;
+    for failed in &scored.failed {
+        eprintln!(
+            "eidetic: line {}: {}: {}",
+            failed.line, failed.picture, failed.reason
+        );
+    }
+    let keep = if arguments.dry_run {
+        Keep::OnlyShown
+    } else {
+        Keep::Stored
+    };
+    let made = library.calibrate(kind, &scored, keep)?;
+    if let Some(report) = &arguments.report {
+        write_report(&library, &[&made], report)?;
+    }
+    print_learnt(global, &made, &scored, keep)?;
+    Ok(if scored.failed.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::DoneWithFailures
+    })
+}
+
+fn print_learnt(global: &Global, made: &Calibrated, scored: &ScoredPairs, keep: Keep) -> Result<(), Failure> {
+    let calibration = CalibrationAnswer::from(made);
+    warn_where_worse(made);
+    if global.json {
+        return output::json(&Learnt {
+            stored: keep == Keep::Stored,
+            calibration,
+            failed: scored.failed.iter().map(FailedFile::from).collect(),
+        });
+    }
+    output::line(&table::calibration(&calibration))?;
+    if keep == Keep::OnlyShown {
+        output::line("not stored (--dry-run)")?;
+    }
+    Ok(())
+}
+
+/// Only what came with the model can be compared: an earlier calibration may have been learnt from the same pairs.
+fn warn_where_worse(made: &Calibrated) {
+    let shipped = made.before.as_ref().filter(|_| made.origin.replaces.is_none());
+    if let Some(before) = shipped.filter(|before| before.log_loss < made.after.log_loss) {
+        eprintln!(
+            "eidetic: the confidences that came with the model fit these pairs better (log loss {:.3}, now {:.3}); more \
+             pairs may change that, `eidetic calibrate --undo` goes back",
+            before.log_loss, made.after.log_loss
+        );
+    }
+}
+
+fn show(global: &Global, arguments: &Calibrate) -> Result<Outcome, Failure> {
+    let answer = match access(global, "eidetic calibrate")? {
+        Access::Own(library) => {
+            let history = library.calibration_history()?;
+            if let Some(report) = &arguments.report {
+                let kinds = [QueryKind::Text, QueryKind::Picture];
+                let current: Vec<&Calibrated> = kinds
+                    .into_iter()
+                    .filter_map(|kind| history.current(kind))
+                    .collect();
+                write_report(&library, &current, report)?;
+            }
+            answer(&library, &history)
+        }
+        Access::Through(address) => {
+            if let Some(report) = &arguments.report {
+                write(report, &remote::calibration_report(&address)?)?;
+            }
+            remote::calibrations(&address)?
+        }
+    };
+    if global.json {
+        output::json(&answer)?;
+    } else if arguments.history {
+        output::line(&table::history(&answer.history))?;
+    } else {
+        output::line(&table::calibrations(&answer.calibrations))?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn undo(global: &Global, kind: QueryKind) -> Result<Outcome, Failure> {
+    let library = own(global)?;
+    let history = library.undo_calibration(kind)?;
+    if global.json {
+        output::json(&answer(&library, &history))?;
+    } else {
+        let now = history.current(kind).map_or_else(
+            || "the confidences that came with the model count again".to_owned(),
+            |made| format!("version {} counts again", made.origin.version),
+        );
+        output::line(&now)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// What changes a calibration needs the library itself.
+fn own(global: &Global) -> Result<Box<Library>, Failure> {
+    match access(global, "eidetic calibrate")? {
+        Access::Own(library) => Ok(library),
+        Access::Through(address) => Err(Failure::could_not_run(format!(
+            "the server at {address} owns the library; stop it, calibrate, and start it again"
+        ))),
+    }
+}
+
+fn answer(library: &Library, history: &CalibrationHistory) -> CalibrationsAnswer {
+    CalibrationsAnswer::new(library.space().to_string(), history)
+}
+
+fn write_report(library: &Library, calibrations: &[&Calibrated], file: &Path) -> Result<(), Failure> {
+    let report = Report {
+        space: library.space().to_string(),
+        calibrations: calibrations.to_vec(),
+        events: &library.calibration_history()?.events,
+        picture: &|image, path| library.calibration_picture(image, path),
+    };
+    write(file, &report.html())
+}
+
+fn write(file: &Path, html: &str) -> Result<(), Failure> {
+    fs::write(file, html).map_err(|error| Failure::could_not_run(format!("{}: {error}", file.display())))?;
+    eprintln!("eidetic: the report is at {}", file.display());
+    Ok(())
+}
+
+/// Noticed before anything is computed.
+fn has_a_folder(file: &Path) -> Result<(), Failure> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !folder.is_dir() => Err(Failure::arguments(format!(
+            "{}: there is no such folder",
+            folder.display()
+        ))),
+        _ if file.is_dir() => Err(Failure::arguments(format!("{} is a folder", file.display()))),
+        _ => Ok(()),
+    }
+}

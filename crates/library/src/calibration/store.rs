@@ -1,0 +1,346 @@
+//! The calibrations on disk: truth, as somebody's labels cannot be made anew.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use eidetic_search::calibration::Calibrated;
+use eidetic_search::confidence::QueryKind;
+use serde::{Deserialize, Serialize};
+
+use crate::{LibraryError, durable};
+
+const FILE_NAME: &str = "calibration.json";
+/// Version of the file's layout that this program writes and reads.
+const FORMAT: u32 = 1;
+/// Versions of a kind that are kept; older ones go, whoever made them.
+const VERSIONS: usize = 20;
+const EVENTS: usize = 1000;
+/// More than all that is kept can take.
+const MOST_BYTES: u64 = 512 << 20;
+
+/// Every calibration that the library keeps, which of them counts, and what happened when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CalibrationHistory {
+    format: u32,
+    /// The version that counts, by kind.
+    pub current: Current,
+    /// The number of the next version; numbers are never used twice.
+    next: u32,
+    /// What was done, the latest last.
+    pub events: Vec<CalibrationEvent>,
+    /// The calibrations, the latest last; also those that were undone.
+    pub versions: Vec<Calibrated>,
+}
+
+/// The version that counts, by kind; `None`: what came with the model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Current {
+    /// Of queries by words.
+    pub text: Option<u32>,
+    /// Of queries by a picture.
+    pub picture: Option<u32>,
+}
+
+/// Something that changed how scores are read.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CalibrationEvent {
+    /// Milliseconds since 1970.
+    pub at: u64,
+    /// The queries concerned.
+    pub kind: QueryKind,
+    /// What was done.
+    pub what: Happened,
+    /// The version that counts since; `None`: what came with the model.
+    pub version: Option<u32>,
+    /// The score from which on a match is more probable than not since, where a score alone says it.
+    pub even_score: Option<f64>,
+}
+
+/// What can happen to a calibration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happened {
+    /// Made from labelled pairs.
+    Calibrated,
+    /// Re-fitted by answers to hits.
+    Refitted,
+    /// The latest was taken back.
+    Undone,
+}
+
+#[derive(Deserialize)]
+struct FormatOnly {
+    format: u32,
+}
+
+impl Default for CalibrationHistory {
+    fn default() -> Self {
+        Self {
+            format: FORMAT,
+            current: Current::default(),
+            next: 1,
+            events: Vec::new(),
+            versions: Vec::new(),
+        }
+    }
+}
+
+impl Current {
+    /// The version of a kind.
+    pub const fn of(&self, kind: QueryKind) -> Option<u32> {
+        match kind {
+            QueryKind::Text => self.text,
+            QueryKind::Picture => self.picture,
+        }
+    }
+
+    fn set(&mut self, kind: QueryKind, version: Option<u32>) {
+        match kind {
+            QueryKind::Text => self.text = version,
+            QueryKind::Picture => self.picture = version,
+        }
+    }
+}
+
+impl CalibrationHistory {
+    /// The calibration that counts for a kind; `None`: what came with the model.
+    pub fn current(&self, kind: QueryKind) -> Option<&Calibrated> {
+        self.version(self.current.of(kind)?)
+    }
+
+    /// A calibration by its number, if it is kept.
+    pub fn version(&self, number: u32) -> Option<&Calibrated> {
+        self.versions.iter().find(|made| made.origin.version == number)
+    }
+
+    /// The number that the next calibration will have.
+    pub(super) const fn next_version(&self) -> u32 {
+        self.next
+    }
+
+    /// Makes `made` count from now on.
+    pub(super) fn add(&mut self, made: Calibrated, what: Happened) {
+        let (version, kind, at) = (made.origin.version, made.origin.kind, made.origin.made_at);
+        self.next = self.next.max(version) + 1;
+        self.current.set(kind, Some(version));
+        self.versions.push(made);
+        self.note(at, kind, what);
+        self.let_go(kind);
+    }
+
+    /// Takes the latest calibration of a kind back. Errors: there is none.
+    pub(super) fn undo(&mut self, kind: QueryKind, at: u64) -> Result<(), LibraryError> {
+        let current = self.current(kind).ok_or(LibraryError::NothingToUndo)?;
+        // One that is not kept any more cannot come back; then what came with the model counts.
+        let before = current
+            .origin
+            .replaces
+            .filter(|number| self.version(*number).is_some());
+        self.current.set(kind, before);
+        self.note(at, kind, Happened::Undone);
+        Ok(())
+    }
+
+    fn note(&mut self, at: u64, kind: QueryKind, what: Happened) {
+        let current = self.current(kind);
+        let event = CalibrationEvent {
+            at,
+            kind,
+            what,
+            version: current.map(|made| made.origin.version),
+            even_score: current.and_then(Calibrated::even_score),
+        };
+        self.events.push(event);
+        let surplus = self.events.len().saturating_sub(EVENTS);
+        self.events.drain(..surplus);
+    }
+
+    fn let_go(&mut self, kind: QueryKind) {
+        let of_kind = self
+            .versions
+            .iter()
+            .filter(|made| made.origin.kind == kind)
+            .count();
+        let mut surplus = of_kind.saturating_sub(VERSIONS);
+        let current = self.current.of(kind);
+        self.versions.retain(|made| {
+            let goes = surplus > 0 && made.origin.kind == kind && Some(made.origin.version) != current;
+            surplus -= usize::from(goes);
+            !goes
+        });
+    }
+
+    /// An empty history where there is no file.
+    ///
+    /// Errors: an unknown format version, or a file that is not what was written.
+    pub(super) fn read(library: &Path) -> Result<Self, LibraryError> {
+        let path = library.join(FILE_NAME);
+        let text = match contents(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(LibraryError::io(&path)(error)),
+        };
+        let damaged = |reason: String| LibraryError::DamagedCalibration {
+            path: path.clone(),
+            reason,
+        };
+        // The version first: a later version may have other fields.
+        let FormatOnly { format } =
+            serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        if format != FORMAT {
+            return Err(unknown(path, format));
+        }
+        let read: Self = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        match read.fault() {
+            Some(reason) => Err(damaged(reason)),
+            None => Ok(read),
+        }
+    }
+
+    pub(super) fn write(&self, library: &Path) -> Result<(), LibraryError> {
+        let path = library.join(FILE_NAME);
+        serde_json::to_vec(self)
+            .map_err(std::io::Error::from)
+            .and_then(|text| durable::replace(library, FILE_NAME, &text))
+            .map_err(LibraryError::io(&path))
+    }
+
+    fn fault(&self) -> Option<String> {
+        for kind in [QueryKind::Text, QueryKind::Picture] {
+            let named = self.current.of(kind);
+            if named.is_some() && self.current(kind).is_none_or(|made| made.origin.kind != kind) {
+                return Some("it names a version that it does not hold".to_owned());
+            }
+        }
+        self.versions.iter().find_map(|made| {
+            let fault = made.fault()?;
+            Some(format!("version {}: {fault}", made.origin.version))
+        })
+    }
+}
+
+fn contents(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    File::open(path)?.take(MOST_BYTES).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+fn unknown(path: PathBuf, found: u32) -> LibraryError {
+    LibraryError::UnknownCalibrationVersion {
+        path,
+        found,
+        supported: FORMAT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eidetic_domain::ImageId;
+    use eidetic_search::calibration::{LabelledScore, Origin, Source};
+
+    fn made(version: u32, replaces: Option<u32>, kind: QueryKind) -> Calibrated {
+        let pair = |i: u32| LabelledScore {
+            image: ImageId::of(&i.to_le_bytes()),
+            path: format!("/{i}.jpg"),
+            query: "a thing".to_owned(),
+            query_image: None,
+            score: 0.2 + f64::from(i * 7 % 20) / 200.0 + f64::from(version) / 100.0,
+            matches: i * 7 % 20 > 9,
+        };
+        let origin = Origin {
+            version,
+            replaces,
+            kind,
+            space: "s".to_owned(),
+            made_at: u64::from(version),
+            source: Source::Labels,
+            anchor: None,
+        };
+        Calibrated::learn(origin, (0..20).map(pair).collect(), None).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_reads_back_and_undoing_goes_back_step_by_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut history = CalibrationHistory::read(folder.path()).unwrap();
+        assert!(matches!(
+            history.undo(QueryKind::Text, 0),
+            Err(LibraryError::NothingToUndo)
+        ));
+        history.add(made(1, None, QueryKind::Text), Happened::Calibrated);
+        history.add(made(2, None, QueryKind::Picture), Happened::Calibrated);
+        history.add(made(3, Some(1), QueryKind::Text), Happened::Refitted);
+        history.write(folder.path()).unwrap();
+        let mut history = CalibrationHistory::read(folder.path()).unwrap();
+        let number = |h: &CalibrationHistory| h.current(QueryKind::Text).map(|made| made.origin.version);
+        assert_eq!((number(&history), history.next_version()), (Some(3), 4));
+        history.undo(QueryKind::Text, 9).unwrap();
+        assert_eq!(number(&history), Some(1));
+        history.undo(QueryKind::Text, 10).unwrap();
+        assert_eq!((number(&history), history.current.picture), (None, Some(2)));
+        assert!(history.undo(QueryKind::Text, 11).is_err());
+        let moved: Vec<_> = history
+            .events
+            .iter()
+            .map(|event| (event.what, event.version))
+            .collect();
+        assert_eq!(
+            moved[3..],
+            [(Happened::Undone, Some(1)), (Happened::Undone, None)]
+        );
+        assert!(history.events[0].even_score < history.events[2].even_score);
+        assert_eq!(history.versions.len(), 3, "what was undone is still there");
+    }
+
+    #[test]
+    fn old_versions_go_and_the_current_one_stays() {
+        let mut history = CalibrationHistory::default();
+        for version in 1..=25 {
+            history.add(made(version, None, QueryKind::Text), Happened::Calibrated);
+        }
+        assert_eq!(history.versions.len(), VERSIONS);
+        assert_eq!(history.versions[0].origin.version, 6);
+        assert!(history.current(QueryKind::Text).is_some());
+    }
+
+    #[test]
+    fn other_formats_and_damage_are_errors_that_name_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        let said = |content: &str| {
+            std::fs::write(&path, content).unwrap();
+            CalibrationHistory::read(folder.path()).unwrap_err().to_string()
+        };
+        assert!(said(r#"{"format":2,"more":[]}"#).contains("format version 2"));
+        for content in ["", "{", "[]", r#"{"format":1}"#, "\u{0}\u{0}"] {
+            let said = said(content);
+            assert!(
+                said.contains("calibration.json is damaged") && said.contains("move it away"),
+                "{said}"
+            );
+        }
+        let mut history = CalibrationHistory::default();
+        history.add(made(1, None, QueryKind::Text), Happened::Calibrated);
+        let good = serde_json::to_string(&history).unwrap();
+        assert!(said(&good.replace("\"text\":1", "\"text\":7")).contains("does not hold"));
+        assert!(said(&good.replace("\"slope\":", "\"slope\":-")).contains("version 1: its curve"));
+        std::fs::write(&path, &good[..good.len() / 2]).unwrap();
+        assert!(CalibrationHistory::read(folder.path()).is_err());
+        std::fs::write(&path, &good).unwrap();
+        // A process that was killed while writing leaves a draft, and the file as it was.
+        std::fs::write(folder.path().join("calibration.json.new"), "{\"format\":").unwrap();
+        let read = CalibrationHistory::read(folder.path()).unwrap();
+        // Read back to the last bit but one: that is as exact as the parser is.
+        let pairs = history.versions[0]
+            .labelled
+            .iter()
+            .zip(&read.versions[0].labelled);
+        for (written, read) in pairs {
+            assert_eq!((written.image, written.matches), (read.image, read.matches));
+            assert!((written.score - read.score).abs() < 1e-12);
+        }
+        assert_eq!((read.current, read.next), (history.current, history.next));
+    }
+}

@@ -1,0 +1,269 @@
+//! Calibrations as one HTML file that needs nothing else: no network, no other file, no build step.
+//!
+//! Charts are drawn here, so that they stand without JavaScript; `web/report.js` moves the cut. Colours and type are the
+//! page's own (`web/base.css`), copied in.
+
+mod charts;
+mod pictures;
+mod tables;
+
+use std::fmt::Write;
+
+use eidetic_domain::ImageId;
+use eidetic_library::CalibrationEvent;
+use eidetic_search::calibration::{Calibrated, Honesty, Source, Strategy};
+use eidetic_search::confidence::{Fit, QueryKind};
+use image::RgbImage;
+use serde_json::{Value, json};
+
+use crate::json::moment;
+use crate::page;
+use pictures::Thumbnails;
+
+/// Styles and scripts that are copied into the file, by their place in the page's folder.
+const STYLES: [&str; 2] = ["base.css", "report.css"];
+const THEME: &str = "theme.js";
+const SCRIPT: &str = "report.js";
+/// Longer texts are cut in the list of pairs.
+const SHOWN_CHARS: usize = 160;
+
+/// What a report is made of.
+pub struct Report<'a> {
+    /// The library's space.
+    pub space: String,
+    /// The calibrations to show, one a kind.
+    pub calibrations: Vec<&'a Calibrated>,
+    /// What was done, the latest last.
+    pub events: &'a [CalibrationEvent],
+    /// A small form of a picture, by image and path, where it can still be had.
+    pub picture: &'a dyn Fn(&ImageId, &str) -> Option<RgbImage>,
+}
+
+impl Report<'_> {
+    /// The whole file.
+    pub fn html(&self) -> String {
+        let styles: String = STYLES
+            .map(|name| format!("<style>{}</style>", inline(name)))
+            .concat();
+        let main = if self.calibrations.is_empty() {
+            nothing_yet()
+        } else {
+            self.sections()
+        };
+        format!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
+             <title>What the scores mean – Eidetic</title>\n{styles}\n<script>{theme}</script>\n</head>\n<body>\n\
+             <header class=\"head\"><p class=\"wordmark\">Eidetic</p><h1>What the scores mean</h1>\
+             <p class=\"lead\">Measured on labelled pairs of this library, in the space <code>{space}</code>.</p></header>\n\
+             <main>{main}{history}</main>\n\
+             <footer class=\"bottom\"><p>Made by Eidetic {version}. Intervals hold 95 % of a thousand resamples; figures \
+             marked “expected” come from pairs that the threshold was not chosen on.</p></footer>\n\
+             <script type=\"application/json\" id=\"calibrations\">{data}</script>\n<script>{script}</script>\n</body>\n</html>\n",
+            policy = escape(&Self::policy()),
+            theme = inline(THEME),
+            script = inline(SCRIPT),
+            space = escape(&self.space),
+            history = tables::history(self.events),
+            version = env!("CARGO_PKG_VERSION"),
+            data = self.data(),
+        )
+    }
+
+    /// What browsers may run in it: the styles and scripts that it came with, and nothing from anywhere.
+    pub fn policy() -> String {
+        let sources = |names: &[&str]| {
+            let hashes = names.iter().filter_map(|name| page::hash(name));
+            hashes
+                .map(|hash| format!("'sha256-{hash}'"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        format!(
+            "default-src 'none'; img-src data:; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
+            sources(&STYLES),
+            sources(&[THEME, SCRIPT])
+        )
+    }
+
+    fn sections(&self) -> String {
+        self.calibrations.iter().map(|made| section(made)).collect()
+    }
+
+    /// The pairs for the script. No text of a pair can end the script element.
+    fn data(&self) -> String {
+        let calibrations: Vec<Value> = self.calibrations.iter().map(|made| self.data_of(made)).collect();
+        Value::from(calibrations).to_string().replace('<', "\\u003c")
+    }
+
+    fn data_of(&self, made: &Calibrated) -> Value {
+        let cut = initial_cut(made);
+        let mut thumbnails = Thumbnails::new(self.picture);
+        let shown = thumbnails.nearest(&made.labelled, cut);
+        let pairs: Vec<Value> = made
+            .labelled
+            .iter()
+            .map(|pair| {
+                let query = pair.query_image.map_or_else(
+                    || shortened(&pair.query),
+                    |_| shortened(pictures::file_name(&pair.query)),
+                );
+                json!([
+                    rounded(pair.score),
+                    u8::from(pair.matches),
+                    query,
+                    shortened(pictures::file_name(&pair.path)),
+                    shown.get(&pair.image),
+                    pair.query_image.and_then(|image| shown.get(&image).copied()),
+                ])
+            })
+            .collect();
+        json!({
+            "kind": made.origin.kind,
+            "fit": made.fit,
+            "cut": cut,
+            "pairs": pairs,
+            "thumbnails": thumbnails.into_uris(),
+        })
+    }
+}
+
+/// Where the slider stands at first.
+fn initial_cut(made: &Calibrated) -> f64 {
+    let chosen = made.threshold(Strategy::BestF1).map(|threshold| threshold.value);
+    chosen.or(made.even_score()).unwrap_or(made.histogram.from)
+}
+
+fn section(made: &Calibrated) -> String {
+    let (title, what) = match made.origin.kind {
+        QueryKind::Text => ("Words against pictures", "text"),
+        QueryKind::Picture => ("Pictures against pictures", "picture"),
+    };
+    format!(
+        "<section class=\"calibration\" data-kind=\"{what}\" aria-labelledby=\"title-{what}\">\n\
+         <header><h2 id=\"title-{what}\">{title}</h2><p class=\"muted\">{origin}</p></header>\n{facts}\n{cut}\n\
+         <div class=\"charts\">{roc}{pr}{reliability}</div>\n{thresholds}</section>\n",
+        origin = escape(&origin(made)),
+        facts = facts(made),
+        cut = cut_panel(made),
+        roc = charts::roc(made),
+        pr = charts::precision_recall(made),
+        reliability = charts::reliability(made),
+        thresholds = tables::thresholds(made),
+    )
+}
+
+fn origin(made: &Calibrated) -> String {
+    let source = match made.origin.source {
+        Source::Labels => "labelled pairs",
+        Source::Feedback => "answers to hits",
+    };
+    let date = moment(made.origin.made_at);
+    format!(
+        "Version {}, {} from {} {source}: {} match, {} do not.",
+        made.origin.version,
+        date.split('T').next().unwrap_or_default(),
+        made.labelled.len(),
+        made.matching.count,
+        made.other.count
+    )
+}
+
+fn facts(made: &Calibrated) -> String {
+    let error = |honesty: &Honesty| format!("{:.3}", honesty.reliability.expected_calibration_error);
+    let was = |figure: &dyn Fn(&Honesty) -> String| {
+        made.before
+            .as_ref()
+            .map_or_else(String::new, |before| format!("was {}", figure(before)))
+    };
+    let loss = |honesty: &Honesty| format!("{:.3}", honesty.log_loss);
+    let fit = match made.fit {
+        Fit::Background => "background",
+        Fit::Platt(_) => "logistic (Platt)",
+        Fit::Isotonic(_) => "isotonic steps",
+    };
+    let even = made
+        .even_score()
+        .map_or_else(|| "–".to_owned(), |score| format!("{score:.3}"));
+    let cells = [
+        (
+            "Area under ROC",
+            format!("{:.3}", made.curve.roc_area),
+            "1 is perfect, 0.5 is chance".to_owned(),
+        ),
+        (
+            "Average precision",
+            format!("{:.3}", made.curve.average_precision),
+            "over all recalls".to_owned(),
+        ),
+        ("Calibration error", error(&made.after), was(&error)),
+        ("Log loss", loss(&made.after), was(&loss)),
+        ("Even odds at score", even, fit.to_owned()),
+    ];
+    let cell = |(name, value, note): (&str, String, String)| {
+        format!("<div><dt>{name}</dt><dd>{value}</dd><dd class=\"note\">{note}</dd></div>")
+    };
+    format!("<dl class=\"facts\">{}</dl>", cells.map(cell).concat())
+}
+
+fn cut_panel(made: &Calibrated) -> String {
+    let (low, high) = charts::score_axis(made);
+    let cut = initial_cut(made);
+    let mut panel = String::new();
+    let _ = write!(
+        panel,
+        "<div class=\"panel\"><h3>Where to cut</h3>\
+         <p class=\"muted\">Above the line: shares of pairs that match. Below it: of those that do not.</p>{}\
+         <label class=\"slider\"><span class=\"visually-hidden\">Threshold</span>\
+         <input type=\"range\" min=\"{low}\" max=\"{high}\" step=\"{}\" value=\"{cut}\"></label>\
+         <div class=\"figures\" aria-live=\"polite\"></div>\
+         <div class=\"sides\"><div><h4>Just below: taken for no match</h4><ul class=\"pairs\" data-side=\"below\"></ul></div>\
+         <div><h4>At or just above: taken for a match</h4><ul class=\"pairs\" data-side=\"above\"></ul></div></div>\
+         <noscript><p class=\"muted\">Moving the cut needs JavaScript.</p></noscript></div>",
+        charts::histogram(made, cut),
+        (high - low) / 1000.0,
+    );
+    panel
+}
+
+fn nothing_yet() -> String {
+    "<div class=\"message\"><h2>Not calibrated yet</h2><p>Confidences come from the model as it was delivered. A hundred \
+     pairs of your own pictures and texts, each marked as right or wrong, make them yours:</p>\
+     <p class=\"command\"><code>eidetic calibrate PAIRS.tsv</code></p></div>"
+        .to_owned()
+}
+
+fn inline(name: &str) -> String {
+    page::text(name).expect("the page's folder holds the report's parts; a test looks")
+}
+
+fn rounded(score: f64) -> f64 {
+    (score * 1e6).round() / 1e6
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Text for HTML, between tags or between double quotes.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+use eidetic_domain::ImageId;
+use eidetic_library::CalibrationHistory;
+use eidetic_search::calibration::{Calibrated, LabelledScore, Origin, Source};
+use eidetic_search::confidence::QueryKind;
+use image::{Rgb, RgbImage};
+
+use super::Report;
+
+fn calibrated(query: &str) -> Calibrated {
+    let pair = |i: u32| LabelledScore {
+        image: ImageId::of(&i.to_le_bytes()),
+        path: format!("/photos/{i} & more.jpg"),
+        query: query.to_owned(),
+        query_image: None,
+        score: 0.15 + f64::from(i) / 1000.0,
+        matches: i > 60 || i.is_multiple_of(7),
+    };
+    let origin = Origin {
+        version: 3,
+        replaces: None,
+        kind: QueryKind::Text,
+        space: "s".into(),
+        made_at: 1_700_000_000_000,
+        source: Source::Labels,
+        anchor: None,
+    };
+    let believed = vec![0.4; 120];
+    Calibrated::learn(origin, (0..120).map(pair).collect(), Some(&believed)).unwrap()
+}
+
+fn html(made: &[&Calibrated]) -> String {
+    let picture = |image: &ImageId, _: &str| {
+        let shade = image.as_bytes()[0];
+        (shade < 250).then(|| RgbImage::from_pixel(300, 200, Rgb([shade; 3])))
+    };
+    Report {
+        space: "model@1/p/512".into(),
+        calibrations: made.to_vec(),
+        events: &CalibrationHistory::default().events,
+        picture: &picture,
+    }
+    .html()
+}
+
+#[test]
+fn a_report_needs_nothing_else() {
+    let made = calibrated("a cat");
+    let html = html(&[&made]);
+    for outside in ["http://", "https://", " src=", "@import", "url("] {
+        assert!(
+            !html.replace("http://www.w3.org", "").contains(outside),
+            "{outside}"
+        );
+    }
+    assert!(html.matches("data:image/jpeg;base64,").count() <= 60);
+    assert!(html.matches("data:image/jpeg;base64,").count() > 50);
+    for part in [
+        "class=\"histogram\"",
+        "data-chart=\"roc\"",
+        "data-chart=\"pr\"",
+        "data-chart=\"reliability\"",
+    ] {
+        assert!(html.contains(part), "{part}");
+    }
+    for strategy in [
+        "mean + 0.5 σ",
+        "percentile 75",
+        "Youden&#39;s J",
+        "best F1",
+        "precision ≥ 0.95",
+        "recall ≥ 0.95",
+    ] {
+        assert!(html.contains(strategy), "{strategy}");
+    }
+    assert!(!html.contains("NaN") && html.len() < 1_000_000, "{}", html.len());
+}
+
+#[test]
+fn no_text_of_a_pair_becomes_markup() {
+    let made = calibrated("</script><script>alert(1)</script> \" onload='x' &amp;");
+    let html = html(&[&made]);
+    assert_eq!(html.matches("<script").count(), 3, "theme, data and program");
+    assert!(html.contains("\\u003c/script>"));
+}
+
+#[test]
+fn without_a_calibration_it_says_how_to_make_one() {
+    let html = html(&[]);
+    assert!(html.contains("eidetic calibrate PAIRS.tsv"));
+    assert!(Report::policy().matches("sha256-").count() == 4);
+}

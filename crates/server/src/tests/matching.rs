@@ -1,0 +1,116 @@
+//! Pictures held against texts.
+
+use actix_web::http::StatusCode;
+use actix_web::test::TestRequest;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use super::site::{Answer, Site, form};
+use crate::json::MatchAnswer;
+
+async fn post(site: &Site, body: serde_json::Value) -> Answer {
+    site.ask(TestRequest::post().uri("/v1/match").set_json(body))
+        .await
+}
+
+#[actix_web::test]
+async fn texts_that_describe_a_picture_come_first() {
+    let site = Site::new();
+    let texts = ["blue", " red ", "", "red", "a green one"];
+    let red = STANDARD.encode(std::fs::read(site.photo("red.png")).unwrap());
+    let by_file: MatchAnswer = post(&site, json!({"image": red, "texts": texts})).await.json();
+    let by_id: MatchAnswer = post(&site, json!({"image_id": site.id("red.png"), "texts": texts}))
+        .await
+        .json();
+    assert_eq!(by_file.image, None);
+    assert_eq!(by_id.image, Some(site.id("red.png")));
+    for answer in [&by_file, &by_id] {
+        let found: Vec<&str> = answer.results.iter().map(|result| result.text.as_str()).collect();
+        assert_eq!((found.len(), found[0]), (3, "red"), "{found:?}");
+        let first = &answer.results[0];
+        assert!(first.confidence.unwrap() > 0.8 && first.score > 0.9, "{first:?}");
+        assert_eq!((first.level.name(), first.normalized), ("high", 1.0));
+        assert!(answer.results[1].confidence < first.confidence);
+    }
+}
+
+#[actix_web::test]
+async fn a_form_has_one_text_a_line() {
+    let site = Site::new();
+    let file = std::fs::read(site.photo("blue.jpg")).unwrap();
+    let parts = [
+        ("image", Some("blue.jpg"), &file[..]),
+        ("texts", None, "green\r\n\nblue\n蓝色".as_bytes()),
+    ];
+    let answer: MatchAnswer = site.ask(form(&parts).uri("/v1/match")).await.json();
+    let texts: Vec<&str> = answer.results.iter().map(|result| result.text.as_str()).collect();
+    assert_eq!((texts.len(), texts[0]), (3, "blue"), "{texts:?}");
+}
+
+#[actix_web::test]
+async fn requests_that_make_no_sense_are_refused_by_name() {
+    let site = Site::new();
+    let id = site.id("red.png");
+    let many: Vec<String> = (0..1001).map(|i| i.to_string()).collect();
+    let cases = [
+        (json!({"texts": ["a"]}), 400, "no picture"),
+        (json!({"image_id": id, "texts": []}), 400, "no texts"),
+        (json!({"image_id": id, "texts": [" "]}), 400, "no texts"),
+        (
+            json!({"image_id": id, "image": "", "texts": ["a"]}),
+            400,
+            "both given",
+        ),
+        (
+            json!({"image_id": id, "texts": many}),
+            400,
+            "1001 texts, 1000 are allowed",
+        ),
+        (
+            json!({"image_id": id, "texts": ["a".repeat(2001)]}),
+            400,
+            "2001 characters",
+        ),
+        (
+            json!({"image_id": "x", "texts": ["a"]}),
+            400,
+            "64 hexadecimal digits",
+        ),
+        (
+            json!({"image_id": "0".repeat(64), "texts": ["a"]}),
+            404,
+            "not in the library",
+        ),
+        (json!({"image": "bm8=", "texts": ["a"]}), 422, "cannot be read"),
+        (json!({"image_id": id, "text": "a"}), 400, "unknown field"),
+    ];
+    for (body, status, expected) in cases {
+        let answer = post(&site, body).await;
+        assert_eq!(answer.status.as_u16(), status, "{}", answer.text());
+        assert!(answer.problem().detail.contains(expected), "{}", answer.text());
+    }
+    let twice = form(&[("texts", None, b"a"), ("texts", None, b"b")]).uri("/v1/match");
+    assert_eq!(site.ask(twice).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[actix_web::test]
+async fn hits_below_the_least_confidence_are_left_out() {
+    let site = Site::new();
+    let all: crate::json::SearchAnswer = site.get("/v1/search?text=red").await.json();
+    assert_eq!(all.verdict, eidetic_search::Verdict::Match);
+    let limit = all.hits[1].confidence.unwrap() + 1e-4;
+    let sure: crate::json::SearchAnswer = site
+        .get(&format!("/v1/search?text=red&min_confidence={limit}"))
+        .await
+        .json();
+    assert_eq!(sure.hits.len(), 1);
+    assert_eq!(sure.verdict, all.verdict);
+    let nothing: crate::json::SearchAnswer = site
+        .get("/v1/search?text=%E4%B8%80%E5%8F%AA%E7%8C%AB")
+        .await
+        .json();
+    assert_eq!(nothing.verdict, eidetic_search::Verdict::NoMatch);
+    let refused = site.get("/v1/search?text=red&min_confidence=1.5").await;
+    assert!(refused.problem().detail.contains("probability from 0 to 1"));
+}
