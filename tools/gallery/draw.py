@@ -149,8 +149,8 @@ def gallery() -> list[tuple[str, Scene, str]]:
     """File name, scene and shape of every picture in the gallery, from scenes.tsv beside this file."""
     rows = []
     for line in (Path(__file__).parent / "scenes.tsv").read_text("utf-8").splitlines()[1:]:
-        noun, colour, count, setting, shape = line.split("\t")
-        scene = Scene(noun, colour, int(count), setting)
+        noun, colour, count, setting, shape, other, other_colour = line.split("\t")
+        scene = Scene(noun, colour, int(count), setting, Thing(other, other_colour) if other else None)
         rows.append((_file_name(scene), scene, shape))
     return rows
 
