@@ -32,6 +32,7 @@ AVERAGE_KEEPS = 0.999
 HIGHEST_LOGIT_SCALE = 40.0
 FAMILIES_A_STEP = 16
 OUTSIDERS_A_STEP = 16
+TEXT_GROUPS = 4
 
 
 @dataclass(frozen=True)
@@ -113,10 +114,10 @@ class Trainer:
         dice, generator = random.Random(seed), torch.Generator().manual_seed(random.Random(seed + " views").getrandbits(62))
         chosen = self._chosen(worker, dice)
         views, others, share = self._views(chosen, generator)
-        texts, groups = self._captions(chosen["scenes"], dice)
+        texts = self._captions(chosen["scenes"], dice)
         with torch.autocast("cpu", torch.bfloat16):
             pictures = self.model.pictures(views.to(memory_format=torch.channels_last))
-            words = torch.cat([self._words(texts[group]) for group in groups])
+            words = self._words(texts)
         parts = self._losses(pictures, words, texts, chosen, others, share)
         sum(parts.values()).backward()
         keep = min(AVERAGE_KEEPS, (1 + self.step) / (10 + self.step))
@@ -143,9 +144,9 @@ class Trainer:
         joined, others, share = mixed(seen[-self.batch.joined :], generator)
         return torch.cat([seen[: -self.batch.joined], joined, drawn]), others, share
 
-    def _captions(self, scene_indices: list[int], dice: random.Random) -> tuple[list[Caption], list[slice]]:
+    def _captions(self, scene_indices: list[int], dice: random.Random) -> list[Caption]:
         """A caption of every concept, of some families and of some things that nothing shows; of every scene two that
-        are right and two of scenes that differ a little. Then the parts whose texts are of like length."""
+        are right and two of scenes that differ a little."""
         names = self.concepts + dice.sample(self.families, FAMILIES_A_STEP)
         short = [captions.photo_caption(name, dice) for name in names]
         short += [captions.outsider_caption(thing, dice) for thing in dice.sample(outsiders.learnt(), OUTSIDERS_A_STEP)]
@@ -153,11 +154,16 @@ class Trainer:
         for index in scene_indices:
             scene = self.drawn[index]
             drawn += [*scene.captions(dice), scene.changed(dice).caption(dice, 0.9), scene.changed(dice).caption(dice, 0.9)]
-        return short + drawn, [slice(0, len(short)), slice(len(short), None)]
+        return short + drawn
 
     def _words(self, texts: list[Caption]) -> torch.Tensor:
+        """Vectors of the texts, which are read in groups of like length, since all of a group cost as much as its longest."""
         encoded = self.tokenizer.encode_batch([text.text for text in texts])
-        return self.model.texts(torch.tensor([e.ids for e in encoded]), torch.tensor([e.attention_mask for e in encoded]))
+        ids, mask = torch.tensor([e.ids for e in encoded]), torch.tensor([e.attention_mask for e in encoded])
+        lengths = mask.sum(1)
+        order = lengths.argsort(stable=True)
+        parts = [self.model.texts(ids[group, : lengths[group[-1]]], mask[group, : lengths[group[-1]]]) for group in order.chunk(TEXT_GROUPS)]
+        return torch.cat(parts)[order.argsort()]
 
     def _losses(self, pictures, words, texts, chosen, others, share) -> dict[str, torch.Tensor]:
         twice, joined = len(chosen["twice"]), self.batch.joined
