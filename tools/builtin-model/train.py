@@ -33,6 +33,7 @@ HIGHEST_LOGIT_SCALE = 40.0
 FAMILIES_A_STEP = 16
 OUTSIDERS_A_STEP = 16
 TEXT_GROUPS = 4
+PROGRESS_EVERY = 50
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,27 @@ def main() -> None:
     trainer.run(workers.fork(options.workers))
 
 
+class Progress:
+    """Means of the losses and the speed since the last line; `before` are seconds of earlier sessions of the run."""
+
+    def __init__(self, before: float, pictures_a_step: int) -> None:
+        self.began, self.told, self.pictures = time.time() - before, time.time(), pictures_a_step
+        self.found: list[dict[str, float]] = []
+
+    def seconds(self) -> float:
+        return time.time() - self.began
+
+    def add(self, losses: dict[str, float]) -> None:
+        self.found.append(losses)
+
+    def line(self) -> str:
+        """What to print; begins anew."""
+        means = {name: round(float(np.mean([each[name] for each in self.found])), 3) for name in self.found[0]}
+        speed = len(self.found) * self.pictures / (time.time() - self.told)
+        self.found, self.told = [], time.time()
+        return f"{means} {speed:.0f} pictures/s {self.seconds():.0f} s"
+
+
 class Trainer:
     """One run: pools, model and shared state; `out/last.pt` holds what is needed to go on."""
 
@@ -93,20 +115,20 @@ class Trainer:
 
     def run(self, worker: int) -> None:
         """All remaining steps; the first worker writes progress and checkpoints."""
-        began, found = time.time() - self.seconds, []
+        progress = Progress(self.seconds, self.batch.pictures * self.options.workers)
+        last = min(self.options.until or self.options.steps, self.options.steps)
         self.model.train()
-        while self.step < min(self.options.until or self.options.steps, self.options.steps):
-            found.append(self._learn(worker))
+        while self.step < last:
+            progress.add(self._learn(worker))
             self.step += 1
-            if worker == 0 and self.step % 50 == 0:
-                self.seconds = time.time() - began
-                means = {name: round(float(np.mean([each[name] for each in found])), 3) for name in found[0]}
-                speed = 50 * self.batch.pictures * self.options.workers / (self.seconds - getattr(self, "told", began - began))
-                print(f"step {self.step} side {self._side()} rate {self._rate():.5f} {means} {speed:.0f} pictures/s {self.seconds:.0f} s", flush=True)
-                self.told, found = self.seconds, []
-            if worker == 0 and (self.step % self.options.save_every == 0 or self.step == self.options.steps):
+            self.seconds = progress.seconds()
+            if worker:
+                continue
+            if self.step % PROGRESS_EVERY == 0:
+                print(f"step {self.step} side {self._side()} rate {self._rate():.5f} {progress.line()}", flush=True)
+            if self.step % self.options.save_every == 0 or self.step == last:
                 self._save("last.pt")
-            if worker == 0 and self.step == self.options.steps - self.options.decay:
+            if self.step == self.options.steps - self.options.decay:
                 self._save(f"step-{self.step}.pt")
 
     def _learn(self, worker: int) -> dict[str, float]:
@@ -165,26 +187,26 @@ class Trainer:
         parts = [self.model.texts(ids[group, : lengths[group[-1]]], mask[group, : lengths[group[-1]]]) for group in order.chunk(TEXT_GROUPS)]
         return torch.cat(parts)[order.argsort()]
 
-    def _losses(self, pictures, words, texts, chosen, others, share) -> dict[str, torch.Tensor]:
+    def _losses(self, pictures: torch.Tensor, words: torch.Tensor, texts: list[Caption], chosen: dict[str, list[int]],
+                others: torch.Tensor, share: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The weighted parts of the loss; of a joined photo it is known what both parts show, for a concept's sake alone."""
         twice, joined = len(chosen["twice"]), self.batch.joined
         indices = chosen["twice"] * 2 + chosen["joined"]
-        photo_rows = len(indices)
+        photo_rows, labels = len(indices), self.labels[indices]
         shown = [self.photo_pool.shown[i] for i in indices] + [self.scene_pool.shown[i] for i in chosen["scenes"]]
         right, unknown = captions.truths(shown, texts)
         scores = self.model.logit_scale.exp() * pictures @ words.T
-        labels = self.labels[indices]
-        first, second = labels, labels.clone()
+        ignored, second = (right | unknown)[:photo_rows], labels.clone()
+        ignored[-joined:] |= ignored[-joined:][others]
         second[-joined:] = labels[-joined:][others]
-        weight = torch.cat([torch.ones(2 * twice), share])
-        ignored = (right | unknown)[:photo_rows]
-        ignored[-joined:] |= (right | unknown)[:photo_rows][-joined:][others]
         whole = torch.cat([torch.arange(2 * twice), torch.arange(photo_rows, len(shown))])
+        scores_whole, right, unknown = scores[whole], right[whole], unknown[whole]
         wider = torch.ones(len(texts))
         wider[: len(self.concepts)] = 0.3
         return {
-            "concept": losses.concept(scores[:photo_rows], ignored, first, second, weight),
-            "caption": losses.contrast(scores[whole], right[whole], unknown[whole], wider),
-            "picture": 0.5 * losses.contrast(scores[whole].T, right[whole].T, unknown[whole].T, torch.ones(len(whole))),
+            "concept": losses.concept(scores[:photo_rows], ignored, labels, second, torch.cat([torch.ones(2 * twice), share])),
+            "caption": losses.contrast(scores_whole, right, unknown, wider),
+            "picture": 0.5 * losses.contrast(scores_whole.T, right.T, unknown.T, torch.ones(len(whole))),
             "alike": 0.3 * losses.alike(pictures[: 2 * twice], labels[: 2 * twice]),
             "same": 0.2 * losses.same(pictures[:twice], pictures[twice : 2 * twice]),
         }
@@ -216,7 +238,6 @@ class Trainer:
         self.shared.load(state["shared"])
         self.model.load_state_dict(state["norms"], strict=False)
         self.step, self.seconds = state["step"], state["seconds"]
-        self.told = self.seconds
 
 
 @lru_cache(maxsize=4)
