@@ -25,6 +25,7 @@ from measures import chance, first_share, mean_average_precision, precision_at, 
 
 SCENES = 500
 SPOILT = 1000
+RARITY = (0, 35, 50, 80, 100_000)
 LANGUAGES = {
     "english": ("a photo of a {}", lambda concept: concept),
     "chinese": ("一张{}的照片", lambda concept: chinese.names(concept)[0]),
@@ -56,7 +57,9 @@ def rounded(value):
 
 def photo_report(model: Exported, folder: Path, cache: Path) -> dict:
     """Figures on held-out photos, averaged over concepts (texts) or over photos (photo to photo)."""
-    held_out = [photo for photo in photos.read_photos(folder, cache) if photo.held_out]
+    known = photos.read_photos(folder, cache)
+    held_out = [photo for photo in known if photo.held_out]
+    learnt = Counter(photo.concept for photo in known if not photo.held_out)
     concepts = sorted({photo.concept for photo in held_out})
     labels = torch.tensor([concepts.index(photo.concept) for photo in held_out])
     files = [folder / photo.path for photo in held_out]
@@ -66,6 +69,7 @@ def photo_report(model: Exported, folder: Path, cache: Path) -> dict:
     return {
         "photos": len(held_out), "concepts": len(concepts),
         **{language: text_report(model, language, concepts, pictures, relevant, labels) for language in LANGUAGES},
+        "precision_at_5_by_photos_learnt_from": rarity_report(model, concepts, learnt, pictures, relevant),
         "chance": {"precision_at_5": relevant.float().mean().item(), "map": chance(mean_average_precision, relevant), "photo_to_photo_map": chance(mean_average_precision, same)},
         "photo_to_photo_map": mean_average_precision((pictures @ pictures.T).fill_diagonal_(-2), same),
         "spoilt": spoilt_report(model, files, pictures),
@@ -84,6 +88,17 @@ def text_report(model: Exported, language: str, concepts: list[str], pictures: t
         "photo_to_concept_accuracy": first_share(scores["sentence"].T, labels),
         "concepts_with_none_in_first_5": [concept for concept, share in zip(concepts, precision) if share == 0],
     }
+
+
+def rarity_report(model: Exported, concepts: list[str], learnt: Counter, pictures: torch.Tensor, relevant: torch.Tensor) -> dict:
+    """Precision@5 of English sentences over concepts with few and with many training photos."""
+    scores = model.texts([LANGUAGES["english"][0].format(concept) for concept in concepts]) @ pictures.T
+    counts, found = torch.tensor([learnt[concept] for concept in concepts]), {}
+    for least, below in zip(RARITY, RARITY[1:]):
+        chosen = (counts >= least) & (counts < below)
+        share = precision_at(scores[chosen], relevant[chosen], 5) if chosen.any() else None
+        found[f"{least} to {below - 1}"] = {"concepts": int(chosen.sum()), "precision_at_5": share}
+    return found
 
 
 def spoilt_report(model: Exported, files: list[Path], pictures: torch.Tensor) -> dict:

@@ -22,32 +22,32 @@ SEEN_PHOTOS, SEEN_SCENES, AT_ONCE = 3072, 1024, 128
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="folder with the tokenizer.json of the run")
-    parser.add_argument("--checkpoint", type=Path, help="checkpoint to export; else the run's last.pt")
+    parser.add_argument("--checkpoints", type=Path, nargs="+", help="checkpoints whose mean is exported; else the run's last.pt")
     parser.add_argument("--photos", type=Path, required=True, help="folder with labels.tsv")
     parser.add_argument("--cache", type=Path, required=True, help="folder for decoded pictures")
     parser.add_argument("--out", type=Path, required=True, help="model folder to write")
+    parser.add_argument("--side", type=int, default=built_in.IMAGE_SIDE, help="side of the square that the model shall see")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer.from_file(str(options.run / "tokenizer.json"))
     tokenizer.save(str(options.out / "tokenizer.json"))
     end = tokenizer.token_to_id(tokens.END)
     model = built_in.build(tokenizer.get_vocab_size(), tokenizer.token_to_id(tokens.START), end, seed=0)
-    state = torch.load(options.checkpoint or options.run / "last.pt", weights_only=False)
-    _take(model, state["shared"]["average"], state["names"])
-    _measure_norms(model, _training_pictures(options.photos, options.cache))
+    states = [torch.load(file, weights_only=False) for file in options.checkpoints or [options.run / "last.pt"]]
+    _take(model, torch.stack([state["shared"]["average"] for state in states]).mean(0), states[0]["names"])
+    _measure_norms(model, _training_pictures(options.photos, options.cache), options.side)
     weights = {name: value.half().contiguous() for name, value in _tensors(model).items()}
     save_file(weights, options.out / "model.safetensors", metadata={"format": "pt"})
-    _write(options.out / "config.json", _config(model))
-    _write(options.out / "preprocessor_config.json", PREPROCESSOR)
+    _write(options.out / "config.json", _config(model, options.side))
+    _write(options.out / "preprocessor_config.json", PREPROCESSOR | {"size": {"height": options.side, "width": options.side}})
     _write(options.out / "tokenizer_config.json", TOKENIZER)
-    print(f"{options.out}: step {state['step']}, {sum(value.numel() for value in weights.values())} parameters")
+    print(f"{options.out}: steps {[state['step'] for state in states]}, {sum(value.numel() for value in weights.values())} parameters")
 
 
 PREPROCESSOR = {
     "image_processor_type": "CLIPImageProcessor",
     "do_convert_rgb": True,
     "do_resize": True,
-    "size": {"height": built_in.IMAGE_SIDE, "width": built_in.IMAGE_SIDE},
     "resample": 3,
     "do_center_crop": False,
     "do_rescale": True,
@@ -89,15 +89,15 @@ def _training_pictures(folder: Path, cache: Path) -> torch.Tensor:
 
 
 @torch.no_grad()
-def _measure_norms(model: built_in.BuiltIn, pictures: torch.Tensor) -> None:
-    """Sets every norm's mean and variance to those over `pictures` at the final size."""
+def _measure_norms(model: built_in.BuiltIn, pictures: torch.Tensor, side: int) -> None:
+    """Sets every norm's mean and variance to those over `pictures` as finding will show them."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
             module.momentum = None
     model.train()
     for part in pictures.split(AT_ONCE):
-        model.vision(plain_views(part, built_in.IMAGE_SIDE).to(memory_format=torch.channels_last))
+        model.vision(plain_views(part, side).to(memory_format=torch.channels_last))
     model.eval()
 
 
@@ -113,7 +113,7 @@ def _tensors(model: built_in.BuiltIn) -> dict[str, torch.Tensor]:
     )
 
 
-def _config(model: built_in.BuiltIn) -> dict:
+def _config(model: built_in.BuiltIn, side: int) -> dict:
     sizes, text = built_in.VisionSizes(), model.text.config
     return {
         "architectures": ["CLIPModel"], "model_type": "clip", "dtype": "float16", "projection_dim": built_in.PROJECTION,
@@ -123,7 +123,7 @@ def _config(model: built_in.BuiltIn) -> dict:
             "projection_dim": built_in.PROJECTION,
         },
         "vision_config": {
-            "model_type": "clip_vision_model", "tower": "convolutional", "image_size": built_in.IMAGE_SIDE, "num_channels": 3,
+            "model_type": "clip_vision_model", "tower": "convolutional", "image_size": side, "num_channels": 3,
             "stem_width": sizes.stem_width, "stage_widths": list(sizes.widths), "stage_depths": list(sizes.depths),
             "hidden_size": sizes.hidden_size, "hidden_act": "relu", "projection_dim": built_in.PROJECTION,
         },

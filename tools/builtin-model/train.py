@@ -207,13 +207,17 @@ class Trainer:
             "concept": losses.concept(scores[:photo_rows], ignored, labels, second, torch.cat([torch.ones(2 * twice), share])),
             "caption": losses.contrast(scores_whole, right, unknown, wider),
             "picture": 0.5 * losses.contrast(scores_whole.T, right.T, unknown.T, torch.ones(len(whole))),
-            "alike": 0.3 * losses.alike(pictures[: 2 * twice], labels[: 2 * twice]),
-            "same": 0.2 * losses.same(pictures[:twice], pictures[twice : 2 * twice]),
+            "alike": self._now(self.options.alike) * losses.alike(pictures[: 2 * twice], labels[: 2 * twice]),
+            "same": self._now(self.options.same) * losses.same(pictures[:twice], pictures[twice : 2 * twice]),
         }
 
     def _side(self) -> int:
         """Small views first: a step costs as the square of the side."""
-        return next(side for until, side in self.options.sides if self.step < until)
+        return int(self._now(self.options.sides))
+
+    def _now(self, values: list[tuple[int, float]]) -> float:
+        """The value of this step among values that each hold until a step."""
+        return next(value for until, value in values if self.step < until)
 
     def _rate(self) -> float:
         """Rises, stays, and falls to nothing over the last steps, so that a run can be prolonged before it falls."""
@@ -272,15 +276,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--warmup", type=int, default=200)
     parser.add_argument("--weight-decay", type=float, default=0.1)
-    parser.add_argument("--sides", type=_sides, default="1000000:64", help="step until which views have a side, as 2000:48,...")
+    parser.add_argument("--sides", type=_until, default="1000000:64", help="sides of the views, as 2000:48,9000:64: each until its step")
+    parser.add_argument("--alike", type=_until, default="1000000:0.5", help="weights of the loss between photos of a concept, each until its step")
+    parser.add_argument("--same", type=_until, default="1000000:0.5", help="weights of the loss between views of a photo, each until its step")
     parser.add_argument("--save-every", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=20260)
     return parser.parse_args()
 
 
-def _sides(text: str) -> list[tuple[int, int]]:
-    return [(int(until), int(side)) for until, side in (part.split(":") for part in text.split(","))]
+def _until(text: str) -> list[tuple[int, float]]:
+    return [(int(until), float(value)) for until, value in (part.split(":") for part in text.split(","))]
 
 
 if __name__ == "__main__":
