@@ -9,8 +9,9 @@ import { EMPTY, toAddress } from './query.js';
 const FULL_MODEL = 'openai/clip-vit-base-patch32';
 
 // What the bundled gallery shows, what the built-in model knows, and things of anybody's life for the models that know them.
-const GALLERY_SUGGESTIONS = ['a sailboat at sunset', 'red bicycle in the snow', 'three penguins', 'a lighthouse at night', 'hot air balloon'];
-const BUILTIN_SUGGESTIONS = ['red apple', 'bananas', 'a white shirt', 'lemons', 'a pair of shoes', 'mushrooms'];
+const GALLERY_SUGGESTIONS = ['a sailboat at sunset', 'red bicycle in the snow', 'three penguins', 'a cat and a dog', 'hot air balloon'];
+const BUILTIN_SUGGESTIONS = ['red apple', 'bananas', 'a white shirt', 'a sunflower', 'a grand piano', 'mushrooms'];
+const CHINESE_SUGGESTIONS = ['红色的公共汽车', '夜晚的灯塔', '蝴蝶'];
 const SUGGESTIONS = ['sunset over the sea', 'people laughing', 'a dog in the snow', 'food on a table', 'handwriting', 'a narrow street'];
 const SAMPLES = 5;
 const SAMPLE_SIZE = 4;
@@ -22,7 +23,7 @@ export function showStatus(status) {
   const counts = `${format.pictures(status.images)} · ${isBuiltin(status) ? 'built-in model' : modelName(status.model)}`;
   const parts = [element('span', {}, counts)];
   if (isBuiltin(status)) {
-    const hint = 'It knows everyday objects and simple scenes. Index with a full CLIP model for everything else:';
+    const hint = 'It knows everyday objects and simple scenes, in English and Chinese. Index with a full CLIP model for everything else:';
     parts.push(element('span', {}, hint), commandLine(`eidetic index ~/Pictures --model ${FULL_MODEL}`));
   }
   byId('status').replaceChildren(...parts);
@@ -49,8 +50,10 @@ export async function samplePictures(status, signal) {
 
 function suggestionsFor(status) {
   if (!isBuiltin(status)) return SUGGESTIONS;
+  // Whoever does not read Chinese may lack the font too.
+  const inChinese = navigator.languages.some((language) => language.startsWith('zh')) ? CHINESE_SUGGESTIONS : [];
   const isDemo = status.sources.length === 1 && format.fileName(status.sources[0]) === 'gallery';
-  return isDemo ? GALLERY_SUGGESTIONS : BUILTIN_SUGGESTIONS;
+  return [...(isDemo ? GALLERY_SUGGESTIONS : BUILTIN_SUGGESTIONS), ...inChinese];
 }
 
 function suggestion(text, onChoose) {

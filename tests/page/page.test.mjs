@@ -1,6 +1,6 @@
 // The page in a real browser against the real program and its bundled gallery.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { launch, openPage } from './browser.mjs';
 import { contrasts, overflow } from './looks.mjs';
@@ -20,6 +20,11 @@ after(async () => {
   await browser?.close();
   await server?.stop();
 });
+
+/** How many pictures the bundled gallery has. */
+async function galleryPictures() {
+  return (await readdir(GALLERY)).filter((name) => name.endsWith('.jpg')).length;
+}
 
 /** Opens the page and waits until the start view or an answer is there. */
 async function visit(path = '/', options = {}) {
@@ -93,13 +98,17 @@ describe('words', () => {
 
   test('more pictures can be shown, after those that are there', async () => {
     const page = await visit('/?q=red');
-    const first = await names(page);
-    await page.locator('#more-button').click();
-    await page.waitForFunction((count) => document.querySelectorAll('.tile').length > count, first.length);
-    const all = await names(page);
-    assert.deepEqual(all.slice(0, first.length), first);
+    const pictures = await galleryPictures();
+    let all = await names(page);
+    while (all.length < pictures) {
+      const before = all;
+      await page.locator('#more-button').click();
+      await page.waitForFunction((count) => document.querySelectorAll('.tile').length > count, before.length);
+      all = await names(page);
+      assert.deepEqual(all.slice(0, before.length), before);
+    }
     assert.equal(new Set(all).size, all.length);
-    assert.equal(all.length, 96);
+    assert.equal(all.length, pictures);
     assert.ok(await page.locator('#more').isHidden());
   });
 });
@@ -475,7 +484,7 @@ describe('accessibility', () => {
 test('the status line names the model and what it is good for', async () => {
   const page = await visit();
   const line = await page.locator('#status').innerText();
-  assert.match(line, /^96 pictures · built-in model/);
+  assert.ok(line.startsWith(`${await galleryPictures()} pictures · built-in model`), line);
   assert.match(line, /everyday objects and simple scenes/);
   assert.match(line, /eidetic index .* --model openai\/clip-vit-base-patch32/);
 });

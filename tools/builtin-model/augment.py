@@ -8,21 +8,43 @@ from torch.nn import functional
 from model import MEAN, STD
 
 
-def training_views(pixels: torch.Tensor, aspect: torch.Tensor, side: int, least_area: float, dice: torch.Generator) -> torch.Tensor:
-    """Random crops, mirrored, recoloured a little and partly erased: normalised f32 [n, 3, side, side].
+def training_views(pixels: torch.Tensor, side: int, least_area: float, dice: torch.Generator) -> torch.Tensor:
+    """Random crops, mirrored, recoloured a little, some blurred or noisy or grey: normalised f32 [n, 3, side, side].
 
-    `pixels` are squashed pictures uint8 [n, s, s, 3], `aspect` their true width / height f32 [n]; a crop covers at
-    least `least_area` of the greatest square in the picture.
+    `pixels` are squashed pictures uint8 [n, s, s, 3]; a crop covers at least `least_area` of the picture.
     """
     views = pixels.permute(0, 3, 1, 2).float().div_(255)
-    grid = functional.affine_grid(_crops(aspect, least_area, dice), [len(views), 3, side, side], align_corners=False)
+    grid = functional.affine_grid(_crops(len(views), least_area, dice), [len(views), 3, side, side], align_corners=False)
     views = functional.grid_sample(views, grid, padding_mode="reflection", align_corners=False)
-    return _erase(normalise(_recolour(views, dice)), dice)
+    return _erase(normalise(_spoil(_recolour(views, dice), dice)), dice)
 
 
-def plain_views(pixels: torch.Tensor) -> torch.Tensor:
-    """Finished squares uint8 [n, side, side, 3] as normalised f32 [n, 3, side, side]."""
-    return normalise(pixels.permute(0, 3, 1, 2).float().div_(255))
+def plain_views(pixels: torch.Tensor, side: int) -> torch.Tensor:
+    """Whole squares uint8 [n, s, s, 3] as normalised f32 [n, 3, side, side]."""
+    views = pixels.permute(0, 3, 1, 2).float()
+    if views.shape[-1] != side:
+        views = functional.interpolate(views, (side, side), mode="bicubic", antialias=True).round_().clamp_(0, 255)
+    return normalise(views.div_(255))
+
+
+def mixed(views: torch.Tensor, dice: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Each view joined with another, half of them by a rectangle cut in, half by blending.
+
+    Gives the views [n, 3, s, s], the other view's index [n] and the share of the first in each [n].
+    """
+    count, side = len(views), views.shape[-1]
+    others = torch.randperm(count, generator=dice)
+    share = torch.rand(count, generator=dice)
+    wide = (side * (1 - share).sqrt()).round()
+    line = torch.arange(side)
+    left, top = ((side - wide + 1) * torch.rand(count, generator=dice) for _ in range(2))
+    columns = (line >= left.floor()[:, None]) & (line < (left.floor() + wide)[:, None])
+    rows = (line >= top.floor()[:, None]) & (line < (top.floor() + wide)[:, None])
+    patch = (rows[:, :, None] & columns[:, None]).float()
+    cut = torch.rand(count, generator=dice) < 0.5
+    share = torch.where(cut, 1 - patch.mean((1, 2)), 0.5 + 0.5 * share)
+    weight = torch.where(cut.view(-1, 1, 1), 1 - patch, share.view(-1, 1, 1)).unsqueeze(1)
+    return weight * views + (1 - weight) * views[others], others, share
 
 
 def normalise(views: torch.Tensor) -> torch.Tensor:
@@ -30,17 +52,18 @@ def normalise(views: torch.Tensor) -> torch.Tensor:
     return (views - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
 
 
-def _crops(aspect: torch.Tensor, least_area: float, dice: torch.Generator) -> torch.Tensor:
+def _crops(count: int, least_area: float, dice: torch.Generator) -> torch.Tensor:
     """Affine maps [n, 2, 3] from view to picture coordinates of -1 to 1."""
-    count = len(aspect)
-    area = least_area + (1 - least_area) * torch.rand(count, generator=dice)
-    stretch = torch.exp((torch.rand(count, generator=dice) - 0.5) * 2 * math.log(1.25))
-    wide = (area.sqrt() * stretch / aspect.clamp(min=1)).clamp(max=1)
-    high = (area.sqrt() / stretch * aspect.clamp(max=1)).clamp(max=1)
-    mirror = torch.where(torch.rand(count, generator=dice) < 0.5, -1.0, 1.0)
-    tilt = 0.12 * torch.randn(count, generator=dice) * (torch.rand(count, generator=dice) < 0.4)
-    left = (1 - wide) * (2 * torch.rand(count, generator=dice) - 1)
-    top = (1 - high) * (2 * torch.rand(count, generator=dice) - 1)
+
+    def draw() -> torch.Tensor:
+        return torch.rand(count, generator=dice)
+
+    area = least_area + (1 - least_area) * draw()
+    stretch = torch.exp((draw() - 0.5) * 2 * math.log(1.33) / 2)
+    wide, high = (area.sqrt() * stretch).clamp(max=1), (area.sqrt() / stretch).clamp(max=1)
+    mirror = torch.where(draw() < 0.5, -1.0, 1.0)
+    tilt = 0.12 * torch.randn(count, generator=dice) * (draw() < 0.4)
+    left, top = (1 - wide) * (2 * draw() - 1), (1 - high) * (2 * draw() - 1)
     maps = torch.stack([wide * mirror, tilt * wide, left, -tilt * high * mirror, high, top], -1)
     return maps.view(count, 2, 3)
 
@@ -54,6 +77,20 @@ def _recolour(views: torch.Tensor, dice: torch.Generator) -> torch.Tensor:
     views = views * factor(0.35)
     views = views.mean((1, 2, 3), keepdim=True).lerp(views, factor(0.35))
     return views.mean(1, keepdim=True).lerp(views, factor(0.35)).clamp_(0, 1)
+
+
+def _spoil(views: torch.Tensor, dice: torch.Generator) -> torch.Tensor:
+    """One view in six at half its resolution, one in six with noise, as small and badly compressed pictures are."""
+    count = len(views)
+    chance = torch.rand(count, generator=dice)
+    small = (chance < 1 / 6).nonzero().flatten()
+    if len(small):
+        coarse = functional.avg_pool2d(views[small], 2)
+        views[small] = functional.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+    noisy = (chance > 5 / 6).nonzero().flatten()
+    if len(noisy):
+        views[noisy] += 0.04 * torch.randn(views[noisy].shape, generator=dice)
+    return views.clamp_(0, 1)
 
 
 def _erase(views: torch.Tensor, dice: torch.Generator) -> torch.Tensor:

@@ -1,24 +1,29 @@
 """What a picture is known to show, and captions whose truth about any picture can be decided.
 
-A fact is a short string: "n:cat" (noun), "c:red" (colour), "k:2" (count), "in:snow" (setting), "m:drawing" (medium).
-A picture has facts that hold and facts that are unknown; a caption requires facts. The caption is right for the
-picture if all that it requires holds, unknown if what does not hold is unknown, and wrong otherwise.
+A fact is a short string: "n:cat" (noun), "c:red apple" (a thing in a colour), "k:2 cat" (count of a thing), "in:snow"
+(setting), "m:drawing" (medium). A picture has facts that hold and facts that are unknown; a caption requires facts.
+The caption is right for the picture if all that it requires holds, unknown if what does not hold is unknown, and wrong
+otherwise.
 """
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
 import torch
 
-from words import CHINESE, COLOURS, CONCEPT_COLOURS, FAMILIES, NUMBERS, SYNONYMS
+import chinese
+from words import COLOURS, CONCEPT_COLOURS, FAMILIES, NUMBERS, SYNONYMS
 
 PHOTO_TEMPLATES = [
-    "{}", "{}", "{}", "a {}", "the {}", "a photo of a {}", "a photo of {}", "a picture of a {}", "photo of the {}",
+    "{}", "{}", "{}", "a {}", "the {}", "a photo of a {}", "a photo of a {}", "a photo of {}", "a picture of a {}", "photo of the {}",
     "a photo of the {}", "an image of a {}", "a close-up photo of a {}", "this is a {}", "show me a {}", "picture of {}",
     "a small photo of a {}", "a good photo of a {}", "find {}", "one {}", "a snapshot of a {}",
 ]
 DRAWING_TEMPLATES = ["{}", "{}", "{}", "a drawing of {}", "a picture of {}", "an illustration of {}", "an image of {}"]
+CHINESE_SHARE = 0.4
+"""Share of captions in Chinese."""
 
 
 @dataclass(frozen=True)
@@ -49,32 +54,51 @@ def photo_shows(concept: str, group: str) -> Shown:
     """Facts of a labelled photo; its count, setting and, mostly, its colour are unknown."""
     nouns = families(concept) | families(group)
     colour = CONCEPT_COLOURS.get(concept)
-    unknown = {f"k:{n}" for n in NUMBERS} | {f"in:{place}" for place in settings()}
-    if colour is None:
-        unknown |= {f"c:{name}" for name in COLOURS}
-    holds = {f"n:{noun}" for noun in nouns} | {"m:photo"} | ({f"c:{colour}"} if colour else set())
-    return Shown(frozenset(holds), frozenset(unknown))
+    holds = {f"n:{noun}" for noun in nouns} | {"m:photo"} | (coloured(nouns, [colour]) if colour else set())
+    unknown = counted(nouns, NUMBERS) | {f"in:{place}" for place in settings()}
+    return Shown(frozenset(holds), frozenset(unknown if colour else unknown | coloured(nouns, COLOURS)))
+
+
+def coloured(nouns: Iterable[str], colours: Iterable[str]) -> set[str]:
+    """The facts that each of `nouns` has each of `colours`."""
+    return {f"c:{colour} {noun}" for noun in nouns for colour in colours}
+
+
+def counted(nouns: Iterable[str], counts: Iterable[int]) -> set[str]:
+    """The facts that each of `nouns` is there each of `counts` times."""
+    return {f"k:{count} {noun}" for noun in nouns for count in counts}
 
 
 def settings() -> list[str]:
     """Every place or time of day in which a scene can be drawn."""
     return ["snow", "night", "sunset", "beach", "meadow", "city", "underwater", "desert", "rain", "forest", "table", "sky",
-            "space", "plain", "sea", "autumn", "hills", "lake", "dawn", "fog", "garden", "room", "road", "wall"]
+            "space", "plain", "sea", "autumn", "hills", "lake"]
 
 
 def photo_caption(noun: str, dice: random.Random) -> Caption:
-    """A caption that names `noun` by one of its words, now and then in Chinese or as a photo or collection."""
-    if noun in CHINESE and dice.random() < 0.05:
-        return Caption(dice.choice(["{}", "一张{}的照片", "{}的图片"]).format(CHINESE[noun]), frozenset({f"n:{noun}"}))
-    word = word_for(noun, dice)
+    """A caption in one of the languages that names `noun` by one of its words, now and then by colour and family."""
+    if noun in chinese.NAMES and dice.random() < CHINESE_SHARE:
+        names = chinese.names(noun)
+        name = names[0] if dice.random() < 0.6 else dice.choice(names)
+        template = dice.choice(chinese.PHOTO_TEMPLATES)
+        return Caption(template.format(name), _requirement(noun, "照" in template or "拍" in template))
     template = dice.choice(PHOTO_TEMPLATES)
-    requires = {f"n:{noun}"} | ({"m:photo"} if "photo" in template or "snapshot" in template else set())
-    text = repair_articles(template.format(word))
+    photo = "photo" in template or "snapshot" in template
     colour = CONCEPT_COLOURS.get(noun)
-    if colour and dice.random() < 0.2:
+    if colour and dice.random() < 0.1:
         general = noun.replace(f"{colour} ", "").split(" ")[-1]
-        return Caption(repair_articles(template.format(f"{colour} {general}")), frozenset(requires - {f"n:{noun}"} | {f"n:{general}", f"c:{colour}"}))
-    return Caption(text, frozenset(requires))
+        return Caption(repair_articles(template.format(f"{colour} {general}")), _requirement(general, photo) | {f"c:{colour} {general}"})
+    return Caption(repair_articles(template.format(word_for(noun, dice))), _requirement(noun, photo))
+
+
+def outsider_caption(thing: str, dice: random.Random) -> Caption:
+    """A caption of something that no training picture shows; it is wrong for all of them."""
+    templates = PHOTO_TEMPLATES if thing.isascii() else chinese.PHOTO_TEMPLATES
+    return Caption(repair_articles(dice.choice(templates).format(thing)), frozenset({"n:(outside)"}))
+
+
+def _requirement(noun: str, photo: bool) -> frozenset[str]:
+    return frozenset({f"n:{noun}", "m:photo"} if photo else {f"n:{noun}"})
 
 
 def word_for(noun: str, dice: random.Random) -> str:

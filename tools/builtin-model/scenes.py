@@ -2,11 +2,14 @@
 
 import random
 import sys
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "gallery"))
 
@@ -14,9 +17,12 @@ import draw  # noqa: E402
 import settings as places  # noqa: E402
 import subjects  # noqa: E402
 
-from captions import DRAWING_TEMPLATES, Caption, Shown, families, plural, repair_articles, word_for  # noqa: E402
+import chinese  # noqa: E402
+from captions import (  # noqa: E402
+    CHINESE_SHARE, DRAWING_TEMPLATES, Caption, Shown, coloured, counted, families, plural, repair_articles, word_for,
+)
 from photos import squash  # noqa: E402
-from words import CHINESE, COLOURS, NUMBERS  # noqa: E402
+from words import COLOURS, NUMBERS  # noqa: E402
 
 DRAWN_SIZES = [(160, 120), (120, 160), (140, 140)]
 
@@ -34,33 +40,74 @@ class DrawnScene:
 
     def captions(self, dice: random.Random) -> list[Caption]:
         """One caption with nearly all that is known, and one that says less."""
-        return [self._caption(dice, 0.85), self._caption(dice, 0.3)]
+        return [self.caption(dice, 0.85), self.caption(dice, 0.3)]
 
-    def _caption(self, dice: random.Random, detail: float) -> Caption:
-        """A caption that says colour, count and setting each with probability `detail`."""
-        scene = self.scene
-        if scene.noun in CHINESE and dice.random() < 0.05:
-            return Caption(CHINESE[scene.noun], frozenset({f"n:{scene.noun}"}))
-        colour = scene.named_colour if dice.random() < detail else ""
-        counted = dice.random() < detail and scene.count > 1
-        where = dice.choice(places.PHRASES[scene.setting]) if dice.random() < detail else ""
-        wider = sorted(families(scene.noun) - {scene.noun})
-        noun = dice.choice(wider) if wider and dice.random() < 0.12 else scene.noun
-        requires = {f"n:{noun}"} | ({f"c:{colour}"} if colour else set()) | (_setting_facts(scene.setting) if where else set())
-        word = word_for(noun, dice)
-        thing = f"{colour} {plural(word) if scene.count > 1 else word}".strip()
-        if counted:
-            requires.add(f"k:{scene.count}")
-            thing = f"{dice.choice(NUMBERS[scene.count])} {thing}"
-        elif scene.count == 1:
-            article = dice.choice(["a ", "a ", "the ", "one ", "", ""])
-            thing = article + thing
-            if article == "one ":
-                requires.add("k:1")
+    def caption(self, dice: random.Random, detail: float) -> Caption:
+        """A caption in one of the languages that says colours, count and setting each with probability `detail`."""
+        where = self.scene.setting if dice.random() < detail else ""
+        things = self.scene.things
+        if len(things) > 1 and detail < 0.5 and dice.random() < 0.5:
+            things = [dice.choice(things)]
+        count = self.scene.count if len(things) == len(self.scene.things) and dice.random() < detail else 0
+        colours = [thing.named_colour if dice.random() < detail else "" for thing in things]
+        if dice.random() < CHINESE_SHARE:
+            return self._chinese(things, colours, count, where, dice)
+        return self._english(things, colours, count, where, dice)
+
+    def _english(self, things: list[draw.Thing], colours: list[str], count: int, where: str, dice: random.Random) -> Caption:
+        parts, requires = [], set(_setting_facts(where))
+        for thing, colour in zip(things, colours):
+            wider = sorted(families(thing.noun) - {thing.noun})
+            noun = dice.choice(wider) if wider and dice.random() < 0.12 else thing.noun
+            requires |= {f"n:{noun}"} | ({f"c:{colour} {noun}"} if colour else set())
+            words = f"{colour} {plural(word_for(noun, dice)) if self.scene.count > 1 else word_for(noun, dice)}".strip()
+            article = dice.choice(["a ", "a ", "a ", "the ", "one ", ""]) if self.scene.count == 1 else ""
+            if self.scene.count > 1 and count:
+                article = dice.choice(NUMBERS[count]) + " "
+            if article == "one " or (self.scene.count > 1 and count):
+                requires |= counted([noun], [self.scene.count]) if len(self.scene.things) == 1 else set()
+            parts.append(article + words)
+        dice.shuffle(parts)
         template = dice.choice(DRAWING_TEMPLATES)
         if "drawing" in template or "illustration" in template:
             requires.add("m:drawing")
-        return Caption(repair_articles(template.format(f"{thing} {where}".strip())), frozenset(requires))
+        text = template.format(f"{' and '.join(parts)} {dice.choice(places.PHRASES[where]) if where else ''}".strip())
+        return Caption(repair_articles(text), frozenset(requires))
+
+    def _chinese(self, things: list[draw.Thing], colours: list[str], count: int, where: str, dice: random.Random) -> Caption:
+        parts, requires = [], set(_setting_facts(where))
+        for thing, colour in zip(things, colours):
+            requires |= {f"n:{thing.noun}"} | ({f"c:{colour} {thing.noun}"} if colour else set())
+            shade = dice.choice(chinese.COLOURS[colour].split("|")) + "的" if colour else ""
+            number = ""
+            if count and (count > 1 or dice.random() < 0.6):
+                number = chinese.NUMBERS[count] + (chinese.measure(thing.noun) if dice.random() < 0.7 else "个")
+                requires |= counted([thing.noun], [count]) if len(self.scene.things) == 1 else set()
+            parts.append(number + shade + dice.choice(chinese.names(thing.noun)))
+        dice.shuffle(parts)
+        place = dice.choice(chinese.PLACES[where].split("|")) if where else ""
+        words = "和".join(parts)
+        text = words if not place else f"{place}的{words}" if dice.random() < 0.5 else words + place
+        template = dice.choice(chinese.DRAWING_TEMPLATES)
+        if "画" in template:
+            requires.add("m:drawing")
+        return Caption(template.format(text), frozenset(requires))
+
+    def changed(self, dice: random.Random) -> "DrawnScene":
+        """A scene that differs in one respect: colours exchanged, another colour, noun, count or setting."""
+        scene, ways = self.scene, ["noun", "setting"]
+        ways += ["swap"] * 4 if scene.other else ["count"]
+        ways += ["colour"] * 2 if scene.named_colour else []
+        way = dice.choice(ways)
+        if way == "swap":
+            return DrawnScene(replace(scene, colour=scene.other.colour, other=draw.Thing(scene.other.noun, scene.colour)))
+        if way == "count":
+            return DrawnScene(replace(scene, count=dice.choice([n for n in NUMBERS if n != scene.count])))
+        if way == "colour":
+            return DrawnScene(replace(scene, colour=dice.choice([name for name in COLOURS if name != scene.colour])))
+        if way == "noun":
+            return DrawnScene(replace(scene, noun=dice.choice([noun for noun in subjects.SUBJECTS if noun != scene.noun])))
+        return DrawnScene(replace(scene, setting=dice.choice([place for place in places.PHRASES if place != scene.setting])))
 
 
 @dataclass(frozen=True)
@@ -72,71 +119,76 @@ class Drawn:
     scenes: list[DrawnScene]
 
 
-def training_scenes(count: int, cache_folder: Path) -> Drawn:
-    """`count` scenes for training."""
-    return _drawn("train", count, cache_folder)
+def training_scenes(singles: int, pairs: int, cache_folder: Path) -> Drawn:
+    """Scenes for training: of one kind of subject, then of two."""
+    parts = [_drawn("train", draw.random_scene, singles, cache_folder), _drawn("pairs", draw.random_pair, pairs, cache_folder)]
+    pixels, aspect = (np.concatenate([getattr(part, name) for part in parts]) for name in ("pixels", "aspect"))
+    return Drawn(pixels, aspect, [scene for part in parts for scene in part.scenes])
 
 
-def test_scenes(count: int) -> list[tuple[object, str]]:
-    """Pictures and captions of `count` scenes with captions that differ, from seeds that training does not use."""
+def test_scenes(count: int, choose: Callable[[random.Random], draw.Scene] = draw.random_scene) -> list[tuple[Image.Image, draw.Scene]]:
+    """`count` scenes with captions that differ and their pictures, from seeds that training does not use."""
     found, seen, number = [], set(), 0
     while len(found) < count:
         dice = random.Random(f"test {number}")
-        scene, number = draw.random_scene(dice), number + 1
+        scene, number = choose(dice), number + 1
         if scene.caption() not in seen:
             seen.add(scene.caption())
-            found.append((draw.draw(scene, *DRAWN_SIZES[0], dice), scene.caption()))
+            found.append((draw.draw(scene, *DRAWN_SIZES[0], dice), scene))
     return found
 
 
 def caption_corpus(dice: random.Random) -> list[str]:
     """Captions of many scenes, and every word that a caption could use, for the tokenizer to learn from."""
-    lines = [caption.text for number in range(6000) for caption in _random(f"words {number}")[0].captions(dice)]
-    words = [*COLOURS, *(phrase for phrases in places.PHRASES.values() for phrase in phrases), *CHINESE.values()]
-    return lines + [word for word in words if word] * 20
+    lines = []
+    for number in range(6000):
+        choose = draw.random_pair if number % 3 == 0 else draw.random_scene
+        lines += [caption.text for caption in DrawnScene(choose(random.Random(f"words {number}"))).captions(dice)]
+    words = [*COLOURS, *(phrase for phrases in places.PHRASES.values() for phrase in phrases), *chinese.NAMES.values(),
+             *chinese.COLOURS.values(), *chinese.PLACES.values(), *chinese.MEASURES]
+    return lines + [word.replace("|", " ") for word in words if word] * 20
 
 
-def _drawn(kind: str, count: int, cache_folder: Path) -> Drawn:
-    chosen = [_random(f"{kind} {number}") for number in range(count)]
-    scenes = [scene for scene, _ in chosen]
-    if not chosen:
-        return Drawn(np.zeros((0, 1, 1, 3), np.uint8), np.zeros(0, np.float32), [])
+def _drawn(kind: str, choose: Callable[[random.Random], draw.Scene], count: int, cache_folder: Path) -> Drawn:
+    """`count` scenes with the seeds "kind 0", "kind 1", ...; kept in the cache when drawn once."""
+    dice = [random.Random(f"{kind} {number}") for number in range(count)]
+    chosen = [choose(each) for each in dice]
     store = cache_folder / f"scenes-{kind}-{count}.npz"
     if not store.exists():
-        pairs = [squash(draw.draw(scene.scene, *dice.choice(DRAWN_SIZES), dice)) for scene, dice in chosen]
+        pairs = [squash(draw.draw(scene, *each.choice(DRAWN_SIZES), each)) for scene, each in zip(chosen, dice)]
         np.savez(store, pixels=np.stack([p for p, _ in pairs]), aspect=np.array([a for _, a in pairs], np.float32))
     with np.load(store) as kept:
-        return Drawn(kept["pixels"], kept["aspect"], scenes)
-
-
-def _random(seed: str) -> tuple[DrawnScene, random.Random]:
-    dice = random.Random(seed)
-    return DrawnScene(draw.random_scene(dice)), dice
+        return Drawn(kept["pixels"], kept["aspect"], [DrawnScene(scene) for scene in chosen])
 
 
 @cache
 def _shown(scene: draw.Scene) -> Shown:
-    nouns = families(scene.noun)
-    holds = {f"n:{noun}" for noun in nouns} | {f"k:{scene.count}", "m:drawing"} | _setting_facts(scene.setting)
-    unknown = {f"n:{noun}" for noun in _also(scene)}
-    if scene.named_colour:
-        holds.add(f"c:{scene.named_colour}")
-    else:
-        unknown |= {f"c:{colour}" for colour in COLOURS}
+    holds, unknown, total = {"m:drawing"} | _setting_facts(scene.setting), set(), Counter()
+    for thing in scene.things:
+        nouns = families(thing.noun)
+        total.update({noun: scene.count for noun in nouns})
+        holds |= {f"n:{noun}" for noun in nouns}
+        if thing.named_colour:
+            holds |= coloured(nouns, [thing.named_colour])
+        else:
+            unknown |= coloured(nouns, COLOURS)
+    holds |= {f"k:{count} {noun}" for noun, count in total.items()}
+    behind = {noun for thing in scene.things for noun in _also(thing.noun, scene.setting)}
+    unknown |= {f"n:{noun}" for noun in behind} | coloured(behind, COLOURS) | counted(behind, NUMBERS)
     return Shown(frozenset(holds), frozenset(unknown))
 
 
 def _setting_facts(setting: str) -> frozenset[str]:
     """`sea at sunset` is at sunset and on the sea."""
-    return frozenset(f"in:{part}" for part in setting.split(" at "))
+    return frozenset(f"in:{part}" for part in setting.split(" at ") if part)
 
 
-def _also(scene: draw.Scene) -> set[str]:
-    """Nouns that the background shows, or might."""
+def _also(noun: str, setting: str) -> set[str]:
+    """Nouns that the background shows, or might, and such as would not be wrong for the subject."""
     behind = {
         "forest": ["tree", "pine tree"], "snow": ["tree", "pine tree"], "autumn": ["tree"], "hills": ["mountain", "cloud"],
         "lake": ["mountain", "tree", "pine tree"], "night": ["star"], "space": ["star"], "sea at night": ["star"],
         "sunset": ["sun", "cloud"], "sea at sunset": ["sun"], "city": ["building", "house", "cloud"], "sky": ["cloud"], "meadow": ["cloud", "flower"],
         "sea": ["cloud"], "beach": ["cloud"], "rain": ["cloud"], "table": ["table"],
     }
-    return set(behind.get(scene.setting, [])) | set(subjects.ALSO.get(scene.noun, []))
+    return set(behind.get(setting, [])) | set(subjects.ALSO.get(noun, []))

@@ -1,4 +1,7 @@
-"""The tokenizer: byte-level BPE after NFC and lower-casing, so that any text at all has tokens."""
+"""The tokenizer: byte-level BPE after NFC and lower-casing, so that any text at all has tokens.
+
+Chinese characters stand alone, since nothing else says where a Chinese word ends.
+"""
 
 from pathlib import Path
 
@@ -6,7 +9,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 LENGTH = 32
-VOCABULARY = 3000
+VOCABULARY = 2400
+CHINESE_SIGN = r"[\u4e00-\u9fff]"
 
 
 def train_tokenizer(corpus: list[str]) -> Tokenizer:
@@ -15,7 +19,9 @@ def train_tokenizer(corpus: list[str]) -> Tokenizer:
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip(), normalizers.Lowercase()]
     )
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(CHINESE_SIGN), behavior="isolated"), pre_tokenizers.ByteLevel(add_prefix_space=True)]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY - 2, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False

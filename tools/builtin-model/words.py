@@ -81,19 +81,6 @@ SYNONYMS = {
 }
 """Canonical noun to other English words for it, separated by bars."""
 
-CHINESE = {
-    "airplane": "飞机", "car": "汽车", "bicycle": "自行车", "motorbike": "摩托车", "cat": "猫", "dog": "狗", "fish": "鱼",
-    "bird": "鸟", "butterfly": "蝴蝶", "elephant": "大象", "panda": "熊猫", "apple": "苹果", "banana": "香蕉", "orange": "橙子",
-    "strawberry": "草莓", "watermelon": "西瓜", "pear": "梨", "lemon": "柠檬", "house": "房子", "tree": "树", "flower": "花",
-    "sunflower": "向日葵", "mountain": "山", "moon": "月亮", "sun": "太阳", "star": "星星", "heart": "爱心", "sailboat": "帆船",
-    "boat": "船", "train": "火车", "rocket": "火箭", "umbrella": "雨伞", "snowman": "雪人", "mushroom": "蘑菇",
-    "cactus": "仙人掌", "lighthouse": "灯塔", "guitar": "吉他", "clock": "钟", "cup": "杯子", "hot air balloon": "热气球",
-    "face": "人脸", "watch": "手表", "chair": "椅子", "shoes": "鞋", "dress": "连衣裙", "hat": "帽子", "pants": "裤子",
-    "t-shirt": "T恤", "milk": "牛奶", "juice": "果汁", "tomato": "番茄", "potato": "土豆", "pizza": "披萨",
-    "laptop": "笔记本电脑", "camera": "相机", "lobster": "龙虾", "crab": "螃蟹", "dolphin": "海豚", "kangaroo": "袋鼠",
-    "animal": "动物", "fruit": "水果", "vegetable": "蔬菜", "clothing": "衣服", "vehicle": "交通工具", "building": "建筑",
-}
-
 COLOURS = ["red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "brown", "black", "grey", "teal"]
 
 CONCEPT_COLOURS = {

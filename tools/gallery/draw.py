@@ -22,22 +22,42 @@ IRREGULAR = {"fish": "fish", "sheep": "sheep", "butterfly": "butterflies", "stra
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What is drawn: `count` of `noun` in `colour` ("" where the subject has its own) in `setting`."""
+class Thing:
+    """One subject in a colour ("" where it has its own)."""
 
     noun: str
     colour: str
-    count: int
-    setting: str
-
-    def caption(self) -> str:
-        """The scene in words, such as "two red apples on a table"."""
-        return phrase(self.noun, self.named_colour, self.count, settings.PHRASES[self.setting][0])
 
     @property
     def named_colour(self) -> str:
         """The colour, where it is the subject's own and not that of a scarf."""
         return "" if self.noun in ACCENTED else self.colour
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is drawn: `count` of `noun` in `colour` in `setting`; with `other`, one of each."""
+
+    noun: str
+    colour: str
+    count: int
+    setting: str
+    other: Thing | None = None
+
+    @property
+    def things(self) -> list[Thing]:
+        """The one or two kinds of subject."""
+        return [Thing(self.noun, self.colour)] + ([self.other] if self.other else [])
+
+    def caption(self) -> str:
+        """The scene in words, such as "two red apples on a table" or "a red apple and a blue cup on a table"."""
+        named = " and ".join(phrase(thing.noun, thing.named_colour, self.count, "") for thing in self.things)
+        return f"{named} {settings.PHRASES[self.setting][0]}".strip()
+
+    @property
+    def named_colour(self) -> str:
+        """The colour that the caption names."""
+        return self.things[0].named_colour
 
 
 def phrase(noun: str, colour: str, count: int, where: str) -> str:
@@ -59,15 +79,26 @@ def random_scene(dice: random.Random) -> Scene:
     return Scene(noun, colour, min(count, subject.most), dice.choice(subject.settings.split()).replace("_", " "))
 
 
+def random_pair(dice: random.Random) -> Scene:
+    """A scene of two different subjects in two different colours, chosen by `dice`."""
+    coloured = [noun for noun, subject in SUBJECTS.items() if subject.colours and noun not in ACCENTED]
+    while True:
+        first, second = dice.sample(coloured, 2)
+        shared = sorted(set(SUBJECTS[first].settings.split()) & set(SUBJECTS[second].settings.split()))
+        colours = [dice.choice(SUBJECTS[noun].colours.split()) for noun in (first, second)]
+        if shared and colours[0] != colours[1]:
+            return Scene(first, colours[0], 1, dice.choice(shared).replace("_", " "), Thing(second, colours[1]))
+
+
 def draw(scene: Scene, width: int, height: int, dice: random.Random) -> Image.Image:
     """The scene as an RGB picture of the size given in pixels; the same dice draw the same picture."""
     canvas = Canvas(width, height)
     ground = settings.PAINTERS[scene.setting](canvas, dice)
-    subject = SUBJECTS[scene.noun]
-    for x, foot, size in _places(scene, ground, dice, width / height):
-        turn = dice.uniform(-8, 8) if subject.place in ("air", "swim") and scene.noun not in UPRIGHT else 0.0
-        brush = Brush(canvas, (x, foot), size, dice.random() < 0.5, turn, ground.light if scene.noun not in SHINING else (1, 1, 1))
-        subject.paint(brush, _shade(scene, dice), dice)
+    for thing, x, foot, size in _places(scene, ground, dice, width / height):
+        subject = SUBJECTS[thing.noun]
+        turn = dice.uniform(-8, 8) if subject.place in ("air", "swim") and thing.noun not in UPRIGHT else 0.0
+        brush = Brush(canvas, (x, foot), size, dice.random() < 0.5, turn, ground.light if thing.noun not in SHINING else (1, 1, 1))
+        subject.paint(brush, _shade(thing, dice), dice)
     if scene.setting == "rain":
         settings.rain_streaks(canvas, dice)
     return canvas.finished()
@@ -78,20 +109,22 @@ SHINING = {"moon", "full moon", "sun", "star", "rainbow"}
 LONG = {"train", "bus", "truck", "car", "whale", "mountain", "rainbow"}
 
 
-def _places(scene: Scene, ground: settings.Ground, dice: random.Random, aspect: float) -> list[tuple[float, float, float]]:
-    """Where the subjects stand, far ones first: x and foot as shares of the picture, size of the smaller side."""
-    subject, count = SUBJECTS[scene.noun], scene.count
+def _places(scene: Scene, ground: settings.Ground, dice: random.Random, aspect: float) -> list[tuple[Thing, float, float, float]]:
+    """What stands where, far ones first: subject, x and foot as shares of the picture, size of the smaller side."""
+    things = scene.things * scene.count
+    count = len(things)
     room = {1: 1.0, 2: 0.84, 3: 0.62, 4: 0.5}[count]
     if count > 1:
-        room *= (1.0 if aspect > 1 else 0.75) * (0.86 if scene.noun in LONG else 1.0)
+        room *= (1.0 if aspect > 1 else 0.75) * (0.86 if any(thing.noun in LONG for thing in things) else 1.0)
     places = []
-    for i in range(count):
+    for i, thing in enumerate(things):
+        subject = SUBJECTS[thing.noun]
         size = subject.size * room * dice.uniform(0.94, 1.08)
         x = 0.5 + 0.88 * ((i + 0.5) / count - 0.5)
         x += dice.uniform(-0.05, 0.05) / count + (dice.uniform(-0.07, 0.07) if count == 1 else 0)
         high = size / (max(1.0, 1 / aspect))
-        places.append((x, _foot(subject.place, ground, high, count, dice), size))
-    return sorted(places, key=lambda place: place[1])
+        places.append((thing, x, _foot(subject.place, ground, high, count, dice), size))
+    return sorted(places, key=lambda place: place[2])
 
 
 def _foot(place: str, ground: settings.Ground, high: float, count: int, dice: random.Random) -> float:
@@ -106,9 +139,9 @@ def _foot(place: str, ground: settings.Ground, high: float, count: int, dice: ra
     return centre + dice.uniform(-0.06, 0.06) * (1 if count == 1 else 2) + high / 2
 
 
-def _shade(scene: Scene, dice: random.Random) -> Colour:
-    """The scene's colour, a little different each time."""
-    colour = COLOURS[scene.colour] if scene.colour else SUBJECTS[scene.noun].natural
+def _shade(thing: Thing, dice: random.Random) -> Colour:
+    """The subject's colour, a little different each time."""
+    colour = COLOURS[thing.colour] if thing.colour else SUBJECTS[thing.noun].natural
     return mix(colour, (dice.uniform(0, 255), dice.uniform(0, 255), dice.uniform(0, 255)), 0.05)
 
 
@@ -116,8 +149,8 @@ def gallery() -> list[tuple[str, Scene, str]]:
     """File name, scene and shape of every picture in the gallery, from scenes.tsv beside this file."""
     rows = []
     for line in (Path(__file__).parent / "scenes.tsv").read_text("utf-8").splitlines()[1:]:
-        noun, colour, count, setting, shape = line.split("\t")
-        scene = Scene(noun, colour, int(count), setting)
+        noun, colour, count, setting, shape, other, other_colour = line.split("\t")
+        scene = Scene(noun, colour, int(count), setting, Thing(other, other_colour) if other else None)
         rows.append((_file_name(scene), scene, shape))
     return rows
 
