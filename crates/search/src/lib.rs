@@ -10,6 +10,7 @@ mod error;
 mod matching;
 mod query;
 mod searcher;
+pub mod tagging;
 mod texts;
 
 pub use admission::AdmissionCache;

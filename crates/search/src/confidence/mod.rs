@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibration::{Isotonic, Platt};
 
-pub(crate) use background::cosine;
+pub(crate) use background::{BUNDLED_TAGS, cosine};
 pub use background::{Background, background_texts};
 
 /// Hits at least so probable are matches, unless told otherwise.
