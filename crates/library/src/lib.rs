@@ -9,12 +9,14 @@
 //! vectors/       vector file; index.bin: codes and graph    truth; derived
 //! thumbnails/    one small JPEG an image                    derived
 //! background.bin the background texts' vectors              derived
+//! vocabulary.bin the vectors of the tags tried last         derived
 //! ```
 
 mod background;
 mod error;
 mod indexing;
 mod judging;
+mod kept_vectors;
 mod location;
 mod lock;
 mod manifest;
@@ -23,6 +25,7 @@ mod model;
 mod open;
 mod recall;
 mod status;
+mod tagging;
 
 pub use error::LibraryError;
 pub use location::default_directory;
@@ -32,3 +35,4 @@ pub use model::{DEFAULT_MODEL, LoadedModel, ModelSource};
 pub use open::{CreateOptions, Library};
 pub use recall::{RecallEntry, RecallStatus};
 pub use status::{BytesOnDisk, IndexStatus, Status};
+pub use tagging::{TagCount, TagOptions, TagProgress, TagReport};

@@ -15,6 +15,7 @@ use eidetic_vectors::VectorStore;
 
 use crate::lock::Lock;
 use crate::manifest::Manifest;
+use crate::tagging::KeptTags;
 use crate::{LibraryError, LoadedModel, ModelSource, Owner};
 
 /// An open library. All methods take `&self` and may be called from several threads; searching goes on during an
@@ -38,6 +39,9 @@ pub struct Library {
     texts: TextCache,
     /// Made when first asked for, and anew when the library is calibrated.
     pub(crate) judge: RwLock<Option<Arc<Judge>>>,
+    /// The vocabulary that images were tagged from last.
+    pub(crate) tag_vectors: Mutex<Option<KeptTags>>,
+    pub(crate) tagging: Mutex<()>,
     lock: Lock,
 }
 
@@ -160,6 +164,8 @@ impl Library {
             loading: Mutex::new(()),
             texts: TextCache::default(),
             judge: RwLock::default(),
+            tag_vectors: Mutex::default(),
+            tagging: Mutex::new(()),
             lock,
         })
     }
