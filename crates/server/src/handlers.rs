@@ -4,6 +4,7 @@ pub(crate) mod images;
 pub(crate) mod index;
 pub(crate) mod search;
 pub(crate) mod server;
+pub(crate) mod tags;
 
 use actix_web::HttpRequest;
 use actix_web::http::header;

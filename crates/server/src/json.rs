@@ -5,7 +5,9 @@
 mod answers;
 mod jobs;
 mod requests;
+mod tags;
 
 pub use answers::{Health, ImageAnswer, Position, ProblemDocument, SearchAnswer, SearchHit, TookMs};
 pub use jobs::{FailedFile, IndexReport, JobAnswer, JobState, JobTicket};
 pub use requests::{FilterRequest, IndexRequest, SearchRequest, TakenRequest};
+pub use tags::{ImageTag, TagsAnswer};

@@ -7,3 +7,4 @@ mod indexing;
 mod pictures;
 mod refusals;
 mod site;
+mod tagging;

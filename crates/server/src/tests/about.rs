@@ -104,6 +104,7 @@ async fn answers_have_the_fields_that_are_described() {
         ("SearchAnswer", "/v1/search?text=red".to_owned(), ""),
         ("SearchHit", "/v1/search?text=red".to_owned(), "/hits/0"),
         ("ImageAnswer", format!("/v1/images/{id}"), ""),
+        ("TagsAnswer", format!("/v1/images/{id}/tags"), ""),
         ("Health", "/healthz".to_owned(), ""),
     ];
     for (schema, address, pointer) in cases {
