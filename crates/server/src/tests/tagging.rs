@@ -2,8 +2,8 @@
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
-use eidetic_indexer::Cancel;
-use eidetic_library::{TagOptions, TagReport};
+use eidetic_indexer::{Cancel, Options};
+use eidetic_library::{TagOptions, TagProgress, TagReport};
 use eidetic_search::tagging::{TagRule, Vocabulary};
 use serde_json::json;
 
@@ -112,4 +112,35 @@ async fn a_cancelled_run_says_so_and_too_many_tags_are_refused() {
         .await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     assert!(refused.problem().detail.contains("101 tags, 100 are allowed"));
+}
+
+#[actix_web::test]
+async fn a_run_that_was_stopped_goes_on_where_it_stopped() {
+    let site = Site::new();
+    let folder = site.photo("many");
+    std::fs::create_dir(&folder).unwrap();
+    for n in 0..400_u32 {
+        let colour = image::Rgb([(n % 256) as u8, (n / 2) as u8, 9]);
+        let path = folder.join(format!("{n}.png"));
+        image::RgbImage::from_pixel(8, 8, colour).save(path).unwrap();
+    }
+    let library = &site.state.library;
+    library
+        .index(&[], &Options::default(), &(), &Cancel::default())
+        .unwrap();
+    let cancel = Cancel::default();
+    let stop = |progress| {
+        if matches!(progress, TagProgress::Images { .. }) {
+            cancel.cancel();
+        }
+    };
+    let first = library.tag(&TagOptions::default(), &stop, &cancel).unwrap();
+    let images = library.counts().unwrap().images;
+    assert!(first.cancelled, "{first:?}");
+    assert!((1..images).contains(&first.tagged), "{first:?}");
+    let second = library
+        .tag(&TagOptions::default(), &|_| (), &Cancel::default())
+        .unwrap();
+    assert_eq!(second.unchanged, first.tagged);
+    assert_eq!(second.tagged, images - first.tagged);
 }
