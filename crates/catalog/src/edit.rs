@@ -1,9 +1,13 @@
 //! From a batch to the writes that carry it out, counters included.
 
+mod tags;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use eidetic_domain::ImageId;
+
+pub use tags::tags_name;
 
 use crate::records::{StoredFile, StoredImage};
 use crate::store::Store;
@@ -71,7 +75,7 @@ impl<'a> Edit<'a> {
                 self.writes.remove(key);
                 self.counts.paths -= 1;
             }
-            self.forget_image(&id);
+            self.forget_image(&id)?;
             forgotten.push(id);
         }
         Ok(self.outcome(forgotten))
@@ -148,7 +152,7 @@ impl<'a> Edit<'a> {
             if !self.attached.contains(&id) && !self.stands_elsewhere(&id)? {
                 forgotten.push(id);
                 if known {
-                    self.forget_image(&id);
+                    self.forget_image(&id)?;
                 }
             } else if let Some(new) = self.images.get(&id) {
                 let stored = StoredImage {
@@ -163,9 +167,11 @@ impl<'a> Edit<'a> {
         Ok(forgotten)
     }
 
-    fn forget_image(&mut self, id: &ImageId) {
+    fn forget_image(&mut self, id: &ImageId) -> Result<(), CatalogError> {
+        self.untag(id)?;
         self.writes.remove(keys::image(id));
         self.counts.images -= 1;
+        Ok(())
     }
 
     /// Whether a path that the batch does not take away keeps the image.

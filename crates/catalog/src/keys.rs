@@ -5,7 +5,13 @@
 //! | `i` id | an image |
 //! | `p` path | a file |
 //! | `x` id path | nothing: the file at this path is this image |
+//! | `t` id | an image's tags |
+//! | `w` tag 0 id | nothing: this image carries this tag |
+//! | `f` number | somebody's answer to whether an image matches a query |
 //! | `m` name | the format version, the counters |
+//!
+//! `t`, `w` and `f` came later than format version 1, which they did not change: programs that do not know them pass over
+//! them, and what such a program leaves behind of a removed image is passed over in turn.
 
 use std::ops::Bound;
 use std::path::{Component, Path, PathBuf};
@@ -25,7 +31,7 @@ pub fn image(id: &ImageId) -> Vec<u8> {
     [b"i", id.as_bytes().as_slice()].concat()
 }
 
-/// The image that a key of [`image`] or [`stands`] names.
+/// The image that a key of [`image`], [`stands`] or [`tags`] names.
 pub fn image_of(key: &[u8]) -> Option<ImageId> {
     let bytes: [u8; 32] = key.get(1..STANDS_PREFIX)?.try_into().ok()?;
     Some(ImageId::from_bytes(bytes))
@@ -52,6 +58,38 @@ pub fn path_of_stands(key: &[u8]) -> &[u8] {
 pub fn files_under(path: &[u8]) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
     let after = [&file(path), [1].as_slice()].concat();
     (Bound::Included(file(path)), Bound::Excluded(after))
+}
+
+/// The key of an image's tags.
+pub fn tags(id: &ImageId) -> Vec<u8> {
+    [b"t", id.as_bytes().as_slice()].concat()
+}
+
+/// The key that says that image `id` carries `tag`, which is folded.
+pub fn tagged(tag: &str, id: &ImageId) -> Vec<u8> {
+    [b"w", tag.as_bytes(), &[0], id.as_bytes()].concat()
+}
+
+/// The bounds of all keys of images that carry `tag`; other tags' keys may lie within where a tag holds a 0.
+pub fn all_tagged(tag: &str) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    let bound = |end: u8| [b"w", tag.as_bytes(), &[end]].concat();
+    (Bound::Included(bound(0)), Bound::Excluded(bound(1)))
+}
+
+/// The image that a key of [`tagged`] names; `None` where it is another tag's, which shows in its length.
+pub fn image_of_tagged(tag: &str, key: &[u8]) -> Option<ImageId> {
+    let bytes: [u8; 32] = key.get(tag.len() + 2..)?.try_into().ok()?;
+    Some(ImageId::from_bytes(bytes))
+}
+
+/// The key of the answer with this number.
+pub fn feedback(number: u64) -> Vec<u8> {
+    [b"f", number.to_be_bytes().as_slice()].concat()
+}
+
+/// The number in a key of [`feedback`].
+pub fn number_of_feedback(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.get(1..)?.try_into().ok()?))
 }
 
 /// A path as bytes whose order is the order of paths: components separated by 0, which no name holds.
@@ -139,6 +177,23 @@ mod tests {
             use std::ops::RangeBounds;
             let within = files_under(&path_bytes(&folder)).contains(&super::file(&path_bytes(&file)));
             prop_assert_eq!(within, file.starts_with(&folder));
+        }
+    }
+
+    #[test]
+    fn a_tag_within_another_is_not_taken_for_it() {
+        use std::ops::RangeBounds;
+        let id = ImageId::from_bytes([0; 32]);
+        let tags = ["a", "a\0", "a\0b", "ab", ""];
+        for asked in tags {
+            for carried in tags {
+                let key = tagged(carried, &id);
+                let found = all_tagged(asked)
+                    .contains(&key)
+                    .then(|| image_of_tagged(asked, &key))
+                    .flatten();
+                assert_eq!(found, (asked == carried).then_some(id), "{asked:?} {carried:?}");
+            }
         }
     }
 

@@ -7,16 +7,20 @@ use serde::{Deserialize, Serialize};
 
 mod edit;
 mod error;
+mod feedback;
 mod keys;
 mod ledger;
 mod memory;
 mod records;
 mod sled_catalog;
 mod store;
+mod tags;
 
 pub use error::CatalogError;
+pub use feedback::{FEEDBACK_KEPT, Feedback, FeedbackKind, FeedbackQuestion, FeedbackStore};
 pub use memory::MemoryCatalog;
 pub use sled_catalog::SledCatalog;
+pub use tags::{ImageTags, Tag, TagStore, TagSummary};
 
 /// Everything known about one image content.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,7 +93,7 @@ pub struct Batch {
 }
 
 /// The catalog. Methods take `&self`: implementations synchronise within.
-pub trait Catalog: Send + Sync {
+pub trait Catalog: TagStore + FeedbackStore + Send + Sync {
     /// One answer an id, in order; `None` for an unknown image.
     fn get_many(&self, images: &[ImageId]) -> Result<Vec<Option<ImageRecord>>, CatalogError>;
 
@@ -105,8 +109,8 @@ pub trait Catalog: Send + Sync {
 
     /// Applies a batch atomically and returns once it would survive power loss.
     ///
-    /// An image that thereby stands at no path any more is forgotten; the ids of those are returned, so that their
-    /// vectors and thumbnails can go too. A file that names an image which is neither known nor in the batch is an
+    /// An image that thereby stands at no path any more is forgotten, with its tags; the ids of those are returned, so that
+    /// their vectors and thumbnails can go too. A file that names an image which is neither known nor in the batch is an
     /// error, and nothing is applied.
     fn put_batch(&self, batch: &Batch) -> Result<Vec<ImageId>, CatalogError>;
 

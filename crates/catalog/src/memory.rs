@@ -1,10 +1,16 @@
+mod feedback;
+mod tags;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use eidetic_domain::ImageId;
 
-use crate::{Batch, Catalog, CatalogError, Counts, FileRecord, FileStamp, FileState, ImageRecord, NewImage};
+use crate::{
+    Batch, Catalog, CatalogError, Counts, Feedback, FileRecord, FileStamp, FileState, ImageRecord, ImageTags,
+    NewImage,
+};
 
 /// A catalog that lives as long as the process: for tests, and the plain twin that the one on disk is tested against.
 #[derive(Debug, Default)]
@@ -17,6 +23,8 @@ struct Tables {
     images: BTreeMap<ImageId, NewImage>,
     files: BTreeMap<PathBuf, (FileStamp, FileState)>,
     paths: BTreeMap<ImageId, BTreeSet<PathBuf>>,
+    tags: BTreeMap<ImageId, ImageTags>,
+    feedback: Vec<Feedback>,
 }
 
 impl MemoryCatalog {
@@ -50,6 +58,7 @@ impl Catalog for MemoryCatalog {
         let mut tables = self.write();
         for id in images {
             tables.images.remove(id);
+            tables.tags.remove(id);
             for path in tables.paths.remove(id).unwrap_or_default() {
                 tables.files.remove(&path);
             }
@@ -126,6 +135,7 @@ impl Tables {
         touched.retain(|id| !self.paths.contains_key(id));
         for id in &touched {
             self.images.remove(id);
+            self.tags.remove(id);
         }
         touched.into_iter().collect()
     }

@@ -5,7 +5,7 @@ use eidetic_domain::{ImageId, Metadata, RowId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Counts, FileStamp, FileState};
+use crate::{Counts, Feedback, FeedbackKind, FileStamp, FileState, keys};
 
 const CRC_BYTES: usize = 4;
 
@@ -76,6 +76,41 @@ impl StoredFile {
             StoredState::Indexed(id) => FileState::Indexed(ImageId::from_bytes(id)),
             StoredState::Failed(reason) => FileState::Failed(reason),
             StoredState::NotAPicture => FileState::NotAPicture,
+        }
+    }
+}
+
+/// An answer as stored, with the id and the path as bytes.
+#[derive(Serialize, Deserialize)]
+pub struct StoredFeedback {
+    at_ms: i64,
+    kind: FeedbackKind,
+    query: String,
+    image: [u8; 32],
+    path: Vec<u8>,
+    right: bool,
+}
+
+impl StoredFeedback {
+    pub fn new(answer: &Feedback) -> Self {
+        Self {
+            at_ms: answer.at_ms,
+            kind: answer.kind,
+            query: answer.query.clone(),
+            image: *answer.image.as_bytes(),
+            path: keys::path_bytes(&answer.path),
+            right: answer.right,
+        }
+    }
+
+    pub fn into_feedback(self) -> Feedback {
+        Feedback {
+            at_ms: self.at_ms,
+            kind: self.kind,
+            query: self.query,
+            image: ImageId::from_bytes(self.image),
+            path: keys::path_from_bytes(&self.path),
+            right: self.right,
         }
     }
 }

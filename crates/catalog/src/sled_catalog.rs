@@ -1,3 +1,6 @@
+mod feedback;
+mod tags;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -195,7 +198,7 @@ where
     type Item = Result<T, CatalogError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.page.records.is_empty() {
+        while self.page.records.is_empty() {
             let from = self.page.next.take()?;
             match (self.read)(from) {
                 Ok(page) => self.page = page,

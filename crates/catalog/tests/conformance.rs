@@ -5,17 +5,21 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{file, id, new_image};
+use common::{answer, file, id, new_image, tags};
 use eidetic_catalog::{
-    Batch, Catalog, CatalogError, Counts, FileRecord, FileState, ImageRecord, MemoryCatalog, SledCatalog,
+    Batch, Catalog, CatalogError, Counts, FEEDBACK_KEPT, Feedback, FeedbackStore, FileRecord, FileState,
+    ImageRecord, ImageTags, MemoryCatalog, SledCatalog, TagStore, TagSummary,
 };
-use eidetic_domain::RowId;
+use eidetic_domain::{ImageId, RowId};
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
 enum Operation {
     Put(Batch),
     Remove(Vec<u32>),
+    Tag(Vec<(u32, u8, Vec<&'static str>)>),
+    Answer(Vec<Feedback>),
+    Withdraw(Feedback),
     Reopen,
 }
 
@@ -54,10 +58,29 @@ fn batch() -> impl Strategy<Value = Batch> {
     })
 }
 
+const TAGS: [&str; 6] = ["dog", "Dog", "cat", "snow", "snow dog", "été"];
+
+fn tagging() -> impl Strategy<Value = Vec<(u32, u8, Vec<&'static str>)>> {
+    let names = prop::sample::subsequence(TAGS.to_vec(), 0..4);
+    prop::collection::vec((0_u32..10, 0_u8..3, names), 1..5)
+}
+
+fn feedback() -> impl Strategy<Value = Feedback> {
+    (
+        prop::sample::select(vec!["a dog", "a cat"]),
+        0_u32..4,
+        any::<bool>(),
+    )
+        .prop_map(|(query, image, right)| answer(query, image, right))
+}
+
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         8 => batch().prop_map(Operation::Put),
         2 => prop::collection::vec(0_u32..10, 0..4).prop_map(Operation::Remove),
+        4 => tagging().prop_map(Operation::Tag),
+        2 => prop::collection::vec(feedback(), 0..4).prop_map(Operation::Answer),
+        1 => feedback().prop_map(Operation::Withdraw),
         1 => Just(Operation::Reopen),
     ]
 }
@@ -72,6 +95,10 @@ struct Everything {
     under_a_b: Vec<FileRecord>,
     one: Option<FileRecord>,
     counts: Counts,
+    tags: Vec<Option<ImageTags>>,
+    tagged_with: Vec<Vec<ImageId>>,
+    summary: TagSummary,
+    feedback: Vec<Feedback>,
 }
 
 fn everything(catalog: &dyn Catalog) -> Everything {
@@ -98,6 +125,15 @@ fn everything(catalog: &dyn Catalog) -> Everything {
             .file(Path::new("/a/b/c"))
             .expect("a file can be looked up"),
         counts: catalog.counts().expect("counts can be read"),
+        tags: catalog
+            .tags_of(&(0..10).map(id).collect::<Vec<_>>())
+            .expect("tags can be got"),
+        tagged_with: TAGS
+            .iter()
+            .map(|tag| catalog.tagged_with(tag).expect("a tag can be looked up"))
+            .collect(),
+        summary: catalog.tag_summary().expect("tags can be summed up"),
+        feedback: catalog.feedback().expect("answers can be listed"),
     }
 }
 
@@ -118,6 +154,15 @@ fn assert_consistent(all: &Everything) {
             .eq(all.contained.iter().copied())
     );
     assert!(all.files.is_sorted_by(|a, b| a.path < b.path));
+    let tagged = all.tags.iter().flatten().filter(|tags| !tags.tags.is_empty());
+    assert_eq!(tagged.count() as u64, all.summary.images);
+    assert!(
+        all.tags
+            .iter()
+            .zip(&all.contained)
+            .all(|(tags, known)| tags.is_none() || *known),
+        "tags outlive their image"
+    );
     let standing: usize = all.images.iter().map(|image| image.paths.len()).sum();
     assert_eq!(standing as u64, counted.paths);
 }
@@ -143,6 +188,22 @@ proptest! {
                     let images: Vec<_> = images.into_iter().map(id).collect();
                     sled.remove(&images).unwrap();
                     memory.remove(&images).unwrap();
+                }
+                Operation::Tag(tagged) => {
+                    let tagged: Vec<_> = tagged.iter().map(|(n, print, names)| (id(*n), tags(*print, names))).collect();
+                    sled.put_tags(&tagged).unwrap();
+                    memory.put_tags(&tagged).unwrap();
+                }
+                Operation::Answer(answers) => {
+                    sled.add_feedback(&answers).unwrap();
+                    memory.add_feedback(&answers).unwrap();
+                }
+                Operation::Withdraw(answer) => {
+                    let question = answer.question();
+                    prop_assert_eq!(
+                        sled.withdraw_feedback(&question).unwrap(),
+                        memory.withdraw_feedback(&question).unwrap()
+                    );
                 }
                 Operation::Reopen => {
                     drop(sled);
@@ -270,5 +331,117 @@ fn more_images_than_a_page_are_scanned_once_each() {
         assert_consistent(&all);
         assert_eq!(all.images.len(), 2500);
         assert!(all.images.is_sorted_by(|a, b| a.image < b.image));
+    });
+}
+
+#[test]
+fn tags_are_found_by_word_and_go_with_their_image() {
+    each_catalog(|catalog| {
+        put_one(catalog, 1, "/p/a.jpg");
+        put_one(catalog, 2, "/p/b.jpg");
+        let tagged = [
+            (id(1), tags(1, &["Dog", "snow"])),
+            (id(2), tags(1, &["dog"])),
+            (id(3), tags(1, &["dog"])),
+        ];
+        catalog.put_tags(&tagged).unwrap();
+        let mut both = vec![id(1), id(2)];
+        both.sort();
+        assert_eq!(catalog.tagged_with(" DOG ").unwrap(), both);
+        assert_eq!(
+            catalog.tags_of(&[id(3)]).unwrap(),
+            [None],
+            "an unknown image has no tags"
+        );
+        catalog.put_tags(&[(id(1), tags(2, &["tree"]))]).unwrap();
+        assert_eq!(catalog.tagged_with("dog").unwrap(), [id(2)]);
+        assert_eq!(catalog.tagged_with("snow").unwrap(), []);
+        let batch = Batch {
+            removed: vec!["/p/b.jpg".into()],
+            ..Batch::default()
+        };
+        catalog.put_batch(&batch).unwrap();
+        put_one(catalog, 2, "/p/b.jpg");
+        assert_eq!(catalog.tagged_with("dog").unwrap(), []);
+        assert_eq!(
+            catalog.tags_of(&[id(1), id(2)]).unwrap(),
+            [Some(tags(2, &["tree"])), None]
+        );
+        let summary = catalog.tag_summary().unwrap();
+        assert_eq!((summary.images, summary.tags), (1, vec![("tree".to_owned(), 1)]));
+    });
+}
+
+#[test]
+fn an_image_without_any_fitting_tag_counts_as_looked_at_and_not_as_tagged() {
+    each_catalog(|catalog| {
+        put_one(catalog, 1, "/p/a.jpg");
+        catalog.put_tags(&[(id(1), tags(7, &[]))]).unwrap();
+        assert_eq!(catalog.tags_of(&[id(1)]).unwrap(), [Some(tags(7, &[]))]);
+        assert_eq!(catalog.tag_summary().unwrap(), TagSummary::default());
+    });
+}
+
+#[test]
+fn more_tagged_images_than_a_page_are_summed_up() {
+    each_catalog(|catalog| {
+        let batch = Batch {
+            images: (0..2500).map(new_image).collect(),
+            files: (0..2500)
+                .map(|n| file(format!("/p/{n:05}"), FileState::Indexed(id(n))))
+                .collect(),
+            removed: vec![],
+        };
+        catalog.put_batch(&batch).unwrap();
+        let tagged: Vec<_> = (0..2500)
+            .map(|n| {
+                (
+                    id(n),
+                    tags(1, if n % 5 == 0 { &["cat", "dog"] } else { &["dog"] }),
+                )
+            })
+            .collect();
+        catalog.put_tags(&tagged).unwrap();
+        let summary = catalog.tag_summary().unwrap();
+        assert_eq!(summary.images, 2500);
+        assert_eq!(summary.tags, [("dog".to_owned(), 2500), ("cat".to_owned(), 500)]);
+        assert_eq!(catalog.tagged_with("cat").unwrap().len(), 500);
+    });
+}
+
+#[test]
+fn a_later_answer_takes_the_place_of_the_earlier_and_outlives_its_image() {
+    each_catalog(|catalog| {
+        put_one(catalog, 1, "/p/a.jpg");
+        catalog.add_feedback(&[answer("a dog", 1, true)]).unwrap();
+        catalog.add_feedback(&[answer("a cat", 1, false)]).unwrap();
+        catalog
+            .add_feedback(&[answer("a dog", 1, true), answer("a dog", 1, false)])
+            .unwrap();
+        catalog.remove(&[id(1)]).unwrap();
+        let left = [answer("a cat", 1, false), answer("a dog", 1, false)];
+        assert_eq!(catalog.feedback().unwrap(), left);
+        let question = left[0].question();
+        assert!(catalog.withdraw_feedback(&question).unwrap());
+        assert!(!catalog.withdraw_feedback(&question).unwrap());
+        assert_eq!(catalog.feedback().unwrap(), left[1..]);
+    });
+}
+
+#[test]
+fn the_oldest_answers_go_when_there_are_too_many() {
+    each_catalog(|catalog| {
+        let kept = FEEDBACK_KEPT as u32;
+        let answers: Vec<Feedback> = (0..kept + 5).map(|n| answer("a dog", n, true)).collect();
+        catalog.add_feedback(&answers).unwrap();
+        let left = catalog.feedback().unwrap();
+        assert!(left == answers[5..], "{} answers", left.len());
+        catalog
+            .add_feedback(&[answer("a cat", 1, true), answer("a dog", 7, false)])
+            .unwrap();
+        let left = catalog.feedback().unwrap();
+        assert_eq!(left.len(), FEEDBACK_KEPT);
+        assert_eq!(left[0], answer("a dog", 6, true));
+        assert_eq!(left[FEEDBACK_KEPT - 1], answer("a dog", 7, false));
     });
 }

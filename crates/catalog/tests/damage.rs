@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{file, id, new_image};
-use eidetic_catalog::{Batch, Catalog, CatalogError, FileState, SledCatalog};
+use common::{answer, file, id, new_image, tags};
+use eidetic_catalog::{Batch, Catalog, CatalogError, FeedbackStore, FileState, SledCatalog, TagStore};
 
 /// Images put, in batches of 50, into the catalogs that are damaged below.
 const IMAGES: u32 = 200;
@@ -25,6 +25,10 @@ fn filled(dir: &Path) {
             removed: vec![],
         };
         catalog.put_batch(&batch).expect("a batch is put");
+        let tagged: Vec<_> = (start..start + 50).map(|n| (id(n), tags(1, &["dog"]))).collect();
+        catalog.put_tags(&tagged).expect("tags are put");
+        let answers: Vec<_> = (start..start + 50).map(|n| answer("a dog", n, true)).collect();
+        catalog.add_feedback(&answers).expect("answers are added");
     }
 }
 
@@ -63,6 +67,9 @@ fn read_whole(dir: &Path) -> Result<usize, CatalogError> {
         .files_under(Path::new("/"))
         .collect::<Result<Vec<_>, _>>()?;
     assert_eq!(images.len(), files.len());
+    assert_eq!(catalog.tag_summary()?.images, images.len() as u64);
+    assert_eq!(catalog.tagged_with("dog")?.len(), images.len());
+    assert_eq!(catalog.feedback()?.len(), images.len());
     catalog.put_batch(&Batch {
         files: vec![file("/photos/text", FileState::NotAPicture)],
         ..Batch::default()
@@ -238,4 +245,31 @@ fn a_folder_that_cannot_be_made_is_an_error_of_the_store() {
     fs::write(dir.path().join("file"), b"").unwrap();
     let result = SledCatalog::open(&dir.path().join("file").join("catalog"));
     assert!(matches!(result, Err(CatalogError::Store { .. })));
+}
+
+/// The value as this program writes it: CRC-32 of key and payload, little-endian, then the payload.
+fn sealed(key: &[u8], payload: &[u8]) -> Vec<u8> {
+    let crc = crc32fast::hash(&[key, payload].concat());
+    [&crc.to_le_bytes(), payload].concat()
+}
+
+#[test]
+fn tags_that_an_older_program_left_of_a_removed_image_are_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    let gone = id(IMAGES + 1);
+    let store = sled::open(dir.path().join("store")).unwrap();
+    let record = [b"t", gone.as_bytes().as_slice()].concat();
+    let payload = [&[1; 32][..], &[0]].concat();
+    store.insert(&record, sealed(&record, &payload)).unwrap();
+    let index = [b"wdog\0", gone.as_bytes().as_slice()].concat();
+    store.insert(&index, sealed(&index, &[])).unwrap();
+    store.flush().unwrap();
+    drop(store);
+    let catalog = SledCatalog::open(dir.path()).unwrap();
+    assert_eq!(catalog.tags_of(&[gone]).unwrap(), [None]);
+    assert_eq!(catalog.tag_summary().unwrap().images, u64::from(IMAGES));
+    let carrying = catalog.tagged_with("dog").unwrap();
+    let known = catalog.get_many(&carrying).unwrap();
+    assert_eq!(known.iter().flatten().count(), IMAGES as usize);
 }

@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Embed(Embed),
     /// Measure speed
     Bench(Bench),
+    /// Describe every picture of the library with words, to filter searches by
+    Tag(Tag),
     /// Say what the library holds
     Status(Status),
 }
@@ -63,6 +65,23 @@ pub(crate) struct Status {
     /// Measure how much of what exact search finds the index finds, with and without filters; reads every vector
     #[arg(long)]
     pub(crate) recall: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tag {
+    /// Words to try: one a line, with a tab and a group behind it or not; lines with # are remarks
+    /// [default: some 500 everyday words]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vocabulary: Option<PathBuf>,
+    /// Largest number of tags a picture
+    #[arg(short, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub(crate) n: u16,
+    /// Least probability of a tag, from 0 to 1
+    #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = probability)]
+    pub(crate) min_confidence: f32,
+    /// Where fewer tags are that probable, fill up to so many with less probable ones, marked as low
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(0..=100))]
+    pub(crate) least: u16,
 }
 
 #[derive(Debug, Args)]
@@ -130,6 +149,9 @@ pub(crate) struct Search {
     /// Only pictures in this folder; may be given several times
     #[arg(long, value_name = "DIR")]
     pub(crate) folder: Vec<PathBuf>,
+    /// Only pictures that `eidetic tag` gave this tag; may be given several times
+    #[arg(long, value_name = "WORD")]
+    pub(crate) tag: Vec<String>,
     /// Only pictures taken at this date or later: 2020, 2020-05 or 2020-05-17
     #[arg(long, value_name = "DATE")]
     pub(crate) after: Option<String>,
@@ -318,6 +340,15 @@ pub(crate) struct BenchIndex {
 
 fn hits() -> clap::builder::RangedI64ValueParser<u16> {
     clap::value_parser!(u16).range(1..=1000)
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    let p: f32 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    if (0.0..=1.0).contains(&p) {
+        Ok(p)
+    } else {
+        Err("a probability lies between 0 and 1".into())
+    }
 }
 
 fn share(text: &str) -> Result<f32, String> {

@@ -62,6 +62,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Serve(serve) => commands::serve::run(global, serve),
         Command::Embed(embed) => commands::embed::run(global, embed),
         Command::Bench(bench) => commands::bench::run(bench),
+        Command::Tag(tag) => commands::tag::run(global, tag),
         Command::Status(arguments) => commands::status::run(global, arguments),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use eidetic_encoder_candle::DownloadProgress;
 use eidetic_indexer::{Failure, Observer, Stage};
+use eidetic_library::TagProgress;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 /// How far an indexing run is: a count while the walk goes on, then a bar with rate and time left.
@@ -74,6 +75,32 @@ impl CountBar {
     pub(crate) fn set(&self, done: usize, of: usize) {
         self.0.set_length(of as u64);
         self.0.set_position(done as u64);
+    }
+
+    /// Leaves the terminal clean.
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// How far tagging is: the words first, then the pictures.
+pub(crate) struct TagBar(ProgressBar);
+
+impl TagBar {
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        bar.set_style(style("{bar:30} {pos}/{len} {msg}, {rate}, {eta} left"));
+        Self(bar)
+    }
+
+    pub(crate) fn show(&self, progress: TagProgress) {
+        let (what, done, total) = match progress {
+            TagProgress::Words { done, total } => ("words", done, total),
+            TagProgress::Images { done, total } => ("images", done, total),
+        };
+        self.0.set_message(what);
+        self.0.set_length(total);
+        self.0.set_position(done);
     }
 
     /// Leaves the terminal clean.

@@ -22,6 +22,7 @@ fn help_names_every_command_and_the_exit_codes() {
         "embed",
         "bench",
         "status",
+        "tag",
         "Exit codes",
     ] {
         assert!(text.contains(word), "{word} is missing in:\n{text}");
@@ -45,6 +46,9 @@ fn wrong_arguments_end_with_code_2_and_say_what_is_wrong() {
             &["bench", "index", "--vectors", "/no/such/file", "--queries", "/x"],
             "/no/such/file",
         ),
+        (&["tag", "--min-confidence", "1.5"], "between 0 and 1"),
+        (&["tag", "-n", "0"], "0"),
+        (&["tag", "--vocabulary", "/no/such/file"], "/no/such/file"),
         (&["frobnicate"], "frobnicate"),
     ];
     for (arguments, mention) in cases {

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::DateTime;
@@ -12,6 +13,10 @@ pub struct Filter {
     pub folders: Vec<PathBuf>,
     /// An image passes when it was taken within; an image without a date does not.
     pub taken: Option<DateRange>,
+    /// An image passes when it carries every one of these tags, compared as [`folded_tag`] writes them; blank ones ask for
+    /// nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
 }
 
 /// A span of local time; an open end is unbounded.
@@ -39,6 +44,11 @@ pub fn first_moment(text: &str) -> Result<DateTime, ParseMomentError> {
     whole.parse().map_err(|_| ParseMomentError(text.to_owned()))
 }
 
+/// The form in which tags are compared: without spaces around, in lower case.
+pub fn folded_tag(tag: &str) -> String {
+    tag.trim().to_lowercase()
+}
+
 impl DateRange {
     /// Whether `moment` lies within.
     pub fn contains(&self, moment: DateTime) -> bool {
@@ -49,10 +59,29 @@ impl DateRange {
 impl Filter {
     /// Whether this filter admits every image.
     pub fn is_empty(&self) -> bool {
-        self.folders.is_empty() && self.taken.is_none_or(|range| range == DateRange::default())
+        self.folders.is_empty()
+            && self.taken.is_none_or(|range| range == DateRange::default())
+            && self.wanted_tags().is_empty()
     }
 
-    /// Whether an image at `paths`, taken at `taken`, passes.
+    /// The tags that an image must carry, as [`folded_tag`] writes them, each once.
+    pub fn wanted_tags(&self) -> BTreeSet<String> {
+        let folded = self.tags.iter().map(|tag| folded_tag(tag));
+        folded.filter(|tag| !tag.is_empty()).collect()
+    }
+
+    /// Whether an image that carries the tags `carried` passes, as far as tags decide it.
+    pub fn admits_tags<'a>(&self, carried: impl IntoIterator<Item = &'a str>) -> bool {
+        let mut wanted = self.wanted_tags();
+        for tag in carried {
+            wanted.remove(&folded_tag(tag));
+        }
+        wanted.is_empty()
+    }
+
+    /// Whether an image at `paths`, taken at `taken`, passes, as far as paths and date decide it.
+    ///
+    /// Its tags stand elsewhere, and few filters ask for them: see [`admits_tags`](Self::admits_tags).
     pub fn admits<P: AsRef<Path>>(&self, paths: &[P], taken: Option<DateTime>) -> bool {
         let in_folder = self.folders.is_empty()
             || paths.iter().any(|path| {
@@ -77,7 +106,7 @@ mod tests {
     fn folders_match_whole_components() {
         let filter = Filter {
             folders: vec!["/photos/2020".into()],
-            taken: None,
+            ..Filter::default()
         };
         assert!(filter.admits(&["/photos/2020/a.jpg"], None));
         assert!(filter.admits(&["/x.jpg", "/photos/2020/deep/a.jpg"], None));
@@ -91,8 +120,8 @@ mod tests {
             before: Some(date(2021, 1, 1).at(0, 0, 0, 0)),
         };
         let filter = Filter {
-            folders: vec![],
             taken: Some(range),
+            ..Filter::default()
         };
         assert!(filter.admits(&["/a"], Some(date(2020, 12, 31).at(23, 59, 59, 0))));
         assert!(!filter.admits(&["/a"], Some(date(2021, 1, 1).at(0, 0, 0, 0))));
@@ -115,10 +144,26 @@ mod tests {
     #[test]
     fn an_empty_filter_admits_everything() {
         let open = Filter {
-            folders: vec![],
             taken: Some(DateRange::default()),
+            tags: vec![" ".into()],
+            ..Filter::default()
         };
         assert!(open.is_empty());
         assert!(open.admits::<&str>(&[], None));
+        assert!(open.admits_tags([]));
+    }
+
+    #[test]
+    fn every_tag_is_asked_for_whatever_its_case() {
+        let filter = Filter {
+            tags: vec![" Dog".into(), "SNOW ".into(), "dog".into()],
+            ..Filter::default()
+        };
+        assert!(!filter.is_empty());
+        assert_eq!(filter.wanted_tags().len(), 2);
+        assert!(filter.admits_tags(["snow", "tree", "Dog"]));
+        assert!(!filter.admits_tags(["dog"]));
+        assert!(!filter.admits_tags(["snow dog"]));
+        assert!(filter.admits::<&str>(&[], None), "tags are asked for apart");
     }
 }

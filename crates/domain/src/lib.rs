@@ -10,7 +10,7 @@ mod precision;
 mod space;
 
 pub use embedding::{Embedding, EmbeddingError};
-pub use filter::{DateRange, Filter, ParseMomentError, first_moment};
+pub use filter::{DateRange, Filter, ParseMomentError, first_moment, folded_tag};
 pub use image_id::{ImageId, ParseImageIdError};
 pub use metadata::{Camera, GeoPosition, ImageFormat, Metadata};
 pub use precision::{ParsePrecisionError, Precision};

@@ -109,7 +109,7 @@ fn hundred_thousand(criterion: &mut Criterion) {
     });
     let folder = Filter {
         folders: vec!["/photos/007".into()],
-        taken: None,
+        ..Filter::default()
     };
     let filtered = Query {
         filter: folder,

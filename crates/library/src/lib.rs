@@ -10,6 +10,7 @@
 //! thumbnails/    one small JPEG an image                    derived
 //! calibration.json what labelled pairs taught               truth, replaced atomically
 //! background.bin the background texts' vectors              derived
+//! vocabulary.bin the vectors of the tags tried last         derived
 //! ```
 
 mod background;
@@ -18,6 +19,7 @@ mod durable;
 mod error;
 mod indexing;
 mod judging;
+mod kept_vectors;
 mod location;
 mod lock;
 mod manifest;
@@ -27,6 +29,7 @@ mod model;
 mod open;
 mod recall;
 mod status;
+mod tagging;
 
 pub use calibration::{
     CalibrationEvent, CalibrationHistory, Current, FailedPicture, Happened, Keep, Refitted, ScoredPairs,
@@ -39,3 +42,4 @@ pub use model::{DEFAULT_MODEL, LoadedModel, ModelSource};
 pub use open::{CreateOptions, Library};
 pub use recall::{RecallEntry, RecallStatus};
 pub use status::{BytesOnDisk, IndexStatus, Status};
+pub use tagging::{TagCount, TagOptions, TagProgress, TagReport};

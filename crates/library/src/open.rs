@@ -15,6 +15,7 @@ use eidetic_vectors::VectorStore;
 
 use crate::lock::Lock;
 use crate::manifest::Manifest;
+use crate::tagging::KeptTags;
 use crate::{LibraryError, LoadedModel, ModelSource, Owner};
 
 /// An open library. All methods take `&self` and may be called from several threads; searching goes on during an
@@ -40,6 +41,9 @@ pub struct Library {
     pub(crate) judge: RwLock<Option<Arc<Judge>>>,
     /// Held while calibrations are changed.
     pub(crate) calibrating: Mutex<()>,
+    /// The vocabulary that images were tagged from last.
+    pub(crate) tag_vectors: Mutex<Option<KeptTags>>,
+    pub(crate) tagging: Mutex<()>,
     lock: Lock,
 }
 
@@ -163,6 +167,8 @@ impl Library {
             texts: TextCache::default(),
             judge: RwLock::default(),
             calibrating: Mutex::new(()),
+            tag_vectors: Mutex::default(),
+            tagging: Mutex::new(()),
             lock,
         })
     }

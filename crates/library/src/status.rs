@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use eidetic_catalog::{Catalog, Counts};
+use eidetic_catalog::{Catalog, Counts, TagStore};
 use eidetic_domain::Precision;
 use eidetic_vectors::IndexKind;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,9 @@ pub struct Status {
     pub failed: u64,
     /// Images whose vectors are damaged; the next indexing run repairs them.
     pub damaged: u64,
+    /// Images that carry tags.
+    #[serde(default)]
+    pub tagged: u64,
     /// How to load its model.
     pub model: String,
     /// Its space.
@@ -101,6 +104,7 @@ impl Library {
             paths: counts.paths,
             failed: counts.failed,
             damaged: self.damaged() as u64,
+            tagged: self.catalog.tag_summary()?.images,
             model: manifest.model.clone(),
             space: manifest.space.to_string(),
             precisions: manifest.precisions().to_vec(),

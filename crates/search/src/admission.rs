@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -61,10 +61,15 @@ impl Default for AdmissionCache {
 }
 
 fn admitted_rows(catalog: &dyn Catalog, filter: &Filter) -> Result<Vec<RowId>, CatalogError> {
-    if filter.folders.is_empty() {
+    let tags = filter.wanted_tags();
+    if filter.folders.is_empty() && tags.is_empty() {
         return passing(catalog.scan(), filter);
     }
-    let candidates = images_in_folders(catalog, filter)?;
+    let candidates = if tags.is_empty() {
+        images_in_folders(catalog, filter)?
+    } else {
+        images_with_tags(catalog, &tags)?
+    };
     let records = catalog.get_many(&candidates)?;
     passing(records.into_iter().flatten().map(Ok), filter)
 }
@@ -82,6 +87,24 @@ fn images_in_folders(catalog: &dyn Catalog, filter: &Filter) -> Result<Vec<Image
     Ok(images.into_iter().collect())
 }
 
+/// A tag's images are neighbours in the catalog too; `tags` are not empty.
+fn images_with_tags(catalog: &dyn Catalog, tags: &BTreeSet<String>) -> Result<Vec<ImageId>, CatalogError> {
+    let mut images: Option<Vec<ImageId>> = None;
+    for tag in tags {
+        let carrying = catalog.tagged_with(tag)?;
+        images = Some(match images {
+            None => carrying,
+            Some(mut before) => {
+                // In order of id.
+                before.retain(|image| carrying.binary_search(image).is_ok());
+                before
+            }
+        });
+    }
+    Ok(images.unwrap_or_default())
+}
+
+/// The rows of those that pass by path and date.
 fn passing(
     records: impl Iterator<Item = Result<eidetic_catalog::ImageRecord, CatalogError>>,
     filter: &Filter,

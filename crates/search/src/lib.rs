@@ -11,6 +11,7 @@ mod matching;
 pub mod profile;
 mod query;
 mod searcher;
+pub mod tagging;
 mod texts;
 
 pub use admission::AdmissionCache;

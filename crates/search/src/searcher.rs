@@ -1,7 +1,8 @@
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use eidetic_catalog::{Catalog, ImageRecord};
+use eidetic_catalog::{Catalog, ImageRecord, ImageTags};
 use eidetic_domain::{Embedding, Filter, Hit, ImageId};
 use eidetic_encoder::Encoder;
 use eidetic_vectors::{Neighbour, VectorIndex};
@@ -140,12 +141,34 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
     fn resolve(&self, neighbours: &[Neighbour], filter: &Filter) -> Result<Vec<RankedHit>, SearchError> {
         let ids: Vec<ImageId> = neighbours.iter().map(|n| n.image).collect();
         let records = self.catalog.get_many(&ids)?;
-        let admits = |record: &ImageRecord| filter.admits(&record.paths, record.metadata.taken);
+        let tagged = self.carriers(&ids, filter)?;
+        let admits = |record: &ImageRecord| {
+            filter.admits(&record.paths, record.metadata.taken)
+                && tagged
+                    .as_ref()
+                    .is_none_or(|tagged| tagged.contains(&record.image))
+        };
         Ok(neighbours
             .iter()
             .zip(records)
             .filter_map(|(n, record)| ranked(n, record.filter(admits)))
             .collect())
+    }
+
+    /// Those of `images` that carry the tags which `filter` asks for; `None` where it asks for none.
+    fn carriers(&self, images: &[ImageId], filter: &Filter) -> Result<Option<HashSet<ImageId>>, SearchError> {
+        if filter.wanted_tags().is_empty() {
+            return Ok(None);
+        }
+        let carries = |tags: &ImageTags| filter.admits_tags(tags.tags.iter().map(|tag| tag.name.as_str()));
+        let tags = self.catalog.tags_of(images)?;
+        let carrying = images.iter().zip(tags);
+        Ok(Some(
+            carrying
+                .filter(|(_, tags)| tags.as_ref().is_some_and(carries))
+                .map(|(image, _)| *image)
+                .collect(),
+        ))
     }
 
     fn read_vectors(&self) -> std::sync::RwLockReadGuard<'_, V> {

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::RwLock;
 
-use eidetic_catalog::{Batch, Catalog, FileRecord, FileStamp, FileState, MemoryCatalog, NewImage};
+use eidetic_catalog::{
+    Batch, Catalog, FileRecord, FileStamp, FileState, ImageTags, MemoryCatalog, NewImage, Tag, TagStore,
+};
 use eidetic_domain::{DateRange, Filter, ImageFormat, ImageId, Metadata, first_moment};
 use eidetic_encoder::Encoder;
 use eidetic_encoder::fake::FakeEncoder;
@@ -76,6 +78,22 @@ impl World {
             removed: Vec::new(),
         };
         self.catalog.put_batch(&batch).expect("memory takes it");
+    }
+
+    fn tag(&self, name: &str, tags: &[&str]) {
+        let tag = |tag: &&str| Tag {
+            name: (*tag).to_owned(),
+            confidence: 0.9,
+            score: 0.3,
+            low: false,
+        };
+        let tags = ImageTags {
+            fingerprint: [1; 32],
+            tags: tags.iter().map(tag).collect(),
+        };
+        self.catalog
+            .put_tags(&[(id(name), tags)])
+            .expect("memory takes it");
     }
 
     fn search(&self, query: &Query) -> Result<Vec<(String, f32)>, SearchError> {
@@ -190,7 +208,7 @@ fn filters_keep_folders_and_dates() {
     let world = World::new();
     let in_folder = Filter {
         folders: vec!["/b".into()],
-        taken: None,
+        ..Filter::default()
     };
     let names = world.names(&Query {
         filter: in_folder,
@@ -203,8 +221,8 @@ fn filters_keep_folders_and_dates() {
         before: first_moment("2021").ok(),
     };
     let dated = Filter {
-        folders: Vec::new(),
         taken: Some(range),
+        ..Filter::default()
     };
     assert_eq!(
         world.names(&Query {
@@ -227,6 +245,58 @@ fn filters_keep_folders_and_dates() {
     );
 }
 
+fn with_tags(tags: &[&str]) -> Query {
+    Query {
+        filter: Filter {
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            ..Filter::default()
+        },
+        ..Query::text("red")
+    }
+}
+
+#[test]
+fn a_filter_by_tags_keeps_what_carries_all_of_them() {
+    let world = World::new();
+    world.tag("red", &["Warm", "loud"]);
+    world.tag("orange", &["warm"]);
+    world.tag("blue", &["loud"]);
+    assert_eq!(world.names(&with_tags(&["WARM "])), ["red", "orange"]);
+    assert_eq!(world.names(&with_tags(&["loud", "warm"])), ["red"]);
+    assert!(world.names(&with_tags(&["cold"])).is_empty());
+    assert_eq!(
+        world.names(&with_tags(&["", " "])).len(),
+        5,
+        "blank tags ask for nothing"
+    );
+    let mut in_folder = with_tags(&["warm"]);
+    in_folder.filter.folders.push("/b".into());
+    assert_eq!(world.names(&in_folder), ["orange"]);
+    let mut dated = with_tags(&["loud"]);
+    dated.filter.taken = Some(DateRange {
+        from: first_moment("2020").ok(),
+        before: None,
+    });
+    assert_eq!(world.names(&dated), ["red"]);
+}
+
+#[test]
+fn a_hit_that_lost_its_tag_since_the_filter_was_resolved_is_none() {
+    let world = World::new();
+    world.tag("red", &["warm"]);
+    world.tag("orange", &["warm"]);
+    assert_eq!(world.names(&with_tags(&["warm"])), ["red", "orange"]);
+    world.tag("red", &["cold"]);
+    assert_eq!(
+        world.names(&with_tags(&["warm"])),
+        ["orange"],
+        "from the cache, checked again"
+    );
+    world.tag("blue", &["warm"]);
+    world.admissions.clear();
+    assert_eq!(world.names(&with_tags(&["warm"])), ["orange", "blue"]);
+}
+
 #[test]
 fn images_that_the_catalog_forgot_are_no_hits_and_take_no_place() {
     let world = World::new();
@@ -244,7 +314,7 @@ fn a_cleared_admission_cache_sees_new_images() {
     let world = World::new();
     let in_folder = Filter {
         folders: vec!["/b".into()],
-        taken: None,
+        ..Filter::default()
     };
     let query = Query {
         filter: in_folder,

@@ -6,6 +6,7 @@ pub(crate) mod index;
 pub(crate) mod matching;
 pub(crate) mod search;
 pub(crate) mod server;
+pub(crate) mod tags;
 
 use actix_web::HttpRequest;
 use actix_web::http::header;

@@ -6,6 +6,7 @@ mod answers;
 mod calibration;
 mod jobs;
 mod requests;
+mod tags;
 
 pub use answers::{
     Health, ImageAnswer, MatchAnswer, MatchResult, Position, ProblemDocument, SearchAnswer, SearchHit, TookMs,
@@ -16,3 +17,4 @@ pub use calibration::{
 };
 pub use jobs::{FailedFile, IndexReport, JobAnswer, JobState, JobTicket};
 pub use requests::{FilterRequest, IndexRequest, MatchRequest, SearchRequest, TakenRequest};
+pub use tags::{ImageTag, TagsAnswer};

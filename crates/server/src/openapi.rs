@@ -21,6 +21,7 @@ use crate::handlers;
         handlers::images::describe,
         handlers::images::file,
         handlers::images::thumbnail,
+        handlers::tags::of_image,
         handlers::index::start,
         handlers::index::look,
         handlers::index::cancel,
@@ -54,6 +55,8 @@ pub(crate) struct StatusDocument {
     failed: u64,
     /// Images whose vectors are damaged; the next indexing run repairs them.
     damaged: u64,
+    /// Images that carry tags.
+    tagged: u64,
     /// How to load its model.
     model: String,
     /// Its space.

@@ -4,7 +4,7 @@ use actix_web::http::header::ALLOW;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route};
 
-use crate::handlers::{calibration, images, index, matching, search, server};
+use crate::handlers::{calibration, images, index, matching, search, server, tags};
 use crate::problem::{Problem, ProblemKind};
 
 /// One address and what can be done there.
@@ -32,6 +32,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         endpoint("/v1/images/{id}", get(web::route().to(images::describe))),
         endpoint("/v1/images/{id}/file", get(web::route().to(images::file))),
         endpoint("/v1/images/{id}/similar", get(web::route().to(search::similar))),
+        endpoint("/v1/images/{id}/tags", get(web::route().to(tags::of_image))),
         endpoint(
             "/v1/images/{id}/thumbnail",
             get(web::route().to(images::thumbnail)),

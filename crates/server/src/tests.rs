@@ -8,3 +8,4 @@ mod matching;
 mod pictures;
 mod refusals;
 mod site;
+mod tagging;

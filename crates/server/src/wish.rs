@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use eidetic_domain::{DateRange, Filter, ImageId};
+use eidetic_search::tagging::LONGEST_TAG;
 use eidetic_search::{Query, QueryPicture, Weights};
 use jiff::civil::DateTime;
 
@@ -18,8 +19,9 @@ use crate::upload::Upload;
 const TEXT_LENGTH: usize = 2_000;
 /// Largest number of hits that can be asked for.
 const LARGEST_K: i64 = 1_000;
-/// Folders in one filter.
+/// Folders in one filter, and tags.
 const FOLDERS: usize = 100;
+const TAGS: usize = 100;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -40,13 +42,23 @@ pub(crate) const QUERY_NAMES: &[&str] = &[
     "image_id",
     "k",
     "folder",
+    "tag",
     "taken_from",
     "taken_before",
     "text_weight",
     "min_confidence",
 ];
 /// Those that make sense where the picture is given.
-pub(crate) const SIMILAR_NAMES: &[&str] = &["k", "folder", "taken_from", "taken_before", "min_confidence"];
+pub(crate) const SIMILAR_NAMES: &[&str] = &[
+    "k",
+    "folder",
+    "tag",
+    "taken_from",
+    "taken_before",
+    "min_confidence",
+];
+/// Those that may be given several times.
+const REPEATED: &[&str] = &["folder", "tag"];
 /// Those of a form, beside the picture's file.
 pub(crate) const FORM_NAMES: &[&str] = &[
     "text",
@@ -88,7 +100,7 @@ impl SearchRequest {
             if !known.contains(&name.as_str()) {
                 return Err(unknown_name(&name, known));
             }
-            if name != "folder" && seen.contains(&name) {
+            if !REPEATED.contains(&name.as_str()) && seen.contains(&name) {
                 return Err(Problem::invalid(format!("{name} is given twice")));
             }
             if !value.is_empty() {
@@ -110,6 +122,7 @@ impl SearchRequest {
                 self.min_confidence = Some(number(name, &value, "a number from 0 to 1")?);
             }
             "folder" => self.filter.folders.push(value),
+            "tag" => self.filter.tags.push(value),
             "taken_from" => self.taken().from = Some(value),
             "taken_before" => self.taken().before = Some(value),
             "filter" => self.filter = filter_from_json(&value)?,
@@ -167,7 +180,24 @@ impl FilterRequest {
         Ok(Filter {
             folders,
             taken: self.taken.map(TakenRequest::into_range).transpose()?,
+            tags: bounded_tags(self.tags)?,
         })
+    }
+}
+
+fn bounded_tags(tags: Vec<String>) -> Result<Vec<String>, Problem> {
+    if tags.len() > TAGS {
+        return Err(Problem::invalid(format!(
+            "the filter has {} tags, {TAGS} are allowed",
+            tags.len()
+        )));
+    }
+    match tags.iter().find(|tag| tag.chars().count() > LONGEST_TAG) {
+        Some(long) => Err(Problem::invalid(format!(
+            "a tag has at most {LONGEST_TAG} characters, not {:?}",
+            shortened(long)
+        ))),
+        None => Ok(tags),
     }
 }
 
@@ -324,6 +354,8 @@ mod tests {
             ("k", "7"),
             ("folder", "/a"),
             ("folder", "/b"),
+            ("tag", "dog"),
+            ("tag", "snow"),
             ("taken_from", "2020-05-01"),
             ("taken_before", "2021-01-01T12:30:00"),
             ("text_weight", "0.75"),
@@ -335,6 +367,7 @@ mod tests {
         assert!(matches!(query.picture, Some(QueryPicture::Indexed(image)) if image.to_string() == id));
         assert_eq!(query.k, 7);
         assert_eq!(query.filter.folders, [PathBuf::from("/a"), PathBuf::from("/b")]);
+        assert_eq!(query.filter.tags, ["dog", "snow"]);
         let taken = query.filter.taken.unwrap();
         assert_eq!(taken.from.unwrap().to_string(), "2020-05-01T00:00:00");
         assert_eq!(taken.before.unwrap().to_string(), "2021-01-01T12:30:00");
@@ -380,6 +413,7 @@ mod tests {
                 &[("image_id", "xyz")],
                 "an image id is 64 hexadecimal digits, not \"xyz\"",
             ),
+            (&[("tag", &long)], "a tag has at most 100 characters, not \"ää"),
             (&[("folder", "holiday")], "absolute paths, not \"holiday\""),
             (
                 &[("taken_from", "last year")],

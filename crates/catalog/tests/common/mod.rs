@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use eidetic_catalog::{FileRecord, FileStamp, FileState, NewImage};
+use eidetic_catalog::{Feedback, FeedbackKind, FileRecord, FileStamp, FileState, ImageTags, NewImage, Tag};
 use eidetic_domain::{Camera, GeoPosition, ImageFormat, ImageId, Metadata, RowId};
 
 pub fn id(n: u32) -> ImageId {
@@ -30,6 +30,32 @@ pub fn new_image(n: u32) -> NewImage {
                 longitude: -11.5,
             }),
         },
+    }
+}
+
+/// Tags of these names, made from what `fingerprint` stands for.
+pub fn tags(fingerprint: u8, names: &[&str]) -> ImageTags {
+    let tag = |name: &&str| Tag {
+        name: (*name).to_owned(),
+        confidence: 0.75,
+        score: 0.25,
+        low: name.len() > 3,
+    };
+    ImageTags {
+        fingerprint: [fingerprint; 32],
+        tags: names.iter().map(tag).collect(),
+    }
+}
+
+/// An answer to whether image `image` matches the words `query`.
+pub fn answer(query: &str, image: u32, right: bool) -> Feedback {
+    Feedback {
+        at_ms: 1_700_000_000_000 + i64::from(image),
+        kind: FeedbackKind::Text,
+        query: query.to_owned(),
+        image: id(image),
+        path: format!("/p/{image}.jpg").into(),
+        right,
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) mod matching;
 pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod tag;
 
 /// A library of our own, or the server that owns it and answers in our place.
 pub(crate) enum Access {

@@ -100,7 +100,11 @@ fn filter(arguments: &Search) -> Result<Filter, Failure> {
         .iter()
         .map(|folder| absolute(folder))
         .collect::<Result<_, _>>()?;
-    Ok(Filter { folders, taken })
+    Ok(Filter {
+        folders,
+        taken,
+        tags: arguments.tag.clone(),
+    })
 }
 
 /// The library resolves links; here only the working directory is added. The folder may be gone from disk.

@@ -32,10 +32,11 @@ fn describe(status: &Status) -> String {
         failed => format!(", {failed} files unreadable"),
     };
     format!(
-        "library  {}\nimages   {} at {} paths{unreadable}\nsources  {}\nmodel    {}\nspace    {}\nvectors  in {}\nindex    {}, {} vectors, {} free rows\ndisk     vectors {}, graph {}, catalog {}, thumbnails {}",
+        "library  {}\nimages   {} at {} paths{unreadable}, {} tagged\nsources  {}\nmodel    {}\nspace    {}\nvectors  in {}\nindex    {}, {} vectors, {} free rows\ndisk     vectors {}, graph {}, catalog {}, thumbnails {}",
         status.library.display(),
         status.images,
         status.paths,
+        status.tagged,
         if sources.is_empty() {
             "none".to_owned()
         } else {

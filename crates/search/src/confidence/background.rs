@@ -4,7 +4,7 @@ use eidetic_encoder::{EncodeError, Encoder};
 /// Texts written for this purpose, of what pictures usually show: one caption a line.
 const CAPTIONS: &str = include_str!("../../../../data/match/background-captions.txt");
 /// The default vocabulary: single words, which make the background know short queries too.
-const TAGS: &str = include_str!("../../../../data/match/tags.tsv");
+pub(crate) const BUNDLED_TAGS: &str = include_str!("../../../../data/match/tags.tsv");
 
 /// So many of the background texts that suit a picture best are its rivals.
 const RIVALS: usize = 5;
@@ -24,7 +24,7 @@ pub struct Background {
 /// The bundled texts, in the order of a [`Background`]'s vectors.
 pub fn background_texts() -> Vec<&'static str> {
     let captions = lines(CAPTIONS);
-    let tags = lines(TAGS).map(|line| line.split('\t').next().unwrap_or_default());
+    let tags = lines(BUNDLED_TAGS).map(|line| line.split('\t').next().unwrap_or_default());
     captions.chain(tags).collect()
 }
 

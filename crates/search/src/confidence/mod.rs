@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibration::{Isotonic, Platt};
 
+pub(crate) use background::BUNDLED_TAGS;
 pub use background::{Background, background_texts, cosine};
 
 /// Hits at least so probable are matches, unless told otherwise.

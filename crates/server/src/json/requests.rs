@@ -66,6 +66,8 @@ pub struct FilterRequest {
     /// When the picture was taken; images without a date do not pass.
     #[serde(deserialize_with = "object_or_null")]
     pub taken: Option<TakenRequest>,
+    /// Tags, in any case; an image that carries all of them passes.
+    pub tags: Vec<String>,
 }
 
 /// A span of local time, as `2020-05-01` or `2020-05-01T12:00:00`; an end left out is open.

@@ -124,6 +124,7 @@ async fn answers_have_the_fields_that_are_described() {
             "/v1/calibration".to_owned(),
             "/history/0",
         ),
+        ("TagsAnswer", format!("/v1/images/{id}/tags"), ""),
         ("Health", "/healthz".to_owned(), ""),
     ];
     for (schema, address, pointer) in cases {

@@ -161,7 +161,7 @@ async fn a_file_that_took_an_image_s_place_is_never_served() {
 async fn unknown_and_malformed_ids_are_told_apart() {
     let site = Site::new();
     let unknown = ImageId::of(b"unknown").to_string();
-    for kind in ["", "/file", "/thumbnail", "/similar"] {
+    for kind in ["", "/file", "/thumbnail", "/similar", "/tags"] {
         let missing = site.get(&format!("/v1/images/{unknown}{kind}")).await;
         assert_eq!(missing.status, StatusCode::NOT_FOUND, "{kind}");
         assert!(missing.problem().detail.contains(&unknown));

@@ -1,0 +1,114 @@
+use eidetic_domain::Embedding;
+use eidetic_encoder::{EncodeError, Encoder};
+
+use super::Vocabulary;
+
+/// Texts around a tag; `{}` stands for the tag, `{a}` for the tag after its article. Varied on purpose: what they have in
+/// common is the tag.
+const TEMPLATES: [&str; 8] = [
+    "{}",
+    "a photo of {a}",
+    "a photo of {}",
+    "a photo of the {}",
+    "a picture of {a}",
+    "a close-up photo of {}",
+    "a bright photo of {a}",
+    "an image that shows {}",
+];
+
+/// A vocabulary in an encoder's space.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TagVectors {
+    tags: Vec<String>,
+    vectors: Vec<Embedding>,
+}
+
+/// The texts whose mean stands for `tag`. The templates are English: a tag in another script stands for itself.
+pub fn prompts(tag: &str) -> Vec<String> {
+    if tag.chars().any(|c| c.is_alphabetic() && !is_latin(c)) {
+        return vec![tag.to_owned()];
+    }
+    let article = if tag.to_lowercase().starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    };
+    let with_article = format!("{article} {tag}");
+    let fill = |template: &&str| template.replace("{a}", &with_article).replace("{}", tag);
+    TEMPLATES.iter().map(fill).collect()
+}
+
+impl TagVectors {
+    /// The vectors of `tags`, one a tag: the direction of their prompts' mean.
+    pub fn embed(encoder: &dyn Encoder, tags: &[String]) -> Result<Vec<Embedding>, EncodeError> {
+        let each: Vec<Vec<String>> = tags.iter().map(|tag| prompts(tag)).collect();
+        let texts: Vec<&str> = each.iter().flatten().map(String::as_str).collect();
+        let mut vectors = encoder.encode_texts(&texts)?.into_iter();
+        let mut mean = |prompts: &Vec<String>| {
+            let terms: Vec<Embedding> = vectors.by_ref().take(prompts.len()).collect();
+            let weighted: Vec<(f32, &Embedding)> = terms.iter().map(|term| (1.0, term)).collect();
+            Embedding::weighted_sum(&weighted).map_err(EncodeError::Output)
+        };
+        each.iter().map(&mut mean).collect()
+    }
+
+    /// A vocabulary with the vectors that [`embed`](Self::embed) gave for its tags; `None` where their numbers differ.
+    pub fn new(vocabulary: &Vocabulary, vectors: Vec<Embedding>) -> Option<Self> {
+        let tags = vocabulary.tags().to_vec();
+        (tags.len() == vectors.len()).then_some(Self { tags, vectors })
+    }
+
+    /// The tags, each with its vector.
+    pub fn each(&self) -> impl Iterator<Item = (&str, &Embedding)> {
+        self.tags.iter().map(String::as_str).zip(&self.vectors)
+    }
+}
+
+/// Latin letters with all their accents.
+const fn is_latin(c: char) -> bool {
+    matches!(c, '\0'..='\u{24f}' | '\u{1e00}'..='\u{1eff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eidetic_encoder::fake::FakeEncoder;
+
+    #[test]
+    fn prompts_are_as_many_as_templates_and_differ() {
+        let texts = prompts("owl");
+        assert_eq!(texts.len(), TEMPLATES.len());
+        assert!(texts.contains(&"owl".into()) && texts.contains(&"a photo of an owl".into()));
+        let distinct: std::collections::HashSet<_> = texts.iter().collect();
+        assert_eq!(distinct.len(), texts.len());
+        assert_eq!(prompts("été")[1], "a photo of a été");
+    }
+
+    #[test]
+    fn a_tag_in_another_script_stands_for_itself() {
+        assert_eq!(prompts("собака"), ["собака"]);
+        assert_eq!(prompts("犬"), ["犬"]);
+    }
+
+    #[test]
+    fn a_tag_s_vector_is_the_mean_of_its_prompts() {
+        let encoder = FakeEncoder::default();
+        let tags = ["owl".to_owned(), "犬".to_owned()];
+        let vectors = TagVectors::embed(&encoder, &tags).unwrap();
+        let texts = prompts("owl");
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let each = encoder.encode_texts(&texts).unwrap();
+        let sum: Vec<f32> = (0..64)
+            .map(|i| each.iter().map(|e| e.as_slice()[i]).sum())
+            .collect();
+        let expected = Embedding::normalize(sum).unwrap();
+        let distance: f32 = expected
+            .as_slice()
+            .iter()
+            .zip(vectors[0].as_slice())
+            .map(|(a, b)| (a - b).abs())
+            .sum();
+        assert!(distance < 1e-5, "{distance}");
+        assert_eq!(vectors[1], encoder.encode_texts(&["犬"]).unwrap()[0]);
+    }
+}
