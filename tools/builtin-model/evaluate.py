@@ -11,6 +11,7 @@ import json
 import random
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -114,15 +115,8 @@ def _smaller(picture: Image.Image) -> Image.Image:
     return picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.BICUBIC)
 
 
-def _middle(picture: Image.Image) -> Image.Image:
-    """The middle with 70 % of each side."""
-    wide, high = picture.width * 0.15, picture.height * 0.15
-    return picture.crop((round(wide), round(high), round(picture.width - wide), round(picture.height - high)))
-
-
-def _middle_area(picture: Image.Image) -> Image.Image:
-    """The middle with 70 % of the area."""
-    cut = (1 - 0.7**0.5) / 2
+def _middle(picture: Image.Image, cut: float) -> Image.Image:
+    """The middle, without the share `cut` of each side at either end."""
     wide, high = picture.width * cut, picture.height * cut
     return picture.crop((round(wide), round(high), round(picture.width - wide), round(picture.height - high)))
 
@@ -133,7 +127,10 @@ def _compressed(picture: Image.Image) -> Image.Image:
     return Image.open(buffer)
 
 
-SPOILING = {"half_size": _smaller, "crop_70_percent_of_sides": _middle, "crop_70_percent_of_area": _middle_area, "jpeg_quality_30": _compressed, "mirrored": ImageOps.mirror}
+SPOILING = {
+    "half_size": _smaller, "crop_70_percent_of_sides": partial(_middle, cut=0.15), "crop_70_percent_of_area": partial(_middle, cut=(1 - 0.7**0.5) / 2),
+    "jpeg_quality_30": _compressed, "mirrored": ImageOps.mirror,
+}
 
 
 def no_answer_report(model: Exported, pictures: torch.Tensor, concepts: list[str]) -> dict:
@@ -213,7 +210,7 @@ def _other_setting(scene, dice: random.Random):
 
 
 def _exchanged(scene, _dice: random.Random):
-    return scene.other and replace(scene, colour=scene.other.colour, other=scenes.draw.Thing(scene.other.noun, scene.colour))
+    return scenes.exchanged(scene) if scene.other else None
 
 
 CHANGES = {"other_colour": _other_colour, "other_noun": _other_noun, "other_count": _other_count, "other_setting": _other_setting, "colours_exchanged": _exchanged}

@@ -81,7 +81,7 @@ def _take(model: nn.Module, flat: torch.Tensor, names: list[str]) -> None:
 def _training_pictures(folder: Path, cache: Path) -> torch.Tensor:
     """Training photos and scenes, evenly taken from all, uint8 [n, s, s, 3]."""
     learnt = [photo for photo in photos.read_photos(folder, cache) if not photo.held_out]
-    pixels = torch.from_numpy(photos.squashed(folder, learnt, cache)[0])
+    pixels = torch.from_numpy(photos.squashed(folder, learnt, cache))
     drawn = torch.from_numpy(scenes.training_scenes(8000, 5000, cache).pixels)
     parts = [pixels[:: len(pixels) // SEEN_PHOTOS][:SEEN_PHOTOS], drawn[:: len(drawn) // SEEN_SCENES][:SEEN_SCENES]]
     mixed = torch.cat(parts)

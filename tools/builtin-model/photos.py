@@ -44,21 +44,19 @@ def read_photos(folder: Path, cache: Path) -> list[Photo]:
     return [Photo(path, concept, group, path in held_out) for path, _, concept, group in rows]
 
 
-def squashed(folder: Path, photos: list[Photo], cache: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Photos as uint8 [n, CACHE_SIDE, CACHE_SIDE, 3] without regard to their shape, and width / height as f32 [n]."""
+def squashed(folder: Path, photos: list[Photo], cache: Path) -> np.ndarray:
+    """Photos as uint8 [n, CACHE_SIDE, CACHE_SIDE, 3] without regard to their shape."""
     names = [photo.path for photo in photos]
     store = cache / f"photos-{_digest(names)}.npz"
     if not store.exists():
-        pairs = [squash(Image.open(folder / name)) for name in names]
-        np.savez(store, pixels=np.stack([p for p, _ in pairs]), aspect=np.array([a for _, a in pairs], np.float32))
+        np.savez(store, pixels=np.stack([squash(Image.open(folder / name)) for name in names]))
     with np.load(store) as kept:
-        return kept["pixels"], kept["aspect"]
+        return kept["pixels"]
 
 
-def squash(picture: Image.Image) -> tuple[np.ndarray, float]:
-    """A picture squashed to CACHE_SIDE x CACHE_SIDE, uint8 [side, side, 3], and its width / height."""
-    small = picture.convert("RGB").resize((CACHE_SIDE, CACHE_SIDE), Image.Resampling.BICUBIC)
-    return np.asarray(small), picture.width / picture.height
+def squash(picture: Image.Image) -> np.ndarray:
+    """A picture squashed to CACHE_SIDE x CACHE_SIDE, uint8 [side, side, 3]."""
+    return np.asarray(picture.convert("RGB").resize((CACHE_SIDE, CACHE_SIDE), Image.Resampling.BICUBIC))
 
 
 def _held_out(paths: list[str], thumbnails: np.ndarray) -> set[str]:

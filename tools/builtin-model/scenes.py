@@ -100,7 +100,7 @@ class DrawnScene:
         ways += ["colour"] * 2 if scene.named_colour else []
         way = dice.choice(ways)
         if way == "swap":
-            return DrawnScene(replace(scene, colour=scene.other.colour, other=draw.Thing(scene.other.noun, scene.colour)))
+            return DrawnScene(exchanged(scene))
         if way == "count":
             return DrawnScene(replace(scene, count=dice.choice([n for n in NUMBERS if n != scene.count])))
         if way == "colour":
@@ -110,20 +110,23 @@ class DrawnScene:
         return DrawnScene(replace(scene, setting=dice.choice([place for place in places.PHRASES if place != scene.setting])))
 
 
+def exchanged(scene: draw.Scene) -> draw.Scene:
+    """A scene of two subjects with their colours exchanged."""
+    return replace(scene, colour=scene.other.colour, other=draw.Thing(scene.other.noun, scene.colour))
+
+
 @dataclass(frozen=True)
 class Drawn:
-    """Squashed scenes uint8 [n, s, s, 3], their width / height f32 [n], and what they are."""
+    """Squashed scenes uint8 [n, s, s, 3], and what they are."""
 
     pixels: np.ndarray
-    aspect: np.ndarray
     scenes: list[DrawnScene]
 
 
 def training_scenes(singles: int, pairs: int, cache_folder: Path) -> Drawn:
     """Scenes for training: of one kind of subject, then of two."""
     parts = [_drawn("train", draw.random_scene, singles, cache_folder), _drawn("pairs", draw.random_pair, pairs, cache_folder)]
-    pixels, aspect = (np.concatenate([getattr(part, name) for part in parts]) for name in ("pixels", "aspect"))
-    return Drawn(pixels, aspect, [scene for part in parts for scene in part.scenes])
+    return Drawn(np.concatenate([part.pixels for part in parts]), [scene for part in parts for scene in part.scenes])
 
 
 def test_scenes(count: int, choose: Callable[[random.Random], draw.Scene] = draw.random_scene) -> list[tuple[Image.Image, draw.Scene]]:
@@ -155,10 +158,10 @@ def _drawn(kind: str, choose: Callable[[random.Random], draw.Scene], count: int,
     chosen = [choose(each) for each in dice]
     store = cache_folder / f"scenes-{kind}-{count}.npz"
     if not store.exists():
-        pairs = [squash(draw.draw(scene, *each.choice(DRAWN_SIZES), each)) for scene, each in zip(chosen, dice)]
-        np.savez(store, pixels=np.stack([p for p, _ in pairs]), aspect=np.array([a for _, a in pairs], np.float32))
+        drawn = [squash(draw.draw(scene, *each.choice(DRAWN_SIZES), each)) for scene, each in zip(chosen, dice)]
+        np.savez(store, pixels=np.stack(drawn))
     with np.load(store) as kept:
-        return Drawn(kept["pixels"], kept["aspect"], [DrawnScene(scene) for scene in chosen])
+        return Drawn(kept["pixels"], [DrawnScene(scene) for scene in chosen])
 
 
 @cache

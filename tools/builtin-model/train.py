@@ -98,7 +98,7 @@ class Trainer:
         self.labels = torch.tensor([self.concepts.index(photo.concept) for photo in learnt])
         self.members = [(self.labels == label).nonzero().flatten().tolist() for label in range(len(self.concepts))]
         self.frequency = [len(members) ** 0.5 for members in self.members]
-        pixels, _ = photos.squashed(options.photos, learnt, options.cache)
+        pixels = photos.squashed(options.photos, learnt, options.cache)
         self.photo_pool = Pool(torch.from_numpy(pixels), [captions.photo_shows(photo.concept, photo.group) for photo in learnt])
         self.scene_pool = Pool(torch.from_numpy(drawn.pixels), [scene.shown for scene in drawn.scenes])
         self.drawn = drawn.scenes

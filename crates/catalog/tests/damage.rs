@@ -206,7 +206,7 @@ fn plain_store(catalog: &Path) -> sled::Db {
             Err(error) if error.to_string().contains("could not acquire lock") => {
                 std::thread::sleep(Duration::from_millis(20));
             }
-            opened => return opened.unwrap(),
+            opened => return opened.expect("the store opens once its lock is let go"),
         }
     }
     panic!("the store stays locked");
