@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Bench(Bench),
     /// Describe every picture of the library with words, to filter searches by
     Tag(Tag),
+    /// Print the answers given in the page to whether hits match, as a file for `calibrate`
+    Feedback(Feedback),
     /// Say what the library holds
     Status(Status),
 }
@@ -210,6 +212,13 @@ pub(crate) struct Calibrate {
     /// Show how the calibrations came about
     #[arg(long, conflicts_with_all = ["pairs", "report"])]
     pub(crate) history: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Feedback {
+    /// What the hits were found by
+    #[arg(long, value_enum, default_value_t = PairKind::Text)]
+    pub(crate) kind: PairKind,
 }
 
 /// What is held against pictures.

@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use eidetic_domain::Filter;
 use eidetic_library::Status;
 use eidetic_server::json::{
-    CalibrationsAnswer, IndexReport, JobAnswer, JobState, JobTicket, MatchAnswer, SearchAnswer,
+    CalibrationsAnswer, FeedbackAnswers, IndexReport, JobAnswer, JobState, JobTicket, MatchAnswer,
+    SearchAnswer,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,6 +46,15 @@ pub(crate) fn calibration_report(address: &str) -> Result<String, Failure> {
         return read::<serde::de::IgnoredAny>(address, Ok(response)).map(|_| String::new());
     }
     response.body_mut().read_to_string().map_err(unreachable)
+}
+
+/// `GET /v1/feedback`
+pub(crate) fn feedback(address: &str, kind: arguments::PairKind) -> Result<FeedbackAnswers, Failure> {
+    let kind = match kind {
+        arguments::PairKind::Text => "text",
+        arguments::PairKind::Picture => "picture",
+    };
+    get(address, &format!("/v1/feedback?kind={kind}"))
 }
 
 /// `POST /v1/search`. The picture travels as its file is, the server decodes it.

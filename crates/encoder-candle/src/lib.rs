@@ -61,7 +61,7 @@ pub fn builtin(engine: Engine) -> Result<ClipEncoder, LoadError> {
         config: builtin_file!("config.json").to_vec(),
         preprocessor: builtin_file!("preprocessor_config.json").to_vec(),
         tokenizer: TokenizerFiles::Json(builtin_file!("tokenizer.json").to_vec()),
-        scores: None,
+        scores: Some(builtin_file!("scores.json").to_vec()),
         weights_length: weights.len() as u64,
         weights: Box::new(weights),
     };

@@ -17,6 +17,7 @@ mod background;
 mod calibration;
 mod durable;
 mod error;
+mod feedback;
 mod indexing;
 mod judging;
 mod kept_vectors;
@@ -35,6 +36,7 @@ pub use calibration::{
     CalibrationEvent, CalibrationHistory, Current, FailedPicture, Happened, Keep, Refitted, ScoredPairs,
 };
 pub use error::LibraryError;
+pub use feedback::{ANSWERS_NEEDED, AnswerCount, Subject};
 pub use location::default_directory;
 pub use lock::Owner;
 pub use media::ImageFile;

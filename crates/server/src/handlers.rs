@@ -1,6 +1,7 @@
 //! What the routes do.
 
 pub(crate) mod calibration;
+pub(crate) mod feedback;
 pub(crate) mod images;
 pub(crate) mod index;
 pub(crate) mod matching;

@@ -4,6 +4,7 @@
 
 mod answers;
 mod calibration;
+mod feedback;
 mod jobs;
 mod requests;
 mod tags;
@@ -15,6 +16,7 @@ pub(crate) use calibration::moment;
 pub use calibration::{
     CalibrationAnswer, CalibrationEventAnswer, CalibrationsAnswer, FiguresAnswer, ThresholdAnswer,
 };
+pub use feedback::{FeedbackAnswer, FeedbackAnswers, FeedbackCount, FeedbackRequest};
 pub use jobs::{FailedFile, IndexReport, JobAnswer, JobState, JobTicket};
 pub use requests::{FilterRequest, IndexRequest, MatchRequest, SearchRequest, TakenRequest};
 pub use tags::{ImageTag, TagsAnswer};

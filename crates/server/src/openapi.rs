@@ -18,6 +18,8 @@ use crate::handlers;
         handlers::matching::texts,
         handlers::calibration::describe,
         handlers::calibration::report,
+        handlers::feedback::give,
+        handlers::feedback::list,
         handlers::images::describe,
         handlers::images::file,
         handlers::images::thumbnail,

@@ -4,7 +4,7 @@ use actix_web::http::header::ALLOW;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route};
 
-use crate::handlers::{calibration, images, index, matching, search, server, tags};
+use crate::handlers::{calibration, feedback, images, index, matching, search, server, tags};
 use crate::problem::{Problem, ProblemKind};
 
 /// One address and what can be done there.
@@ -28,6 +28,13 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         endpoint(
             "/v1/calibration/report",
             get(web::route().to(calibration::report)),
+        ),
+        endpoint(
+            "/v1/feedback",
+            vec![
+                (Method::GET, web::route().to(feedback::list)),
+                (Method::POST, web::route().to(feedback::give)),
+            ],
         ),
         endpoint("/v1/images/{id}", get(web::route().to(images::describe))),
         endpoint("/v1/images/{id}/file", get(web::route().to(images::file))),

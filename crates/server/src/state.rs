@@ -19,6 +19,8 @@ pub(crate) struct State {
     /// One permit for each body that may be arriving.
     pub(crate) uploads: Arc<Semaphore>,
     pub(crate) jobs: Jobs,
+    /// One permit: what answers teach is learnt once at a time.
+    pub(crate) learning: Arc<Semaphore>,
     pub(crate) metrics: Metrics,
 }
 
@@ -30,6 +32,7 @@ impl State {
             pictures: Gate::new(limits.pictures, limits.waiting),
             uploads: Arc::new(Semaphore::new(limits.uploads)),
             jobs: Jobs::default(),
+            learning: Arc::new(Semaphore::new(1)),
             metrics: Metrics::default(),
             library,
             options,

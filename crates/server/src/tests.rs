@@ -2,7 +2,7 @@
 
 mod about;
 mod asking;
-
+mod feedback;
 mod indexing;
 mod matching;
 mod pictures;

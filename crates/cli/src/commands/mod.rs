@@ -12,6 +12,7 @@ pub(crate) mod bench;
 pub(crate) mod calibrate;
 pub(crate) mod demo;
 pub(crate) mod embed;
+pub(crate) mod feedback;
 pub(crate) mod index;
 pub(crate) mod matching;
 pub(crate) mod search;

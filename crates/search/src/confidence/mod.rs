@@ -1,10 +1,12 @@
 //! How probable it is that a hit really matches.
 //!
-//! With labels, a curve from score to probability ([`Fit::Platt`], [`Fit::Isotonic`]) says it. Without any, the bundled
-//! background does ([`Fit::Background`]): a picture that prefers the query to a thousand other texts by some logits matches
-//! with a probability that hardly depends on the model; docs/decisions has the measurements.
+//! With labels, a curve from score to probability ([`Fit::Platt`], [`Fit::Isotonic`]) says it. Without any, what is known of
+//! scores that mean nothing does ([`Fit::Background`]): by how many logits a picture prefers the query to a thousand other
+//! texts, and how surprising its score is among the library's own. Both hardly depend on the model;
+//! docs/decisions/0014-confidence.md has the measurements.
 
 mod background;
+mod own_scores;
 
 use std::sync::Arc;
 
@@ -16,19 +18,27 @@ use crate::calibration::{Isotonic, Platt};
 
 pub(crate) use background::BUNDLED_TAGS;
 pub use background::{Background, background_texts, cosine};
+pub use own_scores::{OwnScores, Tail};
 
 /// Hits at least so probable are matches, unless told otherwise.
 pub const MATCH_LEVEL: f32 = 0.5;
 
-/// From the margin over the background (logits) to the probability that the text is right.
+/// From the margin over the background (logits) to the probability that a text describes a picture.
 const MARGIN: LogisticCurve = LogisticCurve {
-    slope: 0.79,
-    intercept: -2.30,
+    slope: 0.836,
+    intercept: -2.117,
 };
+/// The same for the hits of a search, where the library's own scores have a say.
+const MARGIN_OF_HIT: LogisticCurve = LogisticCurve {
+    slope: 0.752,
+    intercept: -1.922,
+};
+/// What a unit of a score's surprise among the library's own adds to the log odds of a hit.
+const SURPRISE: f64 = 0.245;
 /// From the likeness of two descriptions to the probability that two pictures show the same.
 const LIKENESS: LogisticCurve = LogisticCurve {
-    slope: 4.1,
-    intercept: -0.68,
+    slope: 4.147,
+    intercept: -0.593,
 };
 
 /// A confidence in a word.
@@ -81,7 +91,7 @@ pub enum QueryKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
-    /// By the bundled background; no labels.
+    /// By the bundled background and the library's own scores; no labels.
     Background,
     /// By a logistic curve of the score.
     Platt(Platt),
@@ -98,6 +108,8 @@ pub struct Judge {
     pub picture: Fit,
     /// Needed by [`Fit::Background`] alone; without it such a fit gives no confidence.
     pub background: Option<Arc<Background>>,
+    /// What else such a fit knows of searches by words, where the library is large enough to tell.
+    pub own_scores: Option<Arc<OwnScores>>,
 }
 
 impl Fit {
@@ -141,6 +153,7 @@ impl Judge {
             text,
             picture,
             background: background.map(Arc::new),
+            own_scores: None,
         })
     }
 
@@ -152,37 +165,48 @@ impl Judge {
         }
     }
 
-    /// The probability that each of `pictures` matches `query`, which is a text's or a picture's vector as `kind` says.
+    /// The probability that each of `pictures`, the hits of a search, matches `query`, which is a text's or a picture's
+    /// vector as `kind` says.
     pub fn confidences(
         &self,
         kind: QueryKind,
         query: &Embedding,
         pictures: &[Embedding],
     ) -> Option<Vec<f32>> {
-        let by_score = |probability: &dyn Fn(f64) -> f64| {
-            let score = |picture| f64::from(background::cosine(query, picture));
-            pictures
-                .iter()
-                .map(|picture| probability(score(picture)) as f32)
-                .collect()
-        };
-        match self.fit(kind) {
-            Fit::Platt(platt) => Some(by_score(&|score| platt.probability(score))),
-            Fit::Isotonic(isotonic) => Some(by_score(&|score| isotonic.probability(score))),
-            Fit::Background => {
-                let background = self.background.as_ref()?;
-                let (evidence, curve) = match kind {
-                    QueryKind::Text => (background.margins(query, pictures), MARGIN),
-                    QueryKind::Picture => (background.likenesses(query, pictures), LIKENESS),
-                };
-                Some(
-                    evidence
-                        .into_iter()
-                        .map(|x| curve.probability(x) as f32)
-                        .collect(),
-                )
-            }
+        if *self.fit(kind) != Fit::Background {
+            return self.by_score(kind, query, pictures);
         }
+        let background = self.background.as_ref()?;
+        let probabilities = match (kind, &self.own_scores) {
+            (QueryKind::Picture, _) => {
+                let likenesses = background.likenesses(query, pictures).into_iter();
+                likenesses
+                    .map(|likeness| LIKENESS.probability(likeness))
+                    .collect()
+            }
+            (QueryKind::Text, None) => by_margin(background, query, pictures),
+            (QueryKind::Text, Some(own)) => {
+                by_margin_and_surprise(background, &own.tail(query), query, pictures)
+            }
+        };
+        Some(narrowed(probabilities))
+    }
+
+    /// The same for a text and pictures of anywhere: nothing is known of what else it scores.
+    fn described_by(&self, text: &Embedding, pictures: &[Embedding]) -> Option<Vec<f32>> {
+        match &self.text {
+            Fit::Background => Some(narrowed(by_margin(self.background.as_ref()?, text, pictures))),
+            _ => self.by_score(QueryKind::Text, text, pictures),
+        }
+    }
+
+    fn by_score(&self, kind: QueryKind, query: &Embedding, pictures: &[Embedding]) -> Option<Vec<f32>> {
+        let probability = |picture| self.fit(kind).of_score(f64::from(cosine(query, picture)));
+        pictures
+            .iter()
+            .map(probability)
+            .collect::<Option<_>>()
+            .map(narrowed)
     }
 
     /// The probability that `picture` matches each of `texts`, where it can be known.
@@ -192,9 +216,32 @@ impl Judge {
         texts: impl IntoIterator<Item = &'a Embedding>,
     ) -> Vec<Option<f32>> {
         let one = std::slice::from_ref(picture);
-        let each = texts
-            .into_iter()
-            .map(|text| self.confidences(QueryKind::Text, text, one)?.pop());
+        let each = texts.into_iter().map(|text| self.described_by(text, one)?.pop());
         each.collect()
     }
+}
+
+fn by_margin(background: &Background, text: &Embedding, pictures: &[Embedding]) -> Vec<f64> {
+    let margins = background.margins(text, pictures).into_iter();
+    margins.map(|margin| MARGIN.probability(margin)).collect()
+}
+
+fn by_margin_and_surprise(
+    background: &Background,
+    tail: &Tail,
+    text: &Embedding,
+    pictures: &[Embedding],
+) -> Vec<f64> {
+    let margins = background.margins(text, pictures);
+    let evidence = pictures.iter().zip(margins).map(|(picture, margin)| {
+        let surprise = tail.surprise(f64::from(cosine(text, picture)));
+        margin + SURPRISE / MARGIN_OF_HIT.slope * surprise
+    });
+    evidence
+        .map(|evidence| MARGIN_OF_HIT.probability(evidence))
+        .collect()
+}
+
+fn narrowed(probabilities: Vec<f64>) -> Vec<f32> {
+    probabilities.into_iter().map(|p| p as f32).collect()
 }

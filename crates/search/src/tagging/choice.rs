@@ -138,6 +138,7 @@ mod tests {
             text: fit.clone(),
             picture: fit,
             background: None,
+            own_scores: None,
         };
         let found = choose(&judge, &tags, &unit(&[1.0, 0.2]), &TagRule::default());
         assert_eq!((found[0].name.as_str(), found[0].low), ("east", false));
