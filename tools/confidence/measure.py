@@ -6,8 +6,8 @@ PHOTOS holds labels.tsv (path, collection, concept, group) and photos of which t
 only those are used. Every query is asked of libraries of several sizes, three times: with its answers there, with them
 taken out, and words that name nothing there at all. What is judged is the ten best hits of each, as a person sees them.
 
-`background` needs no labels; its two curves are fitted once on two models (see docs/decisions) and stand in
-crates/search/src/confidence. `curve` is the logistic curve of the cosine, fitted on one half of the concepts and judged on
+`background` needs no labels; its curves are fitted once on three models (see docs/decisions/0014-confidence.md) and stand
+in crates/search/src/confidence. `curve` is the logistic curve of the cosine, fitted on one half of the concepts and judged on
 the other, both ways; --write keeps the one fitted on all as the model's scores.json.
 """
 
@@ -30,7 +30,9 @@ from chinese import names as chinese_names  # noqa: E402
 LIBRARIES = (3000, 1000, 300)
 HITS = 10
 RIVALS, SAME_MEANING = 5, 0.8
-MARGIN, LIKENESS = (0.79, -2.30), (4.1, -0.68)
+# Log odds: so much a logit of margin, so much a unit of surprise, and a constant; a unit of likeness, and a constant.
+OF_HIT, LIKENESS = (0.752, 0.245, -1.922), (4.147, -0.593)
+STAND_INS, POSSIBLE_ANSWERS = 500, 10
 MATCH_LEVEL = 0.5
 PICTURE_QUERIES = 400
 BINS = 10
@@ -91,7 +93,7 @@ def main() -> None:
     by_picture = picture_hits(pictures, labels, background, options.logit_scale)
     report = {"photos": len(held), "concepts": len(concepts), "background_texts": len(background)}
     scores = {"logit_scale": options.logit_scale}
-    for name, hits, curve in (("text", by_words, MARGIN), ("picture", by_picture, LIKENESS)):
+    for name, hits, curve in (("text", by_words, (1, 0)), ("picture", by_picture, LIKENESS)):
         fitted = logistic(hits.score, hits.right)
         report[name] = {
             "hits": len(hits.score), "right": share(hits.right),
@@ -122,7 +124,8 @@ def libraries(count: int):
 
 
 def text_hits(queries, concepts, pictures, labels, background, scale) -> Hits:
-    """The best hits of words, with their margins over the background (crates/search/src/confidence/background.rs)."""
+    """The best hits of words. Their evidence is in log odds: margins over the background, and the surprise of their scores
+    among the library's own (crates/search/src/confidence)."""
     against = pictures @ background.T
     rows = []
     for library in libraries(len(pictures)):
@@ -133,7 +136,9 @@ def text_hits(queries, concepts, pictures, labels, background, scale) -> Hits:
                 score = pictures[chosen] @ query
                 best = np.argsort(-score, kind="stable")[:HITS]
                 rival = np.sort(against[np.ix_(chosen[best], rivals)], 1)[:, -RIVALS:].mean(1)
-                rows.extend(zip(score[best], scale * (score[best] - rival), labels[chosen[best]] == concept,
+                margin = scale * (score[best] - rival)
+                evidence = OF_HIT[0] * margin + OF_HIT[1] * surprise(score[best], pictures[stand_ins(chosen)] @ query, len(chosen))
+                rows.extend(zip(score[best], evidence + OF_HIT[2], labels[chosen[best]] == concept,
                                 np.full(len(best), concept), np.full(len(best), kind), range(len(best))))
 
             right = labels[library] == concept
@@ -144,6 +149,24 @@ def text_hits(queries, concepts, pictures, labels, background, scale) -> Hits:
                 add(library, WITH_ANSWER)
             add(library[~right], ANSWER_TAKEN_OUT)
     return _columns(rows)
+
+
+def stand_ins(library):
+    """The pictures that stand for a library."""
+    chosen = min(len(library), STAND_INS)
+    return library[np.arange(chosen) * len(library) // chosen]
+
+
+def surprise(found, scores, library: int):
+    """Minus the logarithm of how many pictures of the library are expected to reach a score without matching."""
+    scores = np.sort(scores)[::-1]
+    length = max(30, len(scores) // 20)
+    inverses = np.cumsum(1 / np.arange(1, length))
+    of_rank = np.append(0, inverses)
+    expected = (of_rank[length - 1] - of_rank[POSSIBLE_ANSWERS:length]).sum()
+    threshold = scores[length - 1]
+    tail = (scores[POSSIBLE_ANSWERS:length] - threshold).sum() / expected + 2.0**-23
+    return (found - threshold) / tail - np.log(length * library / len(scores))
 
 
 def picture_hits(pictures, labels, background, scale) -> Hits:

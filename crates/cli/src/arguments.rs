@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Search(Search),
     /// Say how probably each of some texts describes a picture
     Match(Match),
+    /// Hold every picture of the library against a profile's patterns, and name those that reach a level
+    Screen(Screen),
     /// Learn from labelled pairs what scores mean; without a file, show what was learnt
     Calibrate(Calibrate),
     /// Answer searches over HTTP, with a page for the browser
@@ -186,9 +188,56 @@ pub(crate) struct Match {
     /// Compare by this model, without a library [default: the library's model, and its calibration]
     #[arg(long, value_name = "NAME|DIR")]
     pub(crate) model: Option<ModelRef>,
+    /// Say what each score is good enough for: `product`, `moderation`, `album`, or one of --profiles. A profile with
+    /// patterns needs no texts
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    #[command(flatten)]
+    pub(crate) purpose: ProfileArguments,
     /// Arithmetic of the model
     #[arg(long, value_enum)]
     pub(crate) precision: Option<Precision>,
+}
+
+/// What decides a profile's bars.
+#[derive(Debug, Args)]
+pub(crate) struct ProfileArguments {
+    /// Profiles of one's own, which take the place of those of the same name; docs/profiles.md says how they are written
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) profiles: Option<PathBuf>,
+    /// What a mistake costs
+    #[arg(long, value_enum, default_value_t = Criticality::Normal)]
+    pub(crate) criticality: Criticality,
+}
+
+/// What a mistake costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Criticality {
+    /// Little: twice the error is allowed
+    Low,
+    /// As much as the profile assumes
+    Normal,
+    /// Much: half the error is allowed
+    High,
+}
+
+impl From<Criticality> for eidetic_search::profile::Criticality {
+    fn from(criticality: Criticality) -> Self {
+        match criticality {
+            Criticality::Low => Self::Low,
+            Criticality::Normal => Self::Normal,
+            Criticality::High => Self::High,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Screen {
+    /// The profile, which must have patterns
+    #[arg(long, value_name = "NAME", default_value = "moderation")]
+    pub(crate) profile: String,
+    #[command(flatten)]
+    pub(crate) purpose: ProfileArguments,
 }
 
 #[derive(Debug, Args)]
@@ -244,6 +293,9 @@ pub(crate) struct Serve {
     /// Address to serve at; anything but loopback opens the library to the network
     #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
     pub(crate) listen: SocketAddr,
+    /// Profiles of one's own that requests may name
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) profiles: Option<PathBuf>,
     /// Arithmetic of the model [default: as the library was last indexed]
     #[arg(long, value_enum)]
     pub(crate) precision: Option<Precision>,

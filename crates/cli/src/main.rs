@@ -58,6 +58,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Index(index) => commands::index::run(global, index),
         Command::Search(search) => commands::search::run(global, search),
         Command::Match(matched) => commands::matching::run(global, matched),
+        Command::Screen(screen) => commands::screen::run(global, screen),
         Command::Calibrate(calibrate) => commands::calibrate::run(global, calibrate),
         Command::Serve(serve) => commands::serve::run(global, serve),
         Command::Embed(embed) => commands::embed::run(global, embed),

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use eidetic_domain::Filter;
 use eidetic_library::Status;
+use eidetic_search::profile::Criticality;
 use eidetic_server::json::{
     CalibrationsAnswer, FeedbackAnswers, IndexReport, JobAnswer, JobState, JobTicket, MatchAnswer,
     SearchAnswer,
@@ -77,10 +78,21 @@ pub(crate) fn search(address: &str, arguments: &Search, filter: &Filter) -> Resu
 }
 
 /// `POST /v1/match`. The picture travels as its file is, the server decodes it.
-pub(crate) fn matches(address: &str, picture: &Path, texts: &[&str]) -> Result<MatchAnswer, Failure> {
+pub(crate) fn matches(
+    address: &str,
+    picture: &Path,
+    texts: &[&str],
+    purpose: Option<(&str, Criticality)>,
+) -> Result<MatchAnswer, Failure> {
     let bytes = std::fs::read(picture)
         .map_err(|error| Failure::arguments(format!("{}: {error}", picture.display())))?;
-    let body = json!({ "image": STANDARD.encode(bytes), "texts": texts });
+    let (profile, criticality) = purpose.unzip();
+    let body = json!({
+        "image": STANDARD.encode(bytes),
+        "texts": texts,
+        "profile": profile,
+        "criticality": criticality,
+    });
     post(address, "/v1/match", &body)
 }
 

@@ -29,6 +29,7 @@ mod media;
 mod model;
 mod open;
 mod recall;
+mod screening;
 mod status;
 mod tagging;
 
@@ -43,5 +44,6 @@ pub use media::ImageFile;
 pub use model::{DEFAULT_MODEL, LoadedModel, ModelSource};
 pub use open::{CreateOptions, Library};
 pub use recall::{RecallEntry, RecallStatus};
+pub use screening::{Flagged, Screened};
 pub use status::{BytesOnDisk, IndexStatus, Status};
 pub use tagging::{TagCount, TagOptions, TagProgress, TagReport};

@@ -10,7 +10,8 @@ mod requests;
 mod tags;
 
 pub use answers::{
-    Health, ImageAnswer, MatchAnswer, MatchResult, Position, ProblemDocument, SearchAnswer, SearchHit, TookMs,
+    Health, ImageAnswer, MatchAnswer, MatchResult, Position, ProblemDocument, SearchAnswer, SearchHit,
+    TookMs, VerdictAnswer,
 };
 pub(crate) use calibration::moment;
 pub use calibration::{

@@ -1,8 +1,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use eidetic_search::profile::NamedProfile;
+
 /// How to serve a library.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ServeOptions {
     /// Where to listen. Port 0 takes any free port.
     pub listen: SocketAddr,
@@ -15,6 +17,8 @@ pub struct ServeOptions {
     pub indexable: IndexableFolders,
     /// What requests may cost.
     pub limits: Limits,
+    /// The profiles that requests may name.
+    pub profiles: Vec<NamedProfile>,
 }
 
 /// Which folders a request may have indexed.
@@ -60,6 +64,7 @@ impl ServeOptions {
             host_names: Vec::new(),
             indexable,
             limits: Limits::default(),
+            profiles: NamedProfile::builtin(),
         }
     }
 }

@@ -5,6 +5,7 @@ use eidetic_encoder_candle::ModelRef;
 use eidetic_indexer::{Cancel, Options};
 use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
 use eidetic_search::Query;
+use eidetic_server::ServeOptions;
 
 use super::search::print_answer;
 use super::serve::serve;
@@ -22,7 +23,7 @@ pub(crate) fn run(global: &Global, arguments: &Demo) -> Result<Outcome, Failure>
         .map_err(|error| Failure::could_not_run(format!("no temporary directory can be made: {error}")))?;
     let library = make_library(temporary.path(), arguments.precision)?;
     match &arguments.query {
-        None => serve(Arc::new(library), arguments.listen),
+        None => serve(Arc::new(library), ServeOptions::new(arguments.listen)),
         Some(text) => {
             let query = Query {
                 k: arguments.k.into(),

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use eidetic_search::distinct_texts;
-use eidetic_server::json::MatchAnswer;
+use eidetic_server::json::{MatchAnswer, VerdictAnswer};
 
 use crate::Outcome;
 use crate::arguments::{Global, Match};
@@ -30,7 +30,14 @@ pub(crate) fn run(global: &Global, arguments: &Match) -> Result<Outcome, Failure
     let more = arguments.texts_from.as_deref().map(text_of).transpose()?;
     let lines = more.iter().flat_map(|text| text.lines());
     let given: Vec<&str> = arguments.texts.iter().map(String::as_str).chain(lines).collect();
-    let texts = distinct_texts(&given);
+    let mut texts = distinct_texts(&given);
+    if texts.is_empty() && arguments.profile.is_none() {
+        return Err(no_texts());
+    }
+    let comparer = Comparer::open(global, arguments)?;
+    if texts.is_empty() {
+        texts = comparer.patterns();
+    }
     match texts.len() {
         0 => return Err(no_texts()),
         1..=MOST_TEXTS => {}
@@ -40,8 +47,11 @@ pub(crate) fn run(global: &Global, arguments: &Match) -> Result<Outcome, Failure
             )));
         }
     }
-    let comparer = Comparer::open(global, arguments)?;
-    let asked = Asked { image, texts };
+    let asked = Asked {
+        image,
+        texts,
+        compete: true,
+    };
     let results = comparer.results(std::slice::from_ref(&asked))?.swap_remove(0);
     let answer = MatchAnswer {
         space: comparer.space()?,
@@ -58,13 +68,23 @@ fn print_answer(global: &Global, answer: &MatchAnswer) -> Result<(), Failure> {
     }
     answer.results.iter().try_for_each(|result| {
         output::line(&format!(
-            "{:>5}  {:<6}  {:>6.3}  {}",
+            "{:>5}  {:<6}  {:>6.3}  {}{}",
             output::percent(result.confidence),
             result.level.name(),
             result.score,
+            result
+                .verdict
+                .as_ref()
+                .map(|verdict| format!("{:<24}  ", in_words(verdict)))
+                .unwrap_or_default(),
             result.text
         ))
     })
+}
+
+/// Such as `review: check by hand`.
+fn in_words(verdict: &VerdictAnswer) -> String {
+    format!("{}: {}", verdict.level, verdict.action.words())
 }
 
 fn no_texts() -> Failure {

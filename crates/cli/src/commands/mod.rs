@@ -15,6 +15,8 @@ pub(crate) mod embed;
 pub(crate) mod feedback;
 pub(crate) mod index;
 pub(crate) mod matching;
+pub(crate) mod profile;
+pub(crate) mod screen;
 pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod status;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use eidetic_library::{Library, Owner};
 use eidetic_server::ServeOptions;
 
-use super::{compute_in, directory, warn_of_damage};
+use super::{compute_in, directory, profile, warn_of_damage};
 use crate::Outcome;
 use crate::arguments::{Global, Serve};
 use crate::failure::Failure;
@@ -15,19 +15,24 @@ pub(crate) fn run(global: &Global, arguments: &Serve) -> Result<Outcome, Failure
     let library = Library::open(&directory(global)?, &Owner::this_process("eidetic serve"))?;
     warn_of_damage(&library);
     compute_in(&library, arguments.precision);
-    serve(Arc::new(library), arguments.listen)
+    let options = ServeOptions {
+        profiles: profile::known(arguments.profiles.as_deref())?,
+        ..ServeOptions::new(arguments.listen)
+    };
+    serve(Arc::new(library), options)
 }
 
 /// Serves until interrupted. The model is loaded before the address is announced, so that the first query is as quick
 /// as any, and a model that cannot be loaded is said now rather than to somebody's browser.
-pub(crate) fn serve(library: Arc<Library>, listen: SocketAddr) -> Result<Outcome, Failure> {
+pub(crate) fn serve(library: Arc<Library>, options: ServeOptions) -> Result<Outcome, Failure> {
     library.load_encoder(&DownloadBar::default())?;
+    let listen = options.listen;
     if !listen.ip().is_loopback() {
         eprintln!("eidetic: everybody who reaches {listen} can search this library and see its pictures");
     }
     refresh_graph_in_background(&library);
     let announced = Arc::clone(&library);
-    eidetic_server::serve(library, ServeOptions::new(listen), move |address| {
+    eidetic_server::serve(library, options, move |address| {
         let address = format!("http://{}", reachable(address));
         let owner = Owner {
             address: Some(address.clone()),

@@ -68,6 +68,29 @@ impl Background {
         pictures.iter().map(margin).collect()
     }
 
+    /// The same for one picture and many texts, in one pass over the background. One margin a text.
+    pub fn margins_of<'a>(
+        &self,
+        picture: &Embedding,
+        texts: impl IntoIterator<Item = &'a Embedding>,
+    ) -> Vec<f64> {
+        let mut against: Vec<(f32, &Embedding)> = self
+            .texts
+            .iter()
+            .map(|text| (cosine(picture, text), text))
+            .collect();
+        against.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        let margin = |text: &Embedding| {
+            let rivals = against
+                .iter()
+                .filter(|(_, rival)| cosine(text, rival) < SAME_MEANING);
+            let best: Vec<f64> = rivals.take(RIVALS).map(|(score, _)| f64::from(*score)).collect();
+            let mean = best.iter().sum::<f64>() / best.len().max(1) as f64;
+            f64::from(self.logit_scale) * (f64::from(cosine(picture, text)) - mean)
+        };
+        texts.into_iter().map(margin).collect()
+    }
+
     /// How alike the background describes the query picture and each of the others: the logarithm of Bhattacharyya's
     /// coefficient between the distributions that the model sees over the texts. At most 0; one value a picture.
     pub fn likenesses(&self, query: &Embedding, pictures: &[Embedding]) -> Vec<f64> {
@@ -137,6 +160,22 @@ mod tests {
             sorted.truncate(RIVALS);
             let expected = sorted.iter().map(|s| f64::from(*s)).sum::<f64>() / sorted.len() as f64;
             prop_assert!((mean_of_best(scores.into_iter()) - expected).abs() < 1e-9);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn many_texts_get_the_margins_that_each_gets_alone(
+            background in prop::collection::vec(prop::array::uniform4(-1.0f32..1.0), 1..40),
+            texts in prop::collection::vec(prop::array::uniform4(-1.0f32..1.0), 1..8),
+            picture in prop::array::uniform4(-1.0f32..1.0),
+        ) {
+            let direction = |v: &[f32; 4]| unit(&[v[0] + 2.0, v[1], v[2], v[3]]);
+            let background = Background::new(background.iter().map(direction).collect(), 20.0);
+            let (texts, picture): (Vec<_>, _) = (texts.iter().map(direction).collect(), [direction(&picture)]);
+            for (text, margin) in texts.iter().zip(background.margins_of(&picture[0], &texts)) {
+                prop_assert!((margin - background.margins(text, &picture)[0]).abs() < 1e-4);
+            }
         }
     }
 

@@ -192,14 +192,6 @@ impl Judge {
         Some(narrowed(probabilities))
     }
 
-    /// The same for a text and pictures of anywhere: nothing is known of what else it scores.
-    fn described_by(&self, text: &Embedding, pictures: &[Embedding]) -> Option<Vec<f32>> {
-        match &self.text {
-            Fit::Background => Some(narrowed(by_margin(self.background.as_ref()?, text, pictures))),
-            _ => self.by_score(QueryKind::Text, text, pictures),
-        }
-    }
-
     fn by_score(&self, kind: QueryKind, query: &Embedding, pictures: &[Embedding]) -> Option<Vec<f32>> {
         let probability = |picture| self.fit(kind).of_score(f64::from(cosine(query, picture)));
         pictures
@@ -209,15 +201,27 @@ impl Judge {
             .map(narrowed)
     }
 
-    /// The probability that `picture` matches each of `texts`, where it can be known.
+    /// The probability that each of `texts` describes `picture`, which may be from anywhere: nothing is known of what else
+    /// the texts score.
     pub fn texts_of<'a>(
         &self,
         picture: &Embedding,
         texts: impl IntoIterator<Item = &'a Embedding>,
     ) -> Vec<Option<f32>> {
-        let one = std::slice::from_ref(picture);
-        let each = texts.into_iter().map(|text| self.described_by(text, one)?.pop());
-        each.collect()
+        match (&self.text, &self.background) {
+            (Fit::Background, None) => texts.into_iter().map(|_| None).collect(),
+            (Fit::Background, Some(background)) => {
+                let margins = background.margins_of(picture, texts).into_iter();
+                margins
+                    .map(|margin| Some(MARGIN.probability(margin) as f32))
+                    .collect()
+            }
+            (fit, _) => {
+                let score = |text| f64::from(cosine(picture, text));
+                let probability = |text| fit.of_score(score(text)).map(|p| p as f32);
+                texts.into_iter().map(probability).collect()
+            }
+        }
     }
 }
 

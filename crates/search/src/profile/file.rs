@@ -3,9 +3,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
-use super::{LevelRule, Profile};
+use super::{Criticality, LevelRule, Pattern, Profile, Purpose};
+use crate::calibration::Calibrated;
 
 const BUILTIN: &str = include_str!("../../../../data/match/profiles.toml");
+/// What a profile calls the patterns that come with the program.
+const BUILTIN_PATTERNS: &str = "builtin";
 /// Nobody tells more levels apart.
 const MOST_LEVELS: usize = 20;
 /// More than any file that a person wrote.
@@ -22,6 +25,17 @@ pub struct Share(f64);
 pub struct Profiles {
     #[serde(rename = "profile", default)]
     by_name: BTreeMap<String, Profile>,
+}
+
+/// A profile with its name and its patterns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedProfile {
+    /// Its name.
+    pub name: String,
+    /// The profile.
+    pub profile: Profile,
+    /// What every picture is held against by it; most profiles have none.
+    pub patterns: Vec<Pattern>,
 }
 
 /// Why there is no profile.
@@ -122,6 +136,49 @@ impl Profiles {
     /// The names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.keys().map(String::as_str)
+    }
+}
+
+impl NamedProfile {
+    /// Those that come with the program.
+    pub fn builtin() -> Vec<Self> {
+        let no_files = |_: &str| Ok::<_, std::convert::Infallible>(Vec::new());
+        let Ok(all) = Self::all(Profiles::builtin(), no_files);
+        all
+    }
+
+    /// Every profile with its patterns; `of_file` reads those that stand in a file.
+    pub fn all<E>(
+        profiles: Profiles,
+        of_file: impl Fn(&str) -> Result<Vec<Pattern>, E>,
+    ) -> Result<Vec<Self>, E> {
+        let named = |(name, profile): (String, Profile)| {
+            let patterns = match profile.patterns.as_deref() {
+                None => Vec::new(),
+                Some(BUILTIN_PATTERNS) => Pattern::builtin(),
+                Some(file) => of_file(file)?,
+            };
+            Ok(Self {
+                name,
+                profile,
+                patterns,
+            })
+        };
+        profiles.by_name.into_iter().map(named).collect()
+    }
+
+    /// The profile with what decides its bars.
+    pub const fn purpose<'a>(
+        &'a self,
+        criticality: Criticality,
+        calibration: Option<&'a Calibrated>,
+    ) -> Purpose<'a> {
+        Purpose {
+            profile: &self.profile,
+            patterns: self.patterns.as_slice(),
+            criticality,
+            calibration,
+        }
     }
 }
 

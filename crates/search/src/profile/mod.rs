@@ -7,13 +7,15 @@ mod complexity;
 mod context;
 mod file;
 mod patterns;
+mod purpose;
 
 use serde::{Deserialize, Serialize};
 
 pub use complexity::edge_density;
 pub use context::{Context, ContextRules, Criticality};
-pub use file::{ProfileError, Profiles, Share};
+pub use file::{NamedProfile, ProfileError, Profiles, Share};
 pub use patterns::{Pattern, PatternsError, Risk, patterns};
+pub use purpose::{Circumstances, Finding, Purpose};
 
 use crate::calibration::{Calibrated, Sample, Strategy};
 
@@ -122,6 +124,30 @@ pub struct ProfileVerdict {
     pub action: Action,
     /// The bar that was reached; `None` where none was.
     pub bar: Option<Bar>,
+}
+
+impl Action {
+    /// As it is said.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Adopt => "adopt",
+            Self::CheckByHand => "check by hand",
+            Self::ImproveText => "improve the text",
+            Self::ImprovePicture => "improve the picture",
+            Self::Replace => "replace",
+        }
+    }
+
+    /// As it stands in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Adopt => "adopt",
+            Self::CheckByHand => "check_by_hand",
+            Self::ImproveText => "improve_text",
+            Self::ImprovePicture => "improve_picture",
+            Self::Replace => "replace",
+        }
+    }
 }
 
 impl Profile {

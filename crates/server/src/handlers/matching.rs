@@ -1,14 +1,19 @@
 use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, Result};
+use eidetic_imaging::{Limits, decode};
+use eidetic_library::Library;
 use eidetic_search::QueryPicture;
+use eidetic_search::confidence::QueryKind;
+use eidetic_search::profile::{Circumstances, NamedProfile, edge_density};
 
 use super::search::pixels;
 use crate::gate::take_place;
 use crate::held::{Held, HeldPicture};
-use crate::json::{MatchAnswer, MatchRequest, MatchResult, ProblemDocument};
+use crate::json::{MatchAnswer, MatchRequest, ProblemDocument};
 use crate::problem::Problem;
 use crate::state::State;
 use crate::upload;
+use crate::wish::shortened;
 
 /// Hold a picture against texts: how probably each describes it.
 ///
@@ -39,21 +44,83 @@ pub(crate) async fn texts(
     // Held until the answer is there, since the picture is in memory until then.
     let _place = take_place(&state.uploads)?;
     let held: Held = upload::read(&request, payload, &state.options.limits).await?;
+    let profile = held
+        .profile
+        .as_deref()
+        .map(|name| served(&state, name))
+        .transpose()?;
+    let texts = texts_of(&held, profile.as_ref())?;
     let library = state.library.clone();
-    let work = move || -> Result<MatchAnswer, Problem> {
-        let (picture, image) = match held.picture {
-            HeldPicture::File(bytes) => (pixels(&bytes, library.detail()?)?, None),
-            HeldPicture::Indexed(id) => (QueryPicture::Indexed(id), Some(id.to_string())),
-        };
-        let texts: Vec<&str> = held.texts.iter().map(String::as_str).collect();
-        let results = library.match_texts(&picture, &texts)?;
-        Ok(MatchAnswer {
-            space: library.space().to_string(),
-            image,
-            results: results.into_iter().map(MatchResult::from).collect(),
-        })
-    };
+    let work = move || hold(&library, held, &texts, profile.as_ref());
     Ok(Json(state.models.run(work).await?))
+}
+
+fn served(state: &State, name: &str) -> Result<NamedProfile, Problem> {
+    let profiles = &state.options.profiles;
+    let found = profiles.iter().find(|profile| profile.name == name);
+    found.cloned().ok_or_else(|| {
+        let known: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
+        Problem::invalid(format!(
+            "there is no profile {:?}; there are {}",
+            shortened(name),
+            known.join(", ")
+        ))
+    })
+}
+
+/// The texts given, else the profile's patterns.
+fn texts_of(held: &Held, profile: Option<&NamedProfile>) -> Result<Vec<String>, Problem> {
+    let patterns = profile.into_iter().flat_map(|profile| &profile.patterns);
+    let texts: Vec<String> = match held.texts.as_slice() {
+        [] => patterns.map(|pattern| pattern.text.clone()).collect(),
+        given => given.to_vec(),
+    };
+    if texts.is_empty() {
+        return Err(Problem::invalid(
+            "there are no texts to hold against the picture, and the profile has no patterns",
+        ));
+    }
+    Ok(texts)
+}
+
+fn hold(
+    library: &Library,
+    held: Held,
+    texts: &[String],
+    profile: Option<&NamedProfile>,
+) -> Result<MatchAnswer, Problem> {
+    let (picture, image) = match held.picture {
+        HeldPicture::File(bytes) => (pixels(&bytes, library.detail()?)?, None),
+        HeldPicture::Indexed(id) => (QueryPicture::Indexed(id), Some(id.to_string())),
+    };
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let matches = library.match_texts(&picture, &texts)?;
+    let calibration = profile
+        .map(|_| library.calibration(QueryKind::Text))
+        .transpose()?
+        .flatten();
+    let purpose = profile.map(|profile| profile.purpose(held.criticality, calibration.as_ref()));
+    let circumstances = Circumstances {
+        candidates: matches.len(),
+        complexity: profile.and_then(|_| complexity(library, &picture)),
+    };
+    Ok(MatchAnswer {
+        space: library.space().to_string(),
+        image,
+        results: MatchAnswer::results(matches, purpose.as_ref(), circumstances),
+    })
+}
+
+/// How busy a picture is; that of the library by its thumbnail.
+fn complexity(library: &Library, picture: &QueryPicture) -> Option<f32> {
+    match picture {
+        QueryPicture::Pixels(pixels) => Some(edge_density(pixels)),
+        QueryPicture::Indexed(id) => {
+            let jpeg = library.thumbnail(id).ok()?;
+            let decoded = decode(&jpeg, &Limits::default()).ok()?;
+            Some(edge_density(&decoded.image))
+        }
+    }
 }
 
 /// The form of a match, described; it is read field by field.
@@ -67,4 +134,8 @@ pub(crate) struct MatchForm {
     image_id: Option<String>,
     /// Texts, one a line.
     texts: String,
+    /// The profile that says what each score is good enough for.
+    profile: Option<String>,
+    /// What a mistake costs: `low`, `normal` or `high`.
+    criticality: Option<String>,
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 use eidetic_catalog::ImageRecord;
 use eidetic_domain::{GeoPosition, ImageFormat, ImageId};
 use eidetic_search::confidence::Level;
+use eidetic_search::profile::{Action, Bar, Circumstances, ProfileVerdict, Purpose};
 use eidetic_search::{Answer, RankedHit, TextMatch, Took, Verdict};
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,33 @@ pub struct MatchResult {
     /// `high` from 0.8, `medium` from 0.5, `low` from 0.2, else `none`.
     #[schema(value_type = String, pattern = "^(high|medium|low|none)$")]
     pub level: Level,
+    /// What the profile says, where the request named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<VerdictAnswer>,
+}
+
+/// What a profile says of a score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct VerdictAnswer {
+    /// The profile's level, or what it calls all that reaches none; `unknown` where a confidence is needed and none is known.
+    #[schema(example = "review")]
+    pub level: String,
+    /// What to do.
+    #[schema(value_type = String, pattern = "^(adopt|check_by_hand|improve_text|improve_picture|replace)$")]
+    pub action: Action,
+    /// The bar that was reached: `{"score": …}` or `{"confidence": …}`; null where none was.
+    #[schema(value_type = Option<Object>, example = json!({"score": 0.31}))]
+    pub bar: Option<Bar>,
+}
+
+impl From<ProfileVerdict> for VerdictAnswer {
+    fn from(verdict: ProfileVerdict) -> Self {
+        Self {
+            level: verdict.level,
+            action: verdict.action,
+            bar: verdict.bar,
+        }
+    }
 }
 
 impl From<TextMatch> for MatchResult {
@@ -59,7 +87,24 @@ impl From<TextMatch> for MatchResult {
             normalized: found.normalized,
             confidence: found.confidence,
             level: found.level,
+            verdict: None,
         }
+    }
+}
+
+impl MatchAnswer {
+    /// What `purpose` says of each result.
+    pub fn results(
+        matches: Vec<TextMatch>,
+        purpose: Option<&Purpose>,
+        circumstances: Circumstances,
+    ) -> Vec<MatchResult> {
+        let verdicts = purpose.map(|purpose| purpose.verdicts(&matches, circumstances));
+        let mut results: Vec<MatchResult> = matches.into_iter().map(MatchResult::from).collect();
+        for (result, verdict) in results.iter_mut().zip(verdicts.into_iter().flatten()) {
+            result.verdict = Some(verdict.into());
+        }
+        results
     }
 }
 

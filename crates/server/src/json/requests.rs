@@ -1,3 +1,4 @@
+use eidetic_search::profile::Criticality;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -55,6 +56,15 @@ pub struct MatchRequest {
     /// Texts that may describe it. Empty ones are passed over, equal ones count once.
     #[schema(min_items = 1, max_items = 1000)]
     pub texts: Vec<String>,
+    /// The profile that says what each score is good enough for: `product`, `moderation`, `album`, or one of the server's
+    /// own. A profile with patterns needs no texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "product")]
+    pub profile: Option<String>,
+    /// What a mistake costs; it moves the profile's bars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^(low|normal|high)$", default = "normal")]
+    pub criticality: Option<Criticality>,
 }
 
 /// Which images may be returned; empty parts admit everything.

@@ -95,6 +95,55 @@ async fn requests_that_make_no_sense_are_refused_by_name() {
 }
 
 #[actix_web::test]
+async fn a_profile_judges_the_results_and_brings_its_patterns() {
+    let site = Site::new();
+    let id = site.id("red.png");
+    let say = |body: serde_json::Value| post(&site, body);
+    let answer: MatchAnswer = say(json!({"image_id": id, "texts": ["red", "blue"], "profile": "product"}))
+        .await
+        .json();
+    let verdicts: Vec<_> = answer
+        .results
+        .iter()
+        .map(|result| (result.text.as_str(), result.verdict.clone().unwrap().level))
+        .collect();
+    assert_eq!(verdicts[0].0, "red");
+    assert!(
+        verdicts
+            .iter()
+            .all(|(_, level)| ["use", "review", "exclude"].contains(&level.as_str()))
+    );
+    let patterns: MatchAnswer = say(json!({"image_id": id, "profile": "moderation", "criticality": "high"}))
+        .await
+        .json();
+    assert!(patterns.results.len() >= 30 && patterns.results.iter().all(|result| result.verdict.is_some()));
+    let as_form = form(&[
+        ("image_id", None, id.as_bytes()),
+        ("texts", None, b"red\nblue"),
+        ("profile", None, b"product"),
+        ("criticality", None, b"normal"),
+    ]);
+    let by_form: MatchAnswer = site.ask(as_form.uri("/v1/match")).await.json();
+    assert_eq!(by_form, answer);
+    let cases = [
+        (
+            json!({"image_id": id, "texts": ["a"], "profile": "shop"}),
+            "album, moderation, product",
+        ),
+        (json!({"image_id": id, "profile": "product"}), "no patterns"),
+        (
+            json!({"image_id": id, "texts": ["a"], "profile": "product", "criticality": "dire"}),
+            "unknown variant",
+        ),
+    ];
+    for (body, expected) in cases {
+        let answer = say(body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert!(answer.problem().detail.contains(expected), "{}", answer.text());
+    }
+}
+
+#[actix_web::test]
 async fn hits_below_the_least_confidence_are_left_out() {
     let site = Site::new();
     let all: crate::json::SearchAnswer = site.get("/v1/search?text=red").await.json();

@@ -4,21 +4,38 @@ use eidetic_domain::Embedding;
 use eidetic_encoder::{Encoder, Pixels};
 use eidetic_imaging::Detail;
 use eidetic_library::{Library, LibraryError, LoadedModel, ModelSource, Owner, Status};
-use eidetic_search::confidence::Judge;
+use eidetic_search::calibration::Calibrated;
+use eidetic_search::confidence::{Judge, QueryKind};
+use eidetic_search::profile::{Circumstances, Criticality, NamedProfile, edge_density};
 use eidetic_search::{Matcher, TextCache, TextMatch};
-use eidetic_server::json::MatchResult;
+use eidetic_server::json::{MatchAnswer, MatchResult};
 use rayon::prelude::*;
 
 use crate::arguments::{Global, Match};
 use crate::commands::{
-    Access, compute_in, directory, servers_precision, through_its_server, warn_of_damage, warn_of_fallback,
+    Access, compute_in, directory, profile, servers_precision, through_its_server, warn_of_damage,
+    warn_of_fallback,
 };
 use crate::failure::Failure;
 use crate::progress::DownloadBar;
 use crate::{pictures, remote};
 
-/// What compares: a model here, or the server that has the library.
-pub(super) enum Comparer {
+/// What compares, and to which end.
+pub(super) struct Comparer {
+    means: Means,
+    purpose: Option<Chosen>,
+}
+
+/// The profile that the command line names.
+struct Chosen {
+    profile: NamedProfile,
+    criticality: Criticality,
+    /// Whether the profile is of the user's own file, which a server does not know.
+    own: bool,
+}
+
+/// A model here, or the server that has the library.
+enum Means {
     /// The library's model, with the library's calibration.
     Library(Box<Library>),
     /// A model without a library.
@@ -28,7 +45,7 @@ pub(super) enum Comparer {
 }
 
 /// A model with what is known of its scores.
-pub(super) struct Bare {
+struct Bare {
     encoder: Box<dyn Encoder>,
     judge: Judge,
     texts: TextCache,
@@ -38,6 +55,14 @@ pub(super) struct Bare {
 pub(super) struct Asked<'a> {
     pub(super) image: &'a Path,
     pub(super) texts: Vec<&'a str>,
+    /// Whether the texts compete for the picture, rather than standing beside it in pairs of their own.
+    pub(super) compete: bool,
+}
+
+/// A picture as the model sees it.
+struct Seen {
+    embedding: Embedding,
+    complexity: Option<f32>,
 }
 
 /// One picture's results, or why it has none.
@@ -45,6 +70,122 @@ type Results = Result<Vec<MatchResult>, String>;
 
 impl Comparer {
     pub(super) fn open(global: &Global, arguments: &Match) -> Result<Self, Failure> {
+        let purpose = arguments
+            .profile
+            .as_deref()
+            .map(|name| Chosen::read(name, arguments))
+            .transpose()?;
+        let means = Means::open(global, arguments)?;
+        if let (Means::Server(_), Some(Chosen { own: true, .. })) = (&means, &purpose) {
+            return Err(Failure::could_not_run(
+                "a server has the library; start it with --profiles to use profiles of one's own",
+            ));
+        }
+        Ok(Self { means, purpose })
+    }
+
+    /// Whether a profile judges the scores.
+    pub(super) const fn has_purpose(&self) -> bool {
+        self.purpose.is_some()
+    }
+
+    /// The texts to use where none are given: the profile's patterns.
+    pub(super) fn patterns(&self) -> Vec<&str> {
+        let patterns = self.purpose.iter().flat_map(|chosen| &chosen.profile.patterns);
+        patterns.map(|pattern| pattern.text.as_str()).collect()
+    }
+
+    /// The space in which pictures and texts are compared.
+    pub(super) fn space(&self) -> Result<String, Failure> {
+        match &self.means {
+            Means::Library(library) => Ok(library.space().to_string()),
+            Means::Model(bare) => Ok(bare.encoder.space().to_string()),
+            Means::Server(address) => {
+                let status: Status = remote::status(address, &crate::arguments::Status { recall: false })?;
+                Ok(status.space)
+            }
+        }
+    }
+
+    /// One answer a picture, in order. A picture that cannot be read has its reason for an answer; only what would keep
+    /// all others from being compared too is an error.
+    pub(super) fn results(&self, asked: &[Asked]) -> Result<Vec<Results>, Failure> {
+        match &self.means {
+            Means::Server(address) => asked.iter().map(|asked| self.ask(address, asked)).collect(),
+            Means::Library(library) => {
+                let calibration = match &self.purpose {
+                    Some(_) => library.calibration(QueryKind::Text)?,
+                    None => None,
+                };
+                self.answered(
+                    asked,
+                    library.encoder()?,
+                    calibration.as_ref(),
+                    |picture, texts| Ok(library.match_vector(picture, texts)?),
+                )
+            }
+            Means::Model(bare) => self.answered(asked, bare.encoder.as_ref(), None, |picture, texts| {
+                bare.held(picture, texts)
+            }),
+        }
+    }
+
+    fn ask(&self, address: &str, asked: &Asked) -> Result<Results, Failure> {
+        let purpose = self
+            .purpose
+            .as_ref()
+            .map(|chosen| (chosen.profile.name.as_str(), chosen.criticality));
+        match remote::matches(address, asked.image, &asked.texts, purpose) {
+            Ok(answer) => Ok(Ok(answer.results)),
+            Err(Failure::Arguments(reason)) => Ok(Err(reason)),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn answered(
+        &self,
+        asked: &[Asked],
+        encoder: &dyn Encoder,
+        calibration: Option<&Calibrated>,
+        held: impl Fn(&Embedding, &[&str]) -> Result<Vec<TextMatch>, Failure>,
+    ) -> Result<Vec<Results>, Failure> {
+        let purpose = self
+            .purpose
+            .as_ref()
+            .map(|chosen| chosen.profile.purpose(chosen.criticality, calibration));
+        let answer = |asked: &Asked, picture: Seen| {
+            let found = held(&picture.embedding, &asked.texts)?;
+            let circumstances = Circumstances {
+                candidates: if asked.compete { found.len() } else { 1 },
+                complexity: picture.complexity,
+            };
+            Ok(MatchAnswer::results(found, purpose.as_ref(), circumstances))
+        };
+        let seen = see(encoder, asked, self.purpose.is_some())?;
+        asked
+            .iter()
+            .zip(seen)
+            .map(|(asked, picture)| match picture {
+                Ok(picture) => answer(asked, picture).map(Ok),
+                Err(reason) => Ok(Err(reason)),
+            })
+            .collect()
+    }
+}
+
+impl Chosen {
+    fn read(name: &str, arguments: &Match) -> Result<Self, Failure> {
+        let file = arguments.purpose.profiles.as_deref();
+        Ok(Self {
+            profile: profile::named(name, file)?,
+            criticality: arguments.purpose.criticality.into(),
+            own: file.is_some(),
+        })
+    }
+}
+
+impl Means {
+    fn open(global: &Global, arguments: &Match) -> Result<Self, Failure> {
         if let Some(reference) = &arguments.model {
             return Self::of_model(&ModelSource::Named(reference.clone()), arguments);
         }
@@ -78,45 +219,6 @@ impl Comparer {
             texts: TextCache::default(),
         })))
     }
-
-    /// The space in which pictures and texts are compared.
-    pub(super) fn space(&self) -> Result<String, Failure> {
-        match self {
-            Self::Library(library) => Ok(library.space().to_string()),
-            Self::Model(bare) => Ok(bare.encoder.space().to_string()),
-            Self::Server(address) => {
-                let status: Status = remote::status(address, &crate::arguments::Status { recall: false })?;
-                Ok(status.space)
-            }
-        }
-    }
-
-    /// One answer a picture, in order. A picture that cannot be read has its reason for an answer; only what would keep
-    /// all others from being compared too is an error.
-    pub(super) fn results(&self, asked: &[Asked]) -> Result<Vec<Results>, Failure> {
-        match self {
-            Self::Server(address) => asked
-                .iter()
-                .map(
-                    |asked| match remote::matches(address, asked.image, &asked.texts) {
-                        Ok(answer) => Ok(Ok(answer.results)),
-                        Err(Failure::Arguments(reason)) => Ok(Err(reason)),
-                        Err(failure) => Err(failure),
-                    },
-                )
-                .collect(),
-            Self::Library(library) => {
-                let embedded = embeddings(library.encoder()?, asked)?;
-                answered(asked, embedded, |picture, texts| {
-                    Ok(library.match_vector(picture, texts)?)
-                })
-            }
-            Self::Model(bare) => {
-                let embedded = embeddings(bare.encoder.as_ref(), asked)?;
-                answered(asked, embedded, |picture, texts| bare.held(picture, texts))
-            }
-        }
-    }
 }
 
 impl Bare {
@@ -130,41 +232,31 @@ impl Bare {
     }
 }
 
-/// The pictures' vectors, or why there is none. They are read on all processors, and go through the model together.
-fn embeddings(encoder: &dyn Encoder, asked: &[Asked]) -> Result<Vec<Result<Embedding, String>>, Failure> {
+/// The pictures' vectors, and how busy they are where `complexity` is asked for; or why there is none. They are read on all
+/// processors, and go through the model together.
+fn see(
+    encoder: &dyn Encoder,
+    asked: &[Asked],
+    complexity: bool,
+) -> Result<Vec<Result<Seen, String>>, Failure> {
     let detail = Detail::of_model(encoder.shorter_side());
-    let read: Vec<Result<Pixels, String>> = asked
+    let read: Vec<Result<(Pixels, Option<f32>), String>> = asked
         .par_iter()
         .map(|asked| {
             let named = |reason: String| format!("{}: {reason}", asked.image.display());
             let decoded = pictures::read(asked.image, detail).map_err(named)?;
-            Ok(encoder.preprocess(&decoded.image))
+            let density = complexity.then(|| edge_density(&decoded.image));
+            Ok((encoder.preprocess(&decoded.image), density))
         })
         .collect();
-    let whole: Vec<Pixels> = read.iter().flatten().cloned().collect();
+    let whole: Vec<Pixels> = read.iter().flatten().map(|(pixels, _)| pixels.clone()).collect();
     let encoded = encoder.encode_pixels(&whole).map_err(anyhow::Error::from)?;
     let mut encoded = encoded.into_iter();
-    let with_vector = |read: Result<Pixels, String>| {
-        read.map(|_| encoded.next().expect("one vector a picture that was read"))
-    };
-    Ok(read.into_iter().map(with_vector).collect())
-}
-
-fn answered(
-    asked: &[Asked],
-    embedded: Vec<Result<Embedding, String>>,
-    held: impl Fn(&Embedding, &[&str]) -> Result<Vec<TextMatch>, Failure>,
-) -> Result<Vec<Results>, Failure> {
-    let answer = |asked: &Asked, picture: Embedding| {
-        let found = held(&picture, &asked.texts)?;
-        Ok(found.into_iter().map(MatchResult::from).collect())
-    };
-    asked
-        .iter()
-        .zip(embedded)
-        .map(|(asked, picture)| match picture {
-            Ok(picture) => answer(asked, picture).map(Ok),
-            Err(reason) => Ok(Err(reason)),
+    let seen = |read: Result<(Pixels, Option<f32>), String>| {
+        read.map(|(_, complexity)| Seen {
+            embedding: encoded.next().expect("one vector a picture that was read"),
+            complexity,
         })
-        .collect()
+    };
+    Ok(read.into_iter().map(seen).collect())
 }

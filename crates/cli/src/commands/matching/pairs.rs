@@ -62,7 +62,14 @@ pub(super) fn run(global: &Global, comparer: &Comparer, file: &Path) -> Result<O
         bar: &bar,
     };
     if !global.json {
-        output::line("image\ttext\tscore\tnormalized\tconfidence\tlevel")?;
+        let more = if comparer.has_purpose() {
+            "\tverdict\taction"
+        } else {
+            ""
+        };
+        output::line(&format!(
+            "image\ttext\tscore\tnormalized\tconfidence\tlevel{more}"
+        ))?;
     }
     let mut failed = 0;
     loop {
@@ -116,6 +123,7 @@ fn by_picture(portion: &[Line]) -> Vec<Asked<'_>> {
             asked.push(Asked {
                 image: Path::new(&pair.image),
                 texts: Vec::new(),
+                compete: false,
             });
             asked.len() - 1
         });
@@ -132,12 +140,15 @@ fn print(global: &Global, line: usize, image: &str, result: &MatchResult) -> Res
         return output::json(&LineAnswer { line, image, result });
     }
     let confidence = result.confidence.map_or_else(String::new, |p| format!("{p:.4}"));
+    let verdict = result.verdict.as_ref();
+    let verdict = verdict.map(|said| format!("\t{}\t{}", said.level, said.action.name()));
     output::line(&format!(
-        "{image}\t{}\t{:.4}\t{:.4}\t{confidence}\t{}",
+        "{image}\t{}\t{:.4}\t{:.4}\t{confidence}\t{}{}",
         result.text,
         result.score,
         result.normalized,
-        result.level.name()
+        result.level.name(),
+        verdict.unwrap_or_default()
     ))
 }
 

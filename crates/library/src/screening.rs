@@ -1,0 +1,143 @@
+//! Every picture of a library against a profile's patterns.
+
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+use std::thread;
+
+use eidetic_catalog::{Catalog, CatalogError, ImageRecord};
+use eidetic_domain::{Embedding, ImageId};
+use eidetic_indexer::Cancel;
+use eidetic_search::confidence::QueryKind;
+use eidetic_search::profile::{Criticality, Finding, NamedProfile, Purpose};
+use eidetic_vectors::VectorIndex;
+use serde::{Deserialize, Serialize};
+
+use crate::{Library, LibraryError};
+
+/// Pictures that are looked at together.
+const IMAGES: usize = 256;
+
+/// A picture of which a pattern reaches a level.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flagged {
+    /// The image.
+    pub image: ImageId,
+    /// Where it stands.
+    pub paths: Vec<PathBuf>,
+    /// Its strictest level.
+    pub level: String,
+    /// What it is flagged for, the strictest level first.
+    pub findings: Vec<Finding>,
+}
+
+/// What a screening came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Screened {
+    /// Pictures that were held against the patterns.
+    pub images: u64,
+    /// Those that reach a level.
+    pub flagged: u64,
+    /// Images whose vectors are damaged; the next indexing run embeds them anew.
+    pub skipped: u64,
+    /// Whether it was stopped early.
+    pub cancelled: bool,
+}
+
+impl Library {
+    /// Holds every picture against the patterns of `profile`, and tells `flagged` each that reaches a level, in no order.
+    /// `progress` is told how many of how many pictures are done.
+    ///
+    /// How busy pictures are is not measured, since nothing but their vectors is read.
+    pub fn screen<E: From<LibraryError>>(
+        &self,
+        profile: &NamedProfile,
+        criticality: Criticality,
+        progress: &dyn Fn(u64, u64),
+        cancel: &Cancel,
+        flagged: &mut dyn FnMut(Flagged) -> Result<(), E>,
+    ) -> Result<Screened, E> {
+        let calibration = self.calibration(QueryKind::Text)?;
+        let purpose = profile.purpose(criticality, calibration.as_ref());
+        let texts: Vec<&str> = profile
+            .patterns
+            .iter()
+            .map(|pattern| pattern.text.as_str())
+            .collect();
+        let total = self.catalog.counts().map_err(LibraryError::from)?.images;
+        let mut records = self.catalog.scan();
+        let mut screened = Screened::default();
+        loop {
+            let batch = records
+                .by_ref()
+                .take(IMAGES)
+                .collect::<Result<Vec<_>, CatalogError>>();
+            let batch = batch.map_err(LibraryError::from)?;
+            screened.cancelled = cancel.is_cancelled() && !batch.is_empty();
+            if batch.is_empty() || screened.cancelled {
+                return Ok(screened);
+            }
+            let pictures = self.seen(batch);
+            let seen = pictures.iter().filter(|(_, vector)| vector.is_some()).count() as u64;
+            screened.images += seen;
+            screened.skipped += pictures.len() as u64 - seen;
+            for found in self.screen_batch(&purpose, &texts, &pictures)? {
+                screened.flagged += 1;
+                flagged(found)?;
+            }
+            progress(screened.images + screened.skipped, total);
+        }
+    }
+
+    fn seen(&self, batch: Vec<ImageRecord>) -> Vec<(ImageRecord, Option<Embedding>)> {
+        let vectors = self.read_vectors();
+        let with_vector = |record: ImageRecord| {
+            let vector = vectors.vector(&record.image);
+            (record, vector)
+        };
+        batch.into_iter().map(with_vector).collect()
+    }
+
+    /// On as many threads as the machine runs at once.
+    fn screen_batch(
+        &self,
+        purpose: &Purpose,
+        texts: &[&str],
+        pictures: &[(ImageRecord, Option<Embedding>)],
+    ) -> Result<Vec<Flagged>, LibraryError> {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let share = pictures.len().div_ceil(threads).max(1);
+        thread::scope(|scope| {
+            let started: Vec<_> = pictures
+                .chunks(share)
+                .map(|share| scope.spawn(move || self.screen_share(purpose, texts, share)))
+                .collect();
+            let mut found = Vec::new();
+            for done in started {
+                found.extend(done.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            }
+            Ok(found)
+        })
+    }
+
+    fn screen_share(
+        &self,
+        purpose: &Purpose,
+        texts: &[&str],
+        pictures: &[(ImageRecord, Option<Embedding>)],
+    ) -> Result<Vec<Flagged>, LibraryError> {
+        let mut flagged = Vec::new();
+        for (record, vector) in pictures {
+            let Some(vector) = vector else { continue };
+            let findings = purpose.findings(&self.match_vector(vector, texts)?, None);
+            if let Some(worst) = findings.first() {
+                flagged.push(Flagged {
+                    image: record.image,
+                    paths: record.paths.clone(),
+                    level: worst.verdict.level.clone(),
+                    findings,
+                });
+            }
+        }
+        Ok(flagged)
+    }
+}

@@ -1,0 +1,83 @@
+//! Answers given in the page: kept, exported, learnt from.
+
+use std::fs;
+
+use eidetic_tests::{Scenario, Server};
+use serde_json::{Value, json};
+
+fn post(server: &Server, body: &Value) -> Value {
+    let address = format!("{}/v1/feedback", server.address);
+    let mut response = ureq::post(address).send_json(body).expect("the server answers");
+    let text = response.body_mut().read_to_string().expect("it is text");
+    serde_json::from_str(&text).expect("it is JSON")
+}
+
+fn get(server: &Server, path: &str) -> Value {
+    let mut response = ureq::get(format!("{}{path}", server.address))
+        .call()
+        .expect("the server answers");
+    let text = response.body_mut().read_to_string().expect("it is text");
+    serde_json::from_str(&text).expect("it is JSON")
+}
+
+/// Answers to the twenty best hits of some words: right where the file's name has the word.
+fn answer(server: &Server, word: &str) -> usize {
+    let found = get(server, &format!("/v1/search?text={word}&k=20"));
+    let hits = found["hits"].as_array().expect("hits are a list");
+    for hit in hits {
+        let right = hit["path"].as_str().is_some_and(|path| path.contains(word));
+        post(
+            server,
+            &json!({"text": word, "image": hit["image"], "right": right}),
+        );
+    }
+    hits.len()
+}
+
+#[test]
+fn answers_outlive_the_server_become_pairs_and_move_the_calibration() {
+    let scenario = Scenario::new();
+    scenario.index(&scenario.gallery("gallery", usize::MAX));
+    let server = scenario.serve();
+    let given: usize = ["apple", "dog", "car", "cat"]
+        .iter()
+        .map(|word| answer(&server, word))
+        .sum();
+    assert_eq!(given, 80);
+    // Learnt in the background: the history tells.
+    let learnt = (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        !get(&server, "/v1/calibration")["history"]
+            .as_array()
+            .expect("a list")
+            .is_empty()
+    });
+    assert!(learnt, "eighty answers teach nothing");
+    let through_server = scenario.run(&["feedback"]).expect_code(0).stdout.clone();
+    drop(server);
+    let lines = scenario.run(&["feedback"]).expect_code(0).stdout.clone();
+    assert_eq!(lines, through_server);
+    assert_eq!(lines.lines().count(), given);
+    let history = scenario.run(&["calibrate", "--history"]).expect_code(0);
+    assert!(
+        history.stdout.contains("re-fitted by answers"),
+        "{}",
+        history.stdout
+    );
+    // What was exported can be calibrated from.
+    let file = scenario.path("pairs.tsv");
+    fs::write(&file, lines).expect("it is writable");
+    let file = file.to_str().expect("test paths are UTF-8");
+    let learnt = scenario.run(&["calibrate", file, "--json"]).expect_code(0).json();
+    assert_eq!(learnt["stored"], true);
+    assert_eq!(learnt["failed"], json!([]));
+    let json = scenario.run(&["feedback", "--json"]).expect_code(0).json();
+    assert_eq!(json["answers"].as_array().map(Vec::len), Some(given));
+    assert_eq!(
+        scenario
+            .run(&["feedback", "--kind", "picture"])
+            .expect_code(0)
+            .stdout,
+        ""
+    );
+}

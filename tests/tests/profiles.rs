@@ -1,0 +1,142 @@
+//! Profiles: what scores are good enough for, in `match` and in `screen`.
+
+use std::fs;
+
+use eidetic_tests::{Scenario, repository};
+use serde_json::Value;
+
+const FIRE: &str = r#"
+[profile.apples]
+patterns = "apples.tsv"
+[[profile.apples.level]]
+name = "apple"
+target = { confidence = 0.5 }
+action = "check_by_hand"
+[profile.apples.otherwise]
+name = "none"
+action = "adopt"
+"#;
+
+fn apple() -> String {
+    let path = repository().join("data/gallery/red-apple-on-table.jpg");
+    path.to_str().expect("test paths are UTF-8").to_owned()
+}
+
+fn levels(answer: &Value) -> Vec<(String, String)> {
+    let results = answer["results"].as_array().expect("results are a list");
+    let level = |result: &Value| {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        (text(&result["text"]), text(&result["verdict"]["level"]))
+    };
+    results.iter().map(level).collect()
+}
+
+#[test]
+fn a_profile_says_what_to_do_with_each_text_here_and_through_a_server() {
+    let scenario = Scenario::new();
+    scenario.index(&scenario.gallery("pictures", 5));
+    let apple = apple();
+    let arguments = [
+        "match",
+        &apple,
+        "a red apple",
+        "a lighthouse",
+        "--profile",
+        "product",
+        "--json",
+    ];
+    let here = scenario.run(&arguments).expect_code(0).json();
+    let expected = [("a red apple", "use"), ("a lighthouse", "exclude")];
+    let expected = expected.map(|(text, level)| (text.to_owned(), level.to_owned()));
+    assert_eq!(levels(&here), expected, "{here}");
+    assert_eq!(here["results"][0]["verdict"]["action"], "adopt");
+    assert!(here["results"][0]["verdict"]["bar"]["confidence"].as_f64() > Some(0.9));
+    let without = scenario
+        .run(&["match", &apple, "a red apple", "--json"])
+        .expect_code(0);
+    assert!(without.json()["results"][0].get("verdict").is_none());
+    let server = scenario.serve();
+    assert_eq!(scenario.run(&arguments).expect_code(0).json(), here);
+    drop(server);
+    let patterns = scenario.run(&["match", &apple, "--profile", "moderation", "--json"]);
+    let patterns = patterns.expect_code(0).json();
+    assert!(
+        patterns["results"]
+            .as_array()
+            .is_some_and(|results| results.len() >= 30)
+    );
+    let table = scenario.run(&["match", &apple, "a red apple", "--profile", "product"]);
+    assert!(table.expect_code(0).stdout.contains("use: adopt"));
+    let unknown = scenario
+        .run(&["match", &apple, "a", "--profile", "shop"])
+        .expect_code(2);
+    assert!(
+        unknown.stderr.contains("album, moderation, product"),
+        "{}",
+        unknown.stderr
+    );
+}
+
+#[test]
+fn pairs_carry_the_profile_s_verdict_too() {
+    let scenario = Scenario::new();
+    let file = scenario.path("pairs.tsv");
+    let apple = apple();
+    fs::write(&file, format!("{apple}\ta red apple\n{apple}\ta lighthouse\n")).expect("it is writable");
+    let file = file.to_str().expect("test paths are UTF-8");
+    let table = scenario.run(&[
+        "match",
+        "--pairs",
+        file,
+        "--profile",
+        "product",
+        "--model",
+        "builtin",
+    ]);
+    let stdout = table.expect_code(0).stdout.clone();
+    let last: Vec<Vec<&str>> = stdout
+        .lines()
+        .map(|line| line.split('\t').skip(6).collect())
+        .collect();
+    assert_eq!(
+        last,
+        [["verdict", "action"], ["use", "adopt"], ["exclude", "replace"]]
+    );
+}
+
+#[test]
+fn screening_names_every_picture_that_a_pattern_reaches() {
+    let scenario = Scenario::new();
+    scenario.index(&scenario.gallery("pictures", usize::MAX));
+    let profiles = scenario.path("profiles.toml");
+    let patterns = scenario.path("apples.tsv");
+    fs::write(&profiles, FIRE).expect("it is writable");
+    fs::write(&patterns, "a red apple\thigh\n").expect("it is writable");
+    let profiles = profiles.to_str().expect("test paths are UTF-8");
+    let arguments = ["screen", "--profile", "apples", "--profiles", profiles];
+    let answer = scenario
+        .run(&[&arguments[..], &["--json"]].concat())
+        .expect_code(0)
+        .json();
+    let pictures = answer["pictures"].as_array().expect("pictures are a list");
+    assert_eq!(answer["flagged"], pictures.len());
+    assert!(answer["images"].as_u64() >= Some(100), "{answer}");
+    let names: Vec<&str> = pictures
+        .iter()
+        .filter_map(|picture| picture["paths"][0].as_str())
+        .collect();
+    assert!(!names.is_empty() && names.len() < 10, "{names:?}");
+    assert!(names[0].contains("red-apple"), "{names:?}");
+    assert_eq!(pictures[0]["findings"][0]["risk"], "high");
+    let table = scenario.run(&arguments).expect_code(0);
+    assert!(
+        table.stdout.contains("red-apple-on-table.jpg"),
+        "{}",
+        table.stdout
+    );
+    fs::write(&patterns, "a red apple\thigh\nan apple without a risk\n").expect("it is writable");
+    let wrong = scenario.run(&arguments).expect_code(2);
+    assert!(wrong.stderr.contains("apples.tsv: line 2"), "{}", wrong.stderr);
+    let without = scenario.run(&["screen", "--profile", "product"]).expect_code(2);
+    assert!(without.stderr.contains("has no patterns"), "{}", without.stderr);
+}
