@@ -11,7 +11,8 @@ const FULL_MODEL = 'openai/clip-vit-base-patch32';
 // What the bundled gallery shows, what the built-in model knows, and things of anybody's life for the models that know them.
 const GALLERY_SUGGESTIONS = ['a sailboat at sunset', 'red bicycle in the snow', 'three penguins', 'a cat and a dog', 'hot air balloon'];
 const BUILTIN_SUGGESTIONS = ['red apple', 'bananas', 'a white shirt', 'a sunflower', 'a grand piano', 'mushrooms'];
-const CHINESE_SUGGESTIONS = ['红色的公共汽车', '夜晚的灯塔', '蝴蝶'];
+const GALLERY_IN_CHINESE = ['红色的公共汽车', '夜晚的灯塔', '蝴蝶'];
+const BUILTIN_IN_CHINESE = ['苹果', '向日葵', '蘑菇'];
 const SUGGESTIONS = ['sunset over the sea', 'people laughing', 'a dog in the snow', 'food on a table', 'handwriting', 'a narrow street'];
 const SAMPLES = 5;
 const SAMPLE_SIZE = 4;
@@ -50,10 +51,10 @@ export async function samplePictures(status, signal) {
 
 function suggestionsFor(status) {
   if (!isBuiltin(status)) return SUGGESTIONS;
-  // Whoever does not read Chinese may lack the font too.
-  const inChinese = navigator.languages.some((language) => language.startsWith('zh')) ? CHINESE_SUGGESTIONS : [];
   const isDemo = status.sources.length === 1 && format.fileName(status.sources[0]) === 'gallery';
-  return [...(isDemo ? GALLERY_SUGGESTIONS : BUILTIN_SUGGESTIONS), ...inChinese];
+  const [english, chinese] = isDemo ? [GALLERY_SUGGESTIONS, GALLERY_IN_CHINESE] : [BUILTIN_SUGGESTIONS, BUILTIN_IN_CHINESE];
+  // Whoever does not read Chinese may lack the font too.
+  return navigator.languages.some((language) => language.startsWith('zh')) ? [...english, ...chinese] : english;
 }
 
 function suggestion(text, onChoose) {

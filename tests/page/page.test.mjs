@@ -488,3 +488,29 @@ test('the status line names the model and what it is good for', async () => {
   assert.match(line, /everyday objects and simple scenes/);
   assert.match(line, /eidetic index .* --model openai\/clip-vit-base-patch32/);
 });
+
+test('a thumb reaches the library, and taking it back does too', async () => {
+  const page = await visit('/?q=red+apple');
+  const kept = async () => (await (await fetch(`${server.address}/v1/feedback`)).json()).answers;
+  const image = await page.locator('.tile a').first().getAttribute('data-image');
+  await page.locator('.tile a').first().click();
+  const up = page.locator('#viewer').getByRole('button', { name: 'It matches', exact: true });
+  await up.click();
+  await page.getByText('From 50 answers on they adjust how sure Eidetic is; this library has 1.').waitFor();
+  const [answer] = await kept();
+  assert.deepEqual([answer.query, answer.image, answer.right], ['red apple', image, true]);
+  const takenBack = page.waitForResponse('**/v1/feedback');
+  await up.click();
+  await takenBack;
+  assert.deepEqual(await kept(), []);
+});
+
+test('the report opens from the page, with its own curves', async () => {
+  const page = await visit('/?q=red+apple');
+  const opened = open.context.waitForEvent('page');
+  await page.locator('#sureness').getByRole('link', { name: 'How sure is this?' }).click();
+  const report = await opened;
+  await report.waitForLoadState();
+  assert.match(await report.locator('h1').first().innerText(), /\S/);
+  assert.match(await report.locator('body').innerText(), /builtin@/);
+});
