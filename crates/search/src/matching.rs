@@ -44,10 +44,7 @@ pub fn distinct_texts<T: AsRef<str>>(texts: &[T]) -> Vec<&str> {
 impl Matcher<'_> {
     /// One result a text, the most probable first.
     pub fn texts_of(&self, picture: &Embedding, texts: &[&str]) -> Result<Vec<TextMatch>, EncodeError> {
-        let embedded: Vec<Arc<Embedding>> = texts
-            .iter()
-            .map(|text| self.texts.embed(self.encoder, text))
-            .collect::<Result<_, _>>()?;
+        let embedded = self.texts.embed_all(self.encoder, texts)?;
         let confidences = self.judge.texts_of(picture, embedded.iter().map(Arc::as_ref));
         let span = self.encoder.score_facts().span;
         let mut matches: Vec<TextMatch> = texts

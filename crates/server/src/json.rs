@@ -6,6 +6,7 @@ mod answers;
 mod calibration;
 mod feedback;
 mod jobs;
+mod lines;
 mod requests;
 mod tags;
 
@@ -19,5 +20,6 @@ pub use calibration::{
 };
 pub use feedback::{FeedbackAnswer, FeedbackAnswers, FeedbackCount, FeedbackRequest};
 pub use jobs::{FailedFile, IndexReport, JobAnswer, JobState, JobTicket};
+pub use lines::MatchLine;
 pub use requests::{FilterRequest, IndexRequest, MatchRequest, SearchRequest, TakenRequest};
 pub use tags::{ImageTag, TagsAnswer};

@@ -62,6 +62,15 @@ pub(crate) async fn read<T: Upload>(
     }
 }
 
+/// Reads a body of at most 1 MiB as it is.
+pub(crate) async fn text(
+    request: &HttpRequest,
+    payload: web::Payload,
+    limits: &Limits,
+) -> Result<web::Bytes, Problem> {
+    body(request, payload, TEXTS, limits).await
+}
+
 /// Reads a JSON body of at most 1 MiB; no body at all is the default.
 pub(crate) async fn json_or_default<T: DeserializeOwned + Default>(
     request: &HttpRequest,
@@ -143,7 +152,8 @@ async fn field_bytes(field: &mut Field, limit: usize) -> Result<web::Bytes, Prob
 }
 
 /// The type of the body, without its parameters.
-fn media_type(request: &HttpRequest) -> String {
+/// The body's media type, without parameters.
+pub(crate) fn media_type(request: &HttpRequest) -> String {
     let value = request
         .headers()
         .get(CONTENT_TYPE)

@@ -1,15 +1,16 @@
-use actix_web::web::{Data, Json, Payload};
-use actix_web::{HttpRequest, Result};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, Result};
 use eidetic_imaging::{Limits, decode};
 use eidetic_library::Library;
 use eidetic_search::QueryPicture;
 use eidetic_search::confidence::QueryKind;
 use eidetic_search::profile::{Circumstances, NamedProfile, edge_density};
 
+use super::pairs;
 use super::search::pixels;
 use crate::gate::take_place;
 use crate::held::{Held, HeldPicture};
-use crate::json::{MatchAnswer, MatchRequest, ProblemDocument};
+use crate::json::{MatchAnswer, MatchLine, MatchRequest, ProblemDocument};
 use crate::problem::Problem;
 use crate::state::State;
 use crate::upload;
@@ -17,7 +18,9 @@ use crate::wish::shortened;
 
 /// Hold a picture against texts: how probably each describes it.
 ///
-/// As a form (`multipart/form-data`), the picture is the file `image`, and `texts` has one text a line.
+/// As a form (`multipart/form-data`), the picture is the file `image`, and `texts` has one text a line. Many pairs come as
+/// `text/tab-separated-values`, an image's id and a text in every line, 1 MiB in all; they are answered line by line, as JSON
+/// lines or, where `Accept` asks for it, as such a table.
 #[utoipa::path(
     post,
     path = "/v1/match",
@@ -25,9 +28,14 @@ use crate::wish::shortened;
     request_body(content(
         (MatchRequest = "application/json"),
         (MatchForm = "multipart/form-data"),
+        (String = "text/tab-separated-values"),
     )),
     responses(
-        (status = 200, body = MatchAnswer),
+        (status = 200, content(
+            (MatchAnswer = "application/json"),
+            (MatchLine = "application/x-ndjson"),
+            (String = "text/tab-separated-values"),
+        )),
         (status = 400, description = "The body is no such JSON or form.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "The image is not in the library.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 413, description = "The picture is too large.", body = ProblemDocument, content_type = "application/problem+json"),
@@ -40,9 +48,15 @@ pub(crate) async fn texts(
     state: Data<State>,
     request: HttpRequest,
     payload: Payload,
-) -> Result<Json<MatchAnswer>> {
+) -> Result<HttpResponse> {
     // Held until the answer is there, since the picture is in memory until then.
     let _place = take_place(&state.uploads)?;
+    if upload::media_type(&request) == pairs::TSV {
+        let body = upload::text(&request, payload, &state.options.limits).await?;
+        let library = state.library.clone();
+        let lines = state.models.run(move || pairs::matched(&library, &body)).await?;
+        return Ok(pairs::answer(&request, &lines));
+    }
     let held: Held = upload::read(&request, payload, &state.options.limits).await?;
     let profile = held
         .profile
@@ -52,7 +66,7 @@ pub(crate) async fn texts(
     let texts = texts_of(&held, profile.as_ref())?;
     let library = state.library.clone();
     let work = move || hold(&library, held, &texts, profile.as_ref());
-    Ok(Json(state.models.run(work).await?))
+    Ok(HttpResponse::Ok().json(state.models.run(work).await?))
 }
 
 fn served(state: &State, name: &str) -> Result<NamedProfile, Problem> {

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::site::{Answer, Site, form};
-use crate::json::MatchAnswer;
+use crate::json::{MatchAnswer, MatchLine};
 
 async fn post(site: &Site, body: serde_json::Value) -> Answer {
     site.ask(TestRequest::post().uri("/v1/match").set_json(body))
@@ -141,6 +141,55 @@ async fn a_profile_judges_the_results_and_brings_its_patterns() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
         assert!(answer.problem().detail.contains(expected), "{}", answer.text());
     }
+}
+
+async fn post_pairs(site: &Site, body: String, accept: &str) -> Answer {
+    let request = TestRequest::post()
+        .uri("/v1/match")
+        .insert_header(("content-type", "text/tab-separated-values"))
+        .insert_header(("accept", accept));
+    site.ask(request.set_payload(body)).await
+}
+
+#[actix_web::test]
+async fn many_pairs_are_answered_line_by_line() {
+    let site = Site::new();
+    let (red, blue, nobody) = (site.id("red.png"), site.id("blue.jpg"), "0".repeat(64));
+    let body =
+        format!("{red}\tred\n\n{blue}\t red \nno tab\n{nobody}\ta\n{red}\tblue\nred.png\ta\n{red}\tred\n");
+    let answer = post_pairs(&site, body.clone(), "*/*").await;
+    assert_eq!(answer.header("content-type"), "application/x-ndjson");
+    let lines: Vec<MatchLine> = answer
+        .text()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let numbers: Vec<usize> = lines.iter().map(|line| line.line).collect();
+    assert_eq!(numbers, [1, 3, 4, 5, 6, 7, 8]);
+    let alone: MatchAnswer = self::post(&site, json!({"image_id": red, "texts": ["red"]}))
+        .await
+        .json();
+    assert_eq!(lines[0].result.as_ref(), Some(&alone.results[0]));
+    assert_eq!(lines[6].result, lines[0].result);
+    assert_eq!(lines[1].image, Some(blue));
+    for (place, expected) in [
+        (2, "line 4: 1 columns"),
+        (3, "line 5: image"),
+        (5, "64 hexadecimal"),
+    ] {
+        let error = lines[place].error.clone().unwrap();
+        assert!(error.contains(expected), "{error}");
+    }
+    let table = post_pairs(&site, body, "text/tab-separated-values").await.text();
+    let rows: Vec<Vec<&str>> = table.lines().map(|row| row.split('\t').collect()).collect();
+    assert_eq!(rows.len(), 8);
+    assert!(rows.iter().all(|row| row.len() == 8), "{table}");
+    assert_eq!(
+        (rows[0][0], rows[1][2], rows[3][7].is_empty()),
+        ("line", "red", false)
+    );
+    let broken = post_pairs(&site, "\u{feff}".into(), "*/*").await;
+    assert_eq!(broken.text(), "");
 }
 
 #[actix_web::test]
