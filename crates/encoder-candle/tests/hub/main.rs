@@ -163,10 +163,7 @@ fn a_missing_file_is_named_with_its_model() {
     for (file, named) in [
         ("config.json", "config.json"),
         ("preprocessor_config.json", "preprocessor_config.json"),
-        (
-            "tokenizer.json",
-            "tokenizer.json (nor vocab.json with merges.txt)",
-        ),
+        ("tokenizer.json", "tokenizer.json (nor vocab.json with merges.txt"),
         ("model.safetensors", "model.safetensors"),
     ] {
         let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());

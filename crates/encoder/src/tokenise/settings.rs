@@ -1,7 +1,7 @@
 //! `tokenizer_config.json`, as far as it changes tokens.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokenizers::Tokenizer;
 use tokenizers::processors::template::TemplateProcessing;
 
@@ -26,7 +26,9 @@ pub struct TokenizerSettings {
 impl TokenizerSettings {
     /// Reads the file.
     pub fn from_json(json: &[u8]) -> Result<Self, TokenizerError> {
+        // A list of values would do for serde, too.
         serde_json::from_slice(json)
+            .and_then(|map: Map<String, Value>| Self::deserialize(Value::Object(map)))
             .map_err(|error| TokenizerError::Unreadable(format!("tokenizer_config.json: {error}")))
     }
 

@@ -29,11 +29,11 @@ pub fn tokenizer(vocabulary: &[u8], settings: &TokenizerSettings) -> Result<Toke
         .enumerate()
         .map(|(id, piece)| ((*piece).to_owned(), id.into()))
         .collect();
-    let model: WordPiece = serde_json::from_value(json!({
+    let description = json!({
         "type": "WordPiece", "vocab": numbered, "unk_token": UNKNOWN,
         "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
-    }))
-    .map_err(unreadable)?;
+    });
+    let model: WordPiece = serde_json::from_str(&description.to_string()).map_err(unreadable)?;
     let mut tokenizer = Tokenizer::new(model);
     let normalizer = BertNormalizer::new(
         true,
