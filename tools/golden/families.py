@@ -109,13 +109,13 @@ def eager(config):
 
 def sentence_pieces(folder: Path) -> None:
     """A unigram model as SigLIP's: end 1, unknown 2, no start, no prefix."""
-    with tempfile.TemporaryDirectory() as scratch:
-        text = Path(scratch) / "corpus.txt"
-        text.write_text("\n".join(CORPUS * 3) + "\n")
+    # The model remembers the names that it was trained with, so these must not depend on the machine.
+    with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
+        Path("corpus.txt").write_text("\n".join(CORPUS * 3) + "\n")
         sentencepiece.SentencePieceTrainer.train(
-            input=str(text), model_prefix=f"{scratch}/spiece", vocab_size=150, model_type="unigram", pad_id=0, eos_id=1, unk_id=2,
+            input="corpus.txt", model_prefix="spiece", vocab_size=150, model_type="unigram", pad_id=0, eos_id=1, unk_id=2,
             bos_id=-1, character_coverage=1.0, hard_vocab_limit=False, minloglevel=2)
-        shutil.copy(f"{scratch}/spiece.model", folder / "spiece.model")
+        shutil.copy("spiece.model", folder / "spiece.model")
 
 
 def gemma_pieces(folder: Path) -> Tokenizer:
@@ -215,7 +215,7 @@ def naflex(name: str, seed: int) -> None:
     (folder / "preprocessor_config.json").write_text(json.dumps(settings, indent=1) + "\n")
     see = Siglip2ImageProcessorPil.from_dict(dict(settings))
     ids = [padded(words, t, 16) for t in TEXTS]
-    with torch.no_grad():
+    with torch.no_grad(), whole_columns():
         texts = model.get_text_features(torch.tensor(ids)).pooler_output
         seen = see(PICTURES, return_tensors="pt")
         images = model.get_image_features(seen["pixel_values"], seen["pixel_attention_mask"], seen["spatial_shapes"]).pooler_output
@@ -227,6 +227,24 @@ def naflex(name: str, seed: int) -> None:
         return Image.fromarray(patches.transpose(0, 2, 1, 3, 4).reshape(rows * 8, columns * 8, 3).astype(np.uint8))
 
     expect(folder, ids, texts, images, levels, range(len(PICTURES)))
+
+
+@contextlib.contextmanager
+def whole_columns():
+    """torch 2.15 interpolates a single column wrongly where it antialiases (every row becomes the first); turned on its
+    side, the same table comes out right."""
+    interpolate = torch.nn.functional.interpolate
+
+    def turned(values, size=None, **arguments):
+        if size is None or size[1] != 1:
+            return interpolate(values, size=size, **arguments)
+        return interpolate(values.transpose(2, 3).contiguous(), size=(size[1], size[0]), **arguments).transpose(2, 3)
+
+    torch.nn.functional.interpolate = turned
+    try:
+        yield
+    finally:
+        torch.nn.functional.interpolate = interpolate
 
 
 def chinese_clip(name: str, seed: int) -> None:

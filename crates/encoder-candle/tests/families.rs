@@ -138,7 +138,7 @@ fn int8_keeps_the_direction() {
             all
         };
         let mut worst = 1.0_f64;
-        for (exact, fast) in embed(&exact).iter().zip(&embed(&fast)) {
+        for (number, (exact, fast)) in embed(&exact).iter().zip(&embed(&fast)).enumerate() {
             let exact: Vec<f64> = exact.as_slice().iter().map(|x| f64::from(*x)).collect();
             worst = worst.min(cosine_and_error(fast, &exact).0);
         }

@@ -80,7 +80,7 @@ impl FastVitTower {
         let [stem, channels, point] = &folded.stem;
         Ok(Self {
             side: config.side,
-            stem: stem_convolution(stem, precision),
+            stem: stem_convolution(stem),
             stem_channels: ChannelConvolution::pack(channels),
             stem_point: dense(point, precision),
             stages: folded
@@ -354,7 +354,8 @@ fn factor(weight: &[f32], bias: &[f32], precision: Precision) -> Factor {
     }
 }
 
-fn stem_convolution(folded: &Folded, precision: Precision) -> Convolution {
+/// In f32 whatever the precision of the rest: three channels of pixels cost little and, rounded, would cost most.
+fn stem_convolution(folded: &Folded) -> Convolution {
     let shape = folded.shape;
     let taps = shape.kernel * shape.kernel;
     // As unfolded: all channels of a position side by side.
@@ -364,7 +365,7 @@ fn stem_convolution(folded: &Folded, precision: Precision) -> Convolution {
             .extend((0..taps).flat_map(|tap| (0..shape.inputs).map(move |input| output[input * taps + tap])));
     }
     Convolution::new(
-        factor(&weight, &folded.bias, precision),
+        factor(&weight, &folded.bias, Precision::F32),
         folded.bias.clone(),
         Shape {
             inputs: shape.inputs,
