@@ -45,15 +45,12 @@ impl<T> Weights<T> {
         for name in metadata.offset_keys() {
             let info = metadata.info(&name).expect("the name comes from the header");
             let bytes = source.take((info.data_offsets.1 - info.data_offsets.0) as u64)?;
-            match as_f32(info, &bytes)? {
-                Some(tensor) => {
-                    drop(bytes);
-                    weights.put(&name, &tensor, keep)?;
-                }
-                None => {
-                    let known = names.known_as(&name).into_iter();
-                    weights.others.extend(known.map(|(ours, _)| (ours, info.dtype)));
-                }
+            if let Some(tensor) = as_f32(info, &bytes)? {
+                drop(bytes);
+                weights.put(&name, &tensor, keep)?;
+            } else {
+                let known = names.known_as(&name).into_iter();
+                weights.others.extend(known.map(|(ours, _)| (ours, info.dtype)));
             }
         }
         Ok(weights)

@@ -94,7 +94,7 @@ fn siglip(raw: Raw) -> Result<ModelConfig, LoadError> {
         pictures: PictureShape::Square(side),
         tower,
     };
-    let text = siglip_text(part(raw.text_config)?)?;
+    let text = siglip_text(&part(raw.text_config)?)?;
     Ok(siglip_model(text, vit, Family::Siglip, tables::SIGLIP.to_vec()))
 }
 
@@ -114,7 +114,7 @@ fn naflex(raw: Raw) -> Result<ModelConfig, LoadError> {
         pictures: PictureShape::Patches(most),
         tower,
     };
-    let text = siglip_text(part(raw.text_config)?)?;
+    let text = siglip_text(&part(raw.text_config)?)?;
     let names = [&tables::SIGLIP[..], &[tables::NAFLEX]].concat();
     Ok(siglip_model(text, vit, Family::Naflex, names))
 }
@@ -135,7 +135,7 @@ fn siglip_model(
     }
 }
 
-fn siglip_text(text: RawText) -> Result<TextConfig, LoadError> {
+fn siglip_text(text: &RawText) -> Result<TextConfig, LoadError> {
     Ok(TextConfig {
         tower: text.sizes.tower(&SIGLIP)?,
         vocabulary: text.vocab_size.unwrap_or(32000),

@@ -36,9 +36,13 @@ impl Excitation {
             let rows = picture * positions..(picture + 1) * positions;
             means.set_mean(0, map, rows.clone());
             let mut narrow = self.narrow.forward(means.row(0));
-            narrow.iter_mut().for_each(|x| *x = x.max(0.0));
+            for x in &mut narrow {
+                *x = x.max(0.0);
+            }
             let mut factors = self.wide.forward(&narrow);
-            factors.iter_mut().for_each(|x| *x = 1.0 / (1.0 + (-*x).exp()));
+            for x in &mut factors {
+                *x = 1.0 / (1.0 + (-*x).exp());
+            }
             for row in rows {
                 kernel.activate_scaled(map.row_mut(row), &factors, Activation::Gelu);
             }

@@ -234,21 +234,7 @@ impl Block {
     fn pack(folded: &BlockWeights, precision: Precision) -> Self {
         let mixer = match &folded.mixer {
             MixerWeights::Convolution(mixer) => Mixer::Convolution(ChannelConvolution::pack(mixer)),
-            MixerWeights::Attention {
-                queries,
-                keys,
-                values,
-                output,
-            } => Mixer::Attention(Box::new(Attention {
-                queries: dense(queries, precision),
-                keys: dense(keys, precision),
-                values: dense(values, precision),
-                output: dense(output, precision),
-                heads: Heads {
-                    count: output.shape.outputs / FastVitConfig::HEAD,
-                    width: FastVitConfig::HEAD,
-                },
-            })),
+            MixerWeights::Attention(folded) => Mixer::Attention(Box::new(Attention::pack(folded, precision))),
         };
         Self {
             mixer,
@@ -305,6 +291,19 @@ impl Block {
 }
 
 impl Attention {
+    fn pack(folded: &fast_vit::AttentionWeights, precision: Precision) -> Self {
+        Self {
+            queries: dense(&folded.queries, precision),
+            keys: dense(&folded.keys, precision),
+            values: dense(&folded.values, precision),
+            output: dense(&folded.output, precision),
+            heads: Heads {
+                count: folded.output.shape.outputs / FastVitConfig::HEAD,
+                width: FastVitConfig::HEAD,
+            },
+        }
+    }
+
     /// Adds to `current` what attention makes of each picture's positions.
     fn add(&self, side: usize, w: &mut Workspace) {
         let (map, length) = (&mut w.maps.current, side * side);

@@ -50,9 +50,9 @@ pub struct CpuTowers {
 }
 
 enum Vision {
-    Transformer(VisionTower),
-    Convolutional(ConvolutionalTower),
-    FastVit(FastVitTower),
+    Transformer(Box<VisionTower>),
+    Convolutional(Box<ConvolutionalTower>),
+    FastVit(Box<FastVitTower>),
 }
 
 impl CpuTowers {
@@ -86,14 +86,14 @@ impl Vision {
         let dimension = config.dimension;
         Ok(match &config.vision {
             VisionConfig::Transformer(tower) => {
-                Self::Transformer(VisionTower::load(weights, tower, dimension)?)
+                Self::Transformer(Box::new(VisionTower::load(weights, tower, dimension)?))
             }
             VisionConfig::Convolutional(tower) => {
-                Self::Convolutional(ConvolutionalTower::load(weights, tower, dimension)?)
+                Self::Convolutional(Box::new(ConvolutionalTower::load(weights, tower, dimension)?))
             }
-            VisionConfig::FastVit(tower) => {
-                Self::FastVit(FastVitTower::load(weights, tower, dimension, precision)?)
-            }
+            VisionConfig::FastVit(tower) => Self::FastVit(Box::new(FastVitTower::load(
+                weights, tower, dimension, precision,
+            )?)),
         })
     }
 

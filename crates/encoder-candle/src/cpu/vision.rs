@@ -37,7 +37,7 @@ pub struct VisionTower {
 /// How rows become an embedding.
 enum Ending {
     Class(VitPooling, Projection),
-    Attention(AttentionPool),
+    Attention(Box<AttentionPool>),
 }
 
 impl VisionTower {
@@ -233,7 +233,7 @@ impl VisionTower {
 impl Ending {
     fn load(weights: &mut Weights<Stored>, config: &VitConfig, dimension: usize) -> Result<Self, LoadError> {
         Ok(match config.kind {
-            VitKind::Siglip => Self::Attention(AttentionPool::load(weights, &config.tower)?),
+            VitKind::Siglip => Self::Attention(Box::new(AttentionPool::load(weights, &config.tower)?)),
             VitKind::Clip { pooling, .. } => {
                 let shape = [dimension, config.tower.hidden];
                 let projection =

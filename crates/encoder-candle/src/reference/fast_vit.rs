@@ -9,7 +9,8 @@ use super::transformer::Projection;
 use crate::config::{FastVitConfig, Projection as Kind};
 use crate::error::LoadError;
 use crate::fast_vit::{
-    BlockWeights, Downsampling, Excitation, FastVitWeights, Folded, Groups, MixerWeights, StageWeights,
+    AttentionWeights, BlockWeights, Downsampling, Excitation, FastVitWeights, Folded, Groups, MixerWeights,
+    StageWeights,
 };
 use crate::weights::Weights;
 
@@ -84,19 +85,14 @@ fn downsample(map: &Tensor, downsampling: &Downsampling) -> EngineResult<Tensor>
 fn forward_block(map: &Tensor, block: &BlockWeights) -> EngineResult<Tensor> {
     let map = match &block.mixer {
         MixerWeights::Convolution(mixer) => convolve(map, mixer)?,
-        MixerWeights::Attention {
-            queries,
-            keys,
-            values,
-            output,
-        } => (attend(map, [queries, keys, values], output)? + map)?,
+        MixerWeights::Attention(attention) => (attend(map, attention)? + map)?,
     };
     let wide = convolve(&convolve(&map, &block.spread)?, &block.wide)?.gelu_erf()?;
     convolve(&wide, &block.narrow)? + map
 }
 
 /// Attention among all positions of a picture.
-fn attend(map: &Tensor, inputs: [&Folded; 3], output: &Folded) -> EngineResult<Tensor> {
+fn attend(map: &Tensor, attention: &AttentionWeights) -> EngineResult<Tensor> {
     let (pictures, channels, rows, columns) = map.dims4()?;
     let (head, positions) = (FastVitConfig::HEAD, rows * columns);
     let split = |folded: &Folded| {
@@ -105,14 +101,14 @@ fn attend(map: &Tensor, inputs: [&Folded; 3], output: &Folded) -> EngineResult<T
             .transpose(2, 3)?
             .contiguous()
     };
-    let [queries, keys, values] = inputs;
-    let (queries, keys, values) = (split(queries)?, split(keys)?, split(values)?);
+    let (queries, keys) = (split(&attention.queries)?, split(&attention.keys)?);
+    let values = split(&attention.values)?;
     let logits = (queries.matmul(&keys.transpose(D::Minus1, D::Minus2)?)? * (head as f64).sqrt().recip())?;
     let mixed = softmax_last_dim(&logits)?
         .matmul(&values)?
         .transpose(2, 3)?
         .reshape((pictures, channels, rows, columns))?;
-    convolve(&mixed, output)
+    convolve(&mixed, &attention.output)
 }
 
 fn excite(map: &Tensor, excitation: &Excitation) -> EngineResult<Tensor> {

@@ -35,9 +35,9 @@ pub struct CandleTowers {
 }
 
 enum Vision {
-    Transformer(VisionTower),
-    Convolutional(ConvolutionalTower),
-    FastVit(FastVitTower),
+    Transformer(Box<VisionTower>),
+    Convolutional(Box<ConvolutionalTower>),
+    FastVit(Box<FastVitTower>),
 }
 
 impl CandleTowers {
@@ -98,13 +98,13 @@ impl Vision {
         let dimension = config.dimension;
         Ok(match &config.vision {
             VisionConfig::Transformer(tower) => {
-                Self::Transformer(VisionTower::load(weights, tower, dimension, device)?)
+                Self::Transformer(Box::new(VisionTower::load(weights, tower, dimension, device)?))
             }
-            VisionConfig::Convolutional(tower) => {
-                Self::Convolutional(ConvolutionalTower::load(weights, tower, dimension, device)?)
-            }
+            VisionConfig::Convolutional(tower) => Self::Convolutional(Box::new(ConvolutionalTower::load(
+                weights, tower, dimension, device,
+            )?)),
             VisionConfig::FastVit(tower) => {
-                Self::FastVit(FastVitTower::load(weights, tower, dimension, device)?)
+                Self::FastVit(Box::new(FastVitTower::load(weights, tower, dimension, device)?))
             }
         })
     }

@@ -66,7 +66,7 @@ impl BytePairs {
     }
 
     /// The same pairs with the names that OpenCLIP gives start and end.
-    pub fn as_open_clip(mut self) -> Result<Self, TokenizerError> {
+    pub fn named_as_in_open_clip(mut self) -> Result<Self, TokenizerError> {
         for (theirs, ours) in [(START, OPEN_CLIP_START), (END, OPEN_CLIP_END)] {
             let id = self.id_of(theirs)?;
             if let Some(vocabulary) = self.vocabulary.as_object_mut() {

@@ -107,14 +107,19 @@ fn push_repaired(c: char, out: &mut String) {
         '\u{3000}' => out.push(' '),
         '\u{ff01}'..='\u{ffef}' => out.push_str(&normalised(&c.to_string(), &NFKC)),
         '\u{85}' | '\u{2028}' | '\u{2029}' => out.push('\n'),
-        '\0'..='\u{8}' | '\u{b}' | '\u{e}'..='\u{1f}' | '\u{7f}' => {}
-        '\u{206a}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffc}' => {}
+        c if is_unseen(c) => {}
         c => match LIGATURES.iter().find(|(ligature, _)| *ligature == c) {
             // The apostrophe of one of them is straightened like any other.
             Some((_, letters)) => out.push_str(&letters.replace('\u{2bc}', "'")),
             None => out.push(c),
         },
     }
+}
+
+/// Signs without a look, which ftfy leaves out.
+const fn is_unseen(c: char) -> bool {
+    matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{e}'..='\u{1f}' | '\u{7f}')
+        || matches!(c, '\u{206a}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffc}')
 }
 
 fn normalised(text: &str, form: &impl Normalizer) -> String {
@@ -131,16 +136,9 @@ fn unescaped(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         result.push_str(before);
-        rest = match character(after) {
-            Some((c, after)) => {
-                result.push(c);
-                after
-            }
-            None => {
-                result.push('&');
-                after
-            }
-        };
+        let (c, after) = character(after).unwrap_or(('&', after));
+        result.push(c);
+        rest = after;
     }
     result.push_str(rest);
     result

@@ -76,7 +76,7 @@ impl TextTokenizer {
     }
 
     fn open_clip(pairs: byte_pairs::BytePairs, max_length: usize) -> Result<Self, TokenizerError> {
-        let json = pairs.as_open_clip()?.description()?.to_string();
+        let json = pairs.named_as_in_open_clip()?.description()?.to_string();
         Ok(Self::from_json(json.as_bytes(), max_length)?.cleaned(Cleaning::OpenClipLower))
     }
 

@@ -80,7 +80,9 @@ impl Model {
         for field in Fields(message) {
             match field? {
                 (1, Field::Bytes(bytes)) => {
-                    text = std::str::from_utf8(bytes).map_err(unreadable)?.to_owned();
+                    std::str::from_utf8(bytes)
+                        .map_err(unreadable)?
+                        .clone_into(&mut text);
                 }
                 (2, Field::Fixed(bits)) => score = f64::from(f32::from_bits(bits)),
                 (3, Field::Number(UNKNOWN)) => self.unknown = Some(self.pieces.len()),
