@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use candle_core::Device;
 use eidetic_domain::{Embedding, SpaceId};
-use eidetic_encoder::{EncodeError, Encoder, Pixels, Preprocessor, ScoreFacts, TextTokenizer};
+use eidetic_encoder::{EncodeError, Encoder, Pixels, Preprocessor, Processor, ScoreFacts, TextTokenizer};
 use image::RgbImage;
 
-use crate::config::ClipConfig;
-use crate::cpu::CpuClip;
-use crate::engine::{Engine, Towers};
+use crate::config::{Family, ModelConfig, Training};
+use crate::cpu::CpuTowers;
+use crate::engine::{Engine, LogitFacts, Towers};
 use crate::error::LoadError;
-use crate::files::{ModelFiles, TokenizerFiles};
-use crate::reference::CandleClip;
+use crate::files::{Layout, ModelFiles};
+use crate::reference::CandleTowers;
+use crate::tokenizer;
 
-/// A CLIP model, its picture processor and its tokenizer.
+/// A model of two towers, one for texts and one for pictures (CLIP and its kin), its picture processor and its tokenizer.
 pub struct ClipEncoder {
     space: SpaceId,
     preprocessor: Preprocessor,
@@ -29,26 +30,31 @@ const USUAL_LOGIT_SCALE: f32 = 4.605_17;
 impl ClipEncoder {
     /// Reads all files. `name` becomes the space's model, the hash of all files its revision.
     pub(crate) fn load(name: &str, mut files: ModelFiles, engine: Engine) -> Result<Self, LoadError> {
-        let config = ClipConfig::from_json(&files.config)?;
-        let preprocessor = Preprocessor::from_json(&files.preprocessor)?;
-        check_size(&config, &preprocessor)?;
-        let tokenizer = tokenizer(&files.tokenizer, config.text.max_position_embeddings)?;
+        let (mut config, preprocessor) = described(&files)?;
+        fit(&mut config, &preprocessor)?;
+        let tokenizer = tokenizer::read(&files, &config)?;
         let mut hasher = files.hasher();
         let (reader, length) = (&mut *files.weights, files.weights_length);
         let towers: Box<dyn Towers> = match engine {
             Engine::Cpu(precision) => {
-                Box::new(CpuClip::load(&config, precision, reader, length, &mut hasher)?)
+                Box::new(CpuTowers::load(&config, precision, reader, length, &mut hasher)?)
             }
-            Engine::Candle => Box::new(CandleClip::load(&config, &device(), reader, length, &mut hasher)?),
+            Engine::Candle => Box::new(CandleTowers::load(
+                &config,
+                &device(),
+                reader,
+                length,
+                &mut hasher,
+            )?),
         };
-        let scores = score_facts(files.scores.as_deref(), towers.logit_scale())?;
+        let scores = score_facts(files.scores.as_deref(), config.training, towers.logits())?;
         Ok(Self {
             scores,
             space: SpaceId {
                 model: name.to_owned(),
                 revision: hasher.finalize().to_hex()[..16].to_owned(),
                 preprocessing: preprocessor.fingerprint(),
-                dimension: config.projection,
+                dimension: config.dimension,
             },
             preprocessor,
             tokenizer,
@@ -63,18 +69,30 @@ impl ClipEncoder {
     }
 
     fn check_shape(&self, pixels: &Pixels) -> Result<(), EncodeError> {
-        let (height, width) = (
-            self.preprocessor.output_height(),
-            self.preprocessor.output_width(),
-        );
-        if (pixels.height, pixels.width, pixels.values.len()) == (height, width, 3 * height * width) {
+        let (height, width) = (pixels.height, pixels.width);
+        let whole = pixels.values.len() == 3 * height * width;
+        if let Some((side, most)) = self.preprocessor.patches() {
+            let patches = (height / side) * (width / side);
+            let cut = height.is_multiple_of(side) && width.is_multiple_of(side);
+            if whole && cut && (1..=most).contains(&patches) {
+                return Ok(());
+            }
+            return Err(EncodeError::PixelPatches {
+                side,
+                most,
+                height,
+                width,
+            });
+        }
+        let expected = self.preprocessor.output_size().unwrap_or_default();
+        if whole && (height, width) == expected {
             return Ok(());
         }
         Err(EncodeError::PixelShape {
-            expected_height: height,
-            expected_width: width,
-            height: pixels.height,
-            width: pixels.width,
+            expected_height: expected.0,
+            expected_width: expected.1,
+            height,
+            width,
         })
     }
 }
@@ -120,41 +138,70 @@ fn device() -> Device {
     Device::Cpu
 }
 
-fn tokenizer(files: &TokenizerFiles, max_length: usize) -> Result<TextTokenizer, LoadError> {
-    Ok(match files {
-        TokenizerFiles::Json(json) => TextTokenizer::from_json(json, max_length)?,
-        TokenizerFiles::Vocabulary { vocabulary, merges } => {
-            TextTokenizer::from_vocabulary(vocabulary, merges, max_length)?
-        }
-    })
+/// What the files say of the model and of its pictures.
+fn described(files: &ModelFiles) -> Result<(ModelConfig, Preprocessor), LoadError> {
+    if files.layout == Layout::OpenClip {
+        let (config, settings) = ModelConfig::from_open_clip(&files.config)?;
+        let preprocessor = Preprocessor::from_open_clip(settings.to_string().as_bytes())?;
+        return Ok((config, preprocessor));
+    }
+    let config = ModelConfig::from_json(&files.config)?;
+    let processor = match config.family {
+        Family::Clip | Family::OpenClip(_) => Processor::Clip,
+        Family::ChineseClip => Processor::ChineseClip,
+        Family::Siglip => Processor::Siglip,
+        Family::Naflex => Processor::Naflex,
+    };
+    let preprocessor = Preprocessor::of_family(&files.preprocessor, processor)?;
+    Ok((config, preprocessor))
 }
 
-/// What the model's folder says of its scores, else what its logit scale tells.
-fn score_facts(file: Option<&[u8]>, logit_scale: Option<f32>) -> Result<ScoreFacts, LoadError> {
-    let Some(json) = file else {
-        return Ok(ScoreFacts::of_clip(
-            logit_scale.unwrap_or(USUAL_LOGIT_SCALE).exp(),
+/// Tells the model what pictures come.
+fn fit(config: &mut ModelConfig, preprocessor: &Preprocessor) -> Result<(), LoadError> {
+    match (preprocessor.output_size(), preprocessor.patches()) {
+        (Some((height, width)), _) => config.fit_pictures(height, width),
+        (None, Some((side, most))) => config.fit_patches(side, most),
+        (None, None) => Ok(()),
+    }
+}
+
+/// What the model's folder says of its scores, else what its logit scale and bias tell.
+fn score_facts(file: Option<&[u8]>, training: Training, logits: LogitFacts) -> Result<ScoreFacts, LoadError> {
+    if let Some(json) = file {
+        let facts: ScoreFacts = serde_json::from_slice(json)
+            .map_err(|error| LoadError::Config(format!("scores.json: {error}")))?;
+        if facts.is_usable() {
+            return Ok(facts);
+        }
+        return Err(LoadError::Config(
+            "scores.json: numbers must be finite, logit_scale above 0 and span.high above span.low".into(),
         ));
+    }
+    match training {
+        Training::Softmax => Ok(ScoreFacts::of_clip(
+            logits.scale.unwrap_or(USUAL_LOGIT_SCALE).exp(),
+        )),
+        Training::Sigmoid => sigmoid_facts(logits),
+    }
+}
+
+/// A sigmoid is nothing without both of its numbers.
+fn sigmoid_facts(logits: LogitFacts) -> Result<ScoreFacts, LoadError> {
+    let needed = |number: Option<f32>, name: &str| {
+        number.ok_or_else(|| LoadError::TensorMissing {
+            name: name.to_owned(),
+        })
     };
-    let facts: ScoreFacts =
-        serde_json::from_slice(json).map_err(|error| LoadError::Config(format!("scores.json: {error}")))?;
+    let (scale, bias) = (
+        needed(logits.scale, "logit_scale")?,
+        needed(logits.bias, "logit_bias")?,
+    );
+    let facts = ScoreFacts::of_sigmoid(scale.exp(), bias);
     if facts.is_usable() {
         return Ok(facts);
     }
-    Err(LoadError::Config(
-        "scores.json: numbers must be finite, logit_scale above 0 and span.high above span.low".into(),
-    ))
-}
-
-/// The processor must give what the model reads.
-fn check_size(config: &ClipConfig, preprocessor: &Preprocessor) -> Result<(), LoadError> {
-    let side = config.vision.image_side()?;
-    let (height, width) = (preprocessor.output_height(), preprocessor.output_width());
-    if (height, width) == (side, side) {
-        return Ok(());
-    }
-    Err(LoadError::Config(format!(
-        "the model reads pictures of {side}×{side}, but its processor gives {height}×{width}"
+    Err(LoadError::Weights(format!(
+        "logit_scale {scale} and logit_bias {bias} make no probabilities"
     )))
 }
 

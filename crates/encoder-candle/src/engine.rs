@@ -5,6 +5,8 @@ use std::time::Duration;
 use eidetic_domain::Precision;
 use eidetic_encoder::{EncodeError, Pixels};
 
+use crate::weights::Weights;
+
 /// What runs a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -14,8 +16,24 @@ pub enum Engine {
     Candle,
 }
 
-/// The tensor that CLIP's checkpoints keep the logarithm of their factor from cosines to logits in.
-pub const LOGIT_SCALE: &str = "logit_scale";
+/// What a file says of the way from cosines to the logits of training.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LogitFacts {
+    /// The logarithm of the factor, where the file has it.
+    pub scale: Option<f32>,
+    /// What is added, where the file has it.
+    pub bias: Option<f32>,
+}
+
+impl LogitFacts {
+    /// What these weights say.
+    pub fn of<T>(weights: &Weights<T>) -> Self {
+        Self {
+            scale: weights.scalar("logit_scale"),
+            bias: weights.scalar("logit_bias"),
+        }
+    }
+}
 
 impl Default for Engine {
     fn default() -> Self {
@@ -28,15 +46,15 @@ pub trait Towers: Send + Sync {
     /// One vector a text, in order, before scaling to unit length. Texts are token numbers, each text as long as it is.
     fn encode_texts(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, EncodeError>;
 
-    /// The logarithm of the factor from cosines to logits, where the weights have it.
-    fn logit_scale(&self) -> Option<f32>;
+    /// The way from cosines to logits, as far as the weights say it.
+    fn logits(&self) -> LogitFacts;
 
     /// The time that nothing but the matrix products of as many pictures take, where the engine can tell.
     fn products_alone(&self, _pictures: usize) -> Option<Duration> {
         None
     }
 
-    /// One vector a picture, in order, before scaling to unit length. Pictures have the size that the model reads.
+    /// One vector a picture, in order, before scaling to unit length. Pictures have sizes that the model reads.
     fn encode_pictures(&self, pictures: &[Pixels]) -> Result<Vec<Vec<f32>>, EncodeError>;
 }
 

@@ -22,11 +22,14 @@ pub enum LoadError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// `config.json` is damaged, contradicts itself, or asks for what does not exist.
+    /// `config.json` or `open_clip_config.json` is damaged, contradicts itself, or asks for what does not exist.
     #[error("the model's config.json cannot be used: {0}")]
     Config(String),
     /// The model is of a family that is not built in.
-    #[error("the model is of the family {found:?}; only \"clip\" is known")]
+    #[error(
+        "the model is of the family {found:?}; \"clip\", \"chinese_clip\", \"siglip\" and \"siglip2\" are known, and \
+         OpenCLIP's open_clip_config.json"
+    )]
     UnknownArchitecture {
         /// `model_type` of `config.json`.
         found: String,

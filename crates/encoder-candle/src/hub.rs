@@ -10,7 +10,7 @@ use hf_hub::{Cache, Repo, RepoType};
 
 use crate::download::{Download, News};
 use crate::error::LoadError;
-use crate::files::{PROCESSORS, TOKENIZERS};
+use crate::files::{CONFIGS, Layout, NO_TOKENIZER, Needs, PROCESSORS, TOKENIZER_SETTINGS, WEIGHTS};
 
 /// Told about a download as it goes on, from the thread that opens the model.
 pub trait DownloadProgress {
@@ -104,15 +104,38 @@ struct Hub<'a> {
 impl Hub<'_> {
     /// The folder of all files, or None where they came to lie in several.
     fn folder(&self) -> Result<Option<PathBuf>, LoadError> {
-        let files = [
-            self.one_of(&[&["config.json"]], "config.json")?,
-            self.one_of(&PROCESSORS, "preprocessor_config.json")?,
-            self.one_of(&TOKENIZERS, "tokenizer.json (nor vocab.json with merges.txt)")?,
-            self.one_of(&[&["model.safetensors"]], "model.safetensors")?,
-        ];
+        let (layout, config) = self.config()?;
+        let needs = Needs::of(layout, &std::fs::read(&config).unwrap_or_default());
+        let mut files = vec![config];
+        if layout == Layout::HuggingFace {
+            files.push(self.one_of(&PROCESSORS, "preprocessor_config.json")?);
+        }
+        files.push(self.one_of(&needs.tokenizers(), NO_TOKENIZER)?);
+        if needs.tokenizer_settings {
+            files.extend(self.all_of(&[TOKENIZER_SETTINGS])?);
+        }
+        files.push(match layout {
+            Layout::HuggingFace => self.one_of(&WEIGHTS[..1], WEIGHTS[0][0])?,
+            Layout::OpenClip => self.one_of(&WEIGHTS[1..], WEIGHTS[1][0])?,
+        });
         let folder = files[0].parent();
         let together = files.iter().all(|file| file.parent() == folder);
         Ok(folder.filter(|_| together).map(Path::to_owned))
+    }
+
+    /// The config, of transformers if there is one that names a model.
+    fn config(&self) -> Result<(Layout, PathBuf), LoadError> {
+        let config = self.one_of(&CONFIGS, "config.json (nor open_clip_config.json)")?;
+        if config.ends_with(CONFIGS[1][0]) {
+            return Ok((Layout::OpenClip, config));
+        }
+        let read = std::fs::read(&config).unwrap_or_default();
+        if !Needs::of(Layout::HuggingFace, &read).of_transformers
+            && let Some(config) = self.all_of(CONFIGS[1])?
+        {
+            return Ok((Layout::OpenClip, config));
+        }
+        Ok((Layout::HuggingFace, config))
     }
 
     /// The first file of the first alternative that is complete, in the cache if possible.
@@ -232,8 +255,8 @@ impl Hub<'_> {
 
     fn explain_request(&self, file: &str, error: &ureq::Error) -> Result<Option<PathBuf>, LoadError> {
         let cause = match *error {
-            // Every model has this file.
-            ureq::Error::StatusCode(404) if file == "config.json" => {
+            // Every model has this file, or the one that is asked for before it.
+            ureq::Error::StatusCode(404) if file == CONFIGS[1][0] && self.cached(CONFIGS[0][0]).is_none() => {
                 format!("it knows no such model, or not its revision {}", self.revision)
             }
             ureq::Error::StatusCode(404) => return Ok(None),

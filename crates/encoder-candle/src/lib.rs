@@ -1,8 +1,10 @@
 //! Model families on candle, weights from a directory or the hub, and the built-in model.
 //!
-//! A model is a set of files in the Hugging Face layout: `config.json`, `model.safetensors`, `tokenizer.json` (or
-//! `vocab.json` and `merges.txt`), `preprocessor_config.json`. Nothing that they say is assumed here. So far there is
-//! one family, CLIP, written against transformers' `modeling_clip.py`. No unsafe code: weights are read, not mapped.
+//! A model is a set of files in one of two layouts: transformers' (`config.json`, `model.safetensors`,
+//! `preprocessor_config.json`) or OpenCLIP's (`open_clip_config.json`, `open_clip_model.safetensors`), with a tokenizer
+//! beside them. Nothing that they say is assumed here. Families: CLIP, SigLIP and SigLIP 2, Chinese-CLIP, and what
+//! OpenCLIP builds from its own transformers, timm's SigLIP and MobileCLIP. All share one transformer, and each is written
+//! against its reference. No unsafe code: weights are read, not mapped.
 
 use std::path::Path;
 
@@ -15,11 +17,15 @@ mod cpu;
 mod download;
 mod engine;
 mod error;
+mod fast_vit;
 mod files;
 mod hub;
 mod model_ref;
+mod names;
 mod patches;
+mod positions;
 mod reference;
+mod tokenizer;
 mod weights;
 
 pub use clip::ClipEncoder;
@@ -28,7 +34,7 @@ pub use error::LoadError;
 pub use hub::{DownloadProgress, HubSettings};
 pub use model_ref::{ModelRef, ParseModelRefError};
 
-use files::{ModelFiles, TokenizerFiles};
+use files::{Layout, ModelFiles, TokenizerFiles};
 
 macro_rules! builtin_file {
     ($name:literal) => {
@@ -58,9 +64,11 @@ pub fn open(
 pub fn builtin(engine: Engine) -> Result<ClipEncoder, LoadError> {
     let weights: &'static [u8] = builtin_file!("model.safetensors");
     let files = ModelFiles {
+        layout: Layout::HuggingFace,
         config: builtin_file!("config.json").to_vec(),
         preprocessor: builtin_file!("preprocessor_config.json").to_vec(),
         tokenizer: TokenizerFiles::Json(builtin_file!("tokenizer.json").to_vec()),
+        tokenizer_settings: None,
         scores: Some(builtin_file!("scores.json").to_vec()),
         weights_length: weights.len() as u64,
         weights: Box::new(weights),

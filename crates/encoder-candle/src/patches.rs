@@ -2,39 +2,36 @@
 
 use eidetic_encoder::Pixels;
 
-use crate::config::ClipConfig;
-use crate::error::LoadError;
+use crate::positions::Grid;
 
-/// A square grid of square patches; what is left over at the right and the bottom is not seen.
+/// A grid of square patches; what is left over at the right and the bottom is not seen.
 #[derive(Debug, Clone, Copy)]
 pub struct Patches {
     /// Pixels along a patch.
     pub side: usize,
-    /// Patches along the picture.
-    pub grid: usize,
 }
 
 impl Patches {
-    pub fn new(config: &ClipConfig) -> Result<Self, LoadError> {
-        Ok(Self {
-            side: config.vision.patch_side()?,
-            grid: config.vision.grid()?,
-        })
+    /// Rows and columns of a picture's patches.
+    pub const fn grid(self, picture: &Pixels) -> Grid {
+        (picture.height / self.side, picture.width / self.side)
     }
 
     /// Patches of a picture.
-    pub const fn count(&self) -> usize {
-        self.grid * self.grid
+    pub const fn count(self, picture: &Pixels) -> usize {
+        let (rows, columns) = self.grid(picture);
+        rows * columns
     }
 
     /// Values of a patch.
-    pub const fn size(&self) -> usize {
+    pub const fn size(self) -> usize {
         3 * self.side * self.side
     }
 
     /// Writes one patch to `out`: its three planes, each row by row.
-    pub fn unfold(&self, picture: &Pixels, patch: usize, out: &mut [f32]) {
-        let (top, left) = (patch / self.grid * self.side, patch % self.grid * self.side);
+    pub fn unfold(self, picture: &Pixels, patch: usize, out: &mut [f32]) {
+        let columns = picture.width / self.side;
+        let (top, left) = (patch / columns * self.side, patch % columns * self.side);
         let planes = picture.values.chunks_exact(picture.height * picture.width);
         for (plane, out) in planes.zip(out.chunks_exact_mut(self.side * self.side)) {
             for (row, out) in out.chunks_exact_mut(self.side).enumerate() {

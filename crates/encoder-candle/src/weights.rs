@@ -8,6 +8,7 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::error::LoadError;
+use crate::names::Names;
 
 /// Largest header that the format allows.
 const LARGEST_HEADER: u64 = 100_000_000;
@@ -19,15 +20,18 @@ pub struct Weights<T> {
     scalars: HashMap<String, f32>,
     /// Names and types of tensors that hold no floating-point numbers.
     others: HashMap<String, Dtype>,
+    names: Names,
 }
 
 impl<T> Weights<T> {
-    /// Reads a file of `length` bytes and feeds them all to `hasher`. Each tensor goes through `keep` as f32 on the CPU as
-    /// soon as it was read: at no time is more held than the result and one tensor as it lies on disk.
+    /// Reads a file of `length` bytes and feeds them all to `hasher`. Each tensor goes through `keep` as f32 on the CPU,
+    /// under the name and in the form that engines know, as soon as it was read: at no time is more held than the result
+    /// and one tensor as it lies on disk.
     pub fn read(
         reader: &mut dyn Read,
         length: u64,
         hasher: &mut blake3::Hasher,
+        names: &Names,
         keep: &dyn Fn(&str, Tensor) -> Result<T, LoadError>,
     ) -> Result<Self, LoadError> {
         let mut source = Source { reader, hasher };
@@ -36,26 +40,43 @@ impl<T> Weights<T> {
             tensors: HashMap::new(),
             scalars: HashMap::new(),
             others: HashMap::new(),
+            names: names.clone(),
         };
         for name in metadata.offset_keys() {
             let info = metadata.info(&name).expect("the name comes from the header");
             let bytes = source.take((info.data_offsets.1 - info.data_offsets.0) as u64)?;
-            match as_f32(info, &bytes)? {
-                Some(tensor) => {
-                    drop(bytes);
-                    if tensor.elem_count() == 1 {
-                        let number = tensor.flatten_all()?.to_vec1()?[0];
-                        weights.scalars.insert(name.clone(), number);
-                    }
-                    let kept = keep(&name, tensor)?;
-                    weights.tensors.insert(name, (info.shape.clone(), kept));
-                }
-                None => {
-                    weights.others.insert(name, info.dtype);
-                }
+            if let Some(tensor) = as_f32(info, &bytes)? {
+                drop(bytes);
+                weights.put(&name, &tensor, keep)?;
+            } else {
+                let known = names.known_as(&name).into_iter();
+                weights.others.extend(known.map(|(ours, _)| (ours, info.dtype)));
             }
         }
         Ok(weights)
+    }
+
+    /// Keeps a tensor of the file as all that engines may ask of it.
+    fn put(
+        &mut self,
+        name: &str,
+        tensor: &Tensor,
+        keep: &dyn Fn(&str, Tensor) -> Result<T, LoadError>,
+    ) -> Result<(), LoadError> {
+        if tensor.elem_count() == 1 {
+            let number = tensor.flatten_all()?.to_vec1()?[0];
+            self.scalars.insert(name.to_owned(), number);
+        }
+        for (ours, form) in self.names.known_as(name) {
+            let Some(part) = form.taken_from(tensor)? else {
+                let reason = format!("{name} has the shape {:?}, which cannot be", tensor.dims());
+                return Err(LoadError::Weights(reason));
+            };
+            let shape = part.dims().to_vec();
+            let kept = keep(&ours, part)?;
+            self.tensors.insert(ours, (shape, kept));
+        }
+        Ok(())
     }
 
     /// Takes the tensor out, which must have this shape.
@@ -66,11 +87,23 @@ impl<T> Weights<T> {
         if found == shape {
             return Ok(tensor);
         }
+        let in_file = self.names.in_file(name);
         Err(LoadError::TensorShape {
-            name: name.to_owned(),
-            expected: shape.to_vec(),
-            found,
+            expected: in_file.shape(shape),
+            found: in_file.shape(&found),
+            name: in_file.name,
         })
+    }
+
+    /// The shape of a tensor that was not taken yet.
+    pub fn shape(&self, name: &str) -> Result<&[usize], LoadError> {
+        let found = self.tensors.get(name).map(|(shape, _)| shape.as_slice());
+        found.ok_or_else(|| self.missing(name))
+    }
+
+    /// Whether there is a tensor of that name, which was not taken yet.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
     }
 
     /// The number of that name, where the file has it.
@@ -78,9 +111,9 @@ impl<T> Weights<T> {
         self.scalars.get(name).copied()
     }
 
-    fn missing(&self, name: &str) -> LoadError {
-        let name = name.to_owned();
-        match self.others.get(&name) {
+    fn missing(&self, ours: &str) -> LoadError {
+        let name = self.names.in_file(ours).name;
+        match self.others.get(ours) {
             Some(found) => LoadError::TensorType {
                 name,
                 found: format!("{found:?}").to_lowercase(),

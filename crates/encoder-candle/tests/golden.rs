@@ -297,11 +297,25 @@ fn a_missing_file_is_named_with_its_place() {
 }
 
 #[test]
-fn a_processor_for_another_size_is_refused() {
-    let folder = copy();
+fn a_processor_for_another_size_is_refused_by_convolutions() {
+    let folder = TempDir::new().unwrap();
+    for file in fs::read_dir(golden().join("convolutional")).unwrap().flatten() {
+        fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+    }
     fs::write(folder.path().join("preprocessor_config.json"), "{}").unwrap();
     let error = open_directory(folder.path(), "x", Engine::default())
         .unwrap_err()
         .to_string();
     assert!(error.contains("48×48") && error.contains("224×224"), "{error}");
+}
+
+#[test]
+fn a_processor_for_oblong_pictures_is_refused() {
+    let folder = copy();
+    let settings = r#"{"size":{"height":48,"width":60},"do_center_crop":false}"#;
+    fs::write(folder.path().join("preprocessor_config.json"), settings).unwrap();
+    let error = open_directory(folder.path(), "x", Engine::default())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("48×60"), "{error}");
 }

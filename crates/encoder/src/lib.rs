@@ -7,9 +7,9 @@ mod preprocess;
 mod scores;
 mod tokenise;
 
-pub use preprocess::{Preprocessor, PreprocessorError};
+pub use preprocess::{Preprocessor, PreprocessorError, Processor};
 pub use scores::{LogisticCurve, ScoreFacts, ScoreSpan};
-pub use tokenise::{TextTokenizer, TokenizerError};
+pub use tokenise::{Cleaning, TextTokenizer, TokenizerError, TokenizerSettings};
 
 use eidetic_domain::{Embedding, EmbeddingError, SpaceId};
 use image::RgbImage;
@@ -72,6 +72,18 @@ pub enum EncodeError {
         expected_height: usize,
         /// Columns that the model reads.
         expected_width: usize,
+        /// Rows that the picture has.
+        height: usize,
+        /// Columns that the picture has.
+        width: usize,
+    },
+    /// The batch holds a picture that is not cut into patches as the model reads them.
+    #[error("the model reads pictures of at most {most} patches of {side}×{side}, not {height}×{width}")]
+    PixelPatches {
+        /// Pixels along a patch.
+        side: usize,
+        /// Patches of a picture, at most.
+        most: usize,
         /// Rows that the picture has.
         height: usize,
         /// Columns that the picture has.

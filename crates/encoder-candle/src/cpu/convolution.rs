@@ -39,6 +39,11 @@ pub struct Scratch<'a> {
 }
 
 impl Convolution {
+    /// A convolution whose factor has, for each output, rows × columns × inputs.
+    pub const fn new(factor: Factor, bias: Vec<f32>, shape: Shape) -> Self {
+        Self { factor, bias, shape }
+    }
+
     /// Takes `NAME.weight` and `NAME.bias`.
     pub fn load(weights: &mut Weights<Stored>, name: &str, shape: Shape) -> Result<Self, LoadError> {
         let Shape {

@@ -4,12 +4,12 @@ use eidetic_encoder::Pixels;
 use eidetic_kernels::matrix::{Activation, Finish};
 
 use super::convolution::{Convolution, Scratch, Shape};
-use super::dense::Factor;
+use super::dense::Projection;
 use super::matrix::Matrix;
 use super::products::Products;
 use super::store::Stored;
 use super::workspace::{Maps, Workspace};
-use crate::config::ConvolutionalConfig;
+use crate::config::{ConvolutionalConfig, Projection as Kind};
 use crate::error::LoadError;
 use crate::weights::Weights;
 
@@ -19,8 +19,7 @@ pub struct ConvolutionalTower {
     stem: Convolution,
     blocks: Vec<Block>,
     head: Convolution,
-    projection: Factor,
-    dimension: usize,
+    projection: Projection,
     activation: Activation,
 }
 
@@ -54,8 +53,12 @@ impl ConvolutionalTower {
             stem: Convolution::load(weights, "vision_model.stem", stem)?,
             blocks,
             head: Convolution::load(weights, "vision_model.head", head)?,
-            projection: weights.factor("visual_projection.weight", &[dimension, config.hidden])?,
-            dimension,
+            projection: Projection::load(
+                weights,
+                "visual_projection",
+                Kind::Plain,
+                [dimension, config.hidden],
+            )?,
             activation: config.activation,
         })
     }
@@ -81,7 +84,7 @@ impl ConvolutionalTower {
             block.second.products(pictures, side, products);
         }
         self.head.products(pictures, side, products);
-        products.run(pictures, &self.projection);
+        self.projection.products(pictures, products);
     }
 
     /// Embeddings before scaling to unit length. All pictures have the model's size.
@@ -113,11 +116,8 @@ impl ConvolutionalTower {
         self.head
             .apply(&w.maps.current, side, &mut scratch, activated, &mut w.maps.inner);
         means(&w.maps.inner, pictures.len(), &mut w.pooled);
-        let input = self.projection.input(w.kernel, &w.pooled, &mut w.codes);
-        w.mixed.reshape(pictures.len(), self.dimension);
         self.projection
-            .apply(w.kernel, input, Finish::Plain, w.mixed.all_mut());
-        w.mixed.to_vectors()
+            .forward(w.kernel, &w.pooled, &mut w.codes, &mut w.mixed)
     }
 }
 
@@ -180,7 +180,7 @@ const fn shape(inputs: usize, outputs: usize, kernel: usize, stride: usize) -> S
 }
 
 /// Planes to positions with three channels each.
-fn channels_last(pictures: &[Pixels], out: &mut Matrix) {
+pub(super) fn channels_last(pictures: &[Pixels], out: &mut Matrix) {
     let size = pictures
         .first()
         .map_or(0, |picture| picture.height * picture.width);
@@ -215,15 +215,6 @@ fn means(map: &Matrix, pictures: usize, out: &mut Matrix) {
     let positions = map.count() / pictures.max(1);
     out.reshape(pictures, map.width());
     for picture in 0..pictures {
-        let mean = out.row_mut(picture);
-        mean.fill(0.0);
-        for position in 0..positions {
-            for (sum, value) in mean.iter_mut().zip(map.row(picture * positions + position)) {
-                *sum += value;
-            }
-        }
-        for sum in mean {
-            *sum /= positions as f32;
-        }
+        out.set_mean(picture, map, picture * positions..(picture + 1) * positions);
     }
 }

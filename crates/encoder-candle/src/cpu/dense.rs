@@ -5,7 +5,9 @@ use eidetic_kernels::matrix::{
 };
 
 use super::matrix::Matrix;
+use super::products::Products;
 use super::store::Stored;
+use crate::config::Projection as Kind;
 use crate::error::LoadError;
 use crate::weights::Weights;
 
@@ -28,13 +30,21 @@ pub struct Dense {
     bias: Vec<f32>,
 }
 
+/// The product that ends a tower, where it has one.
+pub struct Projection(Option<(Factor, Option<Vec<f32>>)>);
+
 impl Factor {
     /// Brings `rows` into the form that products with this factor take.
     pub fn input<'a>(&self, kernel: MatrixKernel, rows: &'a Matrix, codes: &'a mut Codes) -> Input<'a> {
+        self.input_rows(kernel, rows.all(), codes)
+    }
+
+    /// As [`input`](Self::input), for some rows of a matrix.
+    pub fn input_rows<'a>(&self, kernel: MatrixKernel, rows: Rows<'a>, codes: &'a mut Codes) -> Input<'a> {
         match self {
-            Self::F32(_) => Input::Rows(rows.all()),
+            Self::F32(_) => Input::Rows(rows),
             Self::Int8(_) => {
-                codes.round(kernel, rows.all(), rows.width());
+                codes.round(kernel, rows, self.inputs());
                 Input::Codes(codes)
             }
         }
@@ -64,6 +74,50 @@ impl Factor {
     }
 }
 
+impl Projection {
+    /// Takes `NAME.weight`, and `NAME.bias` where there is one.
+    pub fn load(
+        weights: &mut Weights<Stored>,
+        name: &str,
+        kind: Kind,
+        shape: [usize; 2],
+    ) -> Result<Self, LoadError> {
+        if kind == Kind::None {
+            return Ok(Self(None));
+        }
+        let factor = weights.factor(&format!("{name}.weight"), &shape)?;
+        let bias = (kind == Kind::Biased)
+            .then(|| weights.values(&format!("{name}.bias"), &shape[..1]))
+            .transpose()?;
+        Ok(Self(Some((factor, bias))))
+    }
+
+    /// The embedding of each of `rows`; `out` is for what lies between.
+    pub fn forward(
+        &self,
+        kernel: MatrixKernel,
+        rows: &Matrix,
+        codes: &mut Codes,
+        out: &mut Matrix,
+    ) -> Vec<Vec<f32>> {
+        let Some((factor, bias)) = &self.0 else {
+            return rows.to_vectors();
+        };
+        let finish = bias.as_ref().map_or(Finish::Plain, |bias| Finish::Bias(bias));
+        let input = factor.input(kernel, rows, codes);
+        out.reshape(rows.count(), factor.outputs());
+        factor.apply(kernel, input, finish, out.all_mut());
+        out.to_vectors()
+    }
+
+    /// Nothing but the product of `rows` rows.
+    pub fn products(&self, rows: usize, products: &mut Products) {
+        if let Some((factor, _)) = &self.0 {
+            products.run(rows, factor);
+        }
+    }
+}
+
 impl Dense {
     /// Takes `NAME.weight` and `NAME.bias`.
     pub fn load(
@@ -78,6 +132,10 @@ impl Dense {
         })
     }
 
+    pub const fn new(factor: Factor, bias: Vec<f32>) -> Self {
+        Self { factor, bias }
+    }
+
     pub const fn factor(&self) -> &Factor {
         &self.factor
     }
@@ -85,6 +143,11 @@ impl Dense {
     /// See [`Factor::input`].
     pub fn input<'a>(&self, kernel: MatrixKernel, rows: &'a Matrix, codes: &'a mut Codes) -> Input<'a> {
         self.factor.input(kernel, rows, codes)
+    }
+
+    /// See [`Factor::input_rows`].
+    pub fn input_rows<'a>(&self, kernel: MatrixKernel, rows: Rows<'a>, codes: &'a mut Codes) -> Input<'a> {
+        self.factor.input_rows(kernel, rows, codes)
     }
 
     /// `out` becomes the product with its bias, one row for each of `count`.
@@ -110,7 +173,11 @@ impl Dense {
 
     /// Adds the product with its bias to `out`.
     pub fn add_to(&self, kernel: MatrixKernel, input: Input<'_>, out: &mut Matrix) {
-        self.factor
-            .apply(kernel, input, Finish::AddTo(&self.bias), out.all_mut());
+        self.add_to_rows(kernel, input, out.all_mut());
+    }
+
+    /// As [`add_to`](Self::add_to), for some rows of a matrix.
+    pub fn add_to_rows(&self, kernel: MatrixKernel, input: Input<'_>, out: RowsMut<'_>) {
+        self.factor.apply(kernel, input, Finish::AddTo(&self.bias), out);
     }
 }

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use eidetic_kernels::matrix::{Rows, RowsMut};
 
 /// Rows one after another in memory that is kept when they are replaced.
@@ -15,11 +17,32 @@ impl Matrix {
         self.values.resize(count * width, 0.0);
     }
 
+    /// Replaces all rows by those of `other`.
+    pub fn copy(&mut self, other: &Self) {
+        self.reshape(other.count, other.width);
+        self.values.copy_from_slice(&other.values);
+    }
+
     /// Replaces all rows by those of `other` with these numbers.
     pub fn gather(&mut self, other: &Self, rows: &[usize]) {
         self.reshape(rows.len(), other.width);
         for (place, &row) in rows.iter().enumerate() {
             self.row_mut(place).copy_from_slice(other.row(row));
+        }
+    }
+
+    /// Makes `row` the mean of some rows of `other`.
+    pub fn set_mean(&mut self, row: usize, other: &Self, rows: Range<usize>) {
+        let count = rows.len() as f32;
+        let mean = self.row_mut(row);
+        mean.fill(0.0);
+        for source in rows {
+            for (sum, value) in mean.iter_mut().zip(other.row(source)) {
+                *sum += value;
+            }
+        }
+        for sum in mean {
+            *sum /= count;
         }
     }
 
@@ -38,6 +61,11 @@ impl Matrix {
     /// The numbers of `count` rows from `first` on, one row after the other.
     pub fn span(&self, first: usize, count: usize) -> &[f32] {
         &self.values[first * self.width..][..count * self.width]
+    }
+
+    /// As [`span`](Self::span), to be written.
+    pub fn span_mut(&mut self, first: usize, count: usize) -> &mut [f32] {
+        &mut self.values[first * self.width..][..count * self.width]
     }
 
     pub fn row_mut(&mut self, row: usize) -> &mut [f32] {

@@ -1,4 +1,4 @@
-//! CLIP on the processor, with this program's own matrix kernels: weights packed once, buffers used again, nothing
+//! Two-tower models on the processor, with this program's own matrix kernels: weights packed once, buffers used again, nothing
 //! padded, nothing transposed.
 //!
 //! A batch is cut into groups of some hundred rows, and each group runs through the whole tower on one thread: what lies
@@ -8,8 +8,12 @@
 mod convolution;
 mod convolutional;
 mod dense;
+mod depthwise;
+mod excitation;
+mod fast_vit;
 mod groups;
 mod matrix;
+mod pool;
 mod products;
 mod store;
 mod text;
@@ -23,12 +27,13 @@ use std::time::{Duration, Instant};
 use eidetic_domain::Precision;
 use eidetic_encoder::{EncodeError, Pixels};
 
-use crate::config::ClipConfig;
-use crate::engine::{LOGIT_SCALE, Towers, check_tokens};
+use crate::config::{ModelConfig, VisionConfig};
+use crate::engine::{LogitFacts, Towers, check_tokens};
 use crate::error::LoadError;
 use crate::weights::Weights;
 
 use convolutional::ConvolutionalTower;
+use fast_vit::FastVitTower;
 use groups::Groups;
 use products::Products;
 use store::{Stored, keep};
@@ -36,54 +41,76 @@ use text::TextTower;
 use vision::VisionTower;
 use workspace::Workspace;
 
-/// A CLIP model in packed form.
-pub struct CpuClip {
+/// A model in packed form.
+pub struct CpuTowers {
     text: TextTower,
     vision: Vision,
     groups: Groups,
-    logit_scale: Option<f32>,
+    logits: LogitFacts,
 }
 
 enum Vision {
-    Transformer(VisionTower),
-    Convolutional(ConvolutionalTower),
+    Transformer(Box<VisionTower>),
+    Convolutional(Box<ConvolutionalTower>),
+    FastVit(Box<FastVitTower>),
 }
 
-impl CpuClip {
+impl CpuTowers {
     /// Reads a weight file of `length` bytes and feeds it to `hasher`. Each tensor is packed as it arrives, so that no
     /// more is held than the packed model and one tensor.
     pub fn load(
-        config: &ClipConfig,
+        config: &ModelConfig,
         precision: Precision,
         reader: &mut dyn Read,
         length: u64,
         hasher: &mut blake3::Hasher,
     ) -> Result<Self, LoadError> {
-        let mut weights = Weights::read(reader, length, hasher, &|name, tensor| {
+        let mut weights = Weights::read(reader, length, hasher, &config.names, &|name, tensor| {
             keep(name, &tensor, precision)
         })?;
         Ok(Self {
             text: TextTower::load(&mut weights, config)?,
-            vision: Vision::load(&mut weights, config)?,
+            vision: Vision::load(&mut weights, config, precision)?,
             groups: Groups::default(),
-            logit_scale: weights.scalar(LOGIT_SCALE),
+            logits: LogitFacts::of(&weights),
         })
     }
 }
 
 impl Vision {
-    fn load(weights: &mut Weights<Stored>, config: &ClipConfig) -> Result<Self, LoadError> {
-        Ok(match config.vision.convolutional()? {
-            None => Self::Transformer(VisionTower::load(weights, config)?),
-            Some(tower) => Self::Convolutional(ConvolutionalTower::load(weights, &tower, config.projection)?),
+    fn load(
+        weights: &mut Weights<Stored>,
+        config: &ModelConfig,
+        precision: Precision,
+    ) -> Result<Self, LoadError> {
+        let dimension = config.dimension;
+        Ok(match &config.vision {
+            VisionConfig::Transformer(tower) => {
+                Self::Transformer(Box::new(VisionTower::load(weights, tower, dimension)?))
+            }
+            VisionConfig::Convolutional(tower) => {
+                Self::Convolutional(Box::new(ConvolutionalTower::load(weights, tower, dimension)?))
+            }
+            VisionConfig::FastVit(tower) => Self::FastVit(Box::new(FastVitTower::load(
+                weights, tower, dimension, precision,
+            )?)),
         })
     }
 
-    /// Rows that a picture counts for when batches are cut.
-    fn length(&self) -> usize {
+    /// Rows that the pictures count for when batches are cut.
+    fn rows(&self, pictures: &[Pixels]) -> usize {
         match self {
-            Self::Transformer(tower) => tower.length(),
+            Self::Transformer(tower) => tower.rows(pictures),
+            Self::Convolutional(_) | Self::FastVit(_) => pictures.len() * self.longest(),
+        }
+    }
+
+    /// Rows that a picture counts for, at most.
+    fn longest(&self) -> usize {
+        match self {
+            Self::Transformer(tower) => tower.longest(),
             Self::Convolutional(tower) => tower.length(),
+            Self::FastVit(tower) => tower.length(),
         }
     }
 
@@ -91,6 +118,7 @@ impl Vision {
         match self {
             Self::Transformer(tower) => tower.forward(pictures, workspace),
             Self::Convolutional(tower) => tower.forward(pictures, workspace),
+            Self::FastVit(tower) => tower.forward(pictures, workspace),
         }
     }
 
@@ -98,18 +126,19 @@ impl Vision {
         match self {
             Self::Transformer(tower) => tower.products(pictures, products),
             Self::Convolutional(tower) => tower.products(pictures, products),
+            Self::FastVit(tower) => tower.products(pictures, products),
         }
     }
 }
 
-impl Towers for CpuClip {
-    fn logit_scale(&self) -> Option<f32> {
-        self.logit_scale
+impl Towers for CpuTowers {
+    fn logits(&self) -> LogitFacts {
+        self.logits
     }
 
     fn products_alone(&self, pictures: usize) -> Option<Duration> {
         let items = vec![(); pictures];
-        let rows = pictures * self.vision.length();
+        let rows = pictures * self.vision.longest();
         let run = || {
             self.groups.run(&items, rows, |group, workspace| {
                 self.vision.products(group.len(), &mut workspace.products);
@@ -124,8 +153,7 @@ impl Towers for CpuClip {
 
     fn encode_texts(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, EncodeError> {
         check_tokens(texts, self.text.vocabulary(), self.text.longest())?;
-        // What stands behind the end is seen by nothing that counts.
-        let texts: Vec<&[u32]> = texts.iter().map(|ids| self.text.trimmed(ids)).collect();
+        let texts: Vec<&[u32]> = texts.iter().map(|ids| self.text.seen(ids)).collect();
         let rows = texts.iter().map(|ids| ids.len()).sum();
         Ok(self.groups.run(&texts, rows, |texts, workspace| {
             self.text.forward(texts, workspace)
@@ -133,7 +161,7 @@ impl Towers for CpuClip {
     }
 
     fn encode_pictures(&self, pictures: &[Pixels]) -> Result<Vec<Vec<f32>>, EncodeError> {
-        let rows = pictures.len() * self.vision.length();
+        let rows = self.vision.rows(pictures);
         Ok(self.groups.run(pictures, rows, |pictures, workspace| {
             self.vision.forward(pictures, workspace)
         }))

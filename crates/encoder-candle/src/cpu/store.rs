@@ -6,6 +6,7 @@ use eidetic_kernels::matrix::{FloatFactor, IntegerFactor};
 
 use super::dense::Factor;
 use crate::error::LoadError;
+use crate::fast_vit::{self, Numbers};
 use crate::weights::Weights;
 
 /// Largest number of inputs of a product in 8 bits.
@@ -15,6 +16,15 @@ const MOST_INPUTS: usize = 1 << 16;
 pub enum Stored {
     Values(Vec<f32>),
     Factor(Factor),
+}
+
+impl Numbers for Stored {
+    fn numbers(self) -> Result<Vec<f32>, LoadError> {
+        match self {
+            Self::Values(values) => Ok(values),
+            Self::Factor(_) => Err(LoadError::Config("a folded tensor was packed by its name".into())),
+        }
+    }
 }
 
 impl Weights<Stored> {
@@ -73,7 +83,11 @@ fn is_convolution(name: &str) -> bool {
 ///
 /// The last product of a tower stays in f32: one row a picture or text, and it gives the embedding itself.
 fn precision_of(name: &str, precision: Precision) -> Option<Precision> {
-    const ENDS: [&str; 2] = ["visual_projection.weight", "text_projection.weight"];
+    const ENDS: [&str; 3] = [
+        "visual_projection.weight",
+        "text_projection.weight",
+        "vision_model.head.mlp.fc2.weight",
+    ];
     const INSIDE: [&str; 12] = [
         "patch_embedding.weight",
         "vision_model.stem.weight",
@@ -89,6 +103,10 @@ fn precision_of(name: &str, precision: Precision) -> Option<Precision> {
         "vision_model.head.weight",
     ];
     let ends_with = |suffix: &&str| name.ends_with(*suffix);
+    if name.starts_with(fast_vit::PREFIX) {
+        // Folded and packed by the tower itself.
+        return None;
+    }
     if ENDS.iter().any(ends_with) {
         Some(Precision::F32)
     } else if INSIDE.iter().any(ends_with) {

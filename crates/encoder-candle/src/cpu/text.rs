@@ -1,12 +1,12 @@
-//! The text tower: tokens, the transformer with a causal mask, one vector a text.
+//! The text tower: tokens, the transformer, one vector a text.
 
-use eidetic_kernels::matrix::{Finish, Mask};
+use eidetic_kernels::matrix::Mask;
 
-use super::dense::Factor;
+use super::dense::Projection;
 use super::store::Stored;
 use super::transformer::{Norm, Sequence, Transformer};
 use super::workspace::Workspace;
-use crate::config::{ClipConfig, Pooling};
+use crate::config::{ModelConfig, Pooling, TextConfig, TextKind};
 use crate::error::LoadError;
 use crate::weights::Weights;
 
@@ -14,36 +14,46 @@ use crate::weights::Weights;
 pub struct TextTower {
     /// Vocabulary × width.
     tokens: Vec<f32>,
-    /// Longest text × width.
+    /// Longest text × width; the first segment is added already.
     positions: Vec<f32>,
     width: usize,
+    /// After the embeddings: BERT.
+    before: Option<Norm>,
     transformer: Transformer,
-    after: Norm,
-    projection: Factor,
-    dimension: usize,
+    /// After the layers: CLIP.
+    after: Option<Norm>,
+    projection: Projection,
     pooling: Pooling,
+    mask: Mask,
 }
 
 impl TextTower {
-    pub fn load(weights: &mut Weights<Stored>, config: &ClipConfig) -> Result<Self, LoadError> {
-        let tower = config.text.tower()?;
-        let width = tower.hidden;
-        let longest = config.text.max_position_embeddings;
+    pub fn load(weights: &mut Weights<Stored>, config: &ModelConfig) -> Result<Self, LoadError> {
+        let text = &config.text;
+        let (tower, width) = (&text.tower, text.tower.hidden);
+        let (before, after) = match text.kind {
+            TextKind::Clip => (None, Some("text_model.final_layer_norm")),
+            TextKind::Bert { .. } => (Some("text_model.embeddings.layer_norm"), None),
+        };
+        let mut norm = |name: Option<&str>| name.map(|name| Norm::load(weights, name, tower)).transpose();
         Ok(Self {
+            before: norm(before)?,
+            after: norm(after)?,
             tokens: weights.values(
                 "text_model.embeddings.token_embedding.weight",
-                &[config.text.vocab_size, width],
+                &[text.vocabulary, width],
             )?,
-            positions: weights.values(
-                "text_model.embeddings.position_embedding.weight",
-                &[longest, width],
-            )?,
+            positions: positions(weights, text)?,
             width,
-            transformer: Transformer::load(weights, "text_model.encoder.layers", &tower, Mask::Causal)?,
-            after: Norm::load(weights, "text_model.final_layer_norm", &tower)?,
-            projection: weights.factor("text_projection.weight", &[config.projection, width])?,
-            dimension: config.projection,
-            pooling: config.text.pooling(),
+            transformer: Transformer::load(weights, "text_model.encoder.layers", tower, text.mask)?,
+            projection: Projection::load(
+                weights,
+                "text_projection",
+                text.projection,
+                [config.dimension, width],
+            )?,
+            pooling: text.pooling,
+            mask: text.mask,
         })
     }
 
@@ -56,15 +66,18 @@ impl TextTower {
         self.positions.len() / self.width
     }
 
-    /// The text up to the token at which it is pooled.
-    pub fn trimmed<'a>(&self, ids: &'a [u32]) -> &'a [u32] {
-        &ids[..=self.pooling.position(ids)]
+    /// What of the text the pooled token sees: under a causal mask, nothing behind itself.
+    pub fn seen<'a>(&self, ids: &'a [u32]) -> &'a [u32] {
+        match self.mask {
+            Mask::Causal => &ids[..=self.pooling.position(ids)],
+            Mask::None => ids,
+        }
     }
 
-    /// Embeddings before scaling to unit length. Each text is pooled at its last token.
+    /// Embeddings before scaling to unit length, of texts of which all is [`seen`](Self::seen).
     pub fn forward(&self, texts: &[&[u32]], workspace: &mut Workspace) -> Vec<Vec<f32>> {
         let w = workspace;
-        let sequences = sequences(texts.iter().map(|ids| ids.len()));
+        let sequences = self.sequences(texts);
         w.hidden
             .reshape(texts.iter().map(|ids| ids.len()).sum(), self.width);
         for (sequence, ids) in sequences.iter().zip(texts) {
@@ -72,13 +85,20 @@ impl TextTower {
                 self.embed(id, position, w.hidden.row_mut(row));
             }
         }
+        if let Some(norm) = &self.before {
+            norm.forward(w.kernel, &w.hidden, &mut w.normed);
+            std::mem::swap(&mut w.hidden, &mut w.normed);
+        }
         self.transformer.forward(&sequences, w);
-        self.after.forward(w.kernel, &w.pooled, &mut w.normed);
-        let input = self.projection.input(w.kernel, &w.normed, &mut w.codes);
-        w.mixed.reshape(texts.len(), self.dimension);
+        let rows = match &self.after {
+            None => &w.pooled,
+            Some(norm) => {
+                norm.forward(w.kernel, &w.pooled, &mut w.normed);
+                &w.normed
+            }
+        };
         self.projection
-            .apply(w.kernel, input, Finish::Plain, w.mixed.all_mut());
-        w.mixed.to_vectors()
+            .forward(w.kernel, rows, &mut w.codes, &mut w.mixed)
     }
 
     fn embed(&self, id: u32, position: usize, row: &mut [f32]) {
@@ -88,19 +108,39 @@ impl TextTower {
             *x = token + place;
         }
     }
+
+    /// The texts one after another.
+    fn sequences(&self, texts: &[&[u32]]) -> Vec<Sequence> {
+        let mut start = 0;
+        texts
+            .iter()
+            .map(|ids| {
+                let rows = start..start + ids.len();
+                start = rows.end;
+                Sequence {
+                    pooled: rows.start + self.pooling.position(ids),
+                    rows,
+                }
+            })
+            .collect()
+    }
 }
 
-/// Sequences of these lengths, one after another, each pooled at its last row.
-fn sequences(lengths: impl Iterator<Item = usize>) -> Vec<Sequence> {
-    let mut start = 0;
-    lengths
-        .map(|length| {
-            let rows = start..start + length;
-            start = rows.end;
-            Sequence {
-                pooled: rows.end - 1,
-                rows,
+/// Positions, to each of which the first segment is added where there are segments.
+fn positions(weights: &mut Weights<Stored>, text: &TextConfig) -> Result<Vec<f32>, LoadError> {
+    let width = text.tower.hidden;
+    let mut positions = weights.values(
+        "text_model.embeddings.position_embedding.weight",
+        &[text.longest, width],
+    )?;
+    if let TextKind::Bert { segments } = text.kind {
+        let name = "text_model.embeddings.segment_embedding.weight";
+        let segments = weights.values(name, &[segments.max(1), width])?;
+        for row in positions.chunks_exact_mut(width) {
+            for (x, segment) in row.iter_mut().zip(&segments) {
+                *x += segment;
             }
-        })
-        .collect()
+        }
+    }
+    Ok(positions)
 }

@@ -9,7 +9,7 @@ use super::matrix::Matrix;
 use super::products::Products;
 use super::store::Stored;
 use super::workspace::Workspace;
-use crate::config::TowerConfig;
+use crate::config::{Norms, TowerConfig};
 use crate::error::LoadError;
 use crate::weights::Weights;
 
@@ -33,17 +33,25 @@ pub struct Sequence {
 }
 
 struct Block {
-    before_attention: Norm,
+    norms: Norms,
+    /// Before attention or after it.
+    first_norm: Norm,
     queries: Dense,
     keys: Dense,
     values: Dense,
     output: Dense,
-    before_layers: Norm,
+    /// Before the dense layers or after them.
+    second_norm: Norm,
+    layers: Layers,
+    heads: Heads,
+    mask: Mask,
+}
+
+/// Two dense layers with an activation between them.
+pub struct Layers {
     wide: Dense,
     narrow: Dense,
     activation: Activation,
-    heads: Heads,
-    mask: Mask,
 }
 
 impl Transformer {
@@ -69,27 +77,32 @@ impl Transformer {
             return;
         };
         for block in others {
-            block.attend(sequences, workspace);
-            block.transform(workspace);
+            block.forward(sequences, workspace);
         }
         last.attend_pooled(sequences, &pooled, workspace);
         last.transform(workspace);
         std::mem::swap(&mut workspace.hidden, &mut workspace.pooled);
     }
-}
 
-impl Transformer {
-    /// Nothing but the products that [`forward`](Self::forward) makes of `rows` rows in `sequences` sequences.
-    pub fn products(&self, sequences: usize, rows: usize, products: &mut Products) {
+    /// Runs all layers on all rows of `workspace.hidden`.
+    pub fn forward_all(&self, sequences: &[Sequence], workspace: &mut Workspace) {
+        for block in &self.blocks {
+            block.forward(sequences, workspace);
+        }
+    }
+
+    /// Nothing but the products that these layers make of `rows` rows, of which the last layer is asked for `pooled`.
+    pub fn products(&self, pooled: usize, rows: usize, products: &mut Products) {
         let last = self.blocks.len().saturating_sub(1);
         for (layer, block) in self.blocks.iter().enumerate() {
-            let asked = if layer == last { sequences } else { rows };
+            let asked = if layer == last { pooled } else { rows };
             for dense in [&block.keys, &block.values] {
                 products.run(rows, dense.factor());
             }
-            for dense in [&block.queries, &block.output, &block.wide, &block.narrow] {
+            for dense in [&block.queries, &block.output] {
                 products.run(asked, dense.factor());
             }
+            block.layers.products(asked, products);
         }
     }
 }
@@ -126,32 +139,51 @@ impl Block {
         config: &TowerConfig,
         mask: Mask,
     ) -> Result<Self, LoadError> {
-        let (hidden, intermediate) = (config.hidden, config.intermediate);
-        let mut dense =
-            |name: &str, inputs, outputs| Dense::load(weights, &format!("{prefix}.{name}"), inputs, outputs);
+        let hidden = config.hidden;
+        let mut square =
+            |name: &str| Dense::load(weights, &format!("{prefix}.self_attn.{name}"), hidden, hidden);
         Ok(Self {
-            queries: dense("self_attn.q_proj", hidden, hidden)?,
-            keys: dense("self_attn.k_proj", hidden, hidden)?,
-            values: dense("self_attn.v_proj", hidden, hidden)?,
-            output: dense("self_attn.out_proj", hidden, hidden)?,
-            wide: dense("mlp.fc1", hidden, intermediate)?,
-            narrow: dense("mlp.fc2", intermediate, hidden)?,
-            before_attention: Norm::load(weights, &format!("{prefix}.layer_norm1"), config)?,
-            before_layers: Norm::load(weights, &format!("{prefix}.layer_norm2"), config)?,
-            activation: config.activation,
-            heads: Heads {
-                count: config.heads,
-                width: hidden / config.heads,
-            },
+            queries: square("q_proj")?,
+            keys: square("k_proj")?,
+            values: square("v_proj")?,
+            output: square("out_proj")?,
+            layers: Layers::load(weights, &format!("{prefix}.mlp"), config)?,
+            first_norm: Norm::load(weights, &format!("{prefix}.layer_norm1"), config)?,
+            second_norm: Norm::load(weights, &format!("{prefix}.layer_norm2"), config)?,
+            norms: config.norms,
+            heads: config.heads(),
             mask,
         })
     }
 
-    /// Adds to `hidden` what attention makes of the normalised rows of the same sequence.
+    fn forward(&self, sequences: &[Sequence], workspace: &mut Workspace) {
+        self.attend(sequences, workspace);
+        self.transform(workspace);
+    }
+
+    /// Leaves in `normed` what the next part of the block reads: `hidden`, normed where norms come before.
+    fn source(&self, norm: &Norm, workspace: &mut Workspace) {
+        let w = workspace;
+        match self.norms {
+            Norms::Before => norm.forward(w.kernel, &w.hidden, &mut w.normed),
+            Norms::After => w.normed.copy(&w.hidden),
+        }
+    }
+
+    /// Norms `hidden` in place where norms come after.
+    fn finish(&self, norm: &Norm, workspace: &mut Workspace) {
+        if self.norms == Norms::After {
+            let w = workspace;
+            norm.forward(w.kernel, &w.hidden, &mut w.normed);
+            std::mem::swap(&mut w.hidden, &mut w.normed);
+        }
+    }
+
+    /// Adds to `hidden` what attention makes of the rows of the same sequence.
     fn attend(&self, sequences: &[Sequence], workspace: &mut Workspace) {
         let w = workspace;
         let count = w.hidden.count();
-        self.before_attention.forward(w.kernel, &w.hidden, &mut w.normed);
+        self.source(&self.first_norm, w);
         let input = self.queries.input(w.kernel, &w.normed, &mut w.codes);
         self.queries.fill(w.kernel, input, count, &mut w.queries);
         self.keys.fill(w.kernel, input, count, &mut w.keys);
@@ -162,13 +194,14 @@ impl Block {
         }
         let input = self.output.input(w.kernel, &w.mixed, &mut w.codes);
         self.output.add_to(w.kernel, input, &mut w.hidden);
+        self.finish(&self.first_norm, w);
     }
 
     /// As [`attend`](Self::attend), for the pooled rows alone, which replace all others.
     fn attend_pooled(&self, sequences: &[Sequence], pooled: &[usize], workspace: &mut Workspace) {
         let w = workspace;
         let count = w.hidden.count();
-        self.before_attention.forward(w.kernel, &w.hidden, &mut w.normed);
+        self.source(&self.first_norm, w);
         let input = self.keys.input(w.kernel, &w.normed, &mut w.codes);
         self.keys.fill(w.kernel, input, count, &mut w.keys);
         self.values.fill(w.kernel, input, count, &mut w.values);
@@ -183,6 +216,7 @@ impl Block {
         std::mem::swap(&mut w.hidden, &mut w.pooled);
         let input = self.output.input(w.kernel, &w.mixed, &mut w.codes);
         self.output.add_to(w.kernel, input, &mut w.hidden);
+        self.finish(&self.first_norm, w);
     }
 
     /// Weighted means of one sequence's values, for the queries in the rows `asking`.
@@ -199,15 +233,49 @@ impl Block {
         );
     }
 
-    /// Adds to `hidden` what the two dense layers make of each normalised row.
+    /// Adds to `hidden` what the dense layers make of each row.
     fn transform(&self, workspace: &mut Workspace) {
+        self.source(&self.second_norm, workspace);
+        self.layers.add(workspace);
+        self.finish(&self.second_norm, workspace);
+    }
+}
+
+impl Layers {
+    /// Takes `NAME.fc1` and `NAME.fc2`.
+    pub fn load(weights: &mut Weights<Stored>, name: &str, config: &TowerConfig) -> Result<Self, LoadError> {
+        let (hidden, intermediate) = (config.hidden, config.intermediate);
+        Ok(Self {
+            wide: Dense::load(weights, &format!("{name}.fc1"), hidden, intermediate)?,
+            narrow: Dense::load(weights, &format!("{name}.fc2"), intermediate, hidden)?,
+            activation: config.activation,
+        })
+    }
+
+    /// Adds to `hidden` what the layers make of each row of `normed`.
+    pub fn add(&self, workspace: &mut Workspace) {
         let w = workspace;
-        let count = w.hidden.count();
-        self.before_layers.forward(w.kernel, &w.hidden, &mut w.normed);
+        let count = w.normed.count();
         let input = self.wide.input(w.kernel, &w.normed, &mut w.codes);
         self.wide
             .fill_activated(w.kernel, input, count, self.activation, &mut w.wide);
         let input = self.narrow.input(w.kernel, &w.wide, &mut w.codes);
         self.narrow.add_to(w.kernel, input, &mut w.hidden);
+    }
+
+    /// Nothing but the products of `rows` rows.
+    pub fn products(&self, rows: usize, products: &mut Products) {
+        products.run(rows, self.wide.factor());
+        products.run(rows, self.narrow.factor());
+    }
+}
+
+impl TowerConfig {
+    /// How columns are shared among heads.
+    pub const fn heads(&self) -> Heads {
+        Heads {
+            count: self.heads,
+            width: self.hidden / self.heads,
+        }
     }
 }

@@ -4,8 +4,8 @@ use candle_core::{Device, Result as EngineResult, Tensor};
 use eidetic_encoder::Pixels;
 use eidetic_kernels::matrix::Activation;
 
-use super::transformer::activate;
-use crate::config::ConvolutionalConfig;
+use super::transformer::{Projection, activate};
+use crate::config::{ConvolutionalConfig, Projection as Kind};
 use crate::error::LoadError;
 use crate::weights::Weights;
 
@@ -14,8 +14,7 @@ pub struct ConvolutionalTower {
     stem: Convolution,
     blocks: Vec<Block>,
     head: Convolution,
-    /// Width × dimension.
-    projection: Tensor,
+    projection: Projection,
     activation: Activation,
     device: Device,
 }
@@ -74,9 +73,12 @@ impl ConvolutionalTower {
             stem,
             blocks,
             head: load("head", [config.hidden, inputs, 1], 1)?,
-            projection: weights
-                .take("visual_projection.weight", &[dimension, config.hidden])?
-                .t()?,
+            projection: Projection::load(
+                weights,
+                "visual_projection",
+                Kind::Plain,
+                [dimension, config.hidden],
+            )?,
             activation: config.activation,
             device: device.clone(),
         })
@@ -90,7 +92,7 @@ impl ConvolutionalTower {
 
     /// Embeddings before scaling to unit length, pictures × dimension. All pictures have the model's size.
     pub fn forward(&self, pictures: &[Pixels]) -> EngineResult<Tensor> {
-        let mut values = self.activated(&self.stem.forward(&self.planes(pictures)?)?)?;
+        let mut values = self.activated(&self.stem.forward(&planes(pictures, &self.device)?)?)?;
         for block in &self.blocks {
             let inner = self.activated(&block.first.forward(&values)?)?;
             let inner = block.second.forward(&inner)?;
@@ -100,13 +102,7 @@ impl ConvolutionalTower {
             values = self.activated(&(inner + values)?)?;
         }
         let values = self.activated(&self.head.forward(&values)?)?;
-        values.mean((2, 3))?.matmul(&self.projection)
-    }
-
-    fn planes(&self, pictures: &[Pixels]) -> EngineResult<Tensor> {
-        let (height, width) = pictures.first().map_or((0, 0), |p| (p.height, p.width));
-        let values: Vec<f32> = pictures.iter().flat_map(|p| p.values.iter().copied()).collect();
-        Tensor::from_vec(values, (pictures.len(), 3, height, width), &self.device)
+        self.projection.forward(values.mean((2, 3))?)
     }
 
     fn activated(&self, values: &Tensor) -> EngineResult<Tensor> {
@@ -122,4 +118,11 @@ impl Convolution {
             .conv2d(&self.weight, around, self.stride, 1, 1)?;
         sums.broadcast_add(&self.bias)
     }
+}
+
+/// Pictures × 3 × rows × columns. All pictures have the same size.
+pub(super) fn planes(pictures: &[Pixels], device: &Device) -> EngineResult<Tensor> {
+    let (height, width) = pictures.first().map_or((0, 0), |p| (p.height, p.width));
+    let values: Vec<f32> = pictures.iter().flat_map(|p| p.values.iter().copied()).collect();
+    Tensor::from_vec(values, (pictures.len(), 3, height, width), device)
 }

@@ -1,7 +1,9 @@
-//! CLIP on candle, one tensor operation after another as transformers' `modeling_clip.py` has them: what the fast engine
+//! Two-tower models on candle, one tensor operation after another as the references have them: what the fast engine
 //! is tested against, and what runs on devices that candle knows.
 
 mod convolutional;
+mod fast_vit;
+mod pool;
 mod text;
 mod transformer;
 mod vision;
@@ -11,12 +13,13 @@ use std::io::Read;
 use candle_core::{Device, Result as EngineResult, Tensor};
 use eidetic_encoder::{EncodeError, Pixels};
 
-use crate::config::ClipConfig;
-use crate::engine::{LOGIT_SCALE, Towers, check_tokens};
+use crate::config::{ModelConfig, VisionConfig};
+use crate::engine::{LogitFacts, Towers, check_tokens};
 use crate::error::LoadError;
 use crate::weights::Weights;
 
 use convolutional::ConvolutionalTower;
+use fast_vit::FastVitTower;
 use text::TextTower;
 use vision::VisionTower;
 
@@ -24,48 +27,41 @@ use vision::VisionTower;
 /// lies between them stays in the tens of megabytes.
 const ROWS_A_BATCH: usize = 2048;
 
-/// A CLIP model as candle's tensors.
-pub struct CandleClip {
+/// A model as candle's tensors.
+pub struct CandleTowers {
     text: TextTower,
     vision: Vision,
-    logit_scale: Option<f32>,
+    logits: LogitFacts,
 }
 
 enum Vision {
-    Transformer(VisionTower),
-    Convolutional(ConvolutionalTower),
+    Transformer(Box<VisionTower>),
+    Convolutional(Box<ConvolutionalTower>),
+    FastVit(Box<FastVitTower>),
 }
 
-impl CandleClip {
+impl CandleTowers {
     /// Reads a weight file of `length` bytes and feeds it to `hasher`.
     pub fn load(
-        config: &ClipConfig,
+        config: &ModelConfig,
         device: &Device,
         reader: &mut dyn Read,
         length: u64,
         hasher: &mut blake3::Hasher,
     ) -> Result<Self, LoadError> {
         let keep = |_: &str, tensor: Tensor| Ok(tensor.to_device(device)?);
-        let mut weights = Weights::read(reader, length, hasher, &keep)?;
+        let mut weights = Weights::read(reader, length, hasher, &config.names, &keep)?;
         Ok(Self {
-            logit_scale: weights.scalar(LOGIT_SCALE),
+            logits: LogitFacts::of(&weights),
             text: TextTower::load(&mut weights, config, device)?,
-            vision: match config.vision.convolutional()? {
-                None => Vision::Transformer(VisionTower::load(&mut weights, config, device)?),
-                Some(tower) => Vision::Convolutional(ConvolutionalTower::load(
-                    &mut weights,
-                    &tower,
-                    config.projection,
-                    device,
-                )?),
-            },
+            vision: Vision::load(&mut weights, config, device)?,
         })
     }
 }
 
-impl Towers for CandleClip {
-    fn logit_scale(&self) -> Option<f32> {
-        self.logit_scale
+impl Towers for CandleTowers {
+    fn logits(&self) -> LogitFacts {
+        self.logits
     }
 
     /// Texts of equal length run together, so that none is padded.
@@ -87,18 +83,37 @@ impl Towers for CandleClip {
 
     fn encode_pictures(&self, pictures: &[Pixels]) -> Result<Vec<Vec<f32>>, EncodeError> {
         let mut results = Vec::with_capacity(pictures.len());
-        for batch in pictures.chunks((ROWS_A_BATCH / self.vision.length()).max(1)) {
-            results.extend(vectors(self.vision.forward(batch))?);
+        let size = |picture: &Pixels| (picture.height, picture.width);
+        for equal in pictures.chunk_by(|a, b| size(a) == size(b)) {
+            for batch in equal.chunks((ROWS_A_BATCH / self.vision.length()).max(1)) {
+                results.extend(vectors(self.vision.forward(batch))?);
+            }
         }
         Ok(results)
     }
 }
 
 impl Vision {
+    fn load(weights: &mut Weights<Tensor>, config: &ModelConfig, device: &Device) -> Result<Self, LoadError> {
+        let dimension = config.dimension;
+        Ok(match &config.vision {
+            VisionConfig::Transformer(tower) => {
+                Self::Transformer(Box::new(VisionTower::load(weights, tower, dimension, device)?))
+            }
+            VisionConfig::Convolutional(tower) => Self::Convolutional(Box::new(ConvolutionalTower::load(
+                weights, tower, dimension, device,
+            )?)),
+            VisionConfig::FastVit(tower) => {
+                Self::FastVit(Box::new(FastVitTower::load(weights, tower, dimension, device)?))
+            }
+        })
+    }
+
     fn length(&self) -> usize {
         match self {
             Self::Transformer(tower) => tower.length(),
             Self::Convolutional(tower) => tower.length(),
+            Self::FastVit(tower) => tower.length(),
         }
     }
 
@@ -106,6 +121,7 @@ impl Vision {
         match self {
             Self::Transformer(tower) => tower.forward(pictures),
             Self::Convolutional(tower) => tower.forward(pictures),
+            Self::FastVit(tower) => tower.forward(pictures),
         }
     }
 }

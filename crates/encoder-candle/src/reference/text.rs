@@ -1,9 +1,10 @@
-//! The text tower: tokens, the transformer with a causal mask, one vector a text.
+//! The text tower: tokens, the transformer, one vector a text.
 
 use candle_core::{Device, Result as EngineResult, Tensor};
+use eidetic_kernels::matrix::Mask;
 
-use super::transformer::{Batch, Norm, Transformer};
-use crate::config::{ClipConfig, Pooling};
+use super::transformer::{Batch, Norm, Projection, Transformer};
+use crate::config::{ModelConfig, Pooling, TextConfig, TextKind};
 use crate::error::LoadError;
 use crate::weights::Weights;
 
@@ -11,39 +12,49 @@ use crate::weights::Weights;
 pub struct TextTower {
     /// Vocabulary × width.
     tokens: Tensor,
-    /// Longest text × width.
+    /// Longest text × width; the first segment is added already.
     positions: Tensor,
+    /// After the embeddings: BERT.
+    before: Option<Norm>,
     transformer: Transformer,
-    after: Norm,
-    /// Width × dimension.
-    projection: Tensor,
+    /// After the layers: CLIP.
+    after: Option<Norm>,
+    projection: Projection,
     pooling: Pooling,
+    mask: Mask,
     device: Device,
 }
 
 impl TextTower {
     pub fn load(
         weights: &mut Weights<Tensor>,
-        config: &ClipConfig,
+        config: &ModelConfig,
         device: &Device,
     ) -> Result<Self, LoadError> {
-        let tower = config.text.tower()?;
-        let hidden = tower.hidden;
+        let text = &config.text;
+        let (tower, hidden) = (&text.tower, text.tower.hidden);
+        let (before, after) = match text.kind {
+            TextKind::Clip => (None, Some("text_model.final_layer_norm")),
+            TextKind::Bert { .. } => (Some("text_model.embeddings.layer_norm"), None),
+        };
+        let mut norm = |name: Option<&str>| name.map(|name| Norm::load(weights, name, tower)).transpose();
         Ok(Self {
+            before: norm(before)?,
+            after: norm(after)?,
             tokens: weights.take(
                 "text_model.embeddings.token_embedding.weight",
-                &[config.text.vocab_size, hidden],
+                &[text.vocabulary, hidden],
             )?,
-            positions: weights.take(
-                "text_model.embeddings.position_embedding.weight",
-                &[config.text.max_position_embeddings, hidden],
+            positions: positions(weights, text)?,
+            transformer: Transformer::load(weights, "text_model.encoder.layers", tower)?,
+            projection: Projection::load(
+                weights,
+                "text_projection",
+                text.projection,
+                [config.dimension, hidden],
             )?,
-            transformer: Transformer::load(weights, "text_model.encoder.layers", &tower)?,
-            after: Norm::load(weights, "text_model.final_layer_norm", &tower)?,
-            projection: weights
-                .take("text_projection.weight", &[config.projection, hidden])?
-                .t()?,
-            pooling: config.text.pooling(),
+            pooling: text.pooling,
+            mask: text.mask,
             device: device.clone(),
         })
     }
@@ -64,19 +75,31 @@ impl TextTower {
             sequences: texts.len(),
             length,
         };
-        let width = self.tokens.dim(1)?;
-        let ids = Tensor::from_vec(texts.concat(), texts.len() * length, &self.device)?;
-        let hidden = self
-            .tokens
-            .index_select(&ids, 0)?
-            .reshape((texts.len(), length, width))?
-            .broadcast_add(&self.positions.narrow(0, 0, length)?)?
-            .reshape((texts.len() * length, width))?;
+        let mask = match self.mask {
+            Mask::None => None,
+            Mask::Causal => Some(self.causal_mask(length)?),
+        };
+        let mut hidden = self.embed(texts, batch)?;
+        if let Some(norm) = &self.before {
+            hidden = norm.forward(&hidden)?;
+        }
         let ends = Tensor::new(self.end_rows(texts), &self.device)?;
-        let pooled = self
-            .transformer
-            .forward(hidden, batch, Some(&self.causal_mask(length)?), &ends)?;
-        self.after.forward(&pooled)?.matmul(&self.projection)
+        let mut pooled = self.transformer.forward(hidden, batch, mask.as_ref(), &ends)?;
+        if let Some(norm) = &self.after {
+            pooled = norm.forward(&pooled)?;
+        }
+        self.projection.forward(pooled)
+    }
+
+    fn embed(&self, texts: &[&[u32]], batch: Batch) -> EngineResult<Tensor> {
+        let Batch { sequences, length } = batch;
+        let width = self.tokens.dim(1)?;
+        let ids = Tensor::from_vec(texts.concat(), sequences * length, &self.device)?;
+        self.tokens
+            .index_select(&ids, 0)?
+            .reshape((sequences, length, width))?
+            .broadcast_add(&self.positions.narrow(0, 0, length)?)?
+            .reshape((sequences * length, width))
     }
 
     /// The number of each text's row at which it is pooled. Found here rather than on the device, where an argmax
@@ -101,4 +124,19 @@ impl TextTower {
             &self.device,
         )
     }
+}
+
+/// Positions, to each of which the first segment is added where there are segments.
+fn positions(weights: &mut Weights<Tensor>, text: &TextConfig) -> Result<Tensor, LoadError> {
+    let hidden = text.tower.hidden;
+    let positions = weights.take(
+        "text_model.embeddings.position_embedding.weight",
+        &[text.longest, hidden],
+    )?;
+    let TextKind::Bert { segments } = text.kind else {
+        return Ok(positions);
+    };
+    let name = "text_model.embeddings.segment_embedding.weight";
+    let first = weights.take(name, &[segments.max(1), hidden])?.narrow(0, 0, 1)?;
+    Ok(positions.broadcast_add(&first)?)
 }

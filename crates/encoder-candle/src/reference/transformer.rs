@@ -4,7 +4,7 @@ use candle_core::{D, Result as EngineResult, Tensor};
 use candle_nn::ops::softmax_last_dim;
 use eidetic_kernels::matrix::Activation;
 
-use crate::config::TowerConfig;
+use crate::config::{Norms, Projection as Kind, TowerConfig};
 use crate::error::LoadError;
 use crate::weights::Weights;
 
@@ -28,13 +28,24 @@ pub struct Norm {
 }
 
 struct Block {
-    before_attention: Norm,
+    norms: Norms,
+    /// Before attention or after it.
+    first_norm: Norm,
     attention: Attention,
-    before_layers: Norm,
+    /// Before the dense layers or after them.
+    second_norm: Norm,
+    layers: Layers,
+}
+
+/// Two dense layers with an activation between them.
+pub struct Layers {
     wide: Dense,
     narrow: Dense,
     activation: Activation,
 }
+
+/// The product that ends a tower, where it has one: width × dimension, and a bias where there is one.
+pub struct Projection(Option<(Tensor, Option<Tensor>)>);
 
 struct Attention {
     /// Queries, keys and values in one product; queries come scaled by 1/√(width of a head).
@@ -43,7 +54,8 @@ struct Attention {
     heads: usize,
 }
 
-struct Dense {
+/// A product and what is added to it.
+pub struct Dense {
     /// Inputs × outputs, a view of what the file holds the other way round.
     weight: Tensor,
     bias: Tensor,
@@ -76,11 +88,19 @@ impl Transformer {
         };
         let mut hidden = hidden;
         for block in others {
-            hidden = block.attend(&hidden, batch, mask)?;
-            hidden = block.transform(&hidden)?;
+            hidden = block.forward(&hidden, batch, mask)?;
         }
         hidden = last.attend(&hidden, batch, mask)?;
         last.transform(&hidden.index_select(pooled, 0)?)
+    }
+
+    /// Runs all layers on `hidden` and gives all rows.
+    pub fn forward_all(&self, hidden: Tensor, batch: Batch, mask: Option<&Tensor>) -> EngineResult<Tensor> {
+        let mut hidden = hidden;
+        for block in &self.blocks {
+            hidden = block.forward(&hidden, batch, mask)?;
+        }
+        Ok(hidden)
     }
 }
 
@@ -108,29 +128,88 @@ impl Norm {
 
 impl Block {
     fn load(weights: &mut Weights<Tensor>, prefix: &str, config: &TowerConfig) -> Result<Self, LoadError> {
+        Ok(Self {
+            norms: config.norms,
+            first_norm: Norm::load(weights, &format!("{prefix}.layer_norm1"), config)?,
+            attention: Attention::load(weights, &format!("{prefix}.self_attn"), config)?,
+            second_norm: Norm::load(weights, &format!("{prefix}.layer_norm2"), config)?,
+            layers: Layers::load(weights, &format!("{prefix}.mlp"), config)?,
+        })
+    }
+
+    fn forward(&self, hidden: &Tensor, batch: Batch, mask: Option<&Tensor>) -> EngineResult<Tensor> {
+        self.transform(&self.attend(hidden, batch, mask)?)
+    }
+
+    /// `hidden` plus attention over the rows of the same sequence.
+    fn attend(&self, hidden: &Tensor, batch: Batch, mask: Option<&Tensor>) -> EngineResult<Tensor> {
+        self.added(hidden, &self.first_norm, |rows| {
+            self.attention
+                .output
+                .forward(&self.attention.mix(rows, batch, mask)?)
+        })
+    }
+
+    /// `hidden` plus what the dense layers make of each row.
+    fn transform(&self, hidden: &Tensor) -> EngineResult<Tensor> {
+        self.added(hidden, &self.second_norm, |rows| self.layers.forward(rows))
+    }
+
+    /// `hidden` plus what `part` makes of it, with the norm where this block has it.
+    fn added(
+        &self,
+        hidden: &Tensor,
+        norm: &Norm,
+        part: impl Fn(&Tensor) -> EngineResult<Tensor>,
+    ) -> EngineResult<Tensor> {
+        match self.norms {
+            Norms::Before => part(&norm.forward(hidden)?)? + hidden,
+            Norms::After => norm.forward(&(part(hidden)? + hidden)?),
+        }
+    }
+}
+
+impl Layers {
+    /// Takes `NAME.fc1` and `NAME.fc2`.
+    pub fn load(weights: &mut Weights<Tensor>, name: &str, config: &TowerConfig) -> Result<Self, LoadError> {
         let (hidden, intermediate) = (config.hidden, config.intermediate);
         Ok(Self {
-            before_attention: Norm::load(weights, &format!("{prefix}.layer_norm1"), config)?,
-            attention: Attention::load(weights, &format!("{prefix}.self_attn"), config)?,
-            before_layers: Norm::load(weights, &format!("{prefix}.layer_norm2"), config)?,
-            wide: Dense::load(weights, &format!("{prefix}.mlp.fc1"), hidden, intermediate)?,
-            narrow: Dense::load(weights, &format!("{prefix}.mlp.fc2"), intermediate, hidden)?,
+            wide: Dense::load(weights, &format!("{name}.fc1"), hidden, intermediate)?,
+            narrow: Dense::load(weights, &format!("{name}.fc2"), intermediate, hidden)?,
             activation: config.activation,
         })
     }
 
-    /// `hidden` plus attention over the normalised rows of the same sequence.
-    fn attend(&self, hidden: &Tensor, batch: Batch, mask: Option<&Tensor>) -> EngineResult<Tensor> {
-        let mixed = self
-            .attention
-            .mix(&self.before_attention.forward(hidden)?, batch, mask)?;
-        self.attention.output.forward(&mixed)? + hidden
+    pub fn forward(&self, rows: &Tensor) -> EngineResult<Tensor> {
+        self.narrow
+            .forward(&activate(&self.wide.forward(rows)?, self.activation)?)
+    }
+}
+
+impl Projection {
+    /// Takes `NAME.weight`, and `NAME.bias` where there is one.
+    pub fn load(
+        weights: &mut Weights<Tensor>,
+        name: &str,
+        kind: Kind,
+        shape: [usize; 2],
+    ) -> Result<Self, LoadError> {
+        if kind == Kind::None {
+            return Ok(Self(None));
+        }
+        let weight = weights.take(&format!("{name}.weight"), &shape)?.t()?;
+        let bias = (kind == Kind::Biased)
+            .then(|| weights.take(&format!("{name}.bias"), &shape[..1]))
+            .transpose()?;
+        Ok(Self(Some((weight, bias))))
     }
 
-    /// `hidden` plus what the two dense layers make of each normalised row.
-    fn transform(&self, hidden: &Tensor) -> EngineResult<Tensor> {
-        let wide = self.wide.forward(&self.before_layers.forward(hidden)?)?;
-        self.narrow.forward(&activate(&wide, self.activation)?)? + hidden
+    pub fn forward(&self, rows: Tensor) -> EngineResult<Tensor> {
+        match &self.0 {
+            None => Ok(rows),
+            Some((weight, None)) => rows.matmul(weight),
+            Some((weight, Some(bias))) => rows.matmul(weight)?.broadcast_add(bias),
+        }
     }
 }
 
@@ -178,7 +257,8 @@ impl Attention {
 }
 
 impl Dense {
-    fn load(
+    /// Takes `NAME.weight` and `NAME.bias`.
+    pub fn load(
         weights: &mut Weights<Tensor>,
         name: &str,
         inputs: usize,
@@ -190,7 +270,7 @@ impl Dense {
         })
     }
 
-    fn forward(&self, rows: &Tensor) -> EngineResult<Tensor> {
+    pub fn forward(&self, rows: &Tensor) -> EngineResult<Tensor> {
         rows.matmul(&self.weight)?.broadcast_add(&self.bias)
     }
 }

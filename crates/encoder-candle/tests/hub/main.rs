@@ -163,10 +163,7 @@ fn a_missing_file_is_named_with_its_model() {
     for (file, named) in [
         ("config.json", "config.json"),
         ("preprocessor_config.json", "preprocessor_config.json"),
-        (
-            "tokenizer.json",
-            "tokenizer.json (nor vocab.json with merges.txt)",
-        ),
+        ("tokenizer.json", "tokenizer.json (nor vocab.json with merges.txt"),
         ("model.safetensors", "model.safetensors"),
     ] {
         let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
@@ -364,4 +361,51 @@ fn a_model_that_changes_while_it_is_fetched_is_fetched_whole() {
         &settings(&hub, &cache),
         &Changing(&hub),
     ));
+}
+
+/// A golden checkpoint of another family, without the folder of pictures in it.
+fn files_of(family: &str) -> TempDir {
+    let folder = TempDir::new().expect("a temporary folder");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../data/golden/families")
+        .join(family);
+    for file in fs::read_dir(source).expect("a golden folder").flatten() {
+        if file.path().is_file() {
+            fs::copy(file.path(), folder.path().join(file.file_name())).expect("a copied file");
+        }
+    }
+    folder
+}
+
+#[test]
+fn models_of_every_layout_are_downloaded_with_all_that_belongs_to_them() {
+    for family in [
+        "open-clip",
+        "open-clip-siglip",
+        "siglip",
+        "siglip2",
+        "chinese-clip",
+        "mobile-clip",
+    ] {
+        let (files, cache) = (files_of(family), new_cache());
+        let hub = FakeHub::of(files.path());
+        let found = fetch(&settings(&hub, &cache)).expect("the model opens");
+        let beside = open_directory(files.path(), "x", Engine::default()).expect("the model opens");
+        assert_eq!(found.space().revision, beside.space().revision, "{family}");
+    }
+}
+
+#[test]
+fn a_config_that_names_no_model_of_transformers_leads_to_open_clips() {
+    let files = files_of("mobile-clip");
+    fs::write(
+        files.path().join("config.json"),
+        r#"{"architecture":"fastvit_mci1"}"#,
+    )
+    .expect("a written file");
+    let (hub, cache) = (FakeHub::of(files.path()), new_cache());
+    let found = fetch(&settings(&hub, &cache)).expect("the model opens");
+    assert_eq!(found.space().dimension, 20);
+    let beside = open_directory(files.path(), "x", Engine::default()).expect("the model opens");
+    assert_eq!(found.space().revision, beside.space().revision);
 }

@@ -8,8 +8,11 @@ use super::geometry::Size;
 
 /// Largest side in pixels that a processor may ask for; anything above is a damaged file.
 const LARGEST_SIDE: u32 = 4096;
-const CLIP_MEAN: [f64; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
-const CLIP_DEVIATION: [f64; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
+/// Pixels along a patch, and patches of a picture, of which the same is true.
+const LARGEST_PATCH: u32 = 128;
+const MOST_PATCHES: u32 = 4096;
+pub(super) const CLIP_MEAN: [f64; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
+pub(super) const CLIP_DEVIATION: [f64; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
 
 /// Why a processor's description cannot be followed.
 #[derive(Debug, Error)]
@@ -32,20 +35,59 @@ pub enum PreprocessorError {
     VaryingSize,
 }
 
+/// Whose habits a processor has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Processor {
+    /// transformers' for CLIP.
+    Clip,
+    /// transformers' for Chinese-CLIP.
+    ChineseClip,
+    /// transformers' for SigLIP, and for SigLIP 2 of fixed picture size.
+    Siglip,
+    /// transformers' for SigLIP 2 for pictures of any shape.
+    Naflex,
+}
+
 /// What to do with a picture, in order: resize, crop to `output`, normalise.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub resize: Option<ResizeTo>,
     pub crops: Option<Size>,
-    pub output: Size,
+    pub output: Output,
+    pub centring: Centring,
+    /// The level of all channels around a picture that is smaller than its crop.
+    pub fill: u8,
     /// Factor on the levels 0..=255, where they are rescaled.
-    rescale: Option<f64>,
+    pub rescale: Option<f64>,
     /// Mean and deviation, where values are normalised.
-    normalise: Option<Moments>,
+    pub normalise: Option<Moments>,
+}
+
+/// What size pictures come out in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// All in this one.
+    Fixed(Size),
+    /// Whole square patches of `side` pixels, at most so many, in nearly the picture's own proportions.
+    Patches {
+        /// Pixels along a patch.
+        side: u32,
+        /// Patches of a picture.
+        most: u32,
+    },
+}
+
+/// Where the middle is when an odd number of pixels is cut off or added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Centring {
+    /// As transformers has it.
+    Transformers,
+    /// As torchvision has it.
+    Torchvision,
 }
 
 /// Mean and deviation of red, green and blue.
-type Moments = ([f64; 3], [f64; 3]);
+pub type Moments = ([f64; 3], [f64; 3]);
 
 #[derive(Debug, Clone, Copy)]
 pub struct ResizeTo {
@@ -57,6 +99,8 @@ pub struct ResizeTo {
 pub enum Target {
     /// The shorter side becomes this long; the other follows.
     ShortestEdge(u32),
+    /// The longer side comes to fill these; the other follows.
+    Within(Size),
     /// Both sides are given; proportions may change.
     Exactly(Size),
 }
@@ -90,6 +134,8 @@ struct Raw {
     image_mean: Option<[f64; 3]>,
     image_std: Option<[f64; 3]>,
     do_pad: Option<bool>,
+    patch_size: Option<u32>,
+    max_num_patches: Option<u32>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -109,12 +155,12 @@ struct NamedSize {
 }
 
 impl Settings {
-    pub fn from_json(json: &[u8]) -> Result<Self, PreprocessorError> {
+    pub fn from_json(json: &[u8], processor: Processor) -> Result<Self, PreprocessorError> {
         let mut value: Value = serde_json::from_slice(json)?;
         if let Some(nested) = value.get_mut("image_processor") {
             value = nested.take();
         }
-        Raw::deserialize(value)?.settings()
+        Raw::deserialize(value)?.settings(processor)
     }
 
     /// The value of each level for each channel: `(level · factor − mean) / deviation`.
@@ -127,12 +173,23 @@ impl Settings {
     }
 
     pub fn fingerprint(&self) -> String {
-        let mut text = match &self.resize {
-            None => "keep".to_owned(),
-            Some(ResizeTo { target, filter }) => format!("{}{}", filter.name(), target.text()),
+        let mut text = match (&self.resize, self.output) {
+            (None, _) => "keep".to_owned(),
+            (Some(resize), Output::Patches { side, most }) => {
+                format!("{}-{most}patches{side}", resize.filter.name())
+            }
+            (Some(ResizeTo { target, filter }), Output::Fixed(_)) => {
+                format!("{}{}", filter.name(), target.text())
+            }
         };
         if let Some(crop) = self.crops {
             text = format!("{text}-crop{}", crop.text());
+        }
+        if self.centring == Centring::Torchvision {
+            text.push_str("-torchvision");
+        }
+        if self.fill > 0 {
+            text = format!("{text}-fill{}", self.fill);
         }
         if self.is_clips() {
             return text;
@@ -160,63 +217,90 @@ impl Settings {
 }
 
 impl Raw {
-    fn settings(self) -> Result<Settings, PreprocessorError> {
-        self.refuse_strangers()?;
-        let resize = self.resize()?;
-        let crops = self.crops()?;
-        let output = match (crops, resize) {
-            (Some(crop), _) => crop,
-            (
-                None,
-                Some(ResizeTo {
-                    target: Target::Exactly(size),
-                    ..
-                }),
-            ) => size,
-            _ => return Err(PreprocessorError::VaryingSize),
+    fn settings(self, processor: Processor) -> Result<Settings, PreprocessorError> {
+        self.refuse_strangers(processor)?;
+        let patches = (processor == Processor::Naflex)
+            .then(|| self.patches())
+            .transpose()?;
+        let (resize, crops, output) = match patches {
+            Some((resize, output)) => (resize, None, output),
+            None => self.shapes(processor)?,
         };
         Ok(Settings {
             resize,
             crops,
             output,
+            centring: Centring::Transformers,
+            fill: 0,
             rescale: self.rescale()?,
-            normalise: self.normalise()?,
+            normalise: self.normalise(processor)?,
         })
     }
 
+    /// Resizing, cropping, and what comes of them.
+    fn shapes(
+        &self,
+        processor: Processor,
+    ) -> Result<(Option<ResizeTo>, Option<Size>, Output), PreprocessorError> {
+        let (resize, crops) = (self.resize(processor)?, self.crops(processor)?);
+        match (crops, resize.map(|resize| resize.target)) {
+            (Some(size), _) | (None, Some(Target::Exactly(size))) => Ok((resize, crops, Output::Fixed(size))),
+            _ => Err(PreprocessorError::VaryingSize),
+        }
+    }
+
+    fn patches(&self) -> Result<(Option<ResizeTo>, Output), PreprocessorError> {
+        if self.do_resize == Some(false) {
+            return unsupported("do_resize", "pictures must become whole patches".into());
+        }
+        let (side, most) = (self.patch_size.unwrap_or(16), self.max_num_patches.unwrap_or(256));
+        if !(1..=LARGEST_PATCH).contains(&side) || !(1..=MOST_PATCHES).contains(&most) {
+            let reason = format!("{most} patches of {side} pixels are none, or too many");
+            return unsupported("max_num_patches", reason);
+        }
+        let resize = ResizeTo {
+            // Only its filter counts: the size follows the picture's shape.
+            target: Target::ShortestEdge(side),
+            filter: Filter::from_pillow(self.resample.unwrap_or(2))?,
+        };
+        Ok((Some(resize), Output::Patches { side, most }))
+    }
+
     /// Other processors have other defaults, and padding comes with sizes that vary.
-    fn refuse_strangers(&self) -> Result<(), PreprocessorError> {
+    fn refuse_strangers(&self, processor: Processor) -> Result<(), PreprocessorError> {
         let kind = self
             .image_processor_type
             .as_ref()
             .or(self.feature_extractor_type.as_ref());
-        if let Some(kind) = kind.filter(|kind| !kind.starts_with("CLIP")) {
-            return unsupported("image_processor_type", format!("{kind:?} is none of CLIP's"));
+        if let Some(kind) = kind.filter(|kind| !processor.goes_by(kind)) {
+            let reason = format!("{kind:?} is none of {}'s", processor.name());
+            return unsupported("image_processor_type", reason);
         }
         if self.do_pad == Some(true) {
-            return unsupported("do_pad", "CLIP pads no pictures".into());
+            return unsupported("do_pad", format!("{} pads no pictures", processor.name()));
         }
         Ok(())
     }
 
-    fn resize(&self) -> Result<Option<ResizeTo>, PreprocessorError> {
+    fn resize(&self, processor: Processor) -> Result<Option<ResizeTo>, PreprocessorError> {
         if self.do_resize == Some(false) {
             return Ok(None);
         }
         Ok(Some(ResizeTo {
-            target: self.target()?,
+            target: self.target(processor)?,
             filter: Filter::from_pillow(self.resample.unwrap_or(3))?,
         }))
     }
 
-    fn target(&self) -> Result<Target, PreprocessorError> {
+    fn target(&self, processor: Processor) -> Result<Target, PreprocessorError> {
         if self.use_square_size == Some(true) {
-            return Ok(Target::Exactly(Size {
-                height: 224,
-                width: 224,
-            }));
+            return Ok(Target::Exactly(Size::square(224)));
         }
-        match self.size.unwrap_or(RawSize::Edge(224)) {
+        let usual = match processor {
+            Processor::Clip | Processor::ChineseClip => RawSize::Edge(224),
+            Processor::Siglip | Processor::Naflex => RawSize::Pair([224, 224]),
+        };
+        match self.size.unwrap_or(usual) {
             RawSize::Edge(edge) if self.default_to_square == Some(true) => {
                 Ok(Target::Exactly(checked("size", edge, edge)?))
             }
@@ -230,8 +314,9 @@ impl Raw {
         }
     }
 
-    fn crops(&self) -> Result<Option<Size>, PreprocessorError> {
-        if self.do_center_crop == Some(false) {
+    fn crops(&self, processor: Processor) -> Result<Option<Size>, PreprocessorError> {
+        let usual = matches!(processor, Processor::Clip | Processor::ChineseClip);
+        if !self.do_center_crop.unwrap_or(usual) {
             return Ok(None);
         }
         let size = self.crop_size.unwrap_or(RawSize::Edge(224));
@@ -249,15 +334,42 @@ impl Raw {
         unsupported("rescale_factor", format!("{factor} leaves nothing of a picture"))
     }
 
-    fn normalise(&self) -> Result<Option<Moments>, PreprocessorError> {
+    fn normalise(&self, processor: Processor) -> Result<Option<Moments>, PreprocessorError> {
         if self.do_normalize == Some(false) {
             return Ok(None);
         }
-        let deviation = self.image_std.unwrap_or(CLIP_DEVIATION);
+        let (mean, deviation) = processor.moments();
+        let deviation = self.image_std.unwrap_or(deviation);
         if deviation.contains(&0.0) {
             return unsupported("image_std", "a deviation of 0 divides by zero".into());
         }
-        Ok(Some((self.image_mean.unwrap_or(CLIP_MEAN), deviation)))
+        Ok(Some((self.image_mean.unwrap_or(mean), deviation)))
+    }
+}
+
+impl Processor {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Clip => "CLIP",
+            Self::ChineseClip => "ChineseCLIP",
+            Self::Siglip => "Siglip",
+            Self::Naflex => "Siglip2",
+        }
+    }
+
+    /// Whether a class of that name is this processor.
+    fn goes_by(self, class: &str) -> bool {
+        let rest = class.strip_prefix(self.name());
+        // Chinese-CLIP's checkpoints may also name the processor that theirs was copied from.
+        let rest = rest.or_else(|| class.strip_prefix("CLIP").filter(|_| self == Self::ChineseClip));
+        rest.is_some_and(|rest| rest.starts_with(['I', 'F', 'P']))
+    }
+
+    const fn moments(self) -> Moments {
+        match self {
+            Self::Clip | Self::ChineseClip => (CLIP_MEAN, CLIP_DEVIATION),
+            Self::Siglip | Self::Naflex => ([0.5; 3], [0.5; 3]),
+        }
     }
 }
 
@@ -317,12 +429,20 @@ impl Target {
     fn text(self) -> String {
         match self {
             Self::ShortestEdge(edge) => edge.to_string(),
+            Self::Within(size) => format!("within{}x{}", size.height, size.width),
             Self::Exactly(size) => format!("{}x{}", size.height, size.width),
         }
     }
 }
 
 impl Size {
+    pub const fn square(side: u32) -> Self {
+        Self {
+            height: side,
+            width: side,
+        }
+    }
+
     /// `224` for a square, else `height x width`.
     fn text(self) -> String {
         if self.height == self.width {
@@ -332,7 +452,7 @@ impl Size {
     }
 }
 
-fn checked(key: &'static str, height: u32, width: u32) -> Result<Size, PreprocessorError> {
+pub(super) fn checked(key: &'static str, height: u32, width: u32) -> Result<Size, PreprocessorError> {
     let sides = 1..=LARGEST_SIDE;
     if sides.contains(&height) && sides.contains(&width) {
         return Ok(Size { height, width });
@@ -343,7 +463,7 @@ fn checked(key: &'static str, height: u32, width: u32) -> Result<Size, Preproces
     )
 }
 
-fn unsupported<T>(key: &'static str, reason: String) -> Result<T, PreprocessorError> {
+pub(super) fn unsupported<T>(key: &'static str, reason: String) -> Result<T, PreprocessorError> {
     Err(PreprocessorError::Unsupported { key, reason })
 }
 
@@ -352,7 +472,9 @@ mod tests {
     use super::*;
 
     fn fingerprint(json: &str) -> String {
-        Settings::from_json(json.as_bytes()).unwrap().fingerprint()
+        Settings::from_json(json.as_bytes(), Processor::Clip)
+            .unwrap()
+            .fingerprint()
     }
 
     #[test]
@@ -397,8 +519,46 @@ mod tests {
             (r#"{"size":{"longest_edge":224}}"#, "not readable"),
             ("[", "not readable"),
         ] {
-            let error = Settings::from_json(json.as_bytes()).unwrap_err().to_string();
+            let error = Settings::from_json(json.as_bytes(), Processor::Clip)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(named), "{json}: {error}");
         }
+    }
+
+    #[test]
+    fn each_processor_has_its_own_defaults_and_names() {
+        let of = |json: &str, processor| Settings::from_json(json.as_bytes(), processor);
+        let siglip = of("{}", Processor::Siglip).unwrap();
+        assert!(siglip.fingerprint().starts_with("bicubic224x224-"));
+        let naflex = of(r#"{"max_num_patches":64}"#, Processor::Naflex).unwrap();
+        assert!(naflex.fingerprint().contains("64patches16"));
+        assert_eq!(
+            of("{}", Processor::ChineseClip).unwrap().fingerprint(),
+            "bicubic224-crop224"
+        );
+        for (class, processor) in [
+            ("SiglipImageProcessorFast", Processor::Siglip),
+            ("Siglip2ImageProcessor", Processor::Naflex),
+            ("ChineseCLIPFeatureExtractor", Processor::ChineseClip),
+            ("CLIPImageProcessorPil", Processor::Clip),
+        ] {
+            let json = format!(r#"{{"image_processor_type":"{class}"}}"#);
+            assert!(of(&json, processor).is_ok(), "{class}");
+            let other = if processor == Processor::Clip {
+                Processor::Siglip
+            } else {
+                Processor::Clip
+            };
+            assert!(of(&json, other).unwrap_err().to_string().contains(class));
+        }
+        let error = of(r#"{"patch_size":100000}"#, Processor::Naflex)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("max_num_patches"), "{error}");
+        let error = of(r#"{"do_resize":false}"#, Processor::Siglip)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("differ in size"), "{error}");
     }
 }

@@ -1,23 +1,24 @@
 //! From a picture of any size to what a model reads: resize, centre crop, normalise, as the reference does.
 //!
-//! The reference is transformers' `CLIPImageProcessorPil`, which resizes by Pillow; the one on torchvision differs from
+//! The references are transformers' processors on Pillow, such as `CLIPImageProcessorPil`, and OpenCLIP's transform on it; the one on torchvision differs from
 //! it by up to two grey levels, and by a pixel where it pads an odd number of them. Everything comes from
 //! `preprocessor_config.json`; keys that are absent have the reference's defaults.
 
 mod config;
 mod geometry;
+mod open_clip;
 mod resample;
 
-use image::{RgbImage, imageops};
+use image::{Rgb, RgbImage, imageops};
 
-pub use config::PreprocessorError;
-use config::{Filter, Settings, Target};
+use config::{Filter, Output, Settings, Target};
+pub use config::{PreprocessorError, Processor};
 use geometry::Window;
 use resample::resample;
 
 use crate::Pixels;
 
-/// Prepares pictures as one `preprocessor_config.json` says. Always gives pictures of one size.
+/// Prepares pictures as one `preprocessor_config.json` says.
 #[derive(Debug, Clone)]
 pub struct Preprocessor {
     settings: Settings,
@@ -26,30 +27,50 @@ pub struct Preprocessor {
 }
 
 impl Preprocessor {
-    /// Reads `preprocessor_config.json`, or the `processor_config.json` of transformers 5 that nests it.
+    /// Reads CLIP's `preprocessor_config.json`, or the `processor_config.json` of transformers 5 that nests it.
     pub fn from_json(json: &[u8]) -> Result<Self, PreprocessorError> {
-        let settings = Settings::from_json(json)?;
+        Self::of_family(json, Processor::Clip)
+    }
+
+    /// As [`from_json`](Self::from_json), for another processor of transformers.
+    pub fn of_family(json: &[u8], processor: Processor) -> Result<Self, PreprocessorError> {
+        Ok(Self::new(Settings::from_json(json, processor)?))
+    }
+
+    /// Reads `preprocess_cfg` of OpenCLIP's `open_clip_config.json`.
+    pub fn from_open_clip(json: &[u8]) -> Result<Self, PreprocessorError> {
+        Ok(Self::new(open_clip::settings(json)?))
+    }
+
+    fn new(settings: Settings) -> Self {
         let levels = settings.levels();
-        Ok(Self { settings, levels })
+        Self { settings, levels }
     }
 
-    /// Rows of every prepared picture.
-    pub fn output_height(&self) -> usize {
-        self.settings.output.height as usize
+    /// Rows and columns of every prepared picture; `None` where they follow the picture's own shape.
+    pub fn output_size(&self) -> Option<(usize, usize)> {
+        match self.settings.output {
+            Output::Fixed(size) => Some((size.height as usize, size.width as usize)),
+            Output::Patches { .. } => None,
+        }
     }
 
-    /// Columns of every prepared picture.
-    pub fn output_width(&self) -> usize {
-        self.settings.output.width as usize
+    /// Pixels along a patch, and patches of a picture at most, where pictures follow their own shape.
+    pub fn patches(&self) -> Option<(usize, usize)> {
+        match self.settings.output {
+            Output::Fixed(_) => None,
+            Output::Patches { side, most } => Some((side as usize, most as usize)),
+        }
     }
 
     /// The shorter side that pictures are resized to, or the longer one where proportions are not kept; `None` where
-    /// single pixels are picked instead of weighed together.
+    /// single pixels are picked instead of weighed together, or where the picture's exact shape counts.
     pub fn shorter_side(&self) -> Option<u32> {
+        self.output_size()?;
         let resize = self.settings.resize?;
         let side = match resize.target {
             Target::ShortestEdge(side) => side,
-            Target::Exactly(size) => size.height.max(size.width),
+            Target::Exactly(size) | Target::Within(size) => size.height.max(size.width),
         };
         (resize.filter != Filter::Nearest).then_some(side)
     }
@@ -62,14 +83,14 @@ impl Preprocessor {
     /// The first half of [`preprocess`](Self::preprocess): the picture in 8 bits as the model sees it.
     ///
     /// Only what the crop keeps is computed, so that a strip of 1 × 60,000 pixels costs no more than another picture.
-    /// Where the resized picture is smaller than the crop, black surrounds it.
+    /// Where the resized picture is smaller than the crop, one colour surrounds it, mostly black.
     pub fn resize_and_crop(&self, image: &RgbImage) -> RgbImage {
-        let output = self.settings.output;
-        let mut canvas = RgbImage::new(output.width, output.height);
+        let output = self.settings.output.of(image.dimensions());
+        let mut canvas = RgbImage::from_pixel(output.width, output.height, Rgb([self.settings.fill; 3]));
         if image.width() == 0 || image.height() == 0 {
             return canvas;
         }
-        let window = Window::of(image.dimensions(), self.settings.resize.as_ref(), output);
+        let window = Window::of(image.dimensions(), &self.settings, output);
         let filter = self
             .settings
             .resize
@@ -107,7 +128,6 @@ impl Preprocessor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::Rgb;
     use proptest::prelude::*;
 
     fn noise(width: u32, height: u32) -> RgbImage {

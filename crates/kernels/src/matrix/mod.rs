@@ -14,6 +14,7 @@
 mod ahead;
 mod attention;
 mod codes;
+mod depthwise;
 mod factor;
 mod finish;
 mod floats;
@@ -31,6 +32,7 @@ use std::sync::OnceLock;
 
 pub use attention::{AttentionScratch, Heads, Mask};
 pub use codes::Codes;
+pub use depthwise::{Depthwise, SquareMap};
 pub use factor::{FloatFactor, IntegerFactor};
 pub use finish::{Activation, Finish};
 
