@@ -1,7 +1,7 @@
 //! What stands between the products of a decoder: RMS norm, gated units, rotary positions.
 
-use super::{Level, MatrixKernel};
 use super::passes::{exp, for_each_level, sum};
+use super::{Level, MatrixKernel};
 
 impl MatrixKernel {
     /// Scales `row` to a mean square of 1, then by `weight`. `epsilon` is added to the mean square.
