@@ -14,6 +14,23 @@ pub enum LoadError {
         /// The directory or the hub's model where it was looked for.
         place: String,
     },
+    /// A file of weights that the index names is not there, such as after a download that was cut off.
+    #[error("the model at {place} has no {file}, which its index names; fetch it again")]
+    ShardMissing {
+        /// The file.
+        file: String,
+        /// The directory or the hub's model where it was looked for.
+        place: String,
+    },
+    /// The model reads texts only, so its vectors cannot be compared with those of pictures.
+    #[error(
+        "{model} reads texts only; `eidetic align --text-model {model} --image-model MODEL --pairs CAPTIONS.tsv` fits it \
+         to a model of pictures"
+    )]
+    TextOnly {
+        /// The model asked for.
+        model: String,
+    },
     /// A file is there but cannot be read.
     #[error("{path} could not be read: {source}")]
     Read {

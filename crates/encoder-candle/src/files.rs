@@ -58,16 +58,21 @@ impl ModelFiles {
 
     /// A hash of everything that decides the vectors but the weights, which are added to it as they are read.
     pub fn hasher(&self) -> blake3::Hasher {
-        let mut hasher = blake3::Hasher::new();
         let tokenizer: [&[u8]; 2] = match &self.tokenizer {
             TokenizerFiles::Json(json) => [json, &[]],
             TokenizerFiles::Vocabulary { vocabulary, merges } => [vocabulary, merges],
         };
-        for part in [&self.config[..], &self.preprocessor, tokenizer[0], tokenizer[1]] {
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
-        }
-        hasher
+        hasher([&self.config, &self.preprocessor, tokenizer[0], tokenizer[1]])
     }
+}
+
+/// A hash of files, each told from the next by its length.
+pub fn hasher<const FILES: usize>(files: [&[u8]; FILES]) -> blake3::Hasher {
+    let mut hasher = blake3::Hasher::new();
+    for file in files {
+        hasher.update(&(file.len() as u64).to_le_bytes()).update(file);
+    }
+    hasher
 }
 
 impl TokenizerFiles {
@@ -86,14 +91,14 @@ impl TokenizerFiles {
     }
 }
 
-fn need<T>(found: Option<T>, file: &'static str, place: &str) -> Result<T, LoadError> {
+pub fn need<T>(found: Option<T>, file: &'static str, place: &str) -> Result<T, LoadError> {
     found.ok_or_else(|| LoadError::FileMissing {
         file,
         place: place.to_owned(),
     })
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, LoadError> {
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, LoadError> {
     let Some(mut file) = open(path)? else {
         return Ok(None);
     };

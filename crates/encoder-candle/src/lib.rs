@@ -4,7 +4,9 @@
 //! `vocab.json` and `merges.txt`), `preprocessor_config.json`. Nothing that they say is assumed here. So far there is
 //! one family, CLIP, written against transformers' `modeling_clip.py`. No unsafe code: weights are read, not mapped.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use eidetic_encoder::TextModel;
 
 // Named here only so that its AVX-512 kernels are switched on for candle's matrix products.
 use gemm as _;
@@ -17,18 +19,23 @@ mod engine;
 mod error;
 mod files;
 mod hub;
+mod model;
 mod model_ref;
 mod patches;
+mod qwen;
 mod reference;
+mod shards;
 mod weights;
 
 pub use clip::ClipEncoder;
 pub use engine::Engine;
 pub use error::LoadError;
 pub use hub::{DownloadProgress, HubSettings};
+pub use model::Model;
 pub use model_ref::{ModelRef, ParseModelRefError};
 
 use files::{ModelFiles, TokenizerFiles};
+use hub::Wanted;
 
 macro_rules! builtin_file {
     ($name:literal) => {
@@ -46,7 +53,7 @@ pub fn open(
     engine: Engine,
     hub: &HubSettings,
     progress: &dyn DownloadProgress,
-) -> Result<ClipEncoder, LoadError> {
+) -> Result<Model, LoadError> {
     match model {
         ModelRef::Builtin => builtin(engine),
         ModelRef::Directory(path) => open_directory(path, &directory_name(path), engine),
@@ -55,7 +62,7 @@ pub fn open(
 }
 
 /// The small model inside the program, for when no other can be had.
-pub fn builtin(engine: Engine) -> Result<ClipEncoder, LoadError> {
+pub fn builtin(engine: Engine) -> Result<Model, LoadError> {
     let weights: &'static [u8] = builtin_file!("model.safetensors");
     let files = ModelFiles {
         config: builtin_file!("config.json").to_vec(),
@@ -65,13 +72,13 @@ pub fn builtin(engine: Engine) -> Result<ClipEncoder, LoadError> {
         weights_length: weights.len() as u64,
         weights: Box::new(weights),
     };
-    ClipEncoder::load("builtin", files, engine)
+    Ok(ClipEncoder::load("builtin", files, engine)?.into())
 }
 
 /// Opens the model in `directory`; `name` becomes the model of its space.
-pub fn open_directory(directory: &Path, name: &str, engine: Engine) -> Result<ClipEncoder, LoadError> {
+pub fn open_directory(directory: &Path, name: &str, engine: Engine) -> Result<Model, LoadError> {
     let place = directory.display().to_string();
-    ClipEncoder::load(name, ModelFiles::in_directory(directory, &place)?, engine)
+    Model::load(directory, name, &place, engine)
 }
 
 /// Opens a model of the hub, downloading what its cache lacks. With a complete cache no connection is made.
@@ -81,7 +88,43 @@ pub fn open_hub(
     engine: Engine,
     settings: &HubSettings,
     progress: &dyn DownloadProgress,
-) -> Result<ClipEncoder, LoadError> {
+) -> Result<Model, LoadError> {
+    let folder = fetch(id, revision, Wanted::Encoder, settings, progress)?;
+    Model::load(&folder, id, id, engine)
+}
+
+/// Opens a model that reads texts only, such as Qwen2.5: a model of the hub, a directory in its layout, or a GGUF file.
+pub fn open_text_model(
+    model: &ModelRef,
+    engine: Engine,
+    settings: &HubSettings,
+    progress: &dyn DownloadProgress,
+) -> Result<Box<dyn TextModel>, LoadError> {
+    let Engine::Cpu(precision) = engine else {
+        return Err(LoadError::Config(
+            "text models run on this program's own kernels, not on candle".into(),
+        ));
+    };
+    match model {
+        ModelRef::Builtin => Err(LoadError::Config("the built-in model is no text model".into())),
+        ModelRef::Directory(path) => {
+            let place = path.display().to_string();
+            qwen::open_text(path, &directory_name(path), &place, precision)
+        }
+        ModelRef::Hub { id, revision } => {
+            let folder = fetch(id, revision.as_deref(), Wanted::TextModel, settings, progress)?;
+            qwen::open_text(&folder, id, id, precision)
+        }
+    }
+}
+
+fn fetch(
+    id: &str,
+    revision: Option<&str>,
+    wanted: Wanted,
+    settings: &HubSettings,
+    progress: &dyn DownloadProgress,
+) -> Result<PathBuf, LoadError> {
     if !model_ref::is_hub_name(id, revision) {
         return Err(LoadError::HubRefused {
             model: id.to_owned(),
@@ -89,8 +132,7 @@ pub fn open_hub(
             cause: "a model's name reads organisation/name".into(),
         });
     }
-    let folder = hub::fetch(id, revision, settings, progress)?;
-    ClipEncoder::load(id, ModelFiles::in_directory(&folder, id)?, engine)
+    hub::fetch(id, revision, wanted, settings, progress)
 }
 
 /// The instruction set that [`Engine::Cpu`] uses on this processor, such as `avx512-vnni`.

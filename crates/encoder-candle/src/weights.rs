@@ -30,32 +30,36 @@ impl<T> Weights<T> {
         hasher: &mut blake3::Hasher,
         keep: &dyn Fn(&str, Tensor) -> Result<T, LoadError>,
     ) -> Result<Self, LoadError> {
-        let mut source = Source { reader, hasher };
-        let metadata = read_header(&mut source, length)?;
         let mut weights = Self {
             tensors: HashMap::new(),
             scalars: HashMap::new(),
             others: HashMap::new(),
         };
-        for name in metadata.offset_keys() {
-            let info = metadata.info(&name).expect("the name comes from the header");
-            let bytes = source.take((info.data_offsets.1 - info.data_offsets.0) as u64)?;
-            match as_f32(info, &bytes)? {
-                Some(tensor) => {
-                    drop(bytes);
-                    if tensor.elem_count() == 1 {
-                        let number = tensor.flatten_all()?.to_vec1()?[0];
-                        weights.scalars.insert(name.clone(), number);
-                    }
-                    let kept = keep(&name, tensor)?;
-                    weights.tensors.insert(name, (info.shape.clone(), kept));
-                }
-                None => {
-                    weights.others.insert(name, info.dtype);
-                }
-            }
-        }
+        each_tensor(reader, length, hasher, &mut |name, info, bytes| {
+            weights.add(name, info, bytes, keep)
+        })?;
         Ok(weights)
+    }
+
+    fn add(
+        &mut self,
+        name: String,
+        info: &TensorInfo,
+        bytes: Vec<u8>,
+        keep: &dyn Fn(&str, Tensor) -> Result<T, LoadError>,
+    ) -> Result<(), LoadError> {
+        let Some(tensor) = as_f32(info, &bytes)? else {
+            self.others.insert(name, info.dtype);
+            return Ok(());
+        };
+        drop(bytes);
+        if tensor.elem_count() == 1 {
+            let number = tensor.flatten_all()?.to_vec1()?[0];
+            self.scalars.insert(name.clone(), number);
+        }
+        let kept = keep(&name, tensor)?;
+        self.tensors.insert(name, (info.shape.clone(), kept));
+        Ok(())
     }
 
     /// Takes the tensor out, which must have this shape.
@@ -88,6 +92,23 @@ impl<T> Weights<T> {
             None => LoadError::TensorMissing { name },
         }
     }
+}
+
+/// Reads a file of `length` bytes front to back, feeds all to `hasher` and shows each tensor's bytes to `visit`.
+pub fn each_tensor(
+    reader: &mut dyn Read,
+    length: u64,
+    hasher: &mut blake3::Hasher,
+    visit: &mut dyn FnMut(String, &TensorInfo, Vec<u8>) -> Result<(), LoadError>,
+) -> Result<(), LoadError> {
+    let mut source = Source { reader, hasher };
+    let metadata = read_header(&mut source, length)?;
+    for name in metadata.offset_keys() {
+        let info = metadata.info(&name).expect("the name comes from the header");
+        let bytes = source.take((info.data_offsets.1 - info.data_offsets.0) as u64)?;
+        visit(name, info, bytes)?;
+    }
+    Ok(())
 }
 
 /// `None` for a tensor of other numbers.

@@ -9,7 +9,7 @@ mod convolution;
 mod convolutional;
 mod dense;
 mod groups;
-mod matrix;
+pub(crate) mod matrix;
 mod products;
 mod store;
 mod text;
