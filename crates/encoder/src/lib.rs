@@ -2,6 +2,7 @@
 //!
 //! This crate knows no matrix library: engines such as candle stand behind [`Encoder`].
 
+mod description;
 pub mod fake;
 mod preprocess;
 mod prompt;

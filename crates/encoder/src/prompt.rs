@@ -2,7 +2,7 @@
 
 use tokenizers::Tokenizer;
 
-use crate::{EncodeError, TokenizerError};
+use crate::{EncodeError, TokenizerError, description};
 
 /// Splits prompts into token ids, in which one token may stand for many, and cuts them as transformers does.
 #[derive(Debug, Clone)]
@@ -17,6 +17,7 @@ impl PromptTokenizer {
     /// Reads `tokenizer.json`. Prompts are cut to `longest` tokens, those counted that the tokenizer adds to the end,
     /// whatever cutting and padding the file itself asks for.
     pub fn from_json(json: &[u8], longest: usize) -> Result<Self, TokenizerError> {
+        description::check(json)?;
         let mut tokenizer = Tokenizer::from_bytes(json).map_err(unreadable)?;
         tokenizer
             .with_truncation(None)

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tokenizers::{PostProcessor, Tokenizer, TruncationParams};
 
-use crate::EncodeError;
+use crate::{EncodeError, description};
 
 const START: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
@@ -36,6 +36,7 @@ impl TextTokenizer {
     /// Reads `tokenizer.json`. Texts are cut to `max_length` tokens, those at the start and the end included,
     /// whatever cutting and padding the file itself asks for.
     pub fn from_json(json: &[u8], max_length: usize) -> Result<Self, TokenizerError> {
+        description::check(json)?;
         let mut tokenizer = Tokenizer::from_bytes(json).map_err(unreadable)?;
         let added = tokenizer
             .get_post_processor()

@@ -56,16 +56,17 @@ impl QwenEncoder {
         precision: Precision,
     ) -> Result<Self, LoadError> {
         let file = |file: &'static str| files::need(files::read(&directory.join(file))?, file, place);
-        let [config_json, tokenizer_json] = [file("config.json")?, file("tokenizer.json")?];
-        let processor_json = match files::read(&directory.join(PROCESSORS[0][0]))? {
-            Some(json) => json,
-            None => file(PROCESSORS[1][0])?,
-        };
+        let config_json = file("config.json")?;
         let config = QwenConfig::from_json(&config_json)?;
         let Some(vision) = &config.vision else {
             return Err(LoadError::TextOnly {
                 model: name.to_owned(),
             });
+        };
+        let tokenizer_json = file("tokenizer.json")?;
+        let processor_json = match files::read(&directory.join(PROCESSORS[0][0]))? {
+            Some(json) => json,
+            None => file(PROCESSORS[1][0])?,
         };
         let preprocessor = VaryingPreprocessor::from_json(&processor_json, config.family.resize())?;
         if (preprocessor.patch(), preprocessor.merge()) != (vision.patch, vision.merge) {

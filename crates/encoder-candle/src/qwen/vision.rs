@@ -29,7 +29,6 @@ pub struct VisionTower {
     /// Mergers behind some layers.
     deep: Vec<(usize, Merger)>,
     heads: Grouped,
-    width: usize,
     patch: usize,
     merge: usize,
 }
@@ -115,7 +114,6 @@ impl VisionTower {
                 shared: config.heads,
                 width: width / config.heads,
             },
-            width,
             patch,
             merge: config.merge,
         })
