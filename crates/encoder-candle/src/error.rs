@@ -22,14 +22,15 @@ pub enum LoadError {
         /// The directory or the hub's model where it was looked for.
         place: String,
     },
-    /// The model reads texts only, so its vectors cannot be compared with those of pictures.
+    /// The model reads texts only, and nothing says how its vectors compare with pictures.
     #[error(
-        "{model} reads texts only; `eidetic align --text-model {model} --image-model MODEL --pairs CAPTIONS.tsv` fits it \
-         to a model of pictures"
+        "{model} ({family}) reads texts only, and its vectors do not lie in the space of any pictures; fit a projection from captioned pictures: eidetic align --text-model {model} --image-model openai/clip-vit-large-patch14 --pairs CAPTIONS.tsv"
     )]
     TextOnly {
         /// The model asked for.
         model: String,
+        /// Its `model_type`.
+        family: String,
     },
     /// A file is there but cannot be read.
     #[error("{path} could not be read: {source}")]

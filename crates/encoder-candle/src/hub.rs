@@ -11,7 +11,6 @@ use hf_hub::{Cache, Repo, RepoType};
 use crate::download::{Download, News};
 use crate::error::LoadError;
 use crate::files::{PROCESSORS, TOKENIZERS};
-use crate::shards;
 
 /// Told about a download as it goes on, from the thread that opens the model.
 pub trait DownloadProgress {
@@ -68,22 +67,12 @@ impl HubSettings {
     }
 }
 
-/// What a model is wanted for decides which files it must have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// Texts and pictures.
-    Encoder,
-    /// Texts only: no file says how pictures are prepared.
-    TextModel,
-}
-
 /// The folder that holds all files of a model, after downloading those that are not in the cache.
 ///
 /// The network is not touched where the cache is complete.
 pub fn fetch(
     model: &str,
     revision: Option<&str>,
-    wanted: Wanted,
     settings: &HubSettings,
     progress: &dyn DownloadProgress,
 ) -> Result<PathBuf, LoadError> {
@@ -92,7 +81,6 @@ pub fn fetch(
         model,
         revision,
         repo: Repo::with_revision(model.to_owned(), RepoType::Model, revision.to_owned()),
-        wanted,
         settings,
         progress,
     };
@@ -109,7 +97,6 @@ struct Hub<'a> {
     model: &'a str,
     revision: &'a str,
     repo: Repo,
-    wanted: Wanted,
     settings: &'a HubSettings,
     progress: &'a dyn DownloadProgress,
 }
@@ -117,36 +104,15 @@ struct Hub<'a> {
 impl Hub<'_> {
     /// The folder of all files, or None where they came to lie in several.
     fn folder(&self) -> Result<Option<PathBuf>, LoadError> {
-        let mut files = vec![self.one_of(&[&["config.json"]], "config.json")?];
-        if self.wanted == Wanted::Encoder {
-            files.push(self.one_of(&PROCESSORS, "preprocessor_config.json")?);
-        }
-        files.push(self.one_of(&TOKENIZERS, "tokenizer.json (nor vocab.json with merges.txt)")?);
-        files.append(&mut self.weights()?);
+        let files = [
+            self.one_of(&[&["config.json"]], "config.json")?,
+            self.one_of(&PROCESSORS, "preprocessor_config.json")?,
+            self.one_of(&TOKENIZERS, "tokenizer.json (nor vocab.json with merges.txt)")?,
+            self.one_of(&[&["model.safetensors"]], "model.safetensors")?,
+        ];
         let folder = files[0].parent();
         let together = files.iter().all(|file| file.parent() == folder);
         Ok(folder.filter(|_| together).map(Path::to_owned))
-    }
-
-    /// The file of all weights, or the index and all files that it names.
-    fn weights(&self) -> Result<Vec<PathBuf>, LoadError> {
-        let index = self.one_of(&[&[shards::WHOLE], &[shards::INDEX]], shards::WHOLE)?;
-        if !index.ends_with(shards::INDEX) {
-            return Ok(vec![index]);
-        }
-        let json = std::fs::read(&index).map_err(|source| LoadError::Read {
-            path: index.clone(),
-            source,
-        })?;
-        let mut files = vec![index];
-        for name in shards::names(&json)? {
-            let file = self.all_of(&[&name])?;
-            files.push(file.ok_or_else(|| LoadError::ShardMissing {
-                file: name,
-                place: self.model.to_owned(),
-            })?);
-        }
-        Ok(files)
     }
 
     /// The first file of the first alternative that is complete, in the cache if possible.

@@ -1,11 +1,13 @@
 //! Model families on candle, weights from a directory or the hub, and the built-in model.
 //!
 //! A model is a set of files in the Hugging Face layout: `config.json`, `model.safetensors`, `tokenizer.json` (or
-//! `vocab.json` and `merges.txt`), `preprocessor_config.json`. Nothing that they say is assumed here. So far there is
-//! one family, CLIP, written against transformers' `modeling_clip.py`. No unsafe code: weights are read, not mapped.
+//! `vocab.json` and `merges.txt`), `preprocessor_config.json`. Nothing that they say is assumed here. Families with two towers
+//! are written against transformers' `modeling_clip.py`, those with a decoder (`qwen`) against its `modeling_qwen2_vl.py` and
+//! `modeling_qwen3_vl.py`. No unsafe code: weights are read, not mapped.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use eidetic_domain::Precision;
 use eidetic_encoder::TextModel;
 
 // Named here only so that its AVX-512 kernels are switched on for candle's matrix products.
@@ -35,7 +37,6 @@ pub use model::Model;
 pub use model_ref::{ModelRef, ParseModelRefError};
 
 use files::{ModelFiles, TokenizerFiles};
-use hub::Wanted;
 
 macro_rules! builtin_file {
     ($name:literal) => {
@@ -58,6 +59,9 @@ pub fn open(
         ModelRef::Builtin => builtin(engine),
         ModelRef::Directory(path) => open_directory(path, &directory_name(path), engine),
         ModelRef::Hub { id, revision } => open_hub(id, revision.as_deref(), engine, hub, progress),
+        ModelRef::Shortened { model, dimension } => {
+            open(model, engine, hub, progress)?.with_dimension(*dimension)
+        }
     }
 }
 
@@ -89,42 +93,6 @@ pub fn open_hub(
     settings: &HubSettings,
     progress: &dyn DownloadProgress,
 ) -> Result<Model, LoadError> {
-    let folder = fetch(id, revision, Wanted::Encoder, settings, progress)?;
-    Model::load(&folder, id, id, engine)
-}
-
-/// Opens a model that reads texts only, such as Qwen2.5: a model of the hub, a directory in its layout, or a GGUF file.
-pub fn open_text_model(
-    model: &ModelRef,
-    engine: Engine,
-    settings: &HubSettings,
-    progress: &dyn DownloadProgress,
-) -> Result<Box<dyn TextModel>, LoadError> {
-    let Engine::Cpu(precision) = engine else {
-        return Err(LoadError::Config(
-            "text models run on this program's own kernels, not on candle".into(),
-        ));
-    };
-    match model {
-        ModelRef::Builtin => Err(LoadError::Config("the built-in model is no text model".into())),
-        ModelRef::Directory(path) => {
-            let place = path.display().to_string();
-            qwen::open_text(path, &directory_name(path), &place, precision)
-        }
-        ModelRef::Hub { id, revision } => {
-            let folder = fetch(id, revision.as_deref(), Wanted::TextModel, settings, progress)?;
-            qwen::open_text(&folder, id, id, precision)
-        }
-    }
-}
-
-fn fetch(
-    id: &str,
-    revision: Option<&str>,
-    wanted: Wanted,
-    settings: &HubSettings,
-    progress: &dyn DownloadProgress,
-) -> Result<PathBuf, LoadError> {
     if !model_ref::is_hub_name(id, revision) {
         return Err(LoadError::HubRefused {
             model: id.to_owned(),
@@ -132,7 +100,18 @@ fn fetch(
             cause: "a model's name reads organisation/name".into(),
         });
     }
-    hub::fetch(id, revision, wanted, settings, progress)
+    let folder = hub::fetch(id, revision, settings, progress)?;
+    Model::load(&folder, id, id, engine)
+}
+
+/// Opens a model that reads texts only, Qwen2.5 so far: a directory in the Hugging Face layout, a GGUF file, or a directory
+/// with one. `name` is what the model calls itself.
+pub fn open_text_directory(
+    path: &Path,
+    name: &str,
+    precision: Precision,
+) -> Result<Box<dyn TextModel>, LoadError> {
+    qwen::open_text(path, name, &path.display().to_string(), precision)
 }
 
 /// The instruction set that [`Engine::Cpu`] uses on this processor, such as `avx512-vnni`.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use eidetic_domain::{Embedding, Precision};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, PromptTokenizer, TextModel};
 use eidetic_encoder_candle::{
-    Engine, HubSettings, LoadError, Model, ModelRef, open_directory, open_text_model,
+    Engine, HubSettings, LoadError, Model, ModelRef, open, open_directory, open_text_directory,
 };
 use image::RgbImage;
 use safetensors::SafeTensors;
@@ -22,13 +22,13 @@ fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/golden/qwen")
 }
 
-fn open(name: &str) -> Model {
+fn golden_model(name: &str) -> Model {
     open_directory(&golden().join(name), name, Engine::default()).expect("a golden checkpoint opens")
 }
 
 fn open_text(path: &Path) -> Result<Box<dyn TextModel>, LoadError> {
-    let model = ModelRef::Directory(path.to_owned());
-    open_text_model(&model, Engine::default(), &HubSettings::from_env(), &())
+    let name = path.file_name().unwrap().to_string_lossy();
+    open_text_directory(path, &name, Precision::F32)
 }
 
 fn json(path: PathBuf) -> Value {
@@ -96,7 +96,7 @@ fn as_strs(texts: &[String]) -> Vec<&str> {
 #[test]
 fn texts_embed_as_the_references_embed_them() {
     for name in MODELS {
-        let got = open(name).encode_texts(&as_strs(&texts())).unwrap();
+        let got = golden_model(name).encode_texts(&as_strs(&texts())).unwrap();
         assert_agree(&format!("{name} texts"), &got, &expected(name)["texts"]);
     }
 }
@@ -104,7 +104,7 @@ fn texts_embed_as_the_references_embed_them() {
 #[test]
 fn pictures_embed_as_the_references_embed_them() {
     for name in MODELS {
-        let got = open(name).encode_images(&pictures()).unwrap();
+        let got = golden_model(name).encode_images(&pictures()).unwrap();
         assert_agree(&format!("{name} pictures"), &got, &expected(name)["images"]);
     }
 }
@@ -113,7 +113,7 @@ fn pictures_embed_as_the_references_embed_them() {
 fn texts_with_pictures_embed_as_the_references_embed_them() {
     let (texts, pictures) = (texts(), pictures());
     for name in MODELS {
-        let model = open(name);
+        let model = golden_model(name);
         let pixels = FUSED.map(|(_, picture)| model.preprocess(&pictures[picture]));
         let parts: Vec<(&str, &Pixels)> = FUSED
             .iter()
@@ -131,7 +131,7 @@ fn texts_with_pictures_embed_as_the_references_embed_them() {
 #[test]
 fn pictures_are_prepared_as_the_references_prepare_them() {
     for name in MODELS {
-        let model = open(name);
+        let model = golden_model(name);
         let patch = if name == "qwen3" { 16 } else { 14 };
         for (picture, expected) in pictures()
             .iter()
@@ -254,7 +254,7 @@ fn the_tokenizer_within_a_gguf_file_is_that_beside_the_safetensors() {
 fn alone_or_in_a_batch_gives_the_same() {
     let texts = texts();
     for name in MODELS {
-        let model = open(name);
+        let model = golden_model(name);
         let together = model.encode_texts(&as_strs(&texts)).unwrap();
         for (text, together) in texts.iter().zip(&together).step_by(3) {
             let alone = model.encode_texts(&[text]).unwrap();
@@ -284,7 +284,7 @@ fn rounding_to_bf16_keeps_the_direction() {
 
 #[test]
 fn the_space_names_model_weights_and_preprocessing() {
-    let [gme, half, qwen3] = MODELS.map(|name| open(name).space().clone());
+    let [gme, half, qwen3] = MODELS.map(|name| golden_model(name).space().clone());
     assert_eq!(
         (gme.model.as_str(), gme.dimension, gme.revision.len()),
         ("gme", 48, 16)
@@ -301,7 +301,7 @@ fn the_space_names_model_weights_and_preprocessing() {
         qwen3.preprocessing
     );
     assert_ne!(gme.revision, half.revision);
-    let facts = open("gme").score_facts();
+    let facts = golden_model("gme").score_facts();
     assert_eq!((facts.span.low, facts.span.high), (0.1, 0.5));
     assert!(facts.is_usable());
 }
@@ -309,10 +309,17 @@ fn the_space_names_model_weights_and_preprocessing() {
 #[test]
 fn only_models_trained_for_it_give_shorter_vectors() {
     // 48 is less than the family's least of 64: the tiny model's own width is all there is.
-    assert!(open("qwen3").with_dimension(48).is_err());
-    let error = open("gme").with_dimension(32).unwrap_err().to_string();
+    assert!(golden_model("qwen3").with_dimension(48).is_err());
+    let error = golden_model("gme").with_dimension(32).unwrap_err().to_string();
     assert!(error.contains("48"), "{error}");
-    assert_eq!(open("gme").with_dimension(48).unwrap().space().dimension, 48);
+    assert_eq!(
+        golden_model("gme").with_dimension(48).unwrap().space().dimension,
+        48
+    );
+    let name = format!("{}#48", golden().join("gme").display());
+    let model: ModelRef = name.parse().unwrap();
+    let opened = open(&model, Engine::default(), &HubSettings::from_env(), &()).unwrap();
+    assert_eq!((opened.space().dimension, model.to_string()), (48, name));
 }
 
 #[test]
@@ -331,7 +338,7 @@ fn a_model_for_texts_is_no_encoder_and_the_other_way_round() {
 
 #[test]
 fn pixels_that_are_no_whole_groups_are_refused() {
-    let model = open("gme");
+    let model = golden_model("gme");
     for (height, width, count) in [
         (448, 449, 448 * 449),
         (448, 448, 7),

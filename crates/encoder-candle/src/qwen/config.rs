@@ -397,7 +397,7 @@ mod tests {
             (
                 "\"hidden_size\":1536,\"intermediate",
                 "\"hidden_size\":0,\"intermediate",
-                "head_dim",
+                "hidden_size 0",
             ),
             (
                 "\"num_attention_heads\":12",

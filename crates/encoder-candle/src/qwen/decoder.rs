@@ -109,7 +109,7 @@ impl Decoder {
 
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
-        self.layers.iter().map(Layer::bytes).sum()
+        self.layers.iter().map(Layer::bytes).sum::<usize>() + self.last.bytes()
     }
 }
 
@@ -198,17 +198,15 @@ impl Layer {
 
     #[cfg(test)]
     fn bytes(&self) -> usize {
-        [
-            &self.queries,
-            &self.keys,
-            &self.values,
-            &self.output,
-            &self.gate,
-            &self.up,
-            &self.down,
-        ]
-        .map(Linear::bytes)
-        .iter()
-        .sum()
+        let into = [&self.queries, &self.keys, &self.values, &self.gate, &self.up];
+        let linears = into
+            .into_iter()
+            .chain([&self.output, &self.down])
+            .map(Linear::bytes);
+        let heads = self.head_norms.iter().flat_map(|(queries, keys)| [queries, keys]);
+        let norms = heads
+            .chain([&self.before_attention, &self.before_gate])
+            .map(Norm::bytes);
+        linears.chain(norms).sum()
     }
 }

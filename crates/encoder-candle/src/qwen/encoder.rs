@@ -61,6 +61,7 @@ impl QwenEncoder {
         let Some(vision) = &config.vision else {
             return Err(LoadError::TextOnly {
                 model: name.to_owned(),
+                family: "qwen2".into(),
             });
         };
         let tokenizer_json = file("tokenizer.json")?;
@@ -172,6 +173,12 @@ impl QwenEncoder {
         if let Some((seen, place)) = seen.zip(place) {
             batch.put(seen, first + place);
         }
+    }
+
+    /// Bytes of memory that everything takes that was loaded.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.table.bytes() + self.decoder.bytes() + self.vision.bytes()) as u64
     }
 
     fn check_shape(&self, pixels: &Pixels) -> Result<(), EncodeError> {

@@ -53,7 +53,7 @@ impl Factor {
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
         match self {
-            Self::F32(factor) => 4 * factor.outputs() * factor.inputs(),
+            Self::F32(factor) => 4 * factor.outputs().next_multiple_of(32) * factor.inputs(),
             Self::Half(factor) => factor.bytes(),
             Self::Blocks(factor) => factor.bytes(),
         }

@@ -13,6 +13,8 @@ mod family;
 mod gguf;
 mod gguf_values;
 mod linear;
+#[cfg(test)]
+mod memory;
 mod norm;
 mod rotary;
 mod table;

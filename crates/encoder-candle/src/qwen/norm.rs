@@ -49,6 +49,14 @@ impl Norm {
         });
     }
 
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Layer { weight, bias } => 4 * (weight.len() + bias.len()),
+            Self::Rms { weight, .. } => 4 * weight.len(),
+        }
+    }
+
     /// Each stretch of the norm's width within each row, in place.
     pub fn apply_to_heads(&self, kernel: MatrixKernel, rows: &mut Matrix) {
         if let Self::Rms { weight, epsilon } = self {

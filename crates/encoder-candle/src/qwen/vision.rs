@@ -191,7 +191,17 @@ impl VisionTower {
             .chain([&self.patches])
             .map(Linear::bytes)
             .sum();
-        positions + linears
+        let merger_norms = self
+            .deep
+            .iter()
+            .map(|(_, merger)| &merger.norm)
+            .chain([&self.merger.norm]);
+        let norms = self
+            .blocks
+            .iter()
+            .flat_map(|b| [&b.before_attention, &b.before_layers])
+            .chain(merger_norms);
+        positions + linears + norms.map(Norm::bytes).sum::<usize>()
     }
 }
 
