@@ -94,12 +94,15 @@ impl<T> Weights<T> {
     }
 }
 
+/// Takes a tensor's name, what the header says of it, and its bytes.
+pub type Visit<'a> = &'a mut dyn FnMut(String, &TensorInfo, Vec<u8>) -> Result<(), LoadError>;
+
 /// Reads a file of `length` bytes front to back, feeds all to `hasher` and shows each tensor's bytes to `visit`.
 pub fn each_tensor(
     reader: &mut dyn Read,
     length: u64,
     hasher: &mut blake3::Hasher,
-    visit: &mut dyn FnMut(String, &TensorInfo, Vec<u8>) -> Result<(), LoadError>,
+    visit: Visit<'_>,
 ) -> Result<(), LoadError> {
     let mut source = Source { reader, hasher };
     let metadata = read_header(&mut source, length)?;

@@ -27,7 +27,7 @@ fn golden_model(name: &str) -> Model {
 }
 
 fn open_text(path: &Path) -> Result<Box<dyn TextModel>, LoadError> {
-    let name = path.file_name().unwrap().to_string_lossy();
+    let name = path.file_name().expect("a name").to_string_lossy();
     open_text_directory(path, &name, Precision::F32)
 }
 
@@ -80,6 +80,7 @@ fn agreement(got: &[Embedding], expected: &[Vec<f64>]) -> (f64, f64) {
 }
 
 /// Asserts cosine ≥ 0.99999 and at most 1e-4 for each component.
+#[expect(clippy::print_stderr, reason = "figures for docs/decisions")]
 fn assert_agree(what: &str, got: &[Embedding], expected: &Value) {
     let (cosine, error) = agreement(got, &rows(expected));
     eprintln!("{what}: lowest cosine {cosine:.9}, greatest error {error:.1e}");

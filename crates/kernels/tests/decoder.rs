@@ -1,5 +1,7 @@
 //! What decoders need, by every kernel that this processor can run, against formulas in f64; 16-bit weights to the bit.
 
+#![expect(clippy::cast_possible_truncation, reason = "fewer digits are wanted")]
+
 use eidetic_kernels::matrix::{
     Activation, Finish, FloatFactor, Half, HalfFactor, HalfScratch, MatrixKernel, Rows, RowsMut,
 };

@@ -17,13 +17,18 @@ pub struct Blocks {
     inputs: usize,
 }
 
+/// Whether blocks of any type may lie here.
+fn is_aligned(bytes: &[u8]) -> bool {
+    bytes.as_ptr().addr().is_multiple_of(align_of::<f32>())
+}
+
 impl Blocks {
     /// `bytes` hold outputs × inputs, row by row, each row in whole blocks.
     pub fn new(kind: GgmlDType, bytes: Vec<u8>, outputs: usize, inputs: usize) -> Result<Self, LoadError> {
         let whole = inputs.is_multiple_of(kind.block_size());
         let expected = outputs * (inputs / kind.block_size()) * kind.type_size();
         // Memory of its own is aligned to 16 by every allocator there is; candle panics on less than a block asks for.
-        if !whole || bytes.len() != expected || !bytes.as_ptr().cast::<f32>().is_aligned() {
+        if !whole || bytes.len() != expected || !is_aligned(&bytes) {
             return Err(LoadError::Weights(format!(
                 "{} bytes of {kind:?} for {outputs} rows of {inputs}",
                 bytes.len()

@@ -285,9 +285,11 @@ fn vision(value: &Value, family: Family, decoder: &DecoderConfig) -> Result<Visi
         patch: raw.patch_size.unwrap_or(if newer { 16 } else { 14 }),
         merge: raw.spatial_merge_size.unwrap_or(2),
         positions: newer.then(|| raw.num_position_embeddings.unwrap_or(2304).isqrt()),
-        deep: newer
-            .then(|| raw.deepstack_visual_indexes.clone().unwrap_or(vec![8, 16, 24]))
-            .unwrap_or_default(),
+        deep: match raw.deepstack_visual_indexes.clone() {
+            _ if !newer => Vec::new(),
+            Some(layers) => layers,
+            None => vec![8, 16, 24],
+        },
         names: if newer { &QWEN3_NAMES } else { &QWEN2_NAMES },
     };
     config.check()?;

@@ -20,6 +20,10 @@ use crate::shards::Shards;
 /// Tokens that go through the decoder together, unless one prompt alone is longer.
 const TOKENS: usize = 4096;
 
+/// No checkpoint holds the factor that training compared logits with; 20, a temperature of 0.05, is usual for encoders
+/// that grew out of language models.
+const LOGIT_SCALE: f32 = 20.0;
+
 /// A model of one of the Qwen families that embeds texts, pictures, and both together.
 pub struct QwenEncoder {
     space: SpaceId,
@@ -207,7 +211,7 @@ impl Encoder for QwenEncoder {
     }
 
     fn score_facts(&self) -> ScoreFacts {
-        self.family.scores()
+        ScoreFacts::of_gme(LOGIT_SCALE)
     }
 
     fn preprocess(&self, image: &RgbImage) -> Pixels {

@@ -1,6 +1,6 @@
 //! What the families' reference programs do around the model: prompts, resizes, limits.
 
-use eidetic_encoder::{ScoreFacts, TokenRange, VaryingResize};
+use eidetic_encoder::{TokenRange, VaryingResize};
 
 use super::config::Details;
 use crate::error::LoadError;
@@ -103,12 +103,6 @@ impl Family {
         }
     }
 
-    /// What is known of the family's cosines. No checkpoint holds the factor that training compared logits with; 20, a
-    /// temperature of 0.05, is usual for encoders that grew out of language models.
-    pub const fn scores(self) -> ScoreFacts {
-        ScoreFacts::of_gme(20.0)
-    }
-
     pub const fn details(self) -> Details {
         match self {
             Self::Qwen3Vl => Details::HeadNorms,
@@ -184,7 +178,7 @@ mod tests {
         let axes = Family::Qwen3Vl.axes(8, Some(&[4, 2, 2])).unwrap();
         assert_eq!(axes, [0, 1, 2, 0, 1, 2, 0, 0]);
         let published = Family::Qwen3Vl.axes(64, Some(&[24, 20, 20])).unwrap();
-        let of = |axis| published.iter().filter(|a| **a == axis).count();
+        let of = |axis: u8| published.iter().map(|a| usize::from(*a == axis)).sum::<usize>();
         assert_eq!((of(0), of(1), of(2)), (24, 20, 20));
         assert_eq!(Family::Gme.axes(2, Some(&[1, 1, 0])).unwrap(), [0, 0]);
         assert!(Family::Qwen3Vl.axes(8, Some(&[4, 4])).is_err());

@@ -40,7 +40,7 @@ impl Norm {
         out.reshape(rows.count(), rows.width());
         each_row(out, |number, out| match self {
             Self::Layer { weight, bias } => {
-                kernel.layer_norm(rows.row(number), weight, bias, LAYER_EPSILON, out)
+                kernel.layer_norm(rows.row(number), weight, bias, LAYER_EPSILON, out);
             }
             Self::Rms { weight, epsilon } => {
                 out.copy_from_slice(rows.row(number));

@@ -287,20 +287,18 @@ mod tests {
 
     #[test]
     fn rounding_to_bf16_takes_the_nearest() {
-        for (x, expected) in [
-            (1.0_f32, 1.0_f32),
-            (1.003, 1.0),
-            (1.005, 1.007_812_5),
-            (1.003_906_25, 1.0),
-            (1.011_718_75, 1.015_625),
-            (-3.0e38, -3.004_055_3e38),
-            (f32::INFINITY, f32::INFINITY),
+        // Bits of f32 and of bf16: exact, below and above the middle, in the middle of an even and an odd, infinite.
+        for (bits, expected) in [
+            (0x3f80_0000, 0x3f80),
+            (0x3f80_7fff, 0x3f80),
+            (0x3f80_8001, 0x3f81),
+            (0x3f80_8000, 0x3f80),
+            (0x3f81_8000, 0x3f82),
+            (0xbf80_ffff, 0xbf81),
+            (0x7f7f_ffff, 0x7f80),
+            (0xff80_0000, 0xff80),
         ] {
-            let got = Half::Bf16.widened(nearest_bf16(x));
-            assert!(
-                got == expected || ((got - expected) / expected).abs() < 2e-3,
-                "{x}: {got}"
-            );
+            assert_eq!(nearest_bf16(f32::from_bits(bits)), expected, "{bits:#x}");
         }
         assert!(
             Half::Bf16

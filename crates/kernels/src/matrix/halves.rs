@@ -149,10 +149,6 @@ macro_rules! widening {
     ($($steps:ident, $row:ident = $number:ident;)*) => {
         $(
             #[inline(always)]
-            #[expect(
-                clippy::inline_always,
-                reason = "must become part of a function that enables an instruction set"
-            )]
             fn $steps(halves: &[HalfStep], out: &mut [FloatStep]) {
                 for (half, out) in halves.iter().zip(out) {
                     for (half, out) in half.0.iter().zip(&mut out.0) {
@@ -162,10 +158,6 @@ macro_rules! widening {
             }
 
             #[inline(always)]
-            #[expect(
-                clippy::inline_always,
-                reason = "must become part of a function that enables an instruction set"
-            )]
             fn $row(halves: &[u16], out: &mut [f32]) {
                 for (half, out) in halves.iter().zip(out) {
                     *out = $number(*half);
@@ -191,11 +183,7 @@ fn from_bf16(bits: u16) -> f32 {
 
 /// Exponent and fraction moved to their places in an f32, whose exponent counts from 112 more; the multiplication puts
 /// that right for subnormal numbers too. What overflows was infinite or no number.
-#[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
-)]
+#[inline]
 fn from_f16(bits: u16) -> f32 {
     const UP: f32 = f32::from_bits((127 + 112) << 23);
     let bits = u32::from(bits);
@@ -228,7 +216,8 @@ mod tests {
             kernel.widen(Half::F16, &all, &mut wide);
             for (bits, got) in all.iter().zip(&wide) {
                 let expected = by_definition(*bits);
-                let same = f64::from(*got) == expected || (got.is_nan() && expected.is_nan());
+                let equal = f64::from(*got).to_bits() == expected.to_bits();
+                let same = equal || (got.is_nan() && expected.is_nan());
                 assert!(same, "{} {bits:#06x}: {got} is not {expected}", kernel.name());
                 assert_eq!(got.is_sign_negative(), *bits >= 0x8000, "{bits:#06x}");
             }
