@@ -1,12 +1,14 @@
 """Makes the golden vectors under data/golden/qwen: tiny random checkpoints of the Qwen families and what the references answer.
 
-    python tools/golden/qwen.py          # rewrites data/golden/qwen (after make.py, whose pictures it reads)
+    python tools/golden/qwen.py                          # rewrites data/golden/qwen (after make.py, whose pictures it reads)
+    python tools/golden/qwen.py --photos FOLDER OUT [N]  # the references' resizes of N photos into OUT, for a local check
 
 The models are transformers' own; prompts, resizes and pooling are those of gme_inference.py (GME-Qwen2-VL),
 qwen3_vl_embedding.py (Qwen3-VL-Embedding, with qwen-vl-utils for its resize) and, for Qwen2.5 as a text encoder, the mean
 of the last hidden states. Everything is made here from fixed seeds: no weights and no vocabulary come from elsewhere.
 """
 
+import argparse
 import json
 import math
 import shutil
@@ -20,6 +22,7 @@ from qwen_vl_utils.vision_process import fetch_image
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2Model, Qwen2VLConfig, Qwen2VLModel, Qwen3VLConfig, Qwen3VLModel
+from transformers.image_utils import SizeDict
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 ROOT = Path(__file__).resolve().parents[2] / "data" / "golden"
@@ -393,6 +396,22 @@ def add_tensor(writer: gguf.GGUFWriter, name: str, parameter: torch.nn.Parameter
     writer.add_tensor(short, data, raw_dtype=kind)
 
 
+def photos(folder: Path, out: Path, count: int) -> None:
+    """For each photo: the decoded picture as PNG (no orientation applied) and what either family's model sees of it."""
+    out.mkdir(parents=True, exist_ok=True)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
+    inner = Qwen2VLImageProcessorPil()
+    limits = SizeDict(shortest_edge=256 * 784, longest_edge=1280 * 784)
+    for i, path in enumerate(found[:: max(1, len(found) // count)][:count]):
+        image = Image.open(path).convert("RGB")
+        image.save(out / f"{i:03}.in.png", compress_level=1)
+        outer = np.asarray(gme_outer(image)).transpose(2, 0, 1)
+        gme = inner.resize(outer, size=limits, resample=3, factor=28).transpose(1, 2, 0)
+        Image.fromarray(gme.astype(np.uint8)).save(out / f"{i:03}.gme.png", compress_level=1)
+        qwen3 = fetch_image({"image": image, "min_pixels": 4 * 1024, "max_pixels": 1800 * 1024}, image_patch_size=16)
+        qwen3.save(out / f"{i:03}.qwen3.png", compress_level=1)
+
+
 def make() -> None:
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
@@ -405,4 +424,11 @@ def make() -> None:
 
 
 if __name__ == "__main__":
-    make()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", nargs="+", metavar=("FOLDER", "OUT"))
+    arguments = parser.parse_args()
+    if arguments.photos:
+        folder, out, *count = arguments.photos
+        photos(Path(folder), Path(out), int(count[0]) if count else 30)
+    else:
+        make()

@@ -72,8 +72,6 @@ fn pair(merge: &Value) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn pairs_must_join_to_tokens() {
         let check = |merge: &str| {

@@ -92,8 +92,8 @@ mod tests {
     #[test]
     fn normalised_scores_are_cut_at_both_ends() {
         let span = ScoreSpan { low: 0.1, high: 0.5 };
-        assert_eq!(span.normalized(0.05), 0.0);
-        assert_eq!(span.normalized(0.7), 1.0);
-        assert!((span.normalized(0.3) - 0.5).abs() < 1e-6);
+        for (score, expected) in [(0.05, 0.0), (0.7, 1.0), (0.3, 0.5)] {
+            assert!((span.normalized(score) - expected).abs() < 1e-6, "{score}");
+        }
     }
 }
