@@ -14,6 +14,24 @@ pub enum LoadError {
         /// The directory or the hub's model where it was looked for.
         place: String,
     },
+    /// A file of weights that the index names is not there, such as after a download that was cut off.
+    #[error("the model at {place} has no {file}, which its index names; fetch it again")]
+    ShardMissing {
+        /// The file.
+        file: String,
+        /// The directory or the hub's model where it was looked for.
+        place: String,
+    },
+    /// The model reads texts only, and nothing says how its vectors compare with pictures.
+    #[error(
+        "{model} ({family}) reads texts only, and its vectors do not lie in the space of any pictures; fit a projection from captioned pictures: eidetic align --text-model {model} --image-model openai/clip-vit-large-patch14 --pairs CAPTIONS.tsv"
+    )]
+    TextOnly {
+        /// The model asked for.
+        model: String,
+        /// Its `model_type`.
+        family: String,
+    },
     /// A file is there but cannot be read.
     #[error("{path} could not be read: {source}")]
     Read {

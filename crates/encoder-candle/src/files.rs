@@ -158,7 +158,6 @@ impl ModelFiles {
 
     /// A hash of everything that decides the vectors but the weights, which are added to it as they are read.
     pub fn hasher(&self) -> blake3::Hasher {
-        let mut hasher = blake3::Hasher::new();
         let tokenizer: [&[u8]; 2] = match &self.tokenizer {
             TokenizerFiles::Json(file)
             | TokenizerFiles::WordPieces(file)
@@ -166,11 +165,17 @@ impl ModelFiles {
             TokenizerFiles::Vocabulary { vocabulary, merges } => [vocabulary, merges],
         };
         let parts = [&self.config[..], &self.preprocessor, tokenizer[0], tokenizer[1]];
-        for part in parts.into_iter().chain(self.tokenizer_settings.as_deref()) {
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
-        }
-        hasher
+        hasher(parts.into_iter().chain(self.tokenizer_settings.as_deref()))
     }
+}
+
+/// A hash of files, each told from the next by its length.
+pub fn hasher<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> blake3::Hasher {
+    let mut hasher = blake3::Hasher::new();
+    for file in files {
+        hasher.update(&(file.len() as u64).to_le_bytes()).update(file);
+    }
+    hasher
 }
 
 impl TokenizerFiles {
@@ -204,14 +209,14 @@ impl TokenizerFiles {
 pub const NO_TOKENIZER: &str =
     "tokenizer.json (nor vocab.json with merges.txt, nor vocab.txt, nor spiece.model)";
 
-fn need<T>(found: Option<T>, file: &'static str, place: &str) -> Result<T, LoadError> {
+pub fn need<T>(found: Option<T>, file: &'static str, place: &str) -> Result<T, LoadError> {
     found.ok_or_else(|| LoadError::FileMissing {
         file,
         place: place.to_owned(),
     })
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, LoadError> {
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, LoadError> {
     let Some(mut file) = open(path)? else {
         return Ok(None);
     };

@@ -3,10 +3,13 @@
 //! A model is a set of files in one of two layouts: transformers' (`config.json`, `model.safetensors`,
 //! `preprocessor_config.json`) or OpenCLIP's (`open_clip_config.json`, `open_clip_model.safetensors`), with a tokenizer
 //! beside them. Nothing that they say is assumed here. Families: CLIP, SigLIP and SigLIP 2, Chinese-CLIP, and what
-//! OpenCLIP builds from its own transformers, timm's SigLIP and MobileCLIP. All share one transformer, and each is written
-//! against its reference. No unsafe code: weights are read, not mapped.
+//! OpenCLIP builds from its own transformers, timm's SigLIP and MobileCLIP. All share one transformer; GME-Qwen2-VL,
+//! Qwen3-VL-Embedding and Qwen2.5 share one decoder (`qwen`). Each is written against its reference. No unsafe code: weights are read, not mapped.
 
 use std::path::Path;
+
+use eidetic_domain::Precision;
+use eidetic_encoder::TextModel;
 
 // Named here only so that its AVX-512 kernels are switched on for candle's matrix products.
 use gemm as _;
@@ -20,11 +23,14 @@ mod error;
 mod fast_vit;
 mod files;
 mod hub;
+mod model;
 mod model_ref;
 mod names;
 mod patches;
 mod positions;
+mod qwen;
 mod reference;
+mod shards;
 mod tokenizer;
 mod weights;
 
@@ -32,6 +38,7 @@ pub use clip::ClipEncoder;
 pub use engine::Engine;
 pub use error::LoadError;
 pub use hub::{DownloadProgress, HubSettings};
+pub use model::Model;
 pub use model_ref::{ModelRef, ParseModelRefError};
 
 use files::{Layout, ModelFiles, TokenizerFiles};
@@ -52,16 +59,19 @@ pub fn open(
     engine: Engine,
     hub: &HubSettings,
     progress: &dyn DownloadProgress,
-) -> Result<ClipEncoder, LoadError> {
+) -> Result<Model, LoadError> {
     match model {
         ModelRef::Builtin => builtin(engine),
         ModelRef::Directory(path) => open_directory(path, &directory_name(path), engine),
         ModelRef::Hub { id, revision } => open_hub(id, revision.as_deref(), engine, hub, progress),
+        ModelRef::Shortened { model, dimension } => {
+            open(model, engine, hub, progress)?.with_dimension(*dimension)
+        }
     }
 }
 
 /// The small model inside the program, for when no other can be had.
-pub fn builtin(engine: Engine) -> Result<ClipEncoder, LoadError> {
+pub fn builtin(engine: Engine) -> Result<Model, LoadError> {
     let weights: &'static [u8] = builtin_file!("model.safetensors");
     let files = ModelFiles {
         layout: Layout::HuggingFace,
@@ -73,13 +83,13 @@ pub fn builtin(engine: Engine) -> Result<ClipEncoder, LoadError> {
         weights_length: weights.len() as u64,
         weights: Box::new(weights),
     };
-    ClipEncoder::load("builtin", files, engine)
+    Ok(ClipEncoder::load("builtin", files, engine)?.into())
 }
 
 /// Opens the model in `directory`; `name` becomes the model of its space.
-pub fn open_directory(directory: &Path, name: &str, engine: Engine) -> Result<ClipEncoder, LoadError> {
+pub fn open_directory(directory: &Path, name: &str, engine: Engine) -> Result<Model, LoadError> {
     let place = directory.display().to_string();
-    ClipEncoder::load(name, ModelFiles::in_directory(directory, &place)?, engine)
+    Model::load(directory, name, &place, engine)
 }
 
 /// Opens a model of the hub, downloading what its cache lacks. With a complete cache no connection is made.
@@ -89,7 +99,7 @@ pub fn open_hub(
     engine: Engine,
     settings: &HubSettings,
     progress: &dyn DownloadProgress,
-) -> Result<ClipEncoder, LoadError> {
+) -> Result<Model, LoadError> {
     if !model_ref::is_hub_name(id, revision) {
         return Err(LoadError::HubRefused {
             model: id.to_owned(),
@@ -98,7 +108,17 @@ pub fn open_hub(
         });
     }
     let folder = hub::fetch(id, revision, settings, progress)?;
-    ClipEncoder::load(id, ModelFiles::in_directory(&folder, id)?, engine)
+    Model::load(&folder, id, id, engine)
+}
+
+/// Opens a model that reads texts only, Qwen2.5 so far: a directory in the Hugging Face layout, a GGUF file, or a directory
+/// with one. `name` is what the model calls itself.
+pub fn open_text_directory(
+    path: &Path,
+    name: &str,
+    precision: Precision,
+) -> Result<Box<dyn TextModel>, LoadError> {
+    qwen::open_text(path, name, &path.display().to_string(), precision)
 }
 
 /// The instruction set that [`Engine::Cpu`] uses on this processor, such as `avx512-vnni`.

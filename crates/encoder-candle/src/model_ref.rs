@@ -20,6 +20,13 @@ pub enum ModelRef {
         /// Branch, tag or commit; the branch `main` where absent.
         revision: Option<String>,
     },
+    /// Another model with shorter vectors, which only those allow that were trained for it (Matryoshka).
+    Shortened {
+        /// The model.
+        model: Box<ModelRef>,
+        /// Components of its vectors.
+        dimension: usize,
+    },
 }
 
 /// A text that names no model.
@@ -32,8 +39,15 @@ pub struct ParseModelRefError(pub String);
 impl FromStr for ModelRef {
     type Err = ParseModelRefError;
 
-    /// `builtin`; a directory (anything that exists, or begins with `.`, `/` or `~`); or `organisation/name[@revision]`.
+    /// `builtin`; a directory (anything that exists, or begins with `.`, `/` or `~`); or `organisation/name[@revision]`. Each
+    /// may be followed by `#` and a number of components.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some((model, dimension)) = shortened(text) {
+            return Ok(Self::Shortened {
+                model: Box::new(model.parse()?),
+                dimension,
+            });
+        }
         if text == "builtin" {
             return Ok(Self::Builtin);
         }
@@ -65,8 +79,17 @@ impl fmt::Display for ModelRef {
                 id,
                 revision: Some(revision),
             } => write!(f, "{id}@{revision}"),
+            Self::Shortened { model, dimension } => write!(f, "{model}#{dimension}"),
         }
     }
+}
+
+/// The model and the number behind it; none where something of that very name exists.
+fn shortened(text: &str) -> Option<(&str, usize)> {
+    let (model, dimension) = text.rsplit_once('#')?;
+    let dimension = dimension.parse().ok().filter(|dimension| *dimension > 0)?;
+    let is_plain = !model.contains('#') && !expand_home(text).exists();
+    is_plain.then_some((model, dimension))
 }
 
 /// Whether the hub can have such a model. Also keeps `..` out of the cache's paths.
@@ -104,6 +127,8 @@ mod tests {
             "./clip",
             "openai/clip-vit-base-patch32",
             "a/b@refs/pr/1",
+            "Qwen/Qwen3-VL-Embedding-2B#512",
+            "./clip#64",
         ] {
             assert_eq!(text.parse::<ModelRef>().unwrap().to_string(), text);
         }
@@ -119,7 +144,19 @@ mod tests {
 
     #[test]
     fn what_names_no_model_is_refused() {
-        for text in ["", "clip", "a/b/c", "a/b@../../x", "a/..", "a b/c", "https://x/y"] {
+        for text in [
+            "a/b#",
+            "a/b#0",
+            "a/b#x",
+            "a/b#1#2",
+            "",
+            "clip",
+            "a/b/c",
+            "a/b@../../x",
+            "a/..",
+            "a b/c",
+            "https://x/y",
+        ] {
             assert!(text.parse::<ModelRef>().is_err(), "{text}");
         }
     }

@@ -34,26 +34,31 @@ impl<T> Weights<T> {
         names: &Names,
         keep: &dyn Fn(&str, Tensor) -> Result<T, LoadError>,
     ) -> Result<Self, LoadError> {
-        let mut source = Source { reader, hasher };
-        let metadata = read_header(&mut source, length)?;
         let mut weights = Self {
             tensors: HashMap::new(),
             scalars: HashMap::new(),
             others: HashMap::new(),
             names: names.clone(),
         };
-        for name in metadata.offset_keys() {
-            let info = metadata.info(&name).expect("the name comes from the header");
-            let bytes = source.take((info.data_offsets.1 - info.data_offsets.0) as u64)?;
-            if let Some(tensor) = as_f32(info, &bytes)? {
-                drop(bytes);
-                weights.put(&name, &tensor, keep)?;
-            } else {
-                let known = names.known_as(&name).into_iter();
-                weights.others.extend(known.map(|(ours, _)| (ours, info.dtype)));
-            }
-        }
+        each_tensor(reader, length, hasher, &mut |name, info, bytes| {
+            weights.add(&name, info, &bytes, keep)
+        })?;
         Ok(weights)
+    }
+
+    fn add(
+        &mut self,
+        name: &str,
+        info: &TensorInfo,
+        bytes: &[u8],
+        keep: &dyn Fn(&str, Tensor) -> Result<T, LoadError>,
+    ) -> Result<(), LoadError> {
+        let Some(tensor) = as_f32(info, bytes)? else {
+            let known = self.names.known_as(name).into_iter();
+            self.others.extend(known.map(|(ours, _)| (ours, info.dtype)));
+            return Ok(());
+        };
+        self.put(name, &tensor, keep)
     }
 
     /// Keeps a tensor of the file as all that engines may ask of it.
@@ -121,6 +126,26 @@ impl<T> Weights<T> {
             None => LoadError::TensorMissing { name },
         }
     }
+}
+
+/// Takes a tensor's name, what the header says of it, and its bytes.
+pub type Visit<'a> = &'a mut dyn FnMut(String, &TensorInfo, Vec<u8>) -> Result<(), LoadError>;
+
+/// Reads a file of `length` bytes front to back, feeds all to `hasher` and shows each tensor's bytes to `visit`.
+pub fn each_tensor(
+    reader: &mut dyn Read,
+    length: u64,
+    hasher: &mut blake3::Hasher,
+    visit: Visit<'_>,
+) -> Result<(), LoadError> {
+    let mut source = Source { reader, hasher };
+    let metadata = read_header(&mut source, length)?;
+    for name in metadata.offset_keys() {
+        let info = metadata.info(&name).expect("the name comes from the header");
+        let bytes = source.take((info.data_offsets.1 - info.data_offsets.0) as u64)?;
+        visit(name, info, bytes)?;
+    }
+    Ok(())
 }
 
 /// `None` for a tensor of other numbers.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_domain::{Embedding, Precision};
 use eidetic_encoder::Encoder;
-use eidetic_encoder_candle::{ClipEncoder, Engine, builtin, open_directory};
+use eidetic_encoder_candle::{Engine, Model, builtin, open_directory};
 use image::{Rgb, RgbImage};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -194,7 +194,7 @@ impl Sizes {
     }
 }
 
-fn open(folder: &TempDir, engine: Engine) -> ClipEncoder {
+fn open(folder: &TempDir, engine: Engine) -> Model {
     open_directory(folder.path(), "odd", engine).expect("a sound checkpoint")
 }
 
@@ -210,7 +210,7 @@ fn pictures() -> Vec<RgbImage> {
     (60..71).map(&mut picture).collect()
 }
 
-fn vectors(encoder: &ClipEncoder) -> Vec<Embedding> {
+fn vectors(encoder: &Model) -> Vec<Embedding> {
     let mut all = encoder.encode_texts(&TEXTS).expect("texts");
     all.extend(encoder.encode_images(&pictures()).expect("pictures"));
     all

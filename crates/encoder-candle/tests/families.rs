@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_domain::{Embedding, Precision};
 use eidetic_encoder::{EncodeError, Encoder, Pixels};
-use eidetic_encoder_candle::{ClipEncoder, Engine, LoadError, open_directory};
+use eidetic_encoder_candle::{Engine, LoadError, Model, open_directory};
 use image::RgbImage;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
@@ -36,11 +36,11 @@ fn family(name: &str) -> PathBuf {
     golden().join("families").join(name)
 }
 
-fn open_at(folder: &Path, engine: Engine) -> ClipEncoder {
+fn open_at(folder: &Path, engine: Engine) -> Model {
     open_directory(folder, "golden", engine).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
 }
 
-fn open(name: &str, engine: Engine) -> ClipEncoder {
+fn open(name: &str, engine: Engine) -> Model {
     open_at(&family(name), engine)
 }
 
@@ -137,7 +137,7 @@ fn int8_keeps_the_direction() {
         assert_eq!(exact.space(), fast.space());
         let texts = texts(&family(name));
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let embed = |encoder: &ClipEncoder| {
+        let embed = |encoder: &Model| {
             let mut all = encoder.encode_texts(&texts).unwrap();
             all.extend(encoder.encode_images(&pictures()).unwrap());
             all

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_domain::{Embedding, Precision};
 use eidetic_encoder::{EncodeError, Encoder, Pixels};
-use eidetic_encoder_candle::{ClipEncoder, Engine, LoadError, open_directory};
+use eidetic_encoder_candle::{Engine, LoadError, Model, open_directory};
 use image::RgbImage;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
@@ -20,11 +20,11 @@ fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/golden/clip")
 }
 
-fn open(name: &str) -> ClipEncoder {
+fn open(name: &str) -> Model {
     open_with(name, Engine::default())
 }
 
-fn open_with(name: &str, engine: Engine) -> ClipEncoder {
+fn open_with(name: &str, engine: Engine) -> Model {
     open_directory(&golden().join(name), name, engine).expect("a golden checkpoint opens")
 }
 
@@ -182,7 +182,7 @@ fn copy() -> TempDir {
 }
 
 /// Opens a copy whose weights were rewritten by `change`.
-fn open_changed(change: impl FnOnce(&mut Vec<(String, TensorView)>)) -> Result<ClipEncoder, LoadError> {
+fn open_changed(change: impl FnOnce(&mut Vec<(String, TensorView)>)) -> Result<Model, LoadError> {
     open_directory(changed_copy(change).path(), "changed", Engine::default())
 }
 

@@ -2,13 +2,20 @@
 //!
 //! This crate knows no matrix library: engines such as candle stand behind [`Encoder`].
 
+mod description;
 pub mod fake;
 mod preprocess;
+mod prompt;
 mod scores;
+mod text_model;
 mod tokenise;
 
-pub use preprocess::{Preprocessor, PreprocessorError, Processor};
+pub use preprocess::{
+    Preprocessor, PreprocessorError, Processor, TokenRange, VaryingPreprocessor, VaryingResize,
+};
+pub use prompt::PromptTokenizer;
 pub use scores::{LogisticCurve, ScoreFacts, ScoreSpan};
+pub use text_model::TextModel;
 pub use tokenise::{Cleaning, TextTokenizer, TokenizerError, TokenizerSettings};
 
 use eidetic_domain::{Embedding, EmbeddingError, SpaceId};
@@ -43,6 +50,11 @@ pub trait Encoder: Send + Sync {
 
     /// One embedding a picture, in order. All must come from this encoder's own `preprocess`.
     fn encode_pixels(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, EncodeError>;
+
+    /// One embedding for each text and picture together, in order; `None` where the model embeds them only apart.
+    fn encode_fused(&self, _parts: &[(&str, &Pixels)]) -> Result<Option<Vec<Embedding>>, EncodeError> {
+        Ok(None)
+    }
 
     /// Both steps for pictures already in memory.
     fn encode_images(&self, images: &[RgbImage]) -> Result<Vec<Embedding>, EncodeError> {

@@ -74,6 +74,14 @@ impl ScoreFacts {
 }
 
 impl ScoreFacts {
+    /// Those of GME-Qwen2-VL, whose text and picture cosines lie higher than CLIP's: 0.1 is nothing alike, 0.5 wholly.
+    pub const fn of_gme(logit_scale: f32) -> Self {
+        Self {
+            span: ScoreSpan { low: 0.1, high: 0.5 },
+            ..Self::of_clip(logit_scale)
+        }
+    }
+
     /// Whether every number can be computed with.
     pub fn is_usable(&self) -> bool {
         let curves = [self.text, self.picture];

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use eidetic_encoder::{Preprocessor, TextTokenizer};
+use eidetic_encoder::{Preprocessor, TextTokenizer, TokenRange, VaryingPreprocessor, VaryingResize};
 use image::RgbImage;
 use serde_json::Value;
 
@@ -114,10 +114,36 @@ fn the_older_pair_of_files_gives_the_same_tokens() {
 /// Compares with `make.py --photos FOLDER OUT`, where `EIDETIC_REFERENCE_PHOTOS` names OUT.
 #[test]
 fn photos_are_within_one_grey_level_of_the_reference() {
-    let Some(folder) = std::env::var_os("EIDETIC_REFERENCE_PHOTOS").map(PathBuf::from) else {
+    let preprocessor = Preprocessor::from_json(b"{}").unwrap();
+    compare_photos("EIDETIC_REFERENCE_PHOTOS", "out", &|image| {
+        preprocessor.resize_and_crop(image)
+    });
+}
+
+/// Compares with `qwen.py --photos FOLDER OUT`, where `EIDETIC_QWEN_PHOTOS` names OUT.
+#[test]
+fn photos_that_keep_their_shape_are_within_one_grey_level_of_the_references() {
+    let range = |least, most| TokenRange { least, most };
+    let gme = VaryingResize {
+        outer: range(4, 16_384),
+        inner: Some(range(256, 1280)),
+    };
+    let qwen3 = VaryingResize {
+        outer: range(4, 1800),
+        inner: None,
+    };
+    for (kind, json, resize) in [("gme", "{}", gme), ("qwen3", r#"{"patch_size":16}"#, qwen3)] {
+        let preprocessor = VaryingPreprocessor::from_json(json.as_bytes(), resize).unwrap();
+        compare_photos("EIDETIC_QWEN_PHOTOS", kind, &|image| preprocessor.resize(image));
+    }
+}
+
+/// Compares `NNN.in.png` prepared with `NNN.KIND.png`, in the folder that the variable names; nothing where it does not.
+#[expect(clippy::print_stdout, reason = "figures for whoever asked for the comparison")]
+fn compare_photos(variable: &str, kind: &str, prepare: &dyn Fn(&RgbImage) -> RgbImage) {
+    let Some(folder) = std::env::var_os(variable).map(PathBuf::from) else {
         return;
     };
-    let preprocessor = Preprocessor::from_json(b"{}").unwrap();
     let mut worst = 0;
     for number in 0.. {
         let input = folder.join(format!("{number:03}.in.png"));
@@ -125,10 +151,10 @@ fn photos_are_within_one_grey_level_of_the_reference() {
             assert!(number > 0, "no pictures in {}", folder.display());
             break;
         }
-        let got = preprocessor.resize_and_crop(&picture(&input));
-        let (greatest, count) = difference(&got, &picture(&folder.join(format!("{number:03}.out.png"))));
+        let got = prepare(&picture(&input));
+        let (greatest, count) = difference(&got, &picture(&folder.join(format!("{number:03}.{kind}.png"))));
         println!(
-            "{}: {greatest}, {count} of {}",
+            "{} {kind}: {greatest}, {count} of {}",
             input.display(),
             got.as_raw().len()
         );

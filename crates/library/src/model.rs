@@ -1,6 +1,6 @@
 use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
-use eidetic_encoder_candle::{ClipEncoder, DownloadProgress, Engine, HubSettings, LoadError, ModelRef};
+use eidetic_encoder_candle::{DownloadProgress, Engine, HubSettings, LoadError, Model, ModelRef};
 
 /// The model of a new library when none is named: the one that most tools of this kind use.
 pub const DEFAULT_MODEL: &str = "openai/clip-vit-base-patch32";
@@ -80,7 +80,7 @@ pub(crate) fn load(
     reference: &ModelRef,
     precision: Precision,
     progress: &dyn DownloadProgress,
-) -> Result<ClipEncoder, LoadError> {
+) -> Result<Model, LoadError> {
     eidetic_encoder_candle::open(
         reference,
         Engine::Cpu(precision),

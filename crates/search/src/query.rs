@@ -10,7 +10,7 @@ pub struct Query {
     pub negative: Option<String>,
     /// A picture that it should look like.
     pub picture: Option<QueryPicture>,
-    /// How much each part counts.
+    /// How much each part counts. With the default, encoders that can embed text and picture as one do so.
     pub weights: Weights,
     /// Largest number of hits.
     pub k: usize,

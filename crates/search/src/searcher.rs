@@ -33,6 +33,8 @@ struct Parts {
     text: Option<Arc<Embedding>>,
     picture: Option<Embedding>,
     negative: Option<Arc<Embedding>>,
+    /// Text and picture as one, where the encoder can embed them so and nobody weighed them.
+    joint: Option<Embedding>,
 }
 
 impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
@@ -69,11 +71,28 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
             text: words(&query.text)?,
             picture: picture.transpose()?,
             negative: words(&query.negative)?,
+            joint: self.joint(query)?,
         })
     }
 
+    /// The joint embedding of text and picture. An image of the library has a vector, but no pixels to embed again.
+    fn joint(&self, query: &Query) -> Result<Option<Embedding>, SearchError> {
+        let (Some(text), Some(QueryPicture::Pixels(pixels))) =
+            (non_blank(query.text.as_deref()), &query.picture)
+        else {
+            return Ok(None);
+        };
+        if query.weights != Weights::default() {
+            return Ok(None);
+        }
+        let pixels = self.encoder.preprocess(pixels);
+        let joint = self.encoder.encode_fused(&[(text, &pixels)])?;
+        Ok(joint.and_then(|mut embeddings| embeddings.pop()))
+    }
+
     /// Writes down how probable each hit is. A hit of a query of several parts has to match all of them, which are taken
-    /// as independent: the text, the picture, and not the negative text.
+    /// as independent: the text, the picture, and not the negative text. That holds for joint embeddings too: curves are
+    /// known for texts and for pictures, not for both at once.
     fn judge(&self, parts: &Parts, hits: &mut [RankedHit]) {
         let Some(judge) = self.judge else { return };
         let vectors: Option<Vec<Embedding>> = {
@@ -180,6 +199,15 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
 impl Parts {
     /// The vector to search with.
     fn joined(&self, weights: Weights) -> Result<Embedding, SearchError> {
+        if let Some(joint) = &self.joint {
+            return match &self.negative {
+                None => Ok(joint.clone()),
+                Some(negative) => {
+                    Embedding::weighted_sum(&[(1.0, joint), (-weights.negative, negative.as_ref())])
+                        .map_err(SearchError::NoDirection)
+                }
+            };
+        }
         match (&self.text, &self.picture, &self.negative) {
             (None, None, _) => Err(SearchError::EmptyQuery),
             // A query of one part is its vector as it is, not rescaled.

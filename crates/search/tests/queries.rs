@@ -6,9 +6,9 @@ use std::sync::RwLock;
 use eidetic_catalog::{
     Batch, Catalog, FileRecord, FileStamp, FileState, ImageTags, MemoryCatalog, NewImage, Tag, TagStore,
 };
-use eidetic_domain::{DateRange, Filter, ImageFormat, ImageId, Metadata, first_moment};
-use eidetic_encoder::Encoder;
+use eidetic_domain::{DateRange, Embedding, Filter, ImageFormat, ImageId, Metadata, SpaceId, first_moment};
 use eidetic_encoder::fake::FakeEncoder;
+use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreFacts};
 use eidetic_search::{
     AdmissionCache, Query, QueryPicture, SearchError, Searcher, TextCache, Verdict, Weights,
 };
@@ -382,4 +382,82 @@ fn asking_for_nothing_or_for_more_than_there_is_ends() {
             .len(),
         5
     );
+}
+
+/// Embeds a text and a picture together as what the text says backwards, so that nothing else gives the same.
+struct Fusing<'a>(&'a FakeEncoder);
+
+impl Encoder for Fusing<'_> {
+    fn space(&self) -> &SpaceId {
+        self.0.space()
+    }
+
+    fn score_facts(&self) -> ScoreFacts {
+        self.0.score_facts()
+    }
+
+    fn preprocess(&self, image: &RgbImage) -> Pixels {
+        self.0.preprocess(image)
+    }
+
+    fn encode_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncodeError> {
+        self.0.encode_texts(texts)
+    }
+
+    fn encode_pixels(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, EncodeError> {
+        self.0.encode_pixels(batch)
+    }
+
+    fn encode_fused(&self, parts: &[(&str, &Pixels)]) -> Result<Option<Vec<Embedding>>, EncodeError> {
+        let backwards: Vec<String> = parts
+            .iter()
+            .map(|(text, _)| text.chars().rev().collect())
+            .collect();
+        let texts: Vec<&str> = backwards.iter().map(String::as_str).collect();
+        self.0.encode_texts(&texts).map(Some)
+    }
+}
+
+#[test]
+fn an_encoder_that_can_embeds_both_as_one_unless_weights_are_given() {
+    let world = World::new();
+    let encoder = Fusing(&world.encoder);
+    let best = |query: &Query| {
+        let searcher = Searcher {
+            encoder: &encoder,
+            vectors: &world.vectors,
+            catalog: &world.catalog,
+            texts: &world.texts,
+            admissions: &world.admissions,
+            judge: None,
+        };
+        let hits = searcher.search(query).expect("it searches").hits;
+        hits[0].record.image
+    };
+    let query = |text: &str| Query {
+        picture: Some(QueryPicture::Pixels(picture("blue"))),
+        ..Query::text(text)
+    };
+    assert_eq!(best(&query("wolley")), id("yellow"), "as one");
+    let weighed = Query {
+        weights: Weights::with_text_share(0.1),
+        ..query("wolley")
+    };
+    assert_eq!(best(&weighed), id("blue"), "weighed");
+    let indexed = Query {
+        picture: Some(QueryPicture::Indexed(id("blue"))),
+        ..Query::text("red")
+    };
+    assert_eq!(best(&indexed), id("red"), "an indexed picture has no pixels");
+    let without = Query {
+        negative: Some("yellow".into()),
+        ..query("wolley der")
+    };
+    assert_eq!(
+        best(&without),
+        id("red"),
+        "the negative text is taken off the joint vector"
+    );
+    let alone = Query::text("yellow");
+    assert_eq!(best(&alone), id("yellow"), "a text alone");
 }

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use eidetic_domain::Precision;
 use eidetic_encoder::{Encoder, Pixels};
-use eidetic_encoder_candle::{ClipEncoder, Engine, HubSettings, ModelRef};
+use eidetic_encoder_candle::{Engine, HubSettings, Model, ModelRef};
 use eidetic_vectors::Kept;
 use image::RgbImage;
 use serde::Serialize;
@@ -67,21 +67,21 @@ fn bench_encode(arguments: &BenchEncode) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-fn load(model: &ModelRef, precision: Precision) -> Result<ClipEncoder, Failure> {
+fn load(model: &ModelRef, precision: Precision) -> Result<Model, Failure> {
     let hub = HubSettings::from_env();
     let loaded = eidetic_encoder_candle::open(model, Engine::Cpu(precision), &hub, &DownloadBar::default());
     Ok(loaded.map_err(anyhow::Error::from)?)
 }
 
-fn median_of_pictures(encoder: &ClipEncoder, batch: &[Pixels]) -> anyhow::Result<Duration> {
+fn median_of_pictures(encoder: &Model, batch: &[Pixels]) -> anyhow::Result<Duration> {
     median_time(|| Ok(encoder.encode_pixels(batch).map(drop)?))
 }
 
-fn median_of_text(encoder: &ClipEncoder) -> anyhow::Result<Duration> {
+fn median_of_text(encoder: &Model) -> anyhow::Result<Duration> {
     median_time(|| Ok(encoder.encode_texts(&["a photo of a cat"]).map(drop)?))
 }
 
-fn products_alone(encoder: &ClipEncoder, pictures: usize) -> Option<Duration> {
+fn products_alone(encoder: &Model, pictures: usize) -> Option<Duration> {
     let start = Instant::now();
     let mut times = Vec::new();
     while times.len() < 5 || start.elapsed() < MEASURE_FOR {

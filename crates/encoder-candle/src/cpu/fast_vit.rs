@@ -348,7 +348,8 @@ fn dense(folded: &Folded, precision: Precision) -> Dense {
 fn factor(weight: &[f32], bias: &[f32], precision: Precision) -> Factor {
     let (outputs, inputs) = (bias.len(), weight.len() / bias.len());
     match precision {
-        Precision::F32 => Factor::F32(FloatFactor::pack(weight, outputs, inputs)),
+        // bf16 was refused when the weights were read.
+        Precision::F32 | Precision::Bf16 => Factor::F32(FloatFactor::pack(weight, outputs, inputs)),
         Precision::Int8 => Factor::Int8(IntegerFactor::pack(weight, outputs, inputs)),
     }
 }

@@ -3,7 +3,7 @@ use std::ops::Range;
 use eidetic_kernels::matrix::{Rows, RowsMut};
 
 /// Rows one after another in memory that is kept when they are replaced.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Matrix {
     values: Vec<f32>,
     width: usize,
@@ -95,6 +95,20 @@ impl Matrix {
 
     pub fn all_mut(&mut self) -> RowsMut<'_> {
         self.rows_mut(0, self.count)
+    }
+
+    /// All numbers, one row after the other.
+    pub fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
+    /// Makes one row of each `rows` rows.
+    ///
+    /// # Panics
+    /// If some would be left over.
+    pub fn join(&mut self, rows: usize) {
+        assert!(self.count.is_multiple_of(rows), "rows are left over");
+        (self.count, self.width) = (self.count / rows, self.width * rows);
     }
 
     /// Each row as a vector of its own.

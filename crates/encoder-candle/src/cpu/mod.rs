@@ -12,7 +12,7 @@ mod depthwise;
 mod excitation;
 mod fast_vit;
 mod groups;
-mod matrix;
+pub(crate) mod matrix;
 mod pool;
 mod products;
 mod store;

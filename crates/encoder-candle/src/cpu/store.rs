@@ -63,6 +63,11 @@ pub fn keep(name: &str, tensor: &Tensor, precision: Precision) -> Result<Stored,
     Ok(match precision_of(name, precision) {
         None => Stored::Values(values.to_vec()),
         Some(Precision::F32) => Stored::Factor(Factor::F32(FloatFactor::pack(values, outputs, inputs))),
+        Some(Precision::Bf16) => {
+            return Err(LoadError::Config(
+                "models with two towers cannot be run in bf16; f32 and int8 can be had".into(),
+            ));
+        }
         Some(Precision::Int8) if inputs > MOST_INPUTS => {
             return Err(LoadError::Config(format!(
                 "{name} has {inputs} inputs; in 8 bits at most {MOST_INPUTS} can be had"

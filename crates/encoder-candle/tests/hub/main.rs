@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use eidetic_encoder::Encoder;
 use eidetic_encoder_candle::{
-    ClipEncoder, DownloadProgress, Engine, HubSettings, LoadError, ModelRef, open, open_directory, open_hub,
+    DownloadProgress, Engine, HubSettings, LoadError, Model, ModelRef, open, open_directory, open_hub,
 };
 use server::{FakeHub, Health, MODEL};
 use tempfile::TempDir;
@@ -34,7 +34,7 @@ fn new_cache() -> TempDir {
     TempDir::new().expect("a temporary folder")
 }
 
-fn fetch(settings: &HubSettings) -> Result<ClipEncoder, LoadError> {
+fn fetch(settings: &HubSettings) -> Result<Model, LoadError> {
     open_hub(MODEL, None, Engine::default(), settings, &())
 }
 
@@ -45,7 +45,7 @@ fn revision(name: &str) -> String {
     encoder.space().revision.clone()
 }
 
-fn assert_is_gelu(result: Result<ClipEncoder, LoadError>) {
+fn assert_is_gelu(result: Result<Model, LoadError>) {
     let encoder = result.expect("the model opens");
     assert_eq!(encoder.space().revision, revision("gelu"));
 }

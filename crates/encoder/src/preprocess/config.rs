@@ -11,8 +11,8 @@ const LARGEST_SIDE: u32 = 4096;
 /// Pixels along a patch, and patches of a picture, of which the same is true.
 const LARGEST_PATCH: u32 = 128;
 const MOST_PATCHES: u32 = 4096;
-pub(super) const CLIP_MEAN: [f64; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
-pub(super) const CLIP_DEVIATION: [f64; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
+pub const CLIP_MEAN: [f64; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
+pub const CLIP_DEVIATION: [f64; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
 
 /// Why a processor's description cannot be followed.
 #[derive(Debug, Error)]
@@ -166,10 +166,7 @@ impl Settings {
     /// The value of each level for each channel: `(level · factor − mean) / deviation`.
     pub fn levels(&self) -> [[f32; 256]; 3] {
         let factor = self.rescale.unwrap_or(1.0);
-        let (mean, deviation) = self.normalise.unwrap_or(([0.0; 3], [1.0; 3]));
-        std::array::from_fn(|channel| {
-            std::array::from_fn(|level| ((level as f64 * factor - mean[channel]) / deviation[channel]) as f32)
-        })
+        rescaled_levels(factor, self.normalise.unwrap_or(([0.0; 3], [1.0; 3])))
     }
 
     pub fn fingerprint(&self) -> String {
@@ -390,7 +387,7 @@ impl RawSize {
 
 impl Filter {
     /// The filter that Pillow gives this number.
-    fn from_pillow(number: u8) -> Result<Self, PreprocessorError> {
+    pub fn from_pillow(number: u8) -> Result<Self, PreprocessorError> {
         match number {
             0 => Ok(Self::Nearest),
             1 => Ok(Self::Lanczos),
@@ -412,7 +409,7 @@ impl Filter {
         }
     }
 
-    const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Nearest => "nearest",
             Self::Lanczos => "lanczos",
@@ -452,6 +449,13 @@ impl Size {
     }
 }
 
+/// The value of each of the 256 levels for each channel.
+pub fn rescaled_levels(factor: f64, (mean, deviation): Moments) -> [[f32; 256]; 3] {
+    std::array::from_fn(|channel| {
+        std::array::from_fn(|level| ((level as f64 * factor - mean[channel]) / deviation[channel]) as f32)
+    })
+}
+
 pub(super) fn checked(key: &'static str, height: u32, width: u32) -> Result<Size, PreprocessorError> {
     let sides = 1..=LARGEST_SIDE;
     if sides.contains(&height) && sides.contains(&width) {
@@ -463,7 +467,7 @@ pub(super) fn checked(key: &'static str, height: u32, width: u32) -> Result<Size
     )
 }
 
-pub(super) fn unsupported<T>(key: &'static str, reason: String) -> Result<T, PreprocessorError> {
+pub fn unsupported<T>(key: &'static str, reason: String) -> Result<T, PreprocessorError> {
     Err(PreprocessorError::Unsupported { key, reason })
 }
 

@@ -46,6 +46,23 @@ impl Window {
     }
 }
 
+impl Window {
+    /// The window of a picture that is resized to `size` whole.
+    pub fn whole((width, height): (u32, u32), size: Size) -> Self {
+        let whole = |source, pixels: u32| Kept {
+            source,
+            resized: pixels.into(),
+            first: 0,
+            pixels,
+            at: 0,
+        };
+        Self {
+            columns: whole(width, size.width),
+            rows: whole(height, size.height),
+        }
+    }
+}
+
 impl Output {
     /// The size in which a picture of `width` × `height` pixels comes out.
     pub fn of(self, (width, height): (u32, u32)) -> Size {

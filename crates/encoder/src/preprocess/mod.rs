@@ -8,13 +8,15 @@ mod config;
 mod geometry;
 mod open_clip;
 mod resample;
+mod varying;
 
 use image::{Rgb, RgbImage, imageops};
 
-use config::{Filter, Output, Settings, Target};
+use config::{CLIP_DEVIATION, CLIP_MEAN, Filter, Output, Settings, Target};
 pub use config::{PreprocessorError, Processor};
 use geometry::Window;
 use resample::resample;
+pub use varying::{TokenRange, VaryingPreprocessor, VaryingResize};
 
 use crate::Pixels;
 
@@ -77,7 +79,7 @@ impl Preprocessor {
 
     /// Resizes, crops and normalises one picture.
     pub fn preprocess(&self, image: &RgbImage) -> Pixels {
-        self.normalise(&self.resize_and_crop(image))
+        normalised(&self.resize_and_crop(image), &self.levels)
     }
 
     /// The first half of [`preprocess`](Self::preprocess): the picture in 8 bits as the model sees it.
@@ -110,18 +112,19 @@ impl Preprocessor {
     pub fn fingerprint(&self) -> String {
         self.settings.fingerprint()
     }
+}
 
-    fn normalise(&self, image: &RgbImage) -> Pixels {
-        let (width, height) = image.dimensions();
-        let mut values = Vec::with_capacity(image.as_raw().len());
-        for (channel, levels) in self.levels.iter().enumerate() {
-            values.extend(image.pixels().map(|pixel| levels[usize::from(pixel.0[channel])]));
-        }
-        Pixels {
-            height: height as usize,
-            width: width as usize,
-            values,
-        }
+/// Three planes of the values that `levels` give.
+fn normalised(image: &RgbImage, levels: &[[f32; 256]; 3]) -> Pixels {
+    let (width, height) = image.dimensions();
+    let mut values = Vec::with_capacity(image.as_raw().len());
+    for (channel, levels) in levels.iter().enumerate() {
+        values.extend(image.pixels().map(|pixel| levels[usize::from(pixel.0[channel])]));
+    }
+    Pixels {
+        height: height as usize,
+        width: width as usize,
+        values,
     }
 }
 

@@ -13,7 +13,7 @@ use tokenizers::{NormalizerWrapper, PostProcessor, Tokenizer, TruncationParams};
 pub use cleaning::Cleaning;
 pub use settings::TokenizerSettings;
 
-use crate::EncodeError;
+use crate::{EncodeError, description};
 
 /// Why a tokenizer cannot be used.
 #[derive(Debug, Error)]
@@ -47,6 +47,7 @@ impl TextTokenizer {
     /// Reads `tokenizer.json`. Texts are cut to `max_length` tokens, those at the start and the end included,
     /// whatever cutting and padding the file itself asks for.
     pub fn from_json(json: &[u8], max_length: usize) -> Result<Self, TokenizerError> {
+        description::check(json)?;
         Self::new(Tokenizer::from_bytes(json).map_err(unreadable)?, max_length)
     }
 

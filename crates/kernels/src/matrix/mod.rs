@@ -5,7 +5,8 @@
 //! the product; what follows a product in a network (bias, activation, residual; see [`Finish`]) is done to each tile
 //! while it lies in the innermost cache.
 //!
-//! There are two kinds of factor. [`FloatFactor`] holds f32. [`IntegerFactor`] holds whole numbers from −127 to 127 with
+//! There are three kinds of factor. [`FloatFactor`] holds f32. [`HalfFactor`] holds bf16 or f16, widened while they are
+//! multiplied. [`IntegerFactor`] holds whole numbers from −127 to 127 with
 //! one scale an output; its left side are [`Codes`], rows brought to 0 … 255 with one scale and one zero a row. Its sums
 //! are exact, so that every instruction set gives the same result to the last bit.
 //!
@@ -14,10 +15,12 @@
 mod ahead;
 mod attention;
 mod codes;
+mod decoder;
 mod depthwise;
 mod factor;
 mod finish;
 mod floats;
+mod halves;
 mod integers;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod kernel_macros;
@@ -35,6 +38,7 @@ pub use codes::Codes;
 pub use depthwise::{Depthwise, SquareMap};
 pub use factor::{FloatFactor, IntegerFactor};
 pub use finish::{Activation, Finish};
+pub use halves::{Half, HalfFactor, HalfScratch};
 
 use finish::Target;
 

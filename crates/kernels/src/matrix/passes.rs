@@ -34,6 +34,7 @@ impl MatrixKernel {
     }
 }
 
+/// The same plain Rust, compiled for each instruction set. Where it is used, `Level` must be in scope.
 macro_rules! for_each_level {
     ($(#[$doc:meta] fn $name:ident($($argument:ident: $kind:ty),*) $(-> $result:ty)? = $body:path;)*) => {
         $(
@@ -66,6 +67,8 @@ macro_rules! for_each_level {
         )*
     };
 }
+
+pub(crate) use for_each_level;
 
 for_each_level! {
     /// See [`MatrixKernel::layer_norm`].
@@ -168,7 +171,7 @@ fn round_to_codes(row: &[f32], codes: &mut [u8]) -> RowScale {
     clippy::inline_always,
     reason = "must become part of a function that enables an instruction set"
 )]
-fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+pub(crate) fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     let (groups, rest) = row.as_chunks::<STRANDS>();
     let mut strands = [0.0_f32; STRANDS];
     for group in groups {

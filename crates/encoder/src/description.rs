@@ -1,0 +1,117 @@
+//! What `tokenizer.json` must keep to that the library which reads it takes on trust, and panics without.
+
+use serde_json::Value;
+
+use crate::TokenizerError;
+
+/// An error unless pairs join to tokens and templates use only special tokens that they describe.
+pub fn check(json: &[u8]) -> Result<(), TokenizerError> {
+    let Ok(description) = serde_json::from_slice::<Value>(json) else {
+        return unreadable("it is not JSON".into());
+    };
+    check_template(&description["post_processor"])?;
+    check_merges(&description["model"])
+}
+
+/// Templates may stand within sequences of other processors.
+fn check_template(processor: &Value) -> Result<(), TokenizerError> {
+    for processor in processor["processors"].as_array().into_iter().flatten() {
+        check_template(processor)?;
+    }
+    let pieces = ["single", "pair"]
+        .into_iter()
+        .filter_map(|key| processor[key].as_array());
+    for piece in pieces.flatten() {
+        let special = piece["SpecialToken"]["id"].as_str();
+        if let Some(id) = special.filter(|id| processor["special_tokens"].get(id).is_none()) {
+            return unreadable(format!("the template's token {id:?} is not described"));
+        }
+    }
+    Ok(())
+}
+
+/// Each pair's parts and what they join to must be tokens.
+fn check_merges(model: &Value) -> Result<(), TokenizerError> {
+    let (Some(Value::Object(vocabulary)), Some(Value::Array(merges))) =
+        (model.get("vocab"), model.get("merges"))
+    else {
+        return Ok(());
+    };
+    let prefix = model.get("continuing_subword_prefix").and_then(Value::as_str);
+    let prefix = prefix.unwrap_or_default().len();
+    for merge in merges {
+        let joined = pair(merge).and_then(|(left, right)| {
+            let known = vocabulary.contains_key(left) && vocabulary.contains_key(right);
+            right
+                .get(prefix..)
+                .filter(|_| known)
+                .map(|rest| format!("{left}{rest}"))
+        });
+        if !joined.is_some_and(|joined| vocabulary.contains_key(&joined)) {
+            return unreadable(format!("the pair {merge} joins to no token"));
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(reason: String) -> Result<(), TokenizerError> {
+    Err(TokenizerError::Unreadable(reason))
+}
+
+/// Both parts, which are written as a list or with a space between.
+fn pair(merge: &Value) -> Option<(&str, &str)> {
+    match merge {
+        Value::String(text) => text.split_once(' '),
+        Value::Array(parts) => match parts.as_slice() {
+            [Value::String(left), Value::String(right)] => Some((left, right)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn pairs_must_join_to_tokens() {
+        let check = |merge: &str| {
+            let json = format!(r#"{{"model":{{"vocab":{{"a":0,"b":1,"ab":2,"é":3}},"merges":[{merge}]}}}}"#);
+            super::check(json.as_bytes())
+        };
+        for sound in [r#""a b""#, r#"["a","b"]"#, ""] {
+            assert!(check(sound).is_ok(), "{sound}");
+        }
+        for broken in [
+            r#""b a""#,
+            r#"["a","c"]"#,
+            r#""ab""#,
+            "7",
+            r#"["a"]"#,
+            r#""ab ab""#,
+        ] {
+            assert!(check(broken).is_err(), "{broken}");
+        }
+        assert!(super::check(br#"{"model":{"type":"Unigram","vocab":[["a",0.5]]}}"#).is_ok());
+        assert!(super::check(b"{").is_err());
+    }
+
+    #[test]
+    fn a_prefix_is_cut_off_at_whole_characters() {
+        let json = r#"{"model":{"continuing_subword_prefix":"x","vocab":{"a":0,"é":1},"merges":["a é"]}}"#;
+        assert!(super::check(json.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn templates_must_describe_their_tokens() {
+        let check = |described: &str| {
+            let json = format!(
+                r#"{{"post_processor":{{"type":"Sequence","processors":[{{"type":"TemplateProcessing",
+                "single":[{{"Sequence":{{"id":"A"}}}},{{"SpecialToken":{{"id":"<end>"}}}}],"special_tokens":{{{described}}}}}]}}}}"#
+            );
+            super::check(json.as_bytes())
+        };
+        assert!(check(r#""<end>":{"id":"<end>","ids":[3],"tokens":["<end>"]}"#).is_ok());
+        let error = check(r#""<enx>":{}"#).unwrap_err().to_string();
+        assert!(error.contains("<end>"), "{error}");
+    }
+}
