@@ -25,13 +25,14 @@ fn json(path: &Path) -> Value {
 }
 
 fn assert_tokens(name: &str, tokenizer: &TextTokenizer) {
-    let texts: Vec<String> = serde_json::from_value(json(&golden().join("families/texts.json"))).unwrap();
+    let texts: Vec<String> =
+        serde_json::from_value(json(&golden().join("families/texts.json"))).expect("texts");
     let expected = json(&family(name).join("expected.json"))["tokens"].clone();
-    let expected: Vec<Vec<u32>> = serde_json::from_value(expected).unwrap();
+    let expected: Vec<Vec<u32>> = serde_json::from_value(expected).expect("tokens");
     assert_eq!(texts.len(), expected.len());
     for (text, expected) in texts.iter().zip(expected) {
         assert_eq!(
-            tokenizer.tokenise(&[text]).unwrap()[0],
+            tokenizer.tokenise(&[text]).expect("tokens")[0],
             expected,
             "{name} {text:?}"
         );
@@ -88,7 +89,8 @@ fn open_clips_tokens_are_the_references() {
 }
 
 fn processor(name: &str) -> Preprocessor {
-    let of = |kind| Preprocessor::of_family(&file(name, "preprocessor_config.json"), kind).unwrap();
+    let of =
+        |kind| Preprocessor::of_family(&file(name, "preprocessor_config.json"), kind).expect("a processor");
     match name {
         "siglip" | "siglip2" => of(Processor::Siglip),
         "naflex" => of(Processor::Naflex),
@@ -98,7 +100,7 @@ fn processor(name: &str) -> Preprocessor {
             let config = json(&family(name).join("open_clip_config.json"));
             let mut settings = config["preprocess_cfg"].clone();
             settings["size"] = config["model_cfg"]["vision_cfg"]["image_size"].clone();
-            Preprocessor::from_open_clip(settings.to_string().as_bytes()).unwrap()
+            Preprocessor::from_open_clip(settings.to_string().as_bytes()).expect("settings")
         }
     }
 }
