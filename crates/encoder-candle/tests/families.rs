@@ -25,7 +25,7 @@ const FAMILIES: [&str; 11] = [
     "mobile-clip",
     "mobile-clip-folded",
 ];
-const EXACT: [Engine; 2] = [Engine::Candle, Engine::Cpu(Precision::F32)];
+const EXACT: [Engine; 2] = [Engine::Cpu(Precision::F32), Engine::Candle];
 const INT8: Engine = Engine::Cpu(Precision::Int8);
 
 fn golden() -> PathBuf {
