@@ -25,14 +25,14 @@ fn json(path: &Path) -> Value {
 }
 
 fn assert_tokens(name: &str, tokenizer: &TextTokenizer) {
-    let texts: Vec<String> = serde_json::from_value(json(&golden().join("families/texts.json")))
-        .expect("the golden files are whole");
+    let texts: Vec<String> =
+        serde_json::from_value(json(&golden().join("families/texts.json"))).expect("texts");
     let expected = json(&family(name).join("expected.json"))["tokens"].clone();
-    let expected: Vec<Vec<u32>> = serde_json::from_value(expected).expect("the golden files are whole");
+    let expected: Vec<Vec<u32>> = serde_json::from_value(expected).expect("tokens");
     assert_eq!(texts.len(), expected.len());
     for (text, expected) in texts.iter().zip(expected) {
         assert_eq!(
-            tokenizer.tokenise(&[text]).expect("the golden files are whole")[0],
+            tokenizer.tokenise(&[text]).expect("tokens")[0],
             expected,
             "{name} {text:?}"
         );
@@ -41,9 +41,8 @@ fn assert_tokens(name: &str, tokenizer: &TextTokenizer) {
 
 #[test]
 fn siglips_tokens_are_the_references() {
-    let tokenizer = TextTokenizer::from_sentence_pieces(&file("siglip", "spiece.model"), 16)
-        .expect("the golden files are whole");
-    let padding = tokenizer.id("</s>").expect("the golden files are whole");
+    let tokenizer = TextTokenizer::from_sentence_pieces(&file("siglip", "spiece.model"), 16).unwrap();
+    let padding = tokenizer.id("</s>").unwrap();
     assert_eq!(padding, 1);
     assert_tokens("siglip", &tokenizer.padded(padding));
 }
@@ -51,20 +50,14 @@ fn siglips_tokens_are_the_references() {
 #[test]
 fn siglip_2s_tokens_are_the_references() {
     for name in ["siglip2", "naflex"] {
-        let tokenizer =
-            TextTokenizer::from_json(&file(name, "tokenizer.json"), 16).expect("the golden files are whole");
-        let settings = TokenizerSettings::from_json(&file(name, "tokenizer_config.json"))
-            .expect("the golden files are whole");
+        let tokenizer = TextTokenizer::from_json(&file(name, "tokenizer.json"), 16).unwrap();
+        let settings = TokenizerSettings::from_json(&file(name, "tokenizer_config.json")).unwrap();
         let (start, end) = settings.frame().expect("a frame");
         assert_eq!(
             (start, end, settings.padding()),
             (None, Some("<eos>"), Some("<pad>"))
         );
-        let tokenizer = tokenizer
-            .framed(start, end)
-            .expect("the golden files are whole")
-            .in_small_letters()
-            .unwrap();
+        let tokenizer = tokenizer.framed(start, end).unwrap().in_small_letters().unwrap();
         assert!(tokenizer.is_byte_pairs());
         assert_tokens(name, &tokenizer.padded(0));
     }
@@ -74,25 +67,21 @@ fn siglip_2s_tokens_are_the_references() {
 fn chinese_clips_tokens_are_the_references() {
     let settings = TokenizerSettings::default();
     let file = file("chinese-clip", "vocab.txt");
-    let tokenizer =
-        TextTokenizer::from_word_pieces(&file, &settings, 40).expect("the golden files are whole");
+    let tokenizer = TextTokenizer::from_word_pieces(&file, &settings, 40).unwrap();
     assert_tokens("chinese-clip", &tokenizer);
 }
 
 #[test]
 fn open_clips_tokens_are_the_references() {
     for name in ["open-clip", "open-clip-quick", "mobile-clip-folded"] {
-        let tokenizer = TextTokenizer::open_clip_from_json(&file(name, "tokenizer.json"), 16)
-            .expect("the golden files are whole");
+        let tokenizer = TextTokenizer::open_clip_from_json(&file(name, "tokenizer.json"), 16).unwrap();
         assert_tokens(name, &tokenizer);
     }
     for name in ["mobile-clip", "open-clip-mean"] {
-        let tokenizer = TextTokenizer::open_clip_from_json(&file(name, "tokenizer.json"), 16)
-            .expect("the golden files are whole");
+        let tokenizer = TextTokenizer::open_clip_from_json(&file(name, "tokenizer.json"), 16).unwrap();
         assert_tokens(name, &tokenizer.padded(0));
     }
-    let beside = TextTokenizer::from_json(&file("open-clip-siglip", "tokenizer.json"), 16)
-        .expect("the golden files are whole");
+    let beside = TextTokenizer::from_json(&file("open-clip-siglip", "tokenizer.json"), 16).unwrap();
     assert_tokens(
         "open-clip-siglip",
         &beside.cleaned(Cleaning::OpenClipCanonical).padded(0),
@@ -100,10 +89,8 @@ fn open_clips_tokens_are_the_references() {
 }
 
 fn processor(name: &str) -> Preprocessor {
-    let of = |kind| {
-        Preprocessor::of_family(&file(name, "preprocessor_config.json"), kind)
-            .expect("the golden files are whole")
-    };
+    let of =
+        |kind| Preprocessor::of_family(&file(name, "preprocessor_config.json"), kind).expect("a processor");
     match name {
         "siglip" | "siglip2" => of(Processor::Siglip),
         "naflex" => of(Processor::Naflex),
@@ -113,7 +100,7 @@ fn processor(name: &str) -> Preprocessor {
             let config = json(&family(name).join("open_clip_config.json"));
             let mut settings = config["preprocess_cfg"].clone();
             settings["size"] = config["model_cfg"]["vision_cfg"]["image_size"].clone();
-            Preprocessor::from_open_clip(settings.to_string().as_bytes()).expect("the golden files are whole")
+            Preprocessor::from_open_clip(settings.to_string().as_bytes()).expect("settings")
         }
     }
 }

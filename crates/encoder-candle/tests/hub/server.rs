@@ -87,7 +87,10 @@ impl FakeHub {
                 (name, fs::read(entry.path()).expect("a golden file's bytes"))
             })
             .collect();
-        let commit = blake3::hash(&files["model.safetensors"]).to_hex()[..40].to_owned();
+        let weights = files
+            .get("model.safetensors")
+            .or_else(|| files.get("open_clip_model.safetensors"));
+        let commit = blake3::hash(weights.expect("weights")).to_hex()[..40].to_owned();
         lock(&self.state)
             .revisions
             .insert(revision.to_owned(), (commit, files));
