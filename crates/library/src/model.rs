@@ -71,6 +71,10 @@ pub(crate) fn lasting(reference: &ModelRef) -> ModelRef {
         ModelRef::Directory(path) => {
             ModelRef::Directory(path.canonicalize().unwrap_or_else(|_| path.clone()))
         }
+        ModelRef::Shortened { model, dimension } => ModelRef::Shortened {
+            model: Box::new(lasting(model)),
+            dimension: *dimension,
+        },
         other => other.clone(),
     }
 }

@@ -5,10 +5,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::family::Family;
+use super::raw_config::{RawText, RawVision};
 use crate::error::LoadError;
 
 /// Largest width, count of heads or layers, … that is taken seriously.
-const LARGEST: usize = 1 << 20;
+pub const LARGEST: usize = 1 << 20;
 /// Most tokens of a vocabulary.
 const LARGEST_VOCABULARY: usize = 1 << 24;
 
@@ -82,7 +83,7 @@ pub struct VisionNames {
     pub patch_bias: Option<&'static str>,
 }
 
-const QWEN2_NAMES: VisionNames = VisionNames {
+pub const QWEN2_NAMES: VisionNames = VisionNames {
     wide: "mlp.fc1",
     narrow: "mlp.fc2",
     merger_norm: "ln_q",
@@ -91,7 +92,7 @@ const QWEN2_NAMES: VisionNames = VisionNames {
     patch_bias: None,
 };
 
-const QWEN3_NAMES: VisionNames = VisionNames {
+pub const QWEN3_NAMES: VisionNames = VisionNames {
     wide: "mlp.linear_fc1",
     narrow: "mlp.linear_fc2",
     merger_norm: "norm",
@@ -99,51 +100,6 @@ const QWEN3_NAMES: VisionNames = VisionNames {
     merger_narrow: "linear_fc2",
     patch_bias: Some("visual.patch_embed.proj.bias"),
 };
-
-#[derive(Deserialize)]
-struct RawText {
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_key_value_heads: Option<usize>,
-    head_dim: Option<usize>,
-    vocab_size: usize,
-    max_position_embeddings: usize,
-    rms_norm_eps: f64,
-    rope_theta: Option<f64>,
-    rope_scaling: Option<RawRope>,
-    rope_parameters: Option<RawRope>,
-    hidden_act: Option<String>,
-    use_sliding_window: Option<bool>,
-    attention_bias: Option<bool>,
-}
-
-#[derive(Deserialize)]
-struct RawRope {
-    rope_theta: Option<f64>,
-    #[serde(alias = "type")]
-    rope_type: Option<String>,
-    mrope_section: Option<Vec<usize>>,
-}
-
-#[derive(Deserialize)]
-struct RawVision {
-    depth: usize,
-    embed_dim: Option<usize>,
-    hidden_size: usize,
-    intermediate_size: Option<usize>,
-    mlp_ratio: Option<f64>,
-    num_heads: usize,
-    out_hidden_size: Option<usize>,
-    patch_size: Option<usize>,
-    spatial_merge_size: Option<usize>,
-    temporal_patch_size: Option<usize>,
-    in_channels: Option<usize>,
-    num_position_embeddings: Option<usize>,
-    deepstack_visual_indexes: Option<Vec<usize>>,
-    hidden_act: Option<String>,
-}
 
 impl QwenConfig {
     /// Reads the file of a model of one of the families.
@@ -207,123 +163,9 @@ impl DecoderConfig {
     }
 }
 
-impl RawText {
-    fn decoder(&self, family: Family) -> Result<DecoderConfig, LoadError> {
-        self.refuse_strangers(family)?;
-        let heads = within("num_attention_heads", self.num_attention_heads, LARGEST)?;
-        let rope = [&self.rope_parameters, &self.rope_scaling];
-        let theta = rope
-            .iter()
-            .find_map(|rope| rope.as_ref()?.rope_theta)
-            .or(self.rope_theta);
-        let head_width = self.head_dim.unwrap_or(self.hidden_size / heads);
-        let decoder = DecoderConfig {
-            hidden: self.hidden_size,
-            intermediate: self.intermediate_size,
-            layers: self.num_hidden_layers,
-            heads,
-            shared_heads: self.num_key_value_heads.unwrap_or(heads),
-            head_width,
-            epsilon: self.rms_norm_eps as f32,
-            theta: theta.unwrap_or(1e6) as f32,
-            details: family.details(),
-            axes: Vec::new(),
-        };
-        decoder.check()?;
-        let section = rope
-            .iter()
-            .find_map(|rope| rope.as_ref()?.mrope_section.as_deref());
-        Ok(DecoderConfig {
-            axes: family.axes(head_width / 2, section)?,
-            ..decoder
-        })
-    }
-
-    fn refuse_strangers(&self, family: Family) -> Result<(), LoadError> {
-        if let Some(activation) = (self.hidden_act.as_deref()).filter(|name| *name != "silu") {
-            return refused(format!("hidden_act {activation:?} of the decoder is not known"));
-        }
-        if self.use_sliding_window == Some(true) {
-            return refused("use_sliding_window is not known".into());
-        }
-        if self.attention_bias == Some(true) && family.details() == Details::HeadNorms {
-            return refused("attention_bias is not known in this family".into());
-        }
-        for rope in [&self.rope_parameters, &self.rope_scaling].into_iter().flatten() {
-            if let Some(kind) =
-                (rope.rope_type.as_deref()).filter(|kind| !matches!(*kind, "default" | "mrope"))
-            {
-                return refused(format!("rope_type {kind:?} is not known"));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn vision(value: &Value, family: Family, decoder: &DecoderConfig) -> Result<VisionConfig, LoadError> {
-    let Some(raw) = value.get("vision_config") else {
-        return refused("vision_config is missing".into());
-    };
-    let raw = RawVision::deserialize(raw).map_err(invalid)?;
-    let newer = family == Family::Qwen3Vl;
-    let width = if newer {
-        raw.hidden_size
-    } else {
-        raw.embed_dim.unwrap_or(1280)
-    };
-    let ratio = raw.mlp_ratio.unwrap_or(4.0).clamp(0.0, 1024.0);
-    let config = VisionConfig {
-        depth: raw.depth,
-        width,
-        intermediate: if newer {
-            raw.intermediate_size.unwrap_or(4304)
-        } else {
-            (width as f64 * ratio) as usize
-        },
-        heads: raw.num_heads,
-        activation: raw.activation(newer)?,
-        patch: raw.patch_size.unwrap_or(if newer { 16 } else { 14 }),
-        merge: raw.spatial_merge_size.unwrap_or(2),
-        positions: newer.then(|| raw.num_position_embeddings.unwrap_or(2304).isqrt()),
-        deep: match raw.deepstack_visual_indexes.clone() {
-            _ if !newer => Vec::new(),
-            Some(layers) => layers,
-            None => vec![8, 16, 24],
-        },
-        names: if newer { &QWEN3_NAMES } else { &QWEN2_NAMES },
-    };
-    config.check()?;
-    let out = if newer {
-        raw.out_hidden_size.unwrap_or(3584)
-    } else {
-        raw.hidden_size
-    };
-    if out != decoder.hidden || config.deep.len() > decoder.layers {
-        return refused(format!(
-            "a picture's {out} numbers do not fit the decoder's {}",
-            decoder.hidden
-        ));
-    }
-    if raw.temporal_patch_size.unwrap_or(2) != 2 || raw.in_channels.unwrap_or(3) != 3 {
-        return refused("temporal_patch_size 2 and in_channels 3 are known, no others".into());
-    }
-    Ok(config)
-}
-
-impl RawVision {
-    fn activation(&self, newer: bool) -> Result<Activation, LoadError> {
-        let default = if newer { "gelu_pytorch_tanh" } else { "quick_gelu" };
-        match self.hidden_act.as_deref().unwrap_or(default) {
-            "quick_gelu" => Ok(Activation::QuickGelu),
-            "gelu" => Ok(Activation::Gelu),
-            "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
-            other => refused(format!("hidden_act {other:?} of the vision tower is not known")),
-        }
-    }
-}
-
 impl VisionConfig {
-    fn check(&self) -> Result<(), LoadError> {
+    /// An error unless all sizes fit each other.
+    pub fn check(&self) -> Result<(), LoadError> {
         for (name, size, most) in [
             ("depth", self.depth, LARGEST),
             ("width", self.width, LARGEST),
@@ -350,14 +192,27 @@ impl VisionConfig {
     }
 }
 
-fn within(name: &str, size: usize, most: usize) -> Result<usize, LoadError> {
+fn vision(value: &Value, family: Family, decoder: &DecoderConfig) -> Result<VisionConfig, LoadError> {
+    let Some(raw) = value.get("vision_config") else {
+        return refused("vision_config is missing".into());
+    };
+    let raw = RawVision::deserialize(raw).map_err(invalid)?;
+    let config = raw.config(family, decoder.hidden)?;
+    if config.deep.len() > decoder.layers {
+        return refused(format!("{} layers cannot take {:?}", decoder.layers, config.deep));
+    }
+    Ok(config)
+}
+
+/// `size`, unless it is 0 or more than `most`.
+pub fn within(name: &str, size: usize, most: usize) -> Result<usize, LoadError> {
     if (1..=most).contains(&size) {
         return Ok(size);
     }
     refused(format!("{name} {size} is not within 1 to {most}"))
 }
 
-fn refused<T>(reason: String) -> Result<T, LoadError> {
+pub fn refused<T>(reason: String) -> Result<T, LoadError> {
     Err(LoadError::Config(reason))
 }
 

@@ -7,7 +7,7 @@ use eidetic_encoder::{EncodeError, Encoder, Pixels, PromptTokenizer, ScoreFacts,
 use eidetic_kernels::matrix::MatrixKernel;
 use image::RgbImage;
 
-use super::config::QwenConfig;
+use super::config::{QwenConfig, VisionConfig};
 use super::decoder::{Added, Batch, Decoder};
 use super::family::{Content, Family, IMAGE_TOKEN};
 use super::table::Table;
@@ -68,19 +68,12 @@ impl QwenEncoder {
                 family: "qwen2".into(),
             });
         };
-        let tokenizer_json = file("tokenizer.json")?;
         let processor_json = match files::read(&directory.join(PROCESSORS[0][0]))? {
             Some(json) => json,
             None => file(PROCESSORS[1][0])?,
         };
-        let preprocessor = VaryingPreprocessor::from_json(&processor_json, config.family.resize())?;
-        if (preprocessor.patch(), preprocessor.merge()) != (vision.patch, vision.merge) {
-            return Err(LoadError::Config(format!(
-                "the model reads patches of {}, its processor gives patches of {}",
-                vision.patch,
-                preprocessor.patch()
-            )));
-        }
+        let tokenizer_json = file("tokenizer.json")?;
+        let preprocessor = preprocessor(&processor_json, config.family, vision)?;
         let tokenizer = tokenizer(&tokenizer_json, &config)?;
         let mut hasher = files::hasher([&config_json[..], &processor_json, &tokenizer_json, &[]]);
         let mut tensors = Tensors::read(&Shards::in_directory(directory, place)?, precision, &mut hasher)?;
@@ -300,6 +293,27 @@ impl Batch {
             by_layer: seen.deep,
         });
     }
+}
+
+/// The picture processor, which must cut pictures as the model reads them.
+fn preprocessor(
+    json: &[u8],
+    family: Family,
+    vision: &VisionConfig,
+) -> Result<VaryingPreprocessor, LoadError> {
+    let preprocessor = VaryingPreprocessor::from_json(json, family.resize())?;
+    if (preprocessor.patch(), preprocessor.merge()) == (vision.patch, vision.merge) {
+        return Ok(preprocessor);
+    }
+    Err(LoadError::Config(format!(
+        "the model reads patches of {}, {} by {}; its processor gives patches of {}, {} by {}",
+        vision.patch,
+        vision.merge,
+        vision.merge,
+        preprocessor.patch(),
+        preprocessor.merge(),
+        preprocessor.merge()
+    )))
 }
 
 /// The tokenizer, whose ids the model must know.

@@ -16,6 +16,7 @@ mod linear;
 #[cfg(test)]
 mod memory;
 mod norm;
+mod raw_config;
 mod rotary;
 mod table;
 mod tensors;

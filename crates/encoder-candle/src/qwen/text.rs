@@ -1,5 +1,6 @@
 //! Qwen2.5 as a text encoder: the mean of the last hidden states over a text's tokens.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use eidetic_domain::Precision;
@@ -12,6 +13,7 @@ use super::family::Family;
 use super::gguf::GgufModel;
 use super::table::Table;
 use super::tensors::Tensors;
+use crate::cpu::matrix::Matrix;
 use crate::error::LoadError;
 use crate::files;
 use crate::shards::Shards;
@@ -151,16 +153,7 @@ impl QwenText {
         }
         let sequences = batch.sequences.clone();
         let states = self.decoder.forward(kernel, batch);
-        let mean = |rows: std::ops::Range<usize>| {
-            let mut sums = vec![0.0_f64; self.hidden];
-            for row in rows.clone() {
-                sums.iter_mut()
-                    .zip(states.row(row))
-                    .for_each(|(sum, x)| *sum += f64::from(*x));
-            }
-            sums.iter().map(|sum| (sum / rows.len() as f64) as f32).collect()
-        };
-        let means: Vec<Vec<f32>> = sequences.into_iter().map(mean).collect();
+        let means: Vec<Vec<f32>> = sequences.into_iter().map(|rows| mean(&states, rows)).collect();
         if means.iter().flatten().all(|x| x.is_finite()) {
             return Ok(means);
         }
@@ -168,6 +161,17 @@ impl QwenText {
             "the model's numbers are not finite, a sign of broken weights".into(),
         ))
     }
+}
+
+/// The mean of some rows, summed in f64: texts are long.
+fn mean(states: &Matrix, rows: Range<usize>) -> Vec<f32> {
+    let count = rows.len() as f64;
+    let mut sums = vec![0.0_f64; states.width()];
+    for row in rows {
+        let each = sums.iter_mut().zip(states.row(row));
+        each.for_each(|(sum, x)| *sum += f64::from(*x));
+    }
+    sums.iter().map(|sum| (sum / count) as f32).collect()
 }
 
 impl TextModel for QwenText {
