@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use candle_core::Device;
 use eidetic_domain::{Embedding, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, Preprocessor, ScoreFacts, TextTokenizer};
 use image::RgbImage;
@@ -39,7 +38,13 @@ impl ClipEncoder {
             Engine::Cpu(precision) => {
                 Box::new(CpuClip::load(&config, precision, reader, length, &mut hasher)?)
             }
-            Engine::Candle => Box::new(CandleClip::load(&config, &device(), reader, length, &mut hasher)?),
+            Engine::Candle | Engine::Device(_) => Box::new(CandleClip::load(
+                &config,
+                &engine.candle_device()?,
+                reader,
+                length,
+                &mut hasher,
+            )?),
         };
         let scores = score_facts(files.scores.as_deref(), towers.logit_scale())?;
         Ok(Self {
@@ -113,11 +118,6 @@ impl std::fmt::Debug for ClipEncoder {
             .field("space", &self.space)
             .finish_non_exhaustive()
     }
-}
-
-/// Where candle runs models: the one place that decides it.
-fn device() -> Device {
-    Device::Cpu
 }
 
 fn tokenizer(files: &TokenizerFiles, max_length: usize) -> Result<TextTokenizer, LoadError> {

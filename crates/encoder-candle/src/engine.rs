@@ -5,6 +5,9 @@ use std::time::Duration;
 use eidetic_domain::Precision;
 use eidetic_encoder::{EncodeError, Pixels};
 
+use crate::device::Device;
+use crate::error::LoadError;
+
 /// What runs a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -12,10 +15,30 @@ pub enum Engine {
     Cpu(Precision),
     /// candle, step by step as the reference implementation is written: slower, for comparison and for other devices.
     Candle,
+    /// candle on a graphics device, in f32.
+    Device(Device),
 }
 
 /// The tensor that CLIP's checkpoints keep the logarithm of their factor from cosines to logits in.
 pub const LOGIT_SCALE: &str = "logit_scale";
+
+impl Engine {
+    /// The arithmetic that it computes in.
+    pub const fn precision(self) -> Precision {
+        match self {
+            Self::Cpu(precision) => precision,
+            Self::Candle | Self::Device(_) => Precision::F32,
+        }
+    }
+
+    /// Where candle runs a model, for engines that are candle's: the one place that decides it.
+    pub(crate) fn candle_device(self) -> Result<candle_core::Device, LoadError> {
+        match self {
+            Self::Cpu(_) | Self::Candle => Ok(candle_core::Device::Cpu),
+            Self::Device(device) => device.open(),
+        }
+    }
+}
 
 impl Default for Engine {
     fn default() -> Self {

@@ -6,11 +6,6 @@ use std::path::Path;
 
 use crate::error::LoadError;
 
-/// Files of which the first that is there, with all its companions, is taken.
-pub const TOKENIZERS: [&[&str]; 2] = [&["tokenizer.json"], &["vocab.json", "merges.txt"]];
-/// Transformers 5 may write the second.
-pub const PROCESSORS: [&[&str]; 2] = [&["preprocessor_config.json"], &["processor_config.json"]];
-
 /// One model's files: the small ones read, the weights ready to be.
 pub struct ModelFiles {
     pub config: Vec<u8>,
@@ -42,9 +37,10 @@ impl ModelFiles {
                 source,
             })?
             .len();
-        let preprocessor = match read(&directory.join(PROCESSORS[0][0]))? {
+        // Transformers 5 may write the second.
+        let preprocessor = match read(&directory.join("preprocessor_config.json"))? {
             Some(json) => json,
-            None => required(PROCESSORS[1][0])?,
+            None => required("processor_config.json")?,
         };
         Ok(Self {
             config,

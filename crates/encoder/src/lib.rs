@@ -5,10 +5,12 @@
 pub mod fake;
 mod preprocess;
 mod scores;
+mod text_model;
 mod tokenise;
 
 pub use preprocess::{Preprocessor, PreprocessorError};
 pub use scores::{LogisticCurve, ScoreFacts, ScoreSpan};
+pub use text_model::TextModel;
 pub use tokenise::{TextTokenizer, TokenizerError};
 
 use eidetic_domain::{Embedding, EmbeddingError, SpaceId};
