@@ -3,7 +3,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use eidetic_domain::ImageId;
-use eidetic_encoder_candle::ModelRef;
+use eidetic_encoder_candle::{Device, MemoryLimit, ModelRef, Network};
+use eidetic_library::Loading;
 use eidetic_search::Query;
 
 /// Where the server listens unless told otherwise.
@@ -54,10 +55,117 @@ pub(crate) enum Command {
     Embed(Embed),
     /// Measure speed
     Bench(Bench),
+    /// List the models that are known; fetch one, or say where it lies
+    Models(Models),
+    /// Hold a model's values against published ones
+    Verify(Verify),
+    /// Make a model of texts search pictures: fit its vectors to a picture model's from captioned pictures
+    Align(Align),
     /// Describe every picture of the library with words, to filter searches by
     Tag(Tag),
     /// Say what the library holds
     Status(Status),
+}
+
+/// How a model is loaded.
+#[derive(Debug, Args)]
+pub(crate) struct LoadingOptions {
+    /// What the model runs on: cpu, cuda, cuda:N or metal; the latter two need a program built with them
+    #[arg(long, value_name = "DEVICE", default_value_t = Device::Cpu)]
+    pub(crate) device: Device,
+    /// Download nothing; HF_HUB_OFFLINE=1 does the same
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Load the model even where it seems too large for the memory that is left
+    #[arg(long)]
+    pub(crate) ignore_memory: bool,
+}
+
+impl From<&LoadingOptions> for Loading {
+    fn from(options: &LoadingOptions) -> Self {
+        Self {
+            device: options.device,
+            memory: if options.ignore_memory {
+                MemoryLimit::Ignored
+            } else {
+                MemoryLimit::Available
+            },
+            network: if options.offline {
+                Network::Off
+            } else {
+                Network::Allowed
+            },
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Models {
+    #[command(subcommand)]
+    pub(crate) action: Option<ModelsAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsAction {
+    /// Download a model, or what is missing of it, and compare it with the hub's checksums
+    Pull(ModelsPull),
+    /// Print the folder of a model that is on disk
+    Path(ModelsPath),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsPull {
+    /// The model: organisation/name, with @revision behind it or not
+    #[arg(value_name = "NAME")]
+    pub(crate) model: ModelRef,
+    /// Download nothing, only check what is on disk; HF_HUB_OFFLINE=1 does the same
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsPath {
+    /// The model: organisation/name, with @revision behind it or not
+    #[arg(value_name = "NAME")]
+    pub(crate) model: ModelRef,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The model: a hub name, `builtin`, or a directory with a verify.toml
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: ModelRef,
+    /// A picture that the published values are of and that does not come with the program; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image: Vec<PathBuf>,
+    /// Arithmetic of the model
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    pub(crate) precision: Precision,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Align {
+    /// The model for texts: one that reads texts only, or any other by its text side
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(crate) text_model: ModelRef,
+    /// The model for pictures
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(crate) image_model: ModelRef,
+    /// Captioned pictures to learn from, one a line: picture, tab, caption. A picture is a path, from the file's folder or
+    /// the working directory. At least 50 pictures; a thousand do better
+    #[arg(long, value_name = "CAPTIONS.tsv")]
+    pub(crate) pairs: PathBuf,
+    /// Directory to make; it is then a model like any other, for --model
+    /// [default: aligned-TEXT-IMAGE in the working directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Arithmetic of the models
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    pub(crate) precision: Precision,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 #[derive(Debug, Args)]
@@ -82,6 +190,8 @@ pub(crate) struct Tag {
     /// Where fewer tags are that probable, fill up to so many with less probable ones, marked as low
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(0..=100))]
     pub(crate) least: u16,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 #[derive(Debug, Args)]
@@ -121,6 +231,8 @@ pub(crate) struct Index {
     /// Pictures after which results are made safe against power loss; two seconds do it too
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) commit_every: u32,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 #[derive(Debug, Args)]
@@ -161,6 +273,8 @@ pub(crate) struct Search {
     /// Arithmetic of the model [default: as the library was last indexed]
     #[arg(long, value_enum)]
     pub(crate) precision: Option<Precision>,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 #[derive(Debug, Args)]
@@ -187,6 +301,8 @@ pub(crate) struct Match {
     /// Arithmetic of the model
     #[arg(long, value_enum)]
     pub(crate) precision: Option<Precision>,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 #[derive(Debug, Args)]
@@ -210,6 +326,8 @@ pub(crate) struct Calibrate {
     /// Show how the calibrations came about
     #[arg(long, conflicts_with_all = ["pairs", "report"])]
     pub(crate) history: bool,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 /// What is held against pictures.
@@ -238,6 +356,8 @@ pub(crate) struct Serve {
     /// Arithmetic of the model [default: as the library was last indexed]
     #[arg(long, value_enum)]
     pub(crate) precision: Option<Precision>,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 #[derive(Debug, Args)]
@@ -254,6 +374,8 @@ pub(crate) struct Embed {
     /// Arithmetic of the model
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     pub(crate) precision: Precision,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 #[derive(Debug, Args)]
@@ -286,6 +408,8 @@ pub(crate) struct BenchEncode {
     /// Arithmetic of the matrix products
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     pub(crate) precision: Precision,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 /// Arithmetic that the encoder knows.
@@ -317,6 +441,8 @@ pub(crate) struct BenchDecode {
     /// Decode all at full size too, and compare times and vectors
     #[arg(long)]
     pub(crate) compare: bool,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 #[derive(Debug, Args)]

@@ -63,6 +63,9 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Embed(embed) => commands::embed::run(global, embed),
         Command::Bench(bench) => commands::bench::run(bench),
         Command::Tag(tag) => commands::tag::run(global, tag),
+        Command::Models(models) => commands::models::run(global, models),
+        Command::Verify(verify) => commands::verify::run(global, verify),
+        Command::Align(align) => commands::align::run(global, align),
         Command::Status(arguments) => commands::status::run(global, arguments),
     }
 }

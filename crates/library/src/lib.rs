@@ -13,6 +13,7 @@
 //! vocabulary.bin the vectors of the tags tried last         derived
 //! ```
 
+mod align;
 mod background;
 mod calibration;
 mod durable;
@@ -30,7 +31,11 @@ mod open;
 mod recall;
 mod status;
 mod tagging;
+mod verify;
 
+pub use align::{
+    AlignError, AlignProgress, Alignment, CaptionError, CaptionedPicture, FailedLine, align, read_captions,
+};
 pub use calibration::{
     CalibrationEvent, CalibrationHistory, Current, FailedPicture, Happened, Keep, Refitted, ScoredPairs,
 };
@@ -38,8 +43,9 @@ pub use error::LibraryError;
 pub use location::default_directory;
 pub use lock::Owner;
 pub use media::ImageFile;
-pub use model::{DEFAULT_MODEL, LoadedModel, ModelSource};
+pub use model::{DEFAULT_MODEL, LoadedModel, Loading, ModelSource};
 pub use open::{CreateOptions, Library};
 pub use recall::{RecallEntry, RecallStatus};
 pub use status::{BytesOnDisk, IndexStatus, Status};
 pub use tagging::{TagCount, TagOptions, TagProgress, TagReport};
+pub use verify::{Check, CheckPicture, Comparison, Verified, VerifiedValue, VerifyError};

@@ -11,7 +11,8 @@ use rayon::prelude::*;
 
 use crate::arguments::{Global, Match};
 use crate::commands::{
-    Access, compute_in, directory, servers_precision, through_its_server, warn_of_damage, warn_of_fallback,
+    Access, compute_in, directory, servers_device, servers_precision, through_its_server, warn_of_damage,
+    warn_of_fallback,
 };
 use crate::failure::Failure;
 use crate::progress::DownloadBar;
@@ -52,6 +53,7 @@ impl Comparer {
             Ok(library) => {
                 warn_of_damage(&library);
                 compute_in(&library, arguments.precision);
+                library.load_by((&arguments.loading).into());
                 Ok(Self::Library(Box::new(library)))
             }
             // Nothing is looked for in the library, so none is needed.
@@ -60,6 +62,7 @@ impl Comparer {
                 Access::Own(library) => Ok(Self::Library(library)),
                 Access::Through(address) => {
                     servers_precision(arguments.precision)?;
+                    servers_device(&arguments.loading)?;
                     Ok(Self::Server(address))
                 }
             },
@@ -68,8 +71,13 @@ impl Comparer {
 
     fn of_model(source: &ModelSource, arguments: &Match) -> Result<Self, Failure> {
         let precision = arguments.precision.map_or_else(Default::default, Into::into);
-        let model =
-            LoadedModel::load(source, precision, &DownloadBar::default()).map_err(anyhow::Error::from)?;
+        let model = LoadedModel::load(
+            source,
+            precision,
+            (&arguments.loading).into(),
+            &DownloadBar::default(),
+        )
+        .map_err(anyhow::Error::from)?;
         warn_of_fallback(model.fallback);
         let judge = Judge::shipped(model.encoder.as_ref()).map_err(anyhow::Error::from)?;
         Ok(Self::Model(Box::new(Bare {
