@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use eidetic_encoder::{EncodeError, Encoder, TextModel};
-use eidetic_encoder_candle::{FitError, Fitted, Pair, fit_alignment};
+use eidetic_encoder_candle::{FitError, Fitted, LEAST_PICTURES, Pair, fit_alignment};
 use eidetic_imaging::{Detail, Limits, decode_for};
 use thiserror::Error;
 
@@ -68,6 +68,19 @@ pub struct FailedLine {
 /// Why there is no alignment.
 #[derive(Debug, Error)]
 pub enum AlignError {
+    /// Most pictures could not be read.
+    #[error(
+        "{readable} captioned pictures are too few to fit a projection from ({LEAST_PICTURES} are needed); {failed} could not be read, the first in line {}: {}: {}",
+        .first.line, .first.picture, .first.reason
+    )]
+    Unreadable {
+        /// Pictures that could be read.
+        readable: usize,
+        /// Pictures that could not.
+        failed: usize,
+        /// The first of them.
+        first: FailedLine,
+    },
     /// The projection.
     #[error(transparent)]
     Fit(#[from] FitError),
@@ -116,6 +129,13 @@ pub fn align(
 ) -> Result<Alignment, AlignError> {
     let mut seen = Seen::of(lines);
     let failed = seen.embed(pictures, folder, progress)?;
+    if let Some(first) = failed.first().filter(|_| seen.vectors.len() < LEAST_PICTURES) {
+        return Err(AlignError::Unreadable {
+            readable: seen.vectors.len(),
+            failed: failed.len(),
+            first: first.clone(),
+        });
+    }
     let kept: Vec<&CaptionedPicture> = lines.iter().filter(|line| seen.place(line).is_some()).collect();
     let captions: Vec<&str> = kept.iter().map(|line| line.caption.as_str()).collect();
     let mut pairs = Vec::with_capacity(captions.len());
@@ -329,6 +349,14 @@ mod tests {
         let error = align(&Words, &pictures, &gallery()[..40], Path::new(GALLERY), &|_| {}).unwrap_err();
         assert!(
             error.to_string().contains("40 captioned pictures are too few"),
+            "{error}"
+        );
+        let elsewhere = Path::new("/nowhere");
+        let error = align(&Words, &pictures, &gallery(), elsewhere, &|_| {})
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("130 could not be read, the first in line 1: red-bicycle"),
             "{error}"
         );
     }

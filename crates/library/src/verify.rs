@@ -155,17 +155,17 @@ impl Check {
         parse(&text).map_err(refused)
     }
 
-    /// Compares what `encoder` gives for `pictures`, the files of this check's pictures in order.
+    /// Compares what `encoder` gives for `pictures`, the files of this check's pictures in order. They are decoded in full,
+    /// as references do.
     pub fn run(&self, encoder: &dyn Encoder, pictures: &[Vec<u8>]) -> Result<Verified, VerifyError> {
-        let detail = Detail::of_model(encoder.shorter_side());
         let mut embedded = Vec::new();
         for (picture, file) in self.pictures.iter().zip(pictures) {
             let refused = |reason: String| VerifyError::Picture {
                 file: picture.file.clone(),
                 reason,
             };
-            let decoded =
-                decode_for(file, &Limits::default(), detail).map_err(|error| refused(error.to_string()))?;
+            let decoded = decode_for(file, &Limits::default(), Detail::ALL)
+                .map_err(|error| refused(error.to_string()))?;
             let pixels = encoder.preprocess(&decoded.image);
             embedded.extend(encoder.encode_pixels(&[pixels])?);
         }
