@@ -74,7 +74,7 @@ fn a_model_on_disk_has_a_path_and_others_the_way_to_one() {
     fs::write(scenario.path("hub/hub/models--golden--clip/blobs/x.part"), [0; 9]).unwrap();
     let partly = scenario.run(&["models", "path", MODEL]).expect_code(3);
     assert!(partly.stderr.contains("only partly on disk"), "{partly:?}");
-    scenario.run(&["models", "path", "no model"]).expect_code(2);
+    let _ = scenario.run(&["models", "path", "no model"]).expect_code(2);
 }
 
 #[test]
@@ -140,11 +140,11 @@ fn other_values_and_missing_pictures_are_told_apart() {
     let missing = scenario.run(&["verify", text(&model)]).expect_code(3);
     assert!(missing.stderr.contains("--image FILE: cat.jpg"), "{missing:?}");
     let picture = eidetic_tests::gallery_pictures()[0].clone();
-    scenario
+    let _ = scenario
         .run(&["verify", text(&model), "--image", text(&picture)])
         .expect_code(0);
     fs::copy(&picture, model.join("cat.jpg")).unwrap();
-    scenario.run(&["verify", text(&model)]).expect_code(0);
+    let _ = scenario.run(&["verify", text(&model)]).expect_code(0);
     fs::write(model.join("verify.toml"), check("1e-9")).unwrap();
     let other = scenario
         .run(&["verify", text(&model), "--json"])
@@ -198,10 +198,10 @@ fn an_aligned_model_is_a_model_like_any_other() {
         embedded["texts"].to_string()
     };
     let first = revision(&aligned);
-    align(&aligned).expect_code(0);
+    let _ = align(&aligned).expect_code(0);
     assert_eq!(revision(&aligned), first);
     let folder = scenario.gallery("photos", 3);
-    scenario
+    let _ = scenario
         .run(&["index", text(&folder), "--model", text(&aligned)])
         .expect_code(0);
     let hits = scenario
@@ -279,7 +279,7 @@ fn captions_that_cannot_be_used_are_named_by_line() {
         "--pairs",
         text(&file),
     ];
-    scenario.run(&arguments).expect_code(2);
+    let _ = scenario.run(&arguments).expect_code(2);
     fs::write(&file, "a.jpg\ta cat\nb.jpg a dog\n").unwrap();
     let malformed = scenario.run(&arguments).expect_code(2);
     assert!(
@@ -299,12 +299,36 @@ fn a_device_that_is_not_there_is_one_sentence() {
         assert_eq!(refused.code, Some(3), "{refused:?}");
         assert!(refused.stderr.contains("--features metal"), "{refused:?}");
     }
-    scenario
+    let _ = scenario
         .run(&[
             "embed", "--model", "builtin", "--text", "x", "--device", "toaster",
         ])
         .expect_code(2);
-    scenario
+    let _ = scenario
         .run(&["embed", "--model", "builtin", "--text", "x", "--device", "cpu"])
         .expect_code(0);
+}
+
+/// A weight file whose header claims two terabytes.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_model_that_does_not_fit_is_refused_before_it_is_read() {
+    let scenario = Scenario::new();
+    let model = scenario.path("model");
+    fs::create_dir(&model).unwrap();
+    for entry in fs::read_dir(golden("gelu")).unwrap() {
+        let file = entry.unwrap().path();
+        fs::copy(&file, model.join(file.file_name().unwrap())).unwrap();
+    }
+    let header = r#"{"x.weight":{"dtype":"F16","shape":[1000000,1000000],"data_offsets":[0,2000000000000]}}"#;
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    fs::write(model.join("model.safetensors"), bytes).unwrap();
+    let embed = ["embed", "--model", text(&model), "--text", "x"];
+    let refused = scenario.run(&embed).expect_code(3);
+    for part in ["of memory in f32", "are available", "smaller model", "int8", "--ignore-memory"] {
+        assert!(refused.stderr.contains(part), "{part}: {refused:?}");
+    }
+    let forced = scenario.run(&[&embed[..], &["--ignore-memory"]].concat()).expect_code(3);
+    assert!(forced.stderr.contains("damaged"), "{forced:?}");
 }

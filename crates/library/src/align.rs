@@ -267,11 +267,11 @@ mod tests {
     struct Words;
 
     impl TextModel for Words {
-        fn name(&self) -> &str {
+        fn name(&self) -> &'static str {
             "words"
         }
 
-        fn revision(&self) -> &str {
+        fn revision(&self) -> &'static str {
             "1"
         }
 

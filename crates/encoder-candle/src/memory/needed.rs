@@ -10,9 +10,9 @@ use serde::Deserialize;
 use crate::engine::Engine;
 use crate::layout;
 
-/// What a model works in beside its weights: tokenizer, pictures and what lies between layers. Measured between 60 and
-/// 180 MB for towers up to ViT-L/14.
-const WORKING: u64 = 150 << 20;
+/// What a model works in beside its weights: tokenizer, pictures and what lies between layers. With one picture and one
+/// text the whole program beside the weights was measured at 18 to 30 MiB; batches and large vocabularies take more.
+const WORKING: u64 = 64 << 20;
 /// Largest header that the format allows.
 const LARGEST_HEADER: u64 = 100_000_000;
 
@@ -20,17 +20,18 @@ const LARGEST_HEADER: u64 = 100_000_000;
 /// loads it says better.
 pub fn in_folder(folder: &Path, engine: Engine) -> Option<u64> {
     let form = form(folder, engine);
-    let mut kept = WORKING;
-    let mut largest = 0;
+    let mut kept = 0;
+    let mut peak = 0;
     for file in weights(folder)? {
         let header = header(&file)?;
         for name in header.offset_keys() {
             let tensor = header.info(&name)?;
+            // Tensors are read in this order, one at a time.
+            peak = peak.max(kept + form.while_read(tensor));
             kept += form.kept(&name, tensor);
-            largest = largest.max(form.while_read(tensor));
         }
     }
-    Some(kept + largest)
+    Some(peak.max(kept) + WORKING)
 }
 
 /// How an engine keeps a model's weights.
@@ -154,12 +155,13 @@ mod tests {
     fn weights_count_as_the_engine_keeps_them() {
         let folder = tempfile::tempdir().unwrap();
         claims(folder.path(), "model.safetensors", "clip");
+        // While the second is read it is there twice: as it lies on disk, and widened.
         let read = 4_000_000 + 8_000_000;
         let needed = |engine| in_folder(folder.path(), engine).unwrap() - WORKING;
-        assert_eq!(needed(F32), 16_004_000 + read);
-        assert_eq!(needed(INT8), 2_000_000 + 8_004_000 + read);
+        assert_eq!(needed(F32), 8_000_000 + read);
+        assert_eq!(needed(INT8), 2_000_000 + read);
         claims(folder.path(), "model.safetensors", "qwen2_vl");
-        assert_eq!(needed(F32), 8_002_000 + 4_000_000);
+        assert_eq!(needed(F32), 8_002_000);
     }
 
     #[test]
@@ -171,7 +173,7 @@ mod tests {
         let index = r#"{"weight_map":{"a":"1.safetensors","b":"2.safetensors"}}"#;
         fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
         let needed = in_folder(folder.path(), F32).unwrap() - WORKING;
-        assert_eq!(needed, 2 * 8_002_000 + 4_000_000);
+        assert_eq!(needed, 2 * 8_002_000);
     }
 
     #[test]

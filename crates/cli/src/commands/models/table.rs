@@ -21,9 +21,9 @@ pub(super) fn of(models: &[Listed]) -> String {
 }
 
 const LEGEND: &str = "\
-+ on disk, ~ partly on disk; DIM numbers a vector, PX side of the pictures it sees,
-FOUND percent by the measure that the family's heading names; – where no source
-tells. Further figures, notes and all sources: eidetic models --json
++ on disk, ~ partly on disk; DIM numbers a vector, PX side of the pictures that
+it sees, FOUND percent by the measure that the family's heading names; – where
+no source tells. Further figures, notes and all sources: eidetic models --json
 Fetch one: eidetic models pull NAME   Use one: eidetic index FOLDER --model NAME";
 
 /// The family with what its models have in common, and where its last column is from.
