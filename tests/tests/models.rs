@@ -15,22 +15,26 @@ fn golden(name: &str) -> PathBuf {
 
 const MODEL: &str = "golden/clip";
 
+/// The files of a golden model, in a folder that is made if need be.
+fn copy_golden(name: &str, folder: &Path) {
+    fs::create_dir_all(folder).expect("a folder can be made");
+    for entry in fs::read_dir(golden(name)).expect("a golden model") {
+        let file = entry.expect("a golden file");
+        fs::copy(file.path(), folder.join(file.file_name())).expect("a file can be copied");
+    }
+}
+
+const COMMIT: &str = "0123456789012345678901234567890123456789";
+
 /// Puts a model into the scenario's cache as downloads leave it; returns its folder there.
 fn cached(scenario: &Scenario) -> PathBuf {
     let repository = scenario.path("hub").join("hub/models--golden--clip");
-    let folder = repository.join("snapshots/0123456789012345678901234567890123456789");
-    fs::create_dir_all(&folder).unwrap();
-    fs::create_dir_all(repository.join("refs")).unwrap();
-    fs::create_dir_all(repository.join("blobs")).unwrap();
-    fs::write(
-        repository.join("refs/main"),
-        "0123456789012345678901234567890123456789",
-    )
-    .unwrap();
-    for entry in fs::read_dir(golden("gelu")).unwrap() {
-        let file = entry.unwrap().path();
-        fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
+    for folder in ["refs", "blobs"] {
+        fs::create_dir_all(repository.join(folder)).expect("a folder can be made");
     }
+    fs::write(repository.join("refs/main"), COMMIT).expect("a file can be written");
+    let folder = repository.join("snapshots").join(COMMIT);
+    copy_golden("gelu", &folder);
     folder
 }
 
@@ -123,11 +127,7 @@ fn the_built_in_model_gives_its_published_values() {
 fn other_values_and_missing_pictures_are_told_apart() {
     let scenario = Scenario::new();
     let model = scenario.path("model");
-    fs::create_dir(&model).unwrap();
-    for entry in fs::read_dir(golden("gelu")).unwrap() {
-        let file = entry.unwrap().path();
-        fs::copy(&file, model.join(file.file_name().unwrap())).unwrap();
-    }
+    copy_golden("gelu", &model);
     let none = scenario.run(&["verify", text(&model)]).expect_code(3);
     assert!(none.stderr.contains("verify.toml"), "{none:?}");
     let check = |tolerance: &str| {
@@ -219,14 +219,7 @@ fn an_aligned_model_whose_text_model_has_changed_is_refused() {
     let scenario = Scenario::new();
     let captions = repository().join("data/gallery/captions.tsv");
     let (texts, aligned) = (scenario.path("texts"), scenario.path("aligned"));
-    let become_copy = |of: &str| {
-        fs::create_dir_all(&texts).unwrap();
-        for entry in fs::read_dir(golden(of)).unwrap() {
-            let file = entry.unwrap().path();
-            fs::copy(&file, texts.join(file.file_name().unwrap())).unwrap();
-        }
-    };
-    become_copy("gelu");
+    copy_golden("gelu", &texts);
     let arguments = [
         "align",
         "--text-model",
@@ -240,7 +233,7 @@ fn an_aligned_model_whose_text_model_has_changed_is_refused() {
     ];
     let shown = scenario.run(&arguments).expect_code(0).stdout;
     assert!(shown.contains("chance") && shown.contains("--model"), "{shown}");
-    become_copy("quick");
+    copy_golden("quick", &texts);
     let changed = scenario
         .run(&["embed", "--model", text(&aligned), "--text", "x"])
         .expect_code(3);
@@ -315,20 +308,24 @@ fn a_device_that_is_not_there_is_one_sentence() {
 fn a_model_that_does_not_fit_is_refused_before_it_is_read() {
     let scenario = Scenario::new();
     let model = scenario.path("model");
-    fs::create_dir(&model).unwrap();
-    for entry in fs::read_dir(golden("gelu")).unwrap() {
-        let file = entry.unwrap().path();
-        fs::copy(&file, model.join(file.file_name().unwrap())).unwrap();
-    }
+    copy_golden("gelu", &model);
     let header = r#"{"x.weight":{"dtype":"F16","shape":[1000000,1000000],"data_offsets":[0,2000000000000]}}"#;
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend(header.as_bytes());
     fs::write(model.join("model.safetensors"), bytes).unwrap();
     let embed = ["embed", "--model", text(&model), "--text", "x"];
     let refused = scenario.run(&embed).expect_code(3);
-    for part in ["of memory in f32", "are available", "smaller model", "int8", "--ignore-memory"] {
+    for part in [
+        "of memory in f32",
+        "are available",
+        "smaller model",
+        "int8",
+        "--ignore-memory",
+    ] {
         assert!(refused.stderr.contains(part), "{part}: {refused:?}");
     }
-    let forced = scenario.run(&[&embed[..], &["--ignore-memory"]].concat()).expect_code(3);
+    let forced = scenario
+        .run(&[&embed[..], &["--ignore-memory"]].concat())
+        .expect_code(3);
     assert!(forced.stderr.contains("damaged"), "{forced:?}");
 }

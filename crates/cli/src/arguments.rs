@@ -73,7 +73,7 @@ pub(crate) struct LoadingOptions {
     /// What the model runs on: cpu, cuda, cuda:N or metal; the latter two need a program built with them
     #[arg(long, value_name = "DEVICE", default_value_t = Device::Cpu)]
     pub(crate) device: Device,
-    /// Download nothing; HF_HUB_OFFLINE=1 does the same
+    /// Download nothing; `HF_HUB_OFFLINE=1` does the same
     #[arg(long)]
     pub(crate) offline: bool,
     /// Load the model even where it seems too large for the memory that is left
@@ -118,7 +118,7 @@ pub(crate) struct ModelsPull {
     /// The model: organisation/name, with @revision behind it or not
     #[arg(value_name = "NAME")]
     pub(crate) model: ModelRef,
-    /// Download nothing, only check what is on disk; HF_HUB_OFFLINE=1 does the same
+    /// Download nothing, only check what is on disk; `HF_HUB_OFFLINE=1` does the same
     #[arg(long)]
     pub(crate) offline: bool,
 }

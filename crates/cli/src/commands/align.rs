@@ -153,7 +153,7 @@ fn fit(
     let bar = AlignBar::new();
     let folder = file.parent().unwrap_or(Path::new(""));
     let alignment = align(texts, pictures, lines, folder, &|progress: AlignProgress| {
-        bar.show(progress)
+        bar.show(progress);
     });
     bar.finish();
     Ok(alignment.map_err(anyhow::Error::from)?)

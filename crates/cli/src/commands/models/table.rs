@@ -29,8 +29,8 @@ Fetch one: eidetic models pull NAME   Use one: eidetic index FOLDER --model NAME
 /// The family with what its models have in common, and where its last column is from.
 fn heading(family: &[Listed]) -> Vec<String> {
     let models = || family.iter().map(|listed| listed.model);
-    let languages = distinct(models().map(|model| languages(model)));
-    let licences = distinct(models().map(|model| licence(model)));
+    let languages = distinct(models().map(languages));
+    let licences = distinct(models().map(licence));
     let mut lines = vec![format!("{}: {languages}; {licences}", family[0].model.family)];
     let measures = models().filter_map(|model| model.retrieval.first());
     let measures = distinct(measures.map(|figure| format!("{} ({})", figure.benchmark, figure.source)));
