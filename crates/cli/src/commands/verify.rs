@@ -209,7 +209,7 @@ fn print(global: &Global, answer: &Answer) -> Result<(), Failure> {
     }
     for check in &answer.not_run {
         output::line(&format!(
-            "\n{} ({}): not run; give with --image FILE:\n  {}",
+            "\n{}\nby {}\nnot run; give with --image FILE:\n  {}",
             check.name,
             check.source,
             check.pictures.join("\n  ")
@@ -221,7 +221,7 @@ fn print(global: &Global, answer: &Answer) -> Result<(), Failure> {
 
 fn describe(check: &Verified) -> String {
     let mut lines = vec![format!(
-        "\n{} ({})\n{}, tolerance {}\n{:>10} {:>10} {:>9}",
+        "\n{}\nby {}\n{}, tolerance {}\n{:>10} {:>10} {:>9}",
         check.name,
         check.source,
         check.compare.name(),
