@@ -1,5 +1,6 @@
 //! Models from the Hugging Face hub: from its cache on disk where they are there, else downloaded into it.
 
+use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -12,7 +13,7 @@ use crate::download::{Download, News};
 use crate::error::LoadError;
 use crate::layout::{self, Source};
 use crate::model_ref::is_hub_name;
-use crate::{checksum, text_only};
+use crate::{checksum, converted, text_only};
 
 /// Told about a download as it goes on, from the thread that opens the model.
 pub trait DownloadProgress {
@@ -105,12 +106,21 @@ pub fn fetch(
 ) -> Result<PathBuf, LoadError> {
     refuse_strange_name(model, revision)?;
     let hub = Hub::find(model, revision, settings, progress);
-    // One commit's files lie in one folder. A model that changes meanwhile is there in full the second time.
-    match hub.folder()? {
-        Some(folder) => Ok(folder),
-        None => hub
-            .folder()?
-            .ok_or_else(|| hub.refused("one commit", &"it keeps changing")),
+    match hub.whole_folder() {
+        // The makers' weights are in another form; the hub's converter may offer them in this one.
+        Err(LoadError::FileMissing { file, place })
+            if revision.is_none() && file == layout::WEIGHTS_NAME && !hub.is_offline() =>
+        {
+            match converted::revision(model, settings) {
+                Some(offered) => {
+                    let folder = hub.at(Cow::Borrowed(&offered)).whole_folder()?;
+                    converted::remember(&hub.cache_folder(), &offered);
+                    Ok(folder)
+                }
+                None => Err(LoadError::FileMissing { file, place }),
+            }
+        }
+        fetched => fetched,
     }
 }
 
@@ -129,33 +139,63 @@ pub fn refuse_strange_name(id: &str, revision: Option<&str>) -> Result<(), LoadE
 /// One revision of a model of the hub.
 pub struct Hub<'a> {
     model: &'a str,
-    revision: &'a str,
+    revision: Cow<'a, str>,
     repo: Repo,
     settings: &'a HubSettings,
     progress: &'a dyn DownloadProgress,
 }
 
 impl<'a> Hub<'a> {
-    /// The revision that was asked for; without one `main`, or the one that the catalogue names for models whose `main`
-    /// has no weights that can be read.
+    /// The revision that was asked for. Without one: `main`, or where that is not complete on disk the pull request
+    /// of the hub's converter that was taken before, or the one that the catalogue names for a model whose `main` has none.
     pub fn find(
         model: &'a str,
         revision: Option<&'a str>,
         settings: &'a HubSettings,
         progress: &'a dyn DownloadProgress,
     ) -> Self {
-        let at = |revision: &'a str| Self {
+        let hub = Self {
             model,
-            revision,
-            repo: Repo::with_revision(model.to_owned(), RepoType::Model, revision.to_owned()),
+            revision: Cow::Borrowed(""),
+            repo: Repo::model(model.to_owned()),
             settings,
             progress,
         };
-        let main = at(revision.unwrap_or("main"));
-        let elsewhere = revision.map_or_else(|| crate::catalogue::revision_of(model), |_| None);
-        match elsewhere {
-            Some(other) if layout::gather(&OnDiskOnly(&main)).is_err() => at(other),
-            _ => main,
+        let main = hub.at(Cow::Borrowed(revision.unwrap_or("main")));
+        if revision.is_some() || main.is_complete() {
+            return main;
+        }
+        if let Some(remembered) = converted::remembered(&main.cache_folder()) {
+            return hub.at(Cow::Owned(remembered));
+        }
+        match crate::catalogue::revision_of(model) {
+            Some(named) => hub.at(Cow::Borrowed(named)),
+            None => main,
+        }
+    }
+
+    /// Another revision of the same model.
+    fn at(&self, revision: Cow<'a, str>) -> Self {
+        Self {
+            repo: Repo::with_revision(self.model.to_owned(), RepoType::Model, revision.to_string()),
+            model: self.model,
+            settings: self.settings,
+            progress: self.progress,
+            revision,
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        layout::gather(&OnDiskOnly(self)).is_ok()
+    }
+
+    fn whole_folder(&self) -> Result<PathBuf, LoadError> {
+        // One commit's files lie in one folder. A model that changes meanwhile is there in full the second time.
+        match self.folder()? {
+            Some(folder) => Ok(folder),
+            None => self
+                .folder()?
+                .ok_or_else(|| self.refused("one commit", &"it keeps changing")),
         }
     }
 
@@ -176,20 +216,23 @@ impl<'a> Hub<'a> {
         self.settings.network == Network::Off
     }
 
-    pub const fn revision(&self) -> &str {
-        self.revision
+    pub fn revision(&self) -> &str {
+        &self.revision
     }
 
     /// Where the cache keeps contents, complete ones and parts.
     pub fn blobs(&self) -> PathBuf {
-        let cache = Cache::new(self.settings.cache.clone()).repo(self.repo.clone());
-        cache.blob_path("")
+        self.cache_folder().join("blobs")
+    }
+
+    fn cache_folder(&self) -> PathBuf {
+        self.settings.cache.join(self.repo.folder_name())
     }
 
     /// Where the cache holds the file, by the revision's name or, as other programs keep it, by its commit alone.
     pub fn cached(&self, file: &str) -> Option<PathBuf> {
         let cache = Cache::new(self.settings.cache.clone()).repo(self.repo.clone());
-        let by_commit = cache.pointer_path(self.revision).join(file);
+        let by_commit = cache.pointer_path(&self.revision).join(file);
         cache
             .get(file)
             .or_else(|| by_commit.exists().then_some(by_commit))

@@ -8,6 +8,9 @@ use serde::Deserialize;
 
 use crate::error::LoadError;
 
+/// How errors name the weights of a model.
+pub const WEIGHTS_NAME: &str = "model.safetensors (nor its index of shards, nor open_clip_model.safetensors)";
+
 /// How errors name the description of a model.
 pub const CONFIG: &str = "config.json (nor open_clip_config.json)";
 
@@ -39,7 +42,7 @@ const TOKENIZERS: Part = Part {
 };
 
 const WEIGHTS: Part = Part {
-    name: "model.safetensors (nor its index of shards, nor open_clip_model.safetensors)",
+    name: WEIGHTS_NAME,
     alternatives: &[&["model.safetensors"], &[INDEX], &["open_clip_model.safetensors"]],
 };
 

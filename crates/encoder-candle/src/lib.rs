@@ -14,6 +14,7 @@ mod catalogue;
 mod checksum;
 mod clip;
 mod config;
+mod converted;
 mod cpu;
 mod device;
 mod download;

@@ -236,3 +236,20 @@ fn strange_names_are_refused_before_anything_else() {
     }
     assert!(hub.requests().is_empty());
 }
+
+#[test]
+fn weights_of_the_hubs_converter_are_found_and_stay_found() {
+    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+    hub.remove("model.safetensors");
+    hub.publish("refs/pr/7", &golden("quick"));
+    let settings = settings(&hub, &cache);
+    hub.list_pull_request(7, "somebody");
+    assert!(matches!(pulled(&settings), Err(LoadError::FileMissing { .. })));
+    hub.list_pull_request(7, "SFconvertbot");
+    let first = pulled(&settings).unwrap();
+    assert_eq!(first.revision, "refs/pr/7");
+    drop(hub);
+    let again = pulled(&offline(&settings)).unwrap();
+    assert_eq!((again.folder, again.downloaded), (first.folder, 0));
+    open_hub(MODEL, None, Engine::default(), &settings, &()).unwrap();
+}

@@ -49,6 +49,8 @@ struct State {
     /// Commit and files by revision.
     revisions: HashMap<String, (String, HashMap<String, Vec<u8>>)>,
     requests: Vec<Request>,
+    /// What people talk about, as the hub's API tells it.
+    discussions: Vec<u8>,
 }
 
 pub struct FakeHub {
@@ -68,6 +70,7 @@ impl FakeHub {
             token: None,
             revisions: HashMap::new(),
             requests: Vec::new(),
+            discussions: Vec::new(),
         }));
         let hub = Self {
             address,
@@ -109,6 +112,14 @@ impl FakeHub {
         for (_, files) in lock(&self.state).revisions.values_mut() {
             files.remove(file);
         }
+    }
+
+    /// Lists a pull request of this account, by its number.
+    pub fn list_pull_request(&self, number: u32, author: &str) {
+        let list = format!(
+            r#"{{"discussions":[{{"num":{number},"title":"Adding `safetensors` variant","status":"open","isPullRequest":true,"author":{{"name":"{author}"}}}}]}}"#
+        );
+        lock(&self.state).discussions = list.into_bytes();
     }
 
     pub fn ask_for_token(&self, token: &str) {
@@ -275,6 +286,12 @@ fn answer(state: &mut State, request: &Request) -> Answer {
     };
     if let Some((revision, file)) = asked("/storage/").or_else(|| asked("/api/resolve-cache/")) {
         return content(state, request, &revision, file);
+    }
+    if request.path == format!("/api/models/{MODEL}/discussions") {
+        return Answer {
+            body: state.discussions.clone(),
+            ..Answer::of("200 OK")
+        };
     }
     let wanted = state.token.as_ref().map(|token| format!("Bearer {token}"));
     let Some((revision, file)) = asked(&format!("/{MODEL}/resolve/")) else {
