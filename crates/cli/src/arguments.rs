@@ -6,6 +6,10 @@ use eidetic_domain::ImageId;
 use eidetic_encoder_candle::ModelRef;
 use eidetic_search::Query;
 
+mod models;
+
+pub(crate) use models::{Align, LoadingOptions, Models, ModelsAction, ModelsPull, Verify};
+
 /// Where the server listens unless told otherwise.
 pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7801";
 
@@ -56,6 +60,12 @@ pub(crate) enum Command {
     Embed(Embed),
     /// Measure speed
     Bench(Bench),
+    /// List the models that are known; fetch one, or say where it lies
+    Models(Models),
+    /// Hold a model's values against published ones
+    Verify(Verify),
+    /// Make a model of texts search pictures: fit its vectors to a picture model's from captioned pictures
+    Align(Align),
     /// Describe every picture of the library with words, to filter searches by
     Tag(Tag),
     /// Print the answers given in the page to whether hits match, as a file for `calibrate`
@@ -86,6 +96,8 @@ pub(crate) struct Tag {
     /// Where fewer tags are that probable, fill up to so many with less probable ones, marked as low
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(0..=100))]
     pub(crate) least: u16,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 #[derive(Debug, Args)]
@@ -125,6 +137,8 @@ pub(crate) struct Index {
     /// Pictures after which results are made safe against power loss; two seconds do it too
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) commit_every: u32,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 #[derive(Debug, Args)]
@@ -165,6 +179,8 @@ pub(crate) struct Search {
     /// Arithmetic of the model [default: as the library was last indexed]
     #[arg(long, value_enum)]
     pub(crate) precision: Option<Precision>,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 #[derive(Debug, Args)]
@@ -197,6 +213,8 @@ pub(crate) struct Match {
     /// Arithmetic of the model
     #[arg(long, value_enum)]
     pub(crate) precision: Option<Precision>,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 /// What decides a profile's bars.
@@ -261,6 +279,8 @@ pub(crate) struct Calibrate {
     /// Show how the calibrations came about
     #[arg(long, conflicts_with_all = ["pairs", "report"])]
     pub(crate) history: bool,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 #[derive(Debug, Args)]
@@ -299,6 +319,8 @@ pub(crate) struct Serve {
     /// Arithmetic of the model [default: as the library was last indexed]
     #[arg(long, value_enum)]
     pub(crate) precision: Option<Precision>,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 #[derive(Debug, Args)]
@@ -315,6 +337,8 @@ pub(crate) struct Embed {
     /// Arithmetic of the model
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     pub(crate) precision: Precision,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 #[derive(Debug, Args)]
@@ -347,6 +371,8 @@ pub(crate) struct BenchEncode {
     /// Arithmetic of the matrix products
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     pub(crate) precision: Precision,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 /// Arithmetic that the encoder knows.
@@ -381,6 +407,8 @@ pub(crate) struct BenchDecode {
     /// Decode all at full size too, and compare times and vectors
     #[arg(long)]
     pub(crate) compare: bool,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,11 @@ use rust_embed::RustEmbed;
 #[folder = "../../data/gallery"]
 struct Gallery;
 
+/// The bytes of one bundled picture.
+pub(crate) fn picture(name: &str) -> Option<Vec<u8>> {
+    Gallery::get(name).map(|file| file.data.into_owned())
+}
+
 /// Writes the bundled pictures into `folder`, which exists.
 pub(crate) fn unpack(folder: &Path) -> io::Result<()> {
     for name in Gallery::iter().filter(|name| name.ends_with(".jpg")) {

@@ -65,6 +65,9 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Bench(bench) => commands::bench::run(bench),
         Command::Tag(tag) => commands::tag::run(global, tag),
         Command::Feedback(feedback) => commands::feedback::run(global, feedback),
+        Command::Models(models) => commands::models::run(global, models),
+        Command::Verify(verify) => commands::verify::run(global, verify),
+        Command::Align(align) => commands::align::run(global, align),
         Command::Status(arguments) => commands::status::run(global, arguments),
     }
 }

@@ -3,10 +3,11 @@
 use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use eidetic_encoder_candle::DownloadProgress;
 use eidetic_indexer::{Failure, Observer, Stage};
-use eidetic_library::TagProgress;
+use eidetic_library::{AlignProgress, TagProgress};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 /// How far an indexing run is: a count while the walk goes on, then a bar with rate and time left.
@@ -109,6 +110,38 @@ impl TagBar {
     }
 }
 
+/// How far an alignment is: the pictures first, then the captions.
+pub(crate) struct AlignBar(ProgressBar);
+
+impl AlignBar {
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        bar.set_style(style("{bar:30} {pos}/{len} {msg}, {rate}, {eta} left"));
+        Self(bar)
+    }
+
+    pub(crate) fn show(&self, progress: AlignProgress) {
+        let (what, done, total) = match progress {
+            AlignProgress::Pictures(done, total) => ("pictures", done, total),
+            AlignProgress::Captions(done, total) => ("captions", done, total),
+            AlignProgress::Fitting => {
+                self.0
+                    .set_style(style("{spinner} fitting the projection, {elapsed}"));
+                self.0.enable_steady_tick(Duration::from_millis(200));
+                return;
+            }
+        };
+        self.0.set_message(what);
+        self.0.set_length(total as u64);
+        self.0.set_position(done as u64);
+    }
+
+    /// Leaves the terminal clean.
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// How far a download is: one bar a file.
 #[derive(Default)]
 pub(crate) struct DownloadBar(Mutex<Option<ProgressBar>>);
@@ -127,6 +160,16 @@ impl DownloadProgress for DownloadBar {
         ));
         bar.set_message(file.to_owned());
         self.with_bar(|current| *current = Some(bar));
+    }
+
+    /// Without counting as speed.
+    fn resume(&self, bytes: u64) {
+        self.with_bar(|current| {
+            for bar in current.iter() {
+                bar.set_position(bytes);
+                bar.reset_eta();
+            }
+        });
     }
 
     fn advance(&self, bytes: u64) {

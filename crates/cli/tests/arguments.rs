@@ -23,6 +23,9 @@ fn help_names_every_command_and_the_exit_codes() {
         "bench",
         "status",
         "tag",
+        "models",
+        "verify",
+        "align",
         "Exit codes",
     ] {
         assert!(text.contains(word), "{word} is missing in:\n{text}");

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use candle_core::Device;
 use eidetic_domain::{Embedding, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, Preprocessor, Processor, ScoreFacts, TextTokenizer};
 use image::RgbImage;
@@ -39,9 +38,9 @@ impl ClipEncoder {
             Engine::Cpu(precision) => {
                 Box::new(CpuTowers::load(&config, precision, reader, length, &mut hasher)?)
             }
-            Engine::Candle => Box::new(CandleTowers::load(
+            Engine::Candle | Engine::Device(_) => Box::new(CandleTowers::load(
                 &config,
-                &device(),
+                &engine.candle_device()?,
                 reader,
                 length,
                 &mut hasher,
@@ -131,11 +130,6 @@ impl std::fmt::Debug for ClipEncoder {
             .field("space", &self.space)
             .finish_non_exhaustive()
     }
-}
-
-/// Where candle runs models: the one place that decides it.
-fn device() -> Device {
-    Device::Cpu
 }
 
 /// What the files say of the model and of its pictures.

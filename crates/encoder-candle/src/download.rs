@@ -14,7 +14,9 @@ use hf_hub::{Cache, Repo};
 pub enum News {
     /// The hub has the file, of so many bytes.
     Begin(u64),
-    /// So many more bytes are there, those of an earlier try among them.
+    /// So many bytes are there from an earlier try.
+    Resume(u64),
+    /// So many more bytes are there.
     Advance(u64),
     /// More bytes arrived than were announced; the download has ended.
     TooMany,
@@ -56,6 +58,7 @@ impl Download {
             news: news.clone(),
             part,
             missing: size,
+            started: Started::No,
         };
         repo.download_with_progress(&self.file, reporter)
     }
@@ -74,6 +77,14 @@ struct Reporter {
     part: PathBuf,
     /// Bytes still to come.
     missing: u64,
+    started: Started,
+}
+
+/// hf-hub's first report is of the bytes of an earlier try, were there any or not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Started {
+    No,
+    Yes,
 }
 
 impl Progress for Reporter {
@@ -87,7 +98,11 @@ impl Progress for Reporter {
             abandon()
         };
         self.missing = missing;
-        if self.news.send(News::Advance(size as u64)).is_err() {
+        let news = match std::mem::replace(&mut self.started, Started::Yes) {
+            Started::No => News::Resume(size as u64),
+            Started::Yes => News::Advance(size as u64),
+        };
+        if self.news.send(news).is_err() {
             abandon()
         }
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use eidetic_domain::Precision;
 use eidetic_encoder::{EncodeError, Pixels};
 
+use crate::device::Device;
+use crate::error::LoadError;
 use crate::weights::Weights;
 
 /// What runs a model.
@@ -14,6 +16,8 @@ pub enum Engine {
     Cpu(Precision),
     /// candle, step by step as the reference implementation is written: slower, for comparison and for other devices.
     Candle,
+    /// candle on a graphics device, in f32.
+    Device(Device),
 }
 
 /// What a file says of the way from cosines to the logits of training.
@@ -31,6 +35,24 @@ impl LogitFacts {
         Self {
             scale: weights.scalar("logit_scale"),
             bias: weights.scalar("logit_bias"),
+        }
+    }
+}
+
+impl Engine {
+    /// The arithmetic that it computes in.
+    pub const fn precision(self) -> Precision {
+        match self {
+            Self::Cpu(precision) => precision,
+            Self::Candle | Self::Device(_) => Precision::F32,
+        }
+    }
+
+    /// Where candle runs a model, for engines that are candle's: the one place that decides it.
+    pub(crate) fn candle_device(self) -> Result<candle_core::Device, LoadError> {
+        match self {
+            Self::Cpu(_) | Self::Candle => Ok(candle_core::Device::Cpu),
+            Self::Device(device) => device.open(),
         }
     }
 }

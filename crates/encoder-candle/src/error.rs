@@ -97,6 +97,67 @@ pub enum LoadError {
         /// What went wrong.
         cause: String,
     },
+    /// A file is not on disk, and downloads are switched off.
+    #[error(
+        "{file} of {model} is not on disk, and downloads are switched off (HF_HUB_OFFLINE or --offline); fetch it once with: eidetic models pull {model}"
+    )]
+    Offline {
+        /// The model asked for.
+        model: String,
+        /// The first file that is missing.
+        file: String,
+    },
+    /// A model of texts only that this program cannot run.
+    #[error("{model} is a text model of the family {family:?}, which this program does not run")]
+    UnknownTextModel {
+        /// The model asked for.
+        model: String,
+        /// Its `model_type`.
+        family: String,
+    },
+    /// A model of a text model and a picture model cannot be used.
+    #[error("the aligned model at {place} cannot be used: {reason}")]
+    Aligned {
+        /// The directory.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The program was built without what the device needs.
+    #[error(
+        "this program was built without {device}; build it with: cargo build --release -p eidetic-cli --features {feature}"
+    )]
+    DeviceNotBuilt {
+        /// The device asked for.
+        device: crate::Device,
+        /// The feature that brings it.
+        feature: &'static str,
+    },
+    /// The device is not there, or does not work.
+    #[error("the device {device} cannot be used: {reason}")]
+    DeviceMissing {
+        /// The device asked for.
+        device: crate::Device,
+        /// What the system says.
+        reason: String,
+    },
+    /// Loading the model would take more memory than there is.
+    #[error(
+        "{model} needs about {} of memory in {precision}, and {} are available; use a smaller model{}, close other programs, or load it anyway with --ignore-memory",
+        crate::memory::readable(*.needed),
+        crate::memory::readable(*.available),
+        if *.precision == eidetic_domain::Precision::F32 { ", --precision int8" } else { "" }
+    )]
+    TooLarge {
+        /// The model asked for.
+        model: String,
+        /// What it would compute in.
+        precision: eidetic_domain::Precision,
+        /// Bytes that it will hold, by its weights' headers.
+        needed: u64,
+        /// Bytes that the system or the process's group has left.
+        available: u64,
+    },
     /// The hub answered, but did not give the file.
     #[error("the hub did not give {file} of {model}: {cause}")]
     HubRefused {

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::error::LoadError;
+use crate::shards;
 
 /// Files of which the first that is there, with all its companions, is taken.
 const TOKENIZERS: [&[&str]; 4] = [
@@ -66,11 +67,13 @@ impl Layout {
         }
         let config = read(&directory.join(CONFIGS[0][0]))?.unwrap_or_default();
         let of_transformers = Needs::of(Self::HuggingFace, &config).of_transformers;
-        Ok(if of_transformers && there(WEIGHTS[0][0]) {
-            Self::HuggingFace
-        } else {
-            Self::OpenClip
-        })
+        Ok(
+            if of_transformers && (there(WEIGHTS[0][0]) || there(shards::INDEX)) {
+                Self::HuggingFace
+            } else {
+                Self::OpenClip
+            },
+        )
     }
 
     /// The names of config and weights.

@@ -14,32 +14,53 @@ use eidetic_encoder::TextModel;
 // Named here only so that its AVX-512 kernels are switched on for candle's matrix products.
 use gemm as _;
 
+mod aligned;
+mod catalogue;
+mod checksum;
 mod clip;
 mod config;
+mod converted;
 mod cpu;
+mod device;
 mod download;
 mod engine;
 mod error;
 mod fast_vit;
 mod files;
 mod hub;
+mod layout;
+mod memory;
 mod model;
 mod model_ref;
 mod names;
+mod opening;
 mod patches;
 mod positions;
+mod pull;
 mod qwen;
 mod reference;
 mod shards;
+mod text_models;
+mod text_only;
 mod tokenizer;
 mod weights;
 
+pub use aligned::{
+    AlignedEncoder, AlignedModels, FitError, Fitted, LEAST_PICTURES, Offset, Pair, Recalls, Recipe,
+    fit_alignment,
+};
+pub use catalogue::{KnownModel, Reads, Retrieval, known_model, known_models};
+pub use checksum::sha256;
 pub use clip::ClipEncoder;
+pub use device::{Device, ParseDeviceError};
 pub use engine::Engine;
 pub use error::LoadError;
-pub use hub::{DownloadProgress, HubSettings};
+pub use hub::{DownloadProgress, HubSettings, Network};
+pub use memory::MemoryLimit;
 pub use model::Model;
 pub use model_ref::{ModelRef, ParseModelRefError};
+pub use opening::{Opening, open_encoder, open_text_model, prepare};
+pub use pull::{Checksum, OnDisk, Pulled, PulledFile, on_disk, pull};
 
 use files::{Layout, ModelFiles, TokenizerFiles};
 
@@ -89,6 +110,7 @@ pub fn builtin(engine: Engine) -> Result<Model, LoadError> {
 /// Opens the model in `directory`; `name` becomes the model of its space.
 pub fn open_directory(directory: &Path, name: &str, engine: Engine) -> Result<Model, LoadError> {
     let place = directory.display().to_string();
+    text_only::refuse(&directory.join("config.json"), &place)?;
     Model::load(directory, name, &place, engine)
 }
 
@@ -100,13 +122,6 @@ pub fn open_hub(
     settings: &HubSettings,
     progress: &dyn DownloadProgress,
 ) -> Result<Model, LoadError> {
-    if !model_ref::is_hub_name(id, revision) {
-        return Err(LoadError::HubRefused {
-            model: id.to_owned(),
-            file: "anything".into(),
-            cause: "a model's name reads organisation/name".into(),
-        });
-    }
     let folder = hub::fetch(id, revision, settings, progress)?;
     Model::load(&folder, id, id, engine)
 }
@@ -127,7 +142,7 @@ pub fn cpu_kernel() -> &'static str {
 }
 
 /// The last part of the path, also where it ends in `.` or is a link.
-fn directory_name(path: &Path) -> String {
+pub(crate) fn directory_name(path: &Path) -> String {
     let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     full.file_name()
         .map_or_else(|| "model".into(), |name| name.to_string_lossy().into_owned())

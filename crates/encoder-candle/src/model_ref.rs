@@ -36,6 +36,21 @@ pub enum ModelRef {
 )]
 pub struct ParseModelRefError(pub String);
 
+impl ModelRef {
+    /// The same model, named so that it is found from every working directory.
+    #[must_use]
+    pub fn lasting(&self) -> Self {
+        match self {
+            Self::Directory(path) => Self::Directory(path.canonicalize().unwrap_or_else(|_| path.clone())),
+            Self::Shortened { model, dimension } => Self::Shortened {
+                model: Box::new(model.lasting()),
+                dimension: *dimension,
+            },
+            other => other.clone(),
+        }
+    }
+}
+
 impl FromStr for ModelRef {
     type Err = ParseModelRefError;
 

@@ -1,7 +1,7 @@
 //! The model inside the program, whatever its weights.
 
 use eidetic_encoder::Encoder;
-use eidetic_encoder_candle::{Engine, HubSettings, ModelRef, builtin, open};
+use eidetic_encoder_candle::{Engine, HubSettings, ModelRef, Network, builtin, open};
 use image::{Rgb, RgbImage};
 
 #[test]
@@ -35,6 +35,7 @@ fn the_builtin_model_is_opened_by_its_name_without_a_hub() {
         cache: "/nowhere".into(),
         token: None,
         patience: std::time::Duration::ZERO,
+        network: Network::Off,
     };
     let model: ModelRef = "builtin".parse().unwrap();
     let encoder = open(&model, Engine::default(), &nowhere, &()).unwrap();

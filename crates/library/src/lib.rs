@@ -13,6 +13,7 @@
 //! vocabulary.bin the vectors of the tags tried last         derived
 //! ```
 
+mod align;
 mod background;
 mod calibration;
 mod durable;
@@ -32,7 +33,11 @@ mod recall;
 mod screening;
 mod status;
 mod tagging;
+mod verify;
 
+pub use align::{
+    AlignError, AlignProgress, Alignment, CaptionError, CaptionedPicture, FailedLine, align, read_captions,
+};
 pub use calibration::{
     CalibrationEvent, CalibrationHistory, Current, FailedPicture, Happened, Keep, Refitted, ScoredPairs,
 };
@@ -41,9 +46,10 @@ pub use feedback::{ANSWERS_NEEDED, AnswerCount, Subject};
 pub use location::default_directory;
 pub use lock::Owner;
 pub use media::ImageFile;
-pub use model::{DEFAULT_MODEL, LoadedModel, ModelSource};
+pub use model::{DEFAULT_MODEL, LoadedModel, Loading, ModelSource};
 pub use open::{CreateOptions, Library};
 pub use recall::{RecallEntry, RecallStatus};
 pub use screening::{Flagged, Screened};
 pub use status::{BytesOnDisk, IndexStatus, Status};
 pub use tagging::{TagCount, TagOptions, TagProgress, TagReport};
+pub use verify::{Check, CheckPicture, Comparison, Verified, VerifiedValue, VerifyError};

@@ -1,6 +1,8 @@
 use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
-use eidetic_encoder_candle::{DownloadProgress, Engine, HubSettings, LoadError, Model, ModelRef};
+use eidetic_encoder_candle::{
+    Device, DownloadProgress, HubSettings, LoadError, MemoryLimit, ModelRef, Network, Opening, open_encoder,
+};
 
 /// The model of a new library when none is named: the one that most tools of this kind use.
 pub const DEFAULT_MODEL: &str = "openai/clip-vit-base-patch32";
@@ -12,6 +14,31 @@ pub enum ModelSource {
     Named(ModelRef),
     /// [`DEFAULT_MODEL`] where it can be had, else the built-in one.
     BestAvailable,
+}
+
+/// How models are loaded, beside their precision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Loading {
+    /// What they run on.
+    pub device: Device,
+    /// Whether they must fit into memory.
+    pub memory: MemoryLimit,
+    /// Whether they may be downloaded. The environment may say no as well.
+    pub network: Network,
+}
+
+impl Loading {
+    /// The hub that the environment names, asked only where both allow it.
+    pub fn hub(self) -> HubSettings {
+        let hub = HubSettings::from_env();
+        match self.network {
+            Network::Off => HubSettings {
+                network: Network::Off,
+                ..hub
+            },
+            Network::Allowed => hub,
+        }
+    }
 }
 
 /// A model ready to encode, and how it came about.
@@ -29,34 +56,40 @@ impl LoadedModel {
     pub fn load(
         source: &ModelSource,
         precision: Precision,
+        loading: Loading,
         progress: &dyn DownloadProgress,
     ) -> Result<Self, LoadError> {
         match source {
-            ModelSource::Named(reference) => Self::named(reference, precision, progress),
-            ModelSource::BestAvailable => Self::best_available(precision, progress),
+            ModelSource::Named(reference) => Self::named(reference, precision, loading, progress),
+            ModelSource::BestAvailable => Self::best_available(precision, loading, progress),
         }
     }
 
     fn named(
         reference: &ModelRef,
         precision: Precision,
+        loading: Loading,
         progress: &dyn DownloadProgress,
     ) -> Result<Self, LoadError> {
-        let encoder = Box::new(load(reference, precision, progress)?);
+        let encoder = load(reference, precision, loading, progress)?;
         Ok(Self {
-            reference: lasting(reference),
+            reference: reference.lasting(),
             encoder,
             fallback: None,
         })
     }
 
-    fn best_available(precision: Precision, progress: &dyn DownloadProgress) -> Result<Self, LoadError> {
+    fn best_available(
+        precision: Precision,
+        loading: Loading,
+        progress: &dyn DownloadProgress,
+    ) -> Result<Self, LoadError> {
         let best = ModelRef::Hub {
             id: DEFAULT_MODEL.to_owned(),
             revision: None,
         };
-        Self::named(&best, precision, progress).or_else(|reason| {
-            let builtin = Self::named(&ModelRef::Builtin, precision, progress)?;
+        Self::named(&best, precision, loading, progress).or_else(|reason| {
+            let builtin = Self::named(&ModelRef::Builtin, precision, loading, progress)?;
             Ok(Self {
                 fallback: Some(reason),
                 ..builtin
@@ -65,30 +98,19 @@ impl LoadedModel {
     }
 }
 
-/// The same model, named so that it is found from every working directory.
-pub(crate) fn lasting(reference: &ModelRef) -> ModelRef {
-    match reference {
-        ModelRef::Directory(path) => {
-            ModelRef::Directory(path.canonicalize().unwrap_or_else(|_| path.clone()))
-        }
-        ModelRef::Shortened { model, dimension } => ModelRef::Shortened {
-            model: Box::new(lasting(model)),
-            dimension: *dimension,
-        },
-        other => other.clone(),
-    }
-}
-
 /// One model, with the hub that the environment names.
 pub(crate) fn load(
     reference: &ModelRef,
     precision: Precision,
+    loading: Loading,
     progress: &dyn DownloadProgress,
-) -> Result<Model, LoadError> {
-    eidetic_encoder_candle::open(
-        reference,
-        Engine::Cpu(precision),
-        &HubSettings::from_env(),
+) -> Result<Box<dyn Encoder>, LoadError> {
+    let opening = Opening {
+        precision,
+        device: loading.device,
+        memory: loading.memory,
+        hub: &loading.hub(),
         progress,
-    )
+    };
+    open_encoder(reference, &opening)
 }

@@ -16,7 +16,7 @@ use eidetic_vectors::VectorStore;
 use crate::lock::Lock;
 use crate::manifest::Manifest;
 use crate::tagging::KeptTags;
-use crate::{LibraryError, LoadedModel, ModelSource, Owner};
+use crate::{LibraryError, LoadedModel, Loading, ModelSource, Owner};
 
 /// An open library. All methods take `&self` and may be called from several threads; searching goes on during an
 /// indexing run.
@@ -35,6 +35,8 @@ pub struct Library {
     encoder: OnceLock<Box<dyn Encoder>>,
     /// Asked for; without, the one that the library was last indexed in.
     precision: OnceLock<Precision>,
+    /// Asked for; without, the usual.
+    model_loading: OnceLock<Loading>,
     loading: Mutex<()>,
     pub(crate) texts: TextCache,
     /// Made when first asked for, and anew when the library is calibrated.
@@ -54,6 +56,8 @@ pub struct CreateOptions {
     pub model: ModelSource,
     /// The precision to compute in, also where the library exists; `None`: as it was last indexed, f32 when new.
     pub precision: Option<Precision>,
+    /// How the model is loaded otherwise, also where the library exists.
+    pub loading: Loading,
 }
 
 impl Library {
@@ -83,6 +87,7 @@ impl Library {
                 if let Some(precision) = options.precision {
                     library.compute_in(precision);
                 }
+                library.load_by(options.loading);
                 library.insist_on(&options.model, progress)?;
                 Ok((library, None))
             }
@@ -103,10 +108,11 @@ impl Library {
             reference,
             encoder,
             fallback,
-        } = LoadedModel::load(&options.model, precision, progress)?;
+        } = LoadedModel::load(&options.model, precision, options.loading, progress)?;
         let manifest = Manifest::new(reference.to_string(), encoder.space().clone());
         let library = Self::make(directory, manifest, owner)?;
         library.compute_in(precision);
+        library.load_by(options.loading);
         let _ = library.encoder.set(encoder);
         Ok((library, fallback))
     }
@@ -163,6 +169,7 @@ impl Library {
             graph: Mutex::new(()),
             encoder: OnceLock::new(),
             precision: OnceLock::new(),
+            model_loading: OnceLock::new(),
             loading: Mutex::new(()),
             texts: TextCache::default(),
             judge: RwLock::default(),
@@ -196,6 +203,15 @@ impl Library {
         let _ = self.precision.set(precision);
     }
 
+    /// Decides how the library's model is loaded. Only the first call counts, and only before the model was asked for.
+    pub fn load_by(&self, loading: Loading) {
+        let _ = self.model_loading.set(loading);
+    }
+
+    fn model_loading(&self) -> Loading {
+        self.model_loading.get().copied().unwrap_or_default()
+    }
+
     /// The precision that the library's model computes in: as asked for, else as the library was last indexed.
     pub fn precision(&self) -> Precision {
         match self.precision.get() {
@@ -214,8 +230,7 @@ impl Library {
         let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         if self.encoder.get().is_none() {
             let reference: ModelRef = self.read_manifest().model.parse()?;
-            let encoder: Box<dyn Encoder> =
-                Box::new(crate::model::load(&reference, self.precision(), progress)?);
+            let encoder = crate::model::load(&reference, self.precision(), self.model_loading(), progress)?;
             self.same_space(encoder.space())?;
             let _ = self.encoder.set(encoder);
         }
@@ -260,14 +275,14 @@ impl Library {
         let ModelSource::Named(reference) = source else {
             return Ok(());
         };
-        let reference = &crate::model::lasting(reference);
+        let reference = &reference.lasting();
         if reference.to_string() == self.read_manifest().model {
             return Ok(());
         }
         // Another name may stand for the same weights, so the space decides.
-        let encoder = crate::model::load(reference, self.precision(), progress)?;
+        let encoder = crate::model::load(reference, self.precision(), self.model_loading(), progress)?;
         self.same_space(encoder.space())?;
-        let _ = self.encoder.set(Box::new(encoder));
+        let _ = self.encoder.set(encoder);
         Ok(())
     }
 

@@ -3,7 +3,8 @@ use std::time::{Duration, Instant};
 
 use eidetic_domain::Precision;
 use eidetic_encoder::{Encoder, Pixels};
-use eidetic_encoder_candle::{Engine, HubSettings, Model, ModelRef};
+use eidetic_encoder_candle::{Model, ModelRef, Opening, open, prepare};
+use eidetic_library::Loading;
 use eidetic_vectors::Kept;
 use image::RgbImage;
 use serde::Serialize;
@@ -48,7 +49,7 @@ fn bench_encode(arguments: &BenchEncode) -> Result<Outcome, Failure> {
     use_threads(arguments.threads)?;
     let precision = arguments.precision.into();
     let loading = Instant::now();
-    let encoder = load(&arguments.model, precision)?;
+    let encoder = load(&arguments.model, precision, (&arguments.loading).into())?;
     let load_s = loading.elapsed().as_secs_f64();
     let batch = noise(&encoder, arguments.batch.into());
     let pictures = f64::from(arguments.batch);
@@ -67,9 +68,17 @@ fn bench_encode(arguments: &BenchEncode) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-fn load(model: &ModelRef, precision: Precision) -> Result<Model, Failure> {
-    let hub = HubSettings::from_env();
-    let loaded = eidetic_encoder_candle::open(model, Engine::Cpu(precision), &hub, &DownloadBar::default());
+fn load(model: &ModelRef, precision: Precision, loading: Loading) -> Result<Model, Failure> {
+    let (hub, bar) = (loading.hub(), DownloadBar::default());
+    let opening = Opening {
+        precision,
+        device: loading.device,
+        memory: loading.memory,
+        hub: &hub,
+        progress: &bar,
+    };
+    let engine = loading.device.engine(precision);
+    let loaded = prepare(model, &opening).and_then(|()| open(model, engine, &hub, &bar));
     Ok(loaded.map_err(anyhow::Error::from)?)
 }
 

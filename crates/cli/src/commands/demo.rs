@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use eidetic_encoder_candle::ModelRef;
 use eidetic_indexer::{Cancel, Options};
-use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
+use eidetic_library::{CreateOptions, Library, Loading, ModelSource, Owner};
 use eidetic_search::Query;
 use eidetic_server::ServeOptions;
 
@@ -44,6 +44,7 @@ fn make_library(folder: &Path, precision: Precision) -> Result<Library, Failure>
     let options = CreateOptions {
         model: ModelSource::Named(ModelRef::Builtin),
         precision: Some(precision.into()),
+        loading: Loading::default(),
     };
     let owner = Owner::this_process("eidetic demo");
     let (library, _) = Library::open_or_create(&folder.join("library"), &options, &owner, &())?;

@@ -31,8 +31,13 @@ pub(crate) fn run(_global: &Global, arguments: &Embed) -> Result<Outcome, Failur
         .model
         .clone()
         .map_or(ModelSource::BestAvailable, ModelSource::Named);
-    let model = LoadedModel::load(&source, arguments.precision.into(), &DownloadBar::default())
-        .map_err(anyhow::Error::from)?;
+    let model = LoadedModel::load(
+        &source,
+        arguments.precision.into(),
+        (&arguments.loading).into(),
+        &DownloadBar::default(),
+    )
+    .map_err(anyhow::Error::from)?;
     warn_of_fallback(model.fallback);
     let encoder = model.encoder.as_ref();
     let texts: Vec<&str> = arguments.text.iter().map(String::as_str).collect();

@@ -4,7 +4,9 @@ use eidetic_indexer::Options;
 use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
 use eidetic_server::json::IndexReport;
 
-use super::{Access, compute_in, directory, servers_precision, through_its_server, warn_of_fallback};
+use super::{
+    Access, compute_in, directory, servers_device, servers_precision, through_its_server, warn_of_fallback,
+};
 use crate::Outcome;
 use crate::arguments::{Global, Index, Status};
 use crate::failure::Failure;
@@ -31,6 +33,7 @@ pub(crate) fn run(global: &Global, arguments: &Index) -> Result<Outcome, Failure
                 arguments,
             )?;
             servers_precision(arguments.precision)?;
+            servers_device(&arguments.loading)?;
             remote::index(&address, &folders)?
         }
     };
@@ -62,6 +65,7 @@ fn open(global: &Global, arguments: &Index) -> Result<Access, Failure> {
         // Without folders only an existing library makes sense.
         Library::open(&directory, &owner).map(|library| {
             compute_in(&library, arguments.precision);
+            library.load_by((&arguments.loading).into());
             (library, None)
         })
     } else {
@@ -74,6 +78,7 @@ fn open(global: &Global, arguments: &Index) -> Result<Access, Failure> {
             &CreateOptions {
                 model,
                 precision: arguments.precision.map(Into::into),
+                loading: (&arguments.loading).into(),
             },
             &owner,
             &DownloadBar::default(),

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use eidetic_encoder_candle::LoadError;
-use eidetic_library::{DEFAULT_MODEL, Library, LibraryError, Owner};
+use eidetic_library::{DEFAULT_MODEL, Library, LibraryError, Loading, Owner};
 
-use crate::arguments::{Global, Precision};
+use crate::arguments::{Global, LoadingOptions, Precision};
 use crate::failure::Failure;
 
+pub(crate) mod align;
 pub(crate) mod bench;
 pub(crate) mod calibrate;
 pub(crate) mod demo;
@@ -15,12 +16,14 @@ pub(crate) mod embed;
 pub(crate) mod feedback;
 pub(crate) mod index;
 pub(crate) mod matching;
+pub(crate) mod models;
 pub(crate) mod profile;
 pub(crate) mod screen;
 pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod tag;
+pub(crate) mod verify;
 
 /// A library of our own, or the server that owns it and answers in our place.
 pub(crate) enum Access {
@@ -37,6 +40,16 @@ pub(crate) fn servers_precision(asked: Option<Precision>) -> Result<(), Failure>
             "a server has the library and computes in the precision that it was started with; leave out --precision, or start the server with it",
         )),
     }
+}
+
+/// A server's model is loaded already, on the device that the server was started with.
+pub(crate) fn servers_device(asked: &LoadingOptions) -> Result<(), Failure> {
+    if Loading::from(asked).device == Loading::default().device {
+        return Ok(());
+    }
+    Err(Failure::could_not_run(
+        "a server has the library, and its model runs on the device that it was started with; leave out --device, or start the server with it",
+    ))
 }
 
 /// Makes the library compute in the precision asked for, if one was.

@@ -6,7 +6,7 @@ use eidetic_library::Library;
 use eidetic_search::{Query, QueryPicture, Verdict, Weights};
 use eidetic_server::json::SearchAnswer;
 
-use super::{Access, access, compute_in, servers_precision};
+use super::{Access, access, compute_in, servers_device, servers_precision};
 use crate::Outcome;
 use crate::arguments::{Global, Search};
 use crate::failure::Failure;
@@ -27,10 +27,12 @@ pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failur
     let answer = match access(global, "eidetic search")? {
         Access::Own(library) => {
             compute_in(&library, arguments.precision);
+            library.load_by((&arguments.loading).into());
             (&library.search(&query(&library, arguments, filter)?)?).into()
         }
         Access::Through(address) => {
             servers_precision(arguments.precision)?;
+            servers_device(&arguments.loading)?;
             remote::search(&address, arguments, &filter)?
         }
     };

@@ -15,6 +15,7 @@ pub(crate) fn run(global: &Global, arguments: &Serve) -> Result<Outcome, Failure
     let library = Library::open(&directory(global)?, &Owner::this_process("eidetic serve"))?;
     warn_of_damage(&library);
     compute_in(&library, arguments.precision);
+    library.load_by((&arguments.loading).into());
     let options = ServeOptions {
         profiles: profile::known(arguments.profiles.as_deref())?,
         ..ServeOptions::new(arguments.listen)

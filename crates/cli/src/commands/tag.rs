@@ -27,6 +27,7 @@ pub(crate) fn run(global: &Global, arguments: &Tag) -> Result<Outcome, Failure> 
     };
     let library = Library::open(&directory(global)?, &Owner::this_process("eidetic tag"))?;
     warn_of_damage(&library);
+    library.load_by((&arguments.loading).into());
     library.load_encoder(&DownloadBar::default())?;
     let bar = TagBar::new();
     let report = library.tag(&options, &|progress| bar.show(progress), &cancel_on_interrupt()?)?;

@@ -1,5 +1,6 @@
 //! Models from a hub that runs on this machine: downloads, its cache, and every way in which a hub lets one down.
 
+mod pulling;
 mod server;
 
 use std::cell::{Cell, RefCell};
@@ -9,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use eidetic_encoder::Encoder;
 use eidetic_encoder_candle::{
-    DownloadProgress, Engine, HubSettings, LoadError, Model, ModelRef, open, open_directory, open_hub,
+    DownloadProgress, Engine, HubSettings, LoadError, Model, ModelRef, Network, open, open_directory,
+    open_hub,
 };
 use server::{FakeHub, Health, MODEL};
 use tempfile::TempDir;
@@ -27,6 +29,7 @@ fn settings(hub: &FakeHub, cache: &TempDir) -> HubSettings {
         token: None,
         // More than hf-hub's five seconds of waiting for its lock.
         patience: Duration::from_secs(30),
+        network: Network::Allowed,
     }
 }
 

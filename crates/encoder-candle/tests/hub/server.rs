@@ -2,6 +2,7 @@
 //! to a storage; sizes by `Content-Range`; 401 for unknown models, 404 for unknown files.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,6 +10,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use sha2::{Digest, Sha256};
 
 pub const MODEL: &str = "golden/clip";
 
@@ -26,6 +29,8 @@ pub enum Health {
     CutsWeightsUnannounced,
     /// Sends weights from the start wherever it is asked to resume.
     IgnoresResume,
+    /// Sends as many bytes of weights as announced, the last of them wrong.
+    SpoilsWeights,
     Stopped,
 }
 
@@ -44,6 +49,8 @@ struct State {
     /// Commit and files by revision.
     revisions: HashMap<String, (String, HashMap<String, Vec<u8>>)>,
     requests: Vec<Request>,
+    /// What people talk about, as the hub's API tells it.
+    discussions: Vec<u8>,
 }
 
 pub struct FakeHub {
@@ -63,6 +70,7 @@ impl FakeHub {
             token: None,
             revisions: HashMap::new(),
             requests: Vec::new(),
+            discussions: Vec::new(),
         }));
         let hub = Self {
             address,
@@ -87,19 +95,31 @@ impl FakeHub {
                 (name, fs::read(entry.path()).expect("a golden file's bytes"))
             })
             .collect();
-        let weights = files
-            .get("model.safetensors")
-            .or_else(|| files.get("open_clip_model.safetensors"));
-        let commit = blake3::hash(weights.expect("weights")).to_hex()[..40].to_owned();
+        let commit = commit_of(&files);
         lock(&self.state)
             .revisions
             .insert(revision.to_owned(), (commit, files));
+    }
+
+    /// Adds a file to every revision, or replaces it.
+    pub fn add(&self, file: &str, content: &[u8]) {
+        for (_, files) in lock(&self.state).revisions.values_mut() {
+            files.insert(file.to_owned(), content.to_vec());
+        }
     }
 
     pub fn remove(&self, file: &str) {
         for (_, files) in lock(&self.state).revisions.values_mut() {
             files.remove(file);
         }
+    }
+
+    /// Lists a pull request of this account, by its number.
+    pub fn list_pull_request(&self, number: u32, author: &str) {
+        let list = format!(
+            r#"{{"discussions":[{{"num":{number},"title":"Adding `safetensors` variant","status":"open","isPullRequest":true,"author":{{"name":"{author}"}}}}]}}"#
+        );
+        lock(&self.state).discussions = list.into_bytes();
     }
 
     pub fn ask_for_token(&self, token: &str) {
@@ -127,9 +147,33 @@ impl Drop for FakeHub {
     }
 }
 
-/// The name under which the cache keeps a file.
+/// The name under which the cache keeps weights: their SHA-256.
 pub fn etag(content: &[u8]) -> String {
-    blake3::hash(content).to_hex().to_string()
+    let mut digits = String::new();
+    for byte in Sha256::digest(content) {
+        write!(digits, "{byte:02x}").expect("a string can be written to");
+    }
+    digits
+}
+
+/// That of a small file: as long as git's hashes, and as opaque.
+fn small_etag(content: &[u8]) -> String {
+    blake3::hash(content).to_hex()[..40].to_owned()
+}
+
+fn is_large(file: &str) -> bool {
+    file.ends_with(".safetensors")
+}
+
+/// Changes with every file.
+fn commit_of(files: &HashMap<String, Vec<u8>>) -> String {
+    let mut names: Vec<&String> = files.keys().collect();
+    names.sort();
+    let mut hasher = blake3::Hasher::new();
+    for name in names {
+        hasher.update(name.as_bytes()).update(&files[name]);
+    }
+    hasher.finalize().to_hex()[..40].to_owned()
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -157,12 +201,20 @@ fn converse(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> 
         hold(state, health);
         return Ok(());
     }
-    let answer = answer(&mut lock(state), &request);
+    let mut answer = answer(&mut lock(state), &request);
     let announced = health != Health::CutsWeightsUnannounced;
     write_head(&mut stream, &answer, announced.then_some(answer.body.len()))?;
     // A body of one byte is the answer to a question for the size.
-    let is_weights = request.path.ends_with("model.safetensors") && answer.body.len() > 1;
-    if !is_weights || matches!(health, Health::Sound | Health::IgnoresResume) {
+    let is_weights = is_large(&request.path) && answer.body.len() > 1;
+    if is_weights && health == Health::SpoilsWeights {
+        *answer.body.last_mut().expect("weights are not empty") ^= 1;
+    }
+    if !is_weights
+        || matches!(
+            health,
+            Health::Sound | Health::IgnoresResume | Health::SpoilsWeights
+        )
+    {
         return stream.write_all(&answer.body);
     }
     stream.write_all(&answer.body[..answer.body.len() / 2])?;
@@ -235,6 +287,12 @@ fn answer(state: &mut State, request: &Request) -> Answer {
     if let Some((revision, file)) = asked("/storage/").or_else(|| asked("/api/resolve-cache/")) {
         return content(state, request, &revision, file);
     }
+    if request.path == format!("/api/models/{MODEL}/discussions") {
+        return Answer {
+            body: state.discussions.clone(),
+            ..Answer::of("200 OK")
+        };
+    }
     let wanted = state.token.as_ref().map(|token| format!("Bearer {token}"));
     let Some((revision, file)) = asked(&format!("/{MODEL}/resolve/")) else {
         return Answer::of("401 Unauthorized");
@@ -250,7 +308,7 @@ fn redirect(state: &State, revision: &str, file: &str) -> Answer {
         return Answer::of("404 Not Found");
     };
     let escaped = revision.replace('/', "%2F");
-    if file != "model.safetensors" {
+    if !is_large(file) {
         let mut answer = Answer::of("307 Temporary Redirect");
         let place = format!("/api/resolve-cache/{escaped}/{file}");
         answer.headers.push(("Location", place));
@@ -285,9 +343,14 @@ fn content(state: &State, request: &Request, revision: &str, file: &str) -> Answ
         answer.body = body.to_vec();
     }
     let described = format!("bytes {start}-{}/{}", end - 1, content.len());
+    let tag = if is_large(file) {
+        etag(content)
+    } else {
+        small_etag(content)
+    };
     answer.headers = vec![
         ("X-Repo-Commit", commit.to_owned()),
-        ("ETag", format!("\"{}\"", etag(content))),
+        ("ETag", format!("\"{tag}\"")),
         ("Content-Range", described),
     ];
     answer

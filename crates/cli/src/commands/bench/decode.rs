@@ -56,7 +56,7 @@ struct Stages {
 }
 
 pub(super) fn run(arguments: &BenchDecode) -> Result<Outcome, Failure> {
-    let encoder = super::load(&arguments.model, Precision::F32)?;
+    let encoder = super::load(&arguments.model, Precision::F32, (&arguments.loading).into())?;
     let files = pictures(&arguments.folder)?;
     let mut figures = measure(&encoder, &files)?;
     if arguments.compare {

@@ -45,6 +45,7 @@ fn learn(global: &Global, arguments: &Calibrate, file: &Path) -> Result<Outcome,
     let kind = QueryKind::from(arguments.kind);
     let pairs = pairs::read(file, kind)?;
     let library = own(global)?;
+    library.load_by((&arguments.loading).into());
     library.load_encoder(&DownloadBar::default())?;
     let bar = CountBar::new("pictures");
     let scored = library.score_pairs(kind, &pairs, &|done, of| bar.set(done, of));

@@ -13,8 +13,8 @@ use rayon::prelude::*;
 
 use crate::arguments::{Global, Match};
 use crate::commands::{
-    Access, compute_in, directory, profile, servers_precision, through_its_server, warn_of_damage,
-    warn_of_fallback,
+    Access, compute_in, directory, profile, servers_device, servers_precision, through_its_server,
+    warn_of_damage, warn_of_fallback,
 };
 use crate::failure::Failure;
 use crate::progress::DownloadBar;
@@ -193,6 +193,7 @@ impl Means {
             Ok(library) => {
                 warn_of_damage(&library);
                 compute_in(&library, arguments.precision);
+                library.load_by((&arguments.loading).into());
                 Ok(Self::Library(Box::new(library)))
             }
             // Nothing is looked for in the library, so none is needed.
@@ -201,6 +202,7 @@ impl Means {
                 Access::Own(library) => Ok(Self::Library(library)),
                 Access::Through(address) => {
                     servers_precision(arguments.precision)?;
+                    servers_device(&arguments.loading)?;
                     Ok(Self::Server(address))
                 }
             },
@@ -209,8 +211,13 @@ impl Means {
 
     fn of_model(source: &ModelSource, arguments: &Match) -> Result<Self, Failure> {
         let precision = arguments.precision.map_or_else(Default::default, Into::into);
-        let model =
-            LoadedModel::load(source, precision, &DownloadBar::default()).map_err(anyhow::Error::from)?;
+        let model = LoadedModel::load(
+            source,
+            precision,
+            (&arguments.loading).into(),
+            &DownloadBar::default(),
+        )
+        .map_err(anyhow::Error::from)?;
         warn_of_fallback(model.fallback);
         let judge = Judge::shipped(model.encoder.as_ref()).map_err(anyhow::Error::from)?;
         Ok(Self::Model(Box::new(Bare {

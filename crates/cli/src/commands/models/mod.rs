@@ -1,0 +1,201 @@
+mod table;
+
+use std::path::Path;
+
+use eidetic_encoder_candle::{
+    Checksum, HubSettings, KnownModel, ModelRef, Network, OnDisk, Pulled, known_model, known_models, on_disk,
+    pull,
+};
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::arguments::{Global, Models, ModelsAction, ModelsPull};
+use crate::failure::Failure;
+use crate::output;
+use crate::progress::DownloadBar;
+
+/// The JSON of `eidetic models`.
+#[derive(Debug, Serialize)]
+struct Listing {
+    models: Vec<Listed>,
+}
+
+#[derive(Debug, Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    model: &'static KnownModel,
+    on_disk: &'static str,
+    bytes_on_disk: u64,
+    folder: Option<String>,
+}
+
+/// `eidetic models`
+pub(crate) fn run(global: &Global, arguments: &Models) -> Result<Outcome, Failure> {
+    match &arguments.action {
+        None => list(global),
+        Some(ModelsAction::Pull(arguments)) => pull_model(global, arguments),
+        Some(ModelsAction::Path(arguments)) => print_path(global, &arguments.model),
+    }
+}
+
+fn list(global: &Global) -> Result<Outcome, Failure> {
+    let hub = HubSettings::from_env();
+    let listed: Vec<Listed> = known_models().iter().map(|model| listed(model, &hub)).collect();
+    if global.json {
+        output::json(&Listing { models: listed })?;
+    } else {
+        output::line(&table::of(&listed))?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn listed(model: &'static KnownModel, hub: &HubSettings) -> Listed {
+    let of = |on_disk, bytes_on_disk, folder: Option<&Path>| Listed {
+        model,
+        on_disk,
+        bytes_on_disk,
+        folder: folder.map(|folder| folder.display().to_string()),
+    };
+    if model.id == "builtin" {
+        return of("complete", 0, None);
+    }
+    match on_disk(&model.id, None, hub) {
+        OnDisk::Nothing => of("no", 0, None),
+        OnDisk::Partly { bytes } => of("partly", bytes, None),
+        OnDisk::Complete { folder, bytes } => of("complete", bytes, Some(&folder)),
+    }
+}
+
+/// The hub's name of a model; other models have nothing to download.
+fn hub_name(model: &ModelRef) -> Result<(&str, Option<&str>), Failure> {
+    match model {
+        ModelRef::Hub { id, revision } => Ok((id, revision.as_deref())),
+        ModelRef::Shortened { model, .. } => hub_name(model),
+        ModelRef::Builtin => Err(Failure::could_not_run(
+            "the built-in model is inside the program; it has no folder, and nothing to download",
+        )),
+        ModelRef::Directory(path) => Err(Failure::arguments(format!(
+            "{} is a directory; give a model of the hub such as openai/clip-vit-base-patch32",
+            path.display()
+        ))),
+    }
+}
+
+/// The JSON of `eidetic models pull`.
+#[derive(Debug, Serialize)]
+struct PulledAnswer<'a> {
+    model: &'a str,
+    revision: &'a str,
+    folder: String,
+    bytes: u64,
+    downloaded: u64,
+    files: Vec<PulledFileAnswer<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct PulledFileAnswer<'a> {
+    file: &'a str,
+    bytes: u64,
+    /// `null` where the hub announces none.
+    sha256_equal: Option<bool>,
+}
+
+fn pull_model(global: &Global, arguments: &ModelsPull) -> Result<Outcome, Failure> {
+    let (id, revision) = hub_name(&arguments.model)?;
+    warn_of_restriction(id);
+    let mut hub = HubSettings::from_env();
+    if arguments.offline {
+        hub.network = Network::Off;
+    }
+    let pulled = pull(id, revision, &hub, &DownloadBar::default()).map_err(anyhow::Error::from)?;
+    let bytes = pulled.files.iter().map(|file| file.bytes).sum();
+    if global.json {
+        output::json(&answer(id, &pulled, bytes))?;
+    } else {
+        output::line(&describe(id, &pulled, bytes))?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn answer<'a>(model: &'a str, pulled: &'a Pulled, bytes: u64) -> PulledAnswer<'a> {
+    let files = pulled.files.iter().map(|file| PulledFileAnswer {
+        file: &file.name,
+        bytes: file.bytes,
+        sha256_equal: (file.checksum == Checksum::Equal).then_some(true),
+    });
+    PulledAnswer {
+        model,
+        revision: &pulled.revision,
+        folder: pulled.folder.display().to_string(),
+        bytes,
+        downloaded: pulled.downloaded,
+        files: files.collect(),
+    }
+}
+
+fn describe(model: &str, pulled: &Pulled, bytes: u64) -> String {
+    let revision = if pulled.revision == "main" {
+        String::new()
+    } else {
+        format!(", revision {}", pulled.revision)
+    };
+    let checked = pulled
+        .files
+        .iter()
+        .filter(|file| file.checksum == Checksum::Equal);
+    let checked: Vec<&str> = checked.map(|file| file.name.as_str()).collect();
+    let checked = match checked.as_slice() {
+        [] => "the hub announces no checksum of any".to_owned(),
+        [one] => format!("{one} has the SHA-256 that the hub announced"),
+        several => format!(
+            "{} of them have the SHA-256 that the hub announced",
+            several.len()
+        ),
+    };
+    format!(
+        "{model}{revision}: {} files, {}, of which {} downloaded now; {checked}\n{}",
+        pulled.files.len(),
+        output::bytes(bytes),
+        output::bytes(pulled.downloaded),
+        pulled.folder.display()
+    )
+}
+
+/// Before anything is fetched that one may not use.
+fn warn_of_restriction(id: &str) {
+    let known = known_model(id).and_then(|model| Some((model, model.restriction.as_ref()?)));
+    if let Some((model, restriction)) = known {
+        eprintln!("eidetic: the licence of {id} is {}: {restriction}", model.licence);
+    }
+}
+
+fn print_path(global: &Global, model: &ModelRef) -> Result<Outcome, Failure> {
+    let folder = match model {
+        ModelRef::Directory(path) => path
+            .canonicalize()
+            .map_err(|error| Failure::could_not_run(format!("{}: {error}", path.display())))?,
+        model => {
+            let (id, revision) = hub_name(model)?;
+            match on_disk(id, revision, &HubSettings::from_env()) {
+                OnDisk::Complete { folder, .. } => folder,
+                OnDisk::Partly { bytes } => {
+                    let there = output::bytes(bytes);
+                    return Err(not_there(&format!("only partly on disk ({there})"), model));
+                }
+                OnDisk::Nothing => return Err(not_there("not on disk", model)),
+            }
+        }
+    };
+    if global.json {
+        output::json(&serde_json::json!({ "model": model.to_string(), "folder": folder }))?;
+    } else {
+        output::line(&folder.display().to_string())?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn not_there(how: &str, model: &ModelRef) -> Failure {
+    Failure::could_not_run(format!(
+        "{model} is {how}; fetch it with: eidetic models pull {model}"
+    ))
+}

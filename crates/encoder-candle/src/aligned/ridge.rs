@@ -1,0 +1,128 @@
+//! Ridge regression in closed form: Hoerl and Kennard, "Ridge Regression", Technometrics 12 (1970).
+
+use candle_core::Result as EngineResult;
+
+use super::matrix::{Cholesky, Matrix};
+
+/// The regression of `targets` on `inputs`, one row an observation, both as they are or centred.
+///
+/// With fewer observations than inputs it is solved in the space of observations, else in that of inputs: both give the
+/// same weights, and the smaller system is the cheaper one.
+pub struct Ridge {
+    inputs: Matrix,
+    space: Space,
+    gram: Matrix,
+    right: Matrix,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Space {
+    Observations,
+    Inputs,
+}
+
+impl Ridge {
+    pub fn new(inputs: Matrix, targets: Matrix) -> EngineResult<Self> {
+        if inputs.rows() <= inputs.columns() {
+            return Ok(Self {
+                gram: inputs.times_transposed(&inputs)?,
+                right: targets,
+                space: Space::Observations,
+                inputs,
+            });
+        }
+        let across = inputs.transposed();
+        Ok(Self {
+            gram: across.times_transposed(&across)?,
+            right: across.times_transposed(&targets.transposed())?,
+            space: Space::Inputs,
+            inputs,
+        })
+    }
+
+    /// Coefficients under a penalty of `strength` times the sum of all squared inputs; `None` where the system cannot be
+    /// solved.
+    pub fn coefficients(&self, strength: f64) -> EngineResult<Option<Matrix>> {
+        let mut gram = self.gram.clone();
+        gram.add_to_diagonal(strength * self.gram.trace());
+        match Cholesky::of(gram)? {
+            Some(factors) => factors.solve(&self.right).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What coefficients are multiplied with to predict the targets of `inputs`.
+    pub fn features(&self, inputs: &Matrix) -> EngineResult<Matrix> {
+        match self.space {
+            Space::Observations => inputs.times_transposed(&self.inputs),
+            Space::Inputs => Ok(inputs.clone()),
+        }
+    }
+
+    /// Targets × inputs.
+    pub fn weights(&self, coefficients: &Matrix) -> EngineResult<Matrix> {
+        let across = coefficients.transposed();
+        match self.space {
+            Space::Observations => across.times_transposed(&self.inputs.transposed()),
+            Space::Inputs => Ok(across),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(values: &[[f32; 2]]) -> Matrix {
+        Matrix::of_rows(values.iter().map(<[f32; 2]>::as_slice), 2)
+    }
+
+    fn weights(inputs: &Matrix, targets: &Matrix, strength: f64) -> Vec<f64> {
+        let ridge = Ridge::new(inputs.clone(), targets.clone()).unwrap();
+        let coefficients = ridge.coefficients(strength).unwrap().unwrap();
+        let weights = ridge.weights(&coefficients).unwrap();
+        // Predictions by features and by weights are the same.
+        let direct = inputs.times_transposed(&weights).unwrap();
+        let features = ridge.features(inputs).unwrap();
+        let by_features = features.times_transposed(&coefficients.transposed()).unwrap();
+        for (a, b) in direct.values().iter().zip(by_features.values()) {
+            assert!((a - b).abs() < 1e-9);
+        }
+        weights.values().to_vec()
+    }
+
+    #[test]
+    fn a_relation_without_noise_is_found() {
+        let inputs = rows(&[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [2.0, -1.0]]);
+        let targets = rows(&[[3.0, 1.0], [-2.0, 0.5], [1.0, 1.5], [8.0, 1.5]]);
+        let found = weights(&inputs, &targets, 1e-12);
+        for (found, true_one) in found.iter().zip([3.0, -2.0, 1.0, 0.5]) {
+            assert!((found - true_one).abs() < 1e-6, "{found} {true_one}");
+        }
+    }
+
+    #[test]
+    fn both_spaces_give_the_same_weights() {
+        // Doubling every observation changes the space but, with half the penalty a sum of squares, not the weights.
+        let once = rows(&[[1.0, 0.3], [0.2, 1.0]]);
+        let twice = rows(&[[1.0, 0.3], [0.2, 1.0], [1.0, 0.3], [0.2, 1.0]]);
+        let targets = rows(&[[1.0, -1.0], [0.5, 2.0]]);
+        let both = rows(&[[1.0, -1.0], [0.5, 2.0], [1.0, -1.0], [0.5, 2.0]]);
+        let (few, many) = (weights(&once, &targets, 0.1), weights(&twice, &both, 0.1));
+        for (few, many) in few.iter().zip(&many) {
+            assert!((few - many).abs() < 1e-9, "{few} {many}");
+        }
+    }
+
+    #[test]
+    fn a_greater_penalty_gives_smaller_weights() {
+        let inputs = rows(&[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]);
+        let size = |strength| {
+            weights(&inputs, &inputs, strength)
+                .iter()
+                .map(|w| w * w)
+                .sum::<f64>()
+        };
+        assert!(size(1e-6) > size(0.1) && size(0.1) > size(10.0));
+    }
+}
