@@ -9,12 +9,34 @@ use crate::{Counts, Feedback, FeedbackKind, FileStamp, FileState, keys};
 
 const CRC_BYTES: usize = 4;
 
+/// Stands for a row that there is not: the image has none in the first space.
+const NO_ROW: RowId = RowId(u64::MAX);
+
 /// An image as stored; its paths stand under keys of their own.
 #[derive(Serialize, Deserialize)]
 pub struct StoredImage {
-    pub row: RowId,
+    first_row: RowId,
     pub bytes: u64,
     pub metadata: Metadata,
+}
+
+impl StoredImage {
+    pub fn new(first_row: Option<RowId>, bytes: u64, metadata: Metadata) -> Self {
+        Self {
+            first_row: first_row.unwrap_or(NO_ROW),
+            bytes,
+            metadata,
+        }
+    }
+
+    /// The image's row in the first space.
+    pub fn first_row(&self) -> Option<RowId> {
+        Some(self.first_row).filter(|row| *row != NO_ROW)
+    }
+
+    pub fn set_first_row(&mut self, row: Option<RowId>) {
+        self.first_row = row.unwrap_or(NO_ROW);
+    }
 }
 
 /// A file as stored.
