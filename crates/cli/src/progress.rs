@@ -53,8 +53,10 @@ impl Observer for IndexBar {
     }
 
     fn stage(&self, stage: Stage) {
-        if stage == Stage::Removing {
-            self.bar.set_message(", looking for removed files");
+        match stage {
+            Stage::Indexing => {}
+            Stage::Removing => self.bar.set_message(", looking for removed files"),
+            Stage::Refilling => self.bar.set_message(", embedding pictures that were left out"),
         }
     }
 }

@@ -3,16 +3,19 @@
 //! The only crate that names candle and sled types together. A library is one directory:
 //!
 //! ```text
-//! library.json   format version, model, space, sources      truth, replaced atomically
+//! library.json   format version, models, spaces, sources    truth, replaced atomically
 //! lock           who has it open                            held while a process owns the library
 //! catalog/       sled                                       truth
-//! vectors/       vector file; index.bin: codes and graph    truth; derived
 //! thumbnails/    one small JPEG an image                    derived
+//! vectors/       vector file; index.bin: codes and graph    truth; derived
 //! calibration.json what labelled pairs taught               truth, replaced atomically
+//! tagging.json   words and rule that tags were made by last derived: as bundled where it cannot be read
 //! background.bin the background texts' vectors              derived
 //! vocabulary.bin the vectors of the tags tried last         derived
+//! spaces/N/      the last five of every space but the first
 //! ```
 
+mod answering;
 mod background;
 mod calibration;
 mod durable;
@@ -28,7 +31,11 @@ mod media;
 mod model;
 mod open;
 mod recall;
+mod space;
+mod spaces;
 mod status;
+mod switch;
+mod tag_options;
 mod tagging;
 
 pub use calibration::{
@@ -41,5 +48,8 @@ pub use media::ImageFile;
 pub use model::{DEFAULT_MODEL, LoadedModel, ModelSource};
 pub use open::{CreateOptions, Library};
 pub use recall::{RecallEntry, RecallStatus};
+pub use space::Space;
+pub use spaces::{SpaceStatus, SwitchStatus};
 pub use status::{BytesOnDisk, IndexStatus, Status};
+pub use switch::{OldSpace, SpaceReport, SwitchOptions};
 pub use tagging::{TagCount, TagOptions, TagProgress, TagReport};
