@@ -63,6 +63,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Embed(embed) => commands::embed::run(global, embed),
         Command::Bench(bench) => commands::bench::run(bench),
         Command::Tag(tag) => commands::tag::run(global, tag),
+        Command::Model(model) => commands::model::run(global, model),
         Command::Status(arguments) => commands::status::run(global, arguments),
     }
 }

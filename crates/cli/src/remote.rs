@@ -6,9 +6,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use eidetic_domain::Filter;
+use eidetic_indexer::Observer;
 use eidetic_library::Status;
 use eidetic_server::json::{
-    CalibrationsAnswer, IndexReport, JobAnswer, JobState, JobTicket, MatchAnswer, SearchAnswer,
+    CalibrationsAnswer, DropAnswer, IndexReport, JobAnswer, JobState, JobTicket, MatchAnswer, SearchAnswer,
+    SpaceReportAnswer, SpaceRequest, SwitchRequest,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +20,7 @@ use ureq::{Agent, Body, http::Response};
 use crate::Stopped;
 use crate::arguments::{self, Search};
 use crate::failure::Failure;
+use crate::progress::SpaceBar;
 
 /// How often a job is asked how far it is.
 const POLL: Duration = Duration::from_millis(300);
@@ -62,6 +65,7 @@ pub(crate) fn search(address: &str, arguments: &Search, filter: &Filter) -> Resu
         "text_weight": arguments.text_weight,
         "filter": filter,
         "min_confidence": arguments.min_confidence,
+        "space": arguments.space,
     });
     post(address, "/v1/search", &body)
 }
@@ -77,22 +81,76 @@ pub(crate) fn matches(address: &str, picture: &Path, texts: &[&str]) -> Result<M
 /// `POST /v1/index`, then waits for the job.
 pub(crate) fn index(address: &str, folders: &[PathBuf]) -> Result<(IndexReport, Stopped), Failure> {
     eprintln!("eidetic: the server at {address} owns the library and indexes for us");
-    let ticket: JobTicket = post(address, "/v1/index", &json!({ "folders": folders }))?;
+    let (job, stopped) = wait(address, "/v1/index", &json!({ "folders": folders }), |_| ())?;
+    Ok((job.report.ok_or_else(|| no_report(address))?, stopped))
+}
+
+/// `POST /v1/model/switch`, then waits for the job.
+pub(crate) fn switch(
+    address: &str,
+    request: &SwitchRequest,
+) -> Result<(SpaceReportAnswer, Stopped), Failure> {
+    eprintln!(
+        "eidetic: the server at {address} owns the library and switches for us; Ctrl-C leaves it at it"
+    );
+    space_job(address, "/v1/model/switch", request)
+}
+
+/// `POST /v1/model/catch-up`, then waits for the job.
+pub(crate) fn catch_up(address: &str, space: &str) -> Result<SpaceReportAnswer, Failure> {
+    let request = SpaceRequest {
+        space: space.to_owned(),
+    };
+    Ok(space_job(address, "/v1/model/catch-up", &request)?.0)
+}
+
+/// `POST /v1/model/drop`
+pub(crate) fn drop_space(address: &str, space: &str) -> Result<DropAnswer, Failure> {
+    let request = SpaceRequest {
+        space: space.to_owned(),
+    };
+    post(address, "/v1/model/drop", &request)
+}
+
+fn space_job(
+    address: &str,
+    path: &str,
+    request: &impl Serialize,
+) -> Result<(SpaceReportAnswer, Stopped), Failure> {
+    let bar = SpaceBar::new();
+    let (job, stopped) = wait(address, path, request, |job| {
+        bar.walked(job.total.unwrap_or_default());
+        bar.done(job.done);
+    })?;
+    bar.finish();
+    Ok((job.space_report.ok_or_else(|| no_report(address))?, stopped))
+}
+
+/// Starts a job and waits for its end.
+fn wait(
+    address: &str,
+    path: &str,
+    request: &impl Serialize,
+    look: impl Fn(&JobAnswer),
+) -> Result<(JobAnswer, Stopped), Failure> {
+    let ticket: JobTicket = post(address, path, request)?;
     let path = format!("/v1/jobs/{}", ticket.job);
     loop {
         let job: JobAnswer = get(address, &path)?;
-        let stopped = match job.state {
+        match job.state {
             JobState::Running => {
+                look(&job);
                 std::thread::sleep(POLL);
-                continue;
             }
-            JobState::Done => Stopped::No,
-            JobState::Cancelled => Stopped::Early,
+            JobState::Done => return Ok((job, Stopped::No)),
+            JobState::Cancelled => return Ok((job, Stopped::Early)),
             JobState::Failed => return Err(Failure::could_not_run(job.error.unwrap_or_default())),
-        };
-        let missing = || Failure::could_not_run(format!("the server at {address} gave no report"));
-        return Ok((job.report.ok_or_else(missing)?, stopped));
+        }
     }
+}
+
+fn no_report(address: &str) -> Failure {
+    Failure::could_not_run(format!("the server at {address} gave no report"))
 }
 
 fn get<T: DeserializeOwned>(address: &str, path: &str) -> Result<T, Failure> {

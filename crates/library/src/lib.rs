@@ -41,6 +41,7 @@ mod tagging;
 pub use calibration::{
     CalibrationEvent, CalibrationHistory, Current, FailedPicture, Happened, Keep, Refitted, ScoredPairs,
 };
+pub use eidetic_encoder_candle::{ModelRef, ParseModelRefError};
 pub use error::LibraryError;
 pub use location::default_directory;
 pub use lock::Owner;

@@ -4,6 +4,7 @@ pub(crate) mod calibration;
 pub(crate) mod images;
 pub(crate) mod index;
 pub(crate) mod matching;
+pub(crate) mod model;
 pub(crate) mod search;
 pub(crate) mod server;
 pub(crate) mod tags;

@@ -6,6 +6,7 @@ mod answers;
 mod calibration;
 mod jobs;
 mod requests;
+mod spaces;
 mod tags;
 
 pub use answers::{
@@ -15,6 +16,9 @@ pub(crate) use calibration::moment;
 pub use calibration::{
     CalibrationAnswer, CalibrationEventAnswer, CalibrationsAnswer, FiguresAnswer, ThresholdAnswer,
 };
-pub use jobs::{FailedFile, IndexReport, JobAnswer, JobState, JobTicket};
-pub use requests::{FilterRequest, IndexRequest, MatchRequest, SearchRequest, TakenRequest};
+pub use jobs::{FailedFile, IndexReport, JobAnswer, JobKind, JobState, JobTicket};
+pub use requests::{
+    FilterRequest, IndexRequest, MatchRequest, SearchRequest, SpaceRequest, SwitchRequest, TakenRequest,
+};
+pub use spaces::{DropAnswer, SpaceReportAnswer};
 pub use tags::{ImageTag, TagsAnswer};

@@ -14,6 +14,7 @@ pub(crate) mod demo;
 pub(crate) mod embed;
 pub(crate) mod index;
 pub(crate) mod matching;
+pub(crate) mod model;
 pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod status;
@@ -81,7 +82,7 @@ pub(crate) fn warn_of_fallback(reason: Option<LoadError>) {
     eprintln!(
         "eidetic: using the small built-in model, because {DEFAULT_MODEL} cannot be had:\n  {reason}\n\
          The built-in model knows everyday objects and simple scenes only. For a full model, when there is a network:\n  \
-         eidetic index FOLDER --model {DEFAULT_MODEL} --library NEW_DIR"
+         eidetic model switch {DEFAULT_MODEL}"
     );
 }
 

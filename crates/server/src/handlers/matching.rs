@@ -39,16 +39,16 @@ pub(crate) async fn texts(
     // Held until the answer is there, since the picture is in memory until then.
     let _place = take_place(&state.uploads)?;
     let held: Held = upload::read(&request, payload, &state.options.limits).await?;
-    let library = state.library.clone();
+    let space = state.library.active();
     let work = move || -> Result<MatchAnswer, Problem> {
         let (picture, image) = match held.picture {
-            HeldPicture::File(bytes) => (pixels(&bytes, library.detail()?)?, None),
+            HeldPicture::File(bytes) => (pixels(&bytes, space.detail()?)?, None),
             HeldPicture::Indexed(id) => (QueryPicture::Indexed(id), Some(id.to_string())),
         };
         let texts: Vec<&str> = held.texts.iter().map(String::as_str).collect();
-        let results = library.match_texts(&picture, &texts)?;
+        let results = space.match_texts(&picture, &texts)?;
         Ok(MatchAnswer {
-            space: library.space().to_string(),
+            space: space.space().to_string(),
             image,
             results: results.into_iter().map(MatchResult::from).collect(),
         })

@@ -20,6 +20,9 @@ pub struct SearchAnswer {
     pub verdict: Verdict,
     /// Best first.
     pub hits: Vec<SearchHit>,
+    /// Images of the library that have no vector in this space, and so cannot be among the hits.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub missing: u64,
     /// Where the time went.
     pub took_ms: TookMs,
 }
@@ -161,6 +164,7 @@ impl From<&Answer> for SearchAnswer {
             space: answer.space.to_string(),
             verdict: answer.verdict,
             hits: answer.hits.iter().map(SearchHit::from).collect(),
+            missing: answer.missing,
             took_ms: answer.took.into(),
         }
     }
@@ -217,6 +221,11 @@ impl From<GeoPosition> for Position {
             longitude: position.longitude,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn display_paths(paths: &[PathBuf]) -> Vec<String> {

@@ -106,7 +106,8 @@ impl Comparer {
                 )
                 .collect(),
             Self::Library(library) => {
-                let embedded = embeddings(library.encoder()?, asked)?;
+                let active = library.active();
+                let embedded = embeddings(active.encoder()?, asked)?;
                 answered(asked, embedded, |picture, texts| {
                     Ok(library.match_vector(picture, texts)?)
                 })
