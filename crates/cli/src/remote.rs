@@ -187,8 +187,11 @@ fn read<T: DeserializeOwned>(
         .or(problem["title"].as_str())
         .unwrap_or("no reason given");
     let said = format!("the server at {address} says: {detail}");
+    let kind = problem["type"].as_str().unwrap_or_default();
+    let names_no_space = kind.ends_with(":unknown-space") || kind.ends_with(":active-space");
     // What would be a wrong argument without a server is one with it.
     match response.status().as_u16() {
+        _ if names_no_space => Err(Failure::arguments(said)),
         400 | 413 | 422 => Err(Failure::arguments(said)),
         _ => Err(Failure::could_not_run(said)),
     }

@@ -36,7 +36,7 @@ pub struct Status {
     #[serde(default)]
     pub spaces: Vec<SpaceStatus>,
     /// The switch to another space that has begun and has not ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub switch: Option<SwitchStatus>,
     /// The vector index.
     pub index: IndexStatus,

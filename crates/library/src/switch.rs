@@ -1,5 +1,8 @@
 //! From one space to another: filled beside the one that answers, then put in its place in one step.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread;

@@ -159,7 +159,7 @@ impl From<LibraryError> for Problem {
             LibraryError::ActiveSpace { .. } => ProblemKind::ActiveSpace,
             LibraryError::UnknownSpace { .. } => ProblemKind::UnknownSpace,
             LibraryError::AmbiguousSpace { .. } => ProblemKind::InvalidRequest,
-            LibraryError::Model(_) => ProblemKind::ModelUnavailable,
+            LibraryError::Model(_) | LibraryError::ModelName(_) => ProblemKind::ModelUnavailable,
             _ => ProblemKind::Internal,
         };
         Self::new(kind, error.to_string())

@@ -33,10 +33,7 @@ pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failur
         Access::Own(library) => search(&library, arguments, filter)?,
         Access::Through(address) => {
             servers_precision(arguments.precision)?;
-            if let Some(space) = &arguments.space {
-                print_failures(&remote::catch_up(&address, space)?);
-            }
-            remote::search(&address, arguments, &filter)?
+            search_through(&address, arguments, &filter)?
         }
     };
     print_answer(global, &answer)?;
@@ -52,6 +49,25 @@ fn search(library: &Library, arguments: &Search, filter: Filter) -> Result<Searc
         space.compute_in(precision.into());
     }
     Ok((&space.search(&query(&space, arguments, filter)?)?).into())
+}
+
+/// A space that turns out to lack pictures gets them before it is asked again. Where that cannot be done now, the first
+/// answer says how many it lacks.
+fn search_through(address: &str, arguments: &Search, filter: &Filter) -> Result<SearchAnswer, Failure> {
+    let answer = remote::search(address, arguments, filter)?;
+    let Some(space) = arguments.space.as_ref().filter(|_| answer.missing > 0) else {
+        return Ok(answer);
+    };
+    match remote::catch_up(address, space) {
+        Ok(report) => {
+            print_failures(&report);
+            remote::search(address, arguments, filter)
+        }
+        Err(failure) => {
+            eprintln!("eidetic: {failure}");
+            Ok(answer)
+        }
+    }
 }
 
 /// A space with every picture that can be embedded in it.

@@ -21,7 +21,7 @@ pub struct SearchAnswer {
     /// Best first.
     pub hits: Vec<SearchHit>,
     /// Images of the library that have no vector in this space, and so cannot be among the hits.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub missing: u64,
     /// Where the time went.
     pub took_ms: TookMs,
@@ -221,11 +221,6 @@ impl From<GeoPosition> for Position {
             longitude: position.longitude,
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 fn display_paths(paths: &[PathBuf]) -> Vec<String> {

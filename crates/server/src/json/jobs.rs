@@ -29,7 +29,7 @@ pub struct JobAnswer {
     /// What an indexing job did, once it has ended; after a cancellation, what was done until then.
     pub report: Option<IndexReport>,
     /// What a job did that fills a space, likewise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub space_report: Option<SpaceReportAnswer>,
     /// Why it failed, if it did.
     pub error: Option<String>,
