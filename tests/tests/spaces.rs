@@ -114,7 +114,7 @@ fn a_library_switches_compares_goes_back_and_drops() {
 
     fs::copy(&gallery_pictures()[20], folder.join("new.jpg")).unwrap();
     fs::remove_file(folder.join(gallery_pictures()[0].file_name().unwrap())).unwrap();
-    scenario.run(&["index"]).expect_code(0);
+    let _ = scenario.run(&["index"]).expect_code(0);
     assert_eq!(status(&scenario)["spaces"][1]["missing"], 1);
     assert_eq!(hits(&scenario, &[]), (8, 0));
     assert_eq!(
@@ -135,7 +135,7 @@ fn a_library_switches_compares_goes_back_and_drops() {
     assert_eq!((&back["embedded"], &back["images"]), (&json!(0), &json!(8)));
     let refused = scenario.run(&["model", "drop", "builtin"]).expect_code(2);
     assert!(refused.stderr.contains("eidetic model switch"), "{refused:?}");
-    scenario.run(&["model", "drop", text(&tiny)]).expect_code(0);
+    let _ = scenario.run(&["model", "drop", text(&tiny)]).expect_code(0);
     let refused = scenario
         .run(&["search", "apple", "--space", text(&tiny)])
         .expect_code(2);
@@ -149,7 +149,7 @@ fn a_switch_killed_at_any_moment_loses_nothing_and_goes_on() {
     let scenario = Scenario::new();
     let folder = many_pictures(&scenario, 240);
     let indexed = scenario.run(&["index", text(&folder), "--model", text(&tiny())]);
-    indexed.expect_code(0);
+    let _ = indexed.expect_code(0);
     let old = status(&scenario)["space"].clone();
     let (mut done, mut state, mut kills) = (0, 0x2545_F491_4F6C_DD1D_u64, 0);
     while status(&scenario)["space"] == old {
@@ -211,7 +211,7 @@ fn a_switch_killed_at_any_moment_loses_nothing_and_goes_on() {
 fn a_server_answers_from_the_old_space_until_the_other_is_complete() {
     let scenario = Scenario::new();
     let folder = many_pictures(&scenario, 200);
-    scenario
+    let _ = scenario
         .run(&["index", text(&folder), "--model", text(&tiny())])
         .expect_code(0);
     let old = status(&scenario)["space"].clone();
@@ -250,7 +250,7 @@ fn a_server_answers_from_the_old_space_until_the_other_is_complete() {
     drop(server);
     assert_eq!(status(&scenario)["space"], old);
     fs::write(folder.join("late.jpg"), fs::read(&gallery_pictures()[3]).unwrap()).unwrap();
-    scenario.run(&["index"]).expect_code(0);
+    let _ = scenario.run(&["index"]).expect_code(0);
     let server = scenario.serve();
     let deadline = Instant::now() + Duration::from_secs(300);
     while get(&server.address, "/v1/status")["space"] == old {
@@ -316,7 +316,7 @@ fn pictures_that_are_gone_are_named_and_stay_with_the_old_model() {
     );
     assert_eq!(hits(&scenario, &["--space", "builtin"]), (6, 0));
     fs::rename(scenario.path("away.jpg"), &gone).unwrap();
-    scenario.run(&["index"]).expect_code(0);
+    let _ = scenario.run(&["index"]).expect_code(0);
     assert_eq!(hits(&scenario, &[]), (6, 0));
 }
 
@@ -330,7 +330,7 @@ fn an_interrupted_switch_says_how_to_go_on_and_a_model_that_went_away_is_named()
         let path = entry.unwrap().path();
         fs::copy(&path, model.join(path.file_name().unwrap())).unwrap();
     }
-    scenario
+    let _ = scenario
         .run(&["index", text(&folder), "--model", text(&model)])
         .expect_code(0);
     let mut child = scenario
@@ -362,7 +362,7 @@ fn an_interrupted_switch_says_how_to_go_on_and_a_model_that_went_away_is_named()
         assert!(index.stderr.contains("eidetic model switch builtin"), "{index:?}");
     }
     fs::remove_dir_all(&model).unwrap();
-    scenario.run(&["model", "switch", "builtin"]).expect_code(0);
+    let _ = scenario.run(&["model", "switch", "builtin"]).expect_code(0);
     let refused = scenario
         .run(&["search", "apple", "--space", text(&model)])
         .expect_code(3);
@@ -373,6 +373,6 @@ fn an_interrupted_switch_says_how_to_go_on_and_a_model_that_went_away_is_named()
     assert_eq!(hits(&scenario, &[]), (150, 0));
     let lost = scenario.run(&["model", "switch", text(&model)]).expect_code(3);
     assert!(lost.stderr.contains(text(&model)), "{lost:?}");
-    scenario.run(&["model", "drop", text(&model)]).expect_code(0);
+    let _ = scenario.run(&["model", "drop", text(&model)]).expect_code(0);
     assert_eq!(status(&scenario)["spaces"].as_array().unwrap().len(), 1);
 }

@@ -241,7 +241,7 @@ impl Library {
         if let Some(_held_off) = self.hold_indexing_off(watch.cancel)
             && !filling.cancelled
         {
-            filling.pass()?;
+            filling.last_pass()?;
             if !filling.cancelled {
                 self.exchange(space, old, &filling, &mut report)?;
             }
@@ -316,7 +316,7 @@ struct Filling<'a> {
     _alone: MutexGuard<'a, ()>,
     embedded: u64,
     failed: Vec<Failure>,
-    /// Not tried again in this run.
+    /// Not tried again before the last pass.
     given_up: HashSet<ImageId>,
     cancelled: bool,
 }
@@ -367,6 +367,13 @@ impl<'a> Filling<'a> {
         self.embedded += refilled.embedded;
         self.cancelled |= refilled.cancelled;
         Ok(refilled.embedded)
+    }
+
+    /// Embeds what is new, and tries what failed again: it may be back, or have been taken out of the library.
+    fn last_pass(&mut self) -> Result<(), LibraryError> {
+        self.given_up.clear();
+        self.failed.clear();
+        self.pass().map(drop)
     }
 
     fn tell(&self, report: &mut SpaceReport) {
