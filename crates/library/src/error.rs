@@ -60,7 +60,7 @@ pub enum LibraryError {
     },
     /// The library's vectors come from another model than the one asked for or found.
     #[error(
-        "the library at {path} holds vectors of {library}, the model gives {model}; use the library's own model, or switch it to that one: eidetic model switch NAME"
+        "the library at {path} holds vectors of {library}, the model gives {model}; use the library's own model, switch it to that one with `eidetic model switch`, or index into another library with --library"
     )]
     OtherSpace {
         /// The library.
