@@ -163,7 +163,7 @@ async function refreshStatus() {
     if (isEmpty(query)) showMessage(problem(error, { retry: refresh }));
   }
   clearTimeout(nextStatus);
-  if (library?.images === 0) nextStatus = setTimeout(refreshStatus, STATUS_PAUSE);
+  if (library?.images === 0 || library?.switch) nextStatus = setTimeout(refreshStatus, STATUS_PAUSE);
 }
 
 async function refresh() {

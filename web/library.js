@@ -23,9 +23,12 @@ const isBuiltin = (status) => /^built-?in\b/i.test(status.model);
 export function showStatus(status) {
   const counts = `${format.pictures(status.images)} · ${isBuiltin(status) ? 'built-in model' : modelName(status.model)}`;
   const parts = [element('span', {}, counts)];
-  if (isBuiltin(status)) {
-    const hint = 'It knows everyday objects and simple scenes, in English and Chinese. Index with a full CLIP model for everything else:';
-    parts.push(element('span', {}, hint), commandLine(`eidetic index ~/Pictures --model ${FULL_MODEL}`));
+  if (status.switch) {
+    const { model, done, total } = status.switch;
+    parts.push(element('span', {}, `Switching to ${modelName(model)}: ${done} of ${total}`));
+  } else if (isBuiltin(status)) {
+    const hint = 'It knows everyday objects and simple scenes, in English and Chinese. Switch to a full CLIP model for everything else:';
+    parts.push(element('span', {}, hint), commandLine(`eidetic model switch ${FULL_MODEL}`));
   }
   byId('status').replaceChildren(...parts);
 }

@@ -1,5 +1,6 @@
 //! From a batch to the writes that carry it out, counters included.
 
+mod rows;
 mod tags;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,11 +8,12 @@ use std::ops::Bound;
 
 use eidetic_domain::ImageId;
 
+pub use rows::row_name;
 pub use tags::tags_name;
 
-use crate::records::{StoredFile, StoredImage};
+use crate::records::StoredFile;
 use crate::store::Store;
-use crate::{Batch, CatalogError, Counts, FileRecord, FileState, NewImage, keys};
+use crate::{Batch, CatalogError, Counts, FileRecord, FileState, NewImage, SpaceNumber, keys};
 
 /// How many paths of an image are looked at in one go for one that stays.
 const PAGE: usize = 256;
@@ -19,6 +21,8 @@ const PAGE: usize = 256;
 /// What a batch comes to, before anything is written.
 pub struct Edit<'a> {
     store: &'a Store,
+    /// Whose rows and tags are written.
+    space: SpaceNumber,
     writes: sled::Batch,
     counts: Counts,
     images: BTreeMap<ImageId, &'a NewImage>,
@@ -39,9 +43,10 @@ pub struct Outcome {
 
 impl<'a> Edit<'a> {
     /// An edit that changes nothing yet.
-    pub fn new(store: &'a Store, counts: Counts) -> Self {
+    pub fn new(store: &'a Store, space: SpaceNumber, counts: Counts) -> Self {
         Self {
             store,
+            space,
             writes: sled::Batch::default(),
             counts,
             images: BTreeMap::new(),
@@ -155,12 +160,7 @@ impl<'a> Edit<'a> {
                     self.forget_image(&id)?;
                 }
             } else if let Some(new) = self.images.get(&id) {
-                let stored = StoredImage {
-                    row: new.row,
-                    bytes: new.bytes,
-                    metadata: new.metadata.clone(),
-                };
-                self.store.insert(&mut self.writes, &keys::image(&id), &stored)?;
+                self.write_image(new)?;
                 self.counts.images += u64::from(!known);
             }
         }
@@ -168,7 +168,8 @@ impl<'a> Edit<'a> {
     }
 
     fn forget_image(&mut self, id: &ImageId) -> Result<(), CatalogError> {
-        self.untag(id)?;
+        self.untag_everywhere(id)?;
+        self.forget_rows(id)?;
         self.writes.remove(keys::image(id));
         self.counts.images -= 1;
         Ok(())
@@ -188,6 +189,11 @@ impl<'a> Edit<'a> {
             }
         }
     }
+}
+
+/// Names an image's record in an error.
+pub fn image_name(id: &ImageId) -> String {
+    format!("the record of image {id}")
 }
 
 /// The keys that say where an image stands, in order of path.

@@ -5,33 +5,44 @@
 //! | `i` id | an image |
 //! | `p` path | a file |
 //! | `x` id path | nothing: the file at this path is this image |
-//! | `t` id | an image's tags |
-//! | `w` tag 0 id | nothing: this image carries this tag |
+//! | `r` id space | the image's row in a space other than the first, whose rows stand with the images |
+//! | `t` id | an image's tags in the first space |
+//! | `w` tag 0 id | nothing: this image carries this tag in the first space |
+//! | `u` id space | an image's tags in another space |
+//! | `v` space tag 0 id | nothing: this image carries this tag in another space |
 //! | `f` number | somebody's answer to whether an image matches a query |
 //! | `m` name | the format version, the counters |
 //!
 //! `t`, `w` and `f` came later than format version 1, which they did not change: programs that do not know them pass over
-//! them, and what such a program leaves behind of a removed image is passed over in turn.
+//! them, and what such a program leaves behind of a removed image is passed over in turn. `r`, `u` and `v` occur only in
+//! libraries that such programs refuse to open.
+//!
+//! A space is its number in four bytes, the greatest first.
 
 use std::ops::Bound;
 use std::path::{Component, Path, PathBuf};
 
 use eidetic_domain::ImageId;
 
+use crate::SpaceNumber;
+
 /// The key of the format version.
 pub const VERSION: &[u8] = b"mversion";
 /// The key of the counters.
 pub const STATE: &[u8] = b"mstate";
 
-/// The length of `x` and an id, after which the path begins.
+/// The length of `x` and an id, after which the path begins, and of `r` or `u` and an id, after which the space does.
 const STANDS_PREFIX: usize = 33;
+
+/// Bounds of keys.
+pub type Range = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
 /// The key of an image.
 pub fn image(id: &ImageId) -> Vec<u8> {
     [b"i", id.as_bytes().as_slice()].concat()
 }
 
-/// The image that a key of [`image`], [`stands`] or [`tags`] names.
+/// The image that a key of [`image`], [`stands`], [`row`] or [`tags`] names.
 pub fn image_of(key: &[u8]) -> Option<ImageId> {
     let bytes: [u8; 32] = key.get(1..STANDS_PREFIX)?.try_into().ok()?;
     Some(ImageId::from_bytes(bytes))
@@ -55,30 +66,79 @@ pub fn path_of_stands(key: &[u8]) -> &[u8] {
 /// The bounds of all keys of files at or below the folder at `path`.
 ///
 /// With the separator written as 0, no name can sort between a folder and what it holds.
-pub fn files_under(path: &[u8]) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+pub fn files_under(path: &[u8]) -> Range {
     let after = [&file(path), [1].as_slice()].concat();
     (Bound::Included(file(path)), Bound::Excluded(after))
 }
 
+/// The key of an image's row in a space other than the first.
+pub fn row(space: SpaceNumber, id: &ImageId) -> Vec<u8> {
+    [b"r", id.as_bytes().as_slice(), &space.0.to_be_bytes()].concat()
+}
+
+/// The space that a key of [`row`], or of [`tags`] in another space than the first, names.
+pub fn space_of(key: &[u8]) -> Option<SpaceNumber> {
+    let bytes = key.get(STANDS_PREFIX..)?.try_into().ok()?;
+    Some(SpaceNumber(u32::from_be_bytes(bytes)))
+}
+
+/// The bounds of the rows of the images from `first` to `last`, in all spaces but the first.
+pub fn rows_between(first: &ImageId, last: &ImageId) -> Range {
+    (
+        Bound::Included(row(SpaceNumber(0), first)),
+        Bound::Included(row(SpaceNumber(u32::MAX), last)),
+    )
+}
+
+/// The bounds of an image's tags in all spaces but the first.
+pub fn tags_elsewhere(id: &ImageId) -> Range {
+    let other = |space: u32| [b"u", id.as_bytes().as_slice(), &space.to_be_bytes()].concat();
+    (Bound::Included(other(0)), Bound::Included(other(u32::MAX)))
+}
+
 /// The key of an image's tags.
-pub fn tags(id: &ImageId) -> Vec<u8> {
-    [b"t", id.as_bytes().as_slice()].concat()
+pub fn tags(space: SpaceNumber, id: &ImageId) -> Vec<u8> {
+    match space {
+        SpaceNumber::FIRST => [b"t", id.as_bytes().as_slice()].concat(),
+        SpaceNumber(number) => [b"u", id.as_bytes().as_slice(), &number.to_be_bytes()].concat(),
+    }
+}
+
+/// The bounds of the tags of all images, in the first space or in all others.
+pub fn all_tags(space: SpaceNumber) -> Range {
+    let kind = tags(space, &ImageId::from_bytes([0; 32]))[0];
+    (Bound::Included(vec![kind]), Bound::Excluded(vec![kind + 1]))
+}
+
+/// The bounds of the keys of [`tagged`] of a whole space. A tag is Unicode, which no byte 255 begins.
+pub fn all_tagged_of(space: SpaceNumber) -> Range {
+    let after = [&tagged_in(space)[..], &[u8::MAX]].concat();
+    (Bound::Included(tagged_in(space)), Bound::Excluded(after))
+}
+
+/// What the keys of [`tagged`] begin with.
+fn tagged_in(space: SpaceNumber) -> Vec<u8> {
+    match space {
+        SpaceNumber::FIRST => b"w".into(),
+        SpaceNumber(number) => [b"v", number.to_be_bytes().as_slice()].concat(),
+    }
 }
 
 /// The key that says that image `id` carries `tag`, which is folded.
-pub fn tagged(tag: &str, id: &ImageId) -> Vec<u8> {
-    [b"w", tag.as_bytes(), &[0], id.as_bytes()].concat()
+pub fn tagged(space: SpaceNumber, tag: &str, id: &ImageId) -> Vec<u8> {
+    [&tagged_in(space), tag.as_bytes(), &[0], id.as_bytes()].concat()
 }
 
 /// The bounds of all keys of images that carry `tag`; other tags' keys may lie within where a tag holds a 0.
-pub fn all_tagged(tag: &str) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
-    let bound = |end: u8| [b"w", tag.as_bytes(), &[end]].concat();
+pub fn all_tagged(space: SpaceNumber, tag: &str) -> Range {
+    let bound = |end: u8| [&tagged_in(space), tag.as_bytes(), &[end]].concat();
     (Bound::Included(bound(0)), Bound::Excluded(bound(1)))
 }
 
 /// The image that a key of [`tagged`] names; `None` where it is another tag's, which shows in its length.
-pub fn image_of_tagged(tag: &str, key: &[u8]) -> Option<ImageId> {
-    let bytes: [u8; 32] = key.get(tag.len() + 2..)?.try_into().ok()?;
+pub fn image_of_tagged(space: SpaceNumber, tag: &str, key: &[u8]) -> Option<ImageId> {
+    let before = tagged_in(space).len() + tag.len() + 1;
+    let bytes: [u8; 32] = key.get(before..)?.try_into().ok()?;
     Some(ImageId::from_bytes(bytes))
 }
 
@@ -187,12 +247,16 @@ mod tests {
         let tags = ["a", "a\0", "a\0b", "ab", ""];
         for asked in tags {
             for carried in tags {
-                let key = tagged(carried, &id);
-                let found = all_tagged(asked)
-                    .contains(&key)
-                    .then(|| image_of_tagged(asked, &key))
-                    .flatten();
-                assert_eq!(found, (asked == carried).then_some(id), "{asked:?} {carried:?}");
+                for space in [0, 1, 0x6161_6161].map(SpaceNumber) {
+                    let key = tagged(space, carried, &id);
+                    assert!(all_tagged_of(space).contains(&key));
+                    assert!(!all_tagged_of(space.next()).contains(&key));
+                    let found = all_tagged(space, asked)
+                        .contains(&key)
+                        .then(|| image_of_tagged(space, asked, &key))
+                        .flatten();
+                    assert_eq!(found, (asked == carried).then_some(id), "{asked:?} {carried:?}");
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ mod ledger;
 mod memory;
 mod records;
 mod sled_catalog;
+mod space;
 mod store;
 mod tags;
 
@@ -20,6 +21,7 @@ pub use error::CatalogError;
 pub use feedback::{FEEDBACK_KEPT, Feedback, FeedbackKind, FeedbackQuestion, FeedbackStore};
 pub use memory::MemoryCatalog;
 pub use sled_catalog::SledCatalog;
+pub use space::{RowStore, SpaceNumber};
 pub use tags::{ImageTags, Tag, TagStore, TagSummary};
 
 /// Everything known about one image content.
@@ -27,8 +29,8 @@ pub use tags::{ImageTags, Tag, TagStore, TagSummary};
 pub struct ImageRecord {
     /// Its content's name.
     pub image: ImageId,
-    /// Where its vector stands.
-    pub row: RowId,
+    /// Where its vector stands in the catalog's space; `None` where it has none there yet.
+    pub row: Option<RowId>,
     /// Size of the file in bytes.
     pub bytes: u64,
     /// What the file says about itself.
@@ -73,7 +75,7 @@ pub struct FileRecord {
 pub struct NewImage {
     /// Its content's name.
     pub image: ImageId,
-    /// Where its vector stands; the row must be durable before the batch is put.
+    /// Where its vector stands in the catalog's space; the row must be durable before the batch is put.
     pub row: RowId,
     /// Size of the file in bytes.
     pub bytes: u64,
@@ -92,8 +94,10 @@ pub struct Batch {
     pub removed: Vec<PathBuf>,
 }
 
-/// The catalog. Methods take `&self`: implementations synchronise within.
-pub trait Catalog: TagStore + FeedbackStore + Send + Sync {
+/// The catalog as one space sees it: images and files are the same for all spaces, rows and tags are that space's.
+///
+/// Methods take `&self`: implementations synchronise within.
+pub trait Catalog: RowStore + TagStore + FeedbackStore + Send + Sync {
     /// One answer an id, in order; `None` for an unknown image.
     fn get_many(&self, images: &[ImageId]) -> Result<Vec<Option<ImageRecord>>, CatalogError>;
 
@@ -109,13 +113,12 @@ pub trait Catalog: TagStore + FeedbackStore + Send + Sync {
 
     /// Applies a batch atomically and returns once it would survive power loss.
     ///
-    /// An image that thereby stands at no path any more is forgotten, with its tags; the ids of those are returned, so that
-    /// their vectors and thumbnails can go too. A file that names an image which is neither known nor in the batch is an
+    /// An image that thereby stands at no path any more is forgotten, with its rows and tags in all spaces; the ids of
+    /// those are returned, so that their vectors and thumbnails can go too. A file that names an image which is neither known nor in the batch is an
     /// error, and nothing is applied.
     fn put_batch(&self, batch: &Batch) -> Result<Vec<ImageId>, CatalogError>;
 
-    /// Forgets images and all their files, durably; unknown ids are passed over. The way back for images whose vectors
-    /// turned out damaged: the next indexing run meets their files as new.
+    /// Forgets images and all their files, durably; unknown ids are passed over.
     fn remove(&self, images: &[ImageId]) -> Result<(), CatalogError>;
 
     /// Every image, in order of id. Not a snapshot: what is written meanwhile may or may not be seen.

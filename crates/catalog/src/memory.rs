@@ -3,19 +3,20 @@ mod tags;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use eidetic_domain::ImageId;
+use eidetic_domain::{ImageId, RowId};
 
 use crate::{
     Batch, Catalog, CatalogError, Counts, Feedback, FileRecord, FileStamp, FileState, ImageRecord, ImageTags,
-    NewImage,
+    NewImage, RowStore, SpaceNumber,
 };
 
 /// A catalog that lives as long as the process: for tests, and the plain twin that the one on disk is tested against.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct MemoryCatalog {
-    tables: RwLock<Tables>,
+    space: SpaceNumber,
+    tables: Arc<RwLock<Tables>>,
 }
 
 #[derive(Debug, Default)]
@@ -23,7 +24,8 @@ struct Tables {
     images: BTreeMap<ImageId, NewImage>,
     files: BTreeMap<PathBuf, (FileStamp, FileState)>,
     paths: BTreeMap<ImageId, BTreeSet<PathBuf>>,
-    tags: BTreeMap<ImageId, ImageTags>,
+    rows: BTreeMap<(SpaceNumber, ImageId), RowId>,
+    tags: BTreeMap<(SpaceNumber, ImageId), ImageTags>,
     feedback: Vec<Feedback>,
 }
 
@@ -31,6 +33,22 @@ impl MemoryCatalog {
     /// An empty catalog.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same catalog as another space sees it.
+    #[must_use]
+    pub fn of_space(&self, space: SpaceNumber) -> Self {
+        Self {
+            space,
+            ..self.clone()
+        }
+    }
+
+    /// Forgets the rows and tags of this space.
+    pub fn drop_space(&self) {
+        let mut tables = self.write();
+        tables.rows.retain(|(space, _), _| *space != self.space);
+        tables.tags.retain(|(space, _), _| *space != self.space);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Tables> {
@@ -45,20 +63,19 @@ impl MemoryCatalog {
 impl Catalog for MemoryCatalog {
     fn get_many(&self, images: &[ImageId]) -> Result<Vec<Option<ImageRecord>>, CatalogError> {
         let tables = self.read();
-        Ok(images.iter().map(|id| tables.record(id)).collect())
+        Ok(images.iter().map(|id| tables.record(self.space, id)).collect())
     }
 
     fn put_batch(&self, batch: &Batch) -> Result<Vec<ImageId>, CatalogError> {
         let mut tables = self.write();
         tables.require_known(batch)?;
-        Ok(tables.apply(batch))
+        Ok(tables.apply(self.space, batch))
     }
 
     fn remove(&self, images: &[ImageId]) -> Result<(), CatalogError> {
         let mut tables = self.write();
         for id in images {
-            tables.images.remove(id);
-            tables.tags.remove(id);
+            tables.forget(id);
             for path in tables.paths.remove(id).unwrap_or_default() {
                 tables.files.remove(&path);
             }
@@ -68,7 +85,11 @@ impl Catalog for MemoryCatalog {
 
     fn scan(&self) -> Box<dyn Iterator<Item = Result<ImageRecord, CatalogError>> + '_> {
         let tables = self.read();
-        let records: Vec<_> = tables.images.keys().filter_map(|id| tables.record(id)).collect();
+        let records: Vec<_> = tables
+            .images
+            .keys()
+            .filter_map(|id| tables.record(self.space, id))
+            .collect();
         Box::new(records.into_iter().map(Ok))
     }
 
@@ -95,12 +116,41 @@ impl Catalog for MemoryCatalog {
     }
 }
 
+impl RowStore for MemoryCatalog {
+    fn put_rows(&self, rows: &[(ImageId, RowId)]) -> Result<Vec<ImageId>, CatalogError> {
+        let mut tables = self.write();
+        let mut unknown = BTreeSet::new();
+        for (id, row) in rows {
+            if tables.images.contains_key(id) {
+                tables.rows.insert((self.space, *id), *row);
+            } else {
+                unknown.insert(*id);
+            }
+        }
+        Ok(unknown.into_iter().collect())
+    }
+
+    fn remove_rows(&self, images: &[ImageId]) -> Result<(), CatalogError> {
+        let mut tables = self.write();
+        for id in images {
+            tables.rows.remove(&(self.space, *id));
+        }
+        Ok(())
+    }
+
+    fn count_rows(&self) -> Result<u64, CatalogError> {
+        let tables = self.read();
+        let own = tables.rows.keys().filter(|(space, _)| *space == self.space);
+        Ok(own.count() as u64)
+    }
+}
+
 impl Tables {
-    fn record(&self, id: &ImageId) -> Option<ImageRecord> {
+    fn record(&self, space: SpaceNumber, id: &ImageId) -> Option<ImageRecord> {
         let image = self.images.get(id)?;
         Some(ImageRecord {
             image: *id,
-            row: image.row,
+            row: self.rows.get(&(space, *id)).copied(),
             bytes: image.bytes,
             metadata: image.metadata.clone(),
             paths: self.paths.get(id)?.iter().cloned().collect(),
@@ -119,10 +169,17 @@ impl Tables {
         Ok(())
     }
 
-    fn apply(&mut self, batch: &Batch) -> Vec<ImageId> {
+    fn forget(&mut self, id: &ImageId) {
+        self.images.remove(id);
+        self.rows.retain(|(_, image), _| image != id);
+        self.tags.retain(|(_, image), _| image != id);
+    }
+
+    fn apply(&mut self, space: SpaceNumber, batch: &Batch) -> Vec<ImageId> {
         let mut touched = BTreeSet::new();
         for image in &batch.images {
             self.images.insert(image.image, image.clone());
+            self.rows.insert((space, image.image), image.row);
             touched.insert(image.image);
         }
         for file in &batch.files {
@@ -134,8 +191,7 @@ impl Tables {
         }
         touched.retain(|id| !self.paths.contains_key(id));
         for id in &touched {
-            self.images.remove(id);
-            self.tags.remove(id);
+            self.forget(id);
         }
         touched.into_iter().collect()
     }

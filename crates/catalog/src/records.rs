@@ -9,12 +9,34 @@ use crate::{Counts, Feedback, FeedbackKind, FileStamp, FileState, keys};
 
 const CRC_BYTES: usize = 4;
 
+/// Stands for a row that there is not: the image has none in the first space.
+const NO_ROW: RowId = RowId(u64::MAX);
+
 /// An image as stored; its paths stand under keys of their own.
 #[derive(Serialize, Deserialize)]
 pub struct StoredImage {
-    pub row: RowId,
+    first_row: RowId,
     pub bytes: u64,
     pub metadata: Metadata,
+}
+
+impl StoredImage {
+    pub fn new(first_row: Option<RowId>, bytes: u64, metadata: Metadata) -> Self {
+        Self {
+            first_row: first_row.unwrap_or(NO_ROW),
+            bytes,
+            metadata,
+        }
+    }
+
+    /// The image's row in the first space.
+    pub fn first_row(&self) -> Option<RowId> {
+        Some(self.first_row).filter(|row| *row != NO_ROW)
+    }
+
+    pub fn set_first_row(&mut self, row: Option<RowId>) {
+        self.first_row = row.unwrap_or(NO_ROW);
+    }
 }
 
 /// A file as stored.
@@ -142,6 +164,43 @@ fn checksum(key: &[u8], payload: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As libraries have it that were made before there could be several spaces.
+    #[derive(Serialize)]
+    struct ImageOfFormat1 {
+        row: RowId,
+        bytes: u64,
+        metadata: Metadata,
+    }
+
+    #[test]
+    fn an_image_of_an_older_library_stands_in_the_first_space() {
+        let metadata = Metadata {
+            width: 3,
+            height: 2,
+            format: eidetic_domain::ImageFormat::Png,
+            taken: None,
+            camera: None,
+            position: None,
+        };
+        let old = ImageOfFormat1 {
+            row: RowId(300),
+            bytes: 9,
+            metadata: metadata.clone(),
+        };
+        let sealed = seal(b"i", &old).unwrap();
+        let read: StoredImage = unseal(b"i", &sealed).unwrap();
+        assert_eq!((read.first_row(), read.bytes), (Some(RowId(300)), 9));
+        let written = seal(b"i", &StoredImage::new(Some(RowId(300)), 9, metadata)).unwrap();
+        assert_eq!(written, sealed);
+        let id = ImageId::from_bytes([7; 32]);
+        let first = crate::SpaceNumber::FIRST;
+        assert_eq!(keys::tags(first, &id), [&b"t"[..], &[7; 32]].concat());
+        assert_eq!(
+            keys::tagged(first, "dog", &id),
+            [&b"wdog\0"[..], &[7; 32]].concat()
+        );
+    }
 
     #[test]
     fn any_flipped_bit_and_any_other_key_is_noticed() {

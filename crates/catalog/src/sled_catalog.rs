@@ -1,41 +1,54 @@
 mod feedback;
+mod rows;
 mod tags;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use eidetic_domain::ImageId;
+use eidetic_domain::{ImageId, RowId};
 
-use crate::edit::{Edit, Outcome, file_name, stands_keys};
+use crate::edit::{Edit, Outcome, file_name, image_name, stands_keys};
 use crate::keys;
 use crate::records::{State, StoredFile, StoredImage, unseal};
 use crate::store::Store;
-use crate::{Batch, Catalog, CatalogError, Counts, FileRecord, ImageRecord};
+use crate::{Batch, Catalog, CatalogError, Counts, FileRecord, ImageRecord, SpaceNumber};
 
 /// How many records iterators read at a time.
 const PAGE: usize = 1024;
 
 /// The catalog on disk: one sled store, whose every record carries a checksum.
 ///
-/// One process owns it. A batch is one atomic sled batch followed by an fsync. Damage that a checksum shows is an
+/// One process owns it, and may see it from several spaces at once: [`of_space`](Self::of_space). A batch is one atomic sled batch followed by an fsync. Damage that a checksum shows is an
 /// error that names the record; after an error of the disk or the store every further call fails until the catalog
 /// is opened again, because memory and disk may differ.
+#[derive(Clone)]
 pub struct SledCatalog {
-    store: Store,
+    space: SpaceNumber,
+    store: Arc<Store>,
     /// The counters; also keeps readers of several keys and the one writer apart.
-    state: RwLock<State>,
+    state: Arc<RwLock<State>>,
 }
 
 impl SledCatalog {
-    /// Opens the catalog in `dir`, or makes an empty one there.
+    /// Opens the catalog in `dir`, or makes an empty one there; as the first space sees it.
     pub fn open(dir: &Path) -> Result<Self, CatalogError> {
         let (store, state) = Store::open(dir)?;
         Ok(Self {
-            store,
-            state: RwLock::new(state),
+            space: SpaceNumber::FIRST,
+            store: Arc::new(store),
+            state: Arc::new(RwLock::new(state)),
         })
+    }
+
+    /// The same catalog as another space sees it. It stays open until the last one goes.
+    #[must_use]
+    pub fn of_space(&self, space: SpaceNumber) -> Self {
+        Self {
+            space,
+            ..self.clone()
+        }
     }
 
     // The state is replaced whole after a batch has succeeded: a panic elsewhere cannot leave it half changed.
@@ -55,19 +68,31 @@ impl SledCatalog {
             .iter()
             .map(|key| keys::path_from_bytes(keys::path_of_stands(key)))
             .collect();
-        Ok(Some(image_record(*id, stored, paths)))
+        let row = self.row(id, &stored)?;
+        Ok(Some(image_record(*id, row, stored, paths)))
     }
 
-    /// Up to [`PAGE`] images from a key on, with their paths: two sweeps over neighbouring keys, no look-ups.
+    fn edit(&self, state: &State) -> Edit<'_> {
+        Edit::new(&self.store, self.space, state.counts())
+    }
+
+    /// Up to [`PAGE`] images from a key on, with paths and rows: sweeps over neighbouring keys, no look-ups.
     fn image_page(&self, from: Bound<Vec<u8>>) -> Result<Page<ImageRecord>, CatalogError> {
         let _no_writer = self.reading();
         let page = self.store.page((from, Bound::Excluded(b"j".into())), PAGE)?;
         let ids: Vec<_> = page.iter().filter_map(|(key, _)| keys::image_of(key)).collect();
         let mut paths = self.paths_between(&ids)?;
+        let rows = self.rows_between(&ids)?;
         let record = |(key, sealed): &(sled::IVec, sled::IVec)| {
             let id = keys::image_of(key).ok_or_else(|| self.store.damaged("a key".into()))?;
             let stored = unseal(key, sealed).ok_or_else(|| self.store.damaged(image_name(&id)))?;
-            Ok(image_record(id, stored, paths.remove(&id).unwrap_or_default()))
+            let row = self.row_among(&rows, &id, &stored);
+            Ok(image_record(
+                id,
+                row,
+                stored,
+                paths.remove(&id).unwrap_or_default(),
+            ))
         };
         Ok(Page {
             next: next_from(&page),
@@ -130,13 +155,13 @@ impl Catalog for SledCatalog {
             return Ok(Vec::new());
         }
         let mut state = self.writing();
-        let outcome = Edit::new(&self.store, state.counts()).batch(batch)?;
+        let outcome = self.edit(&state).batch(batch)?;
         self.commit(&mut state, outcome)
     }
 
     fn remove(&self, images: &[ImageId]) -> Result<(), CatalogError> {
         let mut state = self.writing();
-        let outcome = Edit::new(&self.store, state.counts()).removal(images)?;
+        let outcome = self.edit(&state).removal(images)?;
         if !outcome.forgotten.is_empty() {
             self.commit(&mut state, outcome)?;
         }
@@ -214,10 +239,10 @@ fn next_from(page: &[(sled::IVec, sled::IVec)]) -> Option<Bound<Vec<u8>>> {
     Some(Bound::Excluded(last.to_vec()))
 }
 
-fn image_record(image: ImageId, stored: StoredImage, paths: Vec<PathBuf>) -> ImageRecord {
+fn image_record(image: ImageId, row: Option<RowId>, stored: StoredImage, paths: Vec<PathBuf>) -> ImageRecord {
     ImageRecord {
         image,
-        row: stored.row,
+        row,
         bytes: stored.bytes,
         metadata: stored.metadata,
         paths,
@@ -230,8 +255,4 @@ fn file_record(path: PathBuf, stored: StoredFile) -> FileRecord {
         stamp: stored.stamp,
         state: stored.into_state(),
     }
-}
-
-fn image_name(id: &ImageId) -> String {
-    format!("the record of image {id}")
 }

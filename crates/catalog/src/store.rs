@@ -1,7 +1,6 @@
 //! sled, with what it lacks: a real fsync, a check that nothing went missing, and panics turned into errors.
 
 use std::fs::{self, File};
-use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +12,7 @@ use serde::de::DeserializeOwned;
 use sled::IVec;
 
 use crate::CatalogError;
-use crate::keys;
+use crate::keys::{self, Range};
 use crate::ledger::{Entry, Ledger, OpenError};
 use crate::records::{State, seal, unseal};
 
@@ -24,9 +23,6 @@ const CACHE_BYTES: u64 = 64 << 20;
 /// threads of a catalog that this process has just closed can still hold sled's.
 const LOCK_TRIALS: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
-
-/// Bounds of a range of keys.
-pub type Range = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
 /// The open store.
 pub struct Store {

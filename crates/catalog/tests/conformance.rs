@@ -8,19 +8,29 @@ use std::path::{Path, PathBuf};
 use common::{answer, file, id, new_image, tags};
 use eidetic_catalog::{
     Batch, Catalog, CatalogError, Counts, FEEDBACK_KEPT, Feedback, FeedbackStore, FileRecord, FileState,
-    ImageRecord, ImageTags, MemoryCatalog, SledCatalog, TagStore, TagSummary,
+    ImageRecord, ImageTags, MemoryCatalog, RowStore, SledCatalog, SpaceNumber, TagStore, TagSummary,
 };
 use eidetic_domain::{ImageId, RowId};
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
 enum Operation {
-    Put(Batch),
+    Put(SpaceNumber, Batch),
     Remove(Vec<u32>),
-    Tag(Vec<(u32, u8, Vec<&'static str>)>),
+    PutRows(SpaceNumber, Vec<(u32, u64)>),
+    RemoveRows(SpaceNumber, Vec<u32>),
+    DropSpace(SpaceNumber),
+    Tag(SpaceNumber, Vec<(u32, u8, Vec<&'static str>)>),
     Answer(Vec<Feedback>),
     Withdraw(Feedback),
     Reopen,
+}
+
+/// The spaces that are used; the first one is never dropped, as its rows then stay where nobody looks.
+const SPACES: [SpaceNumber; 3] = [SpaceNumber::FIRST, SpaceNumber(1), SpaceNumber(0x0101_0101)];
+
+fn space() -> impl Strategy<Value = SpaceNumber> {
+    prop::sample::select(SPACES.to_vec())
 }
 
 fn path() -> impl Strategy<Value = PathBuf> {
@@ -76,9 +86,14 @@ fn feedback() -> impl Strategy<Value = Feedback> {
 
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
-        8 => batch().prop_map(Operation::Put),
+        8 => (space(), batch()).prop_map(|(space, batch)| Operation::Put(space, batch)),
+        4 => (space(), prop::collection::vec((0_u32..10, 0_u64..100), 1..6))
+            .prop_map(|(space, rows)| Operation::PutRows(space, rows)),
+        2 => (space(), prop::collection::vec(0_u32..10, 0..4))
+            .prop_map(|(space, images)| Operation::RemoveRows(space, images)),
+        1 => prop::sample::select(SPACES[1..].to_vec()).prop_map(Operation::DropSpace),
         2 => prop::collection::vec(0_u32..10, 0..4).prop_map(Operation::Remove),
-        4 => tagging().prop_map(Operation::Tag),
+        4 => (space(), tagging()).prop_map(|(space, tags)| Operation::Tag(space, tags)),
         2 => prop::collection::vec(feedback(), 0..4).prop_map(Operation::Answer),
         1 => feedback().prop_map(Operation::Withdraw),
         1 => Just(Operation::Reopen),
@@ -89,6 +104,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 #[derive(Debug, PartialEq)]
 struct Everything {
     images: Vec<ImageRecord>,
+    rows: u64,
     by_id: Vec<Option<ImageRecord>>,
     contained: Vec<bool>,
     files: Vec<FileRecord>,
@@ -113,6 +129,7 @@ fn everything(catalog: &dyn Catalog) -> Everything {
             .scan()
             .collect::<Result<_, _>>()
             .expect("images can be scanned"),
+        rows: catalog.count_rows().expect("rows can be counted"),
         by_id: catalog
             .get_many(&(0..10).map(id).collect::<Vec<_>>())
             .expect("images can be got"),
@@ -146,6 +163,8 @@ fn assert_consistent(all: &Everything) {
         failed: all.files.iter().filter(failed).count() as u64,
     };
     assert_eq!(all.counts, counted, "the counters differ from a count");
+    let with_row = all.images.iter().filter(|image| image.row.is_some());
+    assert_eq!(all.rows, with_row.count() as u64);
     assert!(all.images.iter().all(|image| !image.paths.is_empty()));
     assert!(
         all.by_id
@@ -181,18 +200,35 @@ proptest! {
         let mut sled = SledCatalog::open(dir.path()).unwrap();
         for operation in operations {
             match operation {
-                Operation::Put(batch) => {
+                Operation::Put(space, batch) => {
+                    let (sled, memory) = (sled.of_space(space), memory.of_space(space));
                     prop_assert_eq!(outcome(sled.put_batch(&batch)), outcome(memory.put_batch(&batch)));
+                }
+                Operation::PutRows(space, rows) => {
+                    let rows: Vec<_> = rows.into_iter().map(|(n, row)| (id(n), RowId(row))).collect();
+                    prop_assert_eq!(
+                        sled.of_space(space).put_rows(&rows).unwrap(),
+                        memory.of_space(space).put_rows(&rows).unwrap()
+                    );
+                }
+                Operation::RemoveRows(space, images) => {
+                    let images: Vec<_> = images.into_iter().map(id).collect();
+                    sled.of_space(space).remove_rows(&images).unwrap();
+                    memory.of_space(space).remove_rows(&images).unwrap();
+                }
+                Operation::DropSpace(space) => {
+                    sled.of_space(space).drop_space().unwrap();
+                    memory.of_space(space).drop_space();
                 }
                 Operation::Remove(images) => {
                     let images: Vec<_> = images.into_iter().map(id).collect();
                     sled.remove(&images).unwrap();
                     memory.remove(&images).unwrap();
                 }
-                Operation::Tag(tagged) => {
+                Operation::Tag(space, tagged) => {
                     let tagged: Vec<_> = tagged.iter().map(|(n, print, names)| (id(*n), tags(*print, names))).collect();
-                    sled.put_tags(&tagged).unwrap();
-                    memory.put_tags(&tagged).unwrap();
+                    sled.of_space(space).put_tags(&tagged).unwrap();
+                    memory.of_space(space).put_tags(&tagged).unwrap();
                 }
                 Operation::Answer(answers) => {
                     sled.add_feedback(&answers).unwrap();
@@ -210,17 +246,22 @@ proptest! {
                     sled = SledCatalog::open(dir.path()).unwrap();
                 }
             }
-            let all = everything(&sled);
-            assert_consistent(&all);
-            prop_assert_eq!(all, everything(&memory));
+            for space in SPACES {
+                let all = everything(&sled.of_space(space));
+                assert_consistent(&all);
+                prop_assert_eq!(all, everything(&memory.of_space(space)));
+            }
         }
     }
 }
 
 fn each_catalog(check: impl Fn(&dyn Catalog)) {
     check(&MemoryCatalog::new());
-    let dir = tempfile::tempdir().expect("a temporary folder");
-    check(&SledCatalog::open(dir.path()).expect("a new catalog opens"));
+    for space in SPACES {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let catalog = SledCatalog::open(dir.path()).expect("a new catalog opens");
+        check(&catalog.of_space(space));
+    }
 }
 
 fn put_one(catalog: &dyn Catalog, n: u32, path: &str) {
@@ -444,4 +485,72 @@ fn the_oldest_answers_go_when_there_are_too_many() {
         assert_eq!(left[0], answer("a dog", 6, true));
         assert_eq!(left[FEEDBACK_KEPT - 1], answer("a dog", 7, false));
     });
+}
+
+#[test]
+fn rows_of_one_space_are_not_those_of_another_and_go_with_their_image() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = SledCatalog::open(dir.path()).unwrap();
+    let second = first.of_space(SpaceNumber(1));
+    put_one(&first, 1, "/p/a.jpg");
+    put_one(&first, 2, "/p/b.jpg");
+    assert_eq!(
+        second.put_rows(&[(id(1), RowId(7)), (id(9), RowId(8))]).unwrap(),
+        [id(9)]
+    );
+    let row = |catalog: &SledCatalog, n| catalog.find_by_hash(&id(n)).unwrap().and_then(|found| found.row);
+    assert_eq!(
+        (row(&first, 1), row(&second, 1)),
+        (Some(RowId(1)), Some(RowId(7)))
+    );
+    assert_eq!((row(&first, 2), row(&second, 2)), (Some(RowId(2)), None));
+    put_one(&second, 3, "/p/c.jpg");
+    assert_eq!((row(&first, 3), row(&second, 3)), (None, Some(RowId(3))));
+    second.put_tags(&[(id(1), tags(1, &["dog"]))]).unwrap();
+    assert_eq!(first.tagged_with("dog").unwrap(), []);
+    first.remove(&[id(1)]).unwrap();
+    put_one(&first, 1, "/p/a.jpg");
+    assert_eq!(row(&second, 1), None, "forgotten with the image");
+    assert_eq!(second.tagged_with("dog").unwrap(), []);
+    second.remove_rows(&[id(3)]).unwrap();
+    drop((first, second));
+    let again = SledCatalog::open(dir.path()).unwrap();
+    assert_eq!(
+        (again.counts().unwrap().images, again.count_rows().unwrap()),
+        (3, 2)
+    );
+    assert_eq!(again.of_space(SpaceNumber(1)).count_rows().unwrap(), 0);
+}
+
+#[test]
+fn thousands_of_rows_and_tags_of_a_space_are_dropped_and_others_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = SledCatalog::open(dir.path()).unwrap();
+    let batch = Batch {
+        images: (0..12_000).map(new_image).collect(),
+        files: (0..12_000)
+            .map(|n| file(format!("/p/{n:05}"), FileState::Indexed(id(n))))
+            .collect(),
+        removed: vec![],
+    };
+    first.put_batch(&batch).unwrap();
+    let rows: Vec<_> = (0..12_000).map(|n| (id(n), RowId(u64::from(n)))).collect();
+    let tagged: Vec<_> = (0..2_000).map(|n| (id(n), tags(1, &["dog"]))).collect();
+    let [second, third] = [1, 2].map(|number| first.of_space(SpaceNumber(number)));
+    for space in [&second, &third] {
+        assert_eq!(space.put_rows(&rows).unwrap(), []);
+        space.put_tags(&tagged).unwrap();
+    }
+    second.drop_space().unwrap();
+    assert_eq!(
+        (second.count_rows().unwrap(), second.tag_summary().unwrap().images),
+        (0, 0)
+    );
+    assert_eq!(second.tagged_with("dog").unwrap(), []);
+    assert_eq!(
+        (third.count_rows().unwrap(), third.tag_summary().unwrap().images),
+        (12_000, 2_000)
+    );
+    assert_eq!(third.tagged_with("dog").unwrap().len(), 2_000);
+    assert_eq!(first.count_rows().unwrap(), 12_000);
 }

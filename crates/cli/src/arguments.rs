@@ -72,6 +72,55 @@ pub(crate) enum Command {
     Feedback(Feedback),
     /// Say what the library holds
     Status(Status),
+    /// Which models the library has vectors of, which one answers; switch to another, or drop one
+    Model(Model),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Model {
+    #[command(subcommand)]
+    pub(crate) action: Option<ModelAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelAction {
+    /// List the models that the library has vectors of, and how far a switch has come
+    List,
+    /// Embed all pictures for another model, which then answers; interrupted, the same command goes on
+    Switch(Switch),
+    /// Remove the vectors, tags and calibrations of a model that does not answer
+    Drop(DropModel),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Switch {
+    /// The model: a hub name, a directory, or `builtin`
+    #[arg(value_name = "NAME|DIR")]
+    pub(crate) model: ModelRef,
+    /// Keep the vectors of the model that answers now, to compare or to go back (this is what happens without it too)
+    #[arg(long, conflicts_with = "drop_old")]
+    pub(crate) keep: bool,
+    /// Remove the vectors of the model that answers now once the other one answers
+    #[arg(long)]
+    pub(crate) drop_old: bool,
+    /// Arithmetic of the model [default: as the library was last indexed]
+    #[arg(long, value_enum)]
+    pub(crate) precision: Option<Precision>,
+    /// Pictures a model run
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(crate) batch: u16,
+    /// Pictures after which results are made safe against power loss; two seconds do it too
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) commit_every: u32,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DropModel {
+    /// The model, or its number in the list
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
 }
 
 #[derive(Debug, Args)]
@@ -179,6 +228,10 @@ pub(crate) struct Search {
     /// Arithmetic of the model [default: as the library was last indexed]
     #[arg(long, value_enum)]
     pub(crate) precision: Option<Precision>,
+    /// Search by another model of the library, or its number in `eidetic model`; pictures that it has not seen are embedded
+    /// first
+    #[arg(long, value_name = "NAME")]
+    pub(crate) space: Option<String>,
     #[command(flatten)]
     pub(crate) loading: LoadingOptions,
 }

@@ -46,6 +46,11 @@ impl From<anyhow::Error> for Failure {
 
 impl From<LibraryError> for Failure {
     fn from(error: LibraryError) -> Self {
-        Self::CouldNotRun(error.into())
+        match error {
+            LibraryError::UnknownSpace { .. }
+            | LibraryError::AmbiguousSpace { .. }
+            | LibraryError::ActiveSpace { .. } => Self::Arguments(error.to_string()),
+            error => Self::CouldNotRun(error.into()),
+        }
     }
 }

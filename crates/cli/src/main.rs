@@ -68,6 +68,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Models(models) => commands::models::run(global, models),
         Command::Verify(verify) => commands::verify::run(global, verify),
         Command::Align(align) => commands::align::run(global, align),
+        Command::Model(model) => commands::model::run(global, model),
         Command::Status(arguments) => commands::status::run(global, arguments),
     }
 }

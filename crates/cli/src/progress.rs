@@ -54,9 +54,52 @@ impl Observer for IndexBar {
     }
 
     fn stage(&self, stage: Stage) {
-        if stage == Stage::Removing {
-            self.bar.set_message(", looking for removed files");
+        match stage {
+            Stage::Indexing => {}
+            Stage::Removing => self.bar.set_message(", looking for removed files"),
+            Stage::Refilling => self.bar.set_message(", embedding pictures that were left out"),
         }
+    }
+}
+
+/// How far the embedding of known pictures for another model is.
+pub(crate) struct SpaceBar {
+    bar: ProgressBar,
+    failed: AtomicU64,
+}
+
+impl SpaceBar {
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        bar.set_style(style("{bar:30} {pos}/{len} pictures, {rate}, {eta} left{msg}"));
+        Self {
+            bar,
+            failed: AtomicU64::new(0),
+        }
+    }
+
+    /// Leaves the terminal clean.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for SpaceBar {
+    /// A space is filled in passes, each of which begins with its number.
+    fn walked(&self, pictures: u64) {
+        if pictures > 0 {
+            self.bar.set_position(0);
+            self.bar.set_length(pictures);
+        }
+    }
+
+    fn done(&self, pictures: u64) {
+        self.bar.set_position(pictures);
+    }
+
+    fn failed(&self, _failure: &Failure) {
+        let failed = self.failed.fetch_add(1, Relaxed) + 1;
+        self.bar.set_message(format!(", {failed} not to be had"));
     }
 }
 

@@ -6,11 +6,12 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use eidetic_domain::Filter;
+use eidetic_indexer::Observer;
 use eidetic_library::Status;
 use eidetic_search::profile::Criticality;
 use eidetic_server::json::{
-    CalibrationsAnswer, FeedbackAnswers, IndexReport, JobAnswer, JobState, JobTicket, MatchAnswer,
-    SearchAnswer,
+    CalibrationsAnswer, DropAnswer, FeedbackAnswers, IndexReport, JobAnswer, JobState, JobTicket,
+    MatchAnswer, SearchAnswer, SpaceReportAnswer, SpaceRequest, SwitchRequest,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,6 +21,7 @@ use ureq::{Agent, Body, http::Response};
 use crate::Stopped;
 use crate::arguments::{self, Search};
 use crate::failure::Failure;
+use crate::progress::SpaceBar;
 
 /// How often a job is asked how far it is.
 const POLL: Duration = Duration::from_millis(300);
@@ -73,6 +75,7 @@ pub(crate) fn search(address: &str, arguments: &Search, filter: &Filter) -> Resu
         "text_weight": arguments.text_weight,
         "filter": filter,
         "min_confidence": arguments.min_confidence,
+        "space": arguments.space,
     });
     post(address, "/v1/search", &body)
 }
@@ -99,22 +102,76 @@ pub(crate) fn matches(
 /// `POST /v1/index`, then waits for the job.
 pub(crate) fn index(address: &str, folders: &[PathBuf]) -> Result<(IndexReport, Stopped), Failure> {
     eprintln!("eidetic: the server at {address} owns the library and indexes for us");
-    let ticket: JobTicket = post(address, "/v1/index", &json!({ "folders": folders }))?;
+    let (job, stopped) = wait(address, "/v1/index", &json!({ "folders": folders }), |_| ())?;
+    Ok((job.report.ok_or_else(|| no_report(address))?, stopped))
+}
+
+/// `POST /v1/model/switch`, then waits for the job.
+pub(crate) fn switch(
+    address: &str,
+    request: &SwitchRequest,
+) -> Result<(SpaceReportAnswer, Stopped), Failure> {
+    eprintln!(
+        "eidetic: the server at {address} owns the library and switches for us; Ctrl-C leaves it at it"
+    );
+    space_job(address, "/v1/model/switch", request)
+}
+
+/// `POST /v1/model/catch-up`, then waits for the job.
+pub(crate) fn catch_up(address: &str, space: &str) -> Result<SpaceReportAnswer, Failure> {
+    let request = SpaceRequest {
+        space: space.to_owned(),
+    };
+    Ok(space_job(address, "/v1/model/catch-up", &request)?.0)
+}
+
+/// `POST /v1/model/drop`
+pub(crate) fn drop_space(address: &str, space: &str) -> Result<DropAnswer, Failure> {
+    let request = SpaceRequest {
+        space: space.to_owned(),
+    };
+    post(address, "/v1/model/drop", &request)
+}
+
+fn space_job(
+    address: &str,
+    path: &str,
+    request: &impl Serialize,
+) -> Result<(SpaceReportAnswer, Stopped), Failure> {
+    let bar = SpaceBar::new();
+    let (job, stopped) = wait(address, path, request, |job| {
+        bar.walked(job.total.unwrap_or_default());
+        bar.done(job.done);
+    })?;
+    bar.finish();
+    Ok((job.space_report.ok_or_else(|| no_report(address))?, stopped))
+}
+
+/// Starts a job and waits for its end.
+fn wait(
+    address: &str,
+    path: &str,
+    request: &impl Serialize,
+    look: impl Fn(&JobAnswer),
+) -> Result<(JobAnswer, Stopped), Failure> {
+    let ticket: JobTicket = post(address, path, request)?;
     let path = format!("/v1/jobs/{}", ticket.job);
     loop {
         let job: JobAnswer = get(address, &path)?;
-        let stopped = match job.state {
+        match job.state {
             JobState::Running => {
+                look(&job);
                 std::thread::sleep(POLL);
-                continue;
             }
-            JobState::Done => Stopped::No,
-            JobState::Cancelled => Stopped::Early,
+            JobState::Done => return Ok((job, Stopped::No)),
+            JobState::Cancelled => return Ok((job, Stopped::Early)),
             JobState::Failed => return Err(Failure::could_not_run(job.error.unwrap_or_default())),
-        };
-        let missing = || Failure::could_not_run(format!("the server at {address} gave no report"));
-        return Ok((job.report.ok_or_else(missing)?, stopped));
+        }
     }
+}
+
+fn no_report(address: &str) -> Failure {
+    Failure::could_not_run(format!("the server at {address} gave no report"))
 }
 
 fn get<T: DeserializeOwned>(address: &str, path: &str) -> Result<T, Failure> {
@@ -151,8 +208,11 @@ fn read<T: DeserializeOwned>(
         .or(problem["title"].as_str())
         .unwrap_or("no reason given");
     let said = format!("the server at {address} says: {detail}");
+    let kind = problem["type"].as_str().unwrap_or_default();
+    let names_no_space = kind.ends_with(":unknown-space") || kind.ends_with(":active-space");
     // What would be a wrong argument without a server is one with it.
     match response.status().as_u16() {
+        _ if names_no_space => Err(Failure::arguments(said)),
         400 | 413 | 422 => Err(Failure::arguments(said)),
         _ => Err(Failure::could_not_run(said)),
     }

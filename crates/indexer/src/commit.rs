@@ -11,6 +11,7 @@ use eidetic_encoder::{EncodeError, Pixels};
 use eidetic_vectors::VectorIndex;
 
 use crate::claims::Claims;
+use crate::embed::embed;
 use crate::plan::Job;
 use crate::prepare::{Known, Outcome, Picture, Readers};
 use crate::run::vector_stands;
@@ -18,11 +19,11 @@ use crate::tally::Tally;
 use crate::{Cancel, Indexer, IndexingError, Options};
 
 /// After this long, results are made durable even if they are few.
-const COMMIT_AFTER: Duration = Duration::from_secs(2);
+pub const COMMIT_AFTER: Duration = Duration::from_secs(2);
 /// Files that cost no encoding are committed in batches this many times as large.
 const CHEAP_FILES: usize = 8;
 /// How long a wish to cancel may go unheard while nothing arrives.
-const HEARING: Duration = Duration::from_millis(100);
+pub const HEARING: Duration = Duration::from_millis(100);
 
 /// The committed part of a run.
 #[derive(Default)]
@@ -251,7 +252,7 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         }
         let pixels = std::mem::take(&mut self.pixels);
         let pictures = std::mem::take(&mut self.to_encode);
-        let embeddings = self.embed(&pixels)?;
+        let embeddings = embed(self.indexer.encoder, &pixels)?;
         for ((fresh, file), embedding) in pictures.into_iter().zip(embeddings) {
             match embedding {
                 Ok(embedding) => self.encoded(fresh, file, embedding),
@@ -259,27 +260,6 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
             }
         }
         Ok(())
-    }
-
-    /// One embedding, or the picture's own error, a picture. An error of the whole batch that is not the engine's is
-    /// put down to the pictures that cause it; if all do, the model is to blame.
-    fn embed(&self, pixels: &[Pixels]) -> Result<Vec<Result<Embedding, EncodeError>>, EncodeError> {
-        let encoder = self.indexer.encoder;
-        let error = match encoder.encode_pixels(pixels) {
-            Ok(embeddings) => return Ok(embeddings.into_iter().map(Ok).collect()),
-            Err(error @ EncodeError::Engine(_)) => return Err(error),
-            Err(error) => error,
-        };
-        let alone = |picture| {
-            let mut one = encoder.encode_pixels(std::slice::from_ref(picture))?;
-            one.pop()
-                .ok_or_else(|| EncodeError::Engine("the encoder gave no vector".into()))
-        };
-        let each: Vec<_> = pixels.iter().map(alone).collect();
-        if each.iter().all(Result::is_err) {
-            return Err(error);
-        }
-        Ok(each)
     }
 
     fn encoded(&mut self, fresh: Fresh, file: FileRecord, embedding: Embedding) {

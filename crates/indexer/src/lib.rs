@@ -9,6 +9,8 @@
 //! makes results durable: vectors first, then the catalog record that names them. What vanished is removed last, and
 //! only where the walk succeeded and was not cancelled.
 //!
+//! A refill goes by the catalog instead of a walk: it embeds what is known already and has no vector in a space yet.
+//!
 //! This crate opens nothing of a library and prints nothing; it writes only through the parts it is given.
 
 use std::path::PathBuf;
@@ -17,6 +19,7 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use eidetic_catalog::Catalog;
+use eidetic_domain::ImageId;
 use eidetic_encoder::Encoder;
 use eidetic_imaging::{Limits, ThumbnailStore};
 use eidetic_vectors::VectorIndex;
@@ -25,10 +28,12 @@ mod budget;
 mod claims;
 mod commit;
 mod count;
+mod embed;
 mod observer;
 mod plan;
 mod prepare;
 mod read;
+mod refill;
 mod removal;
 mod report;
 mod run;
@@ -39,6 +44,7 @@ mod vanished;
 mod walk;
 
 pub use observer::{Observer, Stage};
+pub use refill::{Refilled, Wanted};
 pub use report::{Failure, IndexingError, Report};
 
 /// What indexing works with.
@@ -51,6 +57,8 @@ pub struct Indexer<'a, V: VectorIndex + ?Sized> {
     pub encoder: &'a dyn Encoder,
     /// Where small pictures for the page go, if anywhere.
     pub thumbnails: Option<&'a ThumbnailStore>,
+    /// Told which images the catalog has just forgotten, so that other spaces let go of their vectors too.
+    pub forgotten: &'a (dyn Fn(&[ImageId]) + Sync),
 }
 
 /// How to index.
@@ -118,5 +126,21 @@ impl<V: VectorIndex + ?Sized> Indexer<'_, V> {
         cancel: &Cancel,
     ) -> Result<Report, IndexingError> {
         run::run(self, sources, options, observer, cancel)
+    }
+
+    /// Embeds the images that the catalog knows and that have no row in its space, as far as they are `wanted`, from the
+    /// first of their files that still holds them.
+    ///
+    /// Runs beside a run into another space: an image that is removed meanwhile is let go of. An image that cannot be
+    /// embedded is an entry in the report, and stays without a row. An error means that the refill could not go on; what was
+    /// committed before it is kept, and the next refill goes on from there. The observer counts images as files.
+    pub fn refill(
+        &self,
+        wanted: Wanted<'_>,
+        options: &Options,
+        observer: &dyn Observer,
+        cancel: &Cancel,
+    ) -> Result<Refilled, IndexingError> {
+        refill::refill(self, wanted, options, observer, cancel)
     }
 }

@@ -7,6 +7,8 @@ pub enum Stage {
     Indexing,
     /// Forgetting files that are no longer there.
     Removing,
+    /// Embedding images that the space lacks although they are known.
+    Refilling,
 }
 
 /// Hears how a run goes, from several threads: implementations must be quick. All methods do nothing by default.

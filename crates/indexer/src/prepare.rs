@@ -2,7 +2,7 @@
 
 use std::io::{self, Cursor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use eidetic_catalog::{FileRecord, FileStamp, FileState};
 use eidetic_domain::{ImageId, Metadata};
@@ -22,6 +22,10 @@ use crate::{Indexer, IndexingError, Options};
 const FILE_MEMORY: u64 = 256 << 20;
 /// Estimated memory a pixel while decoding: the decoder's RGB and a turned copy.
 const BYTES_A_PIXEL: u64 = 6;
+
+/// Why a known image cannot be read.
+const GONE: &str = "the file is no longer there";
+const CHANGED: &str = "the file holds something else now; `eidetic index` brings the library up to date";
 
 /// What became of a file.
 pub enum Outcome {
@@ -121,11 +125,24 @@ impl<'a, V: VectorIndex + ?Sized> Readers<'a, V> {
         Ok(true)
     }
 
+    /// A known image as the encoder reads it, from the file at `path` if that still holds it; else why not.
+    pub fn known_picture(&self, image: &ImageId, path: &Path) -> Result<Pixels, String> {
+        let content = match read(path, &self.options.limits, &self.files) {
+            Ok(reading) => reading.content,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(GONE.into()),
+            Err(error) => return Err(error.to_string()),
+        };
+        match content {
+            Content::Picture(bytes, _permit) if ImageId::of(&bytes) == *image => {
+                self.decode_safely(*image, &bytes).map(|(_, pixels)| pixels)
+            }
+            Content::Refused(reason) => Err(reason),
+            Content::Picture(..) | Content::NotAPicture => Err(CHANGED.into()),
+        }
+    }
+
     fn picture(&self, path: PathBuf, stamp: FileStamp, image: ImageId, bytes: &[u8]) -> Outcome {
-        // A decoder's mistake costs its file, not the run. Nothing shared is changed while decoding.
-        let decoded = catch_unwind(AssertUnwindSafe(|| self.decode(image, bytes)))
-            .unwrap_or_else(|_| Err("its content makes the decoder fail".into()));
-        match decoded {
+        match self.decode_safely(image, bytes) {
             Ok((metadata, pixels)) => Outcome::Picture(Box::new(Picture {
                 image,
                 file: record(path, stamp, FileState::Indexed(image)),
@@ -135,6 +152,12 @@ impl<'a, V: VectorIndex + ?Sized> Readers<'a, V> {
             })),
             Err(reason) => failed(path, stamp, reason, Some(image)),
         }
+    }
+
+    /// A decoder's mistake costs its file, not the run. Nothing shared is changed while decoding.
+    fn decode_safely(&self, image: ImageId, bytes: &[u8]) -> Result<(Metadata, Pixels), String> {
+        catch_unwind(AssertUnwindSafe(|| self.decode(image, bytes)))
+            .unwrap_or_else(|_| Err("its content makes the decoder fail".into()))
     }
 
     fn decode(&self, image: ImageId, bytes: &[u8]) -> Result<(Metadata, Pixels), String> {

@@ -103,6 +103,7 @@ pub fn forget<V: VectorIndex + ?Sized>(
         .write()
         .unwrap_or_else(PoisonError::into_inner)
         .remove(forgotten)?;
+    (indexer.forgotten)(forgotten);
     for image in forgotten {
         if let Some(store) = indexer.thumbnails
             && let Err(error) = store.remove(image)

@@ -133,7 +133,7 @@ fn spawn_readers<'scope, 'env, V: VectorIndex + ?Sized>(
     }
 }
 
-fn threads(options: &Options) -> usize {
+pub fn threads(options: &Options) -> usize {
     match options.threads {
         0 => thread::available_parallelism().map_or(1, NonZero::get),
         threads => threads,

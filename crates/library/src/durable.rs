@@ -16,7 +16,7 @@ pub(crate) fn replace(directory: &Path, name: &str, content: &[u8]) -> std::io::
 }
 
 /// Makes a rename survive power loss; on systems where directories cannot be opened, renames are journalled.
-fn sync_directory(directory: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_directory(directory: &Path) -> std::io::Result<()> {
     if cfg!(unix) {
         File::open(directory)?.sync_all()
     } else {

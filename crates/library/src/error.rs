@@ -60,7 +60,7 @@ pub enum LibraryError {
     },
     /// The library's vectors come from another model than the one asked for or found.
     #[error(
-        "the library at {path} holds vectors of {library}, the model gives {model}; use the library's own model, or index into another library with --library"
+        "the library at {path} holds vectors of {library}, the model gives {model}; use the library's own model, switch it to that one with `eidetic model switch`, or index into another library with --library"
     )]
     OtherSpace {
         /// The library.
@@ -69,6 +69,52 @@ pub enum LibraryError {
         library: Box<SpaceId>,
         /// The model's space.
         model: Box<SpaceId>,
+    },
+    /// No space goes by this name.
+    #[error("no space of the library goes by {name:?}; there are: {known}")]
+    UnknownSpace {
+        /// As it was given.
+        name: String,
+        /// Numbers and models of those there are.
+        known: String,
+    },
+    /// More than one space goes by this name.
+    #[error("more than one space of the library goes by {name:?}; name one by its number: {known}")]
+    AmbiguousSpace {
+        /// As it was given.
+        name: String,
+        /// Numbers and models of those there are.
+        known: String,
+    },
+    /// The active space cannot be dropped.
+    #[error("{model} is the model that answers; switch to another first: eidetic model switch NAME")]
+    ActiveSpace {
+        /// Its model.
+        model: String,
+    },
+    /// A space beside the active one cannot be opened.
+    #[error(
+        "the vectors of {model} cannot be used ({reason}); the active space is not concerned; `eidetic model drop {number}` removes them, and a switch to that model makes them anew"
+    )]
+    UnreadableSpace {
+        /// Its model.
+        model: String,
+        /// Its number.
+        number: u32,
+        /// What is wrong with it.
+        #[source]
+        reason: Box<LibraryError>,
+    },
+    /// A space beside the active one is being filled or dropped by this process.
+    #[error("a switch to another model, or the catching up of a kept one, is under way; wait for its end")]
+    AlreadySwitching,
+    /// A switch would leave the library without any image.
+    #[error(
+        "not one of {images} images can be read, so the switch was not made; mount or put back their folders, and run it again"
+    )]
+    NothingReadable {
+        /// How many were tried.
+        images: u64,
     },
     /// The calibrations cannot be read.
     #[error(

@@ -106,9 +106,10 @@ impl Library {
         Ok(answers)
     }
 
-    /// Moves the confidences of `kind` towards all its answers; see [`Library::refit`] for how far. Images that are gone
+    /// Moves the confidences of `kind` towards all its answers; see [`Space::refit`](crate::Space::refit) for how far. Images that are gone
     /// have no say.
     pub fn learn_from_answers(&self, kind: QueryKind) -> Result<Refitted, LibraryError> {
+        let space = self.active();
         let answers = self.answers(kind)?;
         let pairs = answers.iter().enumerate().map(|(n, answer)| LabelledPair {
             pair: Pair {
@@ -119,7 +120,7 @@ impl Library {
             line: n + 1,
         });
         let pairs: Vec<LabelledPair> = pairs.collect();
-        self.refit(kind, &self.score_pairs(kind, &pairs, &|_, _| ())?)
+        space.refit(kind, &space.score_pairs(kind, &pairs, &|_, _| ())?)
     }
 
     fn count_answers(&self, kind: QueryKind) -> Result<AnswerCount, LibraryError> {

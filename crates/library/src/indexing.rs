@@ -1,19 +1,18 @@
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{MutexGuard, PoisonError, TryLockError};
+use std::sync::{MutexGuard, TryLockError};
 
 use eidetic_catalog::{Batch, Catalog, ImageRecord};
 use eidetic_domain::ImageId;
-use eidetic_indexer::{Cancel, Indexer, Observer, Options, Report};
+use eidetic_indexer::{Cancel, Indexer, Observer, Options, Refilled, Report, Stage};
 use eidetic_vectors::VectorIndex;
 
-use crate::manifest::Manifest;
-use crate::{Library, LibraryError};
+use crate::{Library, LibraryError, Space};
 
 impl Library {
     /// Brings the library up to date with `folders`, which become its sources; without any, with the sources it has.
     ///
-    /// Images whose vectors were found damaged are embedded anew on the way.
+    /// New pictures are embedded in the active space. So are images that it lacks, such as those whose vectors were found
+    /// damaged, or whose files were away when it was made. All spaces let go of what is gone.
     pub fn index(
         &self,
         folders: &[PathBuf],
@@ -22,16 +21,20 @@ impl Library {
         cancel: &Cancel,
     ) -> Result<Report, LibraryError> {
         let _run = self.claim_indexing()?;
-        let encoder = self.encoder()?;
+        let space = self.active();
+        let encoder = space.encoder()?;
         let sources = self.remember_sources(folders)?;
-        self.remember_precision()?;
-        self.note_damaged()?;
-        self.forget_damaged(&sources)?;
+        self.remember_precision(&space)?;
+        let will_be_met = |record: &ImageRecord| is_within(record, &sources);
+        space.note_damaged()?;
+        space.forget_damaged(will_be_met)?;
+        let forgotten = |images: &[ImageId]| self.let_others_go_of(images);
         let indexer = Indexer {
-            catalog: &self.catalog,
-            vectors: &self.vectors,
+            catalog: &space.catalog,
+            vectors: &space.vectors,
             encoder,
             thumbnails: Some(&self.thumbnails),
+            forgotten: &forgotten,
         };
         let options = Options {
             excluded: [&options.excluded[..], std::slice::from_ref(&self.directory)].concat(),
@@ -39,8 +42,15 @@ impl Library {
             ..options.clone()
         };
         let report = indexer.run(&sources, &options, observer, cancel);
-        self.admissions.clear();
-        Ok(report?)
+        self.clear_admissions();
+        let mut report = report?;
+        if !report.cancelled && space.lacks_images()? {
+            observer.stage(Stage::Refilling);
+            let refilled = indexer.refill(&will_be_met, &options, &(), cancel);
+            self.clear_admissions();
+            add(&mut report, refilled?);
+        }
+        Ok(report)
     }
 
     /// Takes a folder out of the library, with all that stands at no other path. Its files may be gone already; they are
@@ -59,25 +69,26 @@ impl Library {
             ..Batch::default()
         };
         let forgotten = self.catalog.put_batch(&batch)?;
-        self.write_vectors().remove(&forgotten)?;
+        self.active().let_go_of(&forgotten)?;
+        self.let_others_go_of(&forgotten);
         let thumbnails = self.directory.join("thumbnails");
         for image in &forgotten {
             self.thumbnails
                 .remove(image)
                 .map_err(LibraryError::io(&thumbnails))?;
         }
-        self.admissions.clear();
+        self.clear_admissions();
         // Last: a crash before this leaves a source whose next run brings its pictures back, not pictures without a source.
-        let mut manifest = self.read_manifest().clone();
-        manifest
-            .sources
-            .retain(|source| !source.starts_with(&real) && !source.starts_with(folder));
-        self.replace_manifest(manifest)?;
+        self.change_manifest(|manifest| {
+            manifest
+                .sources
+                .retain(|source| !source.starts_with(&real) && !source.starts_with(folder));
+        })?;
         Ok(paths)
     }
 
     /// One run at a time. A run that panicked left the catalog and the vectors as its last batch made them.
-    fn claim_indexing(&self) -> Result<MutexGuard<'_, ()>, LibraryError> {
+    pub(crate) fn claim_indexing(&self) -> Result<MutexGuard<'_, ()>, LibraryError> {
         match self.indexing.try_lock() {
             Ok(run) => Ok(run),
             Err(TryLockError::Poisoned(run)) => Ok(run.into_inner()),
@@ -90,92 +101,70 @@ impl Library {
         all.into_iter().filter(|source| !these.contains(source)).collect()
     }
 
-    /// Makes searching fast again after many changes: builds the graph where it is missing, damaged or stale, adds to it
-    /// what came since, and saves it. Searching goes on meanwhile. Does nothing for a library that exact search serves
-    /// well.
-    pub fn refresh_graph(&self) -> Result<(), LibraryError> {
-        let _one_at_a_time = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.read_vectors().needs_graph() {
-            // Built beside the store, so that neither searching nor indexing waits for the minutes that it takes.
-            let source = self.read_vectors().graph_source();
-            let graph = source.build();
-            self.write_vectors().install_graph(graph);
+    /// Vectors of forgotten images do no harm: one that cannot be let go of now is dropped at the next opening.
+    fn let_others_go_of(&self, images: &[ImageId]) {
+        for (number, space) in &*self.opened_others() {
+            if let Err(error) = space.let_go_of(images) {
+                tracing::warn!(%number, "vectors of removed images stay for now: {error}");
+            }
         }
-        // A little at a time, so that searches come in between.
-        while self.write_vectors().absorb() {}
-        let unsaved = self.read_vectors().unsaved();
-        if let Some(unsaved) = unsaved {
-            unsaved.save()?;
-            self.write_vectors().note_saved();
+    }
+
+    /// What filters admitted is out of date.
+    pub(crate) fn clear_admissions(&self) {
+        self.active().admissions.clear();
+        for space in self.opened_others().values() {
+            space.admissions.clear();
         }
-        Ok(())
-    }
-
-    fn write_vectors(&self) -> std::sync::RwLockWriteGuard<'_, eidetic_vectors::VectorStore> {
-        self.vectors.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Reads every vector, since opening took those of a saved graph on trust, and lets go of those that are damaged.
-    fn note_damaged(&self) -> Result<(), LibraryError> {
-        let found = self.read_vectors().verify()?;
-        self.write_vectors().remove(&found)?;
-        let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
-        damaged.extend(found);
-        damaged.sort_unstable();
-        damaged.dedup();
-        Ok(())
-    }
-
-    /// Makes the files of images with damaged vectors look new to a run over `sources`. Images that it will not meet
-    /// stay in the list, so that `status` goes on naming them.
-    fn forget_damaged(&self, sources: &[PathBuf]) -> Result<(), LibraryError> {
-        let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
-        let records = self.catalog.get_many(&damaged)?;
-        let will_be_met = |record: &ImageRecord| {
-            let walked = |path: &PathBuf| sources.iter().any(|source| path.starts_with(source));
-            record.paths.iter().any(|path| walked(path) && path.is_file())
-        };
-        let met: HashSet<ImageId> = records
-            .iter()
-            .flatten()
-            .filter(|record| will_be_met(record))
-            .map(|record| record.image)
-            .collect();
-        let forgotten: Vec<ImageId> = met.iter().copied().collect();
-        self.catalog.remove(&forgotten)?;
-        damaged.retain(|image| !met.contains(image));
-        Ok(())
     }
 
     fn remember_sources(&self, folders: &[PathBuf]) -> Result<Vec<PathBuf>, LibraryError> {
-        let mut manifest = self.read_manifest().clone();
         if folders.is_empty() {
-            return Ok(manifest.sources);
+            return Ok(self.sources());
         }
         let folders: Vec<PathBuf> = folders
             .iter()
             .map(|folder| folder.canonicalize().map_err(LibraryError::io(folder)))
             .collect::<Result<_, _>>()?;
-        for folder in &folders {
-            manifest.add_source(folder);
-        }
-        self.replace_manifest(manifest)?;
+        self.change_manifest(|manifest| {
+            for folder in &folders {
+                manifest.add_source(folder);
+            }
+        })?;
         Ok(folders)
     }
 
     /// Before the run, so that no crash leaves vectors whose precision is not written down.
-    fn remember_precision(&self) -> Result<(), LibraryError> {
-        let mut manifest = self.read_manifest().clone();
-        manifest.add_precision(self.precision(), self.read_vectors().len());
-        if *self.read_manifest() == manifest {
-            return Ok(());
-        }
-        self.replace_manifest(manifest)
+    pub(crate) fn remember_precision(&self, space: &Space) -> Result<(), LibraryError> {
+        let vectors = space.read_vectors().len();
+        self.change_manifest(|manifest| {
+            if let Some(entry) = manifest.space_mut(space.number) {
+                entry.add_precision(space.precision(), vectors);
+            }
+        })
     }
+}
 
-    fn replace_manifest(&self, manifest: Manifest) -> Result<(), LibraryError> {
-        manifest.write(&self.directory)?;
-        *self.manifest.write().unwrap_or_else(PoisonError::into_inner) = manifest;
-        Ok(())
+impl Space {
+    /// Whether the catalog knows images that have no vector here.
+    pub(crate) fn lacks_images(&self) -> Result<bool, LibraryError> {
+        Ok((self.read_vectors().len() as u64) < self.catalog.counts()?.images)
     }
+}
+
+/// Whether an image's file stands in one of the sources.
+fn is_within(record: &ImageRecord, sources: &[PathBuf]) -> bool {
+    let walked = |path: &PathBuf| sources.iter().any(|source| path.starts_with(source));
+    record.paths.iter().any(|path| walked(path) && path.is_file())
+}
+
+/// Adds what a refill did after a run: its images stood there as unchanged files.
+fn add(report: &mut Report, refilled: Refilled) {
+    report.indexed += refilled.embedded;
+    report.encoded += refilled.embedded;
+    report.unchanged = report.unchanged.saturating_sub(refilled.embedded);
+    let failed = refilled.failed.into_iter().map(|(_, failure)| failure);
+    report.failed.extend(failed);
+    report.failed.sort_by(|a, b| a.path.cmp(&b.path));
+    report.cancelled |= refilled.cancelled;
 }

@@ -3,9 +3,9 @@ use std::sync::{Arc, PoisonError, RwLockReadGuard};
 use eidetic_search::confidence::{Fit, Judge, OwnScores, QueryKind};
 use eidetic_vectors::VectorIndex;
 
-use crate::{Library, LibraryError, background};
+use crate::{LibraryError, Space, background};
 
-impl Library {
+impl Space {
     /// What says how probable matches are, as the library is calibrated now.
     ///
     /// Where nothing but the background can say it, the first call takes a thousand texts through the model.

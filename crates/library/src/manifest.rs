@@ -1,28 +1,67 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use eidetic_catalog::SpaceNumber;
 use eidetic_domain::{Precision, SpaceId};
 use serde::{Deserialize, Serialize};
 
-use crate::{LibraryError, durable};
+use crate::{LibraryError, OldSpace, durable};
 
-/// Version of the library's layout that this program writes and reads.
-const FORMAT: u32 = 1;
+/// Versions of the library's layout that this program reads. It writes the first for a library that never had a second
+/// space, which programs that know no spaces can open.
+const ONE_SPACE: u32 = 1;
+const SPACES: u32 = 2;
 const FILE_NAME: &str = "library.json";
 
 /// What a library is made of; the file that makes a directory a library.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
-    format: u32,
-    /// How to load the model again: the text form of a `ModelRef`.
-    pub(crate) model: String,
-    /// The space of all vectors.
-    pub(crate) space: SpaceId,
+    /// The space that answers.
+    #[serde(flatten)]
+    pub(crate) active: SpaceEntry,
     /// Folders that the library indexes, absolute.
     pub(crate) sources: Vec<PathBuf>,
-    /// The precisions that indexing runs computed in, the latest last. Libraries older than this have none: f32.
+    /// Spaces beside the active one: kept, or being made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) others: Vec<SpaceEntry>,
+    /// The switch that has begun and has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) switch: Option<PlannedSwitch>,
+    /// Spaces that are no more, of which something may still be on disk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) dropped: Vec<SpaceNumber>,
+    /// The number of the next space.
+    #[serde(default = "second", skip_serializing_if = "is_second")]
+    next: SpaceNumber,
+}
+
+/// One space of a library.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SpaceEntry {
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub(crate) number: SpaceNumber,
+    /// How to load the model again: the text form of a `ModelRef`.
+    pub(crate) model: String,
+    /// The space of its vectors.
+    pub(crate) space: SpaceId,
+    /// The precisions that its vectors were computed in, the latest last. Libraries older than this have none: f32.
     #[serde(default)]
     precisions: Vec<Precision>,
+}
+
+/// A switch that goes on wherever it was interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PlannedSwitch {
+    /// One of the others.
+    pub(crate) to: SpaceNumber,
+    pub(crate) old: OldSpace,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    format: u32,
+    #[serde(flatten)]
+    manifest: &'a Manifest,
 }
 
 #[derive(Deserialize)]
@@ -30,18 +69,27 @@ struct FormatOnly {
     format: u32,
 }
 
-impl Manifest {
-    pub(crate) fn new(model: String, space: SpaceId) -> Self {
-        Self {
-            format: FORMAT,
-            model,
-            space,
-            sources: Vec::new(),
-            precisions: Vec::new(),
-        }
+const fn second() -> SpaceNumber {
+    SpaceNumber::FIRST.next()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_second(number: &SpaceNumber) -> bool {
+    *number == second()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_first(number: &SpaceNumber) -> bool {
+    *number == SpaceNumber::FIRST
+}
+
+impl SpaceEntry {
+    /// Where all that is of this space alone stands. The first space's stands where it did when there was only one.
+    pub(crate) fn directory(&self, library: &Path) -> PathBuf {
+        directory_of(self.number, library)
     }
 
-    /// The precisions that indexing runs computed in, the latest last; at least one.
+    /// The precisions that its vectors were computed in, the latest last; at least one.
     pub(crate) fn precisions(&self) -> &[Precision] {
         match self.precisions.as_slice() {
             [] => &[Precision::F32],
@@ -54,7 +102,7 @@ impl Manifest {
         self.precisions().last().copied().unwrap_or_default()
     }
 
-    /// Remembers that a run computes in `precision`. Whether the library holds vectors already decides whether what was
+    /// Remembers that a run computes in `precision`. Whether the space holds vectors already decides whether what was
     /// not written down counts.
     pub(crate) fn add_precision(&mut self, precision: Precision, vectors: usize) {
         if vectors > 0 {
@@ -64,6 +112,115 @@ impl Manifest {
         }
         self.precisions.retain(|known| *known != precision);
         self.precisions.push(precision);
+    }
+}
+
+/// Where all that is of one space alone stands.
+pub(crate) fn directory_of(number: SpaceNumber, library: &Path) -> PathBuf {
+    match number {
+        SpaceNumber::FIRST => library.to_owned(),
+        SpaceNumber(number) => library.join("spaces").join(number.to_string()),
+    }
+}
+
+impl Manifest {
+    pub(crate) fn new(model: String, space: SpaceId) -> Self {
+        Self {
+            active: SpaceEntry {
+                number: SpaceNumber::FIRST,
+                model,
+                space,
+                precisions: Vec::new(),
+            },
+            sources: Vec::new(),
+            others: Vec::new(),
+            switch: None,
+            dropped: Vec::new(),
+            next: second(),
+        }
+    }
+
+    /// Every space, the active one first.
+    pub(crate) fn spaces(&self) -> impl Iterator<Item = &SpaceEntry> {
+        std::iter::once(&self.active).chain(&self.others)
+    }
+
+    /// The space with this number.
+    pub(crate) fn space(&self, number: SpaceNumber) -> Option<&SpaceEntry> {
+        self.spaces().find(|entry| entry.number == number)
+    }
+
+    /// The space with this number, to change.
+    pub(crate) fn space_mut(&mut self, number: SpaceNumber) -> Option<&mut SpaceEntry> {
+        let mut spaces = std::iter::once(&mut self.active).chain(&mut self.others);
+        spaces.find(|entry| entry.number == number)
+    }
+
+    /// Plans a switch to a space other than the active one, which is added if it is new.
+    pub(crate) fn plan_switch(&mut self, model: String, space: &SpaceId, old: OldSpace) -> SpaceNumber {
+        let known = self.others.iter_mut().find(|entry| entry.space == *space);
+        let to = if let Some(entry) = known {
+            // The same weights may have moved.
+            entry.model = model;
+            entry.number
+        } else {
+            let number = self.next;
+            self.next = number.next();
+            self.others.push(SpaceEntry {
+                number,
+                model,
+                space: space.clone(),
+                precisions: Vec::new(),
+            });
+            number
+        };
+        self.switch = Some(PlannedSwitch { to, old });
+        to
+    }
+
+    /// Makes one of the others the one that answers, and ends the switch.
+    pub(crate) fn activate(&mut self, number: SpaceNumber, old: OldSpace) {
+        let Some(at) = self.others.iter().position(|entry| entry.number == number) else {
+            return;
+        };
+        let before = std::mem::replace(&mut self.active, self.others.remove(at));
+        self.switch = None;
+        match old {
+            OldSpace::Keep => self.others.push(before),
+            OldSpace::Drop => self.dropped.push(before.number),
+        }
+    }
+
+    /// Takes a space other than the active one out of the library, and gives up a switch to it.
+    pub(crate) fn drop_space(&mut self, number: SpaceNumber) {
+        self.others.retain(|entry| entry.number != number);
+        self.switch = self.switch.filter(|planned| planned.to != number);
+        self.dropped.push(number);
+    }
+
+    /// The oldest format that can say what stands here.
+    fn format(&self) -> u32 {
+        if is_second(&self.next) { ONE_SPACE } else { SPACES }
+    }
+
+    /// What contradicts itself, if anything does.
+    fn fault(&self) -> Option<&'static str> {
+        let mut numbers: Vec<SpaceNumber> = self.spaces().map(|entry| entry.number).collect();
+        numbers.extend(&self.dropped);
+        let used = numbers.len();
+        numbers.sort_unstable();
+        numbers.dedup();
+        if numbers.len() < used {
+            return Some("two spaces have one number");
+        }
+        if numbers.last() >= Some(&self.next) {
+            return Some("a space has a number that was never given out");
+        }
+        let targets = self.others.iter().map(|entry| entry.number);
+        let lost = |planned: PlannedSwitch| !targets.clone().any(|number| number == planned.to);
+        self.switch
+            .is_some_and(lost)
+            .then_some("a switch leads to a space that is not there")
     }
 
     /// `None` when there is no manifest.
@@ -80,21 +237,32 @@ impl Manifest {
         };
         // The version first: a later version may have other fields.
         let FormatOnly { format } = serde_json::from_slice(&text).map_err(damaged)?;
-        if format != FORMAT {
+        if ![ONE_SPACE, SPACES].contains(&format) {
             let path = library.to_owned();
             return Err(LibraryError::UnknownVersion {
                 path,
                 found: format,
-                supported: FORMAT,
+                supported: SPACES,
             });
         }
-        serde_json::from_slice(&text).map(Some).map_err(damaged)
+        let manifest: Self = serde_json::from_slice(&text).map_err(damaged)?;
+        match manifest.fault() {
+            None => Ok(Some(manifest)),
+            Some(fault) => Err(LibraryError::DamagedManifest {
+                path: path.clone(),
+                reason: fault.to_owned(),
+            }),
+        }
     }
 
     /// Replaces the file in one step: a crash leaves the old or the new one.
     pub(crate) fn write(&self, library: &Path) -> Result<(), LibraryError> {
         let path = library.join(FILE_NAME);
-        serde_json::to_vec_pretty(self)
+        let written = Written {
+            format: self.format(),
+            manifest: self,
+        };
+        serde_json::to_vec_pretty(&written)
             .map_err(std::io::Error::from)
             .and_then(|text| durable::replace(library, FILE_NAME, &text))
             .map_err(LibraryError::io(&path))
@@ -143,7 +311,7 @@ mod tests {
 
     #[test]
     fn precisions_are_remembered_while_there_are_vectors() {
-        let mut manifest = Manifest::new("builtin".into(), space());
+        let mut manifest = Manifest::new("builtin".into(), space()).active;
         assert_eq!(manifest.precisions(), [Precision::F32]);
         manifest.add_precision(Precision::Int8, 0);
         assert_eq!(manifest.precisions(), [Precision::Int8]);
@@ -151,7 +319,7 @@ mod tests {
         manifest.add_precision(Precision::Int8, 5);
         assert_eq!(manifest.precisions(), [Precision::F32, Precision::Int8]);
         assert_eq!(manifest.precision(), Precision::Int8);
-        let older = Manifest::new("builtin".into(), space());
+        let older = Manifest::new("builtin".into(), space()).active;
         let mut mixed = older.clone();
         mixed.add_precision(Precision::Int8, 5);
         assert_eq!(mixed.precisions(), [Precision::F32, Precision::Int8]);
@@ -163,9 +331,10 @@ mod tests {
         let manifest = Manifest::new("builtin".into(), space());
         let mut json = serde_json::to_value(&manifest).unwrap();
         json.as_object_mut().unwrap().remove("precisions");
+        json["format"] = 1.into();
         fs::write(dir.path().join(FILE_NAME), json.to_string()).unwrap();
         let read = Manifest::read(dir.path()).unwrap().unwrap();
-        assert_eq!(read.precision(), Precision::F32);
+        assert_eq!(read.active.precision(), Precision::F32);
     }
 
     #[test]
@@ -192,13 +361,13 @@ mod tests {
     #[test]
     fn a_later_format_and_damage_are_errors() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(FILE_NAME), r#"{"format":2,"stars":[]}"#).unwrap();
+        fs::write(dir.path().join(FILE_NAME), r#"{"format":3,"stars":[]}"#).unwrap();
         let error = Manifest::read(dir.path()).unwrap_err();
         assert!(matches!(
             error,
             LibraryError::UnknownVersion {
-                found: 2,
-                supported: 1,
+                found: 3,
+                supported: 2,
                 ..
             }
         ));
@@ -207,5 +376,84 @@ mod tests {
             Manifest::read(dir.path()),
             Err(LibraryError::DamagedManifest { .. })
         ));
+    }
+
+    /// The text of a library made before there could be several spaces.
+    const FORMAT_1: &str = r#"{"format":1,"model":"builtin","space":{"model":"builtin","revision":"r","preprocessing":"p","dimension":4},"sources":["/photos"],"precisions":["f32"]}"#;
+
+    fn other(model: &str) -> SpaceId {
+        SpaceId {
+            model: model.into(),
+            ..space()
+        }
+    }
+
+    #[test]
+    fn a_library_of_one_space_is_read_and_written_as_before() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(FILE_NAME), FORMAT_1).unwrap();
+        let manifest = Manifest::read(dir.path()).unwrap().unwrap();
+        assert_eq!(manifest.active.number, SpaceNumber::FIRST);
+        assert_eq!(manifest.active.directory(dir.path()), dir.path());
+        manifest.write(dir.path()).unwrap();
+        let json = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text).unwrap();
+        let written = fs::read(dir.path().join(FILE_NAME)).unwrap();
+        assert_eq!(json(&written), json(FORMAT_1.as_bytes()));
+    }
+
+    #[test]
+    fn a_switch_leads_from_one_space_to_another_and_numbers_are_never_used_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let reread = |manifest: &Manifest| {
+            manifest.write(dir.path()).unwrap();
+            let read = Manifest::read(dir.path()).unwrap().unwrap();
+            assert_eq!(read, *manifest);
+            read
+        };
+        let mut manifest = Manifest::new("a".into(), other("a"));
+        let to = manifest.plan_switch("b".into(), &other("b"), OldSpace::Keep);
+        assert_eq!(to, SpaceNumber(1));
+        manifest = reread(&manifest);
+        assert_eq!(manifest.plan_switch("/b".into(), &other("b"), OldSpace::Drop), to);
+        assert_eq!(manifest.space(to).unwrap().model, "/b");
+        manifest.activate(to, OldSpace::Keep);
+        manifest = reread(&manifest);
+        assert_eq!((manifest.active.number, manifest.switch), (to, None));
+        let third = manifest.plan_switch("c".into(), &other("c"), OldSpace::Keep);
+        manifest.drop_space(third);
+        manifest.drop_space(SpaceNumber::FIRST);
+        manifest = reread(&manifest);
+        assert_eq!((manifest.others.len(), manifest.switch), (0, None));
+        assert_eq!(manifest.dropped, [third, SpaceNumber::FIRST]);
+        manifest.dropped.clear();
+        manifest = reread(&manifest);
+        let next = manifest.plan_switch("c".into(), &other("c"), OldSpace::Drop);
+        assert_eq!(next, SpaceNumber(3));
+        assert!(
+            fs::read_to_string(dir.path().join(FILE_NAME))
+                .unwrap()
+                .contains("\"format\": 2")
+        );
+    }
+
+    #[test]
+    fn a_manifest_that_contradicts_itself_is_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut manifest = Manifest::new("a".into(), other("a"));
+        manifest.plan_switch("b".into(), &other("b"), OldSpace::Keep);
+        let faults: [fn(&mut Manifest); 3] = [
+            |m| m.others[0].number = SpaceNumber::FIRST,
+            |m| m.others[0].number = SpaceNumber(7),
+            |m| m.others.clear(),
+        ];
+        for spoil in faults {
+            let mut spoilt = manifest.clone();
+            spoil(&mut spoilt);
+            spoilt.write(dir.path()).unwrap();
+            assert!(matches!(
+                Manifest::read(dir.path()),
+                Err(LibraryError::DamagedManifest { .. })
+            ));
+        }
     }
 }

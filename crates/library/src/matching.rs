@@ -2,9 +2,9 @@ use eidetic_domain::Embedding;
 use eidetic_search::{Matcher, QueryPicture, TextMatch};
 use eidetic_vectors::VectorIndex;
 
-use crate::{Library, LibraryError};
+use crate::{LibraryError, Space};
 
-impl Library {
+impl Space {
     /// Holds a picture against texts, each of which should be there once: one result a text, the most probable first.
     pub fn match_texts(
         &self,

@@ -1,51 +1,34 @@
-use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use eidetic_catalog::{Catalog, CatalogError, SledCatalog};
-use eidetic_domain::{ImageId, Precision, RowId, SpaceId};
+use eidetic_catalog::{CatalogError, SledCatalog, SpaceNumber};
+use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
-use eidetic_encoder_candle::{DownloadProgress, ModelRef};
-use eidetic_imaging::{Detail, ThumbnailStore};
-use eidetic_search::confidence::Judge;
-use eidetic_search::{AdmissionCache, Answer, Query, Searcher, TextCache};
-use eidetic_vectors::VectorStore;
+use eidetic_encoder_candle::DownloadProgress;
+use eidetic_imaging::ThumbnailStore;
 
 use crate::lock::Lock;
 use crate::manifest::Manifest;
-use crate::tagging::KeptTags;
-use crate::{LibraryError, LoadedModel, Loading, ModelSource, Owner};
+use crate::{LibraryError, LoadedModel, Loading, ModelSource, Owner, Space};
 
 /// An open library. All methods take `&self` and may be called from several threads; searching goes on during an
-/// indexing run.
+/// indexing run, and while another space is made.
 pub struct Library {
     pub(crate) directory: PathBuf,
     pub(crate) manifest: RwLock<Manifest>,
+    /// For what all spaces share.
     pub(crate) catalog: SledCatalog,
-    pub(crate) vectors: RwLock<VectorStore>,
     pub(crate) thumbnails: ThumbnailStore,
-    /// Images whose vectors failed their checksum when the library was opened; the next indexing run embeds them anew.
-    pub(crate) damaged: Mutex<Vec<ImageId>>,
-    pub(crate) admissions: AdmissionCache,
-    pub(crate) indexing: Mutex<()>,
-    pub(crate) graph: Mutex<()>,
-    space: SpaceId,
-    encoder: OnceLock<Box<dyn Encoder>>,
-    /// Asked for; without, the one that the library was last indexed in.
-    precision: OnceLock<Precision>,
-    /// Asked for; without, the usual.
-    model_loading: OnceLock<Loading>,
-    loading: Mutex<()>,
-    pub(crate) texts: TextCache,
-    /// Made when first asked for, and anew when the library is calibrated.
-    pub(crate) judge: RwLock<Option<Arc<Judge>>>,
-    /// Held while calibrations are changed.
-    pub(crate) calibrating: Mutex<()>,
-    /// The vocabulary that images were tagged from last.
-    pub(crate) tag_vectors: Mutex<Option<KeptTags>>,
-    pub(crate) tagging: Mutex<()>,
+    pub(crate) active: RwLock<Arc<Space>>,
+    /// Spaces beside the active one that have been opened.
+    pub(crate) others: Mutex<BTreeMap<SpaceNumber, Arc<Space>>>,
+    /// Held while the library is indexed.
+    pub(crate) indexing: Arc<Mutex<()>>,
+    /// Held while a space beside the active one is filled, or dropped.
+    pub(crate) switching: Mutex<()>,
     lock: Lock,
 }
 
@@ -113,7 +96,7 @@ impl Library {
         let library = Self::make(directory, manifest, owner)?;
         library.compute_in(precision);
         library.load_by(options.loading);
-        let _ = library.encoder.set(encoder);
+        library.active().use_encoder(encoder)?;
         Ok((library, fallback))
     }
 
@@ -137,8 +120,7 @@ impl Library {
             }
             opened => opened?,
         };
-        library.same_space(encoder.space())?;
-        let _ = library.encoder.set(encoder);
+        library.active().use_encoder(encoder)?;
         Ok(library)
     }
 
@@ -151,38 +133,25 @@ impl Library {
 
     fn assemble(directory: &Path, manifest: Manifest, lock: Lock) -> Result<Self, LibraryError> {
         let catalog = open_catalog(directory, &manifest)?;
-        let live = live_rows(&catalog)?;
-        let place = directory.join("vectors");
-        fs::create_dir_all(&place).map_err(LibraryError::io(&place))?;
-        let (vectors, report) = VectorStore::open(&place, &manifest.space, &live)?;
+        let indexing = Arc::default();
+        let active = Space::open(directory, &manifest.active, &catalog, &indexing)?;
         let thumbnails = directory.join("thumbnails");
-        Ok(Self {
+        let library = Self {
             directory: directory.to_owned(),
-            space: manifest.space.clone(),
             manifest: RwLock::new(manifest),
             catalog,
-            vectors: RwLock::new(vectors),
             thumbnails: ThumbnailStore::open(&thumbnails).map_err(LibraryError::io(&thumbnails))?,
-            damaged: Mutex::new(report.damaged),
-            admissions: AdmissionCache::default(),
-            indexing: Mutex::new(()),
-            graph: Mutex::new(()),
-            encoder: OnceLock::new(),
-            precision: OnceLock::new(),
-            model_loading: OnceLock::new(),
-            loading: Mutex::new(()),
-            texts: TextCache::default(),
-            judge: RwLock::default(),
-            calibrating: Mutex::new(()),
-            tag_vectors: Mutex::default(),
-            tagging: Mutex::new(()),
+            active: RwLock::new(Arc::new(active)),
+            others: Mutex::default(),
+            indexing,
+            switching: Mutex::default(),
             lock,
-        })
-    }
-
-    /// The space of all vectors of this library.
-    pub fn space(&self) -> &SpaceId {
-        &self.space
+        };
+        if let Err(error) = library.remove_dropped() {
+            // Nobody looks at it; the next opening tries again.
+            tracing::warn!("something of a dropped space stays on disk: {error}");
+        }
+        Ok(library)
     }
 
     /// Its directory.
@@ -197,77 +166,23 @@ impl Library {
             .map_err(LibraryError::io(&self.directory))
     }
 
-    /// Makes the library's model compute in `precision` from its loading on. Only the first call counts, and only before
-    /// the model was asked for.
-    pub fn compute_in(&self, precision: Precision) {
-        let _ = self.precision.set(precision);
-    }
-
-    /// Decides how the library's model is loaded. Only the first call counts, and only before the model was asked for.
-    pub fn load_by(&self, loading: Loading) {
-        let _ = self.model_loading.set(loading);
-    }
-
-    fn model_loading(&self) -> Loading {
-        self.model_loading.get().copied().unwrap_or_default()
-    }
-
-    /// The precision that the library's model computes in: as asked for, else as the library was last indexed.
-    pub fn precision(&self) -> Precision {
-        match self.precision.get() {
-            Some(precision) => *precision,
-            None => self.read_manifest().precision(),
-        }
-    }
-
-    /// The library's model, loaded when first asked for.
-    pub fn encoder(&self) -> Result<&dyn Encoder, LibraryError> {
-        self.load_encoder(&())
-    }
-
-    /// The library's model, loaded when first asked for, with a progress display for its download.
-    pub fn load_encoder(&self, progress: &dyn DownloadProgress) -> Result<&dyn Encoder, LibraryError> {
-        let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.encoder.get().is_none() {
-            let reference: ModelRef = self.read_manifest().model.parse()?;
-            let encoder = crate::model::load(&reference, self.precision(), self.model_loading(), progress)?;
-            self.same_space(encoder.space())?;
-            let _ = self.encoder.set(encoder);
-        }
-        Ok(self.encoder.get().expect("set above, or before").as_ref())
-    }
-
-    /// How much of a picture the library's model sees: what every picture to search by must be decoded with, as indexing
-    /// does.
-    pub fn detail(&self) -> Result<Detail, LibraryError> {
-        Ok(Detail::of_model(self.encoder()?.shorter_side()))
-    }
-
-    /// Answers a query.
-    pub fn search(&self, query: &Query) -> Result<Answer, LibraryError> {
-        if self.indexing.try_lock().is_err() {
-            // A run is changing the catalog, so what a filter admitted a moment ago may be out of date.
-            self.admissions.clear();
-        }
-        let query = with_real_folders(query);
-        let judge = self.judge()?;
-        let searcher = Searcher {
-            judge: Some(&judge),
-            encoder: self.encoder()?,
-            vectors: &self.vectors,
-            catalog: &self.catalog,
-            texts: &self.texts,
-            admissions: &self.admissions,
-        };
-        Ok(searcher.search(&query)?)
-    }
-
     pub(crate) fn read_manifest(&self) -> std::sync::RwLockReadGuard<'_, Manifest> {
         self.manifest.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn read_vectors(&self) -> std::sync::RwLockReadGuard<'_, VectorStore> {
-        self.vectors.read().unwrap_or_else(PoisonError::into_inner)
+    /// Changes the manifest, on disk first, in one step; an unchanged one is not written.
+    pub(crate) fn change_manifest<T>(
+        &self,
+        change: impl FnOnce(&mut Manifest) -> T,
+    ) -> Result<T, LibraryError> {
+        let mut manifest = self.manifest.write().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = manifest.clone();
+        let outcome = change(&mut changed);
+        if changed != *manifest {
+            changed.write(&self.directory)?;
+            *manifest = changed;
+        }
+        Ok(outcome)
     }
 
     /// Refuses a model other than the library's own, if one is named.
@@ -276,25 +191,13 @@ impl Library {
             return Ok(());
         };
         let reference = &reference.lasting();
-        if reference.to_string() == self.read_manifest().model {
+        let active = self.active();
+        if reference.to_string() == active.model {
             return Ok(());
         }
         // Another name may stand for the same weights, so the space decides.
-        let encoder = crate::model::load(reference, self.precision(), self.model_loading(), progress)?;
-        self.same_space(encoder.space())?;
-        let _ = self.encoder.set(encoder);
-        Ok(())
-    }
-
-    fn same_space(&self, model: &SpaceId) -> Result<(), LibraryError> {
-        if *model == self.space {
-            return Ok(());
-        }
-        Err(LibraryError::OtherSpace {
-            path: self.directory.clone(),
-            library: Box::new(self.space.clone()),
-            model: Box::new(model.clone()),
-        })
+        let encoder = crate::model::load(reference, active.precision(), active.model_loading(), progress)?;
+        active.use_encoder(encoder)
     }
 }
 
@@ -309,27 +212,6 @@ fn open_catalog(directory: &Path, manifest: &Manifest) -> Result<SledCatalog, Li
         .into());
     }
     Ok(SledCatalog::open(&path)?)
-}
-
-/// What the catalog says is alive; every other row of the vector file is dropped.
-fn live_rows(catalog: &SledCatalog) -> Result<Vec<(RowId, ImageId)>, LibraryError> {
-    catalog
-        .scan()
-        .map(|record| record.map(|r| (r.row, r.image)).map_err(LibraryError::from))
-        .collect()
-}
-
-/// The catalog names files as the walk met them, perhaps through a link; people name folders either way.
-fn with_real_folders(query: &Query) -> Cow<'_, Query> {
-    let named = &query.filter.folders;
-    let real = named.iter().filter_map(|folder| folder.canonicalize().ok());
-    let real: Vec<PathBuf> = real.filter(|folder| !named.contains(folder)).collect();
-    if real.is_empty() {
-        return Cow::Borrowed(query);
-    }
-    let mut query = query.clone();
-    query.filter.folders.extend(real);
-    Cow::Owned(query)
 }
 
 /// Why there is no library: nothing there, or something else. A directory with only a lock comes from a creation that

@@ -1,10 +1,12 @@
 //! How much of what exact search finds the library's index finds.
 
+use std::path::PathBuf;
+
 use eidetic_domain::{Embedding, Filter};
 use eidetic_vectors::{RowSet, VectorIndex};
 use serde::{Deserialize, Serialize};
 
-use crate::{Library, LibraryError, Status};
+use crate::{Library, LibraryError, Space, Status};
 
 /// Neighbours asked for: recall is recall@10.
 const K: usize = 10;
@@ -100,20 +102,22 @@ impl Library {
     /// [`status`](Self::status) with the recall of the live index, measured against a comparison with every vector. Reads
     /// the whole vector file: seconds in a large library. Texts serve as queries where the model can be had.
     pub fn status_with_recall(&self) -> Result<Status, LibraryError> {
-        let recall = self.recall()?;
+        let recall = self.active().recall(&self.sources())?;
         Ok(Status {
             recall: Some(recall),
             ..self.status()?
         })
     }
+}
 
-    fn recall(&self) -> Result<RecallStatus, LibraryError> {
+impl Space {
+    fn recall(&self, sources: &[PathBuf]) -> Result<RecallStatus, LibraryError> {
         let pictures = self.read_vectors().sample(PICTURES);
         let (kind, texts) = match self.encode_texts() {
             Some(texts) => ("texts", texts),
             None => ("mixtures", mixtures(&pictures)),
         };
-        let (names, filters): (Vec<String>, Vec<Option<RowSet>>) = self.filters()?.into_iter().unzip();
+        let (names, filters): (Vec<String>, Vec<Option<RowSet>>) = self.filters(sources)?.into_iter().unzip();
         let vectors = self.read_vectors();
         let admitted = |filter: &Option<RowSet>| filter.as_ref().map_or(vectors.len(), RowSet::len);
         let mut measured = Vec::new();
@@ -140,12 +144,12 @@ impl Library {
     }
 
     /// None, random ones, and the folder of the first source; those alone that keep enough to look for.
-    fn filters(&self) -> Result<Vec<(String, Option<RowSet>)>, LibraryError> {
+    fn filters(&self, sources: &[PathBuf]) -> Result<Vec<(String, Option<RowSet>)>, LibraryError> {
         let vectors = self.read_vectors();
         let (end, mut filters) = (vectors.end(), vec![("none".to_owned(), None)]);
         filters.extend(SHARES.map(|(share, name)| (name.to_owned(), Some(vectors.sample_rows(share)))));
         drop(vectors);
-        if let Some(source) = self.sources().first() {
+        if let Some(source) = sources.first() {
             let filter = Filter {
                 folders: vec![source.clone()],
                 ..Filter::default()

@@ -12,7 +12,7 @@ use eidetic_search::profile::{Criticality, Finding, NamedProfile, Purpose};
 use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
 
-use crate::{Library, LibraryError};
+use crate::{LibraryError, Space};
 
 /// Pictures that are looked at together.
 const IMAGES: usize = 256;
@@ -43,7 +43,7 @@ pub struct Screened {
     pub cancelled: bool,
 }
 
-impl Library {
+impl Space {
     /// Holds every picture against the patterns of `profile`, and tells `flagged` each that reaches a level, in no order.
     /// `progress` is told how many of how many pictures are done.
     ///

@@ -5,7 +5,7 @@ use eidetic_domain::Precision;
 use eidetic_vectors::IndexKind;
 use serde::{Deserialize, Serialize};
 
-use crate::{Library, LibraryError, RecallStatus};
+use crate::{Library, LibraryError, RecallStatus, SpaceStatus, SwitchStatus};
 
 /// How a library stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,15 +23,21 @@ pub struct Status {
     /// Images that carry tags.
     #[serde(default)]
     pub tagged: u64,
-    /// How to load its model.
+    /// How to load the active space's model.
     pub model: String,
-    /// Its space.
+    /// Its active space.
     pub space: String,
     /// The precisions that its vectors were computed in, the latest run's last.
     #[serde(default)]
     pub precisions: Vec<Precision>,
     /// Folders that it indexes.
     pub sources: Vec<PathBuf>,
+    /// All its spaces, the active one first.
+    #[serde(default)]
+    pub spaces: Vec<SpaceStatus>,
+    /// The switch to another space that has begun and has not ended.
+    #[serde(default)]
+    pub switch: Option<SwitchStatus>,
     /// The vector index.
     pub index: IndexStatus,
     /// Disk space.
@@ -76,39 +82,26 @@ impl Library {
         self.read_manifest().sources.clone()
     }
 
-    /// How to load its model again.
-    pub fn model(&self) -> String {
-        self.read_manifest().model.clone()
-    }
-
-    /// How many images have vectors known to be damaged; the next indexing run of their folders repairs them.
-    ///
-    /// Vectors under a saved graph are checked when they are read, and all of them by the next indexing run.
-    pub fn damaged(&self) -> usize {
-        let known = self
-            .damaged
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .len();
-        known + self.read_vectors().damaged().len()
-    }
-
     /// How the library stands now. Needs no model.
     pub fn status(&self) -> Result<Status, LibraryError> {
         let counts = self.catalog.counts()?;
-        let stats = self.read_vectors().stats()?;
-        let manifest = self.read_manifest();
+        let active = self.active();
+        let stats = active.read_vectors().stats()?;
+        let spaces = self.spaces()?;
+        let own = spaces.iter().find(|space| space.number == active.number.0);
         Ok(Status {
             library: self.directory.clone(),
             images: counts.images,
             paths: counts.paths,
             failed: counts.failed,
-            damaged: self.damaged() as u64,
-            tagged: self.catalog.tag_summary()?.images,
-            model: manifest.model.clone(),
-            space: manifest.space.to_string(),
-            precisions: manifest.precisions().to_vec(),
-            sources: manifest.sources.clone(),
+            damaged: active.damaged() as u64,
+            tagged: active.catalog.tag_summary()?.images,
+            model: active.model.clone(),
+            space: active.space().to_string(),
+            precisions: own.map(|space| space.precisions.clone()).unwrap_or_default(),
+            sources: self.sources(),
+            switch: self.planned_switch()?,
+            spaces,
             index: IndexStatus {
                 kind: kind_name(stats.kind).to_owned(),
                 vectors: stats.vectors as u64,
@@ -133,7 +126,7 @@ const fn kind_name(kind: IndexKind) -> &'static str {
 }
 
 /// What the files below `folder` take; a folder that cannot be read counts nothing.
-fn bytes_below(folder: &Path) -> u64 {
+pub(crate) fn bytes_below(folder: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return 0;
     };

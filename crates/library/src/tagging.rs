@@ -12,7 +12,7 @@ use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
 
 use crate::kept_vectors::KeptVectors;
-use crate::{Library, LibraryError};
+use crate::{LibraryError, Space, tag_options};
 
 /// Version of the way in which tags are chosen; part of every fingerprint.
 const METHOD: &[u8] = b"EIDTAGS1";
@@ -97,7 +97,7 @@ struct Tagger {
     fingerprint: [u8; 32],
 }
 
-impl Library {
+impl Space {
     /// Gives every image its tags, but for those that have them already from the same words, rule, model and calibration.
     ///
     /// Tags are durable some hundred images at a time, so that a run that was cut short goes on where it stopped. Images
@@ -116,7 +116,10 @@ impl Library {
             ..TagReport::default()
         };
         match self.tagger(options, progress, cancel)? {
-            Some(tagger) => self.tag_all(&tagger, progress, cancel, &mut report)?,
+            Some(tagger) => {
+                tag_options::keep(&self.directory, options);
+                self.tag_all(&tagger, progress, cancel, &mut report)?;
+            }
             None => report.cancelled = true,
         }
         let summary = self.catalog.tag_summary()?;
@@ -130,7 +133,9 @@ impl Library {
     /// The tags of an image: those that it was given last, else what the bundled vocabulary gives on the spot, which is not
     /// kept. The first call that has to look may take a few thousand short texts through the model.
     pub fn tags_of(&self, image: &ImageId) -> Result<Vec<Tag>, LibraryError> {
-        self.image(image)?;
+        if !self.catalog.contains(image)? {
+            return Err(LibraryError::UnknownImage(*image));
+        }
         let stored = self.catalog.tags_of(std::slice::from_ref(image))?.pop().flatten();
         if let Some(stored) = stored {
             return Ok(stored.tags);

@@ -104,16 +104,17 @@ fn images_with_tags(catalog: &dyn Catalog, tags: &BTreeSet<String>) -> Result<Ve
     Ok(images.unwrap_or_default())
 }
 
-/// The rows of those that pass by path and date.
+/// The rows of those that have one and pass by path and date.
 fn passing(
     records: impl Iterator<Item = Result<eidetic_catalog::ImageRecord, CatalogError>>,
     filter: &Filter,
 ) -> Result<Vec<RowId>, CatalogError> {
     records
         .filter_map(|record| match record {
-            Ok(record) => filter
-                .admits(&record.paths, record.metadata.taken)
-                .then_some(Ok(record.row)),
+            Ok(record) => record
+                .row
+                .filter(|_| filter.admits(&record.paths, record.metadata.taken))
+                .map(Ok),
             Err(error) => Some(Err(error)),
         })
         .collect()

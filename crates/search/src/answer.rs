@@ -13,6 +13,8 @@ pub struct Answer {
     pub verdict: Verdict,
     /// Best first; every one of them is in the catalog.
     pub hits: Vec<RankedHit>,
+    /// Images of the catalog that have no vector in this space, and so cannot be among the hits.
+    pub missing: u64,
     /// Where the time went.
     pub took: Took,
 }

@@ -54,6 +54,7 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
             space: self.encoder.space().clone(),
             verdict,
             hits,
+            missing: self.missing()?,
             took: Took {
                 encode: encoded - start,
                 search: encoded.elapsed(),
@@ -128,6 +129,11 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
                 .vector(image)
                 .ok_or(SearchError::UnknownImage(*image)),
         }
+    }
+
+    fn missing(&self) -> Result<u64, SearchError> {
+        let images = self.catalog.counts()?.images;
+        Ok(images.saturating_sub(self.read_vectors().len() as u64))
     }
 
     /// Asks the index for more until `k` hits stand in the catalog: between the catalog forgetting an image and the

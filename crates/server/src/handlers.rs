@@ -5,6 +5,7 @@ pub(crate) mod feedback;
 pub(crate) mod images;
 pub(crate) mod index;
 pub(crate) mod matching;
+pub(crate) mod model;
 mod pairs;
 pub(crate) mod search;
 pub(crate) mod server;

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use eidetic_indexer::{Cancel, Observer, Options};
-use eidetic_library::Library;
+use eidetic_library::{Library, LibraryError, ModelRef, SpaceReport, SwitchOptions};
 
-use crate::json::{IndexReport, JobAnswer, JobState};
+use crate::json::{IndexReport, JobAnswer, JobKind, JobState, SpaceReportAnswer};
 use crate::problem::{Problem, ProblemKind};
 
 /// Jobs that are remembered.
@@ -14,7 +14,7 @@ const KEPT: usize = 20;
 /// Stands for a total that is not known yet.
 const UNKNOWN: u64 = u64::MAX;
 
-/// Indexing jobs: at most one runs at a time, the last ones can be asked for.
+/// Jobs: at most one that indexes and one that fills a space run at a time, the last ones can be asked for.
 #[derive(Default)]
 pub(crate) struct Jobs {
     board: Mutex<Board>,
@@ -26,37 +26,58 @@ struct Board {
     jobs: VecDeque<Arc<Job>>,
 }
 
-/// One indexing run.
+/// What a job is to do.
+pub(crate) enum Work {
+    /// Index these folders; without any, those that the library has.
+    Index(Vec<PathBuf>),
+    /// Let this model answer.
+    Switch(ModelRef, Box<SwitchOptions>),
+    /// Go on with a switch that was interrupted.
+    Resume,
+    /// Embed what this space lacks.
+    CatchUp(String),
+}
+
+/// One run.
 pub(crate) struct Job {
     id: u64,
+    kind: JobKind,
     cancel: Cancel,
     done: AtomicU64,
     total: AtomicU64,
     outcome: OnceLock<Outcome>,
 }
 
-enum Outcome {
-    Done(IndexReport),
-    Cancelled(IndexReport),
-    Failed(String),
+struct Outcome {
+    state: JobState,
+    report: Option<IndexReport>,
+    space_report: Option<SpaceReportAnswer>,
+    error: Option<String>,
+}
+
+impl Work {
+    const fn kind(&self) -> JobKind {
+        match self {
+            Self::Index(_) => JobKind::Index,
+            Self::Switch(..) | Self::Resume => JobKind::Switch,
+            Self::CatchUp(_) => JobKind::CatchUp,
+        }
+    }
 }
 
 impl Jobs {
-    /// Starts indexing `folders` on a thread of its own.
-    pub(crate) fn start(&self, library: &Arc<Library>, folders: Vec<PathBuf>) -> Result<Arc<Job>, Problem> {
+    /// Starts a job on a thread of its own.
+    pub(crate) fn start(&self, library: &Arc<Library>, work: Work) -> Result<Arc<Job>, Problem> {
         let mut board = self.board();
-        if let Some(running) = board.running() {
-            let detail = format!(
-                "job {} is indexing; wait for its end, or DELETE /v1/jobs/{0}",
-                running.id
-            );
-            return Err(Problem::new(ProblemKind::AlreadyIndexing, detail));
+        let kind = work.kind();
+        if let Some(running) = board.in_the_way_of(kind) {
+            return Err(running.in_the_way());
         }
-        let job = board.post();
+        let job = board.post(kind);
         let (theirs, library) = (Arc::clone(&job), Arc::clone(library));
-        let thread = std::thread::Builder::new().name("indexing".into());
-        if let Err(error) = thread.spawn(move || theirs.run(&library, &folders)) {
-            job.end(Outcome::Failed(format!("no thread could be started: {error}")));
+        let thread = std::thread::Builder::new().name("job".into());
+        if let Err(error) = thread.spawn(move || theirs.run(&library, work)) {
+            job.end(Outcome::failed(format!("no thread could be started: {error}")));
         }
         Ok(job)
     }
@@ -67,16 +88,14 @@ impl Jobs {
         self.board().jobs.iter().find(|job| job.id == id).cloned()
     }
 
-    /// Asks the running job, if any, to stop.
+    /// Asks all running jobs to stop.
     pub(crate) fn cancel_running(&self) {
-        if let Some(job) = self.board().running() {
-            job.cancel();
-        }
+        self.board().running().for_each(|job| job.cancel());
     }
 
     /// Whether a job runs.
     pub(crate) fn any_running(&self) -> bool {
-        self.board().running().is_some()
+        self.board().running().next().is_some()
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -85,25 +104,34 @@ impl Jobs {
 }
 
 impl Board {
-    fn running(&self) -> Option<&Arc<Job>> {
-        self.jobs.iter().find(|job| job.outcome.get().is_none())
+    fn running(&self) -> impl Iterator<Item = &Arc<Job>> {
+        self.jobs.iter().filter(|job| job.outcome.get().is_none())
     }
 
-    fn post(&mut self) -> Arc<Job> {
+    /// One job indexes at a time, and one fills a space.
+    fn in_the_way_of(&self, kind: JobKind) -> Option<&Arc<Job>> {
+        let indexes = |kind: JobKind| kind == JobKind::Index;
+        self.running().find(|job| indexes(job.kind) == indexes(kind))
+    }
+
+    fn post(&mut self, kind: JobKind) -> Arc<Job> {
         self.started += 1;
-        let job = Arc::new(Job::new(self.started));
+        let job = Arc::new(Job::new(self.started, kind));
         self.jobs.push_back(Arc::clone(&job));
-        if self.jobs.len() > KEPT {
-            self.jobs.pop_front();
+        if self.jobs.len() > KEPT
+            && let Some(ended) = self.jobs.iter().position(|job| job.outcome.get().is_some())
+        {
+            self.jobs.remove(ended);
         }
         job
     }
 }
 
 impl Job {
-    fn new(id: u64) -> Self {
+    fn new(id: u64, kind: JobKind) -> Self {
         Self {
             id,
+            kind,
             cancel: Cancel::default(),
             done: AtomicU64::new(0),
             total: AtomicU64::new(UNKNOWN),
@@ -126,23 +154,54 @@ impl Job {
         let total = self.total.load(Ordering::Relaxed);
         JobAnswer {
             job: self.id(),
-            state: outcome.map_or(JobState::Running, Outcome::state),
+            kind: self.kind,
+            state: outcome.map_or(JobState::Running, |outcome| outcome.state),
             done: self.done.load(Ordering::Relaxed),
             total: (total != UNKNOWN).then_some(total),
-            report: outcome.and_then(Outcome::report).cloned(),
-            error: match outcome {
-                Some(Outcome::Failed(reason)) => Some(reason.clone()),
-                _ => None,
-            },
+            report: outcome.and_then(|outcome| outcome.report.clone()),
+            space_report: outcome.and_then(|outcome| outcome.space_report.clone()),
+            error: outcome.and_then(|outcome| outcome.error.clone()),
         }
     }
 
-    fn run(&self, library: &Library, folders: &[PathBuf]) {
+    /// What those are told who want to start another.
+    fn in_the_way(&self) -> Problem {
+        let (kind, does) = match self.kind {
+            JobKind::Index => (ProblemKind::AlreadyIndexing, "is indexing"),
+            JobKind::Switch => (ProblemKind::AlreadySwitching, "is switching to another model"),
+            JobKind::CatchUp => (
+                ProblemKind::AlreadySwitching,
+                "is bringing a kept model up to date",
+            ),
+        };
+        let id = self.id;
+        Problem::new(
+            kind,
+            format!("job {id} {does}; wait for its end, or DELETE /v1/jobs/{id}"),
+        )
+    }
+
+    fn run(&self, library: &Library, work: Work) {
         let _ended_in_any_case = EndOnPanic(self);
+        let options = Options::default();
+        let ended = match work {
+            Work::Index(folders) => return self.index(library, &folders),
+            Work::Switch(model, options) => library
+                .switch(&model, &options, &(), self, &self.cancel)
+                .map(Some),
+            Work::Resume => library.resume_switch(&options, &(), self, &self.cancel),
+            Work::CatchUp(space) => library.catch_up(&space, &options, self, &self.cancel).map(Some),
+        };
+        self.end(Outcome::of_space(ended));
+    }
+
+    fn index(&self, library: &Library, folders: &[PathBuf]) {
         let outcome = match library.index(folders, &Options::default(), self, &self.cancel) {
-            Ok(report) if report.cancelled => Outcome::Cancelled(IndexReport::new(&report, library.space())),
-            Ok(report) => Outcome::Done(IndexReport::new(&report, library.space())),
-            Err(error) => Outcome::Failed(error.to_string()),
+            Ok(report) => Outcome {
+                report: Some(IndexReport::new(&report, &library.space())),
+                ..Outcome::ended(report.cancelled)
+            },
+            Err(error) => Outcome::failed(error.to_string()),
         };
         self.end(outcome);
         // Searches are exact until the graph is there, so a graph that cannot be built makes them slow, not wrong.
@@ -152,6 +211,9 @@ impl Job {
     }
 
     fn end(&self, outcome: Outcome) {
+        if let Some(reason) = &outcome.error {
+            tracing::warn!(job = self.id, "a job failed: {reason}");
+        }
         let _ = self.outcome.set(outcome);
     }
 }
@@ -172,26 +234,41 @@ struct EndOnPanic<'a>(&'a Job);
 impl Drop for EndOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.end(Outcome::Failed(
-                "the indexing run broke off; see the server's log".into(),
-            ));
+            self.0
+                .end(Outcome::failed("the job broke off; see the server's log".into()));
         }
     }
 }
 
 impl Outcome {
-    fn state(&self) -> JobState {
-        match self {
-            Self::Done(_) => JobState::Done,
-            Self::Cancelled(_) => JobState::Cancelled,
-            Self::Failed(_) => JobState::Failed,
+    const fn ended(cancelled: bool) -> Self {
+        Self {
+            state: if cancelled {
+                JobState::Cancelled
+            } else {
+                JobState::Done
+            },
+            report: None,
+            space_report: None,
+            error: None,
         }
     }
 
-    fn report(&self) -> Option<&IndexReport> {
-        match self {
-            Self::Done(report) | Self::Cancelled(report) => Some(report),
-            Self::Failed(_) => None,
+    fn failed(reason: String) -> Self {
+        Self {
+            state: JobState::Failed,
+            error: Some(reason),
+            ..Self::ended(false)
+        }
+    }
+
+    fn of_space(ended: Result<Option<SpaceReport>, LibraryError>) -> Self {
+        match ended {
+            Err(error) => Self::failed(error.to_string()),
+            Ok(report) => Self {
+                space_report: report.as_ref().map(SpaceReportAnswer::from),
+                ..Self::ended(report.is_some_and(|report| report.cancelled))
+            },
         }
     }
 }

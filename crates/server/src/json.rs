@@ -8,6 +8,7 @@ mod feedback;
 mod jobs;
 mod lines;
 mod requests;
+mod spaces;
 mod tags;
 
 pub use answers::{
@@ -19,7 +20,10 @@ pub use calibration::{
     CalibrationAnswer, CalibrationEventAnswer, CalibrationsAnswer, FiguresAnswer, ThresholdAnswer,
 };
 pub use feedback::{FeedbackAnswer, FeedbackAnswers, FeedbackCount, FeedbackRequest};
-pub use jobs::{FailedFile, IndexReport, JobAnswer, JobState, JobTicket};
+pub use jobs::{FailedFile, IndexReport, JobAnswer, JobKind, JobState, JobTicket};
 pub use lines::MatchLine;
-pub use requests::{FilterRequest, IndexRequest, MatchRequest, SearchRequest, TakenRequest};
+pub use requests::{
+    FilterRequest, IndexRequest, MatchRequest, SearchRequest, SpaceRequest, SwitchRequest, TakenRequest,
+};
+pub use spaces::{DropAnswer, SpaceReportAnswer};
 pub use tags::{ImageTag, TagsAnswer};

@@ -27,6 +27,9 @@ use crate::handlers;
         handlers::index::start,
         handlers::index::look,
         handlers::index::cancel,
+        handlers::model::switch,
+        handlers::model::catch_up,
+        handlers::model::drop_space,
         handlers::server::status,
         handlers::server::health,
         handlers::server::metrics,
@@ -67,12 +70,58 @@ pub(crate) struct StatusDocument {
     sources: Vec<String>,
     /// The precisions that its vectors were computed in, `f32` or `int8`, the latest last.
     precisions: Vec<String>,
+    /// All its spaces, the active one first.
+    spaces: Vec<SpaceStatusDocument>,
+    /// The switch to another space that has begun and has not ended.
+    switch: Option<SwitchStatusDocument>,
     /// The vector index.
     index: IndexStatusDocument,
     /// Disk space.
     bytes: BytesOnDiskDocument,
     /// Recall of the index, where it was asked for.
     recall: Option<RecallStatusDocument>,
+}
+
+/// How one space of a library stands.
+#[derive(ToSchema)]
+#[schema(as = SpaceStatus)]
+#[expect(dead_code, reason = "a description of a type of a crate that knows no HTTP")]
+pub(crate) struct SpaceStatusDocument {
+    /// Its number, by which it can be named too.
+    number: u32,
+    /// Whether it is the one that answers.
+    active: bool,
+    /// How to load its model.
+    model: String,
+    /// Its name in answers.
+    space: String,
+    /// The precisions that its vectors were computed in, the latest last.
+    precisions: Vec<String>,
+    /// Images that have a vector in it.
+    images: u64,
+    /// Images of the library that have none.
+    missing: u64,
+    /// Disk space of its vectors and graph.
+    bytes: u64,
+}
+
+/// A switch that has begun and has not ended.
+#[derive(ToSchema)]
+#[schema(as = SwitchStatus)]
+#[expect(dead_code, reason = "a description of a type of a crate that knows no HTTP")]
+pub(crate) struct SwitchStatusDocument {
+    /// The number of the space that is to answer.
+    number: u32,
+    /// How to load its model.
+    model: String,
+    /// Images that have a vector in it.
+    done: u64,
+    /// Images of the library.
+    total: u64,
+    /// What becomes of the space that answers now: `keep` or `drop`.
+    old: String,
+    /// Whether the server is at it.
+    running: bool,
 }
 
 /// Recall of the live index against a comparison with every vector.

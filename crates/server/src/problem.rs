@@ -28,6 +28,10 @@ pub(crate) enum ProblemKind {
     MethodNotAllowed,
     TooSlow,
     AlreadyIndexing,
+    AlreadySwitching,
+    ActiveSpace,
+    UnknownSpace,
+    ModelNotAllowed,
     FileGone,
     TooLarge,
     UnsupportedBody,
@@ -42,11 +46,15 @@ impl ProblemKind {
     fn status(self) -> StatusCode {
         match self {
             Self::InvalidRequest => StatusCode::BAD_REQUEST,
-            Self::ForeignHost | Self::CrossOrigin | Self::FolderNotAllowed => StatusCode::FORBIDDEN,
-            Self::UnknownImage | Self::UnknownJob | Self::UnknownPage => StatusCode::NOT_FOUND,
+            Self::ForeignHost | Self::CrossOrigin | Self::FolderNotAllowed | Self::ModelNotAllowed => {
+                StatusCode::FORBIDDEN
+            }
+            Self::UnknownImage | Self::UnknownJob | Self::UnknownPage | Self::UnknownSpace => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::AlreadyIndexing => StatusCode::CONFLICT,
+            Self::AlreadyIndexing | Self::AlreadySwitching | Self::ActiveSpace => StatusCode::CONFLICT,
             Self::FileGone => StatusCode::GONE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -69,6 +77,10 @@ impl ProblemKind {
             Self::MethodNotAllowed => ("method-not-allowed", "Method not allowed"),
             Self::TooSlow => ("too-slow", "The request took too long to arrive"),
             Self::AlreadyIndexing => ("already-indexing", "An indexing run is under way"),
+            Self::AlreadySwitching => ("already-switching", "A space is being filled already"),
+            Self::ActiveSpace => ("active-space", "The space is the one that answers"),
+            Self::UnknownSpace => ("unknown-space", "No such space"),
+            Self::ModelNotAllowed => ("model-not-allowed", "Models may not be switched from here"),
             Self::FileGone => ("file-gone", "The image's file is gone"),
             Self::TooLarge => ("too-large", "The request is too large"),
             Self::UnsupportedBody => ("unsupported-body", "The body's type is not supported"),
@@ -143,7 +155,11 @@ impl From<LibraryError> for Problem {
             LibraryError::UnknownImage(_) => ProblemKind::UnknownImage,
             LibraryError::FileGone(_) => ProblemKind::FileGone,
             LibraryError::AlreadyIndexing => ProblemKind::AlreadyIndexing,
-            LibraryError::Model(_) => ProblemKind::ModelUnavailable,
+            LibraryError::AlreadySwitching => ProblemKind::AlreadySwitching,
+            LibraryError::ActiveSpace { .. } => ProblemKind::ActiveSpace,
+            LibraryError::UnknownSpace { .. } => ProblemKind::UnknownSpace,
+            LibraryError::AmbiguousSpace { .. } => ProblemKind::InvalidRequest,
+            LibraryError::Model(_) | LibraryError::ModelName(_) => ProblemKind::ModelUnavailable,
             _ => ProblemKind::Internal,
         };
         Self::new(kind, error.to_string())

@@ -4,7 +4,7 @@ use actix_web::http::header::ALLOW;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route};
 
-use crate::handlers::{calibration, feedback, images, index, matching, search, server, tags};
+use crate::handlers::{calibration, feedback, images, index, matching, model, search, server, tags};
 use crate::problem::{Problem, ProblemKind};
 
 /// One address and what can be done there.
@@ -55,6 +55,18 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         endpoint(
             "/v1/match",
             vec![(Method::POST, web::route().to(matching::texts))],
+        ),
+        endpoint(
+            "/v1/model/switch",
+            vec![(Method::POST, web::route().to(model::switch))],
+        ),
+        endpoint(
+            "/v1/model/catch-up",
+            vec![(Method::POST, web::route().to(model::catch_up))],
+        ),
+        endpoint(
+            "/v1/model/drop",
+            vec![(Method::POST, web::route().to(model::drop_space))],
         ),
         endpoint(
             "/v1/search",

@@ -13,6 +13,7 @@ use actix_web::{App, Error, HttpServer, web};
 use eidetic_library::Library;
 use futures_util::future::{Either, select};
 
+use crate::jobs::Work;
 use crate::options::ServeOptions;
 use crate::shutdown::StopSignals;
 use crate::state::State;
@@ -89,6 +90,7 @@ async fn run(state: State, listener: TcpListener, on_ready: impl FnOnce()) -> Re
         .listen(listener)?
         .run();
     let handle = server.handle();
+    go_on_switching(&state);
     on_ready();
     let stopped = {
         let asked = pin!(signals.next());
@@ -107,6 +109,19 @@ async fn run(state: State, listener: TcpListener, on_ready: impl FnOnce()) -> Re
             }
             server.await.map_err(io::Error::other)?.map_err(ServeError::from)
         }
+    }
+}
+
+/// Goes on with a switch that was interrupted; the active space answers meanwhile.
+fn go_on_switching(state: &State) {
+    match state.library.planned_switch() {
+        Ok(None) => {}
+        Ok(Some(switch)) => {
+            tracing::info!(model = switch.model, "going on with the switch to another model");
+            // Nothing else can run yet; what goes wrong is in the job.
+            let _job = state.jobs.start(&state.library, Work::Resume);
+        }
+        Err(error) => tracing::warn!("whether a switch is to go on cannot be seen: {error}"),
     }
 }
 

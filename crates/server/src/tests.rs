@@ -8,4 +8,5 @@ mod matching;
 mod pictures;
 mod refusals;
 mod site;
+mod spaces;
 mod tagging;

@@ -31,6 +31,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// A checked request: a query, but for a picture that still has to be decoded.
 pub(crate) struct Wish {
     pub(crate) query: Query,
+    /// The space to search in; `None`: the active one.
+    pub(crate) space: Option<String>,
     /// The picture's file, as sent.
     pub(crate) picture: Option<Vec<u8>>,
 }
@@ -47,6 +49,7 @@ pub(crate) const QUERY_NAMES: &[&str] = &[
     "taken_before",
     "text_weight",
     "min_confidence",
+    "space",
 ];
 /// Those that make sense where the picture is given.
 pub(crate) const SIMILAR_NAMES: &[&str] = &[
@@ -56,6 +59,7 @@ pub(crate) const SIMILAR_NAMES: &[&str] = &[
     "taken_from",
     "taken_before",
     "min_confidence",
+    "space",
 ];
 /// Those that may be given several times.
 const REPEATED: &[&str] = &["folder", "tag"];
@@ -68,6 +72,7 @@ pub(crate) const FORM_NAMES: &[&str] = &[
     "filter",
     "text_weight",
     "min_confidence",
+    "space",
 ];
 
 impl Upload for Wish {
@@ -121,6 +126,7 @@ impl SearchRequest {
             "min_confidence" => {
                 self.min_confidence = Some(number(name, &value, "a number from 0 to 1")?);
             }
+            "space" => self.space = Some(value),
             "folder" => self.filter.folders.push(value),
             "tag" => self.filter.tags.push(value),
             "taken_from" => self.taken().from = Some(value),
@@ -160,7 +166,12 @@ impl SearchRequest {
             min_confidence: probability("min_confidence", self.min_confidence)?,
             filter: self.filter.into_filter()?,
         };
-        Ok(Wish { query, picture })
+        let space = bounded_text("space", self.space)?;
+        Ok(Wish {
+            query,
+            space,
+            picture,
+        })
     }
 }
 

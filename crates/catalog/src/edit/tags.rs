@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use eidetic_domain::{ImageId, folded_tag};
 
 use super::{Edit, Outcome};
-use crate::{CatalogError, ImageTags, keys};
+use crate::{CatalogError, ImageTags, SpaceNumber, keys};
 
 impl Edit<'_> {
     /// Works out that the images carry these tags and no others; `None` where the catalog knows none of them.
@@ -13,7 +13,7 @@ impl Edit<'_> {
         for (id, tags) in last {
             if self.store.contains(&keys::image(&id))? {
                 known = true;
-                self.untag(&id)?;
+                self.untag(self.space, &id)?;
                 self.tag(&id, tags)?;
             }
         }
@@ -22,20 +22,32 @@ impl Edit<'_> {
 
     fn tag(&mut self, id: &ImageId, tags: &ImageTags) -> Result<(), CatalogError> {
         for tag in &tags.tags {
-            let key = keys::tagged(&folded_tag(&tag.name), id);
+            let key = keys::tagged(self.space, &folded_tag(&tag.name), id);
             self.store.insert(&mut self.writes, &key, &())?;
         }
-        self.store.insert(&mut self.writes, &keys::tags(id), tags)
+        self.store
+            .insert(&mut self.writes, &keys::tags(self.space, id), tags)
     }
 
-    /// Takes an image's tags away, from the index by tag too.
-    pub(super) fn untag(&mut self, id: &ImageId) -> Result<(), CatalogError> {
-        let key = keys::tags(id);
+    /// Takes an image's tags in all spaces away.
+    pub(super) fn untag_everywhere(&mut self, id: &ImageId) -> Result<(), CatalogError> {
+        self.untag(SpaceNumber::FIRST, id)?;
+        for (key, _) in self.store.page(keys::tags_elsewhere(id), usize::MAX)? {
+            let space = keys::space_of(&key).ok_or_else(|| self.store.damaged("a key".into()))?;
+            self.untag(space, id)?;
+        }
+        Ok(())
+    }
+
+    /// Takes an image's tags in one space away, from the index by tag too.
+    fn untag(&mut self, space: SpaceNumber, id: &ImageId) -> Result<(), CatalogError> {
+        let key = keys::tags(space, id);
         let Some(old) = self.store.get::<ImageTags>(&key, || tags_name(id))? else {
             return Ok(());
         };
         for tag in &old.tags {
-            self.writes.remove(keys::tagged(&folded_tag(&tag.name), id));
+            self.writes
+                .remove(keys::tagged(space, &folded_tag(&tag.name), id));
         }
         self.writes.remove(key);
         Ok(())

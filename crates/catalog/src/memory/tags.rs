@@ -6,14 +6,17 @@ use crate::{CatalogError, ImageTags, TagStore, TagSummary};
 impl TagStore for MemoryCatalog {
     fn tags_of(&self, images: &[ImageId]) -> Result<Vec<Option<ImageTags>>, CatalogError> {
         let tables = self.read();
-        Ok(images.iter().map(|id| tables.tags.get(id).cloned()).collect())
+        Ok(images
+            .iter()
+            .map(|id| tables.tags.get(&(self.space, *id)).cloned())
+            .collect())
     }
 
     fn put_tags(&self, tagged: &[(ImageId, ImageTags)]) -> Result<(), CatalogError> {
         let mut tables = self.write();
         for (id, tags) in tagged {
             if tables.images.contains_key(id) {
-                tables.tags.insert(*id, tags.clone());
+                tables.tags.insert((self.space, *id), tags.clone());
             }
         }
         Ok(())
@@ -23,14 +26,16 @@ impl TagStore for MemoryCatalog {
         let wanted = folded_tag(tag);
         let carries = |tags: &ImageTags| tags.tags.iter().any(|tag| folded_tag(&tag.name) == wanted);
         let tables = self.read();
-        let carrying = tables.tags.iter().filter(|(_, tags)| carries(tags));
-        Ok(carrying.map(|(id, _)| *id).collect())
+        let carrying = tables
+            .tags
+            .iter()
+            .filter(|((space, _), tags)| *space == self.space && carries(tags));
+        Ok(carrying.map(|((_, id), _)| *id).collect())
     }
 
     fn tag_summary(&self) -> Result<TagSummary, CatalogError> {
         let tables = self.read();
-        Ok(TagSummary::count(
-            tables.tags.values().map(|tags| tags.tags.clone()),
-        ))
+        let own = tables.tags.iter().filter(|((space, _), _)| *space == self.space);
+        Ok(TagSummary::count(own.map(|(_, tags)| tags.tags.clone())))
     }
 }

@@ -3,7 +3,7 @@ use std::ops::Bound;
 use eidetic_domain::{ImageId, folded_tag};
 
 use super::{PAGE, Page, Paged, SledCatalog, next_from};
-use crate::edit::{Edit, tags_name};
+use crate::edit::tags_name;
 use crate::records::unseal;
 use crate::{CatalogError, ImageTags, Tag, TagStore, TagSummary, keys};
 
@@ -12,9 +12,10 @@ impl SledCatalog {
     /// behind: they are passed over.
     fn tags_page(&self, from: Bound<Vec<u8>>) -> Result<Page<Vec<Tag>>, CatalogError> {
         let _no_writer = self.reading();
-        let page = self.store.page((from, Bound::Excluded(b"u".into())), PAGE)?;
+        let (_, to) = keys::all_tags(self.space);
+        let page = self.store.page((from, to), PAGE)?;
         let mut records = std::collections::VecDeque::with_capacity(page.len());
-        for (key, sealed) in &page {
+        for (key, sealed) in page.iter().filter(|(key, _)| self.is_own(key)) {
             let id = keys::image_of(key).ok_or_else(|| self.store.damaged("a key".into()))?;
             let stored: Option<ImageTags> = unseal(key, sealed);
             let tags = stored.ok_or_else(|| self.store.damaged(tags_name(&id)))?.tags;
@@ -36,14 +37,14 @@ impl TagStore for SledCatalog {
             if !self.store.contains(&keys::image(id))? {
                 return Ok(None);
             }
-            self.store.get(&keys::tags(id), || tags_name(id))
+            self.store.get(&keys::tags(self.space, id), || tags_name(id))
         };
         images.iter().map(tags).collect()
     }
 
     fn put_tags(&self, tagged: &[(ImageId, ImageTags)]) -> Result<(), CatalogError> {
         let mut state = self.writing();
-        if let Some(outcome) = Edit::new(&self.store, state.counts()).tagging(tagged)? {
+        if let Some(outcome) = self.edit(&state).tagging(tagged)? {
             self.commit(&mut state, outcome)?;
         }
         Ok(())
@@ -52,13 +53,13 @@ impl TagStore for SledCatalog {
     fn tagged_with(&self, tag: &str) -> Result<Vec<ImageId>, CatalogError> {
         let tag = folded_tag(tag);
         let _no_writer = self.reading();
-        let page = self.store.page(keys::all_tagged(&tag), usize::MAX)?;
-        let image = |(key, _): &(sled::IVec, sled::IVec)| keys::image_of_tagged(&tag, key);
+        let page = self.store.page(keys::all_tagged(self.space, &tag), usize::MAX)?;
+        let image = |(key, _): &(sled::IVec, sled::IVec)| keys::image_of_tagged(self.space, &tag, key);
         Ok(page.iter().filter_map(image).collect())
     }
 
     fn tag_summary(&self) -> Result<TagSummary, CatalogError> {
-        let pages = Paged::new(Bound::Included(b"t".into()), |from| self.tags_page(from));
+        let pages = Paged::new(keys::all_tags(self.space).0, |from| self.tags_page(from));
         let mut failed = None;
         let readable = pages.map_while(|tags| tags.map_err(|error| failed = Some(error)).ok());
         let summary = TagSummary::count(readable);

@@ -25,6 +25,7 @@ pub(crate) fn run(global: &Global, arguments: &Index) -> Result<Outcome, Failure
             if folders.is_empty() {
                 same_model(&library.model(), arguments)?;
             }
+            tell_of_unfinished_switch(&library)?;
             index(&library, &folders, arguments)?
         }
         Access::Through(address) => {
@@ -97,10 +98,20 @@ fn open(global: &Global, arguments: &Index) -> Result<Access, Failure> {
 fn same_model(model: &str, arguments: &Index) -> Result<(), Failure> {
     match &arguments.model {
         Some(asked) if asked.to_string() != model => Err(Failure::could_not_run(format!(
-            "the library holds vectors of {model}, not of {asked}; leave out --model, or index into another library with --library"
+            "the library holds vectors of {model}, not of {asked}; leave out --model, or switch it: eidetic model switch {asked}"
         ))),
         _ => Ok(()),
     }
+}
+
+fn tell_of_unfinished_switch(library: &Library) -> Result<(), Failure> {
+    if let Some(switch) = library.planned_switch()? {
+        eprintln!(
+            "eidetic: the switch to {0} has come to {1} of {2} pictures; `eidetic model switch {0}` goes on with it",
+            switch.model, switch.done, switch.total
+        );
+    }
+    Ok(())
 }
 
 /// `eidetic index --forget DIR`
@@ -146,13 +157,13 @@ fn index(
     let report = library.index(folders, &options, &bar, &cancel)?;
     bar.finish();
     if report.cancelled {
-        return Ok((IndexReport::new(&report, library.space()), Stopped::Early));
+        return Ok((IndexReport::new(&report, &library.space()), Stopped::Early));
     }
     if let Err(error) = library.refresh_graph() {
         // Derived: everything is indexed, and exact search answers without it.
         eprintln!("eidetic: the search graph could not be kept, searches will be slower: {error}");
     }
-    Ok((IndexReport::new(&report, library.space()), Stopped::No))
+    Ok((IndexReport::new(&report, &library.space()), Stopped::No))
 }
 
 fn print_report(global: &Global, report: &IndexReport, stopped: Stopped) -> Result<Outcome, Failure> {

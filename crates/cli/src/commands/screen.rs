@@ -32,7 +32,7 @@ pub(crate) fn run(global: &Global, arguments: &Screen) -> Result<Outcome, Failur
     library.load_encoder(&DownloadBar::default())?;
     let bar = CountBar::new("pictures");
     let mut pictures = Vec::new();
-    let screened = library.screen::<Failure>(
+    let screened = library.active().screen::<Failure>(
         &chosen,
         arguments.purpose.criticality.into(),
         &|done, of| bar.set(done as usize, of as usize),

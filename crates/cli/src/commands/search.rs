@@ -1,15 +1,20 @@
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use eidetic_domain::{DateRange, Filter, first_moment};
 use eidetic_imaging::Detail;
-use eidetic_library::Library;
+use eidetic_indexer::Options;
+use eidetic_library::{Library, Space};
 use eidetic_search::{Query, QueryPicture, Verdict, Weights};
-use eidetic_server::json::SearchAnswer;
+use eidetic_server::json::{SearchAnswer, SpaceReportAnswer};
 
-use super::{Access, access, compute_in, servers_device, servers_precision};
+use super::model::print_failures;
+use super::{Access, access, servers_device, servers_precision};
 use crate::Outcome;
 use crate::arguments::{Global, Search};
 use crate::failure::Failure;
+use crate::interrupt::cancel_on_interrupt;
+use crate::progress::SpaceBar;
 use crate::{output, pictures, remote};
 
 /// `eidetic search`
@@ -25,23 +30,69 @@ pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failur
     }
     let filter = filter(arguments)?;
     let answer = match access(global, "eidetic search")? {
-        Access::Own(library) => {
-            compute_in(&library, arguments.precision);
-            library.load_by((&arguments.loading).into());
-            (&library.search(&query(&library, arguments, filter)?)?).into()
-        }
+        Access::Own(library) => search(&library, arguments, filter)?,
         Access::Through(address) => {
             servers_precision(arguments.precision)?;
             servers_device(&arguments.loading)?;
-            remote::search(&address, arguments, &filter)?
+            search_through(&address, arguments, &filter)?
         }
     };
     print_answer(global, &answer)?;
     Ok(Outcome::Done)
 }
 
+fn search(library: &Library, arguments: &Search, filter: Filter) -> Result<SearchAnswer, Failure> {
+    library.load_by((&arguments.loading).into());
+    let space = match &arguments.space {
+        None => library.active(),
+        Some(name) => caught_up(library, name, arguments)?,
+    };
+    if let Some(precision) = arguments.precision {
+        space.compute_in(precision.into());
+    }
+    Ok((&space.search(&query(&space, arguments, filter)?)?).into())
+}
+
+/// A space that turns out to lack pictures gets them before it is asked again. Where that cannot be done now, the first
+/// answer says how many it lacks.
+fn search_through(address: &str, arguments: &Search, filter: &Filter) -> Result<SearchAnswer, Failure> {
+    let answer = remote::search(address, arguments, filter)?;
+    let Some(space) = arguments.space.as_ref().filter(|_| answer.missing > 0) else {
+        return Ok(answer);
+    };
+    match remote::catch_up(address, space) {
+        Ok(report) => {
+            print_failures(&report);
+            remote::search(address, arguments, filter)
+        }
+        Err(failure) => {
+            eprintln!("eidetic: {failure}");
+            Ok(answer)
+        }
+    }
+}
+
+/// A space with every picture that can be embedded in it.
+fn caught_up(library: &Library, name: &str, arguments: &Search) -> Result<Arc<Space>, Failure> {
+    let space = library.space_named(name)?;
+    if let Some(precision) = arguments.precision {
+        space.compute_in(precision.into());
+    }
+    let bar = SpaceBar::new();
+    let report = library.catch_up(name, &Options::default(), &bar, &cancel_on_interrupt()?)?;
+    bar.finish();
+    print_failures(&SpaceReportAnswer::from(&report));
+    Ok(space)
+}
+
 /// Prints hits as a table, or the answer as JSON.
 pub(crate) fn print_answer(global: &Global, answer: &SearchAnswer) -> Result<(), Failure> {
+    if answer.missing > 0 {
+        eprintln!(
+            "eidetic: {} pictures of the library have no vector of this model and cannot be found by it",
+            answer.missing
+        );
+    }
     if global.json {
         return output::json(answer);
     }
@@ -64,9 +115,9 @@ pub(crate) fn print_answer(global: &Global, answer: &SearchAnswer) -> Result<(),
     Ok(())
 }
 
-fn query(library: &Library, arguments: &Search, filter: Filter) -> Result<Query, Failure> {
+fn query(space: &Space, arguments: &Search, filter: Filter) -> Result<Query, Failure> {
     let picture = match (&arguments.image, arguments.image_id) {
-        (Some(path), _) => Some(QueryPicture::Pixels(query_picture(path, library.detail()?)?)),
+        (Some(path), _) => Some(QueryPicture::Pixels(query_picture(path, space.detail()?)?)),
         (None, Some(image)) => Some(QueryPicture::Indexed(image)),
         (None, None) => None,
     };

@@ -18,6 +18,9 @@ pub(crate) fn run(global: &Global, arguments: &arguments::Status) -> Result<Outc
         output::json(&status)?;
     } else {
         output::line(&describe(&status))?;
+        for line in others(&status).into_iter().chain(switch_in_words(&status)) {
+            output::line(&line)?;
+        }
         if let Some(recall) = &status.recall {
             output::line(&table(recall))?;
         }
@@ -53,6 +56,36 @@ fn describe(status: &Status) -> String {
         bytes(status.bytes.catalog),
         bytes(status.bytes.thumbnails),
     )
+}
+
+/// The models beside the one that answers, a line each.
+fn others(status: &Status) -> Vec<String> {
+    let others = status.spaces.iter().filter(|space| !space.active);
+    others
+        .map(|space| {
+            format!(
+                "beside   {} {}, {} images, {}",
+                space.number,
+                space.model,
+                space.images,
+                bytes(space.bytes)
+            )
+        })
+        .collect()
+}
+
+/// How far a switch has come, where there is one.
+pub(super) fn switch_in_words(status: &Status) -> Option<String> {
+    let switch = status.switch.as_ref()?;
+    let goes_on = if switch.running {
+        String::new()
+    } else {
+        format!("; `eidetic model switch {}` goes on with it", switch.model)
+    };
+    Some(format!(
+        "switch   to {}: {} of {} images{goes_on}",
+        switch.model, switch.done, switch.total
+    ))
 }
 
 /// Such as `int8, some in f32`: an indexing run that added nothing counts as well.

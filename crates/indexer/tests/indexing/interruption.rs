@@ -201,6 +201,7 @@ fn a_full_disk_ends_the_run_and_no_record_names_a_row_that_is_not_durable() {
         vectors: &vectors,
         encoder: &encoder,
         thumbnails: None,
+        forgotten: &|_| (),
     };
     let options = Options {
         batch: 5,

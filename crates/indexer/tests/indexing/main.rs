@@ -5,4 +5,5 @@ mod incremental;
 mod interruption;
 mod measure;
 mod random_changes;
+mod refill;
 mod world;

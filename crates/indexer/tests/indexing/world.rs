@@ -115,6 +115,7 @@ impl World {
             vectors: &*self.vectors,
             encoder,
             thumbnails: Some(&self.thumbnails),
+            forgotten: &|_| (),
         };
         indexer.run(sources, &self.options, observer, cancel)
     }
@@ -144,7 +145,7 @@ impl World {
         self.catalog
             .find_by_hash(&id)
             .expect("an image can be looked up")
-            .map(|image| image.row)
+            .and_then(|image| image.row)
     }
 
     pub fn vector_count(&self) -> usize {

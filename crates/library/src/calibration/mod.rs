@@ -14,7 +14,7 @@ use eidetic_search::confidence::{Fit, QueryKind};
 pub use scoring::{FailedPicture, ScoredPairs};
 pub use store::{CalibrationEvent, CalibrationHistory, Current, Happened};
 
-use crate::{Library, LibraryError};
+use crate::{LibraryError, Space};
 
 /// What a belief is worth in pairs, where it was not made from labels.
 const SHIPPED_WORTH: f64 = 100.0;
@@ -46,7 +46,7 @@ pub enum Refitted {
     },
 }
 
-impl Library {
+impl Space {
     /// Learns from scored pairs; with [`Keep::Stored`] every confidence of `kind` follows it from now on.
     ///
     /// Errors: pairs that give no calibration, a file of calibrations that cannot be read or written; nothing stored is

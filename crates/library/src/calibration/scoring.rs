@@ -13,7 +13,7 @@ use eidetic_search::confidence::{Judge, QueryKind, cosine};
 use eidetic_vectors::VectorIndex;
 use image::RgbImage;
 
-use crate::{Library, LibraryError};
+use crate::{Library, LibraryError, Space};
 
 /// Texts and pictures that the model gets at once.
 const TEXTS: usize = 64;
@@ -57,7 +57,7 @@ enum Found {
 
 type Pictures<'a> = HashMap<&'a str, Result<Seen, String>>;
 
-impl Library {
+impl Space {
     /// Scores labelled pairs. A picture is named by its path or by its image's id; where the library holds its content,
     /// its vector is taken from there. In pairs for [`QueryKind::Picture`] the second column names a picture too.
     ///
@@ -94,21 +94,6 @@ impl Library {
             }
         }
         Ok(scored)
-    }
-
-    /// A small form of a calibration's picture, for a report; `None` where neither the library nor its old place holds it.
-    pub fn calibration_picture(&self, image: &ImageId, path: &str) -> Option<RgbImage> {
-        if let Ok(jpeg) = self.thumbnail(image) {
-            return decode(&jpeg, &Limits::default())
-                .ok()
-                .map(|decoded| decoded.image);
-        }
-        let bytes = contents(Path::new(path)).ok()?;
-        if ImageId::of(&bytes) != *image {
-            return None;
-        }
-        let decoded = decode_for(&bytes, &Limits::default(), Detail::of_thumbnail(SHOWN_SIDE));
-        decoded.ok().map(|decoded| decoded.image)
     }
 
     /// Every picture once, in order of its first line.
@@ -171,6 +156,23 @@ impl Library {
             embeddings.extend(batch.iter().copied().zip(embedded));
         }
         Ok(embeddings)
+    }
+}
+
+impl Library {
+    /// A small form of a calibration's picture, for a report; `None` where neither the library nor its old place holds it.
+    pub fn calibration_picture(&self, image: &ImageId, path: &str) -> Option<RgbImage> {
+        if let Ok(jpeg) = self.thumbnail(image) {
+            return decode(&jpeg, &Limits::default())
+                .ok()
+                .map(|decoded| decoded.image);
+        }
+        let bytes = contents(Path::new(path)).ok()?;
+        if ImageId::of(&bytes) != *image {
+            return None;
+        }
+        let decoded = decode_for(&bytes, &Limits::default(), Detail::of_thumbnail(SHOWN_SIDE));
+        decoded.ok().map(|decoded| decoded.image)
     }
 }
 

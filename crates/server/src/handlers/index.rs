@@ -4,7 +4,7 @@ use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result, web};
 
-use crate::jobs::Job;
+use crate::jobs::{Job, Work};
 use crate::json::{IndexRequest, JobAnswer, JobTicket, ProblemDocument};
 use crate::options::IndexableFolders;
 use crate::problem::{Problem, ProblemKind};
@@ -34,14 +34,19 @@ pub(crate) async fn start(
     let shared = state.clone();
     let checked = web::block(move || checked_folders(&shared, asked.folders)).await;
     let folders = checked.map_err(|_| Problem::internal("looking at the folders was cut short"))??;
-    let job = state.jobs.start(&state.library, folders)?.id();
+    start_job(&state, Work::Index(folders)).map_err(Into::into)
+}
+
+/// Starts a job and says where to ask for it.
+pub(super) fn start_job(state: &State, work: Work) -> Result<HttpResponse, Problem> {
+    let job = state.jobs.start(&state.library, work)?.id();
     let location = format!("/v1/jobs/{job}");
     Ok(HttpResponse::Accepted()
         .insert_header((LOCATION, location))
         .json(JobTicket { job }))
 }
 
-/// How an indexing job stands. The last twenty are remembered.
+/// How a job stands. The last twenty are remembered.
 #[utoipa::path(
     get,
     path = "/v1/jobs/{id}",
@@ -56,7 +61,8 @@ pub(crate) async fn look(state: Data<State>, id: Path<String>) -> Result<Json<Jo
     Ok(Json(find(&state, &id)?.answer()))
 }
 
-/// Stop an indexing job; what it has done is kept. A job that has ended stays as it is.
+/// Stop a job; what it has done is kept. A job that has ended stays as it is. A switch goes on where it stopped when it is
+/// asked for again, or when the server starts the next time.
 #[utoipa::path(
     delete,
     path = "/v1/jobs/{id}",

@@ -103,14 +103,15 @@ fn hold(
     texts: &[String],
     profile: Option<&NamedProfile>,
 ) -> Result<MatchAnswer, Problem> {
+    let space = library.active();
     let (picture, image) = match held.picture {
-        HeldPicture::File(bytes) => (pixels(&bytes, library.detail()?)?, None),
+        HeldPicture::File(bytes) => (pixels(&bytes, space.detail()?)?, None),
         HeldPicture::Indexed(id) => (QueryPicture::Indexed(id), Some(id.to_string())),
     };
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let matches = library.match_texts(&picture, &texts)?;
+    let matches = space.match_texts(&picture, &texts)?;
     let calibration = profile
-        .map(|_| library.calibration(QueryKind::Text))
+        .map(|_| space.calibration(QueryKind::Text))
         .transpose()?
         .flatten();
     let purpose = profile.map(|profile| profile.purpose(held.criticality, calibration.as_ref()));
@@ -119,7 +120,7 @@ fn hold(
         complexity: profile.and_then(|_| complexity(library, &picture)),
     };
     Ok(MatchAnswer {
-        space: library.space().to_string(),
+        space: space.space().to_string(),
         image,
         results: MatchAnswer::results(matches, purpose.as_ref(), circumstances),
     })

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse};
 use eidetic_domain::ImageId;
-use eidetic_library::{Library, LibraryError};
+use eidetic_library::{Library, LibraryError, Space};
 use eidetic_search::QueryPicture;
 use eidetic_search::calibration::pair_of_line;
 
@@ -36,8 +36,9 @@ pub(super) fn matched(library: &Library, body: &[u8]) -> Result<Vec<MatchLine>, 
             Err(reason) => answers.push(MatchLine::failed(at + 1, reason)),
         }
     }
+    let space = library.active();
     for (image, asked) in by_image {
-        answers.extend(held(library, image, &asked)?);
+        answers.extend(held(&space, image, &asked)?);
     }
     answers.sort_by_key(|answer| answer.line);
     Ok(answers)
@@ -74,11 +75,11 @@ fn asked(line: usize, content: &str) -> Result<Option<Asked<'_>>, String> {
     Ok(Some(Asked { line, image, text }))
 }
 
-fn held(library: &Library, image: ImageId, asked: &[Asked]) -> Result<Vec<MatchLine>, Problem> {
+fn held(space: &Space, image: ImageId, asked: &[Asked]) -> Result<Vec<MatchLine>, Problem> {
     let mut texts: Vec<&str> = asked.iter().map(|asked| asked.text).collect();
     texts.sort_unstable();
     texts.dedup();
-    let found = match library.match_texts(&QueryPicture::Indexed(image), &texts) {
+    let found = match space.match_texts(&QueryPicture::Indexed(image), &texts) {
         Ok(found) => found,
         Err(error @ LibraryError::UnknownImage(_)) => {
             let failed =

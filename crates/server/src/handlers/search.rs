@@ -27,6 +27,7 @@ use crate::wish::{QUERY_NAMES, SIMILAR_NAMES, Wish};
         ("taken_before" = Option<String>, Query, description = "First moment no longer to search in."),
         ("text_weight" = Option<f32>, Query, description = "How much the text counts beside the picture, 0 to 1."),
         ("min_confidence" = Option<f32>, Query, description = "Hits less probable than this are left out, 0 to 1."),
+        ("space" = Option<String>, Query, description = "The space to search in, by its number, its model or its name in answers; the active one where left out."),
     ),
     responses(
         (status = 200, body = SearchAnswer),
@@ -85,6 +86,7 @@ pub(crate) async fn by_body(
         ("taken_from" = Option<String>, Query, description = "First moment to search in, such as 2020-05-01."),
         ("taken_before" = Option<String>, Query, description = "First moment no longer to search in."),
         ("min_confidence" = Option<f32>, Query, description = "Hits less probable than this are left out, 0 to 1."),
+        ("space" = Option<String>, Query, description = "The space to search in; the active one where left out."),
     ),
     responses(
         (status = 200, description = "The image itself is not among the hits.", body = SearchAnswer),
@@ -123,16 +125,26 @@ pub(crate) struct SearchForm {
     text_weight: Option<f32>,
     /// Hits less probable than this are left out.
     min_confidence: Option<f32>,
+    /// The space to search in; the active one where left out.
+    space: Option<String>,
 }
 
 async fn search(state: Data<State>, wish: Wish) -> Result<SearchAnswer, Problem> {
     let library = state.library.clone();
     let work = move || {
-        let Wish { mut query, picture } = wish;
+        let Wish {
+            mut query,
+            space,
+            picture,
+        } = wish;
+        let space = match space {
+            Some(name) => library.space_named(&name)?,
+            None => library.active(),
+        };
         if let Some(bytes) = picture {
-            query.picture = Some(pixels(&bytes, library.detail()?)?);
+            query.picture = Some(pixels(&bytes, space.detail()?)?);
         }
-        let answer = library.search(&query)?;
+        let answer = space.search(&query)?;
         Ok(SearchAnswer::from(&answer))
     };
     state.models.run(work).await

@@ -21,6 +21,9 @@ pub struct SearchAnswer {
     pub verdict: Verdict,
     /// Best first.
     pub hits: Vec<SearchHit>,
+    /// Images of the library that have no vector in this space, and so cannot be among the hits.
+    #[serde(default)]
+    pub missing: u64,
     /// Where the time went.
     pub took_ms: TookMs,
 }
@@ -206,6 +209,7 @@ impl From<&Answer> for SearchAnswer {
             space: answer.space.to_string(),
             verdict: answer.verdict,
             hits: answer.hits.iter().map(SearchHit::from).collect(),
+            missing: answer.missing,
             took_ms: answer.took.into(),
         }
     }

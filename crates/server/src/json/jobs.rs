@@ -3,6 +3,8 @@ use eidetic_indexer::{Failure, Report};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::SpaceReportAnswer;
+
 /// The job that a request started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobTicket {
@@ -10,21 +12,40 @@ pub struct JobTicket {
     pub job: String,
 }
 
-/// How an indexing job stands.
+/// How a job stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobAnswer {
     /// Its id.
     pub job: String,
+    /// What it does.
+    #[serde(default)]
+    pub kind: JobKind,
     /// Whether it runs still, or how it ended.
     pub state: JobState,
-    /// Files dealt with.
+    /// Files, or images of a space, dealt with.
     pub done: u64,
-    /// Files to deal with, once that is known.
+    /// Files or images to deal with, once that is known.
     pub total: Option<u64>,
-    /// What was done, once it has ended; after a cancellation, what was done until then.
+    /// What an indexing job did, once it has ended; after a cancellation, what was done until then.
     pub report: Option<IndexReport>,
+    /// What a job did that fills a space, likewise.
+    #[serde(default)]
+    pub space_report: Option<SpaceReportAnswer>,
     /// Why it failed, if it did.
     pub error: Option<String>,
+}
+
+/// What a job does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobKind {
+    /// Brings the library up to date with its folders.
+    #[default]
+    Index,
+    /// Embeds all images for another model, which then answers.
+    Switch,
+    /// Embeds the images that a kept space lacks.
+    CatchUp,
 }
 
 /// Whether a job runs still, or how it ended.

@@ -1,3 +1,5 @@
+use eidetic_domain::Precision;
+use eidetic_library::OldSpace;
 use eidetic_search::profile::Criticality;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -39,6 +41,35 @@ pub struct SearchRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 1)]
     pub min_confidence: Option<f32>,
+    /// The space to search in, by its number, its model or its name in answers; the active one where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2000)]
+    pub space: Option<String>,
+}
+
+/// Which model is to answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchRequest {
+    /// A model of the hub, an absolute directory, or `builtin`.
+    #[schema(example = "openai/clip-vit-base-patch32")]
+    pub model: String,
+    /// What becomes of the space that answers now: `keep` or `drop`.
+    #[serde(default)]
+    #[schema(value_type = String, pattern = "^(keep|drop)$", default = "keep")]
+    pub old: OldSpace,
+    /// What the model computes in, `f32` or `int8`; where left out, as the library was last indexed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^(f32|int8)$")]
+    pub precision: Option<Precision>,
+}
+
+/// Names a space.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpaceRequest {
+    /// By its number, its model or its name in answers.
+    pub space: String,
 }
 
 /// A picture and the texts to hold against it.

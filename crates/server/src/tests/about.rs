@@ -105,6 +105,7 @@ async fn answers_have_the_fields_that_are_described() {
         ),
         ("IndexStatus", "/v1/status".to_owned(), "/index"),
         ("BytesOnDisk", "/v1/status".to_owned(), "/bytes"),
+        ("SpaceStatus", "/v1/status".to_owned(), "/spaces/0"),
         ("SearchAnswer", "/v1/search?text=red".to_owned(), ""),
         ("SearchHit", "/v1/search?text=red".to_owned(), "/hits/0"),
         ("ImageAnswer", format!("/v1/images/{id}"), ""),

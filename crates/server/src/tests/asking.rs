@@ -30,7 +30,10 @@ async fn the_answer_has_the_shape_of_the_contract() {
     let site = Site::new();
     let answer: serde_json::Value = site.get("/v1/search?text=red&k=1").await.json();
     assert_eq!(answer["verdict"], "match");
-    assert_eq!(sorted_keys(&answer), ["hits", "space", "took_ms", "verdict"]);
+    assert_eq!(
+        sorted_keys(&answer),
+        ["hits", "missing", "space", "took_ms", "verdict"]
+    );
     assert_eq!(
         sorted_keys(&answer["hits"][0]),
         [

@@ -117,9 +117,10 @@ impl Comparer {
                     Some(_) => library.calibration(QueryKind::Text)?,
                     None => None,
                 };
+                let active = library.active();
                 self.answered(
                     asked,
-                    library.encoder()?,
+                    active.encoder()?,
                     calibration.as_ref(),
                     |picture, texts| Ok(library.match_vector(picture, texts)?),
                 )

@@ -1,0 +1,257 @@
+//! Which spaces a library has, by name and in numbers.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
+
+use eidetic_catalog::{Catalog, RowStore, SpaceNumber};
+use eidetic_domain::Precision;
+use eidetic_encoder_candle::ModelRef;
+use eidetic_vectors::VectorIndex;
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::{Manifest, SpaceEntry, directory_of};
+use crate::status::bytes_below;
+use crate::{Library, LibraryError, OldSpace, Space};
+
+/// How one space of a library stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpaceStatus {
+    /// Its number, by which it can be named too.
+    pub number: u32,
+    /// Whether it is the one that answers.
+    pub active: bool,
+    /// How to load its model.
+    pub model: String,
+    /// Its name in answers.
+    pub space: String,
+    /// The precisions that its vectors were computed in, the latest last.
+    pub precisions: Vec<Precision>,
+    /// Images that have a vector in it.
+    pub images: u64,
+    /// Images of the library that have none.
+    pub missing: u64,
+    /// Disk space of its vectors and graph.
+    pub bytes: u64,
+}
+
+/// A switch that has begun and has not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwitchStatus {
+    /// The number of the space that is to answer.
+    pub number: u32,
+    /// How to load its model.
+    pub model: String,
+    /// Images that have a vector in it.
+    pub done: u64,
+    /// Images of the library.
+    pub total: u64,
+    /// What becomes of the space that answers now.
+    pub old: OldSpace,
+    /// Whether this process is at it; else it goes on with the next `eidetic model switch` or start of a server.
+    pub running: bool,
+}
+
+impl Library {
+    /// Every space, the active one first.
+    pub fn spaces(&self) -> Result<Vec<SpaceStatus>, LibraryError> {
+        let manifest = self.read_manifest().clone();
+        manifest.spaces().map(|entry| self.space_status(entry)).collect()
+    }
+
+    /// The switch that has begun and has not ended, if there is one.
+    pub fn planned_switch(&self) -> Result<Option<SwitchStatus>, LibraryError> {
+        let manifest = self.read_manifest().clone();
+        let planned = manifest.switch;
+        let Some((planned, entry)) = planned.and_then(|planned| Some((planned, manifest.space(planned.to)?)))
+        else {
+            return Ok(None);
+        };
+        Ok(Some(SwitchStatus {
+            number: entry.number.0,
+            model: entry.model.clone(),
+            done: self.images_of(entry.number)?,
+            total: self.catalog.counts()?.images,
+            old: planned.old,
+            running: matches!(self.switching.try_lock(), Err(TryLockError::WouldBlock)),
+        }))
+    }
+
+    /// A space by its number, its model, or its name in answers; opened if it is not yet.
+    pub fn space_named(&self, name: &str) -> Result<Arc<Space>, LibraryError> {
+        let number = self.number_of(name)?;
+        self.open_space(number)
+    }
+
+    /// Takes a space other than the active one out of the library, with its vectors, tags and calibrations, and gives a
+    /// switch to it up. Returns its model.
+    pub fn drop_space(&self, name: &str) -> Result<String, LibraryError> {
+        let _alone = self.claim_switching()?;
+        let number = self.number_of(name)?;
+        let entry = self.read_manifest().space(number).cloned();
+        let model = entry.map_or_else(String::new, |entry| entry.model);
+        if number == self.active().number {
+            return Err(LibraryError::ActiveSpace { model });
+        }
+        self.change_manifest(|manifest| manifest.drop_space(number))?;
+        self.opened_others().remove(&number);
+        self.remove_dropped()?;
+        Ok(model)
+    }
+
+    /// Removes what is left of spaces that the manifest names as dropped.
+    pub(crate) fn remove_dropped(&self) -> Result<(), LibraryError> {
+        let dropped = self.read_manifest().dropped.clone();
+        for number in dropped {
+            for path in self.files_of(number) {
+                remove(&path).map_err(LibraryError::io(&path))?;
+            }
+            self.catalog.of_space(number).drop_space()?;
+            self.change_manifest(|manifest| manifest.dropped.retain(|other| *other != number))?;
+        }
+        Ok(())
+    }
+
+    /// The space with this number, opened if it is not yet.
+    pub(crate) fn open_space(&self, number: SpaceNumber) -> Result<Arc<Space>, LibraryError> {
+        let active = self.active();
+        if active.number == number {
+            return Ok(active);
+        }
+        // Held while it is opened, so that images forgotten meanwhile are let go of afterwards.
+        let mut others = self.opened_others();
+        if let Some(space) = others.get(&number) {
+            return Ok(Arc::clone(space));
+        }
+        let manifest = self.read_manifest().clone();
+        let entry = manifest
+            .space(number)
+            .ok_or_else(|| unknown(&number.to_string(), &manifest))?;
+        let opened = Space::open(&self.directory, entry, &self.catalog, &self.indexing);
+        let space = opened.map_err(|reason| LibraryError::UnreadableSpace {
+            model: entry.model.clone(),
+            number: number.0,
+            reason: Box::new(reason),
+        })?;
+        // As the active one: one machine loads them all.
+        space.load_by(self.active().model_loading());
+        let space = Arc::new(space);
+        others.insert(number, Arc::clone(&space));
+        Ok(space)
+    }
+
+    pub(crate) fn opened_others(&self) -> MutexGuard<'_, BTreeMap<SpaceNumber, Arc<Space>>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One at a time. What panicked left the spaces as its last batch made them.
+    pub(crate) fn claim_switching(&self) -> Result<MutexGuard<'_, ()>, LibraryError> {
+        match self.switching.try_lock() {
+            Ok(claim) => Ok(claim),
+            Err(TryLockError::Poisoned(claim)) => Ok(claim.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(LibraryError::AlreadySwitching),
+        }
+    }
+
+    fn number_of(&self, name: &str) -> Result<SpaceNumber, LibraryError> {
+        let manifest = self.read_manifest().clone();
+        let mut numbers = manifest
+            .spaces()
+            .filter(|entry| goes_by(entry, name))
+            .map(|entry| entry.number);
+        match (numbers.next(), numbers.next()) {
+            (Some(only), None) => Ok(only),
+            (None, _) => Err(unknown(name, &manifest)),
+            (Some(_), Some(_)) => Err(LibraryError::AmbiguousSpace {
+                name: name.to_owned(),
+                known: listed(&manifest),
+            }),
+        }
+    }
+
+    fn space_status(&self, entry: &SpaceEntry) -> Result<SpaceStatus, LibraryError> {
+        let images = self.images_of(entry.number)?;
+        let vectors = entry.directory(&self.directory).join("vectors");
+        Ok(SpaceStatus {
+            number: entry.number.0,
+            active: entry.number == self.active().number,
+            model: entry.model.clone(),
+            space: entry.space.to_string(),
+            precisions: entry.precisions().to_vec(),
+            images,
+            missing: self.catalog.counts()?.images.saturating_sub(images),
+            bytes: bytes_below(&vectors),
+        })
+    }
+
+    /// Images that have a vector in a space, as far as that is known without opening it.
+    fn images_of(&self, number: SpaceNumber) -> Result<u64, LibraryError> {
+        let active = self.active();
+        if active.number == number {
+            return Ok(active.read_vectors().len() as u64);
+        }
+        let opened = self.opened_others().get(&number).cloned();
+        match opened {
+            Some(space) => Ok(space.read_vectors().len() as u64),
+            None => Ok(self.catalog.of_space(number).count_rows()?),
+        }
+    }
+
+    /// All that is of one space alone. The first space shares its directory with the library.
+    fn files_of(&self, number: SpaceNumber) -> Vec<PathBuf> {
+        let directory = directory_of(number, &self.directory);
+        if number != SpaceNumber::FIRST {
+            return vec![directory];
+        }
+        let files = [
+            "vectors",
+            "background.bin",
+            "vocabulary.bin",
+            "tagging.json",
+            "calibration.json",
+        ];
+        files.iter().map(|name| directory.join(name)).collect()
+    }
+}
+
+/// Removes a file, or a folder with all in it; nothing is there already where another did.
+fn remove(path: &std::path::Path) -> std::io::Result<()> {
+    let removed = if path.is_dir() {
+        std::fs::remove_dir_all(path)
+    } else {
+        std::fs::remove_file(path)
+    };
+    match removed {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Whether people may mean a space by `name`.
+fn goes_by(entry: &SpaceEntry, name: &str) -> bool {
+    let model = name.parse::<ModelRef>();
+    let lasting = model.is_ok_and(|model| model.lasting().to_string() == entry.model);
+    let names = [
+        &entry.model,
+        &entry.space.model,
+        &entry.space.to_string(),
+        &entry.number.to_string(),
+    ];
+    lasting || names.contains(&&name.to_owned())
+}
+
+fn unknown(name: &str, manifest: &Manifest) -> LibraryError {
+    LibraryError::UnknownSpace {
+        name: name.to_owned(),
+        known: listed(manifest),
+    }
+}
+
+/// Such as `0 builtin, 1 openai/clip-vit-base-patch32`.
+fn listed(manifest: &Manifest) -> String {
+    let names: Vec<String> = manifest
+        .spaces()
+        .map(|entry| format!("{} {}", entry.number, entry.model))
+        .collect();
+    names.join(", ")
+}

@@ -1,0 +1,496 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use eidetic_catalog::{Catalog, RowStore, SpaceNumber};
+use eidetic_domain::{Filter, ImageId};
+use eidetic_encoder::Encoder;
+use eidetic_encoder::fake::FakeEncoder;
+use eidetic_indexer::{Cancel, Observer, Options, Report};
+use eidetic_search::Query;
+use eidetic_search::tagging::Vocabulary;
+use eidetic_vectors::VectorIndex;
+use image::{Rgb, RgbImage};
+use tempfile::TempDir;
+
+use super::{OldSpace, SpaceReport, SwitchOptions};
+use crate::{Library, LibraryError, Owner, Space, TagOptions};
+
+struct Place(TempDir);
+
+impl Place {
+    /// A folder of so many pictures, indexed by the encoder `old`.
+    fn new(pictures: u32) -> (Self, Library) {
+        let place = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(place.photos()).unwrap();
+        (0..pictures).for_each(|n| place.put(n));
+        let library = place.open("old");
+        assert_eq!(index(&library, &place).indexed, u64::from(pictures));
+        (place, library)
+    }
+
+    fn photos(&self) -> PathBuf {
+        self.0.path().join("photos")
+    }
+
+    fn photo(&self, number: u32) -> PathBuf {
+        self.photos().join(format!("{number:03}.png"))
+    }
+
+    fn library(&self) -> PathBuf {
+        self.0.path().join("library")
+    }
+
+    fn put(&self, number: u32) {
+        let bytes = number.wrapping_mul(2_654_435_761).to_le_bytes();
+        let picture = RgbImage::from_pixel(8, 8, Rgb([bytes[1], bytes[2], bytes[3]]));
+        picture.save(self.photo(number)).unwrap();
+    }
+
+    fn id(&self, number: u32) -> ImageId {
+        ImageId::of(&fs::read(self.photo(number)).unwrap())
+    }
+
+    fn open(&self, model: &str) -> Library {
+        let owner = Owner::this_process("a test");
+        Library::with_encoder(&self.library(), Box::new(encoder(model)), &owner).unwrap()
+    }
+}
+
+/// Each of another dimension, so that vectors that went astray do not fit.
+fn encoder(model: &str) -> FakeEncoder {
+    FakeEncoder::new(32 + model.len()).named(model)
+}
+
+fn options() -> Options {
+    Options {
+        batch: 4,
+        commit_every: 8,
+        threads: 1,
+        ..Options::default()
+    }
+}
+
+fn index(library: &Library, place: &Place) -> Report {
+    library
+        .index(&[place.photos()], &options(), &(), &Cancel::default())
+        .unwrap()
+}
+
+fn to(old: OldSpace) -> SwitchOptions {
+    SwitchOptions {
+        old,
+        precision: None,
+        indexing: options(),
+    }
+}
+
+fn switch(library: &Library, model: &str, old: OldSpace) -> SpaceReport {
+    library
+        .switch_to_encoder(Box::new(encoder(model)), &to(old), &(), &Cancel::default())
+        .unwrap()
+}
+
+/// A space beside the active one, with the encoder that tests cannot have it load.
+fn space(library: &Library, model: &str) -> Arc<Space> {
+    let space = library.space_named(model).unwrap();
+    let _ = space.use_encoder(Box::new(encoder(model)));
+    space
+}
+
+/// All images that a space finds, each of which it knows by record and vector.
+fn found(space: &Space) -> BTreeSet<ImageId> {
+    let query = Query {
+        k: 1000,
+        ..Query::text("red")
+    };
+    let answer = space.search(&query).unwrap();
+    assert_eq!(answer.space, *space.space());
+    let images: BTreeSet<ImageId> = answer.hits.iter().map(|hit| hit.hit.image).collect();
+    let named = space
+        .catalog
+        .scan()
+        .map(Result::unwrap)
+        .filter(|r| r.row.is_some());
+    assert_eq!(images, named.map(|record| record.image).collect());
+    let known = space.catalog.counts().unwrap().images;
+    assert_eq!(answer.missing, known - images.len() as u64);
+    images
+}
+
+#[test]
+fn a_switch_embeds_everything_then_answers_and_the_old_space_is_kept() {
+    let (place, library) = Place::new(30);
+    let before = library.active();
+    let report = switch(&library, "newer", OldSpace::Keep);
+    assert_eq!((report.embedded, report.images, report.active), (30, 30, true));
+    assert_eq!((report.kept.as_deref(), report.cancelled), (Some("old"), false));
+    assert_eq!(library.space().model, "newer");
+    assert_eq!(
+        found(&library.active()),
+        found(&before),
+        "who began in the old space ends in it"
+    );
+    assert_eq!(found(&space(&library, "old")).len(), 30);
+    let status = library.status().unwrap();
+    assert_eq!(status.spaces.len(), 2);
+    assert!(status.spaces[0].active && status.spaces[0].model == "newer" && status.switch.is_none());
+    assert_eq!((status.spaces[1].images, status.spaces[1].missing), (30, 0));
+    drop((library, before));
+    let library = place.open("newer");
+    assert_eq!(found(&library.active()).len(), 30);
+    let back = switch(&library, "old", OldSpace::Drop);
+    assert_eq!((back.embedded, back.dropped.as_deref()), (0, Some("newer")));
+    assert_eq!(found(&library.active()).len(), 30);
+    assert!(!place.library().join("spaces/1").exists());
+    assert!(matches!(
+        library.space_named("newer"),
+        Err(LibraryError::UnknownSpace { .. })
+    ));
+    assert_eq!(switch(&library, "third", OldSpace::Keep).embedded, 30);
+    assert!(
+        place.library().join("spaces/2").exists(),
+        "numbers are not used again"
+    );
+    assert!(library.thumbnail(&place.id(3)).is_ok(), "thumbnails stay");
+}
+
+#[test]
+fn the_old_space_answers_and_is_indexed_while_another_is_made() {
+    let (place, library) = Place::new(80);
+    let slow = encoder("newer").with_delay(Duration::from_millis(15));
+    thread::scope(|scope| {
+        let switching = scope.spawn(|| {
+            library
+                .switch_to_encoder(Box::new(slow), &to(OldSpace::Keep), &(), &Cancel::default())
+                .unwrap()
+        });
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while library
+            .planned_switch()
+            .unwrap()
+            .is_none_or(|planned| planned.done < 8)
+        {
+            assert!(Instant::now() < deadline, "the switch does not begin");
+            thread::sleep(Duration::from_millis(2));
+        }
+        assert!(library.planned_switch().unwrap().unwrap().running);
+        assert!(matches!(
+            library.switch_to_encoder(
+                Box::new(encoder("third")),
+                &to(OldSpace::Keep),
+                &(),
+                &Cancel::default()
+            ),
+            Err(LibraryError::AlreadySwitching)
+        ));
+        (0..10).for_each(|n| fs::remove_file(place.photo(n)).unwrap());
+        (80..95).for_each(|n| place.put(n));
+        fs::copy(place.photo(94), place.photo(10)).unwrap();
+        index(&library, &place);
+        assert_eq!(library.space().model, "old");
+        assert_eq!(found(&library.active()).len(), 84);
+        let report = switching.join().unwrap();
+        assert!(report.active && report.failed.is_empty(), "{report:?}");
+    });
+    let expected: BTreeSet<ImageId> = (11..95).map(|n| place.id(n)).collect();
+    assert_eq!(found(&library.active()), expected);
+    assert_eq!(found(&space(&library, "old")), expected);
+}
+
+#[test]
+fn a_kept_space_never_finds_what_is_gone_and_catches_up_with_what_came() {
+    let (place, library) = Place::new(20);
+    switch(&library, "newer", OldSpace::Keep);
+    let old = space(&library, "old");
+    fs::remove_file(place.photo(3)).unwrap();
+    place.put(50);
+    index(&library, &place);
+    let gone = place.id(50);
+    assert_eq!(found(&old).len(), 19);
+    assert!(
+        !found(&old).contains(&gone),
+        "it has not seen it yet, and says that one is missing"
+    );
+    let filter = Filter {
+        folders: vec![place.photos()],
+        ..Filter::default()
+    };
+    let filtered = |space: &Space| {
+        let query = Query {
+            k: 100,
+            filter: filter.clone(),
+            ..Query::text("red")
+        };
+        space.search(&query).unwrap().hits.len()
+    };
+    assert_eq!((filtered(&old), filtered(&library.active())), (19, 20));
+    let report = library
+        .catch_up("old", &options(), &(), &Cancel::default())
+        .unwrap();
+    assert_eq!((report.embedded, report.images, report.active), (1, 20, false));
+    assert_eq!((found(&old), filtered(&old)), (found(&library.active()), 20));
+    assert_eq!(
+        library
+            .catch_up("old", &options(), &(), &Cancel::default())
+            .unwrap()
+            .embedded,
+        0
+    );
+}
+
+/// Stops after some images.
+struct StopAfter(u64, Cancel);
+
+impl Observer for StopAfter {
+    fn done(&self, images: u64) {
+        if images >= self.0 {
+            self.1.cancel();
+        }
+    }
+}
+
+#[test]
+fn a_switch_that_was_stopped_or_failed_goes_on_and_can_be_given_up() {
+    let (place, library) = Place::new(200);
+    let cancel = Cancel::default();
+    let slow = encoder("newer").with_delay(Duration::from_millis(2));
+    let stopped = library
+        .switch_to_encoder(
+            Box::new(slow),
+            &to(OldSpace::Drop),
+            &StopAfter(64, cancel.clone()),
+            &cancel,
+        )
+        .unwrap();
+    assert!(
+        stopped.cancelled && !stopped.active && stopped.kept.is_none(),
+        "{stopped:?}"
+    );
+    assert!((60..200).contains(&stopped.embedded), "{stopped:?}");
+    drop(library);
+    let library = place.open("old");
+    assert_eq!(found(&library.active()).len(), 200);
+    let planned = library.planned_switch().unwrap().unwrap();
+    assert_eq!(
+        (planned.done, planned.total, planned.running),
+        (stopped.embedded, 200, false)
+    );
+    let failing = encoder("newer").failing_after(3);
+    let failed = library.switch_to_encoder(Box::new(failing), &to(OldSpace::Drop), &(), &Cancel::default());
+    assert!(matches!(failed, Err(LibraryError::Indexing(_))), "{failed:?}");
+    assert_eq!(library.space().model, "old");
+    drop(library);
+    let library = place.open("old");
+    let done = library.planned_switch().unwrap().unwrap().done;
+    assert_eq!(done, stopped.embedded + 12, "three batches of four were kept");
+    space(&library, "newer");
+    let resumed = library
+        .resume_switch(&options(), &(), &(), &Cancel::default())
+        .unwrap()
+        .unwrap();
+    assert_eq!((resumed.embedded, resumed.active), (200 - done, true));
+    assert_eq!(
+        resumed.dropped.as_deref(),
+        Some("old"),
+        "as was asked for in the beginning"
+    );
+    assert_eq!(found(&library.active()).len(), 200);
+    assert!(!place.library().join("vectors").exists());
+    assert_eq!(
+        library
+            .resume_switch(&options(), &(), &(), &Cancel::default())
+            .unwrap(),
+        None
+    );
+
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let begun = library.switch_to_encoder(Box::new(encoder("third")), &to(OldSpace::Keep), &(), &cancel);
+    assert!(begun.unwrap().cancelled && library.planned_switch().unwrap().is_some());
+    assert!(switch(&library, "newer", OldSpace::Keep).active);
+    assert_eq!(library.planned_switch().unwrap(), None, "given up");
+    assert_eq!(library.drop_space("third").unwrap(), "third");
+}
+
+#[test]
+fn files_that_are_gone_are_named_keep_the_old_space_and_are_embedded_when_they_are_back() {
+    let (place, library) = Place::new(12);
+    let all = found(&library.active());
+    let away = place.0.path().join("away.png");
+    fs::rename(place.photo(5), &away).unwrap();
+    let report = switch(&library, "newer", OldSpace::Drop);
+    assert_eq!((report.active, report.images, report.failed.len()), (true, 11, 1));
+    assert!(report.failed[0].path.ends_with("005.png"), "{report:?}");
+    assert_eq!((report.kept.as_deref(), report.dropped), (Some("old"), None));
+    assert_eq!(found(&space(&library, "old")), all);
+    assert_eq!(found(&library.active()).len(), 11);
+    fs::rename(&away, place.photo(5)).unwrap();
+    let indexed = index(&library, &place);
+    assert_eq!((indexed.indexed, indexed.unchanged, indexed.removed), (1, 11, 0));
+    assert_eq!(found(&library.active()), all);
+}
+
+#[test]
+fn a_switch_that_could_read_nothing_is_not_made() {
+    let (place, library) = Place::new(5);
+    fs::rename(place.photos(), place.0.path().join("unmounted")).unwrap();
+    let refused = library.switch_to_encoder(
+        Box::new(encoder("newer")),
+        &to(OldSpace::Drop),
+        &(),
+        &Cancel::default(),
+    );
+    assert!(
+        matches!(refused, Err(LibraryError::NothingReadable { images: 5 })),
+        "{refused:?}"
+    );
+    assert_eq!(found(&library.active()).len(), 5);
+}
+
+#[test]
+fn what_a_crash_left_of_a_dropped_space_is_removed_when_the_library_is_opened() {
+    let (place, library) = Place::new(6);
+    switch(&library, "newer", OldSpace::Keep);
+    assert!(matches!(
+        library.drop_space("newer"),
+        Err(LibraryError::ActiveSpace { .. })
+    ));
+    // As if the process had ended after the manifest was replaced and before anything was removed.
+    library
+        .change_manifest(|manifest| manifest.drop_space(SpaceNumber::FIRST))
+        .unwrap();
+    assert!(place.library().join("vectors").exists());
+    drop(library);
+    let library = place.open("newer");
+    assert!(!place.library().join("vectors").exists());
+    assert_eq!(library.status().unwrap().spaces.len(), 1);
+    assert_eq!(found(&library.active()).len(), 6);
+    switch(&library, "third", OldSpace::Keep);
+    library
+        .change_manifest(|manifest| manifest.drop_space(SpaceNumber(1)))
+        .unwrap();
+    drop(library);
+    let library = place.open("third");
+    assert!(!place.library().join("spaces/1").exists());
+    assert_eq!(library.catalog.of_space(SpaceNumber(1)).count_rows().unwrap(), 0);
+    assert_eq!(found(&library.active()).len(), 6);
+    let indexed = index(&library, &place);
+    assert_eq!((indexed.unchanged, indexed.indexed), (6, 0));
+}
+
+fn damage(path: &Path, at: u64) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = bytes.len() - at as usize;
+    bytes[at] ^= 0xff;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_damaged_space_beside_the_active_one_is_named_and_harms_nothing_else() {
+    let (place, library) = Place::new(10);
+    switch(&library, "newer", OldSpace::Keep);
+    drop(library);
+    damage(&place.library().join("vectors/vectors.bin"), 50);
+    let library = place.open("newer");
+    assert_eq!(found(&library.active()).len(), 10);
+    space(&library, "old");
+    let report = library
+        .catch_up("old", &options(), &(), &Cancel::default())
+        .unwrap();
+    assert_eq!(
+        (report.embedded, report.images),
+        (1, 10),
+        "the damaged row is embedded anew"
+    );
+    drop(library);
+    let length = fs::metadata(place.library().join("vectors/vectors.bin"))
+        .unwrap()
+        .len();
+    damage(&place.library().join("vectors/vectors.bin"), length);
+    let library = place.open("newer");
+    let error = library.space_named("old").err().unwrap().to_string();
+    assert!(
+        error.contains("eidetic model drop 0") && error.contains("damaged"),
+        "{error}"
+    );
+    assert_eq!(found(&library.active()).len(), 10);
+    assert_eq!(library.status().unwrap().spaces[1].images, 10);
+    library.drop_space("0").unwrap();
+    assert_eq!(library.status().unwrap().spaces.len(), 1);
+    let again = switch(&library, "old", OldSpace::Keep);
+    assert_eq!(again.embedded, 10);
+}
+
+#[test]
+fn a_damaged_vector_of_the_active_space_is_embedded_anew_and_costs_other_spaces_nothing() {
+    let (place, library) = Place::new(8);
+    switch(&library, "newer", OldSpace::Keep);
+    drop(library);
+    damage(&place.library().join("spaces/1/vectors/vectors.bin"), 50);
+    let library = place.open("newer");
+    assert_eq!(library.damaged(), 1);
+    let report = index(&library, &place);
+    assert_eq!((report.indexed, report.unchanged, report.encoded), (1, 7, 1));
+    assert_eq!(library.damaged(), 0);
+    assert_eq!(found(&library.active()).len(), 8);
+    assert_eq!(found(&space(&library, "old")).len(), 8);
+}
+
+#[test]
+fn tags_and_calibrations_are_each_spaces_own_and_tags_are_made_anew_by_the_same_words() {
+    let (place, library) = Place::new(9);
+    let options = TagOptions {
+        vocabulary: Vocabulary::parse(b"red\ngreen\nblue\nyellow\ncyan\n").unwrap(),
+        ..TagOptions::default()
+    };
+    library.tag(&options, &|_| (), &Cancel::default()).unwrap();
+    let old = library.active();
+    let image = place.id(4);
+    let before = old.tags_of(&image).unwrap();
+    fs::write(place.library().join("calibration.json"), "{}").unwrap();
+    assert!(old.calibration_history().is_err());
+    fs::rename(
+        place.library().join("calibration.json"),
+        place.0.path().join("kept.json"),
+    )
+    .unwrap();
+    let report = switch(&library, "newer", OldSpace::Keep);
+    assert_eq!(report.tagged, 9);
+    assert_eq!(
+        library
+            .tag(&options, &|_| (), &Cancel::default())
+            .unwrap()
+            .unchanged,
+        9
+    );
+    fs::rename(
+        place.0.path().join("kept.json"),
+        place.library().join("calibration.json"),
+    )
+    .unwrap();
+    assert!(
+        library.calibration_history().is_ok(),
+        "another space's file is not its own"
+    );
+    fs::remove_file(place.library().join("calibration.json")).unwrap();
+    assert_eq!(old.tags_of(&image).unwrap(), before);
+    let back = switch(&library, "old", OldSpace::Keep);
+    assert_eq!((back.embedded, back.tagged), (0, 0), "the old tags still stand");
+}
+
+#[test]
+fn spaces_go_by_number_model_and_name_and_wrong_names_say_which_there_are() {
+    let (_place, library) = Place::new(2);
+    switch(&library, "newer", OldSpace::Keep);
+    let full = encoder("old").space().to_string();
+    for name in ["0", "old", &full] {
+        assert_eq!(library.space_named(name).unwrap().space().model, "old", "{name}");
+    }
+    let error = library.space_named("7").err().unwrap().to_string();
+    assert!(error.contains("1 newer, 0 old"), "{error}");
+    assert!(library.active().read_vectors().len() == 2);
+}

@@ -1,0 +1,132 @@
+//! Several spaces: switching to the built-in model, searching in a named space, dropping one.
+
+use actix_web::http::StatusCode;
+use actix_web::test::TestRequest;
+use eidetic_encoder::fake::FakeEncoder;
+use serde_json::{Value, json};
+
+use super::site::{Answer, Site};
+use crate::json::{DropAnswer, JobKind, JobState, JobTicket, SearchAnswer};
+use crate::options::IndexableFolders;
+
+async fn post(site: &Site, address: &str, body: Value) -> Answer {
+    site.ask(TestRequest::post().uri(address).set_json(body)).await
+}
+
+#[actix_web::test]
+async fn a_job_switches_and_both_spaces_can_be_named() {
+    let site = Site::new();
+    let before: SearchAnswer = site.get("/v1/search?text=red").await.json();
+    assert_eq!(before.missing, 0);
+    let started = post(&site, "/v1/model/switch", json!({"model": "builtin"})).await;
+    assert_eq!(started.status, StatusCode::ACCEPTED);
+    let JobTicket { job } = started.json();
+    let ended = site.ended(&job).await;
+    assert_eq!(
+        (ended.kind, ended.state),
+        (JobKind::Switch, JobState::Done),
+        "{ended:?}"
+    );
+    let report = ended.space_report.unwrap();
+    assert_eq!(
+        (report.embedded, report.active, report.kept.as_deref()),
+        (5, true, Some("fake"))
+    );
+    let after: SearchAnswer = site.get("/v1/search?text=red").await.json();
+    assert_eq!((after.hits.len(), &after.space), (5, &report.space));
+    assert_ne!(after.space, before.space);
+    let status: Value = site.get("/v1/status").await.json();
+    assert_eq!(
+        (&status["spaces"][1]["model"], &status["switch"]),
+        (&json!("fake"), &Value::Null)
+    );
+    let named: SearchAnswer = post(&site, "/v1/search", json!({"text": "red", "space": "builtin"}))
+        .await
+        .json();
+    assert_eq!((named.space, named.hits.len()), (after.space, 5));
+    // The old space's model is none that could be loaded: that is said, and the active one goes on.
+    let unloadable = post(&site, "/v1/search", json!({"text": "red", "space": "fake"})).await;
+    assert_eq!(unloadable.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(unloadable.problem().detail.contains("fake"));
+    let JobTicket { job } = post(&site, "/v1/model/catch-up", json!({"space": "builtin"}))
+        .await
+        .json();
+    let caught_up = site.ended(&job).await;
+    assert_eq!(
+        (caught_up.kind, caught_up.state),
+        (JobKind::CatchUp, JobState::Done)
+    );
+    let gone: DropAnswer = post(&site, "/v1/model/drop", json!({"space": "0"})).await.json();
+    assert_eq!(gone.dropped, "fake");
+    assert_eq!(
+        site.get("/v1/search?text=red&space=fake").await.status,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(site.get("/v1/search?text=red").await.names().len(), 5);
+}
+
+#[actix_web::test]
+async fn what_cannot_be_done_with_spaces_is_said() {
+    let site = Site::new();
+    for (address, body, status, says) in [
+        (
+            "/v1/model/switch",
+            json!({"model": "no model"}),
+            400,
+            "names no model",
+        ),
+        ("/v1/model/switch", json!({"model": ""}), 400, "empty"),
+        (
+            "/v1/model/switch",
+            json!({"model": "builtin", "old": "burn"}),
+            400,
+            "burn",
+        ),
+        ("/v1/model/switch", json!({}), 400, "model"),
+        ("/v1/model/switch", Value::Null, 400, "JSON object"),
+        ("/v1/model/drop", json!({"space": "other"}), 404, "0 fake"),
+        (
+            "/v1/model/drop",
+            json!({"space": "fake"}),
+            409,
+            "switch to another first",
+        ),
+        ("/v1/search", json!({"text": "red", "space": "9"}), 404, "0 fake"),
+        (
+            "/v1/search",
+            json!({"text": "red", "space": "x".repeat(2001)}),
+            400,
+            "2001 characters",
+        ),
+    ] {
+        let answer = post(&site, address, body.clone()).await;
+        assert_eq!(answer.status.as_u16(), status, "{body}: {}", answer.text());
+        assert!(
+            answer.problem().detail.contains(says),
+            "{body}: {}",
+            answer.text()
+        );
+    }
+    let JobTicket { job } = post(&site, "/v1/model/switch", json!({"model": "/no/such/model"}))
+        .await
+        .json();
+    let failed = site.ended(&job).await;
+    assert_eq!(failed.state, JobState::Failed);
+    assert!(failed.error.unwrap().contains("/no/such/model"));
+    assert_eq!(site.state.library.planned_switch().unwrap(), None);
+}
+
+#[actix_web::test]
+async fn a_server_for_others_switches_and_drops_nothing() {
+    let site = Site::with(FakeEncoder::default(), |options| {
+        options.indexable = IndexableFolders::Known;
+    });
+    for (address, body) in [
+        ("/v1/model/switch", json!({"model": "builtin"})),
+        ("/v1/model/drop", json!({"space": "0"})),
+    ] {
+        let refused = post(&site, address, body).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN);
+        assert!(refused.problem().detail.contains("eidetic model"));
+    }
+}

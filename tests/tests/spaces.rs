@@ -1,0 +1,378 @@
+//! Several models in one library: switching, going on after a kill, comparing, going back, dropping.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use eidetic_tests::{Scenario, Server, gallery_pictures, repository};
+use serde_json::{Value, json};
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("test paths are UTF-8")
+}
+
+/// A tiny checkpoint with random weights: another model, at no cost.
+fn tiny() -> PathBuf {
+    repository().join("data/golden/clip/quick")
+}
+
+fn status(scenario: &Scenario) -> Value {
+    scenario.run(&["status", "--json"]).expect_code(0).json()
+}
+
+/// How many pictures a search finds, and how many it says are missing.
+fn hits(scenario: &Scenario, more: &[&str]) -> (usize, u64) {
+    let arguments = [&["search", "apple", "-k", "1000", "--json"], more].concat();
+    let answer = scenario.run(&arguments).expect_code(0).json();
+    (
+        answer["hits"].as_array().unwrap().len(),
+        answer["missing"].as_u64().unwrap_or(0),
+    )
+}
+
+fn get(address: &str, path: &str) -> Value {
+    ureq::get(format!("{address}{path}"))
+        .call()
+        .unwrap()
+        .body_mut()
+        .read_json()
+        .unwrap()
+}
+
+fn post(address: &str, path: &str, body: &Value) -> Value {
+    ureq::post(format!("{address}{path}"))
+        .send_json(body)
+        .unwrap()
+        .body_mut()
+        .read_json()
+        .unwrap()
+}
+
+/// Waits for a job's end.
+fn ended(server: &Server, job: &Value) -> Value {
+    let path = format!("/v1/jobs/{}", job["job"].as_str().unwrap());
+    let deadline = Instant::now() + Duration::from_secs(300);
+    loop {
+        let answer = get(&server.address, &path);
+        if answer["state"] != "running" {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{answer}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Small pictures, each different: bytes after a JPEG's end make another content.
+fn many_pictures(scenario: &Scenario, count: usize) -> PathBuf {
+    let folder = scenario.path("photos");
+    fs::create_dir_all(&folder).unwrap();
+    let gallery: Vec<Vec<u8>> = gallery_pictures().iter().map(|p| fs::read(p).unwrap()).collect();
+    for number in 0..count {
+        let mut bytes = gallery[number % gallery.len()].clone();
+        bytes.extend_from_slice(format!("copy {number}").as_bytes());
+        fs::write(folder.join(format!("{number:05}.jpg")), bytes).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_library_switches_compares_goes_back_and_drops() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 8);
+    scenario.index(&folder);
+    let manifest = || fs::read_to_string(scenario.library().join("library.json")).unwrap();
+    assert!(manifest().contains("\"format\": 1"), "older programs can open it");
+    let before = status(&scenario);
+    assert_eq!(before["spaces"].as_array().unwrap().len(), 1);
+
+    let tiny = tiny();
+    let report = scenario
+        .run(&["model", "switch", text(&tiny), "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (&report["embedded"], &report["active"], &report["kept"]),
+        (&json!(8), &json!(true), &json!("builtin"))
+    );
+    let after = status(&scenario);
+    assert_ne!(after["space"], before["space"]);
+    assert_eq!(
+        (&after["images"], &after["paths"], &after["sources"]),
+        (&before["images"], &before["paths"], &before["sources"])
+    );
+    assert_eq!(after["index"]["vectors"], 8);
+    let spaces = scenario.run(&["model", "--json"]).expect_code(0).json();
+    assert_eq!(spaces["spaces"][0]["space"], after["space"]);
+    assert_eq!(
+        (&spaces["spaces"][1]["model"], &spaces["spaces"][1]["images"]),
+        (&json!("builtin"), &json!(8))
+    );
+    assert!(manifest().contains("\"format\": 2"), "older programs refuse it");
+
+    fs::copy(&gallery_pictures()[20], folder.join("new.jpg")).unwrap();
+    fs::remove_file(folder.join(gallery_pictures()[0].file_name().unwrap())).unwrap();
+    let _ = scenario.run(&["index"]).expect_code(0);
+    assert_eq!(status(&scenario)["spaces"][1]["missing"], 1);
+    assert_eq!(hits(&scenario, &[]), (8, 0));
+    assert_eq!(
+        hits(&scenario, &["--space", "builtin"]),
+        (8, 0),
+        "caught up before it answers"
+    );
+    let compared = scenario
+        .run(&["search", "apple", "--space", "0", "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(compared["space"], before["space"]);
+
+    let back = scenario
+        .run(&["model", "switch", "builtin", "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!((&back["embedded"], &back["images"]), (&json!(0), &json!(8)));
+    let refused = scenario.run(&["model", "drop", "builtin"]).expect_code(2);
+    assert!(refused.stderr.contains("eidetic model switch"), "{refused:?}");
+    let _ = scenario.run(&["model", "drop", text(&tiny)]).expect_code(0);
+    let refused = scenario
+        .run(&["search", "apple", "--space", text(&tiny)])
+        .expect_code(2);
+    assert!(refused.stderr.contains("0 builtin"), "{refused:?}");
+    assert!(!scenario.library().join("spaces/1").exists());
+    assert_eq!(hits(&scenario, &[]), (8, 0));
+}
+
+#[test]
+fn a_switch_killed_at_any_moment_loses_nothing_and_goes_on() {
+    let scenario = Scenario::new();
+    let folder = many_pictures(&scenario, 240);
+    let indexed = scenario.run(&["index", text(&folder), "--model", text(&tiny())]);
+    let _ = indexed.expect_code(0);
+    let old = status(&scenario)["space"].clone();
+    let (mut done, mut state, mut kills) = (0, 0x2545_F491_4F6C_DD1D_u64, 0);
+    while status(&scenario)["space"] == old {
+        kills += 1;
+        assert!(kills < 200, "the switch does not come to an end");
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let delay = Duration::from_millis(100 + state % 900);
+        let often = [
+            "model",
+            "switch",
+            "builtin",
+            "--batch",
+            "4",
+            "--commit-every",
+            "8",
+            "--drop-old",
+        ];
+        let mut child = scenario.command(&often).spawn().unwrap();
+        std::thread::sleep(delay);
+        let _ = child.kill();
+        child.wait().unwrap();
+        let now = status(&scenario);
+        assert_eq!(
+            (&now["images"], &now["damaged"]),
+            (&json!(240), &json!(0)),
+            "{now}"
+        );
+        assert_eq!(
+            now["index"]["vectors"], 240,
+            "whichever answers has them all: {now}"
+        );
+        if let Some(planned) = now["switch"].as_object() {
+            let came = planned["done"].as_u64().unwrap();
+            assert!(
+                came >= done,
+                "kill {kills} after {delay:?}: from {done} back to {came}"
+            );
+            done = came;
+        }
+        assert_eq!(hits(&scenario, &[]), (240, 0));
+    }
+    assert!(kills > 1, "no switch was interrupted, so nothing was tested");
+    let ended = status(&scenario);
+    assert_eq!(
+        ended["spaces"].as_array().unwrap().len(),
+        1,
+        "the old one is gone: {ended}"
+    );
+    assert!(!scenario.library().join("vectors").exists());
+    assert!(ended["switch"].is_null());
+    let again = scenario.run(&["index", "--json"]).expect_code(0).json();
+    assert_eq!((&again["unchanged"], &again["indexed"]), (&json!(240), &json!(0)));
+    println!("{kills} kills, {done} images seen embedded before the last");
+}
+
+#[test]
+fn a_server_answers_from_the_old_space_until_the_other_is_complete() {
+    let scenario = Scenario::new();
+    let folder = many_pictures(&scenario, 200);
+    let _ = scenario
+        .run(&["index", text(&folder), "--model", text(&tiny())])
+        .expect_code(0);
+    let old = status(&scenario)["space"].clone();
+    let server = scenario.serve();
+    let job = post(&server.address, "/v1/model/switch", &json!({"model": "builtin"}));
+    let mut answered = 0;
+    loop {
+        let stands = get(&server.address, "/v1/status");
+        let answer = post(
+            &server.address,
+            "/v1/search",
+            &json!({"text": "apple", "k": 1000}),
+        );
+        assert!(
+            answer["missing"] == 0 && answer["hits"].as_array().unwrap().len() == 200,
+            "{answer}"
+        );
+        if answer["space"] != old {
+            break;
+        }
+        answered += 1;
+        if stands["switch"]["done"].as_u64().is_some_and(|done| done > 20) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(answered > 0, "the old space did not answer during the switch");
+    let early = ureq::post(format!("{}/v1/model/switch", server.address))
+        .config()
+        .http_status_as_error(false)
+        .build()
+        .send_json(json!({"model": "builtin"}))
+        .unwrap();
+    assert_eq!(early.status(), 409);
+    // Killed in the middle, the server goes on when it starts again.
+    drop(server);
+    assert_eq!(status(&scenario)["space"], old);
+    fs::write(folder.join("late.jpg"), fs::read(&gallery_pictures()[3]).unwrap()).unwrap();
+    let _ = scenario.run(&["index"]).expect_code(0);
+    let server = scenario.serve();
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while get(&server.address, "/v1/status")["space"] == old {
+        assert!(
+            Instant::now() < deadline,
+            "{}",
+            get(&server.address, "/v1/status")
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(job["job"], "1");
+    assert_eq!(hits(&scenario, &[]), (201, 0));
+    assert_eq!(hits(&scenario, &["--space", text(&tiny())]), (201, 0));
+    let kept = post(
+        &server.address,
+        "/v1/search",
+        &json!({"text": "apple", "k": 1000, "space": "0"}),
+    );
+    assert_eq!(
+        (&kept["space"], kept["hits"].as_array().unwrap().len()),
+        (&old, 201)
+    );
+
+    // Through the server: back again, and the other one dropped.
+    let back = scenario
+        .run(&["model", "switch", text(&tiny()), "--drop-old", "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (&back["embedded"], &back["dropped"]),
+        (&json!(0), &json!("builtin"))
+    );
+    assert_eq!(get(&server.address, "/v1/status")["space"], old);
+    let refused = scenario.run(&["model", "drop", "builtin"]).expect_code(2);
+    assert!(refused.stderr.contains("no space"), "{refused:?}");
+    let again = post(
+        &server.address,
+        "/v1/model/switch",
+        &json!({"model": text(&tiny())}),
+    );
+    assert_eq!(ended(&server, &again)["space_report"]["embedded"], 0);
+}
+
+#[test]
+fn pictures_that_are_gone_are_named_and_stay_with_the_old_model() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 6);
+    scenario.index(&folder);
+    let gone = folder.join(gallery_pictures()[2].file_name().unwrap());
+    fs::rename(&gone, scenario.path("away.jpg")).unwrap();
+    let report = scenario
+        .run(&["model", "switch", text(&tiny()), "--drop-old"])
+        .expect_code(1);
+    assert!(
+        report.stderr.contains(text(&gone)) && report.stderr.contains("no longer there"),
+        "{report:?}"
+    );
+    assert!(report.stdout.contains("builtin is kept"), "{report:?}");
+    let searched = scenario.run(&["search", "apple"]).expect_code(0);
+    assert!(
+        searched.stderr.contains("1 pictures") && searched.stdout.lines().count() == 5,
+        "{searched:?}"
+    );
+    assert_eq!(hits(&scenario, &["--space", "builtin"]), (6, 0));
+    fs::rename(scenario.path("away.jpg"), &gone).unwrap();
+    let _ = scenario.run(&["index"]).expect_code(0);
+    assert_eq!(hits(&scenario, &[]), (6, 0));
+}
+
+#[test]
+fn an_interrupted_switch_says_how_to_go_on_and_a_model_that_went_away_is_named() {
+    let scenario = Scenario::new();
+    let folder = many_pictures(&scenario, 150);
+    let model = scenario.path("model");
+    fs::create_dir(&model).unwrap();
+    for entry in fs::read_dir(tiny()).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, model.join(path.file_name().unwrap())).unwrap();
+    }
+    let _ = scenario
+        .run(&["index", text(&folder), "--model", text(&model)])
+        .expect_code(0);
+    let mut child = scenario
+        .command(&[
+            "model",
+            "switch",
+            "builtin",
+            "--batch",
+            "4",
+            "--commit-every",
+            "8",
+        ])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(900));
+    let signalled = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(signalled.success());
+    if child.wait().unwrap().code() == Some(1) {
+        let planned = status(&scenario)["switch"].clone();
+        assert_eq!(
+            (&planned["model"], &planned["running"]),
+            (&json!("builtin"), &json!(false))
+        );
+        let index = scenario.run(&["index"]).expect_code(0);
+        assert!(index.stderr.contains("eidetic model switch builtin"), "{index:?}");
+    }
+    fs::remove_dir_all(&model).unwrap();
+    let _ = scenario.run(&["model", "switch", "builtin"]).expect_code(0);
+    let refused = scenario
+        .run(&["search", "apple", "--space", text(&model)])
+        .expect_code(3);
+    assert!(
+        refused.stderr.contains(text(&model)) && !refused.stderr.contains("panicked"),
+        "{refused:?}"
+    );
+    assert_eq!(hits(&scenario, &[]), (150, 0));
+    let lost = scenario.run(&["model", "switch", text(&model)]).expect_code(3);
+    assert!(lost.stderr.contains(text(&model)), "{lost:?}");
+    let _ = scenario.run(&["model", "drop", text(&model)]).expect_code(0);
+    assert_eq!(status(&scenario)["spaces"].as_array().unwrap().len(), 1);
+}
