@@ -210,23 +210,22 @@ fn a_switch_killed_at_any_moment_loses_nothing_and_goes_on() {
 #[test]
 fn a_server_answers_from_the_old_space_until_the_other_is_complete() {
     let scenario = Scenario::new();
-    let folder = many_pictures(&scenario, 200);
+    let folder = many_pictures(&scenario, 800);
     let _ = scenario
         .run(&["index", text(&folder), "--model", text(&tiny())])
         .expect_code(0);
     let old = status(&scenario)["space"].clone();
     let server = scenario.serve();
+    // The first answer takes longer, since it is made with the background; the switch would be done meanwhile.
+    let question = json!({"text": "apple", "k": 1000});
+    post(&server.address, "/v1/search", &question);
     let job = post(&server.address, "/v1/model/switch", &json!({"model": "builtin"}));
     let mut answered = 0;
     loop {
         let stands = get(&server.address, "/v1/status");
-        let answer = post(
-            &server.address,
-            "/v1/search",
-            &json!({"text": "apple", "k": 1000}),
-        );
+        let answer = post(&server.address, "/v1/search", &question);
         assert!(
-            answer["missing"] == 0 && answer["hits"].as_array().unwrap().len() == 200,
+            answer["missing"] == 0 && answer["hits"].as_array().unwrap().len() == 800,
             "{answer}"
         );
         if answer["space"] != old {
@@ -262,8 +261,8 @@ fn a_server_answers_from_the_old_space_until_the_other_is_complete() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(job["job"], "1");
-    assert_eq!(hits(&scenario, &[]), (201, 0));
-    assert_eq!(hits(&scenario, &["--space", text(&tiny())]), (201, 0));
+    assert_eq!(hits(&scenario, &[]), (801, 0));
+    assert_eq!(hits(&scenario, &["--space", text(&tiny())]), (801, 0));
     let kept = post(
         &server.address,
         "/v1/search",
@@ -271,7 +270,7 @@ fn a_server_answers_from_the_old_space_until_the_other_is_complete() {
     );
     assert_eq!(
         (&kept["space"], kept["hits"].as_array().unwrap().len()),
-        (&old, 201)
+        (&old, 801)
     );
 
     // Through the server: back again, and the other one dropped.
