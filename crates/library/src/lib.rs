@@ -34,6 +34,7 @@ mod model;
 mod open;
 mod recall;
 mod screening;
+mod shared_out;
 mod space;
 mod spaces;
 mod status;

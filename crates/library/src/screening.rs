@@ -1,8 +1,6 @@
 //! Every picture of a library against a profile's patterns.
 
-use std::panic::resume_unwind;
 use std::path::PathBuf;
-use std::thread;
 
 use eidetic_catalog::{Catalog, CatalogError, ImageRecord};
 use eidetic_domain::{Embedding, ImageId};
@@ -12,6 +10,7 @@ use eidetic_search::profile::{Criticality, Finding, NamedProfile, Purpose};
 use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
 
+use crate::shared_out::shared_out;
 use crate::{LibraryError, Space};
 
 /// Pictures that are looked at together.
@@ -97,26 +96,15 @@ impl Space {
         batch.into_iter().map(with_vector).collect()
     }
 
-    /// On as many threads as the machine runs at once.
     fn screen_batch(
         &self,
         purpose: &Purpose,
         texts: &[&str],
         pictures: &[(ImageRecord, Option<Embedding>)],
     ) -> Result<Vec<Flagged>, LibraryError> {
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let share = pictures.len().div_ceil(threads).max(1);
-        thread::scope(|scope| {
-            let started: Vec<_> = pictures
-                .chunks(share)
-                .map(|share| scope.spawn(move || self.screen_share(purpose, texts, share)))
-                .collect();
-            let mut found = Vec::new();
-            for done in started {
-                found.extend(done.join().unwrap_or_else(|panic| resume_unwind(panic))?);
-            }
-            Ok(found)
-        })
+        let shares = shared_out(pictures, |share| self.screen_share(purpose, texts, share));
+        let found: Result<Vec<_>, LibraryError> = shares.into_iter().collect();
+        Ok(found?.into_iter().flatten().collect())
     }
 
     fn screen_share(

@@ -1,6 +1,4 @@
-use std::panic::resume_unwind;
 use std::sync::{Arc, PoisonError};
-use std::thread;
 use std::time::Instant;
 
 use eidetic_catalog::{Catalog, CatalogError, ImageTags, Tag, TagStore};
@@ -12,6 +10,7 @@ use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
 
 use crate::kept_vectors::KeptVectors;
+use crate::shared_out::shared_out;
 use crate::{LibraryError, Space, tag_options};
 
 /// Version of the way in which tags are chosen; part of every fingerprint.
@@ -280,20 +279,8 @@ impl Space {
 }
 
 impl Tagger {
-    /// Tags of many pictures, on as many threads as the machine runs at once.
     fn tag(&self, pictures: &[(ImageId, Embedding)]) -> Vec<(ImageId, ImageTags)> {
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let share = pictures.len().div_ceil(threads).max(1);
-        thread::scope(|scope| {
-            let started: Vec<_> = pictures
-                .chunks(share)
-                .map(|share| scope.spawn(move || self.tag_share(share)))
-                .collect();
-            let joined = started.into_iter().map(thread::ScopedJoinHandle::join);
-            joined
-                .flat_map(|done| done.unwrap_or_else(|panic| resume_unwind(panic)))
-                .collect()
-        })
+        shared_out(pictures, |share| self.tag_share(share)).concat()
     }
 
     fn tag_share(&self, pictures: &[(ImageId, Embedding)]) -> Vec<(ImageId, ImageTags)> {
