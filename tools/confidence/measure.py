@@ -31,7 +31,7 @@ LIBRARIES = (3000, 1000, 300)
 HITS = 10
 RIVALS, SAME_MEANING = 5, 0.8
 # Log odds: so much a logit of margin, so much a unit of surprise, and a constant; a unit of likeness, and a constant.
-OF_HIT, LIKENESS = (0.752, 0.245, -1.922), (4.147, -0.593)
+OF_HIT, LIKENESS, CLOSENESS = (0.752, 0.245, -1.922), (6.415, -0.48), (1.685, -8.733)
 STAND_INS, POSSIBLE_ANSWERS = 500, 10
 MATCH_LEVEL = 0.5
 PICTURE_QUERIES = 400
@@ -93,7 +93,7 @@ def main() -> None:
     by_picture = picture_hits(pictures, labels, background, options.logit_scale)
     report = {"photos": len(held), "concepts": len(concepts), "background_texts": len(background)}
     scores = {"logit_scale": options.logit_scale}
-    for name, hits, curve in (("text", by_words, (1, 0)), ("picture", by_picture, LIKENESS)):
+    for name, hits, curve in (("text", by_words, (1, 0)), ("picture", by_picture, (1, 0))):
         fitted = logistic(hits.score, hits.right)
         report[name] = {
             "hits": len(hits.score), "right": share(hits.right),
@@ -170,7 +170,8 @@ def surprise(found, scores, library: int):
 
 
 def picture_hits(pictures, labels, background, scale) -> Hits:
-    """The best hits of photos, with the likeness of their descriptions; right where they show the same concept."""
+    """The best hits of photos; right where they show the same concept. Their evidence is in log odds: the likeness of their
+    descriptions, or how close they lie in comparison with others of the library, whichever says more."""
     logits = scale * pictures @ background.T
     described = np.exp(logits - logits.max(1, keepdims=True))
     described = np.sqrt(described / described.sum(1, keepdims=True))
@@ -182,7 +183,10 @@ def picture_hits(pictures, labels, background, scale) -> Hits:
                 score = pictures[chosen] @ pictures[query]
                 best = np.argsort(-score, kind="stable")[:HITS]
                 likeness = np.log(np.maximum(described[chosen[best]] @ described[query], 1e-300))
-                rows.extend(zip(score[best], likeness, labels[chosen[best]] == labels[query],
+                median = np.sort(pictures[stand_ins(chosen)] @ pictures[query])[::-1][min(len(chosen), STAND_INS) // 2]
+                closeness = -np.log(np.maximum((1 - score[best]) / (1 - median), 1e-3))
+                evidence = np.maximum(LIKENESS[0] * likeness + LIKENESS[1], CLOSENESS[0] * closeness + CLOSENESS[1])
+                rows.extend(zip(score[best], evidence, labels[chosen[best]] == labels[query],
                                 np.full(len(best), labels[query]), np.full(len(best), kind), range(len(best))))
     return _columns(rows)
 

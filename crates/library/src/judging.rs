@@ -37,7 +37,7 @@ impl Space {
         let background = needed
             .then(|| background::load(&self.directory, encoder))
             .transpose()?;
-        let own_scores = (text == Fit::Background).then(|| self.own_scores()).flatten();
+        let own_scores = needed.then(|| self.own_scores()).flatten();
         Ok(Judge {
             text,
             picture,
@@ -48,7 +48,7 @@ impl Space {
 
     /// Whether the library's scores are still what the judge took them for.
     fn knows_the_library(&self, judge: &Judge) -> bool {
-        if judge.text != Fit::Background {
+        if judge.background.is_none() {
             return true;
         }
         let size = self.read_vectors().len();

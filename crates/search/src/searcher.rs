@@ -46,7 +46,10 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         let encoded = Instant::now();
         let mut hits = self.nearest(&embedding, query)?;
         self.judge(&parts, &mut hits);
-        let verdict = verdict(&hits);
+        let verdict = match verdict(&hits) {
+            Verdict::NoMatch if !self.can_deny(&parts) => Verdict::Uncalibrated,
+            said => said,
+        };
         if let Some(least) = query.min_confidence {
             hits.retain(|hit| hit.hit.confidence.is_some_and(|confidence| confidence >= least));
         }
@@ -116,6 +119,12 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         for (hit, confidence) in hits.iter_mut().zip(all.into_iter().flatten()) {
             hit.hit.confidence = Some(confidence);
         }
+    }
+
+    /// Whether hits of a low probability are no matches, rather than of an unknown kind.
+    fn can_deny(&self, parts: &Parts) -> bool {
+        let can_deny = |judge: &Judge| parts.each().all(|(kind, ..)| judge.can_deny(kind));
+        self.judge.is_some_and(can_deny)
     }
 
     fn embed_picture(&self, picture: &QueryPicture) -> Result<Embedding, SearchError> {

@@ -37,8 +37,15 @@ const MARGIN_OF_HIT: LogisticCurve = LogisticCurve {
 const SURPRISE: f64 = 0.245;
 /// From the likeness of two descriptions to the probability that two pictures show the same.
 const LIKENESS: LogisticCurve = LogisticCurve {
-    slope: 4.147,
-    intercept: -0.593,
+    slope: 6.415,
+    intercept: -0.48,
+};
+
+/// From the closeness of two pictures, in comparison with others of the library, to the same probability: models differ in
+/// what a distance means, and agree only that what all but coincides is the same.
+const CLOSENESS: LogisticCurve = LogisticCurve {
+    slope: 1.685,
+    intercept: -8.733,
 };
 
 /// A confidence in a word.
@@ -108,7 +115,7 @@ pub struct Judge {
     pub picture: Fit,
     /// Needed by [`Fit::Background`] alone; without it such a fit gives no confidence.
     pub background: Option<Arc<Background>>,
-    /// What else such a fit knows of searches by words, where the library is large enough to tell.
+    /// What else such a fit knows of the library, where it is large enough to tell.
     pub own_scores: Option<Arc<OwnScores>>,
 }
 
@@ -140,6 +147,12 @@ impl Fit {
 }
 
 impl Judge {
+    /// Whether a low probability of a kind means that nothing matches. Without labels, two pictures are hardly ever told to be
+    /// the same unless they all but coincide.
+    pub fn can_deny(&self, kind: QueryKind) -> bool {
+        kind == QueryKind::Text || self.picture != Fit::Background
+    }
+
     /// As far as anything is known of a model that nobody calibrated.
     pub fn shipped(encoder: &dyn Encoder) -> Result<Self, EncodeError> {
         let facts = encoder.score_facts();
@@ -178,12 +191,7 @@ impl Judge {
         }
         let background = self.background.as_ref()?;
         let probabilities = match (kind, &self.own_scores) {
-            (QueryKind::Picture, _) => {
-                let likenesses = background.likenesses(query, pictures).into_iter();
-                likenesses
-                    .map(|likeness| LIKENESS.probability(likeness))
-                    .collect()
-            }
+            (QueryKind::Picture, own) => by_likeness(background, own.as_deref(), query, pictures),
             (QueryKind::Text, None) => by_margin(background, query, pictures),
             (QueryKind::Text, Some(own)) => {
                 by_margin_and_surprise(background, &own.tail(query), query, pictures)
@@ -246,6 +254,43 @@ fn by_margin_and_surprise(
         .collect()
 }
 
+/// Pictures are the same if they are described alike, or if they lie so close as others of the library do not.
+fn by_likeness(
+    background: &Background,
+    own: Option<&OwnScores>,
+    query: &Embedding,
+    pictures: &[Embedding],
+) -> Vec<f64> {
+    let median = own.map(|own| own.median(query));
+    let likenesses = background.likenesses(query, pictures).into_iter();
+    let both = likenesses.zip(pictures).map(|(likeness, picture)| {
+        let alike = LIKENESS.probability(likeness);
+        let closeness = median.map(|median| closeness(f64::from(cosine(query, picture)), median));
+        closeness.map_or(alike, |closeness| alike.max(CLOSENESS.probability(closeness)))
+    });
+    both.collect()
+}
+
+/// By what factor two pictures lie closer than two of the library usually do, as a logarithm; at most that of a thousand.
+fn closeness(score: f64, median: f64) -> f64 {
+    -((1.0 - score) / (1.0 - median).max(f64::EPSILON)).max(1e-3).ln()
+}
+
 fn narrowed(probabilities: Vec<f64>) -> Vec<f32> {
     probabilities.into_iter().map(|p| p as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_all_but_coincides_is_the_same_and_a_neighbour_is_not_known_to_be() {
+        assert!(CLOSENESS.probability(closeness(1.0, 0.2)) > 0.9);
+        assert!(CLOSENESS.probability(closeness(0.999, 0.2)) > 0.5);
+        assert!(CLOSENESS.probability(closeness(0.9, 0.2)) < 0.1);
+        assert!(CLOSENESS.probability(closeness(0.9, 0.899)) < 0.01);
+        // A library of one and the same picture, and rounding above 1.
+        assert!(closeness(1.0, 1.0).is_finite() && closeness(1.000_001, 0.5).is_finite());
+    }
 }

@@ -49,14 +49,24 @@ impl OwnScores {
         self.library.abs_diff(library) * 10 <= self.library
     }
 
-    /// What `query` scores here where it does not match.
-    pub fn tail(&self, query: &Embedding) -> Tail {
-        let mut scores: Vec<f64> = self
-            .pictures
-            .iter()
+    /// What `query` usually scores here.
+    pub fn median(&self, query: &Embedding) -> f64 {
+        let scores = self.descending(query);
+        scores[scores.len() / 2]
+    }
+
+    fn descending(&self, query: &Embedding) -> Vec<f64> {
+        let pictures = self.pictures.iter();
+        let mut scores: Vec<f64> = pictures
             .map(|picture| f64::from(cosine(query, picture)))
             .collect();
         scores.sort_by(|a, b| b.total_cmp(a));
+        scores
+    }
+
+    /// What `query` scores here where it does not match.
+    pub fn tail(&self, query: &Embedding) -> Tail {
+        let scores = self.descending(query);
         let length = (scores.len() / TAIL).max(LEAST_TAIL);
         let threshold = scores[length - 1];
         let fitted = POSSIBLE_ANSWERS..length;
@@ -122,6 +132,13 @@ mod tests {
     fn a_score_far_above_the_others_surprises_and_one_among_them_does_not() {
         let tail = library(1000, 0.05).tail(&at(1.0));
         assert!(tail.surprise(0.8) > 4.0 && tail.surprise(0.1) < -2.0, "{tail:?}");
+    }
+
+    #[test]
+    fn the_median_is_that_of_the_scores() {
+        let images: Vec<usize> = (0..201).collect();
+        let own = OwnScores::choose(&images, |n| Some(at(n as f64 / 400.0))).expect("it is large enough");
+        assert!((own.median(&at(1.0)) - 0.25).abs() < 1e-6);
     }
 
     #[test]

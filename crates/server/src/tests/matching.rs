@@ -209,6 +209,11 @@ async fn hits_below_the_least_confidence_are_left_out() {
         .await
         .json();
     assert_eq!(nothing.verdict, eidetic_search::Verdict::NoMatch);
+    // Nobody labelled pairs of pictures, so that nothing is denied.
+    let like = format!("/v1/search?image_id={}", site.id("red.png"));
+    let similar: crate::json::SearchAnswer = site.get(&like).await.json();
+    assert_eq!(similar.verdict, eidetic_search::Verdict::Uncalibrated);
+    assert!(similar.hits.iter().all(|hit| hit.confidence.is_some()));
     let refused = site.get("/v1/search?text=red&min_confidence=1.5").await;
     assert!(refused.problem().detail.contains("probability from 0 to 1"));
 }
