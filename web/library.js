@@ -17,6 +17,7 @@ const SUGGESTIONS = ['sunset over the sea', 'people laughing', 'a dog in the sno
 const SAMPLES = 5;
 const SAMPLE_SIZE = 4;
 
+const isDemo = (status) => status.sources.length === 1 && format.fileName(status.sources[0]) === 'gallery';
 const isBuiltin = (status) => /^built-?in\b/i.test(status.model);
 
 /** The line at the bottom of the page. */
@@ -27,8 +28,10 @@ export function showStatus(status) {
     const { model, done, total } = status.switch;
     parts.push(element('span', {}, `Switching to ${modelName(model)}: ${done} of ${total}`));
   } else if (isBuiltin(status)) {
-    const hint = 'It knows everyday objects and simple scenes, in English and Chinese. Switch to a full CLIP model for everything else:';
-    parts.push(element('span', {}, hint), commandLine(`eidetic model switch ${FULL_MODEL}`));
+    // The demo's library goes with the demo.
+    const [step, command] = isDemo(status) ? ['Index with', `eidetic index ~/Pictures --model ${FULL_MODEL}`] : ['Switch to', `eidetic model switch ${FULL_MODEL}`];
+    const hint = `It knows everyday objects and simple scenes, in English and Chinese. ${step} a full CLIP model for everything else:`;
+    parts.push(element('span', {}, hint), commandLine(command));
   }
   byId('status').replaceChildren(...parts);
 }
@@ -54,8 +57,7 @@ export async function samplePictures(status, signal) {
 
 function suggestionsFor(status) {
   if (!isBuiltin(status)) return SUGGESTIONS;
-  const isDemo = status.sources.length === 1 && format.fileName(status.sources[0]) === 'gallery';
-  const [english, chinese] = isDemo ? [GALLERY_SUGGESTIONS, GALLERY_IN_CHINESE] : [BUILTIN_SUGGESTIONS, BUILTIN_IN_CHINESE];
+  const [english, chinese] = isDemo(status) ? [GALLERY_SUGGESTIONS, GALLERY_IN_CHINESE] : [BUILTIN_SUGGESTIONS, BUILTIN_IN_CHINESE];
   // Whoever does not read Chinese may lack the font too.
   return navigator.languages.some((language) => language.startsWith('zh')) ? [...english, ...chinese] : english;
 }

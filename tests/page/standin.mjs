@@ -140,7 +140,8 @@ async function fieldsOf(request, address, state) {
 const formOf = (request) => new Response(request, { headers: { 'Content-Type': request.headers['content-type'] } }).formData();
 const publicPart = ({ image, path, paths, width, height, format, taken, camera, position }) => ({ image, path, paths, width, height, format, taken, camera, position });
 
-const statusOf = ({ pictures, model, sources }) => ({
+const statusOf = ({ pictures, model, sources, switch: running = null }) => ({
+  switch: running,
   library: '/library', images: pictures.length, paths: pictures.length, failed: 0, damaged: 0, model, space: 'stand-in@1/none/4',
   sources, index: { kind: 'exact', vectors: pictures.length, tombstones: 0 },
   bytes: { catalog: 0, vectors: 0, graph: 0, thumbnails: 0 },

@@ -45,6 +45,15 @@ test('an empty library says how to index, and notices the first pictures by itse
   assert.deepEqual(open.errors, []);
 });
 
+test('the line at the bottom says how to a full model, and how far a switch to one is', async () => {
+  server.behaviour.model = 'builtin';
+  const page = await visit();
+  await page.locator('#status').getByText('eidetic model switch openai/clip-vit-base-patch32').waitFor();
+  server.behaviour.switch = { model: '/models/larger', done: 12, total: 34 };
+  await page.reload();
+  await page.locator('#status').getByText('Switching to larger: 12 of 34').waitFor();
+});
+
 test('a picture too large is refused with the server’s reason', async () => {
   const page = await addRefused({ status: 413, type: 'urn:eidetic:problem:too-large', title: 'Payload Too Large', detail: 'the picture is larger than 32 MiB' });
   await title(page, 'That picture is too large').waitFor();
