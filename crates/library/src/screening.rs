@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use eidetic_catalog::{Catalog, CatalogError, ImageRecord};
 use eidetic_domain::{Embedding, ImageId};
 use eidetic_indexer::Cancel;
+use eidetic_search::Matcher;
 use eidetic_search::confidence::QueryKind;
-use eidetic_search::profile::{Criticality, Finding, NamedProfile, Purpose};
+use eidetic_search::profile::{Circumstances, Criticality, Finding, NamedProfile, ResolvedPurpose};
 use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
 
@@ -47,30 +48,41 @@ impl Space {
     /// `progress` is told how many of how many pictures are done.
     ///
     /// How busy pictures are is not measured, since nothing but their vectors is read.
-    pub fn screen<E: From<LibraryError>>(
+    pub fn screen(
         &self,
         profile: &NamedProfile,
         criticality: Criticality,
         progress: &dyn Fn(u64, u64),
         cancel: &Cancel,
-        flagged: &mut dyn FnMut(Flagged) -> Result<(), E>,
-    ) -> Result<Screened, E> {
+        flagged: &mut dyn FnMut(Flagged),
+    ) -> Result<Screened, LibraryError> {
         let calibration = self.calibration(QueryKind::Text)?;
-        let purpose = profile.purpose(criticality, calibration.as_ref());
         let texts: Vec<&str> = profile
             .patterns
             .iter()
             .map(|pattern| pattern.text.as_str())
             .collect();
-        let total = self.catalog.counts().map_err(LibraryError::from)?.images;
+        let purpose = profile.purpose(criticality, calibration.as_ref());
+        let screening = Screening {
+            purpose: purpose.resolve(Circumstances {
+                candidates: texts.len(),
+                complexity: None,
+            }),
+            matcher: Matcher {
+                encoder: self.encoder()?,
+                texts: &self.texts,
+                judge: &*self.judge()?,
+            },
+            texts,
+        };
+        let total = self.catalog.counts()?.images;
         let mut records = self.catalog.scan();
         let mut screened = Screened::default();
         loop {
-            let batch = records
+            let batch: Vec<ImageRecord> = records
                 .by_ref()
                 .take(IMAGES)
-                .collect::<Result<Vec<_>, CatalogError>>();
-            let batch = batch.map_err(LibraryError::from)?;
+                .collect::<Result<_, CatalogError>>()?;
             screened.cancelled = cancel.is_cancelled() && !batch.is_empty();
             if batch.is_empty() || screened.cancelled {
                 return Ok(screened);
@@ -79,9 +91,15 @@ impl Space {
             let seen = pictures.iter().filter(|(_, vector)| vector.is_some()).count() as u64;
             screened.images += seen;
             screened.skipped += pictures.len() as u64 - seen;
-            for found in self.screen_batch(&purpose, &texts, &pictures)? {
+            let shares = shared_out(&pictures, |share| screening.of(share));
+            for found in shares
+                .into_iter()
+                .collect::<Result<Vec<_>, _>>()?
+                .into_iter()
+                .flatten()
+            {
                 screened.flagged += 1;
-                flagged(found)?;
+                flagged(found);
             }
             progress(screened.images + screened.skipped, total);
         }
@@ -95,28 +113,23 @@ impl Space {
         };
         batch.into_iter().map(with_vector).collect()
     }
+}
 
-    fn screen_batch(
-        &self,
-        purpose: &Purpose,
-        texts: &[&str],
-        pictures: &[(ImageRecord, Option<Embedding>)],
-    ) -> Result<Vec<Flagged>, LibraryError> {
-        let shares = shared_out(pictures, |share| self.screen_share(purpose, texts, share));
-        let found: Result<Vec<_>, LibraryError> = shares.into_iter().collect();
-        Ok(found?.into_iter().flatten().collect())
-    }
+/// What is the same for all pictures.
+struct Screening<'a> {
+    purpose: ResolvedPurpose<'a>,
+    matcher: Matcher<'a>,
+    texts: Vec<&'a str>,
+}
 
-    fn screen_share(
-        &self,
-        purpose: &Purpose,
-        texts: &[&str],
-        pictures: &[(ImageRecord, Option<Embedding>)],
-    ) -> Result<Vec<Flagged>, LibraryError> {
+impl Screening<'_> {
+    fn of(&self, pictures: &[(ImageRecord, Option<Embedding>)]) -> Result<Vec<Flagged>, LibraryError> {
         let mut flagged = Vec::new();
         for (record, vector) in pictures {
             let Some(vector) = vector else { continue };
-            let findings = purpose.findings(&self.match_vector(vector, texts)?, None);
+            let findings = self
+                .purpose
+                .findings(&self.matcher.texts_of(vector, &self.texts)?);
             if let Some(worst) = findings.first() {
                 flagged.push(Flagged {
                     image: record.image,

@@ -32,15 +32,12 @@ pub(crate) fn run(global: &Global, arguments: &Screen) -> Result<Outcome, Failur
     library.load_encoder(&DownloadBar::default())?;
     let bar = CountBar::new("pictures");
     let mut pictures = Vec::new();
-    let screened = library.active().screen::<Failure>(
+    let screened = library.active().screen(
         &chosen,
         arguments.purpose.criticality.into(),
         &|done, of| bar.set(done as usize, of as usize),
         &cancel_on_interrupt()?,
-        &mut |flagged| {
-            pictures.push(flagged);
-            Ok(())
-        },
+        &mut |flagged| pictures.push(flagged),
     );
     bar.finish();
     let screened = screened?;

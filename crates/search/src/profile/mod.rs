@@ -15,7 +15,7 @@ pub use complexity::edge_density;
 pub use context::{Context, ContextRules, Criticality};
 pub use file::{NamedProfile, ProfileError, Profiles, Share};
 pub use patterns::{Pattern, PatternsError, Risk, patterns};
-pub use purpose::{Circumstances, Finding, Purpose};
+pub use purpose::{Circumstances, Finding, Purpose, ResolvedPurpose};
 
 use crate::calibration::{Calibrated, Sample, Strategy};
 

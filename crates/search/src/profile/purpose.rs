@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bar, Context, Criticality, Evidence, Pattern, Profile, ProfileVerdict, ResolvedProfile, Risk};
+use super::{Context, Criticality, Evidence, Pattern, Profile, ProfileVerdict, ResolvedProfile, Risk};
 use crate::TextMatch;
 use crate::calibration::Calibrated;
 
@@ -43,55 +43,36 @@ pub struct Finding {
     pub verdict: ProfileVerdict,
 }
 
-impl Purpose<'_> {
-    /// One verdict a match, in order.
-    pub fn verdicts(&self, matches: &[TextMatch], circumstances: Circumstances) -> Vec<ProfileVerdict> {
-        let risks: HashMap<&str, Risk> = self.risks();
-        let mut resolved: HashMap<Option<Risk>, ResolvedProfile> = HashMap::new();
-        let verdict = |found: &TextMatch| {
-            let risk = risks.get(found.text.as_str()).copied();
-            let resolved = resolved
-                .entry(risk)
-                .or_insert_with(|| self.resolve(circumstances, risk));
-            resolved.judge(evidence(found))
-        };
-        matches.iter().map(verdict).collect()
-    }
+/// A purpose whose targets have become bars, for all that is compared in the same circumstances.
+#[derive(Debug, Clone)]
+pub struct ResolvedPurpose<'a> {
+    profile: &'a Profile,
+    risks: HashMap<&'a str, Risk>,
+    /// By the risk of what a text names; `None` for texts that are no patterns.
+    resolved: HashMap<Option<Risk>, ResolvedProfile<'a>>,
+}
 
-    /// What of `matches`, which hold a picture against the patterns, reaches a level: the strictest level first, in it the
-    /// most probable.
-    pub fn findings(&self, matches: &[TextMatch], complexity: Option<f32>) -> Vec<Finding> {
-        let circumstances = Circumstances {
-            candidates: matches.len(),
-            complexity,
-        };
-        let risks = self.risks();
-        let verdicts = self.verdicts(matches, circumstances);
-        let finding = |(found, verdict): (&TextMatch, ProfileVerdict)| {
-            let risk = *risks.get(found.text.as_str())?;
-            let reached = verdict.level != self.profile.otherwise.name;
-            reached.then(|| Finding {
-                text: found.text.clone(),
-                risk,
-                score: found.score,
-                confidence: found.confidence,
-                verdict,
-            })
-        };
-        let mut findings: Vec<Finding> = matches.iter().zip(verdicts).filter_map(finding).collect();
-        // Matches come the most probable first, and the sort is stable.
-        findings.sort_by_key(|finding| self.profile.strictness(&finding.verdict.level));
-        findings
-    }
-
-    fn risks(&self) -> HashMap<&str, Risk> {
-        self.patterns
-            .iter()
+impl<'a> Purpose<'a> {
+    /// The bars in `circumstances`: once for many pictures, since each bar is looked for among all labelled pairs.
+    pub fn resolve(&self, circumstances: Circumstances) -> ResolvedPurpose<'a> {
+        let patterns = self.patterns.iter();
+        let risks: HashMap<&str, Risk> = patterns
             .map(|pattern| (pattern.text.as_str(), pattern.risk))
-            .collect()
+            .collect();
+        let mut resolved = HashMap::new();
+        for risk in std::iter::once(None).chain(risks.values().copied().map(Some)) {
+            resolved
+                .entry(risk)
+                .or_insert_with(|| self.resolve_for(circumstances, risk));
+        }
+        ResolvedPurpose {
+            profile: self.profile,
+            risks,
+            resolved,
+        }
     }
 
-    fn resolve(&self, circumstances: Circumstances, risk: Option<Risk>) -> ResolvedProfile<'_> {
+    fn resolve_for(&self, circumstances: Circumstances, risk: Option<Risk>) -> ResolvedProfile<'a> {
         let context = Context {
             candidates: circumstances.candidates,
             criticality: self.criticality,
@@ -102,21 +83,44 @@ impl Purpose<'_> {
     }
 }
 
+impl ResolvedPurpose<'_> {
+    /// One verdict a match, in order.
+    pub fn verdicts(&self, matches: &[TextMatch]) -> Vec<ProfileVerdict> {
+        matches.iter().map(|found| self.verdict(found)).collect()
+    }
+
+    /// What of `matches`, which hold a picture against the patterns, reaches a level: the strictest level first, in it the
+    /// most probable.
+    pub fn findings(&self, matches: &[TextMatch]) -> Vec<Finding> {
+        let finding = |found: &TextMatch| {
+            let risk = *self.risks.get(found.text.as_str())?;
+            let verdict = self.verdict(found);
+            let reached = verdict.level != self.profile.otherwise.name;
+            reached.then(|| Finding {
+                text: found.text.clone(),
+                risk,
+                score: found.score,
+                confidence: found.confidence,
+                verdict,
+            })
+        };
+        let mut findings: Vec<Finding> = matches.iter().filter_map(finding).collect();
+        // Matches come the most probable first, and the sort is stable.
+        findings.sort_by_key(|finding| self.profile.strictness(&finding.verdict.level));
+        findings
+    }
+
+    fn verdict(&self, found: &TextMatch) -> ProfileVerdict {
+        let risk = self.risks.get(found.text.as_str()).copied();
+        self.resolved[&risk].judge(evidence(found))
+    }
+}
+
 impl Profile {
     /// A level's place, the strictest being 0; what is no level comes last.
     pub fn strictness(&self, level: &str) -> usize {
         let place = self.levels.iter().position(|rule| rule.name == level);
         place.unwrap_or(self.levels.len())
-    }
-}
-
-impl Bar {
-    /// Such as `score ≥ 0.312`.
-    pub fn describe(self) -> String {
-        match self {
-            Self::Score(least) => format!("score ≥ {least:.3}"),
-            Self::Confidence(least) => format!("confidence ≥ {least:.2}"),
-        }
     }
 }
 
@@ -143,6 +147,13 @@ mod tests {
         }
     }
 
+    fn circumstances(candidates: usize) -> Circumstances {
+        Circumstances {
+            candidates,
+            complexity: None,
+        }
+    }
+
     #[test]
     fn whatever_reaches_a_bar_is_found_and_what_must_not_be_missed_is_found_sooner() {
         let profiles = Profiles::builtin();
@@ -160,7 +171,7 @@ mod tests {
             found("a casino", 0.03),
             found("a gun", 0.015),
         ];
-        let findings = purpose.findings(&matches, None);
+        let findings = purpose.resolve(circumstances(matches.len())).findings(&matches);
         let found: Vec<_> = findings
             .iter()
             .map(|finding| (finding.text.as_str(), finding.verdict.level.as_str()))
@@ -169,7 +180,9 @@ mod tests {
             found,
             [("a knife", "block"), ("a cigarette", "flag"), ("a gun", "flag")]
         );
-        let nothing = purpose.findings(&[self::found("a gun", 0.005)], None);
+        let nothing = purpose
+            .resolve(circumstances(1))
+            .findings(&[self::found("a gun", 0.005)]);
         assert!(nothing.is_empty(), "{nothing:?}");
     }
 
@@ -187,7 +200,7 @@ mod tests {
                 candidates,
                 complexity,
             };
-            purpose.verdicts(&[found("a shoe", 0.96)], circumstances)[0]
+            purpose.resolve(circumstances).verdicts(&[found("a shoe", 0.96)])[0]
                 .level
                 .clone()
         };

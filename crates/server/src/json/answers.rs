@@ -102,7 +102,7 @@ impl MatchAnswer {
         purpose: Option<&Purpose>,
         circumstances: Circumstances,
     ) -> Vec<MatchResult> {
-        let verdicts = purpose.map(|purpose| purpose.verdicts(&matches, circumstances));
+        let verdicts = purpose.map(|purpose| purpose.resolve(circumstances).verdicts(&matches));
         let mut results: Vec<MatchResult> = matches.into_iter().map(MatchResult::from).collect();
         for (result, verdict) in results.iter_mut().zip(verdicts.into_iter().flatten()) {
             result.verdict = Some(verdict.into());
