@@ -106,12 +106,8 @@ pub(crate) struct Switch {
     /// Arithmetic of the model [default: as the library was last indexed]
     #[arg(long, value_enum)]
     pub(crate) precision: Option<Precision>,
-    /// Pictures a model run
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=512))]
-    pub(crate) batch: u16,
-    /// Pictures after which results are made safe against power loss; two seconds do it too
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) commit_every: u32,
+    #[command(flatten)]
+    pub(crate) run: RunOptions,
     #[command(flatten)]
     pub(crate) loading: LoadingOptions,
 }
@@ -180,14 +176,31 @@ pub(crate) struct Index {
     /// Arithmetic of the model [default: as the library was last indexed, f32 for a new one]
     #[arg(long, value_enum)]
     pub(crate) precision: Option<Precision>,
+    #[command(flatten)]
+    pub(crate) run: RunOptions,
+    #[command(flatten)]
+    pub(crate) loading: LoadingOptions,
+}
+
+/// How pictures are embedded and kept.
+#[derive(Debug, Args)]
+pub(crate) struct RunOptions {
     /// Pictures a model run
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) batch: u16,
     /// Pictures after which results are made safe against power loss; two seconds do it too
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) commit_every: u32,
-    #[command(flatten)]
-    pub(crate) loading: LoadingOptions,
+}
+
+impl From<&RunOptions> for eidetic_indexer::Options {
+    fn from(run: &RunOptions) -> Self {
+        Self {
+            batch: run.batch.into(),
+            commit_every: run.commit_every as usize,
+            ..Self::default()
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -148,11 +148,7 @@ fn index(
     }
     let cancel = cancel_on_interrupt()?;
     library.load_encoder(&DownloadBar::default())?;
-    let options = Options {
-        batch: arguments.batch.into(),
-        commit_every: arguments.commit_every as usize,
-        ..Options::default()
-    };
+    let options = Options::from(&arguments.run);
     let bar = IndexBar::new();
     let report = library.index(folders, &options, &bar, &cancel)?;
     bar.finish();

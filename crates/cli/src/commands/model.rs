@@ -1,5 +1,4 @@
 use eidetic_encoder_candle::ModelRef;
-use eidetic_indexer::Options;
 use eidetic_library::{Library, OldSpace, Owner, Status, SwitchOptions};
 use eidetic_server::json::{SpaceReportAnswer, SwitchRequest};
 
@@ -98,11 +97,7 @@ fn switch_here(library: &Library, wanted: &Switch) -> Result<(SpaceReportAnswer,
     let options = SwitchOptions {
         old: old_space(wanted),
         precision: wanted.precision.map(Into::into),
-        indexing: Options {
-            batch: wanted.batch.into(),
-            commit_every: wanted.commit_every as usize,
-            ..Options::default()
-        },
+        indexing: (&wanted.run).into(),
     };
     let cancel = cancel_on_interrupt()?;
     let bar = SpaceBar::new();
