@@ -4,7 +4,7 @@ use std::path::Path;
 
 use eidetic_domain::{Embedding, Precision, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, PromptTokenizer, ScoreFacts, VaryingPreprocessor};
-use eidetic_kernels::matrix::MatrixKernel;
+use eidetic_kernels::Kernel;
 use image::RgbImage;
 
 use super::config::{QwenConfig, VisionConfig};
@@ -35,7 +35,7 @@ pub struct QwenEncoder {
     table: Table,
     decoder: Decoder,
     hidden: usize,
-    kernel: MatrixKernel,
+    kernel: Kernel,
 }
 
 /// One thing to embed.
@@ -93,7 +93,7 @@ impl QwenEncoder {
             preprocessor,
             tokenizer,
             hidden,
-            kernel: MatrixKernel::best(),
+            kernel: Kernel::best(),
         })
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_domain::Precision;
 use eidetic_encoder::{EncodeError, PromptTokenizer, TextModel};
-use eidetic_kernels::matrix::MatrixKernel;
+use eidetic_kernels::Kernel;
 
 use super::config::{DecoderConfig, QwenConfig};
 use super::decoder::{Batch, Decoder};
@@ -137,7 +137,7 @@ impl QwenText {
     }
 
     fn encode_group(&self, group: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, EncodeError> {
-        let kernel = MatrixKernel::best();
+        let kernel = Kernel::best();
         let mut batch = Batch::default();
         batch
             .hidden
