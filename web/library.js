@@ -29,7 +29,7 @@ export function showStatus(status) {
     parts.push(element('span', {}, `Switching to ${modelName(model)}: ${done} of ${total}`));
   } else if (isBuiltin(status)) {
     // The demo's library goes with the demo.
-    const [step, command] = isDemo(status) ? ['Index with', `eidetic index ~/Pictures --model ${FULL_MODEL}`] : ['Switch to', `eidetic model switch ${FULL_MODEL}`];
+    const [step, command] = isDemo(status) ? ['Index with', `eidetic index ~/Pictures --model ${FULL_MODEL}`] : ['Switch to', `eidetic space switch ${FULL_MODEL}`];
     const hint = `It knows everyday objects and simple scenes, in English and Chinese. ${step} a full CLIP model for everything else:`;
     parts.push(element('span', {}, hint), commandLine(command));
   }

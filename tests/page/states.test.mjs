@@ -48,7 +48,7 @@ test('an empty library says how to index, and notices the first pictures by itse
 test('the line at the bottom says how to a full model, and how far a switch to one is', async () => {
   server.behaviour.model = 'builtin';
   const page = await visit();
-  await page.locator('#status').getByText('eidetic model switch openai/clip-vit-base-patch32').waitFor();
+  await page.locator('#status').getByText('eidetic space switch openai/clip-vit-base-patch32').waitFor();
   server.behaviour.switch = { model: '/models/larger', done: 12, total: 34 };
   await page.reload();
   await page.locator('#status').getByText('Switching to larger: 12 of 34').waitFor();
