@@ -8,7 +8,7 @@ use eidetic_kernels::matrix::{EpilogueOp, Mask};
 
 use super::attention::{Columns, Grouped, attend};
 use super::config::{DecoderConfig, Details};
-use super::linear::{Linear, Then};
+use super::linear::Linear;
 use super::norm::{Norm, each_row};
 use super::rotary::{Angles, frequencies};
 use super::tensors::Tensors;

@@ -194,7 +194,7 @@ mod tests {
             })
             .collect();
         let linear = Linear::new(parts, matrix(1, outputs).row(0).to_vec(), inputs);
-        let run = |threads: usize, count: usize, then: Then| {
+        let run = |threads: usize, count: usize, op: EpilogueOp| {
             let pool = rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
                 .build()
@@ -214,7 +214,7 @@ mod tests {
                     let shared = run(threads, count, op);
                     let pairs = alone.iter().flatten().zip(shared.iter().flatten());
                     let error = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-                    assert!(error < 1e-5, "{threads} threads, {count} rows, {then:?}: {error}");
+                    assert!(error < 1e-5, "{threads} threads, {count} rows, {op:?}: {error}");
                     assert_eq!(alone.len(), shared.len());
                 }
             }

@@ -9,7 +9,7 @@ use eidetic_kernels::matrix::{Activation, EpilogueOp, Mask};
 
 use super::attention::{Columns, Grouped, attend};
 use super::config::VisionConfig;
-use super::linear::{Linear, Then};
+use super::linear::Linear;
 use super::norm::Norm;
 use super::rotary::{Angles, frequencies};
 use super::tensors::Tensors;
