@@ -42,7 +42,7 @@ fn assert_tokens(name: &str, tokenizer: &TextTokenizer) {
 #[test]
 fn siglips_tokens_are_the_references() {
     let tokenizer = TextTokenizer::from_sentencepiece(&file("siglip", "spiece.model"), 16).unwrap();
-    let padding = tokenizer.id("</s>").unwrap();
+    let padding = tokenizer.token_id("</s>").unwrap();
     assert_eq!(padding, 1);
     assert_tokens("siglip", &tokenizer.padded(padding));
 }
@@ -52,9 +52,9 @@ fn siglip_2s_tokens_are_the_references() {
     for name in ["siglip2", "naflex"] {
         let tokenizer = TextTokenizer::from_json(&file(name, "tokenizer.json"), 16).unwrap();
         let settings = TokenizerSettings::from_json(&file(name, "tokenizer_config.json")).unwrap();
-        let (start, end) = settings.frame().expect("a frame");
+        let (start, end) = settings.bos_eos().expect("a frame");
         assert_eq!(
-            (start, end, settings.padding()),
+            (start, end, settings.pad_token()),
             (None, Some("<eos>"), Some("<pad>"))
         );
         let tokenizer = tokenizer
