@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use common::{answer, file, id, new_image, tags};
 use eidetic_catalog::{Batch, Catalog, CatalogError, FeedbackStore, FileState, SledCatalog, TagStore};
+use eidetic_domain::SplitMix64;
 
 /// Images put, in batches of 50, into the catalogs that are damaged below.
 const IMAGES: u32 = 200;
@@ -106,15 +107,6 @@ fn assert_whole_or_damaged(result: &Result<usize, CatalogError>, what: &str) {
     }
 }
 
-/// A fixed sequence of well-spread numbers (splitmix64).
-fn spread(seed: u64) -> u64 {
-    let mut z = seed
-        .wrapping_add(0x9e37_79b9_7f4a_7c15)
-        .wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 #[test]
 fn flipped_bytes_anywhere_are_noticed_or_harmless() {
     let good = tempfile::tempdir().unwrap();
@@ -131,7 +123,7 @@ fn flipped_bytes_anywhere_are_noticed_or_harmless() {
         }
         let name = path.strip_prefix(good.path()).unwrap();
         for trial in 0..25 {
-            let offset = (spread(trial) % used) as usize;
+            let offset = SplitMix64::new(trial).below(used as usize);
             let what = format!("byte {offset} of {}", name.display());
             let result = after(good.path(), &what, |dir| {
                 let mut damaged = bytes.clone();

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use eidetic_domain::{Embedding, SpaceId};
+use eidetic_domain::{Embedding, SpaceId, SplitMix64};
 use image::{Rgb, RgbImage};
 
 use crate::{EncodeError, Encoder, Pixels, Preprocessor, ScoreCalibration};
@@ -192,25 +192,15 @@ fn colours_in(text: &str) -> Vec<[u8; 3]> {
 
 /// +1 or −1, fixed for each pair (splitmix64).
 fn sign(row: u64, column: usize) -> f32 {
-    let mut z = row
+    let pair = row
         .wrapping_mul(0x9e37_79b9_7f4a_7c15)
         .wrapping_add((column as u64 + 1).wrapping_mul(0xd1b5_4a32_d192_ed03));
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    if (z ^ (z >> 31)) & 1 == 0 { 1.0 } else { -1.0 }
+    if SplitMix64::mix(pair) & 1 == 0 { 1.0 } else { -1.0 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn cosine(left: &Embedding, right: &Embedding) -> f32 {
-        left.as_slice()
-            .iter()
-            .zip(right.as_slice())
-            .map(|(a, b)| a * b)
-            .sum()
-    }
 
     #[test]
     fn a_colour_word_finds_pictures_of_its_colour() {
@@ -226,7 +216,7 @@ mod tests {
         let images = encoder.encode_images(&pictures).unwrap();
         for (index, (name, _)) in COLOURS[..9].iter().enumerate() {
             let text = &encoder.encode_texts(&[&format!("a {name} thing")]).unwrap()[0];
-            let best = (0..9).max_by(|&a, &b| cosine(text, &images[a]).total_cmp(&cosine(text, &images[b])));
+            let best = (0..9).max_by(|&a, &b| text.cosine(&images[a]).total_cmp(&text.cosine(&images[b])));
             assert_eq!(best, Some(index), "{name}");
         }
     }
@@ -243,10 +233,9 @@ mod tests {
             .collect();
         let images = encoder.encode_images(&pictures).unwrap();
         for (index, image) in images.iter().enumerate() {
-            let best =
-                (0..50).max_by(|&a, &b| cosine(image, &images[a]).total_cmp(&cosine(image, &images[b])));
+            let best = (0..50).max_by(|&a, &b| image.cosine(&images[a]).total_cmp(&image.cosine(&images[b])));
             assert_eq!(best, Some(index));
-            assert!(cosine(image, image) > 0.999_99);
+            assert!(image.cosine(image) > 0.999_99);
         }
     }
 
@@ -255,7 +244,7 @@ mod tests {
         let encoder = FakeEncoder::default();
         let texts = encoder.encode_texts(&["a dog", "a cat", "a dog", ""]).unwrap();
         assert_eq!(texts[0], texts[2]);
-        assert!(cosine(&texts[0], &texts[1]).abs() < 0.6);
+        assert!(texts[0].cosine(&texts[1]).abs() < 0.6);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use eidetic_vectors::{VectorIndex, VectorStore};
 
 use crate::manifest::SpaceEntry;
 use crate::tagging::KeptTags;
-use crate::{LibraryError, Loading, durable};
+use crate::{LibraryError, Loading};
 
 /// One space of a library, opened: its vectors, its model, and what was learnt of its scores.
 ///
@@ -271,7 +271,7 @@ fn make_folders(library: &Path, place: &Path) -> std::io::Result<()> {
         .ancestors()
         .skip(1)
         .take_while(|folder| folder.starts_with(library))
-        .try_for_each(durable::sync_directory)
+        .try_for_each(eidetic_atomic_file::sync_directory)
 }
 
 /// What the catalog says is alive; every other row of the vector file is dropped.

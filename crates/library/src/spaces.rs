@@ -48,7 +48,7 @@ pub struct SwitchStatus {
     pub total: u64,
     /// What becomes of the space that answers now.
     pub old: OldSpace,
-    /// Whether this process is at it; else it goes on with the next `eidetic model switch` or start of a server.
+    /// Whether this process is at it; else it goes on with the next `eidetic space switch` or start of a server.
     pub running: bool,
 }
 

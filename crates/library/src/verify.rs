@@ -231,7 +231,7 @@ impl Comparison {
     }
 
     fn row(self, picture: &Embedding, texts: &[Embedding], scale: f64) -> Vec<f64> {
-        let cosines = texts.iter().map(|text| cosine(picture, text));
+        let cosines = texts.iter().map(|text| picture.cosine(text));
         if self == Self::Cosines {
             return cosines.collect();
         }
@@ -250,11 +250,6 @@ impl Comparison {
             _ => row[column],
         }
     }
-}
-
-fn cosine(left: &Embedding, right: &Embedding) -> f64 {
-    let pairs = left.as_slice().iter().zip(right.as_slice());
-    pairs.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }
 
 fn softmax(logits: &[f64]) -> Vec<f64> {
@@ -319,7 +314,7 @@ mod tests {
         let encoder = FakeEncoder::default();
         let red = png([255, 0, 0]);
         let texts = encoder.encode_texts(&["red", "blue"]).unwrap();
-        let (one, other) = (cosine(&texts[0], &texts[0]), cosine(&texts[0], &texts[1]));
+        let (one, other) = (texts[0].cosine(&texts[0]), texts[0].cosine(&texts[1]));
         let verified = check("cosines", &format!("[[{one}, {other}]]"))
             .run(&encoder, std::slice::from_ref(&red))
             .unwrap();

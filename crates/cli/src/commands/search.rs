@@ -8,7 +8,7 @@ use eidetic_library::{Library, Space};
 use eidetic_search::{Query, QueryPicture, Verdict, Weights};
 use eidetic_server::json::{SearchAnswer, SpaceReportAnswer};
 
-use super::model::print_failures;
+use super::space::print_failures;
 use super::{Access, access, servers_device, servers_precision};
 use crate::Outcome;
 use crate::arguments::{Global, Search};
@@ -19,13 +19,10 @@ use crate::{output, pictures, remote};
 
 /// `eidetic search`
 pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failure> {
-    let blank = arguments
-        .text
-        .as_deref()
-        .is_none_or(|text| text.trim().is_empty());
+    let blank = arguments.text().is_none_or(|text| text.trim().is_empty());
     if blank && arguments.image.is_none() && arguments.image_id.is_none() {
         return Err(Failure::arguments(
-            "nothing to search for; give a text, --image FILE, or --image-id ID",
+            "nothing to search for; give some words, --image FILE, or --image-id ID",
         ));
     }
     let filter = filter(arguments)?;
@@ -122,12 +119,13 @@ fn query(space: &Space, arguments: &Search, filter: Filter) -> Result<Query, Fai
         (None, None) => None,
     };
     // Alone, a text or a picture has all the weight.
-    let weights = match (&arguments.text, &picture) {
+    let text = arguments.text();
+    let weights = match (&text, &picture) {
         (Some(_), Some(_)) => Weights::with_text_share(arguments.text_weight),
         _ => Weights::default(),
     };
     Ok(Query {
-        text: arguments.text.clone(),
+        text,
         negative: arguments.without.clone(),
         picture,
         weights,

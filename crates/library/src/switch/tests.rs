@@ -414,7 +414,7 @@ fn a_damaged_space_beside_the_active_one_is_named_and_harms_nothing_else() {
     let library = place.open("newer");
     let error = library.space_named("old").err().unwrap().to_string();
     assert!(
-        error.contains("eidetic model drop 0") && error.contains("damaged"),
+        error.contains("eidetic space drop 0") && error.contains("damaged"),
         "{error}"
     );
     assert_eq!(found(&library.active()).len(), 10);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use eidetic_domain::{Embedding, ImageId, Precision};
+use eidetic_domain::{ImageId, Precision};
 use eidetic_encoder::Encoder;
 use eidetic_imaging::{
     Decoded, Detail, HEAD_LENGTH, Kind, Limits, ThumbnailStore, classify, decode, decode_for,
@@ -130,7 +130,7 @@ fn compare(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<Full, Failure> {
         let vectors = encoder
             .encode_pixels(&[full_pixels, encoder.preprocess(&small.image)])
             .map_err(anyhow::Error::from)?;
-        cosines.push(cosine(&vectors[0], &vectors[1]));
+        cosines.push(vectors[0].cosine(&vectors[1]));
     }
     folder.close().map_err(anyhow::Error::from)?;
     let count = cosines.len().max(1) as f64;
@@ -143,12 +143,6 @@ fn compare(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<Full, Failure> {
         least_cosine: cosines.iter().copied().fold(1.0, f64::min),
         mean_cosine: cosines.iter().sum::<f64>() / count,
     })
-}
-
-/// Embeddings have unit length.
-fn cosine(left: &Embedding, right: &Embedding) -> f64 {
-    let pairs = left.as_slice().iter().zip(right.as_slice());
-    pairs.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }
 
 fn thumbnails() -> Result<(tempfile::TempDir, ThumbnailStore), Failure> {

@@ -3,19 +3,19 @@ use eidetic_library::{Library, OldSpace, Owner, Status, SwitchOptions};
 use eidetic_server::json::{SpaceReportAnswer, SwitchRequest};
 
 use super::{Access, access, directory, servers_device, through_its_server, warn_of_damage};
-use crate::arguments::{self, DropModel, Global, Model, ModelAction, Switch};
+use crate::arguments::{self, DropSpace, Global, Space, SpaceAction, Switch};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
 use crate::output::{self, bytes};
 use crate::progress::{DownloadBar, SpaceBar};
 use crate::{Outcome, Stopped, remote};
 
-/// `eidetic model`
-pub(crate) fn run(global: &Global, arguments: &Model) -> Result<Outcome, Failure> {
+/// `eidetic space`
+pub(crate) fn run(global: &Global, arguments: &Space) -> Result<Outcome, Failure> {
     match &arguments.action {
-        None | Some(ModelAction::List) => list(global),
-        Some(ModelAction::Switch(wanted)) => switch(global, wanted),
-        Some(ModelAction::Drop(gone)) => drop_model(global, gone),
+        None | Some(SpaceAction::List) => list(global),
+        Some(SpaceAction::Switch(wanted)) => switch(global, wanted),
+        Some(SpaceAction::Drop(gone)) => drop_space(global, gone),
     }
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn print_failures(report: &SpaceReportAnswer) {
 }
 
 fn list(global: &Global) -> Result<Outcome, Failure> {
-    let status = match access(global, "eidetic model")? {
+    let status = match access(global, "eidetic space")? {
         Access::Own(library) => library.status()?,
         Access::Through(address) => remote::status(&address, &arguments::Status { recall: false })?,
     };
@@ -60,8 +60,8 @@ fn describe(status: &Status) -> String {
     lines.join("\n")
 }
 
-fn drop_model(global: &Global, gone: &DropModel) -> Result<Outcome, Failure> {
-    let dropped = match access(global, "eidetic model drop")? {
+fn drop_space(global: &Global, gone: &DropSpace) -> Result<Outcome, Failure> {
+    let dropped = match access(global, "eidetic space drop")? {
         Access::Own(library) => library.drop_space(&gone.name)?,
         Access::Through(address) => remote::drop_space(&address, &gone.name)?.dropped,
     };
@@ -76,7 +76,7 @@ fn drop_model(global: &Global, gone: &DropModel) -> Result<Outcome, Failure> {
 }
 
 fn switch(global: &Global, wanted: &Switch) -> Result<Outcome, Failure> {
-    let owner = Owner::this_process("eidetic model switch");
+    let owner = Owner::this_process("eidetic space switch");
     let opened = match Library::open(&directory(global)?, &owner) {
         Ok(library) => Access::Own(Box::new(library)),
         Err(error) => through_its_server(error)?,
@@ -162,7 +162,7 @@ fn print_report(global: &Global, report: &SpaceReportAnswer, stopped: Stopped) -
 
 fn in_words(report: &SpaceReportAnswer) -> String {
     let old = match (&report.kept, &report.dropped) {
-        (Some(kept), _) => format!("; {kept} is kept, `eidetic model drop` removes it"),
+        (Some(kept), _) => format!("; {kept} is kept, `eidetic space drop` removes it"),
         (None, Some(dropped)) => format!("; {dropped} is dropped"),
         (None, None) => String::new(),
     };
