@@ -6,7 +6,7 @@ use std::time::Duration;
 use eidetic_domain::{Embedding, SpaceId, SplitMix64};
 use image::{Rgb, RgbImage};
 
-use crate::{EncodeError, Encoder, Pixels, Preprocessor, ScoreFacts};
+use crate::{EncodeError, Encoder, Pixels, Preprocessor, ScoreCalibration};
 
 /// Pictures are squashed to this many pixels a side; one colour each is all that the fake sees.
 const SIDE: usize = 8;
@@ -46,8 +46,7 @@ pub struct FakeEncoder {
 impl FakeEncoder {
     /// An encoder of `dimension` components, at least 1. 64 keeps colours well apart.
     pub fn new(dimension: usize) -> Self {
-        let preprocessor =
-            Preprocessor::from_json(PROCESSOR.as_bytes()).expect("the description is complete");
+        let preprocessor = Preprocessor::from_json(PROCESSOR.as_bytes()).expect("the settings are complete");
         Self {
             space: SpaceId {
                 model: "fake".into(),
@@ -143,8 +142,8 @@ impl Default for FakeEncoder {
 }
 
 impl Encoder for FakeEncoder {
-    fn score_facts(&self) -> ScoreFacts {
-        ScoreFacts::of_clip(100.0)
+    fn score_calibration(&self) -> ScoreCalibration {
+        ScoreCalibration::of_clip(100.0)
     }
 
     fn space(&self) -> &SpaceId {

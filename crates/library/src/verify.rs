@@ -171,7 +171,7 @@ impl Check {
         }
         let texts: Vec<&str> = self.texts.iter().map(String::as_str).collect();
         let texts = encoder.encode_texts(&texts)?;
-        let scale = f64::from(encoder.score_facts().logit_scale);
+        let scale = f64::from(encoder.score_calibration().logit_scale);
         let found = embedded
             .iter()
             .map(|picture| self.compare.row(picture, &texts, scale));

@@ -8,7 +8,7 @@ use eidetic_catalog::{
 };
 use eidetic_domain::{DateRange, Embedding, Filter, ImageFormat, ImageId, Metadata, SpaceId, parse_date};
 use eidetic_encoder::fake::FakeEncoder;
-use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreFacts};
+use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration};
 use eidetic_search::{
     AdmissionCache, Query, QueryPicture, SearchError, Searcher, TextCache, Verdict, Weights,
 };
@@ -392,8 +392,8 @@ impl Encoder for Fusing<'_> {
         self.0.space()
     }
 
-    fn score_facts(&self) -> ScoreFacts {
-        self.0.score_facts()
+    fn score_calibration(&self) -> ScoreCalibration {
+        self.0.score_calibration()
     }
 
     fn preprocess(&self, image: &RgbImage) -> Pixels {
