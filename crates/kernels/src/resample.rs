@@ -105,6 +105,7 @@ fn whole(sum: i32) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use eidetic_domain::SplitMix64;
     use proptest::prelude::*;
 
     /// Sample by sample, in wider arithmetic.
@@ -126,16 +127,11 @@ mod tests {
             columns in 0_usize..300,
             gap in 0_usize..5,
             shares in prop::collection::vec(-200_000_i32..400_000, 1..12),
-            seed: u32,
+            seed: u64,
         ) {
             let stride = columns + gap;
-            let mut state = seed;
-            let source: Vec<u8> = (0..stride * shares.len())
-                .map(|_| {
-                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    state.to_be_bytes()[0]
-                })
-                .collect();
+            let mut random = SplitMix64::new(seed);
+            let source: Vec<u8> = (0..stride * shares.len()).map(|_| random.next_u64() as u8).collect();
             let expected = plainly(&source, stride, &shares, columns);
             for kernel in Kernel::available() {
                 let mut out = vec![0; columns];

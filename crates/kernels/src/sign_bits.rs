@@ -83,6 +83,7 @@ fn hamming_of_width(query: &[u64], table: &[u64], rows: &[u32], distances: &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use eidetic_domain::SplitMix64;
     use proptest::prelude::*;
 
     proptest! {
@@ -92,11 +93,8 @@ mod tests {
             seed in any::<u64>(),
             rows in prop::collection::vec(0_u32..40, 0..60),
         ) {
-            let mut state = seed;
-            let mut next = || {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                state ^ state >> 29
-            };
+            let mut random = SplitMix64::new(seed);
+            let mut next = || random.next_u64();
             let query: Vec<u64> = (0..words).map(|_| next()).collect();
             let table: Vec<u64> = (0..40 * words).map(|_| next()).collect();
             let plain: Vec<u32> = rows

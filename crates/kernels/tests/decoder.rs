@@ -2,6 +2,7 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "fewer digits are wanted")]
 
+use eidetic_domain::SplitMix64;
 use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{
     Activation, Epilogue, HalfFormat, HalfScratch, PackedF32, PackedHalf, Rows, RowsMut,
@@ -10,14 +11,8 @@ use proptest::prelude::*;
 
 /// Numbers that look random, from −1 to 1.
 fn numbers(seed: u64, count: usize) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
+    let mut random = SplitMix64::new(seed);
+    (0..count).map(|_| random.signed_unit()).collect()
 }
 
 /// Any finite bits but those of huge numbers, whose sums would overflow.

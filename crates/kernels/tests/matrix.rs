@@ -1,5 +1,6 @@
 //! Every matrix kernel that this processor can run against sums written out in f64, and whole numbers to the bit.
 
+use eidetic_domain::SplitMix64;
 use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{
     Activation, AttentionScratch, Epilogue, Heads, Mask, PackedF32, PackedInt8, QuantizedRows, Rows, RowsMut,
@@ -8,14 +9,8 @@ use proptest::prelude::*;
 
 /// Numbers that look random, from −1 to 1.
 fn numbers(seed: u64, count: usize) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
+    let mut random = SplitMix64::new(seed);
+    (0..count).map(|_| random.signed_unit()).collect()
 }
 
 fn product(kernel: Kernel, case: &Case, epilogue: Epilogue<'_>, start: &[f32]) -> Vec<f32> {

@@ -140,16 +140,13 @@ fn first_limit(looks: &[Looks], k: usize) -> usize {
 mod tests {
     use super::*;
     use crate::scan::scan;
-    use eidetic_domain::Embedding;
+    use eidetic_domain::{Embedding, SplitMix64};
     use eidetic_kernels::CacheLine;
 
     /// Numbers between −1 and 1, the same for the same seed.
     fn numbers(seed: u32) -> impl FnMut() -> f32 {
-        let mut state = seed;
-        move || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1_u32 << 23) as f32 - 1.0
-        }
+        let mut random = SplitMix64::new(seed.into());
+        move || random.signed_unit()
     }
 
     /// Unit vectors of 512 numbers about 40 centres.

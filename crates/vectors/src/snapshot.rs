@@ -20,7 +20,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use eidetic_domain::SpaceId;
 use eidetic_kernels::CacheLine;
@@ -28,7 +28,6 @@ use rayon::prelude::*;
 
 use crate::IndexError;
 use crate::codes::{CHUNK_ROWS, Codes};
-use crate::file::sync_directory;
 use crate::graph::Graph;
 use crate::links::{BASE_LINES, Links, UPPER};
 use crate::positioned::PositionedFile;
@@ -75,20 +74,13 @@ pub(crate) fn save(
     graph: &Graph,
     images: &[[u8; 32]],
 ) -> Result<(), IndexError> {
-    let unfinished = directory.join("index.bin.new");
-    let place = directory.join(FILE_NAME);
-    let saved = write(&unfinished, space, codes, graph, images)
-        .and_then(|()| fs::rename(&unfinished, &place))
-        .and_then(|()| sync_directory(directory));
-    saved.map_err(|source| {
-        // What was written is of no use to anyone; that it cannot be removed changes nothing.
-        let _ = fs::remove_file(&unfinished);
-        IndexError::Io { path: place, source }
-    })
+    let path = directory.join(FILE_NAME);
+    eidetic_atomic_file::write_with(&path, |file| write(file, space, codes, graph, images))
+        .map_err(|source| IndexError::Io { path, source })
 }
 
 fn write(
-    path: &PathBuf,
+    file: &mut File,
     space: &SpaceId,
     codes: &Codes,
     graph: &Graph,
@@ -106,7 +98,7 @@ fn write(
         entry: graph.entry.map_or(0, |entry| u64::from(entry) + 1),
     };
     let mut writer = PieceWriter {
-        file: File::create(path)?,
+        file,
         checksums: Vec::new(),
     };
     writer.section(images.as_flattened())?;
@@ -121,12 +113,12 @@ fn write(
 }
 
 /// Writes sections in pieces and keeps the checksum of each.
-struct PieceWriter {
-    file: File,
+struct PieceWriter<'a> {
+    file: &'a mut File,
     checksums: Vec<u32>,
 }
 
-impl PieceWriter {
+impl PieceWriter<'_> {
     fn section(&mut self, bytes: &[u8]) -> io::Result<()> {
         for piece in bytes.chunks(PIECE) {
             self.checksums.push(crc32fast::hash(piece));
@@ -137,12 +129,11 @@ impl PieceWriter {
         Ok(())
     }
 
-    fn finish(mut self, space: &SpaceId, counts: Counts) -> io::Result<()> {
+    fn finish(self, space: &SpaceId, counts: Counts) -> io::Result<()> {
         let table: &[u8] = bytemuck::cast_slice(&self.checksums);
         self.file.write_all(table)?;
         self.file
-            .write_all(page(space, counts, crc32fast::hash(table)).as_slice())?;
-        self.file.sync_all()
+            .write_all(page(space, counts, crc32fast::hash(table)).as_slice())
     }
 }
 

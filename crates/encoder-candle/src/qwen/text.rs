@@ -116,11 +116,11 @@ impl QwenText {
             tokenizer,
             ..
         } = parts;
-        let end = tokenizer.id_of(END).unwrap_or(0);
-        if tokenizer.vocabulary() > vocabulary || end as usize >= vocabulary {
+        let end = tokenizer.token_id(END).unwrap_or(0);
+        if tokenizer.vocab_size() > vocabulary || end as usize >= vocabulary {
             return Err(LoadError::Config(format!(
                 "the tokenizer has {} tokens, the model {vocabulary}",
-                tokenizer.vocabulary()
+                tokenizer.vocab_size()
             )));
         }
         Ok(Self {

@@ -1,4 +1,4 @@
-// The button that switches between dark and light. Until somebody uses it the system decides; going back to the system's choice forgets it.
+// The button that switches between dark and light. A choice is stored only while it differs from the system's theme.
 
 import { byId } from './dom.js';
 
@@ -22,7 +22,7 @@ function choose(theme) {
     if (root.dataset.theme) localStorage.setItem(KEY, theme);
     else localStorage.removeItem(KEY);
   } catch {
-    // Storage may be forbidden; the choice then lasts as long as the page.
+    // Without access to storage the choice lasts as long as the page.
   }
   update();
 }

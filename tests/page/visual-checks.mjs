@@ -1,19 +1,19 @@
-// What can be measured of how the page looks.
+// Measures of the page's layout and contrast.
 
-/** How far the page reaches over its side, in pixels. */
+/** Horizontal overflow of the page, in pixels. */
 export const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
-/** Runs in the page: WCAG contrast of each selector's text with the nearest ground behind it. */
+/** Runs in the page: the WCAG contrast of each selector's text with the nearest background behind it. */
 export function contrasts(selectors) {
   const context = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-  const pixel = (colour) => {
+  const pixel = (color) => {
     context.clearRect(0, 0, 1, 1);
-    context.fillStyle = colour;
+    context.fillStyle = color;
     context.fillRect(0, 0, 1, 1);
     return context.getImageData(0, 0, 1, 1).data;
   };
-  const luminance = (colour) => {
-    const [red, green, blue] = [...pixel(colour)].map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+  const luminance = (color) => {
+    const [red, green, blue] = [...pixel(color)].map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
   };
   const groundOf = (item) => {

@@ -1,16 +1,16 @@
-// The Match view: one picture, lines of text, and how probably each line describes the picture, live while somebody types.
+// The Match view: one image, lines of text, and the confidence of each line, updated while typing.
 
 import * as api from './api.js';
 import { bars } from './bars.js';
 import { reportLink } from './confidence.js';
 import { byId, element } from './dom.js';
-import { EMPTY_MATCH, matchKey, textsOf } from './matchquery.js';
+import { EMPTY_MATCH, matchKey, textsOf } from './match-query.js';
 import { problem } from './messages.js';
 import * as uploads from './uploads.js';
 
-// A model's work follows every change: long enough for a word or two.
-const TYPING_PAUSE = 350;
-const PATIENCE = 150;
+// Every request runs the model, so it waits for a word or two.
+const TYPING_DELAY = 350;
+const PROGRESS_DELAY = 150;
 
 export class MatchView {
   #match = EMPTY_MATCH;
@@ -19,36 +19,36 @@ export class MatchView {
   #running = new AbortController();
   #on;
 
-  /** `on`: changed(match) when the picture changes, typed(match) while somebody writes. */
+  /** `on`: changed(match) when the image changes, typed(match) while typing. */
   constructor(on) {
     this.#on = on;
     byId('match-lines').addEventListener('input', () => this.#onInput());
     ['match-pick', 'match-empty'].forEach((id) => byId(id).addEventListener('click', () => byId('file').click()));
-    byId('match-picture').addEventListener('error', () => this.#showThumbnail());
-    byId('match-remove').addEventListener('click', () => this.#removePicture());
+    byId('match-image').addEventListener('error', () => this.#showThumbnail());
+    byId('match-remove').addEventListener('click', () => this.#removeImage());
     byId('match-report').append(reportLink());
   }
 
-  /** What is on show, with what stands in the field even if nothing was asked for it yet. */
+  /** The match on show, with the field's current text even before it is requested. */
   get match() {
     return { ...this.#match, lines: byId('match-lines').value };
   }
 
-  /** Shows `match` and asks for its answer; `isLost` says that its picture was in another life of the tab. */
+  /** Shows `match` and requests its answer; `isLost` means that its uploaded image did not survive a reload. */
   show(match, { isLost }) {
     clearTimeout(this.#typing);
     this.#match = match;
     if (textsOf(this.match).join('\n') !== textsOf(match).join('\n')) byId('match-lines').value = match.lines;
-    this.#showPicture(isLost);
-    if (matchKey(match) !== this.#shownKey) this.#ask(match);
+    this.#showImage(isLost);
+    if (matchKey(match) !== this.#shownKey) this.#request(match);
   }
 
-  /** Gives up what still runs, as when somebody goes to another view. */
+  /** Aborts a running request, as when another view is shown. */
   leave() {
     clearTimeout(this.#typing);
     if (byId('match-results').ariaBusy === 'true') this.#shownKey = null;
     this.#running.abort();
-    this.#showRest();
+    this.#hideProgress();
   }
 
   focus() {
@@ -57,61 +57,61 @@ export class MatchView {
 
   #onInput() {
     clearTimeout(this.#typing);
-    this.#typing = setTimeout(() => this.#on.typed(this.match), TYPING_PAUSE);
+    this.#typing = setTimeout(() => this.#on.typed(this.match), TYPING_DELAY);
   }
 
-  #removePicture() {
+  #removeImage() {
     byId('match-pick').focus();
     this.#on.changed({ ...this.match, like: null, upload: null });
   }
 
-  #showPicture(isLost) {
+  #showImage(isLost) {
     const { like, upload } = this.#match;
-    const preview = byId('match-picture');
-    const isThere = like !== null || upload !== null;
-    preview.hidden = !isThere;
-    byId('match-empty').hidden = isThere;
-    byId('match-remove').hidden = !isThere;
-    byId('match-pick-text').textContent = isThere ? 'Another picture' : 'Choose a picture';
-    byId('match-lost').hidden = !isLost || isThere;
-    if (!isThere) return preview.removeAttribute('src');
+    const preview = byId('match-image');
+    const isPresent = like !== null || upload !== null;
+    preview.hidden = !isPresent;
+    byId('match-empty').hidden = isPresent;
+    byId('match-remove').hidden = !isPresent;
+    byId('match-pick-text').textContent = isPresent ? 'Another picture' : 'Choose a picture';
+    byId('match-lost').hidden = !isLost || isPresent;
+    if (!isPresent) return preview.removeAttribute('src');
     const address = upload === null ? api.viewAddress(like) : uploads.find(upload).address;
     preview.alt = upload === null ? 'Picture of the library' : `Added picture ${uploads.find(upload).file.name}`;
     if (preview.getAttribute('src') !== address) preview.src = address;
     return undefined;
   }
 
-  // The picture's own file may be gone while the library still knows it.
+  // The file may have been deleted while the library still has its thumbnail.
   #showThumbnail() {
     const { like } = this.#match;
-    const preview = byId('match-picture');
+    const preview = byId('match-image');
     if (like && preview.getAttribute('src') === api.viewAddress(like)) preview.src = api.thumbnailAddress(like);
   }
 
-  async #ask(match) {
+  async #request(match) {
     this.#running.abort();
     this.#running = new AbortController();
-    this.#showRest();
+    this.#hideProgress();
     this.#shownKey = matchKey(match);
     const missing = missingOf(match);
     if (missing) return this.#showResults([], missing);
     const { signal } = this.#running;
     byId('match-results').ariaBusy = 'true';
-    const waiting = setTimeout(() => showWork(), PATIENCE);
+    const progress = setTimeout(() => showProgress(), PROGRESS_DELAY);
     try {
       const { results } = await api.match(match, textsOf(match), signal);
-      this.#showResults(results, results.length === 1 ? '1 text' : `${results.length} texts, the most probable first`);
+      this.#showResults(results, results.length === 1 ? '1 text' : `${results.length} texts, most probable first`);
     } catch (error) {
       if (error.name !== 'AbortError') this.#fail(error);
     } finally {
-      clearTimeout(waiting);
-      if (!signal.aborted) this.#showRest();
+      clearTimeout(progress);
+      if (!signal.aborted) this.#hideProgress();
     }
     return undefined;
   }
 
-  #showResults(results, said) {
-    byId('match-summary').textContent = said;
+  #showResults(results, summary) {
+    byId('match-summary').textContent = summary;
     byId('match-problem').replaceChildren();
     byId('match-results').replaceChildren(...bars(results));
     byId('match-key').hidden = results.length === 0;
@@ -119,28 +119,28 @@ export class MatchView {
 
   #fail(error) {
     this.#showResults([], '');
-    const again = () => this.#ask(this.#match);
-    byId('match-problem').replaceChildren(element('div', { class: 'message' }, ...problem(error, { retry: again })));
+    const retry = () => this.#request(this.#match);
+    byId('match-problem').replaceChildren(element('div', { class: 'message' }, ...problem(error, { retry })));
   }
 
-  #showRest() {
+  #hideProgress() {
     byId('progress').hidden = true;
     byId('match-results').ariaBusy = null;
     byId('match-results').classList.remove('is-stale');
   }
 }
 
-function showWork() {
+function showProgress() {
   byId('progress').hidden = false;
   byId('match-results').classList.add('is-stale');
 }
 
-/** What has to be added before there is anything to compare, or null. */
+/** What must be added before texts and an image can be compared, or null. */
 function missingOf(match) {
-  const hasPicture = match.like !== null || match.upload !== null;
+  const hasImage = match.like !== null || match.upload !== null;
   const hasTexts = textsOf(match).length > 0;
-  if (!hasPicture && !hasTexts) return 'Add a picture and write a line to see how well they fit.';
-  if (!hasPicture) return 'Add a picture to see how well your lines fit it.';
-  if (!hasTexts) return 'Write a line to see how well it fits the picture.';
+  if (!hasImage && !hasTexts) return 'Add a picture and write a line to see how well they match.';
+  if (!hasImage) return 'Add a picture to see how well your lines match it.';
+  if (!hasTexts) return 'Write a line to see how well it matches the picture.';
   return null;
 }

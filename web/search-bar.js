@@ -1,20 +1,20 @@
-// The search field, the picture in it, and the line that refines a search.
+// The search field with its query image, and the line below it that refines a search.
 
 import { thumbnailAddress } from './api.js';
 import { byId, element, icon } from './dom.js';
-import { EMPTY, filterCount, hasPicture, isEmpty } from './query.js';
-import { filterNames } from './filters.js';
+import { EMPTY, filterCount, filtersOf, hasImage, isEmpty } from './query.js';
+import { filterLabels } from './filters.js';
 import * as uploads from './uploads.js';
 
-// Long enough that a word is whole before it is searched for, short enough to feel immediate.
-const TYPING_PAUSE = 250;
+// Long enough to finish a word, short enough to feel immediate.
+const TYPING_DELAY = 250;
 
 export class SearchBar {
   #query = EMPTY;
   #typing;
   #on;
 
-  /** `on`: typed(query) while somebody types, submitted(query) when they are done, down() to go on to the pictures. */
+  /** `on`: typed(query) while typing, submitted(query), down() to move to the hits. */
   constructor(on) {
     this.#on = on;
     byId('search').addEventListener('submit', (event) => {
@@ -25,19 +25,19 @@ export class SearchBar {
     ['text', 'negative', 'mix'].forEach((id) => byId(id).addEventListener('input', () => this.#onInput()));
     byId('text').addEventListener('keydown', (event) => this.#onKey(event));
     byId('clear').addEventListener('click', () => this.clear());
-    byId('query-picture-remove').addEventListener('click', () => this.#change({ like: null, upload: null }));
+    byId('query-image-remove').addEventListener('click', () => this.#change({ like: null, upload: null }));
     byId('filter-chips').addEventListener('click', (event) => this.#removeFilter(event));
     document.addEventListener('keydown', (event) => this.#onSlash(event));
   }
 
-  /** Shows `query`. A field in which somebody types is left alone unless it says something else. */
+  /** Shows `query`. Fields that have its values already are not touched, as that would move the cursor. */
   show(query) {
     clearTimeout(this.#typing);
     this.#query = query;
     setValue('text', query.text);
     setValue('negative', query.negative);
     setValue('mix', String(query.mix));
-    this.#showPicture();
+    this.#showImage();
     this.#showFilters();
     this.#showParts();
   }
@@ -47,12 +47,12 @@ export class SearchBar {
     byId('text').select();
   }
 
-  /** Empties text and picture; filters stay, as they say where to look and how sure to be, not what for. */
+  /** Clears text and image; filters and the minimum confidence stay. */
   clear() {
-    const { folders, from, to, least } = this.#query;
+    const { minConfidence } = this.#query;
     byId('text').focus();
     clearTimeout(this.#typing);
-    this.#on.submitted({ ...EMPTY, folders, from, to, least });
+    this.#on.submitted({ ...EMPTY, ...filtersOf(this.#query), minConfidence });
   }
 
   #read() {
@@ -67,7 +67,7 @@ export class SearchBar {
 
   #onInput() {
     clearTimeout(this.#typing);
-    this.#typing = setTimeout(() => this.#on.typed(this.#read()), TYPING_PAUSE);
+    this.#typing = setTimeout(() => this.#on.typed(this.#read()), TYPING_DELAY);
     this.#showParts();
   }
 
@@ -94,16 +94,16 @@ export class SearchBar {
     const query = this.#read();
     byId('clear').hidden = isEmpty(query);
     byId('refine').hidden = isEmpty(query) && filterCount(query) === 0;
-    byId('mix-field').hidden = !(hasPicture(query) && query.text.trim());
+    byId('mix-field').hidden = !(hasImage(query) && query.text.trim());
     byId('upload-note').hidden = query.upload === null;
-    byId('text').placeholder = hasPicture(query) ? 'Add words' : 'Describe a picture';
+    byId('text').placeholder = hasImage(query) ? 'Add words' : 'Describe a picture';
   }
 
-  #showPicture() {
+  #showImage() {
     const { like, upload } = this.#query;
-    const preview = byId('query-picture-preview');
-    byId('query-picture').hidden = !hasPicture(this.#query);
-    if (!hasPicture(this.#query)) return preview.removeAttribute('src');
+    const preview = byId('query-image-preview');
+    byId('query-image').hidden = !hasImage(this.#query);
+    if (!hasImage(this.#query)) return preview.removeAttribute('src');
     preview.alt = upload === null ? 'Picture of the library to search by' : `Added picture ${uploads.find(upload).file.name}`;
     preview.src = upload === null ? thumbnailAddress(like) : uploads.find(upload).address;
     return undefined;
@@ -114,7 +114,7 @@ export class SearchBar {
     byId('filters-count').hidden = total === 0;
     byId('filters-count').textContent = total;
     byId('filters-button').setAttribute('aria-label', total === 0 ? 'Filters' : `Filters, ${total} in use`);
-    byId('filter-chips').replaceChildren(...filterNames(this.#query).map(filterChip));
+    byId('filter-chips').replaceChildren(...filterLabels(this.#query).map(filterChip));
   }
 
   #removeFilter(event) {
@@ -132,7 +132,7 @@ function filterChip({ label, folder }) {
   return element('li', {}, element('button', attributes, icon(kind), element('span', {}, label), icon('close')));
 }
 
-// Setting a value moves the cursor to the end, so it is done only where something changes.
+// Setting a value moves the cursor to the end, so only a different value is set.
 function setValue(id, value) {
   if (byId(id).value !== value && byId(id).value.trim() !== value) byId(id).value = value;
 }
