@@ -7,13 +7,14 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 /// Every crate of the workspace with the crates of the workspace it may use, lowest first.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("atomic-file", &[]),
     ("kernels", &[]),
     ("imaging", &["domain"]),
     ("encoder", &["domain", "kernels"]),
     ("hub", &[]),
     ("inference", &["domain", "kernels", "encoder", "hub"]),
-    ("vectors", &["domain", "kernels"]),
-    ("catalog", &["domain"]),
+    ("vectors", &["domain", "atomic-file", "kernels"]),
+    ("catalog", &["domain", "atomic-file"]),
     ("indexer", &["domain", "imaging", "encoder", "vectors", "catalog"]),
     ("confidence", &["domain", "kernels", "encoder", "catalog"]),
     (
@@ -24,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "library",
         &[
             "domain",
+            "atomic-file",
             "imaging",
             "encoder",
             "hub",

@@ -67,7 +67,7 @@ pub(crate) fn search(address: &str, arguments: &Search, filter: &Filter) -> Resu
         read.map_err(|error| Failure::arguments(format!("{}: {error}", path.display())))
     });
     let body = json!({
-        "text": arguments.text,
+        "text": arguments.text(),
         "negative": arguments.without,
         "image": picture.transpose()?,
         "image_id": arguments.image_id,
