@@ -1,7 +1,5 @@
 //! What runs a model: one interface, and the engines that stand behind it.
 
-use std::time::Duration;
-
 use eidetic_domain::Precision;
 use eidetic_encoder::{EncodeError, Pixels};
 
@@ -70,11 +68,6 @@ pub trait Towers: Send + Sync {
 
     /// The way from cosines to logits, as far as the weights say it.
     fn logits(&self) -> LogitFacts;
-
-    /// The time that nothing but the matrix products of as many pictures take, where the engine can tell.
-    fn products_alone(&self, _pictures: usize) -> Option<Duration> {
-        None
-    }
 
     /// One vector a picture, in order, before scaling to unit length. Pictures have sizes that the model reads.
     fn encode_pictures(&self, pictures: &[Pixels]) -> Result<Vec<Vec<f32>>, EncodeError>;

@@ -5,5 +5,5 @@ pub mod gguf_blocks;
 pub mod linear;
 pub mod matrix;
 pub mod packing;
-pub mod products;
+pub mod tensor_data;
 pub mod weights;

@@ -1,7 +1,6 @@
 //! A model of any family.
 
 use std::path::Path;
-use std::time::Duration;
 
 use eidetic_domain::{Embedding, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration};
@@ -55,14 +54,6 @@ impl Model {
                 encoder.space().model,
                 encoder.space().dimension
             ))),
-        }
-    }
-
-    /// The time that nothing but the matrix products of as many pictures take, where the engine can tell.
-    pub fn products_alone(&self, pictures: usize) -> Option<Duration> {
-        match &self.0 {
-            Kind::Towers(encoder) => encoder.products_alone(pictures),
-            Kind::Qwen(_) => None,
         }
     }
 

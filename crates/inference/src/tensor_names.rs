@@ -1,18 +1,31 @@
-//! How each layout of files calls its tensors.
+//! Canonical names of tensors, and each layout's way to them.
 //!
-//! Engines know one set of names, those of transformers' CLIP, and one form: queries, keys and values apart, outputs
-//! before inputs. A layout is a table from its names and forms to these; it is followed as a file is read, and
-//! backwards where an error must name what the file lacks.
+//! Two-tower engines use one set of names, those of transformers' CLIP, and one form: queries, keys and values apart,
+//! outputs before inputs. A layout is a table from its names and forms to these; it is followed as a file is read, and
+//! backwards where an error must give the name in the file. Decoders use the names of transformers' Qwen2 without the
+//! prefixes that differ among programs ([`decoder`]).
 
+pub mod decoder;
 pub mod tables;
 
-use candle_core::{Result as EngineResult, Tensor};
+use crate::layers::tensor_data::TensorData;
 
 /// The names of one layout.
+#[derive(Debug, Clone)]
+pub enum Names {
+    /// Two-tower layouts.
+    Tables(NameTables),
+    /// safetensors files of the Qwen families.
+    Qwen,
+    /// GGUF files.
+    Gguf,
+}
+
+/// The tables of a two-tower layout.
 #[derive(Debug, Clone, Default)]
-pub struct Names {
+pub struct NameTables {
     tables: Vec<Table>,
-    /// Stands before names of the text tower that `text_tables` hold.
+    /// Prefix of the text tower's names in files.
     text_prefix: &'static str,
     text_tables: Vec<Table>,
 }
@@ -59,24 +72,59 @@ pub struct InFile {
     form: Form,
 }
 
+impl Default for Names {
+    /// Files that use the engines' names.
+    fn default() -> Self {
+        Self::Tables(NameTables::default())
+    }
+}
+
 impl Names {
-    /// Names by these tables; what none of them knows keeps its name.
+    /// Names by these tables; a name that none of them has stays as it is.
     pub const fn new(tables: Vec<Table>) -> Self {
-        Self {
+        Self::Tables(NameTables {
             tables,
             text_prefix: "",
             text_tables: Vec::new(),
+        })
+    }
+
+    /// Adds tables of the text tower, whose names may have `prefix`.
+    pub fn with_text(self, prefix: &'static str, text_tables: Vec<Table>) -> Self {
+        let tables = match self {
+            Self::Tables(names) => names.tables,
+            Self::Qwen | Self::Gguf => Vec::new(),
+        };
+        Self::Tables(NameTables {
+            tables,
+            text_prefix: prefix,
+            text_tables,
+        })
+    }
+
+    /// The engines' names for the tensor `name` of a file, and the form in which each lies there; none for a tensor that
+    /// embeddings do not need.
+    pub fn known_as(&self, name: &str) -> Vec<(String, Form)> {
+        let whole = |ours: Option<String>| ours.map(|ours| (ours, Form::Whole)).into_iter().collect();
+        match self {
+            Self::Tables(names) => names.known_as(name),
+            Self::Qwen => whole(decoder::from_qwen(name)),
+            Self::Gguf => whole(decoder::from_gguf(name)),
         }
     }
 
-    /// Adds tables of the text tower, whose names may stand behind `prefix`.
-    pub fn with_text(mut self, prefix: &'static str, tables: Vec<Table>) -> Self {
-        (self.text_prefix, self.text_tables) = (prefix, tables);
-        self
+    /// The name and form in a file of this layout of what engines call `ours`. Checkpoints of the Qwen families differ in
+    /// prefixes, so theirs are given without.
+    pub fn in_file(&self, ours: &str) -> InFile {
+        match self {
+            Self::Tables(names) => names.in_file(ours),
+            Self::Qwen | Self::Gguf => InFile::whole(ours),
+        }
     }
+}
 
-    /// All that an engine may ask of the tensor `name` of a file.
-    pub fn known_as(&self, name: &str) -> Vec<(String, Form)> {
+impl NameTables {
+    fn known_as(&self, name: &str) -> Vec<(String, Form)> {
         let in_text = name.strip_prefix("text.").unwrap_or(name);
         let found: Vec<(String, Form)> = rules(&self.tables)
             .map(|rule| (rule, name))
@@ -89,8 +137,7 @@ impl Names {
         found
     }
 
-    /// Where a file of this layout has what engines call `ours`.
-    pub fn in_file(&self, ours: &str) -> InFile {
+    fn in_file(&self, ours: &str) -> InFile {
         let named = |prefix: &str, (pattern, theirs, form): (String, String, Form)| {
             let name = format!("{prefix}{}", renamed(ours, &pattern, &theirs)?);
             Some(InFile { name, form })
@@ -98,10 +145,7 @@ impl Names {
         rules(&self.tables)
             .find_map(|rule| named("", rule))
             .or_else(|| rules(&self.text_tables).find_map(|rule| named(self.text_prefix, rule)))
-            .unwrap_or_else(|| InFile {
-                name: ours.to_owned(),
-                form: Form::Whole,
-            })
+            .unwrap_or_else(|| InFile::whole(ours))
     }
 }
 
@@ -120,6 +164,13 @@ fn rules(tables: &[Table]) -> impl Iterator<Item = (String, String, Form)> {
 }
 
 impl InFile {
+    fn whole(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            form: Form::Whole,
+        }
+    }
+
     /// The shape there of what has `shape` for engines.
     pub fn shape(&self, shape: &[usize]) -> Vec<usize> {
         let mut shape = shape.to_vec();
@@ -139,31 +190,44 @@ impl InFile {
 }
 
 impl Form {
-    /// What engines want of a tensor that lies in this form; `None` where its shape allows no such form.
-    pub fn taken_from(self, tensor: &Tensor) -> EngineResult<Option<Tensor>> {
-        let first = tensor.dims().first().copied();
-        Ok(match self {
+    /// What engines need of a tensor that has this form in a file; `None` where its shape does not allow the form.
+    pub fn taken_from(self, tensor: &TensorData) -> Option<TensorData> {
+        match self {
             Self::Whole => Some(tensor.clone()),
-            Self::Part { number, of } => match first.filter(|rows| rows.is_multiple_of(of)) {
-                Some(rows) => Some(tensor.narrow(0, number * (rows / of), rows / of)?),
-                None => None,
-            },
-            Self::Transposed if tensor.rank() == 2 => Some(tensor.t()?.contiguous()?),
-            Self::Nested if first == Some(1) => Some(tensor.squeeze(0)?),
-            Self::ChannelsLast if tensor.rank() == 2 => channels_first(tensor)?,
-            Self::Transposed | Self::Nested | Self::ChannelsLast => None,
-        })
+            Self::Part { number, of } => tensor.part(number, of),
+            Self::Transposed => tensor.permuted(&[1, 0]),
+            Self::Nested => self.of_whole(tensor.clone()),
+            Self::ChannelsLast => channels_first(tensor),
+        }
+    }
+
+    /// As [`taken_from`](Self::taken_from), without copying where nothing moves.
+    pub fn of_whole(self, mut tensor: TensorData) -> Option<TensorData> {
+        match self {
+            Self::Whole => Some(tensor),
+            Self::Nested if tensor.rows() == Some(1) => {
+                tensor.shape.remove(0);
+                Some(tensor)
+            }
+            Self::Nested => None,
+            _ => self.taken_from(&tensor),
+        }
     }
 }
 
-fn channels_first(patches: &Tensor) -> EngineResult<Option<Tensor>> {
-    let (outputs, inputs) = patches.dims2()?;
+fn channels_first(patches: &TensorData) -> Option<TensorData> {
+    let &[outputs, inputs] = &patches.shape[..] else {
+        return None;
+    };
     let side = (inputs / 3).isqrt();
     if side * side * 3 != inputs {
-        return Ok(None);
+        return None;
     }
-    let patches = patches.reshape((outputs, side, side, 3))?;
-    Ok(Some(patches.permute((0, 3, 1, 2))?.contiguous()?))
+    let patches = TensorData {
+        shape: vec![outputs, side, side, 3],
+        values: patches.values.clone(),
+    };
+    patches.permuted(&[0, 3, 1, 2])
 }
 
 /// `name` as `to` has it, where it reads as `from`.
@@ -197,7 +261,15 @@ mod tests {
     use super::Form::{ChannelsLast, Nested, Transposed, Whole};
     use super::tables::{OPEN_CLIP_MATRIX, OPEN_CLIP_TEXT, OPEN_CLIP_VISION};
     use super::*;
-    use candle_core::Device;
+    use crate::layers::tensor_data::TensorValues;
+
+    fn tensor(shape: &[usize]) -> TensorData {
+        let count: usize = shape.iter().product();
+        TensorData {
+            shape: shape.to_vec(),
+            values: TensorValues::F32((0..count).map(|i| i as f32).collect()),
+        }
+    }
 
     fn open_clip() -> Names {
         let text = [&OPEN_CLIP_TEXT[..], &[OPEN_CLIP_MATRIX]].concat();
@@ -209,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn names_lead_both_ways() {
+    fn names_map_both_ways() {
         let names = open_clip();
         let ours = "text_model.encoder.layers.11.self_attn.k_proj.bias";
         let theirs = "text.transformer.resblocks.11.attn.in_proj_bias";
@@ -230,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_table_knows_keeps_its_name() {
+    fn names_without_rule_stay() {
         for name in [
             "logit_scale",
             "transformer.resblocks.x.ln_1.weight",
@@ -246,23 +318,18 @@ mod tests {
     }
 
     #[test]
-    fn a_tensor_that_cannot_have_the_form_is_none() {
-        let tensor = Tensor::zeros((7, 5), candle_core::DType::F32, &Device::Cpu).unwrap();
+    fn tensor_that_cannot_have_form_is_none() {
+        let tensor = tensor(&[7, 5]);
         for form in [third(0), Nested, ChannelsLast] {
-            assert!(form.taken_from(&tensor).unwrap().is_none(), "{form:?}");
+            assert!(form.taken_from(&tensor).is_none(), "{form:?}");
         }
-        assert_eq!(Transposed.taken_from(&tensor).unwrap().unwrap().dims(), [5, 7]);
+        assert_eq!(Transposed.taken_from(&tensor).unwrap().shape, [5, 7]);
     }
 
     #[test]
     fn patches_come_out_planes_first() {
-        let tensor = Tensor::arange(0_f32, 12.0, &Device::Cpu)
-            .unwrap()
-            .reshape((1, 12))
-            .unwrap();
-        let planes = ChannelsLast.taken_from(&tensor).unwrap().unwrap();
-        assert_eq!(planes.dims(), [1, 3, 2, 2]);
-        let values: Vec<f32> = planes.flatten_all().unwrap().to_vec1().unwrap();
-        assert_eq!(values[..5], [0.0, 3.0, 6.0, 9.0, 1.0]);
+        let planes = ChannelsLast.taken_from(&tensor(&[1, 12])).unwrap();
+        assert_eq!(planes.shape, [1, 3, 2, 2]);
+        assert_eq!(planes.into_f32().unwrap()[..5], [0.0, 3.0, 6.0, 9.0, 1.0]);
     }
 }

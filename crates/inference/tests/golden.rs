@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 const CHECKPOINTS: [&str; 5] = ["quick", "gelu", "tanh", "convolutional", "convolutional-half"];
 const EXACT: [Engine; 2] = [Engine::Cpu(Precision::F32), Engine::Candle];
+const BF16: Engine = Engine::Cpu(Precision::Bf16);
 const INT8: Engine = Engine::Cpu(Precision::Int8);
 
 fn golden() -> PathBuf {
@@ -116,6 +117,35 @@ fn alone_or_in_a_batch_gives_the_same() {
         }
         assert!(largest_difference(&together[0], &together[140]) < 1e-5);
     }
+}
+
+/// Weights have 8 bits of precision: a cosine of at least 0.999.
+#[test]
+fn bf16_embeds_close_to_reference() {
+    let texts = texts();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for name in CHECKPOINTS {
+        let encoder = open_with(name, BF16);
+        assert_eq!(encoder.space(), open(name).space());
+        for (got, key) in [
+            (encoder.encode_texts(&texts).unwrap(), "texts"),
+            (encoder.encode_images(&pictures()).unwrap(), "images"),
+        ] {
+            let worst = lowest_cosine(&got, &expected(name, key));
+            eprintln!("{name} bf16 {key}: lowest cosine {worst:.6}");
+            assert!((0.999..0.999_999_99).contains(&worst), "{name} {key}: {worst}");
+        }
+    }
+}
+
+fn lowest_cosine(got: &[Embedding], expected: &[Vec<f64>]) -> f64 {
+    assert_eq!(got.len(), expected.len());
+    let cosine = |(got, expected): (&Embedding, &Vec<f64>)| {
+        let norm = expected.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let pairs = got.as_slice().iter().zip(expected);
+        pairs.map(|(g, e)| f64::from(*g) * e / norm).sum::<f64>()
+    };
+    got.iter().zip(expected).map(cosine).fold(1.0, f64::min)
 }
 
 #[test]

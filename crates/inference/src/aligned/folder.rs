@@ -6,7 +6,6 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use candle_core::Tensor;
 use eidetic_domain::SpaceId;
 use eidetic_encoder::{Encoder, ScoreRange, TextModel};
 use safetensors::Dtype;
@@ -266,8 +265,8 @@ fn projection(
 ) -> Result<Projection, LoadError> {
     let mut file = open(path)?;
     let length = file.metadata().map_or(0, |metadata| metadata.len());
-    let keep = |_: &str, tensor: Tensor| Ok(tensor.flatten_all()?.to_vec1::<f32>()?);
-    let mut weights = Weights::read(&mut file, length, hasher, &Names::default(), &keep)?;
+    let mut weights = Weights::new(Names::default());
+    weights.read_file(&mut file, length, hasher, &|_, data| data.into_f32())?;
     if inputs == 0 {
         return Err(LoadError::Weights("the projection has no inputs".into()));
     }

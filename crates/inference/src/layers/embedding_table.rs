@@ -1,41 +1,66 @@
-//! The table of a vocabulary's embeddings: looked up, never multiplied, so it stays as the file holds it.
+//! The table of a vocabulary's embeddings. Rows are looked up, never multiplied, so 16-bit values stay 16-bit.
 
 use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::HalfFormat;
 
 use super::gguf_blocks::Blocks;
+use super::packing::WeightFormat;
+use super::tensor_data::{TensorData, TensorValues, nearest_bf16, widened};
+use crate::error::LoadError;
 
-/// Rows of a part of a table in blocks: all are brought to f32 to read one.
-pub const PART: usize = 16;
+/// Rows of a part of a quantized table: reading one row dequantizes its part.
+const PART: usize = 16;
 
-/// A row for each token.
-pub enum Table {
+/// One row for each token.
+pub struct Table {
+    rows: TableRows,
+    width: usize,
+}
+
+enum TableRows {
     F32(Vec<f32>),
     Half(Vec<u16>, HalfFormat),
     /// Parts of [`PART`] rows.
-    Blocks(Vec<Blocks>),
+    Gguf(Vec<Blocks>),
 }
 
 impl Table {
-    /// Writes row `row` into `out`, which says how long rows are.
+    /// Converts f32 values to bf16 where `format` is smaller than f32; 16-bit values and blocks are kept unless `format`
+    /// is f32.
+    pub fn pack(data: TensorData, format: WeightFormat) -> Result<Self, LoadError> {
+        let width = data.shape.last().copied().unwrap_or(0);
+        let rows = match (data.values, format) {
+            (TensorValues::Gguf(kind, bytes), _) => TableRows::Gguf(Blocks::cut(kind, &bytes, width, PART)?),
+            (TensorValues::F32(values), WeightFormat::F32 | WeightFormat::AsInFile) => TableRows::F32(values),
+            (TensorValues::F32(values), _) => {
+                TableRows::Half(values.into_iter().map(nearest_bf16).collect(), HalfFormat::Bf16)
+            }
+            (TensorValues::Half(halves, half), WeightFormat::F32) => TableRows::F32(widened(&halves, half)),
+            (TensorValues::Half(halves, half), _) => TableRows::Half(halves, half),
+        };
+        Ok(Self { rows, width })
+    }
+
+    /// Writes row `row` into `out`.
     pub fn read(&self, kernel: Kernel, row: usize, out: &mut [f32]) {
-        let width = out.len();
-        match self {
-            Self::F32(values) => out.copy_from_slice(&values[row * width..][..width]),
-            Self::Half(halves, half) => kernel.widen(*half, &halves[row * width..][..width], out),
-            Self::Blocks(parts) => {
+        let width = self.width;
+        match &self.rows {
+            TableRows::F32(values) => out.copy_from_slice(&values[row * width..][..width]),
+            TableRows::Half(halves, half) => kernel.widen(*half, &halves[row * width..][..width], out),
+            TableRows::Gguf(parts) => {
                 let values = parts[row / PART].values();
                 out.copy_from_slice(&values[row % PART * width..][..width]);
             }
         }
     }
 
+    /// Bytes that the rows take.
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
-        match self {
-            Self::F32(values) => 4 * values.len(),
-            Self::Half(halves, _) => 2 * halves.len(),
-            Self::Blocks(parts) => parts.iter().map(Blocks::bytes).sum(),
+        match &self.rows {
+            TableRows::F32(values) => 4 * values.len(),
+            TableRows::Half(halves, _) => 2 * halves.len(),
+            TableRows::Gguf(parts) => parts.iter().map(Blocks::bytes).sum(),
         }
     }
 }

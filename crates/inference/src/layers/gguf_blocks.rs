@@ -1,6 +1,6 @@
-//! Weights in ggml's blocks of few bits, brought back to f32 whenever they are multiplied.
+//! Weights in ggml's quantized blocks, dequantized to f32 whenever they are multiplied.
 //!
-//! candle's own products with them round the other side to 8 bits as well; here only its reading of blocks is used.
+//! candle's own quantized products round the other side to 8 bits as well; only its dequantization is used here.
 
 use std::borrow::Cow;
 
@@ -10,24 +10,24 @@ use eidetic_kernels::matrix::PackedF32;
 
 use crate::error::LoadError;
 
-/// A matrix of whole blocks.
+/// A matrix whose rows are whole blocks.
 pub struct Blocks {
     tensor: QTensor,
     outputs: usize,
     inputs: usize,
 }
 
-/// Whether blocks of any type may lie here.
+/// Whether the bytes are aligned as blocks of any type must be.
 fn is_aligned(bytes: &[u8]) -> bool {
     bytes.as_ptr().addr().is_multiple_of(align_of::<f32>())
 }
 
 impl Blocks {
-    /// `bytes` hold outputs × inputs, row by row, each row in whole blocks.
+    /// Takes `bytes` as outputs × inputs, row by row, each row in whole blocks.
     pub fn new(kind: GgmlDType, bytes: Vec<u8>, outputs: usize, inputs: usize) -> Result<Self, LoadError> {
         let whole = inputs.is_multiple_of(kind.block_size());
         let expected = outputs * (inputs / kind.block_size()) * kind.type_size();
-        // Memory of its own is aligned to 16 by every allocator there is; candle panics on less than a block asks for.
+        // Allocators align to 16 bytes; candle panics on less than a block needs.
         if !whole || bytes.len() != expected || !is_aligned(&bytes) {
             return Err(LoadError::Weights(format!(
                 "{} bytes of {kind:?} for {outputs} rows of {inputs}",
@@ -42,18 +42,30 @@ impl Blocks {
         })
     }
 
+    /// Cuts rows of `inputs` values into parts of `height` rows.
+    pub fn cut(kind: GgmlDType, bytes: &[u8], inputs: usize, height: usize) -> Result<Vec<Self>, LoadError> {
+        let row = (inputs / kind.block_size()).saturating_mul(kind.type_size());
+        if row == 0 {
+            return Err(LoadError::Weights("a quantized tensor is empty".to_owned()));
+        }
+        let parts = bytes.chunks(height.saturating_mul(row));
+        parts
+            .map(|part| Self::new(kind, part.to_vec(), part.len() / row, inputs))
+            .collect()
+    }
+
     pub const fn outputs(&self) -> usize {
         self.outputs
     }
 
-    /// The numbers, row by row; none that can be used where candle fails, which it does on no processor.
+    /// The values, row by row; NaN where candle fails, which it does on no processor.
     pub fn values(&self) -> Vec<f32> {
         let values = || self.tensor.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1();
         values().unwrap_or_else(|_| vec![f32::NAN; self.outputs * self.inputs])
     }
 
     /// The same weights, packed for products.
-    pub fn widened(&self) -> PackedF32 {
+    pub fn dequantized(&self) -> PackedF32 {
         PackedF32::pack(&self.values(), self.outputs, self.inputs)
     }
 

@@ -1,185 +1,341 @@
-//! A product with its bias, in either precision.
+//! A product with weights in any form, and its bias.
+
+use std::ops::Range;
 
 use eidetic_kernels::Kernel;
-use eidetic_kernels::matrix::{Activation, Epilogue, PackedF32, PackedInt8, QuantizedRows, Rows, RowsMut};
+use eidetic_kernels::matrix::{Epilogue, EpilogueOp, HalfScratch, QuantizedRows, Rows, RowsMut};
+use rayon::prelude::*;
 
-use super::products::Products;
+use super::matrix::Matrix;
+use super::packing::{LinearWeights, PackedPart, PackedTensor};
+use super::weights::Weights;
 use crate::error::LoadError;
-use crate::layers::matrix::Matrix;
-use crate::layers::packing::Stored;
-use crate::layers::weights::Weights;
-use crate::two_tower::config::Projection as Kind;
 
-/// The right side of a product.
-pub enum Factor {
-    F32(PackedF32),
-    Int8(PackedInt8),
+/// Fewest rows for a thread: with fewer, dequantizing all weights costs more than the rows' products.
+const MIN_ROWS: usize = 48;
+
+/// Weights (outputs × inputs) and, where there is one, a bias.
+pub struct Linear {
+    weights: LinearWeights,
+    bias: Option<Vec<f32>>,
 }
 
-/// The left side of a product, as the right one needs it. Made once for all products that share it.
+/// Memory that products need besides their operands, used again by the next product.
+#[derive(Default)]
+pub struct ProductScratch {
+    /// Rows in 8 bits.
+    pub codes: QuantizedRows,
+    /// A panel of 16-bit weights, widened.
+    pub half: HalfScratch,
+}
+
+/// The left side of products, in the form that their weights need. Made once for all products that share it.
 #[derive(Clone, Copy)]
-pub enum Input<'a> {
-    Rows(Rows<'a>),
-    Codes(&'a QuantizedRows),
+pub struct Input<'a> {
+    rows: InputRows<'a>,
+    count: usize,
 }
 
-/// A product and what is added to it.
-pub struct Dense {
-    factor: Factor,
-    bias: Vec<f32>,
+#[derive(Clone, Copy)]
+enum InputRows<'a> {
+    F32(Rows<'a>),
+    Quantized(&'a QuantizedRows),
 }
 
-/// The product that ends a tower, where it has one.
-pub struct Projection(Option<(Factor, Option<Vec<f32>>)>);
+impl PackedPart {
+    fn product(
+        &self,
+        kernel: Kernel,
+        rows: InputRows<'_>,
+        epilogue: Epilogue<'_>,
+        out: RowsMut<'_>,
+        half: &mut HalfScratch,
+    ) {
+        match (self, rows) {
+            (Self::F32(weights), InputRows::F32(rows)) => kernel.product(rows, weights, epilogue, out),
+            (Self::Half(weights), InputRows::F32(rows)) => {
+                kernel.half_product(rows, weights, epilogue, out, half);
+            }
+            (Self::Gguf(blocks), InputRows::F32(rows)) => {
+                kernel.product(rows, &blocks.dequantized(), epilogue, out);
+            }
+            (Self::Int8(weights), InputRows::Quantized(codes)) => {
+                kernel.int8_product(codes, weights, epilogue, out);
+            }
+            _ => unreachable!("inputs are made for weights of the same form"),
+        }
+    }
+}
 
-impl Factor {
-    /// Brings `rows` into the form that products with this factor take.
+impl Linear {
+    pub const fn new(weights: LinearWeights, bias: Option<Vec<f32>>) -> Self {
+        Self { weights, bias }
+    }
+
+    /// Takes `NAME.weight` and `NAME.bias`.
+    pub fn load(
+        weights: &mut Weights<PackedTensor>,
+        name: &str,
+        [outputs, inputs]: [usize; 2],
+    ) -> Result<Self, LoadError> {
+        let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+        Self::load_tensor(weights, &weight, &[outputs, inputs], Some(&bias))
+    }
+
+    /// Takes `NAME.weight`.
+    pub fn load_unbiased(
+        weights: &mut Weights<PackedTensor>,
+        name: &str,
+        [outputs, inputs]: [usize; 2],
+    ) -> Result<Self, LoadError> {
+        Self::load_tensor(weights, &format!("{name}.weight"), &[outputs, inputs], None)
+    }
+
+    /// Takes a tensor of any number of axes, of which the first is the outputs and the others are the inputs, and a bias.
+    pub fn load_tensor(
+        weights: &mut Weights<PackedTensor>,
+        weight: &str,
+        shape: &[usize],
+        bias: Option<&str>,
+    ) -> Result<Self, LoadError> {
+        let linear = weights.linear(weight, shape)?;
+        let bias = bias.map(|bias| weights.values(bias, &shape[..1])).transpose()?;
+        Ok(Self::new(linear, bias))
+    }
+
+    pub const fn outputs(&self) -> usize {
+        self.weights.outputs()
+    }
+
+    pub const fn inputs(&self) -> usize {
+        self.weights.inputs()
+    }
+
+    /// All `rows` as input of this product, and of others whose weights have the same form.
     pub fn input<'a>(&self, kernel: Kernel, rows: &'a Matrix, codes: &'a mut QuantizedRows) -> Input<'a> {
-        self.input_rows(kernel, rows.all(), codes)
+        self.input_rows(kernel, rows, 0..rows.count(), codes)
     }
 
     /// As [`input`](Self::input), for some rows of a matrix.
-    pub fn input_rows<'a>(&self, kernel: Kernel, rows: Rows<'a>, codes: &'a mut QuantizedRows) -> Input<'a> {
-        match self {
-            Self::F32(_) => Input::Rows(rows),
-            Self::Int8(_) => {
-                codes.quantize(kernel, rows, self.inputs());
-                Input::Codes(codes)
+    pub fn input_rows<'a>(
+        &self,
+        kernel: Kernel,
+        rows: &'a Matrix,
+        range: Range<usize>,
+        codes: &'a mut QuantizedRows,
+    ) -> Input<'a> {
+        debug_assert_eq!(rows.width(), self.inputs(), "rows of another width");
+        let count = range.len();
+        let rows = rows.rows(range.start, count);
+        let rows = if matches!(self.weights.parts().first(), Some(PackedPart::Int8(_))) {
+            codes.quantize(kernel, rows, self.inputs());
+            InputRows::Quantized(codes)
+        } else {
+            InputRows::F32(rows)
+        };
+        Input { rows, count }
+    }
+
+    /// The product on the caller's thread, plus bias, into `out`. With [`EpilogueOp::Accumulate`], `out` must have one row
+    /// of outputs for each row of the input.
+    pub fn forward(
+        &self,
+        kernel: Kernel,
+        input: Input<'_>,
+        op: EpilogueOp,
+        out: &mut Matrix,
+        half: &mut HalfScratch,
+    ) {
+        out.reshape(input.count, self.outputs());
+        self.forward_rows(kernel, input, op, out.values_mut(), half);
+    }
+
+    /// As [`forward`](Self::forward), into rows of outputs that follow each other.
+    pub fn forward_rows(
+        &self,
+        kernel: Kernel,
+        input: Input<'_>,
+        op: EpilogueOp,
+        out: &mut [f32],
+        half: &mut HalfScratch,
+    ) {
+        for (number, part) in self.weights.parts().iter().enumerate() {
+            let first = number * self.weights.part();
+            let columns = out.get_mut(first..).unwrap_or_default();
+            let columns = RowsMut::new(columns, self.outputs(), input.count);
+            part.product(kernel, input.rows, self.epilogue(number, part, op), columns, half);
+        }
+    }
+
+    /// `rows` times the weights, plus bias, into `out`, on all threads of the current pool.
+    pub fn forward_parallel(&self, kernel: Kernel, rows: &Matrix, op: EpilogueOp, out: &mut Matrix) {
+        out.reshape(rows.count(), self.outputs());
+        let threads = rayon::current_num_threads();
+        let parts = self.weights.parts().len();
+        if threads == 1 || rows.count() * threads.min(parts) < 2 {
+            let scratch = &mut ProductScratch::default();
+            self.forward_range(kernel, rows, 0..rows.count(), op, out.values_mut(), scratch);
+        } else if rows.count() >= MIN_ROWS * threads || parts == 1 {
+            self.share_rows(kernel, rows, op, out, threads);
+        } else {
+            self.share_parts(kernel, rows, op, out);
+        }
+    }
+
+    fn forward_range(
+        &self,
+        kernel: Kernel,
+        rows: &Matrix,
+        range: Range<usize>,
+        op: EpilogueOp,
+        out: &mut [f32],
+        scratch: &mut ProductScratch,
+    ) {
+        let input = self.input_rows(kernel, rows, range, &mut scratch.codes);
+        self.forward_rows(kernel, input, op, out, &mut scratch.half);
+    }
+
+    /// Many rows: each thread multiplies some of them with all weights.
+    fn share_rows(&self, kernel: Kernel, rows: &Matrix, op: EpilogueOp, out: &mut Matrix, threads: usize) {
+        let height = rows.count().div_ceil(threads).max(1);
+        let chunks = out.values_mut().par_chunks_mut((height * self.outputs()).max(1));
+        chunks
+            .enumerate()
+            .for_each_init(ProductScratch::default, |scratch, (number, out)| {
+                let first = number * height;
+                let last = rows.count().min(first + height);
+                self.forward_range(kernel, rows, first..last, op, out, scratch);
+            });
+    }
+
+    /// Few rows: each thread multiplies all of them with some weights.
+    fn share_parts(&self, kernel: Kernel, rows: &Matrix, op: EpilogueOp, out: &mut Matrix) {
+        let before = match op {
+            EpilogueOp::Accumulate => EpilogueOp::Store,
+            other => other,
+        };
+        let mut codes = QuantizedRows::default();
+        let input = self.input(kernel, rows, &mut codes);
+        let parts = self.weights.parts().par_iter().enumerate();
+        let results: Vec<Matrix> = parts
+            .map_init(HalfScratch::default, |half, (number, part)| {
+                let mut result = Matrix::default();
+                result.reshape(rows.count(), part.outputs());
+                let epilogue = self.epilogue(number, part, before);
+                part.product(kernel, input.rows, epilogue, result.all_mut(), half);
+                result
+            })
+            .collect();
+        for (number, result) in results.iter().enumerate() {
+            for row in 0..rows.count() {
+                let out = &mut out.row_mut(row)[number * self.weights.part()..][..result.width()];
+                if op == EpilogueOp::Accumulate {
+                    out.iter_mut().zip(result.row(row)).for_each(|(out, x)| *out += x);
+                } else {
+                    out.copy_from_slice(result.row(row));
+                }
             }
         }
     }
 
-    /// The product, finished, into `out`.
-    pub fn apply(&self, kernel: Kernel, input: Input<'_>, epilogue: Epilogue<'_>, out: RowsMut<'_>) {
-        match (self, input) {
-            (Self::F32(factor), Input::Rows(rows)) => kernel.product(rows, factor, epilogue, out),
-            (Self::Int8(factor), Input::Codes(codes)) => kernel.int8_product(codes, factor, epilogue, out),
-            _ => unreachable!("an input is made by a factor of the same precision"),
-        }
+    /// The epilogue of one part, with its piece of the bias.
+    fn epilogue(&self, number: usize, part: &PackedPart, op: EpilogueOp) -> Epilogue<'_> {
+        let bias = self.bias.as_ref();
+        Epilogue::new(
+            bias.map(|bias| &bias[number * self.weights.part()..][..part.outputs()]),
+            op,
+        )
     }
 
-    pub const fn outputs(&self) -> usize {
-        match self {
-            Self::F32(factor) => factor.outputs(),
-            Self::Int8(factor) => factor.outputs(),
-        }
-    }
-
-    pub const fn inputs(&self) -> usize {
-        match self {
-            Self::F32(factor) => factor.inputs(),
-            Self::Int8(factor) => factor.inputs(),
-        }
+    /// Bytes that weights and bias take.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        let weights: usize = self.weights.parts().iter().map(PackedPart::bytes).sum();
+        weights + 4 * self.bias.as_ref().map_or(0, Vec::len)
     }
 }
 
-impl Projection {
-    /// Takes `NAME.weight`, and `NAME.bias` where there is one.
-    pub fn load(
-        weights: &mut Weights<Stored>,
-        name: &str,
-        kind: Kind,
-        shape: [usize; 2],
-    ) -> Result<Self, LoadError> {
-        if kind == Kind::None {
-            return Ok(Self(None));
+#[cfg(test)]
+mod tests {
+    use eidetic_kernels::matrix::Activation;
+
+    use super::*;
+    use crate::layers::packing::WeightFormat;
+    use crate::layers::tensor_data::{TensorData, TensorValues};
+
+    fn matrix(count: usize, width: usize) -> Matrix {
+        let mut result = Matrix::default();
+        result.reshape(count, width);
+        for (i, x) in result.values_mut().iter_mut().enumerate() {
+            *x = ((i * 37 + count) % 101) as f32 / 50.0 - 1.0;
         }
-        let factor = weights.factor(&format!("{name}.weight"), &shape)?;
-        let bias = (kind == Kind::Biased)
-            .then(|| weights.values(&format!("{name}.bias"), &shape[..1]))
-            .transpose()?;
-        Ok(Self(Some((factor, bias))))
+        result
     }
 
-    /// The embedding of each of `rows`; `out` is for what lies between.
-    pub fn forward(
-        &self,
-        kernel: Kernel,
-        rows: &Matrix,
-        codes: &mut QuantizedRows,
-        out: &mut Matrix,
-    ) -> Vec<Vec<f32>> {
-        let Some((factor, bias)) = &self.0 else {
-            return rows.to_vectors();
+    fn linear(format: WeightFormat, part: usize) -> Linear {
+        let (inputs, outputs) = (40, 300);
+        let data = TensorData {
+            shape: vec![outputs, inputs],
+            values: TensorValues::F32(matrix(outputs, inputs).span(0, outputs).to_vec()),
         };
-        let epilogue = bias
-            .as_ref()
-            .map_or(Epilogue::none(), |bias| Epilogue::bias(bias));
-        let input = factor.input(kernel, rows, codes);
-        out.reshape(rows.count(), factor.outputs());
-        factor.apply(kernel, input, epilogue, out.all_mut());
-        out.to_vectors()
+        let weights = LinearWeights::pack(data, format, part).unwrap();
+        Linear::new(weights, Some(matrix(1, outputs).row(0).to_vec()))
     }
 
-    /// Nothing but the product of `rows` rows.
-    pub fn products(&self, rows: usize, products: &mut Products) {
-        if let Some((factor, _)) = &self.0 {
-            products.run(rows, factor);
+    fn run(linear: &Linear, threads: usize, count: usize, op: EpilogueOp) -> Vec<f32> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        let mut out = matrix(count, linear.outputs());
+        let rows = matrix(count, linear.inputs());
+        pool.install(|| linear.forward_parallel(Kernel::best(), &rows, op, &mut out));
+        out.to_vectors().concat()
+    }
+
+    fn largest_error(left: &[f32], right: &[f32]) -> f32 {
+        assert_eq!(left.len(), right.len());
+        left.iter()
+            .zip(right)
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn sharing_among_threads_keeps_results() {
+        let ops = [
+            EpilogueOp::Store,
+            EpilogueOp::Accumulate,
+            EpilogueOp::Activate(Activation::Gelu),
+        ];
+        for format in [WeightFormat::F32, WeightFormat::Bf16, WeightFormat::Int8] {
+            let linear = linear(format, 128);
+            for (count, op) in [0, 1, 5, 100, 200]
+                .into_iter()
+                .flat_map(|n| ops.map(|op| (n, op)))
+            {
+                let alone = run(&linear, 1, count, op);
+                for threads in [2, 3] {
+                    let error = largest_error(&alone, &run(&linear, threads, count, op));
+                    assert!(
+                        error < 1e-5,
+                        "{format:?}, {threads} threads, {count} rows, {op:?}: {error}"
+                    );
+                }
+            }
         }
     }
-}
 
-impl Dense {
-    /// Takes `NAME.weight` and `NAME.bias`.
-    pub fn load(
-        weights: &mut Weights<Stored>,
-        name: &str,
-        inputs: usize,
-        outputs: usize,
-    ) -> Result<Self, LoadError> {
-        Ok(Self {
-            factor: weights.factor(&format!("{name}.weight"), &[outputs, inputs])?,
-            bias: weights.values(&format!("{name}.bias"), &[outputs])?,
-        })
-    }
-
-    pub const fn new(factor: Factor, bias: Vec<f32>) -> Self {
-        Self { factor, bias }
-    }
-
-    pub const fn factor(&self) -> &Factor {
-        &self.factor
-    }
-
-    /// See [`Factor::input`].
-    pub fn input<'a>(&self, kernel: Kernel, rows: &'a Matrix, codes: &'a mut QuantizedRows) -> Input<'a> {
-        self.factor.input(kernel, rows, codes)
-    }
-
-    /// See [`Factor::input_rows`].
-    pub fn input_rows<'a>(&self, kernel: Kernel, rows: Rows<'a>, codes: &'a mut QuantizedRows) -> Input<'a> {
-        self.factor.input_rows(kernel, rows, codes)
-    }
-
-    /// `out` becomes the product with its bias, one row for each of `count`.
-    pub fn fill(&self, kernel: Kernel, input: Input<'_>, count: usize, out: &mut Matrix) {
-        out.reshape(count, self.factor.outputs());
-        self.factor
-            .apply(kernel, input, Epilogue::bias(&self.bias), out.all_mut());
-    }
-
-    /// As [`fill`](Self::fill), through `activation`.
-    pub fn fill_activated(
-        &self,
-        kernel: Kernel,
-        input: Input<'_>,
-        count: usize,
-        activation: Activation,
-        out: &mut Matrix,
-    ) {
-        out.reshape(count, self.factor.outputs());
-        let epilogue = Epilogue::activate(&self.bias, activation);
-        self.factor.apply(kernel, input, epilogue, out.all_mut());
-    }
-
-    /// Adds the product with its bias to `out`.
-    pub fn add_to(&self, kernel: Kernel, input: Input<'_>, out: &mut Matrix) {
-        self.add_to_rows(kernel, input, out.all_mut());
-    }
-
-    /// As [`add_to`](Self::add_to), for some rows of a matrix.
-    pub fn add_to_rows(&self, kernel: Kernel, input: Input<'_>, out: RowsMut<'_>) {
-        self.factor
-            .apply(kernel, input, Epilogue::accumulate(&self.bias), out);
+    #[test]
+    fn every_format_computes_the_product() {
+        let exact = run(&linear(WeightFormat::F32, usize::MAX), 1, 9, EpilogueOp::Store);
+        for (format, tolerance) in [
+            (WeightFormat::AsInFile, 1e-6),
+            (WeightFormat::Bf16, 0.1),
+            (WeightFormat::Int8, 0.2),
+        ] {
+            let error = largest_error(&exact, &run(&linear(format, 128), 1, 9, EpilogueOp::Store));
+            assert!(error < tolerance, "{format:?}: {error}");
+        }
     }
 }

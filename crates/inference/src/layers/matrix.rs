@@ -1,8 +1,10 @@
+//! Rows of f32 in one buffer.
+
 use std::ops::Range;
 
 use eidetic_kernels::matrix::{Rows, RowsMut};
 
-/// Rows one after another in memory that is kept when they are replaced.
+/// Rows of equal width in one buffer, whose memory is kept when they are replaced.
 #[derive(Debug, Clone, Default)]
 pub struct Matrix {
     values: Vec<f32>,
@@ -87,10 +89,6 @@ impl Matrix {
             self.width,
             count,
         )
-    }
-
-    pub fn all(&self) -> Rows<'_> {
-        self.rows(0, self.count)
     }
 
     pub fn all_mut(&mut self) -> RowsMut<'_> {

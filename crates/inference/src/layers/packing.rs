@@ -1,122 +1,291 @@
-//! How each tensor of a file is kept: as numbers, or packed for products in f32 or 8 bits.
+//! The form in which each tensor of a file is held: values, a table of embeddings, or weights packed for products.
 
-use candle_core::{Storage, Tensor};
 use eidetic_domain::Precision;
-use eidetic_kernels::matrix::{PackedF32, PackedInt8};
+use eidetic_kernels::matrix::{HalfFormat, PackedF32, PackedHalf, PackedInt8};
 
+use super::embedding_table::Table;
+use super::gguf_blocks::Blocks;
+use super::tensor_data::{TensorData, TensorValues, nearest_bf16, widened};
+use super::weights::Weights;
 use crate::error::LoadError;
-use crate::layers::linear::Factor;
-use crate::layers::weights::Weights;
-use crate::two_tower::fastvit_weights::{self, Numbers};
+use crate::two_tower::fastvit_weights::IntoValues;
 
-/// Largest number of inputs of a product in 8 bits.
-const MOST_INPUTS: usize = 1 << 16;
+/// Largest number of inputs of an int8 product, beyond which its sums could overflow.
+const MAX_INT8_INPUTS: usize = 1 << 16;
 
-/// A tensor of a file.
-pub enum Stored {
+/// A tensor of a file, in the form that its use asks for.
+pub enum PackedTensor {
     Values(Vec<f32>),
-    Factor(Factor),
+    Linear(LinearWeights),
+    Table(Table),
 }
 
-impl Numbers for Stored {
-    fn numbers(self) -> Result<Vec<f32>, LoadError> {
+/// What a tensor is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TensorUse {
+    /// Biases, norms, positions: f32 in any precision.
+    Values,
+    /// Weights of a product, outputs first.
+    Linear(Exactness),
+    /// Weights of a convolution (outputs, inputs, rows, columns) that is computed as a product of unfolded positions,
+    /// all channels of a position side by side.
+    Convolution(Exactness),
+    /// Rows that are looked up.
+    Table,
+}
+
+/// Whether a product follows the model's precision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exactness {
+    /// Its weights are in the model's precision.
+    Rounded,
+    /// Its weights are f32 in any precision.
+    Exact,
+}
+
+/// The type in which weights are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WeightFormat {
+    F32,
+    /// f32 or 16 bits, as the file has them; a product is exact either way.
+    AsInFile,
+    Bf16,
+    Int8,
+}
+
+/// How a family's tensors are packed.
+#[derive(Debug, Clone, Copy)]
+pub struct PackOptions {
+    /// What a tensor of this name and shape is used for.
+    pub use_of: fn(&str, &[usize]) -> TensorUse,
+    pub precision: Precision,
+    /// What [`Precision::F32`] makes of 16-bit weights.
+    pub halves: HalfWeights,
+    /// Outputs of a part of a matrix. Parts are what the threads of one product share; a family whose threads take
+    /// different rows needs one part only.
+    pub part: usize,
+}
+
+/// What f32 precision makes of 16-bit weights. Both give the same results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HalfWeights {
+    /// Widened when read: fastest.
+    Widened,
+    /// Widened whenever they are multiplied: half the memory.
+    Kept,
+}
+
+/// The weights of a product: a matrix cut into parts of equally many outputs.
+pub struct LinearWeights {
+    parts: Vec<PackedPart>,
+    /// Outputs of each part but the last.
+    part: usize,
+    outputs: usize,
+    inputs: usize,
+}
+
+/// Some outputs' weights.
+pub enum PackedPart {
+    F32(PackedF32),
+    Half(PackedHalf),
+    Int8(PackedInt8),
+    Gguf(Blocks),
+}
+
+impl PackOptions {
+    /// The type of the weights of products.
+    pub const fn linear_format(&self) -> WeightFormat {
+        match (self.precision, self.halves) {
+            (Precision::F32, HalfWeights::Widened) => WeightFormat::F32,
+            (Precision::F32, HalfWeights::Kept) => WeightFormat::AsInFile,
+            (Precision::Bf16, _) => WeightFormat::Bf16,
+            (Precision::Int8, _) => WeightFormat::Int8,
+        }
+    }
+}
+
+/// Packs a tensor for the use that its name and shape tell.
+pub fn pack(name: &str, data: TensorData, options: &PackOptions) -> Result<PackedTensor, LoadError> {
+    let format = |exactness| match exactness {
+        Exactness::Rounded => options.linear_format(),
+        Exactness::Exact => WeightFormat::F32,
+    };
+    let linear = |data, exactness| {
+        LinearWeights::pack(data, format(exactness), options.part)
+            .map_err(|error| error.in_tensor(name))
+            .map(PackedTensor::Linear)
+    };
+    match (options.use_of)(name, &data.shape) {
+        TensorUse::Values => Ok(PackedTensor::Values(data.into_f32()?)),
+        TensorUse::Table => Ok(PackedTensor::Table(Table::pack(data, options.linear_format())?)),
+        TensorUse::Linear(exactness) => linear(data, exactness),
+        TensorUse::Convolution(exactness) => match data.permuted(&[0, 2, 3, 1]) {
+            Some(data) => linear(data, exactness),
+            None => linear(data, exactness),
+        },
+    }
+}
+
+/// Why weights cannot be packed.
+#[derive(Debug)]
+pub enum PackError {
+    /// More inputs than an int8 product can sum.
+    TooManyInputs(usize),
+    /// Quantized blocks that are damaged.
+    Blocks(LoadError),
+}
+
+impl PackError {
+    /// The error of loading the tensor `name`.
+    pub fn in_tensor(self, name: &str) -> LoadError {
+        match self {
+            Self::TooManyInputs(inputs) => LoadError::Config(format!(
+                "{name} has {inputs} inputs, and int8 supports at most {MAX_INT8_INPUTS}; use f32 or bf16"
+            )),
+            Self::Blocks(error) => error,
+        }
+    }
+}
+
+impl LinearWeights {
+    /// Packs a matrix in parts of `part` outputs. The first axis is the outputs, all others together are the inputs.
+    /// Quantized blocks stay as they are in any format.
+    pub fn pack(data: TensorData, format: WeightFormat, part: usize) -> Result<Self, PackError> {
+        let outputs = data.rows().unwrap_or(1);
+        // Where this saturates the tensor is empty: another part of the shape is 0.
+        let sides = data.shape.iter().skip(1);
+        let inputs = sides.fold(1_usize, |all, side| all.saturating_mul(*side));
+        if format == WeightFormat::Int8 && inputs > MAX_INT8_INPUTS {
+            return Err(PackError::TooManyInputs(inputs));
+        }
+        let size = inputs.max(1).saturating_mul(part);
+        let parts = match data.values {
+            TensorValues::F32(values) => {
+                let chunks = values.chunks(size);
+                chunks
+                    .map(|chunk| PackedPart::from_f32(chunk, format, inputs))
+                    .collect()
+            }
+            TensorValues::Half(halves, half) => {
+                let chunks = halves.chunks(size);
+                chunks
+                    .map(|chunk| PackedPart::from_half(chunk, half, format, inputs))
+                    .collect()
+            }
+            TensorValues::Gguf(kind, bytes) => {
+                let blocks = Blocks::cut(kind, &bytes, inputs, part).map_err(PackError::Blocks)?;
+                blocks.into_iter().map(PackedPart::Gguf).collect()
+            }
+        };
+        Ok(Self {
+            parts,
+            part,
+            outputs,
+            inputs,
+        })
+    }
+
+    pub fn parts(&self) -> &[PackedPart] {
+        &self.parts
+    }
+
+    /// Outputs of each part but the last.
+    pub const fn part(&self) -> usize {
+        self.part
+    }
+
+    pub const fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    pub const fn inputs(&self) -> usize {
+        self.inputs
+    }
+}
+
+impl PackedPart {
+    fn from_f32(values: &[f32], format: WeightFormat, inputs: usize) -> Self {
+        let outputs = values.len() / inputs;
+        match format {
+            WeightFormat::F32 | WeightFormat::AsInFile => Self::F32(PackedF32::pack(values, outputs, inputs)),
+            WeightFormat::Bf16 => {
+                let halves: Vec<u16> = values.iter().map(|x| nearest_bf16(*x)).collect();
+                Self::Half(PackedHalf::pack(&halves, HalfFormat::Bf16, outputs, inputs))
+            }
+            WeightFormat::Int8 => Self::Int8(PackedInt8::pack(values, outputs, inputs)),
+        }
+    }
+
+    fn from_half(halves: &[u16], half: HalfFormat, format: WeightFormat, inputs: usize) -> Self {
+        match (format, half) {
+            (WeightFormat::AsInFile, _) | (WeightFormat::Bf16, HalfFormat::Bf16) => {
+                Self::Half(PackedHalf::pack(halves, half, halves.len() / inputs, inputs))
+            }
+            _ => Self::from_f32(&widened(halves, half), format, inputs),
+        }
+    }
+
+    pub const fn outputs(&self) -> usize {
+        match self {
+            Self::F32(weights) => weights.outputs(),
+            Self::Half(weights) => weights.outputs(),
+            Self::Int8(weights) => weights.outputs(),
+            Self::Gguf(weights) => weights.outputs(),
+        }
+    }
+
+    /// Bytes that the weights take.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        const PANEL: usize = 32;
+        match self {
+            Self::F32(weights) => 4 * weights.outputs().next_multiple_of(PANEL) * weights.inputs(),
+            Self::Half(weights) => weights.bytes(),
+            Self::Int8(weights) => {
+                // A scale and a sum for each output.
+                weights.outputs().next_multiple_of(PANEL) * (weights.inputs().next_multiple_of(4) + 8)
+            }
+            Self::Gguf(weights) => weights.bytes(),
+        }
+    }
+}
+
+impl IntoValues for PackedTensor {
+    fn into_values(self) -> Result<Vec<f32>, LoadError> {
         match self {
             Self::Values(values) => Ok(values),
-            Self::Factor(_) => Err(LoadError::Config("a folded tensor was packed by its name".into())),
+            _ => Err(other_use("of a fused block")),
         }
     }
 }
 
-impl Weights<Stored> {
-    /// Plain numbers.
+impl Weights<PackedTensor> {
+    /// Values of this shape.
     pub fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
         match self.take(name, shape)? {
-            Stored::Values(values) => Ok(values),
-            Stored::Factor(_) => unreachable!("{name} is a factor by its name"),
+            PackedTensor::Values(values) => Ok(values),
+            _ => Err(other_use(name)),
         }
     }
 
-    /// The right side of a product; the first part of the shape are the outputs.
-    pub fn factor(&mut self, name: &str, shape: &[usize]) -> Result<Factor, LoadError> {
+    /// The weights of a product; the first part of the shape is the outputs.
+    pub fn linear(&mut self, name: &str, shape: &[usize]) -> Result<LinearWeights, LoadError> {
         match self.take(name, shape)? {
-            Stored::Factor(factor) => Ok(factor),
-            Stored::Values(_) => unreachable!("{name} is no factor by its name"),
+            PackedTensor::Linear(weights) => Ok(weights),
+            _ => Err(other_use(name)),
+        }
+    }
+
+    /// A table of embeddings, rows × width.
+    pub fn table(&mut self, name: &str, shape: [usize; 2]) -> Result<Table, LoadError> {
+        match self.take(name, &shape)? {
+            PackedTensor::Table(table) => Ok(table),
+            _ => Err(other_use(name)),
         }
     }
 }
 
-/// Keeps a tensor in the form that its name asks for.
-pub fn keep(name: &str, tensor: &Tensor, precision: Precision) -> Result<Stored, LoadError> {
-    let tensor = if is_convolution(name) && tensor.rank() == 4 {
-        // As unfolded: all channels of a position side by side.
-        tensor.permute((0, 2, 3, 1))?.contiguous()?
-    } else {
-        tensor.contiguous()?
-    };
-    let (storage, layout) = tensor.storage_and_layout();
-    let Storage::Cpu(storage) = &*storage else {
-        return Err(LoadError::Config("weights must be read into main memory".into()));
-    };
-    let values = &storage.as_slice::<f32>()?[layout.start_offset()..][..layout.shape().elem_count()];
-    let outputs = tensor.dims().first().copied().unwrap_or(1);
-    let inputs = values.len().checked_div(outputs).unwrap_or(0);
-    Ok(match precision_of(name, precision) {
-        None => Stored::Values(values.to_vec()),
-        Some(Precision::F32) => Stored::Factor(Factor::F32(PackedF32::pack(values, outputs, inputs))),
-        Some(Precision::Bf16) => {
-            return Err(LoadError::Config(
-                "models with two towers cannot be run in bf16; f32 and int8 can be had".into(),
-            ));
-        }
-        Some(Precision::Int8) if inputs > MOST_INPUTS => {
-            return Err(LoadError::Config(format!(
-                "{name} has {inputs} inputs; in 8 bits at most {MOST_INPUTS} can be had"
-            )));
-        }
-        Some(Precision::Int8) => Stored::Factor(Factor::Int8(PackedInt8::pack(values, outputs, inputs))),
-    })
-}
-
-/// Whether a tensor is the weight of a convolution of a convolutional tower.
-fn is_convolution(name: &str) -> bool {
-    ["vision_model.stem.", "vision_model.stages.", "vision_model.head."]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
-}
-
-/// The precision of the product that a tensor belongs to; `None` where it belongs to none.
-///
-/// The last product of a tower stays in f32: one row a picture or text, and it gives the embedding itself.
-fn precision_of(name: &str, precision: Precision) -> Option<Precision> {
-    const ENDS: [&str; 3] = [
-        "visual_projection.weight",
-        "text_projection.weight",
-        "vision_model.head.mlp.fc2.weight",
-    ];
-    const INSIDE: [&str; 12] = [
-        "patch_embedding.weight",
-        "vision_model.stem.weight",
-        ".q_proj.weight",
-        ".k_proj.weight",
-        ".v_proj.weight",
-        ".out_proj.weight",
-        ".fc1.weight",
-        ".fc2.weight",
-        ".conv1.weight",
-        ".conv2.weight",
-        ".shortcut.weight",
-        "vision_model.head.weight",
-    ];
-    let ends_with = |suffix: &&str| name.ends_with(*suffix);
-    if name.starts_with(fastvit_weights::PREFIX) {
-        // Folded and packed by the tower itself.
-        return None;
-    }
-    if ENDS.iter().any(ends_with) {
-        Some(Precision::F32)
-    } else if INSIDE.iter().any(ends_with) {
-        Some(precision)
-    } else {
-        None
-    }
+/// The rules that name a tensor's use contradict the model's structure.
+pub fn other_use(name: &str) -> LoadError {
+    LoadError::Weights(format!("the tensor {name} was packed for another use"))
 }

@@ -1,86 +1,114 @@
-//! Tensors from a safetensors file, read once, front to back, hashed on the way.
+//! The tensors of a model's files: read once, front to back, hashed on the way, packed one by one.
 
 use std::collections::HashMap;
 use std::io::Read;
 
-use candle_core::{DType, Device, Tensor};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
+use super::tensor_data::TensorData;
 use crate::error::LoadError;
 use crate::tensor_names::Names;
 
 /// Largest header that the format allows.
-const LARGEST_HEADER: u64 = 100_000_000;
+const MAX_HEADER: u64 = 100_000_000;
 
-/// The tensors of one file, each in the form `T` that an engine keeps it in, to be taken by name.
+/// The tensors of a model by the names that engines use, each in the form `T` that an engine holds it in.
+///
+/// Files of the safetensors format come in through [`read_file`](Self::read_file), one file or shard after another;
+/// other sources give their tensors to [`add`](Self::add).
 pub struct Weights<T> {
     tensors: HashMap<String, (Vec<usize>, T)>,
-    /// Numbers that stand alone.
+    /// Tensors of a single value.
     scalars: HashMap<String, f32>,
-    /// Names and types of tensors that hold no floating-point numbers.
-    others: HashMap<String, Dtype>,
+    /// Names and types of tensors that do not hold floating-point values.
+    others: HashMap<String, String>,
     names: Names,
 }
 
+/// Turns a tensor into the form that an engine holds it in, by the engine's name for it.
+pub type Pack<'a, T> = &'a dyn Fn(&str, TensorData) -> Result<T, LoadError>;
+
 impl<T> Weights<T> {
-    /// Reads a file of `length` bytes and feeds them all to `hasher`. Each tensor goes through `keep` as f32 on the CPU,
-    /// under the name and in the form that engines know, as soon as it was read: at no time is more held than the result
-    /// and one tensor as it lies on disk.
-    pub fn read(
-        reader: &mut dyn Read,
-        length: u64,
-        hasher: &mut blake3::Hasher,
-        names: &Names,
-        keep: &dyn Fn(&str, Tensor) -> Result<T, LoadError>,
-    ) -> Result<Self, LoadError> {
-        let mut weights = Self {
+    /// No tensors yet; those of files are renamed by `names`.
+    pub fn new(names: Names) -> Self {
+        Self {
             tensors: HashMap::new(),
             scalars: HashMap::new(),
             others: HashMap::new(),
-            names: names.clone(),
-        };
-        each_tensor(reader, length, hasher, &mut |name, info, bytes| {
-            weights.add(&name, info, &bytes, keep)
-        })?;
-        Ok(weights)
+            names,
+        }
     }
 
-    fn add(
+    /// Reads a safetensors file of `length` bytes and feeds all of it to `hasher`. Each tensor is packed as soon as it was
+    /// read, so that memory holds no more than the packed tensors, and one tensor as it is on disk.
+    pub fn read_file(
+        &mut self,
+        reader: &mut dyn Read,
+        length: u64,
+        hasher: &mut blake3::Hasher,
+        pack: Pack<'_, T>,
+    ) -> Result<(), LoadError> {
+        let mut source = Source { reader, hasher };
+        let metadata = read_header(&mut source, length)?;
+        for name in metadata.offset_keys() {
+            let info = metadata.info(&name).expect("the name comes from the header");
+            let bytes = source.take((info.data_offsets.1 - info.data_offsets.0) as u64)?;
+            self.add_bytes(&name, info, bytes, pack)?;
+        }
+        Ok(())
+    }
+
+    fn add_bytes(
         &mut self,
         name: &str,
         info: &TensorInfo,
-        bytes: &[u8],
-        keep: &dyn Fn(&str, Tensor) -> Result<T, LoadError>,
+        bytes: Vec<u8>,
+        pack: Pack<'_, T>,
     ) -> Result<(), LoadError> {
-        let Some(tensor) = as_f32(info, bytes)? else {
-            let known = self.names.known_as(name).into_iter();
-            self.others.extend(known.map(|(ours, _)| (ours, info.dtype)));
+        let known_as = self.names.known_as(name);
+        if known_as.is_empty() {
             return Ok(());
-        };
-        self.put(name, &tensor, keep)
+        }
+        if let Some(data) = TensorData::from_bytes(info.dtype, info.shape.clone(), &bytes) {
+            drop(bytes);
+            return self.add(name, data, pack);
+        }
+        let dtype = type_name(info.dtype);
+        let others = known_as.into_iter().map(|(ours, _)| (ours, dtype.clone()));
+        self.others.extend(others);
+        Ok(())
     }
 
-    /// Keeps a tensor of the file as all that engines may ask of it.
-    fn put(
-        &mut self,
-        name: &str,
-        tensor: &Tensor,
-        keep: &dyn Fn(&str, Tensor) -> Result<T, LoadError>,
-    ) -> Result<(), LoadError> {
-        if tensor.elem_count() == 1 {
-            let number = tensor.flatten_all()?.to_vec1()?[0];
-            self.scalars.insert(name.to_owned(), number);
+    /// Whether engines need the tensor that a file calls `name`.
+    pub fn needs(&self, name: &str) -> bool {
+        !self.names.known_as(name).is_empty()
+    }
+
+    /// Packs a tensor, called `name` in its file, as everything that engines may need of it.
+    pub fn add(&mut self, name: &str, data: TensorData, pack: Pack<'_, T>) -> Result<(), LoadError> {
+        if let Some(scalar) = data.scalar() {
+            self.scalars.insert(name.to_owned(), scalar);
         }
-        for (ours, form) in self.names.known_as(name) {
-            let Some(part) = form.taken_from(tensor)? else {
-                let reason = format!("{name} has the shape {:?}, which cannot be", tensor.dims());
-                return Err(LoadError::Weights(reason));
-            };
-            let shape = part.dims().to_vec();
-            let kept = keep(&ours, part)?;
-            self.tensors.insert(ours, (shape, kept));
+        let mut known_as = self.names.known_as(name);
+        let last = known_as.pop();
+        let found = data.shape.clone();
+        let damaged = || LoadError::Weights(format!("{name} has the shape {found:?}, which is not valid"));
+        for (ours, form) in known_as {
+            let part = form.taken_from(&data).ok_or_else(damaged)?;
+            self.insert(ours, part, pack)?;
         }
+        if let Some((ours, form)) = last {
+            let part = form.of_whole(data).ok_or_else(damaged)?;
+            self.insert(ours, part, pack)?;
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, ours: String, data: TensorData, pack: Pack<'_, T>) -> Result<(), LoadError> {
+        let shape = data.shape.clone();
+        let packed = pack(&ours, data)?;
+        self.tensors.insert(ours, (shape, packed));
         Ok(())
     }
 
@@ -106,58 +134,27 @@ impl<T> Weights<T> {
         found.ok_or_else(|| self.missing(name))
     }
 
-    /// Whether there is a tensor of that name, which was not taken yet.
+    /// Whether there is a tensor of that name that was not taken yet.
     pub fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
     }
 
-    /// The number of that name, where the file has it.
+    /// The value of the tensor of that name, where the file has it and it is a single value.
     pub fn scalar(&self, name: &str) -> Option<f32> {
         self.scalars.get(name).copied()
     }
 
     fn missing(&self, ours: &str) -> LoadError {
         let name = self.names.in_file(ours).name;
-        match self.others.get(ours) {
-            Some(found) => LoadError::TensorType {
-                name,
-                found: format!("{found:?}").to_lowercase(),
-            },
+        match self.others.get(ours).cloned() {
+            Some(found) => LoadError::TensorType { name, found },
             None => LoadError::TensorMissing { name },
         }
     }
 }
 
-/// Takes a tensor's name, what the header says of it, and its bytes.
-pub type Visit<'a> = &'a mut dyn FnMut(String, &TensorInfo, Vec<u8>) -> Result<(), LoadError>;
-
-/// Reads a file of `length` bytes front to back, feeds all to `hasher` and shows each tensor's bytes to `visit`.
-pub fn each_tensor(
-    reader: &mut dyn Read,
-    length: u64,
-    hasher: &mut blake3::Hasher,
-    visit: Visit<'_>,
-) -> Result<(), LoadError> {
-    let mut source = Source { reader, hasher };
-    let metadata = read_header(&mut source, length)?;
-    for name in metadata.offset_keys() {
-        let info = metadata.info(&name).expect("the name comes from the header");
-        let bytes = source.take((info.data_offsets.1 - info.data_offsets.0) as u64)?;
-        visit(name, info, bytes)?;
-    }
-    Ok(())
-}
-
-/// `None` for a tensor of other numbers.
-fn as_f32(info: &TensorInfo, bytes: &[u8]) -> Result<Option<Tensor>, LoadError> {
-    let dtype = match info.dtype {
-        Dtype::F32 => DType::F32,
-        Dtype::F16 => DType::F16,
-        Dtype::BF16 => DType::BF16,
-        _ => return Ok(None),
-    };
-    let tensor = Tensor::from_raw_buffer(bytes, dtype, &info.shape, &Device::Cpu)?;
-    Ok(Some(tensor.to_dtype(DType::F32)?))
+fn type_name(dtype: Dtype) -> String {
+    format!("{dtype:?}").to_lowercase()
 }
 
 struct Source<'a> {
@@ -166,7 +163,7 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// The next `count` bytes. Memory grows with what arrives, never with what is claimed.
+    /// The next `count` bytes. Memory grows with what arrives, not with what the header claims.
     fn take(&mut self, count: u64) -> Result<Vec<u8>, LoadError> {
         let mut bytes = Vec::new();
         (&mut *self.reader)
@@ -184,7 +181,7 @@ impl Source<'_> {
 /// Reads the header and checks that it describes exactly `length` bytes.
 fn read_header(source: &mut Source, length: u64) -> Result<Metadata, LoadError> {
     let size = source.take(8)?.try_into().map_or(0, u64::from_le_bytes);
-    if size > LARGEST_HEADER || size > length {
+    if size > MAX_HEADER || size > length {
         return Err(damaged(&"the header is longer than the file"));
     }
     let metadata: Metadata = serde_json::from_slice(&source.take(size)?).map_err(|error| damaged(&error))?;

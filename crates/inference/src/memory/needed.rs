@@ -1,3 +1,5 @@
+//! An estimate of the memory that a model needs, from the headers of its weight files.
+
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,71 +10,83 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use serde::Deserialize;
 
 use crate::engine::Engine;
+use crate::layers::packing::HalfWeights;
 
-/// What a model works in beside its weights: tokenizer, pictures and what lies between layers. With one picture and one
-/// text the whole program beside the weights was measured at 18 to 30 MiB; batches and large vocabularies take more.
+/// What a model needs besides its weights: tokenizer, images and activations. With one image and one text the program
+/// without the weights was measured at 18 to 30 MiB; batches and large vocabularies take more.
 const WORKING: u64 = 64 << 20;
 /// Largest header that the format allows.
-const LARGEST_HEADER: u64 = 100_000_000;
+const MAX_HEADER: u64 = 100_000_000;
 
-/// Bytes that the model in `folder` holds at the peak of its loading; `None` where no header can be read, which whoever
-/// loads it says better.
+/// Bytes that the model in `folder` takes at the peak of its loading; `None` where no header can be read, which loading
+/// reports better.
 pub fn in_folder(folder: &Path, engine: Engine) -> Option<u64> {
     let form = form(folder, engine);
-    let mut kept = 0;
+    let mut packed = 0;
     let mut peak = 0;
     for file in weights(folder)? {
         let header = header(&file)?;
         for name in header.offset_keys() {
             let tensor = header.info(&name)?;
             // Tensors are read in this order, one at a time.
-            peak = peak.max(kept + form.while_read(tensor));
-            kept += form.kept(&name, tensor);
+            peak = peak.max(packed + form.while_read(tensor));
+            packed += form.packed(&name, tensor);
         }
     }
-    Some(peak.max(kept) + WORKING)
+    Some(peak.max(packed) + WORKING)
 }
 
-/// How an engine keeps a model's weights.
+/// How a model's weights are held.
 #[derive(Clone, Copy)]
-enum Form {
-    /// Widened to f32.
-    F32,
-    /// Factors of products in 8 bits, the rest in f32.
-    Int8,
-    /// In the type that they have on disk.
-    AsOnDisk,
-    /// The same, with matrices in 16 bits at most.
-    Halves,
+struct Form {
+    precision: Precision,
+    /// What f32 precision makes of 16-bit weights.
+    halves: HalfWeights,
 }
 
 impl Form {
-    fn kept(self, name: &str, tensor: &TensorInfo) -> u64 {
+    /// Bytes that a tensor takes once it is packed.
+    fn packed(self, name: &str, tensor: &TensorInfo) -> u64 {
         let count = elements(tensor);
-        match self {
-            Self::Halves if tensor.shape.len() > 1 => on_disk(tensor).min(2 * count),
-            Self::AsOnDisk | Self::Halves => on_disk(tensor),
-            Self::Int8 if is_factor(name, tensor) => count,
-            _ if is_number(tensor.dtype) => 4 * count,
-            _ => 0,
+        if !is_number(tensor.dtype) {
+            return 0;
+        }
+        let unrounded = match self.halves {
+            HalfWeights::Widened => 4 * count,
+            HalfWeights::Kept => on_disk(tensor),
+        };
+        match (self.precision, tensor_use(name, tensor)) {
+            (Precision::F32, _) | (_, Use::Values) => unrounded,
+            (Precision::Bf16, Use::Linear) | (_, Use::Table) => on_disk(tensor).min(2 * count),
+            (Precision::Int8, Use::Linear) => count,
         }
     }
 
-    /// One tensor at a time lies in memory as it is on disk, and widened.
+    /// Bytes that the tensor being read takes besides: as it is on disk, and widened.
     fn while_read(self, tensor: &TensorInfo) -> u64 {
-        match self {
-            Self::AsOnDisk | Self::Halves => on_disk(tensor),
-            _ => on_disk(tensor) + 4 * elements(tensor),
+        match self.halves {
+            HalfWeights::Widened => on_disk(tensor) + 4 * elements(tensor),
+            HalfWeights::Kept => on_disk(tensor),
         }
     }
 }
 
-/// Tables that are looked up in rather than multiplied with stay in f32.
-fn is_factor(name: &str, tensor: &TensorInfo) -> bool {
-    let table = ["position", "token", "word_embeddings"]
-        .iter()
-        .any(|part| name.contains(part));
-    tensor.shape.len() > 1 && !table
+enum Use {
+    Values,
+    Linear,
+    Table,
+}
+
+/// Matrices are for products, but positions are added and tables of embeddings are looked up.
+fn tensor_use(name: &str, tensor: &TensorInfo) -> Use {
+    let named = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+    if tensor.shape.len() < 2 || named(&["position", "pos_embed", "token_type"]) {
+        Use::Values
+    } else if named(&["token", "word_embeddings"]) {
+        Use::Table
+    } else {
+        Use::Linear
+    }
 }
 
 const fn is_number(dtype: Dtype) -> bool {
@@ -92,20 +106,17 @@ struct Description {
     model_type: Option<String>,
 }
 
-/// Language models keep their weights as they are: widened they would not fit where they are meant to run.
+/// The Qwen families hold 16-bit weights as they are: widened, they would not fit where they are meant to run.
 fn form(folder: &Path, engine: Engine) -> Form {
     let description = fs::read(folder.join("config.json")).ok();
     let description: Option<Description> = description.and_then(|json| serde_json::from_slice(&json).ok());
     let family = description.and_then(|description| description.model_type);
-    if family.is_some_and(|family| family.starts_with("qwen")) {
-        return match engine {
-            Engine::Cpu(Precision::Bf16) => Form::Halves,
-            _ => Form::AsOnDisk,
-        };
-    }
-    match engine {
-        Engine::Cpu(Precision::Int8) => Form::Int8,
-        _ => Form::F32,
+    Form {
+        precision: engine.precision(),
+        halves: match family {
+            Some(family) if family.starts_with("qwen") => HalfWeights::Kept,
+            _ => HalfWeights::Widened,
+        },
     }
 }
 
@@ -128,7 +139,7 @@ fn header(file: &Path) -> Option<Metadata> {
     file.read_exact(&mut size).ok()?;
     let size = u64::from_le_bytes(size);
     let length = file.metadata().ok()?.len();
-    if size > LARGEST_HEADER || size > length {
+    if size > MAX_HEADER || size > length {
         return None;
     }
     let mut json = Vec::new();
@@ -141,6 +152,7 @@ mod tests {
     use super::*;
 
     const F32: Engine = Engine::Cpu(Precision::F32);
+    const BF16: Engine = Engine::Cpu(Precision::Bf16);
     const INT8: Engine = Engine::Cpu(Precision::Int8);
 
     /// A header that claims two tensors of two million numbers each, and one of a thousand.
@@ -157,17 +169,19 @@ mod tests {
     }
 
     #[test]
-    fn weights_count_as_the_engine_keeps_them() {
+    fn weights_count_as_precision_packs_them() {
         let folder = tempfile::tempdir().unwrap();
         claims(folder.path(), "model.safetensors", "clip");
-        // While the second is read it is there twice: as it lies on disk, and widened.
+        // The second is in memory twice while it is read: as it is on disk, and widened.
         let read = 4_000_000 + 8_000_000;
         let needed = |engine| in_folder(folder.path(), engine).unwrap() - WORKING;
         assert_eq!(needed(F32), 8_000_000 + read);
+        assert_eq!(needed(BF16), 4_000_000 + read);
         assert_eq!(needed(INT8), 2_000_000 + read);
         claims(folder.path(), "model.safetensors", "qwen2_vl");
         assert_eq!(needed(F32), 8_002_000);
-        assert_eq!(needed(Engine::Cpu(Precision::Bf16)), 8_002_000);
+        assert_eq!(needed(BF16), 8_002_000);
+        assert_eq!(needed(INT8), 6_002_000);
     }
 
     #[test]
@@ -183,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_told_of_what_cannot_be_read() {
+    fn damaged_headers_give_no_estimate() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(in_folder(folder.path(), F32), None);
         for bytes in [&b"short"[..], &[0xff; 20], &[2, 0, 0, 0, 0, 0, 0, 0, b'{', b'x']] {

@@ -1,4 +1,4 @@
-//! Attention within sequences, heads of keys shared by several of queries, on as many threads as there are.
+//! Grouped-query attention within sequences, on all threads of the current pool.
 
 use std::ops::Range;
 
@@ -8,14 +8,14 @@ use rayon::prelude::*;
 
 use crate::layers::matrix::Matrix;
 
-/// Queries at a time: their scores with all keys of a long sequence stay small.
+/// Queries of a task: few enough that their scores with all keys of a long sequence stay small.
 const QUERIES: usize = 256;
 
 /// How many heads there are, and how wide each is.
 #[derive(Debug, Clone, Copy)]
-pub struct Grouped {
+pub struct GqaHeads {
     pub heads: usize,
-    /// Heads of keys and values.
+    /// Heads of keys and values, each shared by several of queries.
     pub shared: usize,
     pub width: usize,
 }
@@ -47,9 +47,9 @@ impl Columns<'_> {
 
 /// For each query of each sequence the weighted mean of the values of its own sequence, into `out`. The sequences follow
 /// each other and are all rows.
-pub fn attend(
+pub fn attention(
     kernel: Kernel,
-    heads: Grouped,
+    heads: GqaHeads,
     mask: Mask,
     sequences: &[Range<usize>],
     [queries, keys, values]: [Columns<'_>; 3],
@@ -84,7 +84,7 @@ pub fn attend(
     });
 }
 
-/// A causal mask lets the queries of a task stand at the end of its keys, so that keys behind them are left out.
+/// Under a causal mask the keys of a task end with its queries; later keys are left out.
 fn tasks_of(sequence: &Range<usize>, mask: Mask) -> impl Iterator<Item = Task> + use<> {
     let sequence = sequence.clone();
     sequence.clone().step_by(QUERIES).map(move |first| {

@@ -6,20 +6,21 @@ use std::ops::Range;
 use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{EpilogueOp, Mask};
 
-use super::attention::{Columns, Grouped, attend};
+use super::attention::{Columns, GqaHeads, attention};
 use super::config::{DecoderConfig, Details};
-use super::linear::Linear;
 use super::norm::{Norm, each_row};
 use super::rotary::{Angles, frequencies};
-use super::tensors::Tensors;
 use crate::error::LoadError;
+use crate::layers::linear::Linear;
 use crate::layers::matrix::Matrix;
+use crate::layers::packing::PackedTensor;
+use crate::layers::weights::Weights;
 
-/// All layers and the norm behind them.
+/// All layers and the norm after them.
 pub struct Decoder {
     layers: Vec<Layer>,
-    last: Norm,
-    heads: Grouped,
+    norm: Norm,
+    heads: GqaHeads,
     axes: Vec<u8>,
     frequencies: Vec<f32>,
 }
@@ -33,51 +34,51 @@ pub struct Batch {
     pub sequences: Vec<Range<usize>>,
     /// Time, row and column of each token.
     pub positions: Vec<[u32; 3]>,
-    /// What is added behind the first layers.
+    /// Deepstack features, added after the first layers.
     pub added: Vec<Added>,
 }
 
-/// What is added to some rows: matrix number `n` behind layer `n`, from its first row on.
+/// What is added to some rows: matrix `n` after layer `n`, from its first row on.
 pub struct Added {
     pub rows: Range<usize>,
     pub by_layer: Vec<Matrix>,
 }
 
 struct Layer {
-    before_attention: Norm,
+    input_norm: Norm,
     queries: Linear,
     keys: Linear,
     values: Linear,
     /// Norms of each head of queries and of keys.
     head_norms: Option<(Norm, Norm)>,
     output: Linear,
-    before_gate: Norm,
+    mlp_norm: Norm,
     gate: Linear,
     up: Linear,
     down: Linear,
 }
 
-/// What a layer computes between its input and its output, in memory that the next one uses again.
+/// What a layer computes between its input and its output, in memory that the next layer uses again.
 #[derive(Default)]
-struct Between {
+struct Activations {
     normed: Matrix,
     queries: Matrix,
     keys: Matrix,
     values: Matrix,
-    mixed: Matrix,
+    attended: Matrix,
     gate: Matrix,
     up: Matrix,
 }
 
 impl Decoder {
     /// Takes `layers.*` and `norm`.
-    pub fn load(tensors: &mut Tensors, config: &DecoderConfig) -> Result<Self, LoadError> {
+    pub fn load(weights: &mut Weights<PackedTensor>, config: &DecoderConfig) -> Result<Self, LoadError> {
         let layers =
-            (0..config.layers).map(|number| Layer::load(tensors, &format!("layers.{number}"), config));
+            (0..config.layers).map(|number| Layer::load(weights, &format!("layers.{number}"), config));
         Ok(Self {
             layers: layers.collect::<Result<_, LoadError>>()?,
-            last: Norm::rms(tensors, "norm", config.hidden, config.epsilon)?,
-            heads: Grouped {
+            norm: Norm::rms(weights, "norm", config.hidden, config.epsilon)?,
+            heads: GqaHeads {
                 heads: config.heads,
                 shared: config.shared_heads,
                 width: config.head_width,
@@ -87,7 +88,7 @@ impl Decoder {
         })
     }
 
-    /// The last hidden states, normalised, a row for each token.
+    /// The last hidden states, normalized, a row for each token.
     pub fn forward(&self, kernel: Kernel, batch: Batch) -> Matrix {
         let Batch {
             mut hidden,
@@ -96,21 +97,28 @@ impl Decoder {
             added,
         } = batch;
         let angles = Angles::new(&positions, &self.axes, &self.frequencies);
-        let mut between = Between::default();
+        let mut activations = Activations::default();
         for (number, layer) in self.layers.iter().enumerate() {
-            layer.attend(kernel, self.heads, &sequences, &angles, &mut hidden, &mut between);
-            layer.transform(kernel, &mut hidden, &mut between);
+            layer.attend(
+                kernel,
+                self.heads,
+                &sequences,
+                &angles,
+                &mut hidden,
+                &mut activations,
+            );
+            layer.mlp(kernel, &mut hidden, &mut activations);
             for added in &added {
                 added.to(number, &mut hidden);
             }
         }
-        self.last.apply(kernel, &hidden, &mut between.normed);
-        between.normed
+        self.norm.apply(kernel, &hidden, &mut activations.normed);
+        activations.normed
     }
 
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
-        self.layers.iter().map(Layer::bytes).sum::<usize>() + self.last.bytes()
+        self.layers.iter().map(Layer::bytes).sum::<usize>() + self.norm.bytes()
     }
 }
 
@@ -129,7 +137,11 @@ impl Added {
 }
 
 impl Layer {
-    fn load(tensors: &mut Tensors, prefix: &str, config: &DecoderConfig) -> Result<Self, LoadError> {
+    fn load(
+        weights: &mut Weights<PackedTensor>,
+        prefix: &str,
+        config: &DecoderConfig,
+    ) -> Result<Self, LoadError> {
         let (hidden, inner) = (config.hidden, config.intermediate);
         let (all, shared) = (
             config.heads * config.head_width,
@@ -137,13 +149,13 @@ impl Layer {
         );
         let name = |part: &str| format!("{prefix}.{part}");
         let mut into_heads = |part: &str, outputs: usize| match config.details {
-            Details::Biases => tensors.biased(&name(part), outputs, hidden),
-            Details::HeadNorms => tensors.linear(&name(part), outputs, hidden),
+            Details::Biases => Linear::load(weights, &name(part), [outputs, hidden]),
+            Details::HeadNorms => Linear::load_unbiased(weights, &name(part), [outputs, hidden]),
         };
         let queries = into_heads("self_attn.q_proj", all)?;
         let keys = into_heads("self_attn.k_proj", shared)?;
         let values = into_heads("self_attn.v_proj", shared)?;
-        let mut norm = |part: &str, width: usize| Norm::rms(tensors, &name(part), width, config.epsilon);
+        let mut norm = |part: &str, width: usize| Norm::rms(weights, &name(part), width, config.epsilon);
         let head_norms = match config.details {
             Details::Biases => None,
             Details::HeadNorms => Some((
@@ -152,34 +164,35 @@ impl Layer {
             )),
         };
         Ok(Self {
-            before_attention: norm("input_layernorm", hidden)?,
-            before_gate: norm("post_attention_layernorm", hidden)?,
+            input_norm: norm("input_layernorm", hidden)?,
+            mlp_norm: norm("post_attention_layernorm", hidden)?,
             queries,
             keys,
             values,
             head_norms,
-            output: tensors.linear(&name("self_attn.o_proj"), hidden, all)?,
-            gate: tensors.linear(&name("mlp.gate_proj"), inner, hidden)?,
-            up: tensors.linear(&name("mlp.up_proj"), inner, hidden)?,
-            down: tensors.linear(&name("mlp.down_proj"), hidden, inner)?,
+            output: Linear::load_unbiased(weights, &name("self_attn.o_proj"), [hidden, all])?,
+            gate: Linear::load_unbiased(weights, &name("mlp.gate_proj"), [inner, hidden])?,
+            up: Linear::load_unbiased(weights, &name("mlp.up_proj"), [inner, hidden])?,
+            down: Linear::load_unbiased(weights, &name("mlp.down_proj"), [hidden, inner])?,
         })
     }
 
     fn attend(
         &self,
         kernel: Kernel,
-        heads: Grouped,
+        heads: GqaHeads,
         sequences: &[Range<usize>],
         angles: &Angles,
         hidden: &mut Matrix,
-        b: &mut Between,
+        b: &mut Activations,
     ) {
-        self.before_attention.apply(kernel, hidden, &mut b.normed);
+        self.input_norm.apply(kernel, hidden, &mut b.normed);
         self.queries
-            .apply(kernel, &b.normed, EpilogueOp::Store, &mut b.queries);
-        self.keys.apply(kernel, &b.normed, EpilogueOp::Store, &mut b.keys);
+            .forward_parallel(kernel, &b.normed, EpilogueOp::Store, &mut b.queries);
+        self.keys
+            .forward_parallel(kernel, &b.normed, EpilogueOp::Store, &mut b.keys);
         self.values
-            .apply(kernel, &b.normed, EpilogueOp::Store, &mut b.values);
+            .forward_parallel(kernel, &b.normed, EpilogueOp::Store, &mut b.values);
         if let Some((queries, keys)) = &self.head_norms {
             queries.apply_to_heads(kernel, &mut b.queries);
             keys.apply_to_heads(kernel, &mut b.keys);
@@ -187,17 +200,20 @@ impl Layer {
         angles.turn(kernel, &mut b.queries, 0, heads.heads);
         angles.turn(kernel, &mut b.keys, 0, heads.shared);
         let sides = [&b.queries, &b.keys, &b.values].map(|rows| Columns { rows, first: 0 });
-        attend(kernel, heads, Mask::Causal, sequences, sides, &mut b.mixed);
+        attention(kernel, heads, Mask::Causal, sequences, sides, &mut b.attended);
         self.output
-            .apply(kernel, &b.mixed, EpilogueOp::Accumulate, hidden);
+            .forward_parallel(kernel, &b.attended, EpilogueOp::Accumulate, hidden);
     }
 
-    fn transform(&self, kernel: Kernel, hidden: &mut Matrix, b: &mut Between) {
-        self.before_gate.apply(kernel, hidden, &mut b.normed);
-        self.gate.apply(kernel, &b.normed, EpilogueOp::Store, &mut b.gate);
-        self.up.apply(kernel, &b.normed, EpilogueOp::Store, &mut b.up);
+    fn mlp(&self, kernel: Kernel, hidden: &mut Matrix, b: &mut Activations) {
+        self.mlp_norm.apply(kernel, hidden, &mut b.normed);
+        self.gate
+            .forward_parallel(kernel, &b.normed, EpilogueOp::Store, &mut b.gate);
+        self.up
+            .forward_parallel(kernel, &b.normed, EpilogueOp::Store, &mut b.up);
         each_row(&mut b.gate, |row, gate| kernel.gate(gate, b.up.row(row)));
-        self.down.apply(kernel, &b.gate, EpilogueOp::Accumulate, hidden);
+        self.down
+            .forward_parallel(kernel, &b.gate, EpilogueOp::Accumulate, hidden);
     }
 
     #[cfg(test)]
@@ -208,9 +224,7 @@ impl Layer {
             .chain([&self.output, &self.down])
             .map(Linear::bytes);
         let heads = self.head_norms.iter().flat_map(|(queries, keys)| [queries, keys]);
-        let norms = heads
-            .chain([&self.before_attention, &self.before_gate])
-            .map(Norm::bytes);
+        let norms = heads.chain([&self.input_norm, &self.mlp_norm]).map(Norm::bytes);
         linears.chain(norms).sum()
     }
 }

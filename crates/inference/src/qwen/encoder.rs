@@ -13,8 +13,8 @@ use image::RgbImage;
 use super::config::{QwenConfig, VisionConfig};
 use super::decoder::{Added, Batch, Decoder};
 use super::family::{Content, Family, IMAGE_TOKEN};
-use super::tensors::Tensors;
-use super::vision::{Seen, VisionTower};
+use super::read_weights;
+use super::vision::{VisionFeatures, VisionTower};
 use crate::error::LoadError;
 use crate::layers::embedding_table::Table;
 use eidetic_hub::PROCESSORS;
@@ -80,14 +80,15 @@ impl QwenEncoder {
         let preprocessor = preprocessor(&processor_json, config.family, vision)?;
         let tokenizer = tokenizer(&tokenizer_json, &config)?;
         let mut hasher = eidetic_hub::hasher([&config_json[..], &processor_json, &tokenizer_json, &[]]);
-        let mut tensors = Tensors::read(&Shards::in_directory(directory, place)?, precision, &mut hasher)?;
+        let shards = Shards::in_directory(directory, place)?;
+        let mut weights = read_weights(&shards, precision, &mut hasher)?;
         let hidden = config.decoder.hidden;
         Ok(Self {
             family: config.family,
             image_token: config.image_token,
-            vision: VisionTower::load(&mut tensors, vision, hidden)?,
-            table: tensors.table("embed_tokens.weight", &[config.vocabulary, hidden])?,
-            decoder: Decoder::load(&mut tensors, &config.decoder)?,
+            vision: VisionTower::load(&mut weights, vision, hidden)?,
+            table: weights.table("embed_tokens.weight", [config.vocabulary, hidden])?,
+            decoder: Decoder::load(&mut weights, &config.decoder)?,
             space: SpaceId {
                 model: name.to_owned(),
                 revision: hasher.finalize().to_hex()[..16].to_owned(),
@@ -287,7 +288,7 @@ fn positions(count: usize, picture: Option<(usize, [usize; 2])>) -> impl Iterato
 impl Batch {
     /// Replaces the rows of the last sequence from `first` on by what was seen, as far as there are rows, and lets the rest
     /// be added later.
-    fn put(&mut self, seen: Seen, first: usize) {
+    fn put(&mut self, seen: VisionFeatures, first: usize) {
         let end = self.sequences.last().map_or(first, |rows| rows.end);
         let rows = first..end.min(first + seen.rows.count());
         for (number, row) in rows.clone().enumerate() {

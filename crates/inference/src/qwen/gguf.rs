@@ -7,6 +7,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use candle_core::quantized::GgmlDType;
+use eidetic_domain::Precision;
 use eidetic_encoder::PromptTokenizer;
 use safetensors::Dtype;
 use serde_json::{Value as Json, json};
@@ -14,12 +15,13 @@ use serde_json::{Value as Json, json};
 use super::config::{DecoderConfig, Details};
 use super::family::Family;
 use super::gguf_values::{Header, Source, TensorInfo, Value, damaged};
-use super::linear::{self, Factor};
-use super::tensors::{Kept, Numbers, Tensors, Use};
+use super::pack_options;
 use super::text::Parts;
 use crate::error::LoadError;
-use crate::layers::embedding_table::{self, Table};
-use crate::layers::gguf_blocks::Blocks;
+use crate::layers::packing::{PackedTensor, pack};
+use crate::layers::tensor_data::{TensorData, TensorValues};
+use crate::layers::weights::Weights;
+use crate::tensor_names::Names;
 
 /// How Qwen2's tokenizer splits a text before the byte pairs.
 const WORDS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -55,8 +57,8 @@ impl GgufModel {
         })
     }
 
-    /// Reads everything.
-    pub fn into_parts(mut self) -> Result<Parts, LoadError> {
+    /// Reads everything. Quantized blocks stay as they are in any precision.
+    pub fn into_parts(mut self, precision: Precision) -> Result<Parts, LoadError> {
         let architecture = self.text("general.architecture")?;
         if architecture != "qwen2" {
             return Err(LoadError::UnknownArchitecture {
@@ -67,12 +69,12 @@ impl GgufModel {
         let longest = Family::Qwen2.longest().min(self.whole("qwen2.context_length")?);
         let tokenizer = PromptTokenizer::from_json(self.tokenizer()?.to_string().as_bytes(), longest)?;
         let vocabulary = self.texts("tokenizer.ggml.tokens")?.len();
-        let tensors = self.read_tensors()?;
+        let weights = self.read_weights(precision)?;
         Ok(Parts {
             decoder,
             vocabulary,
             tokenizer,
-            tensors,
+            weights,
             revision: self.source.hasher.finalize(),
         })
     }
@@ -129,28 +131,28 @@ impl GgufModel {
         }))
     }
 
-    /// Reads all tensors in the order in which they lie, but for those that embeddings do not need.
-    fn read_tensors(&mut self) -> Result<Tensors, LoadError> {
+    /// Reads all tensors in file order, except those that embeddings do not need.
+    fn read_weights(&mut self, precision: Precision) -> Result<Weights<PackedTensor>, LoadError> {
         let mut infos = std::mem::take(&mut self.tensors);
         infos.sort_by_key(|info| info.offset);
         let alignment = self.alignment()?;
         let start = self.source.position.next_multiple_of(alignment);
-        let mut tensors = Tensors::default();
+        let options = pack_options(precision);
+        let mut weights = Weights::new(Names::Gguf);
         for info in &infos {
             let kind = kind(info)?;
             let bytes = size(info, kind)?;
             let place = start.checked_add(info.offset);
             self.source
                 .skip_to(place.ok_or_else(|| damaged("a tensor lies beyond all files"))?)?;
-            match canonical(&info.name) {
-                Some(name) => {
-                    let kept = keep(&name, &info.shape, kind, self.source.take(bytes)?)?;
-                    tensors.insert(name, info.shape.clone(), kept);
-                }
-                None => self.source.skip_to(self.source.position.saturating_add(bytes))?,
+            if weights.needs(&info.name) {
+                let data = tensor_data(&info.shape, kind, self.source.take(bytes)?);
+                weights.add(&info.name, data, &|name, data| pack(name, data, &options))?;
+            } else {
+                self.source.skip_to(self.source.position.saturating_add(bytes))?;
             }
         }
-        Ok(tensors)
+        Ok(weights)
     }
 
     fn alignment(&self) -> Result<u64, LoadError> {
@@ -190,30 +192,6 @@ impl GgufModel {
             _ => Err(lacks(key)),
         }
     }
-}
-
-/// The name that safetensors files have for a tensor; None for those that embeddings do not need.
-fn canonical(name: &str) -> Option<String> {
-    const PLACES: [(&str, &str); 9] = [
-        ("attn_q", "self_attn.q_proj"),
-        ("attn_k", "self_attn.k_proj"),
-        ("attn_v", "self_attn.v_proj"),
-        ("attn_output", "self_attn.o_proj"),
-        ("ffn_gate", "mlp.gate_proj"),
-        ("ffn_up", "mlp.up_proj"),
-        ("ffn_down", "mlp.down_proj"),
-        ("attn_norm", "input_layernorm"),
-        ("ffn_norm", "post_attention_layernorm"),
-    ];
-    match name {
-        "token_embd.weight" => return Some("embed_tokens.weight".into()),
-        "output_norm.weight" => return Some("norm.weight".into()),
-        _ => {}
-    }
-    let (layer, part) = name.strip_prefix("blk.")?.split_once('.')?;
-    let (part, end) = part.rsplit_once('.')?;
-    let (_, place) = PLACES.iter().find(|(short, _)| *short == part)?;
-    Some(format!("layers.{layer}.{place}.{end}"))
 }
 
 /// The type of a tensor's blocks, by ggml's number for it.
@@ -261,37 +239,18 @@ fn size(info: &TensorInfo, kind: GgmlDType) -> Result<u64, LoadError> {
     }
 }
 
-fn keep(name: &str, shape: &[usize], kind: GgmlDType, bytes: Vec<u8>) -> Result<Kept, LoadError> {
+fn tensor_data(shape: &[usize], kind: GgmlDType, bytes: Vec<u8>) -> TensorData {
     let plain = match kind {
-        GgmlDType::F32 => Numbers::from_bytes(Dtype::F32, &bytes),
-        GgmlDType::F16 => Numbers::from_bytes(Dtype::F16, &bytes),
-        GgmlDType::BF16 => Numbers::from_bytes(Dtype::BF16, &bytes),
+        GgmlDType::F32 => Some(Dtype::F32),
+        GgmlDType::F16 => Some(Dtype::F16),
+        GgmlDType::BF16 => Some(Dtype::BF16),
         _ => None,
     };
-    let inputs = shape.last().copied().unwrap_or(0);
-    Ok(match (Use::of(name, shape), plain) {
-        (Use::Values, Some(numbers)) => Kept::Values(numbers.widened()),
-        (Use::Values, None) => Kept::Values(Blocks::new(kind, bytes, 1, inputs)?.values()),
-        (Use::Parts, Some(numbers)) => Kept::Parts(numbers.parts(shape)),
-        (Use::Parts, None) => {
-            let parts = cut(kind, &bytes, inputs, linear::PART)?;
-            Kept::Parts(parts.into_iter().map(Factor::Blocks).collect())
-        }
-        (Use::Table, Some(numbers)) => Kept::Table(numbers.into_table()),
-        (Use::Table, None) => Kept::Table(Table::Blocks(cut(kind, &bytes, inputs, embedding_table::PART)?)),
+    let plain = plain.and_then(|dtype| TensorData::from_bytes(dtype, shape.to_vec(), &bytes));
+    plain.unwrap_or_else(|| TensorData {
+        shape: shape.to_vec(),
+        values: TensorValues::Gguf(kind, bytes),
     })
-}
-
-/// Parts of `height` rows of `inputs` numbers.
-fn cut(kind: GgmlDType, bytes: &[u8], inputs: usize, height: usize) -> Result<Vec<Blocks>, LoadError> {
-    let row = inputs / kind.block_size() * kind.type_size();
-    if row == 0 {
-        return Err(damaged("a tensor without numbers"));
-    }
-    let parts = bytes.chunks(height * row);
-    parts
-        .map(|part| Blocks::new(kind, part.to_vec(), part.len() / row, inputs))
-        .collect()
 }
 
 fn lacks(key: &str) -> LoadError {

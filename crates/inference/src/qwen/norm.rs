@@ -1,13 +1,14 @@
-//! Both norms of the families, and how passes over rows are shared among threads.
+//! Both norms of the families, and passes over rows on all threads.
 
 use eidetic_kernels::Kernel;
 use rayon::prelude::*;
 
-use super::tensors::Tensors;
 use crate::error::LoadError;
 use crate::layers::matrix::Matrix;
+use crate::layers::packing::PackedTensor;
+use crate::layers::weights::Weights;
 
-/// What rows are brought to before a product.
+/// Normalization of rows before a product.
 pub enum Norm {
     /// Mean 0 and variance 1, then scaled and shifted.
     Layer { weight: Vec<f32>, bias: Vec<f32> },
@@ -20,22 +21,27 @@ const LAYER_EPSILON: f32 = 1e-6;
 
 impl Norm {
     /// Takes `NAME.weight` and `NAME.bias`.
-    pub fn layer(tensors: &mut Tensors, name: &str, width: usize) -> Result<Self, LoadError> {
+    pub fn layer(weights: &mut Weights<PackedTensor>, name: &str, width: usize) -> Result<Self, LoadError> {
         Ok(Self::Layer {
-            weight: tensors.values(&format!("{name}.weight"), &[width])?,
-            bias: tensors.values(&format!("{name}.bias"), &[width])?,
+            weight: weights.values(&format!("{name}.weight"), &[width])?,
+            bias: weights.values(&format!("{name}.bias"), &[width])?,
         })
     }
 
     /// Takes `NAME.weight`.
-    pub fn rms(tensors: &mut Tensors, name: &str, width: usize, epsilon: f32) -> Result<Self, LoadError> {
+    pub fn rms(
+        weights: &mut Weights<PackedTensor>,
+        name: &str,
+        width: usize,
+        epsilon: f32,
+    ) -> Result<Self, LoadError> {
         Ok(Self::Rms {
-            weight: tensors.values(&format!("{name}.weight"), &[width])?,
+            weight: weights.values(&format!("{name}.weight"), &[width])?,
             epsilon,
         })
     }
 
-    /// Each row of `rows`, normalised, into `out`.
+    /// Each row of `rows`, normalized, into `out`.
     pub fn apply(&self, kernel: Kernel, rows: &Matrix, out: &mut Matrix) {
         out.reshape(rows.count(), rows.width());
         each_row(out, |number, out| match self {
@@ -69,7 +75,7 @@ impl Norm {
     }
 }
 
-/// Runs `pass` on each row with its number, on the threads that there are.
+/// Runs `pass` on each row with its number, on all threads of the current pool.
 pub fn each_row(rows: &mut Matrix, pass: impl Fn(usize, &mut [f32]) + Sync) {
     let width = rows.width().max(1);
     let all = rows.values_mut().par_chunks_mut(width).with_min_len(32);

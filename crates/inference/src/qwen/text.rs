@@ -12,10 +12,12 @@ use super::config::{DecoderConfig, QwenConfig};
 use super::decoder::{Batch, Decoder};
 use super::family::Family;
 use super::gguf::GgufModel;
-use super::tensors::Tensors;
+use super::read_weights;
 use crate::error::LoadError;
 use crate::layers::embedding_table::Table;
 use crate::layers::matrix::Matrix;
+use crate::layers::packing::PackedTensor;
+use crate::layers::weights::Weights;
 use eidetic_hub::Shards;
 
 /// Tokens that go through the decoder together.
@@ -34,12 +36,12 @@ struct QwenText {
     end: u32,
 }
 
-/// What a file or several say of a model.
+/// What a model's files hold.
 pub struct Parts {
     pub decoder: DecoderConfig,
     pub vocabulary: usize,
     pub tokenizer: PromptTokenizer,
-    pub tensors: Tensors,
+    pub weights: Weights<PackedTensor>,
     pub revision: blake3::Hash,
 }
 
@@ -51,7 +53,7 @@ pub fn open(
     precision: Precision,
 ) -> Result<Box<dyn TextModel>, LoadError> {
     let parts = match gguf_file(path, place)? {
-        Some(file) => GgufModel::open(&file)?.into_parts()?,
+        Some(file) => GgufModel::open(&file)?.into_parts(precision)?,
         None => from_directory(path, place, precision)?,
     };
     Ok(Box::new(QwenText::new(name, parts)?))
@@ -69,12 +71,12 @@ fn from_directory(directory: &Path, place: &str, precision: Precision) -> Result
     let longest = config.family.longest().min(config.longest);
     let tokenizer = PromptTokenizer::from_json(&tokenizer_json, longest)?;
     let mut hasher = eidetic_hub::hasher([&config_json[..], &[], &tokenizer_json, &[]]);
-    let tensors = Tensors::read(&Shards::in_directory(directory, place)?, precision, &mut hasher)?;
+    let weights = read_weights(&Shards::in_directory(directory, place)?, precision, &mut hasher)?;
     Ok(Parts {
         decoder: config.decoder,
         vocabulary: config.vocabulary,
         tokenizer,
-        tensors,
+        weights,
         revision: hasher.finalize(),
     })
 }
@@ -129,9 +131,9 @@ impl QwenText {
             name: name.to_owned(),
             revision: parts.revision.to_hex()[..16].to_owned(),
             table: parts
-                .tensors
-                .table("embed_tokens.weight", &[vocabulary, config.hidden])?,
-            decoder: Decoder::load(&mut parts.tensors, &config)?,
+                .weights
+                .table("embed_tokens.weight", [vocabulary, config.hidden])?,
+            decoder: Decoder::load(&mut parts.weights, &config)?,
             hidden: config.hidden,
             tokenizer,
             end,

@@ -1,20 +1,21 @@
 //! The vision towers of Qwen2-VL and Qwen3-VL: transformers' `modeling_qwen2_vl.py` and `modeling_qwen3_vl.py`.
 //!
-//! A picture is a grid of patches, taken group by group (two by two), so that the rows of a group follow each other and
-//! become one token by being joined.
+//! An image is a grid of patches, read group by group (two by two), so that the rows of a group follow each other and are
+//! joined to one token.
 
 use eidetic_encoder::Pixels;
 use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{Activation, EpilogueOp, Mask};
 
-use super::attention::{Columns, Grouped, attend};
+use super::attention::{Columns, GqaHeads, attention};
 use super::config::VisionConfig;
-use super::linear::Linear;
 use super::norm::Norm;
 use super::rotary::{Angles, frequencies};
-use super::tensors::Tensors;
 use crate::error::LoadError;
+use crate::layers::linear::Linear;
 use crate::layers::matrix::Matrix;
+use crate::layers::packing::PackedTensor;
+use crate::layers::weights::Weights;
 
 /// θ of both towers' rotary positions.
 const THETA: f32 = 10_000.0;
@@ -24,18 +25,18 @@ const FRAMES: usize = 2;
 /// All parts of a vision tower.
 pub struct VisionTower {
     patches: Linear,
-    positions: Option<LearntPositions>,
+    positions: Option<PositionTable>,
     blocks: Vec<Block>,
     merger: Merger,
-    /// Mergers behind some layers.
+    /// Mergers after some layers.
     deep: Vec<(usize, Merger)>,
-    heads: Grouped,
+    heads: GqaHeads,
     patch: usize,
     merge: usize,
 }
 
-/// What a picture becomes.
-pub struct Seen {
+/// What the decoder reads of an image.
+pub struct VisionFeatures {
     /// A row for each group of patches.
     pub rows: Matrix,
     /// The same number of rows, for each of the decoder's first layers.
@@ -44,29 +45,29 @@ pub struct Seen {
     pub grid: [usize; 2],
 }
 
-/// A square grid of positions, stretched over each picture's own grid.
-struct LearntPositions {
+/// A square grid of learned positions, interpolated to each image's own grid.
+struct PositionTable {
     values: Vec<f32>,
     side: usize,
 }
 
 struct Block {
-    before_attention: Norm,
+    norm1: Norm,
     /// Queries, keys and values side by side.
-    heads: Linear,
+    qkv: Linear,
     output: Linear,
-    before_layers: Norm,
-    wide: Linear,
-    narrow: Linear,
+    norm2: Norm,
+    fc1: Linear,
+    fc2: Linear,
     activation: Activation,
 }
 
-/// Makes one row of a group of patches.
+/// Joins a group of patches to one row.
 struct Merger {
     norm: Norm,
     order: MergeOrder,
-    wide: Linear,
-    narrow: Linear,
+    fc1: Linear,
+    fc2: Linear,
     group: usize,
 }
 
@@ -77,31 +78,39 @@ enum MergeOrder {
 }
 
 #[derive(Default)]
-struct Between {
+struct Activations {
     normed: Matrix,
-    heads: Matrix,
-    mixed: Matrix,
-    wide: Matrix,
+    qkv: Matrix,
+    attended: Matrix,
+    inner: Matrix,
 }
 
 impl VisionTower {
-    /// Takes `visual.*`; `out` are the decoder's numbers of a row.
-    pub fn load(tensors: &mut Tensors, config: &VisionConfig, out: usize) -> Result<Self, LoadError> {
+    /// Takes `visual.*`; `out` is the decoder's width.
+    pub fn load(
+        weights: &mut Weights<PackedTensor>,
+        config: &VisionConfig,
+        out: usize,
+    ) -> Result<Self, LoadError> {
         let (width, patch) = (config.width, config.patch);
         let shape = [width, 3, FRAMES, patch, patch];
-        let patches =
-            tensors.convolution("visual.patch_embed.proj.weight", &shape, config.names.patch_bias)?;
+        let patches = Linear::load_tensor(
+            weights,
+            "visual.patch_embed.proj.weight",
+            &shape,
+            config.names.patch_bias,
+        )?;
         let positions = config
             .positions
-            .map(|side| LearntPositions::load(tensors, side, width));
+            .map(|side| PositionTable::load(weights, side, width));
         let blocks = (0..config.depth)
-            .map(|layer| Block::load(tensors, &format!("visual.blocks.{layer}"), config))
+            .map(|layer| Block::load(weights, &format!("visual.blocks.{layer}"), config))
             .collect::<Result<_, LoadError>>()?;
         let deep = config.deep.iter().enumerate().map(|(number, layer)| {
             let name = format!("visual.deepstack_merger_list.{number}");
             Ok((
                 *layer,
-                Merger::load(tensors, &name, config, MergeOrder::JoinThenNorm, out)?,
+                Merger::load(weights, &name, config, MergeOrder::JoinThenNorm, out)?,
             ))
         });
         Ok(Self {
@@ -109,8 +118,8 @@ impl VisionTower {
             patches,
             positions: positions.transpose()?,
             blocks,
-            merger: Merger::load(tensors, "visual.merger", config, MergeOrder::NormThenJoin, out)?,
-            heads: Grouped {
+            merger: Merger::load(weights, "visual.merger", config, MergeOrder::NormThenJoin, out)?,
+            heads: GqaHeads {
                 heads: config.heads,
                 shared: config.heads,
                 width: width / config.heads,
@@ -120,14 +129,14 @@ impl VisionTower {
         })
     }
 
-    /// What the decoder reads of one picture, whose sides are whole groups of patches.
-    pub fn forward(&self, kernel: Kernel, picture: &Pixels) -> Seen {
-        let grid = [picture.height / self.patch, picture.width / self.patch];
+    /// The features of one image, whose sides are whole groups of patches.
+    pub fn forward(&self, kernel: Kernel, image: &Pixels) -> VisionFeatures {
+        let grid = [image.height / self.patch, image.width / self.patch];
         let places = places(grid, self.merge);
         let mut hidden = Matrix::default();
-        self.patches.apply(
+        self.patches.forward_parallel(
             kernel,
-            &self.unfold(picture, &places),
+            &self.unfold(image, &places),
             EpilogueOp::Store,
             &mut hidden,
         );
@@ -135,15 +144,15 @@ impl VisionTower {
             positions.add_to(&mut hidden, &places, grid);
         }
         let angles = self.angles(&places);
-        let (mut between, mut deep) = (Between::default(), Vec::new());
+        let (mut activations, mut deep) = (Activations::default(), Vec::new());
         for (number, block) in self.blocks.iter().enumerate() {
-            block.attend(kernel, self.heads, &angles, &mut hidden, &mut between);
-            block.transform(kernel, &mut hidden, &mut between);
+            block.attend(kernel, self.heads, &angles, &mut hidden, &mut activations);
+            block.mlp(kernel, &mut hidden, &mut activations);
             if let Some((_, merger)) = self.deep.iter().find(|(layer, _)| *layer == number) {
                 deep.push(merger.forward(kernel, &hidden));
             }
         }
-        Seen {
+        VisionFeatures {
             rows: self.merger.forward(kernel, &hidden),
             deep,
             grid: grid.map(|side| side / self.merge),
@@ -151,18 +160,18 @@ impl VisionTower {
     }
 
     /// A row for each patch: channel by channel, frame by frame, row by row.
-    fn unfold(&self, picture: &Pixels, places: &[[u32; 2]]) -> Matrix {
+    fn unfold(&self, image: &Pixels, places: &[[u32; 2]]) -> Matrix {
         let (side, size) = (self.patch, self.patch * self.patch);
         let mut rows = Matrix::default();
         rows.reshape(places.len(), 3 * FRAMES * size);
         for (number, [row, column]) in places.iter().enumerate() {
             let (top, left) = (*row as usize * side, *column as usize * side);
-            let planes = picture.values.chunks_exact(picture.height * picture.width);
+            let planes = image.values.chunks_exact(image.height * image.width);
             let channels = rows.row_mut(number).chunks_exact_mut(FRAMES * size);
             for (plane, out) in planes.zip(channels) {
                 let (first, second) = out.split_at_mut(size);
                 for (line, out) in first.chunks_exact_mut(side).enumerate() {
-                    let start = (top + line) * picture.width + left;
+                    let start = (top + line) * image.width + left;
                     out.copy_from_slice(&plane[start..start + side]);
                 }
                 second.copy_from_slice(first);
@@ -188,9 +197,9 @@ impl VisionTower {
         let blocks = self
             .blocks
             .iter()
-            .flat_map(|b| [&b.heads, &b.output, &b.wide, &b.narrow]);
+            .flat_map(|b| [&b.qkv, &b.output, &b.fc1, &b.fc2]);
         let mergers = self.deep.iter().map(|(_, merger)| merger).chain([&self.merger]);
-        let mergers = mergers.flat_map(|merger| [&merger.wide, &merger.narrow]);
+        let mergers = mergers.flat_map(|merger| [&merger.fc1, &merger.fc2]);
         let linears: usize = blocks
             .chain(mergers)
             .chain([&self.patches])
@@ -204,7 +213,7 @@ impl VisionTower {
         let norms = self
             .blocks
             .iter()
-            .flat_map(|b| [&b.before_attention, &b.before_layers])
+            .flat_map(|b| [&b.norm1, &b.norm2])
             .chain(merger_norms);
         positions + linears + norms.map(Norm::bytes).sum::<usize>()
     }
@@ -223,13 +232,13 @@ fn places([height, width]: [usize; 2], merge: usize) -> Vec<[u32; 2]> {
     places
 }
 
-impl LearntPositions {
-    fn load(tensors: &mut Tensors, side: usize, width: usize) -> Result<Self, LoadError> {
-        let values = tensors.values("visual.pos_embed.weight", &[side * side, width])?;
+impl PositionTable {
+    fn load(weights: &mut Weights<PackedTensor>, side: usize, width: usize) -> Result<Self, LoadError> {
+        let values = weights.values("visual.pos_embed.weight", &[side * side, width])?;
         Ok(Self { values, side })
     }
 
-    /// Adds to each patch's row the positions around it, weighted, the corners of both grids laid on each other.
+    /// Adds to each patch's row its position, interpolated bilinearly with the corners of both grids aligned.
     fn add_to(&self, hidden: &mut Matrix, places: &[[u32; 2]], grid: [usize; 2]) {
         let width = hidden.width();
         for (number, place) in places.iter().enumerate() {
@@ -255,60 +264,68 @@ impl LearntPositions {
 }
 
 impl Block {
-    fn load(tensors: &mut Tensors, prefix: &str, config: &VisionConfig) -> Result<Self, LoadError> {
+    fn load(
+        weights: &mut Weights<PackedTensor>,
+        prefix: &str,
+        config: &VisionConfig,
+    ) -> Result<Self, LoadError> {
         let (width, inner) = (config.width, config.intermediate);
         let name = |part: &str| format!("{prefix}.{part}");
         Ok(Self {
-            before_attention: Norm::layer(tensors, &name("norm1"), width)?,
-            before_layers: Norm::layer(tensors, &name("norm2"), width)?,
-            heads: tensors.biased(&name("attn.qkv"), 3 * width, width)?,
-            output: tensors.biased(&name("attn.proj"), width, width)?,
-            wide: tensors.biased(&name(config.names.wide), inner, width)?,
-            narrow: tensors.biased(&name(config.names.narrow), width, inner)?,
+            norm1: Norm::layer(weights, &name("norm1"), width)?,
+            norm2: Norm::layer(weights, &name("norm2"), width)?,
+            qkv: Linear::load(weights, &name("attn.qkv"), [3 * width, width])?,
+            output: Linear::load(weights, &name("attn.proj"), [width, width])?,
+            fc1: Linear::load(weights, &name(config.names.wide), [inner, width])?,
+            fc2: Linear::load(weights, &name(config.names.narrow), [width, inner])?,
             activation: config.activation,
         })
     }
 
-    fn attend(&self, kernel: Kernel, heads: Grouped, angles: &Angles, hidden: &mut Matrix, b: &mut Between) {
-        self.before_attention.apply(kernel, hidden, &mut b.normed);
-        self.heads
-            .apply(kernel, &b.normed, EpilogueOp::Store, &mut b.heads);
+    fn attend(
+        &self,
+        kernel: Kernel,
+        heads: GqaHeads,
+        angles: &Angles,
+        hidden: &mut Matrix,
+        b: &mut Activations,
+    ) {
+        self.norm1.apply(kernel, hidden, &mut b.normed);
+        self.qkv
+            .forward_parallel(kernel, &b.normed, EpilogueOp::Store, &mut b.qkv);
         let width = hidden.width();
-        angles.turn(kernel, &mut b.heads, 0, heads.heads);
-        angles.turn(kernel, &mut b.heads, width, heads.heads);
-        let rows = &b.heads;
+        angles.turn(kernel, &mut b.qkv, 0, heads.heads);
+        angles.turn(kernel, &mut b.qkv, width, heads.heads);
+        let rows = &b.qkv;
         let sides = [0, 1, 2].map(|part| Columns {
             rows,
             first: part * width,
         });
-        let picture = 0..hidden.count();
-        attend(
+        let image = 0..hidden.count();
+        attention(
             kernel,
             heads,
             Mask::None,
-            std::slice::from_ref(&picture),
+            std::slice::from_ref(&image),
             sides,
-            &mut b.mixed,
+            &mut b.attended,
         );
         self.output
-            .apply(kernel, &b.mixed, EpilogueOp::Accumulate, hidden);
+            .forward_parallel(kernel, &b.attended, EpilogueOp::Accumulate, hidden);
     }
 
-    fn transform(&self, kernel: Kernel, hidden: &mut Matrix, b: &mut Between) {
-        self.before_layers.apply(kernel, hidden, &mut b.normed);
-        self.wide.apply(
-            kernel,
-            &b.normed,
-            EpilogueOp::Activate(self.activation),
-            &mut b.wide,
-        );
-        self.narrow.apply(kernel, &b.wide, EpilogueOp::Accumulate, hidden);
+    fn mlp(&self, kernel: Kernel, hidden: &mut Matrix, b: &mut Activations) {
+        self.norm2.apply(kernel, hidden, &mut b.normed);
+        let op = EpilogueOp::Activate(self.activation);
+        self.fc1.forward_parallel(kernel, &b.normed, op, &mut b.inner);
+        self.fc2
+            .forward_parallel(kernel, &b.inner, EpilogueOp::Accumulate, hidden);
     }
 }
 
 impl Merger {
     fn load(
-        tensors: &mut Tensors,
+        weights: &mut Weights<PackedTensor>,
         prefix: &str,
         config: &VisionConfig,
         order: MergeOrder,
@@ -321,16 +338,24 @@ impl Merger {
             MergeOrder::JoinThenNorm => joined,
         };
         Ok(Self {
-            norm: Norm::layer(tensors, &format!("{prefix}.{}", names.merger_norm), normed)?,
+            norm: Norm::layer(weights, &format!("{prefix}.{}", names.merger_norm), normed)?,
             order,
-            wide: tensors.biased(&format!("{prefix}.{}", names.merger_wide), joined, joined)?,
-            narrow: tensors.biased(&format!("{prefix}.{}", names.merger_narrow), out, joined)?,
+            fc1: Linear::load(
+                weights,
+                &format!("{prefix}.{}", names.merger_wide),
+                [joined, joined],
+            )?,
+            fc2: Linear::load(
+                weights,
+                &format!("{prefix}.{}", names.merger_narrow),
+                [out, joined],
+            )?,
             group,
         })
     }
 
     fn forward(&self, kernel: Kernel, hidden: &Matrix) -> Matrix {
-        let (mut normed, mut wide, mut out) = (Matrix::default(), Matrix::default(), Matrix::default());
+        let (mut normed, mut inner, mut out) = (Matrix::default(), Matrix::default(), Matrix::default());
         match self.order {
             MergeOrder::NormThenJoin => {
                 self.norm.apply(kernel, hidden, &mut normed);
@@ -342,9 +367,10 @@ impl Merger {
                 self.norm.apply(kernel, &joined, &mut normed);
             }
         }
-        self.wide
-            .apply(kernel, &normed, EpilogueOp::Activate(Activation::Gelu), &mut wide);
-        self.narrow.apply(kernel, &wide, EpilogueOp::Store, &mut out);
+        let op = EpilogueOp::Activate(Activation::Gelu);
+        self.fc1.forward_parallel(kernel, &normed, op, &mut inner);
+        self.fc2
+            .forward_parallel(kernel, &inner, EpilogueOp::Store, &mut out);
         out
     }
 }
@@ -363,8 +389,8 @@ mod tests {
     }
 
     #[test]
-    fn corners_lie_on_corners() {
-        let positions = LearntPositions {
+    fn corners_of_both_grids_align() {
+        let positions = PositionTable {
             values: Vec::new(),
             side: 6,
         };

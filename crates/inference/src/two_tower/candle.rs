@@ -49,8 +49,11 @@ impl CandleTowers {
         length: u64,
         hasher: &mut blake3::Hasher,
     ) -> Result<Self, LoadError> {
-        let keep = |_: &str, tensor: Tensor| Ok(tensor.to_device(device)?);
-        let mut weights = Weights::read(reader, length, hasher, &config.names, &keep)?;
+        let mut weights = Weights::new(config.names.clone());
+        weights.read_file(reader, length, hasher, &|_, data| {
+            let shape = data.shape.clone();
+            Ok(Tensor::from_vec(data.into_f32()?, shape, device)?)
+        })?;
         Ok(Self {
             logits: LogitFacts::of(&weights),
             text: TextTower::load(&mut weights, config, device)?,

@@ -1,32 +1,31 @@
 //! Two-tower models on the processor, with this program's own matrix kernels: weights packed once, buffers used again, nothing
 //! padded, nothing transposed.
 //!
-//! A batch is cut into groups of some hundred rows, and each group runs through the whole tower on one thread: what lies
-//! between two steps stays in that core's cache, and no thread waits for another before the end. See
+//! A batch is cut into groups of some hundred rows, and each group runs through the whole tower on one thread:
+//! intermediate results stay in that core's cache, and no thread waits for another before the end. See
 //! docs/decisions/0009-cpu-engine.md.
 
 mod convolution;
 mod convolutional;
 mod depthwise;
-mod excitation;
 mod fast_vit;
 mod groups;
 mod pool;
+mod projection;
+mod squeeze_excite;
 mod text;
 mod transformer;
 mod vision;
 mod workspace;
 
 use std::io::Read;
-use std::time::{Duration, Instant};
 
 use eidetic_domain::Precision;
 use eidetic_encoder::{EncodeError, Pixels};
 
 use crate::engine::{LogitFacts, Towers, check_tokens};
 use crate::error::LoadError;
-use crate::layers::packing::{Stored, keep};
-use crate::layers::products::Products;
+use crate::layers::packing::{PackOptions, PackedTensor, pack};
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{ModelConfig, VisionConfig};
 
@@ -61,12 +60,12 @@ impl CpuTowers {
         length: u64,
         hasher: &mut blake3::Hasher,
     ) -> Result<Self, LoadError> {
-        let mut weights = Weights::read(reader, length, hasher, &config.names, &|name, tensor| {
-            keep(name, &tensor, precision)
-        })?;
+        let options = super::pack_options(precision);
+        let mut weights = Weights::new(config.names.clone());
+        weights.read_file(reader, length, hasher, &|name, data| pack(name, data, &options))?;
         Ok(Self {
             text: TextTower::load(&mut weights, config)?,
-            vision: Vision::load(&mut weights, config, precision)?,
+            vision: Vision::load(&mut weights, config, &options)?,
             groups: Groups::default(),
             logits: LogitFacts::of(&weights),
         })
@@ -75,9 +74,9 @@ impl CpuTowers {
 
 impl Vision {
     fn load(
-        weights: &mut Weights<Stored>,
+        weights: &mut Weights<PackedTensor>,
         config: &ModelConfig,
-        precision: Precision,
+        options: &PackOptions,
     ) -> Result<Self, LoadError> {
         let dimension = config.dimension;
         Ok(match &config.vision {
@@ -87,9 +86,9 @@ impl Vision {
             VisionConfig::Convolutional(tower) => {
                 Self::Convolutional(Box::new(ConvolutionalTower::load(weights, tower, dimension)?))
             }
-            VisionConfig::FastVit(tower) => Self::FastVit(Box::new(FastVitTower::load(
-                weights, tower, dimension, precision,
-            )?)),
+            VisionConfig::FastVit(tower) => {
+                Self::FastVit(Box::new(FastVitTower::load(weights, tower, dimension, options)?))
+            }
         })
     }
 
@@ -117,34 +116,11 @@ impl Vision {
             Self::FastVit(tower) => tower.forward(pictures, workspace),
         }
     }
-
-    fn products(&self, pictures: usize, products: &mut Products) {
-        match self {
-            Self::Transformer(tower) => tower.products(pictures, products),
-            Self::Convolutional(tower) => tower.products(pictures, products),
-            Self::FastVit(tower) => tower.products(pictures, products),
-        }
-    }
 }
 
 impl Towers for CpuTowers {
     fn logits(&self) -> LogitFacts {
         self.logits
-    }
-
-    fn products_alone(&self, pictures: usize) -> Option<Duration> {
-        let items = vec![(); pictures];
-        let rows = pictures * self.vision.longest();
-        let run = || {
-            self.groups.run(&items, rows, |group, workspace| {
-                self.vision.products(group.len(), &mut workspace.products);
-                Vec::new()
-            });
-        };
-        run();
-        let start = Instant::now();
-        run();
-        Some(start.elapsed())
     }
 
     fn encode_texts(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, EncodeError> {

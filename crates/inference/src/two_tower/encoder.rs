@@ -1,7 +1,5 @@
 //! The encoder: tokens and pixels in batches through the towers, out come unit vectors.
 
-use std::time::Duration;
-
 use eidetic_domain::{Embedding, SpaceId};
 use eidetic_encoder::{
     EncodeError, Encoder, Pixels, Preprocessor, Processor, ScoreCalibration, TextTokenizer,
@@ -61,12 +59,6 @@ impl ClipEncoder {
             tokenizer,
             towers,
         })
-    }
-
-    /// The time that nothing but the matrix products of as many pictures take, where the engine can tell: the measure of
-    /// how much everything else costs.
-    pub fn products_alone(&self, pictures: usize) -> Option<Duration> {
-        self.towers.products_alone(pictures)
     }
 
     fn check_shape(&self, pixels: &Pixels) -> Result<(), EncodeError> {

@@ -1,10 +1,8 @@
-//! The weights of a FastViT picture tower, folded: each block of branches that training needs becomes the one convolution
-//! that computes the same, after timm's `fastvit.py` (MobileOne and RepLK re-parameterisation).
+//! The weights of a FastViT image tower, fused: each block of branches that training needs becomes the one convolution
+//! that computes the same, after timm's `fastvit.py` (MobileOne and RepLK re-parameterization).
 //!
-//! Files hold either form. What is left after folding is convolutions with a bias, and nothing between them but
-//! activations, excitation and attention.
-
-use candle_core::Tensor;
+//! Files hold either form. Fused, a tower is convolutions with a bias, and between them activations,
+//! squeeze-and-excitation and attention.
 
 use crate::error::LoadError;
 use crate::layers::weights::Weights;
@@ -14,60 +12,60 @@ use crate::two_tower::config::{FastVitConfig, Mixer, Stage};
 pub const PREFIX: &str = "visual.trunk.";
 /// What torch's batch norms add to a variance.
 const EPSILON: f32 = 1e-5;
-/// A downsampling's excitation has a quarter of its channels between its layers, in steps of so many.
-const EXCITATION_STEP: usize = 8;
+/// Squeeze-and-excitation of a downsampling has a quarter of its channels between its layers, in steps of this many.
+const SQUEEZE_STEP: usize = 8;
 
 /// A whole tower up to its head.
 pub struct FastVitWeights {
-    pub stem: [Folded; 3],
+    pub stem: [FusedConv; 3],
     pub stages: Vec<StageWeights>,
-    pub last: Folded,
-    pub last_excitation: Excitation,
+    pub last: FusedConv,
+    pub last_excite: SqueezeExciteWeights,
 }
 
 pub struct StageWeights {
     pub downsampling: Option<Downsampling>,
-    /// A convolution that stands for positions.
-    pub positions: Option<Folded>,
+    /// A convolution that encodes positions.
+    pub positions: Option<FusedConv>,
     pub blocks: Vec<BlockWeights>,
 }
 
 pub struct Downsampling {
-    pub large: Folded,
-    pub excitation: Option<Excitation>,
-    pub point: Folded,
+    pub large: FusedConv,
+    pub excite: Option<SqueezeExciteWeights>,
+    pub point: FusedConv,
 }
 
 pub struct BlockWeights {
     pub mixer: MixerWeights,
-    pub spread: Folded,
-    pub wide: Folded,
-    pub narrow: Folded,
+    pub dw_conv: FusedConv,
+    pub fc1: FusedConv,
+    pub fc2: FusedConv,
 }
 
 pub enum MixerWeights {
-    /// In place of what it sees.
-    Convolution(Folded),
-    /// Added to what it sees.
+    /// Replaces its input.
+    Convolution(FusedConv),
+    /// Is added to its input.
     Attention(Box<AttentionWeights>),
 }
 
 pub struct AttentionWeights {
-    pub queries: Folded,
-    pub keys: Folded,
-    pub values: Folded,
-    pub output: Folded,
+    pub queries: FusedConv,
+    pub keys: FusedConv,
+    pub values: FusedConv,
+    pub output: FusedConv,
 }
 
-/// Two dense layers from the means of all channels to a factor for each.
-pub struct Excitation {
-    pub narrow: Folded,
-    pub wide: Folded,
+/// Two linear layers from the means of all channels to a factor for each.
+pub struct SqueezeExciteWeights {
+    pub fc1: FusedConv,
+    pub fc2: FusedConv,
 }
 
-/// A convolution with a bias, zeros around.
+/// A convolution with a bias and zero padding.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Folded {
+pub struct FusedConv {
     /// Outputs × inputs of a group × rows × columns.
     pub weight: Vec<f32>,
     pub bias: Vec<f32>,
@@ -83,28 +81,22 @@ pub struct ConvolutionShape {
     pub groups: Groups,
 }
 
-/// What each output sees.
+/// The inputs of each output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Groups {
-    /// Every input.
+    /// All inputs.
     One,
-    /// One input.
+    /// One input each (depthwise).
     Each,
 }
 
-/// A tensor that can be read as plain numbers, in the order of the file.
-pub trait Numbers {
-    fn numbers(self) -> Result<Vec<f32>, LoadError>;
-}
-
-impl Numbers for Tensor {
-    fn numbers(self) -> Result<Vec<f32>, LoadError> {
-        Ok(self.flatten_all()?.to_vec1()?)
-    }
+/// A packed tensor that can be read as plain values, in the order of the file.
+pub trait IntoValues {
+    fn into_values(self) -> Result<Vec<f32>, LoadError>;
 }
 
 impl FastVitWeights {
-    pub fn load<T: Numbers>(weights: &mut Weights<T>, config: &FastVitConfig) -> Result<Self, LoadError> {
+    pub fn load<T: IntoValues>(weights: &mut Weights<T>, config: &FastVitConfig) -> Result<Self, LoadError> {
         let mut reader = Reader(weights);
         let first = config.stages[0].channels;
         let stem = [
@@ -123,14 +115,14 @@ impl FastVitWeights {
             stem,
             stages,
             last: reader.branches("final_conv", shape(inputs, outputs, 3, 1, Groups::Each))?,
-            last_excitation: reader.excitation("final_conv.se", outputs, (outputs / 16).max(1))?,
+            last_excite: reader.excite("final_conv.se", outputs, (outputs / 16).max(1))?,
         })
     }
 }
 
 struct Reader<'a, T>(&'a mut Weights<T>);
 
-impl<T: Numbers> Reader<'_, T> {
+impl<T: IntoValues> Reader<'_, T> {
     fn stage(&mut self, number: usize, inputs: usize, stage: &Stage) -> Result<StageWeights, LoadError> {
         let (name, channels) = (format!("stages.{number}"), stage.channels);
         let downsampling = (number > 0)
@@ -159,25 +151,25 @@ impl<T: Numbers> Reader<'_, T> {
             large.add(&self.normed(&format!("{name}.0.small_conv"), shape_of(3))?);
             large
         };
-        let narrow = ((channels / 4 + EXCITATION_STEP / 2) / EXCITATION_STEP).max(1) * EXCITATION_STEP;
-        let excitation = stage
+        let inner = ((channels / 4 + SQUEEZE_STEP / 2) / SQUEEZE_STEP).max(1) * SQUEEZE_STEP;
+        let excite = stage
             .excites
-            .then(|| self.excitation(&format!("{name}.0.se"), channels, narrow))
+            .then(|| self.excite(&format!("{name}.0.se"), channels, inner))
             .transpose()?;
         Ok(Downsampling {
             large,
-            excitation,
+            excite,
             point: self.branches(&format!("{name}.1"), dense(channels, channels))?,
         })
     }
 
-    fn positions(&mut self, name: &str, channels: usize) -> Result<Folded, LoadError> {
+    fn positions(&mut self, name: &str, channels: usize) -> Result<FusedConv, LoadError> {
         let shape = shape(channels, channels, 7, 1, Groups::Each);
         if let Some(whole) = self.whole(&format!("{name}.reparam_conv"), shape)? {
             return Ok(whole);
         }
         let mut positions = self.plain(&format!("{name}.pos_enc"), shape)?;
-        positions.add(&Folded::identity(shape));
+        positions.add(&FusedConv::identity(shape));
         Ok(positions)
     }
 
@@ -187,15 +179,15 @@ impl<T: Numbers> Reader<'_, T> {
             Mixer::Convolution => (self.convolution(name, channels)?, "layer_scale"),
             Mixer::Attention => (self.attention(name, channels)?, "layer_scale_2"),
         };
-        let wide = channels * FastVitConfig::WIDENING;
-        let spread = shape(channels, channels, 7, 1, Groups::Each);
-        let mut narrow = self.plain(&format!("{name}.mlp.fc2"), dense(wide, channels))?;
-        narrow.scale(&self.factors(&format!("{name}.{scale}"), channels)?);
+        let inner = channels * FastVitConfig::WIDENING;
+        let dw_conv = shape(channels, channels, 7, 1, Groups::Each);
+        let mut fc2 = self.plain(&format!("{name}.mlp.fc2"), dense(inner, channels))?;
+        fc2.scale(&self.factors(&format!("{name}.{scale}"), channels)?);
         Ok(BlockWeights {
             mixer,
-            spread: self.normed(&format!("{name}.mlp.conv"), spread)?,
-            wide: self.plain(&format!("{name}.mlp.fc1"), dense(channels, wide))?,
-            narrow,
+            dw_conv: self.normed(&format!("{name}.mlp.conv"), dw_conv)?,
+            fc1: self.plain(&format!("{name}.mlp.fc1"), dense(channels, inner))?,
+            fc2,
         })
     }
 
@@ -207,12 +199,12 @@ impl<T: Numbers> Reader<'_, T> {
             return Ok(MixerWeights::Convolution(whole));
         }
         let mut mixed = self.branches(&format!("{name}.mixer"), shape)?;
-        let mut norm = Folded::identity(shape);
-        norm.normalise(&self.norm(&format!("{name}.norm.identity"), channels)?);
+        let mut norm = FusedConv::identity(shape);
+        norm.normalize(&self.norm(&format!("{name}.norm.identity"), channels)?);
         norm.scale(&vec![-1.0; channels]);
         mixed.add(&norm);
         mixed.scale(&self.factors(&format!("{name}.layer_scale"), channels)?);
-        mixed.add(&Folded::identity(shape));
+        mixed.add(&FusedConv::identity(shape));
         Ok(MixerWeights::Convolution(mixed))
     }
 
@@ -220,7 +212,7 @@ impl<T: Numbers> Reader<'_, T> {
     fn attention(&mut self, name: &str, channels: usize) -> Result<MixerWeights, LoadError> {
         let norm = self.norm(&format!("{name}.norm"), channels)?;
         let weight = format!("{PREFIX}{name}.token_mixer.qkv.weight");
-        let all = self.0.take(&weight, &[3 * channels, channels])?.numbers()?;
+        let all = self.0.take(&weight, &[3 * channels, channels])?.into_values()?;
         let mut parts = all
             .chunks_exact(channels * channels)
             .map(|weight| norm.before(weight, channels));
@@ -241,16 +233,21 @@ impl<T: Numbers> Reader<'_, T> {
         })))
     }
 
-    fn excitation(&mut self, name: &str, channels: usize, narrow: usize) -> Result<Excitation, LoadError> {
-        Ok(Excitation {
-            narrow: self.plain(&format!("{name}.fc1"), dense(channels, narrow))?,
-            wide: self.plain(&format!("{name}.fc2"), dense(narrow, channels))?,
+    fn excite(
+        &mut self,
+        name: &str,
+        channels: usize,
+        inner: usize,
+    ) -> Result<SqueezeExciteWeights, LoadError> {
+        Ok(SqueezeExciteWeights {
+            fc1: self.plain(&format!("{name}.fc1"), dense(channels, inner))?,
+            fc2: self.plain(&format!("{name}.fc2"), dense(inner, channels))?,
         })
     }
 
     /// A block of MobileOne: the sum of a convolution, one of a single pixel where the kernel is larger, and the picture
     /// itself where its shape allows, each normed.
-    fn branches(&mut self, name: &str, shape: ConvolutionShape) -> Result<Folded, LoadError> {
+    fn branches(&mut self, name: &str, shape: ConvolutionShape) -> Result<FusedConv, LoadError> {
         if let Some(whole) = self.whole(&format!("{name}.reparam_conv"), shape)? {
             return Ok(whole);
         }
@@ -260,41 +257,41 @@ impl<T: Numbers> Reader<'_, T> {
             sum.add(&self.normed(&format!("{name}.conv_scale"), point)?);
         }
         if shape.inputs == shape.outputs && shape.stride == 1 {
-            let mut identity = Folded::identity(shape);
-            identity.normalise(&self.norm(&format!("{name}.identity"), shape.outputs)?);
+            let mut identity = FusedConv::identity(shape);
+            identity.normalize(&self.norm(&format!("{name}.identity"), shape.outputs)?);
             sum.add(&identity);
         }
         Ok(sum)
     }
 
-    /// A convolution that was folded before the file was written, where the file has it.
-    fn whole(&mut self, name: &str, shape: ConvolutionShape) -> Result<Option<Folded>, LoadError> {
+    /// A convolution that was fused before the file was written, where the file has it.
+    fn whole(&mut self, name: &str, shape: ConvolutionShape) -> Result<Option<FusedConv>, LoadError> {
         let there = self.0.has(&format!("{PREFIX}{name}.weight"));
         there.then(|| self.plain(name, shape)).transpose()
     }
 
     /// A convolution and the norm behind it.
-    fn normed(&mut self, name: &str, shape: ConvolutionShape) -> Result<Folded, LoadError> {
+    fn normed(&mut self, name: &str, shape: ConvolutionShape) -> Result<FusedConv, LoadError> {
         let weight = self.values(&format!("{name}.conv.weight"), &shape.weight())?;
-        let mut folded = Folded {
+        let mut fused = FusedConv {
             weight,
             bias: vec![0.0; shape.outputs],
             shape,
         };
-        folded.normalise(&self.norm(&format!("{name}.bn"), shape.outputs)?);
-        Ok(folded)
+        fused.normalize(&self.norm(&format!("{name}.bn"), shape.outputs)?);
+        Ok(fused)
     }
 
-    fn plain(&mut self, name: &str, shape: ConvolutionShape) -> Result<Folded, LoadError> {
-        Ok(Folded {
+    fn plain(&mut self, name: &str, shape: ConvolutionShape) -> Result<FusedConv, LoadError> {
+        Ok(FusedConv {
             weight: self.values(&format!("{name}.weight"), &shape.weight())?,
             bias: self.values(&format!("{name}.bias"), &[shape.outputs])?,
             shape,
         })
     }
 
-    fn linear(&mut self, name: &str, inputs: usize, outputs: usize) -> Result<Folded, LoadError> {
-        Ok(Folded {
+    fn linear(&mut self, name: &str, inputs: usize, outputs: usize) -> Result<FusedConv, LoadError> {
+        Ok(FusedConv {
             weight: self.values(&format!("{name}.weight"), &[outputs, inputs])?,
             bias: self.values(&format!("{name}.bias"), &[outputs])?,
             shape: dense(inputs, outputs),
@@ -322,7 +319,7 @@ impl<T: Numbers> Reader<'_, T> {
     }
 
     fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
-        self.0.take(&format!("{PREFIX}{name}"), shape)?.numbers()
+        self.0.take(&format!("{PREFIX}{name}"), shape)?.into_values()
     }
 }
 
@@ -334,10 +331,10 @@ struct ChannelNorm {
 
 impl ChannelNorm {
     /// A dense layer without a bias (outputs × inputs) behind this norm.
-    fn before(&self, weight: &[f32], inputs: usize) -> Folded {
+    fn before(&self, weight: &[f32], inputs: usize) -> FusedConv {
         let shift = |row: &[f32]| row.iter().zip(&self.shift).map(|(w, shift)| w * shift).sum();
         let scaled = weight.iter().zip(self.factor.iter().cycle());
-        Folded {
+        FusedConv {
             bias: weight.chunks_exact(inputs).map(shift).collect(),
             weight: scaled.map(|(w, factor)| w * factor).collect(),
             shape: dense(inputs, weight.len() / inputs),
@@ -345,8 +342,8 @@ impl ChannelNorm {
     }
 }
 
-impl Folded {
-    /// What changes nothing.
+impl FusedConv {
+    /// The identity.
     fn identity(shape: ConvolutionShape) -> Self {
         let (inputs, taps) = (shape.inputs_seen(), shape.kernel * shape.kernel);
         let mut weight = vec![0.0; shape.outputs * inputs * taps];
@@ -416,7 +413,7 @@ impl Folded {
     }
 
     /// Takes in the norm behind it.
-    fn normalise(&mut self, norm: &ChannelNorm) {
+    fn normalize(&mut self, norm: &ChannelNorm) {
         self.scale(&norm.factor);
         for (bias, shift) in self.bias.iter_mut().zip(&norm.shift) {
             *bias += shift;
@@ -463,10 +460,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_smaller_kernel_is_added_in_the_middle() {
+    fn smaller_kernel_is_added_in_middle() {
         let each = |kernel| shape(2, 2, kernel, 1, Groups::Each);
-        let mut sum = Folded::identity(each(3));
-        sum.add(&Folded {
+        let mut sum = FusedConv::identity(each(3));
+        sum.add(&FusedConv {
             weight: vec![5.0, 7.0],
             bias: vec![1.0, 2.0],
             shape: each(1),
@@ -478,13 +475,13 @@ mod tests {
     }
 
     #[test]
-    fn a_norm_before_a_dense_layer_is_taken_in() {
+    fn norm_before_dense_layer_is_fused() {
         let norm = ChannelNorm {
             factor: vec![2.0, 3.0],
             shift: vec![10.0, 100.0],
         };
-        let folded = norm.before(&[1.0, 1.0, 0.5, 0.0], 2);
-        assert_eq!(folded.weight, [2.0, 3.0, 1.0, 0.0]);
-        assert_eq!(folded.bias, [110.0, 5.0]);
+        let fused = norm.before(&[1.0, 1.0, 0.5, 0.0], 2);
+        assert_eq!(fused.weight, [2.0, 3.0, 1.0, 0.0]);
+        assert_eq!(fused.bias, [110.0, 5.0]);
     }
 }

@@ -281,8 +281,49 @@ fn rounding_to_bf16_keeps_the_direction() {
         eprintln!("bf16 of f32 weights, {what}: lowest cosine {cosine:.6}, greatest error {error:.1e}");
         assert!(cosine > 0.999 && cosine < 0.999_999_99, "{what}: {cosine}");
     }
-    let error = open_directory(&folder, "gme", Engine::Cpu(Precision::Int8)).unwrap_err();
-    assert!(error.to_string().contains("bf16"), "{error}");
+}
+
+/// The lowest cosine of int8 to f32, of all texts and images of a model.
+fn int8_cosine(name: &str) -> f32 {
+    let [exact, int8] = [Precision::F32, Precision::Int8]
+        .map(|precision| open_directory(&golden().join(name), name, Engine::Cpu(precision)).unwrap());
+    assert_eq!(exact.space(), int8.space());
+    let mut worst = 1.0_f32;
+    let vectors = |model: &Model| {
+        let mut all = model.encode_texts(&as_strs(&texts())).unwrap();
+        all.extend(model.encode_images(&pictures()).unwrap());
+        all
+    };
+    for (exact, int8) in vectors(&exact).iter().zip(&vectors(&int8)) {
+        worst = worst.min(exact.cosine(int8));
+    }
+    worst
+}
+
+#[test]
+fn int8_keeps_direction_of_embeddings() {
+    for name in MODELS {
+        let cosine = int8_cosine(name);
+        eprintln!("{name} int8: lowest cosine to f32 {cosine:.6}");
+        assert!(cosine >= 0.995 && cosine < 0.999_999_9, "{name}: {cosine}");
+    }
+}
+
+#[test]
+fn int8_keeps_direction_of_text_models() {
+    for name in ["qwen2.5", "qwen2.5-gguf"] {
+        let path = golden().join(name);
+        let [exact, int8] = [Precision::F32, Precision::Int8]
+            .map(|precision| open_text_directory(&path, name, precision).unwrap());
+        assert_eq!(exact.revision(), int8.revision());
+        let texts = texts();
+        let [exact, int8] = [exact, int8].map(|model| model.encode(&as_strs(&texts)).unwrap());
+        for (exact, int8) in exact.into_iter().zip(int8) {
+            let [exact, int8] = [exact, int8].map(|row| Embedding::normalize(row).unwrap());
+            let cosine = exact.cosine(&int8);
+            assert!(cosine >= 0.995, "{name}: {cosine}");
+        }
+    }
 }
 
 #[test]

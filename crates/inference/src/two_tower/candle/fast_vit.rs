@@ -10,9 +10,15 @@ use crate::error::LoadError;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{FastVitConfig, Projection as Kind};
 use crate::two_tower::fastvit_weights::{
-    AttentionWeights, BlockWeights, Downsampling, Excitation, FastVitWeights, Folded, Groups, MixerWeights,
-    StageWeights,
+    AttentionWeights, BlockWeights, Downsampling, FastVitWeights, FusedConv, Groups, IntoValues,
+    MixerWeights, SqueezeExciteWeights, StageWeights,
 };
+
+impl IntoValues for Tensor {
+    fn into_values(self) -> Result<Vec<f32>, LoadError> {
+        Ok(self.flatten_all()?.to_vec1()?)
+    }
+}
 
 /// The picture tower (`visual.trunk.*` of OpenCLIP's layout).
 pub struct FastVitTower {
@@ -28,17 +34,17 @@ impl FastVitTower {
         dimension: usize,
         device: &Device,
     ) -> Result<Self, LoadError> {
-        let folded = FastVitWeights::load(weights, config)?;
-        let shape = [dimension, folded.last.shape.outputs];
+        let fused = FastVitWeights::load(weights, config)?;
+        let shape = [dimension, fused.last.shape.outputs];
         Ok(Self {
-            weights: folded,
+            weights: fused,
             projection: Projection::load(weights, "visual_projection", Kind::Biased, shape)?,
             device: device.clone(),
         })
     }
 
     /// Rows that a picture counts for when batches are cut.
-    #[expect(clippy::unused_self, reason = "asked of every tower")]
+    #[expect(clippy::unused_self, reason = "every tower has it")]
     pub const fn length(&self) -> usize {
         256
     }
@@ -52,10 +58,7 @@ impl FastVitTower {
         for stage in &self.weights.stages {
             map = forward_stage(&map, stage)?;
         }
-        map = excite(
-            &convolve(&map, &self.weights.last)?,
-            &self.weights.last_excitation,
-        )?;
+        map = excite(&convolve(&map, &self.weights.last)?, &self.weights.last_excite)?;
         self.projection.forward(map.gelu_erf()?.mean((2, 3))?)
     }
 }
@@ -76,8 +79,8 @@ fn forward_stage(map: &Tensor, stage: &StageWeights) -> EngineResult<Tensor> {
 
 fn downsample(map: &Tensor, downsampling: &Downsampling) -> EngineResult<Tensor> {
     let mut map = convolve(map, &downsampling.large)?;
-    if let Some(excitation) = &downsampling.excitation {
-        map = excite(&map, excitation)?;
+    if let Some(weights) = &downsampling.excite {
+        map = excite(&map, weights)?;
     }
     convolve(&map.gelu_erf()?, &downsampling.point)?.gelu_erf()
 }
@@ -87,16 +90,16 @@ fn forward_block(map: &Tensor, block: &BlockWeights) -> EngineResult<Tensor> {
         MixerWeights::Convolution(mixer) => convolve(map, mixer)?,
         MixerWeights::Attention(attention) => (attend(map, attention)? + map)?,
     };
-    let wide = convolve(&convolve(&map, &block.spread)?, &block.wide)?.gelu_erf()?;
-    convolve(&wide, &block.narrow)? + map
+    let inner = convolve(&convolve(&map, &block.dw_conv)?, &block.fc1)?.gelu_erf()?;
+    convolve(&inner, &block.fc2)? + map
 }
 
 /// Attention among all positions of a picture.
 fn attend(map: &Tensor, attention: &AttentionWeights) -> EngineResult<Tensor> {
     let (pictures, channels, rows, columns) = map.dims4()?;
     let (head, positions) = (FastVitConfig::HEAD, rows * columns);
-    let split = |folded: &Folded| {
-        convolve(map, folded)?
+    let split = |fused: &FusedConv| {
+        convolve(map, fused)?
             .reshape((pictures, channels / head, head, positions))?
             .transpose(2, 3)?
             .contiguous()
@@ -111,17 +114,17 @@ fn attend(map: &Tensor, attention: &AttentionWeights) -> EngineResult<Tensor> {
     convolve(&mixed, &attention.output)
 }
 
-fn excite(map: &Tensor, excitation: &Excitation) -> EngineResult<Tensor> {
+fn excite(map: &Tensor, weights: &SqueezeExciteWeights) -> EngineResult<Tensor> {
     let means = map.mean_keepdim(3)?.mean_keepdim(2)?;
-    let narrow = convolve(&means, &excitation.narrow)?.relu()?;
-    map.broadcast_mul(&sigmoid(&convolve(&narrow, &excitation.wide)?)?)
+    let inner = convolve(&means, &weights.fc1)?.relu()?;
+    map.broadcast_mul(&sigmoid(&convolve(&inner, &weights.fc2)?)?)
 }
 
-fn convolve(map: &Tensor, folded: &Folded) -> EngineResult<Tensor> {
-    let shape = folded.shape;
+fn convolve(map: &Tensor, fused: &FusedConv) -> EngineResult<Tensor> {
+    let shape = fused.shape;
     let weight = (shape.outputs, shape.inputs_seen(), shape.kernel, shape.kernel);
-    let weight = Tensor::from_slice(&folded.weight, weight, map.device())?;
-    let bias = Tensor::from_slice(&folded.bias, (1, shape.outputs, 1, 1), map.device())?;
+    let weight = Tensor::from_slice(&fused.weight, weight, map.device())?;
+    let bias = Tensor::from_slice(&fused.bias, (1, shape.outputs, 1, 1), map.device())?;
     let groups = match shape.groups {
         Groups::One => 1,
         Groups::Each => shape.inputs,

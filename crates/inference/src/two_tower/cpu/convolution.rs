@@ -1,13 +1,12 @@
 //! Convolutions as products: the neighbourhoods of some positions side by side, times the weights.
 
 use eidetic_kernels::Kernel;
-use eidetic_kernels::matrix::{Epilogue, QuantizedRows};
+use eidetic_kernels::matrix::EpilogueOp;
 
 use crate::error::LoadError;
-use crate::layers::linear::Factor;
+use crate::layers::linear::{Linear, ProductScratch};
 use crate::layers::matrix::Matrix;
-use crate::layers::packing::Stored;
-use crate::layers::products::Products;
+use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
 
 /// Numbers of unfolded neighbourhoods at a time: they stay in a core's own cache until they were multiplied.
@@ -16,8 +15,7 @@ const UNFOLDED: usize = 1 << 16;
 /// A convolution over square maps, whose rows are positions (pictures × rows × columns) and hold all channels. One row or
 /// column of zeros stands around a map where the kernel is 3 wide.
 pub struct Convolution {
-    factor: Factor,
-    bias: Vec<f32>,
+    linear: Linear,
     shape: Shape,
 }
 
@@ -32,47 +30,49 @@ pub struct Shape {
     pub stride: usize,
 }
 
-/// What a convolution needs besides maps.
+/// The memory that a convolution needs besides maps.
 pub struct Scratch<'a> {
     pub kernel: Kernel,
     pub columns: &'a mut Matrix,
-    pub codes: &'a mut QuantizedRows,
+    pub products: &'a mut ProductScratch,
 }
 
 impl Convolution {
-    /// A convolution whose factor has, for each output, rows × columns × inputs.
-    pub const fn new(factor: Factor, bias: Vec<f32>, shape: Shape) -> Self {
-        Self { factor, bias, shape }
+    /// A convolution whose weights are, for each output, rows × columns × inputs.
+    pub const fn new(linear: Linear, shape: Shape) -> Self {
+        Self { linear, shape }
     }
 
     /// Takes `NAME.weight` and `NAME.bias`.
-    pub fn load(weights: &mut Weights<Stored>, name: &str, shape: Shape) -> Result<Self, LoadError> {
+    pub fn load(weights: &mut Weights<PackedTensor>, name: &str, shape: Shape) -> Result<Self, LoadError> {
         let Shape {
             inputs,
             outputs,
             kernel,
             ..
         } = shape;
-        Ok(Self {
-            factor: weights.factor(&format!("{name}.weight"), &[outputs, inputs, kernel, kernel])?,
-            bias: weights.values(&format!("{name}.bias"), &[outputs])?,
-            shape,
-        })
+        let linear = Linear::load_tensor(
+            weights,
+            &format!("{name}.weight"),
+            &[outputs, inputs, kernel, kernel],
+            Some(&format!("{name}.bias")),
+        )?;
+        Ok(Self::new(linear, shape))
     }
 
-    /// Convolves maps of `side` × `side` positions into `out`, which has the right size already if `epilogue` adds to it.
-    pub fn apply<'b>(
-        &'b self,
+    /// Convolves maps of `side` × `side` positions into `out`, which must have the right size if `op` adds to it.
+    pub fn apply(
+        &self,
         map: &Matrix,
         side: usize,
         scratch: &mut Scratch<'_>,
-        epilogue: impl Fn(&'b [f32]) -> Epilogue<'b>,
+        op: EpilogueOp,
         out: &mut Matrix,
     ) {
         let (pictures, out_side) = (map.count() / (side * side), side / self.shape.stride);
         let positions = pictures * out_side * out_side;
         out.reshape(positions, self.shape.outputs);
-        let width = self.factor.inputs();
+        let width = self.linear.inputs();
         let at_once = self.at_once();
         for first in (0..positions).step_by(at_once) {
             let count = at_once.min(positions - first);
@@ -80,26 +80,16 @@ impl Convolution {
             for place in 0..count {
                 self.unfold(map, side, first + place, scratch.columns.row_mut(place));
             }
-            let input = self.factor.input(scratch.kernel, scratch.columns, scratch.codes);
-            let epilogue = epilogue(&self.bias);
-            self.factor
-                .apply(scratch.kernel, input, epilogue, out.rows_mut(first, count));
-        }
-    }
-
-    /// Nothing but the products that convolving `pictures` maps of `side` × `side` positions takes.
-    pub fn products(&self, pictures: usize, side: usize, products: &mut Products) {
-        let out_side = side / self.shape.stride;
-        let positions = pictures * out_side * out_side;
-        let at_once = self.at_once();
-        for first in (0..positions).step_by(at_once) {
-            products.run(at_once.min(positions - first), &self.factor);
+            let ProductScratch { codes, half } = &mut *scratch.products;
+            let input = self.linear.input(scratch.kernel, scratch.columns, codes);
+            self.linear
+                .forward_rows(scratch.kernel, input, op, out.span_mut(first, count), half);
         }
     }
 
     /// How many positions are unfolded at a time.
     fn at_once(&self) -> usize {
-        (UNFOLDED / self.factor.inputs()).max(16)
+        (UNFOLDED / self.linear.inputs()).max(16)
     }
 
     /// The neighbourhood that the output `position` sees: rows, columns, channels.

@@ -1,15 +1,14 @@
 //! The convolutional picture tower: a stem, stages of residual blocks, a head, and the mean over the picture.
 
 use eidetic_encoder::Pixels;
-use eidetic_kernels::matrix::{Activation, Epilogue};
+use eidetic_kernels::matrix::{Activation, EpilogueOp};
 
 use super::convolution::{Convolution, Scratch, Shape};
+use super::projection::Projection;
 use super::workspace::{Maps, Workspace};
 use crate::error::LoadError;
-use crate::layers::linear::Projection;
 use crate::layers::matrix::Matrix;
-use crate::layers::packing::Stored;
-use crate::layers::products::Products;
+use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{ConvolutionalConfig, Projection as Kind};
 
@@ -33,7 +32,7 @@ struct Block {
 
 impl ConvolutionalTower {
     pub fn load(
-        weights: &mut Weights<Stored>,
+        weights: &mut Weights<PackedTensor>,
         config: &ConvolutionalConfig,
         dimension: usize,
     ) -> Result<Self, LoadError> {
@@ -65,26 +64,9 @@ impl ConvolutionalTower {
 
     /// Rows that a picture counts for when batches are cut: some pictures together keep the late stages' products, which
     /// have few positions and most weights, from being bound by memory.
-    #[expect(clippy::unused_self, reason = "asked of either tower")]
+    #[expect(clippy::unused_self, reason = "every tower has it")]
     pub const fn length(&self) -> usize {
         64
-    }
-
-    /// Nothing but the products that [`forward`](Self::forward) makes of `pictures` pictures.
-    pub fn products(&self, pictures: usize, products: &mut Products) {
-        let mut side = self.side;
-        self.stem.products(pictures, side, products);
-        side /= 2;
-        for block in &self.blocks {
-            block.first.products(pictures, side, products);
-            if let Some(shortcut) = &block.shortcut {
-                side /= 2;
-                shortcut.products(pictures, side, products);
-            }
-            block.second.products(pictures, side, products);
-        }
-        self.head.products(pictures, side, products);
-        self.projection.products(pictures, products);
     }
 
     /// Embeddings before scaling to unit length. All pictures have the model's size.
@@ -93,9 +75,9 @@ impl ConvolutionalTower {
         let mut scratch = Scratch {
             kernel: w.kernel,
             columns: &mut w.maps.columns,
-            codes: &mut w.codes,
+            products: &mut w.products,
         };
-        let activated = |bias| Epilogue::activate(bias, self.activation);
+        let activated = EpilogueOp::Activate(self.activation);
         channels_last(pictures, &mut w.maps.inner);
         self.stem.apply(
             &w.maps.inner,
@@ -111,20 +93,20 @@ impl ConvolutionalTower {
         let mut scratch = Scratch {
             kernel: w.kernel,
             columns: &mut w.maps.columns,
-            codes: &mut w.codes,
+            products: &mut w.products,
         };
         self.head
             .apply(&w.maps.current, side, &mut scratch, activated, &mut w.maps.inner);
         means(&w.maps.inner, pictures.len(), &mut w.pooled);
         self.projection
-            .forward(w.kernel, &w.pooled, &mut w.codes, &mut w.mixed)
+            .forward(w.kernel, &w.pooled, &mut w.products, &mut w.attended)
     }
 }
 
 impl Block {
     /// Takes the block `NAME`, which halves the map if it has a `NAME.shortcut`: the first of each stage.
     fn load(
-        weights: &mut Weights<Stored>,
+        weights: &mut Weights<PackedTensor>,
         name: &str,
         inputs: usize,
         width: usize,
@@ -154,17 +136,17 @@ impl Block {
         let mut scratch = Scratch {
             kernel: workspace.kernel,
             columns,
-            codes: &mut workspace.codes,
+            products: &mut workspace.products,
         };
-        let activated = |bias| Epilogue::activate(bias, self.activation);
-        let added = |bias| Epilogue::accumulate_activate(bias, self.activation);
+        let activated = EpilogueOp::Activate(self.activation);
+        let added = EpilogueOp::AccumulateActivate(self.activation);
         self.first.apply(current, side, &mut scratch, activated, inner);
         let Some(shortcut) = &self.shortcut else {
             self.second.apply(inner, side, &mut scratch, added, current);
             return side;
         };
         halved(current, side, next);
-        shortcut.apply(next, side / 2, &mut scratch, Epilogue::bias, current);
+        shortcut.apply(next, side / 2, &mut scratch, EpilogueOp::Store, current);
         self.second.apply(inner, side / 2, &mut scratch, added, current);
         side / 2
     }

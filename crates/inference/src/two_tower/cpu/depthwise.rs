@@ -4,17 +4,17 @@ use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{Depthwise, SquareMap};
 
 use crate::layers::matrix::Matrix;
-use crate::two_tower::fastvit_weights::Folded;
+use crate::two_tower::fastvit_weights::FusedConv;
 
 /// A convolution of single channels. Where an input has several outputs, all first ones come first, then all second ones.
 pub struct ChannelConvolution(Depthwise);
 
 impl ChannelConvolution {
-    pub fn pack(folded: &Folded) -> Self {
-        let shape = folded.shape;
+    pub fn pack(fused: &FusedConv) -> Self {
+        let shape = fused.shape;
         Self(Depthwise::pack(
-            &folded.weight,
-            &folded.bias,
+            &fused.weight,
+            &fused.bias,
             shape.inputs,
             shape.kernel,
             shape.stride,
@@ -38,8 +38,8 @@ impl ChannelConvolution {
 }
 
 /// For each output of a convolution of single channels, as the file counts them, where [`ChannelConvolution`] puts it.
-pub fn places(folded: &Folded) -> Vec<usize> {
-    let (inputs, outputs) = (folded.shape.inputs, folded.shape.outputs);
+pub fn places(fused: &FusedConv) -> Vec<usize> {
+    let (inputs, outputs) = (fused.shape.inputs, fused.shape.outputs);
     let times = outputs / inputs;
     (0..outputs)
         .map(|output| output % times * inputs + output / times)

@@ -1,25 +1,25 @@
 //! The FastViT picture tower: convolutions of single channels, products between them, attention in the last stage.
 
-use eidetic_domain::Precision;
 use eidetic_encoder::Pixels;
-use eidetic_kernels::matrix::{Activation, Epilogue, Heads, Mask, PackedF32, PackedInt8};
+use eidetic_kernels::matrix::{Activation, EpilogueOp, Heads, Mask};
 
 use super::convolution::{Convolution, Scratch, Shape};
 use super::convolutional::channels_last;
 use super::depthwise::{ChannelConvolution, places};
-use super::excitation::{Excitation, activate};
+use super::projection::Projection;
+use super::squeeze_excite::{SqueezeExcite, activate};
 use super::workspace::Workspace;
 use crate::error::LoadError;
-use crate::layers::linear::{Dense, Factor, Projection};
-use crate::layers::packing::Stored;
-use crate::layers::products::Products;
+use crate::layers::linear::{Linear, ProductScratch};
+use crate::layers::packing::{LinearWeights, PackOptions, PackedTensor, WeightFormat};
+use crate::layers::tensor_data::{TensorData, TensorValues};
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{FastVitConfig, Projection as Kind};
 use crate::two_tower::fastvit_weights::{
-    self, BlockWeights, FastVitWeights, Folded, MixerWeights, StageWeights,
+    self, BlockWeights, FastVitWeights, FusedConv, MixerWeights, StageWeights,
 };
 
-/// Positions that go through the two dense layers of a block at a time: what lies between stays in a core's own cache.
+/// Positions that go through a block's MLP at a time: the rows between its layers stay in a core's own cache.
 const POSITIONS: usize = 256;
 const GELU: Activation = Activation::Gelu;
 
@@ -28,11 +28,11 @@ pub struct FastVitTower {
     side: usize,
     stem: Convolution,
     stem_channels: ChannelConvolution,
-    stem_point: Dense,
+    stem_point: Linear,
     stages: Vec<Stage>,
     last: ChannelConvolution,
-    last_excitation: Excitation,
-    /// Where the means of the last map's channels stand.
+    last_excite: SqueezeExcite,
+    /// The places of the last map's channels.
     last_places: Vec<usize>,
     projection: Projection,
 }
@@ -45,15 +45,15 @@ struct Stage {
 
 struct Downsampling {
     large: ChannelConvolution,
-    excitation: Option<Excitation>,
-    point: Dense,
+    excite: Option<SqueezeExcite>,
+    point: Linear,
 }
 
 struct Block {
     mixer: Mixer,
-    spread: ChannelConvolution,
-    wide: Dense,
-    narrow: Dense,
+    dw_conv: ChannelConvolution,
+    fc1: Linear,
+    fc2: Linear,
 }
 
 enum Mixer {
@@ -62,43 +62,43 @@ enum Mixer {
 }
 
 struct Attention {
-    queries: Dense,
-    keys: Dense,
-    values: Dense,
-    output: Dense,
+    queries: Linear,
+    keys: Linear,
+    values: Linear,
+    output: Linear,
     heads: Heads,
 }
 
 impl FastVitTower {
     pub fn load(
-        weights: &mut Weights<Stored>,
+        weights: &mut Weights<PackedTensor>,
         config: &FastVitConfig,
         dimension: usize,
-        precision: Precision,
+        options: &PackOptions,
     ) -> Result<Self, LoadError> {
-        let folded = FastVitWeights::load(weights, config)?;
-        let last_places = places(&folded.last);
-        let shape = [dimension, folded.last.shape.outputs];
-        let [stem, channels, point] = &folded.stem;
+        let fused = FastVitWeights::load(weights, config)?;
+        let last_places = places(&fused.last);
+        let shape = [dimension, fused.last.shape.outputs];
+        let [stem, channels, point] = &fused.stem;
         Ok(Self {
             side: config.side,
-            stem: stem_convolution(stem),
+            stem: stem_convolution(stem, options)?,
             stem_channels: ChannelConvolution::pack(channels),
-            stem_point: dense(point, precision),
-            stages: folded
+            stem_point: linear(point, options)?,
+            stages: fused
                 .stages
                 .iter()
-                .map(|stage| Stage::pack(stage, precision))
-                .collect(),
-            last: ChannelConvolution::pack(&folded.last),
-            last_excitation: Excitation::pack(&folded.last_excitation, &last_places),
+                .map(|stage| Stage::pack(stage, options))
+                .collect::<Result<_, LoadError>>()?,
+            last: ChannelConvolution::pack(&fused.last),
+            last_excite: SqueezeExcite::pack(&fused.last_excite, &last_places),
             last_places,
             projection: Projection::load(weights, "visual_projection", Kind::Biased, shape)?,
         })
     }
 
     /// Rows that a picture counts for when batches are cut.
-    #[expect(clippy::unused_self, reason = "asked of every tower")]
+    #[expect(clippy::unused_self, reason = "every tower has it")]
     pub const fn length(&self) -> usize {
         256
     }
@@ -112,29 +112,11 @@ impl FastVitTower {
         }
         self.last
             .apply(w.kernel, &w.maps.current, side, &mut w.maps.inner);
-        self.last_excitation
+        self.last_excite
             .apply(w.kernel, &mut w.maps.inner, pictures.len());
         self.pool(pictures.len(), w);
         self.projection
-            .forward(w.kernel, &w.pooled, &mut w.codes, &mut w.mixed)
-    }
-
-    /// Nothing but the products that [`forward`](Self::forward) makes of `pictures` pictures.
-    pub fn products(&self, pictures: usize, products: &mut Products) {
-        let mut side = self.side;
-        self.stem.products(pictures, side, products);
-        side /= 4;
-        products.run(pictures * side * side, self.stem_point.factor());
-        for stage in &self.stages {
-            if let Some(downsampling) = &stage.downsampling {
-                side /= 2;
-                products.run(pictures * side * side, downsampling.point.factor());
-            }
-            for block in &stage.blocks {
-                block.products(pictures * side * side, products);
-            }
-        }
-        self.projection.products(pictures, products);
+            .forward(w.kernel, &w.pooled, &mut w.products, &mut w.attended)
     }
 
     /// The stem: leaves the first maps in `current` and gives their side.
@@ -144,50 +126,47 @@ impl FastVitTower {
         let mut scratch = Scratch {
             kernel: w.kernel,
             columns: &mut maps.columns,
-            codes: &mut w.codes,
+            products: &mut w.products,
         };
-        let activated = |bias| Epilogue::activate(bias, GELU);
+        let activated = EpilogueOp::Activate(GELU);
         self.stem
             .apply(&maps.inner, self.side, &mut scratch, activated, &mut maps.current);
         let side = self
             .stem_channels
             .apply(w.kernel, &maps.current, self.side / 2, &mut maps.inner);
         activate(w.kernel, &mut maps.inner);
-        fill_activated(&self.stem_point, w);
+        replace_activated(&self.stem_point, w);
         side
     }
 
     /// The mean of each picture's last map, in the order of the file.
     fn pool(&self, pictures: usize, w: &mut Workspace) {
         let positions = w.maps.inner.count() / pictures.max(1);
-        w.mixed.reshape(pictures, self.last_places.len());
+        w.attended.reshape(pictures, self.last_places.len());
         w.pooled.reshape(pictures, self.last_places.len());
         for picture in 0..pictures {
             let rows = picture * positions..(picture + 1) * positions;
-            w.mixed.set_mean(picture, &w.maps.inner, rows);
+            w.attended.set_mean(picture, &w.maps.inner, rows);
             let means = w.pooled.row_mut(picture).iter_mut().zip(&self.last_places);
             for (mean, &place) in means {
-                *mean = w.mixed.row(picture)[place];
+                *mean = w.attended.row(picture)[place];
             }
         }
     }
 }
 
 impl Stage {
-    fn pack(folded: &StageWeights, precision: Precision) -> Self {
-        let downsampling = folded
+    fn pack(fused: &StageWeights, options: &PackOptions) -> Result<Self, LoadError> {
+        let downsampling = fused
             .downsampling
             .as_ref()
-            .map(|folded| Downsampling::pack(folded, precision));
-        Self {
-            downsampling,
-            positions: folded.positions.as_ref().map(ChannelConvolution::pack),
-            blocks: folded
-                .blocks
-                .iter()
-                .map(|block| Block::pack(block, precision))
-                .collect(),
-        }
+            .map(|fused| Downsampling::pack(fused, options));
+        let blocks = fused.blocks.iter().map(|block| Block::pack(block, options));
+        Ok(Self {
+            downsampling: downsampling.transpose()?,
+            positions: fused.positions.as_ref().map(ChannelConvolution::pack),
+            blocks: blocks.collect::<Result<_, LoadError>>()?,
+        })
     }
 
     /// Replaces the current maps of `side` × `side` positions and gives their new side.
@@ -208,14 +187,14 @@ impl Stage {
 }
 
 impl Downsampling {
-    fn pack(folded: &fastvit_weights::Downsampling, precision: Precision) -> Self {
-        let places = places(&folded.large);
-        let excitation = folded.excitation.as_ref();
-        Self {
-            large: ChannelConvolution::pack(&folded.large),
-            excitation: excitation.map(|excitation| Excitation::pack(excitation, &places)),
-            point: dense(&folded.point.with_inputs_at(&places), precision),
-        }
+    fn pack(fused: &fastvit_weights::Downsampling, options: &PackOptions) -> Result<Self, LoadError> {
+        let places = places(&fused.large);
+        let excite = fused.excite.as_ref();
+        Ok(Self {
+            large: ChannelConvolution::pack(&fused.large),
+            excite: excite.map(|excite| SqueezeExcite::pack(excite, &places)),
+            point: linear(&fused.point.with_inputs_at(&places), options)?,
+        })
     }
 
     fn forward(&self, side: usize, w: &mut Workspace) -> usize {
@@ -223,27 +202,27 @@ impl Downsampling {
         let side = self
             .large
             .apply(w.kernel, &w.maps.current, side, &mut w.maps.inner);
-        match &self.excitation {
-            Some(excitation) => excitation.apply(w.kernel, &mut w.maps.inner, pictures),
+        match &self.excite {
+            Some(excite) => excite.apply(w.kernel, &mut w.maps.inner, pictures),
             None => activate(w.kernel, &mut w.maps.inner),
         }
-        fill_activated(&self.point, w);
+        replace_activated(&self.point, w);
         side
     }
 }
 
 impl Block {
-    fn pack(folded: &BlockWeights, precision: Precision) -> Self {
-        let mixer = match &folded.mixer {
+    fn pack(fused: &BlockWeights, options: &PackOptions) -> Result<Self, LoadError> {
+        let mixer = match &fused.mixer {
             MixerWeights::Convolution(mixer) => Mixer::Convolution(ChannelConvolution::pack(mixer)),
-            MixerWeights::Attention(folded) => Mixer::Attention(Box::new(Attention::pack(folded, precision))),
+            MixerWeights::Attention(fused) => Mixer::Attention(Box::new(Attention::pack(fused, options)?)),
         };
-        Self {
+        Ok(Self {
             mixer,
-            spread: ChannelConvolution::pack(&folded.spread),
-            wide: dense(&folded.wide, precision),
-            narrow: dense(&folded.narrow, precision),
-        }
+            dw_conv: ChannelConvolution::pack(&fused.dw_conv),
+            fc1: linear(&fused.fc1, options)?,
+            fc2: linear(&fused.fc2, options)?,
+        })
     }
 
     fn forward(&self, side: usize, w: &mut Workspace) {
@@ -254,67 +233,57 @@ impl Block {
             }
             Mixer::Attention(attention) => attention.add(side, w),
         }
-        self.spread
+        self.dw_conv
             .apply(w.kernel, &w.maps.current, side, &mut w.maps.inner);
-        self.add_layers(w);
+        self.add_mlp(w);
     }
 
-    /// Adds to `current` what the two dense layers make of each position of `inner`.
-    fn add_layers(&self, w: &mut Workspace) {
+    /// Adds to `current` the MLP's output for each position of `inner`.
+    fn add_mlp(&self, w: &mut Workspace) {
         let count = w.maps.inner.count();
         for first in (0..count).step_by(POSITIONS) {
             let rows = POSITIONS.min(count - first);
-            let input = self
-                .wide
-                .input_rows(w.kernel, w.maps.inner.rows(first, rows), &mut w.codes);
-            self.wide.fill_activated(w.kernel, input, rows, GELU, &mut w.wide);
-            let input = self.narrow.input(w.kernel, &w.wide, &mut w.codes);
-            self.narrow
-                .add_to_rows(w.kernel, input, w.maps.current.rows_mut(first, rows));
-        }
-    }
-
-    fn products(&self, rows: usize, products: &mut Products) {
-        if let Mixer::Attention(attention) = &self.mixer {
-            for dense in [
-                &attention.queries,
-                &attention.keys,
-                &attention.values,
-                &attention.output,
-            ] {
-                products.run(rows, dense.factor());
-            }
-        }
-        for first in (0..rows).step_by(POSITIONS) {
-            products.run(POSITIONS.min(rows - first), self.wide.factor());
-            products.run(POSITIONS.min(rows - first), self.narrow.factor());
+            let ProductScratch { codes, half } = &mut w.products;
+            let range = first..first + rows;
+            let input = self.fc1.input_rows(w.kernel, &w.maps.inner, range, codes);
+            let op = EpilogueOp::Activate(GELU);
+            self.fc1.forward(w.kernel, input, op, &mut w.inner, half);
+            let input = self.fc2.input(w.kernel, &w.inner, codes);
+            let out = w.maps.current.span_mut(first, rows);
+            self.fc2
+                .forward_rows(w.kernel, input, EpilogueOp::Accumulate, out, half);
         }
     }
 }
 
 impl Attention {
-    fn pack(folded: &fastvit_weights::AttentionWeights, precision: Precision) -> Self {
-        Self {
-            queries: dense(&folded.queries, precision),
-            keys: dense(&folded.keys, precision),
-            values: dense(&folded.values, precision),
-            output: dense(&folded.output, precision),
+    fn pack(fused: &fastvit_weights::AttentionWeights, options: &PackOptions) -> Result<Self, LoadError> {
+        Ok(Self {
+            queries: linear(&fused.queries, options)?,
+            keys: linear(&fused.keys, options)?,
+            values: linear(&fused.values, options)?,
+            output: linear(&fused.output, options)?,
             heads: Heads {
-                count: folded.output.shape.outputs / FastVitConfig::HEAD,
+                count: fused.output.shape.outputs / FastVitConfig::HEAD,
                 width: FastVitConfig::HEAD,
             },
-        }
+        })
     }
 
-    /// Adds to `current` what attention makes of each picture's positions.
+    /// Adds to `current` the attention over each image's positions.
     fn add(&self, side: usize, w: &mut Workspace) {
         let (map, length) = (&mut w.maps.current, side * side);
         let count = map.count();
-        let input = self.queries.input(w.kernel, map, &mut w.codes);
-        self.queries.fill(w.kernel, input, count, &mut w.queries);
-        self.keys.fill(w.kernel, input, count, &mut w.keys);
-        self.values.fill(w.kernel, input, count, &mut w.values);
-        w.mixed.reshape(count, map.width());
+        let ProductScratch { codes, half } = &mut w.products;
+        let input = self.queries.input(w.kernel, map, codes);
+        for (linear, out) in [
+            (&self.queries, &mut w.queries),
+            (&self.keys, &mut w.keys),
+            (&self.values, &mut w.values),
+        ] {
+            linear.forward(w.kernel, input, EpilogueOp::Store, out, half);
+        }
+        w.attended.reshape(count, map.width());
         for first in (0..count).step_by(length) {
             w.kernel.attention(
                 self.heads,
@@ -322,58 +291,54 @@ impl Attention {
                 w.queries.rows(first, length),
                 w.keys.rows(first, length),
                 w.values.rows(first, length),
-                w.mixed.rows_mut(first, length),
+                w.attended.rows_mut(first, length),
                 &mut w.attention,
             );
         }
-        let input = self.output.input(w.kernel, &w.mixed, &mut w.codes);
-        self.output.add_to(w.kernel, input, map);
+        let input = self.output.input(w.kernel, &w.attended, codes);
+        self.output
+            .forward(w.kernel, input, EpilogueOp::Accumulate, map, half);
     }
 }
 
-/// Replaces `current` by what a dense layer makes of each position of `inner`.
-fn fill_activated(dense: &Dense, w: &mut Workspace) {
-    let Workspace {
-        kernel, maps, codes, ..
-    } = w;
-    let input = dense.input(*kernel, &maps.inner, codes);
-    dense.fill_activated(*kernel, input, maps.inner.count(), GELU, &mut maps.current);
+/// Replaces `current` by what a linear layer makes of each position of `inner`.
+fn replace_activated(linear: &Linear, w: &mut Workspace) {
+    let ProductScratch { codes, half } = &mut w.products;
+    let input = linear.input(w.kernel, &w.maps.inner, codes);
+    let op = EpilogueOp::Activate(GELU);
+    linear.forward(w.kernel, input, op, &mut w.maps.current, half);
 }
 
-fn dense(folded: &Folded, precision: Precision) -> Dense {
-    Dense::new(
-        factor(&folded.weight, &folded.bias, precision),
-        folded.bias.clone(),
-    )
+/// Packs a fused layer whose kernel is a single position.
+fn linear(fused: &FusedConv, options: &PackOptions) -> Result<Linear, LoadError> {
+    pack(&fused.weight, &fused.bias, options.linear_format(), options.part)
 }
 
-fn factor(weight: &[f32], bias: &[f32], precision: Precision) -> Factor {
-    let (outputs, inputs) = (bias.len(), weight.len() / bias.len());
-    match precision {
-        // bf16 was refused when the weights were read.
-        Precision::F32 | Precision::Bf16 => Factor::F32(PackedF32::pack(weight, outputs, inputs)),
-        Precision::Int8 => Factor::Int8(PackedInt8::pack(weight, outputs, inputs)),
-    }
+fn pack(weight: &[f32], bias: &[f32], format: WeightFormat, part: usize) -> Result<Linear, LoadError> {
+    let data = TensorData {
+        shape: vec![bias.len(), weight.len() / bias.len()],
+        values: TensorValues::F32(weight.to_vec()),
+    };
+    let weights = LinearWeights::pack(data, format, part).map_err(|error| error.in_tensor("visual.trunk"))?;
+    Ok(Linear::new(weights, Some(bias.to_vec())))
 }
 
-/// In f32 whatever the precision of the rest: three channels of pixels cost little and, rounded, would cost most.
-fn stem_convolution(folded: &Folded) -> Convolution {
-    let shape = folded.shape;
+/// In f32 whatever the precision of the rest: three channels of pixels cost little, and rounding them would cost most.
+fn stem_convolution(fused: &FusedConv, options: &PackOptions) -> Result<Convolution, LoadError> {
+    let shape = fused.shape;
     let taps = shape.kernel * shape.kernel;
     // As unfolded: all channels of a position side by side.
-    let mut weight = Vec::with_capacity(folded.weight.len());
-    for output in folded.weight.chunks_exact(shape.inputs * taps) {
+    let mut weight = Vec::with_capacity(fused.weight.len());
+    for output in fused.weight.chunks_exact(shape.inputs * taps) {
         weight
             .extend((0..taps).flat_map(|tap| (0..shape.inputs).map(move |input| output[input * taps + tap])));
     }
-    Convolution::new(
-        factor(&weight, &folded.bias, Precision::F32),
-        folded.bias.clone(),
-        Shape {
-            inputs: shape.inputs,
-            outputs: shape.outputs,
-            kernel: shape.kernel,
-            stride: shape.stride,
-        },
-    )
+    let shape = Shape {
+        inputs: shape.inputs,
+        outputs: shape.outputs,
+        kernel: shape.kernel,
+        stride: shape.stride,
+    };
+    let linear = pack(&weight, &fused.bias, WeightFormat::F32, options.part)?;
+    Ok(Convolution::new(linear, shape))
 }

@@ -1,35 +1,34 @@
-//! Attention from one learnt vector over all rows of a picture: what ends SigLIP's vision tower.
+//! Attention of one learned query over all rows of an image: the pooling of SigLIP's vision tower.
 
-use eidetic_kernels::matrix::{Heads, Mask};
+use eidetic_kernels::matrix::{EpilogueOp, Heads, Mask};
 
-use super::transformer::{Layers, Norm, Sequence};
+use super::transformer::{Mlp, Norm, Sequence};
 use super::workspace::Workspace;
 use crate::error::LoadError;
-use crate::layers::linear::Dense;
-use crate::layers::packing::Stored;
-use crate::layers::products::Products;
+use crate::layers::linear::{Linear, ProductScratch};
+use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::TowerConfig;
 
 /// The head (`vision_model.head.*`).
 pub struct AttentionPool {
-    /// Asks all rows.
+    /// The learned query.
     probe: Vec<f32>,
-    queries: Dense,
-    keys: Dense,
-    values: Dense,
-    output: Dense,
+    queries: Linear,
+    keys: Linear,
+    values: Linear,
+    output: Linear,
     norm: Norm,
-    layers: Layers,
+    mlp: Mlp,
     heads: Heads,
 }
 
 impl AttentionPool {
-    pub fn load(weights: &mut Weights<Stored>, config: &TowerConfig) -> Result<Self, LoadError> {
+    pub fn load(weights: &mut Weights<PackedTensor>, config: &TowerConfig) -> Result<Self, LoadError> {
         let width = config.hidden;
         let mut square = |name: &str| {
             let name = format!("vision_model.head.attention.{name}");
-            Dense::load(weights, &name, width, width)
+            Linear::load(weights, &name, [width, width])
         };
         Ok(Self {
             queries: square("q_proj")?,
@@ -38,7 +37,7 @@ impl AttentionPool {
             output: square("out_proj")?,
             probe: weights.values("vision_model.head.probe", &[1, 1, width])?,
             norm: Norm::load(weights, "vision_model.head.layernorm", config)?,
-            layers: Layers::load(weights, "vision_model.head.mlp", config)?,
+            mlp: Mlp::load(weights, "vision_model.head.mlp", config)?,
             heads: config.heads(),
         })
     }
@@ -46,15 +45,18 @@ impl AttentionPool {
     /// Leaves one row a sequence of `workspace.normed` in `workspace.hidden`.
     pub fn forward(&self, sequences: &[Sequence], workspace: &mut Workspace) {
         let w = workspace;
-        let count = w.normed.count();
-        let input = self.keys.input(w.kernel, &w.normed, &mut w.codes);
-        self.keys.fill(w.kernel, input, count, &mut w.keys);
-        self.values.fill(w.kernel, input, count, &mut w.values);
+        let ProductScratch { codes, half } = &mut w.products;
+        let input = self.keys.input(w.kernel, &w.normed, codes);
+        self.keys
+            .forward(w.kernel, input, EpilogueOp::Store, &mut w.keys, half);
+        self.values
+            .forward(w.kernel, input, EpilogueOp::Store, &mut w.values, half);
         w.pooled.reshape(1, self.probe.len());
         w.pooled.row_mut(0).copy_from_slice(&self.probe);
-        let input = self.queries.input(w.kernel, &w.pooled, &mut w.codes);
-        self.queries.fill(w.kernel, input, 1, &mut w.queries);
-        w.mixed.reshape(sequences.len(), self.probe.len());
+        let input = self.queries.input(w.kernel, &w.pooled, codes);
+        self.queries
+            .forward(w.kernel, input, EpilogueOp::Store, &mut w.queries, half);
+        w.attended.reshape(sequences.len(), self.probe.len());
         for (number, sequence) in sequences.iter().enumerate() {
             let (first, length) = (sequence.rows.start, sequence.rows.len());
             w.kernel.attention(
@@ -63,22 +65,14 @@ impl AttentionPool {
                 w.queries.rows(0, 1),
                 w.keys.rows(first, length),
                 w.values.rows(first, length),
-                w.mixed.rows_mut(number, 1),
+                w.attended.rows_mut(number, 1),
                 &mut w.attention,
             );
         }
-        let input = self.output.input(w.kernel, &w.mixed, &mut w.codes);
-        self.output.fill(w.kernel, input, sequences.len(), &mut w.hidden);
+        let input = self.output.input(w.kernel, &w.attended, codes);
+        self.output
+            .forward(w.kernel, input, EpilogueOp::Store, &mut w.hidden, half);
         self.norm.forward(w.kernel, &w.hidden, &mut w.normed);
-        self.layers.add(w);
-    }
-
-    /// Nothing but the products of `rows` rows in `sequences` sequences.
-    pub fn products(&self, sequences: usize, rows: usize, products: &mut Products) {
-        products.run(rows, self.keys.factor());
-        products.run(rows, self.values.factor());
-        products.run(1, self.queries.factor());
-        products.run(sequences, self.output.factor());
-        self.layers.products(sequences, products);
+        self.mlp.add(w);
     }
 }

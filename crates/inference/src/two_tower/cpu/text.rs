@@ -1,19 +1,22 @@
 //! The text tower: tokens, the transformer, one vector a text.
 
+use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::Mask;
 
+use super::projection::Projection;
 use super::transformer::{Norm, Sequence, Transformer};
 use super::workspace::Workspace;
 use crate::error::LoadError;
-use crate::layers::linear::Projection;
-use crate::layers::packing::Stored;
+use crate::layers::embedding_table::Table;
+use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{ModelConfig, Pooling, TextConfig, TextKind};
 
 /// The text tower (`text_model.*` and `text_projection`).
 pub struct TextTower {
     /// Vocabulary × width.
-    tokens: Vec<f32>,
+    tokens: Table,
+    vocabulary: usize,
     /// Longest text × width; the first segment is added already.
     positions: Vec<f32>,
     width: usize,
@@ -28,7 +31,7 @@ pub struct TextTower {
 }
 
 impl TextTower {
-    pub fn load(weights: &mut Weights<Stored>, config: &ModelConfig) -> Result<Self, LoadError> {
+    pub fn load(weights: &mut Weights<PackedTensor>, config: &ModelConfig) -> Result<Self, LoadError> {
         let text = &config.text;
         let (tower, width) = (&text.tower, text.tower.hidden);
         let (before, after) = match text.kind {
@@ -39,10 +42,11 @@ impl TextTower {
         Ok(Self {
             before: norm(before)?,
             after: norm(after)?,
-            tokens: weights.values(
+            tokens: weights.table(
                 "text_model.embeddings.token_embedding.weight",
-                &[text.vocabulary, width],
+                [text.vocabulary, width],
             )?,
+            vocabulary: text.vocabulary,
             positions: positions(weights, text)?,
             width,
             transformer: Transformer::load(weights, "text_model.encoder.layers", tower, text.mask)?,
@@ -57,8 +61,8 @@ impl TextTower {
         })
     }
 
-    pub fn vocabulary(&self) -> usize {
-        self.tokens.len() / self.width
+    pub const fn vocabulary(&self) -> usize {
+        self.vocabulary
     }
 
     /// Most tokens of a text.
@@ -82,7 +86,7 @@ impl TextTower {
             .reshape(texts.iter().map(|ids| ids.len()).sum(), self.width);
         for (sequence, ids) in sequences.iter().zip(texts) {
             for (row, (position, &id)) in sequence.rows.clone().zip(ids.iter().enumerate()) {
-                self.embed(id, position, w.hidden.row_mut(row));
+                self.embed(w.kernel, id, position, w.hidden.row_mut(row));
             }
         }
         if let Some(norm) = &self.before {
@@ -98,14 +102,14 @@ impl TextTower {
             }
         };
         self.projection
-            .forward(w.kernel, rows, &mut w.codes, &mut w.mixed)
+            .forward(w.kernel, rows, &mut w.products, &mut w.attended)
     }
 
-    fn embed(&self, id: u32, position: usize, row: &mut [f32]) {
-        let token = &self.tokens[id as usize * self.width..][..self.width];
-        let place = &self.positions[position * self.width..][..self.width];
-        for ((x, token), place) in row.iter_mut().zip(token).zip(place) {
-            *x = token + place;
+    fn embed(&self, kernel: Kernel, id: u32, position: usize, row: &mut [f32]) {
+        self.tokens.read(kernel, id as usize, row);
+        let position = &self.positions[position * self.width..][..self.width];
+        for (x, position) in row.iter_mut().zip(position) {
+            *x += position;
         }
     }
 
@@ -127,7 +131,7 @@ impl TextTower {
 }
 
 /// Positions, to each of which the first segment is added where there are segments.
-fn positions(weights: &mut Weights<Stored>, text: &TextConfig) -> Result<Vec<f32>, LoadError> {
+fn positions(weights: &mut Weights<PackedTensor>, text: &TextConfig) -> Result<Vec<f32>, LoadError> {
     let width = text.tower.hidden;
     let mut positions = weights.values(
         "text_model.embeddings.position_embedding.weight",

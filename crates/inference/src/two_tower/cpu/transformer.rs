@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 
-use eidetic_kernels::matrix::{Activation, Heads, Mask};
+use eidetic_kernels::matrix::{Activation, EpilogueOp, Heads, Mask};
 
 use super::workspace::Workspace;
 use crate::error::LoadError;
-use crate::layers::linear::Dense;
+use crate::layers::linear::{Linear, ProductScratch};
 use crate::layers::matrix::Matrix;
-use crate::layers::packing::Stored;
-use crate::layers::products::Products;
+use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{Norms, TowerConfig};
 
@@ -25,7 +24,7 @@ pub struct Norm {
     epsilon: f32,
 }
 
-/// The rows of one sequence, and the one among them that is asked for at the end.
+/// The rows of one sequence, and the one among them that becomes its embedding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sequence {
     pub rows: Range<usize>,
@@ -36,28 +35,28 @@ struct Block {
     norms: Norms,
     /// Before attention or after it.
     first_norm: Norm,
-    queries: Dense,
-    keys: Dense,
-    values: Dense,
-    output: Dense,
-    /// Before the dense layers or after them.
+    queries: Linear,
+    keys: Linear,
+    values: Linear,
+    output: Linear,
+    /// Before the MLP or after it.
     second_norm: Norm,
-    layers: Layers,
+    mlp: Mlp,
     heads: Heads,
     mask: Mask,
 }
 
-/// Two dense layers with an activation between them.
-pub struct Layers {
-    wide: Dense,
-    narrow: Dense,
+/// Two linear layers with an activation between them.
+pub struct Mlp {
+    fc1: Linear,
+    fc2: Linear,
     activation: Activation,
 }
 
 impl Transformer {
     /// Takes the layers under `prefix`, such as `vision_model.encoder.layers`.
     pub fn load(
-        weights: &mut Weights<Stored>,
+        weights: &mut Weights<PackedTensor>,
         prefix: &str,
         config: &TowerConfig,
         mask: Mask,
@@ -80,7 +79,7 @@ impl Transformer {
             block.forward(sequences, workspace);
         }
         last.attend_pooled(sequences, &pooled, workspace);
-        last.transform(workspace);
+        last.add_mlp(workspace);
         std::mem::swap(&mut workspace.hidden, &mut workspace.pooled);
     }
 
@@ -90,26 +89,15 @@ impl Transformer {
             block.forward(sequences, workspace);
         }
     }
-
-    /// Nothing but the products that these layers make of `rows` rows, of which the last layer is asked for `pooled`.
-    pub fn products(&self, pooled: usize, rows: usize, products: &mut Products) {
-        let last = self.blocks.len().saturating_sub(1);
-        for (layer, block) in self.blocks.iter().enumerate() {
-            let asked = if layer == last { pooled } else { rows };
-            for dense in [&block.keys, &block.values] {
-                products.run(rows, dense.factor());
-            }
-            for dense in [&block.queries, &block.output] {
-                products.run(asked, dense.factor());
-            }
-            block.layers.products(asked, products);
-        }
-    }
 }
 
 impl Norm {
     /// Takes `NAME.weight` and `NAME.bias`.
-    pub fn load(weights: &mut Weights<Stored>, name: &str, config: &TowerConfig) -> Result<Self, LoadError> {
+    pub fn load(
+        weights: &mut Weights<PackedTensor>,
+        name: &str,
+        config: &TowerConfig,
+    ) -> Result<Self, LoadError> {
         Ok(Self {
             weight: weights.values(&format!("{name}.weight"), &[config.hidden])?,
             bias: weights.values(&format!("{name}.bias"), &[config.hidden])?,
@@ -117,7 +105,7 @@ impl Norm {
         })
     }
 
-    /// Normalises each row into `out`.
+    /// Normalizes each row into `out`.
     pub fn forward(&self, kernel: eidetic_kernels::Kernel, rows: &Matrix, out: &mut Matrix) {
         out.reshape(rows.count(), rows.width());
         for row in 0..rows.count() {
@@ -134,20 +122,20 @@ impl Norm {
 
 impl Block {
     fn load(
-        weights: &mut Weights<Stored>,
+        weights: &mut Weights<PackedTensor>,
         prefix: &str,
         config: &TowerConfig,
         mask: Mask,
     ) -> Result<Self, LoadError> {
         let hidden = config.hidden;
         let mut square =
-            |name: &str| Dense::load(weights, &format!("{prefix}.self_attn.{name}"), hidden, hidden);
+            |name: &str| Linear::load(weights, &format!("{prefix}.self_attn.{name}"), [hidden, hidden]);
         Ok(Self {
             queries: square("q_proj")?,
             keys: square("k_proj")?,
             values: square("v_proj")?,
             output: square("out_proj")?,
-            layers: Layers::load(weights, &format!("{prefix}.mlp"), config)?,
+            mlp: Mlp::load(weights, &format!("{prefix}.mlp"), config)?,
             first_norm: Norm::load(weights, &format!("{prefix}.layer_norm1"), config)?,
             second_norm: Norm::load(weights, &format!("{prefix}.layer_norm2"), config)?,
             norms: config.norms,
@@ -158,10 +146,10 @@ impl Block {
 
     fn forward(&self, sequences: &[Sequence], workspace: &mut Workspace) {
         self.attend(sequences, workspace);
-        self.transform(workspace);
+        self.add_mlp(workspace);
     }
 
-    /// Leaves in `normed` what the next part of the block reads: `hidden`, normed where norms come before.
+    /// Leaves in `normed` the input of the next part of the block: `hidden`, normalized where norms come before.
     fn source(&self, norm: &Norm, workspace: &mut Workspace) {
         let w = workspace;
         match self.norms {
@@ -170,7 +158,7 @@ impl Block {
         }
     }
 
-    /// Norms `hidden` in place where norms come after.
+    /// Normalizes `hidden` in place where norms come after.
     fn finish(&self, norm: &Norm, workspace: &mut Workspace) {
         if self.norms == Norms::After {
             let w = workspace;
@@ -179,99 +167,110 @@ impl Block {
         }
     }
 
-    /// Adds to `hidden` what attention makes of the rows of the same sequence.
+    /// Adds to `hidden` the attention over the rows of the same sequence.
     fn attend(&self, sequences: &[Sequence], workspace: &mut Workspace) {
         let w = workspace;
         let count = w.hidden.count();
         self.source(&self.first_norm, w);
-        let input = self.queries.input(w.kernel, &w.normed, &mut w.codes);
-        self.queries.fill(w.kernel, input, count, &mut w.queries);
-        self.keys.fill(w.kernel, input, count, &mut w.keys);
-        self.values.fill(w.kernel, input, count, &mut w.values);
-        w.mixed.reshape(count, w.hidden.width());
-        for sequence in sequences {
-            self.mix(sequence, sequence.rows.clone(), w);
+        let ProductScratch { codes, half } = &mut w.products;
+        let input = self.queries.input(w.kernel, &w.normed, codes);
+        for (linear, out) in [
+            (&self.queries, &mut w.queries),
+            (&self.keys, &mut w.keys),
+            (&self.values, &mut w.values),
+        ] {
+            linear.forward(w.kernel, input, EpilogueOp::Store, out, half);
         }
-        let input = self.output.input(w.kernel, &w.mixed, &mut w.codes);
-        self.output.add_to(w.kernel, input, &mut w.hidden);
+        w.attended.reshape(count, w.hidden.width());
+        for sequence in sequences {
+            self.attention(sequence, sequence.rows.clone(), w);
+        }
+        let ProductScratch { codes, half } = &mut w.products;
+        let input = self.output.input(w.kernel, &w.attended, codes);
+        self.output
+            .forward(w.kernel, input, EpilogueOp::Accumulate, &mut w.hidden, half);
         self.finish(&self.first_norm, w);
     }
 
     /// As [`attend`](Self::attend), for the pooled rows alone, which replace all others.
     fn attend_pooled(&self, sequences: &[Sequence], pooled: &[usize], workspace: &mut Workspace) {
         let w = workspace;
-        let count = w.hidden.count();
         self.source(&self.first_norm, w);
-        let input = self.keys.input(w.kernel, &w.normed, &mut w.codes);
-        self.keys.fill(w.kernel, input, count, &mut w.keys);
-        self.values.fill(w.kernel, input, count, &mut w.values);
+        let ProductScratch { codes, half } = &mut w.products;
+        let input = self.keys.input(w.kernel, &w.normed, codes);
+        self.keys
+            .forward(w.kernel, input, EpilogueOp::Store, &mut w.keys, half);
+        self.values
+            .forward(w.kernel, input, EpilogueOp::Store, &mut w.values, half);
         w.pooled.gather(&w.normed, pooled);
-        let input = self.queries.input(w.kernel, &w.pooled, &mut w.codes);
-        self.queries.fill(w.kernel, input, pooled.len(), &mut w.queries);
-        w.mixed.reshape(pooled.len(), w.hidden.width());
+        let input = self.queries.input(w.kernel, &w.pooled, codes);
+        self.queries
+            .forward(w.kernel, input, EpilogueOp::Store, &mut w.queries, half);
+        w.attended.reshape(pooled.len(), w.hidden.width());
         for (row, sequence) in sequences.iter().enumerate() {
-            self.mix(sequence, row..row + 1, w);
+            self.attention(sequence, row..row + 1, w);
         }
         w.pooled.gather(&w.hidden, pooled);
         std::mem::swap(&mut w.hidden, &mut w.pooled);
-        let input = self.output.input(w.kernel, &w.mixed, &mut w.codes);
-        self.output.add_to(w.kernel, input, &mut w.hidden);
+        let ProductScratch { codes, half } = &mut w.products;
+        let input = self.output.input(w.kernel, &w.attended, codes);
+        self.output
+            .forward(w.kernel, input, EpilogueOp::Accumulate, &mut w.hidden, half);
         self.finish(&self.first_norm, w);
     }
 
-    /// Weighted means of one sequence's values, for the queries in the rows `asking`.
-    fn mix(&self, sequence: &Sequence, asking: Range<usize>, w: &mut Workspace) {
+    /// Weighted means of one sequence's values, for the queries in these rows.
+    fn attention(&self, sequence: &Sequence, queries: Range<usize>, w: &mut Workspace) {
         let (first, length) = (sequence.rows.start, sequence.rows.len());
         w.kernel.attention(
             self.heads,
             self.mask,
-            w.queries.rows(asking.start, asking.len()),
+            w.queries.rows(queries.start, queries.len()),
             w.keys.rows(first, length),
             w.values.rows(first, length),
-            w.mixed.rows_mut(asking.start, asking.len()),
+            w.attended.rows_mut(queries.start, queries.len()),
             &mut w.attention,
         );
     }
 
-    /// Adds to `hidden` what the dense layers make of each row.
-    fn transform(&self, workspace: &mut Workspace) {
+    /// Adds the MLP's output to `hidden`.
+    fn add_mlp(&self, workspace: &mut Workspace) {
         self.source(&self.second_norm, workspace);
-        self.layers.add(workspace);
+        self.mlp.add(workspace);
         self.finish(&self.second_norm, workspace);
     }
 }
 
-impl Layers {
+impl Mlp {
     /// Takes `NAME.fc1` and `NAME.fc2`.
-    pub fn load(weights: &mut Weights<Stored>, name: &str, config: &TowerConfig) -> Result<Self, LoadError> {
+    pub fn load(
+        weights: &mut Weights<PackedTensor>,
+        name: &str,
+        config: &TowerConfig,
+    ) -> Result<Self, LoadError> {
         let (hidden, intermediate) = (config.hidden, config.intermediate);
         Ok(Self {
-            wide: Dense::load(weights, &format!("{name}.fc1"), hidden, intermediate)?,
-            narrow: Dense::load(weights, &format!("{name}.fc2"), intermediate, hidden)?,
+            fc1: Linear::load(weights, &format!("{name}.fc1"), [intermediate, hidden])?,
+            fc2: Linear::load(weights, &format!("{name}.fc2"), [hidden, intermediate])?,
             activation: config.activation,
         })
     }
 
-    /// Adds to `hidden` what the layers make of each row of `normed`.
+    /// Adds to `hidden` the output for each row of `normed`.
     pub fn add(&self, workspace: &mut Workspace) {
         let w = workspace;
-        let count = w.normed.count();
-        let input = self.wide.input(w.kernel, &w.normed, &mut w.codes);
-        self.wide
-            .fill_activated(w.kernel, input, count, self.activation, &mut w.wide);
-        let input = self.narrow.input(w.kernel, &w.wide, &mut w.codes);
-        self.narrow.add_to(w.kernel, input, &mut w.hidden);
-    }
-
-    /// Nothing but the products of `rows` rows.
-    pub fn products(&self, rows: usize, products: &mut Products) {
-        products.run(rows, self.wide.factor());
-        products.run(rows, self.narrow.factor());
+        let ProductScratch { codes, half } = &mut w.products;
+        let input = self.fc1.input(w.kernel, &w.normed, codes);
+        let op = EpilogueOp::Activate(self.activation);
+        self.fc1.forward(w.kernel, input, op, &mut w.inner, half);
+        let input = self.fc2.input(w.kernel, &w.inner, codes);
+        self.fc2
+            .forward(w.kernel, input, EpilogueOp::Accumulate, &mut w.hidden, half);
     }
 }
 
 impl TowerConfig {
-    /// How columns are shared among heads.
+    /// The heads of a row.
     pub const fn heads(&self) -> Heads {
         Heads {
             count: self.heads,

@@ -1,18 +1,18 @@
 //! The picture tower: patches, the transformer, one vector a picture.
 
 use eidetic_encoder::Pixels;
-use eidetic_kernels::matrix::{Epilogue, Mask};
+use eidetic_kernels::matrix::{EpilogueOp, Mask};
 
 use super::pool::AttentionPool;
+use super::projection::Projection;
 use super::transformer::{Norm, Sequence, Transformer};
 use super::workspace::Workspace;
 use crate::error::LoadError;
-use crate::layers::linear::{Factor, Projection};
+use crate::layers::linear::{Linear, ProductScratch};
 use crate::layers::matrix::Matrix;
-use crate::layers::packing::Stored;
-use crate::layers::products::Products;
+use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
-use crate::two_tower::config::{self, FirstNorm, VitConfig, VitKind, VitPooling};
+use crate::two_tower::config::{FirstNorm, Projection as Kind, VitConfig, VitKind, VitPooling};
 use crate::two_tower::patches::Patches;
 use crate::two_tower::position_embeddings::{Positions, table_side};
 
@@ -21,9 +21,7 @@ pub struct VisionTower {
     patches: Patches,
     /// Patches of a picture, at most.
     most: usize,
-    patch_embedding: Factor,
-    /// Width numbers, where there is one.
-    patch_bias: Option<Vec<f32>>,
+    patch_embedding: Linear,
     /// The class token with its position, where there is one.
     class: Option<Vec<f32>>,
     positions: Positions,
@@ -42,31 +40,31 @@ enum Ending {
 
 impl VisionTower {
     pub fn load(
-        weights: &mut Weights<Stored>,
+        weights: &mut Weights<PackedTensor>,
         config: &VitConfig,
         dimension: usize,
     ) -> Result<Self, LoadError> {
         let (tower, width, side) = (&config.tower, config.tower.hidden, config.patch);
         let embedding = "vision_model.embeddings.patch_embedding";
-        let (patch_bias, before) = match config.kind {
-            VitKind::Siglip => (
-                Some(weights.values(&format!("{embedding}.bias"), &[width])?),
-                None,
-            ),
-            VitKind::Clip { norm, .. } => (
-                None,
-                (norm == FirstNorm::Present)
-                    // The reference's own spelling.
-                    .then(|| Norm::load(weights, "vision_model.pre_layrnorm", tower))
-                    .transpose()?,
-            ),
+        let bias = format!("{embedding}.bias");
+        let (bias, norm) = match config.kind {
+            VitKind::Siglip => (Some(&bias[..]), FirstNorm::Absent),
+            VitKind::Clip { norm, .. } => (None, norm),
         };
+        let before = (norm == FirstNorm::Present)
+            // The reference's own spelling.
+            .then(|| Norm::load(weights, "vision_model.pre_layrnorm", tower))
+            .transpose()?;
         let (class, positions) = load_positions(weights, config)?;
         Ok(Self {
             patches: Patches { side },
             most: config.most_patches(),
-            patch_embedding: weights.factor(&format!("{embedding}.weight"), &[width, 3, side, side])?,
-            patch_bias,
+            patch_embedding: Linear::load_tensor(
+                weights,
+                &format!("{embedding}.weight"),
+                &[width, 3, side, side],
+                bias,
+            )?,
             class,
             positions,
             width,
@@ -108,39 +106,18 @@ impl VisionTower {
             Ending::Class(VitPooling::Class, projection) => {
                 self.transformer.forward(&sequences, w);
                 self.after.forward(w.kernel, &w.pooled, &mut w.normed);
-                projection.forward(w.kernel, &w.normed, &mut w.codes, &mut w.mixed)
+                projection.forward(w.kernel, &w.normed, &mut w.products, &mut w.attended)
             }
             Ending::Class(pooling, projection) => {
                 self.transformer.forward_all(&sequences, w);
                 self.mean(*pooling, &sequences, w);
-                projection.forward(w.kernel, &w.pooled, &mut w.codes, &mut w.mixed)
+                projection.forward(w.kernel, &w.pooled, &mut w.products, &mut w.attended)
             }
             Ending::Attention(pool) => {
                 self.transformer.forward_all(&sequences, w);
                 self.after.forward(w.kernel, &w.hidden, &mut w.normed);
                 pool.forward(&sequences, w);
                 w.hidden.to_vectors()
-            }
-        }
-    }
-
-    /// Nothing but the products that [`forward`](Self::forward) makes of `pictures` pictures, attention's own left out.
-    pub fn products(&self, pictures: usize, products: &mut Products) {
-        let rows = pictures * self.longest();
-        products.run(pictures * self.most, &self.patch_embedding);
-        match &self.ending {
-            Ending::Class(pooling, projection) => {
-                let asked = if *pooling == VitPooling::Class {
-                    pictures
-                } else {
-                    rows
-                };
-                self.transformer.products(asked, rows, products);
-                projection.products(pictures, products);
-            }
-            Ending::Attention(pool) => {
-                self.transformer.products(rows, rows, products);
-                pool.products(pictures, rows, products);
             }
         }
     }
@@ -165,27 +142,23 @@ impl VisionTower {
     /// it is one product with the patches laid out as rows.
     fn embed(&self, pictures: &[Pixels], sequences: &[Sequence], w: &mut Workspace) {
         let counts = pictures.iter().map(|picture| self.patches.count(picture));
-        w.wide.reshape(counts.sum(), self.patches.size());
+        w.inner.reshape(counts.sum(), self.patches.size());
         let mut row = 0;
         for picture in pictures {
             for patch in 0..self.patches.count(picture) {
-                self.patches.unfold(picture, patch, w.wide.row_mut(row));
+                self.patches.unfold(picture, patch, w.inner.row_mut(row));
                 row += 1;
             }
         }
-        let input = self.patch_embedding.input(w.kernel, &w.wide, &mut w.codes);
-        w.mixed.reshape(row, self.width);
-        let epilogue = self
-            .patch_bias
-            .as_ref()
-            .map_or(Epilogue::none(), |bias| Epilogue::bias(bias));
+        let ProductScratch { codes, half } = &mut w.products;
+        let input = self.patch_embedding.input(w.kernel, &w.inner, codes);
         self.patch_embedding
-            .apply(w.kernel, input, epilogue, w.mixed.all_mut());
+            .forward(w.kernel, input, EpilogueOp::Store, &mut w.attended, half);
         let rows = sequences.last().map_or(0, |sequence| sequence.rows.end);
         w.hidden.reshape(rows, self.width);
         let mut patch = 0;
         for (picture, sequence) in pictures.iter().zip(sequences) {
-            self.place(picture, sequence, &w.mixed, patch, &mut w.hidden);
+            self.place(picture, sequence, &w.attended, patch, &mut w.hidden);
             patch += self.patches.count(picture);
         }
     }
@@ -231,13 +204,16 @@ impl VisionTower {
 }
 
 impl Ending {
-    fn load(weights: &mut Weights<Stored>, config: &VitConfig, dimension: usize) -> Result<Self, LoadError> {
+    fn load(
+        weights: &mut Weights<PackedTensor>,
+        config: &VitConfig,
+        dimension: usize,
+    ) -> Result<Self, LoadError> {
         Ok(match config.kind {
             VitKind::Siglip => Self::Attention(Box::new(AttentionPool::load(weights, &config.tower)?)),
             VitKind::Clip { pooling, .. } => {
                 let shape = [dimension, config.tower.hidden];
-                let projection =
-                    Projection::load(weights, "visual_projection", config::Projection::Plain, shape)?;
+                let projection = Projection::load(weights, "visual_projection", Kind::Plain, shape)?;
                 Self::Class(pooling, projection)
             }
         })
@@ -246,7 +222,7 @@ impl Ending {
 
 /// The class token with its position, and the positions of the patches.
 fn load_positions(
-    weights: &mut Weights<Stored>,
+    weights: &mut Weights<PackedTensor>,
     config: &VitConfig,
 ) -> Result<(Option<Vec<f32>>, Positions), LoadError> {
     let width = config.tower.hidden;

@@ -1,29 +1,29 @@
+//! The memory of a tower's forward pass.
+
 use eidetic_kernels::Kernel;
-use eidetic_kernels::matrix::{AttentionScratch, QuantizedRows};
+use eidetic_kernels::matrix::AttentionScratch;
 
+use crate::layers::linear::ProductScratch;
 use crate::layers::matrix::Matrix;
-use crate::layers::products::Products;
 
-/// The memory that a group of sequences needs on its way through a tower, used again by the next group.
+/// The memory that a group of sequences needs in a tower, used again by the next group.
 pub struct Workspace {
     pub kernel: Kernel,
     /// What the layers change: a row for each position.
     pub hidden: Matrix,
-    /// The same, normalised.
+    /// The same, normalized.
     pub normed: Matrix,
     pub queries: Matrix,
     pub keys: Matrix,
     pub values: Matrix,
-    /// What attention gives.
-    pub mixed: Matrix,
-    /// Between the two dense layers; before the first layer, patches.
-    pub wide: Matrix,
-    /// Rows that are asked for at the end.
+    /// The output of attention.
+    pub attended: Matrix,
+    /// Between the two layers of an MLP; before the first block, patches.
+    pub inner: Matrix,
+    /// Rows that become embeddings.
     pub pooled: Matrix,
-    pub codes: QuantizedRows,
+    pub products: ProductScratch,
     pub attention: AttentionScratch,
-    /// For benches.
-    pub products: Products,
     pub maps: Maps,
 }
 
@@ -46,12 +46,11 @@ impl Default for Workspace {
             queries: Matrix::default(),
             keys: Matrix::default(),
             values: Matrix::default(),
-            mixed: Matrix::default(),
-            wide: Matrix::default(),
+            attended: Matrix::default(),
+            inner: Matrix::default(),
             pooled: Matrix::default(),
-            codes: QuantizedRows::default(),
             attention: AttentionScratch::default(),
-            products: Products::default(),
+            products: ProductScratch::default(),
             maps: Maps::default(),
         }
     }

@@ -1,16 +1,16 @@
-//! Squeeze and excitation: each channel of a map times a factor that two dense layers make of all channels' means.
+//! Squeeze-and-excitation: each channel of a map times a factor that two linear layers compute from all channels' means.
 
 use eidetic_kernels::Kernel;
 use eidetic_kernels::dot;
 use eidetic_kernels::matrix::Activation;
 
 use crate::layers::matrix::Matrix;
-use crate::two_tower::fastvit_weights::{self, Folded};
+use crate::two_tower::fastvit_weights::{FusedConv, SqueezeExciteWeights};
 
 /// The two layers; one row a picture is too little for packed products.
-pub struct Excitation {
-    narrow: Layer,
-    wide: Layer,
+pub struct SqueezeExcite {
+    fc1: Layer,
+    fc2: Layer,
 }
 
 /// A dense layer, a row an output.
@@ -19,12 +19,12 @@ struct Layer {
     bias: Vec<f32>,
 }
 
-impl Excitation {
-    /// Takes layers whose channels stand at `places` of the map.
-    pub fn pack(folded: &fastvit_weights::Excitation, places: &[usize]) -> Self {
+impl SqueezeExcite {
+    /// Packs layers for a map whose channels are at `places`.
+    pub fn pack(fused: &SqueezeExciteWeights, places: &[usize]) -> Self {
         Self {
-            narrow: Layer::of(&folded.narrow.with_inputs_at(places)),
-            wide: Layer::of(&folded.wide.with_outputs_at(places)),
+            fc1: Layer::of(&fused.fc1.with_inputs_at(places)),
+            fc2: Layer::of(&fused.fc2.with_outputs_at(places)),
         }
     }
 
@@ -36,11 +36,11 @@ impl Excitation {
         for picture in 0..pictures {
             let rows = picture * positions..(picture + 1) * positions;
             means.set_mean(0, map, rows.clone());
-            let mut narrow = self.narrow.forward(means.row(0));
-            for x in &mut narrow {
+            let mut inner = self.fc1.forward(means.row(0));
+            for x in &mut inner {
                 *x = x.max(0.0);
             }
-            let mut factors = self.wide.forward(&narrow);
+            let mut factors = self.fc2.forward(&inner);
             for x in &mut factors {
                 *x = 1.0 / (1.0 + (-*x).exp());
             }
@@ -52,10 +52,10 @@ impl Excitation {
 }
 
 impl Layer {
-    fn of(folded: &Folded) -> Self {
+    fn of(fused: &FusedConv) -> Self {
         Self {
-            weight: folded.weight.clone(),
-            bias: folded.bias.clone(),
+            weight: fused.weight.clone(),
+            bias: fused.bias.clone(),
         }
     }
 

@@ -1,0 +1,181 @@
+//! A tensor as a file holds it, and the rearrangements that layouts of files ask for.
+
+use candle_core::quantized::GgmlDType;
+use eidetic_kernels::matrix::HalfFormat;
+use safetensors::Dtype;
+
+use crate::error::LoadError;
+use crate::layers::gguf_blocks::Blocks;
+
+/// Shape and values of a tensor, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TensorData {
+    pub shape: Vec<usize>,
+    pub values: TensorValues,
+}
+
+/// Values in the type of the file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TensorValues {
+    F32(Vec<f32>),
+    Half(Vec<u16>, HalfFormat),
+    /// Quantized blocks of ggml; each row is a whole number of blocks.
+    Gguf(GgmlDType, Vec<u8>),
+}
+
+impl TensorData {
+    /// `None` for types other than f32, f16 and bf16.
+    pub fn from_bytes(dtype: Dtype, shape: Vec<usize>, bytes: &[u8]) -> Option<Self> {
+        let halves = || {
+            let pairs = bytes.as_chunks().0.iter();
+            pairs.map(|pair| u16::from_le_bytes(*pair)).collect()
+        };
+        let values = match dtype {
+            Dtype::F32 => {
+                let words = bytes.as_chunks().0.iter();
+                TensorValues::F32(words.map(|word| f32::from_le_bytes(*word)).collect())
+            }
+            Dtype::F16 => TensorValues::Half(halves(), HalfFormat::F16),
+            Dtype::BF16 => TensorValues::Half(halves(), HalfFormat::Bf16),
+            _ => return None,
+        };
+        Some(Self { shape, values })
+    }
+
+    /// The length of the first axis.
+    pub fn rows(&self) -> Option<usize> {
+        self.shape.first().copied()
+    }
+
+    /// The only value of a tensor that has one.
+    pub fn scalar(&self) -> Option<f32> {
+        match &self.values {
+            TensorValues::F32(values) if values.len() == 1 => Some(values[0]),
+            TensorValues::Half(halves, format) if halves.len() == 1 => Some(format.widened(halves[0])),
+            _ => None,
+        }
+    }
+
+    /// Part `number` of `of` equal parts of the first axis; `None` where it cannot be cut so, or is quantized.
+    pub fn part(&self, number: usize, of: usize) -> Option<Self> {
+        let rows = self.rows().filter(|rows| rows.is_multiple_of(of))? / of;
+        let values = match &self.values {
+            TensorValues::F32(values) => TensorValues::F32(part(values, number, of)),
+            TensorValues::Half(halves, format) => TensorValues::Half(part(halves, number, of), *format),
+            TensorValues::Gguf(..) => return None,
+        };
+        let mut shape = self.shape.clone();
+        shape[0] = rows;
+        Some(Self { shape, values })
+    }
+
+    /// The tensor with its axes in this order; `None` where it has another number of axes, or is quantized.
+    pub fn permuted(&self, axes: &[usize]) -> Option<Self> {
+        if axes.len() != self.shape.len() {
+            return None;
+        }
+        let values = match &self.values {
+            TensorValues::F32(values) => TensorValues::F32(permuted(values, &self.shape, axes)),
+            TensorValues::Half(halves, format) => {
+                TensorValues::Half(permuted(halves, &self.shape, axes), *format)
+            }
+            TensorValues::Gguf(..) => return None,
+        };
+        let shape = axes.iter().map(|&axis| self.shape[axis]).collect();
+        Some(Self { shape, values })
+    }
+
+    /// All values as f32.
+    pub fn into_f32(self) -> Result<Vec<f32>, LoadError> {
+        Ok(match self.values {
+            TensorValues::F32(values) => values,
+            TensorValues::Half(halves, format) => widened(&halves, format),
+            TensorValues::Gguf(kind, bytes) => {
+                let inputs = self.shape.last().copied().unwrap_or(0);
+                let outputs = self.shape.iter().rev().skip(1).product();
+                Blocks::new(kind, bytes, outputs, inputs)?.values()
+            }
+        })
+    }
+}
+
+fn part<T: Copy>(values: &[T], number: usize, of: usize) -> Vec<T> {
+    let size = values.len() / of;
+    values[number * size..][..size].to_vec()
+}
+
+/// Counts through the new shape like an odometer, so that each value costs an addition.
+fn permuted<T: Copy>(values: &[T], shape: &[usize], axes: &[usize]) -> Vec<T> {
+    let strides: Vec<usize> = (0..shape.len())
+        .map(|axis| shape[axis + 1..].iter().product())
+        .collect();
+    let mut index = vec![0; axes.len()];
+    let mut offset = 0;
+    let mut out = Vec::with_capacity(values.len());
+    for _ in 0..values.len() {
+        out.push(values[offset]);
+        for (place, &axis) in axes.iter().enumerate().rev() {
+            index[place] += 1;
+            offset += strides[axis];
+            if index[place] < shape[axis] {
+                break;
+            }
+            offset -= index[place] * strides[axis];
+            index[place] = 0;
+        }
+    }
+    out
+}
+
+/// 16-bit values as f32.
+pub fn widened(halves: &[u16], format: HalfFormat) -> Vec<f32> {
+    halves.iter().map(|bits| format.widened(*bits)).collect()
+}
+
+/// The nearest bf16; ties go to the even one, and values that are not finite stay so.
+pub fn nearest_bf16(x: f32) -> u16 {
+    let bits = x.to_bits();
+    if !x.is_finite() {
+        return (bits >> 16) as u16 | u16::from(x.is_nan()) << 6;
+    }
+    ((bits + 0x7fff + (bits >> 16 & 1)) >> 16) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permuted_axes_move_their_values() {
+        let tensor = TensorData {
+            shape: vec![2, 3],
+            values: TensorValues::F32((0..6_u8).map(f32::from).collect()),
+        };
+        let transposed = tensor.permuted(&[1, 0]).unwrap();
+        assert_eq!(transposed.shape, [3, 2]);
+        assert_eq!(transposed.into_f32().unwrap(), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+        assert_eq!(tensor.permuted(&[0]), None);
+    }
+
+    #[test]
+    fn rounding_to_bf16_takes_nearest() {
+        // Bits of f32 and of bf16: exact, below and above the middle, in the middle of an even and an odd, infinite.
+        for (bits, expected) in [
+            (0x3f80_0000, 0x3f80),
+            (0x3f80_7fff, 0x3f80),
+            (0x3f80_8001, 0x3f81),
+            (0x3f80_8000, 0x3f80),
+            (0x3f81_8000, 0x3f82),
+            (0xbf80_ffff, 0xbf81),
+            (0x7f7f_ffff, 0x7f80),
+            (0xff80_0000, 0xff80),
+        ] {
+            assert_eq!(nearest_bf16(f32::from_bits(bits)), expected, "{bits:#x}");
+        }
+        assert!(
+            HalfFormat::Bf16
+                .widened(nearest_bf16(f32::from_bits(0x7f80_0001)))
+                .is_nan()
+        );
+    }
+}
