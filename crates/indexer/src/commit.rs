@@ -16,7 +16,7 @@ use crate::plan::Job;
 use crate::prepare::{Known, Outcome, Picture, Readers};
 use crate::run::vector_stands;
 use crate::tally::Tally;
-use crate::{Cancel, Indexer, IndexingError, Options};
+use crate::{CancelToken, Indexer, IndexingError, Options};
 
 /// After this long, results are made durable even if they are few.
 pub const COMMIT_AFTER: Duration = Duration::from_secs(2);
@@ -114,7 +114,7 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
     pub fn run(
         mut self,
         outcomes: Receiver<Result<Outcome, IndexingError>>,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<Committed, IndexingError> {
         let taken = self.take_all(&outcomes, cancel);
         // Lets readers that wait for room end.
@@ -129,7 +129,7 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
     fn take_all(
         &mut self,
         outcomes: &Receiver<Result<Outcome, IndexingError>>,
-        cancel: &Cancel,
+        cancel: &CancelToken,
     ) -> Result<(), IndexingError> {
         while !cancel.is_cancelled() {
             match outcomes.recv_timeout(HEARING) {
@@ -352,7 +352,7 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
     }
 
     /// Lets go of what belongs to images that the catalog has forgotten.
-    fn forget(&mut self, forgotten: &[ImageId]) -> Result<(), IndexingError> {
+    fn forget(&mut self, on_removed: &[ImageId]) -> Result<(), IndexingError> {
         // Also bounds it: pictures met again after a commit are looked up once more.
         self.known.clear();
         crate::removal::forget(self.indexer, forgotten)

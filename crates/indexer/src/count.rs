@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::Cancel;
+use crate::CancelToken;
 use crate::tally::Tally;
 use crate::walk::{Look, walk};
 
@@ -11,7 +11,7 @@ pub type Ground = (PathBuf, Vec<PathBuf>);
 
 /// Walks everything once more, quickly, and tells the observer the total. Memory stays bounded that way: the plan
 /// cannot run ahead of the readers without being kept.
-pub fn count(grounds: &[Ground], tally: &Tally<'_>, cancel: &Cancel) {
+pub fn count(grounds: &[Ground], tally: &Tally<'_>, cancel: &CancelToken) {
     let mut files = 0;
     for (source, left_out) in grounds {
         for met in walk(source, left_out.clone(), Look::Names) {

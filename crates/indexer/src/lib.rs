@@ -9,14 +9,12 @@
 //! makes results durable: vectors first, then the catalog record that names them. What vanished is removed last, and
 //! only where the walk succeeded and was not cancelled.
 //!
-//! A refill goes by the catalog instead of a walk: it embeds what is known already and has no vector in a space yet.
+//! A backfill goes by the catalog instead of a walk: it embeds what is known already and has no vector in a space yet.
 //!
 //! This crate opens nothing of a library and prints nothing; it writes only through the parts it is given.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::RwLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use eidetic_catalog::Catalog;
 use eidetic_domain::ImageId;
@@ -24,16 +22,17 @@ use eidetic_encoder::Encoder;
 use eidetic_imaging::{Limits, ThumbnailStore};
 use eidetic_vectors::VectorIndex;
 
+mod backfill;
 mod budget;
 mod claims;
 mod commit;
+mod context;
 mod count;
 mod embed;
 mod observer;
 mod plan;
 mod prepare;
 mod read;
-mod refill;
 mod removal;
 mod report;
 mod run;
@@ -43,9 +42,10 @@ mod tally;
 mod vanished;
 mod walk;
 
+pub use backfill::{BackfillFilter, BackfillReport};
+pub use context::{CancelToken, RunContext};
 pub use observer::{Observer, Stage};
-pub use refill::{Refilled, Wanted};
-pub use report::{Failure, IndexingError, Report};
+pub use report::{FileFailure, IndexingError, Report};
 
 /// What indexing works with.
 pub struct Indexer<'a, V: VectorIndex + ?Sized> {
@@ -57,8 +57,8 @@ pub struct Indexer<'a, V: VectorIndex + ?Sized> {
     pub encoder: &'a dyn Encoder,
     /// Where small pictures for the page go, if anywhere.
     pub thumbnails: Option<&'a ThumbnailStore>,
-    /// Told which images the catalog has just forgotten, so that other spaces let go of their vectors too.
-    pub forgotten: &'a (dyn Fn(&[ImageId]) + Sync),
+    /// Called with the images that were just removed from the catalog, so that other spaces remove their vectors too.
+    pub on_removed: &'a (dyn Fn(&[ImageId]) + Sync),
 }
 
 /// How to index.
@@ -97,22 +97,6 @@ impl Default for Options {
     }
 }
 
-/// Asks a run to stop. Clones share the wish.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// Stops the run within about one batch. What is committed is kept; nothing more is removed.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether stopping was asked for.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 impl<V: VectorIndex + ?Sized> Indexer<'_, V> {
     /// Brings catalog, vectors and thumbnails up to date with `sources` (folders, or single pictures).
     ///
@@ -122,25 +106,23 @@ impl<V: VectorIndex + ?Sized> Indexer<'_, V> {
         &self,
         sources: &[PathBuf],
         options: &Options,
-        observer: &dyn Observer,
-        cancel: &Cancel,
+        context: &RunContext<'_>,
     ) -> Result<Report, IndexingError> {
-        run::run(self, sources, options, observer, cancel)
+        run::run(self, sources, options, context)
     }
 
-    /// Embeds the images that the catalog knows and that have no row in its space, as far as they are `wanted`, from the
+    /// Embeds the images that the catalog knows and that have no row in its space, as far as `filter` accepts them, from the
     /// first of their files that still holds them.
     ///
     /// Runs beside a run into another space: an image that is removed meanwhile is let go of. An image that cannot be
-    /// embedded is an entry in the report, and stays without a row. An error means that the refill could not go on; what was
-    /// committed before it is kept, and the next refill goes on from there. The observer counts images as files.
-    pub fn refill(
+    /// embedded is an entry in the report, and stays without a row. An error means that the backfill could not go on; what was
+    /// committed before it is kept, and the next backfill goes on from there. The observer counts images as files.
+    pub fn backfill(
         &self,
-        wanted: Wanted<'_>,
+        filter: BackfillFilter<'_>,
         options: &Options,
-        observer: &dyn Observer,
-        cancel: &Cancel,
-    ) -> Result<Refilled, IndexingError> {
-        refill::refill(self, wanted, options, observer, cancel)
+        context: &RunContext<'_>,
+    ) -> Result<BackfillReport, IndexingError> {
+        backfill::backfill(self, filter, options, context)
     }
 }

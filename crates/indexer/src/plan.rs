@@ -13,7 +13,7 @@ use crate::count::Ground;
 use crate::tally::Tally;
 use crate::vanished::Vanished;
 use crate::walk::{File, Look, Obstacle, Walk, is_worth_reporting, walk};
-use crate::{Cancel, sources};
+use crate::{CancelToken, sources};
 
 /// A file to read.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ fn send_in_batches(mut files: Walk, batches: &Sender<Batch>) {
 pub struct Planner<'a> {
     pub catalog: &'a dyn Catalog,
     pub tally: &'a Tally<'a>,
-    pub cancel: &'a Cancel,
+    pub cancel: &'a CancelToken,
     /// Where files to read go.
     pub jobs: Sender<Job>,
     /// Called once, when the readers no longer keep up.

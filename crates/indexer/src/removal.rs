@@ -93,7 +93,7 @@ fn keeps(source: &Path, path: &Path) -> bool {
 /// Lets go of the vectors and thumbnails of images that the catalog has durably forgotten.
 pub fn forget<V: VectorIndex + ?Sized>(
     indexer: &Indexer<'_, V>,
-    forgotten: &[ImageId],
+    on_removed: &[ImageId],
 ) -> Result<(), IndexingError> {
     if forgotten.is_empty() {
         return Ok(());
@@ -103,7 +103,7 @@ pub fn forget<V: VectorIndex + ?Sized>(
         .write()
         .unwrap_or_else(PoisonError::into_inner)
         .remove(forgotten)?;
-    (indexer.forgotten)(forgotten);
+    (indexer.on_removed)(forgotten);
     for image in forgotten {
         if let Some(store) = indexer.thumbnails
             && let Err(error) = store.remove(image)

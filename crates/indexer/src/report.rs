@@ -19,7 +19,7 @@ pub struct Report {
     /// Paths of pictures at which no file stands any more, other than by a move.
     pub removed: u64,
     /// What could not be indexed, in order of path; earlier failures of unchanged files included.
-    pub failed: Vec<Failure>,
+    pub failed: Vec<FileFailure>,
     /// Files that are no pictures.
     pub skipped: u64,
     /// How long the run took.
@@ -30,7 +30,7 @@ pub struct Report {
 
 /// A file or folder that could not be indexed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct FileFailure {
     /// Which.
     pub path: PathBuf,
     /// Why, in words for its owner.

@@ -18,7 +18,7 @@ use crate::prepare::{Outcome, Readers};
 use crate::removal::{Removal, Removed};
 use crate::sources::{Sources, tidy};
 use crate::tally::Tally;
-use crate::{Cancel, Indexer, IndexingError, Observer, Options, Report, Stage};
+use crate::{CancelToken, Indexer, IndexingError, Options, Report, RunContext, Stage};
 
 /// Files planned ahead of the readers.
 const JOBS_AHEAD: usize = 1024;
@@ -28,18 +28,17 @@ pub fn run<V: VectorIndex + ?Sized>(
     indexer: &Indexer<'_, V>,
     sources: &[PathBuf],
     options: &Options,
-    observer: &dyn Observer,
-    cancel: &Cancel,
+    context: &RunContext<'_>,
 ) -> Result<Report, IndexingError> {
     let start = Instant::now();
-    let tally = Tally::new(observer);
-    observer.stage(Stage::Indexing);
-    let (findings, committed) = index(indexer, &grounds(sources, options), options, &tally, cancel)?;
+    let tally = Tally::new(context.observer);
+    context.observer.stage(Stage::Indexing);
+    let (findings, committed) = index(indexer, &grounds(sources, options), options, &tally, &context.cancel)?;
     let met_again = committed.met_again;
-    let removed = if cancel.is_cancelled() || findings.vanished.is_empty() {
+    let removed = if context.is_cancelled() || findings.vanished.is_empty() {
         Removed::default()
     } else {
-        observer.stage(Stage::Removing);
+        context.observer.stage(Stage::Removing);
         let other_sources: Vec<PathBuf> = options.other_sources.iter().map(|path| tidy(path)).collect();
         let removal = Removal {
             indexer,
@@ -58,7 +57,7 @@ pub fn run<V: VectorIndex + ?Sized>(
         failed,
         skipped,
         seconds: start.elapsed().as_secs_f64(),
-        cancelled: cancel.is_cancelled(),
+        cancelled: context.is_cancelled(),
     })
 }
 
@@ -84,7 +83,7 @@ fn index<V: VectorIndex + ?Sized>(
     grounds: &[Ground],
     options: &Options,
     tally: &Tally<'_>,
-    cancel: &Cancel,
+    cancel: &CancelToken,
 ) -> Result<(Findings, Committed), IndexingError> {
     let claims = Claims::default();
     let readers = Readers::new(indexer, options, &claims);
@@ -119,7 +118,7 @@ fn spawn_readers<'scope, 'env, V: VectorIndex + ?Sized>(
     options: &Options,
     jobs: &Receiver<Job>,
     outcomes: &Sender<Result<Outcome, IndexingError>>,
-    cancel: &'env Cancel,
+    cancel: &'env CancelToken,
 ) {
     for _ in 0..threads(options) {
         let (jobs, outcomes) = (jobs.clone(), outcomes.clone());

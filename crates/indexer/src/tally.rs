@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::{Failure, Observer};
+use crate::{FileFailure, Observer};
 
 /// After how many files an observer hears of them.
 const EVERY: u64 = 64;
@@ -17,7 +17,7 @@ pub struct Tally<'a> {
     done: AtomicU64,
     unchanged: AtomicU64,
     skipped: AtomicU64,
-    failed: Mutex<Vec<Failure>>,
+    failed: Mutex<Vec<FileFailure>>,
 }
 
 impl<'a> Tally<'a> {
@@ -44,7 +44,7 @@ impl<'a> Tally<'a> {
     pub fn walked(&self, files: u64) {
         if !self.walked.swap(true, Ordering::Relaxed) {
             self.observer.discovered(files);
-            self.observer.walked(files);
+            self.observer.total(files);
         }
     }
 
@@ -86,7 +86,7 @@ impl<'a> Tally<'a> {
 
     /// A folder or a source failed.
     pub fn failed(&self, path: &Path, reason: String) {
-        let failure = Failure {
+        let failure = FileFailure {
             path: path.into(),
             reason,
         };
@@ -98,7 +98,7 @@ impl<'a> Tally<'a> {
     }
 
     /// Unchanged, skipped, and failures in order of path.
-    pub fn finish(self) -> (u64, u64, Vec<Failure>) {
+    pub fn finish(self) -> (u64, u64, Vec<FileFailure>) {
         let mut failed = self.failed.into_inner().unwrap_or_else(PoisonError::into_inner);
         failed.sort_by(|a, b| a.path.cmp(&b.path));
         (self.unchanged.into_inner(), self.skipped.into_inner(), failed)

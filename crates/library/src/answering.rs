@@ -5,14 +5,14 @@ use std::sync::{Arc, PoisonError};
 use eidetic_catalog::Tag;
 use eidetic_domain::{Embedding, ImageId, Precision, SpaceId};
 use eidetic_encoder_candle::DownloadProgress;
-use eidetic_indexer::Cancel;
+use eidetic_indexer::{Observer, RunContext};
 use eidetic_search::calibration::{Calibrated, LabelledPair};
 use eidetic_search::confidence::{Fit, Judge, QueryKind};
 use eidetic_search::{Answer, Query, QueryPicture, TextMatch};
 
 use crate::{
     CalibrationHistory, Keep, Library, LibraryError, Loading, Refitted, ScoredPairs, Space, TagOptions,
-    TagProgress, TagReport,
+    TagReport,
 };
 
 impl Library {
@@ -95,10 +95,9 @@ impl Library {
     pub fn tag(
         &self,
         options: &TagOptions,
-        progress: &dyn Fn(TagProgress),
-        cancel: &Cancel,
+        context: &RunContext<'_>,
     ) -> Result<TagReport, LibraryError> {
-        self.active().tag(options, progress, cancel)
+        self.active().tag(options, context)
     }
 
     /// See [`Space::tags_of`].
@@ -111,9 +110,9 @@ impl Library {
         &self,
         kind: QueryKind,
         pairs: &[LabelledPair],
-        progress: &dyn Fn(usize, usize),
+        observer: &dyn Observer,
     ) -> Result<ScoredPairs, LibraryError> {
-        self.active().score_pairs(kind, pairs, progress)
+        self.active().score_pairs(kind, pairs, observer)
     }
 
     /// See [`Space::calibrate`].

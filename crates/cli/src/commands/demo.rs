@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use eidetic_encoder_candle::ModelRef;
-use eidetic_indexer::{Cancel, Options};
+use eidetic_indexer::{CancelToken, Options, RunContext};
 use eidetic_library::{CreateOptions, Library, Loading, ModelSource, Owner};
 use eidetic_search::Query;
 use eidetic_server::ServeOptions;
@@ -51,8 +51,7 @@ fn make_library(folder: &Path, precision: Precision) -> Result<Library, Failure>
     library.index(
         &[pictures],
         &Options::default(),
-        &IndexBar::new(),
-        &Cancel::default(),
+        &RunContext::new(&IndexBar::new(), &CancelToken::default()),
     )?;
     Ok(library)
 }

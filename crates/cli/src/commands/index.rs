@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use eidetic_indexer::Options;
+use eidetic_indexer::{Options, RunContext};
 use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
 use eidetic_server::json::IndexReport;
 
@@ -150,7 +150,7 @@ fn index(
     library.load_encoder(&DownloadBar::default())?;
     let options = Options::from(&arguments.run);
     let bar = IndexBar::new();
-    let report = library.index(folders, &options, &bar, &cancel)?;
+    let report = library.index(folders, &options, &RunContext::new(&bar, &cancel))?;
     bar.finish();
     if report.cancelled {
         return Ok((IndexReport::new(&report, &library.space()), Stopped::Early));

@@ -10,7 +10,7 @@ use eidetic_catalog::{Catalog, FileState, MemoryCatalog, SledCatalog};
 use eidetic_domain::{ImageId, RowId};
 use eidetic_encoder::{Encoder, fake::FakeEncoder};
 use eidetic_imaging::ThumbnailStore;
-use eidetic_indexer::{Cancel, Indexer, IndexingError, Observer, Options, Report};
+use eidetic_indexer::{Indexer, IndexingError, Options, Report, RunContext};
 use eidetic_vectors::{MemoryIndex, VectorIndex, VectorStore};
 use image::{ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
@@ -99,7 +99,7 @@ impl World {
     }
 
     pub fn index_sources(&self, sources: &[PathBuf]) -> Report {
-        self.try_index(sources, &FakeEncoder::new(DIMENSION), &(), &Cancel::default())
+        self.try_index(sources, &FakeEncoder::new(DIMENSION), &RunContext::default())
             .expect("indexing ends well")
     }
 
@@ -107,17 +107,16 @@ impl World {
         &self,
         sources: &[PathBuf],
         encoder: &dyn Encoder,
-        observer: &dyn Observer,
-        cancel: &Cancel,
+        context: &RunContext<'_>,
     ) -> Result<Report, IndexingError> {
         let indexer = Indexer {
             catalog: self.catalog.as_ref(),
             vectors: &*self.vectors,
             encoder,
             thumbnails: Some(&self.thumbnails),
-            forgotten: &|_| (),
+            on_removed: &|_| (),
         };
-        indexer.run(sources, &self.options, observer, cancel)
+        indexer.run(sources, &self.options, context)
     }
 
     /// Where each picture stands, by the catalog.

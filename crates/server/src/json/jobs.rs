@@ -1,5 +1,5 @@
 use eidetic_domain::SpaceId;
-use eidetic_indexer::{Failure, Report};
+use eidetic_indexer::{FileFailure, Report};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -108,8 +108,8 @@ impl IndexReport {
     }
 }
 
-impl From<&Failure> for FailedFile {
-    fn from(failure: &Failure) -> Self {
+impl From<&FileFailure> for FailedFile {
+    fn from(failure: &FileFailure) -> Self {
         Self {
             path: failure.path.to_string_lossy().into_owned(),
             reason: failure.reason.clone(),

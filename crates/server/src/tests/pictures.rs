@@ -83,8 +83,7 @@ async fn a_large_picture_is_shrunk_for_viewing() {
     let index = site.state.library.index(
         &[],
         &eidetic_indexer::Options::default(),
-        &(),
-        &eidetic_indexer::Cancel::default(),
+        &eidetic_indexer::RunContext::default(),
     );
     assert_eq!(index.unwrap().indexed, 1);
     let view = site

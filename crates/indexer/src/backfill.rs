@@ -21,21 +21,21 @@ use crate::embed::embed;
 use crate::prepare::Readers;
 use crate::run::threads;
 use crate::tally::Tally;
-use crate::{Cancel, Failure, Indexer, IndexingError, Observer, Options};
+use crate::{CancelToken, FileFailure, Indexer, IndexingError, Options, RunContext};
 
 /// Which images are to be embedded, of those that have no row.
-pub type Wanted<'a> = &'a (dyn Fn(&ImageRecord) -> bool + Sync);
+pub type BackfillFilter<'a> = &'a (dyn Fn(&ImageRecord) -> bool + Sync);
 
 /// Images listed ahead of the readers.
 const IMAGES_AHEAD: usize = 256;
 
-/// What a refill did.
+/// What a backfill did.
 #[derive(Debug, Default)]
-pub struct Refilled {
+pub struct BackfillReport {
     /// Images that were embedded.
     pub embedded: u64,
     /// Images that could not be embedded: where they should stand, and why not.
-    pub failed: Vec<(ImageId, Failure)>,
+    pub failed: Vec<(ImageId, FileFailure)>,
     /// Whether it was stopped before its end.
     pub cancelled: bool,
 }
@@ -53,20 +53,20 @@ struct Read {
     pixels: Result<Pixels, String>,
 }
 
-/// See [`Indexer::refill`].
-pub fn refill<V: VectorIndex + ?Sized>(
+/// See [`Indexer::backfill`].
+pub fn backfill<V: VectorIndex + ?Sized>(
     indexer: &Indexer<'_, V>,
-    wanted: Wanted<'_>,
+    wanted: BackfillFilter<'_>,
     options: &Options,
-    observer: &dyn Observer,
-    cancel: &Cancel,
-) -> Result<Refilled, IndexingError> {
+    context: &RunContext<'_>,
+) -> Result<BackfillReport, IndexingError> {
     let total = lacking(indexer, wanted).try_fold(0, |sum, image| image.map(|_| sum + 1))?;
-    let tally = Tally::new(observer);
+    let tally = Tally::new(context.observer);
     tally.walked(total);
     if total == 0 {
-        return Ok(Refilled::default());
+        return Ok(BackfillReport::default());
     }
+    let cancel = &context.cancel;
     let claims = Claims::default();
     let readers = Readers::new(indexer, options, &claims);
     let (images, to_read) = bounded(IMAGES_AHEAD);
@@ -89,7 +89,7 @@ pub fn refill<V: VectorIndex + ?Sized>(
 
 fn lacking<V: VectorIndex + ?Sized>(
     indexer: &Indexer<'_, V>,
-    wanted: Wanted<'_>,
+    wanted: BackfillFilter<'_>,
 ) -> impl Iterator<Item = Result<Lacking, CatalogError>> {
     let lacks = move |record: &ImageRecord| record.row.is_none() && wanted(record);
     let records = indexer.catalog.scan();
@@ -106,7 +106,7 @@ fn lacking<V: VectorIndex + ?Sized>(
 /// To the end, or until nobody listens any more.
 fn list<V: VectorIndex + ?Sized>(
     indexer: &Indexer<'_, V>,
-    wanted: Wanted<'_>,
+    wanted: BackfillFilter<'_>,
     images: &Sender<Lacking>,
 ) -> Result<(), CatalogError> {
     for image in lacking(indexer, wanted) {
@@ -121,7 +121,7 @@ fn read_each<V: VectorIndex + ?Sized>(
     readers: &Readers<'_, V>,
     images: &Receiver<Lacking>,
     read: &Sender<Read>,
-    cancel: &Cancel,
+    cancel: &CancelToken,
 ) {
     for lacking in images {
         if cancel.is_cancelled() || read.send(read_one(readers, lacking)).is_err() {
@@ -154,7 +154,7 @@ fn read_one<V: VectorIndex + ?Sized>(readers: &Readers<'_, V>, lacking: Lacking)
     }
 }
 
-/// The one writer of a refill.
+/// The one writer of a backfill.
 struct Writer<'a, V: VectorIndex + ?Sized> {
     indexer: &'a Indexer<'a, V>,
     options: &'a Options,
@@ -164,7 +164,7 @@ struct Writer<'a, V: VectorIndex + ?Sized> {
     pixels: Vec<Pixels>,
     embeddings: Vec<(ImageId, Embedding)>,
     last_commit: Instant,
-    refilled: Refilled,
+    report: BackfillReport,
 }
 
 impl<'a, V: VectorIndex + ?Sized> Writer<'a, V> {
@@ -177,23 +177,23 @@ impl<'a, V: VectorIndex + ?Sized> Writer<'a, V> {
             pixels: Vec::new(),
             embeddings: Vec::new(),
             last_commit: Instant::now(),
-            refilled: Refilled::default(),
+            report: BackfillReport::default(),
         }
     }
 
     /// Takes pictures until there are no more, or until `cancel`; commits what is encoded in any case.
-    fn run(mut self, pictures: Receiver<Read>, cancel: &Cancel) -> Result<Refilled, IndexingError> {
+    fn run(mut self, pictures: Receiver<Read>, cancel: &CancelToken) -> Result<BackfillReport, IndexingError> {
         let taken = self.take_all(&pictures, cancel);
         // Lets readers that wait for room end.
         drop(pictures);
         let committed = self.commit();
         taken.and(committed)?;
         self.tally.tell_done();
-        self.refilled.cancelled = cancel.is_cancelled();
-        Ok(self.refilled)
+        self.report.cancelled = cancel.is_cancelled();
+        Ok(self.report)
     }
 
-    fn take_all(&mut self, pictures: &Receiver<Read>, cancel: &Cancel) -> Result<(), IndexingError> {
+    fn take_all(&mut self, pictures: &Receiver<Read>, cancel: &CancelToken) -> Result<(), IndexingError> {
         while !cancel.is_cancelled() {
             match pictures.recv_timeout(HEARING) {
                 Ok(read) => self.take(read),
@@ -217,7 +217,7 @@ impl<'a, V: VectorIndex + ?Sized> Writer<'a, V> {
 
     fn failed(&mut self, image: ImageId, path: PathBuf, reason: String) {
         self.tally.failed_file(&path, reason.clone());
-        self.refilled.failed.push((image, Failure { path, reason }));
+        self.report.failed.push((image, FileFailure { path, reason }));
     }
 
     /// Encodes a full batch; commits when enough has come together or enough time has passed.
@@ -269,10 +269,10 @@ impl<'a, V: VectorIndex + ?Sized> Writer<'a, V> {
         let rows: Vec<_> = images.zip(rows).collect();
         let removed = self.indexer.catalog.put_rows(&rows)?;
         vectors.remove(&removed)?;
-        self.refilled.embedded += (rows.len() - removed.len()) as u64;
+        self.report.embedded += (rows.len() - removed.len()) as u64;
         tracing::debug!(
             images = rows.len(),
-            total = self.refilled.embedded,
+            total = self.report.embedded,
             "committed to the other space"
         );
         Ok(())
