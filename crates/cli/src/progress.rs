@@ -55,7 +55,7 @@ impl Observer for IndexBar {
 
     fn stage(&self, stage: Stage) {
         match stage {
-                        Stage::Removing => self.bar.set_message(", looking for removed files"),
+            Stage::Removing => self.bar.set_message(", looking for removed files"),
             Stage::Backfilling => self.bar.set_message(", embedding pictures that were left out"),
             Stage::Indexing | Stage::EmbeddingTags | Stage::Tagging | Stage::Screening | Stage::Scoring => {}
         }

@@ -182,7 +182,11 @@ impl<'a, V: VectorIndex + ?Sized> Writer<'a, V> {
     }
 
     /// Takes pictures until there are no more, or until `cancel`; commits what is encoded in any case.
-    fn run(mut self, pictures: Receiver<Read>, cancel: &CancelToken) -> Result<BackfillReport, IndexingError> {
+    fn run(
+        mut self,
+        pictures: Receiver<Read>,
+        cancel: &CancelToken,
+    ) -> Result<BackfillReport, IndexingError> {
         let taken = self.take_all(&pictures, cancel);
         // Lets readers that wait for room end.
         drop(pictures);

@@ -33,7 +33,13 @@ pub fn run<V: VectorIndex + ?Sized>(
     let start = Instant::now();
     let tally = Tally::new(context.observer);
     context.observer.stage(Stage::Indexing);
-    let (findings, committed) = index(indexer, &grounds(sources, options), options, &tally, &context.cancel)?;
+    let (findings, committed) = index(
+        indexer,
+        &grounds(sources, options),
+        options,
+        &tally,
+        &context.cancel,
+    )?;
     let met_again = committed.met_again;
     let removed = if context.is_cancelled() || findings.vanished.is_empty() {
         Removed::default()

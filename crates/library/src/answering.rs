@@ -92,11 +92,7 @@ impl Library {
     }
 
     /// See [`Space::tag`].
-    pub fn tag(
-        &self,
-        options: &TagOptions,
-        context: &RunContext<'_>,
-    ) -> Result<TagReport, LibraryError> {
+    pub fn tag(&self, options: &TagOptions, context: &RunContext<'_>) -> Result<TagReport, LibraryError> {
         self.active().tag(options, context)
     }
 

@@ -294,7 +294,12 @@ struct Backfill<'a> {
 
 impl<'a> Backfill<'a> {
     /// Damaged vectors count as missing.
-    fn new(library: &'a Library, space: &'a Space, options: &'a Options, context: &'a RunContext<'a>) -> Result<Self, LibraryError> {
+    fn new(
+        library: &'a Library,
+        space: &'a Space,
+        options: &'a Options,
+        context: &'a RunContext<'a>,
+    ) -> Result<Self, LibraryError> {
         let alone = space.backfilling.lock().unwrap_or_else(PoisonError::into_inner);
         space.encoder()?;
         library.remember_precision(space)?;

@@ -82,11 +82,7 @@ impl Space {
     ///
     /// Tags are durable some hundred images at a time, so that a run that was cut short goes on where it stopped. Images
     /// removed meanwhile are passed over; those added meanwhile may be left for the next run.
-    pub fn tag(
-        &self,
-        options: &TagOptions,
-        context: &RunContext<'_>,
-    ) -> Result<TagReport, LibraryError> {
+    pub fn tag(&self, options: &TagOptions, context: &RunContext<'_>) -> Result<TagReport, LibraryError> {
         let _one_at_a_time = self.tagging.lock().unwrap_or_else(PoisonError::into_inner);
         let start = Instant::now();
         let mut report = TagReport {
@@ -185,11 +181,7 @@ impl Space {
     }
 
     /// `None` where it was cancelled.
-    fn tagger(
-        &self,
-        options: &TagOptions,
-        context: &RunContext<'_>,
-    ) -> Result<Option<Tagger>, LibraryError> {
+    fn tagger(&self, options: &TagOptions, context: &RunContext<'_>) -> Result<Option<Tagger>, LibraryError> {
         let judge = self.judge()?;
         let Some(KeptTags { key, vectors }) = self.tag_vectors(&options.vocabulary, context)? else {
             return Ok(None);

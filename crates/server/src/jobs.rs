@@ -187,9 +187,7 @@ impl Job {
         let context = RunContext::new(self, &self.cancel);
         let ended = match work {
             Work::Index(folders) => return self.index(library, &folders),
-            Work::Switch(model, options) => library
-                .switch(&model, &options, &(), &context)
-                .map(Some),
+            Work::Switch(model, options) => library.switch(&model, &options, &(), &context).map(Some),
             Work::Resume => library.resume_switch(&options, &(), &context),
             Work::CatchUp(space) => library.backfill_space(&space, &options, &context).map(Some),
         };
@@ -197,7 +195,8 @@ impl Job {
     }
 
     fn index(&self, library: &Library, folders: &[PathBuf]) {
-        let outcome = match library.index(folders, &Options::default(), &RunContext::new(self, &self.cancel)) {
+        let outcome = match library.index(folders, &Options::default(), &RunContext::new(self, &self.cancel))
+        {
             Ok(report) => Outcome {
                 report: Some(IndexReport::new(&report, &library.space())),
                 ..Outcome::ended(report.cancelled)

@@ -76,7 +76,11 @@ fn caught_up(library: &Library, name: &str, arguments: &Search) -> Result<Arc<Sp
         space.compute_in(precision.into());
     }
     let bar = SpaceBar::new();
-    let report = library.backfill_space(name, &Options::default(), &RunContext::new(&bar, &cancel_on_interrupt()?))?;
+    let report = library.backfill_space(
+        name,
+        &Options::default(),
+        &RunContext::new(&bar, &cancel_on_interrupt()?),
+    )?;
     bar.finish();
     print_failures(&SpaceReportAnswer::from(&report));
     Ok(space)

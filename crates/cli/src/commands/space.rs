@@ -102,7 +102,12 @@ fn switch_here(library: &Library, wanted: &Switch) -> Result<(SpaceReportAnswer,
     };
     let cancel = cancel_on_interrupt()?;
     let bar = SpaceBar::new();
-    let report = library.switch(&wanted.model, &options, &DownloadBar::default(), &RunContext::new(&bar, &cancel))?;
+    let report = library.switch(
+        &wanted.model,
+        &options,
+        &DownloadBar::default(),
+        &RunContext::new(&bar, &cancel),
+    )?;
     bar.finish();
     let stopped = if report.cancelled {
         Stopped::Early

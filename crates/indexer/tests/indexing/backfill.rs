@@ -9,7 +9,9 @@ use std::time::Duration;
 use eidetic_catalog::{Catalog, RowStore, SledCatalog, SpaceNumber};
 use eidetic_domain::{ImageId, SpaceId};
 use eidetic_encoder::{Encoder, fake::FakeEncoder};
-use eidetic_indexer::{BackfillReport, CancelToken, FileFailure, Indexer, IndexingError, Observer, Options, RunContext};
+use eidetic_indexer::{
+    BackfillReport, CancelToken, FileFailure, Indexer, IndexingError, Observer, Options, RunContext,
+};
 use eidetic_vectors::{VectorIndex, VectorStore};
 use tempfile::TempDir;
 

@@ -9,7 +9,9 @@ use crate::world::{DIMENSION, World, each_world, summary};
 use eidetic_catalog::{Catalog, MemoryCatalog};
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration, fake::FakeEncoder};
-use eidetic_indexer::{CancelToken, FileFailure, Indexer, IndexingError, Observer, Options, RunContext, Stage};
+use eidetic_indexer::{
+    CancelToken, FileFailure, Indexer, IndexingError, Observer, Options, RunContext, Stage,
+};
 use eidetic_vectors::{IndexError, MemoryIndex, Neighbour, RowSet, VectorIndex};
 use image::RgbImage;
 
@@ -258,7 +260,11 @@ fn an_observer_hears_the_total_once_and_the_end() {
     let diary = Diary::default();
     let encoder = FakeEncoder::new(DIMENSION);
     let report = world
-        .try_index(&sources(&world), &encoder, &RunContext::new(&diary, &CancelToken::default()))
+        .try_index(
+            &sources(&world),
+            &encoder,
+            &RunContext::new(&diary, &CancelToken::default()),
+        )
         .unwrap();
     assert_eq!(
         summary(&report),

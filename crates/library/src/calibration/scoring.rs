@@ -7,8 +7,8 @@ use std::path::Path;
 use eidetic_catalog::Catalog;
 use eidetic_domain::{Embedding, ImageId};
 use eidetic_encoder::{Encoder, Pixels};
-use eidetic_indexer::{Observer, Stage};
 use eidetic_imaging::{Detail, Limits, decode, decode_for};
+use eidetic_indexer::{Observer, Stage};
 use eidetic_search::calibration::{LabelledPair, LabelledScore};
 use eidetic_search::confidence::{Judge, QueryKind, cosine};
 use eidetic_vectors::VectorIndex;
@@ -96,11 +96,7 @@ impl Space {
     }
 
     /// Every picture once, in order of its first line.
-    fn see<'a>(
-        &self,
-        names: &[&'a str],
-        observer: &dyn Observer,
-    ) -> Result<Pictures<'a>, LibraryError> {
+    fn see<'a>(&self, names: &[&'a str], observer: &dyn Observer) -> Result<Pictures<'a>, LibraryError> {
         let encoder = self.encoder()?;
         observer.stage(Stage::Scoring);
         observer.total(names.len() as u64);

@@ -307,7 +307,11 @@ fn a_switch_that_was_stopped_or_failed_goes_on_and_can_be_given_up() {
 
     let cancel = CancelToken::default();
     cancel.cancel();
-    let begun = library.switch_to_encoder(Box::new(encoder("third")), &to(OldSpace::Keep), &RunContext::new(&(), &cancel));
+    let begun = library.switch_to_encoder(
+        Box::new(encoder("third")),
+        &to(OldSpace::Keep),
+        &RunContext::new(&(), &cancel),
+    );
     assert!(begun.unwrap().cancelled && library.planned_switch().unwrap().is_some());
     assert!(switch(&library, "newer", OldSpace::Keep).active);
     assert_eq!(library.planned_switch().unwrap(), None, "given up");
@@ -458,10 +462,7 @@ fn tags_and_calibrations_are_each_spaces_own_and_tags_are_made_anew_by_the_same_
     let report = switch(&library, "newer", OldSpace::Keep);
     assert_eq!(report.tagged, 9);
     assert_eq!(
-        library
-            .tag(&options, &RunContext::default())
-            .unwrap()
-            .unchanged,
+        library.tag(&options, &RunContext::default()).unwrap().unchanged,
         9
     );
     fs::rename(

@@ -153,7 +153,9 @@ async fn a_run_that_was_stopped_goes_on_where_it_stopped() {
         cancel: cancel.clone(),
         is_tagging: AtomicBool::new(false),
     };
-    let first = library.tag(&TagOptions::default(), &RunContext::new(&stop, &cancel)).unwrap();
+    let first = library
+        .tag(&TagOptions::default(), &RunContext::new(&stop, &cancel))
+        .unwrap();
     let images = library.counts().unwrap().images;
     assert!(first.cancelled, "{first:?}");
     assert!((1..images).contains(&first.tagged), "{first:?}");
