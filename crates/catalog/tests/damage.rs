@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use common::{answer, file, id, new_image, tags};
-use eidetic_catalog::{Batch, Catalog, CatalogError, FeedbackStore, FileState, SledCatalog, TagStore};
+use eidetic_catalog::{Catalog, CatalogError, FeedbackStore, FileState, SledCatalog, TagStore, WriteBatch};
 use eidetic_domain::SplitMix64;
 
 /// Images put, in batches of 50, into the catalogs that are damaged below.
@@ -18,7 +18,7 @@ fn filled(dir: &Path) {
     let catalog = SledCatalog::open(dir).expect("a new catalog opens");
     for start in (0..IMAGES).step_by(50) {
         let range = start..start + 50;
-        let batch = Batch {
+        let batch = WriteBatch {
             images: range.clone().map(new_image).collect(),
             files: range
                 .map(|n| file(format!("/photos/{n}.jpg"), FileState::Indexed(id(n))))
@@ -69,11 +69,11 @@ fn read_whole(dir: &Path) -> Result<usize, CatalogError> {
         .collect::<Result<Vec<_>, _>>()?;
     assert_eq!(images.len(), files.len());
     assert_eq!(catalog.tag_summary()?.images, images.len() as u64);
-    assert_eq!(catalog.tagged_with("dog")?.len(), images.len());
+    assert_eq!(catalog.images_with_tag("dog")?.len(), images.len());
     assert_eq!(catalog.feedback()?.len(), images.len());
-    catalog.put_batch(&Batch {
-        files: vec![file("/photos/text", FileState::NotAPicture)],
-        ..Batch::default()
+    catalog.put_batch(&WriteBatch {
+        files: vec![file("/photos/text", FileState::NotImage)],
+        ..WriteBatch::default()
     })?;
     Ok(images.len())
 }
@@ -259,9 +259,9 @@ fn tags_that_an_older_program_left_of_a_removed_image_are_passed_over() {
     store.flush().unwrap();
     drop(store);
     let catalog = SledCatalog::open(dir.path()).unwrap();
-    assert_eq!(catalog.tags_of(&[gone]).unwrap(), [None]);
+    assert_eq!(catalog.get_tags(&[gone]).unwrap(), [None]);
     assert_eq!(catalog.tag_summary().unwrap().images, u64::from(IMAGES));
-    let carrying = catalog.tagged_with("dog").unwrap();
+    let carrying = catalog.images_with_tag("dog").unwrap();
     let known = catalog.get_many(&carrying).unwrap();
     assert_eq!(known.iter().flatten().count(), IMAGES as usize);
 }

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use eidetic_catalog::{Batch, Catalog, FileRecord, FileStamp, FileState, NewImage, SledCatalog};
+use eidetic_catalog::{Catalog, FileRecord, FileStamp, FileState, NewImage, SledCatalog, WriteBatch};
 use eidetic_domain::{Embedding, Filter, ImageFormat, ImageId, Metadata, SplitMix64};
 use eidetic_encoder::Encoder;
 use eidetic_encoder::fake::FakeEncoder;
@@ -49,7 +49,7 @@ fn fill(directory: &Path) {
             metadata: metadata(),
         });
         let files = part.iter().map(|&n| file(n));
-        let batch = Batch {
+        let batch = WriteBatch {
             images: images.collect(),
             files: files.collect(),
             removed: Vec::new(),

@@ -9,7 +9,7 @@ use eidetic_catalog::{Catalog, RowStore, SledCatalog, SpaceNumber};
 use eidetic_domain::{ImageId, Precision, RowId, SpaceId};
 use eidetic_encoder::Encoder;
 use eidetic_encoder_candle::{DownloadProgress, ModelRef};
-use eidetic_imaging::Detail;
+use eidetic_imaging::DecodeSize;
 use eidetic_search::confidence::Judge;
 use eidetic_search::{AdmissionCache, Answer, Query, Searcher, TextCache};
 use eidetic_vectors::{VectorIndex, VectorStore};
@@ -67,7 +67,7 @@ impl Space {
         let directory = entry.directory(library);
         let place = directory.join("vectors");
         make_folders(library, &place).map_err(LibraryError::io(&place))?;
-        let catalog = catalog.of_space(entry.number);
+        let catalog = catalog.for_space(entry.number);
         let (vectors, report) = VectorStore::open(&place, &entry.space, &live_rows(&catalog)?)?;
         Ok(Self {
             number: entry.number,
@@ -143,8 +143,8 @@ impl Space {
     }
 
     /// How much of a picture its model sees: what every picture to search by must be decoded with, as indexing does.
-    pub fn detail(&self) -> Result<Detail, LibraryError> {
-        Ok(Detail::of_model(self.encoder()?.shorter_side()))
+    pub fn decode_size(&self) -> Result<DecodeSize, LibraryError> {
+        Ok(DecodeSize::for_model(self.encoder()?.shorter_side()))
     }
 
     /// Answers a query.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use eidetic_domain::Embedding;
 use eidetic_encoder::Encoder;
-use eidetic_imaging::{Detail, Limits, decode_for};
+use eidetic_imaging::{DecodeLimits, DecodeSize, decode_at_least};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -164,7 +164,7 @@ impl Check {
                 file: picture.file.clone(),
                 reason,
             };
-            let decoded = decode_for(file, &Limits::default(), Detail::ALL)
+            let decoded = decode_at_least(file, &DecodeLimits::default(), DecodeSize::FULL)
                 .map_err(|error| refused(error.to_string()))?;
             let pixels = encoder.preprocess(&decoded.image);
             embedded.extend(encoder.encode_pixels(&[pixels])?);

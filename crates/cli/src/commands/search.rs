@@ -1,8 +1,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use eidetic_domain::{DateRange, Filter, first_moment};
-use eidetic_imaging::Detail;
+use eidetic_domain::{DateRange, Filter, parse_date};
+use eidetic_imaging::DecodeSize;
 use eidetic_indexer::{Options, RunContext};
 use eidetic_library::{Library, Space};
 use eidetic_search::{Query, QueryPicture, Verdict, Weights};
@@ -118,7 +118,7 @@ pub(crate) fn print_answer(global: &Global, answer: &SearchAnswer) -> Result<(),
 
 fn query(space: &Space, arguments: &Search, filter: Filter) -> Result<Query, Failure> {
     let picture = match (&arguments.image, arguments.image_id) {
-        (Some(path), _) => Some(QueryPicture::Pixels(query_picture(path, space.detail()?)?)),
+        (Some(path), _) => Some(QueryPicture::Pixels(query_picture(path, space.decode_size()?)?)),
         (None, Some(image)) => Some(QueryPicture::Indexed(image)),
         (None, None) => None,
     };
@@ -139,14 +139,14 @@ fn query(space: &Space, arguments: &Search, filter: Filter) -> Result<Query, Fai
     })
 }
 
-fn query_picture(path: &Path, detail: Detail) -> Result<image::RgbImage, Failure> {
-    let decoded = pictures::read(path, detail)
+fn query_picture(path: &Path, size: DecodeSize) -> Result<image::RgbImage, Failure> {
+    let decoded = pictures::read(path, size)
         .map_err(|reason| Failure::arguments(format!("{}: {reason}", path.display())))?;
     Ok(decoded.image)
 }
 
 fn filter(arguments: &Search) -> Result<Filter, Failure> {
-    let moment = |text: &Option<String>| text.as_deref().map(first_moment).transpose();
+    let moment = |text: &Option<String>| text.as_deref().map(parse_date).transpose();
     let from = moment(&arguments.after).map_err(|error| Failure::arguments(error.to_string()))?;
     let before = moment(&arguments.before).map_err(|error| Failure::arguments(error.to_string()))?;
     let taken = (from.is_some() || before.is_some()).then_some(DateRange { from, before });

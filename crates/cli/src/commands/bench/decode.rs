@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use eidetic_domain::{ImageId, Precision};
 use eidetic_encoder::Encoder;
 use eidetic_imaging::{
-    Decoded, Detail, HEAD_LENGTH, Kind, Limits, ThumbnailStore, classify, decode, decode_for,
+    DecodeLimits, DecodeSize, DecodedImage, FileKind, HEAD_LENGTH, ThumbnailStore, classify, decode,
+    decode_at_least,
 };
 use serde::Serialize;
 
@@ -73,9 +74,9 @@ fn measure(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<Figures, Failure>
     for file in files {
         let bytes = timed(&mut stages.read, || fs::read(file)).map_err(anyhow::Error::from)?;
         let id = timed(&mut stages.hash, || ImageId::of(&bytes));
-        let detail = Detail::of_model(encoder.shorter_side());
+        let size = DecodeSize::for_model(encoder.shorter_side());
         match prepare(encoder, &mut stages, &store, id, || {
-            decode_for(&bytes, &Limits::default(), detail).ok()
+            decode_at_least(&bytes, &DecodeLimits::default(), size).ok()
         })? {
             Some(_) => figures.pictures += 1,
             None => figures.refused += 1,
@@ -102,8 +103,8 @@ fn prepare(
     stages: &mut Stages,
     store: &ThumbnailStore,
     id: ImageId,
-    decoded: impl FnOnce() -> Option<Decoded>,
-) -> Result<Option<(Decoded, eidetic_encoder::Pixels)>, Failure> {
+    decoded: impl FnOnce() -> Option<DecodedImage>,
+) -> Result<Option<(DecodedImage, eidetic_encoder::Pixels)>, Failure> {
     let Some(decoded) = timed(&mut stages.decode, decoded) else {
         return Ok(None);
     };
@@ -118,11 +119,12 @@ fn compare(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<Full, Failure> {
     let (mut scaled, mut cosines) = (0, Vec::new());
     for file in files {
         let bytes = fs::read(file).map_err(anyhow::Error::from)?;
-        let detail = Detail::of_model(encoder.shorter_side());
+        let size = DecodeSize::for_model(encoder.shorter_side());
         let full = prepare(encoder, &mut stages, &store, ImageId::of(&bytes), || {
-            decode(&bytes, &Limits::default()).ok()
+            decode(&bytes, &DecodeLimits::default()).ok()
         })?;
-        let (Some((full, full_pixels)), Ok(small)) = (full, decode_for(&bytes, &Limits::default(), detail))
+        let (Some((full, full_pixels)), Ok(small)) =
+            (full, decode_at_least(&bytes, &DecodeLimits::default(), size))
         else {
             continue;
         };
@@ -182,6 +184,6 @@ fn is_picture(path: &Path) -> bool {
     let head = fs::read(path).unwrap_or_default();
     matches!(
         classify(&head[..head.len().min(HEAD_LENGTH)], path),
-        Kind::Picture(_)
+        FileKind::Image(_)
     )
 }
