@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use eidetic_encoder_candle::DownloadProgress;
-use eidetic_indexer::{FileFailure, Observer, Stage};
+use eidetic_indexer::{FileFailure, Observer, RunStage};
 use eidetic_library::AlignProgress;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
@@ -53,11 +53,15 @@ impl Observer for IndexBar {
         self.bar.set_message(format!(", {failed} unreadable"));
     }
 
-    fn stage(&self, stage: Stage) {
+    fn stage(&self, stage: RunStage) {
         match stage {
-            Stage::Removing => self.bar.set_message(", looking for removed files"),
-            Stage::Backfilling => self.bar.set_message(", embedding pictures that were left out"),
-            Stage::Indexing | Stage::EmbeddingTags | Stage::Tagging | Stage::Screening | Stage::Scoring => {}
+            RunStage::Removing => self.bar.set_message(", looking for removed files"),
+            RunStage::Backfilling => self.bar.set_message(", embedding pictures that were left out"),
+            RunStage::Indexing
+            | RunStage::EmbeddingTags
+            | RunStage::Tagging
+            | RunStage::Screening
+            | RunStage::Scoring => {}
         }
     }
 }
@@ -149,9 +153,9 @@ impl TagBar {
 }
 
 impl Observer for TagBar {
-    fn stage(&self, stage: Stage) {
+    fn stage(&self, stage: RunStage) {
         self.0.set_position(0);
-        self.0.set_message(if stage == Stage::EmbeddingTags {
+        self.0.set_message(if stage == RunStage::EmbeddingTags {
             "words"
         } else {
             "images"

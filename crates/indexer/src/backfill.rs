@@ -1,7 +1,7 @@
-//! Embeds known images anew, for a space that lacks them.
+//! Embeds images that the catalog knows and that have no vector in a space.
 //!
 //! ```text
-//! lister ──images──▶ readers (several) ──pixels──▶ writer (the calling thread)
+//! lister ──images──▶ decoders (several) ──pixels──▶ writer (the calling thread)
 //! ```
 
 use std::path::PathBuf;
@@ -15,18 +15,18 @@ use eidetic_domain::{Embedding, ImageId};
 use eidetic_encoder::Pixels;
 use eidetic_vectors::VectorIndex;
 
-use crate::claims::Claims;
-use crate::commit::{COMMIT_AFTER, HEARING};
+use crate::commit::{CANCEL_POLL, COMMIT_AFTER};
+use crate::decode::Decoders;
 use crate::embed::embed;
-use crate::prepare::Readers;
-use crate::run::threads;
-use crate::tally::Tally;
-use crate::{CancelToken, FileFailure, Indexer, IndexingError, Options, RunContext};
+use crate::in_flight::InFlightImages;
+use crate::progress::Progress;
+use crate::run::thread_count;
+use crate::{CancelToken, FileFailure, Indexer, IndexingError, IndexingOptions, RunContext};
 
-/// Which images are to be embedded, of those that have no row.
+/// Selects the images to embed, of those that have no vector.
 pub type BackfillFilter<'a> = &'a (dyn Fn(&ImageRecord) -> bool + Sync);
 
-/// Images listed ahead of the readers.
+/// Images listed ahead of the decoders.
 const IMAGES_AHEAD: usize = 256;
 
 /// What a backfill did.
@@ -34,20 +34,20 @@ const IMAGES_AHEAD: usize = 256;
 pub struct BackfillReport {
     /// Images that were embedded.
     pub embedded: u64,
-    /// Images that could not be embedded: where they should stand, and why not.
+    /// Images that could not be embedded, with the path of one of their files.
     pub failed: Vec<(ImageId, FileFailure)>,
-    /// Whether it was stopped before its end.
+    /// Whether it was cancelled before its end.
     pub cancelled: bool,
 }
 
-/// An image to read.
-struct Lacking {
+/// An image to embed, and the paths of its files.
+struct MissingEmbedding {
     image: ImageId,
     paths: Vec<PathBuf>,
 }
 
-/// An image as the encoder reads it, or why it cannot be had.
-struct Read {
+/// An image as the encoder reads it, or why no file of it can be read.
+struct BackfillPixels {
     image: ImageId,
     path: PathBuf,
     pixels: Result<Pixels, String>,
@@ -56,60 +56,60 @@ struct Read {
 /// See [`Indexer::backfill`].
 pub fn backfill<V: VectorIndex + ?Sized>(
     indexer: &Indexer<'_, V>,
-    wanted: BackfillFilter<'_>,
-    options: &Options,
+    filter: BackfillFilter<'_>,
+    options: &IndexingOptions,
     context: &RunContext<'_>,
 ) -> Result<BackfillReport, IndexingError> {
-    let total = lacking(indexer, wanted).try_fold(0, |sum, image| image.map(|_| sum + 1))?;
-    let tally = Tally::new(context.observer);
-    tally.walked(total);
+    let total = missing_embeddings(indexer, filter).try_fold(0, |sum, image| image.map(|_| sum + 1))?;
+    let progress = Progress::new(context.observer);
+    progress.total(total);
     if total == 0 {
         return Ok(BackfillReport::default());
     }
     let cancel = &context.cancel;
-    let claims = Claims::default();
-    let readers = Readers::new(indexer, options, &claims);
-    let (images, to_read) = bounded(IMAGES_AHEAD);
-    let (read, to_embed) = bounded(2 * options.batch.max(1));
+    let in_flight = InFlightImages::default();
+    let decoders = Decoders::new(indexer, options, &in_flight);
+    let (images, to_decode) = bounded(IMAGES_AHEAD);
+    let (decoded, to_embed) = bounded(2 * options.batch.max(1));
     thread::scope(|scope| {
-        let listing = scope.spawn(move || list(indexer, wanted, &images));
-        for _ in 0..threads(options) {
-            let (to_read, read, readers) = (to_read.clone(), read.clone(), &readers);
-            scope.spawn(move || read_each(readers, &to_read, &read, cancel));
+        let lister = scope.spawn(move || send_missing(indexer, filter, &images));
+        for _ in 0..thread_count(options) {
+            let (to_decode, decoded, decoders) = (to_decode.clone(), decoded.clone(), &decoders);
+            scope.spawn(move || decode_each(decoders, &to_decode, &decoded, cancel));
         }
-        drop((to_read, read));
-        let written = Writer::new(indexer, options, &tally).run(to_embed, cancel);
-        let listed = listing
+        drop((to_decode, decoded));
+        let report = BackfillWriter::new(indexer, options, &progress).run(to_embed, cancel);
+        let listed = lister
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         listed?;
-        written
+        report
     })
 }
 
-fn lacking<V: VectorIndex + ?Sized>(
+fn missing_embeddings<V: VectorIndex + ?Sized>(
     indexer: &Indexer<'_, V>,
-    wanted: BackfillFilter<'_>,
-) -> impl Iterator<Item = Result<Lacking, CatalogError>> {
-    let lacks = move |record: &ImageRecord| record.row.is_none() && wanted(record);
+    filter: BackfillFilter<'_>,
+) -> impl Iterator<Item = Result<MissingEmbedding, CatalogError>> {
+    let is_missing = move |record: &ImageRecord| record.row.is_none() && filter(record);
     let records = indexer.catalog.scan();
     records
-        .filter(move |record| record.as_ref().map_or(true, lacks))
+        .filter(move |record| record.as_ref().map_or(true, is_missing))
         .map(|record| {
-            record.map(|record| Lacking {
+            record.map(|record| MissingEmbedding {
                 image: record.image,
                 paths: record.paths,
             })
         })
 }
 
-/// To the end, or until nobody listens any more.
-fn list<V: VectorIndex + ?Sized>(
+/// Sends all, or as many as are received.
+fn send_missing<V: VectorIndex + ?Sized>(
     indexer: &Indexer<'_, V>,
-    wanted: BackfillFilter<'_>,
-    images: &Sender<Lacking>,
+    filter: BackfillFilter<'_>,
+    images: &Sender<MissingEmbedding>,
 ) -> Result<(), CatalogError> {
-    for image in lacking(indexer, wanted) {
+    for image in missing_embeddings(indexer, filter) {
         if images.send(image?).is_err() {
             break;
         }
@@ -117,63 +117,67 @@ fn list<V: VectorIndex + ?Sized>(
     Ok(())
 }
 
-fn read_each<V: VectorIndex + ?Sized>(
-    readers: &Readers<'_, V>,
-    images: &Receiver<Lacking>,
-    read: &Sender<Read>,
+fn decode_each<V: VectorIndex + ?Sized>(
+    decoders: &Decoders<'_, V>,
+    images: &Receiver<MissingEmbedding>,
+    decoded: &Sender<BackfillPixels>,
     cancel: &CancelToken,
 ) {
-    for lacking in images {
-        if cancel.is_cancelled() || read.send(read_one(readers, lacking)).is_err() {
+    for image in images {
+        if cancel.is_cancelled() || decoded.send(decode_first(decoders, image)).is_err() {
             return;
         }
     }
 }
 
-/// From the first path at which the image still stands; where it stands at none, the first says why.
-fn read_one<V: VectorIndex + ?Sized>(readers: &Readers<'_, V>, lacking: Lacking) -> Read {
-    let Lacking { image, paths } = lacking;
-    let mut first = None;
+/// Decodes the first file that still holds the image. If none does, the error is that of the first file.
+fn decode_first<V: VectorIndex + ?Sized>(
+    decoders: &Decoders<'_, V>,
+    missing: MissingEmbedding,
+) -> BackfillPixels {
+    let MissingEmbedding { image, paths } = missing;
+    let mut first_error = None;
     for path in paths {
-        match readers.known_picture(&image, &path) {
+        match decoders.decode_known(&image, &path) {
             Ok(pixels) => {
-                return Read {
+                return BackfillPixels {
                     image,
                     path,
                     pixels: Ok(pixels),
                 };
             }
-            Err(reason) => drop(first.get_or_insert((path, reason))),
+            Err(reason) => drop(first_error.get_or_insert((path, reason))),
         }
     }
-    let (path, reason) = first.unwrap_or_else(|| (PathBuf::new(), "it stands nowhere".into()));
-    Read {
+    let (path, reason) =
+        first_error.unwrap_or_else(|| (PathBuf::new(), "the catalog has no file of this image".into()));
+    BackfillPixels {
         image,
         path,
         pixels: Err(reason),
     }
 }
 
-/// The one writer of a backfill.
-struct Writer<'a, V: VectorIndex + ?Sized> {
+/// The only writer of a backfill.
+struct BackfillWriter<'a, V: VectorIndex + ?Sized> {
     indexer: &'a Indexer<'a, V>,
-    options: &'a Options,
-    tally: &'a Tally<'a>,
-    /// Pictures to encode, and what the encoder reads of each, in the same order.
-    to_encode: Vec<(ImageId, PathBuf)>,
+    options: &'a IndexingOptions,
+    progress: &'a Progress<'a>,
+    /// Images to embed, and their pixels in the same order.
+    to_embed: Vec<(ImageId, PathBuf)>,
     pixels: Vec<Pixels>,
     embeddings: Vec<(ImageId, Embedding)>,
     last_commit: Instant,
     report: BackfillReport,
 }
 
-impl<'a, V: VectorIndex + ?Sized> Writer<'a, V> {
-    fn new(indexer: &'a Indexer<'a, V>, options: &'a Options, tally: &'a Tally<'a>) -> Self {
+impl<'a, V: VectorIndex + ?Sized> BackfillWriter<'a, V> {
+    fn new(indexer: &'a Indexer<'a, V>, options: &'a IndexingOptions, progress: &'a Progress<'a>) -> Self {
         Self {
             indexer,
             options,
-            tally,
-            to_encode: Vec::new(),
+            progress,
+            to_embed: Vec::new(),
             pixels: Vec::new(),
             embeddings: Vec::new(),
             last_commit: Instant::now(),
@@ -181,73 +185,77 @@ impl<'a, V: VectorIndex + ?Sized> Writer<'a, V> {
         }
     }
 
-    /// Takes pictures until there are no more, or until `cancel`; commits what is encoded in any case.
+    /// Receives images until there are no more, or until `cancel`. Commits what is embedded in any case.
     fn run(
         mut self,
-        pictures: Receiver<Read>,
+        images: Receiver<BackfillPixels>,
         cancel: &CancelToken,
     ) -> Result<BackfillReport, IndexingError> {
-        let taken = self.take_all(&pictures, cancel);
-        // Lets readers that wait for room end.
-        drop(pictures);
+        let received = self.receive_all(&images, cancel);
+        // Ends the decoders that wait for room in the channel.
+        drop(images);
         let committed = self.commit();
-        taken.and(committed)?;
-        self.tally.tell_done();
+        received.and(committed)?;
+        self.progress.report_done();
         self.report.cancelled = cancel.is_cancelled();
         Ok(self.report)
     }
 
-    fn take_all(&mut self, pictures: &Receiver<Read>, cancel: &CancelToken) -> Result<(), IndexingError> {
+    fn receive_all(
+        &mut self,
+        images: &Receiver<BackfillPixels>,
+        cancel: &CancelToken,
+    ) -> Result<(), IndexingError> {
         while !cancel.is_cancelled() {
-            match pictures.recv_timeout(HEARING) {
-                Ok(read) => self.take(read),
+            match images.recv_timeout(CANCEL_POLL) {
+                Ok(image) => self.queue(image),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.encode(),
+                Err(RecvTimeoutError::Disconnected) => return self.embed_queued(),
             }
             self.advance()?;
         }
         Ok(())
     }
 
-    fn take(&mut self, read: Read) {
-        match read.pixels {
+    fn queue(&mut self, decoded: BackfillPixels) {
+        match decoded.pixels {
             Ok(pixels) => {
-                self.to_encode.push((read.image, read.path));
+                self.to_embed.push((decoded.image, decoded.path));
                 self.pixels.push(pixels);
             }
-            Err(reason) => self.failed(read.image, read.path, reason),
+            Err(reason) => self.failed(decoded.image, decoded.path, reason),
         }
     }
 
     fn failed(&mut self, image: ImageId, path: PathBuf, reason: String) {
-        self.tally.failed_file(&path, reason.clone());
+        self.progress.file_failed(&path, reason.clone());
         self.report.failed.push((image, FileFailure { path, reason }));
     }
 
-    /// Encodes a full batch; commits when enough has come together or enough time has passed.
+    /// Embeds a full batch. Commits when enough results are there or enough time has passed.
     fn advance(&mut self) -> Result<(), IndexingError> {
-        let late = self.last_commit.elapsed() >= COMMIT_AFTER;
-        if late || self.to_encode.len() >= self.options.batch.max(1) {
-            self.encode()?;
+        let is_late = self.last_commit.elapsed() >= COMMIT_AFTER;
+        if is_late || self.to_embed.len() >= self.options.batch.max(1) {
+            self.embed_queued()?;
         }
-        if late || self.embeddings.len() >= self.options.commit_every.max(1) {
+        if is_late || self.embeddings.len() >= self.options.commit_every.max(1) {
             self.commit()?;
         }
         Ok(())
     }
 
-    fn encode(&mut self) -> Result<(), IndexingError> {
-        if self.to_encode.is_empty() {
+    fn embed_queued(&mut self) -> Result<(), IndexingError> {
+        if self.to_embed.is_empty() {
             return Ok(());
         }
         let pixels = std::mem::take(&mut self.pixels);
-        let pictures = std::mem::take(&mut self.to_encode);
+        let images = std::mem::take(&mut self.to_embed);
         let embeddings = embed(self.indexer.encoder, &pixels)?;
-        for ((image, path), embedding) in pictures.into_iter().zip(embeddings) {
+        for ((image, path), embedding) in images.into_iter().zip(embeddings) {
             match embedding {
                 Ok(embedding) => {
                     self.embeddings.push((image, embedding));
-                    self.tally.done();
+                    self.progress.file_done();
                 }
                 Err(error) => self.failed(image, path, error.to_string()),
             }
@@ -255,10 +263,10 @@ impl<'a, V: VectorIndex + ?Sized> Writer<'a, V> {
         Ok(())
     }
 
-    /// Rows first, then the records that name them.
+    /// Writes the rows first, then the records that name them.
     ///
-    /// The vectors stay locked in between: whoever forgets one of these images does so in the catalog first and then
-    /// waits here, so that no record can come to name a row that has been given away.
+    /// The vectors stay locked in between. Whoever removes one of these images does so in the catalog first and then
+    /// waits for this lock, so no record can come to name a row that was given to another image.
     fn commit(&mut self) -> Result<(), IndexingError> {
         self.last_commit = Instant::now();
         let embeddings = std::mem::take(&mut self.embeddings);
@@ -277,7 +285,7 @@ impl<'a, V: VectorIndex + ?Sized> Writer<'a, V> {
         tracing::debug!(
             images = rows.len(),
             total = self.report.embedded,
-            "committed to the other space"
+            "committed a backfill batch"
         );
         Ok(())
     }

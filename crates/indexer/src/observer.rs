@@ -4,7 +4,7 @@ use crate::FileFailure;
 
 /// What a run does at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum RunStage {
     /// Walking, decoding, embedding and committing files, all at once.
     Indexing,
     /// Removing files that no longer exist.
@@ -24,7 +24,7 @@ pub enum Stage {
 /// Receives the progress of a run, from several threads: implementations must be quick. All methods do nothing by
 /// default.
 ///
-/// Items are files in [`Stage::Indexing`], whether images or not; tags in [`Stage::EmbeddingTags`]; images otherwise.
+/// Items are files in [`RunStage::Indexing`], whether images or not; tags in [`RunStage::EmbeddingTags`]; images otherwise.
 /// Counts only grow until the next stage or the next call of [`total`](Self::total).
 pub trait Observer: Sync {
     /// Number of items found so far; there may be more.
@@ -49,7 +49,7 @@ pub trait Observer: Sync {
     }
 
     /// The run enters a stage.
-    fn stage(&self, stage: Stage) {
+    fn stage(&self, stage: RunStage) {
         let _ = stage;
     }
 }

@@ -3,7 +3,7 @@ use std::sync::{MutexGuard, TryLockError};
 
 use eidetic_catalog::{Catalog, ImageRecord, WriteBatch};
 use eidetic_domain::ImageId;
-use eidetic_indexer::{BackfillReport, Indexer, Options, Report, RunContext, Stage};
+use eidetic_indexer::{BackfillReport, Indexer, IndexingOptions, IndexingReport, RunContext, RunStage};
 use eidetic_vectors::VectorIndex;
 
 use crate::{Library, LibraryError, Space};
@@ -16,9 +16,9 @@ impl Library {
     pub fn index(
         &self,
         folders: &[PathBuf],
-        options: &Options,
+        options: &IndexingOptions,
         context: &RunContext<'_>,
-    ) -> Result<Report, LibraryError> {
+    ) -> Result<IndexingReport, LibraryError> {
         let _run = self.claim_indexing()?;
         let space = self.active();
         let encoder = space.encoder()?;
@@ -35,7 +35,7 @@ impl Library {
             thumbnails: Some(&self.thumbnails),
             on_removed: &forgotten,
         };
-        let options = Options {
+        let options = IndexingOptions {
             excluded: [&options.excluded[..], std::slice::from_ref(&self.directory)].concat(),
             other_sources: self.sources_besides(&sources),
             ..options.clone()
@@ -44,7 +44,7 @@ impl Library {
         self.clear_admissions();
         let mut report = report?;
         if !report.cancelled && space.lacks_images()? {
-            context.observer.stage(Stage::Backfilling);
+            context.observer.stage(RunStage::Backfilling);
             let backfilled = indexer.backfill(&will_be_met, &options, &context.without_observer());
             self.clear_admissions();
             add(&mut report, backfilled?);
@@ -158,7 +158,7 @@ fn is_within(record: &ImageRecord, sources: &[PathBuf]) -> bool {
 }
 
 /// Adds what a backfill did after a run: its images stood there as unchanged files.
-fn add(report: &mut Report, backfilled: BackfillReport) {
+fn add(report: &mut IndexingReport, backfilled: BackfillReport) {
     report.indexed += backfilled.embedded;
     report.encoded += backfilled.embedded;
     report.unchanged = report.unchanged.saturating_sub(backfilled.embedded);

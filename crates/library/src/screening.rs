@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use eidetic_catalog::{Catalog, CatalogError, ImageRecord};
 use eidetic_domain::{Embedding, ImageId};
-use eidetic_indexer::{RunContext, Stage};
+use eidetic_indexer::{RunContext, RunStage};
 use eidetic_search::Matcher;
 use eidetic_search::confidence::QueryKind;
 use eidetic_search::profile::{Circumstances, Criticality, Finding, NamedProfile, ResolvedPurpose};
@@ -73,7 +73,7 @@ impl Space {
             },
             texts,
         };
-        context.observer.stage(Stage::Screening);
+        context.observer.stage(RunStage::Screening);
         context.observer.total(self.catalog.counts()?.images);
         let mut records = self.catalog.scan();
         let mut screened = Screened::default();

@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use eidetic_catalog::{Catalog, CatalogError, ImageTags, Tag, TagStore};
 use eidetic_domain::{Embedding, ImageId};
-use eidetic_indexer::{RunContext, Stage};
+use eidetic_indexer::{RunContext, RunStage};
 use eidetic_search::confidence::{Fit, Judge, background_texts};
 use eidetic_search::tagging::{TagRule, TagVectors, Vocabulary, choose, prompts};
 use eidetic_vectors::VectorIndex;
@@ -133,7 +133,7 @@ impl Space {
         context: &RunContext<'_>,
         report: &mut TagReport,
     ) -> Result<(), LibraryError> {
-        context.observer.stage(Stage::Tagging);
+        context.observer.stage(RunStage::Tagging);
         context.observer.total(self.catalog.counts()?.images);
         let mut images = self.catalog.scan().map(|record| record.map(|found| found.image));
         loop {
@@ -237,7 +237,7 @@ impl Space {
         context: &RunContext<'_>,
     ) -> Result<Option<Vec<Embedding>>, LibraryError> {
         let encoder = self.encoder()?;
-        context.observer.stage(Stage::EmbeddingTags);
+        context.observer.stage(RunStage::EmbeddingTags);
         context.observer.total(vocabulary.tags().len() as u64);
         let mut vectors = Vec::new();
         for tags in vocabulary.tags().chunks(WORDS) {

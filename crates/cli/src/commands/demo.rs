@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use eidetic_encoder_candle::ModelRef;
-use eidetic_indexer::{CancelToken, Options, RunContext};
+use eidetic_indexer::{CancelToken, IndexingOptions, RunContext};
 use eidetic_library::{CreateOptions, Library, Loading, ModelSource, Owner};
 use eidetic_search::Query;
 use eidetic_server::ServeOptions;
@@ -50,7 +50,7 @@ fn make_library(folder: &Path, precision: Precision) -> Result<Library, Failure>
     let (library, _) = Library::open_or_create(&folder.join("library"), &options, &owner, &())?;
     library.index(
         &[pictures],
-        &Options::default(),
+        &IndexingOptions::default(),
         &RunContext::new(&IndexBar::new(), &CancelToken::default()),
     )?;
     Ok(library)

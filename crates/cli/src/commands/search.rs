@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use eidetic_domain::{DateRange, Filter, parse_date};
 use eidetic_imaging::DecodeSize;
-use eidetic_indexer::{Options, RunContext};
+use eidetic_indexer::{IndexingOptions, RunContext};
 use eidetic_library::{Library, Space};
 use eidetic_search::{Query, QueryPicture, Verdict, Weights};
 use eidetic_server::json::{SearchAnswer, SpaceReportAnswer};
@@ -78,7 +78,7 @@ fn caught_up(library: &Library, name: &str, arguments: &Search) -> Result<Arc<Sp
     let bar = SpaceBar::new();
     let report = library.backfill_space(
         name,
-        &Options::default(),
+        &IndexingOptions::default(),
         &RunContext::new(&bar, &cancel_on_interrupt()?),
     )?;
     bar.finish();

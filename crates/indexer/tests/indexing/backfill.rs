@@ -10,7 +10,7 @@ use eidetic_catalog::{Catalog, RowStore, SledCatalog, SpaceNumber};
 use eidetic_domain::{ImageId, SpaceId};
 use eidetic_encoder::{Encoder, fake::FakeEncoder};
 use eidetic_indexer::{
-    BackfillReport, CancelToken, FileFailure, Indexer, IndexingError, Observer, Options, RunContext,
+    BackfillReport, CancelToken, FileFailure, Indexer, IndexingError, IndexingOptions, Observer, RunContext,
 };
 use eidetic_vectors::{VectorIndex, VectorStore};
 use tempfile::TempDir;
@@ -132,12 +132,12 @@ impl Two {
     }
 }
 
-fn options() -> Options {
-    Options {
+fn options() -> IndexingOptions {
+    IndexingOptions {
         batch: 4,
         commit_every: 8,
         threads: 2,
-        ..Options::default()
+        ..IndexingOptions::default()
     }
 }
 
@@ -160,11 +160,11 @@ fn a_second_space_gets_every_image_once_and_files_that_are_gone_are_named() {
     failed.sort_by_key(|failure| &failure.path);
     assert_eq!(failed.len(), 2, "{failed:?}");
     assert!(
-        failed[0].path == two.photo(7) && failed[0].reason.contains("no longer there"),
+        failed[0].path == two.photo(7) && failed[0].reason.contains("no longer exists"),
         "{failed:?}"
     );
     assert!(
-        failed[1].path == two.photo(9) && failed[1].reason.contains("something else"),
+        failed[1].path == two.photo(9) && failed[1].reason.contains("has changed"),
         "{failed:?}"
     );
     assert_eq!(two.filled(), ids((0..30).filter(|n| ![7, 9].contains(n))));

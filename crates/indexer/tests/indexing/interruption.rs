@@ -10,7 +10,7 @@ use eidetic_catalog::{Catalog, MemoryCatalog};
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration, fake::FakeEncoder};
 use eidetic_indexer::{
-    CancelToken, FileFailure, Indexer, IndexingError, Observer, Options, RunContext, Stage,
+    CancelToken, FileFailure, Indexer, IndexingError, IndexingOptions, Observer, RunContext, RunStage,
 };
 use eidetic_vectors::{IndexError, MemoryIndex, Neighbour, RowSet, VectorIndex};
 use image::RgbImage;
@@ -205,10 +205,10 @@ fn a_full_disk_ends_the_run_and_no_record_names_a_row_that_is_not_durable() {
         thumbnails: None,
         on_removed: &|_| (),
     };
-    let options = Options {
+    let options = IndexingOptions {
         batch: 5,
         commit_every: 20,
-        ..Options::default()
+        ..IndexingOptions::default()
     };
     let run = || indexer.run(&sources(&world), &options, &RunContext::default());
     let error = run().unwrap_err();
@@ -226,7 +226,7 @@ struct Diary {
     done: Mutex<Vec<u64>>,
     totals: Mutex<Vec<u64>>,
     failed: Mutex<Vec<FileFailure>>,
-    stages: Mutex<Vec<Stage>>,
+    stages: Mutex<Vec<RunStage>>,
 }
 
 impl Observer for Diary {
@@ -245,7 +245,7 @@ impl Observer for Diary {
             .push(failure.clone());
     }
 
-    fn stage(&self, stage: Stage) {
+    fn stage(&self, stage: RunStage) {
         self.stages.lock().expect("no observer panicked").push(stage);
     }
 }
@@ -273,5 +273,5 @@ fn an_observer_hears_the_total_once_and_the_end() {
     assert_eq!(*diary.totals.lock().unwrap(), [2501]);
     assert_eq!(diary.done.lock().unwrap().iter().max(), Some(&2501));
     assert_eq!(*diary.failed.lock().unwrap(), report.failed);
-    assert_eq!(*diary.stages.lock().unwrap(), [Stage::Indexing]);
+    assert_eq!(*diary.stages.lock().unwrap(), [RunStage::Indexing]);
 }

@@ -8,7 +8,7 @@ use eidetic_catalog::Catalog;
 use eidetic_domain::{Embedding, ImageId};
 use eidetic_encoder::{Encoder, Pixels};
 use eidetic_imaging::{DecodeLimits, DecodeSize, decode, decode_at_least};
-use eidetic_indexer::{Observer, Stage};
+use eidetic_indexer::{Observer, RunStage};
 use eidetic_search::calibration::{LabelledPair, LabelledScore};
 use eidetic_search::confidence::{Judge, QueryKind, cosine};
 use eidetic_vectors::VectorIndex;
@@ -98,7 +98,7 @@ impl Space {
     /// Every picture once, in order of its first line.
     fn see<'a>(&self, names: &[&'a str], observer: &dyn Observer) -> Result<Pictures<'a>, LibraryError> {
         let encoder = self.encoder()?;
-        observer.stage(Stage::Scoring);
+        observer.stage(RunStage::Scoring);
         observer.total(names.len() as u64);
         let mut seen: Pictures<'a> = HashMap::new();
         let mut waiting: Vec<(&'a str, ImageId, Pixels)> = Vec::new();

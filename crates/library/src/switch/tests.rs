@@ -9,7 +9,7 @@ use eidetic_catalog::{Catalog, RowStore, SpaceNumber};
 use eidetic_domain::{Filter, ImageId};
 use eidetic_encoder::Encoder;
 use eidetic_encoder::fake::FakeEncoder;
-use eidetic_indexer::{CancelToken, Observer, Options, Report, RunContext};
+use eidetic_indexer::{CancelToken, IndexingOptions, IndexingReport, Observer, RunContext};
 use eidetic_search::Query;
 use eidetic_search::tagging::Vocabulary;
 use eidetic_vectors::VectorIndex;
@@ -65,16 +65,16 @@ fn encoder(model: &str) -> FakeEncoder {
     FakeEncoder::new(32 + model.len()).named(model)
 }
 
-fn options() -> Options {
-    Options {
+fn options() -> IndexingOptions {
+    IndexingOptions {
         batch: 4,
         commit_every: 8,
         threads: 1,
-        ..Options::default()
+        ..IndexingOptions::default()
     }
 }
 
-fn index(library: &Library, place: &Place) -> Report {
+fn index(library: &Library, place: &Place) -> IndexingReport {
     library
         .index(&[place.photos()], &options(), &RunContext::default())
         .unwrap()

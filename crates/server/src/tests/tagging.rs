@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
-use eidetic_indexer::{CancelToken, Observer, Options, RunContext, Stage};
+use eidetic_indexer::{CancelToken, IndexingOptions, Observer, RunContext, RunStage};
 use eidetic_library::{TagOptions, TagReport};
 use eidetic_search::tagging::{TagRule, Vocabulary};
 use serde_json::json;
@@ -123,8 +123,9 @@ struct CancelWhileTagging {
 }
 
 impl Observer for CancelWhileTagging {
-    fn stage(&self, stage: Stage) {
-        self.is_tagging.store(stage == Stage::Tagging, Ordering::Relaxed);
+    fn stage(&self, stage: RunStage) {
+        self.is_tagging
+            .store(stage == RunStage::Tagging, Ordering::Relaxed);
     }
 
     fn done(&self, _images: u64) {
@@ -146,7 +147,7 @@ async fn a_run_that_was_stopped_goes_on_where_it_stopped() {
     }
     let library = &site.state.library;
     library
-        .index(&[], &Options::default(), &RunContext::default())
+        .index(&[], &IndexingOptions::default(), &RunContext::default())
         .unwrap();
     let cancel = CancelToken::default();
     let stop = CancelWhileTagging {
