@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
+use eidetic_confidence::tagging::{TagRule, Vocabulary};
 use eidetic_indexer::{CancelToken, IndexingOptions, Observer, RunContext, RunStage};
 use eidetic_library::{TagOptions, TagReport};
-use eidetic_search::tagging::{TagRule, Vocabulary};
 use serde_json::json;
 
 use super::site::Site;
