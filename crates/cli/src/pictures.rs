@@ -8,7 +8,10 @@ pub(crate) fn read(path: &Path, size: DecodeSize) -> Result<DecodedImage, String
     let limits = DecodeLimits::default();
     let length = fs::metadata(path).map_err(|error| error.to_string())?.len();
     if length > limits.file_bytes {
-        return Err(format!("the file is too large ({})", crate::output::bytes(length)));
+        return Err(format!(
+            "the file is too large ({})",
+            crate::output::bytes(length)
+        ));
     }
     let content = fs::read(path).map_err(|error| error.to_string())?;
     decode_at_least(&content, &limits, size).map_err(|error| error.to_string())
