@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use eidetic_domain::ImageId;
-use eidetic_encoder_candle::ModelRef;
+use eidetic_hub::ModelRef;
 use eidetic_search::Query;
 
 mod models;
@@ -314,7 +314,7 @@ pub(crate) enum Criticality {
     High,
 }
 
-impl From<Criticality> for eidetic_search::profile::Criticality {
+impl From<Criticality> for eidetic_confidence::profile::Criticality {
     fn from(criticality: Criticality) -> Self {
         match criticality {
             Criticality::Low => Self::Low,
@@ -374,7 +374,7 @@ pub(crate) enum PairKind {
     Picture,
 }
 
-impl From<PairKind> for eidetic_search::confidence::QueryKind {
+impl From<PairKind> for eidetic_confidence::QueryKind {
     fn from(kind: PairKind) -> Self {
         match kind {
             PairKind::Text => Self::Text,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use eidetic_encoder_candle::LoadError;
+use eidetic_inference::LoadError;
 use eidetic_library::{DEFAULT_MODEL, Library, LibraryError, Loading, Owner};
 
 use crate::arguments::{Global, LoadingOptions, Precision};

@@ -23,7 +23,7 @@ use std::io::{self, Seek, Write};
 use std::path::Path;
 
 use eidetic_domain::SpaceId;
-use eidetic_kernels::Line;
+use eidetic_kernels::CacheLine;
 use rayon::prelude::*;
 
 use crate::IndexError;
@@ -102,12 +102,12 @@ fn write(
         checksums: Vec::new(),
     };
     writer.section(images.as_flattened())?;
-    writer.section(bytemuck::cast_slice(Line::codes(&links.base)))?;
+    writer.section(bytemuck::cast_slice(CacheLine::codes(&links.base)))?;
     writer.section(bytemuck::cast_slice(&links.upper_at))?;
     writer.section(bytemuck::cast_slice(&links.upper))?;
     writer.section(bytemuck::cast_slice(&twins))?;
     for chunk in codes.chunks() {
-        writer.section(bytemuck::cast_slice(Line::codes(chunk)))?;
+        writer.section(bytemuck::cast_slice(CacheLine::codes(chunk)))?;
     }
     writer.finish(space, counts)
 }
@@ -192,19 +192,19 @@ fn read(path: &Path, space: &SpaceId) -> io::Result<Snapshot> {
     let mut images = vec![[0; 32]; rows];
     reader.section(images.as_flattened_mut())?;
     let mut links = Links {
-        base: Line::zeros(rows * BASE_LINES),
+        base: CacheLine::zeros(rows * BASE_LINES),
         upper_at: vec![0; rows],
         upper: vec![[0; UPPER]; size(counts.upper)?],
     };
-    reader.section(bytemuck::cast_slice_mut(Line::codes_mut(&mut links.base)))?;
+    reader.section(bytemuck::cast_slice_mut(CacheLine::codes_mut(&mut links.base)))?;
     reader.section(bytemuck::cast_slice_mut(&mut links.upper_at))?;
     reader.section(bytemuck::cast_slice_mut(&mut links.upper))?;
     let mut twins = vec![[0; 2]; size(counts.twins)?];
     reader.section(bytemuck::cast_slice_mut(&mut twins))?;
     let mut chunks = Vec::new();
     for _ in 0..counts.chunks {
-        let mut chunk = Line::zeros(Codes::chunk_lines(space.dimension));
-        reader.section(bytemuck::cast_slice_mut(Line::codes_mut(&mut chunk)))?;
+        let mut chunk = CacheLine::zeros(Codes::chunk_lines(space.dimension));
+        reader.section(bytemuck::cast_slice_mut(CacheLine::codes_mut(&mut chunk)))?;
         chunks.push(chunk);
     }
     let entry = counts.entry.checked_sub(1).map(|entry| entry as u32);
@@ -263,11 +263,11 @@ fn read_page(file: &PositionedFile, space: &SpaceId) -> io::Result<(Counts, Vec<
 impl Counts {
     /// Pieces of all sections; `None` where no file could have so many.
     fn pieces(&self, dimension: usize) -> Option<u64> {
-        let chunk = size_of::<Line>().checked_mul(Codes::chunk_lines(dimension))? as u64;
+        let chunk = size_of::<CacheLine>().checked_mul(Codes::chunk_lines(dimension))? as u64;
         let pieces = |count: u64, bytes: u64| Some(count.checked_mul(bytes)?.div_ceil(PIECE as u64));
         let sections = [
             pieces(self.rows, 32)?,
-            pieces(self.rows, (BASE_LINES * size_of::<Line>()) as u64)?,
+            pieces(self.rows, (BASE_LINES * size_of::<CacheLine>()) as u64)?,
             pieces(self.rows, 4)?,
             pieces(self.upper, 4 * UPPER as u64)?,
             pieces(self.twins, 8)?,

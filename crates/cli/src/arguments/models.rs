@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use eidetic_encoder_candle::{Device, MemoryLimit, ModelRef, Network};
+use eidetic_hub::{ModelRef, Network};
+use eidetic_inference::{Device, MemoryLimit};
 use eidetic_library::Loading;
 
 use super::Precision;

@@ -3,7 +3,8 @@ use std::time::{Duration, Instant};
 
 use eidetic_domain::{Precision, SplitMix64};
 use eidetic_encoder::{Encoder, Pixels};
-use eidetic_encoder_candle::{Model, ModelRef, Opening, open, prepare};
+use eidetic_hub::ModelRef;
+use eidetic_inference::{Model, Opening, open, prepare};
 use eidetic_library::Loading;
 use eidetic_vectors::Kept;
 use image::RgbImage;
@@ -63,7 +64,7 @@ fn bench_encode(arguments: &BenchEncode) -> Result<Outcome, Failure> {
         products_images_per_second: products_alone(&encoder, batch.len())
             .map(|time| pictures / time.as_secs_f64()),
         load_s,
-        kernel: eidetic_encoder_candle::cpu_kernel(),
+        kernel: eidetic_inference::cpu_kernel(),
     })?;
     Ok(Outcome::Done)
 }

@@ -1,4 +1,4 @@
-use eidetic_encoder_candle::ModelRef;
+use eidetic_hub::ModelRef;
 use eidetic_library::{Library, OldSpace, Owner, Status, SwitchOptions};
 use eidetic_server::json::{SpaceReportAnswer, SwitchRequest};
 

@@ -1,13 +1,14 @@
 use std::path::Path;
 
+use eidetic_confidence::TextMatch;
+use eidetic_confidence::calibration::Calibrated;
+use eidetic_confidence::profile::{Circumstances, Criticality, NamedProfile, edge_density};
+use eidetic_confidence::{Judge, QueryKind};
 use eidetic_domain::Embedding;
 use eidetic_encoder::{Encoder, Pixels};
 use eidetic_imaging::DecodeSize;
 use eidetic_library::{Library, LibraryError, LoadedModel, ModelSource, Owner, Status};
-use eidetic_search::calibration::Calibrated;
-use eidetic_search::confidence::{Judge, QueryKind};
-use eidetic_search::profile::{Circumstances, Criticality, NamedProfile, edge_density};
-use eidetic_search::{Matcher, TextCache, TextMatch};
+use eidetic_search::{Matcher, TextCache};
 use eidetic_server::json::{MatchAnswer, MatchResult};
 use rayon::prelude::*;
 
