@@ -1,10 +1,12 @@
+//! Reads the image files that arguments name.
+
 use std::fs;
 use std::path::Path;
 
 use eidetic_imaging::{Decoded, Detail, Limits, decode_for};
 
-/// Reads a picture that the user named, in as much `detail` as its use asks for. The error says why not, for the user.
-pub(crate) fn read(path: &Path, detail: Detail) -> Result<Decoded, String> {
+/// Decodes the image at `path` at the given detail. The error is the reason alone, without the path.
+pub(crate) fn read_image(path: &Path, detail: Detail) -> Result<Decoded, String> {
     let limits = Limits::default();
     let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
     if size > limits.file_bytes {
