@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use eidetic_domain::SplitMix64;
 use eidetic_tests::{Scenario, Server, gallery_pictures, repository};
 use serde_json::{Value, json};
 
@@ -151,14 +152,11 @@ fn a_switch_killed_at_any_moment_loses_nothing_and_goes_on() {
     let indexed = scenario.run(&["index", text(&folder), "--model", text(&tiny())]);
     let _ = indexed.expect_code(0);
     let old = status(&scenario)["space"].clone();
-    let (mut done, mut state, mut kills) = (0, 0x2545_F491_4F6C_DD1D_u64, 0);
+    let (mut done, mut random, mut kills) = (0, SplitMix64::new(1), 0);
     while status(&scenario)["space"] == old {
         kills += 1;
         assert!(kills < 200, "the switch does not come to an end");
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        let delay = Duration::from_millis(100 + state % 900);
+        let delay = Duration::from_millis(100 + random.below(900) as u64);
         let often = [
             "space",
             "switch",

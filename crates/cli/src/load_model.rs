@@ -1,9 +1,8 @@
 //! Loads models outside of a library, as `embed`, `verify`, `match --model`, `align` and `bench` need them.
 
 use eidetic_encoder::{Encoder, TextModel};
-use eidetic_encoder_candle::{
-    HubSettings, Model, ModelRef, Opening, open, open_encoder, open_text_model, prepare,
-};
+use eidetic_hub::{HubSettings, ModelRef};
+use eidetic_inference::{LoadError, Model, Opening, open, open_encoder, open_text_model, prepare};
 use eidetic_library::{DEFAULT_MODEL, LoadedModel, Loading, ModelSource};
 
 use crate::arguments::ModelOptions;
@@ -69,7 +68,7 @@ impl<'a> ModelLoader<'a> {
 }
 
 /// Warns that the built-in model is used, with the reason and the command for switching later.
-pub(crate) fn warn_of_fallback(reason: Option<&eidetic_encoder_candle::LoadError>) {
+pub(crate) fn warn_of_fallback(reason: Option<&LoadError>) {
     let Some(reason) = reason else { return };
     eprintln!(
         "eidetic: using the small built-in model, because {DEFAULT_MODEL} is unavailable:\n  {reason}\n\

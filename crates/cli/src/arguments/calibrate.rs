@@ -57,7 +57,7 @@ impl QueryKind {
     }
 }
 
-impl From<QueryKind> for eidetic_search::confidence::QueryKind {
+impl From<QueryKind> for eidetic_confidence::QueryKind {
     fn from(kind: QueryKind) -> Self {
         match kind {
             QueryKind::Text => Self::Text,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use eidetic_encoder_candle::ModelRef;
+use eidetic_hub::ModelRef;
 
 use super::{ModelOptions, batch_size, unit_interval};
 

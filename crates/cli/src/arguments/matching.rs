@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use eidetic_encoder_candle::ModelRef;
+use eidetic_hub::ModelRef;
 
 use super::ModelOptions;
 
@@ -70,7 +70,7 @@ pub(crate) enum Criticality {
     High,
 }
 
-impl From<Criticality> for eidetic_search::profile::Criticality {
+impl From<Criticality> for eidetic_confidence::profile::Criticality {
     fn from(criticality: Criticality) -> Self {
         match criticality {
             Criticality::Low => Self::Low,

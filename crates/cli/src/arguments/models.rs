@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use eidetic_encoder_candle::{Device, MemoryLimit, ModelRef, Network};
+use eidetic_hub::{ModelRef, Network};
+use eidetic_inference::{Device, MemoryLimit};
 use eidetic_library::{Library, Loading};
 
 /// How a model is loaded.

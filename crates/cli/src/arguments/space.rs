@@ -1,7 +1,7 @@
 //! Arguments of `space`.
 
 use clap::{Args, Subcommand};
-use eidetic_encoder_candle::ModelRef;
+use eidetic_hub::ModelRef;
 
 use super::{IndexingOptions, ModelOptions};
 

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use eidetic_encoder::{Encoder, TextModel};
-use eidetic_encoder_candle::{AlignedModels, Fitted, ModelRef, Recalls};
+use eidetic_hub::ModelRef;
+use eidetic_inference::{AlignedModels, Fitted, Recalls};
 use eidetic_library::{AlignProgress, Alignment, CaptionedPicture, FailedLine, align, read_captions};
 use serde::Serialize;
 
@@ -31,7 +32,7 @@ struct AlignAnswer<'a> {
     held_out_pictures: usize,
     held_out_captions: usize,
     strength: f64,
-    offset: eidetic_encoder_candle::Offset,
+    offset: eidetic_inference::Offset,
     recall: RecallAnswer,
     failed: Vec<FailedAnswer<'a>>,
 }

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use eidetic_domain::SplitMix64;
 use eidetic_encoder::{Encoder, Pixels};
-use eidetic_encoder_candle::Model;
+use eidetic_inference::Model;
 use eidetic_vectors::Kept;
 use image::RgbImage;
 use serde::Serialize;
@@ -62,7 +63,7 @@ fn bench_encode(arguments: &BenchEncode) -> Result<Outcome, Failure> {
         products_images_per_second: products_alone(&encoder, batch.len())
             .map(|time| images / time.as_secs_f64()),
         load_s,
-        kernel: eidetic_encoder_candle::cpu_kernel(),
+        kernel: eidetic_inference::cpu_kernel(),
     })?;
     Ok(Outcome::Done)
 }
@@ -94,11 +95,8 @@ fn use_threads(threads: u16) -> Result<(), Failure> {
 
 /// Random images, since zeros could be faster than real images.
 fn noise(encoder: &dyn Encoder, count: usize) -> Vec<Pixels> {
-    let mut state = 1_u32;
-    let mut byte = move || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
+    let mut random = SplitMix64::new(1);
+    let mut byte = move || random.next_u64() as u8;
     let mut image = || RgbImage::from_fn(256, 256, |_, _| image::Rgb([byte(), byte(), byte()]));
     (0..count).map(|_| encoder.preprocess(&image())).collect()
 }

@@ -4,7 +4,7 @@ mod table;
 
 use std::path::Path;
 
-use eidetic_encoder_candle::{
+use eidetic_hub::{
     Checksum, HubSettings, KnownModel, ModelRef, Network, OnDisk, Pulled, known_model, known_models, on_disk,
     pull,
 };

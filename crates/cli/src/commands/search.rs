@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use eidetic_domain::{DateRange, Filter, first_moment};
-use eidetic_imaging::Detail;
+use eidetic_domain::{DateRange, Filter, parse_date};
+use eidetic_imaging::DecodeSize;
 use eidetic_indexer::Options;
 use eidetic_library::{Library, Space};
 use eidetic_search::{Query, QueryPicture, Verdict, Weights};
@@ -112,7 +112,7 @@ pub(crate) fn print_answer(global: &Global, answer: &SearchAnswer) -> Result<(),
 
 fn query(space: &Space, arguments: &Search, filter: Filter) -> Result<Query, Failure> {
     let image = match (&arguments.image, arguments.image_id) {
-        (Some(path), _) => Some(QueryPicture::Pixels(query_image(path, space.detail()?)?)),
+        (Some(path), _) => Some(QueryPicture::Pixels(query_image(path, space.decode_size()?)?)),
         (None, Some(id)) => Some(QueryPicture::Indexed(id)),
         (None, None) => None,
     };
@@ -133,14 +133,14 @@ fn query(space: &Space, arguments: &Search, filter: Filter) -> Result<Query, Fai
     })
 }
 
-fn query_image(path: &Path, detail: Detail) -> Result<image::RgbImage, Failure> {
-    let decoded = read_image(path, detail).map_err(|reason| Failure::in_file(path, reason))?;
+fn query_image(path: &Path, size: DecodeSize) -> Result<image::RgbImage, Failure> {
+    let decoded = read_image(path, size).map_err(|reason| Failure::in_file(path, reason))?;
     Ok(decoded.image)
 }
 
 fn filter(arguments: &Search) -> Result<Filter, Failure> {
     let moment = |text: &Option<String>| {
-        let parsed = text.as_deref().map(first_moment).transpose();
+        let parsed = text.as_deref().map(parse_date).transpose();
         parsed.map_err(|error| Failure::arguments(error.to_string()))
     };
     let (from, before) = (moment(&arguments.after)?, moment(&arguments.before)?);

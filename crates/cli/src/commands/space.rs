@@ -1,6 +1,6 @@
 //! `eidetic space list|switch|drop`
 
-use eidetic_encoder_candle::ModelRef;
+use eidetic_hub::ModelRef;
 use eidetic_library::{Library, OldSpace, Status, SwitchOptions};
 use eidetic_server::json::{SpaceReportAnswer, SwitchRequest};
 

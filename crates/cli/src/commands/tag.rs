@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use eidetic_confidence::tagging::{LARGEST_VOCABULARY, TagRule, Vocabulary};
 use eidetic_library::{TagOptions, TagProgress, TagReport};
-use eidetic_search::tagging::{LARGEST_VOCABULARY, TagRule, Vocabulary};
 
 use super::open_local;
 use crate::arguments::{Global, Tag};

@@ -2,7 +2,7 @@
 
 mod images;
 
-use eidetic_encoder_candle::ModelRef;
+use eidetic_hub::ModelRef;
 use eidetic_library::{Check, Verified};
 use serde::Serialize;
 

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
+use eidetic_confidence::TextMatch;
+use eidetic_confidence::calibration::Calibrated;
+use eidetic_confidence::profile::{Circumstances, Criticality, NamedProfile, edge_density};
+use eidetic_confidence::{Judge, QueryKind};
 use eidetic_domain::Embedding;
 use eidetic_encoder::{Encoder, Pixels};
-use eidetic_imaging::Detail;
+use eidetic_imaging::DecodeSize;
 use eidetic_library::{Library, LibraryError, Owner};
-use eidetic_search::calibration::Calibrated;
-use eidetic_search::confidence::{Judge, QueryKind};
-use eidetic_search::profile::{Circumstances, Criticality, NamedProfile, edge_density};
-use eidetic_search::{Matcher, TextCache, TextMatch};
+use eidetic_search::{Matcher, TextCache};
 use eidetic_server::json::{MatchAnswer, MatchResult};
 use rayon::prelude::*;
 
@@ -170,11 +171,11 @@ impl ImageMatcher {
         encoder: &dyn Encoder,
         jobs: &[MatchJob],
     ) -> Result<Vec<Result<EmbeddedImage, String>>, Failure> {
-        let detail = Detail::of_model(encoder.shorter_side());
+        let size = DecodeSize::for_model(encoder.shorter_side());
         let decoded: Vec<Result<(Pixels, Option<f32>), String>> = jobs
             .par_iter()
             .map(|job| {
-                let decoded = read_image(job.image, detail)
+                let decoded = read_image(job.image, size)
                     .map_err(|reason| format!("{}: {reason}", job.image.display()))?;
                 let complexity = self.has_profile().then(|| edge_density(&decoded.image));
                 Ok((encoder.preprocess(&decoded.image), complexity))

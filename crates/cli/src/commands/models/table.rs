@@ -1,6 +1,6 @@
 //! The table of `eidetic models`: a heading per family, a line per model, at most 80 columns wide.
 
-use eidetic_encoder_candle::{KnownModel, Reads};
+use eidetic_hub::{KnownModel, Reads};
 
 use super::ModelRow;
 
@@ -114,7 +114,7 @@ fn megabytes(count: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eidetic_encoder_candle::known_models;
+    use eidetic_hub::known_models;
 
     #[test]
     fn every_line_fits_eighty_columns() {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use eidetic_encoder_candle::{ModelRef, sha256};
+use eidetic_hub::{ModelRef, sha256};
 use eidetic_library::{Check, CheckPicture};
 
 use crate::arguments::Verify;

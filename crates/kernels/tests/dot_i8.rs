@@ -1,6 +1,6 @@
 //! Every kernel for codes against the plain one: the same integer, whatever the bytes.
 
-use eidetic_kernels::{CodeKernel, dot_codes, prefetch};
+use eidetic_kernels::{Kernel, dot_i8, prefetch};
 use proptest::prelude::*;
 
 fn check(a: &[i8], b: &[i8]) {
@@ -9,11 +9,11 @@ fn check(a: &[i8], b: &[i8]) {
         .zip(b)
         .map(|(&x, &y)| i32::from(x) * i32::from(y))
         .sum::<i32>();
-    for kernel in CodeKernel::available() {
-        let found = kernel.dot(a, b);
+    for kernel in Kernel::available() {
+        let found = kernel.dot_i8(a, b);
         assert_eq!(found, expected, "{} of {} codes", kernel.name(), a.len());
     }
-    assert_eq!(dot_codes(a, b), expected);
+    assert_eq!(dot_i8(a, b), expected);
 }
 
 #[test]
@@ -34,10 +34,10 @@ fn every_length_and_alignment_of_the_largest_codes_is_exact() {
 #[test]
 fn nothing_beyond_the_end_counts() {
     let (a, b) = (vec![7_i8; 256], vec![-3_i8; 256]);
-    for kernel in CodeKernel::available() {
+    for kernel in Kernel::available() {
         for length in 0..200 {
             assert_eq!(
-                kernel.dot(&a[..length], &b[..length]),
+                kernel.dot_i8(&a[..length], &b[..length]),
                 -21 * i32::try_from(length).unwrap(),
                 "{}",
                 kernel.name()
@@ -49,10 +49,10 @@ fn nothing_beyond_the_end_counts() {
 #[test]
 fn sums_wrap_alike_in_every_kernel() {
     let codes = vec![i8::MIN; 1 << 18];
-    for kernel in CodeKernel::available() {
+    for kernel in Kernel::available() {
         assert_eq!(
-            kernel.dot(&codes, &codes),
-            CodeKernel::scalar().dot(&codes, &codes),
+            kernel.dot_i8(&codes, &codes),
+            Kernel::scalar().dot_i8(&codes, &codes),
             "{}",
             kernel.name()
         );
@@ -61,17 +61,17 @@ fn sums_wrap_alike_in_every_kernel() {
 
 #[test]
 fn codes_of_different_lengths_are_refused_by_every_kernel() {
-    for kernel in CodeKernel::available() {
-        assert!(std::panic::catch_unwind(|| kernel.dot(&[1; 64], &[1; 65])).is_err());
+    for kernel in Kernel::available() {
+        assert!(std::panic::catch_unwind(|| kernel.dot_i8(&[1; 64], &[1; 65])).is_err());
     }
 }
 
 #[test]
 fn the_best_kernel_is_the_first_available_and_each_has_its_own_name() {
-    assert_eq!(Some(CodeKernel::best()), CodeKernel::available().next());
-    assert_eq!(CodeKernel::available().last(), Some(CodeKernel::scalar()));
-    let names: std::collections::HashSet<_> = CodeKernel::available().map(CodeKernel::name).collect();
-    assert_eq!(names.len(), CodeKernel::available().count());
+    assert_eq!(Some(Kernel::best()), Kernel::available().next());
+    assert_eq!(Kernel::available().last(), Some(Kernel::scalar()));
+    let names: std::collections::HashSet<_> = Kernel::available().map(Kernel::name).collect();
+    assert_eq!(names.len(), Kernel::available().count());
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! Products of whole numbers: exact sums in registers, for any instruction set.
 
-use super::ahead::Ahead;
-use super::codes::{Codes, RowScale};
-use super::factor::{IntegerPanel, IntegerStep, QUAD};
-use super::finish::{Target, TileRow};
-use super::floats::{MOST_ROWS, Sums, heights};
-use super::{Level, PANEL};
+use super::epilogue::{Target, TileRow};
+use super::f32_tiles::{MOST_ROWS, Sums, heights};
+use super::packed_weights::{Int8Panel, Int8PanelRow, QUAD};
+use super::prefetch::Prefetch;
+use super::quantized_rows::{QuantizedRows, RowScale};
+use super::{Isa, PANEL};
 
 #[cfg(target_arch = "aarch64")]
 use super::neon;
-use super::plain;
+use super::scalar;
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 
@@ -20,7 +20,7 @@ pub(crate) trait QuadLanes {
     /// Weights, four for each sum.
     type Weights: Copy;
     /// Four codes, repeated for each sum.
-    type Codes: Copy;
+    type Values: Copy;
     /// Sums in a register.
     const LANES: usize;
     /// Registers side by side in a tile.
@@ -38,13 +38,13 @@ pub(crate) trait QuadLanes {
 
     /// # Safety
     /// The processor has the instruction set, and four codes may be read.
-    unsafe fn repeat(from: *const u8) -> Self::Codes;
+    unsafe fn repeat(from: *const u8) -> Self::Values;
 
     /// Each sum plus the four products that belong to it.
     ///
     /// # Safety
     /// The processor has the instruction set.
-    unsafe fn multiply_add(sums: Self::Sums, codes: Self::Codes, weights: Self::Weights) -> Self::Sums;
+    unsafe fn multiply_add(sums: Self::Sums, codes: Self::Values, weights: Self::Weights) -> Self::Sums;
 
     /// # Safety
     /// The processor has the instruction set, and `LANES` sums may be written.
@@ -53,30 +53,30 @@ pub(crate) trait QuadLanes {
 
 /// Sums of as many rows, from a pointer on at a stride, times a panel: one for each height of a tile, from one row to
 /// the most that an instruction set has registers for.
-pub(crate) type IntegerTile = unsafe fn(*const u8, usize, &[IntegerStep], Ahead, &mut Sums<i32>);
+pub(crate) type Int8Tile = unsafe fn(*const u8, usize, &[Int8PanelRow], Prefetch, &mut Sums<i32>);
 
 /// All codes times one panel, brought back to f32, finished into `target`.
-pub(crate) fn panel(level: Level, codes: &Codes, panel: &IntegerPanel<'_>, target: &mut Target<'_>) {
+pub(crate) fn panel(isa: Isa, codes: &QuantizedRows, panel: &Int8Panel<'_>, target: &mut Target<'_>) {
     assert_eq!(panel.steps.len() * QUAD, codes.stride(), "codes of another width");
     assert_eq!(
         codes.codes().len(),
         codes.count() * codes.stride(),
         "rows of codes"
     );
-    match level {
-        Level::Plain => plain::integer_panel(codes, panel, target),
+    match isa {
+        Isa::Scalar => scalar::integer_panel(codes, panel, target),
         // SAFETY: a level is only made after its instruction set was found; the codes were checked above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 | Level::Avx512 => unsafe { x86::integer_panel_avx2(codes, panel, target) },
+        Isa::Avx2 | Isa::Avx512 => unsafe { x86::integer_panel_avx2(codes, panel, target) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Level::AvxVnni => unsafe { x86::integer_panel_avx_vnni(codes, panel, target) },
+        Isa::AvxVnni => unsafe { x86::integer_panel_avx_vnni(codes, panel, target) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512Vnni => unsafe { x86::integer_panel_avx512_vnni(codes, panel, target) },
+        Isa::Avx512Vnni => unsafe { x86::integer_panel_avx512_vnni(codes, panel, target) },
         // SAFETY: as above.
         #[cfg(target_arch = "aarch64")]
-        Level::Neon => unsafe { neon::integer_panel(codes, panel, target) },
+        Isa::Neon => unsafe { neon::integer_panel(codes, panel, target) },
     }
 }
 
@@ -86,12 +86,7 @@ pub(crate) fn panel(level: Level, codes: &Codes, panel: &IntegerPanel<'_>, targe
     clippy::inline_always,
     reason = "must become part of a function that enables an instruction set"
 )]
-pub(crate) fn to_floats(
-    sums: &[i32; PANEL],
-    offset: i32,
-    row: RowScale,
-    panel: &IntegerPanel<'_>,
-) -> TileRow {
+pub(crate) fn to_floats(sums: &[i32; PANEL], offset: i32, row: RowScale, panel: &Int8Panel<'_>) -> TileRow {
     let zero = row.zero - offset;
     let mut values = TileRow([0.0; PANEL]);
     for (column, value) in values.0.iter_mut().enumerate() {
@@ -110,14 +105,14 @@ pub(crate) fn to_floats(
     reason = "must become part of a function that enables an instruction set"
 )]
 pub(crate) unsafe fn run(
-    codes: &Codes,
-    panel: &IntegerPanel<'_>,
+    codes: &QuantizedRows,
+    panel: &Int8Panel<'_>,
     target: &mut Target<'_>,
     offset: i32,
-    tiles: &[IntegerTile],
+    tiles: &[Int8Tile],
 ) {
     let mut sums = Sums([[0; PANEL]; MOST_ROWS]);
-    let ahead = Ahead::new(panel.next, panel.steps.len(), codes.count().div_ceil(tiles.len()));
+    let prefetch = Prefetch::new(panel.next, panel.steps.len(), codes.count().div_ceil(tiles.len()));
     for (tile, (first, height)) in heights(codes.count(), tiles.len()).enumerate() {
         let left = &codes.codes()[first * codes.stride()..];
         // SAFETY: the caller vouches for the instruction set and for `height` rows from `first` on.
@@ -126,7 +121,7 @@ pub(crate) unsafe fn run(
                 left.as_ptr(),
                 codes.stride(),
                 panel.steps,
-                ahead.of_tile(tile),
+                prefetch.of_tile(tile),
                 &mut sums,
             );
         };
@@ -149,16 +144,16 @@ pub(crate) unsafe fn run(
 pub(crate) unsafe fn tile<Q: QuadLanes, const ROWS: usize>(
     left: *const u8,
     stride: usize,
-    steps: &[IntegerStep],
-    ahead: Ahead,
+    steps: &[Int8PanelRow],
+    prefetch: Prefetch,
     sums: &mut Sums<i32>,
 ) {
     for column in (0..PANEL).step_by(Q::LANES * Q::WIDE) {
         // SAFETY: the caller vouches for the instruction set and the rows; `column` leaves room for a tile's width.
         unsafe {
             match Q::WIDE {
-                2 => part::<Q, ROWS, 2>(left, stride, steps, ahead, sums, column),
-                4 => part::<Q, ROWS, 4>(left, stride, steps, ahead, sums, column),
+                2 => part::<Q, ROWS, 2>(left, stride, steps, prefetch, sums, column),
+                4 => part::<Q, ROWS, 4>(left, stride, steps, prefetch, sums, column),
                 _ => unreachable!("tiles are two or four registers wide"),
             }
         }
@@ -175,8 +170,8 @@ pub(crate) unsafe fn tile<Q: QuadLanes, const ROWS: usize>(
 unsafe fn part<Q: QuadLanes, const ROWS: usize, const WIDE: usize>(
     left: *const u8,
     stride: usize,
-    steps: &[IntegerStep],
-    ahead: Ahead,
+    steps: &[Int8PanelRow],
+    prefetch: Prefetch,
     sums: &mut Sums<i32>,
     column: usize,
 ) {
@@ -185,7 +180,7 @@ unsafe fn part<Q: QuadLanes, const ROWS: usize, const WIDE: usize>(
     unsafe {
         let mut tile = [[Q::zero(); WIDE]; ROWS];
         for (depth, step) in steps.iter().enumerate() {
-            ahead.fetch(depth);
+            prefetch.fetch(depth);
             let step = step.0.as_ptr().add(column * QUAD);
             let weights: [Q::Weights; WIDE] =
                 std::array::from_fn(|lane| Q::load(step.add(lane * Q::LANES * QUAD)));

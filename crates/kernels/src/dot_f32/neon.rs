@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::{float32x4_t, vaddq_f32, vaddvq_f32, vdupq_n_f32, vfmaq_f32, vld1q_f32};
 
-use crate::generic::{self, Vector};
+use super::vector::{self, Vector};
 
 /// Rows at a time: 4 · 4 sums and 4 parts of the query fit the 32 registers.
 const ROWS: usize = 4;
@@ -12,7 +12,7 @@ const ROWS: usize = 4;
 #[target_feature(enable = "neon")]
 pub(crate) unsafe fn dot(a: &[f32], b: &[f32]) -> f32 {
     // SAFETY: the caller vouches for the instruction set.
-    let [sum] = unsafe { generic::dot_many::<float32x4_t, 1>(a, b) };
+    let [sum] = unsafe { vector::dot_many::<float32x4_t, 1>(a, b) };
     sum
 }
 
@@ -21,7 +21,7 @@ pub(crate) unsafe fn dot(a: &[f32], b: &[f32]) -> f32 {
 #[target_feature(enable = "neon")]
 pub(crate) unsafe fn dot_rows(query: &[f32], matrix: &[f32], scores: &mut [f32]) {
     // SAFETY: the caller vouches for the instruction set.
-    unsafe { generic::dot_rows::<float32x4_t, ROWS>(query, matrix, scores) }
+    unsafe { vector::dot_rows::<float32x4_t, ROWS>(query, matrix, scores) }
 }
 
 #[expect(
@@ -46,7 +46,7 @@ impl Vector for float32x4_t {
     #[inline(always)]
     unsafe fn load_partial(from: *const f32, count: usize) -> Self {
         // SAFETY: the caller vouches for the instruction set and for `count` numbers at `from`; the array has 4.
-        unsafe { vld1q_f32(generic::padded::<4>(from, count).as_ptr()) }
+        unsafe { vld1q_f32(vector::padded::<4>(from, count).as_ptr()) }
     }
 
     #[inline(always)]

@@ -1,28 +1,28 @@
 //! Weights in the order in which products read them.
 
 use super::PANEL;
-use super::passes::round_half_even as round;
+use super::elementwise::round_half_even as round;
 
 /// Inputs of one output that whole-number products take at once.
 pub(crate) const QUAD: usize = 4;
 
-/// Largest number of inputs of an [`IntegerFactor`]: sums of 255 · 127 that fit 31 bits.
+/// Largest number of inputs of an [`PackedInt8`]: sums of 255 · 127 that fit 31 bits.
 const MOST_INPUTS: usize = 1 << 16;
 
 /// One input's weights for the outputs of a panel.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
-pub(crate) struct FloatStep(pub(crate) [f32; PANEL]);
+pub(crate) struct F32PanelRow(pub(crate) [f32; PANEL]);
 
 /// Four inputs' weights for the outputs of a panel, output by output.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
-pub(crate) struct IntegerStep(pub(crate) [i8; QUAD * PANEL]);
+pub(crate) struct Int8PanelRow(pub(crate) [i8; QUAD * PANEL]);
 
 /// f32 weights, packed: panels of 32 outputs, each input by input. Missing outputs of the last panel are zero.
 #[derive(Debug, Clone, Default)]
-pub struct FloatFactor {
-    steps: Vec<FloatStep>,
+pub struct PackedF32 {
+    steps: Vec<F32PanelRow>,
     outputs: usize,
     inputs: usize,
 }
@@ -30,33 +30,33 @@ pub struct FloatFactor {
 /// 8-bit weights, packed: panels of 32 outputs, each by groups of four inputs. The numbers of an output have one scale,
 /// by which the greatest of them is 127.
 #[derive(Debug, Clone)]
-pub struct IntegerFactor {
-    steps: Vec<IntegerStep>,
+pub struct PackedInt8 {
+    steps: Vec<Int8PanelRow>,
     scales: Vec<[f32; PANEL]>,
     sums: Vec<[i32; PANEL]>,
     outputs: usize,
     inputs: usize,
 }
 
-/// One panel of a [`FloatFactor`].
-pub(crate) struct FloatPanel<'a> {
-    pub(crate) steps: &'a [FloatStep],
+/// One panel of a [`PackedF32`].
+pub(crate) struct F32Panel<'a> {
+    pub(crate) steps: &'a [F32PanelRow],
     /// The next panel's; of the last one, its own.
-    pub(crate) next: &'a [FloatStep],
+    pub(crate) next: &'a [F32PanelRow],
 }
 
-/// One panel of an [`IntegerFactor`].
-pub(crate) struct IntegerPanel<'a> {
-    pub(crate) steps: &'a [IntegerStep],
+/// One panel of an [`PackedInt8`].
+pub(crate) struct Int8Panel<'a> {
+    pub(crate) steps: &'a [Int8PanelRow],
     /// The next panel's; of the last one, its own.
-    pub(crate) next: &'a [IntegerStep],
+    pub(crate) next: &'a [Int8PanelRow],
     /// What one step of each output is worth.
     pub(crate) scales: &'a [f32; PANEL],
     /// The sum of each output's numbers.
     pub(crate) sums: &'a [i32; PANEL],
 }
 
-impl FloatFactor {
+impl PackedF32 {
     /// Packs `weights` (outputs × inputs, row by row: as model files hold them).
     ///
     /// # Panics
@@ -67,9 +67,9 @@ impl FloatFactor {
             outputs.checked_mul(inputs),
             "weights of another shape"
         );
-        let mut factor = Self::default();
-        factor.repack(weights, inputs, outputs, inputs);
-        factor
+        let mut packed = Self::default();
+        packed.repack(weights, inputs, outputs, inputs);
+        packed
     }
 
     /// Packs `weights` (outputs × inputs, rows `stride` apart) into the memory that is there already.
@@ -119,7 +119,7 @@ impl FloatFactor {
         (self.outputs, self.inputs) = (outputs, inputs);
         // Without clearing, lanes beyond the outputs would keep older numbers; those are computed and thrown away.
         self.steps
-            .resize(outputs.div_ceil(PANEL) * inputs, FloatStep([0.0; PANEL]));
+            .resize(outputs.div_ceil(PANEL) * inputs, F32PanelRow([0.0; PANEL]));
     }
 
     /// Columns of a product.
@@ -136,16 +136,16 @@ impl FloatFactor {
         self.outputs.div_ceil(PANEL)
     }
 
-    pub(crate) fn panel(&self, number: usize) -> FloatPanel<'_> {
+    pub(crate) fn panel(&self, number: usize) -> F32Panel<'_> {
         let depth = self.inputs;
-        FloatPanel {
+        F32Panel {
             steps: &self.steps[number * depth..][..depth],
             next: &self.steps[(number + 1).min(self.panel_count() - 1) * depth..][..depth],
         }
     }
 }
 
-impl IntegerFactor {
+impl PackedInt8 {
     /// Rounds and packs `weights` (outputs × inputs, row by row). An output with a weight that is not finite gives NaN.
     ///
     /// # Panics
@@ -158,17 +158,17 @@ impl IntegerFactor {
         );
         assert!(inputs <= MOST_INPUTS, "sums of {inputs} products could overflow");
         let (panels, depth) = (outputs.div_ceil(PANEL), inputs.div_ceil(QUAD));
-        let mut factor = Self {
-            steps: vec![IntegerStep([0; QUAD * PANEL]); panels * depth],
+        let mut packed = Self {
+            steps: vec![Int8PanelRow([0; QUAD * PANEL]); panels * depth],
             scales: vec![[0.0; PANEL]; panels],
             sums: vec![[0; PANEL]; panels],
             outputs,
             inputs,
         };
         for output in 0..outputs {
-            factor.set(output, &weights[output * inputs..][..inputs]);
+            packed.set(output, &weights[output * inputs..][..inputs]);
         }
-        factor
+        packed
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "clamped to what fits")]
@@ -208,9 +208,9 @@ impl IntegerFactor {
         self.scales.len()
     }
 
-    pub(crate) fn panel(&self, number: usize) -> IntegerPanel<'_> {
+    pub(crate) fn panel(&self, number: usize) -> Int8Panel<'_> {
         let depth = self.inputs.div_ceil(QUAD);
-        IntegerPanel {
+        Int8Panel {
             steps: &self.steps[number * depth..][..depth],
             next: &self.steps[(number + 1).min(self.panel_count() - 1) * depth..][..depth],
             scales: &self.scales[number],

@@ -42,9 +42,9 @@ const LIGATURES: [(char, &str); 22] = [
     ('ﬆ', "st"),
 ];
 
-/// How a text is cleaned.
+/// How a text is with_normalizer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cleaning {
+pub enum TextNormalizer {
     /// It is left as it is.
     None,
     /// Small letters without punctuation: SigLIP.
@@ -57,8 +57,8 @@ pub enum Cleaning {
     OpenClipCanonical,
 }
 
-impl Cleaning {
-    /// The cleaned text.
+impl TextNormalizer {
+    /// The with_normalizer text.
     pub fn apply(self, text: &str) -> String {
         match self {
             Self::None => text.to_owned(),
@@ -97,7 +97,7 @@ fn repaired(text: &str) -> String {
     for c in text.chars() {
         push_repaired(c, &mut plain);
     }
-    unescaped(&unescaped(&normalised(&plain, &NFC)))
+    unescaped(&unescaped(&normalized(&plain, &NFC)))
 }
 
 fn push_repaired(c: char, out: &mut String) {
@@ -105,7 +105,7 @@ fn push_repaired(c: char, out: &mut String) {
         '\u{2bc}' | '\u{2018}'..='\u{201b}' => out.push('\''),
         '\u{201c}'..='\u{201f}' => out.push('"'),
         '\u{3000}' => out.push(' '),
-        '\u{ff01}'..='\u{ffef}' => out.push_str(&normalised(&c.to_string(), &NFKC)),
+        '\u{ff01}'..='\u{ffef}' => out.push_str(&normalized(&c.to_string(), &NFKC)),
         '\u{85}' | '\u{2028}' | '\u{2029}' => out.push('\n'),
         c if is_unseen(c) => {}
         c => match LIGATURES.iter().find(|(ligature, _)| *ligature == c) {
@@ -122,7 +122,7 @@ const fn is_unseen(c: char) -> bool {
         || matches!(c, '\u{206a}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffc}')
 }
 
-fn normalised(text: &str, form: &impl Normalizer) -> String {
+fn normalized(text: &str, form: &impl Normalizer) -> String {
     let mut string = NormalizedString::from(text);
     match form.normalize(&mut string) {
         Ok(()) => string.get().to_owned(),
@@ -170,19 +170,19 @@ mod tests {
     fn texts_are_cleaned_as_each_reference_does() {
         let text = "  It\u{2019}s a “ﬁne”,\u{3000}ＢＩＧ_dog\u{200b} &amp;amp; &#67;at\u{7} ";
         assert_eq!(
-            Cleaning::OpenClip.apply(text),
+            TextNormalizer::OpenClip.apply(text),
             "It's a \"fine\", BIG_dog\u{200b} & Cat"
         );
         assert_eq!(
-            Cleaning::OpenClipLower.apply(text),
+            TextNormalizer::OpenClipLower.apply(text),
             "it's a \"fine\", big_dog\u{200b} & cat"
         );
         assert_eq!(
-            Cleaning::OpenClipCanonical.apply(text),
+            TextNormalizer::OpenClipCanonical.apply(text),
             "its a fine big dog\u{200b} cat"
         );
-        assert_eq!(Cleaning::Canonical.apply(" A-b,\tC "), "ab c");
-        assert_eq!(Cleaning::None.apply(" x "), " x ");
+        assert_eq!(TextNormalizer::Canonical.apply(" A-b,\tC "), "ab c");
+        assert_eq!(TextNormalizer::None.apply(" x "), " x ");
     }
 
     #[test]
@@ -196,8 +196,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_can_be_cleaned(text in any::<String>()) {
-            for cleaning in [Cleaning::Canonical, Cleaning::OpenClip, Cleaning::OpenClipLower, Cleaning::OpenClipCanonical] {
-                let clean = cleaning.apply(&text);
+            for normalizer in [TextNormalizer::Canonical, TextNormalizer::OpenClip, TextNormalizer::OpenClipLower, TextNormalizer::OpenClipCanonical] {
+                let clean = normalizer.apply(&text);
                 prop_assert!(!clean.starts_with(' ') && !clean.ends_with(' '));
             }
         }

@@ -1,12 +1,12 @@
 //! Rows as whole numbers from 0 to 255.
 
-use super::factor::QUAD;
-use super::{MatrixKernel, Rows, passes};
+use super::packed_weights::QUAD;
+use super::{Kernel, Rows, elementwise};
 
 /// Rows of codes: a number is `scale · (code − zero)`, with the row's own scale and zero. Made to be used again: its
 /// memory is kept.
 #[derive(Debug, Clone, Default)]
-pub struct Codes {
+pub struct QuantizedRows {
     /// Rows of `stride` codes; those beyond the width stand for nothing, as they meet weights of zero.
     bytes: Vec<u8>,
     scales: Vec<RowScale>,
@@ -20,13 +20,13 @@ pub(crate) struct RowScale {
     pub(crate) zero: i32,
 }
 
-impl Codes {
+impl QuantizedRows {
     /// Rounds `rows` (n × `width`) to codes, each row between its own least and greatest number. A row with a number
     /// that is not finite becomes one whose products are NaN.
     ///
     /// # Panics
     /// If the rows do not have `width` numbers.
-    pub fn round(&mut self, kernel: MatrixKernel, rows: Rows<'_>, width: usize) {
+    pub fn quantize(&mut self, kernel: Kernel, rows: Rows<'_>, width: usize) {
         rows.check(width);
         self.width = width;
         let stride = self.stride();
@@ -34,7 +34,7 @@ impl Codes {
         self.scales.resize(rows.count, RowScale::default());
         for (row, scale) in self.scales.iter_mut().enumerate() {
             let values = &rows.values[row * rows.stride..][..width];
-            *scale = passes::round(kernel.0, values, &mut self.bytes[row * stride..][..width]);
+            *scale = elementwise::quantize(kernel.isa(), values, &mut self.bytes[row * stride..][..width]);
         }
     }
 

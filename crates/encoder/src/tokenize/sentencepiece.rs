@@ -7,7 +7,7 @@ use tokenizers::normalizers::{Precompiled, Replace, Sequence, Strip};
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::{NormalizerWrapper, Tokenizer};
 
-use super::{TokenizerError, settings::frame, unreadable};
+use super::{TokenizerError, settings::set_template, unreadable};
 
 const END: &str = "</s>";
 /// The trainer's number for the unigram model.
@@ -30,7 +30,7 @@ pub fn tokenizer(file: &[u8]) -> Result<Tokenizer, TokenizerError> {
         .with_normalizer(Some(normalizer(&model.characters)?))
         .map_err(unreadable)?;
     tokenizer.with_pre_tokenizer(Some(Metaspace::new('▁', PrependScheme::Always, true)));
-    frame(&mut tokenizer, None, Some(END))?;
+    set_template(&mut tokenizer, None, Some(END))?;
     Ok(tokenizer)
 }
 

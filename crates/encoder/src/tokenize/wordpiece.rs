@@ -6,7 +6,7 @@ use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::{AddedToken, Tokenizer};
 
-use super::{TokenizerError, TokenizerSettings, settings::frame, unreadable};
+use super::{TokenizerError, TokenizerSettings, settings::set_template, unreadable};
 
 const UNKNOWN: &str = "[UNK]";
 const START: &str = "[CLS]";
@@ -46,6 +46,6 @@ pub fn tokenizer(vocabulary: &[u8], settings: &TokenizerSettings) -> Result<Toke
     let known = SPECIAL.into_iter().filter(|token| pieces.contains(token));
     let special: Vec<AddedToken> = known.map(|token| AddedToken::from(token, true)).collect();
     tokenizer.add_special_tokens(special).map_err(unreadable)?;
-    frame(&mut tokenizer, Some(START), Some(END))?;
+    set_template(&mut tokenizer, Some(START), Some(END))?;
     Ok(tokenizer)
 }

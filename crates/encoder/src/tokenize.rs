@@ -1,19 +1,19 @@
 //! From texts to token ids, by the tokenizer that lies beside a model's weights.
 
-mod byte_pairs;
-mod cleaning;
-mod sentence_pieces;
+mod bpe;
+mod normalizer;
+mod sentencepiece;
 mod settings;
-mod word_pieces;
+mod wordpiece;
 
 use thiserror::Error;
 use tokenizers::normalizers::{Lowercase, Sequence};
 use tokenizers::{NormalizerWrapper, PostProcessor, Tokenizer, TruncationParams};
 
-pub use cleaning::Cleaning;
+pub use normalizer::TextNormalizer;
 pub use settings::TokenizerSettings;
 
-use crate::{EncodeError, description};
+use crate::{EncodeError, tokenizer_json};
 
 /// Why a tokenizer cannot be used.
 #[derive(Debug, Error)]
@@ -37,7 +37,7 @@ pub enum TokenizerError {
 pub struct TextTokenizer {
     tokenizer: Tokenizer,
     max_length: usize,
-    cleaning: Cleaning,
+    normalizer: TextNormalizer,
     padding: Option<u32>,
     /// A token that is replaced by another.
     replaced: Option<(u32, u32)>,
@@ -47,7 +47,7 @@ impl TextTokenizer {
     /// Reads `tokenizer.json`. Texts are cut to `max_length` tokens, those at the start and the end included,
     /// whatever cutting and padding the file itself asks for.
     pub fn from_json(json: &[u8], max_length: usize) -> Result<Self, TokenizerError> {
-        description::check(json)?;
+        tokenizer_json::check(json)?;
         Self::new(Tokenizer::from_bytes(json).map_err(unreadable)?, max_length)
     }
 
@@ -57,14 +57,14 @@ impl TextTokenizer {
         merges: &[u8],
         max_length: usize,
     ) -> Result<Self, TokenizerError> {
-        let json = byte_pairs::BytePairs::from_files(vocabulary, merges)?.description()?;
+        let json = bpe::BpeFiles::from_files(vocabulary, merges)?.description()?;
         Self::from_json(json.to_string().as_bytes(), max_length)
     }
 
     /// Builds OpenCLIP's own tokenizer from the byte pairs in a `tokenizer.json`. It differs from transformers' in how it
     /// cleans texts and in what it calls start and end.
     pub fn open_clip_from_json(json: &[u8], max_length: usize) -> Result<Self, TokenizerError> {
-        Self::open_clip(byte_pairs::BytePairs::from_json(json)?, max_length)
+        Self::open_clip(bpe::BpeFiles::from_json(json)?, max_length)
     }
 
     /// As [`open_clip_from_json`](Self::open_clip_from_json), from `vocab.json` and `merges.txt`.
@@ -73,27 +73,27 @@ impl TextTokenizer {
         merges: &[u8],
         max_length: usize,
     ) -> Result<Self, TokenizerError> {
-        Self::open_clip(byte_pairs::BytePairs::from_files(vocabulary, merges)?, max_length)
+        Self::open_clip(bpe::BpeFiles::from_files(vocabulary, merges)?, max_length)
     }
 
-    fn open_clip(pairs: byte_pairs::BytePairs, max_length: usize) -> Result<Self, TokenizerError> {
+    fn open_clip(pairs: bpe::BpeFiles, max_length: usize) -> Result<Self, TokenizerError> {
         let json = pairs.named_as_in_open_clip()?.description()?.to_string();
-        Ok(Self::from_json(json.as_bytes(), max_length)?.cleaned(Cleaning::OpenClipLower))
+        Ok(Self::from_json(json.as_bytes(), max_length)?.with_normalizer(TextNormalizer::OpenClipLower))
     }
 
     /// Builds BERT's tokenizer from `vocab.txt`, one word piece a line.
-    pub fn from_word_pieces(
+    pub fn from_wordpiece(
         vocabulary: &[u8],
         settings: &TokenizerSettings,
         max_length: usize,
     ) -> Result<Self, TokenizerError> {
-        Self::new(word_pieces::tokenizer(vocabulary, settings)?, max_length)
+        Self::new(wordpiece::tokenizer(vocabulary, settings)?, max_length)
     }
 
     /// Builds SigLIP's tokenizer from `spiece.model`, the file of sentencepiece.
-    pub fn from_sentence_pieces(model: &[u8], max_length: usize) -> Result<Self, TokenizerError> {
-        let tokenizer = Self::new(sentence_pieces::tokenizer(model)?, max_length)?;
-        Ok(tokenizer.cleaned(Cleaning::Canonical))
+    pub fn from_sentencepiece(model: &[u8], max_length: usize) -> Result<Self, TokenizerError> {
+        let tokenizer = Self::new(sentencepiece::tokenizer(model)?, max_length)?;
+        Ok(tokenizer.with_normalizer(TextNormalizer::Canonical))
     }
 
     fn new(mut tokenizer: Tokenizer, max_length: usize) -> Result<Self, TokenizerError> {
@@ -114,7 +114,7 @@ impl TextTokenizer {
         Ok(Self {
             tokenizer,
             max_length,
-            cleaning: Cleaning::None,
+            normalizer: TextNormalizer::None,
             padding: None,
             replaced: None,
         })
@@ -122,8 +122,8 @@ impl TextTokenizer {
 
     /// Cleans texts before they are split.
     #[must_use]
-    pub const fn cleaned(mut self, cleaning: Cleaning) -> Self {
-        self.cleaning = cleaning;
+    pub const fn with_normalizer(mut self, normalizer: TextNormalizer) -> Self {
+        self.normalizer = normalizer;
         self
     }
 
@@ -142,20 +142,24 @@ impl TextTokenizer {
     }
 
     /// The number of a token.
-    pub fn id(&self, token: &str) -> Option<u32> {
+    pub fn token_id(&self, token: &str) -> Option<u32> {
         self.tokenizer.token_to_id(token)
     }
 
     /// Whether this is a tokenizer of byte pairs, like Gemma's, rather than of sentence or word pieces.
-    pub fn is_byte_pairs(&self) -> bool {
+    pub fn is_bpe(&self) -> bool {
         matches!(self.tokenizer.get_model(), tokenizers::ModelWrapper::BPE(_))
     }
 
     /// Frames texts by these tokens, whatever the file says.
-    pub fn framed(mut self, start: Option<&str>, end: Option<&str>) -> Result<Self, TokenizerError> {
-        settings::frame(&mut self.tokenizer, start, end)?;
+    pub fn with_special_tokens(
+        mut self,
+        start: Option<&str>,
+        end: Option<&str>,
+    ) -> Result<Self, TokenizerError> {
+        settings::set_template(&mut self.tokenizer, start, end)?;
         Self::new(self.tokenizer, self.max_length).map(|fresh| Self {
-            cleaning: self.cleaning,
+            normalizer: self.normalizer,
             padding: self.padding,
             replaced: self.replaced,
             ..fresh
@@ -163,7 +167,7 @@ impl TextTokenizer {
     }
 
     /// Turns each letter into its small form before texts are split.
-    pub fn in_small_letters(mut self) -> Result<Self, TokenizerError> {
+    pub fn lowercased(mut self) -> Result<Self, TokenizerError> {
         let mut steps: Vec<NormalizerWrapper> = vec![Lowercase.into()];
         steps.extend(self.tokenizer.get_normalizer().cloned());
         self.tokenizer
@@ -173,19 +177,19 @@ impl TextTokenizer {
     }
 
     /// Token ids of each text. An empty text still has its start and end.
-    pub fn tokenise(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>, EncodeError> {
-        texts.iter().map(|text| self.tokenise_one(text)).collect()
+    pub fn tokenize(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>, EncodeError> {
+        texts.iter().map(|text| self.tokenize_one(text)).collect()
     }
 
-    fn tokenise_one(&self, text: &str) -> Result<Vec<u32>, EncodeError> {
-        let text = match self.cleaning {
-            Cleaning::None => text,
-            cleaning => &cleaning.apply(text),
+    fn tokenize_one(&self, text: &str) -> Result<Vec<u32>, EncodeError> {
+        let text = match self.normalizer {
+            TextNormalizer::None => text,
+            normalizer => &normalizer.apply(text),
         };
         let encoding = self
             .tokenizer
             .encode_fast(text, true)
-            .map_err(|error| EncodeError::Tokenise(error.to_string()))?;
+            .map_err(|error| EncodeError::Tokenize(error.to_string()))?;
         let mut ids = encoding.get_ids().to_vec();
         if let Some(padding) = self.padding {
             ids.resize(self.max_length, padding);
@@ -216,14 +220,14 @@ mod tests {
 
     #[test]
     fn texts_are_merged_and_framed() {
-        let ids = tokenizer(77).tokenise(&["AB  a", "", "b"]).unwrap();
+        let ids = tokenizer(77).tokenize(&["AB  a", "", "b"]).unwrap();
         assert_eq!(ids, [vec![5, 4, 2, 6], vec![5, 6], vec![5, 3, 6]]);
     }
 
     #[test]
     fn a_long_text_keeps_its_end() {
         let long = "ab ".repeat(5000);
-        assert_eq!(tokenizer(4).tokenise(&[&long]).unwrap(), [[5, 4, 4, 6]]);
+        assert_eq!(tokenizer(4).tokenize(&[&long]).unwrap(), [[5, 4, 4, 6]]);
     }
 
     #[test]
@@ -232,7 +236,7 @@ mod tests {
             TextTokenizer::open_clip_from_vocabulary(VOCABULARY.as_bytes(), b"#version: 0.2\na b</w>\n", 9)
                 .unwrap();
         let texts = ["AB &#97;", "a <END_of_text> b", ""];
-        let ids = tokenizer.tokenise(&texts).unwrap();
+        let ids = tokenizer.tokenize(&texts).unwrap();
         assert_eq!(ids, [vec![5, 4, 2, 6], vec![5, 2, 6, 3, 6], vec![5, 6]]);
     }
 
@@ -240,17 +244,19 @@ mod tests {
     fn texts_are_padded_and_tokens_replaced() {
         let tokenizer = tokenizer(5).padded(1).replacing(6, 0);
         assert_eq!(
-            tokenizer.tokenise(&["a", ""]).unwrap(),
+            tokenizer.tokenize(&["a", ""]).unwrap(),
             [[5, 2, 0, 1, 1], [5, 0, 1, 1, 1]]
         );
-        assert_eq!(tokenizer.id("ab</w>"), Some(4));
+        assert_eq!(tokenizer.token_id("ab</w>"), Some(4));
     }
 
     #[test]
     fn a_frame_can_be_changed() {
-        let tokenizer = tokenizer(5).framed(None, Some("<|endoftext|>")).unwrap();
-        assert_eq!(tokenizer.tokenise(&["a"]).unwrap(), [[2, 6]]);
-        let error = tokenizer.framed(Some("<s>"), None).unwrap_err();
+        let tokenizer = tokenizer(5)
+            .with_special_tokens(None, Some("<|endoftext|>"))
+            .unwrap();
+        assert_eq!(tokenizer.tokenize(&["a"]).unwrap(), [[2, 6]]);
+        let error = tokenizer.with_special_tokens(Some("<s>"), None).unwrap_err();
         assert!(error.to_string().contains("<s>"));
     }
 

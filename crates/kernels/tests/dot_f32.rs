@@ -1,5 +1,6 @@
 //! Every kernel of this processor against sums in f64, and against itself.
 
+use eidetic_domain::SplitMix64;
 use eidetic_kernels::Kernel;
 use proptest::prelude::*;
 
@@ -28,13 +29,8 @@ fn check(kernel: Kernel, a: &[f32], b: &[f32]) {
 
 /// Numbers in −1..1 that differ from place to place and from seed to seed.
 fn numbers(count: usize, seed: u32) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
-    std::iter::repeat_with(|| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1_u32 << 23) as f32 - 1.0
-    })
-    .take(count)
-    .collect()
+    let mut random = SplitMix64::new(seed.into());
+    (0..count).map(|_| random.signed_unit()).collect()
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::arch::x86_64::{
     _mm512_setzero_ps,
 };
 
-use crate::generic::{self, Vector};
+use super::vector::{self, Vector};
 
 /// Rows at a time: 2 · 4 sums and 4 parts of the query fit the 16 registers.
 const AVX2_ROWS: usize = 2;
@@ -19,7 +19,7 @@ const AVX512_ROWS: usize = 4;
 #[target_feature(enable = "avx2,fma")]
 pub(crate) unsafe fn dot_avx2(a: &[f32], b: &[f32]) -> f32 {
     // SAFETY: the caller vouches for the instruction set.
-    let [sum] = unsafe { generic::dot_many::<__m256, 1>(a, b) };
+    let [sum] = unsafe { vector::dot_many::<__m256, 1>(a, b) };
     sum
 }
 
@@ -28,7 +28,7 @@ pub(crate) unsafe fn dot_avx2(a: &[f32], b: &[f32]) -> f32 {
 #[target_feature(enable = "avx2,fma")]
 pub(crate) unsafe fn dot_rows_avx2(query: &[f32], matrix: &[f32], scores: &mut [f32]) {
     // SAFETY: the caller vouches for the instruction set.
-    unsafe { generic::dot_rows::<__m256, AVX2_ROWS>(query, matrix, scores) }
+    unsafe { vector::dot_rows::<__m256, AVX2_ROWS>(query, matrix, scores) }
 }
 
 /// # Safety
@@ -36,7 +36,7 @@ pub(crate) unsafe fn dot_rows_avx2(query: &[f32], matrix: &[f32], scores: &mut [
 #[target_feature(enable = "avx512f")]
 pub(crate) unsafe fn dot_avx512(a: &[f32], b: &[f32]) -> f32 {
     // SAFETY: the caller vouches for the instruction set.
-    let [sum] = unsafe { generic::dot_many::<__m512, 1>(a, b) };
+    let [sum] = unsafe { vector::dot_many::<__m512, 1>(a, b) };
     sum
 }
 
@@ -45,7 +45,7 @@ pub(crate) unsafe fn dot_avx512(a: &[f32], b: &[f32]) -> f32 {
 #[target_feature(enable = "avx512f")]
 pub(crate) unsafe fn dot_rows_avx512(query: &[f32], matrix: &[f32], scores: &mut [f32]) {
     // SAFETY: the caller vouches for the instruction set.
-    unsafe { generic::dot_rows::<__m512, AVX512_ROWS>(query, matrix, scores) }
+    unsafe { vector::dot_rows::<__m512, AVX512_ROWS>(query, matrix, scores) }
 }
 
 #[expect(
@@ -70,7 +70,7 @@ impl Vector for __m256 {
     #[inline(always)]
     unsafe fn load_partial(from: *const f32, count: usize) -> Self {
         // SAFETY: the caller vouches for the instruction set and for `count` numbers at `from`; the array has 8.
-        unsafe { _mm256_loadu_ps(generic::padded::<8>(from, count).as_ptr()) }
+        unsafe { _mm256_loadu_ps(vector::padded::<8>(from, count).as_ptr()) }
     }
 
     #[inline(always)]

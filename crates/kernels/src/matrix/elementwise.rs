@@ -1,15 +1,15 @@
 //! Passes over rows: layer norm, softmax, rounding to codes. Plain Rust that is compiled once for each instruction set.
 
-use super::codes::RowScale;
-use super::{Level, MatrixKernel};
+use super::quantized_rows::RowScale;
+use crate::{Isa, Kernel};
 
 /// Strands of a sum: a register of the widest instruction set, and less rounding than one strand.
 const STRANDS: usize = 16;
 
-impl MatrixKernel {
+impl Kernel {
     /// Brings `row` to mean 0 and variance 1, then scales it by `weight` and adds `bias`, into `out`.
     ///
-    /// Mean and variance take two passes, so that rows far from zero lose no digits.
+    /// Mean and variance take two elementwise, so that rows far from zero lose no digits.
     ///
     /// # Panics
     /// If the lengths differ.
@@ -19,7 +19,7 @@ impl MatrixKernel {
             weight.len() == width && bias.len() == width && out.len() == width,
             "rows of different lengths"
         );
-        layer_norm(self.0, row, weight, bias, epsilon, out);
+        layer_norm(self.isa(), row, weight, bias, epsilon, out);
     }
 
     /// `exp(scale · x)` of the row's first `valid` numbers over the sum of all those; the others become zero.
@@ -29,21 +29,21 @@ impl MatrixKernel {
     pub fn softmax(self, row: &mut [f32], valid: usize, scale: f32) {
         assert!(valid > 0, "a softmax of nothing");
         let (valid, rest) = row.split_at_mut(valid);
-        softmax(self.0, valid, scale);
+        softmax(self.isa(), valid, scale);
         rest.fill(0.0);
     }
 }
 
-/// The same plain Rust, compiled for each instruction set. Where it is used, `Level` must be in scope.
-macro_rules! for_each_level {
+/// The same plain Rust, compiled for each instruction set. Where it is used, `Isa` must be in scope.
+macro_rules! for_each_isa {
     ($(#[$doc:meta] fn $name:ident($($argument:ident: $kind:ty),*) $(-> $result:ty)? = $body:path;)*) => {
         $(
             #[$doc]
-            pub(crate) fn $name(level: Level, $($argument: $kind),*) $(-> $result)? {
-                match level {
-                    Level::Plain => $body($($argument),*),
+            pub(crate) fn $name(isa: Isa, $($argument: $kind),*) $(-> $result)? {
+                match isa {
+                    Isa::Scalar => $body($($argument),*),
                     #[cfg(target_arch = "x86_64")]
-                    Level::Avx2 | Level::AvxVnni => {
+                    Isa::Avx2 | Isa::AvxVnni => {
                         #[target_feature(enable = "avx2,fma")]
                         fn inner($($argument: $kind),*) $(-> $result)? {
                             $body($($argument),*)
@@ -52,7 +52,7 @@ macro_rules! for_each_level {
                         unsafe { inner($($argument),*) }
                     }
                     #[cfg(target_arch = "x86_64")]
-                    Level::Avx512 | Level::Avx512Vnni => {
+                    Isa::Avx512 | Isa::Avx512Vnni => {
                         #[target_feature(enable = "avx512f,avx512bw,avx2,fma")]
                         fn inner($($argument: $kind),*) $(-> $result)? {
                             $body($($argument),*)
@@ -61,22 +61,22 @@ macro_rules! for_each_level {
                         unsafe { inner($($argument),*) }
                     }
                     #[cfg(target_arch = "aarch64")]
-                    Level::Neon => $body($($argument),*),
+                    Isa::Neon => $body($($argument),*),
                 }
             }
         )*
     };
 }
 
-pub(crate) use for_each_level;
+pub(crate) use for_each_isa;
 
-for_each_level! {
-    /// See [`MatrixKernel::layer_norm`].
+for_each_isa! {
+    /// See [`Kernel::layer_norm`].
     fn layer_norm(row: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out: &mut [f32]) = layer_norm_of;
-    /// See [`MatrixKernel::softmax`].
+    /// See [`Kernel::softmax`].
     fn softmax(row: &mut [f32], scale: f32) = softmax_of;
     /// Rounds `row` to `codes` and says what they are worth.
-    fn round(row: &[f32], codes: &mut [u8]) -> RowScale = round_to_codes;
+    fn quantize(row: &[f32], codes: &mut [u8]) -> RowScale = quantize_row;
 }
 
 /// eˣ within a few units in the last place; x outside ±87 counts as ±87, NaN stays NaN.
@@ -146,7 +146,7 @@ fn softmax_of(row: &mut [f32], scale: f32) {
     reason = "must become part of a function that enables an instruction set"
 )]
 #[expect(clippy::cast_possible_truncation, reason = "a zero is a code, 0 to 255")]
-fn round_to_codes(row: &[f32], codes: &mut [u8]) -> RowScale {
+fn quantize_row(row: &[f32], codes: &mut [u8]) -> RowScale {
     let (least, greatest) = range(row);
     let (least, greatest) = (least.min(0.0), greatest.max(0.0));
     // Zero, or NaN where a number is not finite.

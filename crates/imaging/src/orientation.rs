@@ -42,7 +42,7 @@ impl Orientation {
 }
 
 /// Turns `stored` upright: at most one transposition, then flips in place.
-pub fn turn(stored: RgbImage, orientation: Orientation) -> RgbImage {
+pub fn apply_orientation(stored: RgbImage, orientation: Orientation) -> RgbImage {
     let mut image = if orientation.swaps_sides() {
         transpose(&stored)
     } else {
@@ -94,7 +94,7 @@ mod tests {
             let mut reference = DynamicImage::ImageRgb8(stored.clone());
             reference.apply_orientation(Reference::from_exif(number).expect("1 to 8"));
             let orientation = Orientation::from_exif(u32::from(number)).expect("1 to 8");
-            prop_assert_eq!(turn(stored, orientation), reference.into_rgb8());
+            prop_assert_eq!(apply_orientation(stored, orientation), reference.into_rgb8());
         }
     }
 

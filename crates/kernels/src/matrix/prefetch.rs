@@ -6,14 +6,14 @@ const LINE: usize = 64;
 /// Where the next panel lies, and how fast its lines must be asked for so that the tiles of the present one ask for all
 /// of them. Without this the first tile of each panel waits for main memory: a quarter of the time in f32.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ahead {
+pub(crate) struct Prefetch {
     next: *const u8,
     /// Lines are asked for at every 2^`shift`-th step.
     shift: u32,
     depth: usize,
 }
 
-impl Ahead {
+impl Prefetch {
     /// For `tiles` tiles of `depth` steps each, of `lines` lines, before the panel at `next`.
     pub(crate) fn new<T>(next: &[T], depth: usize, tiles: usize) -> Self {
         let lines_a_step = size_of::<T>().div_ceil(LINE).max(1);
@@ -64,7 +64,7 @@ mod tests {
         for (tiles, depth) in [(2, 64), (17, 768), (5, 96), (40, 4096)] {
             let panel: Vec<Step> = (0..depth).map(|_| Step([0; 128])).collect();
             let first = panel[0].0.as_ptr();
-            let ahead = Ahead::new(&panel, depth, tiles);
+            let ahead = Prefetch::new(&panel, depth, tiles);
             let mut asked = vec![false; 2 * depth];
             for tile in 0..tiles {
                 for step in 0..depth {

@@ -11,7 +11,7 @@ use super::PreprocessorError;
 use super::config::{Filter, rescaled_levels, unsupported};
 use super::geometry::{Size, Window};
 use super::resample::resample;
-use super::{CLIP_DEVIATION, CLIP_MEAN, normalised};
+use super::{CLIP_DEVIATION, CLIP_MEAN, normalized};
 use crate::Pixels;
 
 /// The longest side may be so many times the shorter one.
@@ -20,15 +20,15 @@ const GREATEST_RATIO: u32 = 200;
 /// A range for the product of height and width, in squares of one group of patches: the tokens that a picture becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenRange {
-    /// Fewest.
-    pub least: u32,
-    /// Most.
-    pub most: u32,
+    /// At least 1.
+    pub min: u32,
+    /// At least `min`.
+    pub max: u32,
 }
 
 /// How a family of models resizes pictures, one resize after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct VaryingResize {
+pub struct DynamicResize {
     /// First, always by Pillow's default filter.
     pub outer: TokenRange,
     /// Then, by the processor's own filter, where the family has a second resize.
@@ -37,8 +37,8 @@ pub struct VaryingResize {
 
 /// Prepares pictures whose shape stays nearly as it is.
 #[derive(Debug, Clone)]
-pub struct VaryingPreprocessor {
-    resize: VaryingResize,
+pub struct DynamicResolutionPreprocessor {
+    resize: DynamicResize,
     filter: Filter,
     patch: u32,
     merge: u32,
@@ -59,16 +59,16 @@ struct Raw {
     image_std: Option<[f64; 3]>,
 }
 
-impl VaryingPreprocessor {
+impl DynamicResolutionPreprocessor {
     /// Reads Qwen's `preprocessor_config.json`, or the `processor_config.json` that nests it. The limits that it gives
     /// for pixels do not count: the reference programs set their own, which are `resize`.
-    pub fn from_json(json: &[u8], resize: VaryingResize) -> Result<Self, PreprocessorError> {
+    pub fn from_json(json: &[u8], resize: DynamicResize) -> Result<Self, PreprocessorError> {
         let mut value: Value = serde_json::from_slice(json)?;
         if let Some(nested) = value.get_mut("image_processor") {
             value = nested.take();
         }
         let raw = Raw::deserialize(value)?;
-        raw.refuse_strangers()?;
+        raw.reject_unknown_keys()?;
         Ok(Self {
             resize,
             filter: Filter::from_pillow(raw.resample.unwrap_or(3))?,
@@ -89,13 +89,13 @@ impl VaryingPreprocessor {
     }
 
     /// Most tokens that a picture becomes.
-    pub fn most_tokens(&self) -> usize {
-        self.resize.inner.unwrap_or(self.resize.outer).most as usize
+    pub fn max_tokens(&self) -> usize {
+        self.resize.inner.unwrap_or(self.resize.outer).max as usize
     }
 
     /// Resizes and normalises one picture. Height and width are whole groups of patches.
     pub fn preprocess(&self, image: &RgbImage) -> Pixels {
-        normalised(&self.resize(image), &self.levels)
+        normalized(&self.resize(image), &self.levels)
     }
 
     /// The first half of [`preprocess`](Self::preprocess): the picture in 8 bits as the model sees it.
@@ -115,7 +115,7 @@ impl VaryingPreprocessor {
 
     /// A short text that differs where prepared pictures would differ.
     pub fn fingerprint(&self) -> String {
-        let range = |range: TokenRange| format!("{}to{}", range.least, range.most);
+        let range = |range: TokenRange| format!("{}to{}", range.min, range.max);
         let mut text = format!("smart{}-{}", self.group(), range(self.resize.outer));
         if let Some(inner) = self.resize.inner {
             text = format!("{text}-{}{}", self.filter.name(), range(inner));
@@ -150,7 +150,7 @@ impl VaryingPreprocessor {
         };
         let nearest = sides(&|x| x.round_ties_even(), 1.0);
         let pixels = |tokens: u32| f64::from(tokens) * group * group;
-        let (most, least) = (pixels(range.most), pixels(range.least));
+        let (most, least) = (pixels(range.max), pixels(range.min));
         let (height, width) = if nearest.0 * nearest.1 > most {
             let beta = (height * width / most).sqrt();
             let side = |side: f64| ((side / beta / group).floor() * group).max(group);
@@ -168,7 +168,7 @@ impl VaryingPreprocessor {
 }
 
 impl Raw {
-    fn refuse_strangers(&self) -> Result<(), PreprocessorError> {
+    fn reject_unknown_keys(&self) -> Result<(), PreprocessorError> {
         if let Some(kind) = (self.image_processor_type.as_ref()).filter(|kind| !kind.starts_with("Qwen2VL")) {
             return unsupported("image_processor_type", format!("{kind:?} is none of Qwen's"));
         }
@@ -218,23 +218,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const GME: VaryingResize = VaryingResize {
-        outer: TokenRange {
-            least: 4,
-            most: 16_384,
-        },
-        inner: Some(TokenRange {
-            least: 256,
-            most: 1280,
-        }),
+    const GME: DynamicResize = DynamicResize {
+        outer: TokenRange { min: 4, max: 16_384 },
+        inner: Some(TokenRange { min: 256, max: 1280 }),
     };
-    const QWEN3: VaryingResize = VaryingResize {
-        outer: TokenRange { least: 4, most: 1800 },
+    const QWEN3: DynamicResize = DynamicResize {
+        outer: TokenRange { min: 4, max: 1800 },
         inner: None,
     };
 
-    fn preprocessor(json: &str, resize: VaryingResize) -> VaryingPreprocessor {
-        VaryingPreprocessor::from_json(json.as_bytes(), resize).unwrap()
+    fn preprocessor(json: &str, resize: DynamicResize) -> DynamicResolutionPreprocessor {
+        DynamicResolutionPreprocessor::from_json(json.as_bytes(), resize).unwrap()
     }
 
     proptest! {
@@ -247,7 +241,7 @@ mod tests {
                     let size = resize.inner.map_or(size, |range| preprocessor.within(size.height, size.width, range));
                     prop_assert!(size.height % group == 0 && size.width % group == 0);
                     let tokens = (size.height / group) * (size.width / group);
-                    prop_assert!((1..=preprocessor.most_tokens() as u32).contains(&tokens), "{size:?}");
+                    prop_assert!((1..=preprocessor.max_tokens() as u32).contains(&tokens), "{size:?}");
                 }
             }
         }
@@ -299,7 +293,7 @@ mod tests {
             (r#"{"image_std":[0.5,0.0,0.5]}"#, "image_std"),
             ("[", "not readable"),
         ] {
-            let error = VaryingPreprocessor::from_json(json.as_bytes(), GME)
+            let error = DynamicResolutionPreprocessor::from_json(json.as_bytes(), GME)
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(named), "{json}: {error}");

@@ -13,13 +13,13 @@ const OPEN_CLIP_END: &str = "<end_of_text>";
 const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
 /// A vocabulary, its merges, and what frames a text.
-pub struct BytePairs {
+pub struct BpeFiles {
     vocabulary: Value,
     /// Two pieces a merge, as a list or with a space between.
     merges: Value,
     start: &'static str,
     end: &'static str,
-    /// Whether start and end are found in a text before or after it was normalised.
+    /// Whether start and end are found in a text before or after it was normalized.
     found: Found,
 }
 
@@ -29,7 +29,7 @@ enum Found {
     After,
 }
 
-impl BytePairs {
+impl BpeFiles {
     /// From `vocab.json` and `merges.txt`.
     pub fn from_files(vocabulary: &[u8], merges: &[u8]) -> Result<Self, TokenizerError> {
         let vocabulary: Value = serde_json::from_slice(vocabulary).map_err(unreadable)?;
@@ -68,7 +68,7 @@ impl BytePairs {
     /// The same pairs with the names that OpenCLIP gives start and end.
     pub fn named_as_in_open_clip(mut self) -> Result<Self, TokenizerError> {
         for (theirs, ours) in [(START, OPEN_CLIP_START), (END, OPEN_CLIP_END)] {
-            let id = self.id_of(theirs)?;
+            let id = self.token_id(theirs)?;
             if let Some(vocabulary) = self.vocabulary.as_object_mut() {
                 vocabulary.remove(theirs);
                 vocabulary.insert(ours.to_owned(), json!(id));
@@ -80,7 +80,7 @@ impl BytePairs {
 
     /// `tokenizer.json` as transformers' `CLIPTokenizer` would write it.
     pub fn description(&self) -> Result<Value, TokenizerError> {
-        let (start, end) = (self.id_of(self.start)?, self.id_of(self.end)?);
+        let (start, end) = (self.token_id(self.start)?, self.token_id(self.end)?);
         let special = |id: u64, content: &str| {
             json!({"id": id, "content": content, "special": true, "normalized": self.found == Found::After,
                    "single_word": false, "lstrip": false, "rstrip": false})
@@ -108,7 +108,7 @@ impl BytePairs {
         }))
     }
 
-    fn id_of(&self, token: &str) -> Result<u64, TokenizerError> {
+    fn token_id(&self, token: &str) -> Result<u64, TokenizerError> {
         self.vocabulary
             .get(token)
             .and_then(Value::as_u64)

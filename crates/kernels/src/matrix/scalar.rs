@@ -1,12 +1,12 @@
 //! Products in plain Rust: what every other kernel is tested against.
 
-use super::codes::Codes;
-use super::factor::{FloatPanel, IntegerPanel, QUAD};
-use super::finish::Target;
-use super::integers::to_floats;
+use super::epilogue::Target;
+use super::int8_tiles::to_floats;
+use super::packed_weights::{F32Panel, Int8Panel, QUAD};
+use super::quantized_rows::QuantizedRows;
 use super::{PANEL, Rows};
 
-pub(crate) fn float_panel(rows: Rows<'_>, panel: &FloatPanel<'_>, target: &mut Target<'_>) {
+pub(crate) fn float_panel(rows: Rows<'_>, panel: &F32Panel<'_>, target: &mut Target<'_>) {
     for row in 0..rows.count {
         let left = &rows.values[row * rows.stride..][..panel.steps.len()];
         let mut sums = [0.0; PANEL];
@@ -19,7 +19,7 @@ pub(crate) fn float_panel(rows: Rows<'_>, panel: &FloatPanel<'_>, target: &mut T
     }
 }
 
-pub(crate) fn integer_panel(codes: &Codes, panel: &IntegerPanel<'_>, target: &mut Target<'_>) {
+pub(crate) fn integer_panel(codes: &QuantizedRows, panel: &Int8Panel<'_>, target: &mut Target<'_>) {
     for row in 0..codes.count() {
         let left = &codes.codes()[row * codes.stride()..][..codes.stride()];
         let mut sums = [0_i32; PANEL];

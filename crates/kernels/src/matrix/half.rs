@@ -1,16 +1,16 @@
 //! Weights that stay in 16 bits: bf16 or f16 in memory, widened panel by panel while they are multiplied.
 //!
-//! Every 16-bit number is an f32 exactly, so a product with such a factor is to the last bit the product with the same
+//! Every 16-bit number is an f32 exactly, so a product with such a weights is to the last bit the product with the same
 //! weights held as f32. A panel is widened once for all rows of a product into memory that the second cache holds.
 
-use super::factor::{FloatPanel, FloatStep};
-use super::finish::Target;
-use super::passes::for_each_level;
-use super::{Finish, Level, MatrixKernel, PANEL, Rows, RowsMut, check_out, floats};
+use super::elementwise::for_each_isa;
+use super::epilogue::Target;
+use super::packed_weights::{F32Panel, F32PanelRow};
+use super::{Epilogue, Isa, Kernel, PANEL, Rows, RowsMut, check_out, f32_tiles};
 
 /// The two formats of 16 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Half {
+pub enum HalfFormat {
     /// The upper half of an f32: 8 bits of exponent, 7 of fraction.
     Bf16,
     /// IEEE 754 binary16: 5 bits of exponent, 10 of fraction.
@@ -20,22 +20,22 @@ pub enum Half {
 /// One input's weights for the outputs of a panel: a cache line.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
-pub(crate) struct HalfStep([u16; PANEL]);
+pub(crate) struct HalfPanelRow([u16; PANEL]);
 
 /// 16-bit weights, packed: panels of 32 outputs, each input by input. Missing outputs of the last panel are zero.
 #[derive(Debug, Clone)]
-pub struct HalfFactor {
-    steps: Vec<HalfStep>,
-    half: Half,
+pub struct PackedHalf {
+    steps: Vec<HalfPanelRow>,
+    half: HalfFormat,
     outputs: usize,
     inputs: usize,
 }
 
 /// Memory for one widened panel, used again and again.
 #[derive(Debug, Default)]
-pub struct HalfScratch(Vec<FloatStep>);
+pub struct HalfScratch(Vec<F32PanelRow>);
 
-impl Half {
+impl HalfFormat {
     /// The same number as f32.
     pub fn widened(self, bits: u16) -> f32 {
         match self {
@@ -45,18 +45,18 @@ impl Half {
     }
 }
 
-impl HalfFactor {
+impl PackedHalf {
     /// Packs `weights` (outputs × inputs, row by row: as model files hold them).
     ///
     /// # Panics
     /// If `weights.len()` is not `outputs · inputs`.
-    pub fn pack(weights: &[u16], half: Half, outputs: usize, inputs: usize) -> Self {
+    pub fn pack(weights: &[u16], half: HalfFormat, outputs: usize, inputs: usize) -> Self {
         assert_eq!(
             Some(weights.len()),
             outputs.checked_mul(inputs),
             "weights of another shape"
         );
-        let mut steps = vec![HalfStep([0; PANEL]); outputs.div_ceil(PANEL) * inputs];
+        let mut steps = vec![HalfPanelRow([0; PANEL]); outputs.div_ceil(PANEL) * inputs];
         if inputs > 0 {
             for (output, row) in weights.chunks_exact(inputs).enumerate() {
                 let panel = &mut steps[output / PANEL * inputs..][..inputs];
@@ -85,39 +85,39 @@ impl HalfFactor {
 
     /// Bytes of memory that the weights take.
     pub const fn bytes(&self) -> usize {
-        size_of::<HalfStep>() * self.steps.len()
+        size_of::<HalfPanelRow>() * self.steps.len()
     }
 }
 
-impl MatrixKernel {
-    /// `rows` (n × inputs) times `factor` (inputs × outputs), finished, into `out` (n × outputs).
+impl Kernel {
+    /// `rows` (n × inputs) times `weights` (inputs × outputs), finished, into `out` (n × outputs).
     ///
     /// # Panics
     /// If `out` has another number of rows, or either slice is too short.
     pub fn half_product(
         self,
         rows: Rows<'_>,
-        factor: &HalfFactor,
-        finish: Finish<'_>,
+        weights: &PackedHalf,
+        epilogue: Epilogue<'_>,
         out: RowsMut<'_>,
         scratch: &mut HalfScratch,
     ) {
-        rows.check(factor.inputs);
-        check_out(&out, rows.count, factor.outputs, finish);
+        rows.check(weights.inputs);
+        check_out(&out, rows.count, weights.outputs, epilogue);
         let mut out = out;
-        scratch.0.resize(factor.inputs, FloatStep([0.0; PANEL]));
-        for number in 0..factor.outputs.div_ceil(PANEL) {
-            let packed = &factor.steps[number * factor.inputs..][..factor.inputs];
-            match factor.half {
-                Half::Bf16 => widen_bf16(self.0, packed, &mut scratch.0),
-                Half::F16 => widen_f16(self.0, packed, &mut scratch.0),
+        scratch.0.resize(weights.inputs, F32PanelRow([0.0; PANEL]));
+        for number in 0..weights.outputs.div_ceil(PANEL) {
+            let packed = &weights.steps[number * weights.inputs..][..weights.inputs];
+            match weights.half {
+                HalfFormat::Bf16 => widen_bf16(self.isa(), packed, &mut scratch.0),
+                HalfFormat::F16 => widen_f16(self.isa(), packed, &mut scratch.0),
             }
-            let panel = FloatPanel {
+            let panel = F32Panel {
                 steps: &scratch.0,
                 next: &scratch.0,
             };
-            let mut target = Target::new(&mut out, finish, number, factor.outputs);
-            floats::panel(self.0, rows, &panel, &mut target);
+            let mut target = Target::new(&mut out, epilogue, number, weights.outputs);
+            f32_tiles::panel(self.isa(), rows, &panel, &mut target);
         }
     }
 
@@ -125,20 +125,20 @@ impl MatrixKernel {
     ///
     /// # Panics
     /// If the lengths differ.
-    pub fn widen(self, half: Half, halves: &[u16], out: &mut [f32]) {
+    pub fn widen(self, half: HalfFormat, halves: &[u16], out: &mut [f32]) {
         assert_eq!(halves.len(), out.len(), "as many numbers out as in");
         match half {
-            Half::Bf16 => widen_row_bf16(self.0, halves, out),
-            Half::F16 => widen_row_f16(self.0, halves, out),
+            HalfFormat::Bf16 => widen_row_bf16(self.isa(), halves, out),
+            HalfFormat::F16 => widen_row_f16(self.isa(), halves, out),
         }
     }
 }
 
-for_each_level! {
+for_each_isa! {
     /// Widens a packed panel of bf16.
-    fn widen_bf16(halves: &[HalfStep], out: &mut [FloatStep]) = bf16_steps;
+    fn widen_bf16(halves: &[HalfPanelRow], out: &mut [F32PanelRow]) = bf16_steps;
     /// Widens a packed panel of f16.
-    fn widen_f16(halves: &[HalfStep], out: &mut [FloatStep]) = f16_steps;
+    fn widen_f16(halves: &[HalfPanelRow], out: &mut [F32PanelRow]) = f16_steps;
     /// Widens a row of bf16.
     fn widen_row_bf16(halves: &[u16], out: &mut [f32]) = bf16_row;
     /// Widens a row of f16.
@@ -149,7 +149,7 @@ macro_rules! widening {
     ($($steps:ident, $row:ident = $number:ident;)*) => {
         $(
             #[inline(always)]
-            fn $steps(halves: &[HalfStep], out: &mut [FloatStep]) {
+            fn $steps(halves: &[HalfPanelRow], out: &mut [F32PanelRow]) {
                 for (half, out) in halves.iter().zip(out) {
                     for (half, out) in half.0.iter().zip(&mut out.0) {
                         *out = $number(*half);
@@ -211,9 +211,9 @@ mod tests {
     #[test]
     fn every_16_bits_widen_to_their_number() {
         let all: Vec<u16> = (0..=u16::MAX).collect();
-        for kernel in MatrixKernel::available() {
+        for kernel in Kernel::available() {
             let mut wide = vec![0.0; all.len()];
-            kernel.widen(Half::F16, &all, &mut wide);
+            kernel.widen(HalfFormat::F16, &all, &mut wide);
             for (bits, got) in all.iter().zip(&wide) {
                 let expected = by_definition(*bits);
                 let equal = f64::from(*got).to_bits() == expected.to_bits();
@@ -221,7 +221,7 @@ mod tests {
                 assert!(same, "{} {bits:#06x}: {got} is not {expected}", kernel.name());
                 assert_eq!(got.is_sign_negative(), *bits >= 0x8000, "{bits:#06x}");
             }
-            kernel.widen(Half::Bf16, &all, &mut wide);
+            kernel.widen(HalfFormat::Bf16, &all, &mut wide);
             let same = |(bits, got): (&u16, &f32)| got.to_bits() == u32::from(*bits) << 16;
             assert!(all.iter().zip(&wide).all(same), "{}", kernel.name());
         }

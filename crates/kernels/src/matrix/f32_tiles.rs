@@ -1,13 +1,13 @@
 //! Products of f32: tiles of sums in registers, for any instruction set.
 
-use super::ahead::Ahead;
-use super::factor::{FloatPanel, FloatStep};
-use super::finish::Target;
-use super::{Level, PANEL, Rows};
+use super::epilogue::Target;
+use super::packed_weights::{F32Panel, F32PanelRow};
+use super::prefetch::Prefetch;
+use super::{Isa, PANEL, Rows};
 
 #[cfg(target_arch = "aarch64")]
 use super::neon;
-use super::plain;
+use super::scalar;
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 
@@ -49,22 +49,22 @@ pub(crate) trait Lanes: Copy {
 
 /// Sums of as many rows, from a pointer on at a stride, times a panel: one for each height of a tile, from one row to
 /// the most that an instruction set has registers for.
-pub(crate) type FloatTile = unsafe fn(*const f32, usize, &[FloatStep], Ahead, &mut Sums<f32>);
+pub(crate) type F32Tile = unsafe fn(*const f32, usize, &[F32PanelRow], Prefetch, &mut Sums<f32>);
 
 /// All rows times one panel, finished into `target`. The caller has checked that `rows` holds what it says.
-pub(crate) fn panel(level: Level, rows: Rows<'_>, panel: &FloatPanel<'_>, target: &mut Target<'_>) {
+pub(crate) fn panel(isa: Isa, rows: Rows<'_>, panel: &F32Panel<'_>, target: &mut Target<'_>) {
     rows.check(panel.steps.len());
-    match level {
-        Level::Plain => plain::float_panel(rows, panel, target),
+    match isa {
+        Isa::Scalar => scalar::float_panel(rows, panel, target),
         // SAFETY: a level is only made after its instruction set was found; rows and steps were checked above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 | Level::AvxVnni => unsafe { x86::float_panel_avx2(rows, panel, target) },
+        Isa::Avx2 | Isa::AvxVnni => unsafe { x86::float_panel_avx2(rows, panel, target) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 | Level::Avx512Vnni => unsafe { x86::float_panel_avx512(rows, panel, target) },
+        Isa::Avx512 | Isa::Avx512Vnni => unsafe { x86::float_panel_avx512(rows, panel, target) },
         // SAFETY: as above.
         #[cfg(target_arch = "aarch64")]
-        Level::Neon => unsafe { neon::float_panel(rows, panel, target) },
+        Isa::Neon => unsafe { neon::float_panel(rows, panel, target) },
     }
 }
 
@@ -84,14 +84,9 @@ pub(crate) fn heights(count: usize, most: usize) -> impl Iterator<Item = (usize,
     clippy::inline_always,
     reason = "must become part of a function that enables an instruction set"
 )]
-pub(crate) unsafe fn run(
-    rows: Rows<'_>,
-    panel: &FloatPanel<'_>,
-    target: &mut Target<'_>,
-    tiles: &[FloatTile],
-) {
+pub(crate) unsafe fn run(rows: Rows<'_>, panel: &F32Panel<'_>, target: &mut Target<'_>, tiles: &[F32Tile]) {
     let mut sums = Sums([[0.0; PANEL]; MOST_ROWS]);
-    let ahead = Ahead::new(panel.next, panel.steps.len(), rows.count.div_ceil(tiles.len()));
+    let prefetch = Prefetch::new(panel.next, panel.steps.len(), rows.count.div_ceil(tiles.len()));
     for (tile, (first, height)) in heights(rows.count, tiles.len()).enumerate() {
         let left = &rows.values[first * rows.stride..];
         // SAFETY: the caller vouches for the instruction set and for `height` rows from `first` on.
@@ -100,7 +95,7 @@ pub(crate) unsafe fn run(
                 left.as_ptr(),
                 rows.stride,
                 panel.steps,
-                ahead.of_tile(tile),
+                prefetch.of_tile(tile),
                 &mut sums,
             );
         };
@@ -122,16 +117,16 @@ pub(crate) unsafe fn run(
 pub(crate) unsafe fn tile<V: Lanes, const ROWS: usize>(
     left: *const f32,
     stride: usize,
-    steps: &[FloatStep],
-    ahead: Ahead,
+    steps: &[F32PanelRow],
+    prefetch: Prefetch,
     sums: &mut Sums<f32>,
 ) {
     for column in (0..PANEL).step_by(V::LANES * V::WIDE) {
         // SAFETY: the caller vouches for the instruction set and the rows; `column` leaves room for a tile's width.
         unsafe {
             match V::WIDE {
-                2 => part::<V, ROWS, 2>(left, stride, steps, ahead, sums, column),
-                4 => part::<V, ROWS, 4>(left, stride, steps, ahead, sums, column),
+                2 => part::<V, ROWS, 2>(left, stride, steps, prefetch, sums, column),
+                4 => part::<V, ROWS, 4>(left, stride, steps, prefetch, sums, column),
                 _ => unreachable!("tiles are two or four registers wide"),
             }
         }
@@ -148,8 +143,8 @@ pub(crate) unsafe fn tile<V: Lanes, const ROWS: usize>(
 unsafe fn part<V: Lanes, const ROWS: usize, const WIDE: usize>(
     left: *const f32,
     stride: usize,
-    steps: &[FloatStep],
-    ahead: Ahead,
+    steps: &[F32PanelRow],
+    prefetch: Prefetch,
     sums: &mut Sums<f32>,
     column: usize,
 ) {
@@ -158,7 +153,7 @@ unsafe fn part<V: Lanes, const ROWS: usize, const WIDE: usize>(
     unsafe {
         let mut tile = [[V::zero(); WIDE]; ROWS];
         for (depth, step) in steps.iter().enumerate() {
-            ahead.fetch(depth);
+            prefetch.fetch(depth);
             let step = step.0.as_ptr().add(column);
             let mut weights = [V::zero(); WIDE];
             for (lane, weight) in weights.iter_mut().enumerate() {

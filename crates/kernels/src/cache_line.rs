@@ -3,9 +3,9 @@
 /// 64 codes that start where a cache line does: a row made of lines touches no more of them than it must.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
-pub struct Line([i8; Line::CODES]);
+pub struct CacheLine([i8; CacheLine::CODES]);
 
-impl Line {
+impl CacheLine {
     /// Codes in a line.
     pub const CODES: usize = 64;
     /// A line of zeros.
@@ -69,12 +69,12 @@ impl Line {
 }
 
 /// Asks for large pages for the memory of a vector, before it is first touched. Changes nothing but speed.
-fn advise_huge_pages(lines: &mut Vec<Line>) {
+fn advise_huge_pages(lines: &mut Vec<CacheLine>) {
     #[cfg(target_os = "linux")]
     {
         const PAGE: usize = 4096;
         let start = lines.as_mut_ptr().cast::<u8>();
-        let bytes = lines.capacity() * size_of::<Line>();
+        let bytes = lines.capacity() * size_of::<CacheLine>();
         let skipped = start.align_offset(PAGE).min(bytes);
         let whole = (bytes - skipped) / PAGE * PAGE;
         // SAFETY: the range lies within the vector's own allocation, and this advice changes neither what is in it nor
@@ -85,7 +85,7 @@ fn advise_huge_pages(lines: &mut Vec<Line>) {
     let _ = lines;
 }
 
-const _: () = assert!(size_of::<Line>() == Line::CODES);
+const _: () = assert!(size_of::<CacheLine>() == CacheLine::CODES);
 
 #[cfg(test)]
 mod tests {
@@ -93,35 +93,35 @@ mod tests {
 
     #[test]
     fn codes_lie_in_lines_in_order_and_aligned() {
-        let mut lines = vec![Line::ZERO; 3];
-        for (at, code) in (0..96).chain(0..96).zip(Line::codes_mut(&mut lines)) {
+        let mut lines = vec![CacheLine::ZERO; 3];
+        for (at, code) in (0..96).chain(0..96).zip(CacheLine::codes_mut(&mut lines)) {
             *code = at;
         }
-        let codes = Line::codes(&lines);
+        let codes = CacheLine::codes(&lines);
         assert_eq!(codes.len(), 192);
         assert!((0..96).chain(0..96).zip(codes).all(|(at, &code)| code == at));
         assert_eq!(codes.as_ptr().addr() % 64, 0);
-        assert!(Line::codes(&[]).is_empty());
+        assert!(CacheLine::codes(&[]).is_empty());
     }
 
     #[test]
     fn any_number_of_zeros_can_be_had() {
         for count in [0, 1, 63, 64, 100_000] {
-            let lines = Line::zeros(count);
+            let lines = CacheLine::zeros(count);
             assert_eq!(lines.len(), count);
-            assert!(Line::codes(&lines).iter().all(|&code| code == 0));
+            assert!(CacheLine::codes(&lines).iter().all(|&code| code == 0));
         }
     }
 
     #[test]
     fn words_are_the_same_bytes() {
-        let mut lines = vec![Line::ZERO; 2];
-        Line::words_mut(&mut lines)[17] = u32::from_ne_bytes([1, 2, 3, 4]);
-        assert_eq!(&Line::codes(&lines)[68..72], [1, 2, 3, 4]);
-        assert_eq!(Line::words(&lines).len(), 32);
-        Line::long_words_mut(&mut lines)[9] = u64::from_ne_bytes([8, 7, 6, 5, 4, 3, 2, 1]);
-        assert_eq!(&Line::codes(&lines)[72..80], [8, 7, 6, 5, 4, 3, 2, 1]);
-        assert_eq!(Line::long_words(&lines).len(), 16);
-        assert_eq!(Line::words(&lines)[17], u32::from_ne_bytes([1, 2, 3, 4]));
+        let mut lines = vec![CacheLine::ZERO; 2];
+        CacheLine::words_mut(&mut lines)[17] = u32::from_ne_bytes([1, 2, 3, 4]);
+        assert_eq!(&CacheLine::codes(&lines)[68..72], [1, 2, 3, 4]);
+        assert_eq!(CacheLine::words(&lines).len(), 32);
+        CacheLine::long_words_mut(&mut lines)[9] = u64::from_ne_bytes([8, 7, 6, 5, 4, 3, 2, 1]);
+        assert_eq!(&CacheLine::codes(&lines)[72..80], [8, 7, 6, 5, 4, 3, 2, 1]);
+        assert_eq!(CacheLine::long_words(&lines).len(), 16);
+        assert_eq!(CacheLine::words(&lines)[17], u32::from_ne_bytes([1, 2, 3, 4]));
     }
 }

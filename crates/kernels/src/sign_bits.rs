@@ -1,6 +1,7 @@
 //! The signs of codes, a bit each, and in how many of them two rows differ: a first look that reads an eighth of a row.
 
-use crate::Line;
+use crate::CacheLine;
+use crate::isa::PopCount;
 
 /// Rows fetched ahead of the one being compared.
 const AHEAD: usize = 32;
@@ -10,8 +11,8 @@ const AHEAD: usize = 32;
 /// # Panics
 /// If `codes` does not hold 64 codes for each word.
 pub fn sign_bits(codes: &[i8], words: &mut [u64]) {
-    assert_eq!(codes.len(), words.len() * Line::CODES, "64 codes a word");
-    for (codes, word) in codes.chunks_exact(Line::CODES).zip(words) {
+    assert_eq!(codes.len(), words.len() * CacheLine::CODES, "64 codes a word");
+    for (codes, word) in codes.chunks_exact(CacheLine::CODES).zip(words) {
         *word = codes
             .iter()
             .enumerate()
@@ -23,32 +24,29 @@ pub fn sign_bits(codes: &[i8], words: &mut [u64]) {
 ///
 /// # Panics
 /// If there is not one distance a row, or a row lies beyond the table.
-pub fn differing_bits(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
+pub fn hamming_distances(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
     assert_eq!(rows.len(), distances.len(), "one distance a row");
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512vpopcntdq") && is_x86_feature_detected!("avx512f") {
-            // SAFETY: the processor has what the function was compiled for.
-            return unsafe { differing_avx512(query, table, rows, distances) };
-        }
-        if is_x86_feature_detected!("popcnt") {
-            // SAFETY: as above.
-            return unsafe { differing_popcnt(query, table, rows, distances) };
-        }
+    match PopCount::best() {
+        PopCount::Scalar => hamming(query, table, rows, distances),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: detection found POPCNT.
+        PopCount::Popcnt => unsafe { hamming_popcnt(query, table, rows, distances) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: detection found AVX-512F, AVX-512 VPOPCNTDQ and POPCNT.
+        PopCount::Avx512 => unsafe { hamming_avx512(query, table, rows, distances) },
     }
-    differing(query, table, rows, distances);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vpopcntdq,popcnt")]
-fn differing_avx512(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
-    differing(query, table, rows, distances);
+fn hamming_avx512(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
+    hamming(query, table, rows, distances);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt")]
-fn differing_popcnt(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
-    differing(query, table, rows, distances);
+fn hamming_popcnt(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
+    hamming(query, table, rows, distances);
 }
 
 /// The one loop, compiled for each instruction set; the usual lengths by constants, which compilers unroll.
@@ -57,11 +55,11 @@ fn differing_popcnt(query: &[u64], table: &[u64], rows: &[u32], distances: &mut 
     clippy::inline_always,
     reason = "must become part of a function that enables an instruction set"
 )]
-fn differing(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
+fn hamming(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
     match query.len() {
-        8 => differing_of(query.as_chunks::<8>().0[0].as_slice(), table, rows, distances),
-        12 => differing_of(query.as_chunks::<12>().0[0].as_slice(), table, rows, distances),
-        _ => differing_of(query, table, rows, distances),
+        8 => hamming_of_width(query.as_chunks::<8>().0[0].as_slice(), table, rows, distances),
+        12 => hamming_of_width(query.as_chunks::<12>().0[0].as_slice(), table, rows, distances),
+        _ => hamming_of_width(query, table, rows, distances),
     }
 }
 
@@ -70,7 +68,7 @@ fn differing(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) 
     clippy::inline_always,
     reason = "must become part of a function that enables an instruction set"
 )]
-fn differing_of(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
+fn hamming_of_width(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
     let width = query.len();
     let row = |row: u32| &table[row as usize * width..][..width];
     for (at, distance) in distances.iter_mut().enumerate() {
@@ -85,6 +83,7 @@ fn differing_of(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32
 #[cfg(test)]
 mod tests {
     use super::*;
+    use eidetic_domain::SplitMix64;
     use proptest::prelude::*;
 
     proptest! {
@@ -94,11 +93,8 @@ mod tests {
             seed in any::<u64>(),
             rows in prop::collection::vec(0_u32..40, 0..60),
         ) {
-            let mut state = seed;
-            let mut next = || {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                state ^ state >> 29
-            };
+            let mut random = SplitMix64::new(seed);
+            let mut next = || random.next_u64();
             let query: Vec<u64> = (0..words).map(|_| next()).collect();
             let table: Vec<u64> = (0..40 * words).map(|_| next()).collect();
             let plain: Vec<u32> = rows
@@ -109,14 +105,14 @@ mod tests {
                 })
                 .collect();
             let mut got = vec![0; rows.len()];
-            differing_bits(&query, &table, &rows, &mut got);
+            hamming_distances(&query, &table, &rows, &mut got);
             prop_assert_eq!(&got, &plain);
-            differing(&query, &table, &rows, &mut got);
+            hamming(&query, &table, &rows, &mut got);
             prop_assert_eq!(&got, &plain);
             #[cfg(target_arch = "x86_64")]
-            if is_x86_feature_detected!("popcnt") {
-                // SAFETY: the processor has what the function was compiled for.
-                unsafe { differing_popcnt(&query, &table, &rows, &mut got) };
+            if PopCount::best() != PopCount::Scalar {
+                // SAFETY: both other ways include POPCNT.
+                unsafe { hamming_popcnt(&query, &table, &rows, &mut got) };
                 prop_assert_eq!(&got, &plain);
             }
         }

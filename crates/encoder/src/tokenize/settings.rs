@@ -33,12 +33,12 @@ impl TokenizerSettings {
     }
 
     /// The token that texts are padded with.
-    pub fn padding(&self) -> Option<&str> {
+    pub fn pad_token(&self) -> Option<&str> {
         content(self.pad_token.as_ref())
     }
 
     /// The token that ends a text of BERT's tokenizer.
-    pub fn separator(&self) -> Option<&str> {
+    pub fn sep_token(&self) -> Option<&str> {
         content(self.sep_token.as_ref())
     }
 
@@ -51,7 +51,7 @@ impl TokenizerSettings {
     }
 
     /// What frames a text, where the file says whether anything does.
-    pub fn frame(&self) -> Option<(Option<&str>, Option<&str>)> {
+    pub fn bos_eos(&self) -> Option<(Option<&str>, Option<&str>)> {
         let (start, end) = (self.add_bos_token?, self.add_eos_token?);
         let start = content(self.bos_token.as_ref()).filter(|_| start);
         let end = content(self.eos_token.as_ref()).filter(|_| end);
@@ -74,7 +74,7 @@ fn content(token: Option<&Value>) -> Option<&str> {
 }
 
 /// Puts these tokens around every text.
-pub fn frame(
+pub fn set_template(
     tokenizer: &mut Tokenizer,
     start: Option<&str>,
     end: Option<&str>,

@@ -3,7 +3,7 @@
 //! Everything here is plain Rust that compilers vectorise for the instruction set of the function it is inlined into.
 //! Nothing is fused, so all instruction sets round alike.
 
-use super::passes::exp;
+use super::elementwise::exp;
 use super::{PANEL, RowsMut};
 
 /// An activation function of neural networks.
@@ -19,28 +19,61 @@ pub enum Activation {
     Relu,
 }
 
-/// What happens to the numbers of a product before they are written. Biases have one number an output.
+/// What happens to the numbers of a product before they are written.
 #[derive(Debug, Clone, Copy)]
-pub enum Finish<'a> {
-    /// Nothing.
-    Plain,
-    /// The bias is added.
-    Bias(&'a [f32]),
-    /// The bias is added, then the function applied.
-    Activate(&'a [f32], Activation),
-    /// The bias is added, and all that to what stands in the output already.
-    AddTo(&'a [f32]),
-    /// As `AddTo`, then the function is applied.
-    AddActivate(&'a [f32], Activation),
+pub struct Epilogue<'a> {
+    /// One number an output, added first.
+    bias: Option<&'a [f32]>,
+    op: EpilogueOp,
 }
 
-impl<'a> Finish<'a> {
-    pub(crate) const fn bias(self) -> Option<&'a [f32]> {
-        match self {
-            Self::Plain => None,
-            Self::Bias(bias) | Self::Activate(bias, _) | Self::AddTo(bias) | Self::AddActivate(bias, _) => {
-                Some(bias)
-            }
+/// The last part of an [`Epilogue`]: what becomes of the product and its bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EpilogueOp {
+    /// It replaces the output.
+    Store,
+    /// The function is applied to it, and the result replaces the output.
+    Activate(Activation),
+    /// It is added to the output.
+    Accumulate,
+    /// It is added to the output, then the function is applied to the sum.
+    AccumulateActivate(Activation),
+}
+
+impl<'a> Epilogue<'a> {
+    /// The product replaces the output.
+    pub const fn none() -> Self {
+        Self::new(None, EpilogueOp::Store)
+    }
+
+    /// `bias` (one number an output) is added where there is one; then `op` follows.
+    pub const fn new(bias: Option<&'a [f32]>, op: EpilogueOp) -> Self {
+        Self { bias, op }
+    }
+
+    /// [`EpilogueOp::Store`] with a bias.
+    pub const fn bias(bias: &'a [f32]) -> Self {
+        Self::new(Some(bias), EpilogueOp::Store)
+    }
+
+    /// [`EpilogueOp::Activate`] with a bias.
+    pub const fn activate(bias: &'a [f32], activation: Activation) -> Self {
+        Self::new(Some(bias), EpilogueOp::Activate(activation))
+    }
+
+    /// [`EpilogueOp::Accumulate`] with a bias.
+    pub const fn accumulate(bias: &'a [f32]) -> Self {
+        Self::new(Some(bias), EpilogueOp::Accumulate)
+    }
+
+    /// [`EpilogueOp::AccumulateActivate`] with a bias.
+    pub const fn accumulate_activate(bias: &'a [f32], activation: Activation) -> Self {
+        Self::new(Some(bias), EpilogueOp::AccumulateActivate(activation))
+    }
+
+    pub(crate) fn check(self, outputs: usize) {
+        if let Some(bias) = self.bias {
+            assert_eq!(bias.len(), outputs, "one bias an output");
         }
     }
 }
@@ -58,38 +91,29 @@ pub(crate) struct Target<'a> {
     /// Columns in use; the rest of the tile is thrown away.
     count: usize,
     bias: TileRow,
-    then: Then,
-}
-
-#[derive(Clone, Copy)]
-enum Then {
-    Store,
-    Activate(Activation),
-    Add,
-    AddActivate(Activation),
+    op: EpilogueOp,
 }
 
 impl<'a> Target<'a> {
-    pub(crate) fn new(out: &'a mut RowsMut<'_>, finish: Finish<'_>, panel: usize, outputs: usize) -> Self {
+    pub(crate) fn new(
+        out: &'a mut RowsMut<'_>,
+        epilogue: Epilogue<'_>,
+        panel: usize,
+        outputs: usize,
+    ) -> Self {
         let column = panel * PANEL;
         let count = PANEL.min(outputs - column);
         let mut bias = TileRow([0.0; PANEL]);
-        if let Some(all) = finish.bias() {
+        if let Some(all) = epilogue.bias {
             bias.0[..count].copy_from_slice(&all[column..][..count]);
         }
-        let then = match finish {
-            Finish::Plain | Finish::Bias(_) => Then::Store,
-            Finish::Activate(_, activation) => Then::Activate(activation),
-            Finish::AddTo(_) => Then::Add,
-            Finish::AddActivate(_, activation) => Then::AddActivate(activation),
-        };
         Self {
             values: &mut *out.values,
             stride: out.stride,
             column,
             count,
             bias,
-            then,
+            op: epilogue.op,
         }
     }
 
@@ -107,11 +131,11 @@ impl<'a> Target<'a> {
         for (value, bias) in values.iter_mut().zip(&self.bias.0) {
             *value += bias;
         }
-        match self.then {
-            Then::Store => {}
-            Then::Activate(activation) => activation.apply(values),
-            Then::Add => add(values, out),
-            Then::AddActivate(activation) => {
+        match self.op {
+            EpilogueOp::Store => {}
+            EpilogueOp::Activate(activation) => activation.apply(values),
+            EpilogueOp::Accumulate => add(values, out),
+            EpilogueOp::AccumulateActivate(activation) => {
                 add(values, out);
                 activation.apply(values);
             }
