@@ -1,10 +1,10 @@
 //! What people answer to hits, and what is learnt from it.
 
 use eidetic_catalog::{Catalog, Feedback, FeedbackKey, FeedbackKind, FeedbackStore};
+use eidetic_confidence::QueryKind;
+use eidetic_confidence::calibration::{LabelledPair, Pair};
 use eidetic_domain::ImageId;
 use eidetic_search::SearchError;
-use eidetic_search::calibration::{LabelledPair, Pair};
-use eidetic_search::confidence::QueryKind;
 
 use crate::calibration::now;
 use crate::{Library, LibraryError, Refitted};

@@ -6,11 +6,11 @@ use std::sync::{
 };
 
 use eidetic_catalog::{Catalog, RowStore, SledCatalog, SpaceNumber};
+use eidetic_confidence::Judge;
 use eidetic_domain::{ImageId, Precision, RowId, SpaceId};
 use eidetic_encoder::Encoder;
-use eidetic_encoder_candle::{DownloadProgress, ModelRef};
+use eidetic_hub::{DownloadProgress, ModelRef};
 use eidetic_imaging::DecodeSize;
-use eidetic_search::confidence::Judge;
 use eidetic_search::{AdmissionCache, Answer, Query, Searcher, TextCache};
 use eidetic_vectors::{VectorIndex, VectorStore};
 

@@ -2,10 +2,10 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use eidetic_catalog::{Catalog, CatalogError, ImageTags, Tag, TagStore};
+use eidetic_confidence::tagging::{TagRule, TagVectors, Vocabulary, choose, prompts};
+use eidetic_confidence::{Fit, Judge, background_texts};
 use eidetic_domain::{Embedding, ImageId};
 use eidetic_indexer::Cancel;
-use eidetic_search::confidence::{Fit, Judge, background_texts};
-use eidetic_search::tagging::{TagRule, TagVectors, Vocabulary, choose, prompts};
 use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
 

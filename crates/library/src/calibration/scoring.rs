@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use eidetic_catalog::Catalog;
+use eidetic_confidence::calibration::{LabelledPair, LabelledScore};
+use eidetic_confidence::{Judge, QueryKind, cosine};
 use eidetic_domain::{Embedding, ImageId};
 use eidetic_encoder::{Encoder, Pixels};
 use eidetic_imaging::{DecodeLimits, DecodeSize, decode, decode_at_least};
-use eidetic_search::calibration::{LabelledPair, LabelledScore};
-use eidetic_search::confidence::{Judge, QueryKind, cosine};
 use eidetic_vectors::VectorIndex;
 use image::RgbImage;
 

@@ -6,12 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use eidetic_catalog::{Catalog, RowStore, SpaceNumber};
+use eidetic_confidence::tagging::Vocabulary;
 use eidetic_domain::{Filter, ImageId};
 use eidetic_encoder::Encoder;
 use eidetic_encoder::fake::FakeEncoder;
 use eidetic_indexer::{Cancel, Observer, Options, Report};
 use eidetic_search::Query;
-use eidetic_search::tagging::Vocabulary;
 use eidetic_vectors::VectorIndex;
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
