@@ -1,6 +1,7 @@
 //! `eidetic`: search your pictures by words or by example, on your own machine.
 //!
-//! Parses the arguments, runs the command, and exits. Results go to standard output, everything else to standard error.
+//! Parses the arguments, runs the command, and exits. Results go to standard output, everything else to
+//! standard error.
 #![expect(clippy::print_stderr, reason = "a command line reports on standard error")]
 
 mod arguments;

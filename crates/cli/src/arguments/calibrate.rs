@@ -8,14 +8,16 @@ use super::ModelOptions;
 
 #[derive(Debug, Args)]
 pub(crate) struct Calibrate {
-    /// Labeled pairs, one per line: picture<TAB>text<TAB>1 for a match, 0 for none; 100 to 200 pairs suffice. A picture
-    /// is a path, relative to the file's folder or the working directory, or an image id of the library
+    /// Labeled pairs, one per line: picture<TAB>text<TAB>1 for a match, 0 for none; 100 to 200 pairs
+    /// suffice. A picture is a path, relative to the file's folder or the working directory, or an image id
+    /// of the library
     #[arg(value_name = "PAIRS.tsv")]
     pub(crate) pairs: Option<PathBuf>,
     /// Content of the second column
     #[arg(long, value_enum, default_value_t = QueryKind::Text)]
     pub(crate) kind: QueryKind,
-    /// Write an HTML report with histograms, curves, thresholds, and the pairs on both sides of a movable threshold
+    /// Write an HTML report with histograms, curves, thresholds, and the pairs on both sides of a movable
+    /// threshold
     #[arg(long, value_name = "FILE.html")]
     pub(crate) report: Option<PathBuf>,
     /// Show the calibration without storing it

@@ -28,8 +28,8 @@ pub(crate) struct Match {
     /// Use this model instead of the library [default: the library's model and calibration]
     #[arg(long, value_name = "NAME|DIR")]
     pub(crate) model: Option<ModelRef>,
-    /// Add the verdict of a profile: `product`, `moderation`, `album`, or one of --profiles. Without texts, use the
-    /// patterns of the profile
+    /// Add the verdict of a profile: `product`, `moderation`, `album`, or one of --profiles. Without texts,
+    /// use the patterns of the profile
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     #[command(flatten)]

@@ -1,5 +1,5 @@
-//! Options of every command that runs a model, and arguments of the commands about models: `models`, `embed`, `verify`,
-//! `align`.
+//! Options of every command that runs a model, and arguments of the commands about models: `models`,
+//! `embed`, `verify`, `align`.
 
 use std::path::PathBuf;
 
@@ -147,11 +147,13 @@ pub(crate) struct Align {
     /// Image model
     #[arg(long, value_name = "NAME|DIR")]
     pub(crate) image_model: ModelRef,
-    /// Captioned pictures to learn from, one per line: picture<TAB>caption. A picture is a path, relative to the file's
-    /// folder or the working directory. At least 50 pictures are needed; 1000 give better results
+    /// Captioned pictures to learn from, one per line: picture<TAB>caption. A picture is a path, relative
+    /// to the file's folder or the working directory. At least 50 pictures are needed; 1000 give better
+    /// results
     #[arg(long, value_name = "CAPTIONS.tsv")]
     pub(crate) pairs: PathBuf,
-    /// Directory to create; use it as a model with --model [default: aligned-TEXT-IMAGE in the working directory]
+    /// Directory to create; use it as a model with --model [default: aligned-TEXT-IMAGE in the working
+    /// directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]

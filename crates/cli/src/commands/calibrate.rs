@@ -98,7 +98,8 @@ fn print_calibration(
     Ok(())
 }
 
-/// Compares with the model's own confidences only: an earlier calibration may have been fitted to the same pairs.
+/// Compares with the model's own confidences only: an earlier calibration may have been fitted to the same
+/// pairs.
 fn warn_if_worse(made: &Calibrated) {
     let shipped = made.before.as_ref().filter(|_| made.origin.replaces.is_none());
     if let Some(before) = shipped.filter(|before| before.log_loss < made.after.log_loss) {

@@ -46,8 +46,8 @@ pub(crate) fn run(arguments: &Embed) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-/// Files are embedded one at a time, so that full-size images do not fill the memory. An unreadable file fails the
-/// command, since vectors are matched to files by position.
+/// Files are embedded one at a time, so that full-size images do not fill the memory. An unreadable file
+/// fails the command, since vectors are matched to files by position.
 fn embed_file(encoder: &dyn Encoder, path: &Path) -> Result<Embedding, Failure> {
     let decoded = read_image(path, DecodeSize::for_model(encoder.shorter_side()))
         .map_err(|reason| Failure::could_not_run(format!("{}: {reason}", path.display())))?;

@@ -38,7 +38,8 @@ pub(crate) fn run(global: &Global, arguments: &Index) -> Result<Outcome, Failure
     print_report(global, &report, completion)
 }
 
-/// Resolves all folders before anything starts. Their paths must exist and be UTF-8, as the catalog stores them.
+/// Resolves all folders before anything starts. Their paths must exist and be UTF-8, as the catalog stores
+/// them.
 fn canonical_folders(folders: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let resolve = |folder: &PathBuf| {
         let real = folder

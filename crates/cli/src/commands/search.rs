@@ -63,8 +63,8 @@ fn backfill(library: &Library, name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Searches through the server. If images are missing in the named space, backfills it and searches again; if that
-/// fails, returns the incomplete answer.
+/// Searches through the server. If images are missing in the named space, backfills it and searches again;
+/// if that fails, returns the incomplete answer.
 fn search_remotely(address: &str, arguments: &Search, filter: &Filter) -> Result<SearchAnswer, Failure> {
     let answer = remote::search(address, arguments, filter)?;
     let Some(space) = arguments.space.as_ref().filter(|_| answer.missing > 0) else {

@@ -23,8 +23,8 @@ pub(crate) fn run(global: &Global, arguments: &Serve) -> Result<Outcome, Failure
     serve(Arc::new(library), options)
 }
 
-/// Serves until interrupted. The model is loaded before the address is announced, so that the first query is fast and
-/// load errors are reported here.
+/// Serves until interrupted. The model is loaded before the address is announced, so that the first query
+/// is fast and load errors are reported here.
 pub(crate) fn serve(library: Arc<Library>, options: ServeOptions) -> Result<Outcome, Failure> {
     library.load_encoder(&DownloadBar::default())?;
     let listen = options.listen;

@@ -68,7 +68,8 @@ fn check_counts(pairs: &[LabelledPair]) -> Result<(), CalibrationError> {
     Ok(())
 }
 
-/// An image id stays as it is; a path is relative to the file's folder or, if missing there, the working directory.
+/// An image id stays as it is; a path is relative to the file's folder or, if missing there, the working
+/// directory.
 fn resolve(name: &str, folder: &Path) -> String {
     if name.parse::<ImageId>().is_ok() {
         return name.to_owned();

@@ -1,4 +1,5 @@
-//! `eidetic match --pairs`: reads, compares and prints pairs in batches, so that memory use does not grow with the file.
+//! `eidetic match --pairs`: reads, compares and prints pairs in batches, so that memory use does not grow
+//! with the file.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -202,7 +203,8 @@ impl Lines<'_> {
     }
 }
 
-/// The pair of a line; `None` for an empty one. The error is without the line number, which is printed before it.
+/// The pair of a line; `None` for an empty one. The error is without the line number, which is printed
+/// before it.
 fn parse(number: usize, bytes: Vec<u8>) -> Result<Option<Pair>, String> {
     let text = String::from_utf8(bytes).map_err(|_| "the line is not UTF-8".to_owned())?;
     pair_of_line(number, &text).map_err(|error: PairsError| {
