@@ -15,7 +15,7 @@ use crate::budget::{MemoryBudget, MemoryPermit};
 use crate::in_flight::InFlightImages;
 use crate::plan::DecodeTask;
 use crate::read::{FileContent, FileReading, read};
-use crate::{Indexer, IndexingError, IndexingOptions};
+use crate::{Indexer, IndexerOptions, IndexingError};
 
 /// Bytes of files that are held in memory at once.
 const FILE_MEMORY: u64 = 256 << 20;
@@ -69,7 +69,7 @@ pub struct KnownFile {
 /// What the decoder threads share.
 pub struct Decoders<'a, V: VectorIndex + ?Sized> {
     indexer: &'a Indexer<'a, V>,
-    options: &'a IndexingOptions,
+    options: &'a IndexerOptions,
     in_flight: &'a InFlightImages,
     file_memory: MemoryBudget,
     decode_memory: MemoryBudget,
@@ -78,7 +78,7 @@ pub struct Decoders<'a, V: VectorIndex + ?Sized> {
 impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
     pub fn new(
         indexer: &'a Indexer<'a, V>,
-        options: &'a IndexingOptions,
+        options: &'a IndexerOptions,
         in_flight: &'a InFlightImages,
     ) -> Self {
         Self {

@@ -71,7 +71,7 @@ pub struct Indexer<'a, V: VectorIndex + ?Sized> {
 
 /// How to index.
 #[derive(Debug, Clone)]
-pub struct IndexingOptions {
+pub struct IndexerOptions {
     /// Images in one batch of the encoder.
     pub batch: usize,
     /// Threads that read and decode; 0 for one per processor.
@@ -90,7 +90,7 @@ pub struct IndexingOptions {
     pub other_sources: Vec<PathBuf>,
 }
 
-impl Default for IndexingOptions {
+impl Default for IndexerOptions {
     /// Batches of 32, all processors, a commit every 256 images, 768 MiB for decoding.
     fn default() -> Self {
         Self {
@@ -115,7 +115,7 @@ impl<V: VectorIndex + ?Sized> Indexer<'_, V> {
     pub fn run(
         &self,
         sources: &[PathBuf],
-        options: &IndexingOptions,
+        options: &IndexerOptions,
         context: &RunContext<'_>,
     ) -> Result<IndexingReport, IndexingError> {
         run::run(self, sources, options, context)
@@ -132,7 +132,7 @@ impl<V: VectorIndex + ?Sized> Indexer<'_, V> {
     pub fn backfill(
         &self,
         filter: BackfillFilter<'_>,
-        options: &IndexingOptions,
+        options: &IndexerOptions,
         context: &RunContext<'_>,
     ) -> Result<BackfillReport, IndexingError> {
         backfill::backfill(self, filter, options, context)

@@ -3,7 +3,7 @@ use std::sync::{MutexGuard, TryLockError};
 
 use eidetic_catalog::{Catalog, ImageRecord, WriteBatch};
 use eidetic_domain::ImageId;
-use eidetic_indexer::{BackfillReport, Indexer, IndexingOptions, IndexingReport, RunContext, RunStage};
+use eidetic_indexer::{BackfillReport, Indexer, IndexerOptions, IndexingReport, RunContext, RunStage};
 use eidetic_vectors::VectorIndex;
 
 use crate::{Library, LibraryError, Space};
@@ -16,7 +16,7 @@ impl Library {
     pub fn index(
         &self,
         folders: &[PathBuf],
-        options: &IndexingOptions,
+        options: &IndexerOptions,
         context: &RunContext<'_>,
     ) -> Result<IndexingReport, LibraryError> {
         let _run = self.claim_indexing()?;
@@ -35,7 +35,7 @@ impl Library {
             thumbnails: Some(&self.thumbnails),
             on_removed: &forgotten,
         };
-        let options = IndexingOptions {
+        let options = IndexerOptions {
             excluded: [&options.excluded[..], std::slice::from_ref(&self.directory)].concat(),
             other_sources: self.sources_besides(&sources),
             ..options.clone()

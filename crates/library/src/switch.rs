@@ -12,7 +12,7 @@ use eidetic_catalog::TagStore;
 use eidetic_domain::{ImageId, Precision};
 use eidetic_encoder::Encoder;
 use eidetic_hub::{DownloadProgress, ModelRef};
-use eidetic_indexer::{FileFailure, Indexer, IndexingOptions, RunContext};
+use eidetic_indexer::{FileFailure, Indexer, IndexerOptions, RunContext};
 use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,7 @@ pub struct SwitchOptions {
     /// What the new model computes in; `None`: as the space was last indexed, a new one like the active one.
     pub precision: Option<Precision>,
     /// How images are read and embedded.
-    pub indexing: IndexingOptions,
+    pub indexing: IndexerOptions,
 }
 
 /// What backfilling a space did.
@@ -120,7 +120,7 @@ impl Library {
     /// Goes on with a switch that was interrupted; `None` where there is none.
     pub fn resume_switch(
         &self,
-        options: &IndexingOptions,
+        options: &IndexerOptions,
         download: &dyn DownloadProgress,
         context: &RunContext<'_>,
     ) -> Result<Option<SpaceReport>, LibraryError> {
@@ -137,7 +137,7 @@ impl Library {
     pub fn backfill_space(
         &self,
         name: &str,
-        options: &IndexingOptions,
+        options: &IndexerOptions,
         context: &RunContext<'_>,
     ) -> Result<SpaceReport, LibraryError> {
         let start = Instant::now();
@@ -194,7 +194,7 @@ impl Library {
         &self,
         space: &Arc<Space>,
         old: OldSpace,
-        options: &IndexingOptions,
+        options: &IndexerOptions,
         context: &RunContext<'_>,
     ) -> Result<SpaceReport, LibraryError> {
         let start = Instant::now();
@@ -282,7 +282,7 @@ impl Library {
 struct Backfill<'a> {
     library: &'a Library,
     space: &'a Space,
-    options: &'a IndexingOptions,
+    options: &'a IndexerOptions,
     context: &'a RunContext<'a>,
     _alone: MutexGuard<'a, ()>,
     embedded: u64,
@@ -297,7 +297,7 @@ impl<'a> Backfill<'a> {
     fn new(
         library: &'a Library,
         space: &'a Space,
-        options: &'a IndexingOptions,
+        options: &'a IndexerOptions,
         context: &'a RunContext<'a>,
     ) -> Result<Self, LibraryError> {
         let alone = space.backfilling.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,7 +10,7 @@ use eidetic_catalog::{Catalog, RowStore, SledCatalog, SpaceNumber};
 use eidetic_domain::{ImageId, SpaceId};
 use eidetic_encoder::{Encoder, fake::FakeEncoder};
 use eidetic_indexer::{
-    BackfillReport, CancelToken, FileFailure, Indexer, IndexingError, IndexingOptions, Observer, RunContext,
+    BackfillReport, CancelToken, FileFailure, Indexer, IndexerOptions, IndexingError, Observer, RunContext,
 };
 use eidetic_vectors::{VectorIndex, VectorStore};
 use tempfile::TempDir;
@@ -132,12 +132,12 @@ impl Two {
     }
 }
 
-fn options() -> IndexingOptions {
-    IndexingOptions {
+fn options() -> IndexerOptions {
+    IndexerOptions {
         batch: 4,
         commit_every: 8,
         threads: 2,
-        ..IndexingOptions::default()
+        ..IndexerOptions::default()
     }
 }
 

@@ -10,7 +10,7 @@ use eidetic_catalog::{Catalog, MemoryCatalog};
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration, fake::FakeEncoder};
 use eidetic_indexer::{
-    CancelToken, FileFailure, Indexer, IndexingError, IndexingOptions, Observer, RunContext, RunStage,
+    CancelToken, FileFailure, Indexer, IndexerOptions, IndexingError, Observer, RunContext, RunStage,
 };
 use eidetic_vectors::{IndexError, MemoryIndex, Neighbour, RowSet, VectorIndex};
 use image::RgbImage;
@@ -205,10 +205,10 @@ fn a_full_disk_ends_the_run_and_no_record_names_a_row_that_is_not_durable() {
         thumbnails: None,
         on_removed: &|_| (),
     };
-    let options = IndexingOptions {
+    let options = IndexerOptions {
         batch: 5,
         commit_every: 20,
-        ..IndexingOptions::default()
+        ..IndexerOptions::default()
     };
     let run = || indexer.run(&sources(&world), &options, &RunContext::default());
     let error = run().unwrap_err();

@@ -10,7 +10,7 @@ use eidetic_catalog::{Catalog, FileState, MemoryCatalog, SledCatalog};
 use eidetic_domain::{ImageId, RowId};
 use eidetic_encoder::{Encoder, fake::FakeEncoder};
 use eidetic_imaging::ThumbnailStore;
-use eidetic_indexer::{Indexer, IndexingError, IndexingOptions, IndexingReport, RunContext};
+use eidetic_indexer::{Indexer, IndexerOptions, IndexingError, IndexingReport, RunContext};
 use eidetic_vectors::{MemoryIndex, VectorIndex, VectorStore};
 use image::{ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
@@ -23,7 +23,7 @@ pub struct World {
     pub catalog: Box<dyn Catalog>,
     pub vectors: Box<RwLock<dyn VectorIndex>>,
     pub thumbnails: ThumbnailStore,
-    pub options: IndexingOptions,
+    pub options: IndexerOptions,
 }
 
 /// Runs a scenario against the library in memory and the one on disk.
@@ -65,10 +65,10 @@ impl World {
             catalog: catalog(&library),
             vectors: vectors(&library),
             thumbnails: ThumbnailStore::open(library.join("thumbnails")).expect("thumbnails open"),
-            options: IndexingOptions {
+            options: IndexerOptions {
                 threads: 2,
                 batch: 4,
-                ..IndexingOptions::default()
+                ..IndexerOptions::default()
             },
             dir,
         }
