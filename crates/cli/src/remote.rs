@@ -136,7 +136,7 @@ fn space_job(
 ) -> Result<(SpaceReportAnswer, Completion), Failure> {
     let bar = BackfillBar::new();
     let (job, completion) = run_job(address, path, request, |job| {
-        bar.walked(job.total.unwrap_or_default());
+        bar.total(job.total.unwrap_or_default());
         bar.done(job.done);
     })?;
     bar.finish();

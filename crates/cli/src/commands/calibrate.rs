@@ -48,9 +48,7 @@ fn calibrate(global: &Global, arguments: &Calibrate, file: &Path) -> Result<Outc
     arguments.options.apply_to(&library);
     library.load_encoder(&DownloadBar::default())?;
     let bar = StageBar::new();
-    let scored = library.score_pairs(kind, &pairs, &|done, total| {
-        bar.set("images", done as u64, total as u64);
-    });
+    let scored = library.score_pairs(kind, &pairs, &bar);
     bar.finish();
     let scored = scored?;
     for failed in &scored.failed {

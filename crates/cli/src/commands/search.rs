@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_domain::{DateRange, Filter, parse_date};
 use eidetic_imaging::DecodeSize;
-use eidetic_indexer::Options;
+use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{Library, Space};
 use eidetic_search::{Query, QueryPicture, Verdict, Weights};
 use eidetic_server::json::{SearchAnswer, SpaceReportAnswer};
@@ -57,7 +57,11 @@ fn search_locally(library: &Library, arguments: &Search, filter: Filter) -> Resu
 /// Backfills the named space before it is searched.
 fn backfill(library: &Library, name: &str) -> Result<(), Failure> {
     let bar = BackfillBar::new();
-    let report = library.catch_up(name, &Options::default(), &bar, &cancel_on_interrupt()?)?;
+    let report = library.backfill_space(
+        name,
+        &IndexerOptions::default(),
+        &RunContext::new(&bar, &cancel_on_interrupt()?),
+    )?;
     bar.finish();
     print_failures(&SpaceReportAnswer::from(&report));
     Ok(())

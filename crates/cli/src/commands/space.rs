@@ -1,6 +1,7 @@
 //! `eidetic space list|switch|drop`
 
 use eidetic_hub::ModelRef;
+use eidetic_indexer::RunContext;
 use eidetic_library::{Library, OldSpace, Status, SwitchOptions};
 use eidetic_server::json::{SpaceReportAnswer, SwitchRequest};
 
@@ -97,7 +98,12 @@ fn switch_locally(library: &Library, arguments: &Switch) -> Result<(SpaceReportA
     };
     let cancel = cancel_on_interrupt()?;
     let bar = BackfillBar::new();
-    let report = library.switch(&arguments.model, &options, &DownloadBar::default(), &bar, &cancel)?;
+    let report = library.switch(
+        &arguments.model,
+        &options,
+        &DownloadBar::default(),
+        &RunContext::new(&bar, &cancel),
+    )?;
     bar.finish();
     let completion = if report.cancelled {
         Completion::Interrupted
