@@ -351,7 +351,14 @@ mod tests {
     #[test]
     fn too_few_pictures_are_refused() {
         let pictures = builtin();
-        let error = align(&Words, pictures.as_ref(), &gallery()[..40], Path::new(GALLERY), &|_| {}).unwrap_err();
+        let error = align(
+            &Words,
+            pictures.as_ref(),
+            &gallery()[..40],
+            Path::new(GALLERY),
+            &|_| {},
+        )
+        .unwrap_err();
         assert!(
             error.to_string().contains("40 captioned pictures are too few"),
             "{error}"
