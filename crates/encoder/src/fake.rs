@@ -32,8 +32,9 @@ const COLORS: [(&str, [u8; 3]); 12] = [
 
 /// A deterministic encoder: it reads a coarse grid of colors and knows the names of some colors.
 ///
-/// Similar images have similar embeddings, and an image is most similar to itself. A text that names colors has the
-/// embedding of an image of these colors, so that `red` finds red images. Any other text has a random direction.
+/// Similar images have similar embeddings, and an image is most similar to itself. A text that names colors
+/// has the embedding of an image of these colors, so that `red` finds red images. Any other text has a random
+/// direction.
 ///
 /// ```
 /// use eidetic_encoder::{Encoder, fake::FakeEncoder};
@@ -105,7 +106,7 @@ impl FakeEncoder {
         if before < self.working_batches {
             return Ok(());
         }
-        Err(EncodeError::Engine("a failure was asked for".into()))
+        Err(EncodeError::Engine("requested failure".into()))
     }
 
     fn embed_text(&self, text: &str) -> Result<Embedding, EncodeError> {
@@ -181,7 +182,8 @@ impl Encoder for FakeEncoder {
     }
 }
 
-/// The mean color (three features that weigh as much as all cells together), each cell's color, and a constant.
+/// The mean color (three features that weigh as much as all cells together), each cell's color, and a
+/// constant.
 fn features(values: &[f32]) -> Vec<f32> {
     let cells = SIDE * SIDE;
     let mut features: Vec<f32> = values
@@ -217,7 +219,7 @@ mod tests {
     #[test]
     fn color_word_finds_images_of_color() {
         let encoder = FakeEncoder::default();
-        let pictures: Vec<RgbImage> = COLORS[..9]
+        let images: Vec<RgbImage> = COLORS[..9]
             .iter()
             .map(|&(_, color)| {
                 RgbImage::from_fn(
@@ -227,10 +229,13 @@ mod tests {
                 )
             })
             .collect();
-        let images = encoder.encode_images(&pictures).unwrap();
+        let embeddings = encoder.encode_images(&images).unwrap();
         for (index, (name, _)) in COLORS[..9].iter().enumerate() {
             let text = &encoder.encode_texts(&[&format!("a {name} thing")]).unwrap()[0];
-            let best = (0..9).max_by(|&a, &b| text.cosine(&images[a]).total_cmp(&text.cosine(&images[b])));
+            let best = (0..9).max_by(|&a, &b| {
+                text.cosine(&embeddings[a])
+                    .total_cmp(&text.cosine(&embeddings[b]))
+            });
             assert_eq!(best, Some(index), "{name}");
         }
     }
@@ -238,18 +243,22 @@ mod tests {
     #[test]
     fn image_is_most_similar_to_itself() {
         let encoder = FakeEncoder::default();
-        let pictures: Vec<RgbImage> = (0..50_u32)
+        let images: Vec<RgbImage> = (0..50_u32)
             .map(|n| {
                 RgbImage::from_fn(20, 20, |x, y| {
                     Rgb([(x * n) as u8, (y * 5 + n) as u8, (n * 5) as u8])
                 })
             })
             .collect();
-        let images = encoder.encode_images(&pictures).unwrap();
-        for (index, image) in images.iter().enumerate() {
-            let best = (0..50).max_by(|&a, &b| image.cosine(&images[a]).total_cmp(&image.cosine(&images[b])));
+        let embeddings = encoder.encode_images(&images).unwrap();
+        for (index, embedding) in embeddings.iter().enumerate() {
+            let best = (0..50).max_by(|&a, &b| {
+                embedding
+                    .cosine(&embeddings[a])
+                    .total_cmp(&embedding.cosine(&embeddings[b]))
+            });
             assert_eq!(best, Some(index));
-            assert!(image.cosine(image) > 0.999_99);
+            assert!(embedding.cosine(embedding) > 0.999_99);
         }
     }
 

@@ -1,18 +1,20 @@
-//! Encoders turn texts and images into embeddings: the [`Encoder`] trait, image preprocessing and tokenization.
+//! Encoders turn texts and images into embeddings: the [`Encoder`] trait, image preprocessing and
+//! tokenization.
 //!
-//! An encoder has two halves. This crate contains the half that needs no weights, bit for bit as the reference
-//! implementations compute it:
+//! An encoder has two halves. This crate contains the half that needs no weights, bit for bit as the
+//! reference implementations compute it:
 //!
-//! - [`Preprocessor`] and [`DynamicResolutionPreprocessor`] resize, crop and normalize images into [`Pixels`];
+//! - [`Preprocessor`] and [`DynamicResolutionPreprocessor`] resize, crop and normalize images into
+//!   [`Pixels`];
 //! - [`TextTokenizer`] and [`PromptTokenizer`] split texts into token ids.
 //!
-//! The other half, running the model, is behind [`Encoder`]: engines implement it in `crates/inference`, and this crate
-//! knows no matrix library. [`ScoreCalibration`] is what is known of a model's scores. The feature `testing` adds
-//! `fake::FakeEncoder`, which needs no model files, for tests of the crates above.
+//! The other half, running the model, is behind [`Encoder`]: engines implement it in `crates/inference`, and
+//! this crate knows no matrix library. [`ScoreCalibration`] is what is known of a model's scores. The feature
+//! `testing` adds `fake::FakeEncoder`, which needs no model files, for tests of the crates above.
 //!
 //! # Example
-//! Prepare an image and a text for a CLIP model. The JSON is what its files contain; an empty `preprocessor_config.json`
-//! has the defaults of CLIP.
+//! Prepare an image and a text for a CLIP model. The JSON is what its files contain; an empty
+//! `preprocessor_config.json` has the defaults of CLIP.
 //! ```
 //! use eidetic_encoder::{Preprocessor, TextTokenizer};
 //! use image::{Rgb, RgbImage};
@@ -54,17 +56,18 @@ use thiserror::Error;
 /// Turns texts and images into unit vectors of one space.
 ///
 /// Images are encoded in two steps, so that decoding threads can do the first and drop the full-size image:
-/// [`preprocess`](Self::preprocess) shrinks an image to what the model reads (a few hundred kilobytes whatever the
-/// original's size), and [`encode_pixels`](Self::encode_pixels) runs the model on a batch of those.
+/// [`preprocess`](Self::preprocess) shrinks an image to what the model reads (a few hundred kilobytes
+/// whatever the original's size), and [`encode_pixels`](Self::encode_pixels) runs the model on a batch of
+/// those.
 ///
 /// Encoding is a pure function: equal input gives an equal vector up to rounding, alone or in any batch.
 pub trait Encoder: Send + Sync {
     /// The space of all vectors of this encoder.
     fn space(&self) -> &SpaceId;
 
-    /// The shorter side in pixels to which [`preprocess`](Self::preprocess) resizes an image. An image that was decoded at
-    /// a smaller scale, but still comfortably larger than this, gives nearly the same vector. `None` where only the full
-    /// resolution gives the right vector.
+    /// The shorter side in pixels to which [`preprocess`](Self::preprocess) resizes an image. An image that
+    /// was decoded at a smaller scale, but still comfortably larger than this, gives nearly the same vector.
+    /// `None` where only the full resolution gives the right vector.
     fn shorter_side(&self) -> Option<u32> {
         None
     }
@@ -75,7 +78,8 @@ pub trait Encoder: Send + Sync {
     /// Resizes, crops and normalizes one image as the model's reference processor does.
     fn preprocess(&self, image: &RgbImage) -> Pixels;
 
-    /// One embedding per text, in order. Texts longer than the model reads are truncated before the end token.
+    /// One embedding per text, in order. Texts longer than the model reads are truncated before the end
+    /// token.
     fn encode_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncodeError>;
 
     /// One embedding per image, in order. All must come from this encoder's own `preprocess`.

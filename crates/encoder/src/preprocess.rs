@@ -1,8 +1,9 @@
 //! From an image of any size to what a model reads: resize, center crop, normalize, as the reference does.
 //!
-//! The references are the processors of transformers on Pillow, such as `CLIPImageProcessorPil`, and OpenCLIP's transform
-//! on Pillow. The processor on torchvision differs from these by up to two gray levels, and by a pixel where it pads an odd
-//! number of them. All parameters come from the model's files; missing keys have the reference's defaults.
+//! The references are the processors of transformers on Pillow, such as `CLIPImageProcessorPil`, and
+//! OpenCLIP's transform on Pillow. The processor on torchvision differs from these by up to two gray levels,
+//! and by a pixel where it pads an odd number of them. All parameters come from the model's files; missing
+//! keys have the reference's defaults.
 
 mod config;
 mod dynamic_resolution;
@@ -31,7 +32,8 @@ pub struct Preprocessor {
 }
 
 impl Preprocessor {
-    /// Reads CLIP's `preprocessor_config.json`, or the `processor_config.json` of transformers 5 that nests it.
+    /// Reads CLIP's `preprocessor_config.json`, or the `processor_config.json` of transformers 5 that nests
+    /// it.
     pub fn from_json(json: &[u8]) -> Result<Self, PreprocessorError> {
         Self::from_json_for(json, Processor::Clip)
     }
@@ -67,8 +69,8 @@ impl Preprocessor {
         }
     }
 
-    /// The shorter side that images are resized to, or the longer one where proportions are not kept. `None` where the
-    /// nearest pixel is taken instead of a weighted sum, or where the image's exact shape matters.
+    /// The shorter side that images are resized to, or the longer one where proportions are not kept. `None`
+    /// where the nearest pixel is taken instead of a weighted sum, or where the image's exact shape matters.
     pub fn shorter_side(&self) -> Option<u32> {
         self.output_size()?;
         let resize = self.config.resize?;
@@ -86,8 +88,9 @@ impl Preprocessor {
 
     /// The first half of [`preprocess`](Self::preprocess): the resized and cropped image in 8 bits.
     ///
-    /// Computes only what the crop keeps, so that a strip of 1 × 60,000 pixels costs no more than another image. Where
-    /// the resized image is smaller than the crop, a uniform border surrounds it, black in most models.
+    /// Computes only what the crop keeps, so that a strip of 1 × 60,000 pixels costs no more than another
+    /// image. Where the resized image is smaller than the crop, a uniform border surrounds it, black in most
+    /// models.
     pub fn resize_and_crop(&self, image: &RgbImage) -> RgbImage {
         let output = self.config.output.for_image(image.dimensions());
         let mut canvas = RgbImage::from_pixel(output.width, output.height, Rgb([self.config.fill; 3]));
@@ -109,8 +112,8 @@ impl Preprocessor {
         canvas
     }
 
-    /// A short text that differs where prepared images would differ: `bicubic224-crop224`, followed by a hash where
-    /// rescaling, mean and standard deviation are not those of the original CLIP.
+    /// A short text that differs where prepared images would differ: `bicubic224-crop224`, followed by a hash
+    /// where rescaling, mean and standard deviation are not those of the original CLIP.
     pub fn fingerprint(&self) -> String {
         self.config.fingerprint()
     }

@@ -14,8 +14,8 @@ pub struct PromptTokenizer {
 }
 
 impl PromptTokenizer {
-    /// Reads `tokenizer.json`. Prompts are truncated to `max_length` tokens, including those that the tokenizer adds to the
-    /// end. Truncation and padding in the file are ignored.
+    /// Reads `tokenizer.json`. Prompts are truncated to `max_length` tokens, including those that the
+    /// tokenizer adds to the end. Truncation and padding in the file are ignored.
     pub fn from_json(json: &[u8], max_length: usize) -> Result<Self, TokenizerError> {
         tokenizer_json::check(json)?;
         let mut tokenizer = Tokenizer::from_bytes(json).map_err(unreadable)?;

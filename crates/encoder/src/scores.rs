@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct ScoreCalibration {
     /// Factor from scores to the logits of the training: CLIP's `exp(logit_scale)`.
     pub logit_scale: f32,
-    /// Added to those logits before the sigmoid of each pair: SigLIP's `logit_bias`. `None` where training took the
-    /// softmax of all logits in a batch.
+    /// Added to those logits before the sigmoid of each pair: SigLIP's `logit_bias`. `None` where training
+    /// took the softmax of all logits in a batch.
     #[serde(default)]
     pub logit_bias: Option<f32>,
     /// The scores of text and image that the normalized score maps to 0 and 1.
@@ -44,8 +44,8 @@ pub struct LogisticCurve {
 }
 
 impl ScoreCalibration {
-    /// A softmax model of which only the logit scale is known. CLIP's scores of text and image are between 0.1 and 0.4 at
-    /// any model size (Liang et al. 2022 on the modality gap).
+    /// A softmax model of which only the logit scale is known. CLIP's scores of text and image are between
+    /// 0.1 and 0.4 at any model size (Liang et al. 2022 on the modality gap).
     pub const fn of_clip(logit_scale: f32) -> Self {
         Self {
             logit_scale,
@@ -56,8 +56,8 @@ impl ScoreCalibration {
         }
     }
 
-    /// A model trained with a sigmoid per pair, which is itself the probability that a text matches. The range is from
-    /// probability 0.001 to 0.999.
+    /// A model trained with a sigmoid per pair, which is itself the probability that a text matches. The
+    /// range is from probability 0.001 to 0.999.
     pub fn of_sigmoid(logit_scale: f32, logit_bias: f32) -> Self {
         let log_odds = 999.0_f32.ln();
         Self {

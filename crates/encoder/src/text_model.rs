@@ -2,8 +2,8 @@
 
 use crate::EncodeError;
 
-/// A model that reads texts only. Its vectors have their own space, from which a fitted projection can lead to that of an
-/// image model.
+/// A model that reads texts only. Its vectors have their own space, from which a fitted projection can lead
+/// to that of an image model.
 pub trait TextModel: Send + Sync {
     /// Its display name: the id on the hub, or the name of its directory.
     fn name(&self) -> &str;

@@ -32,8 +32,8 @@ pub enum TokenizerError {
     },
 }
 
-/// Splits texts into the token ids that a model reads: a start token, as many tokens of the text as fit, an end token, and
-/// padding if the model reads it.
+/// Splits texts into the token ids that a model reads: a start token, as many tokens of the text as fit, an
+/// end token, and padding if the model reads it.
 #[derive(Debug, Clone)]
 pub struct TextTokenizer {
     tokenizer: Tokenizer,
@@ -45,8 +45,8 @@ pub struct TextTokenizer {
 }
 
 impl TextTokenizer {
-    /// Reads `tokenizer.json`. Texts are truncated to `max_length` tokens, including those at the start and the end.
-    /// Truncation and padding in the file are ignored.
+    /// Reads `tokenizer.json`. Texts are truncated to `max_length` tokens, including those at the start and
+    /// the end. Truncation and padding in the file are ignored.
     pub fn from_json(json: &[u8], max_length: usize) -> Result<Self, TokenizerError> {
         tokenizer_json::check(json)?;
         Self::new(Tokenizer::from_bytes(json).map_err(unreadable)?, max_length)
@@ -62,8 +62,8 @@ impl TextTokenizer {
         Self::from_json(json.to_string().as_bytes(), max_length)
     }
 
-    /// Builds OpenCLIP's own tokenizer from the BPE model in a `tokenizer.json`. It differs from that of transformers in
-    /// text normalization and in the names of the start and end tokens.
+    /// Builds OpenCLIP's own tokenizer from the BPE model in a `tokenizer.json`. It differs from that of
+    /// transformers in text normalization and in the names of the start and end tokens.
     pub fn open_clip_from_json(json: &[u8], max_length: usize) -> Result<Self, TokenizerError> {
         Self::open_clip(BpeModel::from_json(json)?, max_length)
     }

@@ -265,8 +265,8 @@ impl<'a, V: VectorIndex + ?Sized> BackfillWriter<'a, V> {
 
     /// Writes the rows first, then the records that name them.
     ///
-    /// The vectors stay locked in between. Whoever removes one of these images does so in the catalog first and then
-    /// waits for this lock, so no record can come to name a row that was given to another image.
+    /// The vectors stay locked in between. Whoever removes one of these images does so in the catalog first
+    /// and then waits for this lock, so no record can come to name a row that was given to another image.
     fn commit(&mut self) -> Result<(), IndexingError> {
         self.last_commit = Instant::now();
         let embeddings = std::mem::take(&mut self.embeddings);

@@ -181,7 +181,8 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         } else if self.in_flight.contains(&known.image) {
             self.waiting.entry(known.image).or_default().push(known);
         } else {
-            // Indexed when the file was read and removed since, because another image took its last path in this run.
+            // Indexed when the file was read and removed since, because another image took its last path in
+            // this run.
             let task = DecodeTask {
                 path: known.file.path,
                 previous: known.previous,

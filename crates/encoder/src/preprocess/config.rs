@@ -109,8 +109,8 @@ impl ProcessorConfig {
         normalized_levels(factor, self.normalize.unwrap_or(([0.0; 3], [1.0; 3])))
     }
 
-    /// See [`Preprocessor::fingerprint`](super::Preprocessor::fingerprint). It is part of a space's identity, so equal
-    /// configurations must keep equal text in all versions.
+    /// See [`Preprocessor::fingerprint`](super::Preprocessor::fingerprint). It is part of a space's identity,
+    /// so equal configurations must keep equal text in all versions.
     pub fn fingerprint(&self) -> String {
         let mut text = match (&self.resize, self.output) {
             (None, _) => "keep".to_owned(),

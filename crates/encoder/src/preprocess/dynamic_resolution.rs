@@ -1,4 +1,5 @@
-//! Images that keep their shape: Qwen's processors resize to whole groups of patches within a range of pixels.
+//! Images that keep their shape: Qwen's processors resize to whole groups of patches within a range of
+//! pixels.
 //!
 //! References: `gme_inference.py` of GME-Qwen2-VL, `qwen3_vl_embedding.py` with qwen-vl-utils 0.0.14 for
 //! Qwen3-VL-Embedding, and the `Qwen2VLImageProcessorPil` of transformers behind both.
@@ -62,8 +63,8 @@ struct RawQwenConfig {
 }
 
 impl DynamicResolutionPreprocessor {
-    /// Reads Qwen's `preprocessor_config.json`, or the `processor_config.json` that nests it. The pixel limits in the
-    /// file are ignored, since the reference programs set their own: those of `resize`.
+    /// Reads Qwen's `preprocessor_config.json`, or the `processor_config.json` that nests it. The pixel
+    /// limits in the file are ignored, since the reference programs set their own: those of `resize`.
     pub fn from_json(json: &[u8], resize: DynamicResize) -> Result<Self, PreprocessorError> {
         let mut value: Value = serde_json::from_slice(json)?;
         if let Some(nested) = value.get_mut("image_processor") {
@@ -139,7 +140,8 @@ impl DynamicResolutionPreprocessor {
         }
     }
 
-    /// The nearest whole groups of patches. Where those are outside the range, both sides are scaled alike first.
+    /// The nearest whole groups of patches. Where those are outside the range, both sides are scaled alike
+    /// first.
     fn size_within(&self, height: u32, width: u32, range: TokenRange) -> PixelSize {
         let group = f64::from(self.group());
         let (height, width) = (f64::from(height), f64::from(width));

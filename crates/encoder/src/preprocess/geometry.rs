@@ -64,7 +64,8 @@ impl OutputSize {
     }
 }
 
-/// The largest size of at most `max` whole patches, found as the reference does: by bisecting an interval of scales.
+/// The largest size of at most `max` whole patches, found as the reference does: by bisecting an interval of
+/// scales.
 fn whole_patches((width, height): (u32, u32), side: u32, max: u32) -> PixelSize {
     const STEP: f64 = 1e-5;
     let patches = |scale: f64, length: u32| (f64::from(length) * scale / f64::from(side)).ceil().max(1.0);
@@ -105,7 +106,8 @@ impl AxisCrop {
     }
 }
 
-/// Width and height after resizing. As in the references, a side that follows the shorter one is rounded down.
+/// Width and height after resizing. As in the references, a side that follows the shorter one is rounded
+/// down.
 fn resized_size(width: u64, height: u64, target: ResizeTarget) -> (u64, u64) {
     match target {
         ResizeTarget::Exactly(size) => (size.width.into(), size.height.into()),

@@ -221,7 +221,8 @@ impl Processor {
         }
     }
 
-    /// Whether the class is this processor's, such as `CLIPImageProcessor`, `CLIPFeatureExtractor` or `CLIPProcessor`.
+    /// Whether the class is this processor's, such as `CLIPImageProcessor`, `CLIPFeatureExtractor` or
+    /// `CLIPProcessor`.
     fn matches_class(self, class: &str) -> bool {
         let rest = class.strip_prefix(self.name());
         // Some checkpoints of Chinese-CLIP name CLIP's processor, of which theirs is a copy.

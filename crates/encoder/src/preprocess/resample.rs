@@ -1,8 +1,8 @@
 //! Pillow's resampling, bit for bit, as the reference processors use it.
 //!
-//! A separable filter, widened by the scale when shrinking (antialias). Weights are in fixed point with 22 bits, and each
-//! pass over columns or rows rounds to 8 bits; see Pillow's `src/libImaging/Resample.c`. Each output pixel is computed
-//! independently, so computing only a window of the output does not change it.
+//! A separable filter, widened by the scale when shrinking (antialias). Weights are in fixed point with 22
+//! bits, and each pass over columns or rows rounds to 8 bits; see Pillow's `src/libImaging/Resample.c`. Each
+//! output pixel is computed independently, so computing only a window of the output does not change it.
 
 use std::f64::consts::PI;
 use std::ops::Range;
@@ -204,8 +204,8 @@ fn resample_columns(region: &PixelRegion, columns: &FilterTaps, rows: Range<usiz
     pixels
 }
 
-/// Writes `height` rows of `region` from row `top` on as columns of [`BAND`] pixels, square by square, so that the written
-/// pixels stay in the L1 cache.
+/// Writes `height` rows of `region` from row `top` on as columns of [`BAND`] pixels, square by square, so
+/// that the written pixels stay in the L1 cache.
 fn transpose(region: &PixelRegion, top: usize, height: usize, band: &mut [[u8; CHANNELS]]) {
     const SQUARE: usize = 16;
     let rows: Vec<&[[u8; CHANNELS]]> = region

@@ -1,4 +1,5 @@
-//! SentencePiece's `spiece.model`: a Protocol Buffers message, of which only the fields that change tokens are read.
+//! SentencePiece's `spiece.model`: a Protocol Buffers message, of which only the fields that change tokens
+//! are read.
 //!
 //! Field numbers are those of `sentencepiece_model.proto`.
 

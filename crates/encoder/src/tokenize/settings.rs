@@ -50,7 +50,8 @@ impl TokenizerSettings {
         }
     }
 
-    /// The tokens at the start and the end of every text; `None` where the file does not define whether there are any.
+    /// The tokens at the start and the end of every text; `None` where the file does not define whether there
+    /// are any.
     pub fn bos_eos(&self) -> Option<(Option<&str>, Option<&str>)> {
         let (start, end) = (self.add_bos_token?, self.add_eos_token?);
         let start = content(self.bos_token.as_ref()).filter(|_| start);
