@@ -1,5 +1,5 @@
-//! Whether a model fits into memory, told before its weights are read: a model that does not fit otherwise ends with the
-//! system killing the program, or with hours of swapping.
+//! Whether a model fits into memory, checked before its weights are read: otherwise the system kills the program, or swaps
+//! for hours.
 
 mod available;
 mod needed;
@@ -22,7 +22,7 @@ pub enum MemoryLimit {
 
 /// An error that names both figures, if the model in `folder`, called `model`, needs more memory than there is.
 ///
-/// Where nothing can be told, of the model or of the system, nothing is refused.
+/// Where the model's or the system's figure is unknown, nothing is refused.
 pub fn check(folder: &Path, model: &str, engine: Engine) -> Result<(), LoadError> {
     if matches!(engine, Engine::Device(device) if device != Device::Cpu) {
         // The weights go to the device's own memory, of which its driver keeps account.
@@ -46,7 +46,7 @@ fn compare(model: &str, engine: Engine, needed: u64, available: u64) -> Result<(
     })
 }
 
-/// Bytes as people read them: two digits are all that an estimate is good for.
+/// Bytes in GiB or MiB, with the two digits that an estimate is good for.
 pub fn readable(bytes: u64) -> String {
     let gib = bytes as f64 / f64::from(1 << 30);
     if gib >= 1.0 {
@@ -62,7 +62,7 @@ mod tests {
     use eidetic_domain::Precision;
 
     #[test]
-    fn both_figures_and_the_way_out_are_named() {
+    fn error_names_figures_and_way_out() {
         let f32 = Engine::Cpu(Precision::F32);
         compare("a/b", f32, 5 << 30, 5 << 30).unwrap();
         let error = compare("a/b", f32, 9 << 30, 5 << 29).unwrap_err().to_string();

@@ -22,7 +22,7 @@ mod vision;
 
 pub use encoder::QwenEncoder;
 pub use family::Family;
-pub use text::open as open_text;
+pub use text::load as load_text;
 
 use eidetic_domain::Precision;
 use eidetic_hub::Shards;

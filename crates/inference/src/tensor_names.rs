@@ -40,11 +40,11 @@ pub struct Table {
     rules: &'static [Rule],
 }
 
-/// How a tensor's name goes on for engines and in files, and what lies there. `#` stands for a layer's number, `*` for
-/// `weight` or `bias`.
+/// How a tensor's name continues for engines and in files, and its form there. `#` matches a layer's number, `*`
+/// matches `weight` or `bias`.
 type Rule = (&'static str, &'static str, Form);
 
-/// How a tensor lies in a file.
+/// The form of a tensor in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// As engines want it.
@@ -102,7 +102,7 @@ impl Names {
         })
     }
 
-    /// The engines' names for the tensor `name` of a file, and the form in which each lies there; none for a tensor that
+    /// The engines' names for the tensor `name` of a file, and the form that each has there; none for a tensor that
     /// embeddings do not need.
     pub fn known_as(&self, name: &str) -> Vec<(String, Form)> {
         let whole = |ours: Option<String>| ours.map(|ours| (ours, Form::Whole)).into_iter().collect();
@@ -236,7 +236,7 @@ fn renamed(name: &str, from: &str, to: &str) -> Option<String> {
     Some(to.replace('#', layer).replace('*', part))
 }
 
-/// What stands in `name` for `#` and `*` of the pattern.
+/// The parts of `name` that `#` and `*` of the pattern match.
 fn wildcards<'a>(name: &'a str, pattern: &str) -> Option<(&'a str, &'a str)> {
     let (mut rest, mut part) = (name, "");
     let pattern = match pattern.strip_suffix('*') {

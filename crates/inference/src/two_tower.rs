@@ -5,6 +5,7 @@ pub mod config;
 mod cpu;
 mod encoder;
 pub mod fastvit_weights;
+mod fused_conv;
 mod patches;
 mod position_embeddings;
 mod tokenizer;

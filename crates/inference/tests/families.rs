@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use eidetic_domain::{Embedding, Precision};
 use eidetic_encoder::{EncodeError, Encoder, Pixels};
-use eidetic_inference::{Engine, LoadError, Model, open_directory};
+use eidetic_hub::ModelRef;
+use eidetic_inference::{Engine, LoadError, LoadOptions, load_encoder};
 use image::RgbImage;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
@@ -36,11 +37,20 @@ fn family(name: &str) -> PathBuf {
     golden().join("families").join(name)
 }
 
-fn open_at(folder: &Path, engine: Engine) -> Model {
-    open_directory(folder, "golden", engine).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+/// The model in a directory, on an engine.
+fn load(folder: &Path, engine: Engine) -> Result<Box<dyn Encoder>, LoadError> {
+    let options = LoadOptions {
+        engine,
+        ..LoadOptions::default()
+    };
+    load_encoder(&ModelRef::Directory(folder.to_owned()), &options, &())
 }
 
-fn open(name: &str, engine: Engine) -> Model {
+fn open_at(folder: &Path, engine: Engine) -> Box<dyn Encoder> {
+    load(folder, engine).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+}
+
+fn open(name: &str, engine: Engine) -> Box<dyn Encoder> {
     open_at(&family(name), engine)
 }
 
@@ -102,7 +112,7 @@ fn errors(folder: &Path, engine: Engine) -> [f64; 2] {
 }
 
 #[test]
-fn texts_and_pictures_embed_as_the_reference_embeds_them() {
+fn texts_and_images_match_reference() {
     for name in FAMILIES {
         for engine in EXACT {
             let [texts, pictures] = errors(&family(name), engine);
@@ -113,7 +123,7 @@ fn texts_and_pictures_embed_as_the_reference_embeds_them() {
 
 /// Checkpoints that are too large to be kept: `families.py --mobile OUT`, where `EIDETIC_REFERENCE_MODELS` names OUT.
 #[test]
-fn models_in_full_size_embed_as_the_reference_embeds_them() {
+fn full_size_models_match_reference() {
     let Some(folder) = std::env::var_os("EIDETIC_REFERENCE_MODELS").map(PathBuf::from) else {
         return;
     };
@@ -130,31 +140,45 @@ fn models_in_full_size_embed_as_the_reference_embeds_them() {
     assert!(compared > 0, "no models in {}", folder.display());
 }
 
+/// The lowest cosine of a precision's embeddings to those in f32, and that both have the same space.
+fn lowest_cosine_to_f32(name: &str, engine: Engine) -> f64 {
+    let (exact, rounded) = (open(name, EXACT[0]), open(name, engine));
+    assert_eq!(exact.space(), rounded.space());
+    let texts = texts(&family(name));
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let embed = |encoder: &dyn Encoder| {
+        let mut all = encoder.encode_texts(&texts).unwrap();
+        all.extend(encoder.encode_images(&pictures()).unwrap());
+        all
+    };
+    let mut worst = 1.0_f64;
+    for (exact, rounded) in embed(exact.as_ref()).iter().zip(&embed(rounded.as_ref())) {
+        let exact: Vec<f64> = exact.as_slice().iter().map(|x| f64::from(*x)).collect();
+        worst = worst.min(cosine_and_error(rounded, &exact).0);
+    }
+    println!("{name} {engine:?}: lowest cosine {worst:.5}");
+    worst
+}
+
 #[test]
-fn int8_keeps_the_direction() {
+fn int8_keeps_direction() {
     for name in FAMILIES {
-        let (exact, fast) = (open(name, EXACT[0]), open(name, INT8));
-        assert_eq!(exact.space(), fast.space());
-        let texts = texts(&family(name));
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let embed = |encoder: &Model| {
-            let mut all = encoder.encode_texts(&texts).unwrap();
-            all.extend(encoder.encode_images(&pictures()).unwrap());
-            all
-        };
-        let mut worst = 1.0_f64;
-        for (exact, fast) in embed(&exact).iter().zip(&embed(&fast)) {
-            let exact: Vec<f64> = exact.as_slice().iter().map(|x| f64::from(*x)).collect();
-            worst = worst.min(cosine_and_error(fast, &exact).0);
-        }
-        println!("{name}: least cosine {worst:.5}");
+        let worst = lowest_cosine_to_f32(name, INT8);
         // Narrow random towers round worse than trained ones.
         assert!(worst >= 0.98, "{name}: {worst}");
     }
 }
 
 #[test]
-fn alone_or_in_a_batch_gives_the_same() {
+fn bf16_keeps_direction() {
+    for name in FAMILIES {
+        let worst = lowest_cosine_to_f32(name, Engine::Cpu(Precision::Bf16));
+        assert!((0.999..0.999_999_99).contains(&worst), "{name}: {worst}");
+    }
+}
+
+#[test]
+fn batch_equals_single_items() {
     for name in FAMILIES {
         let encoder = open(name, Engine::default());
         let texts = texts(&family(name));
@@ -176,7 +200,7 @@ fn alone_or_in_a_batch_gives_the_same() {
 }
 
 #[test]
-fn a_sigmoid_model_says_its_own_probability() {
+fn sigmoid_model_gives_its_own_probability() {
     for name in ["siglip", "siglip2", "naflex", "open-clip-siglip"] {
         let facts = open(name, Engine::default()).score_calibration();
         let curve = facts.text.expect("a curve");
@@ -197,7 +221,7 @@ fn a_sigmoid_model_says_its_own_probability() {
 }
 
 #[test]
-fn pictures_of_any_shape_must_be_whole_patches() {
+fn naflex_images_must_be_whole_patches() {
     let encoder = open("naflex", Engine::default());
     for (height, width) in [(8, 7), (0, 8), (8, 8 * 21)] {
         let values = vec![0.0; 3 * height * width];
@@ -243,7 +267,9 @@ fn changed(family_name: &str, name: &str, change: impl FnOnce(Vec<u8>) -> Option
 }
 
 fn error_of(folder: &TempDir) -> LoadError {
-    open_directory(folder.path(), "changed", Engine::default()).expect_err("a damaged model")
+    load(folder.path(), Engine::default())
+        .err()
+        .expect("a damaged model")
 }
 
 fn without(bytes: &[u8], wanted: &str) -> Vec<u8> {
@@ -264,7 +290,7 @@ fn reshaped(bytes: &[u8], wanted: &str, shape: &[usize]) -> Vec<u8> {
 }
 
 #[test]
-fn a_missing_tensor_is_named_as_the_file_names_it() {
+fn missing_tensor_has_name_of_file() {
     for (name, file, wanted) in [
         (
             "siglip",
@@ -321,7 +347,7 @@ fn a_missing_tensor_is_named_as_the_file_names_it() {
     ] {
         for engine in EXACT {
             let folder = changed(name, file, |bytes| Some(without(&bytes, wanted)));
-            let error = open_directory(folder.path(), "changed", engine).unwrap_err();
+            let error = load(folder.path(), engine).err().unwrap();
             assert!(
                 matches!(&error, LoadError::TensorMissing { name } if name == wanted),
                 "{wanted}: {error}"
@@ -331,7 +357,7 @@ fn a_missing_tensor_is_named_as_the_file_names_it() {
 }
 
 #[test]
-fn a_tensor_of_another_shape_is_named_with_the_files_shapes() {
+fn mismatched_tensor_has_shapes_of_file() {
     for (name, file, wanted, given, asked) in [
         (
             "open-clip",
@@ -395,7 +421,7 @@ fn a_tensor_of_another_shape_is_named_with_the_files_shapes() {
 }
 
 #[test]
-fn weights_cut_anywhere_are_an_error() {
+fn truncated_weights_are_an_error() {
     for (name, file) in [
         ("siglip2", "model.safetensors"),
         ("chinese-clip", "model.safetensors"),
@@ -410,7 +436,7 @@ fn weights_cut_anywhere_are_an_error() {
 }
 
 #[test]
-fn a_missing_or_damaged_file_is_named() {
+fn missing_or_damaged_file_is_named() {
     for (name, file, named) in [
         ("siglip", "spiece.model", "spiece.model"),
         ("chinese-clip", "vocab.txt", "vocab.txt"),
@@ -452,7 +478,7 @@ fn a_missing_or_damaged_file_is_named() {
 }
 
 #[test]
-fn a_config_that_contradicts_itself_is_refused_in_words() {
+fn contradictory_config_is_refused() {
     let edit = |name: &str, file: &str, change: &dyn Fn(&mut Value)| {
         let folder = changed(name, file, |bytes| {
             let mut config: Value = serde_json::from_slice(&bytes).expect("golden JSON");

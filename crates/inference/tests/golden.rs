@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use eidetic_domain::{Embedding, Precision};
 use eidetic_encoder::{EncodeError, Encoder, Pixels};
-use eidetic_inference::{Engine, LoadError, Model, open_directory};
+use eidetic_hub::ModelRef;
+use eidetic_inference::{Engine, LoadError, LoadOptions, load_encoder};
 use image::RgbImage;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
@@ -21,12 +22,21 @@ fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/golden/clip")
 }
 
-fn open(name: &str) -> Model {
+/// The model in a directory, on an engine.
+fn load(folder: &Path, engine: Engine) -> Result<Box<dyn Encoder>, LoadError> {
+    let options = LoadOptions {
+        engine,
+        ..LoadOptions::default()
+    };
+    load_encoder(&ModelRef::Directory(folder.to_owned()), &options, &())
+}
+
+fn open(name: &str) -> Box<dyn Encoder> {
     open_with(name, Engine::default())
 }
 
-fn open_with(name: &str, engine: Engine) -> Model {
-    open_directory(&golden().join(name), name, engine).expect("a golden checkpoint opens")
+fn open_with(name: &str, engine: Engine) -> Box<dyn Encoder> {
+    load(&golden().join(name), engine).expect("a golden checkpoint opens")
 }
 
 fn json(path: PathBuf) -> Value {
@@ -74,7 +84,7 @@ fn largest_difference(left: &Embedding, right: &Embedding) -> f32 {
 }
 
 #[test]
-fn texts_embed_as_the_reference_embeds_them() {
+fn texts_match_reference() {
     let texts = texts();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     for (name, engine) in CHECKPOINTS
@@ -87,7 +97,7 @@ fn texts_embed_as_the_reference_embeds_them() {
 }
 
 #[test]
-fn pictures_embed_as_the_reference_embeds_them() {
+fn images_match_reference() {
     for (name, engine) in CHECKPOINTS
         .iter()
         .flat_map(|name| EXACT.map(|engine| (name, engine)))
@@ -98,7 +108,7 @@ fn pictures_embed_as_the_reference_embeds_them() {
 }
 
 #[test]
-fn alone_or_in_a_batch_gives_the_same() {
+fn batch_equals_single_items() {
     let texts = texts();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     for name in CHECKPOINTS {
@@ -149,7 +159,7 @@ fn lowest_cosine(got: &[Embedding], expected: &[Vec<f64>]) -> f64 {
 }
 
 #[test]
-fn int8_weights_that_are_not_finite_are_an_error_of_encoding() {
+fn nonfinite_int8_weights_fail_encoding() {
     let wanted = "vision_model.encoder.layers.0.mlp.fc1.weight";
     let values: Vec<u8> = vec![0xff; 48 * 36 * 4];
     let folder = changed_copy(|tensors| {
@@ -160,7 +170,7 @@ fn int8_weights_that_are_not_finite_are_an_error_of_encoding() {
             }
         }
     });
-    let encoder = open_directory(folder.path(), "changed", INT8).unwrap();
+    let encoder = load(folder.path(), INT8).unwrap();
     let result = encoder.encode_images(&pictures()[..1]);
     assert!(matches!(result, Err(EncodeError::Output(_))), "{result:?}");
 }
@@ -191,7 +201,7 @@ fn pixels_of_another_shape_are_refused() {
 }
 
 #[test]
-fn the_space_names_model_weights_and_preprocessing() {
+fn space_names_model_weights_and_preprocessing() {
     let space = open("quick").space().clone();
     assert_eq!(space.model, "quick");
     assert_eq!(space.preprocessing, "bicubic48-crop48");
@@ -212,8 +222,8 @@ fn copy() -> TempDir {
 }
 
 /// Opens a copy whose weights were rewritten by `change`.
-fn open_changed(change: impl FnOnce(&mut Vec<(String, TensorView)>)) -> Result<Model, LoadError> {
-    open_directory(changed_copy(change).path(), "changed", Engine::default())
+fn open_changed(change: impl FnOnce(&mut Vec<(String, TensorView)>)) -> Result<Box<dyn Encoder>, LoadError> {
+    load(changed_copy(change).path(), Engine::default())
 }
 
 fn changed_copy(change: impl FnOnce(&mut Vec<(String, TensorView)>)) -> TempDir {
@@ -227,15 +237,17 @@ fn changed_copy(change: impl FnOnce(&mut Vec<(String, TensorView)>)) -> TempDir 
 }
 
 #[test]
-fn a_missing_tensor_is_named() {
+fn missing_tensor_is_named() {
     let wanted = "text_model.encoder.layers.1.mlp.fc2.bias";
-    let error = open_changed(|tensors| tensors.retain(|(name, _)| name != wanted)).unwrap_err();
+    let error = open_changed(|tensors| tensors.retain(|(name, _)| name != wanted))
+        .err()
+        .unwrap();
     assert!(matches!(&error, LoadError::TensorMissing { name } if name == wanted));
     assert!(error.to_string().contains(wanted));
 }
 
 #[test]
-fn a_tensor_of_another_shape_is_named() {
+fn mismatched_tensor_is_named() {
     let wanted = "vision_model.embeddings.class_embedding";
     let values: &'static [u8] = &[0; 40];
     let error = open_changed(|tensors| {
@@ -245,7 +257,8 @@ fn a_tensor_of_another_shape_is_named() {
             }
         }
     })
-    .unwrap_err();
+    .err()
+    .unwrap();
     let LoadError::TensorShape {
         name,
         expected,
@@ -258,7 +271,7 @@ fn a_tensor_of_another_shape_is_named() {
 }
 
 #[test]
-fn a_tensor_of_whole_numbers_is_named() {
+fn integer_tensor_is_named() {
     let wanted = "visual_projection.weight";
     let values: &'static [u8] = &[0; 24 * 36];
     let error = open_changed(|tensors| {
@@ -268,12 +281,13 @@ fn a_tensor_of_whole_numbers_is_named() {
             }
         }
     })
-    .unwrap_err();
+    .err()
+    .unwrap();
     assert!(matches!(error, LoadError::TensorType { name, .. } if name == wanted));
 }
 
 #[test]
-fn weights_that_are_not_finite_are_an_error_of_encoding() {
+fn nonfinite_weights_fail_encoding() {
     let wanted = "vision_model.post_layernorm.bias";
     let values: &'static [u8] = &[0xff; 36 * 4];
     let encoder = open_changed(|tensors| {
@@ -289,22 +303,22 @@ fn weights_that_are_not_finite_are_an_error_of_encoding() {
 }
 
 #[test]
-fn weights_cut_anywhere_are_an_error() {
+fn truncated_weights_are_an_error() {
     let folder = copy();
     let path = folder.path().join("model.safetensors");
     let bytes = fs::read(&path).unwrap();
     for length in [0, 7, 8, 100, 5000, bytes.len() / 2, bytes.len() - 1] {
         fs::write(&path, &bytes[..length]).unwrap();
-        let error = open_directory(folder.path(), "cut", Engine::default()).unwrap_err();
+        let error = load(folder.path(), Engine::default()).err().unwrap();
         assert!(matches!(error, LoadError::Weights(_)), "{length}: {error}");
     }
     fs::write(&path, [&[0xff; 8], &bytes[8..]].concat()).unwrap();
-    let error = open_directory(folder.path(), "claims", Engine::default()).unwrap_err();
+    let error = load(folder.path(), Engine::default()).err().unwrap();
     assert!(matches!(error, LoadError::Weights(_)), "{error}");
 }
 
 #[test]
-fn a_missing_file_is_named_with_its_place() {
+fn missing_file_is_named_with_place() {
     for file in [
         "config.json",
         "model.safetensors",
@@ -313,9 +327,7 @@ fn a_missing_file_is_named_with_its_place() {
     ] {
         let folder = copy();
         fs::remove_file(folder.path().join(file)).unwrap();
-        let error = open_directory(folder.path(), "x", Engine::default())
-            .unwrap_err()
-            .to_string();
+        let error = load(folder.path(), Engine::default()).err().unwrap().to_string();
         let wanted = if file == "preprocessor_config.json" {
             "processor_config.json"
         } else {
@@ -327,25 +339,21 @@ fn a_missing_file_is_named_with_its_place() {
 }
 
 #[test]
-fn a_processor_for_another_size_is_refused_by_convolutions() {
+fn convolutional_tower_refuses_other_image_size() {
     let folder = TempDir::new().unwrap();
     for file in fs::read_dir(golden().join("convolutional")).unwrap().flatten() {
         fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
     }
     fs::write(folder.path().join("preprocessor_config.json"), "{}").unwrap();
-    let error = open_directory(folder.path(), "x", Engine::default())
-        .unwrap_err()
-        .to_string();
+    let error = load(folder.path(), Engine::default()).err().unwrap().to_string();
     assert!(error.contains("48×48") && error.contains("224×224"), "{error}");
 }
 
 #[test]
-fn a_processor_for_oblong_pictures_is_refused() {
+fn oblong_image_processor_is_refused() {
     let folder = copy();
     let settings = r#"{"size":{"height":48,"width":60},"do_center_crop":false}"#;
     fs::write(folder.path().join("preprocessor_config.json"), settings).unwrap();
-    let error = open_directory(folder.path(), "x", Engine::default())
-        .unwrap_err()
-        .to_string();
+    let error = load(folder.path(), Engine::default()).err().unwrap().to_string();
     assert!(error.contains("48×60"), "{error}");
 }

@@ -13,7 +13,7 @@ use crate::two_tower::fastvit_weights::IntoValues;
 /// Largest number of inputs of an int8 product, beyond which its sums could overflow.
 const MAX_INT8_INPUTS: usize = 1 << 16;
 
-/// A tensor of a file, in the form that its use asks for.
+/// A tensor of a file, in the form that its use needs.
 pub enum PackedTensor {
     Values(Vec<f32>),
     Linear(LinearWeights),
@@ -104,7 +104,7 @@ impl PackOptions {
     }
 }
 
-/// Packs a tensor for the use that its name and shape tell.
+/// Packs a tensor for its use, which its name and shape decide.
 pub fn pack(name: &str, data: TensorData, options: &PackOptions) -> Result<PackedTensor, LoadError> {
     let format = |exactness| match exactness {
         Exactness::Rounded => options.linear_format(),

@@ -1,4 +1,4 @@
-//! A tensor as a file holds it, and the rearrangements that layouts of files ask for.
+//! A tensor as a file holds it, and the rearrangements that layouts of files need.
 
 use candle_core::quantized::GgmlDType;
 use eidetic_kernels::matrix::HalfFormat;

@@ -1,10 +1,10 @@
-//! Memory that a process may still take, as Linux tells it. Other systems are not asked: they swap rather than kill, and
-//! have no limit for groups of processes.
+//! Memory that a process may still take, as Linux reports it. Other systems swap rather than kill, and do not limit groups
+//! of processes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Bytes; `None` where the system does not say.
+/// Bytes; `None` where the system does not report it.
 pub fn now() -> Option<u64> {
     under(Path::new("/"))
 }
@@ -99,7 +99,7 @@ mod tests {
     );
 
     #[test]
-    fn without_groups_the_machine_decides() {
+    fn machine_limit_applies_without_groups() {
         assert_eq!(under(system(&[MEMINFO]).path()), Some(8_192_000));
         assert_eq!(under(system(&[]).path()), None);
         assert_eq!(
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tightest_group_decides() {
+    fn tightest_group_limit_applies() {
         let root = system(&[
             MEMINFO,
             ("proc/self/cgroup", "0::/a/b\n"),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_groups_are_read_too() {
+    fn version_one_groups_are_read() {
         let root = system(&[
             MEMINFO,
             (
@@ -139,8 +139,8 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn this_system_says_something_sensible() {
-        let bytes = now().expect("Linux says it");
+    fn this_system_reports_memory() {
+        let bytes = now().expect("Linux reports it");
         assert!(bytes < 1 << 50, "{bytes}");
     }
 }

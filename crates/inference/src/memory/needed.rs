@@ -120,7 +120,7 @@ fn form(folder: &Path, engine: Engine) -> Form {
     }
 }
 
-/// The weight files that whoever loads the folder would read.
+/// The weight files that loading the folder reads.
 fn weights(folder: &Path) -> Option<Vec<PathBuf>> {
     let whole = ["model.safetensors", "open_clip_model.safetensors"].map(|file| folder.join(file));
     let index = folder.join("model.safetensors.index.json");

@@ -23,7 +23,7 @@ pub struct QwenConfig {
     pub vocabulary: usize,
     /// Most tokens that the model was trained for.
     pub longest: usize,
-    /// The token that stands for a picture's parts.
+    /// The placeholder token for an image's parts.
     pub image_token: u32,
 }
 
@@ -49,7 +49,7 @@ pub struct DecoderConfig {
 pub enum Details {
     /// Queries, keys and values have biases: Qwen2, Qwen2.5, Qwen2-VL.
     Biases,
-    /// Heads of queries and keys are normalised: Qwen3.
+    /// Heads of queries and keys are normalized: Qwen3.
     HeadNorms,
 }
 
@@ -65,7 +65,7 @@ pub struct VisionConfig {
     pub patch: usize,
     /// Patches along a group that becomes one token.
     pub merge: usize,
-    /// Side of the square grid of learnt positions, where there is one.
+    /// Side of the square grid of learned positions, where there is one.
     pub positions: Option<usize>,
     /// The layers after which a picture is also handed to the decoder's first layers.
     pub deep: Vec<usize>,
@@ -231,7 +231,7 @@ mod tests {
         "vision_config":{"depth":32,"embed_dim":1280,"mlp_ratio":4,"num_heads":16,"hidden_size":1536,"patch_size":14}}"#;
 
     #[test]
-    fn the_published_sizes_are_read() {
+    fn published_sizes_are_read() {
         let config = QwenConfig::from_json(GME.as_bytes()).unwrap();
         let vision = config.vision.unwrap();
         assert_eq!(
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused_in_words() {
+    fn contradictory_config_is_refused() {
         for (from, to, named) in [
             (
                 "\"hidden_size\":1536,\"intermediate",

@@ -102,12 +102,12 @@ impl QwenEncoder {
         })
     }
 
-    /// The same model with shorter vectors, where it was trained to let its first components stand alone (Matryoshka).
+    /// The same model with shorter vectors, where it was trained for truncation (Matryoshka).
     pub(crate) fn with_dimension(mut self, dimension: usize) -> Result<Self, LoadError> {
         let least = self.family.least_dimension().unwrap_or(self.hidden);
         if !(least..=self.hidden).contains(&dimension) {
             return Err(LoadError::Config(format!(
-                "vectors of {dimension} components cannot be had from {}: {least} to {} can",
+                "{} does not support embeddings of {dimension} dimensions; expected {least} to {}",
                 self.space.model, self.hidden
             )));
         }
@@ -158,7 +158,7 @@ impl QwenEncoder {
         last.into_iter().map(|row| Ok(embedding(row)?)).collect()
     }
 
-    /// Puts a prompt's rows behind those that are in `batch`.
+    /// Appends a prompt's rows to `batch`.
     fn add(&self, prompt: &Prompt, batch: &mut Batch) {
         let first = batch.sequences.last().map_or(0, |rows| rows.end);
         for (number, id) in prompt.ids.iter().enumerate() {
@@ -217,7 +217,7 @@ impl Encoder for QwenEncoder {
         self.preprocessor.preprocess(image)
     }
 
-    /// Texts longer than the reference reads are cut as it cuts them: GME's at the very end, whatever stands there.
+    /// Texts longer than the reference reads are cut as it cuts them: GME's at the very end, whatever is there.
     fn encode_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncodeError> {
         let items = texts.iter().map(|text| Item {
             content: Content::Text(text),
@@ -266,8 +266,8 @@ fn fitting(prompts: &[Prompt]) -> usize {
     fits.count().max(1)
 }
 
-/// Time, row and column of each token. Those of a picture stand in its grid at one time; what follows it goes on where
-/// the grid's longer side ends. `picture` says at which token the grid begins.
+/// Time, row and column of each token. Those of an image share one time and have its grid's rows and columns; later
+/// tokens continue where the grid's longer side ends. `picture` is the token at which the grid begins, and its sides.
 fn positions(count: usize, picture: Option<(usize, [usize; 2])>) -> impl Iterator<Item = [u32; 3]> {
     (0..count).map(move |token| {
         let at = |numbers: [usize; 3]| numbers.map(|number| number as u32);
@@ -286,8 +286,8 @@ fn positions(count: usize, picture: Option<(usize, [usize; 2])>) -> impl Iterato
 }
 
 impl Batch {
-    /// Replaces the rows of the last sequence from `first` on by what was seen, as far as there are rows, and lets the rest
-    /// be added later.
+    /// Replaces the rows of the last sequence from `first` on by an image's, as far as there are rows. Its deepstack
+    /// features are added later.
     fn put(&mut self, seen: VisionFeatures, first: usize) {
         let end = self.sequences.last().map_or(first, |rows| rows.end);
         let rows = first..end.min(first + seen.rows.count());
@@ -347,7 +347,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_follows_a_picture_goes_on_behind_its_longer_side() {
+    fn positions_after_image_continue_after_longer_side() {
         let found: Vec<[u32; 3]> = positions(9, Some((2, [1, 3]))).collect();
         assert_eq!(found[..5], [[0; 3], [1; 3], [2, 2, 2], [2, 2, 3], [2, 2, 4]]);
         assert_eq!(found[5..], [[5; 3], [6; 3], [7; 3], [8; 3]]);

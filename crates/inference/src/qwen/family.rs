@@ -16,18 +16,18 @@ pub enum Family {
     Qwen2,
 }
 
-/// What somebody wants to embed, apart from pixels: it decides the instruction.
+/// What is embedded, apart from pixels: it decides the instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content<'a> {
-    /// A picture of the library or to search by.
+    /// An image of the library or of a query.
     Picture,
-    /// Words to search by.
+    /// A text query.
     Text(&'a str),
-    /// Words and a picture to search by together.
+    /// A query of a text and an image together.
     Fused(&'a str),
 }
 
-/// The token that stands for one group of a picture's patches.
+/// The placeholder token for one group of an image's patches.
 pub const IMAGE_TOKEN: &str = "<|image_pad|>";
 const PICTURE: &str = "<|vision_start|><|image_pad|><|vision_end|>";
 
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prompts_are_those_of_the_references() {
+    fn prompts_match_references() {
         assert_eq!(
             Family::Gme.prompt(Content::Text("a cat")),
             "<|im_start|>system\nFind an image that matches the given text.<|im_end|>\n<|im_start|>user\na cat<|im_end|>\n\
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn angles_take_turns_among_coordinates() {
+    fn angles_interleave_coordinates() {
         let axes = Family::Qwen3Vl.axes(8, Some(&[4, 2, 2])).unwrap();
         assert_eq!(axes, [0, 1, 2, 0, 1, 2, 0, 0]);
         let published = Family::Qwen3Vl.axes(64, Some(&[24, 20, 20])).unwrap();

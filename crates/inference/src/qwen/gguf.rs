@@ -144,7 +144,7 @@ impl GgufModel {
             let bytes = size(info, kind)?;
             let place = start.checked_add(info.offset);
             self.source
-                .skip_to(place.ok_or_else(|| damaged("a tensor lies beyond all files"))?)?;
+                .skip_to(place.ok_or_else(|| damaged("a tensor's offset is out of range"))?)?;
             if weights.needs(&info.name) {
                 let data = tensor_data(&info.shape, kind, self.source.take(bytes)?);
                 weights.add(&info.name, data, &|name, data| pack(name, data, &options))?;
@@ -168,28 +168,28 @@ impl GgufModel {
     fn whole(&self, key: &str) -> Result<usize, LoadError> {
         match self.values.get(key) {
             Some(Value::Whole(whole)) => Ok(usize::try_from(*whole).unwrap_or(usize::MAX)),
-            _ => Err(lacks(key)),
+            _ => Err(missing(key)),
         }
     }
 
     fn real(&self, key: &str) -> Result<f32, LoadError> {
         match self.values.get(key) {
             Some(Value::Real(real)) => Ok(*real as f32),
-            _ => Err(lacks(key)),
+            _ => Err(missing(key)),
         }
     }
 
     fn text(&self, key: &str) -> Result<&str, LoadError> {
         match self.values.get(key) {
             Some(Value::Text(text)) => Ok(text),
-            _ => Err(lacks(key)),
+            _ => Err(missing(key)),
         }
     }
 
     fn texts(&self, key: &str) -> Result<&[String], LoadError> {
         match self.values.get(key) {
             Some(Value::Texts(texts)) => Ok(texts),
-            _ => Err(lacks(key)),
+            _ => Err(missing(key)),
         }
     }
 }
@@ -253,6 +253,6 @@ fn tensor_data(shape: &[usize], kind: GgmlDType, bytes: Vec<u8>) -> TensorData {
     })
 }
 
-fn lacks(key: &str) -> LoadError {
+fn missing(key: &str) -> LoadError {
     damaged(&format!("the GGUF file has no usable {key}"))
 }

@@ -1,4 +1,4 @@
-//! GGUF's key-value pairs and its list of tensors, read with limits: memory grows with what arrives, never with claims.
+//! GGUF's key-value pairs and its list of tensors, read with limits: memory grows with what arrives, not with claimed lengths.
 //!
 //! Format: github.com/ggml-org/ggml, `docs/gguf.md`, versions 2 and 3.
 
@@ -12,7 +12,7 @@ const MOST_DIMENSIONS: u32 = 4;
 /// Longest name or text; the longest that occur are chat templates.
 const LONGEST_TEXT: u64 = 1 << 24;
 
-/// What stands before the tensors' numbers.
+/// Everything before the tensors' data.
 pub struct Header {
     pub values: HashMap<String, Value>,
     pub tensors: Vec<TensorInfo>,
@@ -30,7 +30,7 @@ pub enum Value {
     Other,
 }
 
-/// Where a tensor lies and what it holds.
+/// The place and type of a tensor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TensorInfo {
     pub name: String,
@@ -51,7 +51,7 @@ pub struct Source<R> {
 }
 
 impl<R: Read> Source<R> {
-    /// `length` bytes stand in `reader`.
+    /// `reader` has `length` bytes.
     pub fn new(reader: R, length: u64) -> Self {
         Self {
             reader,
@@ -77,10 +77,10 @@ impl<R: Read> Source<R> {
         Ok(bytes)
     }
 
-    /// What stands in the file before byte `position` is passed over.
+    /// Skips the bytes before `position`.
     pub fn skip_to(&mut self, position: u64) -> Result<(), LoadError> {
         let Some(mut gap) = position.checked_sub(self.position) else {
-            return Err(damaged("tensors lie on each other"));
+            return Err(damaged("tensors overlap"));
         };
         while gap > 0 {
             let step = gap.min(1 << 20);

@@ -1,4 +1,4 @@
-//! `config.json` as it stands, and what follows from it for each generation.
+//! `config.json` as files have it, and its meaning for each generation.
 
 use eidetic_kernels::matrix::Activation;
 use serde::Deserialize;

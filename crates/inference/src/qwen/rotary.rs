@@ -31,7 +31,7 @@ impl Angles {
         angles
     }
 
-    /// Turns `heads` heads of each row, which stand side by side from column `first` on.
+    /// Turns `heads` heads of each row, side by side from column `first` on.
     pub fn turn(&self, kernel: Kernel, rows: &mut Matrix, first: usize, heads: usize) {
         let width = 2 * self.cosines.width();
         each_row(rows, |number, row| {

@@ -254,7 +254,7 @@ impl PositionTable {
         }
     }
 
-    /// The two positions along an axis that `place` of `count` lies between, and their weights.
+    /// The two positions along an axis on either side of `place` of `count`, and their weights.
     fn taps(&self, place: u32, count: usize) -> [(usize, f32); 2] {
         let last = self.side - 1;
         let at = place as f32 * last as f32 / count.saturating_sub(1).max(1) as f32;

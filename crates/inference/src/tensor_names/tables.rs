@@ -186,7 +186,7 @@ pub const TIMM_SIGLIP: [Table; 3] = [
     ),
 ];
 
-/// The head of timm's FastViT inside OpenCLIP's model. What lies before keeps its names.
+/// The head of timm's FastViT inside OpenCLIP's model. The tower before it keeps its names.
 pub const TIMM_FASTVIT: Table = table(
     "visual_projection.",
     "visual.trunk.head.fc.",

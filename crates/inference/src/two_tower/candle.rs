@@ -1,5 +1,5 @@
-//! Two-tower models on candle, one tensor operation after another as the references have them: what the fast engine
-//! is tested against, and what runs on devices that candle knows.
+//! Two-tower models on candle, written operation by operation like the references: the fast engine is tested against
+//! this one, and graphics devices run it.
 
 mod convolutional;
 mod fast_vit;
@@ -23,8 +23,8 @@ use fast_vit::FastVitTower;
 use text::TextTower;
 use vision::VisionTower;
 
-/// Rows that go through a transformer at once: enough for matrix products to run at full speed, few enough that what
-/// lies between them stays in the tens of megabytes.
+/// Rows that go through a transformer at once: enough for matrix products to run at full speed, few enough that
+/// intermediate results take tens of megabytes.
 const ROWS_A_BATCH: usize = 2048;
 
 /// A model as candle's tensors.

@@ -1,4 +1,4 @@
-//! What a model is made of, whichever layout its files say it in.
+//! The structure of a model, in whichever layout its files describe it.
 //!
 //! `config.json` of transformers is read by `hugging_face`, `open_clip_config.json` by `open_clip`. Both give the same
 //! description, after which the engines build one and the same transformer.
@@ -34,7 +34,7 @@ pub struct ModelConfig {
     pub dimension: usize,
     pub names: Names,
     pub training: Training,
-    /// What the layout says of tokenizer and processor.
+    /// The layout, which decides on tokenizer and processor.
     pub family: Family,
 }
 
@@ -76,7 +76,7 @@ pub struct OpenClipTexts {
 pub enum OpenClipTokenizer {
     /// CLIP's own byte pairs.
     Own,
-    /// The one that lies beside the model.
+    /// The one beside the model.
     Beside,
 }
 
@@ -101,7 +101,7 @@ pub struct TextConfig {
     pub padding: Padding,
 }
 
-/// What stands around the transformer of a text tower.
+/// The parts around the transformer of a text tower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextKind {
     /// A norm after it.
@@ -127,7 +127,7 @@ pub enum Projection {
 /// Whether a model sees texts shorter than its longest padded to that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Padding {
-    /// Nothing that counts sees what stands behind a text.
+    /// Padding has no effect on the pooled token.
     Unseen,
     /// With this token.
     With(u32),
@@ -161,29 +161,29 @@ pub struct VitConfig {
 pub enum TableSide {
     /// So many positions along its side.
     Of(usize),
-    /// Any square; pictures of the usual size have so many along a side.
+    /// Any square; images of the usual size have this many along a side.
     Usually(usize),
 }
 
 /// What pictures a model reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PictureShape {
-    /// Squares of so many pixels a side.
+    /// Squares of this many pixels a side.
     Square(usize),
-    /// Any shape of at most so many patches.
+    /// Any shape of at most this many patches.
     Patches(usize),
 }
 
-/// What stands around the transformer of a vision tower.
+/// The parts around the transformer of a vision tower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VitKind {
     /// A class token before the patches; the embedding is read there.
     Clip { norm: FirstNorm, pooling: VitPooling },
-    /// Patches alone; attention from one learnt vector gives the embedding.
+    /// Patches alone; attention of one learned query gives the embedding.
     Siglip,
 }
 
-/// Whether a norm stands before the transformer.
+/// Whether there is a norm before the transformer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FirstNorm {
     Present,
@@ -224,7 +224,7 @@ pub struct TowerConfig {
     pub norms: Norms,
 }
 
-/// Where the norms of a block stand.
+/// The places of a block's norms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Norms {
     /// Before attention and before the dense layers.
@@ -415,7 +415,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_pooled_where_its_family_says() {
+    fn pooling_position_follows_family() {
         assert_eq!(Pooling::FirstEnd(9).position(&[8, 1, 9, 9]), 2);
         assert_eq!(Pooling::GreatestId.position(&[8, 1, 9, 9]), 2);
         assert_eq!(Pooling::FirstEnd(7).position(&[8, 1]), 0);

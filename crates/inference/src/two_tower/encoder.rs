@@ -1,4 +1,4 @@
-//! The encoder: tokens and pixels in batches through the towers, out come unit vectors.
+//! The encoder: batches of tokens and pixels to unit vectors.
 
 use eidetic_domain::{Embedding, SpaceId};
 use eidetic_encoder::{
@@ -29,8 +29,8 @@ const USUAL_LOGIT_SCALE: f32 = 4.605_17;
 impl ClipEncoder {
     /// Reads all files. `name` becomes the space's model, the hash of all files its revision.
     pub(crate) fn load(name: &str, mut files: ModelFiles, engine: Engine) -> Result<Self, LoadError> {
-        let (mut config, preprocessor) = described(&files)?;
-        fit(&mut config, &preprocessor)?;
+        let (mut config, preprocessor) = configuration(&files)?;
+        set_image_size(&mut config, &preprocessor)?;
         let tokenizer = tokenizer::read(&files, &config)?;
         let mut hasher = files.hasher();
         let (reader, length) = (&mut *files.weights, files.weights_length);
@@ -109,12 +109,12 @@ impl Encoder for ClipEncoder {
 
     fn encode_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncodeError> {
         let ids = self.tokenizer.tokenize(texts)?;
-        normalised(self.towers.encode_texts(&ids)?)
+        normalized(self.towers.encode_texts(&ids)?)
     }
 
     fn encode_pixels(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, EncodeError> {
         batch.iter().try_for_each(|pixels| self.check_shape(pixels))?;
-        normalised(self.towers.encode_pictures(batch)?)
+        normalized(self.towers.encode_pictures(batch)?)
     }
 }
 
@@ -126,8 +126,8 @@ impl std::fmt::Debug for ClipEncoder {
     }
 }
 
-/// What the files say of the model and of its pictures.
-fn described(files: &ModelFiles) -> Result<(ModelConfig, Preprocessor), LoadError> {
+/// The configuration of the model and of its image processor.
+fn configuration(files: &ModelFiles) -> Result<(ModelConfig, Preprocessor), LoadError> {
     if files.layout == Layout::OpenClip {
         let (config, settings) = ModelConfig::from_open_clip(&files.config)?;
         let preprocessor = Preprocessor::from_open_clip(settings.to_string().as_bytes())?;
@@ -144,8 +144,8 @@ fn described(files: &ModelFiles) -> Result<(ModelConfig, Preprocessor), LoadErro
     Ok((config, preprocessor))
 }
 
-/// Tells the model what pictures come.
-fn fit(config: &mut ModelConfig, preprocessor: &Preprocessor) -> Result<(), LoadError> {
+/// Sets the model's image sizes by its processor.
+fn set_image_size(config: &mut ModelConfig, preprocessor: &Preprocessor) -> Result<(), LoadError> {
     match (preprocessor.output_size(), preprocessor.patches()) {
         (Some((height, width)), _) => config.fit_pictures(height, width),
         (None, Some((side, most))) => config.fit_patches(side, most),
@@ -153,7 +153,7 @@ fn fit(config: &mut ModelConfig, preprocessor: &Preprocessor) -> Result<(), Load
     }
 }
 
-/// What the model's folder says of its scores, else what its logit scale and bias tell.
+/// The calibration in the model's folder, else the one that its logit scale and bias imply.
 fn score_calibration(
     file: Option<&[u8]>,
     training: Training,
@@ -177,7 +177,7 @@ fn score_calibration(
     }
 }
 
-/// A sigmoid is nothing without both of its numbers.
+/// A sigmoid needs both of its parameters.
 fn sigmoid_calibration(logits: LogitFacts) -> Result<ScoreCalibration, LoadError> {
     let needed = |number: Option<f32>, name: &str| {
         number.ok_or_else(|| LoadError::TensorMissing {
@@ -197,7 +197,7 @@ fn sigmoid_calibration(logits: LogitFacts) -> Result<ScoreCalibration, LoadError
     )))
 }
 
-fn normalised(rows: Vec<Vec<f32>>) -> Result<Vec<Embedding>, EncodeError> {
+fn normalized(rows: Vec<Vec<f32>>) -> Result<Vec<Embedding>, EncodeError> {
     rows.into_iter()
         .map(|row| Ok(Embedding::normalize(row)?))
         .collect()

@@ -7,6 +7,7 @@
 use crate::error::LoadError;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{FastVitConfig, Mixer, Stage};
+use crate::two_tower::fused_conv::{ChannelGroups, ChannelNorm, ConvolutionShape, FusedConv, dense, shape};
 
 /// How names of a FastViT's tensors begin.
 pub const PREFIX: &str = "visual.trunk.";
@@ -63,33 +64,6 @@ pub struct SqueezeExciteWeights {
     pub fc2: FusedConv,
 }
 
-/// A convolution with a bias and zero padding.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FusedConv {
-    /// Outputs × inputs of a group × rows × columns.
-    pub weight: Vec<f32>,
-    pub bias: Vec<f32>,
-    pub shape: ConvolutionShape,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConvolutionShape {
-    pub inputs: usize,
-    pub outputs: usize,
-    pub kernel: usize,
-    pub stride: usize,
-    pub groups: Groups,
-}
-
-/// The inputs of each output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Groups {
-    /// All inputs.
-    One,
-    /// One input each (depthwise).
-    Each,
-}
-
 /// A packed tensor that can be read as plain values, in the order of the file.
 pub trait IntoValues {
     fn into_values(self) -> Result<Vec<f32>, LoadError>;
@@ -100,9 +74,9 @@ impl FastVitWeights {
         let mut reader = Reader(weights);
         let first = config.stages[0].channels;
         let stem = [
-            reader.branches("stem.0", shape(3, first, 3, 2, Groups::One))?,
-            reader.branches("stem.1", shape(first, first, 3, 2, Groups::Each))?,
-            reader.branches("stem.2", shape(first, first, 1, 1, Groups::One))?,
+            reader.branches("stem.0", shape(3, first, 3, 2, ChannelGroups::One))?,
+            reader.branches("stem.1", shape(first, first, 3, 2, ChannelGroups::Each))?,
+            reader.branches("stem.2", shape(first, first, 1, 1, ChannelGroups::One))?,
         ];
         let mut stages = Vec::with_capacity(config.stages.len());
         let mut inputs = first;
@@ -114,7 +88,7 @@ impl FastVitWeights {
         Ok(Self {
             stem,
             stages,
-            last: reader.branches("final_conv", shape(inputs, outputs, 3, 1, Groups::Each))?,
+            last: reader.branches("final_conv", shape(inputs, outputs, 3, 1, ChannelGroups::Each))?,
             last_excite: reader.excite("final_conv.se", outputs, (outputs / 16).max(1))?,
         })
     }
@@ -143,7 +117,7 @@ impl<T: IntoValues> Reader<'_, T> {
 
     fn downsampling(&mut self, name: &str, inputs: usize, stage: &Stage) -> Result<Downsampling, LoadError> {
         let channels = stage.channels;
-        let shape_of = |kernel| shape(inputs, channels, kernel, 2, Groups::Each);
+        let shape_of = |kernel| shape(inputs, channels, kernel, 2, ChannelGroups::Each);
         let large = if let Some(whole) = self.whole(&format!("{name}.0.reparam_conv"), shape_of(7))? {
             whole
         } else {
@@ -164,7 +138,7 @@ impl<T: IntoValues> Reader<'_, T> {
     }
 
     fn positions(&mut self, name: &str, channels: usize) -> Result<FusedConv, LoadError> {
-        let shape = shape(channels, channels, 7, 1, Groups::Each);
+        let shape = shape(channels, channels, 7, 1, ChannelGroups::Each);
         if let Some(whole) = self.whole(&format!("{name}.reparam_conv"), shape)? {
             return Ok(whole);
         }
@@ -180,7 +154,7 @@ impl<T: IntoValues> Reader<'_, T> {
             Mixer::Attention => (self.attention(name, channels)?, "layer_scale_2"),
         };
         let inner = channels * FastVitConfig::WIDENING;
-        let dw_conv = shape(channels, channels, 7, 1, Groups::Each);
+        let dw_conv = shape(channels, channels, 7, 1, ChannelGroups::Each);
         let mut fc2 = self.plain(&format!("{name}.mlp.fc2"), dense(inner, channels))?;
         fc2.scale(&self.factors(&format!("{name}.{scale}"), channels)?);
         Ok(BlockWeights {
@@ -193,7 +167,7 @@ impl<T: IntoValues> Reader<'_, T> {
 
     /// `x + scale · (mixer(x) − norm(x))` as one convolution.
     fn convolution(&mut self, name: &str, channels: usize) -> Result<MixerWeights, LoadError> {
-        let shape = shape(channels, channels, 3, 1, Groups::Each);
+        let shape = shape(channels, channels, 3, 1, ChannelGroups::Each);
         let name = format!("{name}.token_mixer");
         if let Some(whole) = self.whole(&format!("{name}.reparam_conv"), shape)? {
             return Ok(MixerWeights::Convolution(whole));
@@ -270,7 +244,7 @@ impl<T: IntoValues> Reader<'_, T> {
         there.then(|| self.plain(name, shape)).transpose()
     }
 
-    /// A convolution and the norm behind it.
+    /// A convolution and the norm after it.
     fn normed(&mut self, name: &str, shape: ConvolutionShape) -> Result<FusedConv, LoadError> {
         let weight = self.values(&format!("{name}.conv.weight"), &shape.weight())?;
         let mut fused = FusedConv {
@@ -320,168 +294,5 @@ impl<T: IntoValues> Reader<'_, T> {
 
     fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
         self.0.take(&format!("{PREFIX}{name}"), shape)?.into_values()
-    }
-}
-
-/// What a batch norm does to each channel after training.
-struct ChannelNorm {
-    factor: Vec<f32>,
-    shift: Vec<f32>,
-}
-
-impl ChannelNorm {
-    /// A dense layer without a bias (outputs × inputs) behind this norm.
-    fn before(&self, weight: &[f32], inputs: usize) -> FusedConv {
-        let shift = |row: &[f32]| row.iter().zip(&self.shift).map(|(w, shift)| w * shift).sum();
-        let scaled = weight.iter().zip(self.factor.iter().cycle());
-        FusedConv {
-            bias: weight.chunks_exact(inputs).map(shift).collect(),
-            weight: scaled.map(|(w, factor)| w * factor).collect(),
-            shape: dense(inputs, weight.len() / inputs),
-        }
-    }
-}
-
-impl FusedConv {
-    /// The identity.
-    fn identity(shape: ConvolutionShape) -> Self {
-        let (inputs, taps) = (shape.inputs_seen(), shape.kernel * shape.kernel);
-        let mut weight = vec![0.0; shape.outputs * inputs * taps];
-        for output in 0..shape.outputs {
-            weight[(output * inputs + output % inputs) * taps + taps / 2] = 1.0;
-        }
-        Self {
-            weight,
-            bias: vec![0.0; shape.outputs],
-            shape,
-        }
-    }
-
-    /// The same dense layer of inputs of which number `i` now stands at `places[i]`.
-    pub fn with_inputs_at(&self, places: &[usize]) -> Self {
-        let mut moved = self.clone();
-        let rows = self.weight.chunks_exact(places.len());
-        for (row, source) in moved.weight.chunks_exact_mut(places.len()).zip(rows) {
-            for (value, &place) in source.iter().zip(places) {
-                row[place] = *value;
-            }
-        }
-        moved
-    }
-
-    /// The same dense layer with its output number `i` at `places[i]`.
-    pub fn with_outputs_at(&self, places: &[usize]) -> Self {
-        let mut moved = self.clone();
-        let inputs = self.weight.len() / places.len().max(1);
-        for (output, &place) in places.iter().enumerate() {
-            let row = &self.weight[output * inputs..][..inputs];
-            moved.weight[place * inputs..][..inputs].copy_from_slice(row);
-            moved.bias[place] = self.bias[output];
-        }
-        moved
-    }
-
-    /// Adds a convolution of the same or a smaller kernel, whose middle is the same.
-    fn add(&mut self, other: &Self) {
-        let (wide, small) = (self.shape.kernel, other.shape.kernel);
-        let margin = (wide - small) / 2;
-        let kernels = self.weight.chunks_exact_mut(wide * wide);
-        for (sum, kernel) in kernels.zip(other.weight.chunks_exact(small * small)) {
-            for (tap, value) in kernel.iter().enumerate() {
-                sum[(tap / small + margin) * wide + tap % small + margin] += value;
-            }
-        }
-        for (sum, bias) in self.bias.iter_mut().zip(&other.bias) {
-            *sum += bias;
-        }
-    }
-
-    /// Multiplies each output.
-    fn scale(&mut self, factors: &[f32]) {
-        let size = self.weight.len() / self.bias.len().max(1);
-        for ((weights, bias), factor) in self
-            .weight
-            .chunks_exact_mut(size.max(1))
-            .zip(&mut self.bias)
-            .zip(factors)
-        {
-            for weight in weights {
-                *weight *= factor;
-            }
-            *bias *= factor;
-        }
-    }
-
-    /// Takes in the norm behind it.
-    fn normalize(&mut self, norm: &ChannelNorm) {
-        self.scale(&norm.factor);
-        for (bias, shift) in self.bias.iter_mut().zip(&norm.shift) {
-            *bias += shift;
-        }
-    }
-}
-
-impl ConvolutionShape {
-    /// Inputs that one output sees.
-    pub const fn inputs_seen(self) -> usize {
-        match self.groups {
-            Groups::One => self.inputs,
-            Groups::Each => 1,
-        }
-    }
-
-    fn weight(self) -> [usize; 4] {
-        [self.outputs, self.inputs_seen(), self.kernel, self.kernel]
-    }
-}
-
-const fn shape(
-    inputs: usize,
-    outputs: usize,
-    kernel: usize,
-    stride: usize,
-    groups: Groups,
-) -> ConvolutionShape {
-    ConvolutionShape {
-        inputs,
-        outputs,
-        kernel,
-        stride,
-        groups,
-    }
-}
-
-const fn dense(inputs: usize, outputs: usize) -> ConvolutionShape {
-    shape(inputs, outputs, 1, 1, Groups::One)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn smaller_kernel_is_added_in_middle() {
-        let each = |kernel| shape(2, 2, kernel, 1, Groups::Each);
-        let mut sum = FusedConv::identity(each(3));
-        sum.add(&FusedConv {
-            weight: vec![5.0, 7.0],
-            bias: vec![1.0, 2.0],
-            shape: each(1),
-        });
-        let mut wanted = [0.0; 18];
-        (wanted[4], wanted[13]) = (6.0, 8.0);
-        assert_eq!(sum.weight, wanted);
-        assert_eq!(sum.bias, [1.0, 2.0]);
-    }
-
-    #[test]
-    fn norm_before_dense_layer_is_fused() {
-        let norm = ChannelNorm {
-            factor: vec![2.0, 3.0],
-            shift: vec![10.0, 100.0],
-        };
-        let fused = norm.before(&[1.0, 1.0, 0.5, 0.0], 2);
-        assert_eq!(fused.weight, [2.0, 3.0, 1.0, 0.0]);
-        assert_eq!(fused.bias, [110.0, 5.0]);
     }
 }

@@ -1,4 +1,4 @@
-//! Position embeddings of a vision transformer, brought to the size of a picture as torch's `interpolate` does.
+//! Position embeddings of a vision transformer, resized to an image as torch's `interpolate` does.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use crate::error::LoadError;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{Resampling, TableSide, VitConfig};
 
-/// Grids whose positions are kept; a picture of another shape costs one more interpolation.
+/// Grids whose positions are cached; an image of another shape costs one more interpolation.
 const MOST_KEPT: usize = 32;
 
 /// A square table of positions.
@@ -50,7 +50,7 @@ impl Positions {
         positions
     }
 
-    /// torch leaves the table alone where nothing changes.
+    /// torch does not interpolate where the size is the same.
     fn resampled(&self, (rows, columns): Grid) -> Vec<f32> {
         if (rows, columns) == (self.side, self.side) {
             return self.table.clone();
@@ -73,8 +73,7 @@ impl Positions {
     }
 }
 
-/// Positions along a side of the table that the file has: what the config says, or, where OpenCLIP lets it be any, what
-/// is there.
+/// Positions along a side of the file's table: by the config, or by the tensor's shape where OpenCLIP allows any.
 pub fn table_side<T>(weights: &Weights<T>, config: &VitConfig) -> Result<usize, LoadError> {
     match config.table {
         TableSide::Of(side) => Ok(side),
@@ -93,7 +92,7 @@ pub fn table_side<T>(weights: &Weights<T>, config: &VitConfig) -> Result<usize, 
 /// Sources along an axis and their weights.
 type Taps = Vec<(usize, f64)>;
 
-/// The weighted sum of vectors of `width` numbers; vector `i` stands at `i · stride + offset`.
+/// The weighted sum of vectors of `width` numbers; vector `i` is at `i · stride + offset`.
 fn weighed(taps: &Taps, values: &[f32], width: usize, stride: usize, offset: usize) -> Vec<f32> {
     let mut sums = vec![0.0_f64; width];
     for &(source, weight) in taps {
@@ -163,7 +162,7 @@ mod tests {
     ];
 
     #[test]
-    fn weights_add_up_to_one_and_stay_inside() {
+    fn weights_sum_to_one_inside_table() {
         for resampling in ALL {
             for (inputs, outputs) in [(1, 1), (1, 7), (7, 1), (7, 16), (16, 7), (5, 5)] {
                 for taps in taps(inputs, outputs, resampling) {
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tables_own_size_changes_nothing() {
+    fn table_size_grid_is_unchanged() {
         let table: Vec<f32> = (0..3 * 3 * 2).map(|i| i as f32).collect();
         for resampling in ALL {
             let positions = Positions::new(table.clone(), 3, 2, resampling);
@@ -186,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn few_grids_are_kept() {
+    fn cache_of_grids_is_bounded() {
         let positions = Positions::new(vec![1.0; 4], 2, 1, Resampling::LinearAntialiased);
         for columns in 1..200 {
             let found = positions.of((1, columns));

@@ -45,7 +45,7 @@ fn clip(files: &TokenizerFiles, longest: usize) -> Result<TextTokenizer, LoadErr
     }
 }
 
-/// Any tokenizer, as it lies there.
+/// Any tokenizer, as its file describes it.
 fn beside(
     files: &TokenizerFiles,
     settings: &TokenizerSettings,

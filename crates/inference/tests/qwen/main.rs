@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use eidetic_domain::{Embedding, Precision};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, PromptTokenizer, TextModel};
-use eidetic_hub::{HubSettings, ModelRef};
-use eidetic_inference::{Engine, LoadError, Model, open, open_directory, open_text_directory};
+use eidetic_hub::ModelRef;
+use eidetic_inference::{Engine, LoadError, LoadOptions, load_encoder, load_text_model};
 use image::RgbImage;
 use serde_json::Value;
 
@@ -21,13 +21,34 @@ fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/golden/qwen")
 }
 
-fn golden_model(name: &str) -> Model {
-    open_directory(&golden().join(name), name, Engine::default()).expect("a golden checkpoint opens")
+/// The model in a directory, on an engine.
+fn load(folder: &Path, engine: Engine) -> Result<Box<dyn Encoder>, LoadError> {
+    let options = LoadOptions {
+        engine,
+        ..LoadOptions::default()
+    };
+    load_encoder(&ModelRef::Directory(folder.to_owned()), &options, &())
+}
+
+/// A golden checkpoint with shorter embeddings.
+fn shortened(name: &str, dimension: usize) -> Result<Box<dyn Encoder>, LoadError> {
+    let model = ModelRef::Shortened {
+        model: Box::new(ModelRef::Directory(golden().join(name))),
+        dimension,
+    };
+    load_encoder(&model, &LoadOptions::default(), &())
+}
+
+fn golden_model(name: &str) -> Box<dyn Encoder> {
+    load(&golden().join(name), Engine::default()).expect("a golden checkpoint opens")
 }
 
 fn open_text(path: &Path) -> Result<Box<dyn TextModel>, LoadError> {
-    let name = path.file_name().expect("a name").to_string_lossy();
-    open_text_directory(path, &name, Precision::F32)
+    load_text_model(
+        &ModelRef::Directory(path.to_owned()),
+        &LoadOptions::default(),
+        &(),
+    )
 }
 
 fn json(path: PathBuf) -> Value {
@@ -94,7 +115,7 @@ fn as_strs(texts: &[String]) -> Vec<&str> {
 }
 
 #[test]
-fn texts_embed_as_the_references_embed_them() {
+fn texts_match_references() {
     for name in MODELS {
         let got = golden_model(name).encode_texts(&as_strs(&texts())).unwrap();
         assert_agree(&format!("{name} texts"), &got, &expected(name)["texts"]);
@@ -102,7 +123,7 @@ fn texts_embed_as_the_references_embed_them() {
 }
 
 #[test]
-fn pictures_embed_as_the_references_embed_them() {
+fn images_match_references() {
     for name in MODELS {
         let got = golden_model(name).encode_images(&pictures()).unwrap();
         assert_agree(&format!("{name} pictures"), &got, &expected(name)["images"]);
@@ -110,7 +131,7 @@ fn pictures_embed_as_the_references_embed_them() {
 }
 
 #[test]
-fn texts_with_pictures_embed_as_the_references_embed_them() {
+fn texts_with_images_match_references() {
     let (texts, pictures) = (texts(), pictures());
     for name in MODELS {
         let model = golden_model(name);
@@ -129,7 +150,7 @@ fn texts_with_pictures_embed_as_the_references_embed_them() {
 }
 
 #[test]
-fn pictures_are_prepared_as_the_references_prepare_them() {
+fn preprocessed_images_match_references() {
     for name in MODELS {
         let model = golden_model(name);
         let patch = if name == "qwen3" { 16 } else { 14 };
@@ -167,7 +188,7 @@ fn value_at(pixels: &Pixels, patch: usize, place: usize) -> f32 {
 }
 
 #[test]
-fn prompts_become_the_references_tokens() {
+fn prompt_tokens_match_references() {
     let texts = texts();
     let gme = |instruction: &str, content: &str| {
         format!(
@@ -201,7 +222,7 @@ fn prompts_become_the_references_tokens() {
 }
 
 #[test]
-fn a_tokenizer_that_ends_prompts_itself_gives_the_references_tokens() {
+fn prompt_ending_tokenizer_matches_reference() {
     let tokenizer = fs::read(golden().join("qwen3/tokenizer.json")).unwrap();
     let tokenizer = PromptTokenizer::from_json(&tokenizer, 8192).unwrap();
     for (text, expected) in texts()
@@ -219,7 +240,7 @@ fn a_tokenizer_that_ends_prompts_itself_gives_the_references_tokens() {
 }
 
 #[test]
-fn text_models_give_the_means_of_the_reference() {
+fn text_models_match_reference_means() {
     for name in ["qwen2.5", "qwen2.5-gguf"] {
         let model = open_text(&golden().join(name)).unwrap();
         let got = model.encode(&as_strs(&texts())).unwrap();
@@ -247,14 +268,14 @@ fn text_models_give_the_means_of_the_reference() {
 }
 
 #[test]
-fn the_tokenizer_within_a_gguf_file_is_that_beside_the_safetensors() {
+fn gguf_tokenizer_equals_safetensors_tokenizer() {
     let tokens = |name: &str| expected(name)["tokens"].clone();
     // Both models have the same vocabulary; that the GGUF model's means are right shows that its tokens are.
     assert_eq!(tokens("qwen2.5"), tokens("qwen2.5-gguf"));
 }
 
 #[test]
-fn alone_or_in_a_batch_gives_the_same() {
+fn batch_equals_single_items() {
     let texts = texts();
     for name in MODELS {
         let model = golden_model(name);
@@ -271,9 +292,9 @@ fn alone_or_in_a_batch_gives_the_same() {
 }
 
 #[test]
-fn rounding_to_bf16_keeps_the_direction() {
+fn bf16_keeps_direction() {
     let folder = golden().join("gme");
-    let rounded = open_directory(&folder, "gme", Engine::Cpu(Precision::Bf16)).unwrap();
+    let rounded = load(&folder, Engine::Cpu(Precision::Bf16)).unwrap();
     let texts = rounded.encode_texts(&as_strs(&texts())).unwrap();
     let pictures = rounded.encode_images(&pictures()).unwrap();
     for (what, got, key) in [("texts", texts, "texts"), ("pictures", pictures, "images")] {
@@ -284,17 +305,17 @@ fn rounding_to_bf16_keeps_the_direction() {
 }
 
 /// The lowest cosine of int8 to f32, of all texts and images of a model.
-fn int8_cosine(name: &str) -> f32 {
+fn int8_cosine(name: &str) -> f64 {
     let [exact, int8] = [Precision::F32, Precision::Int8]
-        .map(|precision| open_directory(&golden().join(name), name, Engine::Cpu(precision)).unwrap());
+        .map(|precision| load(&golden().join(name), Engine::Cpu(precision)).unwrap());
     assert_eq!(exact.space(), int8.space());
-    let mut worst = 1.0_f32;
-    let vectors = |model: &Model| {
+    let mut worst = 1.0_f64;
+    let vectors = |model: &dyn Encoder| {
         let mut all = model.encode_texts(&as_strs(&texts())).unwrap();
         all.extend(model.encode_images(&pictures()).unwrap());
         all
     };
-    for (exact, int8) in vectors(&exact).iter().zip(&vectors(&int8)) {
+    for (exact, int8) in vectors(exact.as_ref()).iter().zip(&vectors(int8.as_ref())) {
         worst = worst.min(exact.cosine(int8));
     }
     worst
@@ -313,8 +334,13 @@ fn int8_keeps_direction_of_embeddings() {
 fn int8_keeps_direction_of_text_models() {
     for name in ["qwen2.5", "qwen2.5-gguf"] {
         let path = golden().join(name);
-        let [exact, int8] = [Precision::F32, Precision::Int8]
-            .map(|precision| open_text_directory(&path, name, precision).unwrap());
+        let [exact, int8] = [Precision::F32, Precision::Int8].map(|precision| {
+            let options = LoadOptions {
+                engine: Engine::Cpu(precision),
+                ..LoadOptions::default()
+            };
+            load_text_model(&ModelRef::Directory(path.clone()), &options, &()).unwrap()
+        });
         assert_eq!(exact.revision(), int8.revision());
         let texts = texts();
         let [exact, int8] = [exact, int8].map(|model| model.encode(&as_strs(&texts)).unwrap());
@@ -327,7 +353,7 @@ fn int8_keeps_direction_of_text_models() {
 }
 
 #[test]
-fn the_space_names_model_weights_and_preprocessing() {
+fn space_names_model_weights_and_preprocessing() {
     let [gme, half, qwen3] = MODELS.map(|name| golden_model(name).space().clone());
     assert_eq!(
         (gme.model.as_str(), gme.dimension, gme.revision.len()),
@@ -351,38 +377,33 @@ fn the_space_names_model_weights_and_preprocessing() {
 }
 
 #[test]
-fn only_models_trained_for_it_give_shorter_vectors() {
+fn only_matryoshka_models_can_be_shortened() {
     // 48 is less than the family's least of 64: the tiny model's own width is all there is.
-    assert!(golden_model("qwen3").with_dimension(48).is_err());
-    let error = golden_model("gme").with_dimension(32).unwrap_err().to_string();
+    assert!(shortened("qwen3", 48).is_err());
+    let error = shortened("gme", 32).err().unwrap().to_string();
     assert!(error.contains("48"), "{error}");
-    assert_eq!(
-        golden_model("gme").with_dimension(48).unwrap().space().dimension,
-        48
-    );
+    assert_eq!(shortened("gme", 48).unwrap().space().dimension, 48);
     let name = format!("{}#48", golden().join("gme").display());
     let model: ModelRef = name.parse().unwrap();
-    let opened = open(&model, Engine::default(), &HubSettings::from_env(), &()).unwrap();
+    let opened = load_encoder(&model, &LoadOptions::default(), &()).unwrap();
     assert_eq!((opened.space().dimension, model.to_string()), (48, name));
 }
 
 #[test]
-fn a_model_for_texts_is_no_encoder_and_the_other_way_round() {
-    let error = open_directory(&golden().join("qwen2.5"), "qwen2.5", Engine::default()).unwrap_err();
+fn text_models_are_not_image_encoders() {
+    let error = load(&golden().join("qwen2.5"), Engine::default()).err().unwrap();
     assert!(
         matches!(error, LoadError::Hub(HubError::TextOnly { .. }))
             && error.to_string().contains("eidetic align"),
         "{error}"
     );
-    assert!(matches!(
-        open_text(&golden().join("gme")),
-        Err(LoadError::Config(_))
-    ));
-    assert!(open_directory(&golden().join("gme"), "x", Engine::Candle).is_err());
+    // The text side of a model of images and texts is its text tower.
+    assert_eq!(open_text(&golden().join("gme")).unwrap().dimension(), 48);
+    assert!(load(&golden().join("gme"), Engine::Candle).is_err());
 }
 
 #[test]
-fn pixels_that_are_no_whole_groups_are_refused() {
+fn partial_patch_groups_are_refused() {
     let model = golden_model("gme");
     for (height, width, count) in [
         (448, 449, 448 * 449),

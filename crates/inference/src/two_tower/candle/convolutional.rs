@@ -85,7 +85,7 @@ impl ConvolutionalTower {
     }
 
     /// Rows that a picture counts for when batches are cut.
-    #[expect(clippy::unused_self, reason = "asked of either tower")]
+    #[expect(clippy::unused_self, reason = "every tower has it")]
     pub const fn length(&self) -> usize {
         128
     }

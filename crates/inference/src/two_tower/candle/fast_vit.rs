@@ -10,9 +10,10 @@ use crate::error::LoadError;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{FastVitConfig, Projection as Kind};
 use crate::two_tower::fastvit_weights::{
-    AttentionWeights, BlockWeights, Downsampling, FastVitWeights, FusedConv, Groups, IntoValues,
-    MixerWeights, SqueezeExciteWeights, StageWeights,
+    AttentionWeights, BlockWeights, Downsampling, FastVitWeights, IntoValues, MixerWeights,
+    SqueezeExciteWeights, StageWeights,
 };
+use crate::two_tower::fused_conv::{ChannelGroups, FusedConv};
 
 impl IntoValues for Tensor {
     fn into_values(self) -> Result<Vec<f32>, LoadError> {
@@ -126,8 +127,8 @@ fn convolve(map: &Tensor, fused: &FusedConv) -> EngineResult<Tensor> {
     let weight = Tensor::from_slice(&fused.weight, weight, map.device())?;
     let bias = Tensor::from_slice(&fused.bias, (1, shape.outputs, 1, 1), map.device())?;
     let groups = match shape.groups {
-        Groups::One => 1,
-        Groups::Each => shape.inputs,
+        ChannelGroups::One => 1,
+        ChannelGroups::Each => shape.inputs,
     };
     map.contiguous()?
         .conv2d(&weight, shape.kernel / 2, shape.stride, 1, groups)?

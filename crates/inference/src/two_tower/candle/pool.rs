@@ -1,9 +1,9 @@
-//! Attention from one learnt vector over all rows of a picture: what ends SigLIP's vision tower.
+//! Attention of one learned query over all rows of an image: the pooling of SigLIP's vision tower.
 
 use candle_core::{D, Result as EngineResult, Tensor};
 use candle_nn::ops::softmax_last_dim;
 
-use super::transformer::{Batch, Dense, Layers, Norm};
+use super::transformer::{Batch, Dense, Mlp, Norm};
 use crate::error::LoadError;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::TowerConfig;
@@ -17,7 +17,7 @@ pub struct AttentionPool {
     values: Dense,
     output: Dense,
     norm: Norm,
-    layers: Layers,
+    mlp: Mlp,
     heads: usize,
 }
 
@@ -37,7 +37,7 @@ impl AttentionPool {
                 .take("vision_model.head.probe", &[1, 1, width])?
                 .squeeze(0)?,
             norm: Norm::load(weights, "vision_model.head.layernorm", config)?,
-            layers: Layers::load(weights, "vision_model.head.mlp", config)?,
+            mlp: Mlp::load(weights, "vision_model.head.mlp", config)?,
             heads: config.heads,
         })
     }
@@ -59,8 +59,8 @@ impl AttentionPool {
             .broadcast_as((batch.sequences, self.heads, 1, head))?
             .contiguous()?;
         let weights = softmax_last_dim(&queries.matmul(&keys.transpose(D::Minus1, D::Minus2)?)?)?;
-        let mixed = weights.matmul(&values)?.reshape((batch.sequences, width))?;
-        let hidden = self.output.forward(&mixed)?;
-        self.layers.forward(&self.norm.forward(&hidden)?)? + hidden
+        let attended = weights.matmul(&values)?.reshape((batch.sequences, width))?;
+        let hidden = self.output.forward(&attended)?;
+        self.mlp.forward(&self.norm.forward(&hidden)?)? + hidden
     }
 }

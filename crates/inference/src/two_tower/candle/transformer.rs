@@ -13,7 +13,7 @@ pub struct Transformer {
     blocks: Vec<Block>,
 }
 
-/// How many sequences of which length stand in the rows.
+/// How many sequences the rows hold, and of which length.
 #[derive(Clone, Copy)]
 pub struct Batch {
     pub sequences: usize,
@@ -34,13 +34,13 @@ struct Block {
     attention: Attention,
     /// Before the dense layers or after them.
     second_norm: Norm,
-    layers: Layers,
+    mlp: Mlp,
 }
 
-/// Two dense layers with an activation between them.
-pub struct Layers {
-    wide: Dense,
-    narrow: Dense,
+/// Two linear layers with an activation between them.
+pub struct Mlp {
+    fc1: Dense,
+    fc2: Dense,
     activation: Activation,
 }
 
@@ -91,7 +91,7 @@ impl Transformer {
             hidden = block.forward(&hidden, batch, mask)?;
         }
         hidden = last.attend(&hidden, batch, mask)?;
-        last.transform(&hidden.index_select(pooled, 0)?)
+        last.add_mlp(&hidden.index_select(pooled, 0)?)
     }
 
     /// Runs all layers on `hidden` and gives all rows.
@@ -133,12 +133,12 @@ impl Block {
             first_norm: Norm::load(weights, &format!("{prefix}.layer_norm1"), config)?,
             attention: Attention::load(weights, &format!("{prefix}.self_attn"), config)?,
             second_norm: Norm::load(weights, &format!("{prefix}.layer_norm2"), config)?,
-            layers: Layers::load(weights, &format!("{prefix}.mlp"), config)?,
+            mlp: Mlp::load(weights, &format!("{prefix}.mlp"), config)?,
         })
     }
 
     fn forward(&self, hidden: &Tensor, batch: Batch, mask: Option<&Tensor>) -> EngineResult<Tensor> {
-        self.transform(&self.attend(hidden, batch, mask)?)
+        self.add_mlp(&self.attend(hidden, batch, mask)?)
     }
 
     /// `hidden` plus attention over the rows of the same sequence.
@@ -146,13 +146,13 @@ impl Block {
         self.added(hidden, &self.first_norm, |rows| {
             self.attention
                 .output
-                .forward(&self.attention.mix(rows, batch, mask)?)
+                .forward(&self.attention.attention(rows, batch, mask)?)
         })
     }
 
     /// `hidden` plus what the dense layers make of each row.
-    fn transform(&self, hidden: &Tensor) -> EngineResult<Tensor> {
-        self.added(hidden, &self.second_norm, |rows| self.layers.forward(rows))
+    fn add_mlp(&self, hidden: &Tensor) -> EngineResult<Tensor> {
+        self.added(hidden, &self.second_norm, |rows| self.mlp.forward(rows))
     }
 
     /// `hidden` plus what `part` makes of it, with the norm where this block has it.
@@ -169,20 +169,20 @@ impl Block {
     }
 }
 
-impl Layers {
+impl Mlp {
     /// Takes `NAME.fc1` and `NAME.fc2`.
     pub fn load(weights: &mut Weights<Tensor>, name: &str, config: &TowerConfig) -> Result<Self, LoadError> {
         let (hidden, intermediate) = (config.hidden, config.intermediate);
         Ok(Self {
-            wide: Dense::load(weights, &format!("{name}.fc1"), hidden, intermediate)?,
-            narrow: Dense::load(weights, &format!("{name}.fc2"), intermediate, hidden)?,
+            fc1: Dense::load(weights, &format!("{name}.fc1"), hidden, intermediate)?,
+            fc2: Dense::load(weights, &format!("{name}.fc2"), intermediate, hidden)?,
             activation: config.activation,
         })
     }
 
     pub fn forward(&self, rows: &Tensor) -> EngineResult<Tensor> {
-        self.narrow
-            .forward(&activate(&self.wide.forward(rows)?, self.activation)?)
+        self.fc2
+            .forward(&activate(&self.fc1.forward(rows)?, self.activation)?)
     }
 }
 
@@ -236,7 +236,7 @@ impl Attention {
     }
 
     /// Weighted means of values, before the output's product: n × width from n × width.
-    fn mix(&self, rows: &Tensor, batch: Batch, mask: Option<&Tensor>) -> EngineResult<Tensor> {
+    fn attention(&self, rows: &Tensor, batch: Batch, mask: Option<&Tensor>) -> EngineResult<Tensor> {
         let (count, width) = rows.dims2()?;
         let Batch { sequences, length } = batch;
         let inputs = self.inputs.forward(rows)?;

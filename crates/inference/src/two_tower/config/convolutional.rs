@@ -1,3 +1,5 @@
+//! The convolutional image tower's configuration.
+
 use eidetic_kernels::matrix::Activation;
 
 use super::LARGEST_SIDE;
@@ -6,7 +8,7 @@ use crate::error::LoadError;
 /// Each stage halves the side: more than these leave nothing.
 const MOST_STAGES: usize = 8;
 
-/// Sizes of a convolutional picture tower; tools/builtin-model/README.md says what it computes.
+/// Sizes of a convolutional picture tower; see tools/builtin-model/README.md.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConvolutionalConfig {
     /// Side in pixels of the square pictures that it reads.

@@ -1,4 +1,4 @@
-//! transformers' `config.json`, with its defaults for what the file does not say.
+//! transformers' `config.json`, with its defaults for missing keys.
 
 use eidetic_kernels::matrix::Mask;
 use serde::Deserialize;
@@ -317,7 +317,7 @@ impl RawVision {
     fn convolutional(&self) -> Result<ConvolutionalConfig, LoadError> {
         if self.stage_depths.len() != self.stage_widths.len() {
             return Err(LoadError::Config(format!(
-                "{} stage_widths stand beside {} stage_depths",
+                "{} stage_widths but {} stage_depths",
                 self.stage_widths.len(),
                 self.stage_depths.len()
             )));
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn absent_keys_have_the_references_defaults() {
+    fn missing_keys_have_reference_defaults() {
         let clip = config(r#"{"model_type":"clip"}"#);
         assert_eq!(sizes(&clip.text.tower), (512, 2048, 12, 8));
         assert_eq!(sizes(&vit(&clip).tower), (768, 3072, 12, 12));
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_config_dict_decides() {
+    fn older_config_dict_takes_precedence() {
         let json = r#"{"model_type":"clip","text_config":{"hidden_size":64,"eos_token_id":2},
             "text_config_dict":{"hidden_size":768,"num_attention_heads":12},"vision_config_dict":null}"#;
         let config = config(json);
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused_in_words() {
+    fn contradictory_config_is_refused() {
         for (json, named) in [
             (r#"{"model_type":"blip"}"#, "blip"),
             ("{}", "unnamed"),

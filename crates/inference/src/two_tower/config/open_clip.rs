@@ -1,6 +1,6 @@
 //! OpenCLIP's `open_clip_config.json`, with the defaults of its `CLIPTextCfg` and `CLIPVisionCfg`.
 //!
-//! A key that asks for a part that is not built here is an error, and so is one that nobody knows.
+//! A key that selects an unsupported part is an error, and so is an unknown key.
 
 use eidetic_kernels::matrix::{Activation, Mask};
 use serde::Deserialize;
@@ -66,7 +66,7 @@ const OF_PICTURES: [&str; 14] = [
 ];
 
 /// Reads a parsed `open_clip_config.json`; also gives its `preprocess_cfg`, with the model's own picture size where it
-/// says none.
+/// has none.
 pub fn read(value: Value) -> Result<(ModelConfig, Value), LoadError> {
     let raw = Raw::deserialize(value).map_err(invalid)?;
     let model = raw.model_cfg;
@@ -244,7 +244,7 @@ impl Default for RawText {
 }
 
 impl RawModel {
-    /// What both towers have for gelu where their own settings say nothing.
+    /// The gelu of both towers unless their own settings name one.
     const fn gelu(&self) -> Activation {
         if self.quick_gelu {
             Activation::QuickGelu
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn absent_keys_have_the_references_defaults() {
+    fn missing_keys_have_reference_defaults() {
         let (config, preprocess) = config("", "", "").unwrap();
         let VisionConfig::Transformer(vit) = &config.vision else {
             panic!("no transformer");
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_tower_without_a_mask_sees_its_padding() {
+    fn text_tower_without_mask_reads_padding() {
         let (mobile, _) = config(
             r#""no_causal_mask":true"#,
             r#""timm_model_name":"fastvit_mci2",
@@ -493,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_built_is_refused_by_name() {
+    fn unsupported_parts_are_named() {
         for (text, vision, named) in [
             (
                 r#""hf_model_name":"xlm-roberta-base""#,

@@ -1,4 +1,4 @@
-//! Picture towers that OpenCLIP takes from timm, by the names that timm gives them: its files say no more.
+//! Image towers that OpenCLIP takes from timm, by timm's names for them, which is all that its files give.
 
 use eidetic_kernels::matrix::Activation;
 
@@ -37,7 +37,7 @@ pub struct Stage {
 pub enum Mixer {
     /// A convolution of each channel.
     Convolution,
-    /// Attention, after a convolution of each channel that stands for positions.
+    /// Attention, after a depthwise convolution that encodes positions.
     Attention,
 }
 
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn other_towers_are_refused_by_name() {
+    fn unknown_towers_are_named() {
         for name in [
             "vit_base_mci_224",
             "fastvit_mci3",

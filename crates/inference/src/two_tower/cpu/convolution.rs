@@ -13,7 +13,7 @@ use crate::layers::weights::Weights;
 const UNFOLDED: usize = 1 << 16;
 
 /// A convolution over square maps, whose rows are positions (pictures × rows × columns) and hold all channels. One row or
-/// column of zeros stands around a map where the kernel is 3 wide.
+/// column of zeros pads a map where the kernel is 3 wide.
 pub struct Convolution {
     linear: Linear,
     shape: Shape,

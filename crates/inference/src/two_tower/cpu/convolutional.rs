@@ -12,7 +12,7 @@ use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{ConvolutionalConfig, Projection as Kind};
 
-/// The picture tower (`vision_model.*` and `visual_projection`); tools/builtin-model/README.md says what it computes.
+/// The picture tower (`vision_model.*` and `visual_projection`); see tools/builtin-model/README.md.
 pub struct ConvolutionalTower {
     side: usize,
     stem: Convolution,

@@ -4,7 +4,7 @@ use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{Depthwise, SquareMap};
 
 use crate::layers::matrix::Matrix;
-use crate::two_tower::fastvit_weights::FusedConv;
+use crate::two_tower::fused_conv::FusedConv;
 
 /// A convolution of single channels. Where an input has several outputs, all first ones come first, then all second ones.
 pub struct ChannelConvolution(Depthwise);

@@ -15,9 +15,8 @@ use crate::layers::packing::{LinearWeights, PackOptions, PackedTensor, WeightFor
 use crate::layers::tensor_data::{TensorData, TensorValues};
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{FastVitConfig, Projection as Kind};
-use crate::two_tower::fastvit_weights::{
-    self, BlockWeights, FastVitWeights, FusedConv, MixerWeights, StageWeights,
-};
+use crate::two_tower::fastvit_weights::{self, BlockWeights, FastVitWeights, MixerWeights, StageWeights};
+use crate::two_tower::fused_conv::FusedConv;
 
 /// Positions that go through a block's MLP at a time: the rows between its layers stay in a core's own cache.
 const POSITIONS: usize = 256;

@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use super::workspace::Workspace;
 
-/// Rows of a group: few enough that what lies between two steps stays in a core's own cache (a megabyte holds 256 rows
-/// of 768), enough that the weights, which every group reads anew, cost little beside the work.
+/// Rows of a group: few enough that intermediate results stay in a core's own cache (a megabyte holds 256 rows of 768),
+/// enough that reading the weights, which every group does, costs little.
 const ROWS_A_GROUP: usize = 256;
 
 /// The workspaces that wait for their next group.
@@ -53,7 +53,7 @@ impl Groups {
     }
 }
 
-/// Items a group: as many groups as the rows ask for, brought up to a number that the threads share evenly.
+/// Items of a group: as many groups as the rows need, rounded up to a number that the threads share evenly.
 fn group_size(items: usize, rows: usize, threads: usize) -> usize {
     let groups = rows.div_ceil(ROWS_A_GROUP).next_multiple_of(threads.max(1));
     items.div_ceil(groups).max(1)
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn results_stand_in_order() {
+    fn results_keep_order() {
         let items: Vec<usize> = (0..1000).collect();
         let forward = |group: &[usize], _: &mut Workspace| group.iter().map(|&i| vec![i as f32]).collect();
         let got = Groups::default().run(&items, 50_000, forward);

@@ -5,7 +5,8 @@ use eidetic_kernels::dot;
 use eidetic_kernels::matrix::Activation;
 
 use crate::layers::matrix::Matrix;
-use crate::two_tower::fastvit_weights::{FusedConv, SqueezeExciteWeights};
+use crate::two_tower::fastvit_weights::SqueezeExciteWeights;
+use crate::two_tower::fused_conv::FusedConv;
 
 /// The two layers; one row a picture is too little for packed products.
 pub struct SqueezeExcite {

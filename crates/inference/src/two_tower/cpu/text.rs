@@ -70,7 +70,7 @@ impl TextTower {
         self.positions.len() / self.width
     }
 
-    /// What of the text the pooled token sees: under a causal mask, nothing behind itself.
+    /// The tokens that the pooled one attends to: under a causal mask, none after itself.
     pub fn seen<'a>(&self, ids: &'a [u32]) -> &'a [u32] {
         match self.mask {
             Mask::Causal => &ids[..=self.pooling.position(ids)],
