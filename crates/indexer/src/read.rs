@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use eidetic_catalog::FileStamp;
-use eidetic_imaging::{DecodeLimits, FileKind, HEAD_LENGTH, classify};
+use eidetic_imaging::{DecodeLimits, FileKind, HEAD_LENGTH, ImagingError, classify};
 
 use crate::budget::{Budget, Permit};
 use crate::stamp::{stamp, to_remember};
@@ -80,11 +80,10 @@ fn content<'a>(
     match classify(&head, path) {
         FileKind::NotImage => Ok(Content::NotImage),
         FileKind::UnsupportedImage(reason) => Ok(Content::Refused(reason.into())),
-        FileKind::Image(_) if size > limits.file_bytes => Ok(Content::Refused(format!(
-            "too large: a file of {} MiB, where {} are allowed",
-            size >> 20,
-            limits.file_bytes >> 20
-        ))),
+        FileKind::Image(_) if size > limits.file_bytes => {
+            let error = ImagingError::file_too_large(size, limits);
+            Ok(Content::Refused(error.to_string()))
+        }
         FileKind::Image(_) => {
             let permit = budget.acquire(size);
             let mut bytes = Vec::with_capacity(size as usize);
