@@ -1,15 +1,17 @@
 //! Files that are replaced as a whole and survive power loss.
 //!
-//! A file is written beside its place, synced, and renamed into its place; then its directory is synced. A crash at any
-//! moment leaves the old content or the new content, never a mixture. The temporary file has the name of the file with
-//! `.new` appended: a process that replaces one file in two threads at once must serialize them.
+//! A file is written beside its place, synced, and renamed into its place; then its directory is synced. A
+//! crash at any moment leaves the old content or the new content, never a mixture. The temporary file has
+//! the name of the file with `.new` appended: a process that replaces one file in two threads at once must
+//! serialize them.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Replaces the content of the file at `path`, or creates it. When this returns, the new content survives power loss.
+/// Replaces the content of the file at `path`, or creates it. When this returns, the new content survives
+/// power loss.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     write_with(path, |file| file.write_all(content))
 }

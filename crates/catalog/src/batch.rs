@@ -150,7 +150,8 @@ impl<'a> BatchBuilder<'a> {
         self.store.insert(&mut self.writes, key, &stored)
     }
 
-    /// Writes the new images that have a path and deletes the images that have none; returns the deleted ones.
+    /// Writes the new images that have a path and deletes the images that have none; returns the deleted
+    /// ones.
     fn update_image_records(&mut self) -> Result<Vec<ImageId>, CatalogError> {
         let mut deleted = Vec::new();
         for id in std::mem::take(&mut self.touched) {

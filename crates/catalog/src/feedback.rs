@@ -62,8 +62,8 @@ impl Feedback {
 
 /// Answers of users. They are kept when their image is deleted.
 pub trait FeedbackStore {
-    /// Adds answers in order, atomically and durably. A later answer replaces an earlier one with the same key; beyond
-    /// [`MAX_FEEDBACK`] the oldest are removed.
+    /// Adds answers in order, atomically and durably. A later answer replaces an earlier one with the same
+    /// key; beyond [`MAX_FEEDBACK`] the oldest are removed.
     fn add_feedback(&self, answers: &[Feedback]) -> Result<(), CatalogError>;
 
     /// Every answer, the oldest first.

@@ -13,9 +13,9 @@
 //! | `f` number | `feedback` | an answer of a user |
 //! | `m` name | | the format version, the counters |
 //!
-//! Format version 1 was extended by `t`, `w` and `f` without a new number: older programs ignore these keys, and records
-//! that such a program leaves of a deleted image are skipped. `r`, `u` and `v` occur only in libraries that such programs
-//! refuse to open.
+//! Format version 1 was extended by `t`, `w` and `f` without a new number: older programs ignore these
+//! keys, and records that such a program leaves of a deleted image are skipped. `r`, `u` and `v` occur only
+//! in libraries that such programs refuse to open.
 //!
 //! Spaces are numbers of four bytes, big-endian.
 
@@ -135,7 +135,8 @@ pub fn all_tag_images(space: SpaceNumber) -> Range {
     (Bound::Included(prefix), Bound::Excluded(after))
 }
 
-/// The bounds of the keys of [`tag_image`] of one tag. Keys of other tags may lie within if a tag contains a 0.
+/// The bounds of the keys of [`tag_image`] of one tag. Keys of other tags may lie within if a tag contains
+/// a 0.
 pub fn tag_images(space: SpaceNumber, tag: &str) -> Range {
     let bound = |end: u8| [&tag_image_prefix(space), tag.as_bytes(), &[end]].concat();
     (Bound::Included(bound(0)), Bound::Excluded(bound(1)))
@@ -171,8 +172,8 @@ pub fn number_of_feedback(key: &[u8]) -> Option<u64> {
 
 /// A path as bytes whose order is the order of paths: components separated by 0, which no name contains.
 ///
-/// Paths are absolute; `/` is the empty string. On Unix every name is preserved. On other systems the parts of a name that
-/// are not Unicode are replaced.
+/// Paths are absolute; `/` is the empty string. On Unix every name is preserved. On other systems the parts
+/// of a name that are not Unicode are replaced.
 pub fn path_bytes(path: &Path) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(path.as_os_str().len());
     for component in path.components() {

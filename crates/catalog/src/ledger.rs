@@ -1,8 +1,9 @@
 //! The commit sequence file: the number of batches that the store must contain.
 //!
-//! sled treats a log that ends early as one that was being written when the power failed, and continues without the rest.
-//! Batches that were reported as durable would be lost silently that way, so their number is kept here and written after
-//! each batch. The file also carries the lock that makes one process the owner of the catalog. Its name is `ledger`.
+//! sled treats a log that ends early as one that was being written when the power failed, and continues
+//! without the rest. Batches that were reported as durable would be lost silently that way, so their number
+//! is kept here and written after each batch. The file also carries the lock that makes one process the
+//! owner of the catalog. Its name is `ledger`.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};

@@ -1,23 +1,27 @@
 //! The catalog: what Eidetic knows about every image and path, on sled and, for tests, in memory.
 //!
-//! An image is one content, found at one or more paths. In each embedding space it has at most one vector, in a row of
-//! that space's vector file. [`SledCatalog`] is the catalog of a library on disk; `MemoryCatalog` (feature `testing`) is
-//! the simple implementation that it is compared with in tests.
+//! An image is one content, found at one or more paths. In each embedding space it has at most one vector,
+//! in a row of that space's vector file. [`SledCatalog`] is the catalog of a library on disk;
+//! `MemoryCatalog` (feature `testing`) is the simple implementation that it is compared with in tests.
 //!
 //! # What is durable when
 //!
-//! | call | when it returns |
-//! | --- | --- |
-//! | [`SledCatalog::open`] | everything that earlier calls reported as durable is there, or the call fails with [`CatalogError::Damaged`] |
-//! | [`put_batch`](Catalog::put_batch), [`remove`](Catalog::remove), [`put_rows`](RowStore::put_rows), [`remove_rows`](RowStore::remove_rows), [`put_tags`](TagStore::put_tags), [`add_feedback`](FeedbackStore::add_feedback), [`remove_feedback`](FeedbackStore::remove_feedback) | the change survives `kill -9` and power loss; after a crash during the call, all of it is there or none |
-//! | [`SledCatalog::drop_space`] | the removals survive; after a crash during the call some rows and tags may be left, which the next call removes |
-//! | all others | nothing is written |
+//! - [`SledCatalog::open`]: everything that earlier calls reported as durable is there, or the call fails with
+//!   [`CatalogError::Damaged`].
+//! - [`put_batch`](Catalog::put_batch), [`remove`](Catalog::remove), [`put_rows`](RowStore::put_rows),
+//!   [`remove_rows`](RowStore::remove_rows), [`put_tags`](TagStore::put_tags),
+//!   [`add_feedback`](FeedbackStore::add_feedback) and [`remove_feedback`](FeedbackStore::remove_feedback): when
+//!   the call returns, the change survives `kill -9` and power loss. After a crash during the call, all of it is
+//!   there or none.
+//! - [`SledCatalog::drop_space`]: when the call returns, the removals survive. After a crash during the call some
+//!   rows and tags may be left, which the next call removes.
+//! - All other calls write nothing.
 //!
-//! A record may name a row only after the row itself is durable: callers sync the vector file first. When images are
-//! deleted, the catalog comes first and the row is reused afterwards.
+//! A record may name a row only after the row itself is durable: callers sync the vector file first. When
+//! images are deleted, the catalog comes first and the row is reused afterwards.
 //!
-//! Every record carries a checksum of its key and value. A commit sequence file beside the store counts the batches, so
-//! that a store that lost its latest batches is noticed when it is opened.
+//! Every record carries a checksum of its key and value. A commit sequence file beside the store counts the
+//! batches, so that a store that lost its latest batches is noticed when it is opened.
 
 use std::path::{Path, PathBuf};
 
@@ -74,7 +78,8 @@ pub struct FileStamp {
 pub enum FileState {
     /// The file holds this image.
     Indexed(ImageId),
-    /// The image could not be decoded, for this reason. Stored so that the file is not decoded again until it changes.
+    /// The image could not be decoded, for this reason. Stored so that the file is not decoded again until
+    /// it changes.
     Failed(String),
     /// The file is not an image. Stored so that the file is not opened again until it changes.
     NotImage,
@@ -115,7 +120,8 @@ pub struct WriteBatch {
     pub removed: Vec<PathBuf>,
 }
 
-/// The catalog as one space sees it: images and files are shared by all spaces, rows and tags belong to one space.
+/// The catalog as one space sees it: images and files are shared by all spaces, rows and tags belong to one
+/// space.
 ///
 /// Methods take `&self`: implementations synchronize internally.
 pub trait Catalog: RowStore + TagStore + FeedbackStore + Send + Sync {
@@ -134,12 +140,13 @@ pub trait Catalog: RowStore + TagStore + FeedbackStore + Send + Sync {
 
     /// Applies a batch atomically. When this returns, the batch survives power loss.
     ///
-    /// An image that has no path left is deleted, with its rows and tags in all spaces; the ids of deleted images are
-    /// returned, so that their vectors and thumbnails can be deleted too.
+    /// An image that has no path left is deleted, with its rows and tags in all spaces; the ids of deleted
+    /// images are returned, so that their vectors and thumbnails can be deleted too.
     ///
     /// # Errors
     ///
-    /// [`CatalogError::UnknownImage`] if a file names an image that is neither known nor in the batch. Nothing is applied.
+    /// [`CatalogError::UnknownImage`] if a file names an image that is neither known nor in the batch.
+    /// Nothing is applied.
     fn put_batch(&self, batch: &WriteBatch) -> Result<Vec<ImageId>, CatalogError>;
 
     /// Deletes images and the records of all their files, durably. Unknown ids are skipped.
@@ -153,7 +160,8 @@ pub trait Catalog: RowStore + TagStore + FeedbackStore + Send + Sync {
 
     /// Every file at or below `folder`, ordered by path (component by component, as `Path` is ordered).
     ///
-    /// Not a snapshot: concurrent writes may or may not be seen, but a record that exists throughout is returned once.
+    /// Not a snapshot: concurrent writes may or may not be seen, but a record that exists throughout is
+    /// returned once.
     fn files_under(&self, folder: &Path) -> Box<dyn Iterator<Item = Result<FileRecord, CatalogError>> + '_>;
 
     /// Numbers of images, paths and failed files. Constant time.

@@ -14,8 +14,8 @@ use crate::{
     NewImage, RowStore, SpaceNumber, WriteBatch,
 };
 
-/// A catalog in memory: a test double, and the simple implementation that [`SledCatalog`](crate::SledCatalog) is compared
-/// with in tests.
+/// A catalog in memory: a test double, and the simple implementation that
+/// [`SledCatalog`](crate::SledCatalog) is compared with in tests.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryCatalog {
     space: SpaceNumber,

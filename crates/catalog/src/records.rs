@@ -1,5 +1,5 @@
-//! Stored records: postcard after a checksum that covers the key too, so that neither a flipped bit nor a value under
-//! another key is accepted.
+//! Stored records: postcard after a checksum that covers the key too, so that neither a flipped bit nor a
+//! value under another key is accepted.
 
 use eidetic_domain::{ImageId, Metadata, RowId};
 use serde::de::DeserializeOwned;

@@ -22,10 +22,10 @@ const PAGE: usize = 1024;
 
 /// The catalog on disk: one sled store in which every record carries a checksum.
 ///
-/// One process owns it, and can see it from several spaces at once: [`for_space`](Self::for_space). A batch is one atomic
-/// sled batch followed by an fsync. A record whose checksum does not match is an error that names the record. After an
-/// error of the disk or of sled every further call fails until the catalog is opened again, because memory and disk may
-/// differ.
+/// One process owns it, and can see it from several spaces at once: [`for_space`](Self::for_space). A batch
+/// is one atomic sled batch followed by an fsync. A record whose checksum does not match is an error that
+/// names the record. After an error of the disk or of sled every further call fails until the catalog is
+/// opened again, because memory and disk may differ.
 #[derive(Clone)]
 pub struct SledCatalog {
     space: SpaceNumber,
@@ -193,8 +193,8 @@ struct Page<T> {
     next: Option<Bound<Vec<u8>>>,
 }
 
-/// Iterates page by page, so that neither a lock nor an iterator of the store is held between records. Ends after the
-/// first page that cannot be read.
+/// Iterates page by page, so that neither a lock nor an iterator of the store is held between records. Ends
+/// after the first page that cannot be read.
 struct Paged<T, F> {
     read: F,
     page: Page<T>,

@@ -32,8 +32,8 @@ impl fmt::Display for SpaceNumber {
 pub trait RowStore {
     /// Sets the rows of known images, atomically and durably. The rows themselves must be durable before.
     ///
-    /// Returns the images that the catalog does not know, because they were removed meanwhile: their vectors can be
-    /// deleted.
+    /// Returns the images that the catalog does not know, because they were removed meanwhile: their
+    /// vectors can be deleted.
     fn put_rows(&self, rows: &[(ImageId, RowId)]) -> Result<Vec<ImageId>, CatalogError>;
 
     /// Removes the rows of images, durably, and keeps the images; images without a row are skipped.

@@ -20,8 +20,8 @@ use crate::records::{StoreState, decode_checked, encode_checked};
 /// The format version that this program writes and reads.
 const FORMAT_VERSION: u32 = 1;
 const CACHE_BYTES: u64 = 64 << 20;
-/// Attempts, at intervals of [`LOCK_PAUSE`], to take sled's own lock. The commit sequence file is locked by then: only
-/// threads of a catalog that this process has just closed can still hold sled's lock.
+/// Attempts, at intervals of [`LOCK_PAUSE`], to take sled's own lock. The commit sequence file is locked by
+/// then: only threads of a catalog that this process has just closed can still hold sled's lock.
 const LOCK_TRIALS: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
@@ -32,7 +32,8 @@ pub struct Store {
     /// The file that sled writes, opened for the fsync that sled omits.
     log: File,
     ledger: Ledger,
-    /// Set by the first failure after which memory and disk may differ. The catalog must then be opened again.
+    /// Set by the first failure after which memory and disk may differ. The catalog must then be opened
+    /// again.
     broken: AtomicBool,
 }
 
@@ -118,8 +119,8 @@ impl Store {
         damaged(&self.dir, what)
     }
 
-    /// sled flushes with `sync_file_range` on Linux, which neither flushes the disk's cache nor covers a file that grew:
-    /// the fsync here makes a batch durable.
+    /// sled flushes with `sync_file_range` on Linux, which neither flushes the disk's cache nor covers a
+    /// file that grew: the fsync here makes a batch durable.
     fn sync(&self, sequence: u64) -> std::io::Result<()> {
         self.log.sync_all()?;
         self.ledger.write(sequence)
@@ -184,7 +185,8 @@ impl Store {
     }
 }
 
-/// Runs sled code and turns panics into errors. sled asserts and unwraps what it reads: on damaged files it panics.
+/// Runs sled code and turns panics into errors. sled asserts and unwraps what it reads: on damaged files it
+/// panics.
 fn catch_panics<T>(dir: &Path, operation: impl FnOnce() -> sled::Result<T>) -> Result<T, CatalogError> {
     match catch_unwind(AssertUnwindSafe(operation)) {
         Ok(Ok(value)) => Ok(value),

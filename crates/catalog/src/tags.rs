@@ -35,7 +35,8 @@ pub struct Tag {
 pub struct TagSummary {
     /// Images with at least one tag.
     pub images: u64,
-    /// Each tag, as written in the vocabulary, with the number of its images: the most frequent first, then by name.
+    /// Each tag, as written in the vocabulary, with the number of its images: the most frequent first, then
+    /// by name.
     pub tags: Vec<(String, u64)>,
 }
 
@@ -44,8 +45,8 @@ pub trait TagStore {
     /// The tags of `images`, in their order; `None` where an image was never tagged.
     fn get_tags(&self, images: &[ImageId]) -> Result<Vec<Option<ImageTags>>, CatalogError>;
 
-    /// Replaces the tags of images, atomically and durably. Images that the catalog does not know, because they were
-    /// removed meanwhile, are skipped.
+    /// Replaces the tags of images, atomically and durably. Images that the catalog does not know, because
+    /// they were removed meanwhile, are skipped.
     fn put_tags(&self, tagged: &[(ImageId, ImageTags)]) -> Result<(), CatalogError>;
 
     /// The images that have `tag`, compared by [`eidetic_domain::normalize_tag`], ordered by id.

@@ -52,7 +52,8 @@ impl Embedding {
         Ok(Self(components.into_boxed_slice()))
     }
 
-    /// The direction of `Σ weight · embedding`, which combines texts and images to one query. Weights may be negative.
+    /// The direction of `Σ weight · embedding`, which combines texts and images to one query. Weights may
+    /// be negative.
     pub fn weighted_sum(terms: &[(f32, &Embedding)]) -> Result<Self, EmbeddingError> {
         let dimension = terms.first().map_or(0, |(_, e)| e.dimension());
         let mut sum = vec![0.0_f32; dimension];
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn weighted_sum_checks_dimensions_and_allows_negative_weights() {
+    fn weighted_sum_checks_dimensions_but_not_signs() {
         let x = Embedding::normalize(vec![1.0, 0.0]).unwrap();
         let y = Embedding::normalize(vec![0.0, 1.0]).unwrap();
         let mixed = Embedding::weighted_sum(&[(1.0, &x), (-1.0, &y)]).unwrap();

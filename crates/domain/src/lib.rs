@@ -1,15 +1,16 @@
 //! The types that all crates share: images, embeddings, spaces, hits, filters.
 //!
 //! - [`ImageId`] names one file content by its hash. An image may be found at several paths.
-//! - [`SpaceId`] names an embedding space: model, weights, preprocessing and dimension. Vectors are compared within one space
-//!   only.
-//! - [`Embedding`] is the unit vector of an image or a text. The dot product of two embeddings is their cosine similarity,
-//!   which is the score of a [`Hit`].
-//! - [`RowId`] is the place of a vector in a vector file; [`Metadata`] is what is read from an image file besides pixels.
+//! - [`SpaceId`] names an embedding space: model, weights, preprocessing and dimension. Vectors are
+//!   compared within one space only.
+//! - [`Embedding`] is the unit vector of an image or a text. The dot product of two embeddings is their
+//!   cosine similarity, which is the score of a [`Hit`].
+//! - [`RowId`] is the place of a vector in a vector file; [`Metadata`] is what is read from an image file
+//!   besides pixels.
 //! - [`Filter`] restricts a query to folders, dates and tags.
 //!
-//! Everything here is a value: no files, no network, no clock. Nothing becomes durable here; see `eidetic-vectors` for rows
-//! and `eidetic-catalog` for records.
+//! Everything here is a value: no files, no network, no clock. Nothing becomes durable here; see
+//! `eidetic-vectors` for rows and `eidetic-catalog` for records.
 //!
 //! ```
 //! use eidetic_domain::{Embedding, ImageId};

@@ -8,8 +8,8 @@ use thiserror::Error;
 
 /// Compute precision of an encoder's matrix products.
 ///
-/// It is not part of a [`SpaceId`](crate::SpaceId): embeddings of one model in different precisions may be compared
-/// (docs/decisions/0008-precision.md).
+/// It is not part of a [`SpaceId`](crate::SpaceId): embeddings of one model in different precisions may be
+/// compared (docs/decisions/0008-precision.md).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
@@ -18,7 +18,8 @@ pub enum Precision {
     F32,
     /// Weights in bf16, sums in 32-bit floating point: half the memory of models whose files are in f32.
     Bf16,
-    /// 8-bit integers with scales: several times as fast; the direction of embeddings changes by up to about a degree.
+    /// 8-bit integers with scales: several times as fast; the direction of embeddings changes by up to
+    /// about a degree.
     Int8,
 }
 

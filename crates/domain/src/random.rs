@@ -2,8 +2,8 @@
 
 /// `SplitMix64` (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
 ///
-/// Small and fixed forever: equal seeds give equal numbers in every version, which stored codes and printed reports rely
-/// on. Not for secrets.
+/// Small and fixed forever: equal seeds give equal numbers in every version, which stored codes and printed
+/// reports rely on. Not for secrets.
 #[derive(Debug, Clone)]
 pub struct SplitMix64(u64);
 
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sequence_is_the_published_one() {
+    fn sequence_equals_published_one() {
         let mut random = SplitMix64::new(1_234_567);
         assert_eq!(random.next_u64(), 6_457_827_717_110_365_317);
         assert_eq!(random.next_u64(), 3_203_168_211_198_807_973);

@@ -8,13 +8,15 @@ mod signatures;
 
 pub(crate) use signatures::{RAW, other_content, unsupported_content};
 
-/// Number of first bytes that [`classify`] reads. More are ignored; with fewer a format may not be recognized.
+/// Number of first bytes that [`classify`] reads. More are ignored; with fewer a format may not be
+/// recognized.
 pub const HEAD_LENGTH: usize = 64;
 
 /// Apparent type of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
-    /// An image of a format that [`decode`](crate::decode) supports, or a damaged file that is named like one.
+    /// An image of a format that [`decode`](crate::decode) supports, or a damaged file that is named like
+    /// one.
     Image(ImageFormat),
     /// An image of a format that is not supported, with the message to report.
     UnsupportedImage(&'static str),
@@ -24,9 +26,9 @@ pub enum FileKind {
 
 /// Classifies the file at `path` by its first [`HEAD_LENGTH`] bytes, `head`.
 ///
-/// The content decides. The extension of `path` decides only if the content has no signature: an empty file named `x.jpg`
-/// is a (damaged) image, the same bytes named `x.txt` are not. Raw camera files have the signature of TIFF and are
-/// recognized by their extension.
+/// The content decides. The extension of `path` decides only if the content has no signature: an empty file
+/// named `x.jpg` is a (damaged) image, the same bytes named `x.txt` are not. Raw camera files have the
+/// signature of TIFF and are recognized by their extension.
 pub fn classify(head: &[u8], path: &Path) -> FileKind {
     let extension = path
         .extension()

@@ -1,4 +1,5 @@
-//! From the bytes of a file to an image: recognizes the format, decodes, applies orientation and reads metadata.
+//! From the bytes of a file to an image: recognizes the format, decodes, applies orientation and reads
+//! metadata.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -25,13 +26,15 @@ struct Unoriented {
 
 /// Decodes one whole file, whatever its name, to upright 8-bit RGB.
 ///
-/// - EXIF orientation is applied (JPEG, PNG `eXIf`, WebP `EXIF`, TIFF tag), transparency is composited on white, 16 bits
-///   become 8, CMYK and Adobe's inverted CMYK become RGB by multiplication, as in browsers. Radiance HDR is tone-mapped.
-///   The first frame of an animation and the largest icon of an icon file are taken.
-/// - Color profiles are not applied: a wide-gamut image looks a little duller than in a color-managed viewer. Encoders,
-///   which are trained on images decoded the same way, are not affected.
-/// - A truncated or damaged JPEG is decoded as far as possible, the rest gray; it is [`ImagingError::Damaged`] only if no
-///   pixel can be decoded. Other formats are decoded completely or not at all.
+/// - EXIF orientation is applied (JPEG, PNG `eXIf`, WebP `EXIF`, TIFF tag), transparency is composited on
+///   white, 16 bits become 8, CMYK and Adobe's inverted CMYK become RGB by multiplication, as in browsers.
+///   Radiance HDR is tone-mapped. The first frame of an animation and the largest icon of an icon file are
+///   taken.
+/// - Color profiles are not applied: a wide-gamut image looks a little duller than in a color-managed
+///   viewer. Encoders, which are trained on images decoded the same way, are not affected.
+/// - A truncated or damaged JPEG is decoded as far as possible, the rest gray; it is
+///   [`ImagingError::Damaged`] only if no pixel can be decoded. Other formats are decoded completely or not
+///   at all.
 /// - An image of more than 50 million pixels is returned at half its size; the metadata have its full size.
 /// - No memory is allocated for pixels before the declared size has been checked against `limits`.
 pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<DecodedImage, ImagingError> {
@@ -46,9 +49,11 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<DecodedImage, Imagi
     Ok(oriented(format, rgb, full_size, exif))
 }
 
-/// Like [`decode`], but at a half, a quarter or an eighth of the size where that suffices for `size` and is faster.
+/// Like [`decode`], but at a half, a quarter or an eighth of the size where that suffices for `size` and is
+/// faster.
 ///
-/// Images whose embeddings are compared must be decoded with the same `size`: then equal files have equal pixels.
+/// Images whose embeddings are compared must be decoded with the same `size`: then equal files have equal
+/// pixels.
 pub fn decode_at_least(
     bytes: &[u8],
     limits: &DecodeLimits,
@@ -57,8 +62,9 @@ pub fn decode_at_least(
     decode_scaled(bytes, limits, size).map_or_else(|| decode(bytes, limits), Ok)
 }
 
-/// The fast path of [`decode_at_least`]: decodes at a smaller size, or returns none where [`decode`] is needed, which says
-/// nothing about whether the file is valid. Takes the memory that [`scaled_memory`] returns.
+/// The fast path of [`decode_at_least`]: decodes at a smaller size, or returns none where [`decode`] is
+/// needed, which says nothing about whether the file is valid. Takes the memory that [`scaled_memory`]
+/// returns.
 pub fn decode_scaled(bytes: &[u8], limits: &DecodeLimits, size: DecodeSize) -> Option<DecodedImage> {
     let memory = scaled_memory(bytes, size)?;
     if bytes.len() as u64 > limits.file_bytes || memory > limits.memory {

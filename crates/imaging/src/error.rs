@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use crate::DecodeLimits;
 
-/// Why a file could not be decoded. The message is the reason in an index report, so it addresses the owner of the file.
+/// Why a file could not be decoded. The message is the reason in an index report, so it addresses the owner
+/// of the file.
 #[derive(Debug, Error)]
 pub enum ImagingError {
     /// The content is not an image, or of a format or feature that is not supported.

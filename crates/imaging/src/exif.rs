@@ -1,8 +1,8 @@
 //! EXIF 2.3 metadata, which are stored as TIFF 6.0 directories.
 //!
-//! A reader for the ten tags in use. It borrows the bytes, follows no chains and copies short texts only, so that the cost
-//! of a file is bounded. (kamadak-exif, which tests compare it with, copies the block and lists the entries of overlapping
-//! directories: for a crafted block its memory is quadratic.)
+//! A reader for the ten tags in use. It borrows the bytes, follows no chains and copies short texts only,
+//! so that the cost of a file is bounded. (kamadak-exif, which tests compare it with, copies the block and
+//! lists the entries of overlapping directories: for a crafted block its memory is quadratic.)
 
 use eidetic_domain::{Camera, GeoPosition};
 use jiff::civil::{Date, DateTime, Time};

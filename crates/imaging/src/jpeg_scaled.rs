@@ -1,10 +1,10 @@
 //! JPEG decoding at an eighth, a quarter or half of the size.
 //!
-//! A full decode spends its time on the inverse transform of every block and on millions of pixels. Here each block yields
-//! 1, 4 or 16 samples, and the codes of finer coefficients are skipped, several per table look-up. Only the common kind of
-//! file is supported: sequential mode, Huffman codes, 8 bits, grayscale or YCbCr, and no irregularity up to the last bit.
-//! All other files, damaged ones above all, are left to the full decoder, whose result counts. See
-//! `docs/decisions/0012-scaled-decode.md`.
+//! A full decode spends its time on the inverse transform of every block and on millions of pixels. Here
+//! each block yields 1, 4 or 16 samples, and the codes of finer coefficients are skipped, several per table
+//! look-up. Only the common kind of file is supported: sequential mode, Huffman codes, 8 bits, grayscale or
+//! YCbCr, and no irregularity up to the last bit. All other files, damaged ones above all, are left to the
+//! full decoder, whose result counts. See `docs/decisions/0012-scaled-decode.md`.
 
 use image::RgbImage;
 
@@ -20,7 +20,8 @@ mod ycbcr;
 use header::{AfterHeader, Frame, Header};
 use scan::Plane;
 
-/// The least size at which an image is decoded: [`decode_at_least`](crate::decode_at_least) may shrink it down to this.
+/// The least size at which an image is decoded: [`decode_at_least`](crate::decode_at_least) may shrink it
+/// down to this.
 ///
 /// Images are never enlarged: one that is smaller keeps its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +47,8 @@ impl DecodeSize {
         }
     }
 
-    /// Sufficient for a model that resizes the shorter side to `side` pixels, and for a stored thumbnail. `None` for a
-    /// model that reads every pixel.
+    /// Sufficient for a model that resizes the shorter side to `side` pixels, and for a stored thumbnail.
+    /// `None` for a model that reads every pixel.
     pub const fn for_model(side: Option<u32>) -> Self {
         match side {
             None => Self::FULL,

@@ -1,12 +1,14 @@
-//! Decodes image files of any supported format to upright 8-bit RGB within limits, with metadata and thumbnails.
+//! Decodes image files of any supported format to upright 8-bit RGB within limits, with metadata and
+//! thumbnails.
 //!
-//! The input is the whole content of one file, of any origin. Whatever its bytes, a call returns an image or an
-//! [`ImagingError`] that explains to the owner of the file why there is none: it neither panics nor takes more memory than
-//! [`DecodeLimits`] allow, since the size that a header declares is checked before memory is allocated.
+//! The input is the whole content of one file, of any origin. Whatever its bytes, a call returns an image
+//! or an [`ImagingError`] that explains to the owner of the file why there is none: it neither panics nor
+//! takes more memory than [`DecodeLimits`] allow, since the size that a header declares is checked before
+//! memory is allocated.
 //!
 //! - [`classify`] recognizes images by the first bytes of a file, so that other files need not be read.
-//! - [`decode`] decodes every pixel. [`decode_at_least`] may decode a JPEG file at a half, a quarter or an eighth of its
-//!   size, several times as fast, if a [`DecodeSize`] suffices for the use.
+//! - [`decode`] decodes every pixel. [`decode_at_least`] may decode a JPEG file at a half, a quarter or an
+//!   eighth of its size, several times as fast, if a [`DecodeSize`] suffices for the use.
 //! - [`thumbnail`] shrinks an image; [`ThumbnailStore`] keeps thumbnails on disk.
 //!
 //! Formats: JPEG, PNG, GIF, WebP, BMP, TIFF, QOI, ICO, PNM, TGA, Radiance HDR. Metadata come from EXIF.

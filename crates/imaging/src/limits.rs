@@ -2,8 +2,8 @@
 
 use crate::ImagingError;
 
-/// Images of more pixels are returned at half their size in each direction: no encoder, thumbnail or screen shows the
-/// difference, and orienting them then takes no second buffer of hundreds of megabytes.
+/// Images of more pixels are returned at half their size in each direction: no encoder, thumbnail or screen
+/// shows the difference, and orienting them then takes no second buffer of hundreds of megabytes.
 pub const HALVE_ABOVE_PIXELS: u64 = 50_000_000;
 
 /// Limits of one decoding.
@@ -20,8 +20,9 @@ pub struct DecodeLimits {
 impl Default for DecodeLimits {
     /// 128 MiB per file, 120 million pixels, 400 MiB of memory.
     ///
-    /// 120 million pixels admit phone cameras of 108 megapixels; 400 MiB hold them with 8 bits per channel. Two decodings at
-    /// a time then stay below 1.1 GB in the worst case, files included, which leaves room for an encoder in 1.5 GB.
+    /// 120 million pixels admit phone cameras of 108 megapixels; 400 MiB hold them with 8 bits per channel.
+    /// Two decodings at a time then stay below 1.1 GB in the worst case, files included, which leaves room
+    /// for an encoder in 1.5 GB.
     fn default() -> Self {
         Self {
             file_bytes: 128 << 20,
@@ -73,7 +74,8 @@ impl DeclaredSize {
         u64::from(self.width) * u64::from(self.height)
     }
 
-    /// The peak in bytes of decoding, or of orienting the result, which needs two buffers of its size unless it is halved.
+    /// The peak in bytes of decoding, or of orienting the result, which needs two buffers of its size
+    /// unless it is halved.
     fn memory(&self) -> u64 {
         let decoding = self.pixels().saturating_mul(self.bytes_per_pixel);
         let orienting = if self.pixels() > HALVE_ABOVE_PIXELS { 3 } else { 6 };

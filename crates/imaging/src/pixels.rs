@@ -35,7 +35,8 @@ fn blend(value: u8, alpha: u8) -> u8 {
     ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
 }
 
-/// Halves images of more than [`HALVE_ABOVE_PIXELS`] in place, by averaging. An odd last row or column is dropped.
+/// Halves images of more than [`HALVE_ABOVE_PIXELS`] in place, by averaging. An odd last row or column is
+/// dropped.
 pub fn halve_if_huge(image: RgbImage) -> RgbImage {
     if u64::from(image.width()) * u64::from(image.height()) <= HALVE_ABOVE_PIXELS
         || image.width().min(image.height()) < 2
@@ -67,8 +68,9 @@ fn halve(image: RgbImage) -> RgbImage {
     RgbImage::from_raw(width, height, pixels).unwrap_or_default()
 }
 
-/// Tone mapping of scene luminance: Reinhard's global operator ("Photographic tone reproduction for digital images", 2002,
-/// equations 1, 2 and 4), then the sRGB curve. The log-average luminance becomes middle gray, the greatest becomes white.
+/// Tone mapping of scene luminance: Reinhard's global operator ("Photographic tone reproduction for digital
+/// images", 2002, equations 1, 2 and 4), then the sRGB curve. The log-average luminance becomes middle
+/// gray, the greatest becomes white.
 pub fn tone_map(scene: &Rgb32FImage) -> RgbImage {
     const MIDDLE_GRAY: f32 = 0.18;
     let (average, greatest) = luminance_range(scene);

@@ -8,8 +8,8 @@ mod store;
 
 pub use store::ThumbnailStore;
 
-/// Shrinks `image` so that its longer side has `long_side` pixels (Lanczos 3, antialiased). A smaller image is returned
-/// unchanged.
+/// Shrinks `image` so that its longer side has `long_side` pixels (Lanczos 3, antialiased). A smaller image
+/// is returned unchanged.
 pub fn thumbnail(image: &RgbImage, long_side: u32) -> RgbImage {
     let (width, height) = fit_within(image.dimensions(), long_side.max(1));
     resize(image, width, height).unwrap_or_else(|| image.clone())
@@ -70,7 +70,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn long_side_fits_and_no_side_is_empty(width in 1_u32..700, height in 1_u32..700, side in 1_u32..400) {
+        fn long_side_fits_without_empty_side(width in 1_u32..700, height in 1_u32..700, side in 1_u32..400) {
             let small = thumbnail(&RgbImage::new(width, height), side);
             let expected = side.min(width.max(height));
             prop_assert_eq!(small.width().max(small.height()), expected);

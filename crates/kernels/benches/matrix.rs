@@ -5,6 +5,7 @@
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use eidetic_domain::SplitMix64;
 use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{
     Epilogue, HalfFormat, HalfScratch, PackedF32, PackedHalf, PackedInt8, QuantizedRows, Rows, RowsMut,
@@ -94,13 +95,8 @@ fn upper_half(x: &f32) -> u16 {
 
 /// Numbers from −1 to 1.
 fn numbers(count: usize) -> Vec<f32> {
-    let mut state = 1_u32;
-    std::iter::repeat_with(|| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1_u32 << 23) as f32 - 1.0
-    })
-    .take(count)
-    .collect()
+    let mut random = SplitMix64::new(1);
+    (0..count).map(|_| random.signed_unit()).collect()
 }
 
 criterion_group!(benches, products);

@@ -9,7 +9,8 @@ use crate::records::StoredImage;
 use crate::{CatalogError, NewImage, SpaceNumber, keys};
 
 impl BatchBuilder<'_> {
-    /// The writes that set the rows of known images, none if none is known; and the images that are not known.
+    /// The writes that set the rows of known images, none if none is known; and the images that are not
+    /// known.
     pub fn build_rows(
         mut self,
         rows: &[(ImageId, RowId)],

@@ -17,8 +17,8 @@ const REMOVE_PAGE: usize = 10_000;
 const ALL_IMAGES: [ImageId; 2] = [ImageId::from_bytes([0; 32]), ImageId::from_bytes([u8::MAX; 32])];
 
 impl SledCatalog {
-    /// Removes the rows and tags of this space, durably. Images, files and other spaces are unchanged. What a crash leaves
-    /// is removed by the next call.
+    /// Removes the rows and tags of this space, durably. Images, files and other spaces are unchanged. What
+    /// a crash leaves is removed by the next call.
     ///
     /// Rows of the first space remain in the images' records, where nothing reads them.
     pub fn drop_space(&self) -> Result<(), CatalogError> {
@@ -81,8 +81,8 @@ impl SledCatalog {
         }
     }
 
-    /// The rows in this space of the images from the first of `ids` to the last. Empty for the first space, whose rows
-    /// are in the images' records.
+    /// The rows in this space of the images from the first of `ids` to the last. Empty for the first space,
+    /// whose rows are in the images' records.
     pub(super) fn rows_between(&self, ids: &[ImageId]) -> Result<BTreeMap<ImageId, RowId>, CatalogError> {
         let (Some(first), Some(last), false) = (ids.first(), ids.last(), self.space == SpaceNumber::FIRST)
         else {

@@ -10,8 +10,8 @@ use crate::records::decode_checked;
 use crate::{CatalogError, ImageTags, Tag, TagStore, TagSummary, keys};
 
 impl SledCatalog {
-    /// The tags of up to [`PAGE`] tagged images from a key on. Tags of images that no longer exist are skipped: versions
-    /// of Eidetic without tags left them behind.
+    /// The tags of up to [`PAGE`] tagged images from a key on. Tags of images that no longer exist are
+    /// skipped: versions of Eidetic without tags left them behind.
     fn tags_page(&self, from: Bound<Vec<u8>>) -> Result<Page<Vec<Tag>>, CatalogError> {
         let _no_writer = self.reading();
         let (_, to) = keys::all_tags(self.space);

@@ -1,5 +1,6 @@
-//! The catalog on disk, compared with the one in memory, and with its files damaged.
+//! Catalogs on disk and in memory: behavior, conformance, damage.
 
+mod behavior;
 mod conformance;
 mod damage;
 mod records;

@@ -26,7 +26,8 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, 
     read(FORMAT, decoder, limits)
 }
 
-/// The directory entry with the most pixels, and among equals with the most bits per pixel. A side of 0 means 256.
+/// The directory entry with the most pixels, and among equals with the most bits per pixel. A side of 0
+/// means 256.
 fn largest(bytes: &[u8]) -> Option<&[u8; ENTRY]> {
     let count = usize::from(u16::from_le_bytes([*bytes.get(4)?, *bytes.get(5)?]));
     let side = |stored: u8| if stored == 0 { 256 } else { u32::from(stored) };
@@ -37,7 +38,8 @@ fn largest(bytes: &[u8]) -> Option<&[u8; ENTRY]> {
         .min_by_key(|entry| Reverse((side(entry[0]) * side(entry[1]), entry[6])))
 }
 
-/// The same file with `entry` as its only directory entry, since the decoder prefers deep icons to large ones.
+/// The same file with `entry` as its only directory entry, since the decoder prefers deep icons to large
+/// ones.
 fn with_single_entry(bytes: &[u8], entry: [u8; ENTRY]) -> Vec<u8> {
     let mut single = bytes.to_vec();
     single[4..HEADER].copy_from_slice(&[1, 0]);

@@ -77,7 +77,8 @@ fn convert_error(error: DecodeErrors) -> ImagingError {
 
 /// What the memory of a decode depends on, from the frame and first scan headers (ITU T.81, B.2.2 and B.2.3).
 ///
-/// zune-jpeg keeps all coefficients, two bytes each, if they are coded in several scans, and a few rows otherwise.
+/// zune-jpeg keeps all coefficients, two bytes each, if they are coded in several scans, and a few rows
+/// otherwise.
 #[derive(Debug, PartialEq, Eq)]
 struct FrameInfo {
     progressive: bool,
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn truncated_file_is_decoded_as_far_as_possible() {
+    fn truncated_file_keeps_its_first_pixels() {
         let bytes = jpeg(64, 64);
         let full = decode(&bytes, &DecodeLimits::default())
             .unwrap()

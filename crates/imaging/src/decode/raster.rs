@@ -105,8 +105,8 @@ pub(super) fn convert_error(format: &'static str, error: ImageError) -> ImagingE
     }
 }
 
-/// The innermost cause, since the outer errors repeat "error decoding" and the format's name; in words where the decoder
-/// prints its data structures.
+/// The innermost cause, since the outer errors repeat "error decoding" and the format's name; in words
+/// where the decoder prints its data structures.
 fn root_cause(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {

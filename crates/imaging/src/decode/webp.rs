@@ -38,7 +38,8 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, 
     Ok(Unoriented { image, exif })
 }
 
-/// The decoder allocates the declared length of a chunk, which is therefore limited to the length of the file.
+/// The decoder allocates the declared length of a chunk, which is therefore limited to the length of the
+/// file.
 fn read_exif(decoder: &mut WebPDecoder<Cursor<&[u8]>>, file_length: usize) -> ExifData {
     decoder.set_memory_limit(file_length);
     let exif = decoder.exif_metadata().ok().flatten();

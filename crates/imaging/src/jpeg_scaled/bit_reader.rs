@@ -2,8 +2,8 @@
 
 /// Reads bits, most significant first, and removes the zero byte stuffed after each 0xFF.
 ///
-/// Past the end of the data, and past a marker, the reader supplies zero bits without limit; [`BitReader::is_overrun`]
-/// and [`BitReader::end`] report whether any of them were consumed.
+/// Past the end of the data, and past a marker, the reader supplies zero bits without limit;
+/// [`BitReader::is_overrun`] and [`BitReader::end`] report whether any of them were consumed.
 #[derive(Clone, Copy)]
 pub struct BitReader<'a> {
     data: &'a [u8],
@@ -11,7 +11,8 @@ pub struct BitReader<'a> {
     position: usize,
     /// The next bits, left-aligned.
     buffer: u64,
-    /// Number of loaded bits in `buffer`. The bits below them are zero or equal to the bits that are loaded next.
+    /// Number of loaded bits in `buffer`. The bits below them are zero or equal to the bits that are loaded
+    /// next.
     count: u32,
     /// How many of the `count` bits are zeros past the end.
     padding: u32,
@@ -49,8 +50,8 @@ impl<'a> BitReader<'a> {
         {
             let word = u64::from_be_bytes(*eight);
             if !contains_ff(word) {
-                // Fabian Giesen, "Reading bits in far too many ways", variant 4: the bits below the counted whole bytes
-                // are loaded a second time by the next refill, with equal values.
+                // Fabian Giesen, "Reading bits in far too many ways", variant 4: the bits below the counted
+                // whole bytes are loaded a second time by the next refill, with equal values.
                 self.buffer |= word >> self.count;
                 let bytes = (63 - self.count) / 8;
                 self.position += bytes as usize;
@@ -115,7 +116,8 @@ impl<'a> BitReader<'a> {
         self.padding > self.count
     }
 
-    /// Position of the marker that ends the data; none if whole bytes are left before it, or if the reader is overrun.
+    /// Position of the marker that ends the data; none if whole bytes are left before it, or if the reader
+    /// is overrun.
     pub fn end(&self) -> Option<usize> {
         let rest = self.count.checked_sub(self.padding)?;
         let at_marker = matches!(self.data.get(self.position..), Some([0xFF, next, ..]) if *next != 0);

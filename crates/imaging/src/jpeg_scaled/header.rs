@@ -97,8 +97,8 @@ pub enum AfterHeader {
 }
 
 impl<'a> Header<'a> {
-    /// Reads segments of `bytes` from `position` on, up to and including a scan header or the end of the image, and
-    /// advances `position`. None for anything that a scaled decode does not support.
+    /// Reads segments of `bytes` from `position` on, up to and including a scan header or the end of the
+    /// image, and advances `position`. None for anything that a scaled decode does not support.
     pub fn read(&mut self, bytes: &'a [u8], position: &mut usize) -> Option<AfterHeader> {
         loop {
             let marker = next_marker(bytes, position)?;
@@ -204,7 +204,8 @@ impl<'a> Header<'a> {
     }
 
     fn read_scan(&self, segment: &[u8]) -> Option<Vec<ScanComponent>> {
-        /// All coefficients at full precision, that is, neither spectral selection nor successive approximation.
+        /// All coefficients at full precision, that is, neither spectral selection nor successive
+        /// approximation.
         const SEQUENTIAL: [u8; 3] = [0, 63, 0];
         let (&count, rest) = segment.split_first()?;
         let (components, selection) = rest.split_at_checked(2 * usize::from(count))?;
@@ -226,7 +227,8 @@ impl<'a> Header<'a> {
     }
 }
 
-/// The second byte of the marker at `position`, after any number of fill bytes 0xFF; advances `position` past it.
+/// The second byte of the marker at `position`, after any number of fill bytes 0xFF; advances `position`
+/// past it.
 fn next_marker(bytes: &[u8], position: &mut usize) -> Option<u8> {
     if *bytes.get(*position)? != 0xFF {
         return None;

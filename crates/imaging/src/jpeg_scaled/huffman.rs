@@ -69,7 +69,8 @@ const EOB: u8 = 0;
 impl HuffmanTable {
     /// A table from the number of codes of each length from 1 on, and their symbols in order.
     ///
-    /// None if there are more codes than their lengths allow, or symbols that baseline images of 8 bits do not have.
+    /// None if there are more codes than their lengths allow, or symbols that baseline images of 8 bits do
+    /// not have.
     pub fn new(class: TableClass, counts: &[u8; MAX_CODE_LENGTH], symbols: &[u8]) -> Option<Self> {
         let (limits, offsets) = assign_codes(counts)?;
         if symbols.iter().any(|&symbol| !is_baseline(class, symbol)) {
@@ -167,8 +168,8 @@ impl HuffmanTable {
             for _ in 0..SKIPS_PER_FILL {
                 let skip = self.skip_lookup[bits.peek(SKIP_BITS) as usize];
                 let reached = next + u32::from(skip.coefficients & !BLOCK_ENDS);
-                // After the 64th coefficient the next block begins without an EOB: later symbols of the entry are not
-                // of this block.
+                // After the 64th coefficient the next block begins without an EOB: later symbols of the
+                // entry are not of this block.
                 if skip.length == 0 || reached >= 64 {
                     next += self.skip_one(bits)?;
                     continue 'filled;
@@ -245,7 +246,8 @@ impl RunLevel {
     }
 }
 
-/// Differences have at most 11 bits and coefficients 10 (tables F.1 and F.2); size 0 occurs in ZRL and EOB only.
+/// Differences have at most 11 bits and coefficients 10 (tables F.1 and F.2); size 0 occurs in ZRL and EOB
+/// only.
 fn is_baseline(class: TableClass, symbol: u8) -> bool {
     match class {
         TableClass::Dc => symbol <= 11,

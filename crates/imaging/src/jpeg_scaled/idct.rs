@@ -1,8 +1,8 @@
 //! Inverse DCT of a block of 8 × 8 coefficients to fewer samples (ITU T.81, A.3.3, with fewer points).
 //!
-//! The first `n` of the 8 coefficients of an axis are taken as those of a transform of `n` points. For one point the
-//! result is the mean of the block. For more points it is the block, band-limited to what `n` samples can represent: a
-//! little sharper than the means of neighboring samples.
+//! The first `n` of the 8 coefficients of an axis are taken as those of a transform of `n` points. For one
+//! point the result is the mean of the block. For more points it is the block, band-limited to what `n`
+//! samples can represent: a little sharper than the means of neighboring samples.
 
 use std::f32::consts::PI;
 use std::sync::LazyLock;
@@ -92,7 +92,8 @@ fn basis<const N: usize>() -> &'static [[f32; 8]] {
     &ALL[N.trailing_zeros() as usize & 3][..N]
 }
 
-/// The weights for point `x` of `points`. The DC coefficient is 8 times the mean over both axes for any number of points.
+/// The weights for point `x` of `points`. The DC coefficient is 8 times the mean over both axes for any
+/// number of points.
 fn weights(points: usize, x: usize) -> [f32; 8] {
     std::array::from_fn(|u| match u {
         0 => 0.125_f32.sqrt(),

@@ -29,7 +29,8 @@ pub struct McuGrid {
     pub rows: usize,
 }
 
-/// The MCUs of a frame, and gray planes at a scale; none if a component would need more than 8 samples per block.
+/// The MCUs of a frame, and gray planes at a scale; none if a component would need more than 8 samples per
+/// block.
 pub fn allocate_planes(frame: &Frame, scale: Scale) -> Option<(McuGrid, Vec<Plane>)> {
     let (horizontal, vertical) = frame.max_sampling();
     let grid = McuGrid {
@@ -66,7 +67,8 @@ fn last_coefficient((width, height): (usize, usize)) -> u32 {
 
 /// Decodes the scan at `position` of `bytes` and advances `position` to the marker after it.
 ///
-/// None for anything irregular: an unknown code, too few or too many data, a component that was decoded before.
+/// None for anything irregular: an unknown code, too few or too many data, a component that was decoded
+/// before.
 pub fn decode_scan(
     header: &Header,
     components: &[ScanComponent],
@@ -148,7 +150,8 @@ impl<'a> ComponentDecoder<'a> {
         })
     }
 
-    /// In a scan of one component an MCU is one block, and blocks outside the image are not coded (A.2.2 and A.2.3).
+    /// In a scan of one component an MCU is one block, and blocks outside the image are not coded (A.2.2
+    /// and A.2.3).
     fn set_non_interleaved(&mut self, frame: &Frame, grid: McuGrid) -> McuGrid {
         let (horizontal, vertical) = frame.max_sampling();
         let blocks = |side: usize, factor: usize, max: usize| (side * factor).div_ceil(max).div_ceil(8);

@@ -17,9 +17,10 @@ const HEADER: usize = MAGIC.len() + 1 + 4;
 
 /// Thumbnails on disk, one file per image: `ab/ab….thumb`.
 ///
-/// Derived data: nothing is synced, and a file that is missing, truncated, altered or of another version reads as none, so
-/// that the caller makes it again. A file consists of magic bytes, the version, the CRC-32 of the rest, and a JPEG. It is
-/// renamed into its place, so that several threads and processes may share the directory.
+/// Derived data: nothing is synced, and a file that is missing, truncated, altered or of another version
+/// reads as none, so that the caller makes it again. A file consists of magic bytes, the version, the
+/// CRC-32 of the rest, and a JPEG. It is renamed into its place, so that several threads and processes may
+/// share the directory.
 #[derive(Debug, Clone)]
 pub struct ThumbnailStore {
     directory: PathBuf,

@@ -74,7 +74,8 @@ fn all_orientations_give_same_image() {
                 .map(|(a, b)| u64::from(a.abs_diff(*b)))
                 .sum();
             let mean = total as f64 / upright.len() as f64;
-            // Each file was encoded separately and shows its number as a label; a wrong orientation differs by 40 and more.
+            // Each file was encoded separately and shows its number as a label; a wrong orientation differs
+            // by 40 and more.
             assert!(mean < 8.0, "{shape} {number}: mean difference {mean}");
         }
     }

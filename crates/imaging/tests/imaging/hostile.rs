@@ -66,7 +66,7 @@ fn png_of_3600_megapixels_is_refused() {
 }
 
 #[test]
-fn gif_with_giant_canvas_or_frame_is_refused() {
+fn giant_gif_canvas_and_frame_are_refused() {
     let mut gif = sample(ImageFormat::Gif);
     gif[6..10].copy_from_slice(&[0xFF; 4]);
     too_large(&gif);

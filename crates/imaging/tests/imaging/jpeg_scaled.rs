@@ -1,7 +1,7 @@
 //! Scaled decoding compared with full decoding.
 //!
-//! `tests/data` contains one synthetic image of 203 × 149 pixels, written by Pillow with each chroma subsampling, optimized
-//! codes, restart markers, progressive, grayscale, and CMYK.
+//! `tests/data` contains one synthetic image of 203 × 149 pixels, written by Pillow with each chroma
+//! subsampling, optimized codes, restart markers, progressive, grayscale, and CMYK.
 
 use std::fs;
 use std::path::Path;
@@ -52,7 +52,7 @@ fn shrunk(image: &RgbImage, factor: u32) -> RgbImage {
 }
 
 #[test]
-fn scaled_decode_is_close_to_shrunk_full_decode() {
+fn scaled_decode_resembles_shrunk_full_decode() {
     for name in SUPPORTED {
         let bytes = file(name);
         let full = decode(&bytes, &DecodeLimits::default())
@@ -73,7 +73,8 @@ fn scaled_decode_is_close_to_shrunk_full_decode() {
                 f64::from(total) / differences.len() as f64,
                 differences.iter().max().expect("pixels"),
             );
-            // The full decoder smooths subsampled chroma, and means of squares are softer than band-limited samples.
+            // The full decoder smooths subsampled chroma, and means of squares are softer than band-limited
+            // samples.
             assert!(mean < 2.0, "{name} by {factor}: {mean} on average");
             assert!(*worst <= 24, "{name} by {factor}: {worst} at worst");
         }
@@ -155,7 +156,7 @@ fn limits_apply_to_scaled_decode() {
 }
 
 #[test]
-fn real_files_have_same_metadata_at_any_scale() {
+fn metadata_are_equal_at_any_scale() {
     for folder in ["broken", "formats", "photos"].into_iter().filter_map(corpus) {
         for path in files_below(&folder) {
             let bytes = fs::read(&path).expect("a readable file");
@@ -183,7 +184,7 @@ proptest! {
     })]
 
     #[test]
-    fn mutated_files_are_accepted_only_by_both_decoders(
+    fn scaled_decode_accepts_no_more_than_full(
         name in prop::sample::select(&SUPPORTED),
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         scale in prop::sample::select(&SCALES),

@@ -70,10 +70,11 @@ pub fn png_with_chunk(png: &[u8], kind: [u8; 4], content: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// A baseline JPEG of 8 × 8 pixels in four components of the given values, with Adobe's marker and `transform`.
+/// A baseline JPEG of 8 × 8 pixels in four components of the given values, with Adobe's marker and
+/// `transform`.
 ///
-/// All quantization steps are 8, so that the DC coefficient of each block is the value minus 128. Codes: four bits for the
-/// sizes 0 to 8 of that coefficient, one zero bit for the end of the block.
+/// All quantization steps are 8, so that the DC coefficient of each block is the value minus 128. Codes:
+/// four bits for the sizes 0 to 8 of that coefficient, one zero bit for the end of the block.
 pub fn four_channel_jpeg(values: [u8; 4], transform: u8) -> Vec<u8> {
     let mut bytes = vec![0xFF, 0xD8];
     segment(
