@@ -5,7 +5,7 @@ use eidetic_domain::Precision;
 use eidetic_encoder::{Encoder, Pixels};
 use eidetic_encoder_candle::{Model, ModelRef, Opening, open, prepare};
 use eidetic_library::Loading;
-use eidetic_vectors::Kept;
+use eidetic_vectors::bench::{FilterKind, IndexBench};
 use image::RgbImage;
 use serde::Serialize;
 
@@ -143,12 +143,11 @@ fn bench_index(arguments: &BenchIndex) -> Result<Outcome, Failure> {
     }
     let refused = |error: eidetic_vectors::IndexError| Failure::arguments(error.to_string());
     let threads = arguments.threads.into();
-    let bench =
-        eidetic_vectors::Bench::new(&base, dimension, threads, &std::env::temp_dir()).map_err(refused)?;
+    let bench = IndexBench::new(&base, dimension, threads, &std::env::temp_dir()).map_err(refused)?;
     let points = bench.points(&queries, &EFS).map_err(refused)?;
     let filters = bench.filters(&queries).map_err(refused)?;
     let filters = filters.iter().map(|point| FilterFigures {
-        kept: kept_name(point.kept),
+        kept: filter_name(point.filter),
         share: point.share,
         recall: point.recall,
         queries_per_second: point.queries_per_second,
@@ -189,13 +188,13 @@ struct FilterFigures {
     queries_per_second: f64,
 }
 
-const fn kept_name(kept: Kept) -> &'static str {
-    match kept {
-        Kept::All => "all",
-        Kept::AtRandom => "random",
-        Kept::Near => "nearest to the query",
-        Kept::Elsewhere => "nearest to another vector",
-        Kept::Far => "farthest from the query",
+const fn filter_name(filter: FilterKind) -> &'static str {
+    match filter {
+        FilterKind::None => "all",
+        FilterKind::Random => "random",
+        FilterKind::NearestToQuery => "nearest to the query",
+        FilterKind::NearestToOther => "nearest to another vector",
+        FilterKind::FarthestFromQuery => "farthest from the query",
     }
 }
 

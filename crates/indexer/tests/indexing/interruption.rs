@@ -10,7 +10,7 @@ use eidetic_catalog::{Catalog, MemoryCatalog};
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreFacts, fake::FakeEncoder};
 use eidetic_indexer::{Cancel, Failure, Indexer, IndexingError, Observer, Options, Stage};
-use eidetic_vectors::{IndexError, MemoryIndex, Neighbour, RowSet, VectorIndex};
+use eidetic_vectors::{IndexError, MemoryIndex, Neighbor, RowSet, VectorIndex};
 use image::RgbImage;
 
 const PICTURES: u32 = 200;
@@ -181,7 +181,7 @@ impl VectorIndex for FullDisk {
         query: &Embedding,
         k: usize,
         filter: Option<&RowSet>,
-    ) -> Result<Vec<Neighbour>, IndexError> {
+    ) -> Result<Vec<Neighbor>, IndexError> {
         self.vectors.search(query, k, filter)
     }
 }
