@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use eidetic_encoder_candle::DownloadProgress;
+use eidetic_hub::DownloadProgress;
 use eidetic_indexer::{Failure, Observer, Stage};
 use eidetic_library::{AlignProgress, TagProgress};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};

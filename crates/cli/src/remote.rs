@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use eidetic_confidence::profile::Criticality;
 use eidetic_domain::Filter;
 use eidetic_indexer::Observer;
 use eidetic_library::Status;
-use eidetic_search::profile::Criticality;
 use eidetic_server::json::{
     CalibrationsAnswer, DropAnswer, FeedbackAnswers, IndexReport, JobAnswer, JobState, JobTicket,
     MatchAnswer, SearchAnswer, SpaceReportAnswer, SpaceRequest, SwitchRequest,
@@ -67,7 +67,7 @@ pub(crate) fn search(address: &str, arguments: &Search, filter: &Filter) -> Resu
         read.map_err(|error| Failure::arguments(format!("{}: {error}", path.display())))
     });
     let body = json!({
-        "text": arguments.text,
+        "text": arguments.text(),
         "negative": arguments.without,
         "image": picture.transpose()?,
         "image_id": arguments.image_id,

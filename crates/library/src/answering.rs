@@ -3,12 +3,13 @@
 use std::sync::{Arc, PoisonError};
 
 use eidetic_catalog::Tag;
+use eidetic_confidence::TextMatch;
+use eidetic_confidence::calibration::{Calibrated, LabelledPair};
+use eidetic_confidence::{Fit, Judge, QueryKind};
 use eidetic_domain::{Embedding, ImageId, Precision, SpaceId};
-use eidetic_encoder_candle::DownloadProgress;
+use eidetic_hub::DownloadProgress;
 use eidetic_indexer::Cancel;
-use eidetic_search::calibration::{Calibrated, LabelledPair};
-use eidetic_search::confidence::{Fit, Judge, QueryKind};
-use eidetic_search::{Answer, Query, QueryPicture, TextMatch};
+use eidetic_search::{Answer, Query, QueryPicture};
 
 use crate::{
     CalibrationHistory, Keep, Library, LibraryError, Loading, Refitted, ScoredPairs, Space, TagOptions,
@@ -101,9 +102,9 @@ impl Library {
         self.active().tag(options, progress, cancel)
     }
 
-    /// See [`Space::tags_of`].
-    pub fn tags_of(&self, image: &ImageId) -> Result<Vec<Tag>, LibraryError> {
-        self.active().tags_of(image)
+    /// See [`Space::get_tags`].
+    pub fn get_tags(&self, image: &ImageId) -> Result<Vec<Tag>, LibraryError> {
+        self.active().get_tags(image)
     }
 
     /// See [`Space::score_pairs`].

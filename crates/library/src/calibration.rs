@@ -6,10 +6,10 @@ mod store;
 use std::sync::PoisonError;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use eidetic_search::calibration::{
+use eidetic_confidence::calibration::{
     Answered, Bounds, Calibrated, Origin, Platt, Reach, Refit, Source, Unchanged,
 };
-use eidetic_search::confidence::{Fit, QueryKind};
+use eidetic_confidence::{Fit, QueryKind};
 
 pub use scoring::{FailedPicture, ScoredPairs};
 pub use store::{CalibrationEvent, CalibrationHistory, Current, Happened};
@@ -126,7 +126,7 @@ impl Space {
     }
 
     fn shipped_fit(&self, kind: QueryKind) -> Result<Fit, LibraryError> {
-        Ok(Fit::shipped(&self.encoder()?.score_facts(), kind))
+        Ok(Fit::shipped(&self.encoder()?.score_calibration(), kind))
     }
 
     /// Scores of another space say nothing of this one's.
@@ -159,7 +159,7 @@ impl Space {
             None => self.shipped_fit(kind)?,
             Some(made) => made.origin.anchor.map_or_else(|| made.fit.clone(), Fit::Platt),
         };
-        let span = self.encoder()?.score_facts().span;
+        let span = self.encoder()?.score_calibration().range;
         let bounds = Bounds::of_span(f64::from(span.high - span.low));
         let worth = worth(history, current);
         let refit = Calibrated::refit(&prior, worth, &answers.answered(), &bounds.in_all());

@@ -19,7 +19,6 @@ mod align;
 mod answering;
 mod background;
 mod calibration;
-mod durable;
 mod error;
 mod feedback;
 mod indexing;
@@ -49,7 +48,7 @@ pub use align::{
 pub use calibration::{
     CalibrationEvent, CalibrationHistory, Current, FailedPicture, Happened, Keep, Refitted, ScoredPairs,
 };
-pub use eidetic_encoder_candle::{ModelRef, ParseModelRefError};
+pub use eidetic_hub::{ModelRef, ParseModelRefError};
 pub use error::LibraryError;
 pub use feedback::{ANSWERS_NEEDED, AnswerCount, Subject};
 pub use location::default_directory;

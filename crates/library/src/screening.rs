@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use eidetic_catalog::{Catalog, CatalogError, ImageRecord};
+use eidetic_confidence::QueryKind;
+use eidetic_confidence::profile::{Circumstances, Criticality, Finding, NamedProfile, ResolvedPurpose};
 use eidetic_domain::{Embedding, ImageId};
 use eidetic_indexer::Cancel;
 use eidetic_search::Matcher;
-use eidetic_search::confidence::QueryKind;
-use eidetic_search::profile::{Circumstances, Criticality, Finding, NamedProfile, ResolvedPurpose};
 use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
 

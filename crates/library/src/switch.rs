@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use eidetic_catalog::TagStore;
 use eidetic_domain::{ImageId, Precision};
 use eidetic_encoder::Encoder;
-use eidetic_encoder_candle::{DownloadProgress, ModelRef};
+use eidetic_hub::{DownloadProgress, ModelRef};
 use eidetic_indexer::{Cancel, Failure, Indexer, Observer, Options};
 use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
+use eidetic_confidence::profile::Criticality;
 use eidetic_domain::ImageId;
 use eidetic_search::distinct_texts;
-use eidetic_search::profile::Criticality;
 
 use crate::json::MatchRequest;
 use crate::problem::Problem;

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use eidetic_confidence::tagging::LONGEST_TAG;
 use eidetic_domain::{DateRange, Filter, ImageId};
-use eidetic_search::tagging::LONGEST_TAG;
 use eidetic_search::{Query, QueryPicture, Weights};
 use jiff::civil::DateTime;
 

@@ -13,6 +13,7 @@
 
 use std::time::Instant;
 
+use eidetic_domain::SplitMix64;
 use eidetic_vectors::bench::IndexBench;
 use hnsw_rs::prelude::{Distance, Hnsw};
 
@@ -68,28 +69,17 @@ fn from_environment(name: &str, default: usize) -> usize {
 
 /// `count` unit vectors around [`CLUSTERS`] centers, which are the same for all seeds.
 fn clustered(count: usize, dimension: usize, seed: u64) -> Vec<f32> {
-    let (mut center, mut noise) = (numbers(0), numbers(seed));
-    let centers: Vec<f32> = (0..CLUSTERS * dimension).map(|_| center()).collect();
+    let (mut center, mut noise) = (SplitMix64::new(0), SplitMix64::new(seed));
+    let centers: Vec<f32> = (0..CLUSTERS * dimension).map(|_| center.signed_unit()).collect();
     let mut vectors = Vec::with_capacity(count * dimension);
     for _ in 0..count {
-        let cluster = (noise().abs() * CLUSTERS as f32) as usize % CLUSTERS;
+        let cluster = (noise.signed_unit().abs() * CLUSTERS as f32) as usize % CLUSTERS;
         let center = &centers[cluster * dimension..][..dimension];
-        let vector: Vec<f32> = center.iter().map(|c| c + NOISE * noise()).collect();
+        let vector: Vec<f32> = center.iter().map(|c| c + NOISE * noise.signed_unit()).collect();
         let norm = eidetic_kernels::dot(&vector, &vector).sqrt();
         vectors.extend(vector.iter().map(|component| component / norm));
     }
     vectors
-}
-
-/// Numbers in −1..1, uniformly distributed (splitmix64).
-fn numbers(seed: u64) -> impl FnMut() -> f32 {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    move || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let a = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let b = (a ^ (a >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((b ^ (b >> 31)) >> 40) as f32 / (1_u32 << 23) as f32 - 1.0
-    }
 }
 
 fn measure_store(base: &[f32], queries: &[f32], dimension: usize) -> (f64, Vec<Measurement>) {

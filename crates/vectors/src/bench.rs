@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
-use eidetic_kernels::Line;
+use eidetic_kernels::CacheLine;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -297,7 +297,7 @@ fn filter_rows(
     };
     let code = store.codes.encode(reference.as_slice());
     let score = |row| {
-        let product = eidetic_kernels::dot_codes(Line::codes(&code), store.codes.row(row));
+        let product = eidetic_kernels::dot_i8(CacheLine::codes(&code), store.codes.row(row));
         i64::from(product)
     };
     let rank = |row| match kind {

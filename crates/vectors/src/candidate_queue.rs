@@ -133,7 +133,7 @@ impl SearchScratch {
         query: &[i8],
         soon_expanded: impl Fn(u32),
     ) {
-        let kernel = eidetic_kernels::CodeKernel::best();
+        let kernel = eidetic_kernels::Kernel::best();
         for &row in self.unscored.iter().take(PREFETCH_DISTANCE) {
             prefetch(codes.row(row));
         }
@@ -141,7 +141,7 @@ impl SearchScratch {
             if let Some(&later) = self.unscored.get(at + PREFETCH_DISTANCE) {
                 prefetch(codes.row(later));
             }
-            let score = kernel.dot(query, codes.row(row));
+            let score = kernel.dot_i8(query, codes.row(row));
             let inserted = self.queue.push(Candidate { score, row });
             if inserted.is_some_and(|distance| distance < 2) {
                 soon_expanded(row);

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use eidetic_kernels::{CodeKernel, prefetch};
+use eidetic_kernels::{Kernel, prefetch};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -43,13 +43,13 @@ pub(crate) fn max_common(rows: &RowSet, filter: Option<&RowSet>) -> usize {
 
 /// Compares the codes of `rows` with the query's.
 pub(crate) fn score_rows(codes: &Codes, query: &CodeQuery<'_>, rows: impl Iterator<Item = u32>) -> Shortlist {
-    let kernel = CodeKernel::best();
+    let kernel = Kernel::best();
     let mut shortlist = query.shortlist(codes);
     // A ring buffer of the rows that are being prefetched.
     let mut pending = [0; PREFETCH_DISTANCE];
     let mut count = 0;
     let mut score = |row| {
-        let score = kernel.dot(query.code, codes.row(row));
+        let score = kernel.dot_i8(query.code, codes.row(row));
         shortlist.push(Candidate { score, row });
     };
     for row in rows {

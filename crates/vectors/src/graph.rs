@@ -139,7 +139,7 @@ impl Graph {
     /// Greedy search from the entry point down through the levels above `level`; returns the nearest node found.
     pub(crate) fn descend(&self, codes: &Codes, query: &[i8], entry: u32, level: u8) -> u32 {
         let candidate = |row| Candidate {
-            score: eidetic_kernels::dot_codes(query, codes.row(row)),
+            score: eidetic_kernels::dot_i8(query, codes.row(row)),
             row,
         };
         let mut best = candidate(entry);

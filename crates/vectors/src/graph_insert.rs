@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use eidetic_kernels::{dot_codes, prefetch};
+use eidetic_kernels::{dot_i8, prefetch};
 use rayon::prelude::*;
 
 use crate::candidate_queue::{Candidate, SearchScratch};
@@ -163,7 +163,7 @@ impl Graph {
         let mut candidates: Vec<Candidate> = links
             .iter()
             .map(|&row| Candidate {
-                score: dot_codes(code, codes.row(row)),
+                score: dot_i8(code, codes.row(row)),
                 row,
             })
             .collect();
@@ -185,7 +185,7 @@ fn batch_peers(codes: &Codes, batch: &[u32], at: usize) -> Vec<BatchPeer> {
     others
         .map(|(other, &row)| {
             let other_code = codes.row(row);
-            let score = dot_codes(code, other_code);
+            let score = dot_i8(code, other_code);
             BatchPeer {
                 candidate: Candidate { score, row },
                 is_earlier_duplicate: other < at && other_code == code,
@@ -200,7 +200,7 @@ fn select_neighbors(codes: &Codes, candidates: impl Iterator<Item = Candidate>, 
     let mut selected: Vec<u32> = Vec::with_capacity(most);
     for candidate in candidates {
         let code = codes.row(candidate.row);
-        let is_nearer_to_node = |&other: &u32| dot_codes(code, codes.row(other)) < candidate.score;
+        let is_nearer_to_node = |&other: &u32| dot_i8(code, codes.row(other)) < candidate.score;
         if selected.iter().all(is_nearer_to_node) {
             selected.push(candidate.row);
             if selected.len() == most {
@@ -250,7 +250,8 @@ mod tests {
             (&three.links.upper, &three.links.upper_offsets)
         );
         assert!(
-            eidetic_kernels::Line::words(&one.links.base) == eidetic_kernels::Line::words(&three.links.base)
+            eidetic_kernels::CacheLine::words(&one.links.base)
+                == eidetic_kernels::CacheLine::words(&three.links.base)
         );
         assert_eq!(one.duplicates, three.duplicates);
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use eidetic_kernels::{CodeKernel, differing_bits};
+use eidetic_kernels::{Kernel, hamming_distances};
 use rayon::prelude::*;
 
 use crate::code_scan::{max_common, on_search_threads, score_rows};
@@ -83,7 +83,7 @@ fn scan_nearest(
 /// The Hamming distance from which on a row is unlikely to be as near to the query as one with this score.
 fn distance_limit(codes: &Codes, query: &[i8], score: i32) -> usize {
     let signs = codes.quantizer().dimension() as f64;
-    let self_product = f64::from(CodeKernel::best().dot(query, query)).max(1.0);
+    let self_product = f64::from(Kernel::best().dot_i8(query, query)).max(1.0);
     let probability = (f64::from(score) / self_product).clamp(-1.0, 1.0).acos() / std::f64::consts::PI;
     let deviation = (signs * probability * (1.0 - probability)).sqrt();
     (signs * probability + DEVIATIONS * deviation).ceil() as usize + 1
@@ -104,7 +104,7 @@ impl SignDistances {
         let first_row = (chunk * CHUNK_ROWS) as u32;
         let rows: Vec<u32> = rows.map(|row| row - first_row).collect();
         let mut distances = vec![0; rows.len()];
-        differing_bits(query, table, &rows, &mut distances);
+        hamming_distances(query, table, &rows, &mut distances);
         let mut counts = vec![0; query.len() * 64 + 1];
         for &distance in &distances {
             counts[distance as usize] += 1;
@@ -145,16 +145,13 @@ fn first_pass_limit(chunks: &[SignDistances], k: usize) -> usize {
 mod tests {
     use super::*;
     use crate::code_scan::scan_codes;
-    use eidetic_domain::Embedding;
-    use eidetic_kernels::Line;
+    use eidetic_domain::{Embedding, SplitMix64};
+    use eidetic_kernels::CacheLine;
 
     /// A sequence of numbers between −1 and 1 that depends on the seed alone.
     fn numbers(seed: u32) -> impl FnMut() -> f32 {
-        let mut state = seed;
-        move || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1_u32 << 23) as f32 - 1.0
-        }
+        let mut random = SplitMix64::new(seed.into());
+        move || random.signed_unit()
     }
 
     /// Unit vectors of dimension 512 around 40 centers.
@@ -193,7 +190,7 @@ mod tests {
             let code = codes.encode(query.as_slice());
             for filter in &filters {
                 let query = CodeQuery {
-                    code: Line::codes(&code),
+                    code: CacheLine::codes(&code),
                     k: 10,
                     filter: filter.as_ref(),
                     ef: 0,

@@ -3,7 +3,7 @@
 //! The node of a row has the row's number. At level 0 every row has [`M_MAX0`] slots; the links of the higher levels,
 //! which have few nodes, are stored one node after the other.
 
-use eidetic_kernels::Line;
+use eidetic_kernels::CacheLine;
 use rayon::prelude::*;
 
 use crate::quantizer::mix;
@@ -18,13 +18,13 @@ pub(crate) const NO_LINK: u32 = u32::MAX;
 const LEVELS: u8 = 16;
 
 /// Cache lines of a node's links at level 0.
-pub(crate) const BASE_LINES: usize = M_MAX0 * size_of::<u32>() / size_of::<Line>();
+pub(crate) const BASE_LINES: usize = M_MAX0 * size_of::<u32>() / size_of::<CacheLine>();
 
 /// The links of all nodes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Links {
     /// Links at level 0, [`BASE_LINES`] per row.
-    pub(crate) base: Vec<Line>,
+    pub(crate) base: Vec<CacheLine>,
     /// By row: index in `upper` of its links at level 1; `NO_LINK` for rows that are not nodes.
     pub(crate) upper_offsets: Vec<u32>,
     /// Links above level 0, by node and then by level.
@@ -64,8 +64,8 @@ impl Links {
         let rows = self.rows().max(row as usize + 1);
         self.upper_offsets.resize(rows, NO_LINK);
         let old_lines = self.base.len();
-        self.base.resize(rows * BASE_LINES, Line::ZERO);
-        Line::words_mut(&mut self.base[old_lines..]).fill(NO_LINK);
+        self.base.resize(rows * BASE_LINES, CacheLine::ZERO);
+        CacheLine::words_mut(&mut self.base[old_lines..]).fill(NO_LINK);
     }
 
     /// Whether all links point to existing rows, and above level 0 to nodes of that level. Links read from a file have
@@ -74,7 +74,7 @@ impl Links {
         let rows = self.rows();
         let is_row = |link: &u32| *link == NO_LINK || (*link as usize) < rows;
         let base_is_valid = || {
-            Line::words(&self.base)
+            CacheLine::words(&self.base)
                 .par_chunks(1 << 16)
                 .all(|links| links.iter().all(is_row))
         };
@@ -111,7 +111,7 @@ impl Links {
     #[inline]
     pub(crate) fn slots(&self, node: u32, level: u8) -> &[u32] {
         match level {
-            0 => Line::words(&self.base[node as usize * BASE_LINES..][..BASE_LINES]),
+            0 => CacheLine::words(&self.base[node as usize * BASE_LINES..][..BASE_LINES]),
             _ => &self.upper[self.upper_offsets[node as usize] as usize + usize::from(level) - 1],
         }
     }
@@ -119,7 +119,7 @@ impl Links {
     /// Replaces the links of a node, at most [`max_links`] of them.
     pub(crate) fn set(&mut self, node: u32, level: u8, links: &[u32]) {
         let slots: &mut [u32] = match level {
-            0 => Line::words_mut(&mut self.base[node as usize * BASE_LINES..][..BASE_LINES]),
+            0 => CacheLine::words_mut(&mut self.base[node as usize * BASE_LINES..][..BASE_LINES]),
             _ => &mut self.upper[self.upper_offsets[node as usize] as usize + usize::from(level) - 1],
         };
         slots[..links.len()].copy_from_slice(links);

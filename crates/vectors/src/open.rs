@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use eidetic_domain::{ImageId, RowId};
-use eidetic_kernels::Line;
+use eidetic_kernels::CacheLine;
 
 use crate::IndexError;
 use crate::codes::Codes;
@@ -79,7 +79,7 @@ fn read_codes(
     dimension: usize,
     entries: &[RowEntry],
     codes: &Codes,
-) -> Result<Vec<(RowEntry, Vec<Line>)>, IndexError> {
+) -> Result<Vec<(RowEntry, Vec<CacheLine>)>, IndexError> {
     let encode = |read: &mut Vec<_>, entry, vector: Option<&[f32]>| {
         read.extend(vector.map(|vector| (entry, codes.encode(vector))));
     };

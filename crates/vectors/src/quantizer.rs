@@ -6,6 +6,8 @@
 //! Nothing is learned from the vectors, so codes never become stale. Dot products of codes are exact integers and the
 //! rotation consists of additions, so codes and their ranking are the same on every machine.
 
+use eidetic_domain::SplitMix64;
+
 /// Range of codes, in standard deviations of a component (1/√dimension). 7 of a million components lie outside.
 const RANGE: f32 = 4.5;
 /// The largest code.
@@ -102,8 +104,5 @@ fn hadamard(numbers: &mut [f32]) {
 
 /// A pseudorandom function that is the same on every machine (splitmix64).
 pub(crate) const fn mix(seed: u64) -> u64 {
-    let a = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let b = (a ^ (a >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let c = (b ^ (b >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    c ^ (c >> 31)
+    SplitMix64::new(seed).next_u64()
 }

@@ -20,10 +20,10 @@
 
 use std::fs::{self, File};
 use std::io::{self, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use eidetic_domain::SpaceId;
-use eidetic_kernels::Line;
+use eidetic_kernels::CacheLine;
 use rayon::prelude::*;
 
 use crate::IndexError;
@@ -31,7 +31,6 @@ use crate::codes::{CHUNK_ROWS, Codes};
 use crate::graph::Graph;
 use crate::links::{BASE_LINES, Links, M_MAX};
 use crate::positioned_file::PositionedFile;
-use crate::vector_file::sync_directory;
 
 const FILE_NAME: &str = "index.bin";
 const MAGIC: &[u8; 8] = b"EIDETIDX";
@@ -67,7 +66,7 @@ pub(crate) fn bytes(directory: &Path) -> u64 {
     fs::metadata(directory.join(FILE_NAME)).map_or(0, |file| file.len())
 }
 
-/// Writes a snapshot to a temporary file and renames it.
+/// Replaces the snapshot atomically.
 pub(crate) fn save(
     directory: &Path,
     space: &SpaceId,
@@ -75,20 +74,13 @@ pub(crate) fn save(
     graph: &Graph,
     images: &[[u8; 32]],
 ) -> Result<(), IndexError> {
-    let temporary = directory.join("index.bin.new");
     let path = directory.join(FILE_NAME);
-    let saved = write(&temporary, space, codes, graph, images)
-        .and_then(|()| fs::rename(&temporary, &path))
-        .and_then(|()| sync_directory(directory));
-    saved.map_err(|source| {
-        // An incomplete file is never read, so it does no harm if it cannot be removed.
-        let _ = fs::remove_file(&temporary);
-        IndexError::Io { path, source }
-    })
+    eidetic_atomic_file::write_with(&path, |file| write(file, space, codes, graph, images))
+        .map_err(|source| IndexError::Io { path, source })
 }
 
 fn write(
-    path: &PathBuf,
+    file: &mut File,
     space: &SpaceId,
     codes: &Codes,
     graph: &Graph,
@@ -110,27 +102,27 @@ fn write(
         entry: graph.entry.map_or(0, |entry| u64::from(entry) + 1),
     };
     let mut writer = BlockWriter {
-        file: File::create(path)?,
+        file,
         checksums: Vec::new(),
     };
     writer.section(images.as_flattened())?;
-    writer.section(bytemuck::cast_slice(Line::codes(&links.base)))?;
+    writer.section(bytemuck::cast_slice(CacheLine::codes(&links.base)))?;
     writer.section(bytemuck::cast_slice(&links.upper_offsets))?;
     writer.section(bytemuck::cast_slice(&links.upper))?;
     writer.section(bytemuck::cast_slice(&duplicates))?;
     for chunk in codes.chunks() {
-        writer.section(bytemuck::cast_slice(Line::codes(chunk)))?;
+        writer.section(bytemuck::cast_slice(CacheLine::codes(chunk)))?;
     }
     writer.finish(space, counts)
 }
 
 /// Writes sections in blocks and collects the checksums of the blocks.
-struct BlockWriter {
-    file: File,
+struct BlockWriter<'a> {
+    file: &'a mut File,
     checksums: Vec<u32>,
 }
 
-impl BlockWriter {
+impl BlockWriter<'_> {
     fn section(&mut self, bytes: &[u8]) -> io::Result<()> {
         for block in bytes.chunks(BLOCK) {
             self.checksums.push(crc32fast::hash(block));
@@ -141,12 +133,11 @@ impl BlockWriter {
         Ok(())
     }
 
-    fn finish(mut self, space: &SpaceId, counts: SectionCounts) -> io::Result<()> {
+    fn finish(self, space: &SpaceId, counts: SectionCounts) -> io::Result<()> {
         let table: &[u8] = bytemuck::cast_slice(&self.checksums);
         self.file.write_all(table)?;
         self.file
-            .write_all(trailer(space, counts, crc32fast::hash(table)).as_slice())?;
-        self.file.sync_all()
+            .write_all(trailer(space, counts, crc32fast::hash(table)).as_slice())
     }
 }
 
@@ -205,19 +196,19 @@ fn read(path: &Path, space: &SpaceId) -> io::Result<Snapshot> {
     let mut images = vec![[0; 32]; rows];
     reader.section(images.as_flattened_mut())?;
     let mut links = Links {
-        base: Line::zeros(rows * BASE_LINES),
+        base: CacheLine::zeros(rows * BASE_LINES),
         upper_offsets: vec![0; rows],
         upper: vec![[0; M_MAX]; size(counts.upper)?],
     };
-    reader.section(bytemuck::cast_slice_mut(Line::codes_mut(&mut links.base)))?;
+    reader.section(bytemuck::cast_slice_mut(CacheLine::codes_mut(&mut links.base)))?;
     reader.section(bytemuck::cast_slice_mut(&mut links.upper_offsets))?;
     reader.section(bytemuck::cast_slice_mut(&mut links.upper))?;
     let mut duplicates = vec![[0; 2]; size(counts.duplicates)?];
     reader.section(bytemuck::cast_slice_mut(&mut duplicates))?;
     let mut chunks = Vec::new();
     for _ in 0..counts.chunks {
-        let mut chunk = Line::zeros(Codes::chunk_lines(space.dimension));
-        reader.section(bytemuck::cast_slice_mut(Line::codes_mut(&mut chunk)))?;
+        let mut chunk = CacheLine::zeros(Codes::chunk_lines(space.dimension));
+        reader.section(bytemuck::cast_slice_mut(CacheLine::codes_mut(&mut chunk)))?;
         chunks.push(chunk);
     }
     let entry = counts.entry.checked_sub(1).map(|entry| entry as u32);
@@ -276,11 +267,11 @@ fn read_trailer(file: &PositionedFile, space: &SpaceId) -> io::Result<(SectionCo
 impl SectionCounts {
     /// Number of blocks of all sections; `None` on overflow.
     fn blocks(&self, dimension: usize) -> Option<u64> {
-        let chunk = size_of::<Line>().checked_mul(Codes::chunk_lines(dimension))? as u64;
+        let chunk = size_of::<CacheLine>().checked_mul(Codes::chunk_lines(dimension))? as u64;
         let blocks = |count: u64, bytes: u64| Some(count.checked_mul(bytes)?.div_ceil(BLOCK as u64));
         let sections = [
             blocks(self.rows, 32)?,
-            blocks(self.rows, (BASE_LINES * size_of::<Line>()) as u64)?,
+            blocks(self.rows, (BASE_LINES * size_of::<CacheLine>()) as u64)?,
             blocks(self.rows, 4)?,
             blocks(self.upper, 4 * M_MAX as u64)?,
             blocks(self.duplicates, 8)?,

@@ -3,7 +3,7 @@
 //! A row consists of the image id (32 bytes), the vector (`dimension` times f32, little endian) and the CRC-32 of both. A
 //! row is live only if a catalog record names it, so a torn or stale row does no harm.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -38,7 +38,7 @@ impl VectorFile {
         };
         if !path.try_exists().map_err(failed)? {
             let page = header::encode(space, &path)?;
-            create(directory, &path, page.as_slice()).map_err(failed)?;
+            eidetic_atomic_file::write(&path, page.as_slice()).map_err(failed)?;
         }
         let file = OpenOptions::new()
             .read(true)
@@ -134,23 +134,6 @@ impl VectorFile {
             source,
         }
     }
-}
-
-/// Writes a temporary file and renames it, so that a crash leaves a complete header or no file.
-fn create(directory: &Path, path: &Path, page: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension("bin.new");
-    fs::write(&temporary, page)?;
-    File::open(&temporary)?.sync_all()?;
-    fs::rename(&temporary, path)?;
-    sync_directory(directory)
-}
-
-/// Returns once the names in `directory` would survive power loss.
-pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(directory)?.sync_all()?;
-    }
-    Ok(())
 }
 
 /// Appends one row to `bytes`.

@@ -2,9 +2,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use eidetic_encoder::{Encoder, TextModel};
-use eidetic_encoder_candle::{
-    AlignedModels, Fitted, ModelRef, Opening, Recalls, open_encoder, open_text_model,
-};
+use eidetic_hub::ModelRef;
+use eidetic_inference::{AlignedModels, Fitted, Opening, Recalls, open_encoder, open_text_model};
 use eidetic_library::{
     AlignProgress, Alignment, CaptionedPicture, FailedLine, Loading, align, read_captions,
 };
@@ -32,7 +31,7 @@ struct Answer<'a> {
     held_out_pictures: usize,
     held_out_captions: usize,
     strength: f64,
-    offset: eidetic_encoder_candle::Offset,
+    offset: eidetic_inference::Offset,
     recall: RecallAnswer,
     failed: Vec<FailedAnswer<'a>>,
 }

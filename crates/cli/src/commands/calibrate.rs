@@ -6,9 +6,9 @@ mod table;
 use std::fs;
 use std::path::Path;
 
+use eidetic_confidence::QueryKind;
+use eidetic_confidence::calibration::Calibrated;
 use eidetic_library::{CalibrationHistory, Keep, Library, ScoredPairs};
-use eidetic_search::calibration::Calibrated;
-use eidetic_search::confidence::QueryKind;
 use eidetic_server::json::{CalibrationAnswer, CalibrationsAnswer, FailedFile};
 use eidetic_server::report::Report;
 use serde::Serialize;

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use eidetic_encoder_candle::ModelRef;
+use eidetic_hub::ModelRef;
 use eidetic_indexer::{Cancel, Options};
 use eidetic_library::{CreateOptions, Library, Loading, ModelSource, Owner};
 use eidetic_search::Query;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use eidetic_search::profile::{NamedProfile, ProfileError, Profiles, patterns};
+use eidetic_confidence::profile::{NamedProfile, ProfileError, Profiles, patterns};
 
 use crate::failure::Failure;
 

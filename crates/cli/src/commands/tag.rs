@@ -2,8 +2,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use eidetic_confidence::tagging::{LARGEST_VOCABULARY, TagRule, Vocabulary};
 use eidetic_library::{Library, Owner, TagOptions, TagReport};
-use eidetic_search::tagging::{LARGEST_VOCABULARY, TagRule, Vocabulary};
 
 use super::{directory, warn_of_damage};
 use crate::arguments::{Global, Tag};

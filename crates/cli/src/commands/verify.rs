@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use eidetic_encoder_candle::{ModelRef, sha256};
+use eidetic_hub::{ModelRef, sha256};
 use eidetic_library::{Check, CheckPicture, LoadedModel, ModelSource, Verified};
 use serde::Serialize;
 

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use eidetic_search::calibration::Calibrated;
-use eidetic_search::confidence::QueryKind;
+use eidetic_confidence::QueryKind;
+use eidetic_confidence::calibration::Calibrated;
 use serde::{Deserialize, Serialize};
 
-use crate::{LibraryError, durable};
+use crate::LibraryError;
 
 const FILE_NAME: &str = "calibration.json";
 /// Version of the file's layout that this program writes and reads.
@@ -202,7 +202,7 @@ impl CalibrationHistory {
         let path = library.join(FILE_NAME);
         serde_json::to_vec(self)
             .map_err(std::io::Error::from)
-            .and_then(|text| durable::replace(library, FILE_NAME, &text))
+            .and_then(|text| eidetic_atomic_file::write(&path, &text))
             .map_err(LibraryError::io(&path))
     }
 
@@ -237,8 +237,8 @@ fn unknown(path: PathBuf, found: u32) -> LibraryError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use eidetic_confidence::calibration::{LabelledScore, Origin, Source};
     use eidetic_domain::ImageId;
-    use eidetic_search::calibration::{LabelledScore, Origin, Source};
 
     fn made(version: u32, replaces: Option<u32>, kind: QueryKind) -> Calibrated {
         let pair = |i: u32| LabelledScore {

@@ -1,8 +1,8 @@
 use std::path::Path;
 
+use eidetic_confidence::calibration::{LabelledPair, Pair, Reach};
+use eidetic_confidence::{Fit, QueryKind};
 use eidetic_encoder::fake::FakeEncoder;
-use eidetic_search::calibration::{LabelledPair, Pair, Reach};
-use eidetic_search::confidence::{Fit, QueryKind};
 use image::{Rgb, RgbImage};
 
 use super::{Keep, Refitted, ScoredPairs};

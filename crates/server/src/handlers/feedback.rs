@@ -1,7 +1,7 @@
 use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, Result, rt};
+use eidetic_confidence::QueryKind;
 use eidetic_library::{AnswerCount, Refitted, Subject};
-use eidetic_search::confidence::QueryKind;
 
 use super::query_pairs;
 use crate::json::{FeedbackAnswers, FeedbackCount, FeedbackRequest, ProblemDocument};

@@ -7,7 +7,7 @@ use actix_web::http::header::{
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Result};
 use eidetic_domain::ImageId;
-use eidetic_imaging::{Limits, decode, thumbnail as shrunk};
+use eidetic_imaging::{DecodeLimits, decode, thumbnail as shrunk};
 use eidetic_library::{ImageFile, Library};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
@@ -167,7 +167,7 @@ fn read(library: &Library, id: &ImageId, form: Form, held: bool) -> Result<Optio
 }
 
 fn viewable(file: &ImageFile) -> Result<Picture, Problem> {
-    let decoded = decode(&file.bytes, &Limits::default()).map_err(|reason| {
+    let decoded = decode(&file.bytes, &DecodeLimits::default()).map_err(|reason| {
         Problem::new(
             ProblemKind::UnreadablePicture,
             format!("the picture cannot be read: {reason}"),

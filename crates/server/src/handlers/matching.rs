@@ -1,10 +1,10 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result};
-use eidetic_imaging::{Limits, decode};
+use eidetic_confidence::QueryKind;
+use eidetic_confidence::profile::{Circumstances, NamedProfile, edge_density};
+use eidetic_imaging::{DecodeLimits, decode};
 use eidetic_library::Library;
 use eidetic_search::QueryPicture;
-use eidetic_search::confidence::QueryKind;
-use eidetic_search::profile::{Circumstances, NamedProfile, edge_density};
 
 use super::pairs;
 use super::search::pixels;
@@ -105,7 +105,7 @@ fn hold(
 ) -> Result<MatchAnswer, Problem> {
     let space = library.active();
     let (picture, image) = match held.picture {
-        HeldPicture::File(bytes) => (pixels(&bytes, space.detail()?)?, None),
+        HeldPicture::File(bytes) => (pixels(&bytes, space.decode_size()?)?, None),
         HeldPicture::Indexed(id) => (QueryPicture::Indexed(id), Some(id.to_string())),
     };
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -132,7 +132,7 @@ fn complexity(library: &Library, picture: &QueryPicture) -> Option<f32> {
         QueryPicture::Pixels(pixels) => Some(edge_density(pixels)),
         QueryPicture::Indexed(id) => {
             let jpeg = library.thumbnail(id).ok()?;
-            let decoded = decode(&jpeg, &Limits::default()).ok()?;
+            let decoded = decode(&jpeg, &DecodeLimits::default()).ok()?;
             Some(edge_density(&decoded.image))
         }
     }

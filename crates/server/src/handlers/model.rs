@@ -121,6 +121,6 @@ fn require_own_machine(state: &State) -> Result<(), Problem> {
     }
     Err(Problem::new(
         ProblemKind::ModelNotAllowed,
-        "this server listens beyond its own machine; to switch or drop a model, stop it and run: eidetic model",
+        "this server listens beyond its own machine; to switch or drop a model, stop it and run: eidetic space",
     ))
 }

@@ -1,6 +1,6 @@
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, Result};
-use eidetic_imaging::{Detail, Limits, decode_for};
+use eidetic_imaging::{DecodeLimits, DecodeSize, decode_at_least};
 use eidetic_search::QueryPicture;
 
 use super::query_pairs;
@@ -142,7 +142,7 @@ async fn search(state: Data<State>, wish: Wish) -> Result<SearchAnswer, Problem>
             None => library.active(),
         };
         if let Some(bytes) = picture {
-            query.picture = Some(pixels(&bytes, space.detail()?)?);
+            query.picture = Some(pixels(&bytes, space.decode_size()?)?);
         }
         let answer = space.search(&query)?;
         Ok(SearchAnswer::from(&answer))
@@ -150,8 +150,8 @@ async fn search(state: Data<State>, wish: Wish) -> Result<SearchAnswer, Problem>
     state.models.run(work).await
 }
 
-pub(super) fn pixels(bytes: &[u8], detail: Detail) -> Result<QueryPicture, Problem> {
-    let decoded = decode_for(bytes, &Limits::default(), detail).map_err(|reason| {
+pub(super) fn pixels(bytes: &[u8], size: DecodeSize) -> Result<QueryPicture, Problem> {
+    let decoded = decode_at_least(bytes, &DecodeLimits::default(), size).map_err(|reason| {
         Problem::new(
             ProblemKind::UnreadablePicture,
             format!("the picture cannot be read: {reason}"),

@@ -1,6 +1,6 @@
+use eidetic_confidence::profile::Criticality;
 use eidetic_domain::Precision;
 use eidetic_library::OldSpace;
-use eidetic_search::profile::Criticality;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};

@@ -2,9 +2,9 @@
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
+use eidetic_confidence::QueryKind;
+use eidetic_confidence::calibration::{LabelledPair, Pair};
 use eidetic_library::Keep;
-use eidetic_search::calibration::{LabelledPair, Pair};
-use eidetic_search::confidence::QueryKind;
 use serde_json::Value;
 
 use super::site::Site;

@@ -127,6 +127,6 @@ async fn a_server_for_others_switches_and_drops_nothing() {
     ] {
         let refused = post(&site, address, body).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN);
-        assert!(refused.problem().detail.contains("eidetic model"));
+        assert!(refused.problem().detail.contains("eidetic space"));
     }
 }

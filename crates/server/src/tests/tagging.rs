@@ -2,9 +2,9 @@
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
+use eidetic_confidence::tagging::{TagRule, Vocabulary};
 use eidetic_indexer::{Cancel, Options};
 use eidetic_library::{TagOptions, TagProgress, TagReport};
-use eidetic_search::tagging::{TagRule, Vocabulary};
 use serde_json::json;
 
 use super::site::Site;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use eidetic_domain::Embedding;
-use eidetic_kernels::Line;
+use eidetic_kernels::CacheLine;
 
 use super::{VectorStore, check_dimension};
 use crate::candidate_queue::Candidate;
@@ -56,7 +56,7 @@ impl VectorStore {
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone();
             let mut candidates = context.candidates(&CodeQuery {
-                code: Line::codes(&code),
+                code: CacheLine::codes(&code),
                 k: k.saturating_add(damaged.len()),
                 filter,
                 ef,

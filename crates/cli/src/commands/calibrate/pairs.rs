@@ -1,11 +1,11 @@
 use std::fs;
 use std::path::Path;
 
-use eidetic_domain::ImageId;
-use eidetic_search::calibration::{
+use eidetic_confidence::QueryKind;
+use eidetic_confidence::calibration::{
     CalibrationError, LabelledPair, MAX_LABELLED, MIN_OF_EACH_CLASS, labelled_pairs,
 };
-use eidetic_search::confidence::QueryKind;
+use eidetic_domain::ImageId;
 
 use crate::failure::Failure;
 

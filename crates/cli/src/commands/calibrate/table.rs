@@ -1,8 +1,8 @@
 use std::fmt::Write;
 
+use eidetic_confidence::calibration::{ClassSummary, Histogram, Interval, Source};
+use eidetic_confidence::{Fit, QueryKind};
 use eidetic_library::Happened;
-use eidetic_search::calibration::{ClassSummary, Histogram, Interval, Source};
-use eidetic_search::confidence::{Fit, QueryKind};
 use eidetic_server::json::{CalibrationAnswer, CalibrationEventAnswer, ThresholdAnswer};
 
 /// Bins of the stored histogram that make one line, and the longest bar.
@@ -100,7 +100,7 @@ fn class(name: &str, class: &ClassSummary) -> String {
 }
 
 fn quality(made: &CalibrationAnswer) -> String {
-    let was = |figure: fn(&eidetic_search::calibration::Honesty) -> f64| {
+    let was = |figure: fn(&eidetic_confidence::calibration::Honesty) -> f64| {
         made.before
             .as_ref()
             .map_or_else(String::new, |before| format!(" (was {:.3})", figure(before)))

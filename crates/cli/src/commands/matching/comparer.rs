@@ -1,13 +1,14 @@
 use std::path::Path;
 
+use eidetic_confidence::TextMatch;
+use eidetic_confidence::calibration::Calibrated;
+use eidetic_confidence::profile::{Circumstances, Criticality, NamedProfile, edge_density};
+use eidetic_confidence::{Judge, QueryKind};
 use eidetic_domain::Embedding;
 use eidetic_encoder::{Encoder, Pixels};
-use eidetic_imaging::Detail;
+use eidetic_imaging::DecodeSize;
 use eidetic_library::{Library, LibraryError, LoadedModel, ModelSource, Owner, Status};
-use eidetic_search::calibration::Calibrated;
-use eidetic_search::confidence::{Judge, QueryKind};
-use eidetic_search::profile::{Circumstances, Criticality, NamedProfile, edge_density};
-use eidetic_search::{Matcher, TextCache, TextMatch};
+use eidetic_search::{Matcher, TextCache};
 use eidetic_server::json::{MatchAnswer, MatchResult};
 use rayon::prelude::*;
 
@@ -247,12 +248,12 @@ fn see(
     asked: &[Asked],
     complexity: bool,
 ) -> Result<Vec<Result<Seen, String>>, Failure> {
-    let detail = Detail::of_model(encoder.shorter_side());
+    let size = DecodeSize::for_model(encoder.shorter_side());
     let read: Vec<Result<(Pixels, Option<f32>), String>> = asked
         .par_iter()
         .map(|asked| {
             let named = |reason: String| format!("{}: {reason}", asked.image.display());
-            let decoded = pictures::read(asked.image, detail).map_err(named)?;
+            let decoded = pictures::read(asked.image, size).map_err(named)?;
             let density = complexity.then(|| edge_density(&decoded.image));
             Ok((encoder.preprocess(&decoded.image), density))
         })

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, stdin};
 use std::path::Path;
 
-use eidetic_search::calibration::{Pair, PairsError, pair_of_line};
+use eidetic_confidence::calibration::{Pair, PairsError, pair_of_line};
 use eidetic_server::json::MatchResult;
 use indicatif::ProgressBar;
 use serde::Serialize;

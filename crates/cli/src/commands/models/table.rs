@@ -1,6 +1,6 @@
 //! The table of known models: a heading a family, a line a model, 80 columns wide.
 
-use eidetic_encoder_candle::{KnownModel, Reads};
+use eidetic_hub::{KnownModel, Reads};
 
 use super::Listed;
 
@@ -114,7 +114,7 @@ fn megabytes(count: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eidetic_encoder_candle::known_models;
+    use eidetic_hub::known_models;
 
     #[test]
     fn every_line_of_a_model_fits_eighty_columns() {

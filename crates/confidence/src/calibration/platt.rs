@@ -1,0 +1,253 @@
+use serde::{Deserialize, Serialize};
+
+use super::{Labelled, Sample};
+
+/// A probability as a logistic curve of the score: `1 / (1 + exp(−(slope · score + intercept)))` (Platt 1999).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Platt {
+    /// Rise per unit of score.
+    pub slope: f64,
+    /// Log odds at score 0.
+    pub intercept: f64,
+}
+
+/// What was believed before the pairs were seen, and how many pairs that belief is worth.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prior {
+    /// The curve believed in.
+    pub belief: Platt,
+    /// It weighs as much as so many pairs.
+    pub worth: f64,
+}
+
+/// Newton steps; the objective is convex and two parameters converge in far fewer.
+const STEPS: usize = 100;
+
+impl Platt {
+    /// Probability of a match at `score`.
+    pub fn probability(&self, score: f64) -> f64 {
+        logistic(self.slope * score + self.intercept)
+    }
+
+    /// Whether it can be computed with and rises. A file can say anything.
+    pub fn is_usable(&self) -> bool {
+        self.slope.is_finite() && self.intercept.is_finite() && self.slope > 0.0
+    }
+
+    /// The score at which a match is as probable as not.
+    pub fn centre(&self) -> f64 {
+        -self.intercept / self.slope
+    }
+
+    /// The curve of this slope through one half at `centre`.
+    pub fn through(centre: f64, slope: f64) -> Self {
+        let intercept = -slope * centre;
+        Self { slope, intercept }
+    }
+
+    /// The curve that comes nearest, by cross-entropy, to probabilities stated at scores; `None` where no rising one does,
+    /// or the scores do not differ.
+    pub fn approximating(stated: &[(f64, f64)]) -> Option<Self> {
+        let points = stated.iter().map(|&(x, target)| Point {
+            x,
+            target,
+            weight: 1.0,
+        });
+        let points: Vec<Point> = points.collect();
+        let fitted = Self::of_points(&points)?;
+        fitted.is_usable().then_some(fitted)
+    }
+
+    /// The curve of greatest likelihood, with Platt's targets (N₊ + 1)/(N₊ + 2) and 1/(N₋ + 2), which keep it finite
+    /// where the classes do not overlap; `prior` pulls it by cross-entropy towards a belief.
+    pub fn fit(sample: &Sample, prior: Option<Prior>) -> Self {
+        let believed = prior
+            .into_iter()
+            .flat_map(|prior| pseudo_observations(sample.pairs(), prior));
+        let points: Vec<Point> = observations(sample).chain(believed).collect();
+        Self::of_points(&points).expect("the scores of a sample differ")
+    }
+
+    /// `None` where the scores do not differ.
+    fn of_points(points: &[Point]) -> Option<Self> {
+        let total: f64 = points.iter().map(|point| point.weight).sum();
+        let mean = points.iter().map(|point| point.weight * point.x).sum::<f64>() / total;
+        let squares = points.iter().map(|point| point.weight * (point.x - mean).powi(2));
+        // Standardised scores keep Newton's steps well conditioned: cosines vary by hundredths.
+        let deviation = (squares.sum::<f64>() / total).sqrt();
+        if !deviation.is_finite() || deviation <= 0.0 {
+            return None;
+        }
+        let standard = |point: &Point| Point {
+            x: (point.x - mean) / deviation,
+            ..*point
+        };
+        let (slope, intercept) = newton(&points.iter().map(standard).collect::<Vec<_>>());
+        Some(Self {
+            slope: slope / deviation,
+            intercept: intercept - slope * mean / deviation,
+        })
+    }
+}
+
+/// A score, the probability wanted there, and how much it counts.
+#[derive(Clone, Copy)]
+struct Point {
+    x: f64,
+    target: f64,
+    weight: f64,
+}
+
+fn observations(sample: &Sample) -> impl Iterator<Item = Point> + '_ {
+    let matching = sample.matching() as f64;
+    let other = sample.pairs().len() as f64 - matching;
+    let (yes, no) = ((matching + 1.0) / (matching + 2.0), 1.0 / (other + 2.0));
+    let target = move |matches| if matches { yes } else { no };
+    sample.pairs().iter().map(move |pair| Point {
+        x: pair.score,
+        target: target(pair.matches),
+        weight: 1.0,
+    })
+}
+
+fn pseudo_observations(pairs: &[Labelled], prior: Prior) -> impl Iterator<Item = Point> + '_ {
+    let weight = prior.worth / pairs.len() as f64;
+    pairs.iter().map(move |pair| Point {
+        x: pair.score,
+        target: prior.belief.probability(pair.score),
+        weight,
+    })
+}
+
+/// Newton's method with halved steps until the loss falls (Lin, Lin, Weng 2007).
+fn newton(points: &[Point]) -> (f64, f64) {
+    let (mut slope, mut intercept) = (0.0, 0.0);
+    let mut loss = cross_entropy(points, slope, intercept);
+    for _ in 0..STEPS {
+        let Some((along_slope, along_intercept)) = direction(points, slope, intercept) else {
+            break;
+        };
+        let mut step = 1.0;
+        let mut fell = 0.0;
+        while step > 1e-10 {
+            let next = (slope + step * along_slope, intercept + step * along_intercept);
+            let next_loss = cross_entropy(points, next.0, next.1);
+            if next_loss < loss {
+                (slope, intercept) = next;
+                (fell, loss) = (loss - next_loss, next_loss);
+                break;
+            }
+            step /= 2.0;
+        }
+        if fell < 1e-12 * loss.abs().max(1e-12) {
+            break;
+        }
+    }
+    (slope, intercept)
+}
+
+fn direction(points: &[Point], slope: f64, intercept: f64) -> Option<(f64, f64)> {
+    // A ridge far below what a single pair adds keeps the matrix invertible.
+    let (mut aa, mut ab, mut bb, mut ga, mut gb) = (1e-12, 0.0, 1e-12, 0.0, 0.0);
+    for point in points {
+        let p = logistic(slope * point.x + intercept);
+        let curvature = point.weight * p * (1.0 - p);
+        let residual = point.weight * (point.target - p);
+        aa += curvature * point.x * point.x;
+        ab += curvature * point.x;
+        bb += curvature;
+        ga += residual * point.x;
+        gb += residual;
+    }
+    let determinant = aa * bb - ab * ab;
+    (determinant > 0.0).then(|| {
+        (
+            (bb * ga - ab * gb) / determinant,
+            (aa * gb - ab * ga) / determinant,
+        )
+    })
+}
+
+fn cross_entropy(points: &[Point], slope: f64, intercept: f64) -> f64 {
+    let loss = |point: &Point| {
+        let z = slope * point.x + intercept;
+        // log(1 + exp(z)) − target · z, without overflow.
+        point.weight * (z.max(0.0) + (-z.abs()).exp().ln_1p() - point.target * z)
+    };
+    points.iter().map(loss).sum()
+}
+
+fn logistic(z: f64) -> f64 {
+    if z >= 0.0 {
+        1.0 / (1.0 + (-z).exp())
+    } else {
+        z.exp() / (1.0 + z.exp())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eidetic_domain::SplitMix64;
+
+    /// Pairs labelled at random by the curve itself.
+    fn drawn_from(curve: Platt, count: usize) -> Sample {
+        let mut random = SplitMix64::new(11);
+        let mut uniform = move || random.below(1 << 30) as f64 / f64::from(1 << 30);
+        let pair = |_| {
+            let score = 0.1 + 0.2 * uniform();
+            Labelled {
+                score,
+                matches: uniform() < curve.probability(score),
+            }
+        };
+        Sample::new((0..count).map(pair).collect()).unwrap()
+    }
+
+    #[test]
+    fn the_fit_finds_the_curve_that_made_the_labels() {
+        let truth = Platt {
+            slope: 60.0,
+            intercept: -12.0,
+        };
+        let fitted = Platt::fit(&drawn_from(truth, 20_000), None);
+        for score in [0.12, 0.18, 0.2, 0.22, 0.28] {
+            assert!(
+                (fitted.probability(score) - truth.probability(score)).abs() < 0.02,
+                "{fitted:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn separated_classes_give_a_finite_curve() {
+        let pair = |i: u32| Labelled {
+            score: f64::from(i) / 100.0,
+            matches: i >= 10,
+        };
+        let fitted = Platt::fit(&Sample::new((0..20).map(pair).collect()).unwrap(), None);
+        assert!(fitted.slope.is_finite() && fitted.slope > 0.0);
+        assert!(fitted.probability(0.19) > 0.8 && fitted.probability(0.0) < 0.2);
+    }
+
+    #[test]
+    fn a_weighty_prior_holds_the_curve_where_it_was() {
+        let belief = Platt {
+            slope: 60.0,
+            intercept: -15.0,
+        };
+        let sample = drawn_from(
+            Platt {
+                slope: 60.0,
+                intercept: -12.0,
+            },
+            200,
+        );
+        let pull = |worth| {
+            let fitted = Platt::fit(&sample, Some(Prior { belief, worth }));
+            (fitted.probability(0.22) - belief.probability(0.22)).abs()
+        };
+        assert!(pull(1e6) < 1e-3);
+        assert!(pull(1e6) < pull(200.0) && pull(200.0) < pull(1e-6));
+    }
+}

@@ -1,0 +1,180 @@
+//! What the families' reference programs do around the model: prompts, resizes, limits.
+
+use eidetic_encoder::{DynamicResize, TokenRange};
+
+use super::config::Details;
+use crate::error::LoadError;
+
+/// A family of models that one reference program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// GME-Qwen2-VL: `gme_inference.py` beside its weights.
+    Gme,
+    /// Qwen3-VL-Embedding: `scripts/qwen3_vl_embedding.py` beside its weights.
+    Qwen3Vl,
+    /// Qwen2.5 and Qwen2, texts only.
+    Qwen2,
+}
+
+/// What somebody wants to embed, apart from pixels: it decides the instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content<'a> {
+    /// A picture of the library or to search by.
+    Picture,
+    /// Words to search by.
+    Text(&'a str),
+    /// Words and a picture to search by together.
+    Fused(&'a str),
+}
+
+/// The token that stands for one group of a picture's patches.
+pub const IMAGE_TOKEN: &str = "<|image_pad|>";
+const PICTURE: &str = "<|vision_start|><|image_pad|><|vision_end|>";
+
+impl Family {
+    /// The family that `model_type` of `config.json` names.
+    pub fn of(model_type: &str) -> Option<Self> {
+        match model_type {
+            "qwen2_vl" => Some(Self::Gme),
+            "qwen3_vl" => Some(Self::Qwen3Vl),
+            "qwen2" => Some(Self::Qwen2),
+            _ => None,
+        }
+    }
+
+    /// What the model reads, its special tokens written out.
+    pub fn prompt(self, content: Content<'_>) -> String {
+        let (text, picture) = match content {
+            Content::Picture => ("", PICTURE),
+            Content::Text(text) => (text, ""),
+            Content::Fused(text) => (text, PICTURE),
+        };
+        let instruction = self.instruction(content);
+        // The reference of Qwen3-VL-Embedding puts a word where nothing is.
+        let nothing = if self == Self::Qwen3Vl && text.is_empty() && picture.is_empty() {
+            "NULL"
+        } else {
+            ""
+        };
+        // That of GME writes the last token out; the tokenizer of Qwen3-VL-Embedding adds it.
+        let end = if self == Self::Gme { "<|endoftext|>" } else { "" };
+        format!(
+            "<|im_start|>system\n{instruction}<|im_end|>\n<|im_start|>user\n{picture}{text}{nothing}<|im_end|>\n\
+             <|im_start|>assistant\n{end}"
+        )
+    }
+
+    const fn instruction(self, content: Content<'_>) -> &'static str {
+        match (self, content) {
+            (Self::Qwen3Vl, Content::Picture) => "Represent the user's input.",
+            (Self::Qwen3Vl, _) => "Retrieve images or text relevant to the user's query.",
+            (_, Content::Picture) => "You are a helpful assistant.",
+            (_, _) => "Find an image that matches the given text.",
+        }
+    }
+
+    /// Most tokens of a prompt.
+    pub const fn longest(self) -> usize {
+        match self {
+            Self::Gme => 1800,
+            Self::Qwen3Vl => 8192,
+            // No reference sets one; captions are far shorter, and memory grows with it.
+            Self::Qwen2 => 2048,
+        }
+    }
+
+    /// How pictures are resized.
+    pub const fn resize(self) -> DynamicResize {
+        match self {
+            Self::Qwen3Vl => DynamicResize {
+                outer: TokenRange { min: 4, max: 1800 },
+                inner: None,
+            },
+            _ => DynamicResize {
+                outer: TokenRange { min: 4, max: 16_384 },
+                inner: Some(TokenRange { min: 256, max: 1280 }),
+            },
+        }
+    }
+
+    pub const fn details(self) -> Details {
+        match self {
+            Self::Qwen3Vl => Details::HeadNorms,
+            _ => Details::Biases,
+        }
+    }
+
+    /// For each of `count` angles, which coordinate turns it. GME runs its decoder on positions in one dimension.
+    pub fn axes(self, count: usize, section: Option<&[usize]>) -> Result<Vec<u8>, LoadError> {
+        let mut axes = vec![0; count];
+        if self != Self::Qwen3Vl {
+            return Ok(axes);
+        }
+        let section = section.unwrap_or(&[24, 20, 20]);
+        let &[_, rows, columns] = section else {
+            return Err(LoadError::Config(format!(
+                "mrope_section {section:?} has not three parts"
+            )));
+        };
+        for (axis, length) in [(1, rows), (2, columns)] {
+            let end = length.saturating_mul(3).min(count);
+            for place in (usize::from(axis)..end).step_by(3) {
+                axes[place] = axis;
+            }
+        }
+        Ok(axes)
+    }
+
+    /// Whether a picture's tokens have positions in two dimensions.
+    pub const fn places_pictures(self) -> bool {
+        matches!(self, Self::Qwen3Vl)
+    }
+
+    /// Dimensions that embeddings may be cut to.
+    pub const fn least_dimension(self) -> Option<usize> {
+        match self {
+            Self::Qwen3Vl => Some(64),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompts_are_those_of_the_references() {
+        assert_eq!(
+            Family::Gme.prompt(Content::Text("a cat")),
+            "<|im_start|>system\nFind an image that matches the given text.<|im_end|>\n<|im_start|>user\na cat<|im_end|>\n\
+             <|im_start|>assistant\n<|endoftext|>"
+        );
+        assert_eq!(
+            Family::Gme.prompt(Content::Picture),
+            "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|><|image_pad|>\
+             <|vision_end|><|im_end|>\n<|im_start|>assistant\n<|endoftext|>"
+        );
+        assert!(
+            Family::Qwen3Vl
+                .prompt(Content::Text(""))
+                .contains("user\nNULL<|im_end|>")
+        );
+        assert!(
+            Family::Qwen3Vl
+                .prompt(Content::Fused(""))
+                .contains("<|vision_end|><|im_end|>")
+        );
+    }
+
+    #[test]
+    fn angles_take_turns_among_coordinates() {
+        let axes = Family::Qwen3Vl.axes(8, Some(&[4, 2, 2])).unwrap();
+        assert_eq!(axes, [0, 1, 2, 0, 1, 2, 0, 0]);
+        let published = Family::Qwen3Vl.axes(64, Some(&[24, 20, 20])).unwrap();
+        let of = |axis: u8| published.iter().map(|a| usize::from(*a == axis)).sum::<usize>();
+        assert_eq!((of(0), of(1), of(2)), (24, 20, 20));
+        assert_eq!(Family::Gme.axes(2, Some(&[1, 1, 0])).unwrap(), [0, 0]);
+        assert!(Family::Qwen3Vl.axes(8, Some(&[4, 4])).is_err());
+    }
+}
