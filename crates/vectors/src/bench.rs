@@ -39,7 +39,7 @@ pub struct IndexBench {
 
 /// Result of searches with one size of the candidate queue.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct EfPoint {
+pub struct EfMeasurement {
     /// Size of the candidate queue.
     pub ef: usize,
     /// Recall@10 over all queries.
@@ -50,7 +50,7 @@ pub struct EfPoint {
 
 /// Result of searches with one kind of filter, run as a library runs them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct FilterPoint {
+pub struct FilterMeasurement {
     /// The kind of filter.
     pub filter: FilterKind,
     /// Share of the rows that the filter selects.
@@ -102,18 +102,18 @@ impl IndexBench {
     }
 
     /// Runs the queries on all threads, once per size of the candidate queue.
-    pub fn points(&self, queries: &[f32], efs: &[usize]) -> Result<Vec<EfPoint>, IndexError> {
+    pub fn points(&self, queries: &[f32], efs: &[usize]) -> Result<Vec<EfMeasurement>, IndexError> {
         let queries = unit_vectors(queries, self.dimension)?;
         let truth = self.store.exact_scores(&queries, &[None], K)?;
         efs.iter()
-            .map(|&ef| self.ef_point(&queries, &truth, ef))
+            .map(|&ef| self.measure_ef(&queries, &truth, ef))
             .collect()
     }
 
     /// Runs the first queries with filters of all kinds, one at a time, and without a filter for comparison.
-    pub fn filters(&self, queries: &[f32]) -> Result<Vec<FilterPoint>, IndexError> {
+    pub fn filters(&self, queries: &[f32]) -> Result<Vec<FilterMeasurement>, IndexError> {
         let queries = self.first_queries(queries, FILTERED_QUERIES)?;
-        let mut points = vec![self.filter_point(&queries, FilterKind::None, 1.0)?];
+        let mut points = vec![self.measure_filter(&queries, FilterKind::None, 1.0)?];
         for kind in [
             FilterKind::Random,
             FilterKind::NearestToQuery,
@@ -121,7 +121,7 @@ impl IndexBench {
             FilterKind::FarthestFromQuery,
         ] {
             for share in SHARES {
-                points.push(self.filter_point(&queries, kind, share)?);
+                points.push(self.measure_filter(&queries, kind, share)?);
             }
         }
         Ok(points)
@@ -142,12 +142,12 @@ impl IndexBench {
         unit_vectors(&queries[..numbers], self.dimension)
     }
 
-    fn ef_point(
+    fn measure_ef(
         &self,
         queries: &[Embedding],
         truth: &[Vec<Vec<f32>>],
         ef: usize,
-    ) -> Result<EfPoint, IndexError> {
+    ) -> Result<EfMeasurement, IndexError> {
         let search = |query: &Embedding| self.store.search_by(SearchMode::Auto { ef }, query, K, None);
         let start = Instant::now();
         let found: Vec<Vec<Neighbor>> = self
@@ -158,19 +158,19 @@ impl IndexBench {
         for (found, truth) in found.iter().zip(truth) {
             recall.count(found, &truth[0]);
         }
-        Ok(EfPoint {
+        Ok(EfMeasurement {
             ef,
             recall: recall.ratio(),
             queries_per_second: queries.len() as f64 / seconds,
         })
     }
 
-    fn filter_point(
+    fn measure_filter(
         &self,
         queries: &[Embedding],
         kind: FilterKind,
         share: f64,
-    ) -> Result<FilterPoint, IndexError> {
+    ) -> Result<FilterMeasurement, IndexError> {
         let others = self.store.sample(queries.len());
         let filters: Vec<_> = queries
             .iter()
@@ -200,7 +200,7 @@ impl IndexBench {
         for (found, truth) in found.iter().zip(&truth) {
             recall.count(found, truth);
         }
-        Ok(FilterPoint {
+        Ok(FilterMeasurement {
             filter: kind,
             share,
             recall: recall.ratio(),
