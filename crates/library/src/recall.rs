@@ -129,7 +129,7 @@ impl Space {
                     queries: kind.to_owned(),
                     filter: name.clone(),
                     vectors: admitted(filter),
-                    recall: recall.share(),
+                    recall: recall.ratio(),
                     low,
                     high,
                 });

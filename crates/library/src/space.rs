@@ -172,16 +172,16 @@ impl Space {
         let _one_at_a_time = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
         if self.read_vectors().needs_graph() {
             // Built beside the store, so that neither searching nor indexing waits for the minutes that it takes.
-            let source = self.read_vectors().graph_source();
-            let graph = source.build();
+            let builder = self.read_vectors().graph_builder();
+            let graph = builder.build();
             self.write_vectors().install_graph(graph);
         }
         // A little at a time, so that searches come in between.
-        while self.write_vectors().absorb() {}
-        let unsaved = self.read_vectors().unsaved();
-        if let Some(unsaved) = unsaved {
-            unsaved.save()?;
-            self.write_vectors().note_saved();
+        while self.write_vectors().insert_pending() {}
+        let pending = self.read_vectors().pending_snapshot();
+        if let Some(pending) = pending {
+            pending.save()?;
+            self.write_vectors().mark_snapshot_saved();
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use eidetic_catalog::{Catalog, ImageRecord, ImageTags};
 use eidetic_domain::{Embedding, Filter, Hit, ImageId};
 use eidetic_encoder::Encoder;
-use eidetic_vectors::{Neighbour, VectorIndex};
+use eidetic_vectors::{Neighbor, VectorIndex};
 
 use crate::{
     AdmissionCache, Answer, Query, QueryPicture, RankedHit, SearchError, TextCache, Took, Verdict, Weights,
@@ -172,7 +172,7 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
 
     /// What the catalog says of the neighbours, as far as it knows them and `filter` admits them: their rows may have
     /// changed hands since the filter was resolved.
-    fn resolve(&self, neighbours: &[Neighbour], filter: &Filter) -> Result<Vec<RankedHit>, SearchError> {
+    fn resolve(&self, neighbours: &[Neighbor], filter: &Filter) -> Result<Vec<RankedHit>, SearchError> {
         let ids: Vec<ImageId> = neighbours.iter().map(|n| n.image).collect();
         let records = self.catalog.get_many(&ids)?;
         let tagged = self.carriers(&ids, filter)?;
@@ -271,7 +271,7 @@ fn non_blank(text: Option<&str>) -> Option<&str> {
     text.map(str::trim).filter(|t| !t.is_empty())
 }
 
-fn ranked(neighbour: &Neighbour, record: Option<ImageRecord>) -> Option<RankedHit> {
+fn ranked(neighbour: &Neighbor, record: Option<ImageRecord>) -> Option<RankedHit> {
     let hit = Hit {
         image: neighbour.image,
         score: neighbour.score,

@@ -1,11 +1,11 @@
-//! Measures the store on vectors from files, for several files of queries:
+//! Measures a store on vectors from files, for one or more files of queries:
 //! `cargo run --release -p eidetic-vectors --example ann -- BASE.f32 DIMENSION LIMIT THREADS QUERIES.f32...`
 #![expect(clippy::print_stdout, reason = "an example's output")]
 
 use std::error::Error;
 use std::io::Read;
 
-use eidetic_vectors::Bench;
+use eidetic_vectors::bench::IndexBench;
 
 const EFS: [usize; 9] = [32, 40, 48, 56, 64, 80, 96, 128, 192];
 
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let (dimension, limit, threads) = (dimension.parse()?, limit.parse::<usize>()?, threads.parse()?);
     let base = read(base, limit.saturating_mul(dimension))?;
-    let bench = Bench::new(&base, dimension, threads, &std::env::temp_dir())?;
+    let bench = IndexBench::new(&base, dimension, threads, &std::env::temp_dir())?;
     println!(
         "vectors {}  threads {threads}  build {:.1} s  open {:.0} ms  {} MB",
         base.len() / dimension,
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for path in queries {
         let queries = read(path, usize::MAX)?;
         println!(
-            "{path}: every code compared in {:.2} ms",
+            "{path}: scan of all codes in {:.2} ms",
             bench.exact_milliseconds(&queries)?
         );
         for point in bench.points(&queries, &EFS)? {
@@ -39,15 +39,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         for point in bench.filters(&queries)? {
             println!(
-                "kept {:?} {:.3}  recall@10 {:.4}  {:.0} queries/s",
-                point.kept, point.share, point.recall, point.queries_per_second
+                "filter {:?} {:.3}  recall@10 {:.4}  {:.0} queries/s",
+                point.filter, point.share, point.recall, point.queries_per_second
             );
         }
     }
     Ok(())
 }
 
-/// At most `count` numbers.
+/// Reads up to `count` little-endian numbers.
 fn read(path: &str, count: usize) -> Result<Vec<f32>, Box<dyn Error>> {
     let file = std::fs::File::open(path).map_err(|error| format!("{path}: {error}"))?;
     let (mut numbers, mut bytes) = (Vec::new(), Vec::new());

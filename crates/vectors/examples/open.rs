@@ -44,7 +44,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let start = Instant::now();
         for n in 0..SEARCHES {
             let found = store.search(&random(n, dimension)?.1, 10, None)?;
-            assert!(found[0].score >= 0.999_999, "an image is nearest to itself");
+            assert!(
+                found[0].score >= 0.999_999,
+                "an image is nearest to its own vector"
+            );
         }
         println!(
             "opened {} in {:.0} ms ({} damaged), exact search {:.2} ms",
@@ -57,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The image number `n`, with a vector that looks random.
+/// Image number `n` with a pseudorandom vector.
 fn random(n: usize, dimension: usize) -> Result<(ImageId, Embedding), Box<dyn Error>> {
     let mut random = SplitMix64::new(n as u64);
     let components = std::iter::repeat_with(|| random.signed_unit());

@@ -1,4 +1,4 @@
-//! The codes of all vectors, by row: what searches compare.
+//! The quantized codes of all vectors, by row. Searches compare these.
 
 use std::sync::Arc;
 
@@ -7,34 +7,35 @@ use rayon::prelude::*;
 
 use crate::quantizer::Quantizer;
 
-/// Rows in a chunk: at 512 dimensions 8 MiB.
+/// Rows in a chunk: 8 MiB at 512 dimensions.
 pub(crate) const CHUNK_ROWS: usize = 1 << 14;
-/// Chunks whose signs lie together: as many bytes as one chunk of codes, enough for large pages.
+/// Chunks whose signs are stored in one table: as many bytes as one chunk of codes, enough for large pages.
 const SIGN_CHUNKS: usize = 8;
-/// Rows whose signs lie together.
+/// Rows whose signs are stored in one table.
 const SIGN_ROWS: usize = SIGN_CHUNKS * CHUNK_ROWS;
-/// From so many signs on, rows are told apart by them; shorter rows are as soon compared whole.
-const SIGNS_TELL: usize = 384;
-/// 64-bit words of a line.
+/// From this dimension on, Hamming distances of signs separate near rows from far ones. Shorter codes are compared
+/// as fast as their signs.
+const MIN_SIGN_DIMENSION: usize = 384;
+/// 64-bit words of a cache line.
 const WORDS: usize = CacheLine::CODES / size_of::<u64>();
 
 /// Codes in chunks of rows.
 ///
-/// A clone shares its chunks with the original; whoever writes first copies the one chunk that it writes to. Growing
-/// never moves what is there.
+/// A clone shares its chunks with the original; a chunk is copied when one of them first writes to it. Growing never moves
+/// existing codes.
 #[derive(Debug, Clone)]
 pub(crate) struct Codes {
     quantizer: Quantizer,
-    /// Lines of a row.
+    /// Cache lines of a row.
     lines: usize,
     chunks: Vec<Arc<Vec<CacheLine>>>,
-    /// Of every [`SIGN_ROWS`] rows the signs of their codes: a bit each, a word for each line of a code. None where they
-    /// do not tell near from far.
+    /// The signs of the codes, one table per [`SIGN_ROWS`] rows: a bit per component, so a word per line of a code. Empty
+    /// below [`MIN_SIGN_DIMENSION`].
     signs: Vec<Arc<Vec<CacheLine>>>,
 }
 
 impl Codes {
-    /// No codes yet, of vectors of `dimension` ≥ 1 numbers.
+    /// An empty table for vectors of `dimension` ≥ 1.
     pub(crate) fn new(dimension: usize) -> Self {
         Self {
             quantizer: Quantizer::new(dimension),
@@ -48,7 +49,7 @@ impl Codes {
         &self.quantizer
     }
 
-    /// The code of `row`, filled up with zeros to whole lines; zeros for a row never set within a chunk that is there.
+    /// The code of `row`, padded with zeros to whole lines; all zeros for a row of an existing chunk that was never set.
     #[inline]
     pub(crate) fn row(&self, row: u32) -> &[i8] {
         let row = row as usize;
@@ -56,20 +57,20 @@ impl Codes {
         CacheLine::codes(lines)
     }
 
-    /// Replaces the code of `row` by that of `vector`.
+    /// Sets the code of `row` to that of `vector`.
     pub(crate) fn set(&mut self, row: u32, vector: &[f32]) {
         let quantizer = self.quantizer.clone();
         quantizer.encode(vector, self.row_mut(row));
-        self.note_signs(row);
+        self.update_signs(row);
     }
 
-    /// Replaces the code of `row` by one that [`encode`](Self::encode) gave.
-    pub(crate) fn put(&mut self, row: u32, code: &[CacheLine]) {
+    /// Sets the code of `row` to one computed by [`encode`](Self::encode).
+    pub(crate) fn set_code(&mut self, row: u32, code: &[CacheLine]) {
         self.row_mut(row).copy_from_slice(CacheLine::codes(code));
-        self.note_signs(row);
+        self.update_signs(row);
     }
 
-    /// Bytes of memory that they take.
+    /// Size in memory.
     pub(crate) fn bytes(&self) -> usize {
         self.chunks
             .iter()
@@ -78,12 +79,12 @@ impl Codes {
             .sum()
     }
 
-    /// Whether vectors have so many components that their signs tell near from far.
-    pub(crate) const fn signs_tell(&self) -> bool {
-        self.quantizer.dimension() >= SIGNS_TELL
+    /// Whether signs are stored.
+    pub(crate) const fn has_signs(&self) -> bool {
+        self.quantizer.dimension() >= MIN_SIGN_DIMENSION
     }
 
-    /// The signs of a chunk's rows, one row after the other, a word for each 64 codes.
+    /// The signs of a chunk's rows, one row after the other, a word per 64 components.
     pub(crate) fn signs(&self, chunk: usize) -> &[u64] {
         let (table, start) = (chunk / SIGN_CHUNKS, chunk % SIGN_CHUNKS * CHUNK_ROWS * self.lines);
         &CacheLine::long_words(&self.signs[table])[start..][..CHUNK_ROWS * self.lines]
@@ -96,8 +97,8 @@ impl Codes {
         words
     }
 
-    fn note_signs(&mut self, row: u32) {
-        if !self.signs_tell() {
+    fn update_signs(&mut self, row: u32) {
+        if !self.has_signs() {
             return;
         }
         let (table, start) = (row as usize / SIGN_ROWS, row as usize % SIGN_ROWS * self.lines);
@@ -106,55 +107,55 @@ impl Codes {
         CacheLine::long_words_mut(table)[start..][..self.lines].copy_from_slice(&signs);
     }
 
-    /// Its chunks, the first of which starts with row 0.
+    /// All chunks, in order of row.
     pub(crate) fn chunks(&self) -> &[Arc<Vec<CacheLine>>] {
         &self.chunks
     }
 
-    /// Lines of a chunk of codes of vectors of `dimension` numbers.
+    /// Cache lines of a chunk.
     pub(crate) const fn chunk_lines(dimension: usize) -> usize {
         CHUNK_ROWS * dimension.div_ceil(CacheLine::CODES)
     }
 
-    /// Codes of these chunks, each of as many lines as [`chunk_lines`](Self::chunk_lines) says.
+    /// Takes over chunks, each of [`chunk_lines`](Self::chunk_lines) lines.
     pub(crate) fn from_chunks(dimension: usize, chunks: Vec<Vec<CacheLine>>) -> Self {
         let mut codes = Self::new(dimension);
         let lines = codes.lines;
         let signs = |chunks: &[Vec<CacheLine>]| {
             let mut table = CacheLine::zeros(SIGN_ROWS * lines / WORDS);
-            let rooms = CacheLine::long_words_mut(&mut table).chunks_exact_mut(CHUNK_ROWS * lines);
-            for (chunk, room) in chunks.iter().zip(rooms) {
-                sign_bits(CacheLine::codes(chunk), room);
+            let slots = CacheLine::long_words_mut(&mut table).chunks_exact_mut(CHUNK_ROWS * lines);
+            for (chunk, slot) in chunks.iter().zip(slots) {
+                sign_bits(CacheLine::codes(chunk), slot);
             }
             Arc::new(table)
         };
-        if codes.signs_tell() {
+        if codes.has_signs() {
             codes.signs = chunks.par_chunks(SIGN_CHUNKS).map(signs).collect();
         }
         codes.chunks = chunks.into_iter().map(Arc::new).collect();
         codes
     }
 
-    /// The code of `row`, to be written; makes room for it.
+    /// The code of `row`, for writing; grows the table if needed.
     fn row_mut(&mut self, row: u32) -> &mut [i8] {
         let (chunk, start) = (row as usize / CHUNK_ROWS, row as usize % CHUNK_ROWS * self.lines);
         self.reserve(chunk + 1);
         CacheLine::codes_mut(&mut Arc::make_mut(&mut self.chunks[chunk])[start..][..self.lines])
     }
 
-    /// Makes room for `chunks` chunks.
+    /// Grows the table to `chunks` chunks.
     fn reserve(&mut self, chunks: usize) {
         let size = CHUNK_ROWS * self.lines;
         while self.chunks.len() < chunks {
             self.chunks.push(Arc::new(CacheLine::zeros(size)));
         }
-        while self.signs_tell() && self.signs.len() * SIGN_CHUNKS < chunks {
+        while self.has_signs() && self.signs.len() * SIGN_CHUNKS < chunks {
             let size = SIGN_ROWS * self.lines / WORDS;
             self.signs.push(Arc::new(CacheLine::zeros(size)));
         }
     }
 
-    /// The code of a query.
+    /// The code of a vector.
     pub(crate) fn encode(&self, vector: &[f32]) -> Vec<CacheLine> {
         let mut lines = vec![CacheLine::ZERO; self.lines];
         self.quantizer.encode(vector, CacheLine::codes_mut(&mut lines));
@@ -168,7 +169,7 @@ mod tests {
     use crate::conformance::samples;
 
     #[test]
-    fn products_of_codes_are_those_of_the_vectors_to_within_the_slack() {
+    fn code_products_are_within_quantization_error() {
         for dimension in [16, 64, 100, 512, 768] {
             let vectors = samples(60, dimension);
             let mut codes = Codes::new(dimension);
@@ -183,7 +184,7 @@ mod tests {
                     let product = f64::from(eidetic_kernels::dot(x, y)) / (step * step);
                     let wrong = (f64::from(by_code) - product).abs();
                     assert!(
-                        wrong <= f64::from(codes.quantizer().slack()),
+                        wrong <= f64::from(codes.quantizer().quantization_error()),
                         "{dimension}: {wrong}"
                     );
                 }
@@ -191,9 +192,9 @@ mod tests {
         }
     }
 
-    /// One large component would need most of a code's range if it were not spread first.
+    /// Without the rotation one large component would need most of a code's range.
     #[test]
-    fn large_components_leave_room_for_the_small_ones() {
+    fn large_components_leave_precision_for_small_ones() {
         let dimension = 512;
         let spiked = |(_, vector): &(_, eidetic_domain::Embedding)| {
             let mut numbers = vector.as_slice().to_vec();
@@ -224,8 +225,8 @@ mod tests {
         codes.set(5, vectors[1].1.as_slice());
         codes.set(0, vectors[2].1.as_slice());
         let again = codes.encode(vectors[1].1.as_slice());
-        codes.put(CHUNK_ROWS as u32 + 3, &again);
-        codes.put(SIGN_ROWS as u32 + 7, &again);
+        codes.set_code(CHUNK_ROWS as u32 + 3, &again);
+        codes.set_code(SIGN_ROWS as u32 + 7, &again);
         let loaded = Codes::from_chunks(400, codes.chunks().iter().map(|chunk| chunk.to_vec()).collect());
         for row in [0, 5, CHUNK_ROWS as u32 + 3, SIGN_ROWS as u32 + 7] {
             let (chunk, place) = (row as usize / CHUNK_ROWS, row as usize % CHUNK_ROWS);
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn signs_that_would_not_tell_are_not_kept() {
+    fn short_codes_have_no_signs() {
         let mut codes = Codes::new(100);
         codes.set(0, samples(1, 100)[0].1.as_slice());
         let loaded = Codes::from_chunks(100, codes.chunks().iter().map(|chunk| chunk.to_vec()).collect());
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clone_keeps_what_it_saw() {
+    fn clone_is_unaffected_by_writes() {
         let vectors = samples(2, 64);
         let mut codes = Codes::new(64);
         codes.set(0, vectors[0].1.as_slice());

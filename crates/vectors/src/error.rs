@@ -1,3 +1,5 @@
+//! Errors of the vector index.
+
 use std::path::PathBuf;
 
 use eidetic_domain::SpaceId;
@@ -10,27 +12,28 @@ pub enum IndexError {
     #[error(
         "{path} holds vectors of {found}, not of {expected}; open it with that model, or index into another library"
     )]
-    OtherSpace {
+    SpaceMismatch {
         /// The vector file.
         path: PathBuf,
-        /// The space that the file names.
+        /// Text form of the space that the file names.
         found: Box<str>,
-        /// The space asked for.
+        /// The space it was opened for.
         expected: Box<SpaceId>,
     },
     /// The file was written by another version of Eidetic.
     #[error(
-        "{path} has format version {found}, this program reads version {supported}; use the version of Eidetic that wrote it"
+        "{path} has format version {found}, but this program reads version {supported}; \
+         use the version of Eidetic that wrote it"
     )]
-    UnknownVersion {
+    UnsupportedVersion {
         /// The vector file.
         path: PathBuf,
-        /// The version it states.
+        /// The version in its header.
         found: u32,
-        /// The version this program reads.
+        /// The version that can be read.
         supported: u32,
     },
-    /// The file's header is damaged, so that nothing in it can be trusted.
+    /// The header of the file is damaged, so none of its rows can be located.
     #[error("{path} is damaged ({reason}); move it away and index again")]
     Damaged {
         /// The vector file.
@@ -38,20 +41,20 @@ pub enum IndexError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A query or vector of another dimension.
-    #[error("a vector of {found} dimensions does not fit a space of {expected}")]
-    Dimension {
+    /// A query or vector has the wrong dimension.
+    #[error("expected a vector of dimension {expected}, found dimension {found}")]
+    DimensionMismatch {
         /// Dimension of the space.
         expected: usize,
         /// Dimension of the vector.
         found: usize,
     },
-    /// The disk said no.
+    /// Reading or writing failed.
     #[error("{path}: {source}")]
     Io {
-        /// The file concerned.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 }

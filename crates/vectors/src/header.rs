@@ -1,16 +1,16 @@
-//! The first page of a vector file: what it is, in which version, and of which space.
+//! The header page of a vector file: magic, format version and space.
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! | --- | --- |
 //! | 0..8 | `EIDETVEC` |
 //! | 8..12 | format version |
 //! | 12..16 | dimension |
 //! | 16..20 | length of the space's text form |
 //! | 20.. | the space's text form, UTF-8, then zeros |
-//! | 4092..4096 | CRC-32 of everything before |
+//! | 4092..4096 | CRC-32 of all bytes before |
 //!
-//! Numbers are unsigned, 32 bits, little endian. Every future version keeps the magic, the version and the checksum
-//! where they are, so that an older program can say that it is too old.
+//! Numbers are unsigned 32-bit integers in little-endian order. Magic, version and checksum keep their places in every
+//! future version, so that an older program can report that it is too old.
 
 use std::path::Path;
 
@@ -18,30 +18,30 @@ use eidetic_domain::SpaceId;
 
 use crate::IndexError;
 
-/// Size of the page; rows start behind it.
+/// Size of the page; the rows follow it.
 pub(crate) const HEADER_BYTES: usize = 4096;
 const MAGIC: &[u8; 8] = b"EIDETVEC";
 const VERSION: u32 = 1;
 const SPACE_AT: usize = 20;
 const CHECKSUM_AT: usize = HEADER_BYTES - 4;
-/// More than any model has; keeps sizes computed from a dimension small.
+/// Larger than that of any model; limits the sizes computed from a dimension.
 const MAX_DIMENSION: usize = 1 << 16;
 
-/// The page of a new file. An error where the space does not fit it.
+/// The page of a new file. Fails if the dimension is not in 1..=65,536 or the name of the space is too long.
 pub(crate) fn encode(space: &SpaceId, path: &Path) -> Result<Box<[u8; HEADER_BYTES]>, IndexError> {
     let text = space.to_string();
-    let impossible = |reason: &str| IndexError::Io {
+    let invalid = |reason: &str| IndexError::Io {
         path: path.to_owned(),
         source: std::io::Error::new(
             std::io::ErrorKind::InvalidInput,
-            format!("the space {text} {reason}"),
+            format!("space {text}: {reason}"),
         ),
     };
     if !(1..=MAX_DIMENSION).contains(&space.dimension) {
-        return Err(impossible("has no usable number of dimensions"));
+        return Err(invalid("expected a dimension in 1..=65536"));
     }
     if text.len() > CHECKSUM_AT - SPACE_AT {
-        return Err(impossible("has too long a name"));
+        return Err(invalid("the name is longer than 4072 bytes"));
     }
     let mut page = Box::new([0; HEADER_BYTES]);
     page[..8].copy_from_slice(MAGIC);
@@ -54,21 +54,21 @@ pub(crate) fn encode(space: &SpaceId, path: &Path) -> Result<Box<[u8; HEADER_BYT
     Ok(page)
 }
 
-/// Checks that a page read from `path` opens a vector file of `space` that this program can read.
+/// Checks that a page read from `path` is the header of a readable vector file of `space`.
 pub(crate) fn check(page: &[u8; HEADER_BYTES], space: &SpaceId, path: &Path) -> Result<(), IndexError> {
     let damaged = |reason: &str| IndexError::Damaged {
         path: path.to_owned(),
         reason: reason.to_owned(),
     };
     if &page[..8] != MAGIC {
-        return Err(damaged("it does not start as a vector file does"));
+        return Err(damaged("it is not a vector file"));
     }
     if get(page, CHECKSUM_AT) != crc32fast::hash(&page[..CHECKSUM_AT]) {
-        return Err(damaged("the checksum of its first page does not fit"));
+        return Err(damaged("checksum mismatch in its header"));
     }
     let version = get(page, 8);
     if version != VERSION {
-        return Err(IndexError::UnknownVersion {
+        return Err(IndexError::UnsupportedVersion {
             path: path.to_owned(),
             found: version,
             supported: VERSION,
@@ -77,9 +77,9 @@ pub(crate) fn check(page: &[u8; HEADER_BYTES], space: &SpaceId, path: &Path) -> 
     let text = page[SPACE_AT..CHECKSUM_AT]
         .get(..get(page, 16) as usize)
         .and_then(|bytes| std::str::from_utf8(bytes).ok())
-        .ok_or_else(|| damaged("the name of its space is unreadable"))?;
+        .ok_or_else(|| damaged("the name of its space is not valid UTF-8"))?;
     if text != space.to_string() || get(page, 12) as usize != space.dimension {
-        return Err(IndexError::OtherSpace {
+        return Err(IndexError::SpaceMismatch {
             path: path.to_owned(),
             found: text.into(),
             expected: Box::new(space.clone()),
@@ -110,19 +110,19 @@ mod tests {
     }
 
     #[test]
-    fn a_page_opens_for_its_own_space_only() {
+    fn header_opens_for_its_own_space_only() {
         let path = Path::new("vectors.bin");
         let page = encode(&space("a", 8), path).unwrap();
         assert!(check(&page, &space("a", 8), path).is_ok());
         for other in [space("b", 8), space("a", 9)] {
             let error = check(&page, &other, path).unwrap_err();
-            assert!(matches!(error, IndexError::OtherSpace { .. }));
+            assert!(matches!(error, IndexError::SpaceMismatch { .. }));
             assert!(error.to_string().contains("a@r1/none/8"), "{error}");
         }
     }
 
     #[test]
-    fn a_flipped_bit_anywhere_is_damage() {
+    fn any_flipped_bit_is_damage() {
         let path = Path::new("vectors.bin");
         let page = encode(&space("a", 8), path).unwrap();
         for bit in 0..HEADER_BYTES * 8 {
@@ -134,18 +134,18 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_another_version_says_so() {
+    fn other_version_is_unsupported() {
         let path = Path::new("vectors.bin");
         let mut page = encode(&space("a", 8), path).unwrap();
         put(&mut page, 8, 2);
         let checksum = crc32fast::hash(&page[..CHECKSUM_AT]);
         put(&mut page, CHECKSUM_AT, checksum);
         let error = check(&page, &space("a", 8), path).unwrap_err();
-        assert!(matches!(error, IndexError::UnknownVersion { found: 2, .. }));
+        assert!(matches!(error, IndexError::UnsupportedVersion { found: 2, .. }));
     }
 
     #[test]
-    fn spaces_that_fit_no_page_are_refused() {
+    fn spaces_that_do_not_fit_are_rejected() {
         let path = Path::new("vectors.bin");
         assert!(encode(&space("a", 0), path).is_err());
         assert!(encode(&space("a", usize::MAX), path).is_err());

@@ -1,66 +1,119 @@
-//! The vector file, exact search and the HNSW graph behind one trait.
+//! Vectors on disk and nearest-neighbor search over them.
+//!
+//! A [`VectorStore`] keeps unit vectors of one space in a checksummed file. In memory it holds 8-bit codes of the same
+//! vectors and, above [`GRAPH_THRESHOLD`] vectors, an HNSW graph over those codes. A search collects candidates by their
+//! codes, reads the vectors of the best candidates from the file, verifies them, and ranks by the exact cosine similarity.
+//! Each [`Neighbor`] carries the vector that was compared, so callers don't need to read it again.
+//!
+//! - [`VectorIndex`] is the trait that the rest of the workspace uses; [`VectorStore`] implements it.
+//! - [`RowSet`] restricts a search to some rows.
+//! - [`VectorStore::graph_builder`], [`VectorStore::insert_pending`] and [`VectorStore::pending_snapshot`] build, grow and
+//!   save the graph beside running searches.
+//! - [`VectorStore::recall`] compares the index with an exact scan of the file.
+//! - [`bench`] measures build time, recall and throughput of a store.
+//! - Feature `testing`: `MemoryIndex` and the `conformance` checks that every `VectorIndex` has to pass.
+//!
+//! ```
+//! use eidetic_domain::{Embedding, ImageId, SpaceId};
+//! use eidetic_vectors::{VectorIndex, VectorStore};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let directory = tempfile::tempdir()?;
+//! let space = SpaceId {
+//!     model: "example".into(),
+//!     revision: "1".into(),
+//!     preprocessing: "none".into(),
+//!     dimension: 3,
+//! };
+//! let (red, green) = (ImageId::of(b"red.jpg"), ImageId::of(b"green.jpg"));
+//!
+//! let (mut store, _report) = VectorStore::open(directory.path(), &space, &[])?;
+//! let rows = store.upsert(&[
+//!     (red, Embedding::normalize(vec![1.0, 0.1, 0.0])?),
+//!     (green, Embedding::normalize(vec![0.0, 1.0, 0.1])?),
+//! ])?;
+//! store.commit()?;
+//!
+//! let query = Embedding::normalize(vec![1.0, 0.0, 0.0])?;
+//! let nearest = store.search(&query, 1, None)?;
+//! assert_eq!(nearest[0].image, red);
+//! assert!(nearest[0].score > 0.99);
+//!
+//! // The caller remembers which rows are live and passes them in when it opens the store again.
+//! let live = [(rows[0], red), (rows[1], green)];
+//! let (reopened, report) = VectorStore::open(directory.path(), &space, &live)?;
+//! assert_eq!(reopened.len(), 2);
+//! assert!(report.damaged.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+
+use std::sync::Arc;
 
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 
-mod bench;
-mod by_signs;
+pub mod bench;
+mod candidate_queue;
+mod code_scan;
 mod codes;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 mod error;
-mod file;
-mod filtered;
+mod filtered_search;
 mod graph;
+mod graph_build;
+mod graph_insert;
+mod hamming_scan;
 mod header;
-mod insert;
 mod links;
+#[cfg(any(test, feature = "testing"))]
 mod memory;
-mod nearest;
 mod open;
 mod plan;
-mod pool;
-mod positioned;
+mod positioned_file;
 mod quantizer;
 mod recall;
+mod row_map;
+mod row_scan;
 mod row_set;
-mod rows;
-mod scan;
 mod shortlist;
 mod snapshot;
 mod store;
-mod sweep;
-mod upkeep;
+mod top_k;
+mod vector_file;
 
-pub use bench::{Bench, BenchPoint, FilterPoint, Kept};
 pub use error::IndexError;
+pub use graph_build::{BuiltGraph, GRAPH_THRESHOLD, GraphBuilder, PendingSnapshot};
+#[cfg(any(test, feature = "testing"))]
 pub use memory::MemoryIndex;
 pub use open::OpenReport;
 pub use recall::Recall;
 pub use row_set::RowSet;
-pub use store::{IndexKind, Stats, VectorStore};
-pub use upkeep::{BuiltGraph, GRAPH_THRESHOLD, GraphSource, Unsaved};
+pub use store::{IndexKind, IndexStats, VectorStore};
 
-/// One vector found.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Neighbour {
-    /// Whose vector it is.
+/// An image whose vector is near the query's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Neighbor {
+    /// The image.
     pub image: ImageId,
     /// Cosine similarity to the query, −1..=1.
     pub score: f32,
+    /// The image's unit vector, as it was compared with the query.
+    pub vector: Arc<[f32]>,
 }
 
-/// Vectors of one space, found by nearness.
+/// An index over the vectors of one space.
 ///
-/// An image's vector never changes within a space (the image is its content, the space is its model), so a second
-/// `upsert` of an image is a no-op that returns the row it already has.
+/// The vector of an image never changes within a space, because the image is named by its content and the space by its
+/// model. So a second `upsert` of an image is a no-op that returns the row it already has.
 pub trait VectorIndex: Send + Sync {
-    /// The space of every vector in it.
+    /// The space of all vectors in the index.
     fn space(&self) -> &SpaceId;
 
     /// Number of live vectors.
     fn len(&self) -> usize;
 
-    /// Whether there is no live vector.
+    /// Whether there are no live vectors.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -68,26 +121,25 @@ pub trait VectorIndex: Send + Sync {
     /// One more than the highest row in use.
     fn end(&self) -> u64;
 
-    /// Adds vectors and says which row each stands in. Searchable at once, durable after [`commit`](Self::commit).
+    /// Adds vectors and returns the row of each. They are searchable at once, and durable after [`commit`](Self::commit).
     fn upsert(&mut self, vectors: &[(ImageId, Embedding)]) -> Result<Vec<RowId>, IndexError>;
 
-    /// Forgets vectors; unknown images are passed over. Their rows may be used again.
+    /// Removes vectors; unknown images are ignored. The rows may be reused.
     ///
-    /// Call it after the catalog has durably forgotten the images, or a crash brings them back.
+    /// Call it after the catalog has durably removed the images, or a crash brings them back.
     fn remove(&mut self, images: &[ImageId]) -> Result<(), IndexError>;
 
-    /// Returns when every row written so far would survive power loss.
+    /// Returns once every row written so far would survive power loss.
     fn commit(&self) -> Result<(), IndexError>;
 
-    /// The vector of a live image.
+    /// The vector of a live image; `None` if the image is unknown or its vector is damaged.
     fn vector(&self, image: &ImageId) -> Option<Embedding>;
 
-    /// The `k` nearest live vectors, among those in the rows of `filter` where it is given, best first; fewer where there
-    /// are fewer.
+    /// The `k` nearest live vectors in the rows of `filter` (in all rows if it is `None`), best first. Fewer if fewer exist.
     fn search(
         &self,
         query: &Embedding,
         k: usize,
         filter: Option<&RowSet>,
-    ) -> Result<Vec<Neighbour>, IndexError>;
+    ) -> Result<Vec<Neighbor>, IndexError>;
 }

@@ -1,14 +1,15 @@
-//! The plain twin of the store: a map and a loop, for tests and for vectors that need not last.
+//! A `VectorIndex` in memory, for tests.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 
-use crate::nearest::Nearest;
 use crate::store::check_dimension;
-use crate::{IndexError, Neighbour, RowSet, VectorIndex};
+use crate::top_k::TopK;
+use crate::{IndexError, Neighbor, RowSet, VectorIndex};
 
-/// Vectors in memory alone, searched one by one.
+/// Vectors in a map, searched one by one.
 #[derive(Debug)]
 pub struct MemoryIndex {
     space: SpaceId,
@@ -27,7 +28,7 @@ impl MemoryIndex {
     }
 
     /// The lowest free row, or a new one.
-    fn vacant(&mut self) -> RowId {
+    fn vacant_row(&mut self) -> RowId {
         self.free.pop_first().unwrap_or(RowId(self.vectors.len() as u64))
     }
 }
@@ -53,7 +54,7 @@ impl VectorIndex for MemoryIndex {
         for (image, vector) in vectors {
             let known = self.vectors.get(image).map(|(row, _)| *row);
             let row = known.unwrap_or_else(|| {
-                let row = self.vacant();
+                let row = self.vacant_row();
                 self.vectors.insert(*image, (row, vector.clone()));
                 row
             });
@@ -71,7 +72,6 @@ impl VectorIndex for MemoryIndex {
         Ok(())
     }
 
-    /// Nothing lasts here, so there is nothing to do.
     fn commit(&self) -> Result<(), IndexError> {
         Ok(())
     }
@@ -85,18 +85,16 @@ impl VectorIndex for MemoryIndex {
         query: &Embedding,
         k: usize,
         filter: Option<&RowSet>,
-    ) -> Result<Vec<Neighbour>, IndexError> {
+    ) -> Result<Vec<Neighbor>, IndexError> {
         check_dimension(self.space.dimension, query)?;
-        let mut found = Nearest::new(k);
-        let admitted = |row: &RowId| filter.is_none_or(|filter| filter.contains(row.0 as u32));
-        for (image, (_, vector)) in self.vectors.iter().filter(|(_, (row, _))| admitted(row)) {
+        let mut nearest = TopK::new(k);
+        let matches = |row: &RowId| filter.is_none_or(|filter| filter.contains(row.0 as u32));
+        for (image, (_, vector)) in self.vectors.iter().filter(|(_, (row, _))| matches(row)) {
             let products = query.as_slice().iter().zip(vector.as_slice()).map(|(q, v)| q * v);
-            found.offer(Neighbour {
-                image: *image,
-                score: products.sum::<f32>().clamp(-1.0, 1.0),
-            });
+            let score = products.sum::<f32>().clamp(-1.0, 1.0);
+            nearest.push_with(*image, score, || Arc::from(vector.as_slice()));
         }
-        Ok(found.into_sorted())
+        Ok(nearest.into_sorted().into_iter().map(Neighbor::from).collect())
     }
 }
 
@@ -106,7 +104,7 @@ mod tests {
     use crate::conformance;
 
     #[test]
-    fn memory_index_does_what_an_index_must() {
+    fn memory_index_passes_conformance_checks() {
         for dimension in [16, 64, 100] {
             conformance::check(&mut MemoryIndex::new(SpaceId {
                 model: "test".into(),

@@ -1,4 +1,4 @@
-//! Opening the vectors: from the snapshot where it holds what the catalog names, from the vector file elsewhere.
+//! Opening a store: rows of a valid snapshot are taken from there, the others are read from the vector file.
 
 use std::collections::HashSet;
 
@@ -7,116 +7,116 @@ use eidetic_kernels::CacheLine;
 
 use crate::IndexError;
 use crate::codes::Codes;
-use crate::file::VectorFile;
 use crate::graph::Graph;
-use crate::rows::Rows;
+use crate::row_map::RowMap;
+use crate::row_scan::{RowEntry, scan_rows};
 use crate::snapshot::Snapshot;
-use crate::sweep::{Claim, sweep};
+use crate::vector_file::VectorFile;
 
-/// What was found wrong or superfluous when a vector file was opened.
+/// Findings from opening a vector file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenReport {
-    /// Images whose row is missing or was found damaged or another image's, sorted: absent until they are indexed again.
-    /// Rows whose codes a snapshot holds are not read now: those are checked whenever they are read.
+    /// Images whose row is missing, damaged, or another image's, sorted. They are not in the index until they are added
+    /// again. Rows whose codes are in the snapshot are not read when opening; they are verified whenever they are read.
     pub damaged: Vec<ImageId>,
-    /// Rows of the file that no record names, such as those of a run that ended before its catalog record was written.
+    /// Number of rows in the file that no catalog record names, such as those of a run that ended before it wrote its
+    /// records.
     pub dropped: u64,
 }
 
-/// What a store starts from.
-pub(crate) struct Opened {
+/// The initial state of a store.
+pub(crate) struct OpenedIndex {
     pub(crate) codes: Codes,
-    pub(crate) rows: Rows,
+    pub(crate) rows: RowMap,
     pub(crate) graph: Option<Graph>,
-    /// Rows that the snapshot had as they are, in order.
-    pub(crate) known: Vec<u32>,
+    /// The rows that come from the snapshot and have not been read, in ascending order.
+    pub(crate) from_snapshot: Vec<u32>,
     pub(crate) report: OpenReport,
 }
 
-/// Takes the rows that `live` names from the snapshot, and reads those that it does not have.
+/// Takes the rows of `live` from the snapshot where it has them for the same image, and reads the others.
 pub(crate) fn open(
     file: &VectorFile,
     dimension: usize,
     live: &[(RowId, ImageId)],
     snapshot: Option<Snapshot>,
-) -> Result<Opened, IndexError> {
+) -> Result<OpenedIndex, IndexError> {
     let file_rows = file.rows()?;
-    let claims = claims(live, file_rows);
-    let named = claims.chunk_by(|a, b| a.0 == b.0).count() as u64;
+    let entries = entries_within(live, file_rows);
+    let distinct_rows = entries.chunk_by(|a, b| a.0 == b.0).count() as u64;
     let (mut codes, graph, images) = match snapshot {
         Some(snapshot) => (snapshot.codes, Some(snapshot.graph), snapshot.images),
         None => (Codes::new(dimension), None, Vec::new()),
     };
-    let is_known = |(row, image): &Claim| images.get(*row as usize) == Some(image.as_bytes());
-    let (known, unknown): (Vec<Claim>, Vec<Claim>) = claims.into_iter().partition(is_known);
+    let in_snapshot = |(row, image): &RowEntry| images.get(*row as usize) == Some(image.as_bytes());
+    let (known, unknown): (Vec<RowEntry>, Vec<RowEntry>) = entries.into_iter().partition(in_snapshot);
 
-    let mut rows = Rows::with_capacity(live.len());
+    let mut rows = RowMap::with_capacity(live.len());
     for &(row, image) in &known {
-        take(&mut rows, row, image);
+        assign_if_vacant(&mut rows, row, image);
     }
-    for (claim, code) in read(file, dimension, &unknown, &codes)? {
-        if take(&mut rows, claim.0, claim.1) {
-            codes.put(claim.0, &code);
+    for ((row, image), code) in read_codes(file, dimension, &unknown, &codes)? {
+        if assign_if_vacant(&mut rows, row, image) {
+            codes.set_code(row, &code);
         }
     }
     let report = OpenReport {
-        damaged: absent(live, &rows),
-        dropped: file_rows - named,
+        damaged: images_without_row(live, &rows),
+        dropped: file_rows - distinct_rows,
     };
-    let known = known.into_iter().map(|(row, _)| row).collect();
-    Ok(Opened {
+    Ok(OpenedIndex {
         codes,
         rows,
         graph,
-        known,
+        from_snapshot: known.into_iter().map(|(row, _)| row).collect(),
         report,
     })
 }
 
-/// The codes of the rows that hold what is claimed of them.
-fn read(
+/// The codes of the valid rows among `entries`.
+fn read_codes(
     file: &VectorFile,
     dimension: usize,
-    claims: &[Claim],
+    entries: &[RowEntry],
     codes: &Codes,
-) -> Result<Vec<(Claim, Vec<CacheLine>)>, IndexError> {
-    let encode = |read: &mut Vec<_>, claim, vector: Option<&[f32]>| {
-        read.extend(vector.map(|vector| (claim, codes.encode(vector))));
+) -> Result<Vec<(RowEntry, Vec<CacheLine>)>, IndexError> {
+    let encode = |read: &mut Vec<_>, entry, vector: Option<&[f32]>| {
+        read.extend(vector.map(|vector| (entry, codes.encode(vector))));
     };
-    Ok(sweep(file, dimension, claims, Vec::new, encode)?
+    Ok(scan_rows(file, dimension, entries, Vec::new, encode)?
         .into_iter()
         .flatten()
         .collect())
 }
 
-/// Gives an image its row, unless it or another has it already.
-fn take(rows: &mut Rows, row: u32, image: ImageId) -> bool {
-    let free = rows.row(&image).is_none() && rows.image(row).is_none();
-    if free {
-        rows.occupy(row, image);
+/// Assigns a row to an image, unless one of them is taken; returns whether it did.
+fn assign_if_vacant(rows: &mut RowMap, row: u32, image: ImageId) -> bool {
+    let vacant = rows.row(&image).is_none() && rows.image(row).is_none();
+    if vacant {
+        rows.assign(row, image);
     }
-    free
+    vacant
 }
 
-/// The claims on rows that the file has, in order of row.
-fn claims(live: &[(RowId, ImageId)], file_rows: u64) -> Vec<Claim> {
-    let mut claims: Vec<Claim> = live
+/// The entries of `live` whose rows are within the file, in order of row.
+fn entries_within(live: &[(RowId, ImageId)], file_rows: u64) -> Vec<RowEntry> {
+    let mut entries: Vec<RowEntry> = live
         .iter()
         .filter(|(row, _)| row.0 < file_rows)
         .filter_map(|&(row, image)| Some((u32::try_from(row.0).ok()?, image)))
         .collect();
-    claims.sort_unstable();
-    claims
+    entries.sort_unstable();
+    entries
 }
 
 /// The images of `live` that have no row, sorted.
-fn absent(live: &[(RowId, ImageId)], rows: &Rows) -> Vec<ImageId> {
-    let absent: HashSet<ImageId> = live
+fn images_without_row(live: &[(RowId, ImageId)], rows: &RowMap) -> Vec<ImageId> {
+    let missing: HashSet<ImageId> = live
         .iter()
         .map(|&(_, image)| image)
         .filter(|image| rows.row(image).is_none())
         .collect();
-    let mut absent: Vec<ImageId> = absent.into_iter().collect();
-    absent.sort_unstable();
-    absent
+    let mut missing: Vec<ImageId> = missing.into_iter().collect();
+    missing.sort_unstable();
+    missing
 }

@@ -1,143 +1,143 @@
-//! How one search runs: by the graph, or over the codes of all rows that may be returned.
+//! The choice of a search method: the graph, or a scan of codes.
 
-use crate::by_signs::scan_by_signs;
+use crate::candidate_queue::Candidate;
+use crate::code_scan::scan_codes;
 use crate::codes::Codes;
 use crate::graph::Graph;
-use crate::pool::Scored;
+use crate::hamming_scan::scan_by_signs;
+use crate::row_map::RowMap;
 use crate::row_set::RowSet;
-use crate::rows::Rows;
-use crate::scan::scan;
 use crate::shortlist::Shortlist;
 
-/// Candidates that a walk keeps (the paper's ef); measured in docs/decisions/0010.
-pub(crate) const CANDIDATES: usize = 128;
-/// Up to this many admitted rows are looked at by their signs where a walk by all rows would meet few of them: it never
-/// misses a region, and costs no more than such a walk.
-const BY_SIGNS: usize = 150_000;
-/// Candidates that a walk keeps which looks through rows that may not be returned: it meets fewer of the others.
-const LOOKING_THROUGH: usize = 192;
-/// Candidates kept for each neighbour asked for: the last of them are the least sure.
-const CANDIDATES_PER_NEIGHBOUR: usize = 4;
-/// Of the candidates of a walk that looks through others, at least this many for each neighbour asked for must be left
-/// when those that may not be returned are gone.
-const SURVIVORS_PER_NEIGHBOUR: usize = 2;
-/// Up to this many rows are compared one by one: a walk costs as much.
-const FEW: usize = 8_000;
-/// Walks compare about as many rows as this for each candidate kept.
+/// Size of the candidate queue of a graph search (`ef` in the paper); measured in docs/decisions/0010.
+pub(crate) const EF_SEARCH: usize = 128;
+/// The same for a search that compares only the rows of a filter. Such a search sees fewer rows, so it needs more.
+const EF_FILTERED: usize = 192;
+/// Minimum size of the candidate queue per requested neighbor: the last candidates are the least accurate.
+const EF_PER_NEIGHBOR: usize = 4;
+/// Up to this many matching rows are scanned, since a graph search costs as much.
+const MAX_CODE_SCAN: usize = 8_000;
+/// Up to this many matching rows are scanned by sign distance if they are a small share of all rows. Such a scan misses
+/// no region, and costs no more than an unfiltered graph search with as many results in the filter.
+const MAX_SIGN_SCAN: usize = 150_000;
+/// If at least this share of all rows matches, an unfiltered graph search with a larger queue is used.
+const MIN_UNFILTERED_SHARE: f64 = 0.3;
+/// A graph search compares about this many rows per entry of the candidate queue.
 const ROWS_PER_CANDIDATE: usize = 64;
-/// Of the candidates wanted, this part must be left when those that may not be returned are gone.
-const ENOUGH_OF: (usize, usize) = (3, 4);
-/// A second walk keeps at most so many times the candidates of the first.
-const MOST_WIDER: usize = 4;
-/// Where at least this part of the rows may be returned, a walk goes by all rows and keeps more candidates.
-const LARGE_SHARE: f64 = 0.3;
+/// Share of the wanted candidates that an unfiltered search must find in the filter, as a fraction.
+const MIN_FOUND: (usize, usize) = (3, 4);
+/// An unfiltered search is repeated with at most this many times larger a queue.
+const MAX_WIDENING: usize = 4;
+/// Minimum number of results of a filtered graph search, per requested neighbor.
+const MIN_FILTERED_PER_NEIGHBOR: usize = 2;
 
-/// What a search looks at.
+/// The parts of a store that a search reads.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Field<'s> {
+pub(crate) struct SearchContext<'s> {
     pub(crate) codes: &'s Codes,
-    pub(crate) rows: &'s Rows,
+    pub(crate) rows: &'s RowMap,
     pub(crate) graph: Option<&'s Graph>,
-    /// Live rows that the graph does not lead to.
-    pub(crate) newcomers: &'s RowSet,
+    /// Live rows that are not in the graph.
+    pub(crate) unindexed: &'s RowSet,
 }
 
-/// What a search is for.
+/// A query in terms of codes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wish<'s> {
-    /// The query's code.
-    pub(crate) query: &'s [i8],
-    /// Neighbours asked for.
+pub(crate) struct CodeQuery<'s> {
+    /// Code of the query vector.
+    pub(crate) code: &'s [i8],
+    /// Number of neighbors requested.
     pub(crate) k: usize,
-    /// Rows that may be returned, where not all may.
+    /// The rows that may be returned; `None` for all.
     pub(crate) filter: Option<&'s RowSet>,
-    /// Candidates that a walk keeps where nothing else asks for more.
-    pub(crate) candidates: usize,
+    /// Minimum size of the candidate queue of a graph search.
+    pub(crate) ef: usize,
 }
 
-impl Field<'_> {
-    /// The rows to compare exactly, best code first: enough to find the `k` nearest among.
-    pub(crate) fn candidates(&self, wish: &Wish<'_>) -> Vec<Scored> {
-        self.by_graph(wish).unwrap_or_else(|| {
-            let few = (wish.k, self.codes.quantizer().slack());
-            let live = self.rows.live_rows();
-            let look = if self.graph.is_some() && self.admitted(wish) > FEW && self.codes.signs_tell() {
-                scan_by_signs
-            } else {
-                scan
-            };
-            look(self.codes, wish.query, live, wish.filter, few).into_sorted()
+impl CodeQuery<'_> {
+    /// An empty shortlist for this query.
+    pub(crate) fn shortlist(&self, codes: &Codes) -> Shortlist {
+        Shortlist::new(self.k, codes.quantizer().quantization_error())
+    }
+}
+
+impl SearchContext<'_> {
+    /// The rows whose vectors have to be compared, best code first: enough to find the `k` nearest among them.
+    pub(crate) fn candidates(&self, query: &CodeQuery<'_>) -> Vec<Candidate> {
+        self.search_graph(query).unwrap_or_else(|| {
+            let by_signs =
+                self.graph.is_some() && self.max_matching(query) > MAX_CODE_SCAN && self.codes.has_signs();
+            let scan = if by_signs { scan_by_signs } else { scan_codes };
+            scan(self.codes, query, self.rows.live_rows()).into_sorted()
         })
     }
 
-    fn admitted(&self, wish: &Wish<'_>) -> usize {
-        wish.filter.map_or(self.rows.len(), RowSet::len)
+    /// Upper bound of the number of rows that may be returned.
+    fn max_matching(&self, query: &CodeQuery<'_>) -> usize {
+        query.filter.map_or(self.rows.len(), RowSet::len)
     }
 
-    /// `None` where comparing every row is cheaper or surer.
-    fn by_graph(&self, wish: &Wish<'_>) -> Option<Vec<Scored>> {
+    /// Searches the graph; `None` if a scan is faster or more reliable.
+    fn search_graph(&self, query: &CodeQuery<'_>) -> Option<Vec<Candidate>> {
         let graph = self.graph?;
-        let admitted = self.admitted(wish);
-        if admitted <= FEW {
+        let matching = self.max_matching(query);
+        let ef = query.k.saturating_mul(EF_PER_NEIGHBOR).max(query.ef);
+        if matching <= MAX_CODE_SCAN || ef.saturating_mul(ROWS_PER_CANDIDATE) > matching {
             return None;
         }
-        let wanted = wish
-            .k
-            .saturating_mul(CANDIDATES_PER_NEIGHBOUR)
-            .max(wish.candidates);
-        let share = admitted as f64 / (graph.len() + self.newcomers.len()) as f64;
-        if wanted.saturating_mul(ROWS_PER_CANDIDATE) > admitted {
-            return None;
-        }
-        let found = if share >= LARGE_SHARE {
-            self.by_all(graph, wish, wanted, share.min(1.0))?
-        } else if admitted <= BY_SIGNS && self.codes.signs_tell() {
+        let share = matching as f64 / (graph.len() + self.unindexed.len()) as f64;
+        let found = if share >= MIN_UNFILTERED_SHARE {
+            self.search_unfiltered(graph, query, ef, share.min(1.0))?
+        } else if matching <= MAX_SIGN_SCAN && self.codes.has_signs() {
             return None;
         } else {
-            let wanted = wanted.max(LOOKING_THROUGH);
-            let found = graph.nearest_admitted(self.codes, wish.query, wanted, wish.filter?);
-            let found = self.returnable(found, wish);
-            let survivors = wish.k.saturating_mul(SURVIVORS_PER_NEIGHBOUR);
-            (found.len() >= survivors).then_some(found)?
+            let found = graph.search_filtered(self.codes, query.code, ef.max(EF_FILTERED), query.filter?);
+            let found = self.retain_matching(found, query);
+            let enough = query.k.saturating_mul(MIN_FILTERED_PER_NEIGHBOR);
+            (found.len() >= enough).then_some(found)?
         };
-        Some(self.with_newcomers(found, wish))
+        Some(self.with_unindexed(found, query))
     }
 
-    /// By a walk that keeps so many candidates that about `wanted` of them may be returned. Where fewer are, because the
-    /// filter keeps what is far from the query, it walks once more, wider; `None` where that does not help.
-    fn by_all(&self, graph: &Graph, wish: &Wish<'_>, wanted: usize, share: f64) -> Option<Vec<Scored>> {
-        let mut kept = (wanted as f64 / share).ceil() as usize;
+    /// Searches all nodes with a queue so large that about `wanted` of its entries match. If too few do, since the filter
+    /// selects rows far from the query, searches once more with a larger queue; `None` if that doesn't help.
+    fn search_unfiltered(
+        &self,
+        graph: &Graph,
+        query: &CodeQuery<'_>,
+        wanted: usize,
+        share: f64,
+    ) -> Option<Vec<Candidate>> {
+        let mut ef = (wanted as f64 / share).ceil() as usize;
         for _ in 0..2 {
-            let found = self.returnable(graph.nearest(self.codes, wish.query, kept), wish);
-            if found.len() * ENOUGH_OF.1 >= wanted * ENOUGH_OF.0 {
+            let found = self.retain_matching(graph.search(self.codes, query.code, ef), query);
+            if found.len() * MIN_FOUND.1 >= wanted * MIN_FOUND.0 {
                 return Some(found);
             }
-            let wider = wanted.saturating_mul(kept) / found.len().max(1);
-            if wider > kept.saturating_mul(MOST_WIDER) {
+            let wider = wanted.saturating_mul(ef) / found.len().max(1);
+            if wider > ef.saturating_mul(MAX_WIDENING) {
                 return None;
             }
-            kept = wider;
+            ef = wider;
         }
         None
     }
 
-    fn returnable(&self, mut found: Vec<Scored>, wish: &Wish<'_>) -> Vec<Scored> {
-        found.retain(|scored| self.may_return(scored.node, wish.filter));
+    /// Drops rows that are not live, belong to another image than their node, or don't match the filter.
+    fn retain_matching(&self, mut found: Vec<Candidate>, query: &CodeQuery<'_>) -> Vec<Candidate> {
+        found.retain(|&Candidate { row, .. }| {
+            self.rows.live_rows().contains(row)
+                && !self.unindexed.contains(row)
+                && query.filter.is_none_or(|filter| filter.contains(row))
+        });
         found
     }
 
-    fn may_return(&self, row: u32, filter: Option<&RowSet>) -> bool {
-        self.rows.live_rows().contains(row)
-            && !self.newcomers.contains(row)
-            && filter.is_none_or(|filter| filter.contains(row))
-    }
-
-    fn with_newcomers(&self, mut found: Vec<Scored>, wish: &Wish<'_>) -> Vec<Scored> {
-        if !self.newcomers.is_empty() {
-            let few = (wish.k, self.codes.quantizer().slack());
-            let newcomers: Shortlist = scan(self.codes, wish.query, self.newcomers, wish.filter, few);
-            found.extend(newcomers.into_sorted());
-            found.sort_unstable_by_key(|scored| scored.order());
+    /// Adds the rows that are not in the graph.
+    fn with_unindexed(&self, mut found: Vec<Candidate>, query: &CodeQuery<'_>) -> Vec<Candidate> {
+        if !self.unindexed.is_empty() {
+            found.extend(scan_codes(self.codes, query, self.unindexed).into_sorted());
+            found.sort_unstable_by_key(|candidate| candidate.order());
         }
         found
     }

@@ -1,71 +1,72 @@
-//! How much of what exact search finds the store finds.
+//! Recall of the index against an exact scan of the vector file.
 
 use eidetic_domain::{Embedding, RowId};
 
-use crate::nearest::Nearest;
 use crate::quantizer::mix;
 use crate::row_set::RowSet;
-use crate::{IndexError, Neighbour, VectorIndex, VectorStore};
+use crate::top_k::TopK;
+use crate::{IndexError, Neighbor, VectorIndex, VectorStore};
 
-/// What was found of what should have been, over many queries.
+/// How many of the true nearest neighbors were found, over many queries.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Recall {
-    /// Neighbours found that are as near as they should be.
+    /// Neighbors found that are at least as near as the last true neighbor.
     pub found: u64,
-    /// Neighbours that exact search finds.
-    pub possible: u64,
+    /// True neighbors.
+    pub expected: u64,
 }
 
 impl Recall {
-    /// The part that was found; 1 where there was nothing to find.
-    pub fn share(&self) -> f64 {
-        if self.possible == 0 {
+    /// The recall, 0..=1; 1 if there was nothing to find.
+    pub fn ratio(&self) -> f64 {
+        if self.expected == 0 {
             return 1.0;
         }
-        self.found as f64 / self.possible as f64
+        self.found as f64 / self.expected as f64
     }
 
-    /// Where the share over all queries lies with a probability of 95 %, lowest and highest (Wilson, 1927).
+    /// The 95 % confidence interval of the recall over all queries, lower and upper end (Wilson, 1927).
     pub fn interval(&self) -> (f64, f64) {
         const Z: f64 = 1.959_964;
-        if self.possible == 0 {
+        if self.expected == 0 {
             return (0.0, 1.0);
         }
-        let (n, p) = (self.possible as f64, self.share());
-        let middle = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
-        let reach = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-        ((middle - reach).max(0.0), (middle + reach).min(1.0))
+        let (n, p) = (self.expected as f64, self.ratio());
+        let center = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
+        let half_width = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+        ((center - half_width).max(0.0), (center + half_width).min(1.0))
     }
 
-    /// Counts one answer. Equally near neighbours stand for each other.
-    pub(crate) fn count(&mut self, found: &[Neighbour], expected: &[Neighbour]) {
-        let Some(worst) = expected.last() else { return };
-        let near = found.iter().filter(|neighbour| neighbour.score >= worst.score);
-        self.found += near.take(expected.len()).count() as u64;
-        self.possible += expected.len() as u64;
+    /// Counts the result of one query, given the scores of the true neighbors, best first. Only scores count, so that
+    /// equally near neighbors are interchangeable.
+    pub(crate) fn count(&mut self, found: &[Neighbor], true_scores: &[f32]) {
+        let Some(worst) = true_scores.last() else { return };
+        let near = found.iter().filter(|neighbor| neighbor.score >= *worst);
+        self.found += near.take(true_scores.len()).count() as u64;
+        self.expected += true_scores.len() as u64;
     }
 }
 
 impl VectorStore {
-    /// The recall of the `k` nearest over all queries, once for each filter, against a comparison with every row of the
-    /// vector file. Reads the whole file, so damaged rows are found on the way.
+    /// The recall@k over all queries, once per filter, against an exact scan of the vector file. Reads the whole file, so
+    /// damaged rows are found too.
     pub fn recall(
         &self,
         queries: &[Embedding],
         filters: &[Option<RowSet>],
         k: usize,
     ) -> Result<Vec<Recall>, IndexError> {
-        let truth = self.exactly(queries, filters, k)?;
+        let truth = self.exact_scores(queries, filters, k)?;
         let mut recalls = vec![Recall::default(); filters.len()];
-        for (query, expected) in queries.iter().zip(&truth) {
-            for ((filter, expected), recall) in filters.iter().zip(expected).zip(&mut recalls) {
-                recall.count(&self.search(query, k, filter.as_ref())?, expected);
+        for (query, true_scores) in queries.iter().zip(&truth) {
+            for ((filter, true_scores), recall) in filters.iter().zip(true_scores).zip(&mut recalls) {
+                recall.count(&self.search(query, k, filter.as_ref())?, true_scores);
             }
         }
         Ok(recalls)
     }
 
-    /// About `count` live vectors, spread over the rows; fewer where there are fewer, or where rows are damaged.
+    /// About `count` live vectors, spread evenly over the rows; damaged ones are left out.
     pub fn sample(&self, count: usize) -> Vec<Embedding> {
         let live = self.rows.len();
         let step = (live / count.max(1)).max(1);
@@ -73,47 +74,42 @@ impl VectorStore {
         images.filter_map(|(_, image)| self.vector(image)).collect()
     }
 
-    /// About the given part of the live rows, at random, always the same.
+    /// About the given share (0..=1) of the live rows, pseudorandom but always the same.
     pub fn sample_rows(&self, share: f64) -> RowSet {
-        let below = (share * u64::MAX as f64) as u64;
+        let threshold = (share * u64::MAX as f64) as u64;
         let rows = self.rows.live_rows().iter().map(u64::from);
-        RowSet::below(
-            self.end(),
-            rows.filter(|&row| mix(row << 8 | 0x66) < below).map(RowId),
-        )
+        let sampled = rows.filter(|&row| mix(row << 8 | 0x66) < threshold);
+        RowSet::below(self.end(), sampled.map(RowId))
     }
 
-    /// The truly nearest: for each query, for each filter, best first.
-    pub(crate) fn exactly(
+    /// The scores of the true nearest neighbors: by query, by filter, best first.
+    pub(crate) fn exact_scores(
         &self,
         queries: &[Embedding],
         filters: &[Option<RowSet>],
         k: usize,
-    ) -> Result<Vec<Vec<Vec<Neighbour>>>, IndexError> {
-        let fresh = || vec![vec![Nearest::new(k); filters.len()]; queries.len()];
-        let pieces = self.visit(self.rows.live_rows(), fresh, |nearest, (row, image), vector| {
-            let admitted =
-                |filter: &Option<RowSet>| filter.as_ref().is_none_or(|filter| filter.contains(row));
-            let admitted: Vec<usize> = (0..filters.len()).filter(|&at| admitted(&filters[at])).collect();
+    ) -> Result<Vec<Vec<Vec<f32>>>, IndexError> {
+        let init = || vec![vec![TopK::new(k); filters.len()]; queries.len()];
+        let blocks = self.scan_live(self.rows.live_rows(), init, |nearest, (row, image), vector| {
+            let matches = |filter: &Option<RowSet>| filter.as_ref().is_none_or(|rows| rows.contains(row));
+            let matching: Vec<usize> = (0..filters.len()).filter(|&at| matches(&filters[at])).collect();
             for (query, nearest) in queries.iter().zip(nearest) {
                 let score = eidetic_kernels::dot(query.as_slice(), vector).clamp(-1.0, 1.0);
-                for &at in &admitted {
-                    nearest[at].offer(Neighbour { image, score });
+                for &at in &matching {
+                    nearest[at].push_with(image, score, || ());
                 }
             }
         })?;
-        let merged = pieces.into_iter().reduce(merge).unwrap_or_else(fresh);
-        let sorted = |all: Vec<Nearest>| all.into_iter().map(Nearest::into_sorted).collect();
-        Ok(merged.into_iter().map(sorted).collect())
+        let merged = blocks.into_iter().reduce(merge).unwrap_or_else(init);
+        let scores = |top: TopK<()>| top.into_sorted().iter().map(|ranked| ranked.score).collect();
+        let by_filter = |all: Vec<TopK<()>>| all.into_iter().map(scores).collect();
+        Ok(merged.into_iter().map(by_filter).collect())
     }
 }
 
-fn merge(mut left: Vec<Vec<Nearest>>, right: Vec<Vec<Nearest>>) -> Vec<Vec<Nearest>> {
+fn merge(mut left: Vec<Vec<TopK<()>>>, right: Vec<Vec<TopK<()>>>) -> Vec<Vec<TopK<()>>> {
     for (left, right) in left.iter_mut().flatten().zip(right.into_iter().flatten()) {
-        right
-            .into_sorted()
-            .into_iter()
-            .for_each(|neighbour| left.offer(neighbour));
+        left.merge(right);
     }
     left
 }
@@ -127,7 +123,7 @@ mod tests {
         // Newcombe, 1998, table I: 81 of 263.
         let recall = Recall {
             found: 81,
-            possible: 263,
+            expected: 263,
         };
         let (low, high) = recall.interval();
         assert!(
@@ -136,7 +132,7 @@ mod tests {
         );
         let all = Recall {
             found: 1_000,
-            possible: 1_000,
+            expected: 1_000,
         };
         assert!(all.interval().0 > 0.995 && (all.interval().1 - 1.0).abs() < 1e-12);
         assert_eq!(Recall::default().interval(), (0.0, 1.0));

@@ -1,8 +1,8 @@
-//! Sets of rows, as filters are made of.
+//! Sets of rows, which serve as search filters.
 
 use eidetic_domain::RowId;
 
-/// Rows, a bit each, and how many they are.
+/// A bitmap of rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowSet {
     words: Vec<u64>,
@@ -10,7 +10,7 @@ pub struct RowSet {
 }
 
 impl RowSet {
-    /// The set of those `rows` that lie below `end`, which bounds its memory to `end` / 8 bytes.
+    /// Collects the `rows` below `end`, which limits the size of the bitmap to `end` / 8 bytes.
     pub fn below(end: u64, rows: impl IntoIterator<Item = RowId>) -> Self {
         let mut set = Self::default();
         for row in rows.into_iter().filter(|row| row.0 < end) {
@@ -26,12 +26,12 @@ impl RowSet {
         self.len
     }
 
-    /// Whether there is none.
+    /// Whether the set is empty.
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Whether a row is one of them.
+    /// Whether the set contains `row`.
     #[inline]
     pub fn contains(&self, row: u32) -> bool {
         self.word(row as usize / 64) >> (row % 64) & 1 == 1
@@ -47,7 +47,7 @@ impl RowSet {
         self.words[word] |= 1 << (row % 64);
     }
 
-    /// Takes a row out.
+    /// Removes a row.
     pub(crate) fn remove(&mut self, row: u32) {
         if self.contains(row) {
             self.words[row as usize / 64] &= !(1 << (row % 64));
@@ -55,24 +55,24 @@ impl RowSet {
         }
     }
 
-    /// The rows, in order.
+    /// The rows, in ascending order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        self.within(0..self.words.len(), None)
+        self.rows_in(0..self.words.len(), None)
     }
 
-    /// Words of 64 rows that it takes.
+    /// Number of 64-bit words of the bitmap.
     pub(crate) const fn words(&self) -> usize {
         self.words.len()
     }
 
-    /// The rows of some of its words, in order, those alone that `also` has where it is given.
-    pub(crate) fn within<'s>(
+    /// The rows in a range of words, in ascending order; if `filter` is given, only those in both sets.
+    pub(crate) fn rows_in<'s>(
         &'s self,
         words: std::ops::Range<usize>,
-        also: Option<&'s Self>,
+        filter: Option<&'s Self>,
     ) -> impl Iterator<Item = u32> + 's {
         words.flat_map(move |word| {
-            let mut bits = self.word(word) & also.map_or(u64::MAX, |also| also.word(word));
+            let mut bits = self.word(word) & filter.map_or(u64::MAX, |filter| filter.word(word));
             std::iter::from_fn(move || {
                 let bit = (bits != 0).then(|| bits.trailing_zeros())?;
                 bits &= bits - 1;
@@ -102,7 +102,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn rows_at_or_beyond_the_end_are_left_out() {
+    fn rows_from_end_on_are_ignored() {
         let set = RowSet::below(100, [3, 99, 100, u64::MAX, 3].map(RowId));
         assert_eq!(set.iter().collect::<Vec<_>>(), [3, 99]);
         assert!(!set.contains(u32::MAX));
@@ -110,23 +110,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn is_a_set(changes in prop::collection::vec((0_u32..300, any::<bool>()), 0..200), others in prop::collection::vec(0_u64..300, 0..100)) {
-            let (mut set, mut twin) = (RowSet::default(), BTreeSet::new());
+        fn row_set_equals_btree_set(changes in prop::collection::vec((0_u32..300, any::<bool>()), 0..200), others in prop::collection::vec(0_u64..300, 0..100)) {
+            let (mut set, mut model) = (RowSet::default(), BTreeSet::new());
             for (row, add) in changes {
                 if add {
                     set.insert(row);
-                    twin.insert(row);
+                    model.insert(row);
                 } else {
                     set.remove(row);
-                    twin.remove(&row);
+                    model.remove(&row);
                 }
-                prop_assert_eq!(set.len(), twin.len());
+                prop_assert_eq!(set.len(), model.len());
             }
-            prop_assert_eq!(set.iter().collect::<Vec<_>>(), twin.iter().copied().collect::<Vec<_>>());
+            prop_assert_eq!(set.iter().collect::<Vec<_>>(), model.iter().copied().collect::<Vec<_>>());
             let other = RowSet::below(300, others.iter().copied().map(RowId));
-            let both = set.within(0..set.words(), Some(&other)).collect::<Vec<_>>();
-            prop_assert!(both.iter().all(|row| twin.contains(row) && others.contains(&u64::from(*row))));
-            prop_assert_eq!(both.len(), twin.iter().filter(|row| others.contains(&u64::from(**row))).count());
+            let both = set.rows_in(0..set.words(), Some(&other)).collect::<Vec<_>>();
+            prop_assert!(both.iter().all(|row| model.contains(row) && others.contains(&u64::from(*row))));
+            prop_assert_eq!(both.len(), model.iter().filter(|row| others.contains(&u64::from(**row))).count());
         }
     }
 }

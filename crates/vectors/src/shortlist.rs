@@ -1,69 +1,70 @@
-//! The rows that may be among the nearest, by their codes.
+//! The rows whose exact vectors have to be compared after a scan of codes.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::pool::Scored;
+use crate::candidate_queue::Candidate;
 
-/// Keeps every row whose code is so near that its vector may be among the `k` nearest.
+/// Keeps every row that may be among the `k` nearest, given that scores of codes are inexact.
 #[derive(Debug)]
 pub(crate) struct Shortlist {
     k: usize,
-    /// How far below the k-th best code a row may lie and still be the better vector.
-    slack: i32,
+    /// How far the score of a row may be below the k-th best if its exact score is among the best `k`.
+    quantization_error: i32,
     /// The best `k` scores, the worst on top.
     best: BinaryHeap<Reverse<i32>>,
-    kept: Vec<Scored>,
+    candidates: Vec<Candidate>,
 }
 
 impl Shortlist {
-    /// For the `k` nearest, where a score is wrong by at most half of `slack`.
-    pub(crate) const fn new(k: usize, slack: i32) -> Self {
+    /// An empty shortlist.
+    pub(crate) const fn new(k: usize, quantization_error: i32) -> Self {
         Self {
             k,
-            slack,
+            quantization_error,
             best: BinaryHeap::new(),
-            kept: Vec::new(),
+            candidates: Vec::new(),
         }
     }
 
     #[inline]
-    pub(crate) fn offer(&mut self, scored: Scored) {
-        if scored.score < self.bar() || self.k == 0 {
+    pub(crate) fn push(&mut self, candidate: Candidate) {
+        if candidate.score < self.min_score() || self.k == 0 {
             return;
         }
-        self.kept.push(scored);
-        self.best.push(Reverse(scored.score));
+        self.candidates.push(candidate);
+        self.best.push(Reverse(candidate.score));
         if self.best.len() > self.k {
             self.best.pop();
         }
     }
 
-    /// The k-th best score; none where fewer were offered.
-    pub(crate) fn kth(&self) -> Option<i32> {
+    /// The k-th best score; `None` if there are fewer than `k` rows.
+    pub(crate) fn kth_score(&self) -> Option<i32> {
         let worst = self.best.peek().map(|Reverse(worst)| *worst);
         worst.filter(|_| self.best.len() == self.k)
     }
 
-    /// What both keep.
+    /// Combines two shortlists of the same `k`.
     pub(crate) fn merge(mut self, other: Self) -> Self {
-        for scored in other.kept {
-            self.offer(scored);
+        for candidate in other.candidates {
+            self.push(candidate);
         }
         self
     }
 
-    /// What may be among the nearest, best first.
-    pub(crate) fn into_sorted(mut self) -> Vec<Scored> {
-        let bar = self.bar();
-        self.kept.retain(|scored| scored.score >= bar);
-        self.kept.sort_unstable_by_key(|scored| scored.order());
-        self.kept
+    /// The rows, best first.
+    pub(crate) fn into_sorted(mut self) -> Vec<Candidate> {
+        let min_score = self.min_score();
+        self.candidates.retain(|candidate| candidate.score >= min_score);
+        self.candidates
+            .sort_unstable_by_key(|candidate| candidate.order());
+        self.candidates
     }
 
-    /// The lowest score that may still count.
-    fn bar(&self) -> i32 {
-        self.kth().map_or(i32::MIN, |kth| kth.saturating_sub(self.slack))
+    fn min_score(&self) -> i32 {
+        self.kth_score()
+            .map_or(i32::MIN, |kth| kth.saturating_sub(self.quantization_error))
     }
 }
 
@@ -74,26 +75,28 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keeps_all_within_the_slack_of_the_kth(
+        fn keeps_rows_within_quantization_error_of_kth(
             scores in prop::collection::vec(-50_i32..50, 0..80),
             k in 0_usize..20,
-            slack in 0_i32..20,
+            error in 0_i32..20,
             split in 0_usize..80,
         ) {
-            let all: Vec<Scored> = (0..).zip(&scores).map(|(node, &score)| Scored { score, node }).collect();
+            let all: Vec<Candidate> =
+                (0..).zip(&scores).map(|(row, &score)| Candidate { score, row }).collect();
             let (left, right) = all.split_at(split.min(all.len()));
-            let keep = |part: &[Scored]| {
-                let mut list = Shortlist::new(k, slack);
-                for &scored in part {
-                    list.offer(scored);
+            let shortlist = |part: &[Candidate]| {
+                let mut list = Shortlist::new(k, error);
+                for &candidate in part {
+                    list.push(candidate);
                 }
                 list
             };
             let mut expected = all.clone();
-            expected.sort_by_key(|scored| scored.order());
-            let bar = k.checked_sub(1).map(|last| expected.get(last).map_or(i32::MIN, |kth| kth.score - slack));
-            expected.retain(|scored| bar.is_some_and(|bar| scored.score >= bar));
-            prop_assert_eq!(keep(left).merge(keep(right)).into_sorted(), expected);
+            expected.sort_by_key(|candidate| candidate.order());
+            let kth = |last: usize| expected.get(last).map_or(i32::MIN, |kth| kth.score - error);
+            let min_score = k.checked_sub(1).map(kth);
+            expected.retain(|candidate| min_score.is_some_and(|least| candidate.score >= least));
+            prop_assert_eq!(shortlist(left).merge(shortlist(right)).into_sorted(), expected);
         }
     }
 }

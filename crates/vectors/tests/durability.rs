@@ -1,4 +1,4 @@
-//! The vector file over its life: random histories with crashes, and bytes that are not what was written.
+//! The vector file over its life: random histories with crashes, and damaged bytes.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -32,50 +32,50 @@ fn open(directory: &Path, live: &[(RowId, ImageId)]) -> (VectorStore, Vec<ImageI
     (store, report.damaged)
 }
 
-/// What may happen to a store.
+/// A change to a store.
 #[derive(Debug, Clone)]
-enum Step {
+enum Action {
     Upsert(Vec<u8>),
     Remove(Vec<u8>),
-    /// Vectors and then the catalog are made durable.
+    /// Vectors, then the catalog, are made durable.
     Commit,
-    /// The process ends and begins again; the catalog is as it was at the last commit.
+    /// The process is killed and restarted; the catalog is as of the last commit.
     Crash,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn action() -> impl Strategy<Value = Action> {
     let images = || prop::collection::vec(0_u8..40, 0..12);
     prop_oneof![
-        4 => images().prop_map(Step::Upsert),
-        2 => images().prop_map(Step::Remove),
-        2 => Just(Step::Commit),
-        1 => Just(Step::Crash),
+        4 => images().prop_map(Action::Upsert),
+        2 => images().prop_map(Action::Remove),
+        2 => Just(Action::Commit),
+        1 => Just(Action::Crash),
     ]
 }
 
-/// A store beside what it should hold: by image number, in memory and in the catalog.
-struct Twins<'d> {
+/// A store and its expected content: rows by image number, in memory and in the catalog.
+struct ModelTest<'d> {
     directory: &'d Path,
     store: VectorStore,
-    held: BTreeMap<u8, RowId>,
+    expected: BTreeMap<u8, RowId>,
     catalog: BTreeMap<u8, RowId>,
 }
 
-impl Twins<'_> {
-    fn apply(&mut self, step: &Step) {
-        match step {
-            Step::Upsert(images) => self.upsert(images),
-            Step::Remove(images) => self.remove(images),
-            Step::Commit => {
+impl ModelTest<'_> {
+    fn apply(&mut self, action: &Action) {
+        match action {
+            Action::Upsert(images) => self.upsert(images),
+            Action::Remove(images) => self.remove(images),
+            Action::Commit => {
                 self.store.commit().expect("committing");
-                self.catalog = self.held.clone();
+                self.catalog = self.expected.clone();
             }
-            Step::Crash => {
+            Action::Crash => {
                 let live: Vec<_> = self.catalog.iter().map(|(&n, &row)| (row, image(n).0)).collect();
                 let (store, damaged) = open(self.directory, &live);
                 assert_eq!(damaged, [], "nothing committed may be lost");
                 self.store = store;
-                self.held = self.catalog.clone();
+                self.expected = self.catalog.clone();
             }
         }
         self.compare();
@@ -85,34 +85,38 @@ impl Twins<'_> {
         let vectors: Vec<_> = images.iter().map(|&n| image(n)).collect();
         let rows = self.store.upsert(&vectors).expect("adding");
         for (&n, row) in images.iter().zip(rows) {
-            assert_eq!(*self.held.entry(n).or_insert(row), row, "an image keeps its row");
+            assert_eq!(
+                *self.expected.entry(n).or_insert(row),
+                row,
+                "an image keeps its row"
+            );
         }
     }
 
-    /// As the indexer must: the catalog forgets first, durably.
+    /// In the order required of the indexer: the catalog first, durably.
     fn remove(&mut self, images: &[u8]) {
         for n in images {
             self.catalog.remove(n);
-            self.held.remove(n);
+            self.expected.remove(n);
         }
         let ids: Vec<ImageId> = images.iter().map(|&n| image(n).0).collect();
         self.store.remove(&ids).expect("removing");
     }
 
     fn compare(&self) {
-        assert_eq!(self.store.len(), self.held.len());
-        let rows: HashSet<RowId> = self.held.values().copied().collect();
-        assert_eq!(rows.len(), self.held.len(), "a row is one image's");
+        assert_eq!(self.store.len(), self.expected.len());
+        let rows: HashSet<RowId> = self.expected.values().copied().collect();
+        assert_eq!(rows.len(), self.expected.len(), "each image has a row of its own");
         let live: HashMap<ImageId, RowId> = self.store.live().map(|(row, image)| (image, row)).collect();
-        for (&n, row) in &self.held {
+        for (&n, row) in &self.expected {
             let (id, vector) = image(n);
             assert_eq!(live.get(&id), Some(row));
             let best = self.store.search(&vector, 40, None).expect("searching");
-            assert_eq!(best.len(), self.held.len());
+            assert_eq!(best.len(), self.expected.len());
             assert!(best[0].score >= 0.999_999);
             assert!(
                 best.iter()
-                    .any(|neighbour| neighbour.image == id && neighbour.score >= 0.999_999)
+                    .any(|neighbor| neighbor.image == id && neighbor.score >= 0.999_999)
             );
         }
     }
@@ -122,22 +126,22 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn any_history_leaves_what_a_map_would_hold(steps in prop::collection::vec(step(), 1..40)) {
+    fn any_history_equals_map(actions in prop::collection::vec(action(), 1..40)) {
         let directory = tempfile::tempdir().unwrap();
         let (store, _) = open(directory.path(), &[]);
-        let mut twins = Twins {
+        let mut test = ModelTest {
             directory: directory.path(),
             store,
-            held: BTreeMap::new(),
+            expected: BTreeMap::new(),
             catalog: BTreeMap::new(),
         };
-        for step in &steps {
-            twins.apply(step);
+        for action in &actions {
+            test.apply(action);
         }
     }
 
     #[test]
-    fn any_bytes_open_or_are_refused_and_wrong_rows_are_named(
+    fn any_bytes_open_or_fail_and_damage_is_reported(
         flips in prop::collection::vec((any::<prop::sample::Index>(), 1_u8..), 0..6),
         rows_only in any::<bool>(),
         cut in prop::option::of(any::<prop::sample::Index>()),
@@ -164,9 +168,9 @@ proptest! {
                 prop_assert_eq!(store.len() + report.damaged.len(), 20);
                 for (id, vector) in &vectors {
                     let found = store.search(vector, 1, None).unwrap();
-                    let alive = !report.damaged.contains(id);
-                    prop_assert!(!alive || found[0].score >= 0.999_999);
-                    prop_assert_eq!(alive, store.vector(id).is_some());
+                    let is_live = !report.damaged.contains(id);
+                    prop_assert!(!is_live || found[0].score >= 0.999_999);
+                    prop_assert_eq!(is_live, store.vector(id).is_some());
                 }
                 store.upsert(&vectors).unwrap();
                 prop_assert_eq!(store.len(), 20);
@@ -177,23 +181,23 @@ proptest! {
     }
 
     #[test]
-    fn any_list_of_rows_opens(claims in prop::collection::vec((prop_oneof![0_u64..30, any::<u64>()], 0_u8..30), 0..60)) {
+    fn any_row_list_opens(entries in prop::collection::vec((prop_oneof![0_u64..30, any::<u64>()], 0_u8..30), 0..60)) {
         let directory = tempfile::tempdir().unwrap();
         let vectors: Vec<_> = (0..20).map(image).collect();
         let truth: HashMap<ImageId, RowId> =
             filled(directory.path(), &vectors).into_iter().map(|(row, image)| (image, row)).collect();
-        let claims: Vec<_> = claims.into_iter().map(|(row, n)| (RowId(row), image(n).0)).collect();
-        let (store, damaged) = open(directory.path(), &claims);
+        let entries: Vec<_> = entries.into_iter().map(|(row, n)| (RowId(row), image(n).0)).collect();
+        let (store, damaged) = open(directory.path(), &entries);
         for (id, _) in (0..30).map(image) {
-            let right = claims.iter().any(|&(row, claimed)| claimed == id && truth.get(&id) == Some(&row));
-            let claimed = claims.iter().any(|(_, claimed)| *claimed == id);
+            let right = entries.iter().any(|&(row, listed)| listed == id && truth.get(&id) == Some(&row));
+            let listed = entries.iter().any(|(_, listed)| *listed == id);
             prop_assert_eq!(store.vector(&id).is_some(), right);
-            prop_assert_eq!(damaged.contains(&id), claimed && !right);
+            prop_assert_eq!(damaged.contains(&id), listed && !right);
         }
     }
 }
 
-/// Writes the vectors and says what a catalog would say of them.
+/// Writes the vectors and returns their rows.
 fn filled(directory: &Path, vectors: &[(ImageId, Embedding)]) -> Vec<(RowId, ImageId)> {
     let (mut store, _) = open(directory, &[]);
     let rows = store.upsert(vectors).expect("adding");
@@ -204,7 +208,7 @@ fn filled(directory: &Path, vectors: &[(ImageId, Embedding)]) -> Vec<(RowId, Ima
 }
 
 #[test]
-fn missing_file_means_that_every_image_is_damaged() {
+fn missing_file_reports_every_image_damaged() {
     let directory = tempfile::tempdir().unwrap();
     let live: Vec<_> = (0..3_u8).map(|n| (RowId(n.into()), image(n).0)).collect();
     let (store, damaged) = open(directory.path(), &live);
@@ -213,7 +217,7 @@ fn missing_file_means_that_every_image_is_damaged() {
 }
 
 #[test]
-fn rows_that_no_record_names_are_dropped_and_used_again() {
+fn unnamed_rows_are_dropped_and_reused() {
     let directory = tempfile::tempdir().unwrap();
     let vectors: Vec<_> = (0..10).map(image).collect();
     let live = filled(directory.path(), &vectors);
@@ -227,7 +231,7 @@ fn rows_that_no_record_names_are_dropped_and_used_again() {
 }
 
 #[test]
-fn another_space_and_a_missing_folder_are_clear_errors() {
+fn other_space_and_missing_folder_are_errors() {
     let directory = tempfile::tempdir().unwrap();
     filled(directory.path(), &[image(1)]);
     let other = SpaceId {
@@ -246,10 +250,10 @@ fn another_space_and_a_missing_folder_are_clear_errors() {
     assert!(matches!(error, IndexError::Io { .. }), "{error}");
 }
 
-/// `/dev/full` lets itself be opened and read, and has no room for a single byte.
+/// `/dev/full` can be opened and read, but every write fails for lack of space.
 #[cfg(target_os = "linux")]
 #[test]
-fn full_disk_adds_nothing() {
+fn open_on_full_disk_fails() {
     let directory = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("/dev/full", directory.path().join("vectors.bin.new")).unwrap();
     let error = VectorStore::open(directory.path(), &space(), &[]).unwrap_err();

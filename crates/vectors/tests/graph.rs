@@ -1,4 +1,4 @@
-//! The graph in a store: recall, filters, changes, reopening, and files that are not what was saved.
+//! The graph of a store: recall, filters, changes, reopening, and damaged files.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,7 +9,7 @@ use eidetic_vectors::{GRAPH_THRESHOLD, IndexKind, RowSet, VectorIndex, VectorSto
 use proptest::prelude::*;
 
 const DIMENSION: usize = 16;
-/// Enough that a search for ten neighbours goes by the graph.
+/// Enough for a search for ten neighbors to use the graph.
 const COUNT: usize = 10_000;
 
 fn space() -> SpaceId {
@@ -21,15 +21,15 @@ fn space() -> SpaceId {
     }
 }
 
-/// `count` unit vectors about 50 centres; the same for the same seed.
+/// `count` unit vectors around 50 centers; they depend on the seed alone.
 fn vectors(count: usize, seed: u32) -> Vec<(ImageId, Embedding)> {
     let mut random = SplitMix64::new(seed.into());
     let mut number = || random.signed_unit();
-    let centres: Vec<f32> = (0..50 * DIMENSION).map(|_| number()).collect();
+    let centers: Vec<f32> = (0..50 * DIMENSION).map(|_| number()).collect();
     (0..count)
         .map(|image| {
-            let centre = &centres[image % 50 * DIMENSION..][..DIMENSION];
-            let components = centre.iter().map(|c| c + 0.8 * number()).collect();
+            let center = &centers[image % 50 * DIMENSION..][..DIMENSION];
+            let components = center.iter().map(|c| c + 0.8 * number()).collect();
             let vector = Embedding::normalize(components).expect("not all zero");
             (
                 ImageId::of(&[seed.to_le_bytes(), (image as u32).to_le_bytes()].concat()),
@@ -43,12 +43,12 @@ fn open(directory: &Path) -> VectorStore {
     VectorStore::open(directory, &space(), &[]).expect("opening").0
 }
 
-/// The store in `directory`, with what `live` names.
+/// Opens the store in `directory` with these live rows.
 fn reopen(directory: &Path, live: &[(RowId, ImageId)]) -> VectorStore {
     VectorStore::open(directory, &space(), live).expect("opening").0
 }
 
-/// A store of the vectors with a graph in use, and one without, in folders of these names.
+/// A store with a graph and one without, in the folders `graph` and `plain`.
 fn with_and_without_graph(directory: &Path, vectors: &[(ImageId, Embedding)]) -> (VectorStore, VectorStore) {
     let stores = ["graph", "plain"].map(|name| {
         let directory = directory.join(name);
@@ -59,11 +59,11 @@ fn with_and_without_graph(directory: &Path, vectors: &[(ImageId, Embedding)]) ->
         store
     });
     let [mut graph, plain] = stores;
-    graph.install_graph(graph.graph_source().build());
+    graph.install_graph(graph.graph_builder().build());
     (graph, plain)
 }
 
-/// The rows of some images.
+/// The rows of these images.
 fn rows_of(store: &VectorStore, images: &HashSet<ImageId>) -> RowSet {
     let rows = store
         .live()
@@ -72,10 +72,9 @@ fn rows_of(store: &VectorStore, images: &HashSet<ImageId>) -> RowSet {
     RowSet::below(store.end(), rows)
 }
 
-/// Which part of the truly nearest ten among `admitted` the store finds; every answer must be live, admitted and truly
-/// scored.
-fn recall(found_by: &VectorStore, truth: &VectorStore, admitted: Option<&HashSet<ImageId>>) -> f64 {
-    let filters = [found_by, truth].map(|store| admitted.map(|images| rows_of(store, images)));
+/// Recall@10 among the `matching` images. Also checks that every result is live and matching, and has its exact score.
+fn recall(found_by: &VectorStore, truth: &VectorStore, matching: Option<&HashSet<ImageId>>) -> f64 {
+    let filters = [found_by, truth].map(|store| matching.map(|images| rows_of(store, images)));
     let (mut hits, mut possible) = (0, 0);
     for (_, query) in vectors(100, 77) {
         let found = found_by
@@ -84,18 +83,16 @@ fn recall(found_by: &VectorStore, truth: &VectorStore, admitted: Option<&HashSet
         let expected = truth.search(&query, 10, filters[1].as_ref()).expect("searching");
         assert_eq!(found.len(), expected.len());
         assert!(found.is_sorted_by(|a, b| a.score >= b.score));
-        for neighbour in &found {
-            let vector = truth
-                .vector(&neighbour.image)
-                .expect("only live images are found");
-            assert!(admitted.is_none_or(|images| images.contains(&neighbour.image)));
+        for neighbor in &found {
+            let vector = truth.vector(&neighbor.image).expect("results are live");
+            assert!(matching.is_none_or(|images| images.contains(&neighbor.image)));
             let products = query.as_slice().iter().zip(vector.as_slice()).map(|(q, v)| q * v);
-            assert!((products.sum::<f32>() - neighbour.score).abs() < 1e-5);
+            assert!((products.sum::<f32>() - neighbor.score).abs() < 1e-5);
         }
-        let found: HashSet<ImageId> = found.iter().map(|neighbour| neighbour.image).collect();
+        let found: HashSet<ImageId> = found.iter().map(|neighbor| neighbor.image).collect();
         hits += expected
             .iter()
-            .filter(|neighbour| found.contains(&neighbour.image))
+            .filter(|neighbor| found.contains(&neighbor.image))
             .count();
         possible += expected.len();
     }
@@ -103,7 +100,7 @@ fn recall(found_by: &VectorStore, truth: &VectorStore, admitted: Option<&HashSet
 }
 
 #[test]
-fn graph_finds_what_the_scan_finds() {
+fn graph_finds_what_scan_finds() {
     let directory = tempfile::tempdir().unwrap();
     let (graph, plain) = with_and_without_graph(directory.path(), &vectors(COUNT, 1));
     assert_eq!(graph.stats().unwrap().kind, IndexKind::Hnsw);
@@ -113,7 +110,7 @@ fn graph_finds_what_the_scan_finds() {
 }
 
 #[test]
-fn scan_of_codes_finds_what_the_vectors_say() {
+fn code_scan_equals_exact_search() {
     let directory = tempfile::tempdir().unwrap();
     let all = vectors(COUNT, 1);
     let mut store = open(directory.path());
@@ -124,27 +121,27 @@ fn scan_of_codes_finds_what_the_vectors_say() {
         Some(RowSet::below(store.end(), (0..100).map(|row| RowId(row * 7)))),
     ];
     for recall in store.recall(&queries, &filters, 10).unwrap() {
-        assert_eq!((recall.found, recall.possible), (1_000, 1_000));
+        assert_eq!((recall.found, recall.expected), (1_000, 1_000));
     }
 }
 
 #[test]
-fn filters_and_large_k_lose_nothing() {
+fn filters_and_large_k_keep_recall() {
     let directory = tempfile::tempdir().unwrap();
     let all = vectors(COUNT, 1);
     let (graph, plain) = with_and_without_graph(directory.path(), &all);
     for one_in in [2, 10, 100, 3_000] {
-        let admitted: HashSet<ImageId> = all.iter().step_by(one_in).map(|(image, _)| *image).collect();
-        let recall = recall(&graph, &plain, Some(&admitted));
+        let matching: HashSet<ImageId> = all.iter().step_by(one_in).map(|(image, _)| *image).collect();
+        let recall = recall(&graph, &plain, Some(&matching));
         assert!(recall >= 0.99, "one in {one_in}: recall {recall}");
     }
     let everything = graph.search(&all[0].1, COUNT, None).unwrap();
     assert_eq!(everything.len(), COUNT);
 }
 
-/// Enough rows that a filter for a quarter of them is answered by a walk that looks through the others.
+/// Enough rows for a filter of a quarter of them to use the filtered graph search.
 #[test]
-fn filters_of_many_among_more_lose_nothing_whatever_they_keep() {
+fn filtered_graph_search_keeps_recall() {
     let directory = tempfile::tempdir().unwrap();
     let all = vectors(40_000, 1);
     let (graph, plain) = with_and_without_graph(directory.path(), &all);
@@ -153,20 +150,20 @@ fn filters_of_many_among_more_lose_nothing_whatever_they_keep() {
     let other_groups = |at: usize| at % 50 >= 38;
     let half_the_groups = |at: usize| at % 50 < 25;
     let filters: [&dyn Fn(usize) -> bool; 4] = [&scattered, &some_groups, &other_groups, &half_the_groups];
-    for (number, keeps) in filters.into_iter().enumerate() {
-        let admitted: HashSet<ImageId> = all
+    for (number, matches) in filters.into_iter().enumerate() {
+        let matching: HashSet<ImageId> = all
             .iter()
             .enumerate()
-            .filter(|(at, _)| keeps(*at))
+            .filter(|(at, _)| matches(*at))
             .map(|(_, (image, _))| *image)
             .collect();
-        let recall = recall(&graph, &plain, Some(&admitted));
+        let recall = recall(&graph, &plain, Some(&matching));
         assert!(recall >= 0.99, "filter {number}: recall {recall}");
     }
 }
 
 #[test]
-fn images_that_came_or_went_since_the_graph_was_built_are_found_or_not_found() {
+fn changes_after_build_are_searchable() {
     let directory = tempfile::tempdir().unwrap();
     let all = vectors(COUNT, 1);
     let (mut graph, mut plain) = with_and_without_graph(directory.path(), &all);
@@ -186,43 +183,46 @@ fn images_that_came_or_went_since_the_graph_was_built_are_found_or_not_found() {
             assert_eq!(graph.search(vector, 1, None).unwrap()[0].image, *image, "{when}");
         }
     };
-    check(&graph, "one by one");
-    while graph.absorb() {}
-    check(&graph, "absorbed");
-    graph.unsaved().expect("a new graph").save().unwrap();
+    check(&graph, "unindexed");
+    while graph.insert_pending() {}
+    check(&graph, "inserted");
+    graph.pending_snapshot().expect("a new graph").save().unwrap();
     let live: Vec<_> = graph.live().collect();
     let mut graph = reopen(&directory.path().join("graph"), &live);
-    assert!(!graph.absorb());
+    assert!(!graph.insert_pending());
     check(&graph, "reopened");
     assert_eq!(
         graph.stats().unwrap().tombstones,
         plain.stats().unwrap().tombstones + 900
     );
-    graph.install_graph(graph.graph_source().build());
-    check(&graph, "built anew");
+    graph.install_graph(graph.graph_builder().build());
+    check(&graph, "rebuilt");
     let free = graph.upsert(&vectors(1, 3)).unwrap()[0];
-    assert_eq!(free, RowId(0), "a new graph gives the rows of the old one back");
+    assert_eq!(
+        free,
+        RowId(0),
+        "a new graph frees the rows reserved for the old one"
+    );
 }
 
-/// Rows may change hands while a graph is built beside the store.
 #[test]
-fn rows_that_changed_hands_while_the_graph_was_built_lead_to_their_new_images() {
+fn rows_reassigned_during_build_find_new_images() {
     let directory = tempfile::tempdir().unwrap();
     let all = vectors(COUNT, 1);
     let mut store = open(directory.path());
     store.upsert(&all).unwrap();
-    let source = store.graph_source();
+    let builder = store.graph_builder();
     let gone: Vec<ImageId> = all[..300].iter().map(|(image, _)| *image).collect();
     store.remove(&gone).unwrap();
     let new = vectors(400, 2);
     store.upsert(&new).unwrap();
-    store.install_graph(source.build());
-    while store.absorb() {}
+    store.install_graph(builder.build());
+    while store.insert_pending() {}
     let check = |store: &VectorStore| {
         for (image, vector) in new.iter().chain(&all[300..400]) {
             let found = store.search(vector, 3, None).unwrap();
             assert_eq!(found[0].image, *image);
-            assert!(found[1].image != *image, "an image is found once");
+            assert!(found[1].image != *image, "an image is returned once");
         }
         for (image, vector) in &all[..300] {
             assert!(
@@ -236,12 +236,12 @@ fn rows_that_changed_hands_while_the_graph_was_built_lead_to_their_new_images() 
     };
     check(&store);
     store.commit().unwrap();
-    store.unsaved().expect("a new graph").save().unwrap();
+    store.pending_snapshot().expect("a new graph").save().unwrap();
     check(&reopen(directory.path(), &store.live().collect::<Vec<_>>()));
 }
 
 #[test]
-fn many_equal_vectors_hide_no_other() {
+fn equal_vectors_do_not_hide_others() {
     let directory = tempfile::tempdir().unwrap();
     let mut all = vectors(COUNT, 1);
     let copy = all[0].1.clone();
@@ -249,7 +249,7 @@ fn many_equal_vectors_hide_no_other() {
         *vector = copy.clone();
     }
     let (mut graph, plain) = with_and_without_graph(directory.path(), &all);
-    // By score, because equal vectors answer for each other. Copies that hid others would cost far more than one in fifty.
+    // By score, because equal vectors are interchangeable. If copies hid other rows, far more than one in fifty would be lost.
     let reached = |graph: &VectorStore| {
         let near = |(_, query): &(ImageId, Embedding)| {
             let found = graph.search(query, 10, None).unwrap();
@@ -259,7 +259,7 @@ fn many_equal_vectors_hide_no_other() {
         vectors(100, 77).iter().map(near).sum::<usize>()
     };
     assert!(reached(&graph) >= 980, "recall {} of 1,000", reached(&graph));
-    graph.unsaved().expect("a new graph").save().unwrap();
+    graph.pending_snapshot().expect("a new graph").save().unwrap();
     let live: Vec<_> = graph.live().collect();
     graph = reopen(&directory.path().join("graph"), &live);
     assert!(
@@ -269,7 +269,7 @@ fn many_equal_vectors_hide_no_other() {
     );
 }
 
-fn answers(store: &VectorStore) -> Vec<Vec<eidetic_vectors::Neighbour>> {
+fn results(store: &VectorStore) -> Vec<Vec<eidetic_vectors::Neighbor>> {
     let queries = vectors(50, 77);
     queries
         .iter()
@@ -278,7 +278,7 @@ fn answers(store: &VectorStore) -> Vec<Vec<eidetic_vectors::Neighbour>> {
 }
 
 #[test]
-fn saved_graph_answers_as_before_and_another_space_gets_none() {
+fn saved_graph_gives_same_results() {
     let directory = tempfile::tempdir().unwrap();
     let (mut graph, _) = with_and_without_graph(directory.path(), &vectors(COUNT, 1));
     let place = directory.path().join("graph");
@@ -288,14 +288,14 @@ fn saved_graph_answers_as_before_and_another_space_gets_none() {
         IndexKind::Exact,
         "none is saved"
     );
-    graph.unsaved().expect("a new graph").save().unwrap();
-    graph.note_saved();
-    assert!(graph.unsaved().is_none(), "nothing has changed");
+    graph.pending_snapshot().expect("a new graph").save().unwrap();
+    graph.mark_snapshot_saved();
+    assert!(graph.pending_snapshot().is_none(), "no changes since");
     let again = reopen(&place, &live);
     assert_eq!(again.stats().unwrap().kind, IndexKind::Hnsw);
     assert!(again.stats().unwrap().graph_bytes > (COUNT * DIMENSION) as u64);
-    assert!(again.unsaved().is_none());
-    assert_eq!(answers(&again), answers(&graph));
+    assert!(again.pending_snapshot().is_none());
+    assert_eq!(results(&again), results(&graph));
 
     let other = SpaceId {
         revision: "2".into(),
@@ -309,11 +309,11 @@ fn saved_graph_answers_as_before_and_another_space_gets_none() {
 }
 
 #[test]
-fn rows_damaged_under_a_saved_graph_are_in_no_answer() {
+fn damaged_rows_are_never_returned() {
     let directory = tempfile::tempdir().unwrap();
     let all = vectors(COUNT, 1);
     let (graph, _) = with_and_without_graph(directory.path(), &all);
-    graph.unsaved().expect("a new graph").save().unwrap();
+    graph.pending_snapshot().expect("a new graph").save().unwrap();
     let (place, live) = (directory.path().join("graph"), graph.live().collect::<Vec<_>>());
     let path = place.join("vectors.bin");
     let mut bytes = fs::read(&path).unwrap();
@@ -326,26 +326,26 @@ fn rows_damaged_under_a_saved_graph_are_in_no_answer() {
     let mut store = reopen(&place, &live);
     for row in broken {
         let found = store.search(&all[row].1, 10, None).unwrap();
-        assert_eq!(found.len(), 10, "another takes its place");
+        assert_eq!(found.len(), 10, "the next nearest takes its place");
         assert!(found.iter().all(|found| found.image != all[row].0));
         assert_eq!(store.vector(&all[row].0), None);
     }
     let mut expected: Vec<ImageId> = broken.iter().map(|&row| all[row].0).collect();
-    assert_eq!(store.damaged(), expected, "searching found them");
+    assert_eq!(store.damaged(), expected, "found by searching");
     store = reopen(&place, &live);
-    assert_eq!(store.verify().unwrap(), expected, "reading everything finds them");
+    assert_eq!(store.verify().unwrap(), expected, "found by verifying");
     store.remove(&expected).unwrap();
     assert_eq!(store.damaged(), []);
     store.upsert(&broken.map(|row| all[row].clone())).unwrap();
     expected.retain(|image| store.vector(image).is_none());
-    assert_eq!(expected, [], "added again, they are whole");
+    assert_eq!(expected, [], "repaired by adding them again");
 
     fs::write(&path, &bytes[..4096 + 100 * row_bytes]).unwrap();
     let (store, report) = VectorStore::open(&place, &space(), &live).unwrap();
     assert_eq!(
         (store.len(), report.damaged.len()),
         (100, COUNT - 100),
-        "rows cut off are missed at once"
+        "truncated rows are reported when opening"
     );
 }
 
@@ -357,13 +357,13 @@ fn small_stores_need_no_graph() {
     assert!(!store.needs_graph());
     let empty = tempfile::tempdir().unwrap();
     let mut store = open(empty.path());
-    store.install_graph(store.graph_source().build());
-    assert!(!store.absorb() && store.unsaved().is_none());
+    store.install_graph(store.graph_builder().build());
+    assert!(!store.insert_pending() && store.pending_snapshot().is_none());
     assert_eq!(store.search(&vectors(1, 1)[0].1, 5, None).unwrap(), []);
 }
 
 #[test]
-fn graph_is_due_above_the_threshold_only() {
+fn graph_is_needed_above_threshold() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = open(directory.path());
     let all = vectors(GRAPH_THRESHOLD + 1, 1);
@@ -376,10 +376,10 @@ fn graph_is_due_above_the_threshold_only() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Damage to what is only padding changes nothing; any other makes the file as good as none.
+    /// Damage to padding changes nothing; with any other damage the file is treated as missing.
     #[test]
-    fn damaged_index_files_change_no_answer(
-        in_the_end in any::<bool>(),
+    fn damaged_snapshot_changes_no_results(
+        in_trailer in any::<bool>(),
         damage in prop_oneof![
             (any::<prop::sample::Index>(), 1_u8..).prop_map(Damage::Flip),
             any::<prop::sample::Index>().prop_map(Damage::Cut),
@@ -389,24 +389,24 @@ proptest! {
         let directory = tempfile::tempdir().unwrap();
         let mut store = open(directory.path());
         store.upsert(&vectors(60, 1)).unwrap();
-        store.install_graph(store.graph_source().build());
+        store.install_graph(store.graph_builder().build());
         store.commit().unwrap();
-        store.unsaved().expect("a new graph").save().unwrap();
+        store.pending_snapshot().expect("a new graph").save().unwrap();
         let path = directory.path().join("index.bin");
         let mut bytes = fs::read(&path).unwrap();
-        // The last page and the checksums of the four pieces that there are at least; padding stands before.
-        let start = if in_the_end { bytes.len() - 4096 - 4 * 4 } else { 0 };
-        let end = damage.inflict(bytes.split_off(start));
+        // The trailer and the checksums of at least four blocks; padding comes before.
+        let start = if in_trailer { bytes.len() - 4096 - 4 * 4 } else { 0 };
+        let end = damage.apply(bytes.split_off(start));
         bytes.extend(end);
         fs::write(&path, bytes).unwrap();
         let live: Vec<_> = store.live().collect();
         let reopened = reopen(directory.path(), &live);
-        prop_assert!(!in_the_end || reopened.stats().unwrap().kind == IndexKind::Exact);
-        prop_assert_eq!(answers(&reopened), answers(&store));
+        prop_assert!(!in_trailer || reopened.stats().unwrap().kind == IndexKind::Exact);
+        prop_assert_eq!(results(&reopened), results(&store));
     }
 }
 
-/// Something that happens to a file.
+/// Damage to a file.
 #[derive(Debug)]
 enum Damage {
     Flip((prop::sample::Index, u8)),
@@ -415,7 +415,7 @@ enum Damage {
 }
 
 impl Damage {
-    fn inflict(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+    fn apply(&self, mut bytes: Vec<u8>) -> Vec<u8> {
         match self {
             Self::Flip((at, mask)) => {
                 let at = at.index(bytes.len());

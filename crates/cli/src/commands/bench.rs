@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use eidetic_domain::SplitMix64;
 use eidetic_encoder::{Encoder, Pixels};
-use eidetic_vectors::Kept;
+use eidetic_vectors::bench::{FilterKind, IndexBench};
 use image::RgbImage;
 use serde::Serialize;
 
@@ -110,12 +110,11 @@ fn bench_index(arguments: &BenchIndex) -> Result<Outcome, Failure> {
     }
     let invalid = |error: eidetic_vectors::IndexError| Failure::arguments(error.to_string());
     let threads = arguments.threads.into();
-    let bench =
-        eidetic_vectors::Bench::new(&base, dimension, threads, &std::env::temp_dir()).map_err(invalid)?;
+    let bench = IndexBench::new(&base, dimension, threads, &std::env::temp_dir()).map_err(invalid)?;
     let points = bench.points(&queries, &EF_VALUES).map_err(invalid)?;
     let filters = bench.filters(&queries).map_err(invalid)?;
     let filters = filters.iter().map(|point| FilterPoint {
-        kept: kept_name(point.kept),
+        kept: filter_name(point.filter),
         share: point.share,
         recall: point.recall,
         queries_per_second: point.queries_per_second,
@@ -156,13 +155,13 @@ struct FilterPoint {
     queries_per_second: f64,
 }
 
-const fn kept_name(kept: Kept) -> &'static str {
-    match kept {
-        Kept::All => "all",
-        Kept::AtRandom => "random",
-        Kept::Near => "nearest to the query",
-        Kept::Elsewhere => "nearest to another vector",
-        Kept::Far => "farthest from the query",
+const fn filter_name(filter: FilterKind) -> &'static str {
+    match filter {
+        FilterKind::None => "all",
+        FilterKind::Random => "random",
+        FilterKind::NearestToQuery => "nearest to the query",
+        FilterKind::NearestToOther => "nearest to another vector",
+        FilterKind::FarthestFromQuery => "farthest from the query",
     }
 }
 

@@ -12,7 +12,7 @@ use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration, fake::Fake
 use eidetic_indexer::{
     CancelToken, FileFailure, Indexer, IndexerOptions, IndexingError, Observer, RunContext, RunStage,
 };
-use eidetic_vectors::{IndexError, MemoryIndex, Neighbour, RowSet, VectorIndex};
+use eidetic_vectors::{IndexError, MemoryIndex, Neighbor, RowSet, VectorIndex};
 use image::RgbImage;
 
 const IMAGES: u32 = 200;
@@ -180,7 +180,7 @@ impl VectorIndex for FullDisk {
         query: &Embedding,
         k: usize,
         filter: Option<&RowSet>,
-    ) -> Result<Vec<Neighbour>, IndexError> {
+    ) -> Result<Vec<Neighbor>, IndexError> {
         self.vectors.search(query, k, filter)
     }
 }

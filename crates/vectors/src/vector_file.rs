@@ -1,7 +1,7 @@
-//! The vector file: a header page, then rows of one size.
+//! The vector file: a header page and rows of a fixed size.
 //!
-//! A row is the image's id (32 bytes), the vector (`dimension` times f32, little endian) and the CRC-32 of both. A row
-//! means nothing by itself: a catalog record that names it makes it live, so a torn or stale row does no harm.
+//! A row consists of the image id (32 bytes), the vector (`dimension` times f32, little endian) and the CRC-32 of both. A
+//! row is live only if a catalog record names it, so a torn or stale row does no harm.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -11,22 +11,25 @@ use eidetic_domain::{ImageId, SpaceId};
 
 use crate::IndexError;
 use crate::header::{self, HEADER_BYTES};
-use crate::positioned::PositionedFile;
+use crate::positioned_file::PositionedFile;
 
 const FILE_NAME: &str = "vectors.bin";
 const ID_BYTES: usize = 32;
 const CHECKSUM_BYTES: usize = 4;
 
-/// An open vector file of one space.
+/// The open vector file of one space.
 #[derive(Debug)]
 pub(crate) struct VectorFile {
     path: PathBuf,
     file: PositionedFile,
     row_bytes: usize,
+    /// Number of calls of [`read_row`](Self::read_row), for tests.
+    #[cfg(any(test, feature = "testing"))]
+    row_reads: std::sync::atomic::AtomicU64,
 }
 
 impl VectorFile {
-    /// Opens the vector file in `directory`, or makes an empty one; `directory` must exist.
+    /// Opens the vector file in `directory`, which must exist, or creates an empty one.
     pub(crate) fn open(directory: &Path, space: &SpaceId) -> Result<Self, IndexError> {
         let path = directory.join(FILE_NAME);
         let failed = |source| IndexError::Io {
@@ -49,7 +52,7 @@ impl VectorFile {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 return Err(IndexError::Damaged {
                     path,
-                    reason: "it ends within its first page".to_owned(),
+                    reason: "it is shorter than its header".to_owned(),
                 });
             }
             Err(source) => return Err(IndexError::Io { path, source }),
@@ -58,10 +61,12 @@ impl VectorFile {
             path,
             file,
             row_bytes: ID_BYTES + 4 * space.dimension + CHECKSUM_BYTES,
+            #[cfg(any(test, feature = "testing"))]
+            row_reads: std::sync::atomic::AtomicU64::new(0),
         })
     }
 
-    /// Whole rows that the file has room for, live or not.
+    /// Number of complete rows in the file, live or not.
     pub(crate) fn rows(&self) -> Result<u64, IndexError> {
         Ok(self.bytes()?.saturating_sub(HEADER_BYTES as u64) / self.row_bytes as u64)
     }
@@ -71,20 +76,22 @@ impl VectorFile {
         self.file.len().map_err(|source| self.failed(source))
     }
 
-    /// Bytes of one row.
+    /// Size of a row in bytes.
     pub(crate) const fn row_bytes(&self) -> usize {
         self.row_bytes
     }
 
-    /// Reads the rows from `first` on that fill `buffer`, a multiple of [`row_bytes`](Self::row_bytes).
+    /// Reads rows from `first` on into `buffer`, whose size is a multiple of [`row_bytes`](Self::row_bytes).
     pub(crate) fn read_rows(&self, first: u64, buffer: &mut [u8]) -> Result<(), IndexError> {
         self.file
             .read_exact_at(buffer, self.offset(first))
             .map_err(|source| self.failed(source))
     }
 
-    /// Reads one row into `buffer`, of [`row_bytes`](Self::row_bytes); false where the file ends before.
+    /// Reads one row into `buffer`, of [`row_bytes`](Self::row_bytes) bytes. Returns false if the file is too short.
     pub(crate) fn read_row(&self, row: u64, buffer: &mut [u8]) -> Result<bool, IndexError> {
+        #[cfg(any(test, feature = "testing"))]
+        self.row_reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         match self.file.read_exact_at(buffer, self.offset(row)) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
@@ -92,19 +99,25 @@ impl VectorFile {
         }
     }
 
-    /// Writes whole encoded rows, the first of them as row `first`.
+    /// Writes encoded rows from row `first` on.
     pub(crate) fn write_rows(&self, first: u64, bytes: &[u8]) -> Result<(), IndexError> {
         self.file
             .write_all_at(bytes, self.offset(first))
             .map_err(|source| self.failed(source))
     }
 
-    /// Returns when every row written so far would survive power loss.
+    /// Returns once every row written so far would survive power loss.
     pub(crate) fn sync(&self) -> Result<(), IndexError> {
         self.file.sync_data().map_err(|source| self.failed(source))
     }
 
-    /// Goes on with another file, such as one on a full disk.
+    /// How often a single row was read since the file was opened.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn row_reads(&self) -> u64 {
+        self.row_reads.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Replaces the open file by another one, such as `/dev/full`.
     #[cfg(test)]
     pub(crate) fn switch_to(&mut self, path: &Path) {
         let file = OpenOptions::new().read(true).write(true).open(path);
@@ -132,7 +145,7 @@ pub(crate) fn encode_row(image: &ImageId, vector: &[f32], bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(&checksum.to_le_bytes());
 }
 
-/// Reads a row into `vector`; false where the row is damaged, is another image's, or holds no unit vector.
+/// Decodes a row into `vector`. Returns false if the row is damaged, belongs to another image, or holds no unit vector.
 pub(crate) fn decode_row(row: &[u8], image: &ImageId, vector: &mut [f32]) -> bool {
     let Some((content, checksum)) = row.split_last_chunk::<CHECKSUM_BYTES>() else {
         return false;
@@ -144,6 +157,6 @@ pub(crate) fn decode_row(row: &[u8], image: &ImageId, vector: &mut [f32]) -> boo
     for (component, bytes) in vector.iter_mut().zip(components) {
         *component = f32::from_le_bytes(*bytes);
     }
-    // A checksum can be right over numbers that no encoder gave; NaN fails the comparison too.
+    // A valid checksum doesn't imply a unit vector. NaN fails this comparison too.
     (eidetic_kernels::dot(vector, vector) - 1.0).abs() < 1e-3
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 
-/// A file without a position of its own, so that several threads may read it at once.
+/// A file that is accessed by offset, so that several threads can read it at once.
 #[derive(Debug)]
 pub(crate) struct PositionedFile {
     #[cfg(unix)]
@@ -18,28 +18,28 @@ impl PositionedFile {
         Self { file }
     }
 
-    /// Fills `buffer` from the bytes at `offset`; an error where the file ends before.
+    /// Fills `buffer` from `offset` on; fails with `UnexpectedEof` if the file is too short.
     pub(crate) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         std::os::unix::fs::FileExt::read_exact_at(&self.file, buffer, offset)
     }
 
-    /// Writes all of `bytes` at `offset`, growing the file where needed.
+    /// Writes all of `bytes` at `offset`, growing the file if needed.
     pub(crate) fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         std::os::unix::fs::FileExt::write_all_at(&self.file, bytes, offset)
     }
 
-    /// Returns when everything written survives power loss.
+    /// Returns once everything written would survive power loss.
     pub(crate) fn sync_data(&self) -> io::Result<()> {
         self.file.sync_data()
     }
 
-    /// Bytes in the file.
+    /// Size of the file.
     pub(crate) fn len(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }
 }
 
-/// Where the system has no positioned calls: seek, then read or write, one thread at a time.
+/// For systems without positioned calls: seek, then read or write, one thread at a time.
 #[cfg(not(unix))]
 impl PositionedFile {
     pub(crate) const fn new(file: File) -> Self {
@@ -68,7 +68,7 @@ impl PositionedFile {
         Ok(self.lock().metadata()?.len())
     }
 
-    /// A thread that panicked in between has at most moved the position, which every call sets anew.
+    /// Poisoning is ignored: a thread that panicked has at most moved the position, which every call sets.
     fn lock(&self) -> std::sync::MutexGuard<'_, File> {
         self.file
             .lock()

@@ -1,4 +1,4 @@
-//! Which image stands in which row.
+//! The assignment of images to rows.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -7,17 +7,18 @@ use eidetic_domain::ImageId;
 
 use crate::row_set::RowSet;
 
-/// Rows and their images; every row below [`end`](Self::end) is live, free or held.
+/// Maps rows to images and back. Every row below [`end`](Self::end) is live, free, or reserved: a reserved row has no
+/// image and cannot be assigned, since the graph still passes through it.
 #[derive(Debug, Default)]
-pub(crate) struct Rows {
+pub(crate) struct RowMap {
     images: Vec<ImageId>,
     live: RowSet,
     row_of: HashMap<ImageId, u32, BuildHasherDefault<IdHasher>>,
     free: BTreeSet<u32>,
 }
 
-impl Rows {
-    /// Rows with room for `images`.
+impl RowMap {
+    /// An empty map with capacity for `images`.
     pub(crate) fn with_capacity(images: usize) -> Self {
         let row_of = HashMap::with_capacity_and_hasher(images, BuildHasherDefault::default());
         Self {
@@ -31,7 +32,7 @@ impl Rows {
         self.live.len()
     }
 
-    /// Number of rows that are not live and stand before a live one or were used before.
+    /// Number of free and reserved rows.
     pub(crate) fn dead(&self) -> usize {
         self.images.len() - self.live.len()
     }
@@ -46,12 +47,12 @@ impl Rows {
         &self.live
     }
 
-    /// Whose vector stands in `row`; `None` for a row that is not live.
+    /// The image of a row; `None` if the row is not live.
     pub(crate) fn image(&self, row: u32) -> Option<&ImageId> {
         self.live.contains(row).then(|| &self.images[row as usize])
     }
 
-    /// Where an image's vector stands.
+    /// The row of an image.
     pub(crate) fn row(&self, image: &ImageId) -> Option<u32> {
         self.row_of.get(image).copied()
     }
@@ -61,13 +62,13 @@ impl Rows {
         self.live.iter().map(|row| (row, &self.images[row as usize]))
     }
 
-    /// The rows to use next, in rising order, without end: free ones, then new ones.
+    /// The rows to assign next, in ascending order: free ones, then new ones, without end.
     pub(crate) fn vacant(&self) -> impl Iterator<Item = u32> {
         self.free.iter().copied().chain(self.end() as u32..)
     }
 
-    /// Puts an image that stands nowhere yet into a vacant row.
-    pub(crate) fn occupy(&mut self, row: u32, image: ImageId) {
+    /// Assigns a vacant row to an image that has none.
+    pub(crate) fn assign(&mut self, row: u32, image: ImageId) {
         self.grow(row as usize);
         if row as usize == self.end() {
             self.images.push(image);
@@ -79,34 +80,34 @@ impl Rows {
         self.row_of.insert(image, row);
     }
 
-    /// Takes an image out of its row, which is held from now on; `None` for an image that stands nowhere.
-    pub(crate) fn vacate(&mut self, image: &ImageId) -> Option<u32> {
+    /// Removes an image and returns its row, which is reserved from now on; `None` if the image has no row.
+    pub(crate) fn remove(&mut self, image: &ImageId) -> Option<u32> {
         let row = self.row_of.remove(image)?;
         self.live.remove(row);
         Some(row)
     }
 
-    /// Lets a held row be used again.
+    /// Makes a reserved row free.
     pub(crate) fn release(&mut self, row: u32) {
         self.free.insert(row);
     }
 
-    /// Keeps a free row from being used, even one never used before.
-    pub(crate) fn hold(&mut self, row: u32) {
+    /// Makes a free row reserved, even one that was never used.
+    pub(crate) fn reserve(&mut self, row: u32) {
         self.grow(row as usize + 1);
         self.free.remove(&row);
     }
 
     fn grow(&mut self, end: usize) {
-        let nobody = ImageId::from_bytes([0; 32]);
+        let no_image = ImageId::from_bytes([0; 32]);
         while self.images.len() < end {
             self.free.insert(self.images.len() as u32);
-            self.images.push(nobody);
+            self.images.push(no_image);
         }
     }
 }
 
-/// Takes eight bytes of an image's name for its hash: the name is a BLAKE3 hash already.
+/// Uses eight bytes of an image id as its hash, because the id is a BLAKE3 hash itself.
 #[derive(Debug, Default)]
 pub(crate) struct IdHasher(u64);
 
@@ -117,10 +118,10 @@ impl Hasher for IdHasher {
 
     fn write(&mut self, bytes: &[u8]) {
         if let Some(first) = bytes.first_chunk::<8>() {
-            // The length of the name is hashed too, and must not take its place.
             self.0 = self.0.rotate_left(1) ^ u64::from_le_bytes(*first);
         }
     }
 
+    /// The length prefix of a slice is constant for ids, so it is left out.
     fn write_usize(&mut self, _: usize) {}
 }
