@@ -1,13 +1,11 @@
-//! What happens to a catalog whose files were damaged, are in use, or come from another version.
-
-mod common;
+//! Catalogs whose files are damaged, in use, or of another version.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{answer, file, id, new_image, tags};
+use crate::records::{answer, file, id, new_image, tags};
 use eidetic_catalog::{Catalog, CatalogError, FeedbackStore, FileState, SledCatalog, TagStore, WriteBatch};
 use eidetic_domain::SplitMix64;
 
@@ -60,8 +58,8 @@ fn files_below(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// How many images a catalog gives, read whole, then written once.
-fn read_whole(dir: &Path) -> Result<usize, CatalogError> {
+/// Reads everything in a catalog, then writes once; the number of images.
+fn read_all(dir: &Path) -> Result<usize, CatalogError> {
     let catalog = SledCatalog::open(dir)?;
     let images = catalog.scan().collect::<Result<Vec<_>, _>>()?;
     let files = catalog
@@ -78,17 +76,17 @@ fn read_whole(dir: &Path) -> Result<usize, CatalogError> {
     Ok(images.len())
 }
 
-/// Reads on a thread of its own, so that a hang fails the test rather than hanging it.
+/// Reads on a separate thread, so that a hang fails the test.
 fn read_in_time(dir: &Path, what: &str) -> Result<usize, CatalogError> {
     let (send, receive) = mpsc::channel();
     let dir = dir.to_path_buf();
-    std::thread::spawn(move || send.send(read_whole(&dir)));
+    std::thread::spawn(move || send.send(read_all(&dir)));
     receive
         .recv_timeout(Duration::from_secs(60))
         .unwrap_or_else(|_| panic!("reading hangs or panics: {what}"))
 }
 
-/// Damages a copy of a good catalog; gives what reading it gave.
+/// The result of reading a damaged copy of a good catalog.
 fn after(good: &Path, what: &str, damage: impl FnOnce(&Path)) -> Result<usize, CatalogError> {
     let copy = tempfile::tempdir().expect("a temporary folder");
     copy_tree(good, copy.path());
@@ -96,22 +94,19 @@ fn after(good: &Path, what: &str, damage: impl FnOnce(&Path)) -> Result<usize, C
     read_in_time(copy.path(), what)
 }
 
-fn assert_whole_or_damaged(result: &Result<usize, CatalogError>, what: &str) {
+fn assert_complete_or_damaged(result: &Result<usize, CatalogError>, what: &str) {
     match result {
-        Ok(images) => assert_eq!(
-            *images, IMAGES as usize,
-            "images went missing without a word: {what}"
-        ),
+        Ok(images) => assert_eq!(*images, IMAGES as usize, "images were lost silently: {what}"),
         Err(CatalogError::Damaged { .. } | CatalogError::Store { .. }) => {}
         Err(other) => panic!("{what}: {other}"),
     }
 }
 
 #[test]
-fn flipped_bytes_anywhere_are_noticed_or_harmless() {
+fn flipped_bytes_are_detected_or_harmless() {
     let good = tempfile::tempdir().unwrap();
     filled(good.path());
-    let mut noticed = 0;
+    let mut detected = 0;
     for path in files_below(good.path()) {
         let bytes = fs::read(&path).unwrap();
         let used = bytes
@@ -130,15 +125,15 @@ fn flipped_bytes_anywhere_are_noticed_or_harmless() {
                 damaged[offset] ^= 0x55;
                 fs::write(dir.join(name), damaged).unwrap();
             });
-            assert_whole_or_damaged(&result, &what);
-            noticed += u32::from(result.is_err());
+            assert_complete_or_damaged(&result, &what);
+            detected += u32::from(result.is_err());
         }
     }
-    assert!(noticed > 0, "no damage was ever noticed");
+    assert!(detected > 0, "no damage was detected");
 }
 
 #[test]
-fn files_cut_short_are_noticed_or_harmless() {
+fn truncated_files_are_detected_or_harmless() {
     let good = tempfile::tempdir().unwrap();
     filled(good.path());
     for path in files_below(good.path()) {
@@ -151,13 +146,13 @@ fn files_cut_short_are_noticed_or_harmless() {
                 let file = fs::File::options().write(true).open(dir.join(name)).unwrap();
                 file.set_len(keep).unwrap();
             });
-            assert_whole_or_damaged(&result, &what);
+            assert_complete_or_damaged(&result, &what);
         }
     }
 }
 
 #[test]
-fn a_store_that_went_missing_is_named() {
+fn missing_store_is_reported() {
     let good = tempfile::tempdir().unwrap();
     filled(good.path());
     let result = after(good.path(), "no store", |dir| {
@@ -167,7 +162,7 @@ fn a_store_that_went_missing_is_named() {
 }
 
 #[test]
-fn an_older_store_under_a_newer_ledger_is_named() {
+fn store_older_than_commit_sequence_is_reported() {
     let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     filled(old.path());
     copy_tree(old.path(), new.path());
@@ -177,13 +172,13 @@ fn an_older_store_under_a_newer_ledger_is_named() {
     fs::copy(new.path().join("ledger"), old.path().join("ledger")).unwrap();
     let error = SledCatalog::open(old.path()).err().unwrap();
     assert!(
-        error.to_string().contains("its last 1 changes are missing"),
+        error.to_string().contains("batches missing at the end: 1"),
         "{error}"
     );
 }
 
 #[test]
-fn a_second_owner_is_told_that_the_catalog_is_in_use() {
+fn second_owner_gets_in_use_error() {
     let dir = tempfile::tempdir().unwrap();
     let first = SledCatalog::open(dir.path()).unwrap();
     assert!(matches!(SledCatalog::open(dir.path()), Err(CatalogError::InUse { path }) if path == dir.path()));
@@ -191,21 +186,21 @@ fn a_second_owner_is_told_that_the_catalog_is_in_use() {
     SledCatalog::open(dir.path()).unwrap();
 }
 
-/// The store under a catalog, opened without it. sled lets go of its lock a moment after it was dropped.
+/// The store of a catalog, opened directly. sled releases its lock a moment after it was dropped.
 fn plain_store(catalog: &Path) -> sled::Db {
     for _ in 0..500 {
         match sled::open(catalog.join("store")) {
             Err(error) if error.to_string().contains("could not acquire lock") => {
                 std::thread::sleep(Duration::from_millis(20));
             }
-            opened => return opened.expect("the store opens once its lock is let go"),
+            opened => return opened.expect("the store opens when its lock is released"),
         }
     }
     panic!("the store stays locked");
 }
 
 #[test]
-fn another_format_version_is_refused() {
+fn other_format_version_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
     let store = plain_store(dir.path());
@@ -232,36 +227,36 @@ fn another_format_version_is_refused() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_an_error_of_the_store() {
+fn uncreatable_directory_is_store_error() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("file"), b"").unwrap();
     let result = SledCatalog::open(&dir.path().join("file").join("catalog"));
     assert!(matches!(result, Err(CatalogError::Store { .. })));
 }
 
-/// The value as this program writes it: CRC-32 of key and payload, little-endian, then the payload.
-fn sealed(key: &[u8], payload: &[u8]) -> Vec<u8> {
+/// A value as this program writes it: CRC-32 of key and payload, little-endian, then the payload.
+fn encode_checked(key: &[u8], payload: &[u8]) -> Vec<u8> {
     let crc = crc32fast::hash(&[key, payload].concat());
     [&crc.to_le_bytes(), payload].concat()
 }
 
 #[test]
-fn tags_that_an_older_program_left_of_a_removed_image_are_passed_over() {
+fn leftover_tags_of_deleted_image_are_skipped() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
     let gone = id(IMAGES + 1);
     let store = sled::open(dir.path().join("store")).unwrap();
     let record = [b"t", gone.as_bytes().as_slice()].concat();
     let payload = [&[1; 32][..], &[0]].concat();
-    store.insert(&record, sealed(&record, &payload)).unwrap();
+    store.insert(&record, encode_checked(&record, &payload)).unwrap();
     let index = [b"wdog\0", gone.as_bytes().as_slice()].concat();
-    store.insert(&index, sealed(&index, &[])).unwrap();
+    store.insert(&index, encode_checked(&index, &[])).unwrap();
     store.flush().unwrap();
     drop(store);
     let catalog = SledCatalog::open(dir.path()).unwrap();
     assert_eq!(catalog.get_tags(&[gone]).unwrap(), [None]);
     assert_eq!(catalog.tag_summary().unwrap().images, u64::from(IMAGES));
-    let carrying = catalog.images_with_tag("dog").unwrap();
-    let known = catalog.get_many(&carrying).unwrap();
+    let tagged = catalog.images_with_tag("dog").unwrap();
+    let known = catalog.get_many(&tagged).unwrap();
     assert_eq!(known.iter().flatten().count(), IMAGES as usize);
 }

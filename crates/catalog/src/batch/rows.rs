@@ -1,38 +1,40 @@
+//! Writes to the rows of images.
+
 use std::collections::BTreeMap;
 
 use eidetic_domain::{ImageId, RowId};
 
-use super::{Edit, Outcome, image_name};
+use super::{BatchBuilder, PreparedBatch, image_name};
 use crate::records::StoredImage;
 use crate::{CatalogError, NewImage, SpaceNumber, keys};
 
-impl Edit<'_> {
-    /// Works out that known images stand in these rows, and which of them are not known; no outcome where none is.
-    pub fn rows(
+impl BatchBuilder<'_> {
+    /// The writes that set the rows of known images, none if none is known; and the images that are not known.
+    pub fn build_rows(
         mut self,
         rows: &[(ImageId, RowId)],
-    ) -> Result<(Option<Outcome>, Vec<ImageId>), CatalogError> {
+    ) -> Result<(Option<PreparedBatch>, Vec<ImageId>), CatalogError> {
         let last: BTreeMap<ImageId, RowId> = rows.iter().copied().collect();
-        let (mut known, mut unknown) = (false, Vec::new());
+        let (mut any_known, mut unknown) = (false, Vec::new());
         for (id, row) in last {
             if self.set_row(&id, Some(row))? {
-                known = true;
+                any_known = true;
             } else {
                 unknown.push(id);
             }
         }
-        Ok((known.then(|| self.outcome(Vec::new())), unknown))
+        Ok((any_known.then(|| self.finish(Vec::new())), unknown))
     }
 
-    /// Works out that images have no row.
-    pub fn rows_removal(mut self, images: &[ImageId]) -> Result<Outcome, CatalogError> {
+    /// The writes that remove the rows of images.
+    pub fn build_row_removal(mut self, images: &[ImageId]) -> Result<PreparedBatch, CatalogError> {
         for id in images {
             self.set_row(id, None)?;
         }
-        Ok(self.outcome(Vec::new()))
+        Ok(self.finish(Vec::new()))
     }
 
-    /// Writes an image with its row in this space, and leaves its rows in others as they are.
+    /// Writes an image's record and its row in this space; its rows in other spaces stay.
     pub(super) fn write_image(&mut self, new: &NewImage) -> Result<(), CatalogError> {
         let id = &new.image;
         let first_row = match self.space {
@@ -40,25 +42,25 @@ impl Edit<'_> {
             space => {
                 self.store
                     .insert(&mut self.writes, &keys::row(space, id), &new.row)?;
-                self.stored(id)?.and_then(|old| old.first_row())
+                self.stored_image(id)?.and_then(|old| old.first_row())
             }
         };
         let stored = StoredImage::new(first_row, new.bytes, new.metadata.clone());
         self.store.insert(&mut self.writes, &keys::image(id), &stored)
     }
 
-    /// Takes the rows of an image in all spaces but the first away; that of the first goes with the image's record.
-    pub(super) fn forget_rows(&mut self, id: &ImageId) -> Result<(), CatalogError> {
+    /// Deletes an image's rows in all spaces but the first, whose row is part of the image's record.
+    pub(super) fn delete_rows(&mut self, id: &ImageId) -> Result<(), CatalogError> {
         for (key, _) in self.store.page(keys::rows_between(id, id), usize::MAX)? {
             self.writes.remove(key);
         }
         Ok(())
     }
 
-    /// False for an image that the catalog does not know.
+    /// Sets or removes an image's row in this space; returns false if the catalog does not know the image.
     fn set_row(&mut self, id: &ImageId, row: Option<RowId>) -> Result<bool, CatalogError> {
         if self.space == SpaceNumber::FIRST {
-            let Some(mut stored) = self.stored(id)? else {
+            let Some(mut stored) = self.stored_image(id)? else {
                 return Ok(false);
             };
             stored.set_first_row(row);
@@ -76,7 +78,7 @@ impl Edit<'_> {
         Ok(true)
     }
 
-    fn stored(&self, id: &ImageId) -> Result<Option<StoredImage>, CatalogError> {
+    fn stored_image(&self, id: &ImageId) -> Result<Option<StoredImage>, CatalogError> {
         self.store.get(&keys::image(id), || image_name(id))
     }
 }

@@ -1,4 +1,4 @@
-//! From a batch to the writes that carry it out, counters included.
+//! Builds the store writes for a batch of changes, counters included.
 
 mod rows;
 mod tags;
@@ -15,34 +15,35 @@ use crate::records::StoredFile;
 use crate::store::Store;
 use crate::{CatalogCounts, CatalogError, FileRecord, FileState, NewImage, SpaceNumber, WriteBatch, keys};
 
-/// How many paths of an image are looked at in one go for one that stays.
+/// Number of paths of an image that are read at a time in the search for one that remains.
 const PAGE: usize = 256;
 
-/// What a batch comes to, before anything is written.
-pub struct Edit<'a> {
+/// Collects the writes of one batch. Reads the store, writes nothing.
+pub struct BatchBuilder<'a> {
     store: &'a Store,
-    /// Whose rows and tags are written.
+    /// The space whose rows and tags are written.
     space: SpaceNumber,
     writes: sled::Batch,
     counts: CatalogCounts,
     images: BTreeMap<ImageId, &'a NewImage>,
-    /// Images that stand, after the batch, at a path that the batch names.
+    /// Images that the batch gives a path.
     attached: BTreeSet<ImageId>,
-    /// Keys that say where images stood and no longer do.
+    /// Keys of the `image_path` index that the batch removes.
     detached: BTreeSet<Vec<u8>>,
-    /// Images that may be without a path afterwards.
+    /// Images that may have no path left after the batch.
     touched: BTreeSet<ImageId>,
 }
 
-/// The writes, what the counters are afterwards, and which images are gone.
-pub struct Outcome {
+/// Writes that are ready to be applied.
+pub struct PreparedBatch {
     pub writes: sled::Batch,
+    /// The counters after the writes.
     pub counts: CatalogCounts,
-    pub forgotten: Vec<ImageId>,
+    /// Images that the writes delete.
+    pub deleted: Vec<ImageId>,
 }
 
-impl<'a> Edit<'a> {
-    /// An edit that changes nothing yet.
+impl<'a> BatchBuilder<'a> {
     pub fn new(store: &'a Store, space: SpaceNumber, counts: CatalogCounts) -> Self {
         Self {
             store,
@@ -56,41 +57,41 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// Works out all of `batch`.
-    pub fn batch(mut self, batch: &'a WriteBatch) -> Result<Outcome, CatalogError> {
+    /// The writes that apply `batch`.
+    pub fn build(mut self, batch: &'a WriteBatch) -> Result<PreparedBatch, CatalogError> {
         self.images = batch.images.iter().map(|new| (new.image, new)).collect();
         self.touched = self.images.keys().copied().collect();
         self.require_known(&batch.files)?;
-        for (path, file) in last_words(batch) {
-            self.replace(&path, file)?;
+        for (path, file) in final_states(batch) {
+            self.replace_file(&path, file)?;
         }
-        let forgotten = self.settle_images()?;
-        Ok(self.outcome(forgotten))
+        let deleted = self.update_image_records()?;
+        Ok(self.finish(deleted))
     }
 
-    /// Works out that `images` and their files are forgotten.
-    pub fn removal(mut self, images: &[ImageId]) -> Result<Outcome, CatalogError> {
-        let mut forgotten = Vec::new();
+    /// The writes that delete `images` and the records of their files.
+    pub fn build_removal(mut self, images: &[ImageId]) -> Result<PreparedBatch, CatalogError> {
+        let mut deleted = Vec::new();
         for id in images.iter().copied().collect::<BTreeSet<_>>() {
             if !self.store.contains(&keys::image(&id))? {
                 continue;
             }
-            for key in stands_keys(self.store, &id)? {
-                self.writes.remove(keys::file(keys::path_of_stands(&key)));
+            for key in image_path_keys(self.store, &id)? {
+                self.writes.remove(keys::file(keys::path_of_image_path(&key)));
                 self.writes.remove(key);
                 self.counts.paths -= 1;
             }
-            self.forget_image(&id)?;
-            forgotten.push(id);
+            self.delete_image(&id)?;
+            deleted.push(id);
         }
-        Ok(self.outcome(forgotten))
+        Ok(self.finish(deleted))
     }
 
-    fn outcome(self, forgotten: Vec<ImageId>) -> Outcome {
-        Outcome {
+    fn finish(self, deleted: Vec<ImageId>) -> PreparedBatch {
+        PreparedBatch {
             writes: self.writes,
             counts: self.counts,
-            forgotten,
+            deleted,
         }
     }
 
@@ -106,8 +107,8 @@ impl<'a> Edit<'a> {
         Ok(())
     }
 
-    /// Puts `new` in the place of whatever is known of `path`.
-    fn replace(&mut self, path: &[u8], new: Option<&FileRecord>) -> Result<(), CatalogError> {
+    /// Replaces the record of `path`, or removes it where `new` is none.
+    fn replace_file(&mut self, path: &[u8], new: Option<&FileRecord>) -> Result<(), CatalogError> {
         let key = keys::file(path);
         let old = self.store.get::<StoredFile>(&key, || file_name(path))?;
         if let Some(old) = old {
@@ -123,7 +124,7 @@ impl<'a> Edit<'a> {
     fn detach(&mut self, path: &[u8], old: &FileState) {
         match old {
             FileState::Indexed(id) => {
-                let key = keys::stands(id, path);
+                let key = keys::image_path(id, path);
                 self.writes.remove(key.as_slice());
                 self.detached.insert(key);
                 self.touched.insert(*id);
@@ -138,7 +139,7 @@ impl<'a> Edit<'a> {
         match &file.state {
             FileState::Indexed(id) => {
                 self.store
-                    .insert(&mut self.writes, &keys::stands(id, path), &())?;
+                    .insert(&mut self.writes, &keys::image_path(id, path), &())?;
                 self.attached.insert(*id);
                 self.counts.paths += 1;
             }
@@ -149,37 +150,37 @@ impl<'a> Edit<'a> {
         self.store.insert(&mut self.writes, key, &stored)
     }
 
-    /// Writes the new images that stand somewhere and forgets all that stand nowhere; gives the latter.
-    fn settle_images(&mut self) -> Result<Vec<ImageId>, CatalogError> {
-        let mut forgotten = Vec::new();
+    /// Writes the new images that have a path and deletes the images that have none; returns the deleted ones.
+    fn update_image_records(&mut self) -> Result<Vec<ImageId>, CatalogError> {
+        let mut deleted = Vec::new();
         for id in std::mem::take(&mut self.touched) {
             let known = self.store.contains(&keys::image(&id))?;
-            if !self.attached.contains(&id) && !self.stands_elsewhere(&id)? {
-                forgotten.push(id);
+            if !self.attached.contains(&id) && !self.has_other_path(&id)? {
+                deleted.push(id);
                 if known {
-                    self.forget_image(&id)?;
+                    self.delete_image(&id)?;
                 }
             } else if let Some(new) = self.images.get(&id) {
                 self.write_image(new)?;
                 self.counts.images += u64::from(!known);
             }
         }
-        Ok(forgotten)
+        Ok(deleted)
     }
 
-    fn forget_image(&mut self, id: &ImageId) -> Result<(), CatalogError> {
-        self.untag_everywhere(id)?;
-        self.forget_rows(id)?;
+    fn delete_image(&mut self, id: &ImageId) -> Result<(), CatalogError> {
+        self.delete_tags_in_all_spaces(id)?;
+        self.delete_rows(id)?;
         self.writes.remove(keys::image(id));
         self.counts.images -= 1;
         Ok(())
     }
 
-    /// Whether a path that the batch does not take away keeps the image.
-    fn stands_elsewhere(&self, id: &ImageId) -> Result<bool, CatalogError> {
-        let mut from = Bound::Included(keys::stands(id, &[]));
+    /// Whether the image has a stored path that the batch does not remove.
+    fn has_other_path(&self, id: &ImageId) -> Result<bool, CatalogError> {
+        let (mut from, to) = keys::image_paths(id, id);
         loop {
-            let page = self.store.page((from, after_all_stands(id)), PAGE)?;
+            let page = self.store.page((from, to.clone()), PAGE)?;
             if page.iter().any(|(key, _)| !self.detached.contains(key.as_ref())) {
                 return Ok(true);
             }
@@ -196,10 +197,9 @@ pub fn image_name(id: &ImageId) -> String {
     format!("the record of image {id}")
 }
 
-/// The keys that say where an image stands, in order of path.
-pub fn stands_keys(store: &Store, id: &ImageId) -> Result<Vec<sled::IVec>, CatalogError> {
-    let range = (Bound::Included(keys::stands(id, &[])), after_all_stands(id));
-    let page = store.page(range, usize::MAX)?;
+/// The keys of an image in the `image_path` index, ordered by path.
+pub fn image_path_keys(store: &Store, id: &ImageId) -> Result<Vec<sled::IVec>, CatalogError> {
+    let page = store.page(keys::image_paths(id, id), usize::MAX)?;
     Ok(page.into_iter().map(|(key, _)| key).collect())
 }
 
@@ -208,13 +208,8 @@ pub fn file_name(path: &[u8]) -> String {
     format!("the record of the file {}", keys::path_from_bytes(path).display())
 }
 
-/// Paths begin with the separator 0 or a drive letter, so that no path stands at or above this.
-fn after_all_stands(id: &ImageId) -> Bound<Vec<u8>> {
-    Bound::Excluded(keys::stands(id, &[u8::MAX; 2]))
-}
-
-/// What the batch says last of each path: files replace each other in order, and removal has the last word.
-fn last_words(batch: &WriteBatch) -> BTreeMap<Vec<u8>, Option<&FileRecord>> {
+/// The state of each path after the batch: later files replace earlier ones, and removals come last.
+fn final_states(batch: &WriteBatch) -> BTreeMap<Vec<u8>, Option<&FileRecord>> {
     let files = batch
         .files
         .iter()

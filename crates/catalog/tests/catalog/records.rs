@@ -1,4 +1,4 @@
-//! Records for tests.
+//! Sample records.
 
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ pub fn new_image(n: u32) -> NewImage {
     }
 }
 
-/// Tags of these names, made from what `fingerprint` stands for.
+/// Tags with these names.
 pub fn tags(fingerprint: u8, names: &[&str]) -> ImageTags {
     let tag = |name: &&str| Tag {
         name: (*name).to_owned(),
@@ -47,7 +47,7 @@ pub fn tags(fingerprint: u8, names: &[&str]) -> ImageTags {
     }
 }
 
-/// An answer to whether image `image` matches the words `query`.
+/// An answer to whether image `image` matches the text `query`.
 pub fn answer(query: &str, image: u32, right: bool) -> Feedback {
     Feedback {
         at_ms: 1_700_000_000_000 + i64::from(image),

@@ -1,11 +1,9 @@
-//! One suite for every catalog: random operations must leave the one on disk, closed and opened at random, equal to the
-//! plain one in memory.
-
-mod common;
+//! One suite for every catalog. Random operations on the catalog on disk, reopened at random, must give the same result as
+//! on the catalog in memory.
 
 use std::path::{Path, PathBuf};
 
-use common::{answer, file, id, new_image, tags};
+use crate::records::{answer, file, id, new_image, tags};
 use eidetic_catalog::{
     Catalog, CatalogCounts, CatalogError, Feedback, FeedbackStore, FileRecord, FileState, ImageRecord,
     ImageTags, MAX_FEEDBACK, MemoryCatalog, RowStore, SledCatalog, SpaceNumber, TagStore, TagSummary,
@@ -27,7 +25,7 @@ enum Operation {
     Reopen,
 }
 
-/// The spaces that are used; the first one is never dropped, as its rows then stay where nobody looks.
+/// The spaces in use. The first one is never dropped, because its rows would remain in the images' records.
 const SPACES: [SpaceNumber; 3] = [SpaceNumber::FIRST, SpaceNumber(1), SpaceNumber(0x0101_0101)];
 
 fn space() -> impl Strategy<Value = SpaceNumber> {
@@ -101,7 +99,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// Everything that can be asked of a catalog.
+/// The results of all queries on a catalog.
 #[derive(Debug, PartialEq)]
 struct Everything {
     images: Vec<ImageRecord>,
@@ -181,10 +179,10 @@ fn assert_consistent(all: &Everything) {
             .iter()
             .zip(&all.contained)
             .all(|(tags, known)| tags.is_none() || *known),
-        "tags outlive their image"
+        "tags of a deleted image remain"
     );
-    let standing: usize = all.images.iter().map(|image| image.paths.len()).sum();
-    assert_eq!(standing as u64, counted.paths);
+    let paths: usize = all.images.iter().map(|image| image.paths.len()).sum();
+    assert_eq!(paths as u64, counted.paths);
 }
 
 fn outcome<T: std::fmt::Debug>(result: Result<T, CatalogError>) -> Result<T, String> {
@@ -195,7 +193,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_catalog_on_disk_does_as_the_one_in_memory(operations in prop::collection::vec(operation(), 1..25)) {
+    fn sled_catalog_equals_memory_catalog(operations in prop::collection::vec(operation(), 1..25)) {
         let dir = tempfile::tempdir().unwrap();
         let memory = MemoryCatalog::new();
         let mut sled = SledCatalog::open(dir.path()).unwrap();
@@ -275,7 +273,7 @@ fn put_one(catalog: &dyn Catalog, n: u32, path: &str) {
 }
 
 #[test]
-fn an_image_is_forgotten_with_its_last_path() {
+fn image_is_deleted_with_last_path() {
     each_catalog(|catalog| {
         put_one(catalog, 1, "/p/a.jpg");
         put_one(catalog, 1, "/p/b.jpg");
@@ -295,7 +293,7 @@ fn an_image_is_forgotten_with_its_last_path() {
 }
 
 #[test]
-fn a_move_in_one_batch_keeps_the_image() {
+fn move_in_one_batch_keeps_image() {
     each_catalog(|catalog| {
         put_one(catalog, 1, "/p/old.jpg");
         let moved = WriteBatch {
@@ -310,7 +308,7 @@ fn a_move_in_one_batch_keeps_the_image() {
 }
 
 #[test]
-fn a_file_of_an_unknown_image_is_refused_and_nothing_is_applied() {
+fn unknown_image_is_refused_and_nothing_applied() {
     each_catalog(|catalog| {
         let batch = WriteBatch {
             images: vec![new_image(1)],
@@ -329,7 +327,7 @@ fn a_file_of_an_unknown_image_is_refused_and_nothing_is_applied() {
 }
 
 #[test]
-fn an_image_at_thousands_of_paths_stays_until_the_last_goes() {
+fn image_with_many_paths_needs_only_one() {
     each_catalog(|catalog| {
         let paths: Vec<PathBuf> = (0..1500).map(|n| PathBuf::from(format!("/copies/{n}"))).collect();
         let files = paths
@@ -357,7 +355,7 @@ fn an_image_at_thousands_of_paths_stays_until_the_last_goes() {
 }
 
 #[test]
-fn more_images_than_a_page_are_scanned_once_each() {
+fn scan_over_several_pages_is_complete() {
     each_catalog(|catalog| {
         for start in (0..2500).step_by(500) {
             let batch = WriteBatch {
@@ -377,7 +375,7 @@ fn more_images_than_a_page_are_scanned_once_each() {
 }
 
 #[test]
-fn tags_are_found_by_word_and_go_with_their_image() {
+fn tags_are_indexed_and_deleted_with_image() {
     each_catalog(|catalog| {
         put_one(catalog, 1, "/p/a.jpg");
         put_one(catalog, 2, "/p/b.jpg");
@@ -415,7 +413,7 @@ fn tags_are_found_by_word_and_go_with_their_image() {
 }
 
 #[test]
-fn an_image_without_any_fitting_tag_counts_as_looked_at_and_not_as_tagged() {
+fn empty_tags_are_stored_but_not_counted() {
     each_catalog(|catalog| {
         put_one(catalog, 1, "/p/a.jpg");
         catalog.put_tags(&[(id(1), tags(7, &[]))]).unwrap();
@@ -425,7 +423,7 @@ fn an_image_without_any_fitting_tag_counts_as_looked_at_and_not_as_tagged() {
 }
 
 #[test]
-fn more_tagged_images_than_a_page_are_summed_up() {
+fn tag_summary_over_several_pages_is_complete() {
     each_catalog(|catalog| {
         let batch = WriteBatch {
             images: (0..2500).map(new_image).collect(),
@@ -452,7 +450,7 @@ fn more_tagged_images_than_a_page_are_summed_up() {
 }
 
 #[test]
-fn a_later_answer_takes_the_place_of_the_earlier_and_outlives_its_image() {
+fn later_answer_replaces_earlier_and_outlives_image() {
     each_catalog(|catalog| {
         put_one(catalog, 1, "/p/a.jpg");
         catalog.add_feedback(&[answer("a dog", 1, true)]).unwrap();
@@ -471,7 +469,7 @@ fn a_later_answer_takes_the_place_of_the_earlier_and_outlives_its_image() {
 }
 
 #[test]
-fn the_oldest_answers_go_when_there_are_too_many() {
+fn oldest_answers_are_removed_beyond_limit() {
     each_catalog(|catalog| {
         let kept = MAX_FEEDBACK as u32;
         let answers: Vec<Feedback> = (0..kept + 5).map(|n| answer("a dog", n, true)).collect();
@@ -489,7 +487,7 @@ fn the_oldest_answers_go_when_there_are_too_many() {
 }
 
 #[test]
-fn rows_of_one_space_are_not_those_of_another_and_go_with_their_image() {
+fn rows_are_separate_by_space() {
     let dir = tempfile::tempdir().unwrap();
     let first = SledCatalog::open(dir.path()).unwrap();
     let second = first.for_space(SpaceNumber(1));
@@ -511,7 +509,7 @@ fn rows_of_one_space_are_not_those_of_another_and_go_with_their_image() {
     assert_eq!(first.images_with_tag("dog").unwrap(), []);
     first.remove(&[id(1)]).unwrap();
     put_one(&first, 1, "/p/a.jpg");
-    assert_eq!(row(&second, 1), None, "forgotten with the image");
+    assert_eq!(row(&second, 1), None, "deleted with the image");
     assert_eq!(second.images_with_tag("dog").unwrap(), []);
     second.remove_rows(&[id(3)]).unwrap();
     drop((first, second));
@@ -524,7 +522,7 @@ fn rows_of_one_space_are_not_those_of_another_and_go_with_their_image() {
 }
 
 #[test]
-fn thousands_of_rows_and_tags_of_a_space_are_dropped_and_others_stay() {
+fn drop_space_removes_thousands_of_rows() {
     let dir = tempfile::tempdir().unwrap();
     let first = SledCatalog::open(dir.path()).unwrap();
     let batch = WriteBatch {
