@@ -196,7 +196,7 @@ pub(crate) struct RunOptions {
     pub(crate) commit_every: u32,
 }
 
-impl From<&RunOptions> for eidetic_indexer::Options {
+impl From<&RunOptions> for eidetic_indexer::IndexingOptions {
     fn from(run: &RunOptions) -> Self {
         Self {
             batch: run.batch.into(),

@@ -1,10 +1,10 @@
-use eidetic_indexer::Cancel;
+use eidetic_indexer::CancelToken;
 
 use crate::failure::Failure;
 
 /// Lets the first Ctrl-C stop an indexing run cleanly and the second one end the program at once.
-pub(crate) fn cancel_on_interrupt() -> Result<Cancel, Failure> {
-    let cancel = Cancel::default();
+pub(crate) fn cancel_on_interrupt() -> Result<CancelToken, Failure> {
+    let cancel = CancelToken::default();
     let ours = cancel.clone();
     ctrlc::set_handler(move || {
         if ours.is_cancelled() {

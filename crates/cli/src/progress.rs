@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use eidetic_hub::DownloadProgress;
-use eidetic_indexer::{Failure, Observer, Stage};
-use eidetic_library::{AlignProgress, TagProgress};
+use eidetic_indexer::{FileFailure, Observer, RunStage};
+use eidetic_library::AlignProgress;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 /// How far an indexing run is: a count while the walk goes on, then a bar with rate and time left.
@@ -38,7 +38,7 @@ impl Observer for IndexBar {
         self.bar.set_length(files);
     }
 
-    fn walked(&self, files: u64) {
+    fn total(&self, files: u64) {
         self.bar.set_length(files);
         self.bar
             .set_style(style("{bar:30} {pos}/{len} files, {rate}, {eta} left{msg}"));
@@ -48,16 +48,20 @@ impl Observer for IndexBar {
         self.bar.set_position(files);
     }
 
-    fn failed(&self, _failure: &Failure) {
+    fn failed(&self, _failure: &FileFailure) {
         let failed = self.failed.fetch_add(1, Relaxed) + 1;
         self.bar.set_message(format!(", {failed} unreadable"));
     }
 
-    fn stage(&self, stage: Stage) {
+    fn stage(&self, stage: RunStage) {
         match stage {
-            Stage::Indexing => {}
-            Stage::Removing => self.bar.set_message(", looking for removed files"),
-            Stage::Refilling => self.bar.set_message(", embedding pictures that were left out"),
+            RunStage::Removing => self.bar.set_message(", looking for removed files"),
+            RunStage::Backfilling => self.bar.set_message(", embedding pictures that were left out"),
+            RunStage::Indexing
+            | RunStage::EmbeddingTags
+            | RunStage::Tagging
+            | RunStage::Screening
+            | RunStage::Scoring => {}
         }
     }
 }
@@ -86,7 +90,7 @@ impl SpaceBar {
 
 impl Observer for SpaceBar {
     /// A space is filled in passes, each of which begins with its number.
-    fn walked(&self, pictures: u64) {
+    fn total(&self, pictures: u64) {
         if pictures > 0 {
             self.bar.set_position(0);
             self.bar.set_length(pictures);
@@ -97,7 +101,7 @@ impl Observer for SpaceBar {
         self.bar.set_position(pictures);
     }
 
-    fn failed(&self, _failure: &Failure) {
+    fn failed(&self, _failure: &FileFailure) {
         let failed = self.failed.fetch_add(1, Relaxed) + 1;
         self.bar.set_message(format!(", {failed} not to be had"));
     }
@@ -116,14 +120,19 @@ impl CountBar {
         Self(bar)
     }
 
-    pub(crate) fn set(&self, done: usize, of: usize) {
-        self.0.set_length(of as u64);
-        self.0.set_position(done as u64);
-    }
-
     /// Leaves the terminal clean.
     pub(crate) fn finish(&self) {
         self.0.finish_and_clear();
+    }
+}
+
+impl Observer for CountBar {
+    fn total(&self, things: u64) {
+        self.0.set_length(things);
+    }
+
+    fn done(&self, things: u64) {
+        self.0.set_position(things);
     }
 }
 
@@ -137,19 +146,28 @@ impl TagBar {
         Self(bar)
     }
 
-    pub(crate) fn show(&self, progress: TagProgress) {
-        let (what, done, total) = match progress {
-            TagProgress::Words { done, total } => ("words", done, total),
-            TagProgress::Images { done, total } => ("images", done, total),
-        };
-        self.0.set_message(what);
-        self.0.set_length(total);
-        self.0.set_position(done);
-    }
-
     /// Leaves the terminal clean.
     pub(crate) fn finish(&self) {
         self.0.finish_and_clear();
+    }
+}
+
+impl Observer for TagBar {
+    fn stage(&self, stage: RunStage) {
+        self.0.set_position(0);
+        self.0.set_message(if stage == RunStage::EmbeddingTags {
+            "words"
+        } else {
+            "images"
+        });
+    }
+
+    fn total(&self, items: u64) {
+        self.0.set_length(items);
+    }
+
+    fn done(&self, items: u64) {
+        self.0.set_position(items);
     }
 }
 

@@ -140,7 +140,7 @@ fn space_job(
 ) -> Result<(SpaceReportAnswer, Stopped), Failure> {
     let bar = SpaceBar::new();
     let (job, stopped) = wait(address, path, request, |job| {
-        bar.walked(job.total.unwrap_or_default());
+        bar.total(job.total.unwrap_or_default());
         bar.done(job.done);
     })?;
     bar.finish();

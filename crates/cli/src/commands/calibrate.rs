@@ -48,7 +48,7 @@ fn learn(global: &Global, arguments: &Calibrate, file: &Path) -> Result<Outcome,
     library.load_by((&arguments.loading).into());
     library.load_encoder(&DownloadBar::default())?;
     let bar = CountBar::new("pictures");
-    let scored = library.score_pairs(kind, &pairs, &|done, of| bar.set(done, of));
+    let scored = library.score_pairs(kind, &pairs, &bar);
     bar.finish();
     let scored = scored?;
     for failed in &scored.failed {

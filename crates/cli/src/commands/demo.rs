@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use eidetic_hub::ModelRef;
-use eidetic_indexer::{Cancel, Options};
+use eidetic_indexer::{CancelToken, IndexingOptions, RunContext};
 use eidetic_library::{CreateOptions, Library, Loading, ModelSource, Owner};
 use eidetic_search::Query;
 use eidetic_server::ServeOptions;
@@ -50,9 +50,8 @@ fn make_library(folder: &Path, precision: Precision) -> Result<Library, Failure>
     let (library, _) = Library::open_or_create(&folder.join("library"), &options, &owner, &())?;
     library.index(
         &[pictures],
-        &Options::default(),
-        &IndexBar::new(),
-        &Cancel::default(),
+        &IndexingOptions::default(),
+        &RunContext::new(&IndexBar::new(), &CancelToken::default()),
     )?;
     Ok(library)
 }

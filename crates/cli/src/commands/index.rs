@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use eidetic_indexer::Options;
+use eidetic_indexer::{IndexingOptions, RunContext};
 use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
 use eidetic_server::json::IndexReport;
 
@@ -148,9 +148,9 @@ fn index(
     }
     let cancel = cancel_on_interrupt()?;
     library.load_encoder(&DownloadBar::default())?;
-    let options = Options::from(&arguments.run);
+    let options = IndexingOptions::from(&arguments.run);
     let bar = IndexBar::new();
-    let report = library.index(folders, &options, &bar, &cancel)?;
+    let report = library.index(folders, &options, &RunContext::new(&bar, &cancel))?;
     bar.finish();
     if report.cancelled {
         return Ok((IndexReport::new(&report, &library.space()), Stopped::Early));

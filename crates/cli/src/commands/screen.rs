@@ -1,3 +1,4 @@
+use eidetic_indexer::RunContext;
 use eidetic_library::{Flagged, Library, Owner, Screened};
 use serde::Serialize;
 
@@ -35,8 +36,7 @@ pub(crate) fn run(global: &Global, arguments: &Screen) -> Result<Outcome, Failur
     let screened = library.active().screen(
         &chosen,
         arguments.purpose.criticality.into(),
-        &|done, of| bar.set(done as usize, of as usize),
-        &cancel_on_interrupt()?,
+        &RunContext::new(&bar, &cancel_on_interrupt()?),
         &mut |flagged| pictures.push(flagged),
     );
     bar.finish();

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use eidetic_domain::{DateRange, Filter, parse_date};
 use eidetic_imaging::DecodeSize;
-use eidetic_indexer::Options;
+use eidetic_indexer::{IndexingOptions, RunContext};
 use eidetic_library::{Library, Space};
 use eidetic_search::{Query, QueryPicture, Verdict, Weights};
 use eidetic_server::json::{SearchAnswer, SpaceReportAnswer};
@@ -76,7 +76,11 @@ fn caught_up(library: &Library, name: &str, arguments: &Search) -> Result<Arc<Sp
         space.compute_in(precision.into());
     }
     let bar = SpaceBar::new();
-    let report = library.catch_up(name, &Options::default(), &bar, &cancel_on_interrupt()?)?;
+    let report = library.backfill_space(
+        name,
+        &IndexingOptions::default(),
+        &RunContext::new(&bar, &cancel_on_interrupt()?),
+    )?;
     bar.finish();
     print_failures(&SpaceReportAnswer::from(&report));
     Ok(space)

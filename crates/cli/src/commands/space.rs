@@ -1,4 +1,5 @@
 use eidetic_hub::ModelRef;
+use eidetic_indexer::RunContext;
 use eidetic_library::{Library, OldSpace, Owner, Status, SwitchOptions};
 use eidetic_server::json::{SpaceReportAnswer, SwitchRequest};
 
@@ -101,7 +102,12 @@ fn switch_here(library: &Library, wanted: &Switch) -> Result<(SpaceReportAnswer,
     };
     let cancel = cancel_on_interrupt()?;
     let bar = SpaceBar::new();
-    let report = library.switch(&wanted.model, &options, &DownloadBar::default(), &bar, &cancel)?;
+    let report = library.switch(
+        &wanted.model,
+        &options,
+        &DownloadBar::default(),
+        &RunContext::new(&bar, &cancel),
+    )?;
     bar.finish();
     let stopped = if report.cancelled {
         Stopped::Early

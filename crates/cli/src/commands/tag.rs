@@ -3,6 +3,7 @@ use std::io::Read;
 use std::path::Path;
 
 use eidetic_confidence::tagging::{LARGEST_VOCABULARY, TagRule, Vocabulary};
+use eidetic_indexer::RunContext;
 use eidetic_library::{Library, Owner, TagOptions, TagReport};
 
 use super::{directory, warn_of_damage};
@@ -30,7 +31,7 @@ pub(crate) fn run(global: &Global, arguments: &Tag) -> Result<Outcome, Failure> 
     library.load_by((&arguments.loading).into());
     library.load_encoder(&DownloadBar::default())?;
     let bar = TagBar::new();
-    let report = library.tag(&options, &|progress| bar.show(progress), &cancel_on_interrupt()?)?;
+    let report = library.tag(&options, &RunContext::new(&bar, &cancel_on_interrupt()?))?;
     bar.finish();
     print_report(global, &report)
 }

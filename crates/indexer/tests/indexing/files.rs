@@ -4,10 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::world::{World, each_world, picture, summary};
-use eidetic_indexer::Failure;
+use eidetic_indexer::FileFailure;
 
-fn failed_names(world: &World, failed: &[Failure]) -> Vec<String> {
-    let name = |failure: &Failure| {
+fn failed_names(world: &World, failed: &[FileFailure]) -> Vec<String> {
+    let name = |failure: &FileFailure| {
         assert!(!failure.reason.is_empty());
         let path = failure.path.strip_prefix(&world.photos);
         path.unwrap_or(&failure.path).to_string_lossy().into_owned()

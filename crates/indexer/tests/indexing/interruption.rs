@@ -9,7 +9,9 @@ use crate::world::{DIMENSION, World, each_world, summary};
 use eidetic_catalog::{Catalog, MemoryCatalog};
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration, fake::FakeEncoder};
-use eidetic_indexer::{Cancel, Failure, Indexer, IndexingError, Observer, Options, Stage};
+use eidetic_indexer::{
+    CancelToken, FileFailure, Indexer, IndexingError, IndexingOptions, Observer, RunContext, RunStage,
+};
 use eidetic_vectors::{IndexError, MemoryIndex, Neighbour, RowSet, VectorIndex};
 use image::RgbImage;
 
@@ -26,7 +28,7 @@ fn sources(world: &World) -> Vec<std::path::PathBuf> {
 }
 
 /// Cancels once some files are done.
-struct CancelAfter(u64, Cancel);
+struct CancelAfter(u64, CancelToken);
 
 impl Observer for CancelAfter {
     fn done(&self, files: u64) {
@@ -43,11 +45,11 @@ fn a_cancelled_run_keeps_what_it_did_and_the_next_one_does_the_rest() {
         world.index();
         world.remove("zz-old.bmp");
         put_pictures(world);
-        let cancel = Cancel::default();
+        let cancel = CancelToken::default();
         let observer = CancelAfter(64, cancel.clone());
         let encoder = FakeEncoder::new(DIMENSION);
         let first = world
-            .try_index(&sources(world), &encoder, &observer, &cancel)
+            .try_index(&sources(world), &encoder, &RunContext::new(&observer, &cancel))
             .unwrap();
         assert!(first.cancelled);
         assert!((60..100).contains(&first.indexed), "{}", first.indexed);
@@ -68,7 +70,7 @@ fn an_encoder_that_fails_midway_ends_the_run_and_what_it_encoded_is_kept() {
         put_pictures(world);
         let encoder = FakeEncoder::new(DIMENSION).failing_after(10);
         let error = world
-            .try_index(&sources(world), &encoder, &(), &Cancel::default())
+            .try_index(&sources(world), &encoder, &RunContext::default())
             .unwrap_err();
         assert!(matches!(error, IndexingError::Encode(_)), "{error}");
         assert_eq!(world.names().len(), 10 * world.options.batch);
@@ -127,7 +129,7 @@ fn a_picture_that_gives_no_vector_costs_itself_alone() {
     world.put_bytes("3/red.png", red.get_ref(), 0);
     let encoder = DislikesRed(FakeEncoder::new(DIMENSION));
     let report = world
-        .try_index(&sources(&world), &encoder, &(), &Cancel::default())
+        .try_index(&sources(&world), &encoder, &RunContext::default())
         .unwrap();
     assert_eq!(report.indexed, u64::from(PICTURES));
     assert_eq!(report.failed.len(), 1);
@@ -201,14 +203,14 @@ fn a_full_disk_ends_the_run_and_no_record_names_a_row_that_is_not_durable() {
         vectors: &vectors,
         encoder: &encoder,
         thumbnails: None,
-        forgotten: &|_| (),
+        on_removed: &|_| (),
     };
-    let options = Options {
+    let options = IndexingOptions {
         batch: 5,
         commit_every: 20,
-        ..Options::default()
+        ..IndexingOptions::default()
     };
-    let run = || indexer.run(&sources(&world), &options, &(), &Cancel::default());
+    let run = || indexer.run(&sources(&world), &options, &RunContext::default());
     let error = run().unwrap_err();
     assert!(matches!(error, IndexingError::Vectors(_)), "{error}");
     assert_eq!(catalog.counts().unwrap().images, 60);
@@ -222,9 +224,9 @@ fn a_full_disk_ends_the_run_and_no_record_names_a_row_that_is_not_durable() {
 #[derive(Default)]
 struct Diary {
     done: Mutex<Vec<u64>>,
-    walked: Mutex<Vec<u64>>,
-    failed: Mutex<Vec<Failure>>,
-    stages: Mutex<Vec<Stage>>,
+    totals: Mutex<Vec<u64>>,
+    failed: Mutex<Vec<FileFailure>>,
+    stages: Mutex<Vec<RunStage>>,
 }
 
 impl Observer for Diary {
@@ -232,18 +234,18 @@ impl Observer for Diary {
         self.done.lock().expect("no observer panicked").push(files);
     }
 
-    fn walked(&self, files: u64) {
-        self.walked.lock().expect("no observer panicked").push(files);
+    fn total(&self, files: u64) {
+        self.totals.lock().expect("no observer panicked").push(files);
     }
 
-    fn failed(&self, failure: &Failure) {
+    fn failed(&self, failure: &FileFailure) {
         self.failed
             .lock()
             .expect("no observer panicked")
             .push(failure.clone());
     }
 
-    fn stage(&self, stage: Stage) {
+    fn stage(&self, stage: RunStage) {
         self.stages.lock().expect("no observer panicked").push(stage);
     }
 }
@@ -258,14 +260,18 @@ fn an_observer_hears_the_total_once_and_the_end() {
     let diary = Diary::default();
     let encoder = FakeEncoder::new(DIMENSION);
     let report = world
-        .try_index(&sources(&world), &encoder, &diary, &Cancel::default())
+        .try_index(
+            &sources(&world),
+            &encoder,
+            &RunContext::new(&diary, &CancelToken::default()),
+        )
         .unwrap();
     assert_eq!(
         summary(&report),
         "indexed 2500 encoded 2500 unchanged 0 moved 0 removed 0 failed 1 skipped 0"
     );
-    assert_eq!(*diary.walked.lock().unwrap(), [2501]);
+    assert_eq!(*diary.totals.lock().unwrap(), [2501]);
     assert_eq!(diary.done.lock().unwrap().iter().max(), Some(&2501));
     assert_eq!(*diary.failed.lock().unwrap(), report.failed);
-    assert_eq!(*diary.stages.lock().unwrap(), [Stage::Indexing]);
+    assert_eq!(*diary.stages.lock().unwrap(), [RunStage::Indexing]);
 }

@@ -10,7 +10,7 @@ use eidetic_catalog::{Catalog, FileState, MemoryCatalog, SledCatalog};
 use eidetic_domain::{ImageId, RowId};
 use eidetic_encoder::{Encoder, fake::FakeEncoder};
 use eidetic_imaging::ThumbnailStore;
-use eidetic_indexer::{Cancel, Indexer, IndexingError, Observer, Options, Report};
+use eidetic_indexer::{Indexer, IndexingError, IndexingOptions, IndexingReport, RunContext};
 use eidetic_vectors::{MemoryIndex, VectorIndex, VectorStore};
 use image::{ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
@@ -23,7 +23,7 @@ pub struct World {
     pub catalog: Box<dyn Catalog>,
     pub vectors: Box<RwLock<dyn VectorIndex>>,
     pub thumbnails: ThumbnailStore,
-    pub options: Options,
+    pub options: IndexingOptions,
 }
 
 /// Runs a scenario against the library in memory and the one on disk.
@@ -65,10 +65,10 @@ impl World {
             catalog: catalog(&library),
             vectors: vectors(&library),
             thumbnails: ThumbnailStore::open(library.join("thumbnails")).expect("thumbnails open"),
-            options: Options {
+            options: IndexingOptions {
                 threads: 2,
                 batch: 4,
-                ..Options::default()
+                ..IndexingOptions::default()
             },
             dir,
         }
@@ -94,12 +94,12 @@ impl World {
         fs::remove_file(self.path(name)).expect("a file can be removed");
     }
 
-    pub fn index(&self) -> Report {
+    pub fn index(&self) -> IndexingReport {
         self.index_sources(std::slice::from_ref(&self.photos))
     }
 
-    pub fn index_sources(&self, sources: &[PathBuf]) -> Report {
-        self.try_index(sources, &FakeEncoder::new(DIMENSION), &(), &Cancel::default())
+    pub fn index_sources(&self, sources: &[PathBuf]) -> IndexingReport {
+        self.try_index(sources, &FakeEncoder::new(DIMENSION), &RunContext::default())
             .expect("indexing ends well")
     }
 
@@ -107,17 +107,16 @@ impl World {
         &self,
         sources: &[PathBuf],
         encoder: &dyn Encoder,
-        observer: &dyn Observer,
-        cancel: &Cancel,
-    ) -> Result<Report, IndexingError> {
+        context: &RunContext<'_>,
+    ) -> Result<IndexingReport, IndexingError> {
         let indexer = Indexer {
             catalog: self.catalog.as_ref(),
             vectors: &*self.vectors,
             encoder,
             thumbnails: Some(&self.thumbnails),
-            forgotten: &|_| (),
+            on_removed: &|_| (),
         };
-        indexer.run(sources, &self.options, observer, cancel)
+        indexer.run(sources, &self.options, context)
     }
 
     /// Where each picture stands, by the catalog.
@@ -193,7 +192,7 @@ pub fn set_modified(path: &Path, time: SystemTime) {
 }
 
 /// The counts that a test says something about, in one line.
-pub fn summary(report: &Report) -> String {
+pub fn summary(report: &IndexingReport) -> String {
     format!(
         "indexed {} encoded {} unchanged {} moved {} removed {} failed {} skipped {}",
         report.indexed,

@@ -9,7 +9,9 @@ use std::time::Duration;
 use eidetic_catalog::{Catalog, RowStore, SledCatalog, SpaceNumber};
 use eidetic_domain::{ImageId, SpaceId};
 use eidetic_encoder::{Encoder, fake::FakeEncoder};
-use eidetic_indexer::{Cancel, Failure, Indexer, IndexingError, Observer, Options, Refilled};
+use eidetic_indexer::{
+    BackfillReport, CancelToken, FileFailure, Indexer, IndexingError, IndexingOptions, Observer, RunContext,
+};
 use eidetic_vectors::{VectorIndex, VectorStore};
 use tempfile::TempDir;
 
@@ -84,32 +86,31 @@ impl Two {
             vectors: &self.vectors[0],
             encoder: &encoder("a"),
             thumbnails: None,
-            forgotten: &forget,
+            on_removed: &forget,
         };
         let photos = self.dir.path().join("photos");
         indexer
-            .run(&[photos], &options(), &(), &Cancel::default())
+            .run(&[photos], &options(), &RunContext::default())
             .unwrap();
     }
 
-    fn refill(
+    fn backfill(
         &self,
         encoder: &FakeEncoder,
-        observer: &dyn Observer,
-        cancel: &Cancel,
-    ) -> Result<Refilled, IndexingError> {
+        context: &RunContext<'_>,
+    ) -> Result<BackfillReport, IndexingError> {
         let indexer = Indexer {
             catalog: &self.second,
             vectors: &self.vectors[1],
             encoder,
             thumbnails: None,
-            forgotten: &|_| (),
+            on_removed: &|_| (),
         };
-        indexer.refill(&|_| true, &options(), observer, cancel)
+        indexer.backfill(&|_| true, &options(), context)
     }
 
-    fn fill(&self) -> Refilled {
-        self.refill(&encoder("b"), &(), &Cancel::default()).unwrap()
+    fn fill(&self) -> BackfillReport {
+        self.backfill(&encoder("b"), &RunContext::default()).unwrap()
     }
 
     /// The images that have a vector in the second space, by record and vector alike, each in a row of its own.
@@ -131,12 +132,12 @@ impl Two {
     }
 }
 
-fn options() -> Options {
-    Options {
+fn options() -> IndexingOptions {
+    IndexingOptions {
         batch: 4,
         commit_every: 8,
         threads: 2,
-        ..Options::default()
+        ..IndexingOptions::default()
     }
 }
 
@@ -153,17 +154,17 @@ fn a_second_space_gets_every_image_once_and_files_that_are_gone_are_named() {
     std::fs::remove_file(two.photo(3)).unwrap();
     std::fs::remove_file(two.photo(7)).unwrap();
     std::fs::write(two.photo(9), b"BM something else").unwrap();
-    let refilled = two.fill();
-    assert_eq!(refilled.embedded, 28, "a copy stands for the file that is gone");
-    let mut failed: Vec<&Failure> = refilled.failed.iter().map(|(_, failure)| failure).collect();
+    let report = two.fill();
+    assert_eq!(report.embedded, 28, "a copy stands for the file that is gone");
+    let mut failed: Vec<&FileFailure> = report.failed.iter().map(|(_, failure)| failure).collect();
     failed.sort_by_key(|failure| &failure.path);
     assert_eq!(failed.len(), 2, "{failed:?}");
     assert!(
-        failed[0].path == two.photo(7) && failed[0].reason.contains("no longer there"),
+        failed[0].path == two.photo(7) && failed[0].reason.contains("no longer exists"),
         "{failed:?}"
     );
     assert!(
-        failed[1].path == two.photo(9) && failed[1].reason.contains("something else"),
+        failed[1].path == two.photo(9) && failed[1].reason.contains("has changed"),
         "{failed:?}"
     );
     assert_eq!(two.filled(), ids((0..30).filter(|n| ![7, 9].contains(n))));
@@ -173,10 +174,10 @@ fn a_second_space_gets_every_image_once_and_files_that_are_gone_are_named() {
 }
 
 /// Cancels after some images.
-struct StopAfter(u64, Cancel, Mutex<Vec<u64>>);
+struct StopAfter(u64, CancelToken, Mutex<Vec<u64>>);
 
 impl Observer for StopAfter {
-    fn walked(&self, images: u64) {
+    fn total(&self, images: u64) {
         self.2.lock().unwrap().push(images);
     }
 
@@ -192,10 +193,10 @@ fn a_refill_that_was_stopped_or_failed_goes_on_where_it_stopped() {
     let mut two = Two::new();
     (0..200).for_each(|n| two.put(n));
     two.index();
-    let cancel = Cancel::default();
+    let cancel = CancelToken::default();
     let stop = StopAfter(64, cancel.clone(), Mutex::default());
     let slow = encoder("b").with_delay(Duration::from_millis(2));
-    let stopped = two.refill(&slow, &stop, &cancel).unwrap();
+    let stopped = two.backfill(&slow, &RunContext::new(&stop, &cancel)).unwrap();
     assert!(
         stopped.cancelled && stopped.embedded >= 60 && stopped.embedded < 200,
         "{stopped:?}"
@@ -204,7 +205,7 @@ fn a_refill_that_was_stopped_or_failed_goes_on_where_it_stopped() {
     two = two.reopen();
     assert_eq!(two.filled().len() as u64, stopped.embedded);
     let failing = encoder("b").failing_after(5);
-    let error = two.refill(&failing, &(), &Cancel::default()).unwrap_err();
+    let error = two.backfill(&failing, &RunContext::default()).unwrap_err();
     assert!(matches!(error, IndexingError::Encode(_)), "{error}");
     two = two.reopen();
     assert_eq!(
@@ -224,7 +225,7 @@ fn images_that_come_change_and_go_during_a_refill_end_up_right_in_both_spaces() 
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let slow = encoder("b").with_delay(Duration::from_millis(3));
-            two.refill(&slow, &(), &Cancel::default()).unwrap();
+            two.backfill(&slow, &RunContext::default()).unwrap();
         });
         for round in 0..12 {
             // Gone, and back in the next round; changed; new.
