@@ -56,7 +56,7 @@ pub(crate) fn servers_device(asked: &LoadingOptions) -> Result<(), Failure> {
 /// Makes the library compute in the precision asked for, if one was.
 pub(crate) fn compute_in(library: &Library, asked: Option<Precision>) {
     if let Some(precision) = asked {
-        library.compute_in(precision.into());
+        library.active().set_precision(precision.into());
     }
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn warn_of_fallback(reason: Option<LoadError>) {
 
 /// Says that the library lost vectors to the disk, and the way to get them back.
 pub(crate) fn warn_of_damage(library: &Library) {
-    let damaged = library.damaged();
+    let damaged = library.active().damaged();
     if damaged > 0 {
         eprintln!(
             "eidetic: the vectors of {damaged} images are damaged on disk and left out; `eidetic index` embeds them anew"

@@ -23,7 +23,7 @@ pub(crate) fn run(global: &Global, arguments: &Index) -> Result<Outcome, Failure
     let (report, stopped) = match open(global, arguments)? {
         Access::Own(library) => {
             if folders.is_empty() {
-                same_model(&library.model(), arguments)?;
+                same_model(library.active().model(), arguments)?;
             }
             tell_of_unfinished_switch(&library)?;
             index(&library, &folders, arguments)?
@@ -66,7 +66,7 @@ fn open(global: &Global, arguments: &Index) -> Result<Access, Failure> {
         // Without folders only an existing library makes sense.
         Library::open(&directory, &owner).map(|library| {
             compute_in(&library, arguments.precision);
-            library.load_by((&arguments.loading).into());
+            library.active().set_load_options((&arguments.loading).into());
             (library, None)
         })
     } else {
@@ -147,19 +147,19 @@ fn index(
         ));
     }
     let cancel = cancel_on_interrupt()?;
-    library.load_encoder(&DownloadBar::default())?;
+    library.active().load_encoder(&DownloadBar::default())?;
     let options = IndexingOptions::from(&arguments.run);
     let bar = IndexBar::new();
     let report = library.index(folders, &options, &RunContext::new(&bar, &cancel))?;
     bar.finish();
     if report.cancelled {
-        return Ok((IndexReport::new(&report, &library.space()), Stopped::Early));
+        return Ok((IndexReport::new(&report, library.active().id()), Stopped::Early));
     }
-    if let Err(error) = library.refresh_graph() {
+    if let Err(error) = library.active().refresh_graph() {
         // Derived: everything is indexed, and exact search answers without it.
         eprintln!("eidetic: the search graph could not be kept, searches will be slower: {error}");
     }
-    Ok((IndexReport::new(&report, &library.space()), Stopped::No))
+    Ok((IndexReport::new(&report, library.active().id()), Stopped::No))
 }
 
 fn print_report(global: &Global, report: &IndexReport, stopped: Stopped) -> Result<Outcome, Failure> {

@@ -1,5 +1,5 @@
 use eidetic_indexer::RunContext;
-use eidetic_library::{Flagged, Library, Owner, Screened};
+use eidetic_library::{FlaggedImage, Library, Owner, ScreeningReport};
 use serde::Serialize;
 
 use super::{directory, profile, warn_of_damage};
@@ -15,8 +15,8 @@ struct Answer {
     space: String,
     profile: String,
     #[serde(flatten)]
-    screened: Screened,
-    pictures: Vec<Flagged>,
+    screened: ScreeningReport,
+    pictures: Vec<FlaggedImage>,
 }
 
 /// `eidetic screen`
@@ -30,7 +30,7 @@ pub(crate) fn run(global: &Global, arguments: &Screen) -> Result<Outcome, Failur
     }
     let library = Library::open(&directory(global)?, &Owner::this_process("eidetic screen"))?;
     warn_of_damage(&library);
-    library.load_encoder(&DownloadBar::default())?;
+    library.active().load_encoder(&DownloadBar::default())?;
     let bar = CountBar::new("pictures");
     let mut pictures = Vec::new();
     let screened = library.active().screen(
@@ -43,8 +43,8 @@ pub(crate) fn run(global: &Global, arguments: &Screen) -> Result<Outcome, Failur
     let screened = screened?;
     // The strictest level first, in it the most probable.
     pictures.sort_by(|a, b| {
-        let strictness = |flagged: &Flagged| chosen.profile.strictness(&flagged.level);
-        let confidence = |flagged: &Flagged| flagged.findings[0].confidence.unwrap_or(0.0);
+        let strictness = |flagged: &FlaggedImage| chosen.profile.strictness(&flagged.level);
+        let confidence = |flagged: &FlaggedImage| flagged.findings[0].confidence.unwrap_or(0.0);
         strictness(a)
             .cmp(&strictness(b))
             .then(confidence(b).total_cmp(&confidence(a)))
@@ -56,8 +56,8 @@ fn print(
     global: &Global,
     library: &Library,
     profile: String,
-    screened: Screened,
-    pictures: Vec<Flagged>,
+    screened: ScreeningReport,
+    pictures: Vec<FlaggedImage>,
 ) -> Result<Outcome, Failure> {
     if screened.skipped > 0 {
         eprintln!(
@@ -70,7 +70,7 @@ fn print(
     }
     let complete = screened.skipped == 0 && !screened.cancelled;
     if global.json {
-        let space = library.space().to_string();
+        let space = library.active().id().to_string();
         output::json(&Answer {
             space,
             profile,
@@ -94,7 +94,7 @@ fn print(
 }
 
 /// The picture's first finding, and how many more there are.
-fn describe(picture: &Flagged) -> String {
+fn describe(picture: &FlaggedImage) -> String {
     let worst = &picture.findings[0];
     let path = picture.paths.first().map(|path| path.display().to_string());
     let more = match picture.findings.len() {

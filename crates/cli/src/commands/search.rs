@@ -39,13 +39,13 @@ pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failur
 }
 
 fn search(library: &Library, arguments: &Search, filter: Filter) -> Result<SearchAnswer, Failure> {
-    library.load_by((&arguments.loading).into());
+    library.active().set_load_options((&arguments.loading).into());
     let space = match &arguments.space {
         None => library.active(),
         Some(name) => caught_up(library, name, arguments)?,
     };
     if let Some(precision) = arguments.precision {
-        space.compute_in(precision.into());
+        space.set_precision(precision.into());
     }
     Ok((&space.search(&query(&space, arguments, filter)?)?).into())
 }
@@ -73,7 +73,7 @@ fn search_through(address: &str, arguments: &Search, filter: &Filter) -> Result<
 fn caught_up(library: &Library, name: &str, arguments: &Search) -> Result<Arc<Space>, Failure> {
     let space = library.space_named(name)?;
     if let Some(precision) = arguments.precision {
-        space.compute_in(precision.into());
+        space.set_precision(precision.into());
     }
     let bar = SpaceBar::new();
     let report = library.backfill_space(

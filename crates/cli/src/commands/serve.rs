@@ -15,7 +15,7 @@ pub(crate) fn run(global: &Global, arguments: &Serve) -> Result<Outcome, Failure
     let library = Library::open(&directory(global)?, &Owner::this_process("eidetic serve"))?;
     warn_of_damage(&library);
     compute_in(&library, arguments.precision);
-    library.load_by((&arguments.loading).into());
+    library.active().set_load_options((&arguments.loading).into());
     let options = ServeOptions {
         profiles: profile::known(arguments.profiles.as_deref())?,
         ..ServeOptions::new(arguments.listen)
@@ -26,7 +26,7 @@ pub(crate) fn run(global: &Global, arguments: &Serve) -> Result<Outcome, Failure
 /// Serves until interrupted. The model is loaded before the address is announced, so that the first query is as quick
 /// as any, and a model that cannot be loaded is said now rather than to somebody's browser.
 pub(crate) fn serve(library: Arc<Library>, options: ServeOptions) -> Result<Outcome, Failure> {
-    library.load_encoder(&DownloadBar::default())?;
+    library.active().load_encoder(&DownloadBar::default())?;
     let listen = options.listen;
     if !listen.ip().is_loopback() {
         eprintln!("eidetic: everybody who reaches {listen} can search this library and see its pictures");
@@ -65,7 +65,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 fn refresh_graph_in_background(library: &Arc<Library>) {
     let library = Arc::clone(library);
     std::thread::spawn(move || {
-        if let Err(error) = library.refresh_graph() {
+        if let Err(error) = library.active().refresh_graph() {
             eprintln!("eidetic: searching without the graph: {error}");
         }
     });

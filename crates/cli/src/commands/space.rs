@@ -1,6 +1,6 @@
 use eidetic_hub::ModelRef;
 use eidetic_indexer::RunContext;
-use eidetic_library::{Library, OldSpace, Owner, Status, SwitchOptions};
+use eidetic_library::{Library, Owner, PreviousSpace, Status, SwitchOptions};
 use eidetic_server::json::{SpaceReportAnswer, SwitchRequest};
 
 use super::{Access, access, directory, servers_device, through_its_server, warn_of_damage};
@@ -94,7 +94,7 @@ fn switch(global: &Global, wanted: &Switch) -> Result<Outcome, Failure> {
 
 fn switch_here(library: &Library, wanted: &Switch) -> Result<(SpaceReportAnswer, Stopped), Failure> {
     warn_of_damage(library);
-    library.load_by((&wanted.loading).into());
+    library.active().set_load_options((&wanted.loading).into());
     let options = SwitchOptions {
         old: old_space(wanted),
         precision: wanted.precision.map(Into::into),
@@ -117,11 +117,11 @@ fn switch_here(library: &Library, wanted: &Switch) -> Result<(SpaceReportAnswer,
     Ok((SpaceReportAnswer::from(&report), stopped))
 }
 
-fn old_space(wanted: &Switch) -> OldSpace {
+fn old_space(wanted: &Switch) -> PreviousSpace {
     if wanted.drop_old {
-        OldSpace::Drop
+        PreviousSpace::Drop
     } else {
-        OldSpace::Keep
+        PreviousSpace::Keep
     }
 }
 

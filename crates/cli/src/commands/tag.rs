@@ -28,10 +28,12 @@ pub(crate) fn run(global: &Global, arguments: &Tag) -> Result<Outcome, Failure> 
     };
     let library = Library::open(&directory(global)?, &Owner::this_process("eidetic tag"))?;
     warn_of_damage(&library);
-    library.load_by((&arguments.loading).into());
-    library.load_encoder(&DownloadBar::default())?;
+    library.active().set_load_options((&arguments.loading).into());
+    library.active().load_encoder(&DownloadBar::default())?;
     let bar = TagBar::new();
-    let report = library.tag(&options, &RunContext::new(&bar, &cancel_on_interrupt()?))?;
+    let report = library
+        .active()
+        .tag(&options, &RunContext::new(&bar, &cancel_on_interrupt()?))?;
     bar.finish();
     print_report(global, &report)
 }

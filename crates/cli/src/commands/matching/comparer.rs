@@ -99,7 +99,7 @@ impl Comparer {
     /// The space in which pictures and texts are compared.
     pub(super) fn space(&self) -> Result<String, Failure> {
         match &self.means {
-            Means::Library(library) => Ok(library.space().to_string()),
+            Means::Library(library) => Ok(library.active().id().to_string()),
             Means::Model(bare) => Ok(bare.encoder.space().to_string()),
             Means::Server(address) => {
                 let status: Status = remote::status(address, &crate::arguments::Status { recall: false })?;
@@ -115,7 +115,7 @@ impl Comparer {
             Means::Server(address) => asked.iter().map(|asked| self.ask(address, asked)).collect(),
             Means::Library(library) => {
                 let calibration = match &self.purpose {
-                    Some(_) => library.calibration(QueryKind::Text)?,
+                    Some(_) => library.active().calibration(QueryKind::Text)?,
                     None => None,
                 };
                 let active = library.active();
@@ -123,7 +123,7 @@ impl Comparer {
                     asked,
                     active.encoder()?,
                     calibration.as_ref(),
-                    |picture, texts| Ok(library.match_vector(picture, texts)?),
+                    |picture, texts| Ok(library.active().match_vector(picture, texts)?),
                 )
             }
             Means::Model(bare) => self.answered(asked, bare.encoder.as_ref(), None, |picture, texts| {
@@ -195,7 +195,7 @@ impl Means {
             Ok(library) => {
                 warn_of_damage(&library);
                 compute_in(&library, arguments.precision);
-                library.load_by((&arguments.loading).into());
+                library.active().set_load_options((&arguments.loading).into());
                 Ok(Self::Library(Box::new(library)))
             }
             // Nothing is looked for in the library, so none is needed.
