@@ -21,7 +21,7 @@ use crate::embed::embed;
 use crate::in_flight::InFlightImages;
 use crate::progress::Progress;
 use crate::run::thread_count;
-use crate::{CancelToken, FileFailure, Indexer, IndexingError, IndexingOptions, RunContext};
+use crate::{CancelToken, FileFailure, Indexer, IndexerOptions, IndexingError, RunContext};
 
 /// Selects the images to embed, of those that have no vector.
 pub type BackfillFilter<'a> = &'a (dyn Fn(&ImageRecord) -> bool + Sync);
@@ -57,7 +57,7 @@ struct BackfillPixels {
 pub fn backfill<V: VectorIndex + ?Sized>(
     indexer: &Indexer<'_, V>,
     filter: BackfillFilter<'_>,
-    options: &IndexingOptions,
+    options: &IndexerOptions,
     context: &RunContext<'_>,
 ) -> Result<BackfillReport, IndexingError> {
     let total = missing_embeddings(indexer, filter).try_fold(0, |sum, image| image.map(|_| sum + 1))?;
@@ -161,7 +161,7 @@ fn decode_first<V: VectorIndex + ?Sized>(
 /// The only writer of a backfill.
 struct BackfillWriter<'a, V: VectorIndex + ?Sized> {
     indexer: &'a Indexer<'a, V>,
-    options: &'a IndexingOptions,
+    options: &'a IndexerOptions,
     progress: &'a Progress<'a>,
     /// Images to embed, and their pixels in the same order.
     to_embed: Vec<(ImageId, PathBuf)>,
@@ -172,7 +172,7 @@ struct BackfillWriter<'a, V: VectorIndex + ?Sized> {
 }
 
 impl<'a, V: VectorIndex + ?Sized> BackfillWriter<'a, V> {
-    fn new(indexer: &'a Indexer<'a, V>, options: &'a IndexingOptions, progress: &'a Progress<'a>) -> Self {
+    fn new(indexer: &'a Indexer<'a, V>, options: &'a IndexerOptions, progress: &'a Progress<'a>) -> Self {
         Self {
             indexer,
             options,
@@ -265,8 +265,8 @@ impl<'a, V: VectorIndex + ?Sized> BackfillWriter<'a, V> {
 
     /// Writes the rows first, then the records that name them.
     ///
-    /// The vectors stay locked in between. Whoever removes one of these images does so in the catalog first and then
-    /// waits for this lock, so no record can come to name a row that was given to another image.
+    /// The vectors stay locked in between. Whoever removes one of these images does so in the catalog first
+    /// and then waits for this lock, so no record can come to name a row that was given to another image.
     fn commit(&mut self) -> Result<(), IndexingError> {
         self.last_commit = Instant::now();
         let embeddings = std::mem::take(&mut self.embeddings);

@@ -16,7 +16,7 @@ use crate::in_flight::InFlightImages;
 use crate::plan::DecodeTask;
 use crate::progress::Progress;
 use crate::removal::{DuplicateCounts, remove_images};
-use crate::{CancelToken, Indexer, IndexingError, IndexingOptions};
+use crate::{CancelToken, Indexer, IndexerOptions, IndexingError};
 
 /// Results are committed after this time even if they are few.
 pub const COMMIT_AFTER: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ struct UncommittedImage {
 /// The only writer of a run.
 pub struct Committer<'a, V: VectorIndex + ?Sized> {
     indexer: &'a Indexer<'a, V>,
-    options: &'a IndexingOptions,
+    options: &'a IndexerOptions,
     decoders: &'a Decoders<'a, V>,
     in_flight: &'a InFlightImages,
     progress: &'a Progress<'a>,
@@ -76,7 +76,7 @@ pub struct Committer<'a, V: VectorIndex + ?Sized> {
 impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
     pub fn new(
         indexer: &'a Indexer<'a, V>,
-        options: &'a IndexingOptions,
+        options: &'a IndexerOptions,
         decoders: &'a Decoders<'a, V>,
         in_flight: &'a InFlightImages,
         progress: &'a Progress<'a>,
@@ -181,7 +181,8 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         } else if self.in_flight.contains(&known.image) {
             self.waiting.entry(known.image).or_default().push(known);
         } else {
-            // Indexed when the file was read and removed since, because another image took its last path in this run.
+            // Indexed when the file was read and removed since, because another image took its last path in
+            // this run.
             let task = DecodeTask {
                 path: known.file.path,
                 previous: known.previous,

@@ -15,7 +15,7 @@ use crate::budget::{MemoryBudget, MemoryPermit};
 use crate::in_flight::InFlightImages;
 use crate::plan::DecodeTask;
 use crate::read::{FileContent, FileReading, read};
-use crate::{Indexer, IndexingError, IndexingOptions};
+use crate::{Indexer, IndexerOptions, IndexingError};
 
 /// Bytes of files that are held in memory at once.
 const FILE_MEMORY: u64 = 256 << 20;
@@ -69,7 +69,7 @@ pub struct KnownFile {
 /// What the decoder threads share.
 pub struct Decoders<'a, V: VectorIndex + ?Sized> {
     indexer: &'a Indexer<'a, V>,
-    options: &'a IndexingOptions,
+    options: &'a IndexerOptions,
     in_flight: &'a InFlightImages,
     file_memory: MemoryBudget,
     decode_memory: MemoryBudget,
@@ -78,7 +78,7 @@ pub struct Decoders<'a, V: VectorIndex + ?Sized> {
 impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
     pub fn new(
         indexer: &'a Indexer<'a, V>,
-        options: &'a IndexingOptions,
+        options: &'a IndexerOptions,
         in_flight: &'a InFlightImages,
     ) -> Self {
         Self {
@@ -138,7 +138,8 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
         Ok(true)
     }
 
-    /// What the encoder reads of a known image, from the file at `path` if that still holds the image; else why not.
+    /// What the encoder reads of a known image, from the file at `path` if that still holds the image; else
+    /// why not.
     pub fn decode_known(&self, image: &ImageId, path: &Path) -> Result<Pixels, String> {
         let content = match read(path, &self.options.limits, &self.file_memory) {
             Ok(reading) => reading.content,
@@ -166,8 +167,8 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
         Ok((decoded.metadata, self.indexer.encoder.preprocess(&decoded.image)))
     }
 
-    /// The image, decoded as small as model and thumbnail allow, and the memory that it takes. A format that cannot be
-    /// decoded at a smaller scale needs the memory of the full image.
+    /// The image, decoded as small as model and thumbnail allow, and the memory that it takes. A format that
+    /// cannot be decoded at a smaller scale needs the memory of the full image.
     fn decode(&self, bytes: &[u8]) -> Result<(DecodedImage, MemoryPermit<'_>), String> {
         let limits = &self.options.limits;
         let size = DecodeSize::for_model(self.indexer.encoder.shorter_side());
@@ -217,7 +218,8 @@ fn failed(path: PathBuf, stamp: FileStamp, reason: String, in_flight: Option<Ima
     }
 }
 
-/// Permissions and hardware can be fixed without a change of the file, so the catalog does not remember these failures.
+/// Permissions and hardware can be fixed without a change of the file, so the catalog does not remember these
+/// failures.
 fn unreadable(path: PathBuf, error: &io::Error) -> FileOutcome {
     match error.kind() {
         io::ErrorKind::NotFound => FileOutcome::Deleted,

@@ -1,7 +1,7 @@
 //! Paths that the catalog knows and the walk did not find, kept until the end of the run.
 //!
-//! Stored folder by folder, with the names of a folder's files joined into one path: a path costs about the length of
-//! its file name. A run in which all of ten million files are gone needs some 150 MB.
+//! Stored folder by folder, with the names of a folder's files joined into one path: a path costs about the
+//! length of its file name. A run in which all of ten million files are gone needs some 150 MB.
 
 use std::path::{Path, PathBuf};
 

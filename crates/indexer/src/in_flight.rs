@@ -1,4 +1,5 @@
-//! Images between their first file being read and their record being committed, so that copies are embedded once.
+//! Images between their first file being read and their record being committed, so that copies are embedded
+//! once.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -5,21 +5,23 @@
 //! ```
 //!
 //! - **Walk**: lists the files of each source, sorted by path, with size and modification time.
-//! - **Plan**: merges the walk with the catalog's sorted records. An unchanged file costs one `stat`; no list of files is
-//!   kept.
-//! - **Decode**: reads and hashes a file. A known hash is only a new path. A new image is decoded, as small as model and
-//!   thumbnail allow, and preprocessed. Full-size images never queue up.
+//! - **Plan**: merges the walk with the catalog's sorted records. An unchanged file costs one `stat`; no list
+//!   of files is kept.
+//! - **Decode**: reads and hashes a file. A known hash is only a new path. A new image is decoded, as small
+//!   as model and thumbnail allow, and preprocessed. Full-size images never queue up.
 //! - **Embed**: runs the encoder on batches.
-//! - **Commit**: writes vectors, then the catalog records that name their rows, so that a reported image stays.
+//! - **Commit**: writes vectors, then the catalog records that name their rows, so that a reported image
+//!   stays.
 //!
-//! Files that no longer exist are removed last, and only where their source could be walked and the run was not
-//! cancelled. Bounded channels join the stages, so memory does not depend on the number of files.
+//! Files that no longer exist are removed last, and only where their source could be walked and the run was
+//! not cancelled. Bounded channels join the stages, so memory does not depend on the number of files.
 //!
-//! A *backfill* has the same stages after the plan, but takes its images from the catalog instead of a walk: it embeds
-//! images that are known and have no vector in a space, for example after a switch to another model.
+//! A *backfill* has the same stages after the plan, but takes its images from the catalog instead of a walk:
+//! it embeds images that are known and have no vector in a space, for example after a switch to another
+//! model.
 //!
-//! [`Indexer`] is the entry point. It opens no library and prints nothing; a [`RunContext`] receives progress and stops
-//! the run.
+//! [`Indexer`] is the entry point. It opens no library and prints nothing; a [`RunContext`] receives progress
+//! and stops the run.
 
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
@@ -59,19 +61,21 @@ pub use report::{FileFailure, IndexingError, IndexingReport};
 pub struct Indexer<'a, V: VectorIndex + ?Sized> {
     /// The records of all files and images.
     pub catalog: &'a dyn Catalog,
-    /// The embeddings. Locked for writing only while vectors are added or removed, for reading during an fsync.
+    /// The embeddings. Locked for writing only while vectors are added or removed, for reading during an
+    /// fsync.
     pub vectors: &'a RwLock<V>,
     /// Makes the embeddings; of the same space as `vectors`.
     pub encoder: &'a dyn Encoder,
     /// Where thumbnails are stored, if anywhere.
     pub thumbnails: Option<&'a ThumbnailStore>,
-    /// Called with the images that were just removed from the catalog, so that other spaces remove their vectors too.
+    /// Called with the images that were just removed from the catalog, so that other spaces remove their
+    /// vectors too.
     pub on_removed: &'a (dyn Fn(&[ImageId]) + Sync),
 }
 
 /// How to index.
 #[derive(Debug, Clone)]
-pub struct IndexingOptions {
+pub struct IndexerOptions {
     /// Images in one batch of the encoder.
     pub batch: usize,
     /// Threads that read and decode; 0 for one per processor.
@@ -80,17 +84,17 @@ pub struct IndexingOptions {
     pub commit_every: usize,
     /// Limits on a single image.
     pub limits: DecodeLimits,
-    /// Bytes that all images being decoded may take together, as estimated from their headers. An image that is
-    /// estimated at more is decoded alone.
+    /// Bytes that all images being decoded may take together, as estimated from their headers. An image that
+    /// is estimated at more is decoded alone.
     pub decode_memory: u64,
     /// Folders that are never walked: the library's own.
     pub excluded: Vec<PathBuf>,
-    /// Sources of the library that are not part of this run. Files of such a source within a source of this run are not
-    /// taken for deleted only because the outer walk skips them as hidden or ignored.
+    /// Sources of the library that are not part of this run. Files of such a source within a source of this
+    /// run are not taken for deleted only because the outer walk skips them as hidden or ignored.
     pub other_sources: Vec<PathBuf>,
 }
 
-impl Default for IndexingOptions {
+impl Default for IndexerOptions {
     /// Batches of 32, all processors, a commit every 256 images, 768 MiB for decoding.
     fn default() -> Self {
         Self {
@@ -108,31 +112,32 @@ impl Default for IndexingOptions {
 impl<V: VectorIndex + ?Sized> Indexer<'_, V> {
     /// Brings catalog, vectors and thumbnails up to date with `sources` (folders, or single images).
     ///
-    /// A bad file, an unreadable folder or a missing source is an entry in the report. The records below an unreadable
-    /// folder or a missing source stay.
+    /// A bad file, an unreadable folder or a missing source is an entry in the report. The records below an
+    /// unreadable folder or a missing source stay.
     ///
     /// Errors: the catalog, the vectors or the encoder failed. What was committed before is kept.
     pub fn run(
         &self,
         sources: &[PathBuf],
-        options: &IndexingOptions,
+        options: &IndexerOptions,
         context: &RunContext<'_>,
     ) -> Result<IndexingReport, IndexingError> {
         run::run(self, sources, options, context)
     }
 
-    /// Embeds the images that `filter` accepts, of those that the catalog knows and that have no vector in this space.
-    /// Each is read from the first of its files that still holds it.
+    /// Embeds the images that `filter` accepts, of those that the catalog knows and that have no vector in
+    /// this space. Each is read from the first of its files that still holds it.
     ///
-    /// Runs beside a run into another space: an image that is removed meanwhile is dropped. An image that cannot be
-    /// embedded is an entry in the report and stays without a vector. The observer counts images as files.
+    /// Runs beside a run into another space: an image that is removed meanwhile is dropped. An image that
+    /// cannot be embedded is an entry in the report and stays without a vector. The observer counts images as
+    /// files.
     ///
-    /// Errors: the catalog, the vectors or the encoder failed. What was committed before is kept, and the next backfill
-    /// continues from there.
+    /// Errors: the catalog, the vectors or the encoder failed. What was committed before is kept, and the
+    /// next backfill continues from there.
     pub fn backfill(
         &self,
         filter: BackfillFilter<'_>,
-        options: &IndexingOptions,
+        options: &IndexerOptions,
         context: &RunContext<'_>,
     ) -> Result<BackfillReport, IndexingError> {
         backfill::backfill(self, filter, options, context)

@@ -17,23 +17,23 @@ pub enum RunStage {
     Tagging,
     /// Comparing images with the patterns of a profile.
     Screening,
-    /// Scoring labelled pairs.
+    /// Scoring labeled pairs.
     Scoring,
 }
 
-/// Receives the progress of a run, from several threads: implementations must be quick. All methods do nothing by
-/// default.
+/// Receives the progress of a run, from several threads: implementations must be quick. All methods do
+/// nothing by default.
 ///
-/// Items are files in [`RunStage::Indexing`], whether images or not; tags in [`RunStage::EmbeddingTags`]; images otherwise.
-/// Counts only grow until the next stage or the next call of [`total`](Self::total).
+/// Items are files in [`RunStage::Indexing`], whether images or not; tags in [`RunStage::EmbeddingTags`];
+/// images otherwise. Counts only grow until the next stage or the next call of [`total`](Self::total).
 pub trait Observer: Sync {
     /// Number of items found so far; there may be more.
     fn discovered(&self, items: u64) {
         let _ = items;
     }
 
-    /// Number of all items, from which the remaining time can be estimated. Called soon after a long run began, and
-    /// again by each pass of a run in several passes.
+    /// Number of all items, from which the remaining time can be estimated. Called soon after a long run
+    /// began, and again by each pass of a run in several passes.
     fn total(&self, items: u64) {
         let _ = items;
     }

@@ -1,4 +1,5 @@
-//! Merges the sorted walk with the catalog's sorted file records to find the files to decode and the deleted ones.
+//! Merges the sorted walk with the catalog's sorted file records to find the files to decode and the deleted
+//! ones.
 
 use std::collections::HashSet;
 use std::iter::Peekable;
@@ -124,7 +125,8 @@ impl Planner<'_> {
                 self.unchanged(record);
                 Ok(ControlFlow::Continue(()))
             }
-            // A file without a stamp was deleted or locked since its folder was listed; reading it shows which.
+            // A file without a stamp was deleted or locked since its folder was listed; reading it shows
+            // which.
             record => Ok(self.send(&file.path, record.as_ref())),
         }
     }

@@ -29,8 +29,8 @@ pub enum FileContent<'a> {
 
 /// Reads the file at `path`; of a file that is not an image, only the first bytes.
 ///
-/// The stamp is taken before the content. A file that changed meanwhile is read once more; one that changes again gets
-/// a stamp that makes the next run read it.
+/// The stamp is taken before the content. A file that changed meanwhile is read once more; one that changes
+/// again gets a stamp that makes the next run read it.
 pub fn read<'a>(path: &Path, limits: &DecodeLimits, budget: &'a MemoryBudget) -> io::Result<FileReading<'a>> {
     let (first, stability) = read_once(path, limits, budget)?;
     if stability == Stability::Steady {

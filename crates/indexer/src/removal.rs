@@ -1,4 +1,4 @@
-//! Removes files that no longer exist, and tells moved files from removed ones.
+//! Removes files that no longer exist, and counts moved files apart from removed ones.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,8 +18,8 @@ const PATHS_PER_BATCH: usize = 1000;
 
 /// Number of new paths at which each known image was found in a run.
 ///
-/// Images are counted by the first eight bytes of their id: two that agree in these would blur the numbers of the
-/// report and nothing else.
+/// Images are counted by the first eight bytes of their id: two that agree in these would blur the numbers of
+/// the report and nothing else.
 #[derive(Default)]
 pub struct DuplicateCounts(HashMap<u64, u32>);
 
@@ -105,8 +105,8 @@ impl<V: VectorIndex + ?Sized> Removal<'_, V> {
     }
 }
 
-/// Whether a source that was not walked keeps a file that the walk of an outer source skipped: it does unless the file
-/// does not exist and the source does.
+/// Whether a source that was not walked keeps a file that the walk of an outer source skipped: it does unless
+/// the file does not exist and the source does.
 fn keeps(source: &Path, path: &Path) -> bool {
     let is_deleted = || {
         fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)

@@ -16,7 +16,7 @@ use crate::plan::{DecodeTask, Planner, WalkFindings};
 use crate::progress::Progress;
 use crate::removal::{Removal, RemovalCounts};
 use crate::sources::{SourceRoot, normalize, source_roots};
-use crate::{CancelToken, Indexer, IndexingError, IndexingOptions, IndexingReport, RunContext, RunStage};
+use crate::{CancelToken, Indexer, IndexerOptions, IndexingError, IndexingReport, RunContext, RunStage};
 
 /// Files planned ahead of the decoders.
 const TASKS_AHEAD: usize = 1024;
@@ -25,7 +25,7 @@ const TASKS_AHEAD: usize = 1024;
 pub fn run<V: VectorIndex + ?Sized>(
     indexer: &Indexer<'_, V>,
     sources: &[PathBuf],
-    options: &IndexingOptions,
+    options: &IndexerOptions,
     context: &RunContext<'_>,
 ) -> Result<IndexingReport, IndexingError> {
     let start = Instant::now();
@@ -62,7 +62,7 @@ pub fn run<V: VectorIndex + ?Sized>(
 fn index<V: VectorIndex + ?Sized>(
     indexer: &Indexer<'_, V>,
     roots: &[SourceRoot],
-    options: &IndexingOptions,
+    options: &IndexerOptions,
     progress: &Progress<'_>,
     cancel: &CancelToken,
 ) -> Result<(WalkFindings, Committed), IndexingError> {
@@ -97,7 +97,7 @@ fn index<V: VectorIndex + ?Sized>(
 fn spawn_decoders<'scope, 'env, V: VectorIndex + ?Sized>(
     scope: &'scope Scope<'scope, 'env>,
     decoders: &'env Decoders<'env, V>,
-    options: &IndexingOptions,
+    options: &IndexerOptions,
     tasks: &Receiver<DecodeTask>,
     outcomes: &Sender<Result<FileOutcome, IndexingError>>,
     cancel: &'env CancelToken,
@@ -114,7 +114,7 @@ fn spawn_decoders<'scope, 'env, V: VectorIndex + ?Sized>(
     }
 }
 
-pub fn thread_count(options: &IndexingOptions) -> usize {
+pub fn thread_count(options: &IndexerOptions) -> usize {
     match options.threads {
         0 => thread::available_parallelism().map_or(1, NonZero::get),
         threads => threads,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf, absolute};
 
-use crate::IndexingOptions;
+use crate::IndexerOptions;
 
 /// One source and what lies in it without being part of it.
 pub struct SourceRoot {
@@ -12,7 +12,7 @@ pub struct SourceRoot {
 }
 
 /// The sources, sorted and without duplicates, each without the sources within it.
-pub fn source_roots(sources: &[PathBuf], options: &IndexingOptions) -> Vec<SourceRoot> {
+pub fn source_roots(sources: &[PathBuf], options: &IndexerOptions) -> Vec<SourceRoot> {
     let mut paths: Vec<PathBuf> = sources.iter().map(|source| normalize(source)).collect();
     paths.sort();
     paths.dedup();
@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn nested_sources_are_excluded_from_outer() {
         let sources = ["/p/b/".into(), "/p/./b".into(), "/p".into(), "/pq".into()];
-        let roots = source_roots(&sources, &IndexingOptions::default());
+        let roots = source_roots(&sources, &IndexerOptions::default());
         assert!(
             roots
                 .iter()

@@ -5,11 +5,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use eidetic_catalog::FileStamp;
 
-/// A time that no file has: a stamp with it makes the next run read the file again (git calls such entries racy).
+/// A time that no file has: a stamp with it makes the next run read the file again (git calls such entries
+/// racy).
 const RACY: i64 = i64::MIN;
 
-/// The coarsest resolution of modification times in use (FAT's). A file modified less than this before it was read may
-/// change again without a new time.
+/// The coarsest resolution of modification times in use (FAT's). A file modified less than this before it was
+/// read may change again without a new time.
 const COARSEST_RESOLUTION: Duration = Duration::from_secs(2);
 
 /// The stamp as the file system reports it.
@@ -21,7 +22,8 @@ pub fn stamp(metadata: &Metadata) -> FileStamp {
     }
 }
 
-/// The stamp to store for a file whose stamp was `before` when reading began at `read_at`, and `after` at its end.
+/// The stamp to store for a file whose stamp was `before` when reading began at `read_at`, and `after` at its
+/// end.
 pub fn trusted_stamp(before: FileStamp, after: FileStamp, read_at: SystemTime) -> FileStamp {
     let age = unix_nanoseconds(read_at).abs_diff(before.modified_ns);
     if before == after && u128::from(age) >= COARSEST_RESOLUTION.as_nanos() {

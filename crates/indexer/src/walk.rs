@@ -1,7 +1,7 @@
 //! Walks the files of a source in order of their paths.
 //!
-//! This is a walk of our own that uses the `ignore` crate only to match rules. It costs one `statx` per file, relative to
-//! the open folder, and allocates neither a second path nor a sort key.
+//! This is a walk of our own that uses the `ignore` crate only to match rules. It costs one `statx` per file,
+//! relative to the open folder, and allocates neither a second path nor a sort key.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirEntry};
@@ -49,9 +49,10 @@ pub struct WalkError {
 
 /// Walks `source` without the paths `excluded`, sorted component by component.
 ///
-/// Skips hidden files and folders below the source, and what an ignore file names. The ignore files of the folders above
-/// the source apply too, so that a source and a folder within it agree. Symbolic links are followed, except those to a
-/// folder that contains the link. Only the names in the open folders are in memory.
+/// Skips hidden files and folders below the source, and what an ignore file names. The ignore files of the
+/// folders above the source apply too, so that a source and a folder within it agree. Symbolic links are
+/// followed, except those to a folder that contains the link. Only the names in the open folders are in
+/// memory.
 pub fn walk(source: &Path, excluded: Vec<PathBuf>, mode: WalkMode) -> Walk {
     Walk {
         mode,
@@ -238,7 +239,8 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-/// Whether to report an unreadable path: a broken link only where its name is that of a visible image or folder.
+/// Whether to report an unreadable path: a broken link only where its name is that of a visible image or
+/// folder.
 pub fn is_worth_reporting(path: &Path) -> bool {
     let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
     let hidden = path

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_catalog::{Catalog, ImageRecord, WriteBatch};
 use eidetic_domain::ImageId;
-use eidetic_indexer::{BackfillReport, Indexer, IndexingOptions, IndexingReport, RunContext, RunStage};
+use eidetic_indexer::{BackfillReport, Indexer, IndexerOptions, IndexingReport, RunContext, RunStage};
 use eidetic_vectors::VectorIndex;
 
 use crate::operations::{Operation, OperationGuard};
@@ -18,7 +18,7 @@ impl Library {
     pub fn index(
         &self,
         folders: &[PathBuf],
-        options: &IndexingOptions,
+        options: &IndexerOptions,
         context: &RunContext<'_>,
     ) -> Result<IndexingReport, LibraryError> {
         let _run = self.lock_indexing()?;
@@ -37,7 +37,7 @@ impl Library {
             thumbnails: Some(&self.thumbnails),
             on_removed: &on_removed,
         };
-        let options = IndexingOptions {
+        let options = IndexerOptions {
             excluded: [&options.excluded[..], std::slice::from_ref(&self.directory)].concat(),
             other_sources: self.sources_except(&sources),
             ..options.clone()

@@ -8,7 +8,7 @@
 //! ```no_run
 //! use std::path::Path;
 //!
-//! use eidetic_indexer::{IndexingOptions, RunContext};
+//! use eidetic_indexer::{IndexerOptions, RunContext};
 //! use eidetic_library::{CreateOptions, Library, Loading, ModelRef, ModelSource, Owner};
 //! use eidetic_search::Query;
 //!
@@ -20,7 +20,7 @@
 //! };
 //! let owner = Owner::this_process("example");
 //! let (library, _) = Library::open_or_create(Path::new("library"), &options, &owner, &())?;
-//! library.index(&["photos".into()], &IndexingOptions::default(), &RunContext::default())?;
+//! library.index(&["photos".into()], &IndexerOptions::default(), &RunContext::default())?;
 //! let answer = library.active().search(&Query::text("a red bicycle"))?;
 //! # Ok(())
 //! # }

@@ -3,7 +3,7 @@
 use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
 use eidetic_hub::{DownloadProgress, HubSettings, ModelRef, Network};
-use eidetic_inference::{Device, LoadError, MemoryLimit, Opening, open_encoder};
+use eidetic_inference::{Device, LoadError, LoadOptions, MemoryLimit, load_encoder};
 
 /// The model of a new library when none is named: the one that most tools of this kind use.
 pub const DEFAULT_MODEL: &str = "openai/clip-vit-base-patch32";
@@ -29,6 +29,15 @@ pub struct Loading {
 }
 
 impl Loading {
+    /// The options of the inference crate, to compute in `precision`.
+    pub fn load_options(self, precision: Precision) -> LoadOptions {
+        LoadOptions {
+            engine: self.device.engine(precision),
+            memory: self.memory,
+            hub: self.hub(),
+        }
+    }
+
     /// The hub of the environment, without network access unless both allow it.
     pub fn hub(self) -> HubSettings {
         let hub = HubSettings::from_env();
@@ -106,12 +115,5 @@ pub(crate) fn load(
     loading: Loading,
     progress: &dyn DownloadProgress,
 ) -> Result<Box<dyn Encoder>, LoadError> {
-    let opening = Opening {
-        precision,
-        device: loading.device,
-        memory: loading.memory,
-        hub: &loading.hub(),
-        progress,
-    };
-    open_encoder(reference, &opening)
+    load_encoder(reference, &loading.load_options(precision), progress)
 }

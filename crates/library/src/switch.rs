@@ -12,7 +12,7 @@ use eidetic_catalog::TagStore;
 use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
 use eidetic_hub::{DownloadProgress, ModelRef};
-use eidetic_indexer::{FileFailure, IndexingOptions, RunContext};
+use eidetic_indexer::{FileFailure, IndexerOptions, RunContext};
 use serde::{Deserialize, Serialize};
 
 use self::backfill::SpaceBackfill;
@@ -44,7 +44,7 @@ pub struct SwitchOptions {
     /// one.
     pub precision: Option<Precision>,
     /// How images are read and embedded.
-    pub indexing: IndexingOptions,
+    pub indexing: IndexerOptions,
 }
 
 /// What a backfill of a space, or a switch to it, did.
@@ -140,7 +140,7 @@ impl Library {
     /// Continues a switch that was interrupted; `None` where there is none.
     pub fn resume_switch(
         &self,
-        options: &IndexingOptions,
+        options: &IndexerOptions,
         download: &dyn DownloadProgress,
         context: &RunContext<'_>,
     ) -> Result<Option<SpaceReport>, LibraryError> {
@@ -158,7 +158,7 @@ impl Library {
     pub fn backfill_space(
         &self,
         name: &str,
-        options: &IndexingOptions,
+        options: &IndexerOptions,
         context: &RunContext<'_>,
     ) -> Result<SpaceReport, LibraryError> {
         let start = Instant::now();
@@ -213,7 +213,7 @@ impl Library {
         &self,
         space: &Arc<Space>,
         previous: PreviousSpace,
-        options: &IndexingOptions,
+        options: &IndexerOptions,
         context: &RunContext<'_>,
     ) -> Result<SpaceReport, LibraryError> {
         let start = Instant::now();

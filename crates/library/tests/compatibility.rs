@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use eidetic_catalog::Feedback;
 use eidetic_confidence::{Fit, QueryKind};
 use eidetic_domain::{Filter, ImageId};
-use eidetic_indexer::{IndexingOptions, RunContext};
+use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{Library, Owner, TagOptions};
 use eidetic_search::{Answer, Query, QueryPicture};
 use serde_json::Value;
@@ -219,13 +219,13 @@ fn indexing_again_embeds_nothing() {
     }
     let folders = [gallery.path().to_owned()];
     let report = library
-        .index(&folders, &IndexingOptions::default(), &RunContext::default())
+        .index(&folders, &IndexerOptions::default(), &RunContext::default())
         .unwrap();
     assert_eq!((report.encoded, report.failed.len()), (0, 0), "{report:?}");
     let status = library.status().unwrap();
     assert_eq!((status.images, status.paths, status.index.vectors), (6, 13, 6));
     let again = library
-        .index(&folders, &IndexingOptions::default(), &RunContext::default())
+        .index(&folders, &IndexerOptions::default(), &RunContext::default())
         .unwrap();
     assert_eq!((again.unchanged, again.encoded), (6, 0), "{again:?}");
 }

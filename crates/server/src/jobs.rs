@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use eidetic_indexer::{CancelToken, IndexingOptions, Observer, RunContext};
+use eidetic_indexer::{CancelToken, IndexerOptions, Observer, RunContext};
 use eidetic_library::{Library, LibraryError, ModelRef, SpaceReport, SwitchOptions};
 
 use crate::json::{IndexReport, JobAnswer, JobKind, JobState, SpaceReportAnswer};
@@ -183,7 +183,7 @@ impl Job {
 
     fn run(&self, library: &Library, work: Work) {
         let _ended_in_any_case = EndOnPanic(self);
-        let options = IndexingOptions::default();
+        let options = IndexerOptions::default();
         let context = RunContext::new(self, &self.cancel);
         let ended = match work {
             Work::Index(folders) => return self.index(library, &folders),
@@ -197,7 +197,7 @@ impl Job {
     fn index(&self, library: &Library, folders: &[PathBuf]) {
         let outcome = match library.index(
             folders,
-            &IndexingOptions::default(),
+            &IndexerOptions::default(),
             &RunContext::new(self, &self.cancel),
         ) {
             Ok(report) => Outcome {

@@ -27,8 +27,8 @@ impl ExcludedPaths {
 
     /// Whether `name` in `folder`, which is not a link, is excluded.
     ///
-    /// A folder of the same name may be excluded by another path. Only then is its real path resolved: doing so for
-    /// every folder would cost as much as the walk.
+    /// A folder of the same name may be excluded by another path. Only then is its real path resolved: doing
+    /// so for every folder would cost as much as the walk.
     pub fn contains(&self, folder: &Path, name: &OsStr, is_folder: bool) -> bool {
         if !self.names.iter().any(|excluded| excluded == name) {
             return false;

@@ -23,7 +23,8 @@ pub struct IgnoreRules {
 }
 
 impl IgnoreRules {
-    /// The rules within `folder`, which contains `entries`: its own, if it has an ignore file, and those of `outer`.
+    /// The rules within `folder`, which contains `entries`: its own, if it has an ignore file, and those of
+    /// `outer`.
     pub fn of(folder: &Path, entries: &[DirEntry], outer: Option<Arc<Self>>) -> Option<Arc<Self>> {
         if !entries.iter().any(|entry| entry.file_name() == IGNORE_FILE) {
             return outer;

@@ -1,4 +1,4 @@
-//! A second space beside the first: filled from what the catalog knows, while the first goes on changing.
+//! Backfills of a second space from the catalog, while the first space changes.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
@@ -10,15 +10,15 @@ use eidetic_catalog::{Catalog, RowStore, SledCatalog, SpaceNumber};
 use eidetic_domain::{ImageId, SpaceId};
 use eidetic_encoder::{Encoder, fake::FakeEncoder};
 use eidetic_indexer::{
-    BackfillReport, CancelToken, FileFailure, Indexer, IndexingError, IndexingOptions, Observer, RunContext,
+    BackfillReport, CancelToken, FileFailure, Indexer, IndexerOptions, IndexingError, Observer, RunContext,
 };
 use eidetic_vectors::{VectorIndex, VectorStore};
 use tempfile::TempDir;
 
-use crate::world::{long_ago, picture, set_modified};
+use crate::world::{image_bytes, long_ago, set_modified};
 
-/// A catalog seen from two spaces, and the vectors of both.
-struct Two {
+/// A catalog with two spaces, and the vectors of both.
+struct TwoSpaces {
     dir: TempDir,
     first: SledCatalog,
     second: SledCatalog,
@@ -34,11 +34,11 @@ fn vectors(folder: &Path, space: &SpaceId, catalog: &SledCatalog) -> RwLock<Vect
     let named = catalog.scan().map(Result::unwrap);
     let live: Vec<_> = named.filter_map(|r| Some((r.row?, r.image))).collect();
     let (store, report) = VectorStore::open(folder, space, &live).unwrap();
-    assert_eq!(report.damaged, [], "every row that is named holds its vector");
+    assert_eq!(report.damaged, [], "every row in a record has its vector");
     RwLock::new(store)
 }
 
-impl Two {
+impl TwoSpaces {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("photos")).unwrap();
@@ -71,7 +71,7 @@ impl Two {
 
     fn put(&self, number: u32) {
         let path = self.photo(number);
-        std::fs::write(&path, picture(number)).unwrap();
+        std::fs::write(&path, image_bytes(number)).unwrap();
         set_modified(&path, long_ago(1));
     }
 
@@ -113,7 +113,7 @@ impl Two {
         self.backfill(&encoder("b"), &RunContext::default()).unwrap()
     }
 
-    /// The images that have a vector in the second space, by record and vector alike, each in a row of its own.
+    /// The images that have a record with a row and a vector in the second space; no two share a row.
     fn filled(&self) -> BTreeSet<ImageId> {
         let store = self.vectors[1].read().unwrap();
         let (mut images, mut rows) = (BTreeSet::new(), BTreeSet::new());
@@ -132,22 +132,25 @@ impl Two {
     }
 }
 
-fn options() -> IndexingOptions {
-    IndexingOptions {
+fn options() -> IndexerOptions {
+    IndexerOptions {
         batch: 4,
         commit_every: 8,
         threads: 2,
-        ..IndexingOptions::default()
+        ..IndexerOptions::default()
     }
 }
 
 fn ids(numbers: impl IntoIterator<Item = u32>) -> BTreeSet<ImageId> {
-    numbers.into_iter().map(|n| ImageId::of(&picture(n))).collect()
+    numbers
+        .into_iter()
+        .map(|n| ImageId::of(&image_bytes(n)))
+        .collect()
 }
 
 #[test]
-fn a_second_space_gets_every_image_once_and_files_that_are_gone_are_named() {
-    let two = Two::new();
+fn second_space_gets_every_readable_image() {
+    let two = TwoSpaces::new();
     (0..30).for_each(|n| two.put(n));
     std::fs::copy(two.photo(3), two.dir.path().join("photos/copy.bmp")).unwrap();
     two.index();
@@ -155,7 +158,7 @@ fn a_second_space_gets_every_image_once_and_files_that_are_gone_are_named() {
     std::fs::remove_file(two.photo(7)).unwrap();
     std::fs::write(two.photo(9), b"BM something else").unwrap();
     let report = two.fill();
-    assert_eq!(report.embedded, 28, "a copy stands for the file that is gone");
+    assert_eq!(report.embedded, 28, "a copy replaces the deleted file");
     let mut failed: Vec<&FileFailure> = report.failed.iter().map(|(_, failure)| failure).collect();
     failed.sort_by_key(|failure| &failure.path);
     assert_eq!(failed.len(), 2, "{failed:?}");
@@ -168,7 +171,7 @@ fn a_second_space_gets_every_image_once_and_files_that_are_gone_are_named() {
         "{failed:?}"
     );
     assert_eq!(two.filled(), ids((0..30).filter(|n| ![7, 9].contains(n))));
-    assert_eq!(two.first.count_rows().unwrap(), 30, "the first space keeps them");
+    assert_eq!(two.first.count_rows().unwrap(), 30, "the first space keeps all");
     let again = two.fill();
     assert_eq!((again.embedded, again.failed.len()), (0, 2));
 }
@@ -189,8 +192,8 @@ impl Observer for StopAfter {
 }
 
 #[test]
-fn a_refill_that_was_stopped_or_failed_goes_on_where_it_stopped() {
-    let mut two = Two::new();
+fn interrupted_backfill_resumes() {
+    let mut two = TwoSpaces::new();
     (0..200).for_each(|n| two.put(n));
     two.index();
     let cancel = CancelToken::default();
@@ -211,15 +214,15 @@ fn a_refill_that_was_stopped_or_failed_goes_on_where_it_stopped() {
     assert_eq!(
         two.filled().len() as u64,
         stopped.embedded + 20,
-        "five batches of four were kept"
+        "five batches of four are kept"
     );
     two.fill();
     assert_eq!(two.filled(), ids(0..200));
 }
 
 #[test]
-fn images_that_come_change_and_go_during_a_refill_end_up_right_in_both_spaces() {
-    let two = Two::new();
+fn backfill_beside_changing_images_is_consistent() {
+    let two = TwoSpaces::new();
     (0..150).for_each(|n| two.put(n));
     two.index();
     std::thread::scope(|scope| {
@@ -228,12 +231,12 @@ fn images_that_come_change_and_go_during_a_refill_end_up_right_in_both_spaces() 
             two.backfill(&slow, &RunContext::default()).unwrap();
         });
         for round in 0..12 {
-            // Gone, and back in the next round; changed; new.
+            // Deleted until the next round, changed, new.
             let gone = if round % 2 == 0 { 0..40 } else { 40..80 };
             let back = if round % 2 == 0 { 40..80 } else { 0..40 };
             gone.for_each(|n| drop(std::fs::remove_file(two.photo(n))));
             back.for_each(|n| two.put(n));
-            std::fs::write(two.photo(100 + round), picture(1000 + round)).unwrap();
+            std::fs::write(two.photo(100 + round), image_bytes(1000 + round)).unwrap();
             two.put(200 + round);
             two.index();
         }

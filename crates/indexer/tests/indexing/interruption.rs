@@ -1,4 +1,4 @@
-//! Runs that do not end as planned.
+//! Runs that are cancelled or fail.
 
 use std::io;
 use std::sync::Mutex;
@@ -10,15 +10,15 @@ use eidetic_catalog::{Catalog, MemoryCatalog};
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration, fake::FakeEncoder};
 use eidetic_indexer::{
-    CancelToken, FileFailure, Indexer, IndexingError, IndexingOptions, Observer, RunContext, RunStage,
+    CancelToken, FileFailure, Indexer, IndexerOptions, IndexingError, Observer, RunContext, RunStage,
 };
 use eidetic_vectors::{IndexError, MemoryIndex, Neighbour, RowSet, VectorIndex};
 use image::RgbImage;
 
-const PICTURES: u32 = 200;
+const IMAGES: u32 = 200;
 
-fn put_pictures(world: &World) {
-    for n in 0..PICTURES {
+fn put_images(world: &World) {
+    for n in 0..IMAGES {
         world.put(&format!("{}/{n}.bmp", n % 7), n, 0);
     }
 }
@@ -39,12 +39,12 @@ impl Observer for CancelAfter {
 }
 
 #[test]
-fn a_cancelled_run_keeps_what_it_did_and_the_next_one_does_the_rest() {
+fn next_run_completes_cancelled_run() {
     each_world(|world| {
         world.put("zz-old.bmp", 100_000, 0);
         world.index();
         world.remove("zz-old.bmp");
-        put_pictures(world);
+        put_images(world);
         let cancel = CancelToken::default();
         let observer = CancelAfter(64, cancel.clone());
         let encoder = FakeEncoder::new(DIMENSION);
@@ -58,16 +58,16 @@ fn a_cancelled_run_keeps_what_it_did_and_the_next_one_does_the_rest() {
         world.assert_consistent();
         let second = world.index();
         assert!(!second.cancelled);
-        assert_eq!(first.encoded + second.encoded, u64::from(PICTURES));
+        assert_eq!(first.encoded + second.encoded, u64::from(IMAGES));
         assert_eq!((second.unchanged, second.removed), (first.indexed, 1));
         world.assert_consistent();
     });
 }
 
 #[test]
-fn an_encoder_that_fails_midway_ends_the_run_and_what_it_encoded_is_kept() {
+fn failing_encoder_ends_run_and_keeps_commits() {
     each_world(|world| {
-        put_pictures(world);
+        put_images(world);
         let encoder = FakeEncoder::new(DIMENSION).failing_after(10);
         let error = world
             .try_index(&sources(world), &encoder, &RunContext::default())
@@ -76,18 +76,15 @@ fn an_encoder_that_fails_midway_ends_the_run_and_what_it_encoded_is_kept() {
         assert_eq!(world.names().len(), 10 * world.options.batch);
         world.assert_consistent();
         let rest = world.index();
-        assert_eq!(
-            rest.encoded as usize,
-            PICTURES as usize - 10 * world.options.batch
-        );
+        assert_eq!(rest.encoded as usize, IMAGES as usize - 10 * world.options.batch);
         world.assert_consistent();
     });
 }
 
-/// Gives no vector for a picture that begins bright red.
-struct DislikesRed(FakeEncoder);
+/// Gives no embedding for an image that begins bright red.
+struct FailsOnRed(FakeEncoder);
 
-impl Encoder for DislikesRed {
+impl Encoder for FailsOnRed {
     fn space(&self) -> &SpaceId {
         self.0.space()
     }
@@ -119,24 +116,24 @@ impl Encoder for DislikesRed {
 }
 
 #[test]
-fn a_picture_that_gives_no_vector_costs_itself_alone() {
+fn image_without_embedding_fails_alone() {
     let world = World::in_memory();
-    put_pictures(&world);
+    put_images(&world);
     let mut red = std::io::Cursor::new(Vec::new());
     RgbImage::from_pixel(8, 8, image::Rgb([255, 0, 0]))
         .write_to(&mut red, image::ImageFormat::Png)
         .unwrap();
     world.put_bytes("3/red.png", red.get_ref(), 0);
-    let encoder = DislikesRed(FakeEncoder::new(DIMENSION));
+    let encoder = FailsOnRed(FakeEncoder::new(DIMENSION));
     let report = world
         .try_index(&sources(&world), &encoder, &RunContext::default())
         .unwrap();
-    assert_eq!(report.indexed, u64::from(PICTURES));
+    assert_eq!(report.indexed, u64::from(IMAGES));
     assert_eq!(report.failed.len(), 1);
     assert_eq!(report.failed[0].path, world.path("3/red.png"));
 }
 
-/// Vectors on a disk that becomes full.
+/// A vector index whose disk becomes full.
 struct FullDisk {
     vectors: MemoryIndex,
     writes_left: AtomicUsize,
@@ -189,9 +186,9 @@ impl VectorIndex for FullDisk {
 }
 
 #[test]
-fn a_full_disk_ends_the_run_and_no_record_names_a_row_that_is_not_durable() {
+fn full_disk_leaves_no_record_without_row() {
     let world = World::in_memory();
-    put_pictures(&world);
+    put_images(&world);
     let encoder = FakeEncoder::new(DIMENSION);
     let catalog = MemoryCatalog::new();
     let vectors = RwLock::new(FullDisk {
@@ -205,10 +202,10 @@ fn a_full_disk_ends_the_run_and_no_record_names_a_row_that_is_not_durable() {
         thumbnails: None,
         on_removed: &|_| (),
     };
-    let options = IndexingOptions {
+    let options = IndexerOptions {
         batch: 5,
         commit_every: 20,
-        ..IndexingOptions::default()
+        ..IndexerOptions::default()
     };
     let run = || indexer.run(&sources(&world), &options, &RunContext::default());
     let error = run().unwrap_err();
@@ -216,20 +213,20 @@ fn a_full_disk_ends_the_run_and_no_record_names_a_row_that_is_not_durable() {
     assert_eq!(catalog.counts().unwrap().images, 60);
     vectors.write().unwrap().writes_left = AtomicUsize::new(1000);
     let report = run().unwrap();
-    assert_eq!((report.unchanged, report.indexed), (60, u64::from(PICTURES) - 60));
-    assert_eq!(catalog.counts().unwrap().images, u64::from(PICTURES));
+    assert_eq!((report.unchanged, report.indexed), (60, u64::from(IMAGES) - 60));
+    assert_eq!(catalog.counts().unwrap().images, u64::from(IMAGES));
 }
 
-/// Writes down what it hears.
+/// Records all calls.
 #[derive(Default)]
-struct Diary {
+struct RecordingObserver {
     done: Mutex<Vec<u64>>,
     totals: Mutex<Vec<u64>>,
     failed: Mutex<Vec<FileFailure>>,
     stages: Mutex<Vec<RunStage>>,
 }
 
-impl Observer for Diary {
+impl Observer for RecordingObserver {
     fn done(&self, files: u64) {
         self.done.lock().expect("no observer panicked").push(files);
     }
@@ -251,27 +248,27 @@ impl Observer for Diary {
 }
 
 #[test]
-fn an_observer_hears_the_total_once_and_the_end() {
+fn observer_receives_one_total_and_final_count() {
     let world = World::in_memory();
     for n in 0..2500 {
         world.put(&format!("{}/{n}.bmp", n % 9), n, 0);
     }
     world.put_bytes("bad.jpg", b"", 0);
-    let diary = Diary::default();
+    let observer = RecordingObserver::default();
     let encoder = FakeEncoder::new(DIMENSION);
     let report = world
         .try_index(
             &sources(&world),
             &encoder,
-            &RunContext::new(&diary, &CancelToken::default()),
+            &RunContext::new(&observer, &CancelToken::default()),
         )
         .unwrap();
     assert_eq!(
         summary(&report),
         "indexed 2500 encoded 2500 unchanged 0 moved 0 removed 0 failed 1 skipped 0"
     );
-    assert_eq!(*diary.totals.lock().unwrap(), [2501]);
-    assert_eq!(diary.done.lock().unwrap().iter().max(), Some(&2501));
-    assert_eq!(*diary.failed.lock().unwrap(), report.failed);
-    assert_eq!(*diary.stages.lock().unwrap(), [RunStage::Indexing]);
+    assert_eq!(*observer.totals.lock().unwrap(), [2501]);
+    assert_eq!(observer.done.lock().unwrap().iter().max(), Some(&2501));
+    assert_eq!(*observer.failed.lock().unwrap(), report.failed);
+    assert_eq!(*observer.stages.lock().unwrap(), [RunStage::Indexing]);
 }

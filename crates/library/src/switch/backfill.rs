@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use eidetic_catalog::ImageRecord;
 use eidetic_domain::ImageId;
-use eidetic_indexer::{FileFailure, Indexer, IndexingOptions, RunContext};
+use eidetic_indexer::{FileFailure, Indexer, IndexerOptions, RunContext};
 
 use super::SpaceReport;
 use crate::operations::{Operation, OperationGuard};
@@ -14,7 +14,7 @@ use crate::{Library, LibraryError, Space};
 pub(super) struct SpaceBackfill<'a> {
     library: &'a Library,
     space: &'a Space,
-    options: &'a IndexingOptions,
+    options: &'a IndexerOptions,
     context: &'a RunContext<'a>,
     _lock: OperationGuard<'a>,
     embedded: u64,
@@ -29,7 +29,7 @@ impl<'a> SpaceBackfill<'a> {
     pub(super) fn start(
         library: &'a Library,
         space: &'a Space,
-        options: &'a IndexingOptions,
+        options: &'a IndexerOptions,
         context: &'a RunContext<'a>,
     ) -> Result<Self, LibraryError> {
         let lock = space.operations.lock(Operation::Backfill);

@@ -12,7 +12,7 @@ use eidetic_confidence::tagging::Vocabulary;
 use eidetic_domain::{Filter, ImageId};
 use eidetic_encoder::Encoder;
 use eidetic_encoder::fake::FakeEncoder;
-use eidetic_indexer::{CancelToken, IndexingOptions, IndexingReport, Observer, RunContext};
+use eidetic_indexer::{CancelToken, IndexerOptions, IndexingReport, Observer, RunContext};
 use eidetic_search::Query;
 use eidetic_vectors::VectorIndex;
 use image::{Rgb, RgbImage};
@@ -67,12 +67,12 @@ fn encoder(model: &str) -> FakeEncoder {
     FakeEncoder::new(32 + model.len()).named(model)
 }
 
-fn options() -> IndexingOptions {
-    IndexingOptions {
+fn options() -> IndexerOptions {
+    IndexerOptions {
         batch: 4,
         commit_every: 8,
         threads: 1,
-        ..IndexingOptions::default()
+        ..IndexerOptions::default()
     }
 }
 

@@ -82,7 +82,7 @@ async fn a_large_picture_is_shrunk_for_viewing() {
     image::RgbImage::new(5_000, 10).save(&wide).unwrap();
     let index = site.state.library.index(
         &[],
-        &eidetic_indexer::IndexingOptions::default(),
+        &eidetic_indexer::IndexerOptions::default(),
         &eidetic_indexer::RunContext::default(),
     );
     assert_eq!(index.unwrap().indexed, 1);

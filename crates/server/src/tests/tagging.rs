@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use eidetic_confidence::tagging::{TagRule, Vocabulary};
-use eidetic_indexer::{CancelToken, IndexingOptions, Observer, RunContext, RunStage};
+use eidetic_indexer::{CancelToken, IndexerOptions, Observer, RunContext, RunStage};
 use eidetic_library::{TagOptions, TagReport};
 use serde_json::json;
 
@@ -148,7 +148,7 @@ async fn a_run_that_was_stopped_goes_on_where_it_stopped() {
     }
     let library = &site.state.library;
     library
-        .index(&[], &IndexingOptions::default(), &RunContext::default())
+        .index(&[], &IndexerOptions::default(), &RunContext::default())
         .unwrap();
     let cancel = CancelToken::default();
     let stop = CancelWhileTagging {

@@ -1,10 +1,12 @@
+//! Reads the image files that arguments name.
+
 use std::fs;
 use std::path::Path;
 
 use eidetic_imaging::{DecodeLimits, DecodeSize, DecodedImage, decode_at_least};
 
-/// Reads a picture that the user named, at least at `size`. The error says why not, for the user.
-pub(crate) fn read(path: &Path, size: DecodeSize) -> Result<DecodedImage, String> {
+/// Decodes the image at `path`, at least at `size`. The error is the reason alone, without the path.
+pub(crate) fn read_image(path: &Path, size: DecodeSize) -> Result<DecodedImage, String> {
     let limits = DecodeLimits::default();
     let length = fs::metadata(path).map_err(|error| error.to_string())?.len();
     if length > limits.file_bytes {
