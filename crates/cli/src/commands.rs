@@ -94,7 +94,7 @@ pub(crate) fn directory(global: &Global) -> Result<PathBuf, Failure> {
 
 /// Warns about damaged vectors, with the command that repairs them.
 pub(crate) fn warn_of_damage(library: &Library) {
-    let damaged = library.damaged();
+    let damaged = library.active().damaged();
     if damaged > 0 {
         eprintln!(
             "eidetic: the vectors of {damaged} images are damaged and left out; run `eidetic index` to embed them again"

@@ -99,7 +99,7 @@ fn hundred_thousand(criterion: &mut Criterion) {
     let library = open(&path);
     let query = Query::text("red");
     group.bench_function("search", |bencher| {
-        bencher.iter(|| library.search(&query).expect("it answers"));
+        bencher.iter(|| library.active().search(&query).expect("it answers"));
     });
     let folder = Filter {
         folders: vec!["/photos/007".into()],
@@ -110,7 +110,7 @@ fn hundred_thousand(criterion: &mut Criterion) {
         ..query
     };
     group.bench_function("search in one folder", |bencher| {
-        bencher.iter(|| library.search(&filtered).expect("it answers"));
+        bencher.iter(|| library.active().search(&filtered).expect("it answers"));
     });
     group.finish();
 }

@@ -1,9 +1,8 @@
-//! What labelled pairs teach a library about its scores.
+//! Calibration of a space's scores from labelled pairs and feedback.
 
 mod scoring;
 mod store;
 
-use std::sync::PoisonError;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use eidetic_confidence::calibration::{
@@ -11,113 +10,113 @@ use eidetic_confidence::calibration::{
 };
 use eidetic_confidence::{Fit, QueryKind};
 
-pub use scoring::{FailedPicture, ScoredPairs};
-pub use store::{CalibrationEvent, CalibrationHistory, Current, Happened};
+pub use scoring::{FailedImage, ScoredPairs};
+pub use store::{CalibrationEvent, CalibrationEventKind, CalibrationHistory, CurrentVersions};
 
+use crate::operations::Operation;
 use crate::{LibraryError, Space};
 
-/// What a belief is worth in pairs, where it was not made from labels.
-const SHIPPED_WORTH: f64 = 100.0;
-/// A belief from very many labels is worth no more than this, or answers would never move it.
-const MOST_WORTH: f64 = 400.0;
+/// Weight of a prior that was not fitted to labels, in pairs.
+const SHIPPED_WEIGHT: f64 = 100.0;
+/// Largest weight of a prior, in pairs, so that feedback can still move one from many labels.
+const MAX_WEIGHT: f64 = 400.0;
 
-/// Whether a calibration is to count.
+/// Whether a calibration is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
-    /// It is stored, and counts from now on.
-    Stored,
-    /// It is only shown.
-    OnlyShown,
+pub enum CalibrationMode {
+    /// It is stored and becomes the current one.
+    Store,
+    /// It is computed only.
+    DryRun,
 }
 
-/// What answers to hits came to.
+/// The result of a re-fit to feedback.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Refitted {
+pub enum RefitOutcome {
     /// Nothing changed, for this reason.
     Unchanged(Unchanged),
-    /// A new version counts.
+    /// A new version is the current one.
     Stored {
         /// That version.
         calibrated: Box<Calibrated>,
-        /// The score that was even before, where a score alone said it.
+        /// The score of probability 0.5 before, if the score alone decided it.
         even_score_before: Option<f64>,
-        /// Whether bounds held it back.
+        /// Whether bounds limited it.
         reach: Reach,
     },
 }
 
 impl Space {
-    /// Learns from scored pairs; with [`Keep::Stored`] every confidence of `kind` follows it from now on.
+    /// Fits a calibration to scored pairs; with [`CalibrationMode::Store`] it decides all confidences of `kind` from now on.
     ///
-    /// Errors: pairs that give no calibration, a file of calibrations that cannot be read or written; nothing stored is
-    /// lost then.
+    /// Errors: pairs that cannot be fitted, calibrations that cannot be read or written; stored ones are not lost then.
     pub fn calibrate(
         &self,
         kind: QueryKind,
         pairs: &ScoredPairs,
-        keep: Keep,
+        mode: CalibrationMode,
     ) -> Result<Calibrated, LibraryError> {
-        let _one_at_a_time = self.claim_calibrations();
+        let _calibrate = self.operations.lock(Operation::Calibrate);
         let mut history = self.calibration_history()?;
         let origin = self.origin(&history, kind, Source::Labels);
-        let made = Calibrated::learn(origin, pairs.labelled.clone(), pairs.confidences().as_deref())?;
-        if keep == Keep::Stored {
-            history.add(made.clone(), Happened::Calibrated);
+        let made = Calibrated::learn(origin, pairs.labelled.clone(), pairs.all_confidences().as_deref())?;
+        if mode == CalibrationMode::Store {
+            history.add(made.clone(), CalibrationEventKind::Calibrated);
             self.replace_history(&history)?;
         }
         Ok(made)
     }
 
-    /// Moves what is believed of `kind` towards answers to hits, within bounds: at once by at most 5 % of the model's span
-    /// of scores and a factor of 1.5 in slope, in all by three times as much from the last calibration by labels.
+    /// Moves the calibration of `kind` towards feedback on hits, within bounds: by at most 5 % of the model's range of
+    /// scores and a factor of 1.5 in slope at once, by three times as much in all since the last calibration from labels.
     ///
-    /// `answers` are all that are remembered, not only the new ones: they are weighed against the last calibration by
-    /// labels, so that none counts twice.
-    pub fn refit(&self, kind: QueryKind, answers: &ScoredPairs) -> Result<Refitted, LibraryError> {
-        let _one_at_a_time = self.claim_calibrations();
+    /// `answers` are all stored ones, not only the new ones: they are weighted against the last calibration from labels,
+    /// so that none counts twice.
+    pub fn refit(&self, kind: QueryKind, answers: &ScoredPairs) -> Result<RefitOutcome, LibraryError> {
+        let _calibrate = self.operations.lock(Operation::Calibrate);
         let mut history = self.calibration_history()?;
         let moved = match self.moved(&history, kind, answers)? {
             Ok(moved) => moved,
-            Err(why) => return Ok(Refitted::Unchanged(why)),
+            Err(reason) => return Ok(RefitOutcome::Unchanged(reason)),
         };
         let origin = Origin {
             anchor: Some(moved.anchor),
             ..self.origin(&history, kind, Source::Feedback)
         };
-        let before = answers.confidences();
+        let before = answers.all_confidences();
         let even_score_before = self.current(&history, kind).and_then(Calibrated::even_score);
         let labelled = answers.labelled.clone();
         let calibrated = Calibrated::of_fit(origin, Fit::Platt(moved.to), labelled, before.as_deref())?;
-        history.add(calibrated.clone(), Happened::Refitted);
+        history.add(calibrated.clone(), CalibrationEventKind::Refitted);
         self.replace_history(&history)?;
-        Ok(Refitted::Stored {
+        Ok(RefitOutcome::Stored {
             calibrated: Box::new(calibrated),
             even_score_before,
             reach: moved.reach,
         })
     }
 
-    /// Takes the latest calibration of `kind` back: the one before it counts again, or what came with the model.
+    /// Undoes the latest calibration of `kind`: the one before it becomes current again, or the model's own.
     pub fn undo_calibration(&self, kind: QueryKind) -> Result<CalibrationHistory, LibraryError> {
-        let _one_at_a_time = self.claim_calibrations();
+        let _calibrate = self.operations.lock(Operation::Calibrate);
         let mut history = self.calibration_history()?;
         history.undo(kind, now())?;
         self.replace_history(&history)?;
         Ok(history)
     }
 
-    /// Every calibration that is kept, and what happened when.
+    /// All stored calibrations, and the events that led to them.
     pub fn calibration_history(&self) -> Result<CalibrationHistory, LibraryError> {
         CalibrationHistory::read(&self.directory)
     }
 
-    /// The calibration that counts for `kind`; `None`: what came with the model.
+    /// The current calibration of `kind`; `None`: the model's own.
     pub fn calibration(&self, kind: QueryKind) -> Result<Option<Calibrated>, LibraryError> {
         let history = self.calibration_history()?;
         Ok(self.current(&history, kind).cloned())
     }
 
-    /// How scores of `kind` become probabilities now.
+    /// The current mapping of scores of `kind` to probabilities.
     pub fn fit(&self, kind: QueryKind) -> Result<Fit, LibraryError> {
         match self.calibration(kind)? {
             Some(calibrated) => Ok(calibrated.fit),
@@ -129,9 +128,9 @@ impl Space {
         Ok(Fit::shipped(&self.encoder()?.score_calibration(), kind))
     }
 
-    /// Scores of another space say nothing of this one's.
+    /// Calibrations of another space do not apply.
     fn current<'a>(&self, history: &'a CalibrationHistory, kind: QueryKind) -> Option<&'a Calibrated> {
-        let space = self.space().to_string();
+        let space = self.id().to_string();
         history.current(kind).filter(|made| made.origin.space == space)
     }
 
@@ -140,14 +139,14 @@ impl Space {
             version: history.next_version(),
             replaces: history.current.of(kind),
             kind,
-            space: self.space().to_string(),
+            space: self.id().to_string(),
             made_at: now(),
             source,
             anchor: None,
         }
     }
 
-    /// Where the answers lead: weighed against the anchor and held within reach of it, then held near what counts now.
+    /// Fits the answers: weighted against the anchor and clamped around it, then clamped around the current curve.
     fn moved(
         &self,
         history: &CalibrationHistory,
@@ -161,10 +160,10 @@ impl Space {
         };
         let span = self.encoder()?.score_calibration().range;
         let bounds = Bounds::of_span(f64::from(span.high - span.low));
-        let worth = worth(history, current);
-        let refit = Calibrated::refit(&prior, worth, &answers.answered(), &bounds.in_all());
+        let weight = prior_weight(history, current);
+        let refit = Calibrated::refit(&prior, weight, &answers.answered(), &bounds.in_all());
         let (anchor, wanted, reach) = match refit {
-            Refit::Unchanged(why) => return Ok(Err(why)),
+            Refit::Unchanged(reason) => return Ok(Err(reason)),
             Refit::Moved { from, to, reach } => (from, to, reach),
         };
         let now = match current.map(|made| &made.fit) {
@@ -180,19 +179,15 @@ impl Space {
         Ok(Ok(Moved { anchor, to, reach }))
     }
 
-    fn claim_calibrations(&self) -> std::sync::MutexGuard<'_, ()> {
-        self.calibrating.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The file first: a judge made in between is dropped again.
+    /// Writes the file first: a confidence model that is made in between is dropped.
     fn replace_history(&self, history: &CalibrationHistory) -> Result<(), LibraryError> {
         history.write(&self.directory)?;
-        *self.judge.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.clear_confidence_model();
         Ok(())
     }
 }
 
-/// What a re-fit comes to.
+/// The curve of a re-fit.
 struct Moved {
     anchor: Platt,
     to: Platt,
@@ -203,10 +198,10 @@ fn same_curve(a: Platt, b: Platt) -> bool {
     (a.centre() - b.centre()).abs() <= 1e-9 && (a.slope / b.slope - 1.0).abs() <= 1e-9
 }
 
-/// What the belief that answers are weighed against is worth in pairs: as many as it was made from, within reason.
-fn worth(history: &CalibrationHistory, current: Option<&Calibrated>) -> f64 {
+/// Weight of the prior in pairs: the number of labels that it was fitted to, within limits.
+fn prior_weight(history: &CalibrationHistory, current: Option<&Calibrated>) -> f64 {
     let replaced = |made: &Calibrated| history.version(made.origin.replaces?);
-    // Numbers fall along the chain; a file that says otherwise must not make this run in circles.
+    // Versions decrease along the chain; a file with other numbers must not make this loop forever.
     let older = |made: &&Calibrated| {
         let version = made.origin.version;
         replaced(made).filter(|before| before.origin.version < version)
@@ -214,12 +209,12 @@ fn worth(history: &CalibrationHistory, current: Option<&Calibrated>) -> f64 {
     let labelled = std::iter::successors(current, |made| older(made))
         .find(|made| made.origin.source == Source::Labels)
         .map_or(0.0, |made| made.labelled.len() as f64);
-    labelled.clamp(SHIPPED_WORTH, MOST_WORTH)
+    labelled.clamp(SHIPPED_WEIGHT, MAX_WEIGHT)
 }
 
 impl ScoredPairs {
     fn answered(&self) -> Vec<Answered> {
-        let pairs = self.labelled.iter().zip(&self.believed);
+        let pairs = self.labelled.iter().zip(&self.confidences);
         pairs
             .map(|(pair, confidence)| Answered {
                 labelled: pair.labelled(),
@@ -228,9 +223,9 @@ impl ScoredPairs {
             .collect()
     }
 
-    /// `None` where any is unknown.
-    fn confidences(&self) -> Option<Vec<f64>> {
-        self.believed.iter().copied().collect()
+    /// `None` if any is unknown.
+    fn all_confidences(&self) -> Option<Vec<f64>> {
+        self.confidences.iter().copied().collect()
     }
 }
 

@@ -1,3 +1,5 @@
+//! Errors of a library.
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,51 +19,53 @@ use crate::Owner;
 /// Why a library could not be opened or used.
 #[derive(Debug, Error)]
 pub enum LibraryError {
-    /// There is none.
-    #[error("there is no library at {path}; make one with: eidetic index FOLDER")]
+    /// No library at this path.
+    #[error("no library at {path}; create one with: eidetic index FOLDER")]
     Missing {
-        /// Where it was looked for.
+        /// The directory.
         path: PathBuf,
     },
-    /// A directory with something else in it.
-    #[error("{path} is not empty and is no Eidetic library; give another directory with --library")]
+    /// The directory has other files.
+    #[error("{path} is neither empty nor an Eidetic library; choose another directory with --library")]
     NotALibrary {
         /// The directory.
         path: PathBuf,
     },
     /// Another process owns it.
-    #[error("the library at {path} is in use by {owner}; stop that, or use another with --library")]
+    #[error(
+        "the library at {path} is in use by {owner}; stop that process, or use another library with --library"
+    )]
     InUse {
         /// The library.
         path: PathBuf,
-        /// Who has it.
+        /// The process that owns it.
         owner: Owner,
     },
     /// Written by another version of Eidetic.
     #[error(
-        "the library at {path} has format version {found}, this program reads version {supported}; use the version of Eidetic that wrote it"
+        "the library at {path} has format version {found}, but this program reads up to version {supported}; use the version of Eidetic that wrote it"
     )]
     UnknownVersion {
         /// The library.
         path: PathBuf,
-        /// The version it states.
+        /// Its version.
         found: u32,
         /// The version this program reads.
         supported: u32,
     },
     /// The manifest cannot be read.
     #[error(
-        "{path} is damaged ({reason}); move the library away and index again, the pictures are untouched"
+        "{path} is damaged ({reason}); move the library away and index again; the pictures are untouched"
     )]
     DamagedManifest {
         /// The manifest.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong.
         reason: String,
     },
-    /// The library's vectors come from another model than the one asked for or found.
+    /// The model is of another space than the library's vectors.
     #[error(
-        "the library at {path} holds vectors of {library}, the model gives {model}; use the library's own model, switch it to that one with `eidetic space switch`, or index into another library with --library"
+        "the library at {path} has vectors of {library}, but the model gives {model}; use the library's own model, switch it to that one with `eidetic space switch`, or index into another library with --library"
     )]
     OtherSpace {
         /// The library.
@@ -71,90 +75,90 @@ pub enum LibraryError {
         /// The model's space.
         model: Box<SpaceId>,
     },
-    /// No space goes by this name.
-    #[error("no space of the library goes by {name:?}; there are: {known}")]
+    /// No space has this name.
+    #[error("unknown space {name:?}; expected one of: {known}")]
     UnknownSpace {
-        /// As it was given.
+        /// As given.
         name: String,
-        /// Numbers and models of those there are.
+        /// Numbers and models of all spaces.
         known: String,
     },
-    /// More than one space goes by this name.
-    #[error("more than one space of the library goes by {name:?}; name one by its number: {known}")]
+    /// Several spaces have this name.
+    #[error("ambiguous space {name:?}; use a number: {known}")]
     AmbiguousSpace {
-        /// As it was given.
+        /// As given.
         name: String,
-        /// Numbers and models of those there are.
+        /// Numbers and models of all spaces.
         known: String,
     },
     /// The active space cannot be dropped.
-    #[error("{model} is the model that answers; switch to another first: eidetic space switch NAME")]
+    #[error("{model} is the active model; switch to another first: eidetic space switch NAME")]
     ActiveSpace {
         /// Its model.
         model: String,
     },
     /// A space beside the active one cannot be opened.
     #[error(
-        "the vectors of {model} cannot be used ({reason}); the active space is not concerned; `eidetic space drop {number}` removes them, and a switch to that model makes them anew"
+        "cannot read the vectors of {model} ({reason}); the active space is not affected; `eidetic space drop {number}` removes them, and a switch to that model computes them again"
     )]
     UnreadableSpace {
         /// Its model.
         model: String,
         /// Its number.
         number: u32,
-        /// What is wrong with it.
+        /// What is wrong.
         #[source]
         reason: Box<LibraryError>,
     },
-    /// A space beside the active one is being filled or dropped by this process.
-    #[error("a switch to another model, or the catching up of a kept one, is under way; wait for its end")]
+    /// This process is filling or dropping a space beside the active one.
+    #[error("a switch to another model, or a backfill of a kept one, is running; wait for its end")]
     AlreadySwitching,
-    /// A switch would leave the library without any image.
+    /// A switch would activate a space without any image.
     #[error(
-        "not one of {images} images can be read, so the switch was not made; mount or put back their folders, and run it again"
+        "cannot read any of {images} images, so the active model stays; mount or restore their folders, and run the switch again"
     )]
     NothingReadable {
-        /// How many were tried.
+        /// Images that were tried.
         images: u64,
     },
     /// The calibrations cannot be read.
     #[error(
-        "{path} is damaged ({reason}); move it away to go on with the confidences that came with the model, and calibrate again"
+        "{path} is damaged ({reason}); move it away to use the model's own confidences, and calibrate again"
     )]
     DamagedCalibration {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong.
         reason: String,
     },
     /// The calibrations were written by another version of Eidetic.
     #[error(
-        "{path} has format version {found}, this program reads version {supported}; use the version of Eidetic that wrote it, or move the file away"
+        "{path} has format version {found}, but this program reads version {supported}; use the version of Eidetic that wrote it, or move the file away"
     )]
     UnknownCalibrationVersion {
         /// The file.
         path: PathBuf,
-        /// The version it states.
+        /// Its version.
         found: u32,
         /// The version this program reads.
         supported: u32,
     },
-    /// There is no calibration to take back.
-    #[error("the library has no calibration of that kind; nothing to undo")]
+    /// There is no calibration to undo.
+    #[error("nothing to undo: no calibration of that kind")]
     NothingToUndo,
-    /// The labelled pairs give no calibration.
+    /// The labelled pairs cannot be fitted.
     #[error(transparent)]
     Calibration(#[from] CalibrationError),
-    /// An indexing run of this process is already under way.
-    #[error("an indexing run is already under way")]
+    /// This process runs an indexing run already.
+    #[error("an indexing run is already running")]
     AlreadyIndexing,
     /// No such image.
     #[error("image {0} is not in the library")]
     UnknownImage(ImageId),
-    /// The image is known, its file is not where it was, or holds something else now.
-    #[error("the file of image {0} is gone or has changed; index its folder again")]
+    /// No file of the image is readable and unchanged.
+    #[error("the file of image {0} is missing or has changed; index its folder again")]
     FileGone(ImageId),
-    /// The manifest names a model that this program cannot make sense of.
+    /// The manifest names a model that this program does not know.
     #[error("the library's model cannot be found: {0}")]
     ModelName(#[from] ParseModelRefError),
     /// The model could not be loaded.
@@ -175,18 +179,18 @@ pub enum LibraryError {
     /// The indexing run failed.
     #[error(transparent)]
     Indexing(#[from] IndexingError),
-    /// The disk said no.
+    /// Reading or writing a file failed.
     #[error("{path}: {source}")]
     Io {
         /// The file concerned.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl LibraryError {
-    /// Names the path that an I/O error belongs to.
+    /// Adds the path of the file to an I/O error.
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |source| Self::Io {
             path: path.to_owned(),

@@ -1,4 +1,4 @@
-//! What people answer to hits, and what is learnt from it.
+//! Feedback on hits, and calibration from it.
 
 use eidetic_catalog::{Catalog, Feedback, FeedbackKey, FeedbackKind, FeedbackStore};
 use eidetic_confidence::QueryKind;
@@ -7,35 +7,35 @@ use eidetic_domain::ImageId;
 use eidetic_search::SearchError;
 
 use crate::calibration::now;
-use crate::{Library, LibraryError, Refitted};
+use crate::{Library, LibraryError, RefitOutcome};
 
-/// Confidences are fitted anew once so many answers of a kind came since they were last learnt.
-pub const ANSWERS_NEEDED: usize = 50;
-/// Where answers changed nothing, such as all being of one mind, so many more are waited for.
-const ANSWERS_BETWEEN: usize = 10;
+/// Number of answers of a kind since its last calibration after which it is re-fitted.
+pub const FEEDBACK_NEEDED: usize = 50;
+/// After a re-fit that changed nothing, for example since all answers were the same, the number of further answers.
+const FEEDBACK_BETWEEN: usize = 10;
 
-/// What hits were found by.
+/// The query whose hits are rated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
     /// Words.
     Text(String),
-    /// A picture of the library.
+    /// An image of the library.
     Picture(ImageId),
 }
 
-/// How many answers of a kind the library has.
+/// Number of stored answers of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnswerCount {
     /// The kind.
     pub kind: QueryKind,
-    /// All that are kept.
+    /// All that are stored.
     pub answers: usize,
-    /// Whether it is time for [`Library::learn_from_answers`].
+    /// Whether [`Library::refit_from_feedback`] is due.
     pub due: bool,
 }
 
 impl Subject {
-    /// What kind of query it is.
+    /// The kind of query.
     pub const fn kind(&self) -> QueryKind {
         match self {
             Self::Text(_) => QueryKind::Text,
@@ -43,7 +43,7 @@ impl Subject {
         }
     }
 
-    /// The query as it is kept; white space does not count.
+    /// The query as it is stored, with white space normalized.
     fn query(&self) -> String {
         match self {
             Self::Text(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -53,11 +53,11 @@ impl Subject {
 }
 
 impl Library {
-    /// Keeps whether `image` matches what it was found by, in place of an earlier answer to that; `None` takes it back.
-    /// The answer survives power loss once this returns.
+    /// Stores whether `image` matches the query, in place of an earlier answer; `None` removes that. The answer survives
+    /// power loss once this returns.
     ///
-    /// Errors: an image that the library does not have, a text of nothing.
-    pub fn answer(
+    /// Errors: an unknown image, an empty text.
+    pub fn put_feedback(
         &self,
         subject: &Subject,
         image: ImageId,
@@ -82,19 +82,18 @@ impl Library {
                 right,
             }])?;
         } else {
-            let question = FeedbackKey {
+            self.catalog.remove_feedback(&FeedbackKey {
                 kind: stored,
                 query,
                 image,
-            };
-            self.catalog.remove_feedback(&question)?;
+            })?;
         }
-        self.count_answers(kind)
+        self.count_feedback(kind)
     }
 
-    /// Every answer that is kept, the oldest first, at most 10,000. Paths are where the images stand now, as far as they
-    /// are still in the library.
-    pub fn answers(&self, kind: QueryKind) -> Result<Vec<Feedback>, LibraryError> {
+    /// Every stored answer of a kind, the oldest first, at most 10,000. Paths are the current ones of images that are still
+    /// in the library.
+    pub fn feedback(&self, kind: QueryKind) -> Result<Vec<Feedback>, LibraryError> {
         let mut answers = self.catalog.feedback()?;
         answers.retain(|answer| answer.kind == stored_kind(kind));
         let images: Vec<ImageId> = answers.iter().map(|answer| answer.image).collect();
@@ -106,11 +105,11 @@ impl Library {
         Ok(answers)
     }
 
-    /// Moves the confidences of `kind` towards all its answers; see [`Space::refit`](crate::Space::refit) for how far. Images that are gone
-    /// have no say.
-    pub fn learn_from_answers(&self, kind: QueryKind) -> Result<Refitted, LibraryError> {
+    /// Moves the calibration of `kind` towards all its answers; see [`Space::refit`](crate::Space::refit) for the bounds.
+    /// Answers on images that were removed are ignored.
+    pub fn refit_from_feedback(&self, kind: QueryKind) -> Result<RefitOutcome, LibraryError> {
         let space = self.active();
-        let answers = self.answers(kind)?;
+        let answers = self.feedback(kind)?;
         let pairs = answers.iter().enumerate().map(|(n, answer)| LabelledPair {
             pair: Pair {
                 image: answer.image.to_string(),
@@ -123,7 +122,7 @@ impl Library {
         space.refit(kind, &space.score_pairs(kind, &pairs, &())?)
     }
 
-    fn count_answers(&self, kind: QueryKind) -> Result<AnswerCount, LibraryError> {
+    fn count_feedback(&self, kind: QueryKind) -> Result<AnswerCount, LibraryError> {
         let mut given: Vec<i64> = self
             .catalog
             .feedback()?
@@ -132,14 +131,14 @@ impl Library {
             .map(|answer| answer.at_ms)
             .collect();
         let answers = given.len();
-        if let Some(made) = self.calibration(kind)? {
+        if let Some(made) = self.active().calibration(kind)? {
             given.retain(|at_ms| u64::try_from(*at_ms).is_ok_and(|at| at > made.origin.made_at));
         }
         let new = given.len();
         Ok(AnswerCount {
             kind,
             answers,
-            due: new >= ANSWERS_NEEDED && (new - ANSWERS_NEEDED).is_multiple_of(ANSWERS_BETWEEN),
+            due: new >= FEEDBACK_NEEDED && (new - FEEDBACK_NEEDED).is_multiple_of(FEEDBACK_BETWEEN),
         })
     }
 }

@@ -1,61 +1,63 @@
+//! Indexing runs, and the removal of sources.
+
 use std::path::{Path, PathBuf};
-use std::sync::{MutexGuard, TryLockError};
 
 use eidetic_catalog::{Catalog, ImageRecord, WriteBatch};
 use eidetic_domain::ImageId;
 use eidetic_indexer::{BackfillReport, Indexer, IndexerOptions, IndexingReport, RunContext, RunStage};
 use eidetic_vectors::VectorIndex;
 
+use crate::operations::{Operation, OperationGuard};
 use crate::{Library, LibraryError, Space};
 
 impl Library {
-    /// Brings the library up to date with `folders`, which become its sources; without any, with the sources it has.
+    /// Brings the library up to date with `folders`, which become its sources; without any, with its present sources.
     ///
-    /// New pictures are embedded in the active space. So are images that it lacks, such as those whose vectors were found
-    /// damaged, or whose files were away when it was made. All spaces let go of what is gone.
+    /// New images are embedded in the active space, and so are known images without a vector there, such as those whose
+    /// vectors were damaged or whose files were missing before. Deleted images are removed from all spaces.
     pub fn index(
         &self,
         folders: &[PathBuf],
         options: &IndexerOptions,
         context: &RunContext<'_>,
     ) -> Result<IndexingReport, LibraryError> {
-        let _run = self.claim_indexing()?;
+        let _run = self.lock_indexing()?;
         let space = self.active();
         let encoder = space.encoder()?;
-        let sources = self.remember_sources(folders)?;
-        self.remember_precision(&space)?;
-        let will_be_met = |record: &ImageRecord| is_within(record, &sources);
-        space.note_damaged()?;
-        space.forget_damaged(will_be_met)?;
-        let forgotten = |images: &[ImageId]| self.let_others_go_of(images);
+        let sources = self.add_sources(folders)?;
+        self.record_precision(&space)?;
+        let will_be_walked = |record: &ImageRecord| is_within(record, &sources);
+        space.remove_damaged_vectors()?;
+        space.forget_damaged(will_be_walked)?;
+        let on_removed = |images: &[ImageId]| self.remove_from_others(images);
         let indexer = Indexer {
             catalog: &space.catalog,
             vectors: &space.vectors,
             encoder,
             thumbnails: Some(&self.thumbnails),
-            on_removed: &forgotten,
+            on_removed: &on_removed,
         };
         let options = IndexerOptions {
             excluded: [&options.excluded[..], std::slice::from_ref(&self.directory)].concat(),
-            other_sources: self.sources_besides(&sources),
+            other_sources: self.sources_except(&sources),
             ..options.clone()
         };
         let report = indexer.run(&sources, &options, context);
-        self.clear_admissions();
+        self.clear_filter_caches();
         let mut report = report?;
-        if !report.cancelled && space.lacks_images()? {
+        if !report.cancelled && space.has_missing_embeddings()? {
             context.observer.stage(RunStage::Backfilling);
-            let backfilled = indexer.backfill(&will_be_met, &options, &context.without_observer());
-            self.clear_admissions();
-            add(&mut report, backfilled?);
+            let backfilled = indexer.backfill(&will_be_walked, &options, &context.without_observer());
+            self.clear_filter_caches();
+            add_backfill(&mut report, backfilled?);
         }
         Ok(report)
     }
 
-    /// Takes a folder out of the library, with all that stands at no other path. Its files may be gone already; they are
-    /// not touched. Returns how many paths were forgotten.
+    /// Removes a folder from the library, with all images that have no other path. Its files are not touched and may be
+    /// deleted already. Returns the number of paths that were removed.
     pub fn forget(&self, folder: &Path) -> Result<u64, LibraryError> {
-        let _run = self.claim_indexing()?;
+        let _run = self.lock_indexing()?;
         let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let files = self
             .catalog
@@ -68,16 +70,16 @@ impl Library {
             ..WriteBatch::default()
         };
         let forgotten = self.catalog.put_batch(&batch)?;
-        self.active().let_go_of(&forgotten)?;
-        self.let_others_go_of(&forgotten);
+        self.active().remove(&forgotten)?;
+        self.remove_from_others(&forgotten);
         let thumbnails = self.directory.join("thumbnails");
         for image in &forgotten {
             self.thumbnails
                 .remove(image)
                 .map_err(LibraryError::io(&thumbnails))?;
         }
-        self.clear_admissions();
-        // Last: a crash before this leaves a source whose next run brings its pictures back, not pictures without a source.
+        self.clear_filter_caches();
+        // Last: a crash before this leaves a source whose next run adds its images again, not images without a source.
         self.change_manifest(|manifest| {
             manifest
                 .sources
@@ -86,38 +88,35 @@ impl Library {
         Ok(paths)
     }
 
-    /// One run at a time. A run that panicked left the catalog and the vectors as its last batch made them.
-    pub(crate) fn claim_indexing(&self) -> Result<MutexGuard<'_, ()>, LibraryError> {
-        match self.indexing.try_lock() {
-            Ok(run) => Ok(run),
-            Err(TryLockError::Poisoned(run)) => Ok(run.into_inner()),
-            Err(TryLockError::WouldBlock) => Err(LibraryError::AlreadyIndexing),
-        }
+    /// Excludes other indexing runs. Errors: one is running.
+    pub(crate) fn lock_indexing(&self) -> Result<OperationGuard<'_>, LibraryError> {
+        let lock = self.operations.try_lock(Operation::Index);
+        lock.ok_or(LibraryError::AlreadyIndexing)
     }
 
-    fn sources_besides(&self, these: &[PathBuf]) -> Vec<PathBuf> {
+    fn sources_except(&self, these: &[PathBuf]) -> Vec<PathBuf> {
         let all = self.read_manifest().sources.clone();
         all.into_iter().filter(|source| !these.contains(source)).collect()
     }
 
-    /// Vectors of forgotten images do no harm: one that cannot be let go of now is dropped at the next opening.
-    fn let_others_go_of(&self, images: &[ImageId]) {
+    /// A failure is only logged: the vectors of removed images do no harm, and the next opening removes them.
+    fn remove_from_others(&self, images: &[ImageId]) {
         for (number, space) in &*self.opened_others() {
-            if let Err(error) = space.let_go_of(images) {
-                tracing::warn!(%number, "vectors of removed images stay for now: {error}");
+            if let Err(error) = space.remove(images) {
+                tracing::warn!(%number, "cannot remove the vectors of deleted images yet: {error}");
             }
         }
     }
 
-    /// What filters admitted is out of date.
-    pub(crate) fn clear_admissions(&self) {
-        self.active().admissions.clear();
+    /// Removes the cached results of filters, since the catalog changed.
+    pub(crate) fn clear_filter_caches(&self) {
+        self.active().filter_cache.clear();
         for space in self.opened_others().values() {
-            space.admissions.clear();
+            space.filter_cache.clear();
         }
     }
 
-    fn remember_sources(&self, folders: &[PathBuf]) -> Result<Vec<PathBuf>, LibraryError> {
+    fn add_sources(&self, folders: &[PathBuf]) -> Result<Vec<PathBuf>, LibraryError> {
         if folders.is_empty() {
             return Ok(self.sources());
         }
@@ -133,8 +132,8 @@ impl Library {
         Ok(folders)
     }
 
-    /// Before the run, so that no crash leaves vectors whose precision is not written down.
-    pub(crate) fn remember_precision(&self, space: &Space) -> Result<(), LibraryError> {
+    /// Called before a run, so that no crash leaves vectors whose precision is not recorded.
+    pub(crate) fn record_precision(&self, space: &Space) -> Result<(), LibraryError> {
         let vectors = space.read_vectors().len();
         self.change_manifest(|manifest| {
             if let Some(entry) = manifest.space_mut(space.number) {
@@ -144,21 +143,14 @@ impl Library {
     }
 }
 
-impl Space {
-    /// Whether the catalog knows images that have no vector here.
-    pub(crate) fn lacks_images(&self) -> Result<bool, LibraryError> {
-        Ok((self.read_vectors().len() as u64) < self.catalog.counts()?.images)
-    }
-}
-
-/// Whether an image's file stands in one of the sources.
+/// Whether a file of the image exists in one of the sources.
 fn is_within(record: &ImageRecord, sources: &[PathBuf]) -> bool {
     let walked = |path: &PathBuf| sources.iter().any(|source| path.starts_with(source));
     record.paths.iter().any(|path| walked(path) && path.is_file())
 }
 
-/// Adds what a backfill did after a run: its images stood there as unchanged files.
-fn add(report: &mut IndexingReport, backfilled: BackfillReport) {
+/// Adds the report of a backfill after a run, which counted the same images as unchanged.
+fn add_backfill(report: &mut IndexingReport, backfilled: BackfillReport) {
     report.indexed += backfilled.embedded;
     report.encoded += backfilled.embedded;
     report.unchanged = report.unchanged.saturating_sub(backfilled.embedded);

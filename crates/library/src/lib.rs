@@ -1,66 +1,94 @@
-//! Opens a library and wires the concrete parts together.
+//! Opens a library of images and connects its parts: catalog, vectors, model, indexing, search and confidence.
 //!
-//! The only crate that names candle and sled types together. A library is one directory:
+//! A [`Library`] is one directory, owned by one process at a time. It has one or more [`Space`]s: the vectors of all
+//! images from one model. Searches use the active space; another one is filled beside it and then activated in one step
+//! ([`Library::switch`]). What concerns the library as a whole is a method of [`Library`]: indexing, images, feedback,
+//! status, spaces. What concerns one space is a method of [`Space`]: search, matching, tags, calibration, screening.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use eidetic_indexer::{IndexerOptions, RunContext};
+//! use eidetic_library::{CreateOptions, Library, Loading, ModelRef, ModelSource, Owner};
+//! use eidetic_search::Query;
+//!
+//! # fn main() -> Result<(), eidetic_library::LibraryError> {
+//! let options = CreateOptions {
+//!     model: ModelSource::Named(ModelRef::Builtin),
+//!     precision: None,
+//!     loading: Loading::default(),
+//! };
+//! let owner = Owner::this_process("example");
+//! let (library, _) = Library::open_or_create(Path::new("library"), &options, &owner, &())?;
+//! library.index(&["photos".into()], &IndexerOptions::default(), &RunContext::default())?;
+//! let answer = library.active().search(&Query::text("a red bicycle"))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Files
 //!
 //! ```text
-//! library.json   format version, models, spaces, sources    truth, replaced atomically
-//! lock           who has it open                            held while a process owns the library
-//! catalog/       sled                                       truth
-//! thumbnails/    one small JPEG an image                    derived
-//! vectors/       vector file; index.bin: codes and graph    truth; derived
-//! calibration.json what labelled pairs taught               truth, replaced atomically
-//! tagging.json   words and rule that tags were made by last derived: as bundled where it cannot be read
-//! background.bin the background texts' vectors              derived
-//! vocabulary.bin the vectors of the tags tried last         derived
-//! spaces/N/      the last five of every space but the first
+//! library.json      format version, models, spaces, sources    primary, replaced atomically
+//! lock              the process that has it open                held while a process owns the library
+//! catalog/          sled                                        primary
+//! thumbnails/       one small JPEG for each image               derived
+//! vectors/          vector file; index.bin: codes and graph     primary; derived
+//! calibration.json  calibrations from labelled pairs            primary, replaced atomically
+//! tagging.json      words and rule of the last tagging run      derived: the bundled ones if unreadable
+//! background.bin    the background texts' vectors               derived
+//! vocabulary.bin    the vectors of the last vocabulary          derived
+//! spaces/N/         the last five, for every space but the first
 //! ```
+//!
+//! # Locks
+//!
+//! Long operations exclude others of their kind; the module `operations` defines the order of their locks. Everything else is a
+//! short lock of data (manifest, active space, vectors, caches) that is not held during an operation.
 
 mod align;
-mod answering;
-mod background;
 mod calibration;
+mod confidence;
 mod error;
 mod feedback;
+mod image_file;
 mod indexing;
-mod judging;
-mod kept_vectors;
-mod location;
+mod lazy_encoder;
 mod lock;
 mod manifest;
-mod matching;
-mod media;
 mod model;
 mod open;
+mod operations;
+mod par_chunks;
 mod recall;
 mod screening;
-mod shared_out;
 mod space;
 mod spaces;
 mod status;
 mod switch;
-mod tag_options;
 mod tagging;
+mod vector_cache;
 mod verify;
 
 pub use align::{
     AlignError, AlignProgress, Alignment, CaptionError, CaptionedPicture, FailedLine, align, read_captions,
 };
 pub use calibration::{
-    CalibrationEvent, CalibrationHistory, Current, FailedPicture, Happened, Keep, Refitted, ScoredPairs,
+    CalibrationEvent, CalibrationEventKind, CalibrationHistory, CalibrationMode, CurrentVersions,
+    FailedImage, RefitOutcome, ScoredPairs,
 };
 pub use eidetic_hub::{ModelRef, ParseModelRefError};
 pub use error::LibraryError;
-pub use feedback::{ANSWERS_NEEDED, AnswerCount, Subject};
-pub use location::default_directory;
+pub use feedback::{AnswerCount, FEEDBACK_NEEDED, Subject};
+pub use image_file::ImageFile;
 pub use lock::Owner;
-pub use media::ImageFile;
 pub use model::{DEFAULT_MODEL, LoadedModel, Loading, ModelSource};
-pub use open::{CreateOptions, Library};
+pub use open::{CreateOptions, Library, default_directory};
 pub use recall::{RecallEntry, RecallStatus};
-pub use screening::{Flagged, Screened};
+pub use screening::{FlaggedImage, ScreeningReport};
 pub use space::Space;
 pub use spaces::{SpaceStatus, SwitchStatus};
 pub use status::{BytesOnDisk, IndexStatus, Status};
-pub use switch::{OldSpace, SpaceReport, SwitchOptions};
+pub use switch::{PreviousSpace, SpaceReport, SwitchOptions};
 pub use tagging::{TagCount, TagOptions, TagReport};
 pub use verify::{Check, CheckPicture, Comparison, Verified, VerifiedValue, VerifyError};

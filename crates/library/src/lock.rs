@@ -1,3 +1,5 @@
+//! Which process owns a library.
+
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -12,14 +14,14 @@ use crate::LibraryError;
 pub struct Owner {
     /// Process id.
     pub process: u32,
-    /// What it does, such as `eidetic serve`.
+    /// Its command, such as `eidetic serve`.
     pub command: String,
-    /// Where it answers HTTP, such as `http://127.0.0.1:7801`, if it serves.
+    /// The address of its HTTP server, such as `http://127.0.0.1:7801`, if it has one.
     pub address: Option<String>,
 }
 
 impl Owner {
-    /// This process, doing `command`.
+    /// This process, running `command`.
     pub fn this_process(command: impl Into<String>) -> Self {
         Self {
             process: std::process::id(),
@@ -49,9 +51,9 @@ impl fmt::Display for Owner {
     }
 }
 
-/// Ownership of a library, until dropped or until the process ends, however it ends.
+/// Ownership of a library until dropped, or until the process ends in any way.
 ///
-/// The operating system's file lock decides who owns; the file's content only says so to others.
+/// The operating system's file lock is the ownership; the file's content only describes the owner to other processes.
 pub(crate) struct Lock {
     file: File,
 }
@@ -81,7 +83,7 @@ impl Lock {
         Ok(lock)
     }
 
-    /// Tells others who has the library.
+    /// Writes the owner for other processes to read.
     pub(crate) fn announce(&self, owner: &Owner) -> std::io::Result<()> {
         let text = serde_json::to_vec(owner)?;
         let mut file = &self.file;
@@ -91,7 +93,7 @@ impl Lock {
     }
 }
 
-/// A lock file can be read between another process's lock and its announcement: then the owner is not named.
+/// The owner is unknown if the file is read after another process took the lock and before it wrote the owner.
 fn read_owner(file: &mut File) -> Owner {
     let mut text = String::new();
     let read = file.take(4096).read_to_string(&mut text);
@@ -105,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_owner_is_told_who_the_first_is_and_gets_in_once_it_left() {
+    fn locked_library_reports_its_owner() {
         let dir = tempfile::tempdir().unwrap();
         let first = Owner {
             process: 7,

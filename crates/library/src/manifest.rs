@@ -1,3 +1,5 @@
+//! `library.json`: the models, spaces and sources of a library.
+
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -5,29 +7,29 @@ use eidetic_catalog::SpaceNumber;
 use eidetic_domain::{Precision, SpaceId};
 use serde::{Deserialize, Serialize};
 
-use crate::{LibraryError, OldSpace};
+use crate::{LibraryError, PreviousSpace};
 
-/// Versions of the library's layout that this program reads. It writes the first for a library that never had a second
-/// space, which programs that know no spaces can open.
+/// Format versions that this program reads. It writes the first for a library that never had a second space, so that
+/// programs without spaces can open that.
 const ONE_SPACE: u32 = 1;
 const SPACES: u32 = 2;
 const FILE_NAME: &str = "library.json";
 
-/// What a library is made of; the file that makes a directory a library.
+/// The content of `library.json`, the file that makes a directory a library.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
-    /// The space that answers.
+    /// The space that searches use.
     #[serde(flatten)]
     pub(crate) active: SpaceEntry,
     /// Folders that the library indexes, absolute.
     pub(crate) sources: Vec<PathBuf>,
-    /// Spaces beside the active one: kept, or being made.
+    /// Spaces beside the active one: kept, or being filled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) others: Vec<SpaceEntry>,
-    /// The switch that has begun and has not ended.
+    /// The switch that has begun and has not finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) switch: Option<PlannedSwitch>,
-    /// Spaces that are no more, of which something may still be on disk.
+    /// Dropped spaces, of which files may still be on disk.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) dropped: Vec<SpaceNumber>,
     /// The number of the next space.
@@ -44,17 +46,17 @@ pub(crate) struct SpaceEntry {
     pub(crate) model: String,
     /// The space of its vectors.
     pub(crate) space: SpaceId,
-    /// The precisions that its vectors were computed in, the latest last. Libraries older than this have none: f32.
+    /// The precisions that its vectors were computed in, the most recent last. Older libraries have none, which means f32.
     #[serde(default)]
     precisions: Vec<Precision>,
 }
 
-/// A switch that goes on wherever it was interrupted.
+/// A switch that can be resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PlannedSwitch {
-    /// One of the others.
+    /// One of `others`.
     pub(crate) to: SpaceNumber,
-    pub(crate) old: OldSpace,
+    pub(crate) old: PreviousSpace,
 }
 
 #[derive(Serialize)]
@@ -73,23 +75,23 @@ const fn second() -> SpaceNumber {
     SpaceNumber::FIRST.next()
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_second(number: &SpaceNumber) -> bool {
     *number == second()
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_first(number: &SpaceNumber) -> bool {
     *number == SpaceNumber::FIRST
 }
 
 impl SpaceEntry {
-    /// Where all that is of this space alone stands. The first space's stands where it did when there was only one.
+    /// The directory of this space's files. The first space uses the library's directory, as before there were several.
     pub(crate) fn directory(&self, library: &Path) -> PathBuf {
         directory_of(self.number, library)
     }
 
-    /// The precisions that its vectors were computed in, the latest last; at least one.
+    /// The precisions that its vectors were computed in, the most recent last; at least one.
     pub(crate) fn precisions(&self) -> &[Precision] {
         match self.precisions.as_slice() {
             [] => &[Precision::F32],
@@ -97,13 +99,13 @@ impl SpaceEntry {
         }
     }
 
-    /// The precision of the latest run.
+    /// The precision of the last indexing run.
     pub(crate) fn precision(&self) -> Precision {
         self.precisions().last().copied().unwrap_or_default()
     }
 
-    /// Remembers that a run computes in `precision`. Whether the space holds vectors already decides whether what was
-    /// not written down counts.
+    /// Records that a run computes in `precision`. Earlier precisions, recorded or implied, stay only if the space has
+    /// `vectors`.
     pub(crate) fn add_precision(&mut self, precision: Precision, vectors: usize) {
         if vectors > 0 {
             self.precisions = self.precisions().to_vec();
@@ -115,7 +117,7 @@ impl SpaceEntry {
     }
 }
 
-/// Where all that is of one space alone stands.
+/// The directory of one space's files.
 pub(crate) fn directory_of(number: SpaceNumber, library: &Path) -> PathBuf {
     match number {
         SpaceNumber::FIRST => library.to_owned(),
@@ -140,27 +142,25 @@ impl Manifest {
         }
     }
 
-    /// Every space, the active one first.
+    /// All spaces, the active one first.
     pub(crate) fn spaces(&self) -> impl Iterator<Item = &SpaceEntry> {
         std::iter::once(&self.active).chain(&self.others)
     }
 
-    /// The space with this number.
     pub(crate) fn space(&self, number: SpaceNumber) -> Option<&SpaceEntry> {
         self.spaces().find(|entry| entry.number == number)
     }
 
-    /// The space with this number, to change.
     pub(crate) fn space_mut(&mut self, number: SpaceNumber) -> Option<&mut SpaceEntry> {
         let mut spaces = std::iter::once(&mut self.active).chain(&mut self.others);
         spaces.find(|entry| entry.number == number)
     }
 
     /// Plans a switch to a space other than the active one, which is added if it is new.
-    pub(crate) fn plan_switch(&mut self, model: String, space: &SpaceId, old: OldSpace) -> SpaceNumber {
+    pub(crate) fn plan_switch(&mut self, model: String, space: &SpaceId, old: PreviousSpace) -> SpaceNumber {
         let known = self.others.iter_mut().find(|entry| entry.space == *space);
         let to = if let Some(entry) = known {
-            // The same weights may have moved.
+            // The same weights may be at another path.
             entry.model = model;
             entry.number
         } else {
@@ -178,32 +178,32 @@ impl Manifest {
         to
     }
 
-    /// Makes one of the others the one that answers, and ends the switch.
-    pub(crate) fn activate(&mut self, number: SpaceNumber, old: OldSpace) {
+    /// Makes one of the others the active space and finishes the switch.
+    pub(crate) fn activate(&mut self, number: SpaceNumber, old: PreviousSpace) {
         let Some(at) = self.others.iter().position(|entry| entry.number == number) else {
             return;
         };
         let before = std::mem::replace(&mut self.active, self.others.remove(at));
         self.switch = None;
         match old {
-            OldSpace::Keep => self.others.push(before),
-            OldSpace::Drop => self.dropped.push(before.number),
+            PreviousSpace::Keep => self.others.push(before),
+            PreviousSpace::Drop => self.dropped.push(before.number),
         }
     }
 
-    /// Takes a space other than the active one out of the library, and gives up a switch to it.
+    /// Removes a space other than the active one, and abandons a switch to it.
     pub(crate) fn drop_space(&mut self, number: SpaceNumber) {
         self.others.retain(|entry| entry.number != number);
         self.switch = self.switch.filter(|planned| planned.to != number);
         self.dropped.push(number);
     }
 
-    /// The oldest format that can say what stands here.
+    /// The oldest format version that can express this content.
     fn format(&self) -> u32 {
         if is_second(&self.next) { ONE_SPACE } else { SPACES }
     }
 
-    /// What contradicts itself, if anything does.
+    /// Why the content is inconsistent, if it is.
     fn fault(&self) -> Option<&'static str> {
         let mut numbers: Vec<SpaceNumber> = self.spaces().map(|entry| entry.number).collect();
         numbers.extend(&self.dropped);
@@ -211,19 +211,19 @@ impl Manifest {
         numbers.sort_unstable();
         numbers.dedup();
         if numbers.len() < used {
-            return Some("two spaces have one number");
+            return Some("two spaces have the same number");
         }
         if numbers.last() >= Some(&self.next) {
-            return Some("a space has a number that was never given out");
+            return Some("a space has a number that was never assigned");
         }
         let targets = self.others.iter().map(|entry| entry.number);
         let lost = |planned: PlannedSwitch| !targets.clone().any(|number| number == planned.to);
         self.switch
             .is_some_and(lost)
-            .then_some("a switch leads to a space that is not there")
+            .then_some("a switch leads to a space that does not exist")
     }
 
-    /// `None` when there is no manifest.
+    /// `None` where there is no manifest.
     pub(crate) fn read(library: &Path) -> Result<Option<Self>, LibraryError> {
         let path = library.join(FILE_NAME);
         let text = match fs::read(&path) {
@@ -278,7 +278,7 @@ impl Manifest {
     }
 }
 
-/// Whether walking `outer` meets `inner`: hidden folders are passed over, unless they are a source themselves.
+/// Whether walking `outer` reaches `inner`: hidden folders are skipped, unless they are a source themselves.
 fn reaches(outer: &Path, inner: &Path) -> bool {
     let hidden = |part: Component| part.as_os_str().to_string_lossy().starts_with('.');
     inner
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back() {
+    fn written_manifest_reads_back() {
         let dir = tempfile::tempdir().unwrap();
         assert!(Manifest::read(dir.path()).unwrap().is_none());
         let mut manifest = Manifest::new("builtin".into(), space());
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn precisions_are_remembered_while_there_are_vectors() {
+    fn precisions_accumulate_while_vectors_exist() {
         let mut manifest = Manifest::new("builtin".into(), space()).active;
         assert_eq!(manifest.precisions(), [Precision::F32]);
         manifest.add_precision(Precision::Int8, 0);
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_without_precisions_is_read_as_f32() {
+    fn missing_precisions_mean_f32() {
         let dir = tempfile::tempdir().unwrap();
         let manifest = Manifest::new("builtin".into(), space());
         let mut json = serde_json::to_value(&manifest).unwrap();
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_within_a_source_is_no_source_of_its_own() {
+    fn subfolder_of_source_is_not_added() {
         let mut manifest = Manifest::new("builtin".into(), space());
         manifest.add_source(Path::new("/photos/2020"));
         manifest.add_source(Path::new("/photos/2021"));
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hidden_folder_within_a_source_is_one_of_its_own() {
+    fn hidden_subfolder_of_source_is_added() {
         let mut manifest = Manifest::new("builtin".into(), space());
         manifest.add_source(Path::new("/photos/.private"));
         manifest.add_source(Path::new("/photos"));
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_format_and_damage_are_errors() {
+    fn later_format_and_damage_are_errors() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(FILE_NAME), r#"{"format":3,"stars":[]}"#).unwrap();
         let error = Manifest::read(dir.path()).unwrap_err();
@@ -378,7 +378,7 @@ mod tests {
         ));
     }
 
-    /// The text of a library made before there could be several spaces.
+    /// The manifest of a library from before there were several spaces.
     const FORMAT_1: &str = r#"{"format":1,"model":"builtin","space":{"model":"builtin","revision":"r","preprocessing":"p","dimension":4},"sources":["/photos"],"precisions":["f32"]}"#;
 
     fn other(model: &str) -> SpaceId {
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_library_of_one_space_is_read_and_written_as_before() {
+    fn single_space_round_trips_as_format_1() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(FILE_NAME), FORMAT_1).unwrap();
         let manifest = Manifest::read(dir.path()).unwrap().unwrap();
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_switch_leads_from_one_space_to_another_and_numbers_are_never_used_again() {
+    fn switching_never_reuses_space_numbers() {
         let dir = tempfile::tempdir().unwrap();
         let reread = |manifest: &Manifest| {
             manifest.write(dir.path()).unwrap();
@@ -411,15 +411,18 @@ mod tests {
             read
         };
         let mut manifest = Manifest::new("a".into(), other("a"));
-        let to = manifest.plan_switch("b".into(), &other("b"), OldSpace::Keep);
+        let to = manifest.plan_switch("b".into(), &other("b"), PreviousSpace::Keep);
         assert_eq!(to, SpaceNumber(1));
         manifest = reread(&manifest);
-        assert_eq!(manifest.plan_switch("/b".into(), &other("b"), OldSpace::Drop), to);
+        assert_eq!(
+            manifest.plan_switch("/b".into(), &other("b"), PreviousSpace::Drop),
+            to
+        );
         assert_eq!(manifest.space(to).unwrap().model, "/b");
-        manifest.activate(to, OldSpace::Keep);
+        manifest.activate(to, PreviousSpace::Keep);
         manifest = reread(&manifest);
         assert_eq!((manifest.active.number, manifest.switch), (to, None));
-        let third = manifest.plan_switch("c".into(), &other("c"), OldSpace::Keep);
+        let third = manifest.plan_switch("c".into(), &other("c"), PreviousSpace::Keep);
         manifest.drop_space(third);
         manifest.drop_space(SpaceNumber::FIRST);
         manifest = reread(&manifest);
@@ -427,7 +430,7 @@ mod tests {
         assert_eq!(manifest.dropped, [third, SpaceNumber::FIRST]);
         manifest.dropped.clear();
         manifest = reread(&manifest);
-        let next = manifest.plan_switch("c".into(), &other("c"), OldSpace::Drop);
+        let next = manifest.plan_switch("c".into(), &other("c"), PreviousSpace::Drop);
         assert_eq!(next, SpaceNumber(3));
         assert!(
             fs::read_to_string(dir.path().join(FILE_NAME))
@@ -437,10 +440,10 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_that_contradicts_itself_is_damaged() {
+    fn inconsistent_manifest_is_damaged() {
         let dir = tempfile::tempdir().unwrap();
         let mut manifest = Manifest::new("a".into(), other("a"));
-        manifest.plan_switch("b".into(), &other("b"), OldSpace::Keep);
+        manifest.plan_switch("b".into(), &other("b"), PreviousSpace::Keep);
         let faults: [fn(&mut Manifest); 3] = [
             |m| m.others[0].number = SpaceNumber::FIRST,
             |m| m.others[0].number = SpaceNumber(7),

@@ -1,3 +1,5 @@
+//! Which model a new library has, and how models are loaded.
+
 use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
 use eidetic_hub::{DownloadProgress, HubSettings, ModelRef, Network};
@@ -6,28 +8,28 @@ use eidetic_inference::{Device, LoadError, LoadOptions, MemoryLimit, load_encode
 /// The model of a new library when none is named: the one that most tools of this kind use.
 pub const DEFAULT_MODEL: &str = "openai/clip-vit-base-patch32";
 
-/// Which model a new library shall have.
+/// The model of a new library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelSource {
-    /// This one or none.
+    /// This model.
     Named(ModelRef),
-    /// [`DEFAULT_MODEL`] where it can be had, else the built-in one.
+    /// [`DEFAULT_MODEL`] if it is available, else the built-in one.
     BestAvailable,
 }
 
 /// How models are loaded, beside their precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Loading {
-    /// What they run on.
+    /// The device that computes.
     pub device: Device,
-    /// Whether they must fit into memory.
+    /// Whether a model must fit into memory.
     pub memory: MemoryLimit,
-    /// Whether they may be downloaded. The environment may say no as well.
+    /// Whether a model may be downloaded, if the environment allows it too.
     pub network: Network,
 }
 
 impl Loading {
-    /// The same, to compute in `precision`.
+    /// The options of the inference crate, to compute in `precision`.
     pub fn load_options(self, precision: Precision) -> LoadOptions {
         LoadOptions {
             engine: self.device.engine(precision),
@@ -36,7 +38,7 @@ impl Loading {
         }
     }
 
-    /// The hub that the environment names, asked only where both allow it.
+    /// The hub of the environment, without network access unless both allow it.
     pub fn hub(self) -> HubSettings {
         let hub = HubSettings::from_env();
         match self.network {
@@ -49,18 +51,18 @@ impl Loading {
     }
 }
 
-/// A model ready to encode, and how it came about.
+/// A loaded model.
 pub struct LoadedModel {
     /// How to load it again.
     pub reference: ModelRef,
-    /// The encoder.
+    /// Ready to encode.
     pub encoder: Box<dyn Encoder>,
-    /// Why it is not the best one: what kept [`DEFAULT_MODEL`] from being loaded.
+    /// Why [`DEFAULT_MODEL`] could not be loaded, if this is the built-in model instead of it.
     pub fallback: Option<LoadError>,
 }
 
 impl LoadedModel {
-    /// Loads what `source` asks for, to compute in `precision`.
+    /// Loads the model of `source`, to compute in `precision`.
     pub fn load(
         source: &ModelSource,
         precision: Precision,
@@ -106,7 +108,7 @@ impl LoadedModel {
     }
 }
 
-/// One model, with the hub that the environment names.
+/// Loads one model from the hub of the environment.
 pub(crate) fn load(
     reference: &ModelRef,
     precision: Precision,

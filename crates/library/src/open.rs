@@ -1,38 +1,42 @@
+//! Opening and creating a library.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use eidetic_catalog::{CatalogError, SledCatalog, SpaceNumber};
 use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
 use eidetic_hub::DownloadProgress;
 use eidetic_imaging::ThumbnailStore;
+use eidetic_inference::LoadError;
 
 use crate::lock::Lock;
 use crate::manifest::Manifest;
+use crate::operations::OperationLocks;
 use crate::{LibraryError, LoadedModel, Loading, ModelSource, Owner, Space};
 
-/// An open library. All methods take `&self` and may be called from several threads; searching goes on during an
-/// indexing run, and while another space is made.
+/// An open library. All methods take `&self` and may be called from several threads: searches run during an indexing
+/// run, and while another space is filled.
+///
+/// What concerns one space only is a method of [`Space`]: `library.active().search(&query)`.
 pub struct Library {
     pub(crate) directory: PathBuf,
     pub(crate) manifest: RwLock<Manifest>,
-    /// For what all spaces share.
+    /// The catalog that all spaces share.
     pub(crate) catalog: SledCatalog,
     pub(crate) thumbnails: ThumbnailStore,
     pub(crate) active: RwLock<Arc<Space>>,
     /// Spaces beside the active one that have been opened.
     pub(crate) others: Mutex<BTreeMap<SpaceNumber, Arc<Space>>>,
-    /// Held while the library is indexed.
-    pub(crate) indexing: Arc<Mutex<()>>,
-    /// Held while a space beside the active one is filled, or dropped.
-    pub(crate) switching: Mutex<()>,
+    /// For indexing and switching; each space has a view of them.
+    pub(crate) operations: OperationLocks,
     lock: Lock,
 }
 
-/// What a library shall be made of, if it does not exist yet.
+/// How to create a library that does not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateOptions {
     /// Its model.
@@ -41,6 +45,13 @@ pub struct CreateOptions {
     pub precision: Option<Precision>,
     /// How the model is loaded otherwise, also where the library exists.
     pub loading: Loading,
+}
+
+/// The library used when none is named: `eidetic` in the platform's directory for a user's data.
+///
+/// `None` where the system has no home directory.
+pub fn default_directory() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "eidetic").map(|dirs| dirs.data_dir().to_owned())
 }
 
 impl Library {
@@ -55,23 +66,24 @@ impl Library {
         Self::assemble(directory, manifest, lock)
     }
 
-    /// Opens the library at `directory`, or makes one with the model that `options` asks for.
+    /// Opens the library at `directory`, or creates one with the model that `options` names.
     ///
-    /// An existing library keeps its model: naming another one is an error. The model is loaded either way for a new
-    /// library, and the reason why it is not the best one stands in the second part of the answer.
+    /// An existing library keeps its model: naming another one is an error. A new library loads its model at once; where
+    /// that is not the preferred one, the second part of the result is the reason.
     pub fn open_or_create(
         directory: &Path,
         options: &CreateOptions,
         owner: &Owner,
         progress: &dyn DownloadProgress,
-    ) -> Result<(Self, Option<eidetic_inference::LoadError>), LibraryError> {
+    ) -> Result<(Self, Option<LoadError>), LibraryError> {
         match Self::open(directory, owner) {
             Ok(library) => {
+                let active = library.active();
                 if let Some(precision) = options.precision {
-                    library.compute_in(precision);
+                    active.set_precision(precision);
                 }
-                library.load_by(options.loading);
-                library.insist_on(&options.model, progress)?;
+                active.set_load_options(options.loading);
+                require_model(&active, &options.model, progress)?;
                 Ok((library, None))
             }
             Err(LibraryError::Missing { .. }) => Self::create(directory, options, owner, progress),
@@ -79,13 +91,13 @@ impl Library {
         }
     }
 
-    /// The model first: a failed download leaves no half-made library behind.
+    /// Loads the model first, so that a failed download leaves no half-made library behind.
     fn create(
         directory: &Path,
         options: &CreateOptions,
         owner: &Owner,
         progress: &dyn DownloadProgress,
-    ) -> Result<(Self, Option<eidetic_inference::LoadError>), LibraryError> {
+    ) -> Result<(Self, Option<LoadError>), LibraryError> {
         let precision = options.precision.unwrap_or_default();
         let LoadedModel {
             reference,
@@ -93,17 +105,18 @@ impl Library {
             fallback,
         } = LoadedModel::load(&options.model, precision, options.loading, progress)?;
         let manifest = Manifest::new(reference.to_string(), encoder.space().clone());
-        let library = Self::make(directory, manifest, owner)?;
-        library.compute_in(precision);
-        library.load_by(options.loading);
-        library.active().use_encoder(encoder)?;
+        let library = Self::write_new(directory, manifest, owner)?;
+        let active = library.active();
+        active.set_precision(precision);
+        active.set_load_options(options.loading);
+        active.encoder.set(encoder)?;
         Ok((library, fallback))
     }
 
-    /// Opens the library at `directory`, or makes one, with an encoder of the caller's: for programs that bring their own
+    /// Opens or creates the library at `directory` with an encoder of the caller's: for programs that bring their own
     /// model, and for tests.
     ///
-    /// Such a library names its encoder's model without knowing how to load it: only this function opens it again.
+    /// Such a library stores the name of its encoder's model, but cannot load it: only this function opens it again.
     pub fn with_encoder(
         directory: &Path,
         encoder: Box<dyn Encoder>,
@@ -112,19 +125,16 @@ impl Library {
         let library = match Self::open(directory, owner) {
             Err(LibraryError::Missing { .. }) => {
                 let space = encoder.space();
-                Self::make(
-                    directory,
-                    Manifest::new(space.model.clone(), space.clone()),
-                    owner,
-                )?
+                let manifest = Manifest::new(space.model.clone(), space.clone());
+                Self::write_new(directory, manifest, owner)?
             }
             opened => opened?,
         };
-        library.active().use_encoder(encoder)?;
+        library.active().encoder.set(encoder)?;
         Ok(library)
     }
 
-    fn make(directory: &Path, manifest: Manifest, owner: &Owner) -> Result<Self, LibraryError> {
+    fn write_new(directory: &Path, manifest: Manifest, owner: &Owner) -> Result<Self, LibraryError> {
         fs::create_dir_all(directory).map_err(LibraryError::io(directory))?;
         let lock = Lock::take(directory, owner)?;
         manifest.write(directory)?;
@@ -133,8 +143,8 @@ impl Library {
 
     fn assemble(directory: &Path, manifest: Manifest, lock: Lock) -> Result<Self, LibraryError> {
         let catalog = open_catalog(directory, &manifest)?;
-        let indexing = Arc::default();
-        let active = Space::open(directory, &manifest.active, &catalog, &indexing)?;
+        let operations = OperationLocks::default();
+        let active = Space::open(directory, &manifest.active, &catalog, &operations)?;
         let thumbnails = directory.join("thumbnails");
         let library = Self {
             directory: directory.to_owned(),
@@ -143,13 +153,12 @@ impl Library {
             thumbnails: ThumbnailStore::open(&thumbnails).map_err(LibraryError::io(&thumbnails))?,
             active: RwLock::new(Arc::new(active)),
             others: Mutex::default(),
-            indexing,
-            switching: Mutex::default(),
+            operations,
             lock,
         };
         if let Err(error) = library.remove_dropped() {
-            // Nobody looks at it; the next opening tries again.
-            tracing::warn!("something of a dropped space stays on disk: {error}");
+            // It is unused, and the next opening tries again.
+            tracing::warn!("cannot remove a dropped space yet: {error}");
         }
         Ok(library)
     }
@@ -159,14 +168,19 @@ impl Library {
         &self.directory
     }
 
-    /// Tells other processes who owns the library now, such as a server's address.
+    /// The space that searches use now. An operation of several steps keeps this space for all of them.
+    pub fn active(&self) -> Arc<Space> {
+        Arc::clone(&self.active.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Writes who owns the library now, such as a server's address, for other processes to read.
     pub fn announce(&self, owner: &Owner) -> Result<(), LibraryError> {
         self.lock
             .announce(owner)
             .map_err(LibraryError::io(&self.directory))
     }
 
-    pub(crate) fn read_manifest(&self) -> std::sync::RwLockReadGuard<'_, Manifest> {
+    pub(crate) fn read_manifest(&self) -> RwLockReadGuard<'_, Manifest> {
         self.manifest.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -184,24 +198,32 @@ impl Library {
         }
         Ok(outcome)
     }
-
-    /// Refuses a model other than the library's own, if one is named.
-    fn insist_on(&self, source: &ModelSource, progress: &dyn DownloadProgress) -> Result<(), LibraryError> {
-        let ModelSource::Named(reference) = source else {
-            return Ok(());
-        };
-        let reference = &reference.lasting();
-        let active = self.active();
-        if reference.to_string() == active.model {
-            return Ok(());
-        }
-        // Another name may stand for the same weights, so the space decides.
-        let encoder = crate::model::load(reference, active.precision(), active.model_loading(), progress)?;
-        active.use_encoder(encoder)
-    }
 }
 
-/// Sources are named only after the catalog was made, so with sources and no catalog the truth is gone, not new.
+/// Rejects a named model that is of another space than the library's own.
+fn require_model(
+    space: &Space,
+    source: &ModelSource,
+    progress: &dyn DownloadProgress,
+) -> Result<(), LibraryError> {
+    let ModelSource::Named(reference) = source else {
+        return Ok(());
+    };
+    let reference = &reference.lasting();
+    if reference.to_string() == space.model() {
+        return Ok(());
+    }
+    // Another name may mean the same weights, so compare spaces.
+    let encoder = crate::model::load(
+        reference,
+        space.precision(),
+        space.encoder.load_options(),
+        progress,
+    )?;
+    space.encoder.set(encoder)
+}
+
+/// Sources are added only after the catalog was created, so sources without a catalog mean that it was lost.
 fn open_catalog(directory: &Path, manifest: &Manifest) -> Result<SledCatalog, LibraryError> {
     let path = directory.join("catalog");
     if !manifest.sources.is_empty() && !path.exists() {
@@ -214,8 +236,8 @@ fn open_catalog(directory: &Path, manifest: &Manifest) -> Result<SledCatalog, Li
     Ok(SledCatalog::open(&path)?)
 }
 
-/// Why there is no library: nothing there, or something else. A directory with only a lock comes from a creation that
-/// was cut short, and counts as nothing.
+/// The error for a directory without a manifest: empty or missing, or with other files in it. A lock and a temporary
+/// manifest are left by a creation that was interrupted, and count as empty.
 fn missing(directory: &Path) -> Result<LibraryError, LibraryError> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,

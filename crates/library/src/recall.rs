@@ -1,4 +1,4 @@
-//! How much of what exact search finds the library's index finds.
+//! Recall of the index, compared with exact search.
 
 use std::path::PathBuf;
 
@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Library, LibraryError, Space, Status};
 
-/// Neighbours asked for: recall is recall@10.
+/// Neighbors of each query: recall is recall@10.
 const K: usize = 10;
 /// Stored vectors that serve as queries.
 const PICTURES: usize = 100;
-/// Which parts of the vectors random filters keep.
+/// Shares of the vectors that random filters accept.
 const SHARES: [(f64, &str); 3] = [(0.5, "random 50%"), (0.05, "random 5%"), (0.001, "random 0.1%")];
-/// What people look for; texts lie elsewhere in a space than pictures, and are harder to find neighbours of.
+/// Typical queries. Texts lie elsewhere in a space than images, and their neighbors are harder to find.
 const TEXTS: [&str; 50] = [
     "a dog",
     "a cat",
@@ -71,11 +71,11 @@ const TEXTS: [&str; 50] = [
 /// Recall of the live index, measured now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecallStatus {
-    /// Neighbours asked for.
+    /// Neighbors of each query.
     pub k: usize,
     /// Queries that are stored vectors.
     pub picture_queries: usize,
-    /// Queries that are texts, where the model can be had; else stored vectors mixed with another.
+    /// Queries that are texts, if the model is available; else weighted sums of two stored vectors.
     pub text_queries: usize,
     /// One entry for each filter and kind of query.
     pub measured: Vec<RecallEntry>,
@@ -88,9 +88,9 @@ pub struct RecallEntry {
     pub queries: String,
     /// `none`, `random 50%`, or a source's folder.
     pub filter: String,
-    /// Vectors that the filter admits.
+    /// Vectors that the filter accepts.
     pub vectors: usize,
-    /// Which part of the truly nearest was found; 1 where there is nothing to find.
+    /// Share of the true nearest neighbors that were found; 1 where there are none.
     pub recall: f64,
     /// Lower end of the 95 % interval (Wilson).
     pub low: f64,
@@ -99,8 +99,8 @@ pub struct RecallEntry {
 }
 
 impl Library {
-    /// [`status`](Self::status) with the recall of the live index, measured against a comparison with every vector. Reads
-    /// the whole vector file: seconds in a large library. Texts serve as queries where the model can be had.
+    /// [`status`](Self::status) with the recall of the index, compared with exact search. Reads the whole vector file,
+    /// which takes seconds in a large library. Texts are among the queries if the model is available.
     pub fn status_with_recall(&self) -> Result<Status, LibraryError> {
         let recall = self.active().recall(&self.sources())?;
         Ok(Status {
@@ -143,7 +143,7 @@ impl Space {
         })
     }
 
-    /// None, random ones, and the folder of the first source; those alone that keep enough to look for.
+    /// No filter, random ones, and the folder of the first source; without those that accept too few vectors.
     fn filters(&self, sources: &[PathBuf]) -> Result<Vec<(String, Option<RowSet>)>, LibraryError> {
         let vectors = self.read_vectors();
         let (end, mut filters) = (vectors.end(), vec![("none".to_owned(), None)]);
@@ -154,7 +154,7 @@ impl Space {
                 folders: vec![source.clone()],
                 ..Filter::default()
             };
-            let rows = self.admissions.admitted(&self.catalog, &filter, end)?;
+            let rows = self.filter_cache.admitted(&self.catalog, &filter, end)?;
             filters.push((
                 source.display().to_string(),
                 rows.map(|rows| rows.as_ref().clone()),
@@ -164,13 +164,13 @@ impl Space {
         Ok(filters)
     }
 
-    /// `None` where the model cannot be had; recall can be measured without it.
+    /// `None` if the model is unavailable; recall can be measured without it.
     fn encode_texts(&self) -> Option<Vec<Embedding>> {
         self.encoder().ok()?.encode_texts(&TEXTS).ok()
     }
 }
 
-/// Each vector with half of the next one mixed in.
+/// Each vector plus half of the next one, normalized.
 fn mixtures(vectors: &[Embedding]) -> Vec<Embedding> {
     let next = vectors.iter().cycle().skip(1);
     let mix = |(vector, next)| Embedding::weighted_sum(&[(1.0, vector), (0.5, next)]).ok();

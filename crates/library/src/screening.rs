@@ -1,4 +1,4 @@
-//! Every picture of a library against a profile's patterns.
+//! Compares every image of a space with the patterns of a profile.
 
 use std::path::PathBuf;
 
@@ -11,55 +11,52 @@ use eidetic_search::Matcher;
 use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
 
-use crate::shared_out::shared_out;
+use crate::par_chunks::par_chunks;
 use crate::{LibraryError, Space};
 
-/// Pictures that are looked at together.
-const IMAGES: usize = 256;
+/// Images that are compared between two checks for cancellation.
+const IMAGE_BATCH: usize = 256;
 
-/// A picture of which a pattern reaches a level.
+/// An image for which a pattern reaches a level.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Flagged {
+pub struct FlaggedImage {
     /// The image.
     pub image: ImageId,
-    /// Where it stands.
+    /// Its paths.
     pub paths: Vec<PathBuf>,
     /// Its strictest level.
     pub level: String,
-    /// What it is flagged for, the strictest level first.
+    /// The patterns that reach a level, the strictest level first.
     pub findings: Vec<Finding>,
 }
 
-/// What a screening came to.
+/// The counts of a screening run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Screened {
-    /// Pictures that were held against the patterns.
+pub struct ScreeningReport {
+    /// Images that were compared with the patterns.
     pub images: u64,
-    /// Those that reach a level.
+    /// Images for which a pattern reaches a level.
     pub flagged: u64,
-    /// Images whose vectors are damaged; the next indexing run embeds them anew.
+    /// Images whose vectors are damaged; the next indexing run embeds them again.
     pub skipped: u64,
-    /// Whether it was stopped early.
+    /// Whether it was stopped before its end.
     pub cancelled: bool,
 }
 
 impl Space {
-    /// Holds every picture against the patterns of `profile`, and tells `flagged` each that reaches a level, in no order.
+    /// Compares every image with the patterns of `profile` and calls `flagged` for each that reaches a level, in no order.
     ///
-    /// How busy pictures are is not measured, since nothing but their vectors is read.
+    /// Image complexity is unknown here, since only vectors are read.
     pub fn screen(
         &self,
         profile: &NamedProfile,
         criticality: Criticality,
         context: &RunContext<'_>,
-        flagged: &mut dyn FnMut(Flagged),
-    ) -> Result<Screened, LibraryError> {
+        flagged: &mut dyn FnMut(FlaggedImage),
+    ) -> Result<ScreeningReport, LibraryError> {
         let calibration = self.calibration(QueryKind::Text)?;
-        let texts: Vec<&str> = profile
-            .patterns
-            .iter()
-            .map(|pattern| pattern.text.as_str())
-            .collect();
+        let patterns = profile.patterns.iter();
+        let texts: Vec<&str> = patterns.map(|pattern| pattern.text.as_str()).collect();
         let purpose = profile.purpose(criticality, calibration.as_ref());
         let screening = Screening {
             purpose: purpose.resolve(Circumstances {
@@ -68,53 +65,48 @@ impl Space {
             }),
             matcher: Matcher {
                 encoder: self.encoder()?,
-                texts: &self.texts,
-                judge: &*self.judge()?,
+                texts: &self.text_cache,
+                judge: &*self.confidence_model()?,
             },
             texts,
         };
         context.observer.stage(RunStage::Screening);
         context.observer.total(self.catalog.counts()?.images);
         let mut records = self.catalog.scan();
-        let mut screened = Screened::default();
+        let mut report = ScreeningReport::default();
         loop {
             let batch: Vec<ImageRecord> = records
                 .by_ref()
-                .take(IMAGES)
+                .take(IMAGE_BATCH)
                 .collect::<Result<_, CatalogError>>()?;
-            screened.cancelled = context.is_cancelled() && !batch.is_empty();
-            if batch.is_empty() || screened.cancelled {
-                return Ok(screened);
+            report.cancelled = context.is_cancelled() && !batch.is_empty();
+            if batch.is_empty() || report.cancelled {
+                return Ok(report);
             }
-            let pictures = self.seen(batch);
-            let seen = pictures.iter().filter(|(_, vector)| vector.is_some()).count() as u64;
-            screened.images += seen;
-            screened.skipped += pictures.len() as u64 - seen;
-            let shares = shared_out(&pictures, |share| screening.of(share));
-            for found in shares
-                .into_iter()
-                .collect::<Result<Vec<_>, _>>()?
-                .into_iter()
-                .flatten()
-            {
-                screened.flagged += 1;
-                flagged(found);
+            let total = batch.len() as u64;
+            let images = self.with_vectors(batch);
+            report.images += images.len() as u64;
+            report.skipped += total - images.len() as u64;
+            for chunk in par_chunks(&images, |chunk| screening.screen(chunk)) {
+                let chunk = chunk?;
+                report.flagged += chunk.len() as u64;
+                chunk.into_iter().for_each(&mut *flagged);
             }
-            context.observer.done(screened.images + screened.skipped);
+            context.observer.done(report.images + report.skipped);
         }
     }
 
-    fn seen(&self, batch: Vec<ImageRecord>) -> Vec<(ImageRecord, Option<Embedding>)> {
+    fn with_vectors(&self, records: Vec<ImageRecord>) -> Vec<(ImageRecord, Embedding)> {
         let vectors = self.read_vectors();
         let with_vector = |record: ImageRecord| {
-            let vector = vectors.vector(&record.image);
-            (record, vector)
+            let vector = vectors.vector(&record.image)?;
+            Some((record, vector))
         };
-        batch.into_iter().map(with_vector).collect()
+        records.into_iter().filter_map(with_vector).collect()
     }
 }
 
-/// What is the same for all pictures.
+/// What all images have in common.
 struct Screening<'a> {
     purpose: ResolvedPurpose<'a>,
     matcher: Matcher<'a>,
@@ -122,18 +114,16 @@ struct Screening<'a> {
 }
 
 impl Screening<'_> {
-    fn of(&self, pictures: &[(ImageRecord, Option<Embedding>)]) -> Result<Vec<Flagged>, LibraryError> {
+    fn screen(&self, images: &[(ImageRecord, Embedding)]) -> Result<Vec<FlaggedImage>, LibraryError> {
         let mut flagged = Vec::new();
-        for (record, vector) in pictures {
-            let Some(vector) = vector else { continue };
-            let findings = self
-                .purpose
-                .findings(&self.matcher.texts_of(vector, &self.texts)?);
-            if let Some(worst) = findings.first() {
-                flagged.push(Flagged {
+        for (record, vector) in images {
+            let matches = self.matcher.texts_of(vector, &self.texts)?;
+            let findings = self.purpose.findings(&matches);
+            if let Some(strictest) = findings.first() {
+                flagged.push(FlaggedImage {
                     image: record.image,
                     paths: record.paths.clone(),
-                    level: worst.verdict.level.clone(),
+                    level: strictest.verdict.level.clone(),
                     findings,
                 });
             }

@@ -1,182 +1,154 @@
+//! One space of a library: its vectors, its model, and its caches.
+
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use eidetic_catalog::{Catalog, RowStore, SledCatalog, SpaceNumber};
+use eidetic_catalog::{Catalog, ImageRecord, RowStore, SledCatalog, SpaceNumber};
 use eidetic_confidence::Judge;
 use eidetic_domain::{ImageId, Precision, RowId, SpaceId};
 use eidetic_encoder::Encoder;
-use eidetic_hub::{DownloadProgress, ModelRef};
+use eidetic_hub::DownloadProgress;
 use eidetic_imaging::DecodeSize;
 use eidetic_search::{AdmissionCache, Answer, Query, Searcher, TextCache};
 use eidetic_vectors::{VectorIndex, VectorStore};
 
+use crate::lazy_encoder::LazyEncoder;
 use crate::manifest::SpaceEntry;
-use crate::tagging::KeptTags;
+use crate::operations::{Operation, OperationLocks};
+use crate::tagging::VocabularyVectors;
 use crate::{LibraryError, Loading};
 
-/// One space of a library, opened: its vectors, its model, and what was learnt of its scores.
+/// One open space of a library.
 ///
-/// Whatever begins in a space ends in it, whichever space becomes the active one meanwhile.
+/// An operation that begins in a space ends in it, even if another space becomes the active one meanwhile: keep the
+/// `Arc` for all its steps.
 pub struct Space {
     pub(crate) number: SpaceNumber,
-    /// How to load its model: the text form of a `ModelRef`.
-    pub(crate) model: String,
     id: SpaceId,
-    /// Where all that is of this space alone stands.
+    /// Holds all files of this space alone.
     pub(crate) directory: PathBuf,
-    /// As this space sees it.
+    /// The library's catalog with this space's rows and tags.
     pub(crate) catalog: SledCatalog,
     pub(crate) vectors: RwLock<VectorStore>,
-    /// Images whose vectors failed their checksum; the next indexing run embeds them anew.
-    pub(crate) damaged: Mutex<Vec<ImageId>>,
-    pub(crate) admissions: AdmissionCache,
-    pub(crate) graph: Mutex<()>,
-    encoder: OnceLock<Box<dyn Encoder>>,
-    /// Asked for; without, the one that the space was last indexed in.
-    precision: OnceLock<Precision>,
-    last_precision: Precision,
-    /// Asked for; without, the usual.
-    model_loading: OnceLock<Loading>,
-    loading: Mutex<()>,
-    pub(crate) texts: TextCache,
-    /// Made when first asked for, and anew when the space is calibrated.
-    pub(crate) judge: RwLock<Option<Arc<Judge>>>,
-    /// Held while calibrations are changed.
-    pub(crate) calibrating: Mutex<()>,
-    /// The vocabulary that images were tagged from last.
-    pub(crate) tag_vectors: Mutex<Option<KeptTags>>,
-    pub(crate) tagging: Mutex<()>,
-    /// Held while images are embedded that it lacks.
-    pub(crate) backfilling: Mutex<()>,
-    /// The library's: held while it is indexed.
-    indexing: Arc<Mutex<()>>,
+    /// Images whose vectors failed their checksum; the next indexing run embeds them again.
+    damaged: Mutex<Vec<ImageId>>,
+    pub(crate) encoder: LazyEncoder,
+    pub(crate) text_cache: TextCache,
+    pub(crate) filter_cache: AdmissionCache,
+    /// Made on first use, and again after a calibration.
+    pub(crate) confidence_model: RwLock<Option<Arc<Judge>>>,
+    /// Vectors of the vocabulary that images were tagged with last.
+    pub(crate) vocabulary: Mutex<Option<VocabularyVectors>>,
+    pub(crate) operations: OperationLocks,
 }
 
 impl Space {
-    /// Opens the space that `entry` names, in the library at `library`, or makes it there.
+    /// Opens the space that `entry` describes, in the library at `library`; creates its files if there are none.
     pub(crate) fn open(
         library: &Path,
         entry: &SpaceEntry,
         catalog: &SledCatalog,
-        indexing: &Arc<Mutex<()>>,
+        operations: &OperationLocks,
     ) -> Result<Self, LibraryError> {
         let directory = entry.directory(library);
-        let place = directory.join("vectors");
-        make_folders(library, &place).map_err(LibraryError::io(&place))?;
+        let vectors = directory.join("vectors");
+        create_directories(library, &vectors).map_err(LibraryError::io(&vectors))?;
         let catalog = catalog.for_space(entry.number);
-        let (vectors, report) = VectorStore::open(&place, &entry.space, &live_rows(&catalog)?)?;
+        let (vectors, report) = VectorStore::open(&vectors, &entry.space, &live_rows(&catalog)?)?;
         Ok(Self {
             number: entry.number,
-            model: entry.model.clone(),
             id: entry.space.clone(),
+            encoder: LazyEncoder::new(entry, directory.clone()),
             directory,
             catalog,
             vectors: RwLock::new(vectors),
             damaged: Mutex::new(report.damaged),
-            admissions: AdmissionCache::default(),
-            graph: Mutex::new(()),
-            encoder: OnceLock::new(),
-            precision: OnceLock::new(),
-            last_precision: entry.precision(),
-            model_loading: OnceLock::new(),
-            loading: Mutex::new(()),
-            texts: TextCache::default(),
-            judge: RwLock::default(),
-            calibrating: Mutex::new(()),
-            tag_vectors: Mutex::default(),
-            tagging: Mutex::new(()),
-            backfilling: Mutex::new(()),
-            indexing: Arc::clone(indexing),
+            text_cache: TextCache::default(),
+            filter_cache: AdmissionCache::default(),
+            confidence_model: RwLock::default(),
+            vocabulary: Mutex::default(),
+            operations: operations.for_space(),
         })
     }
 
     /// The space of all its vectors.
-    pub const fn space(&self) -> &SpaceId {
+    pub const fn id(&self) -> &SpaceId {
         &self.id
     }
 
-    /// Makes its model compute in `precision` from its loading on. Only the first call counts, and only before the model
-    /// was asked for.
-    pub fn compute_in(&self, precision: Precision) {
-        let _ = self.precision.set(precision);
+    /// How to load its model: the text form of a [`ModelRef`](crate::ModelRef).
+    pub fn model(&self) -> &str {
+        self.encoder.model()
     }
 
-    /// Decides how its model is loaded. Only the first call counts, and only before the model was asked for.
-    pub fn load_by(&self, loading: Loading) {
-        let _ = self.model_loading.set(loading);
+    /// Sets the precision that the model computes in. Only the first call has an effect, and only before the model is
+    /// loaded.
+    pub fn set_precision(&self, precision: Precision) {
+        self.encoder.set_precision(precision);
     }
 
-    pub(crate) fn model_loading(&self) -> Loading {
-        self.model_loading.get().copied().unwrap_or_default()
+    /// Sets how the model is loaded. Only the first call has an effect, and only before the model is loaded.
+    pub fn set_load_options(&self, options: Loading) {
+        self.encoder.set_load_options(options);
     }
 
-    /// The precision that its model computes in: as asked for, else as the space was last indexed.
+    /// The precision that the model computes in: as set, else that of the last indexing run.
     pub fn precision(&self) -> Precision {
-        self.precision.get().copied().unwrap_or(self.last_precision)
+        self.encoder.precision()
     }
 
-    /// Its model, loaded when first asked for.
+    /// The model, loaded on first use.
     pub fn encoder(&self) -> Result<&dyn Encoder, LibraryError> {
-        self.load_encoder(&())
+        self.encoder.get(&())
     }
 
-    /// Its model, loaded when first asked for, with a progress display for its download.
+    /// Loads the model if it is not loaded yet; `progress` receives its download.
     pub fn load_encoder(&self, progress: &dyn DownloadProgress) -> Result<&dyn Encoder, LibraryError> {
-        let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.encoder.get().is_none() {
-            let reference: ModelRef = self.model.parse()?;
-            let encoder = crate::model::load(&reference, self.precision(), self.model_loading(), progress)?;
-            self.use_encoder(encoder)?;
-        }
-        Ok(self.encoder.get().expect("set above, or before").as_ref())
+        self.encoder.get(progress)
     }
 
-    /// Takes a model that was loaded before, unless there is one already. Errors: it gives vectors of another space.
-    pub(crate) fn use_encoder(&self, encoder: Box<dyn Encoder>) -> Result<(), LibraryError> {
-        self.same_space(encoder.space())?;
-        let _ = self.encoder.set(encoder);
-        Ok(())
-    }
-
-    /// How much of a picture its model sees: what every picture to search by must be decoded with, as indexing does.
+    /// The size at which images must be decoded for the model, as indexing decodes them.
     pub fn decode_size(&self) -> Result<DecodeSize, LibraryError> {
         Ok(DecodeSize::for_model(self.encoder()?.shorter_side()))
     }
 
-    /// Answers a query.
+    /// Runs a query.
     pub fn search(&self, query: &Query) -> Result<Answer, LibraryError> {
-        if is_held(&self.indexing) || is_held(&self.backfilling) {
-            // A run is changing the catalog, so what a filter admitted a moment ago may be out of date.
-            self.admissions.clear();
+        let changing = [Operation::Index, Operation::Backfill];
+        if changing
+            .iter()
+            .any(|operation| self.operations.is_running(*operation))
+        {
+            // The catalog is changing, so cached filter results may be out of date.
+            self.filter_cache.clear();
         }
-        let query = with_real_folders(query);
-        let judge = self.judge()?;
+        let query = with_canonical_folders(query);
+        let model = self.confidence_model()?;
         let searcher = Searcher {
-            judge: Some(&judge),
+            judge: Some(&model),
             encoder: self.encoder()?,
             vectors: &self.vectors,
             catalog: &self.catalog,
-            texts: &self.texts,
-            admissions: &self.admissions,
+            texts: &self.text_cache,
+            admissions: &self.filter_cache,
         };
         Ok(searcher.search(&query)?)
     }
 
-    /// Makes searching fast again after many changes: builds the graph where it is missing, damaged or stale, adds to it
-    /// what came since, and saves it. Searching goes on meanwhile. Does nothing for a space that exact search serves well.
+    /// Makes search fast again after many changes: builds the graph where it is missing, damaged or stale, inserts the
+    /// vectors added since, and saves it. Searches run meanwhile. Does nothing where exact search is fast enough.
     pub fn refresh_graph(&self) -> Result<(), LibraryError> {
-        let _one_at_a_time = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
+        let _graph = self.operations.lock(Operation::Graph);
         if self.read_vectors().needs_graph() {
-            // Built beside the store, so that neither searching nor indexing waits for the minutes that it takes.
+            // Built beside the store, so that searching and indexing need not wait for minutes.
             let builder = self.read_vectors().graph_builder();
             let graph = builder.build();
             self.write_vectors().install_graph(graph);
         }
-        // A little at a time, so that searches come in between.
+        // In small steps, so that searches run in between.
         while self.write_vectors().insert_pending() {}
         let pending = self.read_vectors().pending_snapshot();
         if let Some(pending) = pending {
@@ -186,22 +158,32 @@ impl Space {
         Ok(())
     }
 
-    /// How many images have vectors known to be damaged; the next indexing run of their folders repairs them.
+    /// Number of images whose vectors are known to be damaged; the next indexing run of their folders repairs them.
     ///
-    /// Vectors under a saved graph are checked when they are read, and all of them by the next indexing run.
+    /// Vectors below a saved graph are checked when they are read, and all of them by the next indexing run.
     pub fn damaged(&self) -> usize {
         self.known_damaged().len() + self.read_vectors().damaged().len()
     }
 
-    /// Lets go of vectors whose images the catalog has forgotten.
-    pub(crate) fn let_go_of(&self, images: &[ImageId]) -> Result<(), LibraryError> {
+    /// Whether the catalog has images without a vector here.
+    pub(crate) fn has_missing_embeddings(&self) -> Result<bool, LibraryError> {
+        Ok(self.images() < self.catalog.counts()?.images)
+    }
+
+    /// Number of images that have a vector here.
+    pub(crate) fn images(&self) -> u64 {
+        self.read_vectors().len() as u64
+    }
+
+    /// Removes the vectors of images that were removed from the catalog.
+    pub(crate) fn remove(&self, images: &[ImageId]) -> Result<(), LibraryError> {
         self.write_vectors().remove(images)?;
-        self.admissions.clear();
+        self.filter_cache.clear();
         Ok(())
     }
 
-    /// Reads every vector, since opening took those of a saved graph on trust, and lets go of those that are damaged.
-    pub(crate) fn note_damaged(&self) -> Result<(), LibraryError> {
+    /// Verifies every vector, also those below a saved graph that opening did not read, and removes damaged ones.
+    pub(crate) fn remove_damaged_vectors(&self) -> Result<(), LibraryError> {
         let found = self.read_vectors().verify()?;
         self.write_vectors().remove(&found)?;
         let mut damaged = self.known_damaged();
@@ -211,25 +193,26 @@ impl Space {
         Ok(())
     }
 
-    /// Makes the images with damaged vectors that are `met` count as not embedded. The others stay in the list, so that
-    /// `status` goes on naming them.
+    /// Makes the images with damaged vectors that `will_be_embedded` accepts count as not embedded. The others stay in
+    /// the list, so that `status` goes on reporting them.
     pub(crate) fn forget_damaged(
         &self,
-        met: impl Fn(&eidetic_catalog::ImageRecord) -> bool,
+        will_be_embedded: impl Fn(&ImageRecord) -> bool,
     ) -> Result<(), LibraryError> {
         let mut damaged = self.known_damaged();
         let records = self.catalog.get_many(&damaged)?;
-        let met: Vec<ImageId> = records
-            .iter()
-            .flatten()
-            .filter(|record| met(record))
+        let records = || records.iter().flatten();
+        let forgotten: Vec<ImageId> = records()
+            .filter(|record| will_be_embedded(record))
             .map(|record| record.image)
             .collect();
-        self.catalog.remove_rows(&met)?;
-        // Those that the catalog does not know any more are nobody's.
-        let known = records.iter().flatten().map(|record| record.image);
-        let met: std::collections::HashSet<ImageId> = met.into_iter().collect();
-        *damaged = known.filter(|image| !met.contains(image)).collect();
+        self.catalog.remove_rows(&forgotten)?;
+        let forgotten: HashSet<ImageId> = forgotten.into_iter().collect();
+        // Images that are no longer in the catalog leave the list too.
+        *damaged = records()
+            .map(|record| record.image)
+            .filter(|image| !forgotten.contains(image))
+            .collect();
         Ok(())
     }
 
@@ -244,37 +227,21 @@ impl Space {
     fn known_damaged(&self) -> MutexGuard<'_, Vec<ImageId>> {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn same_space(&self, model: &SpaceId) -> Result<(), LibraryError> {
-        if *model == self.id {
-            return Ok(());
-        }
-        Err(LibraryError::OtherSpace {
-            path: self.directory.clone(),
-            library: Box::new(self.id.clone()),
-            model: Box::new(model.clone()),
-        })
-    }
 }
 
-fn is_held(lock: &Mutex<()>) -> bool {
-    matches!(lock.try_lock(), Err(TryLockError::WouldBlock))
-}
-
-/// The folder `place` within `library`; once this returns, new ones survive power loss.
-fn make_folders(library: &Path, place: &Path) -> std::io::Result<()> {
-    if place.is_dir() {
+/// Creates the folder `path` within `library`; once this returns, it survives power loss.
+fn create_directories(library: &Path, path: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(place)?;
-    place
-        .ancestors()
+    fs::create_dir_all(path)?;
+    path.ancestors()
         .skip(1)
         .take_while(|folder| folder.starts_with(library))
         .try_for_each(eidetic_atomic_file::sync_directory)
 }
 
-/// What the catalog says is alive; every other row of the vector file is dropped.
+/// The rows that the catalog names; every other row of the vector file is dropped.
 fn live_rows(catalog: &SledCatalog) -> Result<Vec<(RowId, ImageId)>, LibraryError> {
     let named = catalog.scan().filter_map(|record| match record {
         Ok(record) => record.row.map(|row| Ok((row, record.image))),
@@ -283,15 +250,15 @@ fn live_rows(catalog: &SledCatalog) -> Result<Vec<(RowId, ImageId)>, LibraryErro
     named.collect()
 }
 
-/// The catalog names files as the walk met them, perhaps through a link; people name folders either way.
-fn with_real_folders(query: &Query) -> Cow<'_, Query> {
+/// Adds the canonical forms of a filter's folders: the catalog has the paths of the walk, a query may name a link.
+fn with_canonical_folders(query: &Query) -> Cow<'_, Query> {
     let named = &query.filter.folders;
-    let real = named.iter().filter_map(|folder| folder.canonicalize().ok());
-    let real: Vec<PathBuf> = real.filter(|folder| !named.contains(folder)).collect();
-    if real.is_empty() {
+    let canonical = named.iter().filter_map(|folder| folder.canonicalize().ok());
+    let added: Vec<PathBuf> = canonical.filter(|folder| !named.contains(folder)).collect();
+    if added.is_empty() {
         return Cow::Borrowed(query);
     }
     let mut query = query.clone();
-    query.filter.folders.extend(real);
+    query.filter.folders.extend(added);
     Cow::Owned(query)
 }

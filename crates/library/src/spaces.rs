@@ -1,31 +1,31 @@
-//! Which spaces a library has, by name and in numbers.
+//! The spaces of a library: listing, finding, opening and dropping them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use eidetic_catalog::{Catalog, RowStore, SpaceNumber};
 use eidetic_domain::Precision;
 use eidetic_hub::ModelRef;
-use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::{Manifest, SpaceEntry, directory_of};
+use crate::operations::{Operation, OperationGuard};
 use crate::status::bytes_below;
-use crate::{Library, LibraryError, OldSpace, Space};
+use crate::{Library, LibraryError, PreviousSpace, Space};
 
-/// How one space of a library stands.
+/// The state of one space of a library.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SpaceStatus {
-    /// Its number, by which it can be named too.
+    /// Its number, which can be used as its name.
     pub number: u32,
-    /// Whether it is the one that answers.
+    /// Whether searches use it.
     pub active: bool,
     /// How to load its model.
     pub model: String,
-    /// Its name in answers.
+    /// Its identifier, as in search results.
     pub space: String,
-    /// The precisions that its vectors were computed in, the latest last.
+    /// The precisions that its vectors were computed in, the most recent last.
     pub precisions: Vec<Precision>,
     /// Images that have a vector in it.
     pub images: u64,
@@ -35,10 +35,10 @@ pub struct SpaceStatus {
     pub bytes: u64,
 }
 
-/// A switch that has begun and has not ended.
+/// A switch that has begun and has not finished.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SwitchStatus {
-    /// The number of the space that is to answer.
+    /// The number of the space that becomes active.
     pub number: u32,
     /// How to load its model.
     pub model: String,
@@ -46,9 +46,9 @@ pub struct SwitchStatus {
     pub done: u64,
     /// Images of the library.
     pub total: u64,
-    /// What becomes of the space that answers now.
-    pub old: OldSpace,
-    /// Whether this process is at it; else it goes on with the next `eidetic space switch` or start of a server.
+    /// What happens to the space that is active now.
+    pub old: PreviousSpace,
+    /// Whether this process is running it; else it resumes with the next `eidetic space switch` or start of a server.
     pub running: bool,
 }
 
@@ -59,7 +59,7 @@ impl Library {
         manifest.spaces().map(|entry| self.space_status(entry)).collect()
     }
 
-    /// The switch that has begun and has not ended, if there is one.
+    /// The switch that has begun and has not finished, if there is one.
     pub fn planned_switch(&self) -> Result<Option<SwitchStatus>, LibraryError> {
         let manifest = self.read_manifest().clone();
         let planned = manifest.switch;
@@ -73,20 +73,20 @@ impl Library {
             done: self.images_of(entry.number)?,
             total: self.catalog.counts()?.images,
             old: planned.old,
-            running: matches!(self.switching.try_lock(), Err(TryLockError::WouldBlock)),
+            running: self.operations.is_running(Operation::Switch),
         }))
     }
 
-    /// A space by its number, its model, or its name in answers; opened if it is not yet.
+    /// The space with this number, model, or identifier; opened if it is not open yet.
     pub fn space_named(&self, name: &str) -> Result<Arc<Space>, LibraryError> {
         let number = self.number_of(name)?;
         self.open_space(number)
     }
 
-    /// Takes a space other than the active one out of the library, with its vectors, tags and calibrations, and gives a
-    /// switch to it up. Returns its model.
+    /// Removes a space other than the active one, with its vectors, tags and calibrations, and abandons a switch to it.
+    /// Returns its model.
     pub fn drop_space(&self, name: &str) -> Result<String, LibraryError> {
-        let _alone = self.claim_switching()?;
+        let _switch = self.lock_switching()?;
         let number = self.number_of(name)?;
         let entry = self.read_manifest().space(number).cloned();
         let model = entry.map_or_else(String::new, |entry| entry.model);
@@ -99,7 +99,7 @@ impl Library {
         Ok(model)
     }
 
-    /// Removes what is left of spaces that the manifest names as dropped.
+    /// Removes the remaining files and records of spaces that the manifest lists as dropped.
     pub(crate) fn remove_dropped(&self) -> Result<(), LibraryError> {
         let dropped = self.read_manifest().dropped.clone();
         for number in dropped {
@@ -112,13 +112,13 @@ impl Library {
         Ok(())
     }
 
-    /// The space with this number, opened if it is not yet.
+    /// The space with this number, opened if it is not open yet.
     pub(crate) fn open_space(&self, number: SpaceNumber) -> Result<Arc<Space>, LibraryError> {
         let active = self.active();
         if active.number == number {
             return Ok(active);
         }
-        // Held while it is opened, so that images forgotten meanwhile are let go of afterwards.
+        // Held while the space is opened, so that images removed meanwhile are removed from it afterwards.
         let mut others = self.opened_others();
         if let Some(space) = others.get(&number) {
             return Ok(Arc::clone(space));
@@ -127,14 +127,14 @@ impl Library {
         let entry = manifest
             .space(number)
             .ok_or_else(|| unknown(&number.to_string(), &manifest))?;
-        let opened = Space::open(&self.directory, entry, &self.catalog, &self.indexing);
+        let opened = Space::open(&self.directory, entry, &self.catalog, &self.operations);
         let space = opened.map_err(|reason| LibraryError::UnreadableSpace {
             model: entry.model.clone(),
             number: number.0,
             reason: Box::new(reason),
         })?;
-        // As the active one: one machine loads them all.
-        space.load_by(self.active().model_loading());
+        // The same machine loads all models.
+        space.set_load_options(active.encoder.load_options());
         let space = Arc::new(space);
         others.insert(number, Arc::clone(&space));
         Ok(space)
@@ -144,20 +144,17 @@ impl Library {
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One at a time. What panicked left the spaces as its last batch made them.
-    pub(crate) fn claim_switching(&self) -> Result<MutexGuard<'_, ()>, LibraryError> {
-        match self.switching.try_lock() {
-            Ok(claim) => Ok(claim),
-            Err(TryLockError::Poisoned(claim)) => Ok(claim.into_inner()),
-            Err(TryLockError::WouldBlock) => Err(LibraryError::AlreadySwitching),
-        }
+    /// Excludes other switches. Errors: one is running.
+    pub(crate) fn lock_switching(&self) -> Result<OperationGuard<'_>, LibraryError> {
+        let lock = self.operations.try_lock(Operation::Switch);
+        lock.ok_or(LibraryError::AlreadySwitching)
     }
 
     fn number_of(&self, name: &str) -> Result<SpaceNumber, LibraryError> {
         let manifest = self.read_manifest().clone();
         let mut numbers = manifest
             .spaces()
-            .filter(|entry| goes_by(entry, name))
+            .filter(|entry| matches_name(entry, name))
             .map(|entry| entry.number);
         match (numbers.next(), numbers.next()) {
             (Some(only), None) => Ok(only),
@@ -184,20 +181,20 @@ impl Library {
         })
     }
 
-    /// Images that have a vector in a space, as far as that is known without opening it.
+    /// Number of images with a vector in a space. A space that is not open is not opened for it.
     fn images_of(&self, number: SpaceNumber) -> Result<u64, LibraryError> {
         let active = self.active();
         if active.number == number {
-            return Ok(active.read_vectors().len() as u64);
+            return Ok(active.images());
         }
         let opened = self.opened_others().get(&number).cloned();
         match opened {
-            Some(space) => Ok(space.read_vectors().len() as u64),
+            Some(space) => Ok(space.images()),
             None => Ok(self.catalog.for_space(number).count_rows()?),
         }
     }
 
-    /// All that is of one space alone. The first space shares its directory with the library.
+    /// The files of one space alone. The first space shares its directory with the library.
     fn files_of(&self, number: SpaceNumber) -> Vec<PathBuf> {
         let directory = directory_of(number, &self.directory);
         if number != SpaceNumber::FIRST {
@@ -214,7 +211,7 @@ impl Library {
     }
 }
 
-/// Removes a file, or a folder with all in it; nothing is there already where another did.
+/// Removes a file, or a folder with its contents; succeeds where neither exists.
 fn remove(path: &std::path::Path) -> std::io::Result<()> {
     let removed = if path.is_dir() {
         std::fs::remove_dir_all(path)
@@ -227,8 +224,8 @@ fn remove(path: &std::path::Path) -> std::io::Result<()> {
     }
 }
 
-/// Whether people may mean a space by `name`.
-fn goes_by(entry: &SpaceEntry, name: &str) -> bool {
+/// Whether `name` is the number, model or identifier of a space.
+fn matches_name(entry: &SpaceEntry, name: &str) -> bool {
     let model = name.parse::<ModelRef>();
     let lasting = model.is_ok_and(|model| model.lasting().to_string() == entry.model);
     let names = [

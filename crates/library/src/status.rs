@@ -1,3 +1,5 @@
+//! The state of a library, in numbers.
+
 use std::path::{Path, PathBuf};
 
 use eidetic_catalog::{Catalog, CatalogCounts, TagStore};
@@ -7,54 +9,54 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Library, LibraryError, RecallStatus, SpaceStatus, SwitchStatus};
 
-/// How a library stands.
+/// The state of a library.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// Its directory.
     pub library: PathBuf,
-    /// Different images.
+    /// Distinct images.
     pub images: u64,
-    /// Paths at which they stand.
+    /// Their paths.
     pub paths: u64,
-    /// Files that could not be read as pictures.
+    /// Files that could not be read as images.
     pub failed: u64,
     /// Images whose vectors are damaged; the next indexing run repairs them.
     pub damaged: u64,
-    /// Images that carry tags.
+    /// Images with tags.
     #[serde(default)]
     pub tagged: u64,
     /// How to load the active space's model.
     pub model: String,
-    /// Its active space.
+    /// The identifier of its active space.
     pub space: String,
-    /// The precisions that its vectors were computed in, the latest run's last.
+    /// The precisions that its vectors were computed in, the most recent last.
     #[serde(default)]
     pub precisions: Vec<Precision>,
-    /// Folders that it indexes.
+    /// The folders that it indexes.
     pub sources: Vec<PathBuf>,
     /// All its spaces, the active one first.
     #[serde(default)]
     pub spaces: Vec<SpaceStatus>,
-    /// The switch to another space that has begun and has not ended.
+    /// The switch to another space that has begun and has not finished.
     #[serde(default)]
     pub switch: Option<SwitchStatus>,
     /// The vector index.
     pub index: IndexStatus,
     /// Disk space.
     pub bytes: BytesOnDisk,
-    /// How much of what exact search finds the index finds, where that was asked for.
+    /// Recall of the index compared with exact search, where it was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recall: Option<RecallStatus>,
 }
 
-/// How the vector index stands.
+/// The state of the vector index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexStatus {
     /// `exact` or `hnsw`.
     pub kind: String,
     /// Live vectors.
     pub vectors: u64,
-    /// Rows that removed images left behind, to be used again.
+    /// Rows of removed images, which new images will use.
     pub tombstones: u64,
 }
 
@@ -72,7 +74,7 @@ pub struct BytesOnDisk {
 }
 
 impl Library {
-    /// How much the library holds; costs no walk through its files, so it may be asked often.
+    /// Numbers of images, paths and failures; cheap, since no files are walked.
     pub fn counts(&self) -> Result<CatalogCounts, LibraryError> {
         Ok(self.catalog.counts()?)
     }
@@ -82,7 +84,7 @@ impl Library {
         self.read_manifest().sources.clone()
     }
 
-    /// How the library stands now. Needs no model.
+    /// The state of the library now. Needs no model.
     pub fn status(&self) -> Result<Status, LibraryError> {
         let counts = self.catalog.counts()?;
         let active = self.active();
@@ -96,8 +98,8 @@ impl Library {
             failed: counts.failed,
             damaged: active.damaged() as u64,
             tagged: active.catalog.tag_summary()?.images,
-            model: active.model.clone(),
-            space: active.space().to_string(),
+            model: active.model().to_owned(),
+            space: active.id().to_string(),
             precisions: own.map(|space| space.precisions.clone()).unwrap_or_default(),
             sources: self.sources(),
             switch: self.planned_switch()?,
@@ -125,7 +127,7 @@ const fn kind_name(kind: IndexKind) -> &'static str {
     }
 }
 
-/// What the files below `folder` take; a folder that cannot be read counts nothing.
+/// Total size of the files below `folder`, in bytes; a folder that cannot be read counts as empty.
 pub(crate) fn bytes_below(folder: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return 0;

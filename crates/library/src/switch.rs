@@ -1,87 +1,107 @@
-//! From one space to another: filled beside the one that answers, then put in its place in one step.
+//! Switching to another model: its space is filled beside the active one, then activated in one step.
 
+mod backfill;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use eidetic_catalog::TagStore;
-use eidetic_domain::{ImageId, Precision};
+use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
 use eidetic_hub::{DownloadProgress, ModelRef};
-use eidetic_indexer::{FileFailure, Indexer, IndexerOptions, RunContext};
-use eidetic_vectors::VectorIndex;
+use eidetic_indexer::{FileFailure, IndexerOptions, RunContext};
 use serde::{Deserialize, Serialize};
 
-use crate::{Library, LibraryError, Space, tag_options};
+use self::backfill::SpaceBackfill;
+use crate::operations::OperationGuard;
+use crate::{Library, LibraryError, Space, TagOptions};
 
-/// When a pass over the catalog embeds no more than this, the rest is done with indexing held off.
+/// After a pass that embeds at most this many images, the last pass locks indexing.
 const FEW: u64 = 256;
-/// How often an indexing run's end is looked for.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Interval of checking whether an indexing run has ended.
+const INDEXING_POLL: Duration = Duration::from_millis(50);
 
-/// What becomes of the space that answered before.
+/// What happens to the space that was active before a switch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum OldSpace {
-    /// It stays, to be searched, compared and switched back to.
+pub enum PreviousSpace {
+    /// It is kept, to be searched, compared and switched back to.
     #[default]
     Keep,
-    /// It goes, unless it alone has some image.
+    /// It is removed, unless it has an image that the new space has not.
     Drop,
 }
 
 /// How to switch.
 #[derive(Debug, Clone, Default)]
 pub struct SwitchOptions {
-    /// What becomes of the space that answers now.
-    pub old: OldSpace,
-    /// What the new model computes in; `None`: as the space was last indexed, a new one like the active one.
+    /// What happens to the space that is active now.
+    pub old: PreviousSpace,
+    /// The precision of the new model; `None`: that of the space's last indexing run, for a new space that of the active
+    /// one.
     pub precision: Option<Precision>,
     /// How images are read and embedded.
     pub indexing: IndexerOptions,
 }
 
-/// What backfilling a space did.
+/// What a backfill of a space, or a switch to it, did.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SpaceReport {
-    /// The space's name in answers.
+    /// The space's identifier, as in search results.
     pub space: String,
     /// How to load its model.
     pub model: String,
     /// Images that have a vector in it now.
     pub images: u64,
-    /// Those of them that were embedded in this run.
+    /// Images that were embedded in this run.
     pub embedded: u64,
-    /// Images that were given tags in it, where the space that answered before had some.
+    /// Images that were tagged in it, where the previous space had tags.
     pub tagged: u64,
     /// Images that could not be embedded, in order of path; they stay in the spaces that have them.
     pub failed: Vec<FileFailure>,
-    /// Whether it was stopped before its end; what it did is kept.
+    /// Whether the run was stopped before its end; what it did is kept.
     pub cancelled: bool,
-    /// Whether it is the active space now.
+    /// Whether this is the active space now.
     pub active: bool,
-    /// The model of the space that answered before, where that stays.
+    /// The model of the previous space, if that is kept.
     pub kept: Option<String>,
-    /// The model of the space that answered before, where that went.
+    /// The model of the previous space, if that was dropped.
     pub dropped: Option<String>,
-    /// How long it took.
+    /// Duration of the run.
     pub seconds: f64,
 }
 
+impl SpaceReport {
+    fn new(space: &Space) -> Self {
+        Self {
+            space: space.id().to_string(),
+            model: space.model().to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+/// The model that a switch leads to.
+struct Target {
+    encoder: Box<dyn Encoder>,
+    /// How to load it again.
+    model: String,
+    precision: Precision,
+}
+
 impl Library {
-    /// Embeds all images in the space of `model`, while the active space goes on answering and being indexed, and then
-    /// makes that one the active space, in one step.
+    /// Embeds all images in the space of `model`, while the active space is searched and indexed, and then makes that
+    /// space the active one, in one step.
     ///
-    /// It can be interrupted at any moment and goes on where it stopped when it is called again, or by
-    /// [`resume_switch`](Self::resume_switch). Images that cannot be embedded are in the report; the old space stays then,
-    /// whatever was asked for. A switch to the model that answers already gives one that is under way up.
+    /// It can be interrupted at any moment and continues where it stopped when it is called again, or by
+    /// [`resume_switch`](Self::resume_switch). If the report has images that could not be embedded, the previous space is
+    /// kept in any case. A switch to the active model abandons an unfinished switch.
     ///
-    /// Errors: the model cannot be had; another switch is being made; disk, catalog or model fail; not one image can be
-    /// read. The active space stays as it is.
+    /// Errors: the model is unavailable; another switch is running; disk, catalog or model fail; no image can be read.
+    /// The active space stays as it is.
     pub fn switch(
         &self,
         model: &ModelRef,
@@ -89,19 +109,16 @@ impl Library {
         download: &dyn DownloadProgress,
         context: &RunContext<'_>,
     ) -> Result<SpaceReport, LibraryError> {
-        let claim = self.claim_switching()?;
+        let lock = self.lock_switching()?;
         let reference = model.lasting();
         let precision = options.precision.unwrap_or_else(|| self.precision_of(&reference));
-        let loading = self.active().model_loading();
-        let encoder = crate::model::load(&reference, precision, loading, download)?;
-        self.switch_claimed(
-            &claim,
-            encoder,
-            reference.to_string(),
+        let load_options = self.active().encoder.load_options();
+        let target = Target {
+            encoder: crate::model::load(&reference, precision, load_options, download)?,
+            model: reference.to_string(),
             precision,
-            options,
-            context,
-        )
+        };
+        self.switch_locked(&lock, target, options, context)
     }
 
     /// The same with an encoder of the caller's: for programs that bring their own model, and for tests.
@@ -111,29 +128,33 @@ impl Library {
         options: &SwitchOptions,
         context: &RunContext<'_>,
     ) -> Result<SpaceReport, LibraryError> {
-        let claim = self.claim_switching()?;
-        let model = encoder.space().model.clone();
-        let precision = options.precision.unwrap_or_default();
-        self.switch_claimed(&claim, encoder, model, precision, options, context)
+        let lock = self.lock_switching()?;
+        let target = Target {
+            model: encoder.space().model.clone(),
+            encoder,
+            precision: options.precision.unwrap_or_default(),
+        };
+        self.switch_locked(&lock, target, options, context)
     }
 
-    /// Goes on with a switch that was interrupted; `None` where there is none.
+    /// Continues a switch that was interrupted; `None` where there is none.
     pub fn resume_switch(
         &self,
         options: &IndexerOptions,
         download: &dyn DownloadProgress,
         context: &RunContext<'_>,
     ) -> Result<Option<SpaceReport>, LibraryError> {
-        let _claim = self.claim_switching()?;
+        let _switch = self.lock_switching()?;
         let Some(planned) = self.read_manifest().switch else {
             return Ok(None);
         };
         let space = self.open_space(planned.to)?;
         space.load_encoder(download)?;
-        self.make_active(&space, planned.old, options, context).map(Some)
+        self.fill_and_activate(&space, planned.old, options, context)
+            .map(Some)
     }
 
-    /// Embeds the images that a space lacks, so that it can be compared with the active one.
+    /// Embeds the images that a space has no vectors of, so that it can be compared with the active one.
     pub fn backfill_space(
         &self,
         name: &str,
@@ -142,46 +163,44 @@ impl Library {
     ) -> Result<SpaceReport, LibraryError> {
         let start = Instant::now();
         let space = self.space_named(name)?;
-        let mut report = SpaceReport::of(&space);
-        if space.number != self.active().number && space.lacks_images()? {
-            let _claim = self.claim_switching()?;
-            let mut backfill = Backfill::new(self, &space, options, context)?;
+        let mut report = SpaceReport::new(&space);
+        if space.number != self.active().number && space.has_missing_embeddings()? {
+            let _switch = self.lock_switching()?;
+            let mut backfill = SpaceBackfill::start(self, &space, options, context)?;
             backfill.pass()?;
-            backfill.tell(&mut report);
+            backfill.add_to(&mut report);
         }
         report.active = space.number == self.active().number;
-        report.images = space.read_vectors().len() as u64;
+        report.images = space.images();
         report.seconds = start.elapsed().as_secs_f64();
         Ok(report)
     }
 
-    fn switch_claimed(
+    fn switch_locked(
         &self,
-        _claim: &MutexGuard<'_, ()>,
-        encoder: Box<dyn Encoder>,
-        model: String,
-        precision: Precision,
+        _switch: &OperationGuard<'_>,
+        target: Target,
         options: &SwitchOptions,
         context: &RunContext<'_>,
     ) -> Result<SpaceReport, LibraryError> {
         let active = self.active();
-        if encoder.space() == active.space() {
+        if target.encoder.space() == active.id() {
             self.change_manifest(|manifest| manifest.switch = None)?;
             return Ok(SpaceReport {
-                images: active.read_vectors().len() as u64,
+                images: active.images(),
                 active: true,
-                ..SpaceReport::of(&active)
+                ..SpaceReport::new(&active)
             });
         }
-        let id = encoder.space().clone();
-        let number = self.change_manifest(|manifest| manifest.plan_switch(model, &id, options.old))?;
+        let id = target.encoder.space().clone();
+        let number = self.change_manifest(|manifest| manifest.plan_switch(target.model, &id, options.old))?;
         let space = self.open_space(number)?;
-        space.compute_in(precision);
-        space.use_encoder(encoder)?;
-        self.make_active(&space, options.old, &options.indexing, context)
+        space.set_precision(target.precision);
+        space.encoder.set(target.encoder)?;
+        self.fill_and_activate(&space, options.old, &options.indexing, context)
     }
 
-    /// A space known by this name goes on as it was indexed, a new one like the active one.
+    /// A space of this model keeps the precision of its last indexing run, a new one takes that of the active space.
     fn precision_of(&self, model: &ModelRef) -> Precision {
         let manifest = self.read_manifest();
         let name = model.to_string();
@@ -189,36 +208,36 @@ impl Library {
         known.unwrap_or(&manifest.active).precision()
     }
 
-    /// Fills a space and lets it answer from then on.
-    fn make_active(
+    /// Embeds all images in a space, then makes it the active one.
+    fn fill_and_activate(
         &self,
         space: &Arc<Space>,
-        old: OldSpace,
+        previous: PreviousSpace,
         options: &IndexerOptions,
         context: &RunContext<'_>,
     ) -> Result<SpaceReport, LibraryError> {
         let start = Instant::now();
-        let mut report = SpaceReport::of(space);
-        let mut backfill = Backfill::new(self, space, options, context)?;
+        let mut report = SpaceReport::new(space);
+        let mut backfill = SpaceBackfill::start(self, space, options, context)?;
         while backfill.pass()? > FEW {}
         if !backfill.cancelled {
-            // Derived: searching goes without it.
+            // Search works without a graph, so a failure does not stop the switch.
             if let Err(error) = space.refresh_graph() {
-                tracing::warn!("the search graph could not be kept, searches will be slower: {error}");
+                tracing::warn!("cannot store the search graph, searches will be slower: {error}");
             }
-            report.tagged = self.tag_as_before(space, context)?;
+            report.tagged = self.tag_like_active(space, context)?;
         }
-        if let Some(_held_off) = self.hold_indexing_off(context)
+        if let Some(_index) = self.wait_for_indexing(context)
             && !backfill.cancelled
         {
             backfill.last_pass()?;
             if !backfill.cancelled {
-                self.exchange(space, old, &backfill, &mut report)?;
+                self.activate(space, previous, &backfill, &mut report)?;
             }
         }
         backfill.cancelled |= !report.active;
-        backfill.tell(&mut report);
-        report.images = space.read_vectors().len() as u64;
+        backfill.add_to(&mut report);
+        report.images = space.images();
         report.seconds = start.elapsed().as_secs_f64();
         drop(backfill);
         if report.dropped.is_some() {
@@ -227,141 +246,54 @@ impl Library {
         Ok(report)
     }
 
-    /// The one step that switches, with indexing held off.
-    fn exchange(
+    /// The one step that switches; indexing is locked.
+    fn activate(
         &self,
         space: &Arc<Space>,
-        old: OldSpace,
-        backfill: &Backfill<'_>,
+        previous: PreviousSpace,
+        backfill: &SpaceBackfill<'_>,
         report: &mut SpaceReport,
     ) -> Result<(), LibraryError> {
         let before = self.active();
-        if space.read_vectors().is_empty() && !backfill.failed.is_empty() {
+        if space.images() == 0 && !backfill.failed.is_empty() {
             let images = backfill.failed.len() as u64;
             return Err(LibraryError::NothingReadable { images });
         }
-        let old = if backfill.failed.is_empty() {
-            old
+        let previous = if backfill.failed.is_empty() {
+            previous
         } else {
-            OldSpace::Keep
+            PreviousSpace::Keep
         };
-        self.change_manifest(|manifest| manifest.activate(space.number, old))?;
+        self.change_manifest(|manifest| manifest.activate(space.number, previous))?;
         *self.active.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(space);
         self.opened_others().remove(&space.number);
         report.active = true;
-        match old {
-            OldSpace::Keep => report.kept = Some(before.model.clone()),
-            OldSpace::Drop => report.dropped = Some(before.model.clone()),
+        let model = Some(before.model().to_owned());
+        match previous {
+            PreviousSpace::Keep => report.kept = model,
+            PreviousSpace::Drop => report.dropped = model,
         }
         Ok(())
     }
 
-    /// Waits for the end of an indexing run and keeps others from beginning; `None` where it was cancelled before.
-    fn hold_indexing_off(&self, context: &RunContext<'_>) -> Option<MutexGuard<'_, ()>> {
+    /// Waits for the end of an indexing run and locks indexing; `None` if the switch was cancelled before.
+    fn wait_for_indexing(&self, context: &RunContext<'_>) -> Option<OperationGuard<'_>> {
         while !context.is_cancelled() {
-            if let Ok(held) = self.claim_indexing() {
-                return Some(held);
+            if let Ok(lock) = self.lock_indexing() {
+                return Some(lock);
             }
-            thread::sleep(PAUSE);
+            thread::sleep(INDEXING_POLL);
         }
         None
     }
 
-    /// Tags images in the new space by the words and the rule that they were tagged by before, if they were.
-    fn tag_as_before(&self, space: &Space, context: &RunContext<'_>) -> Result<u64, LibraryError> {
-        let before = self.active();
-        if before.catalog.tag_summary()?.images == 0 {
+    /// Tags images in a space with the vocabulary and rule of the active space, if that has tags.
+    fn tag_like_active(&self, space: &Space, context: &RunContext<'_>) -> Result<u64, LibraryError> {
+        let active = self.active();
+        if active.catalog.tag_summary()?.images == 0 {
             return Ok(0);
         }
-        let options = tag_options::read(&before.directory);
+        let options = TagOptions::read(&active.directory);
         Ok(space.tag(&options, &context.without_observer())?.tagged)
-    }
-}
-
-/// A space being filled, pass by pass.
-struct Backfill<'a> {
-    library: &'a Library,
-    space: &'a Space,
-    options: &'a IndexerOptions,
-    context: &'a RunContext<'a>,
-    _alone: MutexGuard<'a, ()>,
-    embedded: u64,
-    failed: Vec<FileFailure>,
-    /// Not tried again before the last pass.
-    given_up: HashSet<ImageId>,
-    cancelled: bool,
-}
-
-impl<'a> Backfill<'a> {
-    /// Damaged vectors count as missing.
-    fn new(
-        library: &'a Library,
-        space: &'a Space,
-        options: &'a IndexerOptions,
-        context: &'a RunContext<'a>,
-    ) -> Result<Self, LibraryError> {
-        let alone = space.backfilling.lock().unwrap_or_else(PoisonError::into_inner);
-        space.encoder()?;
-        library.remember_precision(space)?;
-        space.note_damaged()?;
-        space.forget_damaged(|_| true)?;
-        Ok(Self {
-            library,
-            space,
-            options,
-            context,
-            _alone: alone,
-            embedded: 0,
-            failed: Vec::new(),
-            given_up: HashSet::new(),
-            cancelled: false,
-        })
-    }
-
-    /// Embeds what the space lacks now, and says how much that was.
-    fn pass(&mut self) -> Result<u64, LibraryError> {
-        let indexer = Indexer {
-            catalog: &self.space.catalog,
-            vectors: &self.space.vectors,
-            encoder: self.space.encoder()?,
-            thumbnails: None,
-            on_removed: &|_| (),
-        };
-        let given_up = &self.given_up;
-        let wanted = |record: &eidetic_catalog::ImageRecord| !given_up.contains(&record.image);
-        let backfilled = indexer.backfill(&wanted, self.options, self.context);
-        self.library.clear_admissions();
-        let backfilled = backfilled?;
-        for (image, failure) in backfilled.failed {
-            self.given_up.insert(image);
-            self.failed.push(failure);
-        }
-        self.embedded += backfilled.embedded;
-        self.cancelled |= backfilled.cancelled;
-        Ok(backfilled.embedded)
-    }
-
-    /// Embeds what is new, and tries what failed again: it may be back, or have been taken out of the library.
-    fn last_pass(&mut self) -> Result<(), LibraryError> {
-        self.given_up.clear();
-        self.failed.clear();
-        self.pass().map(drop)
-    }
-
-    fn tell(&self, report: &mut SpaceReport) {
-        report.embedded = self.embedded;
-        report.failed.clone_from(&self.failed);
-        report.failed.sort_by(|a, b| a.path.cmp(&b.path));
-        report.cancelled = self.cancelled;
-    }
-}
-
-impl SpaceReport {
-    fn of(space: &Space) -> Self {
-        Self {
-            space: space.space().to_string(),
-            model: space.model.clone(),
-            ..Self::default()
-        }
     }
 }

@@ -1,3 +1,7 @@
+//! Tagging images with the words of a vocabulary.
+
+use std::fs;
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -9,67 +13,82 @@ use eidetic_indexer::{RunContext, RunStage};
 use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
 
-use crate::kept_vectors::KeptVectors;
-use crate::shared_out::shared_out;
-use crate::{LibraryError, Space, tag_options};
+use crate::operations::Operation;
+use crate::par_chunks::par_chunks;
+use crate::vector_cache::VectorCache;
+use crate::{LibraryError, Space};
 
-/// Version of the way in which tags are chosen; part of every fingerprint.
+/// Version of the method that chooses tags; part of every fingerprint.
 const METHOD: &[u8] = b"EIDTAGS1";
-const FILE_NAME: &str = "vocabulary.bin";
-/// Images whose tags become durable together.
-const IMAGES: usize = 256;
-/// Words that go through the model between two looks at whether to stop.
-const WORDS: usize = 16;
+/// The vectors of the vocabulary, in the space's directory.
+const VOCABULARY_FILE: &str = "vocabulary.bin";
+/// The options of the last run, in the space's directory.
+const OPTIONS_FILE: &str = "tagging.json";
+const OPTIONS_FORMAT: u32 = 1;
+/// Images whose tags are committed together.
+const IMAGE_BATCH: usize = 256;
+/// Words that are embedded between two checks for cancellation.
+const WORD_BATCH: usize = 16;
 
 /// How images are tagged.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TagOptions {
-    /// Words to try.
+    /// Words to choose from.
     pub vocabulary: Vocabulary,
-    /// How many an image gets.
+    /// How many tags an image gets.
     pub rule: TagRule,
 }
 
-/// What a tagging run did.
+/// [`TagOptions`] on disk, so that another space can be tagged with the same ones.
+#[derive(Serialize, Deserialize)]
+struct StoredTagOptions {
+    format: u32,
+    words: Vec<String>,
+    most: usize,
+    bar: f32,
+    least: usize,
+}
+
+/// The result of a tagging run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TagReport {
     /// Images that were tagged in this run.
     pub tagged: u64,
-    /// Images whose tags are as this run would make them.
+    /// Images that have the tags of this run's words, rule, model and calibration already.
     pub unchanged: u64,
-    /// Images whose vectors are damaged or gone; the next indexing run embeds them anew.
+    /// Images whose vectors are damaged or missing; the next indexing run embeds them again.
     pub skipped: u64,
-    /// Whether the run was stopped early; what it did is kept.
+    /// Whether the run was stopped before its end; what it did is kept.
     pub cancelled: bool,
-    /// How long it took.
+    /// Duration of the run.
     pub seconds: f64,
-    /// Words of the vocabulary.
+    /// Number of words of the vocabulary.
     pub vocabulary: u64,
     /// The space of the vectors.
     pub space: String,
-    /// Images of the whole library that carry at least one tag.
+    /// Images of the whole library with at least one tag.
     pub images: u64,
-    /// Every tag of the library, the commonest first.
+    /// Every tag of the library, the most frequent first.
     pub tags: Vec<TagCount>,
 }
 
-/// A tag, and how common it is.
+/// A tag and its frequency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TagCount {
     /// As the vocabulary writes it.
     pub tag: String,
-    /// Images that carry it.
+    /// Images that have it.
     pub images: u64,
 }
 
-/// A vocabulary's vectors, and what stands for everything that decided them.
+/// The vectors of a vocabulary, and a hash of everything that they depend on.
 #[derive(Clone)]
-pub(crate) struct KeptTags {
+pub(crate) struct VocabularyVectors {
     key: [u8; 32],
     vectors: Arc<TagVectors>,
 }
 
-/// All that it takes to tag an image.
+/// What is needed to tag one image.
 struct Tagger {
     judge: Arc<Judge>,
     vectors: Arc<TagVectors>,
@@ -78,21 +97,21 @@ struct Tagger {
 }
 
 impl Space {
-    /// Gives every image its tags, but for those that have them already from the same words, rule, model and calibration.
+    /// Tags every image that has no tags from the same words, rule, model and calibration yet.
     ///
-    /// Tags are durable some hundred images at a time, so that a run that was cut short goes on where it stopped. Images
-    /// removed meanwhile are passed over; those added meanwhile may be left for the next run.
+    /// Tags are committed every few hundred images, so that an interrupted run continues where it stopped. Images removed
+    /// meanwhile are skipped; those added meanwhile may be left for the next run.
     pub fn tag(&self, options: &TagOptions, context: &RunContext<'_>) -> Result<TagReport, LibraryError> {
-        let _one_at_a_time = self.tagging.lock().unwrap_or_else(PoisonError::into_inner);
+        let _tag = self.operations.lock(Operation::Tag);
         let start = Instant::now();
         let mut report = TagReport {
             vocabulary: options.vocabulary.tags().len() as u64,
-            space: self.space().to_string(),
+            space: self.id().to_string(),
             ..TagReport::default()
         };
         match self.tagger(options, context)? {
             Some(tagger) => {
-                tag_options::keep(&self.directory, options);
+                options.write(&self.directory);
                 self.tag_all(&tagger, context, &mut report)?;
             }
             None => report.cancelled = true,
@@ -105,8 +124,8 @@ impl Space {
         Ok(report)
     }
 
-    /// The tags of an image: those that it was given last, else what the bundled vocabulary gives on the spot, which is not
-    /// kept. The first call that has to look may take a few thousand short texts through the model.
+    /// The tags of an image: the stored ones, else those that the bundled vocabulary gives, which are not stored. The first
+    /// call without stored tags may embed a few thousand short texts.
     pub fn get_tags(&self, image: &ImageId) -> Result<Vec<Tag>, LibraryError> {
         if !self.catalog.contains(image)? {
             return Err(LibraryError::UnknownImage(*image));
@@ -121,7 +140,7 @@ impl Space {
         }
         let options = TagOptions::default();
         let tagger = self.tagger(&options, &RunContext::default())?;
-        let tagger = tagger.expect("nobody cancels it");
+        let tagger = tagger.expect("this run has no cancel token");
         let vector = self.read_vectors().vector(image);
         let vector = vector.ok_or(LibraryError::UnknownImage(*image))?;
         Ok(tagger.tags(&vector))
@@ -139,7 +158,7 @@ impl Space {
         loop {
             let batch: Vec<ImageId> = images
                 .by_ref()
-                .take(IMAGES)
+                .take(IMAGE_BATCH)
                 .collect::<Result<_, CatalogError>>()?;
             if batch.is_empty() {
                 return Ok(());
@@ -179,15 +198,17 @@ impl Space {
             return Ok(());
         }
         self.catalog.put_tags(&tagger.tag(&pictures))?;
-        // What filters by tag admitted is out of date.
-        self.admissions.clear();
+        // Cached results of filters by tag are out of date.
+        self.filter_cache.clear();
         Ok(())
     }
 
-    /// `None` where it was cancelled.
+    /// `None` if the run was cancelled.
     fn tagger(&self, options: &TagOptions, context: &RunContext<'_>) -> Result<Option<Tagger>, LibraryError> {
-        let judge = self.judge()?;
-        let Some(KeptTags { key, vectors }) = self.tag_vectors(&options.vocabulary, context)? else {
+        let judge = self.confidence_model()?;
+        let Some(VocabularyVectors { key, vectors }) =
+            self.vocabulary_vectors(&options.vocabulary, context)?
+        else {
             return Ok(None);
         };
         Ok(Some(Tagger {
@@ -198,39 +219,39 @@ impl Space {
         }))
     }
 
-    /// The vocabulary in the library's space: from memory, from disk, or from the model.
-    fn tag_vectors(
+    /// The vectors of a vocabulary: from memory, from disk, or from the model.
+    fn vocabulary_vectors(
         &self,
         vocabulary: &Vocabulary,
         context: &RunContext<'_>,
-    ) -> Result<Option<KeptTags>, LibraryError> {
+    ) -> Result<Option<VocabularyVectors>, LibraryError> {
         let texts = vocabulary.tags().iter().flat_map(|tag| prompts(tag));
-        let path = self.directory.join(FILE_NAME);
-        let kept = KeptVectors::new(path, self.space(), texts, vocabulary.tags().len());
-        let mut last = self.tag_vectors.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = last.as_ref().filter(|last| last.key == *kept.key()) {
+        let path = self.directory.join(VOCABULARY_FILE);
+        let cache = VectorCache::new(path, self.id(), texts, vocabulary.tags().len());
+        let mut last = self.vocabulary.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last.as_ref().filter(|last| last.key == *cache.key()) {
             return Ok(Some(last.clone()));
         }
-        let vectors = match kept.read() {
+        let vectors = match cache.read() {
             Some(vectors) => vectors,
             None => match self.embed_tags(vocabulary, context)? {
                 Some(vectors) => {
-                    kept.keep(&vectors);
+                    cache.write(&vectors);
                     vectors
                 }
                 None => return Ok(None),
             },
         };
-        let vectors = TagVectors::new(vocabulary, vectors).expect("there is one vector a tag");
-        let found = KeptTags {
-            key: *kept.key(),
+        let vectors = TagVectors::new(vocabulary, vectors).expect("there is one vector for each tag");
+        let found = VocabularyVectors {
+            key: *cache.key(),
             vectors: Arc::new(vectors),
         };
         *last = Some(found.clone());
         Ok(Some(found))
     }
 
-    /// `None` where it was cancelled.
+    /// `None` if the run was cancelled.
     fn embed_tags(
         &self,
         vocabulary: &Vocabulary,
@@ -240,7 +261,7 @@ impl Space {
         context.observer.stage(RunStage::EmbeddingTags);
         context.observer.total(vocabulary.tags().len() as u64);
         let mut vectors = Vec::new();
-        for tags in vocabulary.tags().chunks(WORDS) {
+        for tags in vocabulary.tags().chunks(WORD_BATCH) {
             if context.is_cancelled() {
                 return Ok(None);
             }
@@ -251,12 +272,51 @@ impl Space {
     }
 }
 
-impl Tagger {
-    fn tag(&self, pictures: &[(ImageId, Embedding)]) -> Vec<(ImageId, ImageTags)> {
-        shared_out(pictures, |share| self.tag_share(share)).concat()
+impl TagOptions {
+    /// Stores them in a space's directory. A failure is only logged: another space is then tagged with the bundled words.
+    fn write(&self, directory: &Path) {
+        let TagRule { most, bar, least } = self.rule;
+        let stored = StoredTagOptions {
+            format: OPTIONS_FORMAT,
+            words: self.vocabulary.tags().to_vec(),
+            most,
+            bar,
+            least,
+        };
+        let path = directory.join(OPTIONS_FILE);
+        let written = serde_json::to_vec(&stored)
+            .map_err(std::io::Error::from)
+            .and_then(|text| eidetic_atomic_file::write(&path, &text));
+        if let Err(error) = written {
+            tracing::warn!("{}: {error}", path.display());
+        }
     }
 
-    fn tag_share(&self, pictures: &[(ImageId, Embedding)]) -> Vec<(ImageId, ImageTags)> {
+    /// The stored ones; the bundled words and the default rule where there are none, or they cannot be read.
+    pub(crate) fn read(directory: &Path) -> Self {
+        let text = fs::read(directory.join(OPTIONS_FILE)).unwrap_or_default();
+        let stored: Option<StoredTagOptions> = serde_json::from_slice(&text).ok();
+        let options = stored
+            .filter(|stored| stored.format == OPTIONS_FORMAT)
+            .and_then(|stored| {
+                let vocabulary = Vocabulary::parse(stored.words.join("\n").as_bytes()).ok()?;
+                let rule = TagRule {
+                    most: stored.most,
+                    bar: stored.bar,
+                    least: stored.least,
+                };
+                Some(Self { vocabulary, rule })
+            });
+        options.unwrap_or_default()
+    }
+}
+
+impl Tagger {
+    fn tag(&self, pictures: &[(ImageId, Embedding)]) -> Vec<(ImageId, ImageTags)> {
+        par_chunks(pictures, |chunk| self.tag_chunk(chunk)).concat()
+    }
+
+    fn tag_chunk(&self, pictures: &[(ImageId, Embedding)]) -> Vec<(ImageId, ImageTags)> {
         let tagged = |(image, vector): &(ImageId, Embedding)| {
             let tags = ImageTags {
                 fingerprint: self.fingerprint,
@@ -272,8 +332,8 @@ impl Tagger {
     }
 }
 
-/// Stands for all that decides an image's tags beside its own vector: the words in their prompts and the space (both in
-/// `key`), how scores become probabilities, and the rule.
+/// Hash of everything that an image's tags depend on beside its own vector: the words in their prompts and the space
+/// (both in `key`), how scores become probabilities, and the rule.
 fn fingerprint(key: &[u8; 32], fit: &Fit, rule: &TagRule) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(METHOD).update(key);
@@ -284,4 +344,38 @@ fn fingerprint(key: &[u8; 32], fit: &Fit, rule: &TagRule) -> [u8; 32] {
         }
     }
     *hasher.finalize().as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_options_read_back_and_damage_gives_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(TagOptions::read(folder.path()), TagOptions::default());
+        let options = TagOptions {
+            vocabulary: Vocabulary::parse("red fish\nblue\n黄\n".as_bytes()).unwrap(),
+            rule: TagRule {
+                most: 4,
+                bar: 0.75,
+                least: 0,
+            },
+        };
+        options.write(folder.path());
+        assert_eq!(TagOptions::read(folder.path()), options);
+        for content in [
+            "",
+            "{",
+            r#"{"format":2}"#,
+            r#"{"format":1,"words":[],"most":1,"bar":0,"least":0}"#,
+        ] {
+            fs::write(folder.path().join(OPTIONS_FILE), content).unwrap();
+            assert_eq!(
+                TagOptions::read(folder.path()),
+                TagOptions::default(),
+                "{content}"
+            );
+        }
+    }
 }

@@ -201,14 +201,14 @@ impl Job {
             &RunContext::new(self, &self.cancel),
         ) {
             Ok(report) => Outcome {
-                report: Some(IndexReport::new(&report, &library.space())),
+                report: Some(IndexReport::new(&report, library.active().id())),
                 ..Outcome::ended(report.cancelled)
             },
             Err(error) => Outcome::failed(error.to_string()),
         };
         self.end(outcome);
         // Searches are exact until the graph is there, so a graph that cannot be built makes them slow, not wrong.
-        if let Err(error) = library.refresh_graph() {
+        if let Err(error) = library.active().refresh_graph() {
             tracing::warn!("searching goes on without the graph: {error}");
         }
     }

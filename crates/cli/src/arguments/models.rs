@@ -34,9 +34,9 @@ impl ModelOptions {
 
     /// Sets how the library loads its model and, if given, its precision.
     pub(crate) fn apply_to(&self, library: &Library) {
-        library.load_by(self.into());
+        library.active().set_load_options(self.into());
         if let Some(precision) = self.precision {
-            library.compute_in(precision.into());
+            library.active().set_precision(precision.into());
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use eidetic_confidence::QueryKind;
 use eidetic_confidence::calibration::Calibrated;
-use eidetic_library::{CalibrationHistory, Keep, Library, ScoredPairs};
+use eidetic_library::{CalibrationHistory, CalibrationMode, Library, ScoredPairs};
 use eidetic_server::json::{CalibrationAnswer, CalibrationsAnswer, FailedFile};
 use eidetic_server::report::Report;
 use serde::Serialize;
@@ -46,9 +46,9 @@ fn calibrate(global: &Global, arguments: &Calibrate, file: &Path) -> Result<Outc
     let pairs = pairs::read(file, kind)?;
     let library = local_library(global)?;
     arguments.options.apply_to(&library);
-    library.load_encoder(&DownloadBar::default())?;
+    library.active().load_encoder(&DownloadBar::default())?;
     let bar = StageBar::new();
-    let scored = library.score_pairs(kind, &pairs, &bar);
+    let scored = library.active().score_pairs(kind, &pairs, &bar);
     bar.finish();
     let scored = scored?;
     for failed in &scored.failed {
@@ -58,11 +58,11 @@ fn calibrate(global: &Global, arguments: &Calibrate, file: &Path) -> Result<Outc
         );
     }
     let keep = if arguments.dry_run {
-        Keep::OnlyShown
+        CalibrationMode::DryRun
     } else {
-        Keep::Stored
+        CalibrationMode::Store
     };
-    let made = library.calibrate(kind, &scored, keep)?;
+    let made = library.active().calibrate(kind, &scored, keep)?;
     if let Some(report) = &arguments.report {
         write_report(&library, &[&made], report)?;
     }
@@ -84,13 +84,13 @@ fn print_calibration(
     warn_if_worse(made);
     if global.json {
         return output::json(&CalibrateAnswer {
-            stored: keep == Keep::Stored,
+            stored: keep == CalibrationMode::Store,
             calibration,
             failed: scored.failed.iter().map(FailedFile::from).collect(),
         });
     }
     output::line(&table::calibration(&calibration))?;
-    if keep == Keep::OnlyShown {
+    if keep == CalibrationMode::DryRun {
         output::line("not stored (--dry-run)")?;
     }
     Ok(())
@@ -112,7 +112,7 @@ fn warn_if_worse(made: &Calibrated) {
 fn show(global: &Global, arguments: &Calibrate) -> Result<Outcome, Failure> {
     let answer = match access(global, "eidetic calibrate")? {
         Access::Local(library) => {
-            let history = library.calibration_history()?;
+            let history = library.active().calibration_history()?;
             if let Some(report) = &arguments.report {
                 let kinds = [QueryKind::Text, QueryKind::Picture];
                 let current: Vec<&Calibrated> = kinds
@@ -142,7 +142,7 @@ fn show(global: &Global, arguments: &Calibrate) -> Result<Outcome, Failure> {
 
 fn undo(global: &Global, kind: QueryKind) -> Result<Outcome, Failure> {
     let library = local_library(global)?;
-    let history = library.undo_calibration(kind)?;
+    let history = library.active().undo_calibration(kind)?;
     if global.json {
         output::json(&answer(&library, &history))?;
     } else {
@@ -166,14 +166,14 @@ fn local_library(global: &Global) -> Result<Box<Library>, Failure> {
 }
 
 fn answer(library: &Library, history: &CalibrationHistory) -> CalibrationsAnswer {
-    CalibrationsAnswer::new(library.space().to_string(), history)
+    CalibrationsAnswer::new(library.active().id().to_string(), history)
 }
 
 fn write_report(library: &Library, calibrations: &[&Calibrated], file: &Path) -> Result<(), Failure> {
     let report = Report {
-        space: library.space().to_string(),
+        space: library.active().id().to_string(),
         calibrations: calibrations.to_vec(),
-        events: &library.calibration_history()?.events,
+        events: &library.active().calibration_history()?.events,
         picture: &|image, path| library.calibration_picture(image, path),
     };
     write(file, &report.html())

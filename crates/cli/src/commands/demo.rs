@@ -33,7 +33,7 @@ pub(crate) fn run(global: &Global, arguments: &Demo) -> Result<Outcome, Failure>
                 k: arguments.k.into(),
                 ..Query::text(text.as_str())
             };
-            print_answer(global, &(&library.search(&query)?).into())?;
+            print_answer(global, &(&library.active().search(&query)?).into())?;
             Ok(Outcome::Done)
         }
     }

@@ -11,7 +11,7 @@ use crate::{output, remote};
 /// `eidetic feedback`
 pub(crate) fn run(global: &Global, arguments: &Feedback) -> Result<Outcome, Failure> {
     let answers = match access(global, "eidetic feedback")? {
-        Access::Local(library) => FeedbackAnswers::from(library.answers(arguments.kind.into())?),
+        Access::Local(library) => FeedbackAnswers::from(library.feedback(arguments.kind.into())?),
         Access::Remote(address) => remote::feedback(&address, arguments.kind)?,
     };
     if global.json {

@@ -23,7 +23,7 @@ pub(crate) fn run(global: &Global, arguments: &Index) -> Result<Outcome, Failure
     let (report, completion) = match open_or_create(global, arguments)? {
         Access::Local(library) => {
             if folders.is_empty() {
-                require_same_model(&library.model(), arguments)?;
+                require_same_model(library.active().model(), arguments)?;
             }
             note_unfinished_switch(&library)?;
             index(&library, &folders, arguments)?
@@ -136,22 +136,22 @@ fn index(
         ));
     }
     let cancel = cancel_on_interrupt()?;
-    library.load_encoder(&DownloadBar::default())?;
+    library.active().load_encoder(&DownloadBar::default())?;
     let options = IndexerOptions::from(&arguments.indexing);
     let bar = IndexBar::new();
     let report = library.index(folders, &options, &RunContext::new(&bar, &cancel))?;
     bar.finish();
     if report.cancelled {
         return Ok((
-            IndexReport::new(&report, &library.space()),
+            IndexReport::new(&report, library.active().id()),
             Completion::Interrupted,
         ));
     }
-    if let Err(error) = library.refresh_graph() {
+    if let Err(error) = library.active().refresh_graph() {
         // The graph is derived: everything is indexed, and exact search works without it.
         eprintln!("eidetic: failed to store the search graph, searches will be slower: {error}");
     }
-    Ok((IndexReport::new(&report, &library.space()), Completion::Completed))
+    Ok((IndexReport::new(&report, library.active().id()), Completion::Completed))
 }
 
 fn print_report(global: &Global, report: &IndexReport, completion: Completion) -> Result<Outcome, Failure> {

@@ -1,7 +1,7 @@
 //! `eidetic screen`
 
 use eidetic_indexer::RunContext;
-use eidetic_library::{Flagged, Screened};
+use eidetic_library::{FlaggedImage, ScreeningReport};
 use serde::Serialize;
 
 use super::{open_local, profile};
@@ -17,9 +17,9 @@ struct ScreenAnswer {
     space: String,
     profile: String,
     #[serde(flatten)]
-    screened: Screened,
+    screened: ScreeningReport,
     #[serde(rename = "pictures")]
-    images: Vec<Flagged>,
+    images: Vec<FlaggedImage>,
 }
 
 /// `eidetic screen`
@@ -33,7 +33,7 @@ pub(crate) fn run(global: &Global, arguments: &Screen) -> Result<Outcome, Failur
     }
     let library = open_local(global, "eidetic screen")?;
     arguments.options.apply_to(&library);
-    library.load_encoder(&DownloadBar::default())?;
+    library.active().load_encoder(&DownloadBar::default())?;
     let bar = StageBar::new();
     let mut images = Vec::new();
     let screened = library.active().screen(
@@ -46,14 +46,14 @@ pub(crate) fn run(global: &Global, arguments: &Screen) -> Result<Outcome, Failur
     let screened = screened?;
     // The strictest level first, within a level the most confident.
     images.sort_by(|a, b| {
-        let strictness = |flagged: &Flagged| chosen.profile.strictness(&flagged.level);
-        let confidence = |flagged: &Flagged| flagged.findings[0].confidence.unwrap_or(0.0);
+        let strictness = |flagged: &FlaggedImage| chosen.profile.strictness(&flagged.level);
+        let confidence = |flagged: &FlaggedImage| flagged.findings[0].confidence.unwrap_or(0.0);
         strictness(a)
             .cmp(&strictness(b))
             .then(confidence(b).total_cmp(&confidence(a)))
     });
     let answer = ScreenAnswer {
-        space: library.space().to_string(),
+        space: library.active().id().to_string(),
         profile: chosen.name,
         screened,
         images,
@@ -92,7 +92,7 @@ fn print(global: &Global, answer: &ScreenAnswer) -> Result<Outcome, Failure> {
 }
 
 /// The first finding of an image, and the number of others.
-fn describe(image: &Flagged) -> String {
+fn describe(image: &FlaggedImage) -> String {
     let worst = &image.findings[0];
     let path = image.paths.first().map(|path| path.display().to_string());
     let more = match image.findings.len() {

@@ -40,13 +40,13 @@ pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failur
 }
 
 fn search_locally(library: &Library, arguments: &Search, filter: Filter) -> Result<SearchAnswer, Failure> {
-    library.load_by((&arguments.options).into());
+    library.active().set_load_options((&arguments.options).into());
     let space = match &arguments.space {
         None => library.active(),
         Some(name) => library.space_named(name)?,
     };
     if let Some(precision) = arguments.options.precision {
-        space.compute_in(precision.into());
+        space.set_precision(precision.into());
     }
     if let Some(name) = &arguments.space {
         backfill(library, name)?;

@@ -26,7 +26,7 @@ pub(crate) fn run(global: &Global, arguments: &Serve) -> Result<Outcome, Failure
 /// Serves until interrupted. The model is loaded before the address is announced, so that the first query
 /// is fast and load errors are reported here.
 pub(crate) fn serve(library: Arc<Library>, options: ServeOptions) -> Result<Outcome, Failure> {
-    library.load_encoder(&DownloadBar::default())?;
+    library.active().load_encoder(&DownloadBar::default())?;
     let listen = options.listen;
     if !listen.ip().is_loopback() {
         eprintln!("eidetic: anyone who can reach {listen} can search this library and see its pictures");
@@ -65,7 +65,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 fn refresh_graph_in_background(library: &Arc<Library>) {
     let library = Arc::clone(library);
     std::thread::spawn(move || {
-        if let Err(error) = library.refresh_graph() {
+        if let Err(error) = library.active().refresh_graph() {
             eprintln!("eidetic: searching without the graph: {error}");
         }
     });

@@ -2,7 +2,7 @@
 
 use eidetic_hub::ModelRef;
 use eidetic_indexer::RunContext;
-use eidetic_library::{Library, OldSpace, Status, SwitchOptions};
+use eidetic_library::{Library, PreviousSpace, Status, SwitchOptions};
 use eidetic_server::json::{SpaceReportAnswer, SwitchRequest};
 
 use super::{Access, access, reject_device};
@@ -90,7 +90,7 @@ fn switch(global: &Global, arguments: &Switch) -> Result<Outcome, Failure> {
 }
 
 fn switch_locally(library: &Library, arguments: &Switch) -> Result<(SpaceReportAnswer, Completion), Failure> {
-    library.load_by((&arguments.options).into());
+    library.active().set_load_options((&arguments.options).into());
     let options = SwitchOptions {
         old: old_space(arguments),
         precision: arguments.options.precision.map(Into::into),
@@ -113,11 +113,11 @@ fn switch_locally(library: &Library, arguments: &Switch) -> Result<(SpaceReportA
     Ok((SpaceReportAnswer::from(&report), completion))
 }
 
-fn old_space(arguments: &Switch) -> OldSpace {
+fn old_space(arguments: &Switch) -> PreviousSpace {
     if arguments.drop_old {
-        OldSpace::Drop
+        PreviousSpace::Drop
     } else {
-        OldSpace::Keep
+        PreviousSpace::Keep
     }
 }
 

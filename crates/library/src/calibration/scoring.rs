@@ -1,4 +1,4 @@
-//! Pairs of a file to scores.
+//! Scores labelled pairs.
 
 use std::collections::HashMap;
 use std::fs;
@@ -16,114 +16,123 @@ use image::RgbImage;
 
 use crate::{Library, LibraryError, Space};
 
-/// Texts and pictures that the model gets at once.
-const TEXTS: usize = 64;
-const PICTURES: usize = 16;
-/// Longest side of a picture in a report.
-const SHOWN_SIDE: u32 = 192;
+/// Texts and images in one batch of the encoder.
+const TEXT_BATCH: usize = 64;
+const IMAGE_BATCH: usize = 16;
+/// Longest side of an image in a report, in pixels.
+const REPORT_SIDE: u32 = 192;
 
-/// Labelled pairs with their scores, as far as their pictures could be read.
+/// Labelled pairs with their scores, without those whose images could not be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoredPairs {
     /// The pairs, in the order given.
     pub labelled: Vec<LabelledScore>,
-    /// The confidence that the library gives each now; `None` where it knows none.
-    pub believed: Vec<Option<f64>>,
-    /// Pictures that could not be used.
-    pub failed: Vec<FailedPicture>,
+    /// The current confidence of each; `None` where it is unknown.
+    pub confidences: Vec<Option<f64>>,
+    /// Images that could not be read.
+    pub failed: Vec<FailedImage>,
 }
 
-/// A picture that could not be used.
+/// An image that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FailedPicture {
-    /// As it was named.
+pub struct FailedImage {
+    /// Its path or id, as in the pair.
     pub picture: String,
-    /// The first line that names it.
+    /// Number of the first line with it.
     pub line: usize,
-    /// Why not.
+    /// Why it could not be read.
     pub reason: String,
 }
 
-/// A picture as the model sees it.
-struct Seen {
+/// An embedded image of a pair.
+struct PairImage {
     image: ImageId,
     embedding: Embedding,
 }
 
-/// What was found under a name: a vector, or pixels that the model has yet to see.
-enum Found {
-    Stored(Seen),
+/// The image of a name: with its vector, or with pixels to embed.
+enum ResolvedImage {
+    Embedded(PairImage),
     Pixels(ImageId, Pixels),
 }
 
-type Pictures<'a> = HashMap<&'a str, Result<Seen, String>>;
+/// By name: the image, or why it could not be read.
+type PairImages<'a> = HashMap<&'a str, Result<PairImage, String>>;
 
 impl Space {
-    /// Scores labelled pairs. A picture is named by its path or by its image's id; where the library holds its content,
-    /// its vector is taken from there. In pairs for [`QueryKind::Picture`] the second column names a picture too.
+    /// Scores labelled pairs. An image is named by its path or its id; the vector of an image of the library is not
+    /// computed again. In pairs of [`QueryKind::Picture`] the second column names an image too.
     ///
-    /// Errors: the model cannot be had or fails. Pictures that cannot be used are in the answer.
+    /// Errors: the model is unavailable or fails. Images that cannot be read are in the result.
     pub fn score_pairs(
         &self,
         kind: QueryKind,
         pairs: &[LabelledPair],
         observer: &dyn Observer,
     ) -> Result<ScoredPairs, LibraryError> {
-        let judge = self.judge()?;
-        let pictures = self.see(&names(kind, pairs), observer)?;
+        let model = self.confidence_model()?;
+        let images = self.embed_images(&names(kind, pairs), observer)?;
         let texts = match kind {
-            QueryKind::Text => self.read_texts(pairs)?,
+            QueryKind::Text => self.embed_texts(pairs)?,
             QueryKind::Picture => HashMap::new(),
         };
         let mut scored = ScoredPairs {
             labelled: Vec::new(),
-            believed: Vec::new(),
-            failed: failures(kind, pairs, &pictures),
+            confidences: Vec::new(),
+            failed: failures(kind, pairs, &images),
         };
         for pair in pairs {
             let query = match kind {
                 QueryKind::Text => texts.get(pair.pair.text.as_str()).map(|text| (None, text)),
                 QueryKind::Picture => {
-                    seen(&pictures, &pair.pair.text).map(|seen| (Some(seen.image), &seen.embedding))
+                    embedded(&images, &pair.pair.text).map(|query| (Some(query.image), &query.embedding))
                 }
             };
-            if let (Some(picture), Some((query_image, query))) = (seen(&pictures, &pair.pair.image), query) {
-                scored.labelled.push(score(pair, picture, query_image, query));
-                scored.believed.push(believed(&judge, kind, query, picture));
+            if let (Some(image), Some((query_image, query))) = (embedded(&images, &pair.pair.image), query) {
+                scored.labelled.push(score(pair, image, query_image, query));
+                scored.confidences.push(confidence(&model, kind, query, image));
             }
         }
         Ok(scored)
     }
 
-    /// Every picture once, in order of its first line.
-    fn see<'a>(&self, names: &[&'a str], observer: &dyn Observer) -> Result<Pictures<'a>, LibraryError> {
+    /// Embeds every image once, in order of its first line.
+    fn embed_images<'a>(
+        &self,
+        names: &[&'a str],
+        observer: &dyn Observer,
+    ) -> Result<PairImages<'a>, LibraryError> {
         let encoder = self.encoder()?;
         observer.stage(RunStage::Scoring);
         observer.total(names.len() as u64);
-        let mut seen: Pictures<'a> = HashMap::new();
-        let mut waiting: Vec<(&'a str, ImageId, Pixels)> = Vec::new();
+        let mut images: PairImages<'a> = HashMap::new();
+        let mut batch: Vec<(&'a str, ImageId, Pixels)> = Vec::new();
         for name in names {
-            match self.find(name, encoder)? {
-                Ok(Found::Stored(found)) => drop(seen.insert(name, Ok(found))),
-                Ok(Found::Pixels(image, pixels)) => waiting.push((name, image, pixels)),
-                Err(reason) => drop(seen.insert(name, Err(reason))),
+            match self.resolve(name, encoder)? {
+                Ok(ResolvedImage::Embedded(image)) => drop(images.insert(name, Ok(image))),
+                Ok(ResolvedImage::Pixels(image, pixels)) => batch.push((name, image, pixels)),
+                Err(reason) => drop(images.insert(name, Err(reason))),
             }
-            if waiting.len() == PICTURES {
-                embed(encoder, &mut waiting, &mut seen)?;
+            if batch.len() == IMAGE_BATCH {
+                embed_batch(encoder, &mut batch, &mut images)?;
             }
-            observer.done(seen.len() as u64);
+            observer.done(images.len() as u64);
         }
-        embed(encoder, &mut waiting, &mut seen)?;
-        observer.done(seen.len() as u64);
-        Ok(seen)
+        embed_batch(encoder, &mut batch, &mut images)?;
+        observer.done(images.len() as u64);
+        Ok(images)
     }
 
-    fn find(&self, name: &str, encoder: &dyn Encoder) -> Result<Result<Found, String>, LibraryError> {
+    fn resolve(
+        &self,
+        name: &str,
+        encoder: &dyn Encoder,
+    ) -> Result<Result<ResolvedImage, String>, LibraryError> {
         if let Ok(image) = name.parse::<ImageId>() {
             let stored = self.stored(image)?;
             return Ok(stored.ok_or_else(|| "no such image in the library".to_owned()));
         }
-        let bytes = match contents(Path::new(name)) {
+        let bytes = match read_image(Path::new(name)) {
             Ok(bytes) => bytes,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -132,23 +141,26 @@ impl Space {
             return Ok(Ok(stored));
         }
         let decoded = decode_at_least(&bytes, &DecodeLimits::default(), self.decode_size()?);
-        let pixels = decoded.map(|decoded| Found::Pixels(image, encoder.preprocess(&decoded.image)));
+        let pixels = decoded.map(|decoded| ResolvedImage::Pixels(image, encoder.preprocess(&decoded.image)));
         Ok(pixels.map_err(|error| error.to_string()))
     }
 
-    /// The catalog is asked first: a row that it does not name may be anything.
-    fn stored(&self, image: ImageId) -> Result<Option<Found>, LibraryError> {
+    /// The stored vector of an image in the catalog; a row without a record may hold anything.
+    fn stored(&self, image: ImageId) -> Result<Option<ResolvedImage>, LibraryError> {
         if !self.catalog.contains(&image)? {
             return Ok(None);
         }
         let embedding = self.read_vectors().vector(&image);
-        Ok(embedding.map(|embedding| Found::Stored(Seen { image, embedding })))
+        Ok(embedding.map(|embedding| ResolvedImage::Embedded(PairImage { image, embedding })))
     }
 
-    fn read_texts<'a>(&self, pairs: &'a [LabelledPair]) -> Result<HashMap<&'a str, Embedding>, LibraryError> {
+    fn embed_texts<'a>(
+        &self,
+        pairs: &'a [LabelledPair],
+    ) -> Result<HashMap<&'a str, Embedding>, LibraryError> {
         let texts = distinct(pairs.iter().map(|pair| pair.pair.text.as_str()));
         let mut embeddings = HashMap::new();
-        for batch in texts.chunks(TEXTS) {
+        for batch in texts.chunks(TEXT_BATCH) {
             let embedded = self.encoder()?.encode_texts(batch)?;
             embeddings.extend(batch.iter().copied().zip(embedded));
         }
@@ -157,21 +169,21 @@ impl Space {
 }
 
 impl Library {
-    /// A small form of a calibration's picture, for a report; `None` where neither the library nor its old place holds it.
+    /// A small image of a calibration, for a report; `None` where neither the library nor its former path has it.
     pub fn calibration_picture(&self, image: &ImageId, path: &str) -> Option<RgbImage> {
         if let Ok(jpeg) = self.thumbnail(image) {
             return decode(&jpeg, &DecodeLimits::default())
                 .ok()
                 .map(|decoded| decoded.image);
         }
-        let bytes = contents(Path::new(path)).ok()?;
+        let bytes = read_image(Path::new(path)).ok()?;
         if ImageId::of(&bytes) != *image {
             return None;
         }
         let decoded = decode_at_least(
             &bytes,
             &DecodeLimits::default(),
-            DecodeSize::for_thumbnail(SHOWN_SIDE),
+            DecodeSize::for_thumbnail(REPORT_SIDE),
         );
         decoded.ok().map(|decoded| decoded.image)
     }
@@ -185,16 +197,16 @@ fn names(kind: QueryKind, pairs: &[LabelledPair]) -> Vec<&str> {
     }))
 }
 
-/// Each once, in order.
+/// Every name once, in order of first occurrence.
 fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut met = std::collections::HashSet::new();
     names.filter(|name| met.insert(*name)).collect()
 }
 
-fn contents(path: &Path) -> Result<Vec<u8>, String> {
+fn read_image(path: &Path) -> Result<Vec<u8>, String> {
     let metadata = fs::metadata(path).map_err(|error| error.to_string())?;
     if !metadata.is_file() {
-        return Err("this is no file".to_owned());
+        return Err("not a file".to_owned());
     }
     if metadata.len() > DecodeLimits::default().file_bytes {
         return Err("the file is too large".to_owned());
@@ -202,40 +214,40 @@ fn contents(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| error.to_string())
 }
 
-fn embed<'a>(
+fn embed_batch<'a>(
     encoder: &dyn Encoder,
-    waiting: &mut Vec<(&'a str, ImageId, Pixels)>,
-    seen: &mut Pictures<'a>,
+    batch: &mut Vec<(&'a str, ImageId, Pixels)>,
+    images: &mut PairImages<'a>,
 ) -> Result<(), LibraryError> {
     let (mut names, mut pixels) = (Vec::new(), Vec::new());
-    for (name, image, picture) in waiting.drain(..) {
+    for (name, image, image_pixels) in batch.drain(..) {
         names.push((name, image));
-        pixels.push(picture);
+        pixels.push(image_pixels);
     }
     if pixels.is_empty() {
         return Ok(());
     }
     let embeddings = encoder.encode_pixels(&pixels)?;
     for ((name, image), embedding) in names.into_iter().zip(embeddings) {
-        seen.insert(name, Ok(Seen { image, embedding }));
+        images.insert(name, Ok(PairImage { image, embedding }));
     }
     Ok(())
 }
 
-fn seen<'a>(pictures: &'a Pictures, name: &str) -> Option<&'a Seen> {
-    pictures.get(name)?.as_ref().ok()
+fn embedded<'a>(images: &'a PairImages, name: &str) -> Option<&'a PairImage> {
+    images.get(name)?.as_ref().ok()
 }
 
-fn failures(kind: QueryKind, pairs: &[LabelledPair], pictures: &Pictures) -> Vec<FailedPicture> {
+fn failures(kind: QueryKind, pairs: &[LabelledPair], images: &PairImages) -> Vec<FailedImage> {
     let line = |name: &str| {
-        let named = |pair: &&LabelledPair| {
+        let has_name = |pair: &&LabelledPair| {
             pair.pair.image == name || (kind == QueryKind::Picture && pair.pair.text == name)
         };
-        pairs.iter().find(named).map_or(0, |pair| pair.line)
+        pairs.iter().find(has_name).map_or(0, |pair| pair.line)
     };
     let failed = |name: &&str| {
-        let reason = pictures.get(name)?.as_ref().err()?;
-        Some(FailedPicture {
+        let reason = images.get(name)?.as_ref().err()?;
+        Some(FailedImage {
             picture: (*name).to_owned(),
             line: line(name),
             reason: reason.clone(),
@@ -246,22 +258,22 @@ fn failures(kind: QueryKind, pairs: &[LabelledPair], pictures: &Pictures) -> Vec
 
 fn score(
     pair: &LabelledPair,
-    picture: &Seen,
+    image: &PairImage,
     query_image: Option<ImageId>,
     query: &Embedding,
 ) -> LabelledScore {
     LabelledScore {
-        image: picture.image,
+        image: image.image,
         path: pair.pair.image.clone(),
         query: pair.pair.text.clone(),
         query_image,
-        score: f64::from(cosine(query, &picture.embedding)),
+        score: f64::from(cosine(query, &image.embedding)),
         matches: pair.matches,
     }
 }
 
-fn believed(judge: &Judge, kind: QueryKind, query: &Embedding, picture: &Seen) -> Option<f64> {
-    let one = std::slice::from_ref(&picture.embedding);
-    let confidence = judge.confidences(kind, query, one)?.pop()?;
+fn confidence(model: &Judge, kind: QueryKind, query: &Embedding, image: &PairImage) -> Option<f64> {
+    let one = std::slice::from_ref(&image.embedding);
+    let confidence = model.confidences(kind, query, one)?.pop()?;
     Some(f64::from(confidence))
 }

@@ -1,8 +1,8 @@
-//! The calibrations on disk: truth, as somebody's labels cannot be made anew.
+//! The calibrations on disk. They are primary data: labels cannot be recomputed.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use eidetic_confidence::QueryKind;
 use eidetic_confidence::calibration::Calibrated;
@@ -13,59 +13,59 @@ use crate::LibraryError;
 const FILE_NAME: &str = "calibration.json";
 /// Version of the file's layout that this program writes and reads.
 const FORMAT: u32 = 1;
-/// Versions of a kind that are kept; older ones go, whoever made them.
+/// Versions of a kind that are kept; older ones are removed.
 const VERSIONS: usize = 20;
 const EVENTS: usize = 1000;
-/// More than all that is kept can take.
+/// Larger than any file that this program writes.
 const MOST_BYTES: u64 = 512 << 20;
 
-/// Every calibration that the library keeps, which of them counts, and what happened when.
+/// All stored calibrations, the current ones, and the events that led to them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationHistory {
     format: u32,
-    /// The version that counts, by kind.
-    pub current: Current,
-    /// The number of the next version; numbers are never used twice.
+    /// The current version of each kind.
+    pub current: CurrentVersions,
+    /// The number of the next version; numbers are never reused.
     next: u32,
-    /// What was done, the latest last.
+    /// The changes, the most recent last.
     pub events: Vec<CalibrationEvent>,
-    /// The calibrations, the latest last; also those that were undone.
+    /// The calibrations, the most recent last, with those that were undone.
     pub versions: Vec<Calibrated>,
 }
 
-/// The version that counts, by kind; `None`: what came with the model.
+/// The current version of each kind; `None`: the model's own calibration.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Current {
-    /// Of queries by words.
+pub struct CurrentVersions {
+    /// Of text queries.
     pub text: Option<u32>,
-    /// Of queries by a picture.
+    /// Of image queries.
     pub picture: Option<u32>,
 }
 
-/// Something that changed how scores are read.
+/// A change of the current calibration of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationEvent {
     /// Milliseconds since 1970.
     pub at: u64,
-    /// The queries concerned.
+    /// The kind of queries.
     pub kind: QueryKind,
     /// What was done.
-    pub what: Happened,
-    /// The version that counts since; `None`: what came with the model.
+    pub what: CalibrationEventKind,
+    /// The version that is current since; `None`: the model's own.
     pub version: Option<u32>,
-    /// The score from which on a match is more probable than not since, where a score alone says it.
+    /// The score of probability 0.5 since, if the score alone decides it.
     pub even_score: Option<f64>,
 }
 
-/// What can happen to a calibration.
+/// The kinds of changes of a calibration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Happened {
-    /// Made from labelled pairs.
+pub enum CalibrationEventKind {
+    /// Fitted to labelled pairs.
     Calibrated,
-    /// Re-fitted by answers to hits.
+    /// Re-fitted to feedback on hits.
     Refitted,
-    /// The latest was taken back.
+    /// The latest one was undone.
     Undone,
 }
 
@@ -78,7 +78,7 @@ impl Default for CalibrationHistory {
     fn default() -> Self {
         Self {
             format: FORMAT,
-            current: Current::default(),
+            current: CurrentVersions::default(),
             next: 1,
             events: Vec::new(),
             versions: Vec::new(),
@@ -86,7 +86,7 @@ impl Default for CalibrationHistory {
     }
 }
 
-impl Current {
+impl CurrentVersions {
     /// The version of a kind.
     pub const fn of(&self, kind: QueryKind) -> Option<u32> {
         match kind {
@@ -104,45 +104,45 @@ impl Current {
 }
 
 impl CalibrationHistory {
-    /// The calibration that counts for a kind; `None`: what came with the model.
+    /// The current calibration of a kind; `None`: the model's own.
     pub fn current(&self, kind: QueryKind) -> Option<&Calibrated> {
         self.version(self.current.of(kind)?)
     }
 
-    /// A calibration by its number, if it is kept.
+    /// The calibration with this version number, if it is stored.
     pub fn version(&self, number: u32) -> Option<&Calibrated> {
         self.versions.iter().find(|made| made.origin.version == number)
     }
 
-    /// The number that the next calibration will have.
+    /// The number of the next calibration.
     pub(super) const fn next_version(&self) -> u32 {
         self.next
     }
 
-    /// Makes `made` count from now on.
-    pub(super) fn add(&mut self, made: Calibrated, what: Happened) {
+    /// Makes `made` the current calibration of its kind.
+    pub(super) fn add(&mut self, made: Calibrated, what: CalibrationEventKind) {
         let (version, kind, at) = (made.origin.version, made.origin.kind, made.origin.made_at);
         self.next = self.next.max(version) + 1;
         self.current.set(kind, Some(version));
         self.versions.push(made);
-        self.note(at, kind, what);
-        self.let_go(kind);
+        self.push_event(at, kind, what);
+        self.remove_old_versions(kind);
     }
 
-    /// Takes the latest calibration of a kind back. Errors: there is none.
+    /// Undoes the latest calibration of a kind. Errors: there is none.
     pub(super) fn undo(&mut self, kind: QueryKind, at: u64) -> Result<(), LibraryError> {
         let current = self.current(kind).ok_or(LibraryError::NothingToUndo)?;
-        // One that is not kept any more cannot come back; then what came with the model counts.
+        // A version that was removed cannot become current again; the model's own is current then.
         let before = current
             .origin
             .replaces
             .filter(|number| self.version(*number).is_some());
         self.current.set(kind, before);
-        self.note(at, kind, Happened::Undone);
+        self.push_event(at, kind, CalibrationEventKind::Undone);
         Ok(())
     }
 
-    fn note(&mut self, at: u64, kind: QueryKind, what: Happened) {
+    fn push_event(&mut self, at: u64, kind: QueryKind, what: CalibrationEventKind) {
         let current = self.current(kind);
         let event = CalibrationEvent {
             at,
@@ -156,7 +156,7 @@ impl CalibrationHistory {
         self.events.drain(..surplus);
     }
 
-    fn let_go(&mut self, kind: QueryKind) {
+    fn remove_old_versions(&mut self, kind: QueryKind) {
         let of_kind = self
             .versions
             .iter()
@@ -173,7 +173,7 @@ impl CalibrationHistory {
 
     /// An empty history where there is no file.
     ///
-    /// Errors: an unknown format version, or a file that is not what was written.
+    /// Errors: an unknown format version, or a damaged file.
     pub(super) fn read(library: &Path) -> Result<Self, LibraryError> {
         let path = library.join(FILE_NAME);
         let text = match contents(&path) {
@@ -189,7 +189,11 @@ impl CalibrationHistory {
         let FormatOnly { format } =
             serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
         if format != FORMAT {
-            return Err(unknown(path, format));
+            return Err(LibraryError::UnknownCalibrationVersion {
+                path,
+                found: format,
+                supported: FORMAT,
+            });
         }
         let read: Self = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
         match read.fault() {
@@ -206,11 +210,12 @@ impl CalibrationHistory {
             .map_err(LibraryError::io(&path))
     }
 
+    /// Why the history is not valid, if it is not.
     fn fault(&self) -> Option<String> {
         for kind in [QueryKind::Text, QueryKind::Picture] {
             let named = self.current.of(kind);
             if named.is_some() && self.current(kind).is_none_or(|made| made.origin.kind != kind) {
-                return Some("it names a version that it does not hold".to_owned());
+                return Some("its current version does not exist".to_owned());
             }
         }
         self.versions.iter().find_map(|made| {
@@ -224,14 +229,6 @@ fn contents(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::new();
     File::open(path)?.take(MOST_BYTES).read_to_end(&mut text)?;
     Ok(text)
-}
-
-fn unknown(path: PathBuf, found: u32) -> LibraryError {
-    LibraryError::UnknownCalibrationVersion {
-        path,
-        found,
-        supported: FORMAT,
-    }
 }
 
 #[cfg(test)]
@@ -262,16 +259,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back_and_undoing_goes_back_step_by_step() {
+    fn written_history_reads_back_and_undoes_stepwise() {
         let folder = tempfile::tempdir().unwrap();
         let mut history = CalibrationHistory::read(folder.path()).unwrap();
         assert!(matches!(
             history.undo(QueryKind::Text, 0),
             Err(LibraryError::NothingToUndo)
         ));
-        history.add(made(1, None, QueryKind::Text), Happened::Calibrated);
-        history.add(made(2, None, QueryKind::Picture), Happened::Calibrated);
-        history.add(made(3, Some(1), QueryKind::Text), Happened::Refitted);
+        history.add(made(1, None, QueryKind::Text), CalibrationEventKind::Calibrated);
+        history.add(
+            made(2, None, QueryKind::Picture),
+            CalibrationEventKind::Calibrated,
+        );
+        history.add(made(3, Some(1), QueryKind::Text), CalibrationEventKind::Refitted);
         history.write(folder.path()).unwrap();
         let mut history = CalibrationHistory::read(folder.path()).unwrap();
         let number = |h: &CalibrationHistory| h.current(QueryKind::Text).map(|made| made.origin.version);
@@ -288,17 +288,23 @@ mod tests {
             .collect();
         assert_eq!(
             moved[3..],
-            [(Happened::Undone, Some(1)), (Happened::Undone, None)]
+            [
+                (CalibrationEventKind::Undone, Some(1)),
+                (CalibrationEventKind::Undone, None)
+            ]
         );
         assert!(history.events[0].even_score < history.events[2].even_score);
-        assert_eq!(history.versions.len(), 3, "what was undone is still there");
+        assert_eq!(history.versions.len(), 3, "undone versions stay");
     }
 
     #[test]
-    fn old_versions_go_and_the_current_one_stays() {
+    fn old_versions_are_removed_current_stays() {
         let mut history = CalibrationHistory::default();
         for version in 1..=25 {
-            history.add(made(version, None, QueryKind::Text), Happened::Calibrated);
+            history.add(
+                made(version, None, QueryKind::Text),
+                CalibrationEventKind::Calibrated,
+            );
         }
         assert_eq!(history.versions.len(), VERSIONS);
         assert_eq!(history.versions[0].origin.version, 6);
@@ -306,33 +312,33 @@ mod tests {
     }
 
     #[test]
-    fn other_formats_and_damage_are_errors_that_name_the_file() {
+    fn unknown_formats_and_damage_are_errors() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE_NAME);
-        let said = |content: &str| {
+        let error = |content: &str| {
             std::fs::write(&path, content).unwrap();
             CalibrationHistory::read(folder.path()).unwrap_err().to_string()
         };
-        assert!(said(r#"{"format":2,"more":[]}"#).contains("format version 2"));
+        assert!(error(r#"{"format":2,"more":[]}"#).contains("format version 2"));
         for content in ["", "{", "[]", r#"{"format":1}"#, "\u{0}\u{0}"] {
-            let said = said(content);
+            let error = error(content);
             assert!(
-                said.contains("calibration.json is damaged") && said.contains("move it away"),
-                "{said}"
+                error.contains("calibration.json is damaged") && error.contains("move it away"),
+                "{error}"
             );
         }
         let mut history = CalibrationHistory::default();
-        history.add(made(1, None, QueryKind::Text), Happened::Calibrated);
+        history.add(made(1, None, QueryKind::Text), CalibrationEventKind::Calibrated);
         let good = serde_json::to_string(&history).unwrap();
-        assert!(said(&good.replace("\"text\":1", "\"text\":7")).contains("does not hold"));
-        assert!(said(&good.replace("\"slope\":", "\"slope\":-")).contains("version 1: its curve"));
+        assert!(error(&good.replace("\"text\":1", "\"text\":7")).contains("does not exist"));
+        assert!(error(&good.replace("\"slope\":", "\"slope\":-")).contains("version 1: its curve"));
         std::fs::write(&path, &good[..good.len() / 2]).unwrap();
         assert!(CalibrationHistory::read(folder.path()).is_err());
         std::fs::write(&path, &good).unwrap();
-        // A process that was killed while writing leaves a draft, and the file as it was.
+        // A process that was killed while writing leaves a temporary file, and the file as it was.
         std::fs::write(folder.path().join("calibration.json.new"), "{\"format\":").unwrap();
         let read = CalibrationHistory::read(folder.path()).unwrap();
-        // Read back to the last bit but one: that is as exact as the parser is.
+        // Equal but for the last bit: the parser is not more exact.
         let pairs = history.versions[0]
             .labelled
             .iter()

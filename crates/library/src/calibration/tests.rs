@@ -1,14 +1,17 @@
+//! Calibration and re-fitting of a small space.
+
 use std::path::Path;
+use std::sync::Arc;
 
 use eidetic_confidence::calibration::{LabelledPair, Pair, Reach};
 use eidetic_confidence::{Fit, QueryKind};
 use eidetic_encoder::fake::FakeEncoder;
 use image::{Rgb, RgbImage};
 
-use super::{Keep, Refitted, ScoredPairs};
-use crate::{Library, Owner};
+use super::{CalibrationMode, RefitOutcome, ScoredPairs};
+use crate::{Library, Owner, Space};
 
-const COLOURS: [(&str, [u8; 3]); 6] = [
+const COLORS: [(&str, [u8; 3]); 6] = [
     ("red", [250, 10, 10]),
     ("green", [10, 250, 10]),
     ("blue", [10, 10, 250]),
@@ -17,26 +20,28 @@ const COLOURS: [(&str, [u8; 3]); 6] = [
     ("magenta", [250, 10, 250]),
 ];
 
-fn open(folder: &Path) -> Library {
+fn open(folder: &Path) -> Arc<Space> {
     let owner = Owner::this_process("a test");
-    Library::with_encoder(&folder.join("library"), Box::new(FakeEncoder::new(64)), &owner).unwrap()
+    let encoder = Box::new(FakeEncoder::new(64));
+    let library = Library::with_encoder(&folder.join("library"), encoder, &owner);
+    library.unwrap().active()
 }
 
-/// Every colour in four shades against every colour's name; `lie` says what is answered.
-fn pairs(folder: &Path, lie: impl Fn(bool) -> bool) -> Vec<LabelledPair> {
+/// Every color in four shades with every color's name; `label` maps the true label to the given one.
+fn pairs(folder: &Path, label: impl Fn(bool) -> bool) -> Vec<LabelledPair> {
     let mut pairs = Vec::new();
-    for (name, colour) in COLOURS {
+    for (name, color) in COLORS {
         for shade in 0..4u8 {
             let path = folder.join(format!("{name}-{shade}.png"));
-            let noisy = |x: u32, y: u32| Rgb(colour.map(|c| c ^ ((x * 7 + y * 13) as u8 % (1 + 30 * shade))));
+            let noisy = |x: u32, y: u32| Rgb(color.map(|c| c ^ ((x * 7 + y * 13) as u8 % (1 + 30 * shade))));
             RgbImage::from_fn(32, 32, noisy).save(&path).unwrap();
-            for (text, _) in COLOURS {
+            for (text, _) in COLORS {
                 pairs.push(LabelledPair {
                     pair: Pair {
                         image: path.to_str().unwrap().to_owned(),
                         text: text.to_owned(),
                     },
-                    matches: lie(text == name),
+                    matches: label(text == name),
                     line: pairs.len() + 1,
                 });
             }
@@ -45,53 +50,55 @@ fn pairs(folder: &Path, lie: impl Fn(bool) -> bool) -> Vec<LabelledPair> {
     pairs
 }
 
-fn scored(library: &Library, pairs: &[LabelledPair]) -> ScoredPairs {
-    library.score_pairs(QueryKind::Text, pairs, &()).unwrap()
+fn scored(space: &Space, pairs: &[LabelledPair]) -> ScoredPairs {
+    space.score_pairs(QueryKind::Text, pairs, &()).unwrap()
 }
 
-fn centre(library: &Library) -> f64 {
-    match library.fit(QueryKind::Text).unwrap() {
+fn centre(space: &Space) -> f64 {
+    match space.fit(QueryKind::Text).unwrap() {
         Fit::Platt(platt) => platt.centre(),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn a_calibration_outlives_the_process_and_changes_the_judge() {
+fn calibration_survives_reopen_and_changes_confidence_model() {
     let folder = tempfile::tempdir().unwrap();
-    let library = open(folder.path());
+    let space = open(folder.path());
     let pairs = pairs(folder.path(), |truth| truth);
-    let scored = scored(&library, &pairs);
+    let scored = scored(&space, &pairs);
     assert_eq!((scored.labelled.len(), scored.failed.len()), (144, 0));
-    let before = library.judge().unwrap();
+    let before = space.confidence_model().unwrap();
     assert_eq!(before.text, Fit::Background);
-    let shown = library
-        .calibrate(QueryKind::Text, &scored, Keep::OnlyShown)
+    let shown = space
+        .calibrate(QueryKind::Text, &scored, CalibrationMode::DryRun)
         .unwrap();
-    assert_eq!(library.fit(QueryKind::Text).unwrap(), Fit::Background);
-    let made = library.calibrate(QueryKind::Text, &scored, Keep::Stored).unwrap();
+    assert_eq!(space.fit(QueryKind::Text).unwrap(), Fit::Background);
+    let made = space
+        .calibrate(QueryKind::Text, &scored, CalibrationMode::Store)
+        .unwrap();
     assert_eq!(
         (&shown.fit, shown.origin.version),
         (&made.fit, made.origin.version)
     );
     assert!(made.curve.roc_area > 0.95, "{}", made.curve.roc_area);
-    // The file's numbers are read back to all digits but the last.
+    // The file's numbers read back to all digits but the last.
     let at = |fit: &Fit| fit.of_score(0.7).unwrap();
-    assert!((at(&library.judge().unwrap().text) - at(&made.fit)).abs() < 1e-9);
-    assert_eq!(library.judge().unwrap().picture, Fit::Background);
-    drop(library);
-    let library = open(folder.path());
-    let read = library.calibration(QueryKind::Text).unwrap().unwrap();
+    assert!((at(&space.confidence_model().unwrap().text) - at(&made.fit)).abs() < 1e-9);
+    assert_eq!(space.confidence_model().unwrap().picture, Fit::Background);
+    drop(space);
+    let space = open(folder.path());
+    let read = space.calibration(QueryKind::Text).unwrap().unwrap();
     assert_eq!(read.labelled.len(), made.labelled.len());
     assert!((at(&read.fit) - at(&made.fit)).abs() < 1e-9);
-    library.undo_calibration(QueryKind::Text).unwrap();
-    assert_eq!(library.judge().unwrap().text, Fit::Background);
+    space.undo_calibration(QueryKind::Text).unwrap();
+    assert_eq!(space.confidence_model().unwrap().text, Fit::Background);
 }
 
 #[test]
-fn pictures_that_cannot_be_used_are_named_once_with_their_first_line() {
+fn unreadable_images_are_reported_once_with_line() {
     let folder = tempfile::tempdir().unwrap();
-    let library = open(folder.path());
+    let space = open(folder.path());
     let mut pairs = pairs(folder.path(), |truth| truth);
     let missing = folder.path().join("missing.png").to_str().unwrap().to_owned();
     for at in [5, 9, 20] {
@@ -99,29 +106,31 @@ fn pictures_that_cannot_be_used_are_named_once_with_their_first_line() {
     }
     pairs[30].pair.image = "0".repeat(64);
     pairs[31].pair.image = folder.path().to_str().unwrap().to_owned();
-    let scored = scored(&library, &pairs);
+    let scored = scored(&space, &pairs);
     let lines: Vec<usize> = scored.failed.iter().map(|failed| failed.line).collect();
     assert_eq!((lines, scored.labelled.len()), (vec![6, 31, 32], 139));
 }
 
 #[test]
-fn lying_answers_walk_to_the_bounds_and_no_further() {
+fn wrong_answers_move_calibration_only_to_bounds() {
     let folder = tempfile::tempdir().unwrap();
-    let library = open(folder.path());
-    let truth = scored(&library, &pairs(folder.path(), |truth| truth));
-    let made = library.calibrate(QueryKind::Text, &truth, Keep::Stored).unwrap();
+    let space = open(folder.path());
+    let truth = scored(&space, &pairs(folder.path(), |truth| truth));
+    let made = space
+        .calibrate(QueryKind::Text, &truth, CalibrationMode::Store)
+        .unwrap();
     let Fit::Platt(anchor) = made.fit else {
         panic!("{:?}", made.fit)
     };
     let span = 0.3;
-    let lies = scored(&library, &pairs(folder.path(), |truth| !truth));
-    let mut last = centre(&library);
+    let lies = scored(&space, &pairs(folder.path(), |truth| !truth));
+    let mut last = centre(&space);
     for _ in 0..12 {
-        match library.refit(QueryKind::Text, &lies).unwrap() {
-            Refitted::Stored { reach, .. } => assert_eq!(reach, Reach::Bounded),
-            Refitted::Unchanged(why) => panic!("{why:?}"),
+        match space.refit(QueryKind::Text, &lies).unwrap() {
+            RefitOutcome::Stored { reach, .. } => assert_eq!(reach, Reach::Bounded),
+            RefitOutcome::Unchanged(why) => panic!("{why:?}"),
         }
-        let now = centre(&library);
+        let now = centre(&space);
         assert!((now - last).abs() <= 0.05 * span + 1e-6, "{last} to {now}");
         assert!(
             (now - anchor.centre()).abs() <= 0.15 * span + 1e-6,
@@ -130,31 +139,31 @@ fn lying_answers_walk_to_the_bounds_and_no_further() {
         );
         last = now;
     }
-    let one_sided = scored(&library, &pairs(folder.path(), |_| true));
+    let one_sided = scored(&space, &pairs(folder.path(), |_| true));
     assert!(matches!(
-        library.refit(QueryKind::Text, &one_sided).unwrap(),
-        Refitted::Unchanged(_)
+        space.refit(QueryKind::Text, &one_sided).unwrap(),
+        RefitOutcome::Unchanged(_)
     ));
-    assert_eq!(library.calibration_history().unwrap().versions.len(), 13);
+    assert_eq!(space.calibration_history().unwrap().versions.len(), 13);
 }
 
 #[test]
-fn small_steps_from_what_came_with_the_model_add_up_to_no_more_than_the_bounds() {
+fn repeated_refits_stay_within_total_bounds() {
     let folder = tempfile::tempdir().unwrap();
-    let library = open(folder.path());
+    let space = open(folder.path());
     let pairs = pairs(folder.path(), |truth| !truth);
     for _ in 0..8 {
-        // Confidences follow each re-fit; what they said at first is what counts.
-        let lies = scored(&library, &pairs);
-        match library.refit(QueryKind::Text, &lies).unwrap() {
-            Refitted::Stored { calibrated, .. } => {
+        // Confidences change with each re-fit; the bounds are relative to the first.
+        let lies = scored(&space, &pairs);
+        match space.refit(QueryKind::Text, &lies).unwrap() {
+            RefitOutcome::Stored { calibrated, .. } => {
                 let anchor = calibrated.origin.anchor.unwrap();
-                assert!((centre(&library) - anchor.centre()).abs() <= 0.045 + 1e-6);
+                assert!((centre(&space) - anchor.centre()).abs() <= 0.045 + 1e-6);
             }
-            Refitted::Unchanged(why) => panic!("{why:?}"),
+            RefitOutcome::Unchanged(why) => panic!("{why:?}"),
         }
     }
-    let versions = library.calibration_history().unwrap().versions;
+    let versions = space.calibration_history().unwrap().versions;
     let anchor = |at: usize| versions[at].origin.anchor.unwrap().centre();
     assert!((0..8).all(|at| (anchor(at) - anchor(0)).abs() < 1e-9));
 }

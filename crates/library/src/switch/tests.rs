@@ -1,3 +1,5 @@
+//! Switching between spaces of small libraries, with fake encoders.
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,13 +18,13 @@ use eidetic_vectors::VectorIndex;
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 
-use super::{OldSpace, SpaceReport, SwitchOptions};
+use super::{PreviousSpace, SpaceReport, SwitchOptions};
 use crate::{Library, LibraryError, Owner, Space, TagOptions};
 
 struct Place(TempDir);
 
 impl Place {
-    /// A folder of so many pictures, indexed by the encoder `old`.
+    /// A folder of `pictures` images, indexed with the encoder `old`.
     fn new(pictures: u32) -> (Self, Library) {
         let place = Self(tempfile::tempdir().unwrap());
         fs::create_dir(place.photos()).unwrap();
@@ -60,7 +62,7 @@ impl Place {
     }
 }
 
-/// Each of another dimension, so that vectors that went astray do not fit.
+/// Models have different dimensions, so that a vector of another space does not fit.
 fn encoder(model: &str) -> FakeEncoder {
     FakeEncoder::new(32 + model.len()).named(model)
 }
@@ -80,7 +82,7 @@ fn index(library: &Library, place: &Place) -> IndexingReport {
         .unwrap()
 }
 
-fn to(old: OldSpace) -> SwitchOptions {
+fn to(old: PreviousSpace) -> SwitchOptions {
     SwitchOptions {
         old,
         precision: None,
@@ -88,27 +90,27 @@ fn to(old: OldSpace) -> SwitchOptions {
     }
 }
 
-fn switch(library: &Library, model: &str, old: OldSpace) -> SpaceReport {
+fn switch(library: &Library, model: &str, old: PreviousSpace) -> SpaceReport {
     library
         .switch_to_encoder(Box::new(encoder(model)), &to(old), &RunContext::default())
         .unwrap()
 }
 
-/// A space beside the active one, with the encoder that tests cannot have it load.
+/// A space beside the active one, with an encoder, since it cannot load one.
 fn space(library: &Library, model: &str) -> Arc<Space> {
     let space = library.space_named(model).unwrap();
-    let _ = space.use_encoder(Box::new(encoder(model)));
+    let _ = space.encoder.set(Box::new(encoder(model)));
     space
 }
 
-/// All images that a space finds, each of which it knows by record and vector.
+/// All images that a space finds; each must have a record and a vector.
 fn found(space: &Space) -> BTreeSet<ImageId> {
     let query = Query {
         k: 1000,
         ..Query::text("red")
     };
     let answer = space.search(&query).unwrap();
-    assert_eq!(answer.space, *space.space());
+    assert_eq!(answer.space, *space.id());
     let images: BTreeSet<ImageId> = answer.hits.iter().map(|hit| hit.hit.image).collect();
     let named = space
         .catalog
@@ -122,17 +124,17 @@ fn found(space: &Space) -> BTreeSet<ImageId> {
 }
 
 #[test]
-fn a_switch_embeds_everything_then_answers_and_the_old_space_is_kept() {
+fn switch_embeds_all_images_and_keeps_previous_space() {
     let (place, library) = Place::new(30);
     let before = library.active();
-    let report = switch(&library, "newer", OldSpace::Keep);
+    let report = switch(&library, "newer", PreviousSpace::Keep);
     assert_eq!((report.embedded, report.images, report.active), (30, 30, true));
     assert_eq!((report.kept.as_deref(), report.cancelled), (Some("old"), false));
-    assert_eq!(library.space().model, "newer");
+    assert_eq!(library.active().id().model, "newer");
     assert_eq!(
         found(&library.active()),
         found(&before),
-        "who began in the old space ends in it"
+        "a space that was active before still works"
     );
     assert_eq!(found(&space(&library, "old")).len(), 30);
     let status = library.status().unwrap();
@@ -142,7 +144,7 @@ fn a_switch_embeds_everything_then_answers_and_the_old_space_is_kept() {
     drop((library, before));
     let library = place.open("newer");
     assert_eq!(found(&library.active()).len(), 30);
-    let back = switch(&library, "old", OldSpace::Drop);
+    let back = switch(&library, "old", PreviousSpace::Drop);
     assert_eq!((back.embedded, back.dropped.as_deref()), (0, Some("newer")));
     assert_eq!(found(&library.active()).len(), 30);
     assert!(!place.library().join("spaces/1").exists());
@@ -150,22 +152,22 @@ fn a_switch_embeds_everything_then_answers_and_the_old_space_is_kept() {
         library.space_named("newer"),
         Err(LibraryError::UnknownSpace { .. })
     ));
-    assert_eq!(switch(&library, "third", OldSpace::Keep).embedded, 30);
+    assert_eq!(switch(&library, "third", PreviousSpace::Keep).embedded, 30);
     assert!(
         place.library().join("spaces/2").exists(),
-        "numbers are not used again"
+        "numbers are not reused"
     );
     assert!(library.thumbnail(&place.id(3)).is_ok(), "thumbnails stay");
 }
 
 #[test]
-fn the_old_space_answers_and_is_indexed_while_another_is_made() {
+fn active_space_stays_usable_during_switch() {
     let (place, library) = Place::new(80);
     let slow = encoder("newer").with_delay(Duration::from_millis(15));
     thread::scope(|scope| {
         let switching = scope.spawn(|| {
             library
-                .switch_to_encoder(Box::new(slow), &to(OldSpace::Keep), &RunContext::default())
+                .switch_to_encoder(Box::new(slow), &to(PreviousSpace::Keep), &RunContext::default())
                 .unwrap()
         });
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -174,14 +176,14 @@ fn the_old_space_answers_and_is_indexed_while_another_is_made() {
             .unwrap()
             .is_none_or(|planned| planned.done < 8)
         {
-            assert!(Instant::now() < deadline, "the switch does not begin");
+            assert!(Instant::now() < deadline, "the switch does not start");
             thread::sleep(Duration::from_millis(2));
         }
         assert!(library.planned_switch().unwrap().unwrap().running);
         assert!(matches!(
             library.switch_to_encoder(
                 Box::new(encoder("third")),
-                &to(OldSpace::Keep),
+                &to(PreviousSpace::Keep),
                 &RunContext::default()
             ),
             Err(LibraryError::AlreadySwitching)
@@ -190,7 +192,7 @@ fn the_old_space_answers_and_is_indexed_while_another_is_made() {
         (80..95).for_each(|n| place.put(n));
         fs::copy(place.photo(94), place.photo(10)).unwrap();
         index(&library, &place);
-        assert_eq!(library.space().model, "old");
+        assert_eq!(library.active().id().model, "old");
         assert_eq!(found(&library.active()).len(), 84);
         let report = switching.join().unwrap();
         assert!(report.active && report.failed.is_empty(), "{report:?}");
@@ -201,9 +203,9 @@ fn the_old_space_answers_and_is_indexed_while_another_is_made() {
 }
 
 #[test]
-fn a_kept_space_never_finds_what_is_gone_and_catches_up_with_what_came() {
+fn kept_space_drops_deleted_and_backfills_new_images() {
     let (place, library) = Place::new(20);
-    switch(&library, "newer", OldSpace::Keep);
+    switch(&library, "newer", PreviousSpace::Keep);
     let old = space(&library, "old");
     fs::remove_file(place.photo(3)).unwrap();
     place.put(50);
@@ -212,7 +214,7 @@ fn a_kept_space_never_finds_what_is_gone_and_catches_up_with_what_came() {
     assert_eq!(found(&old).len(), 19);
     assert!(
         !found(&old).contains(&gone),
-        "it has not seen it yet, and says that one is missing"
+        "not embedded yet, and counted as missing"
     );
     let filter = Filter {
         folders: vec![place.photos()],
@@ -253,14 +255,14 @@ impl Observer for StopAfter {
 }
 
 #[test]
-fn a_switch_that_was_stopped_or_failed_goes_on_and_can_be_given_up() {
+fn interrupted_switch_resumes_or_is_abandoned() {
     let (place, library) = Place::new(200);
     let cancel = CancelToken::default();
     let slow = encoder("newer").with_delay(Duration::from_millis(2));
     let stopped = library
         .switch_to_encoder(
             Box::new(slow),
-            &to(OldSpace::Drop),
+            &to(PreviousSpace::Drop),
             &RunContext::new(&StopAfter(64, cancel.clone()), &cancel),
         )
         .unwrap();
@@ -278,9 +280,13 @@ fn a_switch_that_was_stopped_or_failed_goes_on_and_can_be_given_up() {
         (stopped.embedded, 200, false)
     );
     let failing = encoder("newer").failing_after(3);
-    let failed = library.switch_to_encoder(Box::new(failing), &to(OldSpace::Drop), &RunContext::default());
+    let failed = library.switch_to_encoder(
+        Box::new(failing),
+        &to(PreviousSpace::Drop),
+        &RunContext::default(),
+    );
     assert!(matches!(failed, Err(LibraryError::Indexing(_))), "{failed:?}");
-    assert_eq!(library.space().model, "old");
+    assert_eq!(library.active().id().model, "old");
     drop(library);
     let library = place.open("old");
     let done = library.planned_switch().unwrap().unwrap().done;
@@ -294,7 +300,7 @@ fn a_switch_that_was_stopped_or_failed_goes_on_and_can_be_given_up() {
     assert_eq!(
         resumed.dropped.as_deref(),
         Some("old"),
-        "as was asked for in the beginning"
+        "as requested at the start"
     );
     assert_eq!(found(&library.active()).len(), 200);
     assert!(!place.library().join("vectors").exists());
@@ -309,22 +315,22 @@ fn a_switch_that_was_stopped_or_failed_goes_on_and_can_be_given_up() {
     cancel.cancel();
     let begun = library.switch_to_encoder(
         Box::new(encoder("third")),
-        &to(OldSpace::Keep),
+        &to(PreviousSpace::Keep),
         &RunContext::new(&(), &cancel),
     );
     assert!(begun.unwrap().cancelled && library.planned_switch().unwrap().is_some());
-    assert!(switch(&library, "newer", OldSpace::Keep).active);
-    assert_eq!(library.planned_switch().unwrap(), None, "given up");
+    assert!(switch(&library, "newer", PreviousSpace::Keep).active);
+    assert_eq!(library.planned_switch().unwrap(), None, "abandoned");
     assert_eq!(library.drop_space("third").unwrap(), "third");
 }
 
 #[test]
-fn files_that_are_gone_are_named_keep_the_old_space_and_are_embedded_when_they_are_back() {
+fn missing_files_keep_previous_space_until_restored() {
     let (place, library) = Place::new(12);
     let all = found(&library.active());
     let away = place.0.path().join("away.png");
     fs::rename(place.photo(5), &away).unwrap();
-    let report = switch(&library, "newer", OldSpace::Drop);
+    let report = switch(&library, "newer", PreviousSpace::Drop);
     assert_eq!((report.active, report.images, report.failed.len()), (true, 11, 1));
     assert!(report.failed[0].path.ends_with("005.png"), "{report:?}");
     assert_eq!((report.kept.as_deref(), report.dropped), (Some("old"), None));
@@ -337,12 +343,12 @@ fn files_that_are_gone_are_named_keep_the_old_space_and_are_embedded_when_they_a
 }
 
 #[test]
-fn a_switch_that_could_read_nothing_is_not_made() {
+fn switch_without_readable_images_fails() {
     let (place, library) = Place::new(5);
     fs::rename(place.photos(), place.0.path().join("unmounted")).unwrap();
     let refused = library.switch_to_encoder(
         Box::new(encoder("newer")),
-        &to(OldSpace::Drop),
+        &to(PreviousSpace::Drop),
         &RunContext::default(),
     );
     assert!(
@@ -353,14 +359,14 @@ fn a_switch_that_could_read_nothing_is_not_made() {
 }
 
 #[test]
-fn what_a_crash_left_of_a_dropped_space_is_removed_when_the_library_is_opened() {
+fn opening_removes_rest_of_dropped_space() {
     let (place, library) = Place::new(6);
-    switch(&library, "newer", OldSpace::Keep);
+    switch(&library, "newer", PreviousSpace::Keep);
     assert!(matches!(
         library.drop_space("newer"),
         Err(LibraryError::ActiveSpace { .. })
     ));
-    // As if the process had ended after the manifest was replaced and before anything was removed.
+    // As after a crash between replacing the manifest and removing the files.
     library
         .change_manifest(|manifest| manifest.drop_space(SpaceNumber::FIRST))
         .unwrap();
@@ -370,7 +376,7 @@ fn what_a_crash_left_of_a_dropped_space_is_removed_when_the_library_is_opened() 
     assert!(!place.library().join("vectors").exists());
     assert_eq!(library.status().unwrap().spaces.len(), 1);
     assert_eq!(found(&library.active()).len(), 6);
-    switch(&library, "third", OldSpace::Keep);
+    switch(&library, "third", PreviousSpace::Keep);
     library
         .change_manifest(|manifest| manifest.drop_space(SpaceNumber(1)))
         .unwrap();
@@ -391,9 +397,9 @@ fn damage(path: &Path, at: u64) {
 }
 
 #[test]
-fn a_damaged_space_beside_the_active_one_is_named_and_harms_nothing_else() {
+fn damaged_inactive_space_leaves_active_space_usable() {
     let (place, library) = Place::new(10);
-    switch(&library, "newer", OldSpace::Keep);
+    switch(&library, "newer", PreviousSpace::Keep);
     drop(library);
     damage(&place.library().join("vectors/vectors.bin"), 50);
     let library = place.open("newer");
@@ -405,7 +411,7 @@ fn a_damaged_space_beside_the_active_one_is_named_and_harms_nothing_else() {
     assert_eq!(
         (report.embedded, report.images),
         (1, 10),
-        "the damaged row is embedded anew"
+        "the damaged row is embedded again"
     );
     drop(library);
     let length = fs::metadata(place.library().join("vectors/vectors.bin"))
@@ -422,33 +428,33 @@ fn a_damaged_space_beside_the_active_one_is_named_and_harms_nothing_else() {
     assert_eq!(library.status().unwrap().spaces[1].images, 10);
     library.drop_space("0").unwrap();
     assert_eq!(library.status().unwrap().spaces.len(), 1);
-    let again = switch(&library, "old", OldSpace::Keep);
+    let again = switch(&library, "old", PreviousSpace::Keep);
     assert_eq!(again.embedded, 10);
 }
 
 #[test]
-fn a_damaged_vector_of_the_active_space_is_embedded_anew_and_costs_other_spaces_nothing() {
+fn damaged_vector_is_repaired_in_its_space_only() {
     let (place, library) = Place::new(8);
-    switch(&library, "newer", OldSpace::Keep);
+    switch(&library, "newer", PreviousSpace::Keep);
     drop(library);
     damage(&place.library().join("spaces/1/vectors/vectors.bin"), 50);
     let library = place.open("newer");
-    assert_eq!(library.damaged(), 1);
+    assert_eq!(library.active().damaged(), 1);
     let report = index(&library, &place);
     assert_eq!((report.indexed, report.unchanged, report.encoded), (1, 7, 1));
-    assert_eq!(library.damaged(), 0);
+    assert_eq!(library.active().damaged(), 0);
     assert_eq!(found(&library.active()).len(), 8);
     assert_eq!(found(&space(&library, "old")).len(), 8);
 }
 
 #[test]
-fn tags_and_calibrations_are_each_spaces_own_and_tags_are_made_anew_by_the_same_words() {
+fn spaces_have_own_tags_and_calibrations() {
     let (place, library) = Place::new(9);
     let options = TagOptions {
         vocabulary: Vocabulary::parse(b"red\ngreen\nblue\nyellow\ncyan\n").unwrap(),
         ..TagOptions::default()
     };
-    library.tag(&options, &RunContext::default()).unwrap();
+    library.active().tag(&options, &RunContext::default()).unwrap();
     let old = library.active();
     let image = place.id(4);
     let before = old.get_tags(&image).unwrap();
@@ -459,10 +465,14 @@ fn tags_and_calibrations_are_each_spaces_own_and_tags_are_made_anew_by_the_same_
         place.0.path().join("kept.json"),
     )
     .unwrap();
-    let report = switch(&library, "newer", OldSpace::Keep);
+    let report = switch(&library, "newer", PreviousSpace::Keep);
     assert_eq!(report.tagged, 9);
     assert_eq!(
-        library.tag(&options, &RunContext::default()).unwrap().unchanged,
+        library
+            .active()
+            .tag(&options, &RunContext::default())
+            .unwrap()
+            .unchanged,
         9
     );
     fs::rename(
@@ -471,22 +481,26 @@ fn tags_and_calibrations_are_each_spaces_own_and_tags_are_made_anew_by_the_same_
     )
     .unwrap();
     assert!(
-        library.calibration_history().is_ok(),
-        "another space's file is not its own"
+        library.active().calibration_history().is_ok(),
+        "the file belongs to another space"
     );
     fs::remove_file(place.library().join("calibration.json")).unwrap();
     assert_eq!(old.get_tags(&image).unwrap(), before);
-    let back = switch(&library, "old", OldSpace::Keep);
-    assert_eq!((back.embedded, back.tagged), (0, 0), "the old tags still stand");
+    let back = switch(&library, "old", PreviousSpace::Keep);
+    assert_eq!(
+        (back.embedded, back.tagged),
+        (0, 0),
+        "the old tags are still stored"
+    );
 }
 
 #[test]
-fn spaces_go_by_number_model_and_name_and_wrong_names_say_which_there_are() {
+fn spaces_are_found_by_number_model_identifier() {
     let (_place, library) = Place::new(2);
-    switch(&library, "newer", OldSpace::Keep);
+    switch(&library, "newer", PreviousSpace::Keep);
     let full = encoder("old").space().to_string();
     for name in ["0", "old", &full] {
-        assert_eq!(library.space_named(name).unwrap().space().model, "old", "{name}");
+        assert_eq!(library.space_named(name).unwrap().id().model, "old", "{name}");
     }
     let error = library.space_named("7").err().unwrap().to_string();
     assert!(error.contains("1 newer, 0 old"), "{error}");

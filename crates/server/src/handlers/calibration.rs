@@ -17,8 +17,11 @@ use crate::state::State;
 pub(crate) async fn describe(state: Data<State>) -> Result<Json<CalibrationsAnswer>> {
     let library = state.library.clone();
     let work = move || {
-        let history = library.calibration_history()?;
-        Ok(CalibrationsAnswer::new(library.space().to_string(), &history))
+        let history = library.active().calibration_history()?;
+        Ok(CalibrationsAnswer::new(
+            library.active().id().to_string(),
+            &history,
+        ))
     };
     Ok(Json(state.pictures.run(work).await?))
 }
@@ -33,10 +36,10 @@ pub(crate) async fn describe(state: Data<State>) -> Result<Json<CalibrationsAnsw
 pub(crate) async fn report(state: Data<State>) -> Result<HttpResponse> {
     let library = state.library.clone();
     let work = move || {
-        let history = library.calibration_history()?;
+        let history = library.active().calibration_history()?;
         let current = [QueryKind::Text, QueryKind::Picture].map(|kind| history.current(kind));
         let report = Report {
-            space: library.space().to_string(),
+            space: library.active().id().to_string(),
             calibrations: current.into_iter().flatten().collect(),
             events: &history.events,
             picture: &|image, path| library.calibration_picture(image, path),

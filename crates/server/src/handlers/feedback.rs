@@ -1,7 +1,7 @@
 use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, Result, rt};
 use eidetic_confidence::QueryKind;
-use eidetic_library::{AnswerCount, Refitted, Subject};
+use eidetic_library::{AnswerCount, RefitOutcome, Subject};
 
 use super::query_pairs;
 use crate::json::{FeedbackAnswers, FeedbackCount, FeedbackRequest, ProblemDocument};
@@ -37,7 +37,7 @@ pub(crate) async fn give(
     let right = asked.right;
     let subject = subject(asked)?;
     let library = state.library.clone();
-    let work = move || Ok(library.answer(&subject, image, right)?);
+    let work = move || Ok(library.put_feedback(&subject, image, right)?);
     let count = state.pictures.run(work).await?;
     if count.due {
         learn(&state, count);
@@ -59,7 +59,7 @@ pub(crate) async fn give(
 pub(crate) async fn list(state: Data<State>, request: HttpRequest) -> Result<Json<FeedbackAnswers>> {
     let kind = kind(&query_pairs(&request)?)?;
     let library = state.library.clone();
-    let work = move || Ok(FeedbackAnswers::from(library.answers(kind)?));
+    let work = move || Ok(FeedbackAnswers::from(library.feedback(kind)?));
     Ok(Json(state.pictures.run(work).await?))
 }
 
@@ -73,11 +73,11 @@ fn learn(state: &Data<State>, count: AnswerCount) {
     rt::spawn(async move {
         let work = move || {
             let _held = turn;
-            Ok(library.learn_from_answers(count.kind)?)
+            Ok(library.refit_from_feedback(count.kind)?)
         };
         match shared.models.run(work).await {
-            Ok(Refitted::Unchanged(why)) => tracing::info!("answers change no confidence: {why:?}"),
-            Ok(Refitted::Stored {
+            Ok(RefitOutcome::Unchanged(why)) => tracing::info!("answers change no confidence: {why:?}"),
+            Ok(RefitOutcome::Stored {
                 calibrated, reach, ..
             }) => tracing::info!(
                 "answers moved confidences, which are version {} now ({reach:?})",

@@ -120,7 +120,7 @@ fn hold(
         complexity: profile.and_then(|_| complexity(library, &picture)),
     };
     Ok(MatchAnswer {
-        space: space.space().to_string(),
+        space: space.id().to_string(),
         image,
         results: MatchAnswer::results(matches, purpose.as_ref(), circumstances),
     })

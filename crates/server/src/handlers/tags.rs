@@ -21,6 +21,6 @@ use crate::wish::image_id;
 pub(crate) async fn of_image(state: Data<State>, id: Path<String>) -> Result<Json<TagsAnswer>> {
     let id = image_id(&id)?;
     let library = state.library.clone();
-    let work = move || Ok(TagsAnswer::new(id, library.get_tags(&id)?));
+    let work = move || Ok(TagsAnswer::new(id, library.active().get_tags(&id)?));
     Ok(Json(state.models.run(work).await?))
 }

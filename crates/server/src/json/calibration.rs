@@ -2,7 +2,7 @@ use eidetic_confidence::calibration::{
     Calibrated, Chosen, ClassSummary, CurveSummary, Histogram, Honesty, Interval, Outcome, Source, Strategy,
 };
 use eidetic_confidence::{Fit, QueryKind};
-use eidetic_library::{CalibrationEvent, CalibrationHistory, FailedPicture, Happened};
+use eidetic_library::{CalibrationEvent, CalibrationEventKind, CalibrationHistory, FailedImage};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -113,7 +113,7 @@ pub struct CalibrationEventAnswer {
     pub kind: QueryKind,
     /// `calibrated`, `refitted` or `undone`.
     #[schema(value_type = String, pattern = "^(calibrated|refitted|undone)$")]
-    pub what: Happened,
+    pub what: CalibrationEventKind,
     /// The version that counts since; `null`: what came with the model.
     pub version: Option<u32>,
     /// The score from which on a match is more probable than not since.
@@ -199,8 +199,8 @@ impl From<&CalibrationEvent> for CalibrationEventAnswer {
     }
 }
 
-impl From<&FailedPicture> for FailedFile {
-    fn from(failed: &FailedPicture) -> Self {
+impl From<&FailedImage> for FailedFile {
+    fn from(failed: &FailedImage) -> Self {
         Self {
             path: failed.picture.clone(),
             reason: failed.reason.clone(),

@@ -1,6 +1,6 @@
 use eidetic_catalog::Feedback;
 use eidetic_domain::ImageId;
-use eidetic_library::{ANSWERS_NEEDED, AnswerCount};
+use eidetic_library::{AnswerCount, FEEDBACK_NEEDED};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -60,7 +60,7 @@ impl From<AnswerCount> for FeedbackCount {
     fn from(count: AnswerCount) -> Self {
         Self {
             answers: count.answers,
-            needed: ANSWERS_NEEDED,
+            needed: FEEDBACK_NEEDED,
         }
     }
 }

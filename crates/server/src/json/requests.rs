@@ -1,6 +1,6 @@
 use eidetic_confidence::profile::Criticality;
 use eidetic_domain::Precision;
-use eidetic_library::OldSpace;
+use eidetic_library::PreviousSpace;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -57,7 +57,7 @@ pub struct SwitchRequest {
     /// What becomes of the space that answers now: `keep` or `drop`.
     #[serde(default)]
     #[schema(value_type = String, pattern = "^(keep|drop)$", default = "keep")]
-    pub old: OldSpace,
+    pub old: PreviousSpace,
     /// What the model computes in, `f32` or `int8`; where left out, as the library was last indexed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^(f32|int8)$")]

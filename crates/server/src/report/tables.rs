@@ -1,6 +1,6 @@
 use eidetic_confidence::QueryKind;
 use eidetic_confidence::calibration::{Calibrated, Chosen, Interval, Threshold};
-use eidetic_library::{CalibrationEvent, Happened};
+use eidetic_library::{CalibrationEvent, CalibrationEventKind};
 
 use super::escape;
 use crate::json::moment;
@@ -64,9 +64,9 @@ pub(super) fn history(events: &[CalibrationEvent]) -> String {
 
 fn event(event: &CalibrationEvent) -> String {
     let what = match event.what {
-        Happened::Calibrated => "calibrated",
-        Happened::Refitted => "re-fitted by answers",
-        Happened::Undone => "undone",
+        CalibrationEventKind::Calibrated => "calibrated",
+        CalibrationEventKind::Refitted => "re-fitted by answers",
+        CalibrationEventKind::Undone => "undone",
     };
     let kind = match event.kind {
         QueryKind::Text => "text",

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use eidetic_confidence::QueryKind;
 use eidetic_confidence::calibration::{LabelledPair, Pair};
-use eidetic_library::Keep;
+use eidetic_library::CalibrationMode;
 use serde_json::Value;
 
 use super::site::Site;
@@ -199,10 +199,12 @@ fn calibrate(site: &Site) {
     }
     let library = &site.state.library;
     let scored = library
+        .active()
         .score_pairs(QueryKind::Text, &pairs, &())
         .expect("the fake encodes");
     library
-        .calibrate(QueryKind::Text, &scored, Keep::Stored)
+        .active()
+        .calibrate(QueryKind::Text, &scored, CalibrationMode::Store)
         .expect("the pairs suffice");
 }
 

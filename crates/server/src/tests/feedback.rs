@@ -133,7 +133,13 @@ async fn after_fifty_answers_confidences_move_and_the_history_says_so() {
     let site = Site::new();
     answer_sixty(&site, false).await;
     assert!(learnt(&site).await.is_some(), "sixty answers teach nothing");
-    let made = site.state.library.calibration(QueryKind::Text).unwrap().unwrap();
+    let made = site
+        .state
+        .library
+        .active()
+        .calibration(QueryKind::Text)
+        .unwrap()
+        .unwrap();
     assert!(made.labelled.len() >= 50, "{}", made.labelled.len());
     assert!(made.even_score().is_some());
 }
@@ -150,5 +156,8 @@ async fn answers_of_one_mind_move_nothing() {
     // Learning runs in the background: its permit is back once it has ended.
     let permit = site.state.learning.acquire().await;
     assert!(permit.is_ok());
-    assert_eq!(site.state.library.calibration(QueryKind::Text).unwrap(), None);
+    assert_eq!(
+        site.state.library.active().calibration(QueryKind::Text).unwrap(),
+        None
+    );
 }

@@ -20,7 +20,7 @@ fn tag(site: &Site, words: &str) -> TagReport {
             ..TagRule::default()
         },
     };
-    let report = site.state.library.tag(&options, &RunContext::default());
+    let report = site.state.library.active().tag(&options, &RunContext::default());
     report.unwrap()
 }
 
@@ -105,6 +105,7 @@ async fn a_cancelled_run_says_so_and_too_many_tags_are_refused() {
     let report = site
         .state
         .library
+        .active()
         .tag(&TagOptions::default(), &RunContext::new(&(), &cancel))
         .unwrap();
     assert!(report.cancelled && report.tagged == 0);
@@ -155,12 +156,14 @@ async fn a_run_that_was_stopped_goes_on_where_it_stopped() {
         is_tagging: AtomicBool::new(false),
     };
     let first = library
+        .active()
         .tag(&TagOptions::default(), &RunContext::new(&stop, &cancel))
         .unwrap();
     let images = library.counts().unwrap().images;
     assert!(first.cancelled, "{first:?}");
     assert!((1..images).contains(&first.tagged), "{first:?}");
     let second = library
+        .active()
         .tag(&TagOptions::default(), &RunContext::default())
         .unwrap();
     assert_eq!(second.unchanged, first.tagged);

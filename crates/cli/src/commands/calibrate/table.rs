@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use eidetic_confidence::calibration::{ClassSummary, Histogram, Interval, Source};
 use eidetic_confidence::{Fit, QueryKind};
-use eidetic_library::Happened;
+use eidetic_library::CalibrationEventKind;
 use eidetic_server::json::{CalibrationAnswer, CalibrationEventAnswer, ThresholdAnswer};
 
 /// Bins of the stored histogram per line.
@@ -47,9 +47,9 @@ pub(super) fn history(events: &[CalibrationEventAnswer]) -> String {
     }
     let line = |event: &CalibrationEventAnswer| {
         let what = match event.what {
-            Happened::Calibrated => "calibrated",
-            Happened::Refitted => "re-fitted by answers",
-            Happened::Undone => "undone",
+            CalibrationEventKind::Calibrated => "calibrated",
+            CalibrationEventKind::Refitted => "re-fitted by answers",
+            CalibrationEventKind::Undone => "undone",
         };
         let version = event
             .version

@@ -98,7 +98,7 @@ impl ImageMatcher {
     /// The space of the embeddings.
     pub(super) fn space(&self) -> Result<String, Failure> {
         match &self.backend {
-            Backend::Library(library) => Ok(library.space().to_string()),
+            Backend::Library(library) => Ok(library.active().id().to_string()),
             Backend::Model(model) => Ok(model.encoder.space().to_string()),
             Backend::Server(address) => Ok(remote::status(address, &Status { recall: false })?.space),
         }
@@ -110,12 +110,12 @@ impl ImageMatcher {
             Backend::Server(address) => jobs.iter().map(|job| self.run_remotely(address, job)).collect(),
             Backend::Library(library) => {
                 let calibration = match &self.profile {
-                    Some(_) => library.calibration(QueryKind::Text)?,
+                    Some(_) => library.active().calibration(QueryKind::Text)?,
                     None => None,
                 };
                 let active = library.active();
                 self.run_locally(jobs, active.encoder()?, calibration.as_ref(), |image, texts| {
-                    Ok(library.match_vector(image, texts)?)
+                    Ok(library.active().match_vector(image, texts)?)
                 })
             }
             Backend::Model(model) => self.run_locally(jobs, model.encoder.as_ref(), None, |image, texts| {

@@ -1,3 +1,5 @@
+//! Files and thumbnails of images.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,12 +15,12 @@ pub struct ImageFile {
     pub path: PathBuf,
     /// Its content; the hash of these bytes is the image's id.
     pub bytes: Vec<u8>,
-    /// What the catalog knows of it.
+    /// Its catalog record.
     pub record: ImageRecord,
 }
 
 impl Library {
-    /// What is known of one image.
+    /// The catalog record of one image.
     pub fn image(&self, image: &ImageId) -> Result<ImageRecord, LibraryError> {
         self.catalog
             .find_by_hash(image)?
@@ -27,7 +29,7 @@ impl Library {
 
     /// The bytes of one image, from the first of its paths that still holds them.
     ///
-    /// The content is hashed before it is handed out: a file that took the place of an indexed one is never served.
+    /// The content is hashed first: a file that replaced an indexed one is never returned.
     pub fn image_file(&self, image: &ImageId) -> Result<ImageFile, LibraryError> {
         let record = self.image(image)?;
         let found = record
@@ -38,7 +40,7 @@ impl Library {
         Ok(ImageFile { path, bytes, record })
     }
 
-    /// A small JPEG of one image; made anew where the stored one is missing or damaged.
+    /// A small JPEG of one image; computed again where the stored one is missing or damaged.
     pub fn thumbnail(&self, image: &ImageId) -> Result<Vec<u8>, LibraryError> {
         let directory = self.directory.join("thumbnails");
         if let Some(jpeg) = self.thumbnails.get(image).map_err(LibraryError::io(&directory))? {
@@ -57,8 +59,8 @@ impl Library {
     }
 }
 
-/// The file's bytes, if they are still the image. The size is looked at first, so that a huge file in its place is not
-/// read at all.
+/// The file's bytes, if they are still the image. The size is compared first, so that a huge file in its place is not
+/// read.
 fn content_of(path: &Path, record: &ImageRecord) -> Option<Vec<u8>> {
     if fs::metadata(path).ok()?.len() != record.bytes {
         return None;

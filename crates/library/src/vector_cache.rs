@@ -1,4 +1,4 @@
-//! Vectors of fixed texts on disk: derived, so that a file that cannot be used counts as none.
+//! Embeddings of fixed texts on disk. They are derived: a file that cannot be used counts as missing.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,16 +8,16 @@ use eidetic_domain::{Embedding, SpaceId};
 const FORMAT: &[u8; 8] = b"EIDTEXT1";
 const HASH_BYTES: usize = 32;
 
-/// One such file: format, key, vectors as f32 little endian, BLAKE3 of all before.
-pub(crate) struct KeptVectors {
+/// A file of embeddings: magic, key, values as f32 little endian, BLAKE3 of everything before.
+pub(crate) struct VectorCache {
     path: PathBuf,
     key: [u8; HASH_BYTES],
     count: usize,
     dimension: usize,
 }
 
-impl KeptVectors {
-    /// The file at `path` for `count` vectors of `space` that `texts` decide.
+impl VectorCache {
+    /// The file at `path` for `count` vectors of `space`, which depend on `texts`.
     pub(crate) fn new<T: AsRef<str>>(
         path: PathBuf,
         space: &SpaceId,
@@ -37,12 +37,12 @@ impl KeptVectors {
         }
     }
 
-    /// Stands for everything that decides the vectors.
+    /// Hash of everything that the vectors depend on.
     pub(crate) const fn key(&self) -> &[u8; HASH_BYTES] {
         &self.key
     }
 
-    /// What was kept; `None` where there is nothing, or something else.
+    /// The stored vectors; `None` where there is no file, or one with another key.
     pub(crate) fn read(&self) -> Option<Vec<Embedding>> {
         let length = FORMAT.len() + HASH_BYTES + 4 * self.count * self.dimension + HASH_BYTES;
         if fs::metadata(&self.path).ok()?.len() != length as u64 {
@@ -51,8 +51,8 @@ impl KeptVectors {
         self.decode(&fs::read(&self.path).ok()?)
     }
 
-    /// Keeps `vectors`. Nothing is lost where that fails: they take the model some seconds again next time.
-    pub(crate) fn keep(&self, vectors: &[Embedding]) {
+    /// Stores `vectors`. A failure is only logged: the model computes them again next time.
+    pub(crate) fn write(&self, vectors: &[Embedding]) {
         if let Err(error) = eidetic_atomic_file::write(&self.path, &self.encode(vectors)) {
             tracing::warn!("{}: {error}", self.path.display());
         }
@@ -104,25 +104,25 @@ mod tests {
     }
 
     #[test]
-    fn what_was_kept_is_read_again_and_damage_is_noticed() {
+    fn written_vectors_read_back_and_damage_is_detected() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("kept.bin");
-        let at = |model: &str, texts: &[&str]| KeptVectors::new(path.clone(), &space(model), texts, 2);
-        let kept = at("a", &["x", "y"]);
-        assert!(kept.read().is_none());
+        let path = folder.path().join("vectors.bin");
+        let at = |model: &str, texts: &[&str]| VectorCache::new(path.clone(), &space(model), texts, 2);
+        let cache = at("a", &["x", "y"]);
+        assert!(cache.read().is_none());
         let unit = |values: [f32; 3]| Embedding::normalize(values.to_vec()).unwrap();
         let vectors = vec![unit([1.0, 0.0, 0.0]), unit([0.0, 0.0, -1.0])];
-        kept.keep(&vectors);
-        assert_eq!(kept.read().unwrap(), vectors);
+        cache.write(&vectors);
+        assert_eq!(cache.read().unwrap(), vectors);
         assert!(at("b", &["x", "y"]).read().is_none(), "another space");
         assert!(at("a", &["x", "z"]).read().is_none(), "another text");
         let bytes = fs::read(&path).unwrap();
         for at in 0..bytes.len() {
             let mut flipped = bytes.clone();
             flipped[at] ^= 1;
-            assert!(kept.decode(&flipped).is_none(), "byte {at}");
+            assert!(cache.decode(&flipped).is_none(), "byte {at}");
         }
         fs::write(&path, &bytes[..bytes.len() - 4]).unwrap();
-        assert!(kept.read().is_none(), "cut short");
+        assert!(cache.read().is_none(), "cut short");
     }
 }

@@ -1,0 +1,172 @@
+//! How probable matches are in a space, and texts scored against an image.
+
+use std::sync::{Arc, PoisonError, RwLockReadGuard};
+
+use eidetic_confidence::{Background, Fit, Judge, OwnScores, QueryKind, TextMatch, background_texts};
+use eidetic_domain::Embedding;
+use eidetic_encoder::Encoder;
+use eidetic_search::{Matcher, QueryPicture};
+use eidetic_vectors::VectorIndex;
+
+use crate::vector_cache::VectorCache;
+use crate::{LibraryError, Space};
+
+/// The embeddings of the background texts, in the space's directory.
+const BACKGROUND_FILE: &str = "background.bin";
+
+impl Space {
+    /// The model that turns scores into confidences, with the current calibrations.
+    ///
+    /// Where no calibration applies, it needs the background, and the first call embeds a thousand texts.
+    pub fn confidence_model(&self) -> Result<Arc<Judge>, LibraryError> {
+        let is_current = |model: &&Arc<Judge>| self.has_current_sample(model);
+        if let Some(model) = self.read_confidence_model().as_ref().filter(is_current) {
+            return Ok(model.clone());
+        }
+        let mut cached = self
+            .confidence_model
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(model) = cached.as_ref().filter(is_current) {
+            return Ok(model.clone());
+        }
+        let model = Arc::new(match &*cached {
+            Some(model) => Judge {
+                own_scores: self.sample_scores(),
+                ..Judge::clone(model)
+            },
+            None => self.make_confidence_model()?,
+        });
+        *cached = Some(model.clone());
+        Ok(model)
+    }
+
+    /// Scores texts against an image: one result for each text, the most probable first. Texts must be distinct.
+    pub fn match_texts(
+        &self,
+        picture: &QueryPicture,
+        texts: &[&str],
+    ) -> Result<Vec<TextMatch>, LibraryError> {
+        self.match_vector(&self.picture_vector(picture)?, texts)
+    }
+
+    /// The same for an image that is embedded already.
+    pub fn match_vector(&self, picture: &Embedding, texts: &[&str]) -> Result<Vec<TextMatch>, LibraryError> {
+        let matcher = Matcher {
+            encoder: self.encoder()?,
+            texts: &self.text_cache,
+            judge: &*self.confidence_model()?,
+        };
+        Ok(matcher.texts_of(picture, texts)?)
+    }
+
+    /// The embedding of an image: stored, or computed.
+    pub fn picture_vector(&self, picture: &QueryPicture) -> Result<Embedding, LibraryError> {
+        match picture {
+            QueryPicture::Indexed(image) => self
+                .read_vectors()
+                .vector(image)
+                .ok_or(LibraryError::UnknownImage(*image)),
+            QueryPicture::Pixels(pixels) => {
+                let pixels = std::slice::from_ref(pixels);
+                Ok(self.encoder()?.encode_images(pixels)?.swap_remove(0))
+            }
+        }
+    }
+
+    /// Makes the next use compute the confidence model again.
+    pub(crate) fn clear_confidence_model(&self) {
+        let mut cached = self
+            .confidence_model
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *cached = None;
+    }
+
+    fn make_confidence_model(&self) -> Result<Judge, LibraryError> {
+        let text = self.fit(QueryKind::Text)?;
+        let picture = self.fit(QueryKind::Picture)?;
+        let uncalibrated = [&text, &picture].contains(&&Fit::Background);
+        let background = uncalibrated
+            .then(|| self.background(self.encoder()?))
+            .transpose()?;
+        let own_scores = uncalibrated.then(|| self.sample_scores()).flatten();
+        Ok(Judge {
+            text,
+            picture,
+            background,
+            own_scores,
+        })
+    }
+
+    /// The background in the encoder's space: from the disk, else from the model and then stored.
+    fn background(&self, encoder: &dyn Encoder) -> Result<Arc<Background>, LibraryError> {
+        let texts = background_texts();
+        let count = texts.len();
+        let cache = VectorCache::new(
+            self.directory.join(BACKGROUND_FILE),
+            encoder.space(),
+            texts,
+            count,
+        );
+        if let Some(texts) = cache.read() {
+            let scale = encoder.score_calibration().logit_scale;
+            return Ok(Arc::new(Background::new(texts, scale)));
+        }
+        let background = Background::embed(encoder)?;
+        cache.write(background.texts());
+        Ok(Arc::new(background))
+    }
+
+    /// Whether the sample of scores still represents the space, which may have grown since.
+    fn has_current_sample(&self, model: &Judge) -> bool {
+        if model.background.is_none() {
+            return true;
+        }
+        let size = self.read_vectors().len();
+        model
+            .own_scores
+            .as_ref()
+            .map_or(size < OwnScores::LEAST, |own| own.stand_for(size))
+    }
+
+    /// A sample of the space's own scores; `None` where it has too few images.
+    fn sample_scores(&self) -> Option<Arc<OwnScores>> {
+        let vectors = self.read_vectors();
+        let images: Vec<_> = vectors.live().map(|(_, image)| image).collect();
+        OwnScores::choose(&images, |image| vectors.vector(&image)).map(Arc::new)
+    }
+
+    fn read_confidence_model(&self) -> RwLockReadGuard<'_, Option<Arc<Judge>>> {
+        self.confidence_model
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eidetic_encoder::fake::FakeEncoder;
+
+    use crate::{Library, Owner};
+
+    #[test]
+    fn background_is_embedded_once_per_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let owner = Owner::this_process("a test");
+        let library = Library::with_encoder(folder.path(), Box::new(FakeEncoder::new(16)), &owner).unwrap();
+        let space = library.active();
+        let encoder = FakeEncoder::new(16);
+        let made = space.background(&encoder).unwrap();
+        let batches = encoder.batches();
+        let read = space.background(&encoder).unwrap();
+        assert_eq!(encoder.batches(), batches);
+        assert_eq!(read.texts().len(), made.texts().len());
+        space.background(&FakeEncoder::new(16).named("other")).unwrap();
+        space.background(&encoder).unwrap();
+        assert!(
+            encoder.batches() > batches,
+            "vectors of another model are not used"
+        );
+    }
+}

@@ -1,0 +1,231 @@
+//! Opens a library that an earlier release made; see `tests/data/library-0.1.0/README.md`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use eidetic_catalog::Feedback;
+use eidetic_confidence::{Fit, QueryKind};
+use eidetic_domain::{Filter, ImageId};
+use eidetic_indexer::{IndexerOptions, RunContext};
+use eidetic_library::{Library, Owner, TagOptions};
+use eidetic_search::{Answer, Query, QueryPicture};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Scores differ in the last digits between processors.
+const TOLERANCE: f64 = 1e-4;
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn stored() -> PathBuf {
+    repository().join("tests/data/library-0.1.0")
+}
+
+fn expected(name: &str) -> Value {
+    let text = fs::read_to_string(stored().join("expected").join(name)).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// A copy of the stored library, opened with its own model.
+fn open() -> (TempDir, Library) {
+    let directory = tempfile::tempdir().unwrap();
+    copy(&stored().join("library"), directory.path());
+    let library = Library::open(directory.path(), &Owner::this_process("a test")).unwrap();
+    (directory, library)
+}
+
+fn image(text: &Value) -> ImageId {
+    text.as_str().unwrap().parse().unwrap()
+}
+
+fn close(found: impl Into<f64>, expected: &Value) -> bool {
+    (found.into() - expected.as_f64().unwrap()).abs() < TOLERANCE
+}
+
+fn assert_same_hits(answer: &Answer, expected: &Value) {
+    assert_eq!(answer.space.to_string(), expected["space"].as_str().unwrap());
+    let hits = expected["hits"].as_array().unwrap();
+    assert_eq!(answer.hits.len(), hits.len());
+    for (found, expected) in answer.hits.iter().zip(hits) {
+        assert_eq!(found.hit.image, image(&expected["image"]));
+        assert!(close(found.hit.score, &expected["score"]), "{found:?} {expected}");
+        let confidence = found.hit.confidence.unwrap();
+        assert!(close(confidence, &expected["confidence"]), "{found:?} {expected}");
+        assert_eq!(
+            serde_json::to_value(&found.record.paths).unwrap(),
+            expected["paths"]
+        );
+    }
+}
+
+#[test]
+fn status_matches_that_of_earlier_release() {
+    let (_directory, library) = open();
+    let mut status = serde_json::to_value(library.status().unwrap()).unwrap();
+    let mut expected = expected("status.json");
+    for status in [&mut status, &mut expected] {
+        status["library"] = Value::Null;
+        // Thumbnails and vectors are files of fixed sizes, the catalog's depends on its own upkeep.
+        status["bytes"]["catalog"] = Value::Null;
+    }
+    assert_eq!(status, expected);
+}
+
+#[test]
+fn searches_give_recorded_scores_and_confidences() {
+    let (_directory, library) = open();
+    let space = library.active();
+    let query = |query: Query| space.search(&Query { k: 10, ..query }).unwrap();
+    assert_same_hits(
+        &query(Query::text("a red bicycle")),
+        &expected("search-text.json"),
+    );
+    let tagged = Query {
+        filter: Filter {
+            tags: vec!["snow".into()],
+            ..Filter::default()
+        },
+        ..Query::text("snow")
+    };
+    assert_same_hits(&query(tagged), &expected("search-tag.json"));
+    let bicycle = fs::read(repository().join("data/gallery/red-bicycle-in-the-snow.jpg")).unwrap();
+    let alike = Query::picture(QueryPicture::Indexed(ImageId::of(&bicycle)));
+    assert_same_hits(&query(alike), &expected("search-image.json"));
+}
+
+#[test]
+fn tags_thumbnails_and_tagging_options_are_kept() {
+    let (directory, library) = open();
+    let space = library.active();
+    let hits = expected("search-text.json");
+    let mut counts = std::collections::BTreeMap::new();
+    for hit in hits["hits"].as_array().unwrap() {
+        let image = image(&hit["image"]);
+        assert!(library.thumbnail(&image).unwrap().starts_with(b"\xff\xd8\xff"));
+        for tag in space.get_tags(&image).unwrap() {
+            *counts.entry(tag.tag).or_insert(0) += 1;
+        }
+    }
+    let expected = expected("tag.json");
+    for count in expected["tags"].as_array().unwrap() {
+        let tag = count["tag"].as_str().unwrap();
+        assert_eq!(counts.remove(tag), count["images"].as_u64(), "{tag}");
+    }
+    assert!(counts.is_empty(), "{counts:?}");
+    let words: Value =
+        serde_json::from_slice(&fs::read(directory.path().join("tagging.json")).unwrap()).unwrap();
+    let words = words["words"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|word| word.as_str().unwrap());
+    let vocabulary = words.collect::<Vec<_>>().join("\n");
+    let options = TagOptions {
+        vocabulary: eidetic_confidence::tagging::Vocabulary::parse(vocabulary.as_bytes()).unwrap(),
+        ..TagOptions::default()
+    };
+    let report = space.tag(&options, &RunContext::default()).unwrap();
+    assert_eq!((report.tagged, report.unchanged), (0, 6));
+}
+
+#[test]
+fn calibrations_and_feedback_are_kept() {
+    let (_directory, library) = open();
+    let history = library.active().calibration_history().unwrap();
+    let expected = expected("calibration.json");
+    assert_eq!(
+        history.events.len(),
+        expected["history"].as_array().unwrap().len()
+    );
+    for (kind, expected) in [QueryKind::Text, QueryKind::Picture]
+        .into_iter()
+        .zip(expected["calibrations"].as_array().unwrap())
+    {
+        let current = history.current(kind).unwrap();
+        assert_eq!(
+            Some(u64::from(current.origin.version)),
+            expected["version"].as_u64()
+        );
+        assert_eq!(current.labelled.len(), 36);
+        let Fit::Platt(curve) = current.fit else {
+            panic!("{:?}", current.fit)
+        };
+        assert!(close(curve.slope, &expected["fit"]["platt"]["slope"]));
+        assert!(close(curve.intercept, &expected["fit"]["platt"]["intercept"]));
+        assert_eq!(
+            library.active().calibration(kind).unwrap().as_ref(),
+            Some(current)
+        );
+    }
+    let answers = library.feedback(QueryKind::Text).unwrap();
+    let line = |answer: &Feedback| {
+        format!(
+            "{}\t{}\t{}\n",
+            answer.path.display(),
+            answer.query,
+            i32::from(answer.right)
+        )
+    };
+    let lines: String = answers.iter().map(line).collect();
+    assert_eq!(
+        lines,
+        fs::read_to_string(stored().join("expected/feedback.tsv")).unwrap()
+    );
+}
+
+#[test]
+fn second_space_opens_and_can_be_dropped() {
+    let (directory, library) = open();
+    let other = library.space_named("1").unwrap();
+    assert_eq!(other.model(), "/tmp/eidetic-model");
+    assert_eq!(other.id().dimension, 24);
+    assert_eq!(library.spaces().unwrap()[1].images, 6);
+    drop(other);
+    assert_eq!(
+        library.drop_space("/tmp/eidetic-model").unwrap(),
+        "/tmp/eidetic-model"
+    );
+    assert!(!directory.path().join("spaces/1").exists());
+    assert_eq!(library.spaces().unwrap().len(), 1);
+}
+
+#[test]
+fn indexing_again_embeds_nothing() {
+    let (_directory, library) = open();
+    let gallery = tempfile::tempdir().unwrap();
+    let hits = expected("search-text.json");
+    for hit in hits["hits"].as_array().unwrap() {
+        for path in hit["paths"].as_array().unwrap() {
+            let name = Path::new(path.as_str().unwrap()).file_name().unwrap();
+            let original = repository().join("data/gallery").join(name);
+            if original.exists() {
+                fs::copy(original, gallery.path().join(name)).unwrap();
+            }
+        }
+    }
+    let folders = [gallery.path().to_owned()];
+    let report = library
+        .index(&folders, &IndexerOptions::default(), &RunContext::default())
+        .unwrap();
+    assert_eq!((report.encoded, report.failed.len()), (0, 0), "{report:?}");
+    let status = library.status().unwrap();
+    assert_eq!((status.images, status.paths, status.index.vectors), (6, 13, 6));
+    let again = library
+        .index(&folders, &IndexerOptions::default(), &RunContext::default())
+        .unwrap();
+    assert_eq!((again.unchanged, again.encoded), (6, 0), "{again:?}");
+}
