@@ -1,4 +1,4 @@
-//! The JSON of requests and answers, shared by the HTTP API and the command line.
+//! The JSON of answers, shared by the HTTP API and the command line.
 //!
 //! Paths that are not UTF-8 are written with replacement characters; an image's id is what names it.
 
@@ -7,7 +7,6 @@ mod calibration;
 mod feedback;
 mod jobs;
 mod lines;
-mod requests;
 mod spaces;
 mod tags;
 
@@ -19,11 +18,8 @@ pub(crate) use calibration::moment;
 pub use calibration::{
     CalibrationAnswer, CalibrationEventAnswer, CalibrationsAnswer, FiguresAnswer, ThresholdAnswer,
 };
-pub use feedback::{FeedbackAnswer, FeedbackAnswers, FeedbackCount, FeedbackRequest};
+pub use feedback::{FeedbackAnswer, FeedbackAnswers, FeedbackCount};
 pub use jobs::{FailedFile, IndexReport, JobAnswer, JobKind, JobState, JobTicket};
 pub use lines::MatchLine;
-pub use requests::{
-    FilterRequest, IndexRequest, MatchRequest, SearchRequest, SpaceRequest, SwitchRequest, TakenRequest,
-};
 pub use spaces::{DropAnswer, SpaceReportAnswer};
 pub use tags::{ImageTag, TagsAnswer};

@@ -4,12 +4,12 @@
 //! a gate (how much may be done at once); the work itself is the library's.
 
 pub mod json;
+pub mod params;
 pub mod report;
 
 mod gate;
 mod gatekeeper;
 mod handlers;
-mod held;
 mod jobs;
 mod metrics;
 mod openapi;
@@ -20,8 +20,6 @@ mod routes;
 mod serve;
 mod shutdown;
 mod state;
-mod upload;
-mod wish;
 
 #[cfg(test)]
 mod tests;

@@ -111,6 +111,18 @@ impl Problem {
         Self::new(ProblemKind::Internal, detail)
     }
 
+    /// A body, or a part of it, of more than `limit` bytes.
+    pub(crate) fn too_large(limit: usize) -> Self {
+        let allowed = match limit {
+            0..0x10_0000 => format!("{:.1} KiB", limit as f64 / 1024.0),
+            _ => format!("{:.1} MiB", limit as f64 / 1024.0 / 1024.0),
+        };
+        Self::new(
+            ProblemKind::TooLarge,
+            format!("the body, or a part of it, is larger than the {allowed} allowed"),
+        )
+    }
+
     fn document(&self) -> ProblemDocument {
         let (name, title) = self.kind.name_and_title();
         ProblemDocument {

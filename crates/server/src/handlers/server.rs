@@ -1,38 +1,29 @@
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
-use actix_web::web::{Data, Json, Path, Query};
+use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse, Result};
 use eidetic_library::Status;
-use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::holds;
 use crate::json::{Health, ProblemDocument};
 use crate::openapi::{StatusDocument, document};
 use crate::page::{self, PageFile};
+use crate::params::{self, StatusParams, shortened};
 use crate::problem::{Problem, ProblemKind};
 use crate::state::State;
-use crate::wish::shortened;
-
-/// What to say of the library.
-#[derive(Debug, Deserialize, IntoParams)]
-pub(crate) struct StatusWish {
-    /// Whether to measure the recall of the index too, which reads every vector.
-    #[serde(default)]
-    recall: bool,
-}
 
 /// How the library stands.
 #[utoipa::path(
     get,
     path = "/v1/status",
     tag = "server",
-    params(StatusWish),
+    params(StatusParams),
     responses((status = 200, body = StatusDocument))
 )]
-pub(crate) async fn status(state: Data<State>, wish: Query<StatusWish>) -> Result<Json<Status>> {
+pub(crate) async fn status(state: Data<State>, request: HttpRequest) -> Result<Json<Status>> {
+    let StatusParams { recall } = params::read_query(request.query_string())?;
     let library = state.library.clone();
     let status = move || {
-        Ok(if wish.recall {
+        Ok(if recall {
             library.status_with_recall()?
         } else {
             library.status()?

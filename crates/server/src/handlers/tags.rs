@@ -2,8 +2,8 @@ use actix_web::Result;
 use actix_web::web::{Data, Json, Path};
 
 use crate::json::{ProblemDocument, TagsAnswer};
+use crate::params::image_id;
 use crate::state::State;
-use crate::wish::image_id;
 
 /// The tags of an image: those that `eidetic tag` gave it, else what the bundled vocabulary says of it now.
 #[utoipa::path(

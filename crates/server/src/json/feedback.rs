@@ -4,26 +4,6 @@ use eidetic_library::{ANSWERS_NEEDED, AnswerCount};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Whether an image matches what it was found by: a text, or another picture.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FeedbackRequest {
-    /// The words that it was found by.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 2000, example = "a red boat on a lake")]
-    pub text: Option<String>,
-    /// Or the id of the picture of the library that it was found by.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(pattern = "^[0-9a-f]{64}$")]
-    pub like: Option<String>,
-    /// The image's id.
-    #[schema(pattern = "^[0-9a-f]{64}$")]
-    pub image: String,
-    /// Whether it matches; null takes an earlier answer back.
-    #[serde(deserialize_with = "Option::deserialize")]
-    pub right: Option<bool>,
-}
-
 /// How many answers there are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FeedbackCount {

@@ -92,7 +92,7 @@ async fn answers_that_say_nothing_are_refused_with_a_sentence() {
         (
             json!({"text": "a".repeat(2001), "image": red, "right": true}),
             400,
-            "2000 are allowed",
+            "at most 2000 are allowed",
         ),
     ];
     for (body, status, expected) in cases {

@@ -143,7 +143,7 @@ async fn the_last_twenty_jobs_are_remembered() {
 async fn folders_that_make_no_sense_are_refused_before_a_job_starts() {
     let site = Site::new();
     let cases = [
-        (json!({"folders": ["holiday"]}), "absolute paths"),
+        (json!({"folders": ["holiday"]}), "expected an absolute path"),
         (
             json!({"folders": ["/no/such/folder"]}),
             "there is nothing at /no/such/folder",

@@ -54,23 +54,23 @@ async fn requests_that_make_no_sense_are_refused_by_name() {
     let id = site.id("red.png");
     let many: Vec<String> = (0..1001).map(|i| i.to_string()).collect();
     let cases = [
-        (json!({"texts": ["a"]}), 400, "no picture"),
+        (json!({"texts": ["a"]}), 400, "no image given"),
         (json!({"image_id": id, "texts": []}), 400, "no texts"),
         (json!({"image_id": id, "texts": [" "]}), 400, "no texts"),
         (
             json!({"image_id": id, "image": "", "texts": ["a"]}),
             400,
-            "both given",
+            "cannot be given together",
         ),
         (
             json!({"image_id": id, "texts": many}),
             400,
-            "1001 texts, 1000 are allowed",
+            "too many texts: 1001; at most 1000 are allowed",
         ),
         (
             json!({"image_id": id, "texts": ["a".repeat(2001)]}),
             400,
-            "2001 characters",
+            "too long: 2001 characters",
         ),
         (
             json!({"image_id": "x", "texts": ["a"]}),
@@ -215,5 +215,5 @@ async fn hits_below_the_least_confidence_are_left_out() {
     assert_eq!(similar.verdict, eidetic_search::Verdict::Uncalibrated);
     assert!(similar.hits.iter().all(|hit| hit.confidence.is_some()));
     let refused = site.get("/v1/search?text=red&min_confidence=1.5").await;
-    assert!(refused.problem().detail.contains("probability from 0 to 1"));
+    assert!(refused.problem().detail.contains("expected a number from 0 to 1"));
 }

@@ -20,14 +20,22 @@ async fn wrong_queries_are_refused_with_a_sentence() {
     let cases = [
         ("", 400, "give a text, a picture, or both"),
         ("text=++", 400, "give a text, a picture, or both"),
-        ("text=a&k=0", 400, "k is the number of hits, 1 to 1000, not 0"),
-        ("text=a&k=1001", 400, "not 1001"),
-        ("text=a&limit=3", 400, "there is no parameter \"limit\""),
+        ("text=a&k=0", 400, "invalid k 0: expected 1 to 1000"),
+        ("text=a&k=1001", 400, "invalid k 1001"),
+        (
+            "text=a&limit=3",
+            400,
+            "unknown parameter \"limit\"; expected one of text",
+        ),
         ("text=a&image_id=zz", 400, "64 hexadecimal digits"),
-        ("text=a&folder=photos", 400, "absolute paths"),
+        ("text=a&folder=photos", 400, "expected an absolute path"),
         ("text=a&taken_from=yesterday", 400, "a date such as 2020-05-01"),
         (&format!("image_id={unknown}"), 404, "not in the library"),
-        (&format!("text={}", "a".repeat(2_001)), 400, "2000 are allowed"),
+        (
+            &format!("text={}", "a".repeat(2_001)),
+            400,
+            "at most 2000 are allowed",
+        ),
     ];
     for (query, status, expected) in cases {
         let answer = site.get(&format!("/v1/search?{query}")).await;
@@ -37,6 +45,37 @@ async fn wrong_queries_are_refused_with_a_sentence() {
             "{query}: {}",
             answer.text()
         );
+    }
+}
+
+#[actix_web::test]
+async fn wrong_parameters_of_other_routes_are_refused() {
+    let site = Site::new();
+    let file = format!("/v1/images/{}/file", site.id("red.png"));
+    let similar = format!("/v1/images/{}/similar", site.id("red.png"));
+    let cases = [
+        (
+            "/v1/status?recall=maybe".to_owned(),
+            "invalid recall \"maybe\": expected true or false",
+        ),
+        (
+            "/v1/status?speed=1".to_owned(),
+            "unknown parameter \"speed\"; expected one of recall",
+        ),
+        (
+            "/v1/feedback?kind=sound".to_owned(),
+            "invalid kind \"sound\": expected text or picture",
+        ),
+        (format!("{file}?view=2"), "invalid view \"2\": expected 0 or 1"),
+        (
+            format!("{similar}?text=a"),
+            "unknown parameter \"text\"; expected one of k, min_confidence, space, folder",
+        ),
+    ];
+    for (address, expected) in cases {
+        let answer = site.get(&address).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{address}");
+        assert!(answer.problem().detail.contains(expected), "{}", answer.text());
     }
 }
 
@@ -59,10 +98,13 @@ async fn json_of_another_shape_is_refused_by_name() {
             json!({"text": "a", "filter": {"taken": {"after": "2020"}}}),
             "unknown field `after`",
         ),
-        (json!({"text": "a", "text_weight": 1.5}), "from 0 to 1, not 1.5"),
-        (json!({"image": "!"}), "no base64"),
-        (json!(["red"]), "it is no JSON object"),
-        (json!("red"), "it is no JSON object"),
+        (
+            json!({"text": "a", "text_weight": 1.5}),
+            "invalid text_weight 1.5: expected a number from 0 to 1",
+        ),
+        (json!({"image": "!"}), "not valid base64"),
+        (json!(["red"]), "invalid JSON body: expected an object"),
+        (json!("red"), "invalid JSON body: expected an object"),
         (
             json!({"text": "a", "filter": [["/a"]]}),
             "invalid type: sequence, expected a map",
@@ -91,13 +133,19 @@ async fn forms_of_another_shape_are_refused() {
     let site = Site::new();
     let many: Vec<Part> = vec![("text", None, b"a"); 40];
     let cases: [(&[Part], &str); 6] = [
-        (&[("colour", None, b"red")], "there is no parameter \"colour\""),
-        (&[("text", None, b"a"), ("text", None, b"b")], "twice"),
-        (&many, "twice"),
-        (&[("text", None, b"\xff\xfe")], "no UTF-8"),
+        (
+            &[("colour", None, b"red")],
+            "unknown parameter \"colour\"; expected one of text",
+        ),
+        (
+            &[("text", None, b"a"), ("text", None, b"b")],
+            "duplicate parameter \"text\"",
+        ),
+        (&many, "duplicate parameter \"text\""),
+        (&[("text", None, b"\xff\xfe")], "not UTF-8"),
         (
             &[("text", None, b"a"), ("filter", None, b"{")],
-            "filter cannot be read",
+            "invalid filter: ",
         ),
         (
             &[("image", Some("a"), b"x"), ("image", Some("b"), b"y")],
@@ -137,7 +185,7 @@ async fn a_body_of_another_type_is_refused() {
         }
         let answer = site.ask(request).await;
         assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-        assert!(answer.problem().detail.contains("must be application/json"));
+        assert!(answer.problem().detail.contains("expected application/json"));
     }
 }
 

@@ -83,7 +83,7 @@ async fn what_cannot_be_done_with_spaces_is_said() {
             "burn",
         ),
         ("/v1/model/switch", json!({}), 400, "model"),
-        ("/v1/model/switch", Value::Null, 400, "JSON object"),
+        ("/v1/model/switch", Value::Null, 400, "expected an object"),
         ("/v1/model/drop", json!({"space": "other"}), 404, "0 fake"),
         (
             "/v1/model/drop",
@@ -96,7 +96,7 @@ async fn what_cannot_be_done_with_spaces_is_said() {
             "/v1/search",
             json!({"text": "red", "space": "x".repeat(2001)}),
             400,
-            "2001 characters",
+            "too long: 2001 characters",
         ),
     ] {
         let answer = post(&site, address, body.clone()).await;

@@ -111,7 +111,12 @@ async fn a_cancelled_run_says_so_and_too_many_tags_are_refused() {
         .ask(TestRequest::post().uri("/v1/search").set_json(body))
         .await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
-    assert!(refused.problem().detail.contains("101 tags, 100 are allowed"));
+    assert!(
+        refused
+            .problem()
+            .detail
+            .contains("too many tags in the filter: 101; at most 100 are allowed")
+    );
 }
 
 #[actix_web::test]
