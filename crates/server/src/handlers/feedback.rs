@@ -2,7 +2,7 @@ use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, Result, rt};
 use eidetic_library::{AnswerCount, Refitted};
 
-use crate::json::{FeedbackAnswers, FeedbackCount, ProblemDocument};
+use crate::responses::{FeedbackList, FeedbackCount, ProblemDocument};
 use crate::params::{self, FeedbackListParams, FeedbackParams};
 use crate::state::State;
 
@@ -47,14 +47,14 @@ pub(crate) async fn give(
     tag = "feedback",
     params(FeedbackListParams),
     responses(
-        (status = 200, body = FeedbackAnswers),
+        (status = 200, body = FeedbackList),
         (status = 400, description = "There is no such kind.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn list(state: Data<State>, request: HttpRequest) -> Result<Json<FeedbackAnswers>> {
+pub(crate) async fn list(state: Data<State>, request: HttpRequest) -> Result<Json<FeedbackList>> {
     let FeedbackListParams { kind } = params::read_query(request.query_string())?;
     let library = state.library.clone();
-    let work = move || Ok(FeedbackAnswers::from(library.answers(kind)?));
+    let work = move || Ok(FeedbackList::from(library.answers(kind)?));
     Ok(Json(state.pictures.run(work).await?))
 }
 

@@ -13,7 +13,7 @@ use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
 use super::holds;
-use crate::json::{ImageAnswer, ProblemDocument};
+use crate::responses::{ImageResponse, ProblemDocument};
 use crate::params::{self, FileForm, FileParams, image_id};
 use crate::problem::{Problem, ProblemKind};
 use crate::state::State;
@@ -31,15 +31,15 @@ const FOR_EVER: &str = "private, max-age=31536000, immutable";
     tag = "images",
     params(("id" = String, Path, description = "The image's id.")),
     responses(
-        (status = 200, body = ImageAnswer),
+        (status = 200, body = ImageResponse),
         (status = 400, description = "The id is malformed.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "The image is not in the library.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn describe(state: Data<State>, id: Path<String>) -> Result<Json<ImageAnswer>> {
+pub(crate) async fn describe(state: Data<State>, id: Path<String>) -> Result<Json<ImageResponse>> {
     let id = image_id(&id)?;
     let library = state.library.clone();
-    let work = move || Ok(ImageAnswer::from(&library.image(&id)?));
+    let work = move || Ok(ImageResponse::from(&library.image(&id)?));
     Ok(Json(state.pictures.run(work).await?))
 }
 
@@ -144,7 +144,7 @@ fn read(library: &Library, id: &ImageId, form: FileForm, held: bool) -> Result<O
 fn viewable(file: &ImageFile) -> Result<Picture, Problem> {
     let decoded = decode(&file.bytes, &Limits::default()).map_err(|reason| {
         Problem::new(
-            ProblemKind::UnreadablePicture,
+            ProblemKind::UnreadableImage,
             format!("the picture cannot be read: {reason}"),
         )
     })?;

@@ -4,8 +4,8 @@ use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result, web};
 
-use crate::jobs::{Job, Work};
-use crate::json::{JobAnswer, JobTicket, ProblemDocument};
+use crate::jobs::{Job, JobTask};
+use crate::responses::{JobResponse, JobTicket, ProblemDocument};
 use crate::options::IndexableFolders;
 use crate::params::{self, IndexParams, shortened};
 use crate::problem::{Problem, ProblemKind};
@@ -35,11 +35,11 @@ pub(crate) async fn start(
     let shared = state.clone();
     let checked = web::block(move || checked_folders(&shared, folders)).await;
     let folders = checked.map_err(|_| Problem::internal("checking the folders was interrupted"))??;
-    start_job(&state, Work::Index(folders)).map_err(Into::into)
+    start_job(&state, JobTask::Index(folders)).map_err(Into::into)
 }
 
 /// Starts a job and says where to ask for it.
-pub(super) fn start_job(state: &State, work: Work) -> Result<HttpResponse, Problem> {
+pub(super) fn start_job(state: &State, work: JobTask) -> Result<HttpResponse, Problem> {
     let job = state.jobs.start(&state.library, work)?.id();
     let location = format!("/v1/jobs/{job}");
     Ok(HttpResponse::Accepted()
@@ -54,11 +54,11 @@ pub(super) fn start_job(state: &State, work: Work) -> Result<HttpResponse, Probl
     tag = "index",
     params(("id" = String, Path, description = "The job's id.")),
     responses(
-        (status = 200, body = JobAnswer),
+        (status = 200, body = JobResponse),
         (status = 404, description = "There is no such job, or it is forgotten.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn look(state: Data<State>, id: Path<String>) -> Result<Json<JobAnswer>> {
+pub(crate) async fn look(state: Data<State>, id: Path<String>) -> Result<Json<JobResponse>> {
     Ok(Json(find(&state, &id)?.answer()))
 }
 
@@ -70,7 +70,7 @@ pub(crate) async fn look(state: Data<State>, id: Path<String>) -> Result<Json<Jo
     tag = "index",
     params(("id" = String, Path, description = "The job's id.")),
     responses(
-        (status = 202, description = "It was told to stop, or has ended already.", body = JobAnswer),
+        (status = 202, description = "It was told to stop, or has ended already.", body = JobResponse),
         (status = 403, description = "The request comes from another site.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "There is no such job, or it is forgotten.", body = ProblemDocument, content_type = "application/problem+json"),
     )

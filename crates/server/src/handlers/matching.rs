@@ -8,8 +8,8 @@ use eidetic_search::profile::{Circumstances, NamedProfile, edge_density};
 
 use super::pairs;
 use super::search::query_image;
-use crate::gate::take_place;
-use crate::json::{MatchAnswer, MatchLine, ProblemDocument};
+use crate::concurrency::try_acquire;
+use crate::responses::{MatchResponse, MatchLine, ProblemDocument};
 use crate::params::{self, CheckedMatch, ImageInput, MatchForm, MatchParams, shortened};
 use crate::problem::Problem;
 use crate::state::State;
@@ -30,7 +30,7 @@ use crate::state::State;
     )),
     responses(
         (status = 200, content(
-            (MatchAnswer = "application/json"),
+            (MatchResponse = "application/json"),
             (MatchLine = "application/x-ndjson"),
             (String = "text/tab-separated-values"),
         )),
@@ -48,7 +48,7 @@ pub(crate) async fn texts(
     payload: Payload,
 ) -> Result<HttpResponse> {
     // Held until the answer is there, since the picture is in memory until then.
-    let _place = take_place(&state.uploads)?;
+    let _place = try_acquire(&state.uploads)?;
     let limits = &state.options.limits;
     if params::media_type(&request) == pairs::TSV {
         let body = params::read_text(&request, payload, limits).await?;
@@ -102,7 +102,7 @@ fn match_image(
     params: CheckedMatch,
     texts: &[String],
     profile: Option<&NamedProfile>,
-) -> Result<MatchAnswer, Problem> {
+) -> Result<MatchResponse, Problem> {
     let space = library.active();
     let image = match &params.image {
         ImageInput::File(_) => None,
@@ -120,10 +120,10 @@ fn match_image(
         candidates: matches.len(),
         complexity: profile.and_then(|_| complexity(library, &picture)),
     };
-    Ok(MatchAnswer {
+    Ok(MatchResponse {
         space: space.space().to_string(),
         image,
-        results: MatchAnswer::results(matches, purpose.as_ref(), circumstances),
+        results: MatchResponse::results(matches, purpose.as_ref(), circumstances),
     })
 }
 

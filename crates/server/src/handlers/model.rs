@@ -4,8 +4,8 @@ use eidetic_indexer::Options;
 use eidetic_library::{ModelRef, SwitchOptions};
 
 use super::index::start_job;
-use crate::jobs::Work;
-use crate::json::{DropAnswer, JobTicket, ProblemDocument};
+use crate::jobs::JobTask;
+use crate::responses::{DropResponse, JobTicket, ProblemDocument};
 use crate::options::IndexableFolders;
 use crate::params::{self, SpaceParams, SwitchParams, nonempty_text};
 use crate::problem::{Problem, ProblemKind};
@@ -29,7 +29,7 @@ pub(crate) async fn switch(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse> {
-    require_own_machine(&state)?;
+    require_loopback(&state)?;
     let params: SwitchParams = params::read_json(&request, payload, &state.options.limits).await?;
     let name = nonempty_text("model", params.model)?;
     let model: ModelRef = name
@@ -40,7 +40,7 @@ pub(crate) async fn switch(
         precision: params.precision,
         indexing: Options::default(),
     };
-    Ok(start_job(&state, Work::Switch(model, Box::new(options)))?)
+    Ok(start_job(&state, JobTask::Switch(model, Box::new(options)))?)
 }
 
 /// Embed the pictures that a kept space lacks, so that it can be compared.
@@ -62,7 +62,7 @@ pub(crate) async fn catch_up(
 ) -> Result<HttpResponse> {
     let params: SpaceParams = params::read_json(&request, payload, &state.options.limits).await?;
     let space = nonempty_text("space", params.space)?;
-    Ok(start_job(&state, Work::CatchUp(space))?)
+    Ok(start_job(&state, JobTask::CatchUp(space))?)
 }
 
 /// Take a space other than the active one out of the library.
@@ -72,7 +72,7 @@ pub(crate) async fn catch_up(
     tag = "model",
     request_body = SpaceParams,
     responses(
-        (status = 200, body = DropAnswer),
+        (status = 200, body = DropResponse),
         (status = 403, description = "The request comes from another site, or the server listens beyond its own machine.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "There is no such space.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "It is the active space, or a space is being filled.", body = ProblemDocument, content_type = "application/problem+json"),
@@ -82,13 +82,13 @@ pub(crate) async fn drop_space(
     state: Data<State>,
     request: HttpRequest,
     payload: Payload,
-) -> Result<Json<DropAnswer>> {
-    require_own_machine(&state)?;
+) -> Result<Json<DropResponse>> {
+    require_loopback(&state)?;
     let params: SpaceParams = params::read_json(&request, payload, &state.options.limits).await?;
     let space = nonempty_text("space", params.space)?;
     let library = state.library.clone();
     let work = move || {
-        Ok(DropAnswer {
+        Ok(DropResponse {
             dropped: library.drop_space(&space)?,
         })
     };
@@ -96,7 +96,7 @@ pub(crate) async fn drop_space(
 }
 
 /// A named directory would be read, and a space be lost: not at the wish of others.
-fn require_own_machine(state: &State) -> Result<(), Problem> {
+fn require_loopback(state: &State) -> Result<(), Problem> {
     if state.options.indexable == IndexableFolders::Any {
         return Ok(());
     }

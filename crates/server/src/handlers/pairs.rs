@@ -9,7 +9,7 @@ use eidetic_library::{Library, LibraryError, Space};
 use eidetic_search::QueryPicture;
 use eidetic_search::calibration::pair_of_line;
 
-use crate::json::{MatchLine, MatchResult};
+use crate::responses::{MatchLine, MatchResult};
 use crate::problem::Problem;
 
 /// The media type of the request, and of an answer to whoever accepts nothing else.

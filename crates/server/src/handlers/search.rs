@@ -4,8 +4,8 @@ use eidetic_imaging::{Limits, decode_for};
 use eidetic_library::Space;
 use eidetic_search::QueryPicture;
 
-use crate::gate::take_place;
-use crate::json::{ProblemDocument, SearchAnswer};
+use crate::concurrency::try_acquire;
+use crate::responses::{ProblemDocument, SearchResponse};
 use crate::params::{self, CheckedSearch, ImageInput, SearchForm, SearchParams, SearchQuery, SimilarQuery};
 use crate::problem::{Problem, ProblemKind};
 use crate::state::State;
@@ -17,13 +17,13 @@ use crate::state::State;
     tag = "search",
     params(SearchQuery),
     responses(
-        (status = 200, body = SearchAnswer),
+        (status = 200, body = SearchResponse),
         (status = 400, description = "A parameter is unknown or wrong.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "The image is not in the library.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 503, description = "Too many requests at once; try again after `Retry-After`.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn by_address(state: Data<State>, request: HttpRequest) -> Result<Json<SearchAnswer>> {
+pub(crate) async fn by_address(state: Data<State>, request: HttpRequest) -> Result<Json<SearchResponse>> {
     let params = SearchParams::from_query(request.query_string())?;
     Ok(Json(search(state, params).await?))
 }
@@ -40,7 +40,7 @@ pub(crate) async fn by_address(state: Data<State>, request: HttpRequest) -> Resu
         (SearchForm = "multipart/form-data"),
     )),
     responses(
-        (status = 200, body = SearchAnswer),
+        (status = 200, body = SearchResponse),
         (status = 400, description = "The body is no such JSON or form.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "The image is not in the library.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 413, description = "The picture is too large.", body = ProblemDocument, content_type = "application/problem+json"),
@@ -53,9 +53,9 @@ pub(crate) async fn by_body(
     state: Data<State>,
     request: HttpRequest,
     payload: Payload,
-) -> Result<Json<SearchAnswer>> {
+) -> Result<Json<SearchResponse>> {
     // Held until the answer is there, since the picture is in memory until then.
-    let _place = take_place(&state.uploads)?;
+    let _place = try_acquire(&state.uploads)?;
     let params = params::read_json_or_form(&request, payload, &state.options.limits).await?;
     Ok(Json(search(state, params).await?))
 }
@@ -70,7 +70,7 @@ pub(crate) async fn by_body(
         SimilarQuery,
     ),
     responses(
-        (status = 200, description = "The image itself is not among the hits.", body = SearchAnswer),
+        (status = 200, description = "The image itself is not among the hits.", body = SearchResponse),
         (status = 400, description = "The id or a parameter is wrong.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "The image is not in the library.", body = ProblemDocument, content_type = "application/problem+json"),
     )
@@ -79,12 +79,12 @@ pub(crate) async fn similar(
     state: Data<State>,
     id: Path<String>,
     request: HttpRequest,
-) -> Result<Json<SearchAnswer>> {
+) -> Result<Json<SearchResponse>> {
     let params = SearchParams::similar_to(id.into_inner(), request.query_string())?;
     Ok(Json(search(state, params).await?))
 }
 
-async fn search(state: Data<State>, params: SearchParams) -> Result<SearchAnswer, Problem> {
+async fn search(state: Data<State>, params: SearchParams) -> Result<SearchResponse, Problem> {
     let CheckedSearch {
         mut query,
         image,
@@ -97,7 +97,7 @@ async fn search(state: Data<State>, params: SearchParams) -> Result<SearchAnswer
             None => library.active(),
         };
         query.picture = image.map(|image| query_image(image, &space)).transpose()?;
-        Ok(SearchAnswer::from(&space.search(&query)?))
+        Ok(SearchResponse::from(&space.search(&query)?))
     };
     state.models.run(work).await
 }
@@ -110,7 +110,7 @@ pub(super) fn query_image(image: ImageInput, space: &Space) -> Result<QueryPictu
     };
     let decoded = decode_for(&bytes, &Limits::default(), space.detail()?).map_err(|reason| {
         Problem::new(
-            ProblemKind::UnreadablePicture,
+            ProblemKind::UnreadableImage,
             format!("the picture cannot be read: {reason}"),
         )
     })?;

@@ -1,7 +1,7 @@
 use actix_web::Result;
 use actix_web::web::{Data, Json, Path};
 
-use crate::json::{ProblemDocument, TagsAnswer};
+use crate::responses::{ProblemDocument, TagsResponse};
 use crate::params::image_id;
 use crate::state::State;
 
@@ -12,15 +12,15 @@ use crate::state::State;
     tag = "images",
     params(("id" = String, Path, description = "The image's id.")),
     responses(
-        (status = 200, body = TagsAnswer),
+        (status = 200, body = TagsResponse),
         (status = 400, description = "The id is malformed.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "The image is not in the library.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 503, description = "Too many requests at once; try again after `Retry-After`.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn of_image(state: Data<State>, id: Path<String>) -> Result<Json<TagsAnswer>> {
+pub(crate) async fn of_image(state: Data<State>, id: Path<String>) -> Result<Json<TagsResponse>> {
     let id = image_id(&id)?;
     let library = state.library.clone();
-    let work = move || Ok(TagsAnswer::new(id, library.tags_of(&id)?));
+    let work = move || Ok(TagsResponse::new(id, library.tags_of(&id)?));
     Ok(Json(state.models.run(work).await?))
 }

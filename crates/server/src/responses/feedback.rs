@@ -15,14 +15,14 @@ pub struct FeedbackCount {
 
 /// The answers of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct FeedbackAnswers {
+pub struct FeedbackList {
     /// The oldest first; the last 10,000 are kept.
-    pub answers: Vec<FeedbackAnswer>,
+    pub answers: Vec<FeedbackEntry>,
 }
 
 /// One answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct FeedbackAnswer {
+pub struct FeedbackEntry {
     /// The image's id.
     #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     pub image: ImageId,
@@ -45,15 +45,15 @@ impl From<AnswerCount> for FeedbackCount {
     }
 }
 
-impl From<Vec<Feedback>> for FeedbackAnswers {
+impl From<Vec<Feedback>> for FeedbackList {
     fn from(answers: Vec<Feedback>) -> Self {
         Self {
-            answers: answers.into_iter().map(FeedbackAnswer::from).collect(),
+            answers: answers.into_iter().map(FeedbackEntry::from).collect(),
         }
     }
 }
 
-impl From<Feedback> for FeedbackAnswer {
+impl From<Feedback> for FeedbackEntry {
     fn from(answer: Feedback) -> Self {
         Self {
             image: answer.image,
