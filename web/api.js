@@ -1,9 +1,9 @@
-// The server's routes. Every function throws a Problem, or an AbortError when its signal says so.
+// Requests to the server's routes. Every function throws a Problem, or an AbortError when its signal is aborted.
 
 import { sendable } from './uploads.js';
 import { toFilter, toRequest } from './query.js';
 
-/** Why the server gave no answer: the problem document that it sent, or status 0 when nothing came back. */
+/** A failed request: the server's problem document, or status 0 if there was no response. */
 export class Problem extends Error {
   constructor({ status = 0, type = '', title = '', detail = '' }) {
     super(detail || title);
@@ -22,7 +22,7 @@ export const fileAddress = (id) => `/v1/images/${id}/file`;
 export const viewAddress = (id) => `/v1/images/${id}/file?view=1`;
 export const thumbnailAddress = (id) => `/v1/images/${id}/thumbnail`;
 
-/** Searches; a picture that was added is uploaded along. */
+/** Searches; an added image is uploaded with the query. */
 export async function search(query, k, signal) {
   if (query.upload === null) {
     return request(`/v1/search?${new URLSearchParams(toRequest(query, k))}`, { signal });
@@ -31,10 +31,10 @@ export async function search(query, k, signal) {
   return request('/v1/search', { method: 'POST', body, signal });
 }
 
-/** What is known about one image. */
+/** The record of one image. */
 export const image = (id, signal) => request(`/v1/images/${id}`, { signal });
 
-/** How probably each of `texts` describes the picture of `match`. */
+/** The confidence that each of `texts` describes the image of a match. */
 export async function match({ like, upload }, texts, signal) {
   if (upload === null) return post('/v1/match', { image_id: like, texts }, signal);
   const body = new FormData();
@@ -43,16 +43,16 @@ export async function match({ like, upload }, texts, signal) {
   return request('/v1/match', { method: 'POST', body, signal });
 }
 
-/** Says whether `image` was right for words or a picture; null takes back what was said. */
+/** Rates whether `image` matches a text or another image; null withdraws the rating. */
 export const feedback = ({ text, like }, image, right) => post('/v1/feedback', { text, like, image, right });
 
-/** How the library stands. */
+/** The status of the library. */
 export const status = (signal) => request('/v1/status', { signal });
 
 async function uploadForm(query, k) {
   const form = new FormData();
-  const plain = new Set(['k', 'text', 'negative', 'text_weight', 'min_confidence']);
-  toRequest(query, k).forEach(([name, value]) => plain.has(name) && form.append(name, value));
+  const textFields = new Set(['k', 'text', 'negative', 'text_weight', 'min_confidence']);
+  toRequest(query, k).forEach(([name, value]) => textFields.has(name) && form.append(name, value));
   form.append('filter', JSON.stringify(toFilter(query)));
   form.append('image', await sendable(query.upload));
   return form;
@@ -68,13 +68,13 @@ async function request(address, { headers, ...options }) {
     response = await fetch(address, { headers: { Accept: 'application/json', ...headers }, ...options });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
-    throw new Problem({ title: 'The server does not answer' });
+    throw new Problem({ title: 'The server does not respond' });
   }
   if (!response.ok) throw await problemOf(response);
   return response.json();
 }
 
 async function problemOf(response) {
-  const said = await response.json().catch(() => ({}));
-  return new Problem({ title: response.statusText, ...said, status: response.status });
+  const document = await response.json().catch(() => ({}));
+  return new Problem({ title: response.statusText, ...document, status: response.status });
 }

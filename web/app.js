@@ -1,23 +1,23 @@
-// The page's course: the address says what is shown; every action changes the address, and the address is then shown.
+// Routing: every action changes the page's address, and the page shows what its address describes.
 
 import * as api from './api.js';
-import { acceptPictures } from './addpicture.js';
+import { acceptImages } from './add-image.js';
 import { toast } from './clipboard.js';
 import { byId } from './dom.js';
 import { Filters } from './filters.js';
-import { samplePictures, showStart, showStatus, showUnreachable } from './library.js';
-import { EMPTY_MATCH, fromMatchAddress, isMatchAddress, matchKey, toMatchAddress } from './matchquery.js';
-import { MatchView } from './matchview.js';
+import { sampleHits, showStart, showStatus, showUnreachable } from './library.js';
+import { EMPTY_MATCH, fromMatchAddress, isMatchAddress, matchKey, toMatchAddress } from './match-query.js';
+import { MatchView } from './match-view.js';
 import { emptyLibrary, lostUpload, problem } from './messages.js';
-import { EMPTY, PAGE_SIZE, fromAddress, hasPicture, isEmpty, isImageId, keyOf, title, toAddress } from './query.js';
+import { EMPTY, PAGE_SIZE, filtersOf, fromAddress, hasImage, isEmpty, isImageId, keyOf, title, toAddress } from './query.js';
 import { Results, showMessage } from './results.js';
-import { SearchBar } from './searchbar.js';
-import { enableThemeToggle } from './themetoggle.js';
+import { SearchBar } from './search-bar.js';
+import { enableThemeToggle } from './theme-toggle.js';
 import * as uploads from './uploads.js';
 import { Viewer } from './viewer.js';
 import { enableViewLinks, linkViews, showView } from './views.js';
 
-const STATUS_PAUSE = 3000;
+const STATUS_INTERVAL = 3000;
 
 const results = new Results({
   open: (image) => openViewer(image),
@@ -26,19 +26,19 @@ const results = new Results({
   total: () => library?.images ?? Infinity,
   failed: () => (shownKey = null),
   retry: () => refresh(),
-  least: (least) => navigate({ ...query, least }, { isTyping: true }),
-  clearFilters: () => navigate({ ...query, folders: [], from: '', to: '' }),
+  minConfidence: (minConfidence) => navigate({ ...query, minConfidence }, { isTyping: true }),
+  clearFilters: () => navigate({ ...query, ...filtersOf(EMPTY) }),
 });
 const searchBar = new SearchBar({
   typed: (next) => navigate(next, { isTyping: true }),
   submitted: (next) => navigate(next),
   down: () => results.grid.focusFirst(),
 });
-const filters = new Filters((next) => navigate({ ...query, folders: next.folders, from: next.from, to: next.to }));
+const filters = new Filters((next) => navigate({ ...query, ...filtersOf(next) }));
 const viewer = new Viewer({
   close: () => closeViewer(),
   move: (image) => moveViewer(image),
-  similar: (image) => navigate({ ...EMPTY, like: image, folders: query.folders, from: query.from, to: query.to, least: query.least }),
+  similar: (image) => navigate({ ...EMPTY, like: image, ...filtersOf(query), minConfidence: query.minConfidence }),
   match: (image) => goToMatch({ like: image, upload: null, lines: query.text.trim() || matchView.match.lines }),
 });
 const matchView = new MatchView({
@@ -53,9 +53,9 @@ let nextStatus;
 let sampling = new AbortController();
 
 enableThemeToggle();
-acceptPictures(
-  (file) => addPicture({ like: null, upload: uploads.keep(file) }),
-  (image) => addPicture({ like: image, upload: null }),
+acceptImages(
+  (file) => addImage({ like: null, upload: uploads.keep(file) }),
+  (image) => addImage({ like: image, upload: null }),
 );
 enableViewLinks({ search: () => navigate(query, { isView: true }), match: () => goToMatch(firstMatch()) });
 window.addEventListener('popstate', () => showAddress({ mayReuse: true }));
@@ -68,7 +68,7 @@ document.querySelector('.wordmark').addEventListener('click', (event) => {
 showAddress({ mayReuse: true });
 await refreshStatus();
 
-/** Goes to `next`. Letters typed in a row make one entry of the history; showing more hits makes none. */
+/** Goes to `next`. Typing adds one entry to the history, showing more hits adds none. */
 function navigate(next, { k = PAGE_SIZE, isTyping = false, replaces = false, isView = false } = {}) {
   const isSame = keyOf(next, k) === keyOf(query, k) && !location.hash && !isMatching();
   const continuesTyping = isTyping && history.state?.isTyping;
@@ -79,21 +79,21 @@ function navigate(next, { k = PAGE_SIZE, isTyping = false, replaces = false, isV
   showAddress({ mayReuse: isSame || isTyping || isView });
 }
 
-/** Goes to the Match view; like a search, what is typed in a row makes one entry of the history. */
+/** Goes to the Match view. As in a search, typing adds one entry to the history. */
 function goToMatch(next, { isTyping = false } = {}) {
   const isSame = isMatching() && matchKey(next) === matchKey(matchNow());
   const continuesTyping = isTyping && history.state?.isTyping;
   const state = { upload: next.upload, lines: next.lines, isTyping: isTyping && (!isSame || Boolean(continuesTyping)) };
-  const arrives = !isMatching();
+  const isEntering = !isMatching();
   if (isSame || continuesTyping) history.replaceState(state, '', toMatchAddress(next));
   else history.pushState(state, '', toMatchAddress(next));
   showAddress({ mayReuse: true });
-  if (!arrives) return;
+  if (!isEntering) return;
   scrollTo(0, 0);
   matchView.focus();
 }
 
-/** Shows what the address and the history's state say. */
+/** Shows what the address and the history's state describe. */
 function showAddress({ mayReuse }) {
   showView(isMatching() ? 'match' : 'search');
   if (isMatching()) showMatch();
@@ -137,14 +137,14 @@ async function showStartView() {
   byId('start').hidden = false;
   sampling = new AbortController();
   const { signal } = sampling;
-  const hits = await samplePictures(library, signal).catch(() => []);
+  const hits = await sampleHits(library, signal).catch(() => []);
   if (signal.aborted) return;
   results.showPlain(hits);
   syncViewer();
 }
 
 function showLostUpload() {
-  if (!isEmpty(query)) return toast('The picture of this search is gone after the reload; these are the hits for its words.');
+  if (!isEmpty(query)) return toast('The added picture was lost in the reload; showing hits for the words only.');
   byId('start').hidden = true;
   sampling.abort();
   return showMessage(lostUpload());
@@ -163,7 +163,7 @@ async function refreshStatus() {
     if (isEmpty(query)) showMessage(problem(error, { retry: refresh }));
   }
   clearTimeout(nextStatus);
-  if (library?.images === 0 || library?.switch) nextStatus = setTimeout(refreshStatus, STATUS_PAUSE);
+  if (library?.images === 0 || library?.switch) nextStatus = setTimeout(refreshStatus, STATUS_INTERVAL);
 }
 
 async function refresh() {
@@ -181,7 +181,7 @@ function moveViewer(image) {
   syncViewer();
 }
 
-// The entry that opening made is left by going back, so that the back button and the close button are the same.
+// Leaves the history entry that opening added, so that the close button equals the back button.
 function closeViewer() {
   if (history.state?.isViewer) return history.back();
   history.replaceState(history.state, '', location.pathname + location.search);
@@ -200,26 +200,26 @@ function isMatching() {
   return isMatchAddress(location.search);
 }
 
-/** What the address and the history's state say is held against what. */
+/** The match that the address and the history's state describe. */
 function matchNow() {
   const { upload = null, lines } = history.state ?? {};
-  const said = fromMatchAddress(location.search);
-  return { ...said, lines: lines ?? said.lines, upload: upload !== null && uploads.find(upload) ? upload : null };
+  const match = fromMatchAddress(location.search);
+  return { ...match, lines: lines ?? match.lines, upload: upload !== null && uploads.find(upload) ? upload : null };
 }
 
-// What stood in the Match view before, or the search's own picture and words where it is still empty.
+// The last match, or the image and words of the search if there is none.
 function firstMatch() {
   const { match } = matchView;
   const isUntouched = matchKey(match) === matchKey(EMPTY_MATCH);
-  return isUntouched && hasPicture(query) ? { like: query.like, upload: query.upload, lines: query.text } : match;
+  return isUntouched && hasImage(query) ? { like: query.like, upload: query.upload, lines: query.text } : match;
 }
 
-function addPicture(picture) {
-  if (isMatching()) goToMatch({ ...matchView.match, ...picture });
-  else navigate({ ...currentText(), ...picture });
+function addImage(image) {
+  if (isMatching()) goToMatch({ ...matchView.match, ...image });
+  else navigate({ ...currentText(), ...image });
 }
 
-// What stands in the search field counts even if no search for it has started yet.
+// Includes text in the search field that was not searched for yet.
 function currentText() {
   return { ...query, text: byId('text').value };
 }

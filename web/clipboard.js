@@ -1,12 +1,12 @@
-// Copying texts, and short messages that go away by themselves.
+// Copy buttons, and toasts: short messages that disappear after a few seconds.
 
 import { byId, element, icon, iconButton } from './dom.js';
 
 let hideToast;
 
-/** Says `text` at the bottom of the page, to screen readers too. */
+/** Shows `text` at the bottom of the page and announces it to screen readers. */
 export function toast(text) {
-  // Only what lies within a modal dialog can be seen and read out while it is open.
+  // Everything outside an open modal dialog is inert.
   (document.querySelector('dialog[open]') ?? document.body).append(byId('toast'));
   byId('toast').textContent = text;
   clearTimeout(hideToast);
@@ -36,7 +36,7 @@ async function copy(text) {
   }
 }
 
-// navigator.clipboard is there on secure origins only; a server on the home network is none.
+// navigator.clipboard exists on secure origins only, which excludes a server on the local network.
 function copyBySelection(text) {
   const field = element('textarea', { class: 'visually-hidden', readonly: true }, text);
   const focused = document.activeElement;

@@ -1,26 +1,26 @@
-// How probable a match is, in the words and digits in which the page says it.
+// Confidence and similarity of a hit as labels, and the link to the calibration report.
 
 import { element, icon } from './dom.js';
 import * as format from './format.js';
 
-const SCORE_HINT = 'Cosine similarity to the search: 1 is the closest, around 0 is unrelated. It orders pictures; it is no probability.';
-const CONFIDENCE_HINT = 'How probable it is that the picture really matches the search.';
+const SCORE_HINT = 'Cosine similarity to the query: 1 is closest, around 0 is unrelated. It ranks pictures; it is not a probability.';
+const CONFIDENCE_HINT = 'Probability that the picture matches the query.';
 
-/** Whether a hit is at least `least` percent probable; one of which nothing is known is not. */
-export const isSure = (hit, least) => least === 0 || (hit.confidence !== null && hit.confidence >= least / 100);
+/** Whether a hit's confidence is at least `percent`; an unknown confidence meets only 0. */
+export const meetsMinConfidence = (hit, percent) => percent === 0 || (hit.confidence !== null && hit.confidence >= percent / 100);
 
-/** What stands beside a hit, and what it means: its confidence where one is known, else its score. */
-export function standing(hit) {
+/** Label, value and hint for a hit: its confidence if known, otherwise its score; null for a hit without a score. */
+export function badge(hit) {
   if (hit.score === null) return null;
   if (hit.confidence === null) return similarity(hit);
   return { label: 'Confidence', value: format.percent(hit.confidence), hint: CONFIDENCE_HINT };
 }
 
-/** The raw score behind a hit. */
+/** Label, value and hint for the raw score. */
 export const similarity = ({ score }) => ({ label: 'Similarity', value: format.score(score), hint: SCORE_HINT });
 
-/** The way to the report of how far the confidences can be trusted. */
+/** A link to the calibration report, in a new tab. */
 export function reportLink() {
   const attributes = { class: 'report-link', href: '/v1/calibration/report', target: '_blank', rel: 'noopener' };
-  return element('a', attributes, 'How sure is this?', icon('open'), element('span', { class: 'visually-hidden' }, ' (opens a new tab)'));
+  return element('a', attributes, 'Calibration report', icon('open'), element('span', { class: 'visually-hidden' }, ' (opens a new tab)'));
 }

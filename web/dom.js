@@ -1,15 +1,15 @@
-// Making elements. Text goes in as text nodes only, so nothing that comes from a file name or a server becomes markup.
+// Creating elements. Text becomes text nodes only, so file names and server responses are never parsed as markup.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** The element with this id, which index.html must have. */
+/** The element with this id; throws if index.html has none. */
 export function byId(id) {
   const element = document.getElementById(id);
   if (!element) throw new Error(`the page has no element #${id}`);
   return element;
 }
 
-/** A new element: attributes whose value is null or false are left out, functions become listeners, `children` are nodes or texts. */
+/** A new element. Attributes with the value null or false are omitted, functions become listeners, `children` are nodes or texts. */
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -21,18 +21,18 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** A drawing from the page's sprite. */
+/** An icon from the page's sprite. */
 export function icon(name) {
-  const drawing = document.createElementNS(SVG, 'svg');
-  drawing.setAttribute('class', 'icon');
-  drawing.setAttribute('aria-hidden', 'true');
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('class', 'icon');
+  svg.setAttribute('aria-hidden', 'true');
   const use = document.createElementNS(SVG, 'use');
   use.setAttribute('href', `#icon-${name}`);
-  drawing.append(use);
-  return drawing;
+  svg.append(use);
+  return svg;
 }
 
-/** A button that shows only a drawing. */
+/** A button with an icon and no text. */
 export function iconButton(name, label, onClick) {
   return element('button', { type: 'button', class: 'icon-button', 'aria-label': label, title: label, click: onClick }, icon(name));
 }

@@ -1,29 +1,29 @@
-// Filters by folder and date: the popover, and their names.
+// Filters by folder and date: the popover, and the labels of active filters.
 
 import { byId, element } from './dom.js';
 import { day, fileName, folderOf } from './format.js';
 import { EMPTY } from './query.js';
 
-const MOST_FOLDERS = 40;
+const MAX_FOLDERS = 40;
 const GAP = 8;
 
-/** What each filter of `query` is called; those for folders carry theirs. */
-export function filterNames({ folders, from, to }) {
-  const names = folders.map((folder) => ({ label: fileName(folder), folder }));
-  if (from && to) names.push({ label: from === to ? day(from) : `${day(from)} – ${day(to)}` });
-  else if (from) names.push({ label: `from ${day(from)}` });
-  else if (to) names.push({ label: `until ${day(to)}` });
-  return names;
+/** The label of each filter of `query`, with its folder if it is one by folder. */
+export function filterLabels({ folders, from, to }) {
+  const labels = folders.map((folder) => ({ label: fileName(folder), folder }));
+  if (from && to) labels.push({ label: from === to ? day(from) : `${day(from)} – ${day(to)}` });
+  else if (from) labels.push({ label: `from ${day(from)}` });
+  else if (to) labels.push({ label: `until ${day(to)}` });
+  return labels;
 }
 
 export class Filters {
   #popover = byId('filters');
   #query = EMPTY;
   #sources = [];
-  #seen = new Set();
+  #hitFolders = new Set();
   #onChange;
 
-  /** `onChange(query)` is called at every change. */
+  /** `onChange(query)` is called on every change. */
   constructor(onChange) {
     this.#onChange = onChange;
     this.#popover.addEventListener('beforetoggle', (event) => event.newState === 'open' && this.#fill());
@@ -45,38 +45,38 @@ export class Filters {
     this.#query = query;
   }
 
-  /** The folders that the library indexes. */
+  /** Sets the folders that the library indexes. */
   setSources(sources) {
     this.#sources = sources;
   }
 
-  /** Offers the folders of these hits too. */
+  /** Adds the folders of these hits to the list. */
   remember(hits) {
-    hits.flatMap((hit) => hit.paths).forEach((path) => this.#seen.add(folderOf(path)));
+    hits.flatMap((hit) => hit.paths).forEach((path) => this.#hitFolders.add(folderOf(path)));
   }
 
   #fill() {
-    byId('folder-list').replaceChildren(...this.#offered().map((folder) => this.#folderLine(folder)));
+    byId('folder-list').replaceChildren(...this.#listedFolders().map((folder) => this.#folderLine(folder)));
     byId('folder-other').value = '';
     byId('taken-from').value = this.#query.from;
     byId('taken-to').value = this.#query.to;
   }
 
-  #offered() {
+  #listedFolders() {
     const chosen = this.#query.folders;
-    const known = [...this.#seen].sort().filter((folder) => !chosen.includes(folder) && !this.#sources.includes(folder));
+    const known = [...this.#hitFolders].sort().filter((folder) => !chosen.includes(folder) && !this.#sources.includes(folder));
     const sources = this.#sources.filter((folder) => !chosen.includes(folder));
-    return [...chosen, ...sources, ...known].slice(0, Math.max(MOST_FOLDERS, chosen.length));
+    return [...chosen, ...sources, ...known].slice(0, Math.max(MAX_FOLDERS, chosen.length));
   }
 
   #folderLine(folder) {
     const box = element('input', { type: 'checkbox', value: folder, name: 'folder' });
     box.checked = this.#query.folders.includes(folder);
-    return element('label', { class: 'folder', title: folder }, box, element('span', {}, this.#nameOf(folder)));
+    return element('label', { class: 'folder', title: folder }, box, element('span', {}, this.#labelOf(folder)));
   }
 
-  // A folder within a source is named from the source on, as people think of it.
-  #nameOf(folder) {
+  // Folders within a source are shown relative to it.
+  #labelOf(folder) {
     const source = this.#sources.find((source) => folder.startsWith(`${source}/`));
     return source ? `${fileName(source)}${folder.slice(source.length)}` : folder;
   }
@@ -94,7 +94,7 @@ export class Filters {
     this.#onChange(this.#query);
   }
 
-  // Below its button; on a phone the style sheet puts it at the bottom instead.
+  // Below its button; on phones the style sheet places it at the bottom.
   #place() {
     const button = byId('filters-button').getBoundingClientRect();
     const isSheet = matchMedia('(max-width: 640px)').matches;

@@ -1,4 +1,4 @@
-// Numbers, dates and paths as people read them.
+// Formats numbers, dates and paths for display.
 
 const COUNT = new Intl.NumberFormat('en');
 
@@ -8,10 +8,10 @@ export const count = (number) => COUNT.format(number);
 /** "1 picture", "2 pictures". */
 export const pictures = (number) => `${count(number)} ${number === 1 ? 'picture' : 'pictures'}`;
 
-/** A cosine or probability with two digits, and a real minus sign. */
+/** A cosine with two decimals and a typographic minus sign. */
 export const score = (number) => number.toFixed(2).replace('-', '−');
 
-/** A probability in whole percents, "42 %". Rounded down, as 79.6 % is not yet 80 %; what rounds to nothing is still something. */
+/** A probability in whole percent, "42 %": rounded down, so that 79.6 % does not pass for 80 %, and "<1 %" above zero. */
 export function percent(number) {
   const whole = Math.floor(number * 100 + 1e-6);
   return whole === 0 && number > 0 ? '<1 %' : `${whole} %`;
@@ -28,7 +28,7 @@ export function bytes(number) {
   return `${power === 0 || number >= 100 ? Math.round(number) : number.toFixed(1)} ${units[power]}`;
 }
 
-/** A local time without zone, "2020-05-01T12:00:00" → "1 May 2020, 12:00". An unreadable one comes back as it is. */
+/** A local time without zone, "2020-05-01T12:00:00" → "1 May 2020, 12:00". An invalid one is returned unchanged. */
 export function moment(text) {
   const date = new Date(text);
   if (Number.isNaN(date.getTime())) return text;

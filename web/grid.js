@@ -1,21 +1,21 @@
-// The pictures of an answer in justified rows. The rows are CSS; this file makes the tiles and moves the focus between them.
+// The hits of an answer as tiles in justified rows. CSS makes the rows; this file makes tiles and moves the focus.
 
 import { thumbnailAddress } from './api.js';
-import { standing } from './confidence.js';
+import { badge } from './confidence.js';
 import { element, icon } from './dom.js';
 import { thumbs } from './feedback.js';
 import * as format from './format.js';
 import { EMPTY, subjectOf } from './query.js';
 
-// Rows stay readable with panoramas and long strips among them: those are cropped to these limits in the grid.
-const NARROWEST = 0.5;
-const WIDEST = 2.6;
+// Aspect ratios beyond these limits are cropped in the grid, so that panoramas do not break the rows.
+const MIN_RATIO = 0.5;
+const MAX_RATIO = 2.6;
 
 export class Grid {
   #list;
   #tiles = new Map();
 
-  /** Fills `list`; `onOpen(image)` is called when a picture is chosen. */
+  /** Fills `list`; `onOpen(image)` is called when a tile is activated. */
   constructor(list, onOpen) {
     this.#list = list;
     list.addEventListener('click', (event) => {
@@ -27,14 +27,14 @@ export class Grid {
     list.addEventListener('keydown', (event) => this.#moveFocus(event));
   }
 
-  /** Shows these hits of `query` and no others. Tiles that are there already stay, so that showing more does not blink. */
+  /** Shows exactly these hits of `query`. Unchanged tiles are reused, so that showing more does not flicker. */
   show(hits, query) {
-    const kept = this.#tiles;
-    this.#tiles = new Map(hits.map((hit) => [hit.image, this.#tileFor(hit, query, kept.get(hit.image))]));
+    const previous = this.#tiles;
+    this.#tiles = new Map(hits.map((hit) => [hit.image, this.#tileFor(hit, query, previous.get(hit.image))]));
     this.#list.replaceChildren(...[...this.#tiles.values()].map(({ node }) => node));
   }
 
-  /** Grey tiles in the shape of a first answer, while it is not there yet. */
+  /** Shows placeholder tiles until the first answer. */
   showSkeleton() {
     this.#tiles = new Map();
     const ratios = [1.5, 0.75, 1.33, 1, 1.78, 1.5, 0.67, 1.33, 1, 1.5, 1.33, 0.75];
@@ -45,7 +45,7 @@ export class Grid {
     this.show([], EMPTY);
   }
 
-  /** Puts the focus on an image's tile, if it is there. */
+  /** Focuses the tile of an image, if there is one. */
   focus(image) {
     this.#tiles.get(image)?.node.querySelector('a').focus();
   }
@@ -54,15 +54,15 @@ export class Grid {
     this.#list.querySelector('a')?.focus();
   }
 
-  #tileFor(hit, query, known) {
+  #tileFor(hit, query, previous) {
     const content = JSON.stringify([hit.score, hit.confidence, subjectOf(query)]);
-    return known?.content === content ? known : { node: makeTile(hit, query), content };
+    return previous?.content === content ? previous : { node: makeTile(hit, query), content };
   }
 
   #moveFocus(event) {
     const tiles = [...this.#list.querySelectorAll('a')];
     const from = tiles.indexOf(document.activeElement);
-    const to = from < 0 ? -1 : neighbour(tiles, from, event.key);
+    const to = from < 0 ? -1 : neighbor(tiles, from, event.key);
     if (to < 0) return;
     event.preventDefault();
     tiles[to].focus();
@@ -71,41 +71,41 @@ export class Grid {
 
 function makeTile(hit, query) {
   const name = format.fileName(hit.path);
-  const mark = standing(hit);
+  const hitBadge = badge(hit);
   const link = element(
     'a',
     { href: `#${hit.image}`, 'data-image': hit.image, title: hit.path, draggable: 'true' },
     element('span', { class: 'frame' }, thumbnail(hit, name)),
-    element('span', { class: 'caption' }, element('span', { class: 'name', 'aria-hidden': 'true' }, name), mark && scoreOf(mark)),
+    element('span', { class: 'caption' }, element('span', { class: 'name', 'aria-hidden': 'true' }, name), hitBadge && badgeElement(hitBadge)),
   );
-  return shaped(element('li', { class: 'tile' }, link, thumbs(query, hit.image)), hit.width / hit.height);
+  return withRatio(element('li', { class: 'tile' }, link, thumbs(query, hit.image)), hit.width / hit.height);
 }
 
-function scoreOf({ label, value, hint }) {
+function badgeElement({ label, value, hint }) {
   return element('span', { class: 'score', title: hint }, element('span', { class: 'visually-hidden' }, `${label} `), value);
 }
 
 function thumbnail({ image, width, height }, name) {
-  const picture = element('img', { alt: name, width, height, loading: 'lazy', decoding: 'async', class: 'is-pending' });
-  picture.addEventListener('load', () => picture.classList.remove('is-pending'), { once: true });
-  picture.addEventListener('error', () => picture.replaceWith(icon('picture')), { once: true });
-  picture.src = thumbnailAddress(image);
-  return picture;
+  const img = element('img', { alt: name, width, height, loading: 'lazy', decoding: 'async', class: 'is-pending' });
+  img.addEventListener('load', () => img.classList.remove('is-pending'), { once: true });
+  img.addEventListener('error', () => img.replaceWith(icon('image')), { once: true });
+  img.src = thumbnailAddress(image);
+  return img;
 }
 
 function skeletonTile(ratio) {
   const parts = [element('span', { class: 'frame' }), element('span', { class: 'caption' }, '·')];
-  return shaped(element('li', { class: 'tile is-skeleton', 'aria-hidden': 'true' }, ...parts), ratio);
+  return withRatio(element('li', { class: 'tile is-skeleton', 'aria-hidden': 'true' }, ...parts), ratio);
 }
 
-function shaped(tile, ratio) {
-  const within = Number.isFinite(ratio) ? Math.min(WIDEST, Math.max(NARROWEST, ratio)) : 1;
-  tile.style.setProperty('--ratio', within.toFixed(4));
+function withRatio(tile, ratio) {
+  const clamped = Number.isFinite(ratio) ? Math.min(MAX_RATIO, Math.max(MIN_RATIO, ratio)) : 1;
+  tile.style.setProperty('--ratio', clamped.toFixed(4));
   return tile;
 }
 
-/** The tile that an arrow key leads to, or -1. */
-function neighbour(tiles, from, key) {
+/** The index of the tile that a key moves to, or -1. */
+function neighbor(tiles, from, key) {
   if (key === 'ArrowRight') return from + 1 < tiles.length ? from + 1 : -1;
   if (key === 'ArrowLeft') return from - 1;
   if (key === 'Home') return 0;
@@ -115,15 +115,15 @@ function neighbour(tiles, from, key) {
   return -1;
 }
 
-/** The tile of the next row in `direction` whose middle is closest to that of tile `from`, or -1. */
+/** The index of the tile in the next row of `direction` whose center is closest to that of tile `from`, or -1. */
 function nearestInRow(tiles, from, direction) {
   const boxes = tiles.map((tile) => tile.getBoundingClientRect());
-  const middle = (box) => box.left + box.width / 2;
+  const center = (box) => box.left + box.width / 2;
   const top = boxes[from].top;
   let at = from;
   while (boxes[at] && Math.abs(boxes[at].top - top) < 2) at += direction;
   if (!boxes[at]) return -1;
   const row = boxes.flatMap((box, index) => (Math.abs(box.top - boxes[at].top) < 2 ? [index] : []));
-  const distance = (index) => Math.abs(middle(boxes[index]) - middle(boxes[from]));
+  const distance = (index) => Math.abs(center(boxes[index]) - center(boxes[from]));
   return row.reduce((best, index) => (distance(index) < distance(best) ? index : best));
 }

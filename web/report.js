@@ -1,7 +1,7 @@
-// Moves the cut in a report of thresholds. A plain script, copied into the report: it runs from a file as well as from a server.
+// Moves the threshold in a calibration report. A classic script that is copied into the report, so that it runs from a file too.
 (() => {
   'use strict';
-  const NEAREST = 12;
+  const PAIRS_PER_SIDE = 12;
   const calibrations = JSON.parse(document.getElementById('calibrations').textContent);
 
   const element = (tag, className, text) => {
@@ -11,7 +11,7 @@
     return made;
   };
 
-  /** The probability of a match at a score, as the fit has it; null where a score alone does not say. */
+  /** The fit's probability of a match at a score; null for a fit that needs more than the score. */
   const probability = (fit, score) => {
     if (fit.platt) return 1 / (1 + Math.exp(-(fit.platt.slope * score + fit.platt.intercept)));
     if (!fit.isotonic) return null;
@@ -23,107 +23,117 @@
     return y0 + ((y1 - y0) * (score - x0)) / (x1 - x0);
   };
 
-  /** Counts of right and wrong on both sides of a cut. */
-  const outcome = (pairs, cut) => {
+  /** The confusion matrix at a threshold. */
+  const confusion = (pairs, threshold) => {
     const counts = { tp: 0, fp: 0, fn: 0, tn: 0 };
-    for (const [score, matches] of pairs) counts[score >= cut ? (matches ? 'tp' : 'fp') : matches ? 'fn' : 'tn'] += 1;
+    for (const [score, matches] of pairs) counts[score >= threshold ? (matches ? 'tp' : 'fp') : matches ? 'fn' : 'tn'] += 1;
     return counts;
   };
 
-  const part = (of, rest, empty) => (of + rest > 0 ? of / (of + rest) : empty);
+  const ratio = (of, rest, empty) => (of + rest > 0 ? of / (of + rest) : empty);
 
-  const show = (section, { kind, fit, pairs, thumbnails }) => {
-    const slider = section.querySelector('.slider input');
+  const figure = (name, value) => {
+    const made = element('div');
+    made.append(element('b', '', value), element('span', '', name));
+    return made;
+  };
+
+  /** Precision, recall and the other figures at a threshold, as elements. */
+  const figuresAt = (threshold, confidence, { tp, fp, fn }) => [
+    figure('threshold', threshold.toFixed(4)),
+    figure('precision', ratio(tp, fp, 1).toFixed(3)),
+    figure('recall', ratio(tp, fn, 1).toFixed(3)),
+    figure('F1', ratio(2 * tp, fp + fn, 0).toFixed(3)),
+    figure('confidence', confidence === null ? '–' : confidence.toFixed(2)),
+    figure('false positives', String(fp)),
+    figure('false negatives', String(fn)),
+  ];
+
+  /** A thumbnail, or the name of an image that has none. */
+  const thumbnail = (thumbnails, index, name) => {
+    if (index === null || index === undefined) return element('p', '', name);
+    const made = element('img');
+    made.src = thumbnails[index];
+    made.alt = name;
+    return made;
+  };
+
+  /** A tile for one labeled pair, marked if it is on the wrong side of the threshold. */
+  const pairTile = ({ kind, thumbnails }, [score, matches, query, name, image, queryImage], isAbove) => {
+    const isWrong = Boolean(matches) !== isAbove;
+    const made = element('li', isWrong ? 'pair is-wrong' : 'pair');
+    const shot = element('div', 'shot');
+    if (kind === 'picture') shot.append(thumbnail(thumbnails, queryImage, query));
+    shot.append(thumbnail(thumbnails, image, name));
+    const verdict = element('div', 'verdict');
+    verdict.append(element('span', '', score.toFixed(3)), element('b', '', matches ? 'match' : 'no match'));
+    made.append(shot, element('div', 'text', query), verdict);
+    return made;
+  };
+
+  /** Shows the pairs nearest to the threshold on one side of it. */
+  const fillSide = (section, side, tiles) => {
+    const list = section.querySelector(`[data-side="${side}"]`);
+    list.replaceChildren(...(tiles.length ? tiles : [element('li', 'none', 'No pairs on this side.')]));
+  };
+
+  const showPairs = (section, calibration, threshold) => {
+    const { pairs } = calibration;
+    const first = pairs.findIndex(([score]) => score >= threshold);
+    const split = first < 0 ? pairs.length : first;
+    const below = pairs.slice(Math.max(0, split - PAIRS_PER_SIDE), split).reverse();
+    const above = pairs.slice(split, split + PAIRS_PER_SIDE);
+    fillSide(section, 'below', below.map((pair) => pairTile(calibration, pair, false)));
+    fillSide(section, 'above', above.map((pair) => pairTile(calibration, pair, true)));
+  };
+
+  const moveMarker = (section, chart, x, y) => {
+    const marker = section.querySelector(`[data-chart="${chart}"] .marker`);
+    const { left, top, size } = marker.dataset;
+    marker.setAttribute('cx', Number(left) + x * Number(size));
+    marker.setAttribute('cy', Number(top) + (1 - y) * Number(size));
+    marker.removeAttribute('hidden');
+  };
+
+  const moveLine = (section, threshold) => {
     const line = section.querySelector('.cut');
-    const figures = section.querySelector('.figures');
+    const { from, to, left, right } = line.dataset;
+    const at = Number(left) + ((threshold - from) / (to - from)) * (right - left);
+    line.setAttribute('x1', at);
+    line.setAttribute('x2', at);
+  };
 
-    const figure = (name, value) => {
-      const made = element('div');
-      made.append(element('b', '', value), element('span', '', name));
-      return made;
-    };
+  /** Shows a threshold in the slider's text, the charts, the figures and the pairs of a section. */
+  const showThreshold = (section, calibration, threshold) => {
+    const counts = confusion(calibration.pairs, threshold);
+    const precision = ratio(counts.tp, counts.fp, 1);
+    const recall = ratio(counts.tp, counts.fn, 1);
+    const valueText = `${threshold.toFixed(4)}: precision ${precision.toFixed(2)}, recall ${recall.toFixed(2)}`;
+    section.querySelector('.slider input').setAttribute('aria-valuetext', valueText);
+    section.querySelector('.figures').replaceChildren(...figuresAt(threshold, probability(calibration.fit, threshold), counts));
+    moveLine(section, threshold);
+    moveMarker(section, 'roc', ratio(counts.fp, counts.tn, 0), recall);
+    moveMarker(section, 'pr', recall, precision);
+    showPairs(section, calibration, threshold);
+    for (const button of section.querySelectorAll('[data-cut]')) {
+      button.closest('tr').classList.toggle('is-shown', Math.abs(button.dataset.cut - threshold) < 1e-9);
+    }
+  };
 
-    const picture = (place, name) => {
-      if (place === null || place === undefined) return element('p', '', name);
-      const made = element('img');
-      made.src = thumbnails[place];
-      made.alt = name;
-      return made;
-    };
-
-    const tile = ([score, matches, query, name, shown, shownQuery], above) => {
-      const wrong = Boolean(matches) !== above;
-      const made = element('li', wrong ? 'pair is-wrong' : 'pair');
-      const shot = element('div', 'shot');
-      if (kind === 'picture') shot.append(picture(shownQuery, query));
-      shot.append(picture(shown, name));
-      const verdict = element('div', 'verdict');
-      verdict.append(element('span', '', score.toFixed(3)), element('b', '', matches ? 'match' : 'no match'));
-      made.append(shot, element('div', 'text', query), verdict);
-      return made;
-    };
-
-    const fill = (side, near, above) => {
-      const list = section.querySelector(`[data-side="${side}"]`);
-      const tiles = near.map((pair) => tile(pair, above));
-      list.replaceChildren(...(tiles.length ? tiles : [element('li', 'none', 'No pair on this side.')]));
-    };
-
-    const mark = (chart, x, y) => {
-      const marker = section.querySelector(`[data-chart="${chart}"] .marker`);
-      const { left, top, size } = marker.dataset;
-      marker.setAttribute('cx', Number(left) + x * Number(size));
-      marker.setAttribute('cy', Number(top) + (1 - y) * Number(size));
-      marker.removeAttribute('hidden');
-    };
-
-    const moveLine = (cut) => {
-      const { from, to, left, right } = line.dataset;
-      const at = Number(left) + ((cut - from) / (to - from)) * (right - left);
-      line.setAttribute('x1', at);
-      line.setAttribute('x2', at);
-    };
-
-    const update = (cut) => {
-      const { tp, fp, fn, tn } = outcome(pairs, cut);
-      const precision = part(tp, fp, 1);
-      const recall = part(tp, fn, 1);
-      const confidence = probability(fit, cut);
-      moveLine(cut);
-      figures.replaceChildren(
-        figure('threshold', cut.toFixed(4)),
-        figure('precision', precision.toFixed(3)),
-        figure('recall', recall.toFixed(3)),
-        figure('F1', part(2 * tp, fp + fn, 0).toFixed(3)),
-        figure('confidence there', confidence === null ? '–' : confidence.toFixed(2)),
-        figure('wrongly taken', String(fp)),
-        figure('missed', String(fn)),
-      );
-      slider.setAttribute('aria-valuetext', `${cut.toFixed(4)}: precision ${precision.toFixed(2)}, recall ${recall.toFixed(2)}`);
-      const first = pairs.findIndex(([score]) => score >= cut);
-      const split = first < 0 ? pairs.length : first;
-      fill('below', pairs.slice(Math.max(0, split - NEAREST), split).reverse(), false);
-      fill('above', pairs.slice(split, split + NEAREST), true);
-      mark('roc', part(fp, tn, 0), recall);
-      mark('pr', recall, precision);
-      for (const button of section.querySelectorAll('[data-cut]')) {
-        button.closest('tr').classList.toggle('is-shown', Math.abs(button.dataset.cut - cut) < 1e-9);
-      }
-    };
-
-    slider.addEventListener('input', () => update(Number(slider.value)));
+  const enable = (section, calibration) => {
+    const slider = section.querySelector('.slider input');
+    slider.addEventListener('input', () => showThreshold(section, calibration, Number(slider.value)));
     for (const button of section.querySelectorAll('[data-cut]')) {
       button.addEventListener('click', () => {
         slider.value = button.dataset.cut;
-        update(Number(button.dataset.cut));
+        showThreshold(section, calibration, Number(button.dataset.cut));
         section.querySelector('.panel').scrollIntoView({ block: 'nearest', behavior: 'smooth' });
       });
     }
-    return update;
+    showThreshold(section, calibration, calibration.cut);
   };
 
   for (const calibration of calibrations) {
-    const section = document.querySelector(`section[data-kind="${calibration.kind}"]`);
-    show(section, calibration)(calibration.cut);
+    enable(document.querySelector(`section[data-kind="${calibration.kind}"]`), calibration);
   }
 })();

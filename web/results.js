@@ -1,33 +1,33 @@
-// Runs searches and shows their answers: the grid, the line above it, notices, messages. Only the newest search counts.
+// Runs searches and shows the hits: the grid, the summary above it, notices and messages. Only the newest search counts.
 
 import * as api from './api.js';
 import { byId, element, icon } from './dom.js';
 import * as format from './format.js';
-import { isSure } from './confidence.js';
+import { meetsMinConfidence } from './confidence.js';
 import { Grid } from './grid.js';
-import { LeastSlider } from './least.js';
 import { noHits, problem } from './messages.js';
+import { MinConfidenceSlider } from './min-confidence.js';
 import { EMPTY, PAGE_SIZE, keyOf } from './query.js';
 
-// An answer within this time replaces the old one without any sign of work, so that quick answers do not flicker.
-const PATIENCE = 150;
-const KEPT_ANSWERS = 24;
-const MOST_HITS = PAGE_SIZE * 16;
+// Faster answers replace the old hits without a progress bar, so that the page does not flicker.
+const PROGRESS_DELAY = 150;
+const CACHE_SIZE = 24;
+const MAX_HITS = PAGE_SIZE * 16;
 
 export class Results {
   #grid;
-  #answers = new Map();
+  #cache = new Map();
   #running = new AbortController();
   #slider;
   #hits = [];
-  #held = null;
+  #current = null;
   #on;
 
-  /** `on`: open(image), more(k), found(hits), least(percent), failed(), total(), retry(), clearFilters(). */
+  /** `on`: open(image), more(k), found(hits), minConfidence(percent), failed(), total(), retry(), clearFilters(). */
   constructor(on) {
     this.#on = on;
     this.#grid = new Grid(byId('grid'), on.open);
-    this.#slider = new LeastSlider({ moved: (least) => this.#filter(least), settled: on.least });
+    this.#slider = new MinConfidenceSlider({ input: (percent) => this.#filter(percent), change: on.minConfidence });
   }
 
   get hits() {
@@ -38,38 +38,38 @@ export class Results {
     return this.#grid;
   }
 
-  /** Stops a search that still runs and empties everything. */
+  /** Aborts a running search and clears the view. */
   clear() {
     this.#abort();
-    this.#held = null;
+    this.#current = null;
     this.#showHits([], EMPTY);
-    this.#say('');
-    byId('sureness').hidden = true;
+    this.#announce('');
+    byId('confidence-tools').hidden = true;
     byId('notice').hidden = true;
     showMessage(null);
   }
 
-  /** Searches for `query` and shows `k` hits. An answer that is kept is shown at once if `mayReuse`, as when somebody goes back or
-      asks for the more probable ones of its hits. */
+  /** Searches for `query` and shows `k` hits. With `mayReuse`, as when going back, a cached answer is shown instead if it has
+      every hit that the query's minimum confidence allows. */
   async search(query, k, { mayReuse }) {
     const signal = this.#abort();
-    const kept = mayReuse ? this.#answers.get(answerKey(query, k)) : undefined;
-    if (kept && kept.least <= query.least) return this.#show(query, kept, k);
-    const waiting = setTimeout(() => this.#showWork(), PATIENCE);
+    const cached = mayReuse ? this.#cache.get(cacheKey(query, k)) : undefined;
+    if (cached && cached.minConfidence <= query.minConfidence) return this.#show(query, cached, k);
+    const progress = setTimeout(() => this.#showProgress(), PROGRESS_DELAY);
     try {
-      const answer = { ...(await api.search(query, k, signal)), least: query.least };
-      this.#keep(answerKey(query, k), answer);
+      const answer = { ...(await api.search(query, k, signal)), minConfidence: query.minConfidence };
+      this.#store(cacheKey(query, k), answer);
       this.#show(query, answer, k);
     } catch (error) {
       if (error.name !== 'AbortError') this.#fail(error);
     } finally {
-      clearTimeout(waiting);
-      if (!signal.aborted) this.#showRest();
+      clearTimeout(progress);
+      if (!signal.aborted) this.#hideProgress();
     }
     return undefined;
   }
 
-  /** Shows pictures that nobody searched for, without scores. */
+  /** Shows images without scores. */
   showPlain(hits) {
     this.#showHits(hits.map((hit) => ({ ...hit, score: null, confidence: null })), EMPTY);
     byId('grid').classList.add('is-plain');
@@ -78,23 +78,23 @@ export class Results {
   #abort() {
     this.#running.abort();
     this.#running = new AbortController();
-    this.#showRest();
+    this.#hideProgress();
     return this.#running.signal;
   }
 
   #show(query, answer, k) {
-    const hits = answer.hits.filter((hit) => isSure(hit, query.least));
-    this.#held = { query, answer, k };
-    this.#showRest();
+    const hits = answer.hits.filter((hit) => meetsMinConfidence(hit, query.minConfidence));
+    this.#current = { query, answer, k };
+    this.#hideProgress();
     this.#showHits(hits, query);
     this.#on.found(answer.hits);
-    this.#say(summaryOf(hits, answer), answer);
-    showMessage(hits.length === 0 ? noHits(query, { ...this.#on, anySureness: () => this.#anySureness() }) : null);
+    this.#announce(summaryOf(hits, answer), answer);
+    showMessage(hits.length === 0 ? noHits(query, { ...this.#on, showAll: () => this.#showAll() }) : null);
     showVerdict(answer, hits);
-    this.#slider.show(query.least);
-    byId('sureness').hidden = query.least === 0 && answer.hits.every((hit) => hit.confidence === null);
+    this.#slider.show(query.minConfidence);
+    byId('confidence-tools').hidden = query.minConfidence === 0 && answer.hits.every((hit) => hit.confidence === null);
     byId('more').hidden = !this.#mayBeMore(hits, answer, k);
-    byId('more-button').onclick = () => this.#on.more(Math.min(k * 2, MOST_HITS));
+    byId('more-button').onclick = () => this.#on.more(Math.min(k * 2, MAX_HITS));
   }
 
   #showHits(hits, query) {
@@ -104,23 +104,23 @@ export class Results {
     byId('more').hidden = true;
   }
 
-  // At once, over what is there; the search for what is not there follows by way of the address.
-  #filter(least) {
-    if (!this.#held) return;
-    const { query, answer, k } = this.#held;
-    this.#show({ ...query, least }, answer, k);
+  // Filters the hits at hand; the changed address then searches for those that are missing.
+  #filter(minConfidence) {
+    if (!this.#current) return;
+    const { query, answer, k } = this.#current;
+    this.#show({ ...query, minConfidence }, answer, k);
   }
 
-  // What is held may already be all there is to show.
-  #anySureness() {
-    if (this.#held.answer.least === 0) this.#filter(0);
-    this.#on.least(0);
+  // An answer without a minimum confidence is complete already.
+  #showAll() {
+    if (this.#current.answer.minConfidence === 0) this.#filter(0);
+    this.#on.minConfidence(0);
   }
 
-  // The server keeps back what is not probable enough, so a short answer to a search with a bound says nothing about what follows.
+  // The server leaves out hits below the minimum confidence, so a short answer need not be the last page.
   #mayBeMore(hits, answer, k) {
-    const isCut = answer.hits.length >= k || answer.least > 0;
-    return isCut && hits.length > 0 && k < Math.min(MOST_HITS, this.#on.total());
+    const isCut = answer.hits.length >= k || answer.minConfidence > 0;
+    return isCut && hits.length > 0 && k < Math.min(MAX_HITS, this.#on.total());
   }
 
   #fail(error) {
@@ -129,12 +129,12 @@ export class Results {
     showMessage(problem(error, this.#on));
   }
 
-  #say(text, answer) {
+  #announce(text, answer) {
     const took = text && ` · ${Math.max(1, Math.round(answer.took_ms.encode + answer.took_ms.search))} ms`;
     byId('summary').textContent = text + took;
   }
 
-  #showWork() {
+  #showProgress() {
     byId('progress').hidden = false;
     byId('grid').setAttribute('aria-busy', 'true');
     showMessage(null);
@@ -142,31 +142,31 @@ export class Results {
     else byId('grid').classList.add('is-stale');
   }
 
-  #showRest() {
+  #hideProgress() {
     byId('progress').hidden = true;
     byId('grid').removeAttribute('aria-busy');
     byId('grid').classList.remove('is-stale');
   }
 
-  #keep(key, answer) {
-    this.#answers.set(key, answer);
-    if (this.#answers.size > KEPT_ANSWERS) this.#answers.delete(this.#answers.keys().next().value);
+  #store(key, answer) {
+    this.#cache.set(key, answer);
+    if (this.#cache.size > CACHE_SIZE) this.#cache.delete(this.#cache.keys().next().value);
   }
 }
 
-/** Shows `content` in place of pictures; null hides it. */
+/** Shows `content` in place of hits; null hides it. */
 export function showMessage(content) {
   byId('message').hidden = content === null;
   byId('message').replaceChildren(...(content ?? []));
 }
 
-// Answers with and without a bound are told apart by what they hold, so that one may serve for the other.
-const answerKey = (query, k) => keyOf({ ...query, least: 0 }, k);
+// One entry for all minimum confidences of a query: an answer with a lower one has all hits of a higher one.
+const cacheKey = (query, k) => keyOf({ ...query, minConfidence: 0 }, k);
 
 function summaryOf(hits, answer) {
   if (hits.length === 0) return '';
-  const left = answer.hits.length - hits.length;
-  const number = left === 0 ? format.pictures(hits.length) : `${format.count(hits.length)} of ${format.pictures(answer.hits.length)}`;
+  const hidden = answer.hits.length - hits.length;
+  const number = hidden === 0 ? format.pictures(hits.length) : `${format.count(hits.length)} of ${format.pictures(answer.hits.length)}`;
   return `${number}, closest first`;
 }
 
@@ -176,6 +176,6 @@ function showVerdict({ verdict }, hits) {
   if (!isNotice) return;
   byId('notice').replaceChildren(
     icon('nothing'),
-    element('p', {}, `Probably nothing here matches; ${hits.length === 1 ? 'this is' : 'these are'} the nearest.`),
+    element('p', {}, `Probably no match; showing the closest ${hits.length === 1 ? 'picture' : 'pictures'}.`),
   );
 }

@@ -1,9 +1,9 @@
-// Runs before the first paint, so that a remembered theme does not flash the other one. A plain script, no module, for that reason.
+// Applies the stored theme. A classic script instead of a module, so that it runs before the first paint.
 (() => {
   try {
     const theme = localStorage.getItem('eidetic.theme');
     if (theme === 'dark' || theme === 'light') document.documentElement.dataset.theme = theme;
   } catch {
-    // Storage may be forbidden; the system's theme applies then.
+    // Without access to storage the system's theme applies.
   }
 })();

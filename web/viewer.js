@@ -1,21 +1,21 @@
-// One picture, large, with what is known about it. Opening and closing go through the page's address; see app.js.
+// The dialog with one image at full size and its details. app.js opens and closes it by way of the page's address.
 
 import * as api from './api.js';
 import { copyButton } from './clipboard.js';
-import { reportLink, similarity, standing } from './confidence.js';
+import { badge, reportLink, similarity } from './confidence.js';
 import { byId, element } from './dom.js';
 import { thumbs } from './feedback.js';
 import * as format from './format.js';
 import { subjectOf } from './query.js';
 
-const SWIPE = 48;
+const MIN_SWIPE = 48;
 
 export class Viewer {
   #dialog = byId('viewer');
   #hits = [];
   #query;
   #shown = null;
-  #known = new Map();
+  #records = new Map();
   #loading = new AbortController();
   #on;
 
@@ -26,7 +26,7 @@ export class Viewer {
       event.preventDefault();
       on.close();
     });
-    // Browsers close a dialog without asking at a second Escape in a row.
+    // Browsers close a dialog on a second Escape without a cancelable event.
     this.#dialog.addEventListener('close', () => this.#shown && on.close());
     document.addEventListener('keydown', (event) => this.#dialog.open && this.#onKey(event));
     byId('viewer-close').addEventListener('click', on.close);
@@ -37,12 +37,12 @@ export class Viewer {
     this.#stepOnSwipe(byId('viewer-stage'));
   }
 
-  /** The image on show, or null. */
+  /** The image being shown, or null. */
   get shown() {
     return this.#shown;
   }
 
-  /** Shows `image`; `hits` are the pictures around it, found by `query`, in which it may be missing. */
+  /** Shows `image`. `hits` of `query` are its neighbors for previous and next; they need not contain it. */
   show(image, hits, query) {
     this.#hits = hits;
     this.#query = query;
@@ -51,11 +51,11 @@ export class Viewer {
     this.#loading = new AbortController();
     if (!this.#dialog.open) this.#dialog.showModal();
     const hit = hits.find((hit) => hit.image === image);
-    this.#describe({ image, score: null, confidence: null, ...hit, ...this.#known.get(image) });
-    this.#ask(hit);
+    this.#showDetails({ image, score: null, confidence: null, ...hit, ...this.#records.get(image) });
+    this.#showFeedback(hit);
     this.#setButtons(image);
     byId('viewer-details').scrollTop = 0;
-    this.#complete(image, hit, this.#loading.signal);
+    this.#loadRecord(image, hit, this.#loading.signal);
   }
 
   hide() {
@@ -64,58 +64,58 @@ export class Viewer {
     if (this.#dialog.open) this.#dialog.close();
   }
 
-  async #complete(image, hit, signal) {
-    if (this.#known.has(image)) return;
+  async #loadRecord(image, hit, signal) {
+    if (this.#records.has(image)) return;
     try {
-      this.#known.set(image, await api.image(image, signal));
+      this.#records.set(image, await api.image(image, signal));
       if (signal.aborted) return;
-      this.#describe({ score: null, confidence: null, ...hit, ...this.#known.get(image) });
+      this.#showDetails({ score: null, confidence: null, ...hit, ...this.#records.get(image) });
     } catch (error) {
       if (error.name !== 'AbortError' && !hit) this.#fail(error);
     }
   }
 
-  #describe(about) {
+  #showDetails(about) {
     byId('viewer-name').textContent = about.path ? format.fileName(about.path) : '';
     byId('viewer-facts').replaceChildren(...factsOf(about));
-    if (about.width) this.#draw(about);
+    if (about.width) this.#showImage(about);
   }
 
-  // Only about pictures that the search found.
-  #ask(hit) {
+  // Only for hits of a search.
+  #showFeedback(hit) {
     const buttons = hit ? thumbs(this.#query, hit.image) : null;
-    byId('viewer-judgement').hidden = buttons === null;
+    byId('viewer-feedback').hidden = buttons === null;
     byId('viewer-thumbs').replaceChildren(...(buttons ? [buttons] : []));
     if (buttons) byId('viewer-question').textContent = questionOf(subjectOf(this.#query));
   }
 
-  #draw({ image, path, width, height }) {
-    const picture = byId('viewer-picture');
-    if (picture.dataset.image === image) return;
-    picture.dataset.image = image;
-    picture.alt = format.fileName(path);
-    picture.hidden = false;
+  #showImage({ image, path, width, height }) {
+    const img = byId('viewer-image');
+    if (img.dataset.image === image) return;
+    img.dataset.image = image;
+    img.alt = format.fileName(path);
+    img.hidden = false;
     byId('viewer-failure').hidden = true;
-    picture.style.setProperty('--ratio', width / height);
-    picture.style.setProperty('--natural', width);
-    picture.src = api.thumbnailAddress(image);
-    this.#sharpen(picture, image);
+    img.style.setProperty('--ratio', width / height);
+    img.style.setProperty('--natural', width);
+    img.src = api.thumbnailAddress(image);
+    this.#loadOriginal(img, image);
   }
 
-  // The thumbnail is there at once; the whole picture takes its place when it has been decoded.
-  async #sharpen(picture, image) {
-    const whole = new Image();
-    whole.src = api.viewAddress(image);
-    const isThere = await whole.decode().then(() => true, () => false);
-    if (picture.dataset.image !== image) return;
-    if (isThere) picture.src = whole.src;
-    byId('viewer-failure').hidden = isThere;
+  // Replaces the thumbnail once the original is decoded.
+  async #loadOriginal(img, image) {
+    const original = new Image();
+    original.src = api.viewAddress(image);
+    const isLoaded = await original.decode().then(() => true, () => false);
+    if (img.dataset.image !== image) return;
+    if (isLoaded) img.src = original.src;
+    byId('viewer-failure').hidden = isLoaded;
   }
 
   #fail(error) {
-    const picture = byId('viewer-picture');
-    picture.hidden = true;
-    delete picture.dataset.image;
+    const img = byId('viewer-image');
+    img.hidden = true;
+    delete img.dataset.image;
     byId('viewer-name').textContent = 'No such picture';
     byId('viewer-failure').textContent = error.detail || error.title;
     byId('viewer-failure').hidden = false;
@@ -126,7 +126,7 @@ export class Viewer {
     byId('viewer-previous').disabled = at <= 0;
     byId('viewer-next').disabled = at < 0 || at + 1 >= this.#hits.length;
     byId('viewer-original').href = api.fileAddress(image);
-    // A button that is switched off would take the focus out of the dialog with it.
+    // Disabling the focused button would move the focus out of the dialog.
     if (!this.#dialog.contains(document.activeElement) || document.activeElement.disabled) byId('viewer-close').focus();
   }
 
@@ -147,7 +147,7 @@ export class Viewer {
     stage.addEventListener('pointerdown', (event) => (start = event.pointerType === 'touch' ? event.clientX : null));
     stage.addEventListener('pointercancel', () => (start = null));
     stage.addEventListener('pointerup', (event) => {
-      if (start !== null && Math.abs(event.clientX - start) > SWIPE) this.#step(event.clientX < start ? 1 : -1);
+      if (start !== null && Math.abs(event.clientX - start) > MIN_SWIPE) this.#step(event.clientX < start ? 1 : -1);
       start = null;
     });
   }
@@ -155,12 +155,12 @@ export class Viewer {
 
 function factsOf(about) {
   const { path, paths = [], taken, camera, width, height, position } = about;
-  const mark = standing(about);
+  const hitBadge = badge(about);
   const others = paths.filter((other) => other !== path);
   return [
     path && fact('Path', copyable(path, 'Copy the path')),
-    others.length > 0 && fact(others.length === 1 ? 'The same picture also at' : 'The same picture also at these paths', ...others.map((other) => copyable(other, 'Copy this path'))),
-    ...(mark ? marks(about, mark) : []),
+    others.length > 0 && fact(others.length === 1 ? 'Other path' : 'Other paths', ...others.map((other) => copyable(other, 'Copy this path'))),
+    ...(hitBadge ? scoreFacts(about, hitBadge) : []),
     taken && fact('Taken', format.moment(taken)),
     camera && fact('Camera', camera),
     width && fact('Size', [format.dimensions(width, height), fileSize(about)].filter(Boolean).join(' · ')),
@@ -168,17 +168,17 @@ function factsOf(about) {
   ].filter(Boolean);
 }
 
-// What the hit is worth; where a probability stands, the score that it came from follows.
-function marks(about, mark) {
-  if (about.confidence === null) return [fact(mark.label, mark.value, element('small', {}, mark.hint))];
+// The confidence followed by the raw score, or the score alone.
+function scoreFacts(about, { label, value, hint }) {
+  if (about.confidence === null) return [fact(label, value, element('small', {}, hint))];
   const raw = similarity(about);
   return [
-    fact(mark.label, mark.value, element('small', {}, mark.hint), reportLink()),
+    fact(label, value, element('small', {}, hint), reportLink()),
     fact(raw.label, raw.value, element('small', {}, raw.hint)),
   ];
 }
 
-const questionOf = ({ text }) => (text ? `Does it match “${text}”?` : 'Is it like the picture searched by?');
+const questionOf = ({ text }) => (text ? `Does it match “${text}”?` : 'Is it similar to the query picture?');
 const fileSize = ({ format: kind, bytes }) => bytes && `${kind?.toUpperCase() ?? ''} ${format.bytes(bytes)}`.trim();
 const fact = (term, ...details) => element('div', {}, element('dt', {}, term), element('dd', {}, ...details));
 const copyable = (text, label) => element('div', { class: 'fact-line' }, element('span', {}, text), copyButton(text, label));

@@ -1,9 +1,9 @@
-// The page's two views, of which one is there at a time: the search with its pictures, and the match.
+// The page's two views, search and match, of which one is shown at a time.
 
 import { byId } from './dom.js';
 
 const PARTS = { search: ['search', 'search-view'], match: ['match-view'] };
-const DROP_TEXTS = { search: 'Drop the picture to search by it', match: 'Drop the picture to hold it against your words' };
+const DROP_TEXTS = { search: 'Drop the picture to search by it', match: 'Drop the picture to match it with your words' };
 
 /** Shows the view `name`, 'search' or 'match', and hides the other. */
 export function showView(name) {
@@ -12,7 +12,7 @@ export function showView(name) {
   byId('drop-text').textContent = DROP_TEXTS[name];
 }
 
-/** A plain click on a link to a view calls `on.search` or `on.match`. */
+/** Calls `on.search` or `on.match` for an unmodified click on a view's link. */
 export function enableViewLinks(on) {
   Object.keys(PARTS).forEach((view) =>
     byId(`to-${view}`).addEventListener('click', (event) => {
@@ -23,7 +23,7 @@ export function enableViewLinks(on) {
   );
 }
 
-/** Where the links lead in a new tab. */
+/** Sets the addresses of the view links, for opening them in a new tab. */
 export function linkViews({ search, match }) {
   byId('to-search').href = search;
   byId('to-match').href = match;

@@ -1,4 +1,4 @@
-// Starts Debian's Chromium with a fresh profile and watches what a page does.
+// Starts Debian's Chromium with a fresh profile and records a page's errors and requests.
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -11,19 +11,19 @@ const ARGUMENTS = [
 const WEB = new URL('../../web/', import.meta.url);
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 
-// Long enough for a busy machine with two processors; a test that waits this long fails.
-const PATIENCE = 15_000;
+// Generous, for a busy machine with two processors.
+const TIMEOUT = 15_000;
 
-/** A browser that the caller closes. */
+/** A browser, to be closed by the caller. */
 export function launch() {
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: ARGUMENTS });
 }
 
-/** A page in a profile of its own at `address`, with lists of the console's errors and the requests that left `address`. */
+/** A page in its own profile at `address`, with lists of console errors and of requests to other servers. */
 export async function openPage(browser, address, { path = '/', ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce', baseURL: address, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE);
+  page.setDefaultTimeout(TIMEOUT);
   const errors = [];
   const foreign = [];
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
@@ -34,7 +34,7 @@ export async function openPage(browser, address, { path = '/', ...options } = {}
   return { page, context, errors, foreign };
 }
 
-// With PAGE_FROM_DISK set, web/ as it is now takes the place of what the program embeds, so that working on it needs no build.
+// With PAGE_FROM_DISK set, files of web/ replace those embedded in the program, so that editing them needs no build.
 function serveFromDisk(context) {
   const isPage = ({ pathname }) => pathname === '/' || pathname.startsWith('/assets/');
   return context.route(isPage, async (route) => {

@@ -1,12 +1,12 @@
-// Draws small pictures and packs them as PNG, so that the stand-in server needs no files.
+// Draws small images and encodes them as PNG, so that the stub server needs no files.
 import { deflateSync } from 'node:zlib';
 
-export const COLOURS = {
+export const COLORS = {
   red: [214, 68, 60], orange: [232, 145, 52], yellow: [236, 200, 75], green: [88, 158, 92],
   blue: [64, 116, 196], purple: [134, 92, 178], grey: [140, 140, 136],
 };
 
-/** Shapes as tests of a point in a square from -1 to 1. */
+/** Shapes as predicates on a point in the square from -1 to 1. */
 export const SHAPES = {
   disc: (x, y) => x * x + y * y < 0.5,
   square: (x, y) => Math.abs(x) < 0.6 && Math.abs(y) < 0.6,
@@ -14,16 +14,16 @@ export const SHAPES = {
   stripe: (x, y) => Math.abs(y - x * 0.3) < 0.2,
 };
 
-/** A PNG of one shape on a paler ground. */
-export function drawing({ colour, shape, width, height }) {
+/** A PNG of one shape on a paler background. */
+export function drawing({ color, shape, width, height }) {
   const side = Math.min(width, height) / 2;
-  const ink = COLOURS[colour];
+  const ink = COLORS[color];
   const ground = ink.map((part) => Math.round(part * 0.25 + 255 * 0.7));
   const pixel = (x, y) => (SHAPES[shape]((x - width / 2) / side, (y - height / 2) / side) ? ink : ground);
   return png(width, height, pixel);
 }
 
-/** A PNG whose pixels `pixel(x, y)` gives as [red, green, blue]. */
+/** A PNG whose pixels are `pixel(x, y)` as [red, green, blue]. */
 export function png(width, height, pixel) {
   const rows = Buffer.alloc(height * (1 + width * 3));
   for (let y = 0; y < height; y += 1) {

@@ -1,11 +1,11 @@
-// The Match view: the work of it against the real program and its gallery, what goes wrong against the stand-in.
+// The Match view: its function with the real program and gallery, its failures with the stub server.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { launch, openPage } from './browser.mjs';
-import { contrasts, overflow } from './looks.mjs';
+import { contrasts, overflow } from './visual-checks.mjs';
 import { GALLERY, startDemo } from './server.mjs';
-import { startStandIn } from './standin.mjs';
+import { startStubServer } from './stub-server.mjs';
 
 const APPLE = `${GALLERY}red-apple-on-table.jpg`;
 
@@ -22,11 +22,11 @@ async function visit(path = '/?view=match', options = {}) {
   return open.page;
 }
 
-/** Waits until the bars are those of `count` texts and no question is under way. */
+/** Waits until there are `count` bars and no request is running. */
 const answered = (page, count) =>
   page.waitForFunction((count) => document.querySelectorAll('.bar').length === count && !document.querySelector('#match-results').ariaBusy, count);
 
-/** What the bars say once they are there. */
+/** Texts, shares, levels, widths and colors of the bars. */
 async function bars(page, count) {
   await answered(page, count);
   const row = async (bar) => ({
@@ -34,15 +34,15 @@ async function bars(page, count) {
     share: await bar.locator('.bar-share').innerText(),
     level: await bar.locator('.bar-level').innerText(),
     width: await bar.locator('.bar-fill').evaluate((fill) => fill.offsetWidth / fill.parentElement.offsetWidth),
-    colour: await bar.locator('.bar-fill').evaluate((fill) => getComputedStyle(fill).backgroundColor),
+    color: await bar.locator('.bar-fill').evaluate((fill) => getComputedStyle(fill).backgroundColor),
   });
   return Promise.all((await page.locator('.bar').all()).map(row));
 }
 
-const addPicture = (page, file = APPLE) => page.locator('#file').setInputFiles(file);
+const addImage = (page, file = APPLE) => page.locator('#file').setInputFiles(file);
 const lines = (page) => page.locator('#match-lines');
 
-describe('against the program', () => {
+describe('with the program', () => {
   before(async () => (server = await startDemo()));
   after(() => server?.stop());
   afterEach(async () => {
@@ -51,11 +51,11 @@ describe('against the program', () => {
     assert.deepEqual(open.foreign, [], 'requests to other servers');
   });
 
-  test('a picture and lines of text become bars, the most probable first', async () => {
+  test('image and texts become bars, best first', async () => {
     const page = await visit();
     await page.getByText('Add a picture and write a line').waitFor();
-    await addPicture(page);
-    await page.getByText('Write a line to see how well it fits').waitFor();
+    await addImage(page);
+    await page.getByText('Write a line to see how well it matches').waitFor();
     await lines(page).fill('a bicycle in the snow\na red apple on a wooden table\n\n  a bicycle in the snow \nfruit');
     const found = await bars(page, 3);
     const percent = ({ share }) => Number.parseInt(share.replace('<1', '0'), 10);
@@ -66,13 +66,13 @@ describe('against the program', () => {
       assert.ok(Math.abs(bar.width - percent(bar) / 100) < 0.03, JSON.stringify(bar));
     }
     assert.deepEqual(found.map(percent), found.map(percent).toSorted((one, other) => other - one));
-    await page.getByRole('status').filter({ hasText: '3 texts, the most probable first' }).waitFor();
+    await page.getByRole('status').filter({ hasText: '3 texts, most probable first' }).waitFor();
   });
 
-  test('is reached from the header and left again, and both views keep what they showed', async () => {
+  test('view links keep the state of both views', async () => {
     const page = await visit('/?q=red+apple');
     await page.getByRole('link', { name: 'Match', exact: true }).click();
-    await page.getByRole('heading', { name: 'How well do words fit a picture?' }).waitFor();
+    await page.getByRole('heading', { name: 'How well do words match a picture?' }).waitFor();
     await page.waitForURL('**/?view=match');
     assert.ok(await page.locator('#search').isHidden());
     assert.equal(await page.title(), 'Match · Eidetic');
@@ -87,7 +87,7 @@ describe('against the program', () => {
     assert.equal(await lines(page).inputValue(), 'an apple');
   });
 
-  test('a picture of the library comes from the large view with the words that found it', async () => {
+  test('viewer passes its image and query words', async () => {
     const page = await visit('/?q=red+apple+on+a+table');
     await page.locator('.tile a').first().click();
     await page.getByRole('button', { name: 'Match words' }).click();
@@ -96,7 +96,7 @@ describe('against the program', () => {
     const [bar] = await bars(page, 1);
     assert.equal(bar.text, 'red apple on a table');
     assert.equal(await page.evaluate(() => document.activeElement.id), 'match-title');
-    assert.ok((await page.locator('#match-picture').evaluate((image) => image.decode().then(() => image.naturalWidth))) > 0);
+    assert.ok((await page.locator('#match-image').evaluate((image) => image.decode().then(() => image.naturalWidth))) > 0);
     await page.reload();
     assert.deepEqual(await bars(page, 1), [bar]);
     await page.goBack();
@@ -104,7 +104,7 @@ describe('against the program', () => {
     await page.locator('#viewer').waitFor();
   });
 
-  test('a dropped picture takes the place of the one before', async () => {
+  test('dropped image replaces the previous one', async () => {
     const page = await visit('/?view=match&text=an+apple');
     const bytes = (await readFile(APPLE)).toString('base64');
     const data = await page.evaluateHandle((bytes) => {
@@ -113,19 +113,19 @@ describe('against the program', () => {
       return data;
     }, bytes);
     await page.dispatchEvent('main', 'dragenter', { dataTransfer: data });
-    await page.getByText('Drop the picture to hold it against your words').waitFor();
+    await page.getByText('Drop the picture to match it with your words').waitFor();
     await page.dispatchEvent('main', 'drop', { dataTransfer: data });
     await bars(page, 1);
     assert.ok(page.url().includes('view=match'), 'dropping here does not search');
-    assert.equal(await page.locator('#match-picture').getAttribute('alt'), 'Added picture apple.jpg');
+    assert.equal(await page.locator('#match-image').getAttribute('alt'), 'Added picture apple.jpg');
     await page.getByRole('button', { name: 'Remove', exact: true }).click();
-    await page.getByText('Add a picture to see how well your lines fit it.').waitFor();
+    await page.getByText('Add a picture to see how well your lines match it.').waitFor();
     assert.equal(await page.locator('.bar').count(), 0);
     await page.goBack();
     await bars(page, 1);
   });
 
-  test('a pasted picture is taken, even while somebody writes', async () => {
+  test('pasted image is added while typing', async () => {
     const page = await visit('/?view=match&text=an+apple');
     await lines(page).focus();
     const bytes = (await readFile(APPLE)).toString('base64');
@@ -137,7 +137,7 @@ describe('against the program', () => {
     await bars(page, 1);
   });
 
-  test('a picked picture and the lines come back with the back button; after a reload its loss is said', async () => {
+  test('back restores image and lines, reload loses image', async () => {
     const page = await visit('/?view=match&text=an+apple');
     const chooser = page.waitForEvent('filechooser');
     await page.getByRole('button', { name: 'Choose a picture' }).click();
@@ -148,30 +148,30 @@ describe('against the program', () => {
     await page.goBack();
     await bars(page, 1);
     await page.reload();
-    await page.getByText('The added picture is gone after the reload.').waitFor();
+    await page.getByText('The added picture was lost in the reload. Add it again.').waitFor();
     assert.equal(await lines(page).inputValue(), 'an apple');
   });
 });
 
-describe('against the stand-in', () => {
-  beforeEach(async () => (server = await startStandIn()));
+describe('with the stub server', () => {
+  beforeEach(async () => (server = await startStubServer()));
   afterEach(async () => {
     await open.context.close();
     await server.stop();
   });
 
-  const image = () => server.behaviour.pictures[0].image;
+  const image = () => server.behavior.images[0].image;
   const at = (...texts) => `/?${new URLSearchParams([['view', 'match'], ['like', image()], ...texts.map((text) => ['text', text])])}`;
 
-  test('each level has a colour and a word of its own', async () => {
+  test('each level has its own color and label', async () => {
     const page = await visit(at('red disc', 'red ball', 'a red small ball', 'nothing of it'));
     const found = await bars(page, 4);
     assert.deepEqual(found.map(({ share, level }) => `${share} ${level}`), ['100 % high', '50 % medium', '25 % low', '0 % none']);
-    assert.equal(new Set(found.map(({ colour }) => colour)).size, 4);
+    assert.equal(new Set(found.map(({ color }) => color)).size, 4);
     assert.equal(await page.locator('.bar-share').first().getAttribute('title'), 'Similarity 0.20');
   });
 
-  test('follows what is typed, one question a pause, one entry in the history', async () => {
+  test('typing is debounced and adds one history entry', async () => {
     const page = await visit(at('red'));
     await bars(page, 1);
     const entries = await page.evaluate(() => history.length);
@@ -182,39 +182,39 @@ describe('against the stand-in', () => {
     const found = await bars(page, 2);
     assert.deepEqual(found.map(({ text }) => text), ['red', 'blue ring']);
     assert.equal(await lines(page).inputValue(), 'red\nblue ring');
-    assert.ok(server.behaviour.matches.length <= 3, JSON.stringify(server.behaviour.matches));
-    assert.deepEqual(server.behaviour.matches.at(-1), ['red', 'blue ring']);
+    assert.ok(server.behavior.matches.length <= 3, JSON.stringify(server.behavior.matches));
+    assert.deepEqual(server.behavior.matches.at(-1), ['red', 'blue ring']);
     assert.ok((await page.evaluate(() => history.length)) <= entries + 1);
     assert.ok(await lines(page).evaluate((field) => field === document.activeElement));
   });
 
-  test('only the newest question counts', async () => {
-    server.behaviour.delay = 4000;
+  test('newer request aborts the previous one', async () => {
+    server.behavior.delay = 4000;
     const page = await visit(at('red'));
-    const givenUp = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/v1/match'));
+    const aborted = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/v1/match'));
     await lines(page).fill('blue');
-    await givenUp;
+    await aborted;
     assert.deepEqual((await bars(page, 1)).map(({ text }) => text), ['blue']);
   });
 
-  test('a failure is said in its place and can be tried again', async () => {
-    server.behaviour.failure = { status: 503, type: 'urn:eidetic:problem:overloaded', title: 'Overloaded', detail: 'too many requests' };
+  test('failure is shown and can be retried', async () => {
+    server.behavior.failure = { status: 503, type: 'urn:eidetic:problem:overloaded', title: 'Overloaded', detail: 'too many requests' };
     const page = await visit(at('red disc'));
     await page.getByRole('heading', { name: 'The server is busy' }).waitFor();
-    server.behaviour.failure = null;
+    server.behavior.failure = null;
     await page.getByRole('button', { name: 'Try again' }).click();
     assert.equal((await bars(page, 1))[0].level, 'high');
     assert.equal(await page.getByRole('alert').count(), 0);
   });
 
-  test('an unreadable picture is refused with the server’s reason', async () => {
-    server.behaviour.failure = { status: 422, type: 'urn:eidetic:problem:unreadable-picture', title: 'Unprocessable', detail: 'the bytes are no picture' };
+  test('unreadable image shows the server’s reason', async () => {
+    server.behavior.failure = { status: 422, type: 'urn:eidetic:problem:unreadable-picture', title: 'Unprocessable', detail: 'the bytes are no picture' };
     const page = await visit('/?view=match&text=red');
-    await addPicture(page, { name: 'photo.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('no picture') });
+    await addImage(page, { name: 'photo.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('no picture') });
     await page.getByRole('heading', { name: 'That picture cannot be read' }).waitFor();
   });
 
-  test('texts are text, never markup, and many of them do not break the address', async () => {
+  test('many texts stay text and fit the address', async () => {
     const many = Array.from({ length: 400 }, (_, index) => `line ${index} <img src=x onerror=alert(1)>`).join('\n');
     const page = await visit(at('red'));
     await lines(page).fill(many);
@@ -227,25 +227,25 @@ describe('against the stand-in', () => {
     assert.deepEqual(open.errors, []);
   });
 
-  test('the report opens from here', async () => {
+  test('calibration report is linked', async () => {
     const page = await visit(at('red'));
     await bars(page, 1);
-    const link = page.locator('#match-view').getByRole('link', { name: 'How sure is this?' });
+    const link = page.locator('#match-view').getByRole('link', { name: 'Calibration report' });
     assert.equal(await link.getAttribute('href'), '/v1/calibration/report');
     assert.equal(await link.getAttribute('target'), '_blank');
   });
 
-  test('everything that can be used has a name, and the landmarks stay', async () => {
+  test('controls have names and landmarks remain', async () => {
     const page = await visit(at('red'));
     await bars(page, 1);
-    await page.getByRole('textbox', { name: 'Texts, one a line' }).waitFor();
+    await page.getByRole('textbox', { name: 'Texts, one per line' }).waitFor();
     await page.getByRole('navigation', { name: 'Views' }).waitFor();
     assert.equal(await page.getByRole('heading', { level: 1 }).count(), 1);
     assert.equal(await page.getByRole('link', { name: 'Match', exact: true }).getAttribute('aria-current'), 'page');
     assert.match(await page.getByRole('listitem').filter({ hasText: 'red' }).first().innerText(), /red\s+100 %\s+high/);
   });
 
-  test('nothing reaches over the side at any width', async () => {
+  test('nothing overflows at any width', async () => {
     for (const width of [320, 390, 768, 1280]) {
       const isPhone = width < 500;
       const page = await visit(at('a'.repeat(300), 'red disc'), { viewport: { width, height: 844 }, isMobile: isPhone, hasTouch: isPhone });
@@ -256,12 +256,12 @@ describe('against the stand-in', () => {
   });
 
   for (const colorScheme of ['light', 'dark']) {
-    test(`texts and bars stand out enough from their ground, ${colorScheme}`, async () => {
+    test(`texts and bars have sufficient contrast, ${colorScheme}`, async () => {
       const page = await visit(at('red disc', 'red ball', 'a red small ball', 'nothing of it'), { colorScheme });
       await bars(page, 4);
-      const texts = ['#match-title', '.match-top p', '.match-words label', '#match-lines', '#match-summary', '.bar-share', '.bar-level', '.levels li', '.match-picture .button'];
+      const texts = ['#match-title', '.match-top p', '.match-words label', '#match-lines', '#match-summary', '.bar-share', '.bar-level', '.levels li', '.match-image .button'];
       for (const [selector, ratio] of await page.evaluate(contrasts, texts)) assert.ok(ratio >= 4.5, `${selector}: ${ratio.toFixed(2)}`);
-      // The fill's colour as a text's, so that it is measured against the track behind it.
+      // Sets the fill's color as text color, so that its contrast with the track is measured.
       await page.locator('.bar-fill').evaluateAll((fills) => fills.forEach((fill) => {
         fill.style.color = getComputedStyle(fill).backgroundColor;
         fill.style.background = 'none';

@@ -1,9 +1,9 @@
-// The page in a real browser against the real program and its bundled gallery.
+// The page in a real browser with the real program and its bundled gallery.
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { launch, openPage } from './browser.mjs';
-import { contrasts, overflow } from './looks.mjs';
+import { contrasts, overflow } from './visual-checks.mjs';
 import { GALLERY, startDemo } from './server.mjs';
 
 const APPLE = `${GALLERY}red-apple-on-table.jpg`;
@@ -21,12 +21,12 @@ after(async () => {
   await server?.stop();
 });
 
-/** How many pictures the bundled gallery has. */
-async function galleryPictures() {
+/** Number of images in the bundled gallery. */
+async function gallerySize() {
   return (await readdir(GALLERY)).filter((name) => name.endsWith('.jpg')).length;
 }
 
-/** Opens the page and waits until the start view or an answer is there. */
+/** Opens the page and waits for the start view or an answer. */
 async function visit(path = '/', options = {}) {
   open = await openPage(browser, server.address, { path, ...options });
   await open.page.locator('.tile:not(.is-skeleton)').first().waitFor();
@@ -46,7 +46,7 @@ async function searchFor(page, text) {
 const names = (page) => page.locator('.tile .name').allTextContents();
 const focused = (page) => page.evaluate(() => document.activeElement.id);
 
-/** What the page must never do, whatever a test does with it. */
+/** Asserts that the page logged no errors and requested nothing from other servers. */
 function assertQuiet({ errors, foreign }) {
   assert.deepEqual(errors, [], 'errors in the console');
   assert.deepEqual(foreign, [], 'requests to other servers');
@@ -59,18 +59,18 @@ afterEach(async () => {
 });
 
 describe('words', () => {
-  test('a text finds pictures, closest first, with how probable they are', async () => {
+  test('text finds images, closest first, with confidence', async () => {
     const page = await visit();
     await searchFor(page, 'red apple');
     assert.ok((await names(page)).slice(0, 5).includes('red-apple-on-table.jpg'), (await names(page)).slice(0, 5).join());
     const shown = await page.locator('.tile .score').allTextContents();
     assert.ok(shown.length > 10);
     for (const text of shown) assert.match(text, /^Confidence (<1|\d+) %$/);
-    assert.match(await page.locator('.score').first().getAttribute('title'), /^How probable/);
+    assert.match(await page.locator('.score').first().getAttribute('title'), /^Probability/);
     assert.equal(await page.title(), 'red apple · Eidetic');
   });
 
-  test('searches while somebody types, without an entry in the history for every letter', async () => {
+  test('typing searches and adds one history entry', async () => {
     const page = await visit();
     const entries = await page.evaluate(() => history.length);
     await page.locator('#text').pressSequentially('penguins', { delay: 60 });
@@ -79,7 +79,7 @@ describe('words', () => {
     assert.equal(await focused(page), 'text');
   });
 
-  test('negative words are sent along', async () => {
+  test('negative words are sent', async () => {
     const page = await visit('/?q=sailboat');
     const request = page.waitForRequest(/negative=sunset/);
     await page.locator('#negative').fill('sunset');
@@ -88,7 +88,7 @@ describe('words', () => {
     await page.waitForURL('**/?q=sailboat&without=sunset');
   });
 
-  test('a suggestion of the start view is a search', async () => {
+  test('suggestion of the start view is searched', async () => {
     const page = await visit();
     const text = await page.locator('.suggestion').first().textContent();
     await page.locator('.suggestion').first().click();
@@ -96,9 +96,9 @@ describe('words', () => {
     assert.equal(await page.locator('#text').inputValue(), text);
   });
 
-  test('more pictures can be shown, after those that are there', async () => {
+  test('show more appends hits', async () => {
     const page = await visit('/?q=red');
-    const pictures = await galleryPictures();
+    const pictures = await gallerySize();
     let all = await names(page);
     while (all.length < pictures) {
       const before = all;
@@ -113,20 +113,20 @@ describe('words', () => {
   });
 });
 
-describe('pictures as queries', () => {
-  /** Checks that the gallery's own apple was the query: it finds itself, as the same picture. */
+describe('image queries', () => {
+  /** Asserts that the gallery's apple was the query: its first hit is itself, with a score of 1. */
   async function assertFoundItself(page) {
     await page.waitForFunction(() => document.querySelector('.tile .name')?.textContent === 'red-apple-on-table.jpg');
     await page.locator('.tile a').first().click();
     await page.locator('#viewer-facts dd').filter({ hasText: /^1\.00Cosine/ }).waitFor();
     await page.locator('#viewer-close').click();
     await page.locator('#viewer').waitFor({ state: 'hidden' });
-    assert.ok(await page.locator('#query-picture').isVisible());
+    assert.ok(await page.locator('#query-image').isVisible());
     assert.ok(await page.locator('#upload-note').isVisible());
-    assert.ok((await page.locator('#query-picture-preview').evaluate((image) => image.decode().then(() => image.naturalWidth))) > 0);
+    assert.ok((await page.locator('#query-image-preview').evaluate((image) => image.decode().then(() => image.naturalWidth))) > 0);
   }
 
-  test('a picked file', async () => {
+  test('picked file is searched', async () => {
     const page = await visit();
     const chooser = page.waitForEvent('filechooser');
     await page.locator('#pick').click();
@@ -134,7 +134,7 @@ describe('pictures as queries', () => {
     await assertFoundItself(page);
   });
 
-  test('a dropped file', async () => {
+  test('dropped file is searched', async () => {
     const page = await visit();
     const data = await transferOf(page);
     await page.dispatchEvent('main', 'dragenter', { dataTransfer: data });
@@ -144,14 +144,14 @@ describe('pictures as queries', () => {
     await assertFoundItself(page);
   });
 
-  test('a pasted picture', async () => {
+  test('pasted image is searched', async () => {
     const page = await visit();
     const clipboardData = await transferOf(page);
     await page.evaluate((clipboardData) => document.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true })), clipboardData);
     await assertFoundItself(page);
   });
 
-  test('a tile dragged onto the page searches by that image', async () => {
+  test('dragged tile searches by its image', async () => {
     const page = await visit('/?q=fish');
     const link = await page.locator('.tile a').first().evaluate((tile) => tile.href);
     const data = await page.evaluateHandle((link) => {
@@ -163,7 +163,7 @@ describe('pictures as queries', () => {
     await page.waitForURL(`**/?q=fish&like=${link.split('#')[1]}`);
   });
 
-  test('words and a picture together have a weight, and only then', async () => {
+  test('words with image have a weight', async () => {
     const page = await visit();
     await page.locator('#file').setInputFiles(APPLE);
     await assertFoundItself(page);
@@ -180,16 +180,16 @@ describe('pictures as queries', () => {
     await page.waitForFunction(() => window.sentWeight === '0.8');
   });
 
-  test('the picture can be taken out of the search', async () => {
+  test('query image can be removed', async () => {
     const page = await visit();
     await page.locator('#file').setInputFiles(APPLE);
     await assertFoundItself(page);
-    await page.locator('#query-picture-remove').click();
+    await page.locator('#query-image-remove').click();
     await page.locator('#start').waitFor();
-    assert.ok(await page.locator('#query-picture').isHidden());
+    assert.ok(await page.locator('#query-image').isHidden());
   });
 
-  test('an added picture comes back with the back button, and its loss in a reload is said', async () => {
+  test('back restores added image, reload loses it', async () => {
     const page = await visit();
     await page.locator('#file').setInputFiles(APPLE);
     await assertFoundItself(page);
@@ -212,8 +212,8 @@ describe('pictures as queries', () => {
   }
 });
 
-describe('the large view', () => {
-  test('shows the picture and what is known about it', async () => {
+describe('viewer', () => {
+  test('shows the image and its details', async () => {
     const page = await visit('/?q=red+apple');
     const name = (await names(page))[0];
     await page.locator('.tile a').first().click();
@@ -221,11 +221,11 @@ describe('the large view', () => {
     await dialog.waitFor();
     assert.match(await dialog.locator('.facts').innerText(), /\d+ × \d+/);
     assert.match(await dialog.locator('.facts').innerText(), new RegExp(`/${name.replaceAll('.', '\\.')}`));
-    await page.waitForFunction(() => document.querySelector('#viewer-picture').src.endsWith('/file?view=1'));
+    await page.waitForFunction(() => document.querySelector('#viewer-image').src.endsWith('/file?view=1'));
     assert.match(await page.locator('#viewer-original').getAttribute('href'), /^\/v1\/images\/[0-9a-f]{64}\/file$/);
   });
 
-  test('is walked with arrow keys and closed with Escape, which gives the focus back', async () => {
+  test('arrow keys move, Escape closes and restores focus', async () => {
     const page = await visit('/?q=two+cats');
     const [first, second] = await names(page);
     await page.locator('.tile a').first().focus();
@@ -262,7 +262,7 @@ describe('the large view', () => {
     assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^\/.*\.jpg$/);
   });
 
-  test('more like this searches by the image, which is not among its own hits', async () => {
+  test('more like this searches by image', async () => {
     const page = await visit('/?q=three+penguins');
     const name = (await names(page))[0];
     await page.locator('.tile a').first().click();
@@ -270,12 +270,12 @@ describe('the large view', () => {
     await page.waitForURL(/\?like=[0-9a-f]{64}$/);
     await page.waitForFunction((name) => document.querySelector('.tile .name')?.textContent !== name, name);
     assert.ok(!(await names(page)).includes(name));
-    assert.ok(await page.locator('#query-picture').isVisible());
+    assert.ok(await page.locator('#query-image').isVisible());
   });
 });
 
 describe('addresses', () => {
-  test('every part of a query survives in its address', async () => {
+  test('address carries every part of a query', async () => {
     const page = await visit('/?q=red+apple');
     await page.locator('.tile a').first().click();
     await page.getByRole('button', { name: 'More like this' }).click();
@@ -286,7 +286,7 @@ describe('addresses', () => {
     assert.equal(await page.locator('#text').inputValue(), 'on a table');
     assert.equal(await page.locator('#negative').inputValue(), 'night');
     assert.equal(await page.locator('#mix').inputValue(), '0.3');
-    assert.match(await page.locator('#query-picture-preview').getAttribute('src'), new RegExp(like));
+    assert.match(await page.locator('#query-image-preview').getAttribute('src'), new RegExp(like));
     assert.deepEqual(await page.locator('.filter-chip').allInnerTexts(), ['/', '1 Jan 2000 – 31 Dec 2000']);
     await page.getByRole('heading', { name: 'Nothing found' }).waitFor();
     await page.getByRole('button', { name: 'Remove the filters' }).click();
@@ -294,7 +294,7 @@ describe('addresses', () => {
     assert.equal(page.url(), `${server.address}/?q=on+a+table&without=night&like=${like}&mix=0.3`);
   });
 
-  test('a reload and a new tab show the same pictures', async () => {
+  test('reload shows the same hits', async () => {
     const page = await visit('/?q=hot+air+balloon');
     const found = await names(page);
     await page.reload();
@@ -302,7 +302,7 @@ describe('addresses', () => {
     assert.deepEqual(await names(page), found);
   });
 
-  test('back and forward go through queries and the large view', async () => {
+  test('back and forward restore queries and viewer', async () => {
     const page = await visit();
     await searchFor(page, 'rainbow');
     const rainbows = await names(page);
@@ -321,7 +321,7 @@ describe('addresses', () => {
     await page.waitForFunction((name) => document.querySelector('.tile .name')?.textContent === name, rainbows[0]);
   });
 
-  test('an address may name a picture to show large', async () => {
+  test('address opens an image in the viewer', async () => {
     const page = await visit('/?q=blue+whale');
     const name = (await names(page))[1];
     await page.goto(await page.locator('.tile a').nth(1).evaluate((tile) => tile.href));
@@ -332,9 +332,9 @@ describe('addresses', () => {
     assert.equal(page.url(), `${server.address}/?q=blue+whale`);
   });
 
-  test('nonsense in the address is left out', async () => {
+  test('invalid parameters are ignored', async () => {
     const page = await visit('/?q=fish&like=xyz&mix=9&from=yesterday&folder=#nothing');
-    assert.ok(await page.locator('#query-picture').isHidden());
+    assert.ok(await page.locator('#query-image').isHidden());
     assert.deepEqual(await page.locator('.filter-chip').allInnerTexts(), []);
   });
 });
@@ -353,7 +353,7 @@ describe('filters', () => {
     await page.waitForURL('**/?q=red');
   });
 
-  test('by date: the last day is meant too', async () => {
+  test('by date includes the last day', async () => {
     const page = await visit('/?q=red');
     const request = page.waitForRequest(/taken_from=2024-02-28T00%3A00%3A00&taken_before=2024-03-01T00%3A00%3A00/);
     await page.locator('#filters-button').click();
@@ -366,7 +366,7 @@ describe('filters', () => {
 });
 
 describe('keyboard', () => {
-  test('slash leads to the search field, Escape empties it', async () => {
+  test('slash focuses the search field, Escape clears', async () => {
     const page = await visit('/?q=castle');
     await page.locator('.tile a').first().focus();
     await page.keyboard.press('/');
@@ -378,7 +378,7 @@ describe('keyboard', () => {
     assert.equal(await focused(page), 'text');
   });
 
-  test('arrow keys lead from the search field through the pictures', async () => {
+  test('arrow keys move through the grid', async () => {
     const page = await visit('/?q=castle');
     await page.locator('#text').focus();
     const index = () => page.evaluate(() => [...document.querySelectorAll('.tile a')].indexOf(document.activeElement));
@@ -392,7 +392,7 @@ describe('keyboard', () => {
     assert.ok((await index()) < 3);
   });
 
-  test('Tab goes through the bar in the order in which it is read', async () => {
+  test('Tab follows the reading order', async () => {
     const page = await visit('/?q=castle');
     await page.locator('#text').focus();
     const order = [];
@@ -404,10 +404,10 @@ describe('keyboard', () => {
   });
 });
 
-describe('looks', () => {
+describe('layout', () => {
   const ground = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
 
-  test('follow the system, or what was chosen, which is remembered', async () => {
+  test('theme follows system or the stored choice', async () => {
     const page = await visit('/', { colorScheme: 'dark' });
     const dark = await ground(page);
     await page.getByRole('button', { name: 'Switch to the light theme' }).click();
@@ -419,20 +419,20 @@ describe('looks', () => {
     assert.equal(await ground(page), dark);
   });
 
-  test('nothing reaches over the side at any width', async () => {
+  test('nothing overflows at any width', async () => {
     for (const width of [320, 390, 768, 1280]) {
       const isPhone = width < 500;
       const page = await visit('/?q=a+sailboat+at+sunset&without=people&folder=%2F', { viewport: { width, height: 844 }, isMobile: isPhone, hasTouch: isPhone });
       assert.ok((await overflow(page)) <= 0, `results at ${width}`);
       await page.locator('.tile a').first().click();
       await page.locator('#viewer').waitFor();
-      const within = await page.locator('#viewer-picture').evaluate((picture) => picture.getBoundingClientRect().right <= innerWidth);
+      const within = await page.locator('#viewer-image').evaluate((picture) => picture.getBoundingClientRect().right <= innerWidth);
       assert.ok(within && (await overflow(page)) <= 0, `large view at ${width}`);
       await open.context.close();
     }
   });
 
-  test('pictures have their place before they are there', async () => {
+  test('tiles have their size before images load', async () => {
     const page = await visit();
     await page.route('**/thumbnail', () => {});
     await page.goto('/?q=red');
@@ -445,7 +445,7 @@ describe('looks', () => {
 });
 
 describe('accessibility', () => {
-  test('everything that can be used has a name', async () => {
+  test('controls and images have names', async () => {
     const page = await visit('/?q=red+apple');
     await page.locator('.tile a').first().click();
     await page.locator('#viewer').waitFor();
@@ -459,13 +459,13 @@ describe('accessibility', () => {
     assert.equal(pictures, 0);
   });
 
-  test('the number of pictures found is announced', async () => {
+  test('number of hits is announced', async () => {
     const page = await visit('/?q=red+apple');
     const summary = page.getByRole('status').filter({ hasText: /pictures, closest first/ });
     assert.equal(await summary.getAttribute('aria-live'), 'polite');
   });
 
-  test('the page has its landmarks', async () => {
+  test('page has its landmarks', async () => {
     const page = await visit();
     for (const role of ['banner', 'main', 'search', 'contentinfo']) assert.equal(await page.getByRole(role).count(), 1, role);
     assert.equal(await page.getByRole('heading', { level: 1 }).count(), 1);
@@ -473,42 +473,42 @@ describe('accessibility', () => {
   });
 
   for (const colorScheme of ['light', 'dark']) {
-    test(`text stands out enough from its ground, ${colorScheme}`, async () => {
+    test(`text has sufficient contrast, ${colorScheme}`, async () => {
       const page = await visit('/?q=red+apple', { colorScheme });
-      const ratios = await page.evaluate(contrasts, ['#summary', '.name', '.score', '.without span', '#text', '.bottom', '.more .button', '.least span', '.least output', '.report-link', '#to-match', '#to-search']);
+      const ratios = await page.evaluate(contrasts, ['#summary', '.name', '.score', '.without span', '#text', '.bottom', '.more .button', '.min-confidence span', '.min-confidence output', '.report-link', '#to-match', '#to-search']);
       for (const [selector, ratio] of ratios) assert.ok(ratio >= 4.5, `${selector}: ${ratio.toFixed(2)}`);
     });
   }
 });
 
-test('the status line names the model and what it is good for', async () => {
+test('status line describes the model', async () => {
   const page = await visit();
   const line = await page.locator('#status').innerText();
-  assert.ok(line.startsWith(`${await galleryPictures()} pictures · built-in model`), line);
+  assert.ok(line.startsWith(`${await gallerySize()} pictures · built-in model`), line);
   assert.match(line, /everyday objects and simple scenes/);
   assert.match(line, /eidetic index .* --model openai\/clip-vit-base-patch32/);
 });
 
-test('a thumb reaches the library, and taking it back does too', async () => {
+test('feedback is stored and can be withdrawn', async () => {
   const page = await visit('/?q=red+apple');
-  const kept = async () => (await (await fetch(`${server.address}/v1/feedback`)).json()).answers;
+  const stored = async () => (await (await fetch(`${server.address}/v1/feedback`)).json()).answers;
   const image = await page.locator('.tile a').first().getAttribute('data-image');
   await page.locator('.tile a').first().click();
   const up = page.locator('#viewer').getByRole('button', { name: 'It matches', exact: true });
   await up.click();
-  await page.getByText('From 50 answers on they adjust how sure Eidetic is; this library has 1.').waitFor();
-  const [answer] = await kept();
+  await page.getByText('50 answers are needed to adjust the confidences; this library has 1.').waitFor();
+  const [answer] = await stored();
   assert.deepEqual([answer.query, answer.image, answer.right], ['red apple', image, true]);
-  const takenBack = page.waitForResponse('**/v1/feedback');
+  const withdrawn = page.waitForResponse('**/v1/feedback');
   await up.click();
-  await takenBack;
-  assert.deepEqual(await kept(), []);
+  await withdrawn;
+  assert.deepEqual(await stored(), []);
 });
 
-test('the report opens from the page, with its own curves', async () => {
+test('calibration report opens from the page', async () => {
   const page = await visit('/?q=red+apple');
   const opened = open.context.waitForEvent('page');
-  await page.locator('#sureness').getByRole('link', { name: 'How sure is this?' }).click();
+  await page.locator('#confidence-tools').getByRole('link', { name: 'Calibration report' }).click();
   const report = await opened;
   await report.waitForLoadState();
   assert.match(await report.locator('h1').first().innerText(), /\S/);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The page's tests in a real browser: installs Chromium where it is missing (Debian), then runs everything against
-# the program at EIDETIC_BIN, or the one that `cargo build` makes.
+# Runs the page's tests in a real browser with the program at EIDETIC_BIN, or the one that `cargo build` makes.
+# Installs Chromium and Node.js if they are missing (Debian).
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -31,4 +31,4 @@ else
 fi
 
 npm ci --no-audit --no-fund --loglevel=error
-node --test --test-concurrency=1 --test-reporter=spec page.test.mjs states.test.mjs sureness.test.mjs match.test.mjs
+node --test --test-concurrency=1 --test-reporter=spec page.test.mjs states.test.mjs confidence.test.mjs match.test.mjs

@@ -1,12 +1,12 @@
-// Takes pictures of the page, to be looked at: desktop and phone, light and dark, into screenshots/ (ignored by git),
-// and the README's picture with `node screenshots.mjs --readme`.
+// Takes screenshots of the page for review, desktop and phone, light and dark, into screenshots/ (ignored by git);
+// with --readme, the README's screenshot instead.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { launch, openPage } from './browser.mjs';
 import { GALLERY, startDemo } from './server.mjs';
 
 const FOLDER = fileURLToPath(new URL('screenshots/', import.meta.url));
-const README_PICTURE = fileURLToPath(new URL('../../docs/page.webp', import.meta.url));
+const README_SCREENSHOT = fileURLToPath(new URL('../../docs/page.webp', import.meta.url));
 const SCREENS = {
   desktop: { viewport: { width: 1280, height: 800 } },
   phone: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
@@ -15,7 +15,7 @@ const SCREENS = {
 const server = await startDemo();
 const browser = await launch();
 try {
-  if (process.argv.includes('--readme')) await takeReadmePicture();
+  if (process.argv.includes('--readme')) await takeReadmeScreenshot();
   else await takeAll();
 } finally {
   await browser.close();
@@ -57,12 +57,12 @@ async function takeScreens(prefix, options) {
   await context.close();
 }
 
-async function takeReadmePicture() {
+async function takeReadmeScreenshot() {
   const { page } = await openPage(browser, server.address, { path: '/?q=a+sailboat+at+sunset', viewport: { width: 1280, height: 800 } });
   await settled(page);
   await page.evaluate(() => document.activeElement.blur());
   const png = (await page.screenshot()).toString('base64');
-  await writeFile(README_PICTURE, Buffer.from(await page.evaluate(asWebp, png), 'base64'));
+  await writeFile(README_SCREENSHOT, Buffer.from(await page.evaluate(asWebp, png), 'base64'));
 }
 
 /** Runs in the page: a PNG as WebP, both in base64. */
@@ -75,7 +75,7 @@ async function asWebp(png) {
   return btoa(Array.from(webp, (byte) => String.fromCharCode(byte)).join(''));
 }
 
-/** Waits until an answer and the pictures in view are there. */
+/** Waits for an answer and for the images in view. */
 async function settled(page) {
   await page.locator('.tile:not(.is-skeleton) img').first().waitFor();
   await page.waitForFunction(() => [...document.querySelectorAll('.tile img')].every((image) => image.complete || image.getBoundingClientRect().top > innerHeight * 1.5));

@@ -4,11 +4,11 @@ import { access } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const PATIENCE = 120_000;
+const TIMEOUT = 120_000;
 
 export const GALLERY = `${ROOT}data/gallery/`;
 
-/** Runs `eidetic demo` at a free port; gives its address once it answers, and how to stop it. */
+/** Runs `eidetic demo` on a free port; returns its address once it serves, and a function to stop it. */
 export async function startDemo() {
   const program = process.env.EIDETIC_BIN ?? `${ROOT}target/debug/eidetic`;
   await access(program).catch(() => {
@@ -24,7 +24,7 @@ export async function startDemo() {
 function addressFrom(child) {
   let said = '';
   return new Promise((done, fail) => {
-    const timer = setTimeout(() => fail(new Error(`no address within ${PATIENCE / 1000} s; it said: ${said}`)), PATIENCE);
+    const timer = setTimeout(() => fail(new Error(`no address within ${TIMEOUT / 1000} s; it said: ${said}`)), TIMEOUT);
     const listen = (chunk) => {
       said += chunk;
       const found = /http:\/\/127\.0\.0\.1:\d+(?=\D)/.exec(said);

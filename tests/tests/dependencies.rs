@@ -7,18 +7,20 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 /// Every crate of the workspace with the crates of the workspace it may use, lowest first.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("atomic-file", &[]),
     ("kernels", &[]),
     ("imaging", &["domain"]),
     ("encoder", &["domain", "kernels"]),
     ("encoder-candle", &["domain", "kernels", "encoder"]),
-    ("vectors", &["domain", "kernels"]),
-    ("catalog", &["domain"]),
+    ("vectors", &["domain", "atomic-file", "kernels"]),
+    ("catalog", &["domain", "atomic-file"]),
     ("indexer", &["domain", "imaging", "encoder", "vectors", "catalog"]),
     ("search", &["domain", "kernels", "encoder", "vectors", "catalog"]),
     (
         "library",
         &[
             "domain",
+            "atomic-file",
             "imaging",
             "encoder",
             "encoder-candle",

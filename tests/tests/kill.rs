@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
+use eidetic_domain::SplitMix64;
 use eidetic_tests::{Scenario, gallery_pictures};
 use serde_json::Value;
 
@@ -97,12 +98,9 @@ fn reopen_after_kill_keeps_what_was_reported_as_indexed() {
     let folder = many_pictures(&scenario, pictures);
     let mut known = BTreeSet::new();
     let mut reported = 0;
-    let mut state = 0x9E37_79B9_u64;
+    let mut random = SplitMix64::new(1);
     for kill in 0..kills {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let delay = Duration::from_millis(150 + (state >> 33) % 700);
+        let delay = Duration::from_millis(150 + random.below(700) as u64);
         let before = known.len() as u64;
         let committed = index_and_kill(&scenario, &folder, delay);
         reported += committed;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use eidetic_domain::SplitMix64;
 use eidetic_tests::{Scenario, Server, gallery_pictures, repository};
 use serde_json::{Value, json};
 
@@ -90,7 +91,7 @@ fn a_library_switches_compares_goes_back_and_drops() {
 
     let tiny = tiny();
     let report = scenario
-        .run(&["model", "switch", text(&tiny), "--json"])
+        .run(&["space", "switch", text(&tiny), "--json"])
         .expect_code(0)
         .json();
     assert_eq!(
@@ -104,7 +105,7 @@ fn a_library_switches_compares_goes_back_and_drops() {
         (&before["images"], &before["paths"], &before["sources"])
     );
     assert_eq!(after["index"]["vectors"], 8);
-    let spaces = scenario.run(&["model", "--json"]).expect_code(0).json();
+    let spaces = scenario.run(&["space", "--json"]).expect_code(0).json();
     assert_eq!(spaces["spaces"][0]["space"], after["space"]);
     assert_eq!(
         (&spaces["spaces"][1]["model"], &spaces["spaces"][1]["images"]),
@@ -129,13 +130,13 @@ fn a_library_switches_compares_goes_back_and_drops() {
     assert_eq!(compared["space"], before["space"]);
 
     let back = scenario
-        .run(&["model", "switch", "builtin", "--json"])
+        .run(&["space", "switch", "builtin", "--json"])
         .expect_code(0)
         .json();
     assert_eq!((&back["embedded"], &back["images"]), (&json!(0), &json!(8)));
-    let refused = scenario.run(&["model", "drop", "builtin"]).expect_code(2);
-    assert!(refused.stderr.contains("eidetic model switch"), "{refused:?}");
-    let _ = scenario.run(&["model", "drop", text(&tiny)]).expect_code(0);
+    let refused = scenario.run(&["space", "drop", "builtin"]).expect_code(2);
+    assert!(refused.stderr.contains("eidetic space switch"), "{refused:?}");
+    let _ = scenario.run(&["space", "drop", text(&tiny)]).expect_code(0);
     let refused = scenario
         .run(&["search", "apple", "--space", text(&tiny)])
         .expect_code(2);
@@ -151,16 +152,13 @@ fn a_switch_killed_at_any_moment_loses_nothing_and_goes_on() {
     let indexed = scenario.run(&["index", text(&folder), "--model", text(&tiny())]);
     let _ = indexed.expect_code(0);
     let old = status(&scenario)["space"].clone();
-    let (mut done, mut state, mut kills) = (0, 0x2545_F491_4F6C_DD1D_u64, 0);
+    let (mut done, mut random, mut kills) = (0, SplitMix64::new(1), 0);
     while status(&scenario)["space"] == old {
         kills += 1;
         assert!(kills < 200, "the switch does not come to an end");
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        let delay = Duration::from_millis(100 + state % 900);
+        let delay = Duration::from_millis(100 + random.below(900) as u64);
         let often = [
-            "model",
+            "space",
             "switch",
             "builtin",
             "--batch",
@@ -275,7 +273,7 @@ fn a_server_answers_from_the_old_space_until_the_other_is_complete() {
 
     // Through the server: back again, and the other one dropped.
     let back = scenario
-        .run(&["model", "switch", text(&tiny()), "--drop-old", "--json"])
+        .run(&["space", "switch", text(&tiny()), "--drop-old", "--json"])
         .expect_code(0)
         .json();
     assert_eq!(
@@ -283,7 +281,7 @@ fn a_server_answers_from_the_old_space_until_the_other_is_complete() {
         (&json!(0), &json!("builtin"))
     );
     assert_eq!(get(&server.address, "/v1/status")["space"], old);
-    let refused = scenario.run(&["model", "drop", "builtin"]).expect_code(2);
+    let refused = scenario.run(&["space", "drop", "builtin"]).expect_code(2);
     assert!(refused.stderr.contains("no space"), "{refused:?}");
     let again = post(
         &server.address,
@@ -301,7 +299,7 @@ fn pictures_that_are_gone_are_named_and_stay_with_the_old_model() {
     let gone = folder.join(gallery_pictures()[2].file_name().unwrap());
     fs::rename(&gone, scenario.path("away.jpg")).unwrap();
     let report = scenario
-        .run(&["model", "switch", text(&tiny()), "--drop-old"])
+        .run(&["space", "switch", text(&tiny()), "--drop-old"])
         .expect_code(1);
     assert!(
         report.stderr.contains(text(&gone)) && report.stderr.contains("no longer there"),
@@ -334,7 +332,7 @@ fn an_interrupted_switch_says_how_to_go_on_and_a_model_that_went_away_is_named()
         .expect_code(0);
     let mut child = scenario
         .command(&[
-            "model",
+            "space",
             "switch",
             "builtin",
             "--batch",
@@ -358,10 +356,10 @@ fn an_interrupted_switch_says_how_to_go_on_and_a_model_that_went_away_is_named()
             (&json!("builtin"), &json!(false))
         );
         let index = scenario.run(&["index"]).expect_code(0);
-        assert!(index.stderr.contains("eidetic model switch builtin"), "{index:?}");
+        assert!(index.stderr.contains("eidetic space switch builtin"), "{index:?}");
     }
     fs::remove_dir_all(&model).unwrap();
-    let _ = scenario.run(&["model", "switch", "builtin"]).expect_code(0);
+    let _ = scenario.run(&["space", "switch", "builtin"]).expect_code(0);
     let refused = scenario
         .run(&["search", "apple", "--space", text(&model)])
         .expect_code(3);
@@ -370,8 +368,8 @@ fn an_interrupted_switch_says_how_to_go_on_and_a_model_that_went_away_is_named()
         "{refused:?}"
     );
     assert_eq!(hits(&scenario, &[]), (150, 0));
-    let lost = scenario.run(&["model", "switch", text(&model)]).expect_code(3);
+    let lost = scenario.run(&["space", "switch", text(&model)]).expect_code(3);
     assert!(lost.stderr.contains(text(&model)), "{lost:?}");
-    let _ = scenario.run(&["model", "drop", text(&model)]).expect_code(0);
+    let _ = scenario.run(&["space", "drop", text(&model)]).expect_code(0);
     assert_eq!(status(&scenario)["spaces"].as_array().unwrap().len(), 1);
 }

@@ -13,7 +13,7 @@ pub use tags::tags_name;
 
 use crate::records::StoredFile;
 use crate::store::Store;
-use crate::{Batch, CatalogError, Counts, FileRecord, FileState, NewImage, SpaceNumber, keys};
+use crate::{CatalogCounts, CatalogError, FileRecord, FileState, NewImage, SpaceNumber, WriteBatch, keys};
 
 /// How many paths of an image are looked at in one go for one that stays.
 const PAGE: usize = 256;
@@ -24,7 +24,7 @@ pub struct Edit<'a> {
     /// Whose rows and tags are written.
     space: SpaceNumber,
     writes: sled::Batch,
-    counts: Counts,
+    counts: CatalogCounts,
     images: BTreeMap<ImageId, &'a NewImage>,
     /// Images that stand, after the batch, at a path that the batch names.
     attached: BTreeSet<ImageId>,
@@ -37,13 +37,13 @@ pub struct Edit<'a> {
 /// The writes, what the counters are afterwards, and which images are gone.
 pub struct Outcome {
     pub writes: sled::Batch,
-    pub counts: Counts,
+    pub counts: CatalogCounts,
     pub forgotten: Vec<ImageId>,
 }
 
 impl<'a> Edit<'a> {
     /// An edit that changes nothing yet.
-    pub fn new(store: &'a Store, space: SpaceNumber, counts: Counts) -> Self {
+    pub fn new(store: &'a Store, space: SpaceNumber, counts: CatalogCounts) -> Self {
         Self {
             store,
             space,
@@ -57,7 +57,7 @@ impl<'a> Edit<'a> {
     }
 
     /// Works out all of `batch`.
-    pub fn batch(mut self, batch: &'a Batch) -> Result<Outcome, CatalogError> {
+    pub fn batch(mut self, batch: &'a WriteBatch) -> Result<Outcome, CatalogError> {
         self.images = batch.images.iter().map(|new| (new.image, new)).collect();
         self.touched = self.images.keys().copied().collect();
         self.require_known(&batch.files)?;
@@ -130,7 +130,7 @@ impl<'a> Edit<'a> {
                 self.counts.paths -= 1;
             }
             FileState::Failed(_) => self.counts.failed -= 1,
-            FileState::NotAPicture => {}
+            FileState::NotImage => {}
         }
     }
 
@@ -143,7 +143,7 @@ impl<'a> Edit<'a> {
                 self.counts.paths += 1;
             }
             FileState::Failed(_) => self.counts.failed += 1,
-            FileState::NotAPicture => {}
+            FileState::NotImage => {}
         }
         let stored = StoredFile::new(file.stamp, &file.state);
         self.store.insert(&mut self.writes, key, &stored)
@@ -214,7 +214,7 @@ fn after_all_stands(id: &ImageId) -> Bound<Vec<u8>> {
 }
 
 /// What the batch says last of each path: files replace each other in order, and removal has the last word.
-fn last_words(batch: &Batch) -> BTreeMap<Vec<u8>, Option<&FileRecord>> {
+fn last_words(batch: &WriteBatch) -> BTreeMap<Vec<u8>, Option<&FileRecord>> {
     let files = batch
         .files
         .iter()

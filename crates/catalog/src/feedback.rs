@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::CatalogError;
 
 /// So many answers are kept, the latest ones.
-pub const FEEDBACK_KEPT: usize = 10_000;
+pub const MAX_FEEDBACK: usize = 10_000;
 
 /// Somebody's answer to whether an image matches a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +31,14 @@ pub struct Feedback {
 pub enum FeedbackKind {
     /// Words.
     Text,
-    /// A picture.
-    Picture,
+    /// An image.
+    #[serde(rename = "picture")]
+    Image,
 }
 
-/// The question that an answer answers: a later answer to it takes the earlier one's place.
+/// The key that an answer answers: a later answer to it takes the earlier one's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FeedbackQuestion<'a> {
+pub struct FeedbackKey<'a> {
     /// What the query was.
     pub kind: FeedbackKind,
     /// The query.
@@ -48,8 +49,8 @@ pub struct FeedbackQuestion<'a> {
 
 impl Feedback {
     /// What was asked.
-    pub fn question(&self) -> FeedbackQuestion<'_> {
-        FeedbackQuestion {
+    pub fn key(&self) -> FeedbackKey<'_> {
+        FeedbackKey {
             kind: self.kind,
             query: &self.query,
             image: self.image,
@@ -60,12 +61,12 @@ impl Feedback {
 /// Answers of people to whether images match their queries. They stay when their image is forgotten.
 pub trait FeedbackStore {
     /// Adds answers in order, atomically, and returns once they would survive power loss. A later answer to the same
-    /// question replaces the earlier one; beyond [`FEEDBACK_KEPT`] the oldest go.
+    /// key replaces the earlier one; beyond [`MAX_FEEDBACK`] the oldest go.
     fn add_feedback(&self, answers: &[Feedback]) -> Result<(), CatalogError>;
 
     /// Every answer, the oldest first.
     fn feedback(&self) -> Result<Vec<Feedback>, CatalogError>;
 
-    /// Takes the answer to a question back, durably; says whether there was one.
-    fn withdraw_feedback(&self, question: &FeedbackQuestion<'_>) -> Result<bool, CatalogError>;
+    /// Takes the answer to a key back, durably; says whether there was one.
+    fn remove_feedback(&self, key: &FeedbackKey<'_>) -> Result<bool, CatalogError>;
 }

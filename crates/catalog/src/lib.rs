@@ -18,7 +18,7 @@ mod store;
 mod tags;
 
 pub use error::CatalogError;
-pub use feedback::{FEEDBACK_KEPT, Feedback, FeedbackKind, FeedbackQuestion, FeedbackStore};
+pub use feedback::{Feedback, FeedbackKey, FeedbackKind, FeedbackStore, MAX_FEEDBACK};
 pub use memory::MemoryCatalog;
 pub use sled_catalog::SledCatalog;
 pub use space::{RowStore, SpaceNumber};
@@ -56,7 +56,7 @@ pub enum FileState {
     /// It could not be read as a picture, for this reason. Remembered, so that it is not tried again until it changes.
     Failed(String),
     /// It is something other than a picture. Remembered, so that it is not opened again until it changes.
-    NotAPicture,
+    NotImage,
 }
 
 /// One file of a source.
@@ -85,7 +85,7 @@ pub struct NewImage {
 
 /// Changes that become visible and durable together.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Batch {
+pub struct WriteBatch {
     /// Images met for the first time (or again, with a new row).
     pub images: Vec<NewImage>,
     /// Files read; each replaces what was known of its path.
@@ -116,7 +116,7 @@ pub trait Catalog: RowStore + TagStore + FeedbackStore + Send + Sync {
     /// An image that thereby stands at no path any more is forgotten, with its rows and tags in all spaces; the ids of
     /// those are returned, so that their vectors and thumbnails can go too. A file that names an image which is neither known nor in the batch is an
     /// error, and nothing is applied.
-    fn put_batch(&self, batch: &Batch) -> Result<Vec<ImageId>, CatalogError>;
+    fn put_batch(&self, batch: &WriteBatch) -> Result<Vec<ImageId>, CatalogError>;
 
     /// Forgets images and all their files, durably; unknown ids are passed over.
     fn remove(&self, images: &[ImageId]) -> Result<(), CatalogError>;
@@ -133,12 +133,12 @@ pub trait Catalog: RowStore + TagStore + FeedbackStore + Send + Sync {
     fn files_under(&self, folder: &Path) -> Box<dyn Iterator<Item = Result<FileRecord, CatalogError>> + '_>;
 
     /// How many images, paths that stand for one, and failed files there are; costs nothing.
-    fn counts(&self) -> Result<Counts, CatalogError>;
+    fn counts(&self) -> Result<CatalogCounts, CatalogError>;
 }
 
 /// How much a catalog holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct CatalogCounts {
     /// Different image contents.
     pub images: u64,
     /// Paths at which an image stands.

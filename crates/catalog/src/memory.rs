@@ -8,8 +8,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use eidetic_domain::{ImageId, RowId};
 
 use crate::{
-    Batch, Catalog, CatalogError, Counts, Feedback, FileRecord, FileStamp, FileState, ImageRecord, ImageTags,
-    NewImage, RowStore, SpaceNumber,
+    Catalog, CatalogCounts, CatalogError, Feedback, FileRecord, FileStamp, FileState, ImageRecord, ImageTags,
+    NewImage, RowStore, SpaceNumber, WriteBatch,
 };
 
 /// A catalog that lives as long as the process: for tests, and the plain twin that the one on disk is tested against.
@@ -37,7 +37,7 @@ impl MemoryCatalog {
 
     /// The same catalog as another space sees it.
     #[must_use]
-    pub fn of_space(&self, space: SpaceNumber) -> Self {
+    pub fn for_space(&self, space: SpaceNumber) -> Self {
         Self {
             space,
             ..self.clone()
@@ -66,7 +66,7 @@ impl Catalog for MemoryCatalog {
         Ok(images.iter().map(|id| tables.record(self.space, id)).collect())
     }
 
-    fn put_batch(&self, batch: &Batch) -> Result<Vec<ImageId>, CatalogError> {
+    fn put_batch(&self, batch: &WriteBatch) -> Result<Vec<ImageId>, CatalogError> {
         let mut tables = self.write();
         tables.require_known(batch)?;
         Ok(tables.apply(self.space, batch))
@@ -105,10 +105,10 @@ impl Catalog for MemoryCatalog {
         Box::new(records.into_iter().map(Ok))
     }
 
-    fn counts(&self) -> Result<Counts, CatalogError> {
+    fn counts(&self) -> Result<CatalogCounts, CatalogError> {
         let tables = self.read();
         let failed = |(_, state): &&(_, FileState)| matches!(state, FileState::Failed(_));
-        Ok(Counts {
+        Ok(CatalogCounts {
             images: tables.images.len() as u64,
             paths: tables.paths.values().map(|paths| paths.len() as u64).sum(),
             failed: tables.files.values().filter(failed).count() as u64,
@@ -157,7 +157,7 @@ impl Tables {
         })
     }
 
-    fn require_known(&self, batch: &Batch) -> Result<(), CatalogError> {
+    fn require_known(&self, batch: &WriteBatch) -> Result<(), CatalogError> {
         for file in &batch.files {
             if let FileState::Indexed(id) = file.state
                 && !self.images.contains_key(&id)
@@ -175,7 +175,7 @@ impl Tables {
         self.tags.retain(|(_, image), _| image != id);
     }
 
-    fn apply(&mut self, space: SpaceNumber, batch: &Batch) -> Vec<ImageId> {
+    fn apply(&mut self, space: SpaceNumber, batch: &WriteBatch) -> Vec<ImageId> {
         let mut touched = BTreeSet::new();
         for image in &batch.images {
             self.images.insert(image.image, image.clone());

@@ -5,7 +5,7 @@ use eidetic_domain::{ImageId, Metadata, RowId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Counts, Feedback, FeedbackKind, FileStamp, FileState, keys};
+use crate::{CatalogCounts, Feedback, FeedbackKind, FileStamp, FileState, keys};
 
 const CRC_BYTES: usize = 4;
 
@@ -51,7 +51,7 @@ pub struct StoredFile {
 enum StoredState {
     Indexed([u8; 32]),
     Failed(String),
-    NotAPicture,
+    NotImage,
 }
 
 /// How far the store has come.
@@ -65,7 +65,7 @@ pub struct State {
 }
 
 impl State {
-    pub fn next(self, counts: Counts) -> Self {
+    pub fn next(self, counts: CatalogCounts) -> Self {
         Self {
             sequence: self.sequence + 1,
             images: counts.images,
@@ -74,8 +74,8 @@ impl State {
         }
     }
 
-    pub const fn counts(&self) -> Counts {
-        Counts {
+    pub const fn counts(&self) -> CatalogCounts {
+        CatalogCounts {
             images: self.images,
             paths: self.paths,
             failed: self.failed,
@@ -88,7 +88,7 @@ impl StoredFile {
         let state = match state {
             FileState::Indexed(id) => StoredState::Indexed(*id.as_bytes()),
             FileState::Failed(reason) => StoredState::Failed(reason.clone()),
-            FileState::NotAPicture => StoredState::NotAPicture,
+            FileState::NotImage => StoredState::NotImage,
         };
         Self { stamp, state }
     }
@@ -97,7 +97,7 @@ impl StoredFile {
         match self.state {
             StoredState::Indexed(id) => FileState::Indexed(ImageId::from_bytes(id)),
             StoredState::Failed(reason) => FileState::Failed(reason),
-            StoredState::NotAPicture => FileState::NotAPicture,
+            StoredState::NotImage => FileState::NotImage,
         }
     }
 }

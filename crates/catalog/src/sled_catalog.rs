@@ -13,14 +13,14 @@ use crate::edit::{Edit, Outcome, file_name, image_name, stands_keys};
 use crate::keys;
 use crate::records::{State, StoredFile, StoredImage, unseal};
 use crate::store::Store;
-use crate::{Batch, Catalog, CatalogError, Counts, FileRecord, ImageRecord, SpaceNumber};
+use crate::{Catalog, CatalogCounts, CatalogError, FileRecord, ImageRecord, SpaceNumber, WriteBatch};
 
 /// How many records iterators read at a time.
 const PAGE: usize = 1024;
 
 /// The catalog on disk: one sled store, whose every record carries a checksum.
 ///
-/// One process owns it, and may see it from several spaces at once: [`of_space`](Self::of_space). A batch is one atomic sled batch followed by an fsync. Damage that a checksum shows is an
+/// One process owns it, and may see it from several spaces at once: [`for_space`](Self::for_space). A batch is one atomic sled batch followed by an fsync. Damage that a checksum shows is an
 /// error that names the record; after an error of the disk or the store every further call fails until the catalog
 /// is opened again, because memory and disk may differ.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ impl SledCatalog {
 
     /// The same catalog as another space sees it. It stays open until the last one goes.
     #[must_use]
-    pub fn of_space(&self, space: SpaceNumber) -> Self {
+    pub fn for_space(&self, space: SpaceNumber) -> Self {
         Self {
             space,
             ..self.clone()
@@ -150,8 +150,8 @@ impl Catalog for SledCatalog {
         self.store.contains(&keys::image(image))
     }
 
-    fn put_batch(&self, batch: &Batch) -> Result<Vec<ImageId>, CatalogError> {
-        if *batch == Batch::default() {
+    fn put_batch(&self, batch: &WriteBatch) -> Result<Vec<ImageId>, CatalogError> {
+        if *batch == WriteBatch::default() {
             return Ok(Vec::new());
         }
         let mut state = self.writing();
@@ -185,7 +185,7 @@ impl Catalog for SledCatalog {
         Box::new(Paged::new(from, move |from| self.file_page(from, &to)))
     }
 
-    fn counts(&self) -> Result<Counts, CatalogError> {
+    fn counts(&self) -> Result<CatalogCounts, CatalogError> {
         Ok(self.reading().counts())
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use eidetic_atomic_file::sync_directory;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sled::IVec;
@@ -162,8 +163,9 @@ impl Store {
         self.insert(&mut batch, keys::VERSION, &FORMAT_VERSION)?;
         let state = State::default();
         self.commit(batch, &state)?;
-        sync_folder(&self.dir.join("store"));
-        sync_folder(&self.dir);
+        for directory in [&self.dir.join("store"), &self.dir] {
+            sync_directory(directory).map_err(|error| failure(&self.dir, error))?;
+        }
         Ok(state)
     }
 
@@ -209,14 +211,6 @@ fn open_sled(dir: &Path) -> Result<sled::Db, CatalogError> {
         }
     }
     contained(dir, || config.open())
-}
-
-/// Makes names in a folder durable, where the system can.
-fn sync_folder(folder: &Path) {
-    if let Ok(handle) = File::open(folder) {
-        // Some systems cannot sync a folder and need not: nothing more can be done about it.
-        let _unsupported = handle.sync_all();
-    }
 }
 
 fn damaged(dir: &Path, what: String) -> CatalogError {

@@ -37,15 +37,15 @@ pub struct TagSummary {
 /// The tags of a catalog's images. They go with their image: forgetting it forgets them.
 pub trait TagStore {
     /// One answer an id, in order; `None` where an image was never tagged.
-    fn tags_of(&self, images: &[ImageId]) -> Result<Vec<Option<ImageTags>>, CatalogError>;
+    fn get_tags(&self, images: &[ImageId]) -> Result<Vec<Option<ImageTags>>, CatalogError>;
 
     /// Puts tags in the place of those that the images have, atomically, and returns once that would survive power loss.
     /// Images that the catalog does not know are passed over: they were removed meanwhile.
     fn put_tags(&self, tagged: &[(ImageId, ImageTags)]) -> Result<(), CatalogError>;
 
-    /// The images that carry `tag`, compared as [`eidetic_domain::folded_tag`] writes it, in order of id. Costs a walk over
+    /// The images that carry `tag`, compared as [`eidetic_domain::normalize_tag`] writes it, in order of id. Costs a walk over
     /// those images alone. An image may be gone by the time it is looked up.
-    fn tagged_with(&self, tag: &str) -> Result<Vec<ImageId>, CatalogError>;
+    fn images_with_tag(&self, tag: &str) -> Result<Vec<ImageId>, CatalogError>;
 
     /// How many images carry tags, and which; walks over the tags of all images.
     fn tag_summary(&self) -> Result<TagSummary, CatalogError>;

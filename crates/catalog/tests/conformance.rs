@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 
 use common::{answer, file, id, new_image, tags};
 use eidetic_catalog::{
-    Batch, Catalog, CatalogError, Counts, FEEDBACK_KEPT, Feedback, FeedbackStore, FileRecord, FileState,
-    ImageRecord, ImageTags, MemoryCatalog, RowStore, SledCatalog, SpaceNumber, TagStore, TagSummary,
+    Catalog, CatalogCounts, CatalogError, Feedback, FeedbackStore, FileRecord, FileState, ImageRecord,
+    ImageTags, MAX_FEEDBACK, MemoryCatalog, RowStore, SledCatalog, SpaceNumber, TagStore, TagSummary,
+    WriteBatch,
 };
 use eidetic_domain::{ImageId, RowId};
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
 enum Operation {
-    Put(SpaceNumber, Batch),
+    Put(SpaceNumber, WriteBatch),
     Remove(Vec<u32>),
     PutRows(SpaceNumber, Vec<(u32, u64)>),
     RemoveRows(SpaceNumber, Vec<u32>),
@@ -45,11 +46,11 @@ fn state() -> impl Strategy<Value = FileState> {
     prop_oneof![
         6 => (0_u32..8).prop_map(|n| FileState::Indexed(id(n))),
         1 => "[a-z]{0,5}".prop_map(FileState::Failed),
-        1 => Just(FileState::NotAPicture),
+        1 => Just(FileState::NotImage),
     ]
 }
 
-fn batch() -> impl Strategy<Value = Batch> {
+fn batch() -> impl Strategy<Value = WriteBatch> {
     let images = prop::collection::vec((0_u32..8, 0_u64..100), 0..5).prop_map(|images| {
         let image = |(n, row)| {
             let mut image = new_image(n);
@@ -61,7 +62,7 @@ fn batch() -> impl Strategy<Value = Batch> {
     let files = prop::collection::vec((path(), state()), 0..12)
         .prop_map(|files| files.into_iter().map(|(p, s)| file(p, s)).collect::<Vec<_>>());
     let removed = prop::collection::vec(path(), 0..6);
-    (images, files, removed).prop_map(|(images, files, removed)| Batch {
+    (images, files, removed).prop_map(|(images, files, removed)| WriteBatch {
         images,
         files,
         removed,
@@ -110,9 +111,9 @@ struct Everything {
     files: Vec<FileRecord>,
     under_a_b: Vec<FileRecord>,
     one: Option<FileRecord>,
-    counts: Counts,
+    counts: CatalogCounts,
     tags: Vec<Option<ImageTags>>,
-    tagged_with: Vec<Vec<ImageId>>,
+    images_with_tag: Vec<Vec<ImageId>>,
     summary: TagSummary,
     feedback: Vec<Feedback>,
 }
@@ -143,11 +144,11 @@ fn everything(catalog: &dyn Catalog) -> Everything {
             .expect("a file can be looked up"),
         counts: catalog.counts().expect("counts can be read"),
         tags: catalog
-            .tags_of(&(0..10).map(id).collect::<Vec<_>>())
+            .get_tags(&(0..10).map(id).collect::<Vec<_>>())
             .expect("tags can be got"),
-        tagged_with: TAGS
+        images_with_tag: TAGS
             .iter()
-            .map(|tag| catalog.tagged_with(tag).expect("a tag can be looked up"))
+            .map(|tag| catalog.images_with_tag(tag).expect("a tag can be looked up"))
             .collect(),
         summary: catalog.tag_summary().expect("tags can be summed up"),
         feedback: catalog.feedback().expect("answers can be listed"),
@@ -157,7 +158,7 @@ fn everything(catalog: &dyn Catalog) -> Everything {
 fn assert_consistent(all: &Everything) {
     let indexed = |f: &&FileRecord| matches!(f.state, FileState::Indexed(_));
     let failed = |f: &&FileRecord| matches!(f.state, FileState::Failed(_));
-    let counted = Counts {
+    let counted = CatalogCounts {
         images: all.images.len() as u64,
         paths: all.files.iter().filter(indexed).count() as u64,
         failed: all.files.iter().filter(failed).count() as u64,
@@ -201,24 +202,24 @@ proptest! {
         for operation in operations {
             match operation {
                 Operation::Put(space, batch) => {
-                    let (sled, memory) = (sled.of_space(space), memory.of_space(space));
+                    let (sled, memory) = (sled.for_space(space), memory.for_space(space));
                     prop_assert_eq!(outcome(sled.put_batch(&batch)), outcome(memory.put_batch(&batch)));
                 }
                 Operation::PutRows(space, rows) => {
                     let rows: Vec<_> = rows.into_iter().map(|(n, row)| (id(n), RowId(row))).collect();
                     prop_assert_eq!(
-                        sled.of_space(space).put_rows(&rows).unwrap(),
-                        memory.of_space(space).put_rows(&rows).unwrap()
+                        sled.for_space(space).put_rows(&rows).unwrap(),
+                        memory.for_space(space).put_rows(&rows).unwrap()
                     );
                 }
                 Operation::RemoveRows(space, images) => {
                     let images: Vec<_> = images.into_iter().map(id).collect();
-                    sled.of_space(space).remove_rows(&images).unwrap();
-                    memory.of_space(space).remove_rows(&images).unwrap();
+                    sled.for_space(space).remove_rows(&images).unwrap();
+                    memory.for_space(space).remove_rows(&images).unwrap();
                 }
                 Operation::DropSpace(space) => {
-                    sled.of_space(space).drop_space().unwrap();
-                    memory.of_space(space).drop_space();
+                    sled.for_space(space).drop_space().unwrap();
+                    memory.for_space(space).drop_space();
                 }
                 Operation::Remove(images) => {
                     let images: Vec<_> = images.into_iter().map(id).collect();
@@ -227,18 +228,18 @@ proptest! {
                 }
                 Operation::Tag(space, tagged) => {
                     let tagged: Vec<_> = tagged.iter().map(|(n, print, names)| (id(*n), tags(*print, names))).collect();
-                    sled.of_space(space).put_tags(&tagged).unwrap();
-                    memory.of_space(space).put_tags(&tagged).unwrap();
+                    sled.for_space(space).put_tags(&tagged).unwrap();
+                    memory.for_space(space).put_tags(&tagged).unwrap();
                 }
                 Operation::Answer(answers) => {
                     sled.add_feedback(&answers).unwrap();
                     memory.add_feedback(&answers).unwrap();
                 }
                 Operation::Withdraw(answer) => {
-                    let question = answer.question();
+                    let key = answer.key();
                     prop_assert_eq!(
-                        sled.withdraw_feedback(&question).unwrap(),
-                        memory.withdraw_feedback(&question).unwrap()
+                        sled.remove_feedback(&key).unwrap(),
+                        memory.remove_feedback(&key).unwrap()
                     );
                 }
                 Operation::Reopen => {
@@ -247,9 +248,9 @@ proptest! {
                 }
             }
             for space in SPACES {
-                let all = everything(&sled.of_space(space));
+                let all = everything(&sled.for_space(space));
                 assert_consistent(&all);
-                prop_assert_eq!(all, everything(&memory.of_space(space)));
+                prop_assert_eq!(all, everything(&memory.for_space(space)));
             }
         }
     }
@@ -260,12 +261,12 @@ fn each_catalog(check: impl Fn(&dyn Catalog)) {
     for space in SPACES {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let catalog = SledCatalog::open(dir.path()).expect("a new catalog opens");
-        check(&catalog.of_space(space));
+        check(&catalog.for_space(space));
     }
 }
 
 fn put_one(catalog: &dyn Catalog, n: u32, path: &str) {
-    let batch = Batch {
+    let batch = WriteBatch {
         images: vec![new_image(n)],
         files: vec![file(path, FileState::Indexed(id(n)))],
         removed: vec![],
@@ -279,9 +280,9 @@ fn an_image_is_forgotten_with_its_last_path() {
         put_one(catalog, 1, "/p/a.jpg");
         put_one(catalog, 1, "/p/b.jpg");
         let remove = |path: &str| {
-            let batch = Batch {
+            let batch = WriteBatch {
                 removed: vec![path.into()],
-                ..Batch::default()
+                ..WriteBatch::default()
             };
             catalog.put_batch(&batch).unwrap()
         };
@@ -297,7 +298,7 @@ fn an_image_is_forgotten_with_its_last_path() {
 fn a_move_in_one_batch_keeps_the_image() {
     each_catalog(|catalog| {
         put_one(catalog, 1, "/p/old.jpg");
-        let moved = Batch {
+        let moved = WriteBatch {
             images: vec![],
             files: vec![file("/p/new.jpg", FileState::Indexed(id(1)))],
             removed: vec!["/p/old.jpg".into()],
@@ -311,7 +312,7 @@ fn a_move_in_one_batch_keeps_the_image() {
 #[test]
 fn a_file_of_an_unknown_image_is_refused_and_nothing_is_applied() {
     each_catalog(|catalog| {
-        let batch = Batch {
+        let batch = WriteBatch {
             images: vec![new_image(1)],
             files: vec![
                 file("/p/a.jpg", FileState::Indexed(id(1))),
@@ -322,7 +323,7 @@ fn a_file_of_an_unknown_image_is_refused_and_nothing_is_applied() {
         assert!(
             matches!(catalog.put_batch(&batch), Err(CatalogError::UnknownImage(unknown)) if unknown == id(2))
         );
-        assert_eq!(catalog.counts().unwrap(), Counts::default());
+        assert_eq!(catalog.counts().unwrap(), CatalogCounts::default());
         assert_eq!(catalog.files_under(Path::new("/")).count(), 0);
     });
 }
@@ -335,7 +336,7 @@ fn an_image_at_thousands_of_paths_stays_until_the_last_goes() {
             .iter()
             .map(|path| file(path, FileState::Indexed(id(1))))
             .collect();
-        let put = Batch {
+        let put = WriteBatch {
             images: vec![new_image(1)],
             files,
             removed: vec![],
@@ -343,9 +344,9 @@ fn an_image_at_thousands_of_paths_stays_until_the_last_goes() {
         catalog.put_batch(&put).unwrap();
         let (last, rest) = paths.split_last().unwrap();
         let remove = |removed: &[PathBuf]| {
-            let batch = Batch {
+            let batch = WriteBatch {
                 removed: removed.to_vec(),
-                ..Batch::default()
+                ..WriteBatch::default()
             };
             catalog.put_batch(&batch).unwrap()
         };
@@ -359,7 +360,7 @@ fn an_image_at_thousands_of_paths_stays_until_the_last_goes() {
 fn more_images_than_a_page_are_scanned_once_each() {
     each_catalog(|catalog| {
         for start in (0..2500).step_by(500) {
-            let batch = Batch {
+            let batch = WriteBatch {
                 images: (start..start + 500).map(new_image).collect(),
                 files: (start..start + 500)
                     .map(|n| file(format!("/p/{n:05}"), FileState::Indexed(id(n))))
@@ -388,24 +389,24 @@ fn tags_are_found_by_word_and_go_with_their_image() {
         catalog.put_tags(&tagged).unwrap();
         let mut both = vec![id(1), id(2)];
         both.sort();
-        assert_eq!(catalog.tagged_with(" DOG ").unwrap(), both);
+        assert_eq!(catalog.images_with_tag(" DOG ").unwrap(), both);
         assert_eq!(
-            catalog.tags_of(&[id(3)]).unwrap(),
+            catalog.get_tags(&[id(3)]).unwrap(),
             [None],
             "an unknown image has no tags"
         );
         catalog.put_tags(&[(id(1), tags(2, &["tree"]))]).unwrap();
-        assert_eq!(catalog.tagged_with("dog").unwrap(), [id(2)]);
-        assert_eq!(catalog.tagged_with("snow").unwrap(), []);
-        let batch = Batch {
+        assert_eq!(catalog.images_with_tag("dog").unwrap(), [id(2)]);
+        assert_eq!(catalog.images_with_tag("snow").unwrap(), []);
+        let batch = WriteBatch {
             removed: vec!["/p/b.jpg".into()],
-            ..Batch::default()
+            ..WriteBatch::default()
         };
         catalog.put_batch(&batch).unwrap();
         put_one(catalog, 2, "/p/b.jpg");
-        assert_eq!(catalog.tagged_with("dog").unwrap(), []);
+        assert_eq!(catalog.images_with_tag("dog").unwrap(), []);
         assert_eq!(
-            catalog.tags_of(&[id(1), id(2)]).unwrap(),
+            catalog.get_tags(&[id(1), id(2)]).unwrap(),
             [Some(tags(2, &["tree"])), None]
         );
         let summary = catalog.tag_summary().unwrap();
@@ -418,7 +419,7 @@ fn an_image_without_any_fitting_tag_counts_as_looked_at_and_not_as_tagged() {
     each_catalog(|catalog| {
         put_one(catalog, 1, "/p/a.jpg");
         catalog.put_tags(&[(id(1), tags(7, &[]))]).unwrap();
-        assert_eq!(catalog.tags_of(&[id(1)]).unwrap(), [Some(tags(7, &[]))]);
+        assert_eq!(catalog.get_tags(&[id(1)]).unwrap(), [Some(tags(7, &[]))]);
         assert_eq!(catalog.tag_summary().unwrap(), TagSummary::default());
     });
 }
@@ -426,7 +427,7 @@ fn an_image_without_any_fitting_tag_counts_as_looked_at_and_not_as_tagged() {
 #[test]
 fn more_tagged_images_than_a_page_are_summed_up() {
     each_catalog(|catalog| {
-        let batch = Batch {
+        let batch = WriteBatch {
             images: (0..2500).map(new_image).collect(),
             files: (0..2500)
                 .map(|n| file(format!("/p/{n:05}"), FileState::Indexed(id(n))))
@@ -446,7 +447,7 @@ fn more_tagged_images_than_a_page_are_summed_up() {
         let summary = catalog.tag_summary().unwrap();
         assert_eq!(summary.images, 2500);
         assert_eq!(summary.tags, [("dog".to_owned(), 2500), ("cat".to_owned(), 500)]);
-        assert_eq!(catalog.tagged_with("cat").unwrap().len(), 500);
+        assert_eq!(catalog.images_with_tag("cat").unwrap().len(), 500);
     });
 }
 
@@ -462,9 +463,9 @@ fn a_later_answer_takes_the_place_of_the_earlier_and_outlives_its_image() {
         catalog.remove(&[id(1)]).unwrap();
         let left = [answer("a cat", 1, false), answer("a dog", 1, false)];
         assert_eq!(catalog.feedback().unwrap(), left);
-        let question = left[0].question();
-        assert!(catalog.withdraw_feedback(&question).unwrap());
-        assert!(!catalog.withdraw_feedback(&question).unwrap());
+        let key = left[0].key();
+        assert!(catalog.remove_feedback(&key).unwrap());
+        assert!(!catalog.remove_feedback(&key).unwrap());
         assert_eq!(catalog.feedback().unwrap(), left[1..]);
     });
 }
@@ -472,7 +473,7 @@ fn a_later_answer_takes_the_place_of_the_earlier_and_outlives_its_image() {
 #[test]
 fn the_oldest_answers_go_when_there_are_too_many() {
     each_catalog(|catalog| {
-        let kept = FEEDBACK_KEPT as u32;
+        let kept = MAX_FEEDBACK as u32;
         let answers: Vec<Feedback> = (0..kept + 5).map(|n| answer("a dog", n, true)).collect();
         catalog.add_feedback(&answers).unwrap();
         let left = catalog.feedback().unwrap();
@@ -481,9 +482,9 @@ fn the_oldest_answers_go_when_there_are_too_many() {
             .add_feedback(&[answer("a cat", 1, true), answer("a dog", 7, false)])
             .unwrap();
         let left = catalog.feedback().unwrap();
-        assert_eq!(left.len(), FEEDBACK_KEPT);
+        assert_eq!(left.len(), MAX_FEEDBACK);
         assert_eq!(left[0], answer("a dog", 6, true));
-        assert_eq!(left[FEEDBACK_KEPT - 1], answer("a dog", 7, false));
+        assert_eq!(left[MAX_FEEDBACK - 1], answer("a dog", 7, false));
     });
 }
 
@@ -491,7 +492,7 @@ fn the_oldest_answers_go_when_there_are_too_many() {
 fn rows_of_one_space_are_not_those_of_another_and_go_with_their_image() {
     let dir = tempfile::tempdir().unwrap();
     let first = SledCatalog::open(dir.path()).unwrap();
-    let second = first.of_space(SpaceNumber(1));
+    let second = first.for_space(SpaceNumber(1));
     put_one(&first, 1, "/p/a.jpg");
     put_one(&first, 2, "/p/b.jpg");
     assert_eq!(
@@ -507,11 +508,11 @@ fn rows_of_one_space_are_not_those_of_another_and_go_with_their_image() {
     put_one(&second, 3, "/p/c.jpg");
     assert_eq!((row(&first, 3), row(&second, 3)), (None, Some(RowId(3))));
     second.put_tags(&[(id(1), tags(1, &["dog"]))]).unwrap();
-    assert_eq!(first.tagged_with("dog").unwrap(), []);
+    assert_eq!(first.images_with_tag("dog").unwrap(), []);
     first.remove(&[id(1)]).unwrap();
     put_one(&first, 1, "/p/a.jpg");
     assert_eq!(row(&second, 1), None, "forgotten with the image");
-    assert_eq!(second.tagged_with("dog").unwrap(), []);
+    assert_eq!(second.images_with_tag("dog").unwrap(), []);
     second.remove_rows(&[id(3)]).unwrap();
     drop((first, second));
     let again = SledCatalog::open(dir.path()).unwrap();
@@ -519,14 +520,14 @@ fn rows_of_one_space_are_not_those_of_another_and_go_with_their_image() {
         (again.counts().unwrap().images, again.count_rows().unwrap()),
         (3, 2)
     );
-    assert_eq!(again.of_space(SpaceNumber(1)).count_rows().unwrap(), 0);
+    assert_eq!(again.for_space(SpaceNumber(1)).count_rows().unwrap(), 0);
 }
 
 #[test]
 fn thousands_of_rows_and_tags_of_a_space_are_dropped_and_others_stay() {
     let dir = tempfile::tempdir().unwrap();
     let first = SledCatalog::open(dir.path()).unwrap();
-    let batch = Batch {
+    let batch = WriteBatch {
         images: (0..12_000).map(new_image).collect(),
         files: (0..12_000)
             .map(|n| file(format!("/p/{n:05}"), FileState::Indexed(id(n))))
@@ -536,7 +537,7 @@ fn thousands_of_rows_and_tags_of_a_space_are_dropped_and_others_stay() {
     first.put_batch(&batch).unwrap();
     let rows: Vec<_> = (0..12_000).map(|n| (id(n), RowId(u64::from(n)))).collect();
     let tagged: Vec<_> = (0..2_000).map(|n| (id(n), tags(1, &["dog"]))).collect();
-    let [second, third] = [1, 2].map(|number| first.of_space(SpaceNumber(number)));
+    let [second, third] = [1, 2].map(|number| first.for_space(SpaceNumber(number)));
     for space in [&second, &third] {
         assert_eq!(space.put_rows(&rows).unwrap(), []);
         space.put_tags(&tagged).unwrap();
@@ -546,11 +547,11 @@ fn thousands_of_rows_and_tags_of_a_space_are_dropped_and_others_stay() {
         (second.count_rows().unwrap(), second.tag_summary().unwrap().images),
         (0, 0)
     );
-    assert_eq!(second.tagged_with("dog").unwrap(), []);
+    assert_eq!(second.images_with_tag("dog").unwrap(), []);
     assert_eq!(
         (third.count_rows().unwrap(), third.tag_summary().unwrap().images),
         (12_000, 2_000)
     );
-    assert_eq!(third.tagged_with("dog").unwrap().len(), 2_000);
+    assert_eq!(third.images_with_tag("dog").unwrap().len(), 2_000);
     assert_eq!(first.count_rows().unwrap(), 12_000);
 }

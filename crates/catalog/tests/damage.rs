@@ -8,7 +8,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use common::{answer, file, id, new_image, tags};
-use eidetic_catalog::{Batch, Catalog, CatalogError, FeedbackStore, FileState, SledCatalog, TagStore};
+use eidetic_catalog::{Catalog, CatalogError, FeedbackStore, FileState, SledCatalog, TagStore, WriteBatch};
+use eidetic_domain::SplitMix64;
 
 /// Images put, in batches of 50, into the catalogs that are damaged below.
 const IMAGES: u32 = 200;
@@ -17,7 +18,7 @@ fn filled(dir: &Path) {
     let catalog = SledCatalog::open(dir).expect("a new catalog opens");
     for start in (0..IMAGES).step_by(50) {
         let range = start..start + 50;
-        let batch = Batch {
+        let batch = WriteBatch {
             images: range.clone().map(new_image).collect(),
             files: range
                 .map(|n| file(format!("/photos/{n}.jpg"), FileState::Indexed(id(n))))
@@ -68,11 +69,11 @@ fn read_whole(dir: &Path) -> Result<usize, CatalogError> {
         .collect::<Result<Vec<_>, _>>()?;
     assert_eq!(images.len(), files.len());
     assert_eq!(catalog.tag_summary()?.images, images.len() as u64);
-    assert_eq!(catalog.tagged_with("dog")?.len(), images.len());
+    assert_eq!(catalog.images_with_tag("dog")?.len(), images.len());
     assert_eq!(catalog.feedback()?.len(), images.len());
-    catalog.put_batch(&Batch {
-        files: vec![file("/photos/text", FileState::NotAPicture)],
-        ..Batch::default()
+    catalog.put_batch(&WriteBatch {
+        files: vec![file("/photos/text", FileState::NotImage)],
+        ..WriteBatch::default()
     })?;
     Ok(images.len())
 }
@@ -106,15 +107,6 @@ fn assert_whole_or_damaged(result: &Result<usize, CatalogError>, what: &str) {
     }
 }
 
-/// A fixed sequence of well-spread numbers (splitmix64).
-fn spread(seed: u64) -> u64 {
-    let mut z = seed
-        .wrapping_add(0x9e37_79b9_7f4a_7c15)
-        .wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 #[test]
 fn flipped_bytes_anywhere_are_noticed_or_harmless() {
     let good = tempfile::tempdir().unwrap();
@@ -131,7 +123,7 @@ fn flipped_bytes_anywhere_are_noticed_or_harmless() {
         }
         let name = path.strip_prefix(good.path()).unwrap();
         for trial in 0..25 {
-            let offset = (spread(trial) % used) as usize;
+            let offset = SplitMix64::new(trial).below(used as usize);
             let what = format!("byte {offset} of {}", name.display());
             let result = after(good.path(), &what, |dir| {
                 let mut damaged = bytes.clone();
@@ -267,9 +259,9 @@ fn tags_that_an_older_program_left_of_a_removed_image_are_passed_over() {
     store.flush().unwrap();
     drop(store);
     let catalog = SledCatalog::open(dir.path()).unwrap();
-    assert_eq!(catalog.tags_of(&[gone]).unwrap(), [None]);
+    assert_eq!(catalog.get_tags(&[gone]).unwrap(), [None]);
     assert_eq!(catalog.tag_summary().unwrap().images, u64::from(IMAGES));
-    let carrying = catalog.tagged_with("dog").unwrap();
+    let carrying = catalog.images_with_tag("dog").unwrap();
     let known = catalog.get_many(&carrying).unwrap();
     assert_eq!(known.iter().flatten().count(), IMAGES as usize);
 }

@@ -60,7 +60,7 @@ pub(crate) enum Command {
     Embed(Embed),
     /// Measure speed
     Bench(Bench),
-    /// List the models that are known; fetch one, or say where it lies
+    /// List known models, download one, or print where it is
     Models(Models),
     /// Hold a model's values against published ones
     Verify(Verify),
@@ -72,24 +72,27 @@ pub(crate) enum Command {
     Feedback(Feedback),
     /// Say what the library holds
     Status(Status),
-    /// Which models the library has vectors of, which one answers; switch to another, or drop one
-    Model(Model),
+    /// List the library's embedding spaces, switch to another model, or drop a space
+    Space(Space),
+    /// Former name of `space`
+    #[command(hide = true)]
+    Model(Space),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Model {
+pub(crate) struct Space {
     #[command(subcommand)]
-    pub(crate) action: Option<ModelAction>,
+    pub(crate) action: Option<SpaceAction>,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum ModelAction {
-    /// List the models that the library has vectors of, and how far a switch has come
+pub(crate) enum SpaceAction {
+    /// List the spaces with their models and image counts [default]
     List,
-    /// Embed all pictures for another model, which then answers; interrupted, the same command goes on
+    /// Embed every image with another model, then make it the active one; rerun to resume
     Switch(Switch),
-    /// Remove the vectors, tags and calibrations of a model that does not answer
-    Drop(DropModel),
+    /// Delete the vectors, tags and calibrations of an inactive space
+    Drop(DropSpace),
 }
 
 #[derive(Debug, Args)]
@@ -97,10 +100,10 @@ pub(crate) struct Switch {
     /// The model: a hub name, a directory, or `builtin`
     #[arg(value_name = "NAME|DIR")]
     pub(crate) model: ModelRef,
-    /// Keep the vectors of the model that answers now, to compare or to go back (this is what happens without it too)
+    /// Keep the space that is active now [default]
     #[arg(long, conflicts_with = "drop_old")]
     pub(crate) keep: bool,
-    /// Remove the vectors of the model that answers now once the other one answers
+    /// Drop the space that is active now once the switch is complete
     #[arg(long)]
     pub(crate) drop_old: bool,
     /// Arithmetic of the model [default: as the library was last indexed]
@@ -113,8 +116,8 @@ pub(crate) struct Switch {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct DropModel {
-    /// The model, or its number in the list
+pub(crate) struct DropSpace {
+    /// Model of the space, or its number in `eidetic space list`
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 }
@@ -205,9 +208,9 @@ impl From<&RunOptions> for eidetic_indexer::Options {
 
 #[derive(Debug, Args)]
 pub(crate) struct Search {
-    /// What the picture should show
-    #[arg(value_name = "TEXT")]
-    pub(crate) text: Option<String>,
+    /// Words that describe the picture; quotes are optional, `--` goes before words that begin with a dash
+    #[arg(value_name = "WORDS")]
+    pub(crate) words: Vec<String>,
     /// A picture that it should look like
     #[arg(long, value_name = "FILE", conflicts_with = "image_id")]
     pub(crate) image: Option<PathBuf>,
@@ -241,12 +244,18 @@ pub(crate) struct Search {
     /// Arithmetic of the model [default: as the library was last indexed]
     #[arg(long, value_enum)]
     pub(crate) precision: Option<Precision>,
-    /// Search by another model of the library, or its number in `eidetic model`; pictures that it has not seen are embedded
-    /// first
+    /// Search in another space, by its model or its number in `eidetic space`; embeds missing images first
     #[arg(long, value_name = "NAME")]
     pub(crate) space: Option<String>,
     #[command(flatten)]
     pub(crate) loading: LoadingOptions,
+}
+
+impl Search {
+    /// The words as one text, joined by single spaces.
+    pub(crate) fn text(&self) -> Option<String> {
+        (!self.words.is_empty()).then(|| self.words.join(" "))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -523,8 +532,29 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
+    fn search(arguments: &[&str]) -> Search {
+        let arguments = [&["eidetic", "search"], arguments].concat();
+        match Arguments::try_parse_from(arguments).map(|parsed| parsed.command) {
+            Ok(Command::Search(search)) => search,
+            other => panic!("not a search: {other:?}"),
+        }
+    }
+
     #[test]
-    fn the_definition_holds_together() {
+    fn command_definition_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn search_joins_words_with_single_spaces() {
+        let joined = search(&["red", "bicycle", "-k", "3", "in", "the", "snow"]);
+        assert_eq!(joined.text().as_deref(), Some("red bicycle in the snow"));
+        assert_eq!(joined.k, 3);
+        assert_eq!(search(&["a red  apple"]).text().as_deref(), Some("a red  apple"));
+        assert_eq!(
+            search(&["--", "-5", "degrees"]).text().as_deref(),
+            Some("-5 degrees")
+        );
+        assert_eq!(search(&["--image", "a.jpg"]).text(), None);
     }
 }

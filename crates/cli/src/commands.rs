@@ -16,12 +16,12 @@ pub(crate) mod embed;
 pub(crate) mod feedback;
 pub(crate) mod index;
 pub(crate) mod matching;
-pub(crate) mod model;
 pub(crate) mod models;
 pub(crate) mod profile;
 pub(crate) mod screen;
 pub(crate) mod search;
 pub(crate) mod serve;
+pub(crate) mod space;
 pub(crate) mod status;
 pub(crate) mod tag;
 pub(crate) mod verify;
@@ -98,7 +98,7 @@ pub(crate) fn warn_of_fallback(reason: Option<LoadError>) {
     eprintln!(
         "eidetic: using the small built-in model, because {DEFAULT_MODEL} cannot be had:\n  {reason}\n\
          The built-in model knows everyday objects and simple scenes only. For a full model, when there is a network:\n  \
-         eidetic model switch {DEFAULT_MODEL}"
+         eidetic space switch {DEFAULT_MODEL}"
     );
 }
 

@@ -68,7 +68,11 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Models(models) => commands::models::run(global, models),
         Command::Verify(verify) => commands::verify::run(global, verify),
         Command::Align(align) => commands::align::run(global, align),
-        Command::Model(model) => commands::model::run(global, model),
+        Command::Space(space) => commands::space::run(global, space),
+        Command::Model(space) => {
+            eprintln!("eidetic: `eidetic model` is deprecated; use `eidetic space`");
+            commands::space::run(global, space)
+        }
         Command::Status(arguments) => commands::status::run(global, arguments),
     }
 }

@@ -9,9 +9,10 @@ use eidetic_domain::Filter;
 use eidetic_indexer::Observer;
 use eidetic_library::Status;
 use eidetic_search::profile::Criticality;
-use eidetic_server::json::{
-    CalibrationsAnswer, DropAnswer, FeedbackAnswers, IndexReport, JobAnswer, JobState, JobTicket,
-    MatchAnswer, SearchAnswer, SpaceReportAnswer, SpaceRequest, SwitchRequest,
+use eidetic_server::params::{SpaceParams, SwitchParams};
+use eidetic_server::responses::{
+    CalibrationsResponse, DropResponse, FeedbackList, IndexReport, JobResponse, JobState, JobTicket,
+    MatchResponse, SearchResponse, SpaceReportResponse,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -32,7 +33,7 @@ pub(crate) fn status(address: &str, arguments: &arguments::Status) -> Result<Sta
 }
 
 /// `GET /v1/calibration`
-pub(crate) fn calibrations(address: &str) -> Result<CalibrationsAnswer, Failure> {
+pub(crate) fn calibrations(address: &str) -> Result<CalibrationsResponse, Failure> {
     get(address, "/v1/calibration")
 }
 
@@ -52,7 +53,7 @@ pub(crate) fn calibration_report(address: &str) -> Result<String, Failure> {
 }
 
 /// `GET /v1/feedback`
-pub(crate) fn feedback(address: &str, kind: arguments::PairKind) -> Result<FeedbackAnswers, Failure> {
+pub(crate) fn feedback(address: &str, kind: arguments::PairKind) -> Result<FeedbackList, Failure> {
     let kind = match kind {
         arguments::PairKind::Text => "text",
         arguments::PairKind::Picture => "picture",
@@ -61,13 +62,13 @@ pub(crate) fn feedback(address: &str, kind: arguments::PairKind) -> Result<Feedb
 }
 
 /// `POST /v1/search`. The picture travels as its file is, the server decodes it.
-pub(crate) fn search(address: &str, arguments: &Search, filter: &Filter) -> Result<SearchAnswer, Failure> {
+pub(crate) fn search(address: &str, arguments: &Search, filter: &Filter) -> Result<SearchResponse, Failure> {
     let picture = arguments.image.as_ref().map(|path| {
         let read = std::fs::read(path).map(|bytes| STANDARD.encode(bytes));
         read.map_err(|error| Failure::arguments(format!("{}: {error}", path.display())))
     });
     let body = json!({
-        "text": arguments.text,
+        "text": arguments.text(),
         "negative": arguments.without,
         "image": picture.transpose()?,
         "image_id": arguments.image_id,
@@ -86,7 +87,7 @@ pub(crate) fn matches(
     picture: &Path,
     texts: &[&str],
     purpose: Option<(&str, Criticality)>,
-) -> Result<MatchAnswer, Failure> {
+) -> Result<MatchResponse, Failure> {
     let bytes = std::fs::read(picture)
         .map_err(|error| Failure::arguments(format!("{}: {error}", picture.display())))?;
     let (profile, criticality) = purpose.unzip();
@@ -109,8 +110,8 @@ pub(crate) fn index(address: &str, folders: &[PathBuf]) -> Result<(IndexReport, 
 /// `POST /v1/model/switch`, then waits for the job.
 pub(crate) fn switch(
     address: &str,
-    request: &SwitchRequest,
-) -> Result<(SpaceReportAnswer, Stopped), Failure> {
+    request: &SwitchParams,
+) -> Result<(SpaceReportResponse, Stopped), Failure> {
     eprintln!(
         "eidetic: the server at {address} owns the library and switches for us; Ctrl-C leaves it at it"
     );
@@ -118,16 +119,16 @@ pub(crate) fn switch(
 }
 
 /// `POST /v1/model/catch-up`, then waits for the job.
-pub(crate) fn catch_up(address: &str, space: &str) -> Result<SpaceReportAnswer, Failure> {
-    let request = SpaceRequest {
+pub(crate) fn catch_up(address: &str, space: &str) -> Result<SpaceReportResponse, Failure> {
+    let request = SpaceParams {
         space: space.to_owned(),
     };
     Ok(space_job(address, "/v1/model/catch-up", &request)?.0)
 }
 
 /// `POST /v1/model/drop`
-pub(crate) fn drop_space(address: &str, space: &str) -> Result<DropAnswer, Failure> {
-    let request = SpaceRequest {
+pub(crate) fn drop_space(address: &str, space: &str) -> Result<DropResponse, Failure> {
+    let request = SpaceParams {
         space: space.to_owned(),
     };
     post(address, "/v1/model/drop", &request)
@@ -137,7 +138,7 @@ fn space_job(
     address: &str,
     path: &str,
     request: &impl Serialize,
-) -> Result<(SpaceReportAnswer, Stopped), Failure> {
+) -> Result<(SpaceReportResponse, Stopped), Failure> {
     let bar = SpaceBar::new();
     let (job, stopped) = wait(address, path, request, |job| {
         bar.walked(job.total.unwrap_or_default());
@@ -152,12 +153,12 @@ fn wait(
     address: &str,
     path: &str,
     request: &impl Serialize,
-    look: impl Fn(&JobAnswer),
-) -> Result<(JobAnswer, Stopped), Failure> {
+    look: impl Fn(&JobResponse),
+) -> Result<(JobResponse, Stopped), Failure> {
     let ticket: JobTicket = post(address, path, request)?;
     let path = format!("/v1/jobs/{}", ticket.job);
     loop {
-        let job: JobAnswer = get(address, &path)?;
+        let job: JobResponse = get(address, &path)?;
         match job.state {
             JobState::Running => {
                 look(&job);

@@ -26,10 +26,29 @@ fn help_names_every_command_and_the_exit_codes() {
         "models",
         "verify",
         "align",
+        "space",
         "Exit codes",
     ] {
         assert!(text.contains(word), "{word} is missing in:\n{text}");
     }
+    assert!(!text.contains("\n  model "), "`model` is a hidden alias:\n{text}");
+}
+
+#[test]
+fn former_model_commands_work_with_deprecation_note() {
+    let run = |command| eidetic(&[command, "list", "--library", "/no/such/library"]);
+    let (old, new) = (run("model"), run("space"));
+    let (old_stderr, new_stderr) = (
+        String::from_utf8_lossy(&old.stderr),
+        String::from_utf8_lossy(&new.stderr),
+    );
+    let (note, rest) = old_stderr.split_once('\n').expect("a note and an error");
+    assert!(
+        note.contains("deprecated") && note.contains("eidetic space"),
+        "{note}"
+    );
+    assert_eq!((rest, old.status.code()), (&*new_stderr, new.status.code()));
+    assert!(!new_stderr.contains("deprecated"), "{new_stderr}");
 }
 
 #[test]

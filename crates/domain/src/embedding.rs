@@ -69,6 +69,15 @@ impl Embedding {
         Self::normalize(sum)
     }
 
+    /// Cosine similarity, summed in f64: for comparisons with reference values.
+    ///
+    /// Both are of one space. Searches, which compare many, take `eidetic_kernels::dot` of the slices.
+    pub fn cosine(&self, other: &Self) -> f64 {
+        debug_assert_eq!(self.dimension(), other.dimension());
+        let pairs = self.0.iter().zip(&other.0);
+        pairs.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+    }
+
     /// The components, in order.
     pub fn as_slice(&self) -> &[f32] {
         &self.0

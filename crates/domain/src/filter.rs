@@ -13,7 +13,7 @@ pub struct Filter {
     pub folders: Vec<PathBuf>,
     /// An image passes when it was taken within; an image without a date does not.
     pub taken: Option<DateRange>,
-    /// An image passes when it carries every one of these tags, compared as [`folded_tag`] writes them; blank ones ask for
+    /// An image passes when it carries every one of these tags, compared as [`normalize_tag`] writes them; blank ones ask for
     /// nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
@@ -32,20 +32,20 @@ pub struct DateRange {
 /// A text that is no date.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{0:?} is no date; write 2020, 2020-05, 2020-05-17 or 2020-05-17T08:30")]
-pub struct ParseMomentError(pub String);
+pub struct ParseDateError(pub String);
 
 /// The first moment of the year, month, day or minute that `text` names, in ISO 8601.
-pub fn first_moment(text: &str) -> Result<DateTime, ParseMomentError> {
+pub fn parse_date(text: &str) -> Result<DateTime, ParseDateError> {
     let whole = match text.len() {
         4 => format!("{text}-01-01"),
         7 => format!("{text}-01"),
         _ => text.to_owned(),
     };
-    whole.parse().map_err(|_| ParseMomentError(text.to_owned()))
+    whole.parse().map_err(|_| ParseDateError(text.to_owned()))
 }
 
 /// The form in which tags are compared: without spaces around, in lower case.
-pub fn folded_tag(tag: &str) -> String {
+pub fn normalize_tag(tag: &str) -> String {
     tag.trim().to_lowercase()
 }
 
@@ -57,32 +57,32 @@ impl DateRange {
 }
 
 impl Filter {
-    /// Whether this filter admits every image.
+    /// Whether this filter matches every image.
     pub fn is_empty(&self) -> bool {
         self.folders.is_empty()
             && self.taken.is_none_or(|range| range == DateRange::default())
-            && self.wanted_tags().is_empty()
+            && self.required_tags().is_empty()
     }
 
-    /// The tags that an image must carry, as [`folded_tag`] writes them, each once.
-    pub fn wanted_tags(&self) -> BTreeSet<String> {
-        let folded = self.tags.iter().map(|tag| folded_tag(tag));
+    /// The tags that an image must carry, as [`normalize_tag`] writes them, each once.
+    pub fn required_tags(&self) -> BTreeSet<String> {
+        let folded = self.tags.iter().map(|tag| normalize_tag(tag));
         folded.filter(|tag| !tag.is_empty()).collect()
     }
 
     /// Whether an image that carries the tags `carried` passes, as far as tags decide it.
-    pub fn admits_tags<'a>(&self, carried: impl IntoIterator<Item = &'a str>) -> bool {
-        let mut wanted = self.wanted_tags();
+    pub fn matches_tags<'a>(&self, carried: impl IntoIterator<Item = &'a str>) -> bool {
+        let mut wanted = self.required_tags();
         for tag in carried {
-            wanted.remove(&folded_tag(tag));
+            wanted.remove(&normalize_tag(tag));
         }
         wanted.is_empty()
     }
 
     /// Whether an image at `paths`, taken at `taken`, passes, as far as paths and date decide it.
     ///
-    /// Its tags stand elsewhere, and few filters ask for them: see [`admits_tags`](Self::admits_tags).
-    pub fn admits<P: AsRef<Path>>(&self, paths: &[P], taken: Option<DateTime>) -> bool {
+    /// Its tags stand elsewhere, and few filters ask for them: see [`matches_tags`](Self::matches_tags).
+    pub fn matches<P: AsRef<Path>>(&self, paths: &[P], taken: Option<DateTime>) -> bool {
         let in_folder = self.folders.is_empty()
             || paths.iter().any(|path| {
                 self.folders
@@ -108,9 +108,9 @@ mod tests {
             folders: vec!["/photos/2020".into()],
             ..Filter::default()
         };
-        assert!(filter.admits(&["/photos/2020/a.jpg"], None));
-        assert!(filter.admits(&["/x.jpg", "/photos/2020/deep/a.jpg"], None));
-        assert!(!filter.admits(&["/photos/2020-trip/a.jpg"], None));
+        assert!(filter.matches(&["/photos/2020/a.jpg"], None));
+        assert!(filter.matches(&["/x.jpg", "/photos/2020/deep/a.jpg"], None));
+        assert!(!filter.matches(&["/photos/2020-trip/a.jpg"], None));
     }
 
     #[test]
@@ -123,22 +123,22 @@ mod tests {
             taken: Some(range),
             ..Filter::default()
         };
-        assert!(filter.admits(&["/a"], Some(date(2020, 12, 31).at(23, 59, 59, 0))));
-        assert!(!filter.admits(&["/a"], Some(date(2021, 1, 1).at(0, 0, 0, 0))));
-        assert!(!filter.admits(&["/a"], None));
+        assert!(filter.matches(&["/a"], Some(date(2020, 12, 31).at(23, 59, 59, 0))));
+        assert!(!filter.matches(&["/a"], Some(date(2021, 1, 1).at(0, 0, 0, 0))));
+        assert!(!filter.matches(&["/a"], None));
     }
 
     #[test]
     fn dates_may_be_as_coarse_as_a_year() {
-        assert_eq!(first_moment("2020"), Ok(date(2020, 1, 1).at(0, 0, 0, 0)));
-        assert_eq!(first_moment("2020-05"), Ok(date(2020, 5, 1).at(0, 0, 0, 0)));
-        assert_eq!(first_moment("2020-05-17"), Ok(date(2020, 5, 17).at(0, 0, 0, 0)));
+        assert_eq!(parse_date("2020"), Ok(date(2020, 1, 1).at(0, 0, 0, 0)));
+        assert_eq!(parse_date("2020-05"), Ok(date(2020, 5, 1).at(0, 0, 0, 0)));
+        assert_eq!(parse_date("2020-05-17"), Ok(date(2020, 5, 17).at(0, 0, 0, 0)));
         assert_eq!(
-            first_moment("2020-05-17T08:30"),
+            parse_date("2020-05-17T08:30"),
             Ok(date(2020, 5, 17).at(8, 30, 0, 0))
         );
-        assert!(first_moment("yesterday").is_err());
-        assert!(first_moment("2020-13").is_err());
+        assert!(parse_date("yesterday").is_err());
+        assert!(parse_date("2020-13").is_err());
     }
 
     #[test]
@@ -149,8 +149,8 @@ mod tests {
             ..Filter::default()
         };
         assert!(open.is_empty());
-        assert!(open.admits::<&str>(&[], None));
-        assert!(open.admits_tags([]));
+        assert!(open.matches::<&str>(&[], None));
+        assert!(open.matches_tags([]));
     }
 
     #[test]
@@ -160,10 +160,10 @@ mod tests {
             ..Filter::default()
         };
         assert!(!filter.is_empty());
-        assert_eq!(filter.wanted_tags().len(), 2);
-        assert!(filter.admits_tags(["snow", "tree", "Dog"]));
-        assert!(!filter.admits_tags(["dog"]));
-        assert!(!filter.admits_tags(["snow dog"]));
-        assert!(filter.admits::<&str>(&[], None), "tags are asked for apart");
+        assert_eq!(filter.required_tags().len(), 2);
+        assert!(filter.matches_tags(["snow", "tree", "Dog"]));
+        assert!(!filter.matches_tags(["dog"]));
+        assert!(!filter.matches_tags(["snow dog"]));
+        assert!(filter.matches::<&str>(&[], None), "tags are asked for apart");
     }
 }

@@ -7,13 +7,15 @@ mod filter;
 mod image_id;
 mod metadata;
 mod precision;
+mod random;
 mod space;
 
 pub use embedding::{Embedding, EmbeddingError};
-pub use filter::{DateRange, Filter, ParseMomentError, first_moment, folded_tag};
+pub use filter::{DateRange, Filter, ParseDateError, normalize_tag, parse_date};
 pub use image_id::{ImageId, ParseImageIdError};
 pub use metadata::{Camera, GeoPosition, ImageFormat, Metadata};
 pub use precision::{ParsePrecisionError, Precision};
+pub use random::SplitMix64;
 pub use space::SpaceId;
 
 use serde::{Deserialize, Serialize};

@@ -11,7 +11,7 @@ mod ridge;
 use std::path::Path;
 
 use eidetic_domain::{Embedding, SpaceId};
-use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreFacts, TextModel};
+use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration, TextModel};
 use image::RgbImage;
 
 use crate::error::LoadError;
@@ -35,7 +35,7 @@ pub struct AlignedEncoder {
     texts: Box<dyn TextModel>,
     pictures: Box<dyn Encoder>,
     projection: Projection,
-    scores: ScoreFacts,
+    scores: ScoreCalibration,
 }
 
 /// `weights · x + offset`, of which only the direction counts.
@@ -68,10 +68,10 @@ impl AlignedEncoder {
                 preprocessing: pictures.space().preprocessing.clone(),
                 dimension: pictures.space().dimension,
             },
-            scores: ScoreFacts {
-                span: opened.span,
+            scores: ScoreCalibration {
+                range: opened.span,
                 text: None,
-                ..pictures.score_facts()
+                ..pictures.score_calibration()
             },
             projection: opened.projection,
             texts,
@@ -89,7 +89,7 @@ impl Encoder for AlignedEncoder {
         self.pictures.shorter_side()
     }
 
-    fn score_facts(&self) -> ScoreFacts {
+    fn score_calibration(&self) -> ScoreCalibration {
         self.scores
     }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use eidetic_domain::{Embedding, SpaceId};
-use eidetic_encoder::{EncodeError, Encoder, Pixels, Preprocessor, Processor, ScoreFacts, TextTokenizer};
+use eidetic_encoder::{
+    EncodeError, Encoder, Pixels, Preprocessor, Processor, ScoreCalibration, TextTokenizer,
+};
 use image::RgbImage;
 
 use crate::config::{Family, ModelConfig, Training};
@@ -20,7 +22,7 @@ pub struct ClipEncoder {
     preprocessor: Preprocessor,
     tokenizer: TextTokenizer,
     towers: Box<dyn Towers>,
-    scores: ScoreFacts,
+    scores: ScoreCalibration,
 }
 
 /// The logarithm of the factor that CLIP's training ends at, for weights that leave it out.
@@ -46,7 +48,7 @@ impl ClipEncoder {
                 &mut hasher,
             )?),
         };
-        let scores = score_facts(files.scores.as_deref(), config.training, towers.logits())?;
+        let scores = score_calibration(files.scores.as_deref(), config.training, towers.logits())?;
         Ok(Self {
             scores,
             space: SpaceId {
@@ -77,8 +79,8 @@ impl ClipEncoder {
                 return Ok(());
             }
             return Err(EncodeError::PixelPatches {
-                side,
-                most,
+                patch_size: side,
+                max_patches: most,
                 height,
                 width,
             });
@@ -101,7 +103,7 @@ impl Encoder for ClipEncoder {
         &self.space
     }
 
-    fn score_facts(&self) -> ScoreFacts {
+    fn score_calibration(&self) -> ScoreCalibration {
         self.scores
     }
 
@@ -114,7 +116,7 @@ impl Encoder for ClipEncoder {
     }
 
     fn encode_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncodeError> {
-        let ids = self.tokenizer.tokenise(texts)?;
+        let ids = self.tokenizer.tokenize(texts)?;
         normalised(self.towers.encode_texts(&ids)?)
     }
 
@@ -146,7 +148,7 @@ fn described(files: &ModelFiles) -> Result<(ModelConfig, Preprocessor), LoadErro
         Family::Siglip => Processor::Siglip,
         Family::Naflex => Processor::Naflex,
     };
-    let preprocessor = Preprocessor::of_family(&files.preprocessor, processor)?;
+    let preprocessor = Preprocessor::from_json_for(&files.preprocessor, processor)?;
     Ok((config, preprocessor))
 }
 
@@ -160,11 +162,15 @@ fn fit(config: &mut ModelConfig, preprocessor: &Preprocessor) -> Result<(), Load
 }
 
 /// What the model's folder says of its scores, else what its logit scale and bias tell.
-fn score_facts(file: Option<&[u8]>, training: Training, logits: LogitFacts) -> Result<ScoreFacts, LoadError> {
+fn score_calibration(
+    file: Option<&[u8]>,
+    training: Training,
+    logits: LogitFacts,
+) -> Result<ScoreCalibration, LoadError> {
     if let Some(json) = file {
-        let facts: ScoreFacts = serde_json::from_slice(json)
+        let facts: ScoreCalibration = serde_json::from_slice(json)
             .map_err(|error| LoadError::Config(format!("scores.json: {error}")))?;
-        if facts.is_usable() {
+        if facts.is_valid() {
             return Ok(facts);
         }
         return Err(LoadError::Config(
@@ -172,15 +178,15 @@ fn score_facts(file: Option<&[u8]>, training: Training, logits: LogitFacts) -> R
         ));
     }
     match training {
-        Training::Softmax => Ok(ScoreFacts::of_clip(
+        Training::Softmax => Ok(ScoreCalibration::of_clip(
             logits.scale.unwrap_or(USUAL_LOGIT_SCALE).exp(),
         )),
-        Training::Sigmoid => sigmoid_facts(logits),
+        Training::Sigmoid => sigmoid_calibration(logits),
     }
 }
 
 /// A sigmoid is nothing without both of its numbers.
-fn sigmoid_facts(logits: LogitFacts) -> Result<ScoreFacts, LoadError> {
+fn sigmoid_calibration(logits: LogitFacts) -> Result<ScoreCalibration, LoadError> {
     let needed = |number: Option<f32>, name: &str| {
         number.ok_or_else(|| LoadError::TensorMissing {
             name: name.to_owned(),
@@ -190,8 +196,8 @@ fn sigmoid_facts(logits: LogitFacts) -> Result<ScoreFacts, LoadError> {
         needed(logits.scale, "logit_scale")?,
         needed(logits.bias, "logit_bias")?,
     );
-    let facts = ScoreFacts::of_sigmoid(scale.exp(), bias);
-    if facts.is_usable() {
+    let facts = ScoreCalibration::of_sigmoid(scale.exp(), bias);
+    if facts.is_valid() {
         return Ok(facts);
     }
     Err(LoadError::Weights(format!(

@@ -85,11 +85,11 @@ pub fn check_tokens(texts: &[Vec<u32>], vocabulary: usize, longest: usize) -> Re
     for ids in texts {
         if ids.is_empty() || ids.len() > longest {
             let reason = format!("{} tokens where the model reads 1 to {longest}", ids.len());
-            return Err(EncodeError::Tokenise(reason));
+            return Err(EncodeError::Tokenize(reason));
         }
         if let Some(id) = ids.iter().find(|&&id| id as usize >= vocabulary) {
             let reason = format!("token {id} is beyond the model's {vocabulary}");
-            return Err(EncodeError::Tokenise(reason));
+            return Err(EncodeError::Tokenize(reason));
         }
     }
     Ok(())

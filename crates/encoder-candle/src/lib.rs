@@ -138,7 +138,7 @@ pub fn open_text_directory(
 
 /// The instruction set that [`Engine::Cpu`] uses on this processor, such as `avx512-vnni`.
 pub fn cpu_kernel() -> &'static str {
-    eidetic_kernels::matrix::MatrixKernel::best().name()
+    eidetic_kernels::Kernel::best().name()
 }
 
 /// The last part of the path, also where it ends in `.` or is a link.

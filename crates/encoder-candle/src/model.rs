@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use eidetic_domain::{Embedding, SpaceId};
-use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreFacts};
+use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration};
 use image::RgbImage;
 use serde_json::Value;
 
@@ -89,8 +89,8 @@ impl Encoder for Model {
         self.encoder().shorter_side()
     }
 
-    fn score_facts(&self) -> ScoreFacts {
-        self.encoder().score_facts()
+    fn score_calibration(&self) -> ScoreCalibration {
+        self.encoder().score_calibration()
     }
 
     fn preprocess(&self, image: &RgbImage) -> Pixels {

@@ -1,6 +1,6 @@
 //! The tokenizer of each family, from the files that its models come with.
 
-use eidetic_encoder::{Cleaning, TextTokenizer, TokenizerError, TokenizerSettings};
+use eidetic_encoder::{TextNormalizer, TextTokenizer, TokenizerError, TokenizerSettings};
 
 use crate::config::{self, Family, ModelConfig, OpenClipTexts, OpenClipTokenizer, Padding};
 use crate::error::LoadError;
@@ -53,10 +53,10 @@ fn beside(
 ) -> Result<TextTokenizer, LoadError> {
     Ok(match files {
         TokenizerFiles::WordPieces(vocabulary) => {
-            TextTokenizer::from_word_pieces(vocabulary, settings, longest)?
+            TextTokenizer::from_wordpiece(vocabulary, settings, longest)?
         }
         TokenizerFiles::SentencePieces(model) => {
-            TextTokenizer::from_sentence_pieces(model, longest)?.cleaned(Cleaning::None)
+            TextTokenizer::from_sentencepiece(model, longest)?.with_normalizer(TextNormalizer::None)
         }
         files => clip(files, longest)?,
     })
@@ -69,16 +69,16 @@ fn siglip(
     longest: usize,
 ) -> Result<TextTokenizer, LoadError> {
     let tokenizer = beside(files, settings, longest)?;
-    if !tokenizer.is_byte_pairs() {
-        return Ok(tokenizer.cleaned(Cleaning::Canonical));
+    if !tokenizer.is_bpe() {
+        return Ok(tokenizer.with_normalizer(TextNormalizer::Canonical));
     }
-    Ok(framed(tokenizer, settings)?.in_small_letters()?)
+    Ok(framed(tokenizer, settings)?.lowercased()?)
 }
 
 /// As `tokenizer_config.json` frames texts, which for Gemma's tokenizer decides.
 fn framed(tokenizer: TextTokenizer, settings: &TokenizerSettings) -> Result<TextTokenizer, LoadError> {
-    Ok(match settings.frame() {
-        Some((start, end)) => tokenizer.framed(start, end)?,
+    Ok(match settings.bos_eos() {
+        Some((start, end)) => tokenizer.with_special_tokens(start, end)?,
         None => tokenizer,
     })
 }
@@ -99,12 +99,12 @@ fn open_clip(
         (OpenClipTokenizer::Own, _) => return Err(stranger("OpenCLIP reads byte pairs")),
         (OpenClipTokenizer::Beside, files) => framed(beside(files, settings, longest)?, settings)?,
     };
-    let tokenizer = tokenizer.cleaned(match texts.cleaning {
-        config::Cleaning::Whitespace => Cleaning::OpenClip,
-        config::Cleaning::Lower => Cleaning::OpenClipLower,
-        config::Cleaning::Canonicalize => Cleaning::OpenClipCanonical,
+    let tokenizer = tokenizer.with_normalizer(match texts.cleaning {
+        config::Cleaning::Whitespace => TextNormalizer::OpenClip,
+        config::Cleaning::Lower => TextNormalizer::OpenClipLower,
+        config::Cleaning::Canonicalize => TextNormalizer::OpenClipCanonical,
     });
-    match tokenizer.id(settings.separator().unwrap_or(BERT_END)) {
+    match tokenizer.token_id(settings.sep_token().unwrap_or(BERT_END)) {
         Some(end) if texts.strips_end => Ok(tokenizer.replacing(end, 0)),
         None if texts.strips_end => Err(stranger("strip_sep_token is set, but there is no such token")),
         _ => Ok(tokenizer),
@@ -113,13 +113,13 @@ fn open_clip(
 
 /// With the token that `tokenizer_config.json` names, else the one that this kind of tokenizer pads with.
 fn padded(tokenizer: TextTokenizer, settings: &TokenizerSettings) -> Result<TextTokenizer, LoadError> {
-    let usual = if tokenizer.is_byte_pairs() {
+    let usual = if tokenizer.is_bpe() {
         GEMMA_PADDING
     } else {
         SIGLIP_PADDING
     };
-    let token = settings.padding().unwrap_or(usual);
-    match tokenizer.id(token) {
+    let token = settings.pad_token().unwrap_or(usual);
+    match tokenizer.token_id(token) {
         Some(id) => Ok(tokenizer.padded(id)),
         None => Err(stranger(&format!(
             "the padding {token:?} is not in the vocabulary"

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use eidetic_domain::{Embedding, Precision};
+use eidetic_domain::{Embedding, Precision, SplitMix64};
 use eidetic_encoder::Encoder;
 use eidetic_encoder_candle::{Engine, Model, builtin, open_directory};
 use image::{Rgb, RgbImage};
@@ -70,18 +70,6 @@ const ODD: [Sizes; 3] = [
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/golden/clip/quick")
-}
-
-/// Numbers that look random, from −1 to 1.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> f32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
-    }
 }
 
 impl Sizes {
@@ -165,7 +153,7 @@ impl Sizes {
             processor.to_string(),
         )
         .expect("a processor");
-        let mut random = Random(self.hidden as u64 + 1);
+        let mut random = SplitMix64::new(self.hidden as u64 + 1);
         let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = self
             .shapes()
             .into_iter()
@@ -177,7 +165,7 @@ impl Sizes {
                 };
                 let count = shape.iter().product();
                 let bytes = (0..count)
-                    .flat_map(|_| (random.next() * scale).to_le_bytes())
+                    .flat_map(|_| (random.signed_unit() * scale).to_le_bytes())
                     .collect();
                 (name, shape, bytes)
             })
@@ -199,9 +187,9 @@ fn open(folder: &TempDir, engine: Engine) -> Model {
 }
 
 fn pictures() -> Vec<RgbImage> {
-    let mut random = Random(9);
+    let mut random = SplitMix64::new(9);
     let mut picture = |side: u32| {
-        let mut level = || (random.next() * 127.0 + 128.0) as u8;
+        let mut level = || (random.signed_unit() * 127.0 + 128.0) as u8;
         let (a, b) = ([level(), level(), level()], [level(), level(), level()]);
         RgbImage::from_fn(side, side + 10, |x, y| {
             Rgb(if (x / 9 + y / 7) % 3 == 0 { a } else { b })
@@ -219,14 +207,6 @@ fn vectors(encoder: &Model) -> Vec<Embedding> {
 fn largest_difference(left: &Embedding, right: &Embedding) -> f32 {
     let pairs = left.as_slice().iter().zip(right.as_slice());
     pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
-}
-
-fn cosine(left: &Embedding, right: &Embedding) -> f32 {
-    left.as_slice()
-        .iter()
-        .zip(right.as_slice())
-        .map(|(a, b)| a * b)
-        .sum()
 }
 
 #[test]
@@ -255,7 +235,7 @@ fn int8_keeps_the_direction_and_the_space() {
     let (exact, fast) = (builtin(F32).unwrap(), builtin(INT8).unwrap());
     assert_eq!(exact.space(), fast.space());
     for (exact, fast) in vectors(&exact).iter().zip(&vectors(&fast)) {
-        let cosine = cosine(exact, fast);
+        let cosine = exact.cosine(fast);
         assert!(cosine >= 0.995, "{cosine}");
         assert_ne!(exact, fast);
     }
@@ -276,10 +256,7 @@ fn int8_keeps_the_direction_of_photos() {
             continue;
         };
         let photo = [photo.to_rgb8()];
-        let cosine = cosine(
-            &exact.encode_images(&photo).unwrap()[0],
-            &fast.encode_images(&photo).unwrap()[0],
-        );
+        let cosine = exact.encode_images(&photo).unwrap()[0].cosine(&fast.encode_images(&photo).unwrap()[0]);
         assert!(cosine >= 0.995, "{}: {cosine}", file.path().display());
     }
 }

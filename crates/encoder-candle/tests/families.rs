@@ -178,7 +178,7 @@ fn alone_or_in_a_batch_gives_the_same() {
 #[test]
 fn a_sigmoid_model_says_its_own_probability() {
     for name in ["siglip", "siglip2", "naflex", "open-clip-siglip"] {
-        let facts = open(name, Engine::default()).score_facts();
+        let facts = open(name, Engine::default()).score_calibration();
         let curve = facts.text.expect("a curve");
         let close = |a: f64, b: f64| (a - b).abs() < 0.1;
         assert!(
@@ -188,7 +188,7 @@ fn a_sigmoid_model_says_its_own_probability() {
         assert_eq!(facts.logit_bias, Some(-7.5));
     }
     for name in ["chinese-clip", "open-clip", "mobile-clip"] {
-        let facts = open(name, Engine::default()).score_facts();
+        let facts = open(name, Engine::default()).score_calibration();
         assert!(
             (facts.logit_scale - 20.0).abs() < 0.1 && facts.logit_bias.is_none(),
             "{name}"
@@ -209,8 +209,8 @@ fn pictures_of_any_shape_must_be_whole_patches() {
         assert!(matches!(
             result,
             Err(EncodeError::PixelPatches {
-                side: 8,
-                most: 20,
+                patch_size: 8,
+                max_patches: 20,
                 ..
             })
         ));

@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use eidetic_domain::{Embedding, SpaceId};
+use eidetic_domain::{Embedding, SpaceId, SplitMix64};
 use image::{Rgb, RgbImage};
 
-use crate::{EncodeError, Encoder, Pixels, Preprocessor, ScoreFacts};
+use crate::{EncodeError, Encoder, Pixels, Preprocessor, ScoreCalibration};
 
 /// Pictures are squashed to this many pixels a side; one colour each is all that the fake sees.
 const SIDE: usize = 8;
@@ -46,8 +46,7 @@ pub struct FakeEncoder {
 impl FakeEncoder {
     /// An encoder of `dimension` components, at least 1. 64 keeps colours well apart.
     pub fn new(dimension: usize) -> Self {
-        let preprocessor =
-            Preprocessor::from_json(PROCESSOR.as_bytes()).expect("the description is complete");
+        let preprocessor = Preprocessor::from_json(PROCESSOR.as_bytes()).expect("the settings are complete");
         Self {
             space: SpaceId {
                 model: "fake".into(),
@@ -143,8 +142,8 @@ impl Default for FakeEncoder {
 }
 
 impl Encoder for FakeEncoder {
-    fn score_facts(&self) -> ScoreFacts {
-        ScoreFacts::of_clip(100.0)
+    fn score_calibration(&self) -> ScoreCalibration {
+        ScoreCalibration::of_clip(100.0)
     }
 
     fn space(&self) -> &SpaceId {
@@ -193,25 +192,15 @@ fn colours_in(text: &str) -> Vec<[u8; 3]> {
 
 /// +1 or −1, fixed for each pair (splitmix64).
 fn sign(row: u64, column: usize) -> f32 {
-    let mut z = row
+    let pair = row
         .wrapping_mul(0x9e37_79b9_7f4a_7c15)
         .wrapping_add((column as u64 + 1).wrapping_mul(0xd1b5_4a32_d192_ed03));
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    if (z ^ (z >> 31)) & 1 == 0 { 1.0 } else { -1.0 }
+    if SplitMix64::mix(pair) & 1 == 0 { 1.0 } else { -1.0 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn cosine(left: &Embedding, right: &Embedding) -> f32 {
-        left.as_slice()
-            .iter()
-            .zip(right.as_slice())
-            .map(|(a, b)| a * b)
-            .sum()
-    }
 
     #[test]
     fn a_colour_word_finds_pictures_of_its_colour() {
@@ -227,7 +216,7 @@ mod tests {
         let images = encoder.encode_images(&pictures).unwrap();
         for (index, (name, _)) in COLOURS[..9].iter().enumerate() {
             let text = &encoder.encode_texts(&[&format!("a {name} thing")]).unwrap()[0];
-            let best = (0..9).max_by(|&a, &b| cosine(text, &images[a]).total_cmp(&cosine(text, &images[b])));
+            let best = (0..9).max_by(|&a, &b| text.cosine(&images[a]).total_cmp(&text.cosine(&images[b])));
             assert_eq!(best, Some(index), "{name}");
         }
     }
@@ -244,10 +233,9 @@ mod tests {
             .collect();
         let images = encoder.encode_images(&pictures).unwrap();
         for (index, image) in images.iter().enumerate() {
-            let best =
-                (0..50).max_by(|&a, &b| cosine(image, &images[a]).total_cmp(&cosine(image, &images[b])));
+            let best = (0..50).max_by(|&a, &b| image.cosine(&images[a]).total_cmp(&image.cosine(&images[b])));
             assert_eq!(best, Some(index));
-            assert!(cosine(image, image) > 0.999_99);
+            assert!(image.cosine(image) > 0.999_99);
         }
     }
 
@@ -256,7 +244,7 @@ mod tests {
         let encoder = FakeEncoder::default();
         let texts = encoder.encode_texts(&["a dog", "a cat", "a dog", ""]).unwrap();
         assert_eq!(texts[0], texts[2]);
-        assert!(cosine(&texts[0], &texts[1]).abs() < 0.6);
+        assert!(texts[0].cosine(&texts[1]).abs() < 0.6);
     }
 
     #[test]

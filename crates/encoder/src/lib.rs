@@ -2,21 +2,21 @@
 //!
 //! This crate knows no matrix library: engines such as candle stand behind [`Encoder`].
 
-mod description;
 pub mod fake;
 mod preprocess;
 mod prompt;
 mod scores;
 mod text_model;
-mod tokenise;
+mod tokenize;
+mod tokenizer_json;
 
 pub use preprocess::{
-    Preprocessor, PreprocessorError, Processor, TokenRange, VaryingPreprocessor, VaryingResize,
+    DynamicResize, DynamicResolutionPreprocessor, Preprocessor, PreprocessorError, Processor, TokenRange,
 };
 pub use prompt::PromptTokenizer;
-pub use scores::{LogisticCurve, ScoreFacts, ScoreSpan};
+pub use scores::{LogisticCurve, ScoreCalibration, ScoreRange};
 pub use text_model::TextModel;
-pub use tokenise::{Cleaning, TextTokenizer, TokenizerError, TokenizerSettings};
+pub use tokenize::{TextNormalizer, TextTokenizer, TokenizerError, TokenizerSettings};
 
 use eidetic_domain::{Embedding, EmbeddingError, SpaceId};
 use image::RgbImage;
@@ -40,7 +40,7 @@ pub trait Encoder: Send + Sync {
     }
 
     /// What is known of the model's cosines before any of the user's pictures were seen.
-    fn score_facts(&self) -> ScoreFacts;
+    fn score_calibration(&self) -> ScoreCalibration;
 
     /// Resizes, crops and normalises one picture as the model's reference processor does.
     fn preprocess(&self, image: &RgbImage) -> Pixels;
@@ -63,7 +63,7 @@ pub trait Encoder: Send + Sync {
     }
 }
 
-/// A picture as a model reads it: three planes (red, green, blue) of `height` × `width` normalised values.
+/// A picture as a model reads it: three planes (red, green, blue) of `height` × `width` normalized values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pixels {
     /// Rows of each plane.
@@ -90,20 +90,22 @@ pub enum EncodeError {
         width: usize,
     },
     /// The batch holds a picture that is not cut into patches as the model reads them.
-    #[error("the model reads pictures of at most {most} patches of {side}×{side}, not {height}×{width}")]
+    #[error(
+        "the model reads pictures of at most {max_patches} patches of {patch_size}×{patch_size}, not {height}×{width}"
+    )]
     PixelPatches {
         /// Pixels along a patch.
-        side: usize,
+        patch_size: usize,
         /// Patches of a picture, at most.
-        most: usize,
+        max_patches: usize,
         /// Rows that the picture has.
         height: usize,
         /// Columns that the picture has.
         width: usize,
     },
     /// The text could not be split into tokens.
-    #[error("the text could not be tokenised: {0}")]
-    Tokenise(String),
+    #[error("the text could not be tokenized: {0}")]
+    Tokenize(String),
     /// The model's output is no direction: zero or not finite, a sign of broken weights.
     #[error("the model's output is unusable: {0}")]
     Output(#[from] EmbeddingError),

@@ -1,22 +1,22 @@
-//! From a picture of any size to what a model reads: resize, centre crop, normalise, as the reference does.
+//! From a picture of any size to what a model reads: resize, centre crop, normalize, as the reference does.
 //!
 //! The references are transformers' processors on Pillow, such as `CLIPImageProcessorPil`, and OpenCLIP's transform on it; the one on torchvision differs from
 //! it by up to two grey levels, and by a pixel where it pads an odd number of them. Everything comes from
 //! `preprocessor_config.json`; keys that are absent have the reference's defaults.
 
 mod config;
+mod dynamic_resolution;
 mod geometry;
 mod open_clip;
 mod resample;
-mod varying;
 
 use image::{Rgb, RgbImage, imageops};
 
 use config::{CLIP_DEVIATION, CLIP_MEAN, Filter, Output, Settings, Target};
 pub use config::{PreprocessorError, Processor};
+pub use dynamic_resolution::{DynamicResize, DynamicResolutionPreprocessor, TokenRange};
 use geometry::Window;
 use resample::resample;
-pub use varying::{TokenRange, VaryingPreprocessor, VaryingResize};
 
 use crate::Pixels;
 
@@ -24,18 +24,18 @@ use crate::Pixels;
 #[derive(Debug, Clone)]
 pub struct Preprocessor {
     settings: Settings,
-    /// The normalised value of each of the 256 levels, for red, green and blue.
+    /// The normalized value of each of the 256 levels, for red, green and blue.
     levels: [[f32; 256]; 3],
 }
 
 impl Preprocessor {
     /// Reads CLIP's `preprocessor_config.json`, or the `processor_config.json` of transformers 5 that nests it.
     pub fn from_json(json: &[u8]) -> Result<Self, PreprocessorError> {
-        Self::of_family(json, Processor::Clip)
+        Self::from_json_for(json, Processor::Clip)
     }
 
     /// As [`from_json`](Self::from_json), for another processor of transformers.
-    pub fn of_family(json: &[u8], processor: Processor) -> Result<Self, PreprocessorError> {
+    pub fn from_json_for(json: &[u8], processor: Processor) -> Result<Self, PreprocessorError> {
         Ok(Self::new(Settings::from_json(json, processor)?))
     }
 
@@ -79,7 +79,7 @@ impl Preprocessor {
 
     /// Resizes, crops and normalises one picture.
     pub fn preprocess(&self, image: &RgbImage) -> Pixels {
-        normalised(&self.resize_and_crop(image), &self.levels)
+        normalized(&self.resize_and_crop(image), &self.levels)
     }
 
     /// The first half of [`preprocess`](Self::preprocess): the picture in 8 bits as the model sees it.
@@ -115,7 +115,7 @@ impl Preprocessor {
 }
 
 /// Three planes of the values that `levels` give.
-fn normalised(image: &RgbImage, levels: &[[f32; 256]; 3]) -> Pixels {
+fn normalized(image: &RgbImage, levels: &[[f32; 256]; 3]) -> Pixels {
     let (width, height) = image.dimensions();
     let mut values = Vec::with_capacity(image.as_raw().len());
     for (channel, levels) in levels.iter().enumerate() {

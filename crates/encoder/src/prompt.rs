@@ -2,7 +2,7 @@
 
 use tokenizers::Tokenizer;
 
-use crate::{EncodeError, TokenizerError, description};
+use crate::{EncodeError, TokenizerError, tokenizer_json};
 
 /// Splits prompts into token ids, in which one token may stand for many, and cuts them as transformers does.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ impl PromptTokenizer {
     /// Reads `tokenizer.json`. Prompts are cut to `longest` tokens, those counted that the tokenizer adds to the end,
     /// whatever cutting and padding the file itself asks for.
     pub fn from_json(json: &[u8], longest: usize) -> Result<Self, TokenizerError> {
-        description::check(json)?;
+        tokenizer_json::check(json)?;
         let mut tokenizer = Tokenizer::from_bytes(json).map_err(unreadable)?;
         tokenizer
             .with_truncation(None)
@@ -38,12 +38,12 @@ impl PromptTokenizer {
     }
 
     /// The id of a token that is written out in prompts.
-    pub fn id_of(&self, token: &str) -> Option<u32> {
+    pub fn token_id(&self, token: &str) -> Option<u32> {
         self.tokenizer.token_to_id(token)
     }
 
     /// One more than the greatest id that any prompt can have.
-    pub fn vocabulary(&self) -> usize {
+    pub fn vocab_size(&self) -> usize {
         let greatest = self.tokenizer.get_vocab(true).into_values().max();
         greatest.map_or(0, |id| id as usize + 1)
     }
@@ -54,7 +54,12 @@ impl PromptTokenizer {
     }
 
     /// As [`ids`](Self::ids), the first token `placeholder` put down `count` times, which happens before the cut.
-    pub fn ids_with(&self, prompt: &str, placeholder: u32, count: usize) -> Result<Vec<u32>, EncodeError> {
+    pub fn ids_with_placeholder(
+        &self,
+        prompt: &str,
+        placeholder: u32,
+        count: usize,
+    ) -> Result<Vec<u32>, EncodeError> {
         let mut pieces = self.pieces(prompt)?;
         if let Some(place) = pieces.iter().position(|&id| id == placeholder) {
             pieces.splice(place..=place, std::iter::repeat_n(placeholder, count));
@@ -64,7 +69,7 @@ impl PromptTokenizer {
 
     fn pieces(&self, prompt: &str) -> Result<Vec<u32>, EncodeError> {
         let encoding = self.tokenizer.encode_fast(prompt, false);
-        let encoding = encoding.map_err(|error| EncodeError::Tokenise(error.to_string()))?;
+        let encoding = encoding.map_err(|error| EncodeError::Tokenize(error.to_string()))?;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -117,8 +122,11 @@ mod tests {
     fn a_placeholder_is_multiplied_before_the_cut() {
         let plain = tokenizer("null", 5).unwrap();
         assert_eq!(plain.ids("a<pad>x").unwrap(), [0, 2, 1]);
-        assert_eq!(plain.ids_with("a<pad>x<pad>", 2, 3).unwrap(), [0, 2, 2, 2, 1]);
-        assert_eq!((plain.id_of("<pad>"), plain.vocabulary()), (Some(2), 4));
+        assert_eq!(
+            plain.ids_with_placeholder("a<pad>x<pad>", 2, 3).unwrap(),
+            [0, 2, 2, 2, 1]
+        );
+        assert_eq!((plain.token_id("<pad>"), plain.vocab_size()), (Some(2), 4));
     }
 
     #[test]

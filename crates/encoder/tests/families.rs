@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use eidetic_encoder::{Cleaning, Preprocessor, Processor, TextTokenizer, TokenizerSettings};
+use eidetic_encoder::{Preprocessor, Processor, TextNormalizer, TextTokenizer, TokenizerSettings};
 use image::RgbImage;
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ fn assert_tokens(name: &str, tokenizer: &TextTokenizer) {
     assert_eq!(texts.len(), expected.len());
     for (text, expected) in texts.iter().zip(expected) {
         assert_eq!(
-            tokenizer.tokenise(&[text]).expect("tokens")[0],
+            tokenizer.tokenize(&[text]).expect("tokens")[0],
             expected,
             "{name} {text:?}"
         );
@@ -41,8 +41,8 @@ fn assert_tokens(name: &str, tokenizer: &TextTokenizer) {
 
 #[test]
 fn siglips_tokens_are_the_references() {
-    let tokenizer = TextTokenizer::from_sentence_pieces(&file("siglip", "spiece.model"), 16).unwrap();
-    let padding = tokenizer.id("</s>").unwrap();
+    let tokenizer = TextTokenizer::from_sentencepiece(&file("siglip", "spiece.model"), 16).unwrap();
+    let padding = tokenizer.token_id("</s>").unwrap();
     assert_eq!(padding, 1);
     assert_tokens("siglip", &tokenizer.padded(padding));
 }
@@ -52,13 +52,17 @@ fn siglip_2s_tokens_are_the_references() {
     for name in ["siglip2", "naflex"] {
         let tokenizer = TextTokenizer::from_json(&file(name, "tokenizer.json"), 16).unwrap();
         let settings = TokenizerSettings::from_json(&file(name, "tokenizer_config.json")).unwrap();
-        let (start, end) = settings.frame().expect("a frame");
+        let (start, end) = settings.bos_eos().expect("a frame");
         assert_eq!(
-            (start, end, settings.padding()),
+            (start, end, settings.pad_token()),
             (None, Some("<eos>"), Some("<pad>"))
         );
-        let tokenizer = tokenizer.framed(start, end).unwrap().in_small_letters().unwrap();
-        assert!(tokenizer.is_byte_pairs());
+        let tokenizer = tokenizer
+            .with_special_tokens(start, end)
+            .unwrap()
+            .lowercased()
+            .unwrap();
+        assert!(tokenizer.is_bpe());
         assert_tokens(name, &tokenizer.padded(0));
     }
 }
@@ -67,7 +71,7 @@ fn siglip_2s_tokens_are_the_references() {
 fn chinese_clips_tokens_are_the_references() {
     let settings = TokenizerSettings::default();
     let file = file("chinese-clip", "vocab.txt");
-    let tokenizer = TextTokenizer::from_word_pieces(&file, &settings, 40).unwrap();
+    let tokenizer = TextTokenizer::from_wordpiece(&file, &settings, 40).unwrap();
     assert_tokens("chinese-clip", &tokenizer);
 }
 
@@ -84,13 +88,16 @@ fn open_clips_tokens_are_the_references() {
     let beside = TextTokenizer::from_json(&file("open-clip-siglip", "tokenizer.json"), 16).unwrap();
     assert_tokens(
         "open-clip-siglip",
-        &beside.cleaned(Cleaning::OpenClipCanonical).padded(0),
+        &beside
+            .with_normalizer(TextNormalizer::OpenClipCanonical)
+            .padded(0),
     );
 }
 
 fn processor(name: &str) -> Preprocessor {
-    let of =
-        |kind| Preprocessor::of_family(&file(name, "preprocessor_config.json"), kind).expect("a processor");
+    let of = |kind| {
+        Preprocessor::from_json_for(&file(name, "preprocessor_config.json"), kind).expect("a processor")
+    };
     match name {
         "siglip" | "siglip2" => of(Processor::Siglip),
         "naflex" => of(Processor::Naflex),
@@ -150,8 +157,8 @@ fn photos_are_within_one_grey_level_of_the_references() {
         let name = reference.file_name().into_string().unwrap();
         let settings = fs::read(reference.path().join("settings.json")).unwrap();
         let processor = match name.as_str() {
-            "siglip" | "siglip2" => Preprocessor::of_family(&settings, Processor::Siglip),
-            "chinese-clip" => Preprocessor::of_family(&settings, Processor::ChineseClip),
+            "siglip" | "siglip2" => Preprocessor::from_json_for(&settings, Processor::Siglip),
+            "chinese-clip" => Preprocessor::from_json_for(&settings, Processor::ChineseClip),
             _ => Preprocessor::from_open_clip(&settings),
         };
         let processor = processor.unwrap();

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use eidetic_encoder::{Preprocessor, TextTokenizer, TokenRange, VaryingPreprocessor, VaryingResize};
+use eidetic_encoder::{
+    DynamicResize, DynamicResolutionPreprocessor, Preprocessor, TextTokenizer, TokenRange,
+};
 use image::RgbImage;
 use serde_json::Value;
 
@@ -87,7 +89,7 @@ fn tokens_are_the_references() {
         let expected: Vec<Vec<u32>> = serde_json::from_value(expected["tokens"].clone()).unwrap();
         let texts = texts();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        assert_eq!(tokenizer.tokenise(&texts).unwrap(), expected, "{name}");
+        assert_eq!(tokenizer.tokenize(&texts).unwrap(), expected, "{name}");
     }
 }
 
@@ -108,7 +110,7 @@ fn the_older_pair_of_files_gives_the_same_tokens() {
     let new = TextTokenizer::from_json(&file, 24).unwrap();
     let texts = texts();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    assert_eq!(old.tokenise(&texts).unwrap(), new.tokenise(&texts).unwrap());
+    assert_eq!(old.tokenize(&texts).unwrap(), new.tokenize(&texts).unwrap());
 }
 
 /// Compares with `make.py --photos FOLDER OUT`, where `EIDETIC_REFERENCE_PHOTOS` names OUT.
@@ -123,17 +125,17 @@ fn photos_are_within_one_grey_level_of_the_reference() {
 /// Compares with `qwen.py --photos FOLDER OUT`, where `EIDETIC_QWEN_PHOTOS` names OUT.
 #[test]
 fn photos_that_keep_their_shape_are_within_one_grey_level_of_the_references() {
-    let range = |least, most| TokenRange { least, most };
-    let gme = VaryingResize {
+    let range = |min, max| TokenRange { min, max };
+    let gme = DynamicResize {
         outer: range(4, 16_384),
         inner: Some(range(256, 1280)),
     };
-    let qwen3 = VaryingResize {
+    let qwen3 = DynamicResize {
         outer: range(4, 1800),
         inner: None,
     };
     for (kind, json, resize) in [("gme", "{}", gme), ("qwen3", r#"{"patch_size":16}"#, qwen3)] {
-        let preprocessor = VaryingPreprocessor::from_json(json.as_bytes(), resize).unwrap();
+        let preprocessor = DynamicResolutionPreprocessor::from_json(json.as_bytes(), resize).unwrap();
         compare_photos("EIDETIC_QWEN_PHOTOS", kind, &|image| preprocessor.resize(image));
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use std::{env, fs};
 
-use eidetic_imaging::{HEAD_LENGTH, Kind, Limits, classify, decode};
+use eidetic_imaging::{DecodeLimits, FileKind, HEAD_LENGTH, classify, decode};
 
 fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -24,9 +24,9 @@ fn main() -> io::Result<()> {
 fn verdict(file: &Path) -> io::Result<String> {
     let bytes = fs::read(file)?;
     let kind = classify(&bytes[..bytes.len().min(HEAD_LENGTH)], file);
-    let answer = match (kind, decode(&bytes, &Limits::default())) {
-        (Kind::NotAPicture, Err(_)) => "passed over".to_owned(),
-        (Kind::UnsupportedPicture(reason), _) => format!("unsupported: {reason}"),
+    let answer = match (kind, decode(&bytes, &DecodeLimits::default())) {
+        (FileKind::NotImage, Err(_)) => "passed over".to_owned(),
+        (FileKind::UnsupportedImage(reason), _) => format!("unsupported: {reason}"),
         (_, Err(error)) => format!("failed: {error}"),
         (_, Ok(decoded)) => format!("{:?}", decoded.metadata),
     };

@@ -1,6 +1,6 @@
-//! Limits held against what a header claims, before any memory is taken for it.
+//! DecodeLimits held against what a header claims, before any memory is taken for it.
 
-use crate::{ImagingError, Limits};
+use crate::{DecodeLimits, ImagingError};
 
 /// Pictures of more pixels come at half their size in each direction: no encoder, thumbnail or screen shows the
 /// difference, and turning one upright then needs no second buffer of hundreds of megabytes.
@@ -19,7 +19,7 @@ pub struct Claim {
 
 impl Claim {
     /// Refuses a picture beyond `limits`, or without pixels.
-    pub fn check(&self, format: &'static str, limits: &Limits) -> Result<(), ImagingError> {
+    pub fn check(&self, format: &'static str, limits: &DecodeLimits) -> Result<(), ImagingError> {
         let Self { width, height, .. } = self;
         if *width == 0 || *height == 0 {
             return Err(ImagingError::damaged(
@@ -70,12 +70,16 @@ mod tests {
 
     #[test]
     fn a_telephones_108_megapixels_pass_in_eight_bits() {
-        assert!(claim(12_000, 9_000, 3).check("JPEG", &Limits::default()).is_ok());
+        assert!(
+            claim(12_000, 9_000, 3)
+                .check("JPEG", &DecodeLimits::default())
+                .is_ok()
+        );
     }
 
     #[test]
     fn bombs_are_refused_by_pixels_or_by_memory() {
-        let limits = Limits::default();
+        let limits = DecodeLimits::default();
         let refused = |claim: Claim| claim.check("PNG", &limits).unwrap_err();
         assert!(matches!(
             refused(claim(60_000, 60_000, 3)),

@@ -13,13 +13,13 @@ pub const HEAD_LENGTH: usize = 64;
 
 /// What a file seems to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// A format that [`decode`](crate::decode) reads, or a file that is named as if it were one and is damaged.
-    Picture(ImageFormat),
+    Image(ImageFormat),
     /// A picture that cannot be read, with the sentence to report.
-    UnsupportedPicture(&'static str),
+    UnsupportedImage(&'static str),
     /// Anything else: a text, a film, a folder's database. Nothing to report.
-    NotAPicture,
+    NotImage,
 }
 
 /// Tells pictures from other files by the first [`HEAD_LENGTH`] bytes, `head`, of the file at `path`.
@@ -27,7 +27,7 @@ pub enum Kind {
 /// Content decides. The extension of `path` decides only where content is silent: an empty file named `x.jpg` is a
 /// picture (a damaged one), the same bytes named `x.txt` are not. Raw camera files carry TIFF's signature, so there
 /// the extension tells them apart.
-pub fn classify(head: &[u8], path: &Path) -> Kind {
+pub fn classify(head: &[u8], path: &Path) -> FileKind {
     let extension = path
         .extension()
         .and_then(|extension| extension.to_str())
@@ -37,20 +37,20 @@ pub fn classify(head: &[u8], path: &Path) -> Kind {
         return tell_raw_from_tiff(format, &extension);
     }
     if let Some(reason) = unsupported_content(head) {
-        return Kind::UnsupportedPicture(reason);
+        return FileKind::UnsupportedImage(reason);
     }
     if other_content(head).is_some() {
-        return Kind::NotAPicture;
+        return FileKind::NotImage;
     }
     signatures::by_extension(&extension)
 }
 
-fn tell_raw_from_tiff(format: ImageFormat, extension: &str) -> Kind {
+fn tell_raw_from_tiff(format: ImageFormat, extension: &str) -> FileKind {
     match signatures::by_extension(extension) {
-        Kind::UnsupportedPicture(reason) if format == ImageFormat::Tiff && reason == RAW => {
-            Kind::UnsupportedPicture(reason)
+        FileKind::UnsupportedImage(reason) if format == ImageFormat::Tiff && reason == RAW => {
+            FileKind::UnsupportedImage(reason)
         }
-        _ => Kind::Picture(format),
+        _ => FileKind::Image(format),
     }
 }
 
@@ -121,43 +121,43 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn kind(head: &[u8], path: &str) -> Kind {
+    fn kind(head: &[u8], path: &str) -> FileKind {
         classify(head, Path::new(path))
     }
 
     #[test]
     fn content_wins_over_the_name() {
         let jpeg = [0xFF, 0xD8, 0xFF, 0xE0];
-        assert_eq!(kind(&jpeg, "notes.txt"), Kind::Picture(ImageFormat::Jpeg));
-        assert_eq!(kind(&jpeg, "a.heic"), Kind::Picture(ImageFormat::Jpeg));
-        assert_eq!(kind(b"GIF89a", "a"), Kind::Picture(ImageFormat::Gif));
-        assert_eq!(kind(b"%PDF-1.7", "a.jpg"), Kind::NotAPicture);
+        assert_eq!(kind(&jpeg, "notes.txt"), FileKind::Image(ImageFormat::Jpeg));
+        assert_eq!(kind(&jpeg, "a.heic"), FileKind::Image(ImageFormat::Jpeg));
+        assert_eq!(kind(b"GIF89a", "a"), FileKind::Image(ImageFormat::Gif));
+        assert_eq!(kind(b"%PDF-1.7", "a.jpg"), FileKind::NotImage);
     }
 
     #[test]
     fn the_name_decides_where_content_is_silent() {
-        assert_eq!(kind(b"", "a.JPG"), Kind::Picture(ImageFormat::Jpeg));
-        assert_eq!(kind(b"garbage", "a.png"), Kind::Picture(ImageFormat::Png));
-        assert_eq!(kind(b"", "notes.txt"), Kind::NotAPicture);
-        assert_eq!(kind(b"", "jpg"), Kind::NotAPicture);
-        assert_eq!(kind(&[0; 18], "a.tga"), Kind::Picture(ImageFormat::Tga));
+        assert_eq!(kind(b"", "a.JPG"), FileKind::Image(ImageFormat::Jpeg));
+        assert_eq!(kind(b"garbage", "a.png"), FileKind::Image(ImageFormat::Png));
+        assert_eq!(kind(b"", "notes.txt"), FileKind::NotImage);
+        assert_eq!(kind(b"", "jpg"), FileKind::NotImage);
+        assert_eq!(kind(&[0; 18], "a.tga"), FileKind::Image(ImageFormat::Tga));
     }
 
     #[test]
     fn texts_with_a_signatures_letters_are_no_pictures() {
         assert_eq!(
             kind(b"BMW is a maker of cars and bikes", "a.txt"),
-            Kind::NotAPicture
+            FileKind::NotImage
         );
-        assert_eq!(kind(b"P5 is a process node", "a.txt"), Kind::NotAPicture);
-        assert_eq!(kind(&[0, 0, 1, 0xBA, 0x44, 0, 4, 0], "a.mpg"), Kind::NotAPicture);
-        assert_eq!(kind(b"#?not radiance", "a.txt"), Kind::NotAPicture);
+        assert_eq!(kind(b"P5 is a process node", "a.txt"), FileKind::NotImage);
+        assert_eq!(kind(&[0, 0, 1, 0xBA, 0x44, 0, 4, 0], "a.mpg"), FileKind::NotImage);
+        assert_eq!(kind(b"#?not radiance", "a.txt"), FileKind::NotImage);
     }
 
     #[test]
     fn unsupported_pictures_are_named() {
         let named = |head: &[u8], path: &str, name: &str| match kind(head, path) {
-            Kind::UnsupportedPicture(reason) => assert!(reason.contains(name), "{reason}"),
+            FileKind::UnsupportedImage(reason) => assert!(reason.contains(name), "{reason}"),
             other => panic!("{path}: {other:?}"),
         };
         named(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a.jpg", "HEIC");
@@ -175,10 +175,10 @@ mod tests {
     fn films_and_documents_are_passed_over() {
         assert_eq!(
             kind(b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2", "a.mp4"),
-            Kind::NotAPicture
+            FileKind::NotImage
         );
-        assert_eq!(kind(b"PK\x03\x04", "a.zip"), Kind::NotAPicture);
-        assert_eq!(kind(b"", "a.mov"), Kind::NotAPicture);
+        assert_eq!(kind(b"PK\x03\x04", "a.zip"), FileKind::NotImage);
+        assert_eq!(kind(b"", "a.mov"), FileKind::NotImage);
     }
 
     proptest! {

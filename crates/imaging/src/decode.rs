@@ -7,8 +7,8 @@ use image::{DynamicImage, RgbImage};
 
 use crate::classify::{format_of, other_content, unsupported_content};
 use crate::exif::Facts;
-use crate::scaled::{self, Detail, Scaled};
-use crate::{Decoded, ImagingError, Limits, pixels, upright};
+use crate::scaled::{self, DecodeSize, Scaled};
+use crate::{DecodeLimits, DecodedImage, ImagingError, orientation, pixels};
 
 mod icon;
 mod jpeg;
@@ -33,7 +33,7 @@ struct Raw {
 ///   nothing is there. Other formats are all or nothing.
 /// - A picture of more than 50 million pixels comes at half its size; the metadata keep its true size.
 /// - No memory is taken for pixels before the header's claim has been held against `limits`.
-pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, ImagingError> {
+pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<DecodedImage, ImagingError> {
     if bytes.len() as u64 > limits.file_bytes {
         return Err(ImagingError::TooLarge(format!(
             "a file of {} MiB, where {} are allowed",
@@ -49,13 +49,17 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, ImagingError> {
 /// Like [`decode`], but perhaps at a half, a quarter or an eighth of the size, if that keeps `detail` and costs less.
 ///
 /// Whoever compares embeddings must decode all pictures with one `detail`: then equal files have equal pixels.
-pub fn decode_for(bytes: &[u8], limits: &Limits, detail: Detail) -> Result<Decoded, ImagingError> {
+pub fn decode_at_least(
+    bytes: &[u8],
+    limits: &DecodeLimits,
+    detail: DecodeSize,
+) -> Result<DecodedImage, ImagingError> {
     decode_scaled(bytes, limits, detail).map_or_else(|| decode(bytes, limits), Ok)
 }
 
-/// The cheap half of [`decode_for`]: none where only [`decode`] will do, which says nothing about the file. It takes the
+/// The cheap half of [`decode_at_least`]: none where only [`decode`] will do, which says nothing about the file. It takes the
 /// memory that [`scaled_memory`] tells.
-pub fn decode_scaled(bytes: &[u8], limits: &Limits, detail: Detail) -> Option<Decoded> {
+pub fn decode_scaled(bytes: &[u8], limits: &DecodeLimits, detail: DecodeSize) -> Option<DecodedImage> {
     let memory = scaled_memory(bytes, detail)?;
     if bytes.len() as u64 > limits.file_bytes || memory > limits.memory {
         return None;
@@ -68,14 +72,14 @@ pub fn decode_scaled(bytes: &[u8], limits: &Limits, detail: Detail) -> Option<De
 }
 
 /// Bytes that [`decode_scaled`] takes at its peak, from the header; none where it cannot be tried.
-pub fn scaled_memory(bytes: &[u8], detail: Detail) -> Option<u64> {
+pub fn scaled_memory(bytes: &[u8], detail: DecodeSize) -> Option<u64> {
     /// Planes, RGB, and RGB once more to turn it upright.
     const BYTES_A_PIXEL: u64 = 9;
     let (width, height) = scaled::size(bytes, detail)?;
     Some(width as u64 * height as u64 * BYTES_A_PIXEL)
 }
 
-fn decode_format(format: ImageFormat, bytes: &[u8], limits: &Limits) -> Result<Raw, ImagingError> {
+fn decode_format(format: ImageFormat, bytes: &[u8], limits: &DecodeLimits) -> Result<Raw, ImagingError> {
     match format {
         ImageFormat::Jpeg => jpeg::decode(bytes, limits),
         ImageFormat::WebP => webp::decode(bytes, limits),
@@ -106,7 +110,7 @@ fn contain_panic<T>(
     })
 }
 
-fn finish(format: ImageFormat, raw: Raw) -> Decoded {
+fn finish(format: ImageFormat, raw: Raw) -> DecodedImage {
     let Raw { image, facts } = raw;
     let size = (image.width(), image.height());
     let rgb: RgbImage = pixels::halve_if_huge(pixels::to_rgb(image));
@@ -114,14 +118,14 @@ fn finish(format: ImageFormat, raw: Raw) -> Decoded {
 }
 
 /// `size` is the whole picture's as stored, whatever became of `image`.
-fn upright_with_facts(format: ImageFormat, image: RgbImage, size: (u32, u32), facts: Facts) -> Decoded {
+fn upright_with_facts(format: ImageFormat, image: RgbImage, size: (u32, u32), facts: Facts) -> DecodedImage {
     let (width, height) = if facts.orientation.swaps_sides() {
         (size.1, size.0)
     } else {
         size
     };
-    Decoded {
-        image: upright::turn(image, facts.orientation),
+    DecodedImage {
+        image: orientation::apply_orientation(image, facts.orientation),
         metadata: Metadata {
             width,
             height,

@@ -7,7 +7,7 @@
 use eidetic_domain::{Camera, GeoPosition};
 use jiff::civil::{Date, DateTime, Time};
 
-use crate::upright::Orientation;
+use crate::orientation::Orientation;
 
 mod directory;
 

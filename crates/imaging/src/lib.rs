@@ -8,20 +8,20 @@ mod classify;
 mod decode;
 mod error;
 mod exif;
+mod orientation;
 mod pixels;
 mod scaled;
 mod thumbnail;
-mod upright;
 
-pub use classify::{HEAD_LENGTH, Kind, classify};
-pub use decode::{decode, decode_for, decode_scaled, scaled_memory};
+pub use classify::{FileKind, HEAD_LENGTH, classify};
+pub use decode::{decode, decode_at_least, decode_scaled, scaled_memory};
 pub use error::ImagingError;
-pub use scaled::Detail;
+pub use scaled::DecodeSize;
 pub use thumbnail::{ThumbnailStore, thumbnail};
 
 /// What decoding may cost. Checked before memory is taken, against what the file's header claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct DecodeLimits {
     /// Largest file in bytes.
     pub file_bytes: u64,
     /// Largest number of pixels (width × height).
@@ -30,7 +30,7 @@ pub struct Limits {
     pub memory: u64,
 }
 
-impl Default for Limits {
+impl Default for DecodeLimits {
     /// Files to 128 MiB, 120 million pixels, 400 MiB for one decoding.
     ///
     /// 120 million pixels cover the 108 megapixels of today's telephones; 400 MiB hold them in eight bits. Two decodings
@@ -46,7 +46,7 @@ impl Default for Limits {
 
 /// A picture ready to look at: upright, three channels of eight bits, transparent parts on white.
 #[derive(Debug, Clone)]
-pub struct Decoded {
+pub struct DecodedImage {
     /// The pixels.
     pub image: RgbImage,
     /// What the file says about itself.

@@ -22,36 +22,36 @@ use scan::Plane;
 
 /// How much of a picture its users look at: what a decode must keep at least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Detail {
-    /// Pixels of the shorter side.
-    pub shorter: u32,
-    /// Pixels of the longer side.
-    pub longer: u32,
+pub struct DecodeSize {
+    /// Pixels of the short_side side.
+    pub short_side: u32,
+    /// Pixels of the long_side side.
+    pub long_side: u32,
 }
 
-impl Detail {
+impl DecodeSize {
     /// Every pixel.
-    pub const ALL: Self = Self {
-        shorter: u32::MAX,
-        longer: u32::MAX,
+    pub const FULL: Self = Self {
+        short_side: u32::MAX,
+        long_side: u32::MAX,
     };
 
     /// What a thumbnail of `long_side` pixels shows.
-    pub const fn of_thumbnail(long_side: u32) -> Self {
+    pub const fn for_thumbnail(long_side: u32) -> Self {
         Self {
-            shorter: 1,
-            longer: long_side,
+            short_side: 1,
+            long_side: long_side,
         }
     }
 
-    /// What a model sees that resizes the shorter side to `side` pixels, and a thumbnail for the page beside it; `None` for
+    /// What a model sees that resizes the short_side side to `side` pixels, and a thumbnail for the page beside it; `None` for
     /// a model that reads every pixel.
-    pub const fn of_model(side: Option<u32>) -> Self {
+    pub const fn for_model(side: Option<u32>) -> Self {
         match side {
-            None => Self::ALL,
+            None => Self::FULL,
             Some(side) => Self {
-                shorter: side.saturating_mul(3).div_ceil(2),
-                longer: crate::ThumbnailStore::LONG_SIDE,
+                short_side: side.saturating_mul(3).div_ceil(2),
+                long_side: crate::ThumbnailStore::LONG_SIDE,
             },
         }
     }
@@ -67,10 +67,10 @@ pub enum Scale {
 
 impl Scale {
     /// The smallest scale that keeps `detail`.
-    fn for_detail(width: usize, height: usize, detail: Detail) -> Option<Self> {
+    fn for_detail(width: usize, height: usize, detail: DecodeSize) -> Option<Self> {
         let keeps = |scale: &Self| {
             let (width, height) = (scale.of(width), scale.of(height));
-            width.min(height) >= detail.shorter as usize && width.max(height) >= detail.longer as usize
+            width.min(height) >= detail.short_side as usize && width.max(height) >= detail.long_side as usize
         };
         [Self::Eighth, Self::Quarter, Self::Half].into_iter().find(keeps)
     }
@@ -100,7 +100,7 @@ pub struct Scaled {
 }
 
 /// Decodes `bytes` at the smallest scale that keeps `detail`; none if none does, or if the full decoder has to judge.
-pub fn decode(bytes: &[u8], pixels: u64, detail: Detail) -> Option<Scaled> {
+pub fn decode(bytes: &[u8], pixels: u64, detail: DecodeSize) -> Option<Scaled> {
     let (mut header, mut at) = (Header::default(), 2);
     bytes.strip_prefix(&[0xFF, 0xD8])?;
     let Next::Scan(mut coded) = header.read(bytes, &mut at)? else {
@@ -131,7 +131,7 @@ pub fn decode(bytes: &[u8], pixels: u64, detail: Detail) -> Option<Scaled> {
 }
 
 /// Width and height of the picture that [`decode`] would give if the file is plain, from its header alone.
-pub fn size(bytes: &[u8], detail: Detail) -> Option<(usize, usize)> {
+pub fn size(bytes: &[u8], detail: DecodeSize) -> Option<(usize, usize)> {
     let mut header = Header::default();
     bytes.strip_prefix(&[0xFF, 0xD8])?;
     header.read(bytes, &mut 2)?;

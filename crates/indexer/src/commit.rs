@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use eidetic_catalog::{Batch, FileRecord, FileState, NewImage};
+use eidetic_catalog::{FileRecord, FileState, NewImage, WriteBatch};
 use eidetic_domain::{Embedding, ImageId, Metadata, RowId};
 use eidetic_encoder::{EncodeError, Pixels};
 use eidetic_vectors::VectorIndex;
@@ -168,7 +168,7 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
                 claimed,
             } => return self.failed(file, reason, claimed),
             Outcome::Unreadable { path, reason } => self.tally.failed_file(&path, reason),
-            Outcome::NotAPicture(file) => {
+            Outcome::NotImage(file) => {
                 self.files.push(file);
                 self.tally.skipped();
             }
@@ -296,7 +296,7 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
             return Ok(());
         }
         let rows = self.write_vectors()?;
-        let batch = Batch {
+        let batch = WriteBatch {
             images: self.new_images(&rows),
             files,
             removed: Vec::new(),
@@ -331,7 +331,7 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         fresh.into_iter().zip(rows).map(new_image).collect()
     }
 
-    fn book(&mut self, batch: &Batch) {
+    fn book(&mut self, batch: &WriteBatch) {
         for new in &batch.images {
             self.claims.release(&new.image);
         }

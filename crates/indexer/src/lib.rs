@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use eidetic_catalog::Catalog;
 use eidetic_domain::ImageId;
 use eidetic_encoder::Encoder;
-use eidetic_imaging::{Limits, ThumbnailStore};
+use eidetic_imaging::{DecodeLimits, ThumbnailStore};
 use eidetic_vectors::VectorIndex;
 
 mod budget;
@@ -71,7 +71,7 @@ pub struct Options {
     /// Pictures after which results are made durable, if two seconds do not pass before.
     pub commit_every: usize,
     /// What one picture may cost.
-    pub limits: Limits,
+    pub limits: DecodeLimits,
     /// Bytes that all pictures being decoded at once may take, as estimated from their headers. One picture that alone
     /// is estimated at more is decoded while no other is.
     pub decode_memory: u64,
@@ -89,7 +89,7 @@ impl Default for Options {
             batch: 32,
             threads: 0,
             commit_every: 256,
-            limits: Limits::default(),
+            limits: DecodeLimits::default(),
             decode_memory: 768 << 20,
             excluded: Vec::new(),
             other_sources: Vec::new(),

@@ -161,7 +161,7 @@ impl Planner<'_> {
         match record.state {
             FileState::Indexed(_) => self.tally.unchanged(),
             FileState::Failed(reason) => self.tally.failed_file(&record.path, reason),
-            FileState::NotAPicture => self.tally.skipped(),
+            FileState::NotImage => self.tally.skipped(),
         }
     }
 

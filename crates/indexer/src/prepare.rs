@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use eidetic_catalog::{FileRecord, FileStamp, FileState};
 use eidetic_domain::{ImageId, Metadata};
 use eidetic_encoder::Pixels;
-use eidetic_imaging::{Decoded, Detail, decode, decode_scaled, scaled_memory};
+use eidetic_imaging::{DecodeSize, DecodedImage, decode, decode_scaled, scaled_memory};
 use eidetic_vectors::VectorIndex;
 use image::{ImageReader, RgbImage};
 
@@ -42,7 +42,7 @@ pub enum Outcome {
     /// It could not be read at all, so that nothing about it is remembered.
     Unreadable { path: PathBuf, reason: String },
     /// It is something else.
-    NotAPicture(FileRecord),
+    NotImage(FileRecord),
     /// It is no longer there.
     Gone,
 }
@@ -93,12 +93,8 @@ impl<'a, V: VectorIndex + ?Sized> Readers<'a, V> {
         let (bytes, _permit) = match content {
             Content::Picture(bytes, permit) => (bytes, permit),
             Content::Refused(reason) => return Ok(failed(job.path, stamp, reason, None)),
-            Content::NotAPicture => {
-                return Ok(Outcome::NotAPicture(record(
-                    job.path,
-                    stamp,
-                    FileState::NotAPicture,
-                )));
+            Content::NotImage => {
+                return Ok(Outcome::NotImage(record(job.path, stamp, FileState::NotImage)));
             }
         };
         let image = ImageId::of(&bytes);
@@ -137,7 +133,7 @@ impl<'a, V: VectorIndex + ?Sized> Readers<'a, V> {
                 self.decode_safely(*image, &bytes).map(|(_, pixels)| pixels)
             }
             Content::Refused(reason) => Err(reason),
-            Content::Picture(..) | Content::NotAPicture => Err(CHANGED.into()),
+            Content::Picture(..) | Content::NotImage => Err(CHANGED.into()),
         }
     }
 
@@ -168,14 +164,14 @@ impl<'a, V: VectorIndex + ?Sized> Readers<'a, V> {
 
     /// The picture as small as model and thumbnail allow, and the right to keep it in memory. What cannot be decoded
     /// scaled waits for as much memory as the whole of it takes.
-    fn decoded(&self, bytes: &[u8]) -> Result<(Decoded, Permit<'_>), String> {
-        let (limits, detail) = (
+    fn decoded(&self, bytes: &[u8]) -> Result<(DecodedImage, Permit<'_>), String> {
+        let (limits, size) = (
             &self.options.limits,
-            Detail::of_model(self.indexer.encoder.shorter_side()),
+            DecodeSize::for_model(self.indexer.encoder.shorter_side()),
         );
-        if let Some(memory) = scaled_memory(bytes, detail) {
+        if let Some(memory) = scaled_memory(bytes, size) {
             let permit = self.pictures.acquire(memory);
-            if let Some(decoded) = decode_scaled(bytes, limits, detail) {
+            if let Some(decoded) = decode_scaled(bytes, limits, size) {
                 return Ok((decoded, permit));
             }
         }

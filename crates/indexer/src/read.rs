@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use eidetic_catalog::FileStamp;
-use eidetic_imaging::{HEAD_LENGTH, Kind, Limits, classify};
+use eidetic_imaging::{DecodeLimits, FileKind, HEAD_LENGTH, classify};
 
 use crate::budget::{Budget, Permit};
 use crate::stamp::{stamp, to_remember};
@@ -24,14 +24,14 @@ pub enum Content<'a> {
     Picture(Vec<u8>, Permit<'a>),
     /// A picture that cannot be read, and why.
     Refused(String),
-    NotAPicture,
+    NotImage,
 }
 
 /// Reads the file at `path`; of what is no picture, only the first bytes.
 ///
 /// The stamp is taken before the content. A file that changed meanwhile is read once more; one that changes again is
 /// remembered so that the next run reads it anew.
-pub fn read<'a>(path: &Path, limits: &Limits, budget: &'a Budget) -> io::Result<Reading<'a>> {
+pub fn read<'a>(path: &Path, limits: &DecodeLimits, budget: &'a Budget) -> io::Result<Reading<'a>> {
     let (first, trust) = read_once(path, limits, budget)?;
     if trust == Trust::Steady {
         return Ok(first);
@@ -46,7 +46,7 @@ enum Trust {
     ChangedMeanwhile,
 }
 
-fn read_once<'a>(path: &Path, limits: &Limits, budget: &'a Budget) -> io::Result<(Reading<'a>, Trust)> {
+fn read_once<'a>(path: &Path, limits: &DecodeLimits, budget: &'a Budget) -> io::Result<(Reading<'a>, Trust)> {
     let read_at = SystemTime::now();
     let mut file = File::open(path)?;
     let metadata = file.metadata()?;
@@ -72,20 +72,20 @@ fn content<'a>(
     file: &mut File,
     path: &Path,
     size: u64,
-    limits: &Limits,
+    limits: &DecodeLimits,
     budget: &'a Budget,
 ) -> io::Result<Content<'a>> {
     let mut head = Vec::with_capacity(HEAD_LENGTH);
     file.take(HEAD_LENGTH as u64).read_to_end(&mut head)?;
     match classify(&head, path) {
-        Kind::NotAPicture => Ok(Content::NotAPicture),
-        Kind::UnsupportedPicture(reason) => Ok(Content::Refused(reason.into())),
-        Kind::Picture(_) if size > limits.file_bytes => Ok(Content::Refused(format!(
+        FileKind::NotImage => Ok(Content::NotImage),
+        FileKind::UnsupportedImage(reason) => Ok(Content::Refused(reason.into())),
+        FileKind::Image(_) if size > limits.file_bytes => Ok(Content::Refused(format!(
             "too large: a file of {} MiB, where {} are allowed",
             size >> 20,
             limits.file_bytes >> 20
         ))),
-        Kind::Picture(_) => {
+        FileKind::Image(_) => {
             let permit = budget.acquire(size);
             let mut bytes = Vec::with_capacity(size as usize);
             bytes.extend_from_slice(&head);

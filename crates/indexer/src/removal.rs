@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
-use eidetic_catalog::{Batch, FileState};
+use eidetic_catalog::{FileState, WriteBatch};
 use eidetic_domain::ImageId;
 use eidetic_vectors::VectorIndex;
 
@@ -61,9 +61,9 @@ impl<V: VectorIndex + ?Sized> Removal<'_, V> {
                 self.account(&image, totals);
             }
         }
-        let batch = Batch {
+        let batch = WriteBatch {
             removed,
-            ..Batch::default()
+            ..WriteBatch::default()
         };
         let forgotten = self.indexer.catalog.put_batch(&batch)?;
         forget(self.indexer, &forgotten)

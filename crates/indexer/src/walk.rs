@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::vec;
 
 use eidetic_catalog::FileStamp;
-use eidetic_imaging::{Kind as Content, classify};
+use eidetic_imaging::{FileKind, classify};
 
 use crate::stamp::stamp;
 
@@ -247,6 +247,6 @@ pub fn is_worth_reporting(path: &Path) -> bool {
     let hidden = path
         .file_name()
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-    let other = path.extension().is_some() && classify(&[], path) == Content::NotAPicture;
+    let other = path.extension().is_some() && classify(&[], path) == FileKind::NotImage;
     !(is_link && (hidden || other))
 }

@@ -2,30 +2,26 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "fewer digits are wanted")]
 
+use eidetic_domain::SplitMix64;
+use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{
-    Activation, Finish, FloatFactor, Half, HalfFactor, HalfScratch, MatrixKernel, Rows, RowsMut,
+    Activation, Epilogue, HalfFormat, HalfScratch, PackedF32, PackedHalf, Rows, RowsMut,
 };
 use proptest::prelude::*;
 
 /// Numbers that look random, from −1 to 1.
 fn numbers(seed: u64, count: usize) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
+    let mut random = SplitMix64::new(seed);
+    (0..count).map(|_| random.signed_unit()).collect()
 }
 
 /// Any finite bits but those of huge numbers, whose sums would overflow.
-fn halves(seed: u64, count: usize, half: Half) -> Vec<u16> {
+fn halves(seed: u64, count: usize, half: HalfFormat) -> Vec<u16> {
     let numbers = numbers(seed, count);
     let bits = |x: &f32| match half {
-        Half::Bf16 => (x.to_bits() >> 16) as u16,
+        HalfFormat::Bf16 => (x.to_bits() >> 16) as u16,
         // Exponent 15 is 1: what stays below it is less than 2.
-        Half::F16 => (x.to_bits() >> 13) as u16 & 0xbfff,
+        HalfFormat::F16 => (x.to_bits() >> 13) as u16 & 0xbfff,
     };
     numbers.iter().map(bits).collect()
 }
@@ -34,23 +30,23 @@ proptest! {
     #[test]
     fn products_with_16_bit_weights_are_those_with_f32_to_the_bit(
         seed in any::<u32>(), count in 0..40_usize, inputs in 0..200_usize, outputs in 0..100_usize,
-        half in prop::sample::select(vec![Half::Bf16, Half::F16]),
+        half in prop::sample::select(vec![HalfFormat::Bf16, HalfFormat::F16]),
     ) {
         let rows = numbers(seed.into(), count * inputs);
         let (bias, old) = (numbers(2, outputs), numbers(3, count * outputs));
         let weights = halves(seed.into(), outputs * inputs, half);
         let wide: Vec<f32> = weights.iter().map(|bits| half.widened(*bits)).collect();
-        let packed = HalfFactor::pack(&weights, half, outputs, inputs);
-        let reference = FloatFactor::pack(&wide, outputs, inputs);
+        let packed = PackedHalf::pack(&weights, half, outputs, inputs);
+        let reference = PackedF32::pack(&wide, outputs, inputs);
         let mut scratch = HalfScratch::default();
-        for kernel in MatrixKernel::available() {
-            for finish in [Finish::Plain, Finish::AddTo(&bias), Finish::Activate(&bias, Activation::Gelu)] {
+        for kernel in Kernel::available() {
+            for epilogue in [Epilogue::none(), Epilogue::accumulate(&bias), Epilogue::activate(&bias, Activation::Gelu)] {
                 let (mut got, mut expected) = (old.clone(), old.clone());
                 let rows = Rows::new(&rows, inputs, count);
-                kernel.half_product(rows, &packed, finish, RowsMut::new(&mut got, outputs, count), &mut scratch);
-                kernel.product(rows, &reference, finish, RowsMut::new(&mut expected, outputs, count));
+                kernel.half_product(rows, &packed, epilogue, RowsMut::new(&mut got, outputs, count), &mut scratch);
+                kernel.product(rows, &reference, epilogue, RowsMut::new(&mut expected, outputs, count));
                 let same = got.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits());
-                prop_assert!(same, "{} {half:?} {finish:?}", kernel.name());
+                prop_assert!(same, "{} {half:?} {epilogue:?}", kernel.name());
             }
         }
     }
@@ -60,7 +56,7 @@ proptest! {
         let row: Vec<f32> = numbers(seed.into(), width).iter().map(|x| x * factor).collect();
         let weight = numbers(1, width);
         let mean = row.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / width as f64;
-        for kernel in MatrixKernel::available() {
+        for kernel in Kernel::available() {
             let mut got = row.clone();
             kernel.rms_norm(&mut got, &weight, 1e-6);
             for i in 0..width {
@@ -78,7 +74,7 @@ proptest! {
         let cosines: Vec<f32> = angles.iter().map(|angle| angle.cos() as f32).collect();
         let sines: Vec<f32> = angles.iter().map(|angle| angle.sin() as f32).collect();
         let wide = |i: usize| f64::from(row[i]);
-        for kernel in MatrixKernel::available() {
+        for kernel in Kernel::available() {
             let mut gated = row.clone();
             kernel.gate(&mut gated, &up);
             for i in 0..2 * half {
@@ -99,7 +95,7 @@ proptest! {
 
 #[test]
 fn sixteen_bit_weights_take_two_bytes_each() {
-    let factor = HalfFactor::pack(&[0; 64 * 100], Half::Bf16, 64, 100);
+    let factor = PackedHalf::pack(&[0; 64 * 100], HalfFormat::Bf16, 64, 100);
     assert_eq!(factor.bytes(), 2 * 64 * 100);
     assert_eq!((factor.outputs(), factor.inputs()), (64, 100));
 }

@@ -1,17 +1,13 @@
 //! Every kernel's convolution of single channels against sums written out in f64.
 
-use eidetic_kernels::matrix::{Activation, Depthwise, MatrixKernel, SquareMap};
+use eidetic_domain::SplitMix64;
+use eidetic_kernels::Kernel;
+use eidetic_kernels::matrix::{Activation, Depthwise, SquareMap};
 use proptest::prelude::*;
 
 fn numbers(seed: u64, count: usize) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
+    let mut random = SplitMix64::new(seed);
+    (0..count).map(|_| random.signed_unit()).collect()
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +58,7 @@ proptest! {
         let out_side = packed.side(side);
         prop_assert_eq!(packed.outputs(), channels * times);
         let mut plain = None;
-        for kernel in MatrixKernel::available() {
+        for kernel in Kernel::available() {
             let mut out = vec![0.0; out_side * out_side * channels * times];
             kernel.depthwise(SquareMap { values: &map, side }, &packed, &mut out);
             for (place, got) in out.iter().enumerate() {
@@ -81,7 +77,7 @@ proptest! {
     #[test]
     fn every_kernel_scales_and_activates(length in 0_usize..70, seed: u64) {
         let (row, factors) = (numbers(seed, length), numbers(seed ^ 1, length));
-        for kernel in MatrixKernel::available() {
+        for kernel in Kernel::available() {
             let mut got = row.clone();
             kernel.activate_scaled(&mut got, &factors, Activation::Relu);
             for ((got, x), factor) in got.iter().zip(&row).zip(&factors) {

@@ -1,48 +1,43 @@
 //! Every matrix kernel that this processor can run against sums written out in f64, and whole numbers to the bit.
 
+use eidetic_domain::SplitMix64;
+use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{
-    Activation, AttentionScratch, Codes, Finish, FloatFactor, Heads, IntegerFactor, Mask, MatrixKernel, Rows,
-    RowsMut,
+    Activation, AttentionScratch, Epilogue, Heads, Mask, PackedF32, PackedInt8, QuantizedRows, Rows, RowsMut,
 };
 use proptest::prelude::*;
 
 /// Numbers that look random, from −1 to 1.
 fn numbers(seed: u64, count: usize) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
+    let mut random = SplitMix64::new(seed);
+    (0..count).map(|_| random.signed_unit()).collect()
 }
 
-fn product(kernel: MatrixKernel, case: &Case, finish: Finish<'_>, start: &[f32]) -> Vec<f32> {
-    let factor = FloatFactor::pack(&case.weights, case.outputs, case.inputs);
+fn product(kernel: Kernel, case: &Case, epilogue: Epilogue<'_>, start: &[f32]) -> Vec<f32> {
+    let factor = PackedF32::pack(&case.weights, case.outputs, case.inputs);
     let mut out = start.to_vec();
     kernel.product(
         Rows::new(&case.rows, case.inputs, case.count),
         &factor,
-        finish,
+        epilogue,
         RowsMut::new(&mut out, case.outputs, case.count),
     );
     out
 }
 
-fn integer_product(kernel: MatrixKernel, case: &Case, finish: Finish<'_>, start: &[f32]) -> Vec<f32> {
-    let factor = IntegerFactor::pack(&case.weights, case.outputs, case.inputs);
-    let mut codes = Codes::default();
-    codes.round(
+fn int8_product(kernel: Kernel, case: &Case, epilogue: Epilogue<'_>, start: &[f32]) -> Vec<f32> {
+    let factor = PackedInt8::pack(&case.weights, case.outputs, case.inputs);
+    let mut codes = QuantizedRows::default();
+    codes.quantize(
         kernel,
         Rows::new(&case.rows, case.inputs, case.count),
         case.inputs,
     );
     let mut out = start.to_vec();
-    kernel.integer_product(
+    kernel.int8_product(
         &codes,
         &factor,
-        finish,
+        epilogue,
         RowsMut::new(&mut out, case.outputs, case.count),
     );
     out
@@ -106,12 +101,12 @@ proptest! {
     #[test]
     fn products_agree_with_sums_in_f64(case in cases()) {
         let zeros = vec![0.0; case.old.len()];
-        for kernel in MatrixKernel::available() {
-            let got = product(kernel, &case, Finish::Bias(&case.bias), &case.old);
+        for kernel in Kernel::available() {
+            let got = product(kernel, &case, Epilogue::bias(&case.bias), &case.old);
             prop_assert!(case.largest_error(&got, &zeros) < 1e-4, "{}", kernel.name());
-            let added = product(kernel, &case, Finish::AddTo(&case.bias), &case.old);
+            let added = product(kernel, &case, Epilogue::accumulate(&case.bias), &case.old);
             prop_assert!(case.largest_error(&added, &case.old) < 1e-4, "{}", kernel.name());
-            let activated = product(kernel, &case, Finish::AddActivate(&case.bias, Activation::Relu), &case.old);
+            let activated = product(kernel, &case, Epilogue::accumulate_activate(&case.bias, Activation::Relu), &case.old);
             let clipped = added.iter().zip(&activated).all(|(sum, got)| sum.max(0.0).to_bits() == got.to_bits());
             prop_assert!(clipped, "{}", kernel.name());
         }
@@ -119,17 +114,17 @@ proptest! {
 
     #[test]
     fn integer_products_are_the_same_to_the_bit(case in cases()) {
-        for finish in [
-            Finish::Plain,
-            Finish::AddTo(&case.bias),
-            Finish::Activate(&case.bias, Activation::Gelu),
-            Finish::AddActivate(&case.bias, Activation::Relu),
+        for epilogue in [
+            Epilogue::none(),
+            Epilogue::accumulate(&case.bias),
+            Epilogue::activate(&case.bias, Activation::Gelu),
+            Epilogue::accumulate_activate(&case.bias, Activation::Relu),
         ] {
-            let plain = integer_product(MatrixKernel::plain(), &case, finish, &case.old);
-            for kernel in MatrixKernel::available() {
-                let got = integer_product(kernel, &case, finish, &case.old);
+            let plain = int8_product(Kernel::scalar(), &case, epilogue, &case.old);
+            for kernel in Kernel::available() {
+                let got = int8_product(kernel, &case, epilogue, &case.old);
                 let same = got.iter().zip(&plain).all(|(a, b)| a.to_bits() == b.to_bits());
-                prop_assert!(same, "{} {finish:?}", kernel.name());
+                prop_assert!(same, "{} {epilogue:?}", kernel.name());
             }
         }
     }
@@ -137,7 +132,7 @@ proptest! {
     #[test]
     fn integer_products_are_near_exact_ones(case in cases()) {
         let zeros = vec![0.0; case.old.len()];
-        let got = integer_product(MatrixKernel::best(), &case, Finish::Bias(&case.bias), &case.old);
+        let got = int8_product(Kernel::best(), &case, Epilogue::bias(&case.bias), &case.old);
         // Half a step of a row (2/255 at most) or of a weight (1/127 at most), for each product.
         let bound = case.inputs as f64 * (1.0 / 255.0 + 0.5 / 127.0 + 1e-4);
         prop_assert!(case.largest_error(&got, &zeros) <= bound + 1e-6);
@@ -152,7 +147,7 @@ proptest! {
         let keys = queries + more;
         let (q, k, v) = (numbers(seed.into(), queries * all), numbers(3, keys * all), numbers(4, keys * all));
         let mask = if causal { Mask::Causal } else { Mask::None };
-        for kernel in MatrixKernel::available() {
+        for kernel in Kernel::available() {
             let mut out = vec![f32::NAN; queries * all];
             kernel.attention(
                 Heads { count: heads, width }, mask,
@@ -179,7 +174,7 @@ proptest! {
         let (weight, bias) = (numbers(1, width), numbers(2, width));
         let mean = row.iter().map(|x| f64::from(*x)).sum::<f64>() / width as f64;
         let variance = row.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / width as f64;
-        for kernel in MatrixKernel::available() {
+        for kernel in Kernel::available() {
             let mut out = vec![0.0; width];
             kernel.layer_norm(&row, &weight, &bias, 1e-5, &mut out);
             for i in 0..width {
@@ -193,8 +188,8 @@ proptest! {
     #[test]
     fn extremes_do_not_saturate(inputs in 1..300_usize, sign in prop::sample::select(vec![-1.0_f32, 1.0])) {
         let case = Case { rows: vec![1.0; inputs], weights: vec![sign; inputs], ..Case::new(1, 1, inputs, 1) };
-        for kernel in MatrixKernel::available() {
-            let got = integer_product(kernel, &case, Finish::Plain, &[0.0])[0];
+        for kernel in Kernel::available() {
+            let got = int8_product(kernel, &case, Epilogue::none(), &[0.0])[0];
             prop_assert!((got - sign * inputs as f32).abs() < 1e-3 * inputs as f32, "{} {got}", kernel.name());
         }
     }
@@ -203,10 +198,10 @@ proptest! {
 #[test]
 fn numbers_that_are_not_finite_make_products_that_are_not() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        for kernel in MatrixKernel::available() {
+        for kernel in Kernel::available() {
             let mut case = Case::new(5, 2, 40, 33);
             case.rows[7] = bad;
-            let got = integer_product(kernel, &case, Finish::Plain, &case.old);
+            let got = int8_product(kernel, &case, Epilogue::none(), &case.old);
             assert!(got[..33].iter().all(|x| x.is_nan()), "{} row", kernel.name());
             assert!(
                 got[33..].iter().all(|x| x.is_finite()),
@@ -215,7 +210,7 @@ fn numbers_that_are_not_finite_make_products_that_are_not() {
             );
             let mut case = Case::new(5, 2, 40, 33);
             case.weights[7] = bad;
-            let got = integer_product(kernel, &case, Finish::Plain, &case.old);
+            let got = int8_product(kernel, &case, Epilogue::none(), &case.old);
             assert!(
                 got[0].is_nan() && got[33].is_nan() && got[1].is_finite(),
                 "{} weight",
@@ -227,21 +222,21 @@ fn numbers_that_are_not_finite_make_products_that_are_not() {
 
 #[test]
 fn the_plain_kernel_is_there_and_names_differ() {
-    let names: std::collections::BTreeSet<&str> = MatrixKernel::available().map(MatrixKernel::name).collect();
+    let names: std::collections::BTreeSet<&str> = Kernel::available().map(Kernel::name).collect();
     assert!(names.contains("plain"));
-    assert_eq!(names.len(), MatrixKernel::available().count());
+    assert_eq!(names.len(), Kernel::available().count());
     eprintln!("tested: {names:?}");
 }
 
 #[test]
 #[should_panic(expected = "do not fit")]
 fn rows_that_are_too_short_are_refused() {
-    let factor = FloatFactor::pack(&[1.0; 12], 3, 4);
+    let factor = PackedF32::pack(&[1.0; 12], 3, 4);
     let mut out = [0.0; 6];
-    MatrixKernel::best().product(
+    Kernel::best().product(
         Rows::new(&[0.0; 7], 4, 2),
         &factor,
-        Finish::Plain,
+        Epilogue::none(),
         RowsMut::new(&mut out, 3, 2),
     );
 }

@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use eidetic_catalog::{Batch, Catalog, FileRecord, FileStamp, FileState, NewImage, SledCatalog};
-use eidetic_domain::{Embedding, Filter, ImageFormat, ImageId, Metadata};
+use eidetic_catalog::{Catalog, FileRecord, FileStamp, FileState, NewImage, SledCatalog, WriteBatch};
+use eidetic_domain::{Embedding, Filter, ImageFormat, ImageId, Metadata, SplitMix64};
 use eidetic_encoder::Encoder;
 use eidetic_encoder::fake::FakeEncoder;
 use eidetic_library::{Library, Owner};
@@ -49,7 +49,7 @@ fn fill(directory: &Path) {
             metadata: metadata(),
         });
         let files = part.iter().map(|&n| file(n));
-        let batch = Batch {
+        let batch = WriteBatch {
             images: images.collect(),
             files: files.collect(),
             removed: Vec::new(),
@@ -63,14 +63,8 @@ fn image(number: u64) -> ImageId {
 }
 
 fn embedding(number: u64) -> Embedding {
-    let mut state = number.wrapping_add(1);
-    let mut component = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        ((state >> 40) as f32) / 8_388_608.0 - 1.0
-    };
-    Embedding::normalize((0..DIMENSION).map(|_| component()).collect()).expect("it has a direction")
+    let mut random = SplitMix64::new(number);
+    Embedding::normalize((0..DIMENSION).map(|_| random.signed_unit()).collect()).expect("it has a direction")
 }
 
 fn metadata() -> Metadata {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_encoder::{EncodeError, Encoder, TextModel};
 use eidetic_encoder_candle::{FitError, Fitted, LEAST_PICTURES, Pair, fit_alignment};
-use eidetic_imaging::{Detail, Limits, decode_for};
+use eidetic_imaging::{DecodeLimits, DecodeSize, decode_at_least};
 use thiserror::Error;
 
 /// Pictures that go through the model at once.
@@ -203,13 +203,13 @@ impl<'a> Seen<'a> {
         folder: &Path,
         progress: &dyn Fn(AlignProgress),
     ) -> Result<Vec<FailedLine>, AlignError> {
-        let detail = Detail::of_model(encoder.shorter_side());
+        let size = DecodeSize::for_model(encoder.shorter_side());
         let mut failed = Vec::new();
         let all: Vec<usize> = (0..self.names.len()).collect();
         for batch in all.chunks(PICTURES_AT_ONCE) {
             let mut pixels = Vec::new();
             for &name in batch {
-                match read(&resolved(folder, self.names[name]), detail) {
+                match read(&resolved(folder, self.names[name]), size) {
                     Ok(image) => {
                         self.places[name] = Some(self.embedded.len());
                         self.embedded.push(name);
@@ -243,14 +243,14 @@ fn resolved(folder: &Path, name: &str) -> PathBuf {
     }
 }
 
-fn read(path: &Path, detail: Detail) -> Result<image::RgbImage, String> {
-    let limits = Limits::default();
-    let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > limits.file_bytes {
-        return Err(format!("the file is too large ({size} bytes)"));
+fn read(path: &Path, size: DecodeSize) -> Result<image::RgbImage, String> {
+    let limits = DecodeLimits::default();
+    let length = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if length > limits.file_bytes {
+        return Err(format!("the file is too large ({length} bytes)"));
     }
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    let decoded = decode_for(&bytes, &limits, detail).map_err(|error| error.to_string())?;
+    let decoded = decode_at_least(&bytes, &limits, size).map_err(|error| error.to_string())?;
     Ok(decoded.image)
 }
 

@@ -101,9 +101,9 @@ impl Library {
         self.active().tag(options, progress, cancel)
     }
 
-    /// See [`Space::tags_of`].
-    pub fn tags_of(&self, image: &ImageId) -> Result<Vec<Tag>, LibraryError> {
-        self.active().tags_of(image)
+    /// See [`Space::get_tags`].
+    pub fn get_tags(&self, image: &ImageId) -> Result<Vec<Tag>, LibraryError> {
+        self.active().get_tags(image)
     }
 
     /// See [`Space::score_pairs`].

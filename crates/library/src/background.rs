@@ -17,7 +17,7 @@ pub(crate) fn load(directory: &Path, encoder: &dyn Encoder) -> Result<Arc<Backgr
     let count = texts.len();
     let kept = KeptVectors::new(directory.join(FILE_NAME), encoder.space(), texts, count);
     if let Some(texts) = kept.read() {
-        let scale = encoder.score_facts().logit_scale;
+        let scale = encoder.score_calibration().logit_scale;
         return Ok(Arc::new(Background::new(texts, scale)));
     }
     let background = Background::embed(encoder)?;

@@ -126,7 +126,7 @@ impl Space {
     }
 
     fn shipped_fit(&self, kind: QueryKind) -> Result<Fit, LibraryError> {
-        Ok(Fit::shipped(&self.encoder()?.score_facts(), kind))
+        Ok(Fit::shipped(&self.encoder()?.score_calibration(), kind))
     }
 
     /// Scores of another space say nothing of this one's.
@@ -159,7 +159,7 @@ impl Space {
             None => self.shipped_fit(kind)?,
             Some(made) => made.origin.anchor.map_or_else(|| made.fit.clone(), Fit::Platt),
         };
-        let span = self.encoder()?.score_facts().span;
+        let span = self.encoder()?.score_calibration().range;
         let bounds = Bounds::of_span(f64::from(span.high - span.low));
         let worth = worth(history, current);
         let refit = Calibrated::refit(&prior, worth, &answers.answered(), &bounds.in_all());

@@ -60,7 +60,7 @@ pub enum LibraryError {
     },
     /// The library's vectors come from another model than the one asked for or found.
     #[error(
-        "the library at {path} holds vectors of {library}, the model gives {model}; use the library's own model, switch it to that one with `eidetic model switch`, or index into another library with --library"
+        "the library at {path} holds vectors of {library}, the model gives {model}; use the library's own model, switch it to that one with `eidetic space switch`, or index into another library with --library"
     )]
     OtherSpace {
         /// The library.
@@ -87,14 +87,14 @@ pub enum LibraryError {
         known: String,
     },
     /// The active space cannot be dropped.
-    #[error("{model} is the model that answers; switch to another first: eidetic model switch NAME")]
+    #[error("{model} is the model that answers; switch to another first: eidetic space switch NAME")]
     ActiveSpace {
         /// Its model.
         model: String,
     },
     /// A space beside the active one cannot be opened.
     #[error(
-        "the vectors of {model} cannot be used ({reason}); the active space is not concerned; `eidetic model drop {number}` removes them, and a switch to that model makes them anew"
+        "the vectors of {model} cannot be used ({reason}); the active space is not concerned; `eidetic space drop {number}` removes them, and a switch to that model makes them anew"
     )]
     UnreadableSpace {
         /// Its model.

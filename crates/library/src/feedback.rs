@@ -1,6 +1,6 @@
 //! What people answer to hits, and what is learnt from it.
 
-use eidetic_catalog::{Catalog, Feedback, FeedbackKind, FeedbackQuestion, FeedbackStore};
+use eidetic_catalog::{Catalog, Feedback, FeedbackKey, FeedbackKind, FeedbackStore};
 use eidetic_domain::ImageId;
 use eidetic_search::SearchError;
 use eidetic_search::calibration::{LabelledPair, Pair};
@@ -82,12 +82,12 @@ impl Library {
                 right,
             }])?;
         } else {
-            let question = FeedbackQuestion {
+            let question = FeedbackKey {
                 kind: stored,
                 query,
                 image,
             };
-            self.catalog.withdraw_feedback(&question)?;
+            self.catalog.remove_feedback(&question)?;
         }
         self.count_answers(kind)
     }
@@ -147,6 +147,6 @@ impl Library {
 const fn stored_kind(kind: QueryKind) -> FeedbackKind {
     match kind {
         QueryKind::Text => FeedbackKind::Text,
-        QueryKind::Picture => FeedbackKind::Picture,
+        QueryKind::Picture => FeedbackKind::Image,
     }
 }

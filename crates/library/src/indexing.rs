@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{MutexGuard, TryLockError};
 
-use eidetic_catalog::{Batch, Catalog, ImageRecord};
+use eidetic_catalog::{Catalog, ImageRecord, WriteBatch};
 use eidetic_domain::ImageId;
 use eidetic_indexer::{Cancel, Indexer, Observer, Options, Refilled, Report, Stage};
 use eidetic_vectors::VectorIndex;
@@ -64,9 +64,9 @@ impl Library {
             .map(|file| file.map(|file| file.path));
         let removed = files.collect::<Result<Vec<PathBuf>, _>>()?;
         let paths = removed.len() as u64;
-        let batch = Batch {
+        let batch = WriteBatch {
             removed,
-            ..Batch::default()
+            ..WriteBatch::default()
         };
         let forgotten = self.catalog.put_batch(&batch)?;
         self.active().let_go_of(&forgotten)?;

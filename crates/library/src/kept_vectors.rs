@@ -1,8 +1,7 @@
 //! Vectors of fixed texts on disk: derived, so that a file that cannot be used counts as none.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 
 use eidetic_domain::{Embedding, SpaceId};
 
@@ -54,7 +53,7 @@ impl KeptVectors {
 
     /// Keeps `vectors`. Nothing is lost where that fails: they take the model some seconds again next time.
     pub(crate) fn keep(&self, vectors: &[Embedding]) {
-        if let Err(error) = self.replace(&self.encode(vectors)) {
+        if let Err(error) = eidetic_atomic_file::write(&self.path, &self.encode(vectors)) {
             tracing::warn!("{}: {error}", self.path.display());
         }
     }
@@ -79,14 +78,6 @@ impl KeptVectors {
             return None;
         }
         vectors.chunks_exact(row).map(vector).collect()
-    }
-
-    fn replace(&self, bytes: &[u8]) -> std::io::Result<()> {
-        let draft = self.path.with_extension("bin.new");
-        let mut file = File::create(&draft)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(draft, Path::new(&self.path))
     }
 }
 

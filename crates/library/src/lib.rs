@@ -19,7 +19,6 @@ mod align;
 mod answering;
 mod background;
 mod calibration;
-mod durable;
 mod error;
 mod feedback;
 mod indexing;

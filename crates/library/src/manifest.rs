@@ -5,7 +5,7 @@ use eidetic_catalog::SpaceNumber;
 use eidetic_domain::{Precision, SpaceId};
 use serde::{Deserialize, Serialize};
 
-use crate::{LibraryError, OldSpace, durable};
+use crate::{LibraryError, OldSpace};
 
 /// Versions of the library's layout that this program reads. It writes the first for a library that never had a second
 /// space, which programs that know no spaces can open.
@@ -264,7 +264,7 @@ impl Manifest {
         };
         serde_json::to_vec_pretty(&written)
             .map_err(std::io::Error::from)
-            .and_then(|text| durable::replace(library, FILE_NAME, &text))
+            .and_then(|text| eidetic_atomic_file::write(&path, &text))
             .map_err(LibraryError::io(&path))
     }
 

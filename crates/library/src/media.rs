@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_catalog::{Catalog, ImageRecord};
 use eidetic_domain::ImageId;
-use eidetic_imaging::{Detail, Limits, ThumbnailStore, decode_for};
+use eidetic_imaging::{DecodeLimits, DecodeSize, ThumbnailStore, decode_at_least};
 
 use crate::{Library, LibraryError};
 
@@ -46,8 +46,8 @@ impl Library {
             return Ok(jpeg);
         }
         let file = self.image_file(image)?;
-        let detail = Detail::of_thumbnail(ThumbnailStore::LONG_SIDE);
-        let decoded = decode_for(&file.bytes, &Limits::default(), detail)
+        let size = DecodeSize::for_thumbnail(ThumbnailStore::LONG_SIDE);
+        let decoded = decode_at_least(&file.bytes, &DecodeLimits::default(), size)
             .map_err(|_| LibraryError::FileGone(*image))?;
         self.thumbnails
             .put(image, &decoded.image)

@@ -9,14 +9,14 @@ use eidetic_catalog::{Catalog, RowStore, SledCatalog, SpaceNumber};
 use eidetic_domain::{ImageId, Precision, RowId, SpaceId};
 use eidetic_encoder::Encoder;
 use eidetic_encoder_candle::{DownloadProgress, ModelRef};
-use eidetic_imaging::Detail;
+use eidetic_imaging::DecodeSize;
 use eidetic_search::confidence::Judge;
 use eidetic_search::{AdmissionCache, Answer, Query, Searcher, TextCache};
 use eidetic_vectors::{VectorIndex, VectorStore};
 
 use crate::manifest::SpaceEntry;
 use crate::tagging::KeptTags;
-use crate::{LibraryError, Loading, durable};
+use crate::{LibraryError, Loading};
 
 /// One space of a library, opened: its vectors, its model, and what was learnt of its scores.
 ///
@@ -67,7 +67,7 @@ impl Space {
         let directory = entry.directory(library);
         let place = directory.join("vectors");
         make_folders(library, &place).map_err(LibraryError::io(&place))?;
-        let catalog = catalog.of_space(entry.number);
+        let catalog = catalog.for_space(entry.number);
         let (vectors, report) = VectorStore::open(&place, &entry.space, &live_rows(&catalog)?)?;
         Ok(Self {
             number: entry.number,
@@ -143,8 +143,8 @@ impl Space {
     }
 
     /// How much of a picture its model sees: what every picture to search by must be decoded with, as indexing does.
-    pub fn detail(&self) -> Result<Detail, LibraryError> {
-        Ok(Detail::of_model(self.encoder()?.shorter_side()))
+    pub fn decode_size(&self) -> Result<DecodeSize, LibraryError> {
+        Ok(DecodeSize::for_model(self.encoder()?.shorter_side()))
     }
 
     /// Answers a query.
@@ -271,7 +271,7 @@ fn make_folders(library: &Path, place: &Path) -> std::io::Result<()> {
         .ancestors()
         .skip(1)
         .take_while(|folder| folder.starts_with(library))
-        .try_for_each(durable::sync_directory)
+        .try_for_each(eidetic_atomic_file::sync_directory)
 }
 
 /// What the catalog says is alive; every other row of the vector file is dropped.

@@ -48,7 +48,7 @@ pub struct SwitchStatus {
     pub total: u64,
     /// What becomes of the space that answers now.
     pub old: OldSpace,
-    /// Whether this process is at it; else it goes on with the next `eidetic model switch` or start of a server.
+    /// Whether this process is at it; else it goes on with the next `eidetic space switch` or start of a server.
     pub running: bool,
 }
 
@@ -106,7 +106,7 @@ impl Library {
             for path in self.files_of(number) {
                 remove(&path).map_err(LibraryError::io(&path))?;
             }
-            self.catalog.of_space(number).drop_space()?;
+            self.catalog.for_space(number).drop_space()?;
             self.change_manifest(|manifest| manifest.dropped.retain(|other| *other != number))?;
         }
         Ok(())
@@ -193,7 +193,7 @@ impl Library {
         let opened = self.opened_others().get(&number).cloned();
         match opened {
             Some(space) => Ok(space.read_vectors().len() as u64),
-            None => Ok(self.catalog.of_space(number).count_rows()?),
+            None => Ok(self.catalog.for_space(number).count_rows()?),
         }
     }
 

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use eidetic_catalog::{Catalog, Counts, TagStore};
+use eidetic_catalog::{Catalog, CatalogCounts, TagStore};
 use eidetic_domain::Precision;
 use eidetic_vectors::IndexKind;
 use serde::{Deserialize, Serialize};
@@ -73,7 +73,7 @@ pub struct BytesOnDisk {
 
 impl Library {
     /// How much the library holds; costs no walk through its files, so it may be asked often.
-    pub fn counts(&self) -> Result<Counts, LibraryError> {
+    pub fn counts(&self) -> Result<CatalogCounts, LibraryError> {
         Ok(self.catalog.counts()?)
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use eidetic_search::tagging::{TagRule, Vocabulary};
 use serde::{Deserialize, Serialize};
 
-use crate::{TagOptions, durable};
+use crate::TagOptions;
 
 const FILE_NAME: &str = "tagging.json";
 const FORMAT: u32 = 1;
@@ -32,7 +32,7 @@ pub(crate) fn keep(directory: &Path, options: &TagOptions) {
     };
     let written = serde_json::to_vec(&kept)
         .map_err(std::io::Error::from)
-        .and_then(|text| durable::replace(directory, FILE_NAME, &text));
+        .and_then(|text| eidetic_atomic_file::write(&directory.join(FILE_NAME), &text));
     if let Err(error) = written {
         tracing::warn!("{}: {error}", directory.join(FILE_NAME).display());
     }

@@ -131,11 +131,15 @@ impl Space {
 
     /// The tags of an image: those that it was given last, else what the bundled vocabulary gives on the spot, which is not
     /// kept. The first call that has to look may take a few thousand short texts through the model.
-    pub fn tags_of(&self, image: &ImageId) -> Result<Vec<Tag>, LibraryError> {
+    pub fn get_tags(&self, image: &ImageId) -> Result<Vec<Tag>, LibraryError> {
         if !self.catalog.contains(image)? {
             return Err(LibraryError::UnknownImage(*image));
         }
-        let stored = self.catalog.tags_of(std::slice::from_ref(image))?.pop().flatten();
+        let stored = self
+            .catalog
+            .get_tags(std::slice::from_ref(image))?
+            .pop()
+            .flatten();
         if let Some(stored) = stored {
             return Ok(stored.tags);
         }
@@ -180,7 +184,7 @@ impl Space {
         images: &[ImageId],
         report: &mut TagReport,
     ) -> Result<(), LibraryError> {
-        let known = self.catalog.tags_of(images)?;
+        let known = self.catalog.get_tags(images)?;
         let stale = |tags: &Option<ImageTags>| {
             tags.as_ref()
                 .is_none_or(|tags| tags.fingerprint != tagger.fingerprint)

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use eidetic_domain::Embedding;
 use eidetic_encoder::Encoder;
-use eidetic_imaging::{Detail, Limits, decode_for};
+use eidetic_imaging::{DecodeLimits, DecodeSize, decode_at_least};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -164,14 +164,14 @@ impl Check {
                 file: picture.file.clone(),
                 reason,
             };
-            let decoded = decode_for(file, &Limits::default(), Detail::ALL)
+            let decoded = decode_at_least(file, &DecodeLimits::default(), DecodeSize::FULL)
                 .map_err(|error| refused(error.to_string()))?;
             let pixels = encoder.preprocess(&decoded.image);
             embedded.extend(encoder.encode_pixels(&[pixels])?);
         }
         let texts: Vec<&str> = self.texts.iter().map(String::as_str).collect();
         let texts = encoder.encode_texts(&texts)?;
-        let scale = f64::from(encoder.score_facts().logit_scale);
+        let scale = f64::from(encoder.score_calibration().logit_scale);
         let found = embedded
             .iter()
             .map(|picture| self.compare.row(picture, &texts, scale));
@@ -231,7 +231,7 @@ impl Comparison {
     }
 
     fn row(self, picture: &Embedding, texts: &[Embedding], scale: f64) -> Vec<f64> {
-        let cosines = texts.iter().map(|text| cosine(picture, text));
+        let cosines = texts.iter().map(|text| picture.cosine(text));
         if self == Self::Cosines {
             return cosines.collect();
         }
@@ -250,11 +250,6 @@ impl Comparison {
             _ => row[column],
         }
     }
-}
-
-fn cosine(left: &Embedding, right: &Embedding) -> f64 {
-    let pairs = left.as_slice().iter().zip(right.as_slice());
-    pairs.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }
 
 fn softmax(logits: &[f64]) -> Vec<f64> {
@@ -319,7 +314,7 @@ mod tests {
         let encoder = FakeEncoder::default();
         let red = png([255, 0, 0]);
         let texts = encoder.encode_texts(&["red", "blue"]).unwrap();
-        let (one, other) = (cosine(&texts[0], &texts[0]), cosine(&texts[0], &texts[1]));
+        let (one, other) = (texts[0].cosine(&texts[0]), texts[0].cosine(&texts[1]));
         let verified = check("cosines", &format!("[[{one}, {other}]]"))
             .run(&encoder, std::slice::from_ref(&red))
             .unwrap();

@@ -61,7 +61,7 @@ impl Default for AdmissionCache {
 }
 
 fn admitted_rows(catalog: &dyn Catalog, filter: &Filter) -> Result<Vec<RowId>, CatalogError> {
-    let tags = filter.wanted_tags();
+    let tags = filter.required_tags();
     if filter.folders.is_empty() && tags.is_empty() {
         return passing(catalog.scan(), filter);
     }
@@ -91,7 +91,7 @@ fn images_in_folders(catalog: &dyn Catalog, filter: &Filter) -> Result<Vec<Image
 fn images_with_tags(catalog: &dyn Catalog, tags: &BTreeSet<String>) -> Result<Vec<ImageId>, CatalogError> {
     let mut images: Option<Vec<ImageId>> = None;
     for tag in tags {
-        let carrying = catalog.tagged_with(tag)?;
+        let carrying = catalog.images_with_tag(tag)?;
         images = Some(match images {
             None => carrying,
             Some(mut before) => {
@@ -113,7 +113,7 @@ fn passing(
         .filter_map(|record| match record {
             Ok(record) => record
                 .row
-                .filter(|_| filter.admits(&record.paths, record.metadata.taken))
+                .filter(|_| filter.matches(&record.paths, record.metadata.taken))
                 .map(Ok),
             Err(error) => Some(Err(error)),
         })

@@ -11,7 +11,7 @@ mod own_scores;
 use std::sync::Arc;
 
 use eidetic_domain::Embedding;
-use eidetic_encoder::{EncodeError, Encoder, LogisticCurve, ScoreFacts};
+use eidetic_encoder::{EncodeError, Encoder, LogisticCurve, ScoreCalibration};
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::{Isotonic, Platt};
@@ -121,10 +121,10 @@ pub struct Judge {
 
 impl Fit {
     /// What the model's makers measured, else the background.
-    pub fn shipped(facts: &ScoreFacts, kind: QueryKind) -> Self {
+    pub fn shipped(facts: &ScoreCalibration, kind: QueryKind) -> Self {
         let curve = match kind {
             QueryKind::Text => facts.text,
-            QueryKind::Picture => facts.picture,
+            QueryKind::Picture => facts.image,
         };
         curve.map_or(Self::Background, |curve| {
             Self::Platt(Platt {
@@ -155,7 +155,7 @@ impl Judge {
 
     /// As far as anything is known of a model that nobody calibrated.
     pub fn shipped(encoder: &dyn Encoder) -> Result<Self, EncodeError> {
-        let facts = encoder.score_facts();
+        let facts = encoder.score_calibration();
         let (text, picture) = (
             Fit::shipped(&facts, QueryKind::Text),
             Fit::shipped(&facts, QueryKind::Picture),

@@ -46,7 +46,7 @@ impl Matcher<'_> {
     pub fn texts_of(&self, picture: &Embedding, texts: &[&str]) -> Result<Vec<TextMatch>, EncodeError> {
         let embedded = self.texts.embed_all(self.encoder, texts)?;
         let confidences = self.judge.texts_of(picture, embedded.iter().map(Arc::as_ref));
-        let span = self.encoder.score_facts().span;
+        let span = self.encoder.score_calibration().range;
         let mut matches: Vec<TextMatch> = texts
             .iter()
             .zip(&embedded)
@@ -56,7 +56,7 @@ impl Matcher<'_> {
                 TextMatch {
                     text: (*text).to_owned(),
                     score,
-                    normalized: span.normalized(score),
+                    normalized: span.normalize(score),
                     confidence,
                     level: Level::of(confidence),
                 }

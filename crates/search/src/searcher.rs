@@ -177,7 +177,7 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         let records = self.catalog.get_many(&ids)?;
         let tagged = self.carriers(&ids, filter)?;
         let admits = |record: &ImageRecord| {
-            filter.admits(&record.paths, record.metadata.taken)
+            filter.matches(&record.paths, record.metadata.taken)
                 && tagged
                     .as_ref()
                     .is_none_or(|tagged| tagged.contains(&record.image))
@@ -191,11 +191,11 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
 
     /// Those of `images` that carry the tags which `filter` asks for; `None` where it asks for none.
     fn carriers(&self, images: &[ImageId], filter: &Filter) -> Result<Option<HashSet<ImageId>>, SearchError> {
-        if filter.wanted_tags().is_empty() {
+        if filter.required_tags().is_empty() {
             return Ok(None);
         }
-        let carries = |tags: &ImageTags| filter.admits_tags(tags.tags.iter().map(|tag| tag.name.as_str()));
-        let tags = self.catalog.tags_of(images)?;
+        let carries = |tags: &ImageTags| filter.matches_tags(tags.tags.iter().map(|tag| tag.name.as_str()));
+        let tags = self.catalog.get_tags(images)?;
         let carrying = images.iter().zip(tags);
         Ok(Some(
             carrying

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::RwLock;
 
 use eidetic_catalog::{
-    Batch, Catalog, FileRecord, FileStamp, FileState, ImageTags, MemoryCatalog, NewImage, Tag, TagStore,
+    Catalog, FileRecord, FileStamp, FileState, ImageTags, MemoryCatalog, NewImage, Tag, TagStore, WriteBatch,
 };
-use eidetic_domain::{DateRange, Embedding, Filter, ImageFormat, ImageId, Metadata, SpaceId, first_moment};
+use eidetic_domain::{DateRange, Embedding, Filter, ImageFormat, ImageId, Metadata, SpaceId, parse_date};
 use eidetic_encoder::fake::FakeEncoder;
-use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreFacts};
+use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration};
 use eidetic_search::{
     AdmissionCache, Query, QueryPicture, SearchError, Searcher, TextCache, Verdict, Weights,
 };
@@ -72,7 +72,7 @@ impl World {
             stamp,
             state: FileState::Indexed(image),
         };
-        let batch = Batch {
+        let batch = WriteBatch {
             images: vec![new],
             files: vec![file],
             removed: Vec::new(),
@@ -146,7 +146,7 @@ fn metadata(name: &str) -> Metadata {
         width: 16,
         height: 16,
         format: ImageFormat::Jpeg,
-        taken: (name == "red").then(|| first_moment("2020-05-17").expect("a date")),
+        taken: (name == "red").then(|| parse_date("2020-05-17").expect("a date")),
         camera: None,
         position: None,
     }
@@ -217,8 +217,8 @@ fn filters_keep_folders_and_dates() {
     assert_eq!(names.len(), 4);
     assert!(!names.contains(&"red".to_owned()));
     let range = DateRange {
-        from: first_moment("2020").ok(),
-        before: first_moment("2021").ok(),
+        from: parse_date("2020").ok(),
+        before: parse_date("2021").ok(),
     };
     let dated = Filter {
         taken: Some(range),
@@ -274,7 +274,7 @@ fn a_filter_by_tags_keeps_what_carries_all_of_them() {
     assert_eq!(world.names(&in_folder), ["orange"]);
     let mut dated = with_tags(&["loud"]);
     dated.filter.taken = Some(DateRange {
-        from: first_moment("2020").ok(),
+        from: parse_date("2020").ok(),
         before: None,
     });
     assert_eq!(world.names(&dated), ["red"]);
@@ -392,8 +392,8 @@ impl Encoder for Fusing<'_> {
         self.0.space()
     }
 
-    fn score_facts(&self) -> ScoreFacts {
-        self.0.score_facts()
+    fn score_calibration(&self) -> ScoreCalibration {
+        self.0.score_calibration()
     }
 
     fn preprocess(&self, image: &RgbImage) -> Pixels {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use eidetic_indexer::{Cancel, Observer, Options};
 use eidetic_library::{Library, LibraryError, ModelRef, SpaceReport, SwitchOptions};
 
-use crate::responses::{IndexReport, JobResponse, JobKind, JobState, SpaceReportResponse};
 use crate::problem::{Problem, ProblemKind};
+use crate::responses::{IndexReport, JobKind, JobResponse, JobState, SpaceReportResponse};
 
 /// JobRegistry that are remembered.
 const KEPT: usize = 20;

@@ -4,8 +4,8 @@
 //! page's own (`web/base.css`), copied in.
 
 mod charts;
-mod pictures;
 mod tables;
+mod thumbnails;
 
 use std::fmt::Write;
 
@@ -16,8 +16,8 @@ use eidetic_search::confidence::{Fit, QueryKind};
 use image::RgbImage;
 use serde_json::{Value, json};
 
-use crate::responses::moment;
 use crate::assets;
+use crate::responses::moment;
 use thumbnails::Thumbnails;
 
 /// Styles and scripts that are copied into the file, by their place in the page's folder.

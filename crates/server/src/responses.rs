@@ -10,16 +10,17 @@ mod search;
 mod spaces;
 mod tags;
 
-pub use search::{
-    HealthResponse, ImageResponse, MatchResponse, MatchResult, Position, ProblemDocument, SearchResponse, SearchHit,
-    TookMs, MatchVerdict,
-};
 pub(crate) use calibration::moment;
 pub use calibration::{
-    CalibrationSummary, CalibrationHistoryEntry, CalibrationsResponse, ClassificationMetrics, ThresholdSummary,
+    CalibrationHistoryEntry, CalibrationSummary, CalibrationsResponse, ClassificationMetrics,
+    ThresholdSummary,
 };
-pub use feedback::{FeedbackEntry, FeedbackList, FeedbackCount};
-pub use jobs::{FailedFile, IndexReport, JobResponse, JobKind, JobState, JobTicket};
+pub use feedback::{FeedbackCount, FeedbackEntry, FeedbackList};
+pub use jobs::{FailedFile, IndexReport, JobKind, JobResponse, JobState, JobTicket};
 pub use match_line::MatchLine;
+pub use search::{
+    HealthResponse, ImageResponse, MatchResponse, MatchResult, MatchVerdict, Position, ProblemDocument,
+    SearchHit, SearchResponse, TookMs,
+};
 pub use spaces::{DropResponse, SpaceReportResponse};
 pub use tags::{ImageTag, TagsResponse};

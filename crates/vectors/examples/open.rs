@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use eidetic_domain::{Embedding, ImageId, SpaceId};
+use eidetic_domain::{Embedding, ImageId, SpaceId, SplitMix64};
 use eidetic_vectors::{VectorIndex, VectorStore};
 
 const SEARCHES: usize = 50;
@@ -59,11 +59,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The image number `n`, with a vector that looks random.
 fn random(n: usize, dimension: usize) -> Result<(ImageId, Embedding), Box<dyn Error>> {
-    let mut state = n as u64 + 1;
-    let components = std::iter::repeat_with(|| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 40) as f32 / (1_u32 << 23) as f32 - 1.0
-    });
+    let mut random = SplitMix64::new(n as u64);
+    let components = std::iter::repeat_with(|| random.signed_unit());
     let vector = Embedding::normalize(components.take(dimension).collect())?;
     Ok((ImageId::of(&n.to_le_bytes()), vector))
 }

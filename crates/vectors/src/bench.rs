@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
-use eidetic_kernels::Line;
+use eidetic_kernels::CacheLine;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -278,8 +278,8 @@ fn filter(
         .codes
         .encode(if kept == Kept::Elsewhere { pivot } else { query }.as_slice());
     let score = |row| {
-        i64::from(eidetic_kernels::dot_codes(
-            Line::codes(&code),
+        i64::from(eidetic_kernels::dot_i8(
+            CacheLine::codes(&code),
             store.codes.row(row),
         ))
     };

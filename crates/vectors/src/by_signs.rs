@@ -1,6 +1,6 @@
 //! Comparing the codes of those rows whose signs are like the query's.
 
-use eidetic_kernels::{CodeKernel, differing_bits};
+use eidetic_kernels::{Kernel, hamming_distances};
 use rayon::prelude::*;
 
 use crate::codes::{CHUNK_ROWS, Codes};
@@ -76,7 +76,7 @@ fn nearest_looks(
 /// From how many different signs on a row is hardly as near to the query as one whose code's product with it is `score`.
 fn as_near(codes: &Codes, query: &[i8], score: i32) -> usize {
     let signs = codes.quantizer().dimension() as f64;
-    let own = f64::from(CodeKernel::best().dot(query, query)).max(1.0);
+    let own = f64::from(Kernel::best().dot_i8(query, query)).max(1.0);
     let part = (f64::from(score) / own).clamp(-1.0, 1.0).acos() / std::f64::consts::PI;
     let deviation = (signs * part * (1.0 - part)).sqrt();
     (signs * part + DEVIATIONS * deviation).ceil() as usize + 1
@@ -97,7 +97,7 @@ impl Looks {
         let first = (chunk * CHUNK_ROWS) as u32;
         let rows: Vec<u32> = rows.map(|row| row - first).collect();
         let mut distances = vec![0; rows.len()];
-        differing_bits(query, table, &rows, &mut distances);
+        hamming_distances(query, table, &rows, &mut distances);
         let mut counts = vec![0; query.len() * 64 + 1];
         for &distance in &distances {
             counts[distance as usize] += 1;
@@ -140,16 +140,13 @@ fn first_limit(looks: &[Looks], k: usize) -> usize {
 mod tests {
     use super::*;
     use crate::scan::scan;
-    use eidetic_domain::Embedding;
-    use eidetic_kernels::Line;
+    use eidetic_domain::{Embedding, SplitMix64};
+    use eidetic_kernels::CacheLine;
 
     /// Numbers between −1 and 1, the same for the same seed.
     fn numbers(seed: u32) -> impl FnMut() -> f32 {
-        let mut state = seed;
-        move || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1_u32 << 23) as f32 - 1.0
-        }
+        let mut random = SplitMix64::new(seed.into());
+        move || random.signed_unit()
     }
 
     /// Unit vectors of 512 numbers about 40 centres.
@@ -190,14 +187,14 @@ mod tests {
                 };
                 let all = of(scan(
                     &codes,
-                    Line::codes(&code),
+                    CacheLine::codes(&code),
                     &rows,
                     filter.as_ref(),
                     (10, slack),
                 ));
                 let some = of(scan_by_signs(
                     &codes,
-                    Line::codes(&code),
+                    CacheLine::codes(&code),
                     &rows,
                     filter.as_ref(),
                     (10, slack),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eidetic_kernels::{Line, sign_bits};
+use eidetic_kernels::{CacheLine, sign_bits};
 use rayon::prelude::*;
 
 use crate::quantizer::Quantizer;
@@ -16,7 +16,7 @@ const SIGN_ROWS: usize = SIGN_CHUNKS * CHUNK_ROWS;
 /// From so many signs on, rows are told apart by them; shorter rows are as soon compared whole.
 const SIGNS_TELL: usize = 384;
 /// 64-bit words of a line.
-const WORDS: usize = Line::CODES / size_of::<u64>();
+const WORDS: usize = CacheLine::CODES / size_of::<u64>();
 
 /// Codes in chunks of rows.
 ///
@@ -27,10 +27,10 @@ pub(crate) struct Codes {
     quantizer: Quantizer,
     /// Lines of a row.
     lines: usize,
-    chunks: Vec<Arc<Vec<Line>>>,
+    chunks: Vec<Arc<Vec<CacheLine>>>,
     /// Of every [`SIGN_ROWS`] rows the signs of their codes: a bit each, a word for each line of a code. None where they
     /// do not tell near from far.
-    signs: Vec<Arc<Vec<Line>>>,
+    signs: Vec<Arc<Vec<CacheLine>>>,
 }
 
 impl Codes {
@@ -38,7 +38,7 @@ impl Codes {
     pub(crate) fn new(dimension: usize) -> Self {
         Self {
             quantizer: Quantizer::new(dimension),
-            lines: dimension.div_ceil(Line::CODES),
+            lines: dimension.div_ceil(CacheLine::CODES),
             chunks: Vec::new(),
             signs: Vec::new(),
         }
@@ -53,7 +53,7 @@ impl Codes {
     pub(crate) fn row(&self, row: u32) -> &[i8] {
         let row = row as usize;
         let lines = &self.chunks[row / CHUNK_ROWS][row % CHUNK_ROWS * self.lines..][..self.lines];
-        Line::codes(lines)
+        CacheLine::codes(lines)
     }
 
     /// Replaces the code of `row` by that of `vector`.
@@ -64,8 +64,8 @@ impl Codes {
     }
 
     /// Replaces the code of `row` by one that [`encode`](Self::encode) gave.
-    pub(crate) fn put(&mut self, row: u32, code: &[Line]) {
-        self.row_mut(row).copy_from_slice(Line::codes(code));
+    pub(crate) fn put(&mut self, row: u32, code: &[CacheLine]) {
+        self.row_mut(row).copy_from_slice(CacheLine::codes(code));
         self.note_signs(row);
     }
 
@@ -86,12 +86,12 @@ impl Codes {
     /// The signs of a chunk's rows, one row after the other, a word for each 64 codes.
     pub(crate) fn signs(&self, chunk: usize) -> &[u64] {
         let (table, start) = (chunk / SIGN_CHUNKS, chunk % SIGN_CHUNKS * CHUNK_ROWS * self.lines);
-        &Line::long_words(&self.signs[table])[start..][..CHUNK_ROWS * self.lines]
+        &CacheLine::long_words(&self.signs[table])[start..][..CHUNK_ROWS * self.lines]
     }
 
     /// The signs of a code.
     pub(crate) fn signs_of(code: &[i8]) -> Vec<u64> {
-        let mut words = vec![0; code.len() / Line::CODES];
+        let mut words = vec![0; code.len() / CacheLine::CODES];
         sign_bits(code, &mut words);
         words
     }
@@ -102,29 +102,29 @@ impl Codes {
         }
         let (table, start) = (row as usize / SIGN_ROWS, row as usize % SIGN_ROWS * self.lines);
         let signs = Self::signs_of(self.row(row));
-        let table: &mut Vec<Line> = Arc::make_mut(&mut self.signs[table]);
-        Line::long_words_mut(table)[start..][..self.lines].copy_from_slice(&signs);
+        let table: &mut Vec<CacheLine> = Arc::make_mut(&mut self.signs[table]);
+        CacheLine::long_words_mut(table)[start..][..self.lines].copy_from_slice(&signs);
     }
 
     /// Its chunks, the first of which starts with row 0.
-    pub(crate) fn chunks(&self) -> &[Arc<Vec<Line>>] {
+    pub(crate) fn chunks(&self) -> &[Arc<Vec<CacheLine>>] {
         &self.chunks
     }
 
     /// Lines of a chunk of codes of vectors of `dimension` numbers.
     pub(crate) const fn chunk_lines(dimension: usize) -> usize {
-        CHUNK_ROWS * dimension.div_ceil(Line::CODES)
+        CHUNK_ROWS * dimension.div_ceil(CacheLine::CODES)
     }
 
     /// Codes of these chunks, each of as many lines as [`chunk_lines`](Self::chunk_lines) says.
-    pub(crate) fn from_chunks(dimension: usize, chunks: Vec<Vec<Line>>) -> Self {
+    pub(crate) fn from_chunks(dimension: usize, chunks: Vec<Vec<CacheLine>>) -> Self {
         let mut codes = Self::new(dimension);
         let lines = codes.lines;
-        let signs = |chunks: &[Vec<Line>]| {
-            let mut table = Line::zeros(SIGN_ROWS * lines / WORDS);
-            let rooms = Line::long_words_mut(&mut table).chunks_exact_mut(CHUNK_ROWS * lines);
+        let signs = |chunks: &[Vec<CacheLine>]| {
+            let mut table = CacheLine::zeros(SIGN_ROWS * lines / WORDS);
+            let rooms = CacheLine::long_words_mut(&mut table).chunks_exact_mut(CHUNK_ROWS * lines);
             for (chunk, room) in chunks.iter().zip(rooms) {
-                sign_bits(Line::codes(chunk), room);
+                sign_bits(CacheLine::codes(chunk), room);
             }
             Arc::new(table)
         };
@@ -139,25 +139,25 @@ impl Codes {
     fn row_mut(&mut self, row: u32) -> &mut [i8] {
         let (chunk, start) = (row as usize / CHUNK_ROWS, row as usize % CHUNK_ROWS * self.lines);
         self.reserve(chunk + 1);
-        Line::codes_mut(&mut Arc::make_mut(&mut self.chunks[chunk])[start..][..self.lines])
+        CacheLine::codes_mut(&mut Arc::make_mut(&mut self.chunks[chunk])[start..][..self.lines])
     }
 
     /// Makes room for `chunks` chunks.
     fn reserve(&mut self, chunks: usize) {
         let size = CHUNK_ROWS * self.lines;
         while self.chunks.len() < chunks {
-            self.chunks.push(Arc::new(Line::zeros(size)));
+            self.chunks.push(Arc::new(CacheLine::zeros(size)));
         }
         while self.signs_tell() && self.signs.len() * SIGN_CHUNKS < chunks {
             let size = SIGN_ROWS * self.lines / WORDS;
-            self.signs.push(Arc::new(Line::zeros(size)));
+            self.signs.push(Arc::new(CacheLine::zeros(size)));
         }
     }
 
     /// The code of a query.
-    pub(crate) fn encode(&self, vector: &[f32]) -> Vec<Line> {
-        let mut lines = vec![Line::ZERO; self.lines];
-        self.quantizer.encode(vector, Line::codes_mut(&mut lines));
+    pub(crate) fn encode(&self, vector: &[f32]) -> Vec<CacheLine> {
+        let mut lines = vec![CacheLine::ZERO; self.lines];
+        self.quantizer.encode(vector, CacheLine::codes_mut(&mut lines));
         lines
     }
 }
@@ -178,7 +178,7 @@ mod tests {
             let step = f64::from((4.5 / (dimension as f32).sqrt()).min(1.0)) / 127.0;
             for a in 0..60 {
                 for b in 0..60 {
-                    let by_code = eidetic_kernels::dot_codes(codes.row(a), codes.row(b));
+                    let by_code = eidetic_kernels::dot_i8(codes.row(a), codes.row(b));
                     let (x, y) = (vectors[a as usize].1.as_slice(), vectors[b as usize].1.as_slice());
                     let product = f64::from(eidetic_kernels::dot(x, y)) / (step * step);
                     let wrong = (f64::from(by_code) - product).abs();
@@ -207,7 +207,7 @@ mod tests {
         }
         let step = f64::from(4.5 / (dimension as f32).sqrt()) / 127.0;
         for row in 1..40_u32 {
-            let by_code = eidetic_kernels::dot_codes(codes.row(0), codes.row(row));
+            let by_code = eidetic_kernels::dot_i8(codes.row(0), codes.row(row));
             let product = eidetic_kernels::dot(vectors[0].as_slice(), vectors[row as usize].as_slice());
             assert!(
                 (f64::from(by_code) * step * step - f64::from(product)).abs() < 3.0 * step,
@@ -244,7 +244,7 @@ mod tests {
         codes.set(0, samples(1, 100)[0].1.as_slice());
         let loaded = Codes::from_chunks(100, codes.chunks().iter().map(|chunk| chunk.to_vec()).collect());
         for codes in [codes, loaded] {
-            assert_eq!(codes.bytes(), Codes::chunk_lines(100) * size_of::<Line>());
+            assert_eq!(codes.bytes(), Codes::chunk_lines(100) * size_of::<CacheLine>());
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use eidetic_domain::{Embedding, ImageId, RowId};
+use eidetic_domain::{Embedding, ImageId, RowId, SplitMix64};
 
 use crate::{IndexError, Neighbour, RowSet, VectorIndex};
 
@@ -26,14 +26,10 @@ pub fn check(index: &mut dyn VectorIndex) {
 
 /// `count` images with vectors that differ, the same at every call.
 pub fn samples(count: usize, dimension: usize) -> Vec<(ImageId, Embedding)> {
-    let mut state = 0x9e37_79b9_u32;
-    let mut number = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1_u32 << 23) as f32 - 1.0
-    };
+    let mut random = SplitMix64::new(1);
     (0..count)
         .map(|image| {
-            let components = (0..dimension).map(|_| number()).collect();
+            let components = (0..dimension).map(|_| random.signed_unit()).collect();
             let vector = Embedding::normalize(components).expect("random numbers are not all zero");
             (ImageId::of(&image.to_le_bytes()), vector)
         })

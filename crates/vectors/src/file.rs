@@ -3,7 +3,7 @@
 //! A row is the image's id (32 bytes), the vector (`dimension` times f32, little endian) and the CRC-32 of both. A row
 //! means nothing by itself: a catalog record that names it makes it live, so a torn or stale row does no harm.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,7 @@ impl VectorFile {
         };
         if !path.try_exists().map_err(failed)? {
             let page = header::encode(space, &path)?;
-            create(directory, &path, page.as_slice()).map_err(failed)?;
+            eidetic_atomic_file::write(&path, page.as_slice()).map_err(failed)?;
         }
         let file = OpenOptions::new()
             .read(true)
@@ -121,23 +121,6 @@ impl VectorFile {
             source,
         }
     }
-}
-
-/// Writes the file beside its place and moves it there, so that a crash leaves a whole header or none.
-fn create(directory: &Path, path: &Path, page: &[u8]) -> io::Result<()> {
-    let unfinished = path.with_extension("bin.new");
-    fs::write(&unfinished, page)?;
-    File::open(&unfinished)?.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    sync_directory(directory)
-}
-
-/// Returns when the names in `directory` would survive power loss.
-pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(directory)?.sync_all()?;
-    }
-    Ok(())
 }
 
 /// Appends one row to `bytes`.

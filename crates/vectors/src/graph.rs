@@ -127,7 +127,7 @@ impl Graph {
 
     /// The nearest node that the levels above `level` lead to, going down from the entry.
     pub(crate) fn descend(&self, codes: &Codes, query: &[i8], entry: u32, level: u8) -> u32 {
-        let score = |node| eidetic_kernels::dot_codes(query, codes.row(node));
+        let score = |node| eidetic_kernels::dot_i8(query, codes.row(node));
         let mut best = Scored {
             score: score(entry),
             node: entry,

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use eidetic_kernels::{dot_codes, prefetch};
+use eidetic_kernels::{dot_i8, prefetch};
 use rayon::prelude::*;
 
 use crate::codes::Codes;
@@ -155,7 +155,7 @@ impl Graph {
         let mut scored: Vec<Scored> = links
             .iter()
             .map(|&node| Scored {
-                score: dot_codes(code, codes.row(node)),
+                score: dot_i8(code, codes.row(node)),
                 node,
             })
             .collect();
@@ -178,7 +178,7 @@ fn mates(codes: &Codes, batch: &[u32], at: usize) -> Vec<Mate> {
         .map(|(other, &node)| {
             let theirs = codes.row(node);
             let scored = Scored {
-                score: dot_codes(code, theirs),
+                score: dot_i8(code, theirs),
                 node,
             };
             Mate {
@@ -197,7 +197,7 @@ fn choose(codes: &Codes, candidates: impl Iterator<Item = Scored>, most: usize) 
         let code = codes.row(candidate.node);
         if chosen
             .iter()
-            .all(|&other| dot_codes(code, codes.row(other)) < candidate.score)
+            .all(|&other| dot_i8(code, codes.row(other)) < candidate.score)
         {
             chosen.push(candidate.node);
             if chosen.len() == most {
@@ -247,7 +247,8 @@ mod tests {
             (&three.links.upper, &three.links.upper_at)
         );
         assert!(
-            eidetic_kernels::Line::words(&one.links.base) == eidetic_kernels::Line::words(&three.links.base)
+            eidetic_kernels::CacheLine::words(&one.links.base)
+                == eidetic_kernels::CacheLine::words(&three.links.base)
         );
         assert_eq!(one.twins, three.twins);
     }

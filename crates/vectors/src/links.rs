@@ -3,7 +3,7 @@
 //! A node has its row's number. Level 0 has room for [`BASE`] links of every row; the levels above, where few nodes
 //! stand, are kept one after the other.
 
-use eidetic_kernels::Line;
+use eidetic_kernels::CacheLine;
 use rayon::prelude::*;
 
 use crate::quantizer::mix;
@@ -18,13 +18,13 @@ pub(crate) const NONE: u32 = u32::MAX;
 const LEVELS: u8 = 16;
 
 /// Cache lines of a node's links at level 0.
-pub(crate) const BASE_LINES: usize = BASE * size_of::<u32>() / size_of::<Line>();
+pub(crate) const BASE_LINES: usize = BASE * size_of::<u32>() / size_of::<CacheLine>();
 
 /// Links of all nodes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Links {
     /// Links at level 0, [`BASE_LINES`] a row.
-    pub(crate) base: Vec<Line>,
+    pub(crate) base: Vec<CacheLine>,
     /// By row: where its links above level 0 stand; `NONE` for a row that is no node.
     pub(crate) upper_at: Vec<u32>,
     pub(crate) upper: Vec<[u32; UPPER]>,
@@ -61,8 +61,8 @@ impl Links {
         let rows = self.rows().max(row as usize + 1);
         self.upper_at.resize(rows, NONE);
         let known = self.base.len();
-        self.base.resize(rows * BASE_LINES, Line::ZERO);
-        Line::words_mut(&mut self.base[known..]).fill(NONE);
+        self.base.resize(rows * BASE_LINES, CacheLine::ZERO);
+        CacheLine::words_mut(&mut self.base[known..]).fill(NONE);
     }
 
     /// Whether every link leads to a row, and above level 0 to a node that stands there.
@@ -70,7 +70,7 @@ impl Links {
         let rows = self.rows();
         let is_row = |link: &u32| *link == NONE || (*link as usize) < rows;
         let base = || {
-            Line::words(&self.base)
+            CacheLine::words(&self.base)
                 .par_chunks(1 << 16)
                 .all(|links| links.iter().all(is_row))
         };
@@ -102,7 +102,7 @@ impl Links {
     #[inline]
     pub(crate) fn room(&self, node: u32, level: u8) -> &[u32] {
         match level {
-            0 => Line::words(&self.base[node as usize * BASE_LINES..][..BASE_LINES]),
+            0 => CacheLine::words(&self.base[node as usize * BASE_LINES..][..BASE_LINES]),
             _ => &self.upper[self.upper_at[node as usize] as usize + usize::from(level) - 1],
         }
     }
@@ -110,7 +110,7 @@ impl Links {
     /// Replaces the links of a node; at most as many as [`width`] says.
     pub(crate) fn set(&mut self, node: u32, level: u8, links: &[u32]) {
         let room: &mut [u32] = match level {
-            0 => Line::words_mut(&mut self.base[node as usize * BASE_LINES..][..BASE_LINES]),
+            0 => CacheLine::words_mut(&mut self.base[node as usize * BASE_LINES..][..BASE_LINES]),
             _ => &mut self.upper[self.upper_at[node as usize] as usize + usize::from(level) - 1],
         };
         room[..links.len()].copy_from_slice(links);

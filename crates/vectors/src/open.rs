@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use eidetic_domain::{ImageId, RowId};
-use eidetic_kernels::Line;
+use eidetic_kernels::CacheLine;
 
 use crate::IndexError;
 use crate::codes::Codes;
@@ -79,7 +79,7 @@ fn read(
     dimension: usize,
     claims: &[Claim],
     codes: &Codes,
-) -> Result<Vec<(Claim, Vec<Line>)>, IndexError> {
+) -> Result<Vec<(Claim, Vec<CacheLine>)>, IndexError> {
     let encode = |read: &mut Vec<_>, claim, vector: Option<&[f32]>| {
         read.extend(vector.map(|vector| (claim, codes.encode(vector))));
     };

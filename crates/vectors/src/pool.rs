@@ -133,7 +133,7 @@ impl Scratch {
     /// Compares the code of every fresh node and offers it; `landed` learns which were kept near the front.
     #[inline]
     pub(crate) fn compare(&mut self, codes: &crate::codes::Codes, query: &[i8], landed: impl Fn(u32)) {
-        let kernel = eidetic_kernels::CodeKernel::best();
+        let kernel = eidetic_kernels::Kernel::best();
         for &node in self.fresh.iter().take(AHEAD) {
             prefetch(codes.row(node));
         }
@@ -141,7 +141,7 @@ impl Scratch {
             if let Some(&later) = self.fresh.get(at + AHEAD) {
                 prefetch(codes.row(later));
             }
-            let score = kernel.dot(query, codes.row(node));
+            let score = kernel.dot_i8(query, codes.row(node));
             if self
                 .pool
                 .offer(Scored { score, node })

@@ -6,6 +6,8 @@
 //! vectors, so codes never go stale. Sums are exact integers and the turn is additions alone, so codes and the order
 //! that they give are the same on every machine.
 
+use eidetic_domain::SplitMix64;
+
 /// The range of codes in standard deviations of a component: 1/√dimension. Beyond lie 7 of a million components.
 const RANGE: f32 = 4.5;
 /// The largest code.
@@ -99,8 +101,5 @@ fn hadamard(numbers: &mut [f32]) {
 
 /// Bits that look random and are the same everywhere (splitmix64).
 pub(crate) const fn mix(seed: u64) -> u64 {
-    let a = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let b = (a ^ (a >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let c = (b ^ (b >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    c ^ (c >> 31)
+    SplitMix64::new(seed).next_u64()
 }

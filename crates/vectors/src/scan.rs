@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use eidetic_kernels::{CodeKernel, prefetch};
+use eidetic_kernels::{Kernel, prefetch};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -50,12 +50,12 @@ pub(crate) fn compare(
     rows: impl Iterator<Item = u32>,
     mut list: Shortlist,
 ) -> Shortlist {
-    let kernel = CodeKernel::best();
+    let kernel = Kernel::best();
     let mut ahead = [0; AHEAD];
     let mut met = 0;
     let mut one = |node| {
         list.offer(Scored {
-            score: kernel.dot(query, codes.row(node)),
+            score: kernel.dot_i8(query, codes.row(node)),
             node,
         });
     };

@@ -20,15 +20,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use eidetic_domain::SpaceId;
-use eidetic_kernels::Line;
+use eidetic_kernels::CacheLine;
 use rayon::prelude::*;
 
 use crate::IndexError;
 use crate::codes::{CHUNK_ROWS, Codes};
-use crate::file::sync_directory;
 use crate::graph::Graph;
 use crate::links::{BASE_LINES, Links, UPPER};
 use crate::positioned::PositionedFile;
@@ -75,20 +74,13 @@ pub(crate) fn save(
     graph: &Graph,
     images: &[[u8; 32]],
 ) -> Result<(), IndexError> {
-    let unfinished = directory.join("index.bin.new");
-    let place = directory.join(FILE_NAME);
-    let saved = write(&unfinished, space, codes, graph, images)
-        .and_then(|()| fs::rename(&unfinished, &place))
-        .and_then(|()| sync_directory(directory));
-    saved.map_err(|source| {
-        // What was written is of no use to anyone; that it cannot be removed changes nothing.
-        let _ = fs::remove_file(&unfinished);
-        IndexError::Io { path: place, source }
-    })
+    let path = directory.join(FILE_NAME);
+    eidetic_atomic_file::write_with(&path, |file| write(file, space, codes, graph, images))
+        .map_err(|source| IndexError::Io { path, source })
 }
 
 fn write(
-    path: &PathBuf,
+    file: &mut File,
     space: &SpaceId,
     codes: &Codes,
     graph: &Graph,
@@ -106,27 +98,27 @@ fn write(
         entry: graph.entry.map_or(0, |entry| u64::from(entry) + 1),
     };
     let mut writer = PieceWriter {
-        file: File::create(path)?,
+        file,
         checksums: Vec::new(),
     };
     writer.section(images.as_flattened())?;
-    writer.section(bytemuck::cast_slice(Line::codes(&links.base)))?;
+    writer.section(bytemuck::cast_slice(CacheLine::codes(&links.base)))?;
     writer.section(bytemuck::cast_slice(&links.upper_at))?;
     writer.section(bytemuck::cast_slice(&links.upper))?;
     writer.section(bytemuck::cast_slice(&twins))?;
     for chunk in codes.chunks() {
-        writer.section(bytemuck::cast_slice(Line::codes(chunk)))?;
+        writer.section(bytemuck::cast_slice(CacheLine::codes(chunk)))?;
     }
     writer.finish(space, counts)
 }
 
 /// Writes sections in pieces and keeps the checksum of each.
-struct PieceWriter {
-    file: File,
+struct PieceWriter<'a> {
+    file: &'a mut File,
     checksums: Vec<u32>,
 }
 
-impl PieceWriter {
+impl PieceWriter<'_> {
     fn section(&mut self, bytes: &[u8]) -> io::Result<()> {
         for piece in bytes.chunks(PIECE) {
             self.checksums.push(crc32fast::hash(piece));
@@ -137,12 +129,11 @@ impl PieceWriter {
         Ok(())
     }
 
-    fn finish(mut self, space: &SpaceId, counts: Counts) -> io::Result<()> {
+    fn finish(self, space: &SpaceId, counts: Counts) -> io::Result<()> {
         let table: &[u8] = bytemuck::cast_slice(&self.checksums);
         self.file.write_all(table)?;
         self.file
-            .write_all(page(space, counts, crc32fast::hash(table)).as_slice())?;
-        self.file.sync_all()
+            .write_all(page(space, counts, crc32fast::hash(table)).as_slice())
     }
 }
 
@@ -201,19 +192,19 @@ fn read(path: &Path, space: &SpaceId) -> io::Result<Snapshot> {
     let mut images = vec![[0; 32]; rows];
     reader.section(images.as_flattened_mut())?;
     let mut links = Links {
-        base: Line::zeros(rows * BASE_LINES),
+        base: CacheLine::zeros(rows * BASE_LINES),
         upper_at: vec![0; rows],
         upper: vec![[0; UPPER]; size(counts.upper)?],
     };
-    reader.section(bytemuck::cast_slice_mut(Line::codes_mut(&mut links.base)))?;
+    reader.section(bytemuck::cast_slice_mut(CacheLine::codes_mut(&mut links.base)))?;
     reader.section(bytemuck::cast_slice_mut(&mut links.upper_at))?;
     reader.section(bytemuck::cast_slice_mut(&mut links.upper))?;
     let mut twins = vec![[0; 2]; size(counts.twins)?];
     reader.section(bytemuck::cast_slice_mut(&mut twins))?;
     let mut chunks = Vec::new();
     for _ in 0..counts.chunks {
-        let mut chunk = Line::zeros(Codes::chunk_lines(space.dimension));
-        reader.section(bytemuck::cast_slice_mut(Line::codes_mut(&mut chunk)))?;
+        let mut chunk = CacheLine::zeros(Codes::chunk_lines(space.dimension));
+        reader.section(bytemuck::cast_slice_mut(CacheLine::codes_mut(&mut chunk)))?;
         chunks.push(chunk);
     }
     let entry = counts.entry.checked_sub(1).map(|entry| entry as u32);
@@ -272,11 +263,11 @@ fn read_page(file: &PositionedFile, space: &SpaceId) -> io::Result<(Counts, Vec<
 impl Counts {
     /// Pieces of all sections; `None` where no file could have so many.
     fn pieces(&self, dimension: usize) -> Option<u64> {
-        let chunk = size_of::<Line>().checked_mul(Codes::chunk_lines(dimension))? as u64;
+        let chunk = size_of::<CacheLine>().checked_mul(Codes::chunk_lines(dimension))? as u64;
         let pieces = |count: u64, bytes: u64| Some(count.checked_mul(bytes)?.div_ceil(PIECE as u64));
         let sections = [
             pieces(self.rows, 32)?,
-            pieces(self.rows, (BASE_LINES * size_of::<Line>()) as u64)?,
+            pieces(self.rows, (BASE_LINES * size_of::<CacheLine>()) as u64)?,
             pieces(self.rows, 4)?,
             pieces(self.upper, 4 * UPPER as u64)?,
             pieces(self.twins, 8)?,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
-use eidetic_kernels::Line;
+use eidetic_kernels::CacheLine;
 
 use crate::codes::Codes;
 use crate::file::{VectorFile, decode_row, encode_row};
@@ -232,7 +232,7 @@ impl VectorStore {
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone();
             let wish = Wish {
-                query: Line::codes(&code),
+                query: CacheLine::codes(&code),
                 k: k.saturating_add(damaged.len()),
                 filter,
                 candidates,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
+use eidetic_domain::{Embedding, ImageId, RowId, SpaceId, SplitMix64};
 use eidetic_vectors::{GRAPH_THRESHOLD, IndexKind, RowSet, VectorIndex, VectorStore};
 use proptest::prelude::*;
 
@@ -23,11 +23,8 @@ fn space() -> SpaceId {
 
 /// `count` unit vectors about 50 centres; the same for the same seed.
 fn vectors(count: usize, seed: u32) -> Vec<(ImageId, Embedding)> {
-    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12_345);
-    let mut number = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1_u32 << 23) as f32 - 1.0
-    };
+    let mut random = SplitMix64::new(seed.into());
+    let mut number = || random.signed_unit();
     let centres: Vec<f32> = (0..50 * DIMENSION).map(|_| number()).collect();
     (0..count)
         .map(|image| {

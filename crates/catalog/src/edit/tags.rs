@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use eidetic_domain::{ImageId, folded_tag};
+use eidetic_domain::{ImageId, normalize_tag};
 
 use super::{Edit, Outcome};
 use crate::{CatalogError, ImageTags, SpaceNumber, keys};
@@ -22,7 +22,7 @@ impl Edit<'_> {
 
     fn tag(&mut self, id: &ImageId, tags: &ImageTags) -> Result<(), CatalogError> {
         for tag in &tags.tags {
-            let key = keys::tagged(self.space, &folded_tag(&tag.name), id);
+            let key = keys::tagged(self.space, &normalize_tag(&tag.name), id);
             self.store.insert(&mut self.writes, &key, &())?;
         }
         self.store
@@ -47,7 +47,7 @@ impl Edit<'_> {
         };
         for tag in &old.tags {
             self.writes
-                .remove(keys::tagged(space, &folded_tag(&tag.name), id));
+                .remove(keys::tagged(space, &normalize_tag(&tag.name), id));
         }
         self.writes.remove(key);
         Ok(())

@@ -1,16 +1,14 @@
 use super::MemoryCatalog;
-use crate::{CatalogError, FEEDBACK_KEPT, Feedback, FeedbackQuestion, FeedbackStore};
+use crate::{CatalogError, Feedback, FeedbackKey, FeedbackStore, MAX_FEEDBACK};
 
 impl FeedbackStore for MemoryCatalog {
     fn add_feedback(&self, answers: &[Feedback]) -> Result<(), CatalogError> {
         let mut tables = self.write();
         for answer in answers {
-            tables
-                .feedback
-                .retain(|earlier| earlier.question() != answer.question());
+            tables.feedback.retain(|earlier| earlier.key() != answer.key());
             tables.feedback.push(answer.clone());
         }
-        let surplus = tables.feedback.len().saturating_sub(FEEDBACK_KEPT);
+        let surplus = tables.feedback.len().saturating_sub(MAX_FEEDBACK);
         tables.feedback.drain(..surplus);
         Ok(())
     }
@@ -19,10 +17,10 @@ impl FeedbackStore for MemoryCatalog {
         Ok(self.read().feedback.clone())
     }
 
-    fn withdraw_feedback(&self, question: &FeedbackQuestion<'_>) -> Result<bool, CatalogError> {
+    fn remove_feedback(&self, key: &FeedbackKey<'_>) -> Result<bool, CatalogError> {
         let mut tables = self.write();
         let before = tables.feedback.len();
-        tables.feedback.retain(|answer| answer.question() != *question);
+        tables.feedback.retain(|answer| answer.key() != *key);
         Ok(tables.feedback.len() < before)
     }
 }

@@ -1,10 +1,10 @@
-use eidetic_domain::{ImageId, folded_tag};
+use eidetic_domain::{ImageId, normalize_tag};
 
 use super::MemoryCatalog;
 use crate::{CatalogError, ImageTags, TagStore, TagSummary};
 
 impl TagStore for MemoryCatalog {
-    fn tags_of(&self, images: &[ImageId]) -> Result<Vec<Option<ImageTags>>, CatalogError> {
+    fn get_tags(&self, images: &[ImageId]) -> Result<Vec<Option<ImageTags>>, CatalogError> {
         let tables = self.read();
         Ok(images
             .iter()
@@ -22,9 +22,9 @@ impl TagStore for MemoryCatalog {
         Ok(())
     }
 
-    fn tagged_with(&self, tag: &str) -> Result<Vec<ImageId>, CatalogError> {
-        let wanted = folded_tag(tag);
-        let carries = |tags: &ImageTags| tags.tags.iter().any(|tag| folded_tag(&tag.name) == wanted);
+    fn images_with_tag(&self, tag: &str) -> Result<Vec<ImageId>, CatalogError> {
+        let wanted = normalize_tag(tag);
+        let carries = |tags: &ImageTags| tags.tags.iter().any(|tag| normalize_tag(&tag.name) == wanted);
         let tables = self.read();
         let carrying = tables
             .tags

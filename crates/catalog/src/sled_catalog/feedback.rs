@@ -4,7 +4,7 @@ use std::ops::Bound;
 use super::SledCatalog;
 use crate::edit::Outcome;
 use crate::records::{State, StoredFeedback, unseal};
-use crate::{CatalogError, FEEDBACK_KEPT, Feedback, FeedbackQuestion, FeedbackStore, keys};
+use crate::{CatalogError, Feedback, FeedbackKey, FeedbackStore, MAX_FEEDBACK, keys};
 
 impl SledCatalog {
     /// Every answer under its number; answers given later have greater ones.
@@ -56,12 +56,11 @@ impl FeedbackStore for SledCatalog {
         let known = self.numbered_feedback()?;
         let first = known.keys().next_back().map_or(0, |last| last + 1);
         let mut added: Vec<(u64, &Feedback)> = (first..).zip(last_answers(answers)).collect();
-        let questions: BTreeSet<FeedbackQuestion> =
-            added.iter().map(|(_, answer)| answer.question()).collect();
-        let answered_anew = |number: &u64| questions.contains(&known[number].question());
+        let questions: BTreeSet<FeedbackKey> = added.iter().map(|(_, answer)| answer.key()).collect();
+        let answered_anew = |number: &u64| questions.contains(&known[number].key());
         let (mut gone, staying): (BTreeSet<u64>, BTreeSet<u64>) =
             known.keys().partition(|n| answered_anew(n));
-        let surplus = (staying.len() + added.len()).saturating_sub(FEEDBACK_KEPT);
+        let surplus = (staying.len() + added.len()).saturating_sub(MAX_FEEDBACK);
         gone.extend(staying.iter().take(surplus));
         added.drain(..surplus.saturating_sub(staying.len()));
         self.write_feedback(&mut state, &added, &gone)
@@ -72,12 +71,12 @@ impl FeedbackStore for SledCatalog {
         Ok(self.numbered_feedback()?.into_values().collect())
     }
 
-    fn withdraw_feedback(&self, question: &FeedbackQuestion<'_>) -> Result<bool, CatalogError> {
+    fn remove_feedback(&self, key: &FeedbackKey<'_>) -> Result<bool, CatalogError> {
         let mut state = self.writing();
         let gone: BTreeSet<u64> = self
             .numbered_feedback()?
             .into_iter()
-            .filter(|(_, answer)| answer.question() == *question)
+            .filter(|(_, answer)| answer.key() == *key)
             .map(|(number, _)| number)
             .collect();
         if gone.is_empty() {
@@ -88,13 +87,13 @@ impl FeedbackStore for SledCatalog {
     }
 }
 
-/// The last answer to each question, in the order in which these were given.
+/// The last answer to each key, in the order in which these were given.
 fn last_answers(answers: &[Feedback]) -> Vec<&Feedback> {
     let mut answered = BTreeSet::new();
     let mut last: Vec<&Feedback> = answers
         .iter()
         .rev()
-        .filter(|answer| answered.insert(answer.question()))
+        .filter(|answer| answered.insert(answer.key()))
         .collect();
     last.reverse();
     last

@@ -1,6 +1,6 @@
 use std::ops::Bound;
 
-use eidetic_domain::{ImageId, folded_tag};
+use eidetic_domain::{ImageId, normalize_tag};
 
 use super::{PAGE, Page, Paged, SledCatalog, next_from};
 use crate::edit::tags_name;
@@ -31,7 +31,7 @@ impl SledCatalog {
 }
 
 impl TagStore for SledCatalog {
-    fn tags_of(&self, images: &[ImageId]) -> Result<Vec<Option<ImageTags>>, CatalogError> {
+    fn get_tags(&self, images: &[ImageId]) -> Result<Vec<Option<ImageTags>>, CatalogError> {
         let _no_writer = self.reading();
         let tags = |id: &ImageId| {
             if !self.store.contains(&keys::image(id))? {
@@ -50,8 +50,8 @@ impl TagStore for SledCatalog {
         Ok(())
     }
 
-    fn tagged_with(&self, tag: &str) -> Result<Vec<ImageId>, CatalogError> {
-        let tag = folded_tag(tag);
+    fn images_with_tag(&self, tag: &str) -> Result<Vec<ImageId>, CatalogError> {
+        let tag = normalize_tag(tag);
         let _no_writer = self.reading();
         let page = self.store.page(keys::all_tagged(self.space, &tag), usize::MAX)?;
         let image = |(key, _): &(sled::IVec, sled::IVec)| keys::image_of_tagged(self.space, &tag, key);

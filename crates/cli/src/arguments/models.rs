@@ -46,9 +46,11 @@ pub(crate) struct Models {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsAction {
-    /// Download a model, or what is missing of it, and compare it with the hub's checksums
+    /// List known models and which of them are on disk [default]
+    List,
+    /// Download a model and verify its checksums
     Pull(ModelsPull),
-    /// Print the folder of a model that is on disk
+    /// Print the directory of a downloaded model
     Path(ModelsPath),
 }
 

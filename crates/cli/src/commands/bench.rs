@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use eidetic_domain::Precision;
+use eidetic_domain::{Precision, SplitMix64};
 use eidetic_encoder::{Encoder, Pixels};
 use eidetic_encoder_candle::{Model, ModelRef, Opening, open, prepare};
 use eidetic_library::Loading;
@@ -109,11 +109,8 @@ fn use_threads(threads: u16) -> Result<(), Failure> {
 
 /// Pictures whose content does not matter; zeros could be faster than pictures are.
 fn noise(encoder: &dyn Encoder, count: usize) -> Vec<Pixels> {
-    let mut state = 1_u32;
-    let mut byte = move || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
+    let mut random = SplitMix64::new(1);
+    let mut byte = move || random.next_u64() as u8;
     let mut picture = || RgbImage::from_fn(256, 256, |_, _| image::Rgb([byte(), byte(), byte()]));
     (0..count).map(|_| encoder.preprocess(&picture())).collect()
 }

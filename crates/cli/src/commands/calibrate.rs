@@ -9,8 +9,8 @@ use std::path::Path;
 use eidetic_library::{CalibrationHistory, Keep, Library, ScoredPairs};
 use eidetic_search::calibration::Calibrated;
 use eidetic_search::confidence::QueryKind;
-use eidetic_server::json::{CalibrationAnswer, CalibrationsAnswer, FailedFile};
 use eidetic_server::report::Report;
+use eidetic_server::responses::{CalibrationSummary, CalibrationsResponse, FailedFile};
 use serde::Serialize;
 
 use super::{Access, access};
@@ -24,7 +24,7 @@ use crate::{output, remote};
 #[derive(Debug, Serialize)]
 struct Learnt {
     stored: bool,
-    calibration: CalibrationAnswer,
+    calibration: CalibrationSummary,
     failed: Vec<FailedFile>,
 }
 
@@ -75,7 +75,7 @@ fn learn(global: &Global, arguments: &Calibrate, file: &Path) -> Result<Outcome,
 }
 
 fn print_learnt(global: &Global, made: &Calibrated, scored: &ScoredPairs, keep: Keep) -> Result<(), Failure> {
-    let calibration = CalibrationAnswer::from(made);
+    let calibration = CalibrationSummary::from(made);
     warn_where_worse(made);
     if global.json {
         return output::json(&Learnt {
@@ -159,8 +159,8 @@ fn own(global: &Global) -> Result<Box<Library>, Failure> {
     }
 }
 
-fn answer(library: &Library, history: &CalibrationHistory) -> CalibrationsAnswer {
-    CalibrationsAnswer::new(library.space().to_string(), history)
+fn answer(library: &Library, history: &CalibrationHistory) -> CalibrationsResponse {
+    CalibrationsResponse::new(library.space().to_string(), history)
 }
 
 fn write_report(library: &Library, calibrations: &[&Calibrated], file: &Path) -> Result<(), Failure> {

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use eidetic_domain::Embedding;
 use eidetic_encoder::Encoder;
-use eidetic_imaging::Detail;
+use eidetic_imaging::DecodeSize;
 use eidetic_library::{LoadedModel, ModelSource};
 use serde::Serialize;
 
@@ -59,7 +59,7 @@ pub(crate) fn run(_global: &Global, arguments: &Embed) -> Result<Outcome, Failur
 /// One at a time, so that full-size pictures do not pile up. Every vector must be there, or the positions would lie.
 fn embed_file(encoder: &dyn Encoder, path: &Path) -> Result<Embedding, Failure> {
     let named = |reason: String| Failure::could_not_run(format!("{}: {reason}", path.display()));
-    let decoded = pictures::read(path, Detail::of_model(encoder.shorter_side())).map_err(named)?;
+    let decoded = pictures::read(path, DecodeSize::for_model(encoder.shorter_side())).map_err(named)?;
     let pixels = encoder.preprocess(&decoded.image);
     let mut embeddings = encoder.encode_pixels(&[pixels]).map_err(anyhow::Error::from)?;
     Ok(embeddings.swap_remove(0))

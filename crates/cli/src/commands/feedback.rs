@@ -1,4 +1,4 @@
-use eidetic_server::json::{FeedbackAnswer, FeedbackAnswers};
+use eidetic_server::responses::{FeedbackEntry, FeedbackList};
 
 use super::{Access, access};
 use crate::Outcome;
@@ -9,7 +9,7 @@ use crate::{output, remote};
 /// `eidetic feedback`
 pub(crate) fn run(global: &Global, arguments: &Feedback) -> Result<Outcome, Failure> {
     let answers = match access(global, "eidetic feedback")? {
-        Access::Own(library) => FeedbackAnswers::from(library.answers(arguments.kind.into())?),
+        Access::Own(library) => FeedbackList::from(library.answers(arguments.kind.into())?),
         Access::Through(address) => remote::feedback(&address, arguments.kind)?,
     };
     if global.json {
@@ -24,7 +24,7 @@ pub(crate) fn run(global: &Global, arguments: &Feedback) -> Result<Outcome, Fail
 }
 
 /// A line of labelled pairs. A path that would break it is left out for the image's id.
-fn line(answer: &FeedbackAnswer) -> String {
+fn line(answer: &FeedbackEntry) -> String {
     let plain = !answer.path.contains(['\t', '\n', '\r', '\u{fffd}']);
     let image = if plain {
         answer.path.clone()
@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn a_path_that_would_break_the_line_gives_way_to_the_id() {
         let image = eidetic_domain::ImageId::of(b"a picture");
-        let answer = |path: &str| FeedbackAnswer {
+        let answer = |path: &str| FeedbackEntry {
             image,
             path: path.into(),
             query: "a dog".into(),

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_indexer::Options;
 use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
-use eidetic_server::json::IndexReport;
+use eidetic_server::responses::IndexReport;
 
 use super::{
     Access, compute_in, directory, servers_device, servers_precision, through_its_server, warn_of_fallback,
@@ -98,7 +98,7 @@ fn open(global: &Global, arguments: &Index) -> Result<Access, Failure> {
 fn same_model(model: &str, arguments: &Index) -> Result<(), Failure> {
     match &arguments.model {
         Some(asked) if asked.to_string() != model => Err(Failure::could_not_run(format!(
-            "the library holds vectors of {model}, not of {asked}; leave out --model, or switch it: eidetic model switch {asked}"
+            "the library holds vectors of {model}, not of {asked}; leave out --model, or switch it: eidetic space switch {asked}"
         ))),
         _ => Ok(()),
     }
@@ -107,7 +107,7 @@ fn same_model(model: &str, arguments: &Index) -> Result<(), Failure> {
 fn tell_of_unfinished_switch(library: &Library) -> Result<(), Failure> {
     if let Some(switch) = library.planned_switch()? {
         eprintln!(
-            "eidetic: the switch to {0} has come to {1} of {2} pictures; `eidetic model switch {0}` goes on with it",
+            "eidetic: the switch to {0} has come to {1} of {2} pictures; `eidetic space switch {0}` goes on with it",
             switch.model, switch.done, switch.total
         );
     }

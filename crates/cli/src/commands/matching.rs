@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use eidetic_search::distinct_texts;
-use eidetic_server::json::{MatchAnswer, VerdictAnswer};
+use eidetic_server::responses::{MatchResponse, MatchVerdict};
 
 use crate::Outcome;
 use crate::arguments::{Global, Match};
@@ -53,7 +53,7 @@ pub(crate) fn run(global: &Global, arguments: &Match) -> Result<Outcome, Failure
         compete: true,
     };
     let results = comparer.results(std::slice::from_ref(&asked))?.swap_remove(0);
-    let answer = MatchAnswer {
+    let answer = MatchResponse {
         space: comparer.space()?,
         image: Some(image.display().to_string()),
         results: results.map_err(Failure::arguments)?,
@@ -62,7 +62,7 @@ pub(crate) fn run(global: &Global, arguments: &Match) -> Result<Outcome, Failure
     Ok(Outcome::Done)
 }
 
-fn print_answer(global: &Global, answer: &MatchAnswer) -> Result<(), Failure> {
+fn print_answer(global: &Global, answer: &MatchResponse) -> Result<(), Failure> {
     if global.json {
         return output::json(answer);
     }
@@ -83,7 +83,7 @@ fn print_answer(global: &Global, answer: &MatchAnswer) -> Result<(), Failure> {
 }
 
 /// Such as `review: check by hand`.
-fn in_words(verdict: &VerdictAnswer) -> String {
+fn in_words(verdict: &MatchVerdict) -> String {
     format!("{}: {}", verdict.level, verdict.action.words())
 }
 

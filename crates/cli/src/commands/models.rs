@@ -32,7 +32,7 @@ struct Listed {
 /// `eidetic models`
 pub(crate) fn run(global: &Global, arguments: &Models) -> Result<Outcome, Failure> {
     match &arguments.action {
-        None => list(global),
+        None | Some(ModelsAction::List) => list(global),
         Some(ModelsAction::Pull(arguments)) => pull_model(global, arguments),
         Some(ModelsAction::Path(arguments)) => print_path(global, &arguments.model),
     }

@@ -1,14 +1,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use eidetic_domain::{DateRange, Filter, first_moment};
-use eidetic_imaging::Detail;
+use eidetic_domain::{DateRange, Filter, parse_date};
+use eidetic_imaging::DecodeSize;
 use eidetic_indexer::Options;
 use eidetic_library::{Library, Space};
 use eidetic_search::{Query, QueryPicture, Verdict, Weights};
-use eidetic_server::json::{SearchAnswer, SpaceReportAnswer};
+use eidetic_server::responses::{SearchResponse, SpaceReportResponse};
 
-use super::model::print_failures;
+use super::space::print_failures;
 use super::{Access, access, servers_device, servers_precision};
 use crate::Outcome;
 use crate::arguments::{Global, Search};
@@ -19,13 +19,10 @@ use crate::{output, pictures, remote};
 
 /// `eidetic search`
 pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failure> {
-    let blank = arguments
-        .text
-        .as_deref()
-        .is_none_or(|text| text.trim().is_empty());
+    let blank = arguments.text().is_none_or(|text| text.trim().is_empty());
     if blank && arguments.image.is_none() && arguments.image_id.is_none() {
         return Err(Failure::arguments(
-            "nothing to search for; give a text, --image FILE, or --image-id ID",
+            "nothing to search for; give some words, --image FILE, or --image-id ID",
         ));
     }
     let filter = filter(arguments)?;
@@ -41,7 +38,7 @@ pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failur
     Ok(Outcome::Done)
 }
 
-fn search(library: &Library, arguments: &Search, filter: Filter) -> Result<SearchAnswer, Failure> {
+fn search(library: &Library, arguments: &Search, filter: Filter) -> Result<SearchResponse, Failure> {
     library.load_by((&arguments.loading).into());
     let space = match &arguments.space {
         None => library.active(),
@@ -55,7 +52,7 @@ fn search(library: &Library, arguments: &Search, filter: Filter) -> Result<Searc
 
 /// A space that turns out to lack pictures gets them before it is asked again. Where that cannot be done now, the first
 /// answer says how many it lacks.
-fn search_through(address: &str, arguments: &Search, filter: &Filter) -> Result<SearchAnswer, Failure> {
+fn search_through(address: &str, arguments: &Search, filter: &Filter) -> Result<SearchResponse, Failure> {
     let answer = remote::search(address, arguments, filter)?;
     let Some(space) = arguments.space.as_ref().filter(|_| answer.missing > 0) else {
         return Ok(answer);
@@ -81,12 +78,12 @@ fn caught_up(library: &Library, name: &str, arguments: &Search) -> Result<Arc<Sp
     let bar = SpaceBar::new();
     let report = library.catch_up(name, &Options::default(), &bar, &cancel_on_interrupt()?)?;
     bar.finish();
-    print_failures(&SpaceReportAnswer::from(&report));
+    print_failures(&SpaceReportResponse::from(&report));
     Ok(space)
 }
 
 /// Prints hits as a table, or the answer as JSON.
-pub(crate) fn print_answer(global: &Global, answer: &SearchAnswer) -> Result<(), Failure> {
+pub(crate) fn print_answer(global: &Global, answer: &SearchResponse) -> Result<(), Failure> {
     if answer.missing > 0 {
         eprintln!(
             "eidetic: {} pictures of the library have no vector of this model and cannot be found by it",
@@ -117,17 +114,18 @@ pub(crate) fn print_answer(global: &Global, answer: &SearchAnswer) -> Result<(),
 
 fn query(space: &Space, arguments: &Search, filter: Filter) -> Result<Query, Failure> {
     let picture = match (&arguments.image, arguments.image_id) {
-        (Some(path), _) => Some(QueryPicture::Pixels(query_picture(path, space.detail()?)?)),
+        (Some(path), _) => Some(QueryPicture::Pixels(query_picture(path, space.decode_size()?)?)),
         (None, Some(image)) => Some(QueryPicture::Indexed(image)),
         (None, None) => None,
     };
     // Alone, a text or a picture has all the weight.
-    let weights = match (&arguments.text, &picture) {
+    let text = arguments.text();
+    let weights = match (&text, &picture) {
         (Some(_), Some(_)) => Weights::with_text_share(arguments.text_weight),
         _ => Weights::default(),
     };
     Ok(Query {
-        text: arguments.text.clone(),
+        text,
         negative: arguments.without.clone(),
         picture,
         weights,
@@ -137,14 +135,14 @@ fn query(space: &Space, arguments: &Search, filter: Filter) -> Result<Query, Fai
     })
 }
 
-fn query_picture(path: &Path, detail: Detail) -> Result<image::RgbImage, Failure> {
-    let decoded = pictures::read(path, detail)
+fn query_picture(path: &Path, size: DecodeSize) -> Result<image::RgbImage, Failure> {
+    let decoded = pictures::read(path, size)
         .map_err(|reason| Failure::arguments(format!("{}: {reason}", path.display())))?;
     Ok(decoded.image)
 }
 
 fn filter(arguments: &Search) -> Result<Filter, Failure> {
-    let moment = |text: &Option<String>| text.as_deref().map(first_moment).transpose();
+    let moment = |text: &Option<String>| text.as_deref().map(parse_date).transpose();
     let from = moment(&arguments.after).map_err(|error| Failure::arguments(error.to_string()))?;
     let before = moment(&arguments.before).map_err(|error| Failure::arguments(error.to_string()))?;
     let taken = (from.is_some() || before.is_some()).then_some(DateRange { from, before });

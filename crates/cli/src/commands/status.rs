@@ -80,7 +80,7 @@ pub(super) fn switch_in_words(status: &Status) -> Option<String> {
     let goes_on = if switch.running {
         String::new()
     } else {
-        format!("; `eidetic model switch {}` goes on with it", switch.model)
+        format!("; `eidetic space switch {}` goes on with it", switch.model)
     };
     Some(format!(
         "switch   to {}: {} of {} images{goes_on}",

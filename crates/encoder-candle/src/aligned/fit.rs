@@ -1,7 +1,7 @@
 //! How captions' vectors are taken to pictures' vectors, learnt from captioned pictures.
 
 use candle_core::Result as EngineResult;
-use eidetic_encoder::ScoreSpan;
+use eidetic_encoder::ScoreRange;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -82,7 +82,7 @@ pub struct Fitted {
     /// What the projection gives.
     pub after: Recalls,
     /// Cosines on the held-out part: the mean of wrong pairs, and that of right ones.
-    pub span: ScoreSpan,
+    pub span: ScoreRange,
 }
 
 /// Why nothing could be learnt.
@@ -388,7 +388,7 @@ fn recalls(ranks: &[usize]) -> Recalls {
 }
 
 /// Mean cosines of wrong and of right pairs, a little apart at least.
-fn span(test: &Part, predicted: &Matrix, scores: &Matrix) -> ScoreSpan {
+fn span(test: &Part, predicted: &Matrix, scores: &Matrix) -> ScoreRange {
     let (mut wrong, mut right, mut wrongs) = (0.0, 0.0, 0_usize);
     for caption in 0..scores.rows() {
         let length = norm(predicted.row(caption)).max(f64::MIN_POSITIVE);
@@ -403,7 +403,7 @@ fn span(test: &Part, predicted: &Matrix, scores: &Matrix) -> ScoreSpan {
     }
     let low = (wrong / wrongs.max(1) as f64) as f32;
     let high = (right / scores.rows().max(1) as f64) as f32;
-    ScoreSpan {
+    ScoreRange {
         low,
         high: high.max(low + 0.01),
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
 use eidetic_domain::SpaceId;
-use eidetic_encoder::{Encoder, ScoreSpan, TextModel};
+use eidetic_encoder::{Encoder, ScoreRange, TextModel};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
@@ -44,8 +44,8 @@ struct Description {
     text_model: DescribedText,
     image_model: DescribedImage,
     recipe: Recipe,
-    /// Where scores lie: see `ScoreSpan`.
-    span: ScoreSpan,
+    /// Where scores lie: see `ScoreRange`.
+    span: ScoreRange,
     /// How it did on the held-out part when it was fitted.
     fitted: Evidence,
 }
@@ -80,7 +80,7 @@ pub struct Opened {
     pub text_model: ModelRef,
     pub image_model: ModelRef,
     pub projection: Projection,
-    pub span: ScoreSpan,
+    pub span: ScoreRange,
     /// Of both models and of the projection.
     pub revision: String,
     described: Description,

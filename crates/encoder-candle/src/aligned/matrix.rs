@@ -255,14 +255,13 @@ fn small_inverse(lower: &Matrix) -> Matrix {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use eidetic_domain::SplitMix64;
 
-    fn noise(rows: usize, columns: usize, mut state: u64) -> Matrix {
-        let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 40) as f64 / f64::from(1 << 24) - 0.5
-        };
+    fn noise(rows: usize, columns: usize, seed: u64) -> Matrix {
+        let mut random = SplitMix64::new(seed);
         let mut matrix = Matrix::zeros(rows, columns);
-        matrix.values.iter_mut().for_each(|value| *value = next());
+        let values = matrix.values.iter_mut();
+        values.for_each(|value| *value = f64::from(random.signed_unit()) / 2.0);
         matrix
     }
 

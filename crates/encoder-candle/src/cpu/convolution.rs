@@ -1,6 +1,7 @@
 //! Convolutions as products: the neighbourhoods of some positions side by side, times the weights.
 
-use eidetic_kernels::matrix::{Codes, Finish, MatrixKernel};
+use eidetic_kernels::Kernel;
+use eidetic_kernels::matrix::{Epilogue, QuantizedRows};
 
 use super::dense::Factor;
 use super::matrix::Matrix;
@@ -33,9 +34,9 @@ pub struct Shape {
 
 /// What a convolution needs besides maps.
 pub struct Scratch<'a> {
-    pub kernel: MatrixKernel,
+    pub kernel: Kernel,
     pub columns: &'a mut Matrix,
-    pub codes: &'a mut Codes,
+    pub codes: &'a mut QuantizedRows,
 }
 
 impl Convolution {
@@ -59,13 +60,13 @@ impl Convolution {
         })
     }
 
-    /// Convolves maps of `side` × `side` positions into `out`, which has the right size already if `finish` adds to it.
+    /// Convolves maps of `side` × `side` positions into `out`, which has the right size already if `epilogue` adds to it.
     pub fn apply<'b>(
         &'b self,
         map: &Matrix,
         side: usize,
         scratch: &mut Scratch<'_>,
-        finish: impl Fn(&'b [f32]) -> Finish<'b>,
+        epilogue: impl Fn(&'b [f32]) -> Epilogue<'b>,
         out: &mut Matrix,
     ) {
         let (pictures, out_side) = (map.count() / (side * side), side / self.shape.stride);
@@ -80,9 +81,9 @@ impl Convolution {
                 self.unfold(map, side, first + place, scratch.columns.row_mut(place));
             }
             let input = self.factor.input(scratch.kernel, scratch.columns, scratch.codes);
-            let finish = finish(&self.bias);
+            let epilogue = epilogue(&self.bias);
             self.factor
-                .apply(scratch.kernel, input, finish, out.rows_mut(first, count));
+                .apply(scratch.kernel, input, epilogue, out.rows_mut(first, count));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The convolutional picture tower: a stem, stages of residual blocks, a head, and the mean over the picture.
 
 use eidetic_encoder::Pixels;
-use eidetic_kernels::matrix::{Activation, Finish};
+use eidetic_kernels::matrix::{Activation, Epilogue};
 
 use super::convolution::{Convolution, Scratch, Shape};
 use super::dense::Projection;
@@ -95,7 +95,7 @@ impl ConvolutionalTower {
             columns: &mut w.maps.columns,
             codes: &mut w.codes,
         };
-        let activated = |bias| Finish::Activate(bias, self.activation);
+        let activated = |bias| Epilogue::activate(bias, self.activation);
         channels_last(pictures, &mut w.maps.inner);
         self.stem.apply(
             &w.maps.inner,
@@ -156,15 +156,15 @@ impl Block {
             columns,
             codes: &mut workspace.codes,
         };
-        let activated = |bias| Finish::Activate(bias, self.activation);
-        let added = |bias| Finish::AddActivate(bias, self.activation);
+        let activated = |bias| Epilogue::activate(bias, self.activation);
+        let added = |bias| Epilogue::accumulate_activate(bias, self.activation);
         self.first.apply(current, side, &mut scratch, activated, inner);
         let Some(shortcut) = &self.shortcut else {
             self.second.apply(inner, side, &mut scratch, added, current);
             return side;
         };
         halved(current, side, next);
-        shortcut.apply(next, side / 2, &mut scratch, Finish::Bias, current);
+        shortcut.apply(next, side / 2, &mut scratch, Epilogue::bias, current);
         self.second.apply(inner, side / 2, &mut scratch, added, current);
         side / 2
     }

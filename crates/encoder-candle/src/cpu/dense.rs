@@ -1,8 +1,7 @@
 //! A product with its bias, in either precision.
 
-use eidetic_kernels::matrix::{
-    Activation, Codes, Finish, FloatFactor, IntegerFactor, MatrixKernel, Rows, RowsMut,
-};
+use eidetic_kernels::Kernel;
+use eidetic_kernels::matrix::{Activation, Epilogue, PackedF32, PackedInt8, QuantizedRows, Rows, RowsMut};
 
 use super::matrix::Matrix;
 use super::products::Products;
@@ -13,15 +12,15 @@ use crate::weights::Weights;
 
 /// The right side of a product.
 pub enum Factor {
-    F32(FloatFactor),
-    Int8(IntegerFactor),
+    F32(PackedF32),
+    Int8(PackedInt8),
 }
 
 /// The left side of a product, as the right one needs it. Made once for all products that share it.
 #[derive(Clone, Copy)]
 pub enum Input<'a> {
     Rows(Rows<'a>),
-    Codes(&'a Codes),
+    Codes(&'a QuantizedRows),
 }
 
 /// A product and what is added to it.
@@ -35,26 +34,26 @@ pub struct Projection(Option<(Factor, Option<Vec<f32>>)>);
 
 impl Factor {
     /// Brings `rows` into the form that products with this factor take.
-    pub fn input<'a>(&self, kernel: MatrixKernel, rows: &'a Matrix, codes: &'a mut Codes) -> Input<'a> {
+    pub fn input<'a>(&self, kernel: Kernel, rows: &'a Matrix, codes: &'a mut QuantizedRows) -> Input<'a> {
         self.input_rows(kernel, rows.all(), codes)
     }
 
     /// As [`input`](Self::input), for some rows of a matrix.
-    pub fn input_rows<'a>(&self, kernel: MatrixKernel, rows: Rows<'a>, codes: &'a mut Codes) -> Input<'a> {
+    pub fn input_rows<'a>(&self, kernel: Kernel, rows: Rows<'a>, codes: &'a mut QuantizedRows) -> Input<'a> {
         match self {
             Self::F32(_) => Input::Rows(rows),
             Self::Int8(_) => {
-                codes.round(kernel, rows, self.inputs());
+                codes.quantize(kernel, rows, self.inputs());
                 Input::Codes(codes)
             }
         }
     }
 
     /// The product, finished, into `out`.
-    pub fn apply(&self, kernel: MatrixKernel, input: Input<'_>, finish: Finish<'_>, out: RowsMut<'_>) {
+    pub fn apply(&self, kernel: Kernel, input: Input<'_>, epilogue: Epilogue<'_>, out: RowsMut<'_>) {
         match (self, input) {
-            (Self::F32(factor), Input::Rows(rows)) => kernel.product(rows, factor, finish, out),
-            (Self::Int8(factor), Input::Codes(codes)) => kernel.integer_product(codes, factor, finish, out),
+            (Self::F32(factor), Input::Rows(rows)) => kernel.product(rows, factor, epilogue, out),
+            (Self::Int8(factor), Input::Codes(codes)) => kernel.int8_product(codes, factor, epilogue, out),
             _ => unreachable!("an input is made by a factor of the same precision"),
         }
     }
@@ -95,18 +94,20 @@ impl Projection {
     /// The embedding of each of `rows`; `out` is for what lies between.
     pub fn forward(
         &self,
-        kernel: MatrixKernel,
+        kernel: Kernel,
         rows: &Matrix,
-        codes: &mut Codes,
+        codes: &mut QuantizedRows,
         out: &mut Matrix,
     ) -> Vec<Vec<f32>> {
         let Some((factor, bias)) = &self.0 else {
             return rows.to_vectors();
         };
-        let finish = bias.as_ref().map_or(Finish::Plain, |bias| Finish::Bias(bias));
+        let epilogue = bias
+            .as_ref()
+            .map_or(Epilogue::none(), |bias| Epilogue::bias(bias));
         let input = factor.input(kernel, rows, codes);
         out.reshape(rows.count(), factor.outputs());
-        factor.apply(kernel, input, finish, out.all_mut());
+        factor.apply(kernel, input, epilogue, out.all_mut());
         out.to_vectors()
     }
 
@@ -141,43 +142,44 @@ impl Dense {
     }
 
     /// See [`Factor::input`].
-    pub fn input<'a>(&self, kernel: MatrixKernel, rows: &'a Matrix, codes: &'a mut Codes) -> Input<'a> {
+    pub fn input<'a>(&self, kernel: Kernel, rows: &'a Matrix, codes: &'a mut QuantizedRows) -> Input<'a> {
         self.factor.input(kernel, rows, codes)
     }
 
     /// See [`Factor::input_rows`].
-    pub fn input_rows<'a>(&self, kernel: MatrixKernel, rows: Rows<'a>, codes: &'a mut Codes) -> Input<'a> {
+    pub fn input_rows<'a>(&self, kernel: Kernel, rows: Rows<'a>, codes: &'a mut QuantizedRows) -> Input<'a> {
         self.factor.input_rows(kernel, rows, codes)
     }
 
     /// `out` becomes the product with its bias, one row for each of `count`.
-    pub fn fill(&self, kernel: MatrixKernel, input: Input<'_>, count: usize, out: &mut Matrix) {
+    pub fn fill(&self, kernel: Kernel, input: Input<'_>, count: usize, out: &mut Matrix) {
         out.reshape(count, self.factor.outputs());
         self.factor
-            .apply(kernel, input, Finish::Bias(&self.bias), out.all_mut());
+            .apply(kernel, input, Epilogue::bias(&self.bias), out.all_mut());
     }
 
     /// As [`fill`](Self::fill), through `activation`.
     pub fn fill_activated(
         &self,
-        kernel: MatrixKernel,
+        kernel: Kernel,
         input: Input<'_>,
         count: usize,
         activation: Activation,
         out: &mut Matrix,
     ) {
         out.reshape(count, self.factor.outputs());
-        let finish = Finish::Activate(&self.bias, activation);
-        self.factor.apply(kernel, input, finish, out.all_mut());
+        let epilogue = Epilogue::activate(&self.bias, activation);
+        self.factor.apply(kernel, input, epilogue, out.all_mut());
     }
 
     /// Adds the product with its bias to `out`.
-    pub fn add_to(&self, kernel: MatrixKernel, input: Input<'_>, out: &mut Matrix) {
+    pub fn add_to(&self, kernel: Kernel, input: Input<'_>, out: &mut Matrix) {
         self.add_to_rows(kernel, input, out.all_mut());
     }
 
     /// As [`add_to`](Self::add_to), for some rows of a matrix.
-    pub fn add_to_rows(&self, kernel: MatrixKernel, input: Input<'_>, out: RowsMut<'_>) {
-        self.factor.apply(kernel, input, Finish::AddTo(&self.bias), out);
+    pub fn add_to_rows(&self, kernel: Kernel, input: Input<'_>, out: RowsMut<'_>) {
+        self.factor
+            .apply(kernel, input, Epilogue::accumulate(&self.bias), out);
     }
 }

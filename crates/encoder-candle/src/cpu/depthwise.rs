@@ -1,6 +1,7 @@
 //! Convolutions of single channels over the maps of several pictures.
 
-use eidetic_kernels::matrix::{Depthwise, MatrixKernel, SquareMap};
+use eidetic_kernels::Kernel;
+use eidetic_kernels::matrix::{Depthwise, SquareMap};
 
 use super::matrix::Matrix;
 use crate::fast_vit::Folded;
@@ -21,7 +22,7 @@ impl ChannelConvolution {
     }
 
     /// Convolves maps of `side` × `side` positions into `out` and gives their new side.
-    pub fn apply(&self, kernel: MatrixKernel, map: &Matrix, side: usize, out: &mut Matrix) -> usize {
+    pub fn apply(&self, kernel: Kernel, map: &Matrix, side: usize, out: &mut Matrix) -> usize {
         let (pictures, out_side) = (map.count() / (side * side), self.0.side(side));
         out.reshape(pictures * out_side * out_side, self.0.outputs());
         for picture in 0..pictures {

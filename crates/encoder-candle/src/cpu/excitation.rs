@@ -1,7 +1,8 @@
 //! Squeeze and excitation: each channel of a map times a factor that two dense layers make of all channels' means.
 
+use eidetic_kernels::Kernel;
 use eidetic_kernels::dot;
-use eidetic_kernels::matrix::{Activation, MatrixKernel};
+use eidetic_kernels::matrix::Activation;
 
 use super::matrix::Matrix;
 use crate::fast_vit::{self, Folded};
@@ -28,7 +29,7 @@ impl Excitation {
     }
 
     /// Scales the maps of `pictures` pictures, then applies gelu.
-    pub fn apply(&self, kernel: MatrixKernel, map: &mut Matrix, pictures: usize) {
+    pub fn apply(&self, kernel: Kernel, map: &mut Matrix, pictures: usize) {
         let positions = map.count() / pictures.max(1);
         let mut means = Matrix::default();
         means.reshape(1, map.width());
@@ -67,7 +68,7 @@ impl Layer {
 }
 
 /// Applies gelu to all numbers.
-pub fn activate(kernel: MatrixKernel, map: &mut Matrix) {
+pub fn activate(kernel: Kernel, map: &mut Matrix) {
     let ones = vec![1.0; map.width()];
     for row in 0..map.count() {
         kernel.activate_scaled(map.row_mut(row), &ones, Activation::Gelu);

@@ -2,7 +2,7 @@
 
 use eidetic_domain::Precision;
 use eidetic_encoder::Pixels;
-use eidetic_kernels::matrix::{Activation, Finish, FloatFactor, Heads, IntegerFactor, Mask};
+use eidetic_kernels::matrix::{Activation, Epilogue, Heads, Mask, PackedF32, PackedInt8};
 
 use super::convolution::{Convolution, Scratch, Shape};
 use super::convolutional::channels_last;
@@ -144,7 +144,7 @@ impl FastVitTower {
             columns: &mut maps.columns,
             codes: &mut w.codes,
         };
-        let activated = |bias| Finish::Activate(bias, GELU);
+        let activated = |bias| Epilogue::activate(bias, GELU);
         self.stem
             .apply(&maps.inner, self.side, &mut scratch, activated, &mut maps.current);
         let side = self
@@ -349,8 +349,8 @@ fn factor(weight: &[f32], bias: &[f32], precision: Precision) -> Factor {
     let (outputs, inputs) = (bias.len(), weight.len() / bias.len());
     match precision {
         // bf16 was refused when the weights were read.
-        Precision::F32 | Precision::Bf16 => Factor::F32(FloatFactor::pack(weight, outputs, inputs)),
-        Precision::Int8 => Factor::Int8(IntegerFactor::pack(weight, outputs, inputs)),
+        Precision::F32 | Precision::Bf16 => Factor::F32(PackedF32::pack(weight, outputs, inputs)),
+        Precision::Int8 => Factor::Int8(PackedInt8::pack(weight, outputs, inputs)),
     }
 }
 

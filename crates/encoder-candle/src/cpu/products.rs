@@ -1,13 +1,14 @@
 //! The matrix products of a tower and nothing else: what remains when everything between them costs nothing. For benches.
 
-use eidetic_kernels::matrix::{Codes, Finish, MatrixKernel};
+use eidetic_kernels::Kernel;
+use eidetic_kernels::matrix::{Epilogue, QuantizedRows};
 
 use super::dense::{Factor, Input};
 use super::matrix::Matrix;
 
 /// Runs products on rows that it makes up, in memory that is there before the clock starts.
 pub struct Products {
-    kernel: MatrixKernel,
+    kernel: Kernel,
     left: Vec<Left>,
     out: Matrix,
 }
@@ -15,13 +16,13 @@ pub struct Products {
 /// Rows of one shape, as f32 and as codes.
 struct Left {
     rows: Matrix,
-    codes: Codes,
+    codes: QuantizedRows,
 }
 
 impl Default for Products {
     fn default() -> Self {
         Self {
-            kernel: MatrixKernel::best(),
+            kernel: Kernel::best(),
             left: Vec::new(),
             out: Matrix::default(),
         }
@@ -43,12 +44,12 @@ impl Products {
             Factor::Int8(_) => Input::Codes(&left.codes),
         };
         self.out.reshape(count, factor.outputs());
-        factor.apply(self.kernel, input, Finish::Plain, self.out.all_mut());
+        factor.apply(self.kernel, input, Epilogue::none(), self.out.all_mut());
     }
 }
 
 impl Left {
-    fn new(kernel: MatrixKernel, count: usize, width: usize) -> Self {
+    fn new(kernel: Kernel, count: usize, width: usize) -> Self {
         let mut rows = Matrix::default();
         rows.reshape(count, width);
         for row in 0..count {
@@ -56,8 +57,8 @@ impl Left {
                 *x = ((row * 31 + column * 17) % 101) as f32 / 50.0 - 1.0;
             }
         }
-        let mut codes = Codes::default();
-        codes.round(kernel, rows.all(), width);
+        let mut codes = QuantizedRows::default();
+        codes.quantize(kernel, rows.all(), width);
         Self { rows, codes }
     }
 }

@@ -2,7 +2,7 @@
 
 use candle_core::{Storage, Tensor};
 use eidetic_domain::Precision;
-use eidetic_kernels::matrix::{FloatFactor, IntegerFactor};
+use eidetic_kernels::matrix::{PackedF32, PackedInt8};
 
 use super::dense::Factor;
 use crate::error::LoadError;
@@ -62,7 +62,7 @@ pub fn keep(name: &str, tensor: &Tensor, precision: Precision) -> Result<Stored,
     let inputs = values.len().checked_div(outputs).unwrap_or(0);
     Ok(match precision_of(name, precision) {
         None => Stored::Values(values.to_vec()),
-        Some(Precision::F32) => Stored::Factor(Factor::F32(FloatFactor::pack(values, outputs, inputs))),
+        Some(Precision::F32) => Stored::Factor(Factor::F32(PackedF32::pack(values, outputs, inputs))),
         Some(Precision::Bf16) => {
             return Err(LoadError::Config(
                 "models with two towers cannot be run in bf16; f32 and int8 can be had".into(),
@@ -73,7 +73,7 @@ pub fn keep(name: &str, tensor: &Tensor, precision: Precision) -> Result<Stored,
                 "{name} has {inputs} inputs; in 8 bits at most {MOST_INPUTS} can be had"
             )));
         }
-        Some(Precision::Int8) => Stored::Factor(Factor::Int8(IntegerFactor::pack(values, outputs, inputs))),
+        Some(Precision::Int8) => Stored::Factor(Factor::Int8(PackedInt8::pack(values, outputs, inputs))),
     })
 }
 

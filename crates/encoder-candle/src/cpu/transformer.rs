@@ -118,7 +118,7 @@ impl Norm {
     }
 
     /// Normalises each row into `out`.
-    pub fn forward(&self, kernel: eidetic_kernels::matrix::MatrixKernel, rows: &Matrix, out: &mut Matrix) {
+    pub fn forward(&self, kernel: eidetic_kernels::Kernel, rows: &Matrix, out: &mut Matrix) {
         out.reshape(rows.count(), rows.width());
         for row in 0..rows.count() {
             kernel.layer_norm(

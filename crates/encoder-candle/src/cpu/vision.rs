@@ -1,7 +1,7 @@
 //! The picture tower: patches, the transformer, one vector a picture.
 
 use eidetic_encoder::Pixels;
-use eidetic_kernels::matrix::{Finish, Mask};
+use eidetic_kernels::matrix::{Epilogue, Mask};
 
 use super::dense::{Factor, Projection};
 use super::matrix::Matrix;
@@ -175,12 +175,12 @@ impl VisionTower {
         }
         let input = self.patch_embedding.input(w.kernel, &w.wide, &mut w.codes);
         w.mixed.reshape(row, self.width);
-        let finish = self
+        let epilogue = self
             .patch_bias
             .as_ref()
-            .map_or(Finish::Plain, |bias| Finish::Bias(bias));
+            .map_or(Epilogue::none(), |bias| Epilogue::bias(bias));
         self.patch_embedding
-            .apply(w.kernel, input, finish, w.mixed.all_mut());
+            .apply(w.kernel, input, epilogue, w.mixed.all_mut());
         let rows = sequences.last().map_or(0, |sequence| sequence.rows.end);
         w.hidden.reshape(rows, self.width);
         let mut patch = 0;

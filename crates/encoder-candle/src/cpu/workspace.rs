@@ -1,11 +1,12 @@
-use eidetic_kernels::matrix::{AttentionScratch, Codes, MatrixKernel};
+use eidetic_kernels::Kernel;
+use eidetic_kernels::matrix::{AttentionScratch, QuantizedRows};
 
 use super::matrix::Matrix;
 use super::products::Products;
 
 /// The memory that a group of sequences needs on its way through a tower, used again by the next group.
 pub struct Workspace {
-    pub kernel: MatrixKernel,
+    pub kernel: Kernel,
     /// What the layers change: a row for each position.
     pub hidden: Matrix,
     /// The same, normalised.
@@ -19,7 +20,7 @@ pub struct Workspace {
     pub wide: Matrix,
     /// Rows that are asked for at the end.
     pub pooled: Matrix,
-    pub codes: Codes,
+    pub codes: QuantizedRows,
     pub attention: AttentionScratch,
     /// For benches.
     pub products: Products,
@@ -39,7 +40,7 @@ pub struct Maps {
 impl Default for Workspace {
     fn default() -> Self {
         Self {
-            kernel: MatrixKernel::best(),
+            kernel: Kernel::best(),
             hidden: Matrix::default(),
             normed: Matrix::default(),
             queries: Matrix::default(),
@@ -48,7 +49,7 @@ impl Default for Workspace {
             mixed: Matrix::default(),
             wide: Matrix::default(),
             pooled: Matrix::default(),
-            codes: Codes::default(),
+            codes: QuantizedRows::default(),
             attention: AttentionScratch::default(),
             products: Products::default(),
             maps: Maps::default(),

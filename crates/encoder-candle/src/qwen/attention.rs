@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use eidetic_kernels::matrix::{AttentionScratch, Heads, Mask, MatrixKernel, Rows, RowsMut};
+use eidetic_kernels::Kernel;
+use eidetic_kernels::matrix::{AttentionScratch, Heads, Mask, Rows, RowsMut};
 use rayon::prelude::*;
 
 use crate::cpu::matrix::Matrix;
@@ -47,7 +48,7 @@ impl Columns<'_> {
 /// For each query of each sequence the weighted mean of the values of its own sequence, into `out`. The sequences follow
 /// each other and are all rows.
 pub fn attend(
-    kernel: MatrixKernel,
+    kernel: Kernel,
     heads: Grouped,
     mask: Mask,
     sequences: &[Range<usize>],

@@ -3,11 +3,12 @@
 
 use std::ops::Range;
 
-use eidetic_kernels::matrix::{Mask, MatrixKernel};
+use eidetic_kernels::Kernel;
+use eidetic_kernels::matrix::{EpilogueOp, Mask};
 
 use super::attention::{Columns, Grouped, attend};
 use super::config::{DecoderConfig, Details};
-use super::linear::{Linear, Then};
+use super::linear::Linear;
 use super::norm::{Norm, each_row};
 use super::rotary::{Angles, frequencies};
 use super::tensors::Tensors;
@@ -87,7 +88,7 @@ impl Decoder {
     }
 
     /// The last hidden states, normalised, a row for each token.
-    pub fn forward(&self, kernel: MatrixKernel, batch: Batch) -> Matrix {
+    pub fn forward(&self, kernel: Kernel, batch: Batch) -> Matrix {
         let Batch {
             mut hidden,
             sequences,
@@ -166,7 +167,7 @@ impl Layer {
 
     fn attend(
         &self,
-        kernel: MatrixKernel,
+        kernel: Kernel,
         heads: Grouped,
         sequences: &[Range<usize>],
         angles: &Angles,
@@ -174,9 +175,11 @@ impl Layer {
         b: &mut Between,
     ) {
         self.before_attention.apply(kernel, hidden, &mut b.normed);
-        self.queries.apply(kernel, &b.normed, Then::Store, &mut b.queries);
-        self.keys.apply(kernel, &b.normed, Then::Store, &mut b.keys);
-        self.values.apply(kernel, &b.normed, Then::Store, &mut b.values);
+        self.queries
+            .apply(kernel, &b.normed, EpilogueOp::Store, &mut b.queries);
+        self.keys.apply(kernel, &b.normed, EpilogueOp::Store, &mut b.keys);
+        self.values
+            .apply(kernel, &b.normed, EpilogueOp::Store, &mut b.values);
         if let Some((queries, keys)) = &self.head_norms {
             queries.apply_to_heads(kernel, &mut b.queries);
             keys.apply_to_heads(kernel, &mut b.keys);
@@ -185,15 +188,16 @@ impl Layer {
         angles.turn(kernel, &mut b.keys, 0, heads.shared);
         let sides = [&b.queries, &b.keys, &b.values].map(|rows| Columns { rows, first: 0 });
         attend(kernel, heads, Mask::Causal, sequences, sides, &mut b.mixed);
-        self.output.apply(kernel, &b.mixed, Then::Add, hidden);
+        self.output
+            .apply(kernel, &b.mixed, EpilogueOp::Accumulate, hidden);
     }
 
-    fn transform(&self, kernel: MatrixKernel, hidden: &mut Matrix, b: &mut Between) {
+    fn transform(&self, kernel: Kernel, hidden: &mut Matrix, b: &mut Between) {
         self.before_gate.apply(kernel, hidden, &mut b.normed);
-        self.gate.apply(kernel, &b.normed, Then::Store, &mut b.gate);
-        self.up.apply(kernel, &b.normed, Then::Store, &mut b.up);
+        self.gate.apply(kernel, &b.normed, EpilogueOp::Store, &mut b.gate);
+        self.up.apply(kernel, &b.normed, EpilogueOp::Store, &mut b.up);
         each_row(&mut b.gate, |row, gate| kernel.gate(gate, b.up.row(row)));
-        self.down.apply(kernel, &b.gate, Then::Add, hidden);
+        self.down.apply(kernel, &b.gate, EpilogueOp::Accumulate, hidden);
     }
 
     #[cfg(test)]

@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use eidetic_domain::{Embedding, Precision, SpaceId};
-use eidetic_encoder::{EncodeError, Encoder, Pixels, PromptTokenizer, ScoreFacts, VaryingPreprocessor};
-use eidetic_kernels::matrix::MatrixKernel;
+use eidetic_encoder::{
+    DynamicResolutionPreprocessor, EncodeError, Encoder, Pixels, PromptTokenizer, ScoreCalibration,
+};
+use eidetic_kernels::Kernel;
 use image::RgbImage;
 
 use super::config::{QwenConfig, VisionConfig};
@@ -28,14 +30,14 @@ const LOGIT_SCALE: f32 = 20.0;
 pub struct QwenEncoder {
     space: SpaceId,
     family: Family,
-    preprocessor: VaryingPreprocessor,
+    preprocessor: DynamicResolutionPreprocessor,
     tokenizer: PromptTokenizer,
     image_token: u32,
     vision: VisionTower,
     table: Table,
     decoder: Decoder,
     hidden: usize,
-    kernel: MatrixKernel,
+    kernel: Kernel,
 }
 
 /// One thing to embed.
@@ -93,7 +95,7 @@ impl QwenEncoder {
             preprocessor,
             tokenizer,
             hidden,
-            kernel: MatrixKernel::best(),
+            kernel: Kernel::best(),
         })
     }
 
@@ -130,7 +132,8 @@ impl QwenEncoder {
             Some(pixels) => {
                 let group = self.preprocessor.patch() * self.preprocessor.merge();
                 let count = (pixels.height / group) * (pixels.width / group);
-                self.tokenizer.ids_with(&prompt, self.image_token, count)?
+                self.tokenizer
+                    .ids_with_placeholder(&prompt, self.image_token, count)?
             }
         };
         Ok(Prompt {
@@ -183,7 +186,7 @@ impl QwenEncoder {
         let whole = |side: usize| side.div_ceil(group).max(1) * group;
         let (height, width) = (whole(pixels.height), whole(pixels.width));
         let tokens = (height / group).saturating_mul(width / group);
-        let fits = tokens <= self.preprocessor.most_tokens()
+        let fits = tokens <= self.preprocessor.max_tokens()
             && (pixels.height, pixels.width) == (height, width)
             && pixels.values.len() == 3 * height * width;
         if fits {
@@ -203,8 +206,8 @@ impl Encoder for QwenEncoder {
         &self.space
     }
 
-    fn score_facts(&self) -> ScoreFacts {
-        ScoreFacts::of_gme(LOGIT_SCALE)
+    fn score_calibration(&self) -> ScoreCalibration {
+        ScoreCalibration::of_gme(LOGIT_SCALE)
     }
 
     fn preprocess(&self, image: &RgbImage) -> Pixels {
@@ -300,8 +303,8 @@ fn preprocessor(
     json: &[u8],
     family: Family,
     vision: &VisionConfig,
-) -> Result<VaryingPreprocessor, LoadError> {
-    let preprocessor = VaryingPreprocessor::from_json(json, family.resize())?;
+) -> Result<DynamicResolutionPreprocessor, LoadError> {
+    let preprocessor = DynamicResolutionPreprocessor::from_json(json, family.resize())?;
     if (preprocessor.patch(), preprocessor.merge()) == (vision.patch, vision.merge) {
         return Ok(preprocessor);
     }
@@ -320,14 +323,14 @@ fn preprocessor(
 fn tokenizer(json: &[u8], config: &QwenConfig) -> Result<PromptTokenizer, LoadError> {
     let longest = config.family.longest().min(config.longest);
     let tokenizer = PromptTokenizer::from_json(json, longest)?;
-    if tokenizer.vocabulary() > config.vocabulary {
+    if tokenizer.vocab_size() > config.vocabulary {
         return Err(LoadError::Config(format!(
             "the tokenizer has {} tokens, the model {}",
-            tokenizer.vocabulary(),
+            tokenizer.vocab_size(),
             config.vocabulary
         )));
     }
-    if tokenizer.id_of(IMAGE_TOKEN) != Some(config.image_token) {
+    if tokenizer.token_id(IMAGE_TOKEN) != Some(config.image_token) {
         return Err(LoadError::Config(format!(
             "image_token_id {} is not the tokenizer's {IMAGE_TOKEN}",
             config.image_token

@@ -1,6 +1,6 @@
 //! What the families' reference programs do around the model: prompts, resizes, limits.
 
-use eidetic_encoder::{TokenRange, VaryingResize};
+use eidetic_encoder::{DynamicResize, TokenRange};
 
 use super::config::Details;
 use crate::error::LoadError;
@@ -84,21 +84,15 @@ impl Family {
     }
 
     /// How pictures are resized.
-    pub const fn resize(self) -> VaryingResize {
+    pub const fn resize(self) -> DynamicResize {
         match self {
-            Self::Qwen3Vl => VaryingResize {
-                outer: TokenRange { least: 4, most: 1800 },
+            Self::Qwen3Vl => DynamicResize {
+                outer: TokenRange { min: 4, max: 1800 },
                 inner: None,
             },
-            _ => VaryingResize {
-                outer: TokenRange {
-                    least: 4,
-                    most: 16_384,
-                },
-                inner: Some(TokenRange {
-                    least: 256,
-                    most: 1280,
-                }),
+            _ => DynamicResize {
+                outer: TokenRange { min: 4, max: 16_384 },
+                inner: Some(TokenRange { min: 256, max: 1280 }),
             },
         }
     }

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use eidetic_kernels::matrix::{
-    Activation, Finish, FloatFactor, HalfFactor, HalfScratch, MatrixKernel, Rows, RowsMut,
-};
+use eidetic_kernels::Kernel;
+use eidetic_kernels::matrix::{Epilogue, EpilogueOp, HalfScratch, PackedF32, PackedHalf, Rows, RowsMut};
 use rayon::prelude::*;
 
 use super::blocks::Blocks;
@@ -24,20 +23,9 @@ pub struct Linear {
 
 /// Some outputs' weights.
 pub enum Factor {
-    F32(FloatFactor),
-    Half(HalfFactor),
+    F32(PackedF32),
+    Half(PackedHalf),
     Blocks(Blocks),
-}
-
-/// What becomes of a product.
-#[derive(Debug, Clone, Copy)]
-pub enum Then {
-    /// It replaces what was there.
-    Store,
-    /// The function is applied, then it replaces what was there.
-    Activate(Activation),
-    /// It is added.
-    Add,
 }
 
 impl Factor {
@@ -61,26 +49,16 @@ impl Factor {
 
     fn run(
         &self,
-        kernel: MatrixKernel,
+        kernel: Kernel,
         rows: Rows<'_>,
-        finish: Finish<'_>,
+        epilogue: Epilogue<'_>,
         out: RowsMut<'_>,
         scratch: &mut HalfScratch,
     ) {
         match self {
-            Self::F32(factor) => kernel.product(rows, factor, finish, out),
-            Self::Half(factor) => kernel.half_product(rows, factor, finish, out, scratch),
-            Self::Blocks(factor) => kernel.product(rows, &factor.widened(), finish, out),
-        }
-    }
-}
-
-impl Then {
-    const fn finish(self, bias: &[f32]) -> Finish<'_> {
-        match self {
-            Self::Store => Finish::Bias(bias),
-            Self::Activate(activation) => Finish::Activate(bias, activation),
-            Self::Add => Finish::AddTo(bias),
+            Self::F32(factor) => kernel.product(rows, factor, epilogue, out),
+            Self::Half(factor) => kernel.half_product(rows, factor, epilogue, out, scratch),
+            Self::Blocks(factor) => kernel.product(rows, &factor.widened(), epilogue, out),
         }
     }
 }
@@ -96,29 +74,22 @@ impl Linear {
     }
 
     /// `rows` times the weights, plus bias, into `out`, whose shape must fit already where it is added to.
-    pub fn apply(&self, kernel: MatrixKernel, rows: &Matrix, then: Then, out: &mut Matrix) {
+    pub fn apply(&self, kernel: Kernel, rows: &Matrix, op: EpilogueOp, out: &mut Matrix) {
         debug_assert_eq!(rows.width(), self.inputs, "rows of another width");
         out.reshape(rows.count(), self.outputs());
         let threads = rayon::current_num_threads();
         if threads == 1 || rows.count() * threads.min(self.parts.len()) < 2 {
             let mut scratch = HalfScratch::default();
-            self.run_rows(
-                kernel,
-                rows,
-                0..rows.count(),
-                then,
-                out.values_mut(),
-                &mut scratch,
-            );
+            self.run_rows(kernel, rows, 0..rows.count(), op, out.values_mut(), &mut scratch);
         } else if rows.count() >= ROWS * threads || self.parts.len() == 1 {
-            self.by_rows(kernel, rows, then, out, threads);
+            self.by_rows(kernel, rows, op, out, threads);
         } else {
-            self.by_parts(kernel, rows, then, out);
+            self.by_parts(kernel, rows, op, out);
         }
     }
 
     /// Many rows: each thread takes some of them through all weights.
-    fn by_rows(&self, kernel: MatrixKernel, rows: &Matrix, then: Then, out: &mut Matrix, threads: usize) {
+    fn by_rows(&self, kernel: Kernel, rows: &Matrix, op: EpilogueOp, out: &mut Matrix, threads: usize) {
         let height = rows.count().div_ceil(threads).max(1);
         let chunks = out.values_mut().par_chunks_mut((height * self.outputs()).max(1));
         chunks
@@ -126,16 +97,16 @@ impl Linear {
             .for_each_init(HalfScratch::default, |scratch, (number, out)| {
                 let first = number * height;
                 let last = rows.count().min(first + height);
-                self.run_rows(kernel, rows, first..last, then, out, scratch);
+                self.run_rows(kernel, rows, first..last, op, out, scratch);
             });
     }
 
     fn run_rows(
         &self,
-        kernel: MatrixKernel,
+        kernel: Kernel,
         rows: &Matrix,
         range: Range<usize>,
-        then: Then,
+        op: EpilogueOp,
         out: &mut [f32],
         scratch: &mut HalfScratch,
     ) {
@@ -147,7 +118,7 @@ impl Linear {
             part.run(
                 kernel,
                 rows.rows(range.start, count),
-                then.finish(bias),
+                Epilogue::new(Some(bias), op),
                 columns,
                 scratch,
             );
@@ -155,9 +126,9 @@ impl Linear {
     }
 
     /// Few rows: each thread takes all of them through some weights.
-    fn by_parts(&self, kernel: MatrixKernel, rows: &Matrix, then: Then, out: &mut Matrix) {
-        let before = match then {
-            Then::Add => Then::Store,
+    fn by_parts(&self, kernel: Kernel, rows: &Matrix, op: EpilogueOp, out: &mut Matrix) {
+        let before = match op {
+            EpilogueOp::Accumulate => EpilogueOp::Store,
             other => other,
         };
         let parts = self.parts.par_iter().enumerate();
@@ -166,15 +137,23 @@ impl Linear {
                 let bias = &self.bias[number * PART..][..part.outputs()];
                 let mut result = Matrix::default();
                 result.reshape(rows.count(), part.outputs());
-                part.run(kernel, rows.all(), before.finish(bias), result.all_mut(), scratch);
+                part.run(
+                    kernel,
+                    rows.all(),
+                    Epilogue::new(Some(bias), before),
+                    result.all_mut(),
+                    scratch,
+                );
                 result
             })
             .collect();
         for (number, result) in results.iter().enumerate() {
             for row in 0..rows.count() {
                 let out = &mut out.row_mut(row)[number * PART..][..result.width()];
-                match then {
-                    Then::Add => out.iter_mut().zip(result.row(row)).for_each(|(out, x)| *out += x),
+                match op {
+                    EpilogueOp::Accumulate => {
+                        out.iter_mut().zip(result.row(row)).for_each(|(out, x)| *out += x)
+                    }
                     _ => out.copy_from_slice(result.row(row)),
                 }
             }
@@ -190,6 +169,8 @@ impl Linear {
 
 #[cfg(test)]
 mod tests {
+    use eidetic_kernels::matrix::Activation;
+
     use super::*;
 
     fn matrix(count: usize, width: usize) -> Matrix {
@@ -209,27 +190,31 @@ mod tests {
             .step_by(PART)
             .map(|first| {
                 let count = PART.min(outputs - first);
-                Factor::F32(FloatFactor::pack(weights.span(first, count), count, inputs))
+                Factor::F32(PackedF32::pack(weights.span(first, count), count, inputs))
             })
             .collect();
         let linear = Linear::new(parts, matrix(1, outputs).row(0).to_vec(), inputs);
-        let run = |threads: usize, count: usize, then: Then| {
+        let run = |threads: usize, count: usize, op: EpilogueOp| {
             let pool = rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
                 .build()
                 .unwrap();
             let mut out = matrix(count, outputs);
-            pool.install(|| linear.apply(MatrixKernel::best(), &matrix(count, inputs), then, &mut out));
+            pool.install(|| linear.apply(Kernel::best(), &matrix(count, inputs), op, &mut out));
             out.to_vectors()
         };
         for count in [0, 1, 5, 100, 200] {
-            for then in [Then::Store, Then::Add, Then::Activate(Activation::Gelu)] {
-                let alone = run(1, count, then);
+            for op in [
+                EpilogueOp::Store,
+                EpilogueOp::Accumulate,
+                EpilogueOp::Activate(Activation::Gelu),
+            ] {
+                let alone = run(1, count, op);
                 for threads in [2, 3] {
-                    let shared = run(threads, count, then);
+                    let shared = run(threads, count, op);
                     let pairs = alone.iter().flatten().zip(shared.iter().flatten());
                     let error = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-                    assert!(error < 1e-5, "{threads} threads, {count} rows, {then:?}: {error}");
+                    assert!(error < 1e-5, "{threads} threads, {count} rows, {op:?}: {error}");
                     assert_eq!(alone.len(), shared.len());
                 }
             }

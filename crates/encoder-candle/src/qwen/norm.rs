@@ -1,6 +1,6 @@
 //! Both norms of the families, and how passes over rows are shared among threads.
 
-use eidetic_kernels::matrix::MatrixKernel;
+use eidetic_kernels::Kernel;
 use rayon::prelude::*;
 
 use super::tensors::Tensors;
@@ -36,7 +36,7 @@ impl Norm {
     }
 
     /// Each row of `rows`, normalised, into `out`.
-    pub fn apply(&self, kernel: MatrixKernel, rows: &Matrix, out: &mut Matrix) {
+    pub fn apply(&self, kernel: Kernel, rows: &Matrix, out: &mut Matrix) {
         out.reshape(rows.count(), rows.width());
         each_row(out, |number, out| match self {
             Self::Layer { weight, bias } => {
@@ -58,7 +58,7 @@ impl Norm {
     }
 
     /// Each stretch of the norm's width within each row, in place.
-    pub fn apply_to_heads(&self, kernel: MatrixKernel, rows: &mut Matrix) {
+    pub fn apply_to_heads(&self, kernel: Kernel, rows: &mut Matrix) {
         if let Self::Rms { weight, epsilon } = self {
             each_row(rows, |_, row| {
                 for head in row.chunks_exact_mut(weight.len()) {

@@ -1,6 +1,6 @@
 //! Rotary positions: each pair of a head's numbers is turned by an angle that grows with a coordinate of the row.
 
-use eidetic_kernels::matrix::MatrixKernel;
+use eidetic_kernels::Kernel;
 
 use super::norm::each_row;
 use crate::cpu::matrix::Matrix;
@@ -32,7 +32,7 @@ impl Angles {
     }
 
     /// Turns `heads` heads of each row, which stand side by side from column `first` on.
-    pub fn turn(&self, kernel: MatrixKernel, rows: &mut Matrix, first: usize, heads: usize) {
+    pub fn turn(&self, kernel: Kernel, rows: &mut Matrix, first: usize, heads: usize) {
         let width = 2 * self.cosines.width();
         each_row(rows, |number, row| {
             for head in row[first..first + heads * width].chunks_exact_mut(width) {

@@ -1,6 +1,7 @@
 //! The table of a vocabulary's embeddings: looked up, never multiplied, so it stays as the file holds it.
 
-use eidetic_kernels::matrix::{Half, MatrixKernel};
+use eidetic_kernels::Kernel;
+use eidetic_kernels::matrix::HalfFormat;
 
 use super::blocks::Blocks;
 
@@ -10,14 +11,14 @@ pub const PART: usize = 16;
 /// A row for each token.
 pub enum Table {
     F32(Vec<f32>),
-    Half(Vec<u16>, Half),
+    Half(Vec<u16>, HalfFormat),
     /// Parts of [`PART`] rows.
     Blocks(Vec<Blocks>),
 }
 
 impl Table {
     /// Writes row `row` into `out`, which says how long rows are.
-    pub fn read(&self, kernel: MatrixKernel, row: usize, out: &mut [f32]) {
+    pub fn read(&self, kernel: Kernel, row: usize, out: &mut [f32]) {
         let width = out.len();
         match self {
             Self::F32(values) => out.copy_from_slice(&values[row * width..][..width]),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use eidetic_domain::Precision;
-use eidetic_kernels::matrix::{FloatFactor, Half, HalfFactor};
+use eidetic_kernels::matrix::{HalfFormat, PackedF32, PackedHalf};
 use safetensors::Dtype;
 
 use super::linear::{self, Factor, Linear};
@@ -38,7 +38,7 @@ pub enum Use {
 /// Numbers as a file holds them.
 pub enum Numbers {
     F32(Vec<f32>),
-    Half(Vec<u16>, Half),
+    Half(Vec<u16>, HalfFormat),
 }
 
 impl Tensors {
@@ -189,8 +189,8 @@ impl Numbers {
                     .map(|b| f32::from_le_bytes(*b))
                     .collect(),
             )),
-            Dtype::F16 => Some(Self::Half(halves(), Half::F16)),
-            Dtype::BF16 => Some(Self::Half(halves(), Half::Bf16)),
+            Dtype::F16 => Some(Self::Half(halves(), HalfFormat::F16)),
+            Dtype::BF16 => Some(Self::Half(halves(), HalfFormat::Bf16)),
             _ => None,
         }
     }
@@ -206,7 +206,7 @@ impl Numbers {
     fn in_precision(self, precision: Precision) -> Self {
         match self {
             Self::F32(values) if precision == Precision::Bf16 => {
-                Self::Half(values.into_iter().map(nearest_bf16).collect(), Half::Bf16)
+                Self::Half(values.into_iter().map(nearest_bf16).collect(), HalfFormat::Bf16)
             }
             other => other,
         }
@@ -221,11 +221,11 @@ impl Numbers {
         let size = inputs.max(1).saturating_mul(linear::PART);
         match self {
             Self::F32(values) => {
-                let pack = |part: &[f32]| FloatFactor::pack(part, part.len() / inputs, inputs);
+                let pack = |part: &[f32]| PackedF32::pack(part, part.len() / inputs, inputs);
                 values.chunks(size).map(|part| Factor::F32(pack(part))).collect()
             }
             Self::Half(halves, half) => {
-                let pack = |part: &[u16]| HalfFactor::pack(part, half, part.len() / inputs, inputs);
+                let pack = |part: &[u16]| PackedHalf::pack(part, half, part.len() / inputs, inputs);
                 halves.chunks(size).map(|part| Factor::Half(pack(part))).collect()
             }
         }
@@ -301,7 +301,7 @@ mod tests {
             assert_eq!(nearest_bf16(f32::from_bits(bits)), expected, "{bits:#x}");
         }
         assert!(
-            Half::Bf16
+            HalfFormat::Bf16
                 .widened(nearest_bf16(f32::from_bits(0x7f80_0001)))
                 .is_nan()
         );

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_domain::Precision;
 use eidetic_encoder::{EncodeError, PromptTokenizer, TextModel};
-use eidetic_kernels::matrix::MatrixKernel;
+use eidetic_kernels::Kernel;
 
 use super::config::{DecoderConfig, QwenConfig};
 use super::decoder::{Batch, Decoder};
@@ -116,11 +116,11 @@ impl QwenText {
             tokenizer,
             ..
         } = parts;
-        let end = tokenizer.id_of(END).unwrap_or(0);
-        if tokenizer.vocabulary() > vocabulary || end as usize >= vocabulary {
+        let end = tokenizer.token_id(END).unwrap_or(0);
+        if tokenizer.vocab_size() > vocabulary || end as usize >= vocabulary {
             return Err(LoadError::Config(format!(
                 "the tokenizer has {} tokens, the model {vocabulary}",
-                tokenizer.vocabulary()
+                tokenizer.vocab_size()
             )));
         }
         Ok(Self {
@@ -137,7 +137,7 @@ impl QwenText {
     }
 
     fn encode_group(&self, group: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, EncodeError> {
-        let kernel = MatrixKernel::best();
+        let kernel = Kernel::best();
         let mut batch = Batch::default();
         batch
             .hidden

@@ -4,11 +4,12 @@
 //! become one token by being joined.
 
 use eidetic_encoder::Pixels;
-use eidetic_kernels::matrix::{Activation, Mask, MatrixKernel};
+use eidetic_kernels::Kernel;
+use eidetic_kernels::matrix::{Activation, EpilogueOp, Mask};
 
 use super::attention::{Columns, Grouped, attend};
 use super::config::VisionConfig;
-use super::linear::{Linear, Then};
+use super::linear::Linear;
 use super::norm::Norm;
 use super::rotary::{Angles, frequencies};
 use super::tensors::Tensors;
@@ -120,12 +121,16 @@ impl VisionTower {
     }
 
     /// What the decoder reads of one picture, whose sides are whole groups of patches.
-    pub fn forward(&self, kernel: MatrixKernel, picture: &Pixels) -> Seen {
+    pub fn forward(&self, kernel: Kernel, picture: &Pixels) -> Seen {
         let grid = [picture.height / self.patch, picture.width / self.patch];
         let places = places(grid, self.merge);
         let mut hidden = Matrix::default();
-        self.patches
-            .apply(kernel, &self.unfold(picture, &places), Then::Store, &mut hidden);
+        self.patches.apply(
+            kernel,
+            &self.unfold(picture, &places),
+            EpilogueOp::Store,
+            &mut hidden,
+        );
         if let Some(positions) = &self.positions {
             positions.add_to(&mut hidden, &places, grid);
         }
@@ -264,16 +269,10 @@ impl Block {
         })
     }
 
-    fn attend(
-        &self,
-        kernel: MatrixKernel,
-        heads: Grouped,
-        angles: &Angles,
-        hidden: &mut Matrix,
-        b: &mut Between,
-    ) {
+    fn attend(&self, kernel: Kernel, heads: Grouped, angles: &Angles, hidden: &mut Matrix, b: &mut Between) {
         self.before_attention.apply(kernel, hidden, &mut b.normed);
-        self.heads.apply(kernel, &b.normed, Then::Store, &mut b.heads);
+        self.heads
+            .apply(kernel, &b.normed, EpilogueOp::Store, &mut b.heads);
         let width = hidden.width();
         angles.turn(kernel, &mut b.heads, 0, heads.heads);
         angles.turn(kernel, &mut b.heads, width, heads.heads);
@@ -291,14 +290,19 @@ impl Block {
             sides,
             &mut b.mixed,
         );
-        self.output.apply(kernel, &b.mixed, Then::Add, hidden);
+        self.output
+            .apply(kernel, &b.mixed, EpilogueOp::Accumulate, hidden);
     }
 
-    fn transform(&self, kernel: MatrixKernel, hidden: &mut Matrix, b: &mut Between) {
+    fn transform(&self, kernel: Kernel, hidden: &mut Matrix, b: &mut Between) {
         self.before_layers.apply(kernel, hidden, &mut b.normed);
-        self.wide
-            .apply(kernel, &b.normed, Then::Activate(self.activation), &mut b.wide);
-        self.narrow.apply(kernel, &b.wide, Then::Add, hidden);
+        self.wide.apply(
+            kernel,
+            &b.normed,
+            EpilogueOp::Activate(self.activation),
+            &mut b.wide,
+        );
+        self.narrow.apply(kernel, &b.wide, EpilogueOp::Accumulate, hidden);
     }
 }
 
@@ -325,7 +329,7 @@ impl Merger {
         })
     }
 
-    fn forward(&self, kernel: MatrixKernel, hidden: &Matrix) -> Matrix {
+    fn forward(&self, kernel: Kernel, hidden: &Matrix) -> Matrix {
         let (mut normed, mut wide, mut out) = (Matrix::default(), Matrix::default(), Matrix::default());
         match self.order {
             MergeOrder::NormThenJoin => {
@@ -339,8 +343,8 @@ impl Merger {
             }
         }
         self.wide
-            .apply(kernel, &normed, Then::Activate(Activation::Gelu), &mut wide);
-        self.narrow.apply(kernel, &wide, Then::Store, &mut out);
+            .apply(kernel, &normed, EpilogueOp::Activate(Activation::Gelu), &mut wide);
+        self.narrow.apply(kernel, &wide, EpilogueOp::Store, &mut out);
         out
     }
 }

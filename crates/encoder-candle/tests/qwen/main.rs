@@ -183,7 +183,7 @@ fn prompts_become_the_references_tokens() {
             .unwrap();
         assert_eq!(serde_json::json!(ids), *expected, "{text:.40}");
     }
-    let image = tokenizer.id_of("<|image_pad|>").unwrap();
+    let image = tokenizer.token_id("<|image_pad|>").unwrap();
     for ((text, _), expected) in FUSED.iter().zip(expected["fused_tokens"].as_array().unwrap()) {
         let runs: Vec<(u32, usize)> = serde_json::from_value(expected.clone()).unwrap();
         let count = runs.iter().find(|(id, _)| *id == image).unwrap().1;
@@ -193,7 +193,10 @@ fn prompts_become_the_references_tokens() {
             .iter()
             .flat_map(|(id, count)| std::iter::repeat_n(*id, *count))
             .collect();
-        assert_eq!(tokenizer.ids_with(&prompt, image, count).unwrap(), expected);
+        assert_eq!(
+            tokenizer.ids_with_placeholder(&prompt, image, count).unwrap(),
+            expected
+        );
     }
 }
 
@@ -301,9 +304,9 @@ fn the_space_names_model_weights_and_preprocessing() {
         qwen3.preprocessing
     );
     assert_ne!(gme.revision, half.revision);
-    let facts = golden_model("gme").score_facts();
-    assert_eq!((facts.span.low, facts.span.high), (0.1, 0.5));
-    assert!(facts.is_usable());
+    let facts = golden_model("gme").score_calibration();
+    assert_eq!((facts.range.low, facts.range.high), (0.1, 0.5));
+    assert!(facts.is_valid());
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub enum PreprocessorError {
         /// What is wrong with its value.
         reason: String,
     },
-    /// Pictures would come out in varying sizes, which no model reads.
+    /// Pictures would come out in dynamic_resolution sizes, which no model reads.
     #[error(
         "the picture processor neither crops nor resizes to a fixed size, so pictures would differ in size"
     )]
@@ -48,19 +48,19 @@ pub enum Processor {
     Naflex,
 }
 
-/// What to do with a picture, in order: resize, crop to `output`, normalise.
+/// What to do with a picture, in order: resize, crop to `output`, normalize.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub resize: Option<ResizeTo>,
     pub crops: Option<Size>,
     pub output: Output,
-    pub centring: Centring,
+    pub crop_rounding: CropRounding,
     /// The level of all channels around a picture that is smaller than its crop.
     pub fill: u8,
     /// Factor on the levels 0..=255, where they are rescaled.
     pub rescale: Option<f64>,
-    /// Mean and deviation, where values are normalised.
-    pub normalise: Option<Moments>,
+    /// Mean and deviation, where values are normalized.
+    pub normalize: Option<MeanStd>,
 }
 
 /// What size pictures come out in.
@@ -79,7 +79,7 @@ pub enum Output {
 
 /// Where the middle is when an odd number of pixels is cut off or added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Centring {
+pub enum CropRounding {
     /// As transformers has it.
     Transformers,
     /// As torchvision has it.
@@ -87,7 +87,7 @@ pub enum Centring {
 }
 
 /// Mean and deviation of red, green and blue.
-pub type Moments = ([f64; 3], [f64; 3]);
+pub type MeanStd = ([f64; 3], [f64; 3]);
 
 #[derive(Debug, Clone, Copy)]
 pub struct ResizeTo {
@@ -166,7 +166,7 @@ impl Settings {
     /// The value of each level for each channel: `(level · factor − mean) / deviation`.
     pub fn levels(&self) -> [[f32; 256]; 3] {
         let factor = self.rescale.unwrap_or(1.0);
-        rescaled_levels(factor, self.normalise.unwrap_or(([0.0; 3], [1.0; 3])))
+        rescaled_levels(factor, self.normalize.unwrap_or(([0.0; 3], [1.0; 3])))
     }
 
     pub fn fingerprint(&self) -> String {
@@ -182,7 +182,7 @@ impl Settings {
         if let Some(crop) = self.crops {
             text = format!("{text}-crop{}", crop.text());
         }
-        if self.centring == Centring::Torchvision {
+        if self.crop_rounding == CropRounding::Torchvision {
             text.push_str("-torchvision");
         }
         if self.fill > 0 {
@@ -194,12 +194,12 @@ impl Settings {
         format!("{text}-{}", self.level_hash())
     }
 
-    /// Whether normalised values equal those of the original CLIP.
+    /// Whether normalized values equal those of the original CLIP.
     fn is_clips(&self) -> bool {
         let near = |left: f64, right: f64| (left - right).abs() < 1e-6;
         let all_near = |left: [f64; 3], right: [f64; 3]| (0..3).all(|i| near(left[i], right[i]));
         self.rescale.is_some_and(|factor| near(factor * 255.0, 1.0))
-            && self.normalise.is_some_and(|(mean, deviation)| {
+            && self.normalize.is_some_and(|(mean, deviation)| {
                 all_near(mean, CLIP_MEAN) && all_near(deviation, CLIP_DEVIATION)
             })
     }
@@ -215,7 +215,7 @@ impl Settings {
 
 impl Raw {
     fn settings(self, processor: Processor) -> Result<Settings, PreprocessorError> {
-        self.refuse_strangers(processor)?;
+        self.reject_unknown_keys(processor)?;
         let patches = (processor == Processor::Naflex)
             .then(|| self.patches())
             .transpose()?;
@@ -227,10 +227,10 @@ impl Raw {
             resize,
             crops,
             output,
-            centring: Centring::Transformers,
+            crop_rounding: CropRounding::Transformers,
             fill: 0,
             rescale: self.rescale()?,
-            normalise: self.normalise(processor)?,
+            normalize: self.normalize(processor)?,
         })
     }
 
@@ -264,7 +264,7 @@ impl Raw {
     }
 
     /// Other processors have other defaults, and padding comes with sizes that vary.
-    fn refuse_strangers(&self, processor: Processor) -> Result<(), PreprocessorError> {
+    fn reject_unknown_keys(&self, processor: Processor) -> Result<(), PreprocessorError> {
         let kind = self
             .image_processor_type
             .as_ref()
@@ -331,11 +331,11 @@ impl Raw {
         unsupported("rescale_factor", format!("{factor} leaves nothing of a picture"))
     }
 
-    fn normalise(&self, processor: Processor) -> Result<Option<Moments>, PreprocessorError> {
+    fn normalize(&self, processor: Processor) -> Result<Option<MeanStd>, PreprocessorError> {
         if self.do_normalize == Some(false) {
             return Ok(None);
         }
-        let (mean, deviation) = processor.moments();
+        let (mean, deviation) = processor.mean_std();
         let deviation = self.image_std.unwrap_or(deviation);
         if deviation.contains(&0.0) {
             return unsupported("image_std", "a deviation of 0 divides by zero".into());
@@ -362,7 +362,7 @@ impl Processor {
         rest.is_some_and(|rest| rest.starts_with(['I', 'F', 'P']))
     }
 
-    const fn moments(self) -> Moments {
+    const fn mean_std(self) -> MeanStd {
         match self {
             Self::Clip | Self::ChineseClip => (CLIP_MEAN, CLIP_DEVIATION),
             Self::Siglip | Self::Naflex => ([0.5; 3], [0.5; 3]),
@@ -450,7 +450,7 @@ impl Size {
 }
 
 /// The value of each of the 256 levels for each channel.
-pub fn rescaled_levels(factor: f64, (mean, deviation): Moments) -> [[f32; 256]; 3] {
+pub fn rescaled_levels(factor: f64, (mean, deviation): MeanStd) -> [[f32; 256]; 3] {
     std::array::from_fn(|channel| {
         std::array::from_fn(|level| ((level as f64 * factor - mean[channel]) / deviation[channel]) as f32)
     })

@@ -1,6 +1,6 @@
 //! Which part of a picture the crop keeps, computed before any pixel is touched.
 
-use super::config::{Centring, Output, Settings, Target};
+use super::config::{CropRounding, Output, Settings, Target};
 
 /// Height and width in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +40,8 @@ impl Window {
             (Output::Fixed(_), Some(resize)) => resized(width.into(), height.into(), resize.target),
         };
         Self {
-            columns: Kept::centred(width, resized_width, output.width, settings.centring),
-            rows: Kept::centred(height, resized_height, output.height, settings.centring),
+            columns: Kept::centred(width, resized_width, output.width, settings.crop_rounding),
+            rows: Kept::centred(height, resized_height, output.height, settings.crop_rounding),
         }
     }
 }
@@ -96,13 +96,13 @@ fn whole_patches((width, height): (u32, u32), side: u32, most: u32) -> Size {
 
 impl Kept {
     /// The middle `crop` of an axis of `source` pixels resized to `resized`.
-    fn centred(source: u32, resized: u64, crop: u32, centring: Centring) -> Self {
+    fn centred(source: u32, resized: u64, crop: u32, crop_rounding: CropRounding) -> Self {
         let pixels = resized.min(u64::from(crop)) as u32;
         let (cut, added) = (resized - u64::from(pixels), crop - pixels);
-        let (first, at) = match centring {
-            Centring::Transformers => (cut / 2, added.div_ceil(2)),
+        let (first, at) = match crop_rounding {
+            CropRounding::Transformers => (cut / 2, added.div_ceil(2)),
             // Half a pixel goes to the even side.
-            Centring::Torchvision => (cut / 2 + u64::from(cut % 4 == 3), added / 2),
+            CropRounding::Torchvision => (cut / 2 + u64::from(cut % 4 == 3), added / 2),
         };
         Self {
             source,
@@ -159,9 +159,9 @@ mod tests {
 
     #[test]
     fn torchvision_rounds_halves_to_even() {
-        let first = |cut: u64| Kept::centred(100, 10 + cut, 10, Centring::Torchvision).first;
+        let first = |cut: u64| Kept::centred(100, 10 + cut, 10, CropRounding::Torchvision).first;
         assert_eq!([1, 2, 3, 4, 5, 7].map(first), [0, 1, 2, 2, 2, 4]);
-        assert_eq!(Kept::centred(10, 10, 15, Centring::Torchvision).at, 2);
+        assert_eq!(Kept::centred(10, 10, 15, CropRounding::Torchvision).at, 2);
     }
 
     #[test]
@@ -183,15 +183,15 @@ mod tests {
 
     #[test]
     fn a_picture_smaller_than_the_crop_stands_in_the_middle() {
-        let kept = Kept::centred(10, 10, 15, Centring::Transformers);
+        let kept = Kept::centred(10, 10, 15, CropRounding::Transformers);
         assert_eq!((kept.pixels, kept.at), (10, 3));
-        let kept = Kept::centred(10, 10, 10, Centring::Transformers);
+        let kept = Kept::centred(10, 10, 10, CropRounding::Transformers);
         assert_eq!((kept.first, kept.pixels, kept.at), (0, 10, 0));
     }
 
     #[test]
     fn an_odd_rest_is_cut_after_the_middle() {
-        let kept = Kept::centred(10, 10, 7, Centring::Transformers);
+        let kept = Kept::centred(10, 10, 7, CropRounding::Transformers);
         assert_eq!((kept.first, kept.pixels, kept.at), (1, 7, 0));
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::config::{
-    CLIP_DEVIATION, CLIP_MEAN, Centring, Filter, Output, PreprocessorError, ResizeTo, Settings, Target,
+    CLIP_DEVIATION, CLIP_MEAN, CropRounding, Filter, Output, PreprocessorError, ResizeTo, Settings, Target,
     checked, unsupported,
 };
 use super::geometry::Size;
@@ -57,10 +57,10 @@ pub fn settings(json: &[u8]) -> Result<Settings, PreprocessorError> {
         resize: Some(ResizeTo { target, filter }),
         crops,
         output: Output::Fixed(size),
-        centring: Centring::Torchvision,
+        crop_rounding: CropRounding::Torchvision,
         fill: raw.fill_color.unwrap_or(0),
         rescale: Some(1.0 / 255.0),
-        normalise: Some((channels(raw.mean, CLIP_MEAN), deviation)),
+        normalize: Some((channels(raw.mean, CLIP_MEAN), deviation)),
     })
 }
 

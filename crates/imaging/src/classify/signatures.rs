@@ -4,7 +4,7 @@
 
 use eidetic_domain::ImageFormat;
 
-use super::Kind;
+use super::FileKind;
 
 /// One sentence that names a kind of picture and the way out.
 macro_rules! cannot_read {
@@ -140,11 +140,11 @@ fn is_svg_document(head: &[u8]) -> bool {
 }
 
 /// What a lower-case extension promises.
-pub fn by_extension(extension: &str) -> Kind {
+pub fn by_extension(extension: &str) -> FileKind {
     if let Some(format) = readable_extension(extension) {
-        return Kind::Picture(format);
+        return FileKind::Image(format);
     }
-    unreadable_extension(extension).map_or(Kind::NotAPicture, Kind::UnsupportedPicture)
+    unreadable_extension(extension).map_or(FileKind::NotImage, FileKind::UnsupportedImage)
 }
 
 fn readable_extension(extension: &str) -> Option<ImageFormat> {

@@ -8,13 +8,13 @@ use image::codecs::ico::IcoDecoder;
 
 use super::Raw;
 use super::raster::{self, explain, read};
-use crate::{ImagingError, Limits};
+use crate::{DecodeLimits, ImagingError};
 
 const FORMAT: &str = "ICO";
 const HEADER: usize = 6;
 const ENTRY: usize = 16;
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raw, ImagingError> {
+pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Raw, ImagingError> {
     let entry = largest(bytes).ok_or_else(|| ImagingError::damaged(FORMAT, "it holds no icon"))?;
     let offset = u32::from_le_bytes([entry[12], entry[13], entry[14], entry[15]]) as usize;
     let content = bytes.get(offset..).unwrap_or_default();

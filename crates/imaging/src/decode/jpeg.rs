@@ -10,14 +10,14 @@ use zune_jpeg::errors::DecodeErrors;
 use super::Raw;
 use crate::budget::Claim;
 use crate::exif::Facts;
-use crate::{ImagingError, Limits};
+use crate::{DecodeLimits, ImagingError};
 
 const FORMAT: &str = "JPEG";
 
 /// zune-jpeg's value for what a truncated file leaves undecoded.
 const UNDECODED: u8 = 128;
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raw, ImagingError> {
+pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Raw, ImagingError> {
     let options = DecoderOptions::default()
         .set_strict_mode(false)
         .set_max_width(usize::MAX)
@@ -155,8 +155,11 @@ mod tests {
     #[test]
     fn a_truncated_file_shows_what_there_is_of_it() {
         let bytes = jpeg(64, 64);
-        let whole = decode(&bytes, &Limits::default()).unwrap().image.into_rgb8();
-        let half = decode(&bytes[..bytes.len() * 2 / 3], &Limits::default()).unwrap();
+        let whole = decode(&bytes, &DecodeLimits::default())
+            .unwrap()
+            .image
+            .into_rgb8();
+        let half = decode(&bytes[..bytes.len() * 2 / 3], &DecodeLimits::default()).unwrap();
         let half = half.image.into_rgb8();
         assert_eq!(whole.dimensions(), half.dimensions());
         assert_eq!(whole.get_pixel(3, 3), half.get_pixel(3, 3));
@@ -167,7 +170,7 @@ mod tests {
         let bytes = jpeg(64, 64);
         let data = bytes.windows(2).position(|pair| pair == [0xFF, 0xDA]).unwrap();
         for length in [2, 20, data, data + 14] {
-            let error = decode(&bytes[..length], &Limits::default()).map(|raw| raw.image.width());
+            let error = decode(&bytes[..length], &DecodeLimits::default()).map(|raw| raw.image.width());
             assert!(
                 matches!(error, Err(ImagingError::Damaged { .. })),
                 "{length}: {error:?}"

@@ -9,9 +9,9 @@ use image::{DynamicImage, ImageDecoder, ImageError};
 use super::{Raw, name};
 use crate::budget::Claim;
 use crate::exif::Facts;
-use crate::{ImagingError, Limits, pixels};
+use crate::{DecodeLimits, ImagingError, pixels};
 
-pub(super) fn decode(format: ImageFormat, bytes: &[u8], limits: &Limits) -> Result<Raw, ImagingError> {
+pub(super) fn decode(format: ImageFormat, bytes: &[u8], limits: &DecodeLimits) -> Result<Raw, ImagingError> {
     let input = Cursor::new(bytes);
     let named = name(format);
     let explain = |error| explain(named, error);
@@ -36,7 +36,7 @@ pub(super) fn decode(format: ImageFormat, bytes: &[u8], limits: &Limits) -> Resu
 pub(super) fn read(
     format: &'static str,
     decoder: impl ImageDecoder,
-    limits: &Limits,
+    limits: &DecodeLimits,
 ) -> Result<Raw, ImagingError> {
     read_beside(format, decoder, limits, 0)
 }
@@ -45,7 +45,7 @@ pub(super) fn read(
 pub(super) fn read_beside(
     format: &'static str,
     mut decoder: impl ImageDecoder,
-    limits: &Limits,
+    limits: &DecodeLimits,
     own: u64,
 ) -> Result<Raw, ImagingError> {
     let claim = claim_of(&decoder, own);

@@ -8,11 +8,11 @@ use image::codecs::tiff::TiffDecoder;
 use super::Raw;
 use super::raster::{explain, read_beside};
 use crate::exif::{Directory, Facts, tag};
-use crate::{ImagingError, Limits, classify};
+use crate::{DecodeLimits, ImagingError, classify};
 
 const FORMAT: &str = "TIFF";
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raw, ImagingError> {
+pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Raw, ImagingError> {
     if is_camera_raw(bytes) {
         return Err(ImagingError::Unsupported(classify::RAW.to_owned()));
     }

@@ -8,14 +8,14 @@ use image_webp::{DecodingError, WebPDecoder};
 use super::Raw;
 use crate::budget::Claim;
 use crate::exif::Facts;
-use crate::{ImagingError, Limits};
+use crate::{DecodeLimits, ImagingError};
 
 const FORMAT: &str = "WebP";
 
 /// Lossless decoding holds four bytes a pixel beside the result of up to four; lossy decoding holds less.
 const BYTES_PER_PIXEL: u64 = 8;
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raw, ImagingError> {
+pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Raw, ImagingError> {
     let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(explain)?;
     decoder.set_memory_limit(usize::try_from(limits.memory).unwrap_or(usize::MAX));
     let (width, height) = decoder.dimensions();

@@ -135,7 +135,9 @@ mod tests {
             .put(&id, &RgbImage::from_pixel(800, 400, Rgb([9, 200, 40])))
             .unwrap();
         let jpeg = store.get(&id).unwrap().unwrap();
-        let image = crate::decode(&jpeg, &crate::Limits::default()).unwrap().image;
+        let image = crate::decode(&jpeg, &crate::DecodeLimits::default())
+            .unwrap()
+            .image;
         assert_eq!(image.dimensions(), (384, 192));
         assert_eq!(store.total_bytes().unwrap(), (jpeg.len() + HEADER) as u64);
         store.remove(&id).unwrap();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use eidetic_imaging::{Decoded, HEAD_LENGTH, Kind, Limits, classify, decode};
+use eidetic_imaging::{DecodeLimits, DecodedImage, FileKind, HEAD_LENGTH, classify, decode};
 
 pub fn corpus(folder: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -27,8 +27,12 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn open(path: &Path) -> Decoded {
-    decode(&fs::read(path).expect("a readable file"), &Limits::default()).expect("a valid picture")
+fn open(path: &Path) -> DecodedImage {
+    decode(
+        &fs::read(path).expect("a readable file"),
+        &DecodeLimits::default(),
+    )
+    .expect("a valid picture")
 }
 
 #[test]
@@ -38,17 +42,17 @@ fn every_file_is_answered_at_once_and_no_decoder_panics() {
             let bytes = fs::read(&path).expect("a readable file");
             let kind = classify(&bytes[..bytes.len().min(HEAD_LENGTH)], &path);
             let start = Instant::now();
-            let answer = decode(&bytes, &Limits::default());
+            let answer = decode(&bytes, &DecodeLimits::default());
             assert!(start.elapsed() < Duration::from_secs(5), "{}", path.display());
             match (kind, answer) {
-                (Kind::NotAPicture | Kind::UnsupportedPicture(_), Ok(_)) => {
+                (FileKind::NotImage | FileKind::UnsupportedImage(_), Ok(_)) => {
                     panic!("{} is a picture after all", path.display())
                 }
                 (_, Err(error)) => {
                     let reason = error.to_string();
                     assert!(!reason.contains("makes the decoder fail"), "{}", path.display());
                 }
-                (Kind::Picture(_), Ok(_)) => {}
+                (FileKind::Image(_), Ok(_)) => {}
             }
         }
     }

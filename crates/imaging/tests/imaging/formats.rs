@@ -5,11 +5,11 @@ use std::io::Cursor;
 use crate::samples::{
     encoded, four_channel_jpeg, jpeg_with_exif, orientation_block, png_with_chunk, quarters,
 };
-use eidetic_imaging::{Decoded, ImagingError, Kind, Limits, classify, decode};
+use eidetic_imaging::{DecodeLimits, DecodedImage, FileKind, ImagingError, classify, decode};
 use image::{DynamicImage, GrayAlphaImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba};
 
-fn decoded(bytes: &[u8]) -> Decoded {
-    decode(bytes, &Limits::default()).expect("a valid file")
+fn decoded(bytes: &[u8]) -> DecodedImage {
+    decode(bytes, &DecodeLimits::default()).expect("a valid file")
 }
 
 /// Greatest difference of any sample.
@@ -28,11 +28,11 @@ fn lossless_formats_keep_every_pixel() {
     let picture = DynamicImage::ImageRgb8(quarters());
     for format in [F::Png, F::WebP, F::Bmp, F::Tiff, F::Qoi, F::Pnm, F::Tga, F::Gif] {
         let bytes = encoded(&picture, format);
-        let Decoded { image, metadata } = decoded(&bytes);
+        let DecodedImage { image, metadata } = decoded(&bytes);
         assert_eq!(difference(&image, &quarters()), 0, "{format:?}");
         assert_eq!((metadata.width, metadata.height), (40, 24));
         let kind = classify(&bytes[..64], format!("x.{}", format.extensions_str()[0]).as_ref());
-        assert_eq!(kind, Kind::Picture(metadata.format), "{format:?}");
+        assert_eq!(kind, FileKind::Image(metadata.format), "{format:?}");
     }
 }
 
@@ -188,7 +188,7 @@ fn tiff_with_orientation(image: &DynamicImage, number: u16) -> Vec<u8> {
 
 #[test]
 fn content_that_is_no_picture_is_named() {
-    let reason = |bytes: &[u8]| match decode(bytes, &Limits::default()) {
+    let reason = |bytes: &[u8]| match decode(bytes, &DecodeLimits::default()) {
         Err(ImagingError::Unsupported(reason)) => reason,
         other => panic!("{other:?}"),
     };

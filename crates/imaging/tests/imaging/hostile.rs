@@ -1,7 +1,7 @@
 //! Bytes made to break a decoder: bombs, mutations, noise.
 
 use crate::samples::{encoded, quarters};
-use eidetic_imaging::{ImagingError, Limits, decode};
+use eidetic_imaging::{DecodeLimits, ImagingError, decode};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -20,7 +20,7 @@ const FORMATS: [ImageFormat; 10] = [
 ];
 
 /// Small enough that a test which takes more memory than allowed shows as slow, too.
-const SMALL: Limits = Limits {
+const SMALL: DecodeLimits = DecodeLimits {
     file_bytes: 1 << 20,
     pixels: 100_000,
     memory: 4 << 20,
@@ -51,7 +51,7 @@ fn answer_is_sound(bytes: &[u8]) -> Result<(), TestCaseError> {
 }
 
 fn too_large(bytes: &[u8]) {
-    let answer = decode(bytes, &Limits::default()).map(|decoded| decoded.image.dimensions());
+    let answer = decode(bytes, &DecodeLimits::default()).map(|decoded| decoded.image.dimensions());
     assert!(matches!(answer, Err(ImagingError::TooLarge(_))), "{answer:?}");
 }
 
@@ -73,14 +73,14 @@ fn a_gif_with_a_giant_canvas_or_frame_is_refused() {
     // A canvas of one pixel, a frame of 65,535 squared.
     let mut frame = b"GIF89a\x01\0\x01\0\x80\0\0\xFF\0\0\0\0\xFF".to_vec();
     frame.extend(b"\x2C\0\0\0\0\xFF\xFF\xFF\xFF\0\x02\x02\x44\x01\0\x3B");
-    assert!(decode(&frame, &Limits::default()).is_err());
+    assert!(decode(&frame, &DecodeLimits::default()).is_err());
 }
 
 #[test]
 fn a_webp_with_a_giant_canvas_is_refused() {
     let mut webp = b"RIFF\x16\0\0\0WEBPVP8X\x0A\0\0\0\0\0\0\0".to_vec();
     webp.extend([0xFF; 6]);
-    assert!(decode(&webp, &Limits::default()).is_err());
+    assert!(decode(&webp, &DecodeLimits::default()).is_err());
     // Lossless, 16,383 squared, each less one in 14 bits of the header.
     let lossless = b"RIFF\x12\0\0\0WEBPVP8L\x06\0\0\0\x2F\xFE\xBF\xFF\x0F\0";
     too_large(lossless);
@@ -112,7 +112,7 @@ fn a_tiff_that_claims_huge_strips_is_refused() {
         bytes
     };
     too_large(&tiff(60_000, 60_000));
-    assert!(decode(&tiff(8_000, 8_000), &Limits::default()).is_err());
+    assert!(decode(&tiff(8_000, 8_000), &DecodeLimits::default()).is_err());
 }
 
 #[test]
@@ -128,9 +128,9 @@ fn a_jpeg_that_claims_4295_megapixels_is_refused() {
 
 #[test]
 fn a_file_over_the_limit_is_refused_unread() {
-    let limits = Limits {
+    let limits = DecodeLimits {
         file_bytes: 10,
-        ..Limits::default()
+        ..DecodeLimits::default()
     };
     let answer = decode(&sample(ImageFormat::Png), &limits);
     assert!(matches!(answer, Err(ImagingError::TooLarge(_))));

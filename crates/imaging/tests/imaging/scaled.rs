@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::corpus::{corpus, files_below};
 use crate::samples::{jpeg_with_exif, orientation_block};
-use eidetic_imaging::{Detail, Limits, decode, decode_for, decode_scaled, scaled_memory};
+use eidetic_imaging::{DecodeLimits, DecodeSize, decode, decode_at_least, decode_scaled, scaled_memory};
 use image::{Rgb, RgbImage};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -30,10 +30,10 @@ fn file(name: &str) -> Vec<u8> {
     fs::read(path).expect("a file of the repository")
 }
 
-fn detail((width, height): (u32, u32)) -> Detail {
-    Detail {
-        shorter: height,
-        longer: width,
+fn detail((width, height): (u32, u32)) -> DecodeSize {
+    DecodeSize {
+        short_side: height,
+        long_side: width,
     }
 }
 
@@ -55,9 +55,11 @@ fn shrunk(image: &RgbImage, factor: u32) -> RgbImage {
 fn every_kind_and_scale_is_near_the_full_decode_shrunk() {
     for name in PLAIN {
         let bytes = file(name);
-        let full = decode(&bytes, &Limits::default()).expect("a whole file").image;
+        let full = decode(&bytes, &DecodeLimits::default())
+            .expect("a whole file")
+            .image;
         for (factor, size) in SCALES {
-            let scaled = decode_scaled(&bytes, &Limits::default(), detail(size)).expect(name);
+            let scaled = decode_scaled(&bytes, &DecodeLimits::default(), detail(size)).expect(name);
             assert_eq!(scaled.image.dimensions(), size, "{name}");
             assert_eq!((scaled.metadata.width, scaled.metadata.height), (203, 149));
             let differences: Vec<u8> = scaled
@@ -81,28 +83,32 @@ fn every_kind_and_scale_is_near_the_full_decode_shrunk() {
 #[test]
 fn the_smallest_scale_that_keeps_the_detail_is_taken() {
     let bytes = file("420");
-    let width = |shorter, longer| {
-        let detail = Detail { shorter, longer };
-        decode_scaled(&bytes, &Limits::default(), detail).map(|decoded| decoded.image.width())
+    let width = |short_side, long_side| {
+        let detail = DecodeSize {
+            short_side,
+            long_side,
+        };
+        decode_scaled(&bytes, &DecodeLimits::default(), detail).map(|decoded| decoded.image.width())
     };
     assert_eq!(width(18, 25), Some(25));
     assert_eq!(width(19, 25), Some(50));
     assert_eq!(width(18, 26), Some(50));
     assert_eq!(width(38, 1), Some(101));
     assert_eq!(width(75, 1), None);
-    assert!(decode_scaled(&bytes, &Limits::default(), Detail::ALL).is_none());
+    assert!(decode_scaled(&bytes, &DecodeLimits::default(), DecodeSize::FULL).is_none());
     assert_eq!(scaled_memory(&bytes, detail((25, 18))), Some(25 * 18 * 9));
 }
 
 #[test]
 fn a_turned_picture_is_turned_at_any_scale() {
     let bytes = jpeg_with_exif(&file("420"), &orientation_block(6));
-    let scaled = decode_scaled(&bytes, &Limits::default(), detail((25, 18))).expect("a plain file");
+    let scaled = decode_scaled(&bytes, &DecodeLimits::default(), detail((25, 18))).expect("a plain file");
     assert_eq!(scaled.image.dimensions(), (18, 25));
     assert_eq!((scaled.metadata.width, scaled.metadata.height), (149, 203));
-    let full = decode(&bytes, &Limits::default()).expect("a whole file");
+    let full = decode(&bytes, &DecodeLimits::default()).expect("a whole file");
     assert_eq!(full.metadata, scaled.metadata);
-    let stored = decode_scaled(&file("420"), &Limits::default(), detail((25, 18))).expect("a plain file");
+    let stored =
+        decode_scaled(&file("420"), &DecodeLimits::default(), detail((25, 18))).expect("a plain file");
     assert_eq!(scaled.image, image::imageops::rotate90(&stored.image));
 }
 
@@ -110,11 +116,11 @@ fn a_turned_picture_is_turned_at_any_scale() {
 fn what_is_not_plain_or_not_whole_is_left_to_the_full_decoder() {
     for name in ["progressive", "cmyk"] {
         assert!(
-            decode_scaled(&file(name), &Limits::default(), detail((25, 18))).is_none(),
+            decode_scaled(&file(name), &DecodeLimits::default(), detail((25, 18))).is_none(),
             "{name}"
         );
         assert!(
-            decode_for(&file(name), &Limits::default(), detail((25, 18))).is_ok(),
+            decode_at_least(&file(name), &DecodeLimits::default(), detail((25, 18))).is_ok(),
             "{name}"
         );
     }
@@ -123,7 +129,7 @@ fn what_is_not_plain_or_not_whole_is_left_to_the_full_decoder() {
         for length in 0..bytes.len() - 1 {
             let cut = &bytes[..length];
             assert!(
-                decode_scaled(cut, &Limits::default(), detail((25, 18))).is_none(),
+                decode_scaled(cut, &DecodeLimits::default(), detail((25, 18))).is_none(),
                 "{name}: {length}"
             );
         }
@@ -133,18 +139,18 @@ fn what_is_not_plain_or_not_whole_is_left_to_the_full_decoder() {
 #[test]
 fn limits_hold_for_scaled_pictures_too() {
     let bytes = file("420");
-    let refused = |limits: Limits| decode_scaled(&bytes, &limits, detail((25, 18))).is_none();
-    assert!(refused(Limits {
+    let refused = |limits: DecodeLimits| decode_scaled(&bytes, &limits, detail((25, 18))).is_none();
+    assert!(refused(DecodeLimits {
         pixels: 203 * 149 - 1,
-        ..Limits::default()
+        ..DecodeLimits::default()
     }));
-    assert!(refused(Limits {
+    assert!(refused(DecodeLimits {
         file_bytes: 100,
-        ..Limits::default()
+        ..DecodeLimits::default()
     }));
-    assert!(refused(Limits {
+    assert!(refused(DecodeLimits {
         memory: 25 * 18 * 9 - 1,
-        ..Limits::default()
+        ..DecodeLimits::default()
     }));
 }
 
@@ -153,14 +159,14 @@ fn real_files_have_one_verdict_and_one_size_however_they_are_decoded() {
     for folder in ["broken", "formats", "photos"].into_iter().filter_map(corpus) {
         for path in files_below(&folder) {
             let bytes = fs::read(&path).expect("a readable file");
-            let wanted = Detail {
-                shorter: 40,
-                longer: 60,
+            let wanted = DecodeSize {
+                short_side: 40,
+                long_side: 60,
             };
-            let Some(scaled) = decode_scaled(&bytes, &Limits::default(), wanted) else {
+            let Some(scaled) = decode_scaled(&bytes, &DecodeLimits::default(), wanted) else {
                 continue;
             };
-            let full = decode(&bytes, &Limits::default()).unwrap_or_else(|error| {
+            let full = decode(&bytes, &DecodeLimits::default()).unwrap_or_else(|error| {
                 panic!("{} is refused: {error}", path.display());
             });
             assert_eq!(scaled.metadata, full.metadata, "{}", path.display());
@@ -188,7 +194,7 @@ proptest! {
         for (place, value) in edits {
             bytes[place.index(range)] = value;
         }
-        let limits = Limits { pixels: 1_000_000, ..Limits::default() };
+        let limits = DecodeLimits { pixels: 1_000_000, ..DecodeLimits::default() };
         if let Some(scaled) = decode_scaled(&bytes, &limits, detail(scale.1)) {
             let full = decode(&bytes, &limits);
             prop_assert!(full.is_ok(), "{:?}", full.map(drop));

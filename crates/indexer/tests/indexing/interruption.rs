@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::world::{DIMENSION, World, each_world, summary};
 use eidetic_catalog::{Catalog, MemoryCatalog};
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
-use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreFacts, fake::FakeEncoder};
+use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration, fake::FakeEncoder};
 use eidetic_indexer::{Cancel, Failure, Indexer, IndexingError, Observer, Options, Stage};
 use eidetic_vectors::{IndexError, MemoryIndex, Neighbour, RowSet, VectorIndex};
 use image::RgbImage;
@@ -90,8 +90,8 @@ impl Encoder for DislikesRed {
         self.0.space()
     }
 
-    fn score_facts(&self) -> ScoreFacts {
-        self.0.score_facts()
+    fn score_calibration(&self) -> ScoreCalibration {
+        self.0.score_calibration()
     }
 
     fn shorter_side(&self) -> Option<u32> {

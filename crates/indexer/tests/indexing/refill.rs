@@ -45,7 +45,7 @@ impl Two {
 
     fn open(dir: TempDir) -> Self {
         let first = SledCatalog::open(&dir.path().join("catalog")).unwrap();
-        let second = first.of_space(SpaceNumber(1));
+        let second = first.for_space(SpaceNumber(1));
         let vectors = [("a", &first), ("b", &second)]
             .map(|(name, catalog)| vectors(&dir.path().join(name), encoder(name).space(), catalog));
         Self {

@@ -1,6 +1,6 @@
 //! Attention of one sequence: softmax(queries · keysᵀ) · values, head by head.
 
-use super::{Finish, FloatFactor, MatrixKernel, PANEL, Rows, RowsMut, check_rows};
+use super::{Epilogue, Kernel, PANEL, PackedF32, Rows, RowsMut, check_rows};
 
 /// How rows are shared among heads: head `h` has the columns from `h · width` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +23,12 @@ pub enum Mask {
 /// Memory that attention uses again and again.
 #[derive(Debug, Default)]
 pub struct AttentionScratch {
-    keys: FloatFactor,
-    values: FloatFactor,
+    keys: PackedF32,
+    values: PackedF32,
     scores: Vec<f32>,
 }
 
-impl MatrixKernel {
+impl Kernel {
     /// For each query the mean of `values`, weighted by the softmax of its products with `keys` over √width, into `out`.
     /// All rows have `heads.count · heads.width` numbers.
     ///
@@ -70,7 +70,7 @@ impl MatrixKernel {
             scratch.weigh(self, queries.count, mask, heads.width);
             let result = RowsMut::new(&mut means[first..], stride, count);
             let weights = Rows::new(&scratch.scores, scratch.stride(), queries.count);
-            self.product(weights, &scratch.values, Finish::Plain, result);
+            self.product(weights, &scratch.values, Epilogue::none(), result);
         }
     }
 }
@@ -84,16 +84,16 @@ impl AttentionScratch {
             .repack_transposed(&values.values[first..], values.stride, width, values.count);
     }
 
-    fn score(&mut self, kernel: MatrixKernel, queries: Rows<'_>, first: usize) {
+    fn score(&mut self, kernel: Kernel, queries: Rows<'_>, first: usize) {
         let stride = self.stride();
         self.scores.resize(queries.count * stride, 0.0);
         let queries = Rows::new(&queries.values[first..], queries.stride, queries.count);
         let scores = RowsMut::new(&mut self.scores, stride, queries.count);
-        kernel.product(queries, &self.keys, Finish::Plain, scores);
+        kernel.product(queries, &self.keys, Epilogue::none(), scores);
     }
 
     /// Turns scores into weights.
-    fn weigh(&mut self, kernel: MatrixKernel, queries: usize, mask: Mask, width: usize) {
+    fn weigh(&mut self, kernel: Kernel, queries: usize, mask: Mask, width: usize) {
         let scale = (width as f32).sqrt().recip();
         let (stride, keys) = (self.stride(), self.keys.outputs());
         for (query, row) in self.scores.chunks_exact_mut(stride).enumerate() {

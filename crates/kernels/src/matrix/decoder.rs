@@ -1,16 +1,16 @@
 //! What stands between the products of a decoder: RMS norm, gated units, rotary positions.
 
-use super::passes::{exp, for_each_level, sum};
-use super::{Level, MatrixKernel};
+use super::elementwise::{exp, for_each_isa, sum};
+use crate::{Isa, Kernel};
 
-impl MatrixKernel {
+impl Kernel {
     /// Scales `row` to a mean square of 1, then by `weight`. `epsilon` is added to the mean square.
     ///
     /// # Panics
     /// If the lengths differ.
     pub fn rms_norm(self, row: &mut [f32], weight: &[f32], epsilon: f32) {
         assert_eq!(row.len(), weight.len(), "rows of different lengths");
-        rms_norm(self.0, row, weight, epsilon);
+        rms_norm(self.isa(), row, weight, epsilon);
     }
 
     /// `gate · σ(gate) · up` into `gate`.
@@ -19,7 +19,7 @@ impl MatrixKernel {
     /// If the lengths differ.
     pub fn gate(self, gate: &mut [f32], up: &[f32]) {
         assert_eq!(gate.len(), up.len(), "rows of different lengths");
-        gated(self.0, gate, up);
+        gated(self.isa(), gate, up);
     }
 
     /// Turns each pair of numbers, one from either half of `row`, by the angle of this cosine and sine.
@@ -31,16 +31,16 @@ impl MatrixKernel {
             row.len() == 2 * cosines.len() && cosines.len() == sines.len(),
             "one angle a pair"
         );
-        rotate(self.0, row, cosines, sines);
+        rotate(self.isa(), row, cosines, sines);
     }
 }
 
-for_each_level! {
-    /// See [`MatrixKernel::rms_norm`].
+for_each_isa! {
+    /// See [`Kernel::rms_norm`].
     fn rms_norm(row: &mut [f32], weight: &[f32], epsilon: f32) = rms_norm_of;
-    /// See [`MatrixKernel::gate`].
+    /// See [`Kernel::gate`].
     fn gated(gate: &mut [f32], up: &[f32]) = gate_of;
-    /// See [`MatrixKernel::rotate`].
+    /// See [`Kernel::rotate`].
     fn rotate(row: &mut [f32], cosines: &[f32], sines: &[f32]) = rotate_of;
 }
 

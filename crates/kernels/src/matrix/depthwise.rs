@@ -1,8 +1,8 @@
 //! Convolutions of each channel by itself, and activations behind a factor a channel. Plain Rust that is compiled once for
-//! each instruction set, like the passes over rows.
+//! each instruction set, like the elementwise over rows.
 
-use super::finish::Activation;
-use super::{Level, MatrixKernel};
+use super::epilogue::Activation;
+use crate::{Isa, Kernel};
 
 /// Channels whose sums stay in registers while a neighbourhood is gone through.
 const BLOCK: usize = 64;
@@ -73,7 +73,7 @@ impl Depthwise {
     }
 }
 
-impl MatrixKernel {
+impl Kernel {
     /// Convolves one map into `out`: rows × columns × outputs, of [`Depthwise::side`].
     ///
     /// # Panics
@@ -90,7 +90,7 @@ impl MatrixKernel {
             side * side * convolution.outputs(),
             "room for the result"
         );
-        convolve(self.0, map, convolution, out);
+        convolve(self.isa(), map, convolution, out);
     }
 
     /// `activation(x · factor)` of each number of `row`.
@@ -99,18 +99,18 @@ impl MatrixKernel {
     /// If the lengths differ.
     pub fn activate_scaled(self, row: &mut [f32], factors: &[f32], activation: Activation) {
         assert_eq!(row.len(), factors.len(), "a factor a number");
-        activate(self.0, row, factors, activation);
+        activate(self.isa(), row, factors, activation);
     }
 }
 
-macro_rules! for_each_level {
+macro_rules! for_each_isa {
     ($(fn $name:ident($($argument:ident: $kind:ty),*) = $body:path;)*) => {
         $(
-            fn $name(level: Level, $($argument: $kind),*) {
-                match level {
-                    Level::Plain => $body($($argument),*),
+            fn $name(isa: Isa, $($argument: $kind),*) {
+                match isa {
+                    Isa::Scalar => $body($($argument),*),
                     #[cfg(target_arch = "x86_64")]
-                    Level::Avx2 | Level::AvxVnni => {
+                    Isa::Avx2 | Isa::AvxVnni => {
                         #[target_feature(enable = "avx2,fma")]
                         fn inner($($argument: $kind),*) {
                             $body($($argument),*);
@@ -119,7 +119,7 @@ macro_rules! for_each_level {
                         unsafe { inner($($argument),*) }
                     }
                     #[cfg(target_arch = "x86_64")]
-                    Level::Avx512 | Level::Avx512Vnni => {
+                    Isa::Avx512 | Isa::Avx512Vnni => {
                         #[target_feature(enable = "avx512f,avx512bw,avx2,fma")]
                         fn inner($($argument: $kind),*) {
                             $body($($argument),*);
@@ -128,14 +128,14 @@ macro_rules! for_each_level {
                         unsafe { inner($($argument),*) }
                     }
                     #[cfg(target_arch = "aarch64")]
-                    Level::Neon => $body($($argument),*),
+                    Isa::Neon => $body($($argument),*),
                 }
             }
         )*
     };
 }
 
-for_each_level! {
+for_each_isa! {
     fn convolve(map: SquareMap<'_>, convolution: &Depthwise, out: &mut [f32]) = convolve_all;
     fn activate(row: &mut [f32], factors: &[f32], activation: Activation) = activate_all;
 }

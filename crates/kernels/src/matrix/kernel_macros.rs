@@ -6,23 +6,23 @@ macro_rules! float_kernel {
         /// # Safety
         /// The processor has the instruction set; `rows` holds rows of `panel.steps.len()` numbers.
         #[target_feature(enable = $features)]
-        pub(crate) unsafe fn $panel(rows: Rows<'_>, panel: &FloatPanel<'_>, target: &mut Target<'_>) {
+        pub(crate) unsafe fn $panel(rows: Rows<'_>, panel: &F32Panel<'_>, target: &mut Target<'_>) {
             // SAFETY: the caller vouches for both.
-            unsafe { floats::run(rows, panel, target, &[$($tile::<$rows>),*]) }
+            unsafe { f32_tiles::run(rows, panel, target, &[$($tile::<$rows>),*]) }
         }
 
         /// # Safety
-        /// As for [`floats::tile`].
+        /// As for [`f32_tiles::tile`].
         #[target_feature(enable = $features)]
         unsafe fn $tile<const ROWS: usize>(
             left: *const f32,
             stride: usize,
-            steps: &[FloatStep],
-            ahead: Ahead,
+            steps: &[F32PanelRow],
+            prefetch: Prefetch,
             sums: &mut Sums<f32>,
         ) {
             // SAFETY: the caller vouches for all of it.
-            unsafe { floats::tile::<$lanes, ROWS>(left, stride, steps, ahead, sums) }
+            unsafe { f32_tiles::tile::<$lanes, ROWS>(left, stride, steps, prefetch, sums) }
         }
     };
 }
@@ -33,24 +33,24 @@ macro_rules! integer_kernel {
         /// # Safety
         /// The processor has the instruction set; `codes` holds rows of 4 · `panel.steps.len()` codes.
         #[target_feature(enable = $features)]
-        pub(crate) unsafe fn $panel(codes: &Codes, panel: &IntegerPanel<'_>, target: &mut Target<'_>) {
+        pub(crate) unsafe fn $panel(codes: &QuantizedRows, panel: &Int8Panel<'_>, target: &mut Target<'_>) {
             let offset = <$lanes as QuadLanes>::OFFSET;
             // SAFETY: the caller vouches for both.
-            unsafe { integers::run(codes, panel, target, offset, &[$($tile::<$rows>),*]) }
+            unsafe { int8_tiles::run(codes, panel, target, offset, &[$($tile::<$rows>),*]) }
         }
 
         /// # Safety
-        /// As for [`integers::tile`].
+        /// As for [`int8_tiles::tile`].
         #[target_feature(enable = $features)]
         unsafe fn $tile<const ROWS: usize>(
             left: *const u8,
             stride: usize,
-            steps: &[IntegerStep],
-            ahead: Ahead,
+            steps: &[Int8PanelRow],
+            prefetch: Prefetch,
             sums: &mut Sums<i32>,
         ) {
             // SAFETY: the caller vouches for all of it.
-            unsafe { integers::tile::<$lanes, ROWS>(left, stride, steps, ahead, sums) }
+            unsafe { int8_tiles::tile::<$lanes, ROWS>(left, stride, steps, prefetch, sums) }
         }
     };
 }

@@ -7,13 +7,13 @@ use std::arch::aarch64::{
 };
 
 use super::Rows;
-use super::ahead::Ahead;
-use super::codes::Codes;
-use super::factor::{FloatPanel, FloatStep, IntegerPanel, IntegerStep};
-use super::finish::Target;
-use super::floats::{self, Lanes, Sums};
-use super::integers::{self, QuadLanes};
+use super::epilogue::Target;
+use super::f32_tiles::{self, Lanes, Sums};
+use super::int8_tiles::{self, QuadLanes};
 use super::kernel_macros::{float_kernel, integer_kernel};
+use super::packed_weights::{F32Panel, F32PanelRow, Int8Panel, Int8PanelRow};
+use super::prefetch::Prefetch;
+use super::quantized_rows::QuantizedRows;
 
 // 6 · 4 sums, 4 of weights and 1 number of 32 registers.
 float_kernel!(float_panel, float_tile, float32x4_t, "neon", [1 2 3 4 5 6]);
@@ -68,7 +68,7 @@ struct Widening;
 impl QuadLanes for Widening {
     type Sums = int32x4_t;
     type Weights = int8x16_t;
-    type Codes = int8x8_t;
+    type Values = int8x8_t;
     const LANES: usize = 4;
     const WIDE: usize = 4;
     const OFFSET: i32 = 128;

@@ -10,13 +10,13 @@ use std::arch::x86_64::{
 };
 
 use super::Rows;
-use super::ahead::Ahead;
-use super::codes::Codes;
-use super::factor::{FloatPanel, FloatStep, IntegerPanel, IntegerStep};
-use super::finish::Target;
-use super::floats::{self, Lanes, Sums};
-use super::integers::{self, QuadLanes};
+use super::epilogue::Target;
+use super::f32_tiles::{self, Lanes, Sums};
+use super::int8_tiles::{self, QuadLanes};
 use super::kernel_macros::{float_kernel, integer_kernel};
+use super::packed_weights::{F32Panel, F32PanelRow, Int8Panel, Int8PanelRow};
+use super::prefetch::Prefetch;
+use super::quantized_rows::QuantizedRows;
 
 // 6 · 2 sums, 2 of weights and 1 number fill 15 of 16 registers.
 float_kernel!(float_panel_avx2, float_tile_avx2, __m256, "avx2,fma", [1 2 3 4 5 6]);
@@ -129,7 +129,7 @@ struct Vnni512;
 impl QuadLanes for SplitCodes {
     type Sums = __m256i;
     type Weights = __m256i;
-    type Codes = [__m256i; 2];
+    type Values = [__m256i; 2];
     const LANES: usize = 8;
     const WIDE: usize = 2;
     const OFFSET: i32 = 0;
@@ -182,7 +182,7 @@ impl QuadLanes for SplitCodes {
 impl QuadLanes for Vnni256 {
     type Sums = __m256i;
     type Weights = __m256i;
-    type Codes = __m256i;
+    type Values = __m256i;
     const LANES: usize = 8;
     const WIDE: usize = 2;
     const OFFSET: i32 = 0;
@@ -225,7 +225,7 @@ impl QuadLanes for Vnni256 {
 impl QuadLanes for Vnni512 {
     type Sums = __m512i;
     type Weights = __m512i;
-    type Codes = __m512i;
+    type Values = __m512i;
     const LANES: usize = 16;
     const WIDE: usize = 2;
     const OFFSET: i32 = 0;

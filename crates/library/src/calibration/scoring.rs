@@ -7,7 +7,7 @@ use std::path::Path;
 use eidetic_catalog::Catalog;
 use eidetic_domain::{Embedding, ImageId};
 use eidetic_encoder::{Encoder, Pixels};
-use eidetic_imaging::{Detail, Limits, decode, decode_for};
+use eidetic_imaging::{DecodeLimits, DecodeSize, decode, decode_at_least};
 use eidetic_search::calibration::{LabelledPair, LabelledScore};
 use eidetic_search::confidence::{Judge, QueryKind, cosine};
 use eidetic_vectors::VectorIndex;
@@ -134,7 +134,7 @@ impl Space {
         if let Some(stored) = self.stored(image)? {
             return Ok(Ok(stored));
         }
-        let decoded = decode_for(&bytes, &Limits::default(), self.detail()?);
+        let decoded = decode_at_least(&bytes, &DecodeLimits::default(), self.decode_size()?);
         let pixels = decoded.map(|decoded| Found::Pixels(image, encoder.preprocess(&decoded.image)));
         Ok(pixels.map_err(|error| error.to_string()))
     }
@@ -163,7 +163,7 @@ impl Library {
     /// A small form of a calibration's picture, for a report; `None` where neither the library nor its old place holds it.
     pub fn calibration_picture(&self, image: &ImageId, path: &str) -> Option<RgbImage> {
         if let Ok(jpeg) = self.thumbnail(image) {
-            return decode(&jpeg, &Limits::default())
+            return decode(&jpeg, &DecodeLimits::default())
                 .ok()
                 .map(|decoded| decoded.image);
         }
@@ -171,7 +171,11 @@ impl Library {
         if ImageId::of(&bytes) != *image {
             return None;
         }
-        let decoded = decode_for(&bytes, &Limits::default(), Detail::of_thumbnail(SHOWN_SIDE));
+        let decoded = decode_at_least(
+            &bytes,
+            &DecodeLimits::default(),
+            DecodeSize::for_thumbnail(SHOWN_SIDE),
+        );
         decoded.ok().map(|decoded| decoded.image)
     }
 }
@@ -195,7 +199,7 @@ fn contents(path: &Path) -> Result<Vec<u8>, String> {
     if !metadata.is_file() {
         return Err("this is no file".to_owned());
     }
-    if metadata.len() > Limits::default().file_bytes {
+    if metadata.len() > DecodeLimits::default().file_bytes {
         return Err("the file is too large".to_owned());
     }
     fs::read(path).map_err(|error| error.to_string())

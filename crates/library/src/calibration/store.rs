@@ -8,7 +8,7 @@ use eidetic_search::calibration::Calibrated;
 use eidetic_search::confidence::QueryKind;
 use serde::{Deserialize, Serialize};
 
-use crate::{LibraryError, durable};
+use crate::LibraryError;
 
 const FILE_NAME: &str = "calibration.json";
 /// Version of the file's layout that this program writes and reads.
@@ -202,7 +202,7 @@ impl CalibrationHistory {
         let path = library.join(FILE_NAME);
         serde_json::to_vec(self)
             .map_err(std::io::Error::from)
-            .and_then(|text| durable::replace(library, FILE_NAME, &text))
+            .and_then(|text| eidetic_atomic_file::write(&path, &text))
             .map_err(LibraryError::io(&path))
     }
 

@@ -376,7 +376,7 @@ fn what_a_crash_left_of_a_dropped_space_is_removed_when_the_library_is_opened() 
     drop(library);
     let library = place.open("third");
     assert!(!place.library().join("spaces/1").exists());
-    assert_eq!(library.catalog.of_space(SpaceNumber(1)).count_rows().unwrap(), 0);
+    assert_eq!(library.catalog.for_space(SpaceNumber(1)).count_rows().unwrap(), 0);
     assert_eq!(found(&library.active()).len(), 6);
     let indexed = index(&library, &place);
     assert_eq!((indexed.unchanged, indexed.indexed), (6, 0));
@@ -414,7 +414,7 @@ fn a_damaged_space_beside_the_active_one_is_named_and_harms_nothing_else() {
     let library = place.open("newer");
     let error = library.space_named("old").err().unwrap().to_string();
     assert!(
-        error.contains("eidetic model drop 0") && error.contains("damaged"),
+        error.contains("eidetic space drop 0") && error.contains("damaged"),
         "{error}"
     );
     assert_eq!(found(&library.active()).len(), 10);
@@ -450,7 +450,7 @@ fn tags_and_calibrations_are_each_spaces_own_and_tags_are_made_anew_by_the_same_
     library.tag(&options, &|_| (), &Cancel::default()).unwrap();
     let old = library.active();
     let image = place.id(4);
-    let before = old.tags_of(&image).unwrap();
+    let before = old.get_tags(&image).unwrap();
     fs::write(place.library().join("calibration.json"), "{}").unwrap();
     assert!(old.calibration_history().is_err());
     fs::rename(
@@ -477,7 +477,7 @@ fn tags_and_calibrations_are_each_spaces_own_and_tags_are_made_anew_by_the_same_
         "another space's file is not its own"
     );
     fs::remove_file(place.library().join("calibration.json")).unwrap();
-    assert_eq!(old.tags_of(&image).unwrap(), before);
+    assert_eq!(old.get_tags(&image).unwrap(), before);
     let back = switch(&library, "old", OldSpace::Keep);
     assert_eq!((back.embedded, back.tagged), (0, 0), "the old tags still stand");
 }

@@ -2,9 +2,10 @@
 //! logistic form is wrong (Niculescu-Mizil, Caruana 2005).
 
 use super::calibrated::{SEED, log_loss};
-use super::resampling::{SplitMix64, stratified_folds};
+use super::resampling::stratified_folds;
 use super::{Isotonic, Labelled, Platt, Sample};
 use crate::confidence::Fit;
+use eidetic_domain::SplitMix64;
 
 /// Parts for cross-validation; fewer than the least number of pairs of a class would leave folds without one.
 const FOLDS: usize = 5;
@@ -45,7 +46,7 @@ pub(super) fn held_out(
 
 fn cross_validated(sample: &Sample, fit: impl Fn(&Sample) -> Fit) -> Vec<(f64, bool)> {
     let classes: Vec<bool> = sample.pairs().iter().map(|pair| pair.matches).collect();
-    let folds = stratified_folds(&classes, FOLDS, &mut SplitMix64(SEED));
+    let folds = stratified_folds(&classes, FOLDS, &mut SplitMix64::new(SEED));
     // A part whose scores are all the same tells nothing: the fit of all must do.
     let without = |fold| {
         sample
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     fn sample(count: u32, probability: impl Fn(f64) -> f64) -> Sample {
-        let mut random = SplitMix64(21);
+        let mut random = SplitMix64::new(21);
         let mut uniform = move || random.below(1 << 30) as f64 / f64::from(1 << 30);
         let pair = |_| {
             let score = uniform();

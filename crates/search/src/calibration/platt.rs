@@ -187,12 +187,12 @@ fn logistic(z: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::resampling::SplitMix64;
     use super::*;
+    use eidetic_domain::SplitMix64;
 
     /// Pairs labelled at random by the curve itself.
     fn drawn_from(curve: Platt, count: usize) -> Sample {
-        let mut random = SplitMix64(11);
+        let mut random = SplitMix64::new(11);
         let mut uniform = move || random.below(1 << 30) as f64 / f64::from(1 << 30);
         let pair = |_| {
             let score = 0.1 + 0.2 * uniform();

@@ -144,8 +144,8 @@ fn belief(prior: &Fit, answers: &[Answered]) -> Option<Platt> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::resampling::SplitMix64;
     use super::*;
+    use eidetic_domain::SplitMix64;
     use proptest::prelude::*;
 
     const PRIOR: Platt = Platt {
@@ -166,7 +166,7 @@ mod tests {
 
     /// Scores from 0.15 to 0.35, answered by chance as `truth` says.
     fn answers(count: usize, truth: Platt) -> Vec<Answered> {
-        let mut random = SplitMix64(5);
+        let mut random = SplitMix64::new(5);
         let mut uniform = move || random.below(1 << 30) as f64 / f64::from(1 << 30);
         let one = |_| {
             let score = 0.15 + 0.2 * uniform();

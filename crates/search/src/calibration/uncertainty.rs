@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use super::resampling::{SplitMix64, stratified_folds, stratified_weights};
+use super::resampling::{stratified_folds, stratified_weights};
 use super::{CalibrationError, Labelled, Outcome, Sample, Strategy};
+use eidetic_domain::SplitMix64;
 
 /// Samples drawn for an interval.
 const RESAMPLES: usize = 1000;
@@ -83,7 +84,7 @@ impl Threshold {
 /// Thresholds chosen on resamples, with what they do to the pairs that the resample left out.
 fn resampled(strategy: Strategy, pairs: &[Labelled], seed: u64) -> Vec<(f64, Outcome)> {
     let classes: Vec<bool> = pairs.iter().map(|pair| pair.matches).collect();
-    let mut random = SplitMix64(seed);
+    let mut random = SplitMix64::new(seed);
     let draw = |_| {
         let weights = stratified_weights(&classes, &mut random);
         let threshold = strategy.threshold(pairs, &weights).ok()?;
@@ -100,7 +101,7 @@ fn of_weight_zero(pairs: &[Labelled], weights: &[u32]) -> Vec<Labelled> {
 
 fn cross_validated(strategy: Strategy, pairs: &[Labelled], seed: u64) -> Option<Outcome> {
     let classes: Vec<bool> = pairs.iter().map(|pair| pair.matches).collect();
-    let folds = stratified_folds(&classes, FOLDS, &mut SplitMix64(seed));
+    let folds = stratified_folds(&classes, FOLDS, &mut SplitMix64::new(seed));
     let held_out = |fold| {
         let weights: Vec<u32> = folds.iter().map(|f| u32::from(*f != fold)).collect();
         let threshold = strategy.threshold(pairs, &weights).ok()?;
@@ -119,7 +120,7 @@ mod tests {
 
     /// Matching scores around 0.3, others around 0.2, deviation about 0.03.
     fn sample(count: usize, seed: u64) -> Sample {
-        let mut random = SplitMix64(seed);
+        let mut random = SplitMix64::new(seed);
         let mut noise = move || {
             (0..12)
                 .map(|_| random.below(1 << 20) as f64 / f64::from(1 << 20))

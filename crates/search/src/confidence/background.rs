@@ -40,7 +40,7 @@ impl Background {
         for batch in background_texts().chunks(BATCH) {
             texts.extend(encoder.encode_texts(batch)?);
         }
-        Ok(Self::new(texts, encoder.score_facts().logit_scale))
+        Ok(Self::new(texts, encoder.score_calibration().logit_scale))
     }
 
     /// A background of texts embedded before, with the model's factor from cosines to logits.

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use eidetic_domain::folded_tag;
+use eidetic_domain::normalize_tag;
 use thiserror::Error;
 
 use crate::confidence::BUNDLED_TAGS;
@@ -54,7 +54,7 @@ impl Vocabulary {
         let (mut tags, mut seen) = (Vec::new(), HashSet::new());
         for (line, bytes) in (1..).zip(file.split(|byte| *byte == b'\n')) {
             let tag = tag_in(bytes).map_err(|reason| VocabularyError::Line { line, reason })?;
-            let Some(tag) = tag.filter(|tag| seen.insert(folded_tag(tag))) else {
+            let Some(tag) = tag.filter(|tag| seen.insert(normalize_tag(tag))) else {
                 continue;
             };
             if tags.len() == MOST_TAGS {

@@ -3,8 +3,8 @@ use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, Result};
 use eidetic_search::confidence::QueryKind;
 
-use crate::responses::CalibrationsResponse;
 use crate::report::Report;
+use crate::responses::CalibrationsResponse;
 use crate::state::State;
 
 /// How scores are read: the calibrations that count, and how they came about.

@@ -2,8 +2,8 @@ use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, Result, rt};
 use eidetic_library::{AnswerCount, Refitted};
 
-use crate::responses::{FeedbackList, FeedbackCount, ProblemDocument};
 use crate::params::{self, FeedbackListParams, FeedbackParams};
+use crate::responses::{FeedbackCount, FeedbackList, ProblemDocument};
 use crate::state::State;
 
 /// Say whether an image matches what it was found by.

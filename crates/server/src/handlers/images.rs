@@ -7,15 +7,15 @@ use actix_web::http::header::{
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Result};
 use eidetic_domain::ImageId;
-use eidetic_imaging::{Limits, decode, thumbnail as shrunk};
+use eidetic_imaging::{DecodeLimits, decode, thumbnail as shrunk};
 use eidetic_library::{ImageFile, Library};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
 use super::holds;
-use crate::responses::{ImageResponse, ProblemDocument};
 use crate::params::{self, FileForm, FileParams, image_id};
 use crate::problem::{Problem, ProblemKind};
+use crate::responses::{ImageResponse, ProblemDocument};
 use crate::state::State;
 
 /// Longest side of a picture that is converted to be looked at.
@@ -142,7 +142,7 @@ fn read(library: &Library, id: &ImageId, form: FileForm, held: bool) -> Result<O
 }
 
 fn viewable(file: &ImageFile) -> Result<Picture, Problem> {
-    let decoded = decode(&file.bytes, &Limits::default()).map_err(|reason| {
+    let decoded = decode(&file.bytes, &DecodeLimits::default()).map_err(|reason| {
         Problem::new(
             ProblemKind::UnreadableImage,
             format!("the picture cannot be read: {reason}"),

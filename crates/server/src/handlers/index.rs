@@ -5,10 +5,10 @@ use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result, web};
 
 use crate::jobs::{Job, JobTask};
-use crate::responses::{JobResponse, JobTicket, ProblemDocument};
 use crate::options::IndexableFolders;
 use crate::params::{self, IndexParams, shortened};
 use crate::problem::{Problem, ProblemKind};
+use crate::responses::{JobResponse, JobTicket, ProblemDocument};
 use crate::state::State;
 
 /// Index folders, or bring those that the library has up to date.

@@ -1,6 +1,6 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result};
-use eidetic_imaging::{Limits, decode};
+use eidetic_imaging::{DecodeLimits, decode};
 use eidetic_library::Library;
 use eidetic_search::QueryPicture;
 use eidetic_search::confidence::QueryKind;
@@ -9,9 +9,9 @@ use eidetic_search::profile::{Circumstances, NamedProfile, edge_density};
 use super::pairs;
 use super::search::query_image;
 use crate::concurrency::try_acquire;
-use crate::responses::{MatchResponse, MatchLine, ProblemDocument};
 use crate::params::{self, CheckedMatch, ImageInput, MatchForm, MatchParams, shortened};
 use crate::problem::Problem;
+use crate::responses::{MatchLine, MatchResponse, ProblemDocument};
 use crate::state::State;
 
 /// Hold a picture against texts: how probably each describes it.
@@ -133,7 +133,7 @@ fn complexity(library: &Library, picture: &QueryPicture) -> Option<f32> {
         QueryPicture::Pixels(pixels) => Some(edge_density(pixels)),
         QueryPicture::Indexed(id) => {
             let jpeg = library.thumbnail(id).ok()?;
-            let decoded = decode(&jpeg, &Limits::default()).ok()?;
+            let decoded = decode(&jpeg, &DecodeLimits::default()).ok()?;
             Some(edge_density(&decoded.image))
         }
     }

@@ -5,10 +5,10 @@ use eidetic_library::{ModelRef, SwitchOptions};
 
 use super::index::start_job;
 use crate::jobs::JobTask;
-use crate::responses::{DropResponse, JobTicket, ProblemDocument};
 use crate::options::IndexableFolders;
 use crate::params::{self, SpaceParams, SwitchParams, nonempty_text};
 use crate::problem::{Problem, ProblemKind};
+use crate::responses::{DropResponse, JobTicket, ProblemDocument};
 use crate::state::State;
 
 /// Embed all pictures for another model, which answers from the moment on when that is done.
@@ -102,6 +102,6 @@ fn require_loopback(state: &State) -> Result<(), Problem> {
     }
     Err(Problem::new(
         ProblemKind::ModelNotAllowed,
-        "this server listens beyond its own machine; to switch or drop a model, stop it and run: eidetic model",
+        "this server listens beyond its own machine; to switch or drop a model, stop it and run: eidetic space",
     ))
 }

@@ -1,13 +1,13 @@
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, Result};
-use eidetic_imaging::{Limits, decode_for};
+use eidetic_imaging::{DecodeLimits, decode_at_least};
 use eidetic_library::Space;
 use eidetic_search::QueryPicture;
 
 use crate::concurrency::try_acquire;
-use crate::responses::{ProblemDocument, SearchResponse};
 use crate::params::{self, CheckedSearch, ImageInput, SearchForm, SearchParams, SearchQuery, SimilarQuery};
 use crate::problem::{Problem, ProblemKind};
+use crate::responses::{ProblemDocument, SearchResponse};
 use crate::state::State;
 
 /// Search by words, by a picture of the library, or by both.
@@ -102,17 +102,18 @@ async fn search(state: Data<State>, params: SearchParams) -> Result<SearchRespon
     state.models.run(work).await
 }
 
-/// The image of a request as a query in `space`: a file is decoded in the detail that the space's model needs.
+/// The image of a request as a query in `space`: a file is decoded at the size that the space's model needs.
 pub(super) fn query_image(image: ImageInput, space: &Space) -> Result<QueryPicture, Problem> {
     let bytes = match image {
         ImageInput::File(bytes) => bytes,
         ImageInput::Indexed(id) => return Ok(QueryPicture::Indexed(id)),
     };
-    let decoded = decode_for(&bytes, &Limits::default(), space.detail()?).map_err(|reason| {
-        Problem::new(
-            ProblemKind::UnreadableImage,
-            format!("the picture cannot be read: {reason}"),
-        )
-    })?;
+    let decoded =
+        decode_at_least(&bytes, &DecodeLimits::default(), space.decode_size()?).map_err(|reason| {
+            Problem::new(
+                ProblemKind::UnreadableImage,
+                format!("the picture cannot be read: {reason}"),
+            )
+        })?;
     Ok(QueryPicture::Pixels(decoded.image))
 }

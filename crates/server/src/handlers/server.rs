@@ -4,11 +4,11 @@ use actix_web::{HttpRequest, HttpResponse, Result};
 use eidetic_library::Status;
 
 use super::holds;
-use crate::responses::{HealthResponse, ProblemDocument};
-use crate::openapi::{StatusDocument, document};
 use crate::assets::{self, Asset};
+use crate::openapi::{StatusDocument, document};
 use crate::params::{self, StatusParams, shortened};
 use crate::problem::{Problem, ProblemKind};
+use crate::responses::{HealthResponse, ProblemDocument};
 use crate::state::State;
 
 /// How the library stands.

@@ -1,8 +1,8 @@
 use actix_web::Result;
 use actix_web::web::{Data, Json, Path};
 
-use crate::responses::{ProblemDocument, TagsResponse};
 use crate::params::image_id;
+use crate::responses::{ProblemDocument, TagsResponse};
 use crate::state::State;
 
 /// The tags of an image: those that `eidetic tag` gave it, else what the bundled vocabulary says of it now.
@@ -21,6 +21,6 @@ use crate::state::State;
 pub(crate) async fn of_image(state: Data<State>, id: Path<String>) -> Result<Json<TagsResponse>> {
     let id = image_id(&id)?;
     let library = state.library.clone();
-    let work = move || Ok(TagsResponse::new(id, library.tags_of(&id)?));
+    let work = move || Ok(TagsResponse::new(id, library.get_tags(&id)?));
     Ok(Json(state.models.run(work).await?))
 }

@@ -7,7 +7,7 @@ use eidetic_search::confidence::QueryKind;
 use serde_json::{Value, json};
 
 use super::harness::{TestResponse, TestServer};
-use crate::responses::{CalibrationsResponse, FeedbackList, FeedbackCount};
+use crate::responses::{CalibrationsResponse, FeedbackCount, FeedbackList};
 
 const PICTURES: [(&str, &str); 5] = [
     ("red.png", "red"),
@@ -18,7 +18,8 @@ const PICTURES: [(&str, &str); 5] = [
 ];
 
 async fn post(server: &TestServer, body: Value) -> TestResponse {
-    server.send(TestRequest::post().uri("/v1/feedback").set_json(body))
+    server
+        .send(TestRequest::post().uri("/v1/feedback").set_json(body))
         .await
 }
 
@@ -133,7 +134,12 @@ async fn after_fifty_answers_confidences_move_and_the_history_says_so() {
     let server = TestServer::new();
     answer_sixty(&server, false).await;
     assert!(learnt(&server).await.is_some(), "sixty answers teach nothing");
-    let made = server.state.library.calibration(QueryKind::Text).unwrap().unwrap();
+    let made = server
+        .state
+        .library
+        .calibration(QueryKind::Text)
+        .unwrap()
+        .unwrap();
     assert!(made.labelled.len() >= 50, "{}", made.labelled.len());
     assert!(made.even_score().is_some());
 }

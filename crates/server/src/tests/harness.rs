@@ -15,8 +15,8 @@ use image::{Rgb, RgbImage};
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
-use crate::responses::{JobResponse, JobState, ProblemDocument, SearchResponse};
 use crate::options::ServeOptions;
+use crate::responses::{JobResponse, JobState, ProblemDocument, SearchResponse};
 use crate::serve::application;
 use crate::state::State;
 

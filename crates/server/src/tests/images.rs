@@ -55,7 +55,8 @@ async fn what_browsers_do_not_show_is_converted_on_demand() {
     let server = TestServer::new();
     let id = server.id("trip/cyan.tiff");
     assert_eq!(
-        server.get(&format!("/v1/images/{id}/file"))
+        server
+            .get(&format!("/v1/images/{id}/file"))
             .await
             .header("content-type"),
         "image/tiff"
@@ -178,10 +179,11 @@ async fn unknown_and_malformed_ids_are_told_apart() {
 }
 
 async fn with_tag(server: &TestServer, address: &str, tag: &str) -> TestResponse {
-    server.send(
-        TestRequest::get()
-            .uri(address)
-            .insert_header(("if-none-match", tag)),
-    )
-    .await
+    server
+        .send(
+            TestRequest::get()
+                .uri(address)
+                .insert_header(("if-none-match", tag)),
+        )
+        .await
 }

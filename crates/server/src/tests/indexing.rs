@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::harness::{TestResponse, TestServer, picture};
-use crate::responses::{JobState, JobTicket};
 use crate::options::IndexableFolders;
+use crate::responses::{JobState, JobTicket};
 
 #[actix_web::test]
 async fn a_job_indexes_new_folders_and_can_be_asked_for() {
@@ -178,7 +178,8 @@ async fn where_strangers_can_ask_only_known_folders_are_indexed() {
 }
 
 async fn index(server: &TestServer, body: Value) -> TestResponse {
-    server.send(TestRequest::post().uri("/v1/index").set_json(body))
+    server
+        .send(TestRequest::post().uri("/v1/index").set_json(body))
         .await
 }
 

@@ -7,10 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::harness::{TestResponse, TestServer, form};
-use crate::responses::{MatchResponse, MatchLine};
+use crate::responses::{MatchLine, MatchResponse};
 
 async fn post(server: &TestServer, body: serde_json::Value) -> TestResponse {
-    server.send(TestRequest::post().uri("/v1/match").set_json(body))
+    server
+        .send(TestRequest::post().uri("/v1/match").set_json(body))
         .await
 }
 
@@ -113,9 +114,10 @@ async fn a_profile_judges_the_results_and_brings_its_patterns() {
             .iter()
             .all(|(_, level)| ["use", "review", "exclude"].contains(&level.as_str()))
     );
-    let patterns: MatchResponse = say(json!({"image_id": id, "profile": "moderation", "criticality": "high"}))
-        .await
-        .json();
+    let patterns: MatchResponse =
+        say(json!({"image_id": id, "profile": "moderation", "criticality": "high"}))
+            .await
+            .json();
     assert!(patterns.results.len() >= 30 && patterns.results.iter().all(|result| result.verdict.is_some()));
     let as_form = form(&[
         ("image_id", None, id.as_bytes()),
@@ -180,7 +182,9 @@ async fn many_pairs_are_answered_line_by_line() {
         let error = lines[place].error.clone().unwrap();
         assert!(error.contains(expected), "{error}");
     }
-    let table = post_pairs(&server, body, "text/tab-separated-values").await.text();
+    let table = post_pairs(&server, body, "text/tab-separated-values")
+        .await
+        .text();
     let rows: Vec<Vec<&str>> = table.lines().map(|row| row.split('\t').collect()).collect();
     assert_eq!(rows.len(), 8);
     assert!(rows.iter().all(|row| row.len() == 8), "{table}");

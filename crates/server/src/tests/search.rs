@@ -133,7 +133,8 @@ async fn similar_pictures_leave_the_picture_itself_out() {
 async fn pictures_without_a_date_are_left_out_where_a_date_is_asked_for() {
     let server = TestServer::new();
     assert_eq!(
-        server.get("/v1/search?text=red&taken_from=1990-01-01")
+        server
+            .get("/v1/search?text=red&taken_from=1990-01-01")
             .await
             .names(),
         Vec::<String>::new()
@@ -146,7 +147,8 @@ async fn a_second_search_for_the_same_words_runs_no_model() {
         eidetic_encoder::fake::FakeEncoder::default().with_delay(std::time::Duration::from_millis(30));
     let server = TestServer::with(encoder, |_| ());
     let took = async || {
-        server.get("/v1/search?text=red")
+        server
+            .get("/v1/search?text=red")
             .await
             .json::<SearchResponse>()
             .took_ms

@@ -6,8 +6,8 @@ use eidetic_encoder::fake::FakeEncoder;
 use serde_json::{Value, json};
 
 use super::harness::{TestResponse, TestServer};
-use crate::responses::{DropResponse, JobKind, JobState, JobTicket, SearchResponse};
 use crate::options::IndexableFolders;
+use crate::responses::{DropResponse, JobKind, JobState, JobTicket, SearchResponse};
 
 async fn post(server: &TestServer, address: &str, body: Value) -> TestResponse {
     server.send(TestRequest::post().uri(address).set_json(body)).await
@@ -56,7 +56,9 @@ async fn a_job_switches_and_both_spaces_can_be_named() {
         (caught_up.kind, caught_up.state),
         (JobKind::CatchUp, JobState::Done)
     );
-    let gone: DropResponse = post(&server, "/v1/model/drop", json!({"space": "0"})).await.json();
+    let gone: DropResponse = post(&server, "/v1/model/drop", json!({"space": "0"}))
+        .await
+        .json();
     assert_eq!(gone.dropped, "fake");
     assert_eq!(
         server.get("/v1/search?text=red&space=fake").await.status,
@@ -127,6 +129,6 @@ async fn a_server_for_others_switches_and_drops_nothing() {
     ] {
         let refused = post(&server, address, body).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN);
-        assert!(refused.problem().detail.contains("eidetic model"));
+        assert!(refused.problem().detail.contains("eidetic space"));
     }
 }

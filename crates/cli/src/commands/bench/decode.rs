@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use eidetic_domain::{Embedding, ImageId, Precision};
+use eidetic_domain::{ImageId, Precision};
 use eidetic_encoder::Encoder;
 use eidetic_imaging::{
-    Decoded, Detail, HEAD_LENGTH, Kind, Limits, ThumbnailStore, classify, decode, decode_for,
+    DecodeLimits, DecodeSize, DecodedImage, FileKind, HEAD_LENGTH, ThumbnailStore, classify, decode,
+    decode_at_least,
 };
 use serde::Serialize;
 
@@ -73,9 +74,9 @@ fn measure(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<Figures, Failure>
     for file in files {
         let bytes = timed(&mut stages.read, || fs::read(file)).map_err(anyhow::Error::from)?;
         let id = timed(&mut stages.hash, || ImageId::of(&bytes));
-        let detail = Detail::of_model(encoder.shorter_side());
+        let size = DecodeSize::for_model(encoder.shorter_side());
         match prepare(encoder, &mut stages, &store, id, || {
-            decode_for(&bytes, &Limits::default(), detail).ok()
+            decode_at_least(&bytes, &DecodeLimits::default(), size).ok()
         })? {
             Some(_) => figures.pictures += 1,
             None => figures.refused += 1,
@@ -102,8 +103,8 @@ fn prepare(
     stages: &mut Stages,
     store: &ThumbnailStore,
     id: ImageId,
-    decoded: impl FnOnce() -> Option<Decoded>,
-) -> Result<Option<(Decoded, eidetic_encoder::Pixels)>, Failure> {
+    decoded: impl FnOnce() -> Option<DecodedImage>,
+) -> Result<Option<(DecodedImage, eidetic_encoder::Pixels)>, Failure> {
     let Some(decoded) = timed(&mut stages.decode, decoded) else {
         return Ok(None);
     };
@@ -118,11 +119,12 @@ fn compare(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<Full, Failure> {
     let (mut scaled, mut cosines) = (0, Vec::new());
     for file in files {
         let bytes = fs::read(file).map_err(anyhow::Error::from)?;
-        let detail = Detail::of_model(encoder.shorter_side());
+        let size = DecodeSize::for_model(encoder.shorter_side());
         let full = prepare(encoder, &mut stages, &store, ImageId::of(&bytes), || {
-            decode(&bytes, &Limits::default()).ok()
+            decode(&bytes, &DecodeLimits::default()).ok()
         })?;
-        let (Some((full, full_pixels)), Ok(small)) = (full, decode_for(&bytes, &Limits::default(), detail))
+        let (Some((full, full_pixels)), Ok(small)) =
+            (full, decode_at_least(&bytes, &DecodeLimits::default(), size))
         else {
             continue;
         };
@@ -130,7 +132,7 @@ fn compare(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<Full, Failure> {
         let vectors = encoder
             .encode_pixels(&[full_pixels, encoder.preprocess(&small.image)])
             .map_err(anyhow::Error::from)?;
-        cosines.push(cosine(&vectors[0], &vectors[1]));
+        cosines.push(vectors[0].cosine(&vectors[1]));
     }
     folder.close().map_err(anyhow::Error::from)?;
     let count = cosines.len().max(1) as f64;
@@ -143,12 +145,6 @@ fn compare(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<Full, Failure> {
         least_cosine: cosines.iter().copied().fold(1.0, f64::min),
         mean_cosine: cosines.iter().sum::<f64>() / count,
     })
-}
-
-/// Embeddings have unit length.
-fn cosine(left: &Embedding, right: &Embedding) -> f64 {
-    let pairs = left.as_slice().iter().zip(right.as_slice());
-    pairs.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }
 
 fn thumbnails() -> Result<(tempfile::TempDir, ThumbnailStore), Failure> {
@@ -188,6 +184,6 @@ fn is_picture(path: &Path) -> bool {
     let head = fs::read(path).unwrap_or_default();
     matches!(
         classify(&head[..head.len().min(HEAD_LENGTH)], path),
-        Kind::Picture(_)
+        FileKind::Image(_)
     )
 }

@@ -3,14 +3,14 @@ use std::fmt::Write;
 use eidetic_library::Happened;
 use eidetic_search::calibration::{ClassSummary, Histogram, Interval, Source};
 use eidetic_search::confidence::{Fit, QueryKind};
-use eidetic_server::json::{CalibrationAnswer, CalibrationEventAnswer, ThresholdAnswer};
+use eidetic_server::responses::{CalibrationHistoryEntry, CalibrationSummary, ThresholdSummary};
 
 /// Bins of the stored histogram that make one line, and the longest bar.
 const BINS_A_LINE: usize = 2;
 const BAR: usize = 24;
 
 /// All calibrations that count.
-pub(super) fn calibrations(all: &[CalibrationAnswer]) -> String {
+pub(super) fn calibrations(all: &[CalibrationSummary]) -> String {
     if all.is_empty() {
         return "not calibrated: confidences are those that came with the model\n\
                 calibrate with: eidetic calibrate PAIRS.tsv"
@@ -20,7 +20,7 @@ pub(super) fn calibrations(all: &[CalibrationAnswer]) -> String {
 }
 
 /// One calibration: both classes, quality, histogram, thresholds.
-pub(super) fn calibration(made: &CalibrationAnswer) -> String {
+pub(super) fn calibration(made: &CalibrationSummary) -> String {
     let mut text = format!("{}\n\n         pairs    mean  deviation\n", head(made));
     text.push_str(&class("match", &made.matching));
     text.push_str(&class("other", &made.other));
@@ -38,11 +38,11 @@ pub(super) fn calibration(made: &CalibrationAnswer) -> String {
 }
 
 /// What was done, the latest last.
-pub(super) fn history(events: &[CalibrationEventAnswer]) -> String {
+pub(super) fn history(events: &[CalibrationHistoryEntry]) -> String {
     if events.is_empty() {
         return "nothing yet".to_owned();
     }
-    let line = |event: &CalibrationEventAnswer| {
+    let line = |event: &CalibrationHistoryEntry| {
         let what = match event.what {
             Happened::Calibrated => "calibrated",
             Happened::Refitted => "re-fitted by answers",
@@ -63,7 +63,7 @@ pub(super) fn history(events: &[CalibrationEventAnswer]) -> String {
     events.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn head(made: &CalibrationAnswer) -> String {
+fn head(made: &CalibrationSummary) -> String {
     let fit = match made.fit {
         Fit::Background => "background",
         Fit::Platt(_) => "logistic curve (Platt)",
@@ -99,7 +99,7 @@ fn class(name: &str, class: &ClassSummary) -> String {
     )
 }
 
-fn quality(made: &CalibrationAnswer) -> String {
+fn quality(made: &CalibrationSummary) -> String {
     let was = |figure: fn(&eidetic_search::calibration::Honesty) -> f64| {
         made.before
             .as_ref()
@@ -141,7 +141,7 @@ fn histogram(histogram: &Histogram) -> String {
     text
 }
 
-fn row(threshold: &ThresholdAnswer) -> String {
+fn row(threshold: &ThresholdSummary) -> String {
     let Some((value, figures)) = threshold.value.zip(threshold.expected.or(threshold.seen)) else {
         return format!(
             "{:16} {}",

@@ -2,13 +2,13 @@ use std::path::Path;
 
 use eidetic_domain::Embedding;
 use eidetic_encoder::{Encoder, Pixels};
-use eidetic_imaging::Detail;
+use eidetic_imaging::DecodeSize;
 use eidetic_library::{Library, LibraryError, LoadedModel, ModelSource, Owner, Status};
 use eidetic_search::calibration::Calibrated;
 use eidetic_search::confidence::{Judge, QueryKind};
 use eidetic_search::profile::{Circumstances, Criticality, NamedProfile, edge_density};
 use eidetic_search::{Matcher, TextCache, TextMatch};
-use eidetic_server::json::{MatchAnswer, MatchResult};
+use eidetic_server::responses::{MatchResponse, MatchResult};
 use rayon::prelude::*;
 
 use crate::arguments::{Global, Match};
@@ -160,7 +160,7 @@ impl Comparer {
                 candidates: if asked.compete { found.len() } else { 1 },
                 complexity: picture.complexity,
             };
-            Ok(MatchAnswer::results(found, purpose.as_ref(), circumstances))
+            Ok(MatchResponse::results(found, purpose.as_ref(), circumstances))
         };
         let seen = see(encoder, asked, self.purpose.is_some())?;
         asked
@@ -247,12 +247,12 @@ fn see(
     asked: &[Asked],
     complexity: bool,
 ) -> Result<Vec<Result<Seen, String>>, Failure> {
-    let detail = Detail::of_model(encoder.shorter_side());
+    let size = DecodeSize::for_model(encoder.shorter_side());
     let read: Vec<Result<(Pixels, Option<f32>), String>> = asked
         .par_iter()
         .map(|asked| {
             let named = |reason: String| format!("{}: {reason}", asked.image.display());
-            let decoded = pictures::read(asked.image, detail).map_err(named)?;
+            let decoded = pictures::read(asked.image, size).map_err(named)?;
             let density = complexity.then(|| edge_density(&decoded.image));
             Ok((encoder.preprocess(&decoded.image), density))
         })

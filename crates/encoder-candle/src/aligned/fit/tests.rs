@@ -1,3 +1,5 @@
+use eidetic_domain::SplitMix64;
+
 use super::*;
 
 /// A captioned world: every picture has hidden properties, which pictures' vectors and captions' vectors show each in
@@ -10,13 +12,8 @@ struct World {
 
 /// Numbers between −½ and ½, always the same.
 fn noise(seed: u64) -> impl FnMut() -> f32 {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    move || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 24) as f32 - 0.5
-    }
+    let mut random = SplitMix64::new(seed);
+    move || random.signed_unit() / 2.0
 }
 
 impl World {

@@ -1,0 +1,279 @@
+//! From texts to token ids, by the tokenizer that lies beside a model's weights.
+
+mod bpe;
+mod normalizer;
+mod sentencepiece;
+mod settings;
+mod wordpiece;
+
+use thiserror::Error;
+use tokenizers::normalizers::{Lowercase, Sequence};
+use tokenizers::{NormalizerWrapper, PostProcessor, Tokenizer, TruncationParams};
+
+pub use normalizer::TextNormalizer;
+pub use settings::TokenizerSettings;
+
+use crate::{EncodeError, tokenizer_json};
+
+/// Why a tokenizer cannot be used.
+#[derive(Debug, Error)]
+pub enum TokenizerError {
+    /// The description is damaged or of a kind that is not known.
+    #[error("the tokenizer's description is not readable: {0}")]
+    Unreadable(String),
+    /// The model reads so few tokens that start and end alone fill it.
+    #[error("the model reads {max_length} tokens, but the tokenizer adds {added} to every text")]
+    TooShort {
+        /// Tokens that the model reads.
+        max_length: usize,
+        /// Tokens that the tokenizer adds.
+        added: usize,
+    },
+}
+
+/// Splits texts into the token ids that a model reads: start, at most so many pieces as fit, end; padded where the model
+/// sees padding.
+#[derive(Debug, Clone)]
+pub struct TextTokenizer {
+    tokenizer: Tokenizer,
+    max_length: usize,
+    normalizer: TextNormalizer,
+    padding: Option<u32>,
+    /// A token that is replaced by another.
+    replaced: Option<(u32, u32)>,
+}
+
+impl TextTokenizer {
+    /// Reads `tokenizer.json`. Texts are cut to `max_length` tokens, those at the start and the end included,
+    /// whatever cutting and padding the file itself asks for.
+    pub fn from_json(json: &[u8], max_length: usize) -> Result<Self, TokenizerError> {
+        tokenizer_json::check(json)?;
+        Self::new(Tokenizer::from_bytes(json).map_err(unreadable)?, max_length)
+    }
+
+    /// Builds CLIP's tokenizer from the older pair of files, `vocab.json` and `merges.txt`.
+    pub fn from_vocabulary(
+        vocabulary: &[u8],
+        merges: &[u8],
+        max_length: usize,
+    ) -> Result<Self, TokenizerError> {
+        let json = bpe::BpeFiles::from_files(vocabulary, merges)?.description()?;
+        Self::from_json(json.to_string().as_bytes(), max_length)
+    }
+
+    /// Builds OpenCLIP's own tokenizer from the byte pairs in a `tokenizer.json`. It differs from transformers' in how it
+    /// cleans texts and in what it calls start and end.
+    pub fn open_clip_from_json(json: &[u8], max_length: usize) -> Result<Self, TokenizerError> {
+        Self::open_clip(bpe::BpeFiles::from_json(json)?, max_length)
+    }
+
+    /// As [`open_clip_from_json`](Self::open_clip_from_json), from `vocab.json` and `merges.txt`.
+    pub fn open_clip_from_vocabulary(
+        vocabulary: &[u8],
+        merges: &[u8],
+        max_length: usize,
+    ) -> Result<Self, TokenizerError> {
+        Self::open_clip(bpe::BpeFiles::from_files(vocabulary, merges)?, max_length)
+    }
+
+    fn open_clip(pairs: bpe::BpeFiles, max_length: usize) -> Result<Self, TokenizerError> {
+        let json = pairs.named_as_in_open_clip()?.description()?.to_string();
+        Ok(Self::from_json(json.as_bytes(), max_length)?.with_normalizer(TextNormalizer::OpenClipLower))
+    }
+
+    /// Builds BERT's tokenizer from `vocab.txt`, one word piece a line.
+    pub fn from_wordpiece(
+        vocabulary: &[u8],
+        settings: &TokenizerSettings,
+        max_length: usize,
+    ) -> Result<Self, TokenizerError> {
+        Self::new(wordpiece::tokenizer(vocabulary, settings)?, max_length)
+    }
+
+    /// Builds SigLIP's tokenizer from `spiece.model`, the file of sentencepiece.
+    pub fn from_sentencepiece(model: &[u8], max_length: usize) -> Result<Self, TokenizerError> {
+        let tokenizer = Self::new(sentencepiece::tokenizer(model)?, max_length)?;
+        Ok(tokenizer.with_normalizer(TextNormalizer::Canonical))
+    }
+
+    fn new(mut tokenizer: Tokenizer, max_length: usize) -> Result<Self, TokenizerError> {
+        let added = tokenizer
+            .get_post_processor()
+            .map_or(0, |processor| processor.added_tokens(false));
+        if max_length <= added {
+            return Err(TokenizerError::TooShort { max_length, added });
+        }
+        let truncation = TruncationParams {
+            max_length,
+            ..TruncationParams::default()
+        };
+        tokenizer
+            .with_truncation(Some(truncation))
+            .map_err(unreadable)?
+            .with_padding(None);
+        Ok(Self {
+            tokenizer,
+            max_length,
+            normalizer: TextNormalizer::None,
+            padding: None,
+            replaced: None,
+        })
+    }
+
+    /// Cleans texts before they are split.
+    #[must_use]
+    pub const fn with_normalizer(mut self, normalizer: TextNormalizer) -> Self {
+        self.normalizer = normalizer;
+        self
+    }
+
+    /// Pads every text behind its end to the longest that the model reads.
+    #[must_use]
+    pub const fn padded(mut self, with: u32) -> Self {
+        self.padding = Some(with);
+        self
+    }
+
+    /// Replaces one token by another wherever it stands.
+    #[must_use]
+    pub const fn replacing(mut self, token: u32, by: u32) -> Self {
+        self.replaced = Some((token, by));
+        self
+    }
+
+    /// The number of a token.
+    pub fn token_id(&self, token: &str) -> Option<u32> {
+        self.tokenizer.token_to_id(token)
+    }
+
+    /// Whether this is a tokenizer of byte pairs, like Gemma's, rather than of sentence or word pieces.
+    pub fn is_bpe(&self) -> bool {
+        matches!(self.tokenizer.get_model(), tokenizers::ModelWrapper::BPE(_))
+    }
+
+    /// Frames texts by these tokens, whatever the file says.
+    pub fn with_special_tokens(
+        mut self,
+        start: Option<&str>,
+        end: Option<&str>,
+    ) -> Result<Self, TokenizerError> {
+        settings::set_template(&mut self.tokenizer, start, end)?;
+        Self::new(self.tokenizer, self.max_length).map(|fresh| Self {
+            normalizer: self.normalizer,
+            padding: self.padding,
+            replaced: self.replaced,
+            ..fresh
+        })
+    }
+
+    /// Turns each letter into its small form before texts are split.
+    pub fn lowercased(mut self) -> Result<Self, TokenizerError> {
+        let mut steps: Vec<NormalizerWrapper> = vec![Lowercase.into()];
+        steps.extend(self.tokenizer.get_normalizer().cloned());
+        self.tokenizer
+            .with_normalizer(Some(Sequence::new(steps)))
+            .map_err(unreadable)?;
+        Ok(self)
+    }
+
+    /// Token ids of each text. An empty text still has its start and end.
+    pub fn tokenize(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>, EncodeError> {
+        texts.iter().map(|text| self.tokenize_one(text)).collect()
+    }
+
+    fn tokenize_one(&self, text: &str) -> Result<Vec<u32>, EncodeError> {
+        let text = match self.normalizer {
+            TextNormalizer::None => text,
+            normalizer => &normalizer.apply(text),
+        };
+        let encoding = self
+            .tokenizer
+            .encode_fast(text, true)
+            .map_err(|error| EncodeError::Tokenize(error.to_string()))?;
+        let mut ids = encoding.get_ids().to_vec();
+        if let Some(padding) = self.padding {
+            ids.resize(self.max_length, padding);
+        }
+        if let Some((token, by)) = self.replaced {
+            ids.iter_mut().filter(|id| **id == token).for_each(|id| *id = by);
+        }
+        Ok(ids)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "passed by name to map_err")]
+fn unreadable(error: impl ToString) -> TokenizerError {
+    TokenizerError::Unreadable(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VOCABULARY: &str =
+        r#"{"a":0,"b":1,"a</w>":2,"b</w>":3,"ab</w>":4,"<|startoftext|>":5,"<|endoftext|>":6}"#;
+
+    fn tokenizer(max_length: usize) -> TextTokenizer {
+        TextTokenizer::from_vocabulary(VOCABULARY.as_bytes(), b"#version: 0.2\na b</w>\n", max_length)
+            .unwrap()
+    }
+
+    #[test]
+    fn texts_are_merged_and_framed() {
+        let ids = tokenizer(77).tokenize(&["AB  a", "", "b"]).unwrap();
+        assert_eq!(ids, [vec![5, 4, 2, 6], vec![5, 6], vec![5, 3, 6]]);
+    }
+
+    #[test]
+    fn a_long_text_keeps_its_end() {
+        let long = "ab ".repeat(5000);
+        assert_eq!(tokenizer(4).tokenize(&[&long]).unwrap(), [[5, 4, 4, 6]]);
+    }
+
+    #[test]
+    fn open_clips_own_start_and_end_are_those_it_names() {
+        let tokenizer =
+            TextTokenizer::open_clip_from_vocabulary(VOCABULARY.as_bytes(), b"#version: 0.2\na b</w>\n", 9)
+                .unwrap();
+        let texts = ["AB &#97;", "a <END_of_text> b", ""];
+        let ids = tokenizer.tokenize(&texts).unwrap();
+        assert_eq!(ids, [vec![5, 4, 2, 6], vec![5, 2, 6, 3, 6], vec![5, 6]]);
+    }
+
+    #[test]
+    fn texts_are_padded_and_tokens_replaced() {
+        let tokenizer = tokenizer(5).padded(1).replacing(6, 0);
+        assert_eq!(
+            tokenizer.tokenize(&["a", ""]).unwrap(),
+            [[5, 2, 0, 1, 1], [5, 0, 1, 1, 1]]
+        );
+        assert_eq!(tokenizer.token_id("ab</w>"), Some(4));
+    }
+
+    #[test]
+    fn a_frame_can_be_changed() {
+        let tokenizer = tokenizer(5)
+            .with_special_tokens(None, Some("<|endoftext|>"))
+            .unwrap();
+        assert_eq!(tokenizer.tokenize(&["a"]).unwrap(), [[2, 6]]);
+        let error = tokenizer.with_special_tokens(Some("<s>"), None).unwrap_err();
+        assert!(error.to_string().contains("<s>"));
+    }
+
+    #[test]
+    fn damage_is_named() {
+        assert!(matches!(
+            TextTokenizer::from_json(b"{", 77),
+            Err(TokenizerError::Unreadable(_))
+        ));
+        let error = TextTokenizer::from_vocabulary(b"{}", b"", 77).unwrap_err();
+        assert!(error.to_string().contains("<|startoftext|>"));
+        assert!(matches!(
+            TextTokenizer::from_vocabulary(VOCABULARY.as_bytes(), b"a b</w>\n", 2),
+            Err(TokenizerError::TooShort {
+                max_length: 2,
+                added: 2
+            })
+        ));
+    }
+}
