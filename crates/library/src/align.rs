@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use eidetic_encoder::{EncodeError, Encoder, TextModel};
-use eidetic_encoder_candle::{FitError, Fitted, LEAST_PICTURES, Pair, fit_alignment};
 use eidetic_imaging::{DecodeLimits, DecodeSize, decode_at_least};
+use eidetic_inference::{FitError, Fitted, LEAST_PICTURES, Pair, fit_alignment};
 use thiserror::Error;
 
 /// Pictures that go through the model at once.
@@ -259,7 +259,7 @@ mod tests {
     use super::*;
     use std::cell::RefCell;
 
-    use eidetic_encoder_candle::{Engine, builtin};
+    use eidetic_inference::{Engine, builtin};
 
     const GALLERY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/gallery");
 

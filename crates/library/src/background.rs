@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use eidetic_confidence::{Background, background_texts};
 use eidetic_encoder::Encoder;
-use eidetic_search::confidence::{Background, background_texts};
 
 use crate::LibraryError;
 use crate::kept_vectors::KeptVectors;

@@ -6,10 +6,10 @@ mod store;
 use std::sync::PoisonError;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use eidetic_search::calibration::{
+use eidetic_confidence::calibration::{
     Answered, Bounds, Calibrated, Origin, Platt, Reach, Refit, Source, Unchanged,
 };
-use eidetic_search::confidence::{Fit, QueryKind};
+use eidetic_confidence::{Fit, QueryKind};
 
 pub use scoring::{FailedPicture, ScoredPairs};
 pub use store::{CalibrationEvent, CalibrationHistory, Current, Happened};

@@ -2,12 +2,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use eidetic_catalog::CatalogError;
+use eidetic_confidence::calibration::CalibrationError;
 use eidetic_domain::{ImageId, SpaceId};
 use eidetic_encoder::EncodeError;
-use eidetic_encoder_candle::{LoadError, ParseModelRefError};
+use eidetic_hub::ParseModelRefError;
 use eidetic_indexer::IndexingError;
+use eidetic_inference::LoadError;
 use eidetic_search::SearchError;
-use eidetic_search::calibration::CalibrationError;
 use eidetic_vectors::IndexError;
 use thiserror::Error;
 

@@ -1,10 +1,10 @@
 //! What people answer to hits, and what is learnt from it.
 
 use eidetic_catalog::{Catalog, Feedback, FeedbackKey, FeedbackKind, FeedbackStore};
+use eidetic_confidence::QueryKind;
+use eidetic_confidence::calibration::{LabelledPair, Pair};
 use eidetic_domain::ImageId;
 use eidetic_search::SearchError;
-use eidetic_search::calibration::{LabelledPair, Pair};
-use eidetic_search::confidence::QueryKind;
 
 use crate::calibration::now;
 use crate::{Library, LibraryError, Refitted};
@@ -120,7 +120,7 @@ impl Library {
             line: n + 1,
         });
         let pairs: Vec<LabelledPair> = pairs.collect();
-        space.refit(kind, &space.score_pairs(kind, &pairs, &|_, _| ())?)
+        space.refit(kind, &space.score_pairs(kind, &pairs, &())?)
     }
 
     fn count_answers(&self, kind: QueryKind) -> Result<AnswerCount, LibraryError> {

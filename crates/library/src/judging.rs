@@ -1,6 +1,6 @@
 use std::sync::{Arc, PoisonError, RwLockReadGuard};
 
-use eidetic_search::confidence::{Fit, Judge, OwnScores, QueryKind};
+use eidetic_confidence::{Fit, Judge, OwnScores, QueryKind};
 use eidetic_vectors::VectorIndex;
 
 use crate::{LibraryError, Space, background};

@@ -48,7 +48,7 @@ pub use align::{
 pub use calibration::{
     CalibrationEvent, CalibrationHistory, Current, FailedPicture, Happened, Keep, Refitted, ScoredPairs,
 };
-pub use eidetic_encoder_candle::{ModelRef, ParseModelRefError};
+pub use eidetic_hub::{ModelRef, ParseModelRefError};
 pub use error::LibraryError;
 pub use feedback::{ANSWERS_NEEDED, AnswerCount, Subject};
 pub use location::default_directory;
@@ -62,5 +62,5 @@ pub use space::Space;
 pub use spaces::{SpaceStatus, SwitchStatus};
 pub use status::{BytesOnDisk, IndexStatus, Status};
 pub use switch::{OldSpace, SpaceReport, SwitchOptions};
-pub use tagging::{TagCount, TagOptions, TagProgress, TagReport};
+pub use tagging::{TagCount, TagOptions, TagReport};
 pub use verify::{Check, CheckPicture, Comparison, Verified, VerifiedValue, VerifyError};

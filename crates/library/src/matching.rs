@@ -1,5 +1,6 @@
+use eidetic_confidence::TextMatch;
 use eidetic_domain::Embedding;
-use eidetic_search::{Matcher, QueryPicture, TextMatch};
+use eidetic_search::{Matcher, QueryPicture};
 use eidetic_vectors::VectorIndex;
 
 use crate::{LibraryError, Space};

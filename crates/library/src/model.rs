@@ -1,8 +1,7 @@
 use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
-use eidetic_encoder_candle::{
-    Device, DownloadProgress, HubSettings, LoadError, MemoryLimit, ModelRef, Network, Opening, open_encoder,
-};
+use eidetic_hub::{DownloadProgress, HubSettings, ModelRef, Network};
+use eidetic_inference::{Device, LoadError, MemoryLimit, Opening, open_encoder};
 
 /// The model of a new library when none is named: the one that most tools of this kind use.
 pub const DEFAULT_MODEL: &str = "openai/clip-vit-base-patch32";

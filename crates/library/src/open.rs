@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use eidetic_catalog::{CatalogError, SledCatalog, SpaceNumber};
 use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
-use eidetic_encoder_candle::DownloadProgress;
+use eidetic_hub::DownloadProgress;
 use eidetic_imaging::ThumbnailStore;
 
 use crate::lock::Lock;
@@ -64,7 +64,7 @@ impl Library {
         options: &CreateOptions,
         owner: &Owner,
         progress: &dyn DownloadProgress,
-    ) -> Result<(Self, Option<eidetic_encoder_candle::LoadError>), LibraryError> {
+    ) -> Result<(Self, Option<eidetic_inference::LoadError>), LibraryError> {
         match Self::open(directory, owner) {
             Ok(library) => {
                 if let Some(precision) = options.precision {
@@ -85,7 +85,7 @@ impl Library {
         options: &CreateOptions,
         owner: &Owner,
         progress: &dyn DownloadProgress,
-    ) -> Result<(Self, Option<eidetic_encoder_candle::LoadError>), LibraryError> {
+    ) -> Result<(Self, Option<eidetic_inference::LoadError>), LibraryError> {
         let precision = options.precision.unwrap_or_default();
         let LoadedModel {
             reference,

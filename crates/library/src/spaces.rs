@@ -6,7 +6,7 @@ use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 
 use eidetic_catalog::{Catalog, RowStore, SpaceNumber};
 use eidetic_domain::Precision;
-use eidetic_encoder_candle::ModelRef;
+use eidetic_hub::ModelRef;
 use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
 

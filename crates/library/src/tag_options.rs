@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use eidetic_search::tagging::{TagRule, Vocabulary};
+use eidetic_confidence::tagging::{TagRule, Vocabulary};
 use serde::{Deserialize, Serialize};
 
 use crate::TagOptions;

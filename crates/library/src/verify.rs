@@ -299,7 +299,7 @@ mod tests {
         for check in &all {
             assert!(!check.models.is_empty() && !check.source.is_empty() && check.tolerance > 0.0);
             for model in &check.models {
-                assert!(eidetic_encoder_candle::known_model(model).is_some(), "{model}");
+                assert!(eidetic_hub::known_model(model).is_some(), "{model}");
             }
             for picture in &check.pictures {
                 assert_ne!(picture.bundled, picture.url.is_some(), "{}", picture.file);

@@ -1,3 +1,5 @@
+//! Scores of texts against one image.
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -5,22 +7,7 @@ use eidetic_domain::Embedding;
 use eidetic_encoder::{EncodeError, Encoder};
 
 use crate::TextCache;
-use crate::confidence::{Judge, Level, cosine};
-
-/// A picture held against one text.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TextMatch {
-    /// The text, as given but for spaces around it.
-    pub text: String,
-    /// Cosine similarity, −1 to 1.
-    pub score: f32,
-    /// The score within the model's own span, 0 to 1.
-    pub normalized: f32,
-    /// Probability that the text describes the picture; `None` where nothing can tell.
-    pub confidence: Option<f32>,
-    /// The probability in a word.
-    pub level: Level,
-}
+use eidetic_confidence::{Judge, Level, TextMatch, cosine};
 
 /// Holds pictures against texts.
 pub struct Matcher<'a> {

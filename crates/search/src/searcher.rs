@@ -7,10 +7,10 @@ use eidetic_domain::{Embedding, Filter, Hit, ImageId};
 use eidetic_encoder::Encoder;
 use eidetic_vectors::{Neighbour, VectorIndex};
 
-use crate::confidence::{Judge, MATCH_LEVEL, QueryKind};
 use crate::{
     AdmissionCache, Answer, Query, QueryPicture, RankedHit, SearchError, TextCache, Took, Verdict, Weights,
 };
+use eidetic_confidence::{Judge, MATCH_LEVEL, QueryKind};
 
 /// Answers queries over borrowed parts; cheap to make, one a request.
 pub struct Searcher<'a, V: VectorIndex + ?Sized> {

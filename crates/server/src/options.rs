@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use eidetic_search::profile::NamedProfile;
+use eidetic_confidence::profile::NamedProfile;
 
 /// How to serve a library.
 #[derive(Debug, Clone, PartialEq)]

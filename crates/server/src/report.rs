@@ -9,10 +9,10 @@ mod thumbnails;
 
 use std::fmt::Write;
 
+use eidetic_confidence::calibration::{Calibrated, Honesty, Source, Strategy};
+use eidetic_confidence::{Fit, QueryKind};
 use eidetic_domain::ImageId;
 use eidetic_library::CalibrationEvent;
-use eidetic_search::calibration::{Calibrated, Honesty, Source, Strategy};
-use eidetic_search::confidence::{Fit, QueryKind};
 use image::RgbImage;
 use serde_json::{Value, json};
 

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use eidetic_search::calibration::Calibrated;
-use eidetic_search::confidence::QueryKind;
+use eidetic_confidence::QueryKind;
+use eidetic_confidence::calibration::Calibrated;
 use serde::{Deserialize, Serialize};
 
 use crate::LibraryError;
@@ -237,8 +237,8 @@ fn unknown(path: PathBuf, found: u32) -> LibraryError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use eidetic_confidence::calibration::{LabelledScore, Origin, Source};
     use eidetic_domain::ImageId;
-    use eidetic_search::calibration::{LabelledScore, Origin, Source};
 
     fn made(version: u32, replaces: Option<u32>, kind: QueryKind) -> Calibrated {
         let pair = |i: u32| LabelledScore {

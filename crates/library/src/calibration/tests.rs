@@ -1,8 +1,8 @@
 use std::path::Path;
 
+use eidetic_confidence::calibration::{LabelledPair, Pair, Reach};
+use eidetic_confidence::{Fit, QueryKind};
 use eidetic_encoder::fake::FakeEncoder;
-use eidetic_search::calibration::{LabelledPair, Pair, Reach};
-use eidetic_search::confidence::{Fit, QueryKind};
 use image::{Rgb, RgbImage};
 
 use super::{Keep, Refitted, ScoredPairs};
@@ -46,7 +46,7 @@ fn pairs(folder: &Path, lie: impl Fn(bool) -> bool) -> Vec<LabelledPair> {
 }
 
 fn scored(library: &Library, pairs: &[LabelledPair]) -> ScoredPairs {
-    library.score_pairs(QueryKind::Text, pairs, &|_, _| ()).unwrap()
+    library.score_pairs(QueryKind::Text, pairs, &()).unwrap()
 }
 
 fn centre(library: &Library) -> f64 {

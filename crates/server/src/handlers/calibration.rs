@@ -1,7 +1,7 @@
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, Result};
-use eidetic_search::confidence::QueryKind;
+use eidetic_confidence::QueryKind;
 
 use crate::report::Report;
 use crate::responses::CalibrationsResponse;

@@ -1,10 +1,10 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result};
+use eidetic_confidence::QueryKind;
+use eidetic_confidence::profile::{Circumstances, NamedProfile, edge_density};
 use eidetic_imaging::{DecodeLimits, decode};
 use eidetic_library::Library;
 use eidetic_search::QueryPicture;
-use eidetic_search::confidence::QueryKind;
-use eidetic_search::profile::{Circumstances, NamedProfile, edge_density};
 
 use super::pairs;
 use super::search::query_image;

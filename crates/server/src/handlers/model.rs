@@ -1,6 +1,6 @@
 use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result};
-use eidetic_indexer::Options;
+use eidetic_indexer::IndexerOptions;
 use eidetic_library::{ModelRef, SwitchOptions};
 
 use super::index::start_job;
@@ -38,7 +38,7 @@ pub(crate) async fn switch(
     let options = SwitchOptions {
         old: params.old,
         precision: params.precision,
-        indexing: Options::default(),
+        indexing: IndexerOptions::default(),
     };
     Ok(start_job(&state, JobTask::Switch(model, Box::new(options)))?)
 }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse};
+use eidetic_confidence::calibration::pair_of_line;
 use eidetic_domain::ImageId;
 use eidetic_library::{Library, LibraryError, Space};
 use eidetic_search::QueryPicture;
-use eidetic_search::calibration::pair_of_line;
 
 use crate::problem::Problem;
 use crate::responses::{MatchLine, MatchResult};

@@ -1,8 +1,8 @@
 //! The parameters of feedback on hits.
 
+use eidetic_confidence::QueryKind;
 use eidetic_domain::ImageId;
 use eidetic_library::Subject;
-use eidetic_search::confidence::QueryKind;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

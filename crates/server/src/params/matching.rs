@@ -1,7 +1,7 @@
 //! The parameters of a match: an image and the texts to compare with it.
 
+use eidetic_confidence::profile::Criticality;
 use eidetic_search::distinct_texts;
-use eidetic_search::profile::Criticality;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};

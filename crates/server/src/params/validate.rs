@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::fmt::{Display, Write};
 use std::path::PathBuf;
 
+use eidetic_confidence::tagging::LONGEST_TAG;
 use eidetic_domain::ImageId;
 use eidetic_search::Query;
-use eidetic_search::tagging::LONGEST_TAG;
 use jiff::civil::DateTime;
 
 use crate::problem::Problem;

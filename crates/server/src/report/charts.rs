@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use eidetic_search::calibration::{Calibrated, CurvePoint, Reliability};
+use eidetic_confidence::calibration::{Calibrated, CurvePoint, Reliability};
 
 /// Size of the histogram's drawing, and where its plot lies within. The slider below it has the same margins.
 const WIDE: f64 = 720.0;

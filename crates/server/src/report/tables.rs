@@ -1,6 +1,6 @@
+use eidetic_confidence::QueryKind;
+use eidetic_confidence::calibration::{Calibrated, Chosen, Interval, Threshold};
 use eidetic_library::{CalibrationEvent, Happened};
-use eidetic_search::calibration::{Calibrated, Chosen, Interval, Threshold};
-use eidetic_search::confidence::QueryKind;
 
 use super::escape;
 use crate::responses::moment;

@@ -1,7 +1,7 @@
+use eidetic_confidence::QueryKind;
+use eidetic_confidence::calibration::{Calibrated, LabelledScore, Origin, Source};
 use eidetic_domain::ImageId;
 use eidetic_library::CalibrationHistory;
-use eidetic_search::calibration::{Calibrated, LabelledScore, Origin, Source};
-use eidetic_search::confidence::QueryKind;
 use image::{Rgb, RgbImage};
 
 use super::Report;

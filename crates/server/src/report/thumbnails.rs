@@ -2,9 +2,9 @@ use std::collections::HashMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use eidetic_confidence::calibration::LabelledScore;
 use eidetic_domain::ImageId;
 use eidetic_imaging::thumbnail;
-use eidetic_search::calibration::LabelledScore;
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 

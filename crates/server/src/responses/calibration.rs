@@ -1,8 +1,8 @@
-use eidetic_library::{CalibrationEvent, CalibrationHistory, FailedPicture, Happened};
-use eidetic_search::calibration::{
+use eidetic_confidence::calibration::{
     Calibrated, Chosen, ClassSummary, CurveSummary, Histogram, Honesty, Interval, Outcome, Source, Strategy,
 };
-use eidetic_search::confidence::{Fit, QueryKind};
+use eidetic_confidence::{Fit, QueryKind};
+use eidetic_library::{CalibrationEvent, CalibrationHistory, FailedPicture, Happened};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

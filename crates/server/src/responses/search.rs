@@ -2,10 +2,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use eidetic_catalog::ImageRecord;
+use eidetic_confidence::Level;
+use eidetic_confidence::TextMatch;
+use eidetic_confidence::profile::{Action, Bar, Circumstances, ProfileVerdict, Purpose};
 use eidetic_domain::{GeoPosition, ImageFormat, ImageId};
-use eidetic_search::confidence::Level;
-use eidetic_search::profile::{Action, Bar, Circumstances, ProfileVerdict, Purpose};
-use eidetic_search::{Answer, RankedHit, TextMatch, Took, Verdict};
+use eidetic_search::{Answer, RankedHit, Took, Verdict};
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

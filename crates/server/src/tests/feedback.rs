@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::test::TestRequest;
-use eidetic_search::confidence::QueryKind;
+use eidetic_confidence::QueryKind;
 use serde_json::{Value, json};
 
 use super::harness::{TestResponse, TestServer};

@@ -2,9 +2,9 @@
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
+use eidetic_confidence::QueryKind;
+use eidetic_confidence::calibration::{LabelledPair, Pair};
 use eidetic_library::Keep;
-use eidetic_search::calibration::{LabelledPair, Pair};
-use eidetic_search::confidence::QueryKind;
 use serde_json::Value;
 
 use super::harness::TestServer;
@@ -199,7 +199,7 @@ fn calibrate(server: &TestServer) {
     }
     let library = &server.state.library;
     let scored = library
-        .score_pairs(QueryKind::Text, &pairs, &|_, _| ())
+        .score_pairs(QueryKind::Text, &pairs, &())
         .expect("the fake encodes");
     library
         .calibrate(QueryKind::Text, &scored, Keep::Stored)

@@ -1,0 +1,351 @@
+//! Models from the Hugging Face hub: from its cache on disk where they are there, else downloaded into it.
+
+use std::borrow::Cow;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+
+use hf_hub::api::sync::{Api, ApiBuilder, ApiError};
+use hf_hub::{Cache, Repo, RepoType};
+
+use crate::download::{Download, News};
+use crate::error::HubError;
+use crate::layout::{self, Source};
+use crate::model_ref::is_hub_name;
+use crate::settings::{HubSettings, Network};
+use crate::{checksum, model_kind, safetensors_pr};
+
+/// Told about a download as it goes on, from the thread that opens the model.
+pub trait DownloadProgress {
+    /// A file of so many bytes begins.
+    fn begin(&self, file: &str, bytes: u64);
+    /// So many of its bytes are there from an earlier try that was cut off.
+    fn resume(&self, bytes: u64) {
+        self.advance(bytes);
+    }
+    /// So many more bytes are there.
+    fn advance(&self, bytes: u64);
+    /// The file that began last is complete.
+    fn finish(&self);
+}
+
+impl DownloadProgress for () {
+    fn begin(&self, _file: &str, _bytes: u64) {}
+    fn advance(&self, _bytes: u64) {}
+    fn finish(&self) {}
+}
+
+/// The folder that holds all files of a model, after downloading those that are not in the cache.
+///
+/// The network is not touched where the cache is complete.
+pub fn fetch(
+    model: &str,
+    revision: Option<&str>,
+    settings: &HubSettings,
+    progress: &dyn DownloadProgress,
+) -> Result<PathBuf, HubError> {
+    refuse_strange_name(model, revision)?;
+    let hub = Hub::find(model, revision, settings, progress);
+    match hub.whole_folder() {
+        // The makers' weights are in another form; the hub's converter may offer them in this one.
+        Err(HubError::FileMissing { file, place })
+            if revision.is_none() && file == layout::WEIGHTS_NAME && !hub.is_offline() =>
+        {
+            match safetensors_pr::revision(model, settings) {
+                Some(offered) => {
+                    let folder = hub.at(Cow::Borrowed(&offered)).whole_folder()?;
+                    safetensors_pr::remember(&hub.cache_folder(), &offered);
+                    Ok(folder)
+                }
+                None => Err(HubError::FileMissing { file, place }),
+            }
+        }
+        fetched => fetched,
+    }
+}
+
+/// Keeps what is no name of the hub's out of its addresses and of the cache's paths.
+pub fn refuse_strange_name(id: &str, revision: Option<&str>) -> Result<(), HubError> {
+    if is_hub_name(id, revision) {
+        return Ok(());
+    }
+    Err(HubError::HubRefused {
+        model: id.to_owned(),
+        file: "anything".into(),
+        cause: "a model's name reads organisation/name".into(),
+    })
+}
+
+/// One revision of a model of the hub.
+pub struct Hub<'a> {
+    model: &'a str,
+    revision: Cow<'a, str>,
+    repo: Repo,
+    settings: &'a HubSettings,
+    progress: &'a dyn DownloadProgress,
+}
+
+impl<'a> Hub<'a> {
+    /// The revision that was asked for. Without one: `main`, or where that is not complete on disk the pull request
+    /// of the hub's converter that was taken before, or the one that the catalogue names for a model whose `main` has none.
+    pub fn find(
+        model: &'a str,
+        revision: Option<&'a str>,
+        settings: &'a HubSettings,
+        progress: &'a dyn DownloadProgress,
+    ) -> Self {
+        let hub = Self {
+            model,
+            revision: Cow::Borrowed(""),
+            repo: Repo::model(model.to_owned()),
+            settings,
+            progress,
+        };
+        let main = hub.at(Cow::Borrowed(revision.unwrap_or("main")));
+        if revision.is_some() || main.is_complete() {
+            return main;
+        }
+        if let Some(remembered) = safetensors_pr::remembered(&main.cache_folder()) {
+            return hub.at(Cow::Owned(remembered));
+        }
+        match crate::known_models::revision_of(model) {
+            Some(named) => hub.at(Cow::Borrowed(named)),
+            None => main,
+        }
+    }
+
+    /// Another revision of the same model.
+    fn at(&self, revision: Cow<'a, str>) -> Self {
+        Self {
+            repo: Repo::with_revision(self.model.to_owned(), RepoType::Model, revision.to_string()),
+            model: self.model,
+            settings: self.settings,
+            progress: self.progress,
+            revision,
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        layout::gather(&OnDiskOnly(self)).is_ok()
+    }
+
+    fn whole_folder(&self) -> Result<PathBuf, HubError> {
+        // One commit's files lie in one folder. A model that changes meanwhile is there in full the second time.
+        match self.folder()? {
+            Some(folder) => Ok(folder),
+            None => self
+                .folder()?
+                .ok_or_else(|| self.refused("one commit", &"it keeps changing")),
+        }
+    }
+
+    /// The folder of all files, or None where they came to lie in several.
+    fn folder(&self) -> Result<Option<PathBuf>, HubError> {
+        let config = layout::config(self)?;
+        model_kind::refuse(&config, self.model)?;
+        Ok(layout::one_folder(&layout::gather(self)?))
+    }
+
+    /// The folder of all files of a model that reads texts only.
+    pub fn text_model(&self) -> Result<PathBuf, HubError> {
+        let files = layout::gather_text_model(self)?;
+        layout::one_folder(&files).ok_or_else(|| self.refused("one commit", &"it keeps changing; try again"))
+    }
+
+    /// Whether downloads are switched off.
+    pub fn is_offline(&self) -> bool {
+        self.settings.network == Network::Off
+    }
+
+    /// Branch, tag or commit.
+    pub fn revision(&self) -> &str {
+        &self.revision
+    }
+
+    /// Where the cache keeps contents, complete ones and parts.
+    pub fn blobs(&self) -> PathBuf {
+        self.cache_folder().join("blobs")
+    }
+
+    fn cache_folder(&self) -> PathBuf {
+        self.settings.cache.join(self.repo.folder_name())
+    }
+
+    /// Where the cache holds the file, by the revision's name or, as other programs keep it, by its commit alone.
+    pub fn cached(&self, file: &str) -> Option<PathBuf> {
+        let cache = Cache::new(self.settings.cache.clone()).repo(self.repo.clone());
+        let by_commit = cache.pointer_path(&self.revision).join(file);
+        cache
+            .get(file)
+            .or_else(|| by_commit.exists().then_some(by_commit))
+    }
+
+    /// Downloads one file; None where the hub says that the model has no such file.
+    fn download(&self, file: &str) -> Result<Option<PathBuf>, HubError> {
+        if self.is_offline() {
+            return Err(HubError::Offline {
+                model: self.model.to_owned(),
+                file: file.to_owned(),
+            });
+        }
+        let api = self.connect().map_err(|error| self.refused(file, &error))?;
+        let download = Download {
+            api,
+            cache: Cache::new(self.settings.cache.clone()),
+            repo: self.repo.clone(),
+            file: file.to_owned(),
+        };
+        let news = download.start().map_err(|error| self.refused(file, &error))?;
+        self.follow(file, &news)
+    }
+
+    fn follow(&self, file: &str, news: &Receiver<News>) -> Result<Option<PathBuf>, HubError> {
+        let mut size = None;
+        loop {
+            match news.recv_timeout(self.settings.patience) {
+                Ok(News::Begin(bytes)) => {
+                    size = Some(bytes);
+                    self.progress.begin(file, bytes);
+                }
+                Ok(News::Resume(bytes)) => self.progress.resume(bytes),
+                Ok(News::Advance(bytes)) => self.progress.advance(bytes),
+                Ok(News::TooMany) => {
+                    return Err(self.refused(file, &"more bytes arrived than announced; try again"));
+                }
+                Ok(News::Done(Ok(path))) => return self.complete(file, path, size).map(Some),
+                Ok(News::Done(Err(error))) => return self.explain(file, &error),
+                Err(RecvTimeoutError::Timeout) => {
+                    let seconds = self.settings.patience.as_secs_f32();
+                    return Err(self.unreachable(&format!("no answer within {seconds} seconds")));
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(self.refused(file, &"its answer could not be understood"));
+                }
+            }
+        }
+    }
+
+    /// Checks that the bytes arrived as the hub announced them; others are taken out of the cache again.
+    fn complete(&self, file: &str, path: PathBuf, size: Option<u64>) -> Result<PathBuf, HubError> {
+        let found = std::fs::metadata(&path)
+            .map(|metadata| metadata.len())
+            .unwrap_or_default();
+        if let Some(size) = size.filter(|&size| size != found) {
+            checksum::set_back(&path);
+            let cause = format!("only {found} of {size} bytes arrived; try again, it goes on from there");
+            return Err(self.refused(file, &cause));
+        }
+        match checksum::check(&path) {
+            Ok(_) => {
+                self.progress.finish();
+                Ok(path)
+            }
+            Err(checksum::Wrong::Unreadable(error)) => Err(self.refused(file, &error)),
+            Err(wrong) => {
+                checksum::discard(&path);
+                Err(self.refused(file, &format!("{wrong}; try again")))
+            }
+        }
+    }
+
+    fn explain(&self, file: &str, error: &ApiError) -> Result<Option<PathBuf>, HubError> {
+        match error {
+            ApiError::RequestError(request) => self.explain_request(file, request),
+            ApiError::LockAcquisition(_) => {
+                Err(self.refused(file, &"another download of it is under way; wait for it to end"))
+            }
+            ApiError::IoError(error) if ended_early(error.kind()) => {
+                let cause = format!("the connection ended early ({error}); try again, it goes on from there");
+                Err(self.refused(file, &cause))
+            }
+            error => Err(self.refused(file, error)),
+        }
+    }
+
+    fn explain_request(&self, file: &str, error: &ureq::Error) -> Result<Option<PathBuf>, HubError> {
+        let cause = match *error {
+            ureq::Error::StatusCode(404) => return Ok(None),
+            ureq::Error::StatusCode(401 | 403) => {
+                "it knows no such model, or asks for an HF_TOKEN that may read it".into()
+            }
+            ureq::Error::StatusCode(status) => format!("HTTP status {status}"),
+            ref other => return Err(self.unreachable(other)),
+        };
+        Err(self.refused(file, &cause))
+    }
+
+    fn connect(&self) -> Result<Api, ApiError> {
+        ApiBuilder::from_cache(Cache::new(self.settings.cache.clone()))
+            .with_endpoint(self.settings.endpoint.clone())
+            .with_token(self.settings.token.clone())
+            .with_progress(false)
+            .build()
+    }
+
+    fn unreachable(&self, cause: &dyn std::fmt::Display) -> HubError {
+        HubError::HubUnreachable {
+            model: self.model.to_owned(),
+            cause: cause.to_string(),
+        }
+    }
+
+    /// An error for a file that the hub did not give.
+    pub fn refused(&self, file: &str, cause: &dyn std::fmt::Display) -> HubError {
+        HubError::HubRefused {
+            model: self.model.to_owned(),
+            file: file.to_owned(),
+            cause: cause.to_string(),
+        }
+    }
+}
+
+impl Source for Hub<'_> {
+    fn find(&self, file: &str) -> Option<PathBuf> {
+        self.cached(file)
+    }
+
+    fn get(&self, file: &str) -> Result<Option<PathBuf>, HubError> {
+        match self.cached(file) {
+            Some(path) => Ok(Some(path)),
+            None => self.download(file),
+        }
+    }
+
+    fn missing(&self, file: &'static str) -> HubError {
+        if file == layout::CONFIG {
+            // Every model has one.
+            let cause = format!("it knows no such model, or not its revision {}", self.revision);
+            return self.refused("config.json", &cause);
+        }
+        HubError::FileMissing {
+            file,
+            place: format!("{} (revision {})", self.model, self.revision),
+        }
+    }
+}
+
+/// The same revision without the network.
+pub struct OnDiskOnly<'a>(pub &'a Hub<'a>);
+
+impl Source for OnDiskOnly<'_> {
+    fn find(&self, file: &str) -> Option<PathBuf> {
+        self.0.cached(file)
+    }
+
+    fn get(&self, file: &str) -> Result<Option<PathBuf>, HubError> {
+        Ok(self.0.cached(file))
+    }
+
+    fn missing(&self, file: &'static str) -> HubError {
+        self.0.missing(file)
+    }
+}
+
+/// Whether the other side is to blame rather than this disk.
+fn ended_early(kind: ErrorKind) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(
+        kind,
+        BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+    )
+}

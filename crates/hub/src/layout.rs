@@ -1,0 +1,278 @@
+//! Which files make a model, and which of them stand in for each other.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::HubError;
+use crate::model_files::{CONFIGS, Layout, NO_TOKENIZER, Needs, PROCESSORS, TOKENIZER_SETTINGS, WEIGHTS};
+use crate::shards;
+
+/// How errors name the weights of a model.
+pub const WEIGHTS_NAME: &str = "model.safetensors (nor its index of shards, nor open_clip_model.safetensors)";
+
+/// How errors name the description of a model.
+pub const CONFIG: &str = "config.json (nor open_clip_config.json)";
+
+/// What a model has in OpenCLIP's layout alone, whatever its description is.
+const OPEN_CLIP: &[&str] = &["open_clip_config.json", "open_clip_model.safetensors"];
+
+/// Where files come from.
+pub trait Source {
+    /// The file, if it can be had at once.
+    fn find(&self, file: &str) -> Option<PathBuf>;
+    /// The file, however long that takes; `None` where the model has no such file.
+    fn get(&self, file: &str) -> Result<Option<PathBuf>, HubError>;
+    /// Why a model without this file is none.
+    fn missing(&self, file: &'static str) -> HubError;
+}
+
+/// A model's description: transformers' if there is one that names a model, else OpenCLIP's.
+pub fn config(source: &dyn Source) -> Result<PathBuf, HubError> {
+    Ok(described(source)?.1)
+}
+
+fn described(source: &dyn Source) -> Result<(Layout, PathBuf), HubError> {
+    let config = first_of(source, &CONFIGS, CONFIG)?.swap_remove(0);
+    if config.ends_with(CONFIGS[1][0]) {
+        return Ok((Layout::OpenClip, config));
+    }
+    let needs = Needs::of(Layout::HuggingFace, &fs::read(&config).unwrap_or_default());
+    if !needs.of_transformers
+        && let Some(mut config) = all_of(source, CONFIGS[1].iter().copied())?
+    {
+        return Ok((Layout::OpenClip, config.swap_remove(0)));
+    }
+    Ok((Layout::HuggingFace, config))
+}
+
+/// All files of a model, what can be had at once preferred over what would have to be fetched; small ones first.
+pub fn gather(source: &dyn Source) -> Result<Vec<PathBuf>, HubError> {
+    let (layout, config) = described(source)?;
+    let needs = Needs::of(layout, &fs::read(&config).unwrap_or_default());
+    let mut files = vec![config];
+    if layout == Layout::HuggingFace {
+        files.extend(first_of(source, &PROCESSORS, PROCESSORS[0][0])?);
+    }
+    files.extend(first_of(source, &needs.tokenizers(), NO_TOKENIZER)?);
+    if needs.tokenizer_settings {
+        files.extend(
+            all_of(source, std::iter::once(TOKENIZER_SETTINGS))?
+                .into_iter()
+                .flatten(),
+        );
+    }
+    let weights: &[&[&str]] = match layout {
+        Layout::HuggingFace => &[WEIGHTS[0], &[shards::INDEX], OPEN_CLIP],
+        Layout::OpenClip => &[WEIGHTS[1]],
+    };
+    files.extend(with_shards(source, first_of(source, weights, WEIGHTS_NAME)?)?);
+    Ok(files)
+}
+
+/// The same of a model that reads texts only.
+pub fn gather_text_model(source: &dyn Source) -> Result<Vec<PathBuf>, HubError> {
+    let config = config(source)?;
+    let needs = Needs::of(Layout::HuggingFace, &fs::read(&config).unwrap_or_default());
+    let mut files = vec![config];
+    files.extend(first_of(source, &needs.tokenizers(), NO_TOKENIZER)?);
+    let weights = first_of(source, &[WEIGHTS[0], &[shards::INDEX]], WEIGHTS_NAME)?;
+    files.extend(with_shards(source, weights)?);
+    Ok(files)
+}
+
+/// The folder that all files lie in, if it is one.
+pub fn one_folder(files: &[PathBuf]) -> Option<PathBuf> {
+    let folder = files.first()?.parent();
+    let together = files.iter().all(|file| file.parent() == folder);
+    folder.filter(|_| together).map(Path::to_owned)
+}
+
+/// The files of the first alternative that is there in full, at once if any is; errors call it `name`.
+fn first_of(
+    source: &dyn Source,
+    alternatives: &[&[&str]],
+    name: &'static str,
+) -> Result<Vec<PathBuf>, HubError> {
+    for files in alternatives {
+        let here: Option<Vec<PathBuf>> = files.iter().map(|file| source.find(file)).collect();
+        if let Some(paths) = here {
+            return Ok(paths);
+        }
+    }
+    for files in alternatives {
+        if let Some(paths) = all_of(source, files.iter().copied())? {
+            return Ok(paths);
+        }
+    }
+    Err(source.missing(name))
+}
+
+fn all_of<'a>(
+    source: &dyn Source,
+    files: impl Iterator<Item = &'a str>,
+) -> Result<Option<Vec<PathBuf>>, HubError> {
+    let mut paths = Vec::new();
+    for file in files {
+        match source.get(file)? {
+            Some(path) => paths.push(path),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(paths))
+}
+
+/// An index of shards with the shards that it names; anything else as it is.
+fn with_shards(source: &dyn Source, mut paths: Vec<PathBuf>) -> Result<Vec<PathBuf>, HubError> {
+    let index = paths.iter().find(|path| path.ends_with(shards::INDEX));
+    let Some(index) = index else {
+        return Ok(paths);
+    };
+    let shards = shards_of(index)?;
+    let shards = all_of(source, shards.iter().map(String::as_str))?;
+    paths.extend(shards.ok_or_else(|| source.missing("shard that its model.safetensors.index.json names"))?);
+    Ok(paths)
+}
+
+/// The files that an index of shards names.
+pub fn shards_of(index: &Path) -> Result<BTreeSet<String>, HubError> {
+    let bytes = fs::read(index).map_err(|source| HubError::Read {
+        path: index.to_owned(),
+        source,
+    })?;
+    shards::names(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder; what it lacks cannot be had.
+    struct Folder(tempfile::TempDir);
+
+    impl Folder {
+        fn with(files: &[(&str, &str)]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            for (name, content) in files {
+                fs::write(folder.path().join(name), content).unwrap();
+            }
+            Self(folder)
+        }
+
+        fn names(&self) -> Vec<String> {
+            let files = gather(self).unwrap();
+            assert_eq!(one_folder(&files).as_deref(), Some(self.0.path()));
+            let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+            files.iter().map(name).collect()
+        }
+    }
+
+    impl Source for Folder {
+        fn find(&self, file: &str) -> Option<PathBuf> {
+            Some(self.0.path().join(file)).filter(|path| path.exists())
+        }
+
+        fn get(&self, file: &str) -> Result<Option<PathBuf>, HubError> {
+            Ok(self.find(file))
+        }
+
+        fn missing(&self, file: &'static str) -> HubError {
+            HubError::FileMissing {
+                file,
+                place: "the folder".into(),
+            }
+        }
+    }
+
+    const SHARDS: &str = r#"{"metadata":{"total_size":9},"weight_map":{"a":"model-2-of-2.safetensors","b":"model-1-of-2.safetensors","c":"model-1-of-2.safetensors"}}"#;
+
+    #[test]
+    fn every_published_layout_is_gathered() {
+        let plain = Folder::with(&[
+            ("config.json", ""),
+            ("preprocessor_config.json", ""),
+            ("vocab.txt", ""),
+            ("model.safetensors", ""),
+            ("README.md", ""),
+        ]);
+        assert_eq!(
+            plain.names(),
+            [
+                "config.json",
+                "preprocessor_config.json",
+                "vocab.txt",
+                "model.safetensors"
+            ]
+        );
+        let open_clip = Folder::with(&[
+            ("open_clip_config.json", ""),
+            ("tokenizer.json", ""),
+            ("open_clip_model.safetensors", ""),
+        ]);
+        assert_eq!(
+            open_clip.names(),
+            [
+                "open_clip_config.json",
+                "tokenizer.json",
+                "open_clip_model.safetensors"
+            ]
+        );
+        let sharded = Folder::with(&[
+            ("config.json", ""),
+            ("preprocessor_config.json", ""),
+            ("vocab.json", ""),
+            ("merges.txt", ""),
+            (shards::INDEX, SHARDS),
+            ("model-1-of-2.safetensors", ""),
+            ("model-2-of-2.safetensors", ""),
+        ]);
+        let names = sharded.names();
+        assert_eq!(
+            names[4..],
+            [
+                shards::INDEX,
+                "model-1-of-2.safetensors",
+                "model-2-of-2.safetensors"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let files: [(&str, &str); 5] = [
+            ("config.json", ""),
+            ("preprocessor_config.json", ""),
+            ("vocab.json", ""),
+            (shards::INDEX, SHARDS),
+            ("model-1-of-2.safetensors", ""),
+        ];
+        for (count, said) in [(0, "config"), (1, "preprocessor"), (3, "tokenizer")] {
+            let error = gather(&Folder::with(&files[..count])).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+        let mut all = files.to_vec();
+        all.push(("merges.txt", ""));
+        let error = gather(&Folder::with(&all)).unwrap_err().to_string();
+        assert!(error.contains("no shard"), "{error}");
+    }
+
+    #[test]
+    fn an_index_cannot_lead_out_of_the_folder() {
+        for name in [
+            "../../x.safetensors",
+            "/x.safetensors",
+            "a/b.safetensors",
+            ".safetensors",
+            "x.bin",
+        ] {
+            let index = format!(r#"{{"weight_map":{{"a":{name:?}}}}}"#);
+            let folder = Folder::with(&[(shards::INDEX, &index)]);
+            let error = shards_of(&folder.0.path().join(shards::INDEX))
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("no file's name"), "{error}");
+        }
+        let folder = Folder::with(&[(shards::INDEX, r#"{"weight_map":{}}"#)]);
+        assert!(shards_of(&folder.0.path().join(shards::INDEX)).is_err());
+    }
+}

@@ -1,0 +1,102 @@
+//! Weights in one file or in several, which an index names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::HubError;
+use crate::model_files;
+
+/// All weights in one file.
+pub const WHOLE: &str = "model.safetensors";
+/// Says which file holds which tensor.
+pub const INDEX: &str = "model.safetensors.index.json";
+
+/// The files that hold a model's weights, in order of their names.
+#[derive(Debug)]
+pub struct Shards(Vec<PathBuf>);
+
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Shards {
+    /// The one file in `directory`, else all those that the index there names. Errors call the directory `place`.
+    pub fn in_directory(directory: &Path, place: &str) -> Result<Self, HubError> {
+        let whole = directory.join(WHOLE);
+        if whole.exists() {
+            return Ok(Self(vec![whole]));
+        }
+        let index = model_files::read(&directory.join(INDEX))?;
+        let index = model_files::need(index, "model.safetensors (nor its index)", place)?;
+        let names = names(&index)?;
+        let paths: Vec<PathBuf> = names.iter().map(|name| directory.join(name)).collect();
+        match names.iter().zip(&paths).find(|(_, path)| !path.exists()) {
+            Some((name, _)) => Err(HubError::ShardMissing {
+                file: name.clone(),
+                place: place.to_owned(),
+            }),
+            None => Ok(Self(paths)),
+        }
+    }
+
+    /// Each file, opened, and its length in bytes.
+    pub fn open(&self) -> impl Iterator<Item = Result<(File, u64), HubError>> {
+        self.0.iter().map(|path| {
+            let failed = |source| HubError::Read {
+                path: path.clone(),
+                source,
+            };
+            let file = File::open(path).map_err(failed)?;
+            let length = file.metadata().map_err(failed)?.len();
+            Ok((file, length))
+        })
+    }
+}
+
+/// The files that an index names: plain names of safetensors files, since they become paths.
+pub fn names(index: &[u8]) -> Result<BTreeSet<String>, HubError> {
+    let damaged = |reason: String| HubError::ShardIndex(format!("{INDEX}: {reason}"));
+    let index: Index = serde_json::from_slice(index).map_err(|error| damaged(error.to_string()))?;
+    let names: BTreeSet<String> = index.weight_map.into_values().collect();
+    let plain = |name: &String| {
+        !name.starts_with('.') && !name.contains(['/', '\\', ':']) && name.ends_with(".safetensors")
+    };
+    if let Some(name) = names.iter().find(|name| !plain(name)) {
+        return Err(damaged(format!("{name:?} is no file's name")));
+    }
+    if names.is_empty() {
+        return Err(damaged("it names no file".into()));
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_names_each_file_once() {
+        let index = br#"{"metadata":{},"weight_map":{"a":"m-2.safetensors","b":"m-1.safetensors","c":"m-2.safetensors"}}"#;
+        let found: Vec<String> = names(index).unwrap().into_iter().collect();
+        assert_eq!(found, ["m-1.safetensors", "m-2.safetensors"]);
+    }
+
+    #[test]
+    fn an_index_that_leads_elsewhere_is_refused() {
+        for index in [
+            r#"{"weight_map":{"a":"../m.safetensors"}}"#,
+            r#"{"weight_map":{"a":"/etc/m.safetensors"}}"#,
+            r#"{"weight_map":{"a":"pytorch_model.bin"}}"#,
+            r#"{"weight_map":{}}"#,
+            r#"{"weight_map":[]}"#,
+            "",
+        ] {
+            let error = names(index.as_bytes()).unwrap_err();
+            assert!(matches!(error, HubError::ShardIndex(_)), "{index}: {error}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Layers and weights that every family is built from.
+
+pub mod embedding_table;
+pub mod gguf_blocks;
+pub mod linear;
+pub mod matrix;
+pub mod packing;
+pub mod products;
+pub mod weights;

@@ -1,0 +1,123 @@
+//! A model of any family.
+
+use std::path::Path;
+use std::time::Duration;
+
+use eidetic_domain::{Embedding, SpaceId};
+use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration};
+use image::RgbImage;
+use serde_json::Value;
+
+use crate::engine::Engine;
+use crate::error::LoadError;
+use crate::qwen::{Family, QwenEncoder};
+use crate::two_tower::ClipEncoder;
+use eidetic_hub::ModelFiles;
+
+/// An encoder of texts and pictures, of whatever family its files are.
+#[derive(Debug)]
+pub struct Model(Kind);
+
+/// How the families embed.
+#[derive(Debug)]
+enum Kind {
+    /// One tower for texts, one for pictures.
+    Towers(Box<ClipEncoder>),
+    /// A decoder that reads both.
+    Qwen(Box<QwenEncoder>),
+}
+
+impl Model {
+    /// Opens the model in `directory`, which errors call `place`; `name` becomes the model of its space.
+    pub(crate) fn load(directory: &Path, name: &str, place: &str, engine: Engine) -> Result<Self, LoadError> {
+        if !is_qwen(directory)? {
+            return Ok(ClipEncoder::load(name, ModelFiles::in_directory(directory, place)?, engine)?.into());
+        }
+        let Engine::Cpu(precision) = engine else {
+            return Err(LoadError::Config(
+                "models of the Qwen families run on this program's own kernels, not on candle".into(),
+            ));
+        };
+        let encoder = QwenEncoder::load(name, directory, place, precision)?;
+        Ok(Self(Kind::Qwen(Box::new(encoder))))
+    }
+
+    /// The same model with shorter vectors: their first components, scaled to unit length again. Only models that were
+    /// trained for it (Matryoshka) allow it.
+    pub fn with_dimension(self, dimension: usize) -> Result<Self, LoadError> {
+        match self.0 {
+            Kind::Qwen(encoder) => Ok(Self(Kind::Qwen(Box::new(encoder.with_dimension(dimension)?)))),
+            Kind::Towers(encoder) if encoder.space().dimension == dimension => {
+                Ok(Self(Kind::Towers(encoder)))
+            }
+            Kind::Towers(encoder) => Err(LoadError::Config(format!(
+                "vectors of {} have {} components, no fewer",
+                encoder.space().model,
+                encoder.space().dimension
+            ))),
+        }
+    }
+
+    /// The time that nothing but the matrix products of as many pictures take, where the engine can tell.
+    pub fn products_alone(&self, pictures: usize) -> Option<Duration> {
+        match &self.0 {
+            Kind::Towers(encoder) => encoder.products_alone(pictures),
+            Kind::Qwen(_) => None,
+        }
+    }
+
+    fn encoder(&self) -> &dyn Encoder {
+        match &self.0 {
+            Kind::Towers(encoder) => encoder.as_ref(),
+            Kind::Qwen(encoder) => encoder.as_ref(),
+        }
+    }
+}
+
+impl From<ClipEncoder> for Model {
+    fn from(encoder: ClipEncoder) -> Self {
+        Self(Kind::Towers(Box::new(encoder)))
+    }
+}
+
+impl Encoder for Model {
+    fn space(&self) -> &SpaceId {
+        self.encoder().space()
+    }
+
+    fn shorter_side(&self) -> Option<u32> {
+        self.encoder().shorter_side()
+    }
+
+    fn score_calibration(&self) -> ScoreCalibration {
+        self.encoder().score_calibration()
+    }
+
+    fn preprocess(&self, image: &RgbImage) -> Pixels {
+        self.encoder().preprocess(image)
+    }
+
+    fn encode_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncodeError> {
+        self.encoder().encode_texts(texts)
+    }
+
+    fn encode_pixels(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, EncodeError> {
+        self.encoder().encode_pixels(batch)
+    }
+
+    fn encode_fused(&self, parts: &[(&str, &Pixels)]) -> Result<Option<Vec<Embedding>>, EncodeError> {
+        self.encoder().encode_fused(parts)
+    }
+}
+
+/// Whether `config.json` is there and names one of the Qwen families.
+fn is_qwen(directory: &Path) -> Result<bool, LoadError> {
+    let Some(json) = eidetic_hub::read(&directory.join("config.json"))? else {
+        return Ok(false);
+    };
+    let Ok(config) = serde_json::from_slice::<Value>(&json) else {
+        return Ok(false);
+    };
+    let model_type = config.get("model_type").and_then(Value::as_str);
+    Ok(model_type.and_then(Family::of).is_some())
+}

@@ -1,0 +1,101 @@
+//! Attention within sequences, heads of keys shared by several of queries, on as many threads as there are.
+
+use std::ops::Range;
+
+use eidetic_kernels::Kernel;
+use eidetic_kernels::matrix::{AttentionScratch, Heads, Mask, Rows, RowsMut};
+use rayon::prelude::*;
+
+use crate::layers::matrix::Matrix;
+
+/// Queries at a time: their scores with all keys of a long sequence stay small.
+const QUERIES: usize = 256;
+
+/// How many heads there are, and how wide each is.
+#[derive(Debug, Clone, Copy)]
+pub struct Grouped {
+    pub heads: usize,
+    /// Heads of keys and values.
+    pub shared: usize,
+    pub width: usize,
+}
+
+/// Heads side by side in some columns of a matrix.
+#[derive(Clone, Copy)]
+pub struct Columns<'a> {
+    pub rows: &'a Matrix,
+    /// The column where the first head begins.
+    pub first: usize,
+}
+
+/// Some queries of one sequence, and the keys that the last of them sees.
+struct Task {
+    queries: Range<usize>,
+    keys: Range<usize>,
+}
+
+impl Columns<'_> {
+    fn head(&self, number: usize, width: usize, rows: &Range<usize>) -> Rows<'_> {
+        let values = self.rows.span(rows.start, rows.len());
+        Rows::new(
+            &values[self.first + number * width..],
+            self.rows.width(),
+            rows.len(),
+        )
+    }
+}
+
+/// For each query of each sequence the weighted mean of the values of its own sequence, into `out`. The sequences follow
+/// each other and are all rows.
+pub fn attend(
+    kernel: Kernel,
+    heads: Grouped,
+    mask: Mask,
+    sequences: &[Range<usize>],
+    [queries, keys, values]: [Columns<'_>; 3],
+    out: &mut Matrix,
+) {
+    let width = heads.heads * heads.width;
+    out.reshape(queries.rows.count(), width);
+    let mut rest = out.values_mut();
+    let mut tasks = Vec::new();
+    for task in sequences.iter().flat_map(|sequence| tasks_of(sequence, mask)) {
+        let (rows, after) = rest.split_at_mut(task.queries.len() * width);
+        tasks.push((task, rows));
+        rest = after;
+    }
+    let tasks = tasks.into_par_iter();
+    tasks.for_each_init(AttentionScratch::default, |scratch, (task, out)| {
+        for head in 0..heads.heads {
+            let shared = head / (heads.heads / heads.shared);
+            kernel.attention(
+                Heads {
+                    count: 1,
+                    width: heads.width,
+                },
+                mask,
+                queries.head(head, heads.width, &task.queries),
+                keys.head(shared, heads.width, &task.keys),
+                values.head(shared, heads.width, &task.keys),
+                RowsMut::new(&mut out[head * heads.width..], width, task.queries.len()),
+                scratch,
+            );
+        }
+    });
+}
+
+/// A causal mask lets the queries of a task stand at the end of its keys, so that keys behind them are left out.
+fn tasks_of(sequence: &Range<usize>, mask: Mask) -> impl Iterator<Item = Task> + use<> {
+    let sequence = sequence.clone();
+    sequence.clone().step_by(QUERIES).map(move |first| {
+        let queries = first..sequence.end.min(first + QUERIES);
+        let end = match mask {
+            Mask::None => sequence.end,
+            Mask::Causal => queries.end,
+        };
+        Task {
+            queries,
+            keys: sequence.start..end,
+        }
+    })
+}

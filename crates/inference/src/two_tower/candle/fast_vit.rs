@@ -1,0 +1,132 @@
+//! The FastViT picture tower, convolution by convolution.
+
+use candle_core::{D, Device, Result as EngineResult, Tensor};
+use candle_nn::ops::{sigmoid, softmax_last_dim};
+use eidetic_encoder::Pixels;
+
+use super::convolutional::planes;
+use super::transformer::Projection;
+use crate::error::LoadError;
+use crate::layers::weights::Weights;
+use crate::two_tower::config::{FastVitConfig, Projection as Kind};
+use crate::two_tower::fastvit_weights::{
+    AttentionWeights, BlockWeights, Downsampling, Excitation, FastVitWeights, Folded, Groups, MixerWeights,
+    StageWeights,
+};
+
+/// The picture tower (`visual.trunk.*` of OpenCLIP's layout).
+pub struct FastVitTower {
+    weights: FastVitWeights,
+    projection: Projection,
+    device: Device,
+}
+
+impl FastVitTower {
+    pub fn load(
+        weights: &mut Weights<Tensor>,
+        config: &FastVitConfig,
+        dimension: usize,
+        device: &Device,
+    ) -> Result<Self, LoadError> {
+        let folded = FastVitWeights::load(weights, config)?;
+        let shape = [dimension, folded.last.shape.outputs];
+        Ok(Self {
+            weights: folded,
+            projection: Projection::load(weights, "visual_projection", Kind::Biased, shape)?,
+            device: device.clone(),
+        })
+    }
+
+    /// Rows that a picture counts for when batches are cut.
+    #[expect(clippy::unused_self, reason = "asked of every tower")]
+    pub const fn length(&self) -> usize {
+        256
+    }
+
+    /// Embeddings before scaling to unit length, pictures × dimension. All pictures have the model's size.
+    pub fn forward(&self, pictures: &[Pixels]) -> EngineResult<Tensor> {
+        let mut map = planes(pictures, &self.device)?;
+        for convolution in &self.weights.stem {
+            map = convolve(&map, convolution)?.gelu_erf()?;
+        }
+        for stage in &self.weights.stages {
+            map = forward_stage(&map, stage)?;
+        }
+        map = excite(
+            &convolve(&map, &self.weights.last)?,
+            &self.weights.last_excitation,
+        )?;
+        self.projection.forward(map.gelu_erf()?.mean((2, 3))?)
+    }
+}
+
+fn forward_stage(map: &Tensor, stage: &StageWeights) -> EngineResult<Tensor> {
+    let mut map = map.clone();
+    if let Some(downsampling) = &stage.downsampling {
+        map = downsample(&map, downsampling)?;
+    }
+    if let Some(positions) = &stage.positions {
+        map = convolve(&map, positions)?;
+    }
+    for block in &stage.blocks {
+        map = forward_block(&map, block)?;
+    }
+    Ok(map)
+}
+
+fn downsample(map: &Tensor, downsampling: &Downsampling) -> EngineResult<Tensor> {
+    let mut map = convolve(map, &downsampling.large)?;
+    if let Some(excitation) = &downsampling.excitation {
+        map = excite(&map, excitation)?;
+    }
+    convolve(&map.gelu_erf()?, &downsampling.point)?.gelu_erf()
+}
+
+fn forward_block(map: &Tensor, block: &BlockWeights) -> EngineResult<Tensor> {
+    let map = match &block.mixer {
+        MixerWeights::Convolution(mixer) => convolve(map, mixer)?,
+        MixerWeights::Attention(attention) => (attend(map, attention)? + map)?,
+    };
+    let wide = convolve(&convolve(&map, &block.spread)?, &block.wide)?.gelu_erf()?;
+    convolve(&wide, &block.narrow)? + map
+}
+
+/// Attention among all positions of a picture.
+fn attend(map: &Tensor, attention: &AttentionWeights) -> EngineResult<Tensor> {
+    let (pictures, channels, rows, columns) = map.dims4()?;
+    let (head, positions) = (FastVitConfig::HEAD, rows * columns);
+    let split = |folded: &Folded| {
+        convolve(map, folded)?
+            .reshape((pictures, channels / head, head, positions))?
+            .transpose(2, 3)?
+            .contiguous()
+    };
+    let (queries, keys) = (split(&attention.queries)?, split(&attention.keys)?);
+    let values = split(&attention.values)?;
+    let logits = (queries.matmul(&keys.transpose(D::Minus1, D::Minus2)?)? * (head as f64).sqrt().recip())?;
+    let mixed = softmax_last_dim(&logits)?
+        .matmul(&values)?
+        .transpose(2, 3)?
+        .reshape((pictures, channels, rows, columns))?;
+    convolve(&mixed, &attention.output)
+}
+
+fn excite(map: &Tensor, excitation: &Excitation) -> EngineResult<Tensor> {
+    let means = map.mean_keepdim(3)?.mean_keepdim(2)?;
+    let narrow = convolve(&means, &excitation.narrow)?.relu()?;
+    map.broadcast_mul(&sigmoid(&convolve(&narrow, &excitation.wide)?)?)
+}
+
+fn convolve(map: &Tensor, folded: &Folded) -> EngineResult<Tensor> {
+    let shape = folded.shape;
+    let weight = (shape.outputs, shape.inputs_seen(), shape.kernel, shape.kernel);
+    let weight = Tensor::from_slice(&folded.weight, weight, map.device())?;
+    let bias = Tensor::from_slice(&folded.bias, (1, shape.outputs, 1, 1), map.device())?;
+    let groups = match shape.groups {
+        Groups::One => 1,
+        Groups::Each => shape.inputs,
+    };
+    map.contiguous()?
+        .conv2d(&weight, shape.kernel / 2, shape.stride, 1, groups)?
+        .broadcast_add(&bias)
+}

@@ -1,0 +1,220 @@
+//! The convolutional picture tower: a stem, stages of residual blocks, a head, and the mean over the picture.
+
+use eidetic_encoder::Pixels;
+use eidetic_kernels::matrix::{Activation, Epilogue};
+
+use super::convolution::{Convolution, Scratch, Shape};
+use super::workspace::{Maps, Workspace};
+use crate::error::LoadError;
+use crate::layers::linear::Projection;
+use crate::layers::matrix::Matrix;
+use crate::layers::packing::Stored;
+use crate::layers::products::Products;
+use crate::layers::weights::Weights;
+use crate::two_tower::config::{ConvolutionalConfig, Projection as Kind};
+
+/// The picture tower (`vision_model.*` and `visual_projection`); tools/builtin-model/README.md says what it computes.
+pub struct ConvolutionalTower {
+    side: usize,
+    stem: Convolution,
+    blocks: Vec<Block>,
+    head: Convolution,
+    projection: Projection,
+    activation: Activation,
+}
+
+/// Two convolutions beside a shortcut, which is a convolution itself where the block halves the map.
+struct Block {
+    first: Convolution,
+    second: Convolution,
+    shortcut: Option<Convolution>,
+    activation: Activation,
+}
+
+impl ConvolutionalTower {
+    pub fn load(
+        weights: &mut Weights<Stored>,
+        config: &ConvolutionalConfig,
+        dimension: usize,
+    ) -> Result<Self, LoadError> {
+        let stem = shape(3, config.stem, 3, 2);
+        let mut blocks = Vec::new();
+        let mut inputs = config.stem;
+        for (stage, &(width, depth)) in config.stages.iter().enumerate() {
+            for block in 0..depth {
+                let name = format!("vision_model.stages.{stage}.blocks.{block}");
+                blocks.push(Block::load(weights, &name, inputs, width, config.activation)?);
+                inputs = width;
+            }
+        }
+        let head = shape(inputs, config.hidden, 1, 1);
+        Ok(Self {
+            side: config.side,
+            stem: Convolution::load(weights, "vision_model.stem", stem)?,
+            blocks,
+            head: Convolution::load(weights, "vision_model.head", head)?,
+            projection: Projection::load(
+                weights,
+                "visual_projection",
+                Kind::Plain,
+                [dimension, config.hidden],
+            )?,
+            activation: config.activation,
+        })
+    }
+
+    /// Rows that a picture counts for when batches are cut: some pictures together keep the late stages' products, which
+    /// have few positions and most weights, from being bound by memory.
+    #[expect(clippy::unused_self, reason = "asked of either tower")]
+    pub const fn length(&self) -> usize {
+        64
+    }
+
+    /// Nothing but the products that [`forward`](Self::forward) makes of `pictures` pictures.
+    pub fn products(&self, pictures: usize, products: &mut Products) {
+        let mut side = self.side;
+        self.stem.products(pictures, side, products);
+        side /= 2;
+        for block in &self.blocks {
+            block.first.products(pictures, side, products);
+            if let Some(shortcut) = &block.shortcut {
+                side /= 2;
+                shortcut.products(pictures, side, products);
+            }
+            block.second.products(pictures, side, products);
+        }
+        self.head.products(pictures, side, products);
+        self.projection.products(pictures, products);
+    }
+
+    /// Embeddings before scaling to unit length. All pictures have the model's size.
+    pub fn forward(&self, pictures: &[Pixels], workspace: &mut Workspace) -> Vec<Vec<f32>> {
+        let w = workspace;
+        let mut scratch = Scratch {
+            kernel: w.kernel,
+            columns: &mut w.maps.columns,
+            codes: &mut w.codes,
+        };
+        let activated = |bias| Epilogue::activate(bias, self.activation);
+        channels_last(pictures, &mut w.maps.inner);
+        self.stem.apply(
+            &w.maps.inner,
+            self.side,
+            &mut scratch,
+            activated,
+            &mut w.maps.current,
+        );
+        let mut side = self.side / 2;
+        for block in &self.blocks {
+            side = block.forward(side, w);
+        }
+        let mut scratch = Scratch {
+            kernel: w.kernel,
+            columns: &mut w.maps.columns,
+            codes: &mut w.codes,
+        };
+        self.head
+            .apply(&w.maps.current, side, &mut scratch, activated, &mut w.maps.inner);
+        means(&w.maps.inner, pictures.len(), &mut w.pooled);
+        self.projection
+            .forward(w.kernel, &w.pooled, &mut w.codes, &mut w.mixed)
+    }
+}
+
+impl Block {
+    /// Takes the block `NAME`, which halves the map if it has a `NAME.shortcut`: the first of each stage.
+    fn load(
+        weights: &mut Weights<Stored>,
+        name: &str,
+        inputs: usize,
+        width: usize,
+        activation: Activation,
+    ) -> Result<Self, LoadError> {
+        let halves = name.ends_with(".0");
+        let stride = 1 + usize::from(halves);
+        let mut load = |part: &str, shape| Convolution::load(weights, &format!("{name}.{part}"), shape);
+        Ok(Self {
+            first: load("conv1", shape(inputs, width, 3, stride))?,
+            second: load("conv2", shape(width, width, 3, 1))?,
+            shortcut: halves
+                .then(|| load("shortcut", shape(inputs, width, 1, 1)))
+                .transpose()?,
+            activation,
+        })
+    }
+
+    /// Replaces the current maps of `side` × `side` positions and gives their new side.
+    fn forward(&self, side: usize, workspace: &mut Workspace) -> usize {
+        let Maps {
+            current,
+            inner,
+            next,
+            columns,
+        } = &mut workspace.maps;
+        let mut scratch = Scratch {
+            kernel: workspace.kernel,
+            columns,
+            codes: &mut workspace.codes,
+        };
+        let activated = |bias| Epilogue::activate(bias, self.activation);
+        let added = |bias| Epilogue::accumulate_activate(bias, self.activation);
+        self.first.apply(current, side, &mut scratch, activated, inner);
+        let Some(shortcut) = &self.shortcut else {
+            self.second.apply(inner, side, &mut scratch, added, current);
+            return side;
+        };
+        halved(current, side, next);
+        shortcut.apply(next, side / 2, &mut scratch, Epilogue::bias, current);
+        self.second.apply(inner, side / 2, &mut scratch, added, current);
+        side / 2
+    }
+}
+
+const fn shape(inputs: usize, outputs: usize, kernel: usize, stride: usize) -> Shape {
+    Shape {
+        inputs,
+        outputs,
+        kernel,
+        stride,
+    }
+}
+
+/// Planes to positions with three channels each.
+pub(super) fn channels_last(pictures: &[Pixels], out: &mut Matrix) {
+    let size = pictures
+        .first()
+        .map_or(0, |picture| picture.height * picture.width);
+    out.reshape(pictures.len() * size, 3);
+    for (number, picture) in pictures.iter().enumerate() {
+        for (channel, plane) in picture.values.chunks_exact(size).enumerate() {
+            for (place, value) in plane.iter().enumerate() {
+                out.row_mut(number * size + place)[channel] = *value;
+            }
+        }
+    }
+}
+
+/// The mean of each two by two positions.
+fn halved(map: &Matrix, side: usize, out: &mut Matrix) {
+    let half = side / 2;
+    let pictures = map.count() / (side * side);
+    out.reshape(pictures * half * half, map.width());
+    for place in 0..out.count() {
+        let (line, x) = (place / half, place % half);
+        // Lines of all pictures follow each other, and each picture has an even number of them.
+        let upper = 2 * line * side + 2 * x;
+        let corners = [upper, upper + 1, upper + side, upper + side + 1].map(|row| map.row(row));
+        for (channel, value) in out.row_mut(place).iter_mut().enumerate() {
+            *value = corners.iter().map(|corner| corner[channel]).sum::<f32>() / 4.0;
+        }
+    }
+}
+
+/// The mean over each picture's positions.
+fn means(map: &Matrix, pictures: usize, out: &mut Matrix) {
+    let positions = map.count() / pictures.max(1);
+    out.reshape(pictures, map.width());
+    for picture in 0..pictures {
+        out.set_mean(picture, map, picture * positions..(picture + 1) * positions);
+    }
+}

@@ -1,0 +1,47 @@
+//! Convolutions of single channels over the maps of several pictures.
+
+use eidetic_kernels::Kernel;
+use eidetic_kernels::matrix::{Depthwise, SquareMap};
+
+use crate::layers::matrix::Matrix;
+use crate::two_tower::fastvit_weights::Folded;
+
+/// A convolution of single channels. Where an input has several outputs, all first ones come first, then all second ones.
+pub struct ChannelConvolution(Depthwise);
+
+impl ChannelConvolution {
+    pub fn pack(folded: &Folded) -> Self {
+        let shape = folded.shape;
+        Self(Depthwise::pack(
+            &folded.weight,
+            &folded.bias,
+            shape.inputs,
+            shape.kernel,
+            shape.stride,
+        ))
+    }
+
+    /// Convolves maps of `side` × `side` positions into `out` and gives their new side.
+    pub fn apply(&self, kernel: Kernel, map: &Matrix, side: usize, out: &mut Matrix) -> usize {
+        let (pictures, out_side) = (map.count() / (side * side), self.0.side(side));
+        out.reshape(pictures * out_side * out_side, self.0.outputs());
+        for picture in 0..pictures {
+            let map = SquareMap {
+                values: map.span(picture * side * side, side * side),
+                side,
+            };
+            let out = out.span_mut(picture * out_side * out_side, out_side * out_side);
+            kernel.depthwise(map, &self.0, out);
+        }
+        out_side
+    }
+}
+
+/// For each output of a convolution of single channels, as the file counts them, where [`ChannelConvolution`] puts it.
+pub fn places(folded: &Folded) -> Vec<usize> {
+    let (inputs, outputs) = (folded.shape.inputs, folded.shape.outputs);
+    let times = outputs / inputs;
+    (0..outputs)
+        .map(|output| output % times * inputs + output / times)
+        .collect()
+}

@@ -1,0 +1,146 @@
+//! The text tower: tokens, the transformer, one vector a text.
+
+use eidetic_kernels::matrix::Mask;
+
+use super::transformer::{Norm, Sequence, Transformer};
+use super::workspace::Workspace;
+use crate::error::LoadError;
+use crate::layers::linear::Projection;
+use crate::layers::packing::Stored;
+use crate::layers::weights::Weights;
+use crate::two_tower::config::{ModelConfig, Pooling, TextConfig, TextKind};
+
+/// The text tower (`text_model.*` and `text_projection`).
+pub struct TextTower {
+    /// Vocabulary × width.
+    tokens: Vec<f32>,
+    /// Longest text × width; the first segment is added already.
+    positions: Vec<f32>,
+    width: usize,
+    /// After the embeddings: BERT.
+    before: Option<Norm>,
+    transformer: Transformer,
+    /// After the layers: CLIP.
+    after: Option<Norm>,
+    projection: Projection,
+    pooling: Pooling,
+    mask: Mask,
+}
+
+impl TextTower {
+    pub fn load(weights: &mut Weights<Stored>, config: &ModelConfig) -> Result<Self, LoadError> {
+        let text = &config.text;
+        let (tower, width) = (&text.tower, text.tower.hidden);
+        let (before, after) = match text.kind {
+            TextKind::Clip => (None, Some("text_model.final_layer_norm")),
+            TextKind::Bert { .. } => (Some("text_model.embeddings.layer_norm"), None),
+        };
+        let mut norm = |name: Option<&str>| name.map(|name| Norm::load(weights, name, tower)).transpose();
+        Ok(Self {
+            before: norm(before)?,
+            after: norm(after)?,
+            tokens: weights.values(
+                "text_model.embeddings.token_embedding.weight",
+                &[text.vocabulary, width],
+            )?,
+            positions: positions(weights, text)?,
+            width,
+            transformer: Transformer::load(weights, "text_model.encoder.layers", tower, text.mask)?,
+            projection: Projection::load(
+                weights,
+                "text_projection",
+                text.projection,
+                [config.dimension, width],
+            )?,
+            pooling: text.pooling,
+            mask: text.mask,
+        })
+    }
+
+    pub fn vocabulary(&self) -> usize {
+        self.tokens.len() / self.width
+    }
+
+    /// Most tokens of a text.
+    pub fn longest(&self) -> usize {
+        self.positions.len() / self.width
+    }
+
+    /// What of the text the pooled token sees: under a causal mask, nothing behind itself.
+    pub fn seen<'a>(&self, ids: &'a [u32]) -> &'a [u32] {
+        match self.mask {
+            Mask::Causal => &ids[..=self.pooling.position(ids)],
+            Mask::None => ids,
+        }
+    }
+
+    /// Embeddings before scaling to unit length, of texts of which all is [`seen`](Self::seen).
+    pub fn forward(&self, texts: &[&[u32]], workspace: &mut Workspace) -> Vec<Vec<f32>> {
+        let w = workspace;
+        let sequences = self.sequences(texts);
+        w.hidden
+            .reshape(texts.iter().map(|ids| ids.len()).sum(), self.width);
+        for (sequence, ids) in sequences.iter().zip(texts) {
+            for (row, (position, &id)) in sequence.rows.clone().zip(ids.iter().enumerate()) {
+                self.embed(id, position, w.hidden.row_mut(row));
+            }
+        }
+        if let Some(norm) = &self.before {
+            norm.forward(w.kernel, &w.hidden, &mut w.normed);
+            std::mem::swap(&mut w.hidden, &mut w.normed);
+        }
+        self.transformer.forward(&sequences, w);
+        let rows = match &self.after {
+            None => &w.pooled,
+            Some(norm) => {
+                norm.forward(w.kernel, &w.pooled, &mut w.normed);
+                &w.normed
+            }
+        };
+        self.projection
+            .forward(w.kernel, rows, &mut w.codes, &mut w.mixed)
+    }
+
+    fn embed(&self, id: u32, position: usize, row: &mut [f32]) {
+        let token = &self.tokens[id as usize * self.width..][..self.width];
+        let place = &self.positions[position * self.width..][..self.width];
+        for ((x, token), place) in row.iter_mut().zip(token).zip(place) {
+            *x = token + place;
+        }
+    }
+
+    /// The texts one after another.
+    fn sequences(&self, texts: &[&[u32]]) -> Vec<Sequence> {
+        let mut start = 0;
+        texts
+            .iter()
+            .map(|ids| {
+                let rows = start..start + ids.len();
+                start = rows.end;
+                Sequence {
+                    pooled: rows.start + self.pooling.position(ids),
+                    rows,
+                }
+            })
+            .collect()
+    }
+}
+
+/// Positions, to each of which the first segment is added where there are segments.
+fn positions(weights: &mut Weights<Stored>, text: &TextConfig) -> Result<Vec<f32>, LoadError> {
+    let width = text.tower.hidden;
+    let mut positions = weights.values(
+        "text_model.embeddings.position_embedding.weight",
+        &[text.longest, width],
+    )?;
+    if let TextKind::Bert { segments } = text.kind {
+        let name = "text_model.embeddings.segment_embedding.weight";
+        let segments = weights.values(name, &[segments.max(1), width])?;
+        for row in positions.chunks_exact_mut(width) {
+            for (x, segment) in row.iter_mut().zip(&segments) {
+                *x += segment;
+            }
+        }
+    }
+    Ok(positions)
+}

@@ -1,0 +1,212 @@
+//! The encoder: tokens and pixels in batches through the towers, out come unit vectors.
+
+use std::time::Duration;
+
+use eidetic_domain::{Embedding, SpaceId};
+use eidetic_encoder::{
+    EncodeError, Encoder, Pixels, Preprocessor, Processor, ScoreCalibration, TextTokenizer,
+};
+use image::RgbImage;
+
+use crate::engine::{Engine, LogitFacts, Towers};
+use crate::error::LoadError;
+use crate::two_tower::candle::CandleTowers;
+use crate::two_tower::config::{Family, ModelConfig, Training};
+use crate::two_tower::cpu::CpuTowers;
+use crate::two_tower::tokenizer;
+use eidetic_hub::{Layout, ModelFiles};
+
+/// A model of two towers, one for texts and one for pictures (CLIP and its kin), its picture processor and its tokenizer.
+pub struct ClipEncoder {
+    space: SpaceId,
+    preprocessor: Preprocessor,
+    tokenizer: TextTokenizer,
+    towers: Box<dyn Towers>,
+    scores: ScoreCalibration,
+}
+
+/// The logarithm of the factor that CLIP's training ends at, for weights that leave it out.
+const USUAL_LOGIT_SCALE: f32 = 4.605_17;
+
+impl ClipEncoder {
+    /// Reads all files. `name` becomes the space's model, the hash of all files its revision.
+    pub(crate) fn load(name: &str, mut files: ModelFiles, engine: Engine) -> Result<Self, LoadError> {
+        let (mut config, preprocessor) = described(&files)?;
+        fit(&mut config, &preprocessor)?;
+        let tokenizer = tokenizer::read(&files, &config)?;
+        let mut hasher = files.hasher();
+        let (reader, length) = (&mut *files.weights, files.weights_length);
+        let towers: Box<dyn Towers> = match engine {
+            Engine::Cpu(precision) => {
+                Box::new(CpuTowers::load(&config, precision, reader, length, &mut hasher)?)
+            }
+            Engine::Candle | Engine::Device(_) => Box::new(CandleTowers::load(
+                &config,
+                &engine.candle_device()?,
+                reader,
+                length,
+                &mut hasher,
+            )?),
+        };
+        let scores = score_calibration(files.scores.as_deref(), config.training, towers.logits())?;
+        Ok(Self {
+            scores,
+            space: SpaceId {
+                model: name.to_owned(),
+                revision: hasher.finalize().to_hex()[..16].to_owned(),
+                preprocessing: preprocessor.fingerprint(),
+                dimension: config.dimension,
+            },
+            preprocessor,
+            tokenizer,
+            towers,
+        })
+    }
+
+    /// The time that nothing but the matrix products of as many pictures take, where the engine can tell: the measure of
+    /// how much everything else costs.
+    pub fn products_alone(&self, pictures: usize) -> Option<Duration> {
+        self.towers.products_alone(pictures)
+    }
+
+    fn check_shape(&self, pixels: &Pixels) -> Result<(), EncodeError> {
+        let (height, width) = (pixels.height, pixels.width);
+        let whole = pixels.values.len() == 3 * height * width;
+        if let Some((side, most)) = self.preprocessor.patches() {
+            let patches = (height / side) * (width / side);
+            let cut = height.is_multiple_of(side) && width.is_multiple_of(side);
+            if whole && cut && (1..=most).contains(&patches) {
+                return Ok(());
+            }
+            return Err(EncodeError::PixelPatches {
+                patch_size: side,
+                max_patches: most,
+                height,
+                width,
+            });
+        }
+        let expected = self.preprocessor.output_size().unwrap_or_default();
+        if whole && (height, width) == expected {
+            return Ok(());
+        }
+        Err(EncodeError::PixelShape {
+            expected_height: expected.0,
+            expected_width: expected.1,
+            height,
+            width,
+        })
+    }
+}
+
+impl Encoder for ClipEncoder {
+    fn space(&self) -> &SpaceId {
+        &self.space
+    }
+
+    fn score_calibration(&self) -> ScoreCalibration {
+        self.scores
+    }
+
+    fn shorter_side(&self) -> Option<u32> {
+        self.preprocessor.shorter_side()
+    }
+
+    fn preprocess(&self, image: &RgbImage) -> Pixels {
+        self.preprocessor.preprocess(image)
+    }
+
+    fn encode_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncodeError> {
+        let ids = self.tokenizer.tokenize(texts)?;
+        normalised(self.towers.encode_texts(&ids)?)
+    }
+
+    fn encode_pixels(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, EncodeError> {
+        batch.iter().try_for_each(|pixels| self.check_shape(pixels))?;
+        normalised(self.towers.encode_pictures(batch)?)
+    }
+}
+
+impl std::fmt::Debug for ClipEncoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClipEncoder")
+            .field("space", &self.space)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the files say of the model and of its pictures.
+fn described(files: &ModelFiles) -> Result<(ModelConfig, Preprocessor), LoadError> {
+    if files.layout == Layout::OpenClip {
+        let (config, settings) = ModelConfig::from_open_clip(&files.config)?;
+        let preprocessor = Preprocessor::from_open_clip(settings.to_string().as_bytes())?;
+        return Ok((config, preprocessor));
+    }
+    let config = ModelConfig::from_json(&files.config)?;
+    let processor = match config.family {
+        Family::Clip | Family::OpenClip(_) => Processor::Clip,
+        Family::ChineseClip => Processor::ChineseClip,
+        Family::Siglip => Processor::Siglip,
+        Family::Naflex => Processor::Naflex,
+    };
+    let preprocessor = Preprocessor::from_json_for(&files.preprocessor, processor)?;
+    Ok((config, preprocessor))
+}
+
+/// Tells the model what pictures come.
+fn fit(config: &mut ModelConfig, preprocessor: &Preprocessor) -> Result<(), LoadError> {
+    match (preprocessor.output_size(), preprocessor.patches()) {
+        (Some((height, width)), _) => config.fit_pictures(height, width),
+        (None, Some((side, most))) => config.fit_patches(side, most),
+        (None, None) => Ok(()),
+    }
+}
+
+/// What the model's folder says of its scores, else what its logit scale and bias tell.
+fn score_calibration(
+    file: Option<&[u8]>,
+    training: Training,
+    logits: LogitFacts,
+) -> Result<ScoreCalibration, LoadError> {
+    if let Some(json) = file {
+        let facts: ScoreCalibration = serde_json::from_slice(json)
+            .map_err(|error| LoadError::Config(format!("scores.json: {error}")))?;
+        if facts.is_valid() {
+            return Ok(facts);
+        }
+        return Err(LoadError::Config(
+            "scores.json: numbers must be finite, logit_scale above 0 and span.high above span.low".into(),
+        ));
+    }
+    match training {
+        Training::Softmax => Ok(ScoreCalibration::of_clip(
+            logits.scale.unwrap_or(USUAL_LOGIT_SCALE).exp(),
+        )),
+        Training::Sigmoid => sigmoid_calibration(logits),
+    }
+}
+
+/// A sigmoid is nothing without both of its numbers.
+fn sigmoid_calibration(logits: LogitFacts) -> Result<ScoreCalibration, LoadError> {
+    let needed = |number: Option<f32>, name: &str| {
+        number.ok_or_else(|| LoadError::TensorMissing {
+            name: name.to_owned(),
+        })
+    };
+    let (scale, bias) = (
+        needed(logits.scale, "logit_scale")?,
+        needed(logits.bias, "logit_bias")?,
+    );
+    let facts = ScoreCalibration::of_sigmoid(scale.exp(), bias);
+    if facts.is_valid() {
+        return Ok(facts);
+    }
+    Err(LoadError::Weights(format!(
+        "logit_scale {scale} and logit_bias {bias} make no probabilities"
+    )))
+}
+
+fn normalised(rows: Vec<Vec<f32>>) -> Result<Vec<Embedding>, EncodeError> {
+    rows.into_iter()
+        .map(|row| Ok(Embedding::normalize(row)?))
+        .collect()
+}

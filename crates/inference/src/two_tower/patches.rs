@@ -1,0 +1,43 @@
+//! How a picture is cut into the patches that a vision transformer reads.
+
+use eidetic_encoder::Pixels;
+
+use crate::two_tower::position_embeddings::Grid;
+
+/// A grid of square patches; what is left over at the right and the bottom is not seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Patches {
+    /// Pixels along a patch.
+    pub side: usize,
+}
+
+impl Patches {
+    /// Rows and columns of a picture's patches.
+    pub const fn grid(self, picture: &Pixels) -> Grid {
+        (picture.height / self.side, picture.width / self.side)
+    }
+
+    /// Patches of a picture.
+    pub const fn count(self, picture: &Pixels) -> usize {
+        let (rows, columns) = self.grid(picture);
+        rows * columns
+    }
+
+    /// Values of a patch.
+    pub const fn size(self) -> usize {
+        3 * self.side * self.side
+    }
+
+    /// Writes one patch to `out`: its three planes, each row by row.
+    pub fn unfold(self, picture: &Pixels, patch: usize, out: &mut [f32]) {
+        let columns = picture.width / self.side;
+        let (top, left) = (patch / columns * self.side, patch % columns * self.side);
+        let planes = picture.values.chunks_exact(picture.height * picture.width);
+        for (plane, out) in planes.zip(out.chunks_exact_mut(self.side * self.side)) {
+            for (row, out) in out.chunks_exact_mut(self.side).enumerate() {
+                let start = (top + row) * picture.width + left;
+                out.copy_from_slice(&plane[start..start + self.side]);
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The model inside the program, whatever its weights.
+
+use eidetic_encoder::Encoder;
+use eidetic_hub::{HubSettings, ModelRef, Network};
+use eidetic_inference::{Engine, builtin, open};
+use image::{Rgb, RgbImage};
+
+#[test]
+fn the_builtin_model_encodes_texts_and_pictures_into_one_space() {
+    let encoder = builtin(Engine::default()).unwrap();
+    let dimension = encoder.space().dimension;
+    let long = "a very long text ".repeat(100);
+    let texts = encoder
+        .encode_texts(&["a red square", "", "Ein Hund im Schnee", &long])
+        .unwrap();
+    let pictures = [
+        RgbImage::from_pixel(1, 1, Rgb([255, 255, 255])),
+        RgbImage::from_pixel(300, 200, Rgb([200, 0, 0])),
+        RgbImage::from_fn(64, 900, |x, y| Rgb([x as u8, y as u8, (x ^ y) as u8])),
+    ];
+    let pictures = encoder.encode_images(&pictures).unwrap();
+    assert_eq!((texts.len(), pictures.len()), (4, 3));
+    for embedding in texts.iter().chain(&pictures) {
+        assert_eq!(embedding.dimension(), dimension);
+        let square: f32 = embedding.as_slice().iter().map(|x| x * x).sum();
+        assert!((square - 1.0).abs() < 1e-4, "{square}");
+    }
+    assert_ne!(texts[0], texts[2]);
+    assert_ne!(pictures[1], pictures[2]);
+}
+
+#[test]
+fn the_builtin_model_is_opened_by_its_name_without_a_hub() {
+    let nowhere = HubSettings {
+        endpoint: "http://127.0.0.1:1".into(),
+        cache: "/nowhere".into(),
+        token: None,
+        patience: std::time::Duration::ZERO,
+        network: Network::Off,
+    };
+    let model: ModelRef = "builtin".parse().unwrap();
+    let encoder = open(&model, Engine::default(), &nowhere, &()).unwrap();
+    assert_eq!(encoder.space().model, "builtin");
+    assert_eq!(encoder.space(), builtin(Engine::default()).unwrap().space());
+}
+
+#[test]
+fn known_dimension_matches_builtin_files() {
+    let encoder = eidetic_inference::builtin(eidetic_inference::Engine::default()).unwrap();
+    let space = eidetic_encoder::Encoder::space(&encoder).clone();
+    let known = eidetic_hub::known_model("builtin").unwrap();
+    assert_eq!(known.dimension, space.dimension);
+}

@@ -1,0 +1,321 @@
+//! Embeddings against what transformers answers (data/golden/clip, made by tools/golden/make.py), and damaged models.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use eidetic_domain::{Embedding, Precision};
+use eidetic_encoder::{EncodeError, Encoder, Pixels};
+use eidetic_inference::{Engine, LoadError, Model, open_directory};
+use image::RgbImage;
+use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const CHECKPOINTS: [&str; 5] = ["quick", "gelu", "tanh", "convolutional", "convolutional-half"];
+const EXACT: [Engine; 2] = [Engine::Cpu(Precision::F32), Engine::Candle];
+const INT8: Engine = Engine::Cpu(Precision::Int8);
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/golden/clip")
+}
+
+fn open(name: &str) -> Model {
+    open_with(name, Engine::default())
+}
+
+fn open_with(name: &str, engine: Engine) -> Model {
+    open_directory(&golden().join(name), name, engine).expect("a golden checkpoint opens")
+}
+
+fn json(path: PathBuf) -> Value {
+    serde_json::from_slice(&fs::read(path).expect("a golden file")).expect("golden JSON")
+}
+
+fn texts() -> Vec<String> {
+    serde_json::from_value(json(golden().join("texts.json"))).expect("a list of texts")
+}
+
+fn pictures() -> Vec<RgbImage> {
+    (0..10)
+        .map(|number| golden().join(format!("pictures/{number:02}.png")))
+        .map(|path| image::open(path).expect("a golden picture").to_rgb8())
+        .collect()
+}
+
+fn expected(name: &str, key: &str) -> Vec<Vec<f64>> {
+    serde_json::from_value(json(golden().join(name).join("expected.json"))[key].clone())
+        .expect("rows of numbers")
+}
+
+/// Asserts cosine ≥ 0.99999 and, between unit vectors, at most 1e-4 for each component.
+fn assert_agree(what: &str, got: &[Embedding], expected: &[Vec<f64>]) {
+    assert_eq!(got.len(), expected.len());
+    for (number, (got, expected)) in got.iter().zip(expected).enumerate() {
+        let norm = expected.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let pairs = || {
+            got.as_slice()
+                .iter()
+                .zip(expected)
+                .map(|(g, e)| (f64::from(*g), e / norm))
+        };
+        assert_eq!(got.dimension(), expected.len());
+        let cosine: f64 = pairs().map(|(g, e)| g * e).sum();
+        let error = pairs().map(|(g, e)| (g - e).abs()).fold(0.0, f64::max);
+        assert!(cosine >= 0.99999, "{what} {number}: cosine {cosine}");
+        assert!(error <= 1e-4, "{what} {number}: error {error}");
+    }
+}
+
+fn largest_difference(left: &Embedding, right: &Embedding) -> f32 {
+    let pairs = left.as_slice().iter().zip(right.as_slice());
+    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+#[test]
+fn texts_embed_as_the_reference_embeds_them() {
+    let texts = texts();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for (name, engine) in CHECKPOINTS
+        .iter()
+        .flat_map(|name| EXACT.map(|engine| (name, engine)))
+    {
+        let got = open_with(name, engine).encode_texts(&texts).unwrap();
+        assert_agree(&format!("{name} {engine:?}"), &got, &expected(name, "texts"));
+    }
+}
+
+#[test]
+fn pictures_embed_as_the_reference_embeds_them() {
+    for (name, engine) in CHECKPOINTS
+        .iter()
+        .flat_map(|name| EXACT.map(|engine| (name, engine)))
+    {
+        let got = open_with(name, engine).encode_images(&pictures()).unwrap();
+        assert_agree(&format!("{name} {engine:?}"), &got, &expected(name, "images"));
+    }
+}
+
+#[test]
+fn alone_or_in_a_batch_gives_the_same() {
+    let texts = texts();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for name in CHECKPOINTS {
+        let encoder = open(name);
+        let together = encoder.encode_texts(&texts).unwrap();
+        for (text, embedding) in texts.iter().zip(&together) {
+            let alone = &encoder.encode_texts(&[text]).unwrap()[0];
+            assert!(largest_difference(alone, embedding) < 1e-5, "{name} {text:?}");
+        }
+        // More than fit one pass.
+        let many: Vec<RgbImage> = pictures().into_iter().cycle().take(150).collect();
+        let together = encoder.encode_images(&many).unwrap();
+        for (picture, embedding) in many.iter().zip(&together).take(12) {
+            let alone = &encoder.encode_images(std::slice::from_ref(picture)).unwrap()[0];
+            assert!(largest_difference(alone, embedding) < 1e-5, "{name}");
+        }
+        assert!(largest_difference(&together[0], &together[140]) < 1e-5);
+    }
+}
+
+#[test]
+fn int8_weights_that_are_not_finite_are_an_error_of_encoding() {
+    let wanted = "vision_model.encoder.layers.0.mlp.fc1.weight";
+    let values: Vec<u8> = vec![0xff; 48 * 36 * 4];
+    let folder = changed_copy(|tensors| {
+        for (name, view) in tensors {
+            if name == wanted {
+                *view = TensorView::new(safetensors::Dtype::F32, vec![48, 36], values.leak()).unwrap();
+                return;
+            }
+        }
+    });
+    let encoder = open_directory(folder.path(), "changed", INT8).unwrap();
+    let result = encoder.encode_images(&pictures()[..1]);
+    assert!(matches!(result, Err(EncodeError::Output(_))), "{result:?}");
+}
+
+#[test]
+fn empty_batches_give_nothing() {
+    let encoder = open("quick");
+    assert!(encoder.encode_texts(&[]).unwrap().is_empty());
+    assert!(encoder.encode_pixels(&[]).unwrap().is_empty());
+}
+
+#[test]
+fn pixels_of_another_shape_are_refused() {
+    let pixels = Pixels {
+        height: 47,
+        width: 48,
+        values: vec![0.0; 3 * 47 * 48],
+    };
+    let result = open("quick").encode_pixels(&[pixels]);
+    assert!(matches!(
+        result,
+        Err(EncodeError::PixelShape {
+            expected_height: 48,
+            height: 47,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn the_space_names_model_weights_and_preprocessing() {
+    let space = open("quick").space().clone();
+    assert_eq!(space.model, "quick");
+    assert_eq!(space.preprocessing, "bicubic48-crop48");
+    assert_eq!(space.dimension, 24);
+    assert_eq!(space.revision.len(), 16);
+    assert_eq!(space, *open("quick").space());
+    assert_ne!(space.revision, open("gelu").space().revision);
+}
+
+/// A copy of a golden checkpoint that a test may damage.
+fn copy() -> TempDir {
+    let folder = TempDir::new().expect("a temporary folder");
+    for file in fs::read_dir(golden().join("quick")).expect("the golden folder") {
+        let file = file.expect("a golden file");
+        fs::copy(file.path(), folder.path().join(file.file_name())).expect("a copied file");
+    }
+    folder
+}
+
+/// Opens a copy whose weights were rewritten by `change`.
+fn open_changed(change: impl FnOnce(&mut Vec<(String, TensorView)>)) -> Result<Model, LoadError> {
+    open_directory(changed_copy(change).path(), "changed", Engine::default())
+}
+
+fn changed_copy(change: impl FnOnce(&mut Vec<(String, TensorView)>)) -> TempDir {
+    let folder = copy();
+    let path = folder.path().join("model.safetensors");
+    let bytes = fs::read(&path).expect("the weights");
+    let mut tensors = SafeTensors::deserialize(&bytes).expect("sound weights").tensors();
+    change(&mut tensors);
+    fs::write(&path, safetensors::serialize(tensors, None).expect("new weights")).expect("written weights");
+    folder
+}
+
+#[test]
+fn a_missing_tensor_is_named() {
+    let wanted = "text_model.encoder.layers.1.mlp.fc2.bias";
+    let error = open_changed(|tensors| tensors.retain(|(name, _)| name != wanted)).unwrap_err();
+    assert!(matches!(&error, LoadError::TensorMissing { name } if name == wanted));
+    assert!(error.to_string().contains(wanted));
+}
+
+#[test]
+fn a_tensor_of_another_shape_is_named() {
+    let wanted = "vision_model.embeddings.class_embedding";
+    let values: &'static [u8] = &[0; 40];
+    let error = open_changed(|tensors| {
+        for (name, view) in tensors {
+            if name == wanted {
+                *view = TensorView::new(safetensors::Dtype::F32, vec![10], values).unwrap();
+            }
+        }
+    })
+    .unwrap_err();
+    let LoadError::TensorShape {
+        name,
+        expected,
+        found,
+    } = error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!((name.as_str(), expected, found), (wanted, vec![36], vec![10]));
+}
+
+#[test]
+fn a_tensor_of_whole_numbers_is_named() {
+    let wanted = "visual_projection.weight";
+    let values: &'static [u8] = &[0; 24 * 36];
+    let error = open_changed(|tensors| {
+        for (name, view) in tensors {
+            if name == wanted {
+                *view = TensorView::new(safetensors::Dtype::U8, vec![24, 36], values).unwrap();
+            }
+        }
+    })
+    .unwrap_err();
+    assert!(matches!(error, LoadError::TensorType { name, .. } if name == wanted));
+}
+
+#[test]
+fn weights_that_are_not_finite_are_an_error_of_encoding() {
+    let wanted = "vision_model.post_layernorm.bias";
+    let values: &'static [u8] = &[0xff; 36 * 4];
+    let encoder = open_changed(|tensors| {
+        for (name, view) in tensors {
+            if name == wanted {
+                *view = TensorView::new(safetensors::Dtype::F32, vec![36], values).unwrap();
+            }
+        }
+    })
+    .unwrap();
+    let result = encoder.encode_images(&pictures()[..1]);
+    assert!(matches!(result, Err(EncodeError::Output(_))), "{result:?}");
+}
+
+#[test]
+fn weights_cut_anywhere_are_an_error() {
+    let folder = copy();
+    let path = folder.path().join("model.safetensors");
+    let bytes = fs::read(&path).unwrap();
+    for length in [0, 7, 8, 100, 5000, bytes.len() / 2, bytes.len() - 1] {
+        fs::write(&path, &bytes[..length]).unwrap();
+        let error = open_directory(folder.path(), "cut", Engine::default()).unwrap_err();
+        assert!(matches!(error, LoadError::Weights(_)), "{length}: {error}");
+    }
+    fs::write(&path, [&[0xff; 8], &bytes[8..]].concat()).unwrap();
+    let error = open_directory(folder.path(), "claims", Engine::default()).unwrap_err();
+    assert!(matches!(error, LoadError::Weights(_)), "{error}");
+}
+
+#[test]
+fn a_missing_file_is_named_with_its_place() {
+    for file in [
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "preprocessor_config.json",
+    ] {
+        let folder = copy();
+        fs::remove_file(folder.path().join(file)).unwrap();
+        let error = open_directory(folder.path(), "x", Engine::default())
+            .unwrap_err()
+            .to_string();
+        let wanted = if file == "preprocessor_config.json" {
+            "processor_config.json"
+        } else {
+            file
+        };
+        assert!(error.contains(wanted), "{error}");
+        assert!(error.contains(&folder.path().display().to_string()), "{error}");
+    }
+}
+
+#[test]
+fn a_processor_for_another_size_is_refused_by_convolutions() {
+    let folder = TempDir::new().unwrap();
+    for file in fs::read_dir(golden().join("convolutional")).unwrap().flatten() {
+        fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+    }
+    fs::write(folder.path().join("preprocessor_config.json"), "{}").unwrap();
+    let error = open_directory(folder.path(), "x", Engine::default())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("48×48") && error.contains("224×224"), "{error}");
+}
+
+#[test]
+fn a_processor_for_oblong_pictures_is_refused() {
+    let folder = copy();
+    let settings = r#"{"size":{"height":48,"width":60},"do_center_crop":false}"#;
+    fs::write(folder.path().join("preprocessor_config.json"), settings).unwrap();
+    let error = open_directory(folder.path(), "x", Engine::default())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("48×60"), "{error}");
+}
