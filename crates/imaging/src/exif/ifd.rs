@@ -1,6 +1,6 @@
-//! One image file directory of TIFF 6.0 (section 2), borrowed.
+//! Reads one image file directory (IFD) of TIFF 6.0, section 2.
 
-/// Tags that Eidetic reads.
+/// Numbers of the tags in use.
 pub mod tag {
     pub const SUBFILE_TYPE: u16 = 0x00FE;
     pub const MAKE: u16 = 0x010F;
@@ -9,43 +9,43 @@ pub mod tag {
     pub const PLANAR_CONFIGURATION: u16 = 0x011C;
     pub const DATE_TIME: u16 = 0x0132;
     pub const TILE_WIDTH: u16 = 0x0142;
-    pub const SUB_DIRECTORIES: u16 = 0x014A;
+    pub const SUB_IFDS: u16 = 0x014A;
     pub const EXIF: u16 = 0x8769;
     pub const GPS: u16 = 0x8825;
     pub const DATE_TIME_ORIGINAL: u16 = 0x9003;
     pub const DATE_TIME_DIGITIZED: u16 = 0x9004;
     pub const DNG_VERSION: u16 = 0xC612;
-    /// Within the GPS directory.
+    /// In the GPS directory.
     pub const LATITUDE_REF: u16 = 1;
-    /// Within the GPS directory.
+    /// In the GPS directory.
     pub const LATITUDE: u16 = 2;
-    /// Within the GPS directory.
+    /// In the GPS directory.
     pub const LONGITUDE_REF: u16 = 3;
-    /// Within the GPS directory.
+    /// In the GPS directory.
     pub const LONGITUDE: u16 = 4;
 }
 
-/// Longer texts are cut: makers and models are names, not documents.
-const LONGEST_TEXT: usize = 128;
+/// Longer texts are cut.
+const MAX_TEXT_BYTES: usize = 128;
 
 const ENTRY: usize = 12;
 
-/// A directory and the block that its offsets count in.
+/// A directory, and the block that its offsets refer to.
 #[derive(Debug, Clone, Copy)]
-pub struct Directory<'a> {
+pub struct Ifd<'a> {
     block: &'a [u8],
-    order: Order,
+    order: ByteOrder,
     entries: &'a [[u8; ENTRY]],
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Order {
+enum ByteOrder {
     Little,
     Big,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
+enum FieldType {
     Byte,
     Ascii,
     Short,
@@ -53,25 +53,25 @@ enum Type {
     Rational,
 }
 
-struct Value<'a> {
-    kind: Type,
+struct FieldValue<'a> {
+    kind: FieldType,
     bytes: &'a [u8],
 }
 
-impl<'a> Directory<'a> {
-    /// The first directory of a block that begins with TIFF's header.
+impl<'a> Ifd<'a> {
+    /// The first directory of a block that begins with a TIFF header.
     pub fn first(block: &'a [u8]) -> Option<Self> {
         let order = match block.get(..4)? {
-            b"II*\0" => Order::Little,
-            b"MM\0*" => Order::Big,
+            b"II*\0" => ByteOrder::Little,
+            b"MM\0*" => ByteOrder::Big,
             _ => return None,
         };
         let offset = order.u32(block.get(4..8)?)?;
         Self::at(block, order, offset)
     }
 
-    /// Entries beyond the block's end are left out.
-    fn at(block: &'a [u8], order: Order, offset: u32) -> Option<Self> {
+    /// Entries beyond the end of the block are ignored.
+    fn at(block: &'a [u8], order: ByteOrder, offset: u32) -> Option<Self> {
         let rest = block.get(offset as usize..)?;
         let count = usize::from(order.u16(rest.get(..2)?)?);
         let (entries, _) = rest[2..].as_chunks();
@@ -83,11 +83,11 @@ impl<'a> Directory<'a> {
     }
 
     /// The directory that `tag` points to.
-    pub fn child(&self, tag: u16) -> Option<Self> {
+    pub fn sub_ifd(&self, tag: u16) -> Option<Self> {
         Self::at(self.block, self.order, self.unsigned(tag)?)
     }
 
-    /// Whether `tag` is there.
+    /// Whether the directory has `tag`.
     pub fn has(&self, tag: u16) -> bool {
         self.entry(tag).is_some()
     }
@@ -96,17 +96,17 @@ impl<'a> Directory<'a> {
     pub fn unsigned(&self, tag: u16) -> Option<u32> {
         let value = self.value(tag)?;
         match value.kind {
-            Type::Byte => value.bytes.first().map(|&byte| byte.into()),
-            Type::Short => self.order.u16(value.bytes.get(..2)?).map(u32::from),
-            Type::Long => self.order.u32(value.bytes.get(..4)?),
-            Type::Ascii | Type::Rational => None,
+            FieldType::Byte => value.bytes.first().map(|&byte| byte.into()),
+            FieldType::Short => self.order.u16(value.bytes.get(..2)?).map(u32::from),
+            FieldType::Long => self.order.u32(value.bytes.get(..4)?),
+            FieldType::Ascii | FieldType::Rational => None,
         }
     }
 
-    /// The text of `tag` up to its first NUL, without surrounding space; none if that leaves nothing.
+    /// The text of `tag` up to its first NUL, trimmed; none if it is empty then.
     pub fn text(&self, tag: u16) -> Option<String> {
-        let value = self.value(tag).filter(|value| value.kind == Type::Ascii)?;
-        let bytes = &value.bytes[..value.bytes.len().min(LONGEST_TEXT)];
+        let value = self.value(tag).filter(|value| value.kind == FieldType::Ascii)?;
+        let bytes = &value.bytes[..value.bytes.len().min(MAX_TEXT_BYTES)];
         let until = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
         let text = String::from_utf8_lossy(&bytes[..until]);
         let text = text.replace(char::is_control, "");
@@ -114,15 +114,17 @@ impl<'a> Directory<'a> {
         (!text.is_empty()).then(|| text.to_owned())
     }
 
-    /// The first `N` fractions of `tag`; none for a fraction over zero.
+    /// The first `N` fractions of `tag`; a fraction with denominator 0 is none.
     pub fn rationals<const N: usize>(&self, tag: u16) -> Option<[Option<f64>; N]> {
-        let value = self.value(tag).filter(|value| value.kind == Type::Rational)?;
+        let value = self
+            .value(tag)
+            .filter(|value| value.kind == FieldType::Rational)?;
         let (fractions, _) = value.bytes.as_chunks::<8>();
         let mut result = [None; N];
         for (result, fraction) in result.iter_mut().zip(fractions.get(..N)?) {
-            let above = self.order.u32(&fraction[..4])?;
-            let below = self.order.u32(&fraction[4..])?;
-            *result = (below != 0).then(|| f64::from(above) / f64::from(below));
+            let numerator = self.order.u32(&fraction[..4])?;
+            let denominator = self.order.u32(&fraction[4..])?;
+            *result = (denominator != 0).then(|| f64::from(numerator) / f64::from(denominator));
         }
         Some(result)
     }
@@ -133,10 +135,10 @@ impl<'a> Directory<'a> {
             .find(|entry| self.order.u16(&entry[..2]) == Some(tag))
     }
 
-    /// The value's bytes: in the entry itself if they are at most four, else where it points.
-    fn value(&self, tag: u16) -> Option<Value<'a>> {
+    /// The value's bytes: in the entry itself if they are at most four, else at the offset in the entry.
+    fn value(&self, tag: u16) -> Option<FieldValue<'a>> {
         let entry = self.entry(tag)?;
-        let kind = Type::of(self.order.u16(&entry[2..4])?)?;
+        let kind = FieldType::of(self.order.u16(&entry[2..4])?)?;
         let length = kind.size().checked_mul(self.order.u32(&entry[4..8])? as usize)?;
         let bytes = if length <= 4 {
             &entry[8..8 + length]
@@ -144,11 +146,11 @@ impl<'a> Directory<'a> {
             let offset = self.order.u32(&entry[8..])? as usize;
             self.block.get(offset..)?.get(..length)?
         };
-        Some(Value { kind, bytes })
+        Some(FieldValue { kind, bytes })
     }
 }
 
-impl Order {
+impl ByteOrder {
     fn u16(self, bytes: &[u8]) -> Option<u16> {
         let bytes = *bytes.first_chunk()?;
         Some(match self {
@@ -166,13 +168,13 @@ impl Order {
     }
 }
 
-impl Type {
+impl FieldType {
     fn of(number: u16) -> Option<Self> {
         Some(match number {
             1 => Self::Byte,
             2 => Self::Ascii,
             3 => Self::Short,
-            // 13 is a long that is known to be a directory's offset (TIFF technical note 1).
+            // 13 is a long that holds the offset of a directory (TIFF technical note 1).
             4 | 13 => Self::Long,
             5 => Self::Rational,
             _ => return None,

@@ -1,35 +1,35 @@
-//! The bits of entropy-coded data (ITU T.81, F.2.2.5).
+//! Bit reader for entropy-coded JPEG data (ITU T.81, F.2.2.5).
 
-/// Reads bits, the most significant first, without the zeros that stand behind each 0xFF.
+/// Reads bits, most significant first, and removes the zero byte stuffed after each 0xFF.
 ///
-/// Past the end of the data, and past a marker, there are zeros without end; [`Bits::is_overrun`] and [`Bits::end`]
-/// tell that some were used.
+/// Past the end of the data, and past a marker, the reader supplies zero bits without limit; [`BitReader::is_overrun`]
+/// and [`BitReader::end`] report whether any of them were consumed.
 #[derive(Clone, Copy)]
-pub struct Bits<'a> {
+pub struct BitReader<'a> {
     data: &'a [u8],
-    /// The next byte to take.
-    at: usize,
-    /// The next bits, at the top.
+    /// Position of the next byte to load.
+    position: usize,
+    /// The next bits, left-aligned.
     buffer: u64,
-    /// How many of them are taken from the data; what stands below is the data's continuation or zero.
+    /// Number of loaded bits in `buffer`. The bits below them are zero or equal to the bits that are loaded next.
     count: u32,
-    /// How many of `count` are zeros past the end.
-    missing: u32,
+    /// How many of the `count` bits are zeros past the end.
+    padding: u32,
 }
 
-impl<'a> Bits<'a> {
-    /// The bits of `data` from byte `at`.
-    pub fn new(data: &'a [u8], at: usize) -> Self {
+impl<'a> BitReader<'a> {
+    /// A reader of `data` from byte `position` on.
+    pub fn new(data: &'a [u8], position: usize) -> Self {
         Self {
             data,
-            at,
+            position,
             buffer: 0,
             count: 0,
-            missing: 0,
+            padding: 0,
         }
     }
 
-    /// Makes sure that at least 32 bits are there: enough for any code of 16 bits and a value of 15 behind it.
+    /// Makes at least 32 bits available: enough for a code of 16 bits followed by a value of 15 bits.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the innermost loop of decoding")]
     pub fn refill(&mut self) {
@@ -38,41 +38,45 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// As many bits as there is room for, at least 56.
+    /// Makes as many bits available as fit, at least 56.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the innermost loop of decoding")]
     pub fn fill(&mut self) {
-        if let Some(eight) = self.data.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
+        if let Some(eight) = self
+            .data
+            .get(self.position..)
+            .and_then(|rest| rest.first_chunk::<8>())
+        {
             let word = u64::from_be_bytes(*eight);
-            if !holds_ff(word) {
-                // "Reading bits in far too many ways", variant 4, of Fabian Giesen: bits beyond the whole bytes that are
-                // counted are put in place again, equal, by the next turn.
+            if !contains_ff(word) {
+                // Fabian Giesen, "Reading bits in far too many ways", variant 4: the bits below the counted whole bytes
+                // are loaded a second time by the next refill, with equal values.
                 self.buffer |= word >> self.count;
                 let bytes = (63 - self.count) / 8;
-                self.at += bytes as usize;
+                self.position += bytes as usize;
                 self.count += bytes * 8;
                 return;
             }
         }
-        *self = self.refilled_byte_by_byte();
+        *self = self.filled_bytewise();
     }
 
-    /// By value, so that the caller's bits can stay in registers.
+    /// Takes and returns the reader by value, so that the caller can keep it in registers.
     #[cold]
     #[inline(never)]
-    fn refilled_byte_by_byte(mut self) -> Self {
+    fn filled_bytewise(mut self) -> Self {
         while self.count < 56 {
-            let byte = match self.data.get(self.at..) {
+            let byte = match self.data.get(self.position..) {
                 Some([0xFF, 0, ..]) => {
-                    self.at += 2;
+                    self.position += 2;
                     0xFF
                 }
                 None | Some([] | [0xFF, ..]) => {
-                    self.missing += 8;
+                    self.padding += 8;
                     0
                 }
                 Some([byte, ..]) => {
-                    self.at += 1;
+                    self.position += 1;
                     *byte
                 }
             };
@@ -82,20 +86,20 @@ impl<'a> Bits<'a> {
         self
     }
 
-    /// The next `length` bits, 1 to 16, still to be taken. They must have been refilled.
+    /// The next `length` bits, 1 to 16, without consuming them. They must be available.
     #[inline]
     pub fn peek(&self, length: u32) -> u32 {
         (self.buffer >> (64 - length)) as u32
     }
 
-    /// Takes `length` bits, 0 to 32, that must have been refilled.
+    /// Consumes `length` bits, 0 to 32. They must be available.
     #[inline]
     pub fn skip(&mut self, length: u32) {
         self.buffer <<= length;
         self.count = self.count.saturating_sub(length);
     }
 
-    /// Takes a value of `size` bits, 0 to 15, as F.2.2.1 extends its sign.
+    /// Consumes a value of `size` bits, 0 to 15, and sign-extends it as F.2.2.1 does.
     #[inline]
     pub fn value(&mut self, size: u32) -> i32 {
         if size == 0 {
@@ -106,20 +110,20 @@ impl<'a> Bits<'a> {
         extend(bits, size)
     }
 
-    /// Whether more bits were taken than there are.
+    /// Whether more bits were consumed than the data hold.
     pub fn is_overrun(&self) -> bool {
-        self.missing > self.count
+        self.padding > self.count
     }
 
-    /// Where the marker behind the data stands; none if the data were not used up to their last byte, or overrun.
+    /// Position of the marker that ends the data; none if whole bytes are left before it, or if the reader is overrun.
     pub fn end(&self) -> Option<usize> {
-        let rest = self.count.checked_sub(self.missing)?;
-        let at_marker = matches!(self.data.get(self.at..), Some([0xFF, next, ..]) if *next != 0);
-        (rest < 8 && at_marker).then_some(self.at)
+        let rest = self.count.checked_sub(self.padding)?;
+        let at_marker = matches!(self.data.get(self.position..), Some([0xFF, next, ..]) if *next != 0);
+        (rest < 8 && at_marker).then_some(self.position)
     }
 }
 
-/// F.2.2.1: a leading zero means a negative value.
+/// Procedure EXTEND of F.2.2.1: a value whose first bit is 0 is negative.
 #[inline]
 pub fn extend(bits: u32, size: u32) -> i32 {
     let bits = bits as i32;
@@ -130,9 +134,9 @@ pub fn extend(bits: u32, size: u32) -> i32 {
     }
 }
 
-/// Whether any byte is 0xFF: whether any byte of the complement is zero.
+/// Whether any byte is 0xFF, that is, whether any byte of the complement is zero.
 #[inline]
-fn holds_ff(word: u64) -> bool {
+fn contains_ff(word: u64) -> bool {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     let inverted = !word;
     inverted.wrapping_sub(ONES) & word & (ONES << 7) != 0
@@ -143,8 +147,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What the reader should give: all bits, one by one.
-    fn plain_bits(data: &[u8]) -> Vec<u32> {
+    /// The reference: all bits of `data`, one by one.
+    fn reference_bits(data: &[u8]) -> Vec<u32> {
         let mut bytes = Vec::new();
         let mut at = 0;
         while let Some(&byte) = data.get(at) {
@@ -162,12 +166,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bits_come_as_they_stand_and_then_zeros(
+        fn bits_equal_reference_then_zeros(
             data in prop::collection::vec(prop_oneof![any::<u8>(), Just(0xFF), Just(0)], 0..60),
             lengths in prop::collection::vec(1_u32..=16, 0..60),
         ) {
-            let expected = plain_bits(&data);
-            let mut bits = Bits::new(&data, 0);
+            let expected = reference_bits(&data);
+            let mut bits = BitReader::new(&data, 0);
             let mut at = 0;
             for length in lengths {
                 bits.refill();
@@ -181,21 +185,21 @@ mod tests {
         }
 
         #[test]
-        fn a_byte_of_ff_is_found_anywhere(bytes: [u8; 8]) {
-            prop_assert_eq!(holds_ff(u64::from_be_bytes(bytes)), bytes.contains(&0xFF));
+        fn ff_is_found_at_any_byte(bytes: [u8; 8]) {
+            prop_assert_eq!(contains_ff(u64::from_be_bytes(bytes)), bytes.contains(&0xFF));
         }
     }
 
     #[test]
-    fn values_have_signs_as_the_standard_says() {
+    fn extend_follows_standard() {
         let all: Vec<i32> = (0..8).map(|bits| extend(bits, 3)).collect();
         assert_eq!(all, [-7, -6, -5, -4, 4, 5, 6, 7]);
     }
 
     #[test]
-    fn the_end_is_where_the_marker_stands() {
+    fn end_is_position_of_marker() {
         let data = [0b1010_0000, 0xFF, 0, 0xFF, 0xD9];
-        let mut bits = Bits::new(&data, 0);
+        let mut bits = BitReader::new(&data, 0);
         bits.refill();
         assert_eq!(bits.end(), None, "two bytes are left");
         bits.skip(12);

@@ -1,7 +1,7 @@
-//! Scaled decoding held against decoding every pixel.
+//! Scaled decoding compared with full decoding.
 //!
-//! `tests/data` holds one synthetic picture of 203 × 149 pixels, as Pillow writes it with each sampling, with optimised codes,
-//! with restart markers, in several passes, in grey and in four channels.
+//! `tests/data` contains one synthetic image of 203 × 149 pixels, written by Pillow with each chroma subsampling, optimized
+//! codes, restart markers, progressive, grayscale, and CMYK.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use image::{Rgb, RgbImage};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-const PLAIN: [&str; 7] = [
+const SUPPORTED: [&str; 7] = [
     "444",
     "422",
     "420",
@@ -22,7 +22,7 @@ const PLAIN: [&str; 7] = [
     "grey",
     "grey-restarts",
 ];
-/// Width and height at an eighth, a quarter and half, and a detail that asks for just that.
+/// Factor, width and height of each scale.
 const SCALES: [(u32, (u32, u32)); 3] = [(8, (25, 18)), (4, (50, 37)), (2, (101, 74))];
 
 fn file(name: &str) -> Vec<u8> {
@@ -30,14 +30,14 @@ fn file(name: &str) -> Vec<u8> {
     fs::read(path).expect("a file of the repository")
 }
 
-fn detail((width, height): (u32, u32)) -> DecodeSize {
+fn at_least((width, height): (u32, u32)) -> DecodeSize {
     DecodeSize {
         short_side: height,
         long_side: width,
     }
 }
 
-/// Means of squares, as far as they are whole.
+/// Means of squares of `factor` × `factor` pixels; incomplete squares are dropped.
 fn shrunk(image: &RgbImage, factor: u32) -> RgbImage {
     RgbImage::from_fn(image.width() / factor, image.height() / factor, |x, y| {
         let mut sums = [0; 3];
@@ -52,14 +52,14 @@ fn shrunk(image: &RgbImage, factor: u32) -> RgbImage {
 }
 
 #[test]
-fn every_kind_and_scale_is_near_the_full_decode_shrunk() {
-    for name in PLAIN {
+fn scaled_decode_is_close_to_shrunk_full_decode() {
+    for name in SUPPORTED {
         let bytes = file(name);
         let full = decode(&bytes, &DecodeLimits::default())
             .expect("a whole file")
             .image;
         for (factor, size) in SCALES {
-            let scaled = decode_scaled(&bytes, &DecodeLimits::default(), detail(size)).expect(name);
+            let scaled = decode_scaled(&bytes, &DecodeLimits::default(), at_least(size)).expect(name);
             assert_eq!(scaled.image.dimensions(), size, "{name}");
             assert_eq!((scaled.metadata.width, scaled.metadata.height), (203, 149));
             let differences: Vec<u8> = scaled
@@ -73,7 +73,7 @@ fn every_kind_and_scale_is_near_the_full_decode_shrunk() {
                 f64::from(total) / differences.len() as f64,
                 differences.iter().max().expect("pixels"),
             );
-            // The full decoder makes colour of half the size smooth, means of squares are softer than band-limited samples.
+            // The full decoder smooths subsampled chroma, and means of squares are softer than band-limited samples.
             assert!(mean < 2.0, "{name} by {factor}: {mean} on average");
             assert!(*worst <= 24, "{name} by {factor}: {worst} at worst");
         }
@@ -81,14 +81,14 @@ fn every_kind_and_scale_is_near_the_full_decode_shrunk() {
 }
 
 #[test]
-fn the_smallest_scale_that_keeps_the_detail_is_taken() {
+fn smallest_sufficient_scale_is_taken() {
     let bytes = file("420");
     let width = |short_side, long_side| {
-        let detail = DecodeSize {
+        let size = DecodeSize {
             short_side,
             long_side,
         };
-        decode_scaled(&bytes, &DecodeLimits::default(), detail).map(|decoded| decoded.image.width())
+        decode_scaled(&bytes, &DecodeLimits::default(), size).map(|decoded| decoded.image.width())
     };
     assert_eq!(width(18, 25), Some(25));
     assert_eq!(width(19, 25), Some(50));
@@ -96,31 +96,31 @@ fn the_smallest_scale_that_keeps_the_detail_is_taken() {
     assert_eq!(width(38, 1), Some(101));
     assert_eq!(width(75, 1), None);
     assert!(decode_scaled(&bytes, &DecodeLimits::default(), DecodeSize::FULL).is_none());
-    assert_eq!(scaled_memory(&bytes, detail((25, 18))), Some(25 * 18 * 9));
+    assert_eq!(scaled_memory(&bytes, at_least((25, 18))), Some(25 * 18 * 9));
 }
 
 #[test]
-fn a_turned_picture_is_turned_at_any_scale() {
+fn orientation_is_applied_at_any_scale() {
     let bytes = jpeg_with_exif(&file("420"), &orientation_block(6));
-    let scaled = decode_scaled(&bytes, &DecodeLimits::default(), detail((25, 18))).expect("a plain file");
+    let scaled = decode_scaled(&bytes, &DecodeLimits::default(), at_least((25, 18))).expect("a plain file");
     assert_eq!(scaled.image.dimensions(), (18, 25));
     assert_eq!((scaled.metadata.width, scaled.metadata.height), (149, 203));
     let full = decode(&bytes, &DecodeLimits::default()).expect("a whole file");
     assert_eq!(full.metadata, scaled.metadata);
     let stored =
-        decode_scaled(&file("420"), &DecodeLimits::default(), detail((25, 18))).expect("a plain file");
+        decode_scaled(&file("420"), &DecodeLimits::default(), at_least((25, 18))).expect("a plain file");
     assert_eq!(scaled.image, image::imageops::rotate90(&stored.image));
 }
 
 #[test]
-fn what_is_not_plain_or_not_whole_is_left_to_the_full_decoder() {
+fn unsupported_and_truncated_files_need_full_decode() {
     for name in ["progressive", "cmyk"] {
         assert!(
-            decode_scaled(&file(name), &DecodeLimits::default(), detail((25, 18))).is_none(),
+            decode_scaled(&file(name), &DecodeLimits::default(), at_least((25, 18))).is_none(),
             "{name}"
         );
         assert!(
-            decode_at_least(&file(name), &DecodeLimits::default(), detail((25, 18))).is_ok(),
+            decode_at_least(&file(name), &DecodeLimits::default(), at_least((25, 18))).is_ok(),
             "{name}"
         );
     }
@@ -129,7 +129,7 @@ fn what_is_not_plain_or_not_whole_is_left_to_the_full_decoder() {
         for length in 0..bytes.len() - 1 {
             let cut = &bytes[..length];
             assert!(
-                decode_scaled(cut, &DecodeLimits::default(), detail((25, 18))).is_none(),
+                decode_scaled(cut, &DecodeLimits::default(), at_least((25, 18))).is_none(),
                 "{name}: {length}"
             );
         }
@@ -137,9 +137,9 @@ fn what_is_not_plain_or_not_whole_is_left_to_the_full_decoder() {
 }
 
 #[test]
-fn limits_hold_for_scaled_pictures_too() {
+fn limits_apply_to_scaled_decode() {
     let bytes = file("420");
-    let refused = |limits: DecodeLimits| decode_scaled(&bytes, &limits, detail((25, 18))).is_none();
+    let refused = |limits: DecodeLimits| decode_scaled(&bytes, &limits, at_least((25, 18))).is_none();
     assert!(refused(DecodeLimits {
         pixels: 203 * 149 - 1,
         ..DecodeLimits::default()
@@ -155,7 +155,7 @@ fn limits_hold_for_scaled_pictures_too() {
 }
 
 #[test]
-fn real_files_have_one_verdict_and_one_size_however_they_are_decoded() {
+fn real_files_have_same_metadata_at_any_scale() {
     for folder in ["broken", "formats", "photos"].into_iter().filter_map(corpus) {
         for path in files_below(&folder) {
             let bytes = fs::read(&path).expect("a readable file");
@@ -183,8 +183,8 @@ proptest! {
     })]
 
     #[test]
-    fn mutated_files_are_answered_and_never_accepted_against_the_full_decoder(
-        name in prop::sample::select(&PLAIN),
+    fn mutated_files_are_accepted_only_by_both_decoders(
+        name in prop::sample::select(&SUPPORTED),
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         scale in prop::sample::select(&SCALES),
         near_start: bool,
@@ -195,7 +195,7 @@ proptest! {
             bytes[place.index(range)] = value;
         }
         let limits = DecodeLimits { pixels: 1_000_000, ..DecodeLimits::default() };
-        if let Some(scaled) = decode_scaled(&bytes, &limits, detail(scale.1)) {
+        if let Some(scaled) = decode_scaled(&bytes, &limits, at_least(scale.1)) {
             let full = decode(&bytes, &limits);
             prop_assert!(full.is_ok(), "{:?}", full.map(drop));
             prop_assert_eq!(scaled.metadata, full.expect("just seen").metadata);
