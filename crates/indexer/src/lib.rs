@@ -56,6 +56,8 @@ pub use backfill::{BackfillFilter, BackfillReport};
 pub use context::{CancelToken, RunContext};
 pub use observer::{Observer, RunStage};
 pub use report::{FileFailure, IndexingError, IndexingReport};
+#[cfg(feature = "testing")]
+pub use walk::{Walk, WalkError, WalkMode, WalkedFile, walk};
 
 /// The parts of a library that indexing reads and writes.
 pub struct Indexer<'a, V: VectorIndex + ?Sized> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use eidetic_catalog::FileStamp;
-use eidetic_imaging::{DecodeLimits, FileKind, HEAD_LENGTH, classify};
+use eidetic_imaging::{DecodeLimits, FileKind, HEAD_LENGTH, ImagingError, classify};
 
 use crate::budget::{MemoryBudget, MemoryPermit};
 use crate::stamp::{stamp, trusted_stamp};
@@ -86,11 +86,10 @@ fn read_content<'a>(
     match classify(&head, path) {
         FileKind::NotImage => Ok(FileContent::NotImage),
         FileKind::UnsupportedImage(reason) => Ok(FileContent::Rejected(reason.into())),
-        FileKind::Image(_) if size > limits.file_bytes => Ok(FileContent::Rejected(format!(
-            "file too large: {} MiB, at most {} MiB are read",
-            size >> 20,
-            limits.file_bytes >> 20
-        ))),
+        FileKind::Image(_) if size > limits.file_bytes => {
+            let error = ImagingError::file_too_large(size, limits);
+            Ok(FileContent::Rejected(error.to_string()))
+        }
         FileKind::Image(_) => {
             let permit = budget.acquire(size);
             let mut bytes = Vec::with_capacity(size as usize);

@@ -35,6 +35,7 @@ pub enum WalkMode {
 /// A regular file: no folder, pipe or device.
 #[derive(Debug, PartialEq, Eq)]
 pub struct WalkedFile {
+    /// Below the source.
     pub path: PathBuf,
     /// When its folder was listed; `None` in [`WalkMode::NamesOnly`] and where the file could not be read.
     pub stamp: Option<FileStamp>,
@@ -43,7 +44,9 @@ pub struct WalkedFile {
 /// A path that the walk could not read.
 #[derive(Debug, PartialEq, Eq)]
 pub struct WalkError {
+    /// The file or folder.
     pub path: PathBuf,
+    /// The system's error.
     pub reason: String,
 }
 

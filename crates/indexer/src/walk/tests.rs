@@ -1,4 +1,4 @@
-//! The walk compared with that of the `ignore` crate, which it replaces.
+//! The walk compared with those of the crates `ignore` and `walkdir`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -108,4 +108,22 @@ fn only_stat_mode_reads_stamps() {
             .next()
             .is_some_and(|stamp| stamp.is_none())
     );
+}
+
+#[test]
+fn lists_same_files_as_walkdir() {
+    let root = tempfile::tempdir().unwrap();
+    for name in ["b/2.jpg", "b/10.jpg", "a.png", "c/d/e/f.gif", "a/z.jpg"] {
+        let path = root.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, b"x").unwrap();
+    }
+    let entries = walkdir::WalkDir::new(root.path()).sort_by_file_name().into_iter();
+    let expected: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_file())
+        .map(walkdir::DirEntry::into_path)
+        .collect();
+    assert_eq!(expected.len(), 5);
+    assert_eq!(ours(root.path(), Vec::new()), expected);
 }
