@@ -84,14 +84,13 @@ pub fn prepare<'a>(
     options: &'a LoadOptions,
     progress: &'a dyn DownloadProgress,
 ) -> Result<PreparedModel<'a>, LoadError> {
-    let kind = match aligned::directory_of(model) {
-        Some(directory) => Prepared::Aligned(directory),
-        None => {
-            options.engine.device().open()?;
-            let located = locate(model, wanted, &options.hub, progress)?;
-            check_memory(&located, options)?;
-            Prepared::Located(located)
-        }
+    let kind = if let Some(directory) = aligned::directory_of(model) {
+        Prepared::Aligned(directory)
+    } else {
+        options.engine.device().open()?;
+        let located = locate(model, wanted, &options.hub, progress)?;
+        check_memory(&located, options)?;
+        Prepared::Located(located)
     };
     Ok(PreparedModel {
         kind,

@@ -6,7 +6,7 @@ use eidetic_inference::{LoadOptions, load_encoder};
 use image::{Rgb, RgbImage};
 
 fn builtin() -> Box<dyn Encoder> {
-    load_encoder(&ModelRef::Builtin, &LoadOptions::default(), &()).unwrap()
+    load_encoder(&ModelRef::Builtin, &LoadOptions::default(), &()).expect("the built-in model loads")
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Embeddings of a CLIP checkpoint against those of the crate candle-transformers, a second implementation.
 //!
-//! Its `clip` module knows quick_gelu and a layer norm epsilon of 1e-5 only, so one golden checkpoint fits it.
+//! Its `clip` module knows `quick_gelu` and a layer norm epsilon of 1e-5 only, so one golden checkpoint fits it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -76,7 +76,7 @@ fn precisions(group: &mut BenchmarkGroup<'_, WallTime>, kernel: Kernel, shape: S
             );
         });
     });
-    let halves: Vec<u16> = weights.iter().map(upper_half).collect();
+    let halves: Vec<u16> = weights.iter().copied().map(upper_half).collect();
     let packed = PackedHalf::pack(&halves, HalfFormat::Bf16, outputs, inputs);
     let mut scratch = HalfScratch::default();
     group.bench_function(name("bf16"), |bencher| {
@@ -88,7 +88,7 @@ fn precisions(group: &mut BenchmarkGroup<'_, WallTime>, kernel: Kernel, shape: S
 }
 
 /// The bf16 that truncation gives.
-fn upper_half(x: &f32) -> u16 {
+fn upper_half(x: f32) -> u16 {
     let [_, _, low, high] = x.to_le_bytes();
     u16::from_le_bytes([low, high])
 }

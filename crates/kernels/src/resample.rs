@@ -1,6 +1,6 @@
 //! Weighted sums of rows of samples in fixed point: the one operation of a separable resampling filter.
 //!
-//! Sums of int8_tiles come out alike in any order, so every kernel gives the plain one's bytes. The loop is written once;
+//! Integer sums are exact in any order, so every kernel gives the same bytes as the scalar one. The loop is written once;
 //! compiled for each instruction set, it fills that set's registers.
 
 #[cfg(target_arch = "x86_64")]
@@ -131,7 +131,7 @@ mod tests {
         ) {
             let stride = columns + gap;
             let mut random = SplitMix64::new(seed);
-            let source: Vec<u8> = (0..stride * shares.len()).map(|_| random.next_u64() as u8).collect();
+            let source: Vec<u8> = (0..stride * shares.len()).map(|_| random.next_u64().to_le_bytes()[0]).collect();
             let expected = plainly(&source, stride, &shares, columns);
             for kernel in Kernel::available() {
                 let mut out = vec![0; columns];

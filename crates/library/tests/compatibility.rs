@@ -24,49 +24,58 @@ fn stored() -> PathBuf {
 }
 
 fn expected(name: &str) -> Value {
-    let text = fs::read_to_string(stored().join("expected").join(name)).unwrap();
-    serde_json::from_str(&text).unwrap()
+    let text = fs::read_to_string(stored().join("expected").join(name)).expect("valid test data");
+    serde_json::from_str(&text).expect("valid test data")
 }
 
 fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+    fs::create_dir_all(to).expect("valid test data");
+    for entry in fs::read_dir(from)
+        .expect("valid test data")
+        .map(|entry| entry.expect("a listed entry"))
+    {
         let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
+        if entry.file_type().expect("valid test data").is_dir() {
             copy(&entry.path(), &target);
         } else {
-            fs::copy(entry.path(), target).unwrap();
+            fs::copy(entry.path(), target).expect("valid test data");
         }
     }
 }
 
 /// A copy of the stored library, opened with its own model.
 fn open() -> (TempDir, Library) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("valid test data");
     copy(&stored().join("library"), directory.path());
-    let library = Library::open(directory.path(), &Owner::this_process("a test")).unwrap();
+    let library = Library::open(directory.path(), &Owner::this_process("a test")).expect("valid test data");
     (directory, library)
 }
 
 fn image(text: &Value) -> ImageId {
-    text.as_str().unwrap().parse().unwrap()
+    text.as_str()
+        .expect("valid test data")
+        .parse()
+        .expect("valid test data")
 }
 
 fn close(found: impl Into<f64>, expected: &Value) -> bool {
-    (found.into() - expected.as_f64().unwrap()).abs() < TOLERANCE
+    (found.into() - expected.as_f64().expect("valid test data")).abs() < TOLERANCE
 }
 
 fn assert_same_hits(answer: &Answer, expected: &Value) {
-    assert_eq!(answer.space.to_string(), expected["space"].as_str().unwrap());
-    let hits = expected["hits"].as_array().unwrap();
+    assert_eq!(
+        answer.space.to_string(),
+        expected["space"].as_str().expect("valid test data")
+    );
+    let hits = expected["hits"].as_array().expect("valid test data");
     assert_eq!(answer.hits.len(), hits.len());
     for (found, expected) in answer.hits.iter().zip(hits) {
         assert_eq!(found.hit.image, image(&expected["image"]));
         assert!(close(found.hit.score, &expected["score"]), "{found:?} {expected}");
-        let confidence = found.hit.confidence.unwrap();
+        let confidence = found.hit.confidence.expect("valid test data");
         assert!(close(confidence, &expected["confidence"]), "{found:?} {expected}");
         assert_eq!(
-            serde_json::to_value(&found.record.paths).unwrap(),
+            serde_json::to_value(&found.record.paths).expect("valid test data"),
             expected["paths"]
         );
     }

@@ -9,12 +9,12 @@ use eidetic_library::{Library, LibraryError, ModelRef, SpaceReport, SwitchOption
 use crate::problem::{Problem, ProblemKind};
 use crate::responses::{IndexReport, JobKind, JobResponse, JobState, SpaceReportResponse};
 
-/// JobRegistry that are remembered.
+/// Finished jobs that are kept.
 const KEPT: usize = 20;
 /// Stands for a total that is not known yet.
 const UNKNOWN: u64 = u64::MAX;
 
-/// JobRegistry: at most one that indexes and one that fills a space run at a time, the last ones can be asked for.
+/// The jobs of a server: at most one of indexing and one of a backfill run at a time; the last ones can be queried.
 #[derive(Default)]
 pub(crate) struct JobRegistry {
     board: Mutex<JobHistory>,

@@ -18,8 +18,7 @@ pub(crate) struct ModelOptions {
     /// Device to run the model on: cpu, cuda, cuda:N or metal (GPUs need a build with that feature)
     #[arg(long, value_name = "DEVICE", default_value_t = Device::Cpu)]
     pub(crate) device: Device,
-    /// Never download; the same as HF_HUB_OFFLINE=1
-    #[arg(long)]
+    #[arg(long, help = "Never download; the same as HF_HUB_OFFLINE=1")]
     pub(crate) offline: bool,
     /// Load the model even if it seems too large for the available memory
     #[arg(long)]
@@ -100,8 +99,7 @@ pub(crate) struct ModelsPull {
     /// Model: a hub id, optionally followed by @revision
     #[arg(value_name = "NAME")]
     pub(crate) model: ModelRef,
-    /// Only verify what is on disk; the same as HF_HUB_OFFLINE=1
-    #[arg(long)]
+    #[arg(long, help = "Only verify what is on disk; the same as HF_HUB_OFFLINE=1")]
     pub(crate) offline: bool,
 }
 

@@ -306,13 +306,14 @@ fn bf16_keeps_direction() {
 
 /// The lowest cosine of int8 to f32, of all texts and images of a model.
 fn int8_cosine(name: &str) -> f64 {
-    let [exact, int8] = [Precision::F32, Precision::Int8]
-        .map(|precision| load(&golden().join(name), Engine::Cpu(precision)).unwrap());
+    let [exact, int8] = [Precision::F32, Precision::Int8].map(|precision| {
+        load(&golden().join(name), Engine::Cpu(precision)).expect("a golden checkpoint loads")
+    });
     assert_eq!(exact.space(), int8.space());
     let mut worst = 1.0_f64;
     let vectors = |model: &dyn Encoder| {
-        let mut all = model.encode_texts(&as_strs(&texts())).unwrap();
-        all.extend(model.encode_images(&pictures()).unwrap());
+        let mut all = model.encode_texts(&as_strs(&texts())).expect("embeddings");
+        all.extend(model.encode_images(&pictures()).expect("embeddings"));
         all
     };
     for (exact, int8) in vectors(exact.as_ref()).iter().zip(&vectors(int8.as_ref())) {
@@ -326,7 +327,7 @@ fn int8_keeps_direction_of_embeddings() {
     for name in MODELS {
         let cosine = int8_cosine(name);
         eprintln!("{name} int8: lowest cosine to f32 {cosine:.6}");
-        assert!(cosine >= 0.995 && cosine < 0.999_999_9, "{name}: {cosine}");
+        assert!((0.995..0.999_999_9).contains(&cosine), "{name}: {cosine}");
     }
 }
 
