@@ -302,7 +302,7 @@ fn pictures_that_are_gone_are_named_and_stay_with_the_old_model() {
         .run(&["space", "switch", text(&tiny()), "--drop-old"])
         .expect_code(1);
     assert!(
-        report.stderr.contains(text(&gone)) && report.stderr.contains("no longer there"),
+        report.stderr.contains(text(&gone)) && report.stderr.contains("no longer exists"),
         "{report:?}"
     );
     assert!(report.stdout.contains("builtin is kept"), "{report:?}");

@@ -1,12 +1,12 @@
 //! Ctrl-C: the first one cancels a run, the second one ends the program.
 
-use eidetic_indexer::Cancel;
+use eidetic_indexer::CancelToken;
 
 use crate::failure::Failure;
 
 /// A token that the first Ctrl-C cancels; the second one aborts the process.
-pub(crate) fn cancel_on_interrupt() -> Result<Cancel, Failure> {
-    let cancel = Cancel::default();
+pub(crate) fn cancel_on_interrupt() -> Result<CancelToken, Failure> {
+    let cancel = CancelToken::default();
     let handled = cancel.clone();
     ctrlc::set_handler(move || {
         if handled.is_cancelled() {

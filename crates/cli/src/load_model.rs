@@ -1,8 +1,10 @@
 //! Loads models outside of a library, as `embed`, `verify`, `match --model`, `align` and `bench` need them.
 
+use std::time::{Duration, Instant};
+
 use eidetic_encoder::{Encoder, TextModel};
-use eidetic_hub::{HubSettings, ModelRef};
-use eidetic_inference::{LoadError, Model, Opening, open, open_encoder, open_text_model, prepare};
+use eidetic_hub::{Modality, ModelRef};
+use eidetic_inference::{LoadError, LoadOptions, load_encoder, load_text_model, prepare};
 use eidetic_library::{DEFAULT_MODEL, LoadedModel, Loading, ModelSource};
 
 use crate::arguments::ModelOptions;
@@ -12,7 +14,7 @@ use crate::progress::DownloadBar;
 /// Loads models with the options of one command line, showing downloads on the terminal.
 pub(crate) struct ModelLoader<'a> {
     options: &'a ModelOptions,
-    hub: HubSettings,
+    load: LoadOptions,
     progress: DownloadBar,
 }
 
@@ -20,38 +22,28 @@ impl<'a> ModelLoader<'a> {
     pub(crate) fn new(options: &'a ModelOptions) -> Self {
         Self {
             options,
-            hub: Loading::from(options).hub(),
+            load: Loading::from(options).load_options(options.precision()),
             progress: DownloadBar::default(),
-        }
-    }
-
-    fn opening(&self) -> Opening<'_> {
-        let loading = Loading::from(self.options);
-        Opening {
-            precision: self.options.precision(),
-            device: loading.device,
-            memory: loading.memory,
-            hub: &self.hub,
-            progress: &self.progress,
         }
     }
 
     /// A named model.
     pub(crate) fn encoder(&self, model: &ModelRef) -> Result<Box<dyn Encoder>, Failure> {
-        Ok(open_encoder(model, &self.opening()).map_err(anyhow::Error::from)?)
+        Ok(load_encoder(model, &self.load, &self.progress).map_err(anyhow::Error::from)?)
     }
 
     /// A named model's text tower.
     pub(crate) fn text_model(&self, model: &ModelRef) -> Result<Box<dyn TextModel>, Failure> {
-        Ok(open_text_model(model, &self.opening()).map_err(anyhow::Error::from)?)
+        Ok(load_text_model(model, &self.load, &self.progress).map_err(anyhow::Error::from)?)
     }
 
-    /// A named model as the concrete type, whose kernels `bench` measures.
-    pub(crate) fn engine_model(&self, model: &ModelRef) -> Result<Model, Failure> {
-        let opening = self.opening();
-        let engine = opening.device.engine(opening.precision);
-        let loaded = prepare(model, &opening).and_then(|()| open(model, engine, &self.hub, &self.progress));
-        Ok(loaded.map_err(anyhow::Error::from)?)
+    /// A named model, and how long reading it took once its files were on disk.
+    pub(crate) fn timed_encoder(&self, model: &ModelRef) -> Result<(Box<dyn Encoder>, Duration), Failure> {
+        let prepared = prepare(model, Modality::ImageText, &self.load, &self.progress);
+        let prepared = prepared.map_err(anyhow::Error::from)?;
+        let start = Instant::now();
+        let encoder = prepared.load_encoder().map_err(anyhow::Error::from)?;
+        Ok((encoder, start.elapsed()))
     }
 
     /// The named model, or the default one, with the built-in model as fallback and a warning about it.

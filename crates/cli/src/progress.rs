@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use eidetic_hub::DownloadProgress;
-use eidetic_indexer::{Failure, Observer, Stage};
+use eidetic_indexer::{FileFailure, Observer, RunStage};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 /// Progress of an indexing run: a count during the walk, then a bar with rate and time left.
@@ -36,7 +36,7 @@ impl Observer for IndexBar {
         self.bar.set_length(files);
     }
 
-    fn walked(&self, files: u64) {
+    fn total(&self, files: u64) {
         self.bar.set_length(files);
         self.bar
             .set_style(style("{bar:30} {pos}/{len} files, {rate}, {eta} left{msg}"));
@@ -46,16 +46,20 @@ impl Observer for IndexBar {
         self.bar.set_position(files);
     }
 
-    fn failed(&self, _failure: &Failure) {
+    fn failed(&self, _failure: &FileFailure) {
         let failed = self.failed.fetch_add(1, Relaxed) + 1;
         self.bar.set_message(format!(", {failed} unreadable"));
     }
 
-    fn stage(&self, stage: Stage) {
+    fn stage(&self, stage: RunStage) {
         match stage {
-            Stage::Indexing => {}
-            Stage::Removing => self.bar.set_message(", checking for deleted files"),
-            Stage::Refilling => self.bar.set_message(", embedding missing images"),
+            RunStage::Removing => self.bar.set_message(", checking for deleted files"),
+            RunStage::Backfilling => self.bar.set_message(", embedding missing images"),
+            RunStage::Indexing
+            | RunStage::EmbeddingTags
+            | RunStage::Tagging
+            | RunStage::Screening
+            | RunStage::Scoring => {}
         }
     }
 }
@@ -83,7 +87,7 @@ impl BackfillBar {
 
 impl Observer for BackfillBar {
     /// A backfill runs in passes, each with its own total.
-    fn walked(&self, images: u64) {
+    fn total(&self, images: u64) {
         if images > 0 {
             self.bar.set_position(0);
             self.bar.set_length(images);
@@ -94,7 +98,7 @@ impl Observer for BackfillBar {
         self.bar.set_position(images);
     }
 
-    fn failed(&self, _failure: &Failure) {
+    fn failed(&self, _failure: &FileFailure) {
         let failed = self.failed.fetch_add(1, Relaxed) + 1;
         self.bar.set_message(format!(", {failed} unavailable"));
     }
@@ -126,6 +130,25 @@ impl StageBar {
 
     pub(crate) fn finish(&self) {
         self.0.finish_and_clear();
+    }
+}
+
+impl Observer for StageBar {
+    fn stage(&self, stage: RunStage) {
+        self.0.set_position(0);
+        self.0.set_message(if stage == RunStage::EmbeddingTags {
+            "words"
+        } else {
+            "images"
+        });
+    }
+
+    fn total(&self, items: u64) {
+        self.0.set_length(items);
+    }
+
+    fn done(&self, items: u64) {
+        self.0.set_position(items);
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct IndexingOptions {
     pub(crate) commit_every: u32,
 }
 
-impl From<&IndexingOptions> for eidetic_indexer::Options {
+impl From<&IndexingOptions> for eidetic_indexer::IndexerOptions {
     fn from(options: &IndexingOptions) -> Self {
         Self {
             batch: options.batch.into(),

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use eidetic_domain::SplitMix64;
 use eidetic_encoder::{Encoder, Pixels};
-use eidetic_inference::Model;
 use eidetic_vectors::Kept;
 use image::RgbImage;
 use serde::Serialize;
@@ -36,9 +35,7 @@ struct EncodeAnswer {
     precision: &'static str,
     /// Median time of a batch of one image.
     image_ms: f64,
-    /// Images per second of the matrix products alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    products_images_per_second: Option<f64>,
+    /// From files on disk to a model in memory.
     load_s: f64,
     kernel: &'static str,
 }
@@ -48,42 +45,29 @@ const MEASURE_TIME: Duration = Duration::from_secs(5);
 
 fn bench_encode(arguments: &BenchEncode) -> Result<Outcome, Failure> {
     use_threads(arguments.threads)?;
-    let start = Instant::now();
-    let encoder = ModelLoader::new(&arguments.options).engine_model(&arguments.model)?;
-    let load_s = start.elapsed().as_secs_f64();
-    let batch = noise(&encoder, arguments.batch.into());
+    let (encoder, load_time) = ModelLoader::new(&arguments.options).timed_encoder(&arguments.model)?;
+    let encoder = encoder.as_ref();
+    let batch = noise(encoder, arguments.batch.into());
     let images = f64::from(arguments.batch);
     output::json(&EncodeAnswer {
-        images_per_second: images / median_image_time(&encoder, &batch)?.as_secs_f64(),
-        text_ms: median_text_time(&encoder)?.as_secs_f64() * 1e3,
+        images_per_second: images / median_image_time(encoder, &batch)?.as_secs_f64(),
+        text_ms: median_text_time(encoder)?.as_secs_f64() * 1e3,
         threads: arguments.threads,
         batch: arguments.batch,
         precision: arguments.options.precision().name(),
-        image_ms: median_image_time(&encoder, &batch[..1])?.as_secs_f64() * 1e3,
-        products_images_per_second: products_alone(&encoder, batch.len())
-            .map(|time| images / time.as_secs_f64()),
-        load_s,
+        image_ms: median_image_time(encoder, &batch[..1])?.as_secs_f64() * 1e3,
+        load_s: load_time.as_secs_f64(),
         kernel: eidetic_inference::cpu_kernel(),
     })?;
     Ok(Outcome::Done)
 }
 
-fn median_image_time(encoder: &Model, batch: &[Pixels]) -> anyhow::Result<Duration> {
+fn median_image_time(encoder: &dyn Encoder, batch: &[Pixels]) -> anyhow::Result<Duration> {
     median_time(|| Ok(encoder.encode_pixels(batch).map(drop)?))
 }
 
-fn median_text_time(encoder: &Model) -> anyhow::Result<Duration> {
+fn median_text_time(encoder: &dyn Encoder) -> anyhow::Result<Duration> {
     median_time(|| Ok(encoder.encode_texts(&["a photo of a cat"]).map(drop)?))
-}
-
-fn products_alone(encoder: &Model, images: usize) -> Option<Duration> {
-    let start = Instant::now();
-    let mut times = Vec::new();
-    while times.len() < 5 || start.elapsed() < MEASURE_TIME {
-        times.push(encoder.products_alone(images)?);
-    }
-    times.sort_unstable();
-    Some(times[times.len() / 2])
 }
 
 fn use_threads(threads: u16) -> Result<(), Failure> {

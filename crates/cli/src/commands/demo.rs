@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use eidetic_hub::ModelRef;
-use eidetic_indexer::{Cancel, Options};
+use eidetic_indexer::{CancelToken, IndexerOptions, RunContext};
 use eidetic_library::{CreateOptions, Library, Loading, ModelSource, Owner};
 use eidetic_search::Query;
 use eidetic_server::ServeOptions;
@@ -54,9 +54,8 @@ fn create_library(folder: &Path, precision: Precision) -> Result<Library, Failur
     let (library, _) = Library::open_or_create(&folder.join("library"), &options, &owner, &())?;
     library.index(
         &[gallery],
-        &Options::default(),
-        &IndexBar::new(),
-        &Cancel::default(),
+        &IndexerOptions::default(),
+        &RunContext::new(&IndexBar::new(), &CancelToken::default()),
     )?;
     Ok(library)
 }

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use eidetic_indexer::Options;
+use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
-use eidetic_server::json::IndexReport;
+use eidetic_server::responses::IndexReport;
 
 use super::{Access, directory, open_local, redirect_to_server, reject_model_options};
 use crate::arguments::{Global, Index, Status};
@@ -137,9 +137,9 @@ fn index(
     }
     let cancel = cancel_on_interrupt()?;
     library.load_encoder(&DownloadBar::default())?;
-    let options = Options::from(&arguments.indexing);
+    let options = IndexerOptions::from(&arguments.indexing);
     let bar = IndexBar::new();
-    let report = library.index(folders, &options, &bar, &cancel)?;
+    let report = library.index(folders, &options, &RunContext::new(&bar, &cancel))?;
     bar.finish();
     if report.cancelled {
         return Ok((

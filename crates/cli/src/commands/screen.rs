@@ -1,5 +1,6 @@
 //! `eidetic screen`
 
+use eidetic_indexer::RunContext;
 use eidetic_library::{Flagged, Screened};
 use serde::Serialize;
 
@@ -38,8 +39,7 @@ pub(crate) fn run(global: &Global, arguments: &Screen) -> Result<Outcome, Failur
     let screened = library.active().screen(
         &chosen,
         arguments.profile_options.criticality.into(),
-        &|done, total| bar.set("images", done, total),
-        &cancel_on_interrupt()?,
+        &RunContext::new(&bar, &cancel_on_interrupt()?),
         &mut |flagged| images.push(flagged),
     );
     bar.finish();

@@ -5,7 +5,8 @@ use std::io::Read;
 use std::path::Path;
 
 use eidetic_confidence::tagging::{LARGEST_VOCABULARY, TagRule, Vocabulary};
-use eidetic_library::{TagOptions, TagProgress, TagReport};
+use eidetic_indexer::RunContext;
+use eidetic_library::{TagOptions, TagReport};
 
 use super::open_local;
 use crate::arguments::{Global, Tag};
@@ -31,11 +32,7 @@ pub(crate) fn run(global: &Global, arguments: &Tag) -> Result<Outcome, Failure> 
     arguments.options.apply_to(&library);
     library.load_encoder(&DownloadBar::default())?;
     let bar = StageBar::new();
-    let show = |progress| match progress {
-        TagProgress::Words { done, total } => bar.set("words", done, total),
-        TagProgress::Images { done, total } => bar.set("images", done, total),
-    };
-    let report = library.tag(&options, &show, &cancel_on_interrupt()?)?;
+    let report = library.tag(&options, &RunContext::new(&bar, &cancel_on_interrupt()?))?;
     bar.finish();
     print_report(global, &report)
 }

@@ -59,11 +59,12 @@ struct Stages {
 }
 
 pub(super) fn run(arguments: &BenchDecode) -> Result<Outcome, Failure> {
-    let encoder = ModelLoader::new(&arguments.options).engine_model(&arguments.model)?;
+    let encoder = ModelLoader::new(&arguments.options).encoder(&arguments.model)?;
+    let encoder = encoder.as_ref();
     let files = image_files(&arguments.folder)?;
-    let mut figures = measure(&encoder, &files)?;
+    let mut figures = measure(encoder, &files)?;
     if arguments.compare {
-        figures.full = Some(compare(&encoder, &files)?);
+        figures.full = Some(compare(encoder, &files)?);
     }
     output::json(&figures)?;
     Ok(Outcome::Done)

@@ -1,6 +1,6 @@
 //! The table of `eidetic models`: a heading per family, a line per model, at most 80 columns wide.
 
-use eidetic_hub::{KnownModel, Reads};
+use eidetic_hub::{KnownModel, Modality};
 
 use super::ModelRow;
 
@@ -37,7 +37,7 @@ fn heading(family: &[ModelRow]) -> Vec<String> {
     if !measures.is_empty() {
         lines.push(format!("  found: {measures}"));
     }
-    if models().any(|model| model.reads == Reads::Texts) {
+    if models().any(|model| model.reads == Modality::Text) {
         lines.push("  text models: align with an image model first, see eidetic align".to_owned());
     }
     lines

@@ -1,0 +1,215 @@
+use eidetic_confidence::calibration::{
+    Calibrated, Chosen, ClassSummary, CurveSummary, Histogram, Honesty, Interval, Outcome, Source, Strategy,
+};
+use eidetic_confidence::{Fit, QueryKind};
+use eidetic_library::{CalibrationEvent, CalibrationHistory, FailedPicture, Happened};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::FailedFile;
+
+/// How the library's scores are read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CalibrationsResponse {
+    /// The library's space.
+    pub space: String,
+    /// The calibrations that count, one a kind at most; a kind without one has the confidences that came with the model.
+    pub calibrations: Vec<CalibrationSummary>,
+    /// What was done, the latest last.
+    pub history: Vec<CalibrationHistoryEntry>,
+}
+
+/// One calibration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CalibrationSummary {
+    /// Its number in the library.
+    pub version: u32,
+    /// The number of the one that it took the place of.
+    pub replaces: Option<u32>,
+    /// `text` or `picture`: what is held against pictures.
+    #[schema(value_type = String, pattern = "^(text|picture)$")]
+    pub kind: QueryKind,
+    /// The space of its scores.
+    pub space: String,
+    /// When it was made.
+    #[schema(value_type = String, example = "2026-05-01T12:00:00Z")]
+    pub made_at: String,
+    /// `labels` or `feedback`.
+    #[schema(value_type = String, pattern = "^(labels|feedback)$")]
+    pub source: Source,
+    /// `{"platt":{"slope":…,"intercept":…}}` or `{"isotonic":{"knots":[[score,probability],…]}}`.
+    #[schema(value_type = Object)]
+    pub fit: Fit,
+    /// The score from which on a match is more probable than not.
+    pub even_score: Option<f64>,
+    /// Count, mean and deviation of the pairs that match.
+    #[schema(value_type = Object)]
+    pub matching: ClassSummary,
+    /// Those of the pairs that do not.
+    #[schema(value_type = Object)]
+    pub other: ClassSummary,
+    /// Scores of both classes in bins of equal width.
+    #[schema(value_type = Object)]
+    pub histogram: Histogram,
+    /// Points of the ROC and the precision-recall curve, and the areas below them.
+    #[schema(value_type = Object)]
+    pub curve: CurveSummary,
+    /// Thresholds by strategy.
+    pub thresholds: Vec<ThresholdSummary>,
+    /// Reliability and log loss of what was believed before.
+    #[schema(value_type = Option<Object>)]
+    pub before: Option<Honesty>,
+    /// Those of this calibration, on pairs that it was kept from.
+    #[schema(value_type = Object)]
+    pub after: Honesty,
+}
+
+/// A threshold that a strategy chose.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ThresholdSummary {
+    /// Such as `precision ≥ 0.95`.
+    pub name: String,
+    /// The strategy for programs, such as `{"precision":0.95}`.
+    #[schema(value_type = Object)]
+    pub strategy: Strategy,
+    /// A pair counts as a match from this score on; `null` where no threshold reaches what is asked.
+    pub value: Option<f64>,
+    /// Where it lies with 95 % confidence: `{"low":…,"high":…}`.
+    #[schema(value_type = Option<Object>)]
+    pub interval: Option<Interval>,
+    /// On the pairs that it was chosen on: too rosy.
+    pub seen: Option<ClassificationMetrics>,
+    /// On pairs that it was kept from (five-fold cross-validation): what to expect.
+    pub expected: Option<ClassificationMetrics>,
+    /// Of the precision on other pairs, with 95 % confidence.
+    #[schema(value_type = Option<Object>)]
+    pub precision_interval: Option<Interval>,
+    /// Of the recall on other pairs, likewise.
+    #[schema(value_type = Option<Object>)]
+    pub recall_interval: Option<Interval>,
+    /// Why there is no value.
+    pub reason: Option<String>,
+}
+
+/// What a threshold does.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ClassificationMetrics {
+    /// Of what was taken for a match, the part that is one.
+    pub precision: f64,
+    /// Of the matches, the part that was taken for one.
+    pub recall: f64,
+    /// Harmonic mean of both.
+    pub f1: f64,
+}
+
+/// Something that changed how scores are read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CalibrationHistoryEntry {
+    /// When.
+    #[schema(value_type = String, example = "2026-05-01T12:00:00Z")]
+    pub at: String,
+    /// `text` or `picture`.
+    #[schema(value_type = String, pattern = "^(text|picture)$")]
+    pub kind: QueryKind,
+    /// `calibrated`, `refitted` or `undone`.
+    #[schema(value_type = String, pattern = "^(calibrated|refitted|undone)$")]
+    pub what: Happened,
+    /// The version that counts since; `null`: what came with the model.
+    pub version: Option<u32>,
+    /// The score from which on a match is more probable than not since.
+    pub even_score: Option<f64>,
+}
+
+impl CalibrationsResponse {
+    /// The current calibrations among `history`, and what happened.
+    pub fn new(space: String, history: &CalibrationHistory) -> Self {
+        let current = [QueryKind::Text, QueryKind::Picture].map(|kind| history.current(kind));
+        Self {
+            space,
+            calibrations: current
+                .into_iter()
+                .flatten()
+                .map(CalibrationSummary::from)
+                .collect(),
+            history: history.events.iter().map(CalibrationHistoryEntry::from).collect(),
+        }
+    }
+}
+
+impl From<&Calibrated> for CalibrationSummary {
+    fn from(made: &Calibrated) -> Self {
+        Self {
+            version: made.origin.version,
+            replaces: made.origin.replaces,
+            kind: made.origin.kind,
+            space: made.origin.space.clone(),
+            made_at: moment(made.origin.made_at),
+            source: made.origin.source,
+            fit: made.fit.clone(),
+            even_score: made.even_score(),
+            matching: made.matching,
+            other: made.other,
+            histogram: made.histogram.clone(),
+            curve: made.curve.clone(),
+            thresholds: made.thresholds.iter().map(ThresholdSummary::from).collect(),
+            before: made.before.clone(),
+            after: made.after.clone(),
+        }
+    }
+}
+
+impl From<&Chosen> for ThresholdSummary {
+    fn from(chosen: &Chosen) -> Self {
+        let threshold = chosen.threshold.as_ref();
+        Self {
+            name: chosen.strategy.to_string(),
+            strategy: chosen.strategy,
+            value: threshold.map(|t| t.value),
+            interval: threshold.map(|t| t.interval),
+            seen: threshold.map(|t| ClassificationMetrics::from(&t.outcome)),
+            expected: threshold
+                .and_then(|t| t.cross_validated.as_ref())
+                .map(ClassificationMetrics::from),
+            precision_interval: threshold.map(|t| t.precision),
+            recall_interval: threshold.map(|t| t.recall),
+            reason: chosen.reason.clone(),
+        }
+    }
+}
+
+impl From<&Outcome> for ClassificationMetrics {
+    fn from(outcome: &Outcome) -> Self {
+        Self {
+            precision: outcome.precision(),
+            recall: outcome.recall(),
+            f1: outcome.f1(),
+        }
+    }
+}
+
+impl From<&CalibrationEvent> for CalibrationHistoryEntry {
+    fn from(event: &CalibrationEvent) -> Self {
+        Self {
+            at: moment(event.at),
+            kind: event.kind,
+            what: event.what,
+            version: event.version,
+            even_score: event.even_score,
+        }
+    }
+}
+
+impl From<&FailedPicture> for FailedFile {
+    fn from(failed: &FailedPicture) -> Self {
+        Self {
+            path: failed.picture.clone(),
+            reason: failed.reason.clone(),
+        }
+    }
+}
+
+/// Milliseconds since 1970 as RFC 3339 in whole seconds.
+pub(crate) fn moment(milliseconds: u64) -> String {
+    let seconds = i64::try_from(milliseconds / 1000).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| String::new(), |at| at.to_string())
+}
