@@ -25,7 +25,7 @@ pub(crate) enum BenchSubject {
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchEncode {
-    /// Model: a hub id, a directory, or `builtin`
+    /// Model: a Hub id, a directory, or `builtin`
     #[arg(long, value_name = "NAME|DIR")]
     pub(crate) model: ModelRef,
     /// Number of threads
@@ -43,7 +43,7 @@ pub(crate) struct BenchDecode {
     /// Folder of pictures, including its subfolders
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
-    /// Model to preprocess for: a hub id, a directory, or `builtin`
+    /// Model to preprocess for: a Hub id, a directory, or `builtin`
     #[arg(long, value_name = "NAME|DIR", default_value = "builtin")]
     pub(crate) model: ModelRef,
     /// Also decode at full size, and compare times and vectors

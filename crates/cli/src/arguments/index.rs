@@ -15,7 +15,7 @@ pub(crate) struct Index {
     /// Remove a folder from the library, whether or not it still exists; never touches its files
     #[arg(long, value_name = "DIR", conflicts_with_all = ["folders", "model"])]
     pub(crate) forget: Option<PathBuf>,
-    /// Model of a new library: a hub id such as openai/clip-vit-base-patch32, a directory, or `builtin`
+    /// Model of a new library: a Hub id such as openai/clip-vit-base-patch32, a directory, or `builtin`
     /// [default: openai/clip-vit-base-patch32, or `builtin` if it cannot be downloaded]
     #[arg(long, value_name = "NAME|DIR")]
     pub(crate) model: Option<ModelRef>,

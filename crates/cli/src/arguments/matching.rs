@@ -40,7 +40,7 @@ pub(crate) struct Match {
 
 #[derive(Debug, Args)]
 pub(crate) struct Screen {
-    /// Profile with patterns
+    /// Profile whose patterns to check
     #[arg(long, value_name = "NAME", default_value = "moderation")]
     pub(crate) profile: String,
     #[command(flatten)]

@@ -96,7 +96,7 @@ pub(crate) enum ModelsAction {
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelsPull {
-    /// Model: a hub id, optionally followed by @revision
+    /// Model: a Hub id, optionally followed by @revision
     #[arg(value_name = "NAME")]
     pub(crate) model: ModelRef,
     #[arg(long, help = "Only verify what is on disk; the same as HF_HUB_OFFLINE=1")]
@@ -105,14 +105,14 @@ pub(crate) struct ModelsPull {
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelsPath {
-    /// Model: a hub id, optionally followed by @revision
+    /// Model: a Hub id, optionally followed by @revision
     #[arg(value_name = "NAME")]
     pub(crate) model: ModelRef,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Embed {
-    /// Model: a hub id, a directory, or `builtin` [default: as for `index`]
+    /// Model: a Hub id, a directory, or `builtin` [default: as for `index`]
     #[arg(long, value_name = "NAME|DIR")]
     pub(crate) model: Option<ModelRef>,
     /// Text to embed; repeatable
@@ -127,10 +127,10 @@ pub(crate) struct Embed {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Model: a hub id, `builtin`, or a directory with a verify.toml
+    /// Model: a Hub id, `builtin`, or a directory with a verify.toml
     #[arg(value_name = "MODEL")]
     pub(crate) model: ModelRef,
-    /// Picture of the published values that is not bundled; repeatable
+    /// Picture that the published values are of, if it is not bundled; repeatable
     #[arg(long, value_name = "FILE")]
     pub(crate) image: Vec<PathBuf>,
     #[command(flatten)]

@@ -23,7 +23,7 @@ pub(crate) enum SpaceAction {
 
 #[derive(Debug, Args)]
 pub(crate) struct Switch {
-    /// Model: a hub id, a directory, or `builtin`
+    /// Model: a Hub id, a directory, or `builtin`
     #[arg(value_name = "NAME|DIR")]
     pub(crate) model: ModelRef,
     /// Keep the space that is active now [default]
