@@ -26,7 +26,7 @@ pub fn check(index: &mut dyn VectorIndex) {
 
 /// `count` images with distinct pseudorandom vectors, the same at every call.
 pub fn samples(count: usize, dimension: usize) -> Vec<(ImageId, Embedding)> {
-    let mut random = SplitMix64::new(1);
+    let mut random = SplitMix64::new(3);
     (0..count)
         .map(|image| {
             let components = (0..dimension).map(|_| random.signed_unit()).collect();
