@@ -1,3 +1,5 @@
+//! The files of the web page, embedded at build time.
+
 use std::fmt::Write;
 use std::path::Path;
 
@@ -6,41 +8,41 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rust_embed::Embed;
 
-/// The folder `web/` as it was when the program was built.
+/// The folder `web/`.
 #[derive(Embed)]
 #[folder = "../../web"]
 struct Web;
 
-/// A file of the page.
+/// A file of the web page.
 pub(crate) struct Asset {
     pub(crate) bytes: Bytes,
     pub(crate) media_type: &'static str,
-    /// Changes with the content.
+    /// Entity tag, from the hash of the content.
     pub(crate) tag: String,
 }
 
-/// The file at `path` in the page's folder, if there is one of a type that a page is made of.
+/// The file at `path` in the folder `web/`; `None` for types that a page does not consist of.
 pub(crate) fn get(path: &str) -> Option<Asset> {
     let media_type = media_type(path)?;
-    let found = Web::get(path)?;
+    let file = Web::get(path)?;
     let mut tag = String::new();
-    for byte in &found.metadata.sha256_hash()[..16] {
+    for byte in &file.metadata.sha256_hash()[..16] {
         let _ = write!(tag, "{byte:02x}");
     }
     Some(Asset {
-        bytes: found.data.into_owned().into(),
+        bytes: file.data.into_owned().into(),
         media_type,
         tag,
     })
 }
 
-/// The text of a file of the page's folder, for a document that carries it inside.
+/// The text of a file, to be inlined in a document.
 pub(crate) fn text(path: &str) -> Option<String> {
     String::from_utf8(Web::get(path)?.data.into_owned()).ok()
 }
 
-/// What a content security policy calls such a file by: the SHA-256 of its bytes in base64.
-pub(crate) fn hash(path: &str) -> Option<String> {
+/// SHA-256 of a file in base64, as content security policies name inlined files.
+pub(crate) fn sha256_base64(path: &str) -> Option<String> {
     Some(STANDARD.encode(Web::get(path)?.metadata.sha256_hash()))
 }
 
@@ -63,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_is_there_and_nothing_outside_of_it() {
+    fn only_page_files_are_assets() {
         let page = get("index.html").unwrap();
         assert!(page.media_type.starts_with("text/html"));
         assert_eq!(page.tag.len(), 32);

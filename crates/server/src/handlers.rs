@@ -1,12 +1,14 @@
-//! What the routes do.
+//! The handlers of the routes.
 
 pub(crate) mod calibration;
 pub(crate) mod feedback;
 pub(crate) mod images;
 pub(crate) mod index;
+pub(crate) mod jobs;
+mod match_batch;
 pub(crate) mod matching;
 pub(crate) mod model;
-mod pairs;
+pub(crate) mod page;
 pub(crate) mod search;
 pub(crate) mod server;
 pub(crate) mod tags;
@@ -14,13 +16,13 @@ pub(crate) mod tags;
 use actix_web::HttpRequest;
 use actix_web::http::header;
 
-/// Whether the client holds the answer with this tag already.
-fn holds(request: &HttpRequest, tag: &str) -> bool {
+/// Whether the client has the response with this entity tag in its cache.
+fn client_has(request: &HttpRequest, tag: &str) -> bool {
     let tags = request
         .headers()
         .get_all(header::IF_NONE_MATCH)
         .filter_map(|value| value.to_str().ok());
-    // A weak comparison is enough for reading (RFC 9110, 13.1.2).
+    // Weak comparison is enough for GET (RFC 9110, 13.1.2).
     tags.flat_map(|list| list.split(','))
         .map(str::trim)
         .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known).trim_matches('"') == tag)

@@ -1,3 +1,5 @@
+//! Jobs: long operations that run on threads of their own.
+
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,46 +11,48 @@ use eidetic_library::{Library, LibraryError, ModelRef, SpaceReport, SwitchOption
 use crate::problem::{Problem, ProblemKind};
 use crate::responses::{IndexReport, JobKind, JobResponse, JobState, SpaceReportResponse};
 
-/// Finished jobs that are kept.
-const KEPT: usize = 20;
-/// Stands for a total that is not known yet.
+/// Number of jobs that are kept.
+const MAX_KEPT: usize = 20;
+/// The total of a job before it is known.
 const UNKNOWN: u64 = u64::MAX;
 
-/// The jobs of a server: at most one of indexing and one of a backfill run at a time; the last ones can be queried.
+/// The running jobs and the last ones that ended. At most one job indexes and one fills a space at a time.
 #[derive(Default)]
 pub(crate) struct JobRegistry {
-    board: Mutex<JobHistory>,
+    history: Mutex<JobHistory>,
 }
 
 #[derive(Default)]
 struct JobHistory {
+    /// Number of jobs started so far, which is the id of the last one.
     started: u64,
     jobs: VecDeque<Arc<Job>>,
 }
 
-/// What a job is to do.
+/// What a job does.
 pub(crate) enum JobTask {
-    /// Index these folders; without any, those that the library has.
+    /// Indexes these folders; without any, the library's sources.
     Index(Vec<PathBuf>),
-    /// Let this model answer.
+    /// Switches to this model.
     Switch(ModelRef, Box<SwitchOptions>),
-    /// Go on with a switch that was interrupted.
-    Resume,
-    /// Embed what this space lacks.
-    CatchUp(String),
+    /// Resumes an interrupted switch.
+    ResumeSwitch,
+    /// Embeds the images that are missing in this space.
+    Backfill(String),
 }
 
-/// One run.
+/// One job.
 pub(crate) struct Job {
     id: u64,
     kind: JobKind,
     cancel: CancelToken,
     done: AtomicU64,
     total: AtomicU64,
-    outcome: OnceLock<Outcome>,
+    /// Set when the job ends.
+    outcome: OnceLock<JobOutcome>,
 }
 
-struct Outcome {
+struct JobOutcome {
     state: JobState,
     report: Option<IndexReport>,
     space_report: Option<SpaceReportResponse>,
@@ -59,47 +63,47 @@ impl JobTask {
     const fn kind(&self) -> JobKind {
         match self {
             Self::Index(_) => JobKind::Index,
-            Self::Switch(..) | Self::Resume => JobKind::Switch,
-            Self::CatchUp(_) => JobKind::CatchUp,
+            Self::Switch(..) | Self::ResumeSwitch => JobKind::Switch,
+            Self::Backfill(_) => JobKind::Backfill,
         }
     }
 }
 
 impl JobRegistry {
-    /// Starts a job on a thread of its own.
-    pub(crate) fn start(&self, library: &Arc<Library>, work: JobTask) -> Result<Arc<Job>, Problem> {
-        let mut board = self.board();
-        let kind = work.kind();
-        if let Some(running) = board.in_the_way_of(kind) {
-            return Err(running.in_the_way());
+    /// Starts a job on a thread of its own, unless a conflicting one runs.
+    pub(crate) fn start(&self, library: &Arc<Library>, task: JobTask) -> Result<Arc<Job>, Problem> {
+        let mut history = self.history();
+        let kind = task.kind();
+        if let Some(running) = history.conflicting_with(kind) {
+            return Err(running.conflict());
         }
-        let job = board.post(kind);
-        let (theirs, library) = (Arc::clone(&job), Arc::clone(library));
+        let job = history.add(kind);
+        let (spawned, library) = (Arc::clone(&job), Arc::clone(library));
         let thread = std::thread::Builder::new().name("job".into());
-        if let Err(error) = thread.spawn(move || theirs.run(&library, work)) {
-            job.end(Outcome::failed(format!("no thread could be started: {error}")));
+        if let Err(error) = thread.spawn(move || spawned.run(&library, task)) {
+            job.end(JobOutcome::failed(format!("cannot start a thread: {error}")));
         }
         Ok(job)
     }
 
-    /// The job named `id`, unless it is forgotten.
+    /// The job with this id, if it is still kept.
     pub(crate) fn get(&self, id: &str) -> Option<Arc<Job>> {
         let id: u64 = id.parse().ok()?;
-        self.board().jobs.iter().find(|job| job.id == id).cloned()
+        self.history().jobs.iter().find(|job| job.id == id).cloned()
     }
 
-    /// Asks all running jobs to stop.
+    /// Cancels all running jobs.
     pub(crate) fn cancel_running(&self) {
-        self.board().running().for_each(|job| job.cancel());
+        self.history().running().for_each(|job| job.cancel());
     }
 
     /// Whether a job runs.
     pub(crate) fn any_running(&self) -> bool {
-        self.board().running().next().is_some()
+        self.history().running().next().is_some()
     }
 
-    fn board(&self) -> MutexGuard<'_, JobHistory> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    fn history(&self) -> MutexGuard<'_, JobHistory> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,16 +113,17 @@ impl JobHistory {
     }
 
     /// One job indexes at a time, and one fills a space.
-    fn in_the_way_of(&self, kind: JobKind) -> Option<&Arc<Job>> {
+    fn conflicting_with(&self, kind: JobKind) -> Option<&Arc<Job>> {
         let indexes = |kind: JobKind| kind == JobKind::Index;
         self.running().find(|job| indexes(job.kind) == indexes(kind))
     }
 
-    fn post(&mut self, kind: JobKind) -> Arc<Job> {
+    /// Adds a job; the oldest one that has ended is forgotten where there are too many.
+    fn add(&mut self, kind: JobKind) -> Arc<Job> {
         self.started += 1;
         let job = Arc::new(Job::new(self.started, kind));
         self.jobs.push_back(Arc::clone(&job));
-        if self.jobs.len() > KEPT
+        if self.jobs.len() > MAX_KEPT
             && let Some(ended) = self.jobs.iter().position(|job| job.outcome.get().is_some())
         {
             self.jobs.remove(ended);
@@ -139,17 +144,18 @@ impl Job {
         }
     }
 
-    /// Asks it to stop; it ends with what is then under way committed.
+    /// Requests cancellation; the job ends after committing its current batch.
     pub(crate) fn cancel(&self) {
         self.cancel.cancel();
     }
 
-    /// Its name in addresses.
+    /// Its id in addresses.
     pub(crate) fn id(&self) -> String {
         self.id.to_string()
     }
 
-    pub(crate) fn answer(&self) -> JobResponse {
+    /// Its progress or result.
+    pub(crate) fn response(&self) -> JobResponse {
         let outcome = self.outcome.get();
         let total = self.total.load(Ordering::Relaxed);
         JobResponse {
@@ -164,56 +170,50 @@ impl Job {
         }
     }
 
-    /// What those are told who want to start another.
-    fn in_the_way(&self) -> Problem {
+    /// The problem of a request that would start a job beside this one.
+    fn conflict(&self) -> Problem {
         let (kind, does) = match self.kind {
             JobKind::Index => (ProblemKind::AlreadyIndexing, "is indexing"),
             JobKind::Switch => (ProblemKind::AlreadySwitching, "is switching to another model"),
-            JobKind::CatchUp => (
-                ProblemKind::AlreadySwitching,
-                "is bringing a kept model up to date",
-            ),
+            JobKind::Backfill => (ProblemKind::AlreadySwitching, "is backfilling a space"),
         };
         let id = self.id;
         Problem::new(
             kind,
-            format!("job {id} {does}; wait for its end, or DELETE /v1/jobs/{id}"),
+            format!("job {id} {does}; wait for it to end, or cancel it with DELETE /v1/jobs/{id}"),
         )
     }
 
-    fn run(&self, library: &Library, work: JobTask) {
-        let _ended_in_any_case = EndOnPanic(self);
+    fn run(&self, library: &Library, task: JobTask) {
+        let _fail_on_panic = FailOnPanic(self);
         let options = IndexerOptions::default();
         let context = RunContext::new(self, &self.cancel);
-        let ended = match work {
+        let result = match task {
             JobTask::Index(folders) => return self.index(library, &folders),
             JobTask::Switch(model, options) => library.switch(&model, &options, &(), &context).map(Some),
-            JobTask::Resume => library.resume_switch(&options, &(), &context),
-            JobTask::CatchUp(space) => library.backfill_space(&space, &options, &context).map(Some),
+            JobTask::ResumeSwitch => library.resume_switch(&options, &(), &context),
+            JobTask::Backfill(space) => library.backfill_space(&space, &options, &context).map(Some),
         };
-        self.end(Outcome::of_space(ended));
+        self.end(JobOutcome::of_space(result));
     }
 
     fn index(&self, library: &Library, folders: &[PathBuf]) {
-        let outcome = match library.index(
-            folders,
-            &IndexerOptions::default(),
-            &RunContext::new(self, &self.cancel),
-        ) {
-            Ok(report) => Outcome {
+        let context = RunContext::new(self, &self.cancel);
+        let outcome = match library.index(folders, &IndexerOptions::default(), &context) {
+            Ok(report) => JobOutcome {
                 report: Some(IndexReport::new(&report, library.active().id())),
-                ..Outcome::ended(report.cancelled)
+                ..JobOutcome::ended(report.cancelled)
             },
-            Err(error) => Outcome::failed(error.to_string()),
+            Err(error) => JobOutcome::failed(error.to_string()),
         };
         self.end(outcome);
-        // Searches are exact until the graph is there, so a graph that cannot be built makes them slow, not wrong.
+        // Without the graph, searches scan all vectors: slower, but with the same results.
         if let Err(error) = library.active().refresh_graph() {
-            tracing::warn!("searching goes on without the graph: {error}");
+            tracing::warn!("searching without the graph: {error}");
         }
     }
 
-    fn end(&self, outcome: Outcome) {
+    fn end(&self, outcome: JobOutcome) {
         if let Some(reason) = &outcome.error {
             tracing::warn!(job = self.id, "a job failed: {reason}");
         }
@@ -231,19 +231,20 @@ impl Observer for Job {
     }
 }
 
-/// A run that panics has failed; without this it would seem to run for ever, and no other could start.
-struct EndOnPanic<'a>(&'a Job);
+/// Fails a job that panics. Otherwise it would seem to run forever, and no other could start.
+struct FailOnPanic<'a>(&'a Job);
 
-impl Drop for EndOnPanic<'_> {
+impl Drop for FailOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0
-                .end(Outcome::failed("the job broke off; see the server's log".into()));
+            self.0.end(JobOutcome::failed(
+                "the job panicked; see the server's log".into(),
+            ));
         }
     }
 }
 
-impl Outcome {
+impl JobOutcome {
     const fn ended(cancelled: bool) -> Self {
         Self {
             state: if cancelled {
@@ -265,8 +266,8 @@ impl Outcome {
         }
     }
 
-    fn of_space(ended: Result<Option<SpaceReport>, LibraryError>) -> Self {
-        match ended {
+    fn of_space(result: Result<Option<SpaceReport>, LibraryError>) -> Self {
+        match result {
             Err(error) => Self::failed(error.to_string()),
             Ok(report) => Self {
                 space_report: report.as_ref().map(SpaceReportResponse::from),

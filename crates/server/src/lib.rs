@@ -1,7 +1,14 @@
-//! The HTTP API and the page.
+//! The HTTP API and the web page of a library.
 //!
-//! [`serve`] answers until it is told to stop. A request passes the gatekeeper (who may ask), a handler (what is asked), and
-//! a gate (how much may be done at once); the work itself is the library's.
+//! [`serve()`] runs until the process is told to stop. A request goes through these modules:
+//!
+//! 1. `origin_guard` rejects requests that a foreign web site caused (DNS rebinding, cross-site requests).
+//! 2. `routes` finds the handler; [`params`] reads and checks what was sent.
+//! 3. `handlers` call the library within a `ConcurrencyLimiter`, or start a job in the `JobRegistry`.
+//! 4. [`responses`] are sent as JSON; a `Problem` is sent as an RFC 9457 problem document.
+//!
+//! The OpenAPI document ([`openapi()`]) is derived from the handlers, the parameters and the responses.
+//! [`report`] renders calibrations as a page of its own; `assets` holds the web page.
 
 pub mod params;
 pub mod report;

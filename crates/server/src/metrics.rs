@@ -1,3 +1,5 @@
+//! Metrics in the Prometheus text format.
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,42 +12,43 @@ use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
 
-use crate::state::State;
+use crate::state::AppState;
 
-/// Upper ends of the histogram's buckets, in seconds; a model run lies in the middle.
+/// Upper bounds of the histogram's buckets in seconds; a model run falls in the middle.
 const BUCKETS: [f64; 11] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
-/// What has been asked and how long it took.
+/// Number and duration of requests.
 ///
-/// Its size is bounded whatever is asked: routes are the patterns of the router, methods and statuses are few.
+/// Its size does not depend on what clients send: routes are the router's patterns, methods and statuses
+/// are few.
 #[derive(Default)]
 pub(crate) struct Metrics {
-    requests: Mutex<BTreeMap<Key, u64>>,
-    latencies: Mutex<BTreeMap<String, Histogram>>,
+    requests: Mutex<BTreeMap<RequestKey, u64>>,
+    latencies: Mutex<BTreeMap<String, LatencyHistogram>>,
     in_flight: AtomicI64,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
+struct RequestKey {
     route: String,
     method: &'static str,
     status: u16,
 }
 
 #[derive(Default)]
-struct Histogram {
-    /// One count a bucket, not yet summed up.
+struct LatencyHistogram {
+    /// Requests in each bucket alone; rendering accumulates them.
     counts: [u64; BUCKETS.len()],
     total: u64,
     seconds: f64,
 }
 
-/// Counts every request.
+/// Middleware that counts every request.
 pub(crate) async fn record<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let state = request.app_data::<web::Data<State>>().cloned();
+    let state = request.app_data::<web::Data<AppState>>().cloned();
     let method = known_method(request.method());
     let start = Instant::now();
     let _in_flight = state.as_ref().map(|state| InFlight::begin(&state.metrics));
@@ -58,7 +61,7 @@ pub(crate) async fn record<B: MessageBody>(
     tracing::debug!(method, path = response.request().path(), status, took = ?start.elapsed(), "request");
     if let Some(state) = &state {
         state.metrics.count(
-            Key {
+            RequestKey {
                 route,
                 method,
                 status,
@@ -69,7 +72,7 @@ pub(crate) async fn record<B: MessageBody>(
     Ok(response)
 }
 
-/// Counted as long as it lives, also where the client goes away and the request is dropped half-way.
+/// A request in flight, until dropped: also where the client goes away and the request is dropped half-way.
 struct InFlight<'a>(&'a Metrics);
 
 impl<'a> InFlight<'a> {
@@ -86,7 +89,7 @@ impl Drop for InFlight<'_> {
 }
 
 impl Metrics {
-    fn count(&self, key: Key, took: Duration) {
+    fn count(&self, key: RequestKey, took: Duration) {
         locked(&self.latencies)
             .entry(key.route.clone())
             .or_default()
@@ -103,7 +106,7 @@ impl Metrics {
             &mut text,
             "eidetic_requests_in_flight",
             "gauge",
-            "Requests being answered.",
+            "Requests in flight.",
         );
         let _ = writeln!(
             text,
@@ -114,10 +117,10 @@ impl Metrics {
             &mut text,
             "eidetic_requests_total",
             "counter",
-            "Requests answered.",
+            "Requests served, by route, method and status.",
         );
         for (
-            Key {
+            RequestKey {
                 route,
                 method,
                 status,
@@ -128,7 +131,7 @@ impl Metrics {
             let labels = format!("route=\"{route}\",method=\"{method}\",status=\"{status}\"");
             let _ = writeln!(text, "eidetic_requests_total{{{labels}}} {count}");
         }
-        let help = "Time from a request's arrival to its answer's head.";
+        let help = "Seconds from the arrival of a request to the head of its response.";
         family(&mut text, "eidetic_request_seconds", "histogram", help);
         for (route, histogram) in &*locked(&self.latencies) {
             histogram.render(&mut text, route);
@@ -137,7 +140,7 @@ impl Metrics {
     }
 }
 
-impl Histogram {
+impl LatencyHistogram {
     fn add(&mut self, seconds: f64) {
         if let Some(bucket) = BUCKETS.iter().position(|&end| seconds <= end) {
             self.counts[bucket] += 1;
@@ -148,10 +151,13 @@ impl Histogram {
 
     fn render(&self, text: &mut String, route: &str) {
         let name = "eidetic_request_seconds";
-        let mut below = 0;
+        let mut cumulative = 0;
         for (end, count) in BUCKETS.iter().zip(self.counts) {
-            below += count;
-            let _ = writeln!(text, "{name}_bucket{{route=\"{route}\",le=\"{end}\"}} {below}");
+            cumulative += count;
+            let _ = writeln!(
+                text,
+                "{name}_bucket{{route=\"{route}\",le=\"{end}\"}} {cumulative}"
+            );
         }
         let _ = writeln!(
             text,
@@ -184,7 +190,7 @@ fn known_method(method: &Method) -> &'static str {
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Counts stay sound wherever a panic struck.
+    // The counts are valid after any panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -193,10 +199,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buckets_are_cumulative_and_end_in_all() {
+    fn buckets_are_cumulative() {
         let metrics = Metrics::default();
         for milliseconds in [2, 3, 200, 60_000] {
-            let key = Key {
+            let key = RequestKey {
                 route: "/v1/search".into(),
                 method: "GET",
                 status: 200,

@@ -1,3 +1,5 @@
+//! Options of a server.
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -6,52 +8,53 @@ use eidetic_confidence::profile::NamedProfile;
 /// How to serve a library.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServeOptions {
-    /// Where to listen. Port 0 takes any free port.
+    /// Address to listen on. Port 0 takes any free port.
     pub listen: SocketAddr,
-    /// Names besides the loopback ones under which a server on a loopback address may be asked, such as a proxy's.
+    /// Additional host names, such as that of a proxy, under which a server on a loopback address may be
+    /// addressed.
     ///
-    /// Without this check, any web site could give its own name the address 127.0.0.1 and read the library
-    /// (DNS rebinding).
+    /// Without this check, any web site could point its own name to 127.0.0.1 and read the library (DNS
+    /// rebinding).
     pub host_names: Vec<String>,
-    /// Which folders a request may have indexed.
+    /// Folders that a request may index.
     pub indexable: IndexableFolders,
-    /// What requests may cost.
+    /// Bounds of what requests may cost.
     pub limits: Limits,
-    /// The profiles that requests may name.
+    /// Profiles that requests may name.
     pub profiles: Vec<NamedProfile>,
 }
 
-/// Which folders a request may have indexed.
+/// Folders that a request may index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexableFolders {
-    /// Any: whoever can ask has this machine anyway.
+    /// Any folder: only users of this machine can send requests.
     Any,
-    /// Only folders that the library indexes already, or folders in them: an indexed picture can be looked at, so a
-    /// request from elsewhere must not widen what is indexed.
+    /// Only sources of the library and folders in them: an indexed image can be viewed, so a request from
+    /// elsewhere must not extend what is indexed.
     Known,
 }
 
-/// What requests may cost.
+/// Bounds of what requests may cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Largest picture sent with a query, in bytes.
+    /// Maximum size in bytes of an image that is sent with a query.
     pub upload_bytes: usize,
-    /// Time for a request's body to arrive.
+    /// Time for the body of a request to arrive.
     pub upload_time: Duration,
     /// Bodies that may be arriving at once.
     pub uploads: usize,
     /// Model runs at once. One run uses several processors, so more runs make each slower and take memory.
     pub model_runs: usize,
-    /// Pictures read or converted at once.
-    pub pictures: usize,
-    /// Requests that may wait for a model run or for a picture before further ones are told to come back.
+    /// Images read or converted at once.
+    pub image_reads: usize,
+    /// Requests that may wait for a model run or for an image before further ones are rejected.
     pub waiting: usize,
-    /// Time that running requests, and an indexing run's last batch, get at shutdown.
+    /// Time that running requests and the last batch of an indexing job get at shutdown.
     pub shutdown: Duration,
 }
 
 impl ServeOptions {
-    /// Serving at `listen`. Off the loopback addresses, only known folders can be indexed.
+    /// Serves at `listen`. Beyond loopback addresses, only the library's sources can be indexed.
     pub fn new(listen: SocketAddr) -> Self {
         let loopback = listen.ip().is_loopback();
         let indexable = if loopback {
@@ -70,14 +73,14 @@ impl ServeOptions {
 }
 
 impl Default for Limits {
-    /// Pictures to 32 MiB; memory for uploads and decoding then stays in the hundreds of megabytes.
+    /// Images up to 32 MiB; memory for uploads and decoding then stays in the hundreds of megabytes.
     fn default() -> Self {
         Self {
             upload_bytes: 32 << 20,
             upload_time: Duration::from_secs(60),
             uploads: 8,
             model_runs: 2,
-            pictures: 4,
+            image_reads: 4,
             waiting: 128,
             shutdown: Duration::from_secs(8),
         }

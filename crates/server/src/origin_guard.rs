@@ -1,4 +1,4 @@
-//! Who may ask, and what every answer says to browsers.
+//! Rejects requests that a foreign web site caused, and adds security headers to every response.
 
 use std::net::IpAddr;
 
@@ -12,10 +12,10 @@ use actix_web::{Error, ResponseError, web};
 use crate::options::ServeOptions;
 use crate::params::shortened;
 use crate::problem::{Problem, ProblemKind};
-use crate::state::State;
+use crate::state::AppState;
 
-/// Only the server's own files run, and nobody frames the page. Pictures may also come from the page's memory, such as
-/// one that was dropped on it.
+/// Only the server's own files run, and no other site may frame the page. Images may also come from the
+/// page's memory, such as one that was dropped on it.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
@@ -29,26 +29,26 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
         HeaderValue::from_static("nosniff"),
     ),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    // Other sites cannot show this library's pictures.
+    // Other sites cannot embed this library's images.
     (
         header::CROSS_ORIGIN_RESOURCE_POLICY,
         HeaderValue::from_static("same-origin"),
     ),
 ];
 
-/// Turns away requests that a foreign web site caused, and marks every answer.
+/// Rejects requests that a foreign web site caused, and adds security headers to every response.
 pub(crate) async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
-    let mut response = match admit(&request) {
+    let mut response = match check_request(&request) {
         Ok(()) => next.call(request).await?.map_into_left_body(),
         Err(problem) => request
             .into_response(problem.error_response())
             .map_into_right_body(),
     };
     for (name, value) in HEADERS {
-        // A page that carries its own scripts says itself which they are.
+        // A self-contained page has a policy of its own, with the hashes of its scripts.
         if name != header::CONTENT_SECURITY_POLICY || !response.headers().contains_key(&name) {
             response.headers_mut().insert(name, value);
         }
@@ -56,9 +56,9 @@ pub(crate) async fn guard(
     Ok(response)
 }
 
-fn admit(request: &ServiceRequest) -> Result<(), Problem> {
+fn check_request(request: &ServiceRequest) -> Result<(), Problem> {
     let host = host(request);
-    if let (Some(host), Some(state)) = (&host, request.app_data::<web::Data<State>>()) {
+    if let (Some(host), Some(state)) = (&host, request.app_data::<web::Data<AppState>>()) {
         check_host(host, &state.options)?;
     }
     if [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
@@ -67,17 +67,17 @@ fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     check_origin(request.headers(), host.as_deref())
 }
 
-/// The host that was asked, with its port. Taken from the request itself: forwarding headers can say anything.
+/// The requested host with its port, from the request itself: forwarding headers are not trusted.
 fn host(request: &ServiceRequest) -> Option<String> {
-    let named = request
+    let header = request
         .headers()
         .get(header::HOST)
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into());
-    named.or_else(|| request.uri().authority().map(ToString::to_string))
+    header.or_else(|| request.uri().authority().map(ToString::to_string))
 }
 
-/// A browser that was led here under a foreign site's name says that name. A request without a name comes from no
-/// browser.
+/// Refuses host names other than local ones on a loopback server (DNS rebinding): a browser sends the
+/// name of the site whose page it shows. A request without a host name does not come from a browser.
 fn check_host(host: &str, options: &ServeOptions) -> Result<(), Problem> {
     let name = without_port(host);
     if !options.listen.ip().is_loopback() || is_local(name, options) {
@@ -86,7 +86,7 @@ fn check_host(host: &str, options: &ServeOptions) -> Result<(), Problem> {
     let shown = shortened(name);
     Err(Problem::new(
         ProblemKind::ForeignHost,
-        format!("this server answers to local names such as localhost, not to {shown:?}"),
+        format!("unknown host {shown:?}; this server accepts only local names such as localhost"),
     ))
 }
 
@@ -110,28 +110,29 @@ fn without_port(host: &str) -> &str {
     host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
-/// What changes something, or costs much, may be asked by this server's own page and by programs that are no browsers.
+/// Refuses cross-site requests (CSRF) that change something or are expensive: only this server's own page
+/// and clients other than browsers may send those.
 ///
-/// Browsers say where a request comes from: new ones in `Sec-Fetch-Site`, all in `Origin`.
+/// Current browsers send the origin in `Sec-Fetch-Site`, all of them in `Origin`.
 fn check_origin(headers: &HeaderMap, host: Option<&str>) -> Result<(), Problem> {
     let text = |name| {
         headers
             .get(name)
             .map(|value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()))
     };
-    let own = match (text("sec-fetch-site"), text("origin")) {
+    let allowed = match (text("sec-fetch-site"), text("origin")) {
         (Some(site), _) => site == "same-origin" || site == "none",
         (None, Some(origin)) => origin
             .split_once("://")
             .is_some_and(|(_, from)| Some(from) == host),
         (None, None) => true,
     };
-    if own {
+    if allowed {
         return Ok(());
     }
     Err(Problem::new(
         ProblemKind::CrossOrigin,
-        "the request comes from a page of another site; only this server's own page and programs outside of browsers may ask this",
+        "the request comes from a page of another site; only this server's own page and clients other than browsers may send it",
     ))
 }
 
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loopback_server_answers_to_local_names_alone() {
+    fn loopback_server_accepts_only_local_names() {
         let mut options = options("127.0.0.1:7801");
         options.host_names.push("photos.home".into());
         let local = [
@@ -172,12 +173,12 @@ mod tests {
     }
 
     #[test]
-    fn a_server_for_others_answers_to_any_name() {
+    fn server_beyond_loopback_accepts_any_name() {
         assert!(check_host("photos.example", &options("0.0.0.0:80")).is_ok());
     }
 
     #[test]
-    fn only_the_own_page_and_programs_pass_as_the_same_origin() {
+    fn cross_site_requests_are_refused() {
         let check = |pairs: &[(&'static str, &'static str)]| {
             let mut headers = HeaderMap::new();
             for &(name, value) in pairs {

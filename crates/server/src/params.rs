@@ -1,7 +1,8 @@
 //! The parameters of requests: one struct for each request, and what reads and checks them.
 //!
-//! A query string, a JSON body and a form are three spellings of the same struct: all are deserialized by serde, and the
-//! OpenAPI document is derived from it. `check` methods turn a struct into what the library takes.
+//! A query string, a JSON body and a form are three spellings of the same struct: all are deserialized by
+//! serde, and the OpenAPI document is derived from it. `check` methods turn a struct into what the
+//! library takes.
 
 mod body;
 mod feedback;

@@ -1,21 +1,26 @@
+//! Problems: why a request is refused or failed, as RFC 9457 problem documents.
+//!
+//! The only place that maps errors of other crates to HTTP statuses.
+
 use std::fmt;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
-use eidetic_library::LibraryError;
+use eidetic_imaging::ImagingError;
+use eidetic_library::{LibraryError, ParseModelRefError};
 use eidetic_search::SearchError;
 
 use crate::responses::ProblemDocument;
 
-/// Why a request is refused or failed; becomes an RFC 9457 problem document.
+/// Why a request is refused or failed; sent as an RFC 9457 problem document.
 #[derive(Debug)]
 pub(crate) struct Problem {
     kind: ProblemKind,
     detail: String,
 }
 
-/// The kinds of problem that programs can tell apart by the document's `type`.
+/// The kinds of problem, which clients distinguish by the document's `type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProblemKind {
     InvalidRequest,
@@ -67,28 +72,28 @@ impl ProblemKind {
     /// The last part of the document's `type`, and its title.
     fn name_and_title(self) -> (&'static str, &'static str) {
         match self {
-            Self::InvalidRequest => ("invalid-request", "The request cannot be understood"),
-            Self::ForeignHost => ("foreign-host", "The request names another host"),
+            Self::InvalidRequest => ("invalid-request", "The request is invalid"),
+            Self::ForeignHost => ("foreign-host", "The request is for another host"),
             Self::CrossOrigin => ("cross-origin", "The request comes from another site"),
             Self::FolderNotAllowed => ("folder-not-allowed", "The folder may not be indexed"),
-            Self::UnknownImage => ("unknown-image", "No such image"),
-            Self::UnknownJob => ("unknown-job", "No such job"),
-            Self::UnknownPage => ("unknown-page", "Nothing at this address"),
+            Self::UnknownImage => ("unknown-image", "Unknown image"),
+            Self::UnknownJob => ("unknown-job", "Unknown job"),
+            Self::UnknownPage => ("unknown-page", "Not found"),
             Self::MethodNotAllowed => ("method-not-allowed", "Method not allowed"),
             Self::TooSlow => ("too-slow", "The request took too long to arrive"),
-            Self::AlreadyIndexing => ("already-indexing", "An indexing run is under way"),
-            Self::AlreadySwitching => ("already-switching", "A space is being filled already"),
-            Self::ActiveSpace => ("active-space", "The space is the one that answers"),
-            Self::UnknownSpace => ("unknown-space", "No such space"),
-            Self::ModelNotAllowed => ("model-not-allowed", "Models may not be switched from here"),
+            Self::AlreadyIndexing => ("already-indexing", "An indexing job is running"),
+            Self::AlreadySwitching => ("already-switching", "A space is being filled"),
+            Self::ActiveSpace => ("active-space", "The space is active"),
+            Self::UnknownSpace => ("unknown-space", "Unknown space"),
+            Self::ModelNotAllowed => ("model-not-allowed", "Switching models is not allowed"),
             Self::FileGone => ("file-gone", "The image's file is gone"),
             Self::TooLarge => ("too-large", "The request is too large"),
             Self::UnsupportedBody => ("unsupported-body", "The body's type is not supported"),
-            Self::UnreadableImage => ("unreadable-picture", "The picture cannot be read"),
+            Self::UnreadableImage => ("unreadable-picture", "The image cannot be read"),
             Self::ContradictoryQuery => ("contradictory-query", "The query contradicts itself"),
             Self::Overloaded => ("overloaded", "Too many requests at once"),
             Self::ModelUnavailable => ("model-unavailable", "The model could not be loaded"),
-            Self::Internal => ("internal", "Something failed"),
+            Self::Internal => ("internal", "Internal error"),
         }
     }
 }
@@ -101,12 +106,12 @@ impl Problem {
         }
     }
 
-    /// A request that its sender must change.
+    /// A request that the client must change.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(ProblemKind::InvalidRequest, detail)
     }
 
-    /// A failure that the sender cannot help.
+    /// A failure that is not the client's.
     pub(crate) fn internal(detail: impl Into<String>) -> Self {
         Self::new(ProblemKind::Internal, detail)
     }
@@ -156,7 +161,7 @@ impl ResponseError for Problem {
             response.insert_header((RETRY_AFTER, "1"));
         }
         let document = serde_json::to_string(&self.document());
-        response.body(document.expect("strings and a number serialise"))
+        response.body(document.expect("strings and a number serialize"))
     }
 }
 
@@ -178,6 +183,21 @@ impl From<LibraryError> for Problem {
     }
 }
 
+impl From<ParseModelRefError> for Problem {
+    fn from(error: ParseModelRefError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<ImagingError> for Problem {
+    fn from(error: ImagingError) -> Self {
+        Self::new(
+            ProblemKind::UnreadableImage,
+            format!("cannot read the image: {error}"),
+        )
+    }
+}
+
 fn kind_of_search_error(error: &SearchError) -> ProblemKind {
     match error {
         SearchError::EmptyQuery => ProblemKind::InvalidRequest,
@@ -193,8 +213,8 @@ mod tests {
     use eidetic_domain::{EmbeddingError, ImageId};
 
     #[test]
-    fn every_failure_of_the_library_has_its_status() {
-        let image = ImageId::of(b"a picture");
+    fn library_errors_map_to_statuses() {
+        let image = ImageId::of(b"an image");
         let io = LibraryError::Io {
             path: "/x".into(),
             source: std::io::Error::other("disk"),
@@ -212,10 +232,10 @@ mod tests {
             (io, 500),
         ];
         for (error, status) in cases {
-            let said = error.to_string();
+            let message = error.to_string();
             let problem = Problem::from(error);
-            assert_eq!(problem.status_code(), status, "{said}");
-            assert_eq!(problem.document().detail, said);
+            assert_eq!(problem.status_code(), status, "{message}");
+            assert_eq!(problem.document().detail, message);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Calibrations as one HTML file that needs nothing else: no network, no other file, no build step.
+//! Calibrations as one self-contained HTML file: no network, no other file, no build step.
 //!
-//! Charts are drawn here, so that they stand without JavaScript; `web/report.js` moves the cut. Colours and type are the
-//! page's own (`web/base.css`), copied in.
+//! Charts are rendered here as SVG and need no JavaScript; `web/report.js` moves the threshold. The
+//! styles of the web page (`web/base.css`) are inlined.
 
 mod charts;
 mod tables;
@@ -17,36 +17,36 @@ use image::RgbImage;
 use serde_json::{Value, json};
 
 use crate::assets;
-use crate::responses::moment;
+use crate::responses::timestamp;
 use thumbnails::Thumbnails;
 
-/// Styles and scripts that are copied into the file, by their place in the page's folder.
+/// Styles and scripts that are inlined, by their path in the folder `web/`.
 const STYLES: [&str; 2] = ["base.css", "report.css"];
 const THEME: &str = "theme.js";
 const SCRIPT: &str = "report.js";
-/// Longer texts are cut in the list of pairs.
+/// Maximum length of a text in the list of pairs.
 const SHOWN_CHARS: usize = 160;
 
-/// What a report is made of.
-pub struct Report<'a> {
+/// The content of a report.
+pub struct CalibrationReport<'a> {
     /// The library's space.
     pub space: String,
     /// The calibrations to show, one a kind.
     pub calibrations: Vec<&'a Calibrated>,
-    /// What was done, the latest last.
+    /// All changes of the calibrations, the latest last.
     pub events: &'a [CalibrationEvent],
-    /// A small form of a picture, by image and path, where it can still be had.
-    pub picture: &'a dyn Fn(&ImageId, &str) -> Option<RgbImage>,
+    /// The pixels of an image by id and path, where its file or thumbnail is available.
+    pub image: &'a dyn Fn(&ImageId, &str) -> Option<RgbImage>,
 }
 
-impl Report<'_> {
+impl CalibrationReport<'_> {
     /// The whole file.
     pub fn html(&self) -> String {
         let styles: String = STYLES
             .map(|name| format!("<style>{}</style>", inline(name)))
             .concat();
         let main = if self.calibrations.is_empty() {
-            nothing_yet()
+            not_calibrated()
         } else {
             self.sections()
         };
@@ -61,7 +61,7 @@ impl Report<'_> {
              <footer class=\"bottom\"><p>Made by Eidetic {version}. Intervals hold 95 % of a thousand resamples; figures \
              marked “expected” come from pairs that the threshold was not chosen on.</p></footer>\n\
              <script type=\"application/json\" id=\"calibrations\">{data}</script>\n<script>{script}</script>\n</body>\n</html>\n",
-            policy = escape(&Self::policy()),
+            policy = escape(&Self::content_security_policy()),
             theme = inline(THEME),
             script = inline(SCRIPT),
             space = escape(&self.space),
@@ -71,10 +71,10 @@ impl Report<'_> {
         )
     }
 
-    /// What browsers may run in it: the styles and scripts that it came with, and nothing from anywhere.
-    pub fn policy() -> String {
+    /// The content security policy: only the inlined styles and scripts, by their hashes.
+    pub fn content_security_policy() -> String {
         let sources = |names: &[&str]| {
-            let hashes = names.iter().filter_map(|name| assets::hash(name));
+            let hashes = names.iter().filter_map(|name| assets::sha256_base64(name));
             hashes
                 .map(|hash| format!("'sha256-{hash}'"))
                 .collect::<Vec<_>>()
@@ -91,7 +91,7 @@ impl Report<'_> {
         self.calibrations.iter().map(|made| section(made)).collect()
     }
 
-    /// The pairs for the script. No text of a pair can end the script element.
+    /// The pairs as JSON for the script. `<` is escaped, so that no text of a pair ends the script element.
     fn data(&self) -> String {
         let calibrations: Vec<Value> = self.calibrations.iter().map(|made| self.data_of(made)).collect();
         Value::from(calibrations).to_string().replace('<', "\\u003c")
@@ -99,7 +99,7 @@ impl Report<'_> {
 
     fn data_of(&self, made: &Calibrated) -> Value {
         let cut = initial_cut(made);
-        let mut thumbnails = Thumbnails::new(self.picture);
+        let mut thumbnails = Thumbnails::new(self.image);
         let shown = thumbnails.nearest(&made.labelled, cut);
         let pairs: Vec<Value> = made
             .labelled
@@ -129,7 +129,7 @@ impl Report<'_> {
     }
 }
 
-/// Where the slider stands at first.
+/// The initial position of the slider.
 fn initial_cut(made: &Calibrated) -> f64 {
     let chosen = made.threshold(Strategy::BestF1).map(|threshold| threshold.value);
     chosen.or(made.even_score()).unwrap_or(made.histogram.from)
@@ -157,9 +157,9 @@ fn section(made: &Calibrated) -> String {
 fn origin(made: &Calibrated) -> String {
     let source = match made.origin.source {
         Source::Labels => "labelled pairs",
-        Source::Feedback => "answers to hits",
+        Source::Feedback => "feedback on hits",
     };
-    let date = moment(made.origin.made_at);
+    let date = timestamp(made.origin.made_at);
     format!(
         "Version {}, {} from {} {source}: {} match, {} do not.",
         made.origin.version,
@@ -227,7 +227,7 @@ fn cut_panel(made: &Calibrated) -> String {
     panel
 }
 
-fn nothing_yet() -> String {
+fn not_calibrated() -> String {
     "<div class=\"message\"><h2>Not calibrated yet</h2><p>Confidences come from the model as it was delivered. A hundred \
      pairs of your own pictures and texts, each marked as right or wrong, make them yours:</p>\
      <p class=\"command\"><code>eidetic calibrate PAIRS.tsv</code></p></div>"
@@ -235,7 +235,7 @@ fn nothing_yet() -> String {
 }
 
 fn inline(name: &str) -> String {
-    assets::text(name).expect("the page's folder holds the report's parts; a test looks")
+    assets::text(name).expect("the folder web/ has the report's parts, as a test verifies")
 }
 
 fn rounded(score: f64) -> f64 {

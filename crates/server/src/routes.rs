@@ -1,90 +1,93 @@
+//! The routes: addresses, methods and their handlers.
+
 use actix_web::guard::{Guard, fn_guard};
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route};
 
-use crate::handlers::{calibration, feedback, images, index, matching, model, search, server, tags};
+use crate::handlers::{
+    calibration, feedback, images, index, jobs, matching, model, page, search, server, tags,
+};
+use crate::params::shortened;
 use crate::problem::{Problem, ProblemKind};
 
-/// One address and what can be done there.
+/// One address with its methods.
 pub(crate) struct Endpoint {
     /// The router's pattern.
     pub(crate) pattern: &'static str,
-    /// Methods and what answers them.
+    /// Methods and their handlers.
     pub(crate) methods: Vec<(Method, Route)>,
 }
 
 /// Every address of the server.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let get = |route: Route| vec![(Method::GET, route)];
+    let post = |route: Route| vec![(Method::POST, route)];
     vec![
-        endpoint("/", get(web::route().to(server::home))),
-        endpoint("/assets/{path:.*}", get(web::route().to(server::asset))),
-        endpoint("/healthz", get(web::route().to(server::health))),
-        endpoint("/metrics", get(web::route().to(server::metrics))),
-        endpoint("/openapi.json", get(web::route().to(server::describe))),
-        endpoint("/v1/calibration", get(web::route().to(calibration::describe))),
+        endpoint("/", get(web::route().to(page::get_page))),
+        endpoint("/assets/{path:.*}", get(web::route().to(page::get_asset))),
+        endpoint("/healthz", get(web::route().to(server::get_health))),
+        endpoint("/metrics", get(web::route().to(server::get_metrics))),
+        endpoint("/openapi.json", get(web::route().to(server::get_openapi))),
+        endpoint(
+            "/v1/calibration",
+            get(web::route().to(calibration::get_calibration)),
+        ),
         endpoint(
             "/v1/calibration/report",
-            get(web::route().to(calibration::report)),
+            get(web::route().to(calibration::get_calibration_report)),
         ),
         endpoint(
             "/v1/feedback",
             vec![
-                (Method::GET, web::route().to(feedback::list)),
-                (Method::POST, web::route().to(feedback::give)),
+                (Method::GET, web::route().to(feedback::list_feedback)),
+                (Method::POST, web::route().to(feedback::post_feedback)),
             ],
         ),
-        endpoint("/v1/images/{id}", get(web::route().to(images::describe))),
-        endpoint("/v1/images/{id}/file", get(web::route().to(images::file))),
-        endpoint("/v1/images/{id}/similar", get(web::route().to(search::similar))),
-        endpoint("/v1/images/{id}/tags", get(web::route().to(tags::of_image))),
+        endpoint("/v1/images/{id}", get(web::route().to(images::get_image))),
+        endpoint(
+            "/v1/images/{id}/file",
+            get(web::route().to(images::get_image_file)),
+        ),
+        endpoint(
+            "/v1/images/{id}/similar",
+            get(web::route().to(search::similar_images)),
+        ),
+        endpoint("/v1/images/{id}/tags", get(web::route().to(tags::get_image_tags))),
         endpoint(
             "/v1/images/{id}/thumbnail",
-            get(web::route().to(images::thumbnail)),
+            get(web::route().to(images::get_thumbnail)),
         ),
-        endpoint("/v1/index", vec![(Method::POST, web::route().to(index::start))]),
+        endpoint("/v1/index", post(web::route().to(index::start_index))),
         endpoint(
             "/v1/jobs/{id}",
             vec![
-                (Method::GET, web::route().to(index::look)),
-                (Method::DELETE, web::route().to(index::cancel)),
+                (Method::GET, web::route().to(jobs::get_job)),
+                (Method::DELETE, web::route().to(jobs::cancel_job)),
             ],
         ),
-        endpoint(
-            "/v1/match",
-            vec![(Method::POST, web::route().to(matching::texts))],
-        ),
-        endpoint(
-            "/v1/model/switch",
-            vec![(Method::POST, web::route().to(model::switch))],
-        ),
-        endpoint(
-            "/v1/model/catch-up",
-            vec![(Method::POST, web::route().to(model::catch_up))],
-        ),
-        endpoint(
-            "/v1/model/drop",
-            vec![(Method::POST, web::route().to(model::drop_space))],
-        ),
+        endpoint("/v1/match", post(web::route().to(matching::match_texts))),
+        endpoint("/v1/model/switch", post(web::route().to(model::switch_model))),
+        endpoint("/v1/model/catch-up", post(web::route().to(model::backfill_space))),
+        endpoint("/v1/model/drop", post(web::route().to(model::drop_space))),
         endpoint(
             "/v1/search",
             vec![
-                (Method::GET, web::route().to(search::by_address)),
-                (Method::POST, web::route().to(search::by_body)),
+                (Method::GET, web::route().to(search::search_get)),
+                (Method::POST, web::route().to(search::search_post)),
             ],
         ),
-        endpoint("/v1/status", get(web::route().to(server::status))),
+        endpoint("/v1/status", get(web::route().to(server::get_status))),
     ]
 }
 
-/// Puts every endpoint into an application.
+/// Registers every endpoint with an application.
 pub(crate) fn configure(config: &mut ServiceConfig) {
     for endpoint in endpoints() {
         config.service(endpoint.into_resource());
     }
-    config.default_service(web::route().to(server::nothing_here));
+    config.default_service(web::route().to(page::not_found));
 }
 
 fn endpoint(pattern: &'static str, methods: Vec<(Method, Route)>) -> Endpoint {
@@ -96,7 +99,7 @@ impl Endpoint {
         let allowed = self.allowed();
         let mut resource = web::resource(self.pattern);
         for (method, route) in self.methods {
-            resource = resource.route(route.guard(answers(method)));
+            resource = resource.route(route.guard(accepts(method)));
         }
         resource.default_service(web::route().to(move |request: HttpRequest| {
             let response = not_allowed(&request, &allowed);
@@ -114,19 +117,19 @@ impl Endpoint {
     }
 }
 
-/// What can be fetched can be asked about: HEAD is GET without the body, which the server leaves out by itself.
-fn answers(method: Method) -> impl Guard {
+/// A GET route accepts HEAD too; actix-web leaves the body out of the response.
+fn accepts(method: Method) -> impl Guard {
     fn_guard(move |context| {
-        let asked = &context.head().method;
-        *asked == method || (method == Method::GET && *asked == Method::HEAD)
+        let requested = &context.head().method;
+        *requested == method || (method == Method::GET && *requested == Method::HEAD)
     })
 }
 
 fn not_allowed(request: &HttpRequest, allowed: &str) -> HttpResponse {
     let detail = format!(
-        "{} is not for {}; use {allowed}",
+        "method {} is not allowed for {}; expected {allowed}",
         request.method(),
-        request.path()
+        shortened(request.path())
     );
     let mut response = Problem::new(ProblemKind::MethodNotAllowed, detail).error_response();
     if let Ok(value) = allowed.parse() {

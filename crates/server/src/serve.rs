@@ -1,3 +1,5 @@
+//! Runs the server: binding, signals, graceful shutdown.
+
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
@@ -16,45 +18,43 @@ use futures_util::future::{Either, select};
 use crate::jobs::JobTask;
 use crate::options::ServeOptions;
 use crate::shutdown::StopSignals;
-use crate::state::State;
+use crate::state::AppState;
 use crate::{metrics, origin_guard, routes};
 
-/// Threads that speak HTTP; the work is done elsewhere.
-const SPEAKERS: usize = 2;
+/// Threads that serve connections; blocking work runs on others.
+const WORKERS: usize = 2;
 
-/// Why nothing is served.
+/// Why a library is not served.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Another program listens there.
+    /// Another program listens on the address.
     #[error(
-        "{address} is taken by another program; stop that, or listen elsewhere, such as with --listen {other}"
+        "address {address} is in use by another program; stop that program, or choose another address, such as --listen {other}"
     )]
     AddressTaken {
-        /// The address asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// The address beside it.
+        /// An address with the next port.
         other: SocketAddr,
     },
-    /// The system does not let this program listen there.
-    #[error(
-        "cannot listen at {address} ({source}); choose another address with --listen, such as 127.0.0.1:7801"
-    )]
+    /// The system does not allow listening on the address.
+    #[error("cannot listen on {address} ({source}); choose another address, such as --listen 127.0.0.1:7801")]
     Listen {
-        /// The address asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The server could not be started, or broke off.
-    #[error("the server cannot go on: {0}")]
+    /// The server could not be started, or stopped with an error.
+    #[error("the server failed: {0}")]
     Server(#[from] io::Error),
 }
 
-/// Serves `library` until the process is interrupted or asked to terminate; blocks until then.
+/// Serves `library` until the process receives an interrupt or termination signal; blocks until then.
 ///
-/// `on_ready` is told the address once connections are accepted. At the end, running requests are finished and a
-/// running indexing job is cancelled with everything committed kept; both get `options.limits.shutdown` of time. A
-/// second signal ends at once.
+/// `on_ready` is called with the address once connections are accepted. At shutdown, running requests are
+/// finished and a running indexing job is cancelled, with everything committed kept; both get the time
+/// `options.limits.shutdown`. A second signal stops the server at once.
 pub fn serve(
     library: Arc<Library>,
     options: ServeOptions,
@@ -62,7 +62,9 @@ pub fn serve(
 ) -> Result<(), ServeError> {
     let listener = bind(options.listen)?;
     let address = listener.local_addr()?;
-    System::new().block_on(run(State::new(library, options), listener, || on_ready(address)))
+    System::new().block_on(run(AppState::new(library, options), listener, || {
+        on_ready(address)
+    }))
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
@@ -78,23 +80,23 @@ fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     })
 }
 
-async fn run(state: State, listener: TcpListener, on_ready: impl FnOnce()) -> Result<(), ServeError> {
+async fn run(state: AppState, listener: TcpListener, on_ready: impl FnOnce()) -> Result<(), ServeError> {
     let mut signals = StopSignals::listen()?;
     let time = state.options.limits.shutdown;
     let state = web::Data::new(state);
     let shared = state.clone();
     let server = HttpServer::new(move || application(shared.clone()))
-        .workers(SPEAKERS)
+        .workers(WORKERS)
         .disable_signals()
         .shutdown_timeout(time.as_secs())
         .listen(listener)?
         .run();
     let handle = server.handle();
-    go_on_switching(&state);
+    resume_switch(&state);
     on_ready();
     let stopped = {
-        let asked = pin!(signals.next());
-        match select(server, asked).await {
+        let signal = pin!(signals.next());
+        match select(server, signal).await {
             Either::Left((ended, _)) => Err(ended),
             Either::Right(((), server)) => Ok(server),
         }
@@ -112,22 +114,22 @@ async fn run(state: State, listener: TcpListener, on_ready: impl FnOnce()) -> Re
     }
 }
 
-/// Goes on with a switch that was interrupted; the active space answers meanwhile.
-fn go_on_switching(state: &State) {
+/// Resumes a switch that was interrupted; the active space serves searches meanwhile.
+fn resume_switch(state: &AppState) {
     match state.library.planned_switch() {
         Ok(None) => {}
         Ok(Some(switch)) => {
-            tracing::info!(model = switch.model, "going on with the switch to another model");
-            // Nothing else can run yet; what goes wrong is in the job.
-            let _job = state.jobs.start(&state.library, JobTask::Resume);
+            tracing::info!(model = switch.model, "resuming the switch to another model");
+            // No other job can run yet; the job itself reports what fails.
+            let _job = state.jobs.start(&state.library, JobTask::ResumeSwitch);
         }
-        Err(error) => tracing::warn!("whether a switch is to go on cannot be seen: {error}"),
+        Err(error) => tracing::warn!("cannot read whether a switch was interrupted: {error}"),
     }
 }
 
-/// The application as a thread that speaks HTTP runs it.
+/// The application that each worker thread runs.
 pub(crate) fn application(
-    state: web::Data<State>,
+    state: web::Data<AppState>,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -144,7 +146,7 @@ pub(crate) fn application(
         .wrap(from_fn(metrics::record))
 }
 
-async fn end_gracefully(handle: &ServerHandle, state: &State, time: Duration) {
+async fn end_gracefully(handle: &ServerHandle, state: &AppState, time: Duration) {
     let deadline = Instant::now() + time;
     state.jobs.cancel_running();
     handle.stop(true).await;

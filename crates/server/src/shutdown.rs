@@ -1,9 +1,11 @@
+//! The signals that stop a server.
+
 use std::io;
 
 #[cfg(unix)]
 use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 
-/// The ways in which a system or a person asks a server to stop.
+/// Interrupt and termination signals.
 #[cfg(unix)]
 pub(crate) struct StopSignals {
     interrupt: Signal,
@@ -28,14 +30,14 @@ impl StopSignals {
     }
 }
 
-/// The ways in which a system or a person asks a server to stop.
+/// Ctrl-C.
 #[cfg(not(unix))]
 pub(crate) struct StopSignals;
 
 #[cfg(not(unix))]
 impl StopSignals {
     /// From now on, Ctrl-C no longer ends the process by itself.
-    #[expect(clippy::unnecessary_wraps, reason = "the other systems' form can fail")]
+    #[expect(clippy::unnecessary_wraps, reason = "the Unix variant can fail")]
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self)
     }

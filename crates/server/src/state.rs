@@ -1,3 +1,5 @@
+//! The state that all requests share.
+
 use std::sync::Arc;
 
 use eidetic_library::Library;
@@ -8,31 +10,31 @@ use crate::jobs::JobRegistry;
 use crate::metrics::Metrics;
 use crate::options::ServeOptions;
 
-/// What all requests share.
-pub(crate) struct State {
+/// The state that all requests share.
+pub(crate) struct AppState {
     pub(crate) library: Arc<Library>,
     pub(crate) options: ServeOptions,
     /// For work that may run the model.
-    pub(crate) models: ConcurrencyLimiter,
-    /// For work that reads or converts whole pictures.
-    pub(crate) pictures: ConcurrencyLimiter,
+    pub(crate) model_runs: ConcurrencyLimiter,
+    /// For work that reads the library, or reads and converts image files.
+    pub(crate) image_reads: ConcurrencyLimiter,
     /// One permit for each body that may be arriving.
     pub(crate) uploads: Arc<Semaphore>,
     pub(crate) jobs: JobRegistry,
-    /// One permit: what answers teach is learnt once at a time.
-    pub(crate) learning: Arc<Semaphore>,
+    /// One permit: feedback refits confidences once at a time.
+    pub(crate) refits: Arc<Semaphore>,
     pub(crate) metrics: Metrics,
 }
 
-impl State {
+impl AppState {
     pub(crate) fn new(library: Arc<Library>, options: ServeOptions) -> Self {
         let limits = &options.limits;
         Self {
-            models: ConcurrencyLimiter::new(limits.model_runs, limits.waiting),
-            pictures: ConcurrencyLimiter::new(limits.pictures, limits.waiting),
+            model_runs: ConcurrencyLimiter::new(limits.model_runs, limits.waiting),
+            image_reads: ConcurrencyLimiter::new(limits.image_reads, limits.waiting),
             uploads: Arc::new(Semaphore::new(limits.uploads)),
             jobs: JobRegistry::default(),
-            learning: Arc::new(Semaphore::new(1)),
+            refits: Arc::new(Semaphore::new(1)),
             metrics: Metrics::default(),
             library,
             options,

@@ -14,10 +14,10 @@ use eidetic_library::{Library, Owner};
 use eidetic_server::{ServeError, ServeOptions, serve};
 
 #[test]
-fn a_signal_finishes_requests_and_keeps_what_a_job_has_committed() {
+fn signal_finishes_requests_and_keeps_committed_images() {
     let folder = tempfile::tempdir().unwrap();
     let photos = folder.path().join("photos");
-    let count = make_pictures(&photos);
+    let count = make_images(&photos);
     let directory = folder.path().join("library");
     let library = Arc::new(open(
         &directory,
@@ -30,13 +30,13 @@ fn a_signal_finishes_requests_and_keeps_what_a_job_has_committed() {
     let server = thread::spawn(move || serve(served, options, |address| ready.send(address).unwrap()));
     let address = address.recv_timeout(Duration::from_secs(20)).unwrap();
 
-    taken_address_is_an_error_that_says_what_to_do(&library, address);
+    address_in_use_names_alternative(&library, address);
     let idle = TcpStream::connect(address).unwrap();
     let body = format!("{{\"folders\":[{:?}]}}", photos.display().to_string());
-    let started = ask(address, "POST", "/v1/index", &body);
+    let started = send(address, "POST", "/v1/index", &body);
     assert!(started.starts_with("HTTP/1.1 202"), "{started}");
-    wait_until_something_is_committed(&library);
-    let searching = thread::spawn(move || ask(address, "GET", "/v1/search?text=unheard", ""));
+    wait_for_first_commit(&library);
+    let searching = thread::spawn(move || send(address, "GET", "/v1/search?text=unheard", ""));
     thread::sleep(Duration::from_millis(50));
 
     let start = Instant::now();
@@ -55,7 +55,7 @@ fn a_signal_finishes_requests_and_keeps_what_a_job_has_committed() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(
         TcpStream::connect(address).is_err(),
-        "it accepts connections still"
+        "it still accepts connections"
     );
     drop(idle);
 
@@ -68,17 +68,20 @@ fn a_signal_finishes_requests_and_keeps_what_a_job_has_committed() {
     );
 }
 
-/// The server's threads let go of the library soon after it has stopped, not before.
+/// The server's threads release the library soon after it has stopped.
 fn close(library: Arc<Library>) {
-    let patience = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(10);
     while Arc::strong_count(&library) > 1 {
-        assert!(Instant::now() < patience, "the stopped server keeps the library");
+        assert!(
+            Instant::now() < deadline,
+            "the stopped server still holds the library"
+        );
         thread::sleep(Duration::from_millis(5));
     }
     drop(library);
 }
 
-fn taken_address_is_an_error_that_says_what_to_do(library: &Arc<Library>, address: SocketAddr) {
+fn address_in_use_names_alternative(library: &Arc<Library>, address: SocketAddr) {
     let error = refused(library, address);
     assert!(matches!(error, ServeError::AddressTaken { .. }));
     let said = error.to_string();
@@ -86,7 +89,7 @@ fn taken_address_is_an_error_that_says_what_to_do(library: &Arc<Library>, addres
         said.contains(&address.to_string()) && said.contains("--listen 127.0.0.1:"),
         "{said}"
     );
-    // An address for documentation (RFC 5737), which no machine has.
+    // An address reserved for documentation (RFC 5737).
     let error = refused(library, ([192, 0, 2, 1], 7801).into());
     assert!(matches!(error, ServeError::Listen { .. }), "{error}");
 }
@@ -95,7 +98,7 @@ fn refused(library: &Arc<Library>, address: SocketAddr) -> ServeError {
     let served = serve(Arc::clone(library), ServeOptions::new(address), |_| {
         panic!("it cannot be ready")
     });
-    served.expect_err("the address cannot be had")
+    served.expect_err("the address is unavailable")
 }
 
 fn open(directory: &Path, encoder: FakeEncoder) -> Library {
@@ -103,30 +106,30 @@ fn open(directory: &Path, encoder: FakeEncoder) -> Library {
         .expect("the library opens")
 }
 
-/// Enough that a commit falls long before the end.
-fn make_pictures(folder: &Path) -> u64 {
+/// Enough images that the first commit is long before the end.
+fn make_images(folder: &Path) -> u64 {
     std::fs::create_dir(folder).expect("it is writable");
     let count = 3_000_u32;
     for n in 0..count {
-        let colour = image::Rgb([n % 251, n / 251 * 20, n % 13 * 19].map(|c| c as u8));
+        let color = image::Rgb([n % 251, n / 251 * 20, n % 13 * 19].map(|c| c as u8));
         let path = folder.join(format!("{n}.bmp"));
-        image::RgbImage::from_pixel(9, 9, colour)
+        image::RgbImage::from_pixel(9, 9, color)
             .save(path)
             .expect("it is writable");
     }
     u64::from(count)
 }
 
-fn wait_until_something_is_committed(library: &Library) {
+fn wait_for_first_commit(library: &Library) {
     let start = Instant::now();
-    while library.status().expect("it can be said").images == 0 {
+    while library.status().expect("the status is available").images == 0 {
         assert!(start.elapsed() < Duration::from_secs(60), "nothing is committed");
         thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// One request on a connection of its own; the whole answer.
-fn ask(address: SocketAddr, method: &str, target: &str, body: &str) -> String {
+/// Sends one request on its own connection and returns the whole response.
+fn send(address: SocketAddr, method: &str, target: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("the server listens");
     let length = body.len();
     write!(

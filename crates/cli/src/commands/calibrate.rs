@@ -9,7 +9,7 @@ use std::path::Path;
 use eidetic_confidence::QueryKind;
 use eidetic_confidence::calibration::Calibrated;
 use eidetic_library::{CalibrationHistory, CalibrationMode, Library, ScoredPairs};
-use eidetic_server::report::Report;
+use eidetic_server::report::CalibrationReport;
 use eidetic_server::responses::{CalibrationSummary, CalibrationsResponse, FailedFile};
 use serde::Serialize;
 
@@ -170,11 +170,11 @@ fn answer(library: &Library, history: &CalibrationHistory) -> CalibrationsRespon
 }
 
 fn write_report(library: &Library, calibrations: &[&Calibrated], file: &Path) -> Result<(), Failure> {
-    let report = Report {
+    let report = CalibrationReport {
         space: library.active().id().to_string(),
         calibrations: calibrations.to_vec(),
         events: &library.active().calibration_history()?.events,
-        picture: &|image, path| library.calibration_picture(image, path),
+        image: &|image, path| library.calibration_picture(image, path),
     };
     write(file, &report.html())
 }

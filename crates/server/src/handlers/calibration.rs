@@ -1,20 +1,22 @@
+//! Calibrations: as JSON and as a report.
+
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, Result};
 use eidetic_confidence::QueryKind;
 
-use crate::report::Report;
+use crate::report::CalibrationReport;
 use crate::responses::CalibrationsResponse;
-use crate::state::State;
+use crate::state::AppState;
 
-/// How scores are read: the calibrations that count, and how they came about.
+/// The current calibrations of the active space and their history.
 #[utoipa::path(
     get,
     path = "/v1/calibration",
     tag = "calibration",
-    responses((status = 200, body = CalibrationsResponse))
+    responses((status = 200, description = "The current calibrations and their history.", body = CalibrationsResponse))
 )]
-pub(crate) async fn describe(state: Data<State>) -> Result<Json<CalibrationsResponse>> {
+pub(crate) async fn get_calibration(state: Data<AppState>) -> Result<Json<CalibrationsResponse>> {
     let library = state.library.clone();
     let work = move || {
         let history = library.active().calibration_history()?;
@@ -23,33 +25,37 @@ pub(crate) async fn describe(state: Data<State>) -> Result<Json<CalibrationsResp
             &history,
         ))
     };
-    Ok(Json(state.pictures.run(work).await?))
+    Ok(Json(state.image_reads.run(work).await?))
 }
 
-/// The calibrations that count as a page of its own: histograms, curves, thresholds, the pictures on both sides of a cut.
+/// The current calibrations as a page: histograms, curves, thresholds, the images on both sides of a
+/// threshold.
 #[utoipa::path(
     get,
     path = "/v1/calibration/report",
     tag = "calibration",
-    responses((status = 200, description = "HTML that needs nothing else.", content_type = "text/html"))
+    responses((status = 200, description = "A self-contained HTML page.", content_type = "text/html"))
 )]
-pub(crate) async fn report(state: Data<State>) -> Result<HttpResponse> {
+pub(crate) async fn get_calibration_report(state: Data<AppState>) -> Result<HttpResponse> {
     let library = state.library.clone();
     let work = move || {
         let history = library.active().calibration_history()?;
         let current = [QueryKind::Text, QueryKind::Picture].map(|kind| history.current(kind));
-        let report = Report {
+        let report = CalibrationReport {
             space: library.active().id().to_string(),
             calibrations: current.into_iter().flatten().collect(),
             events: &history.events,
-            picture: &|image, path| library.calibration_picture(image, path),
+            image: &|image, path| library.calibration_picture(image, path),
         };
         Ok(report.html())
     };
-    let html = state.pictures.run(work).await?;
+    let html = state.image_reads.run(work).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((CONTENT_SECURITY_POLICY, Report::policy()))
+        .insert_header((
+            CONTENT_SECURITY_POLICY,
+            CalibrationReport::content_security_policy(),
+        ))
         .body(html))
 }

@@ -1,30 +1,32 @@
+//! Feedback on hits: stored, listed, and used to refit confidences.
+
 use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, Result, rt};
 use eidetic_library::{AnswerCount, RefitOutcome};
 
 use crate::params::{self, FeedbackListParams, FeedbackParams};
 use crate::responses::{FeedbackCount, FeedbackList, ProblemDocument};
-use crate::state::State;
+use crate::state::AppState;
 
-/// Say whether an image matches what it was found by.
+/// Store whether an image matches the query that found it.
 ///
-/// A later answer about the same image and query replaces the earlier one. After fifty new answers of a kind, confidences
-/// move towards them, within bounds.
+/// Later feedback on the same image and query replaces earlier feedback. After fifty new entries of a
+/// kind, confidences are refitted to them, within bounds.
 #[utoipa::path(
     post,
     path = "/v1/feedback",
     tag = "feedback",
     request_body = FeedbackParams,
     responses(
-        (status = 200, description = "The answer is kept.", body = FeedbackCount),
-        (status = 400, description = "The body is no such JSON.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 200, description = "The feedback is stored.", body = FeedbackCount),
+        (status = 400, description = "The body is not such JSON.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "The request comes from another site.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "An image is not in the library.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 503, description = "Too many requests at once; try again after `Retry-After`.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn give(
-    state: Data<State>,
+pub(crate) async fn post_feedback(
+    state: Data<AppState>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<Json<FeedbackCount>> {
@@ -33,52 +35,54 @@ pub(crate) async fn give(
     let (subject, image) = params.check()?;
     let library = state.library.clone();
     let work = move || Ok(library.put_feedback(&subject, image, right)?);
-    let count = state.pictures.run(work).await?;
+    let count = state.image_reads.run(work).await?;
     if count.due {
-        learn(&state, count);
+        refit_in_background(&state, count);
     }
     Ok(Json(count.into()))
 }
 
-/// The answers that people gave, for a file of labelled pairs.
+/// The stored feedback, for a file of labelled pairs.
 #[utoipa::path(
     get,
     path = "/v1/feedback",
     tag = "feedback",
     params(FeedbackListParams),
     responses(
-        (status = 200, body = FeedbackList),
-        (status = 400, description = "There is no such kind.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 200, description = "The feedback, the oldest first.", body = FeedbackList),
+        (status = 400, description = "Unknown kind.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn list(state: Data<State>, request: HttpRequest) -> Result<Json<FeedbackList>> {
+pub(crate) async fn list_feedback(state: Data<AppState>, request: HttpRequest) -> Result<Json<FeedbackList>> {
     let FeedbackListParams { kind } = params::read_query(request.query_string())?;
     let library = state.library.clone();
     let work = move || Ok(FeedbackList::from(library.feedback(kind)?));
-    Ok(Json(state.pictures.run(work).await?))
+    Ok(Json(state.image_reads.run(work).await?))
 }
 
-/// Learns in the background: the answer that made it due need not wait. Where learning is under way already, it will be
-/// due again.
-fn learn(state: &Data<State>, count: AnswerCount) {
-    let Ok(turn) = state.learning.clone().try_acquire_owned() else {
+/// Refits the confidences without delaying the response. While another refit runs, nothing is started:
+/// the feedback stays due, and the next request starts one.
+fn refit_in_background(state: &Data<AppState>, count: AnswerCount) {
+    let Ok(permit) = state.refits.clone().try_acquire_owned() else {
         return;
     };
     let (shared, library) = (state.clone(), state.library.clone());
     rt::spawn(async move {
         let work = move || {
-            let _held = turn;
+            let _permit = permit;
             Ok(library.refit_from_feedback(count.kind)?)
         };
-        match shared.models.run(work).await {
-            Ok(RefitOutcome::Unchanged(why)) => tracing::info!("answers change no confidence: {why:?}"),
+        match shared.model_runs.run(work).await {
+            Ok(RefitOutcome::Unchanged(why)) => {
+                tracing::info!("feedback does not change confidences: {why:?}")
+            }
             Ok(RefitOutcome::Stored {
                 calibrated, reach, ..
             }) => tracing::info!(
-                "answers moved confidences, which are version {} now ({reach:?})",
+                "refitted confidences to feedback: version {} ({reach:?})",
                 calibrated.origin.version
             ),
-            Err(problem) => tracing::warn!("nothing was learnt from answers: {problem}"),
+            Err(problem) => tracing::warn!("cannot refit confidences to feedback: {problem}"),
         }
     });
 }

@@ -1,3 +1,5 @@
+//! Single images: metadata, files, thumbnails.
+
 use std::path::Path as FilePath;
 
 use actix_web::http::header::{
@@ -7,43 +9,44 @@ use actix_web::http::header::{
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Result};
 use eidetic_domain::ImageId;
-use eidetic_imaging::{DecodeLimits, decode, thumbnail as shrunk};
+use eidetic_imaging::{DecodeLimits, decode, thumbnail};
 use eidetic_library::{ImageFile, Library};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
-use super::holds;
+use super::client_has;
 use crate::params::{self, FileForm, FileParams, image_id};
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::Problem;
 use crate::responses::{ImageResponse, ProblemDocument};
-use crate::state::State;
+use crate::state::AppState;
 
-/// Longest side of a picture that is converted to be looked at.
+/// Longest side in pixels of an image that is converted for a browser.
 const VIEW_SIDE: u32 = 4_096;
+/// JPEG quality of such an image.
 const VIEW_QUALITY: u8 = 88;
-/// An image's id is its content, so what is found under it never changes.
-const FOR_EVER: &str = "private, max-age=31536000, immutable";
+/// An image's id is the hash of its content, so the response never changes.
+const IMMUTABLE: &str = "private, max-age=31536000, immutable";
 
-/// What is known of an image.
+/// Metadata of an image.
 #[utoipa::path(
     get,
     path = "/v1/images/{id}",
     tag = "images",
     params(("id" = String, Path, description = "The image's id.")),
     responses(
-        (status = 200, body = ImageResponse),
+        (status = 200, description = "The image's metadata.", body = ImageResponse),
         (status = 400, description = "The id is malformed.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "The image is not in the library.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn describe(state: Data<State>, id: Path<String>) -> Result<Json<ImageResponse>> {
+pub(crate) async fn get_image(state: Data<AppState>, id: Path<String>) -> Result<Json<ImageResponse>> {
     let id = image_id(&id)?;
     let library = state.library.clone();
     let work = move || Ok(ImageResponse::from(&library.image(&id)?));
-    Ok(Json(state.pictures.run(work).await?))
+    Ok(Json(state.image_reads.run(work).await?))
 }
 
-/// An image's file, as it is; with `view=1`, as something that browsers show.
+/// An image's file, byte for byte; with `view=1`, in a format that browsers show.
 #[utoipa::path(
     get,
     path = "/v1/images/{id}/file",
@@ -53,23 +56,24 @@ pub(crate) async fn describe(state: Data<State>, id: Path<String>) -> Result<Jso
         FileParams,
     ),
     responses(
-        (status = 200, description = "The picture, under its own type.", content_type = "image/*"),
+        (status = 200, description = "The image, under its own type.", content_type = "image/*"),
         (status = 304, description = "The client has it already."),
         (status = 404, description = "The image is not in the library.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 410, description = "Its file is gone or has changed.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn file(state: Data<State>, id: Path<String>, request: HttpRequest) -> Result<HttpResponse> {
+pub(crate) async fn get_image_file(
+    state: Data<AppState>,
+    id: Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
     let id = image_id(&id)?;
     let form = params::read_query::<FileParams>(request.query_string())?.form();
-    let tag = file_tag(&id, form);
-    let held = holds(&request, &tag);
-    let library = state.library.clone();
-    let found = state
-        .pictures
-        .run(move || read(&library, &id, form, held))
-        .await?;
-    Ok(picture(found, &tag))
+    let tag = match form {
+        FileForm::Original => id.to_string(),
+        FileForm::Viewable => format!("{id}-view"),
+    };
+    respond(&state, &request, tag, id, move |library| read(library, &id, form)).await
 }
 
 /// A small JPEG of an image.
@@ -79,81 +83,87 @@ pub(crate) async fn file(state: Data<State>, id: Path<String>, request: HttpRequ
     tag = "images",
     params(("id" = String, Path, description = "The image's id.")),
     responses(
-        (status = 200, description = "A small picture.", content_type = "image/jpeg"),
+        (status = 200, description = "A small JPEG.", content_type = "image/jpeg"),
         (status = 304, description = "The client has it already."),
         (status = 404, description = "The image is not in the library.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 410, description = "It has to be made anew, and the file is gone or has changed.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 410, description = "It must be made again, but the file is gone or has changed.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn thumbnail(
-    state: Data<State>,
+pub(crate) async fn get_thumbnail(
+    state: Data<AppState>,
     id: Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse> {
     let id = image_id(&id)?;
-    let tag = format!("{id}-thumbnail");
-    let held = holds(&request, &tag);
-    let library = state.library.clone();
-    let work = move || {
-        if held {
-            library.image(&id)?;
-            return Ok(None);
-        }
-        Ok(Some(Picture {
+    let content = move |library: &Library| {
+        Ok(ImageContent {
             bytes: library.thumbnail(&id)?,
             media_type: "image/jpeg",
-            name: None,
-        }))
+            file_name: None,
+        })
     };
-    Ok(picture(state.pictures.run(work).await?, &tag))
+    respond(&state, &request, format!("{id}-thumbnail"), id, content).await
 }
 
-fn file_tag(id: &ImageId, form: FileForm) -> String {
-    match form {
-        FileForm::Original => id.to_string(),
-        FileForm::Viewable => format!("{id}-view"),
-    }
-}
-
-/// What is sent as a picture.
-struct Picture {
+/// The body of a response with an image.
+struct ImageContent {
     bytes: Vec<u8>,
     media_type: &'static str,
     /// The name to save it under.
-    name: Option<String>,
+    file_name: Option<String>,
 }
 
-/// `None` where the client holds it, and the library has the image still.
-fn read(library: &Library, id: &ImageId, form: FileForm, held: bool) -> Result<Option<Picture>, Problem> {
-    if held {
-        library.image(id)?;
-        return Ok(None);
+/// Sends what `content` reads, unless the client has the response with this entity tag; even then the
+/// image must be in the library.
+async fn respond<F>(
+    state: &AppState,
+    request: &HttpRequest,
+    tag: String,
+    id: ImageId,
+    content: F,
+) -> Result<HttpResponse>
+where
+    F: FnOnce(&Library) -> Result<ImageContent, Problem> + Send + 'static,
+{
+    let library = state.library.clone();
+    if client_has(request, &tag) {
+        state.image_reads.run(move || Ok(library.image(&id)?)).await?;
+        return Ok(cacheable(HttpResponse::NotModified(), &tag).finish());
     }
+    let content = state.image_reads.run(move || content(&library)).await?;
+    let mut response = cacheable(HttpResponse::Ok(), &tag);
+    response.content_type(content.media_type);
+    if let Some(name) = content.file_name {
+        response.insert_header((CONTENT_DISPOSITION, inline(name)));
+    }
+    Ok(response.body(content.bytes))
+}
+
+fn cacheable(mut response: HttpResponseBuilder, tag: &str) -> HttpResponseBuilder {
+    response.insert_header((ETAG, format!("\"{tag}\"")));
+    response.insert_header((CACHE_CONTROL, IMMUTABLE));
+    response
+}
+
+fn read(library: &Library, id: &ImageId, form: FileForm) -> Result<ImageContent, Problem> {
     let file = library.image_file(id)?;
     let format = file.record.metadata.format;
     if form == FileForm::Viewable && !format.shown_by_browsers() {
-        return viewable(&file).map(Some);
+        return convert(&file);
     }
-    Ok(Some(Picture {
-        name: file_name(&file.path),
+    Ok(ImageContent {
+        file_name: file_name(&file.path),
         media_type: format.media_type(),
         bytes: file.bytes,
-    }))
+    })
 }
 
-fn viewable(file: &ImageFile) -> Result<Picture, Problem> {
-    let decoded = decode(&file.bytes, &DecodeLimits::default()).map_err(|reason| {
-        Problem::new(
-            ProblemKind::UnreadableImage,
-            format!("the picture cannot be read: {reason}"),
-        )
-    })?;
-    let bytes = jpeg(&shrunk(&decoded.image, VIEW_SIDE))?;
-    let name = file_name(&file.path.with_extension("jpg"));
-    Ok(Picture {
-        bytes,
+fn convert(file: &ImageFile) -> Result<ImageContent, Problem> {
+    let decoded = decode(&file.bytes, &DecodeLimits::default())?;
+    Ok(ImageContent {
+        bytes: jpeg(&thumbnail(&decoded.image, VIEW_SIDE))?,
         media_type: "image/jpeg",
-        name,
+        file_name: file_name(&file.path.with_extension("jpg")),
     })
 }
 
@@ -162,30 +172,12 @@ fn jpeg(image: &RgbImage) -> Result<Vec<u8>, Problem> {
     let encoder = JpegEncoder::new_with_quality(&mut bytes, VIEW_QUALITY);
     image
         .write_with_encoder(encoder)
-        .map_err(|error| Problem::internal(format!("no JPEG could be made: {error}")))?;
+        .map_err(|error| Problem::internal(format!("cannot encode a JPEG: {error}")))?;
     Ok(bytes)
 }
 
 fn file_name(path: &FilePath) -> Option<String> {
     path.file_name().map(|name| name.to_string_lossy().into_owned())
-}
-
-fn picture(found: Option<Picture>, tag: &str) -> HttpResponse {
-    let Some(picture) = found else {
-        return cached(HttpResponse::NotModified(), tag).finish();
-    };
-    let mut response = cached(HttpResponse::Ok(), tag);
-    response.content_type(picture.media_type);
-    if let Some(name) = picture.name {
-        response.insert_header((CONTENT_DISPOSITION, inline(name)));
-    }
-    response.body(picture.bytes)
-}
-
-fn cached(mut response: HttpResponseBuilder, tag: &str) -> HttpResponseBuilder {
-    response.insert_header((ETAG, format!("\"{tag}\"")));
-    response.insert_header((CACHE_CONTROL, FOR_EVER));
-    response
 }
 
 /// Shown in the browser, and saved under the file's name.

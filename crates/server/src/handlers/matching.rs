@@ -1,3 +1,5 @@
+//! Compares an image with texts.
+
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result};
 use eidetic_confidence::QueryKind;
@@ -6,19 +8,20 @@ use eidetic_imaging::{DecodeLimits, decode};
 use eidetic_library::Library;
 use eidetic_search::QueryPicture;
 
-use super::pairs;
+use super::match_batch;
 use super::search::query_image;
 use crate::concurrency::try_acquire;
 use crate::params::{self, CheckedMatch, ImageInput, MatchForm, MatchParams, shortened};
 use crate::problem::Problem;
 use crate::responses::{MatchLine, MatchResponse, ProblemDocument};
-use crate::state::State;
+use crate::state::AppState;
 
-/// Hold a picture against texts: how probably each describes it.
+/// Compare an image with texts: the probability that each describes it.
 ///
-/// As a form (`multipart/form-data`), the picture is the file `image`, and `texts` has one text a line. Many pairs come as
-/// `text/tab-separated-values`, an image's id and a text in every line, 1 MiB in all; they are answered line by line, as JSON
-/// lines or, where `Accept` asks for it, as such a table.
+/// As a form (`multipart/form-data`), the image is the file `image`, and `texts` has one text on each
+/// line. Many pairs are sent as `text/tab-separated-values`, an image's id and a text on each line, 1 MiB
+/// in all; the response has one line for each, as JSON lines or, where `Accept` names only that type, as
+/// tab-separated values.
 #[utoipa::path(
     post,
     path = "/v1/match",
@@ -29,32 +32,33 @@ use crate::state::State;
         (String = "text/tab-separated-values"),
     )),
     responses(
-        (status = 200, content(
+        (status = 200, description = "The texts, the most probable first; for many pairs, one line for each.", content(
             (MatchResponse = "application/json"),
             (MatchLine = "application/x-ndjson"),
             (String = "text/tab-separated-values"),
         )),
-        (status = 400, description = "The body is no such JSON or form.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 400, description = "The body is not such JSON or such a form.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "The image is not in the library.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 413, description = "The picture is too large.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 413, description = "The image is too large.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 415, description = "The body is neither JSON nor a form.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 422, description = "The picture cannot be read.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 422, description = "The image cannot be read.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 503, description = "Too many requests at once; try again after `Retry-After`.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn texts(
-    state: Data<State>,
+pub(crate) async fn match_texts(
+    state: Data<AppState>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse> {
-    // Held until the answer is there, since the picture is in memory until then.
-    let _place = try_acquire(&state.uploads)?;
+    // Kept until the response is ready, since the image stays in memory until then.
+    let _permit = try_acquire(&state.uploads)?;
     let limits = &state.options.limits;
-    if params::media_type(&request) == pairs::TSV {
+    if params::media_type(&request) == match_batch::TSV {
         let body = params::read_text(&request, payload, limits).await?;
         let library = state.library.clone();
-        let lines = state.models.run(move || pairs::matched(&library, &body)).await?;
-        return Ok(pairs::answer(&request, &lines));
+        let work = move || match_batch::match_pairs(&library, &body);
+        let lines = state.model_runs.run(work).await?;
+        return Ok(match_batch::response(&request, &lines));
     }
     let params: MatchParams = params::read_json_or_form(&request, payload, limits).await?;
     let params = params.check(limits)?;
@@ -66,10 +70,10 @@ pub(crate) async fn texts(
     let texts = texts_to_match(&params, profile.as_ref())?;
     let library = state.library.clone();
     let work = move || match_image(&library, params, &texts, profile.as_ref());
-    Ok(HttpResponse::Ok().json(state.models.run(work).await?))
+    Ok(HttpResponse::Ok().json(state.model_runs.run(work).await?))
 }
 
-fn find_profile(state: &State, name: &str) -> Result<NamedProfile, Problem> {
+fn find_profile(state: &AppState, name: &str) -> Result<NamedProfile, Problem> {
     let profiles = &state.options.profiles;
     let found = profiles.iter().find(|profile| profile.name == name);
     found.cloned().ok_or_else(|| {
@@ -82,7 +86,7 @@ fn find_profile(state: &State, name: &str) -> Result<NamedProfile, Problem> {
     })
 }
 
-/// The texts given, else the profile's patterns.
+/// The texts of the request, or else the profile's patterns.
 fn texts_to_match(params: &CheckedMatch, profile: Option<&NamedProfile>) -> Result<Vec<String>, Problem> {
     let patterns = profile.into_iter().flat_map(|profile| &profile.patterns);
     let texts: Vec<String> = match params.texts.as_slice() {
@@ -104,13 +108,13 @@ fn match_image(
     profile: Option<&NamedProfile>,
 ) -> Result<MatchResponse, Problem> {
     let space = library.active();
-    let image = match &params.image {
+    let id = match &params.image {
         ImageInput::File(_) => None,
         ImageInput::Indexed(id) => Some(id.to_string()),
     };
-    let picture = query_image(params.image, &space)?;
+    let image = query_image(params.image, &space)?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let matches = space.match_texts(&picture, &texts)?;
+    let matches = space.match_texts(&image, &texts)?;
     let calibration = profile
         .map(|_| space.calibration(QueryKind::Text))
         .transpose()?
@@ -118,18 +122,18 @@ fn match_image(
     let purpose = profile.map(|profile| profile.purpose(params.criticality, calibration.as_ref()));
     let circumstances = Circumstances {
         candidates: matches.len(),
-        complexity: profile.and_then(|_| complexity(library, &picture)),
+        complexity: profile.and_then(|_| complexity(library, &image)),
     };
     Ok(MatchResponse {
         space: space.id().to_string(),
-        image,
+        image: id,
         results: MatchResponse::results(matches, purpose.as_ref(), circumstances),
     })
 }
 
-/// How busy a picture is; that of the library by its thumbnail.
-fn complexity(library: &Library, picture: &QueryPicture) -> Option<f32> {
-    match picture {
+/// Edge density of an image; for one of the library, that of its thumbnail.
+fn complexity(library: &Library, image: &QueryPicture) -> Option<f32> {
+    match image {
         QueryPicture::Pixels(pixels) => Some(edge_density(pixels)),
         QueryPicture::Indexed(id) => {
             let jpeg = library.thumbnail(id).ok()?;

@@ -15,14 +15,14 @@ use crate::problem::Problem;
 pub struct FilterParams {
     /// Absolute folders; an image in one of them, at any depth, passes.
     pub folders: Vec<String>,
-    /// When the picture was taken; images without a date do not pass.
+    /// Capture time; images without a date do not pass.
     #[serde(deserialize_with = "object_or_null")]
     pub taken: Option<TakenParams>,
     /// Tags, in any case; an image that carries all of them passes.
     pub tags: Vec<String>,
 }
 
-/// A span of local time, as `2020-05-01` or `2020-05-01T12:00:00`; an end left out is open.
+/// A span of local time, as `2020-05-01` or `2020-05-01T12:00:00`; a missing end is open.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TakenParams {
@@ -83,7 +83,8 @@ impl From<FilterQuery> for FilterParams {
     }
 }
 
-/// Reads an object. Serde would also fill a struct from an array, field by field; such a request is a mistake.
+/// Reads an object. Serde would also fill a struct from an array, field by field; such a request is a
+/// mistake.
 pub(super) fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
     let fields = Map::deserialize(deserializer)?;
     serde_json::from_value(Value::Object(fields)).map_err(D::Error::custom)

@@ -65,13 +65,13 @@ impl Serialize for ImageBytes {
 
 impl<'de> Deserialize<'de> for ImageBytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Bytes)
+        deserializer.deserialize_any(ImageBytesVisitor)
     }
 }
 
-struct Bytes;
+struct ImageBytesVisitor;
 
-impl Visitor<'_> for Bytes {
+impl Visitor<'_> for ImageBytesVisitor {
     type Value = ImageBytes;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

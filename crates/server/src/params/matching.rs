@@ -30,8 +30,8 @@ pub struct MatchParams {
     /// Texts that may describe it. Empty ones are skipped, equal ones count once.
     #[schema(min_items = 1, max_items = 1000)]
     pub texts: Vec<String>,
-    /// The profile that turns each score into a verdict: `product`, `moderation`, `album`, or one of the server's own. A
-    /// profile with patterns needs no texts.
+    /// The profile that turns each score into a verdict: `product`, `moderation`, `album`, or one of the
+    /// server's own. A profile with patterns needs no texts.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "product")]
     pub profile: Option<String>,

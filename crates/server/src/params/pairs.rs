@@ -44,7 +44,8 @@ pub(crate) fn query_pairs(query: &str) -> Result<Vec<(String, RawValue)>, Proble
     Ok(pairs.into_inner().into_iter().map(text).collect())
 }
 
-/// Reads names and values, of which only fields of `T` may occur, and only lists of a query string several times.
+/// Reads names and values, of which only fields of `T` may occur, and only lists of a query string
+/// several times.
 pub(crate) fn from_pairs<T: DeserializeOwned>(
     pairs: impl IntoIterator<Item = (String, RawValue)>,
     encoding: Encoding,
@@ -66,7 +67,7 @@ pub(crate) fn from_pairs<T: DeserializeOwned>(
 struct Parameters {
     rest: IntoIter<String, Vec<RawValue>>,
     /// The parameter whose name was read last.
-    current: Option<Parameter>,
+    current: Option<ParameterValues>,
     encoding: Encoding,
 }
 
@@ -78,7 +79,7 @@ impl<'de> MapAccess<'de> for Parameters {
             return Ok(None);
         };
         let key = seed.deserialize(name.as_str().into_deserializer())?;
-        self.current = Some(Parameter {
+        self.current = Some(ParameterValues {
             name,
             values,
             encoding: self.encoding,
@@ -95,13 +96,13 @@ impl<'de> MapAccess<'de> for Parameters {
 }
 
 /// One parameter with its values.
-struct Parameter {
+struct ParameterValues {
     name: String,
     values: Vec<RawValue>,
     encoding: Encoding,
 }
 
-impl Parameter {
+impl ParameterValues {
     /// Its only value.
     fn single(mut self) -> Result<RawValue, PairsError> {
         if self.values.len() > 1 {
@@ -153,7 +154,7 @@ impl RawValue {
     }
 }
 
-impl IntoDeserializer<'_, PairsError> for Parameter {
+impl IntoDeserializer<'_, PairsError> for ParameterValues {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -169,7 +170,7 @@ macro_rules! parsed {
     )*};
 }
 
-impl<'de> Deserializer<'de> for Parameter {
+impl<'de> Deserializer<'de> for ParameterValues {
     type Error = PairsError;
 
     parsed! {

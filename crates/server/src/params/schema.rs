@@ -27,7 +27,7 @@ pub(super) fn query_parameters<T: PartialSchema>() -> Vec<Parameter> {
         .collect()
 }
 
-/// The form that stands for `T`: base64 becomes a file, a list one item on each line, an object JSON text.
+/// The schema of `T` as a form: base64 becomes a file, a list one item on each line, an object JSON text.
 pub(super) fn form_schema<T: PartialSchema>() -> RefOr<Schema> {
     let mut object = object_schema::<T>();
     for schema in object.properties.values_mut() {

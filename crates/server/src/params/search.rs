@@ -1,7 +1,7 @@
 //! The parameters of a search.
 //!
-//! [`SearchParams`] is the only list of them: the query string, the JSON body, the form, the messages about unknown
-//! parameters and the OpenAPI document all follow from its fields.
+//! [`SearchParams`] is the only list of them: the query string, the JSON body, the form, the messages
+//! about unknown parameters and the OpenAPI document all follow from its fields.
 
 use std::sync::LazyLock;
 
@@ -54,7 +54,8 @@ pub struct SearchParams {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 1)]
     pub min_confidence: Option<f32>,
-    /// The space to search in, by its number, its model or its name in responses; the active one where left out.
+    /// The space to search in, by its number, its model or its name in responses; the active one where
+    /// left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2000)]
     pub space: Option<String>,

@@ -1,12 +1,12 @@
-//! Charts as SVG, coloured by the style sheet's classes.
+//! Charts as SVG, colored by classes of the style sheet.
 
 use std::fmt::Write;
 
 use eidetic_confidence::calibration::{Calibrated, CurvePoint, Reliability};
 
-/// Size of the histogram's drawing, and where its plot lies within. The slider below it has the same margins.
-const WIDE: f64 = 720.0;
-const HIGH: f64 = 220.0;
+/// Size and margins of the histogram. The slider below it has the same margins.
+const WIDTH: f64 = 720.0;
+const HEIGHT: f64 = 220.0;
 const SIDE_MARGIN: f64 = 16.0;
 const AXIS: f64 = 24.0;
 /// Size of a square chart, and the margin at its left and bottom.
@@ -16,7 +16,7 @@ const EDGE: f64 = 10.0;
 /// Room above a square chart for the name of its upward axis.
 const HEAD: f64 = 10.0;
 
-/// Where the axis of scores begins and ends: the histogram's range, and a little more on both sides.
+/// The range of the score axis: that of the histogram with a margin on both sides.
 pub(super) fn score_axis(made: &Calibrated) -> (f64, f64) {
     let (from, to) = (made.histogram.from, made.histogram.to);
     let more = 0.02 * (to - from);
@@ -40,7 +40,7 @@ pub(super) fn histogram(made: &Calibrated, cut: f64) -> String {
         .copied()
         .fold(f64::MIN_POSITIVE, f64::max);
     let axis = score_axis(made);
-    let middle = (HIGH - AXIS) / 2.0;
+    let middle = (HEIGHT - AXIS) / 2.0;
     let width = (histogram.to - histogram.from) / matching.len() as f64;
     let mut bars = String::new();
     for (class, shares, up) in [("match", &matching, 1.0), ("other", &other, 0.0)] {
@@ -58,16 +58,16 @@ pub(super) fn histogram(made: &Calibrated, cut: f64) -> String {
         }
     }
     format!(
-        "<svg class=\"histogram\" viewBox=\"0 0 {WIDE} {HIGH}\" role=\"img\" aria-label=\"Histogram of scores: pairs \
+        "<svg class=\"histogram\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Histogram of scores: pairs \
          that match above, others below\">{bars}<line class=\"axis\" x1=\"{SIDE_MARGIN}\" x2=\"{}\" y1=\"{middle}\" \
          y2=\"{middle}\"/>{}<line class=\"cut\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"0\" y2=\"{}\" data-from=\"{}\" \
          data-to=\"{}\" data-left=\"{SIDE_MARGIN}\" data-right=\"{}\"/></svg>",
-        WIDE - SIDE_MARGIN,
+        WIDTH - SIDE_MARGIN,
         score_ticks(axis),
-        HIGH - AXIS,
+        HEIGHT - AXIS,
         axis.0,
         axis.1,
-        WIDE - SIDE_MARGIN,
+        WIDTH - SIDE_MARGIN,
         at = x(cut, axis),
     )
 }
@@ -104,7 +104,7 @@ pub(super) fn precision_recall(made: &Calibrated) -> String {
     square("pr", "Precision and recall", ("recall", "precision"), &body)
 }
 
-/// What was observed against what was stated, before and after.
+/// Observed against stated probability, before and after the calibration.
 pub(super) fn reliability(made: &Calibrated) -> String {
     let mut body = line("chance", &[(0.0, 0.0), (1.0, 1.0)]);
     if let Some(before) = &made.before {
@@ -123,7 +123,7 @@ pub(super) fn reliability(made: &Calibrated) -> String {
     )
 }
 
-/// A dot a bin, its area by the number of pairs in it, joined by a line.
+/// A dot for each bin, with an area proportional to its number of pairs, connected by a line.
 fn bins(class: &str, reliability: &Reliability) -> String {
     let points: Vec<(f64, f64)> = reliability
         .bins
@@ -197,15 +197,15 @@ fn line(class: &str, points: &[(f64, f64)]) -> String {
     format!("<polyline class=\"{class}\" points=\"{}\"/>", drawn.trim_end())
 }
 
-/// Where a point of the unit square lies in a square chart.
+/// The position of a point of the unit square in a square chart.
 fn place((across, up): (f64, f64)) -> (f64, f64) {
     let size = SQUARE - MARGIN - EDGE;
     (MARGIN + across * size, EDGE + (1.0 - up) * size)
 }
 
-/// Where a score lies in the histogram.
+/// The horizontal position of a score in the histogram.
 fn x(score: f64, (from, to): (f64, f64)) -> f64 {
-    SIDE_MARGIN + (score - from) / (to - from) * (WIDE - 2.0 * SIDE_MARGIN)
+    SIDE_MARGIN + (score - from) / (to - from) * (WIDTH - 2.0 * SIDE_MARGIN)
 }
 
 fn score_ticks(axis: (f64, f64)) -> String {
@@ -213,7 +213,7 @@ fn score_ticks(axis: (f64, f64)) -> String {
     let decimals = (-step.log10().floor()).clamp(0.0, 6.0) as usize;
     let first = (axis.0 / step).ceil();
     let mut ticks = String::new();
-    // The step is a tenth of the axis or more, so few fit.
+    // The step is at least a tenth of the axis, so there are few.
     for count in 0..16 {
         let score = (first + f64::from(count)) * step;
         if score > axis.1 {
@@ -223,13 +223,13 @@ fn score_ticks(axis: (f64, f64)) -> String {
             ticks,
             "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{score:.decimals$}</text>",
             x(score, axis),
-            HIGH - 6.0
+            HEIGHT - 6.0
         );
     }
     ticks
 }
 
-/// The least of 1, 2, 5 times a power of ten that is no less than `rough`.
+/// The smallest of 1, 2 and 5 times a power of ten that is at least `rough`.
 fn round_step(rough: f64) -> f64 {
     let power = 10f64.powf(rough.max(1e-9).log10().floor());
     let step = [1.0, 2.0, 5.0]
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ticks_stand_at_round_scores() {
+    fn ticks_are_at_round_scores() {
         for (rough, step) in [(0.013, 0.02), (0.05, 0.05), (0.3, 0.5), (0.07, 0.1), (1.0, 1.0)] {
             assert!((round_step(rough) - step).abs() < 1e-12, "{rough}");
         }

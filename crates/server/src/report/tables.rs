@@ -1,14 +1,16 @@
+//! Thresholds and history as HTML tables.
+
 use eidetic_confidence::QueryKind;
 use eidetic_confidence::calibration::{Calibrated, Chosen, Interval, Threshold};
 use eidetic_library::{CalibrationEvent, CalibrationEventKind};
 
 use super::escape;
-use crate::responses::moment;
+use crate::responses::timestamp;
 
-/// Events shown; the latest are what one looks for.
-const EVENTS: usize = 50;
+/// Number of events shown, the latest ones.
+const MAX_EVENTS: usize = 50;
 
-/// One row a strategy, with a button that moves the cut there.
+/// One row for each strategy, with a button that moves the threshold there.
 pub(super) fn thresholds(made: &Calibrated) -> String {
     let rows: String = made.thresholds.iter().map(row).collect();
     format!(
@@ -49,12 +51,12 @@ fn cell(label: &str, value: f64, interval: Option<Interval>) -> String {
     format!("<td data-label=\"{label}\">{value:.3}{interval}</td>")
 }
 
-/// What was done, the latest first.
+/// All changes, the latest first.
 pub(super) fn history(events: &[CalibrationEvent]) -> String {
     if events.is_empty() {
         return String::new();
     }
-    let rows: String = events.iter().rev().take(EVENTS).map(event).collect();
+    let rows: String = events.iter().rev().take(MAX_EVENTS).map(event).collect();
     format!(
         "<section class=\"calibration\"><div class=\"panel\"><h3>History</h3><table class=\"history\"><thead><tr>\
          <th scope=\"col\">When</th><th scope=\"col\">What</th><th scope=\"col\">Counts since</th>\
@@ -65,7 +67,7 @@ pub(super) fn history(events: &[CalibrationEvent]) -> String {
 fn event(event: &CalibrationEvent) -> String {
     let what = match event.what {
         CalibrationEventKind::Calibrated => "calibrated",
-        CalibrationEventKind::Refitted => "re-fitted by answers",
+        CalibrationEventKind::Refitted => "refitted to feedback",
         CalibrationEventKind::Undone => "undone",
     };
     let kind = match event.kind {
@@ -79,6 +81,6 @@ fn event(event: &CalibrationEvent) -> String {
     let even = event
         .even_score
         .map_or_else(|| "–".to_owned(), |score| format!("{score:.4}"));
-    let at = moment(event.at).replace('T', " ").replace('Z', "");
+    let at = timestamp(event.at).replace('T', " ").replace('Z', "");
     format!("<tr><td>{at}</td><td>{kind}: {what}</td><td>{version}</td><td>{even}</td></tr>")
 }

@@ -1,10 +1,12 @@
+//! Reports of made-up calibrations.
+
 use eidetic_confidence::QueryKind;
 use eidetic_confidence::calibration::{Calibrated, LabelledScore, Origin, Source};
 use eidetic_domain::ImageId;
 use eidetic_library::CalibrationHistory;
 use image::{Rgb, RgbImage};
 
-use super::Report;
+use super::CalibrationReport;
 
 fn calibrated(query: &str) -> Calibrated {
     let pair = |i: u32| LabelledScore {
@@ -29,21 +31,21 @@ fn calibrated(query: &str) -> Calibrated {
 }
 
 fn html(made: &[&Calibrated]) -> String {
-    let picture = |image: &ImageId, _: &str| {
+    let pixels = |image: &ImageId, _: &str| {
         let shade = image.as_bytes()[0];
         (shade < 250).then(|| RgbImage::from_pixel(300, 200, Rgb([shade; 3])))
     };
-    Report {
+    CalibrationReport {
         space: "model@1/p/512".into(),
         calibrations: made.to_vec(),
         events: &CalibrationHistory::default().events,
-        picture: &picture,
+        image: &pixels,
     }
     .html()
 }
 
 #[test]
-fn a_report_needs_nothing_else() {
+fn report_is_self_contained() {
     let made = calibrated("a cat");
     let html = html(&[&made]);
     for outside in ["http://", "https://", " src=", "@import", "url("] {
@@ -76,7 +78,7 @@ fn a_report_needs_nothing_else() {
 }
 
 #[test]
-fn no_text_of_a_pair_becomes_markup() {
+fn pair_texts_are_escaped() {
     let made = calibrated("</script><script>alert(1)</script> \" onload='x' &amp;");
     let html = html(&[&made]);
     assert_eq!(html.matches("<script").count(), 3, "theme, data and program");
@@ -84,8 +86,13 @@ fn no_text_of_a_pair_becomes_markup() {
 }
 
 #[test]
-fn without_a_calibration_it_says_how_to_make_one() {
+fn uncalibrated_report_names_calibrate_command() {
     let html = html(&[]);
     assert!(html.contains("eidetic calibrate PAIRS.tsv"));
-    assert!(Report::policy().matches("sha256-").count() == 4);
+    assert!(
+        CalibrationReport::content_security_policy()
+            .matches("sha256-")
+            .count()
+            == 4
+    );
 }

@@ -1,3 +1,5 @@
+//! Thumbnails of a report as data URIs.
+
 use std::collections::HashMap;
 
 use base64::Engine;
@@ -8,29 +10,31 @@ use eidetic_imaging::thumbnail;
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
-/// Pictures in a report; each takes some six kilobytes.
-const MOST: usize = 60;
+/// Maximum number of images in a report; each takes about six kilobytes.
+const MAX_IMAGES: usize = 60;
+/// Longest side in pixels.
 const SIDE: u32 = 176;
+/// JPEG quality.
 const QUALITY: u8 = 78;
 
-/// Small pictures as data URIs, each once.
+/// Thumbnails as data URIs, each image once.
 pub(super) struct Thumbnails<'a> {
-    picture: &'a dyn Fn(&ImageId, &str) -> Option<RgbImage>,
+    image: &'a dyn Fn(&ImageId, &str) -> Option<RgbImage>,
     uris: Vec<String>,
 }
 
 impl<'a> Thumbnails<'a> {
-    pub(super) fn new(picture: &'a dyn Fn(&ImageId, &str) -> Option<RgbImage>) -> Self {
+    pub(super) fn new(image: &'a dyn Fn(&ImageId, &str) -> Option<RgbImage>) -> Self {
         Self {
-            picture,
+            image,
             uris: Vec::new(),
         }
     }
 
-    /// Takes the pictures of the pairs nearest `cut`, as many on each side; each image's place among the URIs. The pairs
-    /// ascend by score.
+    /// Adds the images of the pairs nearest to `cut`, equally many on both sides; returns each image's
+    /// index among the URIs. The pairs are sorted by score.
     pub(super) fn nearest(&mut self, pairs: &[LabelledScore], cut: f64) -> HashMap<ImageId, usize> {
-        let mut places = HashMap::new();
+        let mut indices = HashMap::new();
         let mut tried = std::collections::HashSet::new();
         for pair in outwards(pairs, cut) {
             let query = pair.query_image.map(|image| (image, pair.query.as_str()));
@@ -38,18 +42,18 @@ impl<'a> Thumbnails<'a> {
                 .into_iter()
                 .flatten()
             {
-                if tried.len() >= MOST {
-                    return places;
+                if tried.len() >= MAX_IMAGES {
+                    return indices;
                 }
                 if tried.insert(image)
-                    && let Some(uri) = (self.picture)(&image, path).and_then(|picture| uri(&picture))
+                    && let Some(uri) = (self.image)(&image, path).and_then(|pixels| uri(&pixels))
                 {
-                    places.insert(image, self.uris.len());
+                    indices.insert(image, self.uris.len());
                     self.uris.push(uri);
                 }
             }
         }
-        places
+        indices
     }
 
     pub(super) fn into_uris(self) -> Vec<String> {
@@ -57,7 +61,7 @@ impl<'a> Thumbnails<'a> {
     }
 }
 
-/// The pairs just below and just above a cut in turn, the nearest first.
+/// The pairs below and above a threshold in turn, the nearest first.
 fn outwards(pairs: &[LabelledScore], cut: f64) -> impl Iterator<Item = &LabelledScore> {
     let (below, above) = pairs.split_at(pairs.partition_point(|pair| pair.score < cut));
     let ranks = 0..below.len().max(above.len());
@@ -67,14 +71,14 @@ fn outwards(pairs: &[LabelledScore], cut: f64) -> impl Iterator<Item = &Labelled
     })
 }
 
-fn uri(picture: &RgbImage) -> Option<String> {
+fn uri(image: &RgbImage) -> Option<String> {
     let mut jpeg = Vec::new();
     let encoder = JpegEncoder::new_with_quality(&mut jpeg, QUALITY);
-    thumbnail(picture, SIDE).write_with_encoder(encoder).ok()?;
+    thumbnail(image, SIDE).write_with_encoder(encoder).ok()?;
     Some(format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg)))
 }
 
-/// The last part of a path.
+/// The last component of a path.
 pub(super) fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\'])
         .find(|part| !part.is_empty())

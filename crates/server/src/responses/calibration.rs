@@ -1,3 +1,5 @@
+//! Calibrations and their history.
+
 use eidetic_confidence::calibration::{
     Calibrated, Chosen, ClassSummary, CurveSummary, Histogram, Honesty, Interval, Outcome, Source, Strategy,
 };
@@ -8,14 +10,14 @@ use utoipa::ToSchema;
 
 use super::FailedFile;
 
-/// How the library's scores are read.
+/// The current calibrations of the active space.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CalibrationsResponse {
-    /// The library's space.
+    /// The active space.
     pub space: String,
-    /// The calibrations that count, one a kind at most; a kind without one has the confidences that came with the model.
+    /// At most one calibration for each kind; a kind without one uses the confidences of the model itself.
     pub calibrations: Vec<CalibrationSummary>,
-    /// What was done, the latest last.
+    /// All changes, the latest last.
     pub history: Vec<CalibrationHistoryEntry>,
 }
 
@@ -24,9 +26,9 @@ pub struct CalibrationsResponse {
 pub struct CalibrationSummary {
     /// Its number in the library.
     pub version: u32,
-    /// The number of the one that it took the place of.
+    /// The number of the calibration that it replaced.
     pub replaces: Option<u32>,
-    /// `text` or `picture`: what is held against pictures.
+    /// `text` or `picture`: what is compared with images.
     #[schema(value_type = String, pattern = "^(text|picture)$")]
     pub kind: QueryKind,
     /// The space of its scores.
@@ -40,12 +42,12 @@ pub struct CalibrationSummary {
     /// `{"platt":{"slope":…,"intercept":…}}` or `{"isotonic":{"knots":[[score,probability],…]}}`.
     #[schema(value_type = Object)]
     pub fit: Fit,
-    /// The score from which on a match is more probable than not.
+    /// The score from which a match is more probable than not.
     pub even_score: Option<f64>,
-    /// Count, mean and deviation of the pairs that match.
+    /// Count, mean and standard deviation of the scores of matching pairs.
     #[schema(value_type = Object)]
     pub matching: ClassSummary,
-    /// Those of the pairs that do not.
+    /// The same for pairs that do not match.
     #[schema(value_type = Object)]
     pub other: ClassSummary,
     /// Scores of both classes in bins of equal width.
@@ -56,10 +58,10 @@ pub struct CalibrationSummary {
     pub curve: CurveSummary,
     /// Thresholds by strategy.
     pub thresholds: Vec<ThresholdSummary>,
-    /// Reliability and log loss of what was believed before.
+    /// Reliability and log loss of the confidences before.
     #[schema(value_type = Option<Object>)]
     pub before: Option<Honesty>,
-    /// Those of this calibration, on pairs that it was kept from.
+    /// Those of this calibration, on held-out pairs.
     #[schema(value_type = Object)]
     pub after: Honesty,
 }
@@ -72,37 +74,37 @@ pub struct ThresholdSummary {
     /// The strategy for programs, such as `{"precision":0.95}`.
     #[schema(value_type = Object)]
     pub strategy: Strategy,
-    /// A pair counts as a match from this score on; `null` where no threshold reaches what is asked.
+    /// A pair counts as a match from this score on; `null` where no threshold reaches the goal.
     pub value: Option<f64>,
-    /// Where it lies with 95 % confidence: `{"low":…,"high":…}`.
+    /// Its 95 % confidence interval: `{"low":…,"high":…}`.
     #[schema(value_type = Option<Object>)]
     pub interval: Option<Interval>,
-    /// On the pairs that it was chosen on: too rosy.
+    /// On the pairs that it was chosen on, which is optimistic.
     pub seen: Option<ClassificationMetrics>,
-    /// On pairs that it was kept from (five-fold cross-validation): what to expect.
+    /// On held-out pairs (five-fold cross-validation).
     pub expected: Option<ClassificationMetrics>,
-    /// Of the precision on other pairs, with 95 % confidence.
+    /// 95 % confidence interval of the precision on other pairs.
     #[schema(value_type = Option<Object>)]
     pub precision_interval: Option<Interval>,
-    /// Of the recall on other pairs, likewise.
+    /// 95 % confidence interval of the recall on other pairs.
     #[schema(value_type = Option<Object>)]
     pub recall_interval: Option<Interval>,
     /// Why there is no value.
     pub reason: Option<String>,
 }
 
-/// What a threshold does.
+/// Precision and recall of a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ClassificationMetrics {
-    /// Of what was taken for a match, the part that is one.
+    /// Share of true matches among the pairs classified as matches.
     pub precision: f64,
-    /// Of the matches, the part that was taken for one.
+    /// Share of the true matches that are classified as matches.
     pub recall: f64,
     /// Harmonic mean of both.
     pub f1: f64,
 }
 
-/// Something that changed how scores are read.
+/// A change of the calibrations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CalibrationHistoryEntry {
     /// When.
@@ -114,14 +116,14 @@ pub struct CalibrationHistoryEntry {
     /// `calibrated`, `refitted` or `undone`.
     #[schema(value_type = String, pattern = "^(calibrated|refitted|undone)$")]
     pub what: CalibrationEventKind,
-    /// The version that counts since; `null`: what came with the model.
+    /// The version that is current since; `null`: the confidences of the model itself.
     pub version: Option<u32>,
-    /// The score from which on a match is more probable than not since.
+    /// The score from which a match is more probable than not since.
     pub even_score: Option<f64>,
 }
 
 impl CalibrationsResponse {
-    /// The current calibrations among `history`, and what happened.
+    /// The current calibrations of `history`, and its events.
     pub fn new(space: String, history: &CalibrationHistory) -> Self {
         let current = [QueryKind::Text, QueryKind::Picture].map(|kind| history.current(kind));
         Self {
@@ -143,7 +145,7 @@ impl From<&Calibrated> for CalibrationSummary {
             replaces: made.origin.replaces,
             kind: made.origin.kind,
             space: made.origin.space.clone(),
-            made_at: moment(made.origin.made_at),
+            made_at: timestamp(made.origin.made_at),
             source: made.origin.source,
             fit: made.fit.clone(),
             even_score: made.even_score(),
@@ -190,7 +192,7 @@ impl From<&Outcome> for ClassificationMetrics {
 impl From<&CalibrationEvent> for CalibrationHistoryEntry {
     fn from(event: &CalibrationEvent) -> Self {
         Self {
-            at: moment(event.at),
+            at: timestamp(event.at),
             kind: event.kind,
             what: event.what,
             version: event.version,
@@ -209,7 +211,7 @@ impl From<&FailedImage> for FailedFile {
 }
 
 /// Milliseconds since 1970 as RFC 3339 in whole seconds.
-pub(crate) fn moment(milliseconds: u64) -> String {
+pub(crate) fn timestamp(milliseconds: u64) -> String {
     let seconds = i64::try_from(milliseconds / 1000).unwrap_or(i64::MAX);
     jiff::Timestamp::from_second(seconds).map_or_else(|_| String::new(), |at| at.to_string())
 }

@@ -1,38 +1,40 @@
+//! Stored feedback.
+
 use eidetic_catalog::Feedback;
 use eidetic_domain::ImageId;
 use eidetic_library::{AnswerCount, FEEDBACK_NEEDED};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How many answers there are.
+/// The number of entries of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FeedbackCount {
-    /// Answers to queries of this kind that the library keeps.
+    /// Entries of this kind that the library keeps.
     pub answers: usize,
-    /// From so many new ones on, confidences follow them.
+    /// Number of new entries after which confidences are refitted.
     pub needed: usize,
 }
 
-/// The answers of a kind.
+/// The feedback of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FeedbackList {
     /// The oldest first; the last 10,000 are kept.
     pub answers: Vec<FeedbackEntry>,
 }
 
-/// One answer.
+/// Feedback on one image and query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FeedbackEntry {
     /// The image's id.
     #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     pub image: ImageId,
-    /// Where it stands, or last stood.
+    /// Its path, or its last one.
     pub path: String,
-    /// The words, or the id of the picture, that it was found by.
+    /// The text that it was found by, or the id of the image.
     pub query: String,
     /// Whether it matches.
     pub right: bool,
-    /// When that was said, in milliseconds since 1970.
+    /// Time of the feedback in milliseconds since 1970.
     pub at: i64,
 }
 
@@ -46,21 +48,21 @@ impl From<AnswerCount> for FeedbackCount {
 }
 
 impl From<Vec<Feedback>> for FeedbackList {
-    fn from(answers: Vec<Feedback>) -> Self {
+    fn from(feedback: Vec<Feedback>) -> Self {
         Self {
-            answers: answers.into_iter().map(FeedbackEntry::from).collect(),
+            answers: feedback.into_iter().map(FeedbackEntry::from).collect(),
         }
     }
 }
 
 impl From<Feedback> for FeedbackEntry {
-    fn from(answer: Feedback) -> Self {
+    fn from(feedback: Feedback) -> Self {
         Self {
-            image: answer.image,
-            path: answer.path.display().to_string(),
-            query: answer.query,
-            right: answer.right,
-            at: answer.at_ms,
+            image: feedback.image,
+            path: feedback.path.display().to_string(),
+            query: feedback.query,
+            right: feedback.right,
+            at: feedback.at_ms,
         }
     }
 }

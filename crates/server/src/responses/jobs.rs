@@ -1,3 +1,5 @@
+//! Jobs and the reports of indexing.
+
 use eidetic_domain::SpaceId;
 use eidetic_indexer::{FileFailure, IndexingReport};
 use serde::{Deserialize, Serialize};
@@ -8,11 +10,11 @@ use super::SpaceReportResponse;
 /// The job that a request started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobTicket {
-    /// Its id, to ask for at `/v1/jobs/{id}`.
+    /// Its id, for `/v1/jobs/{id}`.
     pub job: String,
 }
 
-/// How a job stands.
+/// Progress or result of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobResponse {
     /// Its id.
@@ -20,15 +22,15 @@ pub struct JobResponse {
     /// What it does.
     #[serde(default)]
     pub kind: JobKind,
-    /// Whether it runs still, or how it ended.
+    /// Whether it is running, or how it ended.
     pub state: JobState,
-    /// Files, or images of a space, dealt with.
+    /// Files, or images of a space, processed so far.
     pub done: u64,
-    /// Files or images to deal with, once that is known.
+    /// Files or images to process, once known.
     pub total: Option<u64>,
-    /// What an indexing job did, once it has ended; after a cancellation, what was done until then.
+    /// The report of an indexing job that has ended or was cancelled.
     pub report: Option<IndexReport>,
-    /// What a job did that fills a space, likewise.
+    /// The report of a job that fills a space, likewise.
     #[serde(default)]
     pub space_report: Option<SpaceReportResponse>,
     /// Why it failed, if it did.
@@ -39,61 +41,62 @@ pub struct JobResponse {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobKind {
-    /// Brings the library up to date with its folders.
+    /// Updates the library from its sources.
     #[default]
     Index,
-    /// Embeds all images for another model, which then answers.
+    /// Embeds all images with another model and activates its space.
     Switch,
-    /// Embeds the images that a kept space lacks.
-    CatchUp,
+    /// Embeds the images that are missing in a kept space.
+    #[serde(rename = "catch_up")]
+    Backfill,
 }
 
-/// Whether a job runs still, or how it ended.
+/// Whether a job is running, or how it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
-    /// Under way.
+    /// Not ended yet.
     Running,
-    /// It came to its end; single files may have failed.
+    /// Completed; single files may have failed.
     Done,
-    /// It could not go on.
+    /// Stopped by an error.
     Failed,
-    /// It was stopped; what it had done until then is kept.
+    /// Cancelled; what it had committed is kept.
     Cancelled,
 }
 
-/// What an indexing run did.
+/// The report of an indexing job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct IndexReport {
-    /// Files that became searchable: new ones, changed ones, and copies of pictures known from elsewhere.
+    /// Files that became searchable: new ones, changed ones, and copies of known images.
     pub indexed: u64,
-    /// Files that are as they were.
+    /// Unchanged files.
     pub unchanged: u64,
-    /// Files that stood at another path before.
+    /// Files that were at another path before.
     pub moved: u64,
-    /// Files that are gone.
+    /// Files that were deleted.
     pub removed: u64,
-    /// Files that could not be read as pictures.
+    /// Files that could not be read as images.
     pub failed: Vec<FailedFile>,
-    /// How long it took.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// Pictures that the model saw, a second.
+    /// Images embedded per second.
     pub images_per_second: f64,
     /// The space of the vectors.
     pub space: String,
 }
 
-/// A file that could not be read as a picture.
+/// A file that could not be read as an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FailedFile {
-    /// Where it is.
+    /// Its path.
     pub path: String,
     /// What is wrong with it.
     pub reason: String,
 }
 
 impl IndexReport {
-    /// What `report` says, of a library of `space`.
+    /// The report of a run in `space`.
     pub fn new(report: &IndexingReport, space: &SpaceId) -> Self {
         Self {
             indexed: report.indexed,
@@ -117,7 +120,7 @@ impl From<&FileFailure> for FailedFile {
     }
 }
 
-/// JSON knows no infinity, so nothing in no time is nothing a second.
+/// 0 for a run without duration, since JSON has no infinity.
 fn rate(count: u64, seconds: f64) -> f64 {
     if seconds > 0.0 {
         count as f64 / seconds

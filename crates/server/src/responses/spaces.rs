@@ -1,35 +1,37 @@
+//! Reports on spaces.
+
 use eidetic_library::SpaceReport;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::FailedFile;
 
-/// What filling a space did.
+/// The report of a job that fills a space.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SpaceReportResponse {
-    /// The space's name in answers.
+    /// The space's name in responses.
     pub space: String,
-    /// How to load its model.
+    /// The name of its model.
     pub model: String,
     /// Whether it is the active space now.
     pub active: bool,
     /// Images that have a vector in it now.
     pub images: u64,
-    /// Those of them that were embedded in this run.
+    /// Images that this job embedded.
     pub embedded: u64,
-    /// Images that were given tags in it.
+    /// Images that were tagged in it.
     pub tagged: u64,
-    /// Images that could not be embedded; they stay in the spaces that have them.
+    /// Images that could not be embedded; other spaces keep their vectors.
     pub failed: Vec<FailedFile>,
-    /// The model of the space that answered before, where that stays.
+    /// The model of the previously active space, if that is kept.
     pub kept: Option<String>,
-    /// The model of the space that answered before, where that went.
+    /// The model of the previously active space, if that was dropped.
     pub dropped: Option<String>,
-    /// How long it took.
+    /// Duration in seconds.
     pub seconds: f64,
 }
 
-/// A space that is no more.
+/// A space that was dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DropResponse {
     /// Its model.

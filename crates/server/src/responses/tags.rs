@@ -1,3 +1,5 @@
+//! The tags of an image.
+
 use eidetic_catalog::Tag;
 use eidetic_domain::ImageId;
 use serde::{Deserialize, Serialize};
@@ -23,12 +25,12 @@ pub struct ImageTag {
     pub confidence: f32,
     /// Cosine similarity, −1 to 1.
     pub score: f32,
-    /// Whether it was given for want of better ones, below the confidence that tags have to have.
+    /// Whether its confidence is below the minimum: it was given because better tags are missing.
     pub low: bool,
 }
 
 impl TagsResponse {
-    /// What is said of `image`.
+    /// The response for `image`.
     pub fn new(image: ImageId, tags: Vec<Tag>) -> Self {
         Self {
             image,

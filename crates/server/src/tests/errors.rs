@@ -1,4 +1,4 @@
-//! Everything that the server says no to.
+//! Requests that are refused.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use serde_json::json;
 use super::harness::{Part, TestServer, form};
 
 #[actix_web::test]
-async fn wrong_queries_are_refused_with_a_sentence() {
+async fn invalid_query_strings_are_refused() {
     let server = TestServer::new();
     let unknown = ImageId::of(b"unknown");
     let cases = [
@@ -49,7 +49,7 @@ async fn wrong_queries_are_refused_with_a_sentence() {
 }
 
 #[actix_web::test]
-async fn wrong_parameters_of_other_routes_are_refused() {
+async fn invalid_parameters_of_other_routes_are_refused() {
     let server = TestServer::new();
     let file = format!("/v1/images/{}/file", server.id("red.png"));
     let similar = format!("/v1/images/{}/similar", server.id("red.png"));
@@ -80,7 +80,7 @@ async fn wrong_parameters_of_other_routes_are_refused() {
 }
 
 #[actix_web::test]
-async fn json_of_another_shape_is_refused_by_name() {
+async fn invalid_json_is_refused() {
     let server = TestServer::new();
     let cases = [
         (json!({"txt": "a"}), "unknown field `txt`, expected one of `text`"),
@@ -129,13 +129,13 @@ async fn json_of_another_shape_is_refused_by_name() {
 }
 
 #[actix_web::test]
-async fn forms_of_another_shape_are_refused() {
+async fn invalid_forms_are_refused() {
     let server = TestServer::new();
     let many: Vec<Part> = vec![("text", None, b"a"); 40];
     let cases: [(&[Part], &str); 6] = [
         (
-            &[("colour", None, b"red")],
-            "unknown parameter \"colour\"; expected one of text",
+            &[("color", None, b"red")],
+            "unknown parameter \"color\"; expected one of text",
         ),
         (
             &[("text", None, b"a"), ("text", None, b"b")],
@@ -172,7 +172,7 @@ async fn forms_of_another_shape_are_refused() {
 }
 
 #[actix_web::test]
-async fn a_body_of_another_type_is_refused() {
+async fn unsupported_content_type_is_refused() {
     let server = TestServer::new();
     for (address, kind) in [
         ("/v1/search", "text/plain"),
@@ -190,26 +190,26 @@ async fn a_body_of_another_type_is_refused() {
 }
 
 #[actix_web::test]
-async fn a_picture_that_cannot_be_read_is_named_with_the_reason() {
+async fn unreadable_image_is_refused_with_reason() {
     let server = TestServer::new();
     for bytes in [
         &b""[..],
-        b"no picture",
+        b"not an image",
         b"\x89PNG\r\n\x1a\n broken",
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
     ] {
         let by_form = server.send(form(&[("image", Some("a.png"), bytes)])).await;
         assert_eq!(by_form.status, StatusCode::UNPROCESSABLE_ENTITY);
-        let said = by_form.problem().detail;
-        let reason = said.strip_prefix("the picture cannot be read: ").unwrap();
-        assert!(reason.len() > 5, "{said}");
-        let (status, detail) = post(&server, json!({"image": STANDARD.encode(bytes)})).await;
-        assert_eq!((status, detail), (422, said));
+        let detail = by_form.problem().detail;
+        let reason = detail.strip_prefix("cannot read the image: ").unwrap();
+        assert!(reason.len() > 5, "{detail}");
+        let by_json = post(&server, json!({"image": STANDARD.encode(bytes)})).await;
+        assert_eq!(by_json, (422, detail));
     }
 }
 
 #[actix_web::test]
-async fn what_is_too_large_is_refused_before_it_is_read() {
+async fn large_bodies_are_refused_before_reading() {
     let server = TestServer::with(FakeEncoder::default(), |options| {
         options.limits.upload_bytes = 10_000;
     });
@@ -240,7 +240,7 @@ async fn what_is_too_large_is_refused_before_it_is_read() {
 }
 
 #[actix_web::test]
-async fn unknown_addresses_and_methods_are_told_apart() {
+async fn unknown_addresses_and_methods_differ() {
     let server = TestServer::new();
     for address in [
         "/v2/search",
@@ -273,7 +273,7 @@ async fn unknown_addresses_and_methods_are_told_apart() {
 }
 
 #[actix_web::test]
-async fn a_page_under_a_foreign_name_reads_nothing() {
+async fn foreign_host_names_are_refused() {
     let server = TestServer::new();
     for (host, status) in [
         ("localhost:7801", 200),
@@ -292,7 +292,7 @@ async fn a_page_under_a_foreign_name_reads_nothing() {
         .insert_header(("forwarded", "host=localhost"));
     let answer = server.send(forwarded).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    assert!(answer.problem().detail.contains("not to \"evil.example\""));
+    assert!(answer.problem().detail.contains("unknown host \"evil.example\""));
     let open = TestServer::with(FakeEncoder::default(), |options| {
         options.listen = ([0, 0, 0, 0], 7801).into();
     });
@@ -307,7 +307,7 @@ async fn a_page_under_a_foreign_name_reads_nothing() {
 }
 
 #[actix_web::test]
-async fn a_foreign_page_changes_nothing() {
+async fn cross_site_requests_change_nothing() {
     let server = TestServer::new();
     let foreign = [
         ("origin", "http://evil.example"),
@@ -341,7 +341,7 @@ async fn a_foreign_page_changes_nothing() {
 }
 
 #[actix_web::test]
-async fn a_crowd_is_told_to_come_back() {
+async fn excess_requests_get_retry_after() {
     let encoder = FakeEncoder::default().with_delay(Duration::from_millis(250));
     let server = TestServer::with(encoder, |options| {
         options.limits.model_runs = 1;
@@ -362,7 +362,7 @@ async fn a_crowd_is_told_to_come_back() {
 }
 
 #[actix_web::test]
-async fn only_so_many_uploads_are_held_in_memory() {
+async fn concurrent_uploads_are_bounded() {
     let encoder = FakeEncoder::default().with_delay(Duration::from_millis(250));
     let server = TestServer::with(encoder, |options| options.limits.uploads = 2);
     let server = &server;

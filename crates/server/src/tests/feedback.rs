@@ -1,4 +1,4 @@
-//! Answers to hits: kept, listed, learnt from.
+//! Feedback on hits: stored, listed, used to refit confidences.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::harness::{TestResponse, TestServer};
 use crate::responses::{CalibrationsResponse, FeedbackCount, FeedbackList};
 
-const PICTURES: [(&str, &str); 5] = [
+const IMAGES: [(&str, &str); 5] = [
     ("red.png", "red"),
     ("green.png", "green"),
     ("blue.jpg", "blue"),
@@ -23,20 +23,20 @@ async fn post(server: &TestServer, body: Value) -> TestResponse {
         .await
 }
 
-async fn answers(server: &TestServer, kind: &str) -> FeedbackList {
+async fn list(server: &TestServer, kind: &str) -> FeedbackList {
     server.get(&format!("/v1/feedback?kind={kind}")).await.json()
 }
 
 #[actix_web::test]
-async fn an_answer_is_kept_replaced_and_taken_back() {
+async fn feedback_is_stored_replaced_and_withdrawn() {
     let server = TestServer::new();
     let (red, green) = (server.id("red.png"), server.id("green.png"));
-    let say = |right: Value| json!({"text": " a  red\tthing ", "image": red, "right": right});
-    let count: FeedbackCount = post(&server, say(json!(true))).await.json();
+    let body = |right: Value| json!({"text": " a  red\tthing ", "image": red, "right": right});
+    let count: FeedbackCount = post(&server, body(json!(true))).await.json();
     assert_eq!((count.answers, count.needed), (1, 50));
-    let count: FeedbackCount = post(&server, say(json!(false))).await.json();
+    let count: FeedbackCount = post(&server, body(json!(false))).await.json();
     assert_eq!(count.answers, 1);
-    let kept = answers(&server, "text").await.answers;
+    let kept = list(&server, "text").await.answers;
     assert_eq!(
         (kept[0].query.as_str(), kept[0].right, kept[0].image.to_string()),
         ("a red thing", false, red.clone())
@@ -45,16 +45,16 @@ async fn an_answer_is_kept_replaced_and_taken_back() {
     post(&server, json!({"like": green, "image": red, "right": false}))
         .await
         .json::<FeedbackCount>();
-    let kept = answers(&server, "picture").await.answers;
+    let kept = list(&server, "picture").await.answers;
     assert_eq!((kept.len(), kept[0].query.as_str()), (1, green.as_str()));
-    let count: FeedbackCount = post(&server, say(Value::Null)).await.json();
+    let count: FeedbackCount = post(&server, body(Value::Null)).await.json();
     assert_eq!(count.answers, 0);
-    assert!(answers(&server, "text").await.answers.is_empty());
-    assert_eq!(answers(&server, "picture").await.answers.len(), 1);
+    assert!(list(&server, "text").await.answers.is_empty());
+    assert_eq!(list(&server, "picture").await.answers.len(), 1);
 }
 
 #[actix_web::test]
-async fn answers_that_say_nothing_are_refused_with_a_sentence() {
+async fn invalid_feedback_is_refused() {
     let server = TestServer::new();
     let red = server.id("red.png");
     let cases = [
@@ -106,19 +106,19 @@ async fn answers_that_say_nothing_are_refused_with_a_sentence() {
     assert!(other.problem().detail.contains("text or picture"));
 }
 
-/// Every picture against shades of every colour's name: sixty questions of which twelve are answered with yes.
-async fn answer_sixty(server: &TestServer, lie: bool) {
-    for (picture, colour) in PICTURES {
+/// Sixty entries: every image with variants of every color's name, of which twelve match.
+async fn post_sixty_entries(server: &TestServer, lie: bool) {
+    for (image, color) in IMAGES {
         for n in 0..12 {
-            let asked = PICTURES[n % 5].1;
-            let text = format!("{asked} {n}");
-            let body = json!({"text": text, "image": server.id(picture), "right": (asked == colour) != lie});
+            let query = IMAGES[n % 5].1;
+            let text = format!("{query} {n}");
+            let body = json!({"text": text, "image": server.id(image), "right": (query == color) != lie});
             post(server, body).await.json::<FeedbackCount>();
         }
     }
 }
 
-async fn learnt(server: &TestServer) -> Option<u32> {
+async fn refitted_version(server: &TestServer) -> Option<u32> {
     for _ in 0..500 {
         let answer: CalibrationsResponse = server.get("/v1/calibration").await.json();
         if let Some(event) = answer.history.last() {
@@ -130,10 +130,13 @@ async fn learnt(server: &TestServer) -> Option<u32> {
 }
 
 #[actix_web::test]
-async fn after_fifty_answers_confidences_move_and_the_history_says_so() {
+async fn fifty_entries_refit_confidences() {
     let server = TestServer::new();
-    answer_sixty(&server, false).await;
-    assert!(learnt(&server).await.is_some(), "sixty answers teach nothing");
+    post_sixty_entries(&server, false).await;
+    assert!(
+        refitted_version(&server).await.is_some(),
+        "sixty entries change nothing"
+    );
     let made = server
         .state
         .library
@@ -146,16 +149,16 @@ async fn after_fifty_answers_confidences_move_and_the_history_says_so() {
 }
 
 #[actix_web::test]
-async fn answers_of_one_mind_move_nothing() {
+async fn uniform_feedback_changes_nothing() {
     let server = TestServer::new();
-    for (picture, _) in PICTURES {
+    for (image, _) in IMAGES {
         for n in 0..12 {
-            let body = json!({"text": format!("red {n}"), "image": server.id(picture), "right": true});
+            let body = json!({"text": format!("red {n}"), "image": server.id(image), "right": true});
             post(&server, body).await.json::<FeedbackCount>();
         }
     }
-    // Learning runs in the background: its permit is back once it has ended.
-    let permit = server.state.learning.acquire().await;
+    // The refit runs in the background: its permit is free once it has ended.
+    let permit = server.state.refits.acquire().await;
     assert!(permit.is_ok());
     assert_eq!(
         server

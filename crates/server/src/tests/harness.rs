@@ -1,3 +1,5 @@
+//! A server over a library of five images, and its responses.
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +20,15 @@ use tempfile::TempDir;
 use crate::options::ServeOptions;
 use crate::responses::{JobResponse, JobState, ProblemDocument, SearchResponse};
 use crate::serve::application;
-use crate::state::State;
+use crate::state::AppState;
 
-/// A library of five pictures, and the application that serves it.
+/// A library of five images, and the application that serves it.
 pub(super) struct TestServer {
     pub(super) folder: TempDir,
-    pub(super) state: Data<State>,
+    pub(super) state: Data<AppState>,
 }
 
-/// An answer, read to its end.
+/// A response with its whole body.
 #[derive(Debug)]
 pub(super) struct TestResponse {
     pub(super) status: StatusCode,
@@ -43,19 +45,19 @@ impl TestServer {
         let folder = tempfile::tempdir().expect("a temporary directory can be made");
         let photos = folder.path().join("photos");
         std::fs::create_dir_all(photos.join("trip")).expect("it is writable");
-        picture([250, 5, 5])
+        image_of([250, 5, 5])
             .save(photos.join("red.png"))
             .expect("it is writable");
-        picture([5, 250, 5])
+        image_of([5, 250, 5])
             .save(photos.join("green.png"))
             .expect("it is writable");
-        picture([5, 5, 250])
+        image_of([5, 5, 250])
             .save(photos.join("blue.jpg"))
             .expect("it is writable");
-        picture([250, 250, 5])
+        image_of([250, 250, 5])
             .save(photos.join("trip/yellow ü.png"))
             .expect("it is writable");
-        picture([5, 250, 250])
+        image_of([5, 250, 250])
             .save(photos.join("trip/cyan.tiff"))
             .expect("it is writable");
         let library = open(&folder.path().join("library"), encoder);
@@ -65,32 +67,32 @@ impl TestServer {
         adapt(&mut options);
         Self {
             folder,
-            state: Data::new(State::new(Arc::new(library), options)),
+            state: Data::new(AppState::new(Arc::new(library), options)),
         }
     }
 
-    /// A path among the pictures.
+    /// The path of an image.
     pub(super) fn photo(&self, name: &str) -> PathBuf {
         self.folder.path().join("photos").join(name)
     }
 
-    /// The id of a picture, in text.
+    /// The id of an image as text.
     pub(super) fn id(&self, name: &str) -> String {
-        let bytes = std::fs::read(self.photo(name)).expect("the picture is there");
+        let bytes = std::fs::read(self.photo(name)).expect("the image exists");
         ImageId::of(&bytes).to_string()
     }
 
     pub(super) async fn send(&self, request: TestRequest) -> TestResponse {
         let service = init_service(application(self.state.clone())).await;
         let response = try_call_service(&service, request.to_request()).await;
-        read(response.expect("every error is an answer")).await
+        read(response.expect("every error is a response")).await
     }
 
     pub(super) async fn get(&self, address: &str) -> TestResponse {
         self.send(TestRequest::get().uri(address)).await
     }
 
-    /// Asks for a job until it has ended.
+    /// Polls a job until it has ended.
     pub(super) async fn ended(&self, job: &str) -> JobResponse {
         for _ in 0..1_000 {
             let answer: JobResponse = self.get(&format!("/v1/jobs/{job}")).await.json();
@@ -119,7 +121,7 @@ impl TestResponse {
             .map_or("", |value| value.to_str().expect("it is text"))
     }
 
-    /// The answer as a problem document, whose form is checked.
+    /// The response as a problem document, with its form verified.
     pub(super) fn problem(&self) -> ProblemDocument {
         assert_eq!(
             self.header("content-type"),
@@ -154,14 +156,14 @@ pub(super) fn open(directory: &Path, encoder: FakeEncoder) -> Library {
         .expect("the library opens")
 }
 
-/// A picture of one colour, not quite even, so that no two are equal.
-pub(super) fn picture(colour: [u8; 3]) -> RgbImage {
+/// An image of almost one color.
+pub(super) fn image_of(color: [u8; 3]) -> RgbImage {
     RgbImage::from_fn(60, 40, |x, y| {
-        Rgb(colour.map(|c| c.saturating_sub(((x + y) % 5) as u8)))
+        Rgb(color.map(|c| c.saturating_sub(((x + y) % 5) as u8)))
     })
 }
 
-/// A part of a form: name, file name, content.
+/// A field of a form: name, file name, content.
 pub(super) type Part<'a> = (&'a str, Option<&'a str>, &'a [u8]);
 
 /// A search as a form.

@@ -1,4 +1,4 @@
-//! Single images: what is known, files, thumbnails.
+//! Single images: metadata, files, thumbnails.
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
@@ -8,7 +8,7 @@ use super::harness::{TestResponse, TestServer};
 use crate::responses::ImageResponse;
 
 #[actix_web::test]
-async fn an_image_is_described() {
+async fn image_metadata_is_returned() {
     let server = TestServer::new();
     let id = server.id("trip/cyan.tiff");
     let answer = server.get(&format!("/v1/images/{id}")).await;
@@ -28,7 +28,7 @@ async fn an_image_is_described() {
 }
 
 #[actix_web::test]
-async fn a_file_comes_as_it_is_under_its_own_type_and_name() {
+async fn original_file_has_type_and_name() {
     let server = TestServer::new();
     let id = server.id("trip/yellow ü.png");
     let answer = server.get(&format!("/v1/images/{id}/file")).await;
@@ -51,7 +51,7 @@ async fn a_file_comes_as_it_is_under_its_own_type_and_name() {
 }
 
 #[actix_web::test]
-async fn what_browsers_do_not_show_is_converted_on_demand() {
+async fn unshowable_formats_are_converted_on_request() {
     let server = TestServer::new();
     let id = server.id("trip/cyan.tiff");
     assert_eq!(
@@ -70,14 +70,14 @@ async fn what_browsers_do_not_show_is_converted_on_demand() {
         .to_rgb8()
         .get_pixel(30, 20);
     assert!(pixel[0] < 20 && pixel[1] > 235 && pixel[2] > 235, "{pixel:?}");
-    // A picture that browsers do show stays as it is.
+    // A format that browsers show is not converted.
     let blue = server.id("blue.jpg");
     let view = server.get(&format!("/v1/images/{blue}/file?view=1")).await;
     assert_eq!(view.body, std::fs::read(server.photo("blue.jpg")).unwrap());
 }
 
 #[actix_web::test]
-async fn a_large_picture_is_shrunk_for_viewing() {
+async fn large_image_is_shrunk_for_viewing() {
     let server = TestServer::new();
     let wide = server.photo("wide.tiff");
     image::RgbImage::new(5_000, 10).save(&wide).unwrap();
@@ -95,7 +95,7 @@ async fn a_large_picture_is_shrunk_for_viewing() {
 }
 
 #[actix_web::test]
-async fn a_thumbnail_is_a_jpeg_also_where_the_stored_one_is_lost() {
+async fn lost_thumbnail_is_made_again() {
     let server = TestServer::new();
     let id = server.id("red.png");
     let address = format!("/v1/images/{id}/thumbnail");
@@ -108,7 +108,7 @@ async fn a_thumbnail_is_a_jpeg_also_where_the_stored_one_is_lost() {
 }
 
 #[actix_web::test]
-async fn what_the_client_holds_is_not_sent_again() {
+async fn cached_content_is_not_sent_again() {
     let server = TestServer::new();
     let id = server.id("red.png");
     for kind in ["file", "file?view=1", "thumbnail"] {
@@ -130,7 +130,7 @@ async fn what_the_client_holds_is_not_sent_again() {
             StatusCode::OK
         );
     }
-    // An image that the library does not have is unknown, whatever the client holds.
+    // An image that is not in the library is unknown, whatever the client has in its cache.
     let unknown = ImageId::of(b"unknown");
     let answer = with_tag(
         &server,
@@ -142,7 +142,7 @@ async fn what_the_client_holds_is_not_sent_again() {
 }
 
 #[actix_web::test]
-async fn a_file_that_took_an_image_s_place_is_never_served() {
+async fn replaced_file_is_never_served() {
     let server = TestServer::new();
     let id = server.id("red.png");
     let length = std::fs::metadata(server.photo("red.png")).unwrap().len();
@@ -158,7 +158,7 @@ async fn a_file_that_took_an_image_s_place_is_never_served() {
 }
 
 #[actix_web::test]
-async fn unknown_and_malformed_ids_are_told_apart() {
+async fn unknown_and_malformed_ids_differ() {
     let server = TestServer::new();
     let unknown = ImageId::of(b"unknown").to_string();
     for kind in ["", "/file", "/thumbnail", "/similar", "/tags"] {

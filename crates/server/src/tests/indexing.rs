@@ -8,16 +8,16 @@ use eidetic_encoder::fake::FakeEncoder;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::harness::{TestResponse, TestServer, picture};
+use super::harness::{TestResponse, TestServer, image_of};
 use crate::options::IndexableFolders;
 use crate::responses::{JobState, JobTicket};
 
 #[actix_web::test]
-async fn a_job_indexes_new_folders_and_can_be_asked_for() {
+async fn job_indexes_new_folders() {
     let server = TestServer::new();
     let more = server.folder.path().join("more");
     std::fs::create_dir(&more).unwrap();
-    picture([250, 5, 250]).save(more.join("magenta.png")).unwrap();
+    image_of([250, 5, 250]).save(more.join("magenta.png")).unwrap();
     std::fs::write(more.join("broken.jpg"), b"\xff\xd8\xff\xe0 broken").unwrap();
     let started = index(&server, json!({"folders": [more]})).await;
     assert_eq!(started.status, StatusCode::ACCEPTED);
@@ -38,7 +38,7 @@ async fn a_job_indexes_new_folders_and_can_be_asked_for() {
 }
 
 #[actix_web::test]
-async fn a_job_without_folders_refreshes_those_that_there_are() {
+async fn job_without_folders_updates_sources() {
     let server = TestServer::new();
     std::fs::remove_file(server.photo("red.png")).unwrap();
     for request in [
@@ -53,9 +53,9 @@ async fn a_job_without_folders_refreshes_those_that_there_are() {
 }
 
 #[actix_web::test]
-async fn a_second_job_has_to_wait_and_the_first_can_be_cancelled() {
+async fn second_job_conflicts_until_first_is_cancelled() {
     let server = slow_site();
-    let JobTicket { job } = index(&server, json!({"folders": [many_pictures(&server, 400)]}))
+    let JobTicket { job } = index(&server, json!({"folders": [many_images(&server, 400)]}))
         .await
         .json();
     let second = index(&server, json!({})).await;
@@ -79,44 +79,41 @@ async fn a_second_job_has_to_wait_and_the_first_can_be_cancelled() {
 }
 
 #[actix_web::test]
-async fn searches_are_answered_while_a_job_runs() {
+async fn searches_work_while_job_runs() {
     let server = slow_site();
-    let addresses = ["red", "green", "blue", "cyan"].map(|colour| format!("/v1/search?text={colour}&k=5"));
-    // The model has seen the words, so that what follows waits for no model run.
+    let addresses = ["red", "green", "blue", "cyan"].map(|color| format!("/v1/search?text={color}&k=5"));
+    // These texts are embedded now, so the searches below need no model run.
     for address in &addresses {
         assert_eq!(server.get(address).await.names().len(), 5);
     }
-    let JobTicket { job } = index(&server, json!({"folders": [many_pictures(&server, 600)]}))
+    let JobTicket { job } = index(&server, json!({"folders": [many_images(&server, 600)]}))
         .await
         .json();
     let start = Instant::now();
-    let mut answered_meanwhile = 0;
+    let mut searched_meanwhile = 0;
     while server.state.jobs.any_running() {
         let searches = (0..24).map(|n| server.get(&addresses[n % addresses.len()]));
         for answer in join_all(searches).await {
             assert_eq!(answer.names().len(), 5);
         }
-        answered_meanwhile += u32::from(server.state.jobs.any_running());
+        searched_meanwhile += u32::from(server.state.jobs.any_running());
         assert!(start.elapsed() < Duration::from_secs(60), "the job does not end");
     }
-    assert!(
-        answered_meanwhile > 0,
-        "no search was answered before the job ended"
-    );
+    assert!(searched_meanwhile > 0, "no search completed before the job ended");
     assert_eq!(server.ended(&job).await.report.unwrap().indexed, 600);
 }
 
 #[actix_web::test]
-async fn a_model_that_fails_fails_the_job_with_its_reason() {
+async fn failing_model_fails_job_with_reason() {
     let server = TestServer::with(FakeEncoder::default().failing_after(5), |_| ());
     for n in 0..5 {
-        // Uses up the batches that work.
+        // The encoder fails after five batches.
         let _ = server.get(&format!("/v1/search?text=word{n}")).await;
     }
     let search = server.get("/v1/search?text=another").await;
     assert_eq!(search.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert!(search.problem().detail.contains("requested failure"));
-    let JobTicket { job } = index(&server, json!({"folders": [many_pictures(&server, 3)]}))
+    let JobTicket { job } = index(&server, json!({"folders": [many_images(&server, 3)]}))
         .await
         .json();
     let ended = server.ended(&job).await;
@@ -125,7 +122,7 @@ async fn a_model_that_fails_fails_the_job_with_its_reason() {
 }
 
 #[actix_web::test]
-async fn the_last_twenty_jobs_are_remembered() {
+async fn last_twenty_jobs_are_kept() {
     let server = TestServer::new();
     for _ in 0..21 {
         let JobTicket { job } = index(&server, json!({})).await.json();
@@ -135,18 +132,18 @@ async fn the_last_twenty_jobs_are_remembered() {
     for unknown in ["1", "22", "x", "-1"] {
         let answer = server.get(&format!("/v1/jobs/{unknown}")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND);
-        assert!(answer.problem().detail.contains("no job"));
+        assert!(answer.problem().detail.contains("unknown job"));
     }
 }
 
 #[actix_web::test]
-async fn folders_that_make_no_sense_are_refused_before_a_job_starts() {
+async fn invalid_folders_are_refused_before_job_starts() {
     let server = TestServer::new();
     let cases = [
         (json!({"folders": ["holiday"]}), "expected an absolute path"),
         (
             json!({"folders": ["/no/such/folder"]}),
-            "there is nothing at /no/such/folder",
+            "no such folder: /no/such/folder",
         ),
         (json!({"folders": "/tmp"}), "invalid type: string"),
         (json!({"folder": []}), "unknown field `folder`"),
@@ -160,7 +157,7 @@ async fn folders_that_make_no_sense_are_refused_before_a_job_starts() {
 }
 
 #[actix_web::test]
-async fn where_strangers_can_ask_only_known_folders_are_indexed() {
+async fn server_beyond_loopback_indexes_only_sources() {
     let server = TestServer::with(FakeEncoder::default(), |options| {
         options.indexable = IndexableFolders::Known;
     });
@@ -190,12 +187,12 @@ fn slow_site() -> TestServer {
     )
 }
 
-fn many_pictures(server: &TestServer, count: u32) -> std::path::PathBuf {
+fn many_images(server: &TestServer, count: u32) -> std::path::PathBuf {
     let folder = server.folder.path().join("many");
     std::fs::create_dir(&folder).expect("it is writable");
     for n in 0..count {
-        let colour = [n % 7 * 36, n % 11 * 23, n % 255].map(|c| c as u8);
-        picture(colour)
+        let color = [n % 7 * 36, n % 11 * 23, n % 255].map(|c| c as u8);
+        image_of(color)
             .save(folder.join(format!("{n}.png")))
             .expect("it is writable");
     }

@@ -1,4 +1,4 @@
-//! Pictures held against texts.
+//! Images compared with texts.
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
@@ -16,7 +16,7 @@ async fn post(server: &TestServer, body: serde_json::Value) -> TestResponse {
 }
 
 #[actix_web::test]
-async fn texts_that_describe_a_picture_come_first() {
+async fn matching_texts_come_first() {
     let server = TestServer::new();
     let texts = ["blue", " red ", "", "red", "a green one"];
     let red = STANDARD.encode(std::fs::read(server.photo("red.png")).unwrap());
@@ -37,7 +37,7 @@ async fn texts_that_describe_a_picture_come_first() {
 }
 
 #[actix_web::test]
-async fn a_form_has_one_text_a_line() {
+async fn form_has_one_text_per_line() {
     let server = TestServer::new();
     let file = std::fs::read(server.photo("blue.jpg")).unwrap();
     let parts = [
@@ -50,7 +50,7 @@ async fn a_form_has_one_text_a_line() {
 }
 
 #[actix_web::test]
-async fn requests_that_make_no_sense_are_refused_by_name() {
+async fn invalid_match_requests_are_refused() {
     let server = TestServer::new();
     let id = server.id("red.png");
     let many: Vec<String> = (0..1001).map(|i| i.to_string()).collect();
@@ -83,7 +83,11 @@ async fn requests_that_make_no_sense_are_refused_by_name() {
             404,
             "not in the library",
         ),
-        (json!({"image": "bm8=", "texts": ["a"]}), 422, "cannot be read"),
+        (
+            json!({"image": "bm8=", "texts": ["a"]}),
+            422,
+            "cannot read the image",
+        ),
         (json!({"image_id": id, "text": "a"}), 400, "unknown field"),
     ];
     for (body, status, expected) in cases {
@@ -96,7 +100,7 @@ async fn requests_that_make_no_sense_are_refused_by_name() {
 }
 
 #[actix_web::test]
-async fn a_profile_judges_the_results_and_brings_its_patterns() {
+async fn profile_adds_verdicts_and_patterns() {
     let server = TestServer::new();
     let id = server.id("red.png");
     let say = |body: serde_json::Value| post(&server, body);
@@ -154,11 +158,11 @@ async fn post_pairs(server: &TestServer, body: String, accept: &str) -> TestResp
 }
 
 #[actix_web::test]
-async fn many_pairs_are_answered_line_by_line() {
+async fn pair_batch_returns_result_per_line() {
     let server = TestServer::new();
-    let (red, blue, nobody) = (server.id("red.png"), server.id("blue.jpg"), "0".repeat(64));
+    let (red, blue, unknown) = (server.id("red.png"), server.id("blue.jpg"), "0".repeat(64));
     let body =
-        format!("{red}\tred\n\n{blue}\t red \nno tab\n{nobody}\ta\n{red}\tblue\nred.png\ta\n{red}\tred\n");
+        format!("{red}\tred\n\n{blue}\t red \nno tab\n{unknown}\ta\n{red}\tblue\nred.png\ta\n{red}\tred\n");
     let answer = post_pairs(&server, body.clone(), "*/*").await;
     assert_eq!(answer.header("content-type"), "application/x-ndjson");
     let lines: Vec<MatchLine> = answer
@@ -197,7 +201,7 @@ async fn many_pairs_are_answered_line_by_line() {
 }
 
 #[actix_web::test]
-async fn hits_below_the_least_confidence_are_left_out() {
+async fn min_confidence_excludes_hits() {
     let server = TestServer::new();
     let all: crate::responses::SearchResponse = server.get("/v1/search?text=red").await.json();
     assert_eq!(all.verdict, eidetic_search::Verdict::Match);
@@ -213,7 +217,7 @@ async fn hits_below_the_least_confidence_are_left_out() {
         .await
         .json();
     assert_eq!(nothing.verdict, eidetic_search::Verdict::NoMatch);
-    // Nobody labelled pairs of pictures, so that nothing is denied.
+    // No pairs of images are labelled, so there is no verdict.
     let like = format!("/v1/search?image_id={}", server.id("red.png"));
     let similar: crate::responses::SearchResponse = server.get(&like).await.json();
     assert_eq!(similar.verdict, eidetic_search::Verdict::Uncalibrated);

@@ -9,7 +9,7 @@ use super::harness::{Part, TestServer, form};
 use crate::responses::SearchResponse;
 
 #[actix_web::test]
-async fn words_find_pictures_best_first() {
+async fn text_search_returns_best_hit_first() {
     let server = TestServer::new();
     let answer = server.get("/v1/search?text=something+green&k=3").await;
     assert_eq!(answer.names().len(), 3);
@@ -26,7 +26,7 @@ async fn words_find_pictures_best_first() {
 }
 
 #[actix_web::test]
-async fn the_answer_has_the_shape_of_the_contract() {
+async fn search_response_has_documented_keys() {
     let server = TestServer::new();
     let answer: serde_json::Value = server.get("/v1/search?text=red&k=1").await.json();
     assert_eq!(answer["verdict"], "match");
@@ -51,7 +51,7 @@ async fn the_answer_has_the_shape_of_the_contract() {
 }
 
 #[actix_web::test]
-async fn a_json_body_can_say_everything() {
+async fn json_body_combines_text_image_and_filter() {
     let server = TestServer::new();
     let red = std::fs::read(server.photo("red.png")).unwrap();
     let body = json!({
@@ -68,7 +68,7 @@ async fn a_json_body_can_say_everything() {
 }
 
 #[actix_web::test]
-async fn a_picture_as_a_form_is_its_own_first_hit() {
+async fn uploaded_image_is_its_own_first_hit() {
     let server = TestServer::new();
     for name in ["red.png", "blue.jpg", "trip/cyan.tiff"] {
         let file = std::fs::read(server.photo(name)).unwrap();
@@ -83,7 +83,7 @@ async fn a_picture_as_a_form_is_its_own_first_hit() {
 }
 
 #[actix_web::test]
-async fn a_form_with_words_a_filter_and_an_empty_file_is_a_search_by_words() {
+async fn form_with_empty_file_searches_by_text() {
     let server = TestServer::new();
     let filter = json!({"folders": [server.photo("trip")]}).to_string();
     let parts: [Part; 4] = [
@@ -99,7 +99,7 @@ async fn a_form_with_words_a_filter_and_an_empty_file_is_a_search_by_words() {
 }
 
 #[actix_web::test]
-async fn the_weight_decides_between_words_and_picture() {
+async fn text_weight_shifts_between_text_and_image() {
     let server = TestServer::new();
     let red = server.id("red.png");
     let first = async |weight: &str| {
@@ -107,15 +107,15 @@ async fn the_weight_decides_between_words_and_picture() {
         server.get(&address).await.names()
     };
     assert_eq!(first("1").await[0], "blue.jpg");
-    let by_picture = first("0").await;
+    let by_image = first("0").await;
     assert_eq!(
-        by_picture,
+        by_image,
         server.get(&format!("/v1/images/{red}/similar?k=4")).await.names()
     );
 }
 
 #[actix_web::test]
-async fn similar_pictures_leave_the_picture_itself_out() {
+async fn similar_images_exclude_image_itself() {
     let server = TestServer::new();
     let id = server.id("red.png");
     let names = server.get(&format!("/v1/images/{id}/similar")).await.names();
@@ -130,7 +130,7 @@ async fn similar_pictures_leave_the_picture_itself_out() {
 }
 
 #[actix_web::test]
-async fn pictures_without_a_date_are_left_out_where_a_date_is_asked_for() {
+async fn date_filter_excludes_undated_images() {
     let server = TestServer::new();
     assert_eq!(
         server
@@ -142,7 +142,7 @@ async fn pictures_without_a_date_are_left_out_where_a_date_is_asked_for() {
 }
 
 #[actix_web::test]
-async fn a_second_search_for_the_same_words_runs_no_model() {
+async fn repeated_text_is_not_embedded_again() {
     let encoder =
         eidetic_encoder::fake::FakeEncoder::default().with_delay(std::time::Duration::from_millis(30));
     let server = TestServer::with(encoder, |_| ());

@@ -1,4 +1,6 @@
-//! The page, and what the server says about itself.
+//! The web page, status, metrics and the OpenAPI document.
+
+use std::collections::BTreeSet;
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
@@ -11,7 +13,7 @@ use super::harness::TestServer;
 use crate::routes::endpoints;
 
 #[actix_web::test]
-async fn the_page_comes_with_its_files_and_a_policy() {
+async fn page_assets_have_types_tags_and_policy() {
     let server = TestServer::new();
     let page = server.get("/").await;
     assert_eq!(page.status, StatusCode::OK);
@@ -45,7 +47,7 @@ async fn the_page_comes_with_its_files_and_a_policy() {
 }
 
 #[actix_web::test]
-async fn every_route_is_described() {
+async fn openapi_describes_every_route() {
     let server = TestServer::new();
     let document: Value = server.get("/openapi.json").await.json();
     assert!(
@@ -73,7 +75,27 @@ async fn every_route_is_described() {
 }
 
 #[actix_web::test]
-async fn every_type_that_the_description_names_is_in_it() {
+async fn openapi_operations_are_unique_and_described() {
+    let document = serde_json::to_value(crate::openapi()).unwrap();
+    let paths = document["paths"].as_object().unwrap().values();
+    let operations: Vec<&Value> = paths
+        .flat_map(|path| path.as_object().unwrap().values())
+        .collect();
+    let ids: BTreeSet<&str> = operations
+        .iter()
+        .filter_map(|operation| operation["operationId"].as_str())
+        .collect();
+    assert_eq!(ids.len(), operations.len(), "{ids:?}");
+    for operation in operations {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let description = response["description"].as_str().unwrap_or_default();
+            assert!(!description.is_empty(), "{} {status}", operation["operationId"]);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn openapi_references_resolve() {
     let server = TestServer::new();
     let text = server.get("/openapi.json").await.text();
     let document: Value = serde_json::from_str(&text).unwrap();
@@ -90,7 +112,7 @@ async fn every_type_that_the_description_names_is_in_it() {
 }
 
 #[actix_web::test]
-async fn answers_have_the_fields_that_are_described() {
+async fn responses_have_documented_fields() {
     let server = TestServer::new();
     calibrate(&server);
     let id = server.id("red.png");
@@ -137,7 +159,7 @@ async fn answers_have_the_fields_that_are_described() {
 }
 
 #[actix_web::test]
-async fn the_server_says_how_it_stands() {
+async fn status_and_metrics_report_requests() {
     let server = TestServer::new();
     assert_eq!(server.get("/healthz").await.text(), r#"{"status":"ok"}"#);
     let status: eidetic_library::Status = server.get("/v1/status").await.json();
@@ -164,7 +186,7 @@ async fn the_server_says_how_it_stands() {
 }
 
 #[actix_web::test]
-async fn what_can_be_fetched_can_be_asked_about() {
+async fn get_routes_accept_head() {
     let server = TestServer::new();
     for address in ["/", "/healthz", "/v1/status", "/v1/search?text=red"] {
         let request = TestRequest::default()
@@ -174,9 +196,9 @@ async fn what_can_be_fetched_can_be_asked_about() {
     }
 }
 
-/// Learns from colours and their names.
+/// Calibrates with colors and their names.
 fn calibrate(server: &TestServer) {
-    let colours = ["red", "green", "blue", "yellow", "cyan"];
+    let colors = ["red", "green", "blue", "yellow", "cyan"];
     let files = [
         "red.png",
         "green.png",
@@ -185,14 +207,14 @@ fn calibrate(server: &TestServer) {
         "trip/cyan.tiff",
     ];
     let mut pairs = Vec::new();
-    for (colour, file) in colours.iter().zip(files) {
-        for text in colours {
+    for (color, file) in colors.iter().zip(files) {
+        for text in colors {
             pairs.push(LabelledPair {
                 pair: Pair {
                     image: server.photo(file).to_str().expect("it is UTF-8").to_owned(),
                     text: text.to_owned(),
                 },
-                matches: *colour == text,
+                matches: *color == text,
                 line: pairs.len() + 1,
             });
         }
@@ -209,7 +231,7 @@ fn calibrate(server: &TestServer) {
 }
 
 #[actix_web::test]
-async fn the_report_of_thresholds_runs_its_own_scripts_and_no_others() {
+async fn calibration_report_allows_only_inlined_scripts() {
     let server = TestServer::new();
     let empty = server.get("/v1/calibration/report").await;
     assert!(empty.text().contains("Not calibrated yet"));

@@ -14,7 +14,7 @@ async fn post(server: &TestServer, address: &str, body: Value) -> TestResponse {
 }
 
 #[actix_web::test]
-async fn a_job_switches_and_both_spaces_can_be_named() {
+async fn switched_and_previous_space_can_be_named() {
     let server = TestServer::new();
     let before: SearchResponse = server.get("/v1/search?text=red").await.json();
     assert_eq!(before.missing, 0);
@@ -44,7 +44,7 @@ async fn a_job_switches_and_both_spaces_can_be_named() {
         .await
         .json();
     assert_eq!((named.space, named.hits.len()), (after.space, 5));
-    // The old space's model is none that could be loaded: that is said, and the active one goes on.
+    // The previous space's model cannot be loaded: the request fails, and the active space is still searched.
     let unloadable = post(&server, "/v1/search", json!({"text": "red", "space": "fake"})).await;
     assert_eq!(unloadable.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(unloadable.problem().detail.contains("fake"));
@@ -54,7 +54,7 @@ async fn a_job_switches_and_both_spaces_can_be_named() {
     let caught_up = server.ended(&job).await;
     assert_eq!(
         (caught_up.kind, caught_up.state),
-        (JobKind::CatchUp, JobState::Done)
+        (JobKind::Backfill, JobState::Done)
     );
     let gone: DropResponse = post(&server, "/v1/model/drop", json!({"space": "0"}))
         .await
@@ -68,7 +68,7 @@ async fn a_job_switches_and_both_spaces_can_be_named() {
 }
 
 #[actix_web::test]
-async fn what_cannot_be_done_with_spaces_is_said() {
+async fn invalid_space_operations_are_refused() {
     let server = TestServer::new();
     for (address, body, status, says) in [
         (
@@ -119,7 +119,7 @@ async fn what_cannot_be_done_with_spaces_is_said() {
 }
 
 #[actix_web::test]
-async fn a_server_for_others_switches_and_drops_nothing() {
+async fn server_beyond_loopback_refuses_switch_and_drop() {
     let server = TestServer::with(FakeEncoder::default(), |options| {
         options.indexable = IndexableFolders::Known;
     });

@@ -28,13 +28,13 @@ fn tag(server: &TestServer, words: &str) -> TagReport {
     report.unwrap()
 }
 
-async fn tags(server: &TestServer, picture: &str) -> TagsResponse {
-    let address = format!("/v1/images/{}/tags", server.id(picture));
+async fn tags(server: &TestServer, name: &str) -> TagsResponse {
+    let address = format!("/v1/images/{}/tags", server.id(name));
     server.get(&address).await.json()
 }
 
 #[actix_web::test]
-async fn an_image_s_tags_are_those_that_it_was_given() {
+async fn stored_tags_are_returned() {
     let server = TestServer::new();
     let report = tag(&server, "Red\ngreen\nblue\nyellow\ncyan");
     assert_eq!(
@@ -55,7 +55,7 @@ async fn an_image_s_tags_are_those_that_it_was_given() {
 }
 
 #[actix_web::test]
-async fn an_image_that_was_never_tagged_is_looked_at_on_the_spot_and_nothing_is_kept() {
+async fn untagged_image_gets_temporary_tags() {
     let server = TestServer::new();
     let answer = tags(&server, "green.png").await;
     assert!(answer.tags.len() <= 10);
@@ -65,7 +65,7 @@ async fn an_image_that_was_never_tagged_is_looked_at_on_the_spot_and_nothing_is_
 }
 
 #[actix_web::test]
-async fn searches_can_be_kept_to_what_carries_a_tag() {
+async fn tag_filter_limits_search() {
     let server = TestServer::new();
     tag(&server, "red\ngreen\nblue\nyellow\ncyan");
     let found = server.get("/v1/search?text=blue&tag=RED").await.names();
@@ -74,18 +74,18 @@ async fn searches_can_be_kept_to_what_carries_a_tag() {
     let none = server
         .send(TestRequest::post().uri("/v1/search").set_json(body))
         .await;
-    assert_eq!(none.names(), Vec::<String>::new(), "all of them are asked for");
+    assert_eq!(none.names(), Vec::<String>::new(), "an image needs all of them");
     let id = server.id("red.png");
     let similar = server.get(&format!("/v1/images/{id}/similar?tag=cyan")).await;
     assert_eq!(similar.names(), ["cyan.tiff"]);
-    // Filters resolved before follow new tags.
+    // Cached filters are invalidated by new tags.
     tag(&server, "warm red\ncyan");
     let found = server.get("/v1/search?text=blue&tag=RED").await.names();
     assert_eq!(found, Vec::<String>::new());
 }
 
 #[actix_web::test]
-async fn tagging_again_does_only_what_changed() {
+async fn repeated_tagging_skips_unchanged_images() {
     let server = TestServer::new();
     tag(&server, "red\ngreen");
     let again = tag(&server, "red\ngreen");
@@ -102,7 +102,7 @@ async fn tagging_again_does_only_what_changed() {
 }
 
 #[actix_web::test]
-async fn a_cancelled_run_says_so_and_too_many_tags_are_refused() {
+async fn cancelled_run_is_reported_too_many_tags_refused() {
     let server = TestServer::new();
     let cancel = CancelToken::default();
     cancel.cancel();
@@ -146,14 +146,14 @@ impl Observer for CancelWhileTagging {
 }
 
 #[actix_web::test]
-async fn a_run_that_was_stopped_goes_on_where_it_stopped() {
+async fn interrupted_tagging_resumes() {
     let server = TestServer::new();
     let folder = server.photo("many");
     std::fs::create_dir(&folder).unwrap();
     for n in 0..400_u32 {
-        let colour = image::Rgb([(n % 256) as u8, (n / 2) as u8, 9]);
+        let color = image::Rgb([(n % 256) as u8, (n / 2) as u8, 9]);
         let path = folder.join(format!("{n}.png"));
-        image::RgbImage::from_pixel(8, 8, colour).save(path).unwrap();
+        image::RgbImage::from_pixel(8, 8, color).save(path).unwrap();
     }
     let library = &server.state.library;
     library

@@ -1,0 +1,165 @@
+//! The schema of a library's status.
+
+use utoipa::ToSchema;
+
+/// Size and state of a library: the schema of `eidetic_library::Status`.
+#[derive(ToSchema)]
+#[schema(as = Status)]
+#[expect(
+    dead_code,
+    reason = "only a schema: the type itself is in a crate without HTTP"
+)]
+pub(crate) struct StatusDocument {
+    /// The library's directory.
+    library: String,
+    /// Number of images.
+    images: u64,
+    /// Number of their paths.
+    paths: u64,
+    /// Files that could not be read as images.
+    failed: u64,
+    /// Images with damaged vectors; the next indexing job repairs them.
+    damaged: u64,
+    /// Images with tags.
+    tagged: u64,
+    /// The name of its model.
+    model: String,
+    /// The active space.
+    space: String,
+    /// The folders that it indexes.
+    sources: Vec<String>,
+    /// The precisions with which its vectors were computed, `f32` or `int8`, the latest last.
+    precisions: Vec<String>,
+    /// All its spaces, the active one first.
+    spaces: Vec<SpaceStatusDocument>,
+    /// The switch to another space that is not complete yet.
+    switch: Option<SwitchStatusDocument>,
+    /// The vector index.
+    index: IndexStatusDocument,
+    /// Disk space.
+    bytes: BytesOnDiskDocument,
+    /// Recall of the index, where requested.
+    recall: Option<RecallStatusDocument>,
+}
+
+/// Size and state of one space.
+#[derive(ToSchema)]
+#[schema(as = SpaceStatus)]
+#[expect(
+    dead_code,
+    reason = "only a schema: the type itself is in a crate without HTTP"
+)]
+pub(crate) struct SpaceStatusDocument {
+    /// Its number, which can be used as a name.
+    number: u32,
+    /// Whether it is the active one.
+    active: bool,
+    /// The name of its model.
+    model: String,
+    /// Its name in responses.
+    space: String,
+    /// The precisions with which its vectors were computed, the latest last.
+    precisions: Vec<String>,
+    /// Images with a vector in it.
+    images: u64,
+    /// Images of the library without one.
+    missing: u64,
+    /// Disk space of its vectors and graph.
+    bytes: u64,
+}
+
+/// A switch that is not complete yet.
+#[derive(ToSchema)]
+#[schema(as = SwitchStatus)]
+#[expect(
+    dead_code,
+    reason = "only a schema: the type itself is in a crate without HTTP"
+)]
+pub(crate) struct SwitchStatusDocument {
+    /// The number of the space that will become active.
+    number: u32,
+    /// The name of its model.
+    model: String,
+    /// Images with a vector in it.
+    done: u64,
+    /// Images of the library.
+    total: u64,
+    /// What becomes of the space that is active now: `keep` or `drop`.
+    old: String,
+    /// Whether a job of the server is running it.
+    running: bool,
+}
+
+/// Recall of the index, compared with an exact search.
+#[derive(ToSchema)]
+#[schema(as = RecallStatus)]
+#[expect(
+    dead_code,
+    reason = "only a schema: the type itself is in a crate without HTTP"
+)]
+pub(crate) struct RecallStatusDocument {
+    /// Number of neighbors.
+    k: u64,
+    /// Queries that are stored vectors.
+    picture_queries: u64,
+    /// Queries that are texts, or else mixtures of two stored vectors.
+    text_queries: u64,
+    /// One entry for each filter and kind of query.
+    measured: Vec<RecallEntryDocument>,
+}
+
+/// Recall under one filter, for one kind of query.
+#[derive(ToSchema)]
+#[schema(as = RecallEntry)]
+#[expect(
+    dead_code,
+    reason = "only a schema: the type itself is in a crate without HTTP"
+)]
+pub(crate) struct RecallEntryDocument {
+    /// `pictures`, `texts` or `mixtures`.
+    queries: String,
+    /// `none`, `random 50%`, or a source's folder.
+    filter: String,
+    /// Vectors that the filter admits.
+    vectors: u64,
+    /// Share of the true nearest neighbors that was found.
+    recall: f64,
+    /// Lower end of the 95 % interval.
+    low: f64,
+    /// Upper end of the 95 % interval.
+    high: f64,
+}
+
+/// Size and kind of the vector index.
+#[derive(ToSchema)]
+#[schema(as = IndexStatus)]
+#[expect(
+    dead_code,
+    reason = "only a schema: the type itself is in a crate without HTTP"
+)]
+pub(crate) struct IndexStatusDocument {
+    /// `exact` or `hnsw`.
+    kind: String,
+    /// Live vectors.
+    vectors: u64,
+    /// Rows of removed images, which are reused.
+    tombstones: u64,
+}
+
+/// Disk space by part, in bytes.
+#[derive(ToSchema)]
+#[schema(as = BytesOnDisk)]
+#[expect(
+    dead_code,
+    reason = "only a schema: the type itself is in a crate without HTTP"
+)]
+pub(crate) struct BytesOnDiskDocument {
+    /// The catalog.
+    catalog: u64,
+    /// The vector file.
+    vectors: u64,
+    /// The search graph.
+    graph: u64,
+    /// The thumbnails.
+    thumbnails: u64,
+}

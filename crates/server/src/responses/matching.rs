@@ -1,0 +1,140 @@
+//! The response to a match: of one image, or of many pairs line by line.
+
+use eidetic_confidence::Level;
+use eidetic_confidence::TextMatch;
+use eidetic_confidence::profile::{Action, Bar, Circumstances, ProfileVerdict, Purpose};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// An image compared with texts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MatchResponse {
+    /// The space in which they were compared.
+    pub space: String,
+    /// The image: its path where the request gave one, its id where it is in the library, else null.
+    pub image: Option<String>,
+    /// One entry for each text, the most probable first.
+    pub results: Vec<MatchResult>,
+}
+
+/// One text compared with the image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MatchResult {
+    /// The text.
+    pub text: String,
+    /// Cosine similarity, −1 to 1.
+    pub score: f32,
+    /// The score's position in the model's range of scores, 0 to 1.
+    pub normalized: f32,
+    /// Probability that the text describes the image.
+    pub confidence: Option<f32>,
+    /// `high` from 0.8, `medium` from 0.5, `low` from 0.2, else `none`.
+    #[schema(value_type = String, pattern = "^(high|medium|low|none)$")]
+    pub level: Level,
+    /// The profile's verdict, where the request names a profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<MatchVerdict>,
+}
+
+/// A profile's verdict on a score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MatchVerdict {
+    /// The profile's level, or its default level below all thresholds; `unknown` where a confidence is
+    /// needed and missing.
+    #[schema(example = "review")]
+    pub level: String,
+    /// What to do.
+    #[schema(value_type = String, pattern = "^(adopt|check_by_hand|improve_text|improve_picture|replace)$")]
+    pub action: Action,
+    /// The threshold that was reached: `{"score": …}` or `{"confidence": …}`; null where none was.
+    #[schema(value_type = Option<Object>, example = json!({"score": 0.31}))]
+    pub bar: Option<Bar>,
+}
+
+/// One line of a batch of pairs: its result or its error.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MatchLine {
+    /// The line of the request, from 1.
+    pub line: usize,
+    /// The image, as named on the line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// How well the text matches.
+    #[serde(flatten)]
+    pub result: Option<MatchResult>,
+    /// Why there is no result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl From<ProfileVerdict> for MatchVerdict {
+    fn from(verdict: ProfileVerdict) -> Self {
+        Self {
+            level: verdict.level,
+            action: verdict.action,
+            bar: verdict.bar,
+        }
+    }
+}
+
+impl From<TextMatch> for MatchResult {
+    fn from(found: TextMatch) -> Self {
+        Self {
+            text: found.text,
+            score: found.score,
+            normalized: found.normalized,
+            confidence: found.confidence,
+            level: found.level,
+            verdict: None,
+        }
+    }
+}
+
+impl MatchResponse {
+    /// The results of `matches`, with the verdicts of `purpose`.
+    pub fn results(
+        matches: Vec<TextMatch>,
+        purpose: Option<&Purpose>,
+        circumstances: Circumstances,
+    ) -> Vec<MatchResult> {
+        let verdicts = purpose.map(|purpose| purpose.resolve(circumstances).verdicts(&matches));
+        let mut results: Vec<MatchResult> = matches.into_iter().map(MatchResult::from).collect();
+        for (result, verdict) in results.iter_mut().zip(verdicts.into_iter().flatten()) {
+            result.verdict = Some(verdict.into());
+        }
+        results
+    }
+}
+
+impl MatchLine {
+    /// The column names of [`tsv`](Self::tsv).
+    pub const COLUMNS: &'static str = "line\timage\ttext\tscore\tnormalized\tconfidence\tlevel\terror";
+
+    /// A line without a result.
+    pub fn failed(line: usize, error: impl Into<String>) -> Self {
+        Self {
+            line,
+            image: None,
+            result: None,
+            error: Some(error.into()),
+        }
+    }
+
+    /// The line as tab-separated values; missing ones are empty.
+    pub fn tsv(&self) -> String {
+        let image = self.image.as_deref().unwrap_or_default();
+        let result = self.result.as_ref().map(|found| {
+            let confidence = found.confidence.map_or_else(String::new, |p| format!("{p:.4}"));
+            format!(
+                "{}\t{:.4}\t{:.4}\t{confidence}\t{}",
+                found.text,
+                found.score,
+                found.normalized,
+                found.level.name()
+            )
+        });
+        let result = result.unwrap_or_else(|| "\t\t\t\t".to_owned());
+        let error = self.error.as_deref().unwrap_or_default();
+        format!("{}\t{image}\t{result}\t{error}", self.line)
+    }
+}
