@@ -63,7 +63,7 @@ pub fn serve(
     let listener = bind(options.listen)?;
     let address = listener.local_addr()?;
     System::new().block_on(run(AppState::new(library, options), listener, || {
-        on_ready(address)
+        on_ready(address);
     }))
 }
 

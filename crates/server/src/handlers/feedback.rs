@@ -74,7 +74,7 @@ fn refit_in_background(state: &Data<AppState>, count: AnswerCount) {
         };
         match shared.model_runs.run(work).await {
             Ok(RefitOutcome::Unchanged(why)) => {
-                tracing::info!("feedback does not change confidences: {why:?}")
+                tracing::info!("feedback does not change confidences: {why:?}");
             }
             Ok(RefitOutcome::Stored {
                 calibrated, reach, ..
