@@ -302,13 +302,13 @@ fn pictures_that_are_gone_are_named_and_stay_with_the_old_model() {
         .run(&["space", "switch", text(&tiny()), "--drop-old"])
         .expect_code(1);
     assert!(
-        report.stderr.contains(text(&gone)) && report.stderr.contains("no longer there"),
+        report.stderr.contains(text(&gone)) && report.stderr.contains("no longer exists"),
         "{report:?}"
     );
     assert!(report.stdout.contains("builtin is kept"), "{report:?}");
     let searched = scenario.run(&["search", "apple"]).expect_code(0);
     assert!(
-        searched.stderr.contains("1 pictures") && searched.stdout.lines().count() == 5,
+        searched.stderr.contains("1 images") && searched.stdout.lines().count() == 5,
         "{searched:?}"
     );
     assert_eq!(hits(&scenario, &["--space", "builtin"]), (6, 0));

@@ -1,9 +1,11 @@
+//! The catalog's error type.
+
 use std::path::PathBuf;
 
 use eidetic_domain::ImageId;
 use thiserror::Error;
 
-/// Why the catalog could not answer or store.
+/// Why the catalog could not be read or written.
 #[derive(Debug, Error)]
 pub enum CatalogError {
     /// Another process has the catalog open.
@@ -14,19 +16,19 @@ pub enum CatalogError {
     },
     /// The catalog was written by another version of Eidetic.
     #[error(
-        "the catalog at {path} has format version {found}, this program reads version {supported}; use the version of Eidetic that wrote it"
+        "the catalog at {path} has format version {found}, but this program supports version {supported}; use the version of Eidetic that wrote it"
     )]
     UnknownVersion {
         /// The catalog's directory.
         path: PathBuf,
-        /// The version it states.
+        /// The version in the catalog.
         found: u32,
-        /// The version this program reads.
+        /// The version that this program supports.
         supported: u32,
     },
-    /// A checksum does not hold.
+    /// A checksum does not match, or records are missing.
     #[error(
-        "the catalog at {path} is damaged ({what}); move the library away and index again, the pictures are untouched"
+        "the catalog at {path} is damaged ({what}); move the library directory away and index again (source images are never modified)"
     )]
     Damaged {
         /// The catalog's directory.
@@ -34,15 +36,15 @@ pub enum CatalogError {
         /// What is damaged.
         what: String,
     },
-    /// A batch names an image that nobody described.
-    #[error("a file names image {0}, which the catalog does not know")]
+    /// A batch refers to an image that is neither known nor in the batch.
+    #[error("a file refers to unknown image {0}")]
     UnknownImage(ImageId),
-    /// The disk or the store said no.
-    #[error("the catalog at {path} could not be written or read: {source}")]
+    /// The disk or the store failed.
+    #[error("cannot read or write the catalog at {path}: {source}")]
     Store {
         /// The catalog's directory.
         path: PathBuf,
-        /// What the store said.
+        /// The error of the file system or of sled.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }

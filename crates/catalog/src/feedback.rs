@@ -1,3 +1,5 @@
+//! Feedback of users: whether an image matches a query.
+
 use std::path::PathBuf;
 
 use eidetic_domain::ImageId;
@@ -5,50 +7,50 @@ use serde::{Deserialize, Serialize};
 
 use crate::CatalogError;
 
-/// So many answers are kept, the latest ones.
+/// Number of answers that are kept, the latest ones.
 pub const MAX_FEEDBACK: usize = 10_000;
 
-/// Somebody's answer to whether an image matches a query.
+/// A user's answer to whether an image matches a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feedback {
     /// When it was given, in milliseconds since 1970.
     pub at_ms: i64,
-    /// What the query was.
+    /// Type of the query.
     pub kind: FeedbackKind,
-    /// The query: words as they were typed, or the query picture's name.
+    /// The query: the text as typed, or the name of the query image.
     pub query: String,
-    /// The image that was judged.
+    /// The image that the answer is about.
     pub image: ImageId,
-    /// Where it stood then: the answer outlives its image.
+    /// Path of the image when the answer was given; answers are kept when their image is deleted.
     pub path: PathBuf,
     /// Whether it matches.
     pub right: bool,
 }
 
-/// What an answer's query was made of.
+/// Type of the query that an answer is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeedbackKind {
-    /// Words.
+    /// A text.
     Text,
     /// An image.
     #[serde(rename = "picture")]
     Image,
 }
 
-/// The key that an answer answers: a later answer to it takes the earlier one's place.
+/// What identifies an answer: a later answer with the same key replaces the earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FeedbackKey<'a> {
-    /// What the query was.
+    /// Type of the query.
     pub kind: FeedbackKind,
     /// The query.
     pub query: &'a str,
-    /// The image that was judged.
+    /// The image that the answer is about.
     pub image: ImageId,
 }
 
 impl Feedback {
-    /// What was asked.
+    /// The answer's key.
     pub fn key(&self) -> FeedbackKey<'_> {
         FeedbackKey {
             kind: self.kind,
@@ -58,15 +60,15 @@ impl Feedback {
     }
 }
 
-/// Answers of people to whether images match their queries. They stay when their image is forgotten.
+/// Answers of users. They are kept when their image is deleted.
 pub trait FeedbackStore {
-    /// Adds answers in order, atomically, and returns once they would survive power loss. A later answer to the same
-    /// key replaces the earlier one; beyond [`MAX_FEEDBACK`] the oldest go.
+    /// Adds answers in order, atomically and durably. A later answer replaces an earlier one with the same key; beyond
+    /// [`MAX_FEEDBACK`] the oldest are removed.
     fn add_feedback(&self, answers: &[Feedback]) -> Result<(), CatalogError>;
 
     /// Every answer, the oldest first.
     fn feedback(&self) -> Result<Vec<Feedback>, CatalogError>;
 
-    /// Takes the answer to a key back, durably; says whether there was one.
+    /// Removes the answer with a key, durably. Returns whether there was one.
     fn remove_feedback(&self, key: &FeedbackKey<'_>) -> Result<bool, CatalogError>;
 }

@@ -1,23 +1,23 @@
 //! The keys of the store, and paths as bytes that sort as paths do.
 //!
-//! | key | holds |
-//! | --- | --- |
-//! | `i` id | an image |
-//! | `p` path | a file |
-//! | `x` id path | nothing: the file at this path is this image |
-//! | `r` id space | the image's row in a space other than the first, whose rows stand with the images |
-//! | `t` id | an image's tags in the first space |
-//! | `w` tag 0 id | nothing: this image carries this tag in the first space |
-//! | `u` id space | an image's tags in another space |
-//! | `v` space tag 0 id | nothing: this image carries this tag in another space |
-//! | `f` number | somebody's answer to whether an image matches a query |
-//! | `m` name | the format version, the counters |
+//! | key | index | value |
+//! | --- | --- | --- |
+//! | `i` id | `image` | an image's record |
+//! | `p` path | `file` | a file's record |
+//! | `x` id path | `image_path` | empty: the file at this path holds this image |
+//! | `r` id space | `row` | the image's row in a later space (the row in the first space is part of the image's record) |
+//! | `t` id | `tags` | the image's tags in the first space |
+//! | `w` tag 0 id | `tag_image` | empty: this image has this tag in the first space |
+//! | `u` id space | `tags` | the image's tags in a later space |
+//! | `v` space tag 0 id | `tag_image` | empty: this image has this tag in a later space |
+//! | `f` number | `feedback` | an answer of a user |
+//! | `m` name | | the format version, the counters |
 //!
-//! `t`, `w` and `f` came later than format version 1, which they did not change: programs that do not know them pass over
-//! them, and what such a program leaves behind of a removed image is passed over in turn. `r`, `u` and `v` occur only in
-//! libraries that such programs refuse to open.
+//! Format version 1 was extended by `t`, `w` and `f` without a new number: older programs ignore these keys, and records
+//! that such a program leaves of a deleted image are skipped. `r`, `u` and `v` occur only in libraries that such programs
+//! refuse to open.
 //!
-//! A space is its number in four bytes, the greatest first.
+//! Spaces are numbers of four bytes, big-endian.
 
 use std::ops::Bound;
 use std::path::{Component, Path, PathBuf};
@@ -31,58 +31,66 @@ pub const VERSION: &[u8] = b"mversion";
 /// The key of the counters.
 pub const STATE: &[u8] = b"mstate";
 
-/// The length of `x` and an id, after which the path begins, and of `r` or `u` and an id, after which the space does.
-const STANDS_PREFIX: usize = 33;
+/// Length of the index's letter and an image id, after which a path or a space follows.
+const ID_END: usize = 33;
 
 /// Bounds of keys.
 pub type Range = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
-/// The key of an image.
 pub fn image(id: &ImageId) -> Vec<u8> {
     [b"i", id.as_bytes().as_slice()].concat()
 }
 
-/// The image that a key of [`image`], [`stands`], [`row`] or [`tags`] names.
+/// The bounds of all keys of [`image`].
+pub fn all_images() -> Range {
+    (Bound::Included(b"i".into()), Bound::Excluded(b"j".into()))
+}
+
+/// The image in a key of [`image`], [`image_path`], [`row`] or [`tags`].
 pub fn image_of(key: &[u8]) -> Option<ImageId> {
-    let bytes: [u8; 32] = key.get(1..STANDS_PREFIX)?.try_into().ok()?;
+    let bytes: [u8; 32] = key.get(1..ID_END)?.try_into().ok()?;
     Some(ImageId::from_bytes(bytes))
 }
 
-/// The key of the file at a path in [`path_bytes`] form.
+/// `path` is in [`path_bytes`] form.
 pub fn file(path: &[u8]) -> Vec<u8> {
     [b"p", path].concat()
 }
 
-/// The key that says that the file at `path` is image `id`.
-pub fn stands(id: &ImageId, path: &[u8]) -> Vec<u8> {
-    [b"x", id.as_bytes().as_slice(), path].concat()
-}
-
-/// The path in [`path_bytes`] form in a key of [`stands`].
-pub fn path_of_stands(key: &[u8]) -> &[u8] {
-    key.get(STANDS_PREFIX..).unwrap_or_default()
-}
-
-/// The bounds of all keys of files at or below the folder at `path`.
+/// The bounds of the keys of files at or below the folder at `path`.
 ///
-/// With the separator written as 0, no name can sort between a folder and what it holds.
+/// With 0 as the separator, no name sorts between a folder and its content.
 pub fn files_under(path: &[u8]) -> Range {
     let after = [&file(path), [1].as_slice()].concat();
     (Bound::Included(file(path)), Bound::Excluded(after))
 }
 
-/// The key of an image's row in a space other than the first.
+/// `path` is in [`path_bytes`] form.
+pub fn image_path(id: &ImageId, path: &[u8]) -> Vec<u8> {
+    [b"x", id.as_bytes().as_slice(), path].concat()
+}
+
+/// The bounds of the keys of [`image_path`] of the images from `first` to `last`.
+///
+/// Paths begin with the separator 0 or with a drive letter, so that none begins with two bytes 255.
+pub fn image_paths(first: &ImageId, last: &ImageId) -> Range {
+    (
+        Bound::Included(image_path(first, &[])),
+        Bound::Excluded(image_path(last, &[u8::MAX; 2])),
+    )
+}
+
+/// The path, in [`path_bytes`] form, in a key of [`image_path`].
+pub fn path_of_image_path(key: &[u8]) -> &[u8] {
+    key.get(ID_END..).unwrap_or_default()
+}
+
+/// `space` is not the first.
 pub fn row(space: SpaceNumber, id: &ImageId) -> Vec<u8> {
     [b"r", id.as_bytes().as_slice(), &space.0.to_be_bytes()].concat()
 }
 
-/// The space that a key of [`row`], or of [`tags`] in another space than the first, names.
-pub fn space_of(key: &[u8]) -> Option<SpaceNumber> {
-    let bytes = key.get(STANDS_PREFIX..)?.try_into().ok()?;
-    Some(SpaceNumber(u32::from_be_bytes(bytes)))
-}
-
-/// The bounds of the rows of the images from `first` to `last`, in all spaces but the first.
+/// The bounds of the keys of [`row`] of the images from `first` to `last`, in all spaces but the first.
 pub fn rows_between(first: &ImageId, last: &ImageId) -> Range {
     (
         Bound::Included(row(SpaceNumber(0), first)),
@@ -90,13 +98,12 @@ pub fn rows_between(first: &ImageId, last: &ImageId) -> Range {
     )
 }
 
-/// The bounds of an image's tags in all spaces but the first.
-pub fn tags_elsewhere(id: &ImageId) -> Range {
-    let other = |space: u32| [b"u", id.as_bytes().as_slice(), &space.to_be_bytes()].concat();
-    (Bound::Included(other(0)), Bound::Included(other(u32::MAX)))
+/// The space in a key of [`row`], or of [`tags`] in a later space.
+pub fn space_of(key: &[u8]) -> Option<SpaceNumber> {
+    let bytes = key.get(ID_END..)?.try_into().ok()?;
+    Some(SpaceNumber(u32::from_be_bytes(bytes)))
 }
 
-/// The key of an image's tags.
 pub fn tags(space: SpaceNumber, id: &ImageId) -> Vec<u8> {
     match space {
         SpaceNumber::FIRST => [b"t", id.as_bytes().as_slice()].concat(),
@@ -104,47 +111,57 @@ pub fn tags(space: SpaceNumber, id: &ImageId) -> Vec<u8> {
     }
 }
 
-/// The bounds of the tags of all images, in the first space or in all others.
+/// The bounds of an image's keys of [`tags`] in all spaces but the first.
+pub fn tags_in_later_spaces(id: &ImageId) -> Range {
+    let later = |space: u32| [b"u", id.as_bytes().as_slice(), &space.to_be_bytes()].concat();
+    (Bound::Included(later(0)), Bound::Included(later(u32::MAX)))
+}
+
+/// The bounds of the keys of [`tags`] of all images, in the first space or in all later ones.
 pub fn all_tags(space: SpaceNumber) -> Range {
-    let kind = tags(space, &ImageId::from_bytes([0; 32]))[0];
-    (Bound::Included(vec![kind]), Bound::Excluded(vec![kind + 1]))
+    let letter = tags(space, &ImageId::from_bytes([0; 32]))[0];
+    (Bound::Included(vec![letter]), Bound::Excluded(vec![letter + 1]))
 }
 
-/// The bounds of the keys of [`tagged`] of a whole space. A tag is Unicode, which no byte 255 begins.
-pub fn all_tagged_of(space: SpaceNumber) -> Range {
-    let after = [&tagged_in(space)[..], &[u8::MAX]].concat();
-    (Bound::Included(tagged_in(space)), Bound::Excluded(after))
+/// `tag` is normalized.
+pub fn tag_image(space: SpaceNumber, tag: &str, id: &ImageId) -> Vec<u8> {
+    [&tag_image_prefix(space), tag.as_bytes(), &[0], id.as_bytes()].concat()
 }
 
-/// What the keys of [`tagged`] begin with.
-fn tagged_in(space: SpaceNumber) -> Vec<u8> {
+/// The bounds of the keys of [`tag_image`] of one space. No UTF-8 text begins with a byte 255.
+pub fn all_tag_images(space: SpaceNumber) -> Range {
+    let prefix = tag_image_prefix(space);
+    let after = [&prefix[..], &[u8::MAX]].concat();
+    (Bound::Included(prefix), Bound::Excluded(after))
+}
+
+/// The bounds of the keys of [`tag_image`] of one tag. Keys of other tags may lie within if a tag contains a 0.
+pub fn tag_images(space: SpaceNumber, tag: &str) -> Range {
+    let bound = |end: u8| [&tag_image_prefix(space), tag.as_bytes(), &[end]].concat();
+    (Bound::Included(bound(0)), Bound::Excluded(bound(1)))
+}
+
+/// The image in a key of [`tag_image`]; `None` if the key is that of another tag, which its length shows.
+pub fn image_of_tag_image(space: SpaceNumber, tag: &str, key: &[u8]) -> Option<ImageId> {
+    let before = tag_image_prefix(space).len() + tag.len() + 1;
+    let bytes: [u8; 32] = key.get(before..)?.try_into().ok()?;
+    Some(ImageId::from_bytes(bytes))
+}
+
+fn tag_image_prefix(space: SpaceNumber) -> Vec<u8> {
     match space {
         SpaceNumber::FIRST => b"w".into(),
         SpaceNumber(number) => [b"v", number.to_be_bytes().as_slice()].concat(),
     }
 }
 
-/// The key that says that image `id` carries `tag`, which is folded.
-pub fn tagged(space: SpaceNumber, tag: &str, id: &ImageId) -> Vec<u8> {
-    [&tagged_in(space), tag.as_bytes(), &[0], id.as_bytes()].concat()
-}
-
-/// The bounds of all keys of images that carry `tag`; other tags' keys may lie within where a tag holds a 0.
-pub fn all_tagged(space: SpaceNumber, tag: &str) -> Range {
-    let bound = |end: u8| [&tagged_in(space), tag.as_bytes(), &[end]].concat();
-    (Bound::Included(bound(0)), Bound::Excluded(bound(1)))
-}
-
-/// The image that a key of [`tagged`] names; `None` where it is another tag's, which shows in its length.
-pub fn image_of_tagged(space: SpaceNumber, tag: &str, key: &[u8]) -> Option<ImageId> {
-    let before = tagged_in(space).len() + tag.len() + 1;
-    let bytes: [u8; 32] = key.get(before..)?.try_into().ok()?;
-    Some(ImageId::from_bytes(bytes))
-}
-
-/// The key of the answer with this number.
 pub fn feedback(number: u64) -> Vec<u8> {
     [b"f", number.to_be_bytes().as_slice()].concat()
+}
+
+/// The bounds of all keys of [`feedback`].
+pub fn all_feedback() -> Range {
+    (Bound::Included(feedback(0)), Bound::Included(feedback(u64::MAX)))
 }
 
 /// The number in a key of [`feedback`].
@@ -152,10 +169,10 @@ pub fn number_of_feedback(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(key.get(1..)?.try_into().ok()?))
 }
 
-/// A path as bytes whose order is the order of paths: components separated by 0, which no name holds.
+/// A path as bytes whose order is the order of paths: components separated by 0, which no name contains.
 ///
-/// Paths are absolute; `/` is the empty string. On Unix every name survives. Elsewhere names are taken as Unicode,
-/// and what is no Unicode in them is replaced.
+/// Paths are absolute; `/` is the empty string. On Unix every name is preserved. On other systems the parts of a name that
+/// are not Unicode are replaced.
 pub fn path_bytes(path: &Path) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(path.as_os_str().len());
     for component in path.components() {
@@ -171,7 +188,7 @@ pub fn path_bytes(path: &Path) -> Vec<u8> {
     bytes
 }
 
-/// The path that [`path_bytes`] wrote.
+/// The inverse of [`path_bytes`].
 pub fn path_from_bytes(bytes: &[u8]) -> PathBuf {
     if bytes.is_empty() {
         return PathBuf::from(std::path::MAIN_SEPARATOR_STR);
@@ -227,13 +244,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bytes_sort_as_paths_do_and_read_back(a in path(), b in path()) {
+        fn path_bytes_sort_like_paths(a in path(), b in path()) {
             prop_assert_eq!(path_bytes(&a).cmp(&path_bytes(&b)), a.cmp(&b));
             prop_assert_eq!(path_from_bytes(&path_bytes(&a)), a);
         }
 
         #[test]
-        fn a_folder_holds_exactly_what_starts_with_it(folder in path(), file in path()) {
+        fn folder_range_holds_exactly_its_files(folder in path(), file in path()) {
             use std::ops::RangeBounds;
             let within = files_under(&path_bytes(&folder)).contains(&super::file(&path_bytes(&file)));
             prop_assert_eq!(within, file.starts_with(&folder));
@@ -241,28 +258,28 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_within_another_is_not_taken_for_it() {
+    fn tag_range_excludes_longer_tags() {
         use std::ops::RangeBounds;
         let id = ImageId::from_bytes([0; 32]);
         let tags = ["a", "a\0", "a\0b", "ab", ""];
-        for asked in tags {
-            for carried in tags {
+        for wanted in tags {
+            for stored in tags {
                 for space in [0, 1, 0x6161_6161].map(SpaceNumber) {
-                    let key = tagged(space, carried, &id);
-                    assert!(all_tagged_of(space).contains(&key));
-                    assert!(!all_tagged_of(space.next()).contains(&key));
-                    let found = all_tagged(space, asked)
+                    let key = tag_image(space, stored, &id);
+                    assert!(all_tag_images(space).contains(&key));
+                    assert!(!all_tag_images(space.next()).contains(&key));
+                    let found = tag_images(space, wanted)
                         .contains(&key)
-                        .then(|| image_of_tagged(space, asked, &key))
+                        .then(|| image_of_tag_image(space, wanted, &key))
                         .flatten();
-                    assert_eq!(found, (asked == carried).then_some(id), "{asked:?} {carried:?}");
+                    assert_eq!(found, (wanted == stored).then_some(id), "{wanted:?} {stored:?}");
                 }
             }
         }
     }
 
     #[test]
-    fn different_spellings_of_a_path_are_one_key() {
+    fn equivalent_paths_have_one_key() {
         assert_eq!(
             path_bytes(Path::new("/a//b/./c/")),
             path_bytes(Path::new("/a/b/c"))
@@ -271,7 +288,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn names_that_are_no_unicode_survive() {
+    fn names_outside_unicode_are_preserved() {
         use std::os::unix::ffi::OsStrExt;
         let path = Path::new(std::ffi::OsStr::from_bytes(b"/p/\xff\xfe.jpg"));
         assert_eq!(path_from_bytes(&path_bytes(path)), path);

@@ -1,80 +1,80 @@
-//! A small file beside the store that says how many batches the store must hold.
+//! The commit sequence file: the number of batches that the store must contain.
 //!
-//! sled takes a log that ends early for one that was being written when the power failed, and carries on without the
-//! rest. Batches that were reported durable must not go missing that way without a word, so their number is kept
-//! here, written after each. The file also carries the lock that makes one process the catalog's owner.
+//! sled treats a log that ends early as one that was being written when the power failed, and continues without the rest.
+//! Batches that were reported as durable would be lost silently that way, so their number is kept here and written after
+//! each batch. The file also carries the lock that makes one process the owner of the catalog. Its name is `ledger`.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 const MAGIC: &[u8; 8] = b"EIDLEDGR";
-/// Two slots, written in turn, each in a disk sector of its own: a torn write leaves the other whole.
+/// Two slots, written alternately, each in its own disk sector: a torn write leaves the other one valid.
 const SLOT_BYTES: usize = 512;
 const ENTRY_BYTES: usize = 20;
 
-/// The open ledger, locked for as long as it lives.
+/// The open commit sequence file, locked until it is dropped.
 pub struct Ledger {
     file: File,
 }
 
-/// What a ledger says.
+/// The content of a commit sequence file.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Entry {
-    /// Nothing was ever written: the catalog is new.
+pub enum LedgerEntry {
+    /// The file is empty: the catalog is new.
     New,
-    /// At least this many batches were durable.
+    /// At least this many batches are durable.
     Sequence(u64),
-    /// Something stands there that no ledger wrote.
+    /// Neither slot is valid.
     Damaged,
 }
 
-/// Why a ledger could not be opened.
-pub enum OpenError {
+/// Why a commit sequence file could not be opened.
+pub enum LedgerError {
     Locked,
     Io(io::Error),
 }
 
 impl Ledger {
-    /// Opens or makes the ledger at `path` and takes its lock.
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
+    /// Opens or creates the file at `path` and takes its lock.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(path)
-            .map_err(OpenError::Io)?;
+            .map_err(LedgerError::Io)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { file }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::Locked),
-            Err(TryLockError::Error(error)) => Err(OpenError::Io(error)),
+            Err(TryLockError::WouldBlock) => Err(LedgerError::Locked),
+            Err(TryLockError::Error(error)) => Err(LedgerError::Io(error)),
         }
     }
 
-    /// The greatest number that was written.
-    pub fn read(&self) -> io::Result<Entry> {
+    /// The greatest number in a valid slot.
+    pub fn read(&self) -> io::Result<LedgerEntry> {
         let mut bytes = Vec::new();
         let mut file = &self.file;
         file.seek(SeekFrom::Start(0))?;
         file.take(2 * SLOT_BYTES as u64).read_to_end(&mut bytes)?;
         if bytes.is_empty() {
-            return Ok(Entry::New);
+            return Ok(LedgerEntry::New);
         }
-        let sequence = bytes.chunks(SLOT_BYTES).filter_map(sequence_in).max();
-        Ok(sequence.map_or(Entry::Damaged, Entry::Sequence))
+        let sequence = bytes.chunks(SLOT_BYTES).filter_map(parse_slot).max();
+        Ok(sequence.map_or(LedgerEntry::Damaged, LedgerEntry::Sequence))
     }
 
-    /// Durably notes that `sequence` batches are durable.
+    /// Records, durably, that `sequence` batches are durable.
     pub fn write(&self, sequence: u64) -> io::Result<()> {
         let mut file = &self.file;
         file.seek(SeekFrom::Start((sequence % 2) * SLOT_BYTES as u64))?;
-        file.write_all(&entry(sequence))?;
+        file.write_all(&encode_slot(sequence))?;
         self.file.sync_all()
     }
 }
 
-fn entry(sequence: u64) -> [u8; ENTRY_BYTES] {
+fn encode_slot(sequence: u64) -> [u8; ENTRY_BYTES] {
     let mut bytes = [0; ENTRY_BYTES];
     bytes[..8].copy_from_slice(MAGIC);
     bytes[8..16].copy_from_slice(&sequence.to_le_bytes());
@@ -83,9 +83,9 @@ fn entry(sequence: u64) -> [u8; ENTRY_BYTES] {
     bytes
 }
 
-fn sequence_in(slot: &[u8]) -> Option<u64> {
+fn parse_slot(slot: &[u8]) -> Option<u64> {
     let sequence = u64::from_le_bytes(slot.get(8..16)?.try_into().ok()?);
-    (slot.get(..ENTRY_BYTES)? == entry(sequence)).then_some(sequence)
+    (slot.get(..ENTRY_BYTES)? == encode_slot(sequence)).then_some(sequence)
 }
 
 #[cfg(test)]
@@ -93,34 +93,34 @@ mod tests {
     use super::*;
 
     fn open(path: &Path) -> Ledger {
-        Ledger::open(path).unwrap_or_else(|_| panic!("the ledger opens"))
+        Ledger::open(path).unwrap_or_else(|_| panic!("the file opens"))
     }
 
     #[test]
-    fn the_last_number_is_read_back_and_a_torn_one_falls_back_to_the_one_before() {
+    fn torn_entry_falls_back_to_previous() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger");
         let ledger = open(&path);
-        assert_eq!(ledger.read().unwrap(), Entry::New);
+        assert_eq!(ledger.read().unwrap(), LedgerEntry::New);
         for sequence in 0..5 {
             ledger.write(sequence).unwrap();
-            assert_eq!(ledger.read().unwrap(), Entry::Sequence(sequence));
+            assert_eq!(ledger.read().unwrap(), LedgerEntry::Sequence(sequence));
         }
         drop(ledger);
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[10] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
-        assert_eq!(open(&path).read().unwrap(), Entry::Sequence(3));
+        assert_eq!(open(&path).read().unwrap(), LedgerEntry::Sequence(3));
         std::fs::write(&path, b"something else").unwrap();
-        assert_eq!(open(&path).read().unwrap(), Entry::Damaged);
+        assert_eq!(open(&path).read().unwrap(), LedgerEntry::Damaged);
     }
 
     #[test]
-    fn a_second_owner_is_refused() {
+    fn second_owner_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger");
         let first = open(&path);
-        assert!(matches!(Ledger::open(&path), Err(OpenError::Locked)));
+        assert!(matches!(Ledger::open(&path), Err(LedgerError::Locked)));
         drop(first);
         open(&path);
     }

@@ -1,15 +1,35 @@
-//! What Eidetic knows about every image and path: the trait, on sled and in memory.
+//! The catalog: what Eidetic knows about every image and path, on sled and, for tests, in memory.
+//!
+//! An image is one content, found at one or more paths. In each embedding space it has at most one vector, in a row of
+//! that space's vector file. [`SledCatalog`] is the catalog of a library on disk; `MemoryCatalog` (feature `testing`) is
+//! the simple implementation that it is compared with in tests.
+//!
+//! # What is durable when
+//!
+//! | call | when it returns |
+//! | --- | --- |
+//! | [`SledCatalog::open`] | everything that earlier calls reported as durable is there, or the call fails with [`CatalogError::Damaged`] |
+//! | [`put_batch`](Catalog::put_batch), [`remove`](Catalog::remove), [`put_rows`](RowStore::put_rows), [`remove_rows`](RowStore::remove_rows), [`put_tags`](TagStore::put_tags), [`add_feedback`](FeedbackStore::add_feedback), [`remove_feedback`](FeedbackStore::remove_feedback) | the change survives `kill -9` and power loss; after a crash during the call, all of it is there or none |
+//! | [`SledCatalog::drop_space`] | the removals survive; after a crash during the call some rows and tags may be left, which the next call removes |
+//! | all others | nothing is written |
+//!
+//! A record may name a row only after the row itself is durable: callers sync the vector file first. When images are
+//! deleted, the catalog comes first and the row is reused afterwards.
+//!
+//! Every record carries a checksum of its key and value. A commit sequence file beside the store counts the batches, so
+//! that a store that lost its latest batches is noticed when it is opened.
 
 use std::path::{Path, PathBuf};
 
 use eidetic_domain::{ImageId, Metadata, RowId};
 use serde::{Deserialize, Serialize};
 
-mod edit;
+mod batch;
 mod error;
 mod feedback;
 mod keys;
 mod ledger;
+#[cfg(feature = "testing")]
 mod memory;
 mod records;
 mod sled_catalog;
@@ -19,43 +39,44 @@ mod tags;
 
 pub use error::CatalogError;
 pub use feedback::{Feedback, FeedbackKey, FeedbackKind, FeedbackStore, MAX_FEEDBACK};
+#[cfg(feature = "testing")]
 pub use memory::MemoryCatalog;
 pub use sled_catalog::SledCatalog;
 pub use space::{RowStore, SpaceNumber};
 pub use tags::{ImageTags, Tag, TagStore, TagSummary};
 
-/// Everything known about one image content.
+/// Everything known about one image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageRecord {
-    /// Its content's name.
+    /// Hash of its content.
     pub image: ImageId,
-    /// Where its vector stands in the catalog's space; `None` where it has none there yet.
+    /// Row of its vector in the catalog's space; `None` where it has no vector there yet.
     pub row: Option<RowId>,
     /// Size of the file in bytes.
     pub bytes: u64,
-    /// What the file says about itself.
+    /// Size, format, date, camera and position, as read from the file.
     pub metadata: Metadata,
-    /// Absolute paths at which this content stands, sorted; never empty.
+    /// Absolute paths of files with this content, sorted; never empty.
     pub paths: Vec<PathBuf>,
 }
 
-/// What a file looked like when it was last read; an equal stamp means that it need not be read again.
+/// Size and time of a file when it was last read. A file with an equal stamp is not read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStamp {
     /// Size in bytes.
     pub size: u64,
-    /// Modification time in nanoseconds since 1970, as the file system gives it.
+    /// Modification time in nanoseconds since 1970, as reported by the file system.
     pub modified_ns: i64,
 }
 
-/// What became of a file.
+/// Result of reading a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileState {
-    /// It is this image.
+    /// The file holds this image.
     Indexed(ImageId),
-    /// It could not be read as a picture, for this reason. Remembered, so that it is not tried again until it changes.
+    /// The image could not be decoded, for this reason. Stored so that the file is not decoded again until it changes.
     Failed(String),
-    /// It is something other than a picture. Remembered, so that it is not opened again until it changes.
+    /// The file is not an image. Stored so that the file is not opened again until it changes.
     NotImage,
 }
 
@@ -64,85 +85,88 @@ pub enum FileState {
 pub struct FileRecord {
     /// Absolute path.
     pub path: PathBuf,
-    /// What it looked like when it was read.
+    /// Its size and time when it was read.
     pub stamp: FileStamp,
-    /// What became of it.
+    /// The result of reading it.
     pub state: FileState,
 }
 
-/// An image that the catalog does not know yet; its paths come with the batch's files.
+/// An image to add. Its paths are those of the batch's files.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewImage {
-    /// Its content's name.
+    /// Hash of its content.
     pub image: ImageId,
-    /// Where its vector stands in the catalog's space; the row must be durable before the batch is put.
+    /// Row of its vector in the catalog's space. The row must be durable before the batch is put.
     pub row: RowId,
     /// Size of the file in bytes.
     pub bytes: u64,
-    /// What the file says about itself.
+    /// Size, format, date, camera and position, as read from the file.
     pub metadata: Metadata,
 }
 
 /// Changes that become visible and durable together.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct WriteBatch {
-    /// Images met for the first time (or again, with a new row).
+    /// Images that are new, or known with a new row.
     pub images: Vec<NewImage>,
-    /// Files read; each replaces what was known of its path.
+    /// Files that were read. Each replaces the record of its path.
     pub files: Vec<FileRecord>,
-    /// Paths at which no file stands any more.
+    /// Paths whose files no longer exist.
     pub removed: Vec<PathBuf>,
 }
 
-/// The catalog as one space sees it: images and files are the same for all spaces, rows and tags are that space's.
+/// The catalog as one space sees it: images and files are shared by all spaces, rows and tags belong to one space.
 ///
-/// Methods take `&self`: implementations synchronise within.
+/// Methods take `&self`: implementations synchronize internally.
 pub trait Catalog: RowStore + TagStore + FeedbackStore + Send + Sync {
-    /// One answer an id, in order; `None` for an unknown image.
+    /// The records of `images`, in their order; `None` for an unknown image.
     fn get_many(&self, images: &[ImageId]) -> Result<Vec<Option<ImageRecord>>, CatalogError>;
 
-    /// The image with this content, if it is known.
+    /// The record of one image.
     fn find_by_hash(&self, image: &ImageId) -> Result<Option<ImageRecord>, CatalogError> {
         Ok(self.get_many(std::slice::from_ref(image))?.pop().flatten())
     }
 
-    /// Whether an image is known; cheaper than asking for all its paths.
+    /// Whether an image is known. Cheaper than reading its record.
     fn contains(&self, image: &ImageId) -> Result<bool, CatalogError> {
         Ok(self.find_by_hash(image)?.is_some())
     }
 
-    /// Applies a batch atomically and returns once it would survive power loss.
+    /// Applies a batch atomically. When this returns, the batch survives power loss.
     ///
-    /// An image that thereby stands at no path any more is forgotten, with its rows and tags in all spaces; the ids of
-    /// those are returned, so that their vectors and thumbnails can go too. A file that names an image which is neither known nor in the batch is an
-    /// error, and nothing is applied.
+    /// An image that has no path left is deleted, with its rows and tags in all spaces; the ids of deleted images are
+    /// returned, so that their vectors and thumbnails can be deleted too.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::UnknownImage`] if a file names an image that is neither known nor in the batch. Nothing is applied.
     fn put_batch(&self, batch: &WriteBatch) -> Result<Vec<ImageId>, CatalogError>;
 
-    /// Forgets images and all their files, durably; unknown ids are passed over.
+    /// Deletes images and the records of all their files, durably. Unknown ids are skipped.
     fn remove(&self, images: &[ImageId]) -> Result<(), CatalogError>;
 
-    /// Every image, in order of id. Not a snapshot: what is written meanwhile may or may not be seen.
+    /// Every image, ordered by id. Not a snapshot: concurrent writes may or may not be seen.
     fn scan(&self) -> Box<dyn Iterator<Item = Result<ImageRecord, CatalogError>> + '_>;
 
-    /// What is known of one path.
+    /// The record of one path.
     fn file(&self, path: &Path) -> Result<Option<FileRecord>, CatalogError>;
 
-    /// Every file at or below `folder`, in order of path (component by component, as `Path` is ordered).
+    /// Every file at or below `folder`, ordered by path (component by component, as `Path` is ordered).
     ///
-    /// Not a snapshot: a record written meanwhile may or may not be seen, but a record that stands throughout is seen once.
+    /// Not a snapshot: concurrent writes may or may not be seen, but a record that exists throughout is returned once.
     fn files_under(&self, folder: &Path) -> Box<dyn Iterator<Item = Result<FileRecord, CatalogError>> + '_>;
 
-    /// How many images, paths that stand for one, and failed files there are; costs nothing.
+    /// Numbers of images, paths and failed files. Constant time.
     fn counts(&self) -> Result<CatalogCounts, CatalogError>;
 }
 
-/// How much a catalog holds.
+/// Numbers of records in a catalog.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CatalogCounts {
-    /// Different image contents.
+    /// Distinct images.
     pub images: u64,
-    /// Paths at which an image stands.
+    /// Files that hold an image.
     pub paths: u64,
-    /// Files that could not be read as pictures.
+    /// Files that could not be decoded.
     pub failed: u64,
 }

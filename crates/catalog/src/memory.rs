@@ -1,3 +1,5 @@
+//! A catalog in memory, for tests.
+
 mod feedback;
 mod tags;
 
@@ -12,7 +14,8 @@ use crate::{
     NewImage, RowStore, SpaceNumber, WriteBatch,
 };
 
-/// A catalog that lives as long as the process: for tests, and the plain twin that the one on disk is tested against.
+/// A catalog in memory: a test double, and the simple implementation that [`SledCatalog`](crate::SledCatalog) is compared
+/// with in tests.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryCatalog {
     space: SpaceNumber,
@@ -44,7 +47,7 @@ impl MemoryCatalog {
         }
     }
 
-    /// Forgets the rows and tags of this space.
+    /// Removes the rows and tags of this space.
     pub fn drop_space(&self) {
         let mut tables = self.write();
         tables.rows.retain(|(space, _), _| *space != self.space);
@@ -75,7 +78,7 @@ impl Catalog for MemoryCatalog {
     fn remove(&self, images: &[ImageId]) -> Result<(), CatalogError> {
         let mut tables = self.write();
         for id in images {
-            tables.forget(id);
+            tables.delete_image(id);
             for path in tables.paths.remove(id).unwrap_or_default() {
                 tables.files.remove(&path);
             }
@@ -169,7 +172,7 @@ impl Tables {
         Ok(())
     }
 
-    fn forget(&mut self, id: &ImageId) {
+    fn delete_image(&mut self, id: &ImageId) {
         self.images.remove(id);
         self.rows.retain(|(_, image), _| image != id);
         self.tags.retain(|(_, image), _| image != id);
@@ -191,7 +194,7 @@ impl Tables {
         }
         touched.retain(|id| !self.paths.contains_key(id));
         for id in &touched {
-            self.forget(id);
+            self.delete_image(id);
         }
         touched.into_iter().collect()
     }
@@ -204,7 +207,7 @@ impl Tables {
             .insert(file.path.clone(), (file.stamp, file.state.clone()));
     }
 
-    /// Forgets the file at `path` and names the image that stood there.
+    /// Removes the file at `path` and returns the image that it held.
     fn detach(&mut self, path: &Path) -> Option<ImageId> {
         let (_, FileState::Indexed(id)) = self.files.remove(path)? else {
             return None;

@@ -1,5 +1,5 @@
-//! What stands under the keys: postcard behind a checksum that covers the key too, so that neither a flipped bit nor
-//! a value under another's key passes for a record.
+//! Stored records: postcard after a checksum that covers the key too, so that neither a flipped bit nor a value under
+//! another key is accepted.
 
 use eidetic_domain::{ImageId, Metadata, RowId};
 use serde::de::DeserializeOwned;
@@ -9,10 +9,10 @@ use crate::{CatalogCounts, Feedback, FeedbackKind, FileStamp, FileState, keys};
 
 const CRC_BYTES: usize = 4;
 
-/// Stands for a row that there is not: the image has none in the first space.
+/// Marks an image without a row in the first space.
 const NO_ROW: RowId = RowId(u64::MAX);
 
-/// An image as stored; its paths stand under keys of their own.
+/// An image's record without its paths, which are in the `image_path` index.
 #[derive(Serialize, Deserialize)]
 pub struct StoredImage {
     first_row: RowId,
@@ -39,7 +39,7 @@ impl StoredImage {
     }
 }
 
-/// A file as stored.
+/// A file's record without its path, which is the key.
 #[derive(Serialize, Deserialize)]
 pub struct StoredFile {
     pub stamp: FileStamp,
@@ -54,17 +54,17 @@ enum StoredState {
     NotImage,
 }
 
-/// How far the store has come.
+/// Counters of the store.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
-pub struct State {
-    /// Number of batches applied so far.
+pub struct StoreState {
+    /// Number of batches applied.
     pub sequence: u64,
     images: u64,
     paths: u64,
     failed: u64,
 }
 
-impl State {
+impl StoreState {
     pub fn next(self, counts: CatalogCounts) -> Self {
         Self {
             sequence: self.sequence + 1,
@@ -102,7 +102,7 @@ impl StoredFile {
     }
 }
 
-/// An answer as stored, with the id and the path as bytes.
+/// A [`Feedback`] with the id and the path as bytes.
 #[derive(Serialize, Deserialize)]
 pub struct StoredFeedback {
     at_ms: i64,
@@ -137,17 +137,17 @@ impl StoredFeedback {
     }
 }
 
-/// The value to store under `key`.
-pub fn seal<T: Serialize>(key: &[u8], value: &T) -> Result<Vec<u8>, postcard::Error> {
-    let mut sealed = postcard::to_extend(value, vec![0; CRC_BYTES])?;
-    let crc = checksum(key, &sealed[CRC_BYTES..]);
-    sealed[..CRC_BYTES].copy_from_slice(&crc.to_le_bytes());
-    Ok(sealed)
+/// The value to store under `key`: CRC-32 of key and payload, then the payload.
+pub fn encode_checked<T: Serialize>(key: &[u8], value: &T) -> Result<Vec<u8>, postcard::Error> {
+    let mut encoded = postcard::to_extend(value, vec![0; CRC_BYTES])?;
+    let crc = checksum(key, &encoded[CRC_BYTES..]);
+    encoded[..CRC_BYTES].copy_from_slice(&crc.to_le_bytes());
+    Ok(encoded)
 }
 
-/// The record that was stored under `key`; `None` where the checksum does not hold or the bytes are no such record.
-pub fn unseal<T: DeserializeOwned>(key: &[u8], sealed: &[u8]) -> Option<T> {
-    let (crc, payload) = sealed.split_first_chunk::<CRC_BYTES>()?;
+/// The record in the value of `key`; `None` if the checksum does not match or the payload does not parse.
+pub fn decode_checked<T: DeserializeOwned>(key: &[u8], encoded: &[u8]) -> Option<T> {
+    let (crc, payload) = encoded.split_first_chunk::<CRC_BYTES>()?;
     if u32::from_le_bytes(*crc) != checksum(key, payload) {
         return None;
     }
@@ -165,7 +165,7 @@ fn checksum(key: &[u8], payload: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    /// As libraries have it that were made before there could be several spaces.
+    /// The record in libraries older than support for several spaces.
     #[derive(Serialize)]
     struct ImageOfFormat1 {
         row: RowId,
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_of_an_older_library_stands_in_the_first_space() {
+    fn older_record_belongs_to_first_space() {
         let metadata = Metadata {
             width: 3,
             height: 2,
@@ -188,43 +188,46 @@ mod tests {
             bytes: 9,
             metadata: metadata.clone(),
         };
-        let sealed = seal(b"i", &old).unwrap();
-        let read: StoredImage = unseal(b"i", &sealed).unwrap();
+        let encoded = encode_checked(b"i", &old).unwrap();
+        let read: StoredImage = decode_checked(b"i", &encoded).unwrap();
         assert_eq!((read.first_row(), read.bytes), (Some(RowId(300)), 9));
-        let written = seal(b"i", &StoredImage::new(Some(RowId(300)), 9, metadata)).unwrap();
-        assert_eq!(written, sealed);
+        let written = encode_checked(b"i", &StoredImage::new(Some(RowId(300)), 9, metadata)).unwrap();
+        assert_eq!(written, encoded);
         let id = ImageId::from_bytes([7; 32]);
         let first = crate::SpaceNumber::FIRST;
         assert_eq!(keys::tags(first, &id), [&b"t"[..], &[7; 32]].concat());
         assert_eq!(
-            keys::tagged(first, "dog", &id),
+            keys::tag_image(first, "dog", &id),
             [&b"wdog\0"[..], &[7; 32]].concat()
         );
     }
 
     #[test]
-    fn any_flipped_bit_and_any_other_key_is_noticed() {
+    fn flipped_bits_and_other_keys_are_detected() {
         let file = StoredFile::new(
             FileStamp {
                 size: 7,
                 modified_ns: -3,
             },
-            &FileState::Failed("no picture".into()),
+            &FileState::Failed("truncated".into()),
         );
-        let sealed = seal(b"p/a", &file).unwrap();
+        let encoded = encode_checked(b"p/a", &file).unwrap();
         assert_eq!(
-            unseal::<StoredFile>(b"p/a", &sealed).map(StoredFile::into_state),
-            Some(FileState::Failed("no picture".into()))
+            decode_checked::<StoredFile>(b"p/a", &encoded).map(StoredFile::into_state),
+            Some(FileState::Failed("truncated".into()))
         );
-        assert!(unseal::<StoredFile>(b"p/b", &sealed).is_none());
-        for bit in 0..sealed.len() * 8 {
-            let mut flipped = sealed.clone();
+        assert!(decode_checked::<StoredFile>(b"p/b", &encoded).is_none());
+        for bit in 0..encoded.len() * 8 {
+            let mut flipped = encoded.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(unseal::<StoredFile>(b"p/a", &flipped).is_none(), "bit {bit}");
-        }
-        for length in 0..sealed.len() {
             assert!(
-                unseal::<StoredFile>(b"p/a", &sealed[..length]).is_none(),
+                decode_checked::<StoredFile>(b"p/a", &flipped).is_none(),
+                "bit {bit}"
+            );
+        }
+        for length in 0..encoded.len() {
+            assert!(
+                decode_checked::<StoredFile>(b"p/a", &encoded[..length]).is_none(),
                 "length {length}"
             );
         }

@@ -1,3 +1,5 @@
+//! The catalog on disk.
+
 mod feedback;
 mod rows;
 mod tags;
@@ -9,30 +11,31 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use eidetic_domain::{ImageId, RowId};
 
-use crate::edit::{Edit, Outcome, file_name, image_name, stands_keys};
+use crate::batch::{BatchBuilder, PreparedBatch, file_name, image_name, image_path_keys};
 use crate::keys;
-use crate::records::{State, StoredFile, StoredImage, unseal};
+use crate::records::{StoreState, StoredFile, StoredImage, decode_checked};
 use crate::store::Store;
 use crate::{Catalog, CatalogCounts, CatalogError, FileRecord, ImageRecord, SpaceNumber, WriteBatch};
 
-/// How many records iterators read at a time.
+/// Number of records that iterators read at a time.
 const PAGE: usize = 1024;
 
-/// The catalog on disk: one sled store, whose every record carries a checksum.
+/// The catalog on disk: one sled store in which every record carries a checksum.
 ///
-/// One process owns it, and may see it from several spaces at once: [`for_space`](Self::for_space). A batch is one atomic sled batch followed by an fsync. Damage that a checksum shows is an
-/// error that names the record; after an error of the disk or the store every further call fails until the catalog
-/// is opened again, because memory and disk may differ.
+/// One process owns it, and can see it from several spaces at once: [`for_space`](Self::for_space). A batch is one atomic
+/// sled batch followed by an fsync. A record whose checksum does not match is an error that names the record. After an
+/// error of the disk or of sled every further call fails until the catalog is opened again, because memory and disk may
+/// differ.
 #[derive(Clone)]
 pub struct SledCatalog {
     space: SpaceNumber,
     store: Arc<Store>,
-    /// The counters; also keeps readers of several keys and the one writer apart.
-    state: Arc<RwLock<State>>,
+    /// The counters. The lock also separates readers of several keys from the writer.
+    state: Arc<RwLock<StoreState>>,
 }
 
 impl SledCatalog {
-    /// Opens the catalog in `dir`, or makes an empty one there; as the first space sees it.
+    /// Opens the catalog in `dir`, or creates an empty one, as the first space sees it.
     pub fn open(dir: &Path) -> Result<Self, CatalogError> {
         let (store, state) = Store::open(dir)?;
         Ok(Self {
@@ -42,7 +45,7 @@ impl SledCatalog {
         })
     }
 
-    /// The same catalog as another space sees it. It stays open until the last one goes.
+    /// The same catalog as another space sees it. The store is closed when the last clone is dropped.
     #[must_use]
     pub fn for_space(&self, space: SpaceNumber) -> Self {
         Self {
@@ -51,12 +54,12 @@ impl SledCatalog {
         }
     }
 
-    // The state is replaced whole after a batch has succeeded: a panic elsewhere cannot leave it half changed.
-    fn reading(&self) -> RwLockReadGuard<'_, State> {
+    // A poisoned lock is harmless: the state is replaced as a whole after a batch has succeeded.
+    fn reading(&self) -> RwLockReadGuard<'_, StoreState> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn writing(&self) -> RwLockWriteGuard<'_, State> {
+    fn writing(&self) -> RwLockWriteGuard<'_, StoreState> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -64,28 +67,28 @@ impl SledCatalog {
         let Some(stored) = self.store.get(&keys::image(id), || image_name(id))? else {
             return Ok(None);
         };
-        let paths = stands_keys(&self.store, id)?
+        let paths = image_path_keys(&self.store, id)?
             .iter()
-            .map(|key| keys::path_from_bytes(keys::path_of_stands(key)))
+            .map(|key| keys::path_from_bytes(keys::path_of_image_path(key)))
             .collect();
         let row = self.row(id, &stored)?;
         Ok(Some(image_record(*id, row, stored, paths)))
     }
 
-    fn edit(&self, state: &State) -> Edit<'_> {
-        Edit::new(&self.store, self.space, state.counts())
+    fn builder(&self, state: &StoreState) -> BatchBuilder<'_> {
+        BatchBuilder::new(&self.store, self.space, state.counts())
     }
 
-    /// Up to [`PAGE`] images from a key on, with paths and rows: sweeps over neighbouring keys, no look-ups.
+    /// Up to [`PAGE`] images from a key on. Paths and rows are read by range, not one image at a time.
     fn image_page(&self, from: Bound<Vec<u8>>) -> Result<Page<ImageRecord>, CatalogError> {
         let _no_writer = self.reading();
-        let page = self.store.page((from, Bound::Excluded(b"j".into())), PAGE)?;
+        let page = self.store.page((from, keys::all_images().1), PAGE)?;
         let ids: Vec<_> = page.iter().filter_map(|(key, _)| keys::image_of(key)).collect();
         let mut paths = self.paths_between(&ids)?;
         let rows = self.rows_between(&ids)?;
-        let record = |(key, sealed): &(sled::IVec, sled::IVec)| {
+        let record = |(key, value): &(sled::IVec, sled::IVec)| {
             let id = keys::image_of(key).ok_or_else(|| self.store.damaged("a key".into()))?;
-            let stored = unseal(key, sealed).ok_or_else(|| self.store.damaged(image_name(&id)))?;
+            let stored = decode_checked(key, value).ok_or_else(|| self.store.damaged(image_name(&id)))?;
             let row = self.row_among(&rows, &id, &stored);
             Ok(image_record(
                 id,
@@ -95,24 +98,20 @@ impl SledCatalog {
             ))
         };
         Ok(Page {
-            next: next_from(&page),
+            next: next_page_start(&page),
             records: page.iter().map(record).collect(),
         })
     }
 
-    /// Where the images stand, from the first of `ids` to the last.
+    /// The paths of the images from the first of `ids` to the last.
     fn paths_between(&self, ids: &[ImageId]) -> Result<BTreeMap<ImageId, Vec<PathBuf>>, CatalogError> {
         let mut paths: BTreeMap<ImageId, Vec<PathBuf>> = BTreeMap::new();
         let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
             return Ok(paths);
         };
-        let range = (
-            Bound::Included(keys::stands(first, &[])),
-            Bound::Excluded(keys::stands(last, &[u8::MAX; 2])),
-        );
-        for (key, _) in self.store.page(range, usize::MAX)? {
+        for (key, _) in self.store.page(keys::image_paths(first, last), usize::MAX)? {
             if let Some(id) = keys::image_of(&key) {
-                let path = keys::path_from_bytes(keys::path_of_stands(&key));
+                let path = keys::path_from_bytes(keys::path_of_image_path(&key));
                 paths.entry(id).or_default().push(path);
             }
         }
@@ -121,22 +120,22 @@ impl SledCatalog {
 
     fn file_page(&self, from: Bound<Vec<u8>>, to: &Bound<Vec<u8>>) -> Result<Page<FileRecord>, CatalogError> {
         let page = self.store.page((from, to.clone()), PAGE)?;
-        let record = |(key, sealed): &(sled::IVec, sled::IVec)| {
+        let record = |(key, value): &(sled::IVec, sled::IVec)| {
             let path = key.get(1..).unwrap_or_default();
-            let stored = unseal(key, sealed).ok_or_else(|| self.store.damaged(file_name(path)))?;
+            let stored = decode_checked(key, value).ok_or_else(|| self.store.damaged(file_name(path)))?;
             Ok(file_record(keys::path_from_bytes(path), stored))
         };
         Ok(Page {
-            next: next_from(&page),
+            next: next_page_start(&page),
             records: page.iter().map(record).collect(),
         })
     }
 
-    fn commit(&self, state: &mut State, outcome: Outcome) -> Result<Vec<ImageId>, CatalogError> {
-        let next = state.next(outcome.counts);
-        self.store.commit(outcome.writes, &next)?;
+    fn commit(&self, state: &mut StoreState, prepared: PreparedBatch) -> Result<Vec<ImageId>, CatalogError> {
+        let next = state.next(prepared.counts);
+        self.store.commit(prepared.writes, &next)?;
         *state = next;
-        Ok(outcome.forgotten)
+        Ok(prepared.deleted)
     }
 }
 
@@ -155,23 +154,21 @@ impl Catalog for SledCatalog {
             return Ok(Vec::new());
         }
         let mut state = self.writing();
-        let outcome = self.edit(&state).batch(batch)?;
-        self.commit(&mut state, outcome)
+        let prepared = self.builder(&state).build(batch)?;
+        self.commit(&mut state, prepared)
     }
 
     fn remove(&self, images: &[ImageId]) -> Result<(), CatalogError> {
         let mut state = self.writing();
-        let outcome = self.edit(&state).removal(images)?;
-        if !outcome.forgotten.is_empty() {
-            self.commit(&mut state, outcome)?;
+        let prepared = self.builder(&state).build_removal(images)?;
+        if !prepared.deleted.is_empty() {
+            self.commit(&mut state, prepared)?;
         }
         Ok(())
     }
 
     fn scan(&self) -> Box<dyn Iterator<Item = Result<ImageRecord, CatalogError>> + '_> {
-        Box::new(Paged::new(Bound::Included(b"i".into()), |from| {
-            self.image_page(from)
-        }))
+        Box::new(Paged::new(keys::all_images().0, |from| self.image_page(from)))
     }
 
     fn file(&self, path: &Path) -> Result<Option<FileRecord>, CatalogError> {
@@ -190,14 +187,14 @@ impl Catalog for SledCatalog {
     }
 }
 
-/// Some records, and where those after them begin.
+/// Some records, and the bound from which the next page is read; none after the last page.
 struct Page<T> {
     records: VecDeque<Result<T, CatalogError>>,
     next: Option<Bound<Vec<u8>>>,
 }
 
-/// Iterates page by page, so that no lock and no iterator of the store is held between records. Ends after the first
-/// page that cannot be read.
+/// Iterates page by page, so that neither a lock nor an iterator of the store is held between records. Ends after the
+/// first page that cannot be read.
 struct Paged<T, F> {
     read: F,
     page: Page<T>,
@@ -234,7 +231,7 @@ where
     }
 }
 
-fn next_from(page: &[(sled::IVec, sled::IVec)]) -> Option<Bound<Vec<u8>>> {
+fn next_page_start(page: &[(sled::IVec, sled::IVec)]) -> Option<Bound<Vec<u8>>> {
     let (last, _) = page.last().filter(|_| page.len() == PAGE)?;
     Some(Bound::Excluded(last.to_vec()))
 }

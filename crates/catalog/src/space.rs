@@ -1,3 +1,5 @@
+//! Numbers of spaces, and the rows of vectors in a space.
+
 use std::fmt;
 
 use eidetic_domain::{ImageId, RowId};
@@ -5,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::CatalogError;
 
-/// Which of a library's spaces: vectors, rows and tags of each stand apart. Numbers are never used again.
+/// Number of one of a library's spaces, which have separate vectors, rows and tags. Numbers are never reused.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SpaceNumber(pub u32);
 
 impl SpaceNumber {
-    /// The space that a library begins with, and the only one of libraries made before there could be several.
+    /// The first space of a library, and the only one in libraries older than support for several spaces.
     pub const FIRST: Self = Self(0);
 
     /// The number after this one.
@@ -26,17 +28,19 @@ impl fmt::Display for SpaceNumber {
     }
 }
 
-/// The rows of one space. They go with their image: forgetting it forgets its rows in all spaces.
+/// The rows of one space. Deleting an image deletes its rows in all spaces.
 pub trait RowStore {
-    /// Says in which rows the vectors of known images stand, atomically, and returns once that would survive power loss;
-    /// the rows must be durable before. Images that the catalog does not know were removed meanwhile: they are passed
-    /// over and returned, so that their vectors can go too.
+    /// Sets the rows of known images, atomically and durably. The rows themselves must be durable before.
+    ///
+    /// Returns the images that the catalog does not know, because they were removed meanwhile: their vectors can be
+    /// deleted.
     fn put_rows(&self, rows: &[(ImageId, RowId)]) -> Result<Vec<ImageId>, CatalogError>;
 
-    /// Takes the rows of images away, durably, but not the images; those without one are passed over. The way back for
-    /// images whose vectors turned out damaged: they count as not embedded.
+    /// Removes the rows of images, durably, and keeps the images; images without a row are skipped.
+    ///
+    /// Used for images whose vectors are damaged: they count as not embedded afterwards.
     fn remove_rows(&self, images: &[ImageId]) -> Result<(), CatalogError>;
 
-    /// How many images have a row; walks over all of them.
+    /// Number of images that have a row. Walks over all images.
     fn count_rows(&self) -> Result<u64, CatalogError>;
 }

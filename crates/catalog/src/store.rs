@@ -1,4 +1,4 @@
-//! sled, with what it lacks: a real fsync, a check that nothing went missing, and panics turned into errors.
+//! sled with three additions: a real fsync, a check that no batch was lost, and panics turned into errors.
 
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,14 +14,14 @@ use sled::IVec;
 
 use crate::CatalogError;
 use crate::keys::{self, Range};
-use crate::ledger::{Entry, Ledger, OpenError};
-use crate::records::{State, seal, unseal};
+use crate::ledger::{Ledger, LedgerEntry, LedgerError};
+use crate::records::{StoreState, decode_checked, encode_checked};
 
-/// The format that this program writes and reads.
+/// The format version that this program writes and reads.
 const FORMAT_VERSION: u32 = 1;
 const CACHE_BYTES: u64 = 64 << 20;
-/// How often, at intervals of [`LOCK_PAUSE`], sled's own lock is waited for. The ledger's lock is ours by then: only
-/// threads of a catalog that this process has just closed can still hold sled's.
+/// Attempts, at intervals of [`LOCK_PAUSE`], to take sled's own lock. The commit sequence file is locked by then: only
+/// threads of a catalog that this process has just closed can still hold sled's lock.
 const LOCK_TRIALS: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
@@ -29,20 +29,20 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 pub struct Store {
     dir: PathBuf,
     db: sled::Db,
-    /// The file that sled writes, for the fsync that sled does not do.
+    /// The file that sled writes, opened for the fsync that sled omits.
     log: File,
     ledger: Ledger,
-    /// Set by the first failure after which memory and disk may differ. Only opening again helps then.
+    /// Set by the first failure after which memory and disk may differ. The catalog must then be opened again.
     broken: AtomicBool,
 }
 
 impl Store {
-    /// Opens or makes the store in `dir`.
-    pub fn open(dir: &Path) -> Result<(Self, State), CatalogError> {
+    /// Opens or creates the store in `dir`.
+    pub fn open(dir: &Path) -> Result<(Self, StoreState), CatalogError> {
         fs::create_dir_all(dir).map_err(|error| failure(dir, error))?;
         let ledger = Ledger::open(&dir.join("ledger")).map_err(|error| match error {
-            OpenError::Locked => CatalogError::InUse { path: dir.into() },
-            OpenError::Io(error) => failure(dir, error),
+            LedgerError::Locked => CatalogError::InUse { path: dir.into() },
+            LedgerError::Io(error) => failure(dir, error),
         })?;
         let db = open_sled(dir)?;
         let log = File::options()
@@ -57,38 +57,38 @@ impl Store {
             ledger,
             broken: AtomicBool::new(false),
         };
-        let state = store.checked_state()?;
+        let state = store.load_state()?;
         Ok((store, state))
     }
 
-    /// The value under `key`, its checksum verified; `what` names it where it is damaged.
+    /// The verified value of `key`; `what` names it in an error.
     pub fn get<T: DeserializeOwned>(
         &self,
         key: &[u8],
         what: impl FnOnce() -> String,
     ) -> Result<Option<T>, CatalogError> {
-        match self.guarded(|| self.db.get(key))? {
+        match self.run(|| self.db.get(key))? {
             None => Ok(None),
-            Some(sealed) => unseal(key, &sealed).map(Some).ok_or_else(|| self.damaged(what())),
+            Some(encoded) => decode_checked(key, &encoded)
+                .map(Some)
+                .ok_or_else(|| self.damaged(what())),
         }
     }
 
-    /// Whether there is such a key.
     pub fn contains(&self, key: &[u8]) -> Result<bool, CatalogError> {
-        self.guarded(|| self.db.contains_key(key))
+        self.run(|| self.db.contains_key(key))
     }
 
     /// The first `limit` entries of a range, in order.
     pub fn page(&self, range: Range, limit: usize) -> Result<Vec<(IVec, IVec)>, CatalogError> {
-        self.guarded(|| self.db.range::<Vec<u8>, _>(range).take(limit).collect())
+        self.run(|| self.db.range::<Vec<u8>, _>(range).take(limit).collect())
     }
 
-    /// Applies `batch` atomically, with `state` as what the store says of itself afterwards, and returns once it
-    /// would survive power loss.
-    pub fn commit(&self, mut batch: sled::Batch, state: &State) -> Result<(), CatalogError> {
+    /// Applies `batch` and the counters in `state` atomically. When this returns, they survive power loss.
+    pub fn commit(&self, mut batch: sled::Batch, state: &StoreState) -> Result<(), CatalogError> {
         self.insert(&mut batch, keys::STATE, state)?;
         let done = self
-            .guarded(|| {
+            .run(|| {
                 self.db.apply_batch(batch)?;
                 self.db.flush()
             })
@@ -102,66 +102,65 @@ impl Store {
         done
     }
 
-    /// Adds a sealed value to a batch.
+    /// Adds a value with its checksum to a batch.
     pub fn insert<T: Serialize>(
         &self,
         batch: &mut sled::Batch,
         key: &[u8],
         value: &T,
     ) -> Result<(), CatalogError> {
-        let sealed = seal(key, value).map_err(|error| failure(&self.dir, error))?;
-        batch.insert(key, sealed);
+        let encoded = encode_checked(key, value).map_err(|error| failure(&self.dir, error))?;
+        batch.insert(key, encoded);
         Ok(())
     }
 
-    /// The error that names a damaged part.
     pub fn damaged(&self, what: String) -> CatalogError {
         damaged(&self.dir, what)
     }
 
-    /// sled asks Linux to start writing (`sync_file_range`), which neither empties the disk's cache nor covers a file
-    /// that grew: the fsync here is what makes a batch durable.
+    /// sled flushes with `sync_file_range` on Linux, which neither flushes the disk's cache nor covers a file that grew:
+    /// the fsync here makes a batch durable.
     fn sync(&self, sequence: u64) -> std::io::Result<()> {
         self.log.sync_all()?;
         self.ledger.write(sequence)
     }
 
-    fn checked_state(&self) -> Result<State, CatalogError> {
+    fn load_state(&self) -> Result<StoreState, CatalogError> {
         let ledger = self.ledger.read().map_err(|error| failure(&self.dir, error))?;
         let version = self.get::<u32>(keys::VERSION, || "the format version".into())?;
         match (ledger, version) {
-            (Entry::Damaged, _) => Err(self.damaged("the ledger is unreadable".into())),
-            (Entry::New, None) => self.initialise(),
-            (Entry::Sequence(_), None) => Err(self.damaged("everything in the store is missing".into())),
+            (LedgerEntry::Damaged, _) => Err(self.damaged("the commit sequence file is unreadable".into())),
+            (LedgerEntry::New, None) => self.initialize(),
+            (LedgerEntry::Sequence(_), None) => Err(self.damaged("the store is empty".into())),
             (_, Some(found)) if found != FORMAT_VERSION => Err(CatalogError::UnknownVersion {
                 path: self.dir.clone(),
                 found,
                 supported: FORMAT_VERSION,
             }),
-            (Entry::New, Some(_)) => match self.state_after(0)? {
-                // Cut short while being made.
+            (LedgerEntry::New, Some(_)) => match self.load_state_after(0)? {
+                // The creation was interrupted.
                 state if state.sequence == 0 => Ok(state),
-                _ => Err(self.damaged("its ledger is missing".into())),
+                _ => Err(self.damaged("the commit sequence file is missing".into())),
             },
-            (Entry::Sequence(sequence), Some(_)) => self.state_after(sequence),
+            (LedgerEntry::Sequence(sequence), Some(_)) => self.load_state_after(sequence),
         }
     }
 
-    fn state_after(&self, sequence: u64) -> Result<State, CatalogError> {
-        let state: State = self
+    fn load_state_after(&self, sequence: u64) -> Result<StoreState, CatalogError> {
+        let state: StoreState = self
             .get(keys::STATE, || "the counters".into())?
             .ok_or_else(|| self.damaged("the counters are missing".into()))?;
         if state.sequence < sequence {
             let missing = sequence - state.sequence;
-            return Err(self.damaged(format!("its last {missing} changes are missing")));
+            return Err(self.damaged(format!("batches missing at the end: {missing}")));
         }
         Ok(state)
     }
 
-    fn initialise(&self) -> Result<State, CatalogError> {
+    fn initialize(&self) -> Result<StoreState, CatalogError> {
         let mut batch = sled::Batch::default();
         self.insert(&mut batch, keys::VERSION, &FORMAT_VERSION)?;
-        let state = State::default();
+        let state = StoreState::default();
         self.commit(batch, &state)?;
         for directory in [&self.dir.join("store"), &self.dir] {
             sync_directory(directory).map_err(|error| failure(&self.dir, error))?;
@@ -169,14 +168,15 @@ impl Store {
         Ok(state)
     }
 
-    fn guarded<T>(&self, operation: impl FnOnce() -> sled::Result<T>) -> Result<T, CatalogError> {
+    /// Runs sled code, unless an earlier failure left memory and disk different.
+    fn run<T>(&self, operation: impl FnOnce() -> sled::Result<T>) -> Result<T, CatalogError> {
         if self.broken.load(Ordering::Acquire) {
             return Err(failure(
                 &self.dir,
-                "an earlier access failed; open the library again",
+                "an earlier operation failed; open the library again",
             ));
         }
-        let result = contained(&self.dir, operation);
+        let result = catch_panics(&self.dir, operation);
         if matches!(result, Err(CatalogError::Damaged { .. })) {
             self.broken.store(true, Ordering::Release);
         }
@@ -184,9 +184,8 @@ impl Store {
     }
 }
 
-/// Runs sled code. sled asserts and unwraps on files that nobody but sled should have written: on damaged ones such a
-/// panic means damage, and it ends here.
-fn contained<T>(dir: &Path, operation: impl FnOnce() -> sled::Result<T>) -> Result<T, CatalogError> {
+/// Runs sled code and turns panics into errors. sled asserts and unwraps what it reads: on damaged files it panics.
+fn catch_panics<T>(dir: &Path, operation: impl FnOnce() -> sled::Result<T>) -> Result<T, CatalogError> {
     match catch_unwind(AssertUnwindSafe(operation)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(sled::Error::Io(error))) => Err(failure(dir, error)),
@@ -201,7 +200,7 @@ fn open_sled(dir: &Path) -> Result<sled::Db, CatalogError> {
         .cache_capacity(CACHE_BYTES)
         .flush_every_ms(None);
     for _ in 1..LOCK_TRIALS {
-        match contained(dir, || config.open()) {
+        match catch_panics(dir, || config.open()) {
             Err(CatalogError::Store { source, .. })
                 if source.to_string().contains("could not acquire lock") =>
             {
@@ -210,7 +209,7 @@ fn open_sled(dir: &Path) -> Result<sled::Db, CatalogError> {
             other => return other,
         }
     }
-    contained(dir, || config.open())
+    catch_panics(dir, || config.open())
 }
 
 fn damaged(dir: &Path, what: String) -> CatalogError {

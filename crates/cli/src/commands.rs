@@ -1,11 +1,10 @@
-//! One file a command.
+//! One module per command, and what they share: access to the library, itself or through its server.
 
 use std::path::PathBuf;
 
-use eidetic_inference::LoadError;
-use eidetic_library::{DEFAULT_MODEL, Library, LibraryError, Loading, Owner};
+use eidetic_library::{Library, LibraryError, Loading, Owner};
 
-use crate::arguments::{Global, LoadingOptions, Precision};
+use crate::arguments::{Global, ModelOptions};
 use crate::failure::Failure;
 
 pub(crate) mod align;
@@ -26,42 +25,33 @@ pub(crate) mod status;
 pub(crate) mod tag;
 pub(crate) mod verify;
 
-/// A library of our own, or the server that owns it and answers in our place.
+/// The library, or the server that owns it.
 pub(crate) enum Access {
-    Own(Box<Library>),
+    Local(Box<Library>),
     /// The server's address.
-    Through(String),
+    Remote(String),
 }
 
-/// A server's model is loaded already: a precision cannot be asked for through it.
-pub(crate) fn servers_precision(asked: Option<Precision>) -> Result<(), Failure> {
-    match asked {
-        None => Ok(()),
-        Some(_) => Err(Failure::could_not_run(
-            "a server has the library and computes in the precision that it was started with; leave out --precision, or start the server with it",
-        )),
+/// Opens the library for `command`, or redirects to the server that owns it.
+pub(crate) fn access(global: &Global, command: &str) -> Result<Access, Failure> {
+    match Library::open(&directory(global)?, &Owner::this_process(command)) {
+        Ok(library) => {
+            warn_of_damage(&library);
+            Ok(Access::Local(Box::new(library)))
+        }
+        Err(error) => redirect_to_server(error),
     }
 }
 
-/// A server's model is loaded already, on the device that the server was started with.
-pub(crate) fn servers_device(asked: &LoadingOptions) -> Result<(), Failure> {
-    if Loading::from(asked).device == Loading::default().device {
-        return Ok(());
-    }
-    Err(Failure::could_not_run(
-        "a server has the library, and its model runs on the device that it was started with; leave out --device, or start the server with it",
-    ))
+/// Opens the library for a command that cannot run through a server.
+pub(crate) fn open_local(global: &Global, command: &str) -> Result<Library, Failure> {
+    let library = Library::open(&directory(global)?, &Owner::this_process(command))?;
+    warn_of_damage(&library);
+    Ok(library)
 }
 
-/// Makes the library compute in the precision asked for, if one was.
-pub(crate) fn compute_in(library: &Library, asked: Option<Precision>) {
-    if let Some(precision) = asked {
-        library.compute_in(precision.into());
-    }
-}
-
-/// The way to a library that could not be opened because a server has it; any other error stays one.
-pub(crate) fn through_its_server(error: LibraryError) -> Result<Access, Failure> {
+/// The address of the server that owns the library, if that is why it could not be opened.
+pub(crate) fn redirect_to_server(error: LibraryError) -> Result<Access, Failure> {
     match error {
         LibraryError::InUse {
             owner: Owner {
@@ -69,45 +59,45 @@ pub(crate) fn through_its_server(error: LibraryError) -> Result<Access, Failure>
                 ..
             },
             ..
-        } => Ok(Access::Through(address)),
+        } => Ok(Access::Remote(address)),
         error => Err(error.into()),
     }
 }
 
-/// Opens the library for reading, if need be through the server that has it.
-pub(crate) fn access(global: &Global, command: &str) -> Result<Access, Failure> {
-    match Library::open(&directory(global)?, &Owner::this_process(command)) {
-        Ok(library) => {
-            warn_of_damage(&library);
-            Ok(Access::Own(Box::new(library)))
-        }
-        Err(error) => through_its_server(error),
+/// Rejects model options that a server, whose model is loaded already, cannot honor.
+pub(crate) fn reject_model_options(options: &ModelOptions) -> Result<(), Failure> {
+    if options.precision.is_some() {
+        return Err(Failure::could_not_run(
+            "a server owns the library and has set the precision; leave out --precision, or restart the server with it",
+        ));
     }
+    reject_device(options)
 }
 
-/// The library's directory, named or default.
+/// Rejects a device that a server, whose model is loaded already, cannot change to.
+pub(crate) fn reject_device(options: &ModelOptions) -> Result<(), Failure> {
+    if options.device == Loading::default().device {
+        return Ok(());
+    }
+    Err(Failure::could_not_run(
+        "a server owns the library and has set the device; leave out --device, or restart the server with it",
+    ))
+}
+
+/// The library's directory, given or default.
 pub(crate) fn directory(global: &Global) -> Result<PathBuf, Failure> {
-    let named = global.library.clone().or_else(eidetic_library::default_directory);
-    named
-        .ok_or_else(|| Failure::arguments("this system names no data directory; give one with --library DIR"))
+    let directory = global.library.clone().or_else(eidetic_library::default_directory);
+    directory.ok_or_else(|| {
+        Failure::arguments("no data directory found on this system; give the library with --library DIR")
+    })
 }
 
-/// Says that a new library got the built-in model because the full one could not be had.
-pub(crate) fn warn_of_fallback(reason: Option<LoadError>) {
-    let Some(reason) = reason else { return };
-    eprintln!(
-        "eidetic: using the small built-in model, because {DEFAULT_MODEL} cannot be had:\n  {reason}\n\
-         The built-in model knows everyday objects and simple scenes only. For a full model, when there is a network:\n  \
-         eidetic space switch {DEFAULT_MODEL}"
-    );
-}
-
-/// Says that the library lost vectors to the disk, and the way to get them back.
+/// Warns about damaged vectors, with the command that repairs them.
 pub(crate) fn warn_of_damage(library: &Library) {
     let damaged = library.damaged();
     if damaged > 0 {
         eprintln!(
-            "eidetic: the vectors of {damaged} images are damaged on disk and left out; `eidetic index` embeds them anew"
+            "eidetic: the vectors of {damaged} images are damaged and left out; run `eidetic index` to embed them again"
         );
     }
 }

@@ -1,11 +1,14 @@
+//! Errors of commands and their exit codes.
+
 use std::fmt;
+use std::path::Path;
 
 use eidetic_library::LibraryError;
 
-/// Why a command could not do its work, and with which exit code it says so.
+/// Why a command did not run.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The arguments make no sense together or name something that is not there: exit code 2.
+    /// The arguments are contradictory or name something that does not exist: exit code 2.
     Arguments(String),
     /// The command could not run: exit code 3.
     CouldNotRun(anyhow::Error),
@@ -14,6 +17,11 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn arguments(message: impl Into<String>) -> Self {
         Self::Arguments(message.into())
+    }
+
+    /// A file among the arguments that cannot be used.
+    pub(crate) fn in_file(path: &Path, reason: impl fmt::Display) -> Self {
+        Self::Arguments(format!("{}: {reason}", path.display()))
     }
 
     pub(crate) fn could_not_run(message: impl Into<String>) -> Self {
@@ -32,7 +40,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Arguments(message) => f.write_str(message),
-            // The libraries' messages are whole sentences with their cause in them.
+            // Messages of the library crates include their cause.
             Self::CouldNotRun(error) => write!(f, "{error}"),
         }
     }

@@ -1,20 +1,21 @@
+//! The gallery of pictures embedded in the binary.
+
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use rust_embed::RustEmbed;
 
-/// The bundled pictures, within the binary, so that the demo runs wherever the binary is.
 #[derive(RustEmbed)]
 #[folder = "../../data/gallery"]
 struct Gallery;
 
-/// The bytes of one bundled picture.
-pub(crate) fn picture(name: &str) -> Option<Vec<u8>> {
+/// The bytes of one picture.
+pub(crate) fn image(name: &str) -> Option<Vec<u8>> {
     Gallery::get(name).map(|file| file.data.into_owned())
 }
 
-/// Writes the bundled pictures into `folder`, which exists.
+/// Writes all pictures to `folder`, which must exist.
 pub(crate) fn unpack(folder: &Path) -> io::Result<()> {
     for name in Gallery::iter().filter(|name| name.ends_with(".jpg")) {
         let file = Gallery::get(&name).expect("iter names what is embedded");

@@ -1,19 +1,21 @@
-use eidetic_indexer::Cancel;
+//! Ctrl-C: the first one cancels a run, the second one ends the program.
+
+use eidetic_indexer::CancelToken;
 
 use crate::failure::Failure;
 
-/// Lets the first Ctrl-C stop an indexing run cleanly and the second one end the program at once.
-pub(crate) fn cancel_on_interrupt() -> Result<Cancel, Failure> {
-    let cancel = Cancel::default();
-    let ours = cancel.clone();
+/// A token that the first Ctrl-C cancels; the second one aborts the process.
+pub(crate) fn cancel_on_interrupt() -> Result<CancelToken, Failure> {
+    let cancel = CancelToken::default();
+    let handled = cancel.clone();
     ctrlc::set_handler(move || {
-        if ours.is_cancelled() {
-            // Safe for the library: it survives being killed at any moment.
+        if handled.is_cancelled() {
+            // The library survives a kill at any moment.
             std::process::abort();
         }
-        ours.cancel();
-        eprintln!("\neidetic: stopping after this batch; once more to stop at once");
+        handled.cancel();
+        eprintln!("\neidetic: stopping after this batch; press Ctrl-C again to stop at once");
     })
-    .map_err(|error| Failure::could_not_run(format!("Ctrl-C cannot be caught: {error}")))?;
+    .map_err(|error| Failure::could_not_run(format!("failed to handle Ctrl-C: {error}")))?;
     Ok(cancel)
 }

@@ -1,16 +1,18 @@
-//! `eidetic`: finds pictures by words or by another picture, on your own machine.
+//! `eidetic`: search your pictures by words or by example, on your own machine.
 //!
-//! Parse, run the command, print, exit. Results go to standard output, everything about the run to standard error.
-#![expect(clippy::print_stderr, reason = "a command line speaks through it")]
+//! Parses the arguments, runs the command, and exits. Results go to standard output, everything else to
+//! standard error.
+#![expect(clippy::print_stderr, reason = "a command line reports on standard error")]
 
 mod arguments;
 mod commands;
 mod failure;
 mod gallery;
 mod interrupt;
+mod load_model;
 mod output;
-mod pictures;
 mod progress;
+mod read_image;
 mod remote;
 
 use std::io::IsTerminal;
@@ -21,26 +23,26 @@ use clap::Parser;
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
 
-/// What a command that ran says about its end; see "Exit codes" in the README.
+/// How a command that could run ended; see "Exit codes" in the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Everything worked: exit code 0.
+    /// Exit code 0.
     Done,
-    /// Done, but some inputs failed or the run was stopped early: exit code 1.
+    /// Some inputs failed or the run was interrupted: exit code 1.
     DoneWithFailures,
 }
 
-/// Whether an indexing run came to its end.
+/// Whether an indexing run ran to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stopped {
-    No,
-    /// By Ctrl-C, or by whoever cancelled the server's job.
-    Early,
+pub(crate) enum Completion {
+    Completed,
+    /// By Ctrl-C, or because the server's job was cancelled.
+    Interrupted,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    start_log(arguments.verbose);
+    start_log(arguments.global.verbose);
     match run(&arguments) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::DoneWithFailures) => ExitCode::from(1),
@@ -57,11 +59,11 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Demo(demo) => commands::demo::run(global, demo),
         Command::Index(index) => commands::index::run(global, index),
         Command::Search(search) => commands::search::run(global, search),
-        Command::Match(matched) => commands::matching::run(global, matched),
+        Command::Match(matching) => commands::matching::run(global, matching),
         Command::Screen(screen) => commands::screen::run(global, screen),
         Command::Calibrate(calibrate) => commands::calibrate::run(global, calibrate),
         Command::Serve(serve) => commands::serve::run(global, serve),
-        Command::Embed(embed) => commands::embed::run(global, embed),
+        Command::Embed(embed) => commands::embed::run(embed),
         Command::Bench(bench) => commands::bench::run(bench),
         Command::Tag(tag) => commands::tag::run(global, tag),
         Command::Feedback(feedback) => commands::feedback::run(global, feedback),
@@ -73,11 +75,11 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
             eprintln!("eidetic: `eidetic model` is deprecated; use `eidetic space`");
             commands::space::run(global, space)
         }
-        Command::Status(arguments) => commands::status::run(global, arguments),
+        Command::Status(status) => commands::status::run(global, status),
     }
 }
 
-/// `-v` shows what the crates log; otherwise only warnings, or what `RUST_LOG` asks for.
+/// Logs warnings, more with `-v`, or what `RUST_LOG` selects.
 fn start_log(verbose: u8) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {
@@ -86,10 +88,9 @@ fn start_log(verbose: u8) {
         _ => "debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(colours)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
 }

@@ -1,14 +1,16 @@
+//! Printing to standard output, and formatting of numbers.
+
 use serde::Serialize;
 
 use crate::failure::Failure;
 
-/// Prints one JSON object on a line of its own.
+/// Prints one JSON object on its own line.
 pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
     let text = serde_json::to_string(value).map_err(anyhow::Error::from)?;
     line(&text)
 }
 
-/// Prints a line; a reader that went away, such as `head`, is no failure.
+/// Prints a line; a closed pipe, as with `| head`, is not an error.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
     use std::io::{ErrorKind, Write};
     match writeln!(std::io::stdout(), "{text}") {
@@ -17,7 +19,7 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// A probability as people read it: whole percents, which is more than it is known to; nothing where none is known.
+/// A probability in whole percent; empty for an unknown one.
 pub(crate) fn percent(probability: Option<f32>) -> String {
     match probability {
         None => String::new(),
@@ -27,7 +29,7 @@ pub(crate) fn percent(probability: Option<f32>) -> String {
     }
 }
 
-/// Bytes as people read them.
+/// A number of bytes with a binary unit.
 pub(crate) fn bytes(count: u64) -> String {
     indicatif::HumanBytes(count).to_string()
 }

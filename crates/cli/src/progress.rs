@@ -1,4 +1,4 @@
-//! Progress on the terminal; nothing where standard error is none.
+//! Progress bars on standard error; hidden if it is not a terminal.
 
 use std::fmt::Write;
 use std::sync::Mutex;
@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use eidetic_hub::DownloadProgress;
-use eidetic_indexer::{Failure, Observer, Stage};
-use eidetic_library::{AlignProgress, TagProgress};
+use eidetic_indexer::{FileFailure, Observer, RunStage};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-/// How far an indexing run is: a count while the walk goes on, then a bar with rate and time left.
+/// Progress of an indexing run: a count during the walk, then a bar with rate and time left.
 pub(crate) struct IndexBar {
     bar: ProgressBar,
     failed: AtomicU64,
@@ -27,7 +26,6 @@ impl IndexBar {
         }
     }
 
-    /// Leaves the terminal clean.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
@@ -38,7 +36,7 @@ impl Observer for IndexBar {
         self.bar.set_length(files);
     }
 
-    fn walked(&self, files: u64) {
+    fn total(&self, files: u64) {
         self.bar.set_length(files);
         self.bar
             .set_style(style("{bar:30} {pos}/{len} files, {rate}, {eta} left{msg}"));
@@ -48,144 +46,113 @@ impl Observer for IndexBar {
         self.bar.set_position(files);
     }
 
-    fn failed(&self, _failure: &Failure) {
+    fn failed(&self, _failure: &FileFailure) {
         let failed = self.failed.fetch_add(1, Relaxed) + 1;
         self.bar.set_message(format!(", {failed} unreadable"));
     }
 
-    fn stage(&self, stage: Stage) {
+    fn stage(&self, stage: RunStage) {
         match stage {
-            Stage::Indexing => {}
-            Stage::Removing => self.bar.set_message(", looking for removed files"),
-            Stage::Refilling => self.bar.set_message(", embedding pictures that were left out"),
+            RunStage::Removing => self.bar.set_message(", checking for deleted files"),
+            RunStage::Backfilling => self.bar.set_message(", embedding missing images"),
+            RunStage::Indexing
+            | RunStage::EmbeddingTags
+            | RunStage::Tagging
+            | RunStage::Screening
+            | RunStage::Scoring => {}
         }
     }
 }
 
-/// How far the embedding of known pictures for another model is.
-pub(crate) struct SpaceBar {
+/// Progress of a backfill: the embedding of the library's images with another model.
+pub(crate) struct BackfillBar {
     bar: ProgressBar,
     failed: AtomicU64,
 }
 
-impl SpaceBar {
+impl BackfillBar {
     pub(crate) fn new() -> Self {
         let bar = ProgressBar::new(0);
-        bar.set_style(style("{bar:30} {pos}/{len} pictures, {rate}, {eta} left{msg}"));
+        bar.set_style(style("{bar:30} {pos}/{len} images, {rate}, {eta} left{msg}"));
         Self {
             bar,
             failed: AtomicU64::new(0),
         }
     }
 
-    /// Leaves the terminal clean.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }
 
-impl Observer for SpaceBar {
-    /// A space is filled in passes, each of which begins with its number.
-    fn walked(&self, pictures: u64) {
-        if pictures > 0 {
+impl Observer for BackfillBar {
+    /// A backfill runs in passes, each with its own total.
+    fn total(&self, images: u64) {
+        if images > 0 {
             self.bar.set_position(0);
-            self.bar.set_length(pictures);
+            self.bar.set_length(images);
         }
     }
 
-    fn done(&self, pictures: u64) {
-        self.bar.set_position(pictures);
+    fn done(&self, images: u64) {
+        self.bar.set_position(images);
     }
 
-    fn failed(&self, _failure: &Failure) {
+    fn failed(&self, _failure: &FileFailure) {
         let failed = self.failed.fetch_add(1, Relaxed) + 1;
-        self.bar.set_message(format!(", {failed} not to be had"));
+        self.bar.set_message(format!(", {failed} unavailable"));
     }
 }
 
-/// How many of a known number of things are done.
-pub(crate) struct CountBar(ProgressBar);
+/// Progress of work with known totals, in one or more stages.
+pub(crate) struct StageBar(ProgressBar);
 
-impl CountBar {
-    /// `things` such as `pictures`.
-    pub(crate) fn new(things: &str) -> Self {
-        let bar = ProgressBar::new(0);
-        bar.set_style(style(&format!(
-            "{{bar:30}} {{pos}}/{{len}} {things}, {{rate}}, {{eta}} left"
-        )));
-        Self(bar)
-    }
-
-    pub(crate) fn set(&self, done: usize, of: usize) {
-        self.0.set_length(of as u64);
-        self.0.set_position(done as u64);
-    }
-
-    /// Leaves the terminal clean.
-    pub(crate) fn finish(&self) {
-        self.0.finish_and_clear();
-    }
-}
-
-/// How far tagging is: the words first, then the pictures.
-pub(crate) struct TagBar(ProgressBar);
-
-impl TagBar {
+impl StageBar {
     pub(crate) fn new() -> Self {
         let bar = ProgressBar::new(0);
         bar.set_style(style("{bar:30} {pos}/{len} {msg}, {rate}, {eta} left"));
         Self(bar)
     }
 
-    pub(crate) fn show(&self, progress: TagProgress) {
-        let (what, done, total) = match progress {
-            TagProgress::Words { done, total } => ("words", done, total),
-            TagProgress::Images { done, total } => ("images", done, total),
-        };
-        self.0.set_message(what);
+    /// `things` are what is counted, such as `pictures`.
+    pub(crate) fn set(&self, things: &'static str, done: u64, total: u64) {
+        self.0.set_message(things);
         self.0.set_length(total);
         self.0.set_position(done);
     }
 
-    /// Leaves the terminal clean.
+    /// Shows a last stage of unknown length.
+    pub(crate) fn spin(&self, work: &'static str) {
+        self.0.set_style(style("{spinner} {msg}, {elapsed}"));
+        self.0.set_message(work);
+        self.0.enable_steady_tick(Duration::from_millis(200));
+    }
+
     pub(crate) fn finish(&self) {
         self.0.finish_and_clear();
     }
 }
 
-/// How far an alignment is: the pictures first, then the captions.
-pub(crate) struct AlignBar(ProgressBar);
-
-impl AlignBar {
-    pub(crate) fn new() -> Self {
-        let bar = ProgressBar::new(0);
-        bar.set_style(style("{bar:30} {pos}/{len} {msg}, {rate}, {eta} left"));
-        Self(bar)
+impl Observer for StageBar {
+    fn stage(&self, stage: RunStage) {
+        self.0.set_position(0);
+        self.0.set_message(if stage == RunStage::EmbeddingTags {
+            "words"
+        } else {
+            "images"
+        });
     }
 
-    pub(crate) fn show(&self, progress: AlignProgress) {
-        let (what, done, total) = match progress {
-            AlignProgress::Pictures(done, total) => ("pictures", done, total),
-            AlignProgress::Captions(done, total) => ("captions", done, total),
-            AlignProgress::Fitting => {
-                self.0
-                    .set_style(style("{spinner} fitting the projection, {elapsed}"));
-                self.0.enable_steady_tick(Duration::from_millis(200));
-                return;
-            }
-        };
-        self.0.set_message(what);
-        self.0.set_length(total as u64);
-        self.0.set_position(done as u64);
+    fn total(&self, items: u64) {
+        self.0.set_length(items);
     }
 
-    /// Leaves the terminal clean.
-    pub(crate) fn finish(&self) {
-        self.0.finish_and_clear();
+    fn done(&self, items: u64) {
+        self.0.set_position(items);
     }
 }
 
-/// How far a download is: one bar a file.
+/// Progress of a download, one bar per file.
 #[derive(Default)]
 pub(crate) struct DownloadBar(Mutex<Option<ProgressBar>>);
 
@@ -205,7 +172,7 @@ impl DownloadProgress for DownloadBar {
         self.with_bar(|current| *current = Some(bar));
     }
 
-    /// Without counting as speed.
+    /// Resumed bytes do not count towards the speed.
     fn resume(&self, bytes: u64) {
         self.with_bar(|current| {
             for bar in current.iter() {
@@ -224,7 +191,7 @@ impl DownloadProgress for DownloadBar {
     }
 }
 
-/// How far reading a file of `length` bytes is; of no known length where it is 0.
+/// Progress of reading a file of `length` bytes, or of unknown length if 0.
 pub(crate) fn bytes_bar(length: u64) -> ProgressBar {
     if length == 0 {
         let bar = ProgressBar::new_spinner();
@@ -238,9 +205,9 @@ pub(crate) fn bytes_bar(length: u64) -> ProgressBar {
 
 fn style(template: &str) -> ProgressStyle {
     let rate = |state: &ProgressState, text: &mut dyn Write| {
-        // A display that cannot be written to has nobody to tell.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{:.0} a second", state.per_sec());
     };
-    let style = ProgressStyle::with_template(template).expect("the templates here are well-formed");
+    let style = ProgressStyle::with_template(template).expect("the templates are valid");
     style.with_key("rate", rate)
 }

@@ -1,4 +1,4 @@
-//! Commands answered by the server that owns the library.
+//! Runs commands through the HTTP API of the server that owns the library.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,13 +18,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::{Agent, Body, http::Response};
 
-use crate::Stopped;
+use crate::Completion;
 use crate::arguments::{self, Search};
 use crate::failure::Failure;
-use crate::progress::SpaceBar;
+use crate::progress::BackfillBar;
 
-/// How often a job is asked how far it is.
-const POLL: Duration = Duration::from_millis(300);
+/// Time between two polls of a job.
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
 /// `GET /v1/status`
 pub(crate) fn status(address: &str, arguments: &arguments::Status) -> Result<Status, Failure> {
@@ -39,7 +39,7 @@ pub(crate) fn calibrations(address: &str) -> Result<CalibrationsAnswer, Failure>
 /// `GET /v1/calibration/report`
 pub(crate) fn calibration_report(address: &str) -> Result<String, Failure> {
     let unreachable = |error: ureq::Error| {
-        Failure::could_not_run(format!("the server at {address} did not answer: {error}"))
+        Failure::could_not_run(format!("the server at {address} did not respond: {error}"))
     };
     let mut response = agent()
         .get(format!("{address}/v1/calibration/report"))
@@ -52,24 +52,17 @@ pub(crate) fn calibration_report(address: &str) -> Result<String, Failure> {
 }
 
 /// `GET /v1/feedback`
-pub(crate) fn feedback(address: &str, kind: arguments::PairKind) -> Result<FeedbackAnswers, Failure> {
-    let kind = match kind {
-        arguments::PairKind::Text => "text",
-        arguments::PairKind::Picture => "picture",
-    };
-    get(address, &format!("/v1/feedback?kind={kind}"))
+pub(crate) fn feedback(address: &str, kind: arguments::QueryKind) -> Result<FeedbackAnswers, Failure> {
+    get(address, &format!("/v1/feedback?kind={}", kind.name()))
 }
 
-/// `POST /v1/search`. The picture travels as its file is, the server decodes it.
+/// `POST /v1/search`, with the image file undecoded.
 pub(crate) fn search(address: &str, arguments: &Search, filter: &Filter) -> Result<SearchAnswer, Failure> {
-    let picture = arguments.image.as_ref().map(|path| {
-        let read = std::fs::read(path).map(|bytes| STANDARD.encode(bytes));
-        read.map_err(|error| Failure::arguments(format!("{}: {error}", path.display())))
-    });
+    let image = arguments.image.as_deref().map(base64_file).transpose()?;
     let body = json!({
         "text": arguments.text(),
         "negative": arguments.without,
-        "image": picture.transpose()?,
+        "image": image,
         "image_id": arguments.image_id,
         "k": arguments.k,
         "text_weight": arguments.text_weight,
@@ -80,18 +73,16 @@ pub(crate) fn search(address: &str, arguments: &Search, filter: &Filter) -> Resu
     post(address, "/v1/search", &body)
 }
 
-/// `POST /v1/match`. The picture travels as its file is, the server decodes it.
-pub(crate) fn matches(
+/// `POST /v1/match`, with the image file undecoded.
+pub(crate) fn match_texts(
     address: &str,
-    picture: &Path,
+    image: &Path,
     texts: &[&str],
-    purpose: Option<(&str, Criticality)>,
+    profile: Option<(&str, Criticality)>,
 ) -> Result<MatchAnswer, Failure> {
-    let bytes = std::fs::read(picture)
-        .map_err(|error| Failure::arguments(format!("{}: {error}", picture.display())))?;
-    let (profile, criticality) = purpose.unzip();
+    let (profile, criticality) = profile.unzip();
     let body = json!({
-        "image": STANDARD.encode(bytes),
+        "image": base64_file(image)?,
         "texts": texts,
         "profile": profile,
         "criticality": criticality,
@@ -99,26 +90,31 @@ pub(crate) fn matches(
     post(address, "/v1/match", &body)
 }
 
-/// `POST /v1/index`, then waits for the job.
-pub(crate) fn index(address: &str, folders: &[PathBuf]) -> Result<(IndexReport, Stopped), Failure> {
-    eprintln!("eidetic: the server at {address} owns the library and indexes for us");
-    let (job, stopped) = wait(address, "/v1/index", &json!({ "folders": folders }), |_| ())?;
-    Ok((job.report.ok_or_else(|| no_report(address))?, stopped))
+fn base64_file(path: &Path) -> Result<String, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::in_file(path, error))?;
+    Ok(STANDARD.encode(bytes))
 }
 
-/// `POST /v1/model/switch`, then waits for the job.
+/// `POST /v1/index`; waits for the job.
+pub(crate) fn index(address: &str, folders: &[PathBuf]) -> Result<(IndexReport, Completion), Failure> {
+    eprintln!("eidetic: the server at {address} owns the library and runs the index job");
+    let (job, completion) = run_job(address, "/v1/index", &json!({ "folders": folders }), |_| ())?;
+    Ok((job.report.ok_or_else(|| no_report(address))?, completion))
+}
+
+/// `POST /v1/model/switch`; waits for the job.
 pub(crate) fn switch(
     address: &str,
     request: &SwitchRequest,
-) -> Result<(SpaceReportAnswer, Stopped), Failure> {
+) -> Result<(SpaceReportAnswer, Completion), Failure> {
     eprintln!(
-        "eidetic: the server at {address} owns the library and switches for us; Ctrl-C leaves it at it"
+        "eidetic: the server at {address} owns the library and runs the switch; it continues after Ctrl-C"
     );
     space_job(address, "/v1/model/switch", request)
 }
 
-/// `POST /v1/model/catch-up`, then waits for the job.
-pub(crate) fn catch_up(address: &str, space: &str) -> Result<SpaceReportAnswer, Failure> {
+/// `POST /v1/model/catch-up`; waits for the job.
+pub(crate) fn backfill(address: &str, space: &str) -> Result<SpaceReportAnswer, Failure> {
     let request = SpaceRequest {
         space: space.to_owned(),
     };
@@ -137,41 +133,41 @@ fn space_job(
     address: &str,
     path: &str,
     request: &impl Serialize,
-) -> Result<(SpaceReportAnswer, Stopped), Failure> {
-    let bar = SpaceBar::new();
-    let (job, stopped) = wait(address, path, request, |job| {
-        bar.walked(job.total.unwrap_or_default());
+) -> Result<(SpaceReportAnswer, Completion), Failure> {
+    let bar = BackfillBar::new();
+    let (job, completion) = run_job(address, path, request, |job| {
+        bar.total(job.total.unwrap_or_default());
         bar.done(job.done);
     })?;
     bar.finish();
-    Ok((job.space_report.ok_or_else(|| no_report(address))?, stopped))
+    Ok((job.space_report.ok_or_else(|| no_report(address))?, completion))
 }
 
-/// Starts a job and waits for its end.
-fn wait(
+/// Starts a job and polls it until it ends.
+fn run_job(
     address: &str,
     path: &str,
     request: &impl Serialize,
-    look: impl Fn(&JobAnswer),
-) -> Result<(JobAnswer, Stopped), Failure> {
+    on_progress: impl Fn(&JobAnswer),
+) -> Result<(JobAnswer, Completion), Failure> {
     let ticket: JobTicket = post(address, path, request)?;
     let path = format!("/v1/jobs/{}", ticket.job);
     loop {
         let job: JobAnswer = get(address, &path)?;
         match job.state {
             JobState::Running => {
-                look(&job);
-                std::thread::sleep(POLL);
+                on_progress(&job);
+                std::thread::sleep(POLL_INTERVAL);
             }
-            JobState::Done => return Ok((job, Stopped::No)),
-            JobState::Cancelled => return Ok((job, Stopped::Early)),
+            JobState::Done => return Ok((job, Completion::Completed)),
+            JobState::Cancelled => return Ok((job, Completion::Interrupted)),
             JobState::Failed => return Err(Failure::could_not_run(job.error.unwrap_or_default())),
         }
     }
 }
 
 fn no_report(address: &str) -> Failure {
-    Failure::could_not_run(format!("the server at {address} gave no report"))
+    Failure::could_not_run(format!("the server at {address} sent no report"))
 }
 
 fn get<T: DeserializeOwned>(address: &str, path: &str) -> Result<T, Failure> {
@@ -183,7 +179,7 @@ fn post<T: DeserializeOwned>(address: &str, path: &str, body: &impl Serialize) -
 }
 
 fn agent() -> Agent {
-    // Problem documents say more than a status does, so they are read like answers.
+    // Problem documents have more detail than a status.
     Agent::config_builder()
         .http_status_as_error(false)
         .proxy(None)
@@ -196,7 +192,7 @@ fn read<T: DeserializeOwned>(
     response: Result<Response<Body>, ureq::Error>,
 ) -> Result<T, Failure> {
     let unreachable = |error: ureq::Error| {
-        Failure::could_not_run(format!("the server at {address} did not answer: {error}"))
+        Failure::could_not_run(format!("the server at {address} did not respond: {error}"))
     };
     let mut response = response.map_err(unreachable)?;
     if response.status().is_success() {
@@ -207,13 +203,13 @@ fn read<T: DeserializeOwned>(
         .as_str()
         .or(problem["title"].as_str())
         .unwrap_or("no reason given");
-    let said = format!("the server at {address} says: {detail}");
+    let message = format!("the server at {address} reports: {detail}");
     let kind = problem["type"].as_str().unwrap_or_default();
-    let names_no_space = kind.ends_with(":unknown-space") || kind.ends_with(":active-space");
-    // What would be a wrong argument without a server is one with it.
+    let is_space_error = kind.ends_with(":unknown-space") || kind.ends_with(":active-space");
+    // The same exit codes as without a server.
     match response.status().as_u16() {
-        _ if names_no_space => Err(Failure::arguments(said)),
-        400 | 413 | 422 => Err(Failure::arguments(said)),
-        _ => Err(Failure::could_not_run(said)),
+        _ if is_space_error => Err(Failure::arguments(message)),
+        400 | 413 | 422 => Err(Failure::arguments(message)),
+        _ => Err(Failure::could_not_run(message)),
     }
 }

@@ -1,4 +1,4 @@
-//! What the command line says before any work: help, version, wrong arguments.
+//! Help, deprecated commands, and invalid arguments.
 
 use std::process::{Command, Output};
 
@@ -10,7 +10,7 @@ fn eidetic(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn help_names_every_command_and_the_exit_codes() {
+fn help_names_commands_and_exit_codes() {
     let help = eidetic(&["--help"]);
     let text = String::from_utf8_lossy(&help.stdout).into_owned();
     assert_eq!(help.status.code(), Some(0));
@@ -35,7 +35,7 @@ fn help_names_every_command_and_the_exit_codes() {
 }
 
 #[test]
-fn former_model_commands_work_with_deprecation_note() {
+fn model_command_is_deprecated_alias_of_space() {
     let run = |command| eidetic(&[command, "list", "--library", "/no/such/library"]);
     let (old, new) = (run("model"), run("space"));
     let (old_stderr, new_stderr) = (
@@ -52,7 +52,7 @@ fn former_model_commands_work_with_deprecation_note() {
 }
 
 #[test]
-fn wrong_arguments_end_with_code_2_and_say_what_is_wrong() {
+fn invalid_arguments_exit_with_code_2() {
     let cases: &[(&[&str], &str)] = &[
         (&["search"], "nothing to search for"),
         (&["search", "cat", "-k", "0"], "0"),

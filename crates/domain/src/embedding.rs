@@ -1,25 +1,27 @@
+//! Unit vectors of images and texts.
+
 use thiserror::Error;
 
-/// A unit vector (Euclidean norm 1) of some embedding space.
+/// A unit vector (Euclidean norm 1) of an embedding space.
 ///
-/// Unit norm holds by construction, so that the dot product of two embeddings is their cosine similarity.
+/// The constructors guarantee the norm, so that the dot product of two embeddings is their cosine similarity.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedding(Box<[f32]>);
 
-/// Why numbers cannot become an [`Embedding`].
+/// Why a vector cannot become an [`Embedding`].
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum EmbeddingError {
-    /// A vector without direction: empty, or all zeros.
-    #[error("a vector of length zero has no direction")]
+    /// The vector is empty or all zeros.
+    #[error("cannot normalize a vector of length zero")]
     Zero,
-    /// NaN or infinity among the numbers.
-    #[error("component {index} of the vector is not a finite number")]
+    /// A component is NaN or infinite.
+    #[error("component {index} of the vector is not finite")]
     NotFinite {
-        /// Position of the first such component.
+        /// Index of the first such component.
         index: usize,
     },
-    /// Vectors of different lengths cannot be combined.
-    #[error("vectors of {left} and of {right} dimensions cannot be combined")]
+    /// Vectors of different dimensions were combined.
+    #[error("cannot combine vectors of {left} and {right} dimensions")]
     DimensionMismatch {
         /// Dimension of the first vector.
         left: usize,
@@ -31,7 +33,7 @@ pub enum EmbeddingError {
 impl Embedding {
     /// Scales `components` to unit length.
     ///
-    /// The norm is summed in f64, so that the result's own norm differs from 1 by rounding alone.
+    /// The norm is summed in f64, so that the norm of the result differs from 1 by rounding only.
     pub fn normalize(mut components: Vec<f32>) -> Result<Self, EmbeddingError> {
         if let Some(index) = components.iter().position(|c| !c.is_finite()) {
             return Err(EmbeddingError::NotFinite { index });
@@ -50,8 +52,7 @@ impl Embedding {
         Ok(Self(components.into_boxed_slice()))
     }
 
-    /// The direction of `Σ weight · embedding`: how a text and a picture, or a text and what it should not be,
-    /// become one query. Weights may be negative.
+    /// The direction of `Σ weight · embedding`, which combines texts and images to one query. Weights may be negative.
     pub fn weighted_sum(terms: &[(f32, &Embedding)]) -> Result<Self, EmbeddingError> {
         let dimension = terms.first().map_or(0, |(_, e)| e.dimension());
         let mut sum = vec![0.0_f32; dimension];
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn weighted_sum_takes_negative_weights_and_refuses_unequal_dimensions() {
+    fn weighted_sum_checks_dimensions_and_allows_negative_weights() {
         let x = Embedding::normalize(vec![1.0, 0.0]).unwrap();
         let y = Embedding::normalize(vec![0.0, 1.0]).unwrap();
         let mixed = Embedding::weighted_sum(&[(1.0, &x), (-1.0, &y)]).unwrap();

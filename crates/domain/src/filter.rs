@@ -1,3 +1,5 @@
+//! Filters of queries, and dates as users write them.
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -5,83 +7,82 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Which images a query may return. Empty parts admit everything.
+/// Restricts the images that a query returns. Empty parts match every image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Filter {
-    /// Absolute folders: an image passes when one of its paths lies in one of them, at any depth.
+    /// Absolute folders: an image matches if one of its paths is in one of them, at any depth.
     pub folders: Vec<PathBuf>,
-    /// An image passes when it was taken within; an image without a date does not.
+    /// Range of dates taken. An image without a date does not match.
     pub taken: Option<DateRange>,
-    /// An image passes when it carries every one of these tags, compared as [`normalize_tag`] writes them; blank ones ask for
-    /// nothing.
+    /// Tags that an image must have, all of them, compared by [`normalize_tag`]. Blank ones are ignored.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
 }
 
-/// A span of local time; an open end is unbounded.
+/// A half-open range of local time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DateRange {
-    /// First moment that passes.
+    /// Start, inclusive; unbounded if none.
     pub from: Option<DateTime>,
-    /// First moment that no longer passes.
+    /// End, exclusive; unbounded if none.
     pub before: Option<DateTime>,
 }
 
-/// A text that is no date.
+/// A text is not a date.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("{0:?} is no date; write 2020, 2020-05, 2020-05-17 or 2020-05-17T08:30")]
+#[error("invalid date {0:?}; expected a form such as 2020, 2020-05, 2020-05-17 or 2020-05-17T08:30")]
 pub struct ParseDateError(pub String);
 
-/// The first moment of the year, month, day or minute that `text` names, in ISO 8601.
+/// Parses an ISO 8601 year, month, day or time; the result is its first moment.
 pub fn parse_date(text: &str) -> Result<DateTime, ParseDateError> {
-    let whole = match text.len() {
+    let complete = match text.len() {
         4 => format!("{text}-01-01"),
         7 => format!("{text}-01"),
         _ => text.to_owned(),
     };
-    whole.parse().map_err(|_| ParseDateError(text.to_owned()))
+    complete.parse().map_err(|_| ParseDateError(text.to_owned()))
 }
 
-/// The form in which tags are compared: without spaces around, in lower case.
+/// The form in which tags are compared: trimmed, in lower case.
 pub fn normalize_tag(tag: &str) -> String {
     tag.trim().to_lowercase()
 }
 
 impl DateRange {
-    /// Whether `moment` lies within.
+    /// Whether `moment` is in the range.
     pub fn contains(&self, moment: DateTime) -> bool {
         self.from.is_none_or(|from| moment >= from) && self.before.is_none_or(|before| moment < before)
     }
 }
 
 impl Filter {
-    /// Whether this filter matches every image.
+    /// Whether the filter matches every image.
     pub fn is_empty(&self) -> bool {
         self.folders.is_empty()
             && self.taken.is_none_or(|range| range == DateRange::default())
             && self.required_tags().is_empty()
     }
 
-    /// The tags that an image must carry, as [`normalize_tag`] writes them, each once.
+    /// The tags that an image must have, normalized and without duplicates.
     pub fn required_tags(&self) -> BTreeSet<String> {
-        let folded = self.tags.iter().map(|tag| normalize_tag(tag));
-        folded.filter(|tag| !tag.is_empty()).collect()
+        let normalized = self.tags.iter().map(|tag| normalize_tag(tag));
+        normalized.filter(|tag| !tag.is_empty()).collect()
     }
 
-    /// Whether an image that carries the tags `carried` passes, as far as tags decide it.
-    pub fn matches_tags<'a>(&self, carried: impl IntoIterator<Item = &'a str>) -> bool {
-        let mut wanted = self.required_tags();
-        for tag in carried {
-            wanted.remove(&normalize_tag(tag));
+    /// Whether an image with `tags` matches the filter's tags.
+    pub fn matches_tags<'a>(&self, tags: impl IntoIterator<Item = &'a str>) -> bool {
+        let mut missing = self.required_tags();
+        for tag in tags {
+            missing.remove(&normalize_tag(tag));
         }
-        wanted.is_empty()
+        missing.is_empty()
     }
 
-    /// Whether an image at `paths`, taken at `taken`, passes, as far as paths and date decide it.
+    /// Whether an image at `paths`, taken at `taken`, matches the filter's folders and dates.
     ///
-    /// Its tags stand elsewhere, and few filters ask for them: see [`matches_tags`](Self::matches_tags).
+    /// Tags are not part of the record with paths and date: see [`matches_tags`](Self::matches_tags).
     pub fn matches<P: AsRef<Path>>(&self, paths: &[P], taken: Option<DateTime>) -> bool {
         let in_folder = self.folders.is_empty()
             || paths.iter().any(|path| {
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_dates_leaves_undated_images_out() {
+    fn date_range_excludes_undated_images() {
         let range = DateRange {
             from: Some(date(2020, 1, 1).at(0, 0, 0, 0)),
             before: Some(date(2021, 1, 1).at(0, 0, 0, 0)),
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_may_be_as_coarse_as_a_year() {
+    fn dates_may_omit_month_day_and_time() {
         assert_eq!(parse_date("2020"), Ok(date(2020, 1, 1).at(0, 0, 0, 0)));
         assert_eq!(parse_date("2020-05"), Ok(date(2020, 5, 1).at(0, 0, 0, 0)));
         assert_eq!(parse_date("2020-05-17"), Ok(date(2020, 5, 17).at(0, 0, 0, 0)));
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_filter_admits_everything() {
+    fn empty_filter_matches_everything() {
         let open = Filter {
             taken: Some(DateRange::default()),
             tags: vec![" ".into()],
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn every_tag_is_asked_for_whatever_its_case() {
+    fn all_tags_are_required_in_any_case() {
         let filter = Filter {
             tags: vec![" Dog".into(), "SNOW ".into(), "dog".into()],
             ..Filter::default()
@@ -164,6 +165,6 @@ mod tests {
         assert!(filter.matches_tags(["snow", "tree", "Dog"]));
         assert!(!filter.matches_tags(["dog"]));
         assert!(!filter.matches_tags(["snow dog"]));
-        assert!(filter.matches::<&str>(&[], None), "tags are asked for apart");
+        assert!(filter.matches::<&str>(&[], None), "tags are not considered");
     }
 }

@@ -1,33 +1,35 @@
+//! Ids of images.
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The name of one image content: the BLAKE3 hash of the file's bytes.
+/// Identifies an image by its content: the BLAKE3 hash of the file's bytes.
 ///
-/// Written as 64 lower-case hexadecimal digits. Two files with equal bytes are one image at two paths.
+/// Displayed as 64 lower-case hexadecimal digits. Two files with equal bytes are one image at two paths.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ImageId([u8; 32]);
 
-/// A text that is no image id.
+/// A text is not an image id.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("an image id is 64 hexadecimal digits, not {0:?}")]
+#[error("invalid image id {0:?}; expected 64 hexadecimal digits")]
 pub struct ParseImageIdError(pub String);
 
 impl ImageId {
-    /// The id of the file whose whole content is `bytes`.
+    /// The id of a file with the content `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    /// An id from its 32 raw bytes, as stored on disk.
+    /// An id from the 32 bytes of the hash, as stored on disk.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The 32 raw bytes.
+    /// The 32 bytes of the hash.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -74,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_form_reads_back_and_anything_else_is_refused() {
+    fn only_displayed_form_is_parsed() {
         let id = ImageId::of(b"picture");
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(id.to_string().len(), 64);

@@ -1,6 +1,27 @@
-//! The words of Eidetic as types: images, embeddings, spaces, hits, filters.
+//! The types that all crates share: images, embeddings, spaces, hits, filters.
 //!
-//! No file, no network, no clock: everything here is a value. Other crates agree on these and on nothing else.
+//! - [`ImageId`] names one file content by its hash. An image may be found at several paths.
+//! - [`SpaceId`] names an embedding space: model, weights, preprocessing and dimension. Vectors are compared within one space
+//!   only.
+//! - [`Embedding`] is the unit vector of an image or a text. The dot product of two embeddings is their cosine similarity,
+//!   which is the score of a [`Hit`].
+//! - [`RowId`] is the place of a vector in a vector file; [`Metadata`] is what is read from an image file besides pixels.
+//! - [`Filter`] restricts a query to folders, dates and tags.
+//!
+//! Everything here is a value: no files, no network, no clock. Nothing becomes durable here; see `eidetic-vectors` for rows
+//! and `eidetic-catalog` for records.
+//!
+//! ```
+//! use eidetic_domain::{Embedding, ImageId};
+//!
+//! let image = ImageId::of(b"content of a file");
+//! assert_eq!(image.to_string().parse(), Ok(image));
+//!
+//! let text = Embedding::normalize(vec![3.0, 4.0])?;
+//! assert_eq!(text.as_slice(), [0.6, 0.8]);
+//! assert!((text.cosine(&text) - 1.0).abs() < 1e-6);
+//! # Ok::<(), eidetic_domain::EmbeddingError>(())
+//! ```
 
 mod embedding;
 mod filter;
@@ -20,19 +41,19 @@ pub use space::SpaceId;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a vector stands in the vector file: the number of its row, from 0.
+/// Index of a row in a vector file, from 0.
 ///
-/// A catalog record that names a row makes the row live; a row that no record names does not exist.
+/// A row is in use if a catalog record names it, and free otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RowId(pub u64);
 
-/// One answer to a query: an image and how well it fits.
+/// One result of a query.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hit {
-    /// The image found.
+    /// The image.
     pub image: ImageId,
-    /// Cosine similarity in −1..=1; greater is closer.
+    /// Cosine similarity, −1 to 1.
     pub score: f32,
-    /// Probability in 0..=1 that the image really matches, where the space has been calibrated.
+    /// Calibrated probability in 0..=1 that the image matches; `None` if no calibration is available.
     pub confidence: Option<f32>,
 }

@@ -1,26 +1,28 @@
+//! Metadata of image files.
+
 use std::fmt;
 
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
-/// What a picture's file says about it.
+/// Metadata of an image file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metadata {
     /// Width in pixels as shown, after orientation.
     pub width: u32,
     /// Height in pixels as shown, after orientation.
     pub height: u32,
-    /// The format that the content has, whatever the file's name says.
+    /// Format of the content, whatever the file's name.
     pub format: ImageFormat,
-    /// When the picture was taken, in the camera's local time (EXIF carries no zone that can be relied on).
+    /// When the image was taken, in the camera's local time (EXIF has no reliable time zone).
     pub taken: Option<DateTime>,
-    /// The camera, where the file names it.
+    /// The camera, if the file names it.
     pub camera: Option<Camera>,
-    /// Where the picture was taken, where the file says so.
+    /// Where the image was taken, if the file has a position.
     pub position: Option<GeoPosition>,
 }
 
-/// Maker and model as the camera wrote them.
+/// Maker and model of a camera, as in EXIF.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Camera {
     /// Maker, such as `NIKON CORPORATION`.
@@ -30,7 +32,7 @@ pub struct Camera {
 }
 
 impl fmt::Display for Camera {
-    /// Maker and model in one line, the maker once where the model repeats it.
+    /// Maker and model; the model alone if it begins with the maker's name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.make, &self.model) {
             (Some(make), Some(model)) => {
@@ -56,7 +58,7 @@ pub struct GeoPosition {
     pub longitude: f64,
 }
 
-/// Picture formats that Eidetic reads.
+/// Supported image formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names are the formats' own")]
@@ -75,7 +77,7 @@ pub enum ImageFormat {
 }
 
 impl ImageFormat {
-    /// The media type to serve the bytes under.
+    /// Media type for HTTP responses.
     pub const fn media_type(self) -> &'static str {
         match self {
             Self::Jpeg => "image/jpeg",
@@ -92,7 +94,7 @@ impl ImageFormat {
         }
     }
 
-    /// Whether common browsers show it.
+    /// Whether common browsers display the format.
     pub const fn shown_by_browsers(self) -> bool {
         matches!(
             self,
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn camera_names_the_maker_once() {
+    fn camera_displays_maker_once() {
         let camera = |make: &str, model: &str| Camera {
             make: Some(make.into()),
             model: Some(model.into()),

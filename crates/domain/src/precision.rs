@@ -1,12 +1,14 @@
+//! Compute precision of encoders.
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The arithmetic of an encoder's matrix products.
+/// Compute precision of an encoder's matrix products.
 ///
-/// It is no part of a [`SpaceId`](crate::SpaceId): vectors of one model in different precisions may be compared
+/// It is not part of a [`SpaceId`](crate::SpaceId): embeddings of one model in different precisions may be compared
 /// (docs/decisions/0008-precision.md).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -14,15 +16,15 @@ pub enum Precision {
     /// 32-bit floating point.
     #[default]
     F32,
-    /// Weights rounded to bf16, sums in 32-bit floating point: half the memory of models whose files hold f32.
+    /// Weights in bf16, sums in 32-bit floating point: half the memory of models whose files are in f32.
     Bf16,
-    /// 8-bit whole numbers with scales, several times as fast: an embedding keeps its direction to about a degree.
+    /// 8-bit integers with scales: several times as fast; the direction of embeddings changes by up to about a degree.
     Int8,
 }
 
-/// A text names no precision.
+/// A text is not the name of a precision.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0:?} is no precision; f32, bf16 and int8 are")]
+#[error("unknown precision {0:?}; expected f32, bf16 or int8")]
 pub struct ParsePrecisionError(String);
 
 impl Precision {
@@ -60,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_read_back() {
+    fn names_parse_back() {
         for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
             assert_eq!(precision.to_string().parse(), Ok(precision));
         }

@@ -1,22 +1,24 @@
+//! Ids of embedding spaces.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One embedding space: vectors are comparable exactly when all four parts are equal.
+/// Identifies an embedding space. Vectors are comparable if and only if all four parts are equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SpaceId {
-    /// The model's name: a hub id such as `openai/clip-vit-base-patch32`, `builtin`, or a directory's name.
+    /// Name of the model: a Hub id such as `openai/clip-vit-base-patch32`, `builtin`, or the name of a directory.
     pub model: String,
-    /// Which weights: a short hash of the weight file's content, so that equal names cannot hide other weights.
+    /// Short hash of the weight file's content, which distinguishes models of the same name.
     pub revision: String,
-    /// How pictures are prepared, in short, such as `bicubic224-crop224`.
+    /// Short form of the image preprocessing, such as `bicubic224-crop224`.
     pub preprocessing: String,
-    /// Number of components of a vector.
+    /// Dimension of the vectors.
     pub dimension: usize,
 }
 
 impl fmt::Display for SpaceId {
-    /// `model@revision/preprocessing/dimension`, the form in JSON answers.
+    /// `model@revision/preprocessing/dimension`, the form in JSON output.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,

@@ -1,4 +1,4 @@
-//! An encoder without a model, for tests of everything that stands above encoders.
+//! An encoder without a model, for tests of the crates above.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,14 +8,14 @@ use image::{Rgb, RgbImage};
 
 use crate::{EncodeError, Encoder, Pixels, Preprocessor, ScoreCalibration};
 
-/// Pictures are squashed to this many pixels a side; one colour each is all that the fake sees.
+/// Images are squashed to this many pixels per side; their colors are all that the encoder reads.
 const SIDE: usize = 8;
 const PROCESSOR: &str =
     r#"{"size":{"height":8,"width":8},"do_center_crop":false,"resample":4,"do_normalize":false}"#;
-/// Keeps grey pictures, whose centred colours are all zero, apart from each other and from nothing.
+/// Gives gray images, whose centered colors are all near zero, a direction.
 const OFFSET: f32 = 0.5;
 
-const COLOURS: [(&str, [u8; 3]); 12] = [
+const COLORS: [(&str, [u8; 3]); 12] = [
     ("red", [255, 0, 0]),
     ("green", [0, 255, 0]),
     ("blue", [0, 0, 255]),
@@ -30,10 +30,23 @@ const COLOURS: [(&str, [u8; 3]); 12] = [
     ("brown", [128, 64, 0]),
 ];
 
-/// A deterministic encoder for tests: it sees a coarse grid of colours and knows the names of some colours.
+/// A deterministic encoder: it reads a coarse grid of colors and knows the names of some colors.
 ///
-/// Similar pictures lie near each other, a picture is nearest to itself, and a text that names colours lies where a
-/// picture of just those colours lies, so that `red` finds red pictures. Any other text has a direction of its own.
+/// Similar images have similar embeddings, and an image is most similar to itself. A text that names colors
+/// has the embedding of an image of these colors, so that `red` finds red images. Any other text has a random
+/// direction.
+///
+/// ```
+/// use eidetic_encoder::{Encoder, fake::FakeEncoder};
+/// use image::{Rgb, RgbImage};
+///
+/// let encoder = FakeEncoder::default();
+/// let red = RgbImage::from_pixel(9, 9, Rgb([250, 10, 10]));
+/// let image = &encoder.encode_images(&[red])?[0];
+/// let texts = encoder.encode_texts(&["a red thing", "a blue thing"])?;
+/// assert!(image.cosine(&texts[0]) > image.cosine(&texts[1]));
+/// # Ok::<(), eidetic_encoder::EncodeError>(())
+/// ```
 #[derive(Debug)]
 pub struct FakeEncoder {
     space: SpaceId,
@@ -44,7 +57,7 @@ pub struct FakeEncoder {
 }
 
 impl FakeEncoder {
-    /// An encoder of `dimension` components, at least 1. 64 keeps colours well apart.
+    /// An encoder of `dimension` components, at least 1. 64 are enough to keep the colors apart.
     pub fn new(dimension: usize) -> Self {
         let preprocessor = Preprocessor::from_json(PROCESSOR.as_bytes()).expect("the settings are complete");
         Self {
@@ -61,28 +74,28 @@ impl FakeEncoder {
         }
     }
 
-    /// The same encoder under another model name: another space.
+    /// Changes the name of the model, and thereby the space.
     #[must_use]
     pub fn named(mut self, model: &str) -> Self {
         model.clone_into(&mut self.space.model);
         self
     }
 
-    /// Sleeps this long in every batch, as a real model would compute.
+    /// Sleeps this long in every batch, as if it computed.
     #[must_use]
     pub const fn with_delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Fails every batch of texts or pictures after the first `batches`.
+    /// Fails every batch of texts or images after the first `batches`.
     #[must_use]
     pub const fn failing_after(mut self, batches: usize) -> Self {
         self.working_batches = batches;
         self
     }
 
-    /// Batches asked for so far, failed ones included.
+    /// Number of batches so far, including failed ones.
     pub fn batches(&self) -> usize {
         self.batches.load(Ordering::Relaxed)
     }
@@ -93,12 +106,12 @@ impl FakeEncoder {
         if before < self.working_batches {
             return Ok(());
         }
-        Err(EncodeError::Engine("a failure was asked for".into()))
+        Err(EncodeError::Engine("requested failure".into()))
     }
 
     fn embed_text(&self, text: &str) -> Result<Embedding, EncodeError> {
-        let colours = colours_in(text);
-        if colours.is_empty() {
+        let colors = colors_in(text);
+        if colors.is_empty() {
             let seed = text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
                 (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
             });
@@ -106,12 +119,12 @@ impl FakeEncoder {
             return Ok(Embedding::normalize(direction)?);
         }
         let stripes = RgbImage::from_fn(SIDE as u32, SIDE as u32, |x, _| {
-            Rgb(colours[x as usize % colours.len()])
+            Rgb(colors[x as usize % colors.len()])
         });
         self.embed_pixels(&self.preprocess(&stripes))
     }
 
-    /// A random projection (fixed signs) of the centred colours.
+    /// A random projection (fixed signs) of the centered colors.
     fn embed_pixels(&self, pixels: &Pixels) -> Result<Embedding, EncodeError> {
         if (pixels.height, pixels.width) != (SIDE, SIDE) {
             return Err(EncodeError::PixelShape {
@@ -169,7 +182,8 @@ impl Encoder for FakeEncoder {
     }
 }
 
-/// Mean colour (three features that weigh as much as all cells together), each cell's colour, and a constant.
+/// The mean color (three features that weigh as much as all cells together), each cell's color, and a
+/// constant.
 fn features(values: &[f32]) -> Vec<f32> {
     let cells = SIDE * SIDE;
     let mut features: Vec<f32> = values
@@ -181,12 +195,12 @@ fn features(values: &[f32]) -> Vec<f32> {
     features
 }
 
-fn colours_in(text: &str) -> Vec<[u8; 3]> {
+fn colors_in(text: &str) -> Vec<[u8; 3]> {
     let lower = text.to_lowercase();
     lower
         .split(|c: char| !c.is_alphabetic())
-        .filter_map(|word| COLOURS.iter().find(|(name, _)| *name == word))
-        .map(|&(_, colour)| colour)
+        .filter_map(|word| COLORS.iter().find(|(name, _)| *name == word))
+        .map(|&(_, color)| color)
         .collect()
 }
 
@@ -203,39 +217,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_colour_word_finds_pictures_of_its_colour() {
+    fn color_word_finds_images_of_color() {
         let encoder = FakeEncoder::default();
-        let pictures: Vec<RgbImage> = COLOURS[..9]
+        let images: Vec<RgbImage> = COLORS[..9]
             .iter()
-            .map(|&(_, colour)| {
-                RgbImage::from_fn(40, 30, |x, _| {
-                    Rgb(colour.map(|c| c.saturating_sub((x % 20) as u8)))
-                })
+            .map(|&(_, color)| {
+                RgbImage::from_fn(
+                    40,
+                    30,
+                    |x, _| Rgb(color.map(|c| c.saturating_sub((x % 20) as u8))),
+                )
             })
             .collect();
-        let images = encoder.encode_images(&pictures).unwrap();
-        for (index, (name, _)) in COLOURS[..9].iter().enumerate() {
+        let embeddings = encoder.encode_images(&images).unwrap();
+        for (index, (name, _)) in COLORS[..9].iter().enumerate() {
             let text = &encoder.encode_texts(&[&format!("a {name} thing")]).unwrap()[0];
-            let best = (0..9).max_by(|&a, &b| text.cosine(&images[a]).total_cmp(&text.cosine(&images[b])));
+            let best = (0..9).max_by(|&a, &b| {
+                text.cosine(&embeddings[a])
+                    .total_cmp(&text.cosine(&embeddings[b]))
+            });
             assert_eq!(best, Some(index), "{name}");
         }
     }
 
     #[test]
-    fn a_picture_is_its_own_nearest() {
+    fn image_is_most_similar_to_itself() {
         let encoder = FakeEncoder::default();
-        let pictures: Vec<RgbImage> = (0..50_u32)
+        let images: Vec<RgbImage> = (0..50_u32)
             .map(|n| {
                 RgbImage::from_fn(20, 20, |x, y| {
                     Rgb([(x * n) as u8, (y * 5 + n) as u8, (n * 5) as u8])
                 })
             })
             .collect();
-        let images = encoder.encode_images(&pictures).unwrap();
-        for (index, image) in images.iter().enumerate() {
-            let best = (0..50).max_by(|&a, &b| image.cosine(&images[a]).total_cmp(&image.cosine(&images[b])));
+        let embeddings = encoder.encode_images(&images).unwrap();
+        for (index, embedding) in embeddings.iter().enumerate() {
+            let best = (0..50).max_by(|&a, &b| {
+                embedding
+                    .cosine(&embeddings[a])
+                    .total_cmp(&embedding.cosine(&embeddings[b]))
+            });
             assert_eq!(best, Some(index));
-            assert!(image.cosine(image) > 0.999_99);
+            assert!(embedding.cosine(embedding) > 0.999_99);
         }
     }
 
@@ -248,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_come_when_asked_for() {
+    fn failing_after_fails_later_batches() {
         let encoder = FakeEncoder::new(8).failing_after(1);
         assert!(encoder.encode_texts(&["a"]).is_ok());
         assert!(matches!(

@@ -1,7 +1,38 @@
-//! What turns texts and pictures into embeddings: the trait, preprocessing, tokenising, and a fake for tests.
+//! Encoders turn texts and images into embeddings: the [`Encoder`] trait, image preprocessing and
+//! tokenization.
 //!
-//! This crate knows no matrix library: engines such as candle stand behind [`Encoder`].
+//! An encoder has two halves. This crate contains the half that needs no weights, bit for bit as the
+//! reference implementations compute it:
+//!
+//! - [`Preprocessor`] and [`DynamicResolutionPreprocessor`] resize, crop and normalize images into
+//!   [`Pixels`];
+//! - [`TextTokenizer`] and [`PromptTokenizer`] split texts into token ids.
+//!
+//! The other half, running the model, is behind [`Encoder`]: engines implement it in `crates/inference`, and
+//! this crate knows no matrix library. [`ScoreCalibration`] is what is known of a model's scores. The feature
+//! `testing` adds `fake::FakeEncoder`, which needs no model files, for tests of the crates above.
+//!
+//! # Example
+//! Prepare an image and a text for a CLIP model. The JSON is what its files contain; an empty
+//! `preprocessor_config.json` has the defaults of CLIP.
+//! ```
+//! use eidetic_encoder::{Preprocessor, TextTokenizer};
+//! use image::{Rgb, RgbImage};
+//!
+//! let preprocessor = Preprocessor::from_json(b"{}")?;
+//! assert_eq!(preprocessor.fingerprint(), "bicubic224-crop224");
+//! let pixels = preprocessor.preprocess(&RgbImage::from_pixel(640, 480, Rgb([255, 0, 0])));
+//! assert_eq!((pixels.height, pixels.width), (224, 224));
+//! // The red plane comes first; its mean and standard deviation are CLIP's.
+//! assert!((pixels.values[0] - (1.0 - 0.4815) / 0.2686).abs() < 1e-3);
+//!
+//! let vocabulary = br#"{"a</w>":0,"b</w>":1,"<|startoftext|>":2,"<|endoftext|>":3}"#;
+//! let tokenizer = TextTokenizer::from_vocabulary(vocabulary, b"#version: 0.2", 77)?;
+//! assert_eq!(tokenizer.tokenize(&["A b"])?, [[2, 0, 1, 3]]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+#[cfg(any(test, feature = "testing"))]
 pub mod fake;
 mod preprocess;
 mod prompt;
@@ -22,48 +53,51 @@ use eidetic_domain::{Embedding, EmbeddingError, SpaceId};
 use image::RgbImage;
 use thiserror::Error;
 
-/// Turns texts and pictures into unit vectors of one space.
+/// Turns texts and images into unit vectors of one space.
 ///
-/// Pictures pass in two steps, so that decoding threads can do the first and drop the full-size picture:
-/// [`preprocess`](Self::preprocess) shrinks a picture to what the model reads (a few hundred kilobytes whatever the
-/// original's size), [`encode_pixels`](Self::encode_pixels) runs the model on a batch of those.
+/// Images are encoded in two steps, so that decoding threads can do the first and drop the full-size image:
+/// [`preprocess`](Self::preprocess) shrinks an image to what the model reads (a few hundred kilobytes
+/// whatever the original's size), and [`encode_pixels`](Self::encode_pixels) runs the model on a batch of
+/// those.
 ///
 /// Encoding is a pure function: equal input gives an equal vector up to rounding, alone or in any batch.
 pub trait Encoder: Send + Sync {
-    /// The space that every vector of this encoder lies in.
+    /// The space of all vectors of this encoder.
     fn space(&self) -> &SpaceId;
 
-    /// The shorter side, in pixels, to which [`preprocess`](Self::preprocess) resizes a picture: one that was decoded
-    /// smaller, but still comfortably larger than this, gives nearly the same vector. `None` where every pixel counts.
+    /// The shorter side in pixels to which [`preprocess`](Self::preprocess) resizes an image. An image that
+    /// was decoded at a smaller scale, but still comfortably larger than this, gives nearly the same vector.
+    /// `None` where only the full resolution gives the right vector.
     fn shorter_side(&self) -> Option<u32> {
         None
     }
 
-    /// What is known of the model's cosines before any of the user's pictures were seen.
+    /// What is known of the model's scores without any of the user's images.
     fn score_calibration(&self) -> ScoreCalibration;
 
-    /// Resizes, crops and normalises one picture as the model's reference processor does.
+    /// Resizes, crops and normalizes one image as the model's reference processor does.
     fn preprocess(&self, image: &RgbImage) -> Pixels;
 
-    /// One embedding a text, in order. Texts longer than the model reads are cut, the end token kept.
+    /// One embedding per text, in order. Texts longer than the model reads are truncated before the end
+    /// token.
     fn encode_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncodeError>;
 
-    /// One embedding a picture, in order. All must come from this encoder's own `preprocess`.
+    /// One embedding per image, in order. All must come from this encoder's own `preprocess`.
     fn encode_pixels(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, EncodeError>;
 
-    /// One embedding for each text and picture together, in order; `None` where the model embeds them only apart.
+    /// One embedding per pair of text and image, in order; `None` where the model cannot embed them together.
     fn encode_fused(&self, _parts: &[(&str, &Pixels)]) -> Result<Option<Vec<Embedding>>, EncodeError> {
         Ok(None)
     }
 
-    /// Both steps for pictures already in memory.
+    /// Both steps for images in memory.
     fn encode_images(&self, images: &[RgbImage]) -> Result<Vec<Embedding>, EncodeError> {
         let batch: Vec<Pixels> = images.iter().map(|image| self.preprocess(image)).collect();
         self.encode_pixels(&batch)
     }
 }
 
-/// A picture as a model reads it: three planes (red, green, blue) of `height` × `width` normalized values.
+/// An image as a model reads it: three planes (red, green, blue) of `height` × `width` normalized values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pixels {
     /// Rows of each plane.
@@ -74,42 +108,43 @@ pub struct Pixels {
     pub values: Vec<f32>,
 }
 
-/// Why an encoder gave no vectors.
+/// Why an encoder returned no vectors.
 #[derive(Debug, Error)]
 pub enum EncodeError {
-    /// The batch holds a picture of another shape than the model reads.
-    #[error("the model reads pictures of {expected_height}×{expected_width}, not {height}×{width}")]
+    /// The batch contains an image of another shape than the model reads.
+    #[error("the model expects images of {expected_height}×{expected_width}, found {height}×{width}")]
     PixelShape {
         /// Rows that the model reads.
         expected_height: usize,
         /// Columns that the model reads.
         expected_width: usize,
-        /// Rows that the picture has.
+        /// Rows of the image.
         height: usize,
-        /// Columns that the picture has.
+        /// Columns of the image.
         width: usize,
     },
-    /// The batch holds a picture that is not cut into patches as the model reads them.
+    /// The batch contains an image that does not consist of whole patches, or of too many.
     #[error(
-        "the model reads pictures of at most {max_patches} patches of {patch_size}×{patch_size}, not {height}×{width}"
+        "the model expects images of at most {max_patches} whole patches of {patch_size}×{patch_size}, \
+         found {height}×{width}"
     )]
     PixelPatches {
         /// Pixels along a patch.
         patch_size: usize,
-        /// Patches of a picture, at most.
+        /// Largest number of patches per image.
         max_patches: usize,
-        /// Rows that the picture has.
+        /// Rows of the image.
         height: usize,
-        /// Columns that the picture has.
+        /// Columns of the image.
         width: usize,
     },
     /// The text could not be split into tokens.
-    #[error("the text could not be tokenized: {0}")]
+    #[error("cannot tokenize the text: {0}")]
     Tokenize(String),
-    /// The model's output is no direction: zero or not finite, a sign of broken weights.
-    #[error("the model's output is unusable: {0}")]
+    /// The model's output has no direction: it is zero or not finite, a sign of damaged weights.
+    #[error("unusable model output: {0}")]
     Output(#[from] EmbeddingError),
     /// The engine that runs the model failed.
-    #[error("the model could not be run: {0}")]
+    #[error("cannot run the model: {0}")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

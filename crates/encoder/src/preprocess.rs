@@ -1,121 +1,126 @@
-//! From a picture of any size to what a model reads: resize, centre crop, normalize, as the reference does.
+//! From an image of any size to what a model reads: resize, center crop, normalize, as the reference does.
 //!
-//! The references are transformers' processors on Pillow, such as `CLIPImageProcessorPil`, and OpenCLIP's transform on it; the one on torchvision differs from
-//! it by up to two grey levels, and by a pixel where it pads an odd number of them. Everything comes from
-//! `preprocessor_config.json`; keys that are absent have the reference's defaults.
+//! The references are the processors of transformers on Pillow, such as `CLIPImageProcessorPil`, and
+//! OpenCLIP's transform on Pillow. The processor on torchvision differs from these by up to two gray levels,
+//! and by a pixel where it pads an odd number of them. All parameters come from the model's files; missing
+//! keys have the reference's defaults.
 
 mod config;
 mod dynamic_resolution;
 mod geometry;
+mod hugging_face;
 mod open_clip;
 mod resample;
 
 use image::{Rgb, RgbImage, imageops};
 
-use config::{CLIP_DEVIATION, CLIP_MEAN, Filter, Output, Settings, Target};
-pub use config::{PreprocessorError, Processor};
+pub use config::PreprocessorError;
+use config::{OutputSize, ProcessorConfig, ResampleFilter, ResizeTarget};
 pub use dynamic_resolution::{DynamicResize, DynamicResolutionPreprocessor, TokenRange};
-use geometry::Window;
+use geometry::CropWindow;
+pub use hugging_face::Processor;
 use resample::resample;
 
 use crate::Pixels;
 
-/// Prepares pictures as one `preprocessor_config.json` says.
+/// Prepares images as a model's configuration defines.
 #[derive(Debug, Clone)]
 pub struct Preprocessor {
-    settings: Settings,
+    config: ProcessorConfig,
     /// The normalized value of each of the 256 levels, for red, green and blue.
     levels: [[f32; 256]; 3],
 }
 
 impl Preprocessor {
-    /// Reads CLIP's `preprocessor_config.json`, or the `processor_config.json` of transformers 5 that nests it.
+    /// Reads CLIP's `preprocessor_config.json`, or the `processor_config.json` of transformers 5 that nests
+    /// it.
     pub fn from_json(json: &[u8]) -> Result<Self, PreprocessorError> {
         Self::from_json_for(json, Processor::Clip)
     }
 
     /// As [`from_json`](Self::from_json), for another processor of transformers.
     pub fn from_json_for(json: &[u8], processor: Processor) -> Result<Self, PreprocessorError> {
-        Ok(Self::new(Settings::from_json(json, processor)?))
+        Ok(Self::new(hugging_face::parse(json, processor)?))
     }
 
     /// Reads `preprocess_cfg` of OpenCLIP's `open_clip_config.json`.
     pub fn from_open_clip(json: &[u8]) -> Result<Self, PreprocessorError> {
-        Ok(Self::new(open_clip::settings(json)?))
+        Ok(Self::new(open_clip::parse(json)?))
     }
 
-    fn new(settings: Settings) -> Self {
-        let levels = settings.levels();
-        Self { settings, levels }
+    fn new(config: ProcessorConfig) -> Self {
+        let levels = config.levels();
+        Self { config, levels }
     }
 
-    /// Rows and columns of every prepared picture; `None` where they follow the picture's own shape.
+    /// Height and width of every prepared image; `None` where they follow the image's own shape.
     pub fn output_size(&self) -> Option<(usize, usize)> {
-        match self.settings.output {
-            Output::Fixed(size) => Some((size.height as usize, size.width as usize)),
-            Output::Patches { .. } => None,
+        match self.config.output {
+            OutputSize::Fixed(size) => Some((size.height as usize, size.width as usize)),
+            OutputSize::Patches { .. } => None,
         }
     }
 
-    /// Pixels along a patch, and patches of a picture at most, where pictures follow their own shape.
+    /// Pixels along a patch and largest number of patches per image, where images keep their own shape.
     pub fn patches(&self) -> Option<(usize, usize)> {
-        match self.settings.output {
-            Output::Fixed(_) => None,
-            Output::Patches { side, most } => Some((side as usize, most as usize)),
+        match self.config.output {
+            OutputSize::Fixed(_) => None,
+            OutputSize::Patches { side, max } => Some((side as usize, max as usize)),
         }
     }
 
-    /// The shorter side that pictures are resized to, or the longer one where proportions are not kept; `None` where
-    /// single pixels are picked instead of weighed together, or where the picture's exact shape counts.
+    /// The shorter side that images are resized to, or the longer one where proportions are not kept. `None`
+    /// where the nearest pixel is taken instead of a weighted sum, or where the image's exact shape matters.
     pub fn shorter_side(&self) -> Option<u32> {
         self.output_size()?;
-        let resize = self.settings.resize?;
+        let resize = self.config.resize?;
         let side = match resize.target {
-            Target::ShortestEdge(side) => side,
-            Target::Exactly(size) | Target::Within(size) => size.height.max(size.width),
+            ResizeTarget::ShortestEdge(side) => side,
+            ResizeTarget::Exactly(size) | ResizeTarget::Within(size) => size.height.max(size.width),
         };
-        (resize.filter != Filter::Nearest).then_some(side)
+        (resize.filter != ResampleFilter::Nearest).then_some(side)
     }
 
-    /// Resizes, crops and normalises one picture.
+    /// Resizes, crops and normalizes one image.
     pub fn preprocess(&self, image: &RgbImage) -> Pixels {
-        normalized(&self.resize_and_crop(image), &self.levels)
+        normalize(&self.resize_and_crop(image), &self.levels)
     }
 
-    /// The first half of [`preprocess`](Self::preprocess): the picture in 8 bits as the model sees it.
+    /// The first half of [`preprocess`](Self::preprocess): the resized and cropped image in 8 bits.
     ///
-    /// Only what the crop keeps is computed, so that a strip of 1 × 60,000 pixels costs no more than another picture.
-    /// Where the resized picture is smaller than the crop, one colour surrounds it, mostly black.
+    /// Computes only what the crop keeps, so that a strip of 1 × 60,000 pixels costs no more than another
+    /// image. Where the resized image is smaller than the crop, a uniform border surrounds it, black in most
+    /// models.
     pub fn resize_and_crop(&self, image: &RgbImage) -> RgbImage {
-        let output = self.settings.output.of(image.dimensions());
-        let mut canvas = RgbImage::from_pixel(output.width, output.height, Rgb([self.settings.fill; 3]));
+        let output = self.config.output.for_image(image.dimensions());
+        let mut canvas = RgbImage::from_pixel(output.width, output.height, Rgb([self.config.fill; 3]));
         if image.width() == 0 || image.height() == 0 {
             return canvas;
         }
-        let window = Window::of(image.dimensions(), &self.settings, output);
+        let window = CropWindow::new(image.dimensions(), &self.config, output);
         let filter = self
-            .settings
+            .config
             .resize
-            .map_or(Filter::Nearest, |resize| resize.filter);
+            .map_or(ResampleFilter::Nearest, |resize| resize.filter);
         let kept = resample(image, filter, &window);
         imageops::replace(
             &mut canvas,
             &kept,
-            window.columns.at.into(),
-            window.rows.at.into(),
+            window.columns.offset.into(),
+            window.rows.offset.into(),
         );
         canvas
     }
 
-    /// A short text that differs where prepared pictures would differ: `bicubic224-crop224`, followed by a hash
-    /// where rescaling, mean and deviation are not those of the original CLIP.
+    /// A short text that differs where prepared images would differ: `bicubic224-crop224`, followed by a hash
+    /// where rescaling, mean and standard deviation are not those of the original CLIP.
     pub fn fingerprint(&self) -> String {
-        self.settings.fingerprint()
+        self.config.fingerprint()
     }
 }
 
-/// Three planes of the values that `levels` give.
-fn normalized(image: &RgbImage, levels: &[[f32; 256]; 3]) -> Pixels {
+/// Three planes, with the value that `levels` has for each channel of each pixel.
+fn normalize(image: &RgbImage, levels: &[[f32; 256]; 3]) -> Pixels {
     let (width, height) = image.dimensions();
     let mut values = Vec::with_capacity(image.as_raw().len());
     for (channel, levels) in levels.iter().enumerate() {
@@ -142,7 +147,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_crop_is_what_a_full_resize_would_keep(width in 1_u32..90, height in 1_u32..90, crop in 1_u32..24) {
+        fn crop_equals_part_of_full_resize(width in 1_u32..90, height in 1_u32..90, crop in 1_u32..24) {
             let edge = 24;
             let json = format!(r#"{{"size":{edge},"crop_size":{crop}}}"#);
             let cropping = Preprocessor::from_json(json.as_bytes()).unwrap();
@@ -164,7 +169,7 @@ mod tests {
         }
 
         #[test]
-        fn any_size_gives_the_output_size(width in 0_u32..3000, height in 0_u32..12) {
+        fn any_size_gives_output_size(width in 0_u32..3000, height in 0_u32..12) {
             let preprocessor = Preprocessor::from_json(b"{}").unwrap();
             for (w, h) in [(width, height), (height, width)] {
                 let pixels = preprocessor.preprocess(&RgbImage::new(w, h));
@@ -174,19 +179,19 @@ mod tests {
     }
 
     #[test]
-    fn the_side_that_pictures_must_keep_is_told() {
+    fn shorter_side_follows_resize_target() {
         let side = |json: &str| Preprocessor::from_json(json.as_bytes()).unwrap().shorter_side();
         assert_eq!(side("{}"), Some(224));
         assert_eq!(
             side(r#"{"size":{"height":80,"width":96},"do_center_crop":false}"#),
             Some(96)
         );
-        assert_eq!(side(r#"{"resample":0}"#), None, "single pixels are picked");
+        assert_eq!(side(r#"{"resample":0}"#), None, "the nearest pixel is taken");
         assert_eq!(side(r#"{"do_resize":false}"#), None);
     }
 
     #[test]
-    fn planes_come_in_order_and_normalised() {
+    fn planes_are_ordered_and_normalized() {
         let preprocessor = Preprocessor::from_json(b"{}").unwrap();
         let pixels = preprocessor.preprocess(&RgbImage::from_pixel(300, 200, Rgb([255, 0, 128])));
         let plane = 224 * 224;
@@ -202,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strip_of_any_length_costs_no_more_than_another_picture() {
+    fn strip_of_any_length_has_bounded_cost() {
         let preprocessor = Preprocessor::from_json(b"{}").unwrap();
         for (width, height) in [(1, 60_000), (60_000, 1), (2_000_000, 1)] {
             let kept = preprocessor.resize_and_crop(&noise(width, height));

@@ -1,22 +1,22 @@
-//! Whole prompts to token ids: what chat models read, special tokens written out in the text.
+//! Tokenizes prompts of chat models, in whose text special tokens are spelled out.
 
 use tokenizers::Tokenizer;
 
 use crate::{EncodeError, TokenizerError, tokenizer_json};
 
-/// Splits prompts into token ids, in which one token may stand for many, and cuts them as transformers does.
+/// Splits prompts into token ids, repeats a placeholder token, and truncates as transformers does.
 #[derive(Debug, Clone)]
 pub struct PromptTokenizer {
     tokenizer: Tokenizer,
-    /// What the tokenizer adds to the end of every prompt.
+    /// The tokens that end every prompt.
     ending: Vec<u32>,
-    longest: usize,
+    max_length: usize,
 }
 
 impl PromptTokenizer {
-    /// Reads `tokenizer.json`. Prompts are cut to `longest` tokens, those counted that the tokenizer adds to the end,
-    /// whatever cutting and padding the file itself asks for.
-    pub fn from_json(json: &[u8], longest: usize) -> Result<Self, TokenizerError> {
+    /// Reads `tokenizer.json`. Prompts are truncated to `max_length` tokens, including those that the
+    /// tokenizer adds to the end. Truncation and padding in the file are ignored.
+    pub fn from_json(json: &[u8], max_length: usize) -> Result<Self, TokenizerError> {
         tokenizer_json::check(json)?;
         let mut tokenizer = Tokenizer::from_bytes(json).map_err(unreadable)?;
         tokenizer
@@ -24,63 +24,63 @@ impl PromptTokenizer {
             .map_err(unreadable)?
             .with_padding(None);
         let ending = ending(&tokenizer)?;
-        if longest <= ending.len() {
+        if max_length <= ending.len() {
             return Err(TokenizerError::TooShort {
-                max_length: longest,
+                max_length,
                 added: ending.len(),
             });
         }
         Ok(Self {
             tokenizer,
             ending,
-            longest,
+            max_length,
         })
     }
 
-    /// The id of a token that is written out in prompts.
+    /// The id of a special token.
     pub fn token_id(&self, token: &str) -> Option<u32> {
         self.tokenizer.token_to_id(token)
     }
 
-    /// One more than the greatest id that any prompt can have.
+    /// The largest token id plus one.
     pub fn vocab_size(&self) -> usize {
         let greatest = self.tokenizer.get_vocab(true).into_values().max();
         greatest.map_or(0, |id| id as usize + 1)
     }
 
-    /// Token ids of one prompt, its end cut off where it is too long.
+    /// Token ids of one prompt. A prompt that is too long is truncated at its end.
     pub fn ids(&self, prompt: &str) -> Result<Vec<u32>, EncodeError> {
-        Ok(self.cut(self.pieces(prompt)?))
+        Ok(self.truncate(self.untruncated_ids(prompt)?))
     }
 
-    /// As [`ids`](Self::ids), the first token `placeholder` put down `count` times, which happens before the cut.
+    /// As [`ids`](Self::ids), with the first token `placeholder` repeated `count` times before truncation.
     pub fn ids_with_placeholder(
         &self,
         prompt: &str,
         placeholder: u32,
         count: usize,
     ) -> Result<Vec<u32>, EncodeError> {
-        let mut pieces = self.pieces(prompt)?;
-        if let Some(place) = pieces.iter().position(|&id| id == placeholder) {
-            pieces.splice(place..=place, std::iter::repeat_n(placeholder, count));
+        let mut ids = self.untruncated_ids(prompt)?;
+        if let Some(place) = ids.iter().position(|&id| id == placeholder) {
+            ids.splice(place..=place, std::iter::repeat_n(placeholder, count));
         }
-        Ok(self.cut(pieces))
+        Ok(self.truncate(ids))
     }
 
-    fn pieces(&self, prompt: &str) -> Result<Vec<u32>, EncodeError> {
+    fn untruncated_ids(&self, prompt: &str) -> Result<Vec<u32>, EncodeError> {
         let encoding = self.tokenizer.encode_fast(prompt, false);
         let encoding = encoding.map_err(|error| EncodeError::Tokenize(error.to_string()))?;
         Ok(encoding.get_ids().to_vec())
     }
 
-    fn cut(&self, mut pieces: Vec<u32>) -> Vec<u32> {
-        pieces.truncate(self.longest - self.ending.len());
-        pieces.extend(&self.ending);
-        pieces
+    fn truncate(&self, mut ids: Vec<u32>) -> Vec<u32> {
+        ids.truncate(self.max_length - self.ending.len());
+        ids.extend(&self.ending);
+        ids
     }
 }
 
-/// What the tokenizer adds to every prompt, which must come after it.
+/// The tokens that the tokenizer adds to every prompt, which must be at its end.
 fn ending(tokenizer: &Tokenizer) -> Result<Vec<u32>, TokenizerError> {
     let ids = |text: &str, special: bool| -> Result<Vec<u32>, TokenizerError> {
         let encoding = tokenizer.encode_fast(text, special).map_err(unreadable)?;
@@ -92,7 +92,7 @@ fn ending(tokenizer: &Tokenizer) -> Result<Vec<u32>, TokenizerError> {
         return Ok(ending);
     }
     Err(TokenizerError::Unreadable(
-        "it adds tokens elsewhere than at the end".into(),
+        "it adds tokens in other places than the end of the text".into(),
     ))
 }
 
@@ -114,12 +114,12 @@ mod tests {
         {"SpecialToken":{"id":"<end>","type_id":0}}],"pair":[{"Sequence":{"id":"A","type_id":0}}],
         "special_tokens":{"<end>":{"id":"<end>","ids":[3],"tokens":["<end>"]}}}"#;
 
-    fn tokenizer(post: &str, longest: usize) -> Result<PromptTokenizer, TokenizerError> {
-        PromptTokenizer::from_json(WORDS.replace("POST", post).as_bytes(), longest)
+    fn tokenizer(post: &str, max_length: usize) -> Result<PromptTokenizer, TokenizerError> {
+        PromptTokenizer::from_json(WORDS.replace("POST", post).as_bytes(), max_length)
     }
 
     #[test]
-    fn a_placeholder_is_multiplied_before_the_cut() {
+    fn placeholder_is_repeated_before_truncation() {
         let plain = tokenizer("null", 5).unwrap();
         assert_eq!(plain.ids("a<pad>x").unwrap(), [0, 2, 1]);
         assert_eq!(
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ending_of_the_tokenizers_own_survives_the_cut() {
+    fn added_end_token_survives_truncation() {
         let ending = tokenizer(TEMPLATE, 4).unwrap();
         assert_eq!(ending.ids("ax").unwrap(), [0, 1, 3]);
         assert_eq!(ending.ids("axaxax").unwrap(), [0, 1, 0, 3]);
@@ -138,14 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_followed_is_refused() {
+    fn unsupported_tokenizers_are_rejected() {
         let front = TEMPLATE.replace(
             r#""single":[{"Sequence":{"id":"A","type_id":0}},
         {"SpecialToken":{"id":"<end>","type_id":0}}]"#,
             r#""single":[{"SpecialToken":{"id":"<end>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}]"#,
         );
-        for (post, longest) in [(front.as_str(), 9), (TEMPLATE, 1)] {
-            assert!(tokenizer(post, longest).is_err(), "{post}");
+        for (post, max_length) in [(front.as_str(), 9), (TEMPLATE, 1)] {
+            assert!(tokenizer(post, max_length).is_err(), "{post}");
         }
         assert!(PromptTokenizer::from_json(b"[", 9).is_err());
     }

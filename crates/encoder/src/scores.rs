@@ -1,33 +1,35 @@
+//! What is known of a model's scores before it is used: scale, range, and curves from score to probability.
+
 use serde::{Deserialize, Serialize};
 
-/// What is known of a model's cosines before any of the user's pictures were seen.
+/// What is known of a model's scores without any of the user's images: the content of `scores.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreCalibration {
-    /// Factor between cosines and the logits that training compared: CLIP's `exp(logit_scale)`.
+    /// Factor from scores to the logits of the training: CLIP's `exp(logit_scale)`.
     pub logit_scale: f32,
-    /// What training added to those logits before it took each pair's sigmoid: SigLIP's `logit_bias`. `None` where it
-    /// compared logits with each other.
+    /// Added to those logits before the sigmoid of each pair: SigLIP's `logit_bias`. `None` where training
+    /// took the softmax of all logits in a batch.
     #[serde(default)]
     pub logit_bias: Option<f32>,
-    /// Where text and picture count as nothing alike and as wholly alike.
+    /// The scores of text and image that the normalized score maps to 0 and 1.
     #[serde(rename = "span")]
     pub range: ScoreRange,
-    /// Probability that a picture matches a text, by their cosine, as its makers measured it on labelled pictures.
+    /// Probability that an image matches a text, by their score, as measured on labeled images.
     #[serde(default)]
     pub text: Option<LogisticCurve>,
-    /// Probability that two pictures show the same, likewise.
+    /// Probability that two images show the same, by their score.
     #[serde(default, rename = "picture")]
     pub image: Option<LogisticCurve>,
 }
 
-/// The cosines that become 0 and 1 of the normalized score.
+/// The scores that become 0 and 1 of the normalized score.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreRange {
-    /// Becomes 0, as does everything below.
+    /// This score and all below become 0.
     pub low: f32,
-    /// Becomes 1, as does everything above.
+    /// This score and all above become 1.
     pub high: f32,
 }
 
@@ -35,15 +37,15 @@ pub struct ScoreRange {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogisticCurve {
-    /// Rise per unit of score.
+    /// Increase of the log odds per unit of score.
     pub slope: f64,
     /// Log odds at score 0.
     pub intercept: f64,
 }
 
 impl ScoreCalibration {
-    /// Those of a contrastive model of which nothing but its logit scale is known. CLIP's text and picture cosines lie
-    /// between 0.1 and 0.4 whatever its size (Liang et al. 2022 on the gap between the two).
+    /// A softmax model of which only the logit scale is known. CLIP's scores of text and image are between
+    /// 0.1 and 0.4 at any model size (Liang et al. 2022 on the modality gap).
     pub const fn of_clip(logit_scale: f32) -> Self {
         Self {
             logit_scale,
@@ -54,16 +56,16 @@ impl ScoreCalibration {
         }
     }
 
-    /// Those of a model trained to say of each pair whether it belongs together: its own sigmoid is the probability that a
-    /// text matches. The span reaches from one in a thousand to all but one in a thousand.
+    /// A model trained with a sigmoid per pair, which is itself the probability that a text matches. The
+    /// range is from probability 0.001 to 0.999.
     pub fn of_sigmoid(logit_scale: f32, logit_bias: f32) -> Self {
-        let thousand_to_one = 999.0_f32.ln();
+        let log_odds = 999.0_f32.ln();
         Self {
             logit_scale,
             logit_bias: Some(logit_bias),
             range: ScoreRange {
-                low: (-thousand_to_one - logit_bias) / logit_scale,
-                high: (thousand_to_one - logit_bias) / logit_scale,
+                low: (-log_odds - logit_bias) / logit_scale,
+                high: (log_odds - logit_bias) / logit_scale,
             },
             text: Some(LogisticCurve {
                 slope: f64::from(logit_scale),
@@ -72,10 +74,8 @@ impl ScoreCalibration {
             image: None,
         }
     }
-}
 
-impl ScoreCalibration {
-    /// Those of GME-Qwen2-VL, whose text and picture cosines lie higher than CLIP's: 0.1 is nothing alike, 0.5 wholly.
+    /// GME-Qwen2-VL, whose scores of text and image have a wider range than CLIP's.
     pub const fn of_gme(logit_scale: f32) -> Self {
         Self {
             range: ScoreRange { low: 0.1, high: 0.5 },
@@ -83,7 +83,7 @@ impl ScoreCalibration {
         }
     }
 
-    /// Whether every number can be computed with.
+    /// Whether all numbers are finite, the scale is positive and the range is not empty.
     pub fn is_valid(&self) -> bool {
         let curves = [self.text, self.image];
         let finite = |curve: &LogisticCurve| curve.slope.is_finite() && curve.intercept.is_finite();
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sigmoid_is_its_own_probability() {
+    fn sigmoid_is_probability_of_match() {
         let calibration = ScoreCalibration::of_sigmoid(117.3, -12.9);
         assert!(calibration.is_valid());
         let probability = |score: f64| calibration.text.unwrap().probability(score);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn normalised_scores_are_cut_at_both_ends() {
+    fn normalized_scores_are_clamped() {
         let range = ScoreRange { low: 0.1, high: 0.5 };
         for (score, normalized) in [(0.05, 0.0), (0.7, 1.0), (0.3, 0.5)] {
             assert!((range.normalize(score) - normalized).abs() < 1e-6, "{score}");

@@ -1,17 +1,19 @@
+//! Models of texts alone.
+
 use crate::EncodeError;
 
-/// A model that knows texts only. Its vectors live in a space of their own, which a fitted projection can lead to that of
-/// pictures.
+/// A model that reads texts only. Its vectors have their own space, from which a fitted projection can lead
+/// to that of an image model.
 pub trait TextModel: Send + Sync {
-    /// What people call it: the hub's id or its directory's name.
+    /// Its display name: the id on the hub, or the name of its directory.
     fn name(&self) -> &str;
 
-    /// A hash of everything that decides its vectors.
+    /// A hash of everything that determines its vectors.
     fn revision(&self) -> &str;
 
-    /// Numbers of a vector.
+    /// Components of a vector.
     fn dimension(&self) -> usize;
 
-    /// One vector a text, in order, as the model gives it: not of unit length.
+    /// One vector per text, in order, as the model outputs it: not of unit length.
     fn encode(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncodeError>;
 }

@@ -1,4 +1,4 @@
-//! From texts to token ids, by the tokenizer that lies beside a model's weights.
+//! From texts to token ids, by the tokenizer in a model's files.
 
 mod bpe;
 mod normalizer;
@@ -10,6 +10,7 @@ use thiserror::Error;
 use tokenizers::normalizers::{Lowercase, Sequence};
 use tokenizers::{NormalizerWrapper, PostProcessor, Tokenizer, TruncationParams};
 
+use bpe::BpeModel;
 pub use normalizer::TextNormalizer;
 pub use settings::TokenizerSettings;
 
@@ -18,11 +19,11 @@ use crate::{EncodeError, tokenizer_json};
 /// Why a tokenizer cannot be used.
 #[derive(Debug, Error)]
 pub enum TokenizerError {
-    /// The description is damaged or of a kind that is not known.
-    #[error("the tokenizer's description is not readable: {0}")]
+    /// The file is damaged or of an unknown kind.
+    #[error("cannot read the tokenizer: {0}")]
     Unreadable(String),
-    /// The model reads so few tokens that start and end alone fill it.
-    #[error("the model reads {max_length} tokens, but the tokenizer adds {added} to every text")]
+    /// The model reads no more tokens than the tokenizer adds.
+    #[error("a context of {max_length} tokens is too short: the tokenizer adds {added} to every text")]
     TooShort {
         /// Tokens that the model reads.
         max_length: usize,
@@ -31,21 +32,21 @@ pub enum TokenizerError {
     },
 }
 
-/// Splits texts into the token ids that a model reads: start, at most so many pieces as fit, end; padded where the model
-/// sees padding.
+/// Splits texts into the token ids that a model reads: a start token, as many tokens of the text as fit, an
+/// end token, and padding if the model reads it.
 #[derive(Debug, Clone)]
 pub struct TextTokenizer {
     tokenizer: Tokenizer,
     max_length: usize,
     normalizer: TextNormalizer,
     padding: Option<u32>,
-    /// A token that is replaced by another.
+    /// A token, and what replaces it.
     replaced: Option<(u32, u32)>,
 }
 
 impl TextTokenizer {
-    /// Reads `tokenizer.json`. Texts are cut to `max_length` tokens, those at the start and the end included,
-    /// whatever cutting and padding the file itself asks for.
+    /// Reads `tokenizer.json`. Texts are truncated to `max_length` tokens, including those at the start and
+    /// the end. Truncation and padding in the file are ignored.
     pub fn from_json(json: &[u8], max_length: usize) -> Result<Self, TokenizerError> {
         tokenizer_json::check(json)?;
         Self::new(Tokenizer::from_bytes(json).map_err(unreadable)?, max_length)
@@ -57,14 +58,14 @@ impl TextTokenizer {
         merges: &[u8],
         max_length: usize,
     ) -> Result<Self, TokenizerError> {
-        let json = bpe::BpeFiles::from_files(vocabulary, merges)?.description()?;
+        let json = BpeModel::from_files(vocabulary, merges)?.tokenizer_json()?;
         Self::from_json(json.to_string().as_bytes(), max_length)
     }
 
-    /// Builds OpenCLIP's own tokenizer from the byte pairs in a `tokenizer.json`. It differs from transformers' in how it
-    /// cleans texts and in what it calls start and end.
+    /// Builds OpenCLIP's own tokenizer from the BPE model in a `tokenizer.json`. It differs from that of
+    /// transformers in text normalization and in the names of the start and end tokens.
     pub fn open_clip_from_json(json: &[u8], max_length: usize) -> Result<Self, TokenizerError> {
-        Self::open_clip(bpe::BpeFiles::from_json(json)?, max_length)
+        Self::open_clip(BpeModel::from_json(json)?, max_length)
     }
 
     /// As [`open_clip_from_json`](Self::open_clip_from_json), from `vocab.json` and `merges.txt`.
@@ -73,15 +74,15 @@ impl TextTokenizer {
         merges: &[u8],
         max_length: usize,
     ) -> Result<Self, TokenizerError> {
-        Self::open_clip(bpe::BpeFiles::from_files(vocabulary, merges)?, max_length)
+        Self::open_clip(BpeModel::from_files(vocabulary, merges)?, max_length)
     }
 
-    fn open_clip(pairs: bpe::BpeFiles, max_length: usize) -> Result<Self, TokenizerError> {
-        let json = pairs.named_as_in_open_clip()?.description()?.to_string();
+    fn open_clip(bpe: BpeModel, max_length: usize) -> Result<Self, TokenizerError> {
+        let json = bpe.with_open_clip_names()?.tokenizer_json()?.to_string();
         Ok(Self::from_json(json.as_bytes(), max_length)?.with_normalizer(TextNormalizer::OpenClipLower))
     }
 
-    /// Builds BERT's tokenizer from `vocab.txt`, one word piece a line.
+    /// Builds BERT's tokenizer from `vocab.txt`, one token per line.
     pub fn from_wordpiece(
         vocabulary: &[u8],
         settings: &TokenizerSettings,
@@ -90,7 +91,7 @@ impl TextTokenizer {
         Self::new(wordpiece::tokenizer(vocabulary, settings)?, max_length)
     }
 
-    /// Builds SigLIP's tokenizer from `spiece.model`, the file of sentencepiece.
+    /// Builds SigLIP's tokenizer from `spiece.model`, the file of SentencePiece.
     pub fn from_sentencepiece(model: &[u8], max_length: usize) -> Result<Self, TokenizerError> {
         let tokenizer = Self::new(sentencepiece::tokenizer(model)?, max_length)?;
         Ok(tokenizer.with_normalizer(TextNormalizer::Canonical))
@@ -120,38 +121,38 @@ impl TextTokenizer {
         })
     }
 
-    /// Cleans texts before they are split.
+    /// Normalizes texts before they are split.
     #[must_use]
     pub const fn with_normalizer(mut self, normalizer: TextNormalizer) -> Self {
         self.normalizer = normalizer;
         self
     }
 
-    /// Pads every text behind its end to the longest that the model reads.
+    /// Pads every text after its end token to `max_length`.
     #[must_use]
     pub const fn padded(mut self, with: u32) -> Self {
         self.padding = Some(with);
         self
     }
 
-    /// Replaces one token by another wherever it stands.
+    /// Replaces one token by another.
     #[must_use]
     pub const fn replacing(mut self, token: u32, by: u32) -> Self {
         self.replaced = Some((token, by));
         self
     }
 
-    /// The number of a token.
+    /// The id of a token.
     pub fn token_id(&self, token: &str) -> Option<u32> {
         self.tokenizer.token_to_id(token)
     }
 
-    /// Whether this is a tokenizer of byte pairs, like Gemma's, rather than of sentence or word pieces.
+    /// Whether this is a BPE tokenizer, like Gemma's, rather than SentencePiece's unigram model or WordPiece.
     pub fn is_bpe(&self) -> bool {
         matches!(self.tokenizer.get_model(), tokenizers::ModelWrapper::BPE(_))
     }
 
-    /// Frames texts by these tokens, whatever the file says.
+    /// Sets the tokens at the start and the end of every text, instead of those in the file.
     pub fn with_special_tokens(
         mut self,
         start: Option<&str>,
@@ -166,7 +167,7 @@ impl TextTokenizer {
         })
     }
 
-    /// Turns each letter into its small form before texts are split.
+    /// Lowercases texts before they are split.
     pub fn lowercased(mut self) -> Result<Self, TokenizerError> {
         let mut steps: Vec<NormalizerWrapper> = vec![Lowercase.into()];
         steps.extend(self.tokenizer.get_normalizer().cloned());
@@ -176,7 +177,7 @@ impl TextTokenizer {
         Ok(self)
     }
 
-    /// Token ids of each text. An empty text still has its start and end.
+    /// Token ids of each text. An empty text still has start and end tokens.
     pub fn tokenize(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>, EncodeError> {
         texts.iter().map(|text| self.tokenize_one(text)).collect()
     }
@@ -219,19 +220,19 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_merged_and_framed() {
+    fn texts_are_merged_with_special_tokens() {
         let ids = tokenizer(77).tokenize(&["AB  a", "", "b"]).unwrap();
         assert_eq!(ids, [vec![5, 4, 2, 6], vec![5, 6], vec![5, 3, 6]]);
     }
 
     #[test]
-    fn a_long_text_keeps_its_end() {
+    fn long_text_keeps_end_token() {
         let long = "ab ".repeat(5000);
         assert_eq!(tokenizer(4).tokenize(&[&long]).unwrap(), [[5, 4, 4, 6]]);
     }
 
     #[test]
-    fn open_clips_own_start_and_end_are_those_it_names() {
+    fn open_clip_has_own_special_tokens() {
         let tokenizer =
             TextTokenizer::open_clip_from_vocabulary(VOCABULARY.as_bytes(), b"#version: 0.2\na b</w>\n", 9)
                 .unwrap();
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_can_be_changed() {
+    fn special_tokens_can_be_changed() {
         let tokenizer = tokenizer(5)
             .with_special_tokens(None, Some("<|endoftext|>"))
             .unwrap();
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_named() {
+    fn damaged_files_are_errors() {
         assert!(matches!(
             TextTokenizer::from_json(b"{", 77),
             Err(TokenizerError::Unreadable(_))

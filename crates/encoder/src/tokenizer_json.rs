@@ -1,19 +1,19 @@
-//! What `tokenizer.json` must keep to that the library which reads it takes on trust, and panics without.
+//! Checks of `tokenizer.json` that the `tokenizers` crate leaves out and panics without.
 
 use serde_json::Value;
 
 use crate::TokenizerError;
 
-/// An error unless pairs join to tokens and templates use only special tokens that they describe.
+/// An error unless merges give tokens and templates use only special tokens that they define.
 pub fn check(json: &[u8]) -> Result<(), TokenizerError> {
-    let Ok(description) = serde_json::from_slice::<Value>(json) else {
-        return unreadable("it is not JSON".into());
+    let Ok(file) = serde_json::from_slice::<Value>(json) else {
+        return unreadable("not JSON".into());
     };
-    check_template(&description["post_processor"])?;
-    check_merges(&description["model"])
+    check_template(&file["post_processor"])?;
+    check_merges(&file["model"])
 }
 
-/// Templates may stand within sequences of other processors.
+/// Templates may be nested in sequences of processors.
 fn check_template(processor: &Value) -> Result<(), TokenizerError> {
     for processor in processor["processors"].as_array().into_iter().flatten() {
         check_template(processor)?;
@@ -24,13 +24,13 @@ fn check_template(processor: &Value) -> Result<(), TokenizerError> {
     for piece in pieces.flatten() {
         let special = piece["SpecialToken"]["id"].as_str();
         if let Some(id) = special.filter(|id| processor["special_tokens"].get(id).is_none()) {
-            return unreadable(format!("the template's token {id:?} is not described"));
+            return unreadable(format!("special token {id:?} of the template is not defined"));
         }
     }
     Ok(())
 }
 
-/// Each pair's parts and what they join to must be tokens.
+/// Both parts of each merge and their concatenation must be tokens.
 fn check_merges(model: &Value) -> Result<(), TokenizerError> {
     let (Some(Value::Object(vocabulary)), Some(Value::Array(merges))) =
         (model.get("vocab"), model.get("merges"))
@@ -40,7 +40,7 @@ fn check_merges(model: &Value) -> Result<(), TokenizerError> {
     let prefix = model.get("continuing_subword_prefix").and_then(Value::as_str);
     let prefix = prefix.unwrap_or_default().len();
     for merge in merges {
-        let joined = pair(merge).and_then(|(left, right)| {
+        let joined = merge_parts(merge).and_then(|(left, right)| {
             let known = vocabulary.contains_key(left) && vocabulary.contains_key(right);
             right
                 .get(prefix..)
@@ -48,7 +48,7 @@ fn check_merges(model: &Value) -> Result<(), TokenizerError> {
                 .map(|rest| format!("{left}{rest}"))
         });
         if !joined.is_some_and(|joined| vocabulary.contains_key(&joined)) {
-            return unreadable(format!("the pair {merge} joins to no token"));
+            return unreadable(format!("merge {merge} gives no token"));
         }
     }
     Ok(())
@@ -58,8 +58,8 @@ fn unreadable(reason: String) -> Result<(), TokenizerError> {
     Err(TokenizerError::Unreadable(reason))
 }
 
-/// Both parts, which are written as a list or with a space between.
-fn pair(merge: &Value) -> Option<(&str, &str)> {
+/// Both parts, which are a list or one text with a space between them.
+fn merge_parts(merge: &Value) -> Option<(&str, &str)> {
     match merge {
         Value::String(text) => text.split_once(' '),
         Value::Array(parts) => match parts.as_slice() {
@@ -73,15 +73,15 @@ fn pair(merge: &Value) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn pairs_must_join_to_tokens() {
+    fn merges_must_give_tokens() {
         let check = |merge: &str| {
             let json = format!(r#"{{"model":{{"vocab":{{"a":0,"b":1,"ab":2,"é":3}},"merges":[{merge}]}}}}"#);
             super::check(json.as_bytes())
         };
-        for sound in [r#""a b""#, r#"["a","b"]"#, ""] {
-            assert!(check(sound).is_ok(), "{sound}");
+        for valid in [r#""a b""#, r#"["a","b"]"#, ""] {
+            assert!(check(valid).is_ok(), "{valid}");
         }
-        for broken in [
+        for invalid in [
             r#""b a""#,
             r#"["a","c"]"#,
             r#""ab""#,
@@ -89,24 +89,24 @@ mod tests {
             r#"["a"]"#,
             r#""ab ab""#,
         ] {
-            assert!(check(broken).is_err(), "{broken}");
+            assert!(check(invalid).is_err(), "{invalid}");
         }
         assert!(super::check(br#"{"model":{"type":"Unigram","vocab":[["a",0.5]]}}"#).is_ok());
         assert!(super::check(b"{").is_err());
     }
 
     #[test]
-    fn a_prefix_is_cut_off_at_whole_characters() {
+    fn prefix_is_removed_at_character_boundary() {
         let json = r#"{"model":{"continuing_subword_prefix":"x","vocab":{"a":0,"é":1},"merges":["a é"]}}"#;
         assert!(super::check(json.as_bytes()).is_err());
     }
 
     #[test]
-    fn templates_must_describe_their_tokens() {
-        let check = |described: &str| {
+    fn templates_must_define_their_tokens() {
+        let check = |defined: &str| {
             let json = format!(
                 r#"{{"post_processor":{{"type":"Sequence","processors":[{{"type":"TemplateProcessing",
-                "single":[{{"Sequence":{{"id":"A"}}}},{{"SpecialToken":{{"id":"<end>"}}}}],"special_tokens":{{{described}}}}}]}}}}"#
+                "single":[{{"Sequence":{{"id":"A"}}}},{{"SpecialToken":{{"id":"<end>"}}}}],"special_tokens":{{{defined}}}}}]}}}}"#
             );
             super::check(json.as_bytes())
         };

@@ -1,5 +1,5 @@
-//! Tokens and pictures of every family against what its reference answers (data/golden/families, made by
-//! tools/golden/families.py).
+//! Tokens and prepared images of every model family, compared with its reference implementation
+//! (`data/golden/families`, made by `tools/golden/families.py`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ fn assert_tokens(name: &str, tokenizer: &TextTokenizer) {
 }
 
 #[test]
-fn siglips_tokens_are_the_references() {
+fn siglip_tokens_match_reference() {
     let tokenizer = TextTokenizer::from_sentencepiece(&file("siglip", "spiece.model"), 16).unwrap();
     let padding = tokenizer.token_id("</s>").unwrap();
     assert_eq!(padding, 1);
@@ -48,11 +48,11 @@ fn siglips_tokens_are_the_references() {
 }
 
 #[test]
-fn siglip_2s_tokens_are_the_references() {
+fn siglip2_tokens_match_reference() {
     for name in ["siglip2", "naflex"] {
         let tokenizer = TextTokenizer::from_json(&file(name, "tokenizer.json"), 16).unwrap();
         let settings = TokenizerSettings::from_json(&file(name, "tokenizer_config.json")).unwrap();
-        let (start, end) = settings.bos_eos().expect("a frame");
+        let (start, end) = settings.bos_eos().expect("start and end are defined");
         assert_eq!(
             (start, end, settings.pad_token()),
             (None, Some("<eos>"), Some("<pad>"))
@@ -68,7 +68,7 @@ fn siglip_2s_tokens_are_the_references() {
 }
 
 #[test]
-fn chinese_clips_tokens_are_the_references() {
+fn chinese_clip_tokens_match_reference() {
     let settings = TokenizerSettings::default();
     let file = file("chinese-clip", "vocab.txt");
     let tokenizer = TextTokenizer::from_wordpiece(&file, &settings, 40).unwrap();
@@ -76,7 +76,7 @@ fn chinese_clips_tokens_are_the_references() {
 }
 
 #[test]
-fn open_clips_tokens_are_the_references() {
+fn open_clip_tokens_match_reference() {
     for name in ["open-clip", "open-clip-quick", "mobile-clip-folded"] {
         let tokenizer = TextTokenizer::open_clip_from_json(&file(name, "tokenizer.json"), 16).unwrap();
         assert_tokens(name, &tokenizer);
@@ -112,19 +112,19 @@ fn processor(name: &str) -> Preprocessor {
     }
 }
 
-/// Greatest difference of any channel.
+/// Largest difference of any channel.
 fn difference(left: &RgbImage, right: &RgbImage) -> u8 {
     assert_eq!(left.dimensions(), right.dimensions());
     let pairs = left.as_raw().iter().zip(right.as_raw());
     pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0)
 }
 
-fn picture(path: &Path) -> RgbImage {
-    image::open(path).expect("a golden picture").to_rgb8()
+fn read_image(path: &Path) -> RgbImage {
+    image::open(path).expect("a golden image").to_rgb8()
 }
 
 #[test]
-fn pictures_are_the_references_to_the_bit() {
+fn prepared_images_equal_references() {
     let mut compared = 0;
     for folder in fs::read_dir(golden().join("families")).unwrap().flatten() {
         let name = folder.file_name().into_string().unwrap();
@@ -134,8 +134,8 @@ fn pictures_are_the_references_to_the_bit() {
         let processor = processor(&name);
         for number in 0..10 {
             let name_of = format!("{number:02}.png");
-            let got = processor.resize_and_crop(&picture(&golden().join("clip/pictures").join(&name_of)));
-            let expected = picture(&folder.path().join("levels").join(&name_of));
+            let got = processor.resize_and_crop(&read_image(&golden().join("clip/pictures").join(&name_of)));
+            let expected = read_image(&folder.path().join("levels").join(&name_of));
             assert_eq!(difference(&got, &expected), 0, "{name} {name_of}");
             compared += 1;
         }
@@ -145,7 +145,7 @@ fn pictures_are_the_references_to_the_bit() {
 
 /// Compares with `families.py --photos FOLDER OUT`, where `EIDETIC_REFERENCE_FAMILY_PHOTOS` names OUT.
 #[test]
-fn photos_are_within_one_grey_level_of_the_references() {
+fn photos_are_within_one_level_of_references() {
     let Some(folder) = std::env::var_os("EIDETIC_REFERENCE_FAMILY_PHOTOS").map(PathBuf::from) else {
         return;
     };
@@ -168,13 +168,13 @@ fn photos_are_within_one_grey_level_of_the_references() {
             if !input.exists() {
                 break;
             }
-            let got = processor.resize_and_crop(&picture(&input));
-            let expected = picture(&reference.path().join(format!("{number}.png")));
+            let got = processor.resize_and_crop(&read_image(&input));
+            let expected = read_image(&reference.path().join(format!("{number}.png")));
             worst = worst.max(difference(&got, &expected));
             compared += 1;
         }
         println!("{name}: at most {worst} levels");
         assert!(worst <= 1, "{name} differs by {worst}");
     }
-    assert!(compared > 0, "no pictures in {}", folder.display());
+    assert!(compared > 0, "no images in {}", folder.display());
 }

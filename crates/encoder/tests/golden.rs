@@ -1,4 +1,5 @@
-//! Preprocessing and tokenising against what transformers answers (data/golden/clip, made by tools/golden/make.py).
+//! Preprocessing and tokenization compared with transformers (`data/golden/clip`, made by
+//! `tools/golden/make.py`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,8 @@ fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/golden/clip")
 }
 
-fn picture(path: &Path) -> RgbImage {
-    image::open(path).expect("a picture of the golden data").to_rgb8()
+fn read_image(path: &Path) -> RgbImage {
+    image::open(path).expect("a golden image").to_rgb8()
 }
 
 fn json(path: &Path) -> Value {
@@ -25,7 +26,7 @@ fn texts() -> Vec<String> {
     serde_json::from_value(json(&golden().join("texts.json"))).expect("a list of texts")
 }
 
-/// Greatest difference of any channel, and how many channels differ at all.
+/// Largest difference of any channel, and the number of channels that differ.
 fn difference(left: &RgbImage, right: &RgbImage) -> (u8, usize) {
     assert_eq!(left.dimensions(), right.dimensions());
     let differences = || {
@@ -41,7 +42,7 @@ fn difference(left: &RgbImage, right: &RgbImage) -> (u8, usize) {
 }
 
 #[test]
-fn pictures_are_the_references_to_the_bit() {
+fn prepared_images_equal_references() {
     let mut compared = 0;
     for folder in fs::read_dir(golden().join("processors")).unwrap() {
         let folder = folder.unwrap().path();
@@ -52,8 +53,8 @@ fn pictures_are_the_references_to_the_bit() {
             if !folder.join(&name).exists() {
                 continue;
             }
-            let got = preprocessor.resize_and_crop(&picture(&golden().join("pictures").join(&name)));
-            let (greatest, count) = difference(&got, &picture(&folder.join(&name)));
+            let got = preprocessor.resize_and_crop(&read_image(&golden().join("pictures").join(&name)));
+            let (greatest, count) = difference(&got, &read_image(&folder.join(&name)));
             let total = got.as_raw().len();
             println!("{} {name}: {greatest}, {count} of {total}", folder.display());
             assert_eq!(greatest, 0, "{} {name} differs", folder.display());
@@ -64,15 +65,15 @@ fn pictures_are_the_references_to_the_bit() {
 }
 
 #[test]
-fn normalised_values_agree_with_the_reference() {
+fn normalized_values_match_reference() {
     for name in ["quick", "gelu", "tanh"] {
         let config = fs::read(golden().join(name).join("preprocessor_config.json")).unwrap();
         let preprocessor = Preprocessor::from_json(&config).unwrap();
         let expected = &json(&golden().join(name).join("expected.json"))["pixels"][0];
         let expected: Vec<f32> = serde_json::from_value(expected.clone()).unwrap();
-        let got = preprocessor.preprocess(&picture(&golden().join("pictures/01.png")));
+        let got = preprocessor.preprocess(&read_image(&golden().join("pictures/01.png")));
         assert_eq!(got.values.len(), expected.len());
-        // One grey level is at most this much after any of the three normalisations.
+        // One level is at most this much after normalization with any of the three configurations.
         let level = 1.01 / 255.0 / 0.261;
         for (got, expected) in got.values.iter().zip(&expected) {
             assert!((got - expected).abs() < level, "{name}: {got} is not {expected}");
@@ -81,7 +82,7 @@ fn normalised_values_agree_with_the_reference() {
 }
 
 #[test]
-fn tokens_are_the_references() {
+fn tokens_match_reference() {
     for (name, length) in [("quick", 16), ("gelu", 24), ("tanh", 12)] {
         let file = fs::read(golden().join(name).join("tokenizer.json")).unwrap();
         let tokenizer = TextTokenizer::from_json(&file, length).unwrap();
@@ -94,10 +95,10 @@ fn tokens_are_the_references() {
 }
 
 #[test]
-fn the_older_pair_of_files_gives_the_same_tokens() {
+fn vocab_and_merges_give_same_tokens() {
     let file = fs::read(golden().join("gelu/tokenizer.json")).unwrap();
-    let description: Value = serde_json::from_slice(&file).unwrap();
-    let model = &description["model"];
+    let tokenizer: Value = serde_json::from_slice(&file).unwrap();
+    let model = &tokenizer["model"];
     let merges: Vec<String> = model["merges"]
         .as_array()
         .unwrap()
@@ -115,7 +116,7 @@ fn the_older_pair_of_files_gives_the_same_tokens() {
 
 /// Compares with `make.py --photos FOLDER OUT`, where `EIDETIC_REFERENCE_PHOTOS` names OUT.
 #[test]
-fn photos_are_within_one_grey_level_of_the_reference() {
+fn photos_are_within_one_level_of_reference() {
     let preprocessor = Preprocessor::from_json(b"{}").unwrap();
     compare_photos("EIDETIC_REFERENCE_PHOTOS", "out", &|image| {
         preprocessor.resize_and_crop(image)
@@ -124,7 +125,7 @@ fn photos_are_within_one_grey_level_of_the_reference() {
 
 /// Compares with `qwen.py --photos FOLDER OUT`, where `EIDETIC_QWEN_PHOTOS` names OUT.
 #[test]
-fn photos_that_keep_their_shape_are_within_one_grey_level_of_the_references() {
+fn dynamic_photos_are_within_one_level_of_references() {
     let range = |min, max| TokenRange { min, max };
     let gme = DynamicResize {
         outer: range(4, 16_384),
@@ -140,8 +141,9 @@ fn photos_that_keep_their_shape_are_within_one_grey_level_of_the_references() {
     }
 }
 
-/// Compares `NNN.in.png` prepared with `NNN.KIND.png`, in the folder that the variable names; nothing where it does not.
-#[expect(clippy::print_stdout, reason = "figures for whoever asked for the comparison")]
+/// Compares the prepared `NNN.in.png` with `NNN.KIND.png` in the folder that the environment variable names,
+/// if it is set.
+#[expect(clippy::print_stdout, reason = "the comparison prints its results")]
 fn compare_photos(variable: &str, kind: &str, prepare: &dyn Fn(&RgbImage) -> RgbImage) {
     let Some(folder) = std::env::var_os(variable).map(PathBuf::from) else {
         return;
@@ -150,11 +152,12 @@ fn compare_photos(variable: &str, kind: &str, prepare: &dyn Fn(&RgbImage) -> Rgb
     for number in 0.. {
         let input = folder.join(format!("{number:03}.in.png"));
         if !input.exists() {
-            assert!(number > 0, "no pictures in {}", folder.display());
+            assert!(number > 0, "no images in {}", folder.display());
             break;
         }
-        let got = prepare(&picture(&input));
-        let (greatest, count) = difference(&got, &picture(&folder.join(format!("{number:03}.{kind}.png"))));
+        let got = prepare(&read_image(&input));
+        let (greatest, count) =
+            difference(&got, &read_image(&folder.join(format!("{number:03}.{kind}.png"))));
         println!(
             "{} {kind}: {greatest}, {count} of {}",
             input.display(),

@@ -8,10 +8,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use hf_hub::api::sync::{Api, ApiBuilder, ApiError};
 use hf_hub::{Cache, Repo, RepoType};
 
-use crate::download::{Download, News};
+use crate::download::{Download, DownloadEvent};
 use crate::error::HubError;
-use crate::layout::{self, Source};
-use crate::model_ref::is_hub_name;
+use crate::known_models::Modality;
+use crate::layout::{self, FileSource};
+use crate::model_ref::is_repo_id;
 use crate::settings::{HubSettings, Network};
 use crate::{checksum, model_kind, safetensors_pr};
 
@@ -35,27 +36,35 @@ impl DownloadProgress for () {
     fn finish(&self) {}
 }
 
-/// The folder that holds all files of a model, after downloading those that are not in the cache.
+/// A model of the hub, all of whose files are in one folder of the cache.
+pub struct FetchedModel {
+    pub folder: PathBuf,
+    /// Its `model_type`, if it is a text-only model.
+    pub text_family: Option<String>,
+}
+
+/// Completes a model in the cache: downloads the files that are missing. With a complete cache no connection is made.
 ///
-/// The network is not touched where the cache is complete.
+/// With [`Modality::ImageText`] a text-only model is refused once its config is there, before its weights are fetched.
 pub fn fetch(
     model: &str,
     revision: Option<&str>,
+    wanted: Modality,
     settings: &HubSettings,
     progress: &dyn DownloadProgress,
-) -> Result<PathBuf, HubError> {
-    refuse_strange_name(model, revision)?;
-    let hub = Hub::find(model, revision, settings, progress);
-    match hub.whole_folder() {
-        // The makers' weights are in another form; the hub's converter may offer them in this one.
+) -> Result<FetchedModel, HubError> {
+    validate_repo_id(model, revision)?;
+    let found = ModelRevision::find(model, revision, settings, progress);
+    match found.fetch(wanted) {
+        // `main` has the weights in another format; the Hub's converter may offer them as safetensors.
         Err(HubError::FileMissing { file, place })
-            if revision.is_none() && file == layout::WEIGHTS_NAME && !hub.is_offline() =>
+            if revision.is_none() && file == layout::WEIGHTS_NAME && !found.is_offline() =>
         {
             match safetensors_pr::revision(model, settings) {
                 Some(offered) => {
-                    let folder = hub.at(Cow::Borrowed(&offered)).whole_folder()?;
-                    safetensors_pr::remember(&hub.cache_folder(), &offered);
-                    Ok(folder)
+                    let fetched = found.at(Cow::Borrowed(&offered)).fetch(wanted)?;
+                    safetensors_pr::remember(&found.cache_folder(), &offered);
+                    Ok(fetched)
                 }
                 None => Err(HubError::FileMissing { file, place }),
             }
@@ -64,20 +73,16 @@ pub fn fetch(
     }
 }
 
-/// Keeps what is no name of the hub's out of its addresses and of the cache's paths.
-pub fn refuse_strange_name(id: &str, revision: Option<&str>) -> Result<(), HubError> {
-    if is_hub_name(id, revision) {
+/// Keeps anything but a repository id out of URLs and cache paths.
+pub fn validate_repo_id(id: &str, revision: Option<&str>) -> Result<(), HubError> {
+    if is_repo_id(id, revision) {
         return Ok(());
     }
-    Err(HubError::HubRefused {
-        model: id.to_owned(),
-        file: "anything".into(),
-        cause: "a model's name reads organisation/name".into(),
-    })
+    Err(HubError::InvalidRepoId { id: id.to_owned() })
 }
 
 /// One revision of a model of the hub.
-pub struct Hub<'a> {
+pub struct ModelRevision<'a> {
     model: &'a str,
     revision: Cow<'a, str>,
     repo: Repo,
@@ -85,7 +90,7 @@ pub struct Hub<'a> {
     progress: &'a dyn DownloadProgress,
 }
 
-impl<'a> Hub<'a> {
+impl<'a> ModelRevision<'a> {
     /// The revision that was asked for. Without one: `main`, or where that is not complete on disk the pull request
     /// of the hub's converter that was taken before, or the one that the catalogue names for a model whose `main` has none.
     pub fn find(
@@ -126,30 +131,40 @@ impl<'a> Hub<'a> {
     }
 
     fn is_complete(&self) -> bool {
-        layout::gather(&OnDiskOnly(self)).is_ok()
+        layout::gather(&CachedOnly(self)).is_ok()
     }
 
-    fn whole_folder(&self) -> Result<PathBuf, HubError> {
-        // One commit's files lie in one folder. A model that changes meanwhile is there in full the second time.
-        match self.folder()? {
-            Some(folder) => Ok(folder),
+    fn fetch(&self, wanted: Modality) -> Result<FetchedModel, HubError> {
+        // The files of one commit are in one folder. A model that is updated between two requests is complete the second time.
+        match self.try_fetch(wanted)? {
+            Some(fetched) => Ok(fetched),
             None => self
-                .folder()?
-                .ok_or_else(|| self.refused("one commit", &"it keeps changing")),
+                .try_fetch(wanted)?
+                .ok_or_else(|| self.refused("one commit", &"the model keeps changing; try again")),
         }
     }
 
-    /// The folder of all files, or None where they came to lie in several.
-    fn folder(&self) -> Result<Option<PathBuf>, HubError> {
-        let config = layout::config(self)?;
-        model_kind::refuse(&config, self.model)?;
-        Ok(layout::one_folder(&layout::gather(self)?))
+    /// `None` where the files are in several folders.
+    fn try_fetch(&self, wanted: Modality) -> Result<Option<FetchedModel>, HubError> {
+        let text_family = model_kind::text_family(&layout::config(self)?);
+        let files = match &text_family {
+            Some(family) => {
+                model_kind::require_images(self.model, family, wanted)?;
+                layout::gather_text_model(self)?
+            }
+            None => layout::gather(self)?,
+        };
+        let folder = layout::one_folder(&files);
+        Ok(folder.map(|folder| FetchedModel { folder, text_family }))
     }
 
-    /// The folder of all files of a model that reads texts only.
-    pub fn text_model(&self) -> Result<PathBuf, HubError> {
-        let files = layout::gather_text_model(self)?;
-        layout::one_folder(&files).ok_or_else(|| self.refused("one commit", &"it keeps changing; try again"))
+    /// All files of the model that are needed, if all are on disk.
+    pub fn files_on_disk(&self) -> Result<Vec<PathBuf>, HubError> {
+        let cached = CachedOnly(self);
+        match model_kind::text_family(&layout::config(&cached)?) {
+            Some(_) => layout::gather_text_model(&cached),
+            None => layout::gather(&cached),
+        }
     }
 
     /// Whether downloads are switched off.
@@ -195,27 +210,27 @@ impl<'a> Hub<'a> {
             repo: self.repo.clone(),
             file: file.to_owned(),
         };
-        let news = download.start().map_err(|error| self.refused(file, &error))?;
-        self.follow(file, &news)
+        let events = download.start().map_err(|error| self.refused(file, &error))?;
+        self.follow(file, &events)
     }
 
-    fn follow(&self, file: &str, news: &Receiver<News>) -> Result<Option<PathBuf>, HubError> {
+    fn follow(&self, file: &str, events: &Receiver<DownloadEvent>) -> Result<Option<PathBuf>, HubError> {
         let mut size = None;
         loop {
-            match news.recv_timeout(self.settings.patience) {
-                Ok(News::Begin(bytes)) => {
+            match events.recv_timeout(self.settings.timeout) {
+                Ok(DownloadEvent::Begin(bytes)) => {
                     size = Some(bytes);
                     self.progress.begin(file, bytes);
                 }
-                Ok(News::Resume(bytes)) => self.progress.resume(bytes),
-                Ok(News::Advance(bytes)) => self.progress.advance(bytes),
-                Ok(News::TooMany) => {
+                Ok(DownloadEvent::Resume(bytes)) => self.progress.resume(bytes),
+                Ok(DownloadEvent::Advance(bytes)) => self.progress.advance(bytes),
+                Ok(DownloadEvent::TooMany) => {
                     return Err(self.refused(file, &"more bytes arrived than announced; try again"));
                 }
-                Ok(News::Done(Ok(path))) => return self.complete(file, path, size).map(Some),
-                Ok(News::Done(Err(error))) => return self.explain(file, &error),
+                Ok(DownloadEvent::Done(Ok(path))) => return self.complete(file, path, size).map(Some),
+                Ok(DownloadEvent::Done(Err(error))) => return self.explain(file, &error),
                 Err(RecvTimeoutError::Timeout) => {
-                    let seconds = self.settings.patience.as_secs_f32();
+                    let seconds = self.settings.timeout.as_secs_f32();
                     return Err(self.unreachable(&format!("no answer within {seconds} seconds")));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
@@ -240,7 +255,7 @@ impl<'a> Hub<'a> {
                 self.progress.finish();
                 Ok(path)
             }
-            Err(checksum::Wrong::Unreadable(error)) => Err(self.refused(file, &error)),
+            Err(checksum::ChecksumError::Unreadable(error)) => Err(self.refused(file, &error)),
             Err(wrong) => {
                 checksum::discard(&path);
                 Err(self.refused(file, &format!("{wrong}; try again")))
@@ -299,7 +314,7 @@ impl<'a> Hub<'a> {
     }
 }
 
-impl Source for Hub<'_> {
+impl FileSource for ModelRevision<'_> {
     fn find(&self, file: &str) -> Option<PathBuf> {
         self.cached(file)
     }
@@ -325,9 +340,9 @@ impl Source for Hub<'_> {
 }
 
 /// The same revision without the network.
-pub struct OnDiskOnly<'a>(pub &'a Hub<'a>);
+pub struct CachedOnly<'a>(pub &'a ModelRevision<'a>);
 
-impl Source for OnDiskOnly<'_> {
+impl FileSource for CachedOnly<'_> {
     fn find(&self, file: &str) -> Option<PathBuf> {
         self.0.cached(file)
     }

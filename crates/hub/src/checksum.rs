@@ -22,7 +22,7 @@ pub enum Checked {
 
 /// What a check found.
 #[derive(Debug, Error)]
-pub enum Wrong {
+pub enum ChecksumError {
     #[error("its SHA-256 is {found} where the hub announced {announced}")]
     Sum { found: String, announced: String },
     #[error("{0}")]
@@ -30,7 +30,7 @@ pub enum Wrong {
 }
 
 /// Compares the content behind a link of the cache with its name.
-pub fn check(path: &Path) -> Result<Checked, Wrong> {
+pub fn check(path: &Path) -> Result<Checked, ChecksumError> {
     let content = path.canonicalize()?;
     let name = content
         .file_name()
@@ -42,7 +42,7 @@ pub fn check(path: &Path) -> Result<Checked, Wrong> {
     if found == announced {
         return Ok(Checked::Sha256);
     }
-    Err(Wrong::Sum { found, announced })
+    Err(ChecksumError::Sum { found, announced })
 }
 
 /// Takes a link of the cache and the content behind it away.
@@ -108,7 +108,7 @@ mod tests {
         assert!(wrong.contains(ABC) && wrong.contains("announced"), "{wrong}");
         std::fs::write(path(&ABC[..40]), "abc").unwrap();
         assert_eq!(check(&path(&ABC[..40])).unwrap(), Checked::NothingAnnounced);
-        assert!(matches!(check(&path("gone")), Err(Wrong::Unreadable(_))));
+        assert!(matches!(check(&path("gone")), Err(ChecksumError::Unreadable(_))));
         discard(&path(ABC));
         assert!(!path(ABC).exists());
     }

@@ -11,7 +11,7 @@ use hf_hub::api::sync::{Api, ApiError};
 use hf_hub::{Cache, Repo};
 
 /// What the downloading thread says.
-pub enum News {
+pub enum DownloadEvent {
     /// The hub has the file, of so many bytes.
     Begin(u64),
     /// So many bytes are there from an earlier try.
@@ -34,28 +34,28 @@ pub struct Download {
 
 impl Download {
     /// Begins. The receiver hangs up after `Done` or `TooMany`, or without either if hf-hub panicked.
-    pub fn start(self) -> std::io::Result<Receiver<News>> {
-        let (sender, news) = mpsc::channel();
+    pub fn start(self) -> std::io::Result<Receiver<DownloadEvent>> {
+        let (sender, events) = mpsc::channel();
         std::thread::Builder::new()
             .name("hub download".into())
             .spawn(move || {
                 let result = self.run(&sender);
                 // Nobody listens any more where the wait was given up.
-                let _ = sender.send(News::Done(result));
+                let _ = sender.send(DownloadEvent::Done(result));
             })?;
-        Ok(news)
+        Ok(events)
     }
 
-    fn run(&self, news: &Sender<News>) -> Result<PathBuf, ApiError> {
+    fn run(&self, events: &Sender<DownloadEvent>) -> Result<PathBuf, ApiError> {
         let repo = self.api.repo(self.repo.clone());
         let metadata = self.api.metadata(&repo.url(&self.file))?;
         let size = metadata.size() as u64;
-        let _ = news.send(News::Begin(size));
+        let _ = events.send(DownloadEvent::Begin(size));
         let mut part = self.cache.repo(self.repo.clone()).blob_path(metadata.etag());
         part.set_extension("part");
         remove_unless_shorter(&part, size);
         let reporter = Reporter {
-            news: news.clone(),
+            events: events.clone(),
             part,
             missing: size,
             started: Started::No,
@@ -73,7 +73,7 @@ fn remove_unless_shorter(part: &Path, size: u64) {
 
 /// Passes hf-hub's progress on.
 struct Reporter {
-    news: Sender<News>,
+    events: Sender<DownloadEvent>,
     part: PathBuf,
     /// Bytes still to come.
     missing: u64,
@@ -94,15 +94,15 @@ impl Progress for Reporter {
     fn update(&mut self, size: usize) {
         let Some(missing) = self.missing.checked_sub(size as u64) else {
             let _ = std::fs::remove_file(&self.part);
-            let _ = self.news.send(News::TooMany);
+            let _ = self.events.send(DownloadEvent::TooMany);
             abandon()
         };
         self.missing = missing;
-        let news = match std::mem::replace(&mut self.started, Started::Yes) {
-            Started::No => News::Resume(size as u64),
-            Started::Yes => News::Advance(size as u64),
+        let events = match std::mem::replace(&mut self.started, Started::Yes) {
+            Started::No => DownloadEvent::Resume(size as u64),
+            Started::Yes => DownloadEvent::Advance(size as u64),
         };
-        if self.news.send(news).is_err() {
+        if self.events.send(events).is_err() {
             abandon()
         }
     }

@@ -72,4 +72,22 @@ pub enum HubError {
     /// An index of shards is damaged.
     #[error("the model's weights are damaged ({0}); fetch the file again")]
     ShardIndex(String),
+    /// Not a repository id of the Hub.
+    #[error("invalid model name {id:?}: expected organization/name")]
+    InvalidRepoId {
+        /// The name as given.
+        id: String,
+    },
+    /// A directory has several GGUF files, so that none is meant.
+    #[error("{place} has several GGUF files; name one of them")]
+    SeveralGguf {
+        /// The directory.
+        place: String,
+    },
+    /// Only models that were trained for it (Matryoshka) give shorter embeddings, and no text-only model was.
+    #[error("{model}: the embeddings of text-only models cannot be shortened")]
+    CannotShorten {
+        /// The model as given.
+        model: String,
+    },
 }

@@ -19,7 +19,7 @@ pub struct KnownModel {
     pub family: String,
     /// What its vectors are of.
     #[serde(default)]
-    pub reads: Reads,
+    pub reads: Modality,
     /// Languages of its texts, such as `English`.
     pub languages: String,
     /// Components of a vector.
@@ -51,15 +51,16 @@ pub struct KnownModel {
     pub note: Option<String>,
 }
 
-/// What a model takes in.
+/// What a model embeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reads {
-    /// Texts and pictures, into one space.
+pub enum Modality {
+    /// Texts and images, into one space.
     #[default]
-    TextsAndPictures,
+    #[serde(rename = "texts_and_pictures")]
+    ImageText,
     /// Texts only: of use after `eidetic align`.
-    Texts,
+    #[serde(rename = "texts")]
+    Text,
 }
 
 /// One published figure.
@@ -102,14 +103,14 @@ pub fn revision_of(id: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model_ref::is_hub_name;
+    use crate::model_ref::is_repo_id;
 
     #[test]
     fn every_entry_is_whole() {
         let models = known_models();
         assert!(models.len() > 30, "{}", models.len());
         for (place, model) in models.iter().enumerate() {
-            let named = model.id == "builtin" || is_hub_name(&model.id, model.revision.as_deref());
+            let named = model.id == "builtin" || is_repo_id(&model.id, model.revision.as_deref());
             assert!(named, "{}", model.id);
             assert!(
                 models[..place].iter().all(|other| other.id != model.id),

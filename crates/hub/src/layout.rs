@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::HubError;
-use crate::model_files::{CONFIGS, Layout, NO_TOKENIZER, Needs, PROCESSORS, TOKENIZER_SETTINGS, WEIGHTS};
+use crate::model_files::{
+    CONFIGS, Layout, NO_TOKENIZER, PROCESSORS, RequiredFiles, TOKENIZER_SETTINGS, WEIGHTS,
+};
 use crate::shards;
 
 /// How errors name the weights of a model.
@@ -18,7 +20,7 @@ pub const CONFIG: &str = "config.json (nor open_clip_config.json)";
 const OPEN_CLIP: &[&str] = &["open_clip_config.json", "open_clip_model.safetensors"];
 
 /// Where files come from.
-pub trait Source {
+pub trait FileSource {
     /// The file, if it can be had at once.
     fn find(&self, file: &str) -> Option<PathBuf>;
     /// The file, however long that takes; `None` where the model has no such file.
@@ -28,17 +30,17 @@ pub trait Source {
 }
 
 /// A model's description: transformers' if there is one that names a model, else OpenCLIP's.
-pub fn config(source: &dyn Source) -> Result<PathBuf, HubError> {
+pub fn config(source: &dyn FileSource) -> Result<PathBuf, HubError> {
     Ok(described(source)?.1)
 }
 
-fn described(source: &dyn Source) -> Result<(Layout, PathBuf), HubError> {
+fn described(source: &dyn FileSource) -> Result<(Layout, PathBuf), HubError> {
     let config = first_of(source, &CONFIGS, CONFIG)?.swap_remove(0);
     if config.ends_with(CONFIGS[1][0]) {
         return Ok((Layout::OpenClip, config));
     }
-    let needs = Needs::of(Layout::HuggingFace, &fs::read(&config).unwrap_or_default());
-    if !needs.of_transformers
+    let needs = RequiredFiles::of(Layout::HuggingFace, &fs::read(&config).unwrap_or_default());
+    if !needs.is_transformers
         && let Some(mut config) = all_of(source, CONFIGS[1].iter().copied())?
     {
         return Ok((Layout::OpenClip, config.swap_remove(0)));
@@ -47,9 +49,9 @@ fn described(source: &dyn Source) -> Result<(Layout, PathBuf), HubError> {
 }
 
 /// All files of a model, what can be had at once preferred over what would have to be fetched; small ones first.
-pub fn gather(source: &dyn Source) -> Result<Vec<PathBuf>, HubError> {
+pub fn gather(source: &dyn FileSource) -> Result<Vec<PathBuf>, HubError> {
     let (layout, config) = described(source)?;
-    let needs = Needs::of(layout, &fs::read(&config).unwrap_or_default());
+    let needs = RequiredFiles::of(layout, &fs::read(&config).unwrap_or_default());
     let mut files = vec![config];
     if layout == Layout::HuggingFace {
         files.extend(first_of(source, &PROCESSORS, PROCESSORS[0][0])?);
@@ -71,9 +73,9 @@ pub fn gather(source: &dyn Source) -> Result<Vec<PathBuf>, HubError> {
 }
 
 /// The same of a model that reads texts only.
-pub fn gather_text_model(source: &dyn Source) -> Result<Vec<PathBuf>, HubError> {
+pub fn gather_text_model(source: &dyn FileSource) -> Result<Vec<PathBuf>, HubError> {
     let config = config(source)?;
-    let needs = Needs::of(Layout::HuggingFace, &fs::read(&config).unwrap_or_default());
+    let needs = RequiredFiles::of(Layout::HuggingFace, &fs::read(&config).unwrap_or_default());
     let mut files = vec![config];
     files.extend(first_of(source, &needs.tokenizers(), NO_TOKENIZER)?);
     let weights = first_of(source, &[WEIGHTS[0], &[shards::INDEX]], WEIGHTS_NAME)?;
@@ -90,7 +92,7 @@ pub fn one_folder(files: &[PathBuf]) -> Option<PathBuf> {
 
 /// The files of the first alternative that is there in full, at once if any is; errors call it `name`.
 fn first_of(
-    source: &dyn Source,
+    source: &dyn FileSource,
     alternatives: &[&[&str]],
     name: &'static str,
 ) -> Result<Vec<PathBuf>, HubError> {
@@ -109,7 +111,7 @@ fn first_of(
 }
 
 fn all_of<'a>(
-    source: &dyn Source,
+    source: &dyn FileSource,
     files: impl Iterator<Item = &'a str>,
 ) -> Result<Option<Vec<PathBuf>>, HubError> {
     let mut paths = Vec::new();
@@ -123,7 +125,7 @@ fn all_of<'a>(
 }
 
 /// An index of shards with the shards that it names; anything else as it is.
-fn with_shards(source: &dyn Source, mut paths: Vec<PathBuf>) -> Result<Vec<PathBuf>, HubError> {
+fn with_shards(source: &dyn FileSource, mut paths: Vec<PathBuf>) -> Result<Vec<PathBuf>, HubError> {
     let index = paths.iter().find(|path| path.ends_with(shards::INDEX));
     let Some(index) = index else {
         return Ok(paths);
@@ -167,7 +169,7 @@ mod tests {
         }
     }
 
-    impl Source for Folder {
+    impl FileSource for Folder {
         fn find(&self, file: &str) -> Option<PathBuf> {
             Some(self.0.path().join(file)).filter(|path| path.exists())
         }

@@ -14,9 +14,9 @@ const TOKENIZERS: [&[&str]; 4] = [
     &["tokenizer.json"],
     &["vocab.json", "merges.txt"],
     &["vocab.txt"],
-    SENTENCE_PIECES,
+    SENTENCEPIECE,
 ];
-const SENTENCE_PIECES: &[&str] = &["spiece.model"];
+const SENTENCEPIECE: &[&str] = &["spiece.model"];
 /// What says how a tokenizer is to be used.
 pub const TOKENIZER_SETTINGS: &str = "tokenizer_config.json";
 /// Configs of transformers and of OpenCLIP.
@@ -80,9 +80,9 @@ impl Layout {
             return Ok(Self::HuggingFace);
         }
         let config = read(&directory.join(CONFIGS[0][0]))?.unwrap_or_default();
-        let of_transformers = Needs::of(Self::HuggingFace, &config).of_transformers;
+        let is_transformers = RequiredFiles::of(Self::HuggingFace, &config).is_transformers;
         Ok(
-            if of_transformers && (there(WEIGHTS[0][0]) || there(shards::INDEX)) {
+            if is_transformers && (there(WEIGHTS[0][0]) || there(shards::INDEX)) {
                 Self::HuggingFace
             } else {
                 Self::OpenClip
@@ -101,16 +101,16 @@ impl Layout {
 
 /// What a model's config says of the files beside it.
 #[derive(Debug, Clone, Copy)]
-pub struct Needs {
+pub struct RequiredFiles {
     /// Whether `tokenizer_config.json` makes a difference: not to CLIP, nor to OpenCLIP's own tokenizer.
     pub tokenizer_settings: bool,
     /// Whether the file of sentencepiece goes before all others: SigLIP's reference reads it, whatever else is there.
-    sentence_pieces: bool,
+    sentencepiece: bool,
     /// Whether the config names a model of transformers; timm's do not.
-    pub of_transformers: bool,
+    pub is_transformers: bool,
 }
 
-impl Needs {
+impl RequiredFiles {
     /// Those of a config, which may be damaged.
     pub fn of(layout: Layout, config: &[u8]) -> Self {
         let config = serde_json::from_slice::<Value>(config).unwrap_or_default();
@@ -122,14 +122,14 @@ impl Needs {
                 Layout::HuggingFace => family != "clip",
                 Layout::OpenClip => beside.is_some_and(|name| !name.is_empty()),
             },
-            sentence_pieces: transformers && family == "siglip",
-            of_transformers: transformers && !family.is_empty(),
+            sentencepiece: transformers && family == "siglip",
+            is_transformers: transformers && !family.is_empty(),
         }
     }
 
     /// Files of which the first that is there, with all its companions, is the tokenizer.
     pub fn tokenizers(self) -> Vec<&'static [&'static str]> {
-        let first = self.sentence_pieces.then_some(SENTENCE_PIECES);
+        let first = self.sentencepiece.then_some(SENTENCEPIECE);
         first.into_iter().chain(TOKENIZERS).collect()
     }
 }
@@ -155,7 +155,7 @@ impl ModelFiles {
             (Layout::HuggingFace, Some(json)) => json,
             (Layout::HuggingFace, None) => required(PROCESSORS[1][0])?,
         };
-        let needs = Needs::of(layout, &config);
+        let needs = RequiredFiles::of(layout, &config);
         let tokenizer_settings = if needs.tokenizer_settings {
             read(&directory.join(TOKENIZER_SETTINGS))?
         } else {
@@ -196,7 +196,7 @@ pub fn hasher<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> blake3::Hasher {
 }
 
 impl TokenizerFiles {
-    fn in_directory(directory: &Path, needs: Needs, place: &str) -> Result<Self, HubError> {
+    fn in_directory(directory: &Path, needs: RequiredFiles, place: &str) -> Result<Self, HubError> {
         for names in needs.tokenizers() {
             let files = names.iter().map(|name| read(&directory.join(name)));
             if let Some(files) = files.collect::<Result<Option<Vec<_>>, _>>()? {

@@ -1,11 +1,15 @@
 //! Models that read texts only are told apart by their description, before anything large is fetched or read.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::error::HubError;
+use crate::known_models::Modality;
+
+/// The family of Qwen2.5, and of every GGUF file that can be read.
+pub const QWEN: &str = "qwen2";
 
 /// `model_type`s of transformers whose models have no picture side.
 const FAMILIES: [&str; 14] = [
@@ -30,19 +34,20 @@ struct Description {
     model_type: Option<String>,
 }
 
-/// An error that names the way out, if the description is that of a model of texts only.
-pub fn refuse(config: &Path, model: &str) -> Result<(), HubError> {
-    match family(config) {
-        Some(family) => Err(HubError::TextOnly {
+/// Refuses a text-only model where one of images and texts is wanted.
+pub fn require_images(model: &str, family: &str, wanted: Modality) -> Result<(), HubError> {
+    match wanted {
+        Modality::Text => Ok(()),
+        Modality::ImageText => Err(HubError::TextOnly {
             model: model.to_owned(),
-            family,
+            family: family.to_owned(),
         }),
-        None => Ok(()),
     }
 }
 
-/// The family of a model of texts only; whatever else is wrong with a description is said by whoever reads it whole.
-pub fn family(config: &Path) -> Option<String> {
+/// The `model_type` of a text-only model. `None` for every other, also for a config that cannot be parsed: loading it
+/// reports that.
+pub fn text_family(config: &Path) -> Option<String> {
     let bytes = fs::read(config).ok()?;
     let description: Description = serde_json::from_slice(&bytes).ok()?;
     description
@@ -50,12 +55,40 @@ pub fn family(config: &Path) -> Option<String> {
         .filter(|family| FAMILIES.contains(&family.as_str()))
 }
 
+/// The GGUF file that `path` is, or the only one in a directory without `config.json`.
+pub fn gguf_file(path: &Path) -> Result<Option<PathBuf>, HubError> {
+    let is_gguf = |path: &Path| {
+        path.extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("gguf"))
+    };
+    if !path.is_dir() {
+        return Ok(is_gguf(path).then(|| path.to_owned()));
+    }
+    if path.join("config.json").exists() {
+        return Ok(None);
+    }
+    let entries = fs::read_dir(path).map_err(|source| HubError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| is_gguf(path))
+        .collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(_), false) => Err(HubError::SeveralGguf {
+            place: path.display().to_string(),
+        }),
+        (file, _) => Ok(file),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_text_model_is_told_by_its_family() {
+    fn text_models_are_recognized_by_family() {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("config.json");
         for (json, known) in [
@@ -66,17 +99,14 @@ mod tests {
             ("no json", false),
         ] {
             fs::write(&config, json).unwrap();
-            assert_eq!(refuse(&config, "a/b").is_err(), known, "{json}");
+            assert_eq!(text_family(&config).is_some(), known, "{json}");
         }
-        assert!(refuse(&folder.path().join("gone"), "a/b").is_ok());
+        assert_eq!(text_family(&folder.path().join("missing")), None);
     }
 
     #[test]
-    fn the_refusal_names_the_command() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = folder.path().join("config.json");
-        fs::write(&config, r#"{"model_type":"qwen2"}"#).unwrap();
-        let error = refuse(&config, "Qwen/Qwen2.5-7B-Instruct")
+    fn refusal_names_align_command() {
+        let error = require_images("Qwen/Qwen2.5-7B-Instruct", "qwen2", Modality::ImageText)
             .unwrap_err()
             .to_string();
         for part in [

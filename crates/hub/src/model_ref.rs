@@ -74,7 +74,7 @@ impl FromStr for ModelRef {
             Some((id, revision)) => (id, Some(revision)),
             None => (text, None),
         };
-        if is_hub_name(id, revision) {
+        if is_repo_id(id, revision) {
             return Ok(Self::Hub {
                 id: id.to_owned(),
                 revision: revision.map(str::to_owned),
@@ -108,7 +108,7 @@ fn shortened(text: &str) -> Option<(&str, usize)> {
 }
 
 /// Whether the hub can have such a model. Also keeps `..` out of the cache's paths.
-pub fn is_hub_name(id: &str, revision: Option<&str>) -> bool {
+pub fn is_repo_id(id: &str, revision: Option<&str>) -> bool {
     let part = |part: &str| {
         !part.is_empty()
             && !part.starts_with('.')

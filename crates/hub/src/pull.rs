@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cache::{DownloadProgress, Hub, OnDiskOnly, fetch, refuse_strange_name};
-use crate::checksum::{self, Checked, Wrong};
+use crate::cache::{DownloadProgress, ModelRevision, fetch, validate_repo_id};
+use crate::checksum::{self, Checked, ChecksumError};
 use crate::error::HubError;
+use crate::known_models::Modality;
 use crate::layout;
-use crate::model_ref::is_hub_name;
+use crate::model_ref::is_repo_id;
 use crate::settings::HubSettings;
 
 /// What of a model lies on disk.
@@ -69,15 +70,12 @@ pub fn pull(
     settings: &HubSettings,
     progress: &dyn DownloadProgress,
 ) -> Result<Pulled, HubError> {
-    refuse_strange_name(id, revision)?;
-    discard_damaged(&Hub::find(id, revision, settings, &()))?;
+    validate_repo_id(id, revision)?;
+    discard_damaged(&ModelRevision::find(id, revision, settings, &()))?;
     let counter = Counter::new(progress);
-    // Models of texts only are worth having too: `align` uses them.
-    let folder = match fetch(id, revision, settings, &counter) {
-        Err(HubError::TextOnly { .. }) => Hub::find(id, revision, settings, &counter).text_model()?,
-        fetched => fetched?,
-    };
-    let hub = Hub::find(id, revision, settings, &());
+    // Text-only models are of use to `align`.
+    let folder = fetch(id, revision, Modality::Text, settings, &counter)?.folder;
+    let hub = ModelRevision::find(id, revision, settings, &());
     let files = hub.files_on_disk()?;
     Ok(Pulled {
         folder,
@@ -92,10 +90,10 @@ pub fn pull(
 
 /// What of the model lies in the hub's cache. Nothing is checked or changed, and no connection made.
 pub fn on_disk(id: &str, revision: Option<&str>, settings: &HubSettings) -> OnDisk {
-    if !is_hub_name(id, revision) {
+    if !is_repo_id(id, revision) {
         return OnDisk::Nothing;
     }
-    let hub = Hub::find(id, revision, settings, &());
+    let hub = ModelRevision::find(id, revision, settings, &());
     let whole = hub.files_on_disk().ok();
     let folder = whole.as_deref().and_then(layout::one_folder);
     if let (Some(files), Some(folder)) = (whole, folder) {
@@ -109,9 +107,9 @@ pub fn on_disk(id: &str, revision: Option<&str>, settings: &HubSettings) -> OnDi
 }
 
 /// Takes files away whose bytes are not those that the hub announced, if they can be had again.
-fn discard_damaged(hub: &Hub) -> Result<(), HubError> {
+fn discard_damaged(hub: &ModelRevision) -> Result<(), HubError> {
     for file in hub.files_on_disk().unwrap_or_default() {
-        if let Err(wrong @ Wrong::Sum { .. }) = checksum::check(&file) {
+        if let Err(wrong @ ChecksumError::Sum { .. }) = checksum::check(&file) {
             if hub.is_offline() {
                 return Err(hub.refused(&name_of(&file), &wrong));
             }
@@ -121,7 +119,7 @@ fn discard_damaged(hub: &Hub) -> Result<(), HubError> {
     Ok(())
 }
 
-fn pulled(hub: &Hub, path: &Path) -> Result<PulledFile, HubError> {
+fn pulled(hub: &ModelRevision, path: &Path) -> Result<PulledFile, HubError> {
     let name = name_of(path);
     let checksum = match checksum::check(path) {
         Ok(Checked::Sha256) => Checksum::Equal,
@@ -184,16 +182,5 @@ impl DownloadProgress for Counter<'_> {
 
     fn finish(&self) {
         self.progress.finish();
-    }
-}
-
-impl Hub<'_> {
-    /// All files of the model, as far as they are on disk; those of a model of texts only are fewer.
-    fn files_on_disk(&self) -> Result<Vec<PathBuf>, HubError> {
-        let here = OnDiskOnly(self);
-        match crate::model_kind::family(&layout::config(&here)?) {
-            Some(_) => layout::gather_text_model(&here),
-            None => layout::gather(&here),
-        }
     }
 }

@@ -38,7 +38,7 @@ struct Author {
 /// The revision in which the converter offers this model's weights; `None` too where the hub cannot be asked.
 pub fn revision(model: &str, settings: &HubSettings) -> Option<String> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(settings.patience))
+        .timeout_global(Some(settings.timeout))
         .build()
         .into();
     let mut request = agent.get(format!("{}/api/models/{model}/discussions", settings.endpoint));

@@ -25,7 +25,7 @@ pub struct HubSettings {
     /// What opens models that are not public.
     pub token: Option<String>,
     /// How long the hub may be silent before a download is given up.
-    pub patience: Duration,
+    pub timeout: Duration,
     /// Whether it may be asked at all.
     pub network: Network,
 }
@@ -51,7 +51,7 @@ impl HubSettings {
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             token: variable("HF_TOKEN").or_else(|| Cache::new(cache.clone()).token()),
             cache,
-            patience: Duration::from_secs(10),
+            timeout: Duration::from_secs(10),
             network: match variable("HF_HUB_OFFLINE") {
                 Some(value) if is_yes(&value) => Network::Off,
                 _ => Network::Allowed,

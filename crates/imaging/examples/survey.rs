@@ -1,4 +1,4 @@
-//! Decodes every file below the folders given and tells, tab-separated, what became of each and how long it took:
+//! Decodes every file below the given folders and prints, tab-separated, the result and the time of each:
 //! `cargo run -p eidetic-imaging --example survey -- DIR...`
 
 use std::io::{self, Write};
@@ -13,24 +13,24 @@ fn main() -> io::Result<()> {
     for folder in env::args_os().skip(1) {
         for file in files_below(Path::new(&folder))? {
             let start = Instant::now();
-            let verdict = verdict(&file)?;
+            let result = result(&file)?;
             let milliseconds = start.elapsed().as_secs_f64() * 1e3;
-            writeln!(out, "{verdict}\t{milliseconds:.1} ms\t{}", file.display())?;
+            writeln!(out, "{result}\t{milliseconds:.1} ms\t{}", file.display())?;
         }
     }
     Ok(())
 }
 
-fn verdict(file: &Path) -> io::Result<String> {
+fn result(file: &Path) -> io::Result<String> {
     let bytes = fs::read(file)?;
     let kind = classify(&bytes[..bytes.len().min(HEAD_LENGTH)], file);
-    let answer = match (kind, decode(&bytes, &DecodeLimits::default())) {
-        (FileKind::NotImage, Err(_)) => "passed over".to_owned(),
+    let result = match (kind, decode(&bytes, &DecodeLimits::default())) {
+        (FileKind::NotImage, Err(_)) => "not an image".to_owned(),
         (FileKind::UnsupportedImage(reason), _) => format!("unsupported: {reason}"),
         (_, Err(error)) => format!("failed: {error}"),
         (_, Ok(decoded)) => format!("{:?}", decoded.metadata),
     };
-    Ok(answer)
+    Ok(result)
 }
 
 fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {

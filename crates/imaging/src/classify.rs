@@ -1,4 +1,4 @@
-//! What a file is, from its first bytes; the name helps only where the bytes say nothing.
+//! Recognizes the type of a file by its first bytes, and by its name where the bytes have no signature.
 
 use std::path::Path;
 
@@ -8,33 +8,33 @@ mod signatures;
 
 pub(crate) use signatures::{RAW, other_content, unsupported_content};
 
-/// How many first bytes [`classify`] looks at. More do no harm, fewer may hide a format.
+/// Number of first bytes that [`classify`] reads. More are ignored; with fewer a format may not be recognized.
 pub const HEAD_LENGTH: usize = 64;
 
-/// What a file seems to be.
+/// Apparent type of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
-    /// A format that [`decode`](crate::decode) reads, or a file that is named as if it were one and is damaged.
+    /// An image of a format that [`decode`](crate::decode) supports, or a damaged file that is named like one.
     Image(ImageFormat),
-    /// A picture that cannot be read, with the sentence to report.
+    /// An image of a format that is not supported, with the message to report.
     UnsupportedImage(&'static str),
-    /// Anything else: a text, a film, a folder's database. Nothing to report.
+    /// Anything else, such as a text or a video. Not worth a report.
     NotImage,
 }
 
-/// Tells pictures from other files by the first [`HEAD_LENGTH`] bytes, `head`, of the file at `path`.
+/// Classifies the file at `path` by its first [`HEAD_LENGTH`] bytes, `head`.
 ///
-/// Content decides. The extension of `path` decides only where content is silent: an empty file named `x.jpg` is a
-/// picture (a damaged one), the same bytes named `x.txt` are not. Raw camera files carry TIFF's signature, so there
-/// the extension tells them apart.
+/// The content decides. The extension of `path` decides only if the content has no signature: an empty file named `x.jpg`
+/// is a (damaged) image, the same bytes named `x.txt` are not. Raw camera files have the signature of TIFF and are
+/// recognized by their extension.
 pub fn classify(head: &[u8], path: &Path) -> FileKind {
     let extension = path
         .extension()
         .and_then(|extension| extension.to_str())
         .map(str::to_ascii_lowercase)
         .unwrap_or_default();
-    if let Some(format) = picture_content(head) {
-        return tell_raw_from_tiff(format, &extension);
+    if let Some(format) = image_content(head) {
+        return separate_raw_from_tiff(format, &extension);
     }
     if let Some(reason) = unsupported_content(head) {
         return FileKind::UnsupportedImage(reason);
@@ -45,7 +45,7 @@ pub fn classify(head: &[u8], path: &Path) -> FileKind {
     signatures::by_extension(&extension)
 }
 
-fn tell_raw_from_tiff(format: ImageFormat, extension: &str) -> FileKind {
+fn separate_raw_from_tiff(format: ImageFormat, extension: &str) -> FileKind {
     match signatures::by_extension(extension) {
         FileKind::UnsupportedImage(reason) if format == ImageFormat::Tiff && reason == RAW => {
             FileKind::UnsupportedImage(reason)
@@ -54,8 +54,8 @@ fn tell_raw_from_tiff(format: ImageFormat, extension: &str) -> FileKind {
     }
 }
 
-/// The readable format whose signature `head` carries. TGA has none at its start; see [`format_of`].
-fn picture_content(head: &[u8]) -> Option<ImageFormat> {
+/// The supported format whose signature `head` begins with. TGA has none at its start; see [`format_of`].
+fn image_content(head: &[u8]) -> Option<ImageFormat> {
     Some(match head {
         [0xFF, 0xD8, 0xFF, ..] => ImageFormat::Jpeg,
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => ImageFormat::Png,
@@ -77,14 +77,14 @@ fn picture_content(head: &[u8]) -> Option<ImageFormat> {
 
 /// The format of a whole file's content.
 pub(crate) fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
-    picture_content(bytes).or_else(|| {
+    image_content(bytes).or_else(|| {
         bytes
             .ends_with(b"TRUEVISION-XFILE.\0")
             .then_some(ImageFormat::Tga)
     })
 }
 
-/// "BM" begins many a text, so the size of the header that follows must be one that exists.
+/// Texts may begin with "BM", so the size of the header that follows must be a valid one.
 fn is_bmp(head: &[u8]) -> bool {
     head.starts_with(b"BM")
         && head
@@ -92,7 +92,7 @@ fn is_bmp(head: &[u8]) -> bool {
             .is_some_and(|size| matches!(size, [12 | 16 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0]))
 }
 
-/// An icon's signature is nearly all zeros, so its first directory entry must look like one too.
+/// The signature of icons is mostly zeros, so the first directory entry must be plausible too.
 fn is_ico(head: &[u8]) -> bool {
     let Some((&[0, 0, 1, 0, low, high], entry)) = head.split_first_chunk::<6>() else {
         return false;
@@ -104,7 +104,7 @@ fn is_ico(head: &[u8]) -> bool {
         && matches!(entry[6..8], [0 | 1 | 4 | 8 | 16 | 24 | 32, 0])
 }
 
-/// `P1` to `P6`, white space, then a number or a comment; `P7` and the first line of a PAM header.
+/// `P1` to `P6`, white space, then a number or a comment; or `P7` and the first line of a PAM header.
 fn is_pnm(head: &[u8]) -> bool {
     match head {
         [b'P', b'1'..=b'6', space, next, ..] => {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn content_wins_over_the_name() {
+    fn content_takes_precedence_over_name() {
         let jpeg = [0xFF, 0xD8, 0xFF, 0xE0];
         assert_eq!(kind(&jpeg, "notes.txt"), FileKind::Image(ImageFormat::Jpeg));
         assert_eq!(kind(&jpeg, "a.heic"), FileKind::Image(ImageFormat::Jpeg));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_decides_where_content_is_silent() {
+    fn name_decides_without_signature() {
         assert_eq!(kind(b"", "a.JPG"), FileKind::Image(ImageFormat::Jpeg));
         assert_eq!(kind(b"garbage", "a.png"), FileKind::Image(ImageFormat::Png));
         assert_eq!(kind(b"", "notes.txt"), FileKind::NotImage);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_with_a_signatures_letters_are_no_pictures() {
+    fn texts_resembling_signatures_are_not_images() {
         assert_eq!(
             kind(b"BMW is a maker of cars and bikes", "a.txt"),
             FileKind::NotImage
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn unsupported_pictures_are_named() {
+    fn unsupported_formats_are_named() {
         let named = |head: &[u8], path: &str, name: &str| match kind(head, path) {
             FileKind::UnsupportedImage(reason) => assert!(reason.contains(name), "{reason}"),
             other => panic!("{path}: {other:?}"),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn films_and_documents_are_passed_over() {
+    fn videos_and_documents_are_not_images() {
         assert_eq!(
             kind(b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2", "a.mp4"),
             FileKind::NotImage
@@ -183,7 +183,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_answered(head in prop::collection::vec(any::<u8>(), 0..80), path in "[a-z.]{0,8}") {
+        fn arbitrary_bytes_never_panic(head in prop::collection::vec(any::<u8>(), 0..80), path in "[a-z.]{0,8}") {
             let _ = classify(&head, Path::new(&path));
             let _ = format_of(&head);
         }

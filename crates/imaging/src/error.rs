@@ -1,28 +1,45 @@
+//! The error type of decoding.
+
 use std::fmt::Display;
 
 use thiserror::Error;
 
-/// Why bytes are no picture that Eidetic can show. The text is the reason in an index report, so it speaks to the
-/// owner of the file.
+use crate::DecodeLimits;
+
+/// Why a file could not be decoded. The message is the reason in an index report, so it addresses the owner of the file.
 #[derive(Debug, Error)]
 pub enum ImagingError {
-    /// The content is of no format that Eidetic reads.
+    /// The content is not an image, or of a format or feature that is not supported.
     #[error("{0}")]
     Unsupported(String),
-    /// The picture is larger than the limits allow.
+    /// The image exceeds the limits.
     #[error("too large: {0}")]
     TooLarge(String),
-    /// The content claims a format and breaks its rules.
+    /// The content has a supported format and violates its rules.
     #[error("damaged {format} file: {reason}")]
     Damaged {
         /// The format's name.
         format: &'static str,
-        /// What the decoder met.
+        /// The violation that the decoder found.
         reason: String,
     },
 }
 
 impl ImagingError {
+    /// The error for a file of `bytes` bytes, more than `limits` allow.
+    pub fn file_too_large(bytes: u64, limits: &DecodeLimits) -> Self {
+        Self::TooLarge(format!(
+            "the file has {} MiB; the limit is {} MiB",
+            bytes >> 20,
+            limits.file_bytes >> 20
+        ))
+    }
+
+    /// The error for an image whose decoder refuses to allocate more memory.
+    pub(crate) fn out_of_memory_limit() -> Self {
+        Self::TooLarge("decoding takes more memory than the limit allows".to_owned())
+    }
+
     pub(crate) fn damaged(format: &'static str, reason: impl Display) -> Self {
         Self::Damaged {
             format,
@@ -30,9 +47,14 @@ impl ImagingError {
         }
     }
 
+    /// The error for a file that ends too early.
+    pub(crate) fn truncated(format: &'static str) -> Self {
+        Self::damaged(format, "unexpected end of file")
+    }
+
     pub(crate) fn unsupported_feature(format: &'static str, feature: impl Display) -> Self {
         Self::Unsupported(format!(
-            "this kind of {format} file cannot be read ({feature}); convert to JPEG or PNG"
+            "unsupported {format} feature: {feature}; convert the file to JPEG or PNG"
         ))
     }
 }

@@ -1,56 +1,55 @@
-//! What cameras write into pictures: EXIF 2.3 within TIFF 6.0.
+//! EXIF 2.3 metadata, which are stored as TIFF 6.0 directories.
 //!
-//! A reader of our own, of the ten tags that are wanted: it borrows the bytes, follows no chain and copies no more than
-//! a short text, so that no file can make it work or allocate. (kamadak-exif, its twin in the tests, copies the block
-//! and lists every entry of overlapping directories, which a crafted block makes quadratic in memory.)
+//! A reader for the ten tags in use. It borrows the bytes, follows no chains and copies short texts only, so that the cost
+//! of a file is bounded. (kamadak-exif, which tests compare it with, copies the block and lists the entries of overlapping
+//! directories: for a crafted block its memory is quadratic.)
 
 use eidetic_domain::{Camera, GeoPosition};
 use jiff::civil::{Date, DateTime, Time};
 
-use crate::orientation::Orientation;
+use image::metadata::Orientation;
 
-mod directory;
+mod ifd;
 
-pub use directory::{Directory, tag};
+pub use ifd::{Ifd, tag};
 
-/// The facts that a picture's EXIF block, or a TIFF file's own directory, states.
+/// The metadata in an EXIF block, or in the first directory of a TIFF file.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Facts {
-    pub orientation: Orientation,
+pub struct ExifData {
+    pub orientation: Option<Orientation>,
     pub taken: Option<DateTime>,
     pub camera: Option<Camera>,
     pub position: Option<GeoPosition>,
 }
 
-impl Facts {
-    /// Reads a block that begins with TIFF's header, or with `Exif\0\0` and then that. Damage leaves facts out.
-    pub fn read(block: &[u8]) -> Self {
+impl ExifData {
+    /// Parses a block that begins with a TIFF header, optionally after `Exif\0\0`. Damaged fields are none.
+    pub fn parse(block: &[u8]) -> Self {
         let block = block.strip_prefix(b"Exif\0\0").unwrap_or(block);
-        let Some(main) = Directory::first(block) else {
+        let Some(main) = Ifd::first(block) else {
             return Self::default();
         };
         Self {
             orientation: main
                 .unsigned(tag::ORIENTATION)
-                .and_then(Orientation::from_exif)
-                .unwrap_or_default(),
+                .and_then(|number| Orientation::from_exif(u8::try_from(number).ok()?)),
             taken: taken(&main),
             camera: camera(&main),
-            position: main.child(tag::GPS).and_then(|gps| position(&gps)),
+            position: main.sub_ifd(tag::GPS).and_then(|gps| position(&gps)),
         }
     }
 }
 
-/// The moment of exposure, else of digitising, else of the file's last change.
-fn taken(main: &Directory) -> Option<DateTime> {
-    let photo = main.child(tag::EXIF);
+/// The date of exposure, else of digitization, else of the last change of the file.
+fn taken(main: &Ifd) -> Option<DateTime> {
+    let photo = main.sub_ifd(tag::EXIF);
     let in_photo = |tag| photo.as_ref().and_then(|photo| date(&photo.text(tag)?));
     in_photo(tag::DATE_TIME_ORIGINAL)
         .or_else(|| in_photo(tag::DATE_TIME_DIGITIZED))
         .or_else(|| date(&main.text(tag::DATE_TIME)?))
 }
 
-/// `YYYY:MM:DD hh:mm:ss`, with any separators; what follows is ignored. `0000:00:00` and the like are no dates.
+/// Parses `YYYY:MM:DD hh:mm:ss` with any separators and ignores what follows. Year 0 is not a date.
 fn date(text: &str) -> Option<DateTime> {
     let mut numbers = text
         .get(..19)?
@@ -68,14 +67,14 @@ fn date(text: &str) -> Option<DateTime> {
     Some(date.to_datetime(time))
 }
 
-fn camera(main: &Directory) -> Option<Camera> {
+fn camera(main: &Ifd) -> Option<Camera> {
     let make = main.text(tag::MAKE);
     let model = main.text(tag::MODEL);
     (make.is_some() || model.is_some()).then_some(Camera { make, model })
 }
 
-/// Degrees with their hemispheres. Exactly 0° N 0° E is what receivers without a fix write, so it is no position.
-fn position(gps: &Directory) -> Option<GeoPosition> {
+/// Degrees with their hemispheres. None for exactly 0° N 0° E, which receivers without a fix write.
+fn position(gps: &Ifd) -> Option<GeoPosition> {
     let latitude = angle(gps, tag::LATITUDE, tag::LATITUDE_REF, "N", "S")?;
     let longitude = angle(gps, tag::LONGITUDE, tag::LONGITUDE_REF, "E", "W")?;
     let on_earth = latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
@@ -83,8 +82,8 @@ fn position(gps: &Directory) -> Option<GeoPosition> {
     (on_earth && fixed).then_some(GeoPosition { latitude, longitude })
 }
 
-/// Degrees, minutes and seconds as signed degrees.
-fn angle(gps: &Directory, value: u16, reference: u16, positive: &str, negative: &str) -> Option<f64> {
+/// Degrees, minutes and seconds to signed degrees.
+fn angle(gps: &Ifd, value: u16, reference: u16, positive: &str, negative: &str) -> Option<f64> {
     let [degrees, minutes, seconds] = gps.rationals::<3>(value)?;
     let magnitude = degrees? + minutes.unwrap_or(0.0) / 60.0 + seconds.unwrap_or(0.0) / 3600.0;
     let hemisphere = gps.text(reference)?;
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fact_is_read_in_either_byte_order() {
+    fn fields_are_read_in_either_byte_order() {
         let fields = [
             number(Tag::Orientation, 6),
             ascii(Tag::Make, "NIKON CORPORATION  "),
@@ -154,21 +153,21 @@ mod tests {
             angle_field(Tag::GPSLongitude, [(11, 1), (53, 1), (0, 0)]),
         ];
         for little_endian in [false, true] {
-            let facts = Facts::read(&block(&fields, little_endian));
-            assert_eq!(facts.orientation, Orientation::NeedsClockwise);
-            assert_eq!(facts.taken, Some(day(2019, 7, 4).at(12, 30, 59, 0)));
-            let camera = facts.camera.unwrap();
+            let exif_data = ExifData::parse(&block(&fields, little_endian));
+            assert_eq!(exif_data.orientation, Some(Orientation::Rotate90));
+            assert_eq!(exif_data.taken, Some(day(2019, 7, 4).at(12, 30, 59, 0)));
+            let camera = exif_data.camera.unwrap();
             assert_eq!(camera.make.as_deref(), Some("NIKON CORPORATION"));
             assert_eq!(camera.model.as_deref(), Some("NIKON D750"));
-            let position = facts.position.unwrap();
+            let position = exif_data.position.unwrap();
             assert!((position.latitude - 43.474_483_3).abs() < 1e-6, "{position:?}");
             assert!((position.longitude + 11.883_333_3).abs() < 1e-6, "{position:?}");
         }
     }
 
     #[test]
-    fn invalid_dates_give_way_to_the_next_in_rank() {
-        let facts = Facts::read(&block(
+    fn invalid_date_falls_back_to_next() {
+        let exif_data = ExifData::parse(&block(
             &[
                 ascii(Tag::DateTimeOriginal, "0000:00:00 00:00:00"),
                 ascii(Tag::DateTimeDigitized, "    :  :     :  :  "),
@@ -176,7 +175,7 @@ mod tests {
             ],
             true,
         ));
-        assert_eq!(facts.taken, Some(day(2001, 2, 3).at(4, 5, 6, 0)));
+        assert_eq!(exif_data.taken, Some(day(2001, 2, 3).at(4, 5, 6, 0)));
         assert_eq!(date("2021:02:30 00:00:00"), None);
         assert_eq!(
             date("2021-02-28T23:59:59Z"),
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_positions_are_none() {
+    fn impossible_positions_are_ignored() {
         let at = |latitude, longitude, north: &str| {
             let fields = [
                 ascii(Tag::GPSLatitudeRef, north),
@@ -195,7 +194,7 @@ mod tests {
                 ascii(Tag::GPSLongitudeRef, "E"),
                 angle_field(Tag::GPSLongitude, [longitude, (0, 1), (0, 1)]),
             ];
-            Facts::read(&block(&fields, false)).position
+            ExifData::parse(&block(&fields, false)).position
         };
         assert!(at((43, 1), (11, 1), "N").is_some());
         assert_eq!(at((91, 1), (11, 1), "N"), None);
@@ -207,7 +206,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn mutated_blocks_agree_with_kamadak_or_say_less(
+        fn mutated_blocks_agree_with_kamadak_exif(
             at in prop::collection::vec((0_usize..200, any::<u8>()), 0..4),
             little_endian: bool,
         ) {
@@ -223,22 +222,21 @@ mod tests {
             for (place, value) in at {
                 bytes[place % length] = value;
             }
-            let facts = Facts::read(&bytes);
-            if let Ok(twin) = exif::Reader::new().read_raw(bytes.clone()) {
-                let twin = twin.get_field(Tag::Orientation, In::PRIMARY)
+            let exif_data = ExifData::parse(&bytes);
+            if let Ok(reference) = exif::Reader::new().read_raw(bytes.clone()) {
+                let reference = reference.get_field(Tag::Orientation, In::PRIMARY)
                     .and_then(|field| field.value.get_uint(0))
-                    .and_then(Orientation::from_exif)
-                    .unwrap_or_default();
-                prop_assert_eq!(facts.orientation, twin);
+                    .and_then(|number| Orientation::from_exif(u8::try_from(number).ok()?));
+                prop_assert_eq!(exif_data.orientation, reference);
             }
         }
 
         #[test]
-        fn any_bytes_are_read(
+        fn arbitrary_bytes_never_panic(
             tail in prop::collection::vec(any::<u8>(), 0..300),
             head in prop_oneof![Just(b"II*\0\x08\0\0\0".as_slice()), Just(b"MM\0*\0\0\0\x08".as_slice()), Just(b"".as_slice())],
         ) {
-            let _ = Facts::read(&[head, &tail].concat());
+            let _ = ExifData::parse(&[head, &tail].concat());
         }
     }
 }

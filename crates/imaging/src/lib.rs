@@ -1,54 +1,61 @@
-//! Bytes of any picture format to upright RGB within limits, with its metadata; thumbnails.
+//! Decodes image files of any supported format to upright 8-bit RGB within limits, with metadata and thumbnails.
+//!
+//! The input is the whole content of one file, of any origin. Whatever its bytes, a call returns an image or an
+//! [`ImagingError`] that explains to the owner of the file why there is none: it neither panics nor takes more memory than
+//! [`DecodeLimits`] allow, since the size that a header declares is checked before memory is allocated.
+//!
+//! - [`classify`] recognizes images by the first bytes of a file, so that other files need not be read.
+//! - [`decode`] decodes every pixel. [`decode_at_least`] may decode a JPEG file at a half, a quarter or an eighth of its
+//!   size, several times as fast, if a [`DecodeSize`] suffices for the use.
+//! - [`thumbnail`] shrinks an image; [`ThumbnailStore`] keeps thumbnails on disk.
+//!
+//! Formats: JPEG, PNG, GIF, WebP, BMP, TIFF, QOI, ICO, PNM, TGA, Radiance HDR. Metadata come from EXIF.
+//!
+//! # Example
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use eidetic_imaging::{DecodeLimits, DecodeSize, FileKind, classify, decode_at_least, thumbnail};
+//! # use image::{ImageFormat, RgbImage};
+//! # let mut file = std::io::Cursor::new(Vec::new());
+//! # RgbImage::new(640, 480).write_to(&mut file, ImageFormat::Png)?;
+//! # let bytes = file.into_inner();
+//!
+//! let kind = classify(&bytes[..64], Path::new("photo.png"));
+//! assert!(matches!(kind, FileKind::Image(_)));
+//!
+//! let decoded = decode_at_least(&bytes, &DecodeLimits::default(), DecodeSize::for_thumbnail(128))?;
+//! assert_eq!((decoded.metadata.width, decoded.metadata.height), (640, 480));
+//! assert_eq!(thumbnail(&decoded.image, 128).dimensions(), (128, 96));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use eidetic_domain::Metadata;
 use image::RgbImage;
 
-mod budget;
 mod classify;
 mod decode;
 mod error;
 mod exif;
+mod jpeg_scaled;
+mod limits;
 mod orientation;
 mod pixels;
-mod scaled;
 mod thumbnail;
 
 pub use classify::{FileKind, HEAD_LENGTH, classify};
 pub use decode::{decode, decode_at_least, decode_scaled, scaled_memory};
 pub use error::ImagingError;
-pub use scaled::DecodeSize;
+pub use jpeg_scaled::DecodeSize;
+pub use limits::DecodeLimits;
 pub use thumbnail::{ThumbnailStore, thumbnail};
 
-/// What decoding may cost. Checked before memory is taken, against what the file's header claims.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DecodeLimits {
-    /// Largest file in bytes.
-    pub file_bytes: u64,
-    /// Largest number of pixels (width × height).
-    pub pixels: u64,
-    /// Largest memory in bytes that a decoder may take at once.
-    pub memory: u64,
-}
-
-impl Default for DecodeLimits {
-    /// Files to 128 MiB, 120 million pixels, 400 MiB for one decoding.
-    ///
-    /// 120 million pixels cover the 108 megapixels of today's telephones; 400 MiB hold them in eight bits. Two decodings
-    /// at once then stay under 1.1 GB in the worst case, files included, which leaves room for an encoder in 1.5 GB.
-    fn default() -> Self {
-        Self {
-            file_bytes: 128 << 20,
-            pixels: 120_000_000,
-            memory: 400 << 20,
-        }
-    }
-}
-
-/// A picture ready to look at: upright, three channels of eight bits, transparent parts on white.
+/// A decoded image: upright, 8-bit RGB, with transparency on white.
 #[derive(Debug, Clone)]
 pub struct DecodedImage {
     /// The pixels.
     pub image: RgbImage,
-    /// What the file says about itself.
+    /// Size of the full image, format, date, camera and position.
     pub metadata: Metadata,
 }

@@ -1,22 +1,22 @@
-//! Samples of every kind to RGB of eight bits.
+//! Conversion of all sample types to 8-bit RGB, and tone mapping.
 
 use image::{DynamicImage, Rgb, Rgb32FImage, RgbImage};
 
-use crate::budget::HALVED_ABOVE;
+use crate::limits::HALVE_ABOVE_PIXELS;
 
-/// Eight-bit RGB, transparency laid on white. RGB and RGBA of eight bits are converted in place.
+/// 8-bit RGB, with transparency composited on white. 8-bit RGB and RGBA are converted in place.
 pub fn to_rgb(image: DynamicImage) -> RgbImage {
     if !image.color().has_alpha() {
         return image.into_rgb8();
     }
     let rgba = image.into_rgba8();
     let (width, height) = rgba.dimensions();
-    let pixels = on_white(rgba.into_raw());
+    let pixels = composite_on_white(rgba.into_raw());
     RgbImage::from_raw(width, height, pixels).unwrap_or_default()
 }
 
-/// Lays RGBA on white, writing the result over its own beginning.
-fn on_white(mut pixels: Vec<u8>) -> Vec<u8> {
+/// Composites RGBA on white. The result overwrites the beginning of the buffer.
+fn composite_on_white(mut pixels: Vec<u8>) -> Vec<u8> {
     let count = pixels.len() / 4;
     for index in 0..count {
         let alpha = pixels[4 * index + 3];
@@ -29,15 +29,15 @@ fn on_white(mut pixels: Vec<u8>) -> Vec<u8> {
     pixels
 }
 
-/// `value` over white, rounded to nearest.
+/// `value` composited on white, rounded to nearest.
 fn blend(value: u8, alpha: u8) -> u8 {
     let (value, alpha) = (u32::from(value), u32::from(alpha));
     ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
 }
 
-/// Halves pictures that are larger than anything that looks at them, in place. An odd last row or column is dropped.
+/// Halves images of more than [`HALVE_ABOVE_PIXELS`] in place, by averaging. An odd last row or column is dropped.
 pub fn halve_if_huge(image: RgbImage) -> RgbImage {
-    if u64::from(image.width()) * u64::from(image.height()) <= HALVED_ABOVE
+    if u64::from(image.width()) * u64::from(image.height()) <= HALVE_ABOVE_PIXELS
         || image.width().min(image.height()) < 2
     {
         return image;
@@ -67,42 +67,42 @@ fn halve(image: RgbImage) -> RgbImage {
     RgbImage::from_raw(width, height, pixels).unwrap_or_default()
 }
 
-/// Scene light to a screen: Reinhard's global operator ("Photographic tone reproduction for digital images", 2002,
-/// equations 1, 2 and 4), then the sRGB curve. The log-average light becomes middle grey, the brightest becomes white.
+/// Tone mapping of scene luminance: Reinhard's global operator ("Photographic tone reproduction for digital images", 2002,
+/// equations 1, 2 and 4), then the sRGB curve. The log-average luminance becomes middle gray, the greatest becomes white.
 pub fn tone_map(scene: &Rgb32FImage) -> RgbImage {
-    const MIDDLE_GREY: f32 = 0.18;
-    let (average, brightest) = light_of(scene);
-    let exposure = MIDDLE_GREY / average;
-    let white = (brightest * exposure).max(1.0);
+    const MIDDLE_GRAY: f32 = 0.18;
+    let (average, greatest) = luminance_range(scene);
+    let exposure = MIDDLE_GRAY / average;
+    let white = (greatest * exposure).max(1.0);
     RgbImage::from_fn(scene.width(), scene.height(), |x, y| {
         let pixel = scene.get_pixel(x, y);
-        let light = luminance(pixel) * exposure;
-        let gain = exposure * (1.0 + light / (white * white)) / (1.0 + light);
-        Rgb(pixel.0.map(|value| to_srgb(finite(value) * gain)))
+        let scaled = luminance(pixel) * exposure;
+        let gain = exposure * (1.0 + scaled / (white * white)) / (1.0 + scaled);
+        Rgb(pixel.0.map(|value| srgb_encode(clamp_finite(value) * gain)))
     })
 }
 
 /// The log-average and the greatest luminance.
-fn light_of(scene: &Rgb32FImage) -> (f32, f32) {
-    const DARKEST: f32 = 1e-6;
+fn luminance_range(scene: &Rgb32FImage) -> (f32, f32) {
+    const MINIMUM: f32 = 1e-6;
     let mut logarithms = 0.0_f64;
-    let mut brightest = DARKEST;
+    let mut greatest = MINIMUM;
     for pixel in scene.pixels() {
-        let light = luminance(pixel).max(DARKEST);
-        logarithms += f64::from(light.ln());
-        brightest = brightest.max(light);
+        let value = luminance(pixel).max(MINIMUM);
+        logarithms += f64::from(value.ln());
+        greatest = greatest.max(value);
     }
     let count = f64::from(scene.width()) * f64::from(scene.height());
-    ((logarithms / count.max(1.0)).exp() as f32, brightest)
+    ((logarithms / count.max(1.0)).exp() as f32, greatest)
 }
 
 fn luminance(pixel: &Rgb<f32>) -> f32 {
-    let [r, g, b] = pixel.0.map(finite);
+    let [r, g, b] = pixel.0.map(clamp_finite);
     0.2126 * r + 0.7152 * g + 0.0722 * b
 }
 
-/// Light is neither negative nor endless, whatever a file says.
-fn finite(value: f32) -> f32 {
+/// Replaces NaN, negative and infinite values, which files may contain.
+fn clamp_finite(value: f32) -> f32 {
     if value.is_nan() {
         0.0
     } else {
@@ -110,13 +110,13 @@ fn finite(value: f32) -> f32 {
     }
 }
 
-/// Linear light in 0..=1 to the sRGB code (IEC 61966-2-1).
-fn to_srgb(light: f32) -> u8 {
-    let light = light.clamp(0.0, 1.0);
-    let code = if light <= 0.003_130_8 {
-        12.92 * light
+/// The sRGB code (IEC 61966-2-1) of a linear value in 0..=1.
+fn srgb_encode(linear: f32) -> u8 {
+    let linear = linear.clamp(0.0, 1.0);
+    let code = if linear <= 0.003_130_8 {
+        12.92 * linear
     } else {
-        1.055 * light.powf(1.0 / 2.4) - 0.055
+        1.055 * linear.powf(1.0 / 2.4) - 0.055
     };
     (code * 255.0).round() as u8
 }
@@ -127,7 +127,7 @@ mod tests {
     use image::{LumaA, Rgba, RgbaImage};
 
     #[test]
-    fn transparency_shows_white() {
+    fn transparency_becomes_white() {
         let rgba = RgbaImage::from_raw(3, 1, vec![10, 20, 30, 0, 10, 20, 30, 255, 0, 0, 0, 128])
             .expect("three pixels");
         let rgb = to_rgb(DynamicImage::ImageRgba8(rgba));
@@ -135,15 +135,15 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_bits_and_grey_with_alpha_keep_their_values() {
-        let grey = image::ImageBuffer::from_pixel(2, 1, LumaA([0x8080_u16, 0xFFFF]));
-        assert_eq!(to_rgb(DynamicImage::ImageLumaA16(grey)).into_raw(), [128; 6]);
+    fn gray_alpha_and_16_bits_keep_values() {
+        let gray = image::ImageBuffer::from_pixel(2, 1, LumaA([0x8080_u16, 0xFFFF]));
+        assert_eq!(to_rgb(DynamicImage::ImageLumaA16(gray)).into_raw(), [128; 6]);
         let deep = image::ImageBuffer::from_pixel(1, 1, Rgba([0xFFFF_u16, 0, 0x8080, 0xFFFF]));
         assert_eq!(to_rgb(DynamicImage::ImageRgba16(deep)).into_raw(), [255, 0, 128]);
     }
 
     #[test]
-    fn halving_averages_squares_of_four() {
+    fn halve_averages_four_pixels() {
         let image = RgbImage::from_fn(5, 3, |x, y| Rgb([(x * 10) as u8, (y * 10) as u8, 7]));
         let half = halve(image);
         assert_eq!(half.dimensions(), (2, 1));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn tone_mapping_keeps_order_and_bears_nonsense() {
+    fn tone_map_is_monotonic_and_total() {
         let values = [0.0, 0.01, 0.1, 1.0, 10.0, 1000.0, f32::NAN, f32::INFINITY, -3.0];
         let scene = Rgb32FImage::from_fn(9, 1, |x, _| Rgb([values[x as usize]; 3]));
         let shown: Vec<u8> = tone_map(&scene).pixels().map(|pixel| pixel.0[0]).collect();
@@ -160,10 +160,10 @@ mod tests {
     }
 
     #[test]
-    fn an_even_scene_becomes_middle_grey() {
+    fn uniform_scene_becomes_middle_gray() {
         let scene = Rgb32FImage::from_pixel(4, 4, Rgb([37.0; 3]));
         let shown = tone_map(&scene);
-        // 0.18 · (1 + 0.18) / (1 + 0.18) of light is code 118.
+        // Linear 0.18 · (1 + 0.18) / (1 + 0.18) is code 118.
         assert_eq!(shown.get_pixel(0, 0), &Rgb([118; 3]));
     }
 }

@@ -1,4 +1,4 @@
-//! Small pictures for the page, and where they are kept.
+//! Thumbnails, and their store on disk.
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -8,15 +8,15 @@ mod store;
 
 pub use store::ThumbnailStore;
 
-/// Shrinks `image` so that its longer side is `long_side` pixels (Lanczos 3, antialiased). A smaller picture is returned
-/// as it is.
+/// Shrinks `image` so that its longer side has `long_side` pixels (Lanczos 3, antialiased). A smaller image is returned
+/// unchanged.
 pub fn thumbnail(image: &RgbImage, long_side: u32) -> RgbImage {
-    let (width, height) = fit(image.dimensions(), long_side.max(1));
+    let (width, height) = fit_within(image.dimensions(), long_side.max(1));
     resize(image, width, height).unwrap_or_else(|| image.clone())
 }
 
-/// The size within a square of `long_side`, at least one pixel each way.
-fn fit((width, height): (u32, u32), long_side: u32) -> (u32, u32) {
+/// The size that fits within a square of `long_side`, at least one pixel in each direction.
+fn fit_within((width, height): (u32, u32), long_side: u32) -> (u32, u32) {
     let longest = width.max(height);
     if longest <= long_side {
         return (width, height);
@@ -28,7 +28,7 @@ fn fit((width, height): (u32, u32), long_side: u32) -> (u32, u32) {
     (scaled(width), scaled(height))
 }
 
-/// None where nothing is to be done, which includes pictures without pixels.
+/// None if the image has that size already, or no pixels.
 fn resize(image: &RgbImage, width: u32, height: u32) -> Option<RgbImage> {
     if (width, height) == image.dimensions() {
         return None;
@@ -47,14 +47,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn small_pictures_are_never_enlarged() {
+    fn small_images_are_not_enlarged() {
         let image = RgbImage::from_pixel(30, 20, Rgb([1, 2, 3]));
         assert_eq!(thumbnail(&image, 384), image);
         assert_eq!(thumbnail(&RgbImage::new(0, 0), 384).dimensions(), (0, 0));
     }
 
     #[test]
-    fn colours_stay_where_they_were() {
+    fn colors_keep_their_place() {
         let image = RgbImage::from_fn(900, 300, |x, _| {
             if x < 450 {
                 Rgb([200, 10, 10])
@@ -70,7 +70,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_longer_side_fits_and_no_side_vanishes(width in 1_u32..700, height in 1_u32..700, side in 1_u32..400) {
+        fn long_side_fits_and_no_side_is_empty(width in 1_u32..700, height in 1_u32..700, side in 1_u32..400) {
             let small = thumbnail(&RgbImage::new(width, height), side);
             let expected = side.min(width.max(height));
             prop_assert_eq!(small.width().max(small.height()), expected);
@@ -78,8 +78,8 @@ mod tests {
         }
 
         #[test]
-        fn shapes_are_kept_for_any_size(width: u32, height: u32) {
-            let (w, h) = fit((width.max(1), height.max(1)), 384);
+        fn any_size_fits(width: u32, height: u32) {
+            let (w, h) = fit_within((width.max(1), height.max(1)), 384);
             prop_assert!(w <= 384 && h <= 384 && w >= 1 && h >= 1);
         }
     }

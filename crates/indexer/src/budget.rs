@@ -1,46 +1,46 @@
-//! A number of bytes that threads share.
+//! A memory budget that threads share.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Bytes that may be in use at once.
-pub struct Budget {
+/// A number of bytes that may be in use at once.
+pub struct MemoryBudget {
     capacity: u64,
     free: Mutex<u64>,
-    returned: Condvar,
+    freed: Condvar,
 }
 
-/// Bytes in use, given back when dropped.
-pub struct Permit<'a> {
-    budget: &'a Budget,
+/// Bytes in use, returned when dropped.
+pub struct MemoryPermit<'a> {
+    budget: &'a MemoryBudget,
     bytes: u64,
 }
 
-impl Budget {
+impl MemoryBudget {
     pub fn new(capacity: u64) -> Self {
         Self {
             capacity,
             free: Mutex::new(capacity),
-            returned: Condvar::new(),
+            freed: Condvar::new(),
         }
     }
 
-    /// Waits until `bytes` are free. Who asks for more than there are gets all, and is then alone.
-    pub fn acquire(&self, bytes: u64) -> Permit<'_> {
+    /// Waits until `bytes` are free. A request above the capacity is granted when nothing else is in use.
+    pub fn acquire(&self, bytes: u64) -> MemoryPermit<'_> {
         let bytes = bytes.min(self.capacity);
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let mut free = self
-            .returned
+            .freed
             .wait_while(free, |free| *free < bytes)
             .unwrap_or_else(PoisonError::into_inner);
         *free -= bytes;
-        Permit { budget: self, bytes }
+        MemoryPermit { budget: self, bytes }
     }
 }
 
-impl Drop for Permit<'_> {
+impl Drop for MemoryPermit<'_> {
     fn drop(&mut self) {
         *self.budget.free.lock().unwrap_or_else(PoisonError::into_inner) += self.bytes;
-        self.budget.returned.notify_all();
+        self.budget.freed.notify_all();
     }
 }
 
@@ -50,8 +50,8 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
-    fn never_more_than_the_capacity_is_in_use_and_greedy_requests_are_served_alone() {
-        let budget = Budget::new(10);
+    fn use_stays_within_capacity() {
+        let budget = MemoryBudget::new(10);
         let in_use = AtomicU64::new(0);
         let most = AtomicU64::new(0);
         std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! What the calling thread does: encode in batches, make results durable, keep the books.
+//! The work of the calling thread: embeds images in batches and commits the results.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::PoisonError;
@@ -10,73 +10,64 @@ use eidetic_domain::{Embedding, ImageId, Metadata, RowId};
 use eidetic_encoder::{EncodeError, Pixels};
 use eidetic_vectors::VectorIndex;
 
-use crate::claims::Claims;
+use crate::decode::{Decoders, FileOutcome, KnownFile, PreparedImage};
 use crate::embed::embed;
-use crate::plan::Job;
-use crate::prepare::{Known, Outcome, Picture, Readers};
-use crate::run::vector_stands;
-use crate::tally::Tally;
-use crate::{Cancel, Indexer, IndexingError, Options};
+use crate::in_flight::InFlightImages;
+use crate::plan::DecodeTask;
+use crate::progress::Progress;
+use crate::removal::{DuplicateCounts, remove_images};
+use crate::{CancelToken, Indexer, IndexerOptions, IndexingError};
 
-/// After this long, results are made durable even if they are few.
+/// Results are committed after this time even if they are few.
 pub const COMMIT_AFTER: Duration = Duration::from_secs(2);
-/// Files that cost no encoding are committed in batches this many times as large.
+/// Files that need no embedding are committed in batches this many times as large.
 const CHEAP_FILES: usize = 8;
-/// How long a wish to cancel may go unheard while nothing arrives.
-pub const HEARING: Duration = Duration::from_millis(100);
+/// How often the cancel token is read while no results arrive.
+pub const CANCEL_POLL: Duration = Duration::from_millis(100);
 
 /// The committed part of a run.
 #[derive(Default)]
 pub struct Committed {
     /// Files that became searchable.
     pub indexed: u64,
-    /// Contents that the encoder saw.
+    /// Images that were embedded.
     pub encoded: u64,
-    /// Files read and found to be what they were.
+    /// Files that were read and hold what they held before.
     pub unchanged: u64,
-    /// How many new paths each known content was met at. Contents by the first eight bytes of their name: two with the
-    /// same would blur the report's numbers and nothing else.
-    pub met_again: HashMap<u64, u32>,
+    /// New paths of known images.
+    pub duplicates: DuplicateCounts,
 }
 
-/// The short name of a content in [`Committed::met_again`].
-pub fn short_name(image: &ImageId) -> u64 {
-    image
-        .as_bytes()
-        .iter()
-        .take(8)
-        .fold(0, |name, &byte| name << 8 | u64::from(byte))
-}
-
-/// A picture that has been encoded and not committed.
-struct Fresh {
+/// A new image without the file that it was read from.
+struct UncommittedImage {
     image: ImageId,
+    /// Size of the file.
     bytes: u64,
     metadata: Metadata,
 }
 
-/// The one writer of a run.
+/// The only writer of a run.
 pub struct Committer<'a, V: VectorIndex + ?Sized> {
     indexer: &'a Indexer<'a, V>,
-    options: &'a Options,
-    readers: &'a Readers<'a, V>,
-    claims: &'a Claims,
-    tally: &'a Tally<'a>,
-    /// Pictures to encode, and what the encoder reads of each, in the same order.
-    to_encode: Vec<(Fresh, FileRecord)>,
+    options: &'a IndexerOptions,
+    decoders: &'a Decoders<'a, V>,
+    in_flight: &'a InFlightImages,
+    progress: &'a Progress<'a>,
+    /// Images to embed, and their pixels in the same order.
+    to_embed: Vec<(UncommittedImage, FileRecord)>,
     pixels: Vec<Pixels>,
-    /// Pictures to commit, and their embeddings, in the same order.
-    fresh: Vec<Fresh>,
+    /// Images to commit, and their embeddings in the same order.
+    new_images: Vec<UncommittedImage>,
     embeddings: Vec<(ImageId, Embedding)>,
     /// Files to commit.
     files: Vec<FileRecord>,
-    /// Of `files`, those at whose path the same picture stood before.
+    /// Number of `files` that hold the same image as before.
     touched: u64,
-    /// Of `files`, contents of those that another path brought into the library.
-    met_again: Vec<ImageId>,
-    /// Files whose content another file is bringing.
-    waiting: HashMap<ImageId, Vec<Known>>,
-    /// Contents found to be in the library since something was last forgotten.
+    /// Images of those `files` whose image is known from another path.
+    duplicates: Vec<ImageId>,
+    /// Files whose image is in flight with another file.
+    waiting: HashMap<ImageId, Vec<KnownFile>>,
+    /// Images found to be indexed since the last removal.
     known: HashSet<ImageId>,
     last_commit: Instant,
     committed: Committed,
@@ -85,24 +76,24 @@ pub struct Committer<'a, V: VectorIndex + ?Sized> {
 impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
     pub fn new(
         indexer: &'a Indexer<'a, V>,
-        options: &'a Options,
-        readers: &'a Readers<'a, V>,
-        claims: &'a Claims,
-        tally: &'a Tally<'a>,
+        options: &'a IndexerOptions,
+        decoders: &'a Decoders<'a, V>,
+        in_flight: &'a InFlightImages,
+        progress: &'a Progress<'a>,
     ) -> Self {
         Self {
             indexer,
             options,
-            readers,
-            claims,
-            tally,
-            to_encode: Vec::new(),
+            decoders,
+            in_flight,
+            progress,
+            to_embed: Vec::new(),
             pixels: Vec::new(),
-            fresh: Vec::new(),
+            new_images: Vec::new(),
             embeddings: Vec::new(),
             files: Vec::new(),
             touched: 0,
-            met_again: Vec::new(),
+            duplicates: Vec::new(),
             waiting: HashMap::new(),
             known: HashSet::new(),
             last_commit: Instant::now(),
@@ -110,173 +101,170 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         }
     }
 
-    /// Takes outcomes until there are no more, or until `cancel`; commits what is encoded in any case.
+    /// Receives outcomes until there are no more, or until `cancel`. Commits what is embedded in any case.
     pub fn run(
         mut self,
-        outcomes: Receiver<Result<Outcome, IndexingError>>,
-        cancel: &Cancel,
+        outcomes: Receiver<Result<FileOutcome, IndexingError>>,
+        cancel: &CancelToken,
     ) -> Result<Committed, IndexingError> {
-        let taken = self.take_all(&outcomes, cancel);
-        // Lets readers that wait for room end.
+        let received = self.receive_all(&outcomes, cancel);
+        // Ends the decoders that wait for room in the channel.
         drop(outcomes);
-        // Whatever stopped the run, what has been encoded is kept; the first error is the one to tell.
+        // Whatever ended the run, what is embedded is committed. The first error is returned.
         let committed = self.commit();
-        taken.and(committed)?;
-        self.tally.tell_done();
+        received.and(committed)?;
+        self.progress.report_done();
         Ok(self.committed)
     }
 
-    fn take_all(
+    fn receive_all(
         &mut self,
-        outcomes: &Receiver<Result<Outcome, IndexingError>>,
-        cancel: &Cancel,
+        outcomes: &Receiver<Result<FileOutcome, IndexingError>>,
+        cancel: &CancelToken,
     ) -> Result<(), IndexingError> {
         while !cancel.is_cancelled() {
-            match outcomes.recv_timeout(HEARING) {
+            match outcomes.recv_timeout(CANCEL_POLL) {
                 Ok(outcome) => self.handle(outcome?)?,
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.encode(),
+                Err(RecvTimeoutError::Disconnected) => return self.embed_queued(),
             }
             self.advance()?;
         }
         Ok(())
     }
 
-    /// Encodes a full batch; commits when enough has come together or enough time has passed.
+    /// Embeds a full batch. Commits when enough results are there or enough time has passed.
     fn advance(&mut self) -> Result<(), IndexingError> {
-        if self.to_encode.len() >= self.options.batch.max(1) {
-            self.encode()?;
-        }
-        let late = self.last_commit.elapsed() >= COMMIT_AFTER;
-        if late {
-            self.encode()?;
+        let is_late = self.last_commit.elapsed() >= COMMIT_AFTER;
+        if is_late || self.to_embed.len() >= self.options.batch.max(1) {
+            self.embed_queued()?;
         }
         let enough = self.options.commit_every.max(1);
-        if late || self.fresh.len() >= enough || self.files.len() >= CHEAP_FILES * enough {
+        if is_late || self.new_images.len() >= enough || self.files.len() >= CHEAP_FILES * enough {
             self.commit()?;
         }
         Ok(())
     }
 
-    fn handle(&mut self, outcome: Outcome) -> Result<(), IndexingError> {
+    fn handle(&mut self, outcome: FileOutcome) -> Result<(), IndexingError> {
         match outcome {
-            Outcome::Picture(picture) => self.queue(*picture),
-            Outcome::Known(known) => return self.known(known),
-            Outcome::Failed {
+            FileOutcome::Image(image) => self.queue(*image),
+            FileOutcome::Known(known) => return self.known_file(known),
+            FileOutcome::Failed {
                 file,
                 reason,
-                claimed,
-            } => return self.failed(file, reason, claimed),
-            Outcome::Unreadable { path, reason } => self.tally.failed_file(&path, reason),
-            Outcome::NotImage(file) => {
+                in_flight,
+            } => return self.failed(file, reason, in_flight),
+            FileOutcome::Unreadable { path, reason } => self.progress.file_failed(&path, reason),
+            FileOutcome::NotImage(file) => {
                 self.files.push(file);
-                self.tally.skipped();
+                self.progress.file_skipped();
             }
-            Outcome::Gone => self.tally.done(),
+            FileOutcome::Deleted => self.progress.file_done(),
         }
         Ok(())
     }
 
-    fn queue(&mut self, picture: Picture) {
-        let fresh = Fresh {
-            image: picture.image,
-            bytes: picture.bytes,
-            metadata: picture.metadata,
+    fn queue(&mut self, decoded: PreparedImage) {
+        let image = UncommittedImage {
+            image: decoded.image,
+            bytes: decoded.bytes,
+            metadata: decoded.metadata,
         };
-        self.to_encode.push((fresh, picture.file));
-        self.pixels.push(picture.pixels);
+        self.to_embed.push((image, decoded.file));
+        self.pixels.push(decoded.pixels);
     }
 
-    fn known(&mut self, known: Known) -> Result<(), IndexingError> {
+    fn known_file(&mut self, known: KnownFile) -> Result<(), IndexingError> {
         if self.is_known(&known.image)? {
             self.attach(known);
-        } else if self.claims.holds(&known.image) {
+        } else if self.in_flight.contains(&known.image) {
             self.waiting.entry(known.image).or_default().push(known);
         } else {
-            // Known when it was read and forgotten since, its last path having got another content in this run.
-            let job = Job {
+            // Indexed when the file was read and removed since, because another image took its last path in
+            // this run.
+            let task = DecodeTask {
                 path: known.file.path,
                 previous: known.previous,
             };
-            let again = self.readers.prepare(job)?;
-            return self.handle(again);
+            let outcome = self.decoders.decode_file(task)?;
+            return self.handle(outcome);
         }
         Ok(())
     }
 
     fn is_known(&mut self, image: &ImageId) -> Result<bool, IndexingError> {
-        let known = self.known.contains(image)
-            || (self.indexer.catalog.contains(image)? && vector_stands(self.indexer.vectors, image));
-        if known {
+        let is_known = self.known.contains(image) || self.indexer.is_indexed(image)?;
+        if is_known {
             self.known.insert(*image);
         }
-        Ok(known)
+        Ok(is_known)
     }
 
-    fn attach(&mut self, known: Known) {
+    fn attach(&mut self, known: KnownFile) {
         if known.previous == Some(known.image) {
             self.touched += 1;
         } else {
-            self.met_again.push(known.image);
+            self.duplicates.push(known.image);
         }
         self.files.push(known.file);
-        self.tally.done();
+        self.progress.file_done();
     }
 
     fn failed(
         &mut self,
         file: FileRecord,
         reason: String,
-        claimed: Option<ImageId>,
+        in_flight: Option<ImageId>,
     ) -> Result<(), IndexingError> {
-        self.tally.failed_file(&file.path, reason);
+        self.progress.file_failed(&file.path, reason);
         self.files.push(file);
-        match claimed {
-            Some(image) => self.give_up(&image),
+        match in_flight {
+            Some(image) => self.end_flight(&image),
             None => Ok(()),
         }
     }
 
-    /// The content gives no embedding: files that waited for it are tried, and reported, by themselves.
-    fn give_up(&mut self, image: &ImageId) -> Result<(), IndexingError> {
-        self.claims.release(image);
+    /// The image gives no embedding: files that waited for it are decoded, and reported, by themselves.
+    fn end_flight(&mut self, image: &ImageId) -> Result<(), IndexingError> {
+        self.in_flight.remove(image);
         for known in self.waiting.remove(image).unwrap_or_default() {
-            self.known(known)?;
+            self.known_file(known)?;
         }
         Ok(())
     }
 
-    fn encode(&mut self) -> Result<(), IndexingError> {
-        if self.to_encode.is_empty() {
+    fn embed_queued(&mut self) -> Result<(), IndexingError> {
+        if self.to_embed.is_empty() {
             return Ok(());
         }
         let pixels = std::mem::take(&mut self.pixels);
-        let pictures = std::mem::take(&mut self.to_encode);
+        let images = std::mem::take(&mut self.to_embed);
         let embeddings = embed(self.indexer.encoder, &pixels)?;
-        for ((fresh, file), embedding) in pictures.into_iter().zip(embeddings) {
+        for ((image, file), embedding) in images.into_iter().zip(embeddings) {
             match embedding {
-                Ok(embedding) => self.encoded(fresh, file, embedding),
-                Err(error) => self.not_encoded(&fresh, file, &error)?,
+                Ok(embedding) => self.embedded(image, file, embedding),
+                Err(error) => self.not_embedded(image.image, file, &error)?,
             }
         }
         Ok(())
     }
 
-    fn encoded(&mut self, fresh: Fresh, file: FileRecord, embedding: Embedding) {
-        let image = fresh.image;
-        self.embeddings.push((image, embedding));
-        self.fresh.push(fresh);
+    fn embedded(&mut self, image: UncommittedImage, file: FileRecord, embedding: Embedding) {
+        let id = image.image;
+        self.embeddings.push((id, embedding));
+        self.new_images.push(image);
         self.files.push(file);
-        self.known.insert(image);
-        self.tally.done();
-        for known in self.waiting.remove(&image).unwrap_or_default() {
+        self.known.insert(id);
+        self.progress.file_done();
+        for known in self.waiting.remove(&id).unwrap_or_default() {
             self.attach(known);
         }
     }
 
-    fn not_encoded(
+    fn not_embedded(
         &mut self,
-        fresh: &Fresh,
+        image: ImageId,
         file: FileRecord,
         error: &EncodeError,
     ) -> Result<(), IndexingError> {
@@ -285,10 +273,10 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
             state: FileState::Failed(reason.clone()),
             ..file
         };
-        self.failed(file, reason, Some(fresh.image))
+        self.failed(file, reason, Some(image))
     }
 
-    /// Makes everything encoded so far durable: rows first, then the records that name them.
+    /// Makes the results durable: vector rows first, then the records that name them.
     fn commit(&mut self) -> Result<(), IndexingError> {
         self.last_commit = Instant::now();
         let files = std::mem::take(&mut self.files);
@@ -297,13 +285,15 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         }
         let rows = self.write_vectors()?;
         let batch = WriteBatch {
-            images: self.new_images(&rows),
+            images: self.take_new_images(&rows),
             files,
             removed: Vec::new(),
         };
-        let forgotten = self.indexer.catalog.put_batch(&batch)?;
-        self.book(&batch);
-        self.forget(&forgotten)
+        let removed = self.indexer.catalog.put_batch(&batch)?;
+        self.count(&batch);
+        // Also bounds the set: duplicates are looked up again after each commit.
+        self.known.clear();
+        remove_images(self.indexer, &removed)
     }
 
     fn write_vectors(&mut self) -> Result<Vec<RowId>, IndexingError> {
@@ -320,26 +310,26 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         Ok(rows)
     }
 
-    fn new_images(&mut self, rows: &[RowId]) -> Vec<NewImage> {
-        let fresh = std::mem::take(&mut self.fresh);
-        let new_image = |(fresh, &row): (Fresh, &RowId)| NewImage {
-            image: fresh.image,
+    fn take_new_images(&mut self, rows: &[RowId]) -> Vec<NewImage> {
+        let images = std::mem::take(&mut self.new_images);
+        let with_row = |(image, &row): (UncommittedImage, &RowId)| NewImage {
+            image: image.image,
             row,
-            bytes: fresh.bytes,
-            metadata: fresh.metadata,
+            bytes: image.bytes,
+            metadata: image.metadata,
         };
-        fresh.into_iter().zip(rows).map(new_image).collect()
+        images.into_iter().zip(rows).map(with_row).collect()
     }
 
-    fn book(&mut self, batch: &WriteBatch) {
+    fn count(&mut self, batch: &WriteBatch) {
         for new in &batch.images {
-            self.claims.release(&new.image);
+            self.in_flight.remove(&new.image);
         }
-        for image in self.met_again.drain(..) {
-            *self.committed.met_again.entry(short_name(&image)).or_default() += 1;
+        for image in self.duplicates.drain(..) {
+            self.committed.duplicates.add(&image);
         }
-        let indexed = |file: &&FileRecord| matches!(file.state, FileState::Indexed(_));
-        let indexed = batch.files.iter().filter(indexed).count() as u64;
+        let is_indexed = |file: &&FileRecord| matches!(file.state, FileState::Indexed(_));
+        let indexed = batch.files.iter().filter(is_indexed).count() as u64;
         let touched = std::mem::take(&mut self.touched);
         self.committed.encoded += batch.images.len() as u64;
         self.committed.unchanged += touched;
@@ -349,12 +339,5 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
             total = self.committed.encoded,
             "committed"
         );
-    }
-
-    /// Lets go of what belongs to images that the catalog has forgotten.
-    fn forget(&mut self, forgotten: &[ImageId]) -> Result<(), IndexingError> {
-        // Also bounds it: pictures met again after a commit are looked up once more.
-        self.known.clear();
-        crate::removal::forget(self.indexer, forgotten)
     }
 }

@@ -1,26 +1,23 @@
-//! How many files there are, found out beside the real work once that turns out to be long.
+//! Counts the files of a long run beside the real work, so that the remaining time can be estimated.
 
-use std::path::PathBuf;
+use crate::CancelToken;
+use crate::progress::Progress;
+use crate::sources::SourceRoot;
+use crate::walk::{WalkMode, walk};
 
-use crate::Cancel;
-use crate::tally::Tally;
-use crate::walk::{Look, walk};
-
-/// One source and what lies in it but is not part of it.
-pub type Ground = (PathBuf, Vec<PathBuf>);
-
-/// Walks everything once more, quickly, and tells the observer the total. Memory stays bounded that way: the plan
-/// cannot run ahead of the readers without being kept.
-pub fn count(grounds: &[Ground], tally: &Tally<'_>, cancel: &Cancel) {
+/// Walks everything once more, reading names only, and reports the total.
+///
+/// The planner cannot count: it blocks while the decoders are busy, since its plan would not fit into memory.
+pub fn count(roots: &[SourceRoot], progress: &Progress<'_>, cancel: &CancelToken) {
     let mut files = 0;
-    for (source, left_out) in grounds {
-        for met in walk(source, left_out.clone(), Look::Names) {
-            if cancel.is_cancelled() || tally.is_walked() {
+    for root in roots {
+        for file in walk(&root.path, root.excluded.clone(), WalkMode::NamesOnly) {
+            if cancel.is_cancelled() || progress.has_total() {
                 return;
             }
-            files += u64::from(met.is_ok());
-            tally.discovered(files);
+            files += u64::from(file.is_ok());
+            progress.discovered(files);
         }
     }
-    tally.walked(files);
+    progress.total(files);
 }

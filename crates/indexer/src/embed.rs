@@ -1,10 +1,11 @@
-//! A batch through the encoder, where one bad picture costs no other.
+//! One batch through the encoder; an image that gives no embedding does not fail the others.
 
 use eidetic_domain::Embedding;
 use eidetic_encoder::{EncodeError, Encoder, Pixels};
 
-/// One embedding, or the picture's own error, a picture. An error of the whole batch that is not the engine's is put down to
-/// the pictures that cause it; if all do, the model is to blame.
+/// One result for each image, in order.
+///
+/// Errors: the engine failed, or every single image did, which points to the model rather than to the images.
 pub fn embed(
     encoder: &dyn Encoder,
     pixels: &[Pixels],
@@ -14,14 +15,14 @@ pub fn embed(
         Err(error @ EncodeError::Engine(_)) => return Err(error),
         Err(error) => error,
     };
-    let alone = |picture| {
-        let mut one = encoder.encode_pixels(std::slice::from_ref(picture))?;
+    let embed_alone = |image| {
+        let mut one = encoder.encode_pixels(std::slice::from_ref(image))?;
         one.pop()
-            .ok_or_else(|| EncodeError::Engine("the encoder gave no vector".into()))
+            .ok_or_else(|| EncodeError::Engine("the encoder returned no embedding".into()))
     };
-    let each: Vec<_> = pixels.iter().map(alone).collect();
-    if each.iter().all(Result::is_err) {
+    let results: Vec<_> = pixels.iter().map(embed_alone).collect();
+    if results.iter().all(Result::is_err) {
         return Err(error);
     }
-    Ok(each)
+    Ok(results)
 }

@@ -1,89 +1,103 @@
-//! Walk, plan, decode, encode, commit, report.
+//! Keeps a library's catalog, vectors and thumbnails up to date with folders of images.
 //!
 //! ```text
-//! planner ──jobs──▶ readers (several) ──outcomes──▶ committer (the calling thread)
+//! walk ──▶ plan ──tasks──▶ decode (several threads) ──outcomes──▶ embed ──▶ commit (the calling thread)
 //! ```
 //!
-//! The planner merges the sorted walk of each source with the catalog's sorted records, so that an unchanged file costs
-//! one `stat` and nothing is collected. Readers read, hash, decode and shrink. The committer encodes in batches and
-//! makes results durable: vectors first, then the catalog record that names them. What vanished is removed last, and
-//! only where the walk succeeded and was not cancelled.
+//! - **Walk**: lists the files of each source, sorted by path, with size and modification time.
+//! - **Plan**: merges the walk with the catalog's sorted records. An unchanged file costs one `stat`; no list
+//!   of files is kept.
+//! - **Decode**: reads and hashes a file. A known hash is only a new path. A new image is decoded, as small
+//!   as model and thumbnail allow, and preprocessed. Full-size images never queue up.
+//! - **Embed**: runs the encoder on batches.
+//! - **Commit**: writes vectors, then the catalog records that name their rows, so that a reported image
+//!   stays.
 //!
-//! A refill goes by the catalog instead of a walk: it embeds what is known already and has no vector in a space yet.
+//! Files that no longer exist are removed last, and only where their source could be walked and the run was
+//! not cancelled. Bounded channels join the stages, so memory does not depend on the number of files.
 //!
-//! This crate opens nothing of a library and prints nothing; it writes only through the parts it is given.
+//! A *backfill* has the same stages after the plan, but takes its images from the catalog instead of a walk:
+//! it embeds images that are known and have no vector in a space, for example after a switch to another
+//! model.
+//!
+//! [`Indexer`] is the entry point. It opens no library and prints nothing; a [`RunContext`] receives progress
+//! and stops the run.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::RwLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
 
-use eidetic_catalog::Catalog;
+use eidetic_catalog::{Catalog, CatalogError};
 use eidetic_domain::ImageId;
 use eidetic_encoder::Encoder;
 use eidetic_imaging::{DecodeLimits, ThumbnailStore};
 use eidetic_vectors::VectorIndex;
 
+mod backfill;
 mod budget;
-mod claims;
 mod commit;
+mod context;
 mod count;
+mod decode;
+mod deleted;
 mod embed;
+mod in_flight;
 mod observer;
 mod plan;
-mod prepare;
+mod progress;
 mod read;
-mod refill;
 mod removal;
 mod report;
 mod run;
 mod sources;
 mod stamp;
-mod tally;
-mod vanished;
 mod walk;
 
-pub use observer::{Observer, Stage};
-pub use refill::{Refilled, Wanted};
-pub use report::{Failure, IndexingError, Report};
+pub use backfill::{BackfillFilter, BackfillReport};
+pub use context::{CancelToken, RunContext};
+pub use observer::{Observer, RunStage};
+pub use report::{FileFailure, IndexingError, IndexingReport};
+#[cfg(feature = "testing")]
+pub use walk::{Walk, WalkError, WalkMode, WalkedFile, walk};
 
-/// What indexing works with.
+/// The parts of a library that indexing reads and writes.
 pub struct Indexer<'a, V: VectorIndex + ?Sized> {
-    /// What is known of every file.
+    /// The records of all files and images.
     pub catalog: &'a dyn Catalog,
-    /// Where embeddings go. Locked for writing only while vectors are added or removed, for reading during an fsync.
+    /// The embeddings. Locked for writing only while vectors are added or removed, for reading during an
+    /// fsync.
     pub vectors: &'a RwLock<V>,
-    /// What makes embeddings; of the same space as `vectors`.
+    /// Makes the embeddings; of the same space as `vectors`.
     pub encoder: &'a dyn Encoder,
-    /// Where small pictures for the page go, if anywhere.
+    /// Where thumbnails are stored, if anywhere.
     pub thumbnails: Option<&'a ThumbnailStore>,
-    /// Told which images the catalog has just forgotten, so that other spaces let go of their vectors too.
-    pub forgotten: &'a (dyn Fn(&[ImageId]) + Sync),
+    /// Called with the images that were just removed from the catalog, so that other spaces remove their
+    /// vectors too.
+    pub on_removed: &'a (dyn Fn(&[ImageId]) + Sync),
 }
 
 /// How to index.
 #[derive(Debug, Clone)]
-pub struct Options {
-    /// Pictures that the encoder gets at once.
+pub struct IndexerOptions {
+    /// Images in one batch of the encoder.
     pub batch: usize,
-    /// Threads that read and decode; 0 for one a processor.
+    /// Threads that read and decode; 0 for one per processor.
     pub threads: usize,
-    /// Pictures after which results are made durable, if two seconds do not pass before.
+    /// Results are committed after this many new images, or after two seconds.
     pub commit_every: usize,
-    /// What one picture may cost.
+    /// Limits on a single image.
     pub limits: DecodeLimits,
-    /// Bytes that all pictures being decoded at once may take, as estimated from their headers. One picture that alone
-    /// is estimated at more is decoded while no other is.
+    /// Bytes that all images being decoded may take together, as estimated from their headers. An image that
+    /// is estimated at more is decoded alone.
     pub decode_memory: u64,
-    /// Folders never walked: the library's own.
+    /// Folders that are never walked: the library's own.
     pub excluded: Vec<PathBuf>,
-    /// Sources that the library has besides those of this run. Where one lies within a source of this run, its files
-    /// are not taken for removed just because the outer walk passes them over (being hidden or ignored there).
+    /// Sources of the library that are not part of this run. Files of such a source within a source of this
+    /// run are not taken for deleted only because the outer walk skips them as hidden or ignored.
     pub other_sources: Vec<PathBuf>,
 }
 
-impl Default for Options {
-    /// Batches of 32, all processors, a commit every 256 pictures, 768 MiB for decoding.
+impl Default for IndexerOptions {
+    /// Batches of 32, all processors, a commit every 256 images, 768 MiB for decoding.
     fn default() -> Self {
         Self {
             batch: 32,
@@ -97,50 +111,46 @@ impl Default for Options {
     }
 }
 
-/// Asks a run to stop. Clones share the wish.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// Stops the run within about one batch. What is committed is kept; nothing more is removed.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether stopping was asked for.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 impl<V: VectorIndex + ?Sized> Indexer<'_, V> {
-    /// Brings catalog, vectors and thumbnails up to date with `sources` (folders, or single pictures).
+    /// Brings catalog, vectors and thumbnails up to date with `sources` (folders, or single images).
     ///
-    /// A bad file, an unreadable folder or a missing source is an entry in the report; what is known of the files
-    /// below the latter two stays. An error means that the run could not go on; what was committed before it is kept.
+    /// A bad file, an unreadable folder or a missing source is an entry in the report. The records below an
+    /// unreadable folder or a missing source stay.
+    ///
+    /// Errors: the catalog, the vectors or the encoder failed. What was committed before is kept.
     pub fn run(
         &self,
         sources: &[PathBuf],
-        options: &Options,
-        observer: &dyn Observer,
-        cancel: &Cancel,
-    ) -> Result<Report, IndexingError> {
-        run::run(self, sources, options, observer, cancel)
+        options: &IndexerOptions,
+        context: &RunContext<'_>,
+    ) -> Result<IndexingReport, IndexingError> {
+        run::run(self, sources, options, context)
     }
 
-    /// Embeds the images that the catalog knows and that have no row in its space, as far as they are `wanted`, from the
-    /// first of their files that still holds them.
+    /// Embeds the images that `filter` accepts, of those that the catalog knows and that have no vector in
+    /// this space. Each is read from the first of its files that still holds it.
     ///
-    /// Runs beside a run into another space: an image that is removed meanwhile is let go of. An image that cannot be
-    /// embedded is an entry in the report, and stays without a row. An error means that the refill could not go on; what was
-    /// committed before it is kept, and the next refill goes on from there. The observer counts images as files.
-    pub fn refill(
+    /// Runs beside a run into another space: an image that is removed meanwhile is dropped. An image that
+    /// cannot be embedded is an entry in the report and stays without a vector. The observer counts images as
+    /// files.
+    ///
+    /// Errors: the catalog, the vectors or the encoder failed. What was committed before is kept, and the
+    /// next backfill continues from there.
+    pub fn backfill(
         &self,
-        wanted: Wanted<'_>,
-        options: &Options,
-        observer: &dyn Observer,
-        cancel: &Cancel,
-    ) -> Result<Refilled, IndexingError> {
-        refill::refill(self, wanted, options, observer, cancel)
+        filter: BackfillFilter<'_>,
+        options: &IndexerOptions,
+        context: &RunContext<'_>,
+    ) -> Result<BackfillReport, IndexingError> {
+        backfill::backfill(self, filter, options, context)
+    }
+
+    /// Whether the image has both a catalog record and a vector.
+    fn is_indexed(&self, image: &ImageId) -> Result<bool, CatalogError> {
+        let has_vector = || {
+            let vectors = self.vectors.read().unwrap_or_else(PoisonError::into_inner);
+            vectors.vector(image).is_some()
+        };
+        Ok(self.catalog.contains(image)? && has_vector())
     }
 }

@@ -1,45 +1,58 @@
-use crate::Failure;
+//! Progress of a run, as those see it who show it.
+
+use crate::FileFailure;
 
 /// What a run does at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Walking, reading, encoding, committing, all at once.
+pub enum RunStage {
+    /// Walking, decoding, embedding and committing files, all at once.
     Indexing,
-    /// Forgetting files that are no longer there.
+    /// Removing files that no longer exist.
     Removing,
-    /// Embedding images that the space lacks although they are known.
-    Refilling,
+    /// Embedding images that the catalog knows and that have no vector in the space.
+    Backfilling,
+    /// Embedding the tags of a vocabulary.
+    EmbeddingTags,
+    /// Choosing the tags of images.
+    Tagging,
+    /// Comparing images with the patterns of a profile.
+    Screening,
+    /// Scoring labeled pairs.
+    Scoring,
 }
 
-/// Hears how a run goes, from several threads: implementations must be quick. All methods do nothing by default.
+/// Receives the progress of a run, from several threads: implementations must be quick. All methods do
+/// nothing by default.
 ///
-/// "Files" are all files that the walk meets, pictures or not. Numbers only grow.
+/// Items are files in [`RunStage::Indexing`], whether images or not; tags in [`RunStage::EmbeddingTags`];
+/// images otherwise. Counts only grow until the next stage or the next call of [`total`](Self::total).
 pub trait Observer: Sync {
-    /// So many files were met so far; there may be more.
-    fn discovered(&self, files: u64) {
-        let _ = files;
+    /// Number of items found so far; there may be more.
+    fn discovered(&self, items: u64) {
+        let _ = items;
     }
 
-    /// There are so many files in all: the time left can be estimated. Called soon after a long run began.
-    fn walked(&self, files: u64) {
-        let _ = files;
+    /// Number of all items, from which the remaining time can be estimated. Called soon after a long run
+    /// began, and again by each pass of a run in several passes.
+    fn total(&self, items: u64) {
+        let _ = items;
     }
 
-    /// So many files are dealt with.
-    fn done(&self, files: u64) {
-        let _ = files;
+    /// Number of items done.
+    fn done(&self, items: u64) {
+        let _ = items;
     }
 
-    /// A file, just now, could not be indexed.
-    fn failed(&self, failure: &Failure) {
+    /// A file could not be indexed.
+    fn failed(&self, failure: &FileFailure) {
         let _ = failure;
     }
 
     /// The run enters a stage.
-    fn stage(&self, stage: Stage) {
+    fn stage(&self, stage: RunStage) {
         let _ = stage;
     }
 }
 
-/// Hears nothing.
+/// Ignores everything.
 impl Observer for () {}

@@ -1,7 +1,9 @@
-//! What is to be done: the sorted walk merged with the sorted records of the catalog.
+//! Merges the sorted walk with the catalog's sorted file records to find the files to decode and the deleted
+//! ones.
 
 use std::collections::HashSet;
 use std::iter::Peekable;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -9,41 +11,41 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use eidetic_catalog::{Catalog, CatalogError, FileRecord, FileState};
 use eidetic_domain::ImageId;
 
-use crate::count::Ground;
-use crate::tally::Tally;
-use crate::vanished::Vanished;
-use crate::walk::{File, Look, Obstacle, Walk, is_worth_reporting, walk};
-use crate::{Cancel, sources};
+use crate::CancelToken;
+use crate::deleted::DeletedPaths;
+use crate::progress::Progress;
+use crate::sources::{SourceRoot, normalize};
+use crate::walk::{Walk, WalkError, WalkMode, WalkedFile, is_worth_reporting, walk};
 
 /// A file to read.
 #[derive(Debug)]
-pub struct Job {
+pub struct DecodeTask {
     pub path: PathBuf,
-    /// The image that stood there when it was last read.
+    /// The image that it held when it was last read.
     pub previous: Option<ImageId>,
 }
 
-/// What the walk found out besides jobs.
+/// What the walk found besides files to read.
 #[derive(Default)]
-pub struct Findings {
-    /// Paths that the catalog knows and the walk did not meet.
-    pub vanished: Vanished,
-    /// Paths that could not be looked at: nothing at or below them has vanished.
-    pub obstructed: HashSet<PathBuf>,
+pub struct WalkFindings {
+    /// Paths that the catalog knows and the walk did not find.
+    pub deleted: DeletedPaths,
+    /// Paths that could not be read: whether files at or below them were deleted is unknown.
+    pub unreadable: HashSet<PathBuf>,
 }
 
 type Records<'a> = Peekable<Box<dyn Iterator<Item = Result<FileRecord, CatalogError>> + 'a>>;
 
-/// Files that the walk hands on at once, and how often before they are compared.
-const BATCH: usize = 256;
+/// Files in one message of the walking thread, and messages that it may be ahead.
+const WALK_BATCH: usize = 256;
 const BATCHES_AHEAD: usize = 16;
 
-type Batch = Vec<Result<File, Obstacle>>;
+type WalkBatch = Vec<Result<WalkedFile, WalkError>>;
 
-/// Walks to the end, or until nobody listens any more.
-fn send_in_batches(mut files: Walk, batches: &Sender<Batch>) {
+/// Walks to the end, or until the receiver is gone.
+fn send_in_batches(mut files: Walk, batches: &Sender<WalkBatch>) {
     loop {
-        let batch: Batch = files.by_ref().take(BATCH).collect();
+        let batch: WalkBatch = files.by_ref().take(WALK_BATCH).collect();
         if batch.is_empty() || batches.send(batch).is_err() {
             return;
         }
@@ -53,150 +55,145 @@ fn send_in_batches(mut files: Walk, batches: &Sender<Batch>) {
 /// Plans one run.
 pub struct Planner<'a> {
     pub catalog: &'a dyn Catalog,
-    pub tally: &'a Tally<'a>,
-    pub cancel: &'a Cancel,
-    /// Where files to read go.
-    pub jobs: Sender<Job>,
-    /// Called once, when the readers no longer keep up.
-    pub on_long_run: Option<Box<dyn FnOnce() + Send + 'a>>,
+    pub progress: &'a Progress<'a>,
+    pub cancel: &'a CancelToken,
+    pub tasks: Sender<DecodeTask>,
+    /// Called once, when the decoders no longer keep up.
+    pub on_backpressure: Option<Box<dyn FnOnce() + Send + 'a>>,
+    /// Number of files found so far.
     pub files: u64,
-    pub findings: Findings,
-}
-
-/// Whether planning goes on.
-#[derive(PartialEq, Eq)]
-enum Flow {
-    On,
-    Stop,
+    pub findings: WalkFindings,
 }
 
 impl Planner<'_> {
-    /// Plans all sources; what it finds besides jobs is complete unless the run was cancelled.
-    pub fn run(mut self, grounds: &[Ground]) -> Result<Findings, CatalogError> {
-        for (source, left_out) in grounds {
-            if self.plan(source, left_out)? == Flow::Stop {
+    /// Plans all sources. The findings are complete unless the run was cancelled.
+    pub fn run(mut self, roots: &[SourceRoot]) -> Result<WalkFindings, CatalogError> {
+        for root in roots {
+            if self.plan(root)?.is_break() {
                 return Ok(self.findings);
             }
         }
-        self.tally.walked(self.files);
+        self.progress.total(self.files);
         Ok(self.findings)
     }
 
-    /// The walk runs in a thread of its own, so that it waits for the disk while records are compared.
-    fn plan(&mut self, source: &Path, left_out: &[PathBuf]) -> Result<Flow, CatalogError> {
-        let (batches, met) = bounded(BATCHES_AHEAD);
-        let files = walk(source, left_out.to_vec(), Look::Stamps);
+    /// The walk has its own thread, so that it waits for the disk while records are compared.
+    fn plan(&mut self, root: &SourceRoot) -> Result<ControlFlow<()>, CatalogError> {
+        let (batches, to_compare) = bounded(BATCHES_AHEAD);
+        let files = walk(&root.path, root.excluded.clone(), WalkMode::Stat);
         thread::scope(|scope| {
             scope.spawn(move || send_in_batches(files, &batches));
-            self.compare(source, left_out, met)
+            self.compare(root, to_compare)
         })
     }
 
     fn compare(
         &mut self,
-        source: &Path,
-        left_out: &[PathBuf],
-        batches: Receiver<Batch>,
-    ) -> Result<Flow, CatalogError> {
-        let mut known: Records<'_> = self.catalog.files_under(source).peekable();
-        for met in batches.into_iter().flatten() {
+        root: &SourceRoot,
+        batches: Receiver<WalkBatch>,
+    ) -> Result<ControlFlow<()>, CatalogError> {
+        let mut records: Records<'_> = self.catalog.files_under(&root.path).peekable();
+        for file in batches.into_iter().flatten() {
             if self.cancel.is_cancelled() {
-                return Ok(Flow::Stop);
+                return Ok(ControlFlow::Break(()));
             }
-            let flow = match met {
-                Ok(file) => self.file(&file, &mut known, left_out)?,
-                Err(obstacle) => {
-                    self.obstructed(obstacle);
-                    Flow::On
+            match file {
+                Ok(file) => {
+                    if self.file(&file, &mut records, root)?.is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
                 }
-            };
-            if flow == Flow::Stop {
-                return Ok(Flow::Stop);
+                Err(error) => self.unreadable(error),
             }
         }
-        for record in known {
-            self.vanished(&record?.path, left_out);
+        for record in records {
+            self.deleted(&record?.path, root);
         }
-        Ok(Flow::On)
+        Ok(ControlFlow::Continue(()))
     }
 
     fn file(
         &mut self,
-        file: &File,
-        known: &mut Records<'_>,
-        left_out: &[PathBuf],
-    ) -> Result<Flow, CatalogError> {
+        file: &WalkedFile,
+        records: &mut Records<'_>,
+        root: &SourceRoot,
+    ) -> Result<ControlFlow<()>, CatalogError> {
         self.files += 1;
-        self.tally.discovered(self.files);
-        match self.catch_up(&file.path, known, left_out)? {
+        self.progress.discovered(self.files);
+        match self.advance_to(&file.path, records, root)? {
             Some(record) if Some(record.stamp) == file.stamp => {
                 self.unchanged(record);
-                Ok(Flow::On)
+                Ok(ControlFlow::Continue(()))
             }
-            // Without a stamp it is gone or shut since its folder was listed; reading it will tell which.
+            // A file without a stamp was deleted or locked since its folder was listed; reading it shows
+            // which.
             record => Ok(self.send(&file.path, record.as_ref())),
         }
     }
 
-    /// Takes the records before `path` for vanished and gives the record of `path`.
-    fn catch_up(
+    /// Records the files before `path` as deleted and returns the record of `path`.
+    fn advance_to(
         &mut self,
         path: &Path,
-        known: &mut Records<'_>,
-        left_out: &[PathBuf],
+        records: &mut Records<'_>,
+        root: &SourceRoot,
     ) -> Result<Option<FileRecord>, CatalogError> {
-        let not_after =
+        let is_not_after =
             |next: &Result<FileRecord, _>| next.as_ref().map_or(true, |record| record.path <= path);
-        while let Some(record) = known.next_if(not_after) {
+        while let Some(record) = records.next_if(is_not_after) {
             let record = record?;
             if record.path == path {
                 return Ok(Some(record));
             }
-            self.vanished(&record.path, left_out);
+            self.deleted(&record.path, root);
         }
         Ok(None)
     }
 
     fn unchanged(&self, record: FileRecord) {
         match record.state {
-            FileState::Indexed(_) => self.tally.unchanged(),
-            FileState::Failed(reason) => self.tally.failed_file(&record.path, reason),
-            FileState::NotImage => self.tally.skipped(),
+            FileState::Indexed(_) => self.progress.file_unchanged(),
+            FileState::Failed(reason) => self.progress.file_failed(&record.path, reason),
+            FileState::NotImage => self.progress.file_skipped(),
         }
     }
 
-    fn vanished(&mut self, path: &Path, left_out: &[PathBuf]) {
-        if !left_out.iter().any(|folder| path.starts_with(folder)) {
-            self.findings.vanished.push(path);
+    fn deleted(&mut self, path: &Path, root: &SourceRoot) {
+        if !root.excluded.iter().any(|excluded| path.starts_with(excluded)) {
+            self.findings.deleted.push(path);
         }
     }
 
-    fn obstructed(&mut self, obstacle: Obstacle) {
-        let path = sources::tidy(&obstacle.path);
+    fn unreadable(&mut self, error: WalkError) {
+        let path = normalize(&error.path);
         if is_worth_reporting(&path) {
-            self.tally.failed(&path, obstacle.reason);
+            self.progress.path_failed(&path, error.reason);
         }
-        self.findings.obstructed.insert(path);
+        self.findings.unreadable.insert(path);
     }
 
-    fn send(&mut self, path: &Path, record: Option<&FileRecord>) -> Flow {
+    fn send(&mut self, path: &Path, record: Option<&FileRecord>) -> ControlFlow<()> {
         let previous = match record.map(|record| &record.state) {
             Some(FileState::Indexed(image)) => Some(*image),
             _ => None,
         };
-        let job = Job {
+        let task = DecodeTask {
             path: path.into(),
             previous,
         };
-        let sent = match self.jobs.try_send(job) {
-            Err(TrySendError::Full(job)) => {
-                if let Some(start) = self.on_long_run.take() {
+        let is_sent = match self.tasks.try_send(task) {
+            Err(TrySendError::Full(task)) => {
+                if let Some(start) = self.on_backpressure.take() {
                     start();
                 }
-                self.jobs.send(job).is_ok()
+                self.tasks.send(task).is_ok()
             }
             other => other.is_ok(),
         };
-        if sent { Flow::On } else { Flow::Stop }
+        if is_sent {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! From a path to bytes whose stamp can be trusted.
+//! Reads a file together with a stamp that can be trusted.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,47 +6,53 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use eidetic_catalog::FileStamp;
-use eidetic_imaging::{DecodeLimits, FileKind, HEAD_LENGTH, classify};
+use eidetic_imaging::{DecodeLimits, FileKind, HEAD_LENGTH, ImagingError, classify};
 
-use crate::budget::{Budget, Permit};
-use crate::stamp::{stamp, to_remember};
+use crate::budget::{MemoryBudget, MemoryPermit};
+use crate::stamp::{stamp, trusted_stamp};
 
 /// What was read.
-pub struct Reading<'a> {
-    /// The stamp to remember.
+pub struct FileReading<'a> {
+    /// The stamp to store in the catalog.
     pub stamp: FileStamp,
-    pub content: Content<'a>,
+    pub content: FileContent<'a>,
 }
 
 /// What a file holds.
-pub enum Content<'a> {
-    /// A whole file that looks like a picture, and the right to keep it in memory.
-    Picture(Vec<u8>, Permit<'a>),
-    /// A picture that cannot be read, and why.
-    Refused(String),
+pub enum FileContent<'a> {
+    /// A whole file that looks like an image, and the memory that it takes.
+    Image(Vec<u8>, MemoryPermit<'a>),
+    /// An image that is not decoded, and why.
+    Rejected(String),
     NotImage,
 }
 
-/// Reads the file at `path`; of what is no picture, only the first bytes.
+/// Reads the file at `path`; of a file that is not an image, only the first bytes.
 ///
-/// The stamp is taken before the content. A file that changed meanwhile is read once more; one that changes again is
-/// remembered so that the next run reads it anew.
-pub fn read<'a>(path: &Path, limits: &DecodeLimits, budget: &'a Budget) -> io::Result<Reading<'a>> {
-    let (first, trust) = read_once(path, limits, budget)?;
-    if trust == Trust::Steady {
+/// The stamp is taken before the content. A file that changed meanwhile is read once more; one that changes
+/// again gets a stamp that makes the next run read it.
+pub fn read<'a>(path: &Path, limits: &DecodeLimits, budget: &'a MemoryBudget) -> io::Result<FileReading<'a>> {
+    let (first, stability) = read_once(path, limits, budget)?;
+    if stability == Stability::Steady {
         return Ok(first);
     }
+    // Its memory permit must be free before the second attempt acquires one.
     drop(first);
     Ok(read_once(path, limits, budget)?.0)
 }
 
+/// Whether the file changed while it was read.
 #[derive(PartialEq, Eq)]
-enum Trust {
+enum Stability {
     Steady,
-    ChangedMeanwhile,
+    Changed,
 }
 
-fn read_once<'a>(path: &Path, limits: &DecodeLimits, budget: &'a Budget) -> io::Result<(Reading<'a>, Trust)> {
+fn read_once<'a>(
+    path: &Path,
+    limits: &DecodeLimits,
+    budget: &'a MemoryBudget,
+) -> io::Result<(FileReading<'a>, Stability)> {
     let read_at = SystemTime::now();
     let mut file = File::open(path)?;
     let metadata = file.metadata()?;
@@ -54,45 +60,44 @@ fn read_once<'a>(path: &Path, limits: &DecodeLimits, budget: &'a Budget) -> io::
         return Err(io::ErrorKind::NotFound.into());
     }
     let before = stamp(&metadata);
-    let content = content(&mut file, path, before.size, limits, budget)?;
+    let content = read_content(&mut file, path, before.size, limits, budget)?;
     let after = stamp(&file.metadata()?);
-    let reading = Reading {
-        stamp: to_remember(before, after, read_at),
+    let reading = FileReading {
+        stamp: trusted_stamp(before, after, read_at),
         content,
     };
-    let trust = if before == after {
-        Trust::Steady
+    let stability = if before == after {
+        Stability::Steady
     } else {
-        Trust::ChangedMeanwhile
+        Stability::Changed
     };
-    Ok((reading, trust))
+    Ok((reading, stability))
 }
 
-fn content<'a>(
+fn read_content<'a>(
     file: &mut File,
     path: &Path,
     size: u64,
     limits: &DecodeLimits,
-    budget: &'a Budget,
-) -> io::Result<Content<'a>> {
+    budget: &'a MemoryBudget,
+) -> io::Result<FileContent<'a>> {
     let mut head = Vec::with_capacity(HEAD_LENGTH);
     file.take(HEAD_LENGTH as u64).read_to_end(&mut head)?;
     match classify(&head, path) {
-        FileKind::NotImage => Ok(Content::NotImage),
-        FileKind::UnsupportedImage(reason) => Ok(Content::Refused(reason.into())),
-        FileKind::Image(_) if size > limits.file_bytes => Ok(Content::Refused(format!(
-            "too large: a file of {} MiB, where {} are allowed",
-            size >> 20,
-            limits.file_bytes >> 20
-        ))),
+        FileKind::NotImage => Ok(FileContent::NotImage),
+        FileKind::UnsupportedImage(reason) => Ok(FileContent::Rejected(reason.into())),
+        FileKind::Image(_) if size > limits.file_bytes => {
+            let error = ImagingError::file_too_large(size, limits);
+            Ok(FileContent::Rejected(error.to_string()))
+        }
         FileKind::Image(_) => {
             let permit = budget.acquire(size);
             let mut bytes = Vec::with_capacity(size as usize);
             bytes.extend_from_slice(&head);
-            // No more than was asked for, should the file grow meanwhile: it is read anew then.
+            // No more than the permit covers: a file that grows meanwhile is read again.
             file.take(size.saturating_sub(head.len() as u64))
                 .read_to_end(&mut bytes)?;
-            Ok(Content::Picture(bytes, permit))
+            Ok(FileContent::Image(bytes, permit))
         }
     }
 }

@@ -1,3 +1,5 @@
+//! What a run did, and why one ends early.
+
 use std::path::PathBuf;
 
 use eidetic_catalog::CatalogError;
@@ -5,39 +7,39 @@ use eidetic_encoder::EncodeError;
 use eidetic_vectors::IndexError;
 use thiserror::Error;
 
-/// What a run did. Every picture that it met is counted once among indexed, unchanged, moved and failed.
+/// What a run did. Every image file that it found is counted once among indexed, unchanged, moved and failed.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Report {
-    /// Files that became searchable: new, changed, or a copy at a new path of a picture known from elsewhere.
+pub struct IndexingReport {
+    /// Files that became searchable: new, changed, or a copy of an image that is known from another path.
     pub indexed: u64,
-    /// Of these and of the moved, pictures that the encoder had to see: contents met for the first time.
+    /// Images that were embedded: those that no file held before.
     pub encoded: u64,
-    /// Files as they were, or touched without a change of content.
+    /// Files as they were, or with a new modification time but the same content.
     pub unchanged: u64,
-    /// Files whose picture stood at another path that is gone now; it kept its vector.
+    /// Files whose image was at another path that no longer exists. The image kept its vector.
     pub moved: u64,
-    /// Paths of pictures at which no file stands any more, other than by a move.
+    /// Image files that no longer exist and were not moved.
     pub removed: u64,
-    /// What could not be indexed, in order of path; earlier failures of unchanged files included.
-    pub failed: Vec<Failure>,
-    /// Files that are no pictures.
+    /// What could not be indexed, sorted by path, including earlier failures of unchanged files.
+    pub failed: Vec<FileFailure>,
+    /// Files that are not images.
     pub skipped: u64,
-    /// How long the run took.
+    /// Duration of the run.
     pub seconds: f64,
-    /// Whether it was stopped before its end.
+    /// Whether the run was cancelled before its end.
     pub cancelled: bool,
 }
 
 /// A file or folder that could not be indexed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// Which.
+pub struct FileFailure {
+    /// Its path.
     pub path: PathBuf,
-    /// Why, in words for its owner.
+    /// Why, for display.
     pub reason: String,
 }
 
-/// Why a run could not go on. What was committed before is kept.
+/// Why a run ended early. What was committed before is kept.
 #[derive(Debug, Error)]
 pub enum IndexingError {
     /// The catalog failed.
@@ -46,7 +48,7 @@ pub enum IndexingError {
     /// The vectors could not be written.
     #[error(transparent)]
     Vectors(#[from] IndexError),
-    /// The encoder failed for a reason that no single picture gives.
-    #[error("pictures cannot be encoded: {0}")]
+    /// The encoder failed, not because of a single image.
+    #[error("cannot embed images: {0}")]
     Encode(#[from] EncodeError),
 }

@@ -1,111 +1,92 @@
-//! A run from beginning to end: which threads there are and what flows between them.
+//! An indexing run: its threads and the channels between them.
 
 use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::{PoisonError, RwLock};
 use std::thread::{self, Scope};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use eidetic_domain::ImageId;
 use eidetic_vectors::VectorIndex;
 
-use crate::claims::Claims;
 use crate::commit::{Committed, Committer};
-use crate::count::{Ground, count};
-use crate::plan::{Findings, Job, Planner};
-use crate::prepare::{Outcome, Readers};
-use crate::removal::{Removal, Removed};
-use crate::sources::{Sources, tidy};
-use crate::tally::Tally;
-use crate::{Cancel, Indexer, IndexingError, Observer, Options, Report, Stage};
+use crate::count::count;
+use crate::decode::{Decoders, FileOutcome};
+use crate::in_flight::InFlightImages;
+use crate::plan::{DecodeTask, Planner, WalkFindings};
+use crate::progress::Progress;
+use crate::removal::{Removal, RemovalCounts};
+use crate::sources::{SourceRoot, normalize, source_roots};
+use crate::{CancelToken, Indexer, IndexerOptions, IndexingError, IndexingReport, RunContext, RunStage};
 
-/// Files planned ahead of the readers.
-const JOBS_AHEAD: usize = 1024;
+/// Files planned ahead of the decoders.
+const TASKS_AHEAD: usize = 1024;
 
 /// See [`Indexer::run`].
 pub fn run<V: VectorIndex + ?Sized>(
     indexer: &Indexer<'_, V>,
     sources: &[PathBuf],
-    options: &Options,
-    observer: &dyn Observer,
-    cancel: &Cancel,
-) -> Result<Report, IndexingError> {
+    options: &IndexerOptions,
+    context: &RunContext<'_>,
+) -> Result<IndexingReport, IndexingError> {
     let start = Instant::now();
-    let tally = Tally::new(observer);
-    observer.stage(Stage::Indexing);
-    let (findings, committed) = index(indexer, &grounds(sources, options), options, &tally, cancel)?;
-    let met_again = committed.met_again;
-    let removed = if cancel.is_cancelled() || findings.vanished.is_empty() {
-        Removed::default()
+    let progress = Progress::new(context.observer);
+    context.observer.stage(RunStage::Indexing);
+    let roots = source_roots(sources, options);
+    let (findings, committed) = index(indexer, &roots, options, &progress, &context.cancel)?;
+    let removal = if context.is_cancelled() || findings.deleted.is_empty() {
+        RemovalCounts::default()
     } else {
-        observer.stage(Stage::Removing);
-        let other_sources: Vec<PathBuf> = options.other_sources.iter().map(|path| tidy(path)).collect();
+        context.observer.stage(RunStage::Removing);
+        let other_sources: Vec<PathBuf> = options.other_sources.iter().map(|path| normalize(path)).collect();
         let removal = Removal {
             indexer,
             other_sources: &other_sources,
-            met_again,
+            duplicates: committed.duplicates,
         };
         removal.run(&findings)?
     };
-    let (unchanged, skipped, failed) = tally.finish();
-    Ok(Report {
-        indexed: committed.indexed.saturating_sub(removed.moved),
+    let totals = progress.finish();
+    Ok(IndexingReport {
+        indexed: committed.indexed.saturating_sub(removal.moved),
         encoded: committed.encoded,
-        unchanged: unchanged + committed.unchanged,
-        moved: removed.moved,
-        removed: removed.removed,
-        failed,
-        skipped,
+        unchanged: totals.unchanged + committed.unchanged,
+        moved: removal.moved,
+        removed: removal.removed,
+        failed: totals.failed,
+        skipped: totals.skipped,
         seconds: start.elapsed().as_secs_f64(),
-        cancelled: cancel.is_cancelled(),
+        cancelled: context.is_cancelled(),
     })
-}
-
-/// Whether an image has a vector.
-pub fn vector_stands<V: VectorIndex + ?Sized>(vectors: &RwLock<V>, image: &ImageId) -> bool {
-    let vectors = vectors.read().unwrap_or_else(PoisonError::into_inner);
-    vectors.vector(image).is_some()
-}
-
-/// Each source with what lies in it but is not part of it.
-fn grounds(sources: &[PathBuf], options: &Options) -> Vec<Ground> {
-    let sources = Sources::new(sources);
-    let excluded: Vec<PathBuf> = options.excluded.iter().map(|path| tidy(path)).collect();
-    let ground = |source: &PathBuf| {
-        let left_out = sources.within(source).into_iter().chain(excluded.iter().cloned());
-        (source.clone(), left_out.collect())
-    };
-    sources.iter().map(ground).collect()
 }
 
 fn index<V: VectorIndex + ?Sized>(
     indexer: &Indexer<'_, V>,
-    grounds: &[Ground],
-    options: &Options,
-    tally: &Tally<'_>,
-    cancel: &Cancel,
-) -> Result<(Findings, Committed), IndexingError> {
-    let claims = Claims::default();
-    let readers = Readers::new(indexer, options, &claims);
-    let (jobs, to_read) = bounded(JOBS_AHEAD);
+    roots: &[SourceRoot],
+    options: &IndexerOptions,
+    progress: &Progress<'_>,
+    cancel: &CancelToken,
+) -> Result<(WalkFindings, Committed), IndexingError> {
+    let in_flight = InFlightImages::default();
+    let decoders = Decoders::new(indexer, options, &in_flight);
+    let (tasks, to_decode) = bounded(TASKS_AHEAD);
     let (outcomes, to_commit) = bounded(2 * options.batch.max(1));
     thread::scope(|scope| {
         let planner = Planner {
             catalog: indexer.catalog,
-            tally,
+            progress,
             cancel,
-            jobs,
-            on_long_run: Some(Box::new(move || {
-                scope.spawn(move || count(grounds, tally, cancel));
+            tasks,
+            on_backpressure: Some(Box::new(move || {
+                scope.spawn(move || count(roots, progress, cancel));
             })),
             files: 0,
-            findings: Findings::default(),
+            findings: WalkFindings::default(),
         };
-        let planning = scope.spawn(move || planner.run(grounds));
-        spawn_readers(scope, &readers, options, &to_read, &outcomes, cancel);
-        drop((to_read, outcomes));
-        let committed = Committer::new(indexer, options, &readers, &claims, tally).run(to_commit, cancel);
+        let planning = scope.spawn(move || planner.run(roots));
+        spawn_decoders(scope, &decoders, options, &to_decode, &outcomes, cancel);
+        drop((to_decode, outcomes));
+        let committer = Committer::new(indexer, options, &decoders, &in_flight, progress);
+        let committed = committer.run(to_commit, cancel);
         let findings = planning
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -113,19 +94,19 @@ fn index<V: VectorIndex + ?Sized>(
     })
 }
 
-fn spawn_readers<'scope, 'env, V: VectorIndex + ?Sized>(
+fn spawn_decoders<'scope, 'env, V: VectorIndex + ?Sized>(
     scope: &'scope Scope<'scope, 'env>,
-    readers: &'env Readers<'env, V>,
-    options: &Options,
-    jobs: &Receiver<Job>,
-    outcomes: &Sender<Result<Outcome, IndexingError>>,
-    cancel: &'env Cancel,
+    decoders: &'env Decoders<'env, V>,
+    options: &IndexerOptions,
+    tasks: &Receiver<DecodeTask>,
+    outcomes: &Sender<Result<FileOutcome, IndexingError>>,
+    cancel: &'env CancelToken,
 ) {
-    for _ in 0..threads(options) {
-        let (jobs, outcomes) = (jobs.clone(), outcomes.clone());
+    for _ in 0..thread_count(options) {
+        let (tasks, outcomes) = (tasks.clone(), outcomes.clone());
         scope.spawn(move || {
-            for job in jobs {
-                if cancel.is_cancelled() || outcomes.send(readers.prepare(job)).is_err() {
+            for task in tasks {
+                if cancel.is_cancelled() || outcomes.send(decoders.decode_file(task)).is_err() {
                     return;
                 }
             }
@@ -133,7 +114,7 @@ fn spawn_readers<'scope, 'env, V: VectorIndex + ?Sized>(
     }
 }
 
-pub fn threads(options: &Options) -> usize {
+pub fn thread_count(options: &IndexerOptions) -> usize {
     match options.threads {
         0 => thread::available_parallelism().map_or(1, NonZero::get),
         threads => threads,

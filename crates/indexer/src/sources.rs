@@ -2,32 +2,36 @@
 
 use std::path::{Path, PathBuf, absolute};
 
-/// Absolute, sorted, without repetition.
-pub struct Sources {
-    paths: Vec<PathBuf>,
+use crate::IndexerOptions;
+
+/// One source and what lies in it without being part of it.
+pub struct SourceRoot {
+    pub path: PathBuf,
+    /// Other sources, and folders that are never walked.
+    pub excluded: Vec<PathBuf>,
 }
 
-impl Sources {
-    pub fn new(sources: &[PathBuf]) -> Self {
-        let mut paths: Vec<PathBuf> = sources.iter().map(|source| tidy(source)).collect();
-        paths.sort();
-        paths.dedup();
-        Self { paths }
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &PathBuf> {
-        self.paths.iter()
-    }
-
-    /// The sources that lie within `source`: their files are theirs, not its.
-    pub fn within(&self, source: &Path) -> Vec<PathBuf> {
-        let inner = |path: &&PathBuf| path.as_path() != source && path.starts_with(source);
-        self.paths.iter().filter(inner).cloned().collect()
-    }
+/// The sources, sorted and without duplicates, each without the sources within it.
+pub fn source_roots(sources: &[PathBuf], options: &IndexerOptions) -> Vec<SourceRoot> {
+    let mut paths: Vec<PathBuf> = sources.iter().map(|source| normalize(source)).collect();
+    paths.sort();
+    paths.dedup();
+    let never_walked: Vec<PathBuf> = options.excluded.iter().map(|path| normalize(path)).collect();
+    let root = |path: &PathBuf| SourceRoot {
+        path: path.clone(),
+        excluded: [nested(path, &paths), never_walked.clone()].concat(),
+    };
+    paths.iter().map(root).collect()
 }
 
-/// Absolute where the current folder is known, without `.` and doubled or trailing separators.
-pub fn tidy(path: &Path) -> PathBuf {
+/// Those of `paths` that lie within `source`.
+fn nested(source: &Path, paths: &[PathBuf]) -> Vec<PathBuf> {
+    let is_inner = |path: &&PathBuf| path.as_path() != source && path.starts_with(source);
+    paths.iter().filter(is_inner).cloned().collect()
+}
+
+/// Absolute where the current folder is known, without `.` and without doubled or trailing separators.
+pub fn normalize(path: &Path) -> PathBuf {
     absolute(path)
         .unwrap_or_else(|_| path.into())
         .components()
@@ -39,10 +43,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sources_are_tidied_and_nested_ones_known() {
-        let sources = Sources::new(&["/p/b/".into(), "/p/./b".into(), "/p".into(), "/pq".into()]);
-        assert!(sources.iter().eq(["/p", "/p/b", "/pq"].map(Path::new)));
-        assert_eq!(sources.within(Path::new("/p")), [PathBuf::from("/p/b")]);
-        assert!(sources.within(Path::new("/p/b")).is_empty());
+    fn nested_sources_are_excluded_from_outer() {
+        let sources = ["/p/b/".into(), "/p/./b".into(), "/p".into(), "/pq".into()];
+        let roots = source_roots(&sources, &IndexerOptions::default());
+        assert!(
+            roots
+                .iter()
+                .map(|root| &root.path)
+                .eq(["/p", "/p/b", "/pq"].map(Path::new))
+        );
+        assert_eq!(roots[0].excluded, [PathBuf::from("/p/b")]);
+        assert!(roots[1].excluded.is_empty());
     }
 }

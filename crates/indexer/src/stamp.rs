@@ -1,39 +1,41 @@
-//! When a file may be taken for unchanged.
+//! File stamps: size and modification time, by which a file is known to be unchanged.
 
 use std::fs::Metadata;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use eidetic_catalog::FileStamp;
 
-/// No file has this modification time: a stamp with it makes the next run read the file again.
-const UNSETTLED: i64 = i64::MIN;
+/// A time that no file has: a stamp with it makes the next run read the file again (git calls such entries
+/// racy).
+const RACY: i64 = i64::MIN;
 
-/// The coarsest step of a file system's clock that is in use (FAT's). A file modified so shortly before it was read
-/// may change again without a new time.
-const COARSEST_CLOCK: Duration = Duration::from_secs(2);
+/// The coarsest resolution of modification times in use (FAT's). A file modified less than this before it was
+/// read may change again without a new time.
+const COARSEST_RESOLUTION: Duration = Duration::from_secs(2);
 
-/// The stamp of a file as the file system gives it.
+/// The stamp as the file system reports it.
 pub fn stamp(metadata: &Metadata) -> FileStamp {
-    let modified_ns = metadata.modified().map_or(UNSETTLED, since_1970);
+    let modified_ns = metadata.modified().map_or(RACY, unix_nanoseconds);
     FileStamp {
         size: metadata.len(),
         modified_ns,
     }
 }
 
-/// The stamp to remember of a file that had stamp `before` when its reading began at `read_at`, and `after` at its end.
-pub fn to_remember(before: FileStamp, after: FileStamp, read_at: SystemTime) -> FileStamp {
-    let age = since_1970(read_at).abs_diff(before.modified_ns);
-    if before == after && u128::from(age) >= COARSEST_CLOCK.as_nanos() {
+/// The stamp to store for a file whose stamp was `before` when reading began at `read_at`, and `after` at its
+/// end.
+pub fn trusted_stamp(before: FileStamp, after: FileStamp, read_at: SystemTime) -> FileStamp {
+    let age = unix_nanoseconds(read_at).abs_diff(before.modified_ns);
+    if before == after && u128::from(age) >= COARSEST_RESOLUTION.as_nanos() {
         return before;
     }
     FileStamp {
-        modified_ns: UNSETTLED,
+        modified_ns: RACY,
         ..before
     }
 }
 
-fn since_1970(time: SystemTime) -> i64 {
+fn unix_nanoseconds(time: SystemTime) -> i64 {
     let nanoseconds = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => nanoseconds(after),
@@ -46,19 +48,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stamp_is_trusted_only_when_old_enough_and_equal_before_and_after() {
+    fn only_old_steady_stamps_are_trusted() {
         let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
         let aged = |seconds: u64| FileStamp {
             size: 5,
-            modified_ns: since_1970(now - Duration::from_secs(seconds)),
+            modified_ns: unix_nanoseconds(now - Duration::from_secs(seconds)),
         };
-        assert_eq!(to_remember(aged(3), aged(3), now), aged(3));
-        assert_eq!(to_remember(aged(1), aged(1), now).modified_ns, UNSETTLED);
-        assert_eq!(to_remember(aged(9), aged(3), now).modified_ns, UNSETTLED);
+        assert_eq!(trusted_stamp(aged(3), aged(3), now), aged(3));
+        assert_eq!(trusted_stamp(aged(1), aged(1), now).modified_ns, RACY);
+        assert_eq!(trusted_stamp(aged(9), aged(3), now).modified_ns, RACY);
         let future = FileStamp {
             size: 5,
-            modified_ns: since_1970(now + Duration::from_secs(86_400)),
+            modified_ns: unix_nanoseconds(now + Duration::from_secs(86_400)),
         };
-        assert_eq!(to_remember(future, future, now), future);
+        assert_eq!(trusted_stamp(future, future, now), future);
     }
 }

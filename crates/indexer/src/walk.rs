@@ -1,7 +1,7 @@
-//! The files of a source, in order of path.
+//! Walks the files of a source in order of their paths.
 //!
-//! A walk of our own over the file system, with the `ignore` crate's matching of rules: per file it makes one look (`statx`
-//! from the open folder), no second path and no sort key.
+//! This is a walk of our own that uses the `ignore` crate only to match rules. It costs one `statx` per file,
+//! relative to the open folder, and allocates neither a second path nor a sort key.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirEntry};
@@ -15,50 +15,52 @@ use eidetic_imaging::{FileKind, classify};
 
 use crate::stamp::stamp;
 
-mod left_out;
+mod excluded;
 mod rules;
 #[cfg(test)]
 mod tests;
 
-use left_out::LeftOut;
-use rules::Rules;
+use excluded::ExcludedPaths;
+use rules::{AncestorRules, IgnoreRules, RuleMatch};
 
-/// What a walk asks of each file.
+/// What a walk reads of each file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
-    /// Its stamp.
-    Stamps,
-    /// That it is there.
-    Names,
+pub enum WalkMode {
+    /// Its name, size and modification time.
+    Stat,
+    /// Its name.
+    NamesOnly,
 }
 
-/// An ordinary file: neither folder nor pipe nor device.
+/// A regular file: no folder, pipe or device.
 #[derive(Debug, PartialEq, Eq)]
-pub struct File {
+pub struct WalkedFile {
+    /// Below the source.
     pub path: PathBuf,
-    /// As its folder was listed; `None` where it is gone or shut since, or nobody asked.
+    /// When its folder was listed; `None` in [`WalkMode::NamesOnly`] and where the file could not be read.
     pub stamp: Option<FileStamp>,
 }
 
-/// Something that the walk could not look at.
+/// A path that the walk could not read.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Obstacle {
+pub struct WalkError {
+    /// The file or folder.
     pub path: PathBuf,
-    /// Why.
+    /// The system's error.
     pub reason: String,
 }
 
-/// Walks `source` without the folders `left_out`, sorted component by component.
+/// Walks `source` without the paths `excluded`, sorted component by component.
 ///
-/// Hidden files and folders below the source and whatever an ignore file names are passed over; ignore files of the
-/// folders above the source count too, so that a source and a folder within it agree. Links are followed; one that leads
-/// back to a folder it lies in is passed over, which loses nothing. Per folder the names it holds are in memory, nothing
-/// else.
-pub fn walk(source: &Path, left_out: Vec<PathBuf>, look: Look) -> Walk {
+/// Skips hidden files and folders below the source, and what an ignore file names. The ignore files of the
+/// folders above the source apply too, so that a source and a folder within it agree. Symbolic links are
+/// followed, except those to a folder that contains the link. Only the names in the open folders are in
+/// memory.
+pub fn walk(source: &Path, excluded: Vec<PathBuf>, mode: WalkMode) -> Walk {
     Walk {
-        look,
-        left_out: LeftOut::new(left_out),
-        above: Rules::above(source),
+        mode,
+        excluded: ExcludedPaths::new(excluded),
+        ancestor_rules: AncestorRules::new(source),
         source: source.to_owned(),
         started: false,
         open: Vec::new(),
@@ -67,58 +69,57 @@ pub fn walk(source: &Path, left_out: Vec<PathBuf>, look: Look) -> Walk {
 
 /// See [`walk`].
 pub struct Walk {
-    look: Look,
-    left_out: LeftOut,
-    /// Rules of the folders above.
-    above: rules::Above,
+    mode: WalkMode,
+    excluded: ExcludedPaths,
+    ancestor_rules: AncestorRules,
     source: PathBuf,
     started: bool,
-    /// The folders from the source to where the walk is.
-    open: Vec<Folder>,
+    /// The folders from the source to the current one.
+    open: Vec<OpenFolder>,
 }
 
-struct Folder {
+struct OpenFolder {
     path: PathBuf,
-    rules: Option<Arc<Rules>>,
-    entries: vec::IntoIter<Entry>,
+    rules: Option<Arc<IgnoreRules>>,
+    entries: vec::IntoIter<WalkEntry>,
 }
 
-struct Entry {
+struct WalkEntry {
     name: OsString,
-    kind: Kind,
+    kind: EntryKind,
 }
 
-enum Kind {
+enum EntryKind {
     File(Option<FileStamp>),
     Folder,
     LinkedFolder,
-    Obstacle(String),
+    Unreadable(String),
 }
 
 impl Iterator for Walk {
-    type Item = Result<File, Obstacle>;
+    type Item = Result<WalkedFile, WalkError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if !self.started {
             self.started = true;
-            if let Some(met) = self.start() {
-                return Some(met);
+            if let Some(first) = self.start() {
+                return Some(first);
             }
         }
         loop {
             let folder = self.open.last_mut()?;
-            let Some(Entry { name, kind }) = folder.entries.next() else {
+            let Some(WalkEntry { name, kind }) = folder.entries.next() else {
                 self.open.pop();
                 continue;
             };
             let path = folder.path.join(name);
             match kind {
-                Kind::File(stamp) => return Some(Ok(File { path, stamp })),
-                Kind::Obstacle(reason) => return Some(Err(Obstacle { path, reason })),
-                Kind::LinkedFolder if self.leads_back(&path) => {}
-                Kind::Folder | Kind::LinkedFolder => {
-                    if let Err(obstacle) = self.enter(path) {
-                        return Some(Err(obstacle));
+                EntryKind::File(stamp) => return Some(Ok(WalkedFile { path, stamp })),
+                EntryKind::Unreadable(reason) => return Some(Err(WalkError { path, reason })),
+                EntryKind::LinkedFolder if self.is_loop(&path) => {}
+                EntryKind::Folder | EntryKind::LinkedFolder => {
+                    if let Err(error) = self.enter(path) {
+                        return Some(Err(error));
                     }
                 }
             }
@@ -127,13 +128,13 @@ impl Iterator for Walk {
 }
 
 impl Walk {
-    /// The source itself, which no rule keeps out; `None` for a folder that was entered.
-    fn start(&mut self) -> Option<Result<File, Obstacle>> {
+    /// The source itself, to which no rule applies; `None` for a folder that was entered.
+    fn start(&mut self) -> Option<Result<WalkedFile, WalkError>> {
         let path = self.source.clone();
         match fs::metadata(&path) {
-            Err(error) => Some(Err(obstacle(path, &error))),
+            Err(error) => Some(Err(walk_error(path, &error))),
             Ok(metadata) if metadata.is_dir() => self.enter(path).err().map(Err),
-            Ok(metadata) if metadata.is_file() => Some(Ok(File {
+            Ok(metadata) if metadata.is_file() => Some(Ok(WalkedFile {
                 path,
                 stamp: Some(stamp(&metadata)),
             })),
@@ -141,20 +142,20 @@ impl Walk {
         }
     }
 
-    fn enter(&mut self, path: PathBuf) -> Result<(), Obstacle> {
+    fn enter(&mut self, path: PathBuf) -> Result<(), WalkError> {
         let listed: io::Result<Vec<DirEntry>> = fs::read_dir(&path).and_then(Iterator::collect);
-        let listed = listed.map_err(|error| obstacle(path.clone(), &error))?;
-        let rules = Rules::of(
+        let listed = listed.map_err(|error| walk_error(path.clone(), &error))?;
+        let rules = IgnoreRules::of(
             &path,
             &listed,
             self.open.last().and_then(|folder| folder.rules.clone()),
         );
-        let mut entries: Vec<Entry> = listed
+        let mut entries: Vec<WalkEntry> = listed
             .iter()
             .filter_map(|entry| self.entry(entry, &path, rules.as_deref()))
             .collect();
         entries.sort_unstable_by(|left, right| left.name.cmp(&right.name));
-        self.open.push(Folder {
+        self.open.push(OpenFolder {
             path,
             rules,
             entries: entries.into_iter(),
@@ -162,73 +163,73 @@ impl Walk {
         Ok(())
     }
 
-    /// What an entry is; `None` for what is passed over.
-    fn entry(&self, entry: &DirEntry, folder: &Path, rules: Option<&Rules>) -> Option<Entry> {
+    /// The entry; `None` where it is skipped.
+    fn entry(&self, entry: &DirEntry, folder: &Path, rules: Option<&IgnoreRules>) -> Option<WalkEntry> {
         let name = entry.file_name();
         let kind = entry.file_type().ok()?;
         if kind.is_symlink() {
             return self.link(name, folder, rules);
         }
         let is_folder = kind.is_dir();
-        if !(is_folder || kind.is_file()) || self.is_passed_over(&name, folder, is_folder, rules) {
+        if !(is_folder || kind.is_file()) || self.is_ignored(&name, folder, is_folder, rules) {
             return None;
         }
-        if self.left_out.contains(folder, &name, is_folder) {
+        if self.excluded.contains(folder, &name, is_folder) {
             return None;
         }
-        let kind = match self.look {
-            _ if is_folder => Kind::Folder,
-            Look::Names => Kind::File(None),
-            Look::Stamps => Kind::File(entry.metadata().ok().map(|metadata| stamp(&metadata))),
+        let kind = match self.mode {
+            _ if is_folder => EntryKind::Folder,
+            WalkMode::NamesOnly => EntryKind::File(None),
+            WalkMode::Stat => EntryKind::File(entry.metadata().ok().map(|metadata| stamp(&metadata))),
         };
-        Some(Entry { name, kind })
+        Some(WalkEntry { name, kind })
     }
 
-    /// A link that leads nowhere is an obstacle even where it is hidden: what was behind it may come back.
-    fn link(&self, name: OsString, folder: &Path, rules: Option<&Rules>) -> Option<Entry> {
+    /// A broken link is an error even where it is hidden, since its target may come back.
+    fn link(&self, name: OsString, folder: &Path, rules: Option<&IgnoreRules>) -> Option<WalkEntry> {
         let kind = match fs::metadata(folder.join(&name)) {
-            Err(error) => Kind::Obstacle(reason(&error)),
+            Err(error) => EntryKind::Unreadable(reason(&error)),
             Ok(metadata) => {
                 let is_folder = metadata.is_dir();
-                if self.is_passed_over(&name, folder, is_folder, rules)
-                    || self.left_out.contains_target(folder, &name, is_folder)
+                if self.is_ignored(&name, folder, is_folder, rules)
+                    || self.excluded.contains_target(folder, &name, is_folder)
                 {
                     return None;
                 }
                 match is_folder {
-                    true => Kind::LinkedFolder,
-                    false if metadata.is_file() => Kind::File(Some(stamp(&metadata))),
+                    true => EntryKind::LinkedFolder,
+                    false if metadata.is_file() => EntryKind::File(Some(stamp(&metadata))),
                     false => return None,
                 }
             }
         };
-        Some(Entry { name, kind })
+        Some(WalkEntry { name, kind })
     }
 
-    /// Whether rules name it, or else it is hidden. A rule can let a hidden file in.
-    fn is_passed_over(&self, name: &OsStr, folder: &Path, is_folder: bool, rules: Option<&Rules>) -> bool {
+    /// Whether a rule matches the entry or, where none does, it is hidden. A rule can include a hidden file.
+    fn is_ignored(&self, name: &OsStr, folder: &Path, is_folder: bool, rules: Option<&IgnoreRules>) -> bool {
         let hidden = name.as_encoded_bytes().starts_with(b".");
-        if rules.is_none() && self.above.is_empty() {
+        if rules.is_none() && self.ancestor_rules.is_empty() {
             return hidden;
         }
         let path = folder.join(name);
-        let own = rules.and_then(|rules| rules.verdict(&path, is_folder));
-        own.or_else(|| self.above.verdict(&path, is_folder))
-            .map_or(hidden, |verdict| verdict == rules::Verdict::PassOver)
+        let own = rules.and_then(|rules| rules.innermost_match(&path, is_folder));
+        own.or_else(|| self.ancestor_rules.innermost_match(&path, is_folder))
+            .map_or(hidden, |rule| rule == RuleMatch::Ignore)
     }
 
-    /// Whether a link leads to a folder that it lies in.
-    fn leads_back(&self, link: &Path) -> bool {
+    /// Whether the target of a link is a folder that contains the link.
+    fn is_loop(&self, link: &Path) -> bool {
         let Ok(target) = link.canonicalize() else {
             return false;
         };
-        let is_target = |folder: &Folder| folder.path.canonicalize().is_ok_and(|real| real == target);
+        let is_target = |folder: &OpenFolder| folder.path.canonicalize().is_ok_and(|real| real == target);
         self.open.iter().any(is_target)
     }
 }
 
-fn obstacle(path: PathBuf, error: &io::Error) -> Obstacle {
-    Obstacle {
+fn walk_error(path: PathBuf, error: &io::Error) -> WalkError {
+    WalkError {
         path,
         reason: reason(error),
     }
@@ -236,12 +237,13 @@ fn obstacle(path: PathBuf, error: &io::Error) -> Obstacle {
 
 fn reason(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::NotFound => "there is nothing at this path, or a link that leads to nothing".into(),
+        io::ErrorKind::NotFound => "no such file or folder, or a broken symbolic link".into(),
         _ => error.to_string(),
     }
 }
 
-/// Whether an obstacle is worth a line: broken links count only where they are named like visible pictures or folders.
+/// Whether to report an unreadable path: a broken link only where its name is that of a visible image or
+/// folder.
 pub fn is_worth_reporting(path: &Path) -> bool {
     let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
     let hidden = path

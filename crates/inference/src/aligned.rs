@@ -15,8 +15,8 @@ use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration, TextModel}
 use image::RgbImage;
 
 use crate::error::LoadError;
-use crate::load::{Opening, open_encoder, open_text_model};
-use eidetic_hub::ModelRef;
+use crate::load::{LoadOptions, load_encoder, load_text_model};
+use eidetic_hub::{DownloadProgress, ModelRef, directory_name};
 
 pub use fit::{FitError, Fitted, LEAST_PICTURES, Offset, Pair, Recalls, Recipe, fit_alignment};
 pub use folder::AlignedModels;
@@ -47,8 +47,12 @@ pub(crate) struct Projection {
 }
 
 impl AlignedEncoder {
-    /// Opens a directory that [`AlignedModels::save`] made, and both models that it names.
-    pub fn open(directory: &Path, opening: &Opening) -> Result<Self, LoadError> {
+    /// Loads a directory that [`AlignedModels::save`] made, and both models that it names.
+    pub(crate) fn load(
+        directory: &Path,
+        options: &LoadOptions,
+        progress: &dyn DownloadProgress,
+    ) -> Result<Self, LoadError> {
         let opened = folder::read(directory)?;
         for model in [&opened.text_model, &opened.image_model] {
             if directory_of(model).is_some() {
@@ -58,12 +62,12 @@ impl AlignedEncoder {
                 ));
             }
         }
-        let texts = open_text_model(&opened.text_model, opening)?;
-        let pictures = open_encoder(&opened.image_model, opening)?;
+        let texts = load_text_model(&opened.text_model, options, progress)?;
+        let pictures = load_encoder(&opened.image_model, options, progress)?;
         folder::same_models(directory, &opened, texts.as_ref(), pictures.as_ref())?;
         Ok(Self {
             space: SpaceId {
-                model: crate::directory_name(directory),
+                model: directory_name(directory),
                 revision: opened.revision,
                 preprocessing: pictures.space().preprocessing.clone(),
                 dimension: pictures.space().dimension,

@@ -40,6 +40,23 @@ impl LogitFacts {
 }
 
 impl Engine {
+    /// The same engine in another precision, where it has a choice: candle computes in f32.
+    #[must_use]
+    pub const fn with_precision(self, precision: Precision) -> Self {
+        match self {
+            Self::Cpu(_) => Self::Cpu(precision),
+            Self::Candle | Self::Device(_) => self,
+        }
+    }
+
+    /// What it runs on.
+    pub const fn device(self) -> Device {
+        match self {
+            Self::Cpu(_) | Self::Candle => Device::Cpu,
+            Self::Device(device) => device,
+        }
+    }
+
     /// The arithmetic that it computes in.
     pub const fn precision(self) -> Precision {
         match self {

@@ -1,79 +1,176 @@
-//! Opening whatever a name stands for: the one place that knows all kinds of models.
+//! Loading whatever a model reference names: the one place that knows all kinds of models.
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use eidetic_domain::Precision;
 use eidetic_encoder::{Encoder, TextModel};
+use eidetic_hub::{
+    DownloadProgress, HubSettings, Layout, LocatedModel, Modality, ModelFiles, ModelLocation, ModelRef,
+    TokenizerFiles, locate,
+};
 
-use crate::aligned;
-use crate::device::Device;
+use crate::aligned::{self, AlignedEncoder};
+use crate::engine::Engine;
 use crate::error::LoadError;
 use crate::memory::{self, MemoryLimit};
-use crate::text_models;
-use eidetic_hub::ModelRef;
-use eidetic_hub::{DownloadProgress, HubSettings};
+use crate::model::Model;
+use crate::qwen;
+use crate::text_tower::TextTower;
+use crate::two_tower::ClipEncoder;
 
-/// How a model is opened.
-pub struct Opening<'a> {
-    /// What it computes in, where its device leaves the choice.
-    pub precision: Precision,
-    /// What it runs on.
-    pub device: Device,
+/// How a model is loaded.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// What runs it, and in which precision.
+    pub engine: Engine,
     /// Whether it must fit into memory.
     pub memory: MemoryLimit,
-    /// Where it is downloaded from, if it has to be.
-    pub hub: &'a HubSettings,
-    /// Told about the download.
-    pub progress: &'a dyn DownloadProgress,
+    /// Where missing files are downloaded from, if they may be.
+    pub hub: HubSettings,
 }
 
-/// Opens a model of texts and pictures: any that [`open`](crate::open) opens, or a directory that `eidetic align` made.
-pub fn open_encoder(model: &ModelRef, opening: &Opening) -> Result<Box<dyn Encoder>, LoadError> {
-    if let Some(directory) = aligned::directory_of(model) {
-        return Ok(Box::new(aligned::AlignedEncoder::open(directory, opening)?));
+impl Default for LoadOptions {
+    /// f32 on the CPU, within the available memory, with the Hub settings of the environment.
+    fn default() -> Self {
+        Self {
+            engine: Engine::default(),
+            memory: MemoryLimit::default(),
+            hub: HubSettings::from_env(),
+        }
     }
-    prepare(model, opening)?;
-    let engine = opening.device.engine(opening.precision);
-    let encoder = crate::open(model, engine, opening.hub, opening.progress)?;
-    Ok(Box::new(encoder))
 }
 
-/// Opens a model by its text side alone: one that reads texts only, or the text tower of any other.
-pub fn open_text_model(model: &ModelRef, opening: &Opening) -> Result<Box<dyn TextModel>, LoadError> {
-    if let Some(family) = text_models::text_only_family(model, opening)? {
-        return text_models::open(model, &family, opening);
+/// A model whose files are on disk and which can be loaded: its device is available and its weights fit into memory.
+pub struct PreparedModel<'a> {
+    kind: Prepared<'a>,
+    options: &'a LoadOptions,
+    progress: &'a dyn DownloadProgress,
+}
+
+enum Prepared<'a> {
+    /// A directory that `eidetic align` made; it names two other models.
+    Aligned(&'a Path),
+    /// Any other.
+    Located(LocatedModel),
+}
+
+/// Loads a model of texts and images.
+pub fn load_encoder(
+    model: &ModelRef,
+    options: &LoadOptions,
+    progress: &dyn DownloadProgress,
+) -> Result<Box<dyn Encoder>, LoadError> {
+    prepare(model, Modality::ImageText, options, progress)?.load_encoder()
+}
+
+/// Loads the text side of a model: a text-only model, or the text tower of any other.
+pub fn load_text_model(
+    model: &ModelRef,
+    options: &LoadOptions,
+    progress: &dyn DownloadProgress,
+) -> Result<Box<dyn TextModel>, LoadError> {
+    let prepared = prepare(model, Modality::Text, options, progress)?;
+    if let Prepared::Located(located) = &prepared.kind
+        && let Some(family) = &located.text_family
+    {
+        return load_text_only(located, family, options);
     }
-    Ok(Box::new(text_models::TextTower(open_encoder(model, opening)?)))
+    Ok(Box::new(TextTower(prepared.load_encoder()?)))
 }
 
-/// Everything that comes before a model's weights are read: its files are fetched, its device is there, its weights fit
-/// into memory.
-pub fn prepare(model: &ModelRef, opening: &Opening) -> Result<(), LoadError> {
-    opening.device.open()?;
-    let Some(folder) = folder_of(model, opening)? else {
-        return Ok(());
+/// Everything that comes before the weights are read: the device is opened, the files are fetched, the memory is checked.
+pub fn prepare<'a>(
+    model: &'a ModelRef,
+    wanted: Modality,
+    options: &'a LoadOptions,
+    progress: &'a dyn DownloadProgress,
+) -> Result<PreparedModel<'a>, LoadError> {
+    let kind = match aligned::directory_of(model) {
+        Some(directory) => Prepared::Aligned(directory),
+        None => {
+            options.engine.device().open()?;
+            let located = locate(model, wanted, &options.hub, progress)?;
+            check_memory(&located, options)?;
+            Prepared::Located(located)
+        }
     };
-    if opening.memory == MemoryLimit::Ignored {
-        return Ok(());
-    }
-    memory::check(
-        &folder,
-        &model.to_string(),
-        opening.device.engine(opening.precision),
-    )
+    Ok(PreparedModel {
+        kind,
+        options,
+        progress,
+    })
 }
 
-/// Where a model's files lie, after they were fetched if need be; the built-in one has none.
-pub fn folder_of(model: &ModelRef, opening: &Opening) -> Result<Option<PathBuf>, LoadError> {
-    match model {
-        ModelRef::Builtin => Ok(None),
-        ModelRef::Directory(path) => Ok(Some(path.clone())),
-        ModelRef::Shortened { model, .. } => folder_of(model, opening),
-        ModelRef::Hub { id, revision } => Ok(Some(eidetic_hub::fetch(
-            id,
-            revision.as_deref(),
-            opening.hub,
-            opening.progress,
-        )?)),
+impl PreparedModel<'_> {
+    /// Reads the weights. The space is named `builtin`, after the directory, or by the Hub's id.
+    pub fn load_encoder(&self) -> Result<Box<dyn Encoder>, LoadError> {
+        match &self.kind {
+            Prepared::Aligned(directory) => Ok(Box::new(AlignedEncoder::load(
+                directory,
+                self.options,
+                self.progress,
+            )?)),
+            Prepared::Located(located) => Ok(Box::new(load_located(located, self.options.engine)?)),
+        }
+    }
+}
+
+fn load_located(located: &LocatedModel, engine: Engine) -> Result<Model, LoadError> {
+    let model = match &located.location {
+        ModelLocation::Builtin => ClipEncoder::load(&located.name, builtin_files(), engine)?.into(),
+        ModelLocation::Path(folder) => Model::load(folder, &located.name, &located.place, engine)?,
+    };
+    match located.dimension {
+        Some(dimension) => model.with_dimension(dimension),
+        None => Ok(model),
+    }
+}
+
+fn load_text_only(
+    located: &LocatedModel,
+    family: &str,
+    options: &LoadOptions,
+) -> Result<Box<dyn TextModel>, LoadError> {
+    match &located.location {
+        ModelLocation::Path(path) if family == eidetic_hub::QWEN => {
+            qwen::load_text(path, &located.name, &located.place, options.engine.precision())
+        }
+        _ => Err(LoadError::UnknownTextModel {
+            model: located.place.clone(),
+            family: family.to_owned(),
+        }),
+    }
+}
+
+fn check_memory(located: &LocatedModel, options: &LoadOptions) -> Result<(), LoadError> {
+    match (&located.location, options.memory) {
+        (ModelLocation::Path(folder), MemoryLimit::Available) => {
+            memory::check(folder, &located.place, options.engine)
+        }
+        _ => Ok(()),
+    }
+}
+
+macro_rules! builtin_file {
+    ($name:literal) => {
+        include_bytes!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../data/models/builtin/",
+            $name
+        ))
+    };
+}
+
+/// The files of the built-in model, which are part of the binary.
+fn builtin_files() -> ModelFiles {
+    let weights: &'static [u8] = builtin_file!("model.safetensors");
+    ModelFiles {
+        layout: Layout::HuggingFace,
+        config: builtin_file!("config.json").to_vec(),
+        preprocessor: builtin_file!("preprocessor_config.json").to_vec(),
+        tokenizer: TokenizerFiles::Json(builtin_file!("tokenizer.json").to_vec()),
+        tokenizer_settings: None,
+        scores: Some(builtin_file!("scores.json").to_vec()),
+        weights_length: weights.len() as u64,
+        weights: Box::new(weights),
     }
 }

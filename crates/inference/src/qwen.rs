@@ -23,4 +23,4 @@ mod vision;
 
 pub use encoder::QwenEncoder;
 pub use family::Family;
-pub use text::open as open_text;
+pub use text::load as load_text;

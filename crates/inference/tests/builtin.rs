@@ -2,12 +2,16 @@
 
 use eidetic_encoder::Encoder;
 use eidetic_hub::{HubSettings, ModelRef, Network};
-use eidetic_inference::{Engine, builtin, open};
+use eidetic_inference::{LoadOptions, load_encoder};
 use image::{Rgb, RgbImage};
+
+fn builtin() -> Box<dyn Encoder> {
+    load_encoder(&ModelRef::Builtin, &LoadOptions::default(), &()).unwrap()
+}
 
 #[test]
 fn the_builtin_model_encodes_texts_and_pictures_into_one_space() {
-    let encoder = builtin(Engine::default()).unwrap();
+    let encoder = builtin();
     let dimension = encoder.space().dimension;
     let long = "a very long text ".repeat(100);
     let texts = encoder
@@ -35,19 +39,23 @@ fn the_builtin_model_is_opened_by_its_name_without_a_hub() {
         endpoint: "http://127.0.0.1:1".into(),
         cache: "/nowhere".into(),
         token: None,
-        patience: std::time::Duration::ZERO,
+        timeout: std::time::Duration::ZERO,
         network: Network::Off,
     };
     let model: ModelRef = "builtin".parse().unwrap();
-    let encoder = open(&model, Engine::default(), &nowhere, &()).unwrap();
+    let options = LoadOptions {
+        hub: nowhere,
+        ..LoadOptions::default()
+    };
+    let encoder = load_encoder(&model, &options, &()).unwrap();
     assert_eq!(encoder.space().model, "builtin");
-    assert_eq!(encoder.space(), builtin(Engine::default()).unwrap().space());
+    assert_eq!(encoder.space(), builtin().space());
 }
 
 #[test]
 fn known_dimension_matches_builtin_files() {
-    let encoder = eidetic_inference::builtin(eidetic_inference::Engine::default()).unwrap();
-    let space = eidetic_encoder::Encoder::space(&encoder).clone();
+    let encoder = builtin();
+    let space = encoder.space().clone();
     let known = eidetic_hub::known_model("builtin").unwrap();
     assert_eq!(known.dimension, space.dimension);
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use eidetic_domain::{Embedding, Precision, SplitMix64};
 use eidetic_encoder::Encoder;
-use eidetic_inference::{Engine, Model, builtin, open_directory};
+use eidetic_hub::ModelRef;
+use eidetic_inference::{Engine, LoadOptions, load_encoder};
 use image::{Rgb, RgbImage};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -182,8 +183,21 @@ impl Sizes {
     }
 }
 
-fn open(folder: &TempDir, engine: Engine) -> Model {
-    open_directory(folder.path(), "odd", engine).expect("a sound checkpoint")
+/// A model on an engine.
+fn load(model: &ModelRef, engine: Engine) -> Box<dyn Encoder> {
+    let options = LoadOptions {
+        engine,
+        ..LoadOptions::default()
+    };
+    load_encoder(model, &options, &()).expect("a valid model")
+}
+
+fn builtin(engine: Engine) -> Box<dyn Encoder> {
+    load(&ModelRef::Builtin, engine)
+}
+
+fn open(folder: &TempDir, engine: Engine) -> Box<dyn Encoder> {
+    load(&ModelRef::Directory(folder.path().to_owned()), engine)
 }
 
 fn pictures() -> Vec<RgbImage> {
@@ -198,7 +212,7 @@ fn pictures() -> Vec<RgbImage> {
     (60..71).map(&mut picture).collect()
 }
 
-fn vectors(encoder: &Model) -> Vec<Embedding> {
+fn vectors(encoder: &dyn Encoder) -> Vec<Embedding> {
     let mut all = encoder.encode_texts(&TEXTS).expect("texts");
     all.extend(encoder.encode_images(&pictures()).expect("pictures"));
     all
@@ -215,7 +229,7 @@ fn the_fast_engine_agrees_with_the_reference() {
         let folder = sizes.write();
         let (reference, fast) = (open(&folder, Engine::Candle), open(&folder, F32));
         assert_eq!(reference.space(), fast.space());
-        for (expected, got) in vectors(&reference).iter().zip(&vectors(&fast)) {
+        for (expected, got) in vectors(reference.as_ref()).iter().zip(&vectors(fast.as_ref())) {
             let error = largest_difference(expected, got);
             assert!(error <= 1e-4, "hidden {}: {error}", sizes.hidden);
         }
@@ -224,17 +238,17 @@ fn the_fast_engine_agrees_with_the_reference() {
 
 #[test]
 fn the_builtin_model_gives_the_same_on_both_engines() {
-    let (reference, fast) = (builtin(Engine::Candle).unwrap(), builtin(F32).unwrap());
-    for (expected, got) in vectors(&reference).iter().zip(&vectors(&fast)) {
+    let (reference, fast) = (builtin(Engine::Candle), builtin(F32));
+    for (expected, got) in vectors(reference.as_ref()).iter().zip(&vectors(fast.as_ref())) {
         assert!(largest_difference(expected, got) <= 1e-4);
     }
 }
 
 #[test]
 fn int8_keeps_the_direction_and_the_space() {
-    let (exact, fast) = (builtin(F32).unwrap(), builtin(INT8).unwrap());
+    let (exact, fast) = (builtin(F32), builtin(INT8));
     assert_eq!(exact.space(), fast.space());
-    for (exact, fast) in vectors(&exact).iter().zip(&vectors(&fast)) {
+    for (exact, fast) in vectors(exact.as_ref()).iter().zip(&vectors(fast.as_ref())) {
         let cosine = exact.cosine(fast);
         assert!(cosine >= 0.995, "{cosine}");
         assert_ne!(exact, fast);
@@ -245,7 +259,7 @@ fn int8_keeps_the_direction_and_the_space() {
 #[test]
 fn int8_keeps_the_direction_of_photos() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/photos");
-    let (exact, fast) = (builtin(F32).unwrap(), builtin(INT8).unwrap());
+    let (exact, fast) = (builtin(F32), builtin(INT8));
     let folders = fs::read_dir(folder).into_iter().flatten().flatten();
     let files = folders
         .filter_map(|folder| fs::read_dir(folder.path()).ok())
@@ -267,7 +281,7 @@ fn int8_alone_or_in_a_batch_gives_the_same() {
     for sizes in ODD {
         let folder = sizes.write();
         let encoder = open(&folder, INT8);
-        let together = vectors(&encoder);
+        let together = vectors(encoder.as_ref());
         let texts = TEXTS.map(|text| encoder.encode_texts(&[text]).expect("a text").remove(0));
         let photos = pictures()
             .into_iter()

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use eidetic_domain::{Embedding, Precision};
 use eidetic_encoder::{EncodeError, Encoder, Pixels};
-use eidetic_inference::{Engine, LoadError, Model, open_directory};
+use eidetic_hub::ModelRef;
+use eidetic_inference::{Engine, LoadError, LoadOptions, load_encoder};
 use image::RgbImage;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
@@ -36,11 +37,20 @@ fn family(name: &str) -> PathBuf {
     golden().join("families").join(name)
 }
 
-fn open_at(folder: &Path, engine: Engine) -> Model {
-    open_directory(folder, "golden", engine).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+/// The model in a directory, on an engine.
+fn load(folder: &Path, engine: Engine) -> Result<Box<dyn Encoder>, LoadError> {
+    let options = LoadOptions {
+        engine,
+        ..LoadOptions::default()
+    };
+    load_encoder(&ModelRef::Directory(folder.to_owned()), &options, &())
 }
 
-fn open(name: &str, engine: Engine) -> Model {
+fn open_at(folder: &Path, engine: Engine) -> Box<dyn Encoder> {
+    load(folder, engine).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+}
+
+fn open(name: &str, engine: Engine) -> Box<dyn Encoder> {
     open_at(&family(name), engine)
 }
 
@@ -137,13 +147,13 @@ fn int8_keeps_the_direction() {
         assert_eq!(exact.space(), fast.space());
         let texts = texts(&family(name));
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let embed = |encoder: &Model| {
+        let embed = |encoder: &dyn Encoder| {
             let mut all = encoder.encode_texts(&texts).unwrap();
             all.extend(encoder.encode_images(&pictures()).unwrap());
             all
         };
         let mut worst = 1.0_f64;
-        for (exact, fast) in embed(&exact).iter().zip(&embed(&fast)) {
+        for (exact, fast) in embed(exact.as_ref()).iter().zip(&embed(fast.as_ref())) {
             let exact: Vec<f64> = exact.as_slice().iter().map(|x| f64::from(*x)).collect();
             worst = worst.min(cosine_and_error(fast, &exact).0);
         }
@@ -243,7 +253,9 @@ fn changed(family_name: &str, name: &str, change: impl FnOnce(Vec<u8>) -> Option
 }
 
 fn error_of(folder: &TempDir) -> LoadError {
-    open_directory(folder.path(), "changed", Engine::default()).expect_err("a damaged model")
+    load(folder.path(), Engine::default())
+        .err()
+        .expect("a damaged model")
 }
 
 fn without(bytes: &[u8], wanted: &str) -> Vec<u8> {
@@ -321,7 +333,7 @@ fn a_missing_tensor_is_named_as_the_file_names_it() {
     ] {
         for engine in EXACT {
             let folder = changed(name, file, |bytes| Some(without(&bytes, wanted)));
-            let error = open_directory(folder.path(), "changed", engine).unwrap_err();
+            let error = load(folder.path(), engine).err().unwrap();
             assert!(
                 matches!(&error, LoadError::TensorMissing { name } if name == wanted),
                 "{wanted}: {error}"

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use eidetic_domain::{Embedding, Precision};
 use eidetic_encoder::{EncodeError, Encoder, Pixels};
-use eidetic_inference::{Engine, LoadError, Model, open_directory};
+use eidetic_hub::ModelRef;
+use eidetic_inference::{Engine, LoadError, LoadOptions, load_encoder};
 use image::RgbImage;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
@@ -20,12 +21,21 @@ fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/golden/clip")
 }
 
-fn open(name: &str) -> Model {
+/// The model in a directory, on an engine.
+fn load(folder: &Path, engine: Engine) -> Result<Box<dyn Encoder>, LoadError> {
+    let options = LoadOptions {
+        engine,
+        ..LoadOptions::default()
+    };
+    load_encoder(&ModelRef::Directory(folder.to_owned()), &options, &())
+}
+
+fn open(name: &str) -> Box<dyn Encoder> {
     open_with(name, Engine::default())
 }
 
-fn open_with(name: &str, engine: Engine) -> Model {
-    open_directory(&golden().join(name), name, engine).expect("a golden checkpoint opens")
+fn open_with(name: &str, engine: Engine) -> Box<dyn Encoder> {
+    load(&golden().join(name), engine).expect("a golden checkpoint opens")
 }
 
 fn json(path: PathBuf) -> Value {
@@ -130,7 +140,7 @@ fn int8_weights_that_are_not_finite_are_an_error_of_encoding() {
             }
         }
     });
-    let encoder = open_directory(folder.path(), "changed", INT8).unwrap();
+    let encoder = load(folder.path(), INT8).unwrap();
     let result = encoder.encode_images(&pictures()[..1]);
     assert!(matches!(result, Err(EncodeError::Output(_))), "{result:?}");
 }
@@ -182,8 +192,8 @@ fn copy() -> TempDir {
 }
 
 /// Opens a copy whose weights were rewritten by `change`.
-fn open_changed(change: impl FnOnce(&mut Vec<(String, TensorView)>)) -> Result<Model, LoadError> {
-    open_directory(changed_copy(change).path(), "changed", Engine::default())
+fn open_changed(change: impl FnOnce(&mut Vec<(String, TensorView)>)) -> Result<Box<dyn Encoder>, LoadError> {
+    load(changed_copy(change).path(), Engine::default())
 }
 
 fn changed_copy(change: impl FnOnce(&mut Vec<(String, TensorView)>)) -> TempDir {
@@ -199,7 +209,9 @@ fn changed_copy(change: impl FnOnce(&mut Vec<(String, TensorView)>)) -> TempDir 
 #[test]
 fn a_missing_tensor_is_named() {
     let wanted = "text_model.encoder.layers.1.mlp.fc2.bias";
-    let error = open_changed(|tensors| tensors.retain(|(name, _)| name != wanted)).unwrap_err();
+    let error = open_changed(|tensors| tensors.retain(|(name, _)| name != wanted))
+        .err()
+        .unwrap();
     assert!(matches!(&error, LoadError::TensorMissing { name } if name == wanted));
     assert!(error.to_string().contains(wanted));
 }
@@ -215,7 +227,8 @@ fn a_tensor_of_another_shape_is_named() {
             }
         }
     })
-    .unwrap_err();
+    .err()
+    .unwrap();
     let LoadError::TensorShape {
         name,
         expected,
@@ -238,7 +251,8 @@ fn a_tensor_of_whole_numbers_is_named() {
             }
         }
     })
-    .unwrap_err();
+    .err()
+    .unwrap();
     assert!(matches!(error, LoadError::TensorType { name, .. } if name == wanted));
 }
 
@@ -265,11 +279,11 @@ fn weights_cut_anywhere_are_an_error() {
     let bytes = fs::read(&path).unwrap();
     for length in [0, 7, 8, 100, 5000, bytes.len() / 2, bytes.len() - 1] {
         fs::write(&path, &bytes[..length]).unwrap();
-        let error = open_directory(folder.path(), "cut", Engine::default()).unwrap_err();
+        let error = load(folder.path(), Engine::default()).err().unwrap();
         assert!(matches!(error, LoadError::Weights(_)), "{length}: {error}");
     }
     fs::write(&path, [&[0xff; 8], &bytes[8..]].concat()).unwrap();
-    let error = open_directory(folder.path(), "claims", Engine::default()).unwrap_err();
+    let error = load(folder.path(), Engine::default()).err().unwrap();
     assert!(matches!(error, LoadError::Weights(_)), "{error}");
 }
 
@@ -283,9 +297,7 @@ fn a_missing_file_is_named_with_its_place() {
     ] {
         let folder = copy();
         fs::remove_file(folder.path().join(file)).unwrap();
-        let error = open_directory(folder.path(), "x", Engine::default())
-            .unwrap_err()
-            .to_string();
+        let error = load(folder.path(), Engine::default()).err().unwrap().to_string();
         let wanted = if file == "preprocessor_config.json" {
             "processor_config.json"
         } else {
@@ -303,9 +315,7 @@ fn a_processor_for_another_size_is_refused_by_convolutions() {
         fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
     }
     fs::write(folder.path().join("preprocessor_config.json"), "{}").unwrap();
-    let error = open_directory(folder.path(), "x", Engine::default())
-        .unwrap_err()
-        .to_string();
+    let error = load(folder.path(), Engine::default()).err().unwrap().to_string();
     assert!(error.contains("48×48") && error.contains("224×224"), "{error}");
 }
 
@@ -314,8 +324,6 @@ fn a_processor_for_oblong_pictures_is_refused() {
     let folder = copy();
     let settings = r#"{"size":{"height":48,"width":60},"do_center_crop":false}"#;
     fs::write(folder.path().join("preprocessor_config.json"), settings).unwrap();
-    let error = open_directory(folder.path(), "x", Engine::default())
-        .unwrap_err()
-        .to_string();
+    let error = load(folder.path(), Engine::default()).err().unwrap().to_string();
     assert!(error.contains("48×60"), "{error}");
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use eidetic_encoder::Encoder;
-use eidetic_inference::{Engine, open_directory};
+use eidetic_hub::ModelRef;
+use eidetic_inference::{LoadOptions, load_encoder};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use tempfile::TempDir;
@@ -108,7 +108,12 @@ fn weights_in_16_bits_take_two_bytes_each() {
     // Forgets the peak that making the file left.
     fs::write("/proc/self/clear_refs", "5").expect("the peak can be forgotten");
     let before = status("VmRSS");
-    let model = open_directory(folder.path(), "wide", Engine::default()).expect("the model opens");
+    let model = load_encoder(
+        &ModelRef::Directory(folder.path().to_owned()),
+        &LoadOptions::default(),
+        &(),
+    )
+    .expect("the model opens");
     let (kept, peak) = (status("VmRSS") - before, status("VmHWM") - before);
     eprintln!(
         "a file of {:.1} MB, {:.2} bytes a number kept, at the peak {:.2}",

@@ -259,9 +259,14 @@ mod tests {
     use super::*;
     use std::cell::RefCell;
 
-    use eidetic_inference::{Engine, builtin};
+    use eidetic_hub::ModelRef;
+    use eidetic_inference::{LoadOptions, load_encoder};
 
     const GALLERY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/gallery");
+
+    fn builtin() -> Box<dyn Encoder> {
+        load_encoder(&ModelRef::Builtin, &LoadOptions::default(), &()).unwrap()
+    }
 
     /// Counts words, each into a component of its own: what a caption says is there, but in no picture's space.
     struct Words;
@@ -301,10 +306,10 @@ mod tests {
 
     #[test]
     fn a_text_model_that_knows_no_pictures_finds_held_out_ones_after_aligning() {
-        let pictures = builtin(Engine::default()).unwrap();
+        let pictures = builtin();
         let told = RefCell::new(Vec::new());
         let tell = |progress| told.borrow_mut().push(progress);
-        let alignment = align(&Words, &pictures, &gallery(), Path::new(GALLERY), &tell).unwrap();
+        let alignment = align(&Words, pictures.as_ref(), &gallery(), Path::new(GALLERY), &tell).unwrap();
         let fitted = &alignment.fitted;
         assert_eq!((fitted.pictures, fitted.held_out_pictures), (104, 26));
         assert_eq!((alignment.failed.len(), fitted.before), (0, None));
@@ -315,13 +320,13 @@ mod tests {
             fitted.after
         );
         assert_eq!(told.borrow().last(), Some(&AlignProgress::Fitting));
-        let again = align(&Words, &pictures, &gallery(), Path::new(GALLERY), &|_| {}).unwrap();
+        let again = align(&Words, pictures.as_ref(), &gallery(), Path::new(GALLERY), &|_| {}).unwrap();
         assert_eq!(again, alignment, "the same pairs give the same projection");
     }
 
     #[test]
     fn a_picture_that_cannot_be_read_is_named_once_with_its_line() {
-        let pictures = builtin(Engine::default()).unwrap();
+        let pictures = builtin();
         let mut lines = gallery();
         for caption in ["nothing", "nothing at all"] {
             lines.push(CaptionedPicture {
@@ -330,7 +335,7 @@ mod tests {
                 caption: caption.into(),
             });
         }
-        let alignment = align(&Words, &pictures, &lines, Path::new(GALLERY), &|_| {}).unwrap();
+        let alignment = align(&Words, pictures.as_ref(), &lines, Path::new(GALLERY), &|_| {}).unwrap();
         let failed: Vec<(usize, &str)> = alignment
             .failed
             .iter()
@@ -345,14 +350,21 @@ mod tests {
 
     #[test]
     fn too_few_pictures_are_refused() {
-        let pictures = builtin(Engine::default()).unwrap();
-        let error = align(&Words, &pictures, &gallery()[..40], Path::new(GALLERY), &|_| {}).unwrap_err();
+        let pictures = builtin();
+        let error = align(
+            &Words,
+            pictures.as_ref(),
+            &gallery()[..40],
+            Path::new(GALLERY),
+            &|_| {},
+        )
+        .unwrap_err();
         assert!(
             error.to_string().contains("40 captioned pictures are too few"),
             "{error}"
         );
         let elsewhere = Path::new("/nowhere");
-        let error = align(&Words, &pictures, &gallery(), elsewhere, &|_| {})
+        let error = align(&Words, pictures.as_ref(), &gallery(), elsewhere, &|_| {})
             .unwrap_err()
             .to_string();
         assert!(

@@ -8,12 +8,12 @@ use eidetic_confidence::calibration::{Calibrated, LabelledPair};
 use eidetic_confidence::{Fit, Judge, QueryKind};
 use eidetic_domain::{Embedding, ImageId, Precision, SpaceId};
 use eidetic_hub::DownloadProgress;
-use eidetic_indexer::Cancel;
+use eidetic_indexer::{Observer, RunContext};
 use eidetic_search::{Answer, Query, QueryPicture};
 
 use crate::{
     CalibrationHistory, Keep, Library, LibraryError, Loading, Refitted, ScoredPairs, Space, TagOptions,
-    TagProgress, TagReport,
+    TagReport,
 };
 
 impl Library {
@@ -93,13 +93,8 @@ impl Library {
     }
 
     /// See [`Space::tag`].
-    pub fn tag(
-        &self,
-        options: &TagOptions,
-        progress: &dyn Fn(TagProgress),
-        cancel: &Cancel,
-    ) -> Result<TagReport, LibraryError> {
-        self.active().tag(options, progress, cancel)
+    pub fn tag(&self, options: &TagOptions, context: &RunContext<'_>) -> Result<TagReport, LibraryError> {
+        self.active().tag(options, context)
     }
 
     /// See [`Space::get_tags`].
@@ -112,9 +107,9 @@ impl Library {
         &self,
         kind: QueryKind,
         pairs: &[LabelledPair],
-        progress: &dyn Fn(usize, usize),
+        observer: &dyn Observer,
     ) -> Result<ScoredPairs, LibraryError> {
-        self.active().score_pairs(kind, pairs, progress)
+        self.active().score_pairs(kind, pairs, observer)
     }
 
     /// See [`Space::calibrate`].

@@ -120,7 +120,7 @@ impl Library {
             line: n + 1,
         });
         let pairs: Vec<LabelledPair> = pairs.collect();
-        space.refit(kind, &space.score_pairs(kind, &pairs, &|_, _| ())?)
+        space.refit(kind, &space.score_pairs(kind, &pairs, &())?)
     }
 
     fn count_answers(&self, kind: QueryKind) -> Result<AnswerCount, LibraryError> {

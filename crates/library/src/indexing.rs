@@ -3,7 +3,7 @@ use std::sync::{MutexGuard, TryLockError};
 
 use eidetic_catalog::{Catalog, ImageRecord, WriteBatch};
 use eidetic_domain::ImageId;
-use eidetic_indexer::{Cancel, Indexer, Observer, Options, Refilled, Report, Stage};
+use eidetic_indexer::{BackfillReport, Indexer, IndexerOptions, IndexingReport, RunContext, RunStage};
 use eidetic_vectors::VectorIndex;
 
 use crate::{Library, LibraryError, Space};
@@ -16,10 +16,9 @@ impl Library {
     pub fn index(
         &self,
         folders: &[PathBuf],
-        options: &Options,
-        observer: &dyn Observer,
-        cancel: &Cancel,
-    ) -> Result<Report, LibraryError> {
+        options: &IndexerOptions,
+        context: &RunContext<'_>,
+    ) -> Result<IndexingReport, LibraryError> {
         let _run = self.claim_indexing()?;
         let space = self.active();
         let encoder = space.encoder()?;
@@ -34,21 +33,21 @@ impl Library {
             vectors: &space.vectors,
             encoder,
             thumbnails: Some(&self.thumbnails),
-            forgotten: &forgotten,
+            on_removed: &forgotten,
         };
-        let options = Options {
+        let options = IndexerOptions {
             excluded: [&options.excluded[..], std::slice::from_ref(&self.directory)].concat(),
             other_sources: self.sources_besides(&sources),
             ..options.clone()
         };
-        let report = indexer.run(&sources, &options, observer, cancel);
+        let report = indexer.run(&sources, &options, context);
         self.clear_admissions();
         let mut report = report?;
         if !report.cancelled && space.lacks_images()? {
-            observer.stage(Stage::Refilling);
-            let refilled = indexer.refill(&will_be_met, &options, &(), cancel);
+            context.observer.stage(RunStage::Backfilling);
+            let backfilled = indexer.backfill(&will_be_met, &options, &context.without_observer());
             self.clear_admissions();
-            add(&mut report, refilled?);
+            add(&mut report, backfilled?);
         }
         Ok(report)
     }
@@ -158,13 +157,13 @@ fn is_within(record: &ImageRecord, sources: &[PathBuf]) -> bool {
     record.paths.iter().any(|path| walked(path) && path.is_file())
 }
 
-/// Adds what a refill did after a run: its images stood there as unchanged files.
-fn add(report: &mut Report, refilled: Refilled) {
-    report.indexed += refilled.embedded;
-    report.encoded += refilled.embedded;
-    report.unchanged = report.unchanged.saturating_sub(refilled.embedded);
-    let failed = refilled.failed.into_iter().map(|(_, failure)| failure);
+/// Adds what a backfill did after a run: its images stood there as unchanged files.
+fn add(report: &mut IndexingReport, backfilled: BackfillReport) {
+    report.indexed += backfilled.embedded;
+    report.encoded += backfilled.embedded;
+    report.unchanged = report.unchanged.saturating_sub(backfilled.embedded);
+    let failed = backfilled.failed.into_iter().map(|(_, failure)| failure);
     report.failed.extend(failed);
     report.failed.sort_by(|a, b| a.path.cmp(&b.path));
-    report.cancelled |= refilled.cancelled;
+    report.cancelled |= backfilled.cancelled;
 }

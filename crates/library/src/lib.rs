@@ -62,5 +62,5 @@ pub use space::Space;
 pub use spaces::{SpaceStatus, SwitchStatus};
 pub use status::{BytesOnDisk, IndexStatus, Status};
 pub use switch::{OldSpace, SpaceReport, SwitchOptions};
-pub use tagging::{TagCount, TagOptions, TagProgress, TagReport};
+pub use tagging::{TagCount, TagOptions, TagReport};
 pub use verify::{Check, CheckPicture, Comparison, Verified, VerifiedValue, VerifyError};

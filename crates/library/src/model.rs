@@ -1,7 +1,7 @@
 use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
 use eidetic_hub::{DownloadProgress, HubSettings, ModelRef, Network};
-use eidetic_inference::{Device, LoadError, MemoryLimit, Opening, open_encoder};
+use eidetic_inference::{Device, LoadError, LoadOptions, MemoryLimit, load_encoder};
 
 /// The model of a new library when none is named: the one that most tools of this kind use.
 pub const DEFAULT_MODEL: &str = "openai/clip-vit-base-patch32";
@@ -27,6 +27,15 @@ pub struct Loading {
 }
 
 impl Loading {
+    /// The same, to compute in `precision`.
+    pub fn load_options(self, precision: Precision) -> LoadOptions {
+        LoadOptions {
+            engine: self.device.engine(precision),
+            memory: self.memory,
+            hub: self.hub(),
+        }
+    }
+
     /// The hub that the environment names, asked only where both allow it.
     pub fn hub(self) -> HubSettings {
         let hub = HubSettings::from_env();
@@ -104,12 +113,5 @@ pub(crate) fn load(
     loading: Loading,
     progress: &dyn DownloadProgress,
 ) -> Result<Box<dyn Encoder>, LoadError> {
-    let opening = Opening {
-        precision,
-        device: loading.device,
-        memory: loading.memory,
-        hub: &loading.hub(),
-        progress,
-    };
-    open_encoder(reference, &opening)
+    load_encoder(reference, &loading.load_options(precision), progress)
 }

@@ -6,7 +6,7 @@ use eidetic_catalog::{Catalog, CatalogError, ImageRecord};
 use eidetic_confidence::QueryKind;
 use eidetic_confidence::profile::{Circumstances, Criticality, Finding, NamedProfile, ResolvedPurpose};
 use eidetic_domain::{Embedding, ImageId};
-use eidetic_indexer::Cancel;
+use eidetic_indexer::{RunContext, RunStage};
 use eidetic_search::Matcher;
 use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
@@ -45,15 +45,13 @@ pub struct Screened {
 
 impl Space {
     /// Holds every picture against the patterns of `profile`, and tells `flagged` each that reaches a level, in no order.
-    /// `progress` is told how many of how many pictures are done.
     ///
     /// How busy pictures are is not measured, since nothing but their vectors is read.
     pub fn screen(
         &self,
         profile: &NamedProfile,
         criticality: Criticality,
-        progress: &dyn Fn(u64, u64),
-        cancel: &Cancel,
+        context: &RunContext<'_>,
         flagged: &mut dyn FnMut(Flagged),
     ) -> Result<Screened, LibraryError> {
         let calibration = self.calibration(QueryKind::Text)?;
@@ -75,7 +73,8 @@ impl Space {
             },
             texts,
         };
-        let total = self.catalog.counts()?.images;
+        context.observer.stage(RunStage::Screening);
+        context.observer.total(self.catalog.counts()?.images);
         let mut records = self.catalog.scan();
         let mut screened = Screened::default();
         loop {
@@ -83,7 +82,7 @@ impl Space {
                 .by_ref()
                 .take(IMAGES)
                 .collect::<Result<_, CatalogError>>()?;
-            screened.cancelled = cancel.is_cancelled() && !batch.is_empty();
+            screened.cancelled = context.is_cancelled() && !batch.is_empty();
             if batch.is_empty() || screened.cancelled {
                 return Ok(screened);
             }
@@ -101,7 +100,7 @@ impl Space {
                 screened.flagged += 1;
                 flagged(found);
             }
-            progress(screened.images + screened.skipped, total);
+            context.observer.done(screened.images + screened.skipped);
         }
     }
 

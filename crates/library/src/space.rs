@@ -51,7 +51,7 @@ pub struct Space {
     pub(crate) tag_vectors: Mutex<Option<KeptTags>>,
     pub(crate) tagging: Mutex<()>,
     /// Held while images are embedded that it lacks.
-    pub(crate) refilling: Mutex<()>,
+    pub(crate) backfilling: Mutex<()>,
     /// The library's: held while it is indexed.
     indexing: Arc<Mutex<()>>,
 }
@@ -89,7 +89,7 @@ impl Space {
             calibrating: Mutex::new(()),
             tag_vectors: Mutex::default(),
             tagging: Mutex::new(()),
-            refilling: Mutex::new(()),
+            backfilling: Mutex::new(()),
             indexing: Arc::clone(indexing),
         })
     }
@@ -149,7 +149,7 @@ impl Space {
 
     /// Answers a query.
     pub fn search(&self, query: &Query) -> Result<Answer, LibraryError> {
-        if is_held(&self.indexing) || is_held(&self.refilling) {
+        if is_held(&self.indexing) || is_held(&self.backfilling) {
             // A run is changing the catalog, so what a filter admitted a moment ago may be out of date.
             self.admissions.clear();
         }

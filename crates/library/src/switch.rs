@@ -12,7 +12,7 @@ use eidetic_catalog::TagStore;
 use eidetic_domain::{ImageId, Precision};
 use eidetic_encoder::Encoder;
 use eidetic_hub::{DownloadProgress, ModelRef};
-use eidetic_indexer::{Cancel, Failure, Indexer, Observer, Options};
+use eidetic_indexer::{FileFailure, Indexer, IndexerOptions, RunContext};
 use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
 
@@ -42,10 +42,10 @@ pub struct SwitchOptions {
     /// What the new model computes in; `None`: as the space was last indexed, a new one like the active one.
     pub precision: Option<Precision>,
     /// How images are read and embedded.
-    pub indexing: Options,
+    pub indexing: IndexerOptions,
 }
 
-/// What filling a space did.
+/// What backfilling a space did.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SpaceReport {
     /// The space's name in answers.
@@ -59,7 +59,7 @@ pub struct SpaceReport {
     /// Images that were given tags in it, where the space that answered before had some.
     pub tagged: u64,
     /// Images that could not be embedded, in order of path; they stay in the spaces that have them.
-    pub failed: Vec<Failure>,
+    pub failed: Vec<FileFailure>,
     /// Whether it was stopped before its end; what it did is kept.
     pub cancelled: bool,
     /// Whether it is the active space now.
@@ -70,13 +70,6 @@ pub struct SpaceReport {
     pub dropped: Option<String>,
     /// How long it took.
     pub seconds: f64,
-}
-
-/// What is heard and said while a space is filled.
-struct Watch<'a> {
-    options: &'a Options,
-    observer: &'a dyn Observer,
-    cancel: &'a Cancel,
 }
 
 impl Library {
@@ -94,8 +87,7 @@ impl Library {
         model: &ModelRef,
         options: &SwitchOptions,
         download: &dyn DownloadProgress,
-        observer: &dyn Observer,
-        cancel: &Cancel,
+        context: &RunContext<'_>,
     ) -> Result<SpaceReport, LibraryError> {
         let claim = self.claim_switching()?;
         let reference = model.lasting();
@@ -108,8 +100,7 @@ impl Library {
             reference.to_string(),
             precision,
             options,
-            observer,
-            cancel,
+            context,
         )
     }
 
@@ -118,22 +109,20 @@ impl Library {
         &self,
         encoder: Box<dyn Encoder>,
         options: &SwitchOptions,
-        observer: &dyn Observer,
-        cancel: &Cancel,
+        context: &RunContext<'_>,
     ) -> Result<SpaceReport, LibraryError> {
         let claim = self.claim_switching()?;
         let model = encoder.space().model.clone();
         let precision = options.precision.unwrap_or_default();
-        self.switch_claimed(&claim, encoder, model, precision, options, observer, cancel)
+        self.switch_claimed(&claim, encoder, model, precision, options, context)
     }
 
     /// Goes on with a switch that was interrupted; `None` where there is none.
     pub fn resume_switch(
         &self,
-        options: &Options,
+        options: &IndexerOptions,
         download: &dyn DownloadProgress,
-        observer: &dyn Observer,
-        cancel: &Cancel,
+        context: &RunContext<'_>,
     ) -> Result<Option<SpaceReport>, LibraryError> {
         let _claim = self.claim_switching()?;
         let Some(planned) = self.read_manifest().switch else {
@@ -141,35 +130,24 @@ impl Library {
         };
         let space = self.open_space(planned.to)?;
         space.load_encoder(download)?;
-        let watch = Watch {
-            options,
-            observer,
-            cancel,
-        };
-        self.make_active(&space, planned.old, &watch).map(Some)
+        self.make_active(&space, planned.old, options, context).map(Some)
     }
 
     /// Embeds the images that a space lacks, so that it can be compared with the active one.
-    pub fn catch_up(
+    pub fn backfill_space(
         &self,
         name: &str,
-        options: &Options,
-        observer: &dyn Observer,
-        cancel: &Cancel,
+        options: &IndexerOptions,
+        context: &RunContext<'_>,
     ) -> Result<SpaceReport, LibraryError> {
         let start = Instant::now();
         let space = self.space_named(name)?;
         let mut report = SpaceReport::of(&space);
         if space.number != self.active().number && space.lacks_images()? {
             let _claim = self.claim_switching()?;
-            let watch = Watch {
-                options,
-                observer,
-                cancel,
-            };
-            let mut filling = Filling::new(self, &space, &watch)?;
-            filling.pass()?;
-            filling.tell(&mut report);
+            let mut backfill = Backfill::new(self, &space, options, context)?;
+            backfill.pass()?;
+            backfill.tell(&mut report);
         }
         report.active = space.number == self.active().number;
         report.images = space.read_vectors().len() as u64;
@@ -177,10 +155,6 @@ impl Library {
         Ok(report)
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what `switch` was given, and what it made of it"
-    )]
     fn switch_claimed(
         &self,
         _claim: &MutexGuard<'_, ()>,
@@ -188,8 +162,7 @@ impl Library {
         model: String,
         precision: Precision,
         options: &SwitchOptions,
-        observer: &dyn Observer,
-        cancel: &Cancel,
+        context: &RunContext<'_>,
     ) -> Result<SpaceReport, LibraryError> {
         let active = self.active();
         if encoder.space() == active.space() {
@@ -205,12 +178,7 @@ impl Library {
         let space = self.open_space(number)?;
         space.compute_in(precision);
         space.use_encoder(encoder)?;
-        let watch = Watch {
-            options: &options.indexing,
-            observer,
-            cancel,
-        };
-        self.make_active(&space, options.old, &watch)
+        self.make_active(&space, options.old, &options.indexing, context)
     }
 
     /// A space known by this name goes on as it was indexed, a new one like the active one.
@@ -226,32 +194,33 @@ impl Library {
         &self,
         space: &Arc<Space>,
         old: OldSpace,
-        watch: &Watch<'_>,
+        options: &IndexerOptions,
+        context: &RunContext<'_>,
     ) -> Result<SpaceReport, LibraryError> {
         let start = Instant::now();
         let mut report = SpaceReport::of(space);
-        let mut filling = Filling::new(self, space, watch)?;
-        while filling.pass()? > FEW {}
-        if !filling.cancelled {
+        let mut backfill = Backfill::new(self, space, options, context)?;
+        while backfill.pass()? > FEW {}
+        if !backfill.cancelled {
             // Derived: searching goes without it.
             if let Err(error) = space.refresh_graph() {
                 tracing::warn!("the search graph could not be kept, searches will be slower: {error}");
             }
-            report.tagged = self.tag_as_before(space, watch.cancel)?;
+            report.tagged = self.tag_as_before(space, context)?;
         }
-        if let Some(_held_off) = self.hold_indexing_off(watch.cancel)
-            && !filling.cancelled
+        if let Some(_held_off) = self.hold_indexing_off(context)
+            && !backfill.cancelled
         {
-            filling.last_pass()?;
-            if !filling.cancelled {
-                self.exchange(space, old, &filling, &mut report)?;
+            backfill.last_pass()?;
+            if !backfill.cancelled {
+                self.exchange(space, old, &backfill, &mut report)?;
             }
         }
-        filling.cancelled |= !report.active;
-        filling.tell(&mut report);
+        backfill.cancelled |= !report.active;
+        backfill.tell(&mut report);
         report.images = space.read_vectors().len() as u64;
         report.seconds = start.elapsed().as_secs_f64();
-        drop(filling);
+        drop(backfill);
         if report.dropped.is_some() {
             self.remove_dropped()?;
         }
@@ -263,15 +232,15 @@ impl Library {
         &self,
         space: &Arc<Space>,
         old: OldSpace,
-        filling: &Filling<'_>,
+        backfill: &Backfill<'_>,
         report: &mut SpaceReport,
     ) -> Result<(), LibraryError> {
         let before = self.active();
-        if space.read_vectors().is_empty() && !filling.failed.is_empty() {
-            let images = filling.failed.len() as u64;
+        if space.read_vectors().is_empty() && !backfill.failed.is_empty() {
+            let images = backfill.failed.len() as u64;
             return Err(LibraryError::NothingReadable { images });
         }
-        let old = if filling.failed.is_empty() {
+        let old = if backfill.failed.is_empty() {
             old
         } else {
             OldSpace::Keep
@@ -288,8 +257,8 @@ impl Library {
     }
 
     /// Waits for the end of an indexing run and keeps others from beginning; `None` where it was cancelled before.
-    fn hold_indexing_off(&self, cancel: &Cancel) -> Option<MutexGuard<'_, ()>> {
-        while !cancel.is_cancelled() {
+    fn hold_indexing_off(&self, context: &RunContext<'_>) -> Option<MutexGuard<'_, ()>> {
+        while !context.is_cancelled() {
             if let Ok(held) = self.claim_indexing() {
                 return Some(held);
             }
@@ -299,33 +268,39 @@ impl Library {
     }
 
     /// Tags images in the new space by the words and the rule that they were tagged by before, if they were.
-    fn tag_as_before(&self, space: &Space, cancel: &Cancel) -> Result<u64, LibraryError> {
+    fn tag_as_before(&self, space: &Space, context: &RunContext<'_>) -> Result<u64, LibraryError> {
         let before = self.active();
         if before.catalog.tag_summary()?.images == 0 {
             return Ok(0);
         }
         let options = tag_options::read(&before.directory);
-        Ok(space.tag(&options, &|_| (), cancel)?.tagged)
+        Ok(space.tag(&options, &context.without_observer())?.tagged)
     }
 }
 
 /// A space being filled, pass by pass.
-struct Filling<'a> {
+struct Backfill<'a> {
     library: &'a Library,
     space: &'a Space,
-    watch: &'a Watch<'a>,
+    options: &'a IndexerOptions,
+    context: &'a RunContext<'a>,
     _alone: MutexGuard<'a, ()>,
     embedded: u64,
-    failed: Vec<Failure>,
+    failed: Vec<FileFailure>,
     /// Not tried again before the last pass.
     given_up: HashSet<ImageId>,
     cancelled: bool,
 }
 
-impl<'a> Filling<'a> {
+impl<'a> Backfill<'a> {
     /// Damaged vectors count as missing.
-    fn new(library: &'a Library, space: &'a Space, watch: &'a Watch<'a>) -> Result<Self, LibraryError> {
-        let alone = space.refilling.lock().unwrap_or_else(PoisonError::into_inner);
+    fn new(
+        library: &'a Library,
+        space: &'a Space,
+        options: &'a IndexerOptions,
+        context: &'a RunContext<'a>,
+    ) -> Result<Self, LibraryError> {
+        let alone = space.backfilling.lock().unwrap_or_else(PoisonError::into_inner);
         space.encoder()?;
         library.remember_precision(space)?;
         space.note_damaged()?;
@@ -333,7 +308,8 @@ impl<'a> Filling<'a> {
         Ok(Self {
             library,
             space,
-            watch,
+            options,
+            context,
             _alone: alone,
             embedded: 0,
             failed: Vec::new(),
@@ -349,25 +325,20 @@ impl<'a> Filling<'a> {
             vectors: &self.space.vectors,
             encoder: self.space.encoder()?,
             thumbnails: None,
-            forgotten: &|_| (),
+            on_removed: &|_| (),
         };
         let given_up = &self.given_up;
         let wanted = |record: &eidetic_catalog::ImageRecord| !given_up.contains(&record.image);
-        let Watch {
-            options,
-            observer,
-            cancel,
-        } = self.watch;
-        let refilled = indexer.refill(&wanted, options, *observer, cancel);
+        let backfilled = indexer.backfill(&wanted, self.options, self.context);
         self.library.clear_admissions();
-        let refilled = refilled?;
-        for (image, failure) in refilled.failed {
+        let backfilled = backfilled?;
+        for (image, failure) in backfilled.failed {
             self.given_up.insert(image);
             self.failed.push(failure);
         }
-        self.embedded += refilled.embedded;
-        self.cancelled |= refilled.cancelled;
-        Ok(refilled.embedded)
+        self.embedded += backfilled.embedded;
+        self.cancelled |= backfilled.cancelled;
+        Ok(backfilled.embedded)
     }
 
     /// Embeds what is new, and tries what failed again: it may be back, or have been taken out of the library.

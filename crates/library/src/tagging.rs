@@ -5,7 +5,7 @@ use eidetic_catalog::{Catalog, CatalogError, ImageTags, Tag, TagStore};
 use eidetic_confidence::tagging::{TagRule, TagVectors, Vocabulary, choose, prompts};
 use eidetic_confidence::{Fit, Judge, background_texts};
 use eidetic_domain::{Embedding, ImageId};
-use eidetic_indexer::Cancel;
+use eidetic_indexer::{RunContext, RunStage};
 use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
 
@@ -28,25 +28,6 @@ pub struct TagOptions {
     pub vocabulary: Vocabulary,
     /// How many an image gets.
     pub rule: TagRule,
-}
-
-/// How far tagging is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TagProgress {
-    /// Words of the vocabulary that went through the model.
-    Words {
-        /// So many.
-        done: u64,
-        /// Of so many.
-        total: u64,
-    },
-    /// Images looked at.
-    Images {
-        /// So many.
-        done: u64,
-        /// Of about so many.
-        total: u64,
-    },
 }
 
 /// What a tagging run did.
@@ -101,12 +82,7 @@ impl Space {
     ///
     /// Tags are durable some hundred images at a time, so that a run that was cut short goes on where it stopped. Images
     /// removed meanwhile are passed over; those added meanwhile may be left for the next run.
-    pub fn tag(
-        &self,
-        options: &TagOptions,
-        progress: &dyn Fn(TagProgress),
-        cancel: &Cancel,
-    ) -> Result<TagReport, LibraryError> {
+    pub fn tag(&self, options: &TagOptions, context: &RunContext<'_>) -> Result<TagReport, LibraryError> {
         let _one_at_a_time = self.tagging.lock().unwrap_or_else(PoisonError::into_inner);
         let start = Instant::now();
         let mut report = TagReport {
@@ -114,10 +90,10 @@ impl Space {
             space: self.space().to_string(),
             ..TagReport::default()
         };
-        match self.tagger(options, progress, cancel)? {
+        match self.tagger(options, context)? {
             Some(tagger) => {
                 tag_options::keep(&self.directory, options);
-                self.tag_all(&tagger, progress, cancel, &mut report)?;
+                self.tag_all(&tagger, context, &mut report)?;
             }
             None => report.cancelled = true,
         }
@@ -144,7 +120,7 @@ impl Space {
             return Ok(stored.tags);
         }
         let options = TagOptions::default();
-        let tagger = self.tagger(&options, &|_| (), &Cancel::default())?;
+        let tagger = self.tagger(&options, &RunContext::default())?;
         let tagger = tagger.expect("nobody cancels it");
         let vector = self.read_vectors().vector(image);
         let vector = vector.ok_or(LibraryError::UnknownImage(*image))?;
@@ -154,11 +130,11 @@ impl Space {
     fn tag_all(
         &self,
         tagger: &Tagger,
-        progress: &dyn Fn(TagProgress),
-        cancel: &Cancel,
+        context: &RunContext<'_>,
         report: &mut TagReport,
     ) -> Result<(), LibraryError> {
-        let total = self.catalog.counts()?.images;
+        context.observer.stage(RunStage::Tagging);
+        context.observer.total(self.catalog.counts()?.images);
         let mut images = self.catalog.scan().map(|record| record.map(|found| found.image));
         loop {
             let batch: Vec<ImageId> = images
@@ -168,13 +144,13 @@ impl Space {
             if batch.is_empty() {
                 return Ok(());
             }
-            if cancel.is_cancelled() {
+            if context.is_cancelled() {
                 report.cancelled = true;
                 return Ok(());
             }
             self.tag_batch(tagger, &batch, report)?;
             let done = report.tagged + report.unchanged + report.skipped;
-            progress(TagProgress::Images { done, total });
+            context.observer.done(done);
         }
     }
 
@@ -209,14 +185,9 @@ impl Space {
     }
 
     /// `None` where it was cancelled.
-    fn tagger(
-        &self,
-        options: &TagOptions,
-        progress: &dyn Fn(TagProgress),
-        cancel: &Cancel,
-    ) -> Result<Option<Tagger>, LibraryError> {
+    fn tagger(&self, options: &TagOptions, context: &RunContext<'_>) -> Result<Option<Tagger>, LibraryError> {
         let judge = self.judge()?;
-        let Some(KeptTags { key, vectors }) = self.tag_vectors(&options.vocabulary, progress, cancel)? else {
+        let Some(KeptTags { key, vectors }) = self.tag_vectors(&options.vocabulary, context)? else {
             return Ok(None);
         };
         Ok(Some(Tagger {
@@ -231,8 +202,7 @@ impl Space {
     fn tag_vectors(
         &self,
         vocabulary: &Vocabulary,
-        progress: &dyn Fn(TagProgress),
-        cancel: &Cancel,
+        context: &RunContext<'_>,
     ) -> Result<Option<KeptTags>, LibraryError> {
         let texts = vocabulary.tags().iter().flat_map(|tag| prompts(tag));
         let path = self.directory.join(FILE_NAME);
@@ -243,7 +213,7 @@ impl Space {
         }
         let vectors = match kept.read() {
             Some(vectors) => vectors,
-            None => match self.embed_tags(vocabulary, progress, cancel)? {
+            None => match self.embed_tags(vocabulary, context)? {
                 Some(vectors) => {
                     kept.keep(&vectors);
                     vectors
@@ -264,19 +234,18 @@ impl Space {
     fn embed_tags(
         &self,
         vocabulary: &Vocabulary,
-        progress: &dyn Fn(TagProgress),
-        cancel: &Cancel,
+        context: &RunContext<'_>,
     ) -> Result<Option<Vec<Embedding>>, LibraryError> {
         let encoder = self.encoder()?;
-        let total = vocabulary.tags().len() as u64;
+        context.observer.stage(RunStage::EmbeddingTags);
+        context.observer.total(vocabulary.tags().len() as u64);
         let mut vectors = Vec::new();
         for tags in vocabulary.tags().chunks(WORDS) {
-            if cancel.is_cancelled() {
+            if context.is_cancelled() {
                 return Ok(None);
             }
             vectors.extend(TagVectors::embed(encoder, tags)?);
-            let done = vectors.len() as u64;
-            progress(TagProgress::Words { done, total });
+            context.observer.done(vectors.len() as u64);
         }
         Ok(Some(vectors))
     }

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use eidetic_indexer::{Cancel, Observer, Options};
+use eidetic_indexer::{CancelToken, IndexerOptions, Observer, RunContext};
 use eidetic_library::{Library, LibraryError, ModelRef, SpaceReport, SwitchOptions};
 
 use crate::json::{IndexReport, JobAnswer, JobKind, JobState, SpaceReportAnswer};
@@ -42,7 +42,7 @@ pub(crate) enum Work {
 pub(crate) struct Job {
     id: u64,
     kind: JobKind,
-    cancel: Cancel,
+    cancel: CancelToken,
     done: AtomicU64,
     total: AtomicU64,
     outcome: OnceLock<Outcome>,
@@ -132,7 +132,7 @@ impl Job {
         Self {
             id,
             kind,
-            cancel: Cancel::default(),
+            cancel: CancelToken::default(),
             done: AtomicU64::new(0),
             total: AtomicU64::new(UNKNOWN),
             outcome: OnceLock::new(),
@@ -183,20 +183,23 @@ impl Job {
 
     fn run(&self, library: &Library, work: Work) {
         let _ended_in_any_case = EndOnPanic(self);
-        let options = Options::default();
+        let options = IndexerOptions::default();
+        let context = RunContext::new(self, &self.cancel);
         let ended = match work {
             Work::Index(folders) => return self.index(library, &folders),
-            Work::Switch(model, options) => library
-                .switch(&model, &options, &(), self, &self.cancel)
-                .map(Some),
-            Work::Resume => library.resume_switch(&options, &(), self, &self.cancel),
-            Work::CatchUp(space) => library.catch_up(&space, &options, self, &self.cancel).map(Some),
+            Work::Switch(model, options) => library.switch(&model, &options, &(), &context).map(Some),
+            Work::Resume => library.resume_switch(&options, &(), &context),
+            Work::CatchUp(space) => library.backfill_space(&space, &options, &context).map(Some),
         };
         self.end(Outcome::of_space(ended));
     }
 
     fn index(&self, library: &Library, folders: &[PathBuf]) {
-        let outcome = match library.index(folders, &Options::default(), self, &self.cancel) {
+        let outcome = match library.index(
+            folders,
+            &IndexerOptions::default(),
+            &RunContext::new(self, &self.cancel),
+        ) {
             Ok(report) => Outcome {
                 report: Some(IndexReport::new(&report, &library.space())),
                 ..Outcome::ended(report.cancelled)
@@ -219,7 +222,7 @@ impl Job {
 }
 
 impl Observer for Job {
-    fn walked(&self, files: u64) {
+    fn total(&self, files: u64) {
         self.total.store(files, Ordering::Relaxed);
     }
 

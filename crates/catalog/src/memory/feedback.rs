@@ -1,3 +1,5 @@
+//! Feedback in the catalog in memory.
+
 use super::MemoryCatalog;
 use crate::{CatalogError, Feedback, FeedbackKey, FeedbackStore, MAX_FEEDBACK};
 

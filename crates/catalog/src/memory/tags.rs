@@ -1,3 +1,5 @@
+//! Tags in the catalog in memory.
+
 use eidetic_domain::{ImageId, normalize_tag};
 
 use super::MemoryCatalog;
@@ -24,13 +26,13 @@ impl TagStore for MemoryCatalog {
 
     fn images_with_tag(&self, tag: &str) -> Result<Vec<ImageId>, CatalogError> {
         let wanted = normalize_tag(tag);
-        let carries = |tags: &ImageTags| tags.tags.iter().any(|tag| normalize_tag(&tag.name) == wanted);
+        let has_tag = |tags: &ImageTags| tags.tags.iter().any(|tag| normalize_tag(&tag.name) == wanted);
         let tables = self.read();
-        let carrying = tables
+        let matching = tables
             .tags
             .iter()
-            .filter(|((space, _), tags)| *space == self.space && carries(tags));
-        Ok(carrying.map(|((_, id), _)| *id).collect())
+            .filter(|((space, _), tags)| *space == self.space && has_tag(tags));
+        Ok(matching.map(|((_, id), _)| *id).collect())
     }
 
     fn tag_summary(&self) -> Result<TagSummary, CatalogError> {

@@ -1,23 +1,20 @@
+//! Feedback in the catalog on disk.
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 
 use super::SledCatalog;
-use crate::edit::Outcome;
-use crate::records::{State, StoredFeedback, unseal};
+use crate::batch::PreparedBatch;
+use crate::records::{StoreState, StoredFeedback, decode_checked};
 use crate::{CatalogError, Feedback, FeedbackKey, FeedbackStore, MAX_FEEDBACK, keys};
 
 impl SledCatalog {
-    /// Every answer under its number; answers given later have greater ones.
+    /// Every answer by its number. Later answers have greater numbers.
     fn numbered_feedback(&self) -> Result<BTreeMap<u64, Feedback>, CatalogError> {
-        let range = (
-            Bound::Included(keys::feedback(0)),
-            Bound::Included(keys::feedback(u64::MAX)),
-        );
-        let page = self.store.page(range, usize::MAX)?;
-        let answer = |(key, sealed): &(sled::IVec, sled::IVec)| {
+        let page = self.store.page(keys::all_feedback(), usize::MAX)?;
+        let answer = |(key, value): &(sled::IVec, sled::IVec)| {
             let damaged = || self.store.damaged("the record of an answer".into());
             let number = keys::number_of_feedback(key).ok_or_else(damaged)?;
-            let stored: StoredFeedback = unseal(key, sealed).ok_or_else(damaged)?;
+            let stored: StoredFeedback = decode_checked(key, value).ok_or_else(damaged)?;
             Ok((number, stored.into_feedback()))
         };
         page.iter().map(answer).collect()
@@ -25,12 +22,12 @@ impl SledCatalog {
 
     fn write_feedback(
         &self,
-        state: &mut State,
+        state: &mut StoreState,
         added: &[(u64, &Feedback)],
-        gone: &BTreeSet<u64>,
+        removed: &BTreeSet<u64>,
     ) -> Result<(), CatalogError> {
         let mut writes = sled::Batch::default();
-        for number in gone {
+        for number in removed {
             writes.remove(keys::feedback(*number));
         }
         for (number, answer) in added {
@@ -38,12 +35,12 @@ impl SledCatalog {
             self.store
                 .insert(&mut writes, &keys::feedback(*number), &stored)?;
         }
-        let outcome = Outcome {
+        let prepared = PreparedBatch {
             writes,
             counts: state.counts(),
-            forgotten: Vec::new(),
+            deleted: Vec::new(),
         };
-        self.commit(state, outcome).map(drop)
+        self.commit(state, prepared).map(drop)
     }
 }
 
@@ -57,13 +54,13 @@ impl FeedbackStore for SledCatalog {
         let first = known.keys().next_back().map_or(0, |last| last + 1);
         let mut added: Vec<(u64, &Feedback)> = (first..).zip(last_answers(answers)).collect();
         let questions: BTreeSet<FeedbackKey> = added.iter().map(|(_, answer)| answer.key()).collect();
-        let answered_anew = |number: &u64| questions.contains(&known[number].key());
-        let (mut gone, staying): (BTreeSet<u64>, BTreeSet<u64>) =
-            known.keys().partition(|n| answered_anew(n));
-        let surplus = (staying.len() + added.len()).saturating_sub(MAX_FEEDBACK);
-        gone.extend(staying.iter().take(surplus));
-        added.drain(..surplus.saturating_sub(staying.len()));
-        self.write_feedback(&mut state, &added, &gone)
+        let is_replaced = |number: &u64| questions.contains(&known[number].key());
+        let (mut removed, remaining): (BTreeSet<u64>, BTreeSet<u64>) =
+            known.keys().partition(|n| is_replaced(n));
+        let surplus = (remaining.len() + added.len()).saturating_sub(MAX_FEEDBACK);
+        removed.extend(remaining.iter().take(surplus));
+        added.drain(..surplus.saturating_sub(remaining.len()));
+        self.write_feedback(&mut state, &added, &removed)
     }
 
     fn feedback(&self) -> Result<Vec<Feedback>, CatalogError> {
@@ -73,27 +70,27 @@ impl FeedbackStore for SledCatalog {
 
     fn remove_feedback(&self, key: &FeedbackKey<'_>) -> Result<bool, CatalogError> {
         let mut state = self.writing();
-        let gone: BTreeSet<u64> = self
+        let removed: BTreeSet<u64> = self
             .numbered_feedback()?
             .into_iter()
             .filter(|(_, answer)| answer.key() == *key)
             .map(|(number, _)| number)
             .collect();
-        if gone.is_empty() {
+        if removed.is_empty() {
             return Ok(false);
         }
-        self.write_feedback(&mut state, &[], &gone)?;
+        self.write_feedback(&mut state, &[], &removed)?;
         Ok(true)
     }
 }
 
-/// The last answer to each key, in the order in which these were given.
+/// The last answer of each key, in the order in which they were given.
 fn last_answers(answers: &[Feedback]) -> Vec<&Feedback> {
-    let mut answered = BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let mut last: Vec<&Feedback> = answers
         .iter()
         .rev()
-        .filter(|answer| answered.insert(answer.key()))
+        .filter(|answer| seen.insert(answer.key()))
         .collect();
     last.reverse();
     last

@@ -1,71 +1,73 @@
+//! Rows in the catalog on disk, and the removal of a whole space.
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use eidetic_domain::{ImageId, RowId};
 
-use super::{PAGE, SledCatalog, next_from};
-use crate::edit::{Outcome, row_name};
+use super::{PAGE, SledCatalog, next_page_start};
+use crate::batch::{PreparedBatch, row_name};
 use crate::keys::{self, Range};
-use crate::records::{StoredImage, unseal};
+use crate::records::{StoredImage, decode_checked};
 use crate::{CatalogError, RowStore, SpaceNumber};
 
-/// Keys removed at once when a space goes.
-const DROPPED: usize = 10_000;
-/// No image's id stands before the first or after the last.
+/// Keys that [`SledCatalog::drop_space`] removes at a time.
+const REMOVE_PAGE: usize = 10_000;
+/// The least and the greatest possible id.
 const ALL_IMAGES: [ImageId; 2] = [ImageId::from_bytes([0; 32]), ImageId::from_bytes([u8::MAX; 32])];
 
 impl SledCatalog {
-    /// Forgets the rows and tags of this space, as one that is no more; what a crash leaves of it is removed by the next
-    /// call. Images, files, and other spaces stay as they are.
+    /// Removes the rows and tags of this space, durably. Images, files and other spaces are unchanged. What a crash leaves
+    /// is removed by the next call.
     ///
-    /// The first space's rows stay unseen in the images' records.
+    /// Rows of the first space remain in the images' records, where nothing reads them.
     pub fn drop_space(&self) -> Result<(), CatalogError> {
         let [first, last] = ALL_IMAGES;
         if self.space != SpaceNumber::FIRST {
-            self.remove_keys(keys::rows_between(&first, &last), |key| self.is_own(key))?;
+            self.remove_keys(keys::rows_between(&first, &last), |key| self.is_of_space(key))?;
         }
-        self.remove_keys(keys::all_tags(self.space), |key| self.is_own(key))?;
-        self.remove_keys(keys::all_tagged_of(self.space), |_| true)
+        self.remove_keys(keys::all_tags(self.space), |key| self.is_of_space(key))?;
+        self.remove_keys(keys::all_tag_images(self.space), |_| true)
     }
 
-    /// Whether a key among the rows or the tags is of this space.
-    pub(super) fn is_own(&self, key: &[u8]) -> bool {
+    /// Whether a key of a row or of tags belongs to this space.
+    pub(super) fn is_of_space(&self, key: &[u8]) -> bool {
         self.space == SpaceNumber::FIRST || keys::space_of(key) == Some(self.space)
     }
 
-    /// How many entries of a range count.
+    /// Number of entries of a range for which `counts` is true.
     fn count(&self, range: Range, counts: impl Fn(&[u8], &[u8]) -> bool) -> Result<u64, CatalogError> {
         let (mut from, to) = range;
         let mut counted = 0;
         loop {
             let page = self.store.page((from, to.clone()), PAGE)?;
             counted += page.iter().filter(|(key, value)| counts(key, value)).count() as u64;
-            match next_from(&page) {
+            match next_page_start(&page) {
                 Some(next) => from = next,
                 None => return Ok(counted),
             }
         }
     }
 
-    /// Removes the keys of a range that are `own`, some thousands at a time.
+    /// Removes the keys of a range for which `own` is true, [`REMOVE_PAGE`] at a time.
     fn remove_keys(&self, range: Range, own: impl Fn(&[u8]) -> bool) -> Result<(), CatalogError> {
         let (mut from, to) = range;
         loop {
             let mut state = self.writing();
-            let page = self.store.page((from, to.clone()), DROPPED)?;
+            let page = self.store.page((from, to.clone()), REMOVE_PAGE)?;
             let mut writes = sled::Batch::default();
-            let gone = page.iter().map(|(key, _)| key).filter(|key| own(key));
-            gone.for_each(|key| writes.remove(key));
-            let outcome = Outcome {
+            let removed = page.iter().map(|(key, _)| key).filter(|key| own(key));
+            removed.for_each(|key| writes.remove(key));
+            let prepared = PreparedBatch {
                 writes,
                 counts: state.counts(),
-                forgotten: Vec::new(),
+                deleted: Vec::new(),
             };
             if page.iter().any(|(key, _)| own(key)) {
-                self.commit(&mut state, outcome)?;
+                self.commit(&mut state, prepared)?;
             }
             match page.last() {
-                Some((key, _)) if page.len() == DROPPED => from = Bound::Excluded(key.to_vec()),
+                Some((key, _)) if page.len() == REMOVE_PAGE => from = Bound::Excluded(key.to_vec()),
                 _ => return Ok(()),
             }
         }
@@ -79,24 +81,24 @@ impl SledCatalog {
         }
     }
 
-    /// The rows in this space of the images from the first of `ids` to the last; none of the first space, whose rows
-    /// stand in the images' records.
+    /// The rows in this space of the images from the first of `ids` to the last. Empty for the first space, whose rows
+    /// are in the images' records.
     pub(super) fn rows_between(&self, ids: &[ImageId]) -> Result<BTreeMap<ImageId, RowId>, CatalogError> {
         let (Some(first), Some(last), false) = (ids.first(), ids.last(), self.space == SpaceNumber::FIRST)
         else {
             return Ok(BTreeMap::new());
         };
         let page = self.store.page(keys::rows_between(first, last), usize::MAX)?;
-        let own = page.iter().filter(|(key, _)| self.is_own(key));
-        own.map(|(key, sealed)| {
+        let own = page.iter().filter(|(key, _)| self.is_of_space(key));
+        own.map(|(key, value)| {
             let id = keys::image_of(key).ok_or_else(|| self.store.damaged("a key".into()))?;
-            let row = unseal(key, sealed).ok_or_else(|| self.store.damaged(row_name(&id)))?;
+            let row = decode_checked(key, value).ok_or_else(|| self.store.damaged(row_name(&id)))?;
             Ok((id, row))
         })
         .collect()
     }
 
-    /// An image's row in this space, where `rows` is of [`rows_between`](Self::rows_between).
+    /// An image's row in this space, where `rows` is from [`rows_between`](Self::rows_between).
     pub(super) fn row_among(
         &self,
         rows: &BTreeMap<ImageId, RowId>,
@@ -113,9 +115,9 @@ impl SledCatalog {
 impl RowStore for SledCatalog {
     fn put_rows(&self, rows: &[(ImageId, RowId)]) -> Result<Vec<ImageId>, CatalogError> {
         let mut state = self.writing();
-        let (outcome, unknown) = self.edit(&state).rows(rows)?;
-        if let Some(outcome) = outcome {
-            self.commit(&mut state, outcome)?;
+        let (prepared, unknown) = self.builder(&state).build_rows(rows)?;
+        if let Some(prepared) = prepared {
+            self.commit(&mut state, prepared)?;
         }
         Ok(unknown)
     }
@@ -125,19 +127,18 @@ impl RowStore for SledCatalog {
             return Ok(());
         }
         let mut state = self.writing();
-        let outcome = self.edit(&state).rows_removal(images)?;
-        self.commit(&mut state, outcome).map(drop)
+        let prepared = self.builder(&state).build_row_removal(images)?;
+        self.commit(&mut state, prepared).map(drop)
     }
 
     fn count_rows(&self) -> Result<u64, CatalogError> {
         if self.space == SpaceNumber::FIRST {
-            let range = (Bound::Included(b"i".into()), Bound::Excluded(b"j".into()));
-            let stored = |key: &[u8], sealed: &[u8]| unseal::<StoredImage>(key, sealed);
-            return self.count(range, |key, sealed| {
-                stored(key, sealed).is_some_and(|stored| stored.first_row().is_some())
+            let stored = |key: &[u8], value: &[u8]| decode_checked::<StoredImage>(key, value);
+            return self.count(keys::all_images(), |key, value| {
+                stored(key, value).is_some_and(|stored| stored.first_row().is_some())
             });
         }
         let [first, last] = ALL_IMAGES;
-        self.count(keys::rows_between(&first, &last), |key, _| self.is_own(key))
+        self.count(keys::rows_between(&first, &last), |key, _| self.is_of_space(key))
     }
 }

@@ -1,30 +1,32 @@
+//! Tags in the catalog on disk.
+
 use std::ops::Bound;
 
 use eidetic_domain::{ImageId, normalize_tag};
 
-use super::{PAGE, Page, Paged, SledCatalog, next_from};
-use crate::edit::tags_name;
-use crate::records::unseal;
+use super::{PAGE, Page, Paged, SledCatalog, next_page_start};
+use crate::batch::tags_name;
+use crate::records::decode_checked;
 use crate::{CatalogError, ImageTags, Tag, TagStore, TagSummary, keys};
 
 impl SledCatalog {
-    /// The tags of up to [`PAGE`] tagged images from a key on. Programs that knew no tags left those of removed images
-    /// behind: they are passed over.
+    /// The tags of up to [`PAGE`] tagged images from a key on. Tags of images that no longer exist are skipped: versions
+    /// of Eidetic without tags left them behind.
     fn tags_page(&self, from: Bound<Vec<u8>>) -> Result<Page<Vec<Tag>>, CatalogError> {
         let _no_writer = self.reading();
         let (_, to) = keys::all_tags(self.space);
         let page = self.store.page((from, to), PAGE)?;
         let mut records = std::collections::VecDeque::with_capacity(page.len());
-        for (key, sealed) in page.iter().filter(|(key, _)| self.is_own(key)) {
+        for (key, value) in page.iter().filter(|(key, _)| self.is_of_space(key)) {
             let id = keys::image_of(key).ok_or_else(|| self.store.damaged("a key".into()))?;
-            let stored: Option<ImageTags> = unseal(key, sealed);
+            let stored: Option<ImageTags> = decode_checked(key, value);
             let tags = stored.ok_or_else(|| self.store.damaged(tags_name(&id)))?.tags;
             if self.store.contains(&keys::image(&id))? {
                 records.push_back(Ok(tags));
             }
         }
         Ok(Page {
-            next: next_from(&page),
+            next: next_page_start(&page),
             records,
         })
     }
@@ -44,8 +46,8 @@ impl TagStore for SledCatalog {
 
     fn put_tags(&self, tagged: &[(ImageId, ImageTags)]) -> Result<(), CatalogError> {
         let mut state = self.writing();
-        if let Some(outcome) = self.edit(&state).tagging(tagged)? {
-            self.commit(&mut state, outcome)?;
+        if let Some(prepared) = self.builder(&state).build_tags(tagged)? {
+            self.commit(&mut state, prepared)?;
         }
         Ok(())
     }
@@ -53,8 +55,8 @@ impl TagStore for SledCatalog {
     fn images_with_tag(&self, tag: &str) -> Result<Vec<ImageId>, CatalogError> {
         let tag = normalize_tag(tag);
         let _no_writer = self.reading();
-        let page = self.store.page(keys::all_tagged(self.space, &tag), usize::MAX)?;
-        let image = |(key, _): &(sled::IVec, sled::IVec)| keys::image_of_tagged(self.space, &tag, key);
+        let page = self.store.page(keys::tag_images(self.space, &tag), usize::MAX)?;
+        let image = |(key, _): &(sled::IVec, sled::IVec)| keys::image_of_tag_image(self.space, &tag, key);
         Ok(page.iter().filter_map(image).collect())
     }
 

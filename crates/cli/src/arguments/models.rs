@@ -1,28 +1,48 @@
+//! Options of every command that runs a model, and arguments of the commands about models: `models`,
+//! `embed`, `verify`, `align`.
+
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use eidetic_hub::{ModelRef, Network};
 use eidetic_inference::{Device, MemoryLimit};
-use eidetic_library::Loading;
-
-use super::Precision;
+use eidetic_library::{Library, Loading};
 
 /// How a model is loaded.
 #[derive(Debug, Args)]
-pub(crate) struct LoadingOptions {
-    /// What the model runs on: cpu, cuda, cuda:N or metal; the latter two need a program built with them
+#[command(next_help_heading = "Model options")]
+pub(crate) struct ModelOptions {
+    /// Compute precision [default: as the library was last indexed, otherwise f32]
+    #[arg(long, value_enum)]
+    pub(crate) precision: Option<Precision>,
+    /// Device to run the model on: cpu, cuda, cuda:N or metal (GPUs need a build with that feature)
     #[arg(long, value_name = "DEVICE", default_value_t = Device::Cpu)]
     pub(crate) device: Device,
-    /// Download nothing; `HF_HUB_OFFLINE=1` does the same
+    /// Never download; the same as HF_HUB_OFFLINE=1
     #[arg(long)]
     pub(crate) offline: bool,
-    /// Load the model even where it seems too large for the memory that is left
+    /// Load the model even if it seems too large for the available memory
     #[arg(long)]
     pub(crate) ignore_memory: bool,
 }
 
-impl From<&LoadingOptions> for Loading {
-    fn from(options: &LoadingOptions) -> Self {
+impl ModelOptions {
+    /// The precision for a model outside of a library.
+    pub(crate) fn precision(&self) -> eidetic_domain::Precision {
+        self.precision.map_or_else(Default::default, Into::into)
+    }
+
+    /// Sets how the library loads its model and, if given, its precision.
+    pub(crate) fn apply_to(&self, library: &Library) {
+        library.load_by(self.into());
+        if let Some(precision) = self.precision {
+            library.compute_in(precision.into());
+        }
+    }
+}
+
+impl From<&ModelOptions> for Loading {
+    fn from(options: &ModelOptions) -> Self {
         Self {
             device: options.device,
             memory: if options.ignore_memory {
@@ -35,6 +55,26 @@ impl From<&LoadingOptions> for Loading {
             } else {
                 Network::Allowed
             },
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Precision {
+    /// 32-bit floating point
+    F32,
+    /// 16-bit weights, 32-bit sums: half the memory of Qwen models stored in 32 bits
+    Bf16,
+    /// 8-bit integers: several times as fast, with nearly the same vectors
+    Int8,
+}
+
+impl From<Precision> for eidetic_domain::Precision {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::F32,
+            Precision::Bf16 => Self::Bf16,
+            Precision::Int8 => Self::Int8,
         }
     }
 }
@@ -57,55 +97,65 @@ pub(crate) enum ModelsAction {
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelsPull {
-    /// The model: organisation/name, with @revision behind it or not
+    /// Model: a hub id, optionally followed by @revision
     #[arg(value_name = "NAME")]
     pub(crate) model: ModelRef,
-    /// Download nothing, only check what is on disk; `HF_HUB_OFFLINE=1` does the same
+    /// Only verify what is on disk; the same as HF_HUB_OFFLINE=1
     #[arg(long)]
     pub(crate) offline: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelsPath {
-    /// The model: organisation/name, with @revision behind it or not
+    /// Model: a hub id, optionally followed by @revision
     #[arg(value_name = "NAME")]
     pub(crate) model: ModelRef,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Verify {
-    /// The model: a hub name, `builtin`, or a directory with a verify.toml
-    #[arg(value_name = "MODEL")]
-    pub(crate) model: ModelRef,
-    /// A picture that the published values are of and that does not come with the program; may be given several times
+pub(crate) struct Embed {
+    /// Model: a hub id, a directory, or `builtin` [default: as for `index`]
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(crate) model: Option<ModelRef>,
+    /// Text to embed; repeatable
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) text: Vec<String>,
+    /// Picture to embed; repeatable
     #[arg(long, value_name = "FILE")]
     pub(crate) image: Vec<PathBuf>,
-    /// Arithmetic of the model
-    #[arg(long, value_enum, default_value_t = Precision::F32)]
-    pub(crate) precision: Precision,
     #[command(flatten)]
-    pub(crate) loading: LoadingOptions,
+    pub(crate) options: ModelOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Model: a hub id, `builtin`, or a directory with a verify.toml
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: ModelRef,
+    /// Picture of the published values that is not bundled; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: ModelOptions,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Align {
-    /// The model for texts: one that reads texts only, or any other by its text side
+    /// Text model: one without an image tower, or the text tower of any other
     #[arg(long, value_name = "NAME|DIR")]
     pub(crate) text_model: ModelRef,
-    /// The model for pictures
+    /// Image model
     #[arg(long, value_name = "NAME|DIR")]
     pub(crate) image_model: ModelRef,
-    /// Captioned pictures to learn from, one a line: picture, tab, caption. A picture is a path, from the file's folder or
-    /// the working directory. At least 50 pictures; a thousand do better
+    /// Captioned pictures to learn from, one per line: picture<TAB>caption. A picture is a path, relative
+    /// to the file's folder or the working directory. At least 50 pictures are needed; 1000 give better
+    /// results
     #[arg(long, value_name = "CAPTIONS.tsv")]
     pub(crate) pairs: PathBuf,
-    /// Directory to make; it is then a model like any other, for --model
-    /// [default: aligned-TEXT-IMAGE in the working directory]
+    /// Directory to create; use it as a model with --model [default: aligned-TEXT-IMAGE in the working
+    /// directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Arithmetic of the models
-    #[arg(long, value_enum, default_value_t = Precision::F32)]
-    pub(crate) precision: Precision,
     #[command(flatten)]
-    pub(crate) loading: LoadingOptions,
+    pub(crate) options: ModelOptions,
 }

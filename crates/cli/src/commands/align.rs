@@ -1,26 +1,27 @@
+//! `eidetic align`
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use eidetic_encoder::{Encoder, TextModel};
 use eidetic_hub::ModelRef;
-use eidetic_inference::{AlignedModels, Fitted, Opening, Recalls, open_encoder, open_text_model};
-use eidetic_library::{
-    AlignProgress, Alignment, CaptionedPicture, FailedLine, Loading, align, read_captions,
-};
+use eidetic_inference::{AlignedModels, Fitted, Recalls};
+use eidetic_library::{AlignProgress, Alignment, CaptionedPicture, FailedLine, align, read_captions};
 use serde::Serialize;
 
 use crate::Outcome;
 use crate::arguments::{Align, Global};
 use crate::failure::Failure;
+use crate::load_model::ModelLoader;
 use crate::output;
-use crate::progress::{AlignBar, DownloadBar};
+use crate::progress::StageBar;
 
-/// Bytes of a file of captions; more is a mistake.
-const MOST_BYTES: u64 = 256 << 20;
+/// Limit for files of captions.
+const MAX_BYTES: u64 = 256 << 20;
 
 /// The JSON of `eidetic align`.
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct AlignAnswer<'a> {
     directory: &'a Path,
     text_model: &'a str,
     text_dimension: usize,
@@ -39,7 +40,7 @@ struct Answer<'a> {
 #[derive(Debug, Serialize)]
 struct RecallAnswer {
     chance: Recalls,
-    /// `null` where the two models' vectors are of different lengths.
+    /// `null` if the models' dimensions differ.
     before: Option<Recalls>,
     after: Recalls,
 }
@@ -51,22 +52,19 @@ struct FailedAnswer<'a> {
     reason: &'a str,
 }
 
-/// `eidetic align`: whatever is wrong with the arguments is said before a model is loaded.
+/// `eidetic align`. Checks all arguments before it loads a model.
 pub(crate) fn run(global: &Global, arguments: &Align) -> Result<Outcome, Failure> {
     let lines = captions(&arguments.pairs)?;
     let directory = directory(arguments)?;
-    let loading = Loading::from(&arguments.loading);
-    let (hub, download) = (loading.hub(), DownloadBar::default());
-    let opening = Opening {
-        precision: arguments.precision.into(),
-        device: loading.device,
-        memory: loading.memory,
-        hub: &hub,
-        progress: &download,
-    };
-    let pictures = open_encoder(&arguments.image_model, &opening).map_err(anyhow::Error::from)?;
-    let texts = open_text_model(&arguments.text_model, &opening).map_err(anyhow::Error::from)?;
-    let alignment = fit(texts.as_ref(), pictures.as_ref(), &lines, &arguments.pairs)?;
+    let loader = ModelLoader::new(&arguments.options);
+    let image_model = loader.encoder(&arguments.image_model)?;
+    let text_model = loader.text_model(&arguments.text_model)?;
+    let alignment = fit(
+        text_model.as_ref(),
+        image_model.as_ref(),
+        &lines,
+        &arguments.pairs,
+    )?;
     for FailedLine {
         line,
         picture,
@@ -77,9 +75,9 @@ pub(crate) fn run(global: &Global, arguments: &Align) -> Result<Outcome, Failure
     }
     let models = AlignedModels {
         text_reference: &arguments.text_model,
-        text_model: texts.as_ref(),
+        text_model: text_model.as_ref(),
         image_reference: &arguments.image_model,
-        image_model: pictures.as_ref(),
+        image_model: image_model.as_ref(),
     };
     models
         .save(&directory, &alignment.fitted)
@@ -93,67 +91,65 @@ pub(crate) fn run(global: &Global, arguments: &Align) -> Result<Outcome, Failure
 }
 
 fn captions(file: &Path) -> Result<Vec<CaptionedPicture>, Failure> {
-    let refused = |reason: String| Failure::arguments(format!("{}: {reason}", file.display()));
     let length = fs::metadata(file)
-        .map_err(|error| refused(error.to_string()))?
+        .map_err(|error| Failure::in_file(file, error))?
         .len();
-    if length > MOST_BYTES {
-        return Err(refused(format!(
-            "the file is too large ({})",
-            output::bytes(length)
-        )));
+    if length > MAX_BYTES {
+        let size = output::bytes(length);
+        return Err(Failure::in_file(file, format!("the file is too large ({size})")));
     }
-    let text = fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
-    let lines = read_captions(&text).map_err(|error| refused(error.to_string()))?;
+    let text = fs::read_to_string(file).map_err(|error| Failure::in_file(file, error))?;
+    let lines = read_captions(&text).map_err(|error| Failure::in_file(file, error))?;
     if lines.is_empty() {
-        return Err(refused("there are no captioned pictures in it".into()));
+        return Err(Failure::in_file(file, "the file has no captioned pictures"));
     }
     Ok(lines)
 }
 
-/// Where the aligned model goes: a place that is free, or holds an earlier one.
+/// The directory of the aligned model: new, empty, or with an aligned model to replace.
 fn directory(arguments: &Align) -> Result<PathBuf, Failure> {
     let directory = arguments.out.clone().unwrap_or_else(|| {
-        let part = |model: &ModelRef| {
-            let name = model.to_string();
-            let last = name
-                .trim_end_matches(['/', '.'])
-                .rsplit(['/', '\\'])
-                .next()
-                .unwrap_or("model")
-                .to_owned();
-            last.split('@').next().unwrap_or("model").to_owned()
-        };
         PathBuf::from(format!(
             "aligned-{}-{}",
-            part(&arguments.text_model),
-            part(&arguments.image_model)
+            short_name(&arguments.text_model),
+            short_name(&arguments.image_model)
         ))
     });
-    let taken = match fs::read_dir(&directory) {
+    let is_taken = match fs::read_dir(&directory) {
         Ok(mut entries) => entries.next().is_some() && !directory.join("aligned.json").is_file(),
         Err(_) => directory.exists(),
     };
-    if taken {
+    if is_taken {
         return Err(Failure::arguments(format!(
-            "{} is taken by other things; give another directory with --out",
+            "{} is not empty; give another directory with --out",
             directory.display()
         )));
     }
     Ok(directory)
 }
 
+/// The last part of a model's name, without its revision.
+fn short_name(model: &ModelRef) -> String {
+    let name = model.to_string();
+    let name = name.trim_end_matches(['/', '.']);
+    let last = name.rsplit(['/', '\\']).next().unwrap_or("model");
+    last.split('@').next().unwrap_or("model").to_owned()
+}
+
 fn fit(
-    texts: &dyn TextModel,
-    pictures: &dyn Encoder,
+    text_model: &dyn TextModel,
+    image_model: &dyn Encoder,
     lines: &[CaptionedPicture],
     file: &Path,
 ) -> Result<Alignment, Failure> {
-    let bar = AlignBar::new();
+    let bar = StageBar::new();
     let folder = file.parent().unwrap_or(Path::new(""));
-    let alignment = align(texts, pictures, lines, folder, &|progress: AlignProgress| {
-        bar.show(progress);
-    });
+    let show = |progress| match progress {
+        AlignProgress::Pictures(done, total) => bar.set("images", done as u64, total as u64),
+        AlignProgress::Captions(done, total) => bar.set("captions", done as u64, total as u64),
+        AlignProgress::Fitting => bar.spin("fitting the projection"),
+    };
+    let alignment = align(text_model, image_model, lines, folder, &show);
     bar.finish();
     Ok(alignment.map_err(anyhow::Error::from)?)
 }
@@ -170,14 +166,14 @@ fn print(
     output::line(&describe(directory, models, &alignment.fitted))
 }
 
-fn answer<'a>(directory: &'a Path, models: &'a AlignedModels, alignment: &'a Alignment) -> Answer<'a> {
+fn answer<'a>(directory: &'a Path, models: &'a AlignedModels, alignment: &'a Alignment) -> AlignAnswer<'a> {
     let fitted = &alignment.fitted;
     let failed = alignment.failed.iter().map(|failed| FailedAnswer {
         line: failed.line,
         picture: &failed.picture,
         reason: &failed.reason,
     });
-    Answer {
+    AlignAnswer {
         directory,
         text_model: models.text_model.name(),
         text_dimension: models.text_model.dimension(),
@@ -200,19 +196,21 @@ fn answer<'a>(directory: &'a Path, models: &'a AlignedModels, alignment: &'a Ali
 
 fn describe(directory: &Path, models: &AlignedModels, fitted: &Fitted) -> String {
     let directory = shown(directory);
-    let (texts, pictures) = (
+    let (text_dimension, image_dimension) = (
         models.text_model.dimension(),
         models.image_model.space().dimension,
     );
     let before = match fitted.before {
         Some(recalls) => row("before", recalls),
-        None => format!("before       –      –      –   (vectors of {texts} and of {pictures} numbers)"),
+        None => format!(
+            "before       –      –      –   (dimensions {text_dimension} and {image_dimension} differ)"
+        ),
     };
     format!(
-        "texts    {} ({texts} numbers a vector)\npictures {} ({pictures})\nlearnt   from {} pictures with {} captions\n\
-         recall   on {} held-out pictures with {} captions\n\n\
+        "texts    {} (dimension {text_dimension})\nimages   {} (dimension {image_dimension})\ntrained  on {} images with {} captions\n\
+         recall   on {} held-out images with {} captions\n\n\
          \x20           @1     @5    @10\n{}\n{before}\n{}\n\n\
-         {directory} is a model now: eidetic index FOLDER --model {directory}",
+         use it: eidetic index DIR --model {directory}",
         models.text_model.name(),
         models.image_model.space().model,
         fitted.pictures,
@@ -234,7 +232,7 @@ fn row(name: &str, recalls: Recalls) -> String {
     )
 }
 
-/// A relative path reads as one, so that it is not taken for a name of the hub.
+/// The path in a form that cannot be mistaken for a Hub id.
 fn shown(directory: &Path) -> String {
     if directory.is_absolute() || directory.starts_with(".") || directory.starts_with("..") {
         directory.display().to_string()

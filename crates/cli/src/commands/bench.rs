@@ -1,11 +1,10 @@
+//! `eidetic bench encode|decode|index`
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use eidetic_domain::{Precision, SplitMix64};
+use eidetic_domain::SplitMix64;
 use eidetic_encoder::{Encoder, Pixels};
-use eidetic_hub::ModelRef;
-use eidetic_inference::{Model, Opening, open, prepare};
-use eidetic_library::Loading;
 use eidetic_vectors::Kept;
 use image::RgbImage;
 use serde::Serialize;
@@ -13,12 +12,12 @@ use serde::Serialize;
 use crate::Outcome;
 use crate::arguments::{Bench, BenchEncode, BenchIndex, BenchSubject};
 use crate::failure::Failure;
+use crate::load_model::ModelLoader;
 use crate::output;
-use crate::progress::DownloadBar;
 
 mod decode;
 
-/// `eidetic bench`: JSON, because figures are for tables.
+/// `eidetic bench`. Always prints JSON.
 pub(crate) fn run(arguments: &Bench) -> Result<Outcome, Failure> {
     match &arguments.subject {
         BenchSubject::Encode(encode) => bench_encode(encode),
@@ -28,99 +27,69 @@ pub(crate) fn run(arguments: &Bench) -> Result<Outcome, Failure> {
 }
 
 #[derive(Debug, Serialize)]
-struct EncodeFigures {
+struct EncodeAnswer {
     images_per_second: f64,
     text_ms: f64,
     threads: u16,
     batch: u16,
     precision: &'static str,
-    /// Median time of one picture alone.
+    /// Median time of a batch of one image.
     image_ms: f64,
-    /// Pictures a second if nothing but the matrix products of a batch had to be done.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    products_images_per_second: Option<f64>,
+    /// From files on disk to a model in memory.
     load_s: f64,
     kernel: &'static str,
 }
 
-/// Model runs timed: as many as fit in this time, but at least five.
-const MEASURE_FOR: Duration = Duration::from_secs(5);
+/// Every measurement runs at least this long and at least five times.
+const MEASURE_TIME: Duration = Duration::from_secs(5);
 
 fn bench_encode(arguments: &BenchEncode) -> Result<Outcome, Failure> {
     use_threads(arguments.threads)?;
-    let precision = arguments.precision.into();
-    let loading = Instant::now();
-    let encoder = load(&arguments.model, precision, (&arguments.loading).into())?;
-    let load_s = loading.elapsed().as_secs_f64();
-    let batch = noise(&encoder, arguments.batch.into());
-    let pictures = f64::from(arguments.batch);
-    output::json(&EncodeFigures {
-        images_per_second: pictures / median_of_pictures(&encoder, &batch)?.as_secs_f64(),
-        text_ms: median_of_text(&encoder)?.as_secs_f64() * 1e3,
+    let (encoder, load_time) = ModelLoader::new(&arguments.options).timed_encoder(&arguments.model)?;
+    let encoder = encoder.as_ref();
+    let batch = noise(encoder, arguments.batch.into());
+    let images = f64::from(arguments.batch);
+    output::json(&EncodeAnswer {
+        images_per_second: images / median_image_time(encoder, &batch)?.as_secs_f64(),
+        text_ms: median_text_time(encoder)?.as_secs_f64() * 1e3,
         threads: arguments.threads,
         batch: arguments.batch,
-        precision: precision.name(),
-        image_ms: median_of_pictures(&encoder, &batch[..1])?.as_secs_f64() * 1e3,
-        products_images_per_second: products_alone(&encoder, batch.len())
-            .map(|time| pictures / time.as_secs_f64()),
-        load_s,
+        precision: arguments.options.precision().name(),
+        image_ms: median_image_time(encoder, &batch[..1])?.as_secs_f64() * 1e3,
+        load_s: load_time.as_secs_f64(),
         kernel: eidetic_inference::cpu_kernel(),
     })?;
     Ok(Outcome::Done)
 }
 
-fn load(model: &ModelRef, precision: Precision, loading: Loading) -> Result<Model, Failure> {
-    let (hub, bar) = (loading.hub(), DownloadBar::default());
-    let opening = Opening {
-        precision,
-        device: loading.device,
-        memory: loading.memory,
-        hub: &hub,
-        progress: &bar,
-    };
-    let engine = loading.device.engine(precision);
-    let loaded = prepare(model, &opening).and_then(|()| open(model, engine, &hub, &bar));
-    Ok(loaded.map_err(anyhow::Error::from)?)
-}
-
-fn median_of_pictures(encoder: &Model, batch: &[Pixels]) -> anyhow::Result<Duration> {
+fn median_image_time(encoder: &dyn Encoder, batch: &[Pixels]) -> anyhow::Result<Duration> {
     median_time(|| Ok(encoder.encode_pixels(batch).map(drop)?))
 }
 
-fn median_of_text(encoder: &Model) -> anyhow::Result<Duration> {
+fn median_text_time(encoder: &dyn Encoder) -> anyhow::Result<Duration> {
     median_time(|| Ok(encoder.encode_texts(&["a photo of a cat"]).map(drop)?))
-}
-
-fn products_alone(encoder: &Model, pictures: usize) -> Option<Duration> {
-    let start = Instant::now();
-    let mut times = Vec::new();
-    while times.len() < 5 || start.elapsed() < MEASURE_FOR {
-        times.push(encoder.products_alone(pictures)?);
-    }
-    times.sort_unstable();
-    Some(times[times.len() / 2])
 }
 
 fn use_threads(threads: u16) -> Result<(), Failure> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads.into())
         .build_global();
-    pool.map_err(|error| Failure::could_not_run(format!("{threads} threads cannot be started: {error}")))
+    pool.map_err(|error| Failure::could_not_run(format!("failed to start {threads} threads: {error}")))
 }
 
-/// Pictures whose content does not matter; zeros could be faster than pictures are.
+/// Random images, since zeros could be faster than real images.
 fn noise(encoder: &dyn Encoder, count: usize) -> Vec<Pixels> {
     let mut random = SplitMix64::new(1);
     let mut byte = move || random.next_u64() as u8;
-    let mut picture = || RgbImage::from_fn(256, 256, |_, _| image::Rgb([byte(), byte(), byte()]));
-    (0..count).map(|_| encoder.preprocess(&picture())).collect()
+    let mut image = || RgbImage::from_fn(256, 256, |_, _| image::Rgb([byte(), byte(), byte()]));
+    (0..count).map(|_| encoder.preprocess(&image())).collect()
 }
 
 fn median_time(mut run: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Duration> {
     run()?;
     let start = Instant::now();
     let mut times = Vec::new();
-    while times.len() < 5 || start.elapsed() < MEASURE_FOR {
+    while times.len() < 5 || start.elapsed() < MEASURE_TIME {
         let begin = Instant::now();
         run()?;
         times.push(begin.elapsed());
@@ -129,8 +98,8 @@ fn median_time(mut run: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Du
     Ok(times[times.len() / 2])
 }
 
-/// Sizes of the candidate list to measure at.
-const EFS: [usize; 6] = [16, 32, 64, 128, 256, 512];
+/// Sizes of the candidate list (`ef`) to measure.
+const EF_VALUES: [usize; 6] = [16, 32, 64, 128, 256, 512];
 
 fn bench_index(arguments: &BenchIndex) -> Result<Outcome, Failure> {
     let dimension = arguments.dim as usize;
@@ -139,13 +108,13 @@ fn bench_index(arguments: &BenchIndex) -> Result<Outcome, Failure> {
     if let Some(limit) = arguments.limit {
         base.truncate(limit.saturating_mul(dimension));
     }
-    let refused = |error: eidetic_vectors::IndexError| Failure::arguments(error.to_string());
+    let invalid = |error: eidetic_vectors::IndexError| Failure::arguments(error.to_string());
     let threads = arguments.threads.into();
     let bench =
-        eidetic_vectors::Bench::new(&base, dimension, threads, &std::env::temp_dir()).map_err(refused)?;
-    let points = bench.points(&queries, &EFS).map_err(refused)?;
-    let filters = bench.filters(&queries).map_err(refused)?;
-    let filters = filters.iter().map(|point| FilterFigures {
+        eidetic_vectors::Bench::new(&base, dimension, threads, &std::env::temp_dir()).map_err(invalid)?;
+    let points = bench.points(&queries, &EF_VALUES).map_err(invalid)?;
+    let filters = bench.filters(&queries).map_err(invalid)?;
+    let filters = filters.iter().map(|point| FilterPoint {
         kept: kept_name(point.kept),
         share: point.share,
         recall: point.recall,
@@ -156,11 +125,11 @@ fn bench_index(arguments: &BenchIndex) -> Result<Outcome, Failure> {
         recall: point.recall,
         queries_per_second: point.queries_per_second,
     });
-    output::json(&IndexFigures {
+    output::json(&IndexAnswer {
         build_s: bench.build_seconds,
         bytes: bench.bytes,
         open_ms: bench.open_milliseconds,
-        exact_ms: bench.exact_milliseconds(&queries).map_err(refused)?,
+        exact_ms: bench.exact_milliseconds(&queries).map_err(invalid)?,
         points: points.collect(),
         filters: filters.collect(),
     })?;
@@ -168,19 +137,19 @@ fn bench_index(arguments: &BenchIndex) -> Result<Outcome, Failure> {
 }
 
 #[derive(Debug, Serialize)]
-struct IndexFigures {
+struct IndexAnswer {
     build_s: f64,
     bytes: u64,
     open_ms: f64,
     exact_ms: f64,
     points: Vec<Point>,
-    filters: Vec<FilterFigures>,
+    filters: Vec<FilterPoint>,
 }
 
-/// Searches with the candidates that a library keeps, one at a time.
+/// Filtered searches with a library's default candidate list.
 #[derive(Debug, Serialize)]
-struct FilterFigures {
-    /// `all` is without a filter.
+struct FilterPoint {
+    /// What the filter keeps; `all` means no filter.
     kept: &'static str,
     share: f64,
     recall: f64,
@@ -205,13 +174,15 @@ struct Point {
 }
 
 fn read_floats(path: &Path, dimension: usize) -> Result<Vec<f32>, Failure> {
-    let refused = |reason: String| Failure::arguments(format!("{}: {reason}", path.display()));
-    let bytes = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
+    let bytes = std::fs::read(path).map_err(|error| Failure::in_file(path, error))?;
     if bytes.is_empty() || bytes.len() % (4 * dimension) != 0 {
-        return Err(refused(format!(
-            "{} bytes are no whole number of {dimension}-d vectors",
-            bytes.len()
-        )));
+        return Err(Failure::in_file(
+            path,
+            format!(
+                "{} bytes are not a whole number of vectors of dimension {dimension}",
+                bytes.len()
+            ),
+        ));
     }
     Ok(bytes
         .as_chunks()

@@ -17,12 +17,12 @@ use super::{Access, access};
 use crate::Outcome;
 use crate::arguments::{Calibrate, Global};
 use crate::failure::Failure;
-use crate::progress::{CountBar, DownloadBar};
+use crate::progress::{DownloadBar, StageBar};
 use crate::{output, remote};
 
 /// The JSON of `eidetic calibrate PAIRS.tsv`.
 #[derive(Debug, Serialize)]
-struct Learnt {
+struct CalibrateAnswer {
     stored: bool,
     calibration: CalibrationAnswer,
     failed: Vec<FailedFile>,
@@ -31,24 +31,24 @@ struct Learnt {
 /// `eidetic calibrate`
 pub(crate) fn run(global: &Global, arguments: &Calibrate) -> Result<Outcome, Failure> {
     if let Some(report) = &arguments.report {
-        has_a_folder(report)?;
+        check_report_path(report)?;
     }
     match &arguments.pairs {
-        Some(file) => learn(global, arguments, file),
+        Some(file) => calibrate(global, arguments, file),
         None if arguments.undo => undo(global, arguments.kind.into()),
         None => show(global, arguments),
     }
 }
 
-/// The file is read before the library is opened and the model loaded: a mistake in it shows at once.
-fn learn(global: &Global, arguments: &Calibrate, file: &Path) -> Result<Outcome, Failure> {
+/// Reads the file first, so that errors in it are reported before the model is loaded.
+fn calibrate(global: &Global, arguments: &Calibrate, file: &Path) -> Result<Outcome, Failure> {
     let kind = QueryKind::from(arguments.kind);
     let pairs = pairs::read(file, kind)?;
-    let library = own(global)?;
-    library.load_by((&arguments.loading).into());
+    let library = local_library(global)?;
+    arguments.options.apply_to(&library);
     library.load_encoder(&DownloadBar::default())?;
-    let bar = CountBar::new("pictures");
-    let scored = library.score_pairs(kind, &pairs, &|done, of| bar.set(done, of));
+    let bar = StageBar::new();
+    let scored = library.score_pairs(kind, &pairs, &bar);
     bar.finish();
     let scored = scored?;
     for failed in &scored.failed {
@@ -66,7 +66,7 @@ fn learn(global: &Global, arguments: &Calibrate, file: &Path) -> Result<Outcome,
     if let Some(report) = &arguments.report {
         write_report(&library, &[&made], report)?;
     }
-    print_learnt(global, &made, &scored, keep)?;
+    print_calibration(global, &made, &scored, keep)?;
     Ok(if scored.failed.is_empty() {
         Outcome::Done
     } else {
@@ -74,11 +74,16 @@ fn learn(global: &Global, arguments: &Calibrate, file: &Path) -> Result<Outcome,
     })
 }
 
-fn print_learnt(global: &Global, made: &Calibrated, scored: &ScoredPairs, keep: Keep) -> Result<(), Failure> {
+fn print_calibration(
+    global: &Global,
+    made: &Calibrated,
+    scored: &ScoredPairs,
+    keep: Keep,
+) -> Result<(), Failure> {
     let calibration = CalibrationAnswer::from(made);
-    warn_where_worse(made);
+    warn_if_worse(made);
     if global.json {
-        return output::json(&Learnt {
+        return output::json(&CalibrateAnswer {
             stored: keep == Keep::Stored,
             calibration,
             failed: scored.failed.iter().map(FailedFile::from).collect(),
@@ -91,13 +96,14 @@ fn print_learnt(global: &Global, made: &Calibrated, scored: &ScoredPairs, keep: 
     Ok(())
 }
 
-/// Only what came with the model can be compared: an earlier calibration may have been learnt from the same pairs.
-fn warn_where_worse(made: &Calibrated) {
+/// Compares with the model's own confidences only: an earlier calibration may have been fitted to the same
+/// pairs.
+fn warn_if_worse(made: &Calibrated) {
     let shipped = made.before.as_ref().filter(|_| made.origin.replaces.is_none());
     if let Some(before) = shipped.filter(|before| before.log_loss < made.after.log_loss) {
         eprintln!(
-            "eidetic: the confidences that came with the model fit these pairs better (log loss {:.3}, now {:.3}); more \
-             pairs may change that, `eidetic calibrate --undo` goes back",
+            "eidetic: the model's own confidences fit these pairs better (log loss {:.3}, now {:.3}); more pairs may change \
+             that, `eidetic calibrate --undo` reverts",
             before.log_loss, made.after.log_loss
         );
     }
@@ -105,7 +111,7 @@ fn warn_where_worse(made: &Calibrated) {
 
 fn show(global: &Global, arguments: &Calibrate) -> Result<Outcome, Failure> {
     let answer = match access(global, "eidetic calibrate")? {
-        Access::Own(library) => {
+        Access::Local(library) => {
             let history = library.calibration_history()?;
             if let Some(report) = &arguments.report {
                 let kinds = [QueryKind::Text, QueryKind::Picture];
@@ -117,7 +123,7 @@ fn show(global: &Global, arguments: &Calibrate) -> Result<Outcome, Failure> {
             }
             answer(&library, &history)
         }
-        Access::Through(address) => {
+        Access::Remote(address) => {
             if let Some(report) = &arguments.report {
                 write(report, &remote::calibration_report(&address)?)?;
             }
@@ -135,25 +141,25 @@ fn show(global: &Global, arguments: &Calibrate) -> Result<Outcome, Failure> {
 }
 
 fn undo(global: &Global, kind: QueryKind) -> Result<Outcome, Failure> {
-    let library = own(global)?;
+    let library = local_library(global)?;
     let history = library.undo_calibration(kind)?;
     if global.json {
         output::json(&answer(&library, &history))?;
     } else {
         let now = history.current(kind).map_or_else(
-            || "the confidences that came with the model count again".to_owned(),
-            |made| format!("version {} counts again", made.origin.version),
+            || "reverted to the model's own confidences".to_owned(),
+            |made| format!("reverted to version {}", made.origin.version),
         );
         output::line(&now)?;
     }
     Ok(Outcome::Done)
 }
 
-/// What changes a calibration needs the library itself.
-fn own(global: &Global) -> Result<Box<Library>, Failure> {
+/// Calibrations cannot be changed through a server.
+fn local_library(global: &Global) -> Result<Box<Library>, Failure> {
     match access(global, "eidetic calibrate")? {
-        Access::Own(library) => Ok(library),
-        Access::Through(address) => Err(Failure::could_not_run(format!(
+        Access::Local(library) => Ok(library),
+        Access::Remote(address) => Err(Failure::could_not_run(format!(
             "the server at {address} owns the library; stop it, calibrate, and start it again"
         ))),
     }
@@ -175,19 +181,16 @@ fn write_report(library: &Library, calibrations: &[&Calibrated], file: &Path) ->
 
 fn write(file: &Path, html: &str) -> Result<(), Failure> {
     fs::write(file, html).map_err(|error| Failure::could_not_run(format!("{}: {error}", file.display())))?;
-    eprintln!("eidetic: the report is at {}", file.display());
+    eprintln!("eidetic: wrote the report to {}", file.display());
     Ok(())
 }
 
-/// Noticed before anything is computed.
-fn has_a_folder(file: &Path) -> Result<(), Failure> {
+/// Checks that the report can be written, before anything is computed.
+fn check_report_path(file: &Path) -> Result<(), Failure> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     match folder {
-        Some(folder) if !folder.is_dir() => Err(Failure::arguments(format!(
-            "{}: there is no such folder",
-            folder.display()
-        ))),
-        _ if file.is_dir() => Err(Failure::arguments(format!("{} is a folder", file.display()))),
+        Some(folder) if !folder.is_dir() => Err(Failure::in_file(folder, "no such folder")),
+        _ if file.is_dir() => Err(Failure::in_file(file, "this is a folder")),
         _ => Ok(()),
     }
 }

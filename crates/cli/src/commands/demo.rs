@@ -1,8 +1,10 @@
+//! `eidetic demo`
+
 use std::path::Path;
 use std::sync::Arc;
 
 use eidetic_hub::ModelRef;
-use eidetic_indexer::{Cancel, Options};
+use eidetic_indexer::{CancelToken, IndexerOptions, RunContext};
 use eidetic_library::{CreateOptions, Library, Loading, ModelSource, Owner};
 use eidetic_search::Query;
 use eidetic_server::ServeOptions;
@@ -20,8 +22,10 @@ pub(crate) fn run(global: &Global, arguments: &Demo) -> Result<Outcome, Failure>
     let temporary = tempfile::Builder::new()
         .prefix("eidetic-demo-")
         .tempdir()
-        .map_err(|error| Failure::could_not_run(format!("no temporary directory can be made: {error}")))?;
-    let library = make_library(temporary.path(), arguments.precision)?;
+        .map_err(|error| {
+            Failure::could_not_run(format!("failed to create a temporary directory: {error}"))
+        })?;
+    let library = create_library(temporary.path(), arguments.precision)?;
     match &arguments.query {
         None => serve(Arc::new(library), ServeOptions::new(arguments.listen)),
         Some(text) => {
@@ -35,12 +39,12 @@ pub(crate) fn run(global: &Global, arguments: &Demo) -> Result<Outcome, Failure>
     }
 }
 
-/// The bundled gallery, indexed with the built-in model: no network, a second or two.
-fn make_library(folder: &Path, precision: Precision) -> Result<Library, Failure> {
-    let pictures = folder.join("gallery");
-    std::fs::create_dir(&pictures)
-        .and_then(|()| gallery::unpack(&pictures))
-        .map_err(|error| Failure::could_not_run(format!("{}: {error}", pictures.display())))?;
+/// Indexes the bundled gallery with the built-in model, without network, in a second or two.
+fn create_library(folder: &Path, precision: Precision) -> Result<Library, Failure> {
+    let gallery = folder.join("gallery");
+    std::fs::create_dir(&gallery)
+        .and_then(|()| gallery::unpack(&gallery))
+        .map_err(|error| Failure::could_not_run(format!("{}: {error}", gallery.display())))?;
     let options = CreateOptions {
         model: ModelSource::Named(ModelRef::Builtin),
         precision: Some(precision.into()),
@@ -49,10 +53,9 @@ fn make_library(folder: &Path, precision: Precision) -> Result<Library, Failure>
     let owner = Owner::this_process("eidetic demo");
     let (library, _) = Library::open_or_create(&folder.join("library"), &options, &owner, &())?;
     library.index(
-        &[pictures],
-        &Options::default(),
-        &IndexBar::new(),
-        &Cancel::default(),
+        &[gallery],
+        &IndexerOptions::default(),
+        &RunContext::new(&IndexBar::new(), &CancelToken::default()),
     )?;
     Ok(library)
 }

@@ -1,3 +1,5 @@
+//! `eidetic feedback`
+
 use eidetic_server::json::{FeedbackAnswer, FeedbackAnswers};
 
 use super::{Access, access};
@@ -9,13 +11,13 @@ use crate::{output, remote};
 /// `eidetic feedback`
 pub(crate) fn run(global: &Global, arguments: &Feedback) -> Result<Outcome, Failure> {
     let answers = match access(global, "eidetic feedback")? {
-        Access::Own(library) => FeedbackAnswers::from(library.answers(arguments.kind.into())?),
-        Access::Through(address) => remote::feedback(&address, arguments.kind)?,
+        Access::Local(library) => FeedbackAnswers::from(library.answers(arguments.kind.into())?),
+        Access::Remote(address) => remote::feedback(&address, arguments.kind)?,
     };
     if global.json {
         output::json(&answers)?;
     } else if answers.answers.is_empty() {
-        eprintln!("eidetic: nobody has answered yet; the page has thumbs beside every hit");
+        eprintln!("eidetic: no feedback yet; rate hits with the thumbs in the web page");
     } else {
         let lines: Vec<String> = answers.answers.iter().map(line).collect();
         output::line(&lines.join("\n"))?;
@@ -23,13 +25,13 @@ pub(crate) fn run(global: &Global, arguments: &Feedback) -> Result<Outcome, Fail
     Ok(Outcome::Done)
 }
 
-/// A line of labelled pairs. A path that would break it is left out for the image's id.
+/// A line of labeled pairs. The image's id replaces a path that would break the format.
 fn line(answer: &FeedbackAnswer) -> String {
-    let plain = !answer.path.contains(['\t', '\n', '\r', '\u{fffd}']);
-    let image = if plain {
-        answer.path.clone()
-    } else {
+    let breaks_format = answer.path.contains(['\t', '\n', '\r', '\u{fffd}']);
+    let image = if breaks_format {
         answer.image.to_string()
+    } else {
+        answer.path.clone()
     };
     format!("{image}\t{}\t{}", answer.query, u8::from(answer.right))
 }
@@ -39,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_that_would_break_the_line_gives_way_to_the_id() {
+    fn id_replaces_path_that_breaks_format() {
         let image = eidetic_domain::ImageId::of(b"a picture");
         let answer = |path: &str| FeedbackAnswer {
             image,

@@ -1,113 +1,103 @@
+//! `eidetic index`
+
 use std::path::{Path, PathBuf};
 
-use eidetic_indexer::Options;
+use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
 use eidetic_server::json::IndexReport;
 
-use super::{
-    Access, compute_in, directory, servers_device, servers_precision, through_its_server, warn_of_fallback,
-};
-use crate::Outcome;
+use super::{Access, directory, open_local, redirect_to_server, reject_model_options};
 use crate::arguments::{Global, Index, Status};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
+use crate::load_model::warn_of_fallback;
 use crate::progress::{DownloadBar, IndexBar};
-use crate::{Stopped, output, remote};
+use crate::{Completion, Outcome, output, remote};
 
 /// `eidetic index`
 pub(crate) fn run(global: &Global, arguments: &Index) -> Result<Outcome, Failure> {
     if let Some(folder) = &arguments.forget {
         return forget(global, folder);
     }
-    let folders = existing(&arguments.folders)?;
-    let (report, stopped) = match open(global, arguments)? {
-        Access::Own(library) => {
+    let folders = canonical_folders(&arguments.folders)?;
+    let (report, completion) = match open_or_create(global, arguments)? {
+        Access::Local(library) => {
             if folders.is_empty() {
-                same_model(&library.model(), arguments)?;
+                require_same_model(&library.model(), arguments)?;
             }
-            tell_of_unfinished_switch(&library)?;
+            note_unfinished_switch(&library)?;
             index(&library, &folders, arguments)?
         }
-        Access::Through(address) => {
-            same_model(
-                &remote::status(&address, &Status { recall: false })?.model,
-                arguments,
-            )?;
-            servers_precision(arguments.precision)?;
-            servers_device(&arguments.loading)?;
+        Access::Remote(address) => {
+            let status = remote::status(&address, &Status { recall: false })?;
+            require_same_model(&status.model, arguments)?;
+            reject_model_options(&arguments.options)?;
             remote::index(&address, &folders)?
         }
     };
-    print_report(global, &report, stopped)
+    print_report(global, &report, completion)
 }
 
-/// Every folder must be there before anything starts, and have a name that can be written down.
-fn existing(folders: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+/// Resolves all folders before anything starts. Their paths must exist and be UTF-8, as the catalog stores
+/// them.
+fn canonical_folders(folders: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let resolve = |folder: &PathBuf| {
-        let refused = |reason: &str| Failure::arguments(format!("{}: {reason}", folder.display()));
         let real = folder
             .canonicalize()
-            .map_err(|error| refused(&error.to_string()))?;
+            .map_err(|error| Failure::in_file(folder, error))?;
         match real.to_str() {
             Some(_) => Ok(real),
-            None => Err(refused(
-                "the folder's name is not UTF-8; index the folder around it, or rename it",
+            None => Err(Failure::in_file(
+                folder,
+                "the name is not UTF-8; index the parent folder, or rename it",
             )),
         }
     };
     folders.iter().map(resolve).collect()
 }
 
-/// The library: opened, made, or in a server's hands.
-fn open(global: &Global, arguments: &Index) -> Result<Access, Failure> {
+fn open_or_create(global: &Global, arguments: &Index) -> Result<Access, Failure> {
     let directory = directory(global)?;
     let owner = Owner::this_process("eidetic index");
     let opened = if arguments.folders.is_empty() {
-        // Without folders only an existing library makes sense.
+        // Without folders there is nothing to create a library for.
         Library::open(&directory, &owner).map(|library| {
-            compute_in(&library, arguments.precision);
-            library.load_by((&arguments.loading).into());
+            arguments.options.apply_to(&library);
             (library, None)
         })
     } else {
-        let model = arguments
-            .model
-            .clone()
-            .map_or(ModelSource::BestAvailable, ModelSource::Named);
-        Library::open_or_create(
-            &directory,
-            &CreateOptions {
-                model,
-                precision: arguments.precision.map(Into::into),
-                loading: (&arguments.loading).into(),
-            },
-            &owner,
-            &DownloadBar::default(),
-        )
+        let options = CreateOptions {
+            model: arguments
+                .model
+                .clone()
+                .map_or(ModelSource::BestAvailable, ModelSource::Named),
+            precision: arguments.options.precision.map(Into::into),
+            loading: (&arguments.options).into(),
+        };
+        Library::open_or_create(&directory, &options, &owner, &DownloadBar::default())
     };
     match opened {
         Ok((library, fallback)) => {
-            warn_of_fallback(fallback);
-            Ok(Access::Own(Box::new(library)))
+            warn_of_fallback(fallback.as_ref());
+            Ok(Access::Local(Box::new(library)))
         }
-        Err(error) => through_its_server(error),
+        Err(error) => redirect_to_server(error),
     }
 }
 
-/// A server's library has its model already.
-fn same_model(model: &str, arguments: &Index) -> Result<(), Failure> {
+fn require_same_model(model: &str, arguments: &Index) -> Result<(), Failure> {
     match &arguments.model {
-        Some(asked) if asked.to_string() != model => Err(Failure::could_not_run(format!(
-            "the library holds vectors of {model}, not of {asked}; leave out --model, or switch it: eidetic space switch {asked}"
+        Some(other) if other.to_string() != model => Err(Failure::could_not_run(format!(
+            "the library uses model {model}, not {other}; leave out --model, or run: eidetic space switch {other}"
         ))),
         _ => Ok(()),
     }
 }
 
-fn tell_of_unfinished_switch(library: &Library) -> Result<(), Failure> {
+fn note_unfinished_switch(library: &Library) -> Result<(), Failure> {
     if let Some(switch) = library.planned_switch()? {
         eprintln!(
-            "eidetic: the switch to {0} has come to {1} of {2} pictures; `eidetic space switch {0}` goes on with it",
+            "eidetic: the switch to {0} is at {1} of {2} images; run `eidetic space switch {0}` to resume it",
             switch.model, switch.done, switch.total
         );
     }
@@ -117,10 +107,7 @@ fn tell_of_unfinished_switch(library: &Library) -> Result<(), Failure> {
 /// `eidetic index --forget DIR`
 fn forget(global: &Global, folder: &Path) -> Result<Outcome, Failure> {
     let folder = std::path::absolute(folder).map_err(anyhow::Error::from)?;
-    let library = Library::open(
-        &directory(global)?,
-        &Owner::this_process("eidetic index --forget"),
-    )?;
+    let library = open_local(global, "eidetic index --forget")?;
     let paths = library.forget(&folder)?;
     if paths == 0 {
         return Err(Failure::arguments(format!(
@@ -131,7 +118,9 @@ fn forget(global: &Global, folder: &Path) -> Result<Outcome, Failure> {
     if global.json {
         output::json(&serde_json::json!({ "forgotten": paths }))?;
     } else {
-        output::line(&format!("{paths} paths forgotten; the files are untouched"))?;
+        output::line(&format!(
+            "{paths} paths removed from the library; their files are untouched"
+        ))?;
     }
     Ok(Outcome::Done)
 }
@@ -140,34 +129,37 @@ fn index(
     library: &Library,
     folders: &[PathBuf],
     arguments: &Index,
-) -> Result<(IndexReport, Stopped), Failure> {
+) -> Result<(IndexReport, Completion), Failure> {
     if folders.is_empty() && library.sources().is_empty() {
         return Err(Failure::arguments(
-            "the library has no folders yet; name one: eidetic index FOLDER",
+            "the library has no folders yet; add one: eidetic index DIR",
         ));
     }
     let cancel = cancel_on_interrupt()?;
     library.load_encoder(&DownloadBar::default())?;
-    let options = Options::from(&arguments.run);
+    let options = IndexerOptions::from(&arguments.indexing);
     let bar = IndexBar::new();
-    let report = library.index(folders, &options, &bar, &cancel)?;
+    let report = library.index(folders, &options, &RunContext::new(&bar, &cancel))?;
     bar.finish();
     if report.cancelled {
-        return Ok((IndexReport::new(&report, &library.space()), Stopped::Early));
+        return Ok((
+            IndexReport::new(&report, &library.space()),
+            Completion::Interrupted,
+        ));
     }
     if let Err(error) = library.refresh_graph() {
-        // Derived: everything is indexed, and exact search answers without it.
-        eprintln!("eidetic: the search graph could not be kept, searches will be slower: {error}");
+        // The graph is derived: everything is indexed, and exact search works without it.
+        eprintln!("eidetic: failed to store the search graph, searches will be slower: {error}");
     }
-    Ok((IndexReport::new(&report, &library.space()), Stopped::No))
+    Ok((IndexReport::new(&report, &library.space()), Completion::Completed))
 }
 
-fn print_report(global: &Global, report: &IndexReport, stopped: Stopped) -> Result<Outcome, Failure> {
+fn print_report(global: &Global, report: &IndexReport, completion: Completion) -> Result<Outcome, Failure> {
     for failure in &report.failed {
         eprintln!("eidetic: {}: {}", failure.path, failure.reason);
     }
-    if stopped == Stopped::Early {
-        eprintln!("eidetic: stopped; everything indexed so far is kept, run the same command to go on");
+    if completion == Completion::Interrupted {
+        eprintln!("eidetic: interrupted; everything indexed so far is kept, run the same command to resume");
     }
     if global.json {
         output::json(report)?;
@@ -183,8 +175,8 @@ fn print_report(global: &Global, report: &IndexReport, stopped: Stopped) -> Resu
             report.images_per_second
         ))?;
     }
-    let complete = report.failed.is_empty() && stopped == Stopped::No;
-    Ok(if complete {
+    let is_complete = report.failed.is_empty() && completion == Completion::Completed;
+    Ok(if is_complete {
         Outcome::Done
     } else {
         Outcome::DoneWithFailures

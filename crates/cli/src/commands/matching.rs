@@ -1,4 +1,6 @@
-mod comparer;
+//! `eidetic match`
+
+mod matcher;
 mod pairs;
 
 use std::fs;
@@ -13,48 +15,47 @@ use crate::arguments::{Global, Match};
 use crate::failure::Failure;
 use crate::output;
 
-use comparer::{Asked, Comparer};
+use matcher::{ImageMatcher, MatchJob};
 
-/// Texts that one picture is held against.
-const MOST_TEXTS: usize = 1_000;
-/// Bytes of a file of texts; more is a mistake.
-const MOST_BYTES: u64 = 16 << 20;
+const MAX_TEXTS: usize = 1_000;
+/// Limit for files of texts.
+const MAX_BYTES: u64 = 16 << 20;
 
 /// `eidetic match`
 pub(crate) fn run(global: &Global, arguments: &Match) -> Result<Outcome, Failure> {
     if let Some(file) = &arguments.pairs {
-        let comparer = Comparer::open(global, arguments)?;
-        return pairs::run(global, &comparer, file);
+        let matcher = ImageMatcher::open(global, arguments)?;
+        return pairs::run(global, &matcher, file);
     }
     let image = arguments.image.as_deref().ok_or_else(no_texts)?;
-    let more = arguments.texts_from.as_deref().map(text_of).transpose()?;
+    let more = arguments.texts_from.as_deref().map(read_text).transpose()?;
     let lines = more.iter().flat_map(|text| text.lines());
     let given: Vec<&str> = arguments.texts.iter().map(String::as_str).chain(lines).collect();
     let mut texts = distinct_texts(&given);
     if texts.is_empty() && arguments.profile.is_none() {
         return Err(no_texts());
     }
-    let comparer = Comparer::open(global, arguments)?;
+    let matcher = ImageMatcher::open(global, arguments)?;
     if texts.is_empty() {
-        texts = comparer.patterns();
+        texts = matcher.patterns();
     }
     match texts.len() {
         0 => return Err(no_texts()),
-        1..=MOST_TEXTS => {}
+        1..=MAX_TEXTS => {}
         count => {
             return Err(Failure::arguments(format!(
-                "{count} texts are given, {MOST_TEXTS} are allowed; use --pairs for more"
+                "{count} texts exceed the limit of {MAX_TEXTS}; use --pairs for more"
             )));
         }
     }
-    let asked = Asked {
+    let job = MatchJob {
         image,
         texts,
         compete: true,
     };
-    let results = comparer.results(std::slice::from_ref(&asked))?.swap_remove(0);
+    let results = matcher.run(std::slice::from_ref(&job))?.swap_remove(0);
     let answer = MatchAnswer {
-        space: comparer.space()?,
+        space: matcher.space()?,
         image: Some(image.display().to_string()),
         results: results.map_err(Failure::arguments)?,
     };
@@ -75,7 +76,7 @@ fn print_answer(global: &Global, answer: &MatchAnswer) -> Result<(), Failure> {
             result
                 .verdict
                 .as_ref()
-                .map(|verdict| format!("{:<24}  ", in_words(verdict)))
+                .map(|verdict| format!("{:<24}  ", describe(verdict)))
                 .unwrap_or_default(),
             result.text
         ))
@@ -83,29 +84,28 @@ fn print_answer(global: &Global, answer: &MatchAnswer) -> Result<(), Failure> {
 }
 
 /// Such as `review: check by hand`.
-fn in_words(verdict: &VerdictAnswer) -> String {
+fn describe(verdict: &VerdictAnswer) -> String {
     format!("{}: {}", verdict.level, verdict.action.words())
 }
 
 fn no_texts() -> Failure {
-    Failure::arguments("there are no texts to hold against the picture; give some, or --texts-from FILE")
+    Failure::arguments("no texts to compare with the picture; give some, or --texts-from FILE")
 }
 
-/// A file of texts, or what comes in where it is named `-`.
-fn text_of(file: &Path) -> Result<String, Failure> {
+/// The text of a file, or of standard input for `-`.
+fn read_text(file: &Path) -> Result<String, Failure> {
     let mut text = String::new();
     let read = if file == Path::new("-") {
-        std::io::stdin().take(MOST_BYTES + 1).read_to_string(&mut text)
+        std::io::stdin().take(MAX_BYTES + 1).read_to_string(&mut text)
     } else {
-        fs::File::open(file).and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text))
+        fs::File::open(file).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
     };
     match read {
-        Err(error) => Err(Failure::arguments(format!("{}: {error}", file.display()))),
-        Ok(length) if length as u64 > MOST_BYTES => Err(Failure::arguments(format!(
-            "{} is larger than {}",
-            file.display(),
-            output::bytes(MOST_BYTES)
-        ))),
+        Err(error) => Err(Failure::in_file(file, error)),
+        Ok(length) if length as u64 > MAX_BYTES => Err(Failure::in_file(
+            file,
+            format!("the file is larger than {}", output::bytes(MAX_BYTES)),
+        )),
         Ok(_) => Ok(text),
     }
 }

@@ -1,3 +1,5 @@
+//! `eidetic models list|pull|path`
+
 mod table;
 
 use std::path::Path;
@@ -16,12 +18,12 @@ use crate::progress::DownloadBar;
 
 /// The JSON of `eidetic models`.
 #[derive(Debug, Serialize)]
-struct Listing {
-    models: Vec<Listed>,
+struct ModelsAnswer {
+    models: Vec<ModelRow>,
 }
 
 #[derive(Debug, Serialize)]
-struct Listed {
+struct ModelRow {
     #[serde(flatten)]
     model: &'static KnownModel,
     on_disk: &'static str,
@@ -40,42 +42,42 @@ pub(crate) fn run(global: &Global, arguments: &Models) -> Result<Outcome, Failur
 
 fn list(global: &Global) -> Result<Outcome, Failure> {
     let hub = HubSettings::from_env();
-    let listed: Vec<Listed> = known_models().iter().map(|model| listed(model, &hub)).collect();
+    let rows: Vec<ModelRow> = known_models().iter().map(|model| row(model, &hub)).collect();
     if global.json {
-        output::json(&Listing { models: listed })?;
+        output::json(&ModelsAnswer { models: rows })?;
     } else {
-        output::line(&table::of(&listed))?;
+        output::line(&table::format(&rows))?;
     }
     Ok(Outcome::Done)
 }
 
-fn listed(model: &'static KnownModel, hub: &HubSettings) -> Listed {
-    let of = |on_disk, bytes_on_disk, folder: Option<&Path>| Listed {
+fn row(model: &'static KnownModel, hub: &HubSettings) -> ModelRow {
+    let row = |on_disk, bytes_on_disk, folder: Option<&Path>| ModelRow {
         model,
         on_disk,
         bytes_on_disk,
         folder: folder.map(|folder| folder.display().to_string()),
     };
     if model.id == "builtin" {
-        return of("complete", 0, None);
+        return row("complete", 0, None);
     }
     match on_disk(&model.id, None, hub) {
-        OnDisk::Nothing => of("no", 0, None),
-        OnDisk::Partly { bytes } => of("partly", bytes, None),
-        OnDisk::Complete { folder, bytes } => of("complete", bytes, Some(&folder)),
+        OnDisk::Nothing => row("no", 0, None),
+        OnDisk::Partly { bytes } => row("partly", bytes, None),
+        OnDisk::Complete { folder, bytes } => row("complete", bytes, Some(&folder)),
     }
 }
 
-/// The hub's name of a model; other models have nothing to download.
-fn hub_name(model: &ModelRef) -> Result<(&str, Option<&str>), Failure> {
+/// The hub id and revision of a model; others cannot be downloaded.
+fn hub_id(model: &ModelRef) -> Result<(&str, Option<&str>), Failure> {
     match model {
         ModelRef::Hub { id, revision } => Ok((id, revision.as_deref())),
-        ModelRef::Shortened { model, .. } => hub_name(model),
+        ModelRef::Shortened { model, .. } => hub_id(model),
         ModelRef::Builtin => Err(Failure::could_not_run(
-            "the built-in model is inside the program; it has no folder, and nothing to download",
+            "the built-in model is part of the program; there is nothing to download",
         )),
         ModelRef::Directory(path) => Err(Failure::arguments(format!(
-            "{} is a directory; give a model of the hub such as openai/clip-vit-base-patch32",
+            "{} is a directory; expected a Hub id such as openai/clip-vit-base-patch32",
             path.display()
         ))),
     }
@@ -83,25 +85,25 @@ fn hub_name(model: &ModelRef) -> Result<(&str, Option<&str>), Failure> {
 
 /// The JSON of `eidetic models pull`.
 #[derive(Debug, Serialize)]
-struct PulledAnswer<'a> {
+struct PullAnswer<'a> {
     model: &'a str,
     revision: &'a str,
     folder: String,
     bytes: u64,
     downloaded: u64,
-    files: Vec<PulledFileAnswer<'a>>,
+    files: Vec<PulledFile<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct PulledFileAnswer<'a> {
+struct PulledFile<'a> {
     file: &'a str,
     bytes: u64,
-    /// `null` where the hub announces none.
+    /// `null` if the hub publishes no checksum.
     sha256_equal: Option<bool>,
 }
 
 fn pull_model(global: &Global, arguments: &ModelsPull) -> Result<Outcome, Failure> {
-    let (id, revision) = hub_name(&arguments.model)?;
+    let (id, revision) = hub_id(&arguments.model)?;
     warn_of_restriction(id);
     let mut hub = HubSettings::from_env();
     if arguments.offline {
@@ -117,13 +119,13 @@ fn pull_model(global: &Global, arguments: &ModelsPull) -> Result<Outcome, Failur
     Ok(Outcome::Done)
 }
 
-fn answer<'a>(model: &'a str, pulled: &'a Pulled, bytes: u64) -> PulledAnswer<'a> {
-    let files = pulled.files.iter().map(|file| PulledFileAnswer {
+fn answer<'a>(model: &'a str, pulled: &'a Pulled, bytes: u64) -> PullAnswer<'a> {
+    let files = pulled.files.iter().map(|file| PulledFile {
         file: &file.name,
         bytes: file.bytes,
         sha256_equal: (file.checksum == Checksum::Equal).then_some(true),
     });
-    PulledAnswer {
+    PullAnswer {
         model,
         revision: &pulled.revision,
         folder: pulled.folder.display().to_string(),
@@ -145,15 +147,12 @@ fn describe(model: &str, pulled: &Pulled, bytes: u64) -> String {
         .filter(|file| file.checksum == Checksum::Equal);
     let checked: Vec<&str> = checked.map(|file| file.name.as_str()).collect();
     let checked = match checked.as_slice() {
-        [] => "the hub announces no checksum of any".to_owned(),
-        [one] => format!("{one} has the SHA-256 that the hub announced"),
-        several => format!(
-            "{} of them have the SHA-256 that the hub announced",
-            several.len()
-        ),
+        [] => "the hub publishes no checksums".to_owned(),
+        [one] => format!("SHA-256 of {one} verified"),
+        several => format!("SHA-256 of {} files verified", several.len()),
     };
     format!(
-        "{model}{revision}: {} files, {}, of which {} downloaded now; {checked}\n{}",
+        "{model}{revision}: {} files, {}, {} of it downloaded now; {checked}\n{}",
         pulled.files.len(),
         output::bytes(bytes),
         output::bytes(pulled.downloaded),
@@ -161,11 +160,11 @@ fn describe(model: &str, pulled: &Pulled, bytes: u64) -> String {
     )
 }
 
-/// Before anything is fetched that one may not use.
+/// Warns about a restricted license before anything is downloaded.
 fn warn_of_restriction(id: &str) {
     let known = known_model(id).and_then(|model| Some((model, model.restriction.as_ref()?)));
     if let Some((model, restriction)) = known {
-        eprintln!("eidetic: the licence of {id} is {}: {restriction}", model.licence);
+        eprintln!("eidetic: the license of {id} is {}: {restriction}", model.licence);
     }
 }
 
@@ -175,14 +174,14 @@ fn print_path(global: &Global, model: &ModelRef) -> Result<Outcome, Failure> {
             .canonicalize()
             .map_err(|error| Failure::could_not_run(format!("{}: {error}", path.display())))?,
         model => {
-            let (id, revision) = hub_name(model)?;
+            let (id, revision) = hub_id(model)?;
             match on_disk(id, revision, &HubSettings::from_env()) {
                 OnDisk::Complete { folder, .. } => folder,
                 OnDisk::Partly { bytes } => {
-                    let there = output::bytes(bytes);
-                    return Err(not_there(&format!("only partly on disk ({there})"), model));
+                    let present = output::bytes(bytes);
+                    return Err(not_on_disk(&format!("only partly on disk ({present})"), model));
                 }
-                OnDisk::Nothing => return Err(not_there("not on disk", model)),
+                OnDisk::Nothing => return Err(not_on_disk("not on disk", model)),
             }
         }
     };
@@ -194,8 +193,8 @@ fn print_path(global: &Global, model: &ModelRef) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-fn not_there(how: &str, model: &ModelRef) -> Failure {
+fn not_on_disk(state: &str, model: &ModelRef) -> Failure {
     Failure::could_not_run(format!(
-        "{model} is {how}; fetch it with: eidetic models pull {model}"
+        "{model} is {state}; download it with: eidetic models pull {model}"
     ))
 }

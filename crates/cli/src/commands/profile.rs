@@ -1,4 +1,4 @@
-//! Profiles as the command line names them.
+//! Loads the profiles that arguments name.
 
 use std::fs;
 use std::path::Path;
@@ -7,14 +7,14 @@ use eidetic_confidence::profile::{NamedProfile, ProfileError, Profiles, patterns
 
 use crate::failure::Failure;
 
-/// Larger files of profiles or patterns are a mistake.
-const MOST_BYTES: u64 = 16 << 20;
+/// Limit for files of profiles or patterns.
+const MAX_BYTES: u64 = 16 << 20;
 
-/// The profile `name`, from `file` or from those that come along.
+/// The profile `name` of `file`, or a bundled one.
 pub(crate) fn named(name: &str, file: Option<&Path>) -> Result<NamedProfile, Failure> {
-    let known = known(file)?;
-    let names: Vec<String> = known.iter().map(|profile| profile.name.clone()).collect();
-    let found = known.into_iter().find(|profile| profile.name == name);
+    let profiles = all(file)?;
+    let names: Vec<String> = profiles.iter().map(|profile| profile.name.clone()).collect();
+    let found = profiles.into_iter().find(|profile| profile.name == name);
     found.ok_or_else(|| {
         let error = ProfileError::Unknown {
             name: name.to_owned(),
@@ -24,28 +24,26 @@ pub(crate) fn named(name: &str, file: Option<&Path>) -> Result<NamedProfile, Fai
     })
 }
 
-/// The profiles that come along, and those of `file`, whose patterns lie beside it.
-pub(crate) fn known(file: Option<&Path>) -> Result<Vec<NamedProfile>, Failure> {
+/// The bundled profiles and those of `file`, whose pattern files are relative to it.
+pub(crate) fn all(file: Option<&Path>) -> Result<Vec<NamedProfile>, Failure> {
     let Some(path) = file else {
         return Ok(NamedProfile::builtin());
     };
-    let refused = |error: ProfileError| Failure::arguments(format!("{}: {error}", path.display()));
-    let more = Profiles::parse(&text(path)?).map_err(refused)?;
+    let more = Profiles::parse(&text(path)?).map_err(|error| Failure::in_file(path, error))?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let of_file = |file: &str| {
+    let patterns_of = |file: &str| {
         let path = folder.join(file);
-        patterns(&text(&path)?).map_err(|error| Failure::arguments(format!("{}: {error}", path.display())))
+        patterns(&text(&path)?).map_err(|error| Failure::in_file(&path, error))
     };
-    NamedProfile::all(Profiles::builtin().with(more), of_file)
+    NamedProfile::all(Profiles::builtin().with(more), patterns_of)
 }
 
 fn text(path: &Path) -> Result<String, Failure> {
-    let refused = |reason: String| Failure::arguments(format!("{}: {reason}", path.display()));
     let length = fs::metadata(path)
-        .map_err(|error| refused(error.to_string()))?
+        .map_err(|error| Failure::in_file(path, error))?
         .len();
-    if length > MOST_BYTES {
-        return Err(refused("the file is too large".into()));
+    if length > MAX_BYTES {
+        return Err(Failure::in_file(path, "the file is too large"));
     }
-    fs::read_to_string(path).map_err(|error| refused(error.to_string()))
+    fs::read_to_string(path).map_err(|error| Failure::in_file(path, error))
 }

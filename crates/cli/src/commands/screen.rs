@@ -1,109 +1,107 @@
-use eidetic_library::{Flagged, Library, Owner, Screened};
+//! `eidetic screen`
+
+use eidetic_indexer::RunContext;
+use eidetic_library::{Flagged, Screened};
 use serde::Serialize;
 
-use super::{directory, profile, warn_of_damage};
+use super::{open_local, profile};
 use crate::arguments::{Global, Screen};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
-use crate::progress::{CountBar, DownloadBar};
+use crate::progress::{DownloadBar, StageBar};
 use crate::{Outcome, output};
 
 /// The JSON of `eidetic screen`.
 #[derive(Debug, Serialize)]
-struct Answer {
+struct ScreenAnswer {
     space: String,
     profile: String,
     #[serde(flatten)]
     screened: Screened,
-    pictures: Vec<Flagged>,
+    #[serde(rename = "pictures")]
+    images: Vec<Flagged>,
 }
 
 /// `eidetic screen`
 pub(crate) fn run(global: &Global, arguments: &Screen) -> Result<Outcome, Failure> {
-    let chosen = profile::named(&arguments.profile, arguments.purpose.profiles.as_deref())?;
+    let chosen = profile::named(&arguments.profile, arguments.profile_options.profiles.as_deref())?;
     if chosen.patterns.is_empty() {
         return Err(Failure::arguments(format!(
-            "the profile {:?} has no patterns to hold pictures against; docs/profiles.md says how to give it some",
+            "profile {:?} has no patterns; see docs/profiles.md for how to add some",
             chosen.name
         )));
     }
-    let library = Library::open(&directory(global)?, &Owner::this_process("eidetic screen"))?;
-    warn_of_damage(&library);
+    let library = open_local(global, "eidetic screen")?;
+    arguments.options.apply_to(&library);
     library.load_encoder(&DownloadBar::default())?;
-    let bar = CountBar::new("pictures");
-    let mut pictures = Vec::new();
+    let bar = StageBar::new();
+    let mut images = Vec::new();
     let screened = library.active().screen(
         &chosen,
-        arguments.purpose.criticality.into(),
-        &|done, of| bar.set(done as usize, of as usize),
-        &cancel_on_interrupt()?,
-        &mut |flagged| pictures.push(flagged),
+        arguments.profile_options.criticality.into(),
+        &RunContext::new(&bar, &cancel_on_interrupt()?),
+        &mut |flagged| images.push(flagged),
     );
     bar.finish();
     let screened = screened?;
-    // The strictest level first, in it the most probable.
-    pictures.sort_by(|a, b| {
+    // The strictest level first, within a level the most confident.
+    images.sort_by(|a, b| {
         let strictness = |flagged: &Flagged| chosen.profile.strictness(&flagged.level);
         let confidence = |flagged: &Flagged| flagged.findings[0].confidence.unwrap_or(0.0);
         strictness(a)
             .cmp(&strictness(b))
             .then(confidence(b).total_cmp(&confidence(a)))
     });
-    print(global, &library, chosen.name, screened, pictures)
+    let answer = ScreenAnswer {
+        space: library.space().to_string(),
+        profile: chosen.name,
+        screened,
+        images,
+    };
+    print(global, &answer)
 }
 
-fn print(
-    global: &Global,
-    library: &Library,
-    profile: String,
-    screened: Screened,
-    pictures: Vec<Flagged>,
-) -> Result<Outcome, Failure> {
+fn print(global: &Global, answer: &ScreenAnswer) -> Result<Outcome, Failure> {
+    let screened = &answer.screened;
     if screened.skipped > 0 {
         eprintln!(
-            "eidetic: {} images were passed over, their vectors are damaged; `eidetic index` embeds them anew",
+            "eidetic: {} images were skipped because their vectors are damaged; run `eidetic index` to embed them again",
             screened.skipped
         );
     }
     if screened.cancelled {
-        eprintln!("eidetic: stopped; the rest of the library was not looked at");
+        eprintln!("eidetic: interrupted; the rest of the library was not screened");
     }
-    let complete = screened.skipped == 0 && !screened.cancelled;
     if global.json {
-        let space = library.space().to_string();
-        output::json(&Answer {
-            space,
-            profile,
-            screened,
-            pictures,
-        })?;
+        output::json(answer)?;
     } else {
-        for picture in &pictures {
-            output::line(&describe(picture))?;
+        for image in &answer.images {
+            output::line(&describe(image))?;
         }
         eprintln!(
-            "eidetic: {} of {} pictures reach a level of {profile}",
-            screened.flagged, screened.images
+            "eidetic: {} of {} images reach a level of {}",
+            screened.flagged, screened.images, answer.profile
         );
     }
-    Ok(if complete {
+    let is_complete = screened.skipped == 0 && !screened.cancelled;
+    Ok(if is_complete {
         Outcome::Done
     } else {
         Outcome::DoneWithFailures
     })
 }
 
-/// The picture's first finding, and how many more there are.
-fn describe(picture: &Flagged) -> String {
-    let worst = &picture.findings[0];
-    let path = picture.paths.first().map(|path| path.display().to_string());
-    let more = match picture.findings.len() {
+/// The first finding of an image, and the number of others.
+fn describe(image: &Flagged) -> String {
+    let worst = &image.findings[0];
+    let path = image.paths.first().map(|path| path.display().to_string());
+    let more = match image.findings.len() {
         1 => String::new(),
         count => format!(" (and {} more)", count - 1),
     };
     format!(
         "{:<8} {:>5}  {:<13}  {}\n                 {}{more}",
-        picture.level,
+        image.level,
         output::percent(worst.confidence),
         worst.verdict.action.words(),
         path.unwrap_or_default(),

@@ -1,10 +1,12 @@
+//! `eidetic serve`
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use eidetic_library::{Library, Owner};
 use eidetic_server::ServeOptions;
 
-use super::{compute_in, directory, profile, warn_of_damage};
+use super::{open_local, profile};
 use crate::Outcome;
 use crate::arguments::{Global, Serve};
 use crate::failure::Failure;
@@ -12,24 +14,22 @@ use crate::progress::DownloadBar;
 
 /// `eidetic serve`
 pub(crate) fn run(global: &Global, arguments: &Serve) -> Result<Outcome, Failure> {
-    let library = Library::open(&directory(global)?, &Owner::this_process("eidetic serve"))?;
-    warn_of_damage(&library);
-    compute_in(&library, arguments.precision);
-    library.load_by((&arguments.loading).into());
+    let library = open_local(global, "eidetic serve")?;
+    arguments.options.apply_to(&library);
     let options = ServeOptions {
-        profiles: profile::known(arguments.profiles.as_deref())?,
+        profiles: profile::all(arguments.profiles.as_deref())?,
         ..ServeOptions::new(arguments.listen)
     };
     serve(Arc::new(library), options)
 }
 
-/// Serves until interrupted. The model is loaded before the address is announced, so that the first query is as quick
-/// as any, and a model that cannot be loaded is said now rather than to somebody's browser.
+/// Serves until interrupted. The model is loaded before the address is announced, so that the first query
+/// is fast and load errors are reported here.
 pub(crate) fn serve(library: Arc<Library>, options: ServeOptions) -> Result<Outcome, Failure> {
     library.load_encoder(&DownloadBar::default())?;
     let listen = options.listen;
     if !listen.ip().is_loopback() {
-        eprintln!("eidetic: everybody who reaches {listen} can search this library and see its pictures");
+        eprintln!("eidetic: anyone who can reach {listen} can search this library and see its pictures");
     }
     refresh_graph_in_background(&library);
     let announced = Arc::clone(&library);
@@ -40,7 +40,7 @@ pub(crate) fn serve(library: Arc<Library>, options: ServeOptions) -> Result<Outc
             ..Owner::this_process("eidetic serve")
         };
         if let Err(error) = announced.announce(&owner) {
-            eprintln!("eidetic: other commands will not find this server: {error}");
+            eprintln!("eidetic: other commands cannot find this server: {error}");
         }
         eprintln!(
             "eidetic: serving {} at {address}   (Ctrl-C stops)",
@@ -51,7 +51,7 @@ pub(crate) fn serve(library: Arc<Library>, options: ServeOptions) -> Result<Outc
     Ok(Outcome::Done)
 }
 
-/// An address that others on this machine can ask, where the server listens on all of its addresses.
+/// A loopback address in place of an unspecified one, which cannot be connected to everywhere.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -61,7 +61,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Exact search answers until the graph is there.
+/// Searches are exact until the graph is ready.
 fn refresh_graph_in_background(library: &Arc<Library>) {
     let library = Arc::clone(library);
     std::thread::spawn(move || {

@@ -1,25 +1,28 @@
+//! `eidetic space list|switch|drop`
+
 use eidetic_hub::ModelRef;
-use eidetic_library::{Library, OldSpace, Owner, Status, SwitchOptions};
+use eidetic_indexer::RunContext;
+use eidetic_library::{Library, OldSpace, Status, SwitchOptions};
 use eidetic_server::json::{SpaceReportAnswer, SwitchRequest};
 
-use super::{Access, access, directory, servers_device, through_its_server, warn_of_damage};
+use super::{Access, access, reject_device};
 use crate::arguments::{self, DropSpace, Global, Space, SpaceAction, Switch};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
 use crate::output::{self, bytes};
-use crate::progress::{DownloadBar, SpaceBar};
-use crate::{Outcome, Stopped, remote};
+use crate::progress::{BackfillBar, DownloadBar};
+use crate::{Completion, Outcome, remote};
 
 /// `eidetic space`
 pub(crate) fn run(global: &Global, arguments: &Space) -> Result<Outcome, Failure> {
     match &arguments.action {
         None | Some(SpaceAction::List) => list(global),
-        Some(SpaceAction::Switch(wanted)) => switch(global, wanted),
-        Some(SpaceAction::Drop(gone)) => drop_space(global, gone),
+        Some(SpaceAction::Switch(arguments)) => switch(global, arguments),
+        Some(SpaceAction::Drop(arguments)) => drop_space(global, arguments),
     }
 }
 
-/// Names pictures that could not be embedded.
+/// Reports images that could not be embedded.
 pub(crate) fn print_failures(report: &SpaceReportAnswer) {
     for failure in &report.failed {
         eprintln!("eidetic: {}: {}", failure.path, failure.reason);
@@ -28,8 +31,8 @@ pub(crate) fn print_failures(report: &SpaceReportAnswer) {
 
 fn list(global: &Global) -> Result<Outcome, Failure> {
     let status = match access(global, "eidetic space")? {
-        Access::Own(library) => library.status()?,
-        Access::Through(address) => remote::status(&address, &arguments::Status { recall: false })?,
+        Access::Local(library) => library.status()?,
+        Access::Remote(address) => remote::status(&address, &arguments::Status { recall: false })?,
     };
     if global.json {
         output::json(&serde_json::json!({ "spaces": status.spaces, "switch": status.switch }))?;
@@ -43,12 +46,12 @@ fn describe(status: &Status) -> String {
     let mut lines = Vec::new();
     for space in &status.spaces {
         let mark = if space.active { "*" } else { " " };
-        let lacking = match space.missing {
+        let missing = match space.missing {
             0 => String::new(),
             missing => format!(", {missing} missing"),
         };
         lines.push(format!(
-            "{mark} {}  {}\n     {}\n     {} images{lacking}, {}",
+            "{mark} {}  {}\n     {}\n     {} images{missing}, {}",
             space.number,
             space.model,
             space.space,
@@ -56,113 +59,116 @@ fn describe(status: &Status) -> String {
             bytes(space.bytes)
         ));
     }
-    lines.extend(super::status::switch_in_words(status));
+    lines.extend(super::status::describe_switch(status));
     lines.join("\n")
 }
 
-fn drop_space(global: &Global, gone: &DropSpace) -> Result<Outcome, Failure> {
+fn drop_space(global: &Global, arguments: &DropSpace) -> Result<Outcome, Failure> {
     let dropped = match access(global, "eidetic space drop")? {
-        Access::Own(library) => library.drop_space(&gone.name)?,
-        Access::Through(address) => remote::drop_space(&address, &gone.name)?.dropped,
+        Access::Local(library) => library.drop_space(&arguments.name)?,
+        Access::Remote(address) => remote::drop_space(&address, &arguments.name)?.dropped,
     };
     if global.json {
         output::json(&serde_json::json!({ "dropped": dropped }))?;
     } else {
         output::line(&format!(
-            "the vectors, tags and calibrations of {dropped} are gone"
+            "dropped {dropped}: its vectors, tags and calibrations are deleted"
         ))?;
     }
     Ok(Outcome::Done)
 }
 
-fn switch(global: &Global, wanted: &Switch) -> Result<Outcome, Failure> {
-    let owner = Owner::this_process("eidetic space switch");
-    let opened = match Library::open(&directory(global)?, &owner) {
-        Ok(library) => Access::Own(Box::new(library)),
-        Err(error) => through_its_server(error)?,
-    };
-    let (report, stopped) = match opened {
-        Access::Own(library) => switch_here(&library, wanted)?,
-        Access::Through(address) => {
-            servers_device(&wanted.loading)?;
-            remote::switch(&address, &request(wanted)?)?
+fn switch(global: &Global, arguments: &Switch) -> Result<Outcome, Failure> {
+    let (report, completion) = match access(global, "eidetic space switch")? {
+        Access::Local(library) => switch_locally(&library, arguments)?,
+        Access::Remote(address) => {
+            reject_device(&arguments.options)?;
+            remote::switch(&address, &request(arguments)?)?
         }
     };
-    print_report(global, &report, stopped)
+    print_report(global, &report, completion)
 }
 
-fn switch_here(library: &Library, wanted: &Switch) -> Result<(SpaceReportAnswer, Stopped), Failure> {
-    warn_of_damage(library);
-    library.load_by((&wanted.loading).into());
+fn switch_locally(library: &Library, arguments: &Switch) -> Result<(SpaceReportAnswer, Completion), Failure> {
+    library.load_by((&arguments.options).into());
     let options = SwitchOptions {
-        old: old_space(wanted),
-        precision: wanted.precision.map(Into::into),
-        indexing: (&wanted.run).into(),
+        old: old_space(arguments),
+        precision: arguments.options.precision.map(Into::into),
+        indexing: (&arguments.indexing).into(),
     };
     let cancel = cancel_on_interrupt()?;
-    let bar = SpaceBar::new();
-    let report = library.switch(&wanted.model, &options, &DownloadBar::default(), &bar, &cancel)?;
+    let bar = BackfillBar::new();
+    let report = library.switch(
+        &arguments.model,
+        &options,
+        &DownloadBar::default(),
+        &RunContext::new(&bar, &cancel),
+    )?;
     bar.finish();
-    let stopped = if report.cancelled {
-        Stopped::Early
+    let completion = if report.cancelled {
+        Completion::Interrupted
     } else {
-        Stopped::No
+        Completion::Completed
     };
-    Ok((SpaceReportAnswer::from(&report), stopped))
+    Ok((SpaceReportAnswer::from(&report), completion))
 }
 
-fn old_space(wanted: &Switch) -> OldSpace {
-    if wanted.drop_old {
+fn old_space(arguments: &Switch) -> OldSpace {
+    if arguments.drop_old {
         OldSpace::Drop
     } else {
         OldSpace::Keep
     }
 }
 
-/// The server stands in another directory, so a model's directory goes by its whole path.
-fn request(wanted: &Switch) -> Result<SwitchRequest, Failure> {
-    let model = match &wanted.model {
+/// The server's working directory is another one, so a model's directory is sent as an absolute path.
+fn request(arguments: &Switch) -> Result<SwitchRequest, Failure> {
+    let model = match &arguments.model {
         ModelRef::Directory(path) => {
             let real = path
                 .canonicalize()
-                .map_err(|error| Failure::arguments(format!("{}: {error}", path.display())))?;
+                .map_err(|error| Failure::in_file(path, error))?;
             ModelRef::Directory(real)
         }
         other => other.clone(),
     };
     Ok(SwitchRequest {
         model: model.to_string(),
-        old: old_space(wanted),
-        precision: wanted.precision.map(Into::into),
+        old: old_space(arguments),
+        precision: arguments.options.precision.map(Into::into),
     })
 }
 
-fn print_report(global: &Global, report: &SpaceReportAnswer, stopped: Stopped) -> Result<Outcome, Failure> {
+fn print_report(
+    global: &Global,
+    report: &SpaceReportAnswer,
+    completion: Completion,
+) -> Result<Outcome, Failure> {
     print_failures(report);
-    if stopped == Stopped::Early {
-        eprintln!("eidetic: stopped; the old model goes on answering, run the same command to go on");
+    if completion == Completion::Interrupted {
+        eprintln!("eidetic: interrupted; the old space stays active, run the same command to resume");
     } else if let (false, Some(old)) = (report.failed.is_empty(), &report.kept) {
         eprintln!(
-            "eidetic: {} pictures stay with {old} alone; once their files are back, `eidetic index` embeds them",
+            "eidetic: {} images are in the space of {old} only; once their files are back, `eidetic index` embeds them",
             report.failed.len()
         );
     }
     if global.json {
         output::json(report)?;
     } else {
-        output::line(&in_words(report))?;
+        output::line(&describe_report(report))?;
     }
-    let complete = report.failed.is_empty() && stopped == Stopped::No;
-    Ok(if complete {
+    let is_complete = report.failed.is_empty() && completion == Completion::Completed;
+    Ok(if is_complete {
         Outcome::Done
     } else {
         Outcome::DoneWithFailures
     })
 }
 
-fn in_words(report: &SpaceReportAnswer) -> String {
+fn describe_report(report: &SpaceReportAnswer) -> String {
     let old = match (&report.kept, &report.dropped) {
-        (Some(kept), _) => format!("; {kept} is kept, `eidetic space drop` removes it"),
+        (Some(kept), _) => format!("; {kept} is kept, `eidetic space drop` deletes it"),
         (None, Some(dropped)) => format!("; {dropped} is dropped"),
         (None, None) => String::new(),
     };
@@ -170,13 +176,13 @@ fn in_words(report: &SpaceReportAnswer) -> String {
         0 => String::new(),
         tagged => format!(", {tagged} tagged"),
     };
-    let answers = if report.active {
-        "answers now"
+    let state = if report.active {
+        "is active"
     } else {
-        "does not answer yet"
+        "is not active yet"
     };
     format!(
-        "{} {answers}: {} images, {} embedded{tagged} in {:.1} s{old}",
+        "{} {state}: {} images, {} embedded{tagged} in {:.1} s{old}",
         report.model, report.images, report.embedded, report.seconds
     )
 }

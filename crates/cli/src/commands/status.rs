@@ -1,3 +1,5 @@
+//! `eidetic status`
+
 use eidetic_library::{RecallStatus, Status};
 
 use super::{Access, access};
@@ -10,19 +12,22 @@ use crate::remote;
 /// `eidetic status`
 pub(crate) fn run(global: &Global, arguments: &arguments::Status) -> Result<Outcome, Failure> {
     let status = match access(global, "eidetic status")? {
-        Access::Own(library) if arguments.recall => library.status_with_recall()?,
-        Access::Own(library) => library.status()?,
-        Access::Through(address) => remote::status(&address, arguments)?,
+        Access::Local(library) if arguments.recall => library.status_with_recall()?,
+        Access::Local(library) => library.status()?,
+        Access::Remote(address) => remote::status(&address, arguments)?,
     };
     if global.json {
         output::json(&status)?;
     } else {
         output::line(&describe(&status))?;
-        for line in others(&status).into_iter().chain(switch_in_words(&status)) {
+        for line in inactive_spaces(&status)
+            .into_iter()
+            .chain(describe_switch(&status))
+        {
             output::line(&line)?;
         }
         if let Some(recall) = &status.recall {
-            output::line(&table(recall))?;
+            output::line(&recall_table(recall))?;
         }
     }
     Ok(Outcome::Done)
@@ -32,7 +37,7 @@ fn describe(status: &Status) -> String {
     let sources: Vec<String> = status.sources.iter().map(|s| s.display().to_string()).collect();
     let unreadable = match status.failed {
         0 => String::new(),
-        failed => format!(", {failed} files unreadable"),
+        failed => format!(", {failed} unreadable files"),
     };
     format!(
         "library  {}\nimages   {} at {} paths{unreadable}, {} tagged\nsources  {}\nmodel    {}\nspace    {}\nvectors  in {}\nindex    {}, {} vectors, {} free rows\ndisk     vectors {}, graph {}, catalog {}, thumbnails {}",
@@ -58,13 +63,13 @@ fn describe(status: &Status) -> String {
     )
 }
 
-/// The models beside the one that answers, a line each.
-fn others(status: &Status) -> Vec<String> {
-    let others = status.spaces.iter().filter(|space| !space.active);
-    others
+/// One line for each inactive space.
+fn inactive_spaces(status: &Status) -> Vec<String> {
+    let inactive = status.spaces.iter().filter(|space| !space.active);
+    inactive
         .map(|space| {
             format!(
-                "beside   {} {}, {} images, {}",
+                "inactive {} {}, {} images, {}",
                 space.number,
                 space.model,
                 space.images,
@@ -74,21 +79,21 @@ fn others(status: &Status) -> Vec<String> {
         .collect()
 }
 
-/// How far a switch has come, where there is one.
-pub(super) fn switch_in_words(status: &Status) -> Option<String> {
+/// The progress of a switch, if there is one.
+pub(super) fn describe_switch(status: &Status) -> Option<String> {
     let switch = status.switch.as_ref()?;
-    let goes_on = if switch.running {
+    let hint = if switch.running {
         String::new()
     } else {
-        format!("; `eidetic space switch {}` goes on with it", switch.model)
+        format!("; `eidetic space switch {}` resumes it", switch.model)
     };
     Some(format!(
-        "switch   to {}: {} of {} images{goes_on}",
+        "switch   to {}: {} of {} images{hint}",
         switch.model, switch.done, switch.total
     ))
 }
 
-/// Such as `int8, some in f32`: an indexing run that added nothing counts as well.
+/// Such as `int8, some in f32`. Runs that added nothing count as well.
 fn precisions(status: &Status) -> String {
     match status.precisions.as_slice() {
         [] => "f32".to_owned(),
@@ -100,10 +105,10 @@ fn precisions(status: &Status) -> String {
     }
 }
 
-/// Recall by query and filter, a line each.
-fn table(recall: &RecallStatus) -> String {
+/// Recall by kind of query and filter.
+fn recall_table(recall: &RecallStatus) -> String {
     let mut lines = vec![format!(
-        "recall   of the {} nearest, over {} pictures and {} texts or mixtures, with 95% intervals",
+        "recall   of the {} nearest, over {} image queries and {} text or mixed queries, with 95% intervals",
         recall.k, recall.picture_queries, recall.text_queries
     )];
     lines.extend(recall.measured.iter().map(|entry| {

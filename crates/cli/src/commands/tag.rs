@@ -1,19 +1,22 @@
+//! `eidetic tag`
+
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use eidetic_confidence::tagging::{LARGEST_VOCABULARY, TagRule, Vocabulary};
-use eidetic_library::{Library, Owner, TagOptions, TagReport};
+use eidetic_indexer::RunContext;
+use eidetic_library::{TagOptions, TagReport};
 
-use super::{directory, warn_of_damage};
+use super::open_local;
 use crate::arguments::{Global, Tag};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
-use crate::progress::{DownloadBar, TagBar};
+use crate::progress::{DownloadBar, StageBar};
 use crate::{Outcome, output};
 
 /// Tags in the table; the JSON has all of them.
-const SHOWN: usize = 20;
+const TABLE_ROWS: usize = 20;
 
 /// `eidetic tag`
 pub(crate) fn run(global: &Global, arguments: &Tag) -> Result<Outcome, Failure> {
@@ -25,46 +28,44 @@ pub(crate) fn run(global: &Global, arguments: &Tag) -> Result<Outcome, Failure> 
             least: arguments.least.into(),
         },
     };
-    let library = Library::open(&directory(global)?, &Owner::this_process("eidetic tag"))?;
-    warn_of_damage(&library);
-    library.load_by((&arguments.loading).into());
+    let library = open_local(global, "eidetic tag")?;
+    arguments.options.apply_to(&library);
     library.load_encoder(&DownloadBar::default())?;
-    let bar = TagBar::new();
-    let report = library.tag(&options, &|progress| bar.show(progress), &cancel_on_interrupt()?)?;
+    let bar = StageBar::new();
+    let report = library.tag(&options, &RunContext::new(&bar, &cancel_on_interrupt()?))?;
     bar.finish();
     print_report(global, &report)
 }
 
-/// The words in `file`, or the bundled ones.
+/// The words of `file`, or the bundled ones.
 fn vocabulary(file: Option<&Path>) -> Result<Vocabulary, Failure> {
     let Some(path) = file else {
         return Ok(Vocabulary::default());
     };
-    let refused = |reason: String| Failure::arguments(format!("{}: {reason}", path.display()));
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(LARGEST_VOCABULARY as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|error| refused(error.to_string()))?;
-    Vocabulary::parse(&bytes).map_err(|error| refused(error.to_string()))
+        .map_err(|error| Failure::in_file(path, error))?;
+    Vocabulary::parse(&bytes).map_err(|error| Failure::in_file(path, error))
 }
 
 fn print_report(global: &Global, report: &TagReport) -> Result<Outcome, Failure> {
     if report.skipped > 0 {
         eprintln!(
-            "eidetic: {} images were not tagged, their vectors are damaged; `eidetic index` embeds them anew",
+            "eidetic: {} images were not tagged because their vectors are damaged; run `eidetic index` to embed them again",
             report.skipped
         );
     }
     if report.cancelled {
-        eprintln!("eidetic: stopped; all tags so far are kept, run the same command to go on");
+        eprintln!("eidetic: interrupted; all tags so far are kept, run the same command to resume");
     }
     if global.json {
         output::json(report)?;
     } else {
         output::line(&describe(report))?;
     }
-    let complete = report.skipped == 0 && !report.cancelled;
-    Ok(if complete {
+    let is_complete = report.skipped == 0 && !report.cancelled;
+    Ok(if is_complete {
         Outcome::Done
     } else {
         Outcome::DoneWithFailures
@@ -73,7 +74,7 @@ fn print_report(global: &Global, report: &TagReport) -> Result<Outcome, Failure>
 
 fn describe(report: &TagReport) -> String {
     let mut lines = vec![format!(
-        "{} tagged, {} unchanged in {:.1} s; {} images carry {} of {} tags",
+        "{} tagged, {} unchanged in {:.1} s; {} images have {} of {} tags",
         report.tagged,
         report.unchanged,
         report.seconds,
@@ -81,7 +82,7 @@ fn describe(report: &TagReport) -> String {
         report.tags.len(),
         report.vocabulary
     )];
-    let common = report.tags.iter().take(SHOWN);
+    let common = report.tags.iter().take(TABLE_ROWS);
     lines.extend(common.map(|count| format!("{:>7}  {}", count.images, count.tag)));
     lines.join("\n")
 }

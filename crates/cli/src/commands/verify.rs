@@ -1,62 +1,60 @@
-use std::path::{Path, PathBuf};
+//! `eidetic verify`
 
-use eidetic_hub::{ModelRef, sha256};
-use eidetic_library::{Check, CheckPicture, LoadedModel, ModelSource, Verified};
+mod images;
+
+use eidetic_hub::ModelRef;
+use eidetic_library::{Check, Verified};
 use serde::Serialize;
 
 use crate::Outcome;
 use crate::arguments::{Global, Verify};
 use crate::failure::Failure;
-use crate::progress::DownloadBar;
-use crate::{gallery, output};
+use crate::load_model::ModelLoader;
+use crate::output;
+
+use images::CheckImages;
 
 /// The JSON of `eidetic verify`.
 #[derive(Debug, Serialize)]
-struct Answer {
+struct VerifyAnswer {
     space: String,
     equal: bool,
     checks: Vec<Verified>,
-    not_run: Vec<NotRun>,
+    not_run: Vec<SkippedCheck>,
 }
 
-/// A check whose pictures are not here.
+/// A check whose images are missing.
 #[derive(Debug, Serialize)]
-struct NotRun {
+struct SkippedCheck {
     name: String,
     source: String,
-    /// What to give with `--image`, and where it can be had.
-    pictures: Vec<String>,
+    /// Files to give with `--image`, with their URLs if known.
+    #[serde(rename = "pictures")]
+    images: Vec<String>,
 }
 
 /// `eidetic verify`
 pub(crate) fn run(global: &Global, arguments: &Verify) -> Result<Outcome, Failure> {
     let checks = checks_of(&arguments.model)?;
-    let (ready, not_run) = with_pictures(&checks, arguments)?;
+    let (ready, skipped) = with_images(&checks, arguments)?;
     if ready.is_empty() {
         return Err(Failure::could_not_run(format!(
-            "the pictures that published values of {} are of do not come with this program; {}",
+            "the pictures for verifying {} are not bundled; {}",
             arguments.model,
-            wanted(&not_run)
+            hint(&skipped)
         )));
     }
-    let source = ModelSource::Named(arguments.model.clone());
-    let model = LoadedModel::load(
-        &source,
-        arguments.precision.into(),
-        (&arguments.loading).into(),
-        &DownloadBar::default(),
-    )
-    .map_err(anyhow::Error::from)?;
-    let encoder = model.encoder.as_ref();
-    let checks = ready.iter().map(|(check, files)| check.run(encoder, files));
-    let checks = checks
+    let encoder = ModelLoader::new(&arguments.options).encoder(&arguments.model)?;
+    let checks = ready
+        .iter()
+        .map(|(check, files)| check.run(encoder.as_ref(), files))
         .collect::<Result<Vec<_>, _>>()
         .map_err(anyhow::Error::from)?;
-    let answer = Answer {
+    let answer = VerifyAnswer {
         space: encoder.space().to_string(),
         equal: checks.iter().all(|check| check.equal),
         checks,
-        not_run,
+        not_run: skipped,
     };
     print(global, &answer)?;
     Ok(if answer.equal {
@@ -70,12 +68,12 @@ fn checks_of(model: &ModelRef) -> Result<Vec<Check>, Failure> {
     let (checks, hint) = match model {
         ModelRef::Directory(path) => (
             Check::in_folder(path).map_err(anyhow::Error::from)?,
-            "; write some into a verify.toml in that folder",
+            "; write a verify.toml in that directory",
         ),
         ModelRef::Hub { id, .. } => (Check::known(id), ""),
         ModelRef::Builtin => (Check::known("builtin"), ""),
-        // Published values are of the vectors' full length.
-        ModelRef::Shortened { .. } => (Vec::new(), "; name the model without a number of components"),
+        // Published values are of vectors of full length.
+        ModelRef::Shortened { .. } => (Vec::new(), "; name the model without a dimension"),
     };
     if checks.is_empty() {
         return Err(Failure::could_not_run(format!(
@@ -85,123 +83,36 @@ fn checks_of(model: &ModelRef) -> Result<Vec<Check>, Failure> {
     Ok(checks)
 }
 
-/// Checks with the bytes of their pictures, in order.
-type Ready<'a> = Vec<(&'a Check, Vec<Vec<u8>>)>;
+/// A check with the bytes of its images, in order.
+type ReadyCheck<'a> = (&'a Check, Vec<Vec<u8>>);
 
-fn with_pictures<'a>(checks: &'a [Check], arguments: &Verify) -> Result<(Ready<'a>, Vec<NotRun>), Failure> {
-    let given = Given::new(checks, arguments)?;
-    let (mut ready, mut not_run) = (Vec::new(), Vec::new());
+fn with_images<'a>(
+    checks: &'a [Check],
+    arguments: &Verify,
+) -> Result<(Vec<ReadyCheck<'a>>, Vec<SkippedCheck>), Failure> {
+    let available = CheckImages::new(checks, arguments)?;
+    let (mut ready, mut skipped) = (Vec::new(), Vec::new());
     for check in checks {
-        let files = check.pictures.iter().map(|picture| given.bytes(picture));
+        let files = check.pictures.iter().map(|image| available.bytes(image));
         match files.collect::<Result<Option<Vec<_>>, _>>()? {
             Some(files) => ready.push((check, files)),
-            None => not_run.push(NotRun {
+            None => skipped.push(SkippedCheck {
                 name: check.name.clone(),
                 source: check.source.clone(),
-                pictures: check.pictures.iter().map(described).collect(),
+                images: check.pictures.iter().map(images::describe).collect(),
             }),
         }
     }
-    Ok((ready, not_run))
+    Ok((ready, skipped))
 }
 
-fn described(picture: &CheckPicture) -> String {
-    match &picture.url {
-        Some(url) => format!("{} from {url}", picture.file),
-        None => picture.file.clone(),
-    }
+fn hint(skipped: &[SkippedCheck]) -> String {
+    let mut images: Vec<String> = skipped.iter().flat_map(|check| check.images.clone()).collect();
+    images.dedup();
+    format!("give with --image FILE: {}", images.join(", "))
 }
 
-fn wanted(not_run: &[NotRun]) -> String {
-    let mut pictures: Vec<String> = not_run.iter().flat_map(|check| check.pictures.clone()).collect();
-    pictures.dedup();
-    format!("give with --image FILE: {}", pictures.join(", "))
-}
-
-/// Where pictures come from: the program, the model's folder, the user.
-struct Given<'a> {
-    folder: Option<&'a Path>,
-    images: &'a [PathBuf],
-    /// The one picture that a single `--image` stands for, whatever its name.
-    only: Option<&'a str>,
-}
-
-impl<'a> Given<'a> {
-    fn new(checks: &'a [Check], arguments: &'a Verify) -> Result<Self, Failure> {
-        let pictures = checks.iter().flat_map(|check| &check.pictures);
-        let mut asked: Vec<&str> = pictures
-            .filter(|picture| !picture.bundled)
-            .map(|picture| picture.file.as_str())
-            .collect();
-        asked.sort_unstable();
-        asked.dedup();
-        let given = Self {
-            folder: match &arguments.model {
-                ModelRef::Directory(path) => Some(path),
-                _ => None,
-            },
-            images: &arguments.image,
-            only: match asked.as_slice() {
-                [only] => Some(only),
-                _ => None,
-            },
-        };
-        let stray = arguments.image.iter().find(|image| {
-            let single = given.only.is_some() && arguments.image.len() == 1;
-            !single && !asked.iter().any(|file| is_named(image, file))
-        });
-        match stray {
-            Some(image) => Err(Failure::arguments(format!(
-                "{} is none of the pictures that published values are of: {}; the file's name must be one of these",
-                image.display(),
-                asked.join(", ")
-            ))),
-            None => Ok(given),
-        }
-    }
-
-    fn bytes(&self, picture: &CheckPicture) -> Result<Option<Vec<u8>>, Failure> {
-        if picture.bundled {
-            return match gallery::picture(&picture.file) {
-                Some(bytes) => Ok(Some(bytes)),
-                None => Err(Failure::could_not_run(format!(
-                    "{} does not come with this program",
-                    picture.file
-                ))),
-            };
-        }
-        let named = self.images.iter().find(|image| is_named(image, &picture.file));
-        let single = self
-            .images
-            .first()
-            .filter(|_| self.only == Some(picture.file.as_str()));
-        let beside = self.folder.map(|folder| folder.join(&picture.file));
-        let path = named.or(single).cloned().or(beside.filter(|path| path.is_file()));
-        path.map(|path| read(&path, picture)).transpose()
-    }
-}
-
-fn is_named(path: &Path, file: &str) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.eq_ignore_ascii_case(file))
-}
-
-/// The file, which must be the right one where that can be told.
-fn read(path: &Path, picture: &CheckPicture) -> Result<Vec<u8>, Failure> {
-    let refused = |reason: String| Failure::arguments(format!("{}: {reason}", path.display()));
-    if let Some(wanted) = &picture.sha256 {
-        let found = sha256(path).map_err(|error| refused(error.to_string()))?;
-        if found != *wanted {
-            return Err(refused(format!(
-                "this is not {}: its SHA-256 is {found}, not {wanted}",
-                picture.file
-            )));
-        }
-    }
-    std::fs::read(path).map_err(|error| refused(error.to_string()))
-}
-
-fn print(global: &Global, answer: &Answer) -> Result<(), Failure> {
+fn print(global: &Global, answer: &VerifyAnswer) -> Result<(), Failure> {
     if global.json {
         return output::json(answer);
     }
@@ -214,7 +125,7 @@ fn print(global: &Global, answer: &Answer) -> Result<(), Failure> {
             "\n{}\nby {}\nnot run; give with --image FILE:\n  {}",
             check.name,
             check.source,
-            check.pictures.join("\n  ")
+            check.images.join("\n  ")
         ))?;
     }
     let verdict = if answer.equal { "equal" } else { "NOT EQUAL" };
@@ -229,14 +140,14 @@ fn describe(check: &Verified) -> String {
         check.compare.name(),
         check.tolerance,
         "published",
-        "found",
+        "computed",
         "off by"
     )];
-    let mut picture = "";
+    let mut image = "";
     for value in &check.values {
-        if value.picture != picture {
-            picture = &value.picture;
-            lines.push(picture.to_owned());
+        if value.picture != image {
+            image = &value.picture;
+            lines.push(image.to_owned());
         }
         lines.push(format!(
             "{:>10.5} {:>10.5} {:>+9.5}  {}  {}",

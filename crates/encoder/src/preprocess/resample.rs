@@ -1,8 +1,8 @@
-//! Pillow's resampling, bit for bit: the reference processors resize through it.
+//! Pillow's resampling, bit for bit, as the reference processors use it.
 //!
-//! A separable filter, widened by the scale when shrinking (antialias), its weights in fixed point with 22 bits, columns and
-//! rows each rounded to 8 bits; see Pillow's `src/libImaging/Resample.c`. Every output pixel is computed on its own, so
-//! computing only a window of the output changes nothing in it.
+//! A separable filter, widened by the scale when shrinking (antialias). Weights are in fixed point with 22
+//! bits, and each pass over columns or rows rounds to 8 bits; see Pillow's `src/libImaging/Resample.c`. Each
+//! output pixel is computed independently, so computing only a window of the output does not change it.
 
 use std::f64::consts::PI;
 use std::ops::Range;
@@ -10,27 +10,27 @@ use std::ops::Range;
 use eidetic_kernels::{Kernel, WEIGHT_BITS};
 use image::RgbImage;
 
-use super::config::Filter;
-use super::geometry::{Kept, Window};
+use super::config::ResampleFilter;
+use super::geometry::{AxisCrop, CropWindow};
 
 const CHANNELS: usize = 3;
-/// Rows of which columns are resampled at once: turned, each column is so many pixels in a row.
+/// Rows whose columns are resampled at once. Transposed, a column is this many adjacent pixels.
 const BAND: usize = 64;
 
-/// The part of the resized `image` that `window` keeps.
-pub fn resample(image: &RgbImage, filter: Filter, window: &Window) -> RgbImage {
-    let columns = Taps::of(&window.columns, filter);
-    let rows = Taps::of(&window.rows, filter);
-    let source = Part {
+/// The region of the resized `image` that `window` keeps.
+pub fn resample(image: &RgbImage, filter: ResampleFilter, window: &CropWindow) -> RgbImage {
+    let columns = FilterTaps::new(&window.columns, filter);
+    let rows = FilterTaps::new(&window.rows, filter);
+    let source = PixelRegion {
         pixels: image.as_raw(),
         columns: 0..image.width() as usize,
         top: 0,
     };
     let pixels = if rows_come_first(window) {
-        let flat = resample_rows(&source, &rows, columns.sources());
+        let short = resample_rows(&source, &rows, columns.sources());
         resample_columns(
-            &Part {
-                pixels: &flat,
+            &PixelRegion {
+                pixels: &short,
                 columns: columns.sources(),
                 top: 0,
             },
@@ -41,7 +41,7 @@ pub fn resample(image: &RgbImage, filter: Filter, window: &Window) -> RgbImage {
         let narrow = resample_columns(&source, &columns, rows.sources());
         let top = rows.sources().start;
         resample_rows(
-            &Part {
+            &PixelRegion {
                 pixels: &narrow,
                 columns: 0..columns.len(),
                 top,
@@ -50,74 +50,75 @@ pub fn resample(image: &RgbImage, filter: Filter, window: &Window) -> RgbImage {
             0..columns.len(),
         )
     };
-    RgbImage::from_raw(window.columns.pixels, window.rows.pixels, pixels).expect("three bytes a pixel")
+    RgbImage::from_raw(window.columns.pixels, window.rows.pixels, pixels)
+        .expect("the buffer has three bytes per pixel")
 }
 
-/// Pillow 13 resamples rows first where that alone drops much more; the order shows, because each pass rounds.
+/// Whether Pillow 13 resamples rows before columns, which matters because each pass rounds.
 ///
-/// Its rule was found by comparing both orders with its results on thousands of sizes.
-fn rows_come_first(window: &Window) -> bool {
-    let shrinks_by = |kept: &Kept| i128::from(kept.source) - i128::from(kept.resized);
-    let (columns, rows) = (shrinks_by(&window.columns), shrinks_by(&window.rows));
+/// The rule was found by comparing both orders with Pillow's results for thousands of sizes.
+fn rows_come_first(window: &CropWindow) -> bool {
+    let pixels_lost = |axis: &AxisCrop| i128::from(axis.source) - i128::from(axis.resized);
+    let (columns, rows) = (pixels_lost(&window.columns), pixels_lost(&window.rows));
     rows > 0 && rows > 2 * columns
 }
 
-/// Some columns and rows of a picture; both are counted as in the whole picture.
-struct Part<'a> {
+/// Some columns and rows of an image, both numbered as in the whole image.
+struct PixelRegion<'a> {
     pixels: &'a [u8],
     columns: Range<usize>,
-    /// Its first row.
+    /// Number of its first row.
     top: usize,
 }
 
-impl Part<'_> {
-    /// Row `row` and those below it.
+impl PixelRegion<'_> {
+    /// The row `row` and those below it.
     fn rows_from(&self, row: usize) -> impl Iterator<Item = &[u8]> {
         let stride = self.columns.len() * CHANNELS;
         self.pixels[(row - self.top) * stride..].chunks_exact(stride)
     }
 }
 
-/// For each output pixel of one axis, the source pixels that it is made of and their weights.
-struct Taps {
-    /// First source pixel and where in `weights` its weights stand.
+/// For each output pixel of one axis, its source pixels and their weights.
+struct FilterTaps {
+    /// First source pixel, and the range of its weights in `weights`.
     windows: Vec<(usize, Range<usize>)>,
     weights: Vec<i32>,
 }
 
-impl Taps {
-    fn of(kept: &Kept, filter: Filter) -> Self {
+impl FilterTaps {
+    fn new(axis: &AxisCrop, filter: ResampleFilter) -> Self {
         let mut taps = Self {
             windows: Vec::new(),
             weights: Vec::new(),
         };
-        let scale = f64::from(kept.source) / kept.resized as f64;
-        for output in kept.first..kept.first + u64::from(kept.pixels) {
-            let centre = (output as f64 + 0.5) * scale;
+        let scale = f64::from(axis.source) / axis.resized as f64;
+        for output in axis.first..axis.first + u64::from(axis.pixels) {
+            let center = (output as f64 + 0.5) * scale;
             match filter {
-                Filter::Nearest => taps.push((centre as usize).min(kept.source as usize - 1), &[1.0]),
-                _ => taps.push_filtered(filter, centre, scale.max(1.0), f64::from(kept.source)),
+                ResampleFilter::Nearest => taps.push((center as usize).min(axis.source as usize - 1), &[1.0]),
+                _ => taps.push_filtered(filter, center, scale.max(1.0), f64::from(axis.source)),
             }
         }
         taps
     }
 
-    fn push_filtered(&mut self, filter: Filter, centre: f64, stretch: f64, source: f64) {
+    fn push_filtered(&mut self, filter: ResampleFilter, center: f64, stretch: f64, source: f64) {
         let support = filter.radius() * stretch;
-        let first = (centre - support + 0.5).trunc().max(0.0);
-        let end = (centre + support + 0.5).trunc().min(source);
+        let first = (center - support + 0.5).trunc().max(0.0);
+        let end = (center + support + 0.5).trunc().min(source);
         let shrink = 1.0 / stretch;
-        let offsets = (0..(end - first) as usize).map(|tap| (tap as f64 + first - centre + 0.5) * shrink);
+        let offsets = (0..(end - first) as usize).map(|tap| (tap as f64 + first - center + 0.5) * shrink);
         let weights: Vec<f64> = offsets.map(|x| weight(filter, x)).collect();
         self.push(first as usize, &weights);
     }
 
     fn push(&mut self, first: usize, weights: &[f64]) {
         let sum: f64 = weights.iter().sum();
-        let whole = if sum == 0.0 { 1.0 } else { sum };
+        let divisor = if sum == 0.0 { 1.0 } else { sum };
         let start = self.weights.len();
         self.weights
-            .extend(weights.iter().map(|weight| fixed_point(weight / whole)));
+            .extend(weights.iter().map(|weight| fixed_point(weight / divisor)));
         self.windows.push((first, start..self.weights.len()));
     }
 
@@ -125,14 +126,14 @@ impl Taps {
         self.windows.len()
     }
 
-    /// Every output pixel's first source pixel and weights, in order.
+    /// First source pixel and weights of each output pixel, in order.
     fn iter(&self) -> impl Iterator<Item = (usize, &[i32])> {
         self.windows
             .iter()
             .map(|(first, range)| (*first, &self.weights[range.clone()]))
     }
 
-    /// All source pixels that weigh anywhere.
+    /// Range of all source pixels that have a weight.
     fn sources(&self) -> Range<usize> {
         let start = self.iter().map(|(first, _)| first).min().unwrap_or(0);
         let end = self
@@ -148,19 +149,19 @@ fn fixed_point(weight: f64) -> i32 {
     (weight * f64::from(1 << WEIGHT_BITS) + 0.5_f64.copysign(weight)) as i32
 }
 
-/// The filter's value at `x`, in source pixels from the centre before widening.
-fn weight(filter: Filter, x: f64) -> f64 {
+/// The filter's value at `x`, in source pixels from the center before widening.
+fn weight(filter: ResampleFilter, x: f64) -> f64 {
     let distance = x.abs();
     match filter {
-        Filter::Nearest => 1.0,
-        Filter::Box => f64::from(u8::from(x > -0.5 && x <= 0.5)),
-        Filter::Bilinear => (1.0 - distance).max(0.0),
-        Filter::Hamming if distance == 0.0 => 1.0,
-        Filter::Hamming if distance >= 1.0 => 0.0,
-        Filter::Hamming => sinc(distance) * (0.54 + 0.46 * (distance * PI).cos()),
-        Filter::Bicubic => bicubic(distance),
-        Filter::Lanczos if (-3.0..3.0).contains(&x) => sinc(x) * sinc(x / 3.0),
-        Filter::Lanczos => 0.0,
+        ResampleFilter::Nearest => 1.0,
+        ResampleFilter::Box => f64::from(u8::from(x > -0.5 && x <= 0.5)),
+        ResampleFilter::Bilinear => (1.0 - distance).max(0.0),
+        ResampleFilter::Hamming if distance == 0.0 => 1.0,
+        ResampleFilter::Hamming if distance >= 1.0 => 0.0,
+        ResampleFilter::Hamming => sinc(distance) * (0.54 + 0.46 * (distance * PI).cos()),
+        ResampleFilter::Bicubic => bicubic(distance),
+        ResampleFilter::Lanczos if (-3.0..3.0).contains(&x) => sinc(x) * sinc(x / 3.0),
+        ResampleFilter::Lanczos => 0.0,
     }
 }
 
@@ -180,19 +181,19 @@ fn sinc(x: f64) -> f64 {
     if x == 0.0 { 1.0 } else { (x * PI).sin() / (x * PI) }
 }
 
-/// Rows `rows` of `part` with their columns resampled, one after another.
+/// The rows `rows` of `region` with their columns resampled.
 ///
-/// Band by band the rows are turned, so that what is summed lies in rows.
-fn resample_columns(part: &Part, columns: &Taps, rows: Range<usize>) -> Vec<u8> {
+/// Transposes the rows band by band, so that the pixels that are summed are adjacent.
+fn resample_columns(region: &PixelRegion, columns: &FilterTaps, rows: Range<usize>) -> Vec<u8> {
     let mut pixels = vec![0; rows.len() * columns.len() * CHANNELS];
-    let mut band = vec![[0; CHANNELS]; part.columns.len() * BAND];
+    let mut band = vec![[0; CHANNELS]; region.columns.len() * BAND];
     let mut column = [0; BAND * CHANNELS];
     let (out, _) = pixels.as_chunks_mut::<CHANNELS>();
     for (number, out) in out.chunks_mut((columns.len() * BAND).max(1)).enumerate() {
         let height = out.len() / columns.len();
-        turn(part, rows.start + number * BAND, height, &mut band);
+        transpose(region, rows.start + number * BAND, height, &mut band);
         for (x, (first, weights)) in columns.iter().enumerate() {
-            let source = &band[(first - part.columns.start) * BAND..];
+            let source = &band[(first - region.columns.start) * BAND..];
             Kernel::best().weighted_rows(source.as_flattened(), BAND * CHANNELS, weights, &mut column);
             let (column, _) = column.as_chunks::<CHANNELS>();
             for (y, pixel) in column.iter().take(height).enumerate() {
@@ -203,11 +204,11 @@ fn resample_columns(part: &Part, columns: &Taps, rows: Range<usize>) -> Vec<u8> 
     pixels
 }
 
-/// Writes `height` rows of `part` from row `top` on as columns of [`BAND`] pixels, square by square, so that what is written
-/// stays in the nearest cache.
-fn turn(part: &Part, top: usize, height: usize, band: &mut [[u8; CHANNELS]]) {
+/// Writes `height` rows of `region` from row `top` on as columns of [`BAND`] pixels, square by square, so
+/// that the written pixels stay in the L1 cache.
+fn transpose(region: &PixelRegion, top: usize, height: usize, band: &mut [[u8; CHANNELS]]) {
     const SQUARE: usize = 16;
-    let rows: Vec<&[[u8; CHANNELS]]> = part
+    let rows: Vec<&[[u8; CHANNELS]]> = region
         .rows_from(top)
         .take(height)
         .map(|row| row.as_chunks().0)
@@ -222,14 +223,14 @@ fn turn(part: &Part, top: usize, height: usize, band: &mut [[u8; CHANNELS]]) {
     }
 }
 
-/// Columns `columns` of `part` with their rows resampled, row after row.
-fn resample_rows(part: &Part, rows: &Taps, columns: Range<usize>) -> Vec<u8> {
-    let start = (columns.start - part.columns.start) * CHANNELS;
-    let stride = part.columns.len() * CHANNELS;
+/// The columns `columns` of `region` with their rows resampled.
+fn resample_rows(region: &PixelRegion, rows: &FilterTaps, columns: Range<usize>) -> Vec<u8> {
+    let start = (columns.start - region.columns.start) * CHANNELS;
+    let stride = region.columns.len() * CHANNELS;
     let width = columns.len() * CHANNELS;
     let mut pixels = vec![0; rows.len() * width];
     for ((first, weights), out) in rows.iter().zip(pixels.chunks_exact_mut(width.max(1))) {
-        let source = &part.pixels[(first - part.top) * stride + start..];
+        let source = &region.pixels[(first - region.top) * stride + start..];
         Kernel::best().weighted_rows(source, stride, weights, out);
     }
     pixels
@@ -237,15 +238,14 @@ fn resample_rows(part: &Part, rows: &Taps, columns: Range<usize>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::Filter;
     use super::*;
     use proptest::prelude::*;
 
-    /// One output sample after another, straight from Pillow's definition.
-    fn plainly(image: &RgbImage, filter: Filter, window: &Window) -> RgbImage {
-        let columns = Taps::of(&window.columns, filter);
-        let rows = Taps::of(&window.rows, filter);
-        let across = |image: &RgbImage, taps: &Taps, first_row: usize, height: usize| {
+    /// Pillow's definition, one output sample after another.
+    fn reference(image: &RgbImage, filter: ResampleFilter, window: &CropWindow) -> RgbImage {
+        let columns = FilterTaps::new(&window.columns, filter);
+        let rows = FilterTaps::new(&window.rows, filter);
+        let across = |image: &RgbImage, taps: &FilterTaps, first_row: usize, height: usize| {
             RgbImage::from_fn(taps.len() as u32, height as u32, |x, y| {
                 let (first, weights) = taps.iter().nth(x as usize).expect("a column");
                 weighted(weights, |tap| {
@@ -253,7 +253,7 @@ mod tests {
                 })
             })
         };
-        let down = |image: &RgbImage, taps: &Taps, first_row: usize| {
+        let down = |image: &RgbImage, taps: &FilterTaps, first_row: usize| {
             RgbImage::from_fn(image.width(), taps.len() as u32, |x, y| {
                 let (first, weights) = taps.iter().nth(y as usize).expect("a row");
                 weighted(weights, |tap| {
@@ -286,11 +286,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whole_rows_at_once_give_the_bytes_of_sample_by_sample(
+        fn output_equals_reference(
             (width, height) in (1_u32..170, 1_u32..170),
             (resized_width, resized_height) in (1_u64..60, 1_u64..60),
             filter in prop::sample::select(&[
-                Filter::Nearest, Filter::Lanczos, Filter::Bilinear, Filter::Bicubic, Filter::Box, Filter::Hamming,
+                ResampleFilter::Nearest, ResampleFilter::Lanczos, ResampleFilter::Bilinear, ResampleFilter::Bicubic, ResampleFilter::Box, ResampleFilter::Hamming,
             ]),
             (left, top) in (0_u64..20, 0_u64..20),
         ) {
@@ -298,15 +298,15 @@ mod tests {
                 let v = x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503);
                 image::Rgb([(v >> 8) as u8, (v >> 16) as u8, (x * 3 + y * 7) as u8])
             });
-            let kept = |source: u32, resized: u64, first: u64| {
+            let axis = |source: u32, resized: u64, first: u64| {
                 let first = first.min(resized - 1);
-                Kept { source, resized, first, pixels: (resized - first) as u32, at: 0 }
+                AxisCrop { source, resized, first, pixels: (resized - first) as u32, offset: 0 }
             };
-            let window = Window {
-                columns: kept(width, resized_width, left),
-                rows: kept(height, resized_height, top),
+            let window = CropWindow {
+                columns: axis(width, resized_width, left),
+                rows: axis(height, resized_height, top),
             };
-            prop_assert_eq!(resample(&image, filter, &window), plainly(&image, filter, &window));
+            prop_assert_eq!(resample(&image, filter, &window), reference(&image, filter, &window));
         }
     }
 }

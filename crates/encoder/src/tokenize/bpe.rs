@@ -1,4 +1,4 @@
-//! CLIP's byte pairs: their description as a `tokenizer.json`.
+//! CLIP's BPE tokenizer: builds its `tokenizer.json` from vocabulary and merges.
 
 use serde_json::{Value, json};
 
@@ -6,30 +6,30 @@ use super::{TokenizerError, unreadable};
 
 const START: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
-/// What OpenCLIP's own tokenizer calls the same tokens.
+/// The names of the same tokens in OpenCLIP's own tokenizer.
 const OPEN_CLIP_START: &str = "<start_of_text>";
 const OPEN_CLIP_END: &str = "<end_of_text>";
-/// How CLIP splits a text before the byte pairs: contractions, words, single digits, runs of other signs.
+/// How CLIP splits a text before BPE: contractions, words, single digits, runs of other characters.
 const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
-/// A vocabulary, its merges, and what frames a text.
-pub struct BpeFiles {
+/// A vocabulary, its merges, and the special tokens.
+pub struct BpeModel {
     vocabulary: Value,
-    /// Two pieces a merge, as a list or with a space between.
+    /// Two tokens per merge, as a list or as one text with a space between them.
     merges: Value,
     start: &'static str,
     end: &'static str,
-    /// Whether start and end are found in a text before or after it was normalized.
-    found: Found,
+    special_tokens: SpecialTokenMatching,
 }
 
+/// Where special tokens within a text are recognized.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Found {
-    Before,
-    After,
+enum SpecialTokenMatching {
+    BeforeNormalization,
+    AfterNormalization,
 }
 
-impl BpeFiles {
+impl BpeModel {
     /// From `vocab.json` and `merges.txt`.
     pub fn from_files(vocabulary: &[u8], merges: &[u8]) -> Result<Self, TokenizerError> {
         let vocabulary: Value = serde_json::from_slice(vocabulary).map_err(unreadable)?;
@@ -49,7 +49,7 @@ impl BpeFiles {
             .filter(|model| model.get("merges").is_some());
         let Some(model) = model else {
             return Err(TokenizerError::Unreadable(
-                "tokenizer.json holds no byte pairs".into(),
+                "tokenizer.json has no BPE model".into(),
             ));
         };
         Ok(Self::new(model["vocab"].take(), model["merges"].take()))
@@ -61,33 +61,36 @@ impl BpeFiles {
             merges,
             start: START,
             end: END,
-            found: Found::Before,
+            special_tokens: SpecialTokenMatching::BeforeNormalization,
         }
     }
 
-    /// The same pairs with the names that OpenCLIP gives start and end.
-    pub fn named_as_in_open_clip(mut self) -> Result<Self, TokenizerError> {
-        for (theirs, ours) in [(START, OPEN_CLIP_START), (END, OPEN_CLIP_END)] {
-            let id = self.token_id(theirs)?;
+    /// Renames the special tokens to those of OpenCLIP.
+    pub fn with_open_clip_names(mut self) -> Result<Self, TokenizerError> {
+        for (from, to) in [(START, OPEN_CLIP_START), (END, OPEN_CLIP_END)] {
+            let id = self.token_id(from)?;
             if let Some(vocabulary) = self.vocabulary.as_object_mut() {
-                vocabulary.remove(theirs);
-                vocabulary.insert(ours.to_owned(), json!(id));
+                vocabulary.remove(from);
+                vocabulary.insert(to.to_owned(), json!(id));
             }
         }
-        (self.start, self.end, self.found) = (OPEN_CLIP_START, OPEN_CLIP_END, Found::After);
+        (self.start, self.end) = (OPEN_CLIP_START, OPEN_CLIP_END);
+        self.special_tokens = SpecialTokenMatching::AfterNormalization;
         Ok(self)
     }
 
-    /// `tokenizer.json` as transformers' `CLIPTokenizer` would write it.
-    pub fn description(&self) -> Result<Value, TokenizerError> {
+    /// The file as `CLIPTokenizer` of transformers writes it.
+    pub fn tokenizer_json(&self) -> Result<Value, TokenizerError> {
         let (start, end) = (self.token_id(self.start)?, self.token_id(self.end)?);
         let special = |id: u64, content: &str| {
-            json!({"id": id, "content": content, "special": true, "normalized": self.found == Found::After,
+            json!({"id": id, "content": content, "special": true, "normalized": self.special_tokens == SpecialTokenMatching::AfterNormalization,
                    "single_word": false, "lstrip": false, "rstrip": false})
         };
-        let words = match self.found {
-            Found::Before => format!(r"<\|startoftext\|>|<\|endoftext\|>|{WORDS}"),
-            Found::After => WORDS.to_owned(),
+        let words = match self.special_tokens {
+            SpecialTokenMatching::BeforeNormalization => {
+                format!(r"<\|startoftext\|>|<\|endoftext\|>|{WORDS}")
+            }
+            SpecialTokenMatching::AfterNormalization => WORDS.to_owned(),
         };
         Ok(json!({
             "version": "1.0",
@@ -112,6 +115,6 @@ impl BpeFiles {
         self.vocabulary
             .get(token)
             .and_then(Value::as_u64)
-            .ok_or_else(|| TokenizerError::Unreadable(format!("the vocabulary does not hold {token:?}")))
+            .ok_or_else(|| TokenizerError::Unreadable(format!("{token:?} is not in the vocabulary")))
     }
 }

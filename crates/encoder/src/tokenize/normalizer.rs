@@ -1,11 +1,11 @@
-//! What references do to a text before they split it.
+//! Text normalization of the reference tokenizers.
 
 use tokenizers::normalizers::{NFC, NFKC};
 use tokenizers::{NormalizedString, Normalizer};
 
-/// The punctuation of Python's `string`.
+/// Python's `string.punctuation`.
 const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
-/// Named HTML characters that texts about pictures have; all others stay as they stand.
+/// The named HTML entities that are decoded; others are unusual in texts about images and stay.
 const NAMED: [(&str, char); 8] = [
     ("amp", '&'),
     ("lt", '<'),
@@ -16,7 +16,7 @@ const NAMED: [(&str, char); 8] = [
     ("hellip", '…'),
     ("copy", '©'),
 ];
-/// What ftfy writes out.
+/// The ligatures that ftfy expands.
 const LIGATURES: [(char, &str); 22] = [
     ('Ĳ', "IJ"),
     ('ĳ', "ij"),
@@ -42,31 +42,31 @@ const LIGATURES: [(char, &str); 22] = [
     ('ﬆ', "st"),
 ];
 
-/// How a text is with_normalizer.
+/// How texts are normalized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextNormalizer {
-    /// It is left as it is.
+    /// Not at all.
     None,
-    /// Small letters without punctuation: SigLIP.
+    /// Lowercase without punctuation: SigLIP.
     Canonical,
-    /// OpenCLIP's, with single spaces.
+    /// OpenCLIP's `whitespace`: ftfy, HTML entities, single spaces.
     OpenClip,
-    /// OpenCLIP's, in small letters.
+    /// OpenCLIP's `lower`: the same in lowercase.
     OpenClipLower,
-    /// OpenCLIP's, in small letters without punctuation.
+    /// OpenCLIP's `canonicalize`: the same in lowercase without punctuation.
     OpenClipCanonical,
 }
 
 impl TextNormalizer {
-    /// The with_normalizer text.
+    /// The normalized text.
     pub fn apply(self, text: &str) -> String {
         match self {
             Self::None => text.to_owned(),
             Self::Canonical => single_spaces(&without_punctuation(&text.to_lowercase())),
-            Self::OpenClip => single_spaces(&repaired(text)),
-            Self::OpenClipLower => single_spaces(&repaired(text)).to_lowercase(),
+            Self::OpenClip => single_spaces(&fix_text(text)),
+            Self::OpenClipLower => single_spaces(&fix_text(text)).to_lowercase(),
             Self::OpenClipCanonical => {
-                let text = repaired(text).replace('_', " ");
+                let text = fix_text(text).replace('_', " ");
                 single_spaces(&without_punctuation(&text).to_lowercase())
             }
         }
@@ -82,47 +82,47 @@ fn single_spaces(text: &str) -> String {
     words.join(" ")
 }
 
-/// White space in Python's sense.
+/// Whitespace as Python defines it.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
-/// ftfy's `fix_text` but for its guesses at wrongly decoded text, then HTML's characters twice, as OpenCLIP does.
-fn repaired(text: &str) -> String {
+/// ftfy's `fix_text` without its repair of mojibake, then HTML entities decoded twice, as OpenCLIP does.
+fn fix_text(text: &str) -> String {
     let mut text = text.to_owned();
     if !text.contains('<') {
-        text = unescaped(&text);
+        text = unescape(&text);
     }
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
-        push_repaired(c, &mut plain);
+        push_fixed(c, &mut plain);
     }
-    unescaped(&unescaped(&normalized(&plain, &NFC)))
+    unescape(&unescape(&unicode_normalize(&plain, &NFC)))
 }
 
-fn push_repaired(c: char, out: &mut String) {
+fn push_fixed(c: char, out: &mut String) {
     match c {
         '\u{2bc}' | '\u{2018}'..='\u{201b}' => out.push('\''),
         '\u{201c}'..='\u{201f}' => out.push('"'),
         '\u{3000}' => out.push(' '),
-        '\u{ff01}'..='\u{ffef}' => out.push_str(&normalized(&c.to_string(), &NFKC)),
+        '\u{ff01}'..='\u{ffef}' => out.push_str(&unicode_normalize(&c.to_string(), &NFKC)),
         '\u{85}' | '\u{2028}' | '\u{2029}' => out.push('\n'),
-        c if is_unseen(c) => {}
+        c if is_removed_control(c) => {}
         c => match LIGATURES.iter().find(|(ligature, _)| *ligature == c) {
-            // The apostrophe of one of them is straightened like any other.
+            // The apostrophe in one of them is replaced like any other.
             Some((_, letters)) => out.push_str(&letters.replace('\u{2bc}', "'")),
             None => out.push(c),
         },
     }
 }
 
-/// Signs without a look, which ftfy leaves out.
-const fn is_unseen(c: char) -> bool {
+/// Control characters that ftfy removes.
+const fn is_removed_control(c: char) -> bool {
     matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{e}'..='\u{1f}' | '\u{7f}')
         || matches!(c, '\u{206a}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffc}')
 }
 
-fn normalized(text: &str, form: &impl Normalizer) -> String {
+fn unicode_normalize(text: &str, form: &impl Normalizer) -> String {
     let mut string = NormalizedString::from(text);
     match form.normalize(&mut string) {
         Ok(()) => string.get().to_owned(),
@@ -130,13 +130,13 @@ fn normalized(text: &str, form: &impl Normalizer) -> String {
     }
 }
 
-/// Numbered characters of HTML and the commonest named ones.
-fn unescaped(text: &str) -> String {
+/// Decodes numeric HTML entities and the named ones in [`NAMED`].
+fn unescape(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         result.push_str(before);
-        let (c, after) = character(after).unwrap_or(('&', after));
+        let (c, after) = entity(after).unwrap_or(('&', after));
         result.push(c);
         rest = after;
     }
@@ -144,8 +144,8 @@ fn unescaped(text: &str) -> String {
     result
 }
 
-/// The character that the text begins with, written as HTML does behind its `&`, and what follows.
-fn character(text: &str) -> Option<(char, &str)> {
+/// The entity that the text behind `&` begins with, and the text that follows it.
+fn entity(text: &str) -> Option<(char, &str)> {
     let Some(number) = text.strip_prefix('#') else {
         let (name, rest) = text.split_once(';')?;
         let (_, c) = NAMED.iter().find(|(known, _)| *known == name)?;
@@ -167,7 +167,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn texts_are_cleaned_as_each_reference_does() {
+    fn normalization_matches_references() {
         let text = "  It\u{2019}s a “ﬁne”,\u{3000}ＢＩＧ_dog\u{200b} &amp;amp; &#67;at\u{7} ";
         assert_eq!(
             TextNormalizer::OpenClip.apply(text),
@@ -186,16 +186,16 @@ mod tests {
     }
 
     #[test]
-    fn html_that_is_none_stays() {
+    fn invalid_html_entities_stay() {
         for text in ["&", "&;", "&#;", "&#x;", "&unknown;", "a & b", "&#99999999;"] {
-            assert_eq!(unescaped(text), text);
+            assert_eq!(unescape(text), text);
         }
-        assert_eq!(unescaped("&#x41;&#66&lt;"), "AB<");
+        assert_eq!(unescape("&#x41;&#66&lt;"), "AB<");
     }
 
     proptest! {
         #[test]
-        fn any_text_can_be_cleaned(text in any::<String>()) {
+        fn any_text_can_be_normalized(text in any::<String>()) {
             for normalizer in [TextNormalizer::Canonical, TextNormalizer::OpenClip, TextNormalizer::OpenClipLower, TextNormalizer::OpenClipCanonical] {
                 let clean = normalizer.apply(&text);
                 prop_assert!(!clean.starts_with(' ') && !clean.ends_with(' '));

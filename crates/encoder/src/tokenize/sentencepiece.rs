@@ -1,6 +1,7 @@
-//! sentencepiece's `spiece.model`: a message of protocol buffers, of which only what decides tokens is read.
+//! SentencePiece's `spiece.model`: a Protocol Buffers message, of which only the fields that change tokens
+//! are read.
 //!
-//! Field numbers are those of sentencepiece's `sentencepiece_model.proto`.
+//! Field numbers are those of `sentencepiece_model.proto`.
 
 use tokenizers::models::unigram::Unigram;
 use tokenizers::normalizers::{Precompiled, Replace, Sequence, Strip};
@@ -10,20 +11,17 @@ use tokenizers::{NormalizerWrapper, Tokenizer};
 use super::{TokenizerError, settings::set_template, unreadable};
 
 const END: &str = "</s>";
-/// The trainer's number for the unigram model.
+/// The number of the unigram model in `TrainerSpec.ModelType`.
 const UNIGRAM: u64 = 1;
 
-/// Builds SigLIP's tokenizer: pieces, then the end.
+/// Builds SigLIP's tokenizer, with an end token and no start token.
 pub fn tokenizer(file: &[u8]) -> Result<Tokenizer, TokenizerError> {
-    let model = Model::read(file)?;
+    let model = SentencePieceModel::read(file)?;
     if model.kind != UNIGRAM {
-        let reason = format!(
-            "spiece.model is of kind {}; only unigram models are known",
-            model.kind
-        );
+        let reason = format!("spiece.model has model type {}, expected 1 (unigram)", model.kind);
         return Err(TokenizerError::Unreadable(reason));
     }
-    let unknown = model.unknown.ok_or_else(|| damaged("it has no unknown piece"))?;
+    let unknown = model.unknown.ok_or_else(|| damaged("no unknown piece"))?;
     let unigram = Unigram::from(model.pieces, Some(unknown), false).map_err(unreadable)?;
     let mut tokenizer = Tokenizer::new(unigram);
     tokenizer
@@ -34,7 +32,7 @@ pub fn tokenizer(file: &[u8]) -> Result<Tokenizer, TokenizerError> {
     Ok(tokenizer)
 }
 
-/// The file's map of characters, then no more than one space at a time and none at the ends.
+/// The file's character map, then collapsed spaces, and none at the ends.
 fn normalizer(characters: &[u8]) -> Result<Sequence, TokenizerError> {
     let mut steps: Vec<NormalizerWrapper> = Vec::new();
     if !characters.is_empty() {
@@ -47,27 +45,27 @@ fn normalizer(characters: &[u8]) -> Result<Sequence, TokenizerError> {
     Ok(Sequence::new(steps))
 }
 
-/// What decides tokens.
+/// The fields that change tokens.
 #[derive(Default)]
-struct Model {
+struct SentencePieceModel {
     pieces: Vec<(String, f64)>,
     unknown: Option<usize>,
     kind: u64,
-    /// A map of characters in sentencepiece's own form.
+    /// A character map in SentencePiece's own format.
     characters: Vec<u8>,
 }
 
-impl Model {
+impl SentencePieceModel {
     fn read(file: &[u8]) -> Result<Self, TokenizerError> {
         let mut model = Self {
             kind: UNIGRAM,
             ..Self::default()
         };
-        for field in Fields(file) {
+        for field in ProtoFields(file) {
             match field? {
-                (1, Field::Bytes(piece)) => model.add_piece(piece)?,
-                (2, Field::Bytes(trainer)) => model.read_trainer(trainer)?,
-                (3, Field::Bytes(normalizer)) => model.read_normalizer(normalizer)?,
+                (1, ProtoField::Bytes(piece)) => model.add_piece(piece)?,
+                (2, ProtoField::Bytes(trainer)) => model.read_trainer(trainer)?,
+                (3, ProtoField::Bytes(normalizer)) => model.read_normalizer(normalizer)?,
                 _ => {}
             }
         }
@@ -77,15 +75,15 @@ impl Model {
     fn add_piece(&mut self, message: &[u8]) -> Result<(), TokenizerError> {
         const UNKNOWN: u64 = 2;
         let (mut text, mut score) = (String::new(), 0.0);
-        for field in Fields(message) {
+        for field in ProtoFields(message) {
             match field? {
-                (1, Field::Bytes(bytes)) => {
+                (1, ProtoField::Bytes(bytes)) => {
                     std::str::from_utf8(bytes)
                         .map_err(unreadable)?
                         .clone_into(&mut text);
                 }
-                (2, Field::Fixed(bits)) => score = f64::from(f32::from_bits(bits)),
-                (3, Field::Number(UNKNOWN)) => self.unknown = Some(self.pieces.len()),
+                (2, ProtoField::Fixed(bits)) => score = f64::from(f32::from_bits(bits)),
+                (3, ProtoField::Number(UNKNOWN)) => self.unknown = Some(self.pieces.len()),
                 _ => {}
             }
         }
@@ -94,8 +92,8 @@ impl Model {
     }
 
     fn read_trainer(&mut self, message: &[u8]) -> Result<(), TokenizerError> {
-        for field in Fields(message) {
-            if let (3, Field::Number(kind)) = field? {
+        for field in ProtoFields(message) {
+            if let (3, ProtoField::Number(kind)) = field? {
                 self.kind = kind;
             }
         }
@@ -103,8 +101,8 @@ impl Model {
     }
 
     fn read_normalizer(&mut self, message: &[u8]) -> Result<(), TokenizerError> {
-        for field in Fields(message) {
-            if let (2, Field::Bytes(map)) = field? {
+        for field in ProtoFields(message) {
+            if let (2, ProtoField::Bytes(map)) = field? {
                 self.characters = map.to_vec();
             }
         }
@@ -112,8 +110,8 @@ impl Model {
     }
 }
 
-/// The value of a field.
-enum Field<'a> {
+/// The value of a field by wire type.
+enum ProtoField<'a> {
     Number(u64),
     Fixed(u32),
     Bytes(&'a [u8]),
@@ -121,10 +119,10 @@ enum Field<'a> {
 }
 
 /// The fields of a message, with their numbers.
-struct Fields<'a>(&'a [u8]);
+struct ProtoFields<'a>(&'a [u8]);
 
-impl<'a> Iterator for Fields<'a> {
-    type Item = Result<(u64, Field<'a>), TokenizerError>;
+impl<'a> Iterator for ProtoFields<'a> {
+    type Item = Result<(u64, ProtoField<'a>), TokenizerError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_empty() {
@@ -134,24 +132,24 @@ impl<'a> Iterator for Fields<'a> {
         if field.is_none() {
             self.0 = &[];
         }
-        Some(field.ok_or_else(|| damaged("it ends inside a field")))
+        Some(field.ok_or_else(|| damaged("truncated field")))
     }
 }
 
-impl<'a> Fields<'a> {
-    fn field(&mut self) -> Option<(u64, Field<'a>)> {
+impl<'a> ProtoFields<'a> {
+    fn field(&mut self) -> Option<(u64, ProtoField<'a>)> {
         let key = self.number()?;
         let value = match key & 7 {
-            0 => Field::Number(self.number()?),
+            0 => ProtoField::Number(self.number()?),
             1 => {
                 self.take(8)?;
-                Field::Other
+                ProtoField::Other
             }
             2 => {
                 let length = self.number()?;
-                Field::Bytes(self.take(usize::try_from(length).ok()?)?)
+                ProtoField::Bytes(self.take(usize::try_from(length).ok()?)?)
             }
-            5 => Field::Fixed(u32::from_le_bytes(self.take(4)?.try_into().ok()?)),
+            5 => ProtoField::Fixed(u32::from_le_bytes(self.take(4)?.try_into().ok()?)),
             _ => return None,
         };
         Some((key >> 3, value))
@@ -177,7 +175,7 @@ impl<'a> Fields<'a> {
 }
 
 fn damaged(reason: &str) -> TokenizerError {
-    TokenizerError::Unreadable(format!("spiece.model cannot be used: {reason}"))
+    TokenizerError::Unreadable(format!("spiece.model: {reason}"))
 }
 
 #[cfg(test)]
@@ -187,13 +185,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(file in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn no_input_panics(file in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = tokenizer(&file);
         }
     }
 
     #[test]
-    fn an_empty_file_is_refused_in_words() {
+    fn empty_file_is_named_in_error() {
         let error = tokenizer(b"").unwrap_err().to_string();
         assert!(error.contains("spiece.model"), "{error}");
     }

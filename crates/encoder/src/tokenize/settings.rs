@@ -1,4 +1,4 @@
-//! `tokenizer_config.json`, as far as it changes tokens.
+//! The keys of `tokenizer_config.json` that change tokens.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -7,7 +7,7 @@ use tokenizers::processors::template::TemplateProcessing;
 
 use super::{TokenizerError, unreadable};
 
-/// What `tokenizer_config.json` says beside a tokenizer. All of it may be absent.
+/// `tokenizer_config.json`, which accompanies a tokenizer. All keys are optional.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct TokenizerSettings {
@@ -26,31 +26,32 @@ pub struct TokenizerSettings {
 impl TokenizerSettings {
     /// Reads the file.
     pub fn from_json(json: &[u8]) -> Result<Self, TokenizerError> {
-        // A list of values would do for serde, too.
+        // A map first, since serde would accept a list of values, too.
         serde_json::from_slice(json)
             .and_then(|map: Map<String, Value>| Self::deserialize(Value::Object(map)))
             .map_err(|error| TokenizerError::Unreadable(format!("tokenizer_config.json: {error}")))
     }
 
-    /// The token that texts are padded with.
+    /// The padding token.
     pub fn pad_token(&self) -> Option<&str> {
         content(self.pad_token.as_ref())
     }
 
-    /// The token that ends a text of BERT's tokenizer.
+    /// The separator token, which ends a text of BERT's tokenizer.
     pub fn sep_token(&self) -> Option<&str> {
         content(self.sep_token.as_ref())
     }
 
-    /// The shorter of `longest` and what the file allows.
-    pub fn max_length(&self, longest: usize) -> usize {
+    /// The smaller of `limit` and the length in the file.
+    pub fn max_length(&self, limit: usize) -> usize {
         match self.model_max_length {
-            Some(length) if length >= 1.0 && length < longest as f64 => length as usize,
-            _ => longest,
+            Some(length) if length >= 1.0 && length < limit as f64 => length as usize,
+            _ => limit,
         }
     }
 
-    /// What frames a text, where the file says whether anything does.
+    /// The tokens at the start and the end of every text; `None` where the file does not define whether there
+    /// are any.
     pub fn bos_eos(&self) -> Option<(Option<&str>, Option<&str>)> {
         let (start, end) = (self.add_bos_token?, self.add_eos_token?);
         let start = content(self.bos_token.as_ref()).filter(|_| start);
@@ -67,13 +68,13 @@ impl TokenizerSettings {
     }
 }
 
-/// A token is written as a text or as an object that holds it.
+/// A token is a text, or an object with the text in `content`.
 fn content(token: Option<&Value>) -> Option<&str> {
     let token = token?;
     token.as_str().or_else(|| token.get("content")?.as_str())
 }
 
-/// Puts these tokens around every text.
+/// Sets the tokens at the start and the end of every text.
 pub fn set_template(
     tokenizer: &mut Tokenizer,
     start: Option<&str>,
@@ -81,7 +82,7 @@ pub fn set_template(
 ) -> Result<(), TokenizerError> {
     let id = |token: &&str| {
         let id = tokenizer.token_to_id(token);
-        id.ok_or_else(|| TokenizerError::Unreadable(format!("the vocabulary does not hold {token:?}")))
+        id.ok_or_else(|| TokenizerError::Unreadable(format!("{token:?} is not in the vocabulary")))
     };
     let mut special = Vec::new();
     for token in [start, end].into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! BERT's word pieces.
+//! BERT's WordPiece tokenizer.
 
 use serde_json::{Map, Value, json};
 use tokenizers::models::wordpiece::WordPiece;
@@ -11,16 +11,16 @@ use super::{TokenizerError, TokenizerSettings, settings::set_template, unreadabl
 const UNKNOWN: &str = "[UNK]";
 const START: &str = "[CLS]";
 const END: &str = "[SEP]";
-/// Tokens that a text may contain as such.
+/// Tokens that are recognized within a text.
 const SPECIAL: [&str; 5] = [UNKNOWN, END, "[PAD]", START, "[MASK]"];
 
-/// Reads `vocab.txt`: a piece a line, in the order of their numbers.
+/// Reads `vocab.txt`: one token per line, in order of their ids.
 pub fn tokenizer(vocabulary: &[u8], settings: &TokenizerSettings) -> Result<Tokenizer, TokenizerError> {
     let text = std::str::from_utf8(vocabulary).map_err(unreadable)?;
     let pieces: Vec<&str> = text.strip_suffix('\n').unwrap_or(text).split('\n').collect();
     for needed in [UNKNOWN, START, END] {
         if !pieces.contains(&needed) {
-            let reason = format!("vocab.txt does not hold {needed:?}");
+            let reason = format!("{needed:?} is not in vocab.txt");
             return Err(TokenizerError::Unreadable(reason));
         }
     }
@@ -29,11 +29,11 @@ pub fn tokenizer(vocabulary: &[u8], settings: &TokenizerSettings) -> Result<Toke
         .enumerate()
         .map(|(id, piece)| ((*piece).to_owned(), id.into()))
         .collect();
-    let description = json!({
+    let model = json!({
         "type": "WordPiece", "vocab": numbered, "unk_token": UNKNOWN,
         "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
     });
-    let model: WordPiece = serde_json::from_str(&description.to_string()).map_err(unreadable)?;
+    let model: WordPiece = serde_json::from_str(&model.to_string()).map_err(unreadable)?;
     let mut tokenizer = Tokenizer::new(model);
     let normalizer = BertNormalizer::new(
         true,

@@ -1,4 +1,4 @@
-//! JPEG by zune-jpeg, straight into RGB.
+//! JPEG, decoded by zune-jpeg directly to RGB.
 
 use image::{DynamicImage, RgbImage};
 use zune_core::bytestream::ZCursor;
@@ -7,83 +7,89 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
-use super::Raw;
-use crate::budget::Claim;
-use crate::exif::Facts;
+use super::Unoriented;
+use crate::exif::ExifData;
+use crate::limits::DeclaredSize;
 use crate::{DecodeLimits, ImagingError};
 
 const FORMAT: &str = "JPEG";
 
-/// zune-jpeg's value for what a truncated file leaves undecoded.
+/// The gray that zune-jpeg leaves where a truncated file has no data.
 const UNDECODED: u8 = 128;
 
-pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Raw, ImagingError> {
+pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, ImagingError> {
     let options = DecoderOptions::default()
         .set_strict_mode(false)
         .set_max_width(usize::MAX)
         .set_max_height(usize::MAX)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(explain)?;
-    let frame = Frame::find(bytes);
-    let claim = claim_of(&decoder, frame.as_ref())?;
-    claim.check(FORMAT, limits)?;
+    decoder.decode_headers().map_err(convert_error)?;
+    let frame = FrameInfo::find(bytes);
+    let declared = declared_size(&decoder, frame.as_ref())?;
+    declared.check(FORMAT, limits)?;
     if frame.is_some_and(|frame| !frame.has_data) {
-        return Err(ImagingError::damaged(FORMAT, "it ends before its first pixels"));
+        return Err(ImagingError::truncated(FORMAT));
     }
-    let mut pixels = vec![UNDECODED; claim.pixels() as usize * 3];
-    decoder.decode_into(&mut pixels).map_err(explain)?;
-    let facts = decoder.exif().map(|exif| Facts::read(exif)).unwrap_or_default();
-    let image = RgbImage::from_raw(claim.width, claim.height, pixels)
-        .ok_or_else(|| ImagingError::damaged(FORMAT, "its size is not its pixels'"))?;
-    Ok(Raw {
+    let mut pixels = vec![UNDECODED; declared.pixels() as usize * 3];
+    decoder.decode_into(&mut pixels).map_err(convert_error)?;
+    let exif = decoder
+        .exif()
+        .map(|exif| ExifData::parse(exif))
+        .unwrap_or_default();
+    let image = RgbImage::from_raw(declared.width, declared.height, pixels)
+        .ok_or_else(|| ImagingError::damaged(FORMAT, "wrong number of pixels"))?;
+    Ok(Unoriented {
         image: DynamicImage::ImageRgb8(image),
-        facts,
+        exif,
     })
 }
 
-fn claim_of(decoder: &JpegDecoder<ZCursor<&[u8]>>, frame: Option<&Frame>) -> Result<Claim, ImagingError> {
+fn declared_size(
+    decoder: &JpegDecoder<ZCursor<&[u8]>>,
+    frame: Option<&FrameInfo>,
+) -> Result<DeclaredSize, ImagingError> {
     let info = decoder
         .info()
-        .ok_or_else(|| ImagingError::damaged(FORMAT, "it has no header"))?;
+        .ok_or_else(|| ImagingError::damaged(FORMAT, "no header"))?;
     if let Some(ColorSpace::MultiBand(_)) = decoder.input_colorspace() {
-        return Err(ImagingError::unsupported_feature(FORMAT, "two colour channels"));
+        return Err(ImagingError::unsupported_feature(FORMAT, "two color channels"));
     }
-    let coefficients = frame.map_or(2 * 4, Frame::coefficient_bytes);
-    Ok(Claim {
+    let coefficients = frame.map_or(2 * 4, FrameInfo::coefficient_bytes);
+    Ok(DeclaredSize {
         width: info.width.into(),
         height: info.height.into(),
         bytes_per_pixel: 3 + coefficients,
     })
 }
 
-fn explain(error: DecodeErrors) -> ImagingError {
+fn convert_error(error: DecodeErrors) -> ImagingError {
     match error {
         DecodeErrors::Unsupported(scheme) => {
             ImagingError::unsupported_feature(FORMAT, format_args!("{scheme:?}"))
         }
-        DecodeErrors::ExhaustedData => ImagingError::damaged(FORMAT, "it ends before its first pixels"),
+        DecodeErrors::ExhaustedData => ImagingError::truncated(FORMAT),
         DecodeErrors::Format(reason) => ImagingError::damaged(FORMAT, reason),
         DecodeErrors::FormatStatic(reason) => ImagingError::damaged(FORMAT, reason),
         other => ImagingError::damaged(FORMAT, format_args!("{other:?}")),
     }
 }
 
-/// What the frame and first scan headers say about the decoder's appetite (ITU T.81, B.2.2 and B.2.3).
+/// What the memory of a decode depends on, from the frame and first scan headers (ITU T.81, B.2.2 and B.2.3).
 ///
-/// zune-jpeg keeps all coefficients, two bytes each, where they come in several scans, and a few rows otherwise.
+/// zune-jpeg keeps all coefficients, two bytes each, if they are coded in several scans, and a few rows otherwise.
 #[derive(Debug, PartialEq, Eq)]
-struct Frame {
+struct FrameInfo {
     progressive: bool,
-    /// Horizontal and vertical sampling of each component.
+    /// Horizontal and vertical sampling factors of each component.
     sampling: Vec<(u64, u64)>,
-    /// Components in the first scan.
+    /// Number of components in the first scan.
     first_scan: usize,
-    /// Whether anything follows the first scan's header.
+    /// Whether data follow the first scan header.
     has_data: bool,
 }
 
-impl Frame {
+impl FrameInfo {
     fn find(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes.get(2..)?;
         let mut frame = None;
@@ -124,15 +130,15 @@ impl Frame {
         })
     }
 
-    /// Bytes of kept coefficients for each pixel, rounded up.
+    /// Bytes of stored coefficients per pixel, rounded up.
     fn coefficient_bytes(&self) -> u64 {
         if !self.progressive && self.first_scan == self.sampling.len() {
             return 0;
         }
-        let across = self.sampling.iter().map(|&(h, _)| h).max().unwrap_or(1).max(1);
-        let down = self.sampling.iter().map(|&(_, v)| v).max().unwrap_or(1).max(1);
+        let horizontal = self.sampling.iter().map(|&(h, _)| h).max().unwrap_or(1).max(1);
+        let vertical = self.sampling.iter().map(|&(_, v)| v).max().unwrap_or(1).max(1);
         let samples: u64 = self.sampling.iter().map(|&(h, v)| h * v).sum();
-        (2 * samples).div_ceil(across * down)
+        (2 * samples).div_ceil(horizontal * vertical)
     }
 }
 
@@ -144,33 +150,34 @@ mod tests {
     use proptest::prelude::*;
 
     fn jpeg(width: u32, height: u32) -> Vec<u8> {
-        let picture = RgbImage::from_fn(width, height, |x, y| Rgb([(x * 5) as u8, (y * 3) as u8, 90]));
+        let image = RgbImage::from_fn(width, height, |x, y| Rgb([(x * 5) as u8, (y * 3) as u8, 90]));
         let mut bytes = Vec::new();
         JpegEncoder::new_with_quality(&mut bytes, 95)
-            .encode(&picture, width, height, ExtendedColorType::Rgb8)
+            .encode(&image, width, height, ExtendedColorType::Rgb8)
             .expect("encoding into memory");
         bytes
     }
 
     #[test]
-    fn a_truncated_file_shows_what_there_is_of_it() {
+    fn truncated_file_is_decoded_as_far_as_possible() {
         let bytes = jpeg(64, 64);
-        let whole = decode(&bytes, &DecodeLimits::default())
+        let full = decode(&bytes, &DecodeLimits::default())
             .unwrap()
             .image
             .into_rgb8();
         let half = decode(&bytes[..bytes.len() * 2 / 3], &DecodeLimits::default()).unwrap();
         let half = half.image.into_rgb8();
-        assert_eq!(whole.dimensions(), half.dimensions());
-        assert_eq!(whole.get_pixel(3, 3), half.get_pixel(3, 3));
+        assert_eq!(full.dimensions(), half.dimensions());
+        assert_eq!(full.get_pixel(3, 3), half.get_pixel(3, 3));
     }
 
     #[test]
-    fn a_file_that_ends_in_its_header_is_damaged() {
+    fn file_truncated_in_header_is_damaged() {
         let bytes = jpeg(64, 64);
         let data = bytes.windows(2).position(|pair| pair == [0xFF, 0xDA]).unwrap();
         for length in [2, 20, data, data + 14] {
-            let error = decode(&bytes[..length], &DecodeLimits::default()).map(|raw| raw.image.width());
+            let error =
+                decode(&bytes[..length], &DecodeLimits::default()).map(|decoded| decoded.image.width());
             assert!(
                 matches!(error, Err(ImagingError::Damaged { .. })),
                 "{length}: {error:?}"
@@ -179,8 +186,8 @@ mod tests {
     }
 
     #[test]
-    fn coefficients_count_only_where_the_decoder_keeps_them() {
-        let frame = |progressive, first_scan| Frame {
+    fn coefficients_count_only_where_decoder_keeps_them() {
+        let frame = |progressive, first_scan| FrameInfo {
             progressive,
             sampling: vec![(2, 2), (1, 1), (1, 1)],
             first_scan,
@@ -192,8 +199,8 @@ mod tests {
     }
 
     #[test]
-    fn the_frame_of_an_encoded_file_is_found() {
-        let frame = Frame::find(&jpeg(16, 16)).unwrap();
+    fn frame_of_encoded_file_is_found() {
+        let frame = FrameInfo::find(&jpeg(16, 16)).unwrap();
         assert_eq!(
             (frame.progressive, frame.sampling.len(), frame.first_scan),
             (false, 3, 3)
@@ -202,8 +209,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_searched_for_a_frame(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-            let _ = Frame::find(&bytes).map(|frame| frame.coefficient_bytes());
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = FrameInfo::find(&bytes).map(|frame| frame.coefficient_bytes());
         }
     }
 }

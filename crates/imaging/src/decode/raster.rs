@@ -1,4 +1,4 @@
-//! The formats that the image crate decodes by itself.
+//! The formats that are decoded by the image crate without adjustments.
 
 use std::io::{Cursor, ErrorKind};
 
@@ -6,61 +6,65 @@ use eidetic_domain::ImageFormat;
 use image::codecs::{bmp, gif, hdr, png, pnm, qoi, tga};
 use image::{DynamicImage, ImageDecoder, ImageError};
 
-use super::{Raw, name};
-use crate::budget::Claim;
-use crate::exif::Facts;
+use super::{Unoriented, format_name};
+use crate::exif::ExifData;
+use crate::limits::DeclaredSize;
 use crate::{DecodeLimits, ImagingError, pixels};
 
-pub(super) fn decode(format: ImageFormat, bytes: &[u8], limits: &DecodeLimits) -> Result<Raw, ImagingError> {
+pub(super) fn decode(
+    format: ImageFormat,
+    bytes: &[u8],
+    limits: &DecodeLimits,
+) -> Result<Unoriented, ImagingError> {
     let input = Cursor::new(bytes);
-    let named = name(format);
-    let explain = |error| explain(named, error);
+    let name = format_name(format);
+    let convert_error = |error| convert_error(name, error);
     match format {
         ImageFormat::Png => {
-            let decoder = png::PngDecoder::with_limits(input, crate_limits(limits.memory));
-            read(named, decoder.map_err(explain)?, limits)
+            let decoder = png::PngDecoder::with_limits(input, image_limits(limits.memory));
+            read(name, decoder.map_err(convert_error)?, limits)
         }
-        ImageFormat::Gif => read(named, gif::GifDecoder::new(input).map_err(explain)?, limits),
-        ImageFormat::Bmp => read(named, bmp::BmpDecoder::new(input).map_err(explain)?, limits),
-        ImageFormat::Qoi => read(named, qoi::QoiDecoder::new(input).map_err(explain)?, limits),
-        ImageFormat::Tga => read(named, tga::TgaDecoder::new(input).map_err(explain)?, limits),
+        ImageFormat::Gif => read(name, gif::GifDecoder::new(input).map_err(convert_error)?, limits),
+        ImageFormat::Bmp => read(name, bmp::BmpDecoder::new(input).map_err(convert_error)?, limits),
+        ImageFormat::Qoi => read(name, qoi::QoiDecoder::new(input).map_err(convert_error)?, limits),
+        ImageFormat::Tga => read(name, tga::TgaDecoder::new(input).map_err(convert_error)?, limits),
         ImageFormat::Hdr => {
-            let decoder = hdr::HdrDecoder::new_nonstrict(input).map_err(explain)?;
-            read(named, decoder, limits).map(expose)
+            let decoder = hdr::HdrDecoder::new_nonstrict(input).map_err(convert_error)?;
+            read(name, decoder, limits).map(tone_mapped)
         }
-        _ => read(named, pnm::PnmDecoder::new(input).map_err(explain)?, limits),
+        _ => read(name, pnm::PnmDecoder::new(input).map_err(convert_error)?, limits),
     }
 }
 
-/// Reads what `decoder` holds, if its claim is within `limits`.
+/// Reads the image of `decoder` if its declared size is within `limits`.
 pub(super) fn read(
     format: &'static str,
     decoder: impl ImageDecoder,
     limits: &DecodeLimits,
-) -> Result<Raw, ImagingError> {
-    read_beside(format, decoder, limits, 0)
+) -> Result<Unoriented, ImagingError> {
+    read_with_overhead(format, decoder, limits, 0)
 }
 
-/// The same for a decoder that holds `own` bytes a pixel beside the buffer that it fills.
-pub(super) fn read_beside(
+/// The same for a decoder that takes `overhead` bytes per pixel besides the buffer that it fills.
+pub(super) fn read_with_overhead(
     format: &'static str,
     mut decoder: impl ImageDecoder,
     limits: &DecodeLimits,
-    own: u64,
-) -> Result<Raw, ImagingError> {
-    let claim = claim_of(&decoder, own);
-    claim.check(format, limits)?;
-    let explain = |error| explain(format, error);
+    overhead: u64,
+) -> Result<Unoriented, ImagingError> {
+    let declared = declared_size(&decoder, overhead);
+    declared.check(format, limits)?;
+    let convert_error = |error| convert_error(format, error);
     let left = limits.memory.saturating_sub(decoder.total_bytes());
-    decoder.set_limits(crate_limits(left)).map_err(explain)?;
+    decoder.set_limits(image_limits(left)).map_err(convert_error)?;
     let exif = decoder.exif_metadata().ok().flatten();
-    let facts = exif.map(|exif| Facts::read(&exif)).unwrap_or_default();
-    let image = DynamicImage::from_decoder(decoder).map_err(explain)?;
-    Ok(Raw { image, facts })
+    let exif = exif.map(|exif| ExifData::parse(&exif)).unwrap_or_default();
+    let image = DynamicImage::from_decoder(decoder).map_err(convert_error)?;
+    Ok(Unoriented { image, exif })
 }
 
-/// Eight-bit RGB and RGBA become the result in place; everything else stands beside it for a moment.
-fn claim_of(decoder: &impl ImageDecoder, own: u64) -> Claim {
+/// 8-bit RGB and RGBA are converted in place; for other samples the result is a second buffer.
+fn declared_size(decoder: &impl ImageDecoder, overhead: u64) -> DeclaredSize {
     let (width, height) = decoder.dimensions();
     let stored = u64::from(decoder.color_type().bytes_per_pixel());
     let converted = match decoder.color_type() {
@@ -68,59 +72,57 @@ fn claim_of(decoder: &impl ImageDecoder, own: u64) -> Claim {
         kind if kind.has_alpha() => 4,
         _ => 3,
     };
-    Claim {
+    DeclaredSize {
         width,
         height,
-        bytes_per_pixel: stored + own.max(converted),
+        bytes_per_pixel: stored + overhead.max(converted),
     }
 }
 
-pub(super) fn crate_limits(memory: u64) -> image::Limits {
+pub(super) fn image_limits(memory: u64) -> image::Limits {
     let mut limits = image::Limits::no_limits();
     limits.max_alloc = Some(memory);
     limits
 }
 
-fn expose(raw: Raw) -> Raw {
-    Raw {
-        image: DynamicImage::ImageRgb8(pixels::tone_map(&raw.image.into_rgb32f())),
-        facts: raw.facts,
+fn tone_mapped(unoriented: Unoriented) -> Unoriented {
+    Unoriented {
+        image: DynamicImage::ImageRgb8(pixels::tone_map(&unoriented.image.into_rgb32f())),
+        exif: unoriented.exif,
     }
 }
 
-pub(super) fn explain(format: &'static str, error: ImageError) -> ImagingError {
+pub(super) fn convert_error(format: &'static str, error: ImageError) -> ImagingError {
     match error {
-        ImageError::Limits(_) => {
-            ImagingError::TooLarge("decoding it takes more memory than is allowed".to_owned())
-        }
+        ImageError::Limits(_) => ImagingError::out_of_memory_limit(),
         ImageError::Unsupported(error) => ImagingError::unsupported_feature(format, error.kind_text()),
         ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            ImagingError::damaged(format, "it ends too early")
+            ImagingError::truncated(format)
         }
         ImageError::IoError(error) => ImagingError::damaged(format, error),
-        ImageError::Decoding(error) => ImagingError::damaged(format, plain_cause(&error)),
+        ImageError::Decoding(error) => ImagingError::damaged(format, root_cause(&error)),
         other => ImagingError::damaged(format, other),
     }
 }
 
-/// The innermost cause, since the outer ones repeat "error decoding" and the format's name; in words, where the decoder
-/// prints its own structures.
-fn plain_cause(error: &dyn std::error::Error) -> String {
+/// The innermost cause, since the outer errors repeat "error decoding" and the format's name; in words where the decoder
+/// prints its data structures.
+fn root_cause(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
     let text = innermost.to_string();
     if text.contains("CRC error") {
-        "a checksum is wrong".to_owned()
+        "checksum mismatch".to_owned()
     } else if text.contains(" { ") {
-        "its parts are not what the format asks for".to_owned()
+        "invalid structure".to_owned()
     } else {
         text
     }
 }
 
-/// The words for what the image crate does not do, without its own repetition of the format's name.
+/// Names an unsupported feature without repeating the format's name, as the image crate's message does.
 trait KindText {
     fn kind_text(&self) -> String;
 }
@@ -129,7 +131,7 @@ impl KindText for image::error::UnsupportedError {
     fn kind_text(&self) -> String {
         use image::error::UnsupportedErrorKind as Kind;
         match self.kind() {
-            Kind::Color(color) => format!("colour type {color:?}"),
+            Kind::Color(color) => format!("color type {color:?}"),
             Kind::GenericFeature(feature) => feature,
             _ => self.to_string(),
         }

@@ -1,3 +1,5 @@
+//! Thumbnails on disk.
+
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -13,31 +15,31 @@ const MAGIC: [u8; 4] = *b"EThu";
 const VERSION: u8 = 1;
 const HEADER: usize = MAGIC.len() + 1 + 4;
 
-/// Thumbnails on disk, one file an image: `ab/ab….thumb`.
+/// Thumbnails on disk, one file per image: `ab/ab….thumb`.
 ///
-/// Derived data: nothing is synced, and a file that is missing, cut short, altered or of another version reads as none,
-/// for the caller to make it anew. A file holds a magic, the version, the CRC-32 of the rest, and a JPEG. It appears
-/// whole or not at all, so that several threads and a reading process may share the directory.
+/// Derived data: nothing is synced, and a file that is missing, truncated, altered or of another version reads as none, so
+/// that the caller makes it again. A file consists of magic bytes, the version, the CRC-32 of the rest, and a JPEG. It is
+/// renamed into its place, so that several threads and processes may share the directory.
 #[derive(Debug, Clone)]
 pub struct ThumbnailStore {
     directory: PathBuf,
 }
 
 impl ThumbnailStore {
-    /// Longer side of a kept thumbnail in pixels.
+    /// Longer side of a stored thumbnail in pixels.
     pub const LONG_SIDE: u32 = 384;
 
-    /// JPEG quality of a kept thumbnail.
+    /// JPEG quality of a stored thumbnail.
     pub const QUALITY: u8 = 80;
 
-    /// The store in `directory`, which is made if need be.
+    /// Opens the store in `directory`, which is created if it does not exist.
     pub fn open(directory: impl Into<PathBuf>) -> io::Result<Self> {
         let directory = directory.into();
         fs::create_dir_all(&directory)?;
         Ok(Self { directory })
     }
 
-    /// Shrinks `image`, which may have any size, and keeps it as the thumbnail of `id`.
+    /// Shrinks `image`, which may have any size, and stores it as the thumbnail of `id`.
     pub fn put(&self, id: &ImageId, image: &RgbImage) -> io::Result<()> {
         let jpeg = encode(&thumbnail(image, Self::LONG_SIDE))?;
         let path = self.path(id);
@@ -50,7 +52,7 @@ impl ThumbnailStore {
         Ok(())
     }
 
-    /// The thumbnail of `id` as JPEG, or none if it has to be made anew.
+    /// The thumbnail of `id` as JPEG, or none if it has to be made again.
     pub fn get(&self, id: &ImageId) -> io::Result<Option<Vec<u8>>> {
         let content = match fs::read(self.path(id)) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -62,7 +64,7 @@ impl ThumbnailStore {
             .map(|(_, jpeg)| jpeg.to_vec()))
     }
 
-    /// Forgets the thumbnail of `id`, if there is one.
+    /// Deletes the thumbnail of `id`, if there is one.
     pub fn remove(&self, id: &ImageId) -> io::Result<()> {
         match fs::remove_file(self.path(id)) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -70,7 +72,7 @@ impl ThumbnailStore {
         }
     }
 
-    /// Bytes that all thumbnails take on disk. Lists the directory: meant for a status report.
+    /// Bytes that all thumbnails take on disk. Lists the directory: meant for status reports.
     pub fn total_bytes(&self) -> io::Result<u64> {
         let mut total = 0;
         for folder in fs::read_dir(&self.directory)? {
@@ -88,7 +90,7 @@ impl ThumbnailStore {
     }
 }
 
-/// A file that another thread replaces meanwhile counts as nothing.
+/// A file that another thread removes meanwhile is not counted.
 fn bytes_in(folder: &Path) -> io::Result<u64> {
     let mut total = 0;
     for file in fs::read_dir(folder)? {
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_reads_back_as_a_small_jpeg() {
+    fn stored_thumbnail_reads_back_as_small_jpeg() {
         let (_folder, store, id) = store();
         assert_eq!(store.get(&id).unwrap(), None);
         store
@@ -147,18 +149,18 @@ mod tests {
     }
 
     #[test]
-    fn any_changed_or_missing_byte_reads_as_none() {
+    fn altered_or_truncated_file_reads_as_none() {
         let (_folder, store, id) = store();
         store
             .put(&id, &RgbImage::from_pixel(20, 10, Rgb([9, 200, 40])))
             .unwrap();
-        let whole = fs::read(store.path(&id)).unwrap();
-        for place in 0..whole.len() {
-            let mut changed = whole.clone();
-            changed[place] ^= 0x10;
-            fs::write(store.path(&id), &changed).unwrap();
-            assert_eq!(store.get(&id).unwrap(), None, "byte {place} changed");
-            fs::write(store.path(&id), &whole[..place]).unwrap();
+        let intact = fs::read(store.path(&id)).unwrap();
+        for place in 0..intact.len() {
+            let mut altered = intact.clone();
+            altered[place] ^= 0x10;
+            fs::write(store.path(&id), &altered).unwrap();
+            assert_eq!(store.get(&id).unwrap(), None, "byte {place} altered");
+            fs::write(store.path(&id), &intact[..place]).unwrap();
             assert_eq!(store.get(&id).unwrap(), None, "cut to {place}");
         }
         store
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_without_pixels_is_an_error_and_leaves_no_file() {
+    fn image_without_pixels_is_error() {
         let (_folder, store, id) = store();
         assert!(store.put(&id, &RgbImage::new(0, 0)).is_err());
         assert_eq!(store.total_bytes().unwrap(), 0);

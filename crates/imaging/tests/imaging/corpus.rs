@@ -1,4 +1,4 @@
-//! Real and broken files of others, where the checkout has them beside it.
+//! Files from real cameras and broken files, if `../shared/data` exists beside the repository.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,11 +32,11 @@ fn open(path: &Path) -> DecodedImage {
         &fs::read(path).expect("a readable file"),
         &DecodeLimits::default(),
     )
-    .expect("a valid picture")
+    .expect("a valid image")
 }
 
 #[test]
-fn every_file_is_answered_at_once_and_no_decoder_panics() {
+fn every_file_is_decoded_or_refused_quickly() {
     for folder in ["broken", "formats"].into_iter().filter_map(corpus) {
         for path in files_below(&folder) {
             let bytes = fs::read(&path).expect("a readable file");
@@ -46,11 +46,11 @@ fn every_file_is_answered_at_once_and_no_decoder_panics() {
             assert!(start.elapsed() < Duration::from_secs(5), "{}", path.display());
             match (kind, answer) {
                 (FileKind::NotImage | FileKind::UnsupportedImage(_), Ok(_)) => {
-                    panic!("{} is a picture after all", path.display())
+                    panic!("{} is an image", path.display())
                 }
                 (_, Err(error)) => {
                     let reason = error.to_string();
-                    assert!(!reason.contains("makes the decoder fail"), "{}", path.display());
+                    assert!(!reason.contains("the decoder panicked"), "{}", path.display());
                 }
                 (FileKind::Image(_), Ok(_)) => {}
             }
@@ -59,7 +59,7 @@ fn every_file_is_answered_at_once_and_no_decoder_panics() {
 }
 
 #[test]
-fn all_eight_orientations_show_the_same_picture() {
+fn all_orientations_give_same_image() {
     let Some(folder) = corpus("formats/orientation") else {
         return;
     };
@@ -74,14 +74,14 @@ fn all_eight_orientations_show_the_same_picture() {
                 .map(|(a, b)| u64::from(a.abs_diff(*b)))
                 .sum();
             let mean = total as f64 / upright.len() as f64;
-            // Each was encoded anew and carries its own number as a label; a wrong turn differs by 40 and more.
+            // Each file was encoded separately and shows its number as a label; a wrong orientation differs by 40 and more.
             assert!(mean < 8.0, "{shape} {number}: mean difference {mean}");
         }
     }
 }
 
 #[test]
-fn the_gps_photos_lie_in_tuscany_with_date_and_camera() {
+fn gps_photos_have_position_date_and_camera() {
     let Some(folder) = corpus("formats/gps") else {
         return;
     };
@@ -103,7 +103,7 @@ fn the_gps_photos_lie_in_tuscany_with_date_and_camera() {
 }
 
 #[test]
-fn a_position_without_numbers_is_none() {
+fn empty_position_is_none() {
     let Some(folder) = corpus("formats/metadata/gps-position") else {
         return;
     };

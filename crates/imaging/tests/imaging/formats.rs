@@ -1,4 +1,4 @@
-//! Every format, kind of sample and orientation, from files made on the spot.
+//! Every format, sample type and orientation, in generated files.
 
 use std::io::Cursor;
 
@@ -25,9 +25,9 @@ fn difference(a: &RgbImage, b: &RgbImage) -> u8 {
 #[test]
 fn lossless_formats_keep_every_pixel() {
     use ImageFormat as F;
-    let picture = DynamicImage::ImageRgb8(quarters());
+    let original = DynamicImage::ImageRgb8(quarters());
     for format in [F::Png, F::WebP, F::Bmp, F::Tiff, F::Qoi, F::Pnm, F::Tga, F::Gif] {
-        let bytes = encoded(&picture, format);
+        let bytes = encoded(&original, format);
         let DecodedImage { image, metadata } = decoded(&bytes);
         assert_eq!(difference(&image, &quarters()), 0, "{format:?}");
         assert_eq!((metadata.width, metadata.height), (40, 24));
@@ -37,10 +37,10 @@ fn lossless_formats_keep_every_pixel() {
 }
 
 #[test]
-fn jpeg_and_icons_keep_the_picture() {
-    let picture = DynamicImage::ImageRgb8(quarters());
-    let jpeg = decoded(&encoded(&picture, ImageFormat::Jpeg)).image;
-    // Colour is kept at half the size, so the edges between the quarters bleed.
+fn jpeg_and_icons_keep_image() {
+    let original = DynamicImage::ImageRgb8(quarters());
+    let jpeg = decoded(&encoded(&original, ImageFormat::Jpeg)).image;
+    // Chroma is subsampled, so that colors bleed over the edges between the quarters.
     for (x, y) in [(4, 4), (34, 4), (4, 20), (34, 20)] {
         let (kept, original) = (jpeg.get_pixel(x, y), quarters().get_pixel(x, y).0);
         assert!(
@@ -48,12 +48,12 @@ fn jpeg_and_icons_keep_the_picture() {
             "{kept:?}"
         );
     }
-    let icon = encoded(&DynamicImage::ImageRgba8(picture.to_rgba8()), ImageFormat::Ico);
+    let icon = encoded(&DynamicImage::ImageRgba8(original.to_rgba8()), ImageFormat::Ico);
     assert_eq!(difference(&decoded(&icon).image, &quarters()), 0);
 }
 
 #[test]
-fn radiance_pictures_are_exposed() {
+fn radiance_images_are_tone_mapped() {
     let scene = DynamicImage::ImageRgb32F(ImageBuffer::from_fn(8, 8, |x, _| {
         Rgb([if x < 4 { 0.5 } else { 50.0 }; 3])
     }));
@@ -63,24 +63,24 @@ fn radiance_pictures_are_exposed() {
 }
 
 #[test]
-fn samples_of_every_kind_become_eight_bit_rgb() {
+fn all_sample_types_become_8_bit_rgb() {
     let first = |image: DynamicImage, format| decoded(&encoded(&image, format)).image.get_pixel(0, 0).0;
-    let grey16 = DynamicImage::ImageLuma16(ImageBuffer::from_pixel(3, 2, Luma([0x8080])));
+    let gray16 = DynamicImage::ImageLuma16(ImageBuffer::from_pixel(3, 2, Luma([0x8080])));
     let rgb16 = DynamicImage::ImageRgb16(ImageBuffer::from_pixel(3, 2, Rgb([0, 0x4040, 0xFFFF])));
     let rgba16 = DynamicImage::ImageRgba16(ImageBuffer::from_pixel(3, 2, Rgba([0, 0, 0, 0])));
-    let grey_alpha = DynamicImage::ImageLumaA8(GrayAlphaImage::from_pixel(3, 2, LumaA([0, 51])));
+    let gray_alpha = DynamicImage::ImageLumaA8(GrayAlphaImage::from_pixel(3, 2, LumaA([0, 51])));
     let float = DynamicImage::ImageRgb32F(ImageBuffer::from_pixel(3, 2, Rgb([0.0, 0.5, 1.0])));
     for format in [ImageFormat::Png, ImageFormat::Tiff] {
-        assert_eq!(first(grey16.clone(), format), [128; 3]);
+        assert_eq!(first(gray16.clone(), format), [128; 3]);
         assert_eq!(first(rgb16.clone(), format), [0, 64, 255]);
         assert_eq!(first(rgba16.clone(), format), [255; 3]);
     }
-    assert_eq!(first(grey_alpha, ImageFormat::Png), [204; 3]);
+    assert_eq!(first(gray_alpha, ImageFormat::Png), [204; 3]);
     assert_eq!(first(float, ImageFormat::Tiff), [0, 128, 255]);
 }
 
 #[test]
-fn a_gif_frame_is_laid_on_its_canvas() {
+fn gif_frame_is_placed_on_canvas() {
     // A canvas of 4 × 3 with one red pixel at (2, 1); the rest is transparent, which shows white.
     let mut gif = b"GIF89a\x04\0\x03\0\x80\0\0\xFF\0\0\0\0\xFF".to_vec();
     gif.extend(b"\x2C\x02\0\x01\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3B");
@@ -93,12 +93,12 @@ fn a_gif_frame_is_laid_on_its_canvas() {
 }
 
 #[test]
-fn of_an_icon_file_the_largest_icon_is_taken() {
-    let picture = |side| {
+fn largest_icon_is_decoded() {
+    let original = |side| {
         let image = RgbImage::from_pixel(side, side, Rgb([side as u8, 0, 0]));
         encoded(&DynamicImage::ImageRgb8(image), ImageFormat::Png)
     };
-    let (small, large) = (picture(16), picture(48));
+    let (small, large) = (original(16), original(48));
     let mut icon = vec![0, 0, 1, 0, 2, 0];
     let directory = 6 + 2 * 16;
     for (side, depth, content, offset) in [
@@ -117,7 +117,7 @@ fn of_an_icon_file_the_largest_icon_is_taken() {
 }
 
 #[test]
-fn adobes_inverted_cmyk_shows_as_in_browsers() {
+fn adobe_cmyk_is_decoded_as_in_browsers() {
     let shown = |values, transform| {
         let jpeg = four_channel_jpeg(values, transform);
         decoded(&jpeg).image.get_pixel(3, 3).0
@@ -125,15 +125,15 @@ fn adobes_inverted_cmyk_shows_as_in_browsers() {
     let near = |a: [u8; 3], b: [u8; 3]| a.iter().zip(b).all(|(a, b)| a.abs_diff(b) <= 2);
     assert!(near(shown([255, 1, 128, 255], 0), [255, 1, 128]));
     assert!(near(shown([255, 1, 128, 128], 0), [128, 0, 64]));
-    // YCCK: grey 100 is an inverted ink of 155.
+    // YCCK: gray 100 is an inverted ink of 155.
     assert!(near(shown([100, 128, 128, 255], 2), [155; 3]));
 }
 
 #[test]
-fn all_orientations_come_out_upright_in_every_carrier() {
+fn all_orientations_become_upright_in_every_format() {
     let upright = DynamicImage::ImageRgb8(quarters());
     for number in 1..=8 {
-        // Stored as a camera held that way would store it: the inverse of what has to be undone.
+        // Stored as a rotated camera stores it: transformed by the inverse of the orientation.
         let inverse = match number {
             6 => 8,
             8 => 6,
@@ -187,20 +187,20 @@ fn tiff_with_orientation(image: &DynamicImage, number: u16) -> Vec<u8> {
 }
 
 #[test]
-fn content_that_is_no_picture_is_named() {
+fn other_content_is_named() {
     let reason = |bytes: &[u8]| match decode(bytes, &DecodeLimits::default()) {
         Err(ImagingError::Unsupported(reason)) => reason,
         other => panic!("{other:?}"),
     };
     assert_eq!(reason(b""), "the file is empty");
-    assert_eq!(reason(b"%PDF-1.4"), "it is a PDF document, not a picture");
+    assert_eq!(reason(b"%PDF-1.4"), "the file is a PDF document, not an image");
     assert_eq!(
         reason(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
-        "HEIC pictures cannot be read yet; convert to JPEG or PNG"
+        "HEIC images are not supported; convert to JPEG or PNG"
     );
     assert_eq!(
         reason(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"),
-        "it is a film, not a picture"
+        "the file is a video, not an image"
     );
-    assert!(reason(b"once upon a time").contains("no picture format"));
+    assert!(reason(b"once upon a time").contains("unknown image format"));
 }

@@ -1,4 +1,4 @@
-//! Bytes made to break a decoder: bombs, mutations, noise.
+//! Malicious and random input: bombs, mutations, noise.
 
 use crate::samples::{encoded, quarters};
 use eidetic_imaging::{DecodeLimits, ImagingError, decode};
@@ -19,7 +19,7 @@ const FORMATS: [ImageFormat; 10] = [
     ImageFormat::Tga,
 ];
 
-/// Small enough that a test which takes more memory than allowed shows as slow, too.
+/// Small limits, so that a decoder that exceeds them is visibly slow.
 const SMALL: DecodeLimits = DecodeLimits {
     file_bytes: 1 << 20,
     pixels: 100_000,
@@ -27,16 +27,16 @@ const SMALL: DecodeLimits = DecodeLimits {
 };
 
 fn sample(format: ImageFormat) -> Vec<u8> {
-    let picture = DynamicImage::ImageRgb8(quarters());
+    let image = DynamicImage::ImageRgb8(quarters());
     if format == ImageFormat::Ico {
-        encoded(&DynamicImage::ImageRgba8(picture.to_rgba8()), format)
+        encoded(&DynamicImage::ImageRgba8(image.to_rgba8()), format)
     } else {
-        encoded(&picture, format)
+        encoded(&image, format)
     }
 }
 
-/// The answer must be a picture within the limits or an error, and no decoder may have panicked on the way.
-fn answer_is_sound(bytes: &[u8]) -> Result<(), TestCaseError> {
+/// The result must be an image within the limits or an error, and no decoder may have panicked.
+fn check_result(bytes: &[u8]) -> Result<(), TestCaseError> {
     match decode(bytes, &SMALL) {
         Ok(decoded) => {
             let pixels = u64::from(decoded.image.width()) * u64::from(decoded.image.height());
@@ -44,7 +44,7 @@ fn answer_is_sound(bytes: &[u8]) -> Result<(), TestCaseError> {
         }
         Err(error) => {
             let reason = error.to_string();
-            prop_assert!(!reason.contains("makes the decoder fail"), "{reason}");
+            prop_assert!(!reason.contains("the decoder panicked"), "{reason}");
         }
     }
     Ok(())
@@ -56,7 +56,7 @@ fn too_large(bytes: &[u8]) {
 }
 
 #[test]
-fn a_png_that_claims_3600_megapixels_is_refused() {
+fn png_of_3600_megapixels_is_refused() {
     let mut png = encoded(&DynamicImage::ImageRgb8(RgbImage::new(1, 1)), ImageFormat::Png);
     png[16..20].copy_from_slice(&60_000_u32.to_be_bytes());
     png[20..24].copy_from_slice(&60_000_u32.to_be_bytes());
@@ -66,28 +66,28 @@ fn a_png_that_claims_3600_megapixels_is_refused() {
 }
 
 #[test]
-fn a_gif_with_a_giant_canvas_or_frame_is_refused() {
+fn gif_with_giant_canvas_or_frame_is_refused() {
     let mut gif = sample(ImageFormat::Gif);
     gif[6..10].copy_from_slice(&[0xFF; 4]);
     too_large(&gif);
-    // A canvas of one pixel, a frame of 65,535 squared.
+    // A canvas of one pixel, a frame of 65,535 × 65,535.
     let mut frame = b"GIF89a\x01\0\x01\0\x80\0\0\xFF\0\0\0\0\xFF".to_vec();
     frame.extend(b"\x2C\0\0\0\0\xFF\xFF\xFF\xFF\0\x02\x02\x44\x01\0\x3B");
     assert!(decode(&frame, &DecodeLimits::default()).is_err());
 }
 
 #[test]
-fn a_webp_with_a_giant_canvas_is_refused() {
+fn webp_with_giant_canvas_is_refused() {
     let mut webp = b"RIFF\x16\0\0\0WEBPVP8X\x0A\0\0\0\0\0\0\0".to_vec();
     webp.extend([0xFF; 6]);
     assert!(decode(&webp, &DecodeLimits::default()).is_err());
-    // Lossless, 16,383 squared, each less one in 14 bits of the header.
+    // Lossless, 16,383 × 16,383; the header has both sides minus one in 14 bits each.
     let lossless = b"RIFF\x12\0\0\0WEBPVP8L\x06\0\0\0\x2F\xFE\xBF\xFF\x0F\0";
     too_large(lossless);
 }
 
 #[test]
-fn a_tiff_that_claims_huge_strips_is_refused() {
+fn tiff_with_huge_strips_is_refused() {
     let entry = |tag: u16, value: u32| {
         let mut bytes = tag.to_le_bytes().to_vec();
         bytes.extend([4, 0, 1, 0, 0, 0]);
@@ -116,7 +116,7 @@ fn a_tiff_that_claims_huge_strips_is_refused() {
 }
 
 #[test]
-fn a_jpeg_that_claims_4295_megapixels_is_refused() {
+fn jpeg_of_4295_megapixels_is_refused() {
     let mut jpeg = sample(ImageFormat::Jpeg);
     let frame = jpeg
         .windows(2)
@@ -127,7 +127,7 @@ fn a_jpeg_that_claims_4295_megapixels_is_refused() {
 }
 
 #[test]
-fn a_file_over_the_limit_is_refused_unread() {
+fn file_above_size_limit_is_refused() {
     let limits = DecodeLimits {
         file_bytes: 10,
         ..DecodeLimits::default()
@@ -137,11 +137,11 @@ fn a_file_over_the_limit_is_refused_unread() {
 }
 
 #[test]
-fn every_truncation_is_answered() {
+fn truncated_files_never_panic() {
     for format in FORMATS {
         let bytes = sample(format);
         for length in 0..bytes.len() {
-            answer_is_sound(&bytes[..length]).expect("a sound answer");
+            check_result(&bytes[..length]).expect("a valid result");
         }
     }
 }
@@ -155,7 +155,7 @@ proptest! {
     })]
 
     #[test]
-    fn mutated_files_are_answered(
+    fn mutated_files_never_panic(
         format in prop::sample::select(&FORMATS),
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         near_start: bool,
@@ -165,16 +165,16 @@ proptest! {
         for (place, value) in edits {
             bytes[place.index(range)] = value;
         }
-        answer_is_sound(&bytes)?;
+        check_result(&bytes)?;
     }
 
     #[test]
-    fn noise_behind_any_signature_is_answered(
+    fn noise_after_signature_never_panics(
         format in prop::sample::select(&FORMATS),
         kept in 4_usize..40,
         noise in prop::collection::vec(any::<u8>(), 0..600),
     ) {
         let bytes = sample(format);
-        answer_is_sound(&[&bytes[..kept.min(bytes.len())], &noise].concat())?;
+        check_result(&[&bytes[..kept.min(bytes.len())], &noise].concat())?;
     }
 }

@@ -1,7 +1,7 @@
-//! Decoding as its users see it.
+//! Decoding through the public interface.
 
 mod corpus;
 mod formats;
 mod hostile;
+mod jpeg_scaled;
 mod samples;
-mod scaled;

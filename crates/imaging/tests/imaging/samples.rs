@@ -1,4 +1,4 @@
-//! Small files made on the spot.
+//! Small generated files.
 
 use std::io::Cursor;
 
@@ -6,7 +6,7 @@ use exif::experimental::Writer;
 use exif::{Field, In, Tag, Value};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 
-/// A picture that equals none of its own turns and flips: each quarter has its own colour, and 40 × 24 pixels.
+/// An image of 40 × 24 pixels that differs from all its rotations and flips: each quarter has another color.
 pub fn quarters() -> RgbImage {
     RgbImage::from_fn(40, 24, |x, y| match (x < 20, y < 12) {
         (true, true) => Rgb([250, 10, 10]),
@@ -72,8 +72,8 @@ pub fn png_with_chunk(png: &[u8], kind: [u8; 4], content: &[u8]) -> Vec<u8> {
 
 /// A baseline JPEG of 8 × 8 pixels in four components of the given values, with Adobe's marker and `transform`.
 ///
-/// The quantisation table is all 8, so that the one coefficient of each block is the value less 128. Codes: four bits
-/// for the sizes 0 to 8 of that coefficient, one zero bit for the end of the block.
+/// All quantization steps are 8, so that the DC coefficient of each block is the value minus 128. Codes: four bits for the
+/// sizes 0 to 8 of that coefficient, one zero bit for the end of the block.
 pub fn four_channel_jpeg(values: [u8; 4], transform: u8) -> Vec<u8> {
     let mut bytes = vec![0xFF, 0xD8];
     segment(
@@ -121,7 +121,7 @@ fn blocks(values: [u8; 4]) -> Vec<u8> {
         .collect()
 }
 
-/// One block: the size of its level, the level (ITU T.81, F.1.2.1), the end.
+/// One block: size of the DC level, the level (ITU T.81, F.1.2.1), end of block.
 fn block_bits(value: u8) -> String {
     let level = i32::from(value) - 128;
     let size = (32 - level.unsigned_abs().leading_zeros()) as usize;

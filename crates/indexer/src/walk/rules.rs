@@ -1,4 +1,4 @@
-//! Rules like `.gitignore`'s that keep files out of the library.
+//! Ignore files: rules in the syntax of `.gitignore` that keep files out of the library.
 
 use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
@@ -9,21 +9,22 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 const IGNORE_FILE: &str = ".eideticignore";
 
-/// The rules of a folder, and of those between it and the source.
-pub struct Rules {
-    own: Gitignore,
-    outer: Option<Arc<Rules>>,
-}
-
-/// What rules say of a path.
+/// What a rule does with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    PassOver,
-    LetIn,
+pub enum RuleMatch {
+    Ignore,
+    Include,
 }
 
-impl Rules {
-    /// The rules within `folder`, which holds `entries`: those of `outer` and its own.
+/// The rules of a folder, and of the folders between it and the source.
+pub struct IgnoreRules {
+    own: Gitignore,
+    outer: Option<Arc<IgnoreRules>>,
+}
+
+impl IgnoreRules {
+    /// The rules within `folder`, which contains `entries`: its own, if it has an ignore file, and those of
+    /// `outer`.
     pub fn of(folder: &Path, entries: &[DirEntry], outer: Option<Arc<Self>>) -> Option<Arc<Self>> {
         if !entries.iter().any(|entry| entry.file_name() == IGNORE_FILE) {
             return outer;
@@ -34,24 +35,11 @@ impl Rules {
         }))
     }
 
-    /// The rules of the folders above `source`, by its real path.
-    pub fn above(source: &Path) -> Above {
-        let real = source.canonicalize().unwrap_or_else(|_| source.to_owned());
-        let ancestors = real.ancestors().skip(1);
-        let with_rules = ancestors.filter(|folder| folder.join(IGNORE_FILE).is_file());
-        Above {
-            rules: with_rules.map(read).collect(),
-            source: source.to_owned(),
-            real,
-        }
-    }
-
-    /// The innermost verdict on `path`.
-    pub fn verdict(&self, path: &Path, is_folder: bool) -> Option<Verdict> {
+    pub fn innermost_match(&self, path: &Path, is_folder: bool) -> Option<RuleMatch> {
         let mut rules = Some(self);
         while let Some(Self { own, outer }) = rules {
-            if let Some(verdict) = verdict(own, path, is_folder) {
-                return Some(verdict);
+            if let Some(found) = match_rules(own, path, is_folder) {
+                return Some(found);
             }
             rules = outer.as_deref();
         }
@@ -60,44 +48,56 @@ impl Rules {
 }
 
 /// The rules of the folders above a source, the innermost first.
-pub struct Above {
+pub struct AncestorRules {
     rules: Vec<Gitignore>,
     source: PathBuf,
+    /// The real path of the source, whose ancestors these are.
     real: PathBuf,
 }
 
-impl Above {
+impl AncestorRules {
+    pub fn new(source: &Path) -> Self {
+        let real = source.canonicalize().unwrap_or_else(|_| source.to_owned());
+        let ancestors = real.ancestors().skip(1);
+        let with_rules = ancestors.filter(|folder| folder.join(IGNORE_FILE).is_file());
+        Self {
+            rules: with_rules.map(read).collect(),
+            source: source.to_owned(),
+            real,
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
 
-    /// The innermost verdict on `path`, which lies in the source.
-    pub fn verdict(&self, path: &Path, is_folder: bool) -> Option<Verdict> {
+    /// `None` also where `path` is not within the source.
+    pub fn innermost_match(&self, path: &Path, is_folder: bool) -> Option<RuleMatch> {
         let path = self.real.join(path.strip_prefix(&self.source).ok()?);
         self.rules
             .iter()
-            .find_map(|rules| verdict(rules, &path, is_folder))
+            .find_map(|rules| match_rules(rules, &path, is_folder))
     }
 }
 
-fn verdict(rules: &Gitignore, path: &Path, is_folder: bool) -> Option<Verdict> {
+fn match_rules(rules: &Gitignore, path: &Path, is_folder: bool) -> Option<RuleMatch> {
     match rules.matched(path, is_folder) {
         Match::None => None,
-        Match::Ignore(_) => Some(Verdict::PassOver),
-        Match::Whitelist(_) => Some(Verdict::LetIn),
+        Match::Ignore(_) => Some(RuleMatch::Ignore),
+        Match::Whitelist(_) => Some(RuleMatch::Include),
     }
 }
 
-/// The good rules of the ignore file in `folder`; bad ones are named in the log.
+/// The valid rules of the ignore file in `folder`. Invalid ones are logged.
 fn read(folder: &Path) -> Gitignore {
     let mut builder = GitignoreBuilder::new(folder);
-    let partly = builder.add(folder.join(IGNORE_FILE));
-    let (rules, wholly) = match builder.build() {
+    let rule_error = builder.add(folder.join(IGNORE_FILE));
+    let (rules, build_error) = match builder.build() {
         Ok(rules) => (rules, None),
         Err(error) => (Gitignore::empty(), Some(error)),
     };
-    for error in [partly, wholly].into_iter().flatten() {
-        tracing::warn!(path = %folder.display(), %error, "a rule for ignoring is no good");
+    for error in [rule_error, build_error].into_iter().flatten() {
+        tracing::warn!(path = %folder.display(), %error, "invalid ignore rule");
     }
     rules
 }

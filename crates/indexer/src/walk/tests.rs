@@ -1,4 +1,4 @@
-//! The walk against the `ignore` crate's, which it took the place of.
+//! The walk compared with those of the crates `ignore` and `walkdir`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,11 @@ use ignore::WalkBuilder;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::{Look, walk};
+use super::{WalkMode, walk};
 
-fn ours(source: &Path, left_out: Vec<PathBuf>) -> Vec<PathBuf> {
-    walk(source, left_out, Look::Stamps)
-        .filter_map(|met| met.ok().map(|file| file.path))
+fn ours(source: &Path, excluded: Vec<PathBuf>) -> Vec<PathBuf> {
+    walk(source, excluded, WalkMode::Stat)
+        .filter_map(|file| file.ok().map(|file| file.path))
         .collect()
 }
 
@@ -30,44 +30,44 @@ fn reference(source: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// One thing to put into the tree.
+/// Something to create in the tree.
 #[derive(Debug, Clone)]
-enum Item {
+enum TreeItem {
     File(String),
     Rules(String, Vec<String>),
     Link(String, String),
 }
 
-fn item() -> impl Strategy<Value = Item> {
+fn item() -> impl Strategy<Value = TreeItem> {
     let name = || "[ab]?/?[ab.]?/?[.]?[abc][.]?[jx]?";
     let rule = prop::sample::select(&["a", "b/", "*.j", "!.a", "!a.j", "/a/b", "c*", "b/**", "[", "**/c"]);
     prop_oneof![
-        5 => name().prop_map(Item::File),
+        5 => name().prop_map(TreeItem::File),
         1 => ("[ab]?", prop::collection::vec(rule.prop_map(str::to_owned), 1..4))
-            .prop_map(|(folder, rules)| Item::Rules(folder, rules)),
+            .prop_map(|(folder, rules)| TreeItem::Rules(folder, rules)),
         1 => (name(), prop::sample::select(&["", "a", "b", "a/b", "nowhere"]))
-            .prop_map(|(from, to)| Item::Link(from, to.to_owned())),
+            .prop_map(|(from, to)| TreeItem::Link(from, to.to_owned())),
     ]
 }
 
-/// What cannot be, since something else stands there, is left out.
-fn put(root: &Path, item: &Item) {
+/// Skips what cannot be created because another item has its path.
+fn create(root: &Path, item: &TreeItem) {
     let place = |name: &str| root.join(name.trim_start_matches('/'));
     let with_parent = |path: PathBuf| {
         let parent = path.parent().expect("below the root");
         fs::create_dir_all(parent).ok().map(|()| path)
     };
     let _impossible = match item {
-        Item::File(name) => with_parent(place(name)).map(|path| fs::write(path, "x")),
-        Item::Rules(folder, rules) => {
+        TreeItem::File(name) => with_parent(place(name)).map(|path| fs::write(path, "x")),
+        TreeItem::Rules(folder, rules) => {
             with_parent(place(folder).join(".eideticignore")).map(|path| fs::write(path, rules.join("\n")))
         }
         #[cfg(unix)]
-        Item::Link(from, to) => {
+        TreeItem::Link(from, to) => {
             with_parent(place(from)).map(|path| std::os::unix::fs::symlink(root.join(to), path))
         }
         #[cfg(not(unix))]
-        Item::Link(..) => None,
+        TreeItem::Link(..) => None,
     };
 }
 
@@ -80,11 +80,11 @@ proptest! {
     })]
 
     #[test]
-    fn the_files_and_their_order_are_those_of_the_ignore_crate(items in prop::collection::vec(item(), 0..25)) {
+    fn files_and_order_match_ignore_crate(items in prop::collection::vec(item(), 0..25)) {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().canonicalize().expect("a real path");
         for item in &items {
-            put(&root, item);
+            create(&root, item);
         }
         prop_assert_eq!(ours(&root, Vec::new()), reference(&root));
         let inner = root.join("a");
@@ -95,13 +95,35 @@ proptest! {
 }
 
 #[test]
-fn stamps_are_taken_where_they_are_asked_for() {
+fn only_stat_mode_reads_stamps() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("a.jpg"), "four").expect("a file");
-    let stamps = |look| walk(folder.path(), Vec::new(), look).map(|met| met.expect("a file").stamp);
+    let stamps = |mode| walk(folder.path(), Vec::new(), mode).map(|file| file.expect("a file").stamp);
     assert_eq!(
-        stamps(Look::Stamps).next().flatten().map(|stamp| stamp.size),
+        stamps(WalkMode::Stat).next().flatten().map(|stamp| stamp.size),
         Some(4)
     );
-    assert!(stamps(Look::Names).next().is_some_and(|stamp| stamp.is_none()));
+    assert!(
+        stamps(WalkMode::NamesOnly)
+            .next()
+            .is_some_and(|stamp| stamp.is_none())
+    );
+}
+
+#[test]
+fn lists_same_files_as_walkdir() {
+    let root = tempfile::tempdir().unwrap();
+    for name in ["b/2.jpg", "b/10.jpg", "a.png", "c/d/e/f.gif", "a/z.jpg"] {
+        let path = root.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, b"x").unwrap();
+    }
+    let entries = walkdir::WalkDir::new(root.path()).sort_by_file_name().into_iter();
+    let expected: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_file())
+        .map(walkdir::DirEntry::into_path)
+        .collect();
+    assert_eq!(expected.len(), 5);
+    assert_eq!(ours(root.path(), Vec::new()), expected);
 }

@@ -1,13 +1,13 @@
-//! Which files are met, and what becomes of those that are no good pictures.
+//! Which files the walk finds, and how files are reported that are not valid images.
 
 use std::fs;
 use std::path::PathBuf;
 
-use crate::world::{World, each_world, picture, summary};
-use eidetic_indexer::Failure;
+use crate::world::{World, each_world, image_bytes, summary};
+use eidetic_indexer::FileFailure;
 
-fn failed_names(world: &World, failed: &[Failure]) -> Vec<String> {
-    let name = |failure: &Failure| {
+fn failed_names(world: &World, failed: &[FileFailure]) -> Vec<String> {
+    let name = |failure: &FileFailure| {
         assert!(!failure.reason.is_empty());
         let path = failure.path.strip_prefix(&world.photos);
         path.unwrap_or(&failure.path).to_string_lossy().into_owned()
@@ -16,9 +16,9 @@ fn failed_names(world: &World, failed: &[Failure]) -> Vec<String> {
 }
 
 #[test]
-fn broken_files_are_named_each_time_and_read_once() {
+fn broken_files_are_reported_again_without_reading() {
     each_world(|world| {
-        let good = picture(1);
+        let good = image_bytes(1);
         world.put_bytes("bad.bmp", &vec![b'B'; good.len()], 0);
         world.put_bytes("empty.jpg", b"", 0);
         world.put_bytes("half.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", 0);
@@ -27,7 +27,7 @@ fn broken_files_are_named_each_time_and_read_once() {
         let first = world.index();
         assert_eq!((first.indexed, first.unchanged), (1, 0));
         assert_eq!(failed_names(world, &first.failed), broken);
-        // Mended without a new size or time: only reading could tell.
+        // Fixed without a new size or time: only reading would show it.
         world.put("bad.bmp", 1, 0);
         let second = world.index();
         assert_eq!((second.indexed, second.unchanged), (0, 1));
@@ -41,7 +41,7 @@ fn broken_files_are_named_each_time_and_read_once() {
 }
 
 #[test]
-fn two_files_of_one_broken_content_are_both_named() {
+fn broken_copies_are_all_reported() {
     each_world(|world| {
         for n in 0..20 {
             world.put_bytes(&format!("{n:02}.gif"), b"GIF89a and no more", 0);
@@ -52,9 +52,9 @@ fn two_files_of_one_broken_content_are_both_named() {
 }
 
 #[test]
-fn other_files_are_passed_over_and_not_opened_again() {
+fn non_images_are_skipped_and_read_once() {
     each_world(|world| {
-        world.put_bytes("notes.txt", b"no picture at all", 0);
+        world.put_bytes("notes.txt", b"not an image", 0);
         world.put("a.bmp", 1, 0);
         let first = world.index();
         assert_eq!((first.indexed, first.skipped, first.failed.len()), (1, 1, 0));
@@ -62,7 +62,7 @@ fn other_files_are_passed_over_and_not_opened_again() {
             summary(&world.index()),
             "indexed 0 encoded 0 unchanged 1 moved 0 removed 0 failed 0 skipped 1"
         );
-        // A picture that becomes a text is a picture no more.
+        // An image that becomes a document is removed.
         world.put_bytes("a.bmp", b"%PDF-1.4 of a sudden", 1);
         assert_eq!(world.index().skipped, 2);
         assert_eq!((world.names().len(), world.vector_count()), (0, 0));
@@ -70,7 +70,7 @@ fn other_files_are_passed_over_and_not_opened_again() {
 }
 
 #[test]
-fn hidden_and_ignored_files_and_the_library_itself_are_not_met() {
+fn hidden_ignored_and_excluded_files_are_skipped() {
     let mut world = World::in_memory();
     world.options.excluded = vec![world.path("library")];
     for (n, name) in [
@@ -109,7 +109,7 @@ fn hidden_and_ignored_files_and_the_library_itself_are_not_met() {
 }
 
 #[test]
-fn a_file_ignored_from_now_on_disappears() {
+fn newly_ignored_file_is_removed() {
     each_world(|world| {
         world.put("a.bmp", 1, 0);
         world.put("b.bmp", 2, 0);
@@ -127,7 +127,7 @@ fn links_are_followed_and_loops_end() {
     each_world(|world| {
         world.put("real/a.bmp", 1, 0);
         fs::create_dir(world.dir.path().join("elsewhere")).unwrap();
-        fs::write(world.dir.path().join("elsewhere/b.bmp"), picture(2)).unwrap();
+        fs::write(world.dir.path().join("elsewhere/b.bmp"), image_bytes(2)).unwrap();
         symlink(world.path("real/a.bmp"), world.path("link.bmp")).unwrap();
         symlink(world.dir.path().join("elsewhere"), world.path("folder")).unwrap();
         symlink(&world.photos, world.path("real/up")).unwrap();
@@ -135,18 +135,18 @@ fn links_are_followed_and_loops_end() {
         assert_eq!(report.failed, []);
         assert_eq!(world.names(), ["folder/b.bmp", "link.bmp", "real/a.bmp"]);
         assert_eq!((report.indexed, report.encoded), (3, 2));
-        // The rest is as it was, but for b.bmp, so young that it is read again.
+        // b.bmp is read again because it is younger than the resolution of modification times.
         assert_eq!(world.index().unchanged, 3);
     });
 }
 
 #[cfg(unix)]
 #[test]
-fn files_behind_a_broken_link_are_kept_and_the_link_is_named() {
+fn broken_link_is_reported_and_removes_nothing() {
     each_world(|world| {
         let elsewhere = world.dir.path().join("elsewhere");
         fs::create_dir(&elsewhere).unwrap();
-        fs::write(elsewhere.join("b.bmp"), picture(2)).unwrap();
+        fs::write(elsewhere.join("b.bmp"), image_bytes(2)).unwrap();
         std::os::unix::fs::symlink(&elsewhere, world.path("disk")).unwrap();
         world.index();
         fs::rename(&elsewhere, world.dir.path().join("unplugged")).unwrap();
@@ -158,7 +158,7 @@ fn files_behind_a_broken_link_are_kept_and_the_link_is_named() {
 
 #[cfg(unix)]
 #[test]
-fn pipes_are_passed_over() {
+fn pipes_are_skipped() {
     let world = World::in_memory();
     let made = std::process::Command::new("mkfifo")
         .arg(world.path("pipe.jpg"))
@@ -175,11 +175,11 @@ fn pipes_are_passed_over() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn names_that_are_no_unicode_are_indexed() {
+fn non_unicode_names_are_indexed() {
     use std::os::unix::ffi::OsStrExt;
     each_world(|world| {
         let path = world.photos.join(std::ffi::OsStr::from_bytes(b"caf\xe9.bmp"));
-        fs::write(&path, picture(1)).unwrap();
+        fs::write(&path, image_bytes(1)).unwrap();
         assert_eq!(world.index().indexed, 1);
         assert!(world.indexed().contains_key(&path));
         assert_eq!(world.index().unchanged, 1);
@@ -188,7 +188,7 @@ fn names_that_are_no_unicode_are_indexed() {
 
 #[cfg(unix)]
 #[test]
-fn an_unreadable_folder_is_named_and_loses_nothing() {
+fn unreadable_folder_is_reported_and_removes_nothing() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::in_memory();
     world.put("shut/a.bmp", 1, 0);
@@ -197,7 +197,7 @@ fn an_unreadable_folder_is_named_and_loses_nothing() {
     let mode = |mode| fs::set_permissions(world.path("shut"), fs::Permissions::from_mode(mode)).unwrap();
     mode(0o000);
     if fs::read_dir(world.path("shut")).is_ok() {
-        return; // Rights do not bind this user.
+        return; // This user ignores permissions.
     }
     let report = world.index();
     mode(0o755);
@@ -206,7 +206,7 @@ fn an_unreadable_folder_is_named_and_loses_nothing() {
 }
 
 #[test]
-fn a_missing_source_is_named_and_loses_nothing() {
+fn missing_source_is_reported_and_removes_nothing() {
     each_world(|world| {
         world.put("a.bmp", 1, 0);
         world.index();
@@ -219,7 +219,7 @@ fn a_missing_source_is_named_and_loses_nothing() {
 }
 
 #[test]
-fn a_source_may_be_one_file_and_sources_may_lie_within_each_other() {
+fn sources_may_be_files_or_nested() {
     each_world(|world| {
         world.put("a.bmp", 1, 0);
         world.put("sub/b.bmp", 2, 0);
@@ -240,7 +240,7 @@ fn a_source_may_be_one_file_and_sources_may_lie_within_each_other() {
 }
 
 #[test]
-fn a_hidden_source_of_an_earlier_run_survives_a_walk_around_it() {
+fn hidden_source_survives_walk_of_outer_source() {
     let mut world = World::in_memory();
     let hidden = world.path(".shy");
     world.put(".shy/a.bmp", 1, 0);

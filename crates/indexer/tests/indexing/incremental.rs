@@ -1,9 +1,9 @@
-//! What a second run does about files that stayed, changed, moved, were copied or went.
+//! What a second run does with files that stayed, changed, or were moved, copied or deleted.
 
 use std::fs;
 use std::time::SystemTime;
 
-use crate::world::{World, each_world, long_ago, picture, set_modified, summary};
+use crate::world::{World, each_world, image_bytes, long_ago, set_modified, summary};
 use eidetic_domain::ImageId;
 
 #[test]
@@ -15,7 +15,7 @@ fn unchanged_files_are_not_read_again() {
             summary(&world.index()),
             "indexed 2 encoded 2 unchanged 0 moved 0 removed 0 failed 0 skipped 0"
         );
-        // Other content under the same size and time: only reading could tell.
+        // Other content with the same size and time: only reading would show it.
         world.put("a.bmp", 3, 0);
         assert_eq!(
             summary(&world.index()),
@@ -27,7 +27,7 @@ fn unchanged_files_are_not_read_again() {
 }
 
 #[test]
-fn a_changed_file_is_encoded_again_and_its_old_picture_forgotten() {
+fn changed_file_is_embedded_and_old_image_removed() {
     each_world(|world| {
         world.put("a.bmp", 1, 0);
         world.index();
@@ -42,7 +42,7 @@ fn a_changed_file_is_encoded_again_and_its_old_picture_forgotten() {
 }
 
 #[test]
-fn a_change_of_equal_size_and_time_is_noticed_when_it_comes_right_after_reading() {
+fn change_right_after_reading_is_noticed() {
     each_world(|world| {
         let now = SystemTime::now();
         world.put("a.bmp", 1, 0);
@@ -56,7 +56,7 @@ fn a_change_of_equal_size_and_time_is_noticed_when_it_comes_right_after_reading(
 }
 
 #[test]
-fn a_touched_file_is_unchanged() {
+fn touched_file_is_unchanged() {
     each_world(|world| {
         world.put("a.bmp", 1, 0);
         world.index();
@@ -71,7 +71,7 @@ fn a_touched_file_is_unchanged() {
 }
 
 #[test]
-fn a_moved_file_keeps_its_vector() {
+fn moved_file_keeps_vector() {
     each_world(|world| {
         world.put("a.bmp", 1, 0);
         world.put("b.bmp", 2, 0);
@@ -90,7 +90,7 @@ fn a_moved_file_keeps_its_vector() {
 }
 
 #[test]
-fn a_copy_costs_no_encoding_and_outlives_the_original() {
+fn copy_needs_no_embedding_and_outlives_original() {
     each_world(|world| {
         world.put("a.bmp", 1, 0);
         world.index();
@@ -110,7 +110,7 @@ fn a_copy_costs_no_encoding_and_outlives_the_original() {
 }
 
 #[test]
-fn a_removed_file_disappears_with_its_vector_and_thumbnail() {
+fn removed_file_loses_vector_and_thumbnail() {
     each_world(|world| {
         world.put("a.bmp", 1, 0);
         world.put("b.bmp", 2, 0);
@@ -121,13 +121,13 @@ fn a_removed_file_disappears_with_its_vector_and_thumbnail() {
             "indexed 0 encoded 0 unchanged 1 moved 0 removed 1 failed 0 skipped 0"
         );
         assert_eq!((world.names(), world.vector_count()), (vec!["b.bmp".into()], 1));
-        let id = ImageId::of(&picture(1));
+        let id = ImageId::of(&image_bytes(1));
         assert_eq!(world.thumbnails.get(&id).unwrap(), None);
     });
 }
 
 #[test]
-fn names_that_change_places_end_right() {
+fn swapped_files_have_right_images() {
     let mut world = World::on_disk();
     world.options.commit_every = 1;
     world.options.batch = 1;
@@ -136,20 +136,20 @@ fn names_that_change_places_end_right() {
         world.put(name, number, u64::from(number));
     }
     world.index();
-    // Every path gets another's content, so that each content is forgotten where the next is written first.
+    // Every path gets the content of another, so that an image may be removed before its new path is read.
     for (name, number) in [("a.bmp", 2), ("b.bmp", 3), ("c.bmp", 1)] {
         world.put(name, number, 10 + u64::from(number));
     }
     let report = world.index();
     assert_eq!(report.indexed, 3);
     let expected = [("a.bmp", 2), ("b.bmp", 3), ("c.bmp", 1)]
-        .map(|(name, number)| (world.path(name), ImageId::of(&picture(number))));
+        .map(|(name, number)| (world.path(name), ImageId::of(&image_bytes(number))));
     assert!(world.indexed().into_iter().eq(expected));
     world.assert_consistent();
 }
 
 #[test]
-fn one_content_in_many_files_is_encoded_once() {
+fn copies_are_embedded_once() {
     each_world(|world| {
         for n in 0..60 {
             world.put(&format!("{n}.bmp"), 1, n);
@@ -163,17 +163,17 @@ fn one_content_in_many_files_is_encoded_once() {
 }
 
 #[test]
-fn images_that_the_catalog_forgot_or_whose_vector_is_lost_are_encoded_again() {
+fn images_without_record_or_vector_are_reembedded() {
     each_world(|world| {
         world.put("a.bmp", 1, 0);
         world.put("b.bmp", 2, 0);
         world.index();
-        world.catalog.remove(&[ImageId::of(&picture(1))]).unwrap();
+        world.catalog.remove(&[ImageId::of(&image_bytes(1))]).unwrap();
         assert_eq!(
             summary(&world.index()).split(" moved").next(),
             Some("indexed 1 encoded 1 unchanged 1")
         );
-        let lost = [ImageId::of(&picture(2))];
+        let lost = [ImageId::of(&image_bytes(2))];
         world.catalog.remove(&lost).unwrap();
         world.vectors.write().unwrap().remove(&lost).unwrap();
         assert_eq!(

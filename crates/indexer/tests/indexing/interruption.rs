@@ -1,4 +1,4 @@
-//! Runs that do not end as planned.
+//! Runs that are cancelled or fail.
 
 use std::io;
 use std::sync::Mutex;
@@ -9,14 +9,16 @@ use crate::world::{DIMENSION, World, each_world, summary};
 use eidetic_catalog::{Catalog, MemoryCatalog};
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration, fake::FakeEncoder};
-use eidetic_indexer::{Cancel, Failure, Indexer, IndexingError, Observer, Options, Stage};
+use eidetic_indexer::{
+    CancelToken, FileFailure, Indexer, IndexerOptions, IndexingError, Observer, RunContext, RunStage,
+};
 use eidetic_vectors::{IndexError, MemoryIndex, Neighbour, RowSet, VectorIndex};
 use image::RgbImage;
 
-const PICTURES: u32 = 200;
+const IMAGES: u32 = 200;
 
-fn put_pictures(world: &World) {
-    for n in 0..PICTURES {
+fn put_images(world: &World) {
+    for n in 0..IMAGES {
         world.put(&format!("{}/{n}.bmp", n % 7), n, 0);
     }
 }
@@ -26,7 +28,7 @@ fn sources(world: &World) -> Vec<std::path::PathBuf> {
 }
 
 /// Cancels once some files are done.
-struct CancelAfter(u64, Cancel);
+struct CancelAfter(u64, CancelToken);
 
 impl Observer for CancelAfter {
     fn done(&self, files: u64) {
@@ -37,17 +39,17 @@ impl Observer for CancelAfter {
 }
 
 #[test]
-fn a_cancelled_run_keeps_what_it_did_and_the_next_one_does_the_rest() {
+fn next_run_completes_cancelled_run() {
     each_world(|world| {
         world.put("zz-old.bmp", 100_000, 0);
         world.index();
         world.remove("zz-old.bmp");
-        put_pictures(world);
-        let cancel = Cancel::default();
+        put_images(world);
+        let cancel = CancelToken::default();
         let observer = CancelAfter(64, cancel.clone());
         let encoder = FakeEncoder::new(DIMENSION);
         let first = world
-            .try_index(&sources(world), &encoder, &observer, &cancel)
+            .try_index(&sources(world), &encoder, &RunContext::new(&observer, &cancel))
             .unwrap();
         assert!(first.cancelled);
         assert!((60..100).contains(&first.indexed), "{}", first.indexed);
@@ -56,36 +58,33 @@ fn a_cancelled_run_keeps_what_it_did_and_the_next_one_does_the_rest() {
         world.assert_consistent();
         let second = world.index();
         assert!(!second.cancelled);
-        assert_eq!(first.encoded + second.encoded, u64::from(PICTURES));
+        assert_eq!(first.encoded + second.encoded, u64::from(IMAGES));
         assert_eq!((second.unchanged, second.removed), (first.indexed, 1));
         world.assert_consistent();
     });
 }
 
 #[test]
-fn an_encoder_that_fails_midway_ends_the_run_and_what_it_encoded_is_kept() {
+fn failing_encoder_ends_run_and_keeps_commits() {
     each_world(|world| {
-        put_pictures(world);
+        put_images(world);
         let encoder = FakeEncoder::new(DIMENSION).failing_after(10);
         let error = world
-            .try_index(&sources(world), &encoder, &(), &Cancel::default())
+            .try_index(&sources(world), &encoder, &RunContext::default())
             .unwrap_err();
         assert!(matches!(error, IndexingError::Encode(_)), "{error}");
         assert_eq!(world.names().len(), 10 * world.options.batch);
         world.assert_consistent();
         let rest = world.index();
-        assert_eq!(
-            rest.encoded as usize,
-            PICTURES as usize - 10 * world.options.batch
-        );
+        assert_eq!(rest.encoded as usize, IMAGES as usize - 10 * world.options.batch);
         world.assert_consistent();
     });
 }
 
-/// Gives no vector for a picture that begins bright red.
-struct DislikesRed(FakeEncoder);
+/// Gives no embedding for an image that begins bright red.
+struct FailsOnRed(FakeEncoder);
 
-impl Encoder for DislikesRed {
+impl Encoder for FailsOnRed {
     fn space(&self) -> &SpaceId {
         self.0.space()
     }
@@ -117,24 +116,24 @@ impl Encoder for DislikesRed {
 }
 
 #[test]
-fn a_picture_that_gives_no_vector_costs_itself_alone() {
+fn image_without_embedding_fails_alone() {
     let world = World::in_memory();
-    put_pictures(&world);
+    put_images(&world);
     let mut red = std::io::Cursor::new(Vec::new());
     RgbImage::from_pixel(8, 8, image::Rgb([255, 0, 0]))
         .write_to(&mut red, image::ImageFormat::Png)
         .unwrap();
     world.put_bytes("3/red.png", red.get_ref(), 0);
-    let encoder = DislikesRed(FakeEncoder::new(DIMENSION));
+    let encoder = FailsOnRed(FakeEncoder::new(DIMENSION));
     let report = world
-        .try_index(&sources(&world), &encoder, &(), &Cancel::default())
+        .try_index(&sources(&world), &encoder, &RunContext::default())
         .unwrap();
-    assert_eq!(report.indexed, u64::from(PICTURES));
+    assert_eq!(report.indexed, u64::from(IMAGES));
     assert_eq!(report.failed.len(), 1);
     assert_eq!(report.failed[0].path, world.path("3/red.png"));
 }
 
-/// Vectors on a disk that becomes full.
+/// A vector index whose disk becomes full.
 struct FullDisk {
     vectors: MemoryIndex,
     writes_left: AtomicUsize,
@@ -187,9 +186,9 @@ impl VectorIndex for FullDisk {
 }
 
 #[test]
-fn a_full_disk_ends_the_run_and_no_record_names_a_row_that_is_not_durable() {
+fn full_disk_leaves_no_record_without_row() {
     let world = World::in_memory();
-    put_pictures(&world);
+    put_images(&world);
     let encoder = FakeEncoder::new(DIMENSION);
     let catalog = MemoryCatalog::new();
     let vectors = RwLock::new(FullDisk {
@@ -201,71 +200,75 @@ fn a_full_disk_ends_the_run_and_no_record_names_a_row_that_is_not_durable() {
         vectors: &vectors,
         encoder: &encoder,
         thumbnails: None,
-        forgotten: &|_| (),
+        on_removed: &|_| (),
     };
-    let options = Options {
+    let options = IndexerOptions {
         batch: 5,
         commit_every: 20,
-        ..Options::default()
+        ..IndexerOptions::default()
     };
-    let run = || indexer.run(&sources(&world), &options, &(), &Cancel::default());
+    let run = || indexer.run(&sources(&world), &options, &RunContext::default());
     let error = run().unwrap_err();
     assert!(matches!(error, IndexingError::Vectors(_)), "{error}");
     assert_eq!(catalog.counts().unwrap().images, 60);
     vectors.write().unwrap().writes_left = AtomicUsize::new(1000);
     let report = run().unwrap();
-    assert_eq!((report.unchanged, report.indexed), (60, u64::from(PICTURES) - 60));
-    assert_eq!(catalog.counts().unwrap().images, u64::from(PICTURES));
+    assert_eq!((report.unchanged, report.indexed), (60, u64::from(IMAGES) - 60));
+    assert_eq!(catalog.counts().unwrap().images, u64::from(IMAGES));
 }
 
-/// Writes down what it hears.
+/// Records all calls.
 #[derive(Default)]
-struct Diary {
+struct RecordingObserver {
     done: Mutex<Vec<u64>>,
-    walked: Mutex<Vec<u64>>,
-    failed: Mutex<Vec<Failure>>,
-    stages: Mutex<Vec<Stage>>,
+    totals: Mutex<Vec<u64>>,
+    failed: Mutex<Vec<FileFailure>>,
+    stages: Mutex<Vec<RunStage>>,
 }
 
-impl Observer for Diary {
+impl Observer for RecordingObserver {
     fn done(&self, files: u64) {
         self.done.lock().expect("no observer panicked").push(files);
     }
 
-    fn walked(&self, files: u64) {
-        self.walked.lock().expect("no observer panicked").push(files);
+    fn total(&self, files: u64) {
+        self.totals.lock().expect("no observer panicked").push(files);
     }
 
-    fn failed(&self, failure: &Failure) {
+    fn failed(&self, failure: &FileFailure) {
         self.failed
             .lock()
             .expect("no observer panicked")
             .push(failure.clone());
     }
 
-    fn stage(&self, stage: Stage) {
+    fn stage(&self, stage: RunStage) {
         self.stages.lock().expect("no observer panicked").push(stage);
     }
 }
 
 #[test]
-fn an_observer_hears_the_total_once_and_the_end() {
+fn observer_receives_one_total_and_final_count() {
     let world = World::in_memory();
     for n in 0..2500 {
         world.put(&format!("{}/{n}.bmp", n % 9), n, 0);
     }
     world.put_bytes("bad.jpg", b"", 0);
-    let diary = Diary::default();
+    let observer = RecordingObserver::default();
     let encoder = FakeEncoder::new(DIMENSION);
     let report = world
-        .try_index(&sources(&world), &encoder, &diary, &Cancel::default())
+        .try_index(
+            &sources(&world),
+            &encoder,
+            &RunContext::new(&observer, &CancelToken::default()),
+        )
         .unwrap();
     assert_eq!(
         summary(&report),
         "indexed 2500 encoded 2500 unchanged 0 moved 0 removed 0 failed 1 skipped 0"
     );
-    assert_eq!(*diary.walked.lock().unwrap(), [2501]);
-    assert_eq!(diary.done.lock().unwrap().iter().max(), Some(&2501));
-    assert_eq!(*diary.failed.lock().unwrap(), report.failed);
-    assert_eq!(*diary.stages.lock().unwrap(), [Stage::Indexing]);
+    assert_eq!(*observer.totals.lock().unwrap(), [2501]);
+    assert_eq!(observer.done.lock().unwrap().iter().max(), Some(&2501));
+    assert_eq!(*observer.failed.lock().unwrap(), report.failed);
+    assert_eq!(*observer.stages.lock().unwrap(), [RunStage::Indexing]);
 }

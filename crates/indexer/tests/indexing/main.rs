@@ -1,9 +1,10 @@
 //! Whole indexing runs over small folders, with libraries in memory and on disk.
 
+mod backfill;
 mod files;
 mod incremental;
 mod interruption;
 mod measure;
 mod random_changes;
-mod refill;
+
 mod world;

@@ -1,4 +1,5 @@
-//! Figures rather than checks: `cargo test -p eidetic-indexer -- --ignored --nocapture --test-threads 1`.
+//! Measurements rather than checks: `cargo test -p eidetic-indexer -- --ignored --nocapture --test-threads
+//! 1`.
 
 use std::fs;
 use std::io::Cursor;
@@ -11,7 +12,7 @@ use crate::world::{World, summary};
 const FILES: u32 = 100_000;
 
 #[test]
-#[ignore = "takes a minute; prints how long it takes to see that 100,000 files are unchanged"]
+#[ignore = "takes a minute; prints the duration of a run over 100,000 unchanged files"]
 fn rescan_of_unchanged_files() {
     let mut world = World::on_disk();
     world.options.batch = 256;
@@ -41,8 +42,8 @@ fn rescan_of_unchanged_files() {
 }
 
 #[test]
-#[ignore = "takes a minute; prints the most memory that pictures of 100 megapixels take"]
-fn memory_for_huge_pictures() {
+#[ignore = "takes a minute; prints the peak memory for images of 100 megapixels"]
+fn memory_for_huge_images() {
     let mut world = World::on_disk();
     world.options.threads = 8;
     let huge = RgbImage::from_fn(11_600, 8_700, |x, y| Rgb([x as u8, y as u8, (x ^ y) as u8]));
@@ -62,7 +63,7 @@ fn memory_for_huge_pictures() {
         }
     }
     drop(huge);
-    // Linux counts the peak from here on.
+    // Resets the peak on Linux.
     let _unsupported = fs::write("/proc/self/clear_refs", "5");
     let report = world.index();
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Whatever is done to a folder between runs, after a run the library holds exactly what the folder holds.
+//! After random changes to a folder and a run, the library contains exactly what the folder contains.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,10 +7,10 @@ use crate::world::World;
 use eidetic_domain::ImageId;
 use proptest::prelude::*;
 
-/// Something done to the folder. Files are named by their place among the names below.
+/// A change to the folder. Files are indices into [`NAMES`].
 #[derive(Debug, Clone)]
 enum Change {
-    Write { name: usize, picture: u32 },
+    Write { name: usize, image: u32 },
     Break { name: usize },
     Remove { name: usize },
     Rename { from: usize, to: usize },
@@ -32,7 +32,7 @@ const NAMES: [&str; 9] = [
 fn change() -> impl Strategy<Value = Change> {
     let name = 0..NAMES.len();
     prop_oneof![
-        5 => (name.clone(), 0_u32..6).prop_map(|(name, picture)| Change::Write { name, picture }),
+        5 => (name.clone(), 0_u32..6).prop_map(|(name, image)| Change::Write { name, image }),
         1 => name.clone().prop_map(|name| Change::Break { name }),
         2 => name.clone().prop_map(|name| Change::Remove { name }),
         3 => (name.clone(), name).prop_map(|(from, to)| Change::Rename { from, to }),
@@ -46,9 +46,9 @@ fn check(mut world: World, changes: Vec<Change>) -> Result<(), TestCaseError> {
     let mut expected: BTreeMap<usize, Option<u32>> = BTreeMap::new();
     for (time, change) in (1_u64..).zip(changes.into_iter().chain([Change::Index])) {
         match change {
-            Change::Write { name, picture } => {
-                world.put(NAMES[name], picture, time);
-                expected.insert(name, Some(picture));
+            Change::Write { name, image } => {
+                world.put(NAMES[name], image, time);
+                expected.insert(name, Some(image));
             }
             Change::Break { name } => {
                 world.put_bytes(NAMES[name], b"BMX", time);
@@ -76,18 +76,18 @@ fn check(mut world: World, changes: Vec<Change>) -> Result<(), TestCaseError> {
 
 fn index(world: &World, expected: &BTreeMap<usize, Option<u32>>) -> Result<(), TestCaseError> {
     let report = world.index();
-    let met = report.indexed + report.unchanged + report.moved + report.failed.len() as u64;
-    prop_assert_eq!(met, expected.len() as u64, "{:?}", report);
-    let pictures: BTreeMap<_, _> = expected
+    let counted = report.indexed + report.unchanged + report.moved + report.failed.len() as u64;
+    prop_assert_eq!(counted, expected.len() as u64, "{:?}", report);
+    let images: BTreeMap<_, _> = expected
         .iter()
-        .filter_map(|(&name, &picture)| {
+        .filter_map(|(&name, &image)| {
             Some((
                 world.path(NAMES[name]),
-                ImageId::of(&crate::world::picture(picture?)),
+                ImageId::of(&crate::world::image_bytes(image?)),
             ))
         })
         .collect();
-    prop_assert_eq!(world.indexed(), pictures);
+    prop_assert_eq!(world.indexed(), images);
     world.assert_consistent();
     Ok(())
 }
@@ -96,7 +96,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
-    fn in_memory(changes in prop::collection::vec(change(), 1..40)) {
+    fn memory_library_matches_folder(changes in prop::collection::vec(change(), 1..40)) {
         check(World::in_memory(), changes)?;
     }
 }
@@ -105,7 +105,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
-    fn on_disk(changes in prop::collection::vec(change(), 1..40)) {
+    fn disk_library_matches_folder(changes in prop::collection::vec(change(), 1..40)) {
         check(World::on_disk(), changes)?;
     }
 }

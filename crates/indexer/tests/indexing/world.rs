@@ -1,4 +1,4 @@
-//! A small world to index: a folder of pictures, and a library in memory or on disk.
+//! A folder of images and a library, in memory or on disk.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -10,7 +10,7 @@ use eidetic_catalog::{Catalog, FileState, MemoryCatalog, SledCatalog};
 use eidetic_domain::{ImageId, RowId};
 use eidetic_encoder::{Encoder, fake::FakeEncoder};
 use eidetic_imaging::ThumbnailStore;
-use eidetic_indexer::{Cancel, Indexer, IndexingError, Observer, Options, Report};
+use eidetic_indexer::{Indexer, IndexerOptions, IndexingError, IndexingReport, RunContext};
 use eidetic_vectors::{MemoryIndex, VectorIndex, VectorStore};
 use image::{ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
@@ -23,10 +23,10 @@ pub struct World {
     pub catalog: Box<dyn Catalog>,
     pub vectors: Box<RwLock<dyn VectorIndex>>,
     pub thumbnails: ThumbnailStore,
-    pub options: Options,
+    pub options: IndexerOptions,
 }
 
-/// Runs a scenario against the library in memory and the one on disk.
+/// Runs a scenario with a library in memory and one on disk.
 pub fn each_world(scenario: impl Fn(&World)) {
     scenario(&World::in_memory());
     scenario(&World::on_disk());
@@ -65,10 +65,10 @@ impl World {
             catalog: catalog(&library),
             vectors: vectors(&library),
             thumbnails: ThumbnailStore::open(library.join("thumbnails")).expect("thumbnails open"),
-            options: Options {
+            options: IndexerOptions {
                 threads: 2,
                 batch: 4,
-                ..Options::default()
+                ..IndexerOptions::default()
             },
             dir,
         }
@@ -78,9 +78,9 @@ impl World {
         self.photos.join(name)
     }
 
-    /// Writes the picture `number` under `name`, last modified at `age` minutes after a moment long ago.
+    /// Writes the image `number` to `name`, last modified `age` minutes after a fixed time long ago.
     pub fn put(&self, name: &str, number: u32, age: u64) {
-        self.put_bytes(name, &picture(number), age);
+        self.put_bytes(name, &image_bytes(number), age);
     }
 
     pub fn put_bytes(&self, name: &str, bytes: &[u8], age: u64) {
@@ -94,33 +94,32 @@ impl World {
         fs::remove_file(self.path(name)).expect("a file can be removed");
     }
 
-    pub fn index(&self) -> Report {
+    pub fn index(&self) -> IndexingReport {
         self.index_sources(std::slice::from_ref(&self.photos))
     }
 
-    pub fn index_sources(&self, sources: &[PathBuf]) -> Report {
-        self.try_index(sources, &FakeEncoder::new(DIMENSION), &(), &Cancel::default())
-            .expect("indexing ends well")
+    pub fn index_sources(&self, sources: &[PathBuf]) -> IndexingReport {
+        self.try_index(sources, &FakeEncoder::new(DIMENSION), &RunContext::default())
+            .expect("indexing succeeds")
     }
 
     pub fn try_index(
         &self,
         sources: &[PathBuf],
         encoder: &dyn Encoder,
-        observer: &dyn Observer,
-        cancel: &Cancel,
-    ) -> Result<Report, IndexingError> {
+        context: &RunContext<'_>,
+    ) -> Result<IndexingReport, IndexingError> {
         let indexer = Indexer {
             catalog: self.catalog.as_ref(),
             vectors: &*self.vectors,
             encoder,
             thumbnails: Some(&self.thumbnails),
-            forgotten: &|_| (),
+            on_removed: &|_| (),
         };
-        indexer.run(sources, &self.options, observer, cancel)
+        indexer.run(sources, &self.options, context)
     }
 
-    /// Where each picture stands, by the catalog.
+    /// Paths and images of the catalog.
     pub fn indexed(&self) -> BTreeMap<PathBuf, ImageId> {
         self.catalog
             .files_under(Path::new("/"))
@@ -141,7 +140,7 @@ impl World {
     }
 
     pub fn row(&self, number: u32) -> Option<RowId> {
-        let id = ImageId::of(&picture(number));
+        let id = ImageId::of(&image_bytes(number));
         self.catalog
             .find_by_hash(&id)
             .expect("an image can be looked up")
@@ -149,12 +148,13 @@ impl World {
     }
 
     pub fn vector_count(&self) -> usize {
-        self.vectors.read().expect("nobody panicked").len()
+        self.vectors.read().expect("no thread panicked").len()
     }
 
-    /// Every image of the catalog has a vector and a thumbnail, and there are no other vectors.
+    /// Asserts that every image of the catalog has a vector and a thumbnail, and that there are no other
+    /// vectors.
     pub fn assert_consistent(&self) {
-        let vectors = self.vectors.read().expect("nobody panicked");
+        let vectors = self.vectors.read().expect("no thread panicked");
         let mut images = 0;
         for record in self.catalog.scan() {
             let image = record.expect("a record can be read").image;
@@ -167,8 +167,8 @@ impl World {
     }
 }
 
-/// Picture `number`, different for every number below 2^24 and always of the same length.
-pub fn picture(number: u32) -> Vec<u8> {
+/// The file of image `number`: different for every number below 2^24, of equal length for all.
+pub fn image_bytes(number: u32) -> Vec<u8> {
     let [b, g, r, _] = number.wrapping_mul(2_654_435_761).to_le_bytes();
     let mut image = RgbImage::from_pixel(6, 6, Rgb([r, g, b]));
     let [low, mid, high, _] = number.to_le_bytes();
@@ -176,7 +176,7 @@ pub fn picture(number: u32) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     image
         .write_to(&mut bytes, ImageFormat::Bmp)
-        .expect("a picture can be written");
+        .expect("an image can be written");
     bytes.into_inner()
 }
 
@@ -192,8 +192,8 @@ pub fn set_modified(path: &Path, time: SystemTime) {
         .expect("a file's time can be set");
 }
 
-/// The counts that a test says something about, in one line.
-pub fn summary(report: &Report) -> String {
+/// The counts of a report in one line.
+pub fn summary(report: &IndexingReport) -> String {
     format!(
         "indexed {} encoded {} unchanged {} moved {} removed {} failed {} skipped {}",
         report.indexed,

@@ -1,8 +1,7 @@
 //! Qwen2.5 as a text encoder: the mean of the last hidden states over a text's tokens.
 
-use eidetic_hub::HubError;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use eidetic_domain::Precision;
 use eidetic_encoder::{EncodeError, PromptTokenizer, TextModel};
@@ -43,16 +42,17 @@ pub struct Parts {
     pub revision: blake3::Hash,
 }
 
-/// Opens the text model in `place`: a directory in the Hugging Face layout, one that holds a single GGUF file, or that file.
-pub fn open(
+/// Loads the text model at `path`, a GGUF file or a directory in the Hugging Face layout, which errors call `place`.
+pub fn load(
     path: &Path,
     name: &str,
     place: &str,
     precision: Precision,
 ) -> Result<Box<dyn TextModel>, LoadError> {
-    let parts = match gguf_file(path, place)? {
-        Some(file) => GgufModel::open(&file)?.into_parts()?,
-        None => from_directory(path, place, precision)?,
+    let parts = if path.is_dir() {
+        from_directory(path, place, precision)?
+    } else {
+        GgufModel::open(path)?.into_parts()?
     };
     Ok(Box::new(QwenText::new(name, parts)?))
 }
@@ -77,37 +77,6 @@ fn from_directory(directory: &Path, place: &str, precision: Precision) -> Result
         tensors,
         revision: hasher.finalize(),
     })
-}
-
-/// The GGUF file that `path` is, or that lies alone in it where no `config.json` does.
-fn gguf_file(path: &Path, place: &str) -> Result<Option<PathBuf>, LoadError> {
-    let is_gguf = |path: &Path| {
-        path.extension()
-            .is_some_and(|end| end.eq_ignore_ascii_case("gguf"))
-    };
-    if path.is_file() && is_gguf(path) {
-        return Ok(Some(path.to_owned()));
-    }
-    if path.join("config.json").exists() {
-        return Ok(None);
-    }
-    let entries = std::fs::read_dir(path).map_err(|source| {
-        LoadError::Hub(HubError::Read {
-            path: path.to_owned(),
-            source,
-        })
-    })?;
-    let mut found: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| is_gguf(path))
-        .collect();
-    match (found.pop(), found.is_empty()) {
-        (Some(file), true) => Ok(Some(file)),
-        (Some(_), false) => Err(LoadError::Config(format!(
-            "{place} holds several GGUF files; name one of them"
-        ))),
-        (None, _) => Ok(None),
-    }
 }
 
 impl QwenText {

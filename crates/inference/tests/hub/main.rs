@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use eidetic_encoder::Encoder;
 use eidetic_hub::{DownloadProgress, HubSettings, ModelRef, Network};
-use eidetic_inference::{Engine, LoadError, Model, open, open_directory, open_hub};
+use eidetic_inference::{LoadError, LoadOptions, load_encoder};
 use server::{FakeHub, Health, MODEL};
 use tempfile::TempDir;
 
@@ -27,7 +27,7 @@ fn settings(hub: &FakeHub, cache: &TempDir) -> HubSettings {
         cache: cache.path().to_owned(),
         token: None,
         // More than hf-hub's five seconds of waiting for its lock.
-        patience: Duration::from_secs(30),
+        timeout: Duration::from_secs(30),
         network: Network::Allowed,
     }
 }
@@ -36,18 +36,43 @@ fn new_cache() -> TempDir {
     TempDir::new().expect("a temporary folder")
 }
 
-fn fetch(settings: &HubSettings) -> Result<Model, LoadError> {
-    open_hub(MODEL, None, Engine::default(), settings, &())
+/// A model of the hub that `settings` name.
+fn load(
+    id: &str,
+    revision: Option<&str>,
+    settings: &HubSettings,
+    progress: &dyn DownloadProgress,
+) -> Result<Box<dyn Encoder>, LoadError> {
+    let model = ModelRef::Hub {
+        id: id.to_owned(),
+        revision: revision.map(str::to_owned),
+    };
+    let options = LoadOptions {
+        hub: settings.clone(),
+        ..LoadOptions::default()
+    };
+    load_encoder(&model, &options, progress)
+}
+
+fn load_directory(folder: &Path) -> Result<Box<dyn Encoder>, LoadError> {
+    load_encoder(
+        &ModelRef::Directory(folder.to_owned()),
+        &LoadOptions::default(),
+        &(),
+    )
+}
+
+fn fetch(settings: &HubSettings) -> Result<Box<dyn Encoder>, LoadError> {
+    load(MODEL, None, settings, &())
 }
 
 /// The revision of the same files in a folder.
 fn revision(name: &str) -> String {
-    let encoder =
-        open_directory(&golden(name), "folder", Engine::default()).expect("a golden checkpoint opens");
+    let encoder = load_directory(&golden(name)).expect("a golden checkpoint opens");
     encoder.space().revision.clone()
 }
 
-fn assert_is_gelu(result: Result<Model, LoadError>) {
+fn assert_is_gelu(result: Result<Box<dyn Encoder>, LoadError>) {
     let encoder = result.expect("the model opens");
     assert_eq!(encoder.space().revision, revision("gelu"));
 }
@@ -102,7 +127,7 @@ impl DownloadProgress for Heard {
 fn a_model_is_downloaded_and_its_progress_told() {
     let (hub, cache, heard) = (FakeHub::of(&golden("gelu")), new_cache(), Heard::default());
     let model: ModelRef = MODEL.parse().unwrap();
-    let encoder = open(&model, Engine::default(), &settings(&hub, &cache), &heard).unwrap();
+    let encoder = load(&model.to_string(), None, &settings(&hub, &cache), &heard).unwrap();
     assert_eq!(encoder.encode_texts(&["a cat"]).unwrap()[0].dimension(), 40);
     let files = [
         "config.json",
@@ -122,10 +147,7 @@ fn a_model_is_downloaded_and_its_progress_told() {
 fn the_space_has_the_hubs_name_and_a_revision_by_content() {
     let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
     let space = fetch(&settings(&hub, &cache)).unwrap().space().clone();
-    let mut expected = open_directory(&golden("gelu"), "folder", Engine::default())
-        .unwrap()
-        .space()
-        .clone();
+    let mut expected = load_directory(&golden("gelu")).unwrap().space().clone();
     assert_ne!(space, expected);
     expected.model = MODEL.into();
     assert_eq!(space, expected);
@@ -137,7 +159,7 @@ fn a_complete_cache_needs_no_hub() {
     let settings = settings(&hub, &cache);
     fetch(&settings).unwrap();
     drop(hub);
-    assert_is_gelu(open_hub(MODEL, None, Engine::default(), &settings, &heard));
+    assert_is_gelu(load(MODEL, None, &settings, &heard));
     assert!(heard.files.borrow().is_empty());
 }
 
@@ -170,7 +192,7 @@ fn a_missing_file_is_named_with_its_model() {
     ] {
         let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
         hub.remove(file);
-        let error = fetch(&settings(&hub, &cache)).unwrap_err();
+        let error = fetch(&settings(&hub, &cache)).err().unwrap();
         let is_hubs_own = file == "config.json";
         assert_eq!(
             matches!(error, LoadError::Hub(HubError::HubRefused { .. })),
@@ -193,7 +215,7 @@ fn weights_cut_short_are_an_error_and_fetched_the_next_time() {
         let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
         let settings = settings(&hub, &cache);
         hub.turn(health);
-        let error = fetch(&settings).unwrap_err();
+        let error = fetch(&settings).err().unwrap();
         let LoadError::Hub(HubError::HubRefused { model, file, cause }) = &error else {
             panic!("{error}");
         };
@@ -209,11 +231,11 @@ fn a_download_cut_short_goes_on_where_it_stopped() {
     let (hub, cache, heard) = (FakeHub::of(&golden("gelu")), new_cache(), Heard::default());
     let settings = settings(&hub, &cache);
     hub.turn(Health::CutsWeights);
-    fetch(&settings).unwrap_err();
+    fetch(&settings).err().unwrap();
     let arrived = fs::metadata(part(&cache)).unwrap().len() as usize;
     assert!(arrived > 0);
     hub.turn(Health::Sound);
-    assert_is_gelu(open_hub(MODEL, None, Engine::default(), &settings, &heard));
+    assert_is_gelu(load(MODEL, None, &settings, &heard));
     assert_eq!(starts(&hub), [0, arrived]);
     let size = fs::metadata(golden("gelu/model.safetensors")).unwrap().len();
     assert_eq!(
@@ -239,7 +261,7 @@ fn a_hub_that_cannot_resume_spoils_nothing() {
     let settings = settings(&hub, &cache);
     fs::write(part(&cache), [7; 1000]).unwrap();
     hub.turn(Health::IgnoresResume);
-    let error = fetch(&settings).unwrap_err();
+    let error = fetch(&settings).err().unwrap();
     assert!(
         matches!(&error, LoadError::Hub(HubError::HubRefused { cause, .. }) if cause.contains("more bytes")),
         "{error}"
@@ -251,12 +273,12 @@ fn a_hub_that_cannot_resume_spoils_nothing() {
 fn a_silent_hub_is_given_up() {
     let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
     let settings = HubSettings {
-        patience: Duration::from_millis(300),
+        timeout: Duration::from_millis(300),
         ..settings(&hub, &cache)
     };
     hub.turn(Health::Silent);
     let start = Instant::now();
-    let error = fetch(&settings).unwrap_err();
+    let error = fetch(&settings).err().unwrap();
     assert!(
         matches!(error, LoadError::Hub(HubError::HubUnreachable { .. })),
         "{error}"
@@ -274,10 +296,10 @@ fn a_hub_that_falls_silent_in_a_file_is_given_up_and_resumed_later() {
     let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
     hub.turn(Health::StallsInWeights);
     let impatient = HubSettings {
-        patience: Duration::from_secs(1),
+        timeout: Duration::from_secs(1),
         ..settings(&hub, &cache)
     };
-    let error = fetch(&impatient).unwrap_err();
+    let error = fetch(&impatient).err().unwrap();
     assert!(
         matches!(error, LoadError::Hub(HubError::HubUnreachable { .. })),
         "{error}"
@@ -292,7 +314,7 @@ fn a_hub_that_is_not_there_is_said_with_the_way_out() {
     let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
     let settings = settings(&hub, &cache);
     drop(hub);
-    let error = fetch(&settings).unwrap_err();
+    let error = fetch(&settings).err().unwrap();
     assert!(
         matches!(error, LoadError::Hub(HubError::HubUnreachable { .. })),
         "{error}"
@@ -318,7 +340,7 @@ fn a_model_that_does_not_exist_is_said_clearly() {
         ("../clip", None, "organisation/name"),
         (MODEL, Some("../../x"), "organisation/name"),
     ] {
-        let error = open_hub(name, revision, Engine::default(), &settings, &()).unwrap_err();
+        let error = load(name, revision, &settings, &()).err().unwrap();
         assert!(
             matches!(error, LoadError::Hub(HubError::HubRefused { .. })),
             "{error}"
@@ -333,7 +355,7 @@ fn the_token_opens_what_is_not_public() {
     let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
     hub.ask_for_token("secret");
     let mut settings = settings(&hub, &cache);
-    let error = fetch(&settings).unwrap_err().to_string();
+    let error = fetch(&settings).err().unwrap().to_string();
     assert!(error.contains("HF_TOKEN"), "{error}");
     assert!(
         hub.requests()
@@ -349,11 +371,11 @@ fn a_revision_is_another_model() {
     let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
     hub.publish("refs/pr/1", &golden("quick"));
     let settings = settings(&hub, &cache);
-    let changed = open_hub(MODEL, Some("refs/pr/1"), Engine::default(), &settings, &()).unwrap();
+    let changed = load(MODEL, Some("refs/pr/1"), &settings, &()).unwrap();
     assert_eq!(changed.space().revision, revision("quick"));
     assert_is_gelu(fetch(&settings));
     drop(hub);
-    let changed = open_hub(MODEL, Some("refs/pr/1"), Engine::default(), &settings, &()).unwrap();
+    let changed = load(MODEL, Some("refs/pr/1"), &settings, &()).unwrap();
     assert_eq!(changed.space().revision, revision("quick"));
 }
 
@@ -368,13 +390,7 @@ fn a_model_that_changes_while_it_is_fetched_is_fetched_whole() {
         }
     }
     let (hub, cache) = (FakeHub::of(&golden("quick")), new_cache());
-    assert_is_gelu(open_hub(
-        MODEL,
-        None,
-        Engine::default(),
-        &settings(&hub, &cache),
-        &Changing(&hub),
-    ));
+    assert_is_gelu(load(MODEL, None, &settings(&hub, &cache), &Changing(&hub)));
 }
 
 /// A golden checkpoint of another family, without the folder of pictures in it.
@@ -404,7 +420,7 @@ fn models_of_every_layout_are_downloaded_with_all_that_belongs_to_them() {
         let (files, cache) = (files_of(family), new_cache());
         let hub = FakeHub::of(files.path());
         let found = fetch(&settings(&hub, &cache)).expect("the model opens");
-        let beside = open_directory(files.path(), "x", Engine::default()).expect("the model opens");
+        let beside = load_directory(files.path()).expect("the model opens");
         assert_eq!(found.space().revision, beside.space().revision, "{family}");
     }
 }
@@ -420,6 +436,6 @@ fn a_config_that_names_no_model_of_transformers_leads_to_open_clips() {
     let (hub, cache) = (FakeHub::of(files.path()), new_cache());
     let found = fetch(&settings(&hub, &cache)).expect("the model opens");
     assert_eq!(found.space().dimension, 20);
-    let beside = open_directory(files.path(), "x", Engine::default()).expect("the model opens");
+    let beside = load_directory(files.path()).expect("the model opens");
     assert_eq!(found.space().revision, beside.space().revision);
 }

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use eidetic_hub::{Checksum, HubSettings, Network, OnDisk, Pulled, on_disk, pull};
-use eidetic_inference::{LoadError, open_hub};
+use eidetic_inference::LoadError;
 use tempfile::TempDir;
 
 use super::server::{FakeHub, Health, MODEL, etag};
-use super::{Engine, Heard, golden, new_cache, settings, starts};
+use super::{Heard, golden, load, new_cache, settings, starts};
 
 fn pulled(settings: &HubSettings) -> Result<Pulled, HubError> {
     pull(MODEL, None, settings, &())
@@ -68,7 +68,7 @@ fn a_cut_connection_is_resumed_and_only_the_rest_counted() {
     let settings = settings(&hub, &cache);
     for health in [Health::CutsWeights, Health::CutsWeightsUnannounced] {
         hub.turn(health);
-        pulled(&settings).unwrap_err();
+        pulled(&settings).err().unwrap();
     }
     let OnDisk::Partly { bytes } = on_disk(MODEL, None, &settings) else {
         panic!("{:?}", on_disk(MODEL, None, &settings));
@@ -86,13 +86,13 @@ fn weights_with_a_wrong_checksum_are_refused_and_not_kept() {
     let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
     let settings = settings(&hub, &cache);
     hub.turn(Health::SpoilsWeights);
-    let error = pulled(&settings).unwrap_err().to_string();
+    let error = pulled(&settings).err().unwrap().to_string();
     for part in ["model.safetensors", "SHA-256", &etag(&weights()), "try again"] {
         assert!(error.contains(part), "{error}");
     }
     assert!(!blob(&cache).exists());
     // Opening a model without pulling it first is no way around.
-    assert!(open_hub(MODEL, None, Engine::default(), &settings, &()).is_err());
+    assert!(load(MODEL, None, &settings, &()).is_err());
     hub.turn(Health::Sound);
     pulled(&settings).unwrap();
 }
@@ -105,7 +105,7 @@ fn weights_that_were_damaged_on_disk_are_noticed_and_fetched_anew() {
     let mut damaged = weights();
     damaged[9000] ^= 1;
     fs::write(blob(&cache), &damaged).unwrap();
-    let error = pulled(&offline(&settings)).unwrap_err().to_string();
+    let error = pulled(&offline(&settings)).err().unwrap().to_string();
     assert!(error.contains("SHA-256"), "{error}");
     assert_eq!(fs::read(blob(&cache)).unwrap(), damaged, "there is no other copy");
     let pulled = pulled(&settings).unwrap();
@@ -117,7 +117,7 @@ fn weights_that_were_damaged_on_disk_are_noticed_and_fetched_anew() {
 fn with_downloads_switched_off_nothing_is_asked() {
     let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
     let settings = settings(&hub, &cache);
-    let error = pulled(&offline(&settings)).unwrap_err();
+    let error = pulled(&offline(&settings)).err().unwrap();
     assert!(
         matches!(&error, HubError::Offline { file, .. } if file == "config.json"),
         "{error}"
@@ -130,7 +130,7 @@ fn with_downloads_switched_off_nothing_is_asked() {
     pulled(&settings).unwrap();
     let asked = hub.requests().len();
     pulled(&offline(&settings)).unwrap();
-    open_hub(MODEL, None, Engine::default(), &offline(&settings), &()).unwrap();
+    load(MODEL, None, &offline(&settings), &()).unwrap();
     assert_eq!(hub.requests().len(), asked);
 }
 
@@ -144,7 +144,7 @@ fn shards_are_fetched_by_their_index() {
     );
     hub.add("model-1.safetensors", b"one");
     let settings = settings(&hub, &cache);
-    let error = pulled(&settings).unwrap_err().to_string();
+    let error = pulled(&settings).err().unwrap().to_string();
     assert!(error.contains("no shard"), "{error}");
     assert!(matches!(on_disk(MODEL, None, &settings), OnDisk::Partly { .. }));
     hub.add("model-2.safetensors", b"two");
@@ -190,7 +190,7 @@ fn a_text_model_is_fetched_without_a_picture_processor_but_not_opened() {
     hub.remove("preprocessor_config.json");
     hub.add("config.json", br#"{"model_type":"qwen2"}"#);
     let settings = settings(&hub, &cache);
-    let error = open_hub(MODEL, None, Engine::default(), &settings, &()).unwrap_err();
+    let error = load(MODEL, None, &settings, &()).err().unwrap();
     assert!(
         matches!(&error, LoadError::Hub(HubError::TextOnly { family, .. }) if family == "qwen2"),
         "{error}"
@@ -210,7 +210,7 @@ fn a_model_without_readable_weights_is_said_to_have_none() {
     let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
     hub.remove("model.safetensors");
     hub.add("pytorch_model.bin", b"pickled");
-    let error = pulled(&settings(&hub, &cache)).unwrap_err();
+    let error = pulled(&settings(&hub, &cache)).err().unwrap();
     assert!(matches!(error, HubError::FileMissing { .. }), "{error}");
     assert!(error.to_string().contains("no model.safetensors"), "{error}");
 }
@@ -220,7 +220,7 @@ fn a_model_that_is_not_public_asks_for_a_token() {
     let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
     hub.ask_for_token("secret");
     let mut settings = settings(&hub, &cache);
-    let error = pulled(&settings).unwrap_err().to_string();
+    let error = pulled(&settings).err().unwrap().to_string();
     assert!(error.contains("HF_TOKEN"), "{error}");
     settings.token = Some("secret".into());
     pulled(&settings).unwrap();
@@ -251,5 +251,5 @@ fn weights_of_the_hubs_converter_are_found_and_stay_found() {
     drop(hub);
     let again = pulled(&offline(&settings)).unwrap();
     assert_eq!((again.folder, again.downloaded), (first.folder, 0));
-    open_hub(MODEL, None, Engine::default(), &settings, &()).unwrap();
+    load(MODEL, None, &settings, &()).unwrap();
 }

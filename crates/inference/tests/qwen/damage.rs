@@ -4,12 +4,12 @@ use eidetic_hub::HubError;
 use std::fs;
 
 use eidetic_encoder::{EncodeError, Encoder, PromptTokenizer};
-use eidetic_inference::{Engine, LoadError, Model, open_directory};
+use eidetic_inference::{Engine, LoadError};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use tempfile::TempDir;
 
-use crate::{golden, open_text};
+use crate::{golden, load, open_text};
 
 /// A copy of a golden checkpoint that a test may damage.
 fn copy(name: &str) -> TempDir {
@@ -21,8 +21,8 @@ fn copy(name: &str) -> TempDir {
     folder
 }
 
-fn open_copy(folder: &TempDir) -> Result<Model, LoadError> {
-    open_directory(folder.path(), "copy", Engine::default())
+fn open_copy(folder: &TempDir) -> Result<Box<dyn Encoder>, LoadError> {
+    load(folder.path(), Engine::default())
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn a_missing_shard_is_named() {
     let folder = copy("gme");
     let shard = "model-00002-of-00003.safetensors";
     fs::remove_file(folder.path().join(shard)).unwrap();
-    let error = open_copy(&folder).unwrap_err();
+    let error = open_copy(&folder).err().unwrap();
     assert!(
         matches!(&error, LoadError::Hub(HubError::ShardMissing { file, .. }) if file == shard),
         "{error}"
@@ -55,7 +55,7 @@ fn a_tensor_that_no_shard_has_is_named() {
         let mut tensors = SafeTensors::deserialize(&bytes).unwrap().tensors();
         tensors.retain(|(name, _)| !name.ends_with(wanted));
         fs::write(&path, safetensors::serialize(tensors, None).unwrap()).unwrap();
-        let error = open_copy(&folder).unwrap_err();
+        let error = open_copy(&folder).err().unwrap();
         let short = wanted.trim_start_matches("language_model.");
         assert!(
             matches!(&error, LoadError::TensorMissing { name } if name.ends_with(short)),
@@ -84,7 +84,7 @@ fn tensors_of_other_shapes_and_types_are_named() {
             }
         }
         fs::write(&path, safetensors::serialize(tensors, None).unwrap()).unwrap();
-        let error = open_copy(&folder).unwrap_err();
+        let error = open_copy(&folder).err().unwrap();
         let named = matches!(&error, LoadError::TensorShape { name, .. } | LoadError::TensorType { name, .. } if name == "norm.weight");
         assert!(named, "{kind:?} {shape:?}: {error}");
     }
@@ -97,7 +97,7 @@ fn weights_cut_anywhere_are_an_error() {
     let bytes = fs::read(&path).unwrap();
     for length in [0, 7, 100, bytes.len() / 2, bytes.len() - 1] {
         fs::write(&path, &bytes[..length]).unwrap();
-        let error = open_copy(&folder).unwrap_err();
+        let error = open_copy(&folder).err().unwrap();
         assert!(matches!(error, LoadError::Weights(_)), "{length}: {error}");
     }
 }
@@ -166,7 +166,7 @@ fn files_that_contradict_each_other_are_refused_in_words() {
             &text[..300.min(text.len())]
         );
         fs::write(&path, text.replacen(from, to, 1)).unwrap();
-        let error = open_copy(&folder).unwrap_err().to_string();
+        let error = open_copy(&folder).err().unwrap().to_string();
         assert!(error.contains(named), "{file} {to}: {error}");
     }
 }
@@ -181,7 +181,7 @@ fn a_missing_file_is_named_with_its_place() {
     ] {
         let folder = copy("qwen3");
         fs::remove_file(folder.path().join(file)).unwrap();
-        let error = open_copy(&folder).unwrap_err().to_string();
+        let error = open_copy(&folder).err().unwrap().to_string();
         let wanted = file.trim_start_matches("pre");
         assert!(error.contains(wanted), "{error}");
         assert!(error.contains(&folder.path().display().to_string()), "{error}");

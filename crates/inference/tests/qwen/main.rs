@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use eidetic_domain::{Embedding, Precision};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, PromptTokenizer, TextModel};
-use eidetic_hub::{HubSettings, ModelRef};
-use eidetic_inference::{Engine, LoadError, Model, open, open_directory, open_text_directory};
+use eidetic_hub::ModelRef;
+use eidetic_inference::{Engine, LoadError, LoadOptions, load_encoder, load_text_model};
 use image::RgbImage;
 use serde_json::Value;
 
@@ -21,13 +21,34 @@ fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/golden/qwen")
 }
 
-fn golden_model(name: &str) -> Model {
-    open_directory(&golden().join(name), name, Engine::default()).expect("a golden checkpoint opens")
+/// The model in a directory, on an engine.
+fn load(folder: &Path, engine: Engine) -> Result<Box<dyn Encoder>, LoadError> {
+    let options = LoadOptions {
+        engine,
+        ..LoadOptions::default()
+    };
+    load_encoder(&ModelRef::Directory(folder.to_owned()), &options, &())
+}
+
+/// A golden checkpoint with shorter embeddings.
+fn shortened(name: &str, dimension: usize) -> Result<Box<dyn Encoder>, LoadError> {
+    let model = ModelRef::Shortened {
+        model: Box::new(ModelRef::Directory(golden().join(name))),
+        dimension,
+    };
+    load_encoder(&model, &LoadOptions::default(), &())
+}
+
+fn golden_model(name: &str) -> Box<dyn Encoder> {
+    load(&golden().join(name), Engine::default()).expect("a golden checkpoint opens")
 }
 
 fn open_text(path: &Path) -> Result<Box<dyn TextModel>, LoadError> {
-    let name = path.file_name().expect("a name").to_string_lossy();
-    open_text_directory(path, &name, Precision::F32)
+    load_text_model(
+        &ModelRef::Directory(path.to_owned()),
+        &LoadOptions::default(),
+        &(),
+    )
 }
 
 fn json(path: PathBuf) -> Value {
@@ -273,7 +294,7 @@ fn alone_or_in_a_batch_gives_the_same() {
 #[test]
 fn rounding_to_bf16_keeps_the_direction() {
     let folder = golden().join("gme");
-    let rounded = open_directory(&folder, "gme", Engine::Cpu(Precision::Bf16)).unwrap();
+    let rounded = load(&folder, Engine::Cpu(Precision::Bf16)).unwrap();
     let texts = rounded.encode_texts(&as_strs(&texts())).unwrap();
     let pictures = rounded.encode_images(&pictures()).unwrap();
     for (what, got, key) in [("texts", texts, "texts"), ("pictures", pictures, "images")] {
@@ -281,7 +302,7 @@ fn rounding_to_bf16_keeps_the_direction() {
         eprintln!("bf16 of f32 weights, {what}: lowest cosine {cosine:.6}, greatest error {error:.1e}");
         assert!(cosine > 0.999 && cosine < 0.999_999_99, "{what}: {cosine}");
     }
-    let error = open_directory(&folder, "gme", Engine::Cpu(Precision::Int8)).unwrap_err();
+    let error = load(&folder, Engine::Cpu(Precision::Int8)).err().unwrap();
     assert!(error.to_string().contains("bf16"), "{error}");
 }
 
@@ -312,32 +333,27 @@ fn the_space_names_model_weights_and_preprocessing() {
 #[test]
 fn only_models_trained_for_it_give_shorter_vectors() {
     // 48 is less than the family's least of 64: the tiny model's own width is all there is.
-    assert!(golden_model("qwen3").with_dimension(48).is_err());
-    let error = golden_model("gme").with_dimension(32).unwrap_err().to_string();
+    assert!(shortened("qwen3", 48).is_err());
+    let error = shortened("gme", 32).err().unwrap().to_string();
     assert!(error.contains("48"), "{error}");
-    assert_eq!(
-        golden_model("gme").with_dimension(48).unwrap().space().dimension,
-        48
-    );
+    assert_eq!(shortened("gme", 48).unwrap().space().dimension, 48);
     let name = format!("{}#48", golden().join("gme").display());
     let model: ModelRef = name.parse().unwrap();
-    let opened = open(&model, Engine::default(), &HubSettings::from_env(), &()).unwrap();
+    let opened = load_encoder(&model, &LoadOptions::default(), &()).unwrap();
     assert_eq!((opened.space().dimension, model.to_string()), (48, name));
 }
 
 #[test]
 fn a_model_for_texts_is_no_encoder_and_the_other_way_round() {
-    let error = open_directory(&golden().join("qwen2.5"), "qwen2.5", Engine::default()).unwrap_err();
+    let error = load(&golden().join("qwen2.5"), Engine::default()).err().unwrap();
     assert!(
         matches!(error, LoadError::Hub(HubError::TextOnly { .. }))
             && error.to_string().contains("eidetic align"),
         "{error}"
     );
-    assert!(matches!(
-        open_text(&golden().join("gme")),
-        Err(LoadError::Config(_))
-    ));
-    assert!(open_directory(&golden().join("gme"), "x", Engine::Candle).is_err());
+    // The text side of a model of images and texts is its text tower.
+    assert_eq!(open_text(&golden().join("gme")).unwrap().dimension(), 48);
+    assert!(load(&golden().join("gme"), Engine::Candle).is_err());
 }
 
 #[test]

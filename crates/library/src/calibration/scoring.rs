@@ -10,6 +10,7 @@ use eidetic_confidence::{Judge, QueryKind, cosine};
 use eidetic_domain::{Embedding, ImageId};
 use eidetic_encoder::{Encoder, Pixels};
 use eidetic_imaging::{DecodeLimits, DecodeSize, decode, decode_at_least};
+use eidetic_indexer::{Observer, RunStage};
 use eidetic_vectors::VectorIndex;
 use image::RgbImage;
 
@@ -61,17 +62,15 @@ impl Space {
     /// Scores labelled pairs. A picture is named by its path or by its image's id; where the library holds its content,
     /// its vector is taken from there. In pairs for [`QueryKind::Picture`] the second column names a picture too.
     ///
-    /// `progress` is told how many of how many pictures are done.
-    ///
     /// Errors: the model cannot be had or fails. Pictures that cannot be used are in the answer.
     pub fn score_pairs(
         &self,
         kind: QueryKind,
         pairs: &[LabelledPair],
-        progress: &dyn Fn(usize, usize),
+        observer: &dyn Observer,
     ) -> Result<ScoredPairs, LibraryError> {
         let judge = self.judge()?;
-        let pictures = self.see(&names(kind, pairs), progress)?;
+        let pictures = self.see(&names(kind, pairs), observer)?;
         let texts = match kind {
             QueryKind::Text => self.read_texts(pairs)?,
             QueryKind::Picture => HashMap::new(),
@@ -97,12 +96,10 @@ impl Space {
     }
 
     /// Every picture once, in order of its first line.
-    fn see<'a>(
-        &self,
-        names: &[&'a str],
-        progress: &dyn Fn(usize, usize),
-    ) -> Result<Pictures<'a>, LibraryError> {
+    fn see<'a>(&self, names: &[&'a str], observer: &dyn Observer) -> Result<Pictures<'a>, LibraryError> {
         let encoder = self.encoder()?;
+        observer.stage(RunStage::Scoring);
+        observer.total(names.len() as u64);
         let mut seen: Pictures<'a> = HashMap::new();
         let mut waiting: Vec<(&'a str, ImageId, Pixels)> = Vec::new();
         for name in names {
@@ -114,10 +111,10 @@ impl Space {
             if waiting.len() == PICTURES {
                 embed(encoder, &mut waiting, &mut seen)?;
             }
-            progress(seen.len(), names.len());
+            observer.done(seen.len() as u64);
         }
         embed(encoder, &mut waiting, &mut seen)?;
-        progress(seen.len(), names.len());
+        observer.done(seen.len() as u64);
         Ok(seen)
     }
 

@@ -46,7 +46,7 @@ fn pairs(folder: &Path, lie: impl Fn(bool) -> bool) -> Vec<LabelledPair> {
 }
 
 fn scored(library: &Library, pairs: &[LabelledPair]) -> ScoredPairs {
-    library.score_pairs(QueryKind::Text, pairs, &|_, _| ()).unwrap()
+    library.score_pairs(QueryKind::Text, pairs, &()).unwrap()
 }
 
 fn centre(library: &Library) -> f64 {

@@ -10,7 +10,7 @@ use eidetic_confidence::tagging::Vocabulary;
 use eidetic_domain::{Filter, ImageId};
 use eidetic_encoder::Encoder;
 use eidetic_encoder::fake::FakeEncoder;
-use eidetic_indexer::{Cancel, Observer, Options, Report};
+use eidetic_indexer::{CancelToken, IndexerOptions, IndexingReport, Observer, RunContext};
 use eidetic_search::Query;
 use eidetic_vectors::VectorIndex;
 use image::{Rgb, RgbImage};
@@ -65,18 +65,18 @@ fn encoder(model: &str) -> FakeEncoder {
     FakeEncoder::new(32 + model.len()).named(model)
 }
 
-fn options() -> Options {
-    Options {
+fn options() -> IndexerOptions {
+    IndexerOptions {
         batch: 4,
         commit_every: 8,
         threads: 1,
-        ..Options::default()
+        ..IndexerOptions::default()
     }
 }
 
-fn index(library: &Library, place: &Place) -> Report {
+fn index(library: &Library, place: &Place) -> IndexingReport {
     library
-        .index(&[place.photos()], &options(), &(), &Cancel::default())
+        .index(&[place.photos()], &options(), &RunContext::default())
         .unwrap()
 }
 
@@ -90,7 +90,7 @@ fn to(old: OldSpace) -> SwitchOptions {
 
 fn switch(library: &Library, model: &str, old: OldSpace) -> SpaceReport {
     library
-        .switch_to_encoder(Box::new(encoder(model)), &to(old), &(), &Cancel::default())
+        .switch_to_encoder(Box::new(encoder(model)), &to(old), &RunContext::default())
         .unwrap()
 }
 
@@ -165,7 +165,7 @@ fn the_old_space_answers_and_is_indexed_while_another_is_made() {
     thread::scope(|scope| {
         let switching = scope.spawn(|| {
             library
-                .switch_to_encoder(Box::new(slow), &to(OldSpace::Keep), &(), &Cancel::default())
+                .switch_to_encoder(Box::new(slow), &to(OldSpace::Keep), &RunContext::default())
                 .unwrap()
         });
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -182,8 +182,7 @@ fn the_old_space_answers_and_is_indexed_while_another_is_made() {
             library.switch_to_encoder(
                 Box::new(encoder("third")),
                 &to(OldSpace::Keep),
-                &(),
-                &Cancel::default()
+                &RunContext::default()
             ),
             Err(LibraryError::AlreadySwitching)
         ));
@@ -229,13 +228,13 @@ fn a_kept_space_never_finds_what_is_gone_and_catches_up_with_what_came() {
     };
     assert_eq!((filtered(&old), filtered(&library.active())), (19, 20));
     let report = library
-        .catch_up("old", &options(), &(), &Cancel::default())
+        .backfill_space("old", &options(), &RunContext::default())
         .unwrap();
     assert_eq!((report.embedded, report.images, report.active), (1, 20, false));
     assert_eq!((found(&old), filtered(&old)), (found(&library.active()), 20));
     assert_eq!(
         library
-            .catch_up("old", &options(), &(), &Cancel::default())
+            .backfill_space("old", &options(), &RunContext::default())
             .unwrap()
             .embedded,
         0
@@ -243,7 +242,7 @@ fn a_kept_space_never_finds_what_is_gone_and_catches_up_with_what_came() {
 }
 
 /// Stops after some images.
-struct StopAfter(u64, Cancel);
+struct StopAfter(u64, CancelToken);
 
 impl Observer for StopAfter {
     fn done(&self, images: u64) {
@@ -256,14 +255,13 @@ impl Observer for StopAfter {
 #[test]
 fn a_switch_that_was_stopped_or_failed_goes_on_and_can_be_given_up() {
     let (place, library) = Place::new(200);
-    let cancel = Cancel::default();
+    let cancel = CancelToken::default();
     let slow = encoder("newer").with_delay(Duration::from_millis(2));
     let stopped = library
         .switch_to_encoder(
             Box::new(slow),
             &to(OldSpace::Drop),
-            &StopAfter(64, cancel.clone()),
-            &cancel,
+            &RunContext::new(&StopAfter(64, cancel.clone()), &cancel),
         )
         .unwrap();
     assert!(
@@ -280,7 +278,7 @@ fn a_switch_that_was_stopped_or_failed_goes_on_and_can_be_given_up() {
         (stopped.embedded, 200, false)
     );
     let failing = encoder("newer").failing_after(3);
-    let failed = library.switch_to_encoder(Box::new(failing), &to(OldSpace::Drop), &(), &Cancel::default());
+    let failed = library.switch_to_encoder(Box::new(failing), &to(OldSpace::Drop), &RunContext::default());
     assert!(matches!(failed, Err(LibraryError::Indexing(_))), "{failed:?}");
     assert_eq!(library.space().model, "old");
     drop(library);
@@ -289,7 +287,7 @@ fn a_switch_that_was_stopped_or_failed_goes_on_and_can_be_given_up() {
     assert_eq!(done, stopped.embedded + 12, "three batches of four were kept");
     space(&library, "newer");
     let resumed = library
-        .resume_switch(&options(), &(), &(), &Cancel::default())
+        .resume_switch(&options(), &(), &RunContext::default())
         .unwrap()
         .unwrap();
     assert_eq!((resumed.embedded, resumed.active), (200 - done, true));
@@ -302,14 +300,18 @@ fn a_switch_that_was_stopped_or_failed_goes_on_and_can_be_given_up() {
     assert!(!place.library().join("vectors").exists());
     assert_eq!(
         library
-            .resume_switch(&options(), &(), &(), &Cancel::default())
+            .resume_switch(&options(), &(), &RunContext::default())
             .unwrap(),
         None
     );
 
-    let cancel = Cancel::default();
+    let cancel = CancelToken::default();
     cancel.cancel();
-    let begun = library.switch_to_encoder(Box::new(encoder("third")), &to(OldSpace::Keep), &(), &cancel);
+    let begun = library.switch_to_encoder(
+        Box::new(encoder("third")),
+        &to(OldSpace::Keep),
+        &RunContext::new(&(), &cancel),
+    );
     assert!(begun.unwrap().cancelled && library.planned_switch().unwrap().is_some());
     assert!(switch(&library, "newer", OldSpace::Keep).active);
     assert_eq!(library.planned_switch().unwrap(), None, "given up");
@@ -341,8 +343,7 @@ fn a_switch_that_could_read_nothing_is_not_made() {
     let refused = library.switch_to_encoder(
         Box::new(encoder("newer")),
         &to(OldSpace::Drop),
-        &(),
-        &Cancel::default(),
+        &RunContext::default(),
     );
     assert!(
         matches!(refused, Err(LibraryError::NothingReadable { images: 5 })),
@@ -399,7 +400,7 @@ fn a_damaged_space_beside_the_active_one_is_named_and_harms_nothing_else() {
     assert_eq!(found(&library.active()).len(), 10);
     space(&library, "old");
     let report = library
-        .catch_up("old", &options(), &(), &Cancel::default())
+        .backfill_space("old", &options(), &RunContext::default())
         .unwrap();
     assert_eq!(
         (report.embedded, report.images),
@@ -447,7 +448,7 @@ fn tags_and_calibrations_are_each_spaces_own_and_tags_are_made_anew_by_the_same_
         vocabulary: Vocabulary::parse(b"red\ngreen\nblue\nyellow\ncyan\n").unwrap(),
         ..TagOptions::default()
     };
-    library.tag(&options, &|_| (), &Cancel::default()).unwrap();
+    library.tag(&options, &RunContext::default()).unwrap();
     let old = library.active();
     let image = place.id(4);
     let before = old.get_tags(&image).unwrap();
@@ -461,10 +462,7 @@ fn tags_and_calibrations_are_each_spaces_own_and_tags_are_made_anew_by_the_same_
     let report = switch(&library, "newer", OldSpace::Keep);
     assert_eq!(report.tagged, 9);
     assert_eq!(
-        library
-            .tag(&options, &|_| (), &Cancel::default())
-            .unwrap()
-            .unchanged,
+        library.tag(&options, &RunContext::default()).unwrap().unchanged,
         9
     );
     fs::rename(

@@ -1,6 +1,6 @@
 use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result};
-use eidetic_indexer::Options;
+use eidetic_indexer::IndexerOptions;
 use eidetic_library::{ModelRef, SwitchOptions};
 use serde::de::DeserializeOwned;
 
@@ -40,7 +40,7 @@ pub(crate) async fn switch(
     let options = SwitchOptions {
         old: asked.old,
         precision: asked.precision,
-        indexing: Options::default(),
+        indexing: IndexerOptions::default(),
     };
     Ok(start_job(&state, Work::Switch(model, Box::new(options)))?)
 }

@@ -1,5 +1,5 @@
 use eidetic_domain::SpaceId;
-use eidetic_indexer::{Failure, Report};
+use eidetic_indexer::{FileFailure, IndexingReport};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -94,7 +94,7 @@ pub struct FailedFile {
 
 impl IndexReport {
     /// What `report` says, of a library of `space`.
-    pub fn new(report: &Report, space: &SpaceId) -> Self {
+    pub fn new(report: &IndexingReport, space: &SpaceId) -> Self {
         Self {
             indexed: report.indexed,
             unchanged: report.unchanged,
@@ -108,8 +108,8 @@ impl IndexReport {
     }
 }
 
-impl From<&Failure> for FailedFile {
-    fn from(failure: &Failure) -> Self {
+impl From<&FileFailure> for FailedFile {
+    fn from(failure: &FileFailure) -> Self {
         Self {
             path: failure.path.to_string_lossy().into_owned(),
             reason: failure.reason.clone(),

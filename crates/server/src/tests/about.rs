@@ -199,7 +199,7 @@ fn calibrate(site: &Site) {
     }
     let library = &site.state.library;
     let scored = library
-        .score_pairs(QueryKind::Text, &pairs, &|_, _| ())
+        .score_pairs(QueryKind::Text, &pairs, &())
         .expect("the fake encodes");
     library
         .calibrate(QueryKind::Text, &scored, Keep::Stored)

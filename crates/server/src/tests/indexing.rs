@@ -115,13 +115,13 @@ async fn a_model_that_fails_fails_the_job_with_its_reason() {
     }
     let search = site.get("/v1/search?text=another").await;
     assert_eq!(search.status, StatusCode::INTERNAL_SERVER_ERROR);
-    assert!(search.problem().detail.contains("a failure was asked for"));
+    assert!(search.problem().detail.contains("requested failure"));
     let JobTicket { job } = index(&site, json!({"folders": [many_pictures(&site, 3)]}))
         .await
         .json();
     let ended = site.ended(&job).await;
     assert_eq!(ended.state, JobState::Failed);
-    assert!(ended.error.unwrap().contains("a failure was asked for"));
+    assert!(ended.error.unwrap().contains("requested failure"));
 }
 
 #[actix_web::test]

@@ -82,9 +82,8 @@ async fn a_large_picture_is_shrunk_for_viewing() {
     image::RgbImage::new(5_000, 10).save(&wide).unwrap();
     let index = site.state.library.index(
         &[],
-        &eidetic_indexer::Options::default(),
-        &(),
-        &eidetic_indexer::Cancel::default(),
+        &eidetic_indexer::IndexerOptions::default(),
+        &eidetic_indexer::RunContext::default(),
     );
     assert_eq!(index.unwrap().indexed, 1);
     let view = site

@@ -9,7 +9,7 @@ use actix_web::test::{TestRequest, init_service, try_call_service};
 use actix_web::web::{Bytes, Data};
 use eidetic_domain::ImageId;
 use eidetic_encoder::fake::FakeEncoder;
-use eidetic_indexer::{Cancel, Options};
+use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{Library, Owner};
 use image::{Rgb, RgbImage};
 use serde::de::DeserializeOwned;
@@ -59,7 +59,7 @@ impl Site {
             .save(photos.join("trip/cyan.tiff"))
             .expect("it is writable");
         let library = open(&folder.path().join("library"), encoder);
-        let report = library.index(&[photos], &Options::default(), &(), &Cancel::default());
+        let report = library.index(&[photos], &IndexerOptions::default(), &RunContext::default());
         assert_eq!(report.expect("the run succeeds").indexed, 5);
         let mut options = ServeOptions::new(([127, 0, 0, 1], 7801).into());
         adapt(&mut options);

@@ -1,10 +1,12 @@
 //! Tags of images, and searching among those that carry some.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use eidetic_confidence::tagging::{TagRule, Vocabulary};
-use eidetic_indexer::{Cancel, Options};
-use eidetic_library::{TagOptions, TagProgress, TagReport};
+use eidetic_indexer::{CancelToken, IndexerOptions, Observer, RunContext, RunStage};
+use eidetic_library::{TagOptions, TagReport};
 use serde_json::json;
 
 use super::site::Site;
@@ -18,7 +20,7 @@ fn tag(site: &Site, words: &str) -> TagReport {
             ..TagRule::default()
         },
     };
-    let report = site.state.library.tag(&options, &|_| (), &Cancel::default());
+    let report = site.state.library.tag(&options, &RunContext::default());
     report.unwrap()
 }
 
@@ -98,12 +100,12 @@ async fn tagging_again_does_only_what_changed() {
 #[actix_web::test]
 async fn a_cancelled_run_says_so_and_too_many_tags_are_refused() {
     let site = Site::new();
-    let cancel = Cancel::default();
+    let cancel = CancelToken::default();
     cancel.cancel();
     let report = site
         .state
         .library
-        .tag(&TagOptions::default(), &|_| (), &cancel)
+        .tag(&TagOptions::default(), &RunContext::new(&(), &cancel))
         .unwrap();
     assert!(report.cancelled && report.tagged == 0);
     let body = json!({"text": "blue", "filter": {"tags": vec!["a"; 101]}});
@@ -112,6 +114,25 @@ async fn a_cancelled_run_says_so_and_too_many_tags_are_refused() {
         .await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     assert!(refused.problem().detail.contains("101 tags, 100 are allowed"));
+}
+
+/// Cancels once the first images are tagged.
+struct CancelWhileTagging {
+    cancel: CancelToken,
+    is_tagging: AtomicBool,
+}
+
+impl Observer for CancelWhileTagging {
+    fn stage(&self, stage: RunStage) {
+        self.is_tagging
+            .store(stage == RunStage::Tagging, Ordering::Relaxed);
+    }
+
+    fn done(&self, _images: u64) {
+        if self.is_tagging.load(Ordering::Relaxed) {
+            self.cancel.cancel();
+        }
+    }
 }
 
 #[actix_web::test]
@@ -126,20 +147,21 @@ async fn a_run_that_was_stopped_goes_on_where_it_stopped() {
     }
     let library = &site.state.library;
     library
-        .index(&[], &Options::default(), &(), &Cancel::default())
+        .index(&[], &IndexerOptions::default(), &RunContext::default())
         .unwrap();
-    let cancel = Cancel::default();
-    let stop = |progress| {
-        if matches!(progress, TagProgress::Images { .. }) {
-            cancel.cancel();
-        }
+    let cancel = CancelToken::default();
+    let stop = CancelWhileTagging {
+        cancel: cancel.clone(),
+        is_tagging: AtomicBool::new(false),
     };
-    let first = library.tag(&TagOptions::default(), &stop, &cancel).unwrap();
+    let first = library
+        .tag(&TagOptions::default(), &RunContext::new(&stop, &cancel))
+        .unwrap();
     let images = library.counts().unwrap().images;
     assert!(first.cancelled, "{first:?}");
     assert!((1..images).contains(&first.tagged), "{first:?}");
     let second = library
-        .tag(&TagOptions::default(), &|_| (), &Cancel::default())
+        .tag(&TagOptions::default(), &RunContext::default())
         .unwrap();
     assert_eq!(second.unchanged, first.tagged);
     assert_eq!(second.tagged, images - first.tagged);

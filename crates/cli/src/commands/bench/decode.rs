@@ -1,10 +1,10 @@
-//! What a picture costs before the model sees it, stage by stage, on one thread.
+//! `eidetic bench decode`: the stages before the model, on one thread.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use eidetic_domain::{ImageId, Precision};
+use eidetic_domain::ImageId;
 use eidetic_encoder::Encoder;
 use eidetic_imaging::{
     DecodeLimits, DecodeSize, DecodedImage, FileKind, HEAD_LENGTH, ThumbnailStore, classify, decode,
@@ -15,12 +15,14 @@ use serde::Serialize;
 use crate::Outcome;
 use crate::arguments::BenchDecode;
 use crate::failure::Failure;
+use crate::load_model::ModelLoader;
 use crate::output;
 
-/// Means over all pictures, in milliseconds.
+/// The JSON of `eidetic bench decode`: means over all images, in milliseconds.
 #[derive(Debug, Default, Serialize)]
-struct Figures {
-    pictures: u32,
+struct DecodeAnswer {
+    #[serde(rename = "pictures")]
+    images: u32,
     read_ms: f64,
     hash_ms: f64,
     decode_ms: f64,
@@ -28,19 +30,19 @@ struct Figures {
     preprocess_ms: f64,
     total_ms: f64,
     images_per_second: f64,
-    /// Pictures that the full decoder refuses.
+    /// Files that could not be decoded.
     refused: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    full: Option<Full>,
+    full: Option<FullSize>,
 }
 
-/// Against decoding every pixel.
+/// Comparison with decoding at full size.
 #[derive(Debug, Serialize)]
-struct Full {
+struct FullSize {
     decode_ms: f64,
     thumbnail_ms: f64,
     preprocess_ms: f64,
-    /// Pictures that come out smaller than they are.
+    /// Images that were decoded at a reduced size.
     scaled: u32,
     least_cosine: f64,
     mean_cosine: f64,
@@ -57,20 +59,21 @@ struct Stages {
 }
 
 pub(super) fn run(arguments: &BenchDecode) -> Result<Outcome, Failure> {
-    let encoder = super::load(&arguments.model, Precision::F32, (&arguments.loading).into())?;
-    let files = pictures(&arguments.folder)?;
-    let mut figures = measure(&encoder, &files)?;
+    let encoder = ModelLoader::new(&arguments.options).encoder(&arguments.model)?;
+    let encoder = encoder.as_ref();
+    let files = image_files(&arguments.folder)?;
+    let mut figures = measure(encoder, &files)?;
     if arguments.compare {
-        figures.full = Some(compare(&encoder, &files)?);
+        figures.full = Some(compare(encoder, &files)?);
     }
     output::json(&figures)?;
     Ok(Outcome::Done)
 }
 
-fn measure(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<Figures, Failure> {
+fn measure(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<DecodeAnswer, Failure> {
     let (folder, store) = thumbnails()?;
     let mut stages = Stages::default();
-    let mut figures = Figures::default();
+    let mut figures = DecodeAnswer::default();
     for file in files {
         let bytes = timed(&mut stages.read, || fs::read(file)).map_err(anyhow::Error::from)?;
         let id = timed(&mut stages.hash, || ImageId::of(&bytes));
@@ -78,14 +81,14 @@ fn measure(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<Figures, Failure>
         match prepare(encoder, &mut stages, &store, id, || {
             decode_at_least(&bytes, &DecodeLimits::default(), size).ok()
         })? {
-            Some(_) => figures.pictures += 1,
+            Some(_) => figures.images += 1,
             None => figures.refused += 1,
         }
     }
     folder.close().map_err(anyhow::Error::from)?;
-    let mean = |time: Duration| time.as_secs_f64() * 1e3 / f64::from(figures.pictures.max(1));
+    let mean = |time: Duration| time.as_secs_f64() * 1e3 / f64::from(figures.images.max(1));
     let total = stages.read + stages.hash + stages.decode + stages.thumbnail + stages.preprocess;
-    Ok(Figures {
+    Ok(DecodeAnswer {
         read_ms: mean(stages.read),
         hash_ms: mean(stages.hash),
         decode_ms: mean(stages.decode),
@@ -97,7 +100,7 @@ fn measure(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<Figures, Failure>
     })
 }
 
-/// Decodes and shrinks one picture as indexing does.
+/// Decodes, stores a thumbnail, and preprocesses, as indexing does. `None` if decoding fails.
 fn prepare(
     encoder: &dyn Encoder,
     stages: &mut Stages,
@@ -113,7 +116,7 @@ fn prepare(
     Ok(Some((decoded, pixels)))
 }
 
-fn compare(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<Full, Failure> {
+fn compare(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<FullSize, Failure> {
     let (folder, store) = thumbnails()?;
     let mut stages = Stages::default();
     let (mut scaled, mut cosines) = (0, Vec::new());
@@ -137,7 +140,7 @@ fn compare(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<Full, Failure> {
     folder.close().map_err(anyhow::Error::from)?;
     let count = cosines.len().max(1) as f64;
     let mean = |time: Duration| time.as_secs_f64() * 1e3 / count;
-    Ok(Full {
+    Ok(FullSize {
         decode_ms: mean(stages.decode),
         thumbnail_ms: mean(stages.thumbnail),
         preprocess_ms: mean(stages.preprocess),
@@ -160,18 +163,18 @@ fn timed<T>(total: &mut Duration, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// All pictures at or below `folder`, sorted. Links are not followed.
-fn pictures(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// All image files in `folder` and its subfolders, sorted. Links are not followed.
+fn image_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        let refused = |error| Failure::arguments(format!("{}: {error}", folder.display()));
-        for entry in fs::read_dir(&folder).map_err(refused)? {
-            let entry = entry.map_err(refused)?;
-            let kind = entry.file_type().map_err(refused)?;
+        let failed = |error: std::io::Error| Failure::in_file(&folder, error);
+        for entry in fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let kind = entry.file_type().map_err(failed)?;
             if kind.is_dir() {
                 folders.push(entry.path());
-            } else if kind.is_file() && is_picture(&entry.path()) {
+            } else if kind.is_file() && is_image(&entry.path()) {
                 files.push(entry.path());
             }
         }
@@ -180,7 +183,7 @@ fn pictures(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-fn is_picture(path: &Path) -> bool {
+fn is_image(path: &Path) -> bool {
     let head = fs::read(path).unwrap_or_default();
     matches!(
         classify(&head[..head.len().min(HEAD_LENGTH)], path),

@@ -1,3 +1,5 @@
+//! Reads files of labeled pairs.
+
 use std::fs;
 use std::path::Path;
 
@@ -9,31 +11,30 @@ use eidetic_domain::ImageId;
 
 use crate::failure::Failure;
 
-/// More than the longest file of pairs that is taken.
-const MOST_BYTES: u64 = 256 << 20;
+/// Limit for files of pairs, above the size of the maximum number of pairs.
+const MAX_BYTES: u64 = 256 << 20;
 
-/// Reads the file of pairs, with every path made absolute. Whatever is wrong with it is a wrong argument.
+/// Reads a file of pairs and makes its paths absolute.
 pub(super) fn read(file: &Path, kind: QueryKind) -> Result<Vec<LabelledPair>, Failure> {
-    let refused = |reason: String| Failure::arguments(format!("{}: {reason}", file.display()));
-    let text = text_of(file).map_err(refused)?;
-    let mut pairs = labelled_pairs(&text).map_err(|error| refused(error.to_string()))?;
-    enough(&pairs).map_err(|error| refused(error.to_string()))?;
+    let text = read_text(file).map_err(|reason| Failure::in_file(file, reason))?;
+    let mut pairs = labelled_pairs(&text).map_err(|error| Failure::in_file(file, error))?;
+    check_counts(&pairs).map_err(|error| Failure::in_file(file, error))?;
     let folder = file.parent().unwrap_or(Path::new(""));
     for pair in &mut pairs {
-        pair.pair.image = located(&pair.pair.image, folder);
+        pair.pair.image = resolve(&pair.pair.image, folder);
         if kind == QueryKind::Picture {
-            pair.pair.text = located(&pair.pair.text, folder);
+            pair.pair.text = resolve(&pair.pair.text, folder);
         }
     }
     Ok(pairs)
 }
 
-fn text_of(file: &Path) -> Result<String, String> {
+fn read_text(file: &Path) -> Result<String, String> {
     let metadata = fs::metadata(file).map_err(|error| error.to_string())?;
     if !metadata.is_file() {
-        return Err("this is no file".to_owned());
+        return Err("this is not a regular file".to_owned());
     }
-    if metadata.len() > MOST_BYTES {
+    if metadata.len() > MAX_BYTES {
         return Err(format!(
             "the file is too large ({})",
             crate::output::bytes(metadata.len())
@@ -47,8 +48,8 @@ fn text_of(file: &Path) -> Result<String, String> {
     })
 }
 
-/// What the calibration would say after all pictures were read can be said before.
-fn enough(pairs: &[LabelledPair]) -> Result<(), CalibrationError> {
+/// Checks the number of pairs before their images are read.
+fn check_counts(pairs: &[LabelledPair]) -> Result<(), CalibrationError> {
     let matching = pairs.iter().filter(|pair| pair.matches).count();
     let other = pairs.len() - matching;
     if pairs.len() > MAX_LABELLED {
@@ -67,13 +68,18 @@ fn enough(pairs: &[LabelledPair]) -> Result<(), CalibrationError> {
     Ok(())
 }
 
-/// An image's id stays; a relative path is looked for beside the file first, then in the working directory.
-fn located(name: &str, folder: &Path) -> String {
+/// An image id stays as it is; a path is relative to the file's folder or, if missing there, the working
+/// directory.
+fn resolve(name: &str, folder: &Path) -> String {
     if name.parse::<ImageId>().is_ok() {
         return name.to_owned();
     }
-    let beside = folder.join(name);
-    let path = if beside.exists() { beside } else { name.into() };
+    let in_folder = folder.join(name);
+    let path = if in_folder.exists() {
+        in_folder
+    } else {
+        name.into()
+    };
     let absolute = std::path::absolute(&path).unwrap_or(path);
     absolute.to_str().map_or_else(|| name.to_owned(), str::to_owned)
 }

@@ -1,3 +1,5 @@
+//! Calibrations and their history as text.
+
 use std::fmt::Write;
 
 use eidetic_confidence::calibration::{ClassSummary, Histogram, Interval, Source};
@@ -5,14 +7,15 @@ use eidetic_confidence::{Fit, QueryKind};
 use eidetic_library::Happened;
 use eidetic_server::json::{CalibrationAnswer, CalibrationEventAnswer, ThresholdAnswer};
 
-/// Bins of the stored histogram that make one line, and the longest bar.
-const BINS_A_LINE: usize = 2;
-const BAR: usize = 24;
+/// Bins of the stored histogram per line.
+const BINS_PER_LINE: usize = 2;
+/// Characters of the longest bar.
+const BAR_LENGTH: usize = 24;
 
-/// All calibrations that count.
+/// The current calibrations.
 pub(super) fn calibrations(all: &[CalibrationAnswer]) -> String {
     if all.is_empty() {
-        return "not calibrated: confidences are those that came with the model\n\
+        return "not calibrated: the model's own confidences are used\n\
                 calibrate with: eidetic calibrate PAIRS.tsv"
             .to_owned();
     }
@@ -37,10 +40,10 @@ pub(super) fn calibration(made: &CalibrationAnswer) -> String {
     text.trim_end().to_owned()
 }
 
-/// What was done, the latest last.
+/// All events, the latest last.
 pub(super) fn history(events: &[CalibrationEventAnswer]) -> String {
     if events.is_empty() {
-        return "nothing yet".to_owned();
+        return "no calibrations yet".to_owned();
     }
     let line = |event: &CalibrationEventAnswer| {
         let what = match event.what {
@@ -106,7 +109,7 @@ fn quality(made: &CalibrationAnswer) -> String {
             .map_or_else(String::new, |before| format!(" (was {:.3})", figure(before)))
     };
     format!(
-        "\narea under ROC {:.3}, average precision {:.3}\ncalibration error {:.3}{}, log loss {:.3}{}, on pairs kept back\n",
+        "\narea under ROC {:.3}, average precision {:.3}\ncalibration error {:.3}{}, log loss {:.3}{}, on held-out pairs\n",
         made.curve.roc_area,
         made.curve.average_precision,
         made.after.reliability.expected_calibration_error,
@@ -116,11 +119,11 @@ fn quality(made: &CalibrationAnswer) -> String {
     )
 }
 
-/// Shares of each class, so that the smaller one can be seen.
+/// Bars are shares of their class, so that a small class is visible.
 fn histogram(histogram: &Histogram) -> String {
     let lines = |counts: &[usize]| -> Vec<f64> {
         let total = counts.iter().sum::<usize>().max(1) as f64;
-        let chunks = counts.chunks(BINS_A_LINE);
+        let chunks = counts.chunks(BINS_PER_LINE);
         chunks
             .map(|bins| bins.iter().sum::<usize>() as f64 / total)
             .collect()
@@ -131,12 +134,17 @@ fn histogram(histogram: &Histogram) -> String {
         .chain(&other)
         .copied()
         .fold(f64::MIN_POSITIVE, f64::max);
-    let bar = |share: f64| "█".repeat((share / most * BAR as f64).ceil() as usize);
+    let bar = |share: f64| "█".repeat((share / most * BAR_LENGTH as f64).ceil() as usize);
     let width = (histogram.to - histogram.from) / matching.len().max(1) as f64;
-    let mut text = format!("\n{:>8}  {:BAR$}  match\n", "score", "other");
+    let mut text = format!("\n{:>8}  {:BAR_LENGTH$}  match\n", "score", "other");
     for (at, (matching, other)) in matching.iter().zip(&other).enumerate() {
         let from = histogram.from + width * at as f64;
-        let _ = writeln!(text, "{from:8.4}  {:BAR$}  {}", bar(*other), bar(*matching));
+        let _ = writeln!(
+            text,
+            "{from:8.4}  {:BAR_LENGTH$}  {}",
+            bar(*other),
+            bar(*matching)
+        );
     }
     text
 }

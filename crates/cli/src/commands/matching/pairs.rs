@@ -1,5 +1,5 @@
-//! Pairs of picture and text, line by line: read, compared and printed a portion at a time, so that a file of any length
-//! takes no more memory than one portion.
+//! `eidetic match --pairs`: reads, compares and prints pairs in batches, so that memory use does not grow
+//! with the file.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,19 +11,19 @@ use eidetic_server::json::MatchResult;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use super::comparer::{Asked, Comparer};
+use super::matcher::{ImageMatcher, MatchJob};
 use crate::Outcome;
 use crate::arguments::Global;
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::bytes_bar;
 
-/// Pairs that are compared together.
-const PORTION: usize = 256;
-/// A line longer than this is no pair.
-const LONGEST_LINE: u64 = 32 << 10;
+/// Lines per batch.
+const BATCH: usize = 256;
+/// Bytes.
+const MAX_LINE_LENGTH: u64 = 32 << 10;
 
-/// One line's answer, as JSON.
+/// The JSON of a line.
 #[derive(Serialize)]
 struct LineAnswer<'a> {
     line: usize,
@@ -32,22 +32,22 @@ struct LineAnswer<'a> {
     result: &'a MatchResult,
 }
 
-/// One line that has no answer, as JSON.
+/// The JSON of an invalid line.
 #[derive(Serialize)]
 struct LineFailure<'a> {
     line: usize,
     error: &'a str,
 }
 
-/// A line of the file: a pair, or what is wrong with it.
+/// A line of the file: a pair, or why it is none.
 struct Line {
     number: usize,
     pair: Result<Pair, String>,
 }
 
-/// Compares all pairs of `file`; lines that are no pairs, or whose picture cannot be read, are named and passed over.
-pub(super) fn run(global: &Global, comparer: &Comparer, file: &Path) -> Result<Outcome, Failure> {
-    let unreadable = |error: std::io::Error| Failure::arguments(format!("{}: {error}", file.display()));
+/// Compares all pairs of `file`. Invalid lines and unreadable images are reported and skipped.
+pub(super) fn run(global: &Global, matcher: &ImageMatcher, file: &Path) -> Result<Outcome, Failure> {
+    let unreadable = |error: std::io::Error| Failure::in_file(file, error);
     let (source, length): (Box<dyn Read>, u64) = if file == Path::new("-") {
         (Box::new(stdin()), 0)
     } else {
@@ -62,7 +62,7 @@ pub(super) fn run(global: &Global, comparer: &Comparer, file: &Path) -> Result<O
         bar: &bar,
     };
     if !global.json {
-        let more = if comparer.has_purpose() {
+        let more = if matcher.has_profile() {
             "\tverdict\taction"
         } else {
             ""
@@ -73,11 +73,11 @@ pub(super) fn run(global: &Global, comparer: &Comparer, file: &Path) -> Result<O
     }
     let mut failed = 0;
     loop {
-        let portion = lines.portion().map_err(unreadable)?;
-        if portion.is_empty() {
+        let batch = lines.next_batch().map_err(unreadable)?;
+        if batch.is_empty() {
             break;
         }
-        failed += answer(global, comparer, &portion)?;
+        failed += print_batch(global, matcher, &batch)?;
     }
     bar.finish_and_clear();
     Ok(if failed == 0 {
@@ -87,14 +87,14 @@ pub(super) fn run(global: &Global, comparer: &Comparer, file: &Path) -> Result<O
     })
 }
 
-/// Prints a line an answer, in the order of the file; gives the number of lines without one.
-fn answer(global: &Global, comparer: &Comparer, portion: &[Line]) -> Result<usize, Failure> {
-    let asked = by_picture(portion);
-    let results = comparer.results(&asked)?;
+/// Prints one line per pair, in the order of the file; returns the number of failures.
+fn print_batch(global: &Global, matcher: &ImageMatcher, batch: &[Line]) -> Result<usize, Failure> {
+    let jobs = jobs_of(batch);
+    let results = matcher.run(&jobs)?;
     let by_image: HashMap<&Path, &Result<Vec<MatchResult>, String>> =
-        asked.iter().map(|asked| asked.image).zip(&results).collect();
+        jobs.iter().map(|job| job.image).zip(&results).collect();
     let mut failed = 0;
-    for Line { number, pair } in portion {
+    for Line { number, pair } in batch {
         let found = pair.as_ref().map_err(Clone::clone).and_then(|pair| {
             let results = by_image[Path::new(&pair.image)].as_ref().map_err(Clone::clone)?;
             let text = pair.text.trim();
@@ -107,32 +107,32 @@ fn answer(global: &Global, comparer: &Comparer, portion: &[Line]) -> Result<usiz
             Ok((pair, result)) => print(global, *number, &pair.image, result)?,
             Err(reason) => {
                 failed += 1;
-                complain(global, *number, &reason)?;
+                print_failure(global, *number, &reason)?;
             }
         }
     }
     Ok(failed)
 }
 
-/// The portion's pictures, each once, with all texts that stand beside it.
-fn by_picture(portion: &[Line]) -> Vec<Asked<'_>> {
-    let mut places: HashMap<&str, usize> = HashMap::new();
-    let mut asked: Vec<Asked> = Vec::new();
-    for pair in portion.iter().filter_map(|line| line.pair.as_ref().ok()) {
-        let place = *places.entry(&pair.image).or_insert_with(|| {
-            asked.push(Asked {
+/// One job for each distinct image of the batch, with all of its texts.
+fn jobs_of(batch: &[Line]) -> Vec<MatchJob<'_>> {
+    let mut positions: HashMap<&str, usize> = HashMap::new();
+    let mut jobs: Vec<MatchJob> = Vec::new();
+    for pair in batch.iter().filter_map(|line| line.pair.as_ref().ok()) {
+        let position = *positions.entry(&pair.image).or_insert_with(|| {
+            jobs.push(MatchJob {
                 image: Path::new(&pair.image),
                 texts: Vec::new(),
                 compete: false,
             });
-            asked.len() - 1
+            jobs.len() - 1
         });
         let text = pair.text.trim();
-        if !asked[place].texts.contains(&text) {
-            asked[place].texts.push(text);
+        if !jobs[position].texts.contains(&text) {
+            jobs[position].texts.push(text);
         }
     }
-    asked
+    jobs
 }
 
 fn print(global: &Global, line: usize, image: &str, result: &MatchResult) -> Result<(), Failure> {
@@ -141,7 +141,7 @@ fn print(global: &Global, line: usize, image: &str, result: &MatchResult) -> Res
     }
     let confidence = result.confidence.map_or_else(String::new, |p| format!("{p:.4}"));
     let verdict = result.verdict.as_ref();
-    let verdict = verdict.map(|said| format!("\t{}\t{}", said.level, said.action.name()));
+    let verdict = verdict.map(|verdict| format!("\t{}\t{}", verdict.level, verdict.action.name()));
     output::line(&format!(
         "{image}\t{}\t{:.4}\t{:.4}\t{confidence}\t{}{}",
         result.text,
@@ -152,7 +152,7 @@ fn print(global: &Global, line: usize, image: &str, result: &MatchResult) -> Res
     ))
 }
 
-fn complain(global: &Global, line: usize, reason: &str) -> Result<(), Failure> {
+fn print_failure(global: &Global, line: usize, reason: &str) -> Result<(), Failure> {
     eprintln!("eidetic: line {line}: {reason}");
     if global.json {
         return output::json(&LineFailure { line, error: reason });
@@ -160,7 +160,7 @@ fn complain(global: &Global, line: usize, reason: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A file read line by line, never more than a line and a portion of pairs at a time.
+/// Reads a file line by line.
 struct Lines<'a> {
     source: BufReader<Box<dyn Read>>,
     number: usize,
@@ -168,30 +168,31 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    fn portion(&mut self) -> std::io::Result<Vec<Line>> {
-        let mut portion = Vec::new();
-        while portion.len() < PORTION {
+    /// The next lines; empty at the end of the file.
+    fn next_batch(&mut self) -> std::io::Result<Vec<Line>> {
+        let mut batch = Vec::new();
+        while batch.len() < BATCH {
             let mut bytes = Vec::new();
             let read = (&mut self.source)
-                .take(LONGEST_LINE)
+                .take(MAX_LINE_LENGTH)
                 .read_until(b'\n', &mut bytes)?;
             if read == 0 {
                 break;
             }
             self.number += 1;
             self.bar.inc(read as u64);
-            if read as u64 == LONGEST_LINE && !bytes.ends_with(b"\n") {
+            if read as u64 == MAX_LINE_LENGTH && !bytes.ends_with(b"\n") {
                 self.source.skip_until(b'\n')?;
-                portion.push(self.line(Err(format!("it is longer than {LONGEST_LINE} bytes"))));
+                batch.push(self.line(Err(format!("the line is longer than {MAX_LINE_LENGTH} bytes"))));
                 continue;
             }
-            match parsed(self.number, bytes) {
+            match parse(self.number, bytes) {
                 Ok(None) => {}
-                Ok(Some(pair)) => portion.push(self.line(Ok(pair))),
-                Err(reason) => portion.push(self.line(Err(reason))),
+                Ok(Some(pair)) => batch.push(self.line(Ok(pair))),
+                Err(reason) => batch.push(self.line(Err(reason))),
             }
         }
-        Ok(portion)
+        Ok(batch)
     }
 
     fn line(&self, pair: Result<Pair, String>) -> Line {
@@ -202,9 +203,10 @@ impl Lines<'_> {
     }
 }
 
-/// The pair in a line; nothing in an empty one. The error leaves out the line's number, which is printed before it.
-fn parsed(number: usize, bytes: Vec<u8>) -> Result<Option<Pair>, String> {
-    let text = String::from_utf8(bytes).map_err(|_| "it is no UTF-8 text".to_owned())?;
+/// The pair of a line; `None` for an empty one. The error is without the line number, which is printed
+/// before it.
+fn parse(number: usize, bytes: Vec<u8>) -> Result<Option<Pair>, String> {
+    let text = String::from_utf8(bytes).map_err(|_| "the line is not UTF-8".to_owned())?;
     pair_of_line(number, &text).map_err(|error: PairsError| {
         let message = error.to_string();
         let unnumbered = message.strip_prefix(&format!("line {number}: "));

@@ -1,11 +1,11 @@
-//! The table of known models: a heading a family, a line a model, 80 columns wide.
+//! The table of `eidetic models`: a heading per family, a line per model, at most 80 columns wide.
 
-use eidetic_hub::{KnownModel, Reads};
+use eidetic_hub::{KnownModel, Modality};
 
-use super::Listed;
+use super::ModelRow;
 
-/// All families, in the catalogue's order.
-pub(super) fn of(models: &[Listed]) -> String {
+/// Formats all models, in the catalogue's order.
+pub(super) fn format(models: &[ModelRow]) -> String {
     let mut lines = vec![format!(
         "  {:<44} {:>4} {:>4} {:>6} {:>8} {:>5}",
         "MODEL", "DIM", "PX", "PARAMS", "DOWNLOAD", "FOUND"
@@ -21,24 +21,24 @@ pub(super) fn of(models: &[Listed]) -> String {
 }
 
 const LEGEND: &str = "\
-+ on disk, ~ partly on disk; DIM numbers a vector, PX side of the pictures that
-it sees, FOUND percent by the measure that the family's heading names; – where
-no source tells. Further figures, notes and all sources: eidetic models --json
-Fetch one: eidetic models pull NAME   Use one: eidetic index FOLDER --model NAME";
++ on disk, ~ partly on disk. DIM is the dimension of the vectors, PX the side of
+the image input, FOUND the retrieval figure named in the family's heading, in
+percent; – is an unpublished figure. All figures with their sources:
+eidetic models --json   Download one: eidetic models pull NAME";
 
-/// The family with what its models have in common, and where its last column is from.
-fn heading(family: &[Listed]) -> Vec<String> {
-    let models = || family.iter().map(|listed| listed.model);
+/// The family with languages and licenses, and the source of its retrieval figures.
+fn heading(family: &[ModelRow]) -> Vec<String> {
+    let models = || family.iter().map(|row| row.model);
     let languages = distinct(models().map(languages));
-    let licences = distinct(models().map(licence));
-    let mut lines = vec![format!("{}: {languages}; {licences}", family[0].model.family)];
+    let licenses = distinct(models().map(license));
+    let mut lines = vec![format!("{}: {languages}; {licenses}", family[0].model.family)];
     let measures = models().filter_map(|model| model.retrieval.first());
     let measures = distinct(measures.map(|figure| format!("{} ({})", figure.benchmark, figure.source)));
     if !measures.is_empty() {
         lines.push(format!("  found: {measures}"));
     }
-    if models().any(|model| model.reads == Reads::Texts) {
-        lines.push("  reads texts only: of use for pictures after eidetic align".to_owned());
+    if models().any(|model| model.reads == Modality::Text) {
+        lines.push("  text models: align with an image model first, see eidetic align".to_owned());
     }
     lines
 }
@@ -51,7 +51,7 @@ fn languages(model: &KnownModel) -> String {
     }
 }
 
-fn licence(model: &KnownModel) -> String {
+fn license(model: &KnownModel) -> String {
     match &model.restriction {
         None => model.licence.clone(),
         Some(restriction) => format!("{}, {restriction}", model.licence),
@@ -68,9 +68,9 @@ fn distinct(texts: impl Iterator<Item = String>) -> String {
     seen.join(" / ")
 }
 
-fn line(listed: &Listed) -> String {
-    let model = listed.model;
-    let mark = match listed.on_disk {
+fn line(row: &ModelRow) -> String {
+    let model = row.model;
+    let mark = match row.on_disk {
         "complete" => '+',
         "partly" => '~',
         _ => ' ',
@@ -117,23 +117,23 @@ mod tests {
     use eidetic_hub::known_models;
 
     #[test]
-    fn every_line_of_a_model_fits_eighty_columns() {
-        let listed: Vec<Listed> = known_models()
+    fn every_line_fits_eighty_columns() {
+        let rows: Vec<ModelRow> = known_models()
             .iter()
-            .map(|model| Listed {
+            .map(|model| ModelRow {
                 model,
                 on_disk: "partly",
                 bytes_on_disk: 1,
                 folder: None,
             })
             .collect();
-        let table = of(&listed);
+        let table = format(&rows);
         for line in table.lines() {
             assert!(line.chars().count() <= 80, "{line}");
         }
         assert_eq!(
             table.lines().filter(|line| line.starts_with("~ ")).count(),
-            listed.len()
+            rows.len()
         );
         for family in [
             "MobileCLIP: English; Apple AMLR, research only",

@@ -1,0 +1,219 @@
+//! Builds the store writes for a batch of changes, counters included.
+
+mod rows;
+mod tags;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use eidetic_domain::ImageId;
+
+pub use rows::row_name;
+pub use tags::tags_name;
+
+use crate::records::StoredFile;
+use crate::store::Store;
+use crate::{CatalogCounts, CatalogError, FileRecord, FileState, NewImage, SpaceNumber, WriteBatch, keys};
+
+/// Number of paths of an image that are read at a time in the search for one that remains.
+const PAGE: usize = 256;
+
+/// Collects the writes of one batch. Reads the store, writes nothing.
+pub struct BatchBuilder<'a> {
+    store: &'a Store,
+    /// The space whose rows and tags are written.
+    space: SpaceNumber,
+    writes: sled::Batch,
+    counts: CatalogCounts,
+    images: BTreeMap<ImageId, &'a NewImage>,
+    /// Images that the batch gives a path.
+    attached: BTreeSet<ImageId>,
+    /// Keys of the `image_path` index that the batch removes.
+    detached: BTreeSet<Vec<u8>>,
+    /// Images that may have no path left after the batch.
+    touched: BTreeSet<ImageId>,
+}
+
+/// Writes that are ready to be applied.
+pub struct PreparedBatch {
+    pub writes: sled::Batch,
+    /// The counters after the writes.
+    pub counts: CatalogCounts,
+    /// Images that the writes delete.
+    pub deleted: Vec<ImageId>,
+}
+
+impl<'a> BatchBuilder<'a> {
+    pub fn new(store: &'a Store, space: SpaceNumber, counts: CatalogCounts) -> Self {
+        Self {
+            store,
+            space,
+            writes: sled::Batch::default(),
+            counts,
+            images: BTreeMap::new(),
+            attached: BTreeSet::new(),
+            detached: BTreeSet::new(),
+            touched: BTreeSet::new(),
+        }
+    }
+
+    /// The writes that apply `batch`.
+    pub fn build(mut self, batch: &'a WriteBatch) -> Result<PreparedBatch, CatalogError> {
+        self.images = batch.images.iter().map(|new| (new.image, new)).collect();
+        self.touched = self.images.keys().copied().collect();
+        self.require_known(&batch.files)?;
+        for (path, file) in final_states(batch) {
+            self.replace_file(&path, file)?;
+        }
+        let deleted = self.update_image_records()?;
+        Ok(self.finish(deleted))
+    }
+
+    /// The writes that delete `images` and the records of their files.
+    pub fn build_removal(mut self, images: &[ImageId]) -> Result<PreparedBatch, CatalogError> {
+        let mut deleted = Vec::new();
+        for id in images.iter().copied().collect::<BTreeSet<_>>() {
+            if !self.store.contains(&keys::image(&id))? {
+                continue;
+            }
+            for key in image_path_keys(self.store, &id)? {
+                self.writes.remove(keys::file(keys::path_of_image_path(&key)));
+                self.writes.remove(key);
+                self.counts.paths -= 1;
+            }
+            self.delete_image(&id)?;
+            deleted.push(id);
+        }
+        Ok(self.finish(deleted))
+    }
+
+    fn finish(self, deleted: Vec<ImageId>) -> PreparedBatch {
+        PreparedBatch {
+            writes: self.writes,
+            counts: self.counts,
+            deleted,
+        }
+    }
+
+    fn require_known(&self, files: &[FileRecord]) -> Result<(), CatalogError> {
+        for file in files {
+            if let FileState::Indexed(id) = file.state
+                && !self.images.contains_key(&id)
+                && !self.store.contains(&keys::image(&id))?
+            {
+                return Err(CatalogError::UnknownImage(id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces the record of `path`, or removes it where `new` is none.
+    fn replace_file(&mut self, path: &[u8], new: Option<&FileRecord>) -> Result<(), CatalogError> {
+        let key = keys::file(path);
+        let old = self.store.get::<StoredFile>(&key, || file_name(path))?;
+        if let Some(old) = old {
+            self.detach(path, &old.into_state());
+        }
+        if let Some(file) = new {
+            return self.attach(path, &key, file);
+        }
+        self.writes.remove(key);
+        Ok(())
+    }
+
+    fn detach(&mut self, path: &[u8], old: &FileState) {
+        match old {
+            FileState::Indexed(id) => {
+                let key = keys::image_path(id, path);
+                self.writes.remove(key.as_slice());
+                self.detached.insert(key);
+                self.touched.insert(*id);
+                self.counts.paths -= 1;
+            }
+            FileState::Failed(_) => self.counts.failed -= 1,
+            FileState::NotImage => {}
+        }
+    }
+
+    fn attach(&mut self, path: &[u8], key: &[u8], file: &FileRecord) -> Result<(), CatalogError> {
+        match &file.state {
+            FileState::Indexed(id) => {
+                self.store
+                    .insert(&mut self.writes, &keys::image_path(id, path), &())?;
+                self.attached.insert(*id);
+                self.counts.paths += 1;
+            }
+            FileState::Failed(_) => self.counts.failed += 1,
+            FileState::NotImage => {}
+        }
+        let stored = StoredFile::new(file.stamp, &file.state);
+        self.store.insert(&mut self.writes, key, &stored)
+    }
+
+    /// Writes the new images that have a path and deletes the images that have none; returns the deleted ones.
+    fn update_image_records(&mut self) -> Result<Vec<ImageId>, CatalogError> {
+        let mut deleted = Vec::new();
+        for id in std::mem::take(&mut self.touched) {
+            let known = self.store.contains(&keys::image(&id))?;
+            if !self.attached.contains(&id) && !self.has_other_path(&id)? {
+                deleted.push(id);
+                if known {
+                    self.delete_image(&id)?;
+                }
+            } else if let Some(new) = self.images.get(&id) {
+                self.write_image(new)?;
+                self.counts.images += u64::from(!known);
+            }
+        }
+        Ok(deleted)
+    }
+
+    fn delete_image(&mut self, id: &ImageId) -> Result<(), CatalogError> {
+        self.delete_tags_in_all_spaces(id)?;
+        self.delete_rows(id)?;
+        self.writes.remove(keys::image(id));
+        self.counts.images -= 1;
+        Ok(())
+    }
+
+    /// Whether the image has a stored path that the batch does not remove.
+    fn has_other_path(&self, id: &ImageId) -> Result<bool, CatalogError> {
+        let (mut from, to) = keys::image_paths(id, id);
+        loop {
+            let page = self.store.page((from, to.clone()), PAGE)?;
+            if page.iter().any(|(key, _)| !self.detached.contains(key.as_ref())) {
+                return Ok(true);
+            }
+            match page.last() {
+                Some((key, _)) if page.len() == PAGE => from = Bound::Excluded(key.to_vec()),
+                _ => return Ok(false),
+            }
+        }
+    }
+}
+
+/// Names an image's record in an error.
+pub fn image_name(id: &ImageId) -> String {
+    format!("the record of image {id}")
+}
+
+/// The keys of an image in the `image_path` index, ordered by path.
+pub fn image_path_keys(store: &Store, id: &ImageId) -> Result<Vec<sled::IVec>, CatalogError> {
+    let page = store.page(keys::image_paths(id, id), usize::MAX)?;
+    Ok(page.into_iter().map(|(key, _)| key).collect())
+}
+
+/// Names a file's record in an error.
+pub fn file_name(path: &[u8]) -> String {
+    format!("the record of the file {}", keys::path_from_bytes(path).display())
+}
+
+/// The state of each path after the batch: later files replace earlier ones, and removals come last.
+fn final_states(batch: &WriteBatch) -> BTreeMap<Vec<u8>, Option<&FileRecord>> {
+    let files = batch
+        .files
+        .iter()
+        .map(|file| (keys::path_bytes(&file.path), Some(file)));
+    let removed = batch.removed.iter().map(|path| (keys::path_bytes(path), None));
+    files.chain(removed).collect()
+}

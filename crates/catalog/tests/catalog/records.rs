@@ -1,0 +1,72 @@
+//! Sample records.
+
+use std::path::PathBuf;
+
+use eidetic_catalog::{Feedback, FeedbackKind, FileRecord, FileStamp, FileState, ImageTags, NewImage, Tag};
+use eidetic_domain::{Camera, GeoPosition, ImageFormat, ImageId, Metadata, RowId};
+
+pub fn id(n: u32) -> ImageId {
+    ImageId::of(&n.to_le_bytes())
+}
+
+pub fn new_image(n: u32) -> NewImage {
+    NewImage {
+        image: id(n),
+        row: RowId(u64::from(n)),
+        bytes: 1000 + u64::from(n),
+        metadata: Metadata {
+            width: 640 + n,
+            height: 480,
+            format: ImageFormat::Jpeg,
+            taken: n
+                .is_multiple_of(2)
+                .then(|| "2020-02-03T04:05:06".parse().expect("a date")),
+            camera: Some(Camera {
+                make: Some("Maker".into()),
+                model: None,
+            }),
+            position: n.is_multiple_of(3).then_some(GeoPosition {
+                latitude: 48.1,
+                longitude: -11.5,
+            }),
+        },
+    }
+}
+
+/// Tags with these names.
+pub fn tags(fingerprint: u8, names: &[&str]) -> ImageTags {
+    let tag = |name: &&str| Tag {
+        name: (*name).to_owned(),
+        confidence: 0.75,
+        score: 0.25,
+        low: name.len() > 3,
+    };
+    ImageTags {
+        fingerprint: [fingerprint; 32],
+        tags: names.iter().map(tag).collect(),
+    }
+}
+
+/// An answer to whether image `image` matches the text `query`.
+pub fn answer(query: &str, image: u32, right: bool) -> Feedback {
+    Feedback {
+        at_ms: 1_700_000_000_000 + i64::from(image),
+        kind: FeedbackKind::Text,
+        query: query.to_owned(),
+        image: id(image),
+        path: format!("/p/{image}.jpg").into(),
+        right,
+    }
+}
+
+pub fn file(path: impl Into<PathBuf>, state: FileState) -> FileRecord {
+    let path = path.into();
+    FileRecord {
+        stamp: FileStamp {
+            size: path.as_os_str().len() as u64,
+            modified_ns: -7,
+        },
+        path,
+        state,
+    }
+}

@@ -1,0 +1,69 @@
+//! Arguments of the commands about labels: `calibrate`, `feedback`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::ModelOptions;
+
+#[derive(Debug, Args)]
+pub(crate) struct Calibrate {
+    /// Labeled pairs, one per line: picture<TAB>text<TAB>1 for a match, 0 for none; 100 to 200 pairs
+    /// suffice. A picture is a path, relative to the file's folder or the working directory, or an image id
+    /// of the library
+    #[arg(value_name = "PAIRS.tsv")]
+    pub(crate) pairs: Option<PathBuf>,
+    /// Content of the second column
+    #[arg(long, value_enum, default_value_t = QueryKind::Text)]
+    pub(crate) kind: QueryKind,
+    /// Write an HTML report with histograms, curves, thresholds, and the pairs on both sides of a movable
+    /// threshold
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+    /// Show the calibration without storing it
+    #[arg(long, requires = "pairs")]
+    pub(crate) dry_run: bool,
+    /// Revert the latest calibration of the kind
+    #[arg(long, conflicts_with_all = ["pairs", "report", "history"])]
+    pub(crate) undo: bool,
+    /// Show the history of calibrations
+    #[arg(long, conflicts_with_all = ["pairs", "report"])]
+    pub(crate) history: bool,
+    #[command(flatten)]
+    pub(crate) options: ModelOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Feedback {
+    /// Kind of the queries
+    #[arg(long, value_enum, default_value_t = QueryKind::Text)]
+    pub(crate) kind: QueryKind,
+}
+
+/// What images are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueryKind {
+    /// Words
+    Text,
+    /// Another picture
+    Picture,
+}
+
+impl QueryKind {
+    /// The name in arguments and in the HTTP API.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Picture => "picture",
+        }
+    }
+}
+
+impl From<QueryKind> for eidetic_confidence::QueryKind {
+    fn from(kind: QueryKind) -> Self {
+        match kind {
+            QueryKind::Text => Self::Text,
+            QueryKind::Picture => Self::Picture,
+        }
+    }
+}

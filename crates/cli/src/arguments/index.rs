@@ -1,0 +1,73 @@
+//! Arguments of the commands that fill a library and describe it: `index`, `tag`, `status`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use eidetic_hub::ModelRef;
+
+use super::{ModelOptions, batch_size, unit_interval};
+
+#[derive(Debug, Args)]
+pub(crate) struct Index {
+    /// Folders to index [default: the folders of the library]
+    #[arg(value_name = "DIR")]
+    pub(crate) folders: Vec<PathBuf>,
+    /// Remove a folder from the library, whether or not it still exists; never touches its files
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["folders", "model"])]
+    pub(crate) forget: Option<PathBuf>,
+    /// Model of a new library: a hub id such as openai/clip-vit-base-patch32, a directory, or `builtin`
+    /// [default: openai/clip-vit-base-patch32, or `builtin` if it cannot be downloaded]
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(crate) model: Option<ModelRef>,
+    #[command(flatten)]
+    pub(crate) indexing: IndexingOptions,
+    #[command(flatten)]
+    pub(crate) options: ModelOptions,
+}
+
+/// Options of every command that embeds the library's images.
+#[derive(Debug, Args)]
+pub(crate) struct IndexingOptions {
+    /// Images per model run
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = batch_size())]
+    pub(crate) batch: u16,
+    /// Commit every N images (or every 2 s)
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) commit_every: u32,
+}
+
+impl From<&IndexingOptions> for eidetic_indexer::IndexerOptions {
+    fn from(options: &IndexingOptions) -> Self {
+        Self {
+            batch: options.batch.into(),
+            commit_every: options.commit_every as usize,
+            ..Self::default()
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tag {
+    /// Words to use as tags, one per line, optionally followed by a tab and a group; `#` starts a comment line
+    /// [default: some 500 everyday words]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vocabulary: Option<PathBuf>,
+    /// Maximum number of tags per picture
+    #[arg(short, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub(crate) n: u16,
+    /// Minimum confidence of a tag, from 0 to 1
+    #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = unit_interval)]
+    pub(crate) min_confidence: f32,
+    /// Fill up to N tags with less confident ones, marked as low
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(0..=100))]
+    pub(crate) least: u16,
+    #[command(flatten)]
+    pub(crate) options: ModelOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Measure the recall of the search index, with and without filters; reads every vector
+    #[arg(long)]
+    pub(crate) recall: bool,
+}

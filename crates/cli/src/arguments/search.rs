@@ -1,0 +1,58 @@
+//! Arguments of `search`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use eidetic_domain::ImageId;
+use eidetic_search::Query;
+
+use super::{ModelOptions, hit_count, unit_interval};
+
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// Words that describe the picture; put `--` before words that begin with a dash
+    #[arg(value_name = "WORDS")]
+    pub(crate) words: Vec<String>,
+    /// Search for pictures similar to this file
+    #[arg(long, value_name = "FILE", conflicts_with = "image_id")]
+    pub(crate) image: Option<PathBuf>,
+    /// Search for pictures similar to an image of the library
+    #[arg(long, value_name = "ID")]
+    pub(crate) image_id: Option<ImageId>,
+    /// Words that describe what the picture should not show
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) without: Option<String>,
+    /// Weight of the words relative to the picture, from 0 to 1
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.5, value_parser = unit_interval)]
+    pub(crate) text_weight: f32,
+    /// Maximum number of hits
+    #[arg(short, value_name = "N", default_value_t = Query::DEFAULT_K as u16, value_parser = hit_count())]
+    pub(crate) k: u16,
+    /// Omit hits with a lower confidence, from 0 to 1
+    #[arg(long, value_name = "P", value_parser = unit_interval)]
+    pub(crate) min_confidence: Option<f32>,
+    /// Search only this folder; repeatable
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Vec<PathBuf>,
+    /// Search only pictures with this tag; repeatable
+    #[arg(long, value_name = "WORD")]
+    pub(crate) tag: Vec<String>,
+    /// Search only pictures taken on or after a date: 2020, 2020-05 or 2020-05-17
+    #[arg(long, value_name = "DATE")]
+    pub(crate) after: Option<String>,
+    /// Search only pictures taken before a date
+    #[arg(long, value_name = "DATE")]
+    pub(crate) before: Option<String>,
+    /// Search another space, by its model or its number in `eidetic space`; embeds missing images first
+    #[arg(long, value_name = "NAME")]
+    pub(crate) space: Option<String>,
+    #[command(flatten)]
+    pub(crate) options: ModelOptions,
+}
+
+impl Search {
+    /// The words as one text, joined by single spaces.
+    pub(crate) fn text(&self) -> Option<String> {
+        (!self.words.is_empty()).then(|| self.words.join(" "))
+    }
+}

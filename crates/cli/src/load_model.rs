@@ -1,0 +1,70 @@
+//! Loads models outside of a library, as `embed`, `verify`, `match --model`, `align` and `bench` need them.
+
+use std::time::{Duration, Instant};
+
+use eidetic_encoder::{Encoder, TextModel};
+use eidetic_hub::{Modality, ModelRef};
+use eidetic_inference::{LoadError, LoadOptions, load_encoder, load_text_model, prepare};
+use eidetic_library::{DEFAULT_MODEL, LoadedModel, Loading, ModelSource};
+
+use crate::arguments::ModelOptions;
+use crate::failure::Failure;
+use crate::progress::DownloadBar;
+
+/// Loads models with the options of one command line, showing downloads on the terminal.
+pub(crate) struct ModelLoader<'a> {
+    options: &'a ModelOptions,
+    load: LoadOptions,
+    progress: DownloadBar,
+}
+
+impl<'a> ModelLoader<'a> {
+    pub(crate) fn new(options: &'a ModelOptions) -> Self {
+        Self {
+            options,
+            load: Loading::from(options).load_options(options.precision()),
+            progress: DownloadBar::default(),
+        }
+    }
+
+    /// A named model.
+    pub(crate) fn encoder(&self, model: &ModelRef) -> Result<Box<dyn Encoder>, Failure> {
+        Ok(load_encoder(model, &self.load, &self.progress).map_err(anyhow::Error::from)?)
+    }
+
+    /// A named model's text tower.
+    pub(crate) fn text_model(&self, model: &ModelRef) -> Result<Box<dyn TextModel>, Failure> {
+        Ok(load_text_model(model, &self.load, &self.progress).map_err(anyhow::Error::from)?)
+    }
+
+    /// A named model, and how long reading it took once its files were on disk.
+    pub(crate) fn timed_encoder(&self, model: &ModelRef) -> Result<(Box<dyn Encoder>, Duration), Failure> {
+        let prepared = prepare(model, Modality::ImageText, &self.load, &self.progress);
+        let prepared = prepared.map_err(anyhow::Error::from)?;
+        let start = Instant::now();
+        let encoder = prepared.load_encoder().map_err(anyhow::Error::from)?;
+        Ok((encoder, start.elapsed()))
+    }
+
+    /// The named model, or the default one, with the built-in model as fallback and a warning about it.
+    pub(crate) fn named_or_default(&self, model: Option<&ModelRef>) -> Result<Box<dyn Encoder>, Failure> {
+        let source = model
+            .cloned()
+            .map_or(ModelSource::BestAvailable, ModelSource::Named);
+        let (precision, loading) = (self.options.precision(), self.options.into());
+        let loaded = LoadedModel::load(&source, precision, loading, &self.progress);
+        let loaded = loaded.map_err(anyhow::Error::from)?;
+        warn_of_fallback(loaded.fallback.as_ref());
+        Ok(loaded.encoder)
+    }
+}
+
+/// Warns that the built-in model is used, with the reason and the command for switching later.
+pub(crate) fn warn_of_fallback(reason: Option<&LoadError>) {
+    let Some(reason) = reason else { return };
+    eprintln!(
+        "eidetic: using the small built-in model, because {DEFAULT_MODEL} is unavailable:\n  {reason}\n\
+         The built-in model recognizes everyday objects and simple scenes only. To switch to the full model later:\n  \
+         eidetic space switch {DEFAULT_MODEL}"
+    );
+}

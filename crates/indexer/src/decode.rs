@@ -1,0 +1,231 @@
+//! The work of the decoder threads: from a path to what the encoder reads.
+
+use std::io::{self, Cursor};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use eidetic_catalog::{FileRecord, FileStamp, FileState};
+use eidetic_domain::{ImageId, Metadata};
+use eidetic_encoder::Pixels;
+use eidetic_imaging::{DecodeSize, DecodedImage, decode, decode_scaled, scaled_memory};
+use eidetic_vectors::VectorIndex;
+use image::{ImageReader, RgbImage};
+
+use crate::budget::{MemoryBudget, MemoryPermit};
+use crate::in_flight::InFlightImages;
+use crate::plan::DecodeTask;
+use crate::read::{FileContent, FileReading, read};
+use crate::{Indexer, IndexerOptions, IndexingError};
+
+/// Bytes of files that are held in memory at once.
+const FILE_MEMORY: u64 = 256 << 20;
+/// Estimated bytes per pixel while decoding: RGB, and a copy turned by the EXIF orientation.
+const BYTES_PER_PIXEL: u64 = 6;
+
+/// Why a known image cannot be read.
+const GONE: &str = "the file no longer exists";
+const CHANGED: &str = "the file has changed since it was indexed; run `eidetic index`";
+
+/// What became of a file.
+pub enum FileOutcome {
+    /// A new image. It is in flight until the committer removes it.
+    Image(Box<PreparedImage>),
+    /// An image that is indexed or in flight.
+    Known(KnownFile),
+    /// The file cannot be decoded, which the catalog remembers. `in_flight` is the image that fails with it.
+    Failed {
+        file: FileRecord,
+        reason: String,
+        in_flight: Option<ImageId>,
+    },
+    /// The file cannot be read, which the catalog does not remember.
+    Unreadable {
+        path: PathBuf,
+        reason: String,
+    },
+    NotImage(FileRecord),
+    /// The file does not exist.
+    Deleted,
+}
+
+/// An image that is ready to be embedded.
+pub struct PreparedImage {
+    pub image: ImageId,
+    pub file: FileRecord,
+    /// Size of the file.
+    pub bytes: u64,
+    pub metadata: Metadata,
+    pub pixels: Pixels,
+}
+
+/// A file that holds a known image.
+pub struct KnownFile {
+    pub image: ImageId,
+    pub file: FileRecord,
+    /// The image that the file held before.
+    pub previous: Option<ImageId>,
+}
+
+/// What the decoder threads share.
+pub struct Decoders<'a, V: VectorIndex + ?Sized> {
+    indexer: &'a Indexer<'a, V>,
+    options: &'a IndexerOptions,
+    in_flight: &'a InFlightImages,
+    file_memory: MemoryBudget,
+    decode_memory: MemoryBudget,
+}
+
+impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
+    pub fn new(
+        indexer: &'a Indexer<'a, V>,
+        options: &'a IndexerOptions,
+        in_flight: &'a InFlightImages,
+    ) -> Self {
+        Self {
+            indexer,
+            options,
+            in_flight,
+            file_memory: MemoryBudget::new(FILE_MEMORY),
+            decode_memory: MemoryBudget::new(options.decode_memory),
+        }
+    }
+
+    /// Reads one file, and decodes it if it holds a new image.
+    pub fn decode_file(&self, task: DecodeTask) -> Result<FileOutcome, IndexingError> {
+        let path = task.path;
+        let FileReading { stamp, content } = match read(&path, &self.options.limits, &self.file_memory) {
+            Ok(reading) => reading,
+            Err(error) => return Ok(unreadable(path, &error)),
+        };
+        let (bytes, _permit) = match content {
+            FileContent::Image(bytes, permit) => (bytes, permit),
+            FileContent::Rejected(reason) => return Ok(failed(path, stamp, reason, None)),
+            FileContent::NotImage => {
+                let file = record(path, stamp, FileState::NotImage);
+                return Ok(FileOutcome::NotImage(file));
+            }
+        };
+        let image = ImageId::of(&bytes);
+        if !self.begin_flight(image)? {
+            return Ok(FileOutcome::Known(KnownFile {
+                image,
+                file: record(path, stamp, FileState::Indexed(image)),
+                previous: task.previous,
+            }));
+        }
+        Ok(match self.decode_safely(image, &bytes) {
+            Ok((metadata, pixels)) => FileOutcome::Image(Box::new(PreparedImage {
+                image,
+                file: record(path, stamp, FileState::Indexed(image)),
+                bytes: bytes.len() as u64,
+                metadata,
+                pixels,
+            })),
+            Err(reason) => failed(path, stamp, reason, Some(image)),
+        })
+    }
+
+    /// Whether the image is new: neither in flight nor indexed.
+    fn begin_flight(&self, image: ImageId) -> Result<bool, IndexingError> {
+        if !self.in_flight.insert(image) {
+            return Ok(false);
+        }
+        // In this order, since an image leaves the flight only after its commit.
+        if self.indexer.is_indexed(&image)? {
+            self.in_flight.remove(&image);
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// What the encoder reads of a known image, from the file at `path` if that still holds the image; else
+    /// why not.
+    pub fn decode_known(&self, image: &ImageId, path: &Path) -> Result<Pixels, String> {
+        let content = match read(path, &self.options.limits, &self.file_memory) {
+            Ok(reading) => reading.content,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(GONE.into()),
+            Err(error) => return Err(error.to_string()),
+        };
+        match content {
+            FileContent::Image(bytes, _permit) if ImageId::of(&bytes) == *image => {
+                self.decode_safely(*image, &bytes).map(|(_, pixels)| pixels)
+            }
+            FileContent::Rejected(reason) => Err(reason),
+            FileContent::Image(..) | FileContent::NotImage => Err(CHANGED.into()),
+        }
+    }
+
+    /// A panicking decoder fails its file, not the run. Decoding changes nothing that is shared.
+    fn decode_safely(&self, image: ImageId, bytes: &[u8]) -> Result<(Metadata, Pixels), String> {
+        catch_unwind(AssertUnwindSafe(|| self.decode_and_preprocess(image, bytes)))
+            .unwrap_or_else(|_| Err("the decoder panicked".into()))
+    }
+
+    fn decode_and_preprocess(&self, image: ImageId, bytes: &[u8]) -> Result<(Metadata, Pixels), String> {
+        let (decoded, _permit) = self.decode(bytes)?;
+        self.put_thumbnail(image, &decoded.image);
+        Ok((decoded.metadata, self.indexer.encoder.preprocess(&decoded.image)))
+    }
+
+    /// The image, decoded as small as model and thumbnail allow, and the memory that it takes. A format that
+    /// cannot be decoded at a smaller scale needs the memory of the full image.
+    fn decode(&self, bytes: &[u8]) -> Result<(DecodedImage, MemoryPermit<'_>), String> {
+        let limits = &self.options.limits;
+        let size = DecodeSize::for_model(self.indexer.encoder.shorter_side());
+        if let Some(memory) = scaled_memory(bytes, size) {
+            let permit = self.decode_memory.acquire(memory);
+            if let Some(decoded) = decode_scaled(bytes, limits, size) {
+                return Ok((decoded, permit));
+            }
+        }
+        let permit = self.decode_memory.acquire(self.estimate_memory(bytes));
+        let decoded = decode(bytes, limits).map_err(|error| error.to_string())?;
+        Ok((decoded, permit))
+    }
+
+    /// Thumbnails are derived data: a missing one is made when it is first requested.
+    fn put_thumbnail(&self, id: ImageId, image: &RgbImage) {
+        if let Some(store) = self.indexer.thumbnails
+            && let Err(error) = store.put(&id, image)
+        {
+            tracing::warn!(image = %id, %error, "cannot write a thumbnail");
+        }
+    }
+
+    /// The memory of a full decode by the dimensions in the header; the limit where the header has none.
+    fn estimate_memory(&self, bytes: &[u8]) -> u64 {
+        let dimensions = ImageReader::new(Cursor::new(bytes))
+            .with_guessed_format()
+            .ok()
+            .and_then(|reader| reader.into_dimensions().ok());
+        dimensions.map_or(self.options.limits.memory, |(width, height)| {
+            u64::from(width)
+                .saturating_mul(u64::from(height))
+                .saturating_mul(BYTES_PER_PIXEL)
+        })
+    }
+}
+
+fn record(path: PathBuf, stamp: FileStamp, state: FileState) -> FileRecord {
+    FileRecord { path, stamp, state }
+}
+
+fn failed(path: PathBuf, stamp: FileStamp, reason: String, in_flight: Option<ImageId>) -> FileOutcome {
+    FileOutcome::Failed {
+        file: record(path, stamp, FileState::Failed(reason.clone())),
+        reason,
+        in_flight,
+    }
+}
+
+/// Permissions and hardware can be fixed without a change of the file, so the catalog does not remember these
+/// failures.
+fn unreadable(path: PathBuf, error: &io::Error) -> FileOutcome {
+    match error.kind() {
+        io::ErrorKind::NotFound => FileOutcome::Deleted,
+        _ => FileOutcome::Unreadable {
+            path,
+            reason: error.to_string(),
+        },
+    }
+}

@@ -1,0 +1,115 @@
+//! Counts and failures of a run, gathered from all its threads.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::{FileFailure, Observer};
+
+/// The observer is called once in this many files.
+const REPORT_EVERY: u64 = 64;
+
+/// The counters of a run, and the observer that they are reported to.
+pub struct Progress<'a> {
+    observer: &'a dyn Observer,
+    discovered: AtomicU64,
+    has_total: AtomicBool,
+    done: AtomicU64,
+    unchanged: AtomicU64,
+    skipped: AtomicU64,
+    failed: Mutex<Vec<FileFailure>>,
+}
+
+/// What only [`Progress`] counts.
+pub struct ProgressTotals {
+    pub unchanged: u64,
+    pub skipped: u64,
+    /// Sorted by path.
+    pub failed: Vec<FileFailure>,
+}
+
+impl<'a> Progress<'a> {
+    pub fn new(observer: &'a dyn Observer) -> Self {
+        Self {
+            observer,
+            discovered: AtomicU64::new(0),
+            has_total: AtomicBool::new(false),
+            done: AtomicU64::new(0),
+            unchanged: AtomicU64::new(0),
+            skipped: AtomicU64::new(0),
+            failed: Mutex::default(),
+        }
+    }
+
+    /// The walk, or the pass that only counts, has found `files` files so far.
+    pub fn discovered(&self, files: u64) {
+        if files.is_multiple_of(REPORT_EVERY) && self.discovered.fetch_max(files, Ordering::Relaxed) < files {
+            self.observer.discovered(files);
+        }
+    }
+
+    /// The walk, or the pass that only counts, has ended. Only the first to end is reported.
+    pub fn total(&self, files: u64) {
+        if !self.has_total.swap(true, Ordering::Relaxed) {
+            self.observer.discovered(files);
+            self.observer.total(files);
+        }
+    }
+
+    /// Whether the number of files is known.
+    pub fn has_total(&self) -> bool {
+        self.has_total.load(Ordering::Relaxed)
+    }
+
+    pub fn file_unchanged(&self) {
+        self.unchanged.fetch_add(1, Ordering::Relaxed);
+        self.file_done();
+    }
+
+    /// The file is not an image.
+    pub fn file_skipped(&self) {
+        self.skipped.fetch_add(1, Ordering::Relaxed);
+        self.file_done();
+    }
+
+    /// The file is done, and counted elsewhere.
+    pub fn file_done(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        if done.is_multiple_of(REPORT_EVERY) {
+            self.observer.done(done);
+        }
+    }
+
+    /// Reports the number of files that are done, whatever it is.
+    pub fn report_done(&self) {
+        self.observer.done(self.done.load(Ordering::Relaxed));
+    }
+
+    pub fn file_failed(&self, path: &Path, reason: String) {
+        self.path_failed(path, reason);
+        self.file_done();
+    }
+
+    /// A folder or a source failed, which is not counted as a file.
+    pub fn path_failed(&self, path: &Path, reason: String) {
+        let failure = FileFailure {
+            path: path.into(),
+            reason,
+        };
+        self.observer.failed(&failure);
+        self.failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(failure);
+    }
+
+    pub fn finish(self) -> ProgressTotals {
+        let mut failed = self.failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failed.sort_by(|a, b| a.path.cmp(&b.path));
+        ProgressTotals {
+            unchanged: self.unchanged.into_inner(),
+            skipped: self.skipped.into_inner(),
+            failed,
+        }
+    }
+}
