@@ -2,10 +2,9 @@
 
 use candle_core::{Storage, Tensor};
 use eidetic_domain::Precision;
-use eidetic_kernels::matrix::{PackedF32, PackedInt8};
+use eidetic_kernels::matrix::{PackedWeights, WeightFormat};
 
 use crate::error::LoadError;
-use crate::layers::linear::Factor;
 use crate::layers::weights::Weights;
 use crate::two_tower::fastvit_weights::{self, Numbers};
 
@@ -15,7 +14,7 @@ const MOST_INPUTS: usize = 1 << 16;
 /// A tensor of a file.
 pub enum Stored {
     Values(Vec<f32>),
-    Factor(Factor),
+    Factor(PackedWeights),
 }
 
 impl Numbers for Stored {
@@ -37,7 +36,7 @@ impl Weights<Stored> {
     }
 
     /// The right side of a product; the first part of the shape are the outputs.
-    pub fn factor(&mut self, name: &str, shape: &[usize]) -> Result<Factor, LoadError> {
+    pub fn factor(&mut self, name: &str, shape: &[usize]) -> Result<PackedWeights, LoadError> {
         match self.take(name, shape)? {
             Stored::Factor(factor) => Ok(factor),
             Stored::Values(_) => unreachable!("{name} is no factor by its name"),
@@ -60,9 +59,10 @@ pub fn keep(name: &str, tensor: &Tensor, precision: Precision) -> Result<Stored,
     let values = &storage.as_slice::<f32>()?[layout.start_offset()..][..layout.shape().elem_count()];
     let outputs = tensor.dims().first().copied().unwrap_or(1);
     let inputs = values.len().checked_div(outputs).unwrap_or(0);
+    let pack = |format| Stored::Factor(PackedWeights::pack(values, format, outputs, inputs));
     Ok(match precision_of(name, precision) {
         None => Stored::Values(values.to_vec()),
-        Some(Precision::F32) => Stored::Factor(Factor::F32(PackedF32::pack(values, outputs, inputs))),
+        Some(Precision::F32) => pack(WeightFormat::F32),
         Some(Precision::Bf16) => {
             return Err(LoadError::Config(
                 "models with two towers cannot be run in bf16; f32 and int8 can be had".into(),
@@ -73,7 +73,7 @@ pub fn keep(name: &str, tensor: &Tensor, precision: Precision) -> Result<Stored,
                 "{name} has {inputs} inputs; in 8 bits at most {MOST_INPUTS} can be had"
             )));
         }
-        Some(Precision::Int8) => Stored::Factor(Factor::Int8(PackedInt8::pack(values, outputs, inputs))),
+        Some(Precision::Int8) => pack(WeightFormat::Int8),
     })
 }
 

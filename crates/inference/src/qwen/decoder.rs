@@ -196,7 +196,7 @@ impl Layer {
         self.before_gate.apply(kernel, hidden, &mut b.normed);
         self.gate.apply(kernel, &b.normed, EpilogueOp::Store, &mut b.gate);
         self.up.apply(kernel, &b.normed, EpilogueOp::Store, &mut b.up);
-        each_row(&mut b.gate, |row, gate| kernel.gate(gate, b.up.row(row)));
+        each_row(&mut b.gate, |row, gate| kernel.swiglu(gate, b.up.row(row)));
         self.down.apply(kernel, &b.gate, EpilogueOp::Accumulate, hidden);
     }
 

@@ -3,15 +3,15 @@
 use std::ops::Range;
 
 use eidetic_kernels::Kernel;
-use eidetic_kernels::matrix::{Epilogue, EpilogueOp, HalfScratch, PackedF32, PackedHalf, Rows, RowsMut};
+use eidetic_kernels::matrix::{Epilogue, EpilogueOp, PackedWeights, ProductInput, Rows, RowsMut};
 use rayon::prelude::*;
 
 use crate::layers::gguf_blocks::Blocks;
 use crate::layers::matrix::Matrix;
 
-/// Outputs of a part: enough that threads have work, few enough that a part widened stays small.
+/// Outputs of a part: small enough to occupy all threads, and for widened GGUF blocks to stay small.
 pub const PART: usize = 128;
-/// Rows a thread at least: fewer, and each would widen weights for too little.
+/// The least number of rows per thread. With fewer, a thread would read or widen all weights for too few products.
 const ROWS: usize = 48;
 
 /// Weights and bias: a matrix cut into parts of [`PART`] outputs.
@@ -23,16 +23,14 @@ pub struct Linear {
 
 /// Some outputs' weights.
 pub enum Factor {
-    F32(PackedF32),
-    Half(PackedHalf),
+    Packed(PackedWeights),
     Blocks(Blocks),
 }
 
 impl Factor {
     pub const fn outputs(&self) -> usize {
         match self {
-            Self::F32(factor) => factor.outputs(),
-            Self::Half(factor) => factor.outputs(),
+            Self::Packed(factor) => factor.outputs(),
             Self::Blocks(factor) => factor.outputs(),
         }
     }
@@ -41,24 +39,17 @@ impl Factor {
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
         match self {
-            Self::F32(factor) => 4 * factor.outputs().next_multiple_of(32) * factor.inputs(),
-            Self::Half(factor) => factor.bytes(),
+            Self::Packed(factor) => factor.bytes(),
             Self::Blocks(factor) => factor.bytes(),
         }
     }
 
-    fn run(
-        &self,
-        kernel: Kernel,
-        rows: Rows<'_>,
-        epilogue: Epilogue<'_>,
-        out: RowsMut<'_>,
-        scratch: &mut HalfScratch,
-    ) {
+    /// Rows stay in f32 whatever the weights, so that all processors compute the same.
+    fn run(&self, kernel: Kernel, rows: Rows<'_>, epilogue: Epilogue<'_>, out: RowsMut<'_>) {
+        let rows = ProductInput::F32(rows);
         match self {
-            Self::F32(factor) => kernel.product(rows, factor, epilogue, out),
-            Self::Half(factor) => kernel.half_product(rows, factor, epilogue, out, scratch),
-            Self::Blocks(factor) => kernel.product(rows, &factor.widened(), epilogue, out),
+            Self::Packed(weights) => kernel.product(rows, weights, epilogue, out),
+            Self::Blocks(blocks) => kernel.product(rows, &blocks.widened(), epilogue, out),
         }
     }
 }
@@ -79,8 +70,7 @@ impl Linear {
         out.reshape(rows.count(), self.outputs());
         let threads = rayon::current_num_threads();
         if threads == 1 || rows.count() * threads.min(self.parts.len()) < 2 {
-            let mut scratch = HalfScratch::default();
-            self.run_rows(kernel, rows, 0..rows.count(), op, out.values_mut(), &mut scratch);
+            self.run_rows(kernel, rows, 0..rows.count(), op, out.values_mut());
         } else if rows.count() >= ROWS * threads || self.parts.len() == 1 {
             self.by_rows(kernel, rows, op, out, threads);
         } else {
@@ -92,24 +82,14 @@ impl Linear {
     fn by_rows(&self, kernel: Kernel, rows: &Matrix, op: EpilogueOp, out: &mut Matrix, threads: usize) {
         let height = rows.count().div_ceil(threads).max(1);
         let chunks = out.values_mut().par_chunks_mut((height * self.outputs()).max(1));
-        chunks
-            .enumerate()
-            .for_each_init(HalfScratch::default, |scratch, (number, out)| {
-                let first = number * height;
-                let last = rows.count().min(first + height);
-                self.run_rows(kernel, rows, first..last, op, out, scratch);
-            });
+        chunks.enumerate().for_each(|(number, out)| {
+            let first = number * height;
+            let last = rows.count().min(first + height);
+            self.run_rows(kernel, rows, first..last, op, out);
+        });
     }
 
-    fn run_rows(
-        &self,
-        kernel: Kernel,
-        rows: &Matrix,
-        range: Range<usize>,
-        op: EpilogueOp,
-        out: &mut [f32],
-        scratch: &mut HalfScratch,
-    ) {
+    fn run_rows(&self, kernel: Kernel, rows: &Matrix, range: Range<usize>, op: EpilogueOp, out: &mut [f32]) {
         let count = range.len();
         for (number, part) in self.parts.iter().enumerate() {
             let first = number * PART;
@@ -120,7 +100,6 @@ impl Linear {
                 rows.rows(range.start, count),
                 Epilogue::new(Some(bias), op),
                 columns,
-                scratch,
             );
         }
     }
@@ -133,7 +112,7 @@ impl Linear {
         };
         let parts = self.parts.par_iter().enumerate();
         let results: Vec<Matrix> = parts
-            .map_init(HalfScratch::default, |scratch, (number, part)| {
+            .map(|(number, part)| {
                 let bias = &self.bias[number * PART..][..part.outputs()];
                 let mut result = Matrix::default();
                 result.reshape(rows.count(), part.outputs());
@@ -142,7 +121,6 @@ impl Linear {
                     rows.all(),
                     Epilogue::new(Some(bias), before),
                     result.all_mut(),
-                    scratch,
                 );
                 result
             })
@@ -169,7 +147,7 @@ impl Linear {
 
 #[cfg(test)]
 mod tests {
-    use eidetic_kernels::matrix::Activation;
+    use eidetic_kernels::matrix::{Activation, WeightFormat};
 
     use super::*;
 
@@ -190,7 +168,13 @@ mod tests {
             .step_by(PART)
             .map(|first| {
                 let count = PART.min(outputs - first);
-                Factor::F32(PackedF32::pack(weights.span(first, count), count, inputs))
+                let format = WeightFormat::F32;
+                Factor::Packed(PackedWeights::pack(
+                    weights.span(first, count),
+                    format,
+                    count,
+                    inputs,
+                ))
             })
             .collect();
         let linear = Linear::new(parts, matrix(1, outputs).row(0).to_vec(), inputs);

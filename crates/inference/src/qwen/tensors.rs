@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use eidetic_domain::Precision;
-use eidetic_kernels::matrix::{HalfFormat, PackedF32, PackedHalf};
+use eidetic_kernels::matrix::{HalfFormat, PackedWeights, WeightFormat};
 use safetensors::Dtype;
 
 use super::linear::{self, Factor, Linear};
@@ -198,16 +198,17 @@ impl Numbers {
     pub fn widened(self) -> Vec<f32> {
         match self {
             Self::F32(values) => values,
-            Self::Half(halves, half) => halves.into_iter().map(|bits| half.widened(bits)).collect(),
+            Self::Half(halves, half) => halves.into_iter().map(|bits| half.to_f32(bits)).collect(),
         }
     }
 
     /// In bf16, f32 is rounded to it; what has 16 bits already stays as it is.
     fn in_precision(self, precision: Precision) -> Self {
         match self {
-            Self::F32(values) if precision == Precision::Bf16 => {
-                Self::Half(values.into_iter().map(nearest_bf16).collect(), HalfFormat::Bf16)
-            }
+            Self::F32(values) if precision == Precision::Bf16 => Self::Half(
+                values.into_iter().map(|x| HalfFormat::Bf16.from_f32(x)).collect(),
+                HalfFormat::Bf16,
+            ),
             other => other,
         }
     }
@@ -221,12 +222,19 @@ impl Numbers {
         let size = inputs.max(1).saturating_mul(linear::PART);
         match self {
             Self::F32(values) => {
-                let pack = |part: &[f32]| PackedF32::pack(part, part.len() / inputs, inputs);
-                values.chunks(size).map(|part| Factor::F32(pack(part))).collect()
+                let pack =
+                    |part: &[f32]| PackedWeights::pack(part, WeightFormat::F32, part.len() / inputs, inputs);
+                values
+                    .chunks(size)
+                    .map(|part| Factor::Packed(pack(part)))
+                    .collect()
             }
             Self::Half(halves, half) => {
-                let pack = |part: &[u16]| PackedHalf::pack(part, half, part.len() / inputs, inputs);
-                halves.chunks(size).map(|part| Factor::Half(pack(part))).collect()
+                let pack = |part: &[u16]| PackedWeights::pack_half(part, half, part.len() / inputs, inputs);
+                halves
+                    .chunks(size)
+                    .map(|part| Factor::Packed(pack(part)))
+                    .collect()
             }
         }
     }
@@ -248,15 +256,6 @@ fn canonical(name: &str) -> Option<String> {
     }
     let unneeded = name.starts_with("lm_head.") || name.ends_with("inv_freq");
     (!unneeded).then(|| name.to_owned())
-}
-
-/// The nearest bf16, of two alike the even one; numbers that are not finite stay that.
-fn nearest_bf16(x: f32) -> u16 {
-    let bits = x.to_bits();
-    if !x.is_finite() {
-        return (bits >> 16) as u16 | u16::from(x.is_nan()) << 6;
-    }
-    ((bits + 0x7fff + (bits >> 16 & 1)) >> 16) as u16
 }
 
 fn misused(name: &str) -> LoadError {
@@ -283,27 +282,5 @@ mod tests {
         ] {
             assert_eq!(canonical(name).as_deref(), expected);
         }
-    }
-
-    #[test]
-    fn rounding_to_bf16_takes_the_nearest() {
-        // Bits of f32 and of bf16: exact, below and above the middle, in the middle of an even and an odd, infinite.
-        for (bits, expected) in [
-            (0x3f80_0000, 0x3f80),
-            (0x3f80_7fff, 0x3f80),
-            (0x3f80_8001, 0x3f81),
-            (0x3f80_8000, 0x3f80),
-            (0x3f81_8000, 0x3f82),
-            (0xbf80_ffff, 0xbf81),
-            (0x7f7f_ffff, 0x7f80),
-            (0xff80_0000, 0xff80),
-        ] {
-            assert_eq!(nearest_bf16(f32::from_bits(bits)), expected, "{bits:#x}");
-        }
-        assert!(
-            HalfFormat::Bf16
-                .widened(nearest_bf16(f32::from_bits(0x7f80_0001)))
-                .is_nan()
-        );
     }
 }

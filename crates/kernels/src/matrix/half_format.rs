@@ -90,7 +90,7 @@ pub(super) fn bf16_to_f32(bits: u16) -> f32 {
 #[expect(clippy::cast_possible_truncation, reason = "the upper half has 16 bits")]
 pub(super) fn f32_to_bf16(x: f32) -> u16 {
     let bits = x.to_bits();
-    let rounded = (bits + (0x7fff + (bits >> 16 & 1))) >> 16;
+    let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
     // The fraction of a NaN could become 0, which would make it infinite.
     let quiet = bits >> 16 | 0x40;
     (if x.is_nan() { quiet } else { rounded }) as u16
@@ -198,5 +198,27 @@ mod tests {
         }
         assert_eq!(HalfFormat::F16.from_f32(65_519.9), 0x7bff);
         assert_eq!(HalfFormat::F16.from_f32(65_520.0), 0x7c00);
+    }
+
+    #[test]
+    fn bf16_rounding_agrees_with_known_values() {
+        // Bits of f32 and of bf16: exact, below and above a midpoint, midpoints below an odd and an even number, infinite.
+        for (bits, expected) in [
+            (0x3f80_0000, 0x3f80),
+            (0x3f80_7fff, 0x3f80),
+            (0x3f80_8001, 0x3f81),
+            (0x3f80_8000, 0x3f80),
+            (0x3f81_8000, 0x3f82),
+            (0xbf80_ffff, 0xbf81),
+            (0x7f7f_ffff, 0x7f80),
+            (0xff80_0000, 0xff80),
+        ] {
+            assert_eq!(HalfFormat::Bf16.from_f32(f32::from_bits(bits)), expected, "{bits:#x}");
+        }
+        for nan in [0x7f80_0001, 0xff80_0001, 0x7fff_ffff, 0xffff_ffff] {
+            for format in [HalfFormat::Bf16, HalfFormat::F16] {
+                assert!(format.to_f32(format.from_f32(f32::from_bits(nan))).is_nan(), "{nan:#x}");
+            }
+        }
     }
 }

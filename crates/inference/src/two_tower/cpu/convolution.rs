@@ -1,10 +1,9 @@
 //! Convolutions as products: the neighbourhoods of some positions side by side, times the weights.
 
 use eidetic_kernels::Kernel;
-use eidetic_kernels::matrix::{Epilogue, QuantizedRows};
+use eidetic_kernels::matrix::{Epilogue, InputScratch, PackedWeights};
 
 use crate::error::LoadError;
-use crate::layers::linear::Factor;
 use crate::layers::matrix::Matrix;
 use crate::layers::packing::Stored;
 use crate::layers::products::Products;
@@ -16,7 +15,7 @@ const UNFOLDED: usize = 1 << 16;
 /// A convolution over square maps, whose rows are positions (pictures × rows × columns) and hold all channels. One row or
 /// column of zeros stands around a map where the kernel is 3 wide.
 pub struct Convolution {
-    factor: Factor,
+    factor: PackedWeights,
     bias: Vec<f32>,
     shape: Shape,
 }
@@ -36,12 +35,12 @@ pub struct Shape {
 pub struct Scratch<'a> {
     pub kernel: Kernel,
     pub columns: &'a mut Matrix,
-    pub codes: &'a mut QuantizedRows,
+    pub codes: &'a mut InputScratch,
 }
 
 impl Convolution {
     /// A convolution whose factor has, for each output, rows × columns × inputs.
-    pub const fn new(factor: Factor, bias: Vec<f32>, shape: Shape) -> Self {
+    pub const fn new(factor: PackedWeights, bias: Vec<f32>, shape: Shape) -> Self {
         Self { factor, bias, shape }
     }
 
@@ -80,10 +79,10 @@ impl Convolution {
             for place in 0..count {
                 self.unfold(map, side, first + place, scratch.columns.row_mut(place));
             }
-            let input = self.factor.input(scratch.kernel, scratch.columns, scratch.codes);
+            let kernel = scratch.kernel;
+            let input = kernel.prepare(scratch.columns.all(), &self.factor, scratch.codes);
             let epilogue = epilogue(&self.bias);
-            self.factor
-                .apply(scratch.kernel, input, epilogue, out.rows_mut(first, count));
+            kernel.product(input, &self.factor, epilogue, out.rows_mut(first, count));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use eidetic_domain::Precision;
 use eidetic_encoder::Pixels;
-use eidetic_kernels::matrix::{Activation, Epilogue, Heads, Mask, PackedF32, PackedInt8};
+use eidetic_kernels::matrix::{Activation, Attention, Epilogue, Heads, Mask, PackedWeights, WeightFormat};
 
 use super::convolution::{Convolution, Scratch, Shape};
 use super::convolutional::channels_last;
@@ -10,7 +10,7 @@ use super::depthwise::{ChannelConvolution, places};
 use super::excitation::{Excitation, activate};
 use super::workspace::Workspace;
 use crate::error::LoadError;
-use crate::layers::linear::{Dense, Factor, Projection};
+use crate::layers::linear::{Dense, Projection};
 use crate::layers::packing::Stored;
 use crate::layers::products::Products;
 use crate::layers::weights::Weights;
@@ -316,15 +316,15 @@ impl Attention {
         self.values.fill(w.kernel, input, count, &mut w.values);
         w.mixed.reshape(count, map.width());
         for first in (0..count).step_by(length) {
-            w.kernel.attention(
-                self.heads,
-                Mask::None,
-                w.queries.rows(first, length),
-                w.keys.rows(first, length),
-                w.values.rows(first, length),
-                w.mixed.rows_mut(first, length),
-                &mut w.attention,
-            );
+            let attention = Attention {
+                heads: self.heads,
+                mask: Mask::None,
+                queries: w.queries.rows(first, length),
+                keys: w.keys.rows(first, length),
+                values: w.values.rows(first, length),
+            };
+            w.kernel
+                .attention(attention, w.mixed.rows_mut(first, length), &mut w.attention);
         }
         let input = self.output.input(w.kernel, &w.mixed, &mut w.codes);
         self.output.add_to(w.kernel, input, map);
@@ -347,13 +347,14 @@ fn dense(folded: &Folded, precision: Precision) -> Dense {
     )
 }
 
-fn factor(weight: &[f32], bias: &[f32], precision: Precision) -> Factor {
+fn factor(weight: &[f32], bias: &[f32], precision: Precision) -> PackedWeights {
     let (outputs, inputs) = (bias.len(), weight.len() / bias.len());
-    match precision {
+    let format = match precision {
         // bf16 was refused when the weights were read.
-        Precision::F32 | Precision::Bf16 => Factor::F32(PackedF32::pack(weight, outputs, inputs)),
-        Precision::Int8 => Factor::Int8(PackedInt8::pack(weight, outputs, inputs)),
-    }
+        Precision::F32 | Precision::Bf16 => WeightFormat::F32,
+        Precision::Int8 => WeightFormat::Int8,
+    };
+    PackedWeights::pack(weight, format, outputs, inputs)
 }
 
 /// In f32 whatever the precision of the rest: three channels of pixels cost little and, rounded, would cost most.

@@ -1,6 +1,6 @@
 //! Attention from one learnt vector over all rows of a picture: what ends SigLIP's vision tower.
 
-use eidetic_kernels::matrix::{Heads, Mask};
+use eidetic_kernels::matrix::{Attention, Heads, Mask};
 
 use super::transformer::{Layers, Norm, Sequence};
 use super::workspace::Workspace;
@@ -57,15 +57,15 @@ impl AttentionPool {
         w.mixed.reshape(sequences.len(), self.probe.len());
         for (number, sequence) in sequences.iter().enumerate() {
             let (first, length) = (sequence.rows.start, sequence.rows.len());
-            w.kernel.attention(
-                self.heads,
-                Mask::None,
-                w.queries.rows(0, 1),
-                w.keys.rows(first, length),
-                w.values.rows(first, length),
-                w.mixed.rows_mut(number, 1),
-                &mut w.attention,
-            );
+            let attention = Attention {
+                heads: self.heads,
+                mask: Mask::None,
+                queries: w.queries.rows(0, 1),
+                keys: w.keys.rows(first, length),
+                values: w.values.rows(first, length),
+            };
+            w.kernel
+                .attention(attention, w.mixed.rows_mut(number, 1), &mut w.attention);
         }
         let input = self.output.input(w.kernel, &w.mixed, &mut w.codes);
         self.output.fill(w.kernel, input, sequences.len(), &mut w.hidden);

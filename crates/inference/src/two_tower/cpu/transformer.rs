@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use eidetic_kernels::matrix::{Activation, Heads, Mask};
+use eidetic_kernels::matrix::{Activation, Attention, Heads, Mask};
 
 use super::workspace::Workspace;
 use crate::error::LoadError;
@@ -222,12 +222,15 @@ impl Block {
     /// Weighted means of one sequence's values, for the queries in the rows `asking`.
     fn mix(&self, sequence: &Sequence, asking: Range<usize>, w: &mut Workspace) {
         let (first, length) = (sequence.rows.start, sequence.rows.len());
+        let attention = Attention {
+            heads: self.heads,
+            mask: self.mask,
+            queries: w.queries.rows(asking.start, asking.len()),
+            keys: w.keys.rows(first, length),
+            values: w.values.rows(first, length),
+        };
         w.kernel.attention(
-            self.heads,
-            self.mask,
-            w.queries.rows(asking.start, asking.len()),
-            w.keys.rows(first, length),
-            w.values.rows(first, length),
+            attention,
             w.mixed.rows_mut(asking.start, asking.len()),
             &mut w.attention,
         );

@@ -1,13 +1,13 @@
 //! The picture tower: patches, the transformer, one vector a picture.
 
 use eidetic_encoder::Pixels;
-use eidetic_kernels::matrix::{Epilogue, Mask};
+use eidetic_kernels::matrix::{Epilogue, Mask, PackedWeights};
 
 use super::pool::AttentionPool;
 use super::transformer::{Norm, Sequence, Transformer};
 use super::workspace::Workspace;
 use crate::error::LoadError;
-use crate::layers::linear::{Factor, Projection};
+use crate::layers::linear::Projection;
 use crate::layers::matrix::Matrix;
 use crate::layers::packing::Stored;
 use crate::layers::products::Products;
@@ -21,7 +21,7 @@ pub struct VisionTower {
     patches: Patches,
     /// Patches of a picture, at most.
     most: usize,
-    patch_embedding: Factor,
+    patch_embedding: PackedWeights,
     /// Width numbers, where there is one.
     patch_bias: Option<Vec<f32>>,
     /// The class token with its position, where there is one.
@@ -173,14 +173,16 @@ impl VisionTower {
                 row += 1;
             }
         }
-        let input = self.patch_embedding.input(w.kernel, &w.wide, &mut w.codes);
+        let input = w
+            .kernel
+            .prepare(w.wide.all(), &self.patch_embedding, &mut w.codes);
         w.mixed.reshape(row, self.width);
         let epilogue = self
             .patch_bias
             .as_ref()
             .map_or(Epilogue::none(), |bias| Epilogue::bias(bias));
-        self.patch_embedding
-            .apply(w.kernel, input, epilogue, w.mixed.all_mut());
+        w.kernel
+            .product(input, &self.patch_embedding, epilogue, w.mixed.all_mut());
         let rows = sequences.last().map_or(0, |sequence| sequence.rows.end);
         w.hidden.reshape(rows, self.width);
         let mut patch = 0;

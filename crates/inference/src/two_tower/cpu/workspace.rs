@@ -1,5 +1,5 @@
 use eidetic_kernels::Kernel;
-use eidetic_kernels::matrix::{AttentionScratch, QuantizedRows};
+use eidetic_kernels::matrix::{AttentionScratch, InputScratch};
 
 use crate::layers::matrix::Matrix;
 use crate::layers::products::Products;
@@ -20,7 +20,7 @@ pub struct Workspace {
     pub wide: Matrix,
     /// Rows that are asked for at the end.
     pub pooled: Matrix,
-    pub codes: QuantizedRows,
+    pub codes: InputScratch,
     pub attention: AttentionScratch,
     /// For benches.
     pub products: Products,
@@ -49,7 +49,7 @@ impl Default for Workspace {
             mixed: Matrix::default(),
             wide: Matrix::default(),
             pooled: Matrix::default(),
-            codes: QuantizedRows::default(),
+            codes: InputScratch::default(),
             attention: AttentionScratch::default(),
             products: Products::default(),
             maps: Maps::default(),
