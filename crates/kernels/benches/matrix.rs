@@ -13,7 +13,8 @@ use eidetic_kernels::matrix::{
 const TOKENS: usize = 50;
 /// Images per batch.
 const IMAGES: [usize; 2] = [1, 8];
-/// Inputs and outputs of the layers: attention output, query, key and value together, and both layers of the MLP.
+/// Inputs and outputs of the layers: attention output, query, key and value together, and both layers of
+/// the MLP.
 const LAYERS: [(usize, usize); 4] = [(768, 768), (768, 2304), (768, 3072), (3072, 768)];
 
 #[derive(Clone, Copy)]

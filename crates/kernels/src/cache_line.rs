@@ -1,7 +1,7 @@
 //! Bytes in memory that is aligned to cache lines.
 
-/// 64 signed bytes (codes of a quantized vector) at the start of a cache line. A row of such lines touches as few cache lines as
-/// possible.
+/// 64 signed bytes (codes of a quantized vector) at the start of a cache line. A row of such lines touches
+/// as few cache lines as possible.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub struct CacheLine([i8; CacheLine::CODES]);
@@ -25,7 +25,8 @@ impl CacheLine {
     /// The bytes of `lines`.
     #[inline]
     pub const fn codes(lines: &[Self]) -> &[i8] {
-        // SAFETY: a line is 64 signed bytes and nothing else (`repr(C)`, size checked below); the result borrows `lines`.
+        // SAFETY: a line is 64 signed bytes and nothing else (`repr(C)`, size checked below); the result
+        // borrows `lines`.
         unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), size_of_val(lines)) }
     }
 
@@ -78,8 +79,8 @@ fn advise_huge_pages(lines: &mut Vec<CacheLine>) {
         let bytes = lines.capacity() * size_of::<CacheLine>();
         let skipped = start.align_offset(PAGE).min(bytes);
         let whole = (bytes - skipped) / PAGE * PAGE;
-        // SAFETY: the range lies within the vector's allocation, and this advice changes neither its contents nor its protection.
-        // The result is ignored since huge pages are optional.
+        // SAFETY: the range lies within the vector's allocation, and this advice changes neither its
+        // contents nor its protection. The result is ignored since huge pages are optional.
         unsafe { libc::madvise(start.add(skipped).cast(), whole, libc::MADV_HUGEPAGE) };
     }
     #[cfg(not(target_os = "linux"))]

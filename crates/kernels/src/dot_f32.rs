@@ -40,7 +40,8 @@ impl Kernel {
         match self.isa() {
             Isa::Scalar => scalar::dot(a, b),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: a kernel exists only for an instruction set of this processor; this one includes AVX2 and FMA.
+            // SAFETY: a kernel exists only for an instruction set of this processor; this one includes AVX2
+            // and FMA.
             Isa::Avx2 | Isa::AvxVnni => unsafe { x86::dot_avx2(a, b) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above; these include AVX-512F.
@@ -51,8 +52,8 @@ impl Kernel {
         }
     }
 
-    /// The dot product of `query` with each row of `matrix`, several rows at a time so that each part of the query is loaded
-    /// once for all of them.
+    /// The dot product of `query` with each row of `matrix`, several rows at a time so that each part of
+    /// the query is loaded once for all of them.
     ///
     /// A score has the same bits as that of [`dot`](Self::dot) for the same row.
     ///
@@ -68,7 +69,8 @@ impl Kernel {
         match self.isa() {
             Isa::Scalar => scalar::dot_rows(query, matrix, scores),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: a kernel exists only for an instruction set of this processor; this one includes AVX2 and FMA.
+            // SAFETY: a kernel exists only for an instruction set of this processor; this one includes AVX2
+            // and FMA.
             Isa::Avx2 | Isa::AvxVnni => unsafe { x86::dot_rows_avx2(query, matrix, scores) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above; these include AVX-512F.

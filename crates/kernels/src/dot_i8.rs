@@ -1,7 +1,7 @@
 //! Dot products of vectors of signed bytes, as 32-bit integers.
 //!
-//! All kernels return the same integer for the same bytes. Sums wrap at 32 bits, which takes more than 131,072 products to
-//! reach.
+//! All kernels return the same integer for the same bytes. Sums wrap at 32 bits, which takes more than
+//! 131,072 products to reach.
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -31,7 +31,8 @@ impl Kernel {
         match self.isa() {
             Isa::Scalar => scalar::dot(a, b),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: a kernel exists only for an instruction set of this processor; these include AVX2. The lengths are equal.
+            // SAFETY: a kernel exists only for an instruction set of this processor; these include AVX2.
+            // The lengths are equal.
             Isa::Avx2 | Isa::Avx512 => unsafe { x86::dot_avx2(a, b) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above; this one includes AVX2 and AVX-VNNI.

@@ -29,8 +29,8 @@ pub enum Isa {
 
 /// The kernels for one instruction set of this processor.
 ///
-/// It can only be created for an instruction set that was detected. A value is therefore the proof that running its code is
-/// sound, and its methods are safe.
+/// It can only be created for an instruction set that was detected. A value is therefore the proof that
+/// running its code is sound, and its methods are safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Kernel(Isa);
 

@@ -1,9 +1,10 @@
-//! Compute kernels for vectors and neural networks, for the instruction sets of x86-64 and 64-bit Arm. All unsafe code of the
-//! workspace is in this crate.
+//! Compute kernels for vectors and neural networks, for the instruction sets of x86-64 and 64-bit Arm. All
+//! unsafe code of the workspace is in this crate.
 //!
-//! A [`Kernel`] stands for one instruction set that this processor has ([`Isa`]), detected once per process. Its methods are safe,
-//! since it can only be created for an instruction set that was detected. Most callers use [`Kernel::best`]; tests compare
-//! [`Kernel::available`] with each other, [`Kernel::scalar`] being the portable reference.
+//! A [`Kernel`] stands for one instruction set that this processor has ([`Isa`]), detected once per
+//! process. Its methods are safe, since it can only be created for an instruction set that was detected.
+//! Most callers use [`Kernel::best`]; tests compare [`Kernel::available`] with each other,
+//! [`Kernel::scalar`] being the portable reference.
 //!
 //! | for | entry points |
 //! | --- | --- |
@@ -16,9 +17,10 @@
 //!
 //! # Reproducibility
 //!
-//! The order in which a kernel sums a row depends only on the length of the row. The score of a row therefore has the same bits
-//! whether it comes from [`dot`] or from [`dot_rows`], and the product of a row whatever other rows are multiplied with it.
-//! Results in f32 may differ in the last bits between instruction sets; results in integers do not.
+//! The order in which a kernel sums a row depends only on the length of the row. The score of a row
+//! therefore has the same bits whether it comes from [`dot`] or from [`dot_rows`], and the product of a row
+//! whatever other rows are multiplied with it. Results in f32 may differ in the last bits between
+//! instruction sets; results in integers do not.
 //!
 //! # Example
 //!

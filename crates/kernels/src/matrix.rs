@@ -2,12 +2,14 @@
 //!
 //! # Products
 //!
-//! The right operand of a product is a [`PackedWeights`], which is packed once when a model is loaded. Its [`WeightFormat`] decides
-//! the precision of the product, so an engine needs only one code path:
+//! The right operand of a product is a [`PackedWeights`], which is packed once when a model is loaded. Its
+//! [`WeightFormat`] decides the precision of the product, so an engine needs only one code path:
 //!
-//! 1. [`Kernel::prepare`] converts the rows of the left operand to the form that the weights require: as they are, rounded to bf16,
-//!    or quantized to 8 bits. The result is a [`ProductInput`], which can be used for several products.
-//! 2. [`Kernel::product`] multiplies, and applies an [`Epilogue`] (bias, activation, accumulation) while the sums are in the cache.
+//! 1. [`Kernel::prepare`] converts the rows of the left operand to the form that the weights require: as
+//!    they are, rounded to bf16, or quantized to 8 bits. The result is a [`ProductInput`], which can be
+//!    used for several products.
+//! 2. [`Kernel::product`] multiplies, and applies an [`Epilogue`] (bias, activation, accumulation) while
+//!    the sums are in the cache.
 //!
 //! | weights | left operand | sums | result |
 //! | --- | --- | --- | --- |
@@ -16,13 +18,14 @@
 //! | bf16 | bf16 | f32 | about twice the speed of f32, with AVX-512 BF16 only |
 //! | int8, one scale per output | 8 bits, one scale and zero point per row | i32 | the same bits for all instruction sets |
 //!
-//! Products run on the calling thread. A row of the result depends only on its row of the left operand, so callers may split rows
-//! among threads.
+//! Products run on the calling thread. A row of the result depends only on its row of the left operand, so
+//! callers may split rows among threads.
 //!
 //! # Other operations
 //!
-//! [`Kernel::attention`], [`Kernel::layer_norm`], [`Kernel::softmax`], [`Kernel::rms_norm`], [`Kernel::swiglu`],
-//! [`Kernel::apply_rotary`], [`Kernel::depthwise`], [`Kernel::activate_scaled`] and [`Kernel::widen`].
+//! [`Kernel::attention`], [`Kernel::layer_norm`], [`Kernel::softmax`], [`Kernel::rms_norm`],
+//! [`Kernel::swiglu`], [`Kernel::apply_rotary`], [`Kernel::depthwise`], [`Kernel::activate_scaled`] and
+//! [`Kernel::widen`].
 //!
 //! [`Kernel::prepare`]: crate::Kernel::prepare
 //! [`Kernel::product`]: crate::Kernel::product

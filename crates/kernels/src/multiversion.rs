@@ -1,10 +1,10 @@
 //! Function multiversioning: a body of portable Rust, compiled once for each instruction set.
 
-/// Defines functions that run `$body` as compiled for the instruction set of a [`Kernel`](crate::Kernel), which becomes the
-/// first parameter.
+/// Defines functions that run `$body` as compiled for the instruction set of a [`Kernel`](crate::Kernel),
+/// which becomes the first parameter.
 ///
-/// The body, and what it calls in its loops, must be `#[inline(always)]`: only code inlined into a function that enables an
-/// instruction set is compiled for it.
+/// The body, and what it calls in its loops, must be `#[inline(always)]`: only code inlined into a function
+/// that enables an instruction set is compiled for it.
 macro_rules! multiversion {
     ($(
         $(#[$attribute:meta])*
@@ -33,7 +33,8 @@ macro_rules! multiversion {
                         // SAFETY: a kernel exists only for an instruction set of this processor.
                         unsafe { inner($($argument),*) }
                     }
-                    // NEON is part of every 64-bit Arm target, so the portable body is compiled for it already.
+                    // NEON is part of every 64-bit Arm target, so the portable body is compiled for it
+                    // already.
                     #[cfg(target_arch = "aarch64")]
                     $crate::Isa::Neon => $body($($argument),*),
                 }

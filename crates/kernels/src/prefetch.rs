@@ -12,7 +12,8 @@ pub fn prefetch<T>(data: &[T]) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         let (start, bytes) = (data.as_ptr().cast::<i8>(), size_of_val(data));
         for offset in (0..bytes).step_by(size_of::<CacheLine>()) {
-            // SAFETY: SSE is part of x86-64, the address lies within `data`, and a prefetch is not a memory access.
+            // SAFETY: SSE is part of x86-64, the address lies within `data`, and a prefetch is not a memory
+            // access.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(offset)) };
         }
     }

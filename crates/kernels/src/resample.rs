@@ -14,7 +14,8 @@ const BLOCK: usize = 64;
 impl Kernel {
     /// `out[i] = Σₜ weights[t] · source[t · stride + i]`, rounded to whole samples and clamped to 0..=255.
     ///
-    /// Weights have [`WEIGHT_BITS`] fraction bits. The sum of their magnitudes must be less than 2; otherwise sums may wrap.
+    /// Weights have [`WEIGHT_BITS`] fraction bits. The sum of their magnitudes must be less than 2;
+    /// otherwise sums may wrap.
     ///
     /// # Panics
     /// If `source` has fewer rows than there are weights.

@@ -1,4 +1,5 @@
-//! Sign bits of quantized vectors and the Hamming distances between them: a coarse comparison that reads an eighth of a row.
+//! Sign bits of quantized vectors and the Hamming distances between them: a coarse comparison that reads an
+//! eighth of a row.
 
 use crate::isa::PopCount;
 use crate::{CacheLine, prefetch};
@@ -20,7 +21,8 @@ pub fn sign_bits(codes: &[i8], words: &mut [u64]) {
     }
 }
 
-/// The Hamming distance (number of differing bits) between `query` and each row of `table` whose index is in `rows`.
+/// The Hamming distance (number of differing bits) between `query` and each row of `table` whose index is
+/// in `rows`.
 ///
 /// Rows of `table` have the length of `query`.
 ///
@@ -51,7 +53,8 @@ fn hamming_popcnt(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u
     hamming(query, table, rows, distances);
 }
 
-/// The loop, compiled for each instruction set. Common lengths are passed as constants so that the loop over words is unrolled.
+/// The loop, compiled for each instruction set. Common lengths are passed as constants so that the loop
+/// over words is unrolled.
 #[inline(always)]
 #[expect(
     clippy::inline_always,

@@ -8,8 +8,9 @@ mod x86;
 /// A register of [`LANES`](Self::LANES) f32 numbers.
 ///
 /// # Safety
-/// Every function requires that the processor has the instruction set of the type, and that its caller is compiled for it:
-/// all of them are inlined into functions with `#[target_feature]`. Pointers need no alignment.
+/// Every function requires that the processor has the instruction set of the type, and that its caller is
+/// compiled for it: all of them are inlined into functions with `#[target_feature]`. Pointers need no
+/// alignment.
 pub(crate) trait F32Simd: Copy {
     /// Numbers in a register.
     const LANES: usize;
@@ -25,7 +26,8 @@ pub(crate) trait F32Simd: Copy {
     /// `LANES` numbers from `from` on, which must be readable.
     unsafe fn load(from: *const f32) -> Self;
 
-    /// `count` numbers from `from` on, which must be readable, in the first lanes and 0 in the others; `count < LANES`.
+    /// `count` numbers from `from` on, which must be readable, in the first lanes and 0 in the others;
+    /// `count < LANES`.
     unsafe fn load_partial(from: *const f32, count: usize) -> Self;
 
     /// The first of each pair of bf16 numbers. `LANES` pairs from `from` on must be readable.

@@ -1,4 +1,5 @@
-//! RMS norm, `SwiGLU` and rotary position embedding by every kernel of this processor, against formulas in f64.
+//! RMS norm, `SwiGLU` and rotary position embedding by every kernel of this processor, against formulas in
+//! f64.
 
 #![expect(clippy::cast_possible_truncation, reason = "test data needs fewer digits")]
 

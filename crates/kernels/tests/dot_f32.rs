@@ -6,9 +6,9 @@ use proptest::prelude::*;
 
 /// `Σ aᵢ·bᵢ` in f64, and how far an f32 sum of these terms may lie from it.
 ///
-/// Each product and each addition rounds by at most half a unit in the last place (2⁻²⁴) of what it yields, so the
-/// error is at most (n + 1) · 2⁻²⁴ · Σ|aᵢ·bᵢ| in any order of summing, fused or not (Higham, Accuracy and Stability,
-/// section 3.1); twice that leaves room for the second-order term.
+/// Each product and each addition rounds by at most half a unit in the last place (2⁻²⁴) of what it yields,
+/// so the error is at most (n + 1) · 2⁻²⁴ · Σ|aᵢ·bᵢ| in any order of summing, fused or not (Higham,
+/// Accuracy and Stability, section 3.1); twice that leaves room for the second-order term.
 fn reference(a: &[f32], b: &[f32]) -> (f64, f64) {
     let products = || a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y));
     let magnitude: f64 = products().map(f64::abs).sum();

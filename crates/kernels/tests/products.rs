@@ -156,9 +156,10 @@ proptest! {
         }
     }
 
-    /// Both sum products of the same bf16 numbers, which are exact in f32. Each of the additions rounds (or, in `vdpbf16ps`, flushes
-    /// subnormal numbers) and may do so in another order, so that the results differ by at most 2 · (n + 1) · 2⁻²⁴ · Σ|xᵢ·wᵢ|
-    /// (Higham, Accuracy and Stability, section 3.1). The factor 3 covers the bias and the rounding of |xᵢ·wᵢ| to bf16.
+    /// Both sum products of the same bf16 numbers, which are exact in f32. Each of the additions rounds
+    /// (or, in `vdpbf16ps`, flushes subnormal numbers) and may do so in another order, so that the results
+    /// differ by at most 2 · (n + 1) · 2⁻²⁴ · Σ|xᵢ·wᵢ| (Higham, Accuracy and Stability, section 3.1). The
+    /// factor 3 covers the bias and the rounding of |xᵢ·wᵢ| to bf16.
     #[test]
     fn bf16_products_agree_with_scalar_twin(case in cases()) {
         let weights = case.pack(BF16);

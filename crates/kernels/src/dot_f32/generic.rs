@@ -2,8 +2,8 @@
 
 use crate::simd::F32Simd;
 
-/// Independent sums per row. A fused multiply-add has a latency of about four cycles and two can start in each cycle, so one
-/// sum would leave the units idle.
+/// Independent sums per row. A fused multiply-add has a latency of about four cycles and two can start in
+/// each cycle, so one sum would leave the units idle.
 const SUMS: usize = 4;
 
 /// The dot products of `query` with the `ROWS` rows of `rows`.
@@ -22,8 +22,8 @@ pub(super) unsafe fn dot_many<V: F32Simd, const ROWS: usize>(query: &[f32], rows
     let n = query.len();
     assert_eq!(rows.len(), ROWS * n, "vectors of different lengths");
     let (query, rows) = (query.as_ptr(), rows.as_ptr());
-    // SAFETY: the caller guarantees the instruction set. Each read starts at `at` (+ row · n) and covers at most n − at numbers;
-    // by the assertion above, `query` and each of the ROWS rows have n.
+    // SAFETY: the caller guarantees the instruction set. Each read starts at `at` (+ row · n) and covers at
+    // most n − at numbers; by the assertion above, `query` and each of the ROWS rows have n.
     unsafe {
         let mut sums = [[V::zero(); SUMS]; ROWS];
         let mut at = 0;

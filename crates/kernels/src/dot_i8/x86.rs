@@ -1,7 +1,8 @@
 //! AVX2, AVX-VNNI and AVX-512 VNNI.
 //!
-//! The VNNI instruction multiplies unsigned by signed bytes. Flipping the upper bit of `b` gives the unsigned byte `b` + 128. The
-//! excess of 128·Σa is summed by the same instruction and subtracted at the end.
+//! The VNNI instruction multiplies unsigned by signed bytes. Flipping the upper bit of `b` gives the
+//! unsigned byte `b` + 128. The excess of 128·Σa is summed by the same instruction and subtracted at the
+//! end.
 
 use std::arch::x86_64::{
     __m256i, _mm_add_epi32, _mm_cvtsi128_si32, _mm_loadu_si128, _mm_shuffle_epi32, _mm256_add_epi32,

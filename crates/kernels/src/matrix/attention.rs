@@ -4,7 +4,8 @@ use super::packed_weights::F32Panels;
 use super::{PANEL, Rows, RowsMut};
 use crate::Kernel;
 
-/// How the columns of a row are divided among attention heads: head `h` has columns `h · width..(h + 1) · width`.
+/// How the columns of a row are divided among attention heads: head `h` has columns `h · width..(h + 1) ·
+/// width`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heads {
     /// Number of heads.
@@ -49,8 +50,8 @@ impl Kernel {
     /// `softmax(queries · keysᵀ / √width) · values` for each head, into `out`, which has one row per query.
     ///
     /// # Panics
-    /// If a slice is too short for its rows, if there are not as many rows in `out` as queries and as many values as keys, or if a
-    /// query would attend to no key.
+    /// If a slice is too short for its rows, if there are not as many rows in `out` as queries and as many
+    /// values as keys, or if a query would attend to no key.
     pub fn attention(self, attention: Attention<'_>, out: RowsMut<'_>, scratch: &mut AttentionScratch) {
         let Attention {
             heads,

@@ -23,8 +23,8 @@ impl Kernel {
         swiglu(self, gate, up);
     }
 
-    /// Rotary position embedding in place: rotates the pair of element `i` of the first half of `row` and element `i` of the second
-    /// half by the angle with cosine `cosines[i]` and sine `sines[i]`.
+    /// Rotary position embedding in place: rotates the pair of element `i` of the first half of `row` and
+    /// element `i` of the second half by the angle with cosine `cosines[i]` and sine `sines[i]`.
     ///
     /// # Panics
     /// Unless `row` is twice as long as `cosines` and as `sines`.

@@ -1,4 +1,5 @@
-//! Depthwise convolutions, and activations of scaled channels. Portable Rust, compiled for each instruction set.
+//! Depthwise convolutions, and activations of scaled channels. Portable Rust, compiled for each instruction
+//! set.
 
 use super::Activation;
 use crate::Kernel;
@@ -9,8 +10,8 @@ const BLOCK: usize = 64;
 /// Channels of the smaller blocks for the remainder.
 const SMALL: usize = 16;
 
-/// A convolution whose output `m · channels + c` has channel `c` as its only input, for each `m` below the channel multiplier.
-/// Kernels are square and of odd side; maps are padded with zeros.
+/// A convolution whose output `m · channels + c` has channel `c` as its only input, for each `m` below the
+/// channel multiplier. Kernels are square and of odd side; maps are padded with zeros.
 #[derive(Debug, Clone)]
 pub struct Depthwise {
     /// For each `m`: rows × columns × channels.
@@ -31,8 +32,9 @@ pub struct FeatureMap<'a> {
 }
 
 impl Depthwise {
-    /// Packs weights of shape (outputs × kernel × kernel) in the order of grouped convolutions: output `o` has the input channel
-    /// `o / multiplier`. The result has its outputs in the order that [`Depthwise`] documents.
+    /// Packs weights of shape (outputs × kernel × kernel) in the order of grouped convolutions: output `o`
+    /// has the input channel `o / multiplier`. The result has its outputs in the order that [`Depthwise`]
+    /// documents.
     ///
     /// # Panics
     /// If the kernel is even, the stride 0, or the lengths do not fit.
@@ -79,7 +81,8 @@ impl Depthwise {
 }
 
 impl Kernel {
-    /// Convolves one map into `out`, which has the shape rows × columns × outputs and a side of [`Depthwise::side`].
+    /// Convolves one map into `out`, which has the shape rows × columns × outputs and a side of
+    /// [`Depthwise::side`].
     ///
     /// # Panics
     /// If the length of either slice does not match.

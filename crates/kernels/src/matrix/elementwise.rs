@@ -1,4 +1,5 @@
-//! Operations on rows between products: layer norm, softmax, quantization. Portable Rust, compiled for each instruction set.
+//! Operations on rows between products: layer norm, softmax, quantization. Portable Rust, compiled for each
+//! instruction set.
 
 use super::input::RowScale;
 use crate::Kernel;
@@ -23,7 +24,8 @@ impl Kernel {
         layer_norm(self, row, weight, bias, epsilon, out);
     }
 
-    /// The softmax of the first `valid` numbers of `row`, each multiplied by `scale`. The other numbers become 0.
+    /// The softmax of the first `valid` numbers of `row`, each multiplied by `scale`. The other numbers
+    /// become 0.
     ///
     /// # Panics
     /// If `valid` is 0 or exceeds the row.
@@ -44,8 +46,8 @@ multiversion! {
 
 /// eˣ within a few units in the last place. x is clamped to ±87; NaN stays NaN.
 ///
-/// It is the product of 2ⁿ, made from the bits of n, and of eʳ for |r| ≤ ½ ln 2, computed by its Taylor polynomial. Unlike
-/// `f32::exp` it has no calls or branches, so loops over it are vectorized.
+/// It is the product of 2ⁿ, made from the bits of n, and of eʳ for |r| ≤ ½ ln 2, computed by its Taylor
+/// polynomial. Unlike `f32::exp` it has no calls or branches, so loops over it are vectorized.
 #[inline(always)]
 #[expect(
     clippy::inline_always,
@@ -102,7 +104,8 @@ fn softmax_body(row: &mut [f32], scale: f32) {
     }
 }
 
-/// Maps the least number to 0 and the greatest to 255. The range is extended to contain 0, which is represented exactly.
+/// Maps the least number to 0 and the greatest to 255. The range is extended to contain 0, which is
+/// represented exactly.
 #[inline(always)]
 #[expect(
     clippy::inline_always,

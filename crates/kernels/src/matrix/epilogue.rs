@@ -1,7 +1,7 @@
 //! What a product does to its sums before it writes them: bias, activation, accumulation.
 //!
-//! This is portable Rust that is vectorized for the instruction set of the function it is inlined into. Additions and
-//! multiplications are not fused, so all instruction sets round alike.
+//! This is portable Rust that is vectorized for the instruction set of the function it is inlined into.
+//! Additions and multiplications are not fused, so all instruction sets round alike.
 
 use super::tiles::TileOutput;
 use super::{Activation, PANEL, RowsMut};
@@ -65,7 +65,8 @@ impl<'a> Epilogue<'a> {
     }
 }
 
-/// One row of a panel of the result. Aligned, so that a vector load of what was just stored does not cross a cache line.
+/// One row of a panel of the result. Aligned, so that a vector load of what was just stored does not cross
+/// a cache line.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 pub(super) struct TileRow(pub(super) [f32; PANEL]);

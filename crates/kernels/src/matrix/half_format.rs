@@ -21,8 +21,8 @@ impl HalfFormat {
         }
     }
 
-    /// The bits of the number that is nearest to `x`; of two equally near ones, that with an even last bit. Too large numbers
-    /// become infinite, NaN stays NaN.
+    /// The bits of the number that is nearest to `x`; of two equally near ones, that with an even last bit.
+    /// Too large numbers become infinite, NaN stays NaN.
     pub fn from_f32(self, x: f32) -> u16 {
         match self {
             Self::Bf16 => f32_to_bf16(x),
@@ -81,7 +81,8 @@ pub(super) fn bf16_to_f32(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 
-/// Rounds to nearest even by adding just less than half a unit of the last place, and one more if that place is odd.
+/// Rounds to nearest even by adding just less than half a unit of the last place, and one more if that
+/// place is odd.
 #[inline(always)]
 #[expect(
     clippy::inline_always,
@@ -96,8 +97,8 @@ pub(super) fn f32_to_bf16(x: f32) -> u16 {
     (if x.is_nan() { quiet } else { rounded }) as u16
 }
 
-/// Moves exponent and fraction to their places in an f32, whose exponent is larger by 112. Scaling corrects that, for subnormal
-/// numbers too. What exceeds the range of f16 was infinite or NaN.
+/// Moves exponent and fraction to their places in an f32, whose exponent is larger by 112. Scaling corrects
+/// that, for subnormal numbers too. What exceeds the range of f16 was infinite or NaN.
 #[inline(always)]
 pub(super) fn f16_to_f32(bits: u16) -> f32 {
     const SCALE: f32 = f32::from_bits((127 + 112) << 23);
@@ -202,7 +203,8 @@ mod tests {
 
     #[test]
     fn bf16_rounding_agrees_with_known_values() {
-        // Bits of f32 and of bf16: exact, below and above a midpoint, midpoints below an odd and an even number, infinite.
+        // Bits of f32 and of bf16: exact, below and above a midpoint, midpoints below an odd and an even
+        // number, infinite.
         for (bits, expected) in [
             (0x3f80_0000, 0x3f80),
             (0x3f80_7fff, 0x3f80),

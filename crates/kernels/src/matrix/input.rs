@@ -7,8 +7,8 @@ use super::{HalfFormat, PackedWeights, Rows, WeightFormat};
 use crate::Kernel;
 use crate::multiversion::multiversion;
 
-/// The left operand of a product. [`Kernel::prepare`] creates the fastest form for given weights; it can be used for all products
-/// with weights of the same format and number of inputs.
+/// The left operand of a product. [`Kernel::prepare`] creates the fastest form for given weights; it can be
+/// used for all products with weights of the same format and number of inputs.
 #[derive(Debug, Clone, Copy)]
 pub enum ProductInput<'a> {
     /// For f32 and 16-bit weights. Products are those of f32, whatever the instruction set.
@@ -35,7 +35,8 @@ pub struct Bf16Rows {
     width: usize,
 }
 
-/// Rows quantized to integers from 0 to 255: a number is `scale · (code − zero)`, with one scale and zero point per row.
+/// Rows quantized to integers from 0 to 255: a number is `scale · (code − zero)`, with one scale and zero
+/// point per row.
 #[derive(Debug, Clone, Default)]
 pub struct QuantizedRows {
     /// Codes beyond the width have any value, since their weights are 0.
@@ -70,10 +71,12 @@ impl<'a> From<&'a QuantizedRows> for ProductInput<'a> {
 }
 
 impl Kernel {
-    /// Converts `rows` (n × inputs) to the form in which a product with `weights` is fastest on this processor.
+    /// Converts `rows` (n × inputs) to the form in which a product with `weights` is fastest on this
+    /// processor.
     ///
-    /// Rows are converted one by one: their products do not depend on each other. Int8 weights require quantized rows. For bf16
-    /// weights, rows are rounded to bf16 if the processor can multiply that directly; use [`ProductInput::F32`] to keep them exact.
+    /// Rows are converted one by one: their products do not depend on each other. Int8 weights require
+    /// quantized rows. For bf16 weights, rows are rounded to bf16 if the processor can multiply that
+    /// directly; use [`ProductInput::F32`] to keep them exact.
     ///
     /// # Panics
     /// If `rows` is narrower than the weights have inputs.

@@ -65,7 +65,8 @@ impl<V: F32Simd> Lanes for F32Lanes<V> {
     #[inline(always)]
     unsafe fn load(row: &[f32; PANEL], column: usize) -> V {
         debug_assert!(column + V::LANES <= PANEL);
-        // SAFETY: the caller guarantees the instruction set and a column that leaves `LANES` numbers in the row.
+        // SAFETY: the caller guarantees the instruction set and a column that leaves `LANES` numbers in the
+        // row.
         unsafe { V::load(row.as_ptr().add(column)) }
     }
 }
@@ -109,7 +110,8 @@ impl<V: F32Simd> Lanes for Bf16Lanes<V> {
     #[inline(always)]
     unsafe fn load(row: &[[u16; 2]; PANEL], column: usize) -> [V; 2] {
         debug_assert!(column + V::LANES <= PANEL);
-        // SAFETY: the caller guarantees the instruction set and a column that leaves `LANES` pairs in the row.
+        // SAFETY: the caller guarantees the instruction set and a column that leaves `LANES` pairs in the
+        // row.
         unsafe {
             let pairs = row.as_ptr().add(column);
             [V::load_bf16_first(pairs), V::load_bf16_second(pairs)]
@@ -144,7 +146,8 @@ impl<V: F32Simd> Lanes for F16Lanes<V> {
     #[inline(always)]
     unsafe fn load(row: &[u16; PANEL], column: usize) -> V {
         debug_assert!(column + V::LANES <= PANEL);
-        // SAFETY: the caller guarantees the instruction set and a column that leaves `LANES` numbers in the row.
+        // SAFETY: the caller guarantees the instruction set and a column that leaves `LANES` numbers in the
+        // row.
         unsafe { V::load_f16(row.as_ptr().add(column)) }
     }
 }

@@ -1,8 +1,8 @@
 //! Weights in the order in which the inner loops of products read them.
 //!
-//! Weights are split into panels of [`PANEL`] outputs. A panel is a sequence of rows, each a few inputs deep, so that an inner loop
-//! reads a panel from start to end. Outputs that are missing in the last panel, and inputs that are missing in the last row, have
-//! weights of zero.
+//! Weights are split into panels of [`PANEL`] outputs. A panel is a sequence of rows, each a few inputs
+//! deep, so that an inner loop reads a panel from start to end. Outputs that are missing in the last panel,
+//! and inputs that are missing in the last row, have weights of zero.
 
 use super::elementwise::round_half_even;
 use super::{HalfFormat, PANEL};
@@ -78,8 +78,9 @@ pub(super) struct Int8Panels {
 impl PackedWeights {
     /// Rounds `weights` to `format` and packs them.
     ///
-    /// `weights` is `outputs` × `inputs`, stored row by row, as model files have them. In [`WeightFormat::Int8`] the scale of an
-    /// output maps its largest magnitude to 127; an output with a weight that is not finite yields NaN.
+    /// `weights` is `outputs` × `inputs`, stored row by row, as model files have them. In
+    /// [`WeightFormat::Int8`] the scale of an output maps its largest magnitude to 127; an output with a
+    /// weight that is not finite yields NaN.
     ///
     /// # Panics
     /// If `weights.len()` is not `outputs · inputs`, or if `inputs` exceeds 65,536 in [`WeightFormat::Int8`].

@@ -1,6 +1,7 @@
 //! The functions that enable an instruction set for a matrix product. Generic code is inlined into them.
 
-/// Defines `$panel`, which multiplies all rows of a left operand with one panel in tiles of 1, 2, … rows as listed.
+/// Defines `$panel`, which multiplies all rows of a left operand with one panel in tiles of 1, 2, … rows as
+/// listed.
 macro_rules! panel_kernel {
     ($panel:ident, $lanes:ty, $features:literal, [$($rows:literal)*]) => {
         /// # Safety

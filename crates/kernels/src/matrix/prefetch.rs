@@ -3,8 +3,9 @@
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Which cache lines of the next panel to prefetch at which step, so that all tiles of the current panel together prefetch all of
-/// it. Without this the first tile of each panel waits for main memory, which takes a quarter of the time in f32.
+/// Which cache lines of the next panel to prefetch at which step, so that all tiles of the current panel
+/// together prefetch all of it. Without this the first tile of each panel waits for main memory, which
+/// takes a quarter of the time in f32.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PanelPrefetch {
     next: *const u8,
@@ -14,7 +15,8 @@ pub(super) struct PanelPrefetch {
 }
 
 impl PanelPrefetch {
-    /// `next` is the next panel, which has as many rows as the current one; `tiles` is the number of tiles of a panel.
+    /// `next` is the next panel, which has as many rows as the current one; `tiles` is the number of tiles
+    /// of a panel.
     pub(super) fn new<T>(next: &[T], tiles: usize) -> Self {
         let lines_per_row = size_of::<T>().div_ceil(LINE).max(1);
         Self {
@@ -32,7 +34,8 @@ impl PanelPrefetch {
         }
     }
 
-    /// Prefetches the line that belongs to row `row` of the current panel. Only on x86-64: the intrinsic for Arm is not stable.
+    /// Prefetches the line that belongs to row `row` of the current panel. Only on x86-64: the intrinsic
+    /// for Arm is not stable.
     #[inline(always)]
     pub(super) fn fetch(self, row: usize) {
         #[cfg(target_arch = "x86_64")]
@@ -45,7 +48,8 @@ impl PanelPrefetch {
         let _ = self.line(row);
     }
 
-    /// The address to prefetch at row `row`. It may lie beyond the panel, since a prefetch is not a memory access.
+    /// The address to prefetch at row `row`. It may lie beyond the panel, since a prefetch is not a memory
+    /// access.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "called in the innermost loop")]
     const fn line(self, row: usize) -> *const i8 {

@@ -12,14 +12,16 @@ use super::{PANEL, PackedWeights, Rows, RowsMut, scalar};
 use crate::{Isa, Kernel};
 
 impl Kernel {
-    /// Multiplies `input` (n × inputs) with the transpose of `weights` (outputs × inputs), applies `epilogue`, and writes to `out`
-    /// (n × outputs).
+    /// Multiplies `input` (n × inputs) with the transpose of `weights` (outputs × inputs), applies
+    /// `epilogue`, and writes to `out` (n × outputs).
     ///
-    /// A row of the result depends on nothing but its row of the input, so products may be split by rows among threads.
+    /// A row of the result depends on nothing but its row of the input, so products may be split by rows
+    /// among threads.
     ///
     /// # Panics
-    /// If `out` has another number of rows or is too narrow, if `input` has another width than the weights have inputs, or if
-    /// `input` is in a form that the format of the weights does not allow: see [`ProductInput`].
+    /// If `out` has another number of rows or is too narrow, if `input` has another width than the weights
+    /// have inputs, or if `input` is in a form that the format of the weights does not allow: see
+    /// [`ProductInput`].
     pub fn product(
         self,
         input: ProductInput<'_>,
@@ -105,8 +107,8 @@ fn f32_panel(kernel: Kernel, left: &Left<'_, f32>, panel: Panel<'_, [f32; PANEL]
     match kernel.isa() {
         Isa::Scalar => scalar::f32_panel(left, panel, out),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: a kernel exists only for an instruction set of this processor; these include AVX2, FMA and F16C. `left` was
-        // checked above. The same holds for all calls below.
+        // SAFETY: a kernel exists only for an instruction set of this processor; these include AVX2, FMA
+        // and F16C. `left` was checked above. The same holds for all calls below.
         Isa::Avx2 | Isa::AvxVnni => unsafe { x86::f32_avx2(left, panel, out) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above, for AVX-512 F and BW.

@@ -1,8 +1,8 @@
 //! Register tiles: the inner loops of all matrix products, generic over number format and instruction set.
 //!
-//! A tile is a block of the result, some rows high and [`Lanes::TILE_WIDTH`] registers wide, whose sums stay in registers over the
-//! whole depth of the product. For each step of the depth, the registers of weights are loaded once and multiplied with one value
-//! of each row, broadcast to all lanes.
+//! A tile is a block of the result, some rows high and [`Lanes::TILE_WIDTH`] registers wide, whose sums
+//! stay in registers over the whole depth of the product. For each row of a panel of weights, its registers
+//! are loaded once and multiplied with the corresponding values of each left row, broadcast to all lanes.
 
 use super::PANEL;
 use super::packed_weights::Panel;
@@ -32,8 +32,8 @@ pub(super) trait TileOutput<S> {
 /// How one instruction set multiplies and adds numbers of one format.
 ///
 /// # Safety
-/// Every function requires that the processor has the instruction set, and that its caller is compiled for it: all of them are
-/// inlined into functions with `#[target_feature]`. Pointers need no alignment.
+/// Every function requires that the processor has the instruction set, and that its caller is compiled for
+/// it: all of them are inlined into functions with `#[target_feature]`. Pointers need no alignment.
 pub(super) trait Lanes {
     /// Values of a left row that are stored together.
     type Group;
@@ -60,8 +60,8 @@ pub(super) trait Lanes {
     /// The weights of outputs `column..column + LANES`.
     unsafe fn load(row: &Self::Row, column: usize) -> Self::Weights;
 
-    /// Broadcasts the first `count` groups from `from` on, which must be readable; the others are 0. `count` is between 1 and
-    /// `GROUPS`, and a constant after inlining.
+    /// Broadcasts the first `count` groups from `from` on, which must be readable; the others are 0.
+    /// `count` is between 1 and `GROUPS`, and a constant after inlining.
     unsafe fn broadcast(from: *const Self::Group, count: usize) -> Self::Broadcast;
 
     /// Adds to each sum the products of the groups with the weights of its output.
@@ -71,8 +71,8 @@ pub(super) trait Lanes {
     unsafe fn store(sums: Self::Sums, to: *mut Self::Sum);
 }
 
-/// A function that computes the sums of a fixed number of rows, which start at the pointer and are the given number of groups
-/// apart, for one panel. See [`tile`].
+/// A function that computes the sums of a fixed number of rows, which start at the pointer and are the
+/// given number of groups apart, for one panel. See [`tile`].
 pub(super) type TileFn<L> = unsafe fn(
     *const <L as Lanes>::Group,
     usize,
@@ -109,7 +109,8 @@ impl<'a, G> Left<'a, G> {
 /// Computes all rows of `left` times one panel. `tiles[i]` computes `i + 1` rows.
 ///
 /// # Safety
-/// The processor has the instruction set of `L` and of `tiles`; `left` has passed [`Left::check`] for the depth of the panel.
+/// The processor has the instruction set of `L` and of `tiles`; `left` has passed [`Left::check`] for the
+/// depth of the panel.
 #[inline(always)]
 #[expect(
     clippy::inline_always,
@@ -133,8 +134,8 @@ pub(super) unsafe fn run<L: Lanes>(
     }
 }
 
-/// Splits `count` rows into as few tiles of at most `max` rows as possible, whose heights differ by at most one: (first row,
-/// height).
+/// Splits `count` rows into as few tiles of at most `max` rows as possible, whose heights differ by at most
+/// one: (first row, height).
 fn tile_heights(count: usize, max: usize) -> impl Iterator<Item = (usize, usize)> {
     let tiles = count.div_ceil(max);
     (0..tiles).map(move |tile| {
@@ -160,8 +161,8 @@ pub(super) unsafe fn tile<L: Lanes, const ROWS: usize>(
     sums: &mut TileSums<L::Sum>,
 ) {
     for column in (0..PANEL).step_by(L::LANES * L::TILE_WIDTH) {
-        // SAFETY: the caller guarantees the instruction set and the rows. `column` is a multiple of the tile's width, which
-        // divides that of the panel.
+        // SAFETY: the caller guarantees the instruction set and the rows. `column` is a multiple of the
+        // tile's width, which divides that of the panel.
         unsafe {
             match L::TILE_WIDTH {
                 2 => tile_at::<L, ROWS, 2>(left, stride, panel, prefetch, column, sums),
@@ -188,8 +189,8 @@ unsafe fn tile_at<L: Lanes, const ROWS: usize, const WIDTH: usize>(
     sums: &mut TileSums<L::Sum>,
 ) {
     const { assert!(ROWS <= MAX_ROWS && (L::GROUPS == 1 || L::GROUPS == 2)) };
-    // SAFETY: the caller guarantees the instruction set. `column` keeps weights within the row of a panel and sums within the
-    // array; the groups read of a row are those before `panel.depth`.
+    // SAFETY: the caller guarantees the instruction set. `column` keeps weights within the row of a panel
+    // and sums within the array; the groups read of a row are those before `panel.depth`.
     unsafe {
         let mut tile = [[L::zero(); WIDTH]; ROWS];
         let whole = panel.depth / L::GROUPS;

@@ -19,8 +19,8 @@ use super::tiles::{self, Lanes, Left, TileOutput, TileSums};
 panel_kernel!(f32_avx2, F32Lanes<__m256>, "avx2,fma", [1 2 3 4 5 6]);
 panel_kernel!(bf16_avx2, Bf16Lanes<__m256>, "avx2,fma", [1 2 3 4 5 6]);
 panel_kernel!(f16_avx2, F16Lanes<__m256>, "avx2,fma,f16c", [1 2 3 4 5 6]);
-// 12 · 2 sums, 2 registers of weights and 1 of the left operand. Tiles of 14 rows fit too and were no faster, nor were tiles of
-// 8 or 9 rows of three registers.
+// 12 · 2 sums, 2 registers of weights and 1 of the left operand. Tiles of 14 rows fit too and were no
+// faster, nor were tiles of 8 or 9 rows of three registers.
 panel_kernel!(
     f32_avx512, F32Lanes<__m512>, "avx512f,avx512bw,avx2,fma", [1 2 3 4 5 6 7 8 9 10 11 12]
 );
@@ -44,8 +44,9 @@ panel_kernel!(
 /// AVX-512 BF16: `vdpbf16ps` adds two products of bf16 numbers to each f32 sum.
 pub(super) struct Bf16PairLanes;
 
-/// Int8 for AVX2 without VNNI. `vpmaddubsw` adds two products in 16 bits, which saturate from 2 · 129 · 127 on. The lowest seven
-/// bits and the highest bit of the left values are therefore multiplied separately: at most 2 · 127 · 127 and 2 · 128 · 127.
+/// Int8 for AVX2 without VNNI. `vpmaddubsw` adds two products in 16 bits, which saturate from 2 · 129 · 127
+/// on. The lowest seven bits and the highest bit of the left values are therefore multiplied separately: at
+/// most 2 · 127 · 127 and 2 · 128 · 127.
 pub(super) struct SplitLanes;
 
 /// Int8 for AVX-VNNI: `vpdpbusd` on 256 bits.
@@ -78,8 +79,8 @@ impl Lanes for Bf16PairLanes {
     #[inline(always)]
     unsafe fn load(row: &[[u16; 2]; PANEL], column: usize) -> __m512bh {
         debug_assert!(column + Self::LANES <= PANEL);
-        // SAFETY: the caller guarantees the instruction set and a column that leaves 16 pairs in the row. Both types are 512 bits
-        // for which every pattern is valid.
+        // SAFETY: the caller guarantees the instruction set and a column that leaves 16 pairs in the row.
+        // Both types are 512 bits for which every pattern is valid.
         unsafe {
             std::mem::transmute::<__m512i, __m512bh>(_mm512_loadu_si512(row.as_ptr().add(column).cast()))
         }
@@ -87,8 +88,8 @@ impl Lanes for Bf16PairLanes {
 
     #[inline(always)]
     unsafe fn broadcast(from: *const [u16; 2], _count: usize) -> __m512bh {
-        // SAFETY: the caller guarantees the instruction set and a readable pair. Both types are 512 bits for which every pattern
-        // is valid.
+        // SAFETY: the caller guarantees the instruction set and a readable pair. Both types are 512 bits
+        // for which every pattern is valid.
         unsafe {
             std::mem::transmute::<__m512i, __m512bh>(_mm512_set1_epi32(from.cast::<i32>().read_unaligned()))
         }

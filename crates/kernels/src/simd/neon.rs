@@ -38,8 +38,8 @@ impl F32Simd for float32x4_t {
     unsafe fn load_partial(from: *const f32, count: usize) -> Self {
         debug_assert!(count < Self::LANES);
         let mut lanes = [0.0; 4];
-        // SAFETY: the caller guarantees the instruction set and `count` readable numbers, fewer than the array holds; a new
-        // array does not overlap them.
+        // SAFETY: the caller guarantees the instruction set and `count` readable numbers, fewer than the
+        // array holds; a new array does not overlap them.
         unsafe {
             std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), count);
             vld1q_f32(lanes.as_ptr())

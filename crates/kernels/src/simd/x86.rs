@@ -45,8 +45,8 @@ impl F32Simd for __m256 {
     unsafe fn load_partial(from: *const f32, count: usize) -> Self {
         debug_assert!(count < Self::LANES);
         let mut lanes = [0.0; 8];
-        // SAFETY: the caller guarantees the instruction set and `count` readable numbers, fewer than the array holds; a new
-        // array does not overlap them.
+        // SAFETY: the caller guarantees the instruction set and `count` readable numbers, fewer than the
+        // array holds; a new array does not overlap them.
         unsafe {
             std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), count);
             _mm256_loadu_ps(lanes.as_ptr())
@@ -133,7 +133,8 @@ impl F32Simd for __m512 {
     unsafe fn load_partial(from: *const f32, count: usize) -> Self {
         debug_assert!(count < Self::LANES);
         let mask = (1_u16 << count) - 1;
-        // SAFETY: the caller guarantees the instruction set and `count` readable numbers; lanes outside the mask are not read.
+        // SAFETY: the caller guarantees the instruction set and `count` readable numbers; lanes outside the
+        // mask are not read.
         unsafe { _mm512_maskz_loadu_ps(mask, from) }
     }
 
