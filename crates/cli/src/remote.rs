@@ -9,9 +9,10 @@ use eidetic_confidence::profile::Criticality;
 use eidetic_domain::Filter;
 use eidetic_indexer::Observer;
 use eidetic_library::Status;
-use eidetic_server::json::{
-    CalibrationsAnswer, DropAnswer, FeedbackAnswers, IndexReport, JobAnswer, JobState, JobTicket,
-    MatchAnswer, SearchAnswer, SpaceReportAnswer, SpaceRequest, SwitchRequest,
+use eidetic_server::params::{SpaceParams, SwitchParams};
+use eidetic_server::responses::{
+    CalibrationsResponse, DropResponse, FeedbackList, IndexReport, JobResponse, JobState, JobTicket,
+    MatchResponse, SearchResponse, SpaceReportResponse,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -32,7 +33,7 @@ pub(crate) fn status(address: &str, arguments: &arguments::Status) -> Result<Sta
 }
 
 /// `GET /v1/calibration`
-pub(crate) fn calibrations(address: &str) -> Result<CalibrationsAnswer, Failure> {
+pub(crate) fn calibrations(address: &str) -> Result<CalibrationsResponse, Failure> {
     get(address, "/v1/calibration")
 }
 
@@ -52,12 +53,12 @@ pub(crate) fn calibration_report(address: &str) -> Result<String, Failure> {
 }
 
 /// `GET /v1/feedback`
-pub(crate) fn feedback(address: &str, kind: arguments::QueryKind) -> Result<FeedbackAnswers, Failure> {
+pub(crate) fn feedback(address: &str, kind: arguments::QueryKind) -> Result<FeedbackList, Failure> {
     get(address, &format!("/v1/feedback?kind={}", kind.name()))
 }
 
 /// `POST /v1/search`, with the image file undecoded.
-pub(crate) fn search(address: &str, arguments: &Search, filter: &Filter) -> Result<SearchAnswer, Failure> {
+pub(crate) fn search(address: &str, arguments: &Search, filter: &Filter) -> Result<SearchResponse, Failure> {
     let image = arguments.image.as_deref().map(base64_file).transpose()?;
     let body = json!({
         "text": arguments.text(),
@@ -79,7 +80,7 @@ pub(crate) fn match_texts(
     image: &Path,
     texts: &[&str],
     profile: Option<(&str, Criticality)>,
-) -> Result<MatchAnswer, Failure> {
+) -> Result<MatchResponse, Failure> {
     let (profile, criticality) = profile.unzip();
     let body = json!({
         "image": base64_file(image)?,
@@ -105,8 +106,8 @@ pub(crate) fn index(address: &str, folders: &[PathBuf]) -> Result<(IndexReport, 
 /// `POST /v1/model/switch`; waits for the job.
 pub(crate) fn switch(
     address: &str,
-    request: &SwitchRequest,
-) -> Result<(SpaceReportAnswer, Completion), Failure> {
+    request: &SwitchParams,
+) -> Result<(SpaceReportResponse, Completion), Failure> {
     eprintln!(
         "eidetic: the server at {address} owns the library and runs the switch; it continues after Ctrl-C"
     );
@@ -114,16 +115,16 @@ pub(crate) fn switch(
 }
 
 /// `POST /v1/model/catch-up`; waits for the job.
-pub(crate) fn backfill(address: &str, space: &str) -> Result<SpaceReportAnswer, Failure> {
-    let request = SpaceRequest {
+pub(crate) fn backfill(address: &str, space: &str) -> Result<SpaceReportResponse, Failure> {
+    let request = SpaceParams {
         space: space.to_owned(),
     };
     Ok(space_job(address, "/v1/model/catch-up", &request)?.0)
 }
 
 /// `POST /v1/model/drop`
-pub(crate) fn drop_space(address: &str, space: &str) -> Result<DropAnswer, Failure> {
-    let request = SpaceRequest {
+pub(crate) fn drop_space(address: &str, space: &str) -> Result<DropResponse, Failure> {
+    let request = SpaceParams {
         space: space.to_owned(),
     };
     post(address, "/v1/model/drop", &request)
@@ -133,7 +134,7 @@ fn space_job(
     address: &str,
     path: &str,
     request: &impl Serialize,
-) -> Result<(SpaceReportAnswer, Completion), Failure> {
+) -> Result<(SpaceReportResponse, Completion), Failure> {
     let bar = BackfillBar::new();
     let (job, completion) = run_job(address, path, request, |job| {
         bar.total(job.total.unwrap_or_default());
@@ -148,12 +149,12 @@ fn run_job(
     address: &str,
     path: &str,
     request: &impl Serialize,
-    on_progress: impl Fn(&JobAnswer),
-) -> Result<(JobAnswer, Completion), Failure> {
+    on_progress: impl Fn(&JobResponse),
+) -> Result<(JobResponse, Completion), Failure> {
     let ticket: JobTicket = post(address, path, request)?;
     let path = format!("/v1/jobs/{}", ticket.job);
     loop {
-        let job: JobAnswer = get(address, &path)?;
+        let job: JobResponse = get(address, &path)?;
         match job.state {
             JobState::Running => {
                 on_progress(&job);

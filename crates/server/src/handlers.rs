@@ -13,17 +13,6 @@ pub(crate) mod tags;
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
-use actix_web::web::Query;
-
-use crate::problem::Problem;
-
-/// Names and values of the query string, in order.
-fn query_pairs(request: &HttpRequest) -> Result<Vec<(String, String)>, Problem> {
-    let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string());
-    let pairs =
-        pairs.map_err(|error| Problem::invalid(format!("the query string cannot be read: {error}")))?;
-    Ok(pairs.into_inner())
-}
 
 /// Whether the client holds the answer with this tag already.
 fn holds(request: &HttpRequest, tag: &str) -> bool {

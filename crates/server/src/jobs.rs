@@ -6,28 +6,28 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use eidetic_indexer::{CancelToken, IndexerOptions, Observer, RunContext};
 use eidetic_library::{Library, LibraryError, ModelRef, SpaceReport, SwitchOptions};
 
-use crate::json::{IndexReport, JobAnswer, JobKind, JobState, SpaceReportAnswer};
 use crate::problem::{Problem, ProblemKind};
+use crate::responses::{IndexReport, JobKind, JobResponse, JobState, SpaceReportResponse};
 
-/// Jobs that are remembered.
+/// JobRegistry that are remembered.
 const KEPT: usize = 20;
 /// Stands for a total that is not known yet.
 const UNKNOWN: u64 = u64::MAX;
 
-/// Jobs: at most one that indexes and one that fills a space run at a time, the last ones can be asked for.
+/// JobRegistry: at most one that indexes and one that fills a space run at a time, the last ones can be asked for.
 #[derive(Default)]
-pub(crate) struct Jobs {
-    board: Mutex<Board>,
+pub(crate) struct JobRegistry {
+    board: Mutex<JobHistory>,
 }
 
 #[derive(Default)]
-struct Board {
+struct JobHistory {
     started: u64,
     jobs: VecDeque<Arc<Job>>,
 }
 
 /// What a job is to do.
-pub(crate) enum Work {
+pub(crate) enum JobTask {
     /// Index these folders; without any, those that the library has.
     Index(Vec<PathBuf>),
     /// Let this model answer.
@@ -51,11 +51,11 @@ pub(crate) struct Job {
 struct Outcome {
     state: JobState,
     report: Option<IndexReport>,
-    space_report: Option<SpaceReportAnswer>,
+    space_report: Option<SpaceReportResponse>,
     error: Option<String>,
 }
 
-impl Work {
+impl JobTask {
     const fn kind(&self) -> JobKind {
         match self {
             Self::Index(_) => JobKind::Index,
@@ -65,9 +65,9 @@ impl Work {
     }
 }
 
-impl Jobs {
+impl JobRegistry {
     /// Starts a job on a thread of its own.
-    pub(crate) fn start(&self, library: &Arc<Library>, work: Work) -> Result<Arc<Job>, Problem> {
+    pub(crate) fn start(&self, library: &Arc<Library>, work: JobTask) -> Result<Arc<Job>, Problem> {
         let mut board = self.board();
         let kind = work.kind();
         if let Some(running) = board.in_the_way_of(kind) {
@@ -98,12 +98,12 @@ impl Jobs {
         self.board().running().next().is_some()
     }
 
-    fn board(&self) -> MutexGuard<'_, Board> {
+    fn board(&self) -> MutexGuard<'_, JobHistory> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Board {
+impl JobHistory {
     fn running(&self) -> impl Iterator<Item = &Arc<Job>> {
         self.jobs.iter().filter(|job| job.outcome.get().is_none())
     }
@@ -149,10 +149,10 @@ impl Job {
         self.id.to_string()
     }
 
-    pub(crate) fn answer(&self) -> JobAnswer {
+    pub(crate) fn answer(&self) -> JobResponse {
         let outcome = self.outcome.get();
         let total = self.total.load(Ordering::Relaxed);
-        JobAnswer {
+        JobResponse {
             job: self.id(),
             kind: self.kind,
             state: outcome.map_or(JobState::Running, |outcome| outcome.state),
@@ -181,15 +181,15 @@ impl Job {
         )
     }
 
-    fn run(&self, library: &Library, work: Work) {
+    fn run(&self, library: &Library, work: JobTask) {
         let _ended_in_any_case = EndOnPanic(self);
         let options = IndexerOptions::default();
         let context = RunContext::new(self, &self.cancel);
         let ended = match work {
-            Work::Index(folders) => return self.index(library, &folders),
-            Work::Switch(model, options) => library.switch(&model, &options, &(), &context).map(Some),
-            Work::Resume => library.resume_switch(&options, &(), &context),
-            Work::CatchUp(space) => library.backfill_space(&space, &options, &context).map(Some),
+            JobTask::Index(folders) => return self.index(library, &folders),
+            JobTask::Switch(model, options) => library.switch(&model, &options, &(), &context).map(Some),
+            JobTask::Resume => library.resume_switch(&options, &(), &context),
+            JobTask::CatchUp(space) => library.backfill_space(&space, &options, &context).map(Some),
         };
         self.end(Outcome::of_space(ended));
     }
@@ -269,7 +269,7 @@ impl Outcome {
         match ended {
             Err(error) => Self::failed(error.to_string()),
             Ok(report) => Self {
-                space_report: report.as_ref().map(SpaceReportAnswer::from),
+                space_report: report.as_ref().map(SpaceReportResponse::from),
                 ..Self::ended(report.is_some_and(|report| report.cancelled))
             },
         }

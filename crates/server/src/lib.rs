@@ -3,25 +3,23 @@
 //! [`serve`] answers until it is told to stop. A request passes the gatekeeper (who may ask), a handler (what is asked), and
 //! a gate (how much may be done at once); the work itself is the library's.
 
-pub mod json;
+pub mod params;
 pub mod report;
+pub mod responses;
 
-mod gate;
-mod gatekeeper;
+mod assets;
+mod concurrency;
 mod handlers;
-mod held;
 mod jobs;
 mod metrics;
 mod openapi;
 mod options;
-mod page;
+mod origin_guard;
 mod problem;
 mod routes;
 mod serve;
 mod shutdown;
 mod state;
-mod upload;
-mod wish;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, ResponseError};
 use eidetic_library::LibraryError;
 use eidetic_search::SearchError;
 
-use crate::json::ProblemDocument;
+use crate::responses::ProblemDocument;
 
 /// Why a request is refused or failed; becomes an RFC 9457 problem document.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(crate) enum ProblemKind {
     FileGone,
     TooLarge,
     UnsupportedBody,
-    UnreadablePicture,
+    UnreadableImage,
     ContradictoryQuery,
     Overloaded,
     ModelUnavailable,
@@ -58,7 +58,7 @@ impl ProblemKind {
             Self::FileGone => StatusCode::GONE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::UnreadablePicture | Self::ContradictoryQuery => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::UnreadableImage | Self::ContradictoryQuery => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Overloaded | Self::ModelUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -84,7 +84,7 @@ impl ProblemKind {
             Self::FileGone => ("file-gone", "The image's file is gone"),
             Self::TooLarge => ("too-large", "The request is too large"),
             Self::UnsupportedBody => ("unsupported-body", "The body's type is not supported"),
-            Self::UnreadablePicture => ("unreadable-picture", "The picture cannot be read"),
+            Self::UnreadableImage => ("unreadable-picture", "The picture cannot be read"),
             Self::ContradictoryQuery => ("contradictory-query", "The query contradicts itself"),
             Self::Overloaded => ("overloaded", "Too many requests at once"),
             Self::ModelUnavailable => ("model-unavailable", "The model could not be loaded"),
@@ -109,6 +109,18 @@ impl Problem {
     /// A failure that the sender cannot help.
     pub(crate) fn internal(detail: impl Into<String>) -> Self {
         Self::new(ProblemKind::Internal, detail)
+    }
+
+    /// A body, or a part of it, of more than `limit` bytes.
+    pub(crate) fn too_large(limit: usize) -> Self {
+        let allowed = match limit {
+            0..0x10_0000 => format!("{:.1} KiB", limit as f64 / 1024.0),
+            _ => format!("{:.1} MiB", limit as f64 / 1024.0 / 1024.0),
+        };
+        Self::new(
+            ProblemKind::TooLarge,
+            format!("the body, or a part of it, is larger than the {allowed} allowed"),
+        )
     }
 
     fn document(&self) -> ProblemDocument {

@@ -4,8 +4,8 @@
 //! page's own (`web/base.css`), copied in.
 
 mod charts;
-mod pictures;
 mod tables;
+mod thumbnails;
 
 use std::fmt::Write;
 
@@ -16,9 +16,9 @@ use eidetic_library::CalibrationEvent;
 use image::RgbImage;
 use serde_json::{Value, json};
 
-use crate::json::moment;
-use crate::page;
-use pictures::Thumbnails;
+use crate::assets;
+use crate::responses::moment;
+use thumbnails::Thumbnails;
 
 /// Styles and scripts that are copied into the file, by their place in the page's folder.
 const STYLES: [&str; 2] = ["base.css", "report.css"];
@@ -74,7 +74,7 @@ impl Report<'_> {
     /// What browsers may run in it: the styles and scripts that it came with, and nothing from anywhere.
     pub fn policy() -> String {
         let sources = |names: &[&str]| {
-            let hashes = names.iter().filter_map(|name| page::hash(name));
+            let hashes = names.iter().filter_map(|name| assets::hash(name));
             hashes
                 .map(|hash| format!("'sha256-{hash}'"))
                 .collect::<Vec<_>>()
@@ -107,13 +107,13 @@ impl Report<'_> {
             .map(|pair| {
                 let query = pair.query_image.map_or_else(
                     || shortened(&pair.query),
-                    |_| shortened(pictures::file_name(&pair.query)),
+                    |_| shortened(thumbnails::file_name(&pair.query)),
                 );
                 json!([
                     rounded(pair.score),
                     u8::from(pair.matches),
                     query,
-                    shortened(pictures::file_name(&pair.path)),
+                    shortened(thumbnails::file_name(&pair.path)),
                     shown.get(&pair.image),
                     pair.query_image.and_then(|image| shown.get(&image).copied()),
                 ])
@@ -235,7 +235,7 @@ fn nothing_yet() -> String {
 }
 
 fn inline(name: &str) -> String {
-    page::text(name).expect("the page's folder holds the report's parts; a test looks")
+    assets::text(name).expect("the page's folder holds the report's parts; a test looks")
 }
 
 fn rounded(score: f64) -> f64 {

@@ -13,11 +13,11 @@ use actix_web::{App, Error, HttpServer, web};
 use eidetic_library::Library;
 use futures_util::future::{Either, select};
 
-use crate::jobs::Work;
+use crate::jobs::JobTask;
 use crate::options::ServeOptions;
 use crate::shutdown::StopSignals;
 use crate::state::State;
-use crate::{gatekeeper, metrics, routes};
+use crate::{metrics, origin_guard, routes};
 
 /// Threads that speak HTTP; the work is done elsewhere.
 const SPEAKERS: usize = 2;
@@ -119,7 +119,7 @@ fn go_on_switching(state: &State) {
         Ok(Some(switch)) => {
             tracing::info!(model = switch.model, "going on with the switch to another model");
             // Nothing else can run yet; what goes wrong is in the job.
-            let _job = state.jobs.start(&state.library, Work::Resume);
+            let _job = state.jobs.start(&state.library, JobTask::Resume);
         }
         Err(error) => tracing::warn!("whether a switch is to go on cannot be seen: {error}"),
     }
@@ -140,7 +140,7 @@ pub(crate) fn application(
     App::new()
         .app_data(state)
         .configure(routes::configure)
-        .wrap(from_fn(gatekeeper::guard))
+        .wrap(from_fn(origin_guard::guard))
         .wrap(from_fn(metrics::record))
 }
 

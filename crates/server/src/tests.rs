@@ -1,12 +1,12 @@
 //! The application over a real library in a temporary directory, with an encoder that needs no model.
 
-mod about;
-mod asking;
+mod errors;
 mod feedback;
+mod harness;
+mod images;
 mod indexing;
 mod matching;
-mod pictures;
-mod refusals;
-mod site;
+mod search;
+mod server;
 mod spaces;
-mod tagging;
+mod tags;

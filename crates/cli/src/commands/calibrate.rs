@@ -9,8 +9,8 @@ use std::path::Path;
 use eidetic_confidence::QueryKind;
 use eidetic_confidence::calibration::Calibrated;
 use eidetic_library::{CalibrationHistory, Keep, Library, ScoredPairs};
-use eidetic_server::json::{CalibrationAnswer, CalibrationsAnswer, FailedFile};
 use eidetic_server::report::Report;
+use eidetic_server::responses::{CalibrationSummary, CalibrationsResponse, FailedFile};
 use serde::Serialize;
 
 use super::{Access, access};
@@ -24,7 +24,7 @@ use crate::{output, remote};
 #[derive(Debug, Serialize)]
 struct CalibrateAnswer {
     stored: bool,
-    calibration: CalibrationAnswer,
+    calibration: CalibrationSummary,
     failed: Vec<FailedFile>,
 }
 
@@ -80,7 +80,7 @@ fn print_calibration(
     scored: &ScoredPairs,
     keep: Keep,
 ) -> Result<(), Failure> {
-    let calibration = CalibrationAnswer::from(made);
+    let calibration = CalibrationSummary::from(made);
     warn_if_worse(made);
     if global.json {
         return output::json(&CalibrateAnswer {
@@ -165,8 +165,8 @@ fn local_library(global: &Global) -> Result<Box<Library>, Failure> {
     }
 }
 
-fn answer(library: &Library, history: &CalibrationHistory) -> CalibrationsAnswer {
-    CalibrationsAnswer::new(library.space().to_string(), history)
+fn answer(library: &Library, history: &CalibrationHistory) -> CalibrationsResponse {
+    CalibrationsResponse::new(library.space().to_string(), history)
 }
 
 fn write_report(library: &Library, calibrations: &[&Calibrated], file: &Path) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! `eidetic feedback`
 
-use eidetic_server::json::{FeedbackAnswer, FeedbackAnswers};
+use eidetic_server::responses::{FeedbackEntry, FeedbackList};
 
 use super::{Access, access};
 use crate::Outcome;
@@ -11,7 +11,7 @@ use crate::{output, remote};
 /// `eidetic feedback`
 pub(crate) fn run(global: &Global, arguments: &Feedback) -> Result<Outcome, Failure> {
     let answers = match access(global, "eidetic feedback")? {
-        Access::Local(library) => FeedbackAnswers::from(library.answers(arguments.kind.into())?),
+        Access::Local(library) => FeedbackList::from(library.answers(arguments.kind.into())?),
         Access::Remote(address) => remote::feedback(&address, arguments.kind)?,
     };
     if global.json {
@@ -26,7 +26,7 @@ pub(crate) fn run(global: &Global, arguments: &Feedback) -> Result<Outcome, Fail
 }
 
 /// A line of labeled pairs. The image's id replaces a path that would break the format.
-fn line(answer: &FeedbackAnswer) -> String {
+fn line(answer: &FeedbackEntry) -> String {
     let breaks_format = answer.path.contains(['\t', '\n', '\r', '\u{fffd}']);
     let image = if breaks_format {
         answer.image.to_string()
@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn id_replaces_path_that_breaks_format() {
         let image = eidetic_domain::ImageId::of(b"a picture");
-        let answer = |path: &str| FeedbackAnswer {
+        let answer = |path: &str| FeedbackEntry {
             image,
             path: path.into(),
             query: "a dog".into(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
-use eidetic_server::json::IndexReport;
+use eidetic_server::responses::IndexReport;
 
 use super::{Access, directory, open_local, redirect_to_server, reject_model_options};
 use crate::arguments::{Global, Index, Status};

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::Path;
 
 use eidetic_search::distinct_texts;
-use eidetic_server::json::{MatchAnswer, VerdictAnswer};
+use eidetic_server::responses::{MatchResponse, MatchVerdict};
 
 use crate::Outcome;
 use crate::arguments::{Global, Match};
@@ -54,7 +54,7 @@ pub(crate) fn run(global: &Global, arguments: &Match) -> Result<Outcome, Failure
         compete: true,
     };
     let results = matcher.run(std::slice::from_ref(&job))?.swap_remove(0);
-    let answer = MatchAnswer {
+    let answer = MatchResponse {
         space: matcher.space()?,
         image: Some(image.display().to_string()),
         results: results.map_err(Failure::arguments)?,
@@ -63,7 +63,7 @@ pub(crate) fn run(global: &Global, arguments: &Match) -> Result<Outcome, Failure
     Ok(Outcome::Done)
 }
 
-fn print_answer(global: &Global, answer: &MatchAnswer) -> Result<(), Failure> {
+fn print_answer(global: &Global, answer: &MatchResponse) -> Result<(), Failure> {
     if global.json {
         return output::json(answer);
     }
@@ -84,7 +84,7 @@ fn print_answer(global: &Global, answer: &MatchAnswer) -> Result<(), Failure> {
 }
 
 /// Such as `review: check by hand`.
-fn describe(verdict: &VerdictAnswer) -> String {
+fn describe(verdict: &MatchVerdict) -> String {
     format!("{}: {}", verdict.level, verdict.action.words())
 }
 

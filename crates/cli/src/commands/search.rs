@@ -7,7 +7,7 @@ use eidetic_imaging::DecodeSize;
 use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{Library, Space};
 use eidetic_search::{Query, QueryPicture, Verdict, Weights};
-use eidetic_server::json::{SearchAnswer, SpaceReportAnswer};
+use eidetic_server::responses::{SearchResponse, SpaceReportResponse};
 
 use super::space::print_failures;
 use super::{Access, access, reject_model_options};
@@ -39,7 +39,7 @@ pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failur
     Ok(Outcome::Done)
 }
 
-fn search_locally(library: &Library, arguments: &Search, filter: Filter) -> Result<SearchAnswer, Failure> {
+fn search_locally(library: &Library, arguments: &Search, filter: Filter) -> Result<SearchResponse, Failure> {
     library.load_by((&arguments.options).into());
     let space = match &arguments.space {
         None => library.active(),
@@ -63,13 +63,13 @@ fn backfill(library: &Library, name: &str) -> Result<(), Failure> {
         &RunContext::new(&bar, &cancel_on_interrupt()?),
     )?;
     bar.finish();
-    print_failures(&SpaceReportAnswer::from(&report));
+    print_failures(&SpaceReportResponse::from(&report));
     Ok(())
 }
 
 /// Searches through the server. If images are missing in the named space, backfills it and searches again;
 /// if that fails, returns the incomplete answer.
-fn search_remotely(address: &str, arguments: &Search, filter: &Filter) -> Result<SearchAnswer, Failure> {
+fn search_remotely(address: &str, arguments: &Search, filter: &Filter) -> Result<SearchResponse, Failure> {
     let answer = remote::search(address, arguments, filter)?;
     let Some(space) = arguments.space.as_ref().filter(|_| answer.missing > 0) else {
         return Ok(answer);
@@ -87,7 +87,7 @@ fn search_remotely(address: &str, arguments: &Search, filter: &Filter) -> Result
 }
 
 /// Prints the hits as a table or as JSON.
-pub(crate) fn print_answer(global: &Global, answer: &SearchAnswer) -> Result<(), Failure> {
+pub(crate) fn print_answer(global: &Global, answer: &SearchResponse) -> Result<(), Failure> {
     if answer.missing > 0 {
         eprintln!(
             "eidetic: {} images of the library have no vector in this space and cannot be found",

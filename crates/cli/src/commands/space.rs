@@ -3,7 +3,8 @@
 use eidetic_hub::ModelRef;
 use eidetic_indexer::RunContext;
 use eidetic_library::{Library, OldSpace, Status, SwitchOptions};
-use eidetic_server::json::{SpaceReportAnswer, SwitchRequest};
+use eidetic_server::params::SwitchParams;
+use eidetic_server::responses::SpaceReportResponse;
 
 use super::{Access, access, reject_device};
 use crate::arguments::{self, DropSpace, Global, Space, SpaceAction, Switch};
@@ -23,7 +24,7 @@ pub(crate) fn run(global: &Global, arguments: &Space) -> Result<Outcome, Failure
 }
 
 /// Reports images that could not be embedded.
-pub(crate) fn print_failures(report: &SpaceReportAnswer) {
+pub(crate) fn print_failures(report: &SpaceReportResponse) {
     for failure in &report.failed {
         eprintln!("eidetic: {}: {}", failure.path, failure.reason);
     }
@@ -89,7 +90,10 @@ fn switch(global: &Global, arguments: &Switch) -> Result<Outcome, Failure> {
     print_report(global, &report, completion)
 }
 
-fn switch_locally(library: &Library, arguments: &Switch) -> Result<(SpaceReportAnswer, Completion), Failure> {
+fn switch_locally(
+    library: &Library,
+    arguments: &Switch,
+) -> Result<(SpaceReportResponse, Completion), Failure> {
     library.load_by((&arguments.options).into());
     let options = SwitchOptions {
         old: old_space(arguments),
@@ -110,7 +114,7 @@ fn switch_locally(library: &Library, arguments: &Switch) -> Result<(SpaceReportA
     } else {
         Completion::Completed
     };
-    Ok((SpaceReportAnswer::from(&report), completion))
+    Ok((SpaceReportResponse::from(&report), completion))
 }
 
 fn old_space(arguments: &Switch) -> OldSpace {
@@ -122,7 +126,7 @@ fn old_space(arguments: &Switch) -> OldSpace {
 }
 
 /// The server's working directory is another one, so a model's directory is sent as an absolute path.
-fn request(arguments: &Switch) -> Result<SwitchRequest, Failure> {
+fn request(arguments: &Switch) -> Result<SwitchParams, Failure> {
     let model = match &arguments.model {
         ModelRef::Directory(path) => {
             let real = path
@@ -132,7 +136,7 @@ fn request(arguments: &Switch) -> Result<SwitchRequest, Failure> {
         }
         other => other.clone(),
     };
-    Ok(SwitchRequest {
+    Ok(SwitchParams {
         model: model.to_string(),
         old: old_space(arguments),
         precision: arguments.options.precision.map(Into::into),
@@ -141,7 +145,7 @@ fn request(arguments: &Switch) -> Result<SwitchRequest, Failure> {
 
 fn print_report(
     global: &Global,
-    report: &SpaceReportAnswer,
+    report: &SpaceReportResponse,
     completion: Completion,
 ) -> Result<Outcome, Failure> {
     print_failures(report);
@@ -166,7 +170,7 @@ fn print_report(
     })
 }
 
-fn describe_report(report: &SpaceReportAnswer) -> String {
+fn describe_report(report: &SpaceReportResponse) -> String {
     let old = match (&report.kept, &report.dropped) {
         (Some(kept), _) => format!("; {kept} is kept, `eidetic space drop` deletes it"),
         (None, Some(dropped)) => format!("; {dropped} is dropped"),

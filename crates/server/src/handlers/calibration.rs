@@ -3,8 +3,8 @@ use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, Result};
 use eidetic_confidence::QueryKind;
 
-use crate::json::CalibrationsAnswer;
 use crate::report::Report;
+use crate::responses::CalibrationsResponse;
 use crate::state::State;
 
 /// How scores are read: the calibrations that count, and how they came about.
@@ -12,13 +12,13 @@ use crate::state::State;
     get,
     path = "/v1/calibration",
     tag = "calibration",
-    responses((status = 200, body = CalibrationsAnswer))
+    responses((status = 200, body = CalibrationsResponse))
 )]
-pub(crate) async fn describe(state: Data<State>) -> Result<Json<CalibrationsAnswer>> {
+pub(crate) async fn describe(state: Data<State>) -> Result<Json<CalibrationsResponse>> {
     let library = state.library.clone();
     let work = move || {
         let history = library.calibration_history()?;
-        Ok(CalibrationsAnswer::new(library.space().to_string(), &history))
+        Ok(CalibrationsResponse::new(library.space().to_string(), &history))
     };
     Ok(Json(state.pictures.run(work).await?))
 }

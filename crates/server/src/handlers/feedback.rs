@@ -1,14 +1,10 @@
 use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, Result, rt};
-use eidetic_confidence::QueryKind;
-use eidetic_library::{AnswerCount, Refitted, Subject};
+use eidetic_library::{AnswerCount, Refitted};
 
-use super::query_pairs;
-use crate::json::{FeedbackAnswers, FeedbackCount, FeedbackRequest, ProblemDocument};
-use crate::problem::Problem;
+use crate::params::{self, FeedbackListParams, FeedbackParams};
+use crate::responses::{FeedbackCount, FeedbackList, ProblemDocument};
 use crate::state::State;
-use crate::upload;
-use crate::wish::{bounded_text, image_id, shortened, unknown_name};
 
 /// Say whether an image matches what it was found by.
 ///
@@ -18,7 +14,7 @@ use crate::wish::{bounded_text, image_id, shortened, unknown_name};
     post,
     path = "/v1/feedback",
     tag = "feedback",
-    request_body = FeedbackRequest,
+    request_body = FeedbackParams,
     responses(
         (status = 200, description = "The answer is kept.", body = FeedbackCount),
         (status = 400, description = "The body is no such JSON.", body = ProblemDocument, content_type = "application/problem+json"),
@@ -32,10 +28,9 @@ pub(crate) async fn give(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<Json<FeedbackCount>> {
-    let asked: FeedbackRequest = upload::json_or_default(&request, payload, &state.options.limits).await?;
-    let image = image_id(&asked.image)?;
-    let right = asked.right;
-    let subject = subject(asked)?;
+    let params: FeedbackParams = params::read_json(&request, payload, &state.options.limits).await?;
+    let right = params.right;
+    let (subject, image) = params.check()?;
     let library = state.library.clone();
     let work = move || Ok(library.answer(&subject, image, right)?);
     let count = state.pictures.run(work).await?;
@@ -50,16 +45,16 @@ pub(crate) async fn give(
     get,
     path = "/v1/feedback",
     tag = "feedback",
-    params(("kind" = Option<String>, Query, description = "`text`, which is the default, or `picture`: what the images were found by.")),
+    params(FeedbackListParams),
     responses(
-        (status = 200, body = FeedbackAnswers),
+        (status = 200, body = FeedbackList),
         (status = 400, description = "There is no such kind.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn list(state: Data<State>, request: HttpRequest) -> Result<Json<FeedbackAnswers>> {
-    let kind = kind(&query_pairs(&request)?)?;
+pub(crate) async fn list(state: Data<State>, request: HttpRequest) -> Result<Json<FeedbackList>> {
+    let FeedbackListParams { kind } = params::read_query(request.query_string())?;
     let library = state.library.clone();
-    let work = move || Ok(FeedbackAnswers::from(library.answers(kind)?));
+    let work = move || Ok(FeedbackList::from(library.answers(kind)?));
     Ok(Json(state.pictures.run(work).await?))
 }
 
@@ -86,34 +81,4 @@ fn learn(state: &Data<State>, count: AnswerCount) {
             Err(problem) => tracing::warn!("nothing was learnt from answers: {problem}"),
         }
     });
-}
-
-fn subject(asked: FeedbackRequest) -> Result<Subject, Problem> {
-    match (asked.text, asked.like) {
-        (Some(text), None) => Ok(Subject::Text(
-            bounded_text("text", Some(text))?.unwrap_or_default(),
-        )),
-        (None, Some(like)) => Ok(Subject::Picture(image_id(&like)?)),
-        _ => Err(Problem::invalid(
-            "say what the image was found by: either text or like, the id of a picture",
-        )),
-    }
-}
-
-fn kind(pairs: &[(String, String)]) -> Result<QueryKind, Problem> {
-    let mut kind = QueryKind::Text;
-    for (name, value) in pairs {
-        kind = match (name.as_str(), value.as_str()) {
-            ("kind", "text") => QueryKind::Text,
-            ("kind", "picture") => QueryKind::Picture,
-            ("kind", other) => {
-                return Err(Problem::invalid(format!(
-                    "kind is text or picture, not {:?}",
-                    shortened(other)
-                )));
-            }
-            (other, _) => return Err(unknown_name(other, &["kind"])),
-        };
-    }
-    Ok(kind)
 }

@@ -12,11 +12,11 @@ use eidetic_library::{ImageFile, Library};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
-use super::{holds, query_pairs};
-use crate::json::{ImageAnswer, ProblemDocument};
+use super::holds;
+use crate::params::{self, FileForm, FileParams, image_id};
 use crate::problem::{Problem, ProblemKind};
+use crate::responses::{ImageResponse, ProblemDocument};
 use crate::state::State;
-use crate::wish::image_id;
 
 /// Longest side of a picture that is converted to be looked at.
 const VIEW_SIDE: u32 = 4_096;
@@ -31,15 +31,15 @@ const FOR_EVER: &str = "private, max-age=31536000, immutable";
     tag = "images",
     params(("id" = String, Path, description = "The image's id.")),
     responses(
-        (status = 200, body = ImageAnswer),
+        (status = 200, body = ImageResponse),
         (status = 400, description = "The id is malformed.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "The image is not in the library.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn describe(state: Data<State>, id: Path<String>) -> Result<Json<ImageAnswer>> {
+pub(crate) async fn describe(state: Data<State>, id: Path<String>) -> Result<Json<ImageResponse>> {
     let id = image_id(&id)?;
     let library = state.library.clone();
-    let work = move || Ok(ImageAnswer::from(&library.image(&id)?));
+    let work = move || Ok(ImageResponse::from(&library.image(&id)?));
     Ok(Json(state.pictures.run(work).await?))
 }
 
@@ -50,7 +50,7 @@ pub(crate) async fn describe(state: Data<State>, id: Path<String>) -> Result<Jso
     tag = "images",
     params(
         ("id" = String, Path, description = "The image's id."),
-        ("view" = Option<String>, Query, description = "1: formats that browsers do not show, such as TIFF, become JPEG of at most 4,096 pixels a side."),
+        FileParams,
     ),
     responses(
         (status = 200, description = "The picture, under its own type.", content_type = "image/*"),
@@ -61,8 +61,8 @@ pub(crate) async fn describe(state: Data<State>, id: Path<String>) -> Result<Jso
 )]
 pub(crate) async fn file(state: Data<State>, id: Path<String>, request: HttpRequest) -> Result<HttpResponse> {
     let id = image_id(&id)?;
-    let form = form_asked_for(&request)?;
-    let tag = form.tag(&id);
+    let form = params::read_query::<FileParams>(request.query_string())?.form();
+    let tag = file_tag(&id, form);
     let held = holds(&request, &tag);
     let library = state.library.clone();
     let found = state
@@ -108,19 +108,10 @@ pub(crate) async fn thumbnail(
     Ok(picture(state.pictures.run(work).await?, &tag))
 }
 
-/// How a file is wanted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    AsItIs,
-    Viewable,
-}
-
-impl Form {
-    fn tag(self, id: &ImageId) -> String {
-        match self {
-            Self::AsItIs => id.to_string(),
-            Self::Viewable => format!("{id}-view"),
-        }
+fn file_tag(id: &ImageId, form: FileForm) -> String {
+    match form {
+        FileForm::Original => id.to_string(),
+        FileForm::Viewable => format!("{id}-view"),
     }
 }
 
@@ -132,31 +123,15 @@ struct Picture {
     name: Option<String>,
 }
 
-fn form_asked_for(request: &HttpRequest) -> Result<Form, Problem> {
-    let mut form = Form::AsItIs;
-    for (name, value) in query_pairs(request)? {
-        form = match (name.as_str(), value.as_str()) {
-            ("view", "1") => Form::Viewable,
-            ("view", "0" | "") => Form::AsItIs,
-            _ => {
-                return Err(Problem::invalid(
-                    "a file's only parameter is view, which is 0 or 1",
-                ));
-            }
-        };
-    }
-    Ok(form)
-}
-
 /// `None` where the client holds it, and the library has the image still.
-fn read(library: &Library, id: &ImageId, form: Form, held: bool) -> Result<Option<Picture>, Problem> {
+fn read(library: &Library, id: &ImageId, form: FileForm, held: bool) -> Result<Option<Picture>, Problem> {
     if held {
         library.image(id)?;
         return Ok(None);
     }
     let file = library.image_file(id)?;
     let format = file.record.metadata.format;
-    if form == Form::Viewable && !format.shown_by_browsers() {
+    if form == FileForm::Viewable && !format.shown_by_browsers() {
         return viewable(&file).map(Some);
     }
     Ok(Some(Picture {
@@ -169,7 +144,7 @@ fn read(library: &Library, id: &ImageId, form: Form, held: bool) -> Result<Optio
 fn viewable(file: &ImageFile) -> Result<Picture, Problem> {
     let decoded = decode(&file.bytes, &DecodeLimits::default()).map_err(|reason| {
         Problem::new(
-            ProblemKind::UnreadablePicture,
+            ProblemKind::UnreadableImage,
             format!("the picture cannot be read: {reason}"),
         )
     })?;

@@ -4,20 +4,19 @@ use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result, web};
 
-use crate::jobs::{Job, Work};
-use crate::json::{IndexRequest, JobAnswer, JobTicket, ProblemDocument};
+use crate::jobs::{Job, JobTask};
 use crate::options::IndexableFolders;
+use crate::params::{self, IndexParams, shortened};
 use crate::problem::{Problem, ProblemKind};
+use crate::responses::{JobResponse, JobTicket, ProblemDocument};
 use crate::state::State;
-use crate::upload;
-use crate::wish::{absolute_folder, shortened};
 
 /// Index folders, or bring those that the library has up to date.
 #[utoipa::path(
     post,
     path = "/v1/index",
     tag = "index",
-    request_body(content = Option<IndexRequest>, description = "Without a body, the folders that the library has are brought up to date."),
+    request_body(content = Option<IndexParams>, description = "Without a body, the folders that the library has are brought up to date."),
     responses(
         (status = 202, description = "The job runs; `Location` is where to ask for it.", body = JobTicket, headers(("Location" = String))),
         (status = 400, description = "No such JSON, or a folder does not exist.", body = ProblemDocument, content_type = "application/problem+json"),
@@ -30,15 +29,17 @@ pub(crate) async fn start(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse> {
-    let asked: IndexRequest = upload::json_or_default(&request, payload, &state.options.limits).await?;
+    let params: Option<IndexParams> =
+        params::read_optional_json(&request, payload, &state.options.limits).await?;
+    let folders = params.unwrap_or_default().check()?;
     let shared = state.clone();
-    let checked = web::block(move || checked_folders(&shared, asked.folders)).await;
-    let folders = checked.map_err(|_| Problem::internal("looking at the folders was cut short"))??;
-    start_job(&state, Work::Index(folders)).map_err(Into::into)
+    let checked = web::block(move || checked_folders(&shared, folders)).await;
+    let folders = checked.map_err(|_| Problem::internal("checking the folders was interrupted"))??;
+    start_job(&state, JobTask::Index(folders)).map_err(Into::into)
 }
 
 /// Starts a job and says where to ask for it.
-pub(super) fn start_job(state: &State, work: Work) -> Result<HttpResponse, Problem> {
+pub(super) fn start_job(state: &State, work: JobTask) -> Result<HttpResponse, Problem> {
     let job = state.jobs.start(&state.library, work)?.id();
     let location = format!("/v1/jobs/{job}");
     Ok(HttpResponse::Accepted()
@@ -53,11 +54,11 @@ pub(super) fn start_job(state: &State, work: Work) -> Result<HttpResponse, Probl
     tag = "index",
     params(("id" = String, Path, description = "The job's id.")),
     responses(
-        (status = 200, body = JobAnswer),
+        (status = 200, body = JobResponse),
         (status = 404, description = "There is no such job, or it is forgotten.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn look(state: Data<State>, id: Path<String>) -> Result<Json<JobAnswer>> {
+pub(crate) async fn look(state: Data<State>, id: Path<String>) -> Result<Json<JobResponse>> {
     Ok(Json(find(&state, &id)?.answer()))
 }
 
@@ -69,7 +70,7 @@ pub(crate) async fn look(state: Data<State>, id: Path<String>) -> Result<Json<Jo
     tag = "index",
     params(("id" = String, Path, description = "The job's id.")),
     responses(
-        (status = 202, description = "It was told to stop, or has ended already.", body = JobAnswer),
+        (status = 202, description = "It was told to stop, or has ended already.", body = JobResponse),
         (status = 403, description = "The request comes from another site.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "There is no such job, or it is forgotten.", body = ProblemDocument, content_type = "application/problem+json"),
     )
@@ -90,11 +91,7 @@ fn find(state: &State, id: &str) -> Result<std::sync::Arc<Job>, Problem> {
     })
 }
 
-fn checked_folders(state: &State, folders: Vec<String>) -> Result<Vec<PathBuf>, Problem> {
-    let folders: Vec<PathBuf> = folders
-        .into_iter()
-        .map(absolute_folder)
-        .collect::<Result<_, _>>()?;
+fn checked_folders(state: &State, folders: Vec<PathBuf>) -> Result<Vec<PathBuf>, Problem> {
     for folder in &folders {
         require_allowed(state, folder)?;
         if !folder.exists() {

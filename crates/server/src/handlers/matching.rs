@@ -7,14 +7,12 @@ use eidetic_library::Library;
 use eidetic_search::QueryPicture;
 
 use super::pairs;
-use super::search::pixels;
-use crate::gate::take_place;
-use crate::held::{Held, HeldPicture};
-use crate::json::{MatchAnswer, MatchLine, MatchRequest, ProblemDocument};
+use super::search::query_image;
+use crate::concurrency::try_acquire;
+use crate::params::{self, CheckedMatch, ImageInput, MatchForm, MatchParams, shortened};
 use crate::problem::Problem;
+use crate::responses::{MatchLine, MatchResponse, ProblemDocument};
 use crate::state::State;
-use crate::upload;
-use crate::wish::shortened;
 
 /// Hold a picture against texts: how probably each describes it.
 ///
@@ -26,13 +24,13 @@ use crate::wish::shortened;
     path = "/v1/match",
     tag = "match",
     request_body(content(
-        (MatchRequest = "application/json"),
+        (MatchParams = "application/json"),
         (MatchForm = "multipart/form-data"),
         (String = "text/tab-separated-values"),
     )),
     responses(
         (status = 200, content(
-            (MatchAnswer = "application/json"),
+            (MatchResponse = "application/json"),
             (MatchLine = "application/x-ndjson"),
             (String = "text/tab-separated-values"),
         )),
@@ -50,32 +48,34 @@ pub(crate) async fn texts(
     payload: Payload,
 ) -> Result<HttpResponse> {
     // Held until the answer is there, since the picture is in memory until then.
-    let _place = take_place(&state.uploads)?;
-    if upload::media_type(&request) == pairs::TSV {
-        let body = upload::text(&request, payload, &state.options.limits).await?;
+    let _place = try_acquire(&state.uploads)?;
+    let limits = &state.options.limits;
+    if params::media_type(&request) == pairs::TSV {
+        let body = params::read_text(&request, payload, limits).await?;
         let library = state.library.clone();
         let lines = state.models.run(move || pairs::matched(&library, &body)).await?;
         return Ok(pairs::answer(&request, &lines));
     }
-    let held: Held = upload::read(&request, payload, &state.options.limits).await?;
-    let profile = held
+    let params: MatchParams = params::read_json_or_form(&request, payload, limits).await?;
+    let params = params.check(limits)?;
+    let profile = params
         .profile
         .as_deref()
-        .map(|name| served(&state, name))
+        .map(|name| find_profile(&state, name))
         .transpose()?;
-    let texts = texts_of(&held, profile.as_ref())?;
+    let texts = texts_to_match(&params, profile.as_ref())?;
     let library = state.library.clone();
-    let work = move || hold(&library, held, &texts, profile.as_ref());
+    let work = move || match_image(&library, params, &texts, profile.as_ref());
     Ok(HttpResponse::Ok().json(state.models.run(work).await?))
 }
 
-fn served(state: &State, name: &str) -> Result<NamedProfile, Problem> {
+fn find_profile(state: &State, name: &str) -> Result<NamedProfile, Problem> {
     let profiles = &state.options.profiles;
     let found = profiles.iter().find(|profile| profile.name == name);
     found.cloned().ok_or_else(|| {
         let known: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
         Problem::invalid(format!(
-            "there is no profile {:?}; there are {}",
+            "unknown profile {:?}; expected one of {}",
             shortened(name),
             known.join(", ")
         ))
@@ -83,46 +83,47 @@ fn served(state: &State, name: &str) -> Result<NamedProfile, Problem> {
 }
 
 /// The texts given, else the profile's patterns.
-fn texts_of(held: &Held, profile: Option<&NamedProfile>) -> Result<Vec<String>, Problem> {
+fn texts_to_match(params: &CheckedMatch, profile: Option<&NamedProfile>) -> Result<Vec<String>, Problem> {
     let patterns = profile.into_iter().flat_map(|profile| &profile.patterns);
-    let texts: Vec<String> = match held.texts.as_slice() {
+    let texts: Vec<String> = match params.texts.as_slice() {
         [] => patterns.map(|pattern| pattern.text.clone()).collect(),
         given => given.to_vec(),
     };
     if texts.is_empty() {
         return Err(Problem::invalid(
-            "there are no texts to hold against the picture, and the profile has no patterns",
+            "no texts given to compare with the image, and the profile has no patterns",
         ));
     }
     Ok(texts)
 }
 
-fn hold(
+fn match_image(
     library: &Library,
-    held: Held,
+    params: CheckedMatch,
     texts: &[String],
     profile: Option<&NamedProfile>,
-) -> Result<MatchAnswer, Problem> {
+) -> Result<MatchResponse, Problem> {
     let space = library.active();
-    let (picture, image) = match held.picture {
-        HeldPicture::File(bytes) => (pixels(&bytes, space.decode_size()?)?, None),
-        HeldPicture::Indexed(id) => (QueryPicture::Indexed(id), Some(id.to_string())),
+    let image = match &params.image {
+        ImageInput::File(_) => None,
+        ImageInput::Indexed(id) => Some(id.to_string()),
     };
+    let picture = query_image(params.image, &space)?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let matches = space.match_texts(&picture, &texts)?;
     let calibration = profile
         .map(|_| space.calibration(QueryKind::Text))
         .transpose()?
         .flatten();
-    let purpose = profile.map(|profile| profile.purpose(held.criticality, calibration.as_ref()));
+    let purpose = profile.map(|profile| profile.purpose(params.criticality, calibration.as_ref()));
     let circumstances = Circumstances {
         candidates: matches.len(),
         complexity: profile.and_then(|_| complexity(library, &picture)),
     };
-    Ok(MatchAnswer {
+    Ok(MatchResponse {
         space: space.space().to_string(),
         image,
-        results: MatchAnswer::results(matches, purpose.as_ref(), circumstances),
+        results: MatchResponse::results(matches, purpose.as_ref(), circumstances),
     })
 }
 
@@ -136,21 +137,4 @@ fn complexity(library: &Library, picture: &QueryPicture) -> Option<f32> {
             Some(edge_density(&decoded.image))
         }
     }
-}
-
-/// The form of a match, described; it is read field by field.
-#[derive(utoipa::ToSchema)]
-#[expect(dead_code, reason = "a description: forms are read field by field")]
-pub(crate) struct MatchForm {
-    /// A picture's file.
-    #[schema(value_type = Option<String>, format = Binary)]
-    image: Option<Vec<u8>>,
-    /// Id of a picture of the library, instead of a file.
-    image_id: Option<String>,
-    /// Texts, one a line.
-    texts: String,
-    /// The profile that says what each score is good enough for.
-    profile: Option<String>,
-    /// What a mistake costs: `low`, `normal` or `high`.
-    criticality: Option<String>,
 }

@@ -9,8 +9,8 @@ use eidetic_domain::ImageId;
 use eidetic_library::{Library, LibraryError, Space};
 use eidetic_search::QueryPicture;
 
-use crate::json::{MatchLine, MatchResult};
 use crate::problem::Problem;
+use crate::responses::{MatchLine, MatchResult};
 
 /// The media type of the request, and of an answer to whoever accepts nothing else.
 pub(super) const TSV: &str = "text/tab-separated-values";

@@ -1,38 +1,29 @@
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
-use actix_web::web::{Data, Json, Path, Query};
+use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse, Result};
 use eidetic_library::Status;
-use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::holds;
-use crate::json::{Health, ProblemDocument};
+use crate::assets::{self, Asset};
 use crate::openapi::{StatusDocument, document};
-use crate::page::{self, PageFile};
+use crate::params::{self, StatusParams, shortened};
 use crate::problem::{Problem, ProblemKind};
+use crate::responses::{HealthResponse, ProblemDocument};
 use crate::state::State;
-use crate::wish::shortened;
-
-/// What to say of the library.
-#[derive(Debug, Deserialize, IntoParams)]
-pub(crate) struct StatusWish {
-    /// Whether to measure the recall of the index too, which reads every vector.
-    #[serde(default)]
-    recall: bool,
-}
 
 /// How the library stands.
 #[utoipa::path(
     get,
     path = "/v1/status",
     tag = "server",
-    params(StatusWish),
+    params(StatusParams),
     responses((status = 200, body = StatusDocument))
 )]
-pub(crate) async fn status(state: Data<State>, wish: Query<StatusWish>) -> Result<Json<Status>> {
+pub(crate) async fn status(state: Data<State>, request: HttpRequest) -> Result<Json<Status>> {
+    let StatusParams { recall } = params::read_query(request.query_string())?;
     let library = state.library.clone();
     let status = move || {
-        Ok(if wish.recall {
+        Ok(if recall {
             library.status_with_recall()?
         } else {
             library.status()?
@@ -42,9 +33,9 @@ pub(crate) async fn status(state: Data<State>, wish: Query<StatusWish>) -> Resul
 }
 
 /// That the server answers.
-#[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, body = Health)))]
-pub(crate) async fn health() -> Json<Health> {
-    Json(Health { status: "ok".into() })
+#[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, body = HealthResponse)))]
+pub(crate) async fn health() -> Json<HealthResponse> {
+    Json(HealthResponse { status: "ok".into() })
 }
 
 /// Figures for Prometheus: requests by route, method and status, a histogram of their time, images.
@@ -82,7 +73,7 @@ pub(crate) async fn describe() -> HttpResponse {
     responses((status = 200, description = "HTML", content_type = "text/html"), (status = 304, description = "The client has it already."))
 )]
 pub(crate) async fn home(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    page_file(&request, page::file("index.html"))
+    page_file(&request, assets::get("index.html"))
 }
 
 /// The page's files.
@@ -98,7 +89,7 @@ pub(crate) async fn home(request: HttpRequest) -> Result<HttpResponse, Problem> 
     )
 )]
 pub(crate) async fn asset(request: HttpRequest, path: Path<String>) -> Result<HttpResponse, Problem> {
-    page_file(&request, page::file(&path))
+    page_file(&request, assets::get(&path))
 }
 
 /// Whatever no route is for.
@@ -115,7 +106,7 @@ fn not_found(request: &HttpRequest) -> Problem {
 }
 
 /// A page file may change with the program's next version, so browsers ask each time whether it has.
-fn page_file(request: &HttpRequest, file: Option<PageFile>) -> Result<HttpResponse, Problem> {
+fn page_file(request: &HttpRequest, file: Option<Asset>) -> Result<HttpResponse, Problem> {
     let file = file.ok_or_else(|| not_found(request))?;
     let held = holds(request, &file.tag);
     let mut response = if held {

@@ -3,7 +3,7 @@ use eidetic_confidence::calibration::{Calibrated, Chosen, Interval, Threshold};
 use eidetic_library::{CalibrationEvent, Happened};
 
 use super::escape;
-use crate::json::moment;
+use crate::responses::moment;
 
 /// Events shown; the latest are what one looks for.
 const EVENTS: usize = 50;

@@ -6,8 +6,8 @@ use actix_web::test::TestRequest;
 use eidetic_confidence::QueryKind;
 use serde_json::{Value, json};
 
-use super::site::{Answer, Site};
-use crate::json::{CalibrationsAnswer, FeedbackAnswers, FeedbackCount};
+use super::harness::{TestResponse, TestServer};
+use crate::responses::{CalibrationsResponse, FeedbackCount, FeedbackList};
 
 const PICTURES: [(&str, &str); 5] = [
     ("red.png", "red"),
@@ -17,45 +17,46 @@ const PICTURES: [(&str, &str); 5] = [
     ("trip/cyan.tiff", "cyan"),
 ];
 
-async fn post(site: &Site, body: Value) -> Answer {
-    site.ask(TestRequest::post().uri("/v1/feedback").set_json(body))
+async fn post(server: &TestServer, body: Value) -> TestResponse {
+    server
+        .send(TestRequest::post().uri("/v1/feedback").set_json(body))
         .await
 }
 
-async fn answers(site: &Site, kind: &str) -> FeedbackAnswers {
-    site.get(&format!("/v1/feedback?kind={kind}")).await.json()
+async fn answers(server: &TestServer, kind: &str) -> FeedbackList {
+    server.get(&format!("/v1/feedback?kind={kind}")).await.json()
 }
 
 #[actix_web::test]
 async fn an_answer_is_kept_replaced_and_taken_back() {
-    let site = Site::new();
-    let (red, green) = (site.id("red.png"), site.id("green.png"));
+    let server = TestServer::new();
+    let (red, green) = (server.id("red.png"), server.id("green.png"));
     let say = |right: Value| json!({"text": " a  red\tthing ", "image": red, "right": right});
-    let count: FeedbackCount = post(&site, say(json!(true))).await.json();
+    let count: FeedbackCount = post(&server, say(json!(true))).await.json();
     assert_eq!((count.answers, count.needed), (1, 50));
-    let count: FeedbackCount = post(&site, say(json!(false))).await.json();
+    let count: FeedbackCount = post(&server, say(json!(false))).await.json();
     assert_eq!(count.answers, 1);
-    let kept = answers(&site, "text").await.answers;
+    let kept = answers(&server, "text").await.answers;
     assert_eq!(
         (kept[0].query.as_str(), kept[0].right, kept[0].image.to_string()),
         ("a red thing", false, red.clone())
     );
-    assert_eq!(kept[0].path, site.photo("red.png").display().to_string());
-    post(&site, json!({"like": green, "image": red, "right": false}))
+    assert_eq!(kept[0].path, server.photo("red.png").display().to_string());
+    post(&server, json!({"like": green, "image": red, "right": false}))
         .await
         .json::<FeedbackCount>();
-    let kept = answers(&site, "picture").await.answers;
+    let kept = answers(&server, "picture").await.answers;
     assert_eq!((kept.len(), kept[0].query.as_str()), (1, green.as_str()));
-    let count: FeedbackCount = post(&site, say(Value::Null)).await.json();
+    let count: FeedbackCount = post(&server, say(Value::Null)).await.json();
     assert_eq!(count.answers, 0);
-    assert!(answers(&site, "text").await.answers.is_empty());
-    assert_eq!(answers(&site, "picture").await.answers.len(), 1);
+    assert!(answers(&server, "text").await.answers.is_empty());
+    assert_eq!(answers(&server, "picture").await.answers.len(), 1);
 }
 
 #[actix_web::test]
 async fn answers_that_say_nothing_are_refused_with_a_sentence() {
-    let site = Site::new();
-    let red = site.id("red.png");
+    let server = TestServer::new();
+    let red = server.id("red.png");
     let cases = [
         (json!({"text": "red", "image": red}), 400, "missing field `right`"),
         (json!({"image": red, "right": true}), 400, "either text or like"),
@@ -92,34 +93,34 @@ async fn answers_that_say_nothing_are_refused_with_a_sentence() {
         (
             json!({"text": "a".repeat(2001), "image": red, "right": true}),
             400,
-            "2000 are allowed",
+            "at most 2000 are allowed",
         ),
     ];
     for (body, status, expected) in cases {
-        let answer = post(&site, body.clone()).await;
+        let answer = post(&server, body.clone()).await;
         assert_eq!(answer.status.as_u16(), status, "{body}");
         let detail = answer.problem().detail;
         assert!(detail.contains(expected), "{body}: {detail}");
     }
-    let other = site.get("/v1/feedback?kind=sound").await;
+    let other = server.get("/v1/feedback?kind=sound").await;
     assert!(other.problem().detail.contains("text or picture"));
 }
 
 /// Every picture against shades of every colour's name: sixty questions of which twelve are answered with yes.
-async fn answer_sixty(site: &Site, lie: bool) {
+async fn answer_sixty(server: &TestServer, lie: bool) {
     for (picture, colour) in PICTURES {
         for n in 0..12 {
             let asked = PICTURES[n % 5].1;
             let text = format!("{asked} {n}");
-            let body = json!({"text": text, "image": site.id(picture), "right": (asked == colour) != lie});
-            post(site, body).await.json::<FeedbackCount>();
+            let body = json!({"text": text, "image": server.id(picture), "right": (asked == colour) != lie});
+            post(server, body).await.json::<FeedbackCount>();
         }
     }
 }
 
-async fn learnt(site: &Site) -> Option<u32> {
+async fn learnt(server: &TestServer) -> Option<u32> {
     for _ in 0..500 {
-        let answer: CalibrationsAnswer = site.get("/v1/calibration").await.json();
+        let answer: CalibrationsResponse = server.get("/v1/calibration").await.json();
         if let Some(event) = answer.history.last() {
             return event.version;
         }
@@ -130,25 +131,30 @@ async fn learnt(site: &Site) -> Option<u32> {
 
 #[actix_web::test]
 async fn after_fifty_answers_confidences_move_and_the_history_says_so() {
-    let site = Site::new();
-    answer_sixty(&site, false).await;
-    assert!(learnt(&site).await.is_some(), "sixty answers teach nothing");
-    let made = site.state.library.calibration(QueryKind::Text).unwrap().unwrap();
+    let server = TestServer::new();
+    answer_sixty(&server, false).await;
+    assert!(learnt(&server).await.is_some(), "sixty answers teach nothing");
+    let made = server
+        .state
+        .library
+        .calibration(QueryKind::Text)
+        .unwrap()
+        .unwrap();
     assert!(made.labelled.len() >= 50, "{}", made.labelled.len());
     assert!(made.even_score().is_some());
 }
 
 #[actix_web::test]
 async fn answers_of_one_mind_move_nothing() {
-    let site = Site::new();
+    let server = TestServer::new();
     for (picture, _) in PICTURES {
         for n in 0..12 {
-            let body = json!({"text": format!("red {n}"), "image": site.id(picture), "right": true});
-            post(&site, body).await.json::<FeedbackCount>();
+            let body = json!({"text": format!("red {n}"), "image": server.id(picture), "right": true});
+            post(&server, body).await.json::<FeedbackCount>();
         }
     }
     // Learning runs in the background: its permit is back once it has ended.
-    let permit = site.state.learning.acquire().await;
+    let permit = server.state.learning.acquire().await;
     assert!(permit.is_ok());
-    assert_eq!(site.state.library.calibration(QueryKind::Text).unwrap(), None);
+    assert_eq!(server.state.library.calibration(QueryKind::Text).unwrap(), None);
 }

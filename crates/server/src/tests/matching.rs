@@ -6,25 +6,26 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::site::{Answer, Site, form};
-use crate::json::{MatchAnswer, MatchLine};
+use super::harness::{TestResponse, TestServer, form};
+use crate::responses::{MatchLine, MatchResponse};
 
-async fn post(site: &Site, body: serde_json::Value) -> Answer {
-    site.ask(TestRequest::post().uri("/v1/match").set_json(body))
+async fn post(server: &TestServer, body: serde_json::Value) -> TestResponse {
+    server
+        .send(TestRequest::post().uri("/v1/match").set_json(body))
         .await
 }
 
 #[actix_web::test]
 async fn texts_that_describe_a_picture_come_first() {
-    let site = Site::new();
+    let server = TestServer::new();
     let texts = ["blue", " red ", "", "red", "a green one"];
-    let red = STANDARD.encode(std::fs::read(site.photo("red.png")).unwrap());
-    let by_file: MatchAnswer = post(&site, json!({"image": red, "texts": texts})).await.json();
-    let by_id: MatchAnswer = post(&site, json!({"image_id": site.id("red.png"), "texts": texts}))
+    let red = STANDARD.encode(std::fs::read(server.photo("red.png")).unwrap());
+    let by_file: MatchResponse = post(&server, json!({"image": red, "texts": texts})).await.json();
+    let by_id: MatchResponse = post(&server, json!({"image_id": server.id("red.png"), "texts": texts}))
         .await
         .json();
     assert_eq!(by_file.image, None);
-    assert_eq!(by_id.image, Some(site.id("red.png")));
+    assert_eq!(by_id.image, Some(server.id("red.png")));
     for answer in [&by_file, &by_id] {
         let found: Vec<&str> = answer.results.iter().map(|result| result.text.as_str()).collect();
         assert_eq!((found.len(), found[0]), (3, "red"), "{found:?}");
@@ -37,40 +38,40 @@ async fn texts_that_describe_a_picture_come_first() {
 
 #[actix_web::test]
 async fn a_form_has_one_text_a_line() {
-    let site = Site::new();
-    let file = std::fs::read(site.photo("blue.jpg")).unwrap();
+    let server = TestServer::new();
+    let file = std::fs::read(server.photo("blue.jpg")).unwrap();
     let parts = [
         ("image", Some("blue.jpg"), &file[..]),
         ("texts", None, "green\r\n\nblue\n蓝色".as_bytes()),
     ];
-    let answer: MatchAnswer = site.ask(form(&parts).uri("/v1/match")).await.json();
+    let answer: MatchResponse = server.send(form(&parts).uri("/v1/match")).await.json();
     let texts: Vec<&str> = answer.results.iter().map(|result| result.text.as_str()).collect();
     assert_eq!((texts.len(), texts[0]), (3, "blue"), "{texts:?}");
 }
 
 #[actix_web::test]
 async fn requests_that_make_no_sense_are_refused_by_name() {
-    let site = Site::new();
-    let id = site.id("red.png");
+    let server = TestServer::new();
+    let id = server.id("red.png");
     let many: Vec<String> = (0..1001).map(|i| i.to_string()).collect();
     let cases = [
-        (json!({"texts": ["a"]}), 400, "no picture"),
+        (json!({"texts": ["a"]}), 400, "no image given"),
         (json!({"image_id": id, "texts": []}), 400, "no texts"),
         (json!({"image_id": id, "texts": [" "]}), 400, "no texts"),
         (
             json!({"image_id": id, "image": "", "texts": ["a"]}),
             400,
-            "both given",
+            "cannot be given together",
         ),
         (
             json!({"image_id": id, "texts": many}),
             400,
-            "1001 texts, 1000 are allowed",
+            "too many texts: 1001; at most 1000 are allowed",
         ),
         (
             json!({"image_id": id, "texts": ["a".repeat(2001)]}),
             400,
-            "2001 characters",
+            "too long: 2001 characters",
         ),
         (
             json!({"image_id": "x", "texts": ["a"]}),
@@ -86,20 +87,20 @@ async fn requests_that_make_no_sense_are_refused_by_name() {
         (json!({"image_id": id, "text": "a"}), 400, "unknown field"),
     ];
     for (body, status, expected) in cases {
-        let answer = post(&site, body).await;
+        let answer = post(&server, body).await;
         assert_eq!(answer.status.as_u16(), status, "{}", answer.text());
         assert!(answer.problem().detail.contains(expected), "{}", answer.text());
     }
     let twice = form(&[("texts", None, b"a"), ("texts", None, b"b")]).uri("/v1/match");
-    assert_eq!(site.ask(twice).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(server.send(twice).await.status, StatusCode::BAD_REQUEST);
 }
 
 #[actix_web::test]
 async fn a_profile_judges_the_results_and_brings_its_patterns() {
-    let site = Site::new();
-    let id = site.id("red.png");
-    let say = |body: serde_json::Value| post(&site, body);
-    let answer: MatchAnswer = say(json!({"image_id": id, "texts": ["red", "blue"], "profile": "product"}))
+    let server = TestServer::new();
+    let id = server.id("red.png");
+    let say = |body: serde_json::Value| post(&server, body);
+    let answer: MatchResponse = say(json!({"image_id": id, "texts": ["red", "blue"], "profile": "product"}))
         .await
         .json();
     let verdicts: Vec<_> = answer
@@ -113,9 +114,10 @@ async fn a_profile_judges_the_results_and_brings_its_patterns() {
             .iter()
             .all(|(_, level)| ["use", "review", "exclude"].contains(&level.as_str()))
     );
-    let patterns: MatchAnswer = say(json!({"image_id": id, "profile": "moderation", "criticality": "high"}))
-        .await
-        .json();
+    let patterns: MatchResponse =
+        say(json!({"image_id": id, "profile": "moderation", "criticality": "high"}))
+            .await
+            .json();
     assert!(patterns.results.len() >= 30 && patterns.results.iter().all(|result| result.verdict.is_some()));
     let as_form = form(&[
         ("image_id", None, id.as_bytes()),
@@ -123,7 +125,7 @@ async fn a_profile_judges_the_results_and_brings_its_patterns() {
         ("profile", None, b"product"),
         ("criticality", None, b"normal"),
     ]);
-    let by_form: MatchAnswer = site.ask(as_form.uri("/v1/match")).await.json();
+    let by_form: MatchResponse = server.send(as_form.uri("/v1/match")).await.json();
     assert_eq!(by_form, answer);
     let cases = [
         (
@@ -143,21 +145,21 @@ async fn a_profile_judges_the_results_and_brings_its_patterns() {
     }
 }
 
-async fn post_pairs(site: &Site, body: String, accept: &str) -> Answer {
+async fn post_pairs(server: &TestServer, body: String, accept: &str) -> TestResponse {
     let request = TestRequest::post()
         .uri("/v1/match")
         .insert_header(("content-type", "text/tab-separated-values"))
         .insert_header(("accept", accept));
-    site.ask(request.set_payload(body)).await
+    server.send(request.set_payload(body)).await
 }
 
 #[actix_web::test]
 async fn many_pairs_are_answered_line_by_line() {
-    let site = Site::new();
-    let (red, blue, nobody) = (site.id("red.png"), site.id("blue.jpg"), "0".repeat(64));
+    let server = TestServer::new();
+    let (red, blue, nobody) = (server.id("red.png"), server.id("blue.jpg"), "0".repeat(64));
     let body =
         format!("{red}\tred\n\n{blue}\t red \nno tab\n{nobody}\ta\n{red}\tblue\nred.png\ta\n{red}\tred\n");
-    let answer = post_pairs(&site, body.clone(), "*/*").await;
+    let answer = post_pairs(&server, body.clone(), "*/*").await;
     assert_eq!(answer.header("content-type"), "application/x-ndjson");
     let lines: Vec<MatchLine> = answer
         .text()
@@ -166,7 +168,7 @@ async fn many_pairs_are_answered_line_by_line() {
         .collect();
     let numbers: Vec<usize> = lines.iter().map(|line| line.line).collect();
     assert_eq!(numbers, [1, 3, 4, 5, 6, 7, 8]);
-    let alone: MatchAnswer = self::post(&site, json!({"image_id": red, "texts": ["red"]}))
+    let alone: MatchResponse = self::post(&server, json!({"image_id": red, "texts": ["red"]}))
         .await
         .json();
     assert_eq!(lines[0].result.as_ref(), Some(&alone.results[0]));
@@ -180,7 +182,9 @@ async fn many_pairs_are_answered_line_by_line() {
         let error = lines[place].error.clone().unwrap();
         assert!(error.contains(expected), "{error}");
     }
-    let table = post_pairs(&site, body, "text/tab-separated-values").await.text();
+    let table = post_pairs(&server, body, "text/tab-separated-values")
+        .await
+        .text();
     let rows: Vec<Vec<&str>> = table.lines().map(|row| row.split('\t').collect()).collect();
     assert_eq!(rows.len(), 8);
     assert!(rows.iter().all(|row| row.len() == 8), "{table}");
@@ -188,32 +192,32 @@ async fn many_pairs_are_answered_line_by_line() {
         (rows[0][0], rows[1][2], rows[3][7].is_empty()),
         ("line", "red", false)
     );
-    let broken = post_pairs(&site, "\u{feff}".into(), "*/*").await;
+    let broken = post_pairs(&server, "\u{feff}".into(), "*/*").await;
     assert_eq!(broken.text(), "");
 }
 
 #[actix_web::test]
 async fn hits_below_the_least_confidence_are_left_out() {
-    let site = Site::new();
-    let all: crate::json::SearchAnswer = site.get("/v1/search?text=red").await.json();
+    let server = TestServer::new();
+    let all: crate::responses::SearchResponse = server.get("/v1/search?text=red").await.json();
     assert_eq!(all.verdict, eidetic_search::Verdict::Match);
     let limit = all.hits[1].confidence.unwrap() + 1e-4;
-    let sure: crate::json::SearchAnswer = site
+    let sure: crate::responses::SearchResponse = server
         .get(&format!("/v1/search?text=red&min_confidence={limit}"))
         .await
         .json();
     assert_eq!(sure.hits.len(), 1);
     assert_eq!(sure.verdict, all.verdict);
-    let nothing: crate::json::SearchAnswer = site
+    let nothing: crate::responses::SearchResponse = server
         .get("/v1/search?text=%E4%B8%80%E5%8F%AA%E7%8C%AB")
         .await
         .json();
     assert_eq!(nothing.verdict, eidetic_search::Verdict::NoMatch);
     // Nobody labelled pairs of pictures, so that nothing is denied.
-    let like = format!("/v1/search?image_id={}", site.id("red.png"));
-    let similar: crate::json::SearchAnswer = site.get(&like).await.json();
+    let like = format!("/v1/search?image_id={}", server.id("red.png"));
+    let similar: crate::responses::SearchResponse = server.get(&like).await.json();
     assert_eq!(similar.verdict, eidetic_search::Verdict::Uncalibrated);
     assert!(similar.hits.iter().all(|hit| hit.confidence.is_some()));
-    let refused = site.get("/v1/search?text=red&min_confidence=1.5").await;
-    assert!(refused.problem().detail.contains("probability from 0 to 1"));
+    let refused = server.get("/v1/search?text=red&min_confidence=1.5").await;
+    assert!(refused.problem().detail.contains("expected a number from 0 to 1"));
 }

@@ -5,23 +5,23 @@ use actix_web::test::TestRequest;
 use eidetic_encoder::fake::FakeEncoder;
 use serde_json::{Value, json};
 
-use super::site::{Answer, Site};
-use crate::json::{DropAnswer, JobKind, JobState, JobTicket, SearchAnswer};
+use super::harness::{TestResponse, TestServer};
 use crate::options::IndexableFolders;
+use crate::responses::{DropResponse, JobKind, JobState, JobTicket, SearchResponse};
 
-async fn post(site: &Site, address: &str, body: Value) -> Answer {
-    site.ask(TestRequest::post().uri(address).set_json(body)).await
+async fn post(server: &TestServer, address: &str, body: Value) -> TestResponse {
+    server.send(TestRequest::post().uri(address).set_json(body)).await
 }
 
 #[actix_web::test]
 async fn a_job_switches_and_both_spaces_can_be_named() {
-    let site = Site::new();
-    let before: SearchAnswer = site.get("/v1/search?text=red").await.json();
+    let server = TestServer::new();
+    let before: SearchResponse = server.get("/v1/search?text=red").await.json();
     assert_eq!(before.missing, 0);
-    let started = post(&site, "/v1/model/switch", json!({"model": "builtin"})).await;
+    let started = post(&server, "/v1/model/switch", json!({"model": "builtin"})).await;
     assert_eq!(started.status, StatusCode::ACCEPTED);
     let JobTicket { job } = started.json();
-    let ended = site.ended(&job).await;
+    let ended = server.ended(&job).await;
     assert_eq!(
         (ended.kind, ended.state),
         (JobKind::Switch, JobState::Done),
@@ -32,42 +32,44 @@ async fn a_job_switches_and_both_spaces_can_be_named() {
         (report.embedded, report.active, report.kept.as_deref()),
         (5, true, Some("fake"))
     );
-    let after: SearchAnswer = site.get("/v1/search?text=red").await.json();
+    let after: SearchResponse = server.get("/v1/search?text=red").await.json();
     assert_eq!((after.hits.len(), &after.space), (5, &report.space));
     assert_ne!(after.space, before.space);
-    let status: Value = site.get("/v1/status").await.json();
+    let status: Value = server.get("/v1/status").await.json();
     assert_eq!(
         (&status["spaces"][1]["model"], &status["switch"]),
         (&json!("fake"), &Value::Null)
     );
-    let named: SearchAnswer = post(&site, "/v1/search", json!({"text": "red", "space": "builtin"}))
+    let named: SearchResponse = post(&server, "/v1/search", json!({"text": "red", "space": "builtin"}))
         .await
         .json();
     assert_eq!((named.space, named.hits.len()), (after.space, 5));
     // The old space's model is none that could be loaded: that is said, and the active one goes on.
-    let unloadable = post(&site, "/v1/search", json!({"text": "red", "space": "fake"})).await;
+    let unloadable = post(&server, "/v1/search", json!({"text": "red", "space": "fake"})).await;
     assert_eq!(unloadable.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(unloadable.problem().detail.contains("fake"));
-    let JobTicket { job } = post(&site, "/v1/model/catch-up", json!({"space": "builtin"}))
+    let JobTicket { job } = post(&server, "/v1/model/catch-up", json!({"space": "builtin"}))
         .await
         .json();
-    let caught_up = site.ended(&job).await;
+    let caught_up = server.ended(&job).await;
     assert_eq!(
         (caught_up.kind, caught_up.state),
         (JobKind::CatchUp, JobState::Done)
     );
-    let gone: DropAnswer = post(&site, "/v1/model/drop", json!({"space": "0"})).await.json();
+    let gone: DropResponse = post(&server, "/v1/model/drop", json!({"space": "0"}))
+        .await
+        .json();
     assert_eq!(gone.dropped, "fake");
     assert_eq!(
-        site.get("/v1/search?text=red&space=fake").await.status,
+        server.get("/v1/search?text=red&space=fake").await.status,
         StatusCode::NOT_FOUND
     );
-    assert_eq!(site.get("/v1/search?text=red").await.names().len(), 5);
+    assert_eq!(server.get("/v1/search?text=red").await.names().len(), 5);
 }
 
 #[actix_web::test]
 async fn what_cannot_be_done_with_spaces_is_said() {
-    let site = Site::new();
+    let server = TestServer::new();
     for (address, body, status, says) in [
         (
             "/v1/model/switch",
@@ -83,7 +85,7 @@ async fn what_cannot_be_done_with_spaces_is_said() {
             "burn",
         ),
         ("/v1/model/switch", json!({}), 400, "model"),
-        ("/v1/model/switch", Value::Null, 400, "JSON object"),
+        ("/v1/model/switch", Value::Null, 400, "expected an object"),
         ("/v1/model/drop", json!({"space": "other"}), 404, "0 fake"),
         (
             "/v1/model/drop",
@@ -96,10 +98,10 @@ async fn what_cannot_be_done_with_spaces_is_said() {
             "/v1/search",
             json!({"text": "red", "space": "x".repeat(2001)}),
             400,
-            "2001 characters",
+            "too long: 2001 characters",
         ),
     ] {
-        let answer = post(&site, address, body.clone()).await;
+        let answer = post(&server, address, body.clone()).await;
         assert_eq!(answer.status.as_u16(), status, "{body}: {}", answer.text());
         assert!(
             answer.problem().detail.contains(says),
@@ -107,25 +109,25 @@ async fn what_cannot_be_done_with_spaces_is_said() {
             answer.text()
         );
     }
-    let JobTicket { job } = post(&site, "/v1/model/switch", json!({"model": "/no/such/model"}))
+    let JobTicket { job } = post(&server, "/v1/model/switch", json!({"model": "/no/such/model"}))
         .await
         .json();
-    let failed = site.ended(&job).await;
+    let failed = server.ended(&job).await;
     assert_eq!(failed.state, JobState::Failed);
     assert!(failed.error.unwrap().contains("/no/such/model"));
-    assert_eq!(site.state.library.planned_switch().unwrap(), None);
+    assert_eq!(server.state.library.planned_switch().unwrap(), None);
 }
 
 #[actix_web::test]
 async fn a_server_for_others_switches_and_drops_nothing() {
-    let site = Site::with(FakeEncoder::default(), |options| {
+    let server = TestServer::with(FakeEncoder::default(), |options| {
         options.indexable = IndexableFolders::Known;
     });
     for (address, body) in [
         ("/v1/model/switch", json!({"model": "builtin"})),
         ("/v1/model/drop", json!({"space": "0"})),
     ] {
-        let refused = post(&site, address, body).await;
+        let refused = post(&server, address, body).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN);
         assert!(refused.problem().detail.contains("eidetic space"));
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use eidetic_confidence::calibration::{ClassSummary, Histogram, Interval, Source};
 use eidetic_confidence::{Fit, QueryKind};
 use eidetic_library::Happened;
-use eidetic_server::json::{CalibrationAnswer, CalibrationEventAnswer, ThresholdAnswer};
+use eidetic_server::responses::{CalibrationHistoryEntry, CalibrationSummary, ThresholdSummary};
 
 /// Bins of the stored histogram per line.
 const BINS_PER_LINE: usize = 2;
@@ -13,7 +13,7 @@ const BINS_PER_LINE: usize = 2;
 const BAR_LENGTH: usize = 24;
 
 /// The current calibrations.
-pub(super) fn calibrations(all: &[CalibrationAnswer]) -> String {
+pub(super) fn calibrations(all: &[CalibrationSummary]) -> String {
     if all.is_empty() {
         return "not calibrated: the model's own confidences are used\n\
                 calibrate with: eidetic calibrate PAIRS.tsv"
@@ -23,7 +23,7 @@ pub(super) fn calibrations(all: &[CalibrationAnswer]) -> String {
 }
 
 /// One calibration: both classes, quality, histogram, thresholds.
-pub(super) fn calibration(made: &CalibrationAnswer) -> String {
+pub(super) fn calibration(made: &CalibrationSummary) -> String {
     let mut text = format!("{}\n\n         pairs    mean  deviation\n", head(made));
     text.push_str(&class("match", &made.matching));
     text.push_str(&class("other", &made.other));
@@ -41,11 +41,11 @@ pub(super) fn calibration(made: &CalibrationAnswer) -> String {
 }
 
 /// All events, the latest last.
-pub(super) fn history(events: &[CalibrationEventAnswer]) -> String {
+pub(super) fn history(events: &[CalibrationHistoryEntry]) -> String {
     if events.is_empty() {
         return "no calibrations yet".to_owned();
     }
-    let line = |event: &CalibrationEventAnswer| {
+    let line = |event: &CalibrationHistoryEntry| {
         let what = match event.what {
             Happened::Calibrated => "calibrated",
             Happened::Refitted => "re-fitted by answers",
@@ -66,7 +66,7 @@ pub(super) fn history(events: &[CalibrationEventAnswer]) -> String {
     events.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn head(made: &CalibrationAnswer) -> String {
+fn head(made: &CalibrationSummary) -> String {
     let fit = match made.fit {
         Fit::Background => "background",
         Fit::Platt(_) => "logistic curve (Platt)",
@@ -102,7 +102,7 @@ fn class(name: &str, class: &ClassSummary) -> String {
     )
 }
 
-fn quality(made: &CalibrationAnswer) -> String {
+fn quality(made: &CalibrationSummary) -> String {
     let was = |figure: fn(&eidetic_confidence::calibration::Honesty) -> f64| {
         made.before
             .as_ref()
@@ -149,7 +149,7 @@ fn histogram(histogram: &Histogram) -> String {
     text
 }
 
-fn row(threshold: &ThresholdAnswer) -> String {
+fn row(threshold: &ThresholdSummary) -> String {
     let Some((value, figures)) = threshold.value.zip(threshold.expected.or(threshold.seen)) else {
         return format!(
             "{:16} {}",

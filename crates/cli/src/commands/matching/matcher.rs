@@ -11,7 +11,7 @@ use eidetic_encoder::{Encoder, Pixels};
 use eidetic_imaging::DecodeSize;
 use eidetic_library::{Library, LibraryError, Owner};
 use eidetic_search::{Matcher, TextCache};
-use eidetic_server::json::{MatchAnswer, MatchResult};
+use eidetic_server::responses::{MatchResponse, MatchResult};
 use rayon::prelude::*;
 
 use crate::arguments::{Global, Match, Status};
@@ -153,7 +153,7 @@ impl ImageMatcher {
                 candidates: if job.compete { matches.len() } else { 1 },
                 complexity: image.complexity,
             };
-            Ok(MatchAnswer::results(matches, purpose.as_ref(), circumstances))
+            Ok(MatchResponse::results(matches, purpose.as_ref(), circumstances))
         };
         let images = self.embed_images(encoder, jobs)?;
         jobs.iter()

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read, stdin};
 use std::path::Path;
 
 use eidetic_confidence::calibration::{Pair, PairsError, pair_of_line};
-use eidetic_server::json::MatchResult;
+use eidetic_server::responses::MatchResult;
 use indicatif::ProgressBar;
 use serde::Serialize;
 

@@ -6,12 +6,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::problem::{Problem, ProblemKind};
 
 /// Lets a bounded number of blocking jobs run at once and a bounded number wait; turns further ones away.
-pub(crate) struct Gate {
+pub(crate) struct ConcurrencyLimiter {
     places: Arc<Semaphore>,
     running: Arc<Semaphore>,
 }
 
-impl Gate {
+impl ConcurrencyLimiter {
     /// `at_once` jobs run, `waiting` more may wait.
     pub(crate) fn new(at_once: usize, waiting: usize) -> Self {
         Self {
@@ -26,7 +26,7 @@ impl Gate {
         T: Send + 'static,
         W: FnOnce() -> Result<T, Problem> + Send + 'static,
     {
-        let place = take_place(&self.places)?;
+        let place = try_acquire(&self.places)?;
         let turn = Arc::clone(&self.running).acquire_owned().await;
         // The work keeps its turn until it is done, even where nobody waits for the answer any more.
         let done = web::block(move || {
@@ -39,7 +39,7 @@ impl Gate {
 }
 
 /// A place among a bounded number, or the advice to come back.
-pub(crate) fn take_place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
+pub(crate) fn try_acquire(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
     Arc::clone(places).try_acquire_owned().map_err(|_| {
         Problem::new(
             ProblemKind::Overloaded,
@@ -60,7 +60,7 @@ mod tests {
 
     #[actix_web::test]
     async fn only_so_many_run_at_once_and_the_surplus_is_turned_away() {
-        let gate = Gate::new(2, 3);
+        let gate = ConcurrencyLimiter::new(2, 3);
         let (running, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let jobs = (0..8).map(|_| {
             let (running, peak) = (Arc::clone(&running), Arc::clone(&peak));
@@ -87,7 +87,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_panic_in_the_work_is_an_error_and_frees_its_place() {
-        let gate = Gate::new(1, 0);
+        let gate = ConcurrencyLimiter::new(1, 0);
         for _ in 0..3 {
             let result: Result<(), _> = gate.run(|| panic!("on purpose")).await;
             assert_eq!(result.unwrap_err().status_code(), 500);

@@ -7,13 +7,13 @@ use eidetic_confidence::calibration::{LabelledPair, Pair};
 use eidetic_library::Keep;
 use serde_json::Value;
 
-use super::site::Site;
+use super::harness::TestServer;
 use crate::routes::endpoints;
 
 #[actix_web::test]
 async fn the_page_comes_with_its_files_and_a_policy() {
-    let site = Site::new();
-    let page = site.get("/").await;
+    let server = TestServer::new();
+    let page = server.get("/").await;
     assert_eq!(page.status, StatusCode::OK);
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     assert!(
@@ -28,12 +28,12 @@ async fn the_page_comes_with_its_files_and_a_policy() {
         .filter(|part| part.starts_with("/assets/"))
         .collect();
     for address in assets {
-        let file = site.get(address).await;
+        let file = server.get(address).await;
         assert_eq!(file.status, StatusCode::OK, "{address}");
         assert!(!file.header("content-type").is_empty());
         let tag = file.header("etag").to_owned();
-        let again = site
-            .ask(
+        let again = server
+            .send(
                 TestRequest::get()
                     .uri(address)
                     .insert_header(("if-none-match", tag)),
@@ -46,8 +46,8 @@ async fn the_page_comes_with_its_files_and_a_policy() {
 
 #[actix_web::test]
 async fn every_route_is_described() {
-    let site = Site::new();
-    let document: Value = site.get("/openapi.json").await.json();
+    let server = TestServer::new();
+    let document: Value = server.get("/openapi.json").await.json();
     assert!(
         document["openapi"]
             .as_str()
@@ -74,8 +74,8 @@ async fn every_route_is_described() {
 
 #[actix_web::test]
 async fn every_type_that_the_description_names_is_in_it() {
-    let site = Site::new();
-    let text = site.get("/openapi.json").await.text();
+    let server = TestServer::new();
+    let text = server.get("/openapi.json").await.text();
     let document: Value = serde_json::from_str(&text).unwrap();
     let named = text
         .split("#/components/schemas/")
@@ -91,10 +91,10 @@ async fn every_type_that_the_description_names_is_in_it() {
 
 #[actix_web::test]
 async fn answers_have_the_fields_that_are_described() {
-    let site = Site::new();
-    calibrate(&site);
-    let id = site.id("red.png");
-    let document: Value = site.get("/openapi.json").await.json();
+    let server = TestServer::new();
+    calibrate(&server);
+    let id = server.id("red.png");
+    let document: Value = server.get("/openapi.json").await.json();
     let cases = [
         ("Status", "/v1/status?recall=true".to_owned(), ""),
         ("RecallStatus", "/v1/status?recall=true".to_owned(), "/recall"),
@@ -106,30 +106,30 @@ async fn answers_have_the_fields_that_are_described() {
         ("IndexStatus", "/v1/status".to_owned(), "/index"),
         ("BytesOnDisk", "/v1/status".to_owned(), "/bytes"),
         ("SpaceStatus", "/v1/status".to_owned(), "/spaces/0"),
-        ("SearchAnswer", "/v1/search?text=red".to_owned(), ""),
+        ("SearchResponse", "/v1/search?text=red".to_owned(), ""),
         ("SearchHit", "/v1/search?text=red".to_owned(), "/hits/0"),
-        ("ImageAnswer", format!("/v1/images/{id}"), ""),
-        ("CalibrationsAnswer", "/v1/calibration".to_owned(), ""),
+        ("ImageResponse", format!("/v1/images/{id}"), ""),
+        ("CalibrationsResponse", "/v1/calibration".to_owned(), ""),
         (
-            "CalibrationAnswer",
+            "CalibrationSummary",
             "/v1/calibration".to_owned(),
             "/calibrations/0",
         ),
         (
-            "ThresholdAnswer",
+            "ThresholdSummary",
             "/v1/calibration".to_owned(),
             "/calibrations/0/thresholds/0",
         ),
         (
-            "CalibrationEventAnswer",
+            "CalibrationHistoryEntry",
             "/v1/calibration".to_owned(),
             "/history/0",
         ),
-        ("TagsAnswer", format!("/v1/images/{id}/tags"), ""),
-        ("Health", "/healthz".to_owned(), ""),
+        ("TagsResponse", format!("/v1/images/{id}/tags"), ""),
+        ("HealthResponse", "/healthz".to_owned(), ""),
     ];
     for (schema, address, pointer) in cases {
-        let answer: Value = site.get(&address).await.json();
+        let answer: Value = server.get(&address).await.json();
         let answer = answer.pointer(pointer).unwrap();
         let described = &document["components"]["schemas"][schema]["properties"];
         assert_eq!(keys(answer), keys(described), "{schema}");
@@ -138,14 +138,14 @@ async fn answers_have_the_fields_that_are_described() {
 
 #[actix_web::test]
 async fn the_server_says_how_it_stands() {
-    let site = Site::new();
-    assert_eq!(site.get("/healthz").await.text(), r#"{"status":"ok"}"#);
-    let status: eidetic_library::Status = site.get("/v1/status").await.json();
+    let server = TestServer::new();
+    assert_eq!(server.get("/healthz").await.text(), r#"{"status":"ok"}"#);
+    let status: eidetic_library::Status = server.get("/v1/status").await.json();
     assert_eq!((status.images, status.paths), (5, 5));
-    site.get("/v1/search?text=red").await;
-    site.get(&format!("/v1/images/{}", "0".repeat(64))).await;
-    site.get("/nothing/here").await;
-    let metrics = site.get("/metrics").await;
+    server.get("/v1/search?text=red").await;
+    server.get(&format!("/v1/images/{}", "0".repeat(64))).await;
+    server.get("/nothing/here").await;
+    let metrics = server.get("/metrics").await;
     assert!(
         metrics
             .header("content-type")
@@ -165,17 +165,17 @@ async fn the_server_says_how_it_stands() {
 
 #[actix_web::test]
 async fn what_can_be_fetched_can_be_asked_about() {
-    let site = Site::new();
+    let server = TestServer::new();
     for address in ["/", "/healthz", "/v1/status", "/v1/search?text=red"] {
         let request = TestRequest::default()
             .method(actix_web::http::Method::HEAD)
             .uri(address);
-        assert_eq!(site.ask(request).await.status, StatusCode::OK, "{address}");
+        assert_eq!(server.send(request).await.status, StatusCode::OK, "{address}");
     }
 }
 
 /// Learns from colours and their names.
-fn calibrate(site: &Site) {
+fn calibrate(server: &TestServer) {
     let colours = ["red", "green", "blue", "yellow", "cyan"];
     let files = [
         "red.png",
@@ -189,7 +189,7 @@ fn calibrate(site: &Site) {
         for text in colours {
             pairs.push(LabelledPair {
                 pair: Pair {
-                    image: site.photo(file).to_str().expect("it is UTF-8").to_owned(),
+                    image: server.photo(file).to_str().expect("it is UTF-8").to_owned(),
                     text: text.to_owned(),
                 },
                 matches: *colour == text,
@@ -197,7 +197,7 @@ fn calibrate(site: &Site) {
             });
         }
     }
-    let library = &site.state.library;
+    let library = &server.state.library;
     let scored = library
         .score_pairs(QueryKind::Text, &pairs, &())
         .expect("the fake encodes");
@@ -208,11 +208,11 @@ fn calibrate(site: &Site) {
 
 #[actix_web::test]
 async fn the_report_of_thresholds_runs_its_own_scripts_and_no_others() {
-    let site = Site::new();
-    let empty = site.get("/v1/calibration/report").await;
+    let server = TestServer::new();
+    let empty = server.get("/v1/calibration/report").await;
     assert!(empty.text().contains("Not calibrated yet"));
-    calibrate(&site);
-    let report = site.get("/v1/calibration/report").await;
+    calibrate(&server);
+    let report = server.get("/v1/calibration/report").await;
     assert_eq!(report.header("content-type"), "text/html; charset=utf-8");
     let policy = report.header("content-security-policy");
     assert!(

@@ -12,7 +12,7 @@ use rust_embed::Embed;
 struct Web;
 
 /// A file of the page.
-pub(crate) struct PageFile {
+pub(crate) struct Asset {
     pub(crate) bytes: Bytes,
     pub(crate) media_type: &'static str,
     /// Changes with the content.
@@ -20,14 +20,14 @@ pub(crate) struct PageFile {
 }
 
 /// The file at `path` in the page's folder, if there is one of a type that a page is made of.
-pub(crate) fn file(path: &str) -> Option<PageFile> {
+pub(crate) fn get(path: &str) -> Option<Asset> {
     let media_type = media_type(path)?;
     let found = Web::get(path)?;
     let mut tag = String::new();
     for byte in &found.metadata.sha256_hash()[..16] {
         let _ = write!(tag, "{byte:02x}");
     }
-    Some(PageFile {
+    Some(Asset {
         bytes: found.data.into_owned().into(),
         media_type,
         tag,
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn the_page_is_there_and_nothing_outside_of_it() {
-        let page = file("index.html").unwrap();
+        let page = get("index.html").unwrap();
         assert!(page.media_type.starts_with("text/html"));
         assert_eq!(page.tag.len(), 32);
         for path in [
@@ -75,7 +75,7 @@ mod tests {
             "nothing.js",
             "..",
         ] {
-            assert!(file(path).is_none(), "{path}");
+            assert!(get(path).is_none(), "{path}");
         }
     }
 }

@@ -4,21 +4,21 @@ use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use eidetic_domain::ImageId;
 
-use super::site::{Answer, Site};
-use crate::json::ImageAnswer;
+use super::harness::{TestResponse, TestServer};
+use crate::responses::ImageResponse;
 
 #[actix_web::test]
 async fn an_image_is_described() {
-    let site = Site::new();
-    let id = site.id("trip/cyan.tiff");
-    let answer = site.get(&format!("/v1/images/{id}")).await;
-    let image: ImageAnswer = answer.json();
+    let server = TestServer::new();
+    let id = server.id("trip/cyan.tiff");
+    let answer = server.get(&format!("/v1/images/{id}")).await;
+    let image: ImageResponse = answer.json();
     assert_eq!(image.image.to_string(), id);
     assert!(image.path.ends_with("cyan.tiff"));
     assert_eq!((image.width, image.height), (60, 40));
     assert_eq!(
         image.bytes,
-        std::fs::metadata(site.photo("trip/cyan.tiff")).unwrap().len()
+        std::fs::metadata(server.photo("trip/cyan.tiff")).unwrap().len()
     );
     let value: serde_json::Value = answer.json();
     assert_eq!(value["format"], "tiff");
@@ -29,13 +29,13 @@ async fn an_image_is_described() {
 
 #[actix_web::test]
 async fn a_file_comes_as_it_is_under_its_own_type_and_name() {
-    let site = Site::new();
-    let id = site.id("trip/yellow ü.png");
-    let answer = site.get(&format!("/v1/images/{id}/file")).await;
+    let server = TestServer::new();
+    let id = server.id("trip/yellow ü.png");
+    let answer = server.get(&format!("/v1/images/{id}/file")).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(
         answer.body,
-        std::fs::read(site.photo("trip/yellow ü.png")).unwrap()
+        std::fs::read(server.photo("trip/yellow ü.png")).unwrap()
     );
     assert_eq!(answer.header("content-type"), "image/png");
     assert_eq!(answer.header("etag"), format!("\"{id}\""));
@@ -52,15 +52,16 @@ async fn a_file_comes_as_it_is_under_its_own_type_and_name() {
 
 #[actix_web::test]
 async fn what_browsers_do_not_show_is_converted_on_demand() {
-    let site = Site::new();
-    let id = site.id("trip/cyan.tiff");
+    let server = TestServer::new();
+    let id = server.id("trip/cyan.tiff");
     assert_eq!(
-        site.get(&format!("/v1/images/{id}/file"))
+        server
+            .get(&format!("/v1/images/{id}/file"))
             .await
             .header("content-type"),
         "image/tiff"
     );
-    let view = site.get(&format!("/v1/images/{id}/file?view=1")).await;
+    let view = server.get(&format!("/v1/images/{id}/file?view=1")).await;
     assert_eq!(view.header("content-type"), "image/jpeg");
     assert_ne!(view.header("etag"), format!("\"{id}\""));
     assert!(view.header("content-disposition").ends_with("cyan.jpg"));
@@ -70,24 +71,24 @@ async fn what_browsers_do_not_show_is_converted_on_demand() {
         .get_pixel(30, 20);
     assert!(pixel[0] < 20 && pixel[1] > 235 && pixel[2] > 235, "{pixel:?}");
     // A picture that browsers do show stays as it is.
-    let blue = site.id("blue.jpg");
-    let view = site.get(&format!("/v1/images/{blue}/file?view=1")).await;
-    assert_eq!(view.body, std::fs::read(site.photo("blue.jpg")).unwrap());
+    let blue = server.id("blue.jpg");
+    let view = server.get(&format!("/v1/images/{blue}/file?view=1")).await;
+    assert_eq!(view.body, std::fs::read(server.photo("blue.jpg")).unwrap());
 }
 
 #[actix_web::test]
 async fn a_large_picture_is_shrunk_for_viewing() {
-    let site = Site::new();
-    let wide = site.photo("wide.tiff");
+    let server = TestServer::new();
+    let wide = server.photo("wide.tiff");
     image::RgbImage::new(5_000, 10).save(&wide).unwrap();
-    let index = site.state.library.index(
+    let index = server.state.library.index(
         &[],
         &eidetic_indexer::IndexerOptions::default(),
         &eidetic_indexer::RunContext::default(),
     );
     assert_eq!(index.unwrap().indexed, 1);
-    let view = site
-        .get(&format!("/v1/images/{}/file?view=1", site.id("wide.tiff")))
+    let view = server
+        .get(&format!("/v1/images/{}/file?view=1", server.id("wide.tiff")))
         .await;
     let decoded = image::load_from_memory(&view.body).unwrap();
     assert_eq!((decoded.width(), decoded.height()), (4_096, 8));
@@ -95,44 +96,44 @@ async fn a_large_picture_is_shrunk_for_viewing() {
 
 #[actix_web::test]
 async fn a_thumbnail_is_a_jpeg_also_where_the_stored_one_is_lost() {
-    let site = Site::new();
-    let id = site.id("red.png");
+    let server = TestServer::new();
+    let id = server.id("red.png");
     let address = format!("/v1/images/{id}/thumbnail");
-    let before = site.get(&address).await;
+    let before = server.get(&address).await;
     assert_eq!(before.header("content-type"), "image/jpeg");
     assert!(image::load_from_memory(&before.body).unwrap().width() <= 60);
-    std::fs::remove_dir_all(site.folder.path().join("library/thumbnails")).unwrap();
-    std::fs::create_dir(site.folder.path().join("library/thumbnails")).unwrap();
-    assert_eq!(site.get(&address).await.body, before.body);
+    std::fs::remove_dir_all(server.folder.path().join("library/thumbnails")).unwrap();
+    std::fs::create_dir(server.folder.path().join("library/thumbnails")).unwrap();
+    assert_eq!(server.get(&address).await.body, before.body);
 }
 
 #[actix_web::test]
 async fn what_the_client_holds_is_not_sent_again() {
-    let site = Site::new();
-    let id = site.id("red.png");
+    let server = TestServer::new();
+    let id = server.id("red.png");
     for kind in ["file", "file?view=1", "thumbnail"] {
         let address = format!("/v1/images/{id}/{kind}");
-        let tag = site.get(&address).await.header("etag").to_owned();
+        let tag = server.get(&address).await.header("etag").to_owned();
         for header in [
             tag.clone(),
             format!("W/{tag}"),
             format!("\"other\", {tag}"),
             "*".into(),
         ] {
-            let again = with_tag(&site, &address, &header).await;
+            let again = with_tag(&server, &address, &header).await;
             assert_eq!(again.status, StatusCode::NOT_MODIFIED, "{kind} {header}");
             assert!(again.body.is_empty());
             assert_eq!(again.header("etag"), tag);
         }
         assert_eq!(
-            with_tag(&site, &address, "\"other\"").await.status,
+            with_tag(&server, &address, "\"other\"").await.status,
             StatusCode::OK
         );
     }
     // An image that the library does not have is unknown, whatever the client holds.
     let unknown = ImageId::of(b"unknown");
     let answer = with_tag(
-        &site,
+        &server,
         &format!("/v1/images/{unknown}/file"),
         &format!("\"{unknown}\""),
     )
@@ -142,45 +143,46 @@ async fn what_the_client_holds_is_not_sent_again() {
 
 #[actix_web::test]
 async fn a_file_that_took_an_image_s_place_is_never_served() {
-    let site = Site::new();
-    let id = site.id("red.png");
-    let length = std::fs::metadata(site.photo("red.png")).unwrap().len();
-    std::fs::write(site.photo("red.png"), vec![b'x'; length as usize]).unwrap();
-    let answer = site.get(&format!("/v1/images/{id}/file")).await;
+    let server = TestServer::new();
+    let id = server.id("red.png");
+    let length = std::fs::metadata(server.photo("red.png")).unwrap().len();
+    std::fs::write(server.photo("red.png"), vec![b'x'; length as usize]).unwrap();
+    let answer = server.get(&format!("/v1/images/{id}/file")).await;
     assert_eq!(answer.status, StatusCode::GONE);
     assert!(answer.problem().detail.contains("index its folder again"));
-    std::fs::remove_file(site.photo("red.png")).unwrap();
+    std::fs::remove_file(server.photo("red.png")).unwrap();
     assert_eq!(
-        site.get(&format!("/v1/images/{id}/file")).await.status,
+        server.get(&format!("/v1/images/{id}/file")).await.status,
         StatusCode::GONE
     );
 }
 
 #[actix_web::test]
 async fn unknown_and_malformed_ids_are_told_apart() {
-    let site = Site::new();
+    let server = TestServer::new();
     let unknown = ImageId::of(b"unknown").to_string();
     for kind in ["", "/file", "/thumbnail", "/similar", "/tags"] {
-        let missing = site.get(&format!("/v1/images/{unknown}{kind}")).await;
+        let missing = server.get(&format!("/v1/images/{unknown}{kind}")).await;
         assert_eq!(missing.status, StatusCode::NOT_FOUND, "{kind}");
         assert!(missing.problem().detail.contains(&unknown));
         for malformed in ["abc", "..%2f..%2fetc%2fpasswd", &unknown[1..]] {
-            let refused = site.get(&format!("/v1/images/{malformed}{kind}")).await;
+            let refused = server.get(&format!("/v1/images/{malformed}{kind}")).await;
             assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{malformed} {kind}");
             assert!(refused.problem().detail.contains("64 hexadecimal digits"));
         }
     }
-    let refused = site
-        .get(&format!("/v1/images/{}/file?size=big", site.id("red.png")))
+    let refused = server
+        .get(&format!("/v1/images/{}/file?size=big", server.id("red.png")))
         .await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
 }
 
-async fn with_tag(site: &Site, address: &str, tag: &str) -> Answer {
-    site.ask(
-        TestRequest::get()
-            .uri(address)
-            .insert_header(("if-none-match", tag)),
-    )
-    .await
+async fn with_tag(server: &TestServer, address: &str, tag: &str) -> TestResponse {
+    server
+        .send(
+            TestRequest::get()
+                .uri(address)
+                .insert_header(("if-none-match", tag)),
+        )
+        .await
 }

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 /// What a search found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct SearchAnswer {
+pub struct SearchResponse {
     /// The space in which it was searched: `model@revision/preprocessing/dimension`.
     pub space: String,
     /// `match`: the best hits probably match. `no_match`: probably nothing matches, the hits are merely the nearest.
@@ -31,7 +31,7 @@ pub struct SearchAnswer {
 
 /// A picture held against texts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct MatchAnswer {
+pub struct MatchResponse {
     /// The space in which they were compared.
     pub space: String,
     /// The picture: its path where it was named by one, its id where it is one of the library, else nothing.
@@ -56,12 +56,12 @@ pub struct MatchResult {
     pub level: Level,
     /// What the profile says, where the request named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verdict: Option<VerdictAnswer>,
+    pub verdict: Option<MatchVerdict>,
 }
 
 /// What a profile says of a score.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct VerdictAnswer {
+pub struct MatchVerdict {
     /// The profile's level, or what it calls all that reaches none; `unknown` where a confidence is needed and none is known.
     #[schema(example = "review")]
     pub level: String,
@@ -73,7 +73,7 @@ pub struct VerdictAnswer {
     pub bar: Option<Bar>,
 }
 
-impl From<ProfileVerdict> for VerdictAnswer {
+impl From<ProfileVerdict> for MatchVerdict {
     fn from(verdict: ProfileVerdict) -> Self {
         Self {
             level: verdict.level,
@@ -96,7 +96,7 @@ impl From<TextMatch> for MatchResult {
     }
 }
 
-impl MatchAnswer {
+impl MatchResponse {
     /// What `purpose` says of each result.
     pub fn results(
         matches: Vec<TextMatch>,
@@ -146,7 +146,7 @@ pub struct TookMs {
 
 /// What is known of one image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ImageAnswer {
+pub struct ImageResponse {
     /// Its id.
     #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     pub image: ImageId,
@@ -184,7 +184,7 @@ pub struct Position {
 
 /// That the server answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Health {
+pub struct HealthResponse {
     /// `ok`.
     pub status: String,
 }
@@ -204,7 +204,7 @@ pub struct ProblemDocument {
     pub detail: String,
 }
 
-impl From<&Answer> for SearchAnswer {
+impl From<&Answer> for SearchResponse {
     fn from(answer: &Answer) -> Self {
         Self {
             space: answer.space.to_string(),
@@ -241,7 +241,7 @@ impl From<Took> for TookMs {
     }
 }
 
-impl From<&ImageRecord> for ImageAnswer {
+impl From<&ImageRecord> for ImageResponse {
     fn from(record: &ImageRecord) -> Self {
         let paths = display_paths(&record.paths);
         let metadata = &record.metadata;

@@ -15,26 +15,26 @@ use image::{Rgb, RgbImage};
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
-use crate::json::{JobAnswer, JobState, ProblemDocument, SearchAnswer};
 use crate::options::ServeOptions;
+use crate::responses::{JobResponse, JobState, ProblemDocument, SearchResponse};
 use crate::serve::application;
 use crate::state::State;
 
 /// A library of five pictures, and the application that serves it.
-pub(super) struct Site {
+pub(super) struct TestServer {
     pub(super) folder: TempDir,
     pub(super) state: Data<State>,
 }
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct TestResponse {
     pub(super) status: StatusCode,
     pub(super) headers: actix_web::http::header::HeaderMap,
     pub(super) body: Bytes,
 }
 
-impl Site {
+impl TestServer {
     pub(super) fn new() -> Self {
         Self::with(FakeEncoder::default(), |_| ())
     }
@@ -80,20 +80,20 @@ impl Site {
         ImageId::of(&bytes).to_string()
     }
 
-    pub(super) async fn ask(&self, request: TestRequest) -> Answer {
+    pub(super) async fn send(&self, request: TestRequest) -> TestResponse {
         let service = init_service(application(self.state.clone())).await;
         let response = try_call_service(&service, request.to_request()).await;
         read(response.expect("every error is an answer")).await
     }
 
-    pub(super) async fn get(&self, address: &str) -> Answer {
-        self.ask(TestRequest::get().uri(address)).await
+    pub(super) async fn get(&self, address: &str) -> TestResponse {
+        self.send(TestRequest::get().uri(address)).await
     }
 
     /// Asks for a job until it has ended.
-    pub(super) async fn ended(&self, job: &str) -> JobAnswer {
+    pub(super) async fn ended(&self, job: &str) -> JobResponse {
         for _ in 0..1_000 {
-            let answer: JobAnswer = self.get(&format!("/v1/jobs/{job}")).await.json();
+            let answer: JobResponse = self.get(&format!("/v1/jobs/{job}")).await.json();
             if answer.state != JobState::Running {
                 return answer;
             }
@@ -103,7 +103,7 @@ impl Site {
     }
 }
 
-impl Answer {
+impl TestResponse {
     pub(super) fn json<T: DeserializeOwned>(&self) -> T {
         assert!(self.status.is_success(), "{} {}", self.status, self.text());
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
@@ -139,7 +139,7 @@ impl Answer {
 
     /// The names of the files found, best first.
     pub(super) fn names(&self) -> Vec<String> {
-        let answer: SearchAnswer = self.json();
+        let answer: SearchResponse = self.json();
         let name = |path: &String| {
             Path::new(path)
                 .file_name()
@@ -184,10 +184,10 @@ pub(super) fn form(parts: &[Part]) -> TestRequest {
         .set_payload(body)
 }
 
-async fn read(response: ServiceResponse<impl MessageBody>) -> Answer {
+async fn read(response: ServiceResponse<impl MessageBody>) -> TestResponse {
     let (status, headers) = (response.status(), response.headers().clone());
     let body = to_bytes(response.into_body()).await;
-    Answer {
+    TestResponse {
         status,
         headers,
         body: body.unwrap_or_else(|_| panic!("the body can be read")),

@@ -11,26 +11,34 @@ use eidetic_encoder::fake::FakeEncoder;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::site::{Part, Site, form};
+use super::harness::{Part, TestServer, form};
 
 #[actix_web::test]
 async fn wrong_queries_are_refused_with_a_sentence() {
-    let site = Site::new();
+    let server = TestServer::new();
     let unknown = ImageId::of(b"unknown");
     let cases = [
         ("", 400, "give a text, a picture, or both"),
         ("text=++", 400, "give a text, a picture, or both"),
-        ("text=a&k=0", 400, "k is the number of hits, 1 to 1000, not 0"),
-        ("text=a&k=1001", 400, "not 1001"),
-        ("text=a&limit=3", 400, "there is no parameter \"limit\""),
+        ("text=a&k=0", 400, "invalid k 0: expected 1 to 1000"),
+        ("text=a&k=1001", 400, "invalid k 1001"),
+        (
+            "text=a&limit=3",
+            400,
+            "unknown parameter \"limit\"; expected one of text",
+        ),
         ("text=a&image_id=zz", 400, "64 hexadecimal digits"),
-        ("text=a&folder=photos", 400, "absolute paths"),
+        ("text=a&folder=photos", 400, "expected an absolute path"),
         ("text=a&taken_from=yesterday", 400, "a date such as 2020-05-01"),
         (&format!("image_id={unknown}"), 404, "not in the library"),
-        (&format!("text={}", "a".repeat(2_001)), 400, "2000 are allowed"),
+        (
+            &format!("text={}", "a".repeat(2_001)),
+            400,
+            "at most 2000 are allowed",
+        ),
     ];
     for (query, status, expected) in cases {
-        let answer = site.get(&format!("/v1/search?{query}")).await;
+        let answer = server.get(&format!("/v1/search?{query}")).await;
         assert_eq!(answer.status.as_u16(), status, "{query}");
         assert!(
             answer.problem().detail.contains(expected),
@@ -41,8 +49,39 @@ async fn wrong_queries_are_refused_with_a_sentence() {
 }
 
 #[actix_web::test]
+async fn wrong_parameters_of_other_routes_are_refused() {
+    let server = TestServer::new();
+    let file = format!("/v1/images/{}/file", server.id("red.png"));
+    let similar = format!("/v1/images/{}/similar", server.id("red.png"));
+    let cases = [
+        (
+            "/v1/status?recall=maybe".to_owned(),
+            "invalid recall \"maybe\": expected true or false",
+        ),
+        (
+            "/v1/status?speed=1".to_owned(),
+            "unknown parameter \"speed\"; expected one of recall",
+        ),
+        (
+            "/v1/feedback?kind=sound".to_owned(),
+            "invalid kind \"sound\": expected text or picture",
+        ),
+        (format!("{file}?view=2"), "invalid view \"2\": expected 0 or 1"),
+        (
+            format!("{similar}?text=a"),
+            "unknown parameter \"text\"; expected one of k, min_confidence, space, folder",
+        ),
+    ];
+    for (address, expected) in cases {
+        let answer = server.get(&address).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{address}");
+        assert!(answer.problem().detail.contains(expected), "{}", answer.text());
+    }
+}
+
+#[actix_web::test]
 async fn json_of_another_shape_is_refused_by_name() {
-    let site = Site::new();
+    let server = TestServer::new();
     let cases = [
         (json!({"txt": "a"}), "unknown field `txt`, expected one of `text`"),
         (json!({"text": 5}), "invalid type: integer `5`, expected a string"),
@@ -59,10 +98,13 @@ async fn json_of_another_shape_is_refused_by_name() {
             json!({"text": "a", "filter": {"taken": {"after": "2020"}}}),
             "unknown field `after`",
         ),
-        (json!({"text": "a", "text_weight": 1.5}), "from 0 to 1, not 1.5"),
-        (json!({"image": "!"}), "no base64"),
-        (json!(["red"]), "it is no JSON object"),
-        (json!("red"), "it is no JSON object"),
+        (
+            json!({"text": "a", "text_weight": 1.5}),
+            "invalid text_weight 1.5: expected a number from 0 to 1",
+        ),
+        (json!({"image": "!"}), "not valid base64"),
+        (json!(["red"]), "invalid JSON body: expected an object"),
+        (json!("red"), "invalid JSON body: expected an object"),
         (
             json!({"text": "a", "filter": [["/a"]]}),
             "invalid type: sequence, expected a map",
@@ -73,7 +115,7 @@ async fn json_of_another_shape_is_refused_by_name() {
         ),
     ];
     for (body, expected) in cases {
-        let (status, detail) = post(&site, body).await;
+        let (status, detail) = post(&server, body).await;
         assert_eq!(status, 400, "{detail}");
         assert!(detail.contains(expected), "{detail}");
     }
@@ -81,23 +123,29 @@ async fn json_of_another_shape_is_refused_by_name() {
         .uri("/v1/search")
         .insert_header(("content-type", "application/json"));
     assert_eq!(
-        site.ask(broken.set_payload("{\"text\":")).await.status,
+        server.send(broken.set_payload("{\"text\":")).await.status,
         StatusCode::BAD_REQUEST
     );
 }
 
 #[actix_web::test]
 async fn forms_of_another_shape_are_refused() {
-    let site = Site::new();
+    let server = TestServer::new();
     let many: Vec<Part> = vec![("text", None, b"a"); 40];
     let cases: [(&[Part], &str); 6] = [
-        (&[("colour", None, b"red")], "there is no parameter \"colour\""),
-        (&[("text", None, b"a"), ("text", None, b"b")], "twice"),
-        (&many, "twice"),
-        (&[("text", None, b"\xff\xfe")], "no UTF-8"),
+        (
+            &[("colour", None, b"red")],
+            "unknown parameter \"colour\"; expected one of text",
+        ),
+        (
+            &[("text", None, b"a"), ("text", None, b"b")],
+            "duplicate parameter \"text\"",
+        ),
+        (&many, "duplicate parameter \"text\""),
+        (&[("text", None, b"\xff\xfe")], "not UTF-8"),
         (
             &[("text", None, b"a"), ("filter", None, b"{")],
-            "filter cannot be read",
+            "invalid filter: ",
         ),
         (
             &[("image", Some("a"), b"x"), ("image", Some("b"), b"y")],
@@ -105,7 +153,7 @@ async fn forms_of_another_shape_are_refused() {
         ),
     ];
     for (parts, expected) in cases {
-        let answer = site.ask(form(parts)).await;
+        let answer = server.send(form(parts)).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{expected}");
         assert!(answer.problem().detail.contains(expected), "{}", answer.text());
     }
@@ -113,19 +161,19 @@ async fn forms_of_another_shape_are_refused() {
         .uri("/v1/search")
         .insert_header(("content-type", "multipart/form-data; boundary=frontier"))
         .set_payload("--frontier\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\nred");
-    assert_eq!(site.ask(cut).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(server.send(cut).await.status, StatusCode::BAD_REQUEST);
     let without = TestRequest::post()
         .uri("/v1/search")
         .insert_header(("content-type", "multipart/form-data"));
     assert_eq!(
-        site.ask(without.set_payload("x")).await.status,
+        server.send(without.set_payload("x")).await.status,
         StatusCode::BAD_REQUEST
     );
 }
 
 #[actix_web::test]
 async fn a_body_of_another_type_is_refused() {
-    let site = Site::new();
+    let server = TestServer::new();
     for (address, kind) in [
         ("/v1/search", "text/plain"),
         ("/v1/index", "text/plain"),
@@ -135,38 +183,38 @@ async fn a_body_of_another_type_is_refused() {
         if !kind.is_empty() {
             request = request.insert_header(("content-type", kind));
         }
-        let answer = site.ask(request).await;
+        let answer = server.send(request).await;
         assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-        assert!(answer.problem().detail.contains("must be application/json"));
+        assert!(answer.problem().detail.contains("expected application/json"));
     }
 }
 
 #[actix_web::test]
 async fn a_picture_that_cannot_be_read_is_named_with_the_reason() {
-    let site = Site::new();
+    let server = TestServer::new();
     for bytes in [
         &b""[..],
         b"no picture",
         b"\x89PNG\r\n\x1a\n broken",
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
     ] {
-        let by_form = site.ask(form(&[("image", Some("a.png"), bytes)])).await;
+        let by_form = server.send(form(&[("image", Some("a.png"), bytes)])).await;
         assert_eq!(by_form.status, StatusCode::UNPROCESSABLE_ENTITY);
         let said = by_form.problem().detail;
         let reason = said.strip_prefix("the picture cannot be read: ").unwrap();
         assert!(reason.len() > 5, "{said}");
-        let (status, detail) = post(&site, json!({"image": STANDARD.encode(bytes)})).await;
+        let (status, detail) = post(&server, json!({"image": STANDARD.encode(bytes)})).await;
         assert_eq!((status, detail), (422, said));
     }
 }
 
 #[actix_web::test]
 async fn what_is_too_large_is_refused_before_it_is_read() {
-    let site = Site::with(FakeEncoder::default(), |options| {
+    let server = TestServer::with(FakeEncoder::default(), |options| {
         options.limits.upload_bytes = 10_000;
     });
     let large = vec![0; 10_001];
-    let by_form = site.ask(form(&[("image", Some("a.png"), &large)])).await;
+    let by_form = server.send(form(&[("image", Some("a.png"), &large)])).await;
     assert_eq!(by_form.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(
         by_form
@@ -177,23 +225,23 @@ async fn what_is_too_large_is_refused_before_it_is_read() {
         by_form.text()
     );
     assert_eq!(
-        post(&site, json!({"image": STANDARD.encode(&large)})).await.0,
+        post(&server, json!({"image": STANDARD.encode(&large)})).await.0,
         413
     );
-    assert_eq!(post(&site, json!({"text": "a".repeat(2 << 20)})).await.0, 413);
+    assert_eq!(post(&server, json!({"text": "a".repeat(2 << 20)})).await.0, 413);
     let announced = TestRequest::post()
         .uri("/v1/index")
         .insert_header(("content-type", "application/json"))
         .insert_header(("content-length", "99999999999"));
-    assert_eq!(site.ask(announced).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(server.send(announced).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     let text = "a".repeat(1 << 20);
-    let long_field = site.ask(form(&[("text", None, text.as_bytes())])).await;
+    let long_field = server.send(form(&[("text", None, text.as_bytes())])).await;
     assert_eq!(long_field.status, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
 #[actix_web::test]
 async fn unknown_addresses_and_methods_are_told_apart() {
-    let site = Site::new();
+    let server = TestServer::new();
     for address in [
         "/v2/search",
         "/v1",
@@ -201,7 +249,7 @@ async fn unknown_addresses_and_methods_are_told_apart() {
         "/assets/../Cargo.toml",
         "/index.php",
     ] {
-        let answer = site.get(address).await;
+        let answer = server.get(address).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{address}");
         assert!(answer.problem().detail.contains("/openapi.json"));
     }
@@ -217,7 +265,7 @@ async fn unknown_addresses_and_methods_are_told_apart() {
         ),
     ];
     for (request, address, allowed) in cases {
-        let answer = site.ask(request.uri(address)).await;
+        let answer = server.send(request.uri(address)).await;
         assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{address}");
         assert_eq!(answer.header("allow"), allowed);
         assert!(answer.problem().detail.contains(allowed));
@@ -226,14 +274,14 @@ async fn unknown_addresses_and_methods_are_told_apart() {
 
 #[actix_web::test]
 async fn a_page_under_a_foreign_name_reads_nothing() {
-    let site = Site::new();
+    let server = TestServer::new();
     for (host, status) in [
         ("localhost:7801", 200),
         ("127.0.0.1:7801", 200),
         ("evil.example:7801", 403),
     ] {
-        let answer = site
-            .ask(TestRequest::get().uri("/v1/status").insert_header(("host", host)))
+        let answer = server
+            .send(TestRequest::get().uri("/v1/status").insert_header(("host", host)))
             .await;
         assert_eq!(answer.status.as_u16(), status, "{host}");
     }
@@ -242,14 +290,14 @@ async fn a_page_under_a_foreign_name_reads_nothing() {
         .insert_header(("host", "evil.example"))
         .insert_header(("x-forwarded-host", "localhost"))
         .insert_header(("forwarded", "host=localhost"));
-    let answer = site.ask(forwarded).await;
+    let answer = server.send(forwarded).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert!(answer.problem().detail.contains("not to \"evil.example\""));
-    let open = Site::with(FakeEncoder::default(), |options| {
+    let open = TestServer::with(FakeEncoder::default(), |options| {
         options.listen = ([0, 0, 0, 0], 7801).into();
     });
     let answer = open
-        .ask(
+        .send(
             TestRequest::get()
                 .uri("/v1/status")
                 .insert_header(("host", "photos.home")),
@@ -260,7 +308,7 @@ async fn a_page_under_a_foreign_name_reads_nothing() {
 
 #[actix_web::test]
 async fn a_foreign_page_changes_nothing() {
-    let site = Site::new();
+    let server = TestServer::new();
     let foreign = [
         ("origin", "http://evil.example"),
         ("origin", "null"),
@@ -272,8 +320,8 @@ async fn a_foreign_page_changes_nothing() {
             TestRequest::delete().uri("/v1/jobs/1"),
             TestRequest::post().uri("/v1/search"),
         ] {
-            let answer = site
-                .ask(
+            let answer = server
+                .send(
                     request
                         .insert_header(("host", "localhost:7801"))
                         .insert_header(header),
@@ -283,24 +331,24 @@ async fn a_foreign_page_changes_nothing() {
             assert!(answer.problem().detail.contains("another site"));
         }
     }
-    assert!(site.state.jobs.get("1").is_none());
+    assert!(server.state.jobs.get("1").is_none());
     let own = TestRequest::post()
         .uri("/v1/index")
         .insert_header(("host", "localhost:7801"))
         .insert_header(("origin", "http://localhost:7801"))
         .insert_header(("sec-fetch-site", "same-origin"));
-    assert_eq!(site.ask(own).await.status, StatusCode::ACCEPTED);
+    assert_eq!(server.send(own).await.status, StatusCode::ACCEPTED);
 }
 
 #[actix_web::test]
 async fn a_crowd_is_told_to_come_back() {
     let encoder = FakeEncoder::default().with_delay(Duration::from_millis(250));
-    let site = Site::with(encoder, |options| {
+    let server = TestServer::with(encoder, |options| {
         options.limits.model_runs = 1;
         options.limits.waiting = 2;
     });
-    let site = &site;
-    let searches = (0..10).map(|n| async move { site.get(&format!("/v1/search?text=word{n}")).await });
+    let server = &server;
+    let searches = (0..10).map(|n| async move { server.get(&format!("/v1/search?text=word{n}")).await });
     let answers = join_all(searches).await;
     let (served, refused): (Vec<_>, Vec<_>) =
         answers.iter().partition(|answer| answer.status == StatusCode::OK);
@@ -310,16 +358,16 @@ async fn a_crowd_is_told_to_come_back() {
         assert_eq!(answer.header("retry-after"), "1");
         answer.problem();
     }
-    assert_eq!(site.get("/v1/search?text=later").await.status, StatusCode::OK);
+    assert_eq!(server.get("/v1/search?text=later").await.status, StatusCode::OK);
 }
 
 #[actix_web::test]
 async fn only_so_many_uploads_are_held_in_memory() {
     let encoder = FakeEncoder::default().with_delay(Duration::from_millis(250));
-    let site = Site::with(encoder, |options| options.limits.uploads = 2);
-    let site = &site;
-    let red = std::fs::read(site.photo("red.png")).unwrap();
-    let uploads = (0..5).map(|_| site.ask(form(&[("image", Some("red.png"), &red)])));
+    let server = TestServer::with(encoder, |options| options.limits.uploads = 2);
+    let server = &server;
+    let red = std::fs::read(server.photo("red.png")).unwrap();
+    let uploads = (0..5).map(|_| server.send(form(&[("image", Some("red.png"), &red)])));
     let answers = join_all(uploads).await;
     assert_eq!(
         answers
@@ -335,9 +383,9 @@ async fn only_so_many_uploads_are_held_in_memory() {
     );
 }
 
-async fn post(site: &Site, body: serde_json::Value) -> (u16, String) {
-    let answer = site
-        .ask(TestRequest::post().uri("/v1/search").set_json(body))
+async fn post(server: &TestServer, body: serde_json::Value) -> (u16, String) {
+    let answer = server
+        .send(TestRequest::post().uri("/v1/search").set_json(body))
         .await;
     let status = answer.status.as_u16();
     (

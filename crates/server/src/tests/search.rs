@@ -5,20 +5,20 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::site::{Part, Site, form};
-use crate::json::SearchAnswer;
+use super::harness::{Part, TestServer, form};
+use crate::responses::SearchResponse;
 
 #[actix_web::test]
 async fn words_find_pictures_best_first() {
-    let site = Site::new();
-    let answer = site.get("/v1/search?text=something+green&k=3").await;
+    let server = TestServer::new();
+    let answer = server.get("/v1/search?text=something+green&k=3").await;
     assert_eq!(answer.names().len(), 3);
     assert_eq!(answer.names()[0], "green.png");
-    let found: SearchAnswer = answer.json();
+    let found: SearchResponse = answer.json();
     assert!(found.space.starts_with("fake@1/"), "{}", found.space);
     assert!(found.hits.is_sorted_by(|a, b| a.score >= b.score));
     let first = &found.hits[0];
-    assert_eq!(first.image.to_string(), site.id("green.png"));
+    assert_eq!(first.image.to_string(), server.id("green.png"));
     assert_eq!((first.width, first.height), (60, 40));
     assert!(first.confidence.is_some_and(|p| p > 0.5), "{first:?}");
     assert_eq!(first.paths, std::slice::from_ref(&first.path));
@@ -27,8 +27,8 @@ async fn words_find_pictures_best_first() {
 
 #[actix_web::test]
 async fn the_answer_has_the_shape_of_the_contract() {
-    let site = Site::new();
-    let answer: serde_json::Value = site.get("/v1/search?text=red&k=1").await.json();
+    let server = TestServer::new();
+    let answer: serde_json::Value = server.get("/v1/search?text=red&k=1").await.json();
     assert_eq!(answer["verdict"], "match");
     assert_eq!(
         sorted_keys(&answer),
@@ -52,40 +52,40 @@ async fn the_answer_has_the_shape_of_the_contract() {
 
 #[actix_web::test]
 async fn a_json_body_can_say_everything() {
-    let site = Site::new();
-    let red = std::fs::read(site.photo("red.png")).unwrap();
+    let server = TestServer::new();
+    let red = std::fs::read(server.photo("red.png")).unwrap();
     let body = json!({
         "text": "yellow",
         "image": STANDARD.encode(red),
         "k": 5,
-        "filter": {"folders": [site.photo("trip")]},
+        "filter": {"folders": [server.photo("trip")]},
         "text_weight": 0.9,
     });
-    let answer = site
-        .ask(TestRequest::post().uri("/v1/search").set_json(body))
+    let answer = server
+        .send(TestRequest::post().uri("/v1/search").set_json(body))
         .await;
     assert_eq!(answer.names(), ["yellow ü.png", "cyan.tiff"]);
 }
 
 #[actix_web::test]
 async fn a_picture_as_a_form_is_its_own_first_hit() {
-    let site = Site::new();
+    let server = TestServer::new();
     for name in ["red.png", "blue.jpg", "trip/cyan.tiff"] {
-        let file = std::fs::read(site.photo(name)).unwrap();
-        let answer = site
-            .ask(form(&[("image", Some(name), &file), ("k", None, b"2")]))
+        let file = std::fs::read(server.photo(name)).unwrap();
+        let answer = server
+            .send(form(&[("image", Some(name), &file), ("k", None, b"2")]))
             .await;
-        let found: SearchAnswer = answer.json();
+        let found: SearchResponse = answer.json();
         assert_eq!(found.hits.len(), 2);
-        assert_eq!(found.hits[0].image.to_string(), site.id(name));
+        assert_eq!(found.hits[0].image.to_string(), server.id(name));
         assert!(found.hits[0].score >= 0.999, "{}", found.hits[0].score);
     }
 }
 
 #[actix_web::test]
 async fn a_form_with_words_a_filter_and_an_empty_file_is_a_search_by_words() {
-    let site = Site::new();
-    let filter = json!({"folders": [site.photo("trip")]}).to_string();
+    let server = TestServer::new();
+    let filter = json!({"folders": [server.photo("trip")]}).to_string();
     let parts: [Part; 4] = [
         ("text", None, b"cyan"),
         ("negative", None, b""),
@@ -93,36 +93,36 @@ async fn a_form_with_words_a_filter_and_an_empty_file_is_a_search_by_words() {
         ("filter", None, filter.as_bytes()),
     ];
     assert_eq!(
-        site.ask(form(&parts)).await.names(),
+        server.send(form(&parts)).await.names(),
         ["cyan.tiff", "yellow ü.png"]
     );
 }
 
 #[actix_web::test]
 async fn the_weight_decides_between_words_and_picture() {
-    let site = Site::new();
-    let red = site.id("red.png");
+    let server = TestServer::new();
+    let red = server.id("red.png");
     let first = async |weight: &str| {
         let address = format!("/v1/search?text=blue&image_id={red}&text_weight={weight}&k=4");
-        site.get(&address).await.names()
+        server.get(&address).await.names()
     };
     assert_eq!(first("1").await[0], "blue.jpg");
     let by_picture = first("0").await;
     assert_eq!(
         by_picture,
-        site.get(&format!("/v1/images/{red}/similar?k=4")).await.names()
+        server.get(&format!("/v1/images/{red}/similar?k=4")).await.names()
     );
 }
 
 #[actix_web::test]
 async fn similar_pictures_leave_the_picture_itself_out() {
-    let site = Site::new();
-    let id = site.id("red.png");
-    let names = site.get(&format!("/v1/images/{id}/similar")).await.names();
+    let server = TestServer::new();
+    let id = server.id("red.png");
+    let names = server.get(&format!("/v1/images/{id}/similar")).await.names();
     assert_eq!(names.len(), 4);
     assert!(!names.contains(&"red.png".into()));
-    let trip = site.photo("trip");
-    let names = site
+    let trip = server.photo("trip");
+    let names = server
         .get(&format!("/v1/images/{id}/similar?folder={}", trip.display()))
         .await
         .names();
@@ -131,9 +131,10 @@ async fn similar_pictures_leave_the_picture_itself_out() {
 
 #[actix_web::test]
 async fn pictures_without_a_date_are_left_out_where_a_date_is_asked_for() {
-    let site = Site::new();
+    let server = TestServer::new();
     assert_eq!(
-        site.get("/v1/search?text=red&taken_from=1990-01-01")
+        server
+            .get("/v1/search?text=red&taken_from=1990-01-01")
             .await
             .names(),
         Vec::<String>::new()
@@ -144,11 +145,12 @@ async fn pictures_without_a_date_are_left_out_where_a_date_is_asked_for() {
 async fn a_second_search_for_the_same_words_runs_no_model() {
     let encoder =
         eidetic_encoder::fake::FakeEncoder::default().with_delay(std::time::Duration::from_millis(30));
-    let site = Site::with(encoder, |_| ());
+    let server = TestServer::with(encoder, |_| ());
     let took = async || {
-        site.get("/v1/search?text=red")
+        server
+            .get("/v1/search?text=red")
             .await
-            .json::<SearchAnswer>()
+            .json::<SearchResponse>()
             .took_ms
             .encode
     };

@@ -6,7 +6,7 @@ use super::FailedFile;
 
 /// What filling a space did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct SpaceReportAnswer {
+pub struct SpaceReportResponse {
     /// The space's name in answers.
     pub space: String,
     /// How to load its model.
@@ -31,12 +31,12 @@ pub struct SpaceReportAnswer {
 
 /// A space that is no more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct DropAnswer {
+pub struct DropResponse {
     /// Its model.
     pub dropped: String,
 }
 
-impl From<&SpaceReport> for SpaceReportAnswer {
+impl From<&SpaceReport> for SpaceReportResponse {
     fn from(report: &SpaceReport) -> Self {
         Self {
             space: report.space.clone(),

@@ -9,10 +9,10 @@ use eidetic_indexer::{CancelToken, IndexerOptions, Observer, RunContext, RunStag
 use eidetic_library::{TagOptions, TagReport};
 use serde_json::json;
 
-use super::site::Site;
-use crate::json::TagsAnswer;
+use super::harness::TestServer;
+use crate::responses::TagsResponse;
 
-fn tag(site: &Site, words: &str) -> TagReport {
+fn tag(server: &TestServer, words: &str) -> TagReport {
     let options = TagOptions {
         vocabulary: Vocabulary::parse(words.as_bytes()).unwrap(),
         rule: TagRule {
@@ -20,26 +20,26 @@ fn tag(site: &Site, words: &str) -> TagReport {
             ..TagRule::default()
         },
     };
-    let report = site.state.library.tag(&options, &RunContext::default());
+    let report = server.state.library.tag(&options, &RunContext::default());
     report.unwrap()
 }
 
-async fn tags(site: &Site, picture: &str) -> TagsAnswer {
-    let address = format!("/v1/images/{}/tags", site.id(picture));
-    site.get(&address).await.json()
+async fn tags(server: &TestServer, picture: &str) -> TagsResponse {
+    let address = format!("/v1/images/{}/tags", server.id(picture));
+    server.get(&address).await.json()
 }
 
 #[actix_web::test]
 async fn an_image_s_tags_are_those_that_it_was_given() {
-    let site = Site::new();
-    let report = tag(&site, "Red\ngreen\nblue\nyellow\ncyan");
+    let server = TestServer::new();
+    let report = tag(&server, "Red\ngreen\nblue\nyellow\ncyan");
     assert_eq!(
         (report.tagged, report.images, report.vocabulary),
         (5, 5, 5),
         "{report:?}"
     );
-    let answer = tags(&site, "red.png").await;
-    assert_eq!(answer.image.to_string(), site.id("red.png"));
+    let answer = tags(&server, "red.png").await;
+    assert_eq!(answer.image.to_string(), server.id("red.png"));
     assert_eq!(answer.tags.len(), 1);
     let first = &answer.tags[0];
     assert_eq!(first.tag, "Red");
@@ -52,41 +52,41 @@ async fn an_image_s_tags_are_those_that_it_was_given() {
 
 #[actix_web::test]
 async fn an_image_that_was_never_tagged_is_looked_at_on_the_spot_and_nothing_is_kept() {
-    let site = Site::new();
-    let answer = tags(&site, "green.png").await;
+    let server = TestServer::new();
+    let answer = tags(&server, "green.png").await;
     assert!(answer.tags.len() <= 10);
     assert!(answer.tags.is_sorted_by(|a, b| a.confidence >= b.confidence));
-    assert_eq!(answer, tags(&site, "green.png").await);
-    assert_eq!(site.state.library.status().unwrap().tagged, 0);
+    assert_eq!(answer, tags(&server, "green.png").await);
+    assert_eq!(server.state.library.status().unwrap().tagged, 0);
 }
 
 #[actix_web::test]
 async fn searches_can_be_kept_to_what_carries_a_tag() {
-    let site = Site::new();
-    tag(&site, "red\ngreen\nblue\nyellow\ncyan");
-    let found = site.get("/v1/search?text=blue&tag=RED").await.names();
+    let server = TestServer::new();
+    tag(&server, "red\ngreen\nblue\nyellow\ncyan");
+    let found = server.get("/v1/search?text=blue&tag=RED").await.names();
     assert_eq!(found, ["red.png"]);
     let body = json!({"text": "blue", "filter": {"tags": ["red", "green"]}});
-    let none = site
-        .ask(TestRequest::post().uri("/v1/search").set_json(body))
+    let none = server
+        .send(TestRequest::post().uri("/v1/search").set_json(body))
         .await;
     assert_eq!(none.names(), Vec::<String>::new(), "all of them are asked for");
-    let id = site.id("red.png");
-    let similar = site.get(&format!("/v1/images/{id}/similar?tag=cyan")).await;
+    let id = server.id("red.png");
+    let similar = server.get(&format!("/v1/images/{id}/similar?tag=cyan")).await;
     assert_eq!(similar.names(), ["cyan.tiff"]);
     // Filters resolved before follow new tags.
-    tag(&site, "warm red\ncyan");
-    let found = site.get("/v1/search?text=blue&tag=RED").await.names();
+    tag(&server, "warm red\ncyan");
+    let found = server.get("/v1/search?text=blue&tag=RED").await.names();
     assert_eq!(found, Vec::<String>::new());
 }
 
 #[actix_web::test]
 async fn tagging_again_does_only_what_changed() {
-    let site = Site::new();
-    tag(&site, "red\ngreen");
-    let again = tag(&site, "red\ngreen");
+    let server = TestServer::new();
+    tag(&server, "red\ngreen");
+    let again = tag(&server, "red\ngreen");
     assert_eq!((again.tagged, again.unchanged), (0, 5), "{again:?}");
-    let other = tag(&site, "red\ngreen\nblue");
+    let other = tag(&server, "red\ngreen\nblue");
     assert_eq!((other.tagged, other.unchanged), (5, 0), "{other:?}");
     assert!(
         other
@@ -99,21 +99,26 @@ async fn tagging_again_does_only_what_changed() {
 
 #[actix_web::test]
 async fn a_cancelled_run_says_so_and_too_many_tags_are_refused() {
-    let site = Site::new();
+    let server = TestServer::new();
     let cancel = CancelToken::default();
     cancel.cancel();
-    let report = site
+    let report = server
         .state
         .library
         .tag(&TagOptions::default(), &RunContext::new(&(), &cancel))
         .unwrap();
     assert!(report.cancelled && report.tagged == 0);
     let body = json!({"text": "blue", "filter": {"tags": vec!["a"; 101]}});
-    let refused = site
-        .ask(TestRequest::post().uri("/v1/search").set_json(body))
+    let refused = server
+        .send(TestRequest::post().uri("/v1/search").set_json(body))
         .await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
-    assert!(refused.problem().detail.contains("101 tags, 100 are allowed"));
+    assert!(
+        refused
+            .problem()
+            .detail
+            .contains("too many tags in the filter: 101; at most 100 are allowed")
+    );
 }
 
 /// Cancels once the first images are tagged.
@@ -137,15 +142,15 @@ impl Observer for CancelWhileTagging {
 
 #[actix_web::test]
 async fn a_run_that_was_stopped_goes_on_where_it_stopped() {
-    let site = Site::new();
-    let folder = site.photo("many");
+    let server = TestServer::new();
+    let folder = server.photo("many");
     std::fs::create_dir(&folder).unwrap();
     for n in 0..400_u32 {
         let colour = image::Rgb([(n % 256) as u8, (n / 2) as u8, 9]);
         let path = folder.join(format!("{n}.png"));
         image::RgbImage::from_pixel(8, 8, colour).save(path).unwrap();
     }
-    let library = &site.state.library;
+    let library = &server.state.library;
     library
         .index(&[], &IndexerOptions::default(), &RunContext::default())
         .unwrap();

@@ -3,7 +3,7 @@ use eidetic_indexer::{FileFailure, IndexingReport};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::SpaceReportAnswer;
+use super::SpaceReportResponse;
 
 /// The job that a request started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -14,7 +14,7 @@ pub struct JobTicket {
 
 /// How a job stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct JobAnswer {
+pub struct JobResponse {
     /// Its id.
     pub job: String,
     /// What it does.
@@ -30,7 +30,7 @@ pub struct JobAnswer {
     pub report: Option<IndexReport>,
     /// What a job did that fills a space, likewise.
     #[serde(default)]
-    pub space_report: Option<SpaceReportAnswer>,
+    pub space_report: Option<SpaceReportResponse>,
     /// Why it failed, if it did.
     pub error: Option<String>,
 }

@@ -10,18 +10,18 @@ use super::FailedFile;
 
 /// How the library's scores are read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct CalibrationsAnswer {
+pub struct CalibrationsResponse {
     /// The library's space.
     pub space: String,
     /// The calibrations that count, one a kind at most; a kind without one has the confidences that came with the model.
-    pub calibrations: Vec<CalibrationAnswer>,
+    pub calibrations: Vec<CalibrationSummary>,
     /// What was done, the latest last.
-    pub history: Vec<CalibrationEventAnswer>,
+    pub history: Vec<CalibrationHistoryEntry>,
 }
 
 /// One calibration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct CalibrationAnswer {
+pub struct CalibrationSummary {
     /// Its number in the library.
     pub version: u32,
     /// The number of the one that it took the place of.
@@ -55,7 +55,7 @@ pub struct CalibrationAnswer {
     #[schema(value_type = Object)]
     pub curve: CurveSummary,
     /// Thresholds by strategy.
-    pub thresholds: Vec<ThresholdAnswer>,
+    pub thresholds: Vec<ThresholdSummary>,
     /// Reliability and log loss of what was believed before.
     #[schema(value_type = Option<Object>)]
     pub before: Option<Honesty>,
@@ -66,7 +66,7 @@ pub struct CalibrationAnswer {
 
 /// A threshold that a strategy chose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ThresholdAnswer {
+pub struct ThresholdSummary {
     /// Such as `precision ≥ 0.95`.
     pub name: String,
     /// The strategy for programs, such as `{"precision":0.95}`.
@@ -78,9 +78,9 @@ pub struct ThresholdAnswer {
     #[schema(value_type = Option<Object>)]
     pub interval: Option<Interval>,
     /// On the pairs that it was chosen on: too rosy.
-    pub seen: Option<FiguresAnswer>,
+    pub seen: Option<ClassificationMetrics>,
     /// On pairs that it was kept from (five-fold cross-validation): what to expect.
-    pub expected: Option<FiguresAnswer>,
+    pub expected: Option<ClassificationMetrics>,
     /// Of the precision on other pairs, with 95 % confidence.
     #[schema(value_type = Option<Object>)]
     pub precision_interval: Option<Interval>,
@@ -93,7 +93,7 @@ pub struct ThresholdAnswer {
 
 /// What a threshold does.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct FiguresAnswer {
+pub struct ClassificationMetrics {
     /// Of what was taken for a match, the part that is one.
     pub precision: f64,
     /// Of the matches, the part that was taken for one.
@@ -104,7 +104,7 @@ pub struct FiguresAnswer {
 
 /// Something that changed how scores are read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct CalibrationEventAnswer {
+pub struct CalibrationHistoryEntry {
     /// When.
     #[schema(value_type = String, example = "2026-05-01T12:00:00Z")]
     pub at: String,
@@ -120,7 +120,7 @@ pub struct CalibrationEventAnswer {
     pub even_score: Option<f64>,
 }
 
-impl CalibrationsAnswer {
+impl CalibrationsResponse {
     /// The current calibrations among `history`, and what happened.
     pub fn new(space: String, history: &CalibrationHistory) -> Self {
         let current = [QueryKind::Text, QueryKind::Picture].map(|kind| history.current(kind));
@@ -129,14 +129,14 @@ impl CalibrationsAnswer {
             calibrations: current
                 .into_iter()
                 .flatten()
-                .map(CalibrationAnswer::from)
+                .map(CalibrationSummary::from)
                 .collect(),
-            history: history.events.iter().map(CalibrationEventAnswer::from).collect(),
+            history: history.events.iter().map(CalibrationHistoryEntry::from).collect(),
         }
     }
 }
 
-impl From<&Calibrated> for CalibrationAnswer {
+impl From<&Calibrated> for CalibrationSummary {
     fn from(made: &Calibrated) -> Self {
         Self {
             version: made.origin.version,
@@ -151,14 +151,14 @@ impl From<&Calibrated> for CalibrationAnswer {
             other: made.other,
             histogram: made.histogram.clone(),
             curve: made.curve.clone(),
-            thresholds: made.thresholds.iter().map(ThresholdAnswer::from).collect(),
+            thresholds: made.thresholds.iter().map(ThresholdSummary::from).collect(),
             before: made.before.clone(),
             after: made.after.clone(),
         }
     }
 }
 
-impl From<&Chosen> for ThresholdAnswer {
+impl From<&Chosen> for ThresholdSummary {
     fn from(chosen: &Chosen) -> Self {
         let threshold = chosen.threshold.as_ref();
         Self {
@@ -166,10 +166,10 @@ impl From<&Chosen> for ThresholdAnswer {
             strategy: chosen.strategy,
             value: threshold.map(|t| t.value),
             interval: threshold.map(|t| t.interval),
-            seen: threshold.map(|t| FiguresAnswer::from(&t.outcome)),
+            seen: threshold.map(|t| ClassificationMetrics::from(&t.outcome)),
             expected: threshold
                 .and_then(|t| t.cross_validated.as_ref())
-                .map(FiguresAnswer::from),
+                .map(ClassificationMetrics::from),
             precision_interval: threshold.map(|t| t.precision),
             recall_interval: threshold.map(|t| t.recall),
             reason: chosen.reason.clone(),
@@ -177,7 +177,7 @@ impl From<&Chosen> for ThresholdAnswer {
     }
 }
 
-impl From<&Outcome> for FiguresAnswer {
+impl From<&Outcome> for ClassificationMetrics {
     fn from(outcome: &Outcome) -> Self {
         Self {
             precision: outcome.precision(),
@@ -187,7 +187,7 @@ impl From<&Outcome> for FiguresAnswer {
     }
 }
 
-impl From<&CalibrationEvent> for CalibrationEventAnswer {
+impl From<&CalibrationEvent> for CalibrationHistoryEntry {
     fn from(event: &CalibrationEvent) -> Self {
         Self {
             at: moment(event.at),

@@ -10,9 +10,9 @@ use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError, web};
 
 use crate::options::ServeOptions;
+use crate::params::shortened;
 use crate::problem::{Problem, ProblemKind};
 use crate::state::State;
-use crate::wish::shortened;
 
 /// Only the server's own files run, and nobody frames the page. Pictures may also come from the page's memory, such as
 /// one that was dropped on it.

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 /// The tags of an image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct TagsAnswer {
+pub struct TagsResponse {
     /// The image's id.
     #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     pub image: ImageId,
@@ -27,7 +27,7 @@ pub struct ImageTag {
     pub low: bool,
 }
 
-impl TagsAnswer {
+impl TagsResponse {
     /// What is said of `image`.
     pub fn new(image: ImageId, tags: Vec<Tag>) -> Self {
         Self {

@@ -1,0 +1,38 @@
+//! The parameters of requests: one struct for each request, and what reads and checks them.
+//!
+//! A query string, a JSON body and a form are three spellings of the same struct: all are deserialized by serde, and the
+//! OpenAPI document is derived from it. `check` methods turn a struct into what the library takes.
+
+mod body;
+mod feedback;
+mod file;
+mod filter;
+mod image;
+mod index;
+mod matching;
+mod model;
+mod multipart;
+mod pairs;
+mod schema;
+mod search;
+mod status;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+pub(crate) use body::{media_type, read_json, read_json_or_form, read_optional_json, read_text};
+pub(crate) use feedback::FeedbackListParams;
+pub use feedback::FeedbackParams;
+pub(crate) use file::{FileForm, FileParams};
+pub use filter::{FilterParams, TakenParams};
+pub use image::ImageBytes;
+pub(crate) use image::ImageInput;
+pub use index::IndexParams;
+pub use matching::MatchParams;
+pub(crate) use matching::{CheckedMatch, MatchForm};
+pub use model::{SpaceParams, SwitchParams};
+pub(crate) use pairs::read_query;
+pub use search::SearchParams;
+pub(crate) use search::{CheckedSearch, SearchForm, SearchQuery, SimilarQuery};
+pub(crate) use status::StatusParams;
+pub(crate) use validate::{image_id, nonempty_text, shortened};

@@ -1,0 +1,62 @@
+//! The parameters of feedback on hits.
+
+use eidetic_confidence::QueryKind;
+use eidetic_domain::ImageId;
+use eidetic_library::Subject;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::validate::{bounded_text, image_id};
+use crate::problem::Problem;
+
+/// Whether an image matches the query that found it: a text, or another image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FeedbackParams {
+    /// The text of the query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2000, example = "a red boat on a lake")]
+    pub text: Option<String>,
+    /// Or the id of the image of the library that was searched by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub like: Option<String>,
+    /// The id of the image that was found.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub image: String,
+    /// Whether it matches; null withdraws earlier feedback.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub right: Option<bool>,
+}
+
+/// Which feedback to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FeedbackListParams {
+    /// `text`, which is the default, or `picture`: what the images were found by.
+    #[serde(default = "text")]
+    #[param(value_type = Option<String>)]
+    pub(crate) kind: QueryKind,
+}
+
+impl FeedbackParams {
+    /// What the image was found by, and the image.
+    pub(crate) fn check(self) -> Result<(Subject, ImageId), Problem> {
+        let image = image_id(&self.image)?;
+        let subject = match (self.text, self.like) {
+            (Some(text), None) => Subject::Text(bounded_text("text", text)?),
+            (None, Some(like)) => Subject::Picture(image_id(&like)?),
+            _ => {
+                return Err(Problem::invalid(
+                    "expected either text or like: what the image was found by",
+                ));
+            }
+        };
+        Ok((subject, image))
+    }
+}
+
+fn text() -> QueryKind {
+    QueryKind::Text
+}

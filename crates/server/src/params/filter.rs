@@ -1,0 +1,102 @@
+//! Which images a search may return: an object in JSON, separate parameters in a query string.
+
+use eidetic_domain::{DateRange, Filter};
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::validate::{date, filter_folders, filter_tags};
+use crate::problem::Problem;
+
+/// Which images may be returned; empty parts admit everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FilterParams {
+    /// Absolute folders; an image in one of them, at any depth, passes.
+    pub folders: Vec<String>,
+    /// When the picture was taken; images without a date do not pass.
+    #[serde(deserialize_with = "object_or_null")]
+    pub taken: Option<TakenParams>,
+    /// Tags, in any case; an image that carries all of them passes.
+    pub tags: Vec<String>,
+}
+
+/// A span of local time, as `2020-05-01` or `2020-05-01T12:00:00`; an end left out is open.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TakenParams {
+    /// First moment that passes.
+    #[schema(example = "2020-05-01")]
+    pub from: Option<String>,
+    /// First moment that no longer passes.
+    #[schema(example = "2021-01-01")]
+    pub before: Option<String>,
+}
+
+/// [`FilterParams`] as parameters of a query string.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct FilterQuery {
+    /// Absolute folder to search in; may be given several times.
+    folder: Vec<String>,
+    /// A tag that the image must carry; may be given several times.
+    tag: Vec<String>,
+    /// First moment to search in, such as 2020-05-01.
+    taken_from: Option<String>,
+    /// First moment no longer to search in.
+    taken_before: Option<String>,
+}
+
+impl FilterParams {
+    /// The filter as the library takes it.
+    pub(super) fn check(self) -> Result<Filter, Problem> {
+        Ok(Filter {
+            folders: filter_folders(self.folders)?,
+            taken: self.taken.map(TakenParams::check).transpose()?,
+            tags: filter_tags(self.tags)?,
+        })
+    }
+}
+
+impl TakenParams {
+    fn check(self) -> Result<DateRange, Problem> {
+        let moment = |name, text: Option<String>| text.map(|text| date(name, &text)).transpose();
+        Ok(DateRange {
+            from: moment("taken from", self.from)?,
+            before: moment("taken before", self.before)?,
+        })
+    }
+}
+
+impl From<FilterQuery> for FilterParams {
+    fn from(query: FilterQuery) -> Self {
+        let dated = query.taken_from.is_some() || query.taken_before.is_some();
+        Self {
+            folders: query.folder,
+            taken: dated.then_some(TakenParams {
+                from: query.taken_from,
+                before: query.taken_before,
+            }),
+            tags: query.tag,
+        }
+    }
+}
+
+/// Reads an object. Serde would also fill a struct from an array, field by field; such a request is a mistake.
+pub(super) fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    let fields = Map::deserialize(deserializer)?;
+    serde_json::from_value(Value::Object(fields)).map_err(D::Error::custom)
+}
+
+fn object_or_null<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let fields = Option::<Map<String, Value>>::deserialize(deserializer)?;
+    fields
+        .map(|fields| serde_json::from_value(Value::Object(fields)))
+        .transpose()
+        .map_err(D::Error::custom)
+}

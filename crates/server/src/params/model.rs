@@ -1,0 +1,31 @@
+//! The parameters of the model routes.
+
+use eidetic_domain::Precision;
+use eidetic_library::OldSpace;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The model to switch to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchParams {
+    /// A model of the hub, an absolute directory, or `builtin`.
+    #[schema(example = "openai/clip-vit-base-patch32")]
+    pub model: String,
+    /// What becomes of the space that is active now: `keep` or `drop`.
+    #[serde(default)]
+    #[schema(value_type = String, pattern = "^(keep|drop)$", default = "keep")]
+    pub old: OldSpace,
+    /// Compute precision, `f32` or `int8`; where left out, that of the last indexing run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^(f32|int8)$")]
+    pub precision: Option<Precision>,
+}
+
+/// Names a space.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpaceParams {
+    /// By its number, its model or its name in responses.
+    pub space: String,
+}

@@ -1,0 +1,187 @@
+//! The parameters of a search.
+//!
+//! [`SearchParams`] is the only list of them: the query string, the JSON body, the form, the messages about unknown
+//! parameters and the OpenAPI document all follow from its fields.
+
+use std::sync::LazyLock;
+
+use eidetic_search::{Query, Weights};
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
+
+use super::filter::{FilterParams, FilterQuery, object};
+use super::image::{ImageBytes, ImageInput};
+use super::pairs::{Encoding, from_pairs, query_pairs};
+use super::schema::{form_schema, query_parameters};
+use super::validate::{bounded_text, number_of_hits, unit_interval, unknown_parameter};
+use crate::options::Limits;
+use crate::problem::Problem;
+
+/// What to search for. Give a text, an image, or both.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SearchParams {
+    /// Words for what the image should show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2000, example = "a red boat on a lake")]
+    pub text: Option<String>,
+    /// Words for what it should not show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2000)]
+    pub negative: Option<String>,
+    /// An image that it should look like: the file's bytes in base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, content_encoding = "base64")]
+    pub image: Option<ImageBytes>,
+    /// The id of an image of the library that it should look like; that image is not among the hits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub image_id: Option<String>,
+    /// Maximum number of hits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1000, default = 20)]
+    pub k: Option<i64>,
+    /// Which images may be returned.
+    #[serde(deserialize_with = "object")]
+    pub filter: FilterParams,
+    /// Weight of the text beside the image, 0 to 1; without effect where only one of them is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1, default = 0.5)]
+    pub text_weight: Option<f32>,
+    /// Minimum confidence of a hit, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1)]
+    pub min_confidence: Option<f32>,
+    /// The space to search in, by its number, its model or its name in responses; the active one where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2000)]
+    pub space: Option<String>,
+}
+
+/// A checked search; only the image of its query is still missing.
+pub(crate) struct CheckedSearch {
+    pub(crate) query: Query,
+    pub(crate) image: Option<ImageInput>,
+    /// The space to search in; `None`: the active one.
+    pub(crate) space: Option<String>,
+}
+
+/// Fields that are not in a query string: an image is a file, and the filter is given in parts.
+const NOT_IN_QUERY: [&str; 2] = ["image", "filter"];
+/// Fields that mean nothing where the address names the image to search by.
+const NOT_FOR_SIMILAR: [&str; 4] = ["text", "negative", "image_id", "text_weight"];
+
+static FILTER_PARAMETERS: LazyLock<Vec<Parameter>> = LazyLock::new(query_parameters::<FilterQuery>);
+
+/// All parameters of a search in a query string.
+static QUERY_PARAMETERS: LazyLock<Vec<Parameter>> = LazyLock::new(|| {
+    let mut parameters = query_parameters::<SearchParams>();
+    parameters.retain(|parameter| !NOT_IN_QUERY.contains(&parameter.name.as_str()));
+    parameters.extend(FILTER_PARAMETERS.iter().cloned());
+    parameters
+});
+
+/// [`SearchParams`] in a query string, for the OpenAPI document.
+pub(crate) struct SearchQuery;
+/// [`SearchParams`] in a query string beside the id of an image, for the OpenAPI document.
+pub(crate) struct SimilarQuery;
+/// [`SearchParams`] as a form, for the OpenAPI document.
+pub(crate) struct SearchForm;
+
+impl SearchParams {
+    /// Reads the query string of a search.
+    pub(crate) fn from_query(query: &str) -> Result<Self, Problem> {
+        Self::from_query_without(query, &[])
+    }
+
+    /// Reads the query string of a search for images similar to the image `id`.
+    pub(crate) fn similar_to(id: String, query: &str) -> Result<Self, Problem> {
+        let params = Self::from_query_without(query, &NOT_FOR_SIMILAR)?;
+        Ok(Self {
+            image_id: Some(id),
+            ..params
+        })
+    }
+
+    fn from_query_without(query: &str, excluded: &[&str]) -> Result<Self, Problem> {
+        let pairs = query_pairs(query)?;
+        let known: Vec<&str> = parameters_without(excluded)
+            .map(|known| known.name.as_str())
+            .collect();
+        if let Some((unknown, _)) = pairs.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+            return Err(Problem::invalid(unknown_parameter(unknown, &known)));
+        }
+        let (filter, others): (Vec<_>, Vec<_>) = pairs
+            .into_iter()
+            .partition(|(name, _)| FILTER_PARAMETERS.iter().any(|known| known.name == *name));
+        let filter: FilterQuery = from_pairs(filter, Encoding::Query)?;
+        let params: Self = from_pairs(others, Encoding::Query)?;
+        Ok(Self {
+            filter: filter.into(),
+            ..params
+        })
+    }
+
+    /// The search as the library takes it.
+    pub(crate) fn check(self, limits: &Limits) -> Result<CheckedSearch, Problem> {
+        let text = self.text.filter(|text| !text.trim().is_empty());
+        let image = ImageInput::new(self.image, self.image_id.as_deref(), limits)?;
+        let both = text.is_some() && image.is_some();
+        let bounded = |name, text: Option<String>| text.map(|text| bounded_text(name, text)).transpose();
+        let min_confidence = self
+            .min_confidence
+            .map(|value| unit_interval("min_confidence", value));
+        let query = Query {
+            weights: weights(self.text_weight, both)?,
+            text: bounded("text", text)?,
+            negative: bounded("negative", self.negative)?,
+            picture: None,
+            k: number_of_hits(self.k)?,
+            min_confidence: min_confidence.transpose()?,
+            filter: self.filter.check()?,
+        };
+        Ok(CheckedSearch {
+            query,
+            image,
+            space: bounded("space", self.space)?,
+        })
+    }
+}
+
+/// Alone, a text or an image has all the weight.
+fn weights(text_weight: Option<f32>, both: bool) -> Result<Weights, Problem> {
+    let weight = text_weight
+        .map(|weight| unit_interval("text_weight", weight))
+        .transpose()?;
+    Ok(match weight {
+        Some(weight) if both => Weights::with_text_share(weight),
+        _ => Weights::default(),
+    })
+}
+
+fn parameters_without(excluded: &[&str]) -> impl Iterator<Item = &'static Parameter> {
+    let applies = |parameter: &&Parameter| !excluded.contains(&parameter.name.as_str());
+    QUERY_PARAMETERS.iter().filter(applies)
+}
+
+impl IntoParams for SearchQuery {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        QUERY_PARAMETERS.clone()
+    }
+}
+
+impl IntoParams for SimilarQuery {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        parameters_without(&NOT_FOR_SIMILAR).cloned().collect()
+    }
+}
+
+impl PartialSchema for SearchForm {
+    fn schema() -> RefOr<Schema> {
+        form_schema::<SearchParams>()
+    }
+}
+
+impl ToSchema for SearchForm {}
