@@ -1,20 +1,20 @@
-//! Matrix products in the shapes of ViT-B/32 (50 tokens an image), with weights as f32, int8 and bf16.
+//! Matrix products in the shapes of ViT-B/32 (50 tokens per image), with weights in f32, bf16 and int8.
 //!
-//! Criterion's `Gelem/s` are GFLOP/s: a multiplication and an addition count as two. For a single core:
+//! Criterion's `Gelem/s` are GFLOP/s: a multiplication and an addition count as two operations. For one core:
 //! `taskset -c 0 cargo bench -p eidetic-kernels --bench matrix`.
 
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use eidetic_domain::SplitMix64;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{
-    Epilogue, HalfFormat, HalfScratch, PackedF32, PackedHalf, PackedInt8, QuantizedRows, Rows, RowsMut,
+    Epilogue, HalfFormat, InputScratch, PackedWeights, ProductInput, Rows, RowsMut, WeightFormat,
 };
 
 const TOKENS: usize = 50;
-/// Images whose tokens are multiplied at once.
+/// Images per batch.
 const IMAGES: [usize; 2] = [1, 8];
-/// Inputs and outputs: attention's output, its three inputs at once, and the two layers of the MLP.
+/// Inputs and outputs of the layers: attention output, query, key and value together, and both layers of
+/// the MLP.
 const LAYERS: [(usize, usize); 4] = [(768, 768), (768, 2304), (768, 3072), (3072, 768)];
 
 #[derive(Clone, Copy)]
@@ -27,25 +27,23 @@ struct Shape {
 fn products(criterion: &mut Criterion) {
     for images in IMAGES {
         for (inputs, outputs) in LAYERS {
+            let rows = images * TOKENS;
+            let mut group = criterion.benchmark_group(format!("{rows}x{inputs}x{outputs}"));
+            group.throughput(Throughput::Elements((2 * rows * inputs * outputs) as u64));
             let shape = Shape {
-                rows: images * TOKENS,
+                rows,
                 inputs,
                 outputs,
             };
-            let mut group = criterion.benchmark_group(format!("{}x{inputs}x{outputs}", shape.rows));
-            let operations = 2 * shape.rows * inputs * outputs;
-            group.throughput(Throughput::Elements(operations as u64));
-            for kernel in Kernel::available() {
-                if kernel != Kernel::scalar() {
-                    precisions(&mut group, kernel, shape);
-                }
+            for kernel in Kernel::available().filter(|kernel| *kernel != Kernel::scalar()) {
+                bench_formats(&mut group, kernel, shape);
             }
             group.finish();
         }
     }
 }
 
-fn precisions(group: &mut BenchmarkGroup<'_, WallTime>, kernel: Kernel, shape: Shape) {
+fn bench_formats(group: &mut BenchmarkGroup<'_, WallTime>, kernel: Kernel, shape: Shape) {
     let Shape {
         rows,
         inputs,
@@ -55,48 +53,41 @@ fn precisions(group: &mut BenchmarkGroup<'_, WallTime>, kernel: Kernel, shape: S
     let left = Rows::new(&left, inputs, rows);
     let weights = numbers(inputs * outputs);
     let bias = vec![0.1; outputs];
-    let epilogue = Epilogue::bias(&bias);
     let mut out = vec![0.0; rows * outputs];
-    let name = |precision: &str| format!("{precision}/{}", kernel.name());
-
-    let packed = PackedF32::pack(&weights, outputs, inputs);
-    group.bench_function(name("f32"), |bencher| {
-        bencher.iter(|| kernel.product(left, &packed, epilogue, RowsMut::new(&mut out, outputs, rows)));
-    });
-    let packed = PackedInt8::pack(&weights, outputs, inputs);
-    let mut quantized = QuantizedRows::default();
-    group.bench_function(name("int8"), |bencher| {
-        bencher.iter(|| {
-            quantized.quantize(kernel, left, inputs);
-            kernel.int8_product(
-                &quantized,
-                &packed,
-                epilogue,
-                RowsMut::new(&mut out, outputs, rows),
-            );
+    let mut scratch = InputScratch::default();
+    for (name, format) in [
+        ("f32", WeightFormat::F32),
+        ("bf16", WeightFormat::Half(HalfFormat::Bf16)),
+        ("int8", WeightFormat::Int8),
+    ] {
+        let weights = PackedWeights::pack(&weights, format, outputs, inputs);
+        group.bench_function(BenchmarkId::new(name, kernel.name()), |bencher| {
+            bencher.iter(|| {
+                let input = kernel.prepare(left, &weights, &mut scratch);
+                let out = RowsMut::new(&mut out, outputs, rows);
+                kernel.product(input, &weights, Epilogue::bias(&bias), out);
+            });
         });
-    });
-    let halves: Vec<u16> = weights.iter().copied().map(upper_half).collect();
-    let packed = PackedHalf::pack(&halves, HalfFormat::Bf16, outputs, inputs);
-    let mut scratch = HalfScratch::default();
-    group.bench_function(name("bf16"), |bencher| {
-        bencher.iter(|| {
-            let out = RowsMut::new(&mut out, outputs, rows);
-            kernel.half_product(left, &packed, epilogue, out, &mut scratch);
-        });
-    });
-}
-
-/// The bf16 that truncation gives.
-fn upper_half(x: f32) -> u16 {
-    let [_, _, low, high] = x.to_le_bytes();
-    u16::from_le_bytes([low, high])
+        if format == WeightFormat::Half(HalfFormat::Bf16) {
+            group.bench_function(BenchmarkId::new("bf16 widened", kernel.name()), |bencher| {
+                bencher.iter(|| {
+                    let out = RowsMut::new(&mut out, outputs, rows);
+                    kernel.product(ProductInput::F32(left), &weights, Epilogue::bias(&bias), out);
+                });
+            });
+        }
+    }
 }
 
 /// Numbers from −1 to 1.
 fn numbers(count: usize) -> Vec<f32> {
-    let mut random = SplitMix64::new(1);
-    (0..count).map(|_| random.signed_unit()).collect()
+    let mut state = 1_u32;
+    std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1_u32 << 23) as f32 - 1.0
+    })
+    .take(count)
+    .collect()
 }
 
 criterion_group!(benches, products);

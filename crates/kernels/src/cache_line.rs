@@ -1,18 +1,20 @@
-//! Memory in whole cache lines.
+//! Bytes in memory that is aligned to cache lines.
 
-/// 64 codes that start where a cache line does: a row made of lines touches no more of them than it must.
+/// 64 signed bytes (codes of a quantized vector) at the start of a cache line. A row of such lines touches
+/// as few cache lines as possible.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub struct CacheLine([i8; CacheLine::CODES]);
 
 impl CacheLine {
-    /// Codes in a line.
+    /// Bytes in a line.
     pub const CODES: usize = 64;
     /// A line of zeros.
     pub const ZERO: Self = Self([0; Self::CODES]);
 
-    /// Zeros, in pages of two megabytes where the system has them and there are enough lines: rows read in no order are
-    /// found faster in few large pages than in many small ones.
+    /// `count` lines of zeros, in huge pages of 2 MiB where the system provides them.
+    ///
+    /// Reading rows in random order misses the TLB less often with few huge pages than with many small ones.
     pub fn zeros(count: usize) -> Vec<Self> {
         let mut lines = Vec::with_capacity(count);
         advise_huge_pages(&mut lines);
@@ -20,55 +22,55 @@ impl CacheLine {
         lines
     }
 
-    /// The codes of `lines`, one after the other.
+    /// The bytes of `lines`.
     #[inline]
     pub const fn codes(lines: &[Self]) -> &[i8] {
-        // SAFETY: a line is 64 signed bytes and nothing else (`repr(C)`, size checked below), and the slice that comes
-        // out borrows what went in.
+        // SAFETY: a line is 64 signed bytes and nothing else (`repr(C)`, size checked below); the result
+        // borrows `lines`.
         unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), size_of_val(lines)) }
     }
 
-    /// The 32-bit words of `lines`, as this machine reads them.
+    /// The bytes of `lines` as 32-bit words in native byte order.
     #[inline]
     pub const fn words(lines: &[Self]) -> &[u32] {
-        // SAFETY: a line is 64 bytes, which are 16 words at its alignment; every bit pattern is a word.
+        // SAFETY: a line has the size of 16 words and a larger alignment; every bit pattern is a valid word.
         unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), size_of_val(lines) / size_of::<u32>()) }
     }
 
-    /// The 64-bit words of `lines`, as this machine reads them.
+    /// The bytes of `lines` as 64-bit words in native byte order.
     #[inline]
     pub const fn long_words(lines: &[Self]) -> &[u64] {
-        // SAFETY: a line is 64 bytes, which are 8 words at its alignment; every bit pattern is a word.
+        // SAFETY: a line has the size of 8 words and a larger alignment; every bit pattern is a valid word.
         unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), size_of_val(lines) / size_of::<u64>()) }
     }
 
-    /// The 64-bit words of `lines`, to be written.
+    /// As [`long_words`](Self::long_words), mutable.
     #[inline]
     pub const fn long_words_mut(lines: &mut [Self]) -> &mut [u64] {
-        // SAFETY: as in `long_words`; the bytes of every word are valid codes, and the borrow is unique.
+        // SAFETY: as in `long_words`; every byte is a valid `i8`, and the borrow is unique.
         unsafe {
             std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), size_of_val(lines) / size_of::<u64>())
         }
     }
 
-    /// The 32-bit words of `lines`, to be written.
+    /// As [`words`](Self::words), mutable.
     #[inline]
     pub const fn words_mut(lines: &mut [Self]) -> &mut [u32] {
-        // SAFETY: as in `words`; the bytes of every word are valid codes, and the borrow is unique.
+        // SAFETY: as in `words`; every byte is a valid `i8`, and the borrow is unique.
         unsafe {
             std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), size_of_val(lines) / size_of::<u32>())
         }
     }
 
-    /// The codes of `lines`, one after the other, to be written.
+    /// As [`codes`](Self::codes), mutable.
     #[inline]
     pub const fn codes_mut(lines: &mut [Self]) -> &mut [i8] {
-        // SAFETY: as in `codes`; every signed byte is a valid code, and the borrow is unique.
+        // SAFETY: as in `codes`; the borrow is unique.
         unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), size_of_val(lines)) }
     }
 }
 
-/// Asks for large pages for the memory of a vector, before it is first touched. Changes nothing but speed.
+/// Requests huge pages for the memory of a vector before it is first written. Affects nothing but speed.
 fn advise_huge_pages(lines: &mut Vec<CacheLine>) {
     #[cfg(target_os = "linux")]
     {
@@ -77,8 +79,8 @@ fn advise_huge_pages(lines: &mut Vec<CacheLine>) {
         let bytes = lines.capacity() * size_of::<CacheLine>();
         let skipped = start.align_offset(PAGE).min(bytes);
         let whole = (bytes - skipped) / PAGE * PAGE;
-        // SAFETY: the range lies within the vector's own allocation, and this advice changes neither what is in it nor
-        // who may use it. A refusal changes nothing.
+        // SAFETY: the range lies within the vector's allocation, and this advice changes neither its
+        // contents nor its protection. The result is ignored since huge pages are optional.
         unsafe { libc::madvise(start.add(skipped).cast(), whole, libc::MADV_HUGEPAGE) };
     }
     #[cfg(not(target_os = "linux"))]
@@ -92,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_lie_in_lines_in_order_and_aligned() {
+    fn codes_are_contiguous_and_aligned() {
         let mut lines = vec![CacheLine::ZERO; 3];
         for (at, code) in (0..96).chain(0..96).zip(CacheLine::codes_mut(&mut lines)) {
             *code = at;
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn any_number_of_zeros_can_be_had() {
+    fn zeros_returns_requested_count() {
         for count in [0, 1, 63, 64, 100_000] {
             let lines = CacheLine::zeros(count);
             assert_eq!(lines.len(), count);
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_the_same_bytes() {
+    fn words_view_same_bytes() {
         let mut lines = vec![CacheLine::ZERO; 2];
         CacheLine::words_mut(&mut lines)[17] = u32::from_ne_bytes([1, 2, 3, 4]);
         assert_eq!(&CacheLine::codes(&lines)[68..72], [1, 2, 3, 4]);

@@ -1,68 +1,77 @@
-//! Instruction sets: which of them this processor has, and the proof of it that every kernel needs.
+//! Instruction sets: which ones this processor has, and the type that proves it.
 
 use std::sync::OnceLock;
 
-/// An instruction set that kernels are written for. Each includes the narrower ones of its architecture that kernels use.
+/// An instruction set that kernels are written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Isa {
-    /// No vector instructions beyond those that every processor of the compiled target has.
+    /// Only what every processor of the compiled target has.
     Scalar,
-    /// AVX2 and FMA.
+    /// AVX2, FMA and F16C.
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// AVX2, FMA and the 256-bit `vpdpbusd` of AVX-VNNI.
+    /// As `Avx2`, with AVX-VNNI (a 256-bit `vpdpbusd`).
     #[cfg(target_arch = "x86_64")]
     AvxVnni,
-    /// AVX-512 F and BW.
+    /// As `Avx2`, with AVX-512 F and BW.
     #[cfg(target_arch = "x86_64")]
     Avx512,
-    /// AVX-512 F, BW and VNNI, whose `vpdpbusd` has 512 bits.
+    /// As `Avx512`, with AVX-512 VNNI (a 512-bit `vpdpbusd`).
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
-    /// 64-bit Arm.
+    /// As `Avx512Vnni`, with AVX-512 BF16 (`vdpbf16ps`).
+    #[cfg(target_arch = "x86_64")]
+    Avx512Bf16,
+    /// NEON on 64-bit Arm.
     #[cfg(target_arch = "aarch64")]
     Neon,
 }
 
-/// The kernels for one instruction set that this processor has: holding one is the proof that running them is sound.
+/// The kernels for one instruction set of this processor.
+///
+/// It can only be created for an instruction set that was detected. A value is therefore the proof that
+/// running its code is sound, and its methods are safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Kernel(Isa);
 
-/// The fastest way of this processor to count bits.
+/// The fastest way of this processor to count the set bits of words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PopCount {
-    /// Arithmetic on whole words.
+    /// Without a special instruction.
     Scalar,
-    /// One word an instruction.
+    /// `popcnt`, one word at a time.
     #[cfg(target_arch = "x86_64")]
     Popcnt,
-    /// Eight words an instruction.
+    /// `vpopcntq` of AVX-512 VPOPCNTDQ, eight words at a time.
     #[cfg(target_arch = "x86_64")]
     Avx512,
 }
 
-/// What [`detect`] finds.
+/// The result of [`detect`].
 #[derive(Debug)]
 struct Detected {
-    /// The instruction sets of this processor, the fastest first; the last is [`Isa::Scalar`].
+    /// The instruction sets of this processor, fastest first. The last one is [`Isa::Scalar`].
     isas: Vec<Isa>,
     pop_count: PopCount,
 }
 
-/// The one place where the processor is examined; once per process.
+/// Examines the processor; once per process. Nothing else in this crate does.
 fn detect() -> &'static Detected {
     static DETECTED: OnceLock<Detected> = OnceLock::new();
-    DETECTED.get_or_init(detect_now)
+    DETECTED.get_or_init(examine_processor)
 }
 
 #[cfg(target_arch = "x86_64")]
-fn detect_now() -> Detected {
-    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+fn examine_processor() -> Detected {
+    let avx2 = is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("f16c");
     let avx_vnni = avx2 && is_x86_feature_detected!("avxvnni");
-    let avx512f = avx2 && is_x86_feature_detected!("avx512f");
-    let avx512 = avx512f && is_x86_feature_detected!("avx512bw");
+    let avx512 = avx2 && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
     let avx512_vnni = avx512 && is_x86_feature_detected!("avx512vnni");
-    let found = [
+    let avx512_bf16 = avx512_vnni && is_x86_feature_detected!("avx512bf16");
+    let isas = [
+        (avx512_bf16, Isa::Avx512Bf16),
         (avx512_vnni, Isa::Avx512Vnni),
         (avx512, Isa::Avx512),
         (avx_vnni, Isa::AvxVnni),
@@ -70,23 +79,23 @@ fn detect_now() -> Detected {
         (true, Isa::Scalar),
     ];
     let popcnt = is_x86_feature_detected!("popcnt");
-    let pop_count = match popcnt {
-        true if avx512f && is_x86_feature_detected!("avx512vpopcntdq") => PopCount::Avx512,
-        true => PopCount::Popcnt,
-        false => PopCount::Scalar,
-    };
     Detected {
-        isas: found
+        isas: isas
             .into_iter()
-            .filter(|(found, _)| *found)
-            .map(|(_, isa)| isa)
+            .filter_map(|(present, isa)| present.then_some(isa))
             .collect(),
-        pop_count,
+        pop_count: if popcnt && avx512 && is_x86_feature_detected!("avx512vpopcntdq") {
+            PopCount::Avx512
+        } else if popcnt {
+            PopCount::Popcnt
+        } else {
+            PopCount::Scalar
+        },
     }
 }
 
 #[cfg(target_arch = "aarch64")]
-fn detect_now() -> Detected {
+fn examine_processor() -> Detected {
     let neon = std::arch::is_aarch64_feature_detected!("neon").then_some(Isa::Neon);
     Detected {
         isas: neon.into_iter().chain([Isa::Scalar]).collect(),
@@ -95,7 +104,7 @@ fn detect_now() -> Detected {
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn detect_now() -> Detected {
+fn examine_processor() -> Detected {
     Detected {
         isas: vec![Isa::Scalar],
         pop_count: PopCount::Scalar,
@@ -103,7 +112,9 @@ fn detect_now() -> Detected {
 }
 
 impl Isa {
-    /// A short name, such as `avx512-vnni`. The command line prints it, so names stay as they are.
+    /// A short lowercase name such as `avx512-vnni`.
+    ///
+    /// Reports of the command line contain it, so existing names must not change.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Scalar => "plain",
@@ -115,6 +126,8 @@ impl Isa {
             Self::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni => "avx512-vnni",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16 => "avx512-bf16",
             #[cfg(target_arch = "aarch64")]
             Self::Neon => "neon",
         }
@@ -122,7 +135,7 @@ impl Isa {
 }
 
 impl Kernel {
-    /// The kernels for `isa`; `None` where this processor does not have it.
+    /// The kernels for `isa`, or `None` if this processor does not have it.
     pub fn new(isa: Isa) -> Option<Self> {
         detect().isas.contains(&isa).then_some(Self(isa))
     }
@@ -138,12 +151,12 @@ impl Kernel {
         Self(detect().isas[0])
     }
 
-    /// The kernels for every instruction set of this processor, the fastest first.
+    /// The kernels for each instruction set of this processor, fastest first, [`scalar`](Self::scalar) last.
     pub fn available() -> impl Iterator<Item = Self> {
         detect().isas.iter().copied().map(Self)
     }
 
-    /// The instruction set, which this processor has.
+    /// The instruction set that these kernels are compiled for.
     #[inline]
     pub const fn isa(self) -> Isa {
         self.0
@@ -156,7 +169,8 @@ impl Kernel {
 }
 
 impl PopCount {
-    /// The fastest way of this processor; the variant is the proof that it has the instructions.
+    /// The fastest variant of this processor. A variant is the proof that its instructions exist.
+    #[inline]
     pub(crate) fn best() -> Self {
         detect().pop_count
     }

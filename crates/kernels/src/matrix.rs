@@ -1,50 +1,79 @@
-//! Matrix products with packed weights, and what stands between them in a neural network.
+//! Matrix products with packed weights, and the operations between them in a neural network.
 //!
-//! A product here is rows times a [`Factor`]: weights that were laid out once, when a model was loaded, in the order in
-//! which the innermost loop reads them. The sums of a small tile of the result stay in registers for the whole depth of
-//! the product; what follows a product in a network (bias, activation, residual; see [`Epilogue`]) is done to each tile
-//! while it lies in the innermost cache.
+//! # Products
 //!
-//! There are three kinds of factor. [`PackedF32`] holds f32. [`PackedHalf`] holds bf16 or f16, widened while they are
-//! multiplied. [`PackedInt8`] holds whole numbers from −127 to 127 with
-//! one scale an output; its left side are [`QuantizedRows`], rows brought to 0 … 255 with one scale and one zero a row. Its sums
-//! are exact, so that every instruction set gives the same result to the last bit.
+//! The right operand of a product is a [`PackedWeights`], which is packed once when a model is loaded. Its
+//! [`WeightFormat`] decides the precision of the product, so an engine needs only one code path:
 //!
-//! Threads are the caller's business: rows of a product do not depend on each other.
+//! 1. [`Kernel::prepare`] converts the rows of the left operand to the form that the weights require: as
+//!    they are, rounded to bf16, or quantized to 8 bits. The result is a [`ProductInput`], which can be
+//!    used for several products.
+//! 2. [`Kernel::product`] multiplies, and applies an [`Epilogue`] (bias, activation, accumulation) while
+//!    the sums are in the cache.
+//!
+//! | weights | left operand | sums | result |
+//! | --- | --- | --- | --- |
+//! | f32 | f32 | f32 | |
+//! | bf16, f16 | f32 | f32 | the same bits as with the weights widened to f32 |
+//! | bf16 | bf16 | f32 | about twice the speed of f32, with AVX-512 BF16 only |
+//! | int8, one scale per output | 8 bits, one scale and zero point per row | i32 | the same bits for all instruction sets |
+//!
+//! Products run on the calling thread. A row of the result depends only on its row of the left operand, so
+//! callers may split rows among threads.
+//!
+//! # Other operations
+//!
+//! [`Kernel::attention`], [`Kernel::layer_norm`], [`Kernel::softmax`], [`Kernel::rms_norm`],
+//! [`Kernel::swiglu`], [`Kernel::apply_rotary`], [`Kernel::depthwise`], [`Kernel::activate_scaled`] and
+//! [`Kernel::widen`].
+//!
+//! [`Kernel::prepare`]: crate::Kernel::prepare
+//! [`Kernel::product`]: crate::Kernel::product
+//! [`Kernel::attention`]: crate::Kernel::attention
+//! [`Kernel::layer_norm`]: crate::Kernel::layer_norm
+//! [`Kernel::softmax`]: crate::Kernel::softmax
+//! [`Kernel::rms_norm`]: crate::Kernel::rms_norm
+//! [`Kernel::swiglu`]: crate::Kernel::swiglu
+//! [`Kernel::apply_rotary`]: crate::Kernel::apply_rotary
+//! [`Kernel::depthwise`]: crate::Kernel::depthwise
+//! [`Kernel::activate_scaled`]: crate::Kernel::activate_scaled
+//! [`Kernel::widen`]: crate::Kernel::widen
 
+mod activation;
 mod attention;
 mod decoder;
 mod depthwise;
 mod elementwise;
 mod epilogue;
-mod f32_tiles;
-mod half;
-mod int8_tiles;
+mod half_format;
+mod input;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-mod kernel_macros;
+mod lanes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod packed_weights;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod panel_kernel;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod prefetch;
-mod quantized_rows;
+mod product;
 mod scalar;
+mod tiles;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use attention::{AttentionScratch, Heads, Mask};
-pub use depthwise::{Depthwise, SquareMap};
-pub use epilogue::{Activation, Epilogue, EpilogueOp};
-pub use half::{HalfFormat, HalfScratch, PackedHalf};
-pub use packed_weights::{PackedF32, PackedInt8};
-pub use quantized_rows::QuantizedRows;
+pub use activation::Activation;
+pub use attention::{Attention, AttentionScratch, Heads, Mask};
+pub use depthwise::{Depthwise, FeatureMap};
+pub use epilogue::{Epilogue, EpilogueOp};
+pub use half_format::HalfFormat;
+pub use input::{Bf16Rows, InputScratch, ProductInput, QuantizedRows};
+pub use packed_weights::{PackedWeights, WeightFormat};
 
-use crate::{Isa, Kernel};
-use epilogue::Target;
+/// Outputs of a panel of packed weights.
+const PANEL: usize = 32;
 
-/// Outputs that lie side by side in a packed factor.
-pub(crate) const PANEL: usize = 32;
-
-/// Rows that follow each other at a distance in a slice.
+/// Rows of f32 at a fixed distance in a slice.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
     values: &'a [f32],
@@ -52,7 +81,7 @@ pub struct Rows<'a> {
     count: usize,
 }
 
-/// Rows to be written; see [`Rows`].
+/// As [`Rows`], mutable.
 #[derive(Debug)]
 pub struct RowsMut<'a> {
     values: &'a mut [f32],
@@ -61,7 +90,7 @@ pub struct RowsMut<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// `count` rows, each `stride` numbers after the one before.
+    /// `count` rows, each starting `stride` numbers after the previous one.
     pub const fn new(values: &'a [f32], stride: usize, count: usize) -> Self {
         Self {
             values,
@@ -70,13 +99,14 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Panics unless the rows have at least `width` numbers.
     fn check(&self, width: usize) {
         check_rows(self.values.len(), self.stride, self.count, width);
     }
 }
 
 impl<'a> RowsMut<'a> {
-    /// `count` rows, each `stride` numbers after the one before.
+    /// `count` rows, each starting `stride` numbers after the previous one.
     pub const fn new(values: &'a mut [f32], stride: usize, count: usize) -> Self {
         Self {
             values,
@@ -84,9 +114,15 @@ impl<'a> RowsMut<'a> {
             count,
         }
     }
+
+    /// Panics unless there are `count` rows of at least `width` numbers.
+    fn check(&self, count: usize, width: usize) {
+        assert_eq!(self.count, count, "as many rows out as in");
+        check_rows(self.values.len(), self.stride, self.count, width);
+    }
 }
 
-/// Panics unless rows of `width` numbers fit.
+/// Panics unless `count` rows of `width` numbers, `stride` apart, fit a slice of `length` numbers.
 fn check_rows(length: usize, stride: usize, count: usize, width: usize) {
     if count == 0 {
         return;
@@ -98,46 +134,4 @@ fn check_rows(length: usize, stride: usize, count: usize, width: usize) {
         end.is_some_and(|end| end <= length) && width <= stride,
         "{count} rows of {width} at a distance of {stride} do not fit {length} numbers"
     );
-}
-
-impl Kernel {
-    /// `rows` (n × inputs) times `factor` (inputs × outputs), finished, into `out` (n × outputs).
-    ///
-    /// # Panics
-    /// If `out` has another number of rows, or either slice is too short.
-    pub fn product(self, rows: Rows<'_>, factor: &PackedF32, epilogue: Epilogue<'_>, out: RowsMut<'_>) {
-        rows.check(factor.inputs());
-        check_out(&out, rows.count, factor.outputs(), epilogue);
-        let mut out = out;
-        for number in 0..factor.panel_count() {
-            let mut target = Target::new(&mut out, epilogue, number, factor.outputs());
-            f32_tiles::panel(self.isa(), rows, &factor.panel(number), &mut target);
-        }
-    }
-
-    /// `codes` (n × inputs) times `factor` (inputs × outputs), brought back to f32, finished, into `out` (n × outputs).
-    ///
-    /// # Panics
-    /// If `out` has another number of rows or is too short, or `codes` another width.
-    pub fn int8_product(
-        self,
-        codes: &QuantizedRows,
-        factor: &PackedInt8,
-        epilogue: Epilogue<'_>,
-        out: RowsMut<'_>,
-    ) {
-        assert_eq!(codes.width(), factor.inputs(), "codes of another width");
-        check_out(&out, codes.count(), factor.outputs(), epilogue);
-        let mut out = out;
-        for number in 0..factor.panel_count() {
-            let mut target = Target::new(&mut out, epilogue, number, factor.outputs());
-            int8_tiles::panel(self.isa(), codes, &factor.panel(number), &mut target);
-        }
-    }
-}
-
-fn check_out(out: &RowsMut<'_>, rows: usize, outputs: usize, epilogue: Epilogue<'_>) {
-    assert_eq!(out.count, rows, "as many rows out as in");
-    check_rows(out.values.len(), out.stride, out.count, outputs);
-    epilogue.check(outputs);
 }

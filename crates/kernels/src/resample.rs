@@ -1,73 +1,50 @@
-//! Weighted sums of rows of samples in fixed point: the one operation of a separable resampling filter.
+//! Weighted sums of rows of 8-bit samples in fixed point: the inner loop of a separable resampling filter.
 //!
-//! Integer sums are exact in any order, so every kernel gives the same bytes as the scalar one. The loop is written once;
-//! compiled for each instruction set, it fills that set's registers.
+//! Integer sums do not depend on the order of addition, so all kernels return the same bytes.
 
-#[cfg(target_arch = "x86_64")]
-use crate::Isa;
 use crate::Kernel;
+use crate::multiversion::multiversion;
 
-/// Bits after the point of a weight: 32, less 8 for a sample, less 2 for a filter's overshoot.
+/// Fraction bits of a weight: 32, minus 8 for the sample, minus 2 for the overshoot of a filter.
 pub const WEIGHT_BITS: u32 = 32 - 8 - 2;
 
-/// Samples summed at once: 4 registers of AVX-512, 8 of AVX2, 16 of NEON.
+/// Samples whose sums are kept in registers: 4 of AVX-512, 8 of AVX2, 16 of NEON.
 const BLOCK: usize = 64;
 
 impl Kernel {
-    /// `out[i] = Σₜ weights[t] · source[t · stride + i]`, rounded to whole samples and held to 0..=255.
+    /// `out[i] = Σₜ weights[t] · source[t · stride + i]`, rounded to whole samples and clamped to 0..=255.
     ///
-    /// Weights have [`WEIGHT_BITS`] bits after the point; their magnitudes must sum to less than 2, so that no sum leaves 32
-    /// bits (it would wrap).
+    /// Weights have [`WEIGHT_BITS`] fraction bits. The sum of their magnitudes must be less than 2;
+    /// otherwise sums may wrap.
     ///
     /// # Panics
-    /// If `source` is too short for so many rows.
+    /// If `source` has fewer rows than there are weights.
     pub fn weighted_rows(self, source: &[u8], stride: usize, weights: &[i32], out: &mut [u8]) {
         let needed = weights.len().saturating_sub(1) * stride + out.len();
         assert!(
             weights.is_empty() || source.len() >= needed,
-            "each weight needs a row"
+            "one row of samples per weight"
         );
-        match self.isa() {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: a kernel exists only for an instruction set that the processor has: here AVX2.
-            Isa::Avx2 | Isa::AvxVnni => unsafe { weighted_rows_avx2(source, stride, weights, out) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above: AVX-512F.
-            Isa::Avx512 | Isa::Avx512Vnni => unsafe { weighted_rows_avx512(source, stride, weights, out) },
-            // NEON is part of every 64-bit Arm that Rust compiles for, so the plain loop has it.
-            _ => weighted_rows(source, stride, weights, out),
-        }
+        weighted_rows(self, source, stride, weights, out);
     }
 }
 
-/// # Safety
-/// The processor has AVX2.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-unsafe fn weighted_rows_avx2(source: &[u8], stride: usize, weights: &[i32], out: &mut [u8]) {
-    weighted_rows(source, stride, weights, out);
-}
-
-/// # Safety
-/// The processor has AVX-512F.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-unsafe fn weighted_rows_avx512(source: &[u8], stride: usize, weights: &[i32], out: &mut [u8]) {
-    weighted_rows(source, stride, weights, out);
+multiversion! {
+    fn weighted_rows(source: &[u8], stride: usize, weights: &[i32], out: &mut [u8]) = weighted_rows_body;
 }
 
 #[inline(always)]
 #[expect(
     clippy::inline_always,
-    reason = "must become part of a function that enables the instruction set"
+    reason = "must be inlined into a function that enables the instruction set"
 )]
-fn weighted_rows(source: &[u8], stride: usize, weights: &[i32], out: &mut [u8]) {
+fn weighted_rows_body(source: &[u8], stride: usize, weights: &[i32], out: &mut [u8]) {
     let (blocks, rest) = out.as_chunks_mut::<BLOCK>();
     let done = blocks.len() * BLOCK;
-    for (number, block) in blocks.iter_mut().enumerate() {
+    for (block_index, block) in blocks.iter_mut().enumerate() {
         let mut sums = [HALF; BLOCK];
         for (row, &weight) in weights.iter().enumerate() {
-            let Some(samples) = source[row * stride + number * BLOCK..].first_chunk::<BLOCK>() else {
+            let Some(samples) = source[row * stride + block_index * BLOCK..].first_chunk::<BLOCK>() else {
                 return;
             };
             for (sum, &sample) in sums.iter_mut().zip(samples) {
@@ -75,7 +52,7 @@ fn weighted_rows(source: &[u8], stride: usize, weights: &[i32], out: &mut [u8]) 
             }
         }
         for (sample, sum) in block.iter_mut().zip(sums) {
-            *sample = whole(sum);
+            *sample = to_sample(sum);
         }
     }
     let mut sums = [HALF; BLOCK];
@@ -86,19 +63,20 @@ fn weighted_rows(source: &[u8], stride: usize, weights: &[i32], out: &mut [u8]) 
         }
     }
     for (sample, sum) in rest.iter_mut().zip(sums) {
-        *sample = whole(sum);
+        *sample = to_sample(sum);
     }
 }
 
+/// One half, so that the shift rounds to nearest.
 const HALF: i32 = 1 << (WEIGHT_BITS - 1);
 
 #[inline(always)]
 #[expect(
     clippy::inline_always,
-    reason = "must become part of a function that enables the instruction set"
+    reason = "must be inlined into a function that enables the instruction set"
 )]
-#[expect(clippy::cast_sign_loss, reason = "held to a sample's range before")]
-fn whole(sum: i32) -> u8 {
+#[expect(clippy::cast_sign_loss, reason = "clamped to 0..=255 first")]
+fn to_sample(sum: i32) -> u8 {
     (sum >> WEIGHT_BITS).clamp(0, 255) as u8
 }
 
@@ -108,8 +86,8 @@ mod tests {
     use eidetic_domain::SplitMix64;
     use proptest::prelude::*;
 
-    /// Sample by sample, in wider arithmetic.
-    fn plainly(source: &[u8], stride: usize, weights: &[i32], columns: usize) -> Vec<u8> {
+    /// The definition, in 64-bit arithmetic.
+    fn reference(source: &[u8], stride: usize, weights: &[i32], columns: usize) -> Vec<u8> {
         let column = |at: usize| {
             let terms = weights
                 .iter()
@@ -123,7 +101,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_kernel_gives_the_plain_bytes(
+        fn kernels_agree_with_wide_arithmetic(
             columns in 0_usize..300,
             gap in 0_usize..5,
             shares in prop::collection::vec(-200_000_i32..400_000, 1..12),
@@ -131,8 +109,8 @@ mod tests {
         ) {
             let stride = columns + gap;
             let mut random = SplitMix64::new(seed);
-            let source: Vec<u8> = (0..stride * shares.len()).map(|_| random.next_u64().to_le_bytes()[0]).collect();
-            let expected = plainly(&source, stride, &shares, columns);
+            let source: Vec<u8> = (0..stride * shares.len()).map(|_| random.next_u64().to_be_bytes()[0]).collect();
+            let expected = reference(&source, stride, &shares, columns);
             for kernel in Kernel::available() {
                 let mut out = vec![0; columns];
                 kernel.weighted_rows(&source, stride, &shares, &mut out);
@@ -142,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_beyond_a_sample_are_held_to_its_range() {
+    fn sums_outside_sample_range_are_clamped() {
         let one = 1 << WEIGHT_BITS;
         for kernel in Kernel::available() {
             let mut out = [9; 70];
@@ -154,8 +132,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "each weight needs a row")]
-    fn a_source_too_short_is_refused() {
+    #[should_panic(expected = "one row of samples per weight")]
+    fn short_source_panics() {
         Kernel::best().weighted_rows(&[0; 5], 3, &[1, 1], &mut [0; 3]);
     }
 }

@@ -1,17 +1,18 @@
-//! The signs of codes, a bit each, and in how many of them two rows differ: a first look that reads an eighth of a row.
+//! Sign bits of quantized vectors and the Hamming distances between them: a coarse comparison that reads an
+//! eighth of a row.
 
-use crate::CacheLine;
 use crate::isa::PopCount;
+use crate::{CacheLine, prefetch};
 
-/// Rows fetched ahead of the one being compared.
-const AHEAD: usize = 32;
+/// How many rows ahead of the current one are prefetched.
+const PREFETCH_DISTANCE: usize = 32;
 
-/// Writes which of 64 codes at a time are negative, one word for each 64 codes.
+/// Sets bit `i % 64` of word `i / 64` if code `i` is negative, and clears it otherwise.
 ///
 /// # Panics
-/// If `codes` does not hold 64 codes for each word.
+/// If there are not exactly 64 codes per word.
 pub fn sign_bits(codes: &[i8], words: &mut [u64]) {
-    assert_eq!(codes.len(), words.len() * CacheLine::CODES, "64 codes a word");
+    assert_eq!(codes.len(), words.len() * CacheLine::CODES, "64 codes per word");
     for (codes, word) in codes.chunks_exact(CacheLine::CODES).zip(words) {
         *word = codes
             .iter()
@@ -20,19 +21,22 @@ pub fn sign_bits(codes: &[i8], words: &mut [u64]) {
     }
 }
 
-/// In how many bits `query` differs from each of `rows`, numbers of rows of `table`, whose rows are as long as `query`.
+/// The Hamming distance (number of differing bits) between `query` and each row of `table` whose index is
+/// in `rows`.
+///
+/// Rows of `table` have the length of `query`.
 ///
 /// # Panics
-/// If there is not one distance a row, or a row lies beyond the table.
+/// If `distances` and `rows` differ in length, or a row lies outside the table.
 pub fn hamming_distances(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
-    assert_eq!(rows.len(), distances.len(), "one distance a row");
+    assert_eq!(rows.len(), distances.len(), "one distance per row");
     match PopCount::best() {
         PopCount::Scalar => hamming(query, table, rows, distances),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: detection found POPCNT.
+        // SAFETY: this variant exists only if the processor has POPCNT.
         PopCount::Popcnt => unsafe { hamming_popcnt(query, table, rows, distances) },
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: detection found AVX-512F, AVX-512 VPOPCNTDQ and POPCNT.
+        // SAFETY: this variant exists only if the processor has AVX-512F, AVX-512 VPOPCNTDQ and POPCNT.
         PopCount::Avx512 => unsafe { hamming_avx512(query, table, rows, distances) },
     }
 }
@@ -49,11 +53,12 @@ fn hamming_popcnt(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u
     hamming(query, table, rows, distances);
 }
 
-/// The one loop, compiled for each instruction set; the usual lengths by constants, which compilers unroll.
+/// The loop, compiled for each instruction set. Common lengths are passed as constants so that the loop
+/// over words is unrolled.
 #[inline(always)]
 #[expect(
     clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
+    reason = "must be inlined into a function that enables the instruction set"
 )]
 fn hamming(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
     match query.len() {
@@ -66,14 +71,14 @@ fn hamming(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
 #[inline(always)]
 #[expect(
     clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
+    reason = "must be inlined into a function that enables the instruction set"
 )]
 fn hamming_of_width(query: &[u64], table: &[u64], rows: &[u32], distances: &mut [u32]) {
     let width = query.len();
     let row = |row: u32| &table[row as usize * width..][..width];
     for (at, distance) in distances.iter_mut().enumerate() {
-        if let Some(&ahead) = rows.get(at + AHEAD) {
-            crate::prefetch(row(ahead));
+        if let Some(&ahead) = rows.get(at + PREFETCH_DISTANCE) {
+            prefetch(row(ahead));
         }
         let bits = row(rows[at]).iter().zip(query).map(|(a, b)| (a ^ b).count_ones());
         *distance = bits.sum::<u32>();
@@ -88,7 +93,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bits_that_differ_are_counted_alike_by_all(
+        fn kernels_agree_on_hamming_distances(
             words in 1_usize..14,
             seed in any::<u64>(),
             rows in prop::collection::vec(0_u32..40, 0..60),
@@ -97,7 +102,7 @@ mod tests {
             let mut next = || random.next_u64();
             let query: Vec<u64> = (0..words).map(|_| next()).collect();
             let table: Vec<u64> = (0..40 * words).map(|_| next()).collect();
-            let plain: Vec<u32> = rows
+            let expected: Vec<u32> = rows
                 .iter()
                 .map(|&row| {
                     let row = &table[row as usize * words..][..words];
@@ -106,19 +111,19 @@ mod tests {
                 .collect();
             let mut got = vec![0; rows.len()];
             hamming_distances(&query, &table, &rows, &mut got);
-            prop_assert_eq!(&got, &plain);
+            prop_assert_eq!(&got, &expected);
             hamming(&query, &table, &rows, &mut got);
-            prop_assert_eq!(&got, &plain);
+            prop_assert_eq!(&got, &expected);
             #[cfg(target_arch = "x86_64")]
             if PopCount::best() != PopCount::Scalar {
-                // SAFETY: both other ways include POPCNT.
+                // SAFETY: both other variants include POPCNT.
                 unsafe { hamming_popcnt(&query, &table, &rows, &mut got) };
-                prop_assert_eq!(&got, &plain);
+                prop_assert_eq!(&got, &expected);
             }
         }
 
         #[test]
-        fn a_bit_is_set_where_a_code_is_negative(codes in prop::collection::vec(any::<i8>(), 128)) {
+        fn negative_codes_set_their_bits(codes in prop::collection::vec(any::<i8>(), 128)) {
             let mut words = [0; 2];
             sign_bits(&codes, &mut words);
             for (at, code) in codes.iter().enumerate() {

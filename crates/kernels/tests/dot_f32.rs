@@ -1,4 +1,4 @@
-//! Every kernel of this processor against sums in f64, and against itself.
+//! f32 dot products by every kernel of this processor, against sums in f64.
 
 use eidetic_domain::SplitMix64;
 use eidetic_kernels::Kernel;
@@ -6,9 +6,9 @@ use proptest::prelude::*;
 
 /// `Σ aᵢ·bᵢ` in f64, and how far an f32 sum of these terms may lie from it.
 ///
-/// Each product and each addition rounds by at most half a unit in the last place (2⁻²⁴) of what it yields, so the
-/// error is at most (n + 1) · 2⁻²⁴ · Σ|aᵢ·bᵢ| in any order of summing, fused or not (Higham, Accuracy and Stability,
-/// section 3.1); twice that leaves room for the second-order term.
+/// Each product and each addition rounds by at most half a unit in the last place (2⁻²⁴) of what it yields,
+/// so the error is at most (n + 1) · 2⁻²⁴ · Σ|aᵢ·bᵢ| in any order of summing, fused or not (Higham,
+/// Accuracy and Stability, section 3.1); twice that leaves room for the second-order term.
 fn reference(a: &[f32], b: &[f32]) -> (f64, f64) {
     let products = || a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y));
     let magnitude: f64 = products().map(f64::abs).sum();
@@ -34,7 +34,7 @@ fn numbers(count: usize, seed: u32) -> Vec<f32> {
 }
 
 #[test]
-fn every_length_and_every_alignment_agrees_with_the_reference() {
+fn all_lengths_and_alignments_agree_with_f64() {
     let (a, b) = (numbers(160, 1), numbers(160, 2));
     for kernel in Kernel::available() {
         for length in 0..=130 {
@@ -50,7 +50,7 @@ fn every_length_and_every_alignment_agrees_with_the_reference() {
 }
 
 #[test]
-fn nothing_beyond_the_end_is_read_into_the_sum() {
+fn numbers_beyond_end_are_ignored() {
     for kernel in Kernel::available() {
         for length in 0..130 {
             let mut a = numbers(length, 3);
@@ -63,7 +63,7 @@ fn nothing_beyond_the_end_is_read_into_the_sum() {
 }
 
 #[test]
-fn rows_score_as_they_do_alone_to_the_last_bit() {
+fn rows_score_same_bits_as_alone() {
     for kernel in Kernel::available() {
         for length in 0..130 {
             for rows in 0..10 {
@@ -80,13 +80,13 @@ fn rows_score_as_they_do_alone_to_the_last_bit() {
 }
 
 #[test]
-fn the_best_kernel_is_the_first_available() {
+fn best_kernel_is_first_available() {
     assert_eq!(Some(Kernel::best()), Kernel::available().next());
     assert_eq!(Kernel::available().last(), Some(Kernel::scalar()));
 }
 
 #[test]
-fn vectors_of_different_lengths_are_refused_by_every_kernel() {
+fn different_lengths_panic() {
     for kernel in Kernel::available() {
         assert!(std::panic::catch_unwind(|| kernel.dot(&[1.0; 3], &[1.0; 4])).is_err());
         assert!(std::panic::catch_unwind(|| kernel.dot_rows(&[1.0; 3], &[1.0; 7], &mut [0.0; 2])).is_err());
@@ -95,7 +95,7 @@ fn vectors_of_different_lengths_are_refused_by_every_kernel() {
 
 proptest! {
     #[test]
-    fn kernels_agree_with_the_reference(
+    fn kernels_agree_with_f64(
         pairs in prop::collection::vec((-1e3_f32..1e3, -1e3_f32..1e3), 0..1100)
     ) {
         let (a, b): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();

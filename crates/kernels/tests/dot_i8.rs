@@ -1,4 +1,4 @@
-//! Every kernel for codes against the plain one: the same integer, whatever the bytes.
+//! i8 dot products by every kernel of this processor: the same integers as by definition.
 
 use eidetic_kernels::{Kernel, dot_i8, prefetch};
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ fn check(a: &[i8], b: &[i8]) {
 }
 
 #[test]
-fn every_length_and_alignment_of_the_largest_codes_is_exact() {
+fn largest_codes_are_exact_at_all_lengths() {
     for (x, y) in [
         (i8::MIN, i8::MIN),
         (i8::MIN, i8::MAX),
@@ -32,7 +32,7 @@ fn every_length_and_alignment_of_the_largest_codes_is_exact() {
 }
 
 #[test]
-fn nothing_beyond_the_end_counts() {
+fn codes_beyond_end_are_ignored() {
     let (a, b) = (vec![7_i8; 256], vec![-3_i8; 256]);
     for kernel in Kernel::available() {
         for length in 0..200 {
@@ -47,7 +47,7 @@ fn nothing_beyond_the_end_counts() {
 }
 
 #[test]
-fn sums_wrap_alike_in_every_kernel() {
+fn kernels_wrap_sums_alike() {
     let codes = vec![i8::MIN; 1 << 18];
     for kernel in Kernel::available() {
         assert_eq!(
@@ -60,14 +60,14 @@ fn sums_wrap_alike_in_every_kernel() {
 }
 
 #[test]
-fn codes_of_different_lengths_are_refused_by_every_kernel() {
+fn different_lengths_panic() {
     for kernel in Kernel::available() {
         assert!(std::panic::catch_unwind(|| kernel.dot_i8(&[1; 64], &[1; 65])).is_err());
     }
 }
 
 #[test]
-fn the_best_kernel_is_the_first_available_and_each_has_its_own_name() {
+fn best_kernel_comes_first_and_names_differ() {
     assert_eq!(Some(Kernel::best()), Kernel::available().next());
     assert_eq!(Kernel::available().last(), Some(Kernel::scalar()));
     let names: std::collections::HashSet<_> = Kernel::available().map(Kernel::name).collect();
@@ -75,7 +75,7 @@ fn the_best_kernel_is_the_first_available_and_each_has_its_own_name() {
 }
 
 #[test]
-fn prefetching_any_slice_is_harmless() {
+fn prefetch_accepts_any_slice() {
     prefetch::<u32>(&[]);
     prefetch(&[1_u8; 1000]);
 }

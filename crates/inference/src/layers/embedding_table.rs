@@ -4,8 +4,8 @@ use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::HalfFormat;
 
 use super::gguf_blocks::Blocks;
-use super::packing::WeightFormat;
-use super::tensor_data::{TensorData, TensorValues, nearest_bf16, widened};
+use super::packing::LinearFormat;
+use super::tensor_data::{TensorData, TensorValues, widened};
 use crate::error::LoadError;
 
 /// Rows of a part of a quantized table: reading one row dequantizes its part.
@@ -27,15 +27,16 @@ enum TableRows {
 impl Table {
     /// Converts f32 values to bf16 where `format` is smaller than f32; 16-bit values and blocks are kept unless `format`
     /// is f32.
-    pub fn pack(data: TensorData, format: WeightFormat) -> Result<Self, LoadError> {
+    pub fn pack(data: TensorData, format: LinearFormat) -> Result<Self, LoadError> {
         let width = data.shape.last().copied().unwrap_or(0);
         let rows = match (data.values, format) {
             (TensorValues::Gguf(kind, bytes), _) => TableRows::Gguf(Blocks::cut(kind, &bytes, width, PART)?),
-            (TensorValues::F32(values), WeightFormat::F32 | WeightFormat::AsInFile) => TableRows::F32(values),
-            (TensorValues::F32(values), _) => {
-                TableRows::Half(values.into_iter().map(nearest_bf16).collect(), HalfFormat::Bf16)
-            }
-            (TensorValues::Half(halves, half), WeightFormat::F32) => TableRows::F32(widened(&halves, half)),
+            (TensorValues::F32(values), LinearFormat::F32 | LinearFormat::AsInFile) => TableRows::F32(values),
+            (TensorValues::F32(values), _) => TableRows::Half(
+                values.into_iter().map(|x| HalfFormat::Bf16.from_f32(x)).collect(),
+                HalfFormat::Bf16,
+            ),
+            (TensorValues::Half(halves, half), LinearFormat::F32) => TableRows::F32(widened(&halves, half)),
             (TensorValues::Half(halves, half), _) => TableRows::Half(halves, half),
         };
         Ok(Self { rows, width })

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use candle_core::Device;
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
-use eidetic_kernels::matrix::PackedF32;
+use eidetic_kernels::matrix::{PackedWeights, WeightFormat};
 
 use crate::error::LoadError;
 
@@ -65,8 +65,8 @@ impl Blocks {
     }
 
     /// The same weights, packed for products.
-    pub fn dequantized(&self) -> PackedF32 {
-        PackedF32::pack(&self.values(), self.outputs, self.inputs)
+    pub fn dequantized(&self) -> PackedWeights {
+        PackedWeights::pack(&self.values(), WeightFormat::F32, self.outputs, self.inputs)
     }
 
     #[cfg(test)]

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use eidetic_kernels::Kernel;
-use eidetic_kernels::matrix::{Epilogue, EpilogueOp, HalfScratch, QuantizedRows, Rows, RowsMut};
+use eidetic_kernels::matrix::{Epilogue, EpilogueOp, InputScratch, ProductInput, RowsMut};
 use rayon::prelude::*;
 
 use super::matrix::Matrix;
-use super::packing::{LinearWeights, PackedPart, PackedTensor};
+use super::packing::{LinearFormat, LinearWeights, PackedPart, PackedTensor};
 use super::weights::Weights;
 use crate::error::LoadError;
 
@@ -20,49 +20,18 @@ pub struct Linear {
     bias: Option<Vec<f32>>,
 }
 
-/// Memory that products need besides their operands, used again by the next product.
-#[derive(Default)]
-pub struct ProductScratch {
-    /// Rows in 8 bits.
-    pub codes: QuantizedRows,
-    /// A panel of 16-bit weights, widened.
-    pub half: HalfScratch,
-}
-
 /// The left side of products, in the form that their weights need. Made once for all products that share it.
 #[derive(Clone, Copy)]
 pub struct Input<'a> {
-    rows: InputRows<'a>,
+    rows: ProductInput<'a>,
     count: usize,
 }
 
-#[derive(Clone, Copy)]
-enum InputRows<'a> {
-    F32(Rows<'a>),
-    Quantized(&'a QuantizedRows),
-}
-
 impl PackedPart {
-    fn product(
-        &self,
-        kernel: Kernel,
-        rows: InputRows<'_>,
-        epilogue: Epilogue<'_>,
-        out: RowsMut<'_>,
-        half: &mut HalfScratch,
-    ) {
-        match (self, rows) {
-            (Self::F32(weights), InputRows::F32(rows)) => kernel.product(rows, weights, epilogue, out),
-            (Self::Half(weights), InputRows::F32(rows)) => {
-                kernel.half_product(rows, weights, epilogue, out, half);
-            }
-            (Self::Gguf(blocks), InputRows::F32(rows)) => {
-                kernel.product(rows, &blocks.dequantized(), epilogue, out);
-            }
-            (Self::Int8(weights), InputRows::Quantized(codes)) => {
-                kernel.int8_product(codes, weights, epilogue, out);
-            }
-            _ => unreachable!("inputs are made for weights of the same form"),
+    fn product(&self, kernel: Kernel, rows: ProductInput<'_>, epilogue: Epilogue<'_>, out: RowsMut<'_>) {
+        match self {
+            Self::Packed(weights) => kernel.product(rows, weights, epilogue, out),
+            Self::Gguf(blocks) => kernel.product(rows, &blocks.dequantized(), epilogue, out),
         }
     }
 }
@@ -112,8 +81,8 @@ impl Linear {
     }
 
     /// All `rows` as input of this product, and of others whose weights have the same form.
-    pub fn input<'a>(&self, kernel: Kernel, rows: &'a Matrix, codes: &'a mut QuantizedRows) -> Input<'a> {
-        self.input_rows(kernel, rows, 0..rows.count(), codes)
+    pub fn input<'a>(&self, kernel: Kernel, rows: &'a Matrix, scratch: &'a mut InputScratch) -> Input<'a> {
+        self.input_rows(kernel, rows, 0..rows.count(), scratch)
     }
 
     /// As [`input`](Self::input), for some rows of a matrix.
@@ -122,48 +91,34 @@ impl Linear {
         kernel: Kernel,
         rows: &'a Matrix,
         range: Range<usize>,
-        codes: &'a mut QuantizedRows,
+        scratch: &'a mut InputScratch,
     ) -> Input<'a> {
         debug_assert_eq!(rows.width(), self.inputs(), "rows of another width");
         let count = range.len();
         let rows = rows.rows(range.start, count);
-        let rows = if matches!(self.weights.parts().first(), Some(PackedPart::Int8(_))) {
-            codes.quantize(kernel, rows, self.inputs());
-            InputRows::Quantized(codes)
-        } else {
-            InputRows::F32(rows)
+        let rows = match (self.weights.format(), self.weights.parts().first()) {
+            (LinearFormat::Bf16 | LinearFormat::Int8, Some(PackedPart::Packed(weights))) => {
+                kernel.prepare(rows, weights, scratch)
+            }
+            _ => ProductInput::F32(rows),
         };
         Input { rows, count }
     }
 
     /// The product on the caller's thread, plus bias, into `out`. With [`EpilogueOp::Accumulate`], `out` must have one row
     /// of outputs for each row of the input.
-    pub fn forward(
-        &self,
-        kernel: Kernel,
-        input: Input<'_>,
-        op: EpilogueOp,
-        out: &mut Matrix,
-        half: &mut HalfScratch,
-    ) {
+    pub fn forward(&self, kernel: Kernel, input: Input<'_>, op: EpilogueOp, out: &mut Matrix) {
         out.reshape(input.count, self.outputs());
-        self.forward_rows(kernel, input, op, out.values_mut(), half);
+        self.forward_rows(kernel, input, op, out.values_mut());
     }
 
     /// As [`forward`](Self::forward), into rows of outputs that follow each other.
-    pub fn forward_rows(
-        &self,
-        kernel: Kernel,
-        input: Input<'_>,
-        op: EpilogueOp,
-        out: &mut [f32],
-        half: &mut HalfScratch,
-    ) {
+    pub fn forward_rows(&self, kernel: Kernel, input: Input<'_>, op: EpilogueOp, out: &mut [f32]) {
         for (number, part) in self.weights.parts().iter().enumerate() {
             let first = number * self.weights.part();
             let columns = out.get_mut(first..).unwrap_or_default();
             let columns = RowsMut::new(columns, self.outputs(), input.count);
-            part.product(kernel, input.rows, self.epilogue(number, part, op), columns, half);
+            part.product(kernel, input.rows, self.epilogue(number, part, op), columns);
         }
     }
 
@@ -173,7 +128,7 @@ impl Linear {
         let threads = rayon::current_num_threads();
         let parts = self.weights.parts().len();
         if threads == 1 || rows.count() * threads.min(parts) < 2 {
-            let scratch = &mut ProductScratch::default();
+            let scratch = &mut InputScratch::default();
             self.forward_range(kernel, rows, 0..rows.count(), op, out.values_mut(), scratch);
         } else if rows.count() >= MIN_ROWS * threads || parts == 1 {
             self.share_rows(kernel, rows, op, out, threads);
@@ -189,10 +144,10 @@ impl Linear {
         range: Range<usize>,
         op: EpilogueOp,
         out: &mut [f32],
-        scratch: &mut ProductScratch,
+        scratch: &mut InputScratch,
     ) {
-        let input = self.input_rows(kernel, rows, range, &mut scratch.codes);
-        self.forward_rows(kernel, input, op, out, &mut scratch.half);
+        let input = self.input_rows(kernel, rows, range, scratch);
+        self.forward_rows(kernel, input, op, out);
     }
 
     /// Many rows: each thread multiplies some of them with all weights.
@@ -201,7 +156,7 @@ impl Linear {
         let chunks = out.values_mut().par_chunks_mut((height * self.outputs()).max(1));
         chunks
             .enumerate()
-            .for_each_init(ProductScratch::default, |scratch, (number, out)| {
+            .for_each_init(InputScratch::default, |scratch, (number, out)| {
                 let first = number * height;
                 let last = rows.count().min(first + height);
                 self.forward_range(kernel, rows, first..last, op, out, scratch);
@@ -214,15 +169,15 @@ impl Linear {
             EpilogueOp::Accumulate => EpilogueOp::Store,
             other => other,
         };
-        let mut codes = QuantizedRows::default();
-        let input = self.input(kernel, rows, &mut codes);
+        let mut scratch = InputScratch::default();
+        let input = self.input(kernel, rows, &mut scratch);
         let parts = self.weights.parts().par_iter().enumerate();
         let results: Vec<Matrix> = parts
-            .map_init(HalfScratch::default, |half, (number, part)| {
+            .map(|(number, part)| {
                 let mut result = Matrix::default();
                 result.reshape(rows.count(), part.outputs());
                 let epilogue = self.epilogue(number, part, before);
-                part.product(kernel, input.rows, epilogue, result.all_mut(), half);
+                part.product(kernel, input.rows, epilogue, result.all_mut());
                 result
             })
             .collect();
@@ -260,7 +215,7 @@ mod tests {
     use eidetic_kernels::matrix::Activation;
 
     use super::*;
-    use crate::layers::packing::WeightFormat;
+    use crate::layers::packing::LinearFormat;
     use crate::layers::tensor_data::{TensorData, TensorValues};
 
     fn matrix(count: usize, width: usize) -> Matrix {
@@ -272,7 +227,7 @@ mod tests {
         result
     }
 
-    fn linear(format: WeightFormat, part: usize) -> Linear {
+    fn linear(format: LinearFormat, part: usize) -> Linear {
         let (inputs, outputs) = (40, 300);
         let data = TensorData {
             shape: vec![outputs, inputs],
@@ -308,7 +263,7 @@ mod tests {
             EpilogueOp::Accumulate,
             EpilogueOp::Activate(Activation::Gelu),
         ];
-        for format in [WeightFormat::F32, WeightFormat::Bf16, WeightFormat::Int8] {
+        for format in [LinearFormat::F32, LinearFormat::Bf16, LinearFormat::Int8] {
             let linear = linear(format, 128);
             for (count, op) in [0, 1, 5, 100, 200]
                 .into_iter()
@@ -328,11 +283,11 @@ mod tests {
 
     #[test]
     fn every_format_computes_the_product() {
-        let exact = run(&linear(WeightFormat::F32, usize::MAX), 1, 9, EpilogueOp::Store);
+        let exact = run(&linear(LinearFormat::F32, usize::MAX), 1, 9, EpilogueOp::Store);
         for (format, tolerance) in [
-            (WeightFormat::AsInFile, 1e-6),
-            (WeightFormat::Bf16, 0.1),
-            (WeightFormat::Int8, 0.2),
+            (LinearFormat::AsInFile, 1e-6),
+            (LinearFormat::Bf16, 0.1),
+            (LinearFormat::Int8, 0.2),
         ] {
             let error = largest_error(&exact, &run(&linear(format, 128), 1, 9, EpilogueOp::Store));
             assert!(error < tolerance, "{format:?}: {error}");

@@ -1,11 +1,11 @@
 //! The form in which each tensor of a file is held: values, a table of embeddings, or weights packed for products.
 
 use eidetic_domain::Precision;
-use eidetic_kernels::matrix::{HalfFormat, PackedF32, PackedHalf, PackedInt8};
+use eidetic_kernels::matrix::{HalfFormat, PackedWeights, WeightFormat};
 
 use super::embedding_table::Table;
 use super::gguf_blocks::Blocks;
-use super::tensor_data::{TensorData, TensorValues, nearest_bf16, widened};
+use super::tensor_data::{TensorData, TensorValues, widened};
 use super::weights::Weights;
 use crate::error::LoadError;
 use crate::two_tower::fastvit_weights::IntoValues;
@@ -45,10 +45,11 @@ pub enum Exactness {
 
 /// The type in which weights are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WeightFormat {
+pub enum LinearFormat {
     F32,
     /// f32 or 16 bits, as the file has them; a product is exact either way.
     AsInFile,
+    /// bf16; where processors multiply it, the other side of products is rounded to bf16 too.
     Bf16,
     Int8,
 }
@@ -82,24 +83,23 @@ pub struct LinearWeights {
     part: usize,
     outputs: usize,
     inputs: usize,
+    format: LinearFormat,
 }
 
 /// Some outputs' weights.
 pub enum PackedPart {
-    F32(PackedF32),
-    Half(PackedHalf),
-    Int8(PackedInt8),
+    Packed(PackedWeights),
     Gguf(Blocks),
 }
 
 impl PackOptions {
     /// The type of the weights of products.
-    pub const fn linear_format(&self) -> WeightFormat {
+    pub const fn linear_format(&self) -> LinearFormat {
         match (self.precision, self.halves) {
-            (Precision::F32, HalfWeights::Widened) => WeightFormat::F32,
-            (Precision::F32, HalfWeights::Kept) => WeightFormat::AsInFile,
-            (Precision::Bf16, _) => WeightFormat::Bf16,
-            (Precision::Int8, _) => WeightFormat::Int8,
+            (Precision::F32, HalfWeights::Widened) => LinearFormat::F32,
+            (Precision::F32, HalfWeights::Kept) => LinearFormat::AsInFile,
+            (Precision::Bf16, _) => LinearFormat::Bf16,
+            (Precision::Int8, _) => LinearFormat::Int8,
         }
     }
 }
@@ -108,7 +108,7 @@ impl PackOptions {
 pub fn pack(name: &str, data: TensorData, options: &PackOptions) -> Result<PackedTensor, LoadError> {
     let format = |exactness| match exactness {
         Exactness::Rounded => options.linear_format(),
-        Exactness::Exact => WeightFormat::F32,
+        Exactness::Exact => LinearFormat::F32,
     };
     let linear = |data, exactness| {
         LinearWeights::pack(data, format(exactness), options.part)
@@ -150,12 +150,12 @@ impl PackError {
 impl LinearWeights {
     /// Packs a matrix in parts of `part` outputs. The first axis is the outputs, all others together are the inputs.
     /// Quantized blocks stay as they are in any format.
-    pub fn pack(data: TensorData, format: WeightFormat, part: usize) -> Result<Self, PackError> {
+    pub fn pack(data: TensorData, format: LinearFormat, part: usize) -> Result<Self, PackError> {
         let outputs = data.rows().unwrap_or(1);
         // Where this saturates the tensor is empty: another part of the shape is 0.
         let sides = data.shape.iter().skip(1);
         let inputs = sides.fold(1_usize, |all, side| all.saturating_mul(*side));
-        if format == WeightFormat::Int8 && inputs > MAX_INT8_INPUTS {
+        if format == LinearFormat::Int8 && inputs > MAX_INT8_INPUTS {
             return Err(PackError::TooManyInputs(inputs));
         }
         let size = inputs.max(1).saturating_mul(part);
@@ -182,6 +182,7 @@ impl LinearWeights {
             part,
             outputs,
             inputs,
+            format,
         })
     }
 
@@ -201,25 +202,27 @@ impl LinearWeights {
     pub const fn inputs(&self) -> usize {
         self.inputs
     }
+
+    pub const fn format(&self) -> LinearFormat {
+        self.format
+    }
 }
 
 impl PackedPart {
-    fn from_f32(values: &[f32], format: WeightFormat, inputs: usize) -> Self {
-        let outputs = values.len() / inputs;
-        match format {
-            WeightFormat::F32 | WeightFormat::AsInFile => Self::F32(PackedF32::pack(values, outputs, inputs)),
-            WeightFormat::Bf16 => {
-                let halves: Vec<u16> = values.iter().map(|x| nearest_bf16(*x)).collect();
-                Self::Half(PackedHalf::pack(&halves, HalfFormat::Bf16, outputs, inputs))
-            }
-            WeightFormat::Int8 => Self::Int8(PackedInt8::pack(values, outputs, inputs)),
-        }
+    fn from_f32(values: &[f32], format: LinearFormat, inputs: usize) -> Self {
+        let format = match format {
+            LinearFormat::F32 | LinearFormat::AsInFile => WeightFormat::F32,
+            LinearFormat::Bf16 => WeightFormat::Half(HalfFormat::Bf16),
+            LinearFormat::Int8 => WeightFormat::Int8,
+        };
+        Self::Packed(PackedWeights::pack(values, format, values.len() / inputs, inputs))
     }
 
-    fn from_half(halves: &[u16], half: HalfFormat, format: WeightFormat, inputs: usize) -> Self {
+    fn from_half(halves: &[u16], half: HalfFormat, format: LinearFormat, inputs: usize) -> Self {
         match (format, half) {
-            (WeightFormat::AsInFile, _) | (WeightFormat::Bf16, HalfFormat::Bf16) => {
-                Self::Half(PackedHalf::pack(halves, half, halves.len() / inputs, inputs))
+            (LinearFormat::AsInFile, _) | (LinearFormat::Bf16, HalfFormat::Bf16) => {
+                let outputs = halves.len() / inputs;
+                Self::Packed(PackedWeights::pack_half(halves, half, outputs, inputs))
             }
             _ => Self::from_f32(&widened(halves, half), format, inputs),
         }
@@ -227,9 +230,7 @@ impl PackedPart {
 
     pub const fn outputs(&self) -> usize {
         match self {
-            Self::F32(weights) => weights.outputs(),
-            Self::Half(weights) => weights.outputs(),
-            Self::Int8(weights) => weights.outputs(),
+            Self::Packed(weights) => weights.outputs(),
             Self::Gguf(weights) => weights.outputs(),
         }
     }
@@ -237,14 +238,8 @@ impl PackedPart {
     /// Bytes that the weights take.
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
-        const PANEL: usize = 32;
         match self {
-            Self::F32(weights) => 4 * weights.outputs().next_multiple_of(PANEL) * weights.inputs(),
-            Self::Half(weights) => weights.bytes(),
-            Self::Int8(weights) => {
-                // A scale and a sum for each output.
-                weights.outputs().next_multiple_of(PANEL) * (weights.inputs().next_multiple_of(4) + 8)
-            }
+            Self::Packed(weights) => weights.bytes(),
             Self::Gguf(weights) => weights.bytes(),
         }
     }

@@ -51,7 +51,7 @@ impl TensorData {
     pub fn scalar(&self) -> Option<f32> {
         match &self.values {
             TensorValues::F32(values) if values.len() == 1 => Some(values[0]),
-            TensorValues::Half(halves, format) if halves.len() == 1 => Some(format.widened(halves[0])),
+            TensorValues::Half(halves, format) if halves.len() == 1 => Some(format.to_f32(halves[0])),
             _ => None,
         }
     }
@@ -129,16 +129,7 @@ fn permuted<T: Copy>(values: &[T], shape: &[usize], axes: &[usize]) -> Vec<T> {
 
 /// 16-bit values as f32.
 pub fn widened(halves: &[u16], format: HalfFormat) -> Vec<f32> {
-    halves.iter().map(|bits| format.widened(*bits)).collect()
-}
-
-/// The nearest bf16; ties go to the even one, and values that are not finite stay so.
-pub fn nearest_bf16(x: f32) -> u16 {
-    let bits = x.to_bits();
-    if !x.is_finite() {
-        return (bits >> 16) as u16 | u16::from(x.is_nan()) << 6;
-    }
-    ((bits + 0x7fff + (bits >> 16 & 1)) >> 16) as u16
+    halves.iter().map(|bits| format.to_f32(*bits)).collect()
 }
 
 #[cfg(test)]
@@ -155,27 +146,5 @@ mod tests {
         assert_eq!(transposed.shape, [3, 2]);
         assert_eq!(transposed.into_f32().unwrap(), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
         assert_eq!(tensor.permuted(&[0]), None);
-    }
-
-    #[test]
-    fn rounding_to_bf16_takes_nearest() {
-        // Bits of f32 and of bf16: exact, below and above the middle, in the middle of an even and an odd, infinite.
-        for (bits, expected) in [
-            (0x3f80_0000, 0x3f80),
-            (0x3f80_7fff, 0x3f80),
-            (0x3f80_8001, 0x3f81),
-            (0x3f80_8000, 0x3f80),
-            (0x3f81_8000, 0x3f82),
-            (0xbf80_ffff, 0xbf81),
-            (0x7f7f_ffff, 0x7f80),
-            (0xff80_0000, 0xff80),
-        ] {
-            assert_eq!(nearest_bf16(f32::from_bits(bits)), expected, "{bits:#x}");
-        }
-        assert!(
-            HalfFormat::Bf16
-                .widened(nearest_bf16(f32::from_bits(0x7f80_0001)))
-                .is_nan()
-        );
     }
 }

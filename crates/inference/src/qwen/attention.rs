@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use eidetic_kernels::Kernel;
-use eidetic_kernels::matrix::{AttentionScratch, Heads, Mask, Rows, RowsMut};
+use eidetic_kernels::matrix::{Attention, AttentionScratch, Heads, Mask, Rows, RowsMut};
 use rayon::prelude::*;
 
 use crate::layers::matrix::Matrix;
@@ -68,15 +68,18 @@ pub fn attention(
     tasks.for_each_init(AttentionScratch::default, |scratch, (task, out)| {
         for head in 0..heads.heads {
             let shared = head / (heads.heads / heads.shared);
-            kernel.attention(
-                Heads {
+            let attention = Attention {
+                heads: Heads {
                     count: 1,
                     width: heads.width,
                 },
                 mask,
-                queries.head(head, heads.width, &task.queries),
-                keys.head(shared, heads.width, &task.keys),
-                values.head(shared, heads.width, &task.keys),
+                queries: queries.head(head, heads.width, &task.queries),
+                keys: keys.head(shared, heads.width, &task.keys),
+                values: values.head(shared, heads.width, &task.keys),
+            };
+            kernel.attention(
+                attention,
                 RowsMut::new(&mut out[head * heads.width..], width, task.queries.len()),
                 scratch,
             );

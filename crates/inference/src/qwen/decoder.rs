@@ -211,7 +211,7 @@ impl Layer {
             .forward_parallel(kernel, &b.normed, EpilogueOp::Store, &mut b.gate);
         self.up
             .forward_parallel(kernel, &b.normed, EpilogueOp::Store, &mut b.up);
-        each_row(&mut b.gate, |row, gate| kernel.gate(gate, b.up.row(row)));
+        each_row(&mut b.gate, |row, gate| kernel.swiglu(gate, b.up.row(row)));
         self.down
             .forward_parallel(kernel, &b.gate, EpilogueOp::Accumulate, hidden);
     }

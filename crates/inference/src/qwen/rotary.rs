@@ -36,7 +36,7 @@ impl Angles {
         let width = 2 * self.cosines.width();
         each_row(rows, |number, row| {
             for head in row[first..first + heads * width].chunks_exact_mut(width) {
-                kernel.rotate(head, self.cosines.row(number), self.sines.row(number));
+                kernel.apply_rotary(head, self.cosines.row(number), self.sines.row(number));
             }
         });
     }

@@ -1,10 +1,10 @@
-//! Plain Rust: what runs where nothing else does.
+//! Portable Rust, for processors without a vector instruction set that kernels are written for.
 
-/// Independent sums, so that the compiler may keep them in one register of whatever width it has.
+/// Independent sums, which compilers keep in registers of whatever width the target has.
 const LANES: usize = 8;
 
 /// `Σ aᵢ·bᵢ`; panics if the lengths differ.
-pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len(), "vectors of different lengths");
     let (a_chunks, a_tail) = a.as_chunks::<LANES>();
     let (b_chunks, b_tail) = b.as_chunks::<LANES>();
@@ -18,8 +18,8 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + tail
 }
 
-/// One [`dot`] a row of `matrix`.
-pub(crate) fn dot_rows(query: &[f32], matrix: &[f32], scores: &mut [f32]) {
+/// One [`dot`] per row of `matrix`.
+pub(super) fn dot_rows(query: &[f32], matrix: &[f32], scores: &mut [f32]) {
     for (row, score) in scores.iter_mut().enumerate() {
         *score = dot(query, &matrix[row * query.len()..][..query.len()]);
     }

@@ -1,7 +1,8 @@
 //! AVX2, AVX-VNNI and AVX-512 VNNI.
 //!
-//! The VNNI instruction multiplies unsigned by signed bytes. Flipping the upper bit of `b` makes it `b` + 128, unsigned;
-//! what that adds, 128·Σa, is summed by the same instruction and taken off at the end.
+//! The VNNI instruction multiplies unsigned by signed bytes. Flipping the upper bit of `b` gives the
+//! unsigned byte `b` + 128. The excess of 128·Σa is summed by the same instruction and subtracted at the
+//! end.
 
 use std::arch::x86_64::{
     __m256i, _mm_add_epi32, _mm_cvtsi128_si32, _mm_loadu_si128, _mm_shuffle_epi32, _mm256_add_epi32,
@@ -16,12 +17,12 @@ use super::scalar;
 /// # Safety
 /// The processor has AVX2, and `b` is as long as `a`.
 #[target_feature(enable = "avx2")]
-pub(crate) unsafe fn dot_avx2(a: &[i8], b: &[i8]) -> i32 {
+pub(super) unsafe fn dot_avx2(a: &[i8], b: &[i8]) -> i32 {
     const STEP: usize = 16;
     let whole = a.len() - a.len() % STEP;
     let (mut even, mut odd) = (_mm256_setzero_si256(), _mm256_setzero_si256());
     for at in (0..whole).step_by(STEP) {
-        // SAFETY: 16 bytes from `at` on lie within both, and the processor has AVX2.
+        // SAFETY: both slices have at least 16 bytes from `at` on.
         let product = unsafe {
             let a = _mm256_cvtepi8_epi16(_mm_loadu_si128(a.as_ptr().add(at).cast()));
             let b = _mm256_cvtepi8_epi16(_mm_loadu_si128(b.as_ptr().add(at).cast()));
@@ -35,13 +36,13 @@ pub(crate) unsafe fn dot_avx2(a: &[i8], b: &[i8]) -> i32 {
 /// # Safety
 /// The processor has AVX2 and AVX-VNNI, and `b` is as long as `a`.
 #[target_feature(enable = "avx2,avxvnni")]
-pub(crate) unsafe fn dot_avx_vnni(a: &[i8], b: &[i8]) -> i32 {
+pub(super) unsafe fn dot_avx_vnni(a: &[i8], b: &[i8]) -> i32 {
     const STEP: usize = 32;
     let whole = a.len() - a.len() % STEP;
     let flip = _mm256_set1_epi8(i8::MIN);
     let (mut products, mut excess) = (_mm256_setzero_si256(), _mm256_setzero_si256());
     for at in (0..whole).step_by(STEP) {
-        // SAFETY: 32 bytes from `at` on lie within both.
+        // SAFETY: both slices have at least 32 bytes from `at` on.
         let (a, b) = unsafe {
             (
                 _mm256_loadu_si256(a.as_ptr().add(at).cast()),
@@ -57,17 +58,17 @@ pub(crate) unsafe fn dot_avx_vnni(a: &[i8], b: &[i8]) -> i32 {
 /// # Safety
 /// The processor has AVX-512F, AVX-512BW and AVX-512 VNNI, and `b` is as long as `a`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-pub(crate) unsafe fn dot_avx512_vnni(a: &[i8], b: &[i8]) -> i32 {
+pub(super) unsafe fn dot_avx512_vnni(a: &[i8], b: &[i8]) -> i32 {
     const STEP: usize = 64;
     let whole = a.len() - a.len() % STEP;
     let flip = _mm512_set1_epi8(i8::MIN);
     let zero = _mm512_setzero_si512();
-    // Two of each: a sum waits some cycles for the one before.
+    // Two of each, since an addition to a sum waits some cycles for the previous one.
     let (mut products, mut others) = (zero, zero);
     let (mut excess, mut other_excess) = (zero, zero);
     let mut at = 0;
     while at + 2 * STEP <= whole {
-        // SAFETY: 128 bytes from `at` on lie within both.
+        // SAFETY: both slices have at least 128 bytes from `at` on.
         let (a0, b0, a1, b1) = unsafe {
             (
                 _mm512_loadu_si512(a.as_ptr().add(at).cast()),
@@ -83,7 +84,7 @@ pub(crate) unsafe fn dot_avx512_vnni(a: &[i8], b: &[i8]) -> i32 {
         at += 2 * STEP;
     }
     if at < whole {
-        // SAFETY: 64 bytes from `at` on lie within both.
+        // SAFETY: both slices have at least 64 bytes from `at` on.
         let (a, b) = unsafe {
             (
                 _mm512_loadu_si512(a.as_ptr().add(at).cast()),
@@ -96,14 +97,14 @@ pub(crate) unsafe fn dot_avx512_vnni(a: &[i8], b: &[i8]) -> i32 {
     }
     if at < a.len() {
         let mask = (1_u64 << (a.len() - at)) - 1;
-        // SAFETY: bytes outside the mask are not read, and those in it lie within both.
+        // SAFETY: bytes outside the mask are not read, and those in the mask lie within both slices.
         let (a, b) = unsafe {
             (
                 _mm512_maskz_loadu_epi8(mask, a.as_ptr().add(at)),
                 _mm512_maskz_loadu_epi8(mask, b.as_ptr().add(at)),
             )
         };
-        // Where `a` is masked to zero, whatever `b` holds adds nothing.
+        // Where the mask makes `a` zero, the products are zero whatever `b` is.
         others = _mm512_dpbusd_epi32(others, _mm512_xor_si512(b, flip), a);
         other_excess = _mm512_dpbusd_epi32(other_excess, flip, a);
     }

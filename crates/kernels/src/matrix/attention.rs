@@ -1,107 +1,121 @@
-//! Attention of one sequence: softmax(queries · keysᵀ) · values, head by head.
+//! Scaled dot-product attention of one sequence, head by head.
 
-use super::{Epilogue, Kernel, PANEL, PackedF32, Rows, RowsMut, check_rows};
+use super::packed_weights::F32Panels;
+use super::{PANEL, Rows, RowsMut};
+use crate::Kernel;
 
-/// How rows are shared among heads: head `h` has the columns from `h · width` on.
+/// How the columns of a row are divided among attention heads: head `h` has columns `h · width..(h + 1) ·
+/// width`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heads {
-    /// Heads.
+    /// Number of heads.
     pub count: usize,
     /// Columns of a head.
     pub width: usize,
 }
 
-/// Which keys a query sees.
+/// Which keys a query attends to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mask {
-    /// All of them.
+    /// All keys.
     None,
-    /// Its own and those before it: query `i` of `q` stands at key `k − q + i` of `k`.
+    /// The key at its own position and those before it. The last query has the position of the last key.
     Causal,
 }
 
-/// Memory that attention uses again and again.
+/// The operands of [`Kernel::attention`]. All rows have `heads.count · heads.width` numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct Attention<'a> {
+    /// How columns are divided among heads.
+    pub heads: Heads,
+    /// Which keys a query attends to.
+    pub mask: Mask,
+    /// One row per query.
+    pub queries: Rows<'a>,
+    /// One row per key.
+    pub keys: Rows<'a>,
+    /// One row per key.
+    pub values: Rows<'a>,
+}
+
+/// Memory of [`Kernel::attention`], which is reused from call to call.
 #[derive(Debug, Default)]
 pub struct AttentionScratch {
-    keys: PackedF32,
-    values: PackedF32,
+    keys: F32Panels,
+    values: F32Panels,
     scores: Vec<f32>,
 }
 
 impl Kernel {
-    /// For each query the mean of `values`, weighted by the softmax of its products with `keys` over √width, into `out`.
-    /// All rows have `heads.count · heads.width` numbers.
+    /// `softmax(queries · keysᵀ / √width) · values` for each head, into `out`, which has one row per query.
     ///
     /// # Panics
-    /// If a slice is too short, `out` has not one row a query, `values` not one a key, or a query would see no key.
-    #[expect(clippy::too_many_arguments, reason = "a formula of that many parts")]
-    pub fn attention(
-        self,
-        heads: Heads,
-        mask: Mask,
-        queries: Rows<'_>,
-        keys: Rows<'_>,
-        values: Rows<'_>,
-        out: RowsMut<'_>,
-        scratch: &mut AttentionScratch,
-    ) {
+    /// If a slice is too short for its rows, if there are not as many rows in `out` as queries and as many
+    /// values as keys, or if a query would attend to no key.
+    pub fn attention(self, attention: Attention<'_>, out: RowsMut<'_>, scratch: &mut AttentionScratch) {
+        let Attention {
+            heads,
+            mask,
+            queries,
+            keys,
+            values,
+        } = attention;
         let width = heads.count * heads.width;
         for rows in [queries, keys, values] {
             rows.check(width);
         }
+        out.check(queries.count, width);
         let RowsMut {
-            values: means,
+            values: result,
             stride,
             count,
         } = out;
-        check_rows(means.len(), stride, count, width);
-        assert!(values.count == keys.count && count == queries.count);
+        assert_eq!(values.count, keys.count, "as many values as keys");
         assert!(
             queries.count <= keys.count || mask == Mask::None,
-            "a query before the first key"
+            "a causal query before the first key"
         );
         if queries.count == 0 || keys.count == 0 {
             return;
         }
         for head in 0..heads.count {
             let first = head * heads.width;
-            scratch.load(heads.width, first, keys, values);
-            scratch.score(self, queries, first);
-            scratch.weigh(self, queries.count, mask, heads.width);
-            let result = RowsMut::new(&mut means[first..], stride, count);
+            scratch.pack(heads.width, first, keys, values);
+            scratch.compute_scores(self, queries, first);
+            scratch.normalize_scores(self, queries.count, mask, heads.width);
+            let result = RowsMut::new(&mut result[first..], stride, count);
             let weights = Rows::new(&scratch.scores, scratch.stride(), queries.count);
-            self.product(weights, &scratch.values, Epilogue::none(), result);
+            self.f32_product(weights, &scratch.values, result);
         }
     }
 }
 
 impl AttentionScratch {
-    /// Packs the columns of one head from `first` on.
-    fn load(&mut self, width: usize, first: usize, keys: Rows<'_>, values: Rows<'_>) {
+    /// Packs the columns of one head, from `first` on.
+    fn pack(&mut self, width: usize, first: usize, keys: Rows<'_>, values: Rows<'_>) {
         self.keys
             .repack(&keys.values[first..], keys.stride, keys.count, width);
         self.values
             .repack_transposed(&values.values[first..], values.stride, width, values.count);
     }
 
-    fn score(&mut self, kernel: Kernel, queries: Rows<'_>, first: usize) {
+    fn compute_scores(&mut self, kernel: Kernel, queries: Rows<'_>, first: usize) {
         let stride = self.stride();
         self.scores.resize(queries.count * stride, 0.0);
         let queries = Rows::new(&queries.values[first..], queries.stride, queries.count);
         let scores = RowsMut::new(&mut self.scores, stride, queries.count);
-        kernel.product(queries, &self.keys, Epilogue::none(), scores);
+        kernel.f32_product(queries, &self.keys, scores);
     }
 
-    /// Turns scores into weights.
-    fn weigh(&mut self, kernel: Kernel, queries: usize, mask: Mask, width: usize) {
+    fn normalize_scores(&mut self, kernel: Kernel, queries: usize, mask: Mask, width: usize) {
         let scale = (width as f32).sqrt().recip();
         let (stride, keys) = (self.stride(), self.keys.outputs());
         for (query, row) in self.scores.chunks_exact_mut(stride).enumerate() {
-            let seen = match mask {
+            let attended = match mask {
                 Mask::None => keys,
                 Mask::Causal => keys - queries + query + 1,
             };
-            kernel.softmax(&mut row[..keys], seen, scale);
+            kernel.softmax(&mut row[..keys], attended, scale);
         }
     }
 

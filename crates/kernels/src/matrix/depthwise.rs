@@ -1,18 +1,20 @@
-//! Convolutions of each channel by itself, and activations behind a factor a channel. Plain Rust that is compiled once for
-//! each instruction set, like the elementwise over rows.
+//! Depthwise convolutions, and activations of scaled channels. Portable Rust, compiled for each instruction
+//! set.
 
-use super::epilogue::Activation;
-use crate::{Isa, Kernel};
+use super::Activation;
+use crate::Kernel;
+use crate::multiversion::multiversion;
 
-/// Channels whose sums stay in registers while a neighbourhood is gone through.
+/// Channels whose sums stay in registers over a window.
 const BLOCK: usize = 64;
-/// Channels of the smaller block for what is left over.
+/// Channels of the smaller blocks for the remainder.
 const SMALL: usize = 16;
 
-/// A convolution in which output `number · channels + c` sees channel `c` alone: square kernels of odd side, zeros around.
+/// A convolution whose output `m · channels + c` has channel `c` as its only input, for each `m` below the
+/// channel multiplier. Kernels are square and of odd side; maps are padded with zeros.
 #[derive(Debug, Clone)]
 pub struct Depthwise {
-    /// For each number: rows × columns × channels.
+    /// For each `m`: rows × columns × channels.
     weights: Vec<f32>,
     bias: Vec<f32>,
     channels: usize,
@@ -20,39 +22,44 @@ pub struct Depthwise {
     stride: usize,
 }
 
-/// A square map: rows × columns × channels.
+/// A square feature map: rows × columns × channels.
 #[derive(Debug, Clone, Copy)]
-pub struct SquareMap<'a> {
-    /// All its numbers.
+pub struct FeatureMap<'a> {
+    /// `side` · `side` · channels numbers.
     pub values: &'a [f32],
-    /// Rows, and columns.
+    /// Number of rows, and of columns.
     pub side: usize,
 }
 
 impl Depthwise {
-    /// Takes weights (outputs × kernel × kernel), where output `o` sees channel `o · channels / outputs`, and lays them out
-    /// so that the outputs of each number stand together.
+    /// Packs weights of shape (outputs × kernel × kernel) in the order of grouped convolutions: output `o`
+    /// has the input channel `o / multiplier`. The result has its outputs in the order that [`Depthwise`]
+    /// documents.
     ///
     /// # Panics
     /// If the kernel is even, the stride 0, or the lengths do not fit.
     pub fn pack(weights: &[f32], bias: &[f32], channels: usize, kernel: usize, stride: usize) -> Self {
         assert!(
             kernel % 2 == 1 && stride > 0 && channels > 0,
-            "an odd kernel that moves"
+            "kernel must be odd, stride and channels positive"
         );
         assert!(
             bias.len().is_multiple_of(channels),
-            "as many outputs of every channel"
+            "outputs must be a multiple of channels"
         );
-        assert_eq!(weights.len(), bias.len() * kernel * kernel, "a kernel an output");
-        let (times, taps) = (bias.len() / channels, kernel * kernel);
+        assert_eq!(
+            weights.len(),
+            bias.len() * kernel * kernel,
+            "one kernel per output"
+        );
+        let (multiplier, taps) = (bias.len() / channels, kernel * kernel);
         let mut packed = Vec::with_capacity(weights.len());
-        for number in 0..times {
+        for m in 0..multiplier {
             for tap in 0..taps {
-                packed.extend((0..channels).map(|c| weights[(c * times + number) * taps + tap]));
+                packed.extend((0..channels).map(|c| weights[(c * multiplier + m) * taps + tap]));
             }
         }
-        let ordered = (0..times).flat_map(|number| (0..channels).map(move |c| c * times + number));
+        let ordered = (0..multiplier).flat_map(|m| (0..channels).map(move |c| c * multiplier + m));
         Self {
             weights: packed,
             bias: ordered.map(|output| bias[output]).collect(),
@@ -62,90 +69,59 @@ impl Depthwise {
         }
     }
 
-    /// Channels of the result.
+    /// Channels of the output.
     pub const fn outputs(&self) -> usize {
         self.bias.len()
     }
 
-    /// Side of the result for a map of `side`.
+    /// Side of the output for an input of `side`.
     pub const fn side(&self, side: usize) -> usize {
         side.div_ceil(self.stride)
     }
 }
 
 impl Kernel {
-    /// Convolves one map into `out`: rows × columns × outputs, of [`Depthwise::side`].
+    /// Convolves one map into `out`, which has the shape rows × columns × outputs and a side of
+    /// [`Depthwise::side`].
     ///
     /// # Panics
-    /// If either slice is of another length.
-    pub fn depthwise(self, map: SquareMap<'_>, convolution: &Depthwise, out: &mut [f32]) {
+    /// If the length of either slice does not match.
+    pub fn depthwise(self, map: FeatureMap<'_>, convolution: &Depthwise, out: &mut [f32]) {
         let side = convolution.side(map.side);
         assert_eq!(
             map.values.len(),
             map.side * map.side * convolution.channels,
-            "a square map of all channels"
+            "input must be side × side × channels"
         );
         assert_eq!(
             out.len(),
             side * side * convolution.outputs(),
-            "room for the result"
+            "output must be side × side × outputs"
         );
-        convolve(self.isa(), map, convolution, out);
+        convolve(self, map, convolution, out);
     }
 
-    /// `activation(x · factor)` of each number of `row`.
+    /// `activation(x · factor)` for each number of `row` and its factor, in center.
     ///
     /// # Panics
     /// If the lengths differ.
     pub fn activate_scaled(self, row: &mut [f32], factors: &[f32], activation: Activation) {
-        assert_eq!(row.len(), factors.len(), "a factor a number");
-        activate(self.isa(), row, factors, activation);
+        assert_eq!(row.len(), factors.len(), "one factor per number");
+        activate(self, row, factors, activation);
     }
 }
 
-macro_rules! for_each_isa {
-    ($(fn $name:ident($($argument:ident: $kind:ty),*) = $body:path;)*) => {
-        $(
-            fn $name(isa: Isa, $($argument: $kind),*) {
-                match isa {
-                    Isa::Scalar => $body($($argument),*),
-                    #[cfg(target_arch = "x86_64")]
-                    Isa::Avx2 | Isa::AvxVnni => {
-                        #[target_feature(enable = "avx2,fma")]
-                        fn inner($($argument: $kind),*) {
-                            $body($($argument),*);
-                        }
-                        // SAFETY: a level is only made after its instruction set was found.
-                        unsafe { inner($($argument),*) }
-                    }
-                    #[cfg(target_arch = "x86_64")]
-                    Isa::Avx512 | Isa::Avx512Vnni => {
-                        #[target_feature(enable = "avx512f,avx512bw,avx2,fma")]
-                        fn inner($($argument: $kind),*) {
-                            $body($($argument),*);
-                        }
-                        // SAFETY: as above.
-                        unsafe { inner($($argument),*) }
-                    }
-                    #[cfg(target_arch = "aarch64")]
-                    Isa::Neon => $body($($argument),*),
-                }
-            }
-        )*
-    };
-}
-
-for_each_isa! {
-    fn convolve(map: SquareMap<'_>, convolution: &Depthwise, out: &mut [f32]) = convolve_all;
-    fn activate(row: &mut [f32], factors: &[f32], activation: Activation) = activate_all;
+multiversion! {
+    fn convolve(map: FeatureMap<'_>, convolution: &Depthwise, out: &mut [f32]) = convolve_body;
+    fn activate(row: &mut [f32], factors: &[f32], activation: Activation) = activate_body;
 }
 
 #[inline(always)]
 #[expect(
     clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
+    reason = "must be inlined into a function that enables the instruction set"
 )]
-fn convolve_all(map: SquareMap<'_>, convolution: &Depthwise, out: &mut [f32]) {
+fn convolve_body(map: FeatureMap<'_>, convolution: &Depthwise, out: &mut [f32]) {
     let Depthwise {
         channels,
         kernel,
@@ -155,47 +131,47 @@ fn convolve_all(map: SquareMap<'_>, convolution: &Depthwise, out: &mut [f32]) {
     let side = convolution.side(map.side);
     let taps = kernel * kernel * channels;
     for (position, out) in out.chunks_exact_mut(convolution.outputs()).enumerate() {
-        let place = Place {
+        let center = Center {
             y: position / side * stride,
             x: position % side * stride,
         };
-        for (number, out) in out.chunks_exact_mut(channels).enumerate() {
-            out.copy_from_slice(&convolution.bias[number * channels..][..channels]);
-            let weights = &convolution.weights[number * taps..][..taps];
+        for (m, out) in out.chunks_exact_mut(channels).enumerate() {
+            out.copy_from_slice(&convolution.bias[m * channels..][..channels]);
+            let weights = &convolution.weights[m * taps..][..taps];
             let mut first = 0;
             while first + BLOCK <= channels {
-                add_block::<BLOCK>(map, kernel, place, weights, first, out);
+                add_block::<BLOCK>(map, kernel, center, weights, first, out);
                 first += BLOCK;
             }
             while first + SMALL <= channels {
-                add_block::<SMALL>(map, kernel, place, weights, first, out);
+                add_block::<SMALL>(map, kernel, center, weights, first, out);
                 first += SMALL;
             }
             while first < channels {
-                add_block::<1>(map, kernel, place, weights, first, out);
+                add_block::<1>(map, kernel, center, weights, first, out);
                 first += 1;
             }
         }
     }
 }
 
-/// The middle of a neighbourhood.
+/// The center of a window in the input.
 #[derive(Clone, Copy)]
-struct Place {
+struct Center {
     y: usize,
     x: usize,
 }
 
-/// Adds what `N` channels from `first` on see around a place.
+/// Adds the products of the window at `center` for `N` channels from `first` on.
 #[inline(always)]
 #[expect(
     clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
+    reason = "must be inlined into a function that enables the instruction set"
 )]
 fn add_block<const N: usize>(
-    map: SquareMap<'_>,
+    map: FeatureMap<'_>,
     kernel: usize,
-    place: Place,
+    center: Center,
     weights: &[f32],
     first: usize,
     out: &mut [f32],
@@ -204,14 +180,14 @@ fn add_block<const N: usize>(
     let half = kernel / 2;
     let mut sums = [0.0_f32; N];
     sums.copy_from_slice(&out[first..first + N]);
-    for row in half.saturating_sub(place.y)..kernel.min(map.side + half - place.y) {
-        let line = (place.y + row - half) * map.side;
-        for column in half.saturating_sub(place.x)..kernel.min(map.side + half - place.x) {
-            let seen = (line + place.x + column - half) * channels + first;
+    for row in half.saturating_sub(center.y)..kernel.min(map.side + half - center.y) {
+        let line = (center.y + row - half) * map.side;
+        for column in half.saturating_sub(center.x)..kernel.min(map.side + half - center.x) {
+            let input = (line + center.x + column - half) * channels + first;
             let tap = (row * kernel + column) * channels + first;
-            let (seen, tap) = (&map.values[seen..seen + N], &weights[tap..tap + N]);
+            let (input, tap) = (&map.values[input..input + N], &weights[tap..tap + N]);
             for lane in 0..N {
-                sums[lane] += seen[lane] * tap[lane];
+                sums[lane] += input[lane] * tap[lane];
             }
         }
     }
@@ -221,9 +197,9 @@ fn add_block<const N: usize>(
 #[inline(always)]
 #[expect(
     clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
+    reason = "must be inlined into a function that enables the instruction set"
 )]
-fn activate_all(row: &mut [f32], factors: &[f32], activation: Activation) {
+fn activate_body(row: &mut [f32], factors: &[f32], activation: Activation) {
     let (blocks, rest) = row.as_chunks_mut::<SMALL>();
     let (factor_blocks, factor_rest) = factors.as_chunks::<SMALL>();
     for (block, factors) in blocks.iter_mut().zip(factor_blocks) {

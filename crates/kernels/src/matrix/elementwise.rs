@@ -1,15 +1,17 @@
-//! Passes over rows: layer norm, softmax, rounding to codes. Plain Rust that is compiled once for each instruction set.
+//! Operations on rows between products: layer norm, softmax, quantization. Portable Rust, compiled for each
+//! instruction set.
 
-use super::quantized_rows::RowScale;
-use crate::{Isa, Kernel};
+use super::input::RowScale;
+use crate::Kernel;
+use crate::multiversion::multiversion;
 
-/// Strands of a sum: a register of the widest instruction set, and less rounding than one strand.
-const STRANDS: usize = 16;
+/// Partial sums of a row: as many as the widest register has lanes. They also round less than a single sum.
+const LANES: usize = 16;
 
 impl Kernel {
-    /// Brings `row` to mean 0 and variance 1, then scales it by `weight` and adds `bias`, into `out`.
+    /// Layer norm: `(x − mean) / √(variance + epsilon) · weight + bias` of `row` into `out`.
     ///
-    /// Mean and variance take two elementwise, so that rows far from zero lose no digits.
+    /// Mean and variance are computed in two passes, so that rows far from 0 lose no precision.
     ///
     /// # Panics
     /// If the lengths differ.
@@ -19,76 +21,39 @@ impl Kernel {
             weight.len() == width && bias.len() == width && out.len() == width,
             "rows of different lengths"
         );
-        layer_norm(self.isa(), row, weight, bias, epsilon, out);
+        layer_norm(self, row, weight, bias, epsilon, out);
     }
 
-    /// `exp(scale · x)` of the row's first `valid` numbers over the sum of all those; the others become zero.
+    /// The softmax of the first `valid` numbers of `row`, each multiplied by `scale`. The other numbers
+    /// become 0.
     ///
     /// # Panics
     /// If `valid` is 0 or exceeds the row.
     pub fn softmax(self, row: &mut [f32], valid: usize, scale: f32) {
-        assert!(valid > 0, "a softmax of nothing");
+        assert!(valid > 0, "softmax of no numbers");
         let (valid, rest) = row.split_at_mut(valid);
-        softmax(self.isa(), valid, scale);
+        softmax(self, valid, scale);
         rest.fill(0.0);
     }
 }
 
-/// The same plain Rust, compiled for each instruction set. Where it is used, `Isa` must be in scope.
-macro_rules! for_each_isa {
-    ($(#[$doc:meta] fn $name:ident($($argument:ident: $kind:ty),*) $(-> $result:ty)? = $body:path;)*) => {
-        $(
-            #[$doc]
-            pub(crate) fn $name(isa: Isa, $($argument: $kind),*) $(-> $result)? {
-                match isa {
-                    Isa::Scalar => $body($($argument),*),
-                    #[cfg(target_arch = "x86_64")]
-                    Isa::Avx2 | Isa::AvxVnni => {
-                        #[target_feature(enable = "avx2,fma")]
-                        fn inner($($argument: $kind),*) $(-> $result)? {
-                            $body($($argument),*)
-                        }
-                        // SAFETY: a level is only made after its instruction set was found.
-                        unsafe { inner($($argument),*) }
-                    }
-                    #[cfg(target_arch = "x86_64")]
-                    Isa::Avx512 | Isa::Avx512Vnni => {
-                        #[target_feature(enable = "avx512f,avx512bw,avx2,fma")]
-                        fn inner($($argument: $kind),*) $(-> $result)? {
-                            $body($($argument),*)
-                        }
-                        // SAFETY: as above.
-                        unsafe { inner($($argument),*) }
-                    }
-                    #[cfg(target_arch = "aarch64")]
-                    Isa::Neon => $body($($argument),*),
-                }
-            }
-        )*
-    };
+multiversion! {
+    fn layer_norm(row: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out: &mut [f32]) = layer_norm_body;
+    fn softmax(row: &mut [f32], scale: f32) = softmax_body;
+    /// Quantizes `row` to `codes` and returns its scale and zero point.
+    pub(super) fn quantize(row: &[f32], codes: &mut [u8]) -> RowScale = quantize_body;
 }
 
-pub(crate) use for_each_isa;
-
-for_each_isa! {
-    /// See [`Kernel::layer_norm`].
-    fn layer_norm(row: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out: &mut [f32]) = layer_norm_of;
-    /// See [`Kernel::softmax`].
-    fn softmax(row: &mut [f32], scale: f32) = softmax_of;
-    /// Rounds `row` to `codes` and says what they are worth.
-    fn quantize(row: &[f32], codes: &mut [u8]) -> RowScale = quantize_row;
-}
-
-/// eˣ within a few units in the last place; x outside ±87 counts as ±87, NaN stays NaN.
+/// eˣ within a few units in the last place. x is clamped to ±87; NaN stays NaN.
 ///
-/// 2ⁿ comes from the bits of n, eʳ for |r| ≤ ½ ln 2 from its Taylor polynomial. Without a call and without a branch,
-/// unlike `f32::exp`, so that several values are computed at once.
+/// It is the product of 2ⁿ, made from the bits of n, and of eʳ for |r| ≤ ½ ln 2, computed by its Taylor
+/// polynomial. Unlike `f32::exp` it has no calls or branches, so loops over it are vectorized.
 #[inline(always)]
 #[expect(
     clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
+    reason = "must be inlined into a function that enables the instruction set"
 )]
-pub(crate) fn exp(x: f32) -> f32 {
+pub(super) fn exp(x: f32) -> f32 {
     let x = x.clamp(-87.0, 87.0);
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
@@ -99,21 +64,21 @@ pub(crate) fn exp(x: f32) -> f32 {
     series * power
 }
 
-/// Adding it rounds to a whole number (half to even) and leaves that number in the low bits.
+/// Adding this number rounds to an integer (half to even) and leaves it in the low bits of the sum.
 const ROUND: f32 = 12_582_912.0;
 
-/// For numbers up to 2²²; without a call, unlike `f32::round`.
+/// Rounds numbers of magnitude up to 2²². Unlike `f32::round_ties_even` it is never a function call.
 #[inline]
-pub(crate) fn round_half_even(x: f32) -> f32 {
+pub(super) fn round_half_even(x: f32) -> f32 {
     (x + ROUND) - ROUND
 }
 
 #[inline(always)]
 #[expect(
     clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
+    reason = "must be inlined into a function that enables the instruction set"
 )]
-fn layer_norm_of(row: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out: &mut [f32]) {
+fn layer_norm_body(row: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out: &mut [f32]) {
     let width = row.len() as f32;
     let mean = sum(row, |x| x) / width;
     let variance = sum(row, |x| (x - mean) * (x - mean)) / width;
@@ -126,12 +91,12 @@ fn layer_norm_of(row: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out: &
 #[inline(always)]
 #[expect(
     clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
+    reason = "must be inlined into a function that enables the instruction set"
 )]
-fn softmax_of(row: &mut [f32], scale: f32) {
-    let (_, greatest) = range(row);
+fn softmax_body(row: &mut [f32], scale: f32) {
+    let (_, max) = range(row);
     for x in row.iter_mut() {
-        *x = exp((*x - greatest) * scale);
+        *x = exp((*x - max) * scale);
     }
     let inverse = 1.0 / sum(row, |x| x);
     for x in row.iter_mut() {
@@ -139,29 +104,33 @@ fn softmax_of(row: &mut [f32], scale: f32) {
     }
 }
 
-/// The least number becomes 0 and the greatest 255, the range widened so that it holds zero, which becomes exact.
+/// Maps the least number to 0 and the greatest to 255. The range is extended to contain 0, which is
+/// represented exactly.
 #[inline(always)]
 #[expect(
     clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
+    reason = "must be inlined into a function that enables the instruction set"
 )]
-#[expect(clippy::cast_possible_truncation, reason = "a zero is a code, 0 to 255")]
-fn quantize_row(row: &[f32], codes: &mut [u8]) -> RowScale {
-    let (least, greatest) = range(row);
-    let (least, greatest) = (least.min(0.0), greatest.max(0.0));
-    // Zero, or NaN where a number is not finite.
-    let trouble = sum(row, |x| x * 0.0);
-    let scale = (greatest - least) / 255.0;
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a zero point is between 0 and 255"
+)]
+fn quantize_body(row: &[f32], codes: &mut [u8]) -> RowScale {
+    let (min, max) = range(row);
+    let (min, max) = (min.min(0.0), max.max(0.0));
+    // 0, or NaN if any number is not finite.
+    let not_finite = sum(row, |x| x * 0.0);
+    let scale = (max - min) / 255.0;
     let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-    let zero = (-least * inverse + ROUND) - ROUND;
+    let zero = (-min * inverse + ROUND) - ROUND;
     let shift = zero + ROUND;
     for (code, x) in codes.iter_mut().zip(row) {
-        // The clamp is done on whole numbers: what is not finite may give any code.
+        // The low byte of the clamped sum is the code. For a NaN it is arbitrary, and the scale is NaN.
         let bits = (x * inverse + shift).clamp(ROUND, ROUND + 255.0).to_bits();
         *code = (bits & 0xff) as u8;
     }
     RowScale {
-        scale: scale + trouble,
+        scale: scale + not_finite,
         zero: zero as i32,
     }
 }
@@ -169,19 +138,19 @@ fn quantize_row(row: &[f32], codes: &mut [u8]) -> RowScale {
 #[inline(always)]
 #[expect(
     clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
+    reason = "must be inlined into a function that enables the instruction set"
 )]
-pub(crate) fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
-    let (groups, rest) = row.as_chunks::<STRANDS>();
-    let mut strands = [0.0_f32; STRANDS];
+pub(super) fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+    let (groups, rest) = row.as_chunks::<LANES>();
+    let mut sums = [0.0_f32; LANES];
     for group in groups {
-        for (strand, x) in strands.iter_mut().zip(group) {
-            *strand += term(*x);
+        for (sum, x) in sums.iter_mut().zip(group) {
+            *sum += term(*x);
         }
     }
     let mut total = 0.0;
-    for strand in strands {
-        total += strand;
+    for sum in sums {
+        total += sum;
     }
     for x in rest {
         total += term(*x);
@@ -189,27 +158,27 @@ pub(crate) fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     total
 }
 
-/// The least and the greatest number; of those that compare, where some are NaN.
+/// The least and the greatest number. NaN is ignored.
 #[inline(always)]
 #[expect(
     clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
+    reason = "must be inlined into a function that enables the instruction set"
 )]
 fn range(row: &[f32]) -> (f32, f32) {
-    let (groups, rest) = row.as_chunks::<STRANDS>();
-    let mut least = [f32::INFINITY; STRANDS];
-    let mut greatest = [f32::NEG_INFINITY; STRANDS];
+    let (groups, rest) = row.as_chunks::<LANES>();
+    let mut min = [f32::INFINITY; LANES];
+    let mut max = [f32::NEG_INFINITY; LANES];
     for group in groups {
-        for ((least, greatest), x) in least.iter_mut().zip(&mut greatest).zip(group) {
-            *least = if *x < *least { *x } else { *least };
-            *greatest = if *x > *greatest { *x } else { *greatest };
+        for ((min, max), x) in min.iter_mut().zip(&mut max).zip(group) {
+            *min = if *x < *min { *x } else { *min };
+            *max = if *x > *max { *x } else { *max };
         }
     }
     let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
-    for x in least.iter().chain(rest) {
+    for x in min.iter().chain(rest) {
         low = if *x < low { *x } else { low };
     }
-    for x in greatest.iter().chain(rest) {
+    for x in max.iter().chain(rest) {
         high = if *x > high { *x } else { high };
     }
     (low, high)
@@ -220,12 +189,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exp_agrees_with_the_standard_library() {
+    fn exp_agrees_with_std() {
         let range = (-9000..=9000).map(|i| i as f32 / 1000.0);
         for x in range.chain([-86.9, -50.0, 50.0, 86.9]) {
             let expected = f64::from(x).exp();
             let error = (f64::from(exp(x)) - expected).abs() / expected;
-            assert!(error < 3e-7, "exp({x}) is off by {error}");
+            assert!(error < 3e-7, "exp({x}) has a relative error of {error}");
         }
         assert!(exp(f32::NAN).is_nan());
         assert!(exp(f32::INFINITY).is_finite() && exp(f32::NEG_INFINITY) >= 0.0);

@@ -1,52 +1,39 @@
-//! What follows a product: bias, activation, residual, on tiles that are still in the innermost cache.
+//! What a product does to its sums before it writes them: bias, activation, accumulation.
 //!
-//! Everything here is plain Rust that compilers vectorise for the instruction set of the function it is inlined into.
-//! Nothing is fused, so all instruction sets round alike.
+//! This is portable Rust that is vectorized for the instruction set of the function it is inlined into.
+//! Additions and multiplications are not fused, so all instruction sets round alike.
 
-use super::elementwise::exp;
-use super::{PANEL, RowsMut};
+use super::tiles::TileOutput;
+use super::{Activation, PANEL, RowsMut};
 
-/// An activation function of neural networks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// `x · σ(1.702 x)`.
-    QuickGelu,
-    /// `x · Φ(x)` with the exact normal distribution.
-    Gelu,
-    /// Gelu by its approximation through tanh.
-    GeluTanh,
-    /// `x` where it is positive, else 0.
-    Relu,
-}
-
-/// What happens to the numbers of a product before they are written.
+/// What happens to a product, panel by panel while it is in the cache, before it is written.
 #[derive(Debug, Clone, Copy)]
 pub struct Epilogue<'a> {
-    /// One number an output, added first.
+    /// One number per output, added first.
     bias: Option<&'a [f32]>,
     op: EpilogueOp,
 }
 
-/// The last part of an [`Epilogue`]: what becomes of the product and its bias.
+/// The last step of an [`Epilogue`], after the bias was added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EpilogueOp {
-    /// It replaces the output.
+    /// Replaces the output.
     Store,
-    /// The function is applied to it, and the result replaces the output.
+    /// Applies the function, then replaces the output.
     Activate(Activation),
-    /// It is added to the output.
+    /// Adds to the output, as a residual connection does.
     Accumulate,
-    /// It is added to the output, then the function is applied to the sum.
+    /// Adds to the output, then applies the function to the sum.
     AccumulateActivate(Activation),
 }
 
 impl<'a> Epilogue<'a> {
-    /// The product replaces the output.
+    /// The product alone replaces the output.
     pub const fn none() -> Self {
         Self::new(None, EpilogueOp::Store)
     }
 
-    /// `bias` (one number an output) is added where there is one; then `op` follows.
+    /// Adds `bias`, if any, which has one number per output; then applies `op`.
     pub const fn new(bias: Option<&'a [f32]>, op: EpilogueOp) -> Self {
         Self { bias, op }
     }
@@ -71,31 +58,32 @@ impl<'a> Epilogue<'a> {
         Self::new(Some(bias), EpilogueOp::AccumulateActivate(activation))
     }
 
-    pub(crate) fn check(self, outputs: usize) {
+    pub(super) fn check(self, outputs: usize) {
         if let Some(bias) = self.bias {
-            assert_eq!(bias.len(), outputs, "one bias an output");
+            assert_eq!(bias.len(), outputs, "one bias per output");
         }
     }
 }
 
-/// One row of a tile, aligned so that it is stored and loaded again without a detour through the cache.
+/// One row of a panel of the result. Aligned, so that a vector load of what was just stored does not cross
+/// a cache line.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-pub(crate) struct TileRow(pub(crate) [f32; PANEL]);
+pub(super) struct TileRow(pub(super) [f32; PANEL]);
 
-/// The columns of the output that one panel fills.
-pub(crate) struct Target<'a> {
+/// The columns of the output that one panel computes.
+pub(super) struct Target<'a> {
     values: &'a mut [f32],
     stride: usize,
     column: usize,
-    /// Columns in use; the rest of the tile is thrown away.
+    /// Columns that the output has; further ones of the panel are discarded.
     count: usize,
     bias: TileRow,
     op: EpilogueOp,
 }
 
 impl<'a> Target<'a> {
-    pub(crate) fn new(
+    pub(super) fn new(
         out: &'a mut RowsMut<'_>,
         epilogue: Epilogue<'_>,
         panel: usize,
@@ -116,14 +104,15 @@ impl<'a> Target<'a> {
             op: epilogue.op,
         }
     }
+}
 
-    /// Finishes the sums of one row and writes them.
+impl TileOutput<f32> for Target<'_> {
     #[inline(always)]
     #[expect(
         clippy::inline_always,
-        reason = "must become part of a function that enables an instruction set"
+        reason = "must be inlined into a function that enables the instruction set"
     )]
-    pub(crate) fn write(&mut self, row: usize, sums: &[f32; PANEL]) {
+    fn write(&mut self, row: usize, sums: &[f32; PANEL]) {
         let mut row_values = TileRow(*sums);
         let values = &mut row_values.0;
         let start = row * self.stride + self.column;
@@ -147,11 +136,11 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Adds what stands in the output; a whole row by its fixed length, which compilers turn into registers.
+/// Adds the previous numbers of the output. A whole panel has a constant length, which keeps it in registers.
 #[inline(always)]
 #[expect(
     clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
+    reason = "must be inlined into a function that enables the instruction set"
 )]
 fn add(values: &mut [f32; PANEL], out: &[f32]) {
     if let Ok(out) = <&[f32; PANEL]>::try_from(out) {
@@ -161,117 +150,6 @@ fn add(values: &mut [f32; PANEL], out: &[f32]) {
     } else {
         for (value, old) in values.iter_mut().zip(out) {
             *value += old;
-        }
-    }
-}
-
-impl Activation {
-    /// Applies the function to each number.
-    #[inline(always)]
-    #[expect(
-        clippy::inline_always,
-        reason = "must become part of a function that enables an instruction set"
-    )]
-    pub(crate) fn apply<const N: usize>(self, values: &mut [f32; N]) {
-        match self {
-            Self::QuickGelu => {
-                for x in values {
-                    *x *= sigmoid(1.702 * *x);
-                }
-            }
-            Self::Gelu => {
-                for x in values {
-                    *x *= normal(*x);
-                }
-            }
-            Self::GeluTanh => {
-                for x in values {
-                    *x = gelu_tanh(*x);
-                }
-            }
-            Self::Relu => {
-                for x in values {
-                    *x = x.max(0.0);
-                }
-            }
-        }
-    }
-}
-
-/// `½ x (1 + tanh u)` with `u = √(2/π) (x + 0.044715 x³)`, and `½ (1 + tanh u) = σ(2u)`.
-#[inline]
-fn gelu_tanh(x: f32) -> f32 {
-    const TWICE_ROOT: f32 = 1.595_769;
-    x * sigmoid(TWICE_ROOT * (x + 0.044_715 * x * x * x))
-}
-
-#[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
-)]
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
-}
-
-/// The normal distribution's Φ, within 1e-7: Abramowitz and Stegun 7.1.26 for the error function.
-#[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "must become part of a function that enables an instruction set"
-)]
-fn normal(x: f32) -> f32 {
-    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    let t = 1.0 / (1.0 + 0.327_591_1 * z);
-    let series =
-        t * (0.254_829_6 + t * (-0.284_496_74 + t * (1.421_413_7 + t * (-1.453_152 + t * 1.061_405_4))));
-    let tail = 0.5 * series * exp(-z * z);
-    if x < 0.0 { tail } else { 1.0 - tail }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn range() -> impl Iterator<Item = f32> {
-        (-9000..=9000).map(|i| i as f32 / 1000.0)
-    }
-
-    fn applied(activation: Activation, x: f32) -> f64 {
-        let mut row = [x];
-        activation.apply(&mut row);
-        f64::from(row[0])
-    }
-
-    #[test]
-    fn activations_agree_with_their_definitions() {
-        for x in range() {
-            let wide = f64::from(x);
-            let quick = wide / (1.0 + (-1.702 * wide).exp());
-            let inner = (2.0 / std::f64::consts::PI).sqrt() * (wide + 0.044_715 * wide.powi(3));
-            let tanh = 0.5 * wide * (1.0 + inner.tanh());
-            assert!(
-                (applied(Activation::QuickGelu, x) - quick).abs() < 2e-6,
-                "quick_gelu({x})"
-            );
-            assert!(
-                (applied(Activation::GeluTanh, x) - tanh).abs() < 2e-6,
-                "gelu_new({x})"
-            );
-        }
-    }
-
-    #[test]
-    fn gelu_agrees_with_tabulated_values() {
-        for (x, phi) in [
-            (0.0, 0.5),
-            (1.0, 0.841_344_746),
-            (-1.0, 0.158_655_254),
-            (2.5, 0.993_790_335),
-            (-3.0, 0.001_349_898),
-        ] {
-            let got = applied(Activation::Gelu, x);
-            assert!((got - f64::from(x) * phi).abs() < 1e-6, "gelu({x}) is {got}");
         }
     }
 }

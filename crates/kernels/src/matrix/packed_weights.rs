@@ -1,96 +1,244 @@
-//! Weights in the order in which products read them.
+//! Weights in the order in which the inner loops of products read them.
+//!
+//! Weights are split into panels of [`PANEL`] outputs. A panel is a sequence of rows, each a few inputs
+//! deep, so that an inner loop reads a panel from start to end. Outputs that are missing in the last panel,
+//! and inputs that are missing in the last row, have weights of zero.
 
-use super::PANEL;
-use super::elementwise::round_half_even as round;
+use super::elementwise::round_half_even;
+use super::{HalfFormat, PANEL};
 
-/// Inputs of one output that whole-number products take at once.
-pub(crate) const QUAD: usize = 4;
+/// Inputs that a row of an int8 panel holds.
+pub(super) const QUAD: usize = 4;
 
-/// Largest number of inputs of an [`PackedInt8`]: sums of 255 · 127 that fit 31 bits.
-const MOST_INPUTS: usize = 1 << 16;
+/// The largest number of inputs of int8 weights: sums of this many products of 255 and 127 fit 31 bits.
+const MAX_INT8_INPUTS: usize = 1 << 16;
 
-/// One input's weights for the outputs of a panel.
-#[derive(Debug, Clone, Copy)]
-#[repr(align(64))]
-pub(crate) struct F32PanelRow(pub(crate) [f32; PANEL]);
-
-/// Four inputs' weights for the outputs of a panel, output by output.
-#[derive(Debug, Clone, Copy)]
-#[repr(align(64))]
-pub(crate) struct Int8PanelRow(pub(crate) [i8; QUAD * PANEL]);
-
-/// f32 weights, packed: panels of 32 outputs, each input by input. Missing outputs of the last panel are zero.
-#[derive(Debug, Clone, Default)]
-pub struct PackedF32 {
-    steps: Vec<F32PanelRow>,
-    outputs: usize,
-    inputs: usize,
+/// The number format of [`PackedWeights`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WeightFormat {
+    /// 32-bit floating point.
+    F32,
+    /// 16-bit floating point; products accumulate in f32.
+    Half(HalfFormat),
+    /// Integers from −127 to 127 with one scale per output; products are exact in i32.
+    Int8,
 }
 
-/// 8-bit weights, packed: panels of 32 outputs, each by groups of four inputs. The numbers of an output have one scale,
-/// by which the greatest of them is 127.
+/// The right operand of a matrix product, packed once when a model is loaded.
 #[derive(Debug, Clone)]
-pub struct PackedInt8 {
-    steps: Vec<Int8PanelRow>,
-    scales: Vec<[f32; PANEL]>,
-    sums: Vec<[i32; PANEL]>,
+pub struct PackedWeights {
+    panels: Panels,
     outputs: usize,
     inputs: usize,
 }
 
-/// One panel of a [`PackedF32`].
-pub(crate) struct F32Panel<'a> {
-    pub(crate) steps: &'a [F32PanelRow],
-    /// The next panel's; of the last one, its own.
-    pub(crate) next: &'a [F32PanelRow],
+/// The panels of each format.
+#[derive(Debug, Clone)]
+pub(super) enum Panels {
+    F32(F32Panels),
+    /// Rows of two inputs, in pairs output by output: what `vdpbf16ps` multiplies at once.
+    Bf16(Vec<PanelRow<[[u16; 2]; PANEL]>>),
+    F16(Vec<PanelRow<[u16; PANEL]>>),
+    Int8(Int8Panels),
 }
 
-/// One panel of an [`PackedInt8`].
-pub(crate) struct Int8Panel<'a> {
-    pub(crate) steps: &'a [Int8PanelRow],
-    /// The next panel's; of the last one, its own.
-    pub(crate) next: &'a [Int8PanelRow],
-    /// What one step of each output is worth.
-    pub(crate) scales: &'a [f32; PANEL],
-    /// The sum of each output's numbers.
-    pub(crate) sums: &'a [i32; PANEL],
+/// One row of a panel, aligned to cache lines.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct PanelRow<T>(pub(super) T);
+
+/// A panel as an inner loop reads it.
+#[derive(Debug)]
+pub(super) struct Panel<'a, T> {
+    pub(super) rows: &'a [PanelRow<T>],
+    /// The next panel, to be prefetched; for the last one, itself.
+    pub(super) next: &'a [PanelRow<T>],
+    /// Steps of the product: groups of a row of the left operand.
+    pub(super) depth: usize,
 }
 
-impl PackedF32 {
-    /// Packs `weights` (outputs × inputs, row by row: as model files hold them).
+/// Weights in f32, which attention packs again for each head.
+#[derive(Debug, Clone, Default)]
+pub(super) struct F32Panels {
+    rows: Vec<PanelRow<[f32; PANEL]>>,
+    outputs: usize,
+    inputs: usize,
+}
+
+/// Weights in int8 with what converts sums back to f32.
+#[derive(Debug, Clone)]
+pub(super) struct Int8Panels {
+    rows: Vec<PanelRow<[[i8; QUAD]; PANEL]>>,
+    /// The value of 1 for each output of a panel.
+    scales: Vec<[f32; PANEL]>,
+    /// The sum of the weights of each output of a panel.
+    sums: Vec<[i32; PANEL]>,
+}
+
+impl PackedWeights {
+    /// Rounds `weights` to `format` and packs them.
+    ///
+    /// `weights` is `outputs` × `inputs`, stored row by row, as model files have them. In
+    /// [`WeightFormat::Int8`] the scale of an output maps its largest magnitude to 127; an output with a
+    /// weight that is not finite yields NaN.
+    ///
+    /// # Panics
+    /// If `weights.len()` is not `outputs · inputs`, or if `inputs` exceeds 65,536 in [`WeightFormat::Int8`].
+    pub fn pack(weights: &[f32], format: WeightFormat, outputs: usize, inputs: usize) -> Self {
+        check_shape(weights.len(), outputs, inputs);
+        let panels = match format {
+            WeightFormat::F32 => {
+                let mut panels = F32Panels::default();
+                panels.repack(weights, inputs, outputs, inputs);
+                Panels::F32(panels)
+            }
+            WeightFormat::Half(half) => {
+                let halves: Vec<u16> = weights.iter().map(|x| half.from_f32(*x)).collect();
+                return Self::pack_half(&halves, half, outputs, inputs);
+            }
+            WeightFormat::Int8 => Panels::Int8(Int8Panels::pack(weights, outputs, inputs)),
+        };
+        Self {
+            panels,
+            outputs,
+            inputs,
+        }
+    }
+
+    /// Packs weights that are 16-bit numbers already, in the layout of [`pack`](Self::pack).
     ///
     /// # Panics
     /// If `weights.len()` is not `outputs · inputs`.
-    pub fn pack(weights: &[f32], outputs: usize, inputs: usize) -> Self {
-        assert_eq!(
-            Some(weights.len()),
-            outputs.checked_mul(inputs),
-            "weights of another shape"
-        );
-        let mut packed = Self::default();
-        packed.repack(weights, inputs, outputs, inputs);
-        packed
+    pub fn pack_half(weights: &[u16], format: HalfFormat, outputs: usize, inputs: usize) -> Self {
+        check_shape(weights.len(), outputs, inputs);
+        let panels = match format {
+            HalfFormat::Bf16 => {
+                let depth = inputs.div_ceil(2);
+                let mut rows = vec![PanelRow([[0; 2]; PANEL]); outputs.div_ceil(PANEL) * depth];
+                for_each_weight(weights, inputs, |output, input, weight| {
+                    rows[output / PANEL * depth + input / 2].0[output % PANEL][input % 2] = weight;
+                });
+                Panels::Bf16(rows)
+            }
+            HalfFormat::F16 => {
+                let mut rows = vec![PanelRow([0; PANEL]); outputs.div_ceil(PANEL) * inputs];
+                for_each_weight(weights, inputs, |output, input, weight| {
+                    rows[output / PANEL * inputs + input].0[output % PANEL] = weight;
+                });
+                Panels::F16(rows)
+            }
+        };
+        Self {
+            panels,
+            outputs,
+            inputs,
+        }
     }
 
-    /// Packs `weights` (outputs × inputs, rows `stride` apart) into the memory that is there already.
-    pub(crate) fn repack(&mut self, weights: &[f32], stride: usize, outputs: usize, inputs: usize) {
+    /// Columns of a product.
+    pub const fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Columns of the left operand of a product.
+    pub const fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// The number format of the weights.
+    pub const fn format(&self) -> WeightFormat {
+        match self.panels {
+            Panels::F32(_) => WeightFormat::F32,
+            Panels::Bf16(_) => WeightFormat::Half(HalfFormat::Bf16),
+            Panels::F16(_) => WeightFormat::Half(HalfFormat::F16),
+            Panels::Int8(_) => WeightFormat::Int8,
+        }
+    }
+
+    /// Bytes of memory that the packed weights occupy.
+    pub const fn bytes(&self) -> usize {
+        match &self.panels {
+            Panels::F32(panels) => size_of::<PanelRow<[f32; PANEL]>>() * panels.rows.len(),
+            Panels::Bf16(rows) => size_of::<PanelRow<[[u16; 2]; PANEL]>>() * rows.len(),
+            Panels::F16(rows) => size_of::<PanelRow<[u16; PANEL]>>() * rows.len(),
+            Panels::Int8(panels) => {
+                size_of::<PanelRow<[[i8; QUAD]; PANEL]>>() * panels.rows.len()
+                    + (size_of::<[f32; PANEL]>() + size_of::<[i32; PANEL]>()) * panels.scales.len()
+            }
+        }
+    }
+
+    pub(super) const fn panels(&self) -> &Panels {
+        &self.panels
+    }
+}
+
+fn check_shape(count: usize, outputs: usize, inputs: usize) {
+    assert_eq!(
+        Some(count),
+        outputs.checked_mul(inputs),
+        "weights must be outputs × inputs"
+    );
+}
+
+/// Calls `set(output, input, weight)` for each weight.
+fn for_each_weight(weights: &[u16], inputs: usize, mut set: impl FnMut(usize, usize, u16)) {
+    for (output, row) in weights.chunks_exact(inputs.max(1)).enumerate() {
+        for (input, weight) in row.iter().enumerate() {
+            set(output, input, *weight);
+        }
+    }
+}
+
+impl<T> Clone for Panel<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Panel<'_, T> {}
+
+impl<'a, T> Panel<'a, T> {
+    /// Panel number `index` of a matrix whose panels have `height` rows and `depth` steps.
+    pub(super) fn new(rows: &'a [PanelRow<T>], index: usize, height: usize, depth: usize) -> Self {
+        let (_, from_here) = rows.split_at(index * height);
+        let (rows, rest) = from_here.split_at(height);
+        Self {
+            rows,
+            next: rest.get(..height).unwrap_or(rows),
+            depth,
+        }
+    }
+}
+
+impl F32Panels {
+    pub(super) const fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    pub(super) const fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Packs `weights` (outputs × inputs, rows `stride` apart), reusing the memory.
+    pub(super) fn repack(&mut self, weights: &[f32], stride: usize, outputs: usize, inputs: usize) {
         self.reshape(outputs, inputs);
         if inputs == 0 {
             return;
         }
-        for (number, panel) in self.steps.chunks_exact_mut(inputs).enumerate() {
-            let count = PANEL.min(outputs - number * PANEL);
-            for column in 0..count {
-                let row = &weights[(number * PANEL + column) * stride..][..inputs];
-                for (step, weight) in panel.iter_mut().zip(row) {
-                    step.0[column] = *weight;
+        for (index, panel) in self.rows.chunks_exact_mut(inputs).enumerate() {
+            let first = index * PANEL;
+            for column in 0..PANEL.min(outputs - first) {
+                let source = &weights[(first + column) * stride..][..inputs];
+                for (row, weight) in panel.iter_mut().zip(source) {
+                    row.0[column] = *weight;
                 }
             }
         }
     }
 
-    /// Packs `weights` (inputs × outputs, rows `stride` apart) into the memory that is there already.
-    pub(crate) fn repack_transposed(
+    /// Packs `weights` (inputs × outputs, rows `stride` apart), reusing the memory.
+    pub(super) fn repack_transposed(
         &mut self,
         weights: &[f32],
         stride: usize,
@@ -101,15 +249,15 @@ impl PackedF32 {
         if inputs == 0 {
             return;
         }
-        for (number, panel) in self.steps.chunks_exact_mut(inputs).enumerate() {
-            let first = number * PANEL;
+        for (index, panel) in self.rows.chunks_exact_mut(inputs).enumerate() {
+            let first = index * PANEL;
             let count = PANEL.min(outputs - first);
-            for (input, step) in panel.iter_mut().enumerate() {
-                let row = &weights[input * stride + first..][..count];
-                // Of known length almost always, which spares a call.
-                match <&[f32; PANEL]>::try_from(row) {
-                    Ok(row) => step.0 = *row,
-                    Err(_) => step.0[..count].copy_from_slice(row),
+            for (input, row) in panel.iter_mut().enumerate() {
+                let source = &weights[input * stride + first..][..count];
+                // A copy of constant length is not a call, and all panels but the last have it.
+                match <&[f32; PANEL]>::try_from(source) {
+                    Ok(source) => row.0 = *source,
+                    Err(_) => row.0[..count].copy_from_slice(source),
                 }
             }
         }
@@ -117,65 +265,37 @@ impl PackedF32 {
 
     fn reshape(&mut self, outputs: usize, inputs: usize) {
         (self.outputs, self.inputs) = (outputs, inputs);
-        // Without clearing, lanes beyond the outputs would keep older numbers; those are computed and thrown away.
-        self.steps
-            .resize(outputs.div_ceil(PANEL) * inputs, F32PanelRow([0.0; PANEL]));
+        // Lanes beyond the outputs keep old numbers. Their sums are computed and discarded.
+        self.rows
+            .resize(outputs.div_ceil(PANEL) * inputs, PanelRow([0.0; PANEL]));
     }
 
-    /// Columns of a product.
-    pub const fn outputs(&self) -> usize {
-        self.outputs
-    }
-
-    /// Columns of the rows that it is multiplied with.
-    pub const fn inputs(&self) -> usize {
-        self.inputs
-    }
-
-    pub(crate) const fn panel_count(&self) -> usize {
-        self.outputs.div_ceil(PANEL)
-    }
-
-    pub(crate) fn panel(&self, number: usize) -> F32Panel<'_> {
-        let depth = self.inputs;
-        F32Panel {
-            steps: &self.steps[number * depth..][..depth],
-            next: &self.steps[(number + 1).min(self.panel_count() - 1) * depth..][..depth],
-        }
+    pub(super) fn panel(&self, index: usize) -> Panel<'_, [f32; PANEL]> {
+        Panel::new(&self.rows, index, self.inputs, self.inputs)
     }
 }
 
-impl PackedInt8 {
-    /// Rounds and packs `weights` (outputs × inputs, row by row). An output with a weight that is not finite gives NaN.
-    ///
-    /// # Panics
-    /// If `weights.len()` is not `outputs · inputs`, or `inputs` exceeds 65,536, beyond which sums could overflow.
-    pub fn pack(weights: &[f32], outputs: usize, inputs: usize) -> Self {
-        assert_eq!(
-            Some(weights.len()),
-            outputs.checked_mul(inputs),
-            "weights of another shape"
+impl Int8Panels {
+    fn pack(weights: &[f32], outputs: usize, inputs: usize) -> Self {
+        assert!(
+            inputs <= MAX_INT8_INPUTS,
+            "int8 sums of {inputs} products could overflow; at most {MAX_INT8_INPUTS} inputs are supported"
         );
-        assert!(inputs <= MOST_INPUTS, "sums of {inputs} products could overflow");
-        let (panels, depth) = (outputs.div_ceil(PANEL), inputs.div_ceil(QUAD));
-        let mut packed = Self {
-            steps: vec![Int8PanelRow([0; QUAD * PANEL]); panels * depth],
-            scales: vec![[0.0; PANEL]; panels],
-            sums: vec![[0; PANEL]; panels],
-            outputs,
-            inputs,
+        let (count, depth) = (outputs.div_ceil(PANEL), inputs.div_ceil(QUAD));
+        let mut panels = Self {
+            rows: vec![PanelRow([[0; QUAD]; PANEL]); count * depth],
+            scales: vec![[0.0; PANEL]; count],
+            sums: vec![[0; PANEL]; count],
         };
         for output in 0..outputs {
-            packed.set(output, &weights[output * inputs..][..inputs]);
+            panels.quantize(output, depth, &weights[output * inputs..][..inputs]);
         }
-        packed
+        panels
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "clamped to what fits")]
-    fn set(&mut self, output: usize, weights: &[f32]) {
+    #[expect(clippy::cast_possible_truncation, reason = "clamped to the range of i8 first")]
+    fn quantize(&mut self, output: usize, depth: usize, weights: &[f32]) {
         let (panel, column) = (output / PANEL, output % PANEL);
-        let depth = self.inputs.div_ceil(QUAD);
-        let steps = &mut self.steps[panel * depth..][..depth];
         let greatest = weights.iter().fold(0.0_f32, |most, w| most.max(w.abs()));
         let finite = weights.iter().all(|w| w.is_finite());
         let inverse = if greatest > 0.0 && finite {
@@ -184,9 +304,9 @@ impl PackedInt8 {
             0.0
         };
         let mut sum = 0;
-        for (step, quad) in steps.iter_mut().zip(weights.chunks(QUAD)) {
-            for (code, weight) in step.0[column * QUAD..].iter_mut().zip(quad) {
-                *code = round(weight * inverse).clamp(-127.0, 127.0) as i8;
+        for (row, quad) in self.rows[panel * depth..].iter_mut().zip(weights.chunks(QUAD)) {
+            for (code, weight) in row.0[column].iter_mut().zip(quad) {
+                *code = round_half_even(weight * inverse).clamp(-127.0, 127.0) as i8;
                 sum += i32::from(*code);
             }
         }
@@ -194,27 +314,15 @@ impl PackedInt8 {
         self.sums[panel][column] = sum;
     }
 
-    /// Columns of a product.
-    pub const fn outputs(&self) -> usize {
-        self.outputs
+    pub(super) fn panel(&self, index: usize, depth: usize) -> Panel<'_, [[i8; QUAD]; PANEL]> {
+        Panel::new(&self.rows, index, depth, depth)
     }
 
-    /// Columns of the codes that it is multiplied with.
-    pub const fn inputs(&self) -> usize {
-        self.inputs
+    pub(super) fn scales(&self, index: usize) -> &[f32; PANEL] {
+        &self.scales[index]
     }
 
-    pub(crate) const fn panel_count(&self) -> usize {
-        self.scales.len()
-    }
-
-    pub(crate) fn panel(&self, number: usize) -> Int8Panel<'_> {
-        let depth = self.inputs.div_ceil(QUAD);
-        Int8Panel {
-            steps: &self.steps[number * depth..][..depth],
-            next: &self.steps[(number + 1).min(self.panel_count() - 1) * depth..][..depth],
-            scales: &self.scales[number],
-            sums: &self.sums[number],
-        }
+    pub(super) fn sums(&self, index: usize) -> &[i32; PANEL] {
+        &self.sums[index]
     }
 }

@@ -1,10 +1,10 @@
 //! Convolutions as products: the neighbourhoods of some positions side by side, times the weights.
 
 use eidetic_kernels::Kernel;
-use eidetic_kernels::matrix::EpilogueOp;
+use eidetic_kernels::matrix::{EpilogueOp, InputScratch};
 
 use crate::error::LoadError;
-use crate::layers::linear::{Linear, ProductScratch};
+use crate::layers::linear::Linear;
 use crate::layers::matrix::Matrix;
 use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
@@ -34,7 +34,7 @@ pub struct Shape {
 pub struct Scratch<'a> {
     pub kernel: Kernel,
     pub columns: &'a mut Matrix,
-    pub products: &'a mut ProductScratch,
+    pub products: &'a mut InputScratch,
 }
 
 impl Convolution {
@@ -80,10 +80,11 @@ impl Convolution {
             for place in 0..count {
                 self.unfold(map, side, first + place, scratch.columns.row_mut(place));
             }
-            let ProductScratch { codes, half } = &mut *scratch.products;
-            let input = self.linear.input(scratch.kernel, scratch.columns, codes);
+            let input = self
+                .linear
+                .input(scratch.kernel, scratch.columns, scratch.products);
             self.linear
-                .forward_rows(scratch.kernel, input, op, out.span_mut(first, count), half);
+                .forward_rows(scratch.kernel, input, op, out.span_mut(first, count));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Convolutions of single channels over the maps of several pictures.
 
 use eidetic_kernels::Kernel;
-use eidetic_kernels::matrix::{Depthwise, SquareMap};
+use eidetic_kernels::matrix::{Depthwise, FeatureMap};
 
 use crate::layers::matrix::Matrix;
 use crate::two_tower::fused_conv::FusedConv;
@@ -26,7 +26,7 @@ impl ChannelConvolution {
         let (pictures, out_side) = (map.count() / (side * side), self.0.side(side));
         out.reshape(pictures * out_side * out_side, self.0.outputs());
         for picture in 0..pictures {
-            let map = SquareMap {
+            let map = FeatureMap {
                 values: map.span(picture * side * side, side * side),
                 side,
             };

@@ -1,7 +1,7 @@
 //! The FastViT picture tower: convolutions of single channels, products between them, attention in the last stage.
 
 use eidetic_encoder::Pixels;
-use eidetic_kernels::matrix::{Activation, EpilogueOp, Heads, Mask};
+use eidetic_kernels::matrix::{self, Activation, EpilogueOp, Heads, Mask};
 
 use super::convolution::{Convolution, Scratch, Shape};
 use super::convolutional::channels_last;
@@ -10,8 +10,8 @@ use super::projection::Projection;
 use super::squeeze_excite::{SqueezeExcite, activate};
 use super::workspace::Workspace;
 use crate::error::LoadError;
-use crate::layers::linear::{Linear, ProductScratch};
-use crate::layers::packing::{LinearWeights, PackOptions, PackedTensor, WeightFormat};
+use crate::layers::linear::Linear;
+use crate::layers::packing::{LinearFormat, LinearWeights, PackOptions, PackedTensor};
 use crate::layers::tensor_data::{TensorData, TensorValues};
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{FastVitConfig, Projection as Kind};
@@ -242,15 +242,16 @@ impl Block {
         let count = w.maps.inner.count();
         for first in (0..count).step_by(POSITIONS) {
             let rows = POSITIONS.min(count - first);
-            let ProductScratch { codes, half } = &mut w.products;
             let range = first..first + rows;
-            let input = self.fc1.input_rows(w.kernel, &w.maps.inner, range, codes);
+            let input = self
+                .fc1
+                .input_rows(w.kernel, &w.maps.inner, range, &mut w.products);
             let op = EpilogueOp::Activate(GELU);
-            self.fc1.forward(w.kernel, input, op, &mut w.inner, half);
-            let input = self.fc2.input(w.kernel, &w.inner, codes);
+            self.fc1.forward(w.kernel, input, op, &mut w.inner);
+            let input = self.fc2.input(w.kernel, &w.inner, &mut w.products);
             let out = w.maps.current.span_mut(first, rows);
             self.fc2
-                .forward_rows(w.kernel, input, EpilogueOp::Accumulate, out, half);
+                .forward_rows(w.kernel, input, EpilogueOp::Accumulate, out);
         }
     }
 }
@@ -273,39 +274,36 @@ impl Attention {
     fn add(&self, side: usize, w: &mut Workspace) {
         let (map, length) = (&mut w.maps.current, side * side);
         let count = map.count();
-        let ProductScratch { codes, half } = &mut w.products;
-        let input = self.queries.input(w.kernel, map, codes);
+        let input = self.queries.input(w.kernel, map, &mut w.products);
         for (linear, out) in [
             (&self.queries, &mut w.queries),
             (&self.keys, &mut w.keys),
             (&self.values, &mut w.values),
         ] {
-            linear.forward(w.kernel, input, EpilogueOp::Store, out, half);
+            linear.forward(w.kernel, input, EpilogueOp::Store, out);
         }
         w.attended.reshape(count, map.width());
         for first in (0..count).step_by(length) {
-            w.kernel.attention(
-                self.heads,
-                Mask::None,
-                w.queries.rows(first, length),
-                w.keys.rows(first, length),
-                w.values.rows(first, length),
-                w.attended.rows_mut(first, length),
-                &mut w.attention,
-            );
+            let attention = matrix::Attention {
+                heads: self.heads,
+                mask: Mask::None,
+                queries: w.queries.rows(first, length),
+                keys: w.keys.rows(first, length),
+                values: w.values.rows(first, length),
+            };
+            let out = w.attended.rows_mut(first, length);
+            w.kernel.attention(attention, out, &mut w.attention);
         }
-        let input = self.output.input(w.kernel, &w.attended, codes);
-        self.output
-            .forward(w.kernel, input, EpilogueOp::Accumulate, map, half);
+        let input = self.output.input(w.kernel, &w.attended, &mut w.products);
+        self.output.forward(w.kernel, input, EpilogueOp::Accumulate, map);
     }
 }
 
 /// Replaces `current` by what a linear layer makes of each position of `inner`.
 fn replace_activated(linear: &Linear, w: &mut Workspace) {
-    let ProductScratch { codes, half } = &mut w.products;
-    let input = linear.input(w.kernel, &w.maps.inner, codes);
+    let input = linear.input(w.kernel, &w.maps.inner, &mut w.products);
     let op = EpilogueOp::Activate(GELU);
-    linear.forward(w.kernel, input, op, &mut w.maps.current, half);
+    linear.forward(w.kernel, input, op, &mut w.maps.current);
 }
 
 /// Packs a fused layer whose kernel is a single position.
@@ -313,7 +311,7 @@ fn linear(fused: &FusedConv, options: &PackOptions) -> Result<Linear, LoadError>
     pack(&fused.weight, &fused.bias, options.linear_format(), options.part)
 }
 
-fn pack(weight: &[f32], bias: &[f32], format: WeightFormat, part: usize) -> Result<Linear, LoadError> {
+fn pack(weight: &[f32], bias: &[f32], format: LinearFormat, part: usize) -> Result<Linear, LoadError> {
     let data = TensorData {
         shape: vec![bias.len(), weight.len() / bias.len()],
         values: TensorValues::F32(weight.to_vec()),
@@ -338,6 +336,6 @@ fn stem_convolution(fused: &FusedConv, options: &PackOptions) -> Result<Convolut
         kernel: shape.kernel,
         stride: shape.stride,
     };
-    let linear = pack(&weight, &fused.bias, WeightFormat::F32, options.part)?;
+    let linear = pack(&weight, &fused.bias, LinearFormat::F32, options.part)?;
     Ok(Convolution::new(linear, shape))
 }

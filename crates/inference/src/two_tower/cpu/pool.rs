@@ -1,11 +1,11 @@
 //! Attention of one learned query over all rows of an image: the pooling of SigLIP's vision tower.
 
-use eidetic_kernels::matrix::{EpilogueOp, Heads, Mask};
+use eidetic_kernels::matrix::{Attention, EpilogueOp, Heads, Mask};
 
 use super::transformer::{Mlp, Norm, Sequence};
 use super::workspace::Workspace;
 use crate::error::LoadError;
-use crate::layers::linear::{Linear, ProductScratch};
+use crate::layers::linear::Linear;
 use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::TowerConfig;
@@ -45,33 +45,31 @@ impl AttentionPool {
     /// Leaves one row a sequence of `workspace.normed` in `workspace.hidden`.
     pub fn forward(&self, sequences: &[Sequence], workspace: &mut Workspace) {
         let w = workspace;
-        let ProductScratch { codes, half } = &mut w.products;
-        let input = self.keys.input(w.kernel, &w.normed, codes);
-        self.keys
-            .forward(w.kernel, input, EpilogueOp::Store, &mut w.keys, half);
+        let input = self.keys.input(w.kernel, &w.normed, &mut w.products);
+        self.keys.forward(w.kernel, input, EpilogueOp::Store, &mut w.keys);
         self.values
-            .forward(w.kernel, input, EpilogueOp::Store, &mut w.values, half);
+            .forward(w.kernel, input, EpilogueOp::Store, &mut w.values);
         w.pooled.reshape(1, self.probe.len());
         w.pooled.row_mut(0).copy_from_slice(&self.probe);
-        let input = self.queries.input(w.kernel, &w.pooled, codes);
+        let input = self.queries.input(w.kernel, &w.pooled, &mut w.products);
         self.queries
-            .forward(w.kernel, input, EpilogueOp::Store, &mut w.queries, half);
+            .forward(w.kernel, input, EpilogueOp::Store, &mut w.queries);
         w.attended.reshape(sequences.len(), self.probe.len());
         for (number, sequence) in sequences.iter().enumerate() {
             let (first, length) = (sequence.rows.start, sequence.rows.len());
-            w.kernel.attention(
-                self.heads,
-                Mask::None,
-                w.queries.rows(0, 1),
-                w.keys.rows(first, length),
-                w.values.rows(first, length),
-                w.attended.rows_mut(number, 1),
-                &mut w.attention,
-            );
+            let attention = Attention {
+                heads: self.heads,
+                mask: Mask::None,
+                queries: w.queries.rows(0, 1),
+                keys: w.keys.rows(first, length),
+                values: w.values.rows(first, length),
+            };
+            let out = w.attended.rows_mut(number, 1);
+            w.kernel.attention(attention, out, &mut w.attention);
         }
-        let input = self.output.input(w.kernel, &w.attended, codes);
+        let input = self.output.input(w.kernel, &w.attended, &mut w.products);
         self.output
-            .forward(w.kernel, input, EpilogueOp::Store, &mut w.hidden, half);
+            .forward(w.kernel, input, EpilogueOp::Store, &mut w.hidden);
         self.norm.forward(w.kernel, &w.hidden, &mut w.normed);
         self.mlp.add(w);
     }

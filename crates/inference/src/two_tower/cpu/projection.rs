@@ -1,10 +1,10 @@
 //! The product that ends a tower.
 
 use eidetic_kernels::Kernel;
-use eidetic_kernels::matrix::EpilogueOp;
+use eidetic_kernels::matrix::{EpilogueOp, InputScratch};
 
 use crate::error::LoadError;
-use crate::layers::linear::{Linear, ProductScratch};
+use crate::layers::linear::Linear;
 use crate::layers::matrix::Matrix;
 use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
@@ -33,14 +33,14 @@ impl Projection {
         &self,
         kernel: Kernel,
         rows: &Matrix,
-        scratch: &mut ProductScratch,
+        scratch: &mut InputScratch,
         out: &mut Matrix,
     ) -> Vec<Vec<f32>> {
         let Some(linear) = &self.0 else {
             return rows.to_vectors();
         };
-        let input = linear.input(kernel, rows, &mut scratch.codes);
-        linear.forward(kernel, input, EpilogueOp::Store, out, &mut scratch.half);
+        let input = linear.input(kernel, rows, scratch);
+        linear.forward(kernel, input, EpilogueOp::Store, out);
         out.to_vectors()
     }
 }

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use eidetic_kernels::matrix::{Activation, EpilogueOp, Heads, Mask};
+use eidetic_kernels::matrix::{Activation, Attention, EpilogueOp, Heads, Mask};
 
 use super::workspace::Workspace;
 use crate::error::LoadError;
-use crate::layers::linear::{Linear, ProductScratch};
+use crate::layers::linear::Linear;
 use crate::layers::matrix::Matrix;
 use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
@@ -172,23 +172,21 @@ impl Block {
         let w = workspace;
         let count = w.hidden.count();
         self.source(&self.first_norm, w);
-        let ProductScratch { codes, half } = &mut w.products;
-        let input = self.queries.input(w.kernel, &w.normed, codes);
+        let input = self.queries.input(w.kernel, &w.normed, &mut w.products);
         for (linear, out) in [
             (&self.queries, &mut w.queries),
             (&self.keys, &mut w.keys),
             (&self.values, &mut w.values),
         ] {
-            linear.forward(w.kernel, input, EpilogueOp::Store, out, half);
+            linear.forward(w.kernel, input, EpilogueOp::Store, out);
         }
         w.attended.reshape(count, w.hidden.width());
         for sequence in sequences {
             self.attention(sequence, sequence.rows.clone(), w);
         }
-        let ProductScratch { codes, half } = &mut w.products;
-        let input = self.output.input(w.kernel, &w.attended, codes);
+        let input = self.output.input(w.kernel, &w.attended, &mut w.products);
         self.output
-            .forward(w.kernel, input, EpilogueOp::Accumulate, &mut w.hidden, half);
+            .forward(w.kernel, input, EpilogueOp::Accumulate, &mut w.hidden);
         self.finish(&self.first_norm, w);
     }
 
@@ -196,41 +194,38 @@ impl Block {
     fn attend_pooled(&self, sequences: &[Sequence], pooled: &[usize], workspace: &mut Workspace) {
         let w = workspace;
         self.source(&self.first_norm, w);
-        let ProductScratch { codes, half } = &mut w.products;
-        let input = self.keys.input(w.kernel, &w.normed, codes);
-        self.keys
-            .forward(w.kernel, input, EpilogueOp::Store, &mut w.keys, half);
+        let input = self.keys.input(w.kernel, &w.normed, &mut w.products);
+        self.keys.forward(w.kernel, input, EpilogueOp::Store, &mut w.keys);
         self.values
-            .forward(w.kernel, input, EpilogueOp::Store, &mut w.values, half);
+            .forward(w.kernel, input, EpilogueOp::Store, &mut w.values);
         w.pooled.gather(&w.normed, pooled);
-        let input = self.queries.input(w.kernel, &w.pooled, codes);
+        let input = self.queries.input(w.kernel, &w.pooled, &mut w.products);
         self.queries
-            .forward(w.kernel, input, EpilogueOp::Store, &mut w.queries, half);
+            .forward(w.kernel, input, EpilogueOp::Store, &mut w.queries);
         w.attended.reshape(pooled.len(), w.hidden.width());
         for (row, sequence) in sequences.iter().enumerate() {
             self.attention(sequence, row..row + 1, w);
         }
         w.pooled.gather(&w.hidden, pooled);
         std::mem::swap(&mut w.hidden, &mut w.pooled);
-        let ProductScratch { codes, half } = &mut w.products;
-        let input = self.output.input(w.kernel, &w.attended, codes);
+        let input = self.output.input(w.kernel, &w.attended, &mut w.products);
         self.output
-            .forward(w.kernel, input, EpilogueOp::Accumulate, &mut w.hidden, half);
+            .forward(w.kernel, input, EpilogueOp::Accumulate, &mut w.hidden);
         self.finish(&self.first_norm, w);
     }
 
     /// Weighted means of one sequence's values, for the queries in these rows.
     fn attention(&self, sequence: &Sequence, queries: Range<usize>, w: &mut Workspace) {
         let (first, length) = (sequence.rows.start, sequence.rows.len());
-        w.kernel.attention(
-            self.heads,
-            self.mask,
-            w.queries.rows(queries.start, queries.len()),
-            w.keys.rows(first, length),
-            w.values.rows(first, length),
-            w.attended.rows_mut(queries.start, queries.len()),
-            &mut w.attention,
-        );
+        let attention = Attention {
+            heads: self.heads,
+            mask: self.mask,
+            queries: w.queries.rows(queries.start, queries.len()),
+            keys: w.keys.rows(first, length),
+            values: w.values.rows(first, length),
+        };
+        let out = w.attended.rows_mut(queries.start, queries.len());
+        w.kernel.attention(attention, out, &mut w.attention);
     }
 
     /// Adds the MLP's output to `hidden`.
@@ -259,13 +254,12 @@ impl Mlp {
     /// Adds to `hidden` the output for each row of `normed`.
     pub fn add(&self, workspace: &mut Workspace) {
         let w = workspace;
-        let ProductScratch { codes, half } = &mut w.products;
-        let input = self.fc1.input(w.kernel, &w.normed, codes);
+        let input = self.fc1.input(w.kernel, &w.normed, &mut w.products);
         let op = EpilogueOp::Activate(self.activation);
-        self.fc1.forward(w.kernel, input, op, &mut w.inner, half);
-        let input = self.fc2.input(w.kernel, &w.inner, codes);
+        self.fc1.forward(w.kernel, input, op, &mut w.inner);
+        let input = self.fc2.input(w.kernel, &w.inner, &mut w.products);
         self.fc2
-            .forward(w.kernel, input, EpilogueOp::Accumulate, &mut w.hidden, half);
+            .forward(w.kernel, input, EpilogueOp::Accumulate, &mut w.hidden);
     }
 }
 

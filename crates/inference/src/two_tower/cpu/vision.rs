@@ -8,7 +8,7 @@ use super::projection::Projection;
 use super::transformer::{Norm, Sequence, Transformer};
 use super::workspace::Workspace;
 use crate::error::LoadError;
-use crate::layers::linear::{Linear, ProductScratch};
+use crate::layers::linear::Linear;
 use crate::layers::matrix::Matrix;
 use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
@@ -150,10 +150,9 @@ impl VisionTower {
                 row += 1;
             }
         }
-        let ProductScratch { codes, half } = &mut w.products;
-        let input = self.patch_embedding.input(w.kernel, &w.inner, codes);
+        let input = self.patch_embedding.input(w.kernel, &w.inner, &mut w.products);
         self.patch_embedding
-            .forward(w.kernel, input, EpilogueOp::Store, &mut w.attended, half);
+            .forward(w.kernel, input, EpilogueOp::Store, &mut w.attended);
         let rows = sequences.last().map_or(0, |sequence| sequence.rows.end);
         w.hidden.reshape(rows, self.width);
         let mut patch = 0;

@@ -1,9 +1,8 @@
 //! The memory of a tower's forward pass.
 
 use eidetic_kernels::Kernel;
-use eidetic_kernels::matrix::AttentionScratch;
+use eidetic_kernels::matrix::{AttentionScratch, InputScratch};
 
-use crate::layers::linear::ProductScratch;
 use crate::layers::matrix::Matrix;
 
 /// The memory that a group of sequences needs in a tower, used again by the next group.
@@ -22,7 +21,7 @@ pub struct Workspace {
     pub inner: Matrix,
     /// Rows that become embeddings.
     pub pooled: Matrix,
-    pub products: ProductScratch,
+    pub products: InputScratch,
     pub attention: AttentionScratch,
     pub maps: Maps,
 }
@@ -50,7 +49,7 @@ impl Default for Workspace {
             inner: Matrix::default(),
             pooled: Matrix::default(),
             attention: AttentionScratch::default(),
-            products: ProductScratch::default(),
+            products: InputScratch::default(),
             maps: Maps::default(),
         }
     }
