@@ -282,7 +282,7 @@ fn a_server_answers_from_the_old_space_until_the_other_is_complete() {
     );
     assert_eq!(get(&server.address, "/v1/status")["space"], old);
     let refused = scenario.run(&["space", "drop", "builtin"]).expect_code(2);
-    assert!(refused.stderr.contains("no space"), "{refused:?}");
+    assert!(refused.stderr.contains("unknown space"), "{refused:?}");
     let again = post(
         &server.address,
         "/v1/model/switch",

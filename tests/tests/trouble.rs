@@ -48,7 +48,10 @@ fn a_directory_with_other_things_is_not_taken_for_a_library() {
     let finished = scenario
         .run(&["index", text(&folder), "--model", "builtin"])
         .expect_code(3);
-    assert_one_sentence(&finished, &["not empty", text(&scenario.library())]);
+    assert_one_sentence(
+        &finished,
+        &["neither empty nor an Eidetic library", text(&scenario.library())],
+    );
     assert_eq!(
         fs::read_dir(scenario.library()).unwrap().count(),
         1,

@@ -78,7 +78,10 @@ pub fn validate_repo_id(id: &str, revision: Option<&str>) -> Result<(), HubError
     if is_repo_id(id, revision) {
         return Ok(());
     }
-    Err(HubError::InvalidRepoId { id: id.to_owned() })
+    let revision = revision.map_or_else(String::new, |revision| format!("@{revision}"));
+    Err(HubError::InvalidRepoId {
+        id: format!("{id}{revision}"),
+    })
 }
 
 /// One revision of a model of the hub.

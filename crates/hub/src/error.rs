@@ -75,7 +75,7 @@ pub enum HubError {
     /// Not a repository id of the Hub.
     #[error("invalid model name {id:?}: expected organization/name")]
     InvalidRepoId {
-        /// The name as given.
+        /// The name as given, with its revision.
         id: String,
     },
     /// A directory has several GGUF files, so that none is meant.

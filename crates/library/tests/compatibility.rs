@@ -113,7 +113,11 @@ fn searches_give_recorded_scores_and_confidences() {
     assert_same_hits(&query(tagged), &expected("search-tag.json"));
     let bicycle = fs::read(repository().join("data/gallery/red-bicycle-in-the-snow.jpg")).unwrap();
     let alike = Query::picture(QueryPicture::Indexed(ImageId::of(&bicycle)));
-    assert_same_hits(&query(alike), &expected("search-image.json"));
+    // The recorded query was a file, which finds itself first; a query by an image of the library leaves it out.
+    let mut expected = expected("search-image.json");
+    let first = expected["hits"].as_array_mut().unwrap().remove(0);
+    assert_eq!(image(&first["image"]), ImageId::of(&bicycle));
+    assert_same_hits(&query(alike), &expected);
 }
 
 #[test]
@@ -125,7 +129,9 @@ fn tags_thumbnails_and_tagging_options_are_kept() {
     for hit in hits["hits"].as_array().unwrap() {
         let image = image(&hit["image"]);
         assert!(library.thumbnail(&image).unwrap().starts_with(b"\xff\xd8\xff"));
-        for tag in space.get_tags(&image).unwrap() {
+        // The report of `tag` leaves out tags below the threshold.
+        let tags = space.get_tags(&image).unwrap().into_iter();
+        for tag in tags.filter(|tag| !tag.low) {
             *counts.entry(tag.name).or_insert(0) += 1;
         }
     }

@@ -336,13 +336,16 @@ fn a_model_that_does_not_exist_is_said_clearly() {
             "golden/clop: it knows no such model, or asks for an HF_TOKEN",
         ),
         (MODEL, Some("v9"), "or not its revision v9"),
-        ("clip", None, "organisation/name"),
-        ("../clip", None, "organisation/name"),
-        (MODEL, Some("../../x"), "organisation/name"),
+        ("clip", None, "organization/name"),
+        ("../clip", None, "organization/name"),
+        (MODEL, Some("../../x"), "organization/name"),
     ] {
         let error = load(name, revision, &settings, &()).err().unwrap();
         assert!(
-            matches!(error, LoadError::Hub(HubError::HubRefused { .. })),
+            matches!(
+                error,
+                LoadError::Hub(HubError::HubRefused { .. } | HubError::InvalidRepoId { .. })
+            ),
             "{error}"
         );
         let error = error.to_string();
