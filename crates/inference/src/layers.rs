@@ -3,6 +3,7 @@
 pub mod embedding_table;
 pub mod gguf_blocks;
 pub mod linear;
+pub mod linear_format;
 pub mod matrix;
 pub mod packing;
 pub mod tensor_data;

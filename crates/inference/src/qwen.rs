@@ -15,8 +15,10 @@ mod gguf_values;
 #[cfg(test)]
 mod memory;
 mod norm;
+mod parts;
 mod raw_config;
 mod rotary;
+mod shapes;
 mod text;
 mod vision;
 

@@ -23,6 +23,7 @@ mod openapi;
 mod options;
 mod origin_guard;
 mod problem;
+mod record_requests;
 mod routes;
 mod serve;
 mod shutdown;

@@ -4,15 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::middleware::Next;
-use actix_web::{Error, web};
-
-use crate::state::AppState;
 
 /// Upper bounds of the histogram's buckets in seconds; a model run falls in the middle.
 const BUCKETS: [f64; 11] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
@@ -28,11 +22,12 @@ pub(crate) struct Metrics {
     in_flight: AtomicI64,
 }
 
+/// What requests are counted by.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct RequestKey {
-    route: String,
-    method: &'static str,
-    status: u16,
+pub(crate) struct RequestKey {
+    pub(crate) route: String,
+    pub(crate) method: &'static str,
+    pub(crate) status: u16,
 }
 
 #[derive(Default)]
@@ -43,40 +38,11 @@ struct LatencyHistogram {
     seconds: f64,
 }
 
-/// Middleware that counts every request.
-pub(crate) async fn record<B: MessageBody>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    let state = request.app_data::<web::Data<AppState>>().cloned();
-    let method = known_method(request.method());
-    let start = Instant::now();
-    let _in_flight = state.as_ref().map(|state| InFlight::begin(&state.metrics));
-    let response = next.call(request).await?;
-    let route = response
-        .request()
-        .match_pattern()
-        .unwrap_or_else(|| "unmatched".into());
-    let status = response.status().as_u16();
-    tracing::debug!(method, path = response.request().path(), status, took = ?start.elapsed(), "request");
-    if let Some(state) = &state {
-        state.metrics.count(
-            RequestKey {
-                route,
-                method,
-                status,
-            },
-            start.elapsed(),
-        );
-    }
-    Ok(response)
-}
-
 /// A request in flight, until dropped: also where the client goes away and the request is dropped half-way.
-struct InFlight<'a>(&'a Metrics);
+pub(crate) struct InFlight<'a>(&'a Metrics);
 
 impl<'a> InFlight<'a> {
-    fn begin(metrics: &'a Metrics) -> Self {
+    pub(crate) fn begin(metrics: &'a Metrics) -> Self {
         metrics.in_flight.fetch_add(1, Ordering::Relaxed);
         Self(metrics)
     }
@@ -89,7 +55,7 @@ impl Drop for InFlight<'_> {
 }
 
 impl Metrics {
-    fn count(&self, key: RequestKey, took: Duration) {
+    pub(crate) fn count(&self, key: RequestKey, took: Duration) {
         locked(&self.latencies)
             .entry(key.route.clone())
             .or_default()
@@ -173,7 +139,7 @@ fn family(text: &mut String, name: &str, kind: &str, help: &str) {
     let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
 }
 
-fn known_method(method: &Method) -> &'static str {
+pub(crate) fn known_method(method: &Method) -> &'static str {
     let known = [
         Method::GET,
         Method::HEAD,

@@ -17,9 +17,10 @@ use futures_util::future::{Either, select};
 
 use crate::jobs::JobTask;
 use crate::options::ServeOptions;
+use crate::record_requests::record_request;
 use crate::shutdown::StopSignals;
 use crate::state::AppState;
-use crate::{metrics, origin_guard, routes};
+use crate::{origin_guard, routes};
 
 /// Threads that serve connections; blocking work runs on others.
 const WORKERS: usize = 2;
@@ -143,7 +144,7 @@ pub(crate) fn application(
         .app_data(state)
         .configure(routes::configure)
         .wrap(from_fn(origin_guard::guard))
-        .wrap(from_fn(metrics::record))
+        .wrap(from_fn(record_request))
 }
 
 async fn end_gracefully(handle: &ServerHandle, state: &AppState, time: Duration) {

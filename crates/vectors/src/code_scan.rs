@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::candidate_queue::Candidate;
+use crate::code_query::CodeQuery;
 use crate::codes::Codes;
-use crate::plan::CodeQuery;
 use crate::row_set::RowSet;
 use crate::shortlist::Shortlist;
 

@@ -5,9 +5,9 @@ use std::ops::Range;
 use eidetic_kernels::{Kernel, hamming_distances};
 use rayon::prelude::*;
 
+use crate::code_query::CodeQuery;
 use crate::code_scan::{max_common, on_search_threads, score_rows};
 use crate::codes::{CHUNK_ROWS, Codes};
-use crate::plan::CodeQuery;
 use crate::row_set::RowSet;
 use crate::shortlist::Shortlist;
 

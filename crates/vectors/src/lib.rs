@@ -54,6 +54,7 @@ use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 
 pub mod bench;
 mod candidate_queue;
+mod code_query;
 mod code_scan;
 mod codes;
 #[cfg(any(test, feature = "testing"))]

@@ -1,13 +1,13 @@
 //! The choice of a search method: the graph, or a scan of codes.
 
 use crate::candidate_queue::Candidate;
+use crate::code_query::CodeQuery;
 use crate::code_scan::scan_codes;
 use crate::codes::Codes;
 use crate::graph::Graph;
 use crate::hamming_scan::scan_by_signs;
 use crate::row_map::RowMap;
 use crate::row_set::RowSet;
-use crate::shortlist::Shortlist;
 
 /// Size of the candidate queue of a graph search (`ef` in the paper); measured in docs/decisions/0010.
 pub(crate) const EF_SEARCH: usize = 128;
@@ -39,26 +39,6 @@ pub(crate) struct SearchContext<'s> {
     pub(crate) graph: Option<&'s Graph>,
     /// Live rows that are not in the graph.
     pub(crate) unindexed: &'s RowSet,
-}
-
-/// A query in terms of codes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct CodeQuery<'s> {
-    /// Code of the query vector.
-    pub(crate) code: &'s [i8],
-    /// Number of neighbors requested.
-    pub(crate) k: usize,
-    /// The rows that may be returned; `None` for all.
-    pub(crate) filter: Option<&'s RowSet>,
-    /// Minimum size of the candidate queue of a graph search.
-    pub(crate) ef: usize,
-}
-
-impl CodeQuery<'_> {
-    /// An empty shortlist for this query.
-    pub(crate) fn shortlist(&self, codes: &Codes) -> Shortlist {
-        Shortlist::new(self.k, codes.quantizer().quantization_error())
-    }
 }
 
 impl SearchContext<'_> {

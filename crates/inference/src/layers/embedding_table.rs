@@ -4,7 +4,7 @@ use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::HalfFormat;
 
 use super::gguf_blocks::Blocks;
-use super::packing::LinearFormat;
+use super::linear_format::LinearFormat;
 use super::tensor_data::{TensorData, TensorValues, widened};
 use crate::error::LoadError;
 

@@ -6,8 +6,9 @@ use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{Epilogue, EpilogueOp, InputScratch, ProductInput, RowsMut};
 use rayon::prelude::*;
 
+use super::linear_format::LinearFormat;
 use super::matrix::Matrix;
-use super::packing::{LinearFormat, LinearWeights, PackedPart, PackedTensor};
+use super::packing::{LinearWeights, PackedPart, PackedTensor};
 use super::weights::Weights;
 use crate::error::LoadError;
 
@@ -215,7 +216,7 @@ mod tests {
     use eidetic_kernels::matrix::Activation;
 
     use super::*;
-    use crate::layers::packing::LinearFormat;
+    use crate::layers::linear_format::LinearFormat;
     use crate::layers::tensor_data::{TensorData, TensorValues};
 
     fn matrix(count: usize, width: usize) -> Matrix {

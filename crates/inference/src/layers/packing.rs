@@ -5,6 +5,7 @@ use eidetic_kernels::matrix::{HalfFormat, PackedWeights, WeightFormat};
 
 use super::embedding_table::Table;
 use super::gguf_blocks::Blocks;
+use super::linear_format::LinearFormat;
 use super::tensor_data::{TensorData, TensorValues, widened};
 use super::weights::Weights;
 use crate::error::LoadError;
@@ -41,17 +42,6 @@ pub enum Exactness {
     Rounded,
     /// Its weights are f32 in any precision.
     Exact,
-}
-
-/// The type in which weights are held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LinearFormat {
-    F32,
-    /// f32 or 16 bits, as the file has them; a product is exact either way.
-    AsInFile,
-    /// bf16; where processors multiply it, the other side of products is rounded to bf16 too.
-    Bf16,
-    Int8,
 }
 
 /// How a family's tensors are packed.

@@ -7,9 +7,10 @@ use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{EpilogueOp, Mask};
 
 use super::attention::{Columns, GqaHeads, attention};
-use super::config::{DecoderConfig, Details};
+use super::family::Details;
 use super::norm::{Norm, each_row};
 use super::rotary::{Angles, frequencies};
+use super::shapes::DecoderConfig;
 use crate::error::LoadError;
 use crate::layers::linear::Linear;
 use crate::layers::matrix::Matrix;

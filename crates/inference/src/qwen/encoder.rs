@@ -10,10 +10,11 @@ use eidetic_encoder::{
 use eidetic_kernels::Kernel;
 use image::RgbImage;
 
-use super::config::{QwenConfig, VisionConfig};
+use super::config::QwenConfig;
 use super::decoder::{Added, Batch, Decoder};
 use super::family::{Content, Family, IMAGE_TOKEN};
 use super::read_weights;
+use super::shapes::VisionConfig;
 use super::vision::{VisionFeatures, VisionTower};
 use crate::error::LoadError;
 use crate::layers::embedding_table::Table;

@@ -2,7 +2,6 @@
 
 use eidetic_encoder::{DynamicResize, TokenRange};
 
-use super::config::Details;
 use crate::error::LoadError;
 
 /// A family of models that one reference program runs.
@@ -30,6 +29,15 @@ pub enum Content<'a> {
 /// The placeholder token for one group of an image's patches.
 pub const IMAGE_TOKEN: &str = "<|image_pad|>";
 const PICTURE: &str = "<|vision_start|><|image_pad|><|vision_end|>";
+
+/// What the generations of decoders differ in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Details {
+    /// Queries, keys and values have biases: Qwen2, Qwen2.5, Qwen2-VL.
+    Biases,
+    /// Heads of queries and keys are normalized: Qwen3.
+    HeadNorms,
+}
 
 impl Family {
     /// The family that `model_type` of `config.json` names.

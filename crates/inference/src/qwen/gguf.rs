@@ -12,11 +12,11 @@ use eidetic_encoder::PromptTokenizer;
 use safetensors::Dtype;
 use serde_json::{Value as Json, json};
 
-use super::config::{DecoderConfig, Details};
-use super::family::Family;
+use super::family::{Details, Family};
 use super::gguf_values::{Header, Source, TensorInfo, Value, damaged};
 use super::pack_options;
-use super::text::Parts;
+use super::parts::TextModelParts;
+use super::shapes::DecoderConfig;
 use crate::error::LoadError;
 use crate::layers::packing::{PackedTensor, pack};
 use crate::layers::tensor_data::{TensorData, TensorValues};
@@ -58,7 +58,7 @@ impl GgufModel {
     }
 
     /// Reads everything. Quantized blocks stay as they are in any precision.
-    pub fn into_parts(mut self, precision: Precision) -> Result<Parts, LoadError> {
+    pub fn into_parts(mut self, precision: Precision) -> Result<TextModelParts, LoadError> {
         let architecture = self.text("general.architecture")?;
         if architecture != "qwen2" {
             return Err(LoadError::UnknownArchitecture {
@@ -70,7 +70,7 @@ impl GgufModel {
         let tokenizer = PromptTokenizer::from_json(self.tokenizer()?.to_string().as_bytes(), longest)?;
         let vocabulary = self.texts("tokenizer.ggml.tokens")?.len();
         let weights = self.read_weights(precision)?;
-        Ok(Parts {
+        Ok(TextModelParts {
             decoder,
             vocabulary,
             tokenizer,

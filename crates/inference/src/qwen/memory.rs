@@ -1,6 +1,8 @@
 //! The memory that a model takes, computed from its description alone: what a loaded model is compared with.
 
-use super::config::{DecoderConfig, Details, QwenConfig, VisionConfig};
+use super::config::QwenConfig;
+use super::family::Details;
+use super::shapes::{DecoderConfig, VisionConfig};
 
 /// Outputs of a packed panel; the last panel is padded.
 const PANEL: u64 = 32;

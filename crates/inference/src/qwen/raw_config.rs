@@ -3,10 +3,8 @@
 use eidetic_kernels::matrix::Activation;
 use serde::Deserialize;
 
-use super::config::{
-    DecoderConfig, Details, LARGEST, QWEN2_NAMES, QWEN3_NAMES, VisionConfig, refused, within,
-};
-use super::family::Family;
+use super::family::{Details, Family};
+use super::shapes::{DecoderConfig, LARGEST, QWEN2_NAMES, QWEN3_NAMES, VisionConfig, refused, within};
 use crate::error::LoadError;
 
 #[derive(Deserialize)]

@@ -7,10 +7,11 @@ use eidetic_domain::Precision;
 use eidetic_encoder::{EncodeError, PromptTokenizer, TextModel};
 use eidetic_kernels::Kernel;
 
-use super::config::{DecoderConfig, QwenConfig};
+use super::config::QwenConfig;
 use super::decoder::{Batch, Decoder};
 use super::family::Family;
 use super::gguf::GgufModel;
+use super::parts::TextModelParts;
 use super::read_weights;
 use crate::error::LoadError;
 use crate::layers::embedding_table::Table;
@@ -35,15 +36,6 @@ struct QwenText {
     end: u32,
 }
 
-/// What a model's files hold.
-pub struct Parts {
-    pub decoder: DecoderConfig,
-    pub vocabulary: usize,
-    pub tokenizer: PromptTokenizer,
-    pub weights: Weights<PackedTensor>,
-    pub revision: blake3::Hash,
-}
-
 /// Loads the text model at `path`, a GGUF file or a directory in the Hugging Face layout, which errors call `place`.
 pub fn load(
     path: &Path,
@@ -59,7 +51,7 @@ pub fn load(
     Ok(Box::new(QwenText::new(name, parts)?))
 }
 
-fn from_directory(directory: &Path, place: &str, precision: Precision) -> Result<Parts, LoadError> {
+fn from_directory(directory: &Path, place: &str, precision: Precision) -> Result<TextModelParts, LoadError> {
     let file = |file: &'static str| eidetic_hub::need(eidetic_hub::read(&directory.join(file))?, file, place);
     let [config_json, tokenizer_json] = [file("config.json")?, file("tokenizer.json")?];
     let config = QwenConfig::from_json(&config_json)?;
@@ -72,7 +64,7 @@ fn from_directory(directory: &Path, place: &str, precision: Precision) -> Result
     let tokenizer = PromptTokenizer::from_json(&tokenizer_json, longest)?;
     let mut hasher = eidetic_hub::hasher([&config_json[..], &[], &tokenizer_json, &[]]);
     let weights = read_weights(&Shards::in_directory(directory, place)?, precision, &mut hasher)?;
-    Ok(Parts {
+    Ok(TextModelParts {
         decoder: config.decoder,
         vocabulary: config.vocabulary,
         tokenizer,
@@ -82,8 +74,8 @@ fn from_directory(directory: &Path, place: &str, precision: Precision) -> Result
 }
 
 impl QwenText {
-    fn new(name: &str, mut parts: Parts) -> Result<Self, LoadError> {
-        let Parts {
+    fn new(name: &str, mut parts: TextModelParts) -> Result<Self, LoadError> {
+        let TextModelParts {
             decoder: config,
             vocabulary,
             tokenizer,

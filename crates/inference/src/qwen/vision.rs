@@ -8,9 +8,9 @@ use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{Activation, EpilogueOp, Mask};
 
 use super::attention::{Columns, GqaHeads, attention};
-use super::config::VisionConfig;
 use super::norm::Norm;
 use super::rotary::{Angles, frequencies};
+use super::shapes::VisionConfig;
 use crate::error::LoadError;
 use crate::layers::linear::Linear;
 use crate::layers::matrix::Matrix;

@@ -1,9 +1,15 @@
 //! Operations on rows between products: layer norm, softmax, quantization. Portable Rust, compiled for each
 //! instruction set.
 
-use super::input::RowScale;
 use crate::Kernel;
 use crate::multiversion::multiversion;
+
+/// Scale and zero point of a quantized row.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct RowScale {
+    pub(super) scale: f32,
+    pub(super) zero: i32,
+}
 
 /// Partial sums of a row: as many as the widest register has lanes. They also round less than a single sum.
 const LANES: usize = 16;

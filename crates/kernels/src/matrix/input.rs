@@ -1,6 +1,6 @@
 //! The left operand of a product, in the form that the format of the weights requires.
 
-use super::elementwise;
+use super::elementwise::{self, RowScale};
 use super::half_format::f32_to_bf16;
 use super::packed_weights::QUAD;
 use super::{HalfFormat, PackedWeights, Rows, WeightFormat};
@@ -43,13 +43,6 @@ pub struct QuantizedRows {
     quads: Vec<[u8; QUAD]>,
     scales: Vec<RowScale>,
     width: usize,
-}
-
-/// Scale and zero point of a quantized row.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct RowScale {
-    pub(super) scale: f32,
-    pub(super) zero: i32,
 }
 
 impl<'a> From<Rows<'a>> for ProductInput<'a> {

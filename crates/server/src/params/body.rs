@@ -10,12 +10,9 @@ use actix_web::{HttpRequest, web};
 use serde::de::DeserializeOwned;
 
 use super::multipart;
-use super::validate::shortened;
+use super::validate::{MAX_TEXT_BYTES, shortened, unreadable};
 use crate::options::Limits;
 use crate::problem::{Problem, ProblemKind};
-
-/// Room for everything beside an image: texts, names, filters.
-pub(super) const MAX_TEXT_BYTES: usize = 1 << 20;
 
 /// Reads a body that may carry an image: JSON or a form.
 pub(crate) async fn read_json_or_form<T: DeserializeOwned + Send + 'static>(
@@ -84,11 +81,6 @@ pub(crate) fn media_type(request: &HttpRequest) -> String {
         .and_then(|value| value.to_str().ok());
     let media_type = value.unwrap_or_default().split(';').next();
     media_type.unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-/// A body that broke off or is malformed.
-pub(super) fn unreadable(error: impl Display) -> Problem {
-    Problem::invalid(format!("cannot read the body: {error}"))
 }
 
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {

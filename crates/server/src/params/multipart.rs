@@ -6,9 +6,8 @@ use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
-use super::body::{MAX_TEXT_BYTES, unreadable};
 use super::pairs::{Encoding, RawValue, from_pairs};
-use super::validate::shortened;
+use super::validate::{MAX_TEXT_BYTES, shortened, unreadable};
 use crate::options::Limits;
 use crate::problem::Problem;
 

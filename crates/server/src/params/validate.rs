@@ -11,6 +11,14 @@ use jiff::civil::DateTime;
 
 use crate::problem::Problem;
 
+/// Room for everything beside an image: texts, names, filters.
+pub(super) const MAX_TEXT_BYTES: usize = 1 << 20;
+
+/// A body that broke off or is malformed.
+pub(super) fn unreadable(error: impl Display) -> Problem {
+    Problem::invalid(format!("cannot read the body: {error}"))
+}
+
 /// Maximum length of a query text in characters; models read far less.
 const MAX_TEXT_CHARS: usize = 2_000;
 /// Maximum number of hits.

@@ -7,7 +7,8 @@ use eidetic_kernels::CacheLine;
 
 use super::{VectorStore, check_dimension};
 use crate::candidate_queue::Candidate;
-use crate::plan::{CodeQuery, SearchContext};
+use crate::code_query::CodeQuery;
+use crate::plan::SearchContext;
 use crate::row_set::RowSet;
 use crate::top_k::{Ranked, TopK};
 use crate::{IndexError, Neighbor};
