@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use eidetic_tests::{Scenario, gallery_pictures, shared_data};
+use eidetic_tests::{Scenario, gallery_images, shared_data};
 use serde_json::Value;
 
 fn counts(report: &Value) -> [u64; 5] {
@@ -51,7 +51,7 @@ fn an_index_follows_what_happens_to_the_files() {
     fs::create_dir(moved.parent().unwrap()).unwrap();
     fs::rename(&names[0], &moved).unwrap();
     fs::remove_file(&names[1]).unwrap();
-    fs::copy(&gallery_pictures()[20], &names[2]).unwrap();
+    fs::copy(&gallery_images()[20], &names[2]).unwrap();
     fs::write(folder.join("broken.jpg"), b"\xff\xd8\xff\xe0 and no more").unwrap();
     fs::write(folder.join("notes.txt"), "not a picture").unwrap();
 
@@ -82,15 +82,15 @@ fn an_index_follows_what_happens_to_the_files() {
 fn a_picture_finds_itself_first() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 16));
-    for picture in gallery_pictures().iter().take(16).step_by(5) {
+    for image in gallery_images().iter().take(16).step_by(5) {
         let answer = scenario
-            .run(&["search", "--image", text(picture), "--json"])
+            .run(&["search", "--image", text(image), "--json"])
             .expect_code(0)
             .json();
         let first = &answer["hits"][0];
         assert_eq!(
             Path::new(first["path"].as_str().unwrap()).file_name(),
-            picture.file_name(),
+            image.file_name(),
             "{answer}"
         );
         assert!(first["score"].as_f64().unwrap() >= 0.999, "{first}");
@@ -101,7 +101,7 @@ fn a_picture_finds_itself_first() {
 fn a_picture_that_is_decoded_scaled_finds_itself_with_score_one() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 6);
-    let large = image::open(&gallery_pictures()[1])
+    let large = image::open(&gallery_images()[1])
         .expect("a picture of the gallery")
         .resize_exact(1603, 1205, image::imageops::FilterType::Triangle)
         .into_rgb8();
@@ -126,7 +126,7 @@ fn a_picture_that_is_decoded_scaled_finds_itself_with_score_one() {
 fn an_image_by_its_id_finds_others_and_not_itself() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 8));
-    let image = image_of(&scenario, &gallery_pictures()[0]);
+    let image = image_of(&scenario, &gallery_images()[0]);
     let answer = scenario
         .run(&["search", "--image-id", &image, "--json"])
         .expect_code(0)
@@ -141,20 +141,20 @@ fn text_picture_and_negative_text_can_be_combined_and_filtered() {
     let scenario = Scenario::new();
     let (near, far) = (scenario.gallery("near", 6), scenario.path("far"));
     fs::create_dir(&far).unwrap();
-    for picture in &gallery_pictures()[6..12] {
-        fs::copy(picture, far.join(picture.file_name().unwrap())).unwrap();
+    for image in &gallery_images()[6..12] {
+        fs::copy(image, far.join(image.file_name().unwrap())).unwrap();
     }
     let arguments = ["index", text(&near), text(&far), "--model", "builtin", "--json"];
     assert_eq!(
         counts(&scenario.run(&arguments).expect_code(0).json()),
         [12, 0, 0, 0, 0]
     );
-    let picture = &gallery_pictures()[0];
+    let image = &gallery_images()[0];
     let mixed = [
         "search",
         "apple",
         "--image",
-        text(picture),
+        text(image),
         "--without",
         "snow",
         "--folder",
@@ -183,11 +183,11 @@ fn text_picture_and_negative_text_can_be_combined_and_filtered() {
 fn copies_are_one_image_at_several_paths() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 2);
-    let picture = &gallery_pictures()[0];
-    fs::copy(picture, folder.join("copy.jpg")).unwrap();
+    let image = &gallery_images()[0];
+    fs::copy(image, folder.join("copy.jpg")).unwrap();
     scenario.index(&folder);
     let answer = scenario
-        .run(&["search", "--image", text(picture), "-k", "1", "--json"])
+        .run(&["search", "--image", text(image), "-k", "1", "--json"])
         .expect_code(0)
         .json();
     assert_eq!(
@@ -205,7 +205,7 @@ fn copies_are_one_image_at_several_paths() {
 #[test]
 fn embed_gives_the_vectors_that_search_uses() {
     let scenario = Scenario::new();
-    let picture = gallery_pictures()[0].clone();
+    let image = gallery_images()[0].clone();
     let arguments = [
         "embed",
         "--model",
@@ -215,7 +215,7 @@ fn embed_gives_the_vectors_that_search_uses() {
         "--text",
         "猫",
         "--image",
-        text(&picture),
+        text(&image),
     ];
     let vectors = scenario.run(&arguments).expect_code(0).json();
     let dimension = vectors["dimension"].as_u64().unwrap() as usize;

@@ -5,7 +5,7 @@ use std::fs;
 use eidetic_tests::{Scenario, repository};
 use serde_json::Value;
 
-fn picture(name: &str) -> String {
+fn image(name: &str) -> String {
     let path = repository().join("data/gallery").join(name);
     path.to_str().expect("test paths are UTF-8").to_owned()
 }
@@ -13,7 +13,7 @@ fn picture(name: &str) -> String {
 #[test]
 fn the_text_that_describes_a_picture_is_the_most_probable() {
     let scenario = Scenario::new();
-    let apple = picture("red-apple-on-table.jpg");
+    let apple = image("red-apple-on-table.jpg");
     let arguments = [
         "match",
         &apple,
@@ -69,7 +69,7 @@ fn the_text_that_describes_a_picture_is_the_most_probable() {
 #[test]
 fn pairs_are_answered_line_by_line_whatever_is_wrong_with_some() {
     let scenario = Scenario::new();
-    let apple = picture("red-apple-on-table.jpg");
+    let apple = image("red-apple-on-table.jpg");
     let lines = format!(
         "{apple}\ta red apple\n\n{apple}\tan octopus\nno tab here\n/nowhere.jpg\ta dog\n{apple}\ta red apple\n"
     );
@@ -120,7 +120,7 @@ fn pairs_are_answered_line_by_line_whatever_is_wrong_with_some() {
 #[test]
 fn what_makes_no_sense_is_said_with_the_documented_code() {
     let scenario = Scenario::new();
-    let apple = picture("red-apple-on-table.jpg");
+    let apple = image("red-apple-on-table.jpg");
     let refused = |arguments: &[&str], reason: &str| {
         let finished = scenario.run(arguments).expect_code(2);
         assert!(finished.stderr.contains(reason), "{finished:?}");

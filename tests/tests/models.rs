@@ -139,11 +139,11 @@ fn other_values_and_missing_pictures_are_told_apart() {
     fs::write(model.join("verify.toml"), check("2.0")).unwrap();
     let missing = scenario.run(&["verify", text(&model)]).expect_code(3);
     assert!(missing.stderr.contains("--image FILE: cat.jpg"), "{missing:?}");
-    let picture = eidetic_tests::gallery_pictures()[0].clone();
+    let image = eidetic_tests::gallery_images()[0].clone();
     let _ = scenario
-        .run(&["verify", text(&model), "--image", text(&picture)])
+        .run(&["verify", text(&model), "--image", text(&image)])
         .expect_code(0);
-    fs::copy(&picture, model.join("cat.jpg")).unwrap();
+    fs::copy(&image, model.join("cat.jpg")).unwrap();
     let _ = scenario.run(&["verify", text(&model)]).expect_code(0);
     fs::write(model.join("verify.toml"), check("1e-9")).unwrap();
     let other = scenario

@@ -118,16 +118,16 @@ fn screening_names_every_picture_that_a_pattern_reaches() {
         .run(&[&arguments[..], &["--json"]].concat())
         .expect_code(0)
         .json();
-    let pictures = answer["pictures"].as_array().expect("pictures are a list");
-    assert_eq!(answer["flagged"], pictures.len());
+    let images = answer["pictures"].as_array().expect("pictures are a list");
+    assert_eq!(answer["flagged"], images.len());
     assert!(answer["images"].as_u64() >= Some(100), "{answer}");
-    let names: Vec<&str> = pictures
+    let names: Vec<&str> = images
         .iter()
-        .filter_map(|picture| picture["paths"][0].as_str())
+        .filter_map(|image| image["paths"][0].as_str())
         .collect();
     assert!(!names.is_empty() && names.len() < 10, "{names:?}");
     assert!(names[0].contains("red-apple"), "{names:?}");
-    assert_eq!(pictures[0]["findings"][0]["risk"], "high");
+    assert_eq!(images[0]["findings"][0]["risk"], "high");
     let table = scenario.run(&arguments).expect_code(0);
     assert!(
         table.stdout.contains("red-apple-on-table.jpg"),

@@ -6,7 +6,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::Command;
 
-use eidetic_tests::{Finished, Scenario, binary, gallery_pictures, repository};
+use eidetic_tests::{Finished, Scenario, binary, gallery_images, repository};
 use serde_json::Value;
 
 fn text(path: &Path) -> &str {
@@ -38,7 +38,7 @@ fn pictures_that_become_ignored_leave_the_library() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 8);
     scenario.index(&folder);
-    let ignored = gallery_pictures()[0]
+    let ignored = gallery_images()[0]
         .file_name()
         .unwrap()
         .to_str()
@@ -85,7 +85,7 @@ fn damaged_vectors_are_named_until_their_own_folder_is_indexed_again() {
     assert_eq!(status(&scenario)["damaged"], 1);
     let other = scenario.path("other");
     fs::create_dir(&other).unwrap();
-    fs::copy(&gallery_pictures()[20], other.join("one.jpg")).unwrap();
+    fs::copy(&gallery_images()[20], other.join("one.jpg")).unwrap();
     let run = scenario.run(&["index", text(&other), "--json"]).expect_code(0);
     assert_eq!(run.json()["indexed"], 1);
     assert_eq!(
@@ -115,9 +115,9 @@ fn damaged_thumbnails_and_graphs_are_made_anew_without_a_word() {
     let folder = scenario.gallery("photos", 3);
     scenario.index(&folder);
     let server = scenario.serve();
-    let picture = &gallery_pictures()[0];
+    let image = &gallery_images()[0];
     let image = scenario
-        .run(&["search", "--image", text(picture), "-k", "1", "--json"])
+        .run(&["search", "--image", text(image), "-k", "1", "--json"])
         .json();
     let image = image["hits"][0]["image"].as_str().unwrap().to_owned();
     let thumbnails = scenario.library().join("thumbnails");
@@ -199,7 +199,7 @@ fn a_folder_can_be_taken_out_even_when_it_is_gone() {
     let scenario = Scenario::new();
     let (kept, gone) = (scenario.gallery("kept", 3), scenario.path("gone"));
     fs::create_dir(&gone).unwrap();
-    fs::copy(&gallery_pictures()[9], gone.join("one.jpg")).unwrap();
+    fs::copy(&gallery_images()[9], gone.join("one.jpg")).unwrap();
     scenario.run(&["index", text(&kept), text(&gone), "--model", "builtin"]);
     fs::remove_dir_all(&gone).unwrap();
     let named = scenario.run(&["index"]).expect_code(1);
@@ -227,7 +227,7 @@ fn a_folder_behind_a_link_can_be_named_by_the_link() {
     let scenario = Scenario::new();
     let (folder, real) = (scenario.gallery("photos", 2), scenario.path("real"));
     fs::create_dir(&real).unwrap();
-    fs::copy(&gallery_pictures()[9], real.join("one.jpg")).unwrap();
+    fs::copy(&gallery_images()[9], real.join("one.jpg")).unwrap();
     std::os::unix::fs::symlink(&real, folder.join("linked")).unwrap();
     scenario.index(&folder);
     let linked = folder.join("linked");

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use eidetic_tests::{Scenario, gallery_pictures};
+use eidetic_tests::{Scenario, gallery_images};
 use serde_json::Value;
 
 fn tag(scenario: &Scenario, arguments: &[&str]) -> Value {
@@ -46,7 +46,7 @@ fn pictures_are_tagged_and_found_by_tag_and_tags_go_with_the_picture() {
     assert_eq!(status["tagged"], report["images"], "{status}");
 
     fs::remove_file(&carrying[0]).expect("a picture can be removed");
-    fs::copy(&gallery_pictures()[20], folder.join("new.jpg")).expect("a picture can be copied");
+    fs::copy(&gallery_images()[20], folder.join("new.jpg")).expect("a picture can be copied");
     scenario.index(&folder);
     assert_eq!(
         paths(&scenario, &["picture", "--tag", word]),

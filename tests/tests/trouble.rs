@@ -144,7 +144,7 @@ fn a_full_disk_stops_the_run_with_a_sentence_and_loses_nothing() {
     let report = scenario.index(&more);
     assert_eq!(report["failed"].as_array().map(Vec::len), Some(0), "{report}");
     let all = scenario.run(&["status", "--json"]).json();
-    assert_eq!(all["images"], eidetic_tests::gallery_pictures().len(), "{all}");
+    assert_eq!(all["images"], eidetic_tests::gallery_images().len(), "{all}");
 }
 
 #[test]
@@ -175,15 +175,15 @@ fn a_second_process_is_told_who_owns_the_library() {
         .expect_code(0)
         .json();
     assert_eq!(hits["hits"].as_array().map(Vec::len), Some(2));
-    let picture = eidetic_tests::gallery_pictures()[0].clone();
+    let image = eidetic_tests::gallery_images()[0].clone();
     let own = scenario
-        .run(&["search", "--image", text(&picture), "--json"])
+        .run(&["search", "--image", text(&image), "--json"])
         .expect_code(0)
         .json();
     assert!(own["hits"][0]["score"].as_f64().unwrap() >= 0.999, "{own}");
     let status = scenario.run(&["status", "--json"]).expect_code(0).json();
     assert_eq!(status["images"], 4);
-    fs::copy(&eidetic_tests::gallery_pictures()[9], folder.join("new.jpg")).unwrap();
+    fs::copy(&eidetic_tests::gallery_images()[9], folder.join("new.jpg")).unwrap();
     let report = scenario
         .run(&["index", text(&folder), "--json"])
         .expect_code(0)

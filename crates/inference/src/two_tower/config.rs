@@ -153,7 +153,7 @@ pub struct VitConfig {
     /// How positions are found for other pictures.
     pub resampling: Resampling,
     pub kind: VitKind,
-    pub pictures: PictureShape,
+    pub images: ImageShape,
 }
 
 /// How large the file's table of positions is.
@@ -167,7 +167,7 @@ pub enum TableSide {
 
 /// What pictures a model reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PictureShape {
+pub enum ImageShape {
     /// Squares of this many pixels a side.
     Square(usize),
     /// Any shape of at most this many patches.
@@ -259,9 +259,9 @@ impl ModelConfig {
     }
 
     /// Takes the size of the pictures that the processor gives, which the model must be able to read.
-    pub fn fit_pictures(&mut self, height: usize, width: usize) -> Result<(), LoadError> {
+    pub fn fit_images(&mut self, height: usize, width: usize) -> Result<(), LoadError> {
         match &mut self.vision {
-            VisionConfig::Transformer(vit) => vit.fit_pictures(height, width),
+            VisionConfig::Transformer(vit) => vit.fit_images(height, width),
             VisionConfig::Convolutional(tower) => same_size(tower.side, height, width),
             VisionConfig::FastVit(tower) => same_size(tower.side, height, width),
         }
@@ -271,7 +271,7 @@ impl ModelConfig {
     pub fn fit_patches(&mut self, side: usize, most: usize) -> Result<(), LoadError> {
         match &mut self.vision {
             VisionConfig::Transformer(vit) if vit.patch == side => {
-                vit.pictures = PictureShape::Patches(most);
+                vit.images = ImageShape::Patches(most);
                 vit.check()
             }
             _ => Err(LoadError::Config(format!(
@@ -305,20 +305,20 @@ impl ModelConfig {
 
 impl VitConfig {
     fn check(&self) -> Result<(), LoadError> {
-        match self.pictures {
-            PictureShape::Square(side) => cut(side, self.patch).map(|_| ()),
-            PictureShape::Patches(most) if (1..=MOST_PATCHES).contains(&most) => {
+        match self.images {
+            ImageShape::Square(side) => cut(side, self.patch).map(|_| ()),
+            ImageShape::Patches(most) if (1..=MOST_PATCHES).contains(&most) => {
                 cut(LARGEST_PATCH, self.patch).map(|_| ())
             }
-            PictureShape::Patches(most) => Err(LoadError::Config(format!(
+            ImageShape::Patches(most) => Err(LoadError::Config(format!(
                 "pictures of {most} patches are none, or too large"
             ))),
         }
     }
 
     /// Pictures may have another size than the table of positions, as long as they are square.
-    fn fit_pictures(&mut self, height: usize, width: usize) -> Result<(), LoadError> {
-        if let PictureShape::Square(side) = &mut self.pictures {
+    fn fit_images(&mut self, height: usize, width: usize) -> Result<(), LoadError> {
+        if let ImageShape::Square(side) = &mut self.images {
             if height != width {
                 return same_size(*side, height, width);
             }
@@ -330,9 +330,9 @@ impl VitConfig {
 
     /// Patches of a picture, at most.
     pub const fn most_patches(&self) -> usize {
-        match self.pictures {
-            PictureShape::Square(side) => (side / self.patch) * (side / self.patch),
-            PictureShape::Patches(most) => most,
+        match self.images {
+            ImageShape::Square(side) => (side / self.patch) * (side / self.patch),
+            ImageShape::Patches(most) => most,
         }
     }
 

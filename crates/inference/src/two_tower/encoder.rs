@@ -147,7 +147,7 @@ fn configuration(files: &ModelFiles) -> Result<(ModelConfig, Preprocessor), Load
 /// Sets the model's image sizes by its processor.
 fn set_image_size(config: &mut ModelConfig, preprocessor: &Preprocessor) -> Result<(), LoadError> {
     match (preprocessor.output_size(), preprocessor.patches()) {
-        (Some((height, width)), _) => config.fit_pictures(height, width),
+        (Some((height, width)), _) => config.fit_images(height, width),
         (None, Some((side, most))) => config.fit_patches(side, most),
         (None, None) => Ok(()),
     }

@@ -25,12 +25,12 @@ struct Place(TempDir);
 
 impl Place {
     /// A folder of `pictures` images, indexed with the encoder `old`.
-    fn new(pictures: u32) -> (Self, Library) {
+    fn new(images: u32) -> (Self, Library) {
         let place = Self(tempfile::tempdir().unwrap());
         fs::create_dir(place.photos()).unwrap();
-        (0..pictures).for_each(|n| place.put(n));
+        (0..images).for_each(|n| place.put(n));
         let library = place.open("old");
-        assert_eq!(index(&library, &place).indexed, u64::from(pictures));
+        assert_eq!(index(&library, &place).indexed, u64::from(images));
         (place, library)
     }
 
@@ -48,8 +48,8 @@ impl Place {
 
     fn put(&self, number: u32) {
         let bytes = number.wrapping_mul(2_654_435_761).to_le_bytes();
-        let picture = RgbImage::from_pixel(8, 8, Rgb([bytes[1], bytes[2], bytes[3]]));
-        picture.save(self.photo(number)).unwrap();
+        let image = RgbImage::from_pixel(8, 8, Rgb([bytes[1], bytes[2], bytes[3]]));
+        image.save(self.photo(number)).unwrap();
     }
 
     fn id(&self, number: u32) -> ImageId {

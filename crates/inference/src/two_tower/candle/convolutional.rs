@@ -91,8 +91,8 @@ impl ConvolutionalTower {
     }
 
     /// Embeddings before scaling to unit length, pictures × dimension. All pictures have the model's size.
-    pub fn forward(&self, pictures: &[Pixels]) -> EngineResult<Tensor> {
-        let mut values = self.activated(&self.stem.forward(&planes(pictures, &self.device)?)?)?;
+    pub fn forward(&self, images: &[Pixels]) -> EngineResult<Tensor> {
+        let mut values = self.activated(&self.stem.forward(&planes(images, &self.device)?)?)?;
         for block in &self.blocks {
             let inner = self.activated(&block.first.forward(&values)?)?;
             let inner = block.second.forward(&inner)?;
@@ -121,8 +121,8 @@ impl Convolution {
 }
 
 /// Pictures × 3 × rows × columns. All pictures have the same size.
-pub(super) fn planes(pictures: &[Pixels], device: &Device) -> EngineResult<Tensor> {
-    let (height, width) = pictures.first().map_or((0, 0), |p| (p.height, p.width));
-    let values: Vec<f32> = pictures.iter().flat_map(|p| p.values.iter().copied()).collect();
-    Tensor::from_vec(values, (pictures.len(), 3, height, width), device)
+pub(super) fn planes(images: &[Pixels], device: &Device) -> EngineResult<Tensor> {
+    let (height, width) = images.first().map_or((0, 0), |p| (p.height, p.width));
+    let values: Vec<f32> = images.iter().flat_map(|p| p.values.iter().copied()).collect();
+    Tensor::from_vec(values, (images.len(), 3, height, width), device)
 }

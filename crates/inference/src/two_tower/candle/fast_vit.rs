@@ -51,8 +51,8 @@ impl FastVitTower {
     }
 
     /// Embeddings before scaling to unit length, pictures × dimension. All pictures have the model's size.
-    pub fn forward(&self, pictures: &[Pixels]) -> EngineResult<Tensor> {
-        let mut map = planes(pictures, &self.device)?;
+    pub fn forward(&self, images: &[Pixels]) -> EngineResult<Tensor> {
+        let mut map = planes(images, &self.device)?;
         for convolution in &self.weights.stem {
             map = convolve(&map, convolution)?.gelu_erf()?;
         }
@@ -97,11 +97,11 @@ fn forward_block(map: &Tensor, block: &BlockWeights) -> EngineResult<Tensor> {
 
 /// Attention among all positions of a picture.
 fn attend(map: &Tensor, attention: &AttentionWeights) -> EngineResult<Tensor> {
-    let (pictures, channels, rows, columns) = map.dims4()?;
+    let (images, channels, rows, columns) = map.dims4()?;
     let (head, positions) = (FastVitConfig::HEAD, rows * columns);
     let split = |fused: &FusedConv| {
         convolve(map, fused)?
-            .reshape((pictures, channels / head, head, positions))?
+            .reshape((images, channels / head, head, positions))?
             .transpose(2, 3)?
             .contiguous()
     };
@@ -111,7 +111,7 @@ fn attend(map: &Tensor, attention: &AttentionWeights) -> EngineResult<Tensor> {
     let mixed = softmax_last_dim(&logits)?
         .matmul(&values)?
         .transpose(2, 3)?
-        .reshape((pictures, channels, rows, columns))?;
+        .reshape((images, channels, rows, columns))?;
     convolve(&mixed, &attention.output)
 }
 

@@ -3,7 +3,7 @@
 use eidetic_kernels::matrix::Activation;
 
 use super::{
-    LARGEST_SIDE, Norms, PictureShape, Resampling, TableSide, TowerConfig, VisionConfig, VitConfig, VitKind,
+    ImageShape, LARGEST_SIDE, Norms, Resampling, TableSide, TowerConfig, VisionConfig, VitConfig, VitKind,
     cut,
 };
 use crate::error::LoadError;
@@ -62,7 +62,7 @@ pub fn tower(name: &str, side: usize) -> Result<VisionConfig, LoadError> {
             patch,
             resampling: Resampling::CubicAntialiased,
             kind: VitKind::Siglip,
-            pictures: PictureShape::Square(side),
+            images: ImageShape::Square(side),
         })),
         None => Err(LoadError::Config(format!(
             "timm's picture tower {name:?} is not known; those of SigLIP (vit_*_siglip_*) and of MobileCLIP S0, S1 and S2 \

@@ -70,7 +70,7 @@ impl ConvolutionalTower {
     }
 
     /// Embeddings before scaling to unit length. All pictures have the model's size.
-    pub fn forward(&self, pictures: &[Pixels], workspace: &mut Workspace) -> Vec<Vec<f32>> {
+    pub fn forward(&self, images: &[Pixels], workspace: &mut Workspace) -> Vec<Vec<f32>> {
         let w = workspace;
         let mut scratch = Scratch {
             kernel: w.kernel,
@@ -78,7 +78,7 @@ impl ConvolutionalTower {
             products: &mut w.products,
         };
         let activated = EpilogueOp::Activate(self.activation);
-        channels_last(pictures, &mut w.maps.inner);
+        channels_last(images, &mut w.maps.inner);
         self.stem.apply(
             &w.maps.inner,
             self.side,
@@ -97,7 +97,7 @@ impl ConvolutionalTower {
         };
         self.head
             .apply(&w.maps.current, side, &mut scratch, activated, &mut w.maps.inner);
-        means(&w.maps.inner, pictures.len(), &mut w.pooled);
+        means(&w.maps.inner, images.len(), &mut w.pooled);
         self.projection
             .forward(w.kernel, &w.pooled, &mut w.products, &mut w.attended)
     }
@@ -162,13 +162,11 @@ const fn shape(inputs: usize, outputs: usize, kernel: usize, stride: usize) -> S
 }
 
 /// Planes to positions with three channels each.
-pub(super) fn channels_last(pictures: &[Pixels], out: &mut Matrix) {
-    let size = pictures
-        .first()
-        .map_or(0, |picture| picture.height * picture.width);
-    out.reshape(pictures.len() * size, 3);
-    for (number, picture) in pictures.iter().enumerate() {
-        for (channel, plane) in picture.values.chunks_exact(size).enumerate() {
+pub(super) fn channels_last(images: &[Pixels], out: &mut Matrix) {
+    let size = images.first().map_or(0, |image| image.height * image.width);
+    out.reshape(images.len() * size, 3);
+    for (number, image) in images.iter().enumerate() {
+        for (channel, plane) in image.values.chunks_exact(size).enumerate() {
             for (place, value) in plane.iter().enumerate() {
                 out.row_mut(number * size + place)[channel] = *value;
             }
@@ -179,8 +177,8 @@ pub(super) fn channels_last(pictures: &[Pixels], out: &mut Matrix) {
 /// The mean of each two by two positions.
 fn halved(map: &Matrix, side: usize, out: &mut Matrix) {
     let half = side / 2;
-    let pictures = map.count() / (side * side);
-    out.reshape(pictures * half * half, map.width());
+    let images = map.count() / (side * side);
+    out.reshape(images * half * half, map.width());
     for place in 0..out.count() {
         let (line, x) = (place / half, place % half);
         // Lines of all pictures follow each other, and each picture has an even number of them.
@@ -193,10 +191,10 @@ fn halved(map: &Matrix, side: usize, out: &mut Matrix) {
 }
 
 /// The mean over each picture's positions.
-fn means(map: &Matrix, pictures: usize, out: &mut Matrix) {
-    let positions = map.count() / pictures.max(1);
-    out.reshape(pictures, map.width());
-    for picture in 0..pictures {
-        out.set_mean(picture, map, picture * positions..(picture + 1) * positions);
+fn means(map: &Matrix, images: usize, out: &mut Matrix) {
+    let positions = map.count() / images.max(1);
+    out.reshape(images, map.width());
+    for image in 0..images {
+        out.set_mean(image, map, image * positions..(image + 1) * positions);
     }
 }

@@ -30,12 +30,12 @@ impl SqueezeExcite {
     }
 
     /// Scales the maps of `pictures` pictures, then applies gelu.
-    pub fn apply(&self, kernel: Kernel, map: &mut Matrix, pictures: usize) {
-        let positions = map.count() / pictures.max(1);
+    pub fn apply(&self, kernel: Kernel, map: &mut Matrix, images: usize) {
+        let positions = map.count() / images.max(1);
         let mut means = Matrix::default();
         means.reshape(1, map.width());
-        for picture in 0..pictures {
-            let rows = picture * positions..(picture + 1) * positions;
+        for image in 0..images {
+            let rows = image * positions..(image + 1) * positions;
             means.set_mean(0, map, rows.clone());
             let mut inner = self.fc1.forward(means.row(0));
             for x in &mut inner {
