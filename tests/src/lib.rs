@@ -156,7 +156,7 @@ impl Scenario {
             .json()
     }
 
-    /// A folder with the first `count` pictures of the bundled gallery.
+    /// A folder with the first `count` images of the bundled gallery.
     pub fn gallery(&self, name: &str, count: usize) -> PathBuf {
         let folder = self.path(name);
         fs::create_dir_all(&folder).expect("a folder can be made");
@@ -179,7 +179,7 @@ impl Default for Scenario {
     }
 }
 
-/// The bundled gallery's pictures, in order of name.
+/// The bundled gallery's images, in order of name.
 pub fn gallery_images() -> Vec<PathBuf> {
     let entries = fs::read_dir(repository().join("data/gallery")).expect("the gallery is in the repository");
     let paths = entries.map(|entry| entry.expect("the gallery can be read").path());

@@ -7,7 +7,7 @@ use std::path::Path;
 use eidetic_tests::{Scenario, repository};
 use serde_json::Value;
 
-/// The gallery's pictures and what they show.
+/// The gallery's images and what they show.
 fn captions() -> Vec<(String, String)> {
     let text =
         fs::read_to_string(repository().join("data/gallery/captions.tsv")).expect("captions are there");
@@ -17,7 +17,7 @@ fn captions() -> Vec<(String, String)> {
         .collect()
 }
 
-/// For each of `count` pictures its caption as right and two others' captions as wrong; written into `folder`.
+/// For each of `count` images its caption as right and two others' captions as wrong; written into `folder`.
 fn pairs(folder: &Path, count: usize) -> std::path::PathBuf {
     let captions = captions();
     let mut text = String::new();

@@ -15,10 +15,10 @@ use serde_json::Value;
 /// Kills in a run of the suite; `EIDETIC_KILLS` asks for more.
 const KILLS: u64 = 8;
 
-/// Pictures a folder; a search returns at most 1,000, so each folder is asked for on its own.
+/// Images per folder; a search returns at most 1,000, so each folder is searched on its own.
 const PART: usize = 500;
 
-/// Small pictures, each different, so that a run has many batches.
+/// Small images, each different, so that a run has many batches.
 fn many_images(scenario: &Scenario, count: usize) -> std::path::PathBuf {
     let folder = scenario.path("photos");
     let gallery: Vec<Vec<u8>> = gallery_images()
@@ -26,7 +26,7 @@ fn many_images(scenario: &Scenario, count: usize) -> std::path::PathBuf {
         .map(|path| fs::read(path).unwrap())
         .collect();
     for number in 0..count {
-        // Bytes after a JPEG's end belong to no picture, but make it another content.
+        // Bytes after a JPEG's end belong to no image, but make it another content.
         let mut bytes = gallery[number % gallery.len()].clone();
         bytes.extend_from_slice(format!("copy {number}").as_bytes());
         let part = folder.join(format!("{}", number / PART));

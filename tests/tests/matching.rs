@@ -1,4 +1,4 @@
-//! `eidetic match`: a picture against texts, and pairs line by line.
+//! `eidetic match`: an image against texts, and pairs line by line.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Models by name: the table, what is on disk, published values, and text models aligned with picture models.
+//! Models by name: the table, what is on disk, published values, and text models aligned with image models.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -143,7 +143,7 @@ fn status_measures_recall_when_asked() {
     };
     let own = measure();
     let measured = own["recall"]["measured"].as_array().unwrap();
-    // Of twelve pictures no random part keeps the ten that are looked for.
+    // Of twelve images no random part keeps the ten that are looked for.
     assert_eq!(
         measured.len(),
         2 * 2,

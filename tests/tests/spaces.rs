@@ -24,7 +24,7 @@ fn status(scenario: &Scenario) -> Value {
     scenario.run(&["status", "--json"]).expect_code(0).json()
 }
 
-/// How many pictures a search finds, and how many it says are missing.
+/// How many images a search finds, and how many it reports as missing.
 fn hits(scenario: &Scenario, more: &[&str]) -> (usize, u64) {
     let arguments = [&["search", "apple", "-k", "1000", "--json"], more].concat();
     let answer = scenario.run(&arguments).expect_code(0).json();
@@ -66,7 +66,7 @@ fn ended(server: &Server, job: &Value) -> Value {
     }
 }
 
-/// Small pictures, each different: bytes after a JPEG's end make another content.
+/// Small images, each different: bytes after a JPEG's end make another content.
 fn many_images(scenario: &Scenario, count: usize) -> PathBuf {
     let folder = scenario.path("photos");
     fs::create_dir_all(&folder).unwrap();

@@ -1,4 +1,4 @@
-//! Pictures tagged and searched by tag, all through the command line.
+//! Images tagged and searched by tag, all through the command line.
 
 use std::fs;
 

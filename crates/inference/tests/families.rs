@@ -98,7 +98,7 @@ fn assert_agree(what: &str, got: &[Embedding], expected: &[Vec<f64>]) -> f64 {
     worst
 }
 
-/// Largest errors of texts and of pictures.
+/// Largest errors of texts and of images.
 fn errors(folder: &Path, engine: Engine) -> [f64; 2] {
     let encoder = open_at(folder, engine);
     let texts = texts(folder);

@@ -1,4 +1,4 @@
-//! Texts, pictures and both together through a Qwen model to unit vectors of one space.
+//! Texts, images and both together through a Qwen model to unit vectors of one space.
 
 use eidetic_hub::HubError;
 use std::path::Path;
@@ -27,7 +27,7 @@ const TOKENS: usize = 4096;
 /// that grew out of language models.
 const LOGIT_SCALE: f32 = 20.0;
 
-/// A model of one of the Qwen families that embeds texts, pictures, and both together.
+/// A model of one of the Qwen families that embeds texts, images, and both together.
 pub struct QwenEncoder {
     space: SpaceId,
     family: Family,
@@ -267,7 +267,7 @@ fn fitting(prompts: &[Prompt]) -> usize {
 }
 
 /// Time, row and column of each token. Those of an image share one time and have its grid's rows and columns; later
-/// tokens continue where the grid's longer side ends. `picture` is the token at which the grid begins, and its sides.
+/// tokens continue where the grid's longer side ends. `image` is the token at which the grid begins, and its sides.
 fn positions(count: usize, image: Option<(usize, [usize; 2])>) -> impl Iterator<Item = [u32; 3]> {
     (0..count).map(move |token| {
         let at = |numbers: [usize; 3]| numbers.map(|number| number as u32);
@@ -301,7 +301,7 @@ impl Batch {
     }
 }
 
-/// The picture processor, which must cut pictures as the model reads them.
+/// The image processor, which must cut images as the model reads them.
 fn preprocessor(
     json: &[u8],
     family: Family,

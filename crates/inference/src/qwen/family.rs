@@ -83,7 +83,7 @@ impl Family {
         }
     }
 
-    /// How pictures are resized.
+    /// How images are resized.
     pub const fn resize(self) -> DynamicResize {
         match self {
             Self::Qwen3Vl => DynamicResize {
@@ -125,7 +125,7 @@ impl Family {
         Ok(axes)
     }
 
-    /// Whether a picture's tokens have positions in two dimensions.
+    /// Whether an image's tokens have positions in two dimensions.
     pub const fn has_image_positions(self) -> bool {
         matches!(self, Self::Qwen3Vl)
     }

@@ -17,9 +17,9 @@ use serde_json::Value;
 use crate::error::LoadError;
 use crate::tensor_names::Names;
 
-/// Largest side of pictures that a model may read.
+/// Largest side of images that a model may read.
 const LARGEST_SIDE: usize = 4096;
-/// The same for pictures of any shape.
+/// The same for images of any shape.
 const LARGEST_PATCH: usize = 128;
 const MOST_PATCHES: usize = 4096;
 /// Most tokens that a text may have.
@@ -38,10 +38,10 @@ pub struct ModelConfig {
     pub family: Family,
 }
 
-/// How the scores of texts and pictures were compared in training.
+/// How the scores of texts and images were compared in training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Training {
-    /// Each picture chose among texts: CLIP.
+    /// Each image chose among texts: CLIP.
     Softmax,
     /// Each pair was judged alone: SigLIP, whose file holds a bias beside the scale.
     Sigmoid,
@@ -54,9 +54,9 @@ pub enum Family {
     Clip,
     /// transformers' Chinese-CLIP.
     ChineseClip,
-    /// transformers' SigLIP, and SigLIP 2 of fixed picture size.
+    /// transformers' SigLIP, and SigLIP 2 of fixed image size.
     Siglip,
-    /// transformers' SigLIP 2 for pictures of any shape.
+    /// transformers' SigLIP 2 for images of any shape.
     Naflex,
     /// OpenCLIP, with these texts.
     OpenClip(OpenClipTexts),
@@ -150,7 +150,7 @@ pub struct VitConfig {
     pub patch: usize,
     /// Positions along a side of the square that the file's table of positions was made for.
     pub table: TableSide,
-    /// How positions are found for other pictures.
+    /// How positions are found for other images.
     pub resampling: Resampling,
     pub kind: VitKind,
     pub images: ImageShape,
@@ -165,7 +165,7 @@ pub enum TableSide {
     Usually(usize),
 }
 
-/// What pictures a model reads.
+/// What images a model reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImageShape {
     /// Squares of this many pixels a side.
@@ -258,7 +258,7 @@ impl ModelConfig {
         Ok((config.checked()?, preprocess))
     }
 
-    /// Takes the size of the pictures that the processor gives, which the model must be able to read.
+    /// Takes the size of the images that the processor gives, which the model must be able to read.
     pub fn fit_images(&mut self, height: usize, width: usize) -> Result<(), LoadError> {
         match &mut self.vision {
             VisionConfig::Transformer(vit) => vit.fit_images(height, width),
@@ -267,7 +267,7 @@ impl ModelConfig {
         }
     }
 
-    /// Takes the patches that the processor makes of pictures of any shape.
+    /// Takes the patches that the processor makes of images of any shape.
     pub fn fit_patches(&mut self, side: usize, most: usize) -> Result<(), LoadError> {
         match &mut self.vision {
             VisionConfig::Transformer(vit) if vit.patch == side => {
@@ -316,7 +316,7 @@ impl VitConfig {
         }
     }
 
-    /// Pictures may have another size than the table of positions, as long as they are square.
+    /// Images may have another size than the table of positions, as long as they are square.
     fn fit_images(&mut self, height: usize, width: usize) -> Result<(), LoadError> {
         if let ImageShape::Square(side) = &mut self.images {
             if height != width {
@@ -328,7 +328,7 @@ impl VitConfig {
         Ok(())
     }
 
-    /// Patches of a picture, at most.
+    /// Patches of an image, at most.
     pub const fn most_patches(&self) -> usize {
         match self.images {
             ImageShape::Square(side) => (side / self.patch) * (side / self.patch),

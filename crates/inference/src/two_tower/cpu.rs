@@ -92,7 +92,7 @@ impl Vision {
         })
     }
 
-    /// Rows that the pictures count for when batches are cut.
+    /// Rows that the images count for when batches are cut.
     fn rows(&self, images: &[Pixels]) -> usize {
         match self {
             Self::Transformer(tower) => tower.rows(images),
@@ -100,7 +100,7 @@ impl Vision {
         }
     }
 
-    /// Rows that a picture counts for, at most.
+    /// Rows that an image counts for, at most.
     fn longest(&self) -> usize {
         match self {
             Self::Transformer(tower) => tower.longest(),

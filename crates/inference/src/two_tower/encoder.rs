@@ -14,7 +14,7 @@ use crate::two_tower::cpu::CpuTowers;
 use crate::two_tower::tokenizer;
 use eidetic_hub::{Layout, ModelFiles};
 
-/// A model of two towers, one for texts and one for pictures (CLIP and its kin), its picture processor and its tokenizer.
+/// A model of two towers, one for texts and one for images (CLIP and its kin), its image processor and its tokenizer.
 pub struct ClipEncoder {
     space: SpaceId,
     preprocessor: Preprocessor,

@@ -1,4 +1,4 @@
-//! How a picture is cut into the patches that a vision transformer reads.
+//! How an image is cut into the patches that a vision transformer reads.
 
 use eidetic_encoder::Pixels;
 
@@ -12,12 +12,12 @@ pub struct Patches {
 }
 
 impl Patches {
-    /// Rows and columns of a picture's patches.
+    /// Rows and columns of an image's patches.
     pub const fn grid(self, image: &Pixels) -> Grid {
         (image.height / self.side, image.width / self.side)
     }
 
-    /// Patches of a picture.
+    /// Patches of an image.
     pub const fn count(self, image: &Pixels) -> usize {
         let (rows, columns) = self.grid(image);
         rows * columns

@@ -14,7 +14,7 @@ use image::RgbImage;
 use serde_json::Value;
 
 const MODELS: [&str; 3] = ["gme", "gme-half", "qwen3"];
-/// Numbers of the texts and pictures that are embedded together.
+/// Numbers of the texts and images that are embedded together.
 const FUSED: [(usize, usize); 4] = [(0, 1), (4, 5), (5, 8), (7, 4)];
 
 fn golden() -> PathBuf {

@@ -24,7 +24,7 @@ use crate::{Library, LibraryError, Owner, Space, TagOptions};
 struct Place(TempDir);
 
 impl Place {
-    /// A folder of `pictures` images, indexed with the encoder `old`.
+    /// A folder of `images` images, indexed with the encoder `old`.
     fn new(images: u32) -> (Self, Library) {
         let place = Self(tempfile::tempdir().unwrap());
         fs::create_dir(place.photos()).unwrap();

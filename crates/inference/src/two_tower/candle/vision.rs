@@ -1,4 +1,4 @@
-//! The picture tower: patches, the transformer, one vector a picture.
+//! The image tower: patches, the transformer, one vector per image.
 
 use candle_core::{Device, Result as EngineResult, Tensor};
 use eidetic_encoder::Pixels;
@@ -11,7 +11,7 @@ use crate::two_tower::config::{self, FirstNorm, VitConfig, VitKind, VitPooling};
 use crate::two_tower::patches::Patches;
 use crate::two_tower::position_embeddings::{Grid, Positions, table_side};
 
-/// The picture tower (`vision_model.*` and `visual_projection`).
+/// The image tower (`vision_model.*` and `visual_projection`).
 pub struct VisionTower {
     /// Values of a patch × width.
     patches: Tensor,
@@ -76,7 +76,7 @@ impl VisionTower {
         self.most + usize::from(self.class.is_some())
     }
 
-    /// Embeddings before scaling to unit length, pictures × dimension. All pictures have the same size.
+    /// Embeddings before scaling to unit length, images × dimension. All images have the same size.
     pub fn forward(&self, images: &[Pixels]) -> EngineResult<Tensor> {
         let Some(first) = images.first() else {
             return Tensor::zeros((0, 0), candle_core::DType::F32, &self.device);
@@ -108,7 +108,7 @@ impl VisionTower {
         }
     }
 
-    /// The mean of each picture's patches.
+    /// The mean of each image's patches.
     fn mean(&self, pooling: VitPooling, hidden: &Tensor, batch: Batch) -> EngineResult<Tensor> {
         let mean = |rows: &Tensor| {
             let rows = rows.reshape((batch.sequences, batch.length, rows.dim(1)?))?;

@@ -252,7 +252,7 @@ struct RawVision {
     stage_depths: Vec<usize>,
 }
 
-/// What a picture tower is made of. transformers knows the first alone and does not name it.
+/// What an image tower is made of. transformers knows the first alone and does not name it.
 #[derive(Default, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum TowerKind {

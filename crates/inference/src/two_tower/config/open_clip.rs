@@ -65,7 +65,7 @@ const VISION_KEYS: [&str; 14] = [
     "width",
 ];
 
-/// Reads a parsed `open_clip_config.json`; also gives its `preprocess_cfg`, with the model's own picture size where it
+/// Reads a parsed `open_clip_config.json`; also gives its `preprocess_cfg`, with the model's own image size where it
 /// has none.
 pub fn read(value: Value) -> Result<(ModelConfig, Value), LoadError> {
     let raw = Raw::deserialize(value).map_err(invalid)?;

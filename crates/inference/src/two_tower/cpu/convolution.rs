@@ -12,7 +12,7 @@ use crate::layers::weights::Weights;
 /// Numbers of unfolded neighbourhoods at a time: they stay in a core's own cache until they were multiplied.
 const UNFOLDED: usize = 1 << 16;
 
-/// A convolution over square maps, whose rows are positions (pictures × rows × columns) and hold all channels. One row or
+/// A convolution over square maps, whose rows are positions (images × rows × columns) and hold all channels. One row or
 /// column of zeros pads a map where the kernel is 3 wide.
 pub struct Convolution {
     linear: Linear,

@@ -1,4 +1,4 @@
-//! The convolutional picture tower: a stem, stages of residual blocks, a head, and the mean over the picture.
+//! The convolutional image tower: a stem, stages of residual blocks, a head, and the mean over the image.
 
 use eidetic_encoder::Pixels;
 use eidetic_kernels::matrix::{Activation, EpilogueOp};
@@ -12,7 +12,7 @@ use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{ConvolutionalConfig, Projection as Kind};
 
-/// The picture tower (`vision_model.*` and `visual_projection`); see tools/builtin-model/README.md.
+/// The image tower (`vision_model.*` and `visual_projection`); see tools/builtin-model/README.md.
 pub struct ConvolutionalTower {
     side: usize,
     stem: Convolution,
@@ -62,14 +62,14 @@ impl ConvolutionalTower {
         })
     }
 
-    /// Rows that a picture counts for when batches are cut: some pictures together keep the late stages' products, which
+    /// Rows that an image counts for when batches are cut: some images together keep the late stages' products, which
     /// have few positions and most weights, from being bound by memory.
     #[expect(clippy::unused_self, reason = "every tower has it")]
     pub const fn length(&self) -> usize {
         64
     }
 
-    /// Embeddings before scaling to unit length. All pictures have the model's size.
+    /// Embeddings before scaling to unit length. All images have the model's size.
     pub fn forward(&self, images: &[Pixels], workspace: &mut Workspace) -> Vec<Vec<f32>> {
         let w = workspace;
         let mut scratch = Scratch {
@@ -181,7 +181,7 @@ fn halved(map: &Matrix, side: usize, out: &mut Matrix) {
     out.reshape(images * half * half, map.width());
     for place in 0..out.count() {
         let (line, x) = (place / half, place % half);
-        // Lines of all pictures follow each other, and each picture has an even number of them.
+        // Lines of all images follow each other, and each image has an even number of them.
         let upper = 2 * line * side + 2 * x;
         let corners = [upper, upper + 1, upper + side, upper + side + 1].map(|row| map.row(row));
         for (channel, value) in out.row_mut(place).iter_mut().enumerate() {
@@ -190,7 +190,7 @@ fn halved(map: &Matrix, side: usize, out: &mut Matrix) {
     }
 }
 
-/// The mean over each picture's positions.
+/// The mean over each image's positions.
 fn means(map: &Matrix, images: usize, out: &mut Matrix) {
     let positions = map.count() / images.max(1);
     out.reshape(images, map.width());

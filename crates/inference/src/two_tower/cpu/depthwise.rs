@@ -1,4 +1,4 @@
-//! Convolutions of single channels over the maps of several pictures.
+//! Convolutions of single channels over the maps of several images.
 
 use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{Depthwise, FeatureMap};

@@ -1,4 +1,4 @@
-//! The FastViT picture tower: convolutions of single channels, products between them, attention in the last stage.
+//! The FastViT image tower: convolutions of single channels, products between them, attention in the last stage.
 
 use eidetic_encoder::Pixels;
 use eidetic_kernels::matrix::{self, Activation, EpilogueOp, Heads, Mask};
@@ -22,7 +22,7 @@ use crate::two_tower::fused_conv::FusedConv;
 const POSITIONS: usize = 256;
 const GELU: Activation = Activation::Gelu;
 
-/// The picture tower (`visual.trunk.*` of OpenCLIP's layout).
+/// The image tower (`visual.trunk.*` of OpenCLIP's layout).
 pub struct FastVitTower {
     side: usize,
     stem: Convolution,
@@ -96,13 +96,13 @@ impl FastVitTower {
         })
     }
 
-    /// Rows that a picture counts for when batches are cut.
+    /// Rows that an image counts for when batches are cut.
     #[expect(clippy::unused_self, reason = "every tower has it")]
     pub const fn length(&self) -> usize {
         256
     }
 
-    /// Embeddings before scaling to unit length. All pictures have the model's size.
+    /// Embeddings before scaling to unit length. All images have the model's size.
     pub fn forward(&self, images: &[Pixels], workspace: &mut Workspace) -> Vec<Vec<f32>> {
         let w = workspace;
         let mut side = self.enter(images, w);
@@ -137,7 +137,7 @@ impl FastVitTower {
         side
     }
 
-    /// The mean of each picture's last map, in the order of the file.
+    /// The mean of each image's last map, in the order of the file.
     fn pool(&self, images: usize, w: &mut Workspace) {
         let positions = w.maps.inner.count() / images.max(1);
         w.attended.reshape(images, self.last_places.len());

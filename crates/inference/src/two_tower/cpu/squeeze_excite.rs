@@ -8,7 +8,7 @@ use crate::layers::matrix::Matrix;
 use crate::two_tower::fastvit_weights::SqueezeExciteWeights;
 use crate::two_tower::fused_conv::FusedConv;
 
-/// The two layers; one row a picture is too little for packed products.
+/// The two layers; one row per image is too little for packed products.
 pub struct SqueezeExcite {
     fc1: Layer,
     fc2: Layer,
@@ -29,7 +29,7 @@ impl SqueezeExcite {
         }
     }
 
-    /// Scales the maps of `pictures` pictures, then applies gelu.
+    /// Scales the maps of `images` images, then applies gelu.
     pub fn apply(&self, kernel: Kernel, map: &mut Matrix, images: usize) {
         let positions = map.count() / images.max(1);
         let mut means = Matrix::default();

@@ -1,4 +1,4 @@
-//! The picture tower: patches, the transformer, one vector a picture.
+//! The image tower: patches, the transformer, one vector per image.
 
 use eidetic_encoder::Pixels;
 use eidetic_kernels::matrix::{EpilogueOp, Mask};
@@ -16,10 +16,10 @@ use crate::two_tower::config::{FirstNorm, Projection as Kind, VitConfig, VitKind
 use crate::two_tower::patches::Patches;
 use crate::two_tower::position_embeddings::{Positions, table_side};
 
-/// The picture tower (`vision_model.*` and `visual_projection`).
+/// The image tower (`vision_model.*` and `visual_projection`).
 pub struct VisionTower {
     patches: Patches,
-    /// Patches of a picture, at most.
+    /// Patches of an image, at most.
     most: usize,
     patch_embedding: Linear,
     /// The class token with its position, where there is one.
@@ -80,7 +80,7 @@ impl VisionTower {
         images.iter().map(|image| self.length(image)).sum()
     }
 
-    /// Rows of the sequence of any picture, at most.
+    /// Rows of the sequence of any image, at most.
     pub fn longest(&self) -> usize {
         self.most + self.class_rows()
     }
@@ -122,7 +122,7 @@ impl VisionTower {
         }
     }
 
-    /// One sequence a picture, its class token first.
+    /// One sequence per image, its class token first.
     fn sequences(&self, images: &[Pixels]) -> Vec<Sequence> {
         let mut start = 0;
         images
@@ -177,7 +177,7 @@ impl VisionTower {
         }
     }
 
-    /// Leaves the mean of each picture's patches in `pooled`.
+    /// Leaves the mean of each image's patches in `pooled`.
     fn mean(&self, pooling: VitPooling, sequences: &[Sequence], w: &mut Workspace) {
         if pooling == VitPooling::MeanOfNormed {
             self.after.forward(w.kernel, &w.hidden, &mut w.normed);
