@@ -35,7 +35,7 @@ fn image_of(scenario: &Scenario, path: &Path) -> String {
 }
 
 #[test]
-fn an_index_follows_what_happens_to_the_files() {
+fn index_follows_file_changes() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 12);
     assert_eq!(counts(&scenario.index(&folder)), [12, 0, 0, 0, 0]);
@@ -79,7 +79,7 @@ fn an_index_follows_what_happens_to_the_files() {
 }
 
 #[test]
-fn a_picture_finds_itself_first() {
+fn image_finds_itself_first() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 16));
     for image in gallery_images().iter().take(16).step_by(5) {
@@ -98,7 +98,7 @@ fn a_picture_finds_itself_first() {
 }
 
 #[test]
-fn a_picture_that_is_decoded_scaled_finds_itself_with_score_one() {
+fn scaled_decode_finds_itself_with_score_one() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 6);
     let large = image::open(&gallery_images()[1])
@@ -123,7 +123,7 @@ fn a_picture_that_is_decoded_scaled_finds_itself_with_score_one() {
 }
 
 #[test]
-fn an_image_by_its_id_finds_others_and_not_itself() {
+fn image_id_finds_others_not_itself() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 8));
     let image = image_of(&scenario, &gallery_images()[0]);
@@ -137,7 +137,7 @@ fn an_image_by_its_id_finds_others_and_not_itself() {
 }
 
 #[test]
-fn text_picture_and_negative_text_can_be_combined_and_filtered() {
+fn text_image_negative_text_combine_with_filters() {
     let scenario = Scenario::new();
     let (near, far) = (scenario.gallery("near", 6), scenario.path("far"));
     fs::create_dir(&far).unwrap();
@@ -203,7 +203,7 @@ fn copies_are_one_image_at_several_paths() {
 }
 
 #[test]
-fn embed_gives_the_vectors_that_search_uses() {
+fn embed_prints_vectors_search_uses() {
     let scenario = Scenario::new();
     let image = gallery_images()[0].clone();
     let arguments = [
@@ -235,7 +235,7 @@ fn embed_gives_the_vectors_that_search_uses() {
 
 /// Real photos, where they are: all 443 indexed, and a photo finds itself.
 #[test]
-fn real_photos_are_indexed_without_a_failure() {
+fn real_photos_are_indexed_without_failure() {
     let Some(data) = shared_data() else { return };
     let scenario = Scenario::new();
     let report = scenario.index(&data.join("photos"));
@@ -254,7 +254,7 @@ fn real_photos_are_indexed_without_a_failure() {
 
 /// Files that crash, lie or explode, and formats of all kinds, in one run.
 #[test]
-fn broken_files_and_all_formats_cost_a_line_each() {
+fn broken_files_are_reported_one_line_each() {
     let Some(data) = shared_data() else { return };
     let scenario = Scenario::new();
     let (broken, formats) = (data.join("broken"), data.join("formats"));

@@ -88,7 +88,7 @@ fn images_below(scenario: &Scenario, folder: &str) -> Vec<String> {
 }
 
 #[test]
-fn reopen_after_kill_keeps_what_was_reported_as_indexed() {
+fn reopen_after_kill_keeps_reported_images() {
     let kills = std::env::var("EIDETIC_KILLS")
         .ok()
         .and_then(|n| n.parse().ok())

@@ -11,7 +11,7 @@ fn image(name: &str) -> String {
 }
 
 #[test]
-fn the_text_that_describes_a_picture_is_the_most_probable() {
+fn describing_text_is_most_probable() {
     let scenario = Scenario::new();
     let apple = image("red-apple-on-table.jpg");
     let arguments = [
@@ -67,7 +67,7 @@ fn the_text_that_describes_a_picture_is_the_most_probable() {
 }
 
 #[test]
-fn pairs_are_answered_line_by_line_whatever_is_wrong_with_some() {
+fn pairs_are_answered_despite_bad_lines() {
     let scenario = Scenario::new();
     let apple = image("red-apple-on-table.jpg");
     let lines = format!(
@@ -118,7 +118,7 @@ fn pairs_are_answered_line_by_line_whatever_is_wrong_with_some() {
 }
 
 #[test]
-fn what_makes_no_sense_is_said_with_the_documented_code() {
+fn invalid_arguments_exit_with_documented_code() {
     let scenario = Scenario::new();
     let apple = image("red-apple-on-table.jpg");
     let refused = |arguments: &[&str], reason: &str| {

@@ -34,7 +34,7 @@ fn flip_byte(path: &Path, offset: u64) {
 }
 
 #[test]
-fn pictures_that_become_ignored_leave_the_library() {
+fn newly_ignored_images_leave_library() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 8);
     scenario.index(&folder);
@@ -55,7 +55,7 @@ fn pictures_that_become_ignored_leave_the_library() {
 }
 
 #[test]
-fn a_model_directory_is_found_from_every_working_directory() {
+fn model_directory_resolves_from_any_working_directory() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 2);
     let golden = repository().join("data/golden/clip");
@@ -75,7 +75,7 @@ fn a_model_directory_is_found_from_every_working_directory() {
 }
 
 #[test]
-fn damaged_vectors_are_named_until_their_own_folder_is_indexed_again() {
+fn damaged_vectors_are_named_until_folder_reindexed() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 5);
     scenario.index(&folder);
@@ -110,7 +110,7 @@ fn damaged_vectors_are_named_until_their_own_folder_is_indexed_again() {
 }
 
 #[test]
-fn damaged_thumbnails_and_graphs_are_made_anew_without_a_word() {
+fn damaged_thumbnails_and_graphs_are_rebuilt_silently() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 3);
     scenario.index(&folder);
@@ -168,7 +168,7 @@ fn status_measures_recall_when_asked() {
 }
 
 #[test]
-fn a_lost_catalog_is_an_error_not_an_empty_library() {
+fn lost_catalog_is_error_not_empty_library() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 2));
     fs::remove_dir_all(scenario.library().join("catalog")).unwrap();
@@ -182,7 +182,7 @@ fn a_lost_catalog_is_an_error_not_an_empty_library() {
 }
 
 #[test]
-fn an_unknown_format_version_is_an_error_not_a_guess() {
+fn unknown_format_version_is_error() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 1));
     let manifest = scenario.library().join("library.json");
@@ -195,7 +195,7 @@ fn an_unknown_format_version_is_an_error_not_a_guess() {
 }
 
 #[test]
-fn a_folder_can_be_taken_out_even_when_it_is_gone() {
+fn deleted_folder_can_be_removed_from_library() {
     let scenario = Scenario::new();
     let (kept, gone) = (scenario.gallery("kept", 3), scenario.path("gone"));
     fs::create_dir(&gone).unwrap();
@@ -223,7 +223,7 @@ fn a_folder_can_be_taken_out_even_when_it_is_gone() {
 }
 
 #[test]
-fn a_folder_behind_a_link_can_be_named_by_the_link() {
+fn linked_folder_can_be_named_by_link() {
     let scenario = Scenario::new();
     let (folder, real) = (scenario.gallery("photos", 2), scenario.path("real"));
     fs::create_dir(&real).unwrap();
@@ -239,7 +239,7 @@ fn a_folder_behind_a_link_can_be_named_by_the_link() {
 }
 
 #[test]
-fn a_search_through_a_server_asks_no_proxy_and_keeps_the_exit_codes() {
+fn server_search_ignores_proxy_keeps_exit_codes() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 2));
     let _server = scenario.serve();

@@ -80,7 +80,7 @@ fn many_images(scenario: &Scenario, count: usize) -> PathBuf {
 }
 
 #[test]
-fn a_library_switches_compares_goes_back_and_drops() {
+fn library_switches_compares_returns_and_drops() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 8);
     scenario.index(&folder);
@@ -146,7 +146,7 @@ fn a_library_switches_compares_goes_back_and_drops() {
 }
 
 #[test]
-fn a_switch_killed_at_any_moment_loses_nothing_and_goes_on() {
+fn killed_switch_loses_nothing_and_resumes() {
     let scenario = Scenario::new();
     let folder = many_images(&scenario, 240);
     let indexed = scenario.run(&["index", text(&folder), "--model", text(&tiny())]);
@@ -206,7 +206,7 @@ fn a_switch_killed_at_any_moment_loses_nothing_and_goes_on() {
 }
 
 #[test]
-fn a_server_answers_from_the_old_space_until_the_other_is_complete() {
+fn server_answers_from_old_space_during_switch() {
     let scenario = Scenario::new();
     let folder = many_images(&scenario, 800);
     let _ = scenario
@@ -292,7 +292,7 @@ fn a_server_answers_from_the_old_space_until_the_other_is_complete() {
 }
 
 #[test]
-fn pictures_that_are_gone_are_named_and_stay_with_the_old_model() {
+fn deleted_images_are_named_keep_old_embeddings() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 6);
     scenario.index(&folder);
@@ -318,7 +318,7 @@ fn pictures_that_are_gone_are_named_and_stay_with_the_old_model() {
 }
 
 #[test]
-fn an_interrupted_switch_says_how_to_go_on_and_a_model_that_went_away_is_named() {
+fn interrupted_switch_shows_resume_names_missing_model() {
     let scenario = Scenario::new();
     let folder = many_images(&scenario, 150);
     let model = scenario.path("model");

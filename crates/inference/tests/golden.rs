@@ -303,7 +303,7 @@ fn nonfinite_weights_fail_encoding() {
 }
 
 #[test]
-fn truncated_weights_are_an_error() {
+fn truncated_weights_are_rejected() {
     let folder = copy();
     let path = folder.path().join("model.safetensors");
     let bytes = fs::read(&path).unwrap();

@@ -351,7 +351,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stored_options_read_back_and_damage_gives_defaults() {
+    fn options_read_back_damage_gives_defaults() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(TagOptions::read(folder.path()), TagOptions::default());
         let options = TagOptions {

@@ -124,7 +124,7 @@ fn found(space: &Space) -> BTreeSet<ImageId> {
 }
 
 #[test]
-fn switch_embeds_all_images_and_keeps_previous_space() {
+fn switch_embeds_all_images_keeps_previous_space() {
     let (place, library) = Place::new(30);
     let before = library.active();
     let report = switch(&library, "newer", PreviousSpace::Keep);
@@ -203,7 +203,7 @@ fn active_space_stays_usable_during_switch() {
 }
 
 #[test]
-fn kept_space_drops_deleted_and_backfills_new_images() {
+fn kept_space_drops_deleted_backfills_new_images() {
     let (place, library) = Place::new(20);
     switch(&library, "newer", PreviousSpace::Keep);
     let old = space(&library, "old");
@@ -433,7 +433,7 @@ fn damaged_inactive_space_leaves_active_space_usable() {
 }
 
 #[test]
-fn damaged_vector_is_repaired_in_its_space_only() {
+fn damaged_vector_is_repaired_in_one_space() {
     let (place, library) = Place::new(8);
     switch(&library, "newer", PreviousSpace::Keep);
     drop(library);
