@@ -84,10 +84,10 @@ impl Towers for CandleTowers {
         Ok(results)
     }
 
-    fn encode_pictures(&self, pictures: &[Pixels]) -> Result<Vec<Vec<f32>>, EncodeError> {
-        let mut results = Vec::with_capacity(pictures.len());
-        let size = |picture: &Pixels| (picture.height, picture.width);
-        for equal in pictures.chunk_by(|a, b| size(a) == size(b)) {
+    fn encode_pictures(&self, images: &[Pixels]) -> Result<Vec<Vec<f32>>, EncodeError> {
+        let mut results = Vec::with_capacity(images.len());
+        let size = |image: &Pixels| (image.height, image.width);
+        for equal in images.chunk_by(|a, b| size(a) == size(b)) {
             for batch in equal.chunks((ROWS_A_BATCH / self.vision.length()).max(1)) {
                 results.extend(vectors(self.vision.forward(batch))?);
             }
@@ -120,11 +120,11 @@ impl Vision {
         }
     }
 
-    fn forward(&self, pictures: &[Pixels]) -> EngineResult<Tensor> {
+    fn forward(&self, images: &[Pixels]) -> EngineResult<Tensor> {
         match self {
-            Self::Transformer(tower) => tower.forward(pictures),
-            Self::Convolutional(tower) => tower.forward(pictures),
-            Self::FastVit(tower) => tower.forward(pictures),
+            Self::Transformer(tower) => tower.forward(images),
+            Self::Convolutional(tower) => tower.forward(images),
+            Self::FastVit(tower) => tower.forward(images),
         }
     }
 }
