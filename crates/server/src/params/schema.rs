@@ -11,6 +11,7 @@ pub(super) fn query_parameters<T: PartialSchema>() -> Vec<Parameter> {
     let properties = object.properties.into_iter();
     properties
         .map(|(name, mut schema)| {
+            remove_null(&mut schema);
             let required = if object.required.contains(&name) {
                 Required::True
             } else {
@@ -31,6 +32,7 @@ pub(super) fn query_parameters<T: PartialSchema>() -> Vec<Parameter> {
 pub(super) fn form_schema<T: PartialSchema>() -> RefOr<Schema> {
     let mut object = object_schema::<T>();
     for schema in object.properties.values_mut() {
+        remove_null(schema);
         if let Some(field) = form_field(schema) {
             *schema = RefOr::T(Schema::Object(field));
         }
@@ -64,6 +66,23 @@ fn form_field(schema: &mut RefOr<Schema>) -> Option<Object> {
                 .description(Some(format!("{description} As JSON text.")))
                 .build(),
         ),
+    }
+}
+
+/// Removes null as type and default: a query string or form leaves a value out instead.
+fn remove_null(schema: &mut RefOr<Schema>) {
+    match schema {
+        RefOr::T(Schema::Object(object)) => {
+            if let SchemaType::Array(types) = &mut object.schema_type {
+                types.retain(|schema_type| *schema_type != Type::Null);
+                if let [only] = types.as_slice() {
+                    object.schema_type = SchemaType::Type(only.clone());
+                }
+            }
+            object.default.take_if(|default| default.is_null());
+        }
+        RefOr::T(Schema::Array(array)) => array.default = None,
+        _ => {}
     }
 }
 

@@ -129,8 +129,7 @@ fn refusals_name_parameter_and_expectation() {
     let cases: &[(&[(&str, &str)], &str)] = &[
         (
             &[("txt", "a")],
-            "unknown parameter \"txt\"; expected one of text, negative, image_id, k, text_weight, \
-             min_confidence, space, folder, tag, taken_from, taken_before",
+            "unknown parameter \"txt\"; expected one of text, negative, image_id, k",
         ),
         (&[("image", "YQ==")], "unknown parameter \"image\""),
         (&[("filter", "{}")], "unknown parameter \"filter\""),
@@ -241,6 +240,7 @@ fn form_schema_describes_file_lines_and_json() {
         "application/json"
     );
     assert_eq!(search["properties"]["k"]["maximum"], 1000);
+    assert_eq!(search["properties"]["k"]["type"], "integer");
     let matching = serde_json::to_value(MatchForm::schema()).unwrap();
     assert_eq!(matching["properties"]["texts"]["type"], "string");
 }
