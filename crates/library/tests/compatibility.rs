@@ -117,7 +117,7 @@ fn tags_thumbnails_and_tagging_options_are_kept() {
         let image = image(&hit["image"]);
         assert!(library.thumbnail(&image).unwrap().starts_with(b"\xff\xd8\xff"));
         for tag in space.get_tags(&image).unwrap() {
-            *counts.entry(tag.tag).or_insert(0) += 1;
+            *counts.entry(tag.name).or_insert(0) += 1;
         }
     }
     let expected = expected("tag.json");

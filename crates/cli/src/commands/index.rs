@@ -151,7 +151,10 @@ fn index(
         // The graph is derived: everything is indexed, and exact search works without it.
         eprintln!("eidetic: failed to store the search graph, searches will be slower: {error}");
     }
-    Ok((IndexReport::new(&report, library.active().id()), Completion::Completed))
+    Ok((
+        IndexReport::new(&report, library.active().id()),
+        Completion::Completed,
+    ))
 }
 
 fn print_report(global: &Global, report: &IndexReport, completion: Completion) -> Result<Outcome, Failure> {

@@ -32,7 +32,9 @@ pub(crate) fn run(global: &Global, arguments: &Tag) -> Result<Outcome, Failure> 
     arguments.options.apply_to(&library);
     library.active().load_encoder(&DownloadBar::default())?;
     let bar = StageBar::new();
-    let report = library.active().tag(&options, &RunContext::new(&bar, &cancel_on_interrupt()?))?;
+    let report = library
+        .active()
+        .tag(&options, &RunContext::new(&bar, &cancel_on_interrupt()?))?;
     bar.finish();
     print_report(global, &report)
 }

@@ -1,7 +1,7 @@
 //! The parameters of the model routes.
 
 use eidetic_domain::Precision;
-use eidetic_library::OldSpace;
+use eidetic_library::PreviousSpace;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,7 +15,7 @@ pub struct SwitchParams {
     /// What becomes of the space that is active now: `keep` or `drop`.
     #[serde(default)]
     #[schema(value_type = String, pattern = "^(keep|drop)$", default = "keep")]
-    pub old: OldSpace,
+    pub old: PreviousSpace,
     /// Compute precision, `f32` or `int8`; where left out, that of the last indexing run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^(f32|int8)$")]

@@ -158,7 +158,12 @@ async fn answers_of_one_mind_move_nothing() {
     let permit = server.state.learning.acquire().await;
     assert!(permit.is_ok());
     assert_eq!(
-        server.state.library.active().calibration(QueryKind::Text).unwrap(),
+        server
+            .state
+            .library
+            .active()
+            .calibration(QueryKind::Text)
+            .unwrap(),
         None
     );
 }

@@ -20,7 +20,11 @@ fn tag(server: &TestServer, words: &str) -> TagReport {
             ..TagRule::default()
         },
     };
-    let report = server.state.library.active().tag(&options, &RunContext::default());
+    let report = server
+        .state
+        .library
+        .active()
+        .tag(&options, &RunContext::default());
     report.unwrap()
 }
 
