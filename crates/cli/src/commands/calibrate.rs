@@ -78,7 +78,7 @@ fn print_calibration(
     global: &Global,
     made: &Calibrated,
     scored: &ScoredPairs,
-    keep: Keep,
+    keep: CalibrationMode,
 ) -> Result<(), Failure> {
     let calibration = CalibrationSummary::from(made);
     warn_if_worse(made);
