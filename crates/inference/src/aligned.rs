@@ -3,6 +3,7 @@
 //! A language model's vectors do not lie in the space of any pictures. A linear map, fitted on captioned pictures, takes
 //! them there; pictures' vectors stay those of the picture model.
 
+mod captions;
 mod fit;
 mod folder;
 mod matrix;
@@ -18,6 +19,9 @@ use crate::error::LoadError;
 use crate::load::{LoadOptions, load_encoder, load_text_model};
 use eidetic_hub::{DownloadProgress, ModelRef, directory_name};
 
+pub use captions::{
+    AlignError, AlignProgress, Alignment, CaptionError, CaptionedImage, FailedCaption, align, read_captions,
+};
 pub use fit::{FitError, Fitted, LEAST_PICTURES, Offset, Pair, Recalls, Recipe, fit_alignment};
 pub use folder::AlignedModels;
 

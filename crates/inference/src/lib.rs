@@ -21,16 +21,19 @@ mod qwen;
 mod tensor_names;
 mod text_tower;
 mod two_tower;
+mod verify;
 
 pub use aligned::{
-    AlignedEncoder, AlignedModels, FitError, Fitted, LEAST_PICTURES, Offset, Pair, Recalls, Recipe,
-    fit_alignment,
+    AlignError, AlignProgress, AlignedEncoder, AlignedModels, Alignment, CaptionError, CaptionedImage,
+    FailedCaption, FitError, Fitted, LEAST_PICTURES, Offset, Pair, Recalls, Recipe, align, fit_alignment,
+    read_captions,
 };
 pub use device::{Device, ParseDeviceError};
 pub use engine::Engine;
 pub use error::LoadError;
 pub use load::{LoadOptions, PreparedModel, load_encoder, load_text_model, prepare};
 pub use memory::MemoryLimit;
+pub use verify::{Check, CheckImage, CheckReport, CheckedValue, Comparison, VerifyError};
 
 /// The instruction set that [`Engine::Cpu`] uses on this processor, such as `avx512-vnni`.
 pub fn cpu_kernel() -> &'static str {

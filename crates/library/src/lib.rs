@@ -46,7 +46,6 @@
 //! Long operations exclude others of their kind; the module `operations` defines the order of their locks. Everything else is a
 //! short lock of data (manifest, active space, vectors, caches) that is not held during an operation.
 
-mod align;
 mod calibration;
 mod confidence;
 mod error;
@@ -68,11 +67,7 @@ mod status;
 mod switch;
 mod tagging;
 mod vector_cache;
-mod verify;
 
-pub use align::{
-    AlignError, AlignProgress, Alignment, CaptionError, CaptionedPicture, FailedLine, align, read_captions,
-};
 pub use calibration::{
     CalibrationEvent, CalibrationEventKind, CalibrationHistory, CalibrationMode, CurrentVersions,
     FailedImage, RefitOutcome, ScoredPairs,
@@ -91,4 +86,3 @@ pub use spaces::{SpaceStatus, SwitchStatus};
 pub use status::{BytesOnDisk, IndexStatus, Status};
 pub use switch::{PreviousSpace, SpaceReport, SwitchOptions};
 pub use tagging::{TagCount, TagOptions, TagReport};
-pub use verify::{Check, CheckPicture, Comparison, Verified, VerifiedValue, VerifyError};

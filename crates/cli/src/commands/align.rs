@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use eidetic_encoder::{Encoder, TextModel};
 use eidetic_hub::ModelRef;
-use eidetic_inference::{AlignedModels, Fitted, Recalls};
-use eidetic_library::{AlignProgress, Alignment, CaptionedPicture, FailedLine, align, read_captions};
+use eidetic_inference::{
+    AlignProgress, AlignedModels, Alignment, CaptionedImage, FailedCaption, Fitted, Recalls, align,
+    read_captions,
+};
 use serde::Serialize;
 
 use crate::Outcome;
@@ -65,13 +67,8 @@ pub(crate) fn run(global: &Global, arguments: &Align) -> Result<Outcome, Failure
         &lines,
         &arguments.pairs,
     )?;
-    for FailedLine {
-        line,
-        picture,
-        reason,
-    } in &alignment.failed
-    {
-        eprintln!("eidetic: line {line}: {picture}: {reason}");
+    for FailedCaption { line, image, reason } in &alignment.failed {
+        eprintln!("eidetic: line {line}: {image}: {reason}");
     }
     let models = AlignedModels {
         text_reference: &arguments.text_model,
@@ -90,7 +87,7 @@ pub(crate) fn run(global: &Global, arguments: &Align) -> Result<Outcome, Failure
     })
 }
 
-fn captions(file: &Path) -> Result<Vec<CaptionedPicture>, Failure> {
+fn captions(file: &Path) -> Result<Vec<CaptionedImage>, Failure> {
     let length = fs::metadata(file)
         .map_err(|error| Failure::in_file(file, error))?
         .len();
@@ -139,13 +136,13 @@ fn short_name(model: &ModelRef) -> String {
 fn fit(
     text_model: &dyn TextModel,
     image_model: &dyn Encoder,
-    lines: &[CaptionedPicture],
+    lines: &[CaptionedImage],
     file: &Path,
 ) -> Result<Alignment, Failure> {
     let bar = StageBar::new();
     let folder = file.parent().unwrap_or(Path::new(""));
     let show = |progress| match progress {
-        AlignProgress::Pictures(done, total) => bar.set("images", done as u64, total as u64),
+        AlignProgress::Images(done, total) => bar.set("images", done as u64, total as u64),
         AlignProgress::Captions(done, total) => bar.set("captions", done as u64, total as u64),
         AlignProgress::Fitting => bar.spin("fitting the projection"),
     };
@@ -170,7 +167,7 @@ fn answer<'a>(directory: &'a Path, models: &'a AlignedModels, alignment: &'a Ali
     let fitted = &alignment.fitted;
     let failed = alignment.failed.iter().map(|failed| FailedAnswer {
         line: failed.line,
-        picture: &failed.picture,
+        picture: &failed.image,
         reason: &failed.reason,
     });
     AlignAnswer {
