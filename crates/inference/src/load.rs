@@ -167,7 +167,7 @@ fn builtin_files() -> ModelFiles {
         config: builtin_file!("config.json").to_vec(),
         preprocessor: builtin_file!("preprocessor_config.json").to_vec(),
         tokenizer: TokenizerFiles::Json(builtin_file!("tokenizer.json").to_vec()),
-        tokenizer_settings: None,
+        tokenizer_config: None,
         scores: Some(builtin_file!("scores.json").to_vec()),
         weights_length: weights.len() as u64,
         weights: Box::new(weights),

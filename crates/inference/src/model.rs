@@ -103,7 +103,7 @@ impl Encoder for Model {
 
 /// Whether `config.json` is there and names one of the Qwen families.
 fn is_qwen(directory: &Path) -> Result<bool, LoadError> {
-    let Some(json) = eidetic_hub::read(&directory.join("config.json"))? else {
+    let Some(json) = eidetic_hub::read_file(&directory.join("config.json"))? else {
         return Ok(false);
     };
     let Ok(config) = serde_json::from_slice::<Value>(&json) else {

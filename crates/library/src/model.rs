@@ -83,7 +83,7 @@ impl LoadedModel {
     ) -> Result<Self, LoadError> {
         let encoder = load(reference, precision, loading, progress)?;
         Ok(Self {
-            reference: reference.lasting(),
+            reference: reference.canonical(),
             encoder,
             fallback: None,
         })

@@ -209,7 +209,7 @@ fn require_model(
     let ModelSource::Named(reference) = source else {
         return Ok(());
     };
-    let reference = &reference.lasting();
+    let reference = &reference.canonical();
     if reference.to_string() == space.model() {
         return Ok(());
     }

@@ -227,7 +227,7 @@ fn remove(path: &std::path::Path) -> std::io::Result<()> {
 /// Whether `name` is the number, model or identifier of a space.
 fn matches_name(entry: &SpaceEntry, name: &str) -> bool {
     let model = name.parse::<ModelRef>();
-    let lasting = model.is_ok_and(|model| model.lasting().to_string() == entry.model);
+    let lasting = model.is_ok_and(|model| model.canonical().to_string() == entry.model);
     let names = [
         &entry.model,
         &entry.space.model,

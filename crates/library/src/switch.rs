@@ -110,7 +110,7 @@ impl Library {
         context: &RunContext<'_>,
     ) -> Result<SpaceReport, LibraryError> {
         let lock = self.lock_switching()?;
-        let reference = model.lasting();
+        let reference = model.canonical();
         let precision = options.precision.unwrap_or_else(|| self.precision_of(&reference));
         let load_options = self.active().encoder.load_options();
         let target = Target {

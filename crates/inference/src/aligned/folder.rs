@@ -109,13 +109,13 @@ impl AlignedModels<'_> {
         Description {
             format: FORMAT,
             text_model: DescribedText {
-                reference: self.text_reference.lasting().to_string(),
+                reference: self.text_reference.canonical().to_string(),
                 name: self.text_model.name().to_owned(),
                 revision: self.text_model.revision().to_owned(),
                 dimension: self.text_model.dimension(),
             },
             image_model: DescribedImage {
-                reference: self.image_reference.lasting().to_string(),
+                reference: self.image_reference.canonical().to_string(),
                 space: self.image_model.space().clone(),
             },
             recipe: fitted.recipe,
