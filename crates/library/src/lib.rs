@@ -9,14 +9,15 @@
 //! use std::path::Path;
 //!
 //! use eidetic_indexer::{IndexerOptions, RunContext};
-//! use eidetic_library::{CreateOptions, Library, Loading, ModelRef, ModelSource, Owner};
+//! use eidetic_inference::LoadOptions;
+//! use eidetic_library::{CreateOptions, Library, ModelRef, ModelSource, Owner};
 //! use eidetic_search::Query;
 //!
 //! # fn main() -> Result<(), eidetic_library::LibraryError> {
 //! let options = CreateOptions {
 //!     model: ModelSource::Named(ModelRef::Builtin),
 //!     precision: None,
-//!     loading: Loading::default(),
+//!     load: LoadOptions::default(),
 //! };
 //! let owner = Owner::this_process("example");
 //! let (library, _) = Library::open_or_create(Path::new("library"), &options, &owner, &())?;
@@ -77,7 +78,7 @@ pub use error::LibraryError;
 pub use feedback::{AnswerCount, FEEDBACK_NEEDED, Subject};
 pub use image_file::ImageFile;
 pub use lock::Owner;
-pub use model::{DEFAULT_MODEL, LoadedModel, Loading, ModelSource};
+pub use model::{DEFAULT_MODEL, LoadedModel, ModelSource};
 pub use open::{CreateOptions, Library, default_directory};
 pub use recall::{RecallEntry, RecallStatus};
 pub use screening::{FlaggedImage, ScreeningReport};

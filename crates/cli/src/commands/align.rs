@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use eidetic_encoder::{Encoder, TextModel};
 use eidetic_hub::ModelRef;
 use eidetic_inference::{
-    AlignProgress, AlignedModels, Alignment, CaptionedImage, FailedCaption, Fitted, Recalls, align,
+    AlignProgress, AlignedModels, Alignment, CaptionedImage, FailedCaption, Fitted, RecallAtK, align,
     read_captions,
 };
 use serde::Serialize;
@@ -34,17 +34,17 @@ struct AlignAnswer<'a> {
     held_out_pictures: usize,
     held_out_captions: usize,
     strength: f64,
-    offset: eidetic_inference::Offset,
+    offset: eidetic_inference::Centering,
     recall: RecallAnswer,
     failed: Vec<FailedAnswer<'a>>,
 }
 
 #[derive(Debug, Serialize)]
 struct RecallAnswer {
-    chance: Recalls,
+    chance: RecallAtK,
     /// `null` if the models' dimensions differ.
-    before: Option<Recalls>,
-    after: Recalls,
+    before: Option<RecallAtK>,
+    after: RecallAtK,
 }
 
 #[derive(Debug, Serialize)]
@@ -176,12 +176,12 @@ fn answer<'a>(directory: &'a Path, models: &'a AlignedModels, alignment: &'a Ali
         text_dimension: models.text_model.dimension(),
         image_model: models.image_model.space().to_string(),
         image_dimension: models.image_model.space().dimension,
-        pictures: fitted.pictures,
+        pictures: fitted.images,
         captions: fitted.captions,
-        held_out_pictures: fitted.held_out_pictures,
+        held_out_pictures: fitted.held_out_images,
         held_out_captions: fitted.held_out_captions,
-        strength: fitted.recipe.strength,
-        offset: fitted.recipe.offset,
+        strength: fitted.hyperparameters.strength,
+        offset: fitted.hyperparameters.centering,
         recall: RecallAnswer {
             chance: fitted.chance,
             before: fitted.before,
@@ -198,7 +198,7 @@ fn describe(directory: &Path, models: &AlignedModels, fitted: &Fitted) -> String
         models.image_model.space().dimension,
     );
     let before = match fitted.before {
-        Some(recalls) => row("before", recalls),
+        Some(recall) => row("before", recall),
         None => format!(
             "before       –      –      –   (dimensions {text_dimension} and {image_dimension} differ)"
         ),
@@ -210,22 +210,22 @@ fn describe(directory: &Path, models: &AlignedModels, fitted: &Fitted) -> String
          use it: eidetic index DIR --model {directory}",
         models.text_model.name(),
         models.image_model.space().model,
-        fitted.pictures,
+        fitted.images,
         fitted.captions,
-        fitted.held_out_pictures,
+        fitted.held_out_images,
         fitted.held_out_captions,
         row("chance", fitted.chance),
         row("after", fitted.after),
     )
 }
 
-fn row(name: &str, recalls: Recalls) -> String {
+fn row(name: &str, recall: RecallAtK) -> String {
     let percent = |share: f64| format!("{:.1}%", share * 100.0);
     format!(
         "{name:<7} {:>6} {:>6} {:>6}",
-        percent(recalls.at_1),
-        percent(recalls.at_5),
-        percent(recalls.at_10)
+        percent(recall.at_1),
+        percent(recall.at_5),
+        percent(recall.at_10)
     )
 }
 

@@ -7,7 +7,7 @@ use eidetic_encoder::{EncodeError, Encoder, TextModel};
 use eidetic_imaging::{DecodeLimits, DecodeSize, decode_at_least};
 use thiserror::Error;
 
-use super::{FitError, Fitted, LEAST_PICTURES, Pair, fit_alignment};
+use super::{CaptionPair, FitError, Fitted, MIN_IMAGES, fit_alignment};
 
 /// Images and captions in one batch of their model.
 const IMAGE_BATCH: usize = 16;
@@ -70,7 +70,7 @@ pub struct FailedCaption {
 pub enum AlignError {
     /// Too few images could be read.
     #[error(
-        "{readable} captioned pictures are too few to fit a projection (at least {LEAST_PICTURES} are needed); {failed} could not be read, the first in line {}: {}: {}",
+        "{readable} captioned pictures are too few to fit a projection (at least {MIN_IMAGES} are needed); {failed} could not be read, the first in line {}: {}: {}",
         .first.line, .first.image, .first.reason
     )]
     Unreadable {
@@ -129,7 +129,7 @@ pub fn align(
 ) -> Result<Alignment, AlignError> {
     let mut embedded = CaptionImages::new(lines);
     let failed = embedded.embed(images, folder, progress)?;
-    if let Some(first) = failed.first().filter(|_| embedded.vectors.len() < LEAST_PICTURES) {
+    if let Some(first) = failed.first().filter(|_| embedded.vectors.len() < MIN_IMAGES) {
         return Err(AlignError::Unreadable {
             readable: embedded.vectors.len(),
             failed: failed.len(),
@@ -155,7 +155,7 @@ fn embed_captions(
     lines: &[CaptionedImage],
     images: &CaptionImages<'_>,
     progress: &dyn Fn(AlignProgress),
-) -> Result<Vec<Pair>, EncodeError> {
+) -> Result<Vec<CaptionPair>, EncodeError> {
     let readable = lines
         .iter()
         .filter_map(|line| Some((line, images.vector_of(line)?)));
@@ -168,7 +168,7 @@ fn embed_captions(
             vectors
                 .into_iter()
                 .zip(batch)
-                .map(|(caption, &(_, picture))| Pair { caption, picture }),
+                .map(|(caption, &(_, image))| CaptionPair { caption, image }),
         );
         progress(AlignProgress::Captions(pairs.len(), readable.len()));
     }
@@ -325,12 +325,12 @@ mod tests {
 
     #[test]
     fn aligned_text_model_finds_held_out_images() {
-        let pictures = builtin();
+        let images = builtin();
         let reported = RefCell::new(Vec::new());
         let report = |progress| reported.borrow_mut().push(progress);
-        let alignment = align(&Words, pictures.as_ref(), &gallery(), Path::new(GALLERY), &report).unwrap();
+        let alignment = align(&Words, images.as_ref(), &gallery(), Path::new(GALLERY), &report).unwrap();
         let fitted = &alignment.fitted;
-        assert_eq!((fitted.pictures, fitted.held_out_pictures), (104, 26));
+        assert_eq!((fitted.images, fitted.held_out_images), (104, 26));
         assert_eq!((alignment.failed.len(), fitted.before), (0, None));
         assert!(fitted.chance.at_1 < 0.04 && fitted.chance.at_5 < 0.2);
         assert!(
@@ -339,13 +339,13 @@ mod tests {
             fitted.after
         );
         assert_eq!(reported.borrow().last(), Some(&AlignProgress::Fitting));
-        let again = align(&Words, pictures.as_ref(), &gallery(), Path::new(GALLERY), &|_| {}).unwrap();
+        let again = align(&Words, images.as_ref(), &gallery(), Path::new(GALLERY), &|_| {}).unwrap();
         assert_eq!(again, alignment, "the same pairs give the same projection");
     }
 
     #[test]
     fn unreadable_image_is_reported_once_with_line() {
-        let pictures = builtin();
+        let images = builtin();
         let mut lines = gallery();
         for caption in ["nothing", "nothing at all"] {
             lines.push(CaptionedImage {
@@ -354,7 +354,7 @@ mod tests {
                 caption: caption.into(),
             });
         }
-        let alignment = align(&Words, pictures.as_ref(), &lines, Path::new(GALLERY), &|_| {}).unwrap();
+        let alignment = align(&Words, images.as_ref(), &lines, Path::new(GALLERY), &|_| {}).unwrap();
         let failed: Vec<(usize, &str)> = alignment
             .failed
             .iter()
@@ -369,10 +369,10 @@ mod tests {
 
     #[test]
     fn too_few_images_are_error() {
-        let pictures = builtin();
+        let images = builtin();
         let error = align(
             &Words,
-            pictures.as_ref(),
+            images.as_ref(),
             &gallery()[..40],
             Path::new(GALLERY),
             &|_| {},
@@ -383,7 +383,7 @@ mod tests {
             "{error}"
         );
         let elsewhere = Path::new("/nowhere");
-        let error = align(&Words, pictures.as_ref(), &gallery(), elsewhere, &|_| {})
+        let error = align(&Words, images.as_ref(), &gallery(), elsewhere, &|_| {})
             .unwrap_err()
             .to_string();
         assert!(
@@ -401,14 +401,14 @@ mod tests {
             (lines[1].line, lines[1].image.as_str(), lines[1].caption.as_str()),
             (4, "b c.jpg", "a dog")
         );
-        for (text, said) in [
+        for (text, expected) in [
             ("a.jpg\ta cat\nb.jpg a dog", "line 2: there is no tab"),
             ("a.jpg\ta\tcat", "line 1: there is more than one tab"),
             ("\ta cat", "line 1: there is no picture"),
             ("a.jpg\t ", "line 1: there is no caption"),
         ] {
             let error = read_captions(text).unwrap_err().to_string();
-            assert!(error.starts_with(said), "{error}");
+            assert!(error.starts_with(expected), "{error}");
         }
     }
 }
