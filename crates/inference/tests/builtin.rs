@@ -10,7 +10,7 @@ fn builtin() -> Box<dyn Encoder> {
 }
 
 #[test]
-fn the_builtin_model_encodes_texts_and_pictures_into_one_space() {
+fn builtin_model_encodes_texts_and_images() {
     let encoder = builtin();
     let dimension = encoder.space().dimension;
     let long = "a very long text ".repeat(100);
@@ -34,7 +34,7 @@ fn the_builtin_model_encodes_texts_and_pictures_into_one_space() {
 }
 
 #[test]
-fn the_builtin_model_is_opened_by_its_name_without_a_hub() {
+fn builtin_model_loads_without_network() {
     let nowhere = HubSettings {
         endpoint: "http://127.0.0.1:1".into(),
         cache: "/nowhere".into(),

@@ -201,7 +201,7 @@ fn pixels_of_another_shape_are_refused() {
 }
 
 #[test]
-fn space_names_model_weights_and_preprocessing() {
+fn space_has_model_weights_and_preprocessing() {
     let space = open("quick").space().clone();
     assert_eq!(space.model, "quick");
     assert_eq!(space.preprocessing, "bicubic48-crop48");
@@ -303,7 +303,7 @@ fn nonfinite_weights_fail_encoding() {
 }
 
 #[test]
-fn truncated_weights_are_an_error() {
+fn truncated_weights_are_refused() {
     let folder = copy();
     let path = folder.path().join("model.safetensors");
     let bytes = fs::read(&path).unwrap();
