@@ -156,13 +156,13 @@ impl Scenario {
             .json()
     }
 
-    /// A folder with the first `count` pictures of the bundled gallery.
+    /// A folder with the first `count` images of the bundled gallery.
     pub fn gallery(&self, name: &str, count: usize) -> PathBuf {
         let folder = self.path(name);
         fs::create_dir_all(&folder).expect("a folder can be made");
-        for picture in gallery_pictures().into_iter().take(count) {
-            let target = folder.join(picture.file_name().expect("pictures have names"));
-            fs::copy(&picture, target).expect("a picture can be copied");
+        for image in gallery_images().into_iter().take(count) {
+            let target = folder.join(image.file_name().expect("pictures have names"));
+            fs::copy(&image, target).expect("a picture can be copied");
         }
         folder
     }
@@ -179,15 +179,15 @@ impl Default for Scenario {
     }
 }
 
-/// The bundled gallery's pictures, in order of name.
-pub fn gallery_pictures() -> Vec<PathBuf> {
+/// The bundled gallery's images, in order of name.
+pub fn gallery_images() -> Vec<PathBuf> {
     let entries = fs::read_dir(repository().join("data/gallery")).expect("the gallery is in the repository");
     let paths = entries.map(|entry| entry.expect("the gallery can be read").path());
-    let mut pictures: Vec<PathBuf> = paths
+    let mut images: Vec<PathBuf> = paths
         .filter(|p| p.extension().is_some_and(|e| e == "jpg"))
         .collect();
-    pictures.sort();
-    pictures
+    images.sort();
+    images
 }
 
 /// A running server; killed when dropped.

@@ -7,7 +7,7 @@ use std::path::Path;
 use eidetic_tests::{Scenario, repository};
 use serde_json::Value;
 
-/// The gallery's pictures and what they show.
+/// The gallery's images and what they show.
 fn captions() -> Vec<(String, String)> {
     let text =
         fs::read_to_string(repository().join("data/gallery/captions.tsv")).expect("captions are there");
@@ -17,7 +17,7 @@ fn captions() -> Vec<(String, String)> {
         .collect()
 }
 
-/// For each of `count` pictures its caption as right and two others' captions as wrong; written into `folder`.
+/// For each of `count` images its caption as right and two others' captions as wrong; written into `folder`.
 fn pairs(folder: &Path, count: usize) -> std::path::PathBuf {
     let captions = captions();
     let mut text = String::new();
@@ -58,7 +58,7 @@ fn confidence(scenario: &Scenario) -> f64 {
 }
 
 #[test]
-fn labelled_pairs_change_confidences_and_undoing_brings_them_back() {
+fn labelled_pairs_change_confidences_undo_restores_them() {
     let (scenario, folder) = scenario();
     let file = pairs(&folder, 40);
     let shipped = confidence(&scenario);
@@ -118,7 +118,7 @@ fn labelled_pairs_change_confidences_and_undoing_brings_them_back() {
 }
 
 #[test]
-fn a_dry_run_stores_nothing_and_pictures_can_be_held_against_pictures() {
+fn dry_run_stores_nothing_images_calibrate_too() {
     let (scenario, folder) = scenario();
     let file = pairs(&folder, 20);
     let shown = scenario
@@ -150,7 +150,7 @@ fn a_dry_run_stores_nothing_and_pictures_can_be_held_against_pictures() {
 }
 
 #[test]
-fn pictures_that_fail_are_named_and_the_others_count() {
+fn unreadable_images_are_named_others_count() {
     let (scenario, folder) = scenario();
     let file = pairs(&folder, 20);
     let first = captions()[0].0.clone();
@@ -171,7 +171,7 @@ fn pictures_that_fail_are_named_and_the_others_count() {
 }
 
 #[test]
-fn bad_files_get_one_clear_error_and_nothing_stored_is_lost() {
+fn bad_files_are_rejected_stored_calibrations_stay() {
     let (scenario, folder) = scenario();
     let file = pairs(&folder, 20);
     let _ = scenario.run(&["calibrate", text(&file)]).expect_code(0);
@@ -237,7 +237,7 @@ fn bad_files_get_one_clear_error_and_nothing_stored_is_lost() {
 }
 
 #[test]
-fn a_server_shows_what_was_learnt() {
+fn server_reports_stored_calibration() {
     let (scenario, folder) = scenario();
     let _ = scenario
         .run(&["calibrate", text(&pairs(&folder, 20))])

@@ -5,7 +5,7 @@ use std::fs;
 use eidetic_tests::{Scenario, repository};
 
 #[test]
-fn demo_answers_a_query_in_the_documented_form() {
+fn demo_answers_query_in_documented_form() {
     let answer = Scenario::new().run(&["demo", "--query", "red apple", "--json", "-k", "3"]);
     let answer = answer.expect_code(0).json();
     assert_eq!(answer["verdict"], "match");
@@ -42,7 +42,7 @@ fn demo_answers_a_query_in_the_documented_form() {
 
 /// Indexes the gallery once and asks every query that data/gallery/queries.tsv lists with its right answers.
 #[test]
-fn queries_for_what_the_gallery_shows_find_it() {
+fn gallery_queries_find_matching_images() {
     let scenario = Scenario::new();
     let gallery = scenario.gallery("gallery", usize::MAX);
     scenario.index(&gallery);

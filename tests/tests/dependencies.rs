@@ -114,7 +114,7 @@ fn crates_depend_only_on_crates_above_them() {
 }
 
 #[test]
-fn the_list_of_crates_is_the_workspace() {
+fn crate_list_matches_workspace() {
     let listed: BTreeSet<String> = ALLOWED.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(listed, dependencies().into_keys().collect());
 }
@@ -157,7 +157,7 @@ fn is_allowed(expression: &str, allowed: &BTreeSet<String>) -> bool {
 }
 
 #[test]
-fn every_dependency_has_an_allowed_licence() {
+fn every_dependency_has_allowed_license() {
     let allowed = allowed_licences();
     let metadata = MetadataCommand::new().exec().expect("cargo metadata runs");
     let refused: Vec<String> = metadata
@@ -175,7 +175,7 @@ fn every_dependency_has_an_allowed_licence() {
 }
 
 #[test]
-fn a_licence_that_is_not_allowed_is_noticed() {
+fn disallowed_license_is_detected() {
     let allowed = allowed_licences();
     assert!(is_allowed("(MIT OR GPL-3.0) AND Zlib", &allowed));
     assert!(!is_allowed("GPL-3.0", &allowed));

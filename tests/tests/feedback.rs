@@ -35,7 +35,7 @@ fn answer(server: &Server, word: &str) -> usize {
 }
 
 #[test]
-fn answers_outlive_the_server_become_pairs_and_move_the_calibration() {
+fn feedback_survives_restart_and_refits_calibration() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("gallery", usize::MAX));
     let server = scenario.serve();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use eidetic_tests::{Scenario, gallery_pictures, shared_data};
+use eidetic_tests::{Scenario, gallery_images, shared_data};
 use serde_json::Value;
 
 fn counts(report: &Value) -> [u64; 5] {
@@ -35,7 +35,7 @@ fn image_of(scenario: &Scenario, path: &Path) -> String {
 }
 
 #[test]
-fn an_index_follows_what_happens_to_the_files() {
+fn index_follows_file_changes() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 12);
     assert_eq!(counts(&scenario.index(&folder)), [12, 0, 0, 0, 0]);
@@ -51,7 +51,7 @@ fn an_index_follows_what_happens_to_the_files() {
     fs::create_dir(moved.parent().unwrap()).unwrap();
     fs::rename(&names[0], &moved).unwrap();
     fs::remove_file(&names[1]).unwrap();
-    fs::copy(&gallery_pictures()[20], &names[2]).unwrap();
+    fs::copy(&gallery_images()[20], &names[2]).unwrap();
     fs::write(folder.join("broken.jpg"), b"\xff\xd8\xff\xe0 and no more").unwrap();
     fs::write(folder.join("notes.txt"), "not a picture").unwrap();
 
@@ -79,18 +79,18 @@ fn an_index_follows_what_happens_to_the_files() {
 }
 
 #[test]
-fn a_picture_finds_itself_first() {
+fn image_finds_itself_first() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 16));
-    for picture in gallery_pictures().iter().take(16).step_by(5) {
+    for image in gallery_images().iter().take(16).step_by(5) {
         let answer = scenario
-            .run(&["search", "--image", text(picture), "--json"])
+            .run(&["search", "--image", text(image), "--json"])
             .expect_code(0)
             .json();
         let first = &answer["hits"][0];
         assert_eq!(
             Path::new(first["path"].as_str().unwrap()).file_name(),
-            picture.file_name(),
+            image.file_name(),
             "{answer}"
         );
         assert!(first["score"].as_f64().unwrap() >= 0.999, "{first}");
@@ -98,10 +98,10 @@ fn a_picture_finds_itself_first() {
 }
 
 #[test]
-fn a_picture_that_is_decoded_scaled_finds_itself_with_score_one() {
+fn scaled_decode_finds_itself_with_score_one() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 6);
-    let large = image::open(&gallery_pictures()[1])
+    let large = image::open(&gallery_images()[1])
         .expect("a picture of the gallery")
         .resize_exact(1603, 1205, image::imageops::FilterType::Triangle)
         .into_rgb8();
@@ -123,10 +123,10 @@ fn a_picture_that_is_decoded_scaled_finds_itself_with_score_one() {
 }
 
 #[test]
-fn an_image_by_its_id_finds_others_and_not_itself() {
+fn image_id_finds_others_not_itself() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 8));
-    let image = image_of(&scenario, &gallery_pictures()[0]);
+    let image = image_of(&scenario, &gallery_images()[0]);
     let answer = scenario
         .run(&["search", "--image-id", &image, "--json"])
         .expect_code(0)
@@ -137,24 +137,24 @@ fn an_image_by_its_id_finds_others_and_not_itself() {
 }
 
 #[test]
-fn text_picture_and_negative_text_can_be_combined_and_filtered() {
+fn text_image_negative_text_combine_with_filters() {
     let scenario = Scenario::new();
     let (near, far) = (scenario.gallery("near", 6), scenario.path("far"));
     fs::create_dir(&far).unwrap();
-    for picture in &gallery_pictures()[6..12] {
-        fs::copy(picture, far.join(picture.file_name().unwrap())).unwrap();
+    for image in &gallery_images()[6..12] {
+        fs::copy(image, far.join(image.file_name().unwrap())).unwrap();
     }
     let arguments = ["index", text(&near), text(&far), "--model", "builtin", "--json"];
     assert_eq!(
         counts(&scenario.run(&arguments).expect_code(0).json()),
         [12, 0, 0, 0, 0]
     );
-    let picture = &gallery_pictures()[0];
+    let image = &gallery_images()[0];
     let mixed = [
         "search",
         "apple",
         "--image",
-        text(picture),
+        text(image),
         "--without",
         "snow",
         "--folder",
@@ -183,11 +183,11 @@ fn text_picture_and_negative_text_can_be_combined_and_filtered() {
 fn copies_are_one_image_at_several_paths() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 2);
-    let picture = &gallery_pictures()[0];
-    fs::copy(picture, folder.join("copy.jpg")).unwrap();
+    let image = &gallery_images()[0];
+    fs::copy(image, folder.join("copy.jpg")).unwrap();
     scenario.index(&folder);
     let answer = scenario
-        .run(&["search", "--image", text(picture), "-k", "1", "--json"])
+        .run(&["search", "--image", text(image), "-k", "1", "--json"])
         .expect_code(0)
         .json();
     assert_eq!(
@@ -203,9 +203,9 @@ fn copies_are_one_image_at_several_paths() {
 }
 
 #[test]
-fn embed_gives_the_vectors_that_search_uses() {
+fn embed_prints_vectors_search_uses() {
     let scenario = Scenario::new();
-    let picture = gallery_pictures()[0].clone();
+    let image = gallery_images()[0].clone();
     let arguments = [
         "embed",
         "--model",
@@ -215,7 +215,7 @@ fn embed_gives_the_vectors_that_search_uses() {
         "--text",
         "猫",
         "--image",
-        text(&picture),
+        text(&image),
     ];
     let vectors = scenario.run(&arguments).expect_code(0).json();
     let dimension = vectors["dimension"].as_u64().unwrap() as usize;
@@ -235,7 +235,7 @@ fn embed_gives_the_vectors_that_search_uses() {
 
 /// Real photos, where they are: all 443 indexed, and a photo finds itself.
 #[test]
-fn real_photos_are_indexed_without_a_failure() {
+fn real_photos_are_indexed_without_failure() {
     let Some(data) = shared_data() else { return };
     let scenario = Scenario::new();
     let report = scenario.index(&data.join("photos"));
@@ -254,7 +254,7 @@ fn real_photos_are_indexed_without_a_failure() {
 
 /// Files that crash, lie or explode, and formats of all kinds, in one run.
 #[test]
-fn broken_files_and_all_formats_cost_a_line_each() {
+fn broken_files_are_reported_one_line_each() {
     let Some(data) = shared_data() else { return };
     let scenario = Scenario::new();
     let (broken, formats) = (data.join("broken"), data.join("formats"));

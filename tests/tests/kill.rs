@@ -9,24 +9,24 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use eidetic_domain::SplitMix64;
-use eidetic_tests::{Scenario, gallery_pictures};
+use eidetic_tests::{Scenario, gallery_images};
 use serde_json::Value;
 
 /// Kills in a run of the suite; `EIDETIC_KILLS` asks for more.
 const KILLS: u64 = 8;
 
-/// Pictures a folder; a search returns at most 1,000, so each folder is asked for on its own.
+/// Images per folder; a search returns at most 1,000, so each folder is searched on its own.
 const PART: usize = 500;
 
-/// Small pictures, each different, so that a run has many batches.
-fn many_pictures(scenario: &Scenario, count: usize) -> std::path::PathBuf {
+/// Small images, each different, so that a run has many batches.
+fn many_images(scenario: &Scenario, count: usize) -> std::path::PathBuf {
     let folder = scenario.path("photos");
-    let gallery: Vec<Vec<u8>> = gallery_pictures()
+    let gallery: Vec<Vec<u8>> = gallery_images()
         .iter()
         .map(|path| fs::read(path).unwrap())
         .collect();
     for number in 0..count {
-        // Bytes after a JPEG's end belong to no picture, but make it another content.
+        // Bytes after a JPEG's end belong to no image, but make it another content.
         let mut bytes = gallery[number % gallery.len()].clone();
         bytes.extend_from_slice(format!("copy {number}").as_bytes());
         let part = folder.join(format!("{}", number / PART));
@@ -88,14 +88,14 @@ fn images_below(scenario: &Scenario, folder: &str) -> Vec<String> {
 }
 
 #[test]
-fn reopen_after_kill_keeps_what_was_reported_as_indexed() {
+fn reopen_after_kill_keeps_reported_images() {
     let kills = std::env::var("EIDETIC_KILLS")
         .ok()
         .and_then(|n| n.parse().ok())
         .unwrap_or(KILLS);
-    let pictures = 40 * kills as usize;
+    let images = 40 * kills as usize;
     let scenario = Scenario::new();
-    let folder = many_pictures(&scenario, pictures);
+    let folder = many_images(&scenario, images);
     let mut known = BTreeSet::new();
     let mut reported = 0;
     let mut random = SplitMix64::new(1);
@@ -137,8 +137,8 @@ fn reopen_after_kill_keeps_what_was_reported_as_indexed() {
     let report = scenario.index(&folder);
     assert_eq!(report["failed"].as_array().map(Vec::len), Some(0), "{report}");
     let status = scenario.run(&["status", "--json"]).expect_code(0).json();
-    assert_eq!(status["images"].as_u64(), Some(pictures as u64), "{status}");
-    assert_eq!(status["paths"].as_u64(), Some(pictures as u64), "{status}");
+    assert_eq!(status["images"].as_u64(), Some(images as u64), "{status}");
+    assert_eq!(status["paths"].as_u64(), Some(images as u64), "{status}");
     println!(
         "{kills} kills, {} images known after the last, {reported} of them reported before a kill",
         known.len()

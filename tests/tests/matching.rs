@@ -1,19 +1,19 @@
-//! `eidetic match`: a picture against texts, and pairs line by line.
+//! `eidetic match`: an image against texts, and pairs line by line.
 
 use std::fs;
 
 use eidetic_tests::{Scenario, repository};
 use serde_json::Value;
 
-fn picture(name: &str) -> String {
+fn image(name: &str) -> String {
     let path = repository().join("data/gallery").join(name);
     path.to_str().expect("test paths are UTF-8").to_owned()
 }
 
 #[test]
-fn the_text_that_describes_a_picture_is_the_most_probable() {
+fn describing_text_is_most_probable() {
     let scenario = Scenario::new();
-    let apple = picture("red-apple-on-table.jpg");
+    let apple = image("red-apple-on-table.jpg");
     let arguments = [
         "match",
         &apple,
@@ -67,9 +67,9 @@ fn the_text_that_describes_a_picture_is_the_most_probable() {
 }
 
 #[test]
-fn pairs_are_answered_line_by_line_whatever_is_wrong_with_some() {
+fn pairs_are_answered_despite_bad_lines() {
     let scenario = Scenario::new();
-    let apple = picture("red-apple-on-table.jpg");
+    let apple = image("red-apple-on-table.jpg");
     let lines = format!(
         "{apple}\ta red apple\n\n{apple}\tan octopus\nno tab here\n/nowhere.jpg\ta dog\n{apple}\ta red apple\n"
     );
@@ -118,9 +118,9 @@ fn pairs_are_answered_line_by_line_whatever_is_wrong_with_some() {
 }
 
 #[test]
-fn what_makes_no_sense_is_said_with_the_documented_code() {
+fn invalid_arguments_exit_with_documented_code() {
     let scenario = Scenario::new();
-    let apple = picture("red-apple-on-table.jpg");
+    let apple = image("red-apple-on-table.jpg");
     let refused = |arguments: &[&str], reason: &str| {
         let finished = scenario.run(arguments).expect_code(2);
         assert!(finished.stderr.contains(reason), "{finished:?}");

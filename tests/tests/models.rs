@@ -1,4 +1,4 @@
-//! Models by name: the table, what is on disk, published values, and text models aligned with picture models.
+//! Models by name: the table, what is on disk, published values, and text models aligned with image models.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ fn cached(scenario: &Scenario) -> PathBuf {
 }
 
 #[test]
-fn the_table_names_every_family_and_what_is_on_disk() {
+fn table_lists_families_and_cached_models() {
     let scenario = Scenario::new();
     let table = scenario.run(&["models"]).expect_code(0).stdout;
     for part in [
@@ -65,7 +65,7 @@ fn the_table_names_every_family_and_what_is_on_disk() {
 }
 
 #[test]
-fn a_model_on_disk_has_a_path_and_others_the_way_to_one() {
+fn cached_model_has_path_others_show_download() {
     let scenario = Scenario::new();
     let missing = scenario.run(&["models", "path", MODEL]).expect_code(3);
     assert!(
@@ -82,7 +82,7 @@ fn a_model_on_disk_has_a_path_and_others_the_way_to_one() {
 }
 
 #[test]
-fn a_complete_model_is_pulled_without_a_hub_and_used_offline() {
+fn complete_model_is_pulled_and_used_offline() {
     let scenario = Scenario::new();
     let error = scenario.run(&["models", "pull", MODEL]).expect_code(3).stderr;
     assert!(error.contains("cannot reach the Hugging Face Hub"), "{error}");
@@ -108,7 +108,7 @@ fn a_complete_model_is_pulled_without_a_hub_and_used_offline() {
 }
 
 #[test]
-fn the_built_in_model_gives_its_published_values() {
+fn builtin_model_matches_published_values() {
     let scenario = Scenario::new();
     let verified = scenario
         .run(&["verify", "builtin", "--json"])
@@ -124,7 +124,7 @@ fn the_built_in_model_gives_its_published_values() {
 }
 
 #[test]
-fn other_values_and_missing_pictures_are_told_apart() {
+fn wrong_values_and_missing_images_differ() {
     let scenario = Scenario::new();
     let model = scenario.path("model");
     copy_golden("gelu", &model);
@@ -139,11 +139,11 @@ fn other_values_and_missing_pictures_are_told_apart() {
     fs::write(model.join("verify.toml"), check("2.0")).unwrap();
     let missing = scenario.run(&["verify", text(&model)]).expect_code(3);
     assert!(missing.stderr.contains("--image FILE: cat.jpg"), "{missing:?}");
-    let picture = eidetic_tests::gallery_pictures()[0].clone();
+    let image = eidetic_tests::gallery_images()[0].clone();
     let _ = scenario
-        .run(&["verify", text(&model), "--image", text(&picture)])
+        .run(&["verify", text(&model), "--image", text(&image)])
         .expect_code(0);
-    fs::copy(&picture, model.join("cat.jpg")).unwrap();
+    fs::copy(&image, model.join("cat.jpg")).unwrap();
     let _ = scenario.run(&["verify", text(&model)]).expect_code(0);
     fs::write(model.join("verify.toml"), check("1e-9")).unwrap();
     let other = scenario
@@ -158,7 +158,7 @@ fn other_values_and_missing_pictures_are_told_apart() {
 }
 
 #[test]
-fn an_aligned_model_is_a_model_like_any_other() {
+fn aligned_model_works_like_any_other() {
     let scenario = Scenario::new();
     let captions = repository().join("data/gallery/captions.tsv");
     let (gelu, aligned) = (golden("gelu"), scenario.path("aligned"));
@@ -215,7 +215,7 @@ fn an_aligned_model_is_a_model_like_any_other() {
 }
 
 #[test]
-fn an_aligned_model_whose_text_model_has_changed_is_refused() {
+fn aligned_model_with_changed_text_model_refused() {
     let scenario = Scenario::new();
     let captions = repository().join("data/gallery/captions.tsv");
     let (texts, aligned) = (scenario.path("texts"), scenario.path("aligned"));
@@ -241,7 +241,7 @@ fn an_aligned_model_whose_text_model_has_changed_is_refused() {
 }
 
 #[test]
-fn a_model_of_texts_only_names_the_way_to_use_it() {
+fn text_only_model_error_suggests_align() {
     let scenario = Scenario::new();
     let model = scenario.path("language-model");
     fs::create_dir(&model).unwrap();
@@ -260,7 +260,7 @@ fn a_model_of_texts_only_names_the_way_to_use_it() {
 }
 
 #[test]
-fn captions_that_cannot_be_used_are_named_by_line() {
+fn unusable_captions_are_named_by_line() {
     let scenario = Scenario::new();
     let file = scenario.path("captions.tsv");
     let arguments = [
@@ -285,7 +285,7 @@ fn captions_that_cannot_be_used_are_named_by_line() {
 }
 
 #[test]
-fn a_device_that_is_not_there_is_one_sentence() {
+fn missing_device_is_one_sentence() {
     let scenario = Scenario::new();
     let refused = scenario.run(&["embed", "--model", "builtin", "--text", "x", "--device", "metal"]);
     if !cfg!(target_os = "macos") {
@@ -305,7 +305,7 @@ fn a_device_that_is_not_there_is_one_sentence() {
 /// A weight file whose header claims two terabytes.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_model_that_does_not_fit_is_refused_before_it_is_read() {
+fn too_large_model_is_refused_before_reading() {
     let scenario = Scenario::new();
     let model = scenario.path("model");
     copy_golden("gelu", &model);

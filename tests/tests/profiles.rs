@@ -32,7 +32,7 @@ fn levels(answer: &Value) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_profile_says_what_to_do_with_each_text_here_and_through_a_server() {
+fn profile_verdicts_agree_locally_and_through_server() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("pictures", 5));
     let apple = apple();
@@ -78,7 +78,7 @@ fn a_profile_says_what_to_do_with_each_text_here_and_through_a_server() {
 }
 
 #[test]
-fn pairs_carry_the_profile_s_verdict_too() {
+fn pairs_carry_profile_verdict() {
     let scenario = Scenario::new();
     let file = scenario.path("pairs.tsv");
     let apple = apple();
@@ -105,7 +105,7 @@ fn pairs_carry_the_profile_s_verdict_too() {
 }
 
 #[test]
-fn screening_names_every_picture_that_a_pattern_reaches() {
+fn screening_names_every_flagged_image() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("pictures", usize::MAX));
     let profiles = scenario.path("profiles.toml");
@@ -118,16 +118,16 @@ fn screening_names_every_picture_that_a_pattern_reaches() {
         .run(&[&arguments[..], &["--json"]].concat())
         .expect_code(0)
         .json();
-    let pictures = answer["pictures"].as_array().expect("pictures are a list");
-    assert_eq!(answer["flagged"], pictures.len());
+    let images = answer["pictures"].as_array().expect("pictures are a list");
+    assert_eq!(answer["flagged"], images.len());
     assert!(answer["images"].as_u64() >= Some(100), "{answer}");
-    let names: Vec<&str> = pictures
+    let names: Vec<&str> = images
         .iter()
-        .filter_map(|picture| picture["paths"][0].as_str())
+        .filter_map(|image| image["paths"][0].as_str())
         .collect();
     assert!(!names.is_empty() && names.len() < 10, "{names:?}");
     assert!(names[0].contains("red-apple"), "{names:?}");
-    assert_eq!(pictures[0]["findings"][0]["risk"], "high");
+    assert_eq!(images[0]["findings"][0]["risk"], "high");
     let table = scenario.run(&arguments).expect_code(0);
     assert!(
         table.stdout.contains("red-apple-on-table.jpg"),

@@ -6,7 +6,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::Command;
 
-use eidetic_tests::{Finished, Scenario, binary, gallery_pictures, repository};
+use eidetic_tests::{Finished, Scenario, binary, gallery_images, repository};
 use serde_json::Value;
 
 fn text(path: &Path) -> &str {
@@ -34,11 +34,11 @@ fn flip_byte(path: &Path, offset: u64) {
 }
 
 #[test]
-fn pictures_that_become_ignored_leave_the_library() {
+fn newly_ignored_images_leave_library() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 8);
     scenario.index(&folder);
-    let ignored = gallery_pictures()[0]
+    let ignored = gallery_images()[0]
         .file_name()
         .unwrap()
         .to_str()
@@ -55,7 +55,7 @@ fn pictures_that_become_ignored_leave_the_library() {
 }
 
 #[test]
-fn a_model_directory_is_found_from_every_working_directory() {
+fn model_directory_resolves_from_any_working_directory() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 2);
     let golden = repository().join("data/golden/clip");
@@ -75,7 +75,7 @@ fn a_model_directory_is_found_from_every_working_directory() {
 }
 
 #[test]
-fn damaged_vectors_are_named_until_their_own_folder_is_indexed_again() {
+fn damaged_vectors_are_named_until_folder_reindexed() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 5);
     scenario.index(&folder);
@@ -85,7 +85,7 @@ fn damaged_vectors_are_named_until_their_own_folder_is_indexed_again() {
     assert_eq!(status(&scenario)["damaged"], 1);
     let other = scenario.path("other");
     fs::create_dir(&other).unwrap();
-    fs::copy(&gallery_pictures()[20], other.join("one.jpg")).unwrap();
+    fs::copy(&gallery_images()[20], other.join("one.jpg")).unwrap();
     let run = scenario.run(&["index", text(&other), "--json"]).expect_code(0);
     assert_eq!(run.json()["indexed"], 1);
     assert_eq!(
@@ -110,14 +110,14 @@ fn damaged_vectors_are_named_until_their_own_folder_is_indexed_again() {
 }
 
 #[test]
-fn damaged_thumbnails_and_graphs_are_made_anew_without_a_word() {
+fn damaged_thumbnails_and_graphs_are_rebuilt_silently() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 3);
     scenario.index(&folder);
     let server = scenario.serve();
-    let picture = &gallery_pictures()[0];
+    let image = &gallery_images()[0];
     let image = scenario
-        .run(&["search", "--image", text(picture), "-k", "1", "--json"])
+        .run(&["search", "--image", text(image), "-k", "1", "--json"])
         .json();
     let image = image["hits"][0]["image"].as_str().unwrap().to_owned();
     let thumbnails = scenario.library().join("thumbnails");
@@ -143,7 +143,7 @@ fn status_measures_recall_when_asked() {
     };
     let own = measure();
     let measured = own["recall"]["measured"].as_array().unwrap();
-    // Of twelve pictures no random part keeps the ten that are looked for.
+    // Of twelve images no random part keeps the ten that are looked for.
     assert_eq!(
         measured.len(),
         2 * 2,
@@ -168,7 +168,7 @@ fn status_measures_recall_when_asked() {
 }
 
 #[test]
-fn a_lost_catalog_is_an_error_not_an_empty_library() {
+fn lost_catalog_is_error_not_empty_library() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 2));
     fs::remove_dir_all(scenario.library().join("catalog")).unwrap();
@@ -182,7 +182,7 @@ fn a_lost_catalog_is_an_error_not_an_empty_library() {
 }
 
 #[test]
-fn an_unknown_format_version_is_an_error_not_a_guess() {
+fn unknown_format_version_is_error() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 1));
     let manifest = scenario.library().join("library.json");
@@ -195,11 +195,11 @@ fn an_unknown_format_version_is_an_error_not_a_guess() {
 }
 
 #[test]
-fn a_folder_can_be_taken_out_even_when_it_is_gone() {
+fn deleted_folder_can_be_removed_from_library() {
     let scenario = Scenario::new();
     let (kept, gone) = (scenario.gallery("kept", 3), scenario.path("gone"));
     fs::create_dir(&gone).unwrap();
-    fs::copy(&gallery_pictures()[9], gone.join("one.jpg")).unwrap();
+    fs::copy(&gallery_images()[9], gone.join("one.jpg")).unwrap();
     scenario.run(&["index", text(&kept), text(&gone), "--model", "builtin"]);
     fs::remove_dir_all(&gone).unwrap();
     let named = scenario.run(&["index"]).expect_code(1);
@@ -223,11 +223,11 @@ fn a_folder_can_be_taken_out_even_when_it_is_gone() {
 }
 
 #[test]
-fn a_folder_behind_a_link_can_be_named_by_the_link() {
+fn linked_folder_can_be_named_by_link() {
     let scenario = Scenario::new();
     let (folder, real) = (scenario.gallery("photos", 2), scenario.path("real"));
     fs::create_dir(&real).unwrap();
-    fs::copy(&gallery_pictures()[9], real.join("one.jpg")).unwrap();
+    fs::copy(&gallery_images()[9], real.join("one.jpg")).unwrap();
     std::os::unix::fs::symlink(&real, folder.join("linked")).unwrap();
     scenario.index(&folder);
     let linked = folder.join("linked");
@@ -239,7 +239,7 @@ fn a_folder_behind_a_link_can_be_named_by_the_link() {
 }
 
 #[test]
-fn a_search_through_a_server_asks_no_proxy_and_keeps_the_exit_codes() {
+fn server_search_ignores_proxy_keeps_exit_codes() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 2));
     let _server = scenario.serve();

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use eidetic_domain::SplitMix64;
-use eidetic_tests::{Scenario, Server, gallery_pictures, repository};
+use eidetic_tests::{Scenario, Server, gallery_images, repository};
 use serde_json::{Value, json};
 
 fn text(path: &Path) -> &str {
@@ -24,7 +24,7 @@ fn status(scenario: &Scenario) -> Value {
     scenario.run(&["status", "--json"]).expect_code(0).json()
 }
 
-/// How many pictures a search finds, and how many it says are missing.
+/// How many images a search finds, and how many it reports as missing.
 fn hits(scenario: &Scenario, more: &[&str]) -> (usize, u64) {
     let arguments = [&["search", "apple", "-k", "1000", "--json"], more].concat();
     let answer = scenario.run(&arguments).expect_code(0).json();
@@ -66,11 +66,11 @@ fn ended(server: &Server, job: &Value) -> Value {
     }
 }
 
-/// Small pictures, each different: bytes after a JPEG's end make another content.
-fn many_pictures(scenario: &Scenario, count: usize) -> PathBuf {
+/// Small images, each different: bytes after a JPEG's end make another content.
+fn many_images(scenario: &Scenario, count: usize) -> PathBuf {
     let folder = scenario.path("photos");
     fs::create_dir_all(&folder).unwrap();
-    let gallery: Vec<Vec<u8>> = gallery_pictures().iter().map(|p| fs::read(p).unwrap()).collect();
+    let gallery: Vec<Vec<u8>> = gallery_images().iter().map(|p| fs::read(p).unwrap()).collect();
     for number in 0..count {
         let mut bytes = gallery[number % gallery.len()].clone();
         bytes.extend_from_slice(format!("copy {number}").as_bytes());
@@ -80,7 +80,7 @@ fn many_pictures(scenario: &Scenario, count: usize) -> PathBuf {
 }
 
 #[test]
-fn a_library_switches_compares_goes_back_and_drops() {
+fn library_switches_compares_returns_and_drops() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 8);
     scenario.index(&folder);
@@ -113,8 +113,8 @@ fn a_library_switches_compares_goes_back_and_drops() {
     );
     assert!(manifest().contains("\"format\": 2"), "older programs refuse it");
 
-    fs::copy(&gallery_pictures()[20], folder.join("new.jpg")).unwrap();
-    fs::remove_file(folder.join(gallery_pictures()[0].file_name().unwrap())).unwrap();
+    fs::copy(&gallery_images()[20], folder.join("new.jpg")).unwrap();
+    fs::remove_file(folder.join(gallery_images()[0].file_name().unwrap())).unwrap();
     let _ = scenario.run(&["index"]).expect_code(0);
     assert_eq!(status(&scenario)["spaces"][1]["missing"], 1);
     assert_eq!(hits(&scenario, &[]), (8, 0));
@@ -146,9 +146,9 @@ fn a_library_switches_compares_goes_back_and_drops() {
 }
 
 #[test]
-fn a_switch_killed_at_any_moment_loses_nothing_and_goes_on() {
+fn killed_switch_loses_nothing_and_resumes() {
     let scenario = Scenario::new();
-    let folder = many_pictures(&scenario, 240);
+    let folder = many_images(&scenario, 240);
     let indexed = scenario.run(&["index", text(&folder), "--model", text(&tiny())]);
     let _ = indexed.expect_code(0);
     let old = status(&scenario)["space"].clone();
@@ -257,9 +257,9 @@ fn switch_back(scenario: &Scenario, server: &Server, old: &Value) {
 }
 
 #[test]
-fn server_uses_old_space_until_switch_completes() {
+fn server_answers_from_old_space_during_switch() {
     let scenario = Scenario::new();
-    let folder = many_pictures(&scenario, 800);
+    let folder = many_images(&scenario, 800);
     let _ = scenario
         .run(&["index", text(&folder), "--model", text(&tiny())])
         .expect_code(0);
@@ -281,7 +281,7 @@ fn server_uses_old_space_until_switch_completes() {
     // Killed in the middle, the server resumes the switch when it starts again.
     drop(server);
     assert_eq!(status(&scenario)["space"], old);
-    fs::write(folder.join("late.jpg"), fs::read(&gallery_pictures()[3]).unwrap()).unwrap();
+    fs::write(folder.join("late.jpg"), fs::read(&gallery_images()[3]).unwrap()).unwrap();
     let _ = scenario.run(&["index"]).expect_code(0);
     let server = scenario.serve();
     wait_for_switch(&server.address, &old);
@@ -301,11 +301,11 @@ fn server_uses_old_space_until_switch_completes() {
 }
 
 #[test]
-fn pictures_that_are_gone_are_named_and_stay_with_the_old_model() {
+fn deleted_images_are_named_keep_old_embeddings() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 6);
     scenario.index(&folder);
-    let gone = folder.join(gallery_pictures()[2].file_name().unwrap());
+    let gone = folder.join(gallery_images()[2].file_name().unwrap());
     fs::rename(&gone, scenario.path("away.jpg")).unwrap();
     let report = scenario
         .run(&["space", "switch", text(&tiny()), "--drop-old"])
@@ -327,9 +327,9 @@ fn pictures_that_are_gone_are_named_and_stay_with_the_old_model() {
 }
 
 #[test]
-fn an_interrupted_switch_says_how_to_go_on_and_a_model_that_went_away_is_named() {
+fn interrupted_switch_shows_resume_names_missing_model() {
     let scenario = Scenario::new();
-    let folder = many_pictures(&scenario, 150);
+    let folder = many_images(&scenario, 150);
     let model = scenario.path("model");
     fs::create_dir(&model).unwrap();
     for entry in fs::read_dir(tiny()).unwrap() {

@@ -1,8 +1,8 @@
-//! Pictures tagged and searched by tag, all through the command line.
+//! Images tagged and searched by tag, all through the command line.
 
 use std::fs;
 
-use eidetic_tests::{Scenario, gallery_pictures};
+use eidetic_tests::{Scenario, gallery_images};
 use serde_json::Value;
 
 fn tag(scenario: &Scenario, arguments: &[&str]) -> Value {
@@ -19,7 +19,7 @@ fn paths(scenario: &Scenario, arguments: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn pictures_are_tagged_and_found_by_tag_and_tags_go_with_the_picture() {
+fn tags_find_images_and_leave_with_them() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 12);
     scenario.index(&folder);
@@ -46,7 +46,7 @@ fn pictures_are_tagged_and_found_by_tag_and_tags_go_with_the_picture() {
     assert_eq!(status["tagged"], report["images"], "{status}");
 
     fs::remove_file(&carrying[0]).expect("a picture can be removed");
-    fs::copy(&gallery_pictures()[20], folder.join("new.jpg")).expect("a picture can be copied");
+    fs::copy(&gallery_images()[20], folder.join("new.jpg")).expect("a picture can be copied");
     scenario.index(&folder);
     assert_eq!(
         paths(&scenario, &["picture", "--tag", word]),
@@ -61,7 +61,7 @@ fn pictures_are_tagged_and_found_by_tag_and_tags_go_with_the_picture() {
 }
 
 #[test]
-fn a_vocabulary_of_one_s_own_replaces_the_tags_and_its_mistakes_are_named() {
+fn own_vocabulary_replaces_tags_errors_are_named() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 6));
     let file = scenario.path("words.tsv");
@@ -103,7 +103,7 @@ fn a_vocabulary_of_one_s_own_replaces_the_tags_and_its_mistakes_are_named() {
 }
 
 #[test]
-fn a_server_that_has_the_library_is_named() {
+fn server_that_holds_library_is_named() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 2));
     let server = scenario.serve();

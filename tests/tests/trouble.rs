@@ -22,7 +22,7 @@ fn assert_one_sentence(finished: &Finished, mentions: &[&str]) {
 }
 
 #[test]
-fn a_missing_library_names_the_way_to_make_one() {
+fn missing_library_suggests_index() {
     let scenario = Scenario::new();
     for command in [
         ["search", "cat"],
@@ -40,7 +40,7 @@ fn a_missing_library_names_the_way_to_make_one() {
 }
 
 #[test]
-fn a_directory_with_other_things_is_not_taken_for_a_library() {
+fn foreign_directory_is_not_opened_as_library() {
     let scenario = Scenario::new();
     fs::create_dir(scenario.library()).unwrap();
     fs::write(scenario.library().join("thesis.txt"), "years of work").unwrap();
@@ -60,7 +60,7 @@ fn a_directory_with_other_things_is_not_taken_for_a_library() {
 }
 
 #[test]
-fn a_missing_folder_is_a_wrong_argument_and_changes_nothing() {
+fn missing_folder_is_rejected_library_unchanged() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 2);
     scenario.index(&folder);
@@ -82,7 +82,7 @@ fn a_missing_folder_is_a_wrong_argument_and_changes_nothing() {
 }
 
 #[test]
-fn an_unreachable_hub_falls_back_loudly_or_says_so() {
+fn unreachable_hub_falls_back_with_warning() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 2);
     let named = ["index", text(&folder), "--model", "openai/clip-vit-base-patch32"];
@@ -98,7 +98,7 @@ fn an_unreachable_hub_falls_back_loudly_or_says_so() {
 }
 
 #[test]
-fn another_model_than_the_librarys_is_refused_with_both_names() {
+fn other_model_is_refused_with_both_names() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 1);
     scenario.index(&folder);
@@ -122,7 +122,7 @@ fn another_model_than_the_librarys_is_refused_with_both_names() {
 }
 
 #[test]
-fn a_full_disk_stops_the_run_with_a_sentence_and_loses_nothing() {
+fn full_disk_stops_run_loses_nothing() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 10);
     scenario.index(&folder);
@@ -144,11 +144,11 @@ fn a_full_disk_stops_the_run_with_a_sentence_and_loses_nothing() {
     let report = scenario.index(&more);
     assert_eq!(report["failed"].as_array().map(Vec::len), Some(0), "{report}");
     let all = scenario.run(&["status", "--json"]).json();
-    assert_eq!(all["images"], eidetic_tests::gallery_pictures().len(), "{all}");
+    assert_eq!(all["images"], eidetic_tests::gallery_images().len(), "{all}");
 }
 
 #[test]
-fn a_library_that_cannot_be_written_is_one_sentence() {
+fn unwritable_library_is_one_sentence() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 1);
     // A file where a directory should be: not even root gets past it.
@@ -164,7 +164,7 @@ fn a_library_that_cannot_be_written_is_one_sentence() {
 }
 
 #[test]
-fn a_second_process_is_told_who_owns_the_library() {
+fn second_process_learns_library_owner() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 4);
     scenario.index(&folder);
@@ -175,15 +175,15 @@ fn a_second_process_is_told_who_owns_the_library() {
         .expect_code(0)
         .json();
     assert_eq!(hits["hits"].as_array().map(Vec::len), Some(2));
-    let picture = eidetic_tests::gallery_pictures()[0].clone();
+    let image = eidetic_tests::gallery_images()[0].clone();
     let own = scenario
-        .run(&["search", "--image", text(&picture), "--json"])
+        .run(&["search", "--image", text(&image), "--json"])
         .expect_code(0)
         .json();
     assert!(own["hits"][0]["score"].as_f64().unwrap() >= 0.999, "{own}");
     let status = scenario.run(&["status", "--json"]).expect_code(0).json();
     assert_eq!(status["images"], 4);
-    fs::copy(&eidetic_tests::gallery_pictures()[9], folder.join("new.jpg")).unwrap();
+    fs::copy(&eidetic_tests::gallery_images()[9], folder.join("new.jpg")).unwrap();
     let report = scenario
         .run(&["index", text(&folder), "--json"])
         .expect_code(0)
@@ -199,7 +199,7 @@ fn a_second_process_is_told_who_owns_the_library() {
 }
 
 #[test]
-fn a_taken_port_is_one_sentence() {
+fn taken_port_is_one_sentence() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 1));
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -209,7 +209,7 @@ fn a_taken_port_is_one_sentence() {
 }
 
 #[test]
-fn a_server_stops_cleanly_when_asked() {
+fn server_stops_cleanly_on_signal() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 1));
     let server = scenario.serve();

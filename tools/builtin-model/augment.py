@@ -1,4 +1,4 @@
-"""Training views of cached pictures, made for a whole batch at once."""
+"""Training views of cached images, made for a whole batch at once."""
 
 import math
 
@@ -11,7 +11,7 @@ from model import MEAN, STD
 def training_views(pixels: torch.Tensor, side: int, least_area: float, dice: torch.Generator) -> torch.Tensor:
     """Random crops, mirrored, recoloured a little, some blurred or noisy or grey: normalised f32 [n, 3, side, side].
 
-    `pixels` are squashed pictures uint8 [n, s, s, 3]; a crop covers at least `least_area` of the picture.
+    `pixels` are squashed images uint8 [n, s, s, 3]; a crop covers at least `least_area` of the image.
     """
     views = pixels.permute(0, 3, 1, 2).float().div_(255)
     grid = functional.affine_grid(_crops(len(views), least_area, dice), [len(views), 3, side, side], align_corners=False)
@@ -28,9 +28,9 @@ def plain_views(pixels: torch.Tensor, side: int) -> torch.Tensor:
 
 
 def mixed(views: torch.Tensor, dice: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Each view joined with another, half of them by a rectangle cut in, half by blending.
+    """Each view combined with another, half of them by a rectangle (CutMix), half by blending (mixup).
 
-    Gives the views [n, 3, s, s], the other view's index [n] and the share of the first in each [n].
+    Returns the views [n, 3, s, s], the other view's index [n] and the share of the first in each [n].
     """
     count, side = len(views), views.shape[-1]
     others = torch.randperm(count, generator=dice)
@@ -53,7 +53,7 @@ def normalise(views: torch.Tensor) -> torch.Tensor:
 
 
 def _crops(count: int, least_area: float, dice: torch.Generator) -> torch.Tensor:
-    """Affine maps [n, 2, 3] from view to picture coordinates of -1 to 1."""
+    """Affine maps [n, 2, 3] from view to image coordinates of -1 to 1."""
 
     def draw() -> torch.Tensor:
         return torch.rand(count, generator=dice)
@@ -69,7 +69,7 @@ def _crops(count: int, least_area: float, dice: torch.Generator) -> torch.Tensor
 
 
 def _recolour(views: torch.Tensor, dice: torch.Generator) -> torch.Tensor:
-    """Brightness, contrast and saturation moved a little for each view; hues stay, since captions name colours."""
+    """Brightness, contrast and saturation changed slightly per view; hues are kept, since captions name colours."""
 
     def factor(spread: float) -> torch.Tensor:
         return 1 + spread * (2 * torch.rand(len(views), 1, 1, 1, generator=dice) - 1)
@@ -80,7 +80,7 @@ def _recolour(views: torch.Tensor, dice: torch.Generator) -> torch.Tensor:
 
 
 def _spoil(views: torch.Tensor, dice: torch.Generator) -> torch.Tensor:
-    """One view in six at half its resolution, one in six with noise, as small and badly compressed pictures are."""
+    """One view in six at half its resolution, one in six with noise, like small and badly compressed images."""
     count = len(views)
     chance = torch.rand(count, generator=dice)
     small = (chance < 1 / 6).nonzero().flatten()

@@ -1,8 +1,8 @@
-"""What a picture is known to show, and captions whose truth about any picture can be decided.
+"""What an image is known to show, and captions whose truth about any image can be decided.
 
 A fact is a short string: "n:cat" (noun), "c:red apple" (a thing in a colour), "k:2 cat" (count of a thing), "in:snow"
-(setting), "m:drawing" (medium). A picture has facts that hold and facts that are unknown; a caption requires facts.
-The caption is right for the picture if all that it requires holds, unknown if what does not hold is unknown, and wrong
+(setting), "m:drawing" (medium). An image has facts that hold and facts that are unknown; a caption requires facts.
+The caption is right for the image if all that it requires holds, unknown if what does not hold is unknown, and wrong
 otherwise.
 """
 
@@ -28,7 +28,7 @@ CHINESE_SHARE = 0.4
 
 @dataclass(frozen=True)
 class Shown:
-    """What one picture shows: facts that hold, and facts of which nothing is known."""
+    """What one image shows: true facts, and facts that are unknown."""
 
     holds: frozenset[str]
     unknown: frozenset[str]
@@ -92,7 +92,7 @@ def photo_caption(noun: str, dice: random.Random) -> Caption:
 
 
 def outsider_caption(thing: str, dice: random.Random) -> Caption:
-    """A caption of something that no training picture shows; it is wrong for all of them."""
+    """A caption of something absent from all training images; it is wrong for all of them."""
     templates = PHOTO_TEMPLATES if thing.isascii() else chinese.PHOTO_TEMPLATES
     return Caption(repair_articles(dice.choice(templates).format(thing)), frozenset({"n:(outside)"}))
 
@@ -137,7 +137,7 @@ def _is_plural(word: str, words: list[str]) -> bool:
 
 
 def truths(shown: list[Shown], captions: list[Caption]) -> tuple[torch.Tensor, torch.Tensor]:
-    """`right` and `unknown`, bool [pictures, captions]; what is neither is wrong."""
+    """`right` and `unknown`, bool [images, captions]; what is neither is wrong."""
     facts = {fact: i for i, fact in enumerate(sorted(set().union(*(c.requires for c in captions))))}
     required = _table([c.requires for c in captions], facts)
     held = _table([s.holds for s in shown], facts)

@@ -1,8 +1,8 @@
-"""Measures an exported model: on held-out photos, on new drawn scenes, on spoilt pictures, on queries without an answer.
+"""Measures an exported model: on held-out photos, on new drawn scenes, on degraded images, on queries without a match.
 
     python evaluate.py --model FOLDER --gallery data/gallery [--photos PHOTOS --cache CACHE]
 
-Without --photos the photos are left out. Figures go to stdout as JSON, with what chance gives beside them.
+Without --photos photos are skipped. Figures go to stdout as JSON, each with its chance level.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def photo_report(model: Exported, folder: Path, cache: Path) -> dict:
 
 
 def text_report(model: Exported, language: str, concepts: list[str], pictures: torch.Tensor, relevant: torch.Tensor, labels: torch.Tensor) -> dict:
-    """Concept to photos, asked by a sentence and by the bare name in one language."""
+    """Concept to photos, with a sentence and with the bare name as query, in one language."""
     template, name = LANGUAGES[language]
     scores = {"sentence": model.texts([template.format(name(c)) for c in concepts]) @ pictures.T, "bare": model.texts([name(c) for c in concepts]) @ pictures.T}
     precision = relevant.gather(1, scores["sentence"].topk(5, 1).indices).float().mean(1)
@@ -103,7 +103,7 @@ def rarity_report(model: Exported, concepts: list[str], learnt: Counter, picture
 
 
 def spoilt_report(model: Exported, files: list[Path], pictures: torch.Tensor) -> dict:
-    """Whether a spoilt photo finds its original first among SPOILT photos, taken evenly from all that are held out."""
+    """Whether a degraded photo finds its original first among SPOILT photos, taken evenly from all that are held out."""
     chosen = [int(i * len(files) / SPOILT) for i in range(SPOILT)]
     originals, numbers = pictures[chosen], torch.arange(SPOILT)
     opened = [Image.open(files[i]).convert("RGB") for i in chosen]
@@ -134,7 +134,7 @@ SPOILING = {
 
 
 def no_answer_report(model: Exported, pictures: torch.Tensor, concepts: list[str]) -> dict:
-    """The best photo's score for queries that have an answer, and for words of which training never heard."""
+    """The best photo's score for queries with a match, and for words absent from training."""
     known = [template.format(name(concept)) for template, name in LANGUAGES.values() for concept in concepts]
     unknown = outsiders.measured()
     unknown_asked = [LANGUAGES["english" if word.isascii() else "chinese"][0].format(word) for word in unknown]
@@ -217,7 +217,7 @@ CHANGES = {"other_colour": _other_colour, "other_noun": _other_noun, "other_coun
 
 
 def gallery_report(model: Exported, folder: Path) -> dict:
-    """Rank of the right picture for each caption and each short query."""
+    """Rank of the matching image for each caption and each short query."""
     captions = _table(folder / "captions.tsv")
     names = list(captions)
     pictures = model.pictures([Image.open(folder / name) for name in names])
@@ -232,7 +232,7 @@ def gallery_report(model: Exported, folder: Path) -> dict:
 
 
 def _ranks(model: Exported, pictures: torch.Tensor, names: list[str], right: dict[str, list[str]]) -> dict[str, int]:
-    """For each text, the rank (1 is best) of the first picture that answers it."""
+    """For each text, the rank (1 is best) of the first image that matches it."""
     order = (model.texts(list(right)) @ pictures.T).argsort(1, descending=True).tolist()
     return {text: 1 + next(place for place, i in enumerate(row) if names[i] in files) for (text, files), row in zip(right.items(), order)}
 

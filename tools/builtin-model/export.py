@@ -16,7 +16,7 @@ import tokens
 from augment import plain_views
 
 SEEN_PHOTOS, SEEN_SCENES, AT_ONCE = 3072, 1024, 128
-"""Training pictures, as finding will show them, over which the norms' statistics are taken anew."""
+"""Training images, preprocessed as for inference, over which the statistics of the norms are computed again."""
 
 
 def main() -> None:
@@ -24,9 +24,9 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="folder with the tokenizer.json of the run")
     parser.add_argument("--checkpoints", type=Path, nargs="+", help="checkpoints whose mean is exported; else the run's last.pt")
     parser.add_argument("--photos", type=Path, required=True, help="folder with labels.tsv")
-    parser.add_argument("--cache", type=Path, required=True, help="folder for decoded pictures")
+    parser.add_argument("--cache", type=Path, required=True, help="folder for decoded images")
     parser.add_argument("--out", type=Path, required=True, help="model folder to write")
-    parser.add_argument("--side", type=int, default=built_in.IMAGE_SIDE, help="side of the square that the model shall see")
+    parser.add_argument("--side", type=int, default=built_in.IMAGE_SIDE, help="side of the square input of the model")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer.from_file(str(options.run / "tokenizer.json"))
@@ -90,7 +90,7 @@ def _training_pictures(folder: Path, cache: Path) -> torch.Tensor:
 
 @torch.no_grad()
 def _measure_norms(model: built_in.BuiltIn, pictures: torch.Tensor, side: int) -> None:
-    """Sets every norm's mean and variance to those over `pictures` as finding will show them."""
+    """Sets every norm's mean and variance to those over `pictures`, preprocessed as for inference."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()

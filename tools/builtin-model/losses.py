@@ -26,7 +26,7 @@ def concept(scores: torch.Tensor, ignored: torch.Tensor, first: torch.Tensor, se
 def contrast(scores: torch.Tensor, right: torch.Tensor, unknown: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Mean contrastive loss of the rows of `scores` [n, m] over their right columns, each against all wrong ones.
 
-    Right columns do not compete with one another, unknown ones count for nothing; `weights` [m] are of the columns.
+    Right columns do not compete with one another, unknown ones are ignored; `weights` [m] are those of the columns.
     """
     wrong = scores.masked_fill(right | unknown, float("-inf")).logsumexp(1, keepdim=True)
     each = functional.softplus(wrong - scores) * weights * right

@@ -24,7 +24,7 @@ def first_share(scores: torch.Tensor, right: torch.Tensor) -> float:
 
 
 def chance(measure, relevant: torch.Tensor) -> float:
-    """What `measure(scores, relevant)` gives for scores by lot."""
+    """What `measure(scores, relevant)` returns for random scores."""
     return measure(torch.rand(relevant.shape, generator=torch.Generator().manual_seed(0)), relevant)
 
 

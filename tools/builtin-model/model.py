@@ -1,6 +1,6 @@
 """The built-in model: a convolutional vision tower and CLIP's text transformer.
 
-While it learns, every convolution is followed by a batch norm; `folded` gives the same function without them, under the
+In training, every convolution is followed by a batch norm; `folded` is the same function without them, under the
 names and shapes that README.md describes and that Eidetic reads.
 """
 
@@ -23,7 +23,7 @@ TEXT = {
 
 @dataclass(frozen=True)
 class VisionSizes:
-    """Channels of the stem, channels and blocks of each stage, channels that are averaged over the picture."""
+    """Channels of the stem, channels and blocks of each stage, channels that are averaged over the image."""
 
     stem_width: int = 32
     widths: tuple[int, ...] = (64, 128, 256)

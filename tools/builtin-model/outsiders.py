@@ -1,4 +1,4 @@
-"""Things that no training picture shows: some to learn that words can have no answer, others to measure whether that was learnt.
+"""Things absent from the training images: negative captions for training, and others for evaluation only.
 
 The two lists share no word; a part of each is Chinese.
 """

@@ -1,6 +1,6 @@
 """The labelled photos: reading, grouping near-duplicates, the held-out split, and a decoded cache.
 
-A concept folder holds `labels.tsv` (path, collection, concept, group; with a header) and the photos it names.
+A concept folder holds `labels.tsv` (path, collection, concept, group; with a header) and the photos listed in it.
 """
 
 import hashlib
@@ -55,7 +55,7 @@ def squashed(folder: Path, photos: list[Photo], cache: Path) -> np.ndarray:
 
 
 def squash(picture: Image.Image) -> np.ndarray:
-    """A picture squashed to CACHE_SIDE x CACHE_SIDE, uint8 [side, side, 3]."""
+    """An image squashed to CACHE_SIDE x CACHE_SIDE, uint8 [side, side, 3]."""
     return np.asarray(picture.convert("RGB").resize((CACHE_SIDE, CACHE_SIDE), Image.Resampling.BICUBIC))
 
 

@@ -1,4 +1,4 @@
-"""Writes the gallery's queries.tsv: each query of tools/gallery/queries.tsv with all pictures that answer it.
+"""Writes the gallery's queries.tsv: each query of tools/gallery/queries.tsv with all images that match it.
 
     python queries.py data/gallery
 """
@@ -12,7 +12,7 @@ QUERIES = Path(scenes.draw.__file__).with_name("queries.tsv")
 
 
 def answers() -> dict[str, list[str]]:
-    """Every query with the names of the pictures of which all its facts hold."""
+    """Every query with the names of the images for which all its facts are true."""
     shown = [(name, scenes.DrawnScene(scene).shown) for name, scene, _ in scenes.draw.gallery()]
     found = {}
     for line in QUERIES.read_text("utf-8").splitlines()[1:]:

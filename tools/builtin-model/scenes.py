@@ -35,15 +35,15 @@ class DrawnScene:
 
     @property
     def shown(self) -> Shown:
-        """Facts of the scene; a subject in its natural colour says nothing about colour."""
+        """Facts of the scene; for a subject in its natural colour the colour is unknown."""
         return _shown(self.scene)
 
     def captions(self, dice: random.Random) -> list[Caption]:
-        """One caption with nearly all that is known, and one that says less."""
+        """One caption with nearly all known facts, and one with fewer."""
         return [self.caption(dice, 0.85), self.caption(dice, 0.3)]
 
     def caption(self, dice: random.Random, detail: float) -> Caption:
-        """A caption in one of the languages that says colours, count and setting each with probability `detail`."""
+        """A caption in one of the languages with colours, count and setting, each with probability `detail`."""
         where = self.scene.setting if dice.random() < detail else ""
         things = self.scene.things
         if len(things) > 1 and detail < 0.5 and dice.random() < 0.5:
@@ -130,7 +130,7 @@ def training_scenes(singles: int, pairs: int, cache_folder: Path) -> Drawn:
 
 
 def test_scenes(count: int, choose: Callable[[random.Random], draw.Scene] = draw.random_scene) -> list[tuple[Image.Image, draw.Scene]]:
-    """`count` scenes with captions that differ and their pictures, from seeds that training does not use."""
+    """`count` scenes with captions that differ and their images, from seeds that training does not use."""
     found, seen, number = [], set(), 0
     while len(found) < count:
         dice = random.Random(f"test {number}")

@@ -1,6 +1,6 @@
-"""The tokenizer: byte-level BPE after NFC and lower-casing, so that any text at all has tokens.
+"""The tokenizer: byte-level BPE after NFC and lower-casing, so that every text has tokens.
 
-Chinese characters stand alone, since nothing else says where a Chinese word ends.
+Chinese characters are separate tokens, since Chinese has no word separators.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Trains the built-in model on labelled photos and drawn scenes, on the CPU. data/models/builtin/README.md has the run.
 
-Every step's pictures and captions follow from the seed and the step's number alone, so that a run that was stopped goes
-on from its last checkpoint as if it had not been.
+Images and captions of a step depend only on seed and step number, so that a stopped run resumes from its last
+checkpoint with the same result.
 """
 
 import argparse
@@ -38,7 +38,7 @@ PROGRESS_EVERY = 50
 
 @dataclass(frozen=True)
 class Batch:
-    """How many pictures one worker sees in a step: classes x photos of each x 2 views, joined photos, scenes."""
+    """Number of images per worker and step: classes x photos of each x 2 views, joined photos, scenes."""
 
     classes: int = 12
     of_each: int = 3
@@ -52,7 +52,7 @@ class Batch:
 
 @dataclass
 class Pool:
-    """Training pictures of one kind: squashed pixels and what they show."""
+    """Training images of one kind: squashed pixels and what they show."""
 
     pixels: torch.Tensor
     shown: list[Shown]
@@ -80,7 +80,7 @@ class Progress:
         self.found.append(losses)
 
     def line(self) -> str:
-        """What to print; begins anew."""
+        """The line to print; resets the means."""
         means = {name: round(float(np.mean([each[name] for each in self.found])), 3) for name in self.found[0]}
         speed = len(self.found) * self.pictures / (time.time() - self.told)
         self.found, self.told = [], time.time()
@@ -88,7 +88,7 @@ class Progress:
 
 
 class Trainer:
-    """One run: pools, model and shared state; `out/last.pt` holds what is needed to go on."""
+    """One run: pools, model and shared state; `out/last.pt` has the state to resume from."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options, self.batch = options, Batch()
@@ -149,7 +149,7 @@ class Trainer:
         return {name: part.item() for name, part in parts.items()} | {"scale": self.model.logit_scale.exp().item()}
 
     def _chosen(self, worker: int, dice: random.Random) -> dict[str, list[int]]:
-        """Numbers of the pictures of a step: pairs of views by class, joined photos and scenes in turn of a shuffle."""
+        """Numbers of the images of a step: pairs of views by class, joined photos and scenes in shuffled order."""
         classes = np.random.default_rng(dice.getrandbits(63)).choice(
             len(self.concepts), self.batch.classes, replace=False, p=np.array(self.frequency) / sum(self.frequency))
         twice = [index for label in classes for index in dice.sample(self.members[label], self.batch.of_each)]
@@ -167,8 +167,8 @@ class Trainer:
         return torch.cat([seen[: -self.batch.joined], joined, drawn]), others, share
 
     def _captions(self, scene_indices: list[int], dice: random.Random) -> list[Caption]:
-        """A caption of every concept, of some families and of some things that nothing shows; of every scene two that
-        are right and two of scenes that differ a little."""
+        """A caption of every concept, of some families and of some absent things; for every scene two true ones
+        and two of slightly different scenes."""
         names = self.concepts + dice.sample(self.families, FAMILIES_A_STEP)
         short = [captions.photo_caption(name, dice) for name in names]
         short += [captions.outsider_caption(thing, dice) for thing in dice.sample(outsiders.learnt(), OUTSIDERS_A_STEP)]
@@ -179,7 +179,7 @@ class Trainer:
         return short + drawn
 
     def _words(self, texts: list[Caption]) -> torch.Tensor:
-        """Vectors of the texts, which are read in groups of like length, since all of a group cost as much as its longest."""
+        """Vectors of the texts, in groups of similar length, since each group is padded to its longest text."""
         encoded = self.tokenizer.encode_batch([text.text for text in texts])
         ids, mask = torch.tensor([e.ids for e in encoded]), torch.tensor([e.attention_mask for e in encoded])
         lengths = mask.sum(1)
@@ -189,7 +189,7 @@ class Trainer:
 
     def _losses(self, pictures: torch.Tensor, words: torch.Tensor, texts: list[Caption], chosen: dict[str, list[int]],
                 others: torch.Tensor, share: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The weighted parts of the loss; of a joined photo it is known what both parts show, for a concept's sake alone."""
+        """The weighted parts of the loss; joined photos have the concepts of both parts and count only for concepts."""
         twice, joined = len(chosen["twice"]), self.batch.joined
         indices = chosen["twice"] * 2 + chosen["joined"]
         photo_rows, labels = len(indices), self.labels[indices]
@@ -216,11 +216,11 @@ class Trainer:
         return int(self._now(self.options.sides))
 
     def _now(self, values: list[tuple[int, float]]) -> float:
-        """The value of this step among values that each hold until a step."""
+        """The value at this step of a piecewise constant schedule."""
         return next(value for until, value in values if self.step < until)
 
     def _rate(self) -> float:
-        """Rises, stays, and falls to nothing over the last steps, so that a run can be prolonged before it falls."""
+        """Rises, stays constant, and falls to zero over the last steps, so that a run can be prolonged before the fall."""
         options = self.options
         rising = min(1.0, (self.step + 1) / options.warmup)
         falling = min(1.0, (options.steps - self.step) / max(options.decay, 1))
@@ -255,7 +255,7 @@ def _turn(kind: str, seed: int, first: int, count: int, size: int) -> list[int]:
 
 
 def _corpus(learnt: list[photos.Photo]) -> list[str]:
-    """Captions as training will see them, many times over, from which the tokenizer learns its pieces."""
+    """Many captions as in training, on which the tokenizer is trained."""
     dice = random.Random(0)
     nouns = sorted({photo.concept for photo in learnt} | {photo.group for photo in learnt} | set(FAMILIES))
     lines = [captions.photo_caption(noun, dice).text for noun in nouns for _ in range(60)]
@@ -265,14 +265,14 @@ def _corpus(learnt: list[photos.Photo]) -> list[str]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=Path, required=True, help="folder with labels.tsv")
-    parser.add_argument("--cache", type=Path, required=True, help="folder for decoded pictures")
+    parser.add_argument("--cache", type=Path, required=True, help="folder for decoded images")
     parser.add_argument("--out", type=Path, required=True, help="folder of this run's checkpoints and tokenizer")
     parser.add_argument("--start-from", type=Path, help="checkpoint to start from where --out has none yet")
     parser.add_argument("--scenes", type=int, default=8000, help="number of drawn scenes of one kind of subject")
     parser.add_argument("--pairs", type=int, default=5000, help="number of drawn scenes of two subjects")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--decay", type=int, required=True, help="number of last steps over which the rate falls")
-    parser.add_argument("--until", type=int, help="stop early, after so many of the steps")
+    parser.add_argument("--until", type=int, help="stop early, after this many steps")
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--warmup", type=int, default=200)
     parser.add_argument("--weight-decay", type=float, default=0.1)

@@ -1,6 +1,6 @@
-"""The words of the built-in model: what else a label is called, and what family it belongs to.
+"""The words of the built-in model: synonyms and families of labels.
 
-A noun stands for itself in its canonical English form ("sailboat"); SYNONYMS lead other words to it.
+A noun is identified by its canonical English form ("sailboat"); SYNONYMS map other words to it.
 """
 
 FAMILIES = {

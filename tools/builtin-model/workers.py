@@ -1,9 +1,9 @@
 """Training by two or more processes on one machine, each with one thread.
 
-Weights, gradients and the optimiser's state lie in memory that all workers share. In a step each worker adds its
-gradient, all wait, each updates its share of the parameters by the mean gradient, and all wait again. Where other work
-takes a core away for a while this loses far less than two threads inside every operation, and the sums are the same
-whatever the order.
+Weights, gradients and the optimiser's state are in memory shared by all workers. In a step each worker adds its
+gradient, all synchronize, each updates its share of the parameters with the mean gradient, and all synchronize again.
+When other programs use a core for a while, this loses far less time than two threads inside every operation, and the
+sums do not depend on the order.
 """
 
 import math
@@ -71,17 +71,17 @@ class Shared:
         self.barrier.wait()
 
     def state(self) -> dict[str, torch.Tensor]:
-        """What to keep of the training besides the norms' statistics."""
+        """The training state to store besides the statistics of the norms."""
         return {name: flat.clone() for name, flat in self.flat.items()}
 
     def load(self, state: dict[str, torch.Tensor]) -> None:
-        """Takes up a kept state."""
+        """Restores a stored state."""
         for name, flat in self.flat.items():
             flat.copy_(state[name])
 
 
 def fork(workers: int) -> int:
-    """Forks all workers but the first, which is this process; gives each its number."""
+    """Forks all workers but the first, which is this process; returns the number of each."""
     for number in range(1, workers):
         if os.fork() == 0:
             return number

@@ -1,14 +1,14 @@
-"""How honest confidences are: reliability, and verdicts on queries with and without an answer.
+"""Calibration of confidences: reliability, and verdicts on queries with and without a match.
 
     python tools/confidence/measure.py --eidetic target/release/eidetic --model builtin --photos PHOTOS --write scores.json
 
-PHOTOS holds labels.tsv (path, collection, concept, group) and photos of which the model has not learnt the held-out fifth;
-only those are used. Every query is asked of libraries of several sizes, three times: with its answers there, with them
-taken out, and words that name nothing there at all. What is judged is the ten best hits of each, as a person sees them.
+PHOTOS has labels.tsv (path, collection, concept, group) and photos; only the held-out fifth is used, on which the model
+was not trained. Every query is searched in libraries of several sizes, with its matches present and removed; words that
+name nothing in the photos are searched too. The ten best hits of each are evaluated, as a user would see them.
 
-`background` needs no labels; its curves are fitted once on three models (see docs/decisions/0014-confidence.md) and stand
-in crates/search/src/confidence. `curve` is the logistic curve of the cosine, fitted on one half of the concepts and judged on
-the other, both ways; --write keeps the one fitted on all as the model's scores.json.
+`background` needs no labels; its curves were fitted once on three models (see docs/decisions/0014-confidence.md) and are
+constants in crates/confidence/src/model.rs. `curve` is the logistic curve of the cosine, fitted on one half of the concepts
+and evaluated on the other, both ways; --write writes the one fitted on all as the model's scores.json.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from chinese import names as chinese_names  # noqa: E402
 LIBRARIES = (3000, 1000, 300)
 HITS = 10
 RIVALS, SAME_MEANING = 5, 0.8
-# Log odds: so much a logit of margin, so much a unit of surprise, and a constant; a unit of likeness, and a constant.
+# Log odds per logit of margin, per unit of surprisal, and the intercept; per unit of description similarity, and the intercept.
 OF_HIT, LIKENESS, CLOSENESS = (0.752, 0.245, -1.922), (6.415, -0.48), (1.685, -8.733)
 STAND_INS, POSSIBLE_ANSWERS = 500, 10
 MATCH_LEVEL = 0.5
@@ -124,8 +124,8 @@ def libraries(count: int):
 
 
 def text_hits(queries, concepts, pictures, labels, background, scale) -> Hits:
-    """The best hits of words. Their evidence is in log odds: margins over the background, and the surprise of their scores
-    among the library's own (crates/search/src/confidence)."""
+    """The best hits of words. Their evidence is in log odds: margins over the background, and the surprisal of their scores
+    in the library (crates/confidence/src)."""
     against = pictures @ background.T
     rows = []
     for library in libraries(len(pictures)):
@@ -152,13 +152,13 @@ def text_hits(queries, concepts, pictures, labels, background, scale) -> Hits:
 
 
 def stand_ins(library):
-    """The pictures that stand for a library."""
+    """The sample of images of a library."""
     chosen = min(len(library), STAND_INS)
     return library[np.arange(chosen) * len(library) // chosen]
 
 
 def surprise(found, scores, library: int):
-    """Minus the logarithm of how many pictures of the library are expected to reach a score without matching."""
+    """Minus the logarithm of the number of images of the library that are expected to reach a score without matching."""
     scores = np.sort(scores)[::-1]
     length = max(30, len(scores) // 20)
     inverses = np.cumsum(1 / np.arange(1, length))
@@ -170,8 +170,8 @@ def surprise(found, scores, library: int):
 
 
 def picture_hits(pictures, labels, background, scale) -> Hits:
-    """The best hits of photos; right where they show the same concept. Their evidence is in log odds: the likeness of their
-    descriptions, or how close they lie in comparison with others of the library, whichever says more."""
+    """The best hits of photos; right if they show the same concept. Their evidence is in log odds: the description similarity,
+    or the relative distance compared with other images of the library, whichever is greater."""
     logits = scale * pictures @ background.T
     described = np.exp(logits - logits.max(1, keepdims=True))
     described = np.sqrt(described / described.sum(1, keepdims=True))

@@ -28,7 +28,7 @@ def darker(colour: Colour, share: float) -> Colour:
 
 
 class Canvas:
-    """A picture in the making, `width` x `height` pixels once finished, drawn at SUPERSAMPLING times that."""
+    """An unfinished image of `width` x `height` pixels, drawn at SUPERSAMPLING times that size."""
 
     def __init__(self, width: int, height: int) -> None:
         self.size = (width, height)
@@ -36,7 +36,7 @@ class Canvas:
         self.picture = Image.new("RGB", (self.width, self.height))
 
     def finished(self) -> Image.Image:
-        """The picture in its final size, with slightly darker corners."""
+        """The image in its final size, with slightly darker corners."""
         small = self.picture.resize(self.size, Image.Resampling.LANCZOS)
         y, x = np.mgrid[-1 : 1 : small.height * 1j, -1 : 1 : small.width * 1j]
         corners = 1 - 0.10 * np.clip((x * x + y * y) / 2, 0, 1) ** 1.5
@@ -178,7 +178,7 @@ def arc(x: float, y: float, wide: float, high: float, start: float, end: float, 
 
 
 def _ramp(width: int, height: int, first: Colour, second: Colour, slant: float) -> Image.Image:
-    """A gradient picture: `first` at the upper left to `second` at the lower right."""
+    """A gradient image: `first` at the upper left to `second` at the lower right."""
     if first == second:
         return Image.new("RGB", (width, height), tuple(round(c) for c in first))
     rows, columns = min(height, 48), min(width, 48) if slant else 1

@@ -1,6 +1,6 @@
-"""Draws scenes with captions: the bundled gallery, and by `random_scene` the pictures that the built-in model learns from.
+"""Draws scenes with captions: the bundled gallery, and by `random_scene` the training images of the built-in model.
 
-    python draw.py OUT        writes the gallery's pictures and captions.tsv to OUT
+    python draw.py OUT        writes the gallery's images and captions.tsv to OUT
 """
 
 import argparse
@@ -91,7 +91,7 @@ def random_pair(dice: random.Random) -> Scene:
 
 
 def draw(scene: Scene, width: int, height: int, dice: random.Random) -> Image.Image:
-    """The scene as an RGB picture of the size given in pixels; the same dice draw the same picture."""
+    """The scene as an RGB image of the size given in pixels; equal dice draw equal images."""
     canvas = Canvas(width, height)
     ground = settings.PAINTERS[scene.setting](canvas, dice)
     for thing, x, foot, size in _places(scene, ground, dice, width / height):
@@ -110,7 +110,7 @@ LONG = {"train", "bus", "truck", "car", "whale", "mountain", "rainbow"}
 
 
 def _places(scene: Scene, ground: settings.Ground, dice: random.Random, aspect: float) -> list[tuple[Thing, float, float, float]]:
-    """What stands where, far ones first: subject, x and foot as shares of the picture, size of the smaller side."""
+    """Placement of the subjects, far ones first: subject, x and foot as shares of the image, size of the smaller side."""
     things = scene.things * scene.count
     count = len(things)
     room = {1: 1.0, 2: 0.84, 3: 0.62, 4: 0.5}[count]
@@ -146,7 +146,7 @@ def _shade(thing: Thing, dice: random.Random) -> Colour:
 
 
 def gallery() -> list[tuple[str, Scene, str]]:
-    """File name, scene and shape of every picture in the gallery, from scenes.tsv beside this file."""
+    """File name, scene and shape of every image in the gallery, from scenes.tsv beside this file."""
     rows = []
     for line in (Path(__file__).parent / "scenes.tsv").read_text("utf-8").splitlines()[1:]:
         noun, colour, count, setting, shape, other, other_colour = line.split("\t")
@@ -161,7 +161,7 @@ def _file_name(scene: Scene) -> str:
 
 
 def write_gallery(folder: Path) -> None:
-    """Writes all pictures and captions.tsv (path<TAB>caption) to `folder`."""
+    """Writes all images and captions.tsv (path<TAB>caption) to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
     for name, scene, shape in gallery():

@@ -1,4 +1,4 @@
-"""Where scenes stand: each setting paints its background and says where subjects belong."""
+"""Settings of scenes: each paints its background and has places for subjects."""
 
 import math
 import random
@@ -10,7 +10,7 @@ from canvas import Brush, Canvas, Colour, darker, lighter, mix
 
 @dataclass(frozen=True)
 class Ground:
-    """Where subjects may stand: feet between the rows `far` and `near` (shares of the height), lit by `light`."""
+    """Places for subjects: feet between the rows `far` and `near` (shares of the height), lit by `light`."""
 
     far: float
     near: float
@@ -362,4 +362,4 @@ PHRASES = {
     "sky": ["in the sky", "among the clouds", "in a blue sky"], "space": ["in space", "among the stars"],
     "table": ["on a table", "on a wooden table"], "plain": ["on a plain background", "", ""],
 }
-"""How captions say where a scene stands."""
+"""How captions name the setting of a scene."""

@@ -1,4 +1,4 @@
-"""Every subject that can be drawn: its painter, where it belongs, its colours and its place in the picture."""
+"""Every subject that can be drawn: its painter, where it belongs, its colours and its place in the image."""
 
 import random
 from collections.abc import Callable

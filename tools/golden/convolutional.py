@@ -1,6 +1,6 @@
-"""What a convolutional vision tower computes, said as plainly as torch can: the reference for Eidetic's own.
+"""A convolutional vision tower in plain torch: the reference for Eidetic's own.
 
-README.md beside the built-in model describes configuration and tensors.
+tools/builtin-model/README.md describes configuration and tensors.
 """
 
 import torch

@@ -1,12 +1,12 @@
-"""Makes the golden vectors under data/golden/families: tiny random checkpoints of each family of two towers, and what its
-reference answers.
+"""Makes the golden vectors under data/golden/families: tiny random checkpoints of each family of two towers, and the results
+of its reference.
 
     python tools/golden/families.py                              # rewrites data/golden/families
     python tools/golden/families.py --photos FOLDER OUT [N]      # reference preprocessing of N photos, for a local check
     python tools/golden/families.py --mobile OUT                 # MobileCLIP S1 and S2 in full size, for a local check
 
 References: transformers for SigLIP, SigLIP 2 and Chinese-CLIP; open_clip_torch with timm for OpenCLIP's layout. Everything
-is made here from fixed seeds; pictures and most texts are those of make.py.
+is made here from fixed seeds; images and most texts are those of make.py.
 """
 
 import argparse
@@ -112,7 +112,7 @@ def eager(config):
 
 def sentence_pieces(folder: Path) -> None:
     """A unigram model as SigLIP's: end 1, unknown 2, no start, no prefix."""
-    # The model remembers the names that it was trained with, so these must not depend on the machine.
+    # The model stores the file names that it was trained on, so these must not depend on the machine.
     with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
         Path("corpus.txt").write_text("\n".join(CORPUS * 3) + "\n")
         sentencepiece.SentencePieceTrainer.train(
@@ -142,7 +142,7 @@ def gemma_pieces(folder: Path) -> Tokenizer:
     result.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
     result.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
     result.add_special_tokens(special)
-    # As published: the file itself frames by the start, the settings beside it say otherwise.
+    # As published: the file itself adds the start token, the settings beside it do not.
     result.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 2)])
     result.save(str(folder / "tokenizer.json"), pretty=False)
     settings = {"tokenizer_class": "GemmaTokenizer", "add_bos_token": False, "add_eos_token": True, "bos_token": "<bos>",
@@ -273,7 +273,7 @@ def chinese_clip(name: str, seed: int) -> None:
 
 
 def interpolated_clip(name: str, seed: int) -> None:
-    """CLIP asked for larger pictures than its positions were made for."""
+    """CLIP with larger images than its position embeddings."""
     folder = OUT / name
     words = make.tokenizer()
     end = words.token_to_id(make.END)
@@ -302,7 +302,7 @@ def levels_of(processor: type, settings: dict) -> Callable:
 
 @contextlib.contextmanager
 def small_towers():
-    """timm's towers in a size that fits here, under names that Eidetic knows for this purpose."""
+    """timm's towers in a size that fits here, under names that Eidetic supports for this purpose."""
     from timm.models import register_model
 
     def vit_tiny_patch8_siglip_32(pretrained=False, **kwargs):
@@ -325,7 +325,7 @@ NOT_OURS = {"pretrained_cfg", "pretrained_cfg_overlay", "cache_dir", "scriptable
 
 
 def never_empty(resize: type) -> None:
-    """OpenCLIP fails on pictures so long that their shorter side becomes nothing; one pixel of it is left here."""
+    """OpenCLIP fails on images so long that their shorter side becomes zero; here it becomes one pixel."""
     params = resize.get_params
     resize.get_params = staticmethod(lambda *arguments: [max(1, side) for side in params(*arguments)])
 
@@ -334,7 +334,7 @@ never_empty(open_clip.transform.ResizeKeepRatio)
 
 
 def own_words(folder: Path) -> open_clip.SimpleTokenizer:
-    """OpenCLIP's tokenizer over a vocabulary of our own, and the file that lies beside such models."""
+    """OpenCLIP's tokenizer over a vocabulary of our own, and the file that comes with such models."""
     words = make.tokenizer()
     words.save(str(folder / "tokenizer.json"), pretty=False)
     file = json.loads((folder / "tokenizer.json").read_text())["model"]
@@ -356,11 +356,11 @@ def open_clip_model(name: str, seed: int, config: dict, preprocess: dict, words:
     build = open_clip.model.CustomTextCLIP if config.get("custom_text") else open_clip.model.CLIP
     arguments = {key: value for key, value in config.items() if key != "custom_text"}
     arguments |= {"vision_cfg": dict(config["vision_cfg"]), "text_cfg": {k: v for k, v in config["text_cfg"].items()}}
-    # A file may hold positions for pictures of another size, which OpenCLIP then brings to the model's.
+    # A file may have positions for images of another size, which OpenCLIP then interpolates to the size of the model.
     if positions:
         arguments["vision_cfg"]["image_size"] = positions
     model = build(**arguments).eval()
-    # Forty blocks of the usual scale would reach 1e13, where attention is nothing but a choice.
+    # Forty blocks of the usual scale would reach 1e13, where attention selects a single position.
     randomise(model, seed, 0.1 if wide else 0.5)
     if reparameterised:
         for module in model.modules():
@@ -387,7 +387,7 @@ def open_clip_model(name: str, seed: int, config: dict, preprocess: dict, words:
 
 
 def beside_words(folder: Path) -> Callable:
-    """A tokenizer of transformers' beside OpenCLIP's model, as SigLIP 2 has it there: framed in the file itself."""
+    """A tokenizer of transformers with OpenCLIP's model, as for SigLIP 2: special tokens are added by the file itself."""
     words = gemma_pieces(folder)
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "GemmaTokenizerFast", "pad_token": "<pad>"}) + "\n")
     words.post_processor = processors.TemplateProcessing(single="$A <eos>", special_tokens=[("<eos>", 1)])
@@ -438,7 +438,7 @@ def make_all() -> None:
 
 
 def mobile_in_full(out: Path) -> None:
-    """MobileCLIP's published sizes with random weights in half precision, 116 MB together: not to be committed. The answers
+    """MobileCLIP's published sizes with random weights in half precision, 116 MB together: not to be committed. The results
     are computed in double precision."""
     global OUT
     OUT = out

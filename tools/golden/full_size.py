@@ -1,7 +1,7 @@
-"""Writes GME-Qwen2-VL-2B in its published shapes with random bf16 weights (4.4 GB), to measure memory and time with.
+"""Writes GME-Qwen2-VL-2B in its published shapes with random bf16 weights (4.4 GB), for measuring memory and time.
 
     python tools/golden/full_size.py OUT
-    eidetic embed --model OUT --text "a red bicycle" --image PICTURE     # /usr/bin/time -v says what it took
+    eidetic embed --model OUT --text "a red bicycle" --image PICTURE     # with /usr/bin/time -v
 
 Tokenizer and processor are those of data/golden/qwen/gme-half. One tensor at a time is in memory.
 """

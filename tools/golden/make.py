@@ -1,9 +1,9 @@
-"""Makes the golden vectors under data/golden/clip: tiny random CLIP checkpoints, inputs, and what transformers answers.
+"""Makes the golden vectors under data/golden/clip: tiny random CLIP checkpoints, inputs, and the results of transformers.
 
     python tools/golden/make.py                          # rewrites data/golden/clip
     python tools/golden/make.py --photos FOLDER OUT [N]  # reference preprocessing of N photos into OUT, for a local check
 
-Everything is made here from fixed seeds: no weights, vocabulary or picture comes from elsewhere.
+Everything is generated from fixed seeds, without third-party weights, vocabulary or images.
 """
 
 import argparse
@@ -48,7 +48,7 @@ CORPUS = [
     "an old street at night", "it's a picture of the sea", "we'll see many people", "the photo of the long street",
 ]
 
-# (width, height, kind) of every picture.
+# (width, height, kind) of every image.
 PICTURES = [
     (64, 64, "noise"), (97, 61, "gradient"), (61, 97, "noise"), (20, 13, "noise"), (1, 1, "gradient"),
     (1, 90, "gradient"), (301, 7, "noise"), (48, 48, "edges"), (33, 200, "edges"), (150, 149, "waves"),
@@ -76,7 +76,7 @@ CHECKPOINTS = {
         "processor": {"size": {"shortest_edge": 40}, "crop_size": {"height": 45, "width": 45}, "resample": 3,
                       "image_mean": [0.5, 0.4, 0.3], "image_std": [0.5, 0.6, 0.7], "image_processor_type": "CLIPImageProcessor"},
     },
-    # The tanh form of gelu, one layer, pictures squashed bilinearly without a crop, half precision on disk.
+    # The tanh form of gelu, one layer, images squashed bilinearly without a crop, half precision on disk.
     "tanh": {
         "text": dict(hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=1, max_position_embeddings=12,
                      hidden_act="gelu_new"),
@@ -89,7 +89,7 @@ CHECKPOINTS = {
     },
 }
 
-# Vision towers of convolutions beside the text tower of CHECKPOINTS["gelu"], pictures squashed: the built-in model's kind.
+# Vision towers of convolutions beside the text tower of CHECKPOINTS["gelu"], images squashed: the kind of the built-in model.
 CONVOLUTIONAL = {
     "convolutional": {
         "vision": dict(tower="convolutional", image_size=48, num_channels=3, stem_width=8, stage_widths=[12, 20, 28], stage_depths=[1, 2, 1],
@@ -108,7 +108,7 @@ CONVOLUTIONAL = {
     },
 }
 
-# More processors for the pictures alone: name -> (settings).
+# More processors, for preprocessing only: name -> (settings).
 PROCESSORS = {
     "clip": {},
     "odd-crop": {"size": {"shortest_edge": 51}, "crop_size": {"height": 37, "width": 50}},
@@ -167,7 +167,7 @@ def _joined(word: list[str], pair: tuple[str, str]) -> list[str]:
 
 
 def picture(width: int, height: int, kind: str, seed: int) -> Image.Image:
-    """A drawn picture: noise, a gradient, hard edges or waves."""
+    """A drawn image: noise, a gradient, hard edges or waves."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     u, v = x / max(width - 1, 1), y / max(height - 1, 1)
     if kind == "noise":
@@ -213,13 +213,13 @@ def save_checkpoint(folder: Path, result: CLIPModel, settings: dict, words: Toke
     words.save(str(folder / "tokenizer.json"), pretty=False)
     dtype = settings.get("dtype", torch.float32)
     weights = {name: value.to(dtype).numpy() for name, value in result.state_dict().items()}
-    # Old checkpoints hold the positions' numbers as well; a reader must not mind.
+    # Old checkpoints contain position ids as well; a reader must ignore them.
     weights["text_model.embeddings.position_ids"] = np.arange(settings["text"]["max_position_embeddings"], dtype=np.int64)[None]
     save_file(weights, str(folder / "model.safetensors"), metadata={"format": "pt"})
 
 
 def answers(result: CLIPModel, see: Callable, settings: dict, words: Tokenizer, pictures: list[Image.Image]) -> dict:
-    """What the reference says: ids, and embeddings before scaling to length 1; `see` embeds pixels [n, 3, h, w]."""
+    """Results of the reference: ids, and embeddings before scaling to length 1; `see` embeds pixels [n, 3, h, w]."""
     words.enable_truncation(settings["text"]["max_position_embeddings"])
     words.enable_padding(pad_id=words.token_to_id(END), pad_token=END)
     batch = words.encode_batch(TEXTS)
@@ -272,7 +272,7 @@ def rows(values: torch.Tensor) -> list[list[float]]:
 
 
 def levels(settings: dict, image: Image.Image) -> Image.Image:
-    """The reference's picture before normalisation, in 8 bits."""
+    """The reference's image before normalisation, in 8 bits."""
     raw = {**settings, "do_normalize": False, "do_rescale": False}
     pixels = image_processor(raw)(image, return_tensors="np")["pixel_values"][0]
     return Image.fromarray(pixels.transpose(1, 2, 0).astype(np.uint8))
@@ -302,14 +302,14 @@ def save_processors(pictures: list[Image.Image]) -> None:
         folder = OUT / "processors" / name
         folder.mkdir(parents=True)
         (folder / "preprocessor_config.json").write_text(json.dumps(settings, indent=1) + "\n")
-        # Pictures of 224 pixels are large: the original CLIP's processor is shown on three of them.
+        # Images of 224 pixels are large: the processor of the original CLIP is tested on three of them.
         chosen = [1, 6, 9] if name == "clip" else range(len(pictures))
         for i in chosen:
             levels(settings, pictures[i]).save(folder / f"{i:02}.png", optimize=True)
 
 
 def photos(folder: Path, out: Path, count: int) -> None:
-    """For each photo: the decoded picture as PNG (no orientation applied) and the reference's 224 × 224 levels."""
+    """For each photo: the decoded image as PNG (no orientation applied) and the reference's 224 × 224 levels."""
     out.mkdir(parents=True, exist_ok=True)
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
     for i, path in enumerate(found[:: max(1, len(found) // count)][:count]):

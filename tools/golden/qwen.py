@@ -1,11 +1,11 @@
-"""Makes the golden vectors under data/golden/qwen: tiny random checkpoints of the Qwen families and what the references answer.
+"""Makes the golden vectors under data/golden/qwen: tiny random checkpoints of the Qwen families and the results of the references.
 
-    python tools/golden/qwen.py                          # rewrites data/golden/qwen (after make.py, whose pictures it reads)
+    python tools/golden/qwen.py                          # rewrites data/golden/qwen (after make.py, whose images it reads)
     python tools/golden/qwen.py --photos FOLDER OUT [N]  # the references' resizes of N photos into OUT, for a local check
 
 The models are transformers' own; prompts, resizes and pooling are those of gme_inference.py (GME-Qwen2-VL),
 qwen3_vl_embedding.py (Qwen3-VL-Embedding, with qwen-vl-utils for its resize) and, for Qwen2.5 as a text encoder, the mean
-of the last hidden states. Everything is made here from fixed seeds: no weights and no vocabulary come from elsewhere.
+of the last hidden states. Everything is generated from fixed seeds, without third-party weights or vocabulary.
 """
 
 import argparse
@@ -46,7 +46,7 @@ TEXTS = [
     "e\u0301 is e with an accent; \u0000 is nothing",
     "x",
 ]
-# Pictures of data/golden/clip by number (None: a large one, drawn by the tests too), with texts for joint queries.
+# Images of data/golden/clip by number (None: a large one, drawn by the tests too), with texts for joint queries.
 PICTURES = [0, 1, 2, 3, 4, 5, 6, 8, 9, None]
 FUSED = [(0, 1), (4, 5), (5, 8), (7, 4)]
 
@@ -189,7 +189,7 @@ class Qwen3:
 
 
 def tokens(family, prompt: str, pixels: dict | None) -> list[int]:
-    """As the processor: the picture's token once for each group of patches, then tokenised, then cut."""
+    """As the processor: the image token once per group of patches, then tokenised, then truncated."""
     if pixels is not None:
         count = int(pixels["image_grid_thw"].prod()) // 4
         prompt = prompt.replace("<|image_pad|>", "<|image_pad|>" * count, 1)
@@ -294,7 +294,7 @@ TEXT_ONLY = dict(hidden_size=256, intermediate_size=512, num_hidden_layers=2, nu
 
 
 def means(model: Qwen2Model, words: Tokenizer) -> dict:
-    """Ids and means of the last hidden states; texts without a token are read as the end-of-text token."""
+    """Ids and means of the last hidden states; texts without tokens become the end-of-text token."""
     fast = PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<|endoftext|>")
     ids = [fast(text, truncation=True, max_length=64)["input_ids"] or [words.token_to_id("<|endoftext|>")] for text in TEXTS]
     longest = max(map(len, ids))
@@ -335,7 +335,7 @@ def random_blocks(kind: gguf.GGMLQuantizationType, shape: tuple[int, int], devia
 
 
 def make_gguf() -> None:
-    """Qwen2.5 in 4 bits: random blocks, and the reference run on what the gguf package says they mean."""
+    """Qwen2.5 in 4 bits: random blocks, and the reference run on the weights as dequantized by the gguf package."""
     words, rng = tokenizer(ends=False), np.random.default_rng(41)
     vocabulary = sorted(words.get_vocab(with_added_tokens=True).items(), key=lambda item: item[1])
     model = Qwen2Model(Qwen2Config(**TEXT_ONLY, vocab_size=len(vocabulary))).eval()
@@ -397,7 +397,7 @@ def add_tensor(writer: gguf.GGUFWriter, name: str, parameter: torch.nn.Parameter
 
 
 def photos(folder: Path, out: Path, count: int) -> None:
-    """For each photo: the decoded picture as PNG (no orientation applied) and what either family's model sees of it."""
+    """For each photo: the decoded image as PNG (no orientation applied) and the model input of either family."""
     out.mkdir(parents=True, exist_ok=True)
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
     inner = Qwen2VLImageProcessorPil()

@@ -1,10 +1,10 @@
-"""What int8 costs: cosines to f32 and text -> photo retrieval, in each precision and mixed.
+"""Cost of int8: cosines to f32 and text -> photo retrieval, in each precision and mixed.
 
     python tools/precision/compare.py --eidetic target/release/eidetic --model builtin --photos DIR [--labels labels.tsv]
 
 Prints the least and mean cosine between the two embeddings of each photo below DIR and, with --labels (columns path and
 concept, paths below DIR), precision@5 and mean average precision of "a photo of a CONCEPT" for the four pairings of text
-and photo precision. Vectors come from `eidetic embed`; nothing but numpy is needed.
+and photo precision. Vectors come from `eidetic embed`; only numpy is needed.
 """
 import argparse
 import csv

@@ -1,4 +1,4 @@
-//! The gallery of pictures embedded in the binary.
+//! The gallery of images embedded in the binary.
 
 use std::fs;
 use std::io;
@@ -10,12 +10,12 @@ use rust_embed::RustEmbed;
 #[folder = "../../data/gallery"]
 struct Gallery;
 
-/// The bytes of one picture.
+/// The bytes of one image.
 pub(crate) fn image(name: &str) -> Option<Vec<u8>> {
     Gallery::get(name).map(|file| file.data.into_owned())
 }
 
-/// Writes all pictures to `folder`, which must exist.
+/// Writes all images to `folder`, which must exist.
 pub(crate) fn unpack(folder: &Path) -> io::Result<()> {
     for name in Gallery::iter().filter(|name| name.ends_with(".jpg")) {
         let file = Gallery::get(&name).expect("iter names what is embedded");

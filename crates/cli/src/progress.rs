@@ -114,7 +114,7 @@ impl StageBar {
         Self(bar)
     }
 
-    /// `things` are what is counted, such as `pictures`.
+    /// `things` are what is counted, such as `images`.
     pub(crate) fn set(&self, things: &'static str, done: u64, total: u64) {
         self.0.set_message(things);
         self.0.set_length(total);

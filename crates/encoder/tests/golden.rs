@@ -125,7 +125,7 @@ fn photos_are_within_one_level_of_reference() {
 
 /// Compares with `qwen.py --photos FOLDER OUT`, where `EIDETIC_QWEN_PHOTOS` names OUT.
 #[test]
-fn dynamic_photos_are_within_one_level_of_references() {
+fn dynamic_photos_match_references_within_one_level() {
     let range = |min, max| TokenRange { min, max };
     let gme = DynamicResize {
         outer: range(4, 16_384),

@@ -10,31 +10,31 @@ fn builtin() -> Box<dyn Encoder> {
 }
 
 #[test]
-fn builtin_model_encodes_texts_and_images() {
+fn builtin_encodes_texts_and_images_together() {
     let encoder = builtin();
     let dimension = encoder.space().dimension;
     let long = "a very long text ".repeat(100);
     let texts = encoder
         .encode_texts(&["a red square", "", "Ein Hund im Schnee", &long])
         .unwrap();
-    let pictures = [
+    let images = [
         RgbImage::from_pixel(1, 1, Rgb([255, 255, 255])),
         RgbImage::from_pixel(300, 200, Rgb([200, 0, 0])),
         RgbImage::from_fn(64, 900, |x, y| Rgb([x as u8, y as u8, (x ^ y) as u8])),
     ];
-    let pictures = encoder.encode_images(&pictures).unwrap();
-    assert_eq!((texts.len(), pictures.len()), (4, 3));
-    for embedding in texts.iter().chain(&pictures) {
+    let images = encoder.encode_images(&images).unwrap();
+    assert_eq!((texts.len(), images.len()), (4, 3));
+    for embedding in texts.iter().chain(&images) {
         assert_eq!(embedding.dimension(), dimension);
         let square: f32 = embedding.as_slice().iter().map(|x| x * x).sum();
         assert!((square - 1.0).abs() < 1e-4, "{square}");
     }
     assert_ne!(texts[0], texts[2]);
-    assert_ne!(pictures[1], pictures[2]);
+    assert_ne!(images[1], images[2]);
 }
 
 #[test]
-fn builtin_model_loads_without_network() {
+fn builtin_model_opens_by_name_without_hub() {
     let nowhere = HubSettings {
         endpoint: "http://127.0.0.1:1".into(),
         cache: "/nowhere".into(),

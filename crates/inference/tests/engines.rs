@@ -212,21 +212,21 @@ fn open(folder: &TempDir, engine: Engine) -> Box<dyn Encoder> {
     load(&ModelRef::Directory(folder.path().to_owned()), engine)
 }
 
-fn pictures() -> Vec<RgbImage> {
+fn images() -> Vec<RgbImage> {
     let mut random = Xorshift(9);
-    let mut picture = |side: u32| {
+    let mut image = |side: u32| {
         let mut level = || (random.signed_unit() * 127.0 + 128.0) as u8;
         let (a, b) = ([level(), level(), level()], [level(), level(), level()]);
         RgbImage::from_fn(side, side + 10, |x, y| {
             Rgb(if (x / 9 + y / 7) % 3 == 0 { a } else { b })
         })
     };
-    (60..71).map(&mut picture).collect()
+    (60..71).map(&mut image).collect()
 }
 
 fn vectors(encoder: &dyn Encoder) -> Vec<Embedding> {
     let mut all = encoder.encode_texts(&TEXTS).expect("texts");
-    all.extend(encoder.encode_images(&pictures()).expect("pictures"));
+    all.extend(encoder.encode_images(&images()).expect("pictures"));
     all
 }
 
@@ -306,7 +306,7 @@ fn int8_batch_equals_single_items() {
         let encoder = open(&folder, INT8);
         let together = vectors(encoder.as_ref());
         let texts = TEXTS.map(|text| encoder.encode_texts(&[text]).expect("a text").remove(0));
-        let photos = pictures()
+        let photos = images()
             .into_iter()
             .map(|p| encoder.encode_images(&[p]).expect("a picture").remove(0));
         for (alone, together) in texts.into_iter().chain(photos).zip(&together) {

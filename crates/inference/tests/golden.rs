@@ -47,7 +47,7 @@ fn texts() -> Vec<String> {
     serde_json::from_value(json(golden().join("texts.json"))).expect("a list of texts")
 }
 
-fn pictures() -> Vec<RgbImage> {
+fn images() -> Vec<RgbImage> {
     (0..10)
         .map(|number| golden().join(format!("pictures/{number:02}.png")))
         .map(|path| image::open(path).expect("a golden picture").to_rgb8())
@@ -102,7 +102,7 @@ fn images_match_reference() {
         .iter()
         .flat_map(|name| EXACT.map(|engine| (name, engine)))
     {
-        let got = open_with(name, engine).encode_images(&pictures()).unwrap();
+        let got = open_with(name, engine).encode_images(&images()).unwrap();
         assert_agree(&format!("{name} {engine:?}"), &got, &expected(name, "images"));
     }
 }
@@ -119,10 +119,10 @@ fn batch_equals_single_items() {
             assert!(largest_difference(alone, embedding) < 1e-5, "{name} {text:?}");
         }
         // More than fit one pass.
-        let many: Vec<RgbImage> = pictures().into_iter().cycle().take(150).collect();
+        let many: Vec<RgbImage> = images().into_iter().cycle().take(150).collect();
         let together = encoder.encode_images(&many).unwrap();
-        for (picture, embedding) in many.iter().zip(&together).take(12) {
-            let alone = &encoder.encode_images(std::slice::from_ref(picture)).unwrap()[0];
+        for (image, embedding) in many.iter().zip(&together).take(12) {
+            let alone = &encoder.encode_images(std::slice::from_ref(image)).unwrap()[0];
             assert!(largest_difference(alone, embedding) < 1e-5, "{name}");
         }
         assert!(largest_difference(&together[0], &together[140]) < 1e-5);
@@ -139,7 +139,7 @@ fn bf16_embeds_close_to_reference() {
         assert_eq!(encoder.space(), open(name).space());
         for (got, key) in [
             (encoder.encode_texts(&texts).unwrap(), "texts"),
-            (encoder.encode_images(&pictures()).unwrap(), "images"),
+            (encoder.encode_images(&images()).unwrap(), "images"),
         ] {
             let worst = lowest_cosine(&got, &expected(name, key));
             eprintln!("{name} bf16 {key}: lowest cosine {worst:.6}");
@@ -171,7 +171,7 @@ fn nonfinite_int8_weights_fail_encoding() {
         }
     });
     let encoder = load(folder.path(), INT8).unwrap();
-    let result = encoder.encode_images(&pictures()[..1]);
+    let result = encoder.encode_images(&images()[..1]);
     assert!(matches!(result, Err(EncodeError::Output(_))), "{result:?}");
 }
 
@@ -298,12 +298,12 @@ fn nonfinite_weights_fail_encoding() {
         }
     })
     .unwrap();
-    let result = encoder.encode_images(&pictures()[..1]);
+    let result = encoder.encode_images(&images()[..1]);
     assert!(matches!(result, Err(EncodeError::Output(_))), "{result:?}");
 }
 
 #[test]
-fn truncated_weights_are_refused() {
+fn truncated_weights_are_rejected() {
     let folder = copy();
     let path = folder.path().join("model.safetensors");
     let bytes = fs::read(&path).unwrap();

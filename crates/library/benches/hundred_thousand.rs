@@ -30,7 +30,7 @@ fn open(directory: &Path) -> Library {
     Library::with_encoder(directory, encoder(), &owner()).expect("the library opens")
 }
 
-/// Fills the parts directly: the pictures do not exist, so nothing can be indexed.
+/// Fills the parts directly: the images do not exist, so nothing can be indexed.
 fn fill(directory: &Path) {
     drop(open(directory));
     let catalog = SledCatalog::open(&directory.join("catalog")).expect("the catalog opens");

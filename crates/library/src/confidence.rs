@@ -42,27 +42,23 @@ impl Space {
     }
 
     /// Scores texts against an image: one result for each text, the most probable first. Texts must be distinct.
-    pub fn match_texts(
-        &self,
-        picture: &QueryPicture,
-        texts: &[&str],
-    ) -> Result<Vec<TextMatch>, LibraryError> {
-        self.match_vector(&self.picture_vector(picture)?, texts)
+    pub fn match_texts(&self, image: &QueryPicture, texts: &[&str]) -> Result<Vec<TextMatch>, LibraryError> {
+        self.match_vector(&self.image_vector(image)?, texts)
     }
 
     /// The same for an image that is embedded already.
-    pub fn match_vector(&self, picture: &Embedding, texts: &[&str]) -> Result<Vec<TextMatch>, LibraryError> {
+    pub fn match_vector(&self, image: &Embedding, texts: &[&str]) -> Result<Vec<TextMatch>, LibraryError> {
         let matcher = Matcher {
             encoder: self.encoder()?,
             texts: &self.text_cache,
             judge: &*self.confidence_model()?,
         };
-        Ok(matcher.texts_of(picture, texts)?)
+        Ok(matcher.texts_of(image, texts)?)
     }
 
     /// The embedding of an image: stored, or computed.
-    pub fn picture_vector(&self, picture: &QueryPicture) -> Result<Embedding, LibraryError> {
-        match picture {
+    pub fn image_vector(&self, image: &QueryPicture) -> Result<Embedding, LibraryError> {
+        match image {
             QueryPicture::Indexed(image) => self
                 .read_vectors()
                 .vector(image)

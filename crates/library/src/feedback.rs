@@ -20,7 +20,7 @@ pub enum Subject {
     /// Words.
     Text(String),
     /// An image of the library.
-    Picture(ImageId),
+    Image(ImageId),
 }
 
 /// Number of stored answers of a kind.
@@ -39,7 +39,7 @@ impl Subject {
     pub const fn kind(&self) -> QueryKind {
         match self {
             Self::Text(_) => QueryKind::Text,
-            Self::Picture(_) => QueryKind::Picture,
+            Self::Image(_) => QueryKind::Picture,
         }
     }
 
@@ -47,7 +47,7 @@ impl Subject {
     fn query(&self) -> String {
         match self {
             Self::Text(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
-            Self::Picture(image) => image.to_string(),
+            Self::Image(image) => image.to_string(),
         }
     }
 }
@@ -67,7 +67,7 @@ impl Library {
         if query.is_empty() {
             return Err(SearchError::EmptyQuery.into());
         }
-        if let Subject::Picture(like) = subject {
+        if let Subject::Image(like) = subject {
             self.image(like)?;
         }
         let path = self.image(&image)?.paths.swap_remove(0);

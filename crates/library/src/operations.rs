@@ -158,7 +158,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn spaces_share_index_lock_and_own_tag_lock() {
+    fn spaces_share_index_lock_not_tag_lock() {
         let first = OperationLocks::default();
         let second = first.for_space();
         let held = (first.lock(Operation::Index), first.lock(Operation::Tag));

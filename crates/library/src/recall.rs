@@ -11,7 +11,7 @@ use crate::{Library, LibraryError, Space, Status};
 /// Neighbors of each query: recall is recall@10.
 const K: usize = 10;
 /// Stored vectors that serve as queries.
-const PICTURES: usize = 100;
+const IMAGES: usize = 100;
 /// Shares of the vectors that random filters accept.
 const SHARES: [(f64, &str); 3] = [(0.5, "random 50%"), (0.05, "random 5%"), (0.001, "random 0.1%")];
 /// Typical queries. Texts lie elsewhere in a space than images, and their neighbors are harder to find.
@@ -74,7 +74,8 @@ pub struct RecallStatus {
     /// Neighbors of each query.
     pub k: usize,
     /// Queries that are stored vectors.
-    pub picture_queries: usize,
+    #[serde(rename = "picture_queries")]
+    pub image_queries: usize,
     /// Queries that are texts, if the model is available; else weighted sums of two stored vectors.
     pub text_queries: usize,
     /// One entry for each filter and kind of query.
@@ -112,16 +113,16 @@ impl Library {
 
 impl Space {
     fn recall(&self, sources: &[PathBuf]) -> Result<RecallStatus, LibraryError> {
-        let pictures = self.read_vectors().sample(PICTURES);
+        let images = self.read_vectors().sample(IMAGES);
         let (kind, texts) = match self.encode_texts() {
             Some(texts) => ("texts", texts),
-            None => ("mixtures", mixtures(&pictures)),
+            None => ("mixtures", mixtures(&images)),
         };
         let (names, filters): (Vec<String>, Vec<Option<RowSet>>) = self.filters(sources)?.into_iter().unzip();
         let vectors = self.read_vectors();
         let admitted = |filter: &Option<RowSet>| filter.as_ref().map_or(vectors.len(), RowSet::len);
         let mut measured = Vec::new();
-        for (kind, queries) in [("pictures", &pictures), (kind, &texts)] {
+        for (kind, queries) in [("pictures", &images), (kind, &texts)] {
             let recalls = vectors.recall(queries, &filters, K)?;
             for ((name, filter), recall) in names.iter().zip(&filters).zip(recalls) {
                 let (low, high) = recall.interval();
@@ -137,7 +138,7 @@ impl Space {
         }
         Ok(RecallStatus {
             k: K,
-            picture_queries: pictures.len(),
+            image_queries: images.len(),
             text_queries: texts.len(),
             measured,
         })

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_kept_is_read_and_what_cannot_be_read_is_as_bundled() {
+    fn unreadable_tag_options_fall_back_to_bundled() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(read(folder.path()), TagOptions::default());
         let options = TagOptions {

@@ -186,18 +186,18 @@ impl Space {
         };
         let wanted = images.iter().zip(&known).filter(|(_, tags)| stale(tags));
         let wanted: Vec<ImageId> = wanted.map(|(image, _)| *image).collect();
-        let pictures: Vec<(ImageId, Embedding)> = {
+        let embedded: Vec<(ImageId, Embedding)> = {
             let vectors = self.read_vectors();
             let vector = |image: &ImageId| Some((*image, vectors.vector(image)?));
             wanted.iter().filter_map(vector).collect()
         };
         report.unchanged += (images.len() - wanted.len()) as u64;
-        report.skipped += (wanted.len() - pictures.len()) as u64;
-        report.tagged += pictures.len() as u64;
-        if pictures.is_empty() {
+        report.skipped += (wanted.len() - embedded.len()) as u64;
+        report.tagged += embedded.len() as u64;
+        if embedded.is_empty() {
             return Ok(());
         }
-        self.catalog.put_tags(&tagger.tag(&pictures))?;
+        self.catalog.put_tags(&tagger.tag(&embedded))?;
         // Cached results of filters by tag are out of date.
         self.filter_cache.clear();
         Ok(())
@@ -312,11 +312,11 @@ impl TagOptions {
 }
 
 impl Tagger {
-    fn tag(&self, pictures: &[(ImageId, Embedding)]) -> Vec<(ImageId, ImageTags)> {
-        par_chunks(pictures, |chunk| self.tag_chunk(chunk)).concat()
+    fn tag(&self, images: &[(ImageId, Embedding)]) -> Vec<(ImageId, ImageTags)> {
+        par_chunks(images, |chunk| self.tag_chunk(chunk)).concat()
     }
 
-    fn tag_chunk(&self, pictures: &[(ImageId, Embedding)]) -> Vec<(ImageId, ImageTags)> {
+    fn tag_chunk(&self, images: &[(ImageId, Embedding)]) -> Vec<(ImageId, ImageTags)> {
         let tagged = |(image, vector): &(ImageId, Embedding)| {
             let tags = ImageTags {
                 fingerprint: self.fingerprint,
@@ -324,11 +324,11 @@ impl Tagger {
             };
             (*image, tags)
         };
-        pictures.iter().map(tagged).collect()
+        images.iter().map(tagged).collect()
     }
 
-    fn tags(&self, picture: &Embedding) -> Vec<Tag> {
-        choose(&self.judge, &self.vectors, picture, &self.rule)
+    fn tags(&self, image: &Embedding) -> Vec<Tag> {
+        choose(&self.judge, &self.vectors, image, &self.rule)
     }
 }
 
@@ -351,7 +351,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stored_options_read_back_and_damage_gives_defaults() {
+    fn options_read_back_damage_gives_defaults() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(TagOptions::read(folder.path()), TagOptions::default());
         let options = TagOptions {

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn written_vectors_read_back_and_damage_is_detected() {
+    fn vectors_read_back_damage_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vectors.bin");
         let at = |model: &str, texts: &[&str]| VectorCache::new(path.clone(), &space(model), texts, 2);

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn signs_follow_the_codes() {
+    fn signs_follow_codes() {
         let vectors = samples(3, 400);
         let mut codes = Codes::new(400);
         codes.set(0, vectors[0].1.as_slice());

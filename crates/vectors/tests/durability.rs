@@ -141,7 +141,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_open_or_fail_and_damage_is_reported(
+    fn any_bytes_open_or_report_damage(
         flips in prop::collection::vec((any::<prop::sample::Index>(), 1_u8..), 0..6),
         rows_only in any::<bool>(),
         cut in prop::option::of(any::<prop::sample::Index>()),

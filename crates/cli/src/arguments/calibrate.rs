@@ -46,7 +46,8 @@ pub(crate) enum QueryKind {
     /// Words
     Text,
     /// Another picture
-    Picture,
+    #[value(name = "picture")]
+    Image,
 }
 
 impl QueryKind {
@@ -54,7 +55,7 @@ impl QueryKind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
-            Self::Picture => "picture",
+            Self::Image => "picture",
         }
     }
 }
@@ -63,7 +64,7 @@ impl From<QueryKind> for eidetic_confidence::QueryKind {
     fn from(kind: QueryKind) -> Self {
         match kind {
             QueryKind::Text => Self::Text,
-            QueryKind::Picture => Self::Picture,
+            QueryKind::Image => Self::Picture,
         }
     }
 }

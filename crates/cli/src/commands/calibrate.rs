@@ -54,7 +54,7 @@ fn calibrate(global: &Global, arguments: &Calibrate, file: &Path) -> Result<Outc
     for failed in &scored.failed {
         eprintln!(
             "eidetic: line {}: {}: {}",
-            failed.line, failed.picture, failed.reason
+            failed.line, failed.image, failed.reason
         );
     }
     let keep = if arguments.dry_run {
@@ -174,7 +174,7 @@ fn write_report(library: &Library, calibrations: &[&Calibrated], file: &Path) ->
         space: library.active().id().to_string(),
         calibrations: calibrations.to_vec(),
         events: &library.active().calibration_history()?.events,
-        image: &|image, path| library.calibration_picture(image, path),
+        image: &|image, path| library.calibration_image(image, path),
     };
     write(file, &report.html())
 }

@@ -109,7 +109,7 @@ fn precisions(status: &Status) -> String {
 fn recall_table(recall: &RecallStatus) -> String {
     let mut lines = vec![format!(
         "recall   of the {} nearest, over {} image queries and {} text or mixed queries, with 95% intervals",
-        recall.k, recall.picture_queries, recall.text_queries
+        recall.k, recall.image_queries, recall.text_queries
     )];
     lines.extend(recall.measured.iter().map(|entry| {
         format!(

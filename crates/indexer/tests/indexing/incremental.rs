@@ -27,7 +27,7 @@ fn unchanged_files_are_not_read_again() {
 }
 
 #[test]
-fn changed_file_is_embedded_and_old_image_removed() {
+fn changed_file_is_embedded_old_image_removed() {
     each_world(|world| {
         world.put("a.bmp", 1, 0);
         world.index();

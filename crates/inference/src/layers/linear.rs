@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn every_format_computes_the_product() {
+    fn every_format_computes_product() {
         let exact = run(&linear(LinearFormat::F32, usize::MAX), 1, 9, EpilogueOp::Store);
         for (format, tolerance) in [
             (LinearFormat::AsInFile, 1e-6),

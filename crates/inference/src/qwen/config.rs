@@ -67,7 +67,7 @@ pub struct VisionConfig {
     pub merge: usize,
     /// Side of the square grid of learned positions, where there is one.
     pub positions: Option<usize>,
-    /// The layers after which a picture is also handed to the decoder's first layers.
+    /// The layers after which an image is also handed to the decoder's first layers.
     pub deep: Vec<usize>,
     pub names: &'static VisionNames,
 }

@@ -20,7 +20,7 @@ pub enum Family {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content<'a> {
     /// An image of the library or of a query.
-    Picture,
+    Image,
     /// A text query.
     Text(&'a str),
     /// A query of a text and an image together.
@@ -29,7 +29,7 @@ pub enum Content<'a> {
 
 /// The placeholder token for one group of an image's patches.
 pub const IMAGE_TOKEN: &str = "<|image_pad|>";
-const PICTURE: &str = "<|vision_start|><|image_pad|><|vision_end|>";
+const IMAGE: &str = "<|vision_start|><|image_pad|><|vision_end|>";
 
 impl Family {
     /// The family that `model_type` of `config.json` names.
@@ -44,14 +44,14 @@ impl Family {
 
     /// What the model reads, its special tokens written out.
     pub fn prompt(self, content: Content<'_>) -> String {
-        let (text, picture) = match content {
-            Content::Picture => ("", PICTURE),
+        let (text, image) = match content {
+            Content::Image => ("", IMAGE),
             Content::Text(text) => (text, ""),
-            Content::Fused(text) => (text, PICTURE),
+            Content::Fused(text) => (text, IMAGE),
         };
         let instruction = self.instruction(content);
         // The reference of Qwen3-VL-Embedding puts a word where nothing is.
-        let nothing = if self == Self::Qwen3Vl && text.is_empty() && picture.is_empty() {
+        let nothing = if self == Self::Qwen3Vl && text.is_empty() && image.is_empty() {
             "NULL"
         } else {
             ""
@@ -59,16 +59,16 @@ impl Family {
         // That of GME writes the last token out; the tokenizer of Qwen3-VL-Embedding adds it.
         let end = if self == Self::Gme { "<|endoftext|>" } else { "" };
         format!(
-            "<|im_start|>system\n{instruction}<|im_end|>\n<|im_start|>user\n{picture}{text}{nothing}<|im_end|>\n\
+            "<|im_start|>system\n{instruction}<|im_end|>\n<|im_start|>user\n{image}{text}{nothing}<|im_end|>\n\
              <|im_start|>assistant\n{end}"
         )
     }
 
     const fn instruction(self, content: Content<'_>) -> &'static str {
         match (self, content) {
-            (Self::Qwen3Vl, Content::Picture) => "Represent the user's input.",
+            (Self::Qwen3Vl, Content::Image) => "Represent the user's input.",
             (Self::Qwen3Vl, _) => "Retrieve images or text relevant to the user's query.",
-            (_, Content::Picture) => "You are a helpful assistant.",
+            (_, Content::Image) => "You are a helpful assistant.",
             (_, _) => "Find an image that matches the given text.",
         }
     }
@@ -83,7 +83,7 @@ impl Family {
         }
     }
 
-    /// How pictures are resized.
+    /// How images are resized.
     pub const fn resize(self) -> DynamicResize {
         match self {
             Self::Qwen3Vl => DynamicResize {
@@ -125,8 +125,8 @@ impl Family {
         Ok(axes)
     }
 
-    /// Whether a picture's tokens have positions in two dimensions.
-    pub const fn places_pictures(self) -> bool {
+    /// Whether an image's tokens have positions in two dimensions.
+    pub const fn has_image_positions(self) -> bool {
         matches!(self, Self::Qwen3Vl)
     }
 
@@ -151,7 +151,7 @@ mod tests {
              <|im_start|>assistant\n<|endoftext|>"
         );
         assert_eq!(
-            Family::Gme.prompt(Content::Picture),
+            Family::Gme.prompt(Content::Image),
             "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|><|image_pad|>\
              <|vision_end|><|im_end|>\n<|im_start|>assistant\n<|endoftext|>"
         );

@@ -19,7 +19,7 @@ use crate::layers::weights::Weights;
 
 /// θ of both towers' rotary positions.
 const THETA: f32 = 10_000.0;
-/// Frames of a patch: a picture is seen as two equal ones.
+/// Frames of a patch: an image is seen as two equal ones.
 const FRAMES: usize = 2;
 
 /// All parts of a vision tower.

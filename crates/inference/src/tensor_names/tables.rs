@@ -29,7 +29,7 @@ pub const SIGLIP: [Table; 2] = [
     ),
 ];
 
-/// transformers' SigLIP 2 for pictures of any shape, beside [`SIGLIP`].
+/// transformers' SigLIP 2 for images of any shape, beside [`SIGLIP`].
 pub const NAFLEX: Table = table(
     "vision_model.embeddings.patch_embedding.",
     "vision_model.embeddings.patch_embedding.",
@@ -112,7 +112,7 @@ pub const OPEN_CLIP_MATRIX: Table = table(
 /// OpenCLIP's text projection where it has a bias.
 pub const OPEN_CLIP_LINEAR: Table = table("text_projection.", "text_projection.", &[("*", "*", Whole)]);
 
-/// OpenCLIP's picture tower.
+/// OpenCLIP's image tower.
 pub const OPEN_CLIP_VISION: [Table; 2] = [
     table(
         "",
@@ -145,7 +145,7 @@ pub const OPEN_CLIP_VISION: [Table; 2] = [
     ),
 ];
 
-/// timm's SigLIP picture tower inside OpenCLIP's model.
+/// timm's SigLIP image tower inside OpenCLIP's model.
 pub const TIMM_SIGLIP: [Table; 3] = [
     table(
         "vision_model.",

@@ -120,11 +120,11 @@ impl Vision {
         }
     }
 
-    fn forward(&self, pictures: &[Pixels]) -> EngineResult<Tensor> {
+    fn forward(&self, images: &[Pixels]) -> EngineResult<Tensor> {
         match self {
-            Self::Transformer(tower) => tower.forward(pictures),
-            Self::Convolutional(tower) => tower.forward(pictures),
-            Self::FastVit(tower) => tower.forward(pictures),
+            Self::Transformer(tower) => tower.forward(images),
+            Self::Convolutional(tower) => tower.forward(images),
+            Self::FastVit(tower) => tower.forward(images),
         }
     }
 }

@@ -17,9 +17,9 @@ use serde_json::Value;
 use crate::error::LoadError;
 use crate::tensor_names::Names;
 
-/// Largest side of pictures that a model may read.
+/// Largest side of images that a model may read.
 const LARGEST_SIDE: usize = 4096;
-/// The same for pictures of any shape.
+/// The same for images of any shape.
 const LARGEST_PATCH: usize = 128;
 const MOST_PATCHES: usize = 4096;
 /// Most tokens that a text may have.
@@ -38,10 +38,10 @@ pub struct ModelConfig {
     pub family: Family,
 }
 
-/// How the scores of texts and pictures were compared in training.
+/// How the scores of texts and images were compared in training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Training {
-    /// Each picture chose among texts: CLIP.
+    /// Each image chose among texts: CLIP.
     Softmax,
     /// Each pair was judged alone: SigLIP, whose file holds a bias beside the scale.
     Sigmoid,
@@ -54,9 +54,9 @@ pub enum Family {
     Clip,
     /// transformers' Chinese-CLIP.
     ChineseClip,
-    /// transformers' SigLIP, and SigLIP 2 of fixed picture size.
+    /// transformers' SigLIP, and SigLIP 2 of fixed image size.
     Siglip,
-    /// transformers' SigLIP 2 for pictures of any shape.
+    /// transformers' SigLIP 2 for images of any shape.
     Naflex,
     /// OpenCLIP, with these texts.
     OpenClip(OpenClipTexts),
@@ -150,10 +150,10 @@ pub struct VitConfig {
     pub patch: usize,
     /// Positions along a side of the square that the file's table of positions was made for.
     pub table: TableSide,
-    /// How positions are found for other pictures.
+    /// How positions are found for other images.
     pub resampling: Resampling,
     pub kind: VitKind,
-    pub pictures: PictureShape,
+    pub images: ImageShape,
 }
 
 /// How large the file's table of positions is.
@@ -165,9 +165,9 @@ pub enum TableSide {
     Usually(usize),
 }
 
-/// What pictures a model reads.
+/// What images a model reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PictureShape {
+pub enum ImageShape {
     /// Squares of this many pixels a side.
     Square(usize),
     /// Any shape of at most this many patches.
@@ -258,20 +258,20 @@ impl ModelConfig {
         Ok((config.checked()?, preprocess))
     }
 
-    /// Takes the size of the pictures that the processor gives, which the model must be able to read.
-    pub fn fit_pictures(&mut self, height: usize, width: usize) -> Result<(), LoadError> {
+    /// Takes the size of the images that the processor gives, which the model must be able to read.
+    pub fn fit_images(&mut self, height: usize, width: usize) -> Result<(), LoadError> {
         match &mut self.vision {
-            VisionConfig::Transformer(vit) => vit.fit_pictures(height, width),
+            VisionConfig::Transformer(vit) => vit.fit_images(height, width),
             VisionConfig::Convolutional(tower) => same_size(tower.side, height, width),
             VisionConfig::FastVit(tower) => same_size(tower.side, height, width),
         }
     }
 
-    /// Takes the patches that the processor makes of pictures of any shape.
+    /// Takes the patches that the processor makes of images of any shape.
     pub fn fit_patches(&mut self, side: usize, most: usize) -> Result<(), LoadError> {
         match &mut self.vision {
             VisionConfig::Transformer(vit) if vit.patch == side => {
-                vit.pictures = PictureShape::Patches(most);
+                vit.images = ImageShape::Patches(most);
                 vit.check()
             }
             _ => Err(LoadError::Config(format!(
@@ -305,20 +305,20 @@ impl ModelConfig {
 
 impl VitConfig {
     fn check(&self) -> Result<(), LoadError> {
-        match self.pictures {
-            PictureShape::Square(side) => cut(side, self.patch).map(|_| ()),
-            PictureShape::Patches(most) if (1..=MOST_PATCHES).contains(&most) => {
+        match self.images {
+            ImageShape::Square(side) => cut(side, self.patch).map(|_| ()),
+            ImageShape::Patches(most) if (1..=MOST_PATCHES).contains(&most) => {
                 cut(LARGEST_PATCH, self.patch).map(|_| ())
             }
-            PictureShape::Patches(most) => Err(LoadError::Config(format!(
+            ImageShape::Patches(most) => Err(LoadError::Config(format!(
                 "pictures of {most} patches are none, or too large"
             ))),
         }
     }
 
-    /// Pictures may have another size than the table of positions, as long as they are square.
-    fn fit_pictures(&mut self, height: usize, width: usize) -> Result<(), LoadError> {
-        if let PictureShape::Square(side) = &mut self.pictures {
+    /// Images may have another size than the table of positions, as long as they are square.
+    fn fit_images(&mut self, height: usize, width: usize) -> Result<(), LoadError> {
+        if let ImageShape::Square(side) = &mut self.images {
             if height != width {
                 return same_size(*side, height, width);
             }
@@ -328,11 +328,11 @@ impl VitConfig {
         Ok(())
     }
 
-    /// Patches of a picture, at most.
+    /// Patches of an image, at most.
     pub const fn most_patches(&self) -> usize {
-        match self.pictures {
-            PictureShape::Square(side) => (side / self.patch) * (side / self.patch),
-            PictureShape::Patches(most) => most,
+        match self.images {
+            ImageShape::Square(side) => (side / self.patch) * (side / self.patch),
+            ImageShape::Patches(most) => most,
         }
     }
 

@@ -92,15 +92,15 @@ impl Vision {
         })
     }
 
-    /// Rows that the pictures count for when batches are cut.
-    fn rows(&self, pictures: &[Pixels]) -> usize {
+    /// Rows that the images count for when batches are cut.
+    fn rows(&self, images: &[Pixels]) -> usize {
         match self {
-            Self::Transformer(tower) => tower.rows(pictures),
-            Self::Convolutional(_) | Self::FastVit(_) => pictures.len() * self.longest(),
+            Self::Transformer(tower) => tower.rows(images),
+            Self::Convolutional(_) | Self::FastVit(_) => images.len() * self.longest(),
         }
     }
 
-    /// Rows that a picture counts for, at most.
+    /// Rows that an image counts for, at most.
     fn longest(&self) -> usize {
         match self {
             Self::Transformer(tower) => tower.longest(),
@@ -109,11 +109,11 @@ impl Vision {
         }
     }
 
-    fn forward(&self, pictures: &[Pixels], workspace: &mut Workspace) -> Vec<Vec<f32>> {
+    fn forward(&self, images: &[Pixels], workspace: &mut Workspace) -> Vec<Vec<f32>> {
         match self {
-            Self::Transformer(tower) => tower.forward(pictures, workspace),
-            Self::Convolutional(tower) => tower.forward(pictures, workspace),
-            Self::FastVit(tower) => tower.forward(pictures, workspace),
+            Self::Transformer(tower) => tower.forward(images, workspace),
+            Self::Convolutional(tower) => tower.forward(images, workspace),
+            Self::FastVit(tower) => tower.forward(images, workspace),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::two_tower::cpu::CpuTowers;
 use crate::two_tower::tokenizer;
 use eidetic_hub::{Layout, ModelFiles};
 
-/// A model of two towers, one for texts and one for pictures (CLIP and its kin), its picture processor and its tokenizer.
+/// A model of two towers, one for texts and one for images (CLIP and its kin), its image processor and its tokenizer.
 pub struct ClipEncoder {
     space: SpaceId,
     preprocessor: Preprocessor,
@@ -147,7 +147,7 @@ fn configuration(files: &ModelFiles) -> Result<(ModelConfig, Preprocessor), Load
 /// Sets the model's image sizes by its processor.
 fn set_image_size(config: &mut ModelConfig, preprocessor: &Preprocessor) -> Result<(), LoadError> {
     match (preprocessor.output_size(), preprocessor.patches()) {
-        (Some((height, width)), _) => config.fit_pictures(height, width),
+        (Some((height, width)), _) => config.fit_images(height, width),
         (None, Some((side, most))) => config.fit_patches(side, most),
         (None, None) => Ok(()),
     }

@@ -219,7 +219,7 @@ impl<T: IntoValues> Reader<'_, T> {
         })
     }
 
-    /// A block of MobileOne: the sum of a convolution, one of a single pixel where the kernel is larger, and the picture
+    /// A block of MobileOne: the sum of a convolution, one of a single pixel where the kernel is larger, and the image
     /// itself where its shape allows, each normed.
     fn branches(&mut self, name: &str, shape: ConvolutionShape) -> Result<FusedConv, LoadError> {
         if let Some(whole) = self.whole(&format!("{name}.reparam_conv"), shape)? {

@@ -1,4 +1,4 @@
-//! How a picture is cut into the patches that a vision transformer reads.
+//! How an image is cut into the patches that a vision transformer reads.
 
 use eidetic_encoder::Pixels;
 
@@ -12,14 +12,14 @@ pub struct Patches {
 }
 
 impl Patches {
-    /// Rows and columns of a picture's patches.
-    pub const fn grid(self, picture: &Pixels) -> Grid {
-        (picture.height / self.side, picture.width / self.side)
+    /// Rows and columns of an image's patches.
+    pub const fn grid(self, image: &Pixels) -> Grid {
+        (image.height / self.side, image.width / self.side)
     }
 
-    /// Patches of a picture.
-    pub const fn count(self, picture: &Pixels) -> usize {
-        let (rows, columns) = self.grid(picture);
+    /// Patches of an image.
+    pub const fn count(self, image: &Pixels) -> usize {
+        let (rows, columns) = self.grid(image);
         rows * columns
     }
 
@@ -29,13 +29,13 @@ impl Patches {
     }
 
     /// Writes one patch to `out`: its three planes, each row by row.
-    pub fn unfold(self, picture: &Pixels, patch: usize, out: &mut [f32]) {
-        let columns = picture.width / self.side;
+    pub fn unfold(self, image: &Pixels, patch: usize, out: &mut [f32]) {
+        let columns = image.width / self.side;
         let (top, left) = (patch / columns * self.side, patch % columns * self.side);
-        let planes = picture.values.chunks_exact(picture.height * picture.width);
+        let planes = image.values.chunks_exact(image.height * image.width);
         for (plane, out) in planes.zip(out.chunks_exact_mut(self.side * self.side)) {
             for (row, out) in out.chunks_exact_mut(self.side).enumerate() {
-                let start = (top + row) * picture.width + left;
+                let start = (top + row) * image.width + left;
                 out.copy_from_slice(&plane[start..start + self.side]);
             }
         }

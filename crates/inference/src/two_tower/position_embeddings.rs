@@ -36,7 +36,7 @@ impl Positions {
         }
     }
 
-    /// Rows × columns × width for pictures of that many patches.
+    /// Rows × columns × width for images of that many patches.
     pub fn of(&self, grid: Grid) -> Arc<[f32]> {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(positions) = found.get(&grid) {

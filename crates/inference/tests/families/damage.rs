@@ -193,7 +193,7 @@ fn mismatched_tensor_has_shapes_of_file() {
 }
 
 #[test]
-fn truncated_weights_are_refused() {
+fn truncated_weights_are_rejected() {
     for (name, file) in [
         ("siglip2", "model.safetensors"),
         ("chinese-clip", "model.safetensors"),

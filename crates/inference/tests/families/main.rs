@@ -62,7 +62,7 @@ fn texts(folder: &Path) -> Vec<String> {
     serde_json::from_value(json(&file)).expect("a list of texts")
 }
 
-fn pictures() -> Vec<RgbImage> {
+fn images() -> Vec<RgbImage> {
     let path = |number| golden().join(format!("clip/pictures/{number:02}.png"));
     let read = |number| image::open(path(number)).expect("a golden picture").to_rgb8();
     (0..10).map(read).collect()
@@ -105,17 +105,17 @@ fn errors(folder: &Path, engine: Engine) -> [f64; 2] {
     let what = format!("{} {engine:?}", folder.display());
     let got = encoder.encode_texts(&texts).expect("texts");
     let of_texts = assert_agree(&format!("{what} texts"), &got, &expected(folder, "texts"));
-    let got = encoder.encode_images(&pictures()).expect("pictures");
-    let of_pictures = assert_agree(&format!("{what} pictures"), &got, &expected(folder, "images"));
-    [of_texts, of_pictures]
+    let got = encoder.encode_images(&images()).expect("pictures");
+    let of_images = assert_agree(&format!("{what} pictures"), &got, &expected(folder, "images"));
+    [of_texts, of_images]
 }
 
 #[test]
 fn texts_and_images_match_reference() {
     for name in FAMILIES {
         for engine in EXACT {
-            let [texts, pictures] = errors(&family(name), engine);
-            println!("{name} {engine:?}: {texts:.1e} in texts, {pictures:.1e} in pictures");
+            let [texts, images] = errors(&family(name), engine);
+            println!("{name} {engine:?}: {texts:.1e} in texts, {images:.1e} in pictures");
         }
     }
 }
@@ -130,9 +130,9 @@ fn full_size_models_match_reference() {
     let mut compared = 0;
     for model in models.filter(|entry| entry.path().is_dir()) {
         for engine in EXACT {
-            let [texts, pictures] = errors(&model.path(), engine);
+            let [texts, images] = errors(&model.path(), engine);
             let name = model.file_name();
-            println!("{name:?} {engine:?}: {texts:.1e} in texts, {pictures:.1e} in pictures");
+            println!("{name:?} {engine:?}: {texts:.1e} in texts, {images:.1e} in pictures");
         }
         compared += 1;
     }
@@ -147,7 +147,7 @@ fn lowest_cosine_to_f32(name: &str, engine: Engine) -> f64 {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let embed = |encoder: &dyn Encoder| {
         let mut all = encoder.encode_texts(&texts).expect("embeddings");
-        all.extend(encoder.encode_images(&pictures()).expect("embeddings"));
+        all.extend(encoder.encode_images(&images()).expect("embeddings"));
         all
     };
     let mut worst = 1.0_f64;
@@ -183,13 +183,13 @@ fn batch_equals_single_items() {
         let encoder = open(name, Engine::default());
         let texts = texts(&family(name));
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let pictures = pictures();
+        let images = images();
         let together = encoder.encode_texts(&texts).unwrap();
         let alone = texts
             .iter()
             .map(|text| encoder.encode_texts(&[text]).unwrap().remove(0));
-        let seen = encoder.encode_images(&pictures).unwrap();
-        let seen_alone = pictures
+        let seen = encoder.encode_images(&images).unwrap();
+        let seen_alone = images
             .iter()
             .map(|p| encoder.encode_images(std::slice::from_ref(p)).unwrap().remove(0));
         for (alone, together) in alone.chain(seen_alone).zip(together.iter().chain(&seen)) {

@@ -91,7 +91,7 @@ fn mismatched_tensors_are_named() {
 }
 
 #[test]
-fn truncated_weights_are_refused() {
+fn truncated_weights_are_rejected() {
     let folder = copy("gme");
     let path = folder.path().join("model-00001-of-00003.safetensors");
     let bytes = fs::read(&path).unwrap();

@@ -14,7 +14,7 @@ use image::RgbImage;
 use serde_json::Value;
 
 const MODELS: [&str; 3] = ["gme", "gme-half", "qwen3"];
-/// Numbers of the texts and pictures that are embedded together.
+/// Numbers of the texts and images that are embedded together.
 const FUSED: [(usize, usize); 4] = [(0, 1), (4, 5), (5, 8), (7, 4)];
 
 fn golden() -> PathBuf {
@@ -59,7 +59,7 @@ fn texts() -> Vec<String> {
     serde_json::from_value(json(golden().join("texts.json"))).expect("a list of texts")
 }
 
-fn pictures() -> Vec<RgbImage> {
+fn images() -> Vec<RgbImage> {
     let drawn = RgbImage::from_fn(2000, 1400, |x, y| {
         image::Rgb([(x / 7 * 5) as u8, (y / 3 * 11) as u8, (x + y) as u8])
     });
@@ -125,17 +125,17 @@ fn texts_match_references() {
 #[test]
 fn images_match_references() {
     for name in MODELS {
-        let got = golden_model(name).encode_images(&pictures()).unwrap();
+        let got = golden_model(name).encode_images(&images()).unwrap();
         assert_agree(&format!("{name} pictures"), &got, &expected(name)["images"]);
     }
 }
 
 #[test]
 fn texts_with_images_match_references() {
-    let (texts, pictures) = (texts(), pictures());
+    let (texts, images) = (texts(), images());
     for name in MODELS {
         let model = golden_model(name);
-        let pixels = FUSED.map(|(_, picture)| model.preprocess(&pictures[picture]));
+        let pixels = FUSED.map(|(_, image)| model.preprocess(&images[image]));
         let parts: Vec<(&str, &Pixels)> = FUSED
             .iter()
             .zip(&pixels)
@@ -154,11 +154,8 @@ fn preprocessed_images_match_references() {
     for name in MODELS {
         let model = golden_model(name);
         let patch = if name == "qwen3" { 16 } else { 14 };
-        for (picture, expected) in pictures()
-            .iter()
-            .zip(expected(name)["pixels"].as_array().unwrap())
-        {
-            let pixels = model.preprocess(picture);
+        for (image, expected) in images().iter().zip(expected(name)["pixels"].as_array().unwrap()) {
+            let pixels = model.preprocess(image);
             assert_eq!(expected["height"], pixels.height, "{name}");
             assert_eq!(expected["width"], pixels.width, "{name}");
             let step = expected["step"].as_u64().unwrap() as usize;
@@ -296,8 +293,8 @@ fn bf16_keeps_direction() {
     let folder = golden().join("gme");
     let rounded = load(&folder, Engine::Cpu(Precision::Bf16)).unwrap();
     let texts = rounded.encode_texts(&as_strs(&texts())).unwrap();
-    let pictures = rounded.encode_images(&pictures()).unwrap();
-    for (what, got, key) in [("texts", texts, "texts"), ("pictures", pictures, "images")] {
+    let images = rounded.encode_images(&images()).unwrap();
+    for (what, got, key) in [("texts", texts, "texts"), ("pictures", images, "images")] {
         let (cosine, error) = agreement(&got, &rows(&expected("gme")[key]));
         eprintln!("bf16 of f32 weights, {what}: lowest cosine {cosine:.6}, greatest error {error:.1e}");
         assert!(cosine > 0.999 && cosine < 0.999_999_99, "{what}: {cosine}");
@@ -313,7 +310,7 @@ fn int8_cosine(name: &str) -> f64 {
     let mut worst = 1.0_f64;
     let vectors = |model: &dyn Encoder| {
         let mut all = model.encode_texts(&as_strs(&texts())).expect("embeddings");
-        all.extend(model.encode_images(&pictures()).expect("embeddings"));
+        all.extend(model.encode_images(&images()).expect("embeddings"));
         all
     };
     for (exact, int8) in vectors(exact.as_ref()).iter().zip(&vectors(int8.as_ref())) {

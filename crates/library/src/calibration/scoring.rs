@@ -37,7 +37,7 @@ pub struct ScoredPairs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedImage {
     /// Its path or id, as in the pair.
-    pub picture: String,
+    pub image: String,
     /// Number of the first line with it.
     pub line: usize,
     /// Why it could not be read.
@@ -170,7 +170,7 @@ impl Space {
 
 impl Library {
     /// A small image of a calibration, for a report; `None` where neither the library nor its former path has it.
-    pub fn calibration_picture(&self, image: &ImageId, path: &str) -> Option<RgbImage> {
+    pub fn calibration_image(&self, image: &ImageId, path: &str) -> Option<RgbImage> {
         if let Ok(jpeg) = self.thumbnail(image) {
             return decode(&jpeg, &DecodeLimits::default())
                 .ok()
@@ -248,7 +248,7 @@ fn failures(kind: QueryKind, pairs: &[LabelledPair], images: &PairImages) -> Vec
     let failed = |name: &&str| {
         let reason = images.get(name)?.as_ref().err()?;
         Some(FailedImage {
-            picture: (*name).to_owned(),
+            image: (*name).to_owned(),
             line: line(name),
             reason: reason.clone(),
         })

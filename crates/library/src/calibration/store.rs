@@ -39,7 +39,8 @@ pub struct CurrentVersions {
     /// Of text queries.
     pub text: Option<u32>,
     /// Of image queries.
-    pub picture: Option<u32>,
+    #[serde(rename = "picture")]
+    pub image: Option<u32>,
 }
 
 /// A change of the current calibration of a kind.
@@ -91,14 +92,14 @@ impl CurrentVersions {
     pub const fn of(&self, kind: QueryKind) -> Option<u32> {
         match kind {
             QueryKind::Text => self.text,
-            QueryKind::Picture => self.picture,
+            QueryKind::Picture => self.image,
         }
     }
 
     fn set(&mut self, kind: QueryKind, version: Option<u32>) {
         match kind {
             QueryKind::Text => self.text = version,
-            QueryKind::Picture => self.picture = version,
+            QueryKind::Picture => self.image = version,
         }
     }
 }
@@ -279,7 +280,7 @@ mod tests {
         history.undo(QueryKind::Text, 9).unwrap();
         assert_eq!(number(&history), Some(1));
         history.undo(QueryKind::Text, 10).unwrap();
-        assert_eq!((number(&history), history.current.picture), (None, Some(2)));
+        assert_eq!((number(&history), history.current.image), (None, Some(2)));
         assert!(history.undo(QueryKind::Text, 11).is_err());
         let moved: Vec<_> = history
             .events

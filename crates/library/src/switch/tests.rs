@@ -26,13 +26,13 @@ mod damage;
 struct Place(TempDir);
 
 impl Place {
-    /// A folder of `pictures` images, indexed with the encoder `old`.
-    fn new(pictures: u32) -> (Self, Library) {
+    /// A folder of `images` images, indexed with the encoder `old`.
+    fn new(images: u32) -> (Self, Library) {
         let place = Self(tempfile::tempdir().unwrap());
         fs::create_dir(place.photos()).unwrap();
-        (0..pictures).for_each(|n| place.put(n));
+        (0..images).for_each(|n| place.put(n));
         let library = place.open("old");
-        assert_eq!(index(&library, &place).indexed, u64::from(pictures));
+        assert_eq!(index(&library, &place).indexed, u64::from(images));
         (place, library)
     }
 
@@ -50,8 +50,8 @@ impl Place {
 
     fn put(&self, number: u32) {
         let bytes = number.wrapping_mul(2_654_435_761).to_le_bytes();
-        let picture = RgbImage::from_pixel(8, 8, Rgb([bytes[1], bytes[2], bytes[3]]));
-        picture.save(self.photo(number)).unwrap();
+        let image = RgbImage::from_pixel(8, 8, Rgb([bytes[1], bytes[2], bytes[3]]));
+        image.save(self.photo(number)).unwrap();
     }
 
     fn id(&self, number: u32) -> ImageId {
@@ -126,7 +126,7 @@ fn found(space: &Space) -> BTreeSet<ImageId> {
 }
 
 #[test]
-fn switch_embeds_all_images_and_keeps_previous_space() {
+fn switch_embeds_all_images_keeps_previous_space() {
     let (place, library) = Place::new(30);
     let before = library.active();
     let report = switch(&library, "newer", PreviousSpace::Keep);
@@ -205,7 +205,7 @@ fn active_space_stays_usable_during_switch() {
 }
 
 #[test]
-fn kept_space_drops_deleted_and_backfills_new_images() {
+fn kept_space_drops_deleted_backfills_new_images() {
     let (place, library) = Place::new(20);
     switch(&library, "newer", PreviousSpace::Keep);
     let old = space(&library, "old");

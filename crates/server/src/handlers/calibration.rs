@@ -45,7 +45,7 @@ pub(crate) async fn get_calibration_report(state: Data<AppState>) -> Result<Http
             space: library.active().id().to_string(),
             calibrations: current.into_iter().flatten().collect(),
             events: &history.events,
-            image: &|image, path| library.calibration_picture(image, path),
+            image: &|image, path| library.calibration_image(image, path),
         };
         Ok(report.html())
     };

@@ -101,7 +101,8 @@ pub(crate) struct RecallStatusDocument {
     /// Number of neighbors.
     k: u64,
     /// Queries that are stored vectors.
-    picture_queries: u64,
+    #[schema(rename = "picture_queries")]
+    image_queries: u64,
     /// Queries that are texts, or else mixtures of two stored vectors.
     text_queries: u64,
     /// One entry for each filter and kind of query.

@@ -46,7 +46,7 @@ impl FeedbackParams {
         let image = image_id(&self.image)?;
         let subject = match (self.text, self.like) {
             (Some(text), None) => Subject::Text(bounded_text("text", text)?),
-            (None, Some(like)) => Subject::Picture(image_id(&like)?),
+            (None, Some(like)) => Subject::Image(image_id(&like)?),
             _ => {
                 return Err(Problem::invalid(
                     "expected either text or like: what the image was found by",

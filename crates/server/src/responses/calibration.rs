@@ -204,7 +204,7 @@ impl From<&CalibrationEvent> for CalibrationHistoryEntry {
 impl From<&FailedImage> for FailedFile {
     fn from(failed: &FailedImage) -> Self {
         Self {
-            path: failed.picture.clone(),
+            path: failed.image.clone(),
             reason: failed.reason.clone(),
         }
     }

@@ -102,7 +102,7 @@ async fn repeated_tagging_skips_unchanged_images() {
 }
 
 #[actix_web::test]
-async fn cancelled_run_is_reported_too_many_tags_refused() {
+async fn cancelled_run_reported_too_many_tags_refused() {
     let server = TestServer::new();
     let cancel = CancelToken::default();
     cancel.cancel();

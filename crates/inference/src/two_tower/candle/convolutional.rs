@@ -1,4 +1,4 @@
-//! The convolutional picture tower, as tools/golden/convolutional.py has it.
+//! The convolutional image tower, as tools/golden/convolutional.py has it.
 
 use candle_core::{Device, Result as EngineResult, Tensor};
 use eidetic_encoder::Pixels;
@@ -9,7 +9,7 @@ use crate::error::LoadError;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{ConvolutionalConfig, Projection as Kind};
 
-/// The picture tower (`vision_model.*` and `visual_projection`).
+/// The image tower (`vision_model.*` and `visual_projection`).
 pub struct ConvolutionalTower {
     stem: Convolution,
     blocks: Vec<Block>,
@@ -84,15 +84,15 @@ impl ConvolutionalTower {
         })
     }
 
-    /// Rows that a picture counts for when batches are cut.
+    /// Rows that an image counts for when batches are cut.
     #[expect(clippy::unused_self, reason = "every tower has it")]
     pub const fn length(&self) -> usize {
         128
     }
 
-    /// Embeddings before scaling to unit length, pictures × dimension. All pictures have the model's size.
-    pub fn forward(&self, pictures: &[Pixels]) -> EngineResult<Tensor> {
-        let mut values = self.activated(&self.stem.forward(&planes(pictures, &self.device)?)?)?;
+    /// Embeddings before scaling to unit length, images × dimension. All images have the model's size.
+    pub fn forward(&self, images: &[Pixels]) -> EngineResult<Tensor> {
+        let mut values = self.activated(&self.stem.forward(&planes(images, &self.device)?)?)?;
         for block in &self.blocks {
             let inner = self.activated(&block.first.forward(&values)?)?;
             let inner = block.second.forward(&inner)?;
@@ -120,9 +120,9 @@ impl Convolution {
     }
 }
 
-/// Pictures × 3 × rows × columns. All pictures have the same size.
-pub(super) fn planes(pictures: &[Pixels], device: &Device) -> EngineResult<Tensor> {
-    let (height, width) = pictures.first().map_or((0, 0), |p| (p.height, p.width));
-    let values: Vec<f32> = pictures.iter().flat_map(|p| p.values.iter().copied()).collect();
-    Tensor::from_vec(values, (pictures.len(), 3, height, width), device)
+/// Images × 3 × rows × columns. All images have the same size.
+pub(super) fn planes(images: &[Pixels], device: &Device) -> EngineResult<Tensor> {
+    let (height, width) = images.first().map_or((0, 0), |p| (p.height, p.width));
+    let values: Vec<f32> = images.iter().flat_map(|p| p.values.iter().copied()).collect();
+    Tensor::from_vec(values, (images.len(), 3, height, width), device)
 }

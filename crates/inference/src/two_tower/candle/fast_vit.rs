@@ -1,4 +1,4 @@
-//! The FastViT picture tower, convolution by convolution.
+//! The FastViT image tower, convolution by convolution.
 
 use candle_core::{D, Device, Result as EngineResult, Tensor};
 use candle_nn::ops::{sigmoid, softmax_last_dim};
@@ -21,7 +21,7 @@ impl IntoValues for Tensor {
     }
 }
 
-/// The picture tower (`visual.trunk.*` of OpenCLIP's layout).
+/// The image tower (`visual.trunk.*` of OpenCLIP's layout).
 pub struct FastVitTower {
     weights: FastVitWeights,
     projection: Projection,
@@ -44,15 +44,15 @@ impl FastVitTower {
         })
     }
 
-    /// Rows that a picture counts for when batches are cut.
+    /// Rows that an image counts for when batches are cut.
     #[expect(clippy::unused_self, reason = "every tower has it")]
     pub const fn length(&self) -> usize {
         256
     }
 
-    /// Embeddings before scaling to unit length, pictures × dimension. All pictures have the model's size.
-    pub fn forward(&self, pictures: &[Pixels]) -> EngineResult<Tensor> {
-        let mut map = planes(pictures, &self.device)?;
+    /// Embeddings before scaling to unit length, images × dimension. All images have the model's size.
+    pub fn forward(&self, images: &[Pixels]) -> EngineResult<Tensor> {
+        let mut map = planes(images, &self.device)?;
         for convolution in &self.weights.stem {
             map = convolve(&map, convolution)?.gelu_erf()?;
         }
@@ -95,13 +95,13 @@ fn forward_block(map: &Tensor, block: &BlockWeights) -> EngineResult<Tensor> {
     convolve(&inner, &block.fc2)? + map
 }
 
-/// Attention among all positions of a picture.
+/// Attention among all positions of an image.
 fn attend(map: &Tensor, attention: &AttentionWeights) -> EngineResult<Tensor> {
-    let (pictures, channels, rows, columns) = map.dims4()?;
+    let (images, channels, rows, columns) = map.dims4()?;
     let (head, positions) = (FastVitConfig::HEAD, rows * columns);
     let split = |fused: &FusedConv| {
         convolve(map, fused)?
-            .reshape((pictures, channels / head, head, positions))?
+            .reshape((images, channels / head, head, positions))?
             .transpose(2, 3)?
             .contiguous()
     };
@@ -111,7 +111,7 @@ fn attend(map: &Tensor, attention: &AttentionWeights) -> EngineResult<Tensor> {
     let mixed = softmax_last_dim(&logits)?
         .matmul(&values)?
         .transpose(2, 3)?
-        .reshape((pictures, channels, rows, columns))?;
+        .reshape((images, channels, rows, columns))?;
     convolve(&mixed, &attention.output)
 }
 

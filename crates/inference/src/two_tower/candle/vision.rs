@@ -1,4 +1,4 @@
-//! The picture tower: patches, the transformer, one vector a picture.
+//! The image tower: patches, the transformer, one vector per image.
 
 use candle_core::{Device, Result as EngineResult, Tensor};
 use eidetic_encoder::Pixels;
@@ -11,7 +11,7 @@ use crate::two_tower::config::{self, FirstNorm, VitConfig, VitKind, VitPooling};
 use crate::two_tower::patches::Patches;
 use crate::two_tower::position_embeddings::{Grid, Positions, table_side};
 
-/// The picture tower (`vision_model.*` and `visual_projection`).
+/// The image tower (`vision_model.*` and `visual_projection`).
 pub struct VisionTower {
     /// Values of a patch × width.
     patches: Tensor,
@@ -76,23 +76,23 @@ impl VisionTower {
         self.most + usize::from(self.class.is_some())
     }
 
-    /// Embeddings before scaling to unit length, pictures × dimension. All pictures have the same size.
-    pub fn forward(&self, pictures: &[Pixels]) -> EngineResult<Tensor> {
-        let Some(first) = pictures.first() else {
+    /// Embeddings before scaling to unit length, images × dimension. All images have the same size.
+    pub fn forward(&self, images: &[Pixels]) -> EngineResult<Tensor> {
+        let Some(first) = images.first() else {
             return Tensor::zeros((0, 0), candle_core::DType::F32, &self.device);
         };
         let grid = self.cut.grid(first);
         let batch = Batch {
-            sequences: pictures.len(),
+            sequences: images.len(),
             length: grid.0 * grid.1 + usize::from(self.class.is_some()),
         };
-        let mut hidden = self.embed(pictures, grid)?;
+        let mut hidden = self.embed(images, grid)?;
         if let Some(norm) = &self.before {
             hidden = norm.forward(&hidden)?;
         }
         match &self.ending {
             Ending::Class(VitPooling::Class, projection) => {
-                let rows: Vec<u32> = (0..pictures.len()).map(|i| (i * batch.length) as u32).collect();
+                let rows: Vec<u32> = (0..images.len()).map(|i| (i * batch.length) as u32).collect();
                 let rows = Tensor::new(rows, &self.device)?;
                 let pooled = self.transformer.forward(hidden, batch, None, &rows)?;
                 projection.forward(self.after.forward(&pooled)?)
@@ -108,7 +108,7 @@ impl VisionTower {
         }
     }
 
-    /// The mean of each picture's patches.
+    /// The mean of each image's patches.
     fn mean(&self, pooling: VitPooling, hidden: &Tensor, batch: Batch) -> EngineResult<Tensor> {
         let mean = |rows: &Tensor| {
             let rows = rows.reshape((batch.sequences, batch.length, rows.dim(1)?))?;
@@ -123,23 +123,23 @@ impl VisionTower {
 
     /// Class tokens and patches with their positions, one row each. The convolution of the reference does not overlap,
     /// so it is one product with the patches laid out as rows.
-    fn embed(&self, pictures: &[Pixels], grid: Grid) -> EngineResult<Tensor> {
+    fn embed(&self, images: &[Pixels], grid: Grid) -> EngineResult<Tensor> {
         let (count, size, width) = (grid.0 * grid.1, self.cut.size(), self.patches.dim(1)?);
-        let mut values = vec![0.0; pictures.len() * count * size];
+        let mut values = vec![0.0; images.len() * count * size];
         for (number, out) in values.chunks_exact_mut(size).enumerate() {
-            self.cut.unfold(&pictures[number / count], number % count, out);
+            self.cut.unfold(&images[number / count], number % count, out);
         }
         let mut patches =
-            Tensor::from_vec(values, (pictures.len() * count, size), &self.device)?.matmul(&self.patches)?;
+            Tensor::from_vec(values, (images.len() * count, size), &self.device)?.matmul(&self.patches)?;
         if let Some(bias) = &self.patch_bias {
             patches = patches.broadcast_add(bias)?;
         }
         let positions = Tensor::from_slice(&self.positions.of(grid), (count, width), &self.device)?;
         let mut rows = patches
-            .reshape((pictures.len(), count, width))?
+            .reshape((images.len(), count, width))?
             .broadcast_add(&positions)?;
         if let Some(class) = &self.class {
-            let class = class.broadcast_as((pictures.len(), 1, width))?;
+            let class = class.broadcast_as((images.len(), 1, width))?;
             rows = Tensor::cat(&[&class, &rows], 1)?;
         }
         rows.flatten_to(1)

@@ -8,10 +8,10 @@ use crate::error::LoadError;
 /// Each stage halves the side: more than these leave nothing.
 const MOST_STAGES: usize = 8;
 
-/// Sizes of a convolutional picture tower; see tools/builtin-model/README.md.
+/// Sizes of a convolutional image tower; see tools/builtin-model/README.md.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConvolutionalConfig {
-    /// Side in pixels of the square pictures that it reads.
+    /// Side in pixels of the square images that it reads.
     pub side: usize,
     /// Channels of the stem.
     pub stem: usize,

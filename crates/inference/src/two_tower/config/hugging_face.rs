@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    ConvolutionalConfig, Family, FirstNorm, ModelConfig, Norms, Padding, PictureShape, Pooling, Projection,
+    ConvolutionalConfig, Family, FirstNorm, ImageShape, ModelConfig, Norms, Padding, Pooling, Projection,
     Resampling, TableSide, TextConfig, TextKind, TowerConfig, Training, VisionConfig, VitConfig, VitKind,
     VitPooling, activation, cut, invalid,
 };
@@ -91,7 +91,7 @@ fn siglip(raw: Raw) -> Result<ModelConfig, LoadError> {
         patch,
         resampling: Resampling::Cubic,
         kind: VitKind::Siglip,
-        pictures: PictureShape::Square(side),
+        images: ImageShape::Square(side),
         tower,
     };
     let text = siglip_text(&part(raw.text_config)?)?;
@@ -111,7 +111,7 @@ fn naflex(raw: Raw) -> Result<ModelConfig, LoadError> {
         patch: vision.patch(16)?,
         resampling: Resampling::LinearAntialiased,
         kind: VitKind::Siglip,
-        pictures: PictureShape::Patches(most),
+        images: ImageShape::Patches(most),
         tower,
     };
     let text = siglip_text(&part(raw.text_config)?)?;
@@ -163,7 +163,7 @@ fn clip_vision(vision: &RawVision) -> Result<VisionConfig, LoadError> {
             norm: FirstNorm::Present,
             pooling: VitPooling::Class,
         },
-        pictures: PictureShape::Square(side),
+        images: ImageShape::Square(side),
     }))
 }
 
@@ -252,7 +252,7 @@ struct RawVision {
     stage_depths: Vec<usize>,
 }
 
-/// What a picture tower is made of. transformers knows the first alone and does not name it.
+/// What an image tower is made of. transformers knows the first alone and does not name it.
 #[derive(Default, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum TowerKind {
@@ -401,7 +401,7 @@ mod tests {
         assert_eq!(chinese.text.tower.norms, Norms::After);
         assert_eq!((chinese.text.vocabulary, chinese.text.longest), (30522, 512));
         let naflex = config(r#"{"model_type":"siglip2"}"#);
-        assert_eq!(vit(&naflex).pictures, PictureShape::Patches(256));
+        assert_eq!(vit(&naflex).images, ImageShape::Patches(256));
     }
 
     #[test]

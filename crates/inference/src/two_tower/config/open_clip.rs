@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Cleaning, Family, FirstNorm, ModelConfig, Norms, OpenClipTexts, OpenClipTokenizer, Padding, PictureShape,
+    Cleaning, Family, FirstNorm, ImageShape, ModelConfig, Norms, OpenClipTexts, OpenClipTokenizer, Padding,
     Pooling, Projection, Resampling, TableSide, TextConfig, TextKind, TowerConfig, Training, VisionConfig,
     VitConfig, VitKind, VitPooling, cut, invalid, timm,
 };
@@ -29,7 +29,7 @@ const HARMLESS: [&str; 12] = [
     "timm_model_pretrained",
     "timm_proj_bias",
 ];
-const OF_TEXTS: [&str; 16] = [
+const TEXT_KEYS: [&str; 16] = [
     "act_kwargs",
     "context_length",
     "eos_id",
@@ -48,7 +48,7 @@ const OF_TEXTS: [&str; 16] = [
     // Said to be for all models, read for none.
     "final_ln_after_pool",
 ];
-const OF_PICTURES: [&str; 14] = [
+const VISION_KEYS: [&str; 14] = [
     "act_kwargs",
     "final_ln_after_pool",
     "head_width",
@@ -65,13 +65,13 @@ const OF_PICTURES: [&str; 14] = [
     "width",
 ];
 
-/// Reads a parsed `open_clip_config.json`; also gives its `preprocess_cfg`, with the model's own picture size where it
+/// Reads a parsed `open_clip_config.json`; also gives its `preprocess_cfg`, with the model's own image size where it
 /// has none.
 pub fn read(value: Value) -> Result<(ModelConfig, Value), LoadError> {
     let raw = Raw::deserialize(value).map_err(invalid)?;
     let model = raw.model_cfg;
-    check_keys("text_cfg", &model.text_cfg, &OF_TEXTS)?;
-    check_keys("vision_cfg", &model.vision_cfg, &OF_PICTURES)?;
+    check_keys("text_cfg", &model.text_cfg, &TEXT_KEYS)?;
+    check_keys("vision_cfg", &model.vision_cfg, &VISION_KEYS)?;
     let text = RawText::deserialize(&model.text_cfg).map_err(invalid)?;
     let vision = RawVision::deserialize(&model.vision_cfg).map_err(invalid)?;
     let mut preprocess = raw.preprocess_cfg.unwrap_or_else(|| json!({}));
@@ -286,7 +286,7 @@ impl RawVision {
             table: TableSide::Usually(cut(side, patch)?),
             resampling: Resampling::CubicAntialiased,
             kind: VitKind::Clip { norm, pooling },
-            pictures: PictureShape::Square(side),
+            images: ImageShape::Square(side),
         })
     }
 

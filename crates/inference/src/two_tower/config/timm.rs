@@ -3,7 +3,7 @@
 use eidetic_kernels::matrix::Activation;
 
 use super::{
-    LARGEST_SIDE, Norms, PictureShape, Resampling, TableSide, TowerConfig, VisionConfig, VitConfig, VitKind,
+    ImageShape, LARGEST_SIDE, Norms, Resampling, TableSide, TowerConfig, VisionConfig, VitConfig, VitKind,
     cut,
 };
 use crate::error::LoadError;
@@ -13,10 +13,10 @@ const STAGES: usize = 4;
 /// What stem and stages divide a side by.
 const SHRINKS: usize = 32;
 
-/// Sizes of a FastViT picture tower (MobileCLIP's image encoders), after timm's `fastvit.py`.
+/// Sizes of a FastViT image tower (MobileCLIP's image encoders), after timm's `fastvit.py`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FastVitConfig {
-    /// Side in pixels of the square pictures that it reads.
+    /// Side in pixels of the square images that it reads.
     pub side: usize,
     pub stages: [Stage; STAGES],
 }
@@ -50,7 +50,7 @@ impl FastVitConfig {
     pub const LAST_WIDENING: usize = 2;
 }
 
-/// The tower that timm calls `name`, for pictures of `side` pixels.
+/// The tower that timm calls `name`, for images of `side` pixels.
 pub fn tower(name: &str, side: usize) -> Result<VisionConfig, LoadError> {
     if let Some((channels, blocks)) = fast_vit(name) {
         return fast_vit_config(side, channels, blocks).map(VisionConfig::FastVit);
@@ -62,7 +62,7 @@ pub fn tower(name: &str, side: usize) -> Result<VisionConfig, LoadError> {
             patch,
             resampling: Resampling::CubicAntialiased,
             kind: VitKind::Siglip,
-            pictures: PictureShape::Square(side),
+            images: ImageShape::Square(side),
         })),
         None => Err(LoadError::Config(format!(
             "timm's picture tower {name:?} is not known; those of SigLIP (vit_*_siglip_*) and of MobileCLIP S0, S1 and S2 \

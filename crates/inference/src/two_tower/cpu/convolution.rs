@@ -12,7 +12,7 @@ use crate::layers::weights::Weights;
 /// Numbers of unfolded neighbourhoods at a time: they stay in a core's own cache until they were multiplied.
 const UNFOLDED: usize = 1 << 16;
 
-/// A convolution over square maps, whose rows are positions (pictures × rows × columns) and hold all channels. One row or
+/// A convolution over square maps, whose rows are positions (images × rows × columns) and hold all channels. One row or
 /// column of zeros pads a map where the kernel is 3 wide.
 pub struct Convolution {
     linear: Linear,
@@ -69,8 +69,8 @@ impl Convolution {
         op: EpilogueOp,
         out: &mut Matrix,
     ) {
-        let (pictures, out_side) = (map.count() / (side * side), side / self.shape.stride);
-        let positions = pictures * out_side * out_side;
+        let (images, out_side) = (map.count() / (side * side), side / self.shape.stride);
+        let positions = images * out_side * out_side;
         out.reshape(positions, self.shape.outputs);
         let width = self.linear.inputs();
         let at_once = self.at_once();
@@ -97,20 +97,20 @@ impl Convolution {
     fn unfold(&self, map: &Matrix, side: usize, position: usize, out: &mut [f32]) {
         let Shape { kernel, stride, .. } = self.shape;
         let out_side = side / stride;
-        let (picture, y, x) = (
+        let (image, y, x) = (
             position / (out_side * out_side),
             position / out_side % out_side * stride,
             position % out_side * stride,
         );
         if kernel == 1 {
-            out.copy_from_slice(map.row((picture * side + y) * side + x));
+            out.copy_from_slice(map.row((image * side + y) * side + x));
             return;
         }
         let line = 3 * self.shape.inputs;
         for (row, out) in out.chunks_exact_mut(line).enumerate() {
             // One above, one below: `y + row - 1` without going below zero.
             match (y + row).checked_sub(1).filter(|&y| y < side) {
-                Some(y) => self.unfold_line(map, (picture * side + y) * side, side, x, out),
+                Some(y) => self.unfold_line(map, (image * side + y) * side, side, x, out),
                 None => out.fill(0.0),
             }
         }

@@ -1,4 +1,4 @@
-//! The convolutional picture tower: a stem, stages of residual blocks, a head, and the mean over the picture.
+//! The convolutional image tower: a stem, stages of residual blocks, a head, and the mean over the image.
 
 use eidetic_encoder::Pixels;
 use eidetic_kernels::matrix::{Activation, EpilogueOp};
@@ -12,7 +12,7 @@ use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{ConvolutionalConfig, Projection as Kind};
 
-/// The picture tower (`vision_model.*` and `visual_projection`); see tools/builtin-model/README.md.
+/// The image tower (`vision_model.*` and `visual_projection`); see tools/builtin-model/README.md.
 pub struct ConvolutionalTower {
     side: usize,
     stem: Convolution,
@@ -62,15 +62,15 @@ impl ConvolutionalTower {
         })
     }
 
-    /// Rows that a picture counts for when batches are cut: some pictures together keep the late stages' products, which
+    /// Rows that an image counts for when batches are cut: some images together keep the late stages' products, which
     /// have few positions and most weights, from being bound by memory.
     #[expect(clippy::unused_self, reason = "every tower has it")]
     pub const fn length(&self) -> usize {
         64
     }
 
-    /// Embeddings before scaling to unit length. All pictures have the model's size.
-    pub fn forward(&self, pictures: &[Pixels], workspace: &mut Workspace) -> Vec<Vec<f32>> {
+    /// Embeddings before scaling to unit length. All images have the model's size.
+    pub fn forward(&self, images: &[Pixels], workspace: &mut Workspace) -> Vec<Vec<f32>> {
         let w = workspace;
         let mut scratch = Scratch {
             kernel: w.kernel,
@@ -78,7 +78,7 @@ impl ConvolutionalTower {
             products: &mut w.products,
         };
         let activated = EpilogueOp::Activate(self.activation);
-        channels_last(pictures, &mut w.maps.inner);
+        channels_last(images, &mut w.maps.inner);
         self.stem.apply(
             &w.maps.inner,
             self.side,
@@ -97,7 +97,7 @@ impl ConvolutionalTower {
         };
         self.head
             .apply(&w.maps.current, side, &mut scratch, activated, &mut w.maps.inner);
-        means(&w.maps.inner, pictures.len(), &mut w.pooled);
+        means(&w.maps.inner, images.len(), &mut w.pooled);
         self.projection
             .forward(w.kernel, &w.pooled, &mut w.products, &mut w.attended)
     }
@@ -162,13 +162,11 @@ const fn shape(inputs: usize, outputs: usize, kernel: usize, stride: usize) -> S
 }
 
 /// Planes to positions with three channels each.
-pub(super) fn channels_last(pictures: &[Pixels], out: &mut Matrix) {
-    let size = pictures
-        .first()
-        .map_or(0, |picture| picture.height * picture.width);
-    out.reshape(pictures.len() * size, 3);
-    for (number, picture) in pictures.iter().enumerate() {
-        for (channel, plane) in picture.values.chunks_exact(size).enumerate() {
+pub(super) fn channels_last(images: &[Pixels], out: &mut Matrix) {
+    let size = images.first().map_or(0, |image| image.height * image.width);
+    out.reshape(images.len() * size, 3);
+    for (number, image) in images.iter().enumerate() {
+        for (channel, plane) in image.values.chunks_exact(size).enumerate() {
             for (place, value) in plane.iter().enumerate() {
                 out.row_mut(number * size + place)[channel] = *value;
             }
@@ -179,11 +177,11 @@ pub(super) fn channels_last(pictures: &[Pixels], out: &mut Matrix) {
 /// The mean of each two by two positions.
 fn halved(map: &Matrix, side: usize, out: &mut Matrix) {
     let half = side / 2;
-    let pictures = map.count() / (side * side);
-    out.reshape(pictures * half * half, map.width());
+    let images = map.count() / (side * side);
+    out.reshape(images * half * half, map.width());
     for place in 0..out.count() {
         let (line, x) = (place / half, place % half);
-        // Lines of all pictures follow each other, and each picture has an even number of them.
+        // Lines of all images follow each other, and each image has an even number of them.
         let upper = 2 * line * side + 2 * x;
         let corners = [upper, upper + 1, upper + side, upper + side + 1].map(|row| map.row(row));
         for (channel, value) in out.row_mut(place).iter_mut().enumerate() {
@@ -192,11 +190,11 @@ fn halved(map: &Matrix, side: usize, out: &mut Matrix) {
     }
 }
 
-/// The mean over each picture's positions.
-fn means(map: &Matrix, pictures: usize, out: &mut Matrix) {
-    let positions = map.count() / pictures.max(1);
-    out.reshape(pictures, map.width());
-    for picture in 0..pictures {
-        out.set_mean(picture, map, picture * positions..(picture + 1) * positions);
+/// The mean over each image's positions.
+fn means(map: &Matrix, images: usize, out: &mut Matrix) {
+    let positions = map.count() / images.max(1);
+    out.reshape(images, map.width());
+    for image in 0..images {
+        out.set_mean(image, map, image * positions..(image + 1) * positions);
     }
 }

@@ -1,4 +1,4 @@
-//! Convolutions of single channels over the maps of several pictures.
+//! Convolutions of single channels over the maps of several images.
 
 use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{Depthwise, FeatureMap};
@@ -23,14 +23,14 @@ impl ChannelConvolution {
 
     /// Convolves maps of `side` × `side` positions into `out` and gives their new side.
     pub fn apply(&self, kernel: Kernel, map: &Matrix, side: usize, out: &mut Matrix) -> usize {
-        let (pictures, out_side) = (map.count() / (side * side), self.0.side(side));
-        out.reshape(pictures * out_side * out_side, self.0.outputs());
-        for picture in 0..pictures {
+        let (images, out_side) = (map.count() / (side * side), self.0.side(side));
+        out.reshape(images * out_side * out_side, self.0.outputs());
+        for image in 0..images {
             let map = FeatureMap {
-                values: map.span(picture * side * side, side * side),
+                values: map.span(image * side * side, side * side),
                 side,
             };
-            let out = out.span_mut(picture * out_side * out_side, out_side * out_side);
+            let out = out.span_mut(image * out_side * out_side, out_side * out_side);
             kernel.depthwise(map, &self.0, out);
         }
         out_side

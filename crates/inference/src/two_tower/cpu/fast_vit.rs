@@ -1,4 +1,4 @@
-//! The FastViT picture tower: convolutions of single channels, products between them, attention in the last stage.
+//! The FastViT image tower: convolutions of single channels, products between them, attention in the last stage.
 
 use eidetic_encoder::Pixels;
 use eidetic_kernels::matrix::{self, Activation, EpilogueOp, Heads, Mask};
@@ -22,7 +22,7 @@ use crate::two_tower::fused_conv::FusedConv;
 const POSITIONS: usize = 256;
 const GELU: Activation = Activation::Gelu;
 
-/// The picture tower (`visual.trunk.*` of OpenCLIP's layout).
+/// The image tower (`visual.trunk.*` of OpenCLIP's layout).
 pub struct FastVitTower {
     side: usize,
     stem: Convolution,
@@ -96,32 +96,31 @@ impl FastVitTower {
         })
     }
 
-    /// Rows that a picture counts for when batches are cut.
+    /// Rows that an image counts for when batches are cut.
     #[expect(clippy::unused_self, reason = "every tower has it")]
     pub const fn length(&self) -> usize {
         256
     }
 
-    /// Embeddings before scaling to unit length. All pictures have the model's size.
-    pub fn forward(&self, pictures: &[Pixels], workspace: &mut Workspace) -> Vec<Vec<f32>> {
+    /// Embeddings before scaling to unit length. All images have the model's size.
+    pub fn forward(&self, images: &[Pixels], workspace: &mut Workspace) -> Vec<Vec<f32>> {
         let w = workspace;
-        let mut side = self.enter(pictures, w);
+        let mut side = self.enter(images, w);
         for stage in &self.stages {
             side = stage.forward(side, w);
         }
         self.last
             .apply(w.kernel, &w.maps.current, side, &mut w.maps.inner);
-        self.last_excite
-            .apply(w.kernel, &mut w.maps.inner, pictures.len());
-        self.pool(pictures.len(), w);
+        self.last_excite.apply(w.kernel, &mut w.maps.inner, images.len());
+        self.pool(images.len(), w);
         self.projection
             .forward(w.kernel, &w.pooled, &mut w.products, &mut w.attended)
     }
 
     /// The stem: leaves the first maps in `current` and gives their side.
-    fn enter(&self, pictures: &[Pixels], w: &mut Workspace) -> usize {
+    fn enter(&self, images: &[Pixels], w: &mut Workspace) -> usize {
         let maps = &mut w.maps;
-        channels_last(pictures, &mut maps.inner);
+        channels_last(images, &mut maps.inner);
         let mut scratch = Scratch {
             kernel: w.kernel,
             columns: &mut maps.columns,
@@ -138,17 +137,17 @@ impl FastVitTower {
         side
     }
 
-    /// The mean of each picture's last map, in the order of the file.
-    fn pool(&self, pictures: usize, w: &mut Workspace) {
-        let positions = w.maps.inner.count() / pictures.max(1);
-        w.attended.reshape(pictures, self.last_places.len());
-        w.pooled.reshape(pictures, self.last_places.len());
-        for picture in 0..pictures {
-            let rows = picture * positions..(picture + 1) * positions;
-            w.attended.set_mean(picture, &w.maps.inner, rows);
-            let means = w.pooled.row_mut(picture).iter_mut().zip(&self.last_places);
+    /// The mean of each image's last map, in the order of the file.
+    fn pool(&self, images: usize, w: &mut Workspace) {
+        let positions = w.maps.inner.count() / images.max(1);
+        w.attended.reshape(images, self.last_places.len());
+        w.pooled.reshape(images, self.last_places.len());
+        for image in 0..images {
+            let rows = image * positions..(image + 1) * positions;
+            w.attended.set_mean(image, &w.maps.inner, rows);
+            let means = w.pooled.row_mut(image).iter_mut().zip(&self.last_places);
             for (mean, &place) in means {
-                *mean = w.attended.row(picture)[place];
+                *mean = w.attended.row(image)[place];
             }
         }
     }
@@ -197,12 +196,12 @@ impl Downsampling {
     }
 
     fn forward(&self, side: usize, w: &mut Workspace) -> usize {
-        let pictures = w.maps.current.count() / (side * side);
+        let images = w.maps.current.count() / (side * side);
         let side = self
             .large
             .apply(w.kernel, &w.maps.current, side, &mut w.maps.inner);
         match &self.excite {
-            Some(excite) => excite.apply(w.kernel, &mut w.maps.inner, pictures),
+            Some(excite) => excite.apply(w.kernel, &mut w.maps.inner, images),
             None => activate(w.kernel, &mut w.maps.inner),
         }
         replace_activated(&self.point, w);

@@ -8,7 +8,7 @@ use crate::layers::matrix::Matrix;
 use crate::two_tower::fastvit_weights::SqueezeExciteWeights;
 use crate::two_tower::fused_conv::FusedConv;
 
-/// The two layers; one row a picture is too little for packed products.
+/// The two layers; one row per image is too little for packed products.
 pub struct SqueezeExcite {
     fc1: Layer,
     fc2: Layer,
@@ -29,13 +29,13 @@ impl SqueezeExcite {
         }
     }
 
-    /// Scales the maps of `pictures` pictures, then applies gelu.
-    pub fn apply(&self, kernel: Kernel, map: &mut Matrix, pictures: usize) {
-        let positions = map.count() / pictures.max(1);
+    /// Scales the maps of `images` images, then applies gelu.
+    pub fn apply(&self, kernel: Kernel, map: &mut Matrix, images: usize) {
+        let positions = map.count() / images.max(1);
         let mut means = Matrix::default();
         means.reshape(1, map.width());
-        for picture in 0..pictures {
-            let rows = picture * positions..(picture + 1) * positions;
+        for image in 0..images {
+            let rows = image * positions..(image + 1) * positions;
             means.set_mean(0, map, rows.clone());
             let mut inner = self.fc1.forward(means.row(0));
             for x in &mut inner {

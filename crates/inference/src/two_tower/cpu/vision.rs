@@ -1,4 +1,4 @@
-//! The picture tower: patches, the transformer, one vector a picture.
+//! The image tower: patches, the transformer, one vector per image.
 
 use eidetic_encoder::Pixels;
 use eidetic_kernels::matrix::{EpilogueOp, Mask};
@@ -16,10 +16,10 @@ use crate::two_tower::config::{FirstNorm, Projection as Kind, VitConfig, VitKind
 use crate::two_tower::patches::Patches;
 use crate::two_tower::position_embeddings::{Positions, table_side};
 
-/// The picture tower (`vision_model.*` and `visual_projection`).
+/// The image tower (`vision_model.*` and `visual_projection`).
 pub struct VisionTower {
     patches: Patches,
-    /// Patches of a picture, at most.
+    /// Patches of an image, at most.
     most: usize,
     patch_embedding: Linear,
     /// The class token with its position, where there is one.
@@ -76,17 +76,17 @@ impl VisionTower {
     }
 
     /// Rows of all sequences together.
-    pub fn rows(&self, pictures: &[Pixels]) -> usize {
-        pictures.iter().map(|picture| self.length(picture)).sum()
+    pub fn rows(&self, images: &[Pixels]) -> usize {
+        images.iter().map(|image| self.length(image)).sum()
     }
 
-    /// Rows of the sequence of any picture, at most.
+    /// Rows of the sequence of any image, at most.
     pub fn longest(&self) -> usize {
         self.most + self.class_rows()
     }
 
-    fn length(&self, picture: &Pixels) -> usize {
-        self.patches.count(picture) + self.class_rows()
+    fn length(&self, image: &Pixels) -> usize {
+        self.patches.count(image) + self.class_rows()
     }
 
     fn class_rows(&self) -> usize {
@@ -94,10 +94,10 @@ impl VisionTower {
     }
 
     /// Embeddings before scaling to unit length.
-    pub fn forward(&self, pictures: &[Pixels], workspace: &mut Workspace) -> Vec<Vec<f32>> {
+    pub fn forward(&self, images: &[Pixels], workspace: &mut Workspace) -> Vec<Vec<f32>> {
         let w = workspace;
-        let sequences = self.sequences(pictures);
-        self.embed(pictures, &sequences, w);
+        let sequences = self.sequences(images);
+        self.embed(images, &sequences, w);
         if let Some(norm) = &self.before {
             norm.forward(w.kernel, &w.hidden, &mut w.normed);
             std::mem::swap(&mut w.hidden, &mut w.normed);
@@ -122,13 +122,13 @@ impl VisionTower {
         }
     }
 
-    /// One sequence a picture, its class token first.
-    fn sequences(&self, pictures: &[Pixels]) -> Vec<Sequence> {
+    /// One sequence per image, its class token first.
+    fn sequences(&self, images: &[Pixels]) -> Vec<Sequence> {
         let mut start = 0;
-        pictures
+        images
             .iter()
-            .map(|picture| {
-                let rows = start..start + self.length(picture);
+            .map(|image| {
+                let rows = start..start + self.length(image);
                 start = rows.end;
                 Sequence {
                     pooled: rows.start,
@@ -140,13 +140,13 @@ impl VisionTower {
 
     /// Class tokens and patches with their positions into `hidden`. The convolution of the reference does not overlap, so
     /// it is one product with the patches laid out as rows.
-    fn embed(&self, pictures: &[Pixels], sequences: &[Sequence], w: &mut Workspace) {
-        let counts = pictures.iter().map(|picture| self.patches.count(picture));
+    fn embed(&self, images: &[Pixels], sequences: &[Sequence], w: &mut Workspace) {
+        let counts = images.iter().map(|image| self.patches.count(image));
         w.inner.reshape(counts.sum(), self.patches.size());
         let mut row = 0;
-        for picture in pictures {
-            for patch in 0..self.patches.count(picture) {
-                self.patches.unfold(picture, patch, w.inner.row_mut(row));
+        for image in images {
+            for patch in 0..self.patches.count(image) {
+                self.patches.unfold(image, patch, w.inner.row_mut(row));
                 row += 1;
             }
         }
@@ -156,22 +156,15 @@ impl VisionTower {
         let rows = sequences.last().map_or(0, |sequence| sequence.rows.end);
         w.hidden.reshape(rows, self.width);
         let mut patch = 0;
-        for (picture, sequence) in pictures.iter().zip(sequences) {
-            self.place(picture, sequence, &w.attended, patch, &mut w.hidden);
-            patch += self.patches.count(picture);
+        for (image, sequence) in images.iter().zip(sequences) {
+            self.place(image, sequence, &w.attended, patch, &mut w.hidden);
+            patch += self.patches.count(image);
         }
     }
 
     /// Writes one sequence, whose patches begin at row `patch` of `embedded`.
-    fn place(
-        &self,
-        picture: &Pixels,
-        sequence: &Sequence,
-        embedded: &Matrix,
-        patch: usize,
-        out: &mut Matrix,
-    ) {
-        let positions = self.positions.of(self.patches.grid(picture));
+    fn place(&self, image: &Pixels, sequence: &Sequence, embedded: &Matrix, patch: usize, out: &mut Matrix) {
+        let positions = self.positions.of(self.patches.grid(image));
         let first = sequence.rows.start + self.class_rows();
         if let Some(class) = &self.class {
             out.row_mut(sequence.rows.start).copy_from_slice(class);
@@ -184,7 +177,7 @@ impl VisionTower {
         }
     }
 
-    /// Leaves the mean of each picture's patches in `pooled`.
+    /// Leaves the mean of each image's patches in `pooled`.
     fn mean(&self, pooling: VitPooling, sequences: &[Sequence], w: &mut Workspace) {
         if pooling == VitPooling::MeanOfNormed {
             self.after.forward(w.kernel, &w.hidden, &mut w.normed);

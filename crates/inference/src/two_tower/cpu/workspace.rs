@@ -26,7 +26,7 @@ pub struct Workspace {
     pub maps: Maps,
 }
 
-/// What a convolutional tower needs: maps with a row for each position of each picture.
+/// What a convolutional tower needs: maps with a row for each position of each image.
 #[derive(Default)]
 pub struct Maps {
     pub current: Matrix,

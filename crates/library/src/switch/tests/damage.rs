@@ -85,7 +85,7 @@ fn damaged_inactive_space_leaves_active_space_usable() {
 }
 
 #[test]
-fn damaged_vector_is_repaired_in_its_space_only() {
+fn damaged_vector_is_repaired_in_one_space() {
     let (place, library) = Place::new(8);
     switch(&library, "newer", PreviousSpace::Keep);
     drop(library);
