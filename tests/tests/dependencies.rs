@@ -12,7 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("imaging", &["domain"]),
     ("encoder", &["domain", "kernels"]),
     ("hub", &[]),
-    ("inference", &["domain", "kernels", "encoder", "hub"]),
+    ("inference", &["domain", "kernels", "imaging", "encoder", "hub"]),
     ("vectors", &["domain", "atomic-file", "kernels"]),
     ("catalog", &["domain", "atomic-file"]),
     ("indexer", &["domain", "imaging", "encoder", "vectors", "catalog"]),

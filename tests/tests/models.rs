@@ -85,12 +85,12 @@ fn cached_model_has_path_others_show_download() {
 fn complete_model_is_pulled_and_used_offline() {
     let scenario = Scenario::new();
     let error = scenario.run(&["models", "pull", MODEL]).expect_code(3).stderr;
-    assert!(error.contains("could not be reached"), "{error}");
+    assert!(error.contains("cannot reach the Hugging Face Hub"), "{error}");
     let error = scenario
         .run(&["models", "pull", MODEL, "--offline"])
         .expect_code(3)
         .stderr;
-    assert!(error.contains("downloads are switched off"), "{error}");
+    assert!(error.contains("downloads are disabled"), "{error}");
     cached(&scenario);
     let pulled = scenario
         .run(&["models", "pull", MODEL, "--json"])

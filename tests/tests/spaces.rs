@@ -205,6 +205,57 @@ fn killed_switch_loses_nothing_and_resumes() {
     println!("{kills} kills, {done} images seen embedded before the last");
 }
 
+/// Searches until the switch has embedded some images; returns how many searches the old space answered.
+fn search_during_switch(address: &str, question: &Value, old: &Value) -> u32 {
+    let mut answered = 0;
+    loop {
+        let status = get(address, "/v1/status");
+        let answer = post(address, "/v1/search", question);
+        assert!(
+            answer["missing"] == 0 && answer["hits"].as_array().unwrap().len() == 800,
+            "{answer}"
+        );
+        if answer["space"] != *old {
+            return answered;
+        }
+        answered += 1;
+        if status["switch"]["done"].as_u64().is_some_and(|done| done > 20) {
+            return answered;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until another space than `old` is active.
+fn wait_for_switch(address: &str, old: &Value) {
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while get(address, "/v1/status")["space"] == *old {
+        assert!(Instant::now() < deadline, "{}", get(address, "/v1/status"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Switches back to the tiny model through the server, and drops the other space.
+fn switch_back(scenario: &Scenario, server: &Server, old: &Value) {
+    let back = scenario
+        .run(&["space", "switch", text(&tiny()), "--drop-old", "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (&back["embedded"], &back["dropped"]),
+        (&json!(0), &json!("builtin"))
+    );
+    assert_eq!(get(&server.address, "/v1/status")["space"], *old);
+    let refused = scenario.run(&["space", "drop", "builtin"]).expect_code(2);
+    assert!(refused.stderr.contains("unknown space"), "{refused:?}");
+    let again = post(
+        &server.address,
+        "/v1/model/switch",
+        &json!({"model": text(&tiny())}),
+    );
+    assert_eq!(ended(server, &again)["space_report"]["embedded"], 0);
+}
+
 #[test]
 fn server_answers_from_old_space_during_switch() {
     let scenario = Scenario::new();
@@ -218,23 +269,7 @@ fn server_answers_from_old_space_during_switch() {
     let question = json!({"text": "apple", "k": 1000});
     post(&server.address, "/v1/search", &question);
     let job = post(&server.address, "/v1/model/switch", &json!({"model": "builtin"}));
-    let mut answered = 0;
-    loop {
-        let stands = get(&server.address, "/v1/status");
-        let answer = post(&server.address, "/v1/search", &question);
-        assert!(
-            answer["missing"] == 0 && answer["hits"].as_array().unwrap().len() == 800,
-            "{answer}"
-        );
-        if answer["space"] != old {
-            break;
-        }
-        answered += 1;
-        if stands["switch"]["done"].as_u64().is_some_and(|done| done > 20) {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let answered = search_during_switch(&server.address, &question, &old);
     assert!(answered > 0, "the old space did not answer during the switch");
     let early = ureq::post(format!("{}/v1/model/switch", server.address))
         .config()
@@ -243,21 +278,13 @@ fn server_answers_from_old_space_during_switch() {
         .send_json(json!({"model": "builtin"}))
         .unwrap();
     assert_eq!(early.status(), 409);
-    // Killed in the middle, the server goes on when it starts again.
+    // Killed in the middle, the server resumes the switch when it starts again.
     drop(server);
     assert_eq!(status(&scenario)["space"], old);
     fs::write(folder.join("late.jpg"), fs::read(&gallery_images()[3]).unwrap()).unwrap();
     let _ = scenario.run(&["index"]).expect_code(0);
     let server = scenario.serve();
-    let deadline = Instant::now() + Duration::from_secs(300);
-    while get(&server.address, "/v1/status")["space"] == old {
-        assert!(
-            Instant::now() < deadline,
-            "{}",
-            get(&server.address, "/v1/status")
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for_switch(&server.address, &old);
     assert_eq!(job["job"], "1");
     assert_eq!(hits(&scenario, &[]), (801, 0));
     assert_eq!(hits(&scenario, &["--space", text(&tiny())]), (801, 0));
@@ -270,25 +297,7 @@ fn server_answers_from_old_space_during_switch() {
         (&kept["space"], kept["hits"].as_array().unwrap().len()),
         (&old, 801)
     );
-
-    // Through the server: back again, and the other one dropped.
-    let back = scenario
-        .run(&["space", "switch", text(&tiny()), "--drop-old", "--json"])
-        .expect_code(0)
-        .json();
-    assert_eq!(
-        (&back["embedded"], &back["dropped"]),
-        (&json!(0), &json!("builtin"))
-    );
-    assert_eq!(get(&server.address, "/v1/status")["space"], old);
-    let refused = scenario.run(&["space", "drop", "builtin"]).expect_code(2);
-    assert!(refused.stderr.contains("unknown space"), "{refused:?}");
-    let again = post(
-        &server.address,
-        "/v1/model/switch",
-        &json!({"model": text(&tiny())}),
-    );
-    assert_eq!(ended(&server, &again)["space_report"]["embedded"], 0);
+    switch_back(&scenario, &server, &old);
 }
 
 #[test]

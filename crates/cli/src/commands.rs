@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use eidetic_library::{Library, LibraryError, Loading, Owner};
+use eidetic_inference::Device;
+use eidetic_library::{Library, LibraryError, Owner};
 
 use crate::arguments::{Global, ModelOptions};
 use crate::failure::Failure;
@@ -76,7 +77,7 @@ pub(crate) fn reject_model_options(options: &ModelOptions) -> Result<(), Failure
 
 /// Rejects a device that a server, whose model is loaded already, cannot change to.
 pub(crate) fn reject_device(options: &ModelOptions) -> Result<(), Failure> {
-    if options.device == Loading::default().device {
+    if options.device == Device::default() {
         return Ok(());
     }
     Err(Failure::could_not_run(

@@ -5,24 +5,22 @@ use std::time::{Duration, Instant};
 use eidetic_encoder::{Encoder, TextModel};
 use eidetic_hub::{Modality, ModelRef};
 use eidetic_inference::{LoadError, LoadOptions, load_encoder, load_text_model, prepare};
-use eidetic_library::{DEFAULT_MODEL, LoadedModel, Loading, ModelSource};
+use eidetic_library::{DEFAULT_MODEL, LoadedModel, ModelSource};
 
 use crate::arguments::ModelOptions;
 use crate::failure::Failure;
 use crate::progress::DownloadBar;
 
 /// Loads models with the options of one command line, showing downloads on the terminal.
-pub(crate) struct ModelLoader<'a> {
-    options: &'a ModelOptions,
+pub(crate) struct ModelLoader {
     load: LoadOptions,
     progress: DownloadBar,
 }
 
-impl<'a> ModelLoader<'a> {
-    pub(crate) fn new(options: &'a ModelOptions) -> Self {
+impl ModelLoader {
+    pub(crate) fn new(options: &ModelOptions) -> Self {
         Self {
-            options,
-            load: Loading::from(options).load_options(options.precision()),
+            load: options.into(),
             progress: DownloadBar::default(),
         }
     }
@@ -51,9 +49,7 @@ impl<'a> ModelLoader<'a> {
         let source = model
             .cloned()
             .map_or(ModelSource::BestAvailable, ModelSource::Named);
-        let (precision, loading) = (self.options.precision(), self.options.into());
-        let loaded = LoadedModel::load(&source, precision, loading, &self.progress);
-        let loaded = loaded.map_err(anyhow::Error::from)?;
+        let loaded = LoadedModel::load(&source, &self.load, &self.progress).map_err(anyhow::Error::from)?;
         warn_of_fallback(loaded.fallback.as_ref());
         Ok(loaded.encoder)
     }

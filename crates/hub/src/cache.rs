@@ -1,4 +1,4 @@
-//! Models from the Hugging Face hub: from its cache on disk where they are there, else downloaded into it.
+//! Models of the Hugging Face Hub: read from its cache on disk, or downloaded into it.
 
 use std::borrow::Cow;
 use std::io::ErrorKind;
@@ -16,17 +16,17 @@ use crate::model_ref::is_repo_id;
 use crate::settings::{HubSettings, Network};
 use crate::{checksum, model_kind, safetensors_pr};
 
-/// Told about a download as it goes on, from the thread that opens the model.
+/// Receives the progress of downloads, in the thread that loads the model.
 pub trait DownloadProgress {
-    /// A file of so many bytes begins.
+    /// The download of a file of `bytes` bytes begins.
     fn begin(&self, file: &str, bytes: u64);
-    /// So many of its bytes are there from an earlier try that was cut off.
+    /// `bytes` bytes of it are on disk from an earlier download that was interrupted.
     fn resume(&self, bytes: u64) {
         self.advance(bytes);
     }
-    /// So many more bytes are there.
+    /// `bytes` more bytes arrived.
     fn advance(&self, bytes: u64);
-    /// The file that began last is complete.
+    /// The current file is complete.
     fn finish(&self);
 }
 
@@ -36,7 +36,7 @@ impl DownloadProgress for () {
     fn finish(&self) {}
 }
 
-/// A model of the hub, all of whose files are in one folder of the cache.
+/// A model of the Hub with all files in one folder of the cache.
 pub struct FetchedModel {
     pub folder: PathBuf,
     /// Its `model_type`, if it is a text-only model.
@@ -45,7 +45,7 @@ pub struct FetchedModel {
 
 /// Completes a model in the cache: downloads the files that are missing. With a complete cache no connection is made.
 ///
-/// With [`Modality::ImageText`] a text-only model is refused once its config is there, before its weights are fetched.
+/// With [`Modality::ImageText`] a text-only model is an error, reported before its weights are downloaded.
 pub fn fetch(
     model: &str,
     revision: Option<&str>,
@@ -73,7 +73,7 @@ pub fn fetch(
     }
 }
 
-/// Keeps anything but a repository id out of URLs and cache paths.
+/// Rejects anything but a repository id, which becomes part of URLs and paths.
 pub fn validate_repo_id(id: &str, revision: Option<&str>) -> Result<(), HubError> {
     if is_repo_id(id, revision) {
         return Ok(());
@@ -84,7 +84,7 @@ pub fn validate_repo_id(id: &str, revision: Option<&str>) -> Result<(), HubError
     })
 }
 
-/// One revision of a model of the hub.
+/// One revision of a model of the Hub.
 pub struct ModelRevision<'a> {
     model: &'a str,
     revision: Cow<'a, str>,
@@ -94,8 +94,8 @@ pub struct ModelRevision<'a> {
 }
 
 impl<'a> ModelRevision<'a> {
-    /// The revision that was asked for. Without one: `main`, or where that is not complete on disk the pull request
-    /// of the hub's converter that was taken before, or the one that the catalogue names for a model whose `main` has none.
+    /// The given revision. Without one: `main`; if that is not complete on disk, the pull request of the Hub's converter
+    /// that was used before, or the revision that `catalogue.toml` names for a model without safetensors in `main`.
     pub fn find(
         model: &'a str,
         revision: Option<&'a str>,
@@ -138,12 +138,12 @@ impl<'a> ModelRevision<'a> {
     }
 
     fn fetch(&self, wanted: Modality) -> Result<FetchedModel, HubError> {
-        // The files of one commit are in one folder. A model that is updated between two requests is complete the second time.
+        // All files of one commit are in one folder. A model that is updated between two requests is complete at the second try.
         match self.try_fetch(wanted)? {
             Some(fetched) => Ok(fetched),
             None => self
                 .try_fetch(wanted)?
-                .ok_or_else(|| self.refused("one commit", &"the model keeps changing; try again")),
+                .ok_or_else(|| self.download_failed("one commit", &"the model is being updated; try again")),
         }
     }
 
@@ -161,7 +161,7 @@ impl<'a> ModelRevision<'a> {
         Ok(folder.map(|folder| FetchedModel { folder, text_family }))
     }
 
-    /// All files of the model that are needed, if all are on disk.
+    /// All required files of the model. Errors: one is not on disk.
     pub fn files_on_disk(&self) -> Result<Vec<PathBuf>, HubError> {
         let cached = CachedOnly(self);
         match model_kind::text_family(&layout::config(&cached)?) {
@@ -170,17 +170,17 @@ impl<'a> ModelRevision<'a> {
         }
     }
 
-    /// Whether downloads are switched off.
+    /// Whether downloads are disabled.
     pub fn is_offline(&self) -> bool {
         self.settings.network == Network::Off
     }
 
-    /// Branch, tag or commit.
+    /// The branch, tag or commit.
     pub fn revision(&self) -> &str {
         &self.revision
     }
 
-    /// Where the cache keeps contents, complete ones and parts.
+    /// The cache's directory of contents, complete and partial.
     pub fn blobs(&self) -> PathBuf {
         self.cache_folder().join("blobs")
     }
@@ -189,7 +189,7 @@ impl<'a> ModelRevision<'a> {
         self.settings.cache.join(self.repo.folder_name())
     }
 
-    /// Where the cache holds the file, by the revision's name or, as other programs keep it, by its commit alone.
+    /// The file in the cache, by the name of the revision or, as other programs store it, by commit only.
     pub fn cached(&self, file: &str) -> Option<PathBuf> {
         let cache = Cache::new(self.settings.cache.clone()).repo(self.repo.clone());
         let by_commit = cache.pointer_path(&self.revision).join(file);
@@ -198,7 +198,7 @@ impl<'a> ModelRevision<'a> {
             .or_else(|| by_commit.exists().then_some(by_commit))
     }
 
-    /// Downloads one file; None where the hub says that the model has no such file.
+    /// Downloads one file; `None` if the model has no such file.
     fn download(&self, file: &str) -> Result<Option<PathBuf>, HubError> {
         if self.is_offline() {
             return Err(HubError::Offline {
@@ -206,14 +206,18 @@ impl<'a> ModelRevision<'a> {
                 file: file.to_owned(),
             });
         }
-        let api = self.connect().map_err(|error| self.refused(file, &error))?;
+        let api = self
+            .connect()
+            .map_err(|error| self.download_failed(file, &error))?;
         let download = Download {
             api,
             cache: Cache::new(self.settings.cache.clone()),
             repo: self.repo.clone(),
             file: file.to_owned(),
         };
-        let events = download.start().map_err(|error| self.refused(file, &error))?;
+        let events = download
+            .start()
+            .map_err(|error| self.download_failed(file, &error))?;
         self.follow(file, &events)
     }
 
@@ -228,7 +232,7 @@ impl<'a> ModelRevision<'a> {
                 Ok(DownloadEvent::Resume(bytes)) => self.progress.resume(bytes),
                 Ok(DownloadEvent::Advance(bytes)) => self.progress.advance(bytes),
                 Ok(DownloadEvent::TooMany) => {
-                    return Err(self.refused(file, &"more bytes arrived than announced; try again"));
+                    return Err(self.download_failed(file, &"more bytes arrived than announced; try again"));
                 }
                 Ok(DownloadEvent::Done(Ok(path))) => return self.complete(file, path, size).map(Some),
                 Ok(DownloadEvent::Done(Err(error))) => return self.explain(file, &error),
@@ -237,31 +241,31 @@ impl<'a> ModelRevision<'a> {
                     return Err(self.unreachable(&format!("no answer within {seconds} seconds")));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(self.refused(file, &"its answer could not be understood"));
+                    return Err(self.download_failed(file, &"unexpected response"));
                 }
             }
         }
     }
 
-    /// Checks that the bytes arrived as the hub announced them; others are taken out of the cache again.
+    /// Verifies length and checksum of a downloaded file; removes it from the cache if they are wrong.
     fn complete(&self, file: &str, path: PathBuf, size: Option<u64>) -> Result<PathBuf, HubError> {
         let found = std::fs::metadata(&path)
             .map(|metadata| metadata.len())
             .unwrap_or_default();
         if let Some(size) = size.filter(|&size| size != found) {
-            checksum::set_back(&path);
-            let cause = format!("only {found} of {size} bytes arrived; try again, it goes on from there");
-            return Err(self.refused(file, &cause));
+            checksum::mark_partial(&path);
+            let cause = format!("only {found} of {size} bytes arrived; try again to resume");
+            return Err(self.download_failed(file, &cause));
         }
         match checksum::check(&path) {
             Ok(_) => {
                 self.progress.finish();
                 Ok(path)
             }
-            Err(checksum::ChecksumError::Unreadable(error)) => Err(self.refused(file, &error)),
+            Err(checksum::ChecksumError::Unreadable(error)) => Err(self.download_failed(file, &error)),
             Err(wrong) => {
-                checksum::discard(&path);
-                Err(self.refused(file, &format!("{wrong}; try again")))
+                checksum::remove(&path);
+                Err(self.download_failed(file, &format!("{wrong}; try again")))
             }
         }
     }
@@ -269,14 +273,15 @@ impl<'a> ModelRevision<'a> {
     fn explain(&self, file: &str, error: &ApiError) -> Result<Option<PathBuf>, HubError> {
         match error {
             ApiError::RequestError(request) => self.explain_request(file, request),
-            ApiError::LockAcquisition(_) => {
-                Err(self.refused(file, &"another download of it is under way; wait for it to end"))
+            ApiError::LockAcquisition(_) => Err(self.download_failed(
+                file,
+                &"another download of this file is running; wait until it ends",
+            )),
+            ApiError::IoError(error) if is_connection_error(error.kind()) => {
+                let cause = format!("the connection was lost ({error}); try again to resume");
+                Err(self.download_failed(file, &cause))
             }
-            ApiError::IoError(error) if ended_early(error.kind()) => {
-                let cause = format!("the connection ended early ({error}); try again, it goes on from there");
-                Err(self.refused(file, &cause))
-            }
-            error => Err(self.refused(file, error)),
+            error => Err(self.download_failed(file, error)),
         }
     }
 
@@ -284,12 +289,12 @@ impl<'a> ModelRevision<'a> {
         let cause = match *error {
             ureq::Error::StatusCode(404) => return Ok(None),
             ureq::Error::StatusCode(401 | 403) => {
-                "it knows no such model, or asks for an HF_TOKEN that may read it".into()
+                "model not found, or not public: set HF_TOKEN to a token with access".into()
             }
             ureq::Error::StatusCode(status) => format!("HTTP status {status}"),
             ref other => return Err(self.unreachable(other)),
         };
-        Err(self.refused(file, &cause))
+        Err(self.download_failed(file, &cause))
     }
 
     fn connect(&self) -> Result<Api, ApiError> {
@@ -301,15 +306,15 @@ impl<'a> ModelRevision<'a> {
     }
 
     fn unreachable(&self, cause: &dyn std::fmt::Display) -> HubError {
-        HubError::HubUnreachable {
+        HubError::Unreachable {
             model: self.model.to_owned(),
             cause: cause.to_string(),
         }
     }
 
-    /// An error for a file that the hub did not give.
-    pub fn refused(&self, file: &str, cause: &dyn std::fmt::Display) -> HubError {
-        HubError::HubRefused {
+    /// The error for a file that could not be downloaded.
+    pub fn download_failed(&self, file: &str, cause: &dyn std::fmt::Display) -> HubError {
+        HubError::DownloadFailed {
             model: self.model.to_owned(),
             file: file.to_owned(),
             cause: cause.to_string(),
@@ -330,10 +335,10 @@ impl FileSource for ModelRevision<'_> {
     }
 
     fn missing(&self, file: &'static str) -> HubError {
-        if file == layout::CONFIG {
+        if file == layout::CONFIG_NAME {
             // Every model has one.
-            let cause = format!("it knows no such model, or not its revision {}", self.revision);
-            return self.refused("config.json", &cause);
+            let cause = format!("model or revision not found (revision {})", self.revision);
+            return self.download_failed("config.json", &cause);
         }
         HubError::FileMissing {
             file,
@@ -342,7 +347,7 @@ impl FileSource for ModelRevision<'_> {
     }
 }
 
-/// The same revision without the network.
+/// A revision without network access.
 pub struct CachedOnly<'a>(pub &'a ModelRevision<'a>);
 
 impl FileSource for CachedOnly<'_> {
@@ -359,8 +364,8 @@ impl FileSource for CachedOnly<'_> {
     }
 }
 
-/// Whether the other side is to blame rather than this disk.
-fn ended_early(kind: ErrorKind) -> bool {
+/// Whether the error is one of the connection, not of this disk.
+fn is_connection_error(kind: ErrorKind) -> bool {
     use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     matches!(
         kind,

@@ -1,7 +1,7 @@
-//! Whether a file of the cache is what the hub announced.
+//! Compares files of the cache with the checksums that the Hub published.
 //!
-//! The cache names contents by the hub's `ETag`, which for large files (Git LFS) is their SHA-256. That of small ones is a
-//! hash of git's own over other bytes too; their length is checked when they arrive, and their parsers check the rest.
+//! The cache names contents by the Hub's `ETag`, which is the SHA-256 of large files (Git LFS). The `ETag` of a small file is
+//! its Git hash, which covers a header too; small files are checked by length only, and by their parsers.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -11,52 +11,52 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// How far a file was checked.
+/// How a file was verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Checked {
-    /// Its SHA-256 is the announced one.
-    Sha256,
-    /// The hub announced none.
-    NothingAnnounced,
+pub enum Checksum {
+    /// Its SHA-256 equals the one that the Hub published.
+    Verified,
+    /// The Hub published none; only the length was compared.
+    NotPublished,
 }
 
-/// What a check found.
+/// Why a file could not be verified.
 #[derive(Debug, Error)]
 pub enum ChecksumError {
-    #[error("its SHA-256 is {found} where the hub announced {announced}")]
-    Sum { found: String, announced: String },
+    #[error("its SHA-256 is {found}, but the Hub published {published}")]
+    Mismatch { found: String, published: String },
     #[error("{0}")]
     Unreadable(#[from] io::Error),
 }
 
-/// Compares the content behind a link of the cache with its name.
-pub fn check(path: &Path) -> Result<Checked, ChecksumError> {
+/// Compares the content that a link of the cache points to with the checksum in its name.
+pub fn check(path: &Path) -> Result<Checksum, ChecksumError> {
     let content = path.canonicalize()?;
     let name = content
         .file_name()
         .map(|name| name.to_string_lossy().into_owned());
-    let Some(announced) = name.filter(|name| is_sha256(name)) else {
-        return Ok(Checked::NothingAnnounced);
+    let Some(published) = name.filter(|name| is_sha256(name)) else {
+        return Ok(Checksum::NotPublished);
     };
     let found = sha256(&content)?;
-    if found == announced {
-        return Ok(Checked::Sha256);
+    if found == published {
+        return Ok(Checksum::Verified);
     }
-    Err(ChecksumError::Sum { found, announced })
+    Err(ChecksumError::Mismatch { found, published })
 }
 
-/// Takes a link of the cache and the content behind it away.
-pub fn discard(path: &Path) {
+/// Removes a link of the cache and its content.
+pub fn remove(path: &Path) {
     let content = path.canonicalize();
-    // The link first: hf-hub cannot replace one that leads nowhere.
+    // The link first: hf-hub cannot replace a dangling link.
     let _ = std::fs::remove_file(path);
     if let Ok(content) = content {
         let _ = std::fs::remove_file(content);
     }
 }
 
-/// Makes a content that was cut short the part again that the next download goes on from.
-pub fn set_back(path: &Path) {
+/// Turns a truncated file back into a `.part` file, which the next download resumes.
+pub fn mark_partial(path: &Path) {
     let content = path.canonicalize();
     let _ = std::fs::remove_file(path);
     if let Ok(content) = content {
@@ -64,7 +64,7 @@ pub fn set_back(path: &Path) {
     }
 }
 
-/// In small hexadecimal digits.
+/// The SHA-256 of a file, in lowercase hexadecimal digits.
 pub fn sha256(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
@@ -77,7 +77,7 @@ pub fn sha256(path: &Path) -> io::Result<String> {
     }
     let mut digits = String::with_capacity(64);
     for byte in hasher.finalize() {
-        // Writing into a string does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(digits, "{byte:02x}");
     }
     Ok(digits)
@@ -98,18 +98,18 @@ mod tests {
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
     #[test]
-    fn a_content_is_compared_with_its_name() {
+    fn content_is_compared_with_name() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path(ABC), "abc").unwrap();
-        assert_eq!(check(&path(ABC)).unwrap(), Checked::Sha256);
+        assert_eq!(check(&path(ABC)).unwrap(), Checksum::Verified);
         std::fs::write(path(ABC), "abd").unwrap();
         let wrong = check(&path(ABC)).unwrap_err().to_string();
-        assert!(wrong.contains(ABC) && wrong.contains("announced"), "{wrong}");
+        assert!(wrong.contains(ABC) && wrong.contains("published"), "{wrong}");
         std::fs::write(path(&ABC[..40]), "abc").unwrap();
-        assert_eq!(check(&path(&ABC[..40])).unwrap(), Checked::NothingAnnounced);
+        assert_eq!(check(&path(&ABC[..40])).unwrap(), Checksum::NotPublished);
         assert!(matches!(check(&path("gone")), Err(ChecksumError::Unreadable(_))));
-        discard(&path(ABC));
+        remove(&path(ABC));
         assert!(!path(ABC).exists());
     }
 }

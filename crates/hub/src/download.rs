@@ -1,7 +1,7 @@
-//! One file's download on a thread of its own, which says how it goes on.
+//! Downloads one file in a thread of its own, which sends events.
 //!
-//! hf-hub sets no time limits, so whoever waits decides how long. A download that nobody waits for any more ends at the
-//! next bytes that arrive, or else with the process. What it leaves is a `.part` file, which the next one resumes.
+//! hf-hub has no timeouts, so the receiver of the events applies one. An abandoned download ends when the next bytes arrive,
+//! at the latest with the process. It leaves a `.part` file, which the next download resumes.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -10,21 +10,21 @@ use hf_hub::api::Progress;
 use hf_hub::api::sync::{Api, ApiError};
 use hf_hub::{Cache, Repo};
 
-/// What the downloading thread says.
+/// An event of a download.
 pub enum DownloadEvent {
-    /// The hub has the file, of so many bytes.
+    /// The Hub has the file; its length in bytes.
     Begin(u64),
-    /// So many bytes are there from an earlier try.
+    /// Bytes that are on disk from an earlier download.
     Resume(u64),
-    /// So many more bytes are there.
+    /// Bytes that arrived.
     Advance(u64),
-    /// More bytes arrived than were announced; the download has ended.
+    /// More bytes arrived than announced; the download has ended.
     TooMany,
-    /// Where the file is, or why not.
+    /// The path of the complete file, or the error.
     Done(Result<PathBuf, ApiError>),
 }
 
-/// One file of the hub.
+/// A file of the Hub to download.
 pub struct Download {
     pub api: Api,
     pub cache: Cache,
@@ -33,14 +33,14 @@ pub struct Download {
 }
 
 impl Download {
-    /// Begins. The receiver hangs up after `Done` or `TooMany`, or without either if hf-hub panicked.
+    /// Starts the download. The channel closes after `Done` or `TooMany`, or without either if hf-hub panicked.
     pub fn start(self) -> std::io::Result<Receiver<DownloadEvent>> {
         let (sender, events) = mpsc::channel();
         std::thread::Builder::new()
             .name("hub download".into())
             .spawn(move || {
                 let result = self.run(&sender);
-                // Nobody listens any more where the wait was given up.
+                // The receiver is gone if it timed out.
                 let _ = sender.send(DownloadEvent::Done(result));
             })?;
         Ok(events)
@@ -64,23 +64,23 @@ impl Download {
     }
 }
 
-/// hf-hub fails on a part longer than the file every time anew, and asks in vain for what follows a full one.
+/// hf-hub can resume neither a part that is longer than the file nor a complete one: both fail every time.
 fn remove_unless_shorter(part: &Path, size: u64) {
     if std::fs::metadata(part).is_ok_and(|metadata| metadata.len() >= size) {
         let _ = std::fs::remove_file(part);
     }
 }
 
-/// Passes hf-hub's progress on.
+/// Sends hf-hub's progress as events.
 struct Reporter {
     events: Sender<DownloadEvent>,
     part: PathBuf,
-    /// Bytes still to come.
+    /// Bytes that have not arrived yet.
     missing: u64,
     started: Started,
 }
 
-/// hf-hub's first report is of the bytes of an earlier try, were there any or not.
+/// hf-hub's first report is of the bytes of an earlier download, even if there are none.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Started {
     No,
@@ -90,7 +90,7 @@ enum Started {
 impl Progress for Reporter {
     fn init(&mut self, _size: usize, _file: &str) {}
 
-    /// An answer that is too long has also spoilt the part: the hub ignored where it was asked to resume.
+    /// A response that is too long has also damaged the part: the server ignored the range of the request.
     fn update(&mut self, size: usize) {
         let Some(missing) = self.missing.checked_sub(size as u64) else {
             let _ = std::fs::remove_file(&self.part);
@@ -110,8 +110,8 @@ impl Progress for Reporter {
     fn finish(&mut self) {}
 }
 
-/// Leaves hf-hub before it writes the bytes that it reported last, giving its lock back. Unwinding is the only way out of
-/// a progress report; this one calls no panic hook, so nothing is printed.
+/// Leaves hf-hub before it writes the bytes of its last report, and releases its lock. Unwinding is the only way out of a
+/// progress callback; this one calls no panic hook, so nothing is printed.
 fn abandon() -> ! {
-    std::panic::resume_unwind(Box::new("the download was given up"))
+    std::panic::resume_unwind(Box::new("the download was abandoned"))
 }

@@ -1,90 +1,90 @@
-//! Why a model's files are not to be had.
+//! Errors of finding and downloading a model's files.
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why a model's files could not be found or fetched.
+/// Why a model's files could not be found or downloaded.
 #[derive(Debug, Error)]
 pub enum HubError {
-    /// A file that every model has is not there.
+    /// A required file does not exist.
     #[error("the model at {place} has no {file}")]
     FileMissing {
-        /// The file, or the files of which one is needed.
+        /// The file, or alternatives of which one is required.
         file: &'static str,
-        /// The directory or the hub's model where it was looked for.
+        /// The directory, or the Hub id with its revision.
         place: String,
     },
-    /// A file of weights that the index names is not there, such as after a download that was cut off.
-    #[error("the model at {place} has no {file}, which its index names; fetch it again")]
+    /// A weight file that the index names does not exist, such as after an interrupted download.
+    #[error("the model at {place} has no {file}, which its index names; download it again")]
     ShardMissing {
         /// The file.
         file: String,
-        /// The directory or the hub's model where it was looked for.
+        /// The directory, or the Hub id.
         place: String,
     },
-    /// The model reads texts only, and nothing says how its vectors compare with pictures.
+    /// The model reads texts only, so its embeddings cannot be compared with those of images.
     #[error(
-        "{model} ({family}) reads texts only, and its vectors do not lie in the space of any pictures; fit a projection from captioned pictures: eidetic align --text-model {model} --image-model openai/clip-vit-large-patch14 --pairs CAPTIONS.tsv"
+        "{model} ({family}) reads texts only, and its embeddings cannot be compared with those of pictures; fit a projection from captioned pictures: eidetic align --text-model {model} --image-model openai/clip-vit-large-patch14 --pairs CAPTIONS.tsv"
     )]
     TextOnly {
-        /// The model asked for.
+        /// The model, as given.
         model: String,
         /// Its `model_type`.
         family: String,
     },
-    /// A file is there but cannot be read.
-    #[error("{path} could not be read: {source}")]
+    /// A file exists but cannot be read.
+    #[error("cannot read {path}: {source}")]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// Why.
         source: std::io::Error,
     },
-    /// No connection to the hub, or one that fell silent.
-    #[error("the hub could not be reached for {model} ({cause}); use --model builtin or a directory")]
-    HubUnreachable {
-        /// The model asked for.
+    /// No connection to the Hub, or no answer within the timeout.
+    #[error("cannot reach the Hugging Face Hub for {model} ({cause}); use --model builtin or a directory")]
+    Unreachable {
+        /// The model's Hub id.
         model: String,
-        /// What went wrong.
+        /// What failed.
         cause: String,
     },
-    /// A file is not on disk, and downloads are switched off.
+    /// A file is not on disk, and downloads are disabled.
     #[error(
-        "{file} of {model} is not on disk, and downloads are switched off (HF_HUB_OFFLINE or --offline); fetch it once with: eidetic models pull {model}"
+        "{file} of {model} is not on disk, and downloads are disabled (HF_HUB_OFFLINE or --offline); download it with: eidetic models pull {model}"
     )]
     Offline {
-        /// The model asked for.
+        /// The model's Hub id.
         model: String,
         /// The first file that is missing.
         file: String,
     },
-    /// The hub answered, but did not give the file.
-    #[error("the hub did not give {file} of {model}: {cause}")]
-    HubRefused {
-        /// The model asked for.
+    /// The Hub responded, but the file is not available, or its content is wrong.
+    #[error("cannot download {file} of {model}: {cause}")]
+    DownloadFailed {
+        /// The model's Hub id.
         model: String,
-        /// The file asked for.
+        /// The file.
         file: String,
-        /// The hub's answer.
+        /// Why.
         cause: String,
     },
-    /// An index of shards is damaged.
-    #[error("the model's weights are damaged ({0}); fetch the file again")]
+    /// An index of weight files is damaged.
+    #[error("the model's weights are damaged ({0}); download the file again")]
     ShardIndex(String),
     /// Not a repository id of the Hub.
     #[error("invalid model name {id:?}: expected organization/name")]
     InvalidRepoId {
-        /// The name as given, with its revision.
+        /// The id as given, with its revision.
         id: String,
     },
-    /// A directory has several GGUF files, so that none is meant.
+    /// A directory has several GGUF files, so the model is ambiguous.
     #[error("{place} has several GGUF files; name one of them")]
     SeveralGguf {
         /// The directory.
         place: String,
     },
-    /// Only models that were trained for it (Matryoshka) give shorter embeddings, and no text-only model was.
+    /// Only models that were trained for it (Matryoshka) have shortened embeddings; no text-only model is.
     #[error("{model}: the embeddings of text-only models cannot be shortened")]
     CannotShorten {
         /// The model as given.

@@ -1,4 +1,4 @@
-//! The models that are known by name: `data/models/catalogue.toml`, built in.
+//! Models known by name: `data/models/catalogue.toml`, embedded in the program.
 
 use std::sync::OnceLock;
 
@@ -9,44 +9,45 @@ const CATALOGUE: &str = include_str!(concat!(
     "/../../data/models/catalogue.toml"
 ));
 
-/// What is known of a model. What no source tells is absent.
+/// A known model. Figures without a published source are absent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KnownModel {
-    /// What it is loaded by: a hub name or `builtin`.
+    /// The model reference: a Hub id or `builtin`.
     pub id: String,
-    /// Such as `SigLIP 2`.
+    /// The model family, such as `SigLIP 2`.
     pub family: String,
-    /// What its vectors are of.
+    /// What it embeds.
     #[serde(default)]
     pub reads: Modality,
-    /// Languages of its texts, such as `English`.
+    /// Languages of texts, such as `English`.
     pub languages: String,
-    /// Components of a vector.
+    /// Components of an embedding.
     pub dimension: usize,
-    /// Side of the pictures that it sees; absent where pictures keep their proportions, or where it sees none.
+    /// Side of its input images in pixels; `None` for dynamic resolution and for text-only models.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pixels: Option<u32>,
-    /// In millions.
+    /// Parameters in millions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters_millions: Option<f64>,
-    /// As its makers name it.
-    pub licence: String,
-    /// What the licence forbids, if that is more than usual.
+    /// The license, as its authors name it.
+    #[serde(rename = "licence")]
+    pub license: String,
+    /// An unusual restriction of the license, such as to research.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restriction: Option<String>,
-    /// Bytes of all files that it needs, in millions; roughly, as the hub shows them.
+    /// Approximate size of all required files, in megabytes, as shown on the Hub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub download_megabytes: Option<u32>,
-    /// Where its weights are as safetensors, if not in `main`.
+    /// The revision with safetensors, if that is not `main`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// How well it finds pictures by texts, as published.
+    /// Published figures of text-to-image retrieval.
     #[serde(default)]
     pub retrieval: Vec<Retrieval>,
-    /// Where dimension, pixels, parameters, licence and size are from.
+    /// The source of dimension, pixels, parameters, license and size.
     pub source: String,
-    /// What else to know before choosing it.
+    /// Further information for choosing a model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -58,44 +59,44 @@ pub enum Modality {
     #[default]
     #[serde(rename = "texts_and_pictures")]
     ImageText,
-    /// Texts only: of use after `eidetic align`.
+    /// Texts only; `eidetic align` makes such a model usable.
     #[serde(rename = "texts")]
     Text,
 }
 
-/// One published figure.
+/// A published figure of retrieval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retrieval {
-    /// What was searched, and how success was counted, such as `COCO text→image R@1`.
+    /// Data set and metric, such as `COCO text→image R@1`.
     pub benchmark: String,
-    /// In percent.
+    /// The figure in percent.
     pub percent: f64,
-    /// Who published it.
+    /// Where it was published.
     pub source: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Catalogue {
+struct KnownModels {
     model: Vec<KnownModel>,
 }
 
-/// All known models, by family and size.
+/// All known models, ordered by family and size.
 pub fn known_models() -> &'static [KnownModel] {
     static MODELS: OnceLock<Vec<KnownModel>> = OnceLock::new();
     MODELS.get_or_init(|| {
-        let catalogue: Catalogue = toml::from_str(CATALOGUE).expect("the built-in catalogue is tested");
+        let catalogue: KnownModels = toml::from_str(CATALOGUE).expect("the built-in catalogue is tested");
         catalogue.model
     })
 }
 
-/// What is known of the model with this id.
+/// The known model with this id.
 pub fn known_model(id: &str) -> Option<&'static KnownModel> {
     known_models().iter().find(|model| model.id == id)
 }
 
-/// The revision whose weights can be read, for models whose `main` has none.
+/// The revision with safetensors, for models whose `main` has none.
 pub fn revision_of(id: &str) -> Option<&'static str> {
     known_model(id)?.revision.as_deref()
 }
@@ -106,7 +107,7 @@ mod tests {
     use crate::model_ref::is_repo_id;
 
     #[test]
-    fn every_entry_is_whole() {
+    fn every_entry_is_valid() {
         let models = known_models();
         assert!(models.len() > 30, "{}", models.len());
         for (place, model) in models.iter().enumerate() {
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn every_family_of_the_field_is_there() {
+    fn every_supported_family_is_listed() {
         for family in [
             "built-in",
             "OpenAI CLIP",
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_licence_for_research_only_is_said() {
+    fn research_only_license_is_listed() {
         let mut apples = known_models().iter().filter(|model| model.family == "MobileCLIP");
         assert!(apples.all(|model| {
             model

@@ -1,4 +1,4 @@
-//! Which files make a model, and which of them stand in for each other.
+//! Which files a model consists of, and which are alternatives to each other.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,36 +6,36 @@ use std::path::{Path, PathBuf};
 
 use crate::error::HubError;
 use crate::model_files::{
-    CONFIGS, Layout, NO_TOKENIZER, PROCESSORS, RequiredFiles, TOKENIZER_SETTINGS, WEIGHTS,
+    CONFIGS, Layout, PROCESSORS, RequiredFiles, TOKENIZER_CONFIG, TOKENIZER_NAME, WEIGHTS,
 };
 use crate::shards;
 
-/// How errors name the weights of a model.
+/// The name of the weights in errors.
 pub const WEIGHTS_NAME: &str = "model.safetensors (nor its index of shards, nor open_clip_model.safetensors)";
 
-/// How errors name the description of a model.
-pub const CONFIG: &str = "config.json (nor open_clip_config.json)";
+/// The name of the config in errors.
+pub const CONFIG_NAME: &str = "config.json (nor open_clip_config.json)";
 
-/// What a model has in OpenCLIP's layout alone, whatever its description is.
+/// Files of OpenCLIP's layout that transformers' layout does not have.
 const OPEN_CLIP: &[&str] = &["open_clip_config.json", "open_clip_model.safetensors"];
 
-/// Where files come from.
+/// A source of files: a folder or the Hub.
 pub trait FileSource {
-    /// The file, if it can be had at once.
+    /// The file, if it is on disk.
     fn find(&self, file: &str) -> Option<PathBuf>;
-    /// The file, however long that takes; `None` where the model has no such file.
+    /// The file, downloaded if necessary; `None` if the model has no such file.
     fn get(&self, file: &str) -> Result<Option<PathBuf>, HubError>;
-    /// Why a model without this file is none.
+    /// The error for a required file that does not exist.
     fn missing(&self, file: &'static str) -> HubError;
 }
 
-/// A model's description: transformers' if there is one that names a model, else OpenCLIP's.
+/// The path of a model's config: that of transformers if it names a model type, else OpenCLIP's.
 pub fn config(source: &dyn FileSource) -> Result<PathBuf, HubError> {
-    Ok(described(source)?.1)
+    Ok(layout_and_config(source)?.1)
 }
 
-fn described(source: &dyn FileSource) -> Result<(Layout, PathBuf), HubError> {
-    let config = first_of(source, &CONFIGS, CONFIG)?.swap_remove(0);
+fn layout_and_config(source: &dyn FileSource) -> Result<(Layout, PathBuf), HubError> {
+    let config = first_of(source, &CONFIGS, CONFIG_NAME)?.swap_remove(0);
     if config.ends_with(CONFIGS[1][0]) {
         return Ok((Layout::OpenClip, config));
     }
@@ -48,18 +48,18 @@ fn described(source: &dyn FileSource) -> Result<(Layout, PathBuf), HubError> {
     Ok((Layout::HuggingFace, config))
 }
 
-/// All files of a model, what can be had at once preferred over what would have to be fetched; small ones first.
+/// All required files of a model, small ones first. Of alternatives, those on disk are preferred over downloads.
 pub fn gather(source: &dyn FileSource) -> Result<Vec<PathBuf>, HubError> {
-    let (layout, config) = described(source)?;
+    let (layout, config) = layout_and_config(source)?;
     let needs = RequiredFiles::of(layout, &fs::read(&config).unwrap_or_default());
     let mut files = vec![config];
     if layout == Layout::HuggingFace {
         files.extend(first_of(source, &PROCESSORS, PROCESSORS[0][0])?);
     }
-    files.extend(first_of(source, &needs.tokenizers(), NO_TOKENIZER)?);
-    if needs.tokenizer_settings {
+    files.extend(first_of(source, &needs.tokenizers(), TOKENIZER_NAME)?);
+    if needs.tokenizer_config {
         files.extend(
-            all_of(source, std::iter::once(TOKENIZER_SETTINGS))?
+            all_of(source, std::iter::once(TOKENIZER_CONFIG))?
                 .into_iter()
                 .flatten(),
         );
@@ -72,25 +72,25 @@ pub fn gather(source: &dyn FileSource) -> Result<Vec<PathBuf>, HubError> {
     Ok(files)
 }
 
-/// The same of a model that reads texts only.
+/// All required files of a text-only model.
 pub fn gather_text_model(source: &dyn FileSource) -> Result<Vec<PathBuf>, HubError> {
     let config = config(source)?;
     let needs = RequiredFiles::of(Layout::HuggingFace, &fs::read(&config).unwrap_or_default());
     let mut files = vec![config];
-    files.extend(first_of(source, &needs.tokenizers(), NO_TOKENIZER)?);
+    files.extend(first_of(source, &needs.tokenizers(), TOKENIZER_NAME)?);
     let weights = first_of(source, &[WEIGHTS[0], &[shards::INDEX]], WEIGHTS_NAME)?;
     files.extend(with_shards(source, weights)?);
     Ok(files)
 }
 
-/// The folder that all files lie in, if it is one.
+/// The folder of all files; `None` if they are in several.
 pub fn one_folder(files: &[PathBuf]) -> Option<PathBuf> {
     let folder = files.first()?.parent();
     let together = files.iter().all(|file| file.parent() == folder);
     folder.filter(|_| together).map(Path::to_owned)
 }
 
-/// The files of the first alternative that is there in full, at once if any is; errors call it `name`.
+/// The files of the first alternative that is complete on disk, else of the first that the source has; errors name it `name`.
 fn first_of(
     source: &dyn FileSource,
     alternatives: &[&[&str]],
@@ -124,7 +124,7 @@ fn all_of<'a>(
     Ok(Some(paths))
 }
 
-/// An index of shards with the shards that it names; anything else as it is.
+/// Adds the shards that an index names; without an index, returns `paths`.
 fn with_shards(source: &dyn FileSource, mut paths: Vec<PathBuf>) -> Result<Vec<PathBuf>, HubError> {
     let index = paths.iter().find(|path| path.ends_with(shards::INDEX));
     let Some(index) = index else {
@@ -136,7 +136,7 @@ fn with_shards(source: &dyn FileSource, mut paths: Vec<PathBuf>) -> Result<Vec<P
     Ok(paths)
 }
 
-/// The files that an index of shards names.
+/// The files that an index of shards names, without folders.
 pub fn shards_of(index: &Path) -> Result<BTreeSet<String>, HubError> {
     let bytes = fs::read(index).map_err(|source| HubError::Read {
         path: index.to_owned(),
@@ -149,7 +149,7 @@ pub fn shards_of(index: &Path) -> Result<BTreeSet<String>, HubError> {
 mod tests {
     use super::*;
 
-    /// A folder; what it lacks cannot be had.
+    /// A source without downloads.
     struct Folder(tempfile::TempDir);
 
     impl Folder {
@@ -189,7 +189,7 @@ mod tests {
     const SHARDS: &str = r#"{"metadata":{"total_size":9},"weight_map":{"a":"model-2-of-2.safetensors","b":"model-1-of-2.safetensors","c":"model-1-of-2.safetensors"}}"#;
 
     #[test]
-    fn every_published_layout_is_gathered() {
+    fn gather_accepts_every_published_layout() {
         let plain = Folder::with(&[
             ("config.json", ""),
             ("preprocessor_config.json", ""),
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn missing_file_is_named() {
         let files: [(&str, &str); 5] = [
             ("config.json", ""),
             ("preprocessor_config.json", ""),
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_cannot_lead_out_of_the_folder() {
+    fn index_cannot_lead_out_of_folder() {
         for name in [
             "../../x.safetensors",
             "/x.safetensors",
@@ -272,7 +272,7 @@ mod tests {
             let error = shards_of(&folder.0.path().join(shards::INDEX))
                 .unwrap_err()
                 .to_string();
-            assert!(error.contains("no file's name"), "{error}");
+            assert!(error.contains("not a file name"), "{error}");
         }
         let folder = Folder::with(&[(shards::INDEX, r#"{"weight_map":{}}"#)]);
         assert!(shards_of(&folder.0.path().join(shards::INDEX)).is_err());

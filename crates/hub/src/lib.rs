@@ -1,6 +1,7 @@
-//! Model names and the files behind them: which files make a model, what of them is on disk, downloads and checksums.
+//! Model references and the files of models: which files a model consists of, which are on disk, downloads, checksums.
 //!
-//! This crate knows no engine: it hands out paths and bytes, and never looks at a tensor.
+//! [`locate`] resolves a [`ModelRef`] to files on this disk. The crate depends on no inference engine: it returns paths and
+//! bytes, and parses no tensors.
 
 mod cache;
 mod checksum;
@@ -18,14 +19,14 @@ mod settings;
 mod shards;
 
 pub use cache::DownloadProgress;
-pub use checksum::sha256;
+pub use checksum::{Checksum, sha256};
 pub use error::HubError;
 pub use known_models::{KnownModel, Modality, Retrieval, known_model, known_models};
 pub use layout::shards_of;
 pub use locate::{LocatedModel, ModelLocation, directory_name, locate};
-pub use model_files::{Layout, ModelFiles, PROCESSORS, TokenizerFiles, hasher, need, read};
+pub use model_files::{Layout, ModelFiles, PROCESSORS, TokenizerFiles, file_hasher, read_file, require_file};
 pub use model_kind::QWEN;
 pub use model_ref::{ModelRef, ParseModelRefError};
-pub use pull::{Checksum, OnDisk, Pulled, PulledFile, on_disk, pull};
+pub use pull::{OnDisk, Pulled, PulledFile, on_disk, pull};
 pub use settings::{HubSettings, Network};
 pub use shards::Shards;

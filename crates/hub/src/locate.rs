@@ -1,4 +1,4 @@
-//! From a model reference to files on this disk: the one place that resolves names.
+//! Resolves a model reference to files on this disk; nothing else does.
 
 use std::path::{Path, PathBuf};
 
@@ -9,25 +9,25 @@ use crate::model_kind;
 use crate::model_ref::ModelRef;
 use crate::settings::HubSettings;
 
-/// A model whose files are on this disk.
+/// A model with all files on this disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocatedModel {
-    /// The model of its space: `builtin`, the directory's own name, or the Hub's id.
+    /// The model's name in its space: `builtin`, the directory's name, or the Hub id.
     pub name: String,
-    /// Where it was looked for, as errors name it.
+    /// What errors name: `builtin`, the path, or the Hub id.
     pub place: String,
-    /// Its files.
+    /// Where its files are.
     pub location: ModelLocation,
-    /// The family of a text-only model.
+    /// `model_type` of a text-only model; `None` for others.
     pub text_family: Option<String>,
-    /// Components of shortened embeddings (Matryoshka), where fewer are wanted than the model gives.
+    /// Dimension of shortened embeddings (Matryoshka); `None` for the model's own.
     pub dimension: Option<usize>,
 }
 
-/// Where a model's files are.
+/// The place of a model's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelLocation {
-    /// Inside this program.
+    /// Embedded in this program.
     Builtin,
     /// A directory, or a GGUF file.
     Path(PathBuf),
@@ -35,8 +35,8 @@ pub enum ModelLocation {
 
 /// Locates a model, downloading the files that are missing.
 ///
-/// With [`Modality::ImageText`] a text-only model is an error that names `eidetic align`; with [`Modality::Text`] every model
-/// is located.
+/// With [`Modality::ImageText`] a text-only model is an error that names `eidetic align`; with [`Modality::Text`] every
+/// model is accepted.
 pub fn locate(
     model: &ModelRef,
     wanted: Modality,
@@ -85,7 +85,7 @@ fn in_directory(path: &Path, wanted: Modality) -> Result<LocatedModel, HubError>
         Modality::ImageText => None,
     };
     let text_family = match gguf {
-        // The only family that is read from GGUF.
+        // GGUF files are read for this family only.
         Some(_) => Some(model_kind::QWEN.to_owned()),
         None => model_kind::text_family(&path.join("config.json")),
     };
@@ -101,7 +101,7 @@ fn in_directory(path: &Path, wanted: Modality) -> Result<LocatedModel, HubError>
     })
 }
 
-/// The last part of the path, also where it ends in `.` or is a link.
+/// The name of the directory, also if the path ends in `.` or is a link.
 pub fn directory_name(path: &Path) -> String {
     let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     full.file_name()

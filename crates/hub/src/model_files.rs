@@ -1,4 +1,4 @@
-//! The files of one model, from wherever they come.
+//! The contents of a model's files, read from a directory or embedded in the program.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::error::HubError;
 use crate::shards;
 
-/// Files of which the first that is there, with all its companions, is taken.
+/// Alternatives for the tokenizer: the first of which all files exist is used.
 const TOKENIZERS: [&[&str]; 4] = [
     &["tokenizer.json"],
     &["vocab.json", "merges.txt"],
@@ -17,72 +17,72 @@ const TOKENIZERS: [&[&str]; 4] = [
     SENTENCEPIECE,
 ];
 const SENTENCEPIECE: &[&str] = &["spiece.model"];
-/// What says how a tokenizer is to be used.
-pub const TOKENIZER_SETTINGS: &str = "tokenizer_config.json";
-/// Configs of transformers and of OpenCLIP.
+/// Settings of the tokenizer.
+pub const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+/// Configs of transformers and OpenCLIP.
 pub const CONFIGS: [&[&str]; 2] = [&["config.json"], &["open_clip_config.json"]];
-/// Weights of the same two.
+/// Weights of transformers and OpenCLIP.
 pub const WEIGHTS: [&[&str]; 2] = [&["model.safetensors"], &["open_clip_model.safetensors"]];
-/// Transformers 5 may write the second.
+/// Configs of the image processor; transformers 5 may write the second name.
 pub const PROCESSORS: [&[&str]; 2] = [&["preprocessor_config.json"], &["processor_config.json"]];
 
-/// One model's files: the small ones read, the weights ready to be.
+/// The files of a model: small ones as bytes, the weights as a reader.
 pub struct ModelFiles {
-    /// How the files are named and what they mean.
+    /// The layout of the files.
     pub layout: Layout,
     /// `config.json` or `open_clip_config.json`.
     pub config: Vec<u8>,
-    /// Empty in OpenCLIP's layout, whose config has it.
+    /// Empty in OpenCLIP's layout, where it is part of the config.
     pub preprocessor: Vec<u8>,
-    /// Whichever tokenizer files were found first.
+    /// The tokenizer files that were found first.
     pub tokenizer: TokenizerFiles,
-    /// `tokenizer_config.json`, of models to which it makes a difference.
-    pub tokenizer_settings: Option<Vec<u8>>,
-    /// What its makers know of its scores; most models come without.
+    /// `tokenizer_config.json`, for models that depend on it.
+    pub tokenizer_config: Option<Vec<u8>>,
+    /// `scores.json`: the calibration of its scores, which few models have.
     pub scores: Option<Vec<u8>>,
-    /// The weight file in safetensors format.
+    /// The weight file, in safetensors format.
     pub weights: Box<dyn Read>,
-    /// Bytes that `weights` holds.
+    /// Length of `weights` in bytes.
     pub weights_length: u64,
 }
 
-/// How a model's files are named and what they mean.
+/// The layout of a model's files: their names and meanings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
-    /// transformers'.
+    /// That of transformers.
     HuggingFace,
-    /// OpenCLIP's.
+    /// That of OpenCLIP.
     OpenClip,
 }
 
-/// Contents of a model's tokenizer files, by kind.
+/// The contents of a model's tokenizer files.
 pub enum TokenizerFiles {
     /// `tokenizer.json` of the tokenizers library.
     Json(Vec<u8>),
     /// Byte-pair encoding.
-    Vocabulary {
+    Bpe {
         /// `vocab.json`.
         vocabulary: Vec<u8>,
         /// `merges.txt`.
         merges: Vec<u8>,
     },
     /// `vocab.txt` of BERT.
-    WordPieces(Vec<u8>),
+    WordPiece(Vec<u8>),
     /// `spiece.model`.
-    SentencePieces(Vec<u8>),
+    SentencePiece(Vec<u8>),
 }
 
 impl Layout {
-    /// That of the files in a directory: transformers' wherever they are complete.
+    /// The layout of the files in a directory: that of transformers if they are complete.
     fn of_directory(directory: &Path) -> Result<Self, HubError> {
-        let there = |file: &str| directory.join(file).exists();
-        if !there(CONFIGS[1][0]) {
+        let exists = |file: &str| directory.join(file).exists();
+        if !exists(CONFIGS[1][0]) {
             return Ok(Self::HuggingFace);
         }
-        let config = read(&directory.join(CONFIGS[0][0]))?.unwrap_or_default();
+        let config = read_file(&directory.join(CONFIGS[0][0]))?.unwrap_or_default();
         let is_transformers = RequiredFiles::of(Self::HuggingFace, &config).is_transformers;
         Ok(
-            if is_transformers && (there(WEIGHTS[0][0]) || there(shards::INDEX)) {
+            if is_transformers && (exists(WEIGHTS[0][0]) || exists(shards::INDEX)) {
                 Self::HuggingFace
             } else {
                 Self::OpenClip
@@ -90,7 +90,7 @@ impl Layout {
         )
     }
 
-    /// The names of config and weights.
+    /// The file names of config and weights.
     const fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::HuggingFace => (CONFIGS[0][0], WEIGHTS[0][0]),
@@ -99,35 +99,35 @@ impl Layout {
     }
 }
 
-/// What a model's config says of the files beside it.
+/// Which files a model requires, according to its config.
 #[derive(Debug, Clone, Copy)]
 pub struct RequiredFiles {
-    /// Whether `tokenizer_config.json` makes a difference: not to CLIP, nor to OpenCLIP's own tokenizer.
-    pub tokenizer_settings: bool,
-    /// Whether the file of sentencepiece goes before all others: SigLIP's reference reads it, whatever else is there.
+    /// Whether `tokenizer_config.json` is read; CLIP and OpenCLIP's own tokenizer do not depend on it.
+    pub tokenizer_config: bool,
+    /// Whether `spiece.model` is preferred over all others, as in SigLIP's reference implementation.
     sentencepiece: bool,
-    /// Whether the config names a model of transformers; timm's do not.
+    /// Whether the config names a `model_type` of transformers; those of timm do not.
     pub is_transformers: bool,
 }
 
 impl RequiredFiles {
-    /// Those of a config, which may be damaged.
+    /// The files that a config requires. A damaged config counts as empty: loading it reports that.
     pub fn of(layout: Layout, config: &[u8]) -> Self {
         let config = serde_json::from_slice::<Value>(config).unwrap_or_default();
         let family = config["model_type"].as_str().unwrap_or_default();
-        let beside = config["model_cfg"]["text_cfg"]["hf_tokenizer_name"].as_str();
+        let hf_tokenizer = config["model_cfg"]["text_cfg"]["hf_tokenizer_name"].as_str();
         let transformers = layout == Layout::HuggingFace;
         Self {
-            tokenizer_settings: match layout {
+            tokenizer_config: match layout {
                 Layout::HuggingFace => family != "clip",
-                Layout::OpenClip => beside.is_some_and(|name| !name.is_empty()),
+                Layout::OpenClip => hf_tokenizer.is_some_and(|name| !name.is_empty()),
             },
             sentencepiece: transformers && family == "siglip",
             is_transformers: transformers && !family.is_empty(),
         }
     }
 
-    /// Files of which the first that is there, with all its companions, is the tokenizer.
+    /// Alternatives for the tokenizer, preferred ones first.
     pub fn tokenizers(self) -> Vec<&'static [&'static str]> {
         let first = self.sentencepiece.then_some(SENTENCEPIECE);
         first.into_iter().chain(TOKENIZERS).collect()
@@ -135,14 +135,14 @@ impl RequiredFiles {
 }
 
 impl ModelFiles {
-    /// The files in one directory, which errors call `place`.
+    /// The files in one directory, which errors name `place`.
     pub fn in_directory(directory: &Path, place: &str) -> Result<Self, HubError> {
         let layout = Layout::of_directory(directory)?;
         let (config_name, weights_name) = layout.names();
-        let required = |file| need(read(&directory.join(file))?, file, place);
+        let required = |file| require_file(read_file(&directory.join(file))?, file, place);
         let config = required(config_name)?;
         let weights_path = directory.join(weights_name);
-        let weights = need(open(&weights_path)?, weights_name, place)?;
+        let weights = require_file(open(&weights_path)?, weights_name, place)?;
         let weights_length = weights
             .metadata()
             .map_err(|source| HubError::Read {
@@ -150,14 +150,14 @@ impl ModelFiles {
                 source,
             })?
             .len();
-        let preprocessor = match (layout, read(&directory.join(PROCESSORS[0][0]))?) {
+        let preprocessor = match (layout, read_file(&directory.join(PROCESSORS[0][0]))?) {
             (Layout::OpenClip, _) => Vec::new(),
             (Layout::HuggingFace, Some(json)) => json,
             (Layout::HuggingFace, None) => required(PROCESSORS[1][0])?,
         };
         let needs = RequiredFiles::of(layout, &config);
-        let tokenizer_settings = if needs.tokenizer_settings {
-            read(&directory.join(TOKENIZER_SETTINGS))?
+        let tokenizer_config = if needs.tokenizer_config {
+            read_file(&directory.join(TOKENIZER_CONFIG))?
         } else {
             None
         };
@@ -166,28 +166,28 @@ impl ModelFiles {
             config,
             preprocessor,
             tokenizer: TokenizerFiles::in_directory(directory, needs, place)?,
-            tokenizer_settings,
-            scores: read(&directory.join("scores.json"))?,
+            tokenizer_config,
+            scores: read_file(&directory.join("scores.json"))?,
             weights: Box::new(weights),
             weights_length,
         })
     }
 
-    /// A hash of everything that decides the vectors but the weights, which are added to it as they are read.
+    /// A hash of all files that determine the embeddings, except the weights: loading adds those.
     pub fn hasher(&self) -> blake3::Hasher {
         let tokenizer: [&[u8]; 2] = match &self.tokenizer {
             TokenizerFiles::Json(file)
-            | TokenizerFiles::WordPieces(file)
-            | TokenizerFiles::SentencePieces(file) => [file, &[]],
-            TokenizerFiles::Vocabulary { vocabulary, merges } => [vocabulary, merges],
+            | TokenizerFiles::WordPiece(file)
+            | TokenizerFiles::SentencePiece(file) => [file, &[]],
+            TokenizerFiles::Bpe { vocabulary, merges } => [vocabulary, merges],
         };
         let parts = [&self.config[..], &self.preprocessor, tokenizer[0], tokenizer[1]];
-        hasher(parts.into_iter().chain(self.tokenizer_settings.as_deref()))
+        file_hasher(parts.into_iter().chain(self.tokenizer_config.as_deref()))
     }
 }
 
-/// A hash of files, each told from the next by its length.
-pub fn hasher<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> blake3::Hasher {
+/// A hash of files. Lengths are part of it, so that bytes cannot move from one file to the next unnoticed.
+pub fn file_hasher<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> blake3::Hasher {
     let mut hasher = blake3::Hasher::new();
     for file in files {
         hasher.update(&(file.len() as u64).to_le_bytes()).update(file);
@@ -198,12 +198,12 @@ pub fn hasher<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> blake3::Hasher {
 impl TokenizerFiles {
     fn in_directory(directory: &Path, needs: RequiredFiles, place: &str) -> Result<Self, HubError> {
         for names in needs.tokenizers() {
-            let files = names.iter().map(|name| read(&directory.join(name)));
+            let files = names.iter().map(|name| read_file(&directory.join(name)));
             if let Some(files) = files.collect::<Result<Option<Vec<_>>, _>>()? {
-                return need(Self::of(names, files), NO_TOKENIZER, place);
+                return require_file(Self::of(names, files), TOKENIZER_NAME, place);
             }
         }
-        need(None, NO_TOKENIZER, place)
+        require_file(None, TOKENIZER_NAME, place)
     }
 
     /// The files of these names.
@@ -212,9 +212,9 @@ impl TokenizerFiles {
         let first = files.next()?;
         match names {
             ["tokenizer.json"] => Some(Self::Json(first)),
-            ["vocab.txt"] => Some(Self::WordPieces(first)),
-            ["spiece.model"] => Some(Self::SentencePieces(first)),
-            _ => Some(Self::Vocabulary {
+            ["vocab.txt"] => Some(Self::WordPiece(first)),
+            ["spiece.model"] => Some(Self::SentencePiece(first)),
+            _ => Some(Self::Bpe {
                 vocabulary: first,
                 merges: files.next()?,
             }),
@@ -222,20 +222,20 @@ impl TokenizerFiles {
     }
 }
 
-/// What is missing where there is no tokenizer.
-pub const NO_TOKENIZER: &str =
+/// The name of the tokenizer in errors.
+pub const TOKENIZER_NAME: &str =
     "tokenizer.json (nor vocab.json with merges.txt, nor vocab.txt, nor spiece.model)";
 
-/// An error that names `file` and `place` where nothing was found.
-pub fn need<T>(found: Option<T>, file: &'static str, place: &str) -> Result<T, HubError> {
+/// The file's content, or an error with `file` and `place` if it does not exist.
+pub fn require_file<T>(found: Option<T>, file: &'static str, place: &str) -> Result<T, HubError> {
     found.ok_or_else(|| HubError::FileMissing {
         file,
         place: place.to_owned(),
     })
 }
 
-/// The file's bytes; `None` where it does not exist.
-pub fn read(path: &Path) -> Result<Option<Vec<u8>>, HubError> {
+/// The file's content; `None` if it does not exist.
+pub fn read_file(path: &Path) -> Result<Option<Vec<u8>>, HubError> {
     let Some(mut file) = open(path)? else {
         return Ok(None);
     };

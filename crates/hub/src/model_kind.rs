@@ -1,4 +1,4 @@
-//! Models that read texts only are told apart by their description, before anything large is fetched or read.
+//! Detects text-only models by their config, before anything large is downloaded or read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use serde::Deserialize;
 use crate::error::HubError;
 use crate::known_models::Modality;
 
-/// The family of Qwen2.5, and of every GGUF file that can be read.
+/// `model_type` of Qwen2.5, the only family that is read from GGUF.
 pub const QWEN: &str = "qwen2";
 
-/// `model_type`s of transformers whose models have no picture side.
+/// `model_type`s of transformers without an image tower.
 const FAMILIES: [&str; 14] = [
     "bert",
     "distilbert",
@@ -34,7 +34,7 @@ struct Description {
     model_type: Option<String>,
 }
 
-/// Refuses a text-only model where one of images and texts is wanted.
+/// Rejects a text-only model where a model of images and texts is required.
 pub fn require_images(model: &str, family: &str, wanted: Modality) -> Result<(), HubError> {
     match wanted {
         Modality::Text => Ok(()),
@@ -45,8 +45,7 @@ pub fn require_images(model: &str, family: &str, wanted: Modality) -> Result<(),
     }
 }
 
-/// The `model_type` of a text-only model. `None` for every other, also for a config that cannot be parsed: loading it
-/// reports that.
+/// The `model_type` of a text-only model; `None` for others, and for a config that cannot be parsed: loading reports that.
 pub fn text_family(config: &Path) -> Option<String> {
     let bytes = fs::read(config).ok()?;
     let description: Description = serde_json::from_slice(&bytes).ok()?;
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn refusal_names_align_command() {
+    fn error_names_align_command() {
         let error = require_images("Qwen/Qwen2.5-7B-Instruct", "qwen2", Modality::ImageText)
             .unwrap_err()
             .to_string();

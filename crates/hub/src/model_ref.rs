@@ -1,4 +1,4 @@
-//! How people name a model.
+//! Model references: how a model is named on the command line, in requests and in a library.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,44 +6,44 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// Which model to open.
+/// A reference to a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelRef {
-    /// The small model inside the program; needs no file and no network.
+    /// The small model embedded in the program; needs no file and no network.
     Builtin,
-    /// A directory in the Hugging Face layout.
+    /// A directory with the files of a model.
     Directory(PathBuf),
-    /// A model of the hub, or of its cache.
+    /// A model of the Hugging Face Hub, or of its cache.
     Hub {
-        /// `organisation/name`.
+        /// `organization/name`.
         id: String,
-        /// Branch, tag or commit; the branch `main` where absent.
+        /// Branch, tag or commit; `None` for `main`.
         revision: Option<String>,
     },
-    /// Another model with shorter vectors, which only those allow that were trained for it (Matryoshka).
+    /// Another model with shortened embeddings. Only models that were trained for it (Matryoshka) allow that.
     Shortened {
-        /// The model.
+        /// The model to shorten.
         model: Box<ModelRef>,
-        /// Components of its vectors.
+        /// Components of an embedding.
         dimension: usize,
     },
 }
 
-/// A text that names no model.
+/// A text that is not a model reference.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
-    "{0:?} names no model: say builtin, a directory that exists, or a model of the hub such as openai/clip-vit-base-patch32"
+    "unknown model {0:?}: expected `builtin`, an existing directory, or a Hub id such as openai/clip-vit-base-patch32"
 )]
 pub struct ParseModelRefError(pub String);
 
 impl ModelRef {
-    /// The same model, named so that it is found from every working directory.
+    /// The same model with an absolute path, so that the reference is valid in every working directory.
     #[must_use]
-    pub fn lasting(&self) -> Self {
+    pub fn canonical(&self) -> Self {
         match self {
             Self::Directory(path) => Self::Directory(path.canonicalize().unwrap_or_else(|_| path.clone())),
             Self::Shortened { model, dimension } => Self::Shortened {
-                model: Box::new(model.lasting()),
+                model: Box::new(model.canonical()),
                 dimension: *dimension,
             },
             other => other.clone(),
@@ -54,8 +54,8 @@ impl ModelRef {
 impl FromStr for ModelRef {
     type Err = ParseModelRefError;
 
-    /// `builtin`; a directory (anything that exists, or begins with `.`, `/` or `~`); or `organisation/name[@revision]`. Each
-    /// may be followed by `#` and a number of components.
+    /// Parses `builtin`; a directory (any that exists, or a path that begins with `.`, `/` or `~`); or
+    /// `organization/name[@revision]`. Each may be followed by `#` and a number of components.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some((model, dimension)) = shortened(text) {
             return Ok(Self::Shortened {
@@ -99,7 +99,7 @@ impl fmt::Display for ModelRef {
     }
 }
 
-/// The model and the number behind it; none where something of that very name exists.
+/// The model and the dimension of `MODEL#DIMENSION`; `None` where a file of that whole name exists.
 fn shortened(text: &str) -> Option<(&str, usize)> {
     let (model, dimension) = text.rsplit_once('#')?;
     let dimension = dimension.parse().ok().filter(|dimension| *dimension > 0)?;
@@ -107,7 +107,7 @@ fn shortened(text: &str) -> Option<(&str, usize)> {
     is_plain.then_some((model, dimension))
 }
 
-/// Whether the hub can have such a model. Also keeps `..` out of the cache's paths.
+/// Whether the text is a valid repository id with a valid revision. Rejects `..`, which would lead out of the cache.
 pub fn is_repo_id(id: &str, revision: Option<&str>) -> bool {
     let part = |part: &str| {
         !part.is_empty()
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_read_back_as_written() {
+    fn references_parse_back_as_displayed() {
         for text in [
             "builtin",
             "/models/clip",
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_model_is_refused() {
+    fn invalid_references_are_refused() {
         for text in [
             "a/b#",
             "a/b#0",

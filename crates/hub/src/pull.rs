@@ -1,44 +1,44 @@
-//! Models fetched on purpose rather than on the way to using them, and what of them lies on disk.
+//! Downloads and verifies all files of a model, and reports which are on disk.
 
 use std::path::{Path, PathBuf};
 
 use crate::cache::{DownloadProgress, ModelRevision, fetch, validate_repo_id};
-use crate::checksum::{self, Checked, ChecksumError};
+use crate::checksum::{self, Checksum, ChecksumError};
 use crate::error::HubError;
 use crate::known_models::Modality;
 use crate::layout;
 use crate::model_ref::is_repo_id;
 use crate::settings::HubSettings;
 
-/// What of a model lies on disk.
+/// How much of a model is on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OnDisk {
     /// Nothing.
     Nothing,
-    /// Some files, or parts of them.
-    Partly {
-        /// Bytes that are there.
+    /// Some files, or parts of files.
+    Partial {
+        /// Bytes on disk.
         bytes: u64,
     },
-    /// All that it needs to run.
+    /// All files that are required.
     Complete {
-        /// Where its files lie.
+        /// The folder of its files.
         folder: PathBuf,
-        /// Bytes of the files that it needs.
+        /// Bytes of the required files.
         bytes: u64,
     },
 }
 
-/// A model that is on disk now, whole and checked.
+/// A model that is complete on disk and verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pulled {
-    /// Where its files lie.
+    /// The folder of its files.
     pub folder: PathBuf,
-    /// The branch, tag or commit that was taken.
+    /// The branch, tag or commit.
     pub revision: String,
     /// Its files, small ones first.
     pub files: Vec<PulledFile>,
-    /// Bytes that had to be downloaded, those of an earlier try not counted.
+    /// Bytes downloaded by this call.
     pub downloaded: u64,
 }
 
@@ -47,23 +47,14 @@ pub struct Pulled {
 pub struct PulledFile {
     /// Its name in the folder.
     pub name: String,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
-    /// Whether the hub announced a SHA-256, which then was compared. Of small files it announces none.
+    /// How it was verified. The Hub publishes no SHA-256 of small files.
     pub checksum: Checksum,
 }
 
-/// How a file was checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Checksum {
-    /// Its SHA-256 is the one that the hub announced.
-    Equal,
-    /// The hub announced none; its length is right.
-    NotAnnounced,
-}
-
-/// Makes the model complete on disk: downloads what is missing, going on where an earlier try was cut off, and compares
-/// every large file with its announced SHA-256, those that were there before too. A damaged one is fetched anew.
+/// Completes the model on disk: downloads missing files, resuming interrupted downloads, and compares every large file
+/// with its published SHA-256, also those that were on disk before. A damaged file is downloaded again.
 pub fn pull(
     id: &str,
     revision: Option<&str>,
@@ -71,9 +62,9 @@ pub fn pull(
     progress: &dyn DownloadProgress,
 ) -> Result<Pulled, HubError> {
     validate_repo_id(id, revision)?;
-    discard_damaged(&ModelRevision::find(id, revision, settings, &()))?;
+    remove_damaged(&ModelRevision::find(id, revision, settings, &()))?;
     let counter = Counter::new(progress);
-    // Text-only models are of use to `align`.
+    // `align` uses text-only models.
     let folder = fetch(id, revision, Modality::Text, settings, &counter)?.folder;
     let hub = ModelRevision::find(id, revision, settings, &());
     let files = hub.files_on_disk()?;
@@ -88,7 +79,7 @@ pub fn pull(
     })
 }
 
-/// What of the model lies in the hub's cache. Nothing is checked or changed, and no connection made.
+/// How much of the model is in the Hub's cache. Verifies and changes nothing, and makes no connection.
 pub fn on_disk(id: &str, revision: Option<&str>, settings: &HubSettings) -> OnDisk {
     if !is_repo_id(id, revision) {
         return OnDisk::Nothing;
@@ -102,18 +93,18 @@ pub fn on_disk(id: &str, revision: Option<&str>, settings: &HubSettings) -> OnDi
     }
     match contents(&hub.blobs()) {
         0 => OnDisk::Nothing,
-        bytes => OnDisk::Partly { bytes },
+        bytes => OnDisk::Partial { bytes },
     }
 }
 
-/// Takes files away whose bytes are not those that the hub announced, if they can be had again.
-fn discard_damaged(hub: &ModelRevision) -> Result<(), HubError> {
+/// Removes files with a wrong checksum. Errors: a file has one, and downloads are disabled.
+fn remove_damaged(hub: &ModelRevision) -> Result<(), HubError> {
     for file in hub.files_on_disk().unwrap_or_default() {
-        if let Err(wrong @ ChecksumError::Sum { .. }) = checksum::check(&file) {
+        if let Err(wrong @ ChecksumError::Mismatch { .. }) = checksum::check(&file) {
             if hub.is_offline() {
-                return Err(hub.refused(&name_of(&file), &wrong));
+                return Err(hub.download_failed(&name_of(&file), &wrong));
             }
-            checksum::discard(&file);
+            checksum::remove(&file);
         }
     }
     Ok(())
@@ -121,11 +112,7 @@ fn discard_damaged(hub: &ModelRevision) -> Result<(), HubError> {
 
 fn pulled(hub: &ModelRevision, path: &Path) -> Result<PulledFile, HubError> {
     let name = name_of(path);
-    let checksum = match checksum::check(path) {
-        Ok(Checked::Sha256) => Checksum::Equal,
-        Ok(Checked::NothingAnnounced) => Checksum::NotAnnounced,
-        Err(wrong) => return Err(hub.refused(&name, &wrong)),
-    };
+    let checksum = checksum::check(path).map_err(|wrong| hub.download_failed(&name, &wrong))?;
     Ok(PulledFile {
         bytes: length(path),
         name,
@@ -144,14 +131,14 @@ fn length(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
-/// Bytes in a folder's own files; a folder that is not there has none.
+/// Bytes of all files in a folder; 0 if it does not exist.
 fn contents(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let lengths = entries.filter_map(|entry| Some(entry.metadata().ok()?.len()));
     lengths.sum()
 }
 
-/// Passes progress on and counts what is new: the first bytes of a file that was begun before are told at once.
+/// Forwards progress and counts the bytes that arrive, without those that were on disk before.
 struct Counter<'a> {
     progress: &'a dyn DownloadProgress,
     bytes: std::cell::Cell<u64>,

@@ -1,6 +1,6 @@
-//! Safetensors that the hub's own converter offers for models whose makers published only pickles.
+//! Finds the pull request in which the Hub's converter offers safetensors, for models that were published as pickles only.
 //!
-//! The converter opens a pull request, which has a revision of its own; transformers looks for it in the same way.
+//! A pull request has a revision of its own (`refs/pr/N`). transformers looks for it in the same way.
 
 use std::fs;
 use std::path::Path;
@@ -9,11 +9,12 @@ use serde::Deserialize;
 
 use crate::settings::HubSettings;
 
-/// The hub's converter, by its account.
+/// The account of the Hub's converter.
 const CONVERTER: &str = "SFconvertbot";
+/// The file in the cache that names the pull request.
 const MARK: &str = ".eidetic-converted";
-/// Bytes of the hub's answer; longer lists of discussions are cut off by pages.
-const LARGEST_ANSWER: u64 = 4 << 20;
+/// Largest accepted response, in bytes; the Hub returns longer lists of discussions in pages.
+const MAX_RESPONSE: u64 = 4 << 20;
 
 #[derive(Deserialize)]
 struct Discussions {
@@ -35,7 +36,7 @@ struct Author {
     name: String,
 }
 
-/// The revision in which the converter offers this model's weights; `None` too where the hub cannot be asked.
+/// The revision of the converter's pull request for this model; `None` also if the Hub cannot be reached.
 pub fn revision(model: &str, settings: &HubSettings) -> Option<String> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(settings.timeout))
@@ -49,7 +50,7 @@ pub fn revision(model: &str, settings: &HubSettings) -> Option<String> {
     let json = answer
         .body_mut()
         .with_config()
-        .limit(LARGEST_ANSWER)
+        .limit(MAX_RESPONSE)
         .read_to_vec()
         .ok()?;
     offered(&json)
@@ -67,13 +68,13 @@ fn offered(json: &[u8]) -> Option<String> {
     Some(format!("refs/pr/{}", offer.num))
 }
 
-/// Remembers, beside a model's files in the cache, which pull request was taken: any other could be anybody's.
+/// Stores beside the model's files in the cache which pull request was used: any other may be of another author.
 pub fn remember(folder: &Path, revision: &str) {
-    // Without it the hub is asked again the next time.
+    // Without the file, the Hub is queried again the next time.
     let _ = fs::write(folder.join(MARK), revision);
 }
 
-/// What was remembered.
+/// The pull request that was stored.
 pub fn remembered(folder: &Path) -> Option<String> {
     let revision = fs::read_to_string(folder.join(MARK)).ok()?;
     let number = revision.strip_prefix("refs/pr/")?;
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_pull_requests_are_remembered() {
+    fn only_pull_request_revisions_are_stored() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(remembered(folder.path()), None);
         remember(folder.path(), "refs/pr/15");
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_open_pull_request_of_the_converter_counts() {
+    fn only_open_pull_request_of_converter_counts() {
         let list = |author: &str, status: &str, pull: bool, title: &str| {
             format!(
                 r#"{{"count":2,"discussions":[{{"num":3,"title":"a question","status":"open","isPullRequest":false,"author":null}},
@@ -106,7 +107,7 @@ mod tests {
         let whole = list(CONVERTER, "open", true, title);
         assert_eq!(offered(whole.as_bytes()).as_deref(), Some("refs/pr/15"));
         for other in [
-            list("somebody", "open", true, title),
+            list("other-account", "open", true, title),
             list(CONVERTER, "closed", true, title),
             list(CONVERTER, "open", false, title),
             list(CONVERTER, "open", true, "Upload README.md"),

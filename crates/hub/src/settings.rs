@@ -1,37 +1,37 @@
-//! Where the hub is, where its files are kept, and whether it may be asked.
+//! Settings of the Hugging Face Hub: endpoint, cache directory, token, timeout, network access.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use hf_hub::Cache;
 
-/// Whether downloads may be tried.
+/// Whether the network may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Network {
-    /// What is not on disk is downloaded.
+    /// Missing files are downloaded.
     #[default]
     Allowed,
-    /// What is not on disk cannot be had, and no connection is tried.
+    /// No connection is made; a missing file is an error.
     Off,
 }
 
-/// Where the hub is and where its files are kept.
-#[derive(Debug, Clone)]
+/// Where models are downloaded from and to.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubSettings {
-    /// The hub's address without a slash at its end.
+    /// URL of the Hub, without a trailing slash.
     pub endpoint: String,
-    /// The folder of the cache, which other programs share.
+    /// Directory of the Hub's cache, which other programs share.
     pub cache: PathBuf,
-    /// What opens models that are not public.
+    /// Access token for models that are not public.
     pub token: Option<String>,
-    /// How long the hub may be silent before a download is given up.
+    /// Longest wait for the next bytes.
     pub timeout: Duration,
-    /// Whether it may be asked at all.
+    /// Whether downloads are allowed.
     pub network: Network,
 }
 
 impl HubSettings {
-    /// As `HF_ENDPOINT`, `HF_HUB_CACHE`, `HF_HOME`, `HF_TOKEN` and `HF_HUB_OFFLINE` say, with their usual defaults.
+    /// Reads `HF_ENDPOINT`, `HF_HUB_CACHE`, `HF_HOME`, `HF_TOKEN` and `HF_HUB_OFFLINE`, with the defaults of `huggingface_hub`.
     pub fn from_env() -> Self {
         Self::from_variables(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
@@ -60,7 +60,7 @@ impl HubSettings {
     }
 }
 
-/// As the hub's own client reads its switches.
+/// Parses a switch as `huggingface_hub` does.
 fn is_yes(value: &str) -> bool {
     ["1", "true", "yes", "on"].contains(&value.to_ascii_lowercase().as_str())
 }
@@ -71,7 +71,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn the_usual_variables_are_obeyed() {
+    fn settings_follow_environment_variables() {
         let settings = HubSettings::from_variables(|name| match name {
             "HF_HOME" => Some("/somewhere".into()),
             "HF_ENDPOINT" => Some("http://localhost:1/".into()),

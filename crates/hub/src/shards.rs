@@ -1,4 +1,4 @@
-//! Weights in one file or in several, which an index names.
+//! Weights in one file, or in several that an index names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -9,12 +9,12 @@ use serde::Deserialize;
 use crate::error::HubError;
 use crate::model_files;
 
-/// All weights in one file.
+/// The file of weights that are not sharded.
 pub const WHOLE: &str = "model.safetensors";
-/// Says which file holds which tensor.
+/// The index: for each tensor, the file that holds it.
 pub const INDEX: &str = "model.safetensors.index.json";
 
-/// The files that hold a model's weights, in order of their names.
+/// The files of a model's weights, ordered by name.
 #[derive(Debug)]
 pub struct Shards(Vec<PathBuf>);
 
@@ -24,14 +24,14 @@ struct Index {
 }
 
 impl Shards {
-    /// The one file in `directory`, else all those that the index there names. Errors call the directory `place`.
+    /// The single file in `directory`, or all files that its index names. Errors name the directory `place`.
     pub fn in_directory(directory: &Path, place: &str) -> Result<Self, HubError> {
         let whole = directory.join(WHOLE);
         if whole.exists() {
             return Ok(Self(vec![whole]));
         }
-        let index = model_files::read(&directory.join(INDEX))?;
-        let index = model_files::need(index, "model.safetensors (nor its index)", place)?;
+        let index = model_files::read_file(&directory.join(INDEX))?;
+        let index = model_files::require_file(index, "model.safetensors (nor its index)", place)?;
         let names = names(&index)?;
         let paths: Vec<PathBuf> = names.iter().map(|name| directory.join(name)).collect();
         match names.iter().zip(&paths).find(|(_, path)| !path.exists()) {
@@ -43,7 +43,7 @@ impl Shards {
         }
     }
 
-    /// Each file, opened, and its length in bytes.
+    /// Opens the files; yields each with its length in bytes.
     pub fn open(&self) -> impl Iterator<Item = Result<(File, u64), HubError>> {
         self.0.iter().map(|path| {
             let failed = |source| HubError::Read {
@@ -57,7 +57,7 @@ impl Shards {
     }
 }
 
-/// The files that an index names: plain names of safetensors files, since they become paths.
+/// The files that an index names. Errors: a name is not that of a safetensors file in the same folder, or there is none.
 pub fn names(index: &[u8]) -> Result<BTreeSet<String>, HubError> {
     let damaged = |reason: String| HubError::ShardIndex(format!("{INDEX}: {reason}"));
     let index: Index = serde_json::from_slice(index).map_err(|error| damaged(error.to_string()))?;
@@ -66,10 +66,10 @@ pub fn names(index: &[u8]) -> Result<BTreeSet<String>, HubError> {
         !name.starts_with('.') && !name.contains(['/', '\\', ':']) && name.ends_with(".safetensors")
     };
     if let Some(name) = names.iter().find(|name| !plain(name)) {
-        return Err(damaged(format!("{name:?} is no file's name")));
+        return Err(damaged(format!("{name:?} is not a file name")));
     }
     if names.is_empty() {
-        return Err(damaged("it names no file".into()));
+        return Err(damaged("the index names no file".into()));
     }
     Ok(names)
 }
@@ -79,14 +79,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_index_names_each_file_once() {
+    fn index_names_each_file_once() {
         let index = br#"{"metadata":{},"weight_map":{"a":"m-2.safetensors","b":"m-1.safetensors","c":"m-2.safetensors"}}"#;
         let found: Vec<String> = names(index).unwrap().into_iter().collect();
         assert_eq!(found, ["m-1.safetensors", "m-2.safetensors"]);
     }
 
     #[test]
-    fn an_index_that_leads_elsewhere_is_refused() {
+    fn index_with_invalid_names_is_refused() {
         for index in [
             r#"{"weight_map":{"a":"../m.safetensors"}}"#,
             r#"{"weight_map":{"a":"/etc/m.safetensors"}}"#,

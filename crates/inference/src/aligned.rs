@@ -1,8 +1,9 @@
-//! A text model beside a picture model, with a projection between them: what `eidetic align` makes.
+//! Aligned models: a text model and an image model with a projection between them, made by `eidetic align`.
 //!
-//! A language model's vectors do not lie in the space of any pictures. A linear map, fitted on captioned pictures, takes
-//! them there; pictures' vectors stay those of the picture model.
+//! The vectors of a text-only model cannot be compared with those of images. A linear map, fitted on captioned images,
+//! projects them into the space of the image model, whose vectors stay as they are.
 
+mod captions;
 mod fit;
 mod folder;
 mod matrix;
@@ -12,16 +13,21 @@ use std::path::Path;
 
 use eidetic_domain::{Embedding, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration, TextModel};
+use eidetic_hub::{DownloadProgress, ModelRef, directory_name};
 use image::RgbImage;
 
 use crate::error::LoadError;
 use crate::load::{LoadOptions, load_encoder, load_text_model};
-use eidetic_hub::{DownloadProgress, ModelRef, directory_name};
 
-pub use fit::{FitError, Fitted, LEAST_PICTURES, Offset, Pair, Recalls, Recipe, fit_alignment};
+pub use captions::{
+    AlignError, AlignProgress, Alignment, CaptionError, CaptionedImage, FailedCaption, align, read_captions,
+};
+pub use fit::{
+    CaptionPair, Centering, FitError, Fitted, Hyperparameters, MIN_IMAGES, RecallAtK, fit_alignment,
+};
 pub use folder::AlignedModels;
 
-/// The directory, if the name stands for one that `eidetic align` made.
+/// The directory, if the reference names one that `eidetic align` made.
 pub fn directory_of(model: &ModelRef) -> Option<&Path> {
     match model {
         ModelRef::Directory(path) if path.join(folder::DESCRIPTION).is_file() => Some(path),
@@ -29,18 +35,18 @@ pub fn directory_of(model: &ModelRef) -> Option<&Path> {
     }
 }
 
-/// Texts through a text model and a projection, pictures through a picture model.
+/// Encodes texts with a text model and a projection, images with an image model.
 pub struct AlignedEncoder {
     space: SpaceId,
     texts: Box<dyn TextModel>,
-    pictures: Box<dyn Encoder>,
+    images: Box<dyn Encoder>,
     projection: Projection,
     scores: ScoreCalibration,
 }
 
-/// `weights · x + offset`, of which only the direction counts.
+/// The linear map `weights · x + offset`; results are not normalized.
 pub(crate) struct Projection {
-    /// One row a component of the result.
+    /// Outputs × inputs.
     weights: Vec<f32>,
     offset: Vec<f32>,
     inputs: usize,
@@ -53,33 +59,33 @@ impl AlignedEncoder {
         options: &LoadOptions,
         progress: &dyn DownloadProgress,
     ) -> Result<Self, LoadError> {
-        let opened = folder::read(directory)?;
-        for model in [&opened.text_model, &opened.image_model] {
+        let stored = folder::read(directory)?;
+        for model in [&stored.text_model, &stored.image_model] {
             if directory_of(model).is_some() {
-                return Err(folder::unusable(
+                return Err(folder::invalid(
                     directory,
-                    "one of its models is an aligned one itself",
+                    "one of its models is an aligned model itself",
                 ));
             }
         }
-        let texts = load_text_model(&opened.text_model, options, progress)?;
-        let pictures = load_encoder(&opened.image_model, options, progress)?;
-        folder::same_models(directory, &opened, texts.as_ref(), pictures.as_ref())?;
+        let texts = load_text_model(&stored.text_model, options, progress)?;
+        let images = load_encoder(&stored.image_model, options, progress)?;
+        folder::require_same_models(directory, &stored, texts.as_ref(), images.as_ref())?;
         Ok(Self {
             space: SpaceId {
                 model: directory_name(directory),
-                revision: opened.revision,
-                preprocessing: pictures.space().preprocessing.clone(),
-                dimension: pictures.space().dimension,
+                revision: stored.revision,
+                preprocessing: images.space().preprocessing.clone(),
+                dimension: images.space().dimension,
             },
             scores: ScoreCalibration {
-                range: opened.span,
+                range: stored.score_range,
                 text: None,
-                ..pictures.score_calibration()
+                ..images.score_calibration()
             },
-            projection: opened.projection,
+            projection: stored.projection,
             texts,
-            pictures,
+            images,
         })
     }
 }
@@ -90,7 +96,7 @@ impl Encoder for AlignedEncoder {
     }
 
     fn shorter_side(&self) -> Option<u32> {
-        self.pictures.shorter_side()
+        self.images.shorter_side()
     }
 
     fn score_calibration(&self) -> ScoreCalibration {
@@ -98,7 +104,7 @@ impl Encoder for AlignedEncoder {
     }
 
     fn preprocess(&self, image: &RgbImage) -> Pixels {
-        self.pictures.preprocess(image)
+        self.images.preprocess(image)
     }
 
     fn encode_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncodeError> {
@@ -110,7 +116,7 @@ impl Encoder for AlignedEncoder {
     }
 
     fn encode_pixels(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, EncodeError> {
-        self.pictures.encode_pixels(batch)
+        self.images.encode_pixels(batch)
     }
 }
 
@@ -118,7 +124,7 @@ impl Projection {
     fn apply(&self, vector: &[f32]) -> Result<Vec<f32>, EncodeError> {
         if vector.len() != self.inputs {
             let reason = format!(
-                "the text model gave {} numbers, not {}",
+                "the text model returned vectors of dimension {}; expected {}",
                 vector.len(),
                 self.inputs
             );

@@ -1,4 +1,4 @@
-//! What computes: the processor with this program's own kernels, or a graphics device through candle.
+//! Devices: the CPU with the kernels of `eidetic-kernels`, or a GPU with candle.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,27 +9,27 @@ use thiserror::Error;
 use crate::engine::Engine;
 use crate::error::LoadError;
 
-/// What a model runs on.
+/// The device that a model runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Device {
-    /// The processor.
+    /// The CPU.
     #[default]
     Cpu,
-    /// The CUDA device of this number.
+    /// The CUDA device with this index.
     Cuda(usize),
-    /// Apple's graphics processor.
+    /// The GPU of a Mac.
     Metal,
 }
 
-/// A text that names no device.
+/// A text that is not a device.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("{0:?} names no device: say cpu, cuda, cuda:1 or metal")]
+#[error("unknown device {0:?}: expected cpu, cuda, cuda:N or metal")]
 pub struct ParseDeviceError(String);
 
 impl FromStr for Device {
     type Err = ParseDeviceError;
 
-    /// `cpu`, `cuda` (the first), `cuda:N` or `metal`.
+    /// Parses `cpu`, `cuda` (the first device), `cuda:N` or `metal`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let number = |digits: &str| digits.parse().ok().filter(|_| !digits.starts_with('+'));
         match (text, text.strip_prefix("cuda:").and_then(number)) {
@@ -53,8 +53,7 @@ impl fmt::Display for Device {
 }
 
 impl Device {
-    /// What runs a model there. Graphics devices compute in f32 whatever was asked for, as 8 bits are a matter of the
-    /// processor's kernels.
+    /// The engine for the device. GPUs compute in f32: lower precisions need the CPU kernels.
     pub const fn engine(self, precision: Precision) -> Engine {
         match self {
             Self::Cpu => Engine::Cpu(precision),
@@ -62,7 +61,7 @@ impl Device {
         }
     }
 
-    /// The device as candle has it, or why there is none.
+    /// Opens candle's device. Errors: the device is missing, or the program was built without it.
     pub(crate) fn open(self) -> Result<candle_core::Device, LoadError> {
         let opened = match self {
             Self::Cpu => return Ok(candle_core::Device::Cpu),
@@ -90,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn devices_read_back_as_written() {
+    fn devices_parse_back_as_displayed() {
         for text in ["cpu", "cuda:0", "cuda:3", "metal"] {
             assert_eq!(text.parse::<Device>().unwrap().to_string(), text);
         }
@@ -104,7 +103,7 @@ mod tests {
 
     #[cfg(not(feature = "cuda"))]
     #[test]
-    fn a_device_that_was_not_built_in_names_the_way_to_it() {
+    fn unbuilt_device_error_names_feature() {
         let error = Device::Cuda(1).open().unwrap_err().to_string();
         assert!(
             error.contains("cuda:1") && error.contains("--features cuda"),

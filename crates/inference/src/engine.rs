@@ -1,4 +1,4 @@
-//! What runs a model: one interface, and the engines that stand behind it.
+//! The engines that run models, and the interface of two-tower models to them.
 
 use eidetic_domain::Precision;
 use eidetic_encoder::{EncodeError, Pixels};
@@ -7,28 +7,28 @@ use crate::device::Device;
 use crate::error::LoadError;
 use crate::layers::weights::Weights;
 
-/// What runs a model.
+/// An engine that runs models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
-    /// This program's own kernels, on the processor.
+    /// The kernels of `eidetic-kernels`, on the CPU.
     Cpu(Precision),
-    /// candle, step by step as the reference implementation is written: slower, for comparison and for other devices.
+    /// candle on the CPU, operation by operation as in the reference implementation: slow, for tests.
     Candle,
-    /// candle on a graphics device, in f32.
+    /// candle on a GPU, in f32.
     Device(Device),
 }
 
-/// What a file says of the way from cosines to the logits of training.
+/// How a model maps cosines to logits, according to its weight file.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LogitFacts {
-    /// The logarithm of the factor, where the file has it.
+pub struct LogitParameters {
+    /// The logarithm of the factor, `logit_scale`, if the file has it.
     pub scale: Option<f32>,
-    /// What is added, where the file has it.
+    /// The summand, `logit_bias`, if the file has it.
     pub bias: Option<f32>,
 }
 
-impl LogitFacts {
-    /// What these weights say.
+impl LogitParameters {
+    /// The parameters in these weights.
     pub fn of<T>(weights: &Weights<T>) -> Self {
         Self {
             scale: weights.scalar("logit_scale"),
@@ -38,7 +38,7 @@ impl LogitFacts {
 }
 
 impl Engine {
-    /// The same engine in another precision, where it has a choice: candle computes in f32.
+    /// The same engine with another precision. candle computes in f32 only.
     #[must_use]
     pub const fn with_precision(self, precision: Precision) -> Self {
         match self {
@@ -47,7 +47,7 @@ impl Engine {
         }
     }
 
-    /// What it runs on.
+    /// The device that it runs on.
     pub const fn device(self) -> Device {
         match self {
             Self::Cpu(_) | Self::Candle => Device::Cpu,
@@ -55,7 +55,7 @@ impl Engine {
         }
     }
 
-    /// The arithmetic that it computes in.
+    /// The precision that it computes in.
     pub const fn precision(self) -> Precision {
         match self {
             Self::Cpu(precision) => precision,
@@ -63,7 +63,7 @@ impl Engine {
         }
     }
 
-    /// Where candle runs a model, for engines that are candle's: the one place that decides it.
+    /// The device for candle's tensors.
     pub(crate) fn candle_device(self) -> Result<candle_core::Device, LoadError> {
         match self {
             Self::Cpu(_) | Self::Candle => Ok(candle_core::Device::Cpu),
@@ -78,27 +78,28 @@ impl Default for Engine {
     }
 }
 
-/// The two halves of a model, run by some engine.
+/// The two towers of a model, run by an engine.
 pub trait Towers: Send + Sync {
-    /// One vector a text, in order, before scaling to unit length. Texts are token numbers, each text as long as it is.
+    /// One vector for each text, in order, not normalized. Texts are token ids, not padded.
     fn encode_texts(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, EncodeError>;
 
-    /// The way from cosines to logits, as far as the weights say it.
-    fn logits(&self) -> LogitFacts;
+    /// How cosines map to logits.
+    fn logits(&self) -> LogitParameters;
 
-    /// One vector a picture, in order, before scaling to unit length. Pictures have sizes that the model reads.
-    fn encode_pictures(&self, pictures: &[Pixels]) -> Result<Vec<Vec<f32>>, EncodeError>;
+    /// One vector for each image, in order, not normalized. Images have sizes that the model accepts.
+    fn encode_images(&self, images: &[Pixels]) -> Result<Vec<Vec<f32>>, EncodeError>;
 }
 
-/// An error for texts that the model cannot have been trained on: none of our tokenizer's, whatever the files say.
+/// Errors: a text is empty or too long, or a token is not in the vocabulary. The tokenizer prevents that unless the files
+/// of the model contradict each other.
 pub fn check_tokens(texts: &[Vec<u32>], vocabulary: usize, longest: usize) -> Result<(), EncodeError> {
     for ids in texts {
         if ids.is_empty() || ids.len() > longest {
-            let reason = format!("{} tokens where the model reads 1 to {longest}", ids.len());
+            let reason = format!("{} tokens; expected 1 to {longest}", ids.len());
             return Err(EncodeError::Tokenize(reason));
         }
         if let Some(id) = ids.iter().find(|&&id| id as usize >= vocabulary) {
-            let reason = format!("token {id} is beyond the model's {vocabulary}");
+            let reason = format!("token {id} is not in the vocabulary of {vocabulary} tokens");
             return Err(EncodeError::Tokenize(reason));
         }
     }

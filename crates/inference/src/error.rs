@@ -1,97 +1,95 @@
+//! Errors of loading a model.
+
 use eidetic_encoder::{PreprocessorError, TokenizerError};
 use eidetic_hub::HubError;
 use thiserror::Error;
 
-/// Why a model could not be opened.
+/// Why a model could not be loaded.
 #[derive(Debug, Error)]
 pub enum LoadError {
-    /// Its files are missing, or the hub did not give them.
+    /// Its files are missing, or could not be downloaded.
     #[error(transparent)]
     Hub(#[from] HubError),
-    /// `config.json` or `open_clip_config.json` is damaged, contradicts itself, or asks for what does not exist.
-    #[error("the model's config.json cannot be used: {0}")]
+    /// `config.json` or `open_clip_config.json` is damaged, contradicts itself, or names something unknown.
+    #[error("invalid config.json of the model: {0}")]
     Config(String),
-    /// The model is of a family that is not built in.
+    /// The model is of a family that is not supported.
     #[error(
-        "the model is of the family {found:?}; \"clip\", \"chinese_clip\", \"siglip\" and \"siglip2\" are known, and \
-         OpenCLIP's open_clip_config.json"
+        "unknown model family {found:?}; expected \"clip\", \"chinese_clip\", \"siglip\", \"siglip2\", or OpenCLIP's \
+         open_clip_config.json"
     )]
     UnknownArchitecture {
         /// `model_type` of `config.json`.
         found: String,
     },
-    /// The picture processor's description cannot be followed.
+    /// The config of the image processor is invalid.
     #[error(transparent)]
     Preprocessor(#[from] PreprocessorError),
-    /// The tokenizer cannot be used.
+    /// The tokenizer is invalid.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
-    /// The weight file is damaged, such as by a download that was cut off.
-    #[error("the model's weights are damaged ({0}); fetch the file again")]
+    /// The weight file is damaged, such as by an interrupted download.
+    #[error("the model's weights are damaged ({0}); download the file again")]
     Weights(String),
-    /// The weight file lacks a tensor.
-    #[error("the model's weights lack the tensor {name}")]
+    /// The weight file has no tensor of this name.
+    #[error("the model's weights have no tensor {name}")]
     TensorMissing {
         /// The tensor's name in the file.
         name: String,
     },
     /// A tensor does not have the shape that `config.json` implies.
-    #[error(
-        "the tensor {name} of the model's weights has the shape {found:?} where config.json asks for {expected:?}"
-    )]
+    #[error("tensor {name} of the model's weights has shape {found:?}; expected {expected:?} by config.json")]
     TensorShape {
         /// The tensor's name in the file.
         name: String,
-        /// The shape by `config.json`.
+        /// The shape that `config.json` implies.
         expected: Vec<usize>,
         /// The shape in the file.
         found: Vec<usize>,
     },
-    /// A tensor holds other numbers than f32, f16 or bf16.
-    #[error(
-        "the tensor {name} of the model's weights holds {found} numbers; only f32, f16 and bf16 can be read"
-    )]
+    /// A tensor is not of type f32, f16 or bf16.
+    #[error("tensor {name} of the model's weights has type {found}; expected f32, f16 or bf16")]
     TensorType {
         /// The tensor's name in the file.
         name: String,
         /// The type in the file.
         found: String,
     },
-    /// A model of texts only that this program cannot run.
-    #[error("{model} is a text model of the family {family:?}, which this program does not run")]
+    /// A text-only model of a family that is not supported.
+    #[error("unsupported text model {model}: expected the family qwen2, not {family:?}")]
     UnknownTextModel {
-        /// The model asked for.
+        /// The model.
         model: String,
         /// Its `model_type`.
         family: String,
     },
-    /// A model of a text model and a picture model cannot be used.
-    #[error("the aligned model at {place} cannot be used: {reason}")]
+    /// The directory of an aligned model is invalid.
+    #[error("cannot load the aligned model at {place}: {reason}")]
     Aligned {
         /// The directory.
         place: String,
-        /// What is wrong with it.
+        /// What is wrong.
         reason: String,
     },
-    /// The program was built without what the device needs.
+    /// The program was built without support for the device.
     #[error(
-        "this program was built without {device}; build it with: cargo build --release -p eidetic-cli --features {feature}"
+        "this program was built without support for {device}; build it with: cargo build --release -p eidetic-cli --features {feature}"
     )]
     DeviceNotBuilt {
-        /// The device asked for.
+        /// The device.
         device: crate::Device,
-        /// The feature that brings it.
+        /// The Cargo feature of the device.
         feature: &'static str,
     },
-    /// The device is not there, or does not work.
-    #[error("the device {device} cannot be used: {reason}")]
+    /// The device does not exist, or failed to open.
+    #[error("cannot open device {device}: {reason}")]
     DeviceMissing {
-        /// The device asked for.
+        /// The device.
         device: crate::Device,
-        /// What the system says.
+        /// Why.
         reason: String,
     },
-    /// Loading the model would take more memory than there is.
+    /// Loading the model would take more memory than is available.
     #[error(
         "{model} needs about {} of memory in {precision}, and {} are available; use a smaller model{}, close other programs, or load it anyway with --ignore-memory",
         crate::memory::readable(*.needed),
@@ -99,16 +97,16 @@ pub enum LoadError {
         if *.precision == eidetic_domain::Precision::F32 { ", --precision int8" } else { "" }
     )]
     TooLarge {
-        /// The model asked for.
+        /// The model.
         model: String,
-        /// What it would compute in.
+        /// The precision that it would compute in.
         precision: eidetic_domain::Precision,
-        /// Bytes that it will hold, by its weights' headers.
+        /// Estimated bytes, from the headers of its weight files.
         needed: u64,
-        /// Bytes that the system or the process's group has left.
+        /// Bytes that are available to the process.
         available: u64,
     },
-    /// candle could not arrange the weights.
-    #[error("the model could not be set up: {0}")]
+    /// candle failed to set up the model.
+    #[error("cannot set up the model: {0}")]
     Engine(#[from] candle_core::Error),
 }

@@ -1,12 +1,15 @@
-//! Model families on candle, weights from a directory or the hub, and the built-in model.
+//! Loads and runs models: two-tower models, the Qwen families, aligned pairs of models, and the built-in model.
 //!
-//! A model is a set of files in one of two layouts: transformers' (`config.json`, `model.safetensors`,
-//! `preprocessor_config.json`) or OpenCLIP's (`open_clip_config.json`, `open_clip_model.safetensors`), with a tokenizer
-//! beside them. Nothing that they say is assumed here. Families: CLIP, SigLIP and SigLIP 2, Chinese-CLIP, and what
-//! OpenCLIP builds from its own transformers, timm's SigLIP and MobileCLIP. All share one transformer; GME-Qwen2-VL,
-//! Qwen3-VL-Embedding and Qwen2.5 share one decoder (`qwen`). Each is written against its reference. No unsafe code: weights are read, not mapped.
+//! [`load_encoder`] loads a model of images and texts from a [`ModelRef`](eidetic_hub::ModelRef), [`load_text_model`] a text
+//! model; [`prepare`] does all that precedes reading the weights. A model is a set of files in one of two layouts, that of
+//! transformers (`config.json`, `model.safetensors`, `preprocessor_config.json`) or that of OpenCLIP
+//! (`open_clip_config.json`, `open_clip_model.safetensors`), with a tokenizer.
+//!
+//! Two-tower families: CLIP, SigLIP, SigLIP 2, Chinese-CLIP, and OpenCLIP's models with its own transformers, timm's SigLIP
+//! or MobileCLIP. All share one transformer. GME-Qwen2-VL, Qwen3-VL-Embedding and Qwen2.5 share one decoder (`qwen`). Every
+//! family is tested against its reference implementation. There is no unsafe code: weights are read, not memory-mapped.
 
-// Named here only so that its AVX-512 kernels are switched on for candle's matrix products.
+// Imported only to enable its AVX-512 kernels, which candle's matrix products use.
 use gemm as _;
 
 mod aligned;
@@ -21,16 +24,19 @@ mod qwen;
 mod tensor_names;
 mod text_tower;
 mod two_tower;
+mod verify;
 
 pub use aligned::{
-    AlignedEncoder, AlignedModels, FitError, Fitted, LEAST_PICTURES, Offset, Pair, Recalls, Recipe,
-    fit_alignment,
+    AlignError, AlignProgress, AlignedEncoder, AlignedModels, Alignment, CaptionError, CaptionPair,
+    CaptionedImage, Centering, FailedCaption, FitError, Fitted, Hyperparameters, MIN_IMAGES, RecallAtK,
+    align, fit_alignment, read_captions,
 };
 pub use device::{Device, ParseDeviceError};
 pub use engine::Engine;
 pub use error::LoadError;
 pub use load::{LoadOptions, PreparedModel, load_encoder, load_text_model, prepare};
 pub use memory::MemoryLimit;
+pub use verify::{Check, CheckImage, CheckReport, CheckedValue, Comparison, VerifyError};
 
 /// The instruction set that [`Engine::Cpu`] uses on this processor, such as `avx512-vnni`.
 pub fn cpu_kernel() -> &'static str {

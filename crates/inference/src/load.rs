@@ -1,7 +1,8 @@
-//! Loading whatever a model reference names: the one place that knows all kinds of models.
+//! Loads models of all kinds from a model reference.
 
 use std::path::Path;
 
+use eidetic_domain::Precision;
 use eidetic_encoder::{Encoder, TextModel};
 use eidetic_hub::{
     DownloadProgress, HubSettings, Layout, LocatedModel, Modality, ModelFiles, ModelLocation, ModelRef,
@@ -14,17 +15,17 @@ use crate::error::LoadError;
 use crate::memory::{self, MemoryLimit};
 use crate::model::Model;
 use crate::qwen;
-use crate::text_tower::TextTower;
+use crate::text_tower::EncoderTextModel;
 use crate::two_tower::ClipEncoder;
 
 /// How a model is loaded.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// What runs it, and in which precision.
+    /// The engine that runs it, with its precision.
     pub engine: Engine,
-    /// Whether it must fit into memory.
+    /// Whether it must fit into the available memory.
     pub memory: MemoryLimit,
-    /// Where missing files are downloaded from, if they may be.
+    /// Settings for downloading missing files.
     pub hub: HubSettings,
 }
 
@@ -39,7 +40,16 @@ impl Default for LoadOptions {
     }
 }
 
-/// A model whose files are on disk and which can be loaded: its device is available and its weights fit into memory.
+impl LoadOptions {
+    /// The same options with another precision, if the engine has a choice.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.engine = self.engine.with_precision(precision);
+        self
+    }
+}
+
+/// A model that can be loaded: its files are on disk, its device is available, and its weights fit into memory.
 pub struct PreparedModel<'a> {
     kind: Prepared<'a>,
     options: &'a LoadOptions,
@@ -47,13 +57,13 @@ pub struct PreparedModel<'a> {
 }
 
 enum Prepared<'a> {
-    /// A directory that `eidetic align` made; it names two other models.
+    /// A directory made by `eidetic align`, which names two other models.
     Aligned(&'a Path),
-    /// Any other.
+    /// Any other model.
     Located(LocatedModel),
 }
 
-/// Loads a model of texts and images.
+/// Loads a model of images and texts.
 pub fn load_encoder(
     model: &ModelRef,
     options: &LoadOptions,
@@ -62,7 +72,7 @@ pub fn load_encoder(
     prepare(model, Modality::ImageText, options, progress)?.load_encoder()
 }
 
-/// Loads the text side of a model: a text-only model, or the text tower of any other.
+/// Loads a text-only model, or the text tower of any other model.
 pub fn load_text_model(
     model: &ModelRef,
     options: &LoadOptions,
@@ -74,10 +84,10 @@ pub fn load_text_model(
     {
         return load_text_only(located, family, options);
     }
-    Ok(Box::new(TextTower(prepared.load_encoder()?)))
+    Ok(Box::new(EncoderTextModel(prepared.load_encoder()?)))
 }
 
-/// Everything that comes before the weights are read: the device is opened, the files are fetched, the memory is checked.
+/// Does all that precedes reading the weights: opens the device, downloads missing files, checks the memory.
 pub fn prepare<'a>(
     model: &'a ModelRef,
     wanted: Modality,
@@ -100,7 +110,7 @@ pub fn prepare<'a>(
 }
 
 impl PreparedModel<'_> {
-    /// Reads the weights. The space is named `builtin`, after the directory, or by the Hub's id.
+    /// Reads the weights. The model of its space is `builtin`, the name of the directory, or the Hub id.
     pub fn load_encoder(&self) -> Result<Box<dyn Encoder>, LoadError> {
         match &self.kind {
             Prepared::Aligned(directory) => Ok(Box::new(AlignedEncoder::load(
@@ -159,7 +169,7 @@ macro_rules! builtin_file {
     };
 }
 
-/// The files of the built-in model, which are part of the binary.
+/// The files of the built-in model, embedded in the program.
 fn builtin_files() -> ModelFiles {
     let weights: &'static [u8] = builtin_file!("model.safetensors");
     ModelFiles {
@@ -167,7 +177,7 @@ fn builtin_files() -> ModelFiles {
         config: builtin_file!("config.json").to_vec(),
         preprocessor: builtin_file!("preprocessor_config.json").to_vec(),
         tokenizer: TokenizerFiles::Json(builtin_file!("tokenizer.json").to_vec()),
-        tokenizer_settings: None,
+        tokenizer_config: None,
         scores: Some(builtin_file!("scores.json").to_vec()),
         weights_length: weights.len() as u64,
         weights: Box::new(weights),

@@ -1,4 +1,4 @@
-//! Whether a model fits into memory, checked before its weights are read: otherwise the system kills the program, or swaps
+//! Checks whether a model fits into memory before its weights are read: otherwise the system kills the program, or swaps
 //! for hours.
 
 mod available;
@@ -10,22 +10,21 @@ use crate::device::Device;
 use crate::engine::Engine;
 use crate::error::LoadError;
 
-/// Whether a model that does not seem to fit is loaded nevertheless.
+/// The limit for the memory that a model needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MemoryLimit {
-    /// What the system has left.
+    /// The memory that the system has available.
     #[default]
     Available,
-    /// None: the estimate is not made.
+    /// No limit: nothing is estimated.
     Ignored,
 }
 
-/// An error that names both figures, if the model in `folder`, called `model`, needs more memory than there is.
-///
-/// Where the model's or the system's figure is unknown, nothing is refused.
+/// Errors: the model in `folder`, which the error names `model`, needs more memory than is available. Without an estimate of
+/// either there is no error.
 pub fn check(folder: &Path, model: &str, engine: Engine) -> Result<(), LoadError> {
     if matches!(engine, Engine::Device(device) if device != Device::Cpu) {
-        // The weights go to the device's own memory, of which its driver keeps account.
+        // The weights go to the memory of the GPU, whose driver reports if it is too small.
         return Ok(());
     }
     let (Some(needed), Some(available)) = (needed::in_folder(folder, engine), available::now()) else {
@@ -46,7 +45,7 @@ fn compare(model: &str, engine: Engine, needed: u64, available: u64) -> Result<(
     })
 }
 
-/// Bytes in GiB or MiB, with the two digits that an estimate is good for.
+/// Formats bytes in GiB with one decimal, or in MiB.
 pub fn readable(bytes: u64) -> String {
     let gib = bytes as f64 / f64::from(1 << 30);
     if gib >= 1.0 {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use eidetic_domain::{Embedding, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration};
+use eidetic_hub::ModelFiles;
 use image::RgbImage;
 use serde_json::Value;
 
@@ -11,38 +12,37 @@ use crate::engine::Engine;
 use crate::error::LoadError;
 use crate::qwen::{Family, QwenEncoder};
 use crate::two_tower::ClipEncoder;
-use eidetic_hub::ModelFiles;
 
-/// An encoder of texts and pictures, of whatever family its files are.
+/// An encoder of images and texts, of any family.
 #[derive(Debug)]
 pub struct Model(Kind);
 
-/// How the families embed.
+/// The architectures of the families.
 #[derive(Debug)]
 enum Kind {
-    /// One tower for texts, one for pictures.
+    /// A text tower and an image tower.
     Towers(Box<ClipEncoder>),
-    /// A decoder that reads both.
+    /// One decoder for texts and images.
     Qwen(Box<QwenEncoder>),
 }
 
 impl Model {
-    /// Opens the model in `directory`, which errors call `place`; `name` becomes the model of its space.
+    /// Loads the model in `directory`, which errors name `place`; `name` becomes the model of its space.
     pub(crate) fn load(directory: &Path, name: &str, place: &str, engine: Engine) -> Result<Self, LoadError> {
         if !is_qwen(directory)? {
             return Ok(ClipEncoder::load(name, ModelFiles::in_directory(directory, place)?, engine)?.into());
         }
         let Engine::Cpu(precision) = engine else {
             return Err(LoadError::Config(
-                "models of the Qwen families run on this program's own kernels, not on candle".into(),
+                "models of the Qwen families run on the CPU engine only, not on candle or a GPU".into(),
             ));
         };
         let encoder = QwenEncoder::load(name, directory, place, precision)?;
         Ok(Self(Kind::Qwen(Box::new(encoder))))
     }
 
-    /// The same model with shorter vectors: their first components, scaled to unit length again. Only models that were
-    /// trained for it (Matryoshka) allow it.
+    /// The same model with shortened embeddings: their first components, normalized again. Errors: the model was not
+    /// trained for it (Matryoshka).
     pub fn with_dimension(self, dimension: usize) -> Result<Self, LoadError> {
         match self.0 {
             Kind::Qwen(encoder) => Ok(Self(Kind::Qwen(Box::new(encoder.with_dimension(dimension)?)))),
@@ -50,7 +50,7 @@ impl Model {
                 Ok(Self(Kind::Towers(encoder)))
             }
             Kind::Towers(encoder) => Err(LoadError::Config(format!(
-                "vectors of {} have {} components, no fewer",
+                "embeddings of {} have {} components and cannot be shortened",
                 encoder.space().model,
                 encoder.space().dimension
             ))),
@@ -101,9 +101,9 @@ impl Encoder for Model {
     }
 }
 
-/// Whether `config.json` is there and names one of the Qwen families.
+/// Whether `config.json` exists and names one of the Qwen families.
 fn is_qwen(directory: &Path) -> Result<bool, LoadError> {
-    let Some(json) = eidetic_hub::read(&directory.join("config.json"))? else {
+    let Some(json) = eidetic_hub::read_file(&directory.join("config.json"))? else {
         return Ok(false);
     };
     let Ok(config) = serde_json::from_slice::<Value>(&json) else {

@@ -1,11 +1,11 @@
-//! The text tower of a model of texts and images, as a text model.
+//! The text tower of a model of images and texts, as a text model.
 
 use eidetic_encoder::{EncodeError, Encoder, TextModel};
 
-/// The text side of a model that has an image side too.
-pub struct TextTower(pub Box<dyn Encoder>);
+/// Adapts an encoder to the trait of text models.
+pub struct EncoderTextModel(pub Box<dyn Encoder>);
 
-impl TextModel for TextTower {
+impl TextModel for EncoderTextModel {
     fn name(&self) -> &str {
         &self.0.space().model
     }

@@ -201,7 +201,7 @@ fn pixels_of_another_shape_are_refused() {
 }
 
 #[test]
-fn space_names_model_weights_and_preprocessing() {
+fn space_has_model_weights_and_preprocessing() {
     let space = open("quick").space().clone();
     assert_eq!(space.model, "quick");
     assert_eq!(space.preprocessing, "bicubic48-crop48");

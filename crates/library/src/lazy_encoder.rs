@@ -6,9 +6,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use eidetic_domain::{Precision, SpaceId};
 use eidetic_encoder::Encoder;
 use eidetic_hub::{DownloadProgress, ModelRef};
+use eidetic_inference::{LoadOptions, load_encoder};
 
+use crate::LibraryError;
 use crate::manifest::SpaceEntry;
-use crate::{LibraryError, Loading};
 
 /// An encoder that is loaded when it is first needed and then stays. Options count only until then.
 ///
@@ -22,7 +23,8 @@ pub(crate) struct LazyEncoder {
     directory: PathBuf,
     last_precision: Precision,
     precision: OnceLock<Precision>,
-    options: OnceLock<Loading>,
+    /// Its precision is replaced by that of the space.
+    options: OnceLock<LoadOptions>,
     encoder: OnceLock<Box<dyn Encoder>>,
     /// Held while loading, so that a model is loaded once.
     loading: Mutex<()>,
@@ -59,12 +61,14 @@ impl LazyEncoder {
     }
 
     /// Only the first call has an effect.
-    pub(crate) fn set_load_options(&self, options: Loading) {
+    pub(crate) fn set_load_options(&self, options: LoadOptions) {
         let _ = self.options.set(options);
     }
 
-    pub(crate) fn load_options(&self) -> Loading {
-        self.options.get().copied().unwrap_or_default()
+    /// The options as set, else the default ones, with the precision of the space.
+    pub(crate) fn load_options(&self) -> LoadOptions {
+        let options = self.options.get().cloned().unwrap_or_default();
+        options.with_precision(self.precision())
     }
 
     /// The encoder; loads it if it is not loaded yet.
@@ -77,7 +81,7 @@ impl LazyEncoder {
         let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         if self.encoder.get().is_none() {
             let reference: ModelRef = self.model.parse()?;
-            let encoder = crate::model::load(&reference, self.precision(), self.load_options(), progress)?;
+            let encoder = load_encoder(&reference, &self.load_options(), progress)?;
             self.set(encoder)?;
         }
         Ok(self

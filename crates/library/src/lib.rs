@@ -9,14 +9,15 @@
 //! use std::path::Path;
 //!
 //! use eidetic_indexer::{IndexerOptions, RunContext};
-//! use eidetic_library::{CreateOptions, Library, Loading, ModelRef, ModelSource, Owner};
+//! use eidetic_inference::LoadOptions;
+//! use eidetic_library::{CreateOptions, Library, ModelRef, ModelSource, Owner};
 //! use eidetic_search::Query;
 //!
 //! # fn main() -> Result<(), eidetic_library::LibraryError> {
 //! let options = CreateOptions {
 //!     model: ModelSource::Named(ModelRef::Builtin),
 //!     precision: None,
-//!     loading: Loading::default(),
+//!     load: LoadOptions::default(),
 //! };
 //! let owner = Owner::this_process("example");
 //! let (library, _) = Library::open_or_create(Path::new("library"), &options, &owner, &())?;
@@ -46,7 +47,6 @@
 //! Long operations exclude others of their kind; the module `operations` defines the order of their locks. Everything else is a
 //! short lock of data (manifest, active space, vectors, caches) that is not held during an operation.
 
-mod align;
 mod calibration;
 mod confidence;
 mod error;
@@ -68,11 +68,7 @@ mod status;
 mod switch;
 mod tagging;
 mod vector_cache;
-mod verify;
 
-pub use align::{
-    AlignError, AlignProgress, Alignment, CaptionError, CaptionedPicture, FailedLine, align, read_captions,
-};
 pub use calibration::{
     CalibrationEvent, CalibrationEventKind, CalibrationHistory, CalibrationMode, CurrentVersions,
     FailedImage, RefitOutcome, ScoredPairs,
@@ -82,7 +78,7 @@ pub use error::LibraryError;
 pub use feedback::{AnswerCount, FEEDBACK_NEEDED, Subject};
 pub use image_file::ImageFile;
 pub use lock::Owner;
-pub use model::{DEFAULT_MODEL, LoadedModel, Loading, ModelSource};
+pub use model::{DEFAULT_MODEL, LoadedModel, ModelSource};
 pub use open::{CreateOptions, Library, default_directory};
 pub use recall::{RecallEntry, RecallStatus};
 pub use screening::{FlaggedImage, ScreeningReport};
@@ -91,4 +87,3 @@ pub use spaces::{SpaceStatus, SwitchStatus};
 pub use status::{BytesOnDisk, IndexStatus, Status};
 pub use switch::{PreviousSpace, SpaceReport, SwitchOptions};
 pub use tagging::{TagCount, TagOptions, TagReport};
-pub use verify::{Check, CheckPicture, Comparison, Verified, VerifiedValue, VerifyError};

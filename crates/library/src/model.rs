@@ -1,11 +1,10 @@
-//! Which model a new library has, and how models are loaded.
+//! The model of a new library.
 
-use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
-use eidetic_hub::{DownloadProgress, HubSettings, ModelRef, Network};
-use eidetic_inference::{Device, LoadError, LoadOptions, MemoryLimit, load_encoder};
+use eidetic_hub::{DownloadProgress, ModelRef};
+use eidetic_inference::{LoadError, LoadOptions, load_encoder};
 
-/// The model of a new library when none is named: the one that most tools of this kind use.
+/// The model of a new library if none is named: the most widely used CLIP model.
 pub const DEFAULT_MODEL: &str = "openai/clip-vit-base-patch32";
 
 /// The model of a new library.
@@ -15,40 +14,6 @@ pub enum ModelSource {
     Named(ModelRef),
     /// [`DEFAULT_MODEL`] if it is available, else the built-in one.
     BestAvailable,
-}
-
-/// How models are loaded, beside their precision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Loading {
-    /// The device that computes.
-    pub device: Device,
-    /// Whether a model must fit into memory.
-    pub memory: MemoryLimit,
-    /// Whether a model may be downloaded, if the environment allows it too.
-    pub network: Network,
-}
-
-impl Loading {
-    /// The options of the inference crate, to compute in `precision`.
-    pub fn load_options(self, precision: Precision) -> LoadOptions {
-        LoadOptions {
-            engine: self.device.engine(precision),
-            memory: self.memory,
-            hub: self.hub(),
-        }
-    }
-
-    /// The hub of the environment, without network access unless both allow it.
-    pub fn hub(self) -> HubSettings {
-        let hub = HubSettings::from_env();
-        match self.network {
-            Network::Off => HubSettings {
-                network: Network::Off,
-                ..hub
-            },
-            Network::Allowed => hub,
-        }
-    }
 }
 
 /// A loaded model.
@@ -62,58 +27,42 @@ pub struct LoadedModel {
 }
 
 impl LoadedModel {
-    /// Loads the model of `source`, to compute in `precision`.
+    /// Loads the model of `source`.
     pub fn load(
         source: &ModelSource,
-        precision: Precision,
-        loading: Loading,
+        options: &LoadOptions,
         progress: &dyn DownloadProgress,
     ) -> Result<Self, LoadError> {
         match source {
-            ModelSource::Named(reference) => Self::named(reference, precision, loading, progress),
-            ModelSource::BestAvailable => Self::best_available(precision, loading, progress),
+            ModelSource::Named(reference) => Self::named(reference, options, progress),
+            ModelSource::BestAvailable => Self::best_available(options, progress),
         }
     }
 
     fn named(
         reference: &ModelRef,
-        precision: Precision,
-        loading: Loading,
+        options: &LoadOptions,
         progress: &dyn DownloadProgress,
     ) -> Result<Self, LoadError> {
-        let encoder = load(reference, precision, loading, progress)?;
+        let encoder = load_encoder(reference, options, progress)?;
         Ok(Self {
-            reference: reference.lasting(),
+            reference: reference.canonical(),
             encoder,
             fallback: None,
         })
     }
 
-    fn best_available(
-        precision: Precision,
-        loading: Loading,
-        progress: &dyn DownloadProgress,
-    ) -> Result<Self, LoadError> {
+    fn best_available(options: &LoadOptions, progress: &dyn DownloadProgress) -> Result<Self, LoadError> {
         let best = ModelRef::Hub {
             id: DEFAULT_MODEL.to_owned(),
             revision: None,
         };
-        Self::named(&best, precision, loading, progress).or_else(|reason| {
-            let builtin = Self::named(&ModelRef::Builtin, precision, loading, progress)?;
+        Self::named(&best, options, progress).or_else(|reason| {
+            let builtin = Self::named(&ModelRef::Builtin, options, progress)?;
             Ok(Self {
                 fallback: Some(reason),
                 ..builtin
             })
         })
     }
-}
-
-/// Loads one model from the hub of the environment.
-pub(crate) fn load(
-    reference: &ModelRef,
-    precision: Precision,
-    loading: Loading,
-    progress: &dyn DownloadProgress,
-) -> Result<Box<dyn Encoder>, LoadError> {
-    load_encoder(reference, &loading.load_options(precision), progress)
 }

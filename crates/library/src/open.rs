@@ -11,12 +11,12 @@ use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
 use eidetic_hub::DownloadProgress;
 use eidetic_imaging::ThumbnailStore;
-use eidetic_inference::LoadError;
+use eidetic_inference::{LoadError, LoadOptions, load_encoder};
 
 use crate::lock::Lock;
 use crate::manifest::Manifest;
 use crate::operations::OperationLocks;
-use crate::{LibraryError, LoadedModel, Loading, ModelSource, Owner, Space};
+use crate::{LibraryError, LoadedModel, ModelSource, Owner, Space};
 
 /// An open library. All methods take `&self` and may be called from several threads: searches run during an indexing
 /// run, and while another space is filled.
@@ -43,8 +43,8 @@ pub struct CreateOptions {
     pub model: ModelSource,
     /// The precision to compute in, also where the library exists; `None`: as it was last indexed, f32 when new.
     pub precision: Option<Precision>,
-    /// How the model is loaded otherwise, also where the library exists.
-    pub loading: Loading,
+    /// How the model is loaded, also where the library exists. Its precision is replaced by `precision`.
+    pub load: LoadOptions,
 }
 
 /// The library used when none is named: `eidetic` in the platform's directory for a user's data.
@@ -82,7 +82,7 @@ impl Library {
                 if let Some(precision) = options.precision {
                     active.set_precision(precision);
                 }
-                active.set_load_options(options.loading);
+                active.set_load_options(options.load.clone());
                 require_model(&active, &options.model, progress)?;
                 Ok((library, None))
             }
@@ -99,16 +99,17 @@ impl Library {
         progress: &dyn DownloadProgress,
     ) -> Result<(Self, Option<LoadError>), LibraryError> {
         let precision = options.precision.unwrap_or_default();
+        let load = options.load.clone().with_precision(precision);
         let LoadedModel {
             reference,
             encoder,
             fallback,
-        } = LoadedModel::load(&options.model, precision, options.loading, progress)?;
+        } = LoadedModel::load(&options.model, &load, progress)?;
         let manifest = Manifest::new(reference.to_string(), encoder.space().clone());
         let library = Self::write_new(directory, manifest, owner)?;
         let active = library.active();
         active.set_precision(precision);
-        active.set_load_options(options.loading);
+        active.set_load_options(load);
         active.encoder.set(encoder)?;
         Ok((library, fallback))
     }
@@ -209,17 +210,12 @@ fn require_model(
     let ModelSource::Named(reference) = source else {
         return Ok(());
     };
-    let reference = &reference.lasting();
+    let reference = &reference.canonical();
     if reference.to_string() == space.model() {
         return Ok(());
     }
     // Another name may mean the same weights, so compare spaces.
-    let encoder = crate::model::load(
-        reference,
-        space.precision(),
-        space.encoder.load_options(),
-        progress,
-    )?;
+    let encoder = load_encoder(reference, &space.encoder.load_options(), progress)?;
     space.encoder.set(encoder)
 }
 

@@ -12,14 +12,15 @@ use eidetic_domain::{ImageId, Precision, RowId, SpaceId};
 use eidetic_encoder::Encoder;
 use eidetic_hub::DownloadProgress;
 use eidetic_imaging::DecodeSize;
+use eidetic_inference::LoadOptions;
 use eidetic_search::{AdmissionCache, Answer, Query, Searcher, TextCache};
 use eidetic_vectors::{VectorIndex, VectorStore};
 
+use crate::LibraryError;
 use crate::lazy_encoder::LazyEncoder;
 use crate::manifest::SpaceEntry;
 use crate::operations::{Operation, OperationLocks};
 use crate::tagging::VocabularyVectors;
-use crate::{LibraryError, Loading};
 
 /// One open space of a library.
 ///
@@ -90,8 +91,8 @@ impl Space {
         self.encoder.set_precision(precision);
     }
 
-    /// Sets how the model is loaded. Only the first call has an effect, and only before the model is loaded.
-    pub fn set_load_options(&self, options: Loading) {
+    /// Sets how the model is loaded, except for its precision. Only the first call has an effect, and only before the model is loaded.
+    pub fn set_load_options(&self, options: LoadOptions) {
         self.encoder.set_load_options(options);
     }
 

@@ -227,14 +227,14 @@ fn remove(path: &std::path::Path) -> std::io::Result<()> {
 /// Whether `name` is the number, model or identifier of a space.
 fn matches_name(entry: &SpaceEntry, name: &str) -> bool {
     let model = name.parse::<ModelRef>();
-    let lasting = model.is_ok_and(|model| model.lasting().to_string() == entry.model);
+    let is_model = model.is_ok_and(|model| model.canonical().to_string() == entry.model);
     let names = [
         &entry.model,
         &entry.space.model,
         &entry.space.to_string(),
         &entry.number.to_string(),
     ];
-    lasting || names.contains(&&name.to_owned())
+    is_model || names.contains(&&name.to_owned())
 }
 
 fn unknown(name: &str, manifest: &Manifest) -> LibraryError {

@@ -13,6 +13,7 @@ use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
 use eidetic_hub::{DownloadProgress, ModelRef};
 use eidetic_indexer::{FileFailure, IndexerOptions, RunContext};
+use eidetic_inference::load_encoder;
 use serde::{Deserialize, Serialize};
 
 use self::backfill::SpaceBackfill;
@@ -110,11 +111,11 @@ impl Library {
         context: &RunContext<'_>,
     ) -> Result<SpaceReport, LibraryError> {
         let lock = self.lock_switching()?;
-        let reference = model.lasting();
+        let reference = model.canonical();
         let precision = options.precision.unwrap_or_else(|| self.precision_of(&reference));
-        let load_options = self.active().encoder.load_options();
+        let load = self.active().encoder.load_options().with_precision(precision);
         let target = Target {
-            encoder: crate::model::load(&reference, precision, load_options, download)?,
+            encoder: load_encoder(&reference, &load, download)?,
             model: reference.to_string(),
             precision,
         };

@@ -22,63 +22,83 @@ pub(crate) struct Endpoint {
 
 /// Every address of the server.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    let get = |route: Route| vec![(Method::GET, route)];
-    let post = |route: Route| vec![(Method::POST, route)];
+    let mut endpoints = page_endpoints();
+    endpoints.extend(calibration_endpoints());
+    endpoints.extend(image_endpoints());
+    endpoints.extend(job_endpoints());
+    endpoints.extend(query_endpoints());
+    endpoints
+}
+
+/// The page, and what monitoring and client generators read.
+fn page_endpoints() -> Vec<Endpoint> {
     vec![
-        endpoint("/", get(web::route().to(page::get_page))),
-        endpoint("/assets/{path:.*}", get(web::route().to(page::get_asset))),
-        endpoint("/healthz", get(web::route().to(server::get_health))),
-        endpoint("/metrics", get(web::route().to(server::get_metrics))),
-        endpoint("/openapi.json", get(web::route().to(server::get_openapi))),
-        endpoint(
-            "/v1/calibration",
-            get(web::route().to(calibration::get_calibration)),
-        ),
-        endpoint(
+        get("/", web::route().to(page::get_page)),
+        get("/assets/{path:.*}", web::route().to(page::get_asset)),
+        get("/healthz", web::route().to(server::get_health)),
+        get("/metrics", web::route().to(server::get_metrics)),
+        get("/openapi.json", web::route().to(server::get_openapi)),
+    ]
+}
+
+fn calibration_endpoints() -> Vec<Endpoint> {
+    vec![
+        get("/v1/calibration", web::route().to(calibration::get_calibration)),
+        get(
             "/v1/calibration/report",
-            get(web::route().to(calibration::get_calibration_report)),
+            web::route().to(calibration::get_calibration_report),
         ),
-        endpoint(
-            "/v1/feedback",
-            vec![
+        Endpoint {
+            pattern: "/v1/feedback",
+            methods: vec![
                 (Method::GET, web::route().to(feedback::list_feedback)),
                 (Method::POST, web::route().to(feedback::post_feedback)),
             ],
-        ),
-        endpoint("/v1/images/{id}", get(web::route().to(images::get_image))),
-        endpoint(
-            "/v1/images/{id}/file",
-            get(web::route().to(images::get_image_file)),
-        ),
-        endpoint(
-            "/v1/images/{id}/similar",
-            get(web::route().to(search::similar_images)),
-        ),
-        endpoint("/v1/images/{id}/tags", get(web::route().to(tags::get_image_tags))),
-        endpoint(
+        },
+    ]
+}
+
+fn image_endpoints() -> Vec<Endpoint> {
+    vec![
+        get("/v1/images/{id}", web::route().to(images::get_image)),
+        get("/v1/images/{id}/file", web::route().to(images::get_image_file)),
+        get("/v1/images/{id}/similar", web::route().to(search::similar_images)),
+        get("/v1/images/{id}/tags", web::route().to(tags::get_image_tags)),
+        get(
             "/v1/images/{id}/thumbnail",
-            get(web::route().to(images::get_thumbnail)),
+            web::route().to(images::get_thumbnail),
         ),
-        endpoint("/v1/index", post(web::route().to(index::start_index))),
-        endpoint(
-            "/v1/jobs/{id}",
-            vec![
+    ]
+}
+
+/// What starts and watches jobs, and changes spaces.
+fn job_endpoints() -> Vec<Endpoint> {
+    vec![
+        post("/v1/index", web::route().to(index::start_index)),
+        Endpoint {
+            pattern: "/v1/jobs/{id}",
+            methods: vec![
                 (Method::GET, web::route().to(jobs::get_job)),
                 (Method::DELETE, web::route().to(jobs::cancel_job)),
             ],
-        ),
-        endpoint("/v1/match", post(web::route().to(matching::match_texts))),
-        endpoint("/v1/model/switch", post(web::route().to(model::switch_model))),
-        endpoint("/v1/model/catch-up", post(web::route().to(model::backfill_space))),
-        endpoint("/v1/model/drop", post(web::route().to(model::drop_space))),
-        endpoint(
-            "/v1/search",
-            vec![
+        },
+        post("/v1/model/switch", web::route().to(model::switch_model)),
+        post("/v1/model/catch-up", web::route().to(model::backfill_space)),
+        post("/v1/model/drop", web::route().to(model::drop_space)),
+    ]
+}
+
+fn query_endpoints() -> Vec<Endpoint> {
+    vec![
+        post("/v1/match", web::route().to(matching::match_texts)),
+        Endpoint {
+            pattern: "/v1/search",
+            methods: vec![
                 (Method::GET, web::route().to(search::search_get)),
                 (Method::POST, web::route().to(search::search_post)),
             ],
-        ),
-        endpoint("/v1/status", get(web::route().to(server::get_status))),
+        },
+        get("/v1/status", web::route().to(server::get_status)),
     ]
 }
 
@@ -90,8 +110,18 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
     config.default_service(web::route().to(page::not_found));
 }
 
-fn endpoint(pattern: &'static str, methods: Vec<(Method, Route)>) -> Endpoint {
-    Endpoint { pattern, methods }
+fn get(pattern: &'static str, route: Route) -> Endpoint {
+    Endpoint {
+        pattern,
+        methods: vec![(Method::GET, route)],
+    }
+}
+
+fn post(pattern: &'static str, route: Route) -> Endpoint {
+    Endpoint {
+        pattern,
+        methods: vec![(Method::POST, route)],
+    }
 }
 
 impl Endpoint {

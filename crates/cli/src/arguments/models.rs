@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use eidetic_hub::{ModelRef, Network};
-use eidetic_inference::{Device, MemoryLimit};
-use eidetic_library::{Library, Loading};
+use eidetic_hub::{HubSettings, ModelRef, Network};
+use eidetic_inference::{Device, LoadOptions, MemoryLimit};
+use eidetic_library::Library;
 
 /// How a model is loaded.
 #[derive(Debug, Args)]
@@ -40,20 +40,20 @@ impl ModelOptions {
     }
 }
 
-impl From<&ModelOptions> for Loading {
+impl From<&ModelOptions> for LoadOptions {
     fn from(options: &ModelOptions) -> Self {
+        let mut hub = HubSettings::from_env();
+        if options.offline {
+            hub.network = Network::Off;
+        }
         Self {
-            device: options.device,
+            engine: options.device.engine(options.precision()),
             memory: if options.ignore_memory {
                 MemoryLimit::Ignored
             } else {
                 MemoryLimit::Available
             },
-            network: if options.offline {
-                Network::Off
-            } else {
-                Network::Allowed
-            },
+            hub,
         }
     }
 }
@@ -62,7 +62,7 @@ impl From<&ModelOptions> for Loading {
 pub(crate) enum Precision {
     /// 32-bit floating point
     F32,
-    /// 16-bit weights, 32-bit sums: half the memory of Qwen models stored in 32 bits
+    /// 16-bit weights, 32-bit sums: about half the memory of f32
     Bf16,
     /// 8-bit integers: several times as fast, with nearly the same vectors
     Int8,

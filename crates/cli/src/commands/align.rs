@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use eidetic_encoder::{Encoder, TextModel};
 use eidetic_hub::ModelRef;
-use eidetic_inference::{AlignedModels, Fitted, Recalls};
-use eidetic_library::{AlignProgress, Alignment, CaptionedPicture, FailedLine, align, read_captions};
+use eidetic_inference::{
+    AlignProgress, AlignedModels, Alignment, CaptionedImage, FailedCaption, Fitted, RecallAtK, align,
+    read_captions,
+};
 use serde::Serialize;
 
 use crate::Outcome;
@@ -32,17 +34,17 @@ struct AlignAnswer<'a> {
     held_out_pictures: usize,
     held_out_captions: usize,
     strength: f64,
-    offset: eidetic_inference::Offset,
+    offset: eidetic_inference::Centering,
     recall: RecallAnswer,
     failed: Vec<FailedAnswer<'a>>,
 }
 
 #[derive(Debug, Serialize)]
 struct RecallAnswer {
-    chance: Recalls,
+    chance: RecallAtK,
     /// `null` if the models' dimensions differ.
-    before: Option<Recalls>,
-    after: Recalls,
+    before: Option<RecallAtK>,
+    after: RecallAtK,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,13 +67,8 @@ pub(crate) fn run(global: &Global, arguments: &Align) -> Result<Outcome, Failure
         &lines,
         &arguments.pairs,
     )?;
-    for FailedLine {
-        line,
-        picture,
-        reason,
-    } in &alignment.failed
-    {
-        eprintln!("eidetic: line {line}: {picture}: {reason}");
+    for FailedCaption { line, image, reason } in &alignment.failed {
+        eprintln!("eidetic: line {line}: {image}: {reason}");
     }
     let models = AlignedModels {
         text_reference: &arguments.text_model,
@@ -90,7 +87,7 @@ pub(crate) fn run(global: &Global, arguments: &Align) -> Result<Outcome, Failure
     })
 }
 
-fn captions(file: &Path) -> Result<Vec<CaptionedPicture>, Failure> {
+fn captions(file: &Path) -> Result<Vec<CaptionedImage>, Failure> {
     let length = fs::metadata(file)
         .map_err(|error| Failure::in_file(file, error))?
         .len();
@@ -139,13 +136,13 @@ fn short_name(model: &ModelRef) -> String {
 fn fit(
     text_model: &dyn TextModel,
     image_model: &dyn Encoder,
-    lines: &[CaptionedPicture],
+    lines: &[CaptionedImage],
     file: &Path,
 ) -> Result<Alignment, Failure> {
     let bar = StageBar::new();
     let folder = file.parent().unwrap_or(Path::new(""));
     let show = |progress| match progress {
-        AlignProgress::Pictures(done, total) => bar.set("images", done as u64, total as u64),
+        AlignProgress::Images(done, total) => bar.set("images", done as u64, total as u64),
         AlignProgress::Captions(done, total) => bar.set("captions", done as u64, total as u64),
         AlignProgress::Fitting => bar.spin("fitting the projection"),
     };
@@ -170,7 +167,7 @@ fn answer<'a>(directory: &'a Path, models: &'a AlignedModels, alignment: &'a Ali
     let fitted = &alignment.fitted;
     let failed = alignment.failed.iter().map(|failed| FailedAnswer {
         line: failed.line,
-        picture: &failed.picture,
+        picture: &failed.image,
         reason: &failed.reason,
     });
     AlignAnswer {
@@ -179,12 +176,12 @@ fn answer<'a>(directory: &'a Path, models: &'a AlignedModels, alignment: &'a Ali
         text_dimension: models.text_model.dimension(),
         image_model: models.image_model.space().to_string(),
         image_dimension: models.image_model.space().dimension,
-        pictures: fitted.pictures,
+        pictures: fitted.images,
         captions: fitted.captions,
-        held_out_pictures: fitted.held_out_pictures,
+        held_out_pictures: fitted.held_out_images,
         held_out_captions: fitted.held_out_captions,
-        strength: fitted.recipe.strength,
-        offset: fitted.recipe.offset,
+        strength: fitted.hyperparameters.strength,
+        offset: fitted.hyperparameters.centering,
         recall: RecallAnswer {
             chance: fitted.chance,
             before: fitted.before,
@@ -201,7 +198,7 @@ fn describe(directory: &Path, models: &AlignedModels, fitted: &Fitted) -> String
         models.image_model.space().dimension,
     );
     let before = match fitted.before {
-        Some(recalls) => row("before", recalls),
+        Some(recall) => row("before", recall),
         None => format!(
             "before       –      –      –   (dimensions {text_dimension} and {image_dimension} differ)"
         ),
@@ -213,22 +210,22 @@ fn describe(directory: &Path, models: &AlignedModels, fitted: &Fitted) -> String
          use it: eidetic index DIR --model {directory}",
         models.text_model.name(),
         models.image_model.space().model,
-        fitted.pictures,
+        fitted.images,
         fitted.captions,
-        fitted.held_out_pictures,
+        fitted.held_out_images,
         fitted.held_out_captions,
         row("chance", fitted.chance),
         row("after", fitted.after),
     )
 }
 
-fn row(name: &str, recalls: Recalls) -> String {
+fn row(name: &str, recall: RecallAtK) -> String {
     let percent = |share: f64| format!("{:.1}%", share * 100.0);
     format!(
         "{name:<7} {:>6} {:>6} {:>6}",
-        percent(recalls.at_1),
-        percent(recalls.at_5),
-        percent(recalls.at_10)
+        percent(recall.at_1),
+        percent(recall.at_5),
+        percent(recall.at_10)
     )
 }
 

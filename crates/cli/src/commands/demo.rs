@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use eidetic_hub::ModelRef;
 use eidetic_indexer::{CancelToken, IndexerOptions, RunContext};
-use eidetic_library::{CreateOptions, Library, Loading, ModelSource, Owner};
+use eidetic_inference::LoadOptions;
+use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
 use eidetic_search::Query;
 use eidetic_server::ServeOptions;
 
@@ -48,7 +49,7 @@ fn create_library(folder: &Path, precision: Precision) -> Result<Library, Failur
     let options = CreateOptions {
         model: ModelSource::Named(ModelRef::Builtin),
         precision: Some(precision.into()),
-        loading: Loading::default(),
+        load: LoadOptions::default(),
     };
     let owner = Owner::this_process("eidetic demo");
     let (library, _) = Library::open_or_create(&folder.join("library"), &options, &owner, &())?;

@@ -72,7 +72,7 @@ fn open_or_create(global: &Global, arguments: &Index) -> Result<Access, Failure>
                 .clone()
                 .map_or(ModelSource::BestAvailable, ModelSource::Named),
             precision: arguments.options.precision.map(Into::into),
-            loading: (&arguments.options).into(),
+            load: (&arguments.options).into(),
         };
         Library::open_or_create(&directory, &options, &owner, &DownloadBar::default())
     };

@@ -63,7 +63,7 @@ fn row(model: &'static KnownModel, hub: &HubSettings) -> ModelRow {
     }
     match on_disk(&model.id, None, hub) {
         OnDisk::Nothing => row("no", 0, None),
-        OnDisk::Partly { bytes } => row("partly", bytes, None),
+        OnDisk::Partial { bytes } => row("partly", bytes, None),
         OnDisk::Complete { folder, bytes } => row("complete", bytes, Some(&folder)),
     }
 }
@@ -123,7 +123,7 @@ fn answer<'a>(model: &'a str, pulled: &'a Pulled, bytes: u64) -> PullAnswer<'a> 
     let files = pulled.files.iter().map(|file| PulledFile {
         file: &file.name,
         bytes: file.bytes,
-        sha256_equal: (file.checksum == Checksum::Equal).then_some(true),
+        sha256_equal: (file.checksum == Checksum::Verified).then_some(true),
     });
     PullAnswer {
         model,
@@ -144,7 +144,7 @@ fn describe(model: &str, pulled: &Pulled, bytes: u64) -> String {
     let checked = pulled
         .files
         .iter()
-        .filter(|file| file.checksum == Checksum::Equal);
+        .filter(|file| file.checksum == Checksum::Verified);
     let checked: Vec<&str> = checked.map(|file| file.name.as_str()).collect();
     let checked = match checked.as_slice() {
         [] => "the hub publishes no checksums".to_owned(),
@@ -164,7 +164,7 @@ fn describe(model: &str, pulled: &Pulled, bytes: u64) -> String {
 fn warn_of_restriction(id: &str) {
     let known = known_model(id).and_then(|model| Some((model, model.restriction.as_ref()?)));
     if let Some((model, restriction)) = known {
-        eprintln!("eidetic: the license of {id} is {}: {restriction}", model.licence);
+        eprintln!("eidetic: the license of {id} is {}: {restriction}", model.license);
     }
 }
 
@@ -177,7 +177,7 @@ fn print_path(global: &Global, model: &ModelRef) -> Result<Outcome, Failure> {
             let (id, revision) = hub_id(model)?;
             match on_disk(id, revision, &HubSettings::from_env()) {
                 OnDisk::Complete { folder, .. } => folder,
-                OnDisk::Partly { bytes } => {
+                OnDisk::Partial { bytes } => {
                     let present = output::bytes(bytes);
                     return Err(not_on_disk(&format!("only partly on disk ({present})"), model));
                 }

@@ -3,7 +3,7 @@
 mod images;
 
 use eidetic_hub::ModelRef;
-use eidetic_library::{Check, Verified};
+use eidetic_inference::{Check, CheckReport};
 use serde::Serialize;
 
 use crate::Outcome;
@@ -19,7 +19,7 @@ use images::CheckImages;
 struct VerifyAnswer {
     space: String,
     equal: bool,
-    checks: Vec<Verified>,
+    checks: Vec<CheckReport>,
     not_run: Vec<SkippedCheck>,
 }
 
@@ -93,13 +93,13 @@ fn with_images<'a>(
     let available = CheckImages::new(checks, arguments)?;
     let (mut ready, mut skipped) = (Vec::new(), Vec::new());
     for check in checks {
-        let files = check.pictures.iter().map(|image| available.bytes(image));
+        let files = check.images.iter().map(|image| available.bytes(image));
         match files.collect::<Result<Option<Vec<_>>, _>>()? {
             Some(files) => ready.push((check, files)),
             None => skipped.push(SkippedCheck {
                 name: check.name.clone(),
                 source: check.source.clone(),
-                images: check.pictures.iter().map(images::describe).collect(),
+                images: check.images.iter().map(images::describe).collect(),
             }),
         }
     }
@@ -132,7 +132,7 @@ fn print(global: &Global, answer: &VerifyAnswer) -> Result<(), Failure> {
     output::line(&format!("\n{verdict}"))
 }
 
-fn describe(check: &Verified) -> String {
+fn describe(check: &CheckReport) -> String {
     let mut lines = vec![format!(
         "\n{}\nby {}\n{}, tolerance {}\n{:>10} {:>10} {:>9}",
         check.name,
@@ -145,8 +145,8 @@ fn describe(check: &Verified) -> String {
     )];
     let mut image = "";
     for value in &check.values {
-        if value.picture != image {
-            image = &value.picture;
+        if value.image != image {
+            image = &value.image;
             lines.push(image.to_owned());
         }
         lines.push(format!(

@@ -1,4 +1,4 @@
-//! How captions' vectors are taken to pictures' vectors, learnt from captioned pictures.
+//! Fits a linear projection from the space of captions to that of images, by ridge regression on captioned images.
 
 use candle_core::Result as EngineResult;
 use eidetic_encoder::ScoreRange;
@@ -8,140 +8,145 @@ use thiserror::Error;
 use super::matrix::Matrix;
 use super::ridge::Ridge;
 
-/// Fewer captioned pictures teach nothing that would hold for others.
-pub const LEAST_PICTURES: usize = 50;
-/// One in so many pictures is held out: none of its captions is learnt from.
+/// Fewer captioned images do not generalize.
+pub const MIN_IMAGES: usize = 50;
+/// One in this many images is held out with all its captions.
 const HELD_OUT: usize = 5;
-/// Parts for cross-validation.
+/// Folds of the cross-validation.
 const FOLDS: usize = 5;
-/// Penalties tried, as shares of the sum of all squared inputs.
+/// Candidate penalties, relative to the sum of all squared inputs.
 const STRENGTHS: [f64; 7] = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0];
 
-/// A caption's vector and the picture that it belongs to.
+/// The vector of a caption, and its image.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Pair {
-    /// Of any length other than 0; only its direction counts.
+pub struct CaptionPair {
+    /// Not empty and not necessarily normalized: only its direction is used.
     pub caption: Vec<f32>,
-    /// Its place among the pictures.
-    pub picture: usize,
+    /// Index of the image.
+    pub image: usize,
 }
 
-/// What is added to the projection.
+/// Whether vectors are centered before the regression, and where the projection maps the mean caption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Offset {
-    /// Nothing: captions and pictures are taken as they are.
-    Nothing,
-    /// What takes the mean caption to the mean picture.
-    Means,
-    /// What takes the mean caption to 0: only what sets a caption apart counts.
-    Deviations,
+pub enum Centering {
+    /// Captions and images are not centered.
+    #[serde(rename = "nothing")]
+    None,
+    /// Both are centered, and the mean caption is mapped to the mean image.
+    #[serde(rename = "means")]
+    ToMean,
+    /// Both are centered, and the mean caption is mapped to 0, so that only deviations from it count.
+    #[serde(rename = "deviations")]
+    ToZero,
 }
 
-/// How a projection was found.
+/// The hyperparameters of a projection.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Recipe {
-    /// The penalty, as a share of the sum of all squared inputs.
+pub struct Hyperparameters {
+    /// The penalty, relative to the sum of all squared inputs.
     pub strength: f64,
-    /// What is added.
-    pub offset: Offset,
+    /// How vectors are centered.
+    #[serde(rename = "offset")]
+    pub centering: Centering,
 }
 
-/// How often a held-out caption's picture is among the first, of all held-out pictures.
+/// Recall at k on the held-out part: the share of captions whose image is among the first k of all held-out images.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Recalls {
-    /// The first.
+pub struct RecallAtK {
+    /// Recall at 1.
     pub at_1: f64,
-    /// The first five.
+    /// Recall at 5.
     pub at_5: f64,
-    /// The first ten.
+    /// Recall at 10.
     pub at_10: f64,
 }
 
-/// A projection and how well it does.
+/// A projection with its recall on held-out images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fitted {
-    /// One row a component of pictures' vectors, as long as captions' vectors.
+    /// Dimension of images × dimension of captions.
     pub weights: Vec<Vec<f32>>,
-    /// As long as pictures' vectors.
+    /// Added to the product with the weights; of the dimension of images.
     pub offset: Vec<f32>,
     /// Chosen by cross-validation.
-    pub recipe: Recipe,
-    /// Pictures learnt from.
-    pub pictures: usize,
-    /// Captions learnt from.
+    pub hyperparameters: Hyperparameters,
+    /// Images in the training part.
+    pub images: usize,
+    /// Captions in the training part.
     pub captions: usize,
-    /// Pictures held out.
-    pub held_out_pictures: usize,
-    /// Captions held out.
+    /// Images in the held-out part.
+    pub held_out_images: usize,
+    /// Captions in the held-out part.
     pub held_out_captions: usize,
-    /// What guessing would give on the held-out part.
-    pub chance: Recalls,
-    /// What the text model gives without a projection, where its vectors are as long as the pictures'.
-    pub before: Option<Recalls>,
-    /// What the projection gives.
-    pub after: Recalls,
-    /// Cosines on the held-out part: the mean of wrong pairs, and that of right ones.
-    pub span: ScoreRange,
+    /// The recall of random guesses.
+    pub chance: RecallAtK,
+    /// The recall of the text model without a projection, if both dimensions are equal.
+    pub before: Option<RecallAtK>,
+    /// The recall with the projection.
+    pub after: RecallAtK,
+    /// Mean cosines on the held-out part: of wrong pairs and of right pairs.
+    pub score_range: ScoreRange,
 }
 
-/// Why nothing could be learnt.
+/// Why a projection could not be fitted.
 #[derive(Debug, Error)]
 pub enum FitError {
-    /// Too few captioned pictures.
+    /// Too few captioned images.
     #[error(
-        "{found} captioned pictures are too few to fit a projection from; give at least {LEAST_PICTURES}, better a thousand"
+        "{found} captioned pictures are too few to fit a projection; give at least {MIN_IMAGES}, better a thousand"
     )]
     TooFew {
-        /// Different pictures with captions.
+        /// Distinct images with captions.
         found: usize,
     },
-    /// Vectors that are of no use: all alike, not finite, or of different lengths.
-    #[error("no projection can be fitted: {0}")]
-    Useless(&'static str),
-    /// The products failed.
-    #[error("no projection can be fitted: {0}")]
+    /// The vectors are all equal, not finite, or of different lengths.
+    #[error("cannot fit a projection: {0}")]
+    InvalidVectors(&'static str),
+    /// A matrix product failed.
+    #[error("cannot fit a projection: {0}")]
     Engine(#[from] candle_core::Error),
 }
 
-/// Fits a projection of captions onto pictures' unit vectors. `keys` names each picture, such as by its path: it decides
-/// which ones are held out, so that the same pictures are whatever their order.
-pub fn fit_alignment(pairs: &[Pair], pictures: &[Vec<f32>], keys: &[&str]) -> Result<Fitted, FitError> {
-    check(pairs, pictures, keys)?;
-    let data = Data::new(pairs, pictures);
-    let (learnt, held_out) = split(pairs, keys);
-    if learnt.len() + held_out.len() < LEAST_PICTURES {
+/// Fits a projection from captions to the unit vectors of images. `keys` has a name for each image, such as its path; its
+/// hash determines whether the image is held out, so that the split does not depend on the order.
+pub fn fit_alignment(pairs: &[CaptionPair], images: &[Vec<f32>], keys: &[&str]) -> Result<Fitted, FitError> {
+    check(pairs, images, keys)?;
+    let data = Dataset::new(pairs, images);
+    let (train, held_out) = split(pairs, keys);
+    if train.len() + held_out.len() < MIN_IMAGES {
         return Err(FitError::TooFew {
-            found: learnt.len() + held_out.len(),
+            found: train.len() + held_out.len(),
         });
     }
-    let recipe = choose(&data, &learnt)?.ok_or(FitError::Useless("the captions' vectors are all alike"))?;
-    let train = data.part(&learnt);
-    let (weights, offset) = train
-        .projection(recipe)?
-        .ok_or(FitError::Useless("the captions' vectors are all alike"))?;
-    report(&data, [&learnt, &held_out], recipe, (&weights, &offset))
+    let all_equal = FitError::InvalidVectors("the vectors of all captions are equal");
+    let Some(hyperparameters) = choose(&data, &train)? else {
+        return Err(all_equal);
+    };
+    let Some((weights, offset)) = data.subset(&train).projection(hyperparameters)? else {
+        return Err(all_equal);
+    };
+    report(&data, [&train, &held_out], hyperparameters, (&weights, &offset))
 }
 
-fn check(pairs: &[Pair], pictures: &[Vec<f32>], keys: &[&str]) -> Result<(), FitError> {
-    if keys.len() != pictures.len() {
-        return Err(FitError::Useless("every picture needs one key"));
+fn check(pairs: &[CaptionPair], images: &[Vec<f32>], keys: &[&str]) -> Result<(), FitError> {
+    if keys.len() != images.len() {
+        return Err(FitError::InvalidVectors("every picture needs one key"));
     }
     if pairs.is_empty() {
         return Err(FitError::TooFew { found: 0 });
     }
     let lengths = are_equal(pairs.iter().map(|pair| pair.caption.len()))
-        && are_equal(pictures.iter().map(Vec::len))
-        && pairs.iter().all(|pair| pair.picture < pictures.len());
+        && are_equal(images.iter().map(Vec::len))
+        && pairs.iter().all(|pair| pair.image < images.len());
     if !lengths {
-        return Err(FitError::Useless("the vectors are of different lengths"));
+        return Err(FitError::InvalidVectors("the vectors have different lengths"));
     }
     let mut values = pairs.iter().flat_map(|pair| &pair.caption);
     if values.all(|value| value.is_finite()) {
         Ok(())
     } else {
-        Err(FitError::Useless(
-            "the text model gives numbers that are not finite",
+        Err(FitError::InvalidVectors(
+            "the vectors of the text model are not finite",
         ))
     }
 }
@@ -151,56 +156,56 @@ fn are_equal(mut lengths: impl Iterator<Item = usize>) -> bool {
     first > 0 && lengths.all(|length| length == first)
 }
 
-/// Pictures to learn from and pictures held out, both in the order of a hash of their keys.
-fn split(pairs: &[Pair], keys: &[&str]) -> (Vec<usize>, Vec<usize>) {
-    let mut captioned: Vec<usize> = pairs.iter().map(|pair| pair.picture).collect();
+/// The images of the training part and of the held-out part, both ordered by a hash of their keys.
+fn split(pairs: &[CaptionPair], keys: &[&str]) -> (Vec<usize>, Vec<usize>) {
+    let mut captioned: Vec<usize> = pairs.iter().map(|pair| pair.image).collect();
     captioned.sort_unstable();
     captioned.dedup();
-    captioned.sort_by_cached_key(|&picture| *blake3::hash(keys[picture].as_bytes()).as_bytes());
+    captioned.sort_by_cached_key(|&image| *blake3::hash(keys[image].as_bytes()).as_bytes());
     let held_out = captioned.len() / HELD_OUT;
-    let learnt = captioned.split_off(held_out);
-    (learnt, captioned)
+    let train = captioned.split_off(held_out);
+    (train, captioned)
 }
 
-/// All captions as unit vectors, with their pictures.
-struct Data {
+/// All captions as unit vectors, with their images.
+struct Dataset {
     captions: Matrix,
-    /// Of each caption.
-    picture_of: Vec<usize>,
-    pictures: Matrix,
+    /// For each caption, the row of its image in `images`.
+    image_of: Vec<usize>,
+    images: Matrix,
 }
 
-/// Some pictures and their captions.
-struct Part {
+/// Some images with all their captions.
+struct Subset {
     captions: Matrix,
-    /// Of each caption, its place in `pictures`.
-    picture_of: Vec<usize>,
-    /// Each once.
-    pictures: Matrix,
-    /// One row a caption.
+    /// For each caption, the row of its image in `images`.
+    image_of: Vec<usize>,
+    /// One row for each image.
+    images: Matrix,
+    /// The image of each caption: one row for each caption.
     targets: Matrix,
 }
 
-impl Data {
-    fn new(pairs: &[Pair], pictures: &[Vec<f32>]) -> Self {
+impl Dataset {
+    fn new(pairs: &[CaptionPair], images: &[Vec<f32>]) -> Self {
         let captions: Vec<Vec<f32>> = pairs.iter().map(|pair| unit(&pair.caption)).collect();
         Self {
             captions: Matrix::of_rows(captions.iter().map(Vec::as_slice), captions[0].len()),
-            picture_of: pairs.iter().map(|pair| pair.picture).collect(),
-            pictures: Matrix::of_rows(pictures.iter().map(Vec::as_slice), pictures[0].len()),
+            image_of: pairs.iter().map(|pair| pair.image).collect(),
+            images: Matrix::of_rows(images.iter().map(Vec::as_slice), images[0].len()),
         }
     }
 
-    fn part(&self, chosen: &[usize]) -> Part {
-        let mut place = vec![None; self.pictures.rows()];
-        for (number, &picture) in chosen.iter().enumerate() {
-            place[picture] = Some(number);
+    fn subset(&self, chosen: &[usize]) -> Subset {
+        let mut row_of = vec![None; self.images.rows()];
+        for (row, &image) in chosen.iter().enumerate() {
+            row_of[image] = Some(row);
         }
         let kept: Vec<(usize, usize)> = self
-            .picture_of
+            .image_of
             .iter()
             .enumerate()
-            .filter_map(|(caption, &picture)| Some((caption, place[picture]?)))
+            .filter_map(|(caption, &image)| Some((caption, row_of[image]?)))
             .collect();
         let take = |from: &Matrix, rows: &[usize]| {
             let mut result = Matrix::zeros(rows.len(), from.columns());
@@ -210,70 +215,70 @@ impl Data {
             result
         };
         let captions: Vec<usize> = kept.iter().map(|&(caption, _)| caption).collect();
-        let picture_of: Vec<usize> = kept.iter().map(|&(_, picture)| picture).collect();
-        let pictures = take(&self.pictures, chosen);
-        Part {
+        let image_of: Vec<usize> = kept.iter().map(|&(_, image)| image).collect();
+        let images = take(&self.images, chosen);
+        Subset {
             captions: take(&self.captions, &captions),
-            targets: take(&pictures, &picture_of),
-            pictures,
-            picture_of,
+            targets: take(&images, &image_of),
+            images,
+            image_of,
         }
     }
 }
 
-/// A part's regression with what was taken off both sides before, and what is added afterwards.
+/// The regression of a subset, with the vector that is subtracted from captions and the one that is added to results.
 struct Regression {
     ridge: Ridge,
     caption_mean: Vec<f64>,
-    picture_mean: Vec<f64>,
+    image_mean: Vec<f64>,
 }
 
-impl Part {
-    fn regression(&self, offset: Offset) -> EngineResult<Regression> {
-        let (mut caption_mean, mut picture_mean) = (self.captions.mean_row(), self.targets.mean_row());
-        if offset == Offset::Nothing {
+impl Subset {
+    fn regression(&self, centering: Centering) -> EngineResult<Regression> {
+        let (mut caption_mean, mut image_mean) = (self.captions.mean_row(), self.targets.mean_row());
+        if centering == Centering::None {
             caption_mean.fill(0.0);
-            picture_mean.fill(0.0);
+            image_mean.fill(0.0);
         }
         let ridge = Ridge::new(
             self.captions.shifted(&caption_mean),
-            self.targets.shifted(&picture_mean),
+            self.targets.shifted(&image_mean),
         )?;
-        if offset == Offset::Deviations {
-            picture_mean.fill(0.0);
+        if centering == Centering::ToZero {
+            image_mean.fill(0.0);
         }
         Ok(Regression {
             ridge,
             caption_mean,
-            picture_mean,
+            image_mean,
         })
     }
 
-    /// Weights, targets × inputs, and what is added.
-    fn projection(&self, recipe: Recipe) -> EngineResult<Option<(Matrix, Vec<f64>)>> {
-        let regression = self.regression(recipe.offset)?;
-        let Some(coefficients) = regression.ridge.coefficients(recipe.strength)? else {
+    /// The weights, targets × inputs, and the offset; `None` if the system cannot be solved.
+    fn projection(&self, hyperparameters: Hyperparameters) -> EngineResult<Option<(Matrix, Vec<f64>)>> {
+        let regression = self.regression(hyperparameters.centering)?;
+        let Some(coefficients) = regression.ridge.coefficients(hyperparameters.strength)? else {
             return Ok(None);
         };
         let weights = regression.ridge.weights(&coefficients)?;
         let mean = Matrix::zeros(1, weights.columns()).shifted(&negated(&regression.caption_mean));
         let projected = mean.times_transposed(&weights)?;
-        let offset = std::iter::zip(&regression.picture_mean, projected.row(0))
+        let offset = std::iter::zip(&regression.image_mean, projected.row(0))
             .map(|(mean, projected)| mean - projected)
             .collect();
         Ok(Some((weights, offset)))
     }
 
-    /// Cosines up to a factor a caption: captions × pictures.
+    /// Cosines times a factor for each caption: captions × images.
     fn scores(&self, predicted: &Matrix) -> EngineResult<Matrix> {
-        predicted.times_transposed(&self.pictures)
+        predicted.times_transposed(&self.images)
     }
 
-    /// The place of each caption's picture among all, the first being 1; pictures with the same score count as before it.
+    /// For each caption, the rank of its image from 1; images with equal scores rank before it.
     fn ranks(&self, scores: &Matrix) -> Vec<usize> {
         let rank = |caption: usize| {
             let row = scores.row(caption);
-            let own = row[self.picture_of[caption]];
+            let own = row[self.image_of[caption]];
             row.iter()
                 .filter(|&&other| other >= own || !own.is_finite())
                 .count()
@@ -282,46 +287,47 @@ impl Part {
     }
 }
 
-/// The recipe whose projections of folds not learnt from rank the right picture best; `None` if none can be solved. Of
-/// equals, the stronger penalty and the plainer offset.
-fn choose(data: &Data, learnt: &[usize]) -> Result<Option<Recipe>, FitError> {
-    let mut sums = [[0.0; STRENGTHS.len()]; OFFSETS.len()];
+/// Cross-validation: the hyperparameters with the best mean reciprocal rank; `None` if no system can be solved. Of equals,
+/// the stronger penalty and the simpler centering.
+fn choose(data: &Dataset, train: &[usize]) -> Result<Option<Hyperparameters>, FitError> {
+    let mut sums = [[0.0; STRENGTHS.len()]; CENTERINGS.len()];
     for fold in 0..FOLDS {
-        let inside = |place: usize| place % FOLDS == fold;
-        let pick = |wanted: bool| -> Vec<usize> {
-            let places = learnt.iter().enumerate();
-            places
-                .filter(|(place, _)| inside(*place) == wanted)
-                .map(|(_, &picture)| picture)
-                .collect()
-        };
-        let (train, test) = (data.part(&pick(false)), data.part(&pick(true)));
-        for (sums, offset) in sums.iter_mut().zip(OFFSETS) {
-            add_ranks(sums, &train, &test, offset)?;
+        let (mut inside, mut outside) = (Vec::new(), Vec::new());
+        for (index, &image) in train.iter().enumerate() {
+            let side = if index % FOLDS == fold {
+                &mut inside
+            } else {
+                &mut outside
+            };
+            side.push(image);
+        }
+        let (train, test) = (data.subset(&outside), data.subset(&inside));
+        for (sums, centering) in sums.iter_mut().zip(CENTERINGS) {
+            add_ranks(sums, &train, &test, centering)?;
         }
     }
-    let mut best: Option<(f64, Recipe)> = None;
-    for (sums, offset) in sums.iter().zip(OFFSETS) {
+    let mut best: Option<(f64, Hyperparameters)> = None;
+    for (sums, centering) in sums.iter().zip(CENTERINGS) {
         for (&sum, strength) in sums.iter().zip(STRENGTHS).rev() {
             if sum.is_finite() && best.is_none_or(|(most, _)| sum > most) {
-                best = Some((sum, Recipe { strength, offset }));
+                best = Some((sum, Hyperparameters { strength, centering }));
             }
         }
     }
-    Ok(best.map(|(_, recipe)| recipe))
+    Ok(best.map(|(_, hyperparameters)| hyperparameters))
 }
 
-/// In the order of preference among equals.
-const OFFSETS: [Offset; 3] = [Offset::Nothing, Offset::Means, Offset::Deviations];
+/// In order of preference among equals.
+const CENTERINGS: [Centering; 3] = [Centering::None, Centering::ToMean, Centering::ToZero];
 
-/// Adds the mean reciprocal rank of one fold under each strength; minus infinity where the system cannot be solved.
+/// Adds the mean reciprocal rank of one fold with each penalty; minus infinity if the system cannot be solved.
 fn add_ranks(
     sums: &mut [f64; STRENGTHS.len()],
-    train: &Part,
-    test: &Part,
-    offset: Offset,
+    train: &Subset,
+    test: &Subset,
+    centering: Centering,
 ) -> EngineResult<()> {
-    let regression = train.regression(offset)?;
+    let regression = train.regression(centering)?;
     let features = regression
         .ridge
         .features(&test.captions.shifted(&regression.caption_mean))?;
@@ -332,7 +338,7 @@ fn add_ranks(
         };
         let predicted = features
             .times_transposed(&coefficients.transposed())?
-            .shifted(&negated(&regression.picture_mean));
+            .shifted(&negated(&regression.image_mean));
         let ranks = test.ranks(&test.scores(&predicted)?);
         *sum += ranks.iter().map(|&rank| 1.0 / rank as f64).sum::<f64>() / ranks.len().max(1) as f64;
     }
@@ -340,16 +346,16 @@ fn add_ranks(
 }
 
 fn report(
-    data: &Data,
-    [learnt, held_out]: [&[usize]; 2],
-    recipe: Recipe,
+    data: &Dataset,
+    [train, held_out]: [&[usize]; 2],
+    hyperparameters: Hyperparameters,
     (weights, offset): (&Matrix, &[f64]),
 ) -> Result<Fitted, FitError> {
-    let test = data.part(held_out);
+    let test = data.subset(held_out);
     let predicted = test.captions.times_transposed(weights)?.shifted(&negated(offset));
     let scores = test.scores(&predicted)?;
-    let before = if test.captions.columns() == test.pictures.columns() {
-        Some(recalls(&test.ranks(&test.scores(&test.captions)?)))
+    let before = if test.captions.columns() == test.images.columns() {
+        Some(recall_at_k(&test.ranks(&test.scores(&test.captions)?)))
     } else {
         None
     };
@@ -359,49 +365,49 @@ fn report(
             .map(|row| narrowed(weights.row(row)))
             .collect(),
         offset: narrowed(offset),
-        recipe,
-        pictures: learnt.len(),
+        hyperparameters,
+        images: train.len(),
         captions: data.captions.rows() - test.captions.rows(),
-        held_out_pictures: held_out.len(),
+        held_out_images: held_out.len(),
         held_out_captions: test.captions.rows(),
-        chance: Recalls {
+        chance: RecallAtK {
             at_1: share(1),
             at_5: share(5),
             at_10: share(10),
         },
         before,
-        after: recalls(&test.ranks(&scores)),
-        span: span(&test, &predicted, &scores),
+        after: recall_at_k(&test.ranks(&scores)),
+        score_range: score_range(&test, &predicted, &scores),
     })
 }
 
-fn recalls(ranks: &[usize]) -> Recalls {
+fn recall_at_k(ranks: &[usize]) -> RecallAtK {
     let within = |k: usize| {
         let found = ranks.iter().filter(|&&rank| rank <= k).count();
         found as f64 / ranks.len().max(1) as f64
     };
-    Recalls {
+    RecallAtK {
         at_1: within(1),
         at_5: within(5),
         at_10: within(10),
     }
 }
 
-/// Mean cosines of wrong and of right pairs, a little apart at least.
-fn span(test: &Part, predicted: &Matrix, scores: &Matrix) -> ScoreRange {
-    let (mut wrong, mut right, mut wrongs) = (0.0, 0.0, 0_usize);
+/// Mean cosines of wrong and of right pairs, at least 0.01 apart.
+fn score_range(test: &Subset, predicted: &Matrix, scores: &Matrix) -> ScoreRange {
+    let (mut wrong, mut right, mut wrong_pairs) = (0.0, 0.0, 0_usize);
     for caption in 0..scores.rows() {
         let length = norm(predicted.row(caption)).max(f64::MIN_POSITIVE);
-        for (picture, score) in scores.row(caption).iter().enumerate() {
-            if picture == test.picture_of[caption] {
+        for (image, score) in scores.row(caption).iter().enumerate() {
+            if image == test.image_of[caption] {
                 right += score / length;
             } else {
                 wrong += score / length;
-                wrongs += 1;
+                wrong_pairs += 1;
             }
         }
     }
-    let low = (wrong / wrongs.max(1) as f64) as f32;
+    let low = (wrong / wrong_pairs.max(1) as f64) as f32;
     let high = (right / scores.rows().max(1) as f64) as f32;
     ScoreRange {
         low,
@@ -421,7 +427,7 @@ fn norm(values: &[f64]) -> f64 {
     values.iter().map(|value| value * value).sum::<f64>().sqrt()
 }
 
-/// The same direction, of length 1; a vector without direction stays as it is.
+/// The vector scaled to length 1; a vector of length 0 stays as it is.
 pub fn unit(vector: &[f32]) -> Vec<f32> {
     let length = vector
         .iter()

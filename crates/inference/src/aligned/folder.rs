@@ -1,57 +1,57 @@
 //! The directory of an aligned model: `aligned.json`, which names both models and their revisions, and
 //! `projection.safetensors`.
 
-use eidetic_hub::HubError;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use eidetic_domain::SpaceId;
 use eidetic_encoder::{Encoder, ScoreRange, TextModel};
+use eidetic_hub::{HubError, ModelRef};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 
 use super::Projection;
-use super::fit::{Fitted, Recalls, Recipe};
+use super::fit::{Fitted, Hyperparameters, RecallAtK};
 use crate::error::LoadError;
 use crate::layers::weights::Weights;
 use crate::tensor_names::Names;
-use eidetic_hub::ModelRef;
 
 pub const DESCRIPTION: &str = "aligned.json";
 const PROJECTION: &str = "projection.safetensors";
-/// Version of the directory's layout that this program writes and reads.
+/// Format version of the directory.
 const FORMAT: u32 = 1;
-/// Bytes of a description; more is a mistake.
-const LARGEST_DESCRIPTION: u64 = 1 << 20;
+/// Largest accepted description, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
-/// A text model and a picture model, as they were when a projection was fitted between them.
+/// The models between which a projection was fitted.
 pub struct AlignedModels<'a> {
     /// How to load the text model again.
     pub text_reference: &'a ModelRef,
     /// The text model.
     pub text_model: &'a dyn TextModel,
-    /// How to load the picture model again.
+    /// How to load the image model again.
     pub image_reference: &'a ModelRef,
-    /// The picture model.
+    /// The image model.
     pub image_model: &'a dyn Encoder,
 }
 
+/// The content of `aligned.json`.
 #[derive(Serialize, Deserialize)]
 struct Description {
     format: u32,
-    text_model: DescribedText,
-    image_model: DescribedImage,
-    recipe: Recipe,
-    /// Where scores lie: see `ScoreRange`.
-    span: ScoreRange,
-    /// How it did on the held-out part when it was fitted.
-    fitted: Evidence,
+    text_model: TextModelEntry,
+    image_model: ImageModelEntry,
+    #[serde(rename = "recipe")]
+    hyperparameters: Hyperparameters,
+    #[serde(rename = "span")]
+    score_range: ScoreRange,
+    fitted: FitMetrics,
 }
 
 #[derive(Serialize, Deserialize)]
-struct DescribedText {
+struct TextModelEntry {
     reference: String,
     name: String,
     revision: String,
@@ -59,71 +59,74 @@ struct DescribedText {
 }
 
 #[derive(Serialize, Deserialize)]
-struct DescribedImage {
+struct ImageModelEntry {
     reference: String,
     space: SpaceId,
 }
 
+/// Sizes of both parts, and the recall on the held-out one.
 #[derive(Serialize, Deserialize)]
-struct Evidence {
-    pictures: usize,
+struct FitMetrics {
+    #[serde(rename = "pictures")]
+    images: usize,
     captions: usize,
-    held_out_pictures: usize,
+    #[serde(rename = "held_out_pictures")]
+    held_out_images: usize,
     held_out_captions: usize,
-    chance: Recalls,
-    before: Option<Recalls>,
-    after: Recalls,
+    chance: RecallAtK,
+    before: Option<RecallAtK>,
+    after: RecallAtK,
 }
 
-/// What a directory says.
-pub struct Opened {
+/// The content of a directory, without its models.
+pub struct StoredAlignment {
     pub text_model: ModelRef,
     pub image_model: ModelRef,
     pub projection: Projection,
-    pub span: ScoreRange,
-    /// Of both models and of the projection.
+    pub score_range: ScoreRange,
+    /// A hash over both models' revisions and the projection.
     pub revision: String,
-    described: Description,
+    description: Description,
 }
 
 impl AlignedModels<'_> {
-    /// Writes the directory, which must not exist or hold nothing but an earlier alignment. What names a directory is
-    /// written as an absolute path.
+    /// Writes the directory. Paths of models are stored as absolute ones. Errors: the directory has other files than those
+    /// of an earlier alignment.
     pub fn save(&self, directory: &Path, fitted: &Fitted) -> Result<(), LoadError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| LoadError::Hub(HubError::Read { path, source })
         };
         fs::create_dir_all(directory).map_err(failed(directory))?;
-        refuse_foreign(directory)?;
+        reject_other_files(directory)?;
         let projection = directory.join(PROJECTION);
-        fs::write(&projection, serialise(fitted)).map_err(failed(&projection))?;
+        fs::write(&projection, serialize(fitted)).map_err(failed(&projection))?;
         let description = directory.join(DESCRIPTION);
-        let json = serde_json::to_vec_pretty(&self.described(fitted))
-            .map_err(|error| unusable(directory, &error.to_string()))?;
-        // Last: without it the directory is no model.
+        let json = serde_json::to_vec_pretty(&self.description(fitted))
+            .map_err(|error| invalid(directory, &error.to_string()))?;
+        // Last: without it, the directory does not count as a model.
         fs::write(&description, json).map_err(failed(&description))
     }
 
-    fn described(&self, fitted: &Fitted) -> Description {
+    fn description(&self, fitted: &Fitted) -> Description {
         Description {
             format: FORMAT,
-            text_model: DescribedText {
-                reference: self.text_reference.lasting().to_string(),
+            text_model: TextModelEntry {
+                reference: self.text_reference.canonical().to_string(),
                 name: self.text_model.name().to_owned(),
                 revision: self.text_model.revision().to_owned(),
                 dimension: self.text_model.dimension(),
             },
-            image_model: DescribedImage {
-                reference: self.image_reference.lasting().to_string(),
+            image_model: ImageModelEntry {
+                reference: self.image_reference.canonical().to_string(),
                 space: self.image_model.space().clone(),
             },
-            recipe: fitted.recipe,
-            span: fitted.span,
-            fitted: Evidence {
-                pictures: fitted.pictures,
+            hyperparameters: fitted.hyperparameters,
+            score_range: fitted.score_range,
+            fitted: FitMetrics {
+                images: fitted.images,
                 captions: fitted.captions,
-                held_out_pictures: fitted.held_out_pictures,
+                held_out_images: fitted.held_out_images,
                 held_out_captions: fitted.held_out_captions,
                 chance: fitted.chance,
                 before: fitted.before,
@@ -133,30 +136,30 @@ impl AlignedModels<'_> {
     }
 }
 
-/// A directory with other things in it is somebody's.
-fn refuse_foreign(directory: &Path) -> Result<(), LoadError> {
+/// Protects directories that `eidetic align` did not make.
+fn reject_other_files(directory: &Path) -> Result<(), LoadError> {
     let entries = fs::read_dir(directory).map_err(|source| {
         LoadError::Hub(HubError::Read {
             path: directory.to_owned(),
             source,
         })
     })?;
-    let foreign = entries.flatten().any(|entry| {
+    let has_other_files = entries.flatten().any(|entry| {
         ![DESCRIPTION, PROJECTION]
             .map(Into::into)
             .contains(&entry.file_name())
     });
-    if foreign {
-        return Err(unusable(
+    if has_other_files {
+        return Err(invalid(
             directory,
-            "there are other things in it; give another directory with --out",
+            "the directory has other files; give another directory with --out",
         ));
     }
     Ok(())
 }
 
-/// Two tensors: `weights`, pictures' components × captions' components, and `offset`.
-fn serialise(fitted: &Fitted) -> Vec<u8> {
+/// Two tensors in safetensors format: `weights`, dimension of images × dimension of captions, and `offset`.
+fn serialize(fitted: &Fitted) -> Vec<u8> {
     let bytes = |values: &mut dyn Iterator<Item = &f32>| -> Vec<u8> {
         values.flat_map(|value| value.to_le_bytes()).collect()
     };
@@ -173,59 +176,57 @@ fn serialise(fitted: &Fitted) -> Vec<u8> {
     safetensors::serialize(tensors, None).expect("two named tensors can be written")
 }
 
-/// Reads a directory, as far as that goes without its models.
-pub fn read(directory: &Path) -> Result<Opened, LoadError> {
-    let json = description(directory)?;
-    let described: Description =
-        serde_json::from_slice(&json).map_err(|error| unusable(directory, &error.to_string()))?;
-    if described.format != FORMAT {
-        let reason = format!(
-            "it has format version {}, this program reads version {FORMAT}",
-            described.format
-        );
-        return Err(unusable(directory, &reason));
+/// Reads a directory, without loading its models.
+pub fn read(directory: &Path) -> Result<StoredAlignment, LoadError> {
+    let json = description_json(directory)?;
+    let description: Description =
+        serde_json::from_slice(&json).map_err(|error| invalid(directory, &error.to_string()))?;
+    if description.format != FORMAT {
+        let reason = format!("unknown format version {}; expected {FORMAT}", description.format);
+        return Err(invalid(directory, &reason));
     }
-    if !(described.span.low.is_finite() && described.span.high > described.span.low) {
-        return Err(unusable(directory, "its span of scores is empty"));
+    let range = description.score_range;
+    if !(range.low.is_finite() && range.high > range.low) {
+        return Err(invalid(directory, "its range of scores is empty"));
     }
     let reference = |text: &str| {
         text.parse::<ModelRef>()
-            .map_err(|error| unusable(directory, &error.to_string()))
+            .map_err(|error| invalid(directory, &error.to_string()))
     };
-    // Both models' revisions are in the description.
+    // The description has the revisions of both models.
     let mut hasher = blake3::Hasher::new();
     hasher.update(&json);
     let (inputs, outputs) = (
-        described.text_model.dimension,
-        described.image_model.space.dimension,
+        description.text_model.dimension,
+        description.image_model.space.dimension,
     );
     let projection = projection(&directory.join(PROJECTION), [outputs, inputs], &mut hasher)?;
-    Ok(Opened {
-        text_model: reference(&described.text_model.reference)?,
-        image_model: reference(&described.image_model.reference)?,
-        span: described.span,
+    Ok(StoredAlignment {
+        text_model: reference(&description.text_model.reference)?,
+        image_model: reference(&description.image_model.reference)?,
+        score_range: description.score_range,
         revision: hasher.finalize().to_hex()[..16].to_owned(),
         projection,
-        described,
+        description,
     })
 }
 
-/// The models must be those that the projection was fitted between: others give other vectors.
-pub fn same_models(
+/// Errors: a model is not the one that the projection was fitted for.
+pub fn require_same_models(
     directory: &Path,
-    opened: &Opened,
+    stored: &StoredAlignment,
     texts: &dyn TextModel,
-    pictures: &dyn Encoder,
+    images: &dyn Encoder,
 ) -> Result<(), LoadError> {
-    let (text, image) = (&opened.described.text_model, &opened.described.image_model);
+    let (text, image) = (&stored.description.text_model, &stored.description.image_model);
     let changed = |name: &str| {
         let reason = format!("{name} has changed since the projection was fitted; run eidetic align again");
-        Err(unusable(directory, &reason))
+        Err(invalid(directory, &reason))
     };
     if (texts.revision(), texts.dimension()) != (text.revision.as_str(), text.dimension) {
         return changed(&text.name);
     }
-    let found = pictures.space();
+    let found = images.space();
     if (&found.revision, &found.preprocessing, found.dimension)
         != (
             &image.space.revision,
@@ -238,21 +239,22 @@ pub fn same_models(
     Ok(())
 }
 
-pub fn unusable(directory: &Path, reason: &str) -> LoadError {
+pub fn invalid(directory: &Path, reason: &str) -> LoadError {
     LoadError::Aligned {
         place: directory.display().to_string(),
         reason: reason.to_owned(),
     }
 }
 
-fn description(directory: &Path) -> Result<Vec<u8>, LoadError> {
+fn description_json(directory: &Path) -> Result<Vec<u8>, LoadError> {
     let path = directory.join(DESCRIPTION);
     let mut bytes = Vec::new();
-    let read = File::open(&path).and_then(|file| file.take(LARGEST_DESCRIPTION + 1).read_to_end(&mut bytes));
+    let read = File::open(&path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     match read {
-        Ok(length) if length as u64 > LARGEST_DESCRIPTION => {
-            Err(unusable(directory, "its description is too long"))
-        }
+        Ok(length) if length as u64 > MAX_BYTES => Err(invalid(
+            directory,
+            &format!("{DESCRIPTION} is larger than {MAX_BYTES} bytes"),
+        )),
         Ok(_) => Ok(bytes),
         Err(source) => Err(LoadError::Hub(HubError::Read { path, source })),
     }

@@ -1,8 +1,8 @@
-//! Matrices of f64 and systems of equations, with candle's products for whatever takes long.
+//! Matrices of f64 and systems of linear equations; large products run on candle.
 
 use candle_core::{Device, Result as EngineResult, Tensor};
 
-/// Rows of equal length, one after another.
+/// A matrix in row-major order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {
     rows: usize,
@@ -19,7 +19,7 @@ impl Matrix {
         }
     }
 
-    /// Of rows that all have `columns` values.
+    /// A matrix of rows with `columns` values each.
     pub fn of_rows<'a>(rows: impl Iterator<Item = &'a [f32]>, columns: usize) -> Self {
         let values: Vec<f64> = rows.flatten().map(|&value| f64::from(value)).collect();
         Self {
@@ -102,7 +102,7 @@ impl Matrix {
         mean
     }
 
-    /// Every row less `shift`.
+    /// Subtracts `shift` from every row.
     pub fn shifted(&self, shift: &[f64]) -> Self {
         let mut result = self.clone();
         for row in 0..result.rows {
@@ -113,7 +113,7 @@ impl Matrix {
         result
     }
 
-    /// The rows and columns of two ranges.
+    /// The submatrix of two ranges.
     fn block(&self, rows: std::ops::Range<usize>, columns: std::ops::Range<usize>) -> Self {
         let mut values = Vec::with_capacity(rows.len() * columns.len());
         for row in rows.clone() {
@@ -142,18 +142,18 @@ impl Matrix {
     }
 }
 
-/// Side of the blocks: small ones are worked on value by value, products of blocks do the rest.
+/// Side of the blocks: single blocks are computed value by value, the rest with products of blocks.
 const BLOCK: usize = 96;
 
-/// A symmetric positive definite matrix as `L · Lᵀ`, to solve systems of equations with.
+/// The Cholesky factor `L` of a symmetric positive definite matrix `L · Lᵀ`.
 pub struct Cholesky {
     lower: Matrix,
-    /// Of the blocks on the diagonal of `lower`.
+    /// The inverses of the blocks on the diagonal of `lower`.
     inverses: Vec<Matrix>,
 }
 
 impl Cholesky {
-    /// `None` for a matrix that is not positive definite, as far as f64 can tell.
+    /// Factorizes a matrix; `None` if it is not positive definite in f64.
     pub fn of(mut matrix: Matrix) -> EngineResult<Option<Self>> {
         let side = matrix.rows;
         let mut inverses = Vec::new();
@@ -211,11 +211,11 @@ impl Cholesky {
     }
 }
 
-/// The lower factor of one block; what stands above the diagonal becomes 0.
+/// The Cholesky factor of one block, with zeros above the diagonal.
 fn small_factor(mut block: Matrix) -> Option<Matrix> {
     for column in 0..block.rows {
         for row in 0..=column {
-            // Row by row of the part above the diagonal, which is symmetric to the part below.
+            // The recurrence of Cholesky and Banachiewicz, row by row.
             let dot: f64 = block.row(column)[..row]
                 .iter()
                 .zip(&block.row(row)[..row])
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn solutions_solve_on_both_sides_of_the_blocks_size() {
+    fn solve_is_exact_around_block_size() {
         for side in [1, 2, 7, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 30] {
             let factor = noise(side, side + 3, side as u64);
             let mut matrix = factor.times_transposed(&factor).unwrap();
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_positive_definite_is_refused() {
+    fn indefinite_matrix_has_no_factor() {
         let mut matrix = Matrix::zeros(3, 3);
         assert!(Cholesky::of(matrix.clone()).unwrap().is_none());
         matrix.add_to_diagonal(f64::NAN);
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn products_and_means_are_what_they_say() {
+    fn products_transposes_and_means_are_exact() {
         let left = Matrix::of_rows([[1.0, 2.0].as_slice(), &[3.0, 4.0]].into_iter(), 2);
         let product = left.times_transposed(&left).unwrap();
         assert_eq!(product.values, [5.0, 11.0, 11.0, 25.0]);

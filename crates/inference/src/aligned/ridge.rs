@@ -4,21 +4,21 @@ use candle_core::Result as EngineResult;
 
 use super::matrix::{Cholesky, Matrix};
 
-/// The regression of `targets` on `inputs`, one row an observation, both as they are or centred.
+/// The regression of `targets` on `inputs`, which have one row for each observation and may be centered.
 ///
-/// With fewer observations than inputs it is solved in the space of observations, else in that of inputs: both give the
-/// same weights, and the smaller system is the cheaper one.
+/// With fewer observations than inputs the dual system (observations × observations) is solved, else the primal one
+/// (inputs × inputs): both give the same weights, and the smaller system is cheaper.
 pub struct Ridge {
     inputs: Matrix,
-    space: Space,
+    formulation: Formulation,
     gram: Matrix,
     right: Matrix,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Space {
-    Observations,
-    Inputs,
+enum Formulation {
+    Dual,
+    Primal,
 }
 
 impl Ridge {
@@ -27,7 +27,7 @@ impl Ridge {
             return Ok(Self {
                 gram: inputs.times_transposed(&inputs)?,
                 right: targets,
-                space: Space::Observations,
+                formulation: Formulation::Dual,
                 inputs,
             });
         }
@@ -35,12 +35,12 @@ impl Ridge {
         Ok(Self {
             gram: across.times_transposed(&across)?,
             right: across.times_transposed(&targets.transposed())?,
-            space: Space::Inputs,
+            formulation: Formulation::Primal,
             inputs,
         })
     }
 
-    /// Coefficients under a penalty of `strength` times the sum of all squared inputs; `None` where the system cannot be
+    /// The coefficients with a penalty of `strength` times the sum of all squared inputs; `None` if the system cannot be
     /// solved.
     pub fn coefficients(&self, strength: f64) -> EngineResult<Option<Matrix>> {
         let mut gram = self.gram.clone();
@@ -51,20 +51,20 @@ impl Ridge {
         }
     }
 
-    /// What coefficients are multiplied with to predict the targets of `inputs`.
+    /// The factor that predicts the targets of `inputs` when multiplied by coefficients.
     pub fn features(&self, inputs: &Matrix) -> EngineResult<Matrix> {
-        match self.space {
-            Space::Observations => inputs.times_transposed(&self.inputs),
-            Space::Inputs => Ok(inputs.clone()),
+        match self.formulation {
+            Formulation::Dual => inputs.times_transposed(&self.inputs),
+            Formulation::Primal => Ok(inputs.clone()),
         }
     }
 
-    /// Targets × inputs.
+    /// The weights, targets × inputs.
     pub fn weights(&self, coefficients: &Matrix) -> EngineResult<Matrix> {
         let across = coefficients.transposed();
-        match self.space {
-            Space::Observations => across.times_transposed(&self.inputs.transposed()),
-            Space::Inputs => Ok(across),
+        match self.formulation {
+            Formulation::Dual => across.times_transposed(&self.inputs.transposed()),
+            Formulation::Primal => Ok(across),
         }
     }
 }
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relation_without_noise_is_found() {
+    fn noiseless_relation_is_recovered() {
         let inputs = rows(&[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [2.0, -1.0]]);
         let targets = rows(&[[3.0, 1.0], [-2.0, 0.5], [1.0, 1.5], [8.0, 1.5]]);
         let found = weights(&inputs, &targets, 1e-12);
@@ -102,8 +102,8 @@ mod tests {
     }
 
     #[test]
-    fn both_spaces_give_the_same_weights() {
-        // Doubling every observation changes the space but, with half the penalty a sum of squares, not the weights.
+    fn dual_and_primal_give_same_weights() {
+        // Doubling every observation changes the formulation, but not the weights: the penalty doubles too.
         let once = rows(&[[1.0, 0.3], [0.2, 1.0]]);
         let twice = rows(&[[1.0, 0.3], [0.2, 1.0], [1.0, 0.3], [0.2, 1.0]]);
         let targets = rows(&[[1.0, -1.0], [0.5, 2.0]]);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_greater_penalty_gives_smaller_weights() {
+    fn greater_penalty_gives_smaller_weights() {
         let inputs = rows(&[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]);
         let size = |strength| {
             weights(&inputs, &inputs, strength)

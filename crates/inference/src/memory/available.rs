@@ -1,25 +1,25 @@
-//! Memory that a process may still take, as Linux reports it. Other systems swap rather than kill, and do not limit groups
-//! of processes.
+//! The memory available to this process, as Linux reports it. Other systems swap rather than kill processes, and have no
+//! control groups.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Bytes; `None` where the system does not report it.
+/// Available bytes; `None` if the system does not report them.
 pub fn now() -> Option<u64> {
     under(Path::new("/"))
 }
 
-/// The least of what the machine has left and of what every control group around the process has left.
+/// The minimum of the available memory of the machine and of every control group of the process.
 fn under(root: &Path) -> Option<u64> {
     let meminfo = fs::read_to_string(root.join("proc/meminfo")).ok()?;
     let machine = field(&meminfo, "MemAvailable:")? * 1024;
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
-    let left = groups.lines().flat_map(|line| left_in(root, line));
-    Some(left.fold(machine, u64::min))
+    let available = groups.lines().flat_map(|line| available_in(root, line));
+    Some(available.fold(machine, u64::min))
 }
 
-/// What the groups of one line of `/proc/self/cgroup` have left, from the process's own up to the outermost.
-fn left_in(root: &Path, line: &str) -> Vec<u64> {
+/// The available memory of the groups in one line of `/proc/self/cgroup`, from the innermost to the outermost.
+fn available_in(root: &Path, line: &str) -> Vec<u64> {
     let mut parts = line.splitn(3, ':').skip(1);
     let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else {
         return Vec::new();
@@ -32,39 +32,39 @@ fn left_in(root: &Path, line: &str) -> Vec<u64> {
         return Vec::new();
     };
     let mount = root.join(tree.mount);
-    // Within a container the path may be that of the outside: then the mount itself is the process's group.
+    // In a container, the path may be that of the host; then the mount point is the group of the process.
     let own = mount.join(path.trim_start_matches('/'));
     let own = if own.is_dir() { own } else { mount.clone() };
     let groups = own.ancestors().take_while(|group| group.starts_with(&mount));
-    groups.filter_map(|group| tree.left(group)).collect()
+    groups.filter_map(|group| tree.available(group)).collect()
 }
 
-/// How one version of control groups names its figures.
-struct Tree {
+/// The file names of one version of control groups.
+struct CgroupFiles {
     mount: &'static str,
     limit: &'static str,
     used: &'static str,
-    /// What `memory.stat` calls file pages that the system drops when memory is short.
+    /// The field of `memory.stat` for file pages that the system drops if memory is short.
     droppable: &'static str,
 }
 
-const V2: Tree = Tree {
+const V2: CgroupFiles = CgroupFiles {
     mount: "sys/fs/cgroup",
     limit: "memory.max",
     used: "memory.current",
     droppable: "inactive_file ",
 };
-const V1: Tree = Tree {
+const V1: CgroupFiles = CgroupFiles {
     mount: "sys/fs/cgroup/memory",
     limit: "memory.limit_in_bytes",
     used: "memory.usage_in_bytes",
     droppable: "total_inactive_file ",
 };
 
-impl Tree {
-    fn left(&self, group: &Path) -> Option<u64> {
+impl CgroupFiles {
+    fn available(&self, group: &Path) -> Option<u64> {
         let number = |path: PathBuf| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-        // `max` is no number, and no limit.
+        // `max` is not a number: there is no limit.
         let limit = number(group.join(self.limit))?;
         let used = number(group.join(self.used))?;
         let stat = fs::read_to_string(group.join("memory.stat")).unwrap_or_default();

@@ -12,40 +12,39 @@ use serde::Deserialize;
 use crate::engine::Engine;
 use crate::layers::packing::HalfWeights;
 
-/// What a model needs besides its weights: tokenizer, images and activations. With one image and one text the program
-/// without the weights was measured at 18 to 30 MiB; batches and large vocabularies take more.
+/// Memory besides the weights: tokenizer, images and activations. With one image and one text, 18 to 30 MiB were
+/// measured; batches and large vocabularies take more.
 const WORKING: u64 = 64 << 20;
 /// Largest header that the format allows.
 const MAX_HEADER: u64 = 100_000_000;
 
-/// Bytes that the model in `folder` takes at the peak of its loading; `None` where no header can be read, which loading
-/// reports better.
+/// Bytes at the peak of loading the model in `folder`; `None` if a header cannot be read, which loading reports.
 pub fn in_folder(folder: &Path, engine: Engine) -> Option<u64> {
-    let form = form(folder, engine);
+    let format = storage_format(folder, engine);
     let mut packed = 0;
     let mut peak = 0;
     for file in weights(folder)? {
         let header = header(&file)?;
         for name in header.offset_keys() {
             let tensor = header.info(&name)?;
-            // Tensors are read in this order, one at a time.
-            peak = peak.max(packed + form.while_read(tensor));
-            packed += form.packed(&name, tensor);
+            // Loading reads the tensors in this order, one at a time.
+            peak = peak.max(packed + format.while_read(tensor));
+            packed += format.packed(&name, tensor);
         }
     }
     Some(peak.max(packed) + WORKING)
 }
 
-/// How a model's weights are held.
+/// The format of a model's weights in memory.
 #[derive(Clone, Copy)]
-struct Form {
+struct StorageFormat {
     precision: Precision,
-    /// What f32 precision makes of 16-bit weights.
+    /// How f32 precision stores 16-bit weights.
     halves: HalfWeights,
 }
 
-impl Form {
-    /// Bytes that a tensor takes once it is packed.
+impl StorageFormat {
+    /// Bytes of a tensor after packing.
     fn packed(self, name: &str, tensor: &TensorInfo) -> u64 {
         let count = elements(tensor);
         if !is_number(tensor.dtype) {
@@ -62,7 +61,7 @@ impl Form {
         }
     }
 
-    /// Bytes that the tensor being read takes besides: as it is on disk, and widened.
+    /// Additional bytes while a tensor is read: as on disk, and widened.
     fn while_read(self, tensor: &TensorInfo) -> u64 {
         match self.halves {
             HalfWeights::Widened => on_disk(tensor) + 4 * elements(tensor),
@@ -77,7 +76,8 @@ enum Use {
     Table,
 }
 
-/// Matrices are for products, but positions are added and tables of embeddings are looked up.
+/// Matrices are weights of linear layers, except for position embeddings, which are added, and token embeddings, which are
+/// looked up.
 fn tensor_use(name: &str, tensor: &TensorInfo) -> Use {
     let named = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
     if tensor.shape.len() < 2 || named(&["position", "pos_embed", "token_type"]) {
@@ -102,16 +102,16 @@ const fn on_disk(tensor: &TensorInfo) -> u64 {
 }
 
 #[derive(Deserialize)]
-struct Description {
+struct ConfigFile {
     model_type: Option<String>,
 }
 
-/// The Qwen families hold 16-bit weights as they are: widened, they would not fit where they are meant to run.
-fn form(folder: &Path, engine: Engine) -> Form {
-    let description = fs::read(folder.join("config.json")).ok();
-    let description: Option<Description> = description.and_then(|json| serde_json::from_slice(&json).ok());
-    let family = description.and_then(|description| description.model_type);
-    Form {
+/// The Qwen families keep 16-bit weights, since widened ones would need twice the memory.
+fn storage_format(folder: &Path, engine: Engine) -> StorageFormat {
+    let config = fs::read(folder.join("config.json")).ok();
+    let config: Option<ConfigFile> = config.and_then(|json| serde_json::from_slice(&json).ok());
+    let family = config.and_then(|config| config.model_type);
+    StorageFormat {
         precision: engine.precision(),
         halves: match family {
             Some(family) if family.starts_with("qwen") => HalfWeights::Kept,
@@ -120,7 +120,7 @@ fn form(folder: &Path, engine: Engine) -> Form {
     }
 }
 
-/// The weight files that loading the folder reads.
+/// The weight files of the model.
 fn weights(folder: &Path) -> Option<Vec<PathBuf>> {
     let whole = ["model.safetensors", "open_clip_model.safetensors"].map(|file| folder.join(file));
     let index = folder.join("model.safetensors.index.json");
@@ -155,8 +155,8 @@ mod tests {
     const BF16: Engine = Engine::Cpu(Precision::Bf16);
     const INT8: Engine = Engine::Cpu(Precision::Int8);
 
-    /// A header that claims two tensors of two million numbers each, and one of a thousand.
-    fn claims(folder: &Path, file: &str, family: &str) {
+    /// Writes a header with two tensors of two million numbers each, and one of a thousand.
+    fn write_header(folder: &Path, file: &str, family: &str) {
         let header = r#"{"a.fc1.weight":{"dtype":"F16","shape":[1000,2000],"data_offsets":[0,4000000]},"token_embedding.weight":{"dtype":"F16","shape":[2000,1000],"data_offsets":[4000000,8000000]},"a.bias":{"dtype":"F16","shape":[1000],"data_offsets":[8000000,8002000]}}"#;
         let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
         bytes.extend(header.as_bytes());
@@ -171,14 +171,14 @@ mod tests {
     #[test]
     fn weights_count_as_precision_packs_them() {
         let folder = tempfile::tempdir().unwrap();
-        claims(folder.path(), "model.safetensors", "clip");
-        // The second is in memory twice while it is read: as it is on disk, and widened.
+        write_header(folder.path(), "model.safetensors", "clip");
+        // The second tensor is in memory twice while it is read: as on disk, and widened.
         let read = 4_000_000 + 8_000_000;
         let needed = |engine| in_folder(folder.path(), engine).unwrap() - WORKING;
         assert_eq!(needed(F32), 8_000_000 + read);
         assert_eq!(needed(BF16), 4_000_000 + read);
         assert_eq!(needed(INT8), 2_000_000 + read);
-        claims(folder.path(), "model.safetensors", "qwen2_vl");
+        write_header(folder.path(), "model.safetensors", "qwen2_vl");
         assert_eq!(needed(F32), 8_002_000);
         assert_eq!(needed(BF16), 8_002_000);
         assert_eq!(needed(INT8), 6_002_000);
@@ -188,7 +188,7 @@ mod tests {
     fn shards_count_together() {
         let folder = tempfile::tempdir().unwrap();
         for shard in ["1.safetensors", "2.safetensors"] {
-            claims(folder.path(), shard, "qwen3_vl");
+            write_header(folder.path(), shard, "qwen3_vl");
         }
         let index = r#"{"weight_map":{"a":"1.safetensors","b":"2.safetensors"}}"#;
         fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();

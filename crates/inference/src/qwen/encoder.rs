@@ -63,8 +63,9 @@ impl QwenEncoder {
         place: &str,
         precision: Precision,
     ) -> Result<Self, LoadError> {
-        let file =
-            |file: &'static str| eidetic_hub::need(eidetic_hub::read(&directory.join(file))?, file, place);
+        let file = |file: &'static str| {
+            eidetic_hub::require_file(eidetic_hub::read_file(&directory.join(file))?, file, place)
+        };
         let config_json = file("config.json")?;
         let config = QwenConfig::from_json(&config_json)?;
         let Some(vision) = &config.vision else {
@@ -73,14 +74,14 @@ impl QwenEncoder {
                 family: "qwen2".into(),
             }));
         };
-        let processor_json = match eidetic_hub::read(&directory.join(PROCESSORS[0][0]))? {
+        let processor_json = match eidetic_hub::read_file(&directory.join(PROCESSORS[0][0]))? {
             Some(json) => json,
             None => file(PROCESSORS[1][0])?,
         };
         let tokenizer_json = file("tokenizer.json")?;
         let preprocessor = preprocessor(&processor_json, config.family, vision)?;
         let tokenizer = tokenizer(&tokenizer_json, &config)?;
-        let mut hasher = eidetic_hub::hasher([&config_json[..], &processor_json, &tokenizer_json, &[]]);
+        let mut hasher = eidetic_hub::file_hasher([&config_json[..], &processor_json, &tokenizer_json, &[]]);
         let shards = Shards::in_directory(directory, place)?;
         let mut weights = read_weights(&shards, precision, &mut hasher)?;
         let hidden = config.decoder.hidden;

@@ -52,7 +52,9 @@ pub fn load(
 }
 
 fn from_directory(directory: &Path, place: &str, precision: Precision) -> Result<TextModelParts, LoadError> {
-    let file = |file: &'static str| eidetic_hub::need(eidetic_hub::read(&directory.join(file))?, file, place);
+    let file = |file: &'static str| {
+        eidetic_hub::require_file(eidetic_hub::read_file(&directory.join(file))?, file, place)
+    };
     let [config_json, tokenizer_json] = [file("config.json")?, file("tokenizer.json")?];
     let config = QwenConfig::from_json(&config_json)?;
     if config.family != Family::Qwen2 {
@@ -62,7 +64,7 @@ fn from_directory(directory: &Path, place: &str, precision: Precision) -> Result
     }
     let longest = config.family.longest().min(config.longest);
     let tokenizer = PromptTokenizer::from_json(&tokenizer_json, longest)?;
-    let mut hasher = eidetic_hub::hasher([&config_json[..], &[], &tokenizer_json, &[]]);
+    let mut hasher = eidetic_hub::file_hasher([&config_json[..], &[], &tokenizer_json, &[]]);
     let weights = read_weights(&Shards::in_directory(directory, place)?, precision, &mut hasher)?;
     Ok(TextModelParts {
         decoder: config.decoder,

@@ -13,7 +13,7 @@ use std::io::Read;
 use candle_core::{Device, Result as EngineResult, Tensor};
 use eidetic_encoder::{EncodeError, Pixels};
 
-use crate::engine::{LogitFacts, Towers, check_tokens};
+use crate::engine::{LogitParameters, Towers, check_tokens};
 use crate::error::LoadError;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{ModelConfig, VisionConfig};
@@ -31,7 +31,7 @@ const ROWS_A_BATCH: usize = 2048;
 pub struct CandleTowers {
     text: TextTower,
     vision: Vision,
-    logits: LogitFacts,
+    logits: LogitParameters,
 }
 
 enum Vision {
@@ -55,7 +55,7 @@ impl CandleTowers {
             Ok(Tensor::from_vec(data.into_f32()?, shape, device)?)
         })?;
         Ok(Self {
-            logits: LogitFacts::of(&weights),
+            logits: LogitParameters::of(&weights),
             text: TextTower::load(&mut weights, config, device)?,
             vision: Vision::load(&mut weights, config, device)?,
         })
@@ -63,7 +63,7 @@ impl CandleTowers {
 }
 
 impl Towers for CandleTowers {
-    fn logits(&self) -> LogitFacts {
+    fn logits(&self) -> LogitParameters {
         self.logits
     }
 
@@ -84,7 +84,7 @@ impl Towers for CandleTowers {
         Ok(results)
     }
 
-    fn encode_pictures(&self, images: &[Pixels]) -> Result<Vec<Vec<f32>>, EncodeError> {
+    fn encode_images(&self, images: &[Pixels]) -> Result<Vec<Vec<f32>>, EncodeError> {
         let mut results = Vec::with_capacity(images.len());
         let size = |image: &Pixels| (image.height, image.width);
         for equal in images.chunk_by(|a, b| size(a) == size(b)) {

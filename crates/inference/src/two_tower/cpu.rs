@@ -23,7 +23,7 @@ use std::io::Read;
 use eidetic_domain::Precision;
 use eidetic_encoder::{EncodeError, Pixels};
 
-use crate::engine::{LogitFacts, Towers, check_tokens};
+use crate::engine::{LogitParameters, Towers, check_tokens};
 use crate::error::LoadError;
 use crate::layers::packing::{PackOptions, PackedTensor, pack};
 use crate::layers::weights::Weights;
@@ -41,7 +41,7 @@ pub struct CpuTowers {
     text: TextTower,
     vision: Vision,
     groups: Groups,
-    logits: LogitFacts,
+    logits: LogitParameters,
 }
 
 enum Vision {
@@ -67,7 +67,7 @@ impl CpuTowers {
             text: TextTower::load(&mut weights, config)?,
             vision: Vision::load(&mut weights, config, &options)?,
             groups: Groups::default(),
-            logits: LogitFacts::of(&weights),
+            logits: LogitParameters::of(&weights),
         })
     }
 }
@@ -119,7 +119,7 @@ impl Vision {
 }
 
 impl Towers for CpuTowers {
-    fn logits(&self) -> LogitFacts {
+    fn logits(&self) -> LogitParameters {
         self.logits
     }
 
@@ -132,7 +132,7 @@ impl Towers for CpuTowers {
         }))
     }
 
-    fn encode_pictures(&self, images: &[Pixels]) -> Result<Vec<Vec<f32>>, EncodeError> {
+    fn encode_images(&self, images: &[Pixels]) -> Result<Vec<Vec<f32>>, EncodeError> {
         let rows = self.vision.rows(images);
         Ok(self.groups.run(images, rows, |images, workspace| {
             self.vision.forward(images, workspace)

@@ -6,7 +6,7 @@ use eidetic_encoder::{
 };
 use image::RgbImage;
 
-use crate::engine::{Engine, LogitFacts, Towers};
+use crate::engine::{Engine, LogitParameters, Towers};
 use crate::error::LoadError;
 use crate::two_tower::candle::CandleTowers;
 use crate::two_tower::config::{Family, ModelConfig, Training};
@@ -114,7 +114,7 @@ impl Encoder for ClipEncoder {
 
     fn encode_pixels(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, EncodeError> {
         batch.iter().try_for_each(|pixels| self.check_shape(pixels))?;
-        normalized(self.towers.encode_pictures(batch)?)
+        normalized(self.towers.encode_images(batch)?)
     }
 }
 
@@ -157,7 +157,7 @@ fn set_image_size(config: &mut ModelConfig, preprocessor: &Preprocessor) -> Resu
 fn score_calibration(
     file: Option<&[u8]>,
     training: Training,
-    logits: LogitFacts,
+    logits: LogitParameters,
 ) -> Result<ScoreCalibration, LoadError> {
     if let Some(json) = file {
         let facts: ScoreCalibration = serde_json::from_slice(json)
@@ -178,7 +178,7 @@ fn score_calibration(
 }
 
 /// A sigmoid needs both of its parameters.
-fn sigmoid_calibration(logits: LogitFacts) -> Result<ScoreCalibration, LoadError> {
+fn sigmoid_calibration(logits: LogitParameters) -> Result<ScoreCalibration, LoadError> {
     let needed = |number: Option<f32>, name: &str| {
         number.ok_or_else(|| LoadError::TensorMissing {
             name: name.to_owned(),

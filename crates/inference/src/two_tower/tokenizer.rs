@@ -15,7 +15,7 @@ const BERT_END: &str = "[SEP]";
 
 /// Reads the tokenizer that belongs to a model.
 pub fn read(files: &ModelFiles, config: &ModelConfig) -> Result<TextTokenizer, LoadError> {
-    let settings = match &files.tokenizer_settings {
+    let settings = match &files.tokenizer_config {
         None => TokenizerSettings::default(),
         Some(json) => TokenizerSettings::from_json(json)?,
     };
@@ -36,10 +36,10 @@ pub fn read(files: &ModelFiles, config: &ModelConfig) -> Result<TextTokenizer, L
 fn clip(files: &TokenizerFiles, longest: usize) -> Result<TextTokenizer, LoadError> {
     match files {
         TokenizerFiles::Json(json) => Ok(TextTokenizer::from_json(json, longest)?),
-        TokenizerFiles::Vocabulary { vocabulary, merges } => {
+        TokenizerFiles::Bpe { vocabulary, merges } => {
             Ok(TextTokenizer::from_vocabulary(vocabulary, merges, longest)?)
         }
-        TokenizerFiles::WordPieces(_) | TokenizerFiles::SentencePieces(_) => {
+        TokenizerFiles::WordPiece(_) | TokenizerFiles::SentencePiece(_) => {
             Err(stranger("CLIP reads byte pairs"))
         }
     }
@@ -52,10 +52,10 @@ fn beside(
     longest: usize,
 ) -> Result<TextTokenizer, LoadError> {
     Ok(match files {
-        TokenizerFiles::WordPieces(vocabulary) => {
+        TokenizerFiles::WordPiece(vocabulary) => {
             TextTokenizer::from_wordpiece(vocabulary, settings, longest)?
         }
-        TokenizerFiles::SentencePieces(model) => {
+        TokenizerFiles::SentencePiece(model) => {
             TextTokenizer::from_sentencepiece(model, longest)?.with_normalizer(TextNormalizer::None)
         }
         files => clip(files, longest)?,
@@ -93,7 +93,7 @@ fn open_clip(
         (OpenClipTokenizer::Own, TokenizerFiles::Json(json)) => {
             TextTokenizer::open_clip_from_json(json, longest)?
         }
-        (OpenClipTokenizer::Own, TokenizerFiles::Vocabulary { vocabulary, merges }) => {
+        (OpenClipTokenizer::Own, TokenizerFiles::Bpe { vocabulary, merges }) => {
             TextTokenizer::open_clip_from_vocabulary(vocabulary, merges, longest)?
         }
         (OpenClipTokenizer::Own, _) => return Err(stranger("OpenCLIP reads byte pairs")),

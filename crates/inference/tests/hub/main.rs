@@ -1,16 +1,15 @@
-//! Models from a hub that runs on this machine: downloads, its cache, and every way in which a hub lets one down.
+//! Models from a local server in place of the Hugging Face Hub: downloads, the cache, and failures of the server.
 
 mod pulling;
 mod server;
 
-use eidetic_hub::HubError;
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use eidetic_encoder::Encoder;
-use eidetic_hub::{DownloadProgress, HubSettings, ModelRef, Network};
+use eidetic_hub::{DownloadProgress, HubError, HubSettings, ModelRef, Network};
 use eidetic_inference::{LoadError, LoadOptions, load_encoder};
 use server::{FakeHub, Health, MODEL};
 use tempfile::TempDir;
@@ -36,7 +35,7 @@ fn new_cache() -> TempDir {
     TempDir::new().expect("a temporary folder")
 }
 
-/// A model of the hub that `settings` name.
+/// Loads a model of the Hub.
 fn load(
     id: &str,
     revision: Option<&str>,
@@ -66,7 +65,7 @@ fn fetch(settings: &HubSettings) -> Result<Box<dyn Encoder>, LoadError> {
     load(MODEL, None, settings, &())
 }
 
-/// The revision of the same files in a folder.
+/// The revision of a golden checkpoint, loaded from its folder.
 fn revision(name: &str) -> String {
     let encoder = load_directory(&golden(name)).expect("a golden checkpoint opens");
     encoder.space().revision.clone()
@@ -77,7 +76,7 @@ fn assert_is_gelu(result: Result<Box<dyn Encoder>, LoadError>) {
     assert_eq!(encoder.space().revision, revision("gelu"));
 }
 
-/// Where the cache keeps the weights until they are complete.
+/// The path of incomplete weights in the cache.
 fn part(cache: &TempDir) -> PathBuf {
     let weights = fs::read(golden("gelu/model.safetensors")).expect("the golden weights");
     let blobs = cache.path().join("models--golden--clip/blobs");
@@ -85,7 +84,7 @@ fn part(cache: &TempDir) -> PathBuf {
     blobs.join(server::etag(&weights) + ".part")
 }
 
-/// Where the downloads of the weights began, not counting questions for their size.
+/// The offsets at which downloads of the weights began, without requests for their size.
 fn starts(hub: &FakeHub) -> Vec<usize> {
     let requests = hub.requests().into_iter();
     requests
@@ -101,14 +100,14 @@ fn starts(hub: &FakeHub) -> Vec<usize> {
         .collect()
 }
 
-/// Files with their announced and their arrived sizes.
+/// Files with their announced and received bytes.
 #[derive(Default)]
-struct Heard {
+struct RecordedProgress {
     files: RefCell<Vec<(String, u64, u64)>>,
     finished: Cell<usize>,
 }
 
-impl DownloadProgress for Heard {
+impl DownloadProgress for RecordedProgress {
     fn begin(&self, file: &str, bytes: u64) {
         self.files.borrow_mut().push((file.to_owned(), bytes, 0));
     }
@@ -124,10 +123,14 @@ impl DownloadProgress for Heard {
 }
 
 #[test]
-fn a_model_is_downloaded_and_its_progress_told() {
-    let (hub, cache, heard) = (FakeHub::of(&golden("gelu")), new_cache(), Heard::default());
+fn download_reports_progress_of_all_files() {
+    let (hub, cache, progress) = (
+        FakeHub::serving(&golden("gelu")),
+        new_cache(),
+        RecordedProgress::default(),
+    );
     let model: ModelRef = MODEL.parse().unwrap();
-    let encoder = load(&model.to_string(), None, &settings(&hub, &cache), &heard).unwrap();
+    let encoder = load(&model.to_string(), None, &settings(&hub, &cache), &progress).unwrap();
     assert_eq!(encoder.encode_texts(&["a cat"]).unwrap()[0].dimension(), 40);
     let files = [
         "config.json",
@@ -139,13 +142,13 @@ fn a_model_is_downloaded_and_its_progress_told() {
     let expected: Vec<_> = std::iter::zip(files, sizes)
         .map(|(file, size)| (file.to_owned(), size, size))
         .collect();
-    assert_eq!(*heard.files.borrow(), expected);
-    assert_eq!(heard.finished.get(), 4);
+    assert_eq!(*progress.files.borrow(), expected);
+    assert_eq!(progress.finished.get(), 4);
 }
 
 #[test]
-fn the_space_has_the_hubs_name_and_a_revision_by_content() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn space_has_hub_id_and_content_revision() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     let space = fetch(&settings(&hub, &cache)).unwrap().space().clone();
     let mut expected = load_directory(&golden("gelu")).unwrap().space().clone();
     assert_ne!(space, expected);
@@ -154,18 +157,22 @@ fn the_space_has_the_hubs_name_and_a_revision_by_content() {
 }
 
 #[test]
-fn a_complete_cache_needs_no_hub() {
-    let (hub, cache, heard) = (FakeHub::of(&golden("gelu")), new_cache(), Heard::default());
+fn complete_cache_needs_no_connection() {
+    let (hub, cache, progress) = (
+        FakeHub::serving(&golden("gelu")),
+        new_cache(),
+        RecordedProgress::default(),
+    );
     let settings = settings(&hub, &cache);
     fetch(&settings).unwrap();
     drop(hub);
-    assert_is_gelu(load(MODEL, None, &settings, &heard));
-    assert!(heard.files.borrow().is_empty());
+    assert_is_gelu(load(MODEL, None, &settings, &progress));
+    assert!(progress.files.borrow().is_empty());
 }
 
 #[test]
-fn only_what_the_cache_lacks_is_asked_for() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn only_missing_files_are_requested() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     let settings = settings(&hub, &cache);
     fetch(&settings).unwrap();
     let before = hub.requests().len();
@@ -183,25 +190,26 @@ fn only_what_the_cache_lacks_is_asked_for() {
 }
 
 #[test]
-fn a_missing_file_is_named_with_its_model() {
+fn missing_file_is_named_with_model() {
     for (file, named) in [
         ("config.json", "config.json"),
         ("preprocessor_config.json", "preprocessor_config.json"),
         ("tokenizer.json", "tokenizer.json (nor vocab.json with merges.txt"),
         ("model.safetensors", "model.safetensors"),
     ] {
-        let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+        let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
         hub.remove(file);
         let error = fetch(&settings(&hub, &cache)).err().unwrap();
-        let is_hubs_own = file == "config.json";
+        // Every model has a config, so without one the model does not exist.
+        let is_unknown_model = file == "config.json";
         assert_eq!(
-            matches!(error, LoadError::Hub(HubError::HubRefused { .. })),
-            is_hubs_own,
+            matches!(error, LoadError::Hub(HubError::DownloadFailed { .. })),
+            is_unknown_model,
             "{error}"
         );
         assert_eq!(
             matches!(error, LoadError::Hub(HubError::FileMissing { .. })),
-            !is_hubs_own,
+            !is_unknown_model,
             "{error}"
         );
         let error = error.to_string();
@@ -210,45 +218,49 @@ fn a_missing_file_is_named_with_its_model() {
 }
 
 #[test]
-fn weights_cut_short_are_an_error_and_fetched_the_next_time() {
+fn truncated_weights_are_error_and_downloaded_again() {
     for health in [Health::CutsWeights, Health::CutsWeightsUnannounced] {
-        let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+        let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
         let settings = settings(&hub, &cache);
-        hub.turn(health);
+        hub.set_health(health);
         let error = fetch(&settings).err().unwrap();
-        let LoadError::Hub(HubError::HubRefused { model, file, cause }) = &error else {
+        let LoadError::Hub(HubError::DownloadFailed { model, file, cause }) = &error else {
             panic!("{error}");
         };
         assert_eq!((model.as_str(), file.as_str()), (MODEL, "model.safetensors"));
         assert!(cause.contains("try again"), "{error}");
-        hub.turn(Health::Sound);
+        hub.set_health(Health::Healthy);
         assert_is_gelu(fetch(&settings));
     }
 }
 
 #[test]
-fn a_download_cut_short_goes_on_where_it_stopped() {
-    let (hub, cache, heard) = (FakeHub::of(&golden("gelu")), new_cache(), Heard::default());
+fn interrupted_download_resumes_where_it_stopped() {
+    let (hub, cache, progress) = (
+        FakeHub::serving(&golden("gelu")),
+        new_cache(),
+        RecordedProgress::default(),
+    );
     let settings = settings(&hub, &cache);
-    hub.turn(Health::CutsWeights);
+    hub.set_health(Health::CutsWeights);
     fetch(&settings).err().unwrap();
     let arrived = fs::metadata(part(&cache)).unwrap().len() as usize;
     assert!(arrived > 0);
-    hub.turn(Health::Sound);
-    assert_is_gelu(load(MODEL, None, &settings, &heard));
+    hub.set_health(Health::Healthy);
+    assert_is_gelu(load(MODEL, None, &settings, &progress));
     assert_eq!(starts(&hub), [0, arrived]);
     let size = fs::metadata(golden("gelu/model.safetensors")).unwrap().len();
     assert_eq!(
-        *heard.files.borrow(),
+        *progress.files.borrow(),
         [("model.safetensors".to_owned(), size, size)]
     );
 }
 
 #[test]
-fn a_part_as_long_as_the_file_or_longer_is_fetched_anew() {
+fn part_of_full_length_is_downloaded_again() {
     let size = fs::metadata(golden("gelu/model.safetensors")).unwrap().len() as usize;
     for length in [size, size + 10] {
-        let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+        let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
         fs::write(part(&cache), vec![7; length]).unwrap();
         assert_is_gelu(fetch(&settings(&hub, &cache)));
         assert_eq!(starts(&hub), [0]);
@@ -256,67 +268,67 @@ fn a_part_as_long_as_the_file_or_longer_is_fetched_anew() {
 }
 
 #[test]
-fn a_hub_that_cannot_resume_spoils_nothing() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn server_without_resume_damages_nothing() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     let settings = settings(&hub, &cache);
     fs::write(part(&cache), [7; 1000]).unwrap();
-    hub.turn(Health::IgnoresResume);
+    hub.set_health(Health::IgnoresResume);
     let error = fetch(&settings).err().unwrap();
     assert!(
-        matches!(&error, LoadError::Hub(HubError::HubRefused { cause, .. }) if cause.contains("more bytes")),
+        matches!(&error, LoadError::Hub(HubError::DownloadFailed { cause, .. }) if cause.contains("more bytes")),
         "{error}"
     );
     assert_is_gelu(fetch(&settings));
 }
 
 #[test]
-fn a_silent_hub_is_given_up() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn silent_server_times_out() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     let settings = HubSettings {
         timeout: Duration::from_millis(300),
         ..settings(&hub, &cache)
     };
-    hub.turn(Health::Silent);
+    hub.set_health(Health::Silent);
     let start = Instant::now();
     let error = fetch(&settings).err().unwrap();
     assert!(
-        matches!(error, LoadError::Hub(HubError::HubUnreachable { .. })),
+        matches!(error, LoadError::Hub(HubError::Unreachable { .. })),
         "{error}"
     );
     assert!(
         error.to_string().contains("no answer within 0.3 seconds"),
         "{error}"
     );
-    // Far below any time limit of the system's own.
+    // Far below the timeouts of the operating system.
     assert!(start.elapsed() < Duration::from_secs(10));
 }
 
 #[test]
-fn a_hub_that_falls_silent_in_a_file_is_given_up_and_resumed_later() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
-    hub.turn(Health::StallsInWeights);
+fn stalled_download_times_out_and_resumes_later() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
+    hub.set_health(Health::StallsInWeights);
     let impatient = HubSettings {
         timeout: Duration::from_secs(1),
         ..settings(&hub, &cache)
     };
     let error = fetch(&impatient).err().unwrap();
     assert!(
-        matches!(error, LoadError::Hub(HubError::HubUnreachable { .. })),
+        matches!(error, LoadError::Hub(HubError::Unreachable { .. })),
         "{error}"
     );
-    hub.turn(Health::Sound);
+    hub.set_health(Health::Healthy);
     assert_is_gelu(fetch(&settings(&hub, &cache)));
     assert!(starts(&hub)[1] > 0);
 }
 
 #[test]
-fn a_hub_that_is_not_there_is_said_with_the_way_out() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn unreachable_server_error_names_way_out() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     let settings = settings(&hub, &cache);
     drop(hub);
     let error = fetch(&settings).err().unwrap();
     assert!(
-        matches!(error, LoadError::Hub(HubError::HubUnreachable { .. })),
+        matches!(error, LoadError::Hub(HubError::Unreachable { .. })),
         "{error}"
     );
     let error = error.to_string();
@@ -326,16 +338,16 @@ fn a_hub_that_is_not_there_is_said_with_the_way_out() {
 }
 
 #[test]
-fn a_model_that_does_not_exist_is_said_clearly() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn unknown_or_invalid_model_is_named() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     let settings = settings(&hub, &cache);
-    for (name, revision, said) in [
+    for (name, revision, expected_text) in [
         (
             "golden/clop",
             None,
-            "golden/clop: it knows no such model, or asks for an HF_TOKEN",
+            "golden/clop: model not found, or not public: set HF_TOKEN",
         ),
-        (MODEL, Some("v9"), "or not its revision v9"),
+        (MODEL, Some("v9"), "model or revision not found (revision v9)"),
         ("clip", None, "organization/name"),
         ("../clip", None, "organization/name"),
         (MODEL, Some("../../x"), "organization/name"),
@@ -344,19 +356,19 @@ fn a_model_that_does_not_exist_is_said_clearly() {
         assert!(
             matches!(
                 error,
-                LoadError::Hub(HubError::HubRefused { .. } | HubError::InvalidRepoId { .. })
+                LoadError::Hub(HubError::DownloadFailed { .. } | HubError::InvalidRepoId { .. })
             ),
             "{error}"
         );
         let error = error.to_string();
-        assert!(error.contains(said) && error.contains(name), "{error}");
+        assert!(error.contains(expected_text) && error.contains(name), "{error}");
     }
 }
 
 #[test]
-fn the_token_opens_what_is_not_public() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
-    hub.ask_for_token("secret");
+fn token_gives_access_to_private_model() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
+    hub.require_token("secret");
     let mut settings = settings(&hub, &cache);
     let error = fetch(&settings).err().unwrap().to_string();
     assert!(error.contains("HF_TOKEN"), "{error}");
@@ -370,8 +382,8 @@ fn the_token_opens_what_is_not_public() {
 }
 
 #[test]
-fn a_revision_is_another_model() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn revisions_are_different_models() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     hub.publish("refs/pr/1", &golden("quick"));
     let settings = settings(&hub, &cache);
     let changed = load(MODEL, Some("refs/pr/1"), &settings, &()).unwrap();
@@ -383,7 +395,7 @@ fn a_revision_is_another_model() {
 }
 
 #[test]
-fn a_model_that_changes_while_it_is_fetched_is_fetched_whole() {
+fn model_updated_during_download_is_one_commit() {
     struct Changing<'a>(&'a FakeHub);
     impl DownloadProgress for Changing<'_> {
         fn begin(&self, _file: &str, _bytes: u64) {}
@@ -392,11 +404,11 @@ fn a_model_that_changes_while_it_is_fetched_is_fetched_whole() {
             self.0.publish("main", &golden("gelu"));
         }
     }
-    let (hub, cache) = (FakeHub::of(&golden("quick")), new_cache());
+    let (hub, cache) = (FakeHub::serving(&golden("quick")), new_cache());
     assert_is_gelu(load(MODEL, None, &settings(&hub, &cache), &Changing(&hub)));
 }
 
-/// A golden checkpoint of another family, without the folder of pictures in it.
+/// A golden checkpoint of another family, without its folder of images.
 fn files_of(family: &str) -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -411,7 +423,7 @@ fn files_of(family: &str) -> TempDir {
 }
 
 #[test]
-fn models_of_every_layout_are_downloaded_with_all_that_belongs_to_them() {
+fn every_layout_downloads_completely() {
     for family in [
         "open-clip",
         "open-clip-siglip",
@@ -421,24 +433,24 @@ fn models_of_every_layout_are_downloaded_with_all_that_belongs_to_them() {
         "mobile-clip",
     ] {
         let (files, cache) = (files_of(family), new_cache());
-        let hub = FakeHub::of(files.path());
+        let hub = FakeHub::serving(files.path());
         let found = fetch(&settings(&hub, &cache)).expect("the model opens");
-        let beside = load_directory(files.path()).expect("the model opens");
-        assert_eq!(found.space().revision, beside.space().revision, "{family}");
+        let expected = load_directory(files.path()).expect("the model opens");
+        assert_eq!(found.space().revision, expected.space().revision, "{family}");
     }
 }
 
 #[test]
-fn a_config_that_names_no_model_of_transformers_leads_to_open_clips() {
+fn timm_config_selects_open_clip_layout() {
     let files = files_of("mobile-clip");
     fs::write(
         files.path().join("config.json"),
         r#"{"architecture":"fastvit_mci1"}"#,
     )
     .expect("a written file");
-    let (hub, cache) = (FakeHub::of(files.path()), new_cache());
+    let (hub, cache) = (FakeHub::serving(files.path()), new_cache());
     let found = fetch(&settings(&hub, &cache)).expect("the model opens");
     assert_eq!(found.space().dimension, 20);
-    let beside = load_directory(files.path()).expect("the model opens");
-    assert_eq!(found.space().revision, beside.space().revision);
+    let expected = load_directory(files.path()).expect("the model opens");
+    assert_eq!(found.space().revision, expected.space().revision);
 }

@@ -1,15 +1,14 @@
-//! Fetching models on purpose: what is on disk, cut connections, checksums, layouts, switched-off downloads.
+//! `pull` and `on_disk`: interrupted connections, checksums, layouts, disabled downloads.
 
-use eidetic_hub::HubError;
 use std::fs;
 use std::path::PathBuf;
 
-use eidetic_hub::{Checksum, HubSettings, Network, OnDisk, Pulled, on_disk, pull};
+use eidetic_hub::{Checksum, HubError, HubSettings, Network, OnDisk, Pulled, on_disk, pull};
 use eidetic_inference::LoadError;
 use tempfile::TempDir;
 
 use super::server::{FakeHub, Health, MODEL, etag};
-use super::{Heard, golden, load, new_cache, settings, starts};
+use super::{RecordedProgress, golden, load, new_cache, settings, starts};
 
 fn pulled(settings: &HubSettings) -> Result<Pulled, HubError> {
     pull(MODEL, None, settings, &())
@@ -26,7 +25,7 @@ fn weights() -> Vec<u8> {
     fs::read(golden("gelu/model.safetensors")).expect("the golden weights")
 }
 
-/// Where the cache keeps the weights when they are complete.
+/// The path of complete weights in the cache.
 fn blob(cache: &TempDir) -> PathBuf {
     cache
         .path()
@@ -35,20 +34,24 @@ fn blob(cache: &TempDir) -> PathBuf {
 }
 
 #[test]
-fn a_pulled_model_is_whole_checked_and_counted() {
-    let (hub, cache, heard) = (FakeHub::of(&golden("gelu")), new_cache(), Heard::default());
+fn pulled_model_is_complete_verified_counted() {
+    let (hub, cache, progress) = (
+        FakeHub::serving(&golden("gelu")),
+        new_cache(),
+        RecordedProgress::default(),
+    );
     let settings = settings(&hub, &cache);
     assert_eq!(on_disk(MODEL, None, &settings), OnDisk::Nothing);
-    let pulled = pull(MODEL, None, &settings, &heard).unwrap();
+    let pulled = pull(MODEL, None, &settings, &progress).unwrap();
     let total: u64 = pulled.files.iter().map(|file| file.bytes).sum();
     assert_eq!((pulled.downloaded, pulled.revision.as_str()), (total, "main"));
     let last = pulled.files.last().unwrap();
     assert_eq!(
         (last.name.as_str(), last.bytes, last.checksum),
-        ("model.safetensors", weights().len() as u64, Checksum::Equal)
+        ("model.safetensors", weights().len() as u64, Checksum::Verified)
     );
-    assert_eq!(pulled.files[0].checksum, Checksum::NotAnnounced);
-    assert_eq!(heard.finished.get(), pulled.files.len());
+    assert_eq!(pulled.files[0].checksum, Checksum::NotPublished);
+    assert_eq!(progress.finished.get(), pulled.files.len());
     assert_eq!(
         on_disk(MODEL, None, &settings),
         OnDisk::Complete {
@@ -56,25 +59,25 @@ fn a_pulled_model_is_whole_checked_and_counted() {
             bytes: total
         }
     );
-    // The second time nothing is left to do, and no hub is needed.
+    // A second pull downloads nothing, and needs no connection.
     drop(hub);
     let again = super::pulling::pulled(&settings).unwrap();
     assert_eq!((again.downloaded, again.files), (0, pulled.files));
 }
 
 #[test]
-fn a_cut_connection_is_resumed_and_only_the_rest_counted() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn resumed_pull_counts_only_new_bytes() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     let settings = settings(&hub, &cache);
     for health in [Health::CutsWeights, Health::CutsWeightsUnannounced] {
-        hub.turn(health);
+        hub.set_health(health);
         pulled(&settings).err().unwrap();
     }
-    let OnDisk::Partly { bytes } = on_disk(MODEL, None, &settings) else {
+    let OnDisk::Partial { bytes } = on_disk(MODEL, None, &settings) else {
         panic!("{:?}", on_disk(MODEL, None, &settings));
     };
     assert!(bytes >= weights().len() as u64 / 2);
-    hub.turn(Health::Sound);
+    hub.set_health(Health::Healthy);
     let pulled = pulled(&settings).unwrap();
     let begun = *starts(&hub).last().unwrap();
     assert!(begun > 0, "{:?}", starts(&hub));
@@ -82,24 +85,24 @@ fn a_cut_connection_is_resumed_and_only_the_rest_counted() {
 }
 
 #[test]
-fn weights_with_a_wrong_checksum_are_refused_and_not_kept() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn weights_with_wrong_checksum_are_removed() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     let settings = settings(&hub, &cache);
-    hub.turn(Health::SpoilsWeights);
+    hub.set_health(Health::CorruptsWeights);
     let error = pulled(&settings).err().unwrap().to_string();
     for part in ["model.safetensors", "SHA-256", &etag(&weights()), "try again"] {
         assert!(error.contains(part), "{error}");
     }
     assert!(!blob(&cache).exists());
-    // Opening a model without pulling it first is no way around.
+    // Loading a model without pulling it verifies the checksum too.
     assert!(load(MODEL, None, &settings, &()).is_err());
-    hub.turn(Health::Sound);
+    hub.set_health(Health::Healthy);
     pulled(&settings).unwrap();
 }
 
 #[test]
-fn weights_that_were_damaged_on_disk_are_noticed_and_fetched_anew() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn weights_damaged_on_disk_are_downloaded_again() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     let settings = settings(&hub, &cache);
     pulled(&settings).unwrap();
     let mut damaged = weights();
@@ -114,8 +117,8 @@ fn weights_that_were_damaged_on_disk_are_noticed_and_fetched_anew() {
 }
 
 #[test]
-fn with_downloads_switched_off_nothing_is_asked() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn offline_pull_makes_no_request() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     let settings = settings(&hub, &cache);
     let error = pulled(&offline(&settings)).err().unwrap();
     assert!(
@@ -128,15 +131,15 @@ fn with_downloads_switched_off_nothing_is_asked() {
     );
     assert!(hub.requests().is_empty());
     pulled(&settings).unwrap();
-    let asked = hub.requests().len();
+    let before = hub.requests().len();
     pulled(&offline(&settings)).unwrap();
     load(MODEL, None, &offline(&settings), &()).unwrap();
-    assert_eq!(hub.requests().len(), asked);
+    assert_eq!(hub.requests().len(), before);
 }
 
 #[test]
-fn shards_are_fetched_by_their_index() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn shards_are_downloaded_by_index() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     hub.remove("model.safetensors");
     hub.add(
         "model.safetensors.index.json",
@@ -146,7 +149,7 @@ fn shards_are_fetched_by_their_index() {
     let settings = settings(&hub, &cache);
     let error = pulled(&settings).err().unwrap().to_string();
     assert!(error.contains("no shard"), "{error}");
-    assert!(matches!(on_disk(MODEL, None, &settings), OnDisk::Partly { .. }));
+    assert!(matches!(on_disk(MODEL, None, &settings), OnDisk::Partial { .. }));
     hub.add("model-2.safetensors", b"two");
     let names: Vec<String> = pulled(&settings)
         .unwrap()
@@ -165,8 +168,8 @@ fn shards_are_fetched_by_their_index() {
 }
 
 #[test]
-fn the_layout_of_open_clip_is_fetched() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn open_clip_layout_is_downloaded() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     for file in ["config.json", "preprocessor_config.json", "model.safetensors"] {
         hub.remove(file);
     }
@@ -185,8 +188,8 @@ fn the_layout_of_open_clip_is_fetched() {
 }
 
 #[test]
-fn a_text_model_is_fetched_without_a_picture_processor_but_not_opened() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn text_model_is_pulled_but_not_loaded() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     hub.remove("preprocessor_config.json");
     hub.add("config.json", br#"{"model_type":"qwen2"}"#);
     let settings = settings(&hub, &cache);
@@ -206,8 +209,8 @@ fn a_text_model_is_fetched_without_a_picture_processor_but_not_opened() {
 }
 
 #[test]
-fn a_model_without_readable_weights_is_said_to_have_none() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn model_with_pickled_weights_has_no_weights() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     hub.remove("model.safetensors");
     hub.add("pytorch_model.bin", b"pickled");
     let error = pulled(&settings(&hub, &cache)).err().unwrap();
@@ -216,9 +219,9 @@ fn a_model_without_readable_weights_is_said_to_have_none() {
 }
 
 #[test]
-fn a_model_that_is_not_public_asks_for_a_token() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
-    hub.ask_for_token("secret");
+fn private_model_needs_token() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
+    hub.require_token("secret");
     let mut settings = settings(&hub, &cache);
     let error = pulled(&settings).err().unwrap().to_string();
     assert!(error.contains("HF_TOKEN"), "{error}");
@@ -227,8 +230,8 @@ fn a_model_that_is_not_public_asks_for_a_token() {
 }
 
 #[test]
-fn strange_names_are_refused_before_anything_else() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn invalid_names_are_refused_without_requests() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     let settings = settings(&hub, &cache);
     for (name, revision) in [("../x", None), ("clip", None), (MODEL, Some("../x"))] {
         assert!(pull(name, revision, &settings, &()).is_err());
@@ -238,12 +241,12 @@ fn strange_names_are_refused_before_anything_else() {
 }
 
 #[test]
-fn weights_of_the_hubs_converter_are_found_and_stay_found() {
-    let (hub, cache) = (FakeHub::of(&golden("gelu")), new_cache());
+fn converter_pull_request_is_found_and_stored() {
+    let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     hub.remove("model.safetensors");
     hub.publish("refs/pr/7", &golden("quick"));
     let settings = settings(&hub, &cache);
-    hub.list_pull_request(7, "somebody");
+    hub.list_pull_request(7, "other-account");
     assert!(matches!(pulled(&settings), Err(HubError::FileMissing { .. })));
     hub.list_pull_request(7, "SFconvertbot");
     let first = pulled(&settings).unwrap();

@@ -1,5 +1,5 @@
-//! A hub on this machine that answers as huggingface.co does: small files by a redirect within the hub, weights by one
-//! to a storage; sizes by `Content-Range`; 401 for unknown models, 404 for unknown files.
+//! A local server with the protocol of huggingface.co: small files redirect within the Hub, weights redirect to a storage;
+//! sizes are in `Content-Range`; the status is 401 for unknown models, 404 for unknown files.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -15,26 +15,26 @@ use sha2::{Digest, Sha256};
 
 pub const MODEL: &str = "golden/clip";
 
-/// How the server answers.
+/// How the server responds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
-    Sound,
-    /// Accepts and says nothing.
+    Healthy,
+    /// Accepts connections, but sends nothing.
     Silent,
-    /// Sends half of the weights and then nothing.
+    /// Sends half of the weights, then nothing.
     StallsInWeights,
-    /// Sends half of the weights and hangs up.
+    /// Sends half of the weights, then closes the connection.
     CutsWeights,
-    /// Does so without having said how much is to come.
+    /// The same, without a `Content-Length`.
     CutsWeightsUnannounced,
-    /// Sends weights from the start wherever it is asked to resume.
+    /// Ignores the range of a request and sends weights from the start.
     IgnoresResume,
-    /// Sends as many bytes of weights as announced, the last of them wrong.
-    SpoilsWeights,
+    /// Sends all bytes of the weights, but the last one is wrong.
+    CorruptsWeights,
     Stopped,
 }
 
-/// What a client asked.
+/// A received request.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
     pub path: String,
@@ -49,7 +49,7 @@ struct State {
     /// Commit and files by revision.
     revisions: HashMap<String, (String, HashMap<String, Vec<u8>>)>,
     requests: Vec<Request>,
-    /// What people talk about, as the hub's API tells it.
+    /// The response of the API for discussions, in JSON.
     discussions: Vec<u8>,
 }
 
@@ -61,12 +61,12 @@ pub struct FakeHub {
 
 impl FakeHub {
     /// Serves the folder's files as the revision `main`.
-    pub fn of(folder: &Path) -> Self {
+    pub fn serving(folder: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(Mutex::new(State {
             endpoint: format!("http://{address}"),
-            health: Health::Sound,
+            health: Health::Healthy,
             token: None,
             revisions: HashMap::new(),
             requests: Vec::new(),
@@ -85,7 +85,7 @@ impl FakeHub {
         lock(&self.state).endpoint.clone()
     }
 
-    /// Makes the folder's files those of `revision`, under a commit of their own.
+    /// Replaces the files of `revision` by those of the folder, as a new commit.
     pub fn publish(&self, revision: &str, folder: &Path) {
         let files: HashMap<String, Vec<u8>> = fs::read_dir(folder)
             .expect("a golden folder")
@@ -101,7 +101,7 @@ impl FakeHub {
             .insert(revision.to_owned(), (commit, files));
     }
 
-    /// Adds a file to every revision, or replaces it.
+    /// Adds or replaces a file in every revision.
     pub fn add(&self, file: &str, content: &[u8]) {
         for (_, files) in lock(&self.state).revisions.values_mut() {
             files.insert(file.to_owned(), content.to_vec());
@@ -114,7 +114,7 @@ impl FakeHub {
         }
     }
 
-    /// Lists a pull request of this account, by its number.
+    /// Lists a pull request of this account.
     pub fn list_pull_request(&self, number: u32, author: &str) {
         let list = format!(
             r#"{{"discussions":[{{"num":{number},"title":"Adding `safetensors` variant","status":"open","isPullRequest":true,"author":{{"name":"{author}"}}}}]}}"#
@@ -122,11 +122,11 @@ impl FakeHub {
         lock(&self.state).discussions = list.into_bytes();
     }
 
-    pub fn ask_for_token(&self, token: &str) {
+    pub fn require_token(&self, token: &str) {
         lock(&self.state).token = Some(token.to_owned());
     }
 
-    pub fn turn(&self, health: Health) {
+    pub fn set_health(&self, health: Health) {
         lock(&self.state).health = health;
     }
 
@@ -138,8 +138,8 @@ impl FakeHub {
 
 impl Drop for FakeHub {
     fn drop(&mut self) {
-        self.turn(Health::Stopped);
-        // Wakes the thread that accepts.
+        self.set_health(Health::Stopped);
+        // Wakes the accepting thread.
         let _ = TcpStream::connect(self.address);
         if let Some(accepting) = self.accepting.take() {
             let _ = accepting.join();
@@ -147,7 +147,7 @@ impl Drop for FakeHub {
     }
 }
 
-/// The name under which the cache keeps weights: their SHA-256.
+/// The name of weights in the cache: their SHA-256.
 pub fn etag(content: &[u8]) -> String {
     let mut digits = String::new();
     for byte in Sha256::digest(content) {
@@ -156,7 +156,7 @@ pub fn etag(content: &[u8]) -> String {
     digits
 }
 
-/// That of a small file: as long as git's hashes, and as opaque.
+/// The name of a small file in the cache: as long as a Git hash.
 fn small_etag(content: &[u8]) -> String {
     blake3::hash(content).to_hex()[..40].to_owned()
 }
@@ -165,7 +165,7 @@ fn is_large(file: &str) -> bool {
     file.ends_with(".safetensors")
 }
 
-/// Changes with every file.
+/// A commit id that depends on all files.
 fn commit_of(files: &HashMap<String, Vec<u8>>) -> String {
     let mut names: Vec<&String> = files.keys().collect();
     names.sort();
@@ -187,13 +187,13 @@ fn accept(listener: &TcpListener, state: &Arc<Mutex<State>>) {
         }
         let state = Arc::clone(state);
         std::thread::spawn(move || {
-            // Clients hang up when they please.
+            // A client may close the connection at any time.
             let _ = stream.and_then(|stream| converse(stream, &state));
         });
     }
 }
 
-/// One request a connection.
+/// Handles one request per connection.
 fn converse(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let request = read_request(&stream)?;
     let health = lock(state).health;
@@ -204,15 +204,15 @@ fn converse(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> 
     let mut answer = answer(&mut lock(state), &request);
     let announced = health != Health::CutsWeightsUnannounced;
     write_head(&mut stream, &answer, announced.then_some(answer.body.len()))?;
-    // A body of one byte is the answer to a question for the size.
+    // A body of one byte answers a request for the size.
     let is_weights = is_large(&request.path) && answer.body.len() > 1;
-    if is_weights && health == Health::SpoilsWeights {
+    if is_weights && health == Health::CorruptsWeights {
         *answer.body.last_mut().expect("weights are not empty") ^= 1;
     }
     if !is_weights
         || matches!(
             health,
-            Health::Sound | Health::IgnoresResume | Health::SpoilsWeights
+            Health::Healthy | Health::IgnoresResume | Health::CorruptsWeights
         )
     {
         return stream.write_all(&answer.body);
@@ -235,7 +235,7 @@ fn write_head(stream: &mut TcpStream, answer: &Answer, length: Option<usize>) ->
     stream.write_all(b"\r\n")
 }
 
-/// Waits until the server changes its ways.
+/// Waits until the health changes.
 fn hold(state: &Mutex<State>, health: Health) {
     while lock(state).health == health {
         std::thread::sleep(Duration::from_millis(5));
@@ -324,7 +324,7 @@ fn redirect(state: &State, revision: &str, file: &str) -> Answer {
     answer
 }
 
-/// The bytes from where the request's range begins to where it ends.
+/// The bytes in the range of the request.
 fn content(state: &State, request: &Request, revision: &str, file: &str) -> Answer {
     let Some((commit, content)) = find(state, revision, file) else {
         return Answer::of("404 Not Found");

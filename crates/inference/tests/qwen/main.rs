@@ -351,7 +351,7 @@ fn int8_keeps_direction_of_text_models() {
 }
 
 #[test]
-fn space_names_model_weights_and_preprocessing() {
+fn space_has_model_weights_and_preprocessing() {
     let [gme, half, qwen3] = MODELS.map(|name| golden_model(name).space().clone());
     assert_eq!(
         (gme.model.as_str(), gme.dimension, gme.revision.len()),

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use eidetic_catalog::{Catalog, RowStore, SpaceNumber};
+use eidetic_catalog::Catalog;
 use eidetic_confidence::tagging::Vocabulary;
 use eidetic_domain::{Filter, ImageId};
 use eidetic_encoder::Encoder;
@@ -20,6 +20,8 @@ use tempfile::TempDir;
 
 use super::{PreviousSpace, SpaceReport, SwitchOptions};
 use crate::{Library, LibraryError, Owner, Space, TagOptions};
+
+mod damage;
 
 struct Place(TempDir);
 
@@ -254,8 +256,8 @@ impl Observer for StopAfter {
     }
 }
 
-#[test]
-fn interrupted_switch_resumes_or_is_abandoned() {
+/// A switch to the model `newer` that was interrupted after some of 200 images, and a reopened library.
+fn interrupted_switch() -> (Place, Library, SpaceReport) {
     let (place, library) = Place::new(200);
     let cancel = CancelToken::default();
     let slow = encoder("newer").with_delay(Duration::from_millis(2));
@@ -273,6 +275,12 @@ fn interrupted_switch_resumes_or_is_abandoned() {
     assert!((60..200).contains(&stopped.embedded), "{stopped:?}");
     drop(library);
     let library = place.open("old");
+    (place, library, stopped)
+}
+
+#[test]
+fn interrupted_switch_resumes_after_failure() {
+    let (place, library, stopped) = interrupted_switch();
     assert_eq!(found(&library.active()).len(), 200);
     let planned = library.planned_switch().unwrap().unwrap();
     assert_eq!(
@@ -292,10 +300,12 @@ fn interrupted_switch_resumes_or_is_abandoned() {
     let done = library.planned_switch().unwrap().unwrap().done;
     assert_eq!(done, stopped.embedded + 12, "three batches of four were kept");
     space(&library, "newer");
-    let resumed = library
-        .resume_switch(&options(), &(), &RunContext::default())
-        .unwrap()
-        .unwrap();
+    let resume = || {
+        library
+            .resume_switch(&options(), &(), &RunContext::default())
+            .unwrap()
+    };
+    let resumed = resume().unwrap();
     assert_eq!((resumed.embedded, resumed.active), (200 - done, true));
     assert_eq!(
         resumed.dropped.as_deref(),
@@ -304,13 +314,12 @@ fn interrupted_switch_resumes_or_is_abandoned() {
     );
     assert_eq!(found(&library.active()).len(), 200);
     assert!(!place.library().join("vectors").exists());
-    assert_eq!(
-        library
-            .resume_switch(&options(), &(), &RunContext::default())
-            .unwrap(),
-        None
-    );
+    assert_eq!(resume(), None);
+}
 
+#[test]
+fn switch_to_active_model_abandons_unfinished_switch() {
+    let (_place, library) = Place::new(200);
     let cancel = CancelToken::default();
     cancel.cancel();
     let begun = library.switch_to_encoder(
@@ -319,7 +328,7 @@ fn interrupted_switch_resumes_or_is_abandoned() {
         &RunContext::new(&(), &cancel),
     );
     assert!(begun.unwrap().cancelled && library.planned_switch().unwrap().is_some());
-    assert!(switch(&library, "newer", PreviousSpace::Keep).active);
+    assert!(switch(&library, "old", PreviousSpace::Keep).active);
     assert_eq!(library.planned_switch().unwrap(), None, "abandoned");
     assert_eq!(library.drop_space("third").unwrap(), "third");
 }
@@ -356,95 +365,6 @@ fn switch_without_readable_images_fails() {
         "{refused:?}"
     );
     assert_eq!(found(&library.active()).len(), 5);
-}
-
-#[test]
-fn opening_removes_rest_of_dropped_space() {
-    let (place, library) = Place::new(6);
-    switch(&library, "newer", PreviousSpace::Keep);
-    assert!(matches!(
-        library.drop_space("newer"),
-        Err(LibraryError::ActiveSpace { .. })
-    ));
-    // As after a crash between replacing the manifest and removing the files.
-    library
-        .change_manifest(|manifest| manifest.drop_space(SpaceNumber::FIRST))
-        .unwrap();
-    assert!(place.library().join("vectors").exists());
-    drop(library);
-    let library = place.open("newer");
-    assert!(!place.library().join("vectors").exists());
-    assert_eq!(library.status().unwrap().spaces.len(), 1);
-    assert_eq!(found(&library.active()).len(), 6);
-    switch(&library, "third", PreviousSpace::Keep);
-    library
-        .change_manifest(|manifest| manifest.drop_space(SpaceNumber(1)))
-        .unwrap();
-    drop(library);
-    let library = place.open("third");
-    assert!(!place.library().join("spaces/1").exists());
-    assert_eq!(library.catalog.for_space(SpaceNumber(1)).count_rows().unwrap(), 0);
-    assert_eq!(found(&library.active()).len(), 6);
-    let indexed = index(&library, &place);
-    assert_eq!((indexed.unchanged, indexed.indexed), (6, 0));
-}
-
-fn damage(path: &Path, at: u64) {
-    let mut bytes = fs::read(path).unwrap();
-    let at = bytes.len() - at as usize;
-    bytes[at] ^= 0xff;
-    fs::write(path, bytes).unwrap();
-}
-
-#[test]
-fn damaged_inactive_space_leaves_active_space_usable() {
-    let (place, library) = Place::new(10);
-    switch(&library, "newer", PreviousSpace::Keep);
-    drop(library);
-    damage(&place.library().join("vectors/vectors.bin"), 50);
-    let library = place.open("newer");
-    assert_eq!(found(&library.active()).len(), 10);
-    space(&library, "old");
-    let report = library
-        .backfill_space("old", &options(), &RunContext::default())
-        .unwrap();
-    assert_eq!(
-        (report.embedded, report.images),
-        (1, 10),
-        "the damaged row is embedded again"
-    );
-    drop(library);
-    let length = fs::metadata(place.library().join("vectors/vectors.bin"))
-        .unwrap()
-        .len();
-    damage(&place.library().join("vectors/vectors.bin"), length);
-    let library = place.open("newer");
-    let error = library.space_named("old").err().unwrap().to_string();
-    assert!(
-        error.contains("eidetic space drop 0") && error.contains("damaged"),
-        "{error}"
-    );
-    assert_eq!(found(&library.active()).len(), 10);
-    assert_eq!(library.status().unwrap().spaces[1].images, 10);
-    library.drop_space("0").unwrap();
-    assert_eq!(library.status().unwrap().spaces.len(), 1);
-    let again = switch(&library, "old", PreviousSpace::Keep);
-    assert_eq!(again.embedded, 10);
-}
-
-#[test]
-fn damaged_vector_is_repaired_in_one_space() {
-    let (place, library) = Place::new(8);
-    switch(&library, "newer", PreviousSpace::Keep);
-    drop(library);
-    damage(&place.library().join("spaces/1/vectors/vectors.bin"), 50);
-    let library = place.open("newer");
-    assert_eq!(library.active().damaged(), 1);
-    let report = index(&library, &place);
-    assert_eq!((report.indexed, report.unchanged, report.encoded), (1, 7, 1));
-    assert_eq!(library.active().damaged(), 0);
-    assert_eq!(found(&library.active()).len(), 8);
-    assert_eq!(found(&space(&library, "old")).len(), 8);
 }
 
 #[test]

@@ -75,7 +75,7 @@ async fn invalid_space_operations_are_refused() {
             "/v1/model/switch",
             json!({"model": "no model"}),
             400,
-            "names no model",
+            "unknown model",
         ),
         ("/v1/model/switch", json!({"model": ""}), 400, "empty"),
         (

@@ -53,8 +53,8 @@ fn languages(model: &KnownModel) -> String {
 
 fn license(model: &KnownModel) -> String {
     match &model.restriction {
-        None => model.licence.clone(),
-        Some(restriction) => format!("{}, {restriction}", model.licence),
+        None => model.license.clone(),
+        Some(restriction) => format!("{}, {restriction}", model.license),
     }
 }
 

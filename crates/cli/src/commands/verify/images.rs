@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use eidetic_hub::{ModelRef, sha256};
-use eidetic_library::{Check, CheckPicture};
+use eidetic_inference::{Check, CheckImage};
 
 use crate::arguments::Verify;
 use crate::failure::Failure;
@@ -20,7 +20,7 @@ pub(super) struct CheckImages<'a> {
 impl<'a> CheckImages<'a> {
     /// The error names an `--image` that no check uses.
     pub(super) fn new(checks: &'a [Check], arguments: &'a Verify) -> Result<Self, Failure> {
-        let images = checks.iter().flat_map(|check| &check.pictures);
+        let images = checks.iter().flat_map(|check| &check.images);
         let mut needed: Vec<&str> = images
             .filter(|image| !image.bundled)
             .map(|image| image.file.as_str())
@@ -54,7 +54,7 @@ impl<'a> CheckImages<'a> {
     }
 
     /// The file of an image; `None` if it is missing.
-    pub(super) fn bytes(&self, image: &CheckPicture) -> Result<Option<Vec<u8>>, Failure> {
+    pub(super) fn bytes(&self, image: &CheckImage) -> Result<Option<Vec<u8>>, Failure> {
         if image.bundled {
             return match gallery::image(&image.file) {
                 Some(bytes) => Ok(Some(bytes)),
@@ -76,7 +76,7 @@ impl<'a> CheckImages<'a> {
 }
 
 /// The file's name, with its URL if known.
-pub(super) fn describe(image: &CheckPicture) -> String {
+pub(super) fn describe(image: &CheckImage) -> String {
     match &image.url {
         Some(url) => format!("{} from {url}", image.file),
         None => image.file.clone(),
@@ -89,7 +89,7 @@ fn has_name(path: &Path, file: &str) -> bool {
 }
 
 /// Reads the file and compares its checksum, if one is published.
-fn read(path: &Path, image: &CheckPicture) -> Result<Vec<u8>, Failure> {
+fn read(path: &Path, image: &CheckImage) -> Result<Vec<u8>, Failure> {
     if let Some(expected) = &image.sha256 {
         let found = sha256(path).map_err(|error| Failure::in_file(path, error))?;
         if found != *expected {

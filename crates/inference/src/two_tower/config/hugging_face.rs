@@ -413,84 +413,87 @@ mod tests {
         assert_eq!(config.text.pooling, Pooling::FirstEnd(49407));
     }
 
+    /// Configs, each with a part of its error.
+    const CONTRADICTORY: [(&str, &str); 21] = [
+        (r#"{"model_type":"blip"}"#, "blip"),
+        ("{}", "unnamed"),
+        ("{", "config.json"),
+        ("[]", "config.json"),
+        (
+            r#"{"model_type":"clip","text_config":{"hidden_size":10,"num_attention_heads":3}}"#,
+            "3 heads",
+        ),
+        (
+            r#"{"model_type":"clip","text_config":{"num_attention_heads":0}}"#,
+            "0 heads",
+        ),
+        (
+            r#"{"model_type":"clip","vision_config":{"patch_size":0}}"#,
+            "patches of 0",
+        ),
+        (
+            r#"{"model_type":"clip","vision_config":{"image_size":[224,448]}}"#,
+            "not square",
+        ),
+        (
+            r#"{"model_type":"clip","vision_config":{"hidden_act":"relu6"}}"#,
+            "relu6",
+        ),
+        (
+            r#"{"model_type":"clip","vision_config":{"num_channels":1}}"#,
+            "num_channels",
+        ),
+        (
+            r#"{"model_type":"clip","text_config":{"max_position_embeddings":0}}"#,
+            "0 tokens",
+        ),
+        (
+            r#"{"model_type":"clip","vision_config":{"tower":"convolutional"}}"#,
+            "0 stages",
+        ),
+        (
+            r#"{"model_type":"clip","vision_config":{"tower":"convolutional","image_size":36,
+                    "stage_widths":[8,8],"stage_depths":[1,1],"stem_width":8,"hidden_size":8}}"#,
+            "36 pixels",
+        ),
+        (
+            r#"{"model_type":"clip","vision_config":{"tower":"convolutional","image_size":32,
+                    "stage_widths":[8,8],"stage_depths":[1,0],"stem_width":8,"hidden_size":8}}"#,
+            "positive",
+        ),
+        (
+            r#"{"model_type":"clip","vision_config":{"tower":"recurrent"}}"#,
+            "recurrent",
+        ),
+        (
+            r#"{"model_type":"siglip","vision_config":{"vision_use_head":false}}"#,
+            "vision_use_head",
+        ),
+        (
+            r#"{"model_type":"siglip","vision_config":{"image_size":9}}"#,
+            "9 pixels",
+        ),
+        (
+            r#"{"model_type":"siglip","vision_config":{"hidden_size":10,"num_attention_heads":4}}"#,
+            "4 heads",
+        ),
+        (
+            r#"{"model_type":"siglip2","vision_config":{"num_patches":200}}"#,
+            "num_patches 200",
+        ),
+        (
+            r#"{"model_type":"siglip2","vision_config":{"patch_size":100000}}"#,
+            "patches of 100000",
+        ),
+        (
+            r#"{"model_type":"chinese_clip","text_config":{"hidden_size":-1}}"#,
+            "-1",
+        ),
+    ];
+
     #[test]
     fn contradictory_config_is_refused() {
-        for (json, named) in [
-            (r#"{"model_type":"blip"}"#, "blip"),
-            ("{}", "unnamed"),
-            ("{", "config.json"),
-            ("[]", "config.json"),
-            (
-                r#"{"model_type":"clip","text_config":{"hidden_size":10,"num_attention_heads":3}}"#,
-                "3 heads",
-            ),
-            (
-                r#"{"model_type":"clip","text_config":{"num_attention_heads":0}}"#,
-                "0 heads",
-            ),
-            (
-                r#"{"model_type":"clip","vision_config":{"patch_size":0}}"#,
-                "patches of 0",
-            ),
-            (
-                r#"{"model_type":"clip","vision_config":{"image_size":[224,448]}}"#,
-                "not square",
-            ),
-            (
-                r#"{"model_type":"clip","vision_config":{"hidden_act":"relu6"}}"#,
-                "relu6",
-            ),
-            (
-                r#"{"model_type":"clip","vision_config":{"num_channels":1}}"#,
-                "num_channels",
-            ),
-            (
-                r#"{"model_type":"clip","text_config":{"max_position_embeddings":0}}"#,
-                "0 tokens",
-            ),
-            (
-                r#"{"model_type":"clip","vision_config":{"tower":"convolutional"}}"#,
-                "0 stages",
-            ),
-            (
-                r#"{"model_type":"clip","vision_config":{"tower":"convolutional","image_size":36,
-                    "stage_widths":[8,8],"stage_depths":[1,1],"stem_width":8,"hidden_size":8}}"#,
-                "36 pixels",
-            ),
-            (
-                r#"{"model_type":"clip","vision_config":{"tower":"convolutional","image_size":32,
-                    "stage_widths":[8,8],"stage_depths":[1,0],"stem_width":8,"hidden_size":8}}"#,
-                "positive",
-            ),
-            (
-                r#"{"model_type":"clip","vision_config":{"tower":"recurrent"}}"#,
-                "recurrent",
-            ),
-            (
-                r#"{"model_type":"siglip","vision_config":{"vision_use_head":false}}"#,
-                "vision_use_head",
-            ),
-            (
-                r#"{"model_type":"siglip","vision_config":{"image_size":9}}"#,
-                "9 pixels",
-            ),
-            (
-                r#"{"model_type":"siglip","vision_config":{"hidden_size":10,"num_attention_heads":4}}"#,
-                "4 heads",
-            ),
-            (
-                r#"{"model_type":"siglip2","vision_config":{"num_patches":200}}"#,
-                "num_patches 200",
-            ),
-            (
-                r#"{"model_type":"siglip2","vision_config":{"patch_size":100000}}"#,
-                "patches of 100000",
-            ),
-            (
-                r#"{"model_type":"chinese_clip","text_config":{"hidden_size":-1}}"#,
-                "-1",
-            ),
-        ] {
+        for (json, named) in CONTRADICTORY {
             let error = ModelConfig::from_json(json.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(named), "{json}: {error}");
         }

@@ -1,4 +1,4 @@
-//! Whether a model gives the values that were published for it.
+//! Compares a model's values with published ones.
 
 use std::path::Path;
 
@@ -12,95 +12,96 @@ const CHECKS: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../data/models/verify.toml"
 ));
-/// How a model's own folder names its checks.
+/// The file of checks in a model's own folder.
 const FILE: &str = "verify.toml";
-/// Bytes of such a file; more is a mistake.
-const LARGEST_FILE: u64 = 1 << 20;
+/// Largest accepted file of checks, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
-/// Pictures, texts and the values that a model must give for them.
+/// Images, texts and the values that a model must give for them.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// The models that it is for; none in a model's own folder.
+    /// The models that it applies to; empty in a model's own folder.
     #[serde(default)]
     pub models: Vec<String>,
-    /// What people call it.
+    /// A title for people.
     pub name: String,
-    /// What the values are.
+    /// What is compared.
     pub compare: Comparison,
-    /// One column a text.
+    /// One for each column of `expected`.
     pub texts: Vec<String>,
-    /// One row a picture.
+    /// One for each row of `expected`.
     #[serde(rename = "picture")]
-    pub pictures: Vec<CheckPicture>,
-    /// Pictures × texts.
+    pub images: Vec<CheckImage>,
+    /// Published values, images × texts.
     pub expected: Vec<Vec<f64>>,
-    /// How far a value may be off.
+    /// Largest accepted absolute difference.
     pub tolerance: f64,
-    /// Who published the values.
+    /// Where the values were published.
     pub source: String,
 }
 
-/// What of a picture and a text is compared.
+/// The value of an image and a text that is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Comparison {
     /// Their cosine.
     Cosines,
-    /// Their cosine times the model's factor.
+    /// Their cosine times the model's logit scale.
     Logits,
-    /// By how much their logit exceeds that of the picture's first text: for models that add a number to all of them.
+    /// Their logit less that of the image's first text, for models that add a bias to all logits.
     LogitDifferences,
-    /// The share of each text among all of a picture, from their logits.
+    /// The softmax of an image's logits over all texts.
     Softmax,
 }
 
-/// A picture of a check.
+/// An image of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CheckPicture {
-    /// Its file's name; in a model's own folder, where it lies there.
+pub struct CheckImage {
+    /// The name of its file; in a model's own folder, the path within that.
     pub file: String,
-    /// Where it can be had, if it is not there already.
+    /// Where to download it, if it is not bundled.
     #[serde(default)]
     pub url: Option<String>,
-    /// Of the file, in small hexadecimal digits, where it is known.
+    /// Hash of the file in lowercase hexadecimal digits, if known.
     #[serde(default)]
     pub sha256: Option<String>,
-    /// Whether it comes with the program.
+    /// Whether it is part of the program.
     #[serde(default)]
     pub bundled: bool,
 }
 
-/// What became of a check.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Verified {
+pub struct CheckReport {
     /// The check's name.
     pub name: String,
-    /// Who published the values.
+    /// Where the values were published.
     pub source: String,
     /// What was compared.
     pub compare: Comparison,
-    /// How far a value may be off.
+    /// Largest accepted absolute difference.
     pub tolerance: f64,
-    /// Every value, pictures one after another.
-    pub values: Vec<VerifiedValue>,
+    /// Every value, image by image.
+    pub values: Vec<CheckedValue>,
     /// Whether all are within the tolerance.
     pub equal: bool,
 }
 
 /// One value of a check.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct VerifiedValue {
-    /// The picture's file.
-    pub picture: String,
+pub struct CheckedValue {
+    /// The image's file.
+    #[serde(rename = "picture")]
+    pub image: String,
     /// The text.
     pub text: String,
     /// As published.
     pub expected: f64,
-    /// As the model gives it.
+    /// As computed by the model.
     pub found: f64,
-    /// Found less expected.
+    /// `found` - `expected`.
     pub difference: f64,
     /// Whether that is within the tolerance.
     pub equal: bool,
@@ -110,19 +111,19 @@ pub struct VerifiedValue {
 #[derive(Debug, Error)]
 pub enum VerifyError {
     /// A model's own checks are damaged.
-    #[error("{path} cannot be used: {reason}")]
+    #[error("cannot read checks from {path}: {reason}")]
     Checks {
         /// The file.
         path: String,
-        /// What is wrong, with line and column where they are known.
+        /// What is wrong, with line and column if known.
         reason: String,
     },
-    /// A picture cannot be read.
+    /// An image cannot be read.
     #[error("{file}: {reason}")]
-    Picture {
-        /// The picture.
+    Image {
+        /// The image's file.
         file: String,
-        /// Why not.
+        /// Why it cannot be read.
         reason: String,
     },
     /// The model failed.
@@ -148,20 +149,22 @@ impl Check {
         match std::fs::metadata(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(refused(error.to_string())),
-            Ok(metadata) if metadata.len() > LARGEST_FILE => return Err(refused("it is too long".into())),
+            Ok(metadata) if metadata.len() > MAX_BYTES => {
+                return Err(refused(format!("larger than {MAX_BYTES} bytes")));
+            }
             Ok(_) => {}
         }
         let text = std::fs::read_to_string(&path).map_err(|error| refused(error.to_string()))?;
         parse(&text).map_err(refused)
     }
 
-    /// Compares what `encoder` gives for `pictures`, the files of this check's pictures in order. They are decoded in full,
-    /// as references do.
-    pub fn run(&self, encoder: &dyn Encoder, pictures: &[Vec<u8>]) -> Result<Verified, VerifyError> {
+    /// Compares the values of `encoder` for `files`, the files of this check's images in order. They are decoded at full
+    /// size, as reference implementations do.
+    pub fn run(&self, encoder: &dyn Encoder, files: &[Vec<u8>]) -> Result<CheckReport, VerifyError> {
         let mut embedded = Vec::new();
-        for (picture, file) in self.pictures.iter().zip(pictures) {
-            let refused = |reason: String| VerifyError::Picture {
-                file: picture.file.clone(),
+        for (image, file) in self.images.iter().zip(files) {
+            let refused = |reason: String| VerifyError::Image {
+                file: image.file.clone(),
                 reason,
             };
             let decoded = decode_at_least(file, &DecodeLimits::default(), DecodeSize::FULL)
@@ -174,16 +177,16 @@ impl Check {
         let scale = f64::from(encoder.score_calibration().logit_scale);
         let found = embedded
             .iter()
-            .map(|picture| self.compare.row(picture, &texts, scale));
-        Ok(self.compared(&found.collect::<Vec<_>>()))
+            .map(|image| self.compare.row(image, &texts, scale));
+        Ok(self.report(&found.collect::<Vec<_>>()))
     }
 
-    fn compared(&self, found: &[Vec<f64>]) -> Verified {
+    fn report(&self, found: &[Vec<f64>]) -> CheckReport {
         let value = |row: usize, column: usize| {
             let expected = self.compare.published(&self.expected[row], column);
             let difference = found[row][column] - expected;
-            VerifiedValue {
-                picture: self.pictures[row].file.clone(),
+            CheckedValue {
+                image: self.images[row].file.clone(),
                 text: self.texts[column].clone(),
                 expected,
                 found: found[row][column],
@@ -192,8 +195,8 @@ impl Check {
             }
         };
         let places = (0..found.len()).flat_map(|row| (0..self.texts.len()).map(move |column| (row, column)));
-        let values: Vec<VerifiedValue> = places.map(|(row, column)| value(row, column)).collect();
-        Verified {
+        let values: Vec<CheckedValue> = places.map(|(row, column)| value(row, column)).collect();
+        CheckReport {
             name: self.name.clone(),
             source: self.source.clone(),
             compare: self.compare,
@@ -203,24 +206,24 @@ impl Check {
         }
     }
 
-    /// Every picture has a row, every text a column.
-    fn is_whole(&self) -> Result<(), String> {
-        let rows = self.expected.len() == self.pictures.len();
+    /// Errors: `expected` does not have one row for each image and one column for each text.
+    fn validate(&self) -> Result<(), String> {
+        let rows = self.expected.len() == self.images.len();
         let columns = self.expected.iter().all(|row| row.len() == self.texts.len());
-        if rows && columns && !self.texts.is_empty() && !self.pictures.is_empty() {
+        if rows && columns && !self.texts.is_empty() && !self.images.is_empty() {
             return Ok(());
         }
         Err(format!(
-            "the check {:?} has {} pictures and {} texts, so expected must have as many rows and columns",
+            "check {:?}: expected one row for each of {} pictures and one column for each of {} texts",
             self.name,
-            self.pictures.len(),
+            self.images.len(),
             self.texts.len()
         ))
     }
 }
 
 impl Comparison {
-    /// What a picture's row of values is called in a sentence.
+    /// The values' name for people.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Cosines => "cosines",
@@ -230,8 +233,8 @@ impl Comparison {
         }
     }
 
-    fn row(self, picture: &Embedding, texts: &[Embedding], scale: f64) -> Vec<f64> {
-        let cosines = texts.iter().map(|text| picture.cosine(text));
+    fn row(self, image: &Embedding, texts: &[Embedding], scale: f64) -> Vec<f64> {
+        let cosines = texts.iter().map(|text| image.cosine(text));
         if self == Self::Cosines {
             return cosines.collect();
         }
@@ -243,7 +246,7 @@ impl Comparison {
         }
     }
 
-    /// Differences are published as the logits themselves.
+    /// Logit differences are published as logits.
     fn published(self, row: &[f64], column: usize) -> f64 {
         match self {
             Self::LogitDifferences => row[column] - row[0],
@@ -267,7 +270,7 @@ struct Checks {
 
 fn parse(text: &str) -> Result<Vec<Check>, String> {
     let checks: Checks = toml::from_str(text).map_err(|error| error.to_string())?;
-    checks.check.iter().try_for_each(Check::is_whole)?;
+    checks.check.iter().try_for_each(Check::validate)?;
     Ok(checks.check)
 }
 
@@ -276,9 +279,9 @@ mod tests {
     use super::*;
     use eidetic_encoder::fake::FakeEncoder;
 
-    fn png(colour: [u8; 3]) -> Vec<u8> {
+    fn png(color: [u8; 3]) -> Vec<u8> {
         let mut bytes = std::io::Cursor::new(Vec::new());
-        image::RgbImage::from_pixel(9, 9, image::Rgb(colour))
+        image::RgbImage::from_pixel(9, 9, image::Rgb(color))
             .write_to(&mut bytes, image::ImageFormat::Png)
             .unwrap();
         bytes.into_inner()
@@ -286,14 +289,14 @@ mod tests {
 
     fn check(compare: &str, expected: &str) -> Check {
         let text = format!(
-            "[[check]]\nname = \"colours\"\ncompare = \"{compare}\"\ntexts = [\"red\", \"blue\"]\nexpected = {expected}\n\
-             tolerance = 0.001\nsource = \"nobody\"\n[[check.picture]]\nfile = \"red.png\"\n"
+            "[[check]]\nname = \"colors\"\ncompare = \"{compare}\"\ntexts = [\"red\", \"blue\"]\nexpected = {expected}\n\
+             tolerance = 0.001\nsource = \"unknown\"\n[[check.picture]]\nfile = \"red.png\"\n"
         );
         parse(&text).unwrap().swap_remove(0)
     }
 
     #[test]
-    fn the_built_in_checks_are_whole_and_name_known_models() {
+    fn bundled_checks_are_valid_for_known_models() {
         let all = parse(CHECKS).unwrap();
         assert!(all.len() >= 5);
         for check in &all {
@@ -301,16 +304,16 @@ mod tests {
             for model in &check.models {
                 assert!(eidetic_hub::known_model(model).is_some(), "{model}");
             }
-            for picture in &check.pictures {
-                assert_ne!(picture.bundled, picture.url.is_some(), "{}", picture.file);
+            for image in &check.images {
+                assert_ne!(image.bundled, image.url.is_some(), "{}", image.file);
             }
         }
         assert_eq!(Check::known("openai/clip-vit-base-patch32").len(), 2);
-        assert!(Check::known("nobody/nothing").is_empty());
+        assert!(Check::known("unknown/unknown").is_empty());
     }
 
     #[test]
-    fn equal_values_are_told_from_others() {
+    fn values_beyond_tolerance_are_not_equal() {
         let encoder = FakeEncoder::default();
         let red = png([255, 0, 0]);
         let texts = encoder.encode_texts(&["red", "blue"]).unwrap();
@@ -330,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn logits_are_compared_as_they_are_by_difference_or_as_shares() {
+    fn logits_compare_directly_or_by_difference_or_softmax() {
         let encoder = FakeEncoder::default();
         let red = png([255, 0, 0]);
         let run = |compare: &str, expected: &str| {
@@ -347,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_does_not_add_up_is_refused() {
+    fn invalid_checks_are_errors() {
         let folder = tempfile::tempdir().unwrap();
         assert!(Check::in_folder(folder.path()).unwrap().is_empty());
         for text in [

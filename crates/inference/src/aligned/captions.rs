@@ -1,223 +1,242 @@
-//! Aligning a text model with a picture model, from a file of captioned pictures.
+//! Fits an alignment to a file of captioned images.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use eidetic_encoder::{EncodeError, Encoder, TextModel};
 use eidetic_imaging::{DecodeLimits, DecodeSize, decode_at_least};
-use eidetic_inference::{FitError, Fitted, LEAST_PICTURES, Pair, fit_alignment};
 use thiserror::Error;
 
-/// Pictures that go through the model at once.
-const PICTURES_AT_ONCE: usize = 16;
-/// Captions likewise.
-const CAPTIONS_AT_ONCE: usize = 32;
+use super::{CaptionPair, FitError, Fitted, MIN_IMAGES, fit_alignment};
 
-/// A line of a file of captioned pictures.
+/// Images and captions in one batch of their model.
+const IMAGE_BATCH: usize = 16;
+const CAPTION_BATCH: usize = 32;
+
+/// A line of a file of captioned images.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CaptionedPicture {
+pub struct CaptionedImage {
     /// Its number in the file, from 1.
     pub line: usize,
-    /// As the file names it.
-    pub picture: String,
-    /// What the picture shows.
+    /// The image's path, as in the file.
+    pub image: String,
+    /// What the image shows.
     pub caption: String,
 }
 
-/// A line that is not of the form picture, tab, caption.
+/// A line that is not an image, a tab, and a caption.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("line {line}: {reason}")]
 pub struct CaptionError {
     /// Its number in the file, from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// What is wrong.
     pub reason: &'static str,
 }
 
-/// How far an alignment is.
+/// The progress of an alignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AlignProgress {
-    /// So many of all pictures went through the picture model.
-    Pictures(usize, usize),
-    /// So many of all captions went through the text model.
+    /// Embedded images, and all.
+    Images(usize, usize),
+    /// Embedded captions, and all.
     Captions(usize, usize),
     /// The projection is being fitted.
     Fitting,
 }
 
-/// What an alignment came to.
+/// A fitted alignment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alignment {
-    /// The projection and its figures.
+    /// The projection and its recall.
     pub fitted: Fitted,
-    /// Pictures that could not be read, each once, with the first line that names it.
-    pub failed: Vec<FailedLine>,
+    /// Images that could not be read, each once, with its first line.
+    pub failed: Vec<FailedCaption>,
 }
 
-/// A line whose picture could not be read.
+/// A line whose image could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FailedLine {
+pub struct FailedCaption {
     /// Its number in the file, from 1.
     pub line: usize,
-    /// The picture.
-    pub picture: String,
-    /// Why not.
+    /// The image's path.
+    pub image: String,
+    /// Why it could not be read.
     pub reason: String,
 }
 
-/// Why there is no alignment.
+/// Errors of an alignment.
 #[derive(Debug, Error)]
 pub enum AlignError {
-    /// Most pictures could not be read.
+    /// Too few images could be read.
     #[error(
-        "{readable} captioned pictures are too few to fit a projection from ({LEAST_PICTURES} are needed); {failed} could not be read, the first in line {}: {}: {}",
-        .first.line, .first.picture, .first.reason
+        "{readable} captioned pictures are too few to fit a projection (at least {MIN_IMAGES} are needed); {failed} could not be read, the first in line {}: {}: {}",
+        .first.line, .first.image, .first.reason
     )]
     Unreadable {
-        /// Pictures that could be read.
+        /// Images that could be read.
         readable: usize,
-        /// Pictures that could not.
+        /// Images that could not.
         failed: usize,
         /// The first of them.
-        first: FailedLine,
+        first: FailedCaption,
     },
-    /// The projection.
+    /// Fitting the projection failed.
     #[error(transparent)]
     Fit(#[from] FitError),
-    /// Either model.
+    /// A model failed.
     #[error(transparent)]
     Encode(#[from] EncodeError),
 }
 
-/// Reads lines of picture, tab, caption; empty ones and those that begin with `#` are passed over.
-pub fn read_captions(text: &str) -> Result<Vec<CaptionedPicture>, CaptionError> {
+/// Reads lines of image, tab, caption; empty ones and those that begin with `#` are skipped.
+pub fn read_captions(text: &str) -> Result<Vec<CaptionedImage>, CaptionError> {
     let numbered = (1..).zip(text.trim_start_matches('\u{feff}').lines());
-    let meant = numbered.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
-    meant.map(|(line, text)| captioned(line, text)).collect()
+    let content = numbered.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+    content.map(|(line, text)| captioned(line, text)).collect()
 }
 
-fn captioned(line: usize, text: &str) -> Result<CaptionedPicture, CaptionError> {
+fn captioned(line: usize, text: &str) -> Result<CaptionedImage, CaptionError> {
     let wrong = |reason| CaptionError { line, reason };
-    let (picture, caption) = text
+    let (image, caption) = text
         .split_once('\t')
         .ok_or_else(|| wrong("there is no tab between picture and caption"))?;
     if caption.contains('\t') {
         return Err(wrong("there is more than one tab"));
     }
-    let (picture, caption) = (picture.trim(), caption.trim());
-    if picture.is_empty() {
+    let (image, caption) = (image.trim(), caption.trim());
+    if image.is_empty() {
         return Err(wrong("there is no picture before the tab"));
     }
     if caption.is_empty() {
         return Err(wrong("there is no caption after the tab"));
     }
-    Ok(CaptionedPicture {
+    Ok(CaptionedImage {
         line,
-        picture: picture.to_owned(),
+        image: image.to_owned(),
         caption: caption.to_owned(),
     })
 }
 
-/// Fits a projection of `texts` onto the space of `pictures`. Paths of pictures are taken from `folder`, or where they are
-/// not there from the working directory.
+/// Fits a projection of `texts` into the space of `images`. Paths of images are relative to `folder`, or else to the
+/// working directory.
 pub fn align(
     texts: &dyn TextModel,
-    pictures: &dyn Encoder,
-    lines: &[CaptionedPicture],
+    images: &dyn Encoder,
+    lines: &[CaptionedImage],
     folder: &Path,
     progress: &dyn Fn(AlignProgress),
 ) -> Result<Alignment, AlignError> {
-    let mut seen = Seen::of(lines);
-    let failed = seen.embed(pictures, folder, progress)?;
-    if let Some(first) = failed.first().filter(|_| seen.vectors.len() < LEAST_PICTURES) {
+    let mut embedded = CaptionImages::new(lines);
+    let failed = embedded.embed(images, folder, progress)?;
+    if let Some(first) = failed.first().filter(|_| embedded.vectors.len() < MIN_IMAGES) {
         return Err(AlignError::Unreadable {
-            readable: seen.vectors.len(),
+            readable: embedded.vectors.len(),
             failed: failed.len(),
             first: first.clone(),
         });
     }
-    let kept: Vec<&CaptionedPicture> = lines.iter().filter(|line| seen.place(line).is_some()).collect();
-    let captions: Vec<&str> = kept.iter().map(|line| line.caption.as_str()).collect();
-    let mut pairs = Vec::with_capacity(captions.len());
-    for (batch, lines) in captions
-        .chunks(CAPTIONS_AT_ONCE)
-        .zip(kept.chunks(CAPTIONS_AT_ONCE))
-    {
-        for (caption, line) in texts.encode(batch)?.into_iter().zip(lines) {
-            let picture = seen.place(line).expect("only such lines are kept");
-            pairs.push(Pair { caption, picture });
-        }
-        progress(AlignProgress::Captions(pairs.len(), captions.len()));
-    }
+    let pairs = embed_captions(texts, lines, &embedded, progress)?;
     progress(AlignProgress::Fitting);
-    let keys: Vec<&str> = seen.embedded.iter().map(|&name| seen.names[name]).collect();
+    let keys: Vec<&str> = embedded
+        .embedded
+        .iter()
+        .map(|&name| embedded.names[name])
+        .collect();
     Ok(Alignment {
-        fitted: fit_alignment(&pairs, &seen.vectors, &keys)?,
+        fitted: fit_alignment(&pairs, &embedded.vectors, &keys)?,
         failed,
     })
 }
 
-/// The pictures of a file, each once.
-struct Seen<'a> {
+/// The captions of all images that were embedded.
+fn embed_captions(
+    texts: &dyn TextModel,
+    lines: &[CaptionedImage],
+    images: &CaptionImages<'_>,
+    progress: &dyn Fn(AlignProgress),
+) -> Result<Vec<CaptionPair>, EncodeError> {
+    let readable = lines
+        .iter()
+        .filter_map(|line| Some((line, images.vector_of(line)?)));
+    let readable: Vec<(&CaptionedImage, usize)> = readable.collect();
+    let mut pairs = Vec::with_capacity(readable.len());
+    for batch in readable.chunks(CAPTION_BATCH) {
+        let captions: Vec<&str> = batch.iter().map(|(line, _)| line.caption.as_str()).collect();
+        let vectors = texts.encode(&captions)?;
+        pairs.extend(
+            vectors
+                .into_iter()
+                .zip(batch)
+                .map(|(caption, &(_, image))| CaptionPair { caption, image }),
+        );
+        progress(AlignProgress::Captions(pairs.len(), readable.len()));
+    }
+    Ok(pairs)
+}
+
+/// The images of a file, each once.
+struct CaptionImages<'a> {
     names: Vec<&'a str>,
-    /// Of each name, the line that has it first.
+    /// For each name, its first line.
     first_lines: Vec<usize>,
-    /// Place in `names`.
+    /// Index in `names`.
     by_name: HashMap<&'a str, usize>,
-    /// Of each name, its place in `vectors`, if it could be read.
-    places: Vec<Option<usize>>,
-    /// Of each vector, its place in `names`.
+    /// For each name, its index in `vectors`, if it could be read.
+    vector_indices: Vec<Option<usize>>,
+    /// For each vector, its index in `names`.
     embedded: Vec<usize>,
     vectors: Vec<Vec<f32>>,
 }
 
-impl<'a> Seen<'a> {
-    fn of(lines: &'a [CaptionedPicture]) -> Self {
-        let mut seen = Self {
+impl<'a> CaptionImages<'a> {
+    fn new(lines: &'a [CaptionedImage]) -> Self {
+        let mut images = Self {
             names: Vec::new(),
             first_lines: Vec::new(),
             by_name: HashMap::new(),
-            places: Vec::new(),
+            vector_indices: Vec::new(),
             embedded: Vec::new(),
             vectors: Vec::new(),
         };
         for line in lines {
-            let next = seen.names.len();
-            if *seen.by_name.entry(&line.picture).or_insert(next) == next {
-                seen.names.push(&line.picture);
-                seen.first_lines.push(line.line);
+            let next = images.names.len();
+            if *images.by_name.entry(&line.image).or_insert(next) == next {
+                images.names.push(&line.image);
+                images.first_lines.push(line.line);
             }
         }
-        seen.places = vec![None; seen.names.len()];
-        seen
+        images.vector_indices = vec![None; images.names.len()];
+        images
     }
 
-    /// Where a line's picture stands among the vectors.
-    fn place(&self, line: &CaptionedPicture) -> Option<usize> {
-        self.places[*self.by_name.get(line.picture.as_str())?]
+    /// Index of the vector of a line's image, if it could be read.
+    fn vector_of(&self, line: &CaptionedImage) -> Option<usize> {
+        self.vector_indices[*self.by_name.get(line.image.as_str())?]
     }
 
+    /// Embeds all images; returns those that could not be read.
     fn embed(
         &mut self,
         encoder: &dyn Encoder,
         folder: &Path,
         progress: &dyn Fn(AlignProgress),
-    ) -> Result<Vec<FailedLine>, AlignError> {
+    ) -> Result<Vec<FailedCaption>, AlignError> {
         let size = DecodeSize::for_model(encoder.shorter_side());
         let mut failed = Vec::new();
         let all: Vec<usize> = (0..self.names.len()).collect();
-        for batch in all.chunks(PICTURES_AT_ONCE) {
+        for batch in all.chunks(IMAGE_BATCH) {
             let mut pixels = Vec::new();
             for &name in batch {
                 match read(&resolved(folder, self.names[name]), size) {
                     Ok(image) => {
-                        self.places[name] = Some(self.embedded.len());
+                        self.vector_indices[name] = Some(self.embedded.len());
                         self.embedded.push(name);
                         pixels.push(encoder.preprocess(&image));
                     }
-                    Err(reason) => failed.push(FailedLine {
+                    Err(reason) => failed.push(FailedCaption {
                         line: self.first_lines[name],
-                        picture: self.names[name].to_owned(),
+                        image: self.names[name].to_owned(),
                         reason,
                     }),
                 }
@@ -225,7 +244,7 @@ impl<'a> Seen<'a> {
             let embeddings = encoder.encode_pixels(&pixels)?;
             self.vectors
                 .extend(embeddings.iter().map(|embedding| embedding.as_slice().to_vec()));
-            progress(AlignProgress::Pictures(
+            progress(AlignProgress::Images(
                 self.embedded.len() + failed.len(),
                 all.len(),
             ));
@@ -259,8 +278,8 @@ mod tests {
     use super::*;
     use std::cell::RefCell;
 
+    use crate::{LoadOptions, load_encoder};
     use eidetic_hub::ModelRef;
-    use eidetic_inference::{LoadOptions, load_encoder};
 
     const GALLERY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/gallery");
 
@@ -268,7 +287,7 @@ mod tests {
         load_encoder(&ModelRef::Builtin, &LoadOptions::default(), &()).unwrap()
     }
 
-    /// Counts words, each into a component of its own: what a caption says is there, but in no picture's space.
+    /// A bag of words: captions of equal words are similar, but not in the space of any images.
     struct Words;
 
     impl TextModel for Words {
@@ -299,19 +318,19 @@ mod tests {
         }
     }
 
-    fn gallery() -> Vec<CaptionedPicture> {
+    fn gallery() -> Vec<CaptionedImage> {
         let text = std::fs::read_to_string(Path::new(GALLERY).join("captions.tsv")).unwrap();
         read_captions(&text).unwrap()
     }
 
     #[test]
-    fn a_text_model_that_knows_no_pictures_finds_held_out_ones_after_aligning() {
-        let pictures = builtin();
-        let told = RefCell::new(Vec::new());
-        let tell = |progress| told.borrow_mut().push(progress);
-        let alignment = align(&Words, pictures.as_ref(), &gallery(), Path::new(GALLERY), &tell).unwrap();
+    fn aligned_text_model_finds_held_out_images() {
+        let images = builtin();
+        let reported = RefCell::new(Vec::new());
+        let report = |progress| reported.borrow_mut().push(progress);
+        let alignment = align(&Words, images.as_ref(), &gallery(), Path::new(GALLERY), &report).unwrap();
         let fitted = &alignment.fitted;
-        assert_eq!((fitted.pictures, fitted.held_out_pictures), (104, 26));
+        assert_eq!((fitted.images, fitted.held_out_images), (104, 26));
         assert_eq!((alignment.failed.len(), fitted.before), (0, None));
         assert!(fitted.chance.at_1 < 0.04 && fitted.chance.at_5 < 0.2);
         assert!(
@@ -319,27 +338,27 @@ mod tests {
             "{:?}",
             fitted.after
         );
-        assert_eq!(told.borrow().last(), Some(&AlignProgress::Fitting));
-        let again = align(&Words, pictures.as_ref(), &gallery(), Path::new(GALLERY), &|_| {}).unwrap();
+        assert_eq!(reported.borrow().last(), Some(&AlignProgress::Fitting));
+        let again = align(&Words, images.as_ref(), &gallery(), Path::new(GALLERY), &|_| {}).unwrap();
         assert_eq!(again, alignment, "the same pairs give the same projection");
     }
 
     #[test]
-    fn a_picture_that_cannot_be_read_is_named_once_with_its_line() {
-        let pictures = builtin();
+    fn unreadable_image_is_reported_once_with_line() {
+        let images = builtin();
         let mut lines = gallery();
         for caption in ["nothing", "nothing at all"] {
-            lines.push(CaptionedPicture {
+            lines.push(CaptionedImage {
                 line: lines.len() + 1,
-                picture: "gone.jpg".into(),
+                image: "gone.jpg".into(),
                 caption: caption.into(),
             });
         }
-        let alignment = align(&Words, pictures.as_ref(), &lines, Path::new(GALLERY), &|_| {}).unwrap();
+        let alignment = align(&Words, images.as_ref(), &lines, Path::new(GALLERY), &|_| {}).unwrap();
         let failed: Vec<(usize, &str)> = alignment
             .failed
             .iter()
-            .map(|failed| (failed.line, failed.picture.as_str()))
+            .map(|failed| (failed.line, failed.image.as_str()))
             .collect();
         assert_eq!(failed, [(131, "gone.jpg")]);
         assert_eq!(
@@ -349,11 +368,11 @@ mod tests {
     }
 
     #[test]
-    fn too_few_pictures_are_refused() {
-        let pictures = builtin();
+    fn too_few_images_are_error() {
+        let images = builtin();
         let error = align(
             &Words,
-            pictures.as_ref(),
+            images.as_ref(),
             &gallery()[..40],
             Path::new(GALLERY),
             &|_| {},
@@ -364,7 +383,7 @@ mod tests {
             "{error}"
         );
         let elsewhere = Path::new("/nowhere");
-        let error = align(&Words, pictures.as_ref(), &gallery(), elsewhere, &|_| {})
+        let error = align(&Words, images.as_ref(), &gallery(), elsewhere, &|_| {})
             .unwrap_err()
             .to_string();
         assert!(
@@ -374,26 +393,22 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_another_form_are_named_by_number() {
+    fn malformed_lines_are_reported_by_number() {
         let good = "\u{feff}# remark\n\na.jpg\ta cat\r\nb c.jpg\t a dog \n";
         let lines = read_captions(good).unwrap();
         assert_eq!(lines.len(), 2);
         assert_eq!(
-            (
-                lines[1].line,
-                lines[1].picture.as_str(),
-                lines[1].caption.as_str()
-            ),
+            (lines[1].line, lines[1].image.as_str(), lines[1].caption.as_str()),
             (4, "b c.jpg", "a dog")
         );
-        for (text, said) in [
+        for (text, expected) in [
             ("a.jpg\ta cat\nb.jpg a dog", "line 2: there is no tab"),
             ("a.jpg\ta\tcat", "line 1: there is more than one tab"),
             ("\ta cat", "line 1: there is no picture"),
             ("a.jpg\t ", "line 1: there is no caption"),
         ] {
             let error = read_captions(text).unwrap_err().to_string();
-            assert!(error.starts_with(said), "{error}");
+            assert!(error.starts_with(expected), "{error}");
         }
     }
 }
