@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::HubError;
 use crate::model_files::{
-    CONFIGS, Layout, PROCESSORS, RequiredFiles, TOKENIZER_CONFIG, TOKENIZER_NAME, WEIGHTS,
+    CONFIGS, Layout, PROCESSORS, RequiredFiles, SHARD_INDEX, TOKENIZER_CONFIG, TOKENIZER_NAME, WEIGHTS,
 };
 use crate::shards;
 
@@ -65,7 +65,7 @@ pub fn gather(source: &dyn FileSource) -> Result<Vec<PathBuf>, HubError> {
         );
     }
     let weights: &[&[&str]] = match layout {
-        Layout::HuggingFace => &[WEIGHTS[0], &[shards::INDEX], OPEN_CLIP],
+        Layout::HuggingFace => &[WEIGHTS[0], &[SHARD_INDEX], OPEN_CLIP],
         Layout::OpenClip => &[WEIGHTS[1]],
     };
     files.extend(with_shards(source, first_of(source, weights, WEIGHTS_NAME)?)?);
@@ -78,7 +78,7 @@ pub fn gather_text_model(source: &dyn FileSource) -> Result<Vec<PathBuf>, HubErr
     let needs = RequiredFiles::of(Layout::HuggingFace, &fs::read(&config).unwrap_or_default());
     let mut files = vec![config];
     files.extend(first_of(source, &needs.tokenizers(), TOKENIZER_NAME)?);
-    let weights = first_of(source, &[WEIGHTS[0], &[shards::INDEX]], WEIGHTS_NAME)?;
+    let weights = first_of(source, &[WEIGHTS[0], &[SHARD_INDEX]], WEIGHTS_NAME)?;
     files.extend(with_shards(source, weights)?);
     Ok(files)
 }
@@ -126,7 +126,7 @@ fn all_of<'a>(
 
 /// Adds the shards that an index names; without an index, returns `paths`.
 fn with_shards(source: &dyn FileSource, mut paths: Vec<PathBuf>) -> Result<Vec<PathBuf>, HubError> {
-    let index = paths.iter().find(|path| path.ends_with(shards::INDEX));
+    let index = paths.iter().find(|path| path.ends_with(SHARD_INDEX));
     let Some(index) = index else {
         return Ok(paths);
     };
@@ -224,7 +224,7 @@ mod tests {
             ("preprocessor_config.json", ""),
             ("vocab.json", ""),
             ("merges.txt", ""),
-            (shards::INDEX, SHARDS),
+            (SHARD_INDEX, SHARDS),
             ("model-1-of-2.safetensors", ""),
             ("model-2-of-2.safetensors", ""),
         ]);
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(
             names[4..],
             [
-                shards::INDEX,
+                SHARD_INDEX,
                 "model-1-of-2.safetensors",
                 "model-2-of-2.safetensors"
             ]
@@ -245,7 +245,7 @@ mod tests {
             ("config.json", ""),
             ("preprocessor_config.json", ""),
             ("vocab.json", ""),
-            (shards::INDEX, SHARDS),
+            (SHARD_INDEX, SHARDS),
             ("model-1-of-2.safetensors", ""),
         ];
         for (count, said) in [(0, "config"), (1, "preprocessor"), (3, "tokenizer")] {
@@ -268,13 +268,13 @@ mod tests {
             "x.bin",
         ] {
             let index = format!(r#"{{"weight_map":{{"a":{name:?}}}}}"#);
-            let folder = Folder::with(&[(shards::INDEX, &index)]);
-            let error = shards_of(&folder.0.path().join(shards::INDEX))
+            let folder = Folder::with(&[(SHARD_INDEX, &index)]);
+            let error = shards_of(&folder.0.path().join(SHARD_INDEX))
                 .unwrap_err()
                 .to_string();
             assert!(error.contains("not a file name"), "{error}");
         }
-        let folder = Folder::with(&[(shards::INDEX, r#"{"weight_map":{}}"#)]);
-        assert!(shards_of(&folder.0.path().join(shards::INDEX)).is_err());
+        let folder = Folder::with(&[(SHARD_INDEX, r#"{"weight_map":{}}"#)]);
+        assert!(shards_of(&folder.0.path().join(SHARD_INDEX)).is_err());
     }
 }

@@ -7,7 +7,6 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::error::HubError;
-use crate::shards;
 
 /// Alternatives for the tokenizer: the first of which all files exist is used.
 const TOKENIZERS: [&[&str]; 4] = [
@@ -23,6 +22,8 @@ pub const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 pub const CONFIGS: [&[&str]; 2] = [&["config.json"], &["open_clip_config.json"]];
 /// Weights of transformers and OpenCLIP.
 pub const WEIGHTS: [&[&str]; 2] = [&["model.safetensors"], &["open_clip_model.safetensors"]];
+/// The index: for each tensor, the file that holds it.
+pub const SHARD_INDEX: &str = "model.safetensors.index.json";
 /// Configs of the image processor; transformers 5 may write the second name.
 pub const PROCESSORS: [&[&str]; 2] = [&["preprocessor_config.json"], &["processor_config.json"]];
 
@@ -82,7 +83,7 @@ impl Layout {
         let config = read_file(&directory.join(CONFIGS[0][0]))?.unwrap_or_default();
         let is_transformers = RequiredFiles::of(Self::HuggingFace, &config).is_transformers;
         Ok(
-            if is_transformers && (exists(WEIGHTS[0][0]) || exists(shards::INDEX)) {
+            if is_transformers && (exists(WEIGHTS[0][0]) || exists(SHARD_INDEX)) {
                 Self::HuggingFace
             } else {
                 Self::OpenClip

@@ -7,12 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::HubError;
-use crate::model_files;
+use crate::model_files::{self, SHARD_INDEX};
 
 /// The file of weights that are not sharded.
 pub const WHOLE: &str = "model.safetensors";
-/// The index: for each tensor, the file that holds it.
-pub const INDEX: &str = "model.safetensors.index.json";
 
 /// The files of a model's weights, ordered by name.
 #[derive(Debug)]
@@ -30,7 +28,7 @@ impl Shards {
         if whole.exists() {
             return Ok(Self(vec![whole]));
         }
-        let index = model_files::read_file(&directory.join(INDEX))?;
+        let index = model_files::read_file(&directory.join(SHARD_INDEX))?;
         let index = model_files::require_file(index, "model.safetensors (nor its index)", place)?;
         let names = names(&index)?;
         let paths: Vec<PathBuf> = names.iter().map(|name| directory.join(name)).collect();
@@ -59,7 +57,7 @@ impl Shards {
 
 /// The files that an index names. Errors: a name is not that of a safetensors file in the same folder, or there is none.
 pub fn names(index: &[u8]) -> Result<BTreeSet<String>, HubError> {
-    let damaged = |reason: String| HubError::ShardIndex(format!("{INDEX}: {reason}"));
+    let damaged = |reason: String| HubError::ShardIndex(format!("{SHARD_INDEX}: {reason}"));
     let index: Index = serde_json::from_slice(index).map_err(|error| damaged(error.to_string()))?;
     let names: BTreeSet<String> = index.weight_map.into_values().collect();
     let plain = |name: &String| {

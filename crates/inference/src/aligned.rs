@@ -13,11 +13,10 @@ use std::path::Path;
 
 use eidetic_domain::{Embedding, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration, TextModel};
-use eidetic_hub::{DownloadProgress, ModelRef, directory_name};
+use eidetic_hub::{ModelRef, directory_name};
 use image::RgbImage;
 
 use crate::error::LoadError;
-use crate::load::{LoadOptions, load_encoder, load_text_model};
 
 pub use captions::{
     AlignError, AlignProgress, Alignment, CaptionError, CaptionedImage, FailedCaption, align, read_captions,
@@ -53,11 +52,12 @@ pub(crate) struct Projection {
 }
 
 impl AlignedEncoder {
-    /// Loads a directory that [`AlignedModels::save`] made, and both models that it names.
+    /// Loads a directory that [`AlignedModels::save`] made. The functions load the text model and the image model that it
+    /// names.
     pub(crate) fn load(
         directory: &Path,
-        options: &LoadOptions,
-        progress: &dyn DownloadProgress,
+        load_text_model: impl FnOnce(&ModelRef) -> Result<Box<dyn TextModel>, LoadError>,
+        load_image_model: impl FnOnce(&ModelRef) -> Result<Box<dyn Encoder>, LoadError>,
     ) -> Result<Self, LoadError> {
         let stored = folder::read(directory)?;
         for model in [&stored.text_model, &stored.image_model] {
@@ -68,8 +68,8 @@ impl AlignedEncoder {
                 ));
             }
         }
-        let texts = load_text_model(&stored.text_model, options, progress)?;
-        let images = load_encoder(&stored.image_model, options, progress)?;
+        let texts = load_text_model(&stored.text_model)?;
+        let images = load_image_model(&stored.image_model)?;
         folder::require_same_models(directory, &stored, texts.as_ref(), images.as_ref())?;
         Ok(Self {
             space: SpaceId {

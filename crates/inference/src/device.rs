@@ -3,10 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use eidetic_domain::Precision;
 use thiserror::Error;
 
-use crate::engine::Engine;
 use crate::error::LoadError;
 
 /// The device that a model runs on.
@@ -53,14 +51,6 @@ impl fmt::Display for Device {
 }
 
 impl Device {
-    /// The engine for the device. GPUs compute in f32: lower precisions need the CPU kernels.
-    pub const fn engine(self, precision: Precision) -> Engine {
-        match self {
-            Self::Cpu => Engine::Cpu(precision),
-            other => Engine::Device(other),
-        }
-    }
-
     /// Opens candle's device. Errors: the device is missing, or the program was built without it.
     pub(crate) fn open(self) -> Result<candle_core::Device, LoadError> {
         let opened = match self {

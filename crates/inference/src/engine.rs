@@ -38,6 +38,14 @@ impl LogitParameters {
 }
 
 impl Engine {
+    /// The engine for the device. GPUs compute in f32: lower precisions need the CPU kernels.
+    pub const fn new(device: Device, precision: Precision) -> Self {
+        match device {
+            Device::Cpu => Self::Cpu(precision),
+            other => Self::Device(other),
+        }
+    }
+
     /// The same engine with another precision. candle computes in f32 only.
     #[must_use]
     pub const fn with_precision(self, precision: Precision) -> Self {

@@ -115,8 +115,8 @@ impl PreparedModel<'_> {
         match &self.kind {
             Prepared::Aligned(directory) => Ok(Box::new(AlignedEncoder::load(
                 directory,
-                self.options,
-                self.progress,
+                |model| load_text_model(model, self.options, self.progress),
+                |model| load_encoder(model, self.options, self.progress),
             )?)),
             Prepared::Located(located) => Ok(Box::new(load_located(located, self.options.engine)?)),
         }

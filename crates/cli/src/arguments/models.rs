@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use eidetic_hub::{HubSettings, ModelRef, Network};
-use eidetic_inference::{Device, LoadOptions, MemoryLimit};
+use eidetic_inference::{Device, Engine, LoadOptions, MemoryLimit};
 use eidetic_library::Library;
 
 /// How a model is loaded.
@@ -47,7 +47,7 @@ impl From<&ModelOptions> for LoadOptions {
             hub.network = Network::Off;
         }
         Self {
-            engine: options.device.engine(options.precision()),
+            engine: Engine::new(options.device, options.precision()),
             memory: if options.ignore_memory {
                 MemoryLimit::Ignored
             } else {
