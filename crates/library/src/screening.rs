@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use eidetic_catalog::{Catalog, CatalogError, ImageRecord};
 use eidetic_confidence::QueryKind;
-use eidetic_confidence::profile::{Circumstances, Criticality, Finding, NamedProfile, ResolvedPurpose};
+use eidetic_confidence::profile::{Criticality, Finding, MatchContext, NamedProfile, ResolvedPurpose};
 use eidetic_domain::{Embedding, ImageId};
 use eidetic_indexer::{RunContext, RunStage};
 use eidetic_search::Matcher;
@@ -59,7 +59,7 @@ impl Space {
         let texts: Vec<&str> = patterns.map(|pattern| pattern.text.as_str()).collect();
         let purpose = profile.purpose(criticality, calibration.as_ref());
         let screening = Screening {
-            purpose: purpose.resolve(Circumstances {
+            purpose: purpose.resolve(MatchContext {
                 candidates: texts.len(),
                 complexity: None,
             }),

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use eidetic_catalog::{Catalog, CatalogError, ImageTags, Tag, TagStore};
 use eidetic_confidence::tagging::{TagRule, TagVectors, Vocabulary, choose, prompts};
-use eidetic_confidence::{Fit, Judge, background_texts};
+use eidetic_confidence::{Calibrator, ConfidenceModel, background_texts};
 use eidetic_domain::{Embedding, ImageId};
 use eidetic_indexer::{RunContext, RunStage};
 use eidetic_vectors::VectorIndex;
@@ -90,7 +90,7 @@ pub(crate) struct VocabularyVectors {
 
 /// What is needed to tag one image.
 struct Tagger {
-    judge: Arc<Judge>,
+    judge: Arc<ConfidenceModel>,
     vectors: Arc<TagVectors>,
     rule: TagRule,
     fingerprint: [u8; 32],
@@ -334,11 +334,11 @@ impl Tagger {
 
 /// Hash of everything that an image's tags depend on beside its own vector: the words in their prompts and the space
 /// (both in `key`), how scores become probabilities, and the rule.
-fn fingerprint(key: &[u8; 32], fit: &Fit, rule: &TagRule) -> [u8; 32] {
+fn fingerprint(key: &[u8; 32], fit: &Calibrator, rule: &TagRule) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(METHOD).update(key);
     hasher.update(format!("{fit:?}{rule:?}").as_bytes());
-    if *fit == Fit::Background {
+    if *fit == Calibrator::Background {
         for text in background_texts() {
             hasher.update(b"\0").update(text.as_bytes());
         }

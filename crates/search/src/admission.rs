@@ -10,13 +10,13 @@ use quick_cache::sync::Cache;
 /// Which rows each of the filters used last admits, so that a repeated filter costs no walk through the catalog.
 ///
 /// Call [`clear`](Self::clear) after every change of the catalog.
-pub struct AdmissionCache {
+pub struct FilterCache {
     admitted: Cache<(u64, String), Arc<RowSet>>,
     /// Changes of the catalog so far. Part of the key, so that what a lookup found before a change is not kept after it.
     generation: AtomicU64,
 }
 
-impl AdmissionCache {
+impl FilterCache {
     /// A cache of at most `capacity` filters.
     pub fn new(capacity: usize) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl AdmissionCache {
     }
 }
 
-impl Default for AdmissionCache {
+impl Default for FilterCache {
     fn default() -> Self {
         Self::new(16)
     }

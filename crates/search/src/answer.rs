@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a query found.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct SearchResults {
     /// The space in which it was searched.
     pub space: SpaceId,
     /// Whether the hits mean anything.
@@ -16,7 +16,7 @@ pub struct Answer {
     /// Images of the catalog that have no vector in this space, and so cannot be among the hits.
     pub missing: u64,
     /// Where the time went.
-    pub took: Took,
+    pub took: Timings,
 }
 
 /// A hit with everything known about its image.
@@ -42,7 +42,7 @@ pub enum Verdict {
 
 /// Where a query's time went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Took {
+pub struct Timings {
     /// In the model.
     pub encode: Duration,
     /// In index and catalog.

@@ -10,7 +10,7 @@ pub enum SearchError {
     /// Neither words nor a picture.
     #[error("the query is empty: give a text, a picture, or both")]
     EmptyQuery,
-    /// Parts that cancel each other out, such as a text and the same text as its negative.
+    /// QueryParts that cancel each other out, such as a text and the same text as its negative.
     #[error("the parts of the query cancel each other out: {0}")]
     NoDirection(#[source] EmbeddingError),
     /// The query names a picture that is not in the library.

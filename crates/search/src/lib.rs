@@ -10,10 +10,10 @@ mod query;
 mod searcher;
 mod texts;
 
-pub use admission::AdmissionCache;
-pub use answer::{Answer, RankedHit, Took, Verdict};
+pub use admission::FilterCache;
+pub use answer::{RankedHit, SearchResults, Timings, Verdict};
 pub use error::SearchError;
 pub use matching::{Matcher, distinct_texts};
-pub use query::{Query, QueryPicture, Weights};
+pub use query::{Query, QueryImage, QueryWeights};
 pub use searcher::Searcher;
 pub use texts::TextCache;

@@ -7,7 +7,7 @@ use eidetic_domain::Embedding;
 use eidetic_encoder::{EncodeError, Encoder};
 
 use crate::TextCache;
-use eidetic_confidence::{Judge, Level, TextMatch, cosine};
+use eidetic_confidence::{ConfidenceModel, Level, TextMatch, cosine};
 
 /// Holds pictures against texts.
 pub struct Matcher<'a> {
@@ -16,7 +16,7 @@ pub struct Matcher<'a> {
     /// Texts embedded before.
     pub texts: &'a TextCache,
     /// Says how probable matches are.
-    pub judge: &'a Judge,
+    pub judge: &'a ConfidenceModel,
 }
 
 /// The texts to hold against a picture: without spaces around them, none empty, each once, in the order given.

@@ -9,9 +9,9 @@ pub struct Query {
     /// Words for what it should not show.
     pub negative: Option<String>,
     /// A picture that it should look like.
-    pub picture: Option<QueryPicture>,
+    pub picture: Option<QueryImage>,
     /// How much each part counts. With the default, encoders that can embed text and picture as one do so.
-    pub weights: Weights,
+    pub weights: QueryWeights,
     /// Largest number of hits.
     pub k: usize,
     /// Hits less probable than this are left out, as are those of which no probability is known.
@@ -22,16 +22,16 @@ pub struct Query {
 
 /// A picture to search by.
 #[derive(Debug, Clone)]
-pub enum QueryPicture {
+pub enum QueryImage {
     /// Pixels from anywhere.
     Pixels(RgbImage),
     /// An image of the library; its stored vector is used, and it is not among its own hits.
     Indexed(ImageId),
 }
 
-/// Weights of the parts of a query in the weighted sum of their unit vectors.
+/// QueryWeights of the parts of a query in the weighted sum of their unit vectors.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Weights {
+pub struct QueryWeights {
     /// Of the text.
     pub text: f32,
     /// Of the picture.
@@ -40,7 +40,7 @@ pub struct Weights {
     pub negative: f32,
 }
 
-impl Default for Weights {
+impl Default for QueryWeights {
     /// Text and picture alike; the negative at half, enough to reorder hits without leaving the subject.
     fn default() -> Self {
         Self {
@@ -51,7 +51,7 @@ impl Default for Weights {
     }
 }
 
-impl Weights {
+impl QueryWeights {
     /// Text and picture share the weight, `text` (0..=1) of it for the text; 0.5 is the default.
     ///
     /// Doubled, so that an even share leaves both at 1, beside the weight of a negative text too.
@@ -77,7 +77,7 @@ impl Query {
     }
 
     /// A query by a picture, everything else at its default.
-    pub fn picture(picture: QueryPicture) -> Self {
+    pub fn picture(picture: QueryImage) -> Self {
         Self {
             picture: Some(picture),
             ..Self::empty()
@@ -90,7 +90,7 @@ impl Query {
             text: None,
             negative: None,
             picture: None,
-            weights: Weights::default(),
+            weights: QueryWeights::default(),
             k: Self::DEFAULT_K,
             min_confidence: None,
             filter: Filter::default(),

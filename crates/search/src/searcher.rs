@@ -8,9 +8,10 @@ use eidetic_encoder::Encoder;
 use eidetic_vectors::{Neighbor, VectorIndex};
 
 use crate::{
-    AdmissionCache, Answer, Query, QueryPicture, RankedHit, SearchError, TextCache, Took, Verdict, Weights,
+    FilterCache, Query, QueryImage, QueryWeights, RankedHit, SearchError, SearchResults, TextCache, Timings,
+    Verdict,
 };
-use eidetic_confidence::{Judge, MATCH_LEVEL, QueryKind};
+use eidetic_confidence::{ConfidenceModel, MATCH_LEVEL, QueryKind};
 
 /// Answers queries over borrowed parts; cheap to make, one a request.
 pub struct Searcher<'a, V: VectorIndex + ?Sized> {
@@ -23,13 +24,13 @@ pub struct Searcher<'a, V: VectorIndex + ?Sized> {
     /// Texts embedded before.
     pub texts: &'a TextCache,
     /// Filters resolved before.
-    pub admissions: &'a AdmissionCache,
+    pub admissions: &'a FilterCache,
     /// Says how probable it is that a hit matches.
-    pub judge: Option<&'a Judge>,
+    pub judge: Option<&'a ConfidenceModel>,
 }
 
 /// The vectors of what a query is made of.
-struct Parts {
+struct QueryParts {
     text: Option<Arc<Embedding>>,
     picture: Option<Embedding>,
     negative: Option<Arc<Embedding>>,
@@ -39,7 +40,7 @@ struct Parts {
 
 impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
     /// The best images for `query`, at most `query.k`, none of them gone from the catalog.
-    pub fn search(&self, query: &Query) -> Result<Answer, SearchError> {
+    pub fn search(&self, query: &Query) -> Result<SearchResults, SearchError> {
         let start = Instant::now();
         let parts = self.parts(query)?;
         let embedding = parts.joined(query.weights)?;
@@ -53,25 +54,25 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         if let Some(least) = query.min_confidence {
             hits.retain(|hit| hit.hit.confidence.is_some_and(|confidence| confidence >= least));
         }
-        Ok(Answer {
+        Ok(SearchResults {
             space: self.encoder.space().clone(),
             verdict,
             hits,
             missing: self.missing()?,
-            took: Took {
+            took: Timings {
                 encode: encoded - start,
                 search: encoded.elapsed(),
             },
         })
     }
 
-    fn parts(&self, query: &Query) -> Result<Parts, SearchError> {
+    fn parts(&self, query: &Query) -> Result<QueryParts, SearchError> {
         let words = |text: &Option<String>| {
             let text = non_blank(text.as_deref()).map(|text| self.texts.embed(self.encoder, text));
             text.transpose()
         };
         let picture = query.picture.as_ref().map(|picture| self.embed_picture(picture));
-        Ok(Parts {
+        Ok(QueryParts {
             text: words(&query.text)?,
             picture: picture.transpose()?,
             negative: words(&query.negative)?,
@@ -81,12 +82,12 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
 
     /// The joint embedding of text and picture. An image of the library has a vector, but no pixels to embed again.
     fn joint(&self, query: &Query) -> Result<Option<Embedding>, SearchError> {
-        let (Some(text), Some(QueryPicture::Pixels(pixels))) =
+        let (Some(text), Some(QueryImage::Pixels(pixels))) =
             (non_blank(query.text.as_deref()), &query.picture)
         else {
             return Ok(None);
         };
-        if query.weights != Weights::default() {
+        if query.weights != QueryWeights::default() {
             return Ok(None);
         }
         let pixels = self.encoder.preprocess(pixels);
@@ -97,7 +98,7 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
     /// Writes down how probable each hit is. A hit of a query of several parts has to match all of them, which are taken
     /// as independent: the text, the picture, and not the negative text. That holds for joint embeddings too: curves are
     /// known for texts and for pictures, not for both at once.
-    fn judge(&self, parts: &Parts, hits: &mut [RankedHit]) {
+    fn judge(&self, parts: &QueryParts, hits: &mut [RankedHit]) {
         let Some(judge) = self.judge else { return };
         let vectors: Option<Vec<Embedding>> = {
             let index = self.read_vectors();
@@ -122,18 +123,18 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
     }
 
     /// Whether hits of a low probability are no matches, rather than of an unknown kind.
-    fn can_deny(&self, parts: &Parts) -> bool {
-        let can_deny = |judge: &Judge| parts.each().all(|(kind, ..)| judge.can_deny(kind));
+    fn can_deny(&self, parts: &QueryParts) -> bool {
+        let can_deny = |judge: &ConfidenceModel| parts.each().all(|(kind, ..)| judge.can_deny(kind));
         self.judge.is_some_and(can_deny)
     }
 
-    fn embed_picture(&self, picture: &QueryPicture) -> Result<Embedding, SearchError> {
+    fn embed_picture(&self, picture: &QueryImage) -> Result<Embedding, SearchError> {
         match picture {
-            QueryPicture::Pixels(pixels) => {
+            QueryImage::Pixels(pixels) => {
                 let batch = [self.encoder.preprocess(pixels)];
                 Ok(self.encoder.encode_pixels(&batch)?.swap_remove(0))
             }
-            QueryPicture::Indexed(image) => self
+            QueryImage::Indexed(image) => self
                 .read_vectors()
                 .vector(image)
                 .ok_or(SearchError::UnknownImage(*image)),
@@ -151,7 +152,7 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         let end = self.read_vectors().end();
         let admitted = self.admissions.admitted(self.catalog, &query.filter, end)?;
         let excluded = match query.picture {
-            Some(QueryPicture::Indexed(image)) => Some(image),
+            Some(QueryImage::Indexed(image)) => Some(image),
             _ => None,
         };
         let mut asked = query.k + usize::from(excluded.is_some());
@@ -211,9 +212,9 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
     }
 }
 
-impl Parts {
+impl QueryParts {
     /// The vector to search with.
-    fn joined(&self, weights: Weights) -> Result<Embedding, SearchError> {
+    fn joined(&self, weights: QueryWeights) -> Result<Embedding, SearchError> {
         if let Some(joint) = &self.joint {
             return match &self.negative {
                 None => Ok(joint.clone()),
@@ -248,7 +249,7 @@ impl Parts {
         let picture = self
             .picture
             .as_ref()
-            .map(|picture| (QueryKind::Picture, picture, true));
+            .map(|picture| (QueryKind::Image, picture, true));
         let negative = self
             .negative
             .as_deref()

@@ -10,7 +10,7 @@ use eidetic_domain::{DateRange, Embedding, Filter, ImageFormat, ImageId, Metadat
 use eidetic_encoder::fake::FakeEncoder;
 use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration};
 use eidetic_search::{
-    AdmissionCache, Query, QueryPicture, SearchError, Searcher, TextCache, Verdict, Weights,
+    FilterCache, Query, QueryImage, QueryWeights, SearchError, Searcher, TextCache, Verdict,
 };
 use eidetic_vectors::{MemoryIndex, VectorIndex};
 use image::{Rgb, RgbImage};
@@ -29,7 +29,7 @@ struct World {
     vectors: RwLock<MemoryIndex>,
     catalog: MemoryCatalog,
     texts: TextCache,
-    admissions: AdmissionCache,
+    admissions: FilterCache,
 }
 
 impl World {
@@ -40,7 +40,7 @@ impl World {
             encoder,
             catalog: MemoryCatalog::new(),
             texts: TextCache::default(),
-            admissions: AdmissionCache::default(),
+            admissions: FilterCache::default(),
         };
         for (name, _) in COLOURS {
             world.add(name);
@@ -164,11 +164,11 @@ fn words_find_what_they_name_best_first() {
 fn a_picture_finds_itself_and_an_indexed_one_only_others() {
     let world = World::new();
     let hits = world
-        .search(&Query::picture(QueryPicture::Pixels(picture("green"))))
+        .search(&Query::picture(QueryImage::Pixels(picture("green"))))
         .unwrap();
     assert_eq!(hits[0].0, "green");
     assert!(hits[0].1 > 0.9999, "{hits:?}");
-    let others = world.names(&Query::picture(QueryPicture::Indexed(id("green"))));
+    let others = world.names(&Query::picture(QueryImage::Indexed(id("green"))));
     assert_eq!(others.len(), 4);
     assert!(!others.contains(&"green".to_owned()));
 }
@@ -177,13 +177,13 @@ fn a_picture_finds_itself_and_an_indexed_one_only_others() {
 fn both_together_lie_between_and_the_share_decides() {
     let world = World::new();
     let mixed = |share: f32| Query {
-        picture: Some(QueryPicture::Pixels(picture("blue"))),
-        weights: Weights::with_text_share(share),
+        picture: Some(QueryImage::Pixels(picture("blue"))),
+        weights: QueryWeights::with_text_share(share),
         ..Query::text("red")
     };
     assert_eq!(world.names(&mixed(0.9))[0], "red");
     assert_eq!(world.names(&mixed(0.1))[0], "blue");
-    assert_eq!(Weights::with_text_share(0.5), Weights::default());
+    assert_eq!(QueryWeights::with_text_share(0.5), QueryWeights::default());
 }
 
 #[test]
@@ -348,9 +348,9 @@ fn queries_without_sense_are_errors() {
         ..Query::empty()
     };
     assert!(matches!(error(&only_negative), SearchError::EmptyQuery));
-    let weights = Weights {
+    let weights = QueryWeights {
         negative: 1.0,
-        ..Weights::default()
+        ..QueryWeights::default()
     };
     let nothing = Query {
         negative: Some("red".into()),
@@ -358,7 +358,7 @@ fn queries_without_sense_are_errors() {
         ..Query::text("red")
     };
     assert!(matches!(error(&nothing), SearchError::NoDirection(_)));
-    let unknown = Query::picture(QueryPicture::Indexed(id("nowhere")));
+    let unknown = Query::picture(QueryImage::Indexed(id("nowhere")));
     assert!(matches!(error(&unknown), SearchError::UnknownImage(_)));
 }
 
@@ -435,17 +435,17 @@ fn an_encoder_that_can_embeds_both_as_one_unless_weights_are_given() {
         hits[0].record.image
     };
     let query = |text: &str| Query {
-        picture: Some(QueryPicture::Pixels(picture("blue"))),
+        picture: Some(QueryImage::Pixels(picture("blue"))),
         ..Query::text(text)
     };
     assert_eq!(best(&query("wolley")), id("yellow"), "as one");
     let weighed = Query {
-        weights: Weights::with_text_share(0.1),
+        weights: QueryWeights::with_text_share(0.1),
         ..query("wolley")
     };
     assert_eq!(best(&weighed), id("blue"), "weighed");
     let indexed = Query {
-        picture: Some(QueryPicture::Indexed(id("blue"))),
+        picture: Some(QueryImage::Indexed(id("blue"))),
         ..Query::text("red")
     };
     assert_eq!(best(&indexed), id("red"), "an indexed picture has no pixels");

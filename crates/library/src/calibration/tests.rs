@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use eidetic_confidence::calibration::{LabelledPair, Pair, Reach};
-use eidetic_confidence::{Fit, QueryKind};
+use eidetic_confidence::calibration::{Clamped, ImageTextPair, LabeledPair};
+use eidetic_confidence::{Calibrator, QueryKind};
 use eidetic_encoder::fake::FakeEncoder;
 use image::{Rgb, RgbImage};
 
@@ -28,7 +28,7 @@ fn open(folder: &Path) -> Arc<Space> {
 }
 
 /// Every color in four shades with every color's name; `label` maps the true label to the given one.
-fn pairs(folder: &Path, label: impl Fn(bool) -> bool) -> Vec<LabelledPair> {
+fn pairs(folder: &Path, label: impl Fn(bool) -> bool) -> Vec<LabeledPair> {
     let mut pairs = Vec::new();
     for (name, color) in COLORS {
         for shade in 0..4u8 {
@@ -36,8 +36,8 @@ fn pairs(folder: &Path, label: impl Fn(bool) -> bool) -> Vec<LabelledPair> {
             let noisy = |x: u32, y: u32| Rgb(color.map(|c| c ^ ((x * 7 + y * 13) as u8 % (1 + 30 * shade))));
             RgbImage::from_fn(32, 32, noisy).save(&path).unwrap();
             for (text, _) in COLORS {
-                pairs.push(LabelledPair {
-                    pair: Pair {
+                pairs.push(LabeledPair {
+                    pair: ImageTextPair {
                         image: path.to_str().unwrap().to_owned(),
                         text: text.to_owned(),
                     },
@@ -50,13 +50,13 @@ fn pairs(folder: &Path, label: impl Fn(bool) -> bool) -> Vec<LabelledPair> {
     pairs
 }
 
-fn scored(space: &Space, pairs: &[LabelledPair]) -> ScoredPairs {
+fn scored(space: &Space, pairs: &[LabeledPair]) -> ScoredPairs {
     space.score_pairs(QueryKind::Text, pairs, &()).unwrap()
 }
 
 fn centre(space: &Space) -> f64 {
     match space.fit(QueryKind::Text).unwrap() {
-        Fit::Platt(platt) => platt.centre(),
+        Calibrator::Platt(platt) => platt.center(),
         other => panic!("{other:?}"),
     }
 }
@@ -69,11 +69,11 @@ fn calibration_survives_reopen_and_changes_confidence_model() {
     let scored = scored(&space, &pairs);
     assert_eq!((scored.labelled.len(), scored.failed.len()), (144, 0));
     let before = space.confidence_model().unwrap();
-    assert_eq!(before.text, Fit::Background);
+    assert_eq!(before.text, Calibrator::Background);
     let shown = space
         .calibrate(QueryKind::Text, &scored, CalibrationMode::DryRun)
         .unwrap();
-    assert_eq!(space.fit(QueryKind::Text).unwrap(), Fit::Background);
+    assert_eq!(space.fit(QueryKind::Text).unwrap(), Calibrator::Background);
     let made = space
         .calibrate(QueryKind::Text, &scored, CalibrationMode::Store)
         .unwrap();
@@ -83,16 +83,16 @@ fn calibration_survives_reopen_and_changes_confidence_model() {
     );
     assert!(made.curve.roc_area > 0.95, "{}", made.curve.roc_area);
     // The file's numbers read back to all digits but the last.
-    let at = |fit: &Fit| fit.of_score(0.7).unwrap();
+    let at = |fit: &Calibrator| fit.of_score(0.7).unwrap();
     assert!((at(&space.confidence_model().unwrap().text) - at(&made.fit)).abs() < 1e-9);
-    assert_eq!(space.confidence_model().unwrap().picture, Fit::Background);
+    assert_eq!(space.confidence_model().unwrap().picture, Calibrator::Background);
     drop(space);
     let space = open(folder.path());
     let read = space.calibration(QueryKind::Text).unwrap().unwrap();
     assert_eq!(read.labelled.len(), made.labelled.len());
     assert!((at(&read.fit) - at(&made.fit)).abs() < 1e-9);
     space.undo_calibration(QueryKind::Text).unwrap();
-    assert_eq!(space.confidence_model().unwrap().text, Fit::Background);
+    assert_eq!(space.confidence_model().unwrap().text, Calibrator::Background);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn wrong_answers_move_calibration_only_to_bounds() {
     let made = space
         .calibrate(QueryKind::Text, &truth, CalibrationMode::Store)
         .unwrap();
-    let Fit::Platt(anchor) = made.fit else {
+    let Calibrator::Platt(anchor) = made.fit else {
         panic!("{:?}", made.fit)
     };
     let span = 0.3;
@@ -127,15 +127,15 @@ fn wrong_answers_move_calibration_only_to_bounds() {
     let mut last = centre(&space);
     for _ in 0..12 {
         match space.refit(QueryKind::Text, &lies).unwrap() {
-            RefitOutcome::Stored { reach, .. } => assert_eq!(reach, Reach::Bounded),
+            RefitOutcome::Stored { reach, .. } => assert_eq!(reach, Clamped::Yes),
             RefitOutcome::Unchanged(why) => panic!("{why:?}"),
         }
         let now = centre(&space);
         assert!((now - last).abs() <= 0.05 * span + 1e-6, "{last} to {now}");
         assert!(
-            (now - anchor.centre()).abs() <= 0.15 * span + 1e-6,
+            (now - anchor.center()).abs() <= 0.15 * span + 1e-6,
             "{} to {now}",
-            anchor.centre()
+            anchor.center()
         );
         last = now;
     }
@@ -158,12 +158,12 @@ fn repeated_refits_stay_within_total_bounds() {
         match space.refit(QueryKind::Text, &lies).unwrap() {
             RefitOutcome::Stored { calibrated, .. } => {
                 let anchor = calibrated.origin.anchor.unwrap();
-                assert!((centre(&space) - anchor.centre()).abs() <= 0.045 + 1e-6);
+                assert!((centre(&space) - anchor.center()).abs() <= 0.045 + 1e-6);
             }
             RefitOutcome::Unchanged(why) => panic!("{why:?}"),
         }
     }
     let versions = space.calibration_history().unwrap().versions;
-    let anchor = |at: usize| versions[at].origin.anchor.unwrap().centre();
+    let anchor = |at: usize| versions[at].origin.anchor.unwrap().center();
     assert!((0..8).all(|at| (anchor(at) - anchor(0)).abs() < 1e-9));
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use eidetic_confidence::calibration::{Calibrated, CurvePoint, Reliability};
+use eidetic_confidence::calibration::{Calibration, CurvePoint, Reliability};
 
 /// Size and margins of the histogram. The slider below it has the same margins.
 const WIDTH: f64 = 720.0;
@@ -17,14 +17,14 @@ const EDGE: f64 = 10.0;
 const HEAD: f64 = 10.0;
 
 /// The range of the score axis: that of the histogram with a margin on both sides.
-pub(super) fn score_axis(made: &Calibrated) -> (f64, f64) {
+pub(super) fn score_axis(made: &Calibration) -> (f64, f64) {
     let (from, to) = (made.histogram.from, made.histogram.to);
     let more = 0.02 * (to - from);
     (from - more, to + more)
 }
 
 /// Shares of both classes by score, one up, one down, with a line at the cut.
-pub(super) fn histogram(made: &Calibrated, cut: f64) -> String {
+pub(super) fn histogram(made: &Calibration, cut: f64) -> String {
     let histogram = &made.histogram;
     let share = |counts: &[usize]| -> Vec<f64> {
         let total: usize = counts.iter().sum();
@@ -73,7 +73,7 @@ pub(super) fn histogram(made: &Calibrated, cut: f64) -> String {
 }
 
 /// Recall against false-positive rate.
-pub(super) fn roc(made: &Calibrated) -> String {
+pub(super) fn roc(made: &Calibration) -> String {
     let points = made
         .curve
         .points
@@ -89,7 +89,7 @@ pub(super) fn roc(made: &Calibrated) -> String {
 }
 
 /// Precision against recall.
-pub(super) fn precision_recall(made: &Calibrated) -> String {
+pub(super) fn precision_recall(made: &Calibration) -> String {
     let point = |point: &CurvePoint| (point.recall, point.precision);
     let mut points: Vec<(f64, f64)> = made.curve.points.iter().map(point).collect();
     if let Some(&(_, precision)) = points.first() {
@@ -105,7 +105,7 @@ pub(super) fn precision_recall(made: &Calibrated) -> String {
 }
 
 /// Observed against stated probability, before and after the calibration.
-pub(super) fn reliability(made: &Calibrated) -> String {
+pub(super) fn reliability(made: &Calibration) -> String {
     let mut body = line("chance", &[(0.0, 0.0), (1.0, 1.0)]);
     if let Some(before) = &made.before {
         body.push_str(&bins("before", &before.reliability));

@@ -2,7 +2,7 @@
 
 use eidetic_confidence::Level;
 use eidetic_confidence::TextMatch;
-use eidetic_confidence::profile::{Action, Bar, Circumstances, ProfileVerdict, Purpose};
+use eidetic_confidence::profile::{Action, LevelThreshold, MatchContext, ProfileVerdict, Purpose};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -48,7 +48,7 @@ pub struct MatchVerdict {
     pub action: Action,
     /// The threshold that was reached: `{"score": …}` or `{"confidence": …}`; null where none was.
     #[schema(value_type = Option<Object>, example = json!({"score": 0.31}))]
-    pub bar: Option<Bar>,
+    pub bar: Option<LevelThreshold>,
 }
 
 /// One line of a batch of pairs: its result or its error.
@@ -95,7 +95,7 @@ impl MatchResponse {
     pub fn results(
         matches: Vec<TextMatch>,
         purpose: Option<&Purpose>,
-        circumstances: Circumstances,
+        circumstances: MatchContext,
     ) -> Vec<MatchResult> {
         let verdicts = purpose.map(|purpose| purpose.resolve(circumstances).verdicts(&matches));
         let mut results: Vec<MatchResult> = matches.into_iter().map(MatchResult::from).collect();

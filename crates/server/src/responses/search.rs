@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use eidetic_domain::ImageId;
-use eidetic_search::{Answer, RankedHit, Took, Verdict};
+use eidetic_search::{RankedHit, SearchResults, Timings, Verdict};
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -60,8 +60,8 @@ pub struct TookMs {
     pub search: f64,
 }
 
-impl From<&Answer> for SearchResponse {
-    fn from(answer: &Answer) -> Self {
+impl From<&SearchResults> for SearchResponse {
+    fn from(answer: &SearchResults) -> Self {
         Self {
             space: answer.space.to_string(),
             verdict: answer.verdict,
@@ -88,8 +88,8 @@ impl From<&RankedHit> for SearchHit {
     }
 }
 
-impl From<Took> for TookMs {
-    fn from(took: Took) -> Self {
+impl From<Timings> for TookMs {
+    fn from(took: Timings) -> Self {
         Self {
             encode: milliseconds(took.encode),
             search: milliseconds(took.search),

@@ -145,7 +145,7 @@ async fn fifty_entries_refit_confidences() {
         .unwrap()
         .unwrap();
     assert!(made.labelled.len() >= 50, "{}", made.labelled.len());
-    assert!(made.even_score().is_some());
+    assert!(made.decision_threshold().is_some());
 }
 
 #[actix_web::test]

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use eidetic_confidence::TextMatch;
-use eidetic_confidence::calibration::Calibrated;
-use eidetic_confidence::profile::{Circumstances, Criticality, NamedProfile, edge_density};
-use eidetic_confidence::{Judge, QueryKind};
+use eidetic_confidence::calibration::Calibration;
+use eidetic_confidence::profile::{Criticality, MatchContext, NamedProfile, edge_density};
+use eidetic_confidence::{ConfidenceModel, QueryKind};
 use eidetic_domain::Embedding;
 use eidetic_encoder::{Encoder, Pixels};
 use eidetic_imaging::DecodeSize;
@@ -47,7 +47,7 @@ enum Backend {
 /// A model with the confidences that ship with it.
 struct ModelOnly {
     encoder: Box<dyn Encoder>,
-    judge: Judge,
+    judge: ConfidenceModel,
     texts: TextCache,
 }
 
@@ -140,7 +140,7 @@ impl ImageMatcher {
         &self,
         jobs: &[MatchJob],
         encoder: &dyn Encoder,
-        calibration: Option<&Calibrated>,
+        calibration: Option<&Calibration>,
         match_texts: impl Fn(&Embedding, &[&str]) -> Result<Vec<TextMatch>, Failure>,
     ) -> Result<Vec<ImageResults>, Failure> {
         let purpose = self
@@ -149,7 +149,7 @@ impl ImageMatcher {
             .map(|chosen| chosen.profile.purpose(chosen.criticality, calibration));
         let results = |job: &MatchJob, image: EmbeddedImage| {
             let matches = match_texts(&image.embedding, &job.texts)?;
-            let circumstances = Circumstances {
+            let circumstances = MatchContext {
                 candidates: if job.compete { matches.len() } else { 1 },
                 complexity: image.complexity,
             };
@@ -234,7 +234,7 @@ impl Backend {
 
     fn model_only(arguments: &Match) -> Result<Self, Failure> {
         let encoder = ModelLoader::new(&arguments.options).named_or_default(arguments.model.as_ref())?;
-        let judge = Judge::shipped(encoder.as_ref()).map_err(anyhow::Error::from)?;
+        let judge = ConfidenceModel::shipped(encoder.as_ref()).map_err(anyhow::Error::from)?;
         Ok(Self::Model(Box::new(ModelOnly {
             encoder,
             judge,
