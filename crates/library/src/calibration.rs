@@ -1,4 +1,4 @@
-//! Calibration of a space's scores from labelled pairs and feedback.
+//! Calibration of a space's scores from labeled pairs and feedback.
 
 mod scoring;
 mod store;
@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use eidetic_confidence::calibration::{
     Calibration, CalibrationOrigin, Clamped, LabelSource, Platt, Refit, RefitBounds, ScoredFeedback,
-    Unchanged,
+    UnchangedReason,
 };
 use eidetic_confidence::{Calibrator, QueryKind};
 
@@ -35,15 +35,15 @@ pub enum CalibrationMode {
 #[derive(Debug, Clone, PartialEq)]
 pub enum RefitOutcome {
     /// Nothing changed, for this reason.
-    Unchanged(Unchanged),
+    Unchanged(UnchangedReason),
     /// A new version is the current one.
     Stored {
         /// That version.
-        calibrated: Box<Calibration>,
+        calibration: Box<Calibration>,
         /// The score of probability 0.5 before, if the score alone decided it.
         decision_threshold_before: Option<f64>,
         /// Whether bounds limited it.
-        reach: Clamped,
+        clamped: Clamped,
     },
 }
 
@@ -60,7 +60,7 @@ impl Space {
         let _calibrate = self.operations.lock(Operation::Calibrate);
         let mut history = self.calibration_history()?;
         let origin = self.origin(&history, kind, LabelSource::Labels);
-        let made = Calibration::fit(origin, pairs.labelled.clone(), pairs.all_confidences().as_deref())?;
+        let made = Calibration::fit(origin, pairs.labeled.clone(), pairs.all_confidences().as_deref())?;
         if mode == CalibrationMode::Store {
             history.add(made.clone(), CalibrationEventKind::Calibrated);
             self.replace_history(&history)?;
@@ -88,15 +88,15 @@ impl Space {
         let decision_threshold_before = self
             .current(&history, kind)
             .and_then(Calibration::decision_threshold);
-        let labelled = answers.labelled.clone();
-        let calibrated =
-            Calibration::from_fit(origin, Calibrator::Platt(moved.to), labelled, before.as_deref())?;
-        history.add(calibrated.clone(), CalibrationEventKind::Refitted);
+        let labeled = answers.labeled.clone();
+        let calibration =
+            Calibration::from_fit(origin, Calibrator::Platt(moved.to), labeled, before.as_deref())?;
+        history.add(calibration.clone(), CalibrationEventKind::Refitted);
         self.replace_history(&history)?;
         Ok(RefitOutcome::Stored {
-            calibrated: Box::new(calibrated),
+            calibration: Box::new(calibration),
             decision_threshold_before,
-            reach: moved.reach,
+            clamped: moved.clamped,
         })
     }
 
@@ -121,14 +121,14 @@ impl Space {
     }
 
     /// The current mapping of scores of `kind` to probabilities.
-    pub fn fit(&self, kind: QueryKind) -> Result<Calibrator, LibraryError> {
+    pub fn calibrator(&self, kind: QueryKind) -> Result<Calibrator, LibraryError> {
         match self.calibration(kind)? {
-            Some(calibrated) => Ok(calibrated.fit),
-            None => self.shipped_fit(kind),
+            Some(calibration) => Ok(calibration.calibrator),
+            None => self.shipped_calibrator(kind),
         }
     }
 
-    fn shipped_fit(&self, kind: QueryKind) -> Result<Calibrator, LibraryError> {
+    fn shipped_calibrator(&self, kind: QueryKind) -> Result<Calibrator, LibraryError> {
         Ok(Calibrator::shipped(&self.encoder()?.score_calibration(), kind))
     }
 
@@ -161,34 +161,34 @@ impl Space {
         history: &CalibrationHistory,
         kind: QueryKind,
         answers: &ScoredPairs,
-    ) -> Result<Result<Moved, Unchanged>, LibraryError> {
+    ) -> Result<Result<Moved, UnchangedReason>, LibraryError> {
         let current = self.current(history, kind);
         let prior = match current {
-            None => self.shipped_fit(kind)?,
+            None => self.shipped_calibrator(kind)?,
             Some(made) => made
                 .origin
                 .anchor
-                .map_or_else(|| made.fit.clone(), Calibrator::Platt),
+                .map_or_else(|| made.calibrator.clone(), Calibrator::Platt),
         };
         let span = self.encoder()?.score_calibration().range;
-        let bounds = RefitBounds::of_span(f64::from(span.high - span.low));
+        let bounds = RefitBounds::from_range(f64::from(span.high - span.low));
         let weight = prior_weight(history, current);
-        let refit = Calibration::refit(&prior, weight, &answers.answered(), &bounds.in_all());
-        let (anchor, wanted, reach) = match refit {
+        let refit = prior.refit(weight, &answers.feedback(), &bounds.total());
+        let (anchor, wanted, clamped) = match refit {
             Refit::Unchanged(reason) => return Ok(Err(reason)),
-            Refit::Moved { from, to, reach } => (from, to, reach),
+            Refit::Moved { from, to, clamped } => (from, to, clamped),
         };
-        let now = match current.map(|made| &made.fit) {
+        let now = match current.map(|made| &made.calibrator) {
             Some(Calibrator::Platt(platt)) => *platt,
             _ => anchor,
         };
-        let to = bounds.hold(now, wanted);
-        let reach = if same_curve(to, wanted) {
-            reach
+        let to = bounds.clamp(now, wanted);
+        let clamped = if same_curve(to, wanted) {
+            clamped
         } else {
             Clamped::Yes
         };
-        Ok(Ok(Moved { anchor, to, reach }))
+        Ok(Ok(Moved { anchor, to, clamped }))
     }
 
     /// Writes the file first: a confidence model that is made in between is dropped.
@@ -203,7 +203,7 @@ impl Space {
 struct Moved {
     anchor: Platt,
     to: Platt,
-    reach: Clamped,
+    clamped: Clamped,
 }
 
 fn same_curve(a: Platt, b: Platt) -> bool {
@@ -218,18 +218,18 @@ fn prior_weight(history: &CalibrationHistory, current: Option<&Calibration>) -> 
         let version = made.origin.version;
         replaced(made).filter(|before| before.origin.version < version)
     };
-    let labelled = std::iter::successors(current, |made| older(made))
+    let labels = std::iter::successors(current, |made| older(made))
         .find(|made| made.origin.source == LabelSource::Labels)
-        .map_or(0.0, |made| made.labelled.len() as f64);
-    labelled.clamp(SHIPPED_WEIGHT, MAX_WEIGHT)
+        .map_or(0.0, |made| made.labeled.len() as f64);
+    labels.clamp(SHIPPED_WEIGHT, MAX_WEIGHT)
 }
 
 impl ScoredPairs {
-    fn answered(&self) -> Vec<ScoredFeedback> {
-        let pairs = self.labelled.iter().zip(&self.confidences);
+    fn feedback(&self) -> Vec<ScoredFeedback> {
+        let pairs = self.labeled.iter().zip(&self.confidences);
         pairs
             .map(|(pair, confidence)| ScoredFeedback {
-                labelled: pair.labelled(),
+                labeled: pair.labeled_score(),
                 confidence: *confidence,
             })
             .collect()

@@ -34,7 +34,7 @@ impl Space {
         }
         let model = Arc::new(match &*cached {
             Some(model) => ConfidenceModel {
-                own_scores: self.sample_scores(),
+                library_scores: self.sample_scores(),
                 ..ConfidenceModel::clone(model)
             },
             None => self.make_confidence_model()?,
@@ -44,23 +44,23 @@ impl Space {
     }
 
     /// Scores texts against an image: one result for each text, the most probable first. Texts must be distinct.
-    pub fn match_texts(&self, picture: &QueryImage, texts: &[&str]) -> Result<Vec<TextMatch>, LibraryError> {
-        self.match_vector(&self.picture_vector(picture)?, texts)
+    pub fn match_texts(&self, image: &QueryImage, texts: &[&str]) -> Result<Vec<TextMatch>, LibraryError> {
+        self.match_vector(&self.image_vector(image)?, texts)
     }
 
     /// The same for an image that is embedded already.
-    pub fn match_vector(&self, picture: &Embedding, texts: &[&str]) -> Result<Vec<TextMatch>, LibraryError> {
+    pub fn match_vector(&self, image: &Embedding, texts: &[&str]) -> Result<Vec<TextMatch>, LibraryError> {
         let matcher = Matcher {
             encoder: self.encoder()?,
-            texts: &self.text_cache,
-            judge: &*self.confidence_model()?,
+            text_cache: &self.text_cache,
+            confidence_model: &*self.confidence_model()?,
         };
-        Ok(matcher.texts_of(picture, texts)?)
+        Ok(matcher.match_texts(image, texts)?)
     }
 
     /// The embedding of an image: stored, or computed.
-    pub fn picture_vector(&self, picture: &QueryImage) -> Result<Embedding, LibraryError> {
-        match picture {
+    pub fn image_vector(&self, image: &QueryImage) -> Result<Embedding, LibraryError> {
+        match image {
             QueryImage::Indexed(image) => self
                 .read_vectors()
                 .vector(image)
@@ -82,18 +82,18 @@ impl Space {
     }
 
     fn make_confidence_model(&self) -> Result<ConfidenceModel, LibraryError> {
-        let text = self.fit(QueryKind::Text)?;
-        let picture = self.fit(QueryKind::Image)?;
-        let uncalibrated = [&text, &picture].contains(&&Calibrator::Background);
+        let text = self.calibrator(QueryKind::Text)?;
+        let image = self.calibrator(QueryKind::Image)?;
+        let uncalibrated = [&text, &image].contains(&&Calibrator::Background);
         let background = uncalibrated
             .then(|| self.background(self.encoder()?))
             .transpose()?;
-        let own_scores = uncalibrated.then(|| self.sample_scores()).flatten();
+        let library_scores = uncalibrated.then(|| self.sample_scores()).flatten();
         Ok(ConfidenceModel {
             text,
-            picture,
+            image,
             background,
-            own_scores,
+            library_scores,
         })
     }
 
@@ -123,16 +123,18 @@ impl Space {
         }
         let size = self.read_vectors().len();
         model
-            .own_scores
+            .library_scores
             .as_ref()
-            .map_or(size < LibraryScoreSample::LEAST, |own| own.stand_for(size))
+            .map_or(size < LibraryScoreSample::MIN_IMAGES, |sample| {
+                sample.represents(size)
+            })
     }
 
     /// A sample of the space's own scores; `None` where it has too few images.
     fn sample_scores(&self) -> Option<Arc<LibraryScoreSample>> {
         let vectors = self.read_vectors();
         let images: Vec<_> = vectors.live().map(|(_, image)| image).collect();
-        LibraryScoreSample::choose(&images, |image| vectors.vector(&image)).map(Arc::new)
+        LibraryScoreSample::draw(&images, |image| vectors.vector(&image)).map(Arc::new)
     }
 
     fn read_confidence_model(&self) -> RwLockReadGuard<'_, Option<Arc<ConfidenceModel>>> {

@@ -65,8 +65,8 @@ impl Space {
             }),
             matcher: Matcher {
                 encoder: self.encoder()?,
-                texts: &self.text_cache,
-                judge: &*self.confidence_model()?,
+                text_cache: &self.text_cache,
+                confidence_model: &*self.confidence_model()?,
             },
             texts,
         };
@@ -117,7 +117,7 @@ impl Screening<'_> {
     fn screen(&self, images: &[(ImageRecord, Embedding)]) -> Result<Vec<FlaggedImage>, LibraryError> {
         let mut flagged = Vec::new();
         for (record, vector) in images {
-            let matches = self.matcher.texts_of(vector, &self.texts)?;
+            let matches = self.matcher.match_texts(vector, &self.texts)?;
             let findings = self.purpose.findings(&matches);
             if let Some(strictest) = findings.first() {
                 flagged.push(FlaggedImage {

@@ -128,12 +128,12 @@ impl Space {
         let query = with_canonical_folders(query);
         let model = self.confidence_model()?;
         let searcher = Searcher {
-            judge: Some(&model),
+            confidence_model: Some(&model),
             encoder: self.encoder()?,
             vectors: &self.vectors,
             catalog: &self.catalog,
-            texts: &self.text_cache,
-            admissions: &self.filter_cache,
+            text_cache: &self.text_cache,
+            filter_cache: &self.filter_cache,
         };
         Ok(searcher.search(&query)?)
     }

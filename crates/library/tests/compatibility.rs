@@ -112,7 +112,7 @@ fn searches_give_recorded_scores_and_confidences() {
     };
     assert_same_hits(&query(tagged), &expected("search-tag.json"));
     let bicycle = fs::read(repository().join("data/gallery/red-bicycle-in-the-snow.jpg")).unwrap();
-    let alike = Query::picture(QueryImage::Indexed(ImageId::of(&bicycle)));
+    let alike = Query::image(QueryImage::Indexed(ImageId::of(&bicycle)));
     // The recorded query was a file, which finds itself first; a query by an image of the library leaves it out.
     let mut expected = expected("search-image.json");
     let first = expected["hits"].as_array_mut().unwrap().remove(0);
@@ -173,9 +173,9 @@ fn calibrations_and_feedback_are_kept() {
             Some(u64::from(current.origin.version)),
             expected["version"].as_u64()
         );
-        assert_eq!(current.labelled.len(), 36);
-        let Calibrator::Platt(curve) = current.fit else {
-            panic!("{:?}", current.fit)
+        assert_eq!(current.labeled.len(), 36);
+        let Calibrator::Platt(curve) = current.calibrator else {
+            panic!("{:?}", current.calibrator)
         };
         assert!(close(curve.slope, &expected["fit"]["platt"]["slope"]));
         assert!(close(curve.intercept, &expected["fit"]["platt"]["intercept"]));

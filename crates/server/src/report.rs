@@ -100,9 +100,9 @@ impl CalibrationReport<'_> {
     fn data_of(&self, made: &Calibration) -> Value {
         let cut = initial_cut(made);
         let mut thumbnails = Thumbnails::new(self.image);
-        let shown = thumbnails.nearest(&made.labelled, cut);
+        let shown = thumbnails.nearest(&made.labeled, cut);
         let pairs: Vec<Value> = made
-            .labelled
+            .labeled
             .iter()
             .map(|pair| {
                 let query = pair.query_image.map_or_else(
@@ -121,7 +121,7 @@ impl CalibrationReport<'_> {
             .collect();
         json!({
             "kind": made.origin.kind,
-            "fit": made.fit,
+            "fit": made.calibrator,
             "cut": cut,
             "pairs": pairs,
             "thumbnails": thumbnails.into_uris(),
@@ -166,7 +166,7 @@ fn origin(made: &Calibration) -> String {
         "Version {}, {} from {} {source}: {} match, {} do not.",
         made.origin.version,
         date.split('T').next().unwrap_or_default(),
-        made.labelled.len(),
+        made.labeled.len(),
         made.matching.count,
         made.other.count
     )
@@ -174,14 +174,14 @@ fn origin(made: &Calibration) -> String {
 
 fn facts(made: &Calibration) -> String {
     let error =
-        |honesty: &CalibrationMetrics| format!("{:.3}", honesty.reliability.expected_calibration_error);
+        |metrics: &CalibrationMetrics| format!("{:.3}", metrics.reliability.expected_calibration_error);
     let was = |figure: &dyn Fn(&CalibrationMetrics) -> String| {
         made.before
             .as_ref()
             .map_or_else(String::new, |before| format!("was {}", figure(before)))
     };
-    let loss = |honesty: &CalibrationMetrics| format!("{:.3}", honesty.log_loss);
-    let fit = match made.fit {
+    let loss = |metrics: &CalibrationMetrics| format!("{:.3}", metrics.log_loss);
+    let fit = match made.calibrator {
         Calibrator::Background => "background",
         Calibrator::Platt(_) => "logistic (Platt)",
         Calibrator::Isotonic(_) => "isotonic steps",

@@ -63,7 +63,7 @@ impl From<QueryKind> for eidetic_confidence::QueryKind {
     fn from(kind: QueryKind) -> Self {
         match kind {
             QueryKind::Text => Self::Text,
-            QueryKind::Picture => Self::Picture,
+            QueryKind::Picture => Self::Image,
         }
     }
 }

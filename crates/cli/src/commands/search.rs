@@ -129,7 +129,7 @@ fn query(space: &Space, arguments: &Search, filter: Filter) -> Result<Query, Fai
     Ok(Query {
         text,
         negative: arguments.without.clone(),
-        picture: image,
+        image,
         weights,
         k: arguments.k.into(),
         min_confidence: arguments.min_confidence,

@@ -1,4 +1,4 @@
-//! Scores labelled pairs.
+//! Scores labeled pairs.
 
 use std::collections::HashMap;
 use std::fs;
@@ -22,11 +22,11 @@ const IMAGE_BATCH: usize = 16;
 /// Longest side of an image in a report, in pixels.
 const REPORT_SIDE: u32 = 192;
 
-/// LabeledScore pairs with their scores, without those whose images could not be read.
+/// Labeled pairs with their scores, without those whose images could not be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoredPairs {
     /// The pairs, in the order given.
-    pub labelled: Vec<ScoredPair>,
+    pub labeled: Vec<ScoredPair>,
     /// The current confidence of each; `None` where it is unknown.
     pub confidences: Vec<Option<f64>>,
     /// Images that could not be read.
@@ -60,7 +60,7 @@ enum ResolvedImage {
 type PairImages<'a> = HashMap<&'a str, Result<PairImage, String>>;
 
 impl Space {
-    /// Scores labelled pairs. An image is named by its path or its id; the vector of an image of the library is not
+    /// Scores labeled pairs. An image is named by its path or its id; the vector of an image of the library is not
     /// computed again. In pairs of [`QueryKind::Image`] the second column names an image too.
     ///
     /// Errors: the model is unavailable or fails. Images that cannot be read are in the result.
@@ -77,7 +77,7 @@ impl Space {
             QueryKind::Image => HashMap::new(),
         };
         let mut scored = ScoredPairs {
-            labelled: Vec::new(),
+            labeled: Vec::new(),
             confidences: Vec::new(),
             failed: failures(kind, pairs, &images),
         };
@@ -89,7 +89,7 @@ impl Space {
                 }
             };
             if let (Some(image), Some((query_image, query))) = (embedded(&images, &pair.pair.image), query) {
-                scored.labelled.push(score(pair, image, query_image, query));
+                scored.labeled.push(score(pair, image, query_image, query));
                 scored.confidences.push(confidence(&model, kind, query, image));
             }
         }

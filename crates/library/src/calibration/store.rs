@@ -54,7 +54,8 @@ pub struct CalibrationEvent {
     /// The version that is current since; `None`: the model's own.
     pub version: Option<u32>,
     /// The score of probability 0.5 since, if the score alone decides it.
-    pub even_score: Option<f64>,
+    #[serde(rename = "even_score")]
+    pub decision_threshold: Option<f64>,
 }
 
 /// The kinds of changes of a calibration.
@@ -62,7 +63,7 @@ pub struct CalibrationEvent {
 #[serde(rename_all = "snake_case")]
 pub enum CalibrationEventKind {
     /// Fitted to labelled pairs.
-    Calibration,
+    Calibrated,
     /// Re-fitted to feedback on hits.
     Refitted,
     /// The latest one was undone.
@@ -149,7 +150,7 @@ impl CalibrationHistory {
             kind,
             what,
             version: current.map(|made| made.origin.version),
-            even_score: current.and_then(Calibration::decision_threshold),
+            decision_threshold: current.and_then(Calibration::decision_threshold),
         };
         self.events.push(event);
         let surplus = self.events.len().saturating_sub(EVENTS);
@@ -290,7 +291,7 @@ mod tests {
                 (CalibrationEventKind::Undone, None)
             ]
         );
-        assert!(history.events[0].even_score < history.events[2].even_score);
+        assert!(history.events[0].decision_threshold < history.events[2].decision_threshold);
         assert_eq!(history.versions.len(), 3, "undone versions stay");
     }
 
@@ -336,10 +337,7 @@ mod tests {
         std::fs::write(folder.path().join("calibration.json.new"), "{\"format\":").unwrap();
         let read = CalibrationHistory::read(folder.path()).unwrap();
         // Equal but for the last bit: the parser is not more exact.
-        let pairs = history.versions[0]
-            .labelled
-            .iter()
-            .zip(&read.versions[0].labelled);
+        let pairs = history.versions[0].labeled.iter().zip(&read.versions[0].labeled);
         for (written, read) in pairs {
             assert_eq!((written.image, written.matches), (read.image, read.matches));
             assert!((written.score - read.score).abs() < 1e-12);

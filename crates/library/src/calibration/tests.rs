@@ -54,8 +54,8 @@ fn scored(space: &Space, pairs: &[LabeledPair]) -> ScoredPairs {
     space.score_pairs(QueryKind::Text, pairs, &()).unwrap()
 }
 
-fn centre(space: &Space) -> f64 {
-    match space.fit(QueryKind::Text).unwrap() {
+fn center(space: &Space) -> f64 {
+    match space.calibrator(QueryKind::Text).unwrap() {
         Calibrator::Platt(platt) => platt.center(),
         other => panic!("{other:?}"),
     }
@@ -67,30 +67,30 @@ fn calibration_survives_reopen_and_changes_confidence_model() {
     let space = open(folder.path());
     let pairs = pairs(folder.path(), |truth| truth);
     let scored = scored(&space, &pairs);
-    assert_eq!((scored.labelled.len(), scored.failed.len()), (144, 0));
+    assert_eq!((scored.labeled.len(), scored.failed.len()), (144, 0));
     let before = space.confidence_model().unwrap();
     assert_eq!(before.text, Calibrator::Background);
     let shown = space
         .calibrate(QueryKind::Text, &scored, CalibrationMode::DryRun)
         .unwrap();
-    assert_eq!(space.fit(QueryKind::Text).unwrap(), Calibrator::Background);
+    assert_eq!(space.calibrator(QueryKind::Text).unwrap(), Calibrator::Background);
     let made = space
         .calibrate(QueryKind::Text, &scored, CalibrationMode::Store)
         .unwrap();
     assert_eq!(
-        (&shown.fit, shown.origin.version),
-        (&made.fit, made.origin.version)
+        (&shown.calibrator, shown.origin.version),
+        (&made.calibrator, made.origin.version)
     );
     assert!(made.curve.roc_area > 0.95, "{}", made.curve.roc_area);
     // The file's numbers read back to all digits but the last.
-    let at = |fit: &Calibrator| fit.of_score(0.7).unwrap();
-    assert!((at(&space.confidence_model().unwrap().text) - at(&made.fit)).abs() < 1e-9);
-    assert_eq!(space.confidence_model().unwrap().picture, Calibrator::Background);
+    let at = |fit: &Calibrator| fit.probability(0.7).unwrap();
+    assert!((at(&space.confidence_model().unwrap().text) - at(&made.calibrator)).abs() < 1e-9);
+    assert_eq!(space.confidence_model().unwrap().image, Calibrator::Background);
     drop(space);
     let space = open(folder.path());
     let read = space.calibration(QueryKind::Text).unwrap().unwrap();
-    assert_eq!(read.labelled.len(), made.labelled.len());
-    assert!((at(&read.fit) - at(&made.fit)).abs() < 1e-9);
+    assert_eq!(read.labeled.len(), made.labeled.len());
+    assert!((at(&read.calibrator) - at(&made.calibrator)).abs() < 1e-9);
     space.undo_calibration(QueryKind::Text).unwrap();
     assert_eq!(space.confidence_model().unwrap().text, Calibrator::Background);
 }
@@ -108,7 +108,7 @@ fn unreadable_images_are_reported_once_with_line() {
     pairs[31].pair.image = folder.path().to_str().unwrap().to_owned();
     let scored = scored(&space, &pairs);
     let lines: Vec<usize> = scored.failed.iter().map(|failed| failed.line).collect();
-    assert_eq!((lines, scored.labelled.len()), (vec![6, 31, 32], 139));
+    assert_eq!((lines, scored.labeled.len()), (vec![6, 31, 32], 139));
 }
 
 #[test]
@@ -119,18 +119,18 @@ fn wrong_answers_move_calibration_only_to_bounds() {
     let made = space
         .calibrate(QueryKind::Text, &truth, CalibrationMode::Store)
         .unwrap();
-    let Calibrator::Platt(anchor) = made.fit else {
-        panic!("{:?}", made.fit)
+    let Calibrator::Platt(anchor) = made.calibrator else {
+        panic!("{:?}", made.calibrator)
     };
     let span = 0.3;
     let lies = scored(&space, &pairs(folder.path(), |truth| !truth));
-    let mut last = centre(&space);
+    let mut last = center(&space);
     for _ in 0..12 {
         match space.refit(QueryKind::Text, &lies).unwrap() {
-            RefitOutcome::Stored { reach, .. } => assert_eq!(reach, Clamped::Yes),
+            RefitOutcome::Stored { clamped, .. } => assert_eq!(clamped, Clamped::Yes),
             RefitOutcome::Unchanged(why) => panic!("{why:?}"),
         }
-        let now = centre(&space);
+        let now = center(&space);
         assert!((now - last).abs() <= 0.05 * span + 1e-6, "{last} to {now}");
         assert!(
             (now - anchor.center()).abs() <= 0.15 * span + 1e-6,
@@ -156,9 +156,9 @@ fn repeated_refits_stay_within_total_bounds() {
         // Confidences change with each re-fit; the bounds are relative to the first.
         let lies = scored(&space, &pairs);
         match space.refit(QueryKind::Text, &lies).unwrap() {
-            RefitOutcome::Stored { calibrated, .. } => {
-                let anchor = calibrated.origin.anchor.unwrap();
-                assert!((centre(&space) - anchor.center()).abs() <= 0.045 + 1e-6);
+            RefitOutcome::Stored { calibration, .. } => {
+                let anchor = calibration.origin.anchor.unwrap();
+                assert!((center(&space) - anchor.center()).abs() <= 0.045 + 1e-6);
             }
             RefitOutcome::Unchanged(why) => panic!("{why:?}"),
         }

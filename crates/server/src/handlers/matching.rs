@@ -120,14 +120,14 @@ fn match_image(
         .transpose()?
         .flatten();
     let purpose = profile.map(|profile| profile.purpose(params.criticality, calibration.as_ref()));
-    let circumstances = MatchContext {
+    let context = MatchContext {
         candidates: matches.len(),
         complexity: profile.and_then(|_| complexity(library, &image)),
     };
     Ok(MatchResponse {
         space: space.id().to_string(),
         image: id,
-        results: MatchResponse::results(matches, purpose.as_ref(), circumstances),
+        results: MatchResponse::results(matches, purpose.as_ref(), context),
     })
 }
 

@@ -98,7 +98,7 @@ async fn search(state: &AppState, params: SearchParams) -> Result<SearchResponse
             Some(name) => library.space_named(&name)?,
             None => library.active(),
         };
-        query.picture = image.map(|image| query_image(image, &space)).transpose()?;
+        query.image = image.map(|image| query_image(image, &space)).transpose()?;
         Ok(SearchResponse::from(&space.search(&query)?))
     };
     state.model_runs.run(work).await

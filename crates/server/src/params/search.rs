@@ -138,7 +138,7 @@ impl SearchParams {
             weights: weights(self.text_weight, both)?,
             text: bounded("text", text)?,
             negative: bounded("negative", self.negative)?,
-            picture: None,
+            image: None,
             k: number_of_hits(self.k)?,
             min_confidence: min_confidence.transpose()?,
             filter: self.filter.check()?,

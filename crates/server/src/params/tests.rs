@@ -62,7 +62,7 @@ fn query_string_fills_every_part() {
         query.weights,
         QueryWeights {
             text: 1.5,
-            picture: 0.5,
+            image: 0.5,
             negative: 0.5
         }
     );

@@ -95,7 +95,7 @@ pub(super) fn precision_recall(made: &Calibration) -> String {
     if let Some(&(_, precision)) = points.first() {
         points.insert(0, (0.0, precision));
     }
-    let share = made.matching.count as f64 / made.labelled.len().max(1) as f64;
+    let share = made.matching.count as f64 / made.labeled.len().max(1) as f64;
     let body = format!(
         "{}{}",
         line("chance", &[(0.0, share), (1.0, share)]),
@@ -128,7 +128,7 @@ fn bins(class: &str, reliability: &Reliability) -> String {
     let points: Vec<(f64, f64)> = reliability
         .bins
         .iter()
-        .map(|bin| (bin.stated, bin.observed))
+        .map(|bin| (bin.predicted, bin.observed))
         .collect();
     let most = reliability
         .bins
@@ -139,13 +139,13 @@ fn bins(class: &str, reliability: &Reliability) -> String {
         .max(1) as f64;
     let mut drawn = line(class, &points);
     for bin in &reliability.bins {
-        let (across, up) = place((bin.stated, bin.observed));
+        let (across, up) = place((bin.predicted, bin.observed));
         let radius = 2.0 + 5.0 * (bin.count as f64 / most).sqrt();
         let _ = write!(
             drawn,
             "<circle class=\"dot-{class}\" cx=\"{across:.1}\" cy=\"{up:.1}\" r=\"{radius:.1}\"><title>stated {:.2}, \
              observed {:.2}, {} pairs</title></circle>",
-            bin.stated, bin.observed, bin.count
+            bin.predicted, bin.observed, bin.count
         );
     }
     drawn

@@ -21,10 +21,10 @@ pub(super) fn thresholds(made: &Calibration) -> String {
     )
 }
 
-fn row(chosen: &ThresholdChoice) -> String {
-    let name = escape(&chosen.strategy.to_string());
-    let Some(threshold) = &chosen.threshold else {
-        let reason = escape(chosen.reason.as_deref().unwrap_or_default());
+fn row(choice: &ThresholdChoice) -> String {
+    let name = escape(&choice.strategy.to_string());
+    let Some(threshold) = &choice.threshold else {
+        let reason = escape(choice.reason.as_deref().unwrap_or_default());
         return format!(
             "<tr><th scope=\"row\">{name}</th><td colspan=\"5\" class=\"muted\">{reason}</td></tr>"
         );
@@ -79,7 +79,7 @@ fn event(event: &CalibrationEvent) -> String {
         |number| format!("version {number}"),
     );
     let even = event
-        .even_score
+        .decision_threshold
         .map_or_else(|| "–".to_owned(), |score| format!("{score:.4}"));
     let at = timestamp(event.at).replace('T', " ").replace('Z', "");
     format!("<tr><td>{at}</td><td>{kind}: {what}</td><td>{version}</td><td>{even}</td></tr>")

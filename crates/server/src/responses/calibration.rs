@@ -148,7 +148,7 @@ impl From<&Calibration> for CalibrationSummary {
             space: made.origin.space.clone(),
             made_at: timestamp(made.origin.made_at),
             source: made.origin.source,
-            fit: made.fit.clone(),
+            fit: made.calibrator.clone(),
             even_score: made.decision_threshold(),
             matching: made.matching,
             other: made.other,
@@ -162,11 +162,11 @@ impl From<&Calibration> for CalibrationSummary {
 }
 
 impl From<&ThresholdChoice> for ThresholdSummary {
-    fn from(chosen: &ThresholdChoice) -> Self {
-        let threshold = chosen.threshold.as_ref();
+    fn from(choice: &ThresholdChoice) -> Self {
+        let threshold = choice.threshold.as_ref();
         Self {
-            name: chosen.strategy.to_string(),
-            strategy: chosen.strategy,
+            name: choice.strategy.to_string(),
+            strategy: choice.strategy,
             value: threshold.map(|t| t.value),
             interval: threshold.map(|t| t.interval),
             seen: threshold.map(|t| ClassificationMetrics::from(&t.outcome)),
@@ -175,17 +175,17 @@ impl From<&ThresholdChoice> for ThresholdSummary {
                 .map(ClassificationMetrics::from),
             precision_interval: threshold.map(|t| t.precision),
             recall_interval: threshold.map(|t| t.recall),
-            reason: chosen.reason.clone(),
+            reason: choice.reason.clone(),
         }
     }
 }
 
 impl From<&ConfusionMatrix> for ClassificationMetrics {
-    fn from(outcome: &ConfusionMatrix) -> Self {
+    fn from(matrix: &ConfusionMatrix) -> Self {
         Self {
-            precision: outcome.precision(),
-            recall: outcome.recall(),
-            f1: outcome.f1(),
+            precision: matrix.precision(),
+            recall: matrix.recall(),
+            f1: matrix.f1(),
         }
     }
 }
@@ -197,7 +197,7 @@ impl From<&CalibrationEvent> for CalibrationHistoryEntry {
             kind: event.kind,
             what: event.what,
             version: event.version,
-            even_score: event.even_score,
+            even_score: event.decision_threshold,
         }
     }
 }

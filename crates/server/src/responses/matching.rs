@@ -72,7 +72,7 @@ impl From<ProfileVerdict> for MatchVerdict {
         Self {
             level: verdict.level,
             action: verdict.action,
-            bar: verdict.bar,
+            bar: verdict.threshold,
         }
     }
 }
@@ -95,9 +95,9 @@ impl MatchResponse {
     pub fn results(
         matches: Vec<TextMatch>,
         purpose: Option<&Purpose>,
-        circumstances: MatchContext,
+        context: MatchContext,
     ) -> Vec<MatchResult> {
-        let verdicts = purpose.map(|purpose| purpose.resolve(circumstances).verdicts(&matches));
+        let verdicts = purpose.map(|purpose| purpose.resolve(context).verdicts(&matches));
         let mut results: Vec<MatchResult> = matches.into_iter().map(MatchResult::from).collect();
         for (result, verdict) in results.iter_mut().zip(verdicts.into_iter().flatten()) {
             result.verdict = Some(verdict.into());

@@ -61,13 +61,13 @@ pub struct TookMs {
 }
 
 impl From<&SearchResults> for SearchResponse {
-    fn from(answer: &SearchResults) -> Self {
+    fn from(results: &SearchResults) -> Self {
         Self {
-            space: answer.space.to_string(),
-            verdict: answer.verdict,
-            hits: answer.hits.iter().map(SearchHit::from).collect(),
-            missing: answer.missing,
-            took_ms: answer.took.into(),
+            space: results.space.to_string(),
+            verdict: results.verdict,
+            hits: results.hits.iter().map(SearchHit::from).collect(),
+            missing: results.missing,
+            took_ms: results.timings.into(),
         }
     }
 }
@@ -89,10 +89,10 @@ impl From<&RankedHit> for SearchHit {
 }
 
 impl From<Timings> for TookMs {
-    fn from(took: Timings) -> Self {
+    fn from(timings: Timings) -> Self {
         Self {
-            encode: milliseconds(took.encode),
-            search: milliseconds(took.search),
+            encode: milliseconds(timings.encode),
+            search: milliseconds(timings.search),
         }
     }
 }

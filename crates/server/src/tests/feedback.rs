@@ -144,7 +144,7 @@ async fn fifty_entries_refit_confidences() {
         .calibration(QueryKind::Text)
         .unwrap()
         .unwrap();
-    assert!(made.labelled.len() >= 50, "{}", made.labelled.len());
+    assert!(made.labeled.len() >= 50, "{}", made.labeled.len());
     assert!(made.decision_threshold().is_some());
 }
 

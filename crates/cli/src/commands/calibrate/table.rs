@@ -113,9 +113,9 @@ fn quality(made: &CalibrationSummary) -> String {
         made.curve.roc_area,
         made.curve.average_precision,
         made.after.reliability.expected_calibration_error,
-        was(|honesty| honesty.reliability.expected_calibration_error),
+        was(|metrics| metrics.reliability.expected_calibration_error),
         made.after.log_loss,
-        was(|honesty| honesty.log_loss),
+        was(|metrics| metrics.log_loss),
     )
 }
 
