@@ -7,7 +7,7 @@ only those are used. Every query is asked of libraries of several sizes, three t
 taken out, and words that name nothing there at all. What is judged is the ten best hits of each, as a person sees them.
 
 `background` needs no labels; its curves are fitted once on three models (see docs/decisions/0014-confidence.md) and stand
-in crates/search/src/confidence. `curve` is the logistic curve of the cosine, fitted on one half of the concepts and judged on
+in crates/confidence/src. `curve` is the logistic curve of the cosine, fitted on one half of the concepts and judged on
 the other, both ways; --write keeps the one fitted on all as the model's scores.json.
 """
 
@@ -125,7 +125,7 @@ def libraries(count: int):
 
 def text_hits(queries, concepts, pictures, labels, background, scale) -> Hits:
     """The best hits of words. Their evidence is in log odds: margins over the background, and the surprise of their scores
-    among the library's own (crates/search/src/confidence)."""
+    among the library's own (crates/confidence/src)."""
     against = pictures @ background.T
     rows = []
     for library in libraries(len(pictures)):

@@ -1,5 +1,5 @@
-//! The background: texts that have nothing to do with most queries. Their scores are the null distribution of a
-//! confidence.
+//! The background: texts that have nothing to do with most queries. Their scores are the null distribution
+//! of a confidence.
 
 use eidetic_domain::Embedding;
 use eidetic_encoder::{EncodeError, Encoder};
@@ -56,8 +56,9 @@ impl Background {
         &self.texts
     }
 
-    /// The margin in logits by which each image fits `query` better than the rivals: the mean of the background texts that
-    /// fit the image best, without those that have the query's meaning. One margin per image; `images` are unit vectors.
+    /// The margin in logits by which each image fits `query` better than the rivals: the mean of the
+    /// background texts that fit the image best, without those that have the query's meaning. One margin
+    /// per image; `images` are unit vectors.
     pub fn image_margins<V: AsRef<[f32]>>(&self, query: &Embedding, images: &[V]) -> Vec<f64> {
         let rivals: Vec<&Embedding> = self
             .texts
@@ -96,8 +97,9 @@ impl Background {
         texts.into_iter().map(margin).collect()
     }
 
-    /// How similarly the background describes the query image and each of `images`: the logarithm of the Bhattacharyya
-    /// coefficient of the distributions that the model gives over the texts. At most 0; one value per image.
+    /// How similarly the background describes the query image and each of `images`: the logarithm of the
+    /// Bhattacharyya coefficient of the distributions that the model gives over the texts. At most 0; one
+    /// value per image.
     pub fn description_similarities<V: AsRef<[f32]>>(&self, query: &Embedding, images: &[V]) -> Vec<f64> {
         let of_query = self.description(query.as_slice());
         let similarity = |image: &V| {
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn text_with_meaning_of_query_is_no_rival() {
+    fn text_like_query_is_no_rival() {
         let background = Background::new(vec![unit(&[1.0, 0.05]), unit(&[0.0, 1.0])], 10.0);
         let image = [unit(&[1.0, 0.0])];
         let margin = background.image_margins(&unit(&[1.0, 0.0]), &image)[0];

@@ -1,9 +1,9 @@
 //! Calibration of scores from labeled pairs.
 //!
-//! A cosine says which of two images is closer, not whether either of them matches. A hundred labeled pairs give a threshold
-//! for a stated purpose ([`Strategy`]) and a probability for every score ([`Platt`], [`Isotonic`]), each with the
-//! uncertainty that a hundred pairs leave. [`Calibration`] is the result; [`Calibrator::refit`](crate::Calibrator::refit)
-//! moves a curve towards feedback on hits.
+//! A cosine says which of two images is closer, not whether either of them matches. A hundred labeled pairs
+//! give a threshold for a stated purpose ([`Strategy`]) and a probability for every score ([`Platt`],
+//! [`Isotonic`]), each with the uncertainty that a hundred pairs leave. [`Calibration`] is the result;
+//! [`Calibrator::refit`](crate::Calibrator::refit) moves a curve towards feedback on hits.
 
 mod curve;
 mod error;

@@ -17,7 +17,8 @@ pub enum QueryKind {
 }
 
 /// How scores of one kind of query become probabilities.
-// The library hashes the debug form to find out whether stored tags are current: keep the names of variants and fields.
+// The library hashes the debug form to find out whether stored tags are current: keep the names of variants
+// and fields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Calibrator {

@@ -1,9 +1,9 @@
 //! The model that computes confidences in one space.
 //!
-//! With labels, a curve from score to probability decides. Without labels, [`Calibrator::Background`] uses two features:
-//! the margin in logits by which an image fits the query better than a thousand other texts, and the surprisal of its
-//! score among the library's own scores. Both depend little on the encoder; docs/decisions/0014-confidence.md has the
-//! measurements.
+//! With labels, a curve from score to probability decides. Without labels, [`Calibrator::Background`] uses
+//! two features: the margin in logits by which an image fits the query better than a thousand other texts,
+//! and the surprisal of its score among the library's own scores. Both depend little on the encoder;
+//! docs/decisions/0014-confidence.md has the measurements.
 
 use std::sync::Arc;
 
@@ -30,8 +30,8 @@ const DESCRIPTION_SIMILARITY: LogisticCurve = LogisticCurve {
     slope: 6.415,
     intercept: -0.48,
 };
-/// From minus the logarithm of a relative distance to the same probability. Encoders differ in what a distance means, and
-/// agree only that images at almost no distance show the same.
+/// From minus the logarithm of a relative distance to the same probability. Encoders differ in what a
+/// distance means, and agree only that images at almost no distance show the same.
 const RELATIVE_DISTANCE: LogisticCurve = LogisticCurve {
     slope: 1.685,
     intercept: -8.733,
@@ -53,7 +53,8 @@ pub struct ConfidenceModel {
 }
 
 impl ConfidenceModel {
-    /// The model of an encoder without calibrations from labels. Embeds the background if the encoder ships no curves.
+    /// The model of an encoder without calibrations from labels. Embeds the background if the encoder ships
+    /// no curves.
     pub fn shipped(encoder: &dyn Encoder) -> Result<Self, EncodeError> {
         let scores = encoder.score_calibration();
         let (text, image) = (
@@ -78,14 +79,15 @@ impl ConfidenceModel {
         }
     }
 
-    /// Whether low confidences of a kind mean that nothing matches. Without labels, two images get a high confidence only
-    /// if they are almost identical, so a low one means little.
+    /// Whether low confidences of a kind mean that nothing matches. Without labels, two images get a high
+    /// confidence only if they are almost identical, so a low one means little.
     pub fn supports_no_match(&self, kind: QueryKind) -> bool {
         kind == QueryKind::Text || self.image != Calibrator::Background
     }
 
-    /// The probability that each of `images`, which are hits of a search, matches `query`. All are unit vectors of the
-    /// model's space, and `kind` is the kind of `query`. `None` if the confidences are unknown.
+    /// The probability that each of `images`, which are hits of a search, matches `query`. All are unit
+    /// vectors of the model's space, and `kind` is the kind of `query`. `None` if the confidences are
+    /// unknown.
     pub fn confidences<V: AsRef<[f32]>>(
         &self,
         kind: QueryKind,
@@ -116,8 +118,8 @@ impl ConfidenceModel {
         images.iter().map(probability).collect::<Option<_>>().map(to_f32)
     }
 
-    /// The probability that each of `texts` describes `image`, which need not be in the library. So the scores of the
-    /// texts in the library are not used.
+    /// The probability that each of `texts` describes `image`, which need not be in the library. So the
+    /// scores of the texts in the library are not used.
     pub fn text_confidences<'a>(
         &self,
         image: &Embedding,
@@ -152,16 +154,17 @@ fn by_margin_and_surprisal<V: AsRef<[f32]>>(
     images: &[V],
 ) -> Vec<f64> {
     let margins = background.image_margins(text, images);
-    let evidence = images.iter().zip(margins).map(|(image, margin)| {
+    let combined = images.iter().zip(margins).map(|(image, margin)| {
         let surprisal = tail.surprisal(score(text, image));
         margin + SURPRISAL_WEIGHT / MARGIN_OF_HIT.slope * surprisal
     });
-    evidence
-        .map(|evidence| MARGIN_OF_HIT.probability(evidence))
+    combined
+        .map(|combined| MARGIN_OF_HIT.probability(combined))
         .collect()
 }
 
-/// Images show the same if their descriptions are similar, or if they are much closer than others of the library.
+/// Images show the same if their descriptions are similar, or if they are much closer than others of the
+/// library.
 fn by_similarity<V: AsRef<[f32]>>(
     background: &Background,
     sample: Option<&LibraryScoreSample>,

@@ -1,14 +1,14 @@
 //! From cosine similarity to calibrated probability.
 //!
-//! A cosine ranks images but doesn't say whether any of them matches. This crate turns scores into confidences, the
-//! probabilities of a match, and confidences into decisions:
+//! A cosine ranks images but doesn't say whether any of them matches. This crate turns scores into
+//! confidences, the probabilities of a match, and confidences into decisions:
 //!
 //! - [`ConfidenceModel`] computes the confidence of a hit or of a text. It holds one [`Calibrator`] for each
 //!   [`QueryKind`].
 //! - With labeled pairs, a calibrator is a curve from score to probability ([`Calibrator::Platt`],
 //!   [`Calibrator::Isotonic`]); [`calibration`] fits and evaluates such curves.
-//! - Without labels, [`Calibrator::Background`] compares a score with those of a [`Background`] of a thousand texts and
-//!   with a [`LibraryScoreSample`].
+//! - Without labels, [`Calibrator::Background`] compares a score with those of a [`Background`] of a
+//!   thousand texts and with a [`LibraryScoreSample`].
 //! - [`profile`] turns confidences into the levels of a purpose, such as `use`, `review` and `exclude`.
 //! - [`tagging`] chooses words of a vocabulary for an image, without training.
 //!

@@ -19,8 +19,8 @@ pub struct LibraryScoreSample {
     library_size: usize,
 }
 
-/// The upper tail of a query's scores with images that don't match it: exponential above a threshold, as the tails of
-/// bounded light-tailed distributions are (Pickands 1975; Balkema & de Haan 1974).
+/// The upper tail of a query's scores with images that don't match it: exponential above a threshold, as
+/// the tails of bounded light-tailed distributions are (Pickands 1975; Balkema & de Haan 1974).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ScoreTail {
     threshold: f64,
@@ -34,8 +34,8 @@ impl LibraryScoreSample {
     /// Fewer images give no reliable tail.
     pub const MIN_IMAGES: usize = 100;
 
-    /// Samples `images`, which are all images of a library, at regular intervals. Images without a vector are skipped.
-    /// `None` if there are too few. The result depends on `images` only.
+    /// Samples `images`, which are all images of a library, at regular intervals. Images without a vector
+    /// are skipped. `None` if there are too few. The result depends on `images` only.
     pub fn draw<I: Copy>(images: &[I], vector: impl Fn(I) -> Option<Embedding>) -> Option<Self> {
         let size = images.len().min(SAMPLE_SIZE);
         let sampled = (0..size).map(|n| images[n * images.len() / size]);
@@ -81,15 +81,15 @@ impl LibraryScoreSample {
     }
 }
 
-/// 1 / `from` + … + 1 / (`to` − 1): the expected difference between the values of rank `from` and rank `to` among
-/// exponential values of mean 1 (Rényi 1953).
+/// 1 / `from` + … + 1 / (`to` − 1): the expected difference between the values of rank `from` and rank `to`
+/// among exponential values of mean 1 (Rényi 1953).
 fn sum_of_inverses(from: usize, to: usize) -> f64 {
     (from..to).map(|rank| 1.0 / rank as f64).sum()
 }
 
 impl ScoreTail {
-    /// The surprisal of a score: minus the logarithm of the number of images that are expected to reach it without
-    /// matching.
+    /// The surprisal of a score: minus the logarithm of the number of images that are expected to reach it
+    /// without matching.
     pub fn surprisal(&self, score: f64) -> f64 {
         (score - self.threshold) / self.scale - self.log_expected
     }

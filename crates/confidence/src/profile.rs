@@ -1,8 +1,8 @@
 //! Thresholds by purpose: the same score means different things for different uses.
 //!
-//! A [`Profile`] states targets ("95 % of what is used must be right") instead of thresholds. The labeled pairs of a
-//! calibration give the score that reaches a target; without them, a target is read as a confidence. docs/profiles.md has
-//! the rules.
+//! A [`Profile`] states targets ("95 % of what is used must be right") instead of thresholds. The labeled
+//! pairs of a calibration give the score that reaches a target; without them, a target is read as a
+//! confidence. docs/profiles.md has the rules.
 
 mod complexity;
 mod context;
@@ -23,7 +23,7 @@ use crate::calibration::{Calibration, Sample, Strategy};
 /// What to do with an image and its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Action {
+pub enum ProfileAction {
     /// Use both as they are.
     Adopt,
     /// Have a person check them.
@@ -58,7 +58,7 @@ pub struct LevelRule {
     /// What reaches it.
     pub target: LevelTarget,
     /// What to do then.
-    pub action: Action,
+    pub action: ProfileAction,
 }
 
 /// The level of everything that reaches no other level.
@@ -68,7 +68,7 @@ pub struct DefaultLevel {
     /// Such as `exclude`.
     pub name: String,
     /// What to do then.
-    pub action: Action,
+    pub action: ProfileAction,
 }
 
 /// Targets and actions for one purpose.
@@ -87,7 +87,8 @@ pub struct Profile {
     /// Which parts of the context shift targets.
     #[serde(default)]
     pub context: ContextRules,
-    /// The texts that every image is compared with: a file in the same folder, or `builtin` for the bundled patterns.
+    /// The texts that every image is compared with: a file in the same folder, or `builtin` for the bundled
+    /// patterns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patterns: Option<String>,
 }
@@ -124,13 +125,13 @@ pub struct ProfileVerdict {
     /// The level's name; `unknown` if a confidence is needed and missing.
     pub level: String,
     /// What to do.
-    pub action: Action,
+    pub action: ProfileAction,
     /// The threshold that was reached; `None` if none was.
     #[serde(rename = "bar")]
     pub threshold: Option<LevelThreshold>,
 }
 
-impl Action {
+impl ProfileAction {
     /// The action in words.
     pub const fn words(self) -> &'static str {
         match self {
@@ -207,7 +208,7 @@ impl ResolvedProfile<'_> {
         if scored.confidence.is_none() && self.thresholds.iter().any(needs_confidence) {
             return ProfileVerdict {
                 level: "unknown".to_owned(),
-                action: Action::CheckByHand,
+                action: ProfileAction::CheckByHand,
                 threshold: None,
             };
         }

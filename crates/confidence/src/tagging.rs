@@ -1,7 +1,7 @@
 //! Zero-shot tags: the words of a vocabulary that describe an image, without training.
 //!
-//! Each word is embedded as the mean of several prompts that contain it, and compared with the image (Radford et al. 2021,
-//! "Learning Transferable Visual Models From Natural Language Supervision", 3.1.4).
+//! Each word is embedded as the mean of several prompts that contain it, and compared with the image
+//! (Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision", 3.1.4).
 
 mod choice;
 mod prompts;

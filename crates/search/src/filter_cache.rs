@@ -14,7 +14,8 @@ use quick_cache::sync::Cache;
 /// Call [`clear`](Self::clear) after every change of the catalog.
 pub struct FilterCache {
     rows: Cache<(u64, String), Arc<RowSet>>,
-    /// Number of calls of `clear`. It is part of the key, so that a result computed before a change is not used after it.
+    /// Number of calls of `clear`. It is part of the key, so that a result computed before a change is not
+    /// used after it.
     generation: AtomicU64,
 }
 
@@ -35,7 +36,8 @@ impl FilterCache {
 
     /// The rows below `end` whose images match `filter`; `None` if every image matches.
     ///
-    /// A row may be reused for another image after the catalog was read, so check the images of the hits again.
+    /// A row may be reused for another image after the catalog was read, so check the images of the hits
+    /// again.
     pub fn matching_rows(
         &self,
         catalog: &dyn Catalog,
@@ -89,7 +91,8 @@ fn images_in_folders(catalog: &dyn Catalog, filter: &Filter) -> Result<Vec<Image
     Ok(images.into_iter().collect())
 }
 
-/// The images that have all of `tags`, which is not empty. The images of a tag are contiguous in the catalog, too.
+/// The images that have all of `tags`, which is not empty. The images of a tag are contiguous in the
+/// catalog, too.
 fn images_with_tags(catalog: &dyn Catalog, tags: &BTreeSet<String>) -> Result<Vec<ImageId>, CatalogError> {
     let mut images: Option<Vec<ImageId>> = None;
     for tag in tags {

@@ -1,11 +1,13 @@
 //! From queries to hits.
 //!
-//! A [`Query`] has a text, an image, a negative text, or several of them. A [`Searcher`] embeds the parts, combines their
-//! embeddings, finds the nearest vectors among the images that match the filter, and computes the confidence of each hit
-//! from the vectors that the index returns with its neighbors. A [`Matcher`] compares one image with many texts.
+//! A [`Query`] has a text, an image, a negative text, or several of them. A [`Searcher`] embeds the parts,
+//! combines their embeddings, finds the nearest vectors among the images that match the filter, and
+//! computes the confidence of each hit from the vectors that the index returns with its neighbors. A
+//! [`Matcher`] compares one image with many texts.
 //!
-//! The crate uses traits only ([`Encoder`](eidetic_encoder::Encoder), [`VectorIndex`](eidetic_vectors::VectorIndex),
-//! [`Catalog`](eidetic_catalog::Catalog)) and does no file I/O.
+//! The crate uses traits only ([`Encoder`](eidetic_encoder::Encoder),
+//! [`VectorIndex`](eidetic_vectors::VectorIndex), [`Catalog`](eidetic_catalog::Catalog)) and does no file
+//! I/O.
 //!
 //! # Example
 //! Search two images in memory, with the test doubles of the traits.

@@ -29,7 +29,8 @@ pub fn distinct_texts<T: AsRef<str>>(texts: &[T]) -> Vec<&str> {
 }
 
 impl Matcher<'_> {
-    /// Compares `image` with each of `texts`, which must be distinct. One result per text, the most probable first.
+    /// Compares `image` with each of `texts`, which must be distinct. One result per text, the most
+    /// probable first.
     pub fn match_texts(&self, image: &Embedding, texts: &[&str]) -> Result<Vec<TextMatch>, EncodeError> {
         let embedded = self.text_cache.embed_all(self.encoder, texts)?;
         let confidences = self

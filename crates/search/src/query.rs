@@ -12,7 +12,8 @@ pub struct Query {
     pub negative: Option<String>,
     /// An image that it should be similar to.
     pub image: Option<QueryImage>,
-    /// How much each part counts. With the default weights, encoders that can embed a text and an image jointly do so.
+    /// How much each part counts. With the default weights, encoders that can embed a text and an image
+    /// jointly do so.
     pub weights: QueryWeights,
     /// Maximum number of hits.
     pub k: usize,
@@ -43,7 +44,8 @@ pub struct QueryWeights {
 }
 
 impl Default for QueryWeights {
-    /// Text and image count the same. The negative text counts half, which reorders hits without changing the subject.
+    /// Text and image count the same. The negative text counts half, which reorders hits without changing
+    /// the subject.
     fn default() -> Self {
         Self {
             text: 1.0,
@@ -54,7 +56,8 @@ impl Default for QueryWeights {
 }
 
 impl QueryWeights {
-    /// Divides the weight between text and image; `text` (0..=1) is the text's share, and 0.5 gives the default.
+    /// Divides the weight between text and image; `text` (0..=1) is the text's share, and 0.5 gives the
+    /// default.
     ///
     /// The shares are doubled, so that equal shares are both 1 and the negative text counts as by default.
     pub fn with_text_share(text: f32) -> Self {

@@ -79,7 +79,8 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         })
     }
 
-    /// The joint embedding of text and image. An image of the library has a vector, but no pixels to embed with the text.
+    /// The joint embedding of text and image. An image of the library has a vector, but no pixels to embed
+    /// with the text.
     fn embed_jointly(&self, query: &Query) -> Result<Option<Embedding>, SearchError> {
         let (Some(text), Some(QueryImage::Pixels(pixels))) = (non_blank(query.text.as_deref()), &query.image)
         else {
@@ -116,9 +117,9 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         hits
     }
 
-    /// The confidence of each hit. A hit of a query of several parts must match the text and the image and must not match
-    /// the negative text; the parts are treated as independent. So are the parts of a joint embedding, since calibrations
-    /// exist for texts and for images only.
+    /// The confidence of each hit. A hit of a query of several parts must match the text and the image and
+    /// must not match the negative text; the parts are treated as independent. So are the parts of a joint
+    /// embedding, since calibrations exist for texts and for images only.
     fn confidences(&self, parts: &QueryParts, found: &[ComparedHit]) -> Option<Vec<f32>> {
         let model = self.confidence_model?;
         let vectors: Vec<&[f32]> = found.iter().map(|found| &*found.vector).collect();
@@ -147,8 +148,8 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         Ok(images.saturating_sub(self.read_vectors().len() as u64))
     }
 
-    /// Requests more neighbors until `k` of them are in the catalog: an image that was removed from the catalog is in the
-    /// index a little longer.
+    /// Requests more neighbors until `k` of them are in the catalog: an image that was removed from the
+    /// catalog is in the index a little longer.
     fn nearest(&self, embedding: &Embedding, query: &Query) -> Result<Vec<ComparedHit>, SearchError> {
         let end = self.read_vectors().end();
         let rows = self
@@ -174,8 +175,8 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         }
     }
 
-    /// The neighbors that are in the catalog, with their records. Checks the filter again, since rows may have been reused
-    /// after it was resolved.
+    /// The neighbors that are in the catalog, with their records. Checks the filter again, since rows may
+    /// have been reused after it was resolved.
     fn resolve(&self, neighbors: Vec<Neighbor>, filter: &Filter) -> Result<Vec<ComparedHit>, SearchError> {
         let images: Vec<ImageId> = neighbors.iter().map(|neighbor| neighbor.image).collect();
         let records = self.catalog.get_many(&images)?;

@@ -9,7 +9,8 @@ use quick_cache::sync::Cache;
 /// Texts per batch of the encoder.
 const BATCH: usize = 64;
 
-/// Embeddings of the most recent texts, so that paging, refining and repeating a query need no run of the model.
+/// Embeddings of the most recent texts, so that paging, refining and repeating a query need no run of the
+/// model.
 ///
 /// Use each cache with one encoder only.
 pub struct TextCache(Cache<String, Arc<Embedding>>);

@@ -465,7 +465,7 @@ fn joint_embedding_needs_default_weights() {
 }
 
 #[test]
-fn text_query_reads_row_of_each_hit_once() {
+fn search_reads_each_hit_row_once() {
     let library = ColorLibrary::new();
     let directory = tempfile::tempdir().unwrap();
     let (mut store, _) = VectorStore::open(directory.path(), library.encoder.space(), &[]).unwrap();

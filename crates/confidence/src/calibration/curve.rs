@@ -144,7 +144,8 @@ impl Curve {
         &self.cuts
     }
 
-    /// Area under the ROC curve: the probability that a matching pair scores higher than another pair; ties count half.
+    /// Area under the ROC curve: the probability that a matching pair scores higher than another pair; ties
+    /// count half.
     pub fn roc_area(&self) -> f64 {
         let mut area = 0.0;
         let (mut x, mut y) = (0.0, 0.0);

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Sample;
 
-/// A probability by isotonic regression (pool adjacent violators; Zadrozny, Elkan 2002), interpolated linearly between the
-/// steps.
+/// A probability by isotonic regression (pool adjacent violators; Zadrozny, Elkan 2002), interpolated
+/// linearly between the steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Isotonic {
     /// Scores in ascending order, each with a probability that never falls; at least one.
@@ -14,13 +14,13 @@ pub struct Isotonic {
 
 /// Neighboring pairs with one probability.
 #[derive(Clone, Copy)]
-struct Block {
+struct PooledBlock {
     score_sum: f64,
     matching: f64,
     count: f64,
 }
 
-impl Block {
+impl PooledBlock {
     /// Smoothed by Laplace's rule, so that a block of few pairs doesn't become certain.
     fn probability(&self) -> f64 {
         (self.matching + 1.0) / (self.count + 2.0)
@@ -42,10 +42,10 @@ impl Block {
 impl Isotonic {
     /// Fits the steps to a sample.
     pub fn fit(sample: &Sample) -> Self {
-        let mut blocks: Vec<Block> = Vec::new();
+        let mut blocks: Vec<PooledBlock> = Vec::new();
         let mut last_score = f64::NEG_INFINITY;
         for pair in sample.pairs() {
-            let mut block = Block {
+            let mut block = PooledBlock {
                 score_sum: pair.score,
                 matching: f64::from(u8::from(pair.matches)),
                 count: 1.0,
@@ -64,7 +64,8 @@ impl Isotonic {
         }
     }
 
-    /// Whether there is at least one knot, scores rise, and probabilities never fall. False only for a damaged file.
+    /// Whether there is at least one knot, scores rise, and probabilities never fall. False only for a
+    /// damaged file.
     pub fn is_valid(&self) -> bool {
         let is_in_range = |(score, p): &(f64, f64)| score.is_finite() && (0.0..=1.0).contains(p);
         let rises = |pair: &[(f64, f64)]| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1;
@@ -82,11 +83,11 @@ impl Isotonic {
     }
 }
 
-/// A knot at the mean score of each block. Smoothing can lower a small block below its predecessor, so each knot takes the
-/// maximum so far.
-fn rising(blocks: &[Block]) -> Vec<(f64, f64)> {
+/// A knot at the mean score of each block. Smoothing can lower a small block below its predecessor, so each
+/// knot takes the maximum so far.
+fn rising(blocks: &[PooledBlock]) -> Vec<(f64, f64)> {
     let mut highest = 0.0f64;
-    let knot = |block: &Block| {
+    let knot = |block: &PooledBlock| {
         highest = highest.max(block.probability());
         (block.score_sum / block.count, highest)
     };
@@ -128,7 +129,8 @@ mod tests {
             })
             .collect();
         let fitted = Isotonic::fit(&Sample::new(pairs).unwrap());
-        // Pairs 4 and 5 are out of order: they share the probability (1 + 1) / (2 + 2) at their mean score 4.5.
+        // Pairs 4 and 5 are out of order: they share the probability (1 + 1) / (2 + 2) at their mean score
+        // 4.5.
         assert!((fitted.probability(4.5) - 0.5).abs() < 1e-12);
         assert!((fitted.probability(-1.0) - 1.0 / 6.0).abs() < 1e-12);
         assert!((fitted.probability(100.0) - 5.0 / 6.0).abs() < 1e-12);

@@ -1,5 +1,5 @@
-//! The choice between curves: a logistic one is better with few pairs, isotonic steps are better with many pairs that a
-//! logistic curve doesn't fit (Niculescu-Mizil, Caruana 2005).
+//! The choice between curves: a logistic one is better with few pairs, isotonic steps are better with many
+//! pairs that a logistic curve doesn't fit (Niculescu-Mizil, Caruana 2005).
 
 use super::metrics::log_loss;
 use super::resampling::{FOLDS, SEED, stratified_folds};
@@ -14,7 +14,8 @@ pub(super) struct CalibratorChoice {
     pub(super) held_out: Vec<(f64, bool)>,
 }
 
-/// Platt's curve, unless the log loss of isotonic steps is lower by more than the standard error of the difference.
+/// Platt's curve, unless the log loss of isotonic steps is lower by more than the standard error of the
+/// difference.
 pub(super) fn choose_calibrator(sample: &Sample) -> CalibratorChoice {
     let platt = cross_validated(sample, |part| Calibrator::Platt(Platt::fit(part, None)));
     let isotonic = cross_validated(sample, |part| Calibrator::Isotonic(Isotonic::fit(part)));

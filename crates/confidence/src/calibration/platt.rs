@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{LabeledScore, Sample};
 
-/// A probability as a logistic curve of the score: `1 / (1 + exp(−(slope · score + intercept)))` (Platt 1999).
+/// A probability as a logistic curve of the score: `1 / (1 + exp(−(slope · score + intercept)))` (Platt
+/// 1999).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Platt {
     /// Change of the log odds per unit of score.
@@ -31,7 +32,8 @@ impl Platt {
         logistic(self.slope * score + self.intercept)
     }
 
-    /// Whether the parameters are finite and the curve rises. False for damaged files and for labels that fall with the score.
+    /// Whether the parameters are finite and the curve rises. False for damaged files and for labels that
+    /// fall with the score.
     pub fn is_valid(&self) -> bool {
         self.slope.is_finite() && self.intercept.is_finite() && self.slope > 0.0
     }
@@ -47,31 +49,31 @@ impl Platt {
         Self { slope, intercept }
     }
 
-    /// The curve nearest to given probabilities at scores, by cross-entropy. `None` if that curve doesn't rise, or all scores
-    /// are equal.
+    /// The curve nearest to given probabilities at scores, by cross-entropy. `None` if that curve doesn't
+    /// rise, or all scores are equal.
     pub fn approximate(probabilities: &[(f64, f64)]) -> Option<Self> {
-        let points = probabilities.iter().map(|&(x, target)| Point {
+        let points = probabilities.iter().map(|&(x, target)| WeightedPoint {
             x,
             target,
             weight: 1.0,
         });
-        let points: Vec<Point> = points.collect();
+        let points: Vec<WeightedPoint> = points.collect();
         let fitted = Self::of_points(&points)?;
         fitted.is_valid().then_some(fitted)
     }
 
-    /// The maximum-likelihood curve with Platt's targets (N₊ + 1)/(N₊ + 2) and 1/(N₋ + 2), which keep it finite if the
-    /// classes don't overlap. `prior` is added as weighted observations.
+    /// The maximum-likelihood curve with Platt's targets (N₊ + 1)/(N₊ + 2) and 1/(N₋ + 2), which keep it
+    /// finite if the classes don't overlap. `prior` is added as weighted observations.
     pub fn fit(sample: &Sample, prior: Option<Prior>) -> Self {
         let of_prior = prior
             .into_iter()
             .flat_map(|prior| pseudo_observations(sample.pairs(), prior));
-        let points: Vec<Point> = observations(sample).chain(of_prior).collect();
+        let points: Vec<WeightedPoint> = observations(sample).chain(of_prior).collect();
         Self::of_points(&points).expect("the scores of a sample differ")
     }
 
     /// `None` if all scores are equal.
-    fn of_points(points: &[Point]) -> Option<Self> {
+    fn of_points(points: &[WeightedPoint]) -> Option<Self> {
         let total: f64 = points.iter().map(|point| point.weight).sum();
         let mean = points.iter().map(|point| point.weight * point.x).sum::<f64>() / total;
         let squares = points.iter().map(|point| point.weight * (point.x - mean).powi(2));
@@ -80,7 +82,7 @@ impl Platt {
         if !deviation.is_finite() || deviation <= 0.0 {
             return None;
         }
-        let standardized = |point: &Point| Point {
+        let standardized = |point: &WeightedPoint| WeightedPoint {
             x: (point.x - mean) / deviation,
             ..*point
         };
@@ -94,27 +96,27 @@ impl Platt {
 
 /// A score, its target probability, and its weight.
 #[derive(Clone, Copy)]
-struct Point {
+struct WeightedPoint {
     x: f64,
     target: f64,
     weight: f64,
 }
 
-fn observations(sample: &Sample) -> impl Iterator<Item = Point> + '_ {
+fn observations(sample: &Sample) -> impl Iterator<Item = WeightedPoint> + '_ {
     let matching = sample.matching() as f64;
     let other = sample.pairs().len() as f64 - matching;
     let (yes, no) = ((matching + 1.0) / (matching + 2.0), 1.0 / (other + 2.0));
     let target = move |matches| if matches { yes } else { no };
-    sample.pairs().iter().map(move |pair| Point {
+    sample.pairs().iter().map(move |pair| WeightedPoint {
         x: pair.score,
         target: target(pair.matches),
         weight: 1.0,
     })
 }
 
-fn pseudo_observations(pairs: &[LabeledScore], prior: Prior) -> impl Iterator<Item = Point> + '_ {
+fn pseudo_observations(pairs: &[LabeledScore], prior: Prior) -> impl Iterator<Item = WeightedPoint> + '_ {
     let weight = prior.weight / pairs.len() as f64;
-    pairs.iter().map(move |pair| Point {
+    pairs.iter().map(move |pair| WeightedPoint {
         x: pair.score,
         target: prior.curve.probability(pair.score),
         weight,
@@ -122,7 +124,7 @@ fn pseudo_observations(pairs: &[LabeledScore], prior: Prior) -> impl Iterator<It
 }
 
 /// Newton's method; steps are halved until the loss falls (Lin, Lin, Weng 2007).
-fn newton(points: &[Point]) -> (f64, f64) {
+fn newton(points: &[WeightedPoint]) -> (f64, f64) {
     let (mut slope, mut intercept) = (0.0, 0.0);
     let mut loss = cross_entropy(points, slope, intercept);
     for _ in 0..MAX_STEPS {
@@ -148,7 +150,7 @@ fn newton(points: &[Point]) -> (f64, f64) {
     (slope, intercept)
 }
 
-fn direction(points: &[Point], slope: f64, intercept: f64) -> Option<(f64, f64)> {
+fn direction(points: &[WeightedPoint], slope: f64, intercept: f64) -> Option<(f64, f64)> {
     // A ridge far below the contribution of a single pair keeps the matrix invertible.
     let (mut aa, mut ab, mut bb, mut ga, mut gb) = (1e-12, 0.0, 1e-12, 0.0, 0.0);
     for point in points {
@@ -170,8 +172,8 @@ fn direction(points: &[Point], slope: f64, intercept: f64) -> Option<(f64, f64)>
     })
 }
 
-fn cross_entropy(points: &[Point], slope: f64, intercept: f64) -> f64 {
-    let loss = |point: &Point| {
+fn cross_entropy(points: &[WeightedPoint], slope: f64, intercept: f64) -> f64 {
+    let loss = |point: &WeightedPoint| {
         let z = slope * point.x + intercept;
         // log(1 + exp(z)) − target · z, without overflow.
         point.weight * (z.max(0.0) + (-z.abs()).exp().ln_1p() - point.target * z)

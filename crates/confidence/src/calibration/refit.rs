@@ -11,7 +11,8 @@ pub const MIN_FEEDBACK_PER_CLASS: usize = 10;
 pub struct ScoredFeedback {
     /// The score of the hit, and the feedback as its label.
     pub labeled: LabeledScore,
-    /// The current confidence of the hit, if it has one. It replaces the prior if the score alone doesn't decide that.
+    /// The current confidence of the hit, if it has one. It replaces the prior if the score alone doesn't
+    /// decide that.
     pub confidence: Option<f64>,
 }
 
@@ -91,10 +92,11 @@ impl RefitBounds {
 }
 
 impl Calibrator {
-    /// Re-fits this calibrator to feedback: Platt's curve with this one as a prior of `weight` pairs, clamped to `bounds`.
+    /// Re-fits this calibrator to feedback: Platt's curve with this one as a prior of `weight` pairs,
+    /// clamped to `bounds`.
     ///
-    /// If this calibrator is not a logistic curve, the prior is the curve nearest to the confidences that it gives the
-    /// feedback.
+    /// If this calibrator is not a logistic curve, the prior is the curve nearest to the confidences that
+    /// it gives the feedback.
     pub fn refit(&self, weight: f64, feedback: &[ScoredFeedback], bounds: &RefitBounds) -> Refit {
         let labeled: Vec<LabeledScore> = feedback.iter().map(|one| one.labeled).collect();
         let matching = labeled.iter().filter(|pair| pair.matches).count();
@@ -133,7 +135,8 @@ impl Calibrator {
     }
 }
 
-/// The fitted curve, if it rises. Feedback that reverses the curve gives the lowest slope and doesn't move the center.
+/// The fitted curve, if it rises. Feedback that reverses the curve gives the lowest slope and doesn't move
+/// the center.
 fn rising(fitted: Platt, prior: Platt) -> Platt {
     if fitted.is_valid() && fitted.center().is_finite() {
         return fitted;

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 pub struct Reliability {
     /// The reliability diagram: bins of equal width over 0..=1, without empty ones.
     pub bins: Vec<ReliabilityBin>,
-    /// Expected calibration error: mean distance of predicted and observed, weighted by count (Naeini et al. 2015).
+    /// Expected calibration error: mean distance of predicted and observed, weighted by count (Naeini et
+    /// al. 2015).
     pub expected_calibration_error: f64,
     /// Mean squared distance of probability and label (Brier 1950).
     pub brier: f64,

@@ -4,7 +4,8 @@ use eidetic_domain::SplitMix64;
 
 /// Fixed, so that the same pairs give the same report.
 pub(super) const SEED: u64 = 0x0e1d_e71c;
-/// Folds of a cross-validation. Not more than the minimum number of pairs of a class, so that every fold has both classes.
+/// Folds of a cross-validation. Not more than the minimum number of pairs of a class, so that every fold
+/// has both classes.
 pub(super) const FOLDS: usize = 5;
 
 /// How often each item is drawn in a sample with replacement that keeps the size of each class.

@@ -50,7 +50,8 @@ pub struct Histogram {
 impl Sample {
     /// Sorts labeled scores.
     ///
-    /// Errors: a score is not finite, a class has fewer than [`MIN_PER_CLASS`] pairs, or all scores are equal.
+    /// Errors: a score is not finite, a class has fewer than [`MIN_PER_CLASS`] pairs, or all scores are
+    /// equal.
     pub fn new(mut pairs: Vec<LabeledScore>) -> Result<Self, CalibrationError> {
         if let Some(at) = pairs.iter().position(|pair| !pair.score.is_finite()) {
             return Err(CalibrationError::NotFinite { pair: at + 1 });
@@ -72,8 +73,8 @@ impl Sample {
         Ok(Self { pairs, matching })
     }
 
-    /// The pairs whose indices `keep` accepts, however few: folds are smaller than a sample for a calibration. `None` if a
-    /// class is missing or all scores are equal, so that no curve can be fitted.
+    /// The pairs whose indices `keep` accepts, however few: folds are smaller than a sample for a
+    /// calibration. `None` if a class is missing or all scores are equal, so that no curve can be fitted.
     pub(super) fn subset(&self, keep: impl Fn(usize) -> bool) -> Option<Self> {
         let kept = self.pairs.iter().enumerate().filter(|(at, _)| keep(*at));
         let pairs: Vec<LabeledScore> = kept.map(|(_, pair)| *pair).collect();

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{Calibrator, QueryKind};
 
-/// Maximum number of pairs. More pairs give no better calibration, only a slower one: every interval draws a thousand
-/// resamples.
+/// Maximum number of pairs. More pairs give no better calibration, only a slower one: every interval draws
+/// a thousand resamples.
 pub const MAX_LABELED: usize = 20_000;
 /// Bins of the histogram.
 const HISTOGRAM_BINS: usize = 24;
@@ -42,8 +42,8 @@ pub struct Calibration {
     pub thresholds: Vec<ThresholdChoice>,
     /// Metrics of the confidences that the library gave these pairs before, if they are known.
     pub before: Option<CalibrationMetrics>,
-    /// Metrics of the new confidences. After a fit to labels, on held-out pairs (cross-validated). After a re-fit, on the
-    /// feedback itself, since the prior and the bounds of a re-fit prevent overfitting.
+    /// Metrics of the new confidences. After a fit to labels, on held-out pairs (cross-validated). After a
+    /// re-fit, on the feedback itself, since the prior and the bounds of a re-fit prevent overfitting.
     pub after: CalibrationMetrics,
 }
 
@@ -62,8 +62,8 @@ pub struct CalibrationOrigin {
     pub made_at: u64,
     /// Where the labels come from.
     pub source: LabelSource,
-    /// The curve before the first re-fit. Later re-fits use it as their prior again, so that many small steps lead no
-    /// further than one large step.
+    /// The curve before the first re-fit. Later re-fits use it as their prior again, so that many small
+    /// steps lead no further than one large step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anchor: Option<Platt>,
 }
@@ -133,8 +133,8 @@ pub struct CurvePoint {
 }
 
 impl Calibration {
-    /// Fits a calibration to labeled pairs: Platt's curve, or isotonic steps if they predict held-out pairs significantly
-    /// better.
+    /// Fits a calibration to labeled pairs: Platt's curve, or isotonic steps if they predict held-out pairs
+    /// significantly better.
     ///
     /// `before` are the confidences that the pairs had so far, in their order.
     ///
@@ -209,7 +209,8 @@ impl Calibration {
         Sample::new(self.labeled.iter().map(ScoredPair::labeled_score).collect())
     }
 
-    /// The lowest score at which a match is at least as probable as not. `None` if no score of these pairs reaches that.
+    /// The lowest score at which a match is at least as probable as not. `None` if no score of these pairs
+    /// reaches that.
     pub fn decision_threshold(&self) -> Option<f64> {
         match &self.calibrator {
             Calibrator::Platt(platt) => Some(platt.center()),

@@ -29,8 +29,8 @@ pub struct Threshold {
     pub interval: Interval,
     /// How it classifies the pairs that it was chosen on, which is optimistic.
     pub outcome: ConfusionMatrix,
-    /// How thresholds chosen on the other folds classify each fold, in total: the expected result on other pairs. `None` if
-    /// the strategy failed on a fold.
+    /// How thresholds chosen on the other folds classify each fold, in total: the expected result on other
+    /// pairs. `None` if the strategy failed on a fold.
     pub cross_validated: Option<ConfusionMatrix>,
     /// The interval of the precision.
     pub precision: Interval,

@@ -3,13 +3,14 @@
 use image::imageops::{grayscale, thumbnail};
 use image::{GrayImage, RgbImage};
 
-/// Images are scaled down to this side first, so that an image and a small copy of it have the same complexity.
+/// Images are scaled down to this side first, so that an image and a small copy of it have the same
+/// complexity.
 const SIDE: u32 = 256;
 /// A pixel with at least this gradient (of at most 1,443) is on an edge. Photographic noise is below it.
 const MIN_EDGE_GRADIENT: f32 = 120.0;
 
-/// The share of an image's pixels that are on an edge (Sobel gradient of the lightness, at 256 pixels on the longer side), 0
-/// to 1. A product on a plain background has about 0.05, a crowded street 0.4.
+/// The share of an image's pixels that are on an edge (Sobel gradient of the lightness, at 256 pixels on
+/// the longer side), 0 to 1. A product on a plain background has about 0.05, a crowded street 0.4.
 pub fn edge_density(image: &RgbImage) -> f32 {
     let gray = grayscale(&scaled_down(image));
     let (width, height) = gray.dimensions();

@@ -46,8 +46,8 @@ pub struct ContextRules {
     pub candidates: bool,
     /// Halves or doubles the error of every target.
     pub criticality: bool,
-    /// Complex images match many texts a little: the error of a precision falls to one half as the edge density rises from
-    /// 0.15 to 0.5.
+    /// Complex images match many texts a little: the error of a precision falls to one half as the edge
+    /// density rises from 0.15 to 0.5.
     pub complexity: bool,
 }
 

@@ -66,8 +66,8 @@ impl Pattern {
     }
 }
 
-/// Reads lines of `text<TAB>low|medium|high`. Empty lines and lines that begin with `#` are skipped. Of equal texts one is
-/// kept, with the highest risk.
+/// Reads lines of `text<TAB>low|medium|high`. Empty lines and lines that begin with `#` are skipped. Of
+/// equal texts one is kept, with the highest risk.
 pub fn parse_patterns(file: &str) -> Result<Vec<Pattern>, PatternsError> {
     let file = file.strip_prefix('\u{feff}').unwrap_or(file);
     let mut found: Vec<Pattern> = Vec::new();

@@ -57,7 +57,8 @@ pub struct ResolvedPurpose<'a> {
 }
 
 impl<'a> Purpose<'a> {
-    /// The thresholds in `context`. Call it once for many images: each threshold is searched among all labeled pairs.
+    /// The thresholds in `context`. Call it once for many images: each threshold is searched among all
+    /// labeled pairs.
     pub fn resolve(&self, context: MatchContext) -> ResolvedPurpose<'a> {
         let patterns = self.patterns.iter();
         let risks: HashMap<&str, Risk> = patterns
@@ -93,8 +94,8 @@ impl ResolvedPurpose<'_> {
         matches.iter().map(|found| self.verdict(found)).collect()
     }
 
-    /// The patterns among `matches` that reach a level, the strictest level first, the most probable first within a level.
-    /// `matches` are in descending order of confidence.
+    /// The patterns among `matches` that reach a level, the strictest level first, the most probable first
+    /// within a level. `matches` are in descending order of confidence.
     pub fn findings(&self, matches: &[TextMatch]) -> Vec<Finding> {
         let finding = |found: &TextMatch| {
             let risk = *self.risks.get(found.text.as_str())?;
@@ -169,7 +170,8 @@ mod tests {
             criticality: Criticality::Normal,
             calibration: None,
         };
-        // Without labels, recall 0.98 is a confidence of 0.02. The error is halved for a high risk, doubled for a low one.
+        // Without labels, recall 0.98 is a confidence of 0.02. The error is halved for a high risk, doubled
+        // for a low one.
         let matches = [
             found("a knife", 0.99),
             found("a cigarette", 0.05),

@@ -8,9 +8,10 @@ use crate::{ConfidenceModel, MATCH_THRESHOLD, cosine};
 
 /// Tags with a lower confidence are never chosen, even if there are few.
 pub const MIN_TAG_CONFIDENCE: f32 = 0.05;
-/// Confidences are computed for this many tags, those with the highest scores, or for the maximum number of tags if that is
-/// higher. No other tag can be among the best: curves fitted to labels rise with the score, and the background's rivals are
-/// the best five of a thousand texts, far above a tag that 64 others outscore.
+/// Confidences are computed for this many tags, those with the highest scores, or for the maximum number of
+/// tags if that is higher. No other tag can be among the best: curves fitted to labels rise with the score,
+/// and the background's rivals are the best five of a thousand texts, far above a tag that 64 others
+/// outscore.
 const CANDIDATE_TAGS: usize = 64;
 
 /// How many tags an image gets.
@@ -20,7 +21,8 @@ pub struct TagRule {
     pub max_tags: usize,
     /// Tags with at least this confidence are chosen.
     pub min_confidence: f32,
-    /// If fewer tags than this are chosen, the next best are added and marked as low, down to [`MIN_TAG_CONFIDENCE`].
+    /// If fewer tags than this are chosen, the next best are added and marked as low, down to
+    /// [`MIN_TAG_CONFIDENCE`].
     pub min_tags: usize,
 }
 
@@ -60,8 +62,8 @@ pub fn choose_tags(
     best(tags.collect(), rule)
 }
 
-/// The tags that `rule` allows, out of `tags` in descending order of score. The sort is stable, so that of equally probable
-/// tags the one with the higher score comes first.
+/// The tags that `rule` allows, out of `tags` in descending order of score. The sort is stable, so that of
+/// equally probable tags the one with the higher score comes first.
 fn best(mut tags: Vec<Tag>, rule: &TagRule) -> Vec<Tag> {
     tags.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     tags.truncate(rule.max_tags);

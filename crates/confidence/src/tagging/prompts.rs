@@ -5,8 +5,8 @@ use eidetic_encoder::{EncodeError, Encoder};
 
 use super::Vocabulary;
 
-/// Texts around a tag. `{}` is replaced by the tag, `{a}` by its article and the tag. They vary on purpose, so that only the
-/// tag is common to all.
+/// Texts around a tag. `{}` is replaced by the tag, `{a}` by its article and the tag. They vary on purpose,
+/// so that only the tag is common to all.
 const TEMPLATES: [&str; 8] = [
     "{}",
     "a photo of {a}",
@@ -25,7 +25,8 @@ pub struct TagVectors {
     vectors: Vec<Embedding>,
 }
 
-/// The texts whose mean embedding represents `tag`. The templates are English, so a tag in another script is its only prompt.
+/// The texts whose mean embedding represents `tag`. The templates are English, so a tag in another script
+/// is its only prompt.
 pub fn prompts(tag: &str) -> Vec<String> {
     if tag.chars().any(|c| c.is_alphabetic() && !is_latin(c)) {
         return vec![tag.to_owned()];
@@ -54,7 +55,8 @@ impl TagVectors {
         each.iter().map(&mut mean).collect()
     }
 
-    /// A vocabulary with the vectors that [`embed`](Self::embed) returned for its tags; `None` if their numbers differ.
+    /// A vocabulary with the vectors that [`embed`](Self::embed) returned for its tags; `None` if their
+    /// numbers differ.
     pub fn new(vocabulary: &Vocabulary, vectors: Vec<Embedding>) -> Option<Self> {
         let tags = vocabulary.tags().to_vec();
         (tags.len() == vectors.len()).then_some(Self { tags, vectors })

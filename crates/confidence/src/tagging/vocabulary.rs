@@ -46,8 +46,8 @@ pub enum VocabularyError {
 }
 
 impl Vocabulary {
-    /// Reads `tag` or `tag<TAB>group` from each line. The group is for readers of the file and ignored. Empty lines and
-    /// lines that begin with `#` are skipped; of equal tags, the first is kept.
+    /// Reads `tag` or `tag<TAB>group` from each line. The group is for readers of the file and ignored.
+    /// Empty lines and lines that begin with `#` are skipped; of equal tags, the first is kept.
     pub fn parse(file: &[u8]) -> Result<Self, VocabularyError> {
         if file.len() > MAX_VOCABULARY_BYTES {
             return Err(VocabularyError::TooLarge);

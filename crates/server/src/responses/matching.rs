@@ -2,7 +2,7 @@
 
 use eidetic_confidence::Level;
 use eidetic_confidence::TextMatch;
-use eidetic_confidence::profile::{Action, LevelThreshold, MatchContext, ProfileVerdict, Purpose};
+use eidetic_confidence::profile::{LevelThreshold, MatchContext, ProfileAction, ProfileVerdict, Purpose};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -45,7 +45,7 @@ pub struct MatchVerdict {
     pub level: String,
     /// What to do.
     #[schema(value_type = String, pattern = "^(adopt|check_by_hand|improve_text|improve_picture|replace)$")]
-    pub action: Action,
+    pub action: ProfileAction,
     /// The threshold that was reached: `{"score": …}` or `{"confidence": …}`; null where none was.
     #[schema(value_type = Option<Object>, example = json!({"score": 0.31}))]
     pub bar: Option<LevelThreshold>,
