@@ -1,27 +1,30 @@
+//! The background: texts that have nothing to do with most queries. Their scores are the null distribution
+//! of a confidence.
+
 use eidetic_domain::Embedding;
 use eidetic_encoder::{EncodeError, Encoder};
+use eidetic_kernels::dot;
 
-/// Texts written for this purpose, of what pictures usually show: one caption a line.
+/// Captions of common images, written for this purpose, one per line.
 const CAPTIONS: &str = include_str!("../../../data/match/background-captions.txt");
-/// The default vocabulary: single words, which make the background know short queries too.
+/// The default vocabulary. Its single words make the background suit short queries too.
 pub(crate) const BUNDLED_TAGS: &str = include_str!("../../../data/match/tags.tsv");
 
-/// So many of the background texts that suit a picture best are its rivals.
+/// Number of background texts, those that fit an image best, that a query is compared with.
 const RIVALS: usize = 5;
-/// A background text nearer than this to the query says the same and is no rival.
+/// A background text with at least this cosine to the query has the same meaning and is no rival.
 const SAME_MEANING: f32 = 0.8;
-/// Texts encoded in one go.
+/// Texts per batch of the encoder.
 const BATCH: usize = 64;
 
-/// What pictures score against texts that have nothing to do with the query: the null of every confidence that no labels
-/// were given for.
+/// Embeddings of texts that are unrelated to most queries, for confidences without labels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Background {
     texts: Vec<Embedding>,
     logit_scale: f32,
 }
 
-/// The bundled texts, in the order of a [`Background`]'s vectors.
+/// The bundled texts, in the order of the vectors of [`Background::embed`].
 pub fn background_texts() -> Vec<&'static str> {
     let captions = lines(CAPTIONS);
     let tags = lines(BUNDLED_TAGS).map(|line| line.split('\t').next().unwrap_or_default());
@@ -34,7 +37,7 @@ fn lines(file: &'static str) -> impl Iterator<Item = &'static str> {
 }
 
 impl Background {
-    /// The bundled texts in the encoder's space; a thousand texts through the model.
+    /// Embeds the bundled texts, about a thousand.
     pub fn embed(encoder: &dyn Encoder) -> Result<Self, EncodeError> {
         let mut texts = Vec::new();
         for batch in background_texts().chunks(BATCH) {
@@ -43,7 +46,7 @@ impl Background {
         Ok(Self::new(texts, encoder.score_calibration().logit_scale))
     }
 
-    /// A background of texts embedded before, with the model's factor from cosines to logits.
+    /// A background of embedded texts. `logit_scale` is the model's factor from cosines to logits.
     pub fn new(texts: Vec<Embedding>, logit_scale: f32) -> Self {
         Self { texts, logit_scale }
     }
@@ -53,66 +56,70 @@ impl Background {
         &self.texts
     }
 
-    /// By how many logits each picture prefers `query` to its rivals: the mean of the best background texts for that
-    /// picture, those left out that say the same as the query. One margin a picture.
-    pub fn margins(&self, query: &Embedding, pictures: &[Embedding]) -> Vec<f64> {
+    /// The margin in logits by which each image fits `query` better than the rivals: the mean of the
+    /// background texts that fit the image best, without those that have the query's meaning. One margin
+    /// per image; `images` are unit vectors.
+    pub fn image_margins<V: AsRef<[f32]>>(&self, query: &Embedding, images: &[V]) -> Vec<f64> {
         let rivals: Vec<&Embedding> = self
             .texts
             .iter()
             .filter(|text| cosine(query, text) < SAME_MEANING)
             .collect();
-        let margin = |picture: &Embedding| {
-            let scores = rivals.iter().map(|text| cosine(picture, text));
-            f64::from(self.logit_scale) * (f64::from(cosine(picture, query)) - mean_of_best(scores))
+        let margin = |image: &V| {
+            let image: &[f32] = image.as_ref();
+            let scores = rivals.iter().map(|text| dot(image, text.as_slice()));
+            let best = mean_of_best(scores);
+            f64::from(self.logit_scale) * (f64::from(dot(image, query.as_slice())) - best)
         };
-        pictures.iter().map(margin).collect()
+        images.iter().map(margin).collect()
     }
 
-    /// The same for one picture and many texts, in one pass over the background. One margin a text.
-    pub fn margins_of<'a>(
+    /// The margins of many texts for one image, in one pass over the background. One margin per text.
+    pub fn text_margins<'a>(
         &self,
-        picture: &Embedding,
+        image: &Embedding,
         texts: impl IntoIterator<Item = &'a Embedding>,
     ) -> Vec<f64> {
-        let mut against: Vec<(f32, &Embedding)> = self
+        let mut scored: Vec<(f32, &Embedding)> = self
             .texts
             .iter()
-            .map(|text| (cosine(picture, text), text))
+            .map(|text| (cosine(image, text), text))
             .collect();
-        against.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
         let margin = |text: &Embedding| {
-            let rivals = against
+            let rivals = scored
                 .iter()
                 .filter(|(_, rival)| cosine(text, rival) < SAME_MEANING);
             let best: Vec<f64> = rivals.take(RIVALS).map(|(score, _)| f64::from(*score)).collect();
             let mean = best.iter().sum::<f64>() / best.len().max(1) as f64;
-            f64::from(self.logit_scale) * (f64::from(cosine(picture, text)) - mean)
+            f64::from(self.logit_scale) * (f64::from(cosine(image, text)) - mean)
         };
         texts.into_iter().map(margin).collect()
     }
 
-    /// How alike the background describes the query picture and each of the others: the logarithm of Bhattacharyya's
-    /// coefficient between the distributions that the model sees over the texts. At most 0; one value a picture.
-    pub fn likenesses(&self, query: &Embedding, pictures: &[Embedding]) -> Vec<f64> {
-        let of_query = self.description(query);
-        let likeness = |picture: &Embedding| {
+    /// How similarly the background describes the query image and each of `images`: the logarithm of the
+    /// Bhattacharyya coefficient of the distributions that the model gives over the texts. At most 0; one
+    /// value per image.
+    pub fn description_similarities<V: AsRef<[f32]>>(&self, query: &Embedding, images: &[V]) -> Vec<f64> {
+        let of_query = self.description(query.as_slice());
+        let similarity = |image: &V| {
             let coefficient: f64 = self
-                .description(picture)
+                .description(image.as_ref())
                 .iter()
                 .zip(&of_query)
                 .map(|(a, b)| (a * b).sqrt())
                 .sum();
             coefficient.max(f64::MIN_POSITIVE).ln()
         };
-        pictures.iter().map(likeness).collect()
+        images.iter().map(similarity).collect()
     }
 
-    /// The distribution over the background texts that the model gives a picture.
-    fn description(&self, picture: &Embedding) -> Vec<f64> {
+    /// The model's distribution over the background texts for an image: the softmax of its logits.
+    fn description(&self, image: &[f32]) -> Vec<f64> {
         let logits: Vec<f64> = self
             .texts
             .iter()
-            .map(|text| f64::from(self.logit_scale) * f64::from(cosine(picture, text)))
+            .map(|text| f64::from(self.logit_scale) * f64::from(dot(image, text.as_slice())))
             .collect();
         let highest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let weights: Vec<f64> = logits.iter().map(|logit| (logit - highest).exp()).collect();
@@ -121,16 +128,16 @@ impl Background {
     }
 }
 
-/// The cosine of two unit vectors of one space.
+/// Cosine similarity of two unit vectors of one space.
 pub fn cosine(a: &Embedding, b: &Embedding) -> f32 {
-    eidetic_kernels::dot(a.as_slice(), b.as_slice())
+    dot(a.as_slice(), b.as_slice())
 }
 
-/// The mean of the [`RIVALS`] greatest scores, or of all where there are fewer; 0 of none.
+/// The mean of the [`RIVALS`] highest scores, or of all if there are fewer; 0 if there are none.
 fn mean_of_best(scores: impl Iterator<Item = f32>) -> f64 {
     let mut best = [f32::NEG_INFINITY; RIVALS];
     for score in scores {
-        if let Some(place) = best.iter().position(|held| score > *held) {
+        if let Some(place) = best.iter().position(|kept| score > *kept) {
             best[place..].rotate_right(1);
             best[place] = score;
         }
@@ -154,7 +161,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_mean_of_the_best_is_what_sorting_gives(scores in prop::collection::vec(-1.0f32..1.0, 1..40)) {
+        fn mean_of_best_equals_mean_after_sorting(scores in prop::collection::vec(-1.0f32..1.0, 1..40)) {
             let mut sorted = scores.clone();
             sorted.sort_by(|a, b| b.total_cmp(a));
             sorted.truncate(RIVALS);
@@ -165,30 +172,30 @@ mod tests {
 
     proptest! {
         #[test]
-        fn many_texts_get_the_margins_that_each_gets_alone(
+        fn text_margins_equal_image_margins(
             background in prop::collection::vec(prop::array::uniform4(-1.0f32..1.0), 1..40),
             texts in prop::collection::vec(prop::array::uniform4(-1.0f32..1.0), 1..8),
-            picture in prop::array::uniform4(-1.0f32..1.0),
+            image in prop::array::uniform4(-1.0f32..1.0),
         ) {
             let direction = |v: &[f32; 4]| unit(&[v[0] + 2.0, v[1], v[2], v[3]]);
             let background = Background::new(background.iter().map(direction).collect(), 20.0);
-            let (texts, picture): (Vec<_>, _) = (texts.iter().map(direction).collect(), [direction(&picture)]);
-            for (text, margin) in texts.iter().zip(background.margins_of(&picture[0], &texts)) {
-                prop_assert!((margin - background.margins(text, &picture)[0]).abs() < 1e-4);
+            let (texts, image): (Vec<_>, _) = (texts.iter().map(direction).collect(), [direction(&image)]);
+            for (text, margin) in texts.iter().zip(background.text_margins(&image[0], &texts)) {
+                prop_assert!((margin - background.image_margins(text, &image)[0]).abs() < 1e-4);
             }
         }
     }
 
     #[test]
-    fn a_text_that_says_the_same_as_the_query_is_no_rival() {
+    fn text_like_query_is_no_rival() {
         let background = Background::new(vec![unit(&[1.0, 0.05]), unit(&[0.0, 1.0])], 10.0);
-        let picture = [unit(&[1.0, 0.0])];
-        let margin = background.margins(&unit(&[1.0, 0.0]), &picture)[0];
+        let image = [unit(&[1.0, 0.0])];
+        let margin = background.image_margins(&unit(&[1.0, 0.0]), &image)[0];
         assert!((margin - 10.0).abs() < 1e-5, "{margin}");
     }
 
     #[test]
-    fn pictures_described_alike_are_alike() {
+    fn similar_images_have_similar_descriptions() {
         let texts = vec![
             unit(&[1.0, 0.0, 0.0]),
             unit(&[0.0, 1.0, 0.0]),
@@ -196,7 +203,7 @@ mod tests {
         ];
         let background = Background::new(texts, 20.0);
         let query = unit(&[1.0, 0.1, 0.0]);
-        let found = background.likenesses(
+        let found = background.description_similarities(
             &query,
             &[query.clone(), unit(&[0.9, 0.2, 0.1]), unit(&[0.0, 1.0, 0.0])],
         );
@@ -207,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bundled_texts_are_many_and_without_remarks() {
+    fn bundled_texts_contain_no_comments() {
         let texts = background_texts();
         assert!(texts.len() > 1000, "{}", texts.len());
         assert!(

@@ -1,33 +1,37 @@
-//! What scores mean, learnt from pairs of which somebody knows whether they match.
+//! Calibration of scores from labeled pairs.
 //!
-//! A cosine says which of two pictures is nearer, not whether either is right. From a hundred labelled pairs follow a
-//! threshold for a stated purpose ([`Strategy`]) and a probability for every score ([`Platt`], [`Isotonic`]), each
-//! with the uncertainty that a hundred pairs leave.
+//! A cosine says which of two images is closer, not whether either of them matches. A hundred labeled pairs
+//! give a threshold for a stated purpose ([`Strategy`]) and a probability for every score ([`Platt`],
+//! [`Isotonic`]), each with the uncertainty that a hundred pairs leave. [`Calibration`] is the result;
+//! [`Calibrator::refit`](crate::Calibrator::refit) moves a curve towards feedback on hits.
 
-mod calibrated;
-mod choice;
 mod curve;
 mod error;
 mod isotonic;
+mod metrics;
+mod model_selection;
 mod pairs;
 mod platt;
 mod refit;
 mod reliability;
 mod resampling;
 mod sample;
+mod stored;
 mod strategy;
 mod uncertainty;
 
-pub use calibrated::{
-    Calibrated, Chosen, CurvePoint, CurveSummary, Honesty, LabelledScore, MAX_LABELLED, Origin, Source,
-};
-pub use curve::{Curve, Cut, Outcome};
+pub use curve::{ConfusionMatrix, Curve, Cut};
 pub use error::CalibrationError;
 pub use isotonic::Isotonic;
-pub use pairs::{LabelledPair, MAX_PAIRS, Pair, PairsError, labelled_pairs, pair_of_line};
+pub use metrics::CalibrationMetrics;
+pub use pairs::{ImageTextPair, LabeledPair, MAX_PAIRS, PairFileError, parse_labeled_pairs, parse_pair_line};
 pub use platt::{Platt, Prior};
-pub use refit::{Answered, Bounds, MIN_ANSWERS_OF_EACH_CLASS, Reach, Refit, Unchanged};
+pub use refit::{Clamped, MIN_FEEDBACK_PER_CLASS, Refit, RefitBounds, ScoredFeedback, UnchangedReason};
 pub use reliability::{Reliability, ReliabilityBin};
-pub use sample::{ClassSummary, Histogram, Labelled, MIN_OF_EACH_CLASS, Sample};
+pub use sample::{ClassSummary, Histogram, LabeledScore, MIN_PER_CLASS, Sample};
+pub use stored::{
+    Calibration, CalibrationOrigin, CurvePoint, CurveSummary, LabelSource, MAX_LABELED, ScoredPair,
+    ThresholdChoice,
+};
 pub use strategy::Strategy;
 pub use uncertainty::{Interval, Threshold};

@@ -1,97 +1,97 @@
+//! The scores that a query usually has in a library, from a sample of its images.
+
 use eidetic_domain::Embedding;
 
 use crate::cosine;
 
-/// Pictures that stand for a library; more change the fit by less than its own error.
-const PICTURES: usize = 500;
-/// The best scores may be answers, and are left out of the fit.
-const POSSIBLE_ANSWERS: usize = 10;
-/// The tail is the best of so many scores, and at least [`LEAST_TAIL`].
-const TAIL: usize = 20;
-const LEAST_TAIL: usize = 30;
+/// Images in a sample. More images change the fitted tail by less than its own error.
+const SAMPLE_SIZE: usize = 500;
+/// The highest scores may belong to matches and are left out of the fit.
+const POSSIBLE_MATCHES: usize = 10;
+/// The tail is the highest 1/20 of the scores, and at least [`MIN_TAIL`] scores.
+const TAIL_FRACTION: usize = 20;
+const MIN_TAIL: usize = 30;
 
-/// Pictures that stand for a whole library, to learn what scores a query gets there from pictures that do not match it.
+/// Vectors of images that represent a library, for the scores that a query has there without a match.
 #[derive(Debug, Clone, PartialEq)]
-pub struct OwnScores {
-    pictures: Vec<Embedding>,
-    library: usize,
+pub struct LibraryScoreSample {
+    vectors: Vec<Embedding>,
+    library_size: usize,
 }
 
-/// The upper tail of the scores that pictures which do not match a query get: exponential above a threshold, as tails of
-/// bounded light-tailed scores are (Pickands 1975; Balkema & de Haan 1974).
+/// The upper tail of a query's scores with images that don't match it: exponential above a threshold, as
+/// the tails of bounded light-tailed distributions are (Pickands 1975; Balkema & de Haan 1974).
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Tail {
+pub struct ScoreTail {
     threshold: f64,
-    /// Mean excess over the threshold, told from all but the best.
+    /// Mean excess over the threshold, estimated without the highest scores.
     scale: f64,
-    /// Logarithm of how many pictures of the library are expected above the threshold.
-    expected: f64,
+    /// Logarithm of the number of images of the library that are expected above the threshold.
+    log_expected: f64,
 }
 
-impl OwnScores {
-    /// Of a library of fewer pictures the tail cannot be told.
-    pub const LEAST: usize = 100;
+impl LibraryScoreSample {
+    /// Fewer images give no reliable tail.
+    pub const MIN_IMAGES: usize = 100;
 
-    /// Chooses among `images`, all of a library, and asks for their vectors; those without one are passed over. `None` of a
-    /// library that is too small to tell. The same library gives the same choice.
-    pub fn choose<I: Copy>(images: &[I], vector: impl Fn(I) -> Option<Embedding>) -> Option<Self> {
-        let chosen = images.len().min(PICTURES);
-        let each = (0..chosen).map(|n| images[n * images.len() / chosen]);
-        let pictures: Vec<Embedding> = each.filter_map(vector).collect();
-        (pictures.len() >= Self::LEAST).then_some(Self {
-            pictures,
-            library: images.len(),
+    /// Samples `images`, which are all images of a library, at regular intervals. Images without a vector
+    /// are skipped. `None` if there are too few. The result depends on `images` only.
+    pub fn draw<I: Copy>(images: &[I], vector: impl Fn(I) -> Option<Embedding>) -> Option<Self> {
+        let size = images.len().min(SAMPLE_SIZE);
+        let sampled = (0..size).map(|n| images[n * images.len() / size]);
+        let vectors: Vec<Embedding> = sampled.filter_map(vector).collect();
+        (vectors.len() >= Self::MIN_IMAGES).then_some(Self {
+            vectors,
+            library_size: images.len(),
         })
     }
 
-    /// Whether the choice still stands for a library of so many pictures.
-    pub const fn stand_for(&self, library: usize) -> bool {
-        self.library.abs_diff(library) * 10 <= self.library
+    /// Whether the sample still represents a library that now has `library_size` images.
+    pub const fn represents(&self, library_size: usize) -> bool {
+        self.library_size.abs_diff(library_size) * 10 <= self.library_size
     }
 
-    /// What `query` usually scores here.
+    /// The median score of `query`.
     pub fn median(&self, query: &Embedding) -> f64 {
         let scores = self.descending(query);
         scores[scores.len() / 2]
     }
 
     fn descending(&self, query: &Embedding) -> Vec<f64> {
-        let pictures = self.pictures.iter();
-        let mut scores: Vec<f64> = pictures
-            .map(|picture| f64::from(cosine(query, picture)))
-            .collect();
+        let vectors = self.vectors.iter();
+        let mut scores: Vec<f64> = vectors.map(|vector| f64::from(cosine(query, vector))).collect();
         scores.sort_by(|a, b| b.total_cmp(a));
         scores
     }
 
-    /// What `query` scores here where it does not match.
-    pub fn tail(&self, query: &Embedding) -> Tail {
+    /// The tail of the scores of `query` with images that don't match it.
+    pub fn tail(&self, query: &Embedding) -> ScoreTail {
         let scores = self.descending(query);
-        let length = (scores.len() / TAIL).max(LEAST_TAIL);
+        let length = (scores.len() / TAIL_FRACTION).max(MIN_TAIL);
         let threshold = scores[length - 1];
-        let fitted = POSSIBLE_ANSWERS..length;
+        let fitted = POSSIBLE_MATCHES..length;
         let excess: f64 = scores[fitted.clone()].iter().map(|score| score - threshold).sum();
-        // What the same ranks exceed the threshold by, in all, where the scale is 1.
+        // The expected sum of the excesses at the same ranks where the scale is 1.
         let expected: f64 = fitted.map(|rank| sum_of_inverses(rank + 1, length)).sum();
-        Tail {
+        ScoreTail {
             threshold,
             scale: excess / expected + f64::from(f32::EPSILON),
-            expected: (length as f64 * self.library as f64 / scores.len() as f64).ln(),
+            log_expected: (length as f64 * self.library_size as f64 / scores.len() as f64).ln(),
         }
     }
 }
 
-/// 1 / `from` + … + 1 / (`to` − 1): by so much the value of rank `from` exceeds that of rank `to` among exponential values
-/// of mean 1 (Rényi 1953).
+/// 1 / `from` + … + 1 / (`to` − 1): the expected difference between the values of rank `from` and rank `to`
+/// among exponential values of mean 1 (Rényi 1953).
 fn sum_of_inverses(from: usize, to: usize) -> f64 {
     (from..to).map(|rank| 1.0 / rank as f64).sum()
 }
 
-impl Tail {
-    /// How surprising a score is: minus the logarithm of the number of pictures that are expected to reach it without
-    /// matching.
-    pub fn surprise(&self, score: f64) -> f64 {
-        (score - self.threshold) / self.scale - self.expected
+impl ScoreTail {
+    /// The surprisal of a score: minus the logarithm of the number of images that are expected to reach it
+    /// without matching.
+    pub fn surprisal(&self, score: f64) -> f64 {
+        (score - self.threshold) / self.scale - self.log_expected
     }
 }
 
@@ -106,76 +106,83 @@ mod tests {
         Embedding::normalize(vec![cosine as f32, rest as f32]).expect("it has a direction")
     }
 
-    /// A library whose scores have an exponential tail of mean `scale`.
-    fn library(count: usize, scale: f64) -> OwnScores {
+    /// A sample of a library whose scores have an exponential tail of mean `scale`.
+    fn library(count: usize, scale: f64) -> LibraryScoreSample {
         let images: Vec<usize> = (0..count).collect();
         let score = |n: usize| scale * (count as f64 / (n as f64 + 0.5)).ln();
-        OwnScores::choose(&images, |n| Some(at(score(n)))).expect("it is large enough")
+        LibraryScoreSample::draw(&images, |n| Some(at(score(n)))).expect("it is large enough")
     }
 
     #[test]
-    fn an_exponential_tail_is_found_whatever_part_of_the_library_is_looked_at() {
+    fn exponential_tail_is_found_in_any_sample() {
         for count in [300, 500, 2000, 50_000] {
             let tail = library(count, 0.05).tail(&at(1.0));
             assert!((tail.scale / 0.05 - 1.0).abs() < 0.1, "{count}: {tail:?}");
-            // One picture in the library is expected to reach the score of the best.
+            // One image of the library is expected to reach the highest score.
             let best = 0.05 * (count as f64).ln();
             assert!(
-                tail.surprise(best).abs() < 0.5,
+                tail.surprisal(best).abs() < 0.5,
                 "{count}: {}",
-                tail.surprise(best)
+                tail.surprisal(best)
             );
         }
     }
 
     #[test]
-    fn a_score_far_above_the_others_surprises_and_one_among_them_does_not() {
+    fn only_scores_above_tail_have_high_surprisal() {
         let tail = library(1000, 0.05).tail(&at(1.0));
-        assert!(tail.surprise(0.8) > 4.0 && tail.surprise(0.1) < -2.0, "{tail:?}");
+        assert!(
+            tail.surprisal(0.8) > 4.0 && tail.surprisal(0.1) < -2.0,
+            "{tail:?}"
+        );
     }
 
     #[test]
-    fn the_median_is_that_of_the_scores() {
+    fn median_is_median_of_scores() {
         let images: Vec<usize> = (0..201).collect();
-        let own = OwnScores::choose(&images, |n| Some(at(n as f64 / 400.0))).expect("it is large enough");
-        assert!((own.median(&at(1.0)) - 0.25).abs() < 1e-6);
+        let sample =
+            LibraryScoreSample::draw(&images, |n| Some(at(n as f64 / 400.0))).expect("it is large enough");
+        assert!((sample.median(&at(1.0)) - 0.25).abs() < 1e-6);
     }
 
     #[test]
-    fn a_library_of_few_pictures_tells_nothing() {
+    fn small_library_gives_no_sample() {
         let images: Vec<usize> = (0..99).collect();
-        assert_eq!(OwnScores::choose(&images, |_| Some(at(0.1))), None);
-        assert_eq!(OwnScores::choose::<usize>(&[], |_| None), None);
+        assert_eq!(LibraryScoreSample::draw(&images, |_| Some(at(0.1))), None);
+        assert_eq!(LibraryScoreSample::draw::<usize>(&[], |_| None), None);
         let images: Vec<usize> = (0..200).collect();
-        assert_eq!(OwnScores::choose(&images, |n| (n < 50).then(|| at(0.1))), None);
+        assert_eq!(
+            LibraryScoreSample::draw(&images, |n| (n < 50).then(|| at(0.1))),
+            None
+        );
     }
 
     #[test]
-    fn a_choice_stands_for_its_library_until_that_grows_by_a_tenth() {
+    fn sample_represents_library_within_ten_percent() {
         let scores = library(1000, 0.05);
-        assert!(scores.stand_for(1000) && scores.stand_for(1100) && scores.stand_for(900));
-        assert!(!scores.stand_for(1101) && !scores.stand_for(899));
+        assert!(scores.represents(1000) && scores.represents(1100) && scores.represents(900));
+        assert!(!scores.represents(1101) && !scores.represents(899));
     }
 
     proptest! {
         #[test]
-        fn the_surprise_is_finite_and_rises_with_the_score(
-            scores in prop::collection::vec(-1.0f64..1.0, OwnScores::LEAST..700),
+        fn surprisal_is_finite_and_rises_with_score(
+            scores in prop::collection::vec(-1.0f64..1.0, LibraryScoreSample::MIN_IMAGES..700),
             a in -1.0f64..1.0,
             b in -1.0f64..1.0,
         ) {
             let images: Vec<usize> = (0..scores.len()).collect();
-            let own = OwnScores::choose(&images, |n| Some(at(scores[n]))).expect("it is large enough");
-            let tail = own.tail(&at(1.0));
-            let (low, high) = (tail.surprise(a.min(b)), tail.surprise(a.max(b)));
+            let sample = LibraryScoreSample::draw(&images, |n| Some(at(scores[n]))).expect("it is large enough");
+            let tail = sample.tail(&at(1.0));
+            let (low, high) = (tail.surprisal(a.min(b)), tail.surprisal(a.max(b)));
             prop_assert!(low.is_finite() && high.is_finite() && low <= high);
         }
 
         #[test]
-        fn equal_scores_are_a_tail_too(score in -1.0f64..1.0, count in OwnScores::LEAST..300) {
+        fn equal_scores_have_finite_surprisal(score in -1.0f64..1.0, count in LibraryScoreSample::MIN_IMAGES..300) {
             let images: Vec<usize> = (0..count).collect();
-            let own = OwnScores::choose(&images, |_| Some(at(score))).expect("it is large enough");
-            prop_assert!(own.tail(&at(1.0)).surprise(0.5).is_finite());
+            let sample = LibraryScoreSample::draw(&images, |_| Some(at(score))).expect("it is large enough");
+            prop_assert!(sample.tail(&at(1.0)).surprisal(0.5).is_finite());
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Thresholds by purpose: what a score means depends on what it is used for.
+//! Thresholds by purpose: the same score means different things for different uses.
 //!
-//! A [`Profile`] states targets ("of what is used, 95 % shall be right"), not thresholds. A calibration's labelled pairs say
-//! which score reaches a target; without them a target is read as a confidence. docs/profiles.md has the rules.
+//! A [`Profile`] states targets ("95 % of what is used must be right") instead of thresholds. The labeled
+//! pairs of a calibration give the score that reaches a target; without them, a target is read as a
+//! confidence. docs/profiles.md has the rules.
 
 mod complexity;
 mod context;
@@ -12,222 +13,227 @@ mod purpose;
 use serde::{Deserialize, Serialize};
 
 pub use complexity::edge_density;
-pub use context::{Context, ContextRules, Criticality};
+pub use context::{ContextRules, Criticality, TargetContext};
 pub use file::{NamedProfile, ProfileError, Profiles, Share};
-pub use patterns::{Pattern, PatternsError, Risk, patterns};
-pub use purpose::{Circumstances, Finding, Purpose, ResolvedPurpose};
+pub use patterns::{Pattern, PatternsError, Risk, parse_patterns};
+pub use purpose::{Finding, MatchContext, Purpose, ResolvedPurpose};
 
-use crate::calibration::{Calibrated, Sample, Strategy};
+use crate::calibration::{Calibration, Sample, Strategy};
 
-/// What is to be done with a picture and its text.
+/// What to do with an image and its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// Take it as it is.
+pub enum ProfileAction {
+    /// Use both as they are.
     Adopt,
-    /// Let somebody look.
+    /// Have a person check them.
     CheckByHand,
-    /// The text says the wrong thing, or too little.
+    /// Correct or extend the text.
     ImproveText,
-    /// The picture shows it badly.
-    ImprovePicture,
-    /// Take another picture.
+    /// Improve the image.
+    #[serde(rename = "improve_picture")]
+    ImproveImage,
+    /// Use another image.
     Replace,
 }
 
-/// What a level asks for.
+/// What a level requires.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Target {
-    /// Of all that reaches the level, this part is right.
+pub enum LevelTarget {
+    /// This share of what reaches the level is right.
     Precision(Share),
-    /// Of all that is right, this part reaches the level.
+    /// This share of what is right reaches the level.
     Recall(Share),
-    /// This confidence, whatever the calibration.
+    /// This confidence, with or without a calibration.
     Confidence(Share),
 }
 
-/// One level of a profile, the strictest first.
+/// One level of a profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LevelRule {
     /// Such as `use`.
     pub name: String,
     /// What reaches it.
-    pub target: Target,
+    pub target: LevelTarget,
     /// What to do then.
-    pub action: Action,
+    pub action: ProfileAction,
 }
 
-/// What holds for all that reaches no level.
+/// The level of everything that reaches no other level.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Otherwise {
+pub struct DefaultLevel {
     /// Such as `exclude`.
     pub name: String,
     /// What to do then.
-    pub action: Action,
+    pub action: ProfileAction,
 }
 
-/// Thresholds for one purpose.
+/// Targets and actions for one purpose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// What it is for.
+    /// The purpose.
     #[serde(default)]
     pub description: String,
     /// The levels, the strictest first; at least one.
     #[serde(rename = "level", deserialize_with = "file::levels")]
     pub levels: Vec<LevelRule>,
-    /// What reaches none.
-    pub otherwise: Otherwise,
-    /// Which circumstances shift targets.
+    /// The level of everything that reaches none of them.
+    #[serde(rename = "otherwise")]
+    pub default_level: DefaultLevel,
+    /// Which parts of the context shift targets.
     #[serde(default)]
     pub context: ContextRules,
-    /// The texts that every picture is held against, a file beside the profile's own; `builtin` for those that come along.
+    /// The texts that every image is compared with: a file in the same folder, or `builtin` for the bundled
+    /// patterns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patterns: Option<String>,
 }
 
-/// What is known of a picture and a text.
+/// How well an image and a text match.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Evidence {
-    /// Their cosine.
+pub struct ScoredMatch {
+    /// Their cosine similarity.
     pub score: f32,
-    /// The probability that they match, where it is known.
+    /// The probability that they match; `None` if it is unknown.
     pub confidence: Option<f32>,
 }
 
-/// A bar that evidence reaches or does not.
+/// The threshold of a level.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Bar {
-    /// From this cosine on: the labelled pairs say that it reaches the target.
+pub enum LevelThreshold {
+    /// The lowest score: the labeled pairs show that it reaches the target.
     Score(f64),
-    /// From this confidence on: there are no labelled pairs, or none of their thresholds reaches the target.
+    /// The lowest confidence: there are no labeled pairs, or no threshold on their scores reaches the target.
     Confidence(f64),
 }
 
-/// A profile whose targets have become bars.
+/// A profile with a threshold for each level.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResolvedProfile<'a> {
     profile: &'a Profile,
-    bars: Vec<Bar>,
+    thresholds: Vec<LevelThreshold>,
 }
 
-/// What a profile says.
+/// The level that a profile gives a match.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProfileVerdict {
-    /// The level's name; `unknown` where a confidence is needed and there is none.
+    /// The level's name; `unknown` if a confidence is needed and missing.
     pub level: String,
     /// What to do.
-    pub action: Action,
-    /// The bar that was reached; `None` where none was.
-    pub bar: Option<Bar>,
+    pub action: ProfileAction,
+    /// The threshold that was reached; `None` if none was.
+    #[serde(rename = "bar")]
+    pub threshold: Option<LevelThreshold>,
 }
 
-impl Action {
-    /// As it is said.
+impl ProfileAction {
+    /// The action in words.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Adopt => "adopt",
             Self::CheckByHand => "check by hand",
             Self::ImproveText => "improve the text",
-            Self::ImprovePicture => "improve the picture",
+            Self::ImproveImage => "improve the picture",
             Self::Replace => "replace",
         }
     }
 
-    /// As it stands in files.
+    /// The name in files and JSON.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Adopt => "adopt",
             Self::CheckByHand => "check_by_hand",
             Self::ImproveText => "improve_text",
-            Self::ImprovePicture => "improve_picture",
+            Self::ImproveImage => "improve_picture",
             Self::Replace => "replace",
         }
     }
 }
 
 impl Profile {
-    /// Judges one picture and text; [`resolve`](Self::resolve) once for many.
-    pub fn judge(
+    /// The verdict on one match. For many, call [`resolve`](Self::resolve) once.
+    pub fn verdict(
         &self,
-        evidence: Evidence,
-        context: &Context,
-        calibration: Option<&Calibrated>,
+        scored: ScoredMatch,
+        context: &TargetContext,
+        calibration: Option<&Calibration>,
     ) -> ProfileVerdict {
-        self.resolve(context, calibration).judge(evidence)
+        self.resolve(context, calibration).verdict(scored)
     }
 
-    /// The bars that the targets stand for in `context`, by the pairs of `calibration` where there is one.
-    pub fn resolve(&self, context: &Context, calibration: Option<&Calibrated>) -> ResolvedProfile<'_> {
-        let sample = calibration.and_then(|calibrated| calibrated.sample().ok());
-        let bar = |level: &LevelRule| self.context.shifted(level.target, context).bar(sample.as_ref());
+    /// The thresholds that reach the targets in `context`, by the pairs of `calibration` if there is one.
+    pub fn resolve(&self, context: &TargetContext, calibration: Option<&Calibration>) -> ResolvedProfile<'_> {
+        let sample = calibration.and_then(|calibration| calibration.sample().ok());
+        let threshold = |level: &LevelRule| {
+            let target = self.context.shift(level.target, context);
+            target.threshold(sample.as_ref())
+        };
         ResolvedProfile {
             profile: self,
-            bars: self.levels.iter().map(bar).collect(),
+            thresholds: self.levels.iter().map(threshold).collect(),
         }
     }
 }
 
-impl Target {
-    fn bar(self, sample: Option<&Sample>) -> Bar {
-        let reaching = |strategy: Strategy| {
+impl LevelTarget {
+    fn threshold(self, sample: Option<&Sample>) -> LevelThreshold {
+        let score_for = |strategy: Strategy| {
             let pairs = sample?.pairs();
             strategy.threshold(pairs, &vec![1; pairs.len()]).ok()
         };
-        match self {
-            Self::Precision(part) => {
-                reaching(Strategy::Precision(part.get())).map_or(Bar::Confidence(part.get()), Bar::Score)
-            }
-            Self::Recall(part) => {
-                reaching(Strategy::Recall(part.get())).map_or(Bar::Confidence(1.0 - part.get()), Bar::Score)
-            }
-            Self::Confidence(part) => Bar::Confidence(part.get()),
-        }
+        let (score, confidence) = match self {
+            Self::Precision(share) => (score_for(Strategy::Precision(share.get())), share.get()),
+            Self::Recall(share) => (score_for(Strategy::Recall(share.get())), 1.0 - share.get()),
+            Self::Confidence(share) => (None, share.get()),
+        };
+        score.map_or(LevelThreshold::Confidence(confidence), LevelThreshold::Score)
     }
 }
 
 impl ResolvedProfile<'_> {
-    /// The levels with their bars, the strictest first.
-    pub fn levels(&self) -> impl Iterator<Item = (&LevelRule, Bar)> {
-        self.profile.levels.iter().zip(self.bars.iter().copied())
+    /// The levels with their thresholds, the strictest first.
+    pub fn levels(&self) -> impl Iterator<Item = (&LevelRule, LevelThreshold)> {
+        self.profile.levels.iter().zip(self.thresholds.iter().copied())
     }
 
-    /// The first level whose bar the evidence reaches.
-    pub fn judge(&self, evidence: Evidence) -> ProfileVerdict {
-        let needs_confidence = |bar: &Bar| matches!(bar, Bar::Confidence(_));
-        if evidence.confidence.is_none() && self.bars.iter().any(needs_confidence) {
+    /// The first level that the match reaches, else the default level.
+    pub fn verdict(&self, scored: ScoredMatch) -> ProfileVerdict {
+        let needs_confidence =
+            |threshold: &LevelThreshold| matches!(threshold, LevelThreshold::Confidence(_));
+        if scored.confidence.is_none() && self.thresholds.iter().any(needs_confidence) {
             return ProfileVerdict {
                 level: "unknown".to_owned(),
-                action: Action::CheckByHand,
-                bar: None,
+                action: ProfileAction::CheckByHand,
+                threshold: None,
             };
         }
-        let reached = self.levels().find(|(_, bar)| bar.is_reached(evidence));
-        let otherwise = &self.profile.otherwise;
+        let reached = self.levels().find(|(_, threshold)| threshold.is_reached(scored));
+        let default = &self.profile.default_level;
         reached.map_or_else(
             || ProfileVerdict {
-                level: otherwise.name.clone(),
-                action: otherwise.action,
-                bar: None,
+                level: default.name.clone(),
+                action: default.action,
+                threshold: None,
             },
-            |(level, bar)| ProfileVerdict {
+            |(level, threshold)| ProfileVerdict {
                 level: level.name.clone(),
                 action: level.action,
-                bar: Some(bar),
+                threshold: Some(threshold),
             },
         )
     }
 }
 
-impl Bar {
-    fn is_reached(self, evidence: Evidence) -> bool {
+impl LevelThreshold {
+    fn is_reached(self, scored: ScoredMatch) -> bool {
         match self {
-            Self::Score(least) => f64::from(evidence.score) >= least,
-            Self::Confidence(least) => evidence.confidence.is_some_and(|p| f64::from(p) >= least),
+            Self::Score(min) => f64::from(scored.score) >= min,
+            Self::Confidence(min) => scored.confidence.is_some_and(|p| f64::from(p) >= min),
         }
     }
 }
@@ -236,12 +242,12 @@ impl Bar {
 mod tests {
     use super::*;
     use crate::QueryKind;
-    use crate::calibration::{LabelledScore, Origin, Source};
+    use crate::calibration::{CalibrationOrigin, LabelSource, ScoredPair};
     use eidetic_domain::ImageId;
 
-    /// Scores 0.00 to 0.99; from 0.6 on all match, between 0.4 and 0.6 every other one, below none.
-    fn calibrated() -> Calibrated {
-        let pair = |i: u32| LabelledScore {
+    /// Scores 0.00 to 0.99; all from 0.6 match, every other one between 0.4 and 0.6, none below.
+    fn calibration() -> Calibration {
+        let pair = |i: u32| ScoredPair {
             image: ImageId::of(&i.to_le_bytes()),
             path: "p".into(),
             query: "q".into(),
@@ -249,40 +255,40 @@ mod tests {
             score: f64::from(i) / 100.0,
             matches: i >= 60 || (i >= 40 && i.is_multiple_of(2)),
         };
-        let origin = Origin {
+        let origin = CalibrationOrigin {
             version: 1,
             replaces: None,
             kind: QueryKind::Text,
             space: "s".into(),
             made_at: 0,
-            source: Source::Labels,
+            source: LabelSource::Labels,
             anchor: None,
         };
-        Calibrated::learn(origin, (0..100).map(pair).collect(), None).unwrap()
+        Calibration::fit(origin, (0..100).map(pair).collect(), None).unwrap()
     }
 
-    fn level(profile: &str, evidence: (f32, Option<f32>), calibration: Option<&Calibrated>) -> String {
+    fn level(profile: &str, scored: (f32, Option<f32>), calibration: Option<&Calibration>) -> String {
         let profiles = Profiles::builtin();
-        let evidence = Evidence {
-            score: evidence.0,
-            confidence: evidence.1,
+        let scored = ScoredMatch {
+            score: scored.0,
+            confidence: scored.1,
         };
         profiles
             .get(profile)
             .unwrap()
-            .judge(evidence, &Context::default(), calibration)
+            .verdict(scored, &TargetContext::default(), calibration)
             .level
     }
 
     #[test]
-    fn targets_follow_the_labelled_pairs() {
-        let calibrated = calibrated();
-        let at = |score| level("product", (score, Some(0.0)), Some(&calibrated));
+    fn targets_follow_labeled_pairs() {
+        let calibration = calibration();
+        let at = |score| level("product", (score, Some(0.0)), Some(&calibration));
         assert_eq!([at(0.9), at(0.45), at(0.1)], ["use", "review", "exclude"]);
     }
 
     #[test]
-    fn without_a_calibration_targets_are_confidences() {
+    fn targets_without_calibration_are_confidences() {
         let at = |confidence| level("product", (0.3, confidence), None);
         assert_eq!(
             [at(Some(0.96)), at(Some(0.5)), at(Some(0.01))],
@@ -292,22 +298,25 @@ mod tests {
     }
 
     #[test]
-    fn a_precision_that_no_pair_reaches_falls_back_to_confidence() {
-        let mut calibrated = calibrated();
-        calibrated.labelled.last_mut().unwrap().matches = false;
-        for pair in calibrated.labelled.iter_mut().skip(60).step_by(3) {
+    fn unreachable_precision_becomes_confidence() {
+        let mut calibration = calibration();
+        calibration.labeled.last_mut().unwrap().matches = false;
+        for pair in calibration.labeled.iter_mut().skip(60).step_by(3) {
             pair.matches = false;
         }
         let profiles = Profiles::builtin();
         let resolved = profiles
             .get("product")
             .unwrap()
-            .resolve(&Context::default(), Some(&calibrated));
-        let bars: Vec<Bar> = resolved.levels().map(|(_, bar)| bar).collect();
+            .resolve(&TargetContext::default(), Some(&calibration));
+        let thresholds: Vec<LevelThreshold> = resolved.levels().map(|(_, threshold)| threshold).collect();
         assert!(
-            matches!(bars[0], Bar::Confidence(p) if (p - 0.95).abs() < 1e-9),
-            "{bars:?}"
+            matches!(thresholds[0], LevelThreshold::Confidence(p) if (p - 0.95).abs() < 1e-9),
+            "{thresholds:?}"
         );
-        assert!(matches!(bars[1], Bar::Score(_)), "{bars:?}");
+        assert!(
+            matches!(thresholds[1], LevelThreshold::Score(_)),
+            "{thresholds:?}"
+        );
     }
 }

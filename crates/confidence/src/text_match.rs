@@ -2,17 +2,17 @@
 
 use crate::Level;
 
-/// A picture held against one text.
+/// An image compared with one text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TextMatch {
-    /// The text, as given but for spaces around it.
+    /// The text, without surrounding spaces.
     pub text: String,
     /// Cosine similarity, −1 to 1.
     pub score: f32,
-    /// The score within the model's own span, 0 to 1.
+    /// The score's position in the model's range of scores, 0 to 1.
     pub normalized: f32,
-    /// Probability that the text describes the picture; `None` where nothing can tell.
+    /// Probability that the text describes the image; `None` if it is unknown.
     pub confidence: Option<f32>,
-    /// The probability in a word.
+    /// The confidence as a word.
     pub level: Level,
 }

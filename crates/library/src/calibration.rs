@@ -1,4 +1,4 @@
-//! Calibration of a space's scores from labelled pairs and feedback.
+//! Calibration of a space's scores from labeled pairs and feedback.
 
 mod scoring;
 mod store;
@@ -6,9 +6,10 @@ mod store;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use eidetic_confidence::calibration::{
-    Answered, Bounds, Calibrated, Origin, Platt, Reach, Refit, Source, Unchanged,
+    Calibration, CalibrationOrigin, Clamped, LabelSource, Platt, Refit, RefitBounds, ScoredFeedback,
+    UnchangedReason,
 };
-use eidetic_confidence::{Fit, QueryKind};
+use eidetic_confidence::{Calibrator, QueryKind};
 
 pub use scoring::{FailedImage, ScoredPairs};
 pub use store::{CalibrationEvent, CalibrationEventKind, CalibrationHistory, CurrentVersions};
@@ -34,15 +35,15 @@ pub enum CalibrationMode {
 #[derive(Debug, Clone, PartialEq)]
 pub enum RefitOutcome {
     /// Nothing changed, for this reason.
-    Unchanged(Unchanged),
+    Unchanged(UnchangedReason),
     /// A new version is the current one.
     Stored {
         /// That version.
-        calibrated: Box<Calibrated>,
+        calibration: Box<Calibration>,
         /// The score of probability 0.5 before, if the score alone decided it.
-        even_score_before: Option<f64>,
+        decision_threshold_before: Option<f64>,
         /// Whether bounds limited it.
-        reach: Reach,
+        clamped: Clamped,
     },
 }
 
@@ -55,11 +56,11 @@ impl Space {
         kind: QueryKind,
         pairs: &ScoredPairs,
         mode: CalibrationMode,
-    ) -> Result<Calibrated, LibraryError> {
+    ) -> Result<Calibration, LibraryError> {
         let _calibrate = self.operations.lock(Operation::Calibrate);
         let mut history = self.calibration_history()?;
-        let origin = self.origin(&history, kind, Source::Labels);
-        let made = Calibrated::learn(origin, pairs.labelled.clone(), pairs.all_confidences().as_deref())?;
+        let origin = self.origin(&history, kind, LabelSource::Labels);
+        let made = Calibration::fit(origin, pairs.labeled.clone(), pairs.all_confidences().as_deref())?;
         if mode == CalibrationMode::Store {
             history.add(made.clone(), CalibrationEventKind::Calibrated);
             self.replace_history(&history)?;
@@ -79,20 +80,23 @@ impl Space {
             Ok(moved) => moved,
             Err(reason) => return Ok(RefitOutcome::Unchanged(reason)),
         };
-        let origin = Origin {
+        let origin = CalibrationOrigin {
             anchor: Some(moved.anchor),
-            ..self.origin(&history, kind, Source::Feedback)
+            ..self.origin(&history, kind, LabelSource::Feedback)
         };
         let before = answers.all_confidences();
-        let even_score_before = self.current(&history, kind).and_then(Calibrated::even_score);
-        let labelled = answers.labelled.clone();
-        let calibrated = Calibrated::of_fit(origin, Fit::Platt(moved.to), labelled, before.as_deref())?;
-        history.add(calibrated.clone(), CalibrationEventKind::Refitted);
+        let decision_threshold_before = self
+            .current(&history, kind)
+            .and_then(Calibration::decision_threshold);
+        let labeled = answers.labeled.clone();
+        let calibration =
+            Calibration::from_fit(origin, Calibrator::Platt(moved.to), labeled, before.as_deref())?;
+        history.add(calibration.clone(), CalibrationEventKind::Refitted);
         self.replace_history(&history)?;
         Ok(RefitOutcome::Stored {
-            calibrated: Box::new(calibrated),
-            even_score_before,
-            reach: moved.reach,
+            calibration: Box::new(calibration),
+            decision_threshold_before,
+            clamped: moved.clamped,
         })
     }
 
@@ -111,31 +115,36 @@ impl Space {
     }
 
     /// The current calibration of `kind`; `None`: the model's own.
-    pub fn calibration(&self, kind: QueryKind) -> Result<Option<Calibrated>, LibraryError> {
+    pub fn calibration(&self, kind: QueryKind) -> Result<Option<Calibration>, LibraryError> {
         let history = self.calibration_history()?;
         Ok(self.current(&history, kind).cloned())
     }
 
     /// The current mapping of scores of `kind` to probabilities.
-    pub fn fit(&self, kind: QueryKind) -> Result<Fit, LibraryError> {
+    pub fn calibrator(&self, kind: QueryKind) -> Result<Calibrator, LibraryError> {
         match self.calibration(kind)? {
-            Some(calibrated) => Ok(calibrated.fit),
-            None => self.shipped_fit(kind),
+            Some(calibration) => Ok(calibration.calibrator),
+            None => self.shipped_calibrator(kind),
         }
     }
 
-    fn shipped_fit(&self, kind: QueryKind) -> Result<Fit, LibraryError> {
-        Ok(Fit::shipped(&self.encoder()?.score_calibration(), kind))
+    fn shipped_calibrator(&self, kind: QueryKind) -> Result<Calibrator, LibraryError> {
+        Ok(Calibrator::shipped(&self.encoder()?.score_calibration(), kind))
     }
 
     /// Calibrations of another space do not apply.
-    fn current<'a>(&self, history: &'a CalibrationHistory, kind: QueryKind) -> Option<&'a Calibrated> {
+    fn current<'a>(&self, history: &'a CalibrationHistory, kind: QueryKind) -> Option<&'a Calibration> {
         let space = self.id().to_string();
         history.current(kind).filter(|made| made.origin.space == space)
     }
 
-    fn origin(&self, history: &CalibrationHistory, kind: QueryKind, source: Source) -> Origin {
-        Origin {
+    fn origin(
+        &self,
+        history: &CalibrationHistory,
+        kind: QueryKind,
+        source: LabelSource,
+    ) -> CalibrationOrigin {
+        CalibrationOrigin {
             version: history.next_version(),
             replaces: history.current.of(kind),
             kind,
@@ -152,31 +161,34 @@ impl Space {
         history: &CalibrationHistory,
         kind: QueryKind,
         answers: &ScoredPairs,
-    ) -> Result<Result<Moved, Unchanged>, LibraryError> {
+    ) -> Result<Result<Moved, UnchangedReason>, LibraryError> {
         let current = self.current(history, kind);
         let prior = match current {
-            None => self.shipped_fit(kind)?,
-            Some(made) => made.origin.anchor.map_or_else(|| made.fit.clone(), Fit::Platt),
+            None => self.shipped_calibrator(kind)?,
+            Some(made) => made
+                .origin
+                .anchor
+                .map_or_else(|| made.calibrator.clone(), Calibrator::Platt),
         };
         let span = self.encoder()?.score_calibration().range;
-        let bounds = Bounds::of_span(f64::from(span.high - span.low));
+        let bounds = RefitBounds::from_range(f64::from(span.high - span.low));
         let weight = prior_weight(history, current);
-        let refit = Calibrated::refit(&prior, weight, &answers.answered(), &bounds.in_all());
-        let (anchor, wanted, reach) = match refit {
+        let refit = prior.refit(weight, &answers.feedback(), &bounds.total());
+        let (anchor, wanted, clamped) = match refit {
             Refit::Unchanged(reason) => return Ok(Err(reason)),
-            Refit::Moved { from, to, reach } => (from, to, reach),
+            Refit::Moved { from, to, clamped } => (from, to, clamped),
         };
-        let now = match current.map(|made| &made.fit) {
-            Some(Fit::Platt(platt)) => *platt,
+        let now = match current.map(|made| &made.calibrator) {
+            Some(Calibrator::Platt(platt)) => *platt,
             _ => anchor,
         };
-        let to = bounds.hold(now, wanted);
-        let reach = if same_curve(to, wanted) {
-            reach
+        let to = bounds.clamp(now, wanted);
+        let clamped = if same_curve(to, wanted) {
+            clamped
         } else {
-            Reach::Bounded
+            Clamped::Yes
         };
-        Ok(Ok(Moved { anchor, to, reach }))
+        Ok(Ok(Moved { anchor, to, clamped }))
     }
 
     /// Writes the file first: a confidence model that is made in between is dropped.
@@ -191,33 +203,33 @@ impl Space {
 struct Moved {
     anchor: Platt,
     to: Platt,
-    reach: Reach,
+    clamped: Clamped,
 }
 
 fn same_curve(a: Platt, b: Platt) -> bool {
-    (a.centre() - b.centre()).abs() <= 1e-9 && (a.slope / b.slope - 1.0).abs() <= 1e-9
+    (a.center() - b.center()).abs() <= 1e-9 && (a.slope / b.slope - 1.0).abs() <= 1e-9
 }
 
 /// Weight of the prior in pairs: the number of labels that it was fitted to, within limits.
-fn prior_weight(history: &CalibrationHistory, current: Option<&Calibrated>) -> f64 {
-    let replaced = |made: &Calibrated| history.version(made.origin.replaces?);
+fn prior_weight(history: &CalibrationHistory, current: Option<&Calibration>) -> f64 {
+    let replaced = |made: &Calibration| history.version(made.origin.replaces?);
     // Versions decrease along the chain; a file with other numbers must not make this loop forever.
-    let older = |made: &&Calibrated| {
+    let older = |made: &&Calibration| {
         let version = made.origin.version;
         replaced(made).filter(|before| before.origin.version < version)
     };
-    let labelled = std::iter::successors(current, |made| older(made))
-        .find(|made| made.origin.source == Source::Labels)
-        .map_or(0.0, |made| made.labelled.len() as f64);
-    labelled.clamp(SHIPPED_WEIGHT, MAX_WEIGHT)
+    let labels = std::iter::successors(current, |made| older(made))
+        .find(|made| made.origin.source == LabelSource::Labels)
+        .map_or(0.0, |made| made.labeled.len() as f64);
+    labels.clamp(SHIPPED_WEIGHT, MAX_WEIGHT)
 }
 
 impl ScoredPairs {
-    fn answered(&self) -> Vec<Answered> {
-        let pairs = self.labelled.iter().zip(&self.confidences);
+    fn feedback(&self) -> Vec<ScoredFeedback> {
+        let pairs = self.labeled.iter().zip(&self.confidences);
         pairs
-            .map(|(pair, confidence)| Answered {
-                labelled: pair.labelled(),
+            .map(|(pair, confidence)| ScoredFeedback {
+                labeled: pair.labeled_score(),
                 confidence: *confidence,
             })
             .collect()

@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, PoisonError, RwLockReadGuard};
 
-use eidetic_confidence::{Background, Fit, Judge, OwnScores, QueryKind, TextMatch, background_texts};
+use eidetic_confidence::{
+    Background, Calibrator, ConfidenceModel, LibraryScoreSample, QueryKind, TextMatch, background_texts,
+};
 use eidetic_domain::Embedding;
 use eidetic_encoder::Encoder;
-use eidetic_search::{Matcher, QueryPicture};
+use eidetic_search::{Matcher, QueryImage};
 use eidetic_vectors::VectorIndex;
 
 use crate::vector_cache::VectorCache;
@@ -18,8 +20,8 @@ impl Space {
     /// The model that turns scores into confidences, with the current calibrations.
     ///
     /// Where no calibration applies, it needs the background, and the first call embeds a thousand texts.
-    pub fn confidence_model(&self) -> Result<Arc<Judge>, LibraryError> {
-        let is_current = |model: &&Arc<Judge>| self.has_current_sample(model);
+    pub fn confidence_model(&self) -> Result<Arc<ConfidenceModel>, LibraryError> {
+        let is_current = |model: &&Arc<ConfidenceModel>| self.has_current_sample(model);
         if let Some(model) = self.read_confidence_model().as_ref().filter(is_current) {
             return Ok(model.clone());
         }
@@ -31,9 +33,9 @@ impl Space {
             return Ok(model.clone());
         }
         let model = Arc::new(match &*cached {
-            Some(model) => Judge {
-                own_scores: self.sample_scores(),
-                ..Judge::clone(model)
+            Some(model) => ConfidenceModel {
+                library_scores: self.sample_scores(),
+                ..ConfidenceModel::clone(model)
             },
             None => self.make_confidence_model()?,
         });
@@ -42,7 +44,7 @@ impl Space {
     }
 
     /// Scores texts against an image: one result for each text, the most probable first. Texts must be distinct.
-    pub fn match_texts(&self, image: &QueryPicture, texts: &[&str]) -> Result<Vec<TextMatch>, LibraryError> {
+    pub fn match_texts(&self, image: &QueryImage, texts: &[&str]) -> Result<Vec<TextMatch>, LibraryError> {
         self.match_vector(&self.image_vector(image)?, texts)
     }
 
@@ -50,20 +52,20 @@ impl Space {
     pub fn match_vector(&self, image: &Embedding, texts: &[&str]) -> Result<Vec<TextMatch>, LibraryError> {
         let matcher = Matcher {
             encoder: self.encoder()?,
-            texts: &self.text_cache,
-            judge: &*self.confidence_model()?,
+            text_cache: &self.text_cache,
+            confidence_model: &*self.confidence_model()?,
         };
-        Ok(matcher.texts_of(image, texts)?)
+        Ok(matcher.match_texts(image, texts)?)
     }
 
     /// The embedding of an image: stored, or computed.
-    pub fn image_vector(&self, image: &QueryPicture) -> Result<Embedding, LibraryError> {
+    pub fn image_vector(&self, image: &QueryImage) -> Result<Embedding, LibraryError> {
         match image {
-            QueryPicture::Indexed(image) => self
+            QueryImage::Indexed(image) => self
                 .read_vectors()
                 .vector(image)
                 .ok_or(LibraryError::UnknownImage(*image)),
-            QueryPicture::Pixels(pixels) => {
+            QueryImage::Pixels(pixels) => {
                 let pixels = std::slice::from_ref(pixels);
                 Ok(self.encoder()?.encode_images(pixels)?.swap_remove(0))
             }
@@ -79,19 +81,19 @@ impl Space {
         *cached = None;
     }
 
-    fn make_confidence_model(&self) -> Result<Judge, LibraryError> {
-        let text = self.fit(QueryKind::Text)?;
-        let picture = self.fit(QueryKind::Picture)?;
-        let uncalibrated = [&text, &picture].contains(&&Fit::Background);
+    fn make_confidence_model(&self) -> Result<ConfidenceModel, LibraryError> {
+        let text = self.calibrator(QueryKind::Text)?;
+        let image = self.calibrator(QueryKind::Image)?;
+        let uncalibrated = [&text, &image].contains(&&Calibrator::Background);
         let background = uncalibrated
             .then(|| self.background(self.encoder()?))
             .transpose()?;
-        let own_scores = uncalibrated.then(|| self.sample_scores()).flatten();
-        Ok(Judge {
+        let library_scores = uncalibrated.then(|| self.sample_scores()).flatten();
+        Ok(ConfidenceModel {
             text,
-            picture,
+            image,
             background,
-            own_scores,
+            library_scores,
         })
     }
 
@@ -115,25 +117,27 @@ impl Space {
     }
 
     /// Whether the sample of scores still represents the space, which may have grown since.
-    fn has_current_sample(&self, model: &Judge) -> bool {
+    fn has_current_sample(&self, model: &ConfidenceModel) -> bool {
         if model.background.is_none() {
             return true;
         }
         let size = self.read_vectors().len();
         model
-            .own_scores
+            .library_scores
             .as_ref()
-            .map_or(size < OwnScores::LEAST, |own| own.stand_for(size))
+            .map_or(size < LibraryScoreSample::MIN_IMAGES, |sample| {
+                sample.represents(size)
+            })
     }
 
     /// A sample of the space's own scores; `None` where it has too few images.
-    fn sample_scores(&self) -> Option<Arc<OwnScores>> {
+    fn sample_scores(&self) -> Option<Arc<LibraryScoreSample>> {
         let vectors = self.read_vectors();
         let images: Vec<_> = vectors.live().map(|(_, image)| image).collect();
-        OwnScores::choose(&images, |image| vectors.vector(&image)).map(Arc::new)
+        LibraryScoreSample::draw(&images, |image| vectors.vector(&image)).map(Arc::new)
     }
 
-    fn read_confidence_model(&self) -> RwLockReadGuard<'_, Option<Arc<Judge>>> {
+    fn read_confidence_model(&self) -> RwLockReadGuard<'_, Option<Arc<ConfidenceModel>>> {
         self.confidence_model
             .read()
             .unwrap_or_else(PoisonError::into_inner)

@@ -2,7 +2,7 @@
 
 use eidetic_catalog::{Catalog, Feedback, FeedbackKey, FeedbackKind, FeedbackStore};
 use eidetic_confidence::QueryKind;
-use eidetic_confidence::calibration::{LabelledPair, Pair};
+use eidetic_confidence::calibration::{ImageTextPair, LabeledPair};
 use eidetic_domain::ImageId;
 use eidetic_search::SearchError;
 
@@ -39,7 +39,7 @@ impl Subject {
     pub const fn kind(&self) -> QueryKind {
         match self {
             Self::Text(_) => QueryKind::Text,
-            Self::Image(_) => QueryKind::Picture,
+            Self::Image(_) => QueryKind::Image,
         }
     }
 
@@ -110,15 +110,15 @@ impl Library {
     pub fn refit_from_feedback(&self, kind: QueryKind) -> Result<RefitOutcome, LibraryError> {
         let space = self.active();
         let answers = self.feedback(kind)?;
-        let pairs = answers.iter().enumerate().map(|(n, answer)| LabelledPair {
-            pair: Pair {
+        let pairs = answers.iter().enumerate().map(|(n, answer)| LabeledPair {
+            pair: ImageTextPair {
                 image: answer.image.to_string(),
                 text: answer.query.clone(),
             },
             matches: answer.right,
             line: n + 1,
         });
-        let pairs: Vec<LabelledPair> = pairs.collect();
+        let pairs: Vec<LabeledPair> = pairs.collect();
         space.refit(kind, &space.score_pairs(kind, &pairs, &())?)
     }
 
@@ -146,6 +146,6 @@ impl Library {
 const fn stored_kind(kind: QueryKind) -> FeedbackKind {
     match kind {
         QueryKind::Text => FeedbackKind::Text,
-        QueryKind::Picture => FeedbackKind::Image,
+        QueryKind::Image => FeedbackKind::Image,
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use eidetic_catalog::{Catalog, CatalogError, ImageRecord};
 use eidetic_confidence::QueryKind;
-use eidetic_confidence::profile::{Circumstances, Criticality, Finding, NamedProfile, ResolvedPurpose};
+use eidetic_confidence::profile::{Criticality, Finding, MatchContext, NamedProfile, ResolvedPurpose};
 use eidetic_domain::{Embedding, ImageId};
 use eidetic_indexer::{RunContext, RunStage};
 use eidetic_search::Matcher;
@@ -59,14 +59,14 @@ impl Space {
         let texts: Vec<&str> = patterns.map(|pattern| pattern.text.as_str()).collect();
         let purpose = profile.purpose(criticality, calibration.as_ref());
         let screening = Screening {
-            purpose: purpose.resolve(Circumstances {
+            purpose: purpose.resolve(MatchContext {
                 candidates: texts.len(),
                 complexity: None,
             }),
             matcher: Matcher {
                 encoder: self.encoder()?,
-                texts: &self.text_cache,
-                judge: &*self.confidence_model()?,
+                text_cache: &self.text_cache,
+                confidence_model: &*self.confidence_model()?,
             },
             texts,
         };
@@ -117,7 +117,7 @@ impl Screening<'_> {
     fn screen(&self, images: &[(ImageRecord, Embedding)]) -> Result<Vec<FlaggedImage>, LibraryError> {
         let mut flagged = Vec::new();
         for (record, vector) in images {
-            let matches = self.matcher.texts_of(vector, &self.texts)?;
+            let matches = self.matcher.match_texts(vector, &self.texts)?;
             let findings = self.purpose.findings(&matches);
             if let Some(strictest) = findings.first() {
                 flagged.push(FlaggedImage {

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use eidetic_catalog::{Catalog, ImageRecord, RowStore, SledCatalog, SpaceNumber};
-use eidetic_confidence::Judge;
+use eidetic_confidence::ConfidenceModel;
 use eidetic_domain::{ImageId, Precision, RowId, SpaceId};
 use eidetic_encoder::Encoder;
 use eidetic_hub::DownloadProgress;
 use eidetic_imaging::DecodeSize;
 use eidetic_inference::LoadOptions;
-use eidetic_search::{AdmissionCache, Answer, Query, Searcher, TextCache};
+use eidetic_search::{FilterCache, Query, SearchResults, Searcher, TextCache};
 use eidetic_vectors::{VectorIndex, VectorStore};
 
 use crate::LibraryError;
@@ -38,9 +38,9 @@ pub struct Space {
     damaged: Mutex<Vec<ImageId>>,
     pub(crate) encoder: LazyEncoder,
     pub(crate) text_cache: TextCache,
-    pub(crate) filter_cache: AdmissionCache,
+    pub(crate) filter_cache: FilterCache,
     /// Made on first use, and again after a calibration.
-    pub(crate) confidence_model: RwLock<Option<Arc<Judge>>>,
+    pub(crate) confidence_model: RwLock<Option<Arc<ConfidenceModel>>>,
     /// Vectors of the vocabulary that images were tagged with last.
     pub(crate) vocabulary: Mutex<Option<VocabularyVectors>>,
     pub(crate) operations: OperationLocks,
@@ -68,7 +68,7 @@ impl Space {
             vectors: RwLock::new(vectors),
             damaged: Mutex::new(report.damaged),
             text_cache: TextCache::default(),
-            filter_cache: AdmissionCache::default(),
+            filter_cache: FilterCache::default(),
             confidence_model: RwLock::default(),
             vocabulary: Mutex::default(),
             operations: operations.for_space(),
@@ -117,7 +117,7 @@ impl Space {
     }
 
     /// Runs a query.
-    pub fn search(&self, query: &Query) -> Result<Answer, LibraryError> {
+    pub fn search(&self, query: &Query) -> Result<SearchResults, LibraryError> {
         let changing = [Operation::Index, Operation::Backfill];
         if changing
             .iter()
@@ -129,12 +129,12 @@ impl Space {
         let query = with_canonical_folders(query);
         let model = self.confidence_model()?;
         let searcher = Searcher {
-            judge: Some(&model),
+            confidence_model: Some(&model),
             encoder: self.encoder()?,
             vectors: &self.vectors,
             catalog: &self.catalog,
-            texts: &self.text_cache,
-            admissions: &self.filter_cache,
+            text_cache: &self.text_cache,
+            filter_cache: &self.filter_cache,
         };
         Ok(searcher.search(&query)?)
     }

@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use eidetic_catalog::{Catalog, CatalogError, ImageTags, Tag, TagStore};
-use eidetic_confidence::tagging::{TagRule, TagVectors, Vocabulary, choose, prompts};
-use eidetic_confidence::{Fit, Judge, background_texts};
+use eidetic_confidence::tagging::{TagRule, TagVectors, Vocabulary, choose_tags, prompts};
+use eidetic_confidence::{Calibrator, ConfidenceModel, background_texts};
 use eidetic_domain::{Embedding, ImageId};
 use eidetic_indexer::{RunContext, RunStage};
 use eidetic_vectors::VectorIndex;
@@ -90,7 +90,7 @@ pub(crate) struct VocabularyVectors {
 
 /// What is needed to tag one image.
 struct Tagger {
-    judge: Arc<Judge>,
+    confidence_model: Arc<ConfidenceModel>,
     vectors: Arc<TagVectors>,
     rule: TagRule,
     fingerprint: [u8; 32],
@@ -205,15 +205,15 @@ impl Space {
 
     /// `None` if the run was cancelled.
     fn tagger(&self, options: &TagOptions, context: &RunContext<'_>) -> Result<Option<Tagger>, LibraryError> {
-        let judge = self.confidence_model()?;
+        let confidence_model = self.confidence_model()?;
         let Some(VocabularyVectors { key, vectors }) =
             self.vocabulary_vectors(&options.vocabulary, context)?
         else {
             return Ok(None);
         };
         Ok(Some(Tagger {
-            fingerprint: fingerprint(&key, &judge.text, &options.rule),
-            judge,
+            fingerprint: fingerprint(&key, &confidence_model.text, &options.rule),
+            confidence_model,
             vectors,
             rule: options.rule,
         }))
@@ -275,13 +275,17 @@ impl Space {
 impl TagOptions {
     /// Stores them in a space's directory. A failure is only logged: another space is then tagged with the bundled words.
     fn write(&self, directory: &Path) {
-        let TagRule { most, bar, least } = self.rule;
+        let TagRule {
+            max_tags,
+            min_confidence,
+            min_tags,
+        } = self.rule;
         let stored = StoredTagOptions {
             format: OPTIONS_FORMAT,
             words: self.vocabulary.tags().to_vec(),
-            most,
-            bar,
-            least,
+            most: max_tags,
+            bar: min_confidence,
+            least: min_tags,
         };
         let path = directory.join(OPTIONS_FILE);
         let written = serde_json::to_vec(&stored)
@@ -301,9 +305,9 @@ impl TagOptions {
             .and_then(|stored| {
                 let vocabulary = Vocabulary::parse(stored.words.join("\n").as_bytes()).ok()?;
                 let rule = TagRule {
-                    most: stored.most,
-                    bar: stored.bar,
-                    least: stored.least,
+                    max_tags: stored.most,
+                    min_confidence: stored.bar,
+                    min_tags: stored.least,
                 };
                 Some(Self { vocabulary, rule })
             });
@@ -328,17 +332,24 @@ impl Tagger {
     }
 
     fn tags(&self, image: &Embedding) -> Vec<Tag> {
-        choose(&self.judge, &self.vectors, image, &self.rule)
+        choose_tags(&self.confidence_model, &self.vectors, image, &self.rule)
     }
 }
 
 /// Hash of everything that an image's tags depend on beside its own vector: the words in their prompts and the space
 /// (both in `key`), how scores become probabilities, and the rule.
-fn fingerprint(key: &[u8; 32], fit: &Fit, rule: &TagRule) -> [u8; 32] {
+fn fingerprint(key: &[u8; 32], calibrator: &Calibrator, rule: &TagRule) -> [u8; 32] {
+    let TagRule {
+        max_tags,
+        min_confidence,
+        min_tags,
+    } = rule;
     let mut hasher = blake3::Hasher::new();
     hasher.update(METHOD).update(key);
-    hasher.update(format!("{fit:?}{rule:?}").as_bytes());
-    if *fit == Fit::Background {
+    // Stored tags have hashes of this text: a change would make all of them stale.
+    let rule = format!("TagRule {{ most: {max_tags}, bar: {min_confidence:?}, least: {min_tags} }}");
+    hasher.update(format!("{calibrator:?}{rule}").as_bytes());
+    if *calibrator == Calibrator::Background {
         for text in background_texts() {
             hasher.update(b"\0").update(text.as_bytes());
         }
@@ -357,9 +368,9 @@ mod tests {
         let options = TagOptions {
             vocabulary: Vocabulary::parse("red fish\nblue\n黄\n".as_bytes()).unwrap(),
             rule: TagRule {
-                most: 4,
-                bar: 0.75,
-                least: 0,
+                max_tags: 4,
+                min_confidence: 0.75,
+                min_tags: 0,
             },
         };
         options.write(folder.path());

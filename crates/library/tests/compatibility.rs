@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use eidetic_catalog::Feedback;
-use eidetic_confidence::{Fit, QueryKind};
+use eidetic_confidence::{Calibrator, QueryKind};
 use eidetic_domain::{Filter, ImageId};
 use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{Library, Owner, TagOptions};
-use eidetic_search::{Answer, Query, QueryPicture};
+use eidetic_search::{Query, QueryImage, SearchResults};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -62,7 +62,7 @@ fn close(found: impl Into<f64>, expected: &Value) -> bool {
     (found.into() - expected.as_f64().expect("valid test data")).abs() < TOLERANCE
 }
 
-fn assert_same_hits(answer: &Answer, expected: &Value) {
+fn assert_same_hits(answer: &SearchResults, expected: &Value) {
     assert_eq!(
         answer.space.to_string(),
         expected["space"].as_str().expect("valid test data")
@@ -112,7 +112,7 @@ fn searches_give_recorded_scores_and_confidences() {
     };
     assert_same_hits(&query(tagged), &expected("search-tag.json"));
     let bicycle = fs::read(repository().join("data/gallery/red-bicycle-in-the-snow.jpg")).unwrap();
-    let alike = Query::picture(QueryPicture::Indexed(ImageId::of(&bicycle)));
+    let alike = Query::image(QueryImage::Indexed(ImageId::of(&bicycle)));
     // The recorded query was a file, which finds itself first; a query by an image of the library leaves it out.
     let mut expected = expected("search-image.json");
     let first = expected["hits"].as_array_mut().unwrap().remove(0);
@@ -164,7 +164,7 @@ fn calibrations_and_feedback_are_kept() {
         history.events.len(),
         expected["history"].as_array().unwrap().len()
     );
-    for (kind, expected) in [QueryKind::Text, QueryKind::Picture]
+    for (kind, expected) in [QueryKind::Text, QueryKind::Image]
         .into_iter()
         .zip(expected["calibrations"].as_array().unwrap())
     {
@@ -173,9 +173,9 @@ fn calibrations_and_feedback_are_kept() {
             Some(u64::from(current.origin.version)),
             expected["version"].as_u64()
         );
-        assert_eq!(current.labelled.len(), 36);
-        let Fit::Platt(curve) = current.fit else {
-            panic!("{:?}", current.fit)
+        assert_eq!(current.labeled.len(), 36);
+        let Calibrator::Platt(curve) = current.calibrator else {
+            panic!("{:?}", current.calibrator)
         };
         assert!(close(curve.slope, &expected["fit"]["platt"]["slope"]));
         assert!(close(curve.intercept, &expected["fit"]["platt"]["intercept"]));

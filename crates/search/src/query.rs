@@ -1,64 +1,69 @@
+//! Queries.
+
 use eidetic_domain::{Filter, ImageId};
 use image::RgbImage;
 
-/// What somebody looks for. At least one of `text` and `picture` must be there.
+/// A query for images. It needs a text or an image.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// Words for what the picture should show.
+    /// What the image should show.
     pub text: Option<String>,
-    /// Words for what it should not show.
+    /// What it should not show.
     pub negative: Option<String>,
-    /// A picture that it should look like.
-    pub picture: Option<QueryPicture>,
-    /// How much each part counts. With the default, encoders that can embed text and picture as one do so.
-    pub weights: Weights,
-    /// Largest number of hits.
+    /// An image that it should be similar to.
+    pub image: Option<QueryImage>,
+    /// How much each part counts. With the default weights, encoders that can embed a text and an image
+    /// jointly do so.
+    pub weights: QueryWeights,
+    /// Maximum number of hits.
     pub k: usize,
-    /// Hits less probable than this are left out, as are those of which no probability is known.
+    /// Hits with a lower or unknown confidence are left out.
     pub min_confidence: Option<f32>,
-    /// Which images may be returned.
+    /// Restricts the images that can be hits.
     pub filter: Filter,
 }
 
-/// A picture to search by.
+/// An image to search by.
 #[derive(Debug, Clone)]
-pub enum QueryPicture {
-    /// Pixels from anywhere.
+pub enum QueryImage {
+    /// The pixels of any image.
     Pixels(RgbImage),
-    /// An image of the library; its stored vector is used, and it is not among its own hits.
+    /// An image of the library: its stored vector is used, and it is not among its own hits.
     Indexed(ImageId),
 }
 
-/// Weights of the parts of a query in the weighted sum of their unit vectors.
+/// Factors on the unit vectors of a query's parts in their sum.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Weights {
+pub struct QueryWeights {
     /// Of the text.
     pub text: f32,
-    /// Of the picture.
-    pub picture: f32,
-    /// Of the negative text; it is subtracted.
+    /// Of the image.
+    pub image: f32,
+    /// Of the negative text, which is subtracted.
     pub negative: f32,
 }
 
-impl Default for Weights {
-    /// Text and picture alike; the negative at half, enough to reorder hits without leaving the subject.
+impl Default for QueryWeights {
+    /// Text and image count the same. The negative text counts half, which reorders hits without changing
+    /// the subject.
     fn default() -> Self {
         Self {
             text: 1.0,
-            picture: 1.0,
+            image: 1.0,
             negative: 0.5,
         }
     }
 }
 
-impl Weights {
-    /// Text and picture share the weight, `text` (0..=1) of it for the text; 0.5 is the default.
+impl QueryWeights {
+    /// Divides the weight between text and image; `text` (0..=1) is the text's share, and 0.5 gives the
+    /// default.
     ///
-    /// Doubled, so that an even share leaves both at 1, beside the weight of a negative text too.
+    /// The shares are doubled, so that equal shares are both 1 and the negative text counts as by default.
     pub fn with_text_share(text: f32) -> Self {
         Self {
             text: 2.0 * text,
-            picture: 2.0 * (1.0 - text),
+            image: 2.0 * (1.0 - text),
             ..Self::default()
         }
     }
@@ -68,7 +73,7 @@ impl Query {
     /// The default number of hits.
     pub const DEFAULT_K: usize = 20;
 
-    /// A query by words, everything else at its default.
+    /// A text query with defaults.
     pub fn text(text: impl Into<String>) -> Self {
         Self {
             text: Some(text.into()),
@@ -76,21 +81,21 @@ impl Query {
         }
     }
 
-    /// A query by a picture, everything else at its default.
-    pub fn picture(picture: QueryPicture) -> Self {
+    /// An image query with defaults.
+    pub fn image(image: QueryImage) -> Self {
         Self {
-            picture: Some(picture),
+            image: Some(image),
             ..Self::empty()
         }
     }
 
-    /// A query without parts, to be filled in.
+    /// A query without parts and with defaults, as a base for struct update syntax.
     pub fn empty() -> Self {
         Self {
             text: None,
             negative: None,
-            picture: None,
-            weights: Weights::default(),
+            image: None,
+            weights: QueryWeights::default(),
             k: Self::DEFAULT_K,
             min_confidence: None,
             filter: Filter::default(),

@@ -1,92 +1,92 @@
+//! Running a query.
+
 use std::collections::HashSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Instant;
 
 use eidetic_catalog::{Catalog, ImageRecord, ImageTags};
+use eidetic_confidence::{ConfidenceModel, MATCH_THRESHOLD};
 use eidetic_domain::{Embedding, Filter, Hit, ImageId};
 use eidetic_encoder::Encoder;
 use eidetic_vectors::{Neighbor, VectorIndex};
 
+use crate::query_parts::QueryParts;
 use crate::{
-    AdmissionCache, Answer, Query, QueryPicture, RankedHit, SearchError, TextCache, Took, Verdict, Weights,
+    FilterCache, Query, QueryImage, QueryWeights, RankedHit, SearchError, SearchResults, TextCache, Timings,
+    Verdict,
 };
-use eidetic_confidence::{Judge, MATCH_LEVEL, QueryKind};
 
-/// Answers queries over borrowed parts; cheap to make, one a request.
+/// Runs queries. It only borrows its parts, so make one for each request.
 pub struct Searcher<'a, V: VectorIndex + ?Sized> {
     /// Embeds the query.
     pub encoder: &'a dyn Encoder,
     /// Finds the nearest vectors.
     pub vectors: &'a RwLock<V>,
-    /// Says what the images are.
+    /// Has the records of the images.
     pub catalog: &'a dyn Catalog,
-    /// Texts embedded before.
-    pub texts: &'a TextCache,
-    /// Filters resolved before.
-    pub admissions: &'a AdmissionCache,
-    /// Says how probable it is that a hit matches.
-    pub judge: Option<&'a Judge>,
+    /// Embeddings of recent texts.
+    pub text_cache: &'a TextCache,
+    /// Rows that match recent filters.
+    pub filter_cache: &'a FilterCache,
+    /// Computes the confidences of hits; `None`: they are unknown.
+    pub confidence_model: Option<&'a ConfidenceModel>,
 }
 
-/// The vectors of what a query is made of.
-struct Parts {
-    text: Option<Arc<Embedding>>,
-    picture: Option<Embedding>,
-    negative: Option<Arc<Embedding>>,
-    /// Text and picture as one, where the encoder can embed them so and nobody weighed them.
-    joint: Option<Embedding>,
+/// A hit with the vector that the index compared with the query.
+struct ComparedHit {
+    hit: RankedHit,
+    vector: Arc<[f32]>,
 }
 
 impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
-    /// The best images for `query`, at most `query.k`, none of them gone from the catalog.
-    pub fn search(&self, query: &Query) -> Result<Answer, SearchError> {
+    /// The images nearest to `query`, at most `query.k`. Each is in the catalog and matches the filter.
+    pub fn search(&self, query: &Query) -> Result<SearchResults, SearchError> {
         let start = Instant::now();
-        let parts = self.parts(query)?;
-        let embedding = parts.joined(query.weights)?;
+        let parts = self.embed_parts(query)?;
+        let embedding = parts.combine(query.weights)?;
         let encoded = Instant::now();
-        let mut hits = self.nearest(&embedding, query)?;
-        self.judge(&parts, &mut hits);
+        let mut hits = self.with_confidences(&parts, self.nearest(&embedding, query)?);
         let verdict = match verdict(&hits) {
-            Verdict::NoMatch if !self.can_deny(&parts) => Verdict::Uncalibrated,
-            said => said,
+            Verdict::NoMatch if !self.supports_no_match(&parts) => Verdict::Uncalibrated,
+            verdict => verdict,
         };
-        if let Some(least) = query.min_confidence {
-            hits.retain(|hit| hit.hit.confidence.is_some_and(|confidence| confidence >= least));
+        if let Some(min) = query.min_confidence {
+            hits.retain(|hit| hit.hit.confidence.is_some_and(|confidence| confidence >= min));
         }
-        Ok(Answer {
+        Ok(SearchResults {
             space: self.encoder.space().clone(),
             verdict,
             hits,
             missing: self.missing()?,
-            took: Took {
+            timings: Timings {
                 encode: encoded - start,
                 search: encoded.elapsed(),
             },
         })
     }
 
-    fn parts(&self, query: &Query) -> Result<Parts, SearchError> {
-        let words = |text: &Option<String>| {
-            let text = non_blank(text.as_deref()).map(|text| self.texts.embed(self.encoder, text));
+    fn embed_parts(&self, query: &Query) -> Result<QueryParts, SearchError> {
+        let embed_text = |text: &Option<String>| {
+            let text = non_blank(text.as_deref()).map(|text| self.text_cache.embed(self.encoder, text));
             text.transpose()
         };
-        let picture = query.picture.as_ref().map(|picture| self.embed_picture(picture));
-        Ok(Parts {
-            text: words(&query.text)?,
-            picture: picture.transpose()?,
-            negative: words(&query.negative)?,
-            joint: self.joint(query)?,
+        let image = query.image.as_ref().map(|image| self.embed_image(image));
+        Ok(QueryParts {
+            text: embed_text(&query.text)?,
+            image: image.transpose()?,
+            negative: embed_text(&query.negative)?,
+            joint: self.embed_jointly(query)?,
         })
     }
 
-    /// The joint embedding of text and picture. An image of the library has a vector, but no pixels to embed again.
-    fn joint(&self, query: &Query) -> Result<Option<Embedding>, SearchError> {
-        let (Some(text), Some(QueryPicture::Pixels(pixels))) =
-            (non_blank(query.text.as_deref()), &query.picture)
+    /// The joint embedding of text and image. An image of the library has a vector, but no pixels to embed
+    /// with the text.
+    fn embed_jointly(&self, query: &Query) -> Result<Option<Embedding>, SearchError> {
+        let (Some(text), Some(QueryImage::Pixels(pixels))) = (non_blank(query.text.as_deref()), &query.image)
         else {
             return Ok(None);
         };
-        if query.weights != Weights::default() {
+        if query.weights != QueryWeights::default() {
             return Ok(None);
         }
         let pixels = self.encoder.preprocess(pixels);
@@ -94,50 +94,53 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         Ok(joint.and_then(|mut embeddings| embeddings.pop()))
     }
 
-    /// Writes down how probable each hit is. A hit of a query of several parts has to match all of them, which are taken
-    /// as independent: the text, the picture, and not the negative text. That holds for joint embeddings too: curves are
-    /// known for texts and for pictures, not for both at once.
-    fn judge(&self, parts: &Parts, hits: &mut [RankedHit]) {
-        let Some(judge) = self.judge else { return };
-        let vectors: Option<Vec<Embedding>> = {
-            let index = self.read_vectors();
-            hits.iter().map(|hit| index.vector(&hit.hit.image)).collect()
-        };
-        // A hit that was removed since it was found: the next search will not have it.
-        let Some(vectors) = vectors else { return };
-        let mut all: Option<Vec<f32>> = None;
-        for (kind, part, wanted) in parts.each() {
-            let Some(found) = judge.confidences(kind, part, &vectors) else {
-                return;
-            };
-            let found = found.into_iter().map(|p| if wanted { p } else { 1.0 - p });
-            all = Some(match all {
-                None => found.collect(),
-                Some(before) => before.iter().zip(found).map(|(a, b)| a * b).collect(),
-            });
-        }
-        for (hit, confidence) in hits.iter_mut().zip(all.into_iter().flatten()) {
-            hit.hit.confidence = Some(confidence);
-        }
-    }
-
-    /// Whether hits of a low probability are no matches, rather than of an unknown kind.
-    fn can_deny(&self, parts: &Parts) -> bool {
-        let can_deny = |judge: &Judge| parts.each().all(|(kind, ..)| judge.can_deny(kind));
-        self.judge.is_some_and(can_deny)
-    }
-
-    fn embed_picture(&self, picture: &QueryPicture) -> Result<Embedding, SearchError> {
-        match picture {
-            QueryPicture::Pixels(pixels) => {
+    fn embed_image(&self, image: &QueryImage) -> Result<Embedding, SearchError> {
+        match image {
+            QueryImage::Pixels(pixels) => {
                 let batch = [self.encoder.preprocess(pixels)];
                 Ok(self.encoder.encode_pixels(&batch)?.swap_remove(0))
             }
-            QueryPicture::Indexed(image) => self
+            QueryImage::Indexed(image) => self
                 .read_vectors()
                 .vector(image)
                 .ok_or(SearchError::UnknownImage(*image)),
         }
+    }
+
+    /// The hits with their confidences, if they are known.
+    fn with_confidences(&self, parts: &QueryParts, found: Vec<ComparedHit>) -> Vec<RankedHit> {
+        let confidences = self.confidences(parts, &found);
+        let mut hits: Vec<RankedHit> = found.into_iter().map(|found| found.hit).collect();
+        for (hit, confidence) in hits.iter_mut().zip(confidences.into_iter().flatten()) {
+            hit.hit.confidence = Some(confidence);
+        }
+        hits
+    }
+
+    /// The confidence of each hit. A hit of a query of several parts must match the text and the image and
+    /// must not match the negative text; the parts are treated as independent. So are the parts of a joint
+    /// embedding, since calibrations exist for texts and for images only.
+    fn confidences(&self, parts: &QueryParts, found: &[ComparedHit]) -> Option<Vec<f32>> {
+        let model = self.confidence_model?;
+        let vectors: Vec<&[f32]> = found.iter().map(|found| &*found.vector).collect();
+        let mut all: Option<Vec<f32>> = None;
+        for (kind, part, should_match) in parts.embeddings() {
+            let confidences = model.confidences(kind, part, &vectors)?;
+            let factors = confidences
+                .into_iter()
+                .map(|p| if should_match { p } else { 1.0 - p });
+            all = Some(match all {
+                None => factors.collect(),
+                Some(before) => before.iter().zip(factors).map(|(a, b)| a * b).collect(),
+            });
+        }
+        all
+    }
+
+    /// Whether low confidences mean that nothing matches.
+    fn supports_no_match(&self, parts: &QueryParts) -> bool {
+        self.confidence_model
+            .is_some_and(|model| parts.embeddings().all(|(kind, ..)| model.supports_no_match(kind)))
     }
 
     fn missing(&self) -> Result<u64, SearchError> {
@@ -145,137 +148,102 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         Ok(images.saturating_sub(self.read_vectors().len() as u64))
     }
 
-    /// Asks the index for more until `k` hits stand in the catalog: between the catalog forgetting an image and the
-    /// index doing so, the index still returns it.
-    fn nearest(&self, embedding: &Embedding, query: &Query) -> Result<Vec<RankedHit>, SearchError> {
+    /// Requests more neighbors until `k` of them are in the catalog: an image that was removed from the
+    /// catalog is in the index a little longer.
+    fn nearest(&self, embedding: &Embedding, query: &Query) -> Result<Vec<ComparedHit>, SearchError> {
         let end = self.read_vectors().end();
-        let admitted = self.admissions.admitted(self.catalog, &query.filter, end)?;
-        let excluded = match query.picture {
-            Some(QueryPicture::Indexed(image)) => Some(image),
+        let rows = self
+            .filter_cache
+            .matching_rows(self.catalog, &query.filter, end)?;
+        let excluded = match query.image {
+            Some(QueryImage::Indexed(image)) => Some(image),
             _ => None,
         };
-        let mut asked = query.k + usize::from(excluded.is_some());
+        let mut requested = query.k + usize::from(excluded.is_some());
         loop {
-            let neighbours = self
+            let neighbors = self
                 .read_vectors()
-                .search(embedding, asked, admitted.as_deref())?;
-            let exhausted = neighbours.len() < asked;
-            let mut hits = self.resolve(&neighbours, &query.filter)?;
-            hits.retain(|hit| Some(hit.hit.image) != excluded);
-            if hits.len() >= query.k || exhausted {
+                .search(embedding, requested, rows.as_deref())?;
+            let is_exhausted = neighbors.len() < requested;
+            let mut hits = self.resolve(neighbors, &query.filter)?;
+            hits.retain(|found| Some(found.hit.hit.image) != excluded);
+            if hits.len() >= query.k || is_exhausted {
                 hits.truncate(query.k);
                 return Ok(hits);
             }
-            asked *= 2;
+            requested *= 2;
         }
     }
 
-    /// What the catalog says of the neighbours, as far as it knows them and `filter` admits them: their rows may have
-    /// changed hands since the filter was resolved.
-    fn resolve(&self, neighbours: &[Neighbor], filter: &Filter) -> Result<Vec<RankedHit>, SearchError> {
-        let ids: Vec<ImageId> = neighbours.iter().map(|n| n.image).collect();
-        let records = self.catalog.get_many(&ids)?;
-        let tagged = self.carriers(&ids, filter)?;
-        let admits = |record: &ImageRecord| {
+    /// The neighbors that are in the catalog, with their records. Checks the filter again, since rows may
+    /// have been reused after it was resolved.
+    fn resolve(&self, neighbors: Vec<Neighbor>, filter: &Filter) -> Result<Vec<ComparedHit>, SearchError> {
+        let images: Vec<ImageId> = neighbors.iter().map(|neighbor| neighbor.image).collect();
+        let records = self.catalog.get_many(&images)?;
+        let tagged = self.images_with_tags(&images, filter)?;
+        let matches = |record: &ImageRecord| {
             filter.matches(&record.paths, record.metadata.taken)
                 && tagged
                     .as_ref()
                     .is_none_or(|tagged| tagged.contains(&record.image))
         };
-        Ok(neighbours
-            .iter()
+        Ok(neighbors
+            .into_iter()
             .zip(records)
-            .filter_map(|(n, record)| ranked(n, record.filter(admits)))
+            .filter_map(|(neighbor, record)| Some(ComparedHit::new(neighbor, record.filter(&matches)?)))
             .collect())
     }
 
-    /// Those of `images` that carry the tags which `filter` asks for; `None` where it asks for none.
-    fn carriers(&self, images: &[ImageId], filter: &Filter) -> Result<Option<HashSet<ImageId>>, SearchError> {
+    /// Those of `images` that have the tags of `filter`; `None` if it has none.
+    fn images_with_tags(
+        &self,
+        images: &[ImageId],
+        filter: &Filter,
+    ) -> Result<Option<HashSet<ImageId>>, SearchError> {
         if filter.required_tags().is_empty() {
             return Ok(None);
         }
-        let carries = |tags: &ImageTags| filter.matches_tags(tags.tags.iter().map(|tag| tag.name.as_str()));
+        let matches = |tags: &ImageTags| filter.matches_tags(tags.tags.iter().map(|tag| tag.name.as_str()));
         let tags = self.catalog.get_tags(images)?;
-        let carrying = images.iter().zip(tags);
+        let tagged = images.iter().zip(tags);
         Ok(Some(
-            carrying
-                .filter(|(_, tags)| tags.as_ref().is_some_and(carries))
+            tagged
+                .filter(|(_, tags)| tags.as_ref().is_some_and(matches))
                 .map(|(image, _)| *image)
                 .collect(),
         ))
     }
 
-    fn read_vectors(&self) -> std::sync::RwLockReadGuard<'_, V> {
-        // A writer that panicked left rows that no record names; reading stays sound.
+    fn read_vectors(&self) -> RwLockReadGuard<'_, V> {
+        // A writer that panicked leaves at most rows without a record, so reading is still sound.
         self.vectors.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Parts {
-    /// The vector to search with.
-    fn joined(&self, weights: Weights) -> Result<Embedding, SearchError> {
-        if let Some(joint) = &self.joint {
-            return match &self.negative {
-                None => Ok(joint.clone()),
-                Some(negative) => {
-                    Embedding::weighted_sum(&[(1.0, joint), (-weights.negative, negative.as_ref())])
-                        .map_err(SearchError::NoDirection)
-                }
-            };
+impl ComparedHit {
+    fn new(neighbor: Neighbor, record: ImageRecord) -> Self {
+        let hit = Hit {
+            image: neighbor.image,
+            score: neighbor.score,
+            confidence: None,
+        };
+        Self {
+            hit: RankedHit { hit, record },
+            vector: neighbor.vector,
         }
-        match (&self.text, &self.picture, &self.negative) {
-            (None, None, _) => Err(SearchError::EmptyQuery),
-            // A query of one part is its vector as it is, not rescaled.
-            (Some(text), None, None) => Ok(text.as_ref().clone()),
-            (None, Some(picture), None) => Ok(picture.clone()),
-            (text, picture, negative) => {
-                let terms: Vec<(f32, &Embedding)> = [
-                    text.as_deref().map(|text| (weights.text, text)),
-                    picture.as_ref().map(|picture| (weights.picture, picture)),
-                    negative.as_deref().map(|negative| (-weights.negative, negative)),
-                ]
-                .into_iter()
-                .flatten()
-                .collect();
-                Embedding::weighted_sum(&terms).map_err(SearchError::NoDirection)
-            }
-        }
-    }
-
-    /// Each part with its kind, and whether a hit should match it.
-    fn each(&self) -> impl Iterator<Item = (QueryKind, &Embedding, bool)> {
-        let text = self.text.as_deref().map(|text| (QueryKind::Text, text, true));
-        let picture = self
-            .picture
-            .as_ref()
-            .map(|picture| (QueryKind::Picture, picture, true));
-        let negative = self
-            .negative
-            .as_deref()
-            .map(|text| (QueryKind::Text, text, false));
-        text.into_iter().chain(picture).chain(negative)
     }
 }
 
-/// Whether any hit probably matches.
+/// Whether the best hit probably matches.
 fn verdict(hits: &[RankedHit]) -> Verdict {
     let confidences = hits.iter().map(|hit| hit.hit.confidence);
     match confidences.flatten().reduce(f32::max) {
-        Some(best) if best >= MATCH_LEVEL => Verdict::Match,
+        Some(best) if best >= MATCH_THRESHOLD => Verdict::Match,
         Some(_) => Verdict::NoMatch,
         None => Verdict::Uncalibrated,
     }
 }
 
 fn non_blank(text: Option<&str>) -> Option<&str> {
-    text.map(str::trim).filter(|t| !t.is_empty())
-}
-
-fn ranked(neighbour: &Neighbor, record: Option<ImageRecord>) -> Option<RankedHit> {
-    let hit = Hit {
-        image: neighbour.image,
-        score: neighbour.score,
-        confidence: None,
-    };
-    record.map(|record| RankedHit { hit, record })
+    text.map(str::trim).filter(|text| !text.is_empty())
 }

@@ -1,4 +1,4 @@
-//! Queries over a small library in memory, with an encoder that knows colours.
+//! Queries over a small library, with an encoder that knows colors.
 
 use std::path::PathBuf;
 use std::sync::RwLock;
@@ -6,16 +6,18 @@ use std::sync::RwLock;
 use eidetic_catalog::{
     Catalog, FileRecord, FileStamp, FileState, ImageTags, MemoryCatalog, NewImage, Tag, TagStore, WriteBatch,
 };
+use eidetic_confidence::calibration::Platt;
+use eidetic_confidence::{Calibrator, ConfidenceModel};
 use eidetic_domain::{DateRange, Embedding, Filter, ImageFormat, ImageId, Metadata, SpaceId, parse_date};
 use eidetic_encoder::fake::FakeEncoder;
 use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration};
 use eidetic_search::{
-    AdmissionCache, Query, QueryPicture, SearchError, Searcher, TextCache, Verdict, Weights,
+    FilterCache, Query, QueryImage, QueryWeights, SearchError, Searcher, TextCache, Verdict,
 };
-use eidetic_vectors::{MemoryIndex, VectorIndex};
+use eidetic_vectors::{MemoryIndex, VectorIndex, VectorStore};
 use image::{Rgb, RgbImage};
 
-const COLOURS: [(&str, [u8; 3]); 5] = [
+const COLORS: [(&str, [u8; 3]); 5] = [
     ("red", [250, 10, 10]),
     ("green", [10, 240, 20]),
     ("blue", [20, 10, 250]),
@@ -23,40 +25,40 @@ const COLOURS: [(&str, [u8; 3]); 5] = [
     ("orange", [255, 128, 10]),
 ];
 
-/// One picture a colour: `/a/red.jpg` taken in 2020, the others in `/b`, without a date.
-struct World {
+/// One image of each color: `/a/red.jpg` taken in 2020, the others in `/b`, without a date.
+struct ColorLibrary {
     encoder: FakeEncoder,
     vectors: RwLock<MemoryIndex>,
     catalog: MemoryCatalog,
-    texts: TextCache,
-    admissions: AdmissionCache,
+    text_cache: TextCache,
+    filter_cache: FilterCache,
 }
 
-impl World {
+impl ColorLibrary {
     fn new() -> Self {
         let encoder = FakeEncoder::default();
-        let world = Self {
+        let library = Self {
             vectors: RwLock::new(MemoryIndex::new(encoder.space().clone())),
             encoder,
             catalog: MemoryCatalog::new(),
-            texts: TextCache::default(),
-            admissions: AdmissionCache::default(),
+            text_cache: TextCache::default(),
+            filter_cache: FilterCache::default(),
         };
-        for (name, _) in COLOURS {
-            world.add(name);
+        for (name, _) in COLORS {
+            library.add(name);
         }
-        world
+        library
     }
 
     fn add(&self, name: &str) {
         let image = id(name);
         let embedding = self
             .encoder
-            .encode_images(&[picture(name)])
-            .expect("it encodes")
+            .encode_images(&[color_image(name)])
+            .expect("the encoder works")
             .remove(0);
         let mut vectors = self.vectors.write().expect("no writer panicked");
-        let row = vectors.upsert(&[(image, embedding)]).expect("memory takes it")[0];
+        let row = vectors.upsert(&[(image, embedding)]).expect("memory accepts it")[0];
         let new = NewImage {
             image,
             row,
@@ -77,7 +79,7 @@ impl World {
             files: vec![file],
             removed: Vec::new(),
         };
-        self.catalog.put_batch(&batch).expect("memory takes it");
+        self.catalog.put_batch(&batch).expect("memory accepts it");
     }
 
     fn tag(&self, name: &str, tags: &[&str]) {
@@ -93,22 +95,22 @@ impl World {
         };
         self.catalog
             .put_tags(&[(id(name), tags)])
-            .expect("memory takes it");
+            .expect("memory accepts it");
     }
 
     fn search(&self, query: &Query) -> Result<Vec<(String, f32)>, SearchError> {
         let searcher = Searcher {
-            judge: None,
+            confidence_model: None,
             encoder: &self.encoder,
             vectors: &self.vectors,
             catalog: &self.catalog,
-            texts: &self.texts,
-            admissions: &self.admissions,
+            text_cache: &self.text_cache,
+            filter_cache: &self.filter_cache,
         };
-        let answer = searcher.search(query)?;
-        assert_eq!(answer.verdict, Verdict::Uncalibrated);
+        let results = searcher.search(query)?;
+        assert_eq!(results.verdict, Verdict::Uncalibrated);
         let name = |path: &PathBuf| path.file_stem().expect("a name").to_string_lossy().into_owned();
-        Ok(answer
+        Ok(results
             .hits
             .iter()
             .map(|hit| (name(&hit.record.paths[0]), hit.hit.score))
@@ -117,7 +119,7 @@ impl World {
 
     fn names(&self, query: &Query) -> Vec<String> {
         self.search(query)
-            .expect("it answers")
+            .expect("the query is valid")
             .into_iter()
             .map(|(name, _)| name)
             .collect()
@@ -133,12 +135,12 @@ fn path(name: &str) -> PathBuf {
     PathBuf::from(format!("{folder}/{name}.jpg"))
 }
 
-fn picture(name: &str) -> RgbImage {
-    let (_, colour) = COLOURS
+fn color_image(name: &str) -> RgbImage {
+    let (_, color) = COLORS
         .into_iter()
         .find(|(known, _)| *known == name)
-        .expect("a known colour");
-    RgbImage::from_pixel(16, 16, Rgb(colour))
+        .expect("a known color");
+    RgbImage::from_pixel(16, 16, Rgb(color))
 }
 
 fn metadata(name: &str) -> Metadata {
@@ -153,50 +155,50 @@ fn metadata(name: &str) -> Metadata {
 }
 
 #[test]
-fn words_find_what_they_name_best_first() {
-    let hits = World::new().search(&Query::text("blue")).unwrap();
+fn text_query_ranks_named_color_first() {
+    let hits = ColorLibrary::new().search(&Query::text("blue")).unwrap();
     assert_eq!(hits.len(), 5);
     assert_eq!(hits[0].0, "blue");
     assert!(hits.is_sorted_by(|a, b| a.1 >= b.1), "{hits:?}");
 }
 
 #[test]
-fn a_picture_finds_itself_and_an_indexed_one_only_others() {
-    let world = World::new();
-    let hits = world
-        .search(&Query::picture(QueryPicture::Pixels(picture("green"))))
+fn only_indexed_query_image_excludes_itself() {
+    let library = ColorLibrary::new();
+    let hits = library
+        .search(&Query::image(QueryImage::Pixels(color_image("green"))))
         .unwrap();
     assert_eq!(hits[0].0, "green");
     assert!(hits[0].1 > 0.9999, "{hits:?}");
-    let others = world.names(&Query::picture(QueryPicture::Indexed(id("green"))));
+    let others = library.names(&Query::image(QueryImage::Indexed(id("green"))));
     assert_eq!(others.len(), 4);
     assert!(!others.contains(&"green".to_owned()));
 }
 
 #[test]
-fn both_together_lie_between_and_the_share_decides() {
-    let world = World::new();
+fn text_share_decides_between_text_and_image() {
+    let library = ColorLibrary::new();
     let mixed = |share: f32| Query {
-        picture: Some(QueryPicture::Pixels(picture("blue"))),
-        weights: Weights::with_text_share(share),
+        image: Some(QueryImage::Pixels(color_image("blue"))),
+        weights: QueryWeights::with_text_share(share),
         ..Query::text("red")
     };
-    assert_eq!(world.names(&mixed(0.9))[0], "red");
-    assert_eq!(world.names(&mixed(0.1))[0], "blue");
-    assert_eq!(Weights::with_text_share(0.5), Weights::default());
+    assert_eq!(library.names(&mixed(0.9))[0], "red");
+    assert_eq!(library.names(&mixed(0.1))[0], "blue");
+    assert_eq!(QueryWeights::with_text_share(0.5), QueryWeights::default());
 }
 
 #[test]
-fn negative_words_push_down_what_they_name() {
-    let world = World::new();
-    let plain = world.search(&Query::text("red yellow")).unwrap();
+fn negative_text_lowers_named_color() {
+    let library = ColorLibrary::new();
+    let plain = library.search(&Query::text("red yellow")).unwrap();
     let without = Query {
         negative: Some("yellow".into()),
         ..Query::text("red yellow")
     };
-    let after = world.search(&without).unwrap();
+    let after = library.search(&without).unwrap();
     let lead = |hits: &[(String, f32)]| {
-        let score = |name: &str| hits.iter().find(|hit| hit.0 == name).expect("it is a hit").1;
+        let score = |name: &str| hits.iter().find(|hit| hit.0 == name).expect("a hit").1;
         score("red") - score("yellow")
     };
     assert!(lead(&after) > lead(&plain) + 0.2, "{plain:?} then {after:?}");
@@ -204,13 +206,13 @@ fn negative_words_push_down_what_they_name() {
 }
 
 #[test]
-fn filters_keep_folders_and_dates() {
-    let world = World::new();
+fn filters_restrict_folders_and_dates() {
+    let library = ColorLibrary::new();
     let in_folder = Filter {
         folders: vec!["/b".into()],
         ..Filter::default()
     };
-    let names = world.names(&Query {
+    let names = library.names(&Query {
         filter: in_folder,
         ..Query::text("red")
     });
@@ -225,7 +227,7 @@ fn filters_keep_folders_and_dates() {
         ..Filter::default()
     };
     assert_eq!(
-        world.names(&Query {
+        library.names(&Query {
             filter: dated.clone(),
             ..Query::text("blue")
         }),
@@ -236,7 +238,7 @@ fn filters_keep_folders_and_dates() {
         ..dated
     };
     assert!(
-        world
+        library
             .names(&Query {
                 filter: both,
                 ..Query::text("blue")
@@ -256,62 +258,62 @@ fn with_tags(tags: &[&str]) -> Query {
 }
 
 #[test]
-fn a_filter_by_tags_keeps_what_carries_all_of_them() {
-    let world = World::new();
-    world.tag("red", &["Warm", "loud"]);
-    world.tag("orange", &["warm"]);
-    world.tag("blue", &["loud"]);
-    assert_eq!(world.names(&with_tags(&["WARM "])), ["red", "orange"]);
-    assert_eq!(world.names(&with_tags(&["loud", "warm"])), ["red"]);
-    assert!(world.names(&with_tags(&["cold"])).is_empty());
+fn tag_filter_requires_all_tags() {
+    let library = ColorLibrary::new();
+    library.tag("red", &["Warm", "loud"]);
+    library.tag("orange", &["warm"]);
+    library.tag("blue", &["loud"]);
+    assert_eq!(library.names(&with_tags(&["WARM "])), ["red", "orange"]);
+    assert_eq!(library.names(&with_tags(&["loud", "warm"])), ["red"]);
+    assert!(library.names(&with_tags(&["cold"])).is_empty());
     assert_eq!(
-        world.names(&with_tags(&["", " "])).len(),
+        library.names(&with_tags(&["", " "])).len(),
         5,
-        "blank tags ask for nothing"
+        "blank tags are ignored"
     );
     let mut in_folder = with_tags(&["warm"]);
     in_folder.filter.folders.push("/b".into());
-    assert_eq!(world.names(&in_folder), ["orange"]);
+    assert_eq!(library.names(&in_folder), ["orange"]);
     let mut dated = with_tags(&["loud"]);
     dated.filter.taken = Some(DateRange {
         from: parse_date("2020").ok(),
         before: None,
     });
-    assert_eq!(world.names(&dated), ["red"]);
+    assert_eq!(library.names(&dated), ["red"]);
 }
 
 #[test]
-fn a_hit_that_lost_its_tag_since_the_filter_was_resolved_is_none() {
-    let world = World::new();
-    world.tag("red", &["warm"]);
-    world.tag("orange", &["warm"]);
-    assert_eq!(world.names(&with_tags(&["warm"])), ["red", "orange"]);
-    world.tag("red", &["cold"]);
+fn stale_cached_filter_gives_no_wrong_hits() {
+    let library = ColorLibrary::new();
+    library.tag("red", &["warm"]);
+    library.tag("orange", &["warm"]);
+    assert_eq!(library.names(&with_tags(&["warm"])), ["red", "orange"]);
+    library.tag("red", &["cold"]);
     assert_eq!(
-        world.names(&with_tags(&["warm"])),
+        library.names(&with_tags(&["warm"])),
         ["orange"],
-        "from the cache, checked again"
+        "a cached filter is checked again"
     );
-    world.tag("blue", &["warm"]);
-    world.admissions.clear();
-    assert_eq!(world.names(&with_tags(&["warm"])), ["orange", "blue"]);
+    library.tag("blue", &["warm"]);
+    library.filter_cache.clear();
+    assert_eq!(library.names(&with_tags(&["warm"])), ["orange", "blue"]);
 }
 
 #[test]
-fn images_that_the_catalog_forgot_are_no_hits_and_take_no_place() {
-    let world = World::new();
-    world.catalog.remove(&[id("red"), id("orange")]).unwrap();
-    let names = world.names(&Query {
+fn removed_images_are_replaced_by_other_hits() {
+    let library = ColorLibrary::new();
+    library.catalog.remove(&[id("red"), id("orange")]).unwrap();
+    let names = library.names(&Query {
         k: 3,
         ..Query::text("red")
     });
-    assert_eq!(names.len(), 3, "three live ones are there: {names:?}");
+    assert_eq!(names.len(), 3, "three images are left: {names:?}");
     assert!(!names.contains(&"red".to_owned()) && !names.contains(&"orange".to_owned()));
 }
 
 #[test]
-fn a_cleared_admission_cache_sees_new_images() {
-    let world = World::new();
+fn cleared_filter_cache_finds_new_images() {
+    let library = ColorLibrary::new();
     let in_folder = Filter {
         folders: vec!["/b".into()],
         ..Filter::default()
@@ -320,27 +322,27 @@ fn a_cleared_admission_cache_sees_new_images() {
         filter: in_folder,
         ..Query::text("red")
     };
-    world.catalog.remove(&[id("blue")]).unwrap();
-    assert_eq!(world.names(&query).len(), 3);
-    world.add("blue");
-    world.admissions.clear();
-    assert_eq!(world.names(&query).len(), 4);
+    library.catalog.remove(&[id("blue")]).unwrap();
+    assert_eq!(library.names(&query).len(), 3);
+    library.add("blue");
+    library.filter_cache.clear();
+    assert_eq!(library.names(&query).len(), 4);
 }
 
 #[test]
-fn a_text_is_encoded_once() {
-    let world = World::new();
-    let before = world.encoder.batches();
+fn repeated_text_is_embedded_once() {
+    let library = ColorLibrary::new();
+    let before = library.encoder.batches();
     for _ in 0..3 {
-        world.search(&Query::text("red")).unwrap();
+        library.search(&Query::text("red")).unwrap();
     }
-    assert_eq!(world.encoder.batches() - before, 1);
+    assert_eq!(library.encoder.batches() - before, 1);
 }
 
 #[test]
-fn queries_without_sense_are_errors() {
-    let world = World::new();
-    let error = |query: &Query| world.search(query).unwrap_err();
+fn empty_and_contradictory_queries_are_errors() {
+    let library = ColorLibrary::new();
+    let error = |query: &Query| library.search(query).unwrap_err();
     assert!(matches!(error(&Query::empty()), SearchError::EmptyQuery));
     assert!(matches!(error(&Query::text("  ")), SearchError::EmptyQuery));
     let only_negative = Query {
@@ -348,9 +350,9 @@ fn queries_without_sense_are_errors() {
         ..Query::empty()
     };
     assert!(matches!(error(&only_negative), SearchError::EmptyQuery));
-    let weights = Weights {
+    let weights = QueryWeights {
         negative: 1.0,
-        ..Weights::default()
+        ..QueryWeights::default()
     };
     let nothing = Query {
         negative: Some("red".into()),
@@ -358,15 +360,15 @@ fn queries_without_sense_are_errors() {
         ..Query::text("red")
     };
     assert!(matches!(error(&nothing), SearchError::NoDirection(_)));
-    let unknown = Query::picture(QueryPicture::Indexed(id("nowhere")));
+    let unknown = Query::image(QueryImage::Indexed(id("nowhere")));
     assert!(matches!(error(&unknown), SearchError::UnknownImage(_)));
 }
 
 #[test]
-fn asking_for_nothing_or_for_more_than_there_is_ends() {
-    let world = World::new();
+fn extreme_hit_counts_are_accepted() {
+    let library = ColorLibrary::new();
     assert!(
-        world
+        library
             .names(&Query {
                 k: 0,
                 ..Query::text("red")
@@ -374,7 +376,7 @@ fn asking_for_nothing_or_for_more_than_there_is_ends() {
             .is_empty()
     );
     assert_eq!(
-        world
+        library
             .names(&Query {
                 k: 1000,
                 ..Query::text("red")
@@ -384,7 +386,7 @@ fn asking_for_nothing_or_for_more_than_there_is_ends() {
     );
 }
 
-/// Embeds a text and a picture together as what the text says backwards, so that nothing else gives the same.
+/// Embeds a text and an image jointly as the reversed text, so that the result differs from all others.
 struct Fusing<'a>(&'a FakeEncoder);
 
 impl Encoder for Fusing<'_> {
@@ -409,46 +411,46 @@ impl Encoder for Fusing<'_> {
     }
 
     fn encode_fused(&self, parts: &[(&str, &Pixels)]) -> Result<Option<Vec<Embedding>>, EncodeError> {
-        let backwards: Vec<String> = parts
+        let reversed: Vec<String> = parts
             .iter()
             .map(|(text, _)| text.chars().rev().collect())
             .collect();
-        let texts: Vec<&str> = backwards.iter().map(String::as_str).collect();
+        let texts: Vec<&str> = reversed.iter().map(String::as_str).collect();
         self.0.encode_texts(&texts).map(Some)
     }
 }
 
 #[test]
-fn an_encoder_that_can_embeds_both_as_one_unless_weights_are_given() {
-    let world = World::new();
-    let encoder = Fusing(&world.encoder);
+fn joint_embedding_needs_default_weights() {
+    let library = ColorLibrary::new();
+    let encoder = Fusing(&library.encoder);
     let best = |query: &Query| {
         let searcher = Searcher {
             encoder: &encoder,
-            vectors: &world.vectors,
-            catalog: &world.catalog,
-            texts: &world.texts,
-            admissions: &world.admissions,
-            judge: None,
+            vectors: &library.vectors,
+            catalog: &library.catalog,
+            text_cache: &library.text_cache,
+            filter_cache: &library.filter_cache,
+            confidence_model: None,
         };
-        let hits = searcher.search(query).expect("it searches").hits;
+        let hits = searcher.search(query).expect("the query is valid").hits;
         hits[0].record.image
     };
     let query = |text: &str| Query {
-        picture: Some(QueryPicture::Pixels(picture("blue"))),
+        image: Some(QueryImage::Pixels(color_image("blue"))),
         ..Query::text(text)
     };
-    assert_eq!(best(&query("wolley")), id("yellow"), "as one");
-    let weighed = Query {
-        weights: Weights::with_text_share(0.1),
+    assert_eq!(best(&query("wolley")), id("yellow"), "joint");
+    let weighted = Query {
+        weights: QueryWeights::with_text_share(0.1),
         ..query("wolley")
     };
-    assert_eq!(best(&weighed), id("blue"), "weighed");
+    assert_eq!(best(&weighted), id("blue"), "weighted");
     let indexed = Query {
-        picture: Some(QueryPicture::Indexed(id("blue"))),
+        image: Some(QueryImage::Indexed(id("blue"))),
         ..Query::text("red")
     };
-    assert_eq!(best(&indexed), id("red"), "an indexed picture has no pixels");
+    assert_eq!(best(&indexed), id("red"), "an indexed image has no pixels");
     let without = Query {
         negative: Some("yellow".into()),
         ..query("wolley der")
@@ -456,8 +458,52 @@ fn an_encoder_that_can_embeds_both_as_one_unless_weights_are_given() {
     assert_eq!(
         best(&without),
         id("red"),
-        "the negative text is taken off the joint vector"
+        "the negative text is subtracted from the joint embedding"
     );
     let alone = Query::text("yellow");
     assert_eq!(best(&alone), id("yellow"), "a text alone");
+}
+
+#[test]
+fn search_reads_each_hit_row_once() {
+    let library = ColorLibrary::new();
+    let directory = tempfile::tempdir().unwrap();
+    let (mut store, _) = VectorStore::open(directory.path(), library.encoder.space(), &[]).unwrap();
+    let images = COLORS.map(|(name, _)| color_image(name));
+    let embeddings = library.encoder.encode_images(&images).unwrap();
+    let names = COLORS.iter().map(|(name, _)| id(name));
+    store.upsert(&names.zip(embeddings).collect::<Vec<_>>()).unwrap();
+    let reads_before = store.row_reads();
+    let calibrator = Calibrator::Platt(Platt {
+        slope: 10.0,
+        intercept: -5.0,
+    });
+    let model = ConfidenceModel {
+        text: calibrator.clone(),
+        image: calibrator.clone(),
+        background: None,
+        library_scores: None,
+    };
+    let vectors = RwLock::new(store);
+    let searcher = Searcher {
+        encoder: &library.encoder,
+        vectors: &vectors,
+        catalog: &library.catalog,
+        text_cache: &library.text_cache,
+        filter_cache: &library.filter_cache,
+        confidence_model: Some(&model),
+    };
+    let results = searcher.search(&Query::text("red")).unwrap();
+    assert_eq!(results.hits.len(), COLORS.len());
+    for hit in &results.hits {
+        let confidence = f64::from(hit.hit.confidence.expect("the model is calibrated"));
+        let expected = calibrator.probability(f64::from(hit.hit.score)).unwrap();
+        assert!(
+            (confidence - expected).abs() < 1e-5,
+            "{confidence} is not {expected}"
+        );
+    }
+    assert_eq!(results.verdict, Verdict::Match);
+    let reads = vectors.read().unwrap().row_reads() - reads_before;
+    assert_eq!(reads, results.hits.len() as u64);
 }

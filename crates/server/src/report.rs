@@ -9,8 +9,8 @@ mod thumbnails;
 
 use std::fmt::Write;
 
-use eidetic_confidence::calibration::{Calibrated, Honesty, Source, Strategy};
-use eidetic_confidence::{Fit, QueryKind};
+use eidetic_confidence::calibration::{Calibration, CalibrationMetrics, LabelSource, Strategy};
+use eidetic_confidence::{Calibrator, QueryKind};
 use eidetic_domain::ImageId;
 use eidetic_library::CalibrationEvent;
 use image::RgbImage;
@@ -32,7 +32,7 @@ pub struct CalibrationReport<'a> {
     /// The library's space.
     pub space: String,
     /// The calibrations to show, one a kind.
-    pub calibrations: Vec<&'a Calibrated>,
+    pub calibrations: Vec<&'a Calibration>,
     /// All changes of the calibrations, the latest last.
     pub events: &'a [CalibrationEvent],
     /// The pixels of an image by id and path, where its file or thumbnail is available.
@@ -97,12 +97,12 @@ impl CalibrationReport<'_> {
         Value::from(calibrations).to_string().replace('<', "\\u003c")
     }
 
-    fn data_of(&self, made: &Calibrated) -> Value {
+    fn data_of(&self, made: &Calibration) -> Value {
         let cut = initial_cut(made);
         let mut thumbnails = Thumbnails::new(self.image);
-        let shown = thumbnails.nearest(&made.labelled, cut);
+        let shown = thumbnails.nearest(&made.labeled, cut);
         let pairs: Vec<Value> = made
-            .labelled
+            .labeled
             .iter()
             .map(|pair| {
                 let query = pair.query_image.map_or_else(
@@ -121,7 +121,7 @@ impl CalibrationReport<'_> {
             .collect();
         json!({
             "kind": made.origin.kind,
-            "fit": made.fit,
+            "fit": made.calibrator,
             "cut": cut,
             "pairs": pairs,
             "thumbnails": thumbnails.into_uris(),
@@ -130,15 +130,17 @@ impl CalibrationReport<'_> {
 }
 
 /// The initial position of the slider.
-fn initial_cut(made: &Calibrated) -> f64 {
+fn initial_cut(made: &Calibration) -> f64 {
     let chosen = made.threshold(Strategy::BestF1).map(|threshold| threshold.value);
-    chosen.or(made.even_score()).unwrap_or(made.histogram.from)
+    chosen
+        .or(made.decision_threshold())
+        .unwrap_or(made.histogram.from)
 }
 
-fn section(made: &Calibrated) -> String {
+fn section(made: &Calibration) -> String {
     let (title, what) = match made.origin.kind {
         QueryKind::Text => ("Words against pictures", "text"),
-        QueryKind::Picture => ("Pictures against pictures", "picture"),
+        QueryKind::Image => ("Pictures against pictures", "picture"),
     };
     format!(
         "<section class=\"calibration\" data-kind=\"{what}\" aria-labelledby=\"title-{what}\">\n\
@@ -154,37 +156,38 @@ fn section(made: &Calibrated) -> String {
     )
 }
 
-fn origin(made: &Calibrated) -> String {
+fn origin(made: &Calibration) -> String {
     let source = match made.origin.source {
-        Source::Labels => "labelled pairs",
-        Source::Feedback => "feedback on hits",
+        LabelSource::Labels => "labelled pairs",
+        LabelSource::Feedback => "feedback on hits",
     };
     let date = timestamp(made.origin.made_at);
     format!(
         "Version {}, {} from {} {source}: {} match, {} do not.",
         made.origin.version,
         date.split('T').next().unwrap_or_default(),
-        made.labelled.len(),
+        made.labeled.len(),
         made.matching.count,
         made.other.count
     )
 }
 
-fn facts(made: &Calibrated) -> String {
-    let error = |honesty: &Honesty| format!("{:.3}", honesty.reliability.expected_calibration_error);
-    let was = |figure: &dyn Fn(&Honesty) -> String| {
+fn facts(made: &Calibration) -> String {
+    let error =
+        |metrics: &CalibrationMetrics| format!("{:.3}", metrics.reliability.expected_calibration_error);
+    let was = |figure: &dyn Fn(&CalibrationMetrics) -> String| {
         made.before
             .as_ref()
             .map_or_else(String::new, |before| format!("was {}", figure(before)))
     };
-    let loss = |honesty: &Honesty| format!("{:.3}", honesty.log_loss);
-    let fit = match made.fit {
-        Fit::Background => "background",
-        Fit::Platt(_) => "logistic (Platt)",
-        Fit::Isotonic(_) => "isotonic steps",
+    let loss = |metrics: &CalibrationMetrics| format!("{:.3}", metrics.log_loss);
+    let fit = match made.calibrator {
+        Calibrator::Background => "background",
+        Calibrator::Platt(_) => "logistic (Platt)",
+        Calibrator::Isotonic(_) => "isotonic steps",
     };
     let even = made
-        .even_score()
+        .decision_threshold()
         .map_or_else(|| "–".to_owned(), |score| format!("{score:.3}"));
     let cells = [
         (
@@ -207,7 +210,7 @@ fn facts(made: &Calibrated) -> String {
     format!("<dl class=\"facts\">{}</dl>", cells.map(cell).concat())
 }
 
-fn cut_panel(made: &Calibrated) -> String {
+fn cut_panel(made: &Calibration) -> String {
     let (low, high) = charts::score_axis(made);
     let cut = initial_cut(made);
     let mut panel = String::new();

@@ -64,7 +64,7 @@ impl From<QueryKind> for eidetic_confidence::QueryKind {
     fn from(kind: QueryKind) -> Self {
         match kind {
             QueryKind::Text => Self::Text,
-            QueryKind::Image => Self::Picture,
+            QueryKind::Image => Self::Image,
         }
     }
 }

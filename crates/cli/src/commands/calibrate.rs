@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use eidetic_confidence::QueryKind;
-use eidetic_confidence::calibration::Calibrated;
+use eidetic_confidence::calibration::Calibration;
 use eidetic_library::{CalibrationHistory, CalibrationMode, Library, ScoredPairs};
 use eidetic_server::report::CalibrationReport;
 use eidetic_server::responses::{CalibrationSummary, CalibrationsResponse, FailedFile};
@@ -76,7 +76,7 @@ fn calibrate(global: &Global, arguments: &Calibrate, file: &Path) -> Result<Outc
 
 fn print_calibration(
     global: &Global,
-    made: &Calibrated,
+    made: &Calibration,
     scored: &ScoredPairs,
     keep: CalibrationMode,
 ) -> Result<(), Failure> {
@@ -98,7 +98,7 @@ fn print_calibration(
 
 /// Compares with the model's own confidences only: an earlier calibration may have been fitted to the same
 /// pairs.
-fn warn_if_worse(made: &Calibrated) {
+fn warn_if_worse(made: &Calibration) {
     let shipped = made.before.as_ref().filter(|_| made.origin.replaces.is_none());
     if let Some(before) = shipped.filter(|before| before.log_loss < made.after.log_loss) {
         eprintln!(
@@ -114,8 +114,8 @@ fn show(global: &Global, arguments: &Calibrate) -> Result<Outcome, Failure> {
         Access::Local(library) => {
             let history = library.active().calibration_history()?;
             if let Some(report) = &arguments.report {
-                let kinds = [QueryKind::Text, QueryKind::Picture];
-                let current: Vec<&Calibrated> = kinds
+                let kinds = [QueryKind::Text, QueryKind::Image];
+                let current: Vec<&Calibration> = kinds
                     .into_iter()
                     .filter_map(|kind| history.current(kind))
                     .collect();
@@ -169,7 +169,7 @@ fn answer(library: &Library, history: &CalibrationHistory) -> CalibrationsRespon
     CalibrationsResponse::new(library.active().id().to_string(), history)
 }
 
-fn write_report(library: &Library, calibrations: &[&Calibrated], file: &Path) -> Result<(), Failure> {
+fn write_report(library: &Library, calibrations: &[&Calibration], file: &Path) -> Result<(), Failure> {
     let report = CalibrationReport {
         space: library.active().id().to_string(),
         calibrations: calibrations.to_vec(),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use eidetic_confidence::profile::{NamedProfile, ProfileError, Profiles, patterns};
+use eidetic_confidence::profile::{NamedProfile, ProfileError, Profiles, parse_patterns};
 
 use crate::failure::Failure;
 
@@ -33,7 +33,7 @@ pub(crate) fn all(file: Option<&Path>) -> Result<Vec<NamedProfile>, Failure> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let patterns_of = |file: &str| {
         let path = folder.join(file);
-        patterns(&text(&path)?).map_err(|error| Failure::in_file(&path, error))
+        parse_patterns(&text(&path)?).map_err(|error| Failure::in_file(&path, error))
     };
     NamedProfile::all(Profiles::builtin().with(more), patterns_of)
 }

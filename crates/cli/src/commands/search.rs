@@ -6,7 +6,7 @@ use eidetic_domain::{DateRange, Filter, parse_date};
 use eidetic_imaging::DecodeSize;
 use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{Library, Space};
-use eidetic_search::{Query, QueryPicture, Verdict, Weights};
+use eidetic_search::{Query, QueryImage, QueryWeights, Verdict};
 use eidetic_server::responses::{SearchResponse, SpaceReportResponse};
 
 use super::space::print_failures;
@@ -116,20 +116,20 @@ pub(crate) fn print_answer(global: &Global, answer: &SearchResponse) -> Result<(
 
 fn query(space: &Space, arguments: &Search, filter: Filter) -> Result<Query, Failure> {
     let image = match (&arguments.image, arguments.image_id) {
-        (Some(path), _) => Some(QueryPicture::Pixels(query_image(path, space.decode_size()?)?)),
-        (None, Some(id)) => Some(QueryPicture::Indexed(id)),
+        (Some(path), _) => Some(QueryImage::Pixels(query_image(path, space.decode_size()?)?)),
+        (None, Some(id)) => Some(QueryImage::Indexed(id)),
         (None, None) => None,
     };
     let text = arguments.text();
     // A text or an image alone has all the weight.
     let weights = match (&text, &image) {
-        (Some(_), Some(_)) => Weights::with_text_share(arguments.text_weight),
-        _ => Weights::default(),
+        (Some(_), Some(_)) => QueryWeights::with_text_share(arguments.text_weight),
+        _ => QueryWeights::default(),
     };
     Ok(Query {
         text,
         negative: arguments.without.clone(),
-        picture: image,
+        image,
         weights,
         k: arguments.k.into(),
         min_confidence: arguments.min_confidence,

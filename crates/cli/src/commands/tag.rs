@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use eidetic_confidence::tagging::{LARGEST_VOCABULARY, TagRule, Vocabulary};
+use eidetic_confidence::tagging::{MAX_VOCABULARY_BYTES, TagRule, Vocabulary};
 use eidetic_indexer::RunContext;
 use eidetic_library::{TagOptions, TagReport};
 
@@ -23,9 +23,9 @@ pub(crate) fn run(global: &Global, arguments: &Tag) -> Result<Outcome, Failure> 
     let options = TagOptions {
         vocabulary: vocabulary(arguments.vocabulary.as_deref())?,
         rule: TagRule {
-            most: arguments.n.into(),
-            bar: arguments.min_confidence,
-            least: arguments.least.into(),
+            max_tags: arguments.n.into(),
+            min_confidence: arguments.min_confidence,
+            min_tags: arguments.least.into(),
         },
     };
     let library = open_local(global, "eidetic tag")?;
@@ -46,7 +46,7 @@ fn vocabulary(file: Option<&Path>) -> Result<Vocabulary, Failure> {
     };
     let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(LARGEST_VOCABULARY as u64 + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(MAX_VOCABULARY_BYTES as u64 + 1).read_to_end(&mut bytes))
         .map_err(|error| Failure::in_file(path, error))?;
     Vocabulary::parse(&bytes).map_err(|error| Failure::in_file(path, error))
 }

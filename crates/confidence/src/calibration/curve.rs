@@ -1,10 +1,12 @@
+//! Thresholds on labeled scores, with their confusion matrices.
+
 use serde::{Deserialize, Serialize};
 
-use super::Labelled;
+use super::LabeledScore;
 
-/// What a threshold does to a set of labelled pairs.
+/// How a threshold classifies labeled pairs. Counts are `f64`, since pairs can be weighted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct ConfusionMatrix {
     /// Matching pairs at or above the threshold.
     pub true_positives: f64,
     /// Other pairs at or above the threshold.
@@ -15,40 +17,40 @@ pub struct Outcome {
     pub true_negatives: f64,
 }
 
-/// One threshold and its outcome.
+/// A threshold with its confusion matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Cut {
-    /// A pair counts as a match from this score on.
+    /// A pair is classified as a match from this score on.
     pub threshold: f64,
-    /// What that does.
-    pub outcome: Outcome,
+    /// How it classifies the pairs.
+    pub outcome: ConfusionMatrix,
 }
 
-/// Every threshold that tells two scores of a sample apart, from the strictest to the one that admits all.
+/// Every threshold that separates two scores of a sample, from the strictest to the one that all pairs reach.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
     cuts: Vec<Cut>,
 }
 
-impl Outcome {
-    /// Of what was taken for a match, the part that is one; 1 where nothing was taken.
+impl ConfusionMatrix {
+    /// Share of matching pairs among those classified as matches; 1 if there are none.
     pub fn precision(&self) -> f64 {
-        part(self.true_positives, self.false_positives, 1.0)
+        share(self.true_positives, self.false_positives, 1.0)
     }
 
-    /// Of the matches, the part that was taken for one.
+    /// Share of the matching pairs that are classified as matches.
     pub fn recall(&self) -> f64 {
-        part(self.true_positives, self.false_negatives, 1.0)
+        share(self.true_positives, self.false_negatives, 1.0)
     }
 
-    /// Of what does not match, the part that was taken for a match.
+    /// Share of the other pairs that are classified as matches.
     pub fn false_positive_rate(&self) -> f64 {
-        part(self.false_positives, self.true_negatives, 0.0)
+        share(self.false_positives, self.true_negatives, 0.0)
     }
 
     /// Harmonic mean of precision and recall.
     pub fn f1(&self) -> f64 {
-        part(
+        share(
             2.0 * self.true_positives,
             self.false_positives + self.false_negatives,
             0.0,
@@ -60,10 +62,10 @@ impl Outcome {
         self.recall() - self.false_positive_rate()
     }
 
-    /// The outcome of `threshold` on `pairs`.
-    pub fn of(pairs: &[Labelled], threshold: f64) -> Self {
+    /// How `threshold` classifies `pairs`.
+    pub fn of(pairs: &[LabeledScore], threshold: f64) -> Self {
         let count = |matches, above| {
-            let is = |pair: &&Labelled| pair.matches == matches && (pair.score >= threshold) == above;
+            let is = |pair: &&LabeledScore| pair.matches == matches && (pair.score >= threshold) == above;
             pairs.iter().filter(is).count() as f64
         };
         Self {
@@ -74,7 +76,7 @@ impl Outcome {
         }
     }
 
-    /// Both outcomes counted together.
+    /// The sum of both.
     #[must_use]
     pub fn plus(&self, more: &Self) -> Self {
         Self {
@@ -86,19 +88,24 @@ impl Outcome {
     }
 }
 
-fn part(of: f64, rest: f64, empty: f64) -> f64 {
-    if of + rest > 0.0 { of / (of + rest) } else { empty }
+/// `part / (part + rest)`, or `empty` if both are 0.
+fn share(part: f64, rest: f64, empty: f64) -> f64 {
+    if part + rest > 0.0 {
+        part / (part + rest)
+    } else {
+        empty
+    }
 }
 
 impl Curve {
-    /// The curve of `pairs`, which ascend by score, each counted `weights[i]` times.
+    /// The curve of `pairs`, which are in ascending order of score and each counted `weights[i]` times.
     ///
-    /// Thresholds lie half-way between neighbouring scores, where they are least in doubt.
+    /// Thresholds are half-way between neighboring scores, where they are most robust.
     ///
     /// # Panics
     /// If the lengths differ.
-    pub fn new(pairs: &[Labelled], weights: &[u32]) -> Self {
-        assert_eq!(pairs.len(), weights.len(), "one weight a pair");
+    pub fn new(pairs: &[LabeledScore], weights: &[u32]) -> Self {
+        assert_eq!(pairs.len(), weights.len(), "one weight per pair");
         let counted = || pairs.iter().zip(weights).filter(|(_, weight)| **weight > 0);
         let total = |matches| {
             counted()
@@ -106,7 +113,7 @@ impl Curve {
                 .map(|(_, w)| f64::from(*w))
                 .sum::<f64>()
         };
-        let mut outcome = Outcome {
+        let mut outcome = ConfusionMatrix {
             true_positives: 0.0,
             false_positives: 0.0,
             false_negatives: total(true),
@@ -115,7 +122,7 @@ impl Curve {
         let mut cuts = Vec::new();
         let mut descending = counted().rev().peekable();
         while let Some((pair, &weight)) = descending.next() {
-            outcome.admit(pair.matches, f64::from(weight));
+            outcome.count_as_match(pair.matches, f64::from(weight));
             let below = descending.peek().map(|(next, _)| next.score);
             if below != Some(pair.score) {
                 let threshold = below.map_or(pair.score, |below| f64::midpoint(pair.score, below));
@@ -125,19 +132,20 @@ impl Curve {
         Self { cuts }
     }
 
-    /// The cuts of `curve` that `keep` lets pass.
-    pub(super) fn keeping(curve: &Self, keep: impl Fn(&Cut) -> bool) -> Self {
+    /// The curve with the cuts that `keep` accepts.
+    pub(super) fn filtered(&self, keep: impl Fn(&Cut) -> bool) -> Self {
         Self {
-            cuts: curve.cuts.iter().copied().filter(|cut| keep(cut)).collect(),
+            cuts: self.cuts.iter().copied().filter(|cut| keep(cut)).collect(),
         }
     }
 
-    /// The cuts, the strictest threshold first.
+    /// The cuts, the strictest first.
     pub fn cuts(&self) -> &[Cut] {
         &self.cuts
     }
 
-    /// Area under the ROC curve: how often a matching pair scores above another one, ties counted half.
+    /// Area under the ROC curve: the probability that a matching pair scores higher than another pair; ties
+    /// count half.
     pub fn roc_area(&self) -> f64 {
         let mut area = 0.0;
         let (mut x, mut y) = (0.0, 0.0);
@@ -149,7 +157,7 @@ impl Curve {
         area
     }
 
-    /// Average precision: precision averaged over the steps of recall, without interpolation.
+    /// Precision averaged over the steps of recall, without interpolation.
     pub fn average_precision(&self) -> f64 {
         let mut recall = 0.0;
         let mut area = 0.0;
@@ -161,8 +169,9 @@ impl Curve {
     }
 }
 
-impl Outcome {
-    fn admit(&mut self, matches: bool, weight: f64) {
+impl ConfusionMatrix {
+    /// Moves pairs of one class from below the threshold to above it.
+    fn count_as_match(&mut self, matches: bool, weight: f64) {
         let (from, to) = if matches {
             (&mut self.false_negatives, &mut self.true_positives)
         } else {
@@ -178,8 +187,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn sorted() -> impl Strategy<Value = Vec<Labelled>> {
-        let pair = (0u8..20, any::<bool>()).prop_map(|(s, matches)| Labelled {
+    fn sorted() -> impl Strategy<Value = Vec<LabeledScore>> {
+        let pair = (0u8..20, any::<bool>()).prop_map(|(s, matches)| LabeledScore {
             score: f64::from(s) / 20.0,
             matches,
         });
@@ -191,24 +200,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_cut_says_what_counting_says(pairs in sorted()) {
+        fn cuts_equal_direct_counts(pairs in sorted()) {
             let curve = Curve::new(&pairs, &vec![1; pairs.len()]);
             for cut in curve.cuts() {
-                prop_assert_eq!(cut.outcome, Outcome::of(&pairs, cut.threshold));
+                prop_assert_eq!(cut.outcome, ConfusionMatrix::of(&pairs, cut.threshold));
             }
         }
 
         #[test]
-        fn a_weight_is_that_many_copies(pairs in sorted(), seed in 0u32..1000) {
+        fn weight_equals_copies_of_pair(pairs in sorted(), seed in 0u32..1000) {
             let weights: Vec<u32> = (0..pairs.len() as u32).map(|i| (i * 7 + seed) % 3).collect();
-            let copies: Vec<Labelled> =
+            let copies: Vec<LabeledScore> =
                 pairs.iter().zip(&weights).flat_map(|(p, w)| std::iter::repeat_n(*p, *w as usize)).collect();
             prop_assert_eq!(Curve::new(&pairs, &weights), Curve::new(&copies, &vec![1; copies.len()]));
         }
 
         #[test]
-        fn the_roc_area_is_the_share_of_pairs_in_right_order(pairs in sorted()) {
-            let (yes, no): (Vec<&Labelled>, Vec<&Labelled>) = pairs.iter().partition(|p| p.matches);
+        fn roc_area_is_share_of_ordered_pairs(pairs in sorted()) {
+            let (yes, no): (Vec<&LabeledScore>, Vec<&LabeledScore>) = pairs.iter().partition(|p| p.matches);
             prop_assume!(!yes.is_empty() && !no.is_empty());
             let wins: f64 = yes.iter().flat_map(|a| no.iter().map(move |b| (a.score, b.score)))
                 .map(|(a, b)| if a > b { 1.0 } else if a < b { 0.0 } else { 0.5 }).sum();

@@ -1,46 +1,48 @@
+//! Why labeled scores cannot be calibrated.
+
 use thiserror::Error;
 
-/// Why labelled scores give no calibration.
+/// Why labeled scores cannot be calibrated.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum CalibrationError {
-    /// A score is not a number, a sign of a broken vector.
+    /// A score is NaN or infinite, which a damaged vector can cause.
     #[error("the score of pair {pair} is not a finite number")]
     NotFinite {
-        /// Which pair, from 1.
+        /// The pair, from 1.
         pair: usize,
     },
-    /// One class is missing or too small to say anything about it.
+    /// A class has too few pairs.
     #[error(
-        "{matching} matching and {other} other pairs are too few: at least {needed} of each are needed, \
-         100 to 200 pairs in all give a calibration worth having"
+        "{matching} matching and {other} other pairs are too few; expected at least {needed} of each, \
+         and better 100 to 200 pairs in all"
     )]
     TooFew {
-        /// Pairs labelled 1.
+        /// Pairs with the label 1.
         matching: usize,
-        /// Pairs labelled 0.
+        /// Pairs with the label 0.
         other: usize,
-        /// How many of each class are needed.
+        /// Pairs of each class that are needed.
         needed: usize,
     },
-    /// A file this long is a mistake.
-    #[error("{pairs} pairs are more than the {most} that a calibration takes; 100 to 200 suffice")]
+    /// There are too many pairs.
+    #[error("{pairs} pairs are too many; expected at most {most}, and 100 to 200 suffice")]
     TooMany {
         /// Pairs given.
         pairs: usize,
-        /// Pairs taken at most.
+        /// Maximum number of pairs.
         most: usize,
     },
-    /// Every score is the same.
-    #[error("all pairs have the same score, so that no threshold can tell them apart")]
+    /// All scores are equal.
+    #[error("all pairs have the same score, so no threshold separates them")]
     OneScore,
-    /// No threshold reaches what was asked for.
-    #[error("no threshold reaches a {goal} of {asked} on these pairs; the best is {best:.3}")]
+    /// No threshold reaches the goal.
+    #[error("no threshold reaches a {goal} of {wanted} on these pairs; the best is {best:.3}")]
     OutOfReach {
         /// `precision` or `recall`.
         goal: &'static str,
-        /// What was asked for.
-        asked: f64,
-        /// What can be had.
+        /// The goal.
+        wanted: f64,
+        /// The best value that a threshold reaches.
         best: f64,
     },
 }

@@ -1,27 +1,30 @@
+//! Platt scaling: logistic regression of labels on scores.
+
 use serde::{Deserialize, Serialize};
 
-use super::{Labelled, Sample};
+use super::{LabeledScore, Sample};
 
-/// A probability as a logistic curve of the score: `1 / (1 + exp(−(slope · score + intercept)))` (Platt 1999).
+/// A probability as a logistic curve of the score: `1 / (1 + exp(−(slope · score + intercept)))` (Platt
+/// 1999).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Platt {
-    /// Rise per unit of score.
+    /// Change of the log odds per unit of score.
     pub slope: f64,
     /// Log odds at score 0.
     pub intercept: f64,
 }
 
-/// What was believed before the pairs were seen, and how many pairs that belief is worth.
+/// A curve known before the fit, and its weight.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prior {
-    /// The curve believed in.
-    pub belief: Platt,
-    /// It weighs as much as so many pairs.
-    pub worth: f64,
+    /// The curve.
+    pub curve: Platt,
+    /// Its weight, in pairs.
+    pub weight: f64,
 }
 
-/// Newton steps; the objective is convex and two parameters converge in far fewer.
-const STEPS: usize = 100;
+/// Maximum number of Newton steps. The objective is convex and has two parameters, so far fewer are needed.
+const MAX_STEPS: usize = 100;
 
 impl Platt {
     /// Probability of a match at `score`.
@@ -29,60 +32,61 @@ impl Platt {
         logistic(self.slope * score + self.intercept)
     }
 
-    /// Whether it can be computed with and rises. A file can say anything.
-    pub fn is_usable(&self) -> bool {
+    /// Whether the parameters are finite and the curve rises. False for damaged files and for labels that
+    /// fall with the score.
+    pub fn is_valid(&self) -> bool {
         self.slope.is_finite() && self.intercept.is_finite() && self.slope > 0.0
     }
 
-    /// The score at which a match is as probable as not.
-    pub fn centre(&self) -> f64 {
+    /// The score of probability 0.5.
+    pub fn center(&self) -> f64 {
         -self.intercept / self.slope
     }
 
-    /// The curve of this slope through one half at `centre`.
-    pub fn through(centre: f64, slope: f64) -> Self {
-        let intercept = -slope * centre;
+    /// The curve with this slope that has probability 0.5 at `center`.
+    pub fn from_center(center: f64, slope: f64) -> Self {
+        let intercept = -slope * center;
         Self { slope, intercept }
     }
 
-    /// The curve that comes nearest, by cross-entropy, to probabilities stated at scores; `None` where no rising one does,
-    /// or the scores do not differ.
-    pub fn approximating(stated: &[(f64, f64)]) -> Option<Self> {
-        let points = stated.iter().map(|&(x, target)| Point {
+    /// The curve nearest to given probabilities at scores, by cross-entropy. `None` if that curve doesn't
+    /// rise, or all scores are equal.
+    pub fn approximate(probabilities: &[(f64, f64)]) -> Option<Self> {
+        let points = probabilities.iter().map(|&(x, target)| WeightedPoint {
             x,
             target,
             weight: 1.0,
         });
-        let points: Vec<Point> = points.collect();
+        let points: Vec<WeightedPoint> = points.collect();
         let fitted = Self::of_points(&points)?;
-        fitted.is_usable().then_some(fitted)
+        fitted.is_valid().then_some(fitted)
     }
 
-    /// The curve of greatest likelihood, with Platt's targets (N₊ + 1)/(N₊ + 2) and 1/(N₋ + 2), which keep it finite
-    /// where the classes do not overlap; `prior` pulls it by cross-entropy towards a belief.
+    /// The maximum-likelihood curve with Platt's targets (N₊ + 1)/(N₊ + 2) and 1/(N₋ + 2), which keep it
+    /// finite if the classes don't overlap. `prior` is added as weighted observations.
     pub fn fit(sample: &Sample, prior: Option<Prior>) -> Self {
-        let believed = prior
+        let of_prior = prior
             .into_iter()
             .flat_map(|prior| pseudo_observations(sample.pairs(), prior));
-        let points: Vec<Point> = observations(sample).chain(believed).collect();
+        let points: Vec<WeightedPoint> = observations(sample).chain(of_prior).collect();
         Self::of_points(&points).expect("the scores of a sample differ")
     }
 
-    /// `None` where the scores do not differ.
-    fn of_points(points: &[Point]) -> Option<Self> {
+    /// `None` if all scores are equal.
+    fn of_points(points: &[WeightedPoint]) -> Option<Self> {
         let total: f64 = points.iter().map(|point| point.weight).sum();
         let mean = points.iter().map(|point| point.weight * point.x).sum::<f64>() / total;
         let squares = points.iter().map(|point| point.weight * (point.x - mean).powi(2));
-        // Standardised scores keep Newton's steps well conditioned: cosines vary by hundredths.
+        // Newton's steps are better conditioned on standardized scores: cosines vary by hundredths.
         let deviation = (squares.sum::<f64>() / total).sqrt();
         if !deviation.is_finite() || deviation <= 0.0 {
             return None;
         }
-        let standard = |point: &Point| Point {
+        let standardized = |point: &WeightedPoint| WeightedPoint {
             x: (point.x - mean) / deviation,
             ..*point
         };
-        let (slope, intercept) = newton(&points.iter().map(standard).collect::<Vec<_>>());
+        let (slope, intercept) = newton(&points.iter().map(standardized).collect::<Vec<_>>());
         Some(Self {
             slope: slope / deviation,
             intercept: intercept - slope * mean / deviation,
@@ -90,40 +94,40 @@ impl Platt {
     }
 }
 
-/// A score, the probability wanted there, and how much it counts.
+/// A score, its target probability, and its weight.
 #[derive(Clone, Copy)]
-struct Point {
+struct WeightedPoint {
     x: f64,
     target: f64,
     weight: f64,
 }
 
-fn observations(sample: &Sample) -> impl Iterator<Item = Point> + '_ {
+fn observations(sample: &Sample) -> impl Iterator<Item = WeightedPoint> + '_ {
     let matching = sample.matching() as f64;
     let other = sample.pairs().len() as f64 - matching;
     let (yes, no) = ((matching + 1.0) / (matching + 2.0), 1.0 / (other + 2.0));
     let target = move |matches| if matches { yes } else { no };
-    sample.pairs().iter().map(move |pair| Point {
+    sample.pairs().iter().map(move |pair| WeightedPoint {
         x: pair.score,
         target: target(pair.matches),
         weight: 1.0,
     })
 }
 
-fn pseudo_observations(pairs: &[Labelled], prior: Prior) -> impl Iterator<Item = Point> + '_ {
-    let weight = prior.worth / pairs.len() as f64;
-    pairs.iter().map(move |pair| Point {
+fn pseudo_observations(pairs: &[LabeledScore], prior: Prior) -> impl Iterator<Item = WeightedPoint> + '_ {
+    let weight = prior.weight / pairs.len() as f64;
+    pairs.iter().map(move |pair| WeightedPoint {
         x: pair.score,
-        target: prior.belief.probability(pair.score),
+        target: prior.curve.probability(pair.score),
         weight,
     })
 }
 
-/// Newton's method with halved steps until the loss falls (Lin, Lin, Weng 2007).
-fn newton(points: &[Point]) -> (f64, f64) {
+/// Newton's method; steps are halved until the loss falls (Lin, Lin, Weng 2007).
+fn newton(points: &[WeightedPoint]) -> (f64, f64) {
     let (mut slope, mut intercept) = (0.0, 0.0);
     let mut loss = cross_entropy(points, slope, intercept);
-    for _ in 0..STEPS {
+    for _ in 0..MAX_STEPS {
         let Some((along_slope, along_intercept)) = direction(points, slope, intercept) else {
             break;
         };
@@ -146,8 +150,8 @@ fn newton(points: &[Point]) -> (f64, f64) {
     (slope, intercept)
 }
 
-fn direction(points: &[Point], slope: f64, intercept: f64) -> Option<(f64, f64)> {
-    // A ridge far below what a single pair adds keeps the matrix invertible.
+fn direction(points: &[WeightedPoint], slope: f64, intercept: f64) -> Option<(f64, f64)> {
+    // A ridge far below the contribution of a single pair keeps the matrix invertible.
     let (mut aa, mut ab, mut bb, mut ga, mut gb) = (1e-12, 0.0, 1e-12, 0.0, 0.0);
     for point in points {
         let p = logistic(slope * point.x + intercept);
@@ -168,8 +172,8 @@ fn direction(points: &[Point], slope: f64, intercept: f64) -> Option<(f64, f64)>
     })
 }
 
-fn cross_entropy(points: &[Point], slope: f64, intercept: f64) -> f64 {
-    let loss = |point: &Point| {
+fn cross_entropy(points: &[WeightedPoint], slope: f64, intercept: f64) -> f64 {
+    let loss = |point: &WeightedPoint| {
         let z = slope * point.x + intercept;
         // log(1 + exp(z)) − target · z, without overflow.
         point.weight * (z.max(0.0) + (-z.abs()).exp().ln_1p() - point.target * z)
@@ -190,13 +194,13 @@ mod tests {
     use super::*;
     use eidetic_domain::SplitMix64;
 
-    /// Pairs labelled at random by the curve itself.
+    /// Pairs with random labels of the probabilities of `curve`.
     fn drawn_from(curve: Platt, count: usize) -> Sample {
         let mut random = SplitMix64::new(11);
         let mut uniform = move || random.below(1 << 30) as f64 / f64::from(1 << 30);
         let pair = |_| {
             let score = 0.1 + 0.2 * uniform();
-            Labelled {
+            LabeledScore {
                 score,
                 matches: uniform() < curve.probability(score),
             }
@@ -205,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fit_finds_the_curve_that_made_the_labels() {
+    fn fit_recovers_curve_of_labels() {
         let truth = Platt {
             slope: 60.0,
             intercept: -12.0,
@@ -220,8 +224,8 @@ mod tests {
     }
 
     #[test]
-    fn separated_classes_give_a_finite_curve() {
-        let pair = |i: u32| Labelled {
+    fn separated_classes_give_finite_curve() {
+        let pair = |i: u32| LabeledScore {
             score: f64::from(i) / 100.0,
             matches: i >= 10,
         };
@@ -231,8 +235,8 @@ mod tests {
     }
 
     #[test]
-    fn a_weighty_prior_holds_the_curve_where_it_was() {
-        let belief = Platt {
+    fn heavier_prior_pulls_curve_more() {
+        let prior = Platt {
             slope: 60.0,
             intercept: -15.0,
         };
@@ -243,11 +247,11 @@ mod tests {
             },
             200,
         );
-        let pull = |worth| {
-            let fitted = Platt::fit(&sample, Some(Prior { belief, worth }));
-            (fitted.probability(0.22) - belief.probability(0.22)).abs()
+        let distance = |weight| {
+            let fitted = Platt::fit(&sample, Some(Prior { curve: prior, weight }));
+            (fitted.probability(0.22) - prior.probability(0.22)).abs()
         };
-        assert!(pull(1e6) < 1e-3);
-        assert!(pull(1e6) < pull(200.0) && pull(200.0) < pull(1e-6));
+        assert!(distance(1e6) < 1e-3);
+        assert!(distance(1e6) < distance(200.0) && distance(200.0) < distance(1e-6));
     }
 }

@@ -1,145 +1,147 @@
-//! Learning from answers to hits, without believing them too much.
+//! Re-fitting a curve to feedback on hits, within bounds.
 
-use super::{Calibrated, Labelled, Platt, Prior, Sample};
-use crate::Fit;
+use super::{LabeledScore, Platt, Prior, Sample};
+use crate::Calibrator;
 
-/// Fewer answers of a class than this change nothing: an opinion from one side is not evidence.
-pub const MIN_ANSWERS_OF_EACH_CLASS: usize = 10;
+/// With less feedback of a class than this, nothing changes: one-sided feedback is not evidence.
+pub const MIN_FEEDBACK_PER_CLASS: usize = 10;
 
-/// An answer to a hit.
+/// Feedback on a hit.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Answered {
-    /// Score and answer.
-    pub labelled: Labelled,
-    /// The confidence that the hit has now, where it has one: the belief, where no curve of scores states it.
+pub struct ScoredFeedback {
+    /// The score of the hit, and the feedback as its label.
+    pub labeled: LabeledScore,
+    /// The current confidence of the hit, if it has one. It replaces the prior if the score alone doesn't
+    /// decide that.
     pub confidence: Option<f64>,
 }
 
-/// How far one re-fit may go.
+/// How far one re-fit may move a curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bounds {
-    /// The score at which a match is as probable as not moves by at most this much.
-    pub centre: f64,
-    /// The slope changes at most by this factor, up or down.
+pub struct RefitBounds {
+    /// Maximum change of the score of probability 0.5.
+    pub center: f64,
+    /// Maximum factor between the slopes, up or down.
     pub slope: f64,
 }
 
-/// What a re-fit came to.
+/// The result of a re-fit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Refit {
     /// Nothing changes, for this reason.
-    Unchanged(Unchanged),
-    /// The new curve.
+    Unchanged(UnchangedReason),
+    /// The curve moved.
     Moved {
-        /// The curve that was believed in.
+        /// The prior curve.
         from: Platt,
-        /// The curve now.
+        /// The new curve.
         to: Platt,
-        /// Whether the bounds held it back.
-        reach: Reach,
+        /// Whether the bounds limited it.
+        clamped: Clamped,
     },
 }
 
-/// Why answers changed nothing.
+/// Why feedback changed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unchanged {
-    /// Fewer than [`MIN_ANSWERS_OF_EACH_CLASS`] of either class.
+pub enum UnchangedReason {
+    /// Fewer than [`MIN_FEEDBACK_PER_CLASS`] of a class.
     OneSided,
-    /// A score or a confidence that is no number, or scores that are all the same.
-    Unusable,
-    /// No rising curve states what was believed, so that there is nothing to hold on to.
-    NoBelief,
+    /// A score is not finite, or all scores are equal.
+    Invalid,
+    /// No rising curve fits the confidences so far, so there is no prior.
+    NoPrior,
 }
 
-/// Whether a re-fit went as far as the answers asked.
+/// Whether bounds limited a re-fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
-    /// As far as the answers and the prior together asked.
-    Free,
-    /// To the bounds and no further.
-    Bounded,
+pub enum Clamped {
+    /// The curve is as fitted.
+    No,
+    /// The curve was moved to the bounds.
+    Yes,
 }
 
-impl Bounds {
-    /// 5 % of the model's span of scores, and a factor of 1.5.
-    pub fn of_span(span: f64) -> Self {
+impl RefitBounds {
+    /// 5 % of `range`, the width of the model's range of scores, and a factor of 1.5.
+    pub fn from_range(range: f64) -> Self {
         Self {
-            centre: 0.05 * span,
+            center: 0.05 * range,
             slope: 1.5,
         }
     }
 
-    /// Three times as far: what all re-fits together may do, counted from the last calibration by labels.
+    /// Three times as far: the bounds of all re-fits together since the last calibration from labels.
     #[must_use]
-    pub fn in_all(self) -> Self {
+    pub fn total(self) -> Self {
         Self {
-            centre: 3.0 * self.centre,
+            center: 3.0 * self.center,
             slope: self.slope.powi(3),
         }
     }
 
-    /// `wanted`, brought within these bounds of `from`. Slopes are positive on both sides.
-    pub fn hold(&self, from: Platt, wanted: Platt) -> Platt {
-        let centre = wanted
-            .centre()
-            .clamp(from.centre() - self.centre, from.centre() + self.centre);
+    /// `wanted`, clamped to these bounds around `from`. Both slopes are positive.
+    pub fn clamp(&self, from: Platt, wanted: Platt) -> Platt {
+        let center = wanted
+            .center()
+            .clamp(from.center() - self.center, from.center() + self.center);
         let slope = wanted
             .slope
             .clamp(from.slope / self.slope, from.slope * self.slope);
-        Platt::through(centre, slope)
+        Platt::from_center(center, slope)
     }
 }
 
-impl Calibrated {
-    /// Re-fits `prior` with answers to hits: Platt's curve with the prior's as a belief that is worth `worth` pairs, then
-    /// held within `bounds`.
+impl Calibrator {
+    /// Re-fits this calibrator to feedback: Platt's curve with this one as a prior of `weight` pairs,
+    /// clamped to `bounds`.
     ///
-    /// Where the prior is no curve of scores (the background) or one of steps, the curve nearest to the confidences that it
-    /// gives these answers is the belief.
-    pub fn refit(prior: &Fit, worth: f64, answers: &[Answered], bounds: &Bounds) -> Refit {
-        let labelled: Vec<Labelled> = answers.iter().map(|answer| answer.labelled).collect();
-        let matching = labelled.iter().filter(|pair| pair.matches).count();
-        if matching.min(labelled.len() - matching) < MIN_ANSWERS_OF_EACH_CLASS {
-            return Refit::Unchanged(Unchanged::OneSided);
+    /// If this calibrator is not a logistic curve, the prior is the curve nearest to the confidences that
+    /// it gives the feedback.
+    pub fn refit(&self, weight: f64, feedback: &[ScoredFeedback], bounds: &RefitBounds) -> Refit {
+        let labeled: Vec<LabeledScore> = feedback.iter().map(|one| one.labeled).collect();
+        let matching = labeled.iter().filter(|pair| pair.matches).count();
+        if matching.min(labeled.len() - matching) < MIN_FEEDBACK_PER_CLASS {
+            return Refit::Unchanged(UnchangedReason::OneSided);
         }
-        let Ok(sample) = Sample::new(labelled) else {
-            return Refit::Unchanged(Unchanged::Unusable);
+        let Ok(sample) = Sample::new(labeled) else {
+            return Refit::Unchanged(UnchangedReason::Invalid);
         };
-        let Some(belief) = belief(prior, answers) else {
-            return Refit::Unchanged(Unchanged::NoBelief);
+        let Some(prior) = self.prior_curve(feedback) else {
+            return Refit::Unchanged(UnchangedReason::NoPrior);
         };
-        let fitted = Platt::fit(&sample, Some(Prior { belief, worth }));
-        let wanted = rising(fitted, belief);
-        let to = bounds.hold(belief, wanted);
+        let fitted = Platt::fit(&sample, Some(Prior { curve: prior, weight }));
+        let wanted = rising(fitted, prior);
+        let to = bounds.clamp(prior, wanted);
         let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1e-9);
-        let free = near(to.slope, fitted.slope) && near(to.centre(), fitted.centre());
+        let is_as_fitted = near(to.slope, fitted.slope) && near(to.center(), fitted.center());
         Refit::Moved {
-            from: belief,
+            from: prior,
             to,
-            reach: if free { Reach::Free } else { Reach::Bounded },
+            clamped: if is_as_fitted { Clamped::No } else { Clamped::Yes },
         }
+    }
+
+    fn prior_curve(&self, feedback: &[ScoredFeedback]) -> Option<Platt> {
+        if let Self::Platt(platt) = self {
+            return platt.is_valid().then_some(*platt);
+        }
+        let known = |one: &ScoredFeedback| {
+            let score = one.labeled.score;
+            let confidence = self.probability(score).or(one.confidence)?;
+            (0.0..=1.0).contains(&confidence).then_some((score, confidence))
+        };
+        let known: Option<Vec<(f64, f64)>> = feedback.iter().map(known).collect();
+        Platt::approximate(&known?)
     }
 }
 
-/// Answers that turn the curve around ask for the gentlest slope, and say nothing of where it should stand.
-fn rising(fitted: Platt, belief: Platt) -> Platt {
-    if fitted.is_usable() && fitted.centre().is_finite() {
+/// The fitted curve, if it rises. Feedback that reverses the curve gives the lowest slope and doesn't move
+/// the center.
+fn rising(fitted: Platt, prior: Platt) -> Platt {
+    if fitted.is_valid() && fitted.center().is_finite() {
         return fitted;
     }
-    Platt::through(belief.centre(), f64::MIN_POSITIVE)
-}
-
-fn belief(prior: &Fit, answers: &[Answered]) -> Option<Platt> {
-    if let Fit::Platt(platt) = prior {
-        return platt.is_usable().then_some(*platt);
-    }
-    let stated = |answer: &Answered| {
-        let score = answer.labelled.score;
-        let confidence = prior.of_score(score).or(answer.confidence)?;
-        (0.0..=1.0).contains(&confidence).then_some((score, confidence))
-    };
-    let stated: Option<Vec<(f64, f64)>> = answers.iter().map(stated).collect();
-    Platt::approximating(&stated?)
+    Platt::from_center(prior.center(), f64::MIN_POSITIVE)
 }
 
 #[cfg(test)]
@@ -153,19 +155,19 @@ mod tests {
         intercept: -15.0,
     };
 
-    fn bounds() -> Bounds {
-        Bounds::of_span(0.3)
+    fn bounds() -> RefitBounds {
+        RefitBounds::from_range(0.3)
     }
 
-    fn answer(score: f64, matches: bool) -> Answered {
-        Answered {
-            labelled: Labelled { score, matches },
+    fn answer(score: f64, matches: bool) -> ScoredFeedback {
+        ScoredFeedback {
+            labeled: LabeledScore { score, matches },
             confidence: Some(PRIOR.probability(score)),
         }
     }
 
-    /// Scores from 0.15 to 0.35, answered by chance as `truth` says.
-    fn answers(count: usize, truth: Platt) -> Vec<Answered> {
+    /// Feedback on scores from 0.15 to 0.35, random with the probabilities of `truth`.
+    fn answers(count: usize, truth: Platt) -> Vec<ScoredFeedback> {
         let mut random = SplitMix64::new(5);
         let mut uniform = move || random.below(1 << 30) as f64 / f64::from(1 << 30);
         let one = |_| {
@@ -175,78 +177,75 @@ mod tests {
         (0..count).map(one).collect()
     }
 
-    fn moved(refit: Refit) -> (Platt, Reach) {
+    fn moved(refit: Refit) -> (Platt, Clamped) {
         match refit {
-            Refit::Moved { to, reach, .. } => (to, reach),
+            Refit::Moved { to, clamped, .. } => (to, clamped),
             Refit::Unchanged(why) => panic!("unchanged: {why:?}"),
         }
     }
 
     #[test]
-    fn honest_answers_move_the_curve_towards_the_truth() {
-        let truth = Platt::through(0.26, 60.0);
-        let (to, _) = moved(Calibrated::refit(
-            &Fit::Platt(PRIOR),
-            100.0,
-            &answers(400, truth),
-            &bounds(),
-        ));
+    fn correct_feedback_moves_curve_towards_truth() {
+        let truth = Platt::from_center(0.26, 60.0);
+        let refit = Calibrator::Platt(PRIOR).refit(100.0, &answers(400, truth), &bounds());
+        let (to, _) = moved(refit);
         assert!(
-            (to.centre() - 0.26).abs() < 0.6 * (PRIOR.centre() - 0.26).abs(),
+            (to.center() - 0.26).abs() < 0.6 * (PRIOR.center() - 0.26).abs(),
             "{to:?}"
         );
     }
 
     #[test]
-    fn one_sided_answers_change_nothing_however_many() {
-        let mut all: Vec<Answered> = (0..5000)
+    fn one_sided_feedback_changes_nothing() {
+        let mut all: Vec<ScoredFeedback> = (0..5000)
             .map(|i| answer(0.2 + f64::from(i) / 1e5, true))
             .collect();
         all.extend((0..9).map(|_| answer(0.1, false)));
-        let refit = Calibrated::refit(&Fit::Platt(PRIOR), 100.0, &all, &bounds());
-        assert_eq!(refit, Refit::Unchanged(Unchanged::OneSided));
+        let refit = Calibrator::Platt(PRIOR).refit(100.0, &all, &bounds());
+        assert_eq!(refit, Refit::Unchanged(UnchangedReason::OneSided));
     }
 
     #[test]
-    fn lies_reach_the_bounds_and_no_further() {
-        // Everything above 0.1 is called right, everything below wrong; then the whole truth turned about.
-        let lenient: Vec<Answered> = (0..3000).map(|i| answer(f64::from(i) / 1e4, i > 1000)).collect();
-        let turned: Vec<Answered> = (0..3000).map(|i| answer(f64::from(i) / 1e4, i < 2000)).collect();
-        for lies in [lenient, turned] {
-            let (to, reach) = moved(Calibrated::refit(&Fit::Platt(PRIOR), 100.0, &lies, &bounds()));
-            assert_eq!(reach, Reach::Bounded);
-            assert!((to.centre() - PRIOR.centre()).abs() <= 0.015 + 1e-9, "{to:?}");
+    fn wrong_feedback_is_clamped_to_bounds() {
+        // Everything above 0.1 is labeled as matching; then all labels are reversed.
+        let lenient: Vec<ScoredFeedback> = (0..3000).map(|i| answer(f64::from(i) / 1e4, i > 1000)).collect();
+        let reversed: Vec<ScoredFeedback> = (0..3000).map(|i| answer(f64::from(i) / 1e4, i < 2000)).collect();
+        for wrong in [lenient, reversed] {
+            let (to, clamped) = moved(Calibrator::Platt(PRIOR).refit(100.0, &wrong, &bounds()));
+            assert_eq!(clamped, Clamped::Yes);
+            assert!((to.center() - PRIOR.center()).abs() <= 0.015 + 1e-9, "{to:?}");
             assert!(to.slope >= PRIOR.slope / 1.5 - 1e-9 && to.slope <= PRIOR.slope * 1.5 + 1e-9);
         }
     }
 
     #[test]
-    fn without_a_curve_the_confidences_are_the_belief() {
-        let told = answers(200, PRIOR);
-        let Refit::Moved { from, .. } = Calibrated::refit(&Fit::Background, 100.0, &told, &bounds()) else {
+    fn prior_without_curve_follows_confidences() {
+        let with_confidence = answers(200, PRIOR);
+        let Refit::Moved { from, .. } = Calibrator::Background.refit(100.0, &with_confidence, &bounds())
+        else {
             panic!("the confidences make a curve");
         };
-        assert!((from.centre() - PRIOR.centre()).abs() < 1e-3, "{from:?}");
-        let silent: Vec<Answered> = told
+        assert!((from.center() - PRIOR.center()).abs() < 1e-3, "{from:?}");
+        let without_confidence: Vec<ScoredFeedback> = with_confidence
             .iter()
-            .map(|answer| Answered {
+            .map(|answer| ScoredFeedback {
                 confidence: None,
                 ..*answer
             })
             .collect();
-        let refit = Calibrated::refit(&Fit::Background, 100.0, &silent, &bounds());
-        assert_eq!(refit, Refit::Unchanged(Unchanged::NoBelief));
+        let refit = Calibrator::Background.refit(100.0, &without_confidence, &bounds());
+        assert_eq!(refit, Refit::Unchanged(UnchangedReason::NoPrior));
     }
 
     proptest! {
         #[test]
-        fn no_answers_lead_past_the_bounds(
-            told in prop::collection::vec((-1.0f64..1.0, any::<bool>()), 0..120),
-            worth in 0.0f64..1000.0,
+        fn feedback_never_moves_curve_past_bounds(
+            given in prop::collection::vec((-1.0f64..1.0, any::<bool>()), 0..120),
+            weight in 0.0f64..1000.0,
         ) {
-            let told: Vec<Answered> = told.into_iter().map(|(score, matches)| answer(score, matches)).collect();
-            if let Refit::Moved { to, .. } = Calibrated::refit(&Fit::Platt(PRIOR), worth, &told, &bounds()) {
-                prop_assert!((to.centre() - PRIOR.centre()).abs() <= 0.015 + 1e-9);
+            let given: Vec<ScoredFeedback> = given.into_iter().map(|(score, matches)| answer(score, matches)).collect();
+            if let Refit::Moved { to, .. } = Calibrator::Platt(PRIOR).refit(weight, &given, &bounds()) {
+                prop_assert!((to.center() - PRIOR.center()).abs() <= 0.015 + 1e-9);
                 prop_assert!(to.slope >= 39.9 && to.slope <= 90.1);
             }
         }

@@ -1,29 +1,33 @@
+//! The reliability diagram of predicted probabilities.
+
 use serde::{Deserialize, Serialize};
 
-/// How far stated probabilities are from what happened.
+/// The distance of predicted probabilities from observed frequencies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reliability {
-    /// Bins of equal width over 0..=1, empty ones left out: the reliability diagram.
+    /// The reliability diagram: bins of equal width over 0..=1, without empty ones.
     pub bins: Vec<ReliabilityBin>,
-    /// Expected calibration error: mean distance of stated and observed, weighted by count (Naeini et al. 2015).
+    /// Expected calibration error: mean distance of predicted and observed, weighted by count (Naeini et
+    /// al. 2015).
     pub expected_calibration_error: f64,
-    /// Mean squared distance of probability and truth (Brier 1950).
+    /// Mean squared distance of probability and label (Brier 1950).
     pub brier: f64,
 }
 
-/// Predictions of about the same probability.
+/// Predictions of similar probability.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ReliabilityBin {
     /// Predictions in the bin.
     pub count: usize,
-    /// Mean of the probabilities stated.
-    pub stated: f64,
-    /// Part of them that came true.
+    /// Mean predicted probability.
+    #[serde(rename = "stated")]
+    pub predicted: f64,
+    /// Share of positive labels.
     pub observed: f64,
 }
 
 impl Reliability {
-    /// Compares probabilities with what came true, in `bins` bins; `None` where there is nothing to compare.
+    /// Compares probabilities with labels, in `bins` bins; `None` if there are none.
     ///
     /// # Panics
     /// If `bins` is 0.
@@ -39,12 +43,12 @@ impl Reliability {
             .collect();
         let error = bins
             .iter()
-            .map(|b| b.count as f64 * (b.stated - b.observed).abs())
+            .map(|b| b.count as f64 * (b.predicted - b.observed).abs())
             .sum::<f64>()
             / total;
         let brier = predictions
             .iter()
-            .map(|(p, truth)| (p - f64::from(u8::from(*truth))).powi(2))
+            .map(|(p, label)| (p - f64::from(u8::from(*label))).powi(2))
             .sum::<f64>()
             / total;
         Some(Self {
@@ -61,8 +65,8 @@ impl ReliabilityBin {
         let count = members.len();
         (count > 0).then(|| Self {
             count,
-            stated: members.iter().map(|(p, _)| p).sum::<f64>() / count as f64,
-            observed: members.iter().filter(|(_, truth)| *truth).count() as f64 / count as f64,
+            predicted: members.iter().map(|(p, _)| p).sum::<f64>() / count as f64,
+            observed: members.iter().filter(|(_, label)| *label).count() as f64 / count as f64,
         })
     }
 }
@@ -72,12 +76,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn honest_probabilities_have_no_error_and_boasts_have_theirs() {
-        let honest: Vec<(f64, bool)> = (0..100).map(|i| (0.7, i < 70)).collect();
-        let boast: Vec<(f64, bool)> = (0..100).map(|i| (1.0, i < 70)).collect();
-        assert!(Reliability::of(&honest, 10).unwrap().expected_calibration_error < 1e-9);
-        assert!((Reliability::of(&boast, 10).unwrap().expected_calibration_error - 0.3).abs() < 1e-9);
-        assert!((Reliability::of(&boast, 10).unwrap().brier - 0.3).abs() < 1e-9);
+    fn calibration_error_measures_overconfidence() {
+        let calibrated: Vec<(f64, bool)> = (0..100).map(|i| (0.7, i < 70)).collect();
+        let overconfident: Vec<(f64, bool)> = (0..100).map(|i| (1.0, i < 70)).collect();
+        assert!(
+            Reliability::of(&calibrated, 10)
+                .unwrap()
+                .expected_calibration_error
+                < 1e-9
+        );
+        assert!(
+            (Reliability::of(&overconfident, 10)
+                .unwrap()
+                .expected_calibration_error
+                - 0.3)
+                .abs()
+                < 1e-9
+        );
+        assert!((Reliability::of(&overconfident, 10).unwrap().brier - 0.3).abs() < 1e-9);
         assert_eq!(Reliability::of(&[], 10), None);
     }
 }

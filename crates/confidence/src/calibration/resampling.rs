@@ -1,8 +1,14 @@
-//! Drawing samples anew, the same on every machine for the same seed.
+//! Bootstrap weights and cross-validation folds, the same on every machine for the same seed.
 
 use eidetic_domain::SplitMix64;
 
-/// How often each of `classes.len()` items is drawn in a sample with replacement, each class keeping its size.
+/// Fixed, so that the same pairs give the same report.
+pub(super) const SEED: u64 = 0x0e1d_e71c;
+/// Folds of a cross-validation. Not more than the minimum number of pairs of a class, so that every fold
+/// has both classes.
+pub(super) const FOLDS: usize = 5;
+
+/// How often each item is drawn in a sample with replacement that keeps the size of each class.
 pub(super) fn stratified_weights(classes: &[bool], random: &mut SplitMix64) -> Vec<u32> {
     let mut weights = vec![0; classes.len()];
     for class in [true, false] {
@@ -14,7 +20,7 @@ pub(super) fn stratified_weights(classes: &[bool], random: &mut SplitMix64) -> V
     weights
 }
 
-/// Which of `folds` folds each item belongs to; each class is spread evenly.
+/// The fold of each item, out of `folds`; each class is spread evenly.
 pub(super) fn stratified_folds(classes: &[bool], folds: usize, random: &mut SplitMix64) -> Vec<usize> {
     let mut fold = vec![0; classes.len()];
     for class in [true, false] {
@@ -22,8 +28,8 @@ pub(super) fn stratified_folds(classes: &[bool], folds: usize, random: &mut Spli
         for i in (1..members.len()).rev() {
             members.swap(i, random.below(i + 1));
         }
-        for (place, member) in members.into_iter().enumerate() {
-            fold[member] = place % folds;
+        for (position, member) in members.into_iter().enumerate() {
+            fold[member] = position % folds;
         }
     }
     fold
@@ -34,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resampling_keeps_the_size_of_each_class() {
+    fn resampling_keeps_class_sizes() {
         let classes: Vec<bool> = (0..100u32).map(|i| i.is_multiple_of(3)).collect();
         let mut random = SplitMix64::new(1);
         let weights = stratified_weights(&classes, &mut random);

@@ -1,23 +1,25 @@
+//! Labeled scores.
+
 use serde::{Deserialize, Serialize};
 
 use super::CalibrationError;
 
-/// Fewer pairs of a class than this say nothing about it.
-pub const MIN_OF_EACH_CLASS: usize = 5;
+/// Minimum number of pairs of each class.
+pub const MIN_PER_CLASS: usize = 5;
 
-/// The score of a pair, and whether the pair matches.
+/// The score of a pair with its label.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Labelled {
-    /// Cosine, or any other score of which greater is closer.
+pub struct LabeledScore {
+    /// Cosine similarity, or any other score where higher is closer.
     pub score: f64,
-    /// What somebody who looked says.
+    /// The label: whether the pair matches.
     pub matches: bool,
 }
 
-/// Labelled scores that a calibration can be learnt from: finite, of both classes, in ascending order of score.
+/// Labeled scores that a calibration can be fitted to: finite, of both classes, in ascending order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    pairs: Vec<Labelled>,
+    pairs: Vec<LabeledScore>,
     matching: usize,
 }
 
@@ -32,32 +34,32 @@ pub struct ClassSummary {
     pub deviation: f64,
 }
 
-/// How many scores of each class fall into each of equally wide bins.
+/// Scores of each class in bins of equal width.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Histogram {
     /// Lower edge of the first bin.
     pub from: f64,
-    /// Upper edge of the last bin, which holds the greatest score too.
+    /// Upper edge of the last bin, inclusive.
     pub to: f64,
-    /// Pairs that match, a bin each.
+    /// Matching pairs in each bin.
     pub matching: Vec<usize>,
-    /// Pairs that do not, a bin each.
+    /// Other pairs in each bin.
     pub other: Vec<usize>,
 }
 
 impl Sample {
-    /// Takes labelled scores in any order.
+    /// Sorts labeled scores.
     ///
-    /// Errors: a score that is not finite (named by its place in `pairs`, from 1), fewer than [`MIN_OF_EACH_CLASS`] of
-    /// a class, or one and the same score everywhere.
-    pub fn new(mut pairs: Vec<Labelled>) -> Result<Self, CalibrationError> {
+    /// Errors: a score is not finite, a class has fewer than [`MIN_PER_CLASS`] pairs, or all scores are
+    /// equal.
+    pub fn new(mut pairs: Vec<LabeledScore>) -> Result<Self, CalibrationError> {
         if let Some(at) = pairs.iter().position(|pair| !pair.score.is_finite()) {
             return Err(CalibrationError::NotFinite { pair: at + 1 });
         }
         let matching = pairs.iter().filter(|pair| pair.matches).count();
         let other = pairs.len() - matching;
-        if matching.min(other) < MIN_OF_EACH_CLASS {
-            let needed = MIN_OF_EACH_CLASS;
+        if matching.min(other) < MIN_PER_CLASS {
+            let needed = MIN_PER_CLASS;
             return Err(CalibrationError::TooFew {
                 matching,
                 other,
@@ -71,28 +73,28 @@ impl Sample {
         Ok(Self { pairs, matching })
     }
 
-    /// The pairs whose place `keep` names, however few; `None` where they lack a class or differ in nothing, so that no
-    /// curve can be fitted. For folds, which are smaller than what a calibration may be made of.
-    pub(super) fn part(&self, keep: impl Fn(usize) -> bool) -> Option<Self> {
+    /// The pairs whose indices `keep` accepts, however few: folds are smaller than a sample for a
+    /// calibration. `None` if a class is missing or all scores are equal, so that no curve can be fitted.
+    pub(super) fn subset(&self, keep: impl Fn(usize) -> bool) -> Option<Self> {
         let kept = self.pairs.iter().enumerate().filter(|(at, _)| keep(*at));
-        let pairs: Vec<Labelled> = kept.map(|(_, pair)| *pair).collect();
+        let pairs: Vec<LabeledScore> = kept.map(|(_, pair)| *pair).collect();
         let matching = pairs.iter().filter(|pair| pair.matches).count();
         let both_classes = matching > 0 && matching < pairs.len();
-        let differ = pairs.first()?.score < pairs.last()?.score;
-        (both_classes && differ).then_some(Self { pairs, matching })
+        let scores_differ = pairs.first()?.score < pairs.last()?.score;
+        (both_classes && scores_differ).then_some(Self { pairs, matching })
     }
 
     /// The pairs in ascending order of score.
-    pub fn pairs(&self) -> &[Labelled] {
+    pub fn pairs(&self) -> &[LabeledScore] {
         &self.pairs
     }
 
-    /// How many pairs match.
+    /// Number of pairs that match.
     pub fn matching(&self) -> usize {
         self.matching
     }
 
-    /// Mean and deviation of the pairs that match, or of those that do not.
+    /// Mean and standard deviation of the pairs with this label.
     pub fn summary(&self, matches: bool) -> ClassSummary {
         let scores = || {
             self.pairs
@@ -111,7 +113,7 @@ impl Sample {
         }
     }
 
-    /// Counts of both classes in `bins` bins from the least to the greatest score.
+    /// Counts of both classes in `bins` bins from the lowest to the highest score.
     ///
     /// # Panics
     /// If `bins` is 0.
@@ -138,8 +140,8 @@ impl Sample {
 mod tests {
     use super::*;
 
-    fn pairs(matching: &[f64], other: &[f64]) -> Vec<Labelled> {
-        let label = |matches| move |&score: &f64| Labelled { score, matches };
+    fn pairs(matching: &[f64], other: &[f64]) -> Vec<LabeledScore> {
+        let label = |matches| move |&score: &f64| LabeledScore { score, matches };
         matching
             .iter()
             .map(label(true))
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_or_poor_labels_are_refused_with_what_is_missing() {
+    fn invalid_samples_are_rejected() {
         let nan = pairs(&[0.1, f64::NAN], &[]);
         assert_eq!(Sample::new(nan), Err(CalibrationError::NotFinite { pair: 2 }));
         let one_class = pairs(&[0.1; 40], &[]);

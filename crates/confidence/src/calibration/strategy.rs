@@ -1,27 +1,29 @@
+//! Strategies for choosing a threshold.
+
 use serde::{Deserialize, Serialize};
 
-use super::{CalibrationError, Curve, Cut, Labelled};
+use super::{CalibrationError, Curve, Cut, LabeledScore};
 
 /// How a threshold is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
-    /// Mean of all scores plus so many of their standard deviations; looks at no label.
+    /// Mean of all scores plus this multiple of their standard deviation; ignores labels.
     MeanPlusDeviations(f64),
-    /// The score below which this part (0..=1) of all scores lies; looks at no label.
+    /// The score below which this share (0..=1) of all scores is; ignores labels.
     Percentile(f64),
-    /// Greatest recall minus false-positive rate (Youden 1950).
+    /// The highest recall minus false-positive rate (Youden 1950).
     Youden,
-    /// Greatest F1.
+    /// The highest F1.
     BestF1,
-    /// The threshold of greatest recall among those of at least this precision.
+    /// The highest recall with at least this precision.
     Precision(f64),
-    /// The threshold of greatest precision among those of at least this recall.
+    /// The highest precision with at least this recall.
     Recall(f64),
 }
 
 impl Strategy {
-    /// What `calibrate` reports unless told otherwise.
+    /// The strategies that a calibration reports.
     pub const REPORTED: [Self; 6] = [
         Self::MeanPlusDeviations(0.5),
         Self::Percentile(0.75),
@@ -31,26 +33,26 @@ impl Strategy {
         Self::Recall(0.95),
     ];
 
-    /// The threshold on `pairs`, which ascend by score, each counted `weights[i]` times.
+    /// The threshold on `pairs`, which are in ascending order of score and each counted `weights[i]` times.
     ///
-    /// Errors: no threshold reaches the precision asked for.
-    pub fn threshold(&self, pairs: &[Labelled], weights: &[u32]) -> Result<f64, CalibrationError> {
+    /// Errors: no threshold reaches the precision or recall.
+    pub fn threshold(&self, pairs: &[LabeledScore], weights: &[u32]) -> Result<f64, CalibrationError> {
         let curve = Curve::new(pairs, weights);
         match *self {
             Self::MeanPlusDeviations(times) => Ok(mean_plus(pairs, weights, times)),
-            Self::Percentile(part) => Ok(percentile(pairs, weights, part)),
+            Self::Percentile(share) => Ok(percentile(pairs, weights, share)),
             Self::Youden => best(&curve, |cut| cut.outcome.youden()),
             Self::BestF1 => best(&curve, |cut| cut.outcome.f1()),
-            Self::Precision(asked) => reaching(
+            Self::Precision(wanted) => reaching(
                 "precision",
-                asked,
+                wanted,
                 &curve,
                 |c| c.outcome.precision(),
                 |c| c.outcome.recall(),
             ),
-            Self::Recall(asked) => reaching(
+            Self::Recall(wanted) => reaching(
                 "recall",
-                asked,
+                wanted,
                 &curve,
                 |c| c.outcome.recall(),
                 |c| c.outcome.precision(),
@@ -63,16 +65,16 @@ impl std::fmt::Display for Strategy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::MeanPlusDeviations(times) => write!(f, "mean + {times} σ"),
-            Self::Percentile(part) => write!(f, "percentile {}", part * 100.0),
+            Self::Percentile(share) => write!(f, "percentile {}", share * 100.0),
             Self::Youden => f.write_str("Youden's J"),
             Self::BestF1 => f.write_str("best F1"),
-            Self::Precision(asked) => write!(f, "precision ≥ {asked}"),
-            Self::Recall(asked) => write!(f, "recall ≥ {asked}"),
+            Self::Precision(wanted) => write!(f, "precision ≥ {wanted}"),
+            Self::Recall(wanted) => write!(f, "recall ≥ {wanted}"),
         }
     }
 }
 
-fn mean_plus(pairs: &[Labelled], weights: &[u32], times: f64) -> f64 {
+fn mean_plus(pairs: &[LabeledScore], weights: &[u32], times: f64) -> f64 {
     let weighted = || {
         pairs
             .iter()
@@ -87,9 +89,9 @@ fn mean_plus(pairs: &[Labelled], weights: &[u32], times: f64) -> f64 {
     mean + times * (squares / (count - 1.0).max(1.0)).sqrt()
 }
 
-/// The least score with at least `part` of the pairs at or below it.
-fn percentile(pairs: &[Labelled], weights: &[u32], part: f64) -> f64 {
-    let needed = part * weights.iter().map(|weight| f64::from(*weight)).sum::<f64>();
+/// The lowest score with at least `share` of the pairs at or below it.
+fn percentile(pairs: &[LabeledScore], weights: &[u32], share: f64) -> f64 {
+    let needed = share * weights.iter().map(|weight| f64::from(*weight)).sum::<f64>();
     let mut below = 0.0;
     for (pair, weight) in pairs.iter().zip(weights) {
         below += f64::from(*weight);
@@ -100,7 +102,7 @@ fn percentile(pairs: &[Labelled], weights: &[u32], part: f64) -> f64 {
     pairs.last().map_or(f64::INFINITY, |pair| pair.score)
 }
 
-/// The strictest of the cuts that share the greatest value.
+/// The strictest of the cuts with the highest value.
 fn best(curve: &Curve, value: impl Fn(&Cut) -> f64) -> Result<f64, CalibrationError> {
     let better = |best: &Cut, cut: &Cut| value(cut) > value(best);
     let found = curve
@@ -111,18 +113,19 @@ fn best(curve: &Curve, value: impl Fn(&Cut) -> f64) -> Result<f64, CalibrationEr
     found.map(|cut| cut.threshold).ok_or(CalibrationError::OneScore)
 }
 
+/// Among the cuts where `goal` is at least `wanted`, the one where `other` is highest.
 fn reaching(
-    goal: &'static str,
-    asked: f64,
+    name: &'static str,
+    wanted: f64,
     curve: &Curve,
-    reached: impl Fn(&Cut) -> f64,
-    wanted: impl Fn(&Cut) -> f64,
+    goal: impl Fn(&Cut) -> f64,
+    other: impl Fn(&Cut) -> f64,
 ) -> Result<f64, CalibrationError> {
-    let cuts = Curve::keeping(curve, |cut| reached(cut) >= asked);
-    best(&cuts, wanted).map_err(|_| CalibrationError::OutOfReach {
-        goal,
-        asked,
-        best: curve.cuts().iter().map(&reached).fold(0.0, f64::max),
+    let cuts = curve.filtered(|cut| goal(cut) >= wanted);
+    best(&cuts, other).map_err(|_| CalibrationError::OutOfReach {
+        goal: name,
+        wanted,
+        best: curve.cuts().iter().map(&goal).fold(0.0, f64::max),
     })
 }
 
@@ -131,10 +134,10 @@ mod tests {
     use super::*;
 
     /// Scores 0.0, 0.1, … 0.9; the matches are 0.4 and 0.6 to 0.9.
-    fn pairs() -> Vec<Labelled> {
+    fn pairs() -> Vec<LabeledScore> {
         let matches = |i| i == 4 || i >= 6;
         (0..10)
-            .map(|i| Labelled {
+            .map(|i| LabeledScore {
                 score: f64::from(i) / 10.0,
                 matches: matches(i),
             })
@@ -146,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn each_strategy_cuts_where_its_name_says() {
+    fn each_strategy_chooses_expected_threshold() {
         let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} is not {b}");
         near(threshold(Strategy::Youden), 0.55);
         near(threshold(Strategy::Precision(1.0)), 0.55);
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_precision_out_of_reach_says_what_can_be_had() {
+    fn unreachable_precision_error_names_best() {
         let mut pairs = pairs();
         pairs[9].matches = false;
         let error = Strategy::Precision(0.99).threshold(&pairs, &[1; 10]).unwrap_err();

@@ -1,50 +1,50 @@
+//! Thresholds with confidence intervals and cross-validation.
+
 use serde::{Deserialize, Serialize};
 
-use super::resampling::{stratified_folds, stratified_weights};
-use super::{CalibrationError, Labelled, Outcome, Sample, Strategy};
+use super::resampling::{FOLDS, stratified_folds, stratified_weights};
+use super::{CalibrationError, ConfusionMatrix, LabeledScore, Sample, Strategy};
 use eidetic_domain::SplitMix64;
 
-/// Samples drawn for an interval.
+/// Resamples for an interval.
 const RESAMPLES: usize = 1000;
-/// Parts for cross-validation.
-const FOLDS: usize = 5;
 
-/// Where a figure lies with 95 % confidence (percentile bootstrap, each class resampled by itself; Efron 1979).
+/// A 95 % confidence interval (percentile bootstrap, stratified by class; Efron 1979).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
-    /// 2.5 % of the resamples lie below.
+    /// 2.5 % of the resamples are below.
     pub low: f64,
-    /// 2.5 % of the resamples lie above.
+    /// 2.5 % of the resamples are above.
     pub high: f64,
 }
 
-/// A chosen threshold, and what is known about it.
+/// A threshold with its uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
-    /// How it was chosen.
+    /// The strategy that chose it.
     pub strategy: Strategy,
-    /// A pair counts as a match from this score on.
+    /// A pair is classified as a match from this score on.
     pub value: f64,
-    /// Where it would lie on other pairs of the same kind.
+    /// The interval of the threshold on other pairs of the same kind.
     pub interval: Interval,
-    /// What it does to the pairs it was chosen on: too rosy.
-    pub outcome: Outcome,
-    /// What thresholds chosen on four fifths of the pairs do to the fifth kept back, added up over the five: what to
-    /// expect. `None` where a fold had too little to choose from.
-    pub cross_validated: Option<Outcome>,
-    /// Of the precision on resamples.
+    /// How it classifies the pairs that it was chosen on, which is optimistic.
+    pub outcome: ConfusionMatrix,
+    /// How thresholds chosen on the other folds classify each fold, in total: the expected result on other
+    /// pairs. `None` if the strategy failed on a fold.
+    pub cross_validated: Option<ConfusionMatrix>,
+    /// The interval of the precision.
     pub precision: Interval,
-    /// Of the recall on resamples.
+    /// The interval of the recall.
     pub recall: Interval,
 }
 
 impl Interval {
-    /// The middle 95 % of `values`; `None` where there are none.
+    /// The middle 95 % of `values`; `None` if there are none.
     pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
-        let at = |part: f64| {
+        let at = |share: f64| {
             values
-                .get((part * (values.len().saturating_sub(1)) as f64).round() as usize)
+                .get((share * (values.len().saturating_sub(1)) as f64).round() as usize)
                 .copied()
         };
         Some(Self {
@@ -55,14 +55,14 @@ impl Interval {
 }
 
 impl Threshold {
-    /// Chooses a threshold on `sample`; `seed` fixes the resamples.
+    /// Chooses a threshold on `sample`; `seed` determines the resamples and folds.
     ///
-    /// Errors: the strategy asks for a precision or recall that no threshold reaches.
+    /// Errors: no threshold reaches the strategy's precision or recall.
     pub fn choose(strategy: Strategy, sample: &Sample, seed: u64) -> Result<Self, CalibrationError> {
         let pairs = sample.pairs();
         let value = strategy.threshold(pairs, &vec![1; pairs.len()])?;
         let resampled = resampled(strategy, pairs, seed);
-        let interval = |of: fn(&(f64, Outcome)) -> f64| {
+        let interval = |of: fn(&(f64, ConfusionMatrix)) -> f64| {
             let values = resampled.iter().map(of).collect();
             Interval::of(values).unwrap_or(Interval {
                 low: value,
@@ -73,7 +73,7 @@ impl Threshold {
             strategy,
             value,
             interval: interval(|(threshold, _)| *threshold),
-            outcome: Outcome::of(pairs, value),
+            outcome: ConfusionMatrix::of(pairs, value),
             cross_validated: cross_validated(strategy, pairs, seed),
             precision: interval(|(_, outcome)| outcome.precision()),
             recall: interval(|(_, outcome)| outcome.recall()),
@@ -81,31 +81,31 @@ impl Threshold {
     }
 }
 
-/// Thresholds chosen on resamples, with what they do to the pairs that the resample left out.
-fn resampled(strategy: Strategy, pairs: &[Labelled], seed: u64) -> Vec<(f64, Outcome)> {
+/// Thresholds chosen on resamples, each with how it classifies the pairs that are not in the resample.
+fn resampled(strategy: Strategy, pairs: &[LabeledScore], seed: u64) -> Vec<(f64, ConfusionMatrix)> {
     let classes: Vec<bool> = pairs.iter().map(|pair| pair.matches).collect();
     let mut random = SplitMix64::new(seed);
     let draw = |_| {
         let weights = stratified_weights(&classes, &mut random);
         let threshold = strategy.threshold(pairs, &weights).ok()?;
-        let left_out: Vec<Labelled> = of_weight_zero(pairs, &weights);
-        Some((threshold, Outcome::of(&left_out, threshold)))
+        let left_out = without_weight(pairs, &weights);
+        Some((threshold, ConfusionMatrix::of(&left_out, threshold)))
     };
     (0..RESAMPLES).filter_map(draw).collect()
 }
 
-fn of_weight_zero(pairs: &[Labelled], weights: &[u32]) -> Vec<Labelled> {
-    let zero = |(pair, weight): (&Labelled, &u32)| (*weight == 0).then_some(*pair);
+fn without_weight(pairs: &[LabeledScore], weights: &[u32]) -> Vec<LabeledScore> {
+    let zero = |(pair, weight): (&LabeledScore, &u32)| (*weight == 0).then_some(*pair);
     pairs.iter().zip(weights).filter_map(zero).collect()
 }
 
-fn cross_validated(strategy: Strategy, pairs: &[Labelled], seed: u64) -> Option<Outcome> {
+fn cross_validated(strategy: Strategy, pairs: &[LabeledScore], seed: u64) -> Option<ConfusionMatrix> {
     let classes: Vec<bool> = pairs.iter().map(|pair| pair.matches).collect();
     let folds = stratified_folds(&classes, FOLDS, &mut SplitMix64::new(seed));
     let held_out = |fold| {
         let weights: Vec<u32> = folds.iter().map(|f| u32::from(*f != fold)).collect();
         let threshold = strategy.threshold(pairs, &weights).ok()?;
-        Some(Outcome::of(&of_weight_zero(pairs, &weights), threshold))
+        Some(ConfusionMatrix::of(&without_weight(pairs, &weights), threshold))
     };
     (0..FOLDS)
         .map(held_out)
@@ -127,7 +127,7 @@ mod tests {
                 .sum::<f64>()
                 - 6.0
         };
-        let pair = |i: usize| Labelled {
+        let pair = |i: usize| LabeledScore {
             score: if i.is_multiple_of(3) { 0.3 } else { 0.2 } + 0.03 * noise(),
             matches: i.is_multiple_of(3),
         };
@@ -135,12 +135,12 @@ mod tests {
     }
 
     #[test]
-    fn more_pairs_narrow_the_interval_and_it_covers_the_truth() {
+    fn more_pairs_narrow_interval_around_truth() {
         let width = |count| {
             let interval = Threshold::choose(Strategy::Youden, &sample(count, 3), 7)
                 .unwrap()
                 .interval;
-            // Equal deviations: the best threshold of Youden's J lies half-way.
+            // Both classes have the same deviation, so Youden's J is highest half-way.
             assert!(interval.low < 0.25 && 0.25 < interval.high, "{interval:?}");
             interval.high - interval.low
         };
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn cross_validation_counts_every_pair_once_and_is_repeatable() {
+    fn cross_validation_counts_each_pair_once() {
         let sample = sample(150, 5);
         let threshold = Threshold::choose(Strategy::Precision(0.95), &sample, 7).unwrap();
         let outcome = threshold.cross_validated.unwrap();

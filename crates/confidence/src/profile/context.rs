@@ -1,54 +1,57 @@
+//! How the context of a match shifts the targets of a profile.
+
 use serde::{Deserialize, Serialize};
 
 use super::file::Share;
-use super::{Risk, Target};
+use super::{LevelTarget, Risk};
 
-/// Bounds of the error that a shifted target allows.
-const LEAST_ERROR: f64 = 0.001;
-const MOST_ERROR: f64 = 0.9;
-/// Edge densities from which on a picture counts as busy, and as wholly so.
-const BUSY: f64 = 0.15;
-const WHOLLY_BUSY: f64 = 0.5;
+/// Limits of the error that a shifted target allows.
+const MIN_ERROR: f64 = 0.001;
+const MAX_ERROR: f64 = 0.9;
+/// Edge densities between which the complexity of an image lowers the allowed error.
+const COMPLEX: f64 = 0.15;
+const MOST_COMPLEX: f64 = 0.5;
 
-/// Circumstances of one judgement.
+/// What shifts the targets of a profile.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Context {
-    /// How many texts compete for the picture, or pictures for the text; at least 1.
+pub struct TargetContext {
+    /// Number of texts that compete for the image, or of images that compete for the text; at least 1.
     pub candidates: usize,
-    /// What a mistake costs.
+    /// The cost of an error.
     pub criticality: Criticality,
-    /// How busy the picture is: its edge density, 0 to 1, where it was measured.
+    /// Edge density of the image, 0 to 1; `None` if it was not measured.
     pub complexity: Option<f32>,
-    /// How bad it is what the text names, in moderation.
+    /// The risk of the text, if it is a pattern.
     pub risk: Option<Risk>,
 }
 
-/// What a mistake costs.
+/// The cost of an error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Criticality {
-    /// Little: twice the error is allowed.
+    /// Low: twice the error is allowed.
     Low,
-    /// As much as the profile assumes.
+    /// As the profile assumes.
     #[default]
     Normal,
-    /// Much: half the error is allowed.
+    /// High: half the error is allowed.
     High,
 }
 
-/// Which circumstances shift a profile's targets; all do unless switched off.
+/// Which parts of the context shift a profile's targets. By default all do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ContextRules {
-    /// Of n candidates the best is wrong more easily: precision's error is divided by 1 + log₁₀ n.
+    /// The best of n candidates is wrong more often: the error of a precision is divided by 1 + log₁₀ n.
     pub candidates: bool,
-    /// Half or twice the error, of every target.
+    /// Halves or doubles the error of every target.
     pub criticality: bool,
-    /// Busy pictures match anything a little: precision's error falls to one half as edge density goes from 0.15 to 0.5.
+    /// Complex images match many texts a little: the error of a precision falls to one half as the edge
+    /// density rises from 0.15 to 0.5.
     pub complexity: bool,
 }
 
-impl Default for Context {
+impl Default for TargetContext {
     fn default() -> Self {
         Self {
             candidates: 1,
@@ -70,54 +73,54 @@ impl Default for ContextRules {
 }
 
 impl ContextRules {
-    /// The rules that shift nothing.
+    /// No rule: targets are not shifted.
     pub const OFF: Self = Self {
         candidates: false,
         criticality: false,
         complexity: false,
     };
 
-    /// `target` in `context`. A pattern's risk counts always: it is part of the purpose, not of the circumstances.
-    pub fn shifted(&self, target: Target, context: &Context) -> Target {
+    /// `target`, shifted by `context`. The risk of a pattern always counts, since it is part of the purpose.
+    pub fn shift(&self, target: LevelTarget, context: &TargetContext) -> LevelTarget {
         let by_criticality = if self.criticality {
             context.criticality.factor()
         } else {
             1.0
         };
         match target {
-            Target::Precision(part) => {
-                Target::Precision(shift(part, by_criticality * self.of_precision(context)))
+            LevelTarget::Precision(part) => {
+                LevelTarget::Precision(scale_error(part, by_criticality * self.precision_factor(context)))
             }
-            Target::Confidence(part) => {
-                Target::Confidence(shift(part, by_criticality * self.of_precision(context)))
+            LevelTarget::Confidence(part) => {
+                LevelTarget::Confidence(scale_error(part, by_criticality * self.precision_factor(context)))
             }
-            Target::Recall(part) => {
+            LevelTarget::Recall(part) => {
                 let by_risk = context.risk.map_or(1.0, Risk::factor);
-                Target::Recall(shift(part, by_criticality * by_risk))
+                LevelTarget::Recall(scale_error(part, by_criticality * by_risk))
             }
         }
     }
 
-    fn of_precision(self, context: &Context) -> f64 {
+    fn precision_factor(self, context: &TargetContext) -> f64 {
         let mut factor = 1.0;
         if self.candidates {
             factor /= 1.0 + (context.candidates.max(1) as f64).log10();
         }
         if let (true, Some(density)) = (self.complexity, context.complexity) {
-            let busy = (f64::from(density) - BUSY) / (WHOLLY_BUSY - BUSY);
-            factor *= 1.0 - 0.5 * busy.clamp(0.0, 1.0);
+            let complexity = (f64::from(density) - COMPLEX) / (MOST_COMPLEX - COMPLEX);
+            factor *= 1.0 - 0.5 * complexity.clamp(0.0, 1.0);
         }
         factor
     }
 }
 
 /// Multiplies the error that a target allows.
-fn shift(part: Share, factor: f64) -> Share {
+fn scale_error(part: Share, factor: f64) -> Share {
     if (factor - 1.0).abs() < f64::EPSILON {
         return part;
     }
-    let error = ((1.0 - part.get()) * factor).clamp(LEAST_ERROR, MOST_ERROR);
-    Share::within(1.0 - error)
+    let error = ((1.0 - part.get()) * factor).clamp(MIN_ERROR, MAX_ERROR);
+    Share::clamped(1.0 - error)
 }
 
 impl Criticality {
@@ -134,30 +137,30 @@ impl Criticality {
 mod tests {
     use super::*;
 
-    fn precision(rules: ContextRules, context: Context) -> f64 {
-        match rules.shifted(Target::Precision(Share::within(0.9)), &context) {
-            Target::Precision(part) => part.get(),
+    fn precision(rules: ContextRules, context: TargetContext) -> f64 {
+        match rules.shift(LevelTarget::Precision(Share::clamped(0.9)), &context) {
+            LevelTarget::Precision(part) => part.get(),
             other => panic!("{other:?}"),
         }
     }
 
-    fn recall(context: Context) -> f64 {
-        match ContextRules::default().shifted(Target::Recall(Share::within(0.9)), &context) {
-            Target::Recall(part) => part.get(),
+    fn recall(context: TargetContext) -> f64 {
+        match ContextRules::default().shift(LevelTarget::Recall(Share::clamped(0.9)), &context) {
+            LevelTarget::Recall(part) => part.get(),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn every_rule_does_what_is_written_of_it() {
+    fn each_rule_shifts_its_targets() {
         let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} is not {b}");
-        let usual = Context::default();
+        let usual = TargetContext::default();
         let on = ContextRules::default();
         near(precision(on, usual), 0.9);
         near(
             precision(
                 on,
-                Context {
+                TargetContext {
                     candidates: 10,
                     ..usual
                 },
@@ -167,7 +170,7 @@ mod tests {
         near(
             precision(
                 on,
-                Context {
+                TargetContext {
                     criticality: Criticality::High,
                     ..usual
                 },
@@ -177,7 +180,7 @@ mod tests {
         near(
             precision(
                 on,
-                Context {
+                TargetContext {
                     criticality: Criticality::Low,
                     ..usual
                 },
@@ -187,7 +190,7 @@ mod tests {
         near(
             precision(
                 on,
-                Context {
+                TargetContext {
                     complexity: Some(0.1),
                     ..usual
                 },
@@ -197,7 +200,7 @@ mod tests {
         near(
             precision(
                 on,
-                Context {
+                TargetContext {
                     complexity: Some(0.9),
                     ..usual
                 },
@@ -205,7 +208,7 @@ mod tests {
             0.95,
         );
         near(
-            recall(Context {
+            recall(TargetContext {
                 candidates: 1000,
                 complexity: Some(1.0),
                 ..usual
@@ -213,14 +216,14 @@ mod tests {
             0.9,
         );
         near(
-            recall(Context {
+            recall(TargetContext {
                 risk: Some(Risk::High),
                 ..usual
             }),
             0.95,
         );
         near(
-            recall(Context {
+            recall(TargetContext {
                 criticality: Criticality::High,
                 ..usual
             }),
@@ -229,8 +232,8 @@ mod tests {
     }
 
     #[test]
-    fn rules_that_are_off_shift_nothing_and_nonsense_stays_within_bounds() {
-        let wild = Context {
+    fn extreme_contexts_stay_within_limits() {
+        let wild = TargetContext {
             candidates: usize::MAX,
             criticality: Criticality::High,
             complexity: Some(f32::INFINITY),
@@ -241,15 +244,15 @@ mod tests {
         assert!(shifted > 0.99 && shifted <= 0.999, "{shifted}");
         let unknown = precision(
             ContextRules::default(),
-            Context {
+            TargetContext {
                 complexity: Some(f32::NAN),
                 ..wild
             },
         );
         assert!(unknown > 0.0 && unknown < 1.0);
-        let none = Context {
+        let none = TargetContext {
             candidates: 0,
-            ..Context::default()
+            ..TargetContext::default()
         };
         assert!((precision(ContextRules::default(), none) - 0.9).abs() < 1e-12);
     }

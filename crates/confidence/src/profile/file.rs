@@ -1,20 +1,21 @@
+//! Files of profiles.
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use super::{Criticality, LevelRule, Pattern, Profile, Purpose};
-use crate::calibration::Calibrated;
+use crate::calibration::Calibration;
 
 const BUILTIN: &str = include_str!("../../../../data/match/profiles.toml");
-/// What a profile calls the patterns that come with the program.
+/// The name of the bundled patterns in a profile.
 const BUILTIN_PATTERNS: &str = "builtin";
-/// Nobody tells more levels apart.
-const MOST_LEVELS: usize = 20;
-/// More than any file that a person wrote.
-const MOST_BYTES: usize = 1 << 20;
+const MAX_LEVELS: usize = 20;
+/// Larger than any file written by hand.
+const MAX_BYTES: usize = 1 << 20;
 
-/// A part of a whole: above 0, below 1.
+/// A share, between 0 and 1 exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Share(f64);
@@ -34,44 +35,44 @@ pub struct NamedProfile {
     pub name: String,
     /// The profile.
     pub profile: Profile,
-    /// What every picture is held against by it; most profiles have none.
+    /// Texts that every image is compared with; most profiles have none.
     pub patterns: Vec<Pattern>,
 }
 
-/// Why there is no profile.
+/// Why a profile cannot be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ProfileError {
-    /// The file cannot be understood; the message names line and column.
+    /// The file is not valid; the message names line and column.
     #[error("{0}")]
     Syntax(String),
-    /// The file holds no profile.
-    #[error("the file holds no profile; begin one with [profile.NAME]")]
+    /// The file has no profile.
+    #[error("the file has no profile; expected a table [profile.NAME]")]
     Empty,
-    /// The file is too large to have been written by hand.
-    #[error("the file is larger than {MOST_BYTES} bytes")]
+    /// The file is too large.
+    #[error("the file is larger than {MAX_BYTES} bytes")]
     TooLarge,
     /// No profile has this name.
-    #[error("there is no profile {name:?}; there are {known}")]
+    #[error("unknown profile {name:?}; expected one of {known}")]
     Unknown {
-        /// The name asked for.
+        /// The unknown name.
         name: String,
-        /// The names that there are.
+        /// The known names, separated by commas.
         known: String,
     },
 }
 
 impl Share {
-    /// The number.
+    /// The share as a number.
     pub const fn get(self) -> f64 {
         self.0
     }
 
-    /// `part`, known to lie between 0 and 1; what does not is brought there.
-    pub(super) fn within(part: f64) -> Self {
-        Self(if part.is_nan() {
+    /// `share`, clamped to the valid range; 0.5 for NaN.
+    pub(super) fn clamped(share: f64) -> Self {
+        Self(if share.is_nan() {
             0.5
         } else {
-            part.clamp(0.001, 0.999)
+            share.clamp(0.001, 0.999)
         })
     }
 }
@@ -79,12 +80,12 @@ impl Share {
 impl TryFrom<f64> for Share {
     type Error = String;
 
-    fn try_from(part: f64) -> Result<Self, String> {
-        if part > 0.0 && part < 1.0 {
-            Ok(Self(part))
+    fn try_from(share: f64) -> Result<Self, String> {
+        if share > 0.0 && share < 1.0 {
+            Ok(Self(share))
         } else {
             Err(format!(
-                "a target lies between 0 and 1, both left out; {part} does not"
+                "invalid target {share}; expected a number between 0 and 1"
             ))
         }
     }
@@ -97,35 +98,35 @@ impl From<Share> for f64 {
 }
 
 impl Profiles {
-    /// Those that come with the program: `product`, `moderation`, `album`.
+    /// The bundled profiles: `product`, `moderation`, `album`.
     pub fn builtin() -> Self {
-        Self::parse(BUILTIN).expect("a test reads the bundled file")
+        Self::parse(BUILTIN).expect("a test parses the bundled file")
     }
 
-    /// Reads a file of profiles.
+    /// Parses a file of profiles.
     ///
-    /// Errors: anything that is not as docs/profiles.md says, with its line.
+    /// Errors: the file doesn't follow docs/profiles.md; the error names the line.
     pub fn parse(text: &str) -> Result<Self, ProfileError> {
-        if text.len() > MOST_BYTES {
+        if text.len() > MAX_BYTES {
             return Err(ProfileError::TooLarge);
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let read: Self = toml::from_str(text)
+        let parsed: Self = toml::from_str(text)
             .map_err(|error| ProfileError::Syntax(error.to_string().trim().to_owned()))?;
-        if read.by_name.is_empty() {
+        if parsed.by_name.is_empty() {
             return Err(ProfileError::Empty);
         }
-        Ok(read)
+        Ok(parsed)
     }
 
-    /// These, and `more`, which take the place of those of the same name.
+    /// Adds `more`, which replace profiles of the same name.
     #[must_use]
     pub fn with(mut self, more: Self) -> Self {
         self.by_name.extend(more.by_name);
         self
     }
 
-    /// The profile of this name.
+    /// The profile with this name.
     pub fn get(&self, name: &str) -> Result<&Profile, ProfileError> {
         self.by_name.get(name).ok_or_else(|| ProfileError::Unknown {
             name: name.to_owned(),
@@ -133,30 +134,30 @@ impl Profiles {
         })
     }
 
-    /// The names, in order.
+    /// The names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.keys().map(String::as_str)
     }
 }
 
 impl NamedProfile {
-    /// Those that come with the program.
+    /// The bundled profiles.
     pub fn builtin() -> Vec<Self> {
         let no_files = |_: &str| Ok::<_, std::convert::Infallible>(Vec::new());
         let Ok(all) = Self::all(Profiles::builtin(), no_files);
         all
     }
 
-    /// Every profile with its patterns; `of_file` reads those that stand in a file.
+    /// Every profile with its patterns; `read_patterns` reads a file of patterns.
     pub fn all<E>(
         profiles: Profiles,
-        of_file: impl Fn(&str) -> Result<Vec<Pattern>, E>,
+        read_patterns: impl Fn(&str) -> Result<Vec<Pattern>, E>,
     ) -> Result<Vec<Self>, E> {
         let named = |(name, profile): (String, Profile)| {
             let patterns = match profile.patterns.as_deref() {
                 None => Vec::new(),
                 Some(BUILTIN_PATTERNS) => Pattern::builtin(),
-                Some(file) => of_file(file)?,
+                Some(file) => read_patterns(file)?,
             };
             Ok(Self {
                 name,
@@ -167,11 +168,11 @@ impl NamedProfile {
         profiles.by_name.into_iter().map(named).collect()
     }
 
-    /// The profile with what decides its bars.
+    /// The profile with what decides its thresholds, except for the image.
     pub const fn purpose<'a>(
         &'a self,
         criticality: Criticality,
-        calibration: Option<&'a Calibrated>,
+        calibration: Option<&'a Calibration>,
     ) -> Purpose<'a> {
         Purpose {
             profile: &self.profile,
@@ -182,20 +183,18 @@ impl NamedProfile {
     }
 }
 
-/// At least one level, each with a name of its own.
+/// Deserializes at least one level; their names must be distinct.
 pub(super) fn levels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<LevelRule>, D::Error> {
     use serde::de::Error;
     let levels = Vec::<LevelRule>::deserialize(deserializer)?;
-    if levels.is_empty() || levels.len() > MOST_LEVELS {
-        return Err(D::Error::custom(format!(
-            "a profile has 1 to {MOST_LEVELS} levels"
-        )));
+    if levels.is_empty() || levels.len() > MAX_LEVELS {
+        return Err(D::Error::custom(format!("expected 1 to {MAX_LEVELS} levels")));
     }
     for (at, level) in levels.iter().enumerate() {
-        let twice = levels[..at].iter().any(|before| before.name == level.name);
-        if twice || level.name.trim().is_empty() {
+        let is_duplicate = levels[..at].iter().any(|before| before.name == level.name);
+        if is_duplicate || level.name.trim().is_empty() {
             return Err(D::Error::custom(format!(
-                "every level has a name of its own; {:?} is none",
+                "invalid level name {:?}; expected a distinct, non-empty name for each level",
                 level.name
             )));
         }
@@ -212,7 +211,7 @@ mod tests {
                        action = \"adopt\"\n[profile.shop.otherwise]\nname = \"bad\"\naction = \"replace\"\n";
 
     #[test]
-    fn the_bundled_profiles_can_be_read_and_replaced() {
+    fn custom_profiles_extend_bundled_ones() {
         let builtin = Profiles::builtin();
         assert_eq!(
             builtin.names().collect::<Vec<_>>(),
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named_with_their_line() {
+    fn errors_name_line() {
         let line = |text: &str, line: usize| {
             let error = Profiles::parse(text).unwrap_err().to_string();
             assert!(error.contains(&format!("line {line}")), "{error}");
@@ -242,7 +241,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_the_reader_panic(text in "(\\[profile\\.[a-z]\\]\n)?.{0,200}") {
+        fn parser_never_panics(text in "(\\[profile\\.[a-z]\\]\n)?.{0,200}") {
             let _ = Profiles::parse(&text);
         }
     }

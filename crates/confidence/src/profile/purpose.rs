@@ -1,60 +1,65 @@
+//! A profile applied to many images: verdicts on texts, findings of patterns.
+
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Criticality, Evidence, Pattern, Profile, ProfileVerdict, ResolvedProfile, Risk};
+use super::{
+    Criticality, Pattern, Profile, ProfileVerdict, ResolvedProfile, Risk, ScoredMatch, TargetContext,
+};
 use crate::TextMatch;
-use crate::calibration::Calibrated;
+use crate::calibration::Calibration;
 
-/// A profile with all that decides its bars but the picture.
+/// A profile with everything that decides its thresholds, except for the image.
 #[derive(Debug, Clone, Copy)]
 pub struct Purpose<'a> {
     /// The profile.
     pub profile: &'a Profile,
-    /// Its patterns, where it has some: their risks count.
+    /// The profile's patterns; their risks count.
     pub patterns: &'a [Pattern],
-    /// What a mistake costs.
+    /// The cost of an error.
     pub criticality: Criticality,
-    /// The library's calibration of text queries, where it has one.
-    pub calibration: Option<&'a Calibrated>,
+    /// The library's calibration of text queries, if there is one.
+    pub calibration: Option<&'a Calibration>,
 }
 
-/// How a picture is compared.
+/// How an image is compared with texts.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Circumstances {
-    /// Texts that compete for it; at least 1.
+pub struct MatchContext {
+    /// Number of texts that compete for the image; at least 1.
     pub candidates: usize,
-    /// Its edge density, 0 to 1, where it was measured.
+    /// Edge density of the image, 0 to 1; `None` if it was not measured.
     pub complexity: Option<f32>,
 }
 
-/// A pattern that a picture reaches a level by.
+/// A pattern with which an image reaches a level.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What the picture would show.
+    /// The pattern.
     pub text: String,
-    /// How bad that is.
+    /// Its risk.
     pub risk: Risk,
     /// Cosine similarity, −1 to 1.
     pub score: f32,
-    /// Probability that it does.
+    /// Probability that the image shows it.
     pub confidence: Option<f32>,
-    /// What the profile says.
+    /// The profile's verdict.
     pub verdict: ProfileVerdict,
 }
 
-/// A purpose whose targets have become bars, for all that is compared in the same circumstances.
+/// A purpose with thresholds, for all images that are compared in the same context.
 #[derive(Debug, Clone)]
 pub struct ResolvedPurpose<'a> {
     profile: &'a Profile,
     risks: HashMap<&'a str, Risk>,
-    /// By the risk of what a text names; `None` for texts that are no patterns.
+    /// By the risk of a text; `None` for texts that are not patterns.
     resolved: HashMap<Option<Risk>, ResolvedProfile<'a>>,
 }
 
 impl<'a> Purpose<'a> {
-    /// The bars in `circumstances`: once for many pictures, since each bar is looked for among all labelled pairs.
-    pub fn resolve(&self, circumstances: Circumstances) -> ResolvedPurpose<'a> {
+    /// The thresholds in `context`. Call it once for many images: each threshold is searched among all
+    /// labeled pairs.
+    pub fn resolve(&self, context: MatchContext) -> ResolvedPurpose<'a> {
         let patterns = self.patterns.iter();
         let risks: HashMap<&str, Risk> = patterns
             .map(|pattern| (pattern.text.as_str(), pattern.risk))
@@ -63,7 +68,7 @@ impl<'a> Purpose<'a> {
         for risk in std::iter::once(None).chain(risks.values().copied().map(Some)) {
             resolved
                 .entry(risk)
-                .or_insert_with(|| self.resolve_for(circumstances, risk));
+                .or_insert_with(|| self.resolve_for(context, risk));
         }
         ResolvedPurpose {
             profile: self.profile,
@@ -72,11 +77,11 @@ impl<'a> Purpose<'a> {
         }
     }
 
-    fn resolve_for(&self, circumstances: Circumstances, risk: Option<Risk>) -> ResolvedProfile<'a> {
-        let context = Context {
-            candidates: circumstances.candidates,
+    fn resolve_for(&self, context: MatchContext, risk: Option<Risk>) -> ResolvedProfile<'a> {
+        let context = TargetContext {
+            candidates: context.candidates,
             criticality: self.criticality,
-            complexity: circumstances.complexity,
+            complexity: context.complexity,
             risk,
         };
         self.profile.resolve(&context, self.calibration)
@@ -84,18 +89,18 @@ impl<'a> Purpose<'a> {
 }
 
 impl ResolvedPurpose<'_> {
-    /// One verdict a match, in order.
+    /// One verdict per match, in order.
     pub fn verdicts(&self, matches: &[TextMatch]) -> Vec<ProfileVerdict> {
         matches.iter().map(|found| self.verdict(found)).collect()
     }
 
-    /// What of `matches`, which hold a picture against the patterns, reaches a level: the strictest level first, in it the
-    /// most probable.
+    /// The patterns among `matches` that reach a level, the strictest level first, the most probable first
+    /// within a level. `matches` are in descending order of confidence.
     pub fn findings(&self, matches: &[TextMatch]) -> Vec<Finding> {
         let finding = |found: &TextMatch| {
             let risk = *self.risks.get(found.text.as_str())?;
             let verdict = self.verdict(found);
-            let reached = verdict.level != self.profile.otherwise.name;
+            let reached = verdict.level != self.profile.default_level.name;
             reached.then(|| Finding {
                 text: found.text.clone(),
                 risk,
@@ -105,27 +110,27 @@ impl ResolvedPurpose<'_> {
             })
         };
         let mut findings: Vec<Finding> = matches.iter().filter_map(finding).collect();
-        // Matches come the most probable first, and the sort is stable.
+        // The sort is stable, so the order within a level stays.
         findings.sort_by_key(|finding| self.profile.strictness(&finding.verdict.level));
         findings
     }
 
     fn verdict(&self, found: &TextMatch) -> ProfileVerdict {
         let risk = self.risks.get(found.text.as_str()).copied();
-        self.resolved[&risk].judge(evidence(found))
+        self.resolved[&risk].verdict(scored(found))
     }
 }
 
 impl Profile {
-    /// A level's place, the strictest being 0; what is no level comes last.
+    /// The position of a level, 0 for the strictest. Names of no level come last.
     pub fn strictness(&self, level: &str) -> usize {
-        let place = self.levels.iter().position(|rule| rule.name == level);
-        place.unwrap_or(self.levels.len())
+        let position = self.levels.iter().position(|rule| rule.name == level);
+        position.unwrap_or(self.levels.len())
     }
 }
 
-fn evidence(found: &TextMatch) -> Evidence {
-    Evidence {
+fn scored(found: &TextMatch) -> ScoredMatch {
+    ScoredMatch {
         score: found.score,
         confidence: found.confidence,
     }
@@ -135,7 +140,7 @@ fn evidence(found: &TextMatch) -> Evidence {
 mod tests {
     use super::*;
     use crate::Level;
-    use crate::profile::{Profiles, patterns};
+    use crate::profile::{Profiles, parse_patterns};
 
     fn found(text: &str, confidence: f32) -> TextMatch {
         TextMatch {
@@ -147,31 +152,33 @@ mod tests {
         }
     }
 
-    fn circumstances(candidates: usize) -> Circumstances {
-        Circumstances {
+    fn context(candidates: usize) -> MatchContext {
+        MatchContext {
             candidates,
             complexity: None,
         }
     }
 
     #[test]
-    fn whatever_reaches_a_bar_is_found_and_what_must_not_be_missed_is_found_sooner() {
+    fn higher_risk_lowers_threshold_of_findings() {
         let profiles = Profiles::builtin();
-        let patterns = patterns("a gun\thigh\na cigarette\tlow\na knife\tmedium\na casino\tlow").unwrap();
+        let patterns =
+            parse_patterns("a gun\thigh\na cigarette\tlow\na knife\tmedium\na casino\tlow").unwrap();
         let purpose = Purpose {
             profile: profiles.get("moderation").unwrap(),
             patterns: &patterns,
             criticality: Criticality::Normal,
             calibration: None,
         };
-        // Without labels, recall 0.98 is a confidence of 0.02; half the error for a high risk, twice for a low one.
+        // Without labels, recall 0.98 is a confidence of 0.02. The error is halved for a high risk, doubled
+        // for a low one.
         let matches = [
             found("a knife", 0.99),
             found("a cigarette", 0.05),
             found("a casino", 0.03),
             found("a gun", 0.015),
         ];
-        let findings = purpose.resolve(circumstances(matches.len())).findings(&matches);
+        let findings = purpose.resolve(context(matches.len())).findings(&matches);
         let found: Vec<_> = findings
             .iter()
             .map(|finding| (finding.text.as_str(), finding.verdict.level.as_str()))
@@ -181,13 +188,13 @@ mod tests {
             [("a knife", "block"), ("a cigarette", "flag"), ("a gun", "flag")]
         );
         let nothing = purpose
-            .resolve(circumstances(1))
+            .resolve(context(1))
             .findings(&[self::found("a gun", 0.005)]);
         assert!(nothing.is_empty(), "{nothing:?}");
     }
 
     #[test]
-    fn many_candidates_ask_for_more() {
+    fn candidates_and_complexity_raise_threshold() {
         let profiles = Profiles::builtin();
         let purpose = Purpose {
             profile: profiles.get("product").unwrap(),
@@ -196,11 +203,11 @@ mod tests {
             calibration: None,
         };
         let level = |candidates, complexity| {
-            let circumstances = Circumstances {
+            let context = MatchContext {
                 candidates,
                 complexity,
             };
-            purpose.resolve(circumstances).verdicts(&[found("a shoe", 0.96)])[0]
+            purpose.resolve(context).verdicts(&[found("a shoe", 0.96)])[0]
                 .level
                 .clone()
         };

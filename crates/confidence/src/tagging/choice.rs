@@ -1,47 +1,57 @@
+//! Choosing the tags of one image.
+
 use eidetic_catalog::Tag;
 use eidetic_domain::Embedding;
 
 use super::TagVectors;
-use crate::{Judge, MATCH_LEVEL, cosine};
+use crate::{ConfidenceModel, MATCH_THRESHOLD, cosine};
 
-/// No tag less probable than this is given, however few there are.
-pub const FLOOR: f32 = 0.05;
-/// So many tags, those with the highest scores, are judged, or as many as may be given. Fits to labels rise with the score,
-/// so that no other could be among the best; and the background's rivals are the best five of a thousand texts, which a
-/// tag that sixty others outscore does not come near.
-const JUDGED: usize = 64;
+/// Tags with a lower confidence are never chosen, even if there are few.
+pub const MIN_TAG_CONFIDENCE: f32 = 0.05;
+/// Confidences are computed for this many tags, those with the highest scores, or for the maximum number of
+/// tags if that is higher. No other tag can be among the best: curves fitted to labels rise with the score,
+/// and the background's rivals are the best five of a thousand texts, far above a tag that 64 others
+/// outscore.
+const CANDIDATE_TAGS: usize = 64;
 
-/// How many tags a picture gets.
+/// How many tags an image gets.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TagRule {
-    /// At most so many.
-    pub most: usize,
-    /// Those at least so probable.
-    pub bar: f32,
-    /// Where fewer than so many pass, the next best fill up, marked as low, down to [`FLOOR`].
-    pub least: usize,
+    /// Maximum number of tags.
+    pub max_tags: usize,
+    /// Tags with at least this confidence are chosen.
+    pub min_confidence: f32,
+    /// If fewer tags than this are chosen, the next best are added and marked as low, down to
+    /// [`MIN_TAG_CONFIDENCE`].
+    pub min_tags: usize,
 }
 
 impl Default for TagRule {
     fn default() -> Self {
         Self {
-            most: 10,
-            bar: MATCH_LEVEL,
-            least: 3,
+            max_tags: 10,
+            min_confidence: MATCH_THRESHOLD,
+            min_tags: 3,
         }
     }
 }
 
-/// The tags of a picture, the most probable first; none where no probability can be known.
-pub fn choose(judge: &Judge, tags: &TagVectors, picture: &Embedding, rule: &TagRule) -> Vec<Tag> {
+/// The tags of an image, the most probable first; none if the confidences are unknown.
+pub fn choose_tags(
+    confidence_model: &ConfidenceModel,
+    tags: &TagVectors,
+    image: &Embedding,
+    rule: &TagRule,
+) -> Vec<Tag> {
     let mut scored: Vec<(f32, &str, &Embedding)> = tags
-        .each()
-        .map(|(tag, vector)| (cosine(picture, vector), tag, vector))
+        .entries()
+        .map(|(tag, vector)| (cosine(image, vector), tag, vector))
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    scored.truncate(JUDGED.max(rule.most));
-    let confidences = judge.texts_of(picture, scored.iter().map(|(_, _, vector)| *vector));
-    let judged = scored.iter().zip(confidences).filter_map(|((score, tag, _), p)| {
+    scored.truncate(CANDIDATE_TAGS.max(rule.max_tags));
+    let vectors = scored.iter().map(|(_, _, vector)| *vector);
+    let confidences = confidence_model.text_confidences(image, vectors);
+    let tags = scored.iter().zip(confidences).filter_map(|((score, tag, _), p)| {
         Some(Tag {
             name: (*tag).to_owned(),
             confidence: p?,
@@ -49,29 +59,33 @@ pub fn choose(judge: &Judge, tags: &TagVectors, picture: &Embedding, rule: &TagR
             low: false,
         })
     });
-    best(judged.collect(), rule)
+    best(tags.collect(), rule)
 }
 
-/// Those of `judged` that the rule allows. The sort is stable: of equally probable tags the higher score goes first.
-fn best(mut judged: Vec<Tag>, rule: &TagRule) -> Vec<Tag> {
-    judged.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-    judged.truncate(rule.most);
-    let passing = judged.iter().take_while(|tag| tag.confidence >= rule.bar).count();
-    let filled = judged
+/// The tags that `rule` allows, out of `tags` in descending order of score. The sort is stable, so that of
+/// equally probable tags the one with the higher score comes first.
+fn best(mut tags: Vec<Tag>, rule: &TagRule) -> Vec<Tag> {
+    tags.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    tags.truncate(rule.max_tags);
+    let chosen = tags
         .iter()
-        .take(rule.least)
-        .take_while(|tag| tag.confidence >= FLOOR);
-    judged.truncate(passing.max(filled.count()));
-    for tag in &mut judged[passing..] {
+        .take_while(|tag| tag.confidence >= rule.min_confidence)
+        .count();
+    let filled = tags
+        .iter()
+        .take(rule.min_tags)
+        .take_while(|tag| tag.confidence >= MIN_TAG_CONFIDENCE);
+    tags.truncate(chosen.max(filled.count()));
+    for tag in &mut tags[chosen..] {
         tag.low = true;
     }
-    judged
+    tags
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Fit;
+    use crate::Calibrator;
     use crate::calibration::Platt;
     use crate::tagging::Vocabulary;
     use proptest::prelude::*;
@@ -92,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn at_most_n_tags_over_the_bar_and_a_few_low_ones_where_there_are_too_few() {
+    fn low_tags_fill_up_to_minimum() {
         let rule = TagRule::default();
         let few = chosen(&[0.3, 0.9, 0.04, 0.2, 0.1], rule);
         assert_eq!(few, [(0.9, false), (0.3, true), (0.2, true)]);
@@ -100,55 +114,58 @@ mod tests {
         assert_eq!(chosen(&[0.04, 0.06], rule), [(0.06, true)]);
         let many = chosen(&[0.6; 20], rule);
         assert_eq!(many, [(0.6, false); 10]);
-        let two = TagRule { most: 2, ..rule };
+        let two = TagRule { max_tags: 2, ..rule };
         assert_eq!(chosen(&[0.9, 0.3, 0.2], two), [(0.9, false), (0.3, true)]);
-        let none = TagRule { least: 0, ..rule };
+        let none = TagRule { min_tags: 0, ..rule };
         assert_eq!(chosen(&[0.4], none), []);
     }
 
     proptest! {
         #[test]
-        fn the_rule_holds_whatever_the_confidences(
+        fn chosen_tags_follow_rule(
             confidences in prop::collection::vec(0.0_f32..=1.0, 0..30),
-            most in 0_usize..12,
-            least in 0_usize..6,
-            bar in 0.0_f32..=1.0,
+            max_tags in 0_usize..12,
+            min_tags in 0_usize..6,
+            min_confidence in 0.0_f32..=1.0,
         ) {
-            let found = chosen(&confidences, TagRule { most, bar, least });
-            prop_assert!(found.len() <= most);
+            let found = chosen(&confidences, TagRule { max_tags, min_confidence, min_tags });
+            prop_assert!(found.len() <= max_tags);
             prop_assert!(found.is_sorted_by(|a, b| a.0 >= b.0));
-            prop_assert!(found.iter().all(|(p, low)| *low == (*p < bar) && (*p >= bar || *p >= FLOOR)));
-            let passing = confidences.iter().filter(|p| **p >= bar).count();
-            prop_assert!(found.len() >= passing.min(most));
-            prop_assert!(found.iter().filter(|(_, low)| *low).count() <= least.saturating_sub(passing));
+            let is_low = |p: f32| p < min_confidence;
+            prop_assert!(
+                found.iter().all(|(p, low)| *low == is_low(*p) && (!is_low(*p) || *p >= MIN_TAG_CONFIDENCE))
+            );
+            let passing = confidences.iter().filter(|p| **p >= min_confidence).count();
+            prop_assert!(found.len() >= passing.min(max_tags));
+            prop_assert!(found.iter().filter(|(_, low)| *low).count() <= min_tags.saturating_sub(passing));
         }
     }
 
     #[test]
-    fn the_tag_that_lies_nearest_is_chosen() {
+    fn nearest_tag_is_chosen() {
         let unit = |components: &[f32]| Embedding::normalize(components.to_vec()).unwrap();
         let vocabulary = Vocabulary::parse(b"east\nnorth\nwest").unwrap();
         let vectors = vec![unit(&[1.0, 0.0]), unit(&[0.0, 1.0]), unit(&[-1.0, 0.0])];
         let tags = TagVectors::new(&vocabulary, vectors).unwrap();
-        let fit = Fit::Platt(Platt {
+        let calibrator = Calibrator::Platt(Platt {
             slope: 10.0,
             intercept: -5.0,
         });
-        let judge = Judge {
-            text: fit.clone(),
-            picture: fit,
+        let model = ConfidenceModel {
+            text: calibrator.clone(),
+            image: calibrator,
             background: None,
-            own_scores: None,
+            library_scores: None,
         };
-        let found = choose(&judge, &tags, &unit(&[1.0, 0.2]), &TagRule::default());
+        let found = choose_tags(&model, &tags, &unit(&[1.0, 0.2]), &TagRule::default());
         assert_eq!((found[0].name.as_str(), found[0].low), ("east", false));
         assert!((found[0].score - 0.980_58).abs() < 1e-4 && found[0].confidence > 0.99);
-        let unknown = Judge {
-            text: Fit::Background,
-            ..judge
+        let unknown = ConfidenceModel {
+            text: Calibrator::Background,
+            ..model
         };
         assert_eq!(
-            choose(&unknown, &tags, &unit(&[1.0, 0.2]), &TagRule::default()),
+            choose_tags(&unknown, &tags, &unit(&[1.0, 0.2]), &TagRule::default()),
             []
         );
     }

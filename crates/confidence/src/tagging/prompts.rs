@@ -1,10 +1,12 @@
+//! Prompts of a tag, and the vectors of a vocabulary.
+
 use eidetic_domain::Embedding;
 use eidetic_encoder::{EncodeError, Encoder};
 
 use super::Vocabulary;
 
-/// Texts around a tag; `{}` stands for the tag, `{a}` for the tag after its article. Varied on purpose: what they have in
-/// common is the tag.
+/// Texts around a tag. `{}` is replaced by the tag, `{a}` by its article and the tag. They vary on purpose,
+/// so that only the tag is common to all.
 const TEMPLATES: [&str; 8] = [
     "{}",
     "a photo of {a}",
@@ -16,14 +18,15 @@ const TEMPLATES: [&str; 8] = [
     "an image that shows {}",
 ];
 
-/// A vocabulary in an encoder's space.
+/// The tags of a vocabulary with their vectors in an encoder's space.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TagVectors {
     tags: Vec<String>,
     vectors: Vec<Embedding>,
 }
 
-/// The texts whose mean stands for `tag`. The templates are English: a tag in another script stands for itself.
+/// The texts whose mean embedding represents `tag`. The templates are English, so a tag in another script
+/// is its only prompt.
 pub fn prompts(tag: &str) -> Vec<String> {
     if tag.chars().any(|c| c.is_alphabetic() && !is_latin(c)) {
         return vec![tag.to_owned()];
@@ -39,7 +42,7 @@ pub fn prompts(tag: &str) -> Vec<String> {
 }
 
 impl TagVectors {
-    /// The vectors of `tags`, one a tag: the direction of their prompts' mean.
+    /// The vectors of `tags`, one per tag: the normalized mean of the prompts' embeddings.
     pub fn embed(encoder: &dyn Encoder, tags: &[String]) -> Result<Vec<Embedding>, EncodeError> {
         let each: Vec<Vec<String>> = tags.iter().map(|tag| prompts(tag)).collect();
         let texts: Vec<&str> = each.iter().flatten().map(String::as_str).collect();
@@ -52,19 +55,20 @@ impl TagVectors {
         each.iter().map(&mut mean).collect()
     }
 
-    /// A vocabulary with the vectors that [`embed`](Self::embed) gave for its tags; `None` where their numbers differ.
+    /// A vocabulary with the vectors that [`embed`](Self::embed) returned for its tags; `None` if their
+    /// numbers differ.
     pub fn new(vocabulary: &Vocabulary, vectors: Vec<Embedding>) -> Option<Self> {
         let tags = vocabulary.tags().to_vec();
         (tags.len() == vectors.len()).then_some(Self { tags, vectors })
     }
 
-    /// The tags, each with its vector.
-    pub fn each(&self) -> impl Iterator<Item = (&str, &Embedding)> {
+    /// The tags with their vectors, in the vocabulary's order.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Embedding)> {
         self.tags.iter().map(String::as_str).zip(&self.vectors)
     }
 }
 
-/// Latin letters with all their accents.
+/// Whether `c` is in the Unicode blocks of Latin letters, accented ones included.
 const fn is_latin(c: char) -> bool {
     matches!(c, '\0'..='\u{24f}' | '\u{1e00}'..='\u{1eff}')
 }
@@ -75,7 +79,7 @@ mod tests {
     use eidetic_encoder::fake::FakeEncoder;
 
     #[test]
-    fn prompts_are_as_many_as_templates_and_differ() {
+    fn each_template_gives_distinct_prompt() {
         let texts = prompts("owl");
         assert_eq!(texts.len(), TEMPLATES.len());
         assert!(texts.contains(&"owl".into()) && texts.contains(&"a photo of an owl".into()));
@@ -85,13 +89,13 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_in_another_script_stands_for_itself() {
+    fn tag_in_other_script_is_only_prompt() {
         assert_eq!(prompts("собака"), ["собака"]);
         assert_eq!(prompts("犬"), ["犬"]);
     }
 
     #[test]
-    fn a_tag_s_vector_is_the_mean_of_its_prompts() {
+    fn tag_vector_is_mean_of_prompts() {
         let encoder = FakeEncoder::default();
         let tags = ["owl".to_owned(), "犬".to_owned()];
         let vectors = TagVectors::embed(&encoder, &tags).unwrap();

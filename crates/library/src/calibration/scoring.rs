@@ -1,12 +1,12 @@
-//! Scores labelled pairs.
+//! Scores labeled pairs.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
 use eidetic_catalog::Catalog;
-use eidetic_confidence::calibration::{LabelledPair, LabelledScore};
-use eidetic_confidence::{Judge, QueryKind, cosine};
+use eidetic_confidence::calibration::{LabeledPair, ScoredPair};
+use eidetic_confidence::{ConfidenceModel, QueryKind, cosine};
 use eidetic_domain::{Embedding, ImageId};
 use eidetic_encoder::{Encoder, Pixels};
 use eidetic_imaging::{DecodeLimits, DecodeSize, decode, decode_at_least};
@@ -22,11 +22,11 @@ const IMAGE_BATCH: usize = 16;
 /// Longest side of an image in a report, in pixels.
 const REPORT_SIDE: u32 = 192;
 
-/// Labelled pairs with their scores, without those whose images could not be read.
+/// Labeled pairs with their scores, without those whose images could not be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoredPairs {
     /// The pairs, in the order given.
-    pub labelled: Vec<LabelledScore>,
+    pub labeled: Vec<ScoredPair>,
     /// The current confidence of each; `None` where it is unknown.
     pub confidences: Vec<Option<f64>>,
     /// Images that could not be read.
@@ -60,36 +60,36 @@ enum ResolvedImage {
 type PairImages<'a> = HashMap<&'a str, Result<PairImage, String>>;
 
 impl Space {
-    /// Scores labelled pairs. An image is named by its path or its id; the vector of an image of the library is not
-    /// computed again. In pairs of [`QueryKind::Picture`] the second column names an image too.
+    /// Scores labeled pairs. An image is named by its path or its id; the vector of an image of the library is not
+    /// computed again. In pairs of [`QueryKind::Image`] the second column names an image too.
     ///
     /// Errors: the model is unavailable or fails. Images that cannot be read are in the result.
     pub fn score_pairs(
         &self,
         kind: QueryKind,
-        pairs: &[LabelledPair],
+        pairs: &[LabeledPair],
         observer: &dyn Observer,
     ) -> Result<ScoredPairs, LibraryError> {
         let model = self.confidence_model()?;
         let images = self.embed_images(&names(kind, pairs), observer)?;
         let texts = match kind {
             QueryKind::Text => self.embed_texts(pairs)?,
-            QueryKind::Picture => HashMap::new(),
+            QueryKind::Image => HashMap::new(),
         };
         let mut scored = ScoredPairs {
-            labelled: Vec::new(),
+            labeled: Vec::new(),
             confidences: Vec::new(),
             failed: failures(kind, pairs, &images),
         };
         for pair in pairs {
             let query = match kind {
                 QueryKind::Text => texts.get(pair.pair.text.as_str()).map(|text| (None, text)),
-                QueryKind::Picture => {
+                QueryKind::Image => {
                     embedded(&images, &pair.pair.text).map(|query| (Some(query.image), &query.embedding))
                 }
             };
             if let (Some(image), Some((query_image, query))) = (embedded(&images, &pair.pair.image), query) {
-                scored.labelled.push(score(pair, image, query_image, query));
+                scored.labeled.push(score(pair, image, query_image, query));
                 scored.confidences.push(confidence(&model, kind, query, image));
             }
         }
@@ -154,10 +154,7 @@ impl Space {
         Ok(embedding.map(|embedding| ResolvedImage::Embedded(PairImage { image, embedding })))
     }
 
-    fn embed_texts<'a>(
-        &self,
-        pairs: &'a [LabelledPair],
-    ) -> Result<HashMap<&'a str, Embedding>, LibraryError> {
+    fn embed_texts<'a>(&self, pairs: &'a [LabeledPair]) -> Result<HashMap<&'a str, Embedding>, LibraryError> {
         let texts = distinct(pairs.iter().map(|pair| pair.pair.text.as_str()));
         let mut embeddings = HashMap::new();
         for batch in texts.chunks(TEXT_BATCH) {
@@ -189,8 +186,8 @@ impl Library {
     }
 }
 
-fn names(kind: QueryKind, pairs: &[LabelledPair]) -> Vec<&str> {
-    let second = |pair: &'_ LabelledPair| kind == QueryKind::Picture && !pair.pair.text.is_empty();
+fn names(kind: QueryKind, pairs: &[LabeledPair]) -> Vec<&str> {
+    let second = |pair: &'_ LabeledPair| kind == QueryKind::Image && !pair.pair.text.is_empty();
     distinct(pairs.iter().flat_map(|pair| {
         let query = second(pair).then_some(pair.pair.text.as_str());
         std::iter::once(pair.pair.image.as_str()).chain(query)
@@ -238,10 +235,10 @@ fn embedded<'a>(images: &'a PairImages, name: &str) -> Option<&'a PairImage> {
     images.get(name)?.as_ref().ok()
 }
 
-fn failures(kind: QueryKind, pairs: &[LabelledPair], images: &PairImages) -> Vec<FailedImage> {
+fn failures(kind: QueryKind, pairs: &[LabeledPair], images: &PairImages) -> Vec<FailedImage> {
     let line = |name: &str| {
-        let has_name = |pair: &&LabelledPair| {
-            pair.pair.image == name || (kind == QueryKind::Picture && pair.pair.text == name)
+        let has_name = |pair: &&LabeledPair| {
+            pair.pair.image == name || (kind == QueryKind::Image && pair.pair.text == name)
         };
         pairs.iter().find(has_name).map_or(0, |pair| pair.line)
     };
@@ -257,12 +254,12 @@ fn failures(kind: QueryKind, pairs: &[LabelledPair], images: &PairImages) -> Vec
 }
 
 fn score(
-    pair: &LabelledPair,
+    pair: &LabeledPair,
     image: &PairImage,
     query_image: Option<ImageId>,
     query: &Embedding,
-) -> LabelledScore {
-    LabelledScore {
+) -> ScoredPair {
+    ScoredPair {
         image: image.image,
         path: pair.pair.image.clone(),
         query: pair.pair.text.clone(),
@@ -272,7 +269,7 @@ fn score(
     }
 }
 
-fn confidence(model: &Judge, kind: QueryKind, query: &Embedding, image: &PairImage) -> Option<f64> {
+fn confidence(model: &ConfidenceModel, kind: QueryKind, query: &Embedding, image: &PairImage) -> Option<f64> {
     let one = std::slice::from_ref(&image.embedding);
     let confidence = model.confidences(kind, query, one)?.pop()?;
     Some(f64::from(confidence))

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use eidetic_confidence::QueryKind;
-use eidetic_confidence::calibration::Calibrated;
+use eidetic_confidence::calibration::Calibration;
 use serde::{Deserialize, Serialize};
 
 use crate::LibraryError;
@@ -30,7 +30,7 @@ pub struct CalibrationHistory {
     /// The changes, the most recent last.
     pub events: Vec<CalibrationEvent>,
     /// The calibrations, the most recent last, with those that were undone.
-    pub versions: Vec<Calibrated>,
+    pub versions: Vec<Calibration>,
 }
 
 /// The current version of each kind; `None`: the model's own calibration.
@@ -55,7 +55,8 @@ pub struct CalibrationEvent {
     /// The version that is current since; `None`: the model's own.
     pub version: Option<u32>,
     /// The score of probability 0.5 since, if the score alone decides it.
-    pub even_score: Option<f64>,
+    #[serde(rename = "even_score")]
+    pub decision_threshold: Option<f64>,
 }
 
 /// The kinds of changes of a calibration.
@@ -92,26 +93,26 @@ impl CurrentVersions {
     pub const fn of(&self, kind: QueryKind) -> Option<u32> {
         match kind {
             QueryKind::Text => self.text,
-            QueryKind::Picture => self.image,
+            QueryKind::Image => self.image,
         }
     }
 
     fn set(&mut self, kind: QueryKind, version: Option<u32>) {
         match kind {
             QueryKind::Text => self.text = version,
-            QueryKind::Picture => self.image = version,
+            QueryKind::Image => self.image = version,
         }
     }
 }
 
 impl CalibrationHistory {
     /// The current calibration of a kind; `None`: the model's own.
-    pub fn current(&self, kind: QueryKind) -> Option<&Calibrated> {
+    pub fn current(&self, kind: QueryKind) -> Option<&Calibration> {
         self.version(self.current.of(kind)?)
     }
 
     /// The calibration with this version number, if it is stored.
-    pub fn version(&self, number: u32) -> Option<&Calibrated> {
+    pub fn version(&self, number: u32) -> Option<&Calibration> {
         self.versions.iter().find(|made| made.origin.version == number)
     }
 
@@ -121,7 +122,7 @@ impl CalibrationHistory {
     }
 
     /// Makes `made` the current calibration of its kind.
-    pub(super) fn add(&mut self, made: Calibrated, what: CalibrationEventKind) {
+    pub(super) fn add(&mut self, made: Calibration, what: CalibrationEventKind) {
         let (version, kind, at) = (made.origin.version, made.origin.kind, made.origin.made_at);
         self.next = self.next.max(version) + 1;
         self.current.set(kind, Some(version));
@@ -150,7 +151,7 @@ impl CalibrationHistory {
             kind,
             what,
             version: current.map(|made| made.origin.version),
-            even_score: current.and_then(Calibrated::even_score),
+            decision_threshold: current.and_then(Calibration::decision_threshold),
         };
         self.events.push(event);
         let surplus = self.events.len().saturating_sub(EVENTS);
@@ -213,7 +214,7 @@ impl CalibrationHistory {
 
     /// Why the history is not valid, if it is not.
     fn fault(&self) -> Option<String> {
-        for kind in [QueryKind::Text, QueryKind::Picture] {
+        for kind in [QueryKind::Text, QueryKind::Image] {
             let named = self.current.of(kind);
             if named.is_some() && self.current(kind).is_none_or(|made| made.origin.kind != kind) {
                 return Some("its current version does not exist".to_owned());
@@ -235,11 +236,11 @@ fn contents(path: &Path) -> std::io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eidetic_confidence::calibration::{LabelledScore, Origin, Source};
+    use eidetic_confidence::calibration::{CalibrationOrigin, LabelSource, ScoredPair};
     use eidetic_domain::ImageId;
 
-    fn made(version: u32, replaces: Option<u32>, kind: QueryKind) -> Calibrated {
-        let pair = |i: u32| LabelledScore {
+    fn made(version: u32, replaces: Option<u32>, kind: QueryKind) -> Calibration {
+        let pair = |i: u32| ScoredPair {
             image: ImageId::of(&i.to_le_bytes()),
             path: format!("/{i}.jpg"),
             query: "a thing".to_owned(),
@@ -247,16 +248,16 @@ mod tests {
             score: 0.2 + f64::from(i * 7 % 20) / 200.0 + f64::from(version) / 100.0,
             matches: i * 7 % 20 > 9,
         };
-        let origin = Origin {
+        let origin = CalibrationOrigin {
             version,
             replaces,
             kind,
             space: "s".to_owned(),
             made_at: u64::from(version),
-            source: Source::Labels,
+            source: LabelSource::Labels,
             anchor: None,
         };
-        Calibrated::learn(origin, (0..20).map(pair).collect(), None).unwrap()
+        Calibration::fit(origin, (0..20).map(pair).collect(), None).unwrap()
     }
 
     #[test]
@@ -268,10 +269,7 @@ mod tests {
             Err(LibraryError::NothingToUndo)
         ));
         history.add(made(1, None, QueryKind::Text), CalibrationEventKind::Calibrated);
-        history.add(
-            made(2, None, QueryKind::Picture),
-            CalibrationEventKind::Calibrated,
-        );
+        history.add(made(2, None, QueryKind::Image), CalibrationEventKind::Calibrated);
         history.add(made(3, Some(1), QueryKind::Text), CalibrationEventKind::Refitted);
         history.write(folder.path()).unwrap();
         let mut history = CalibrationHistory::read(folder.path()).unwrap();
@@ -294,7 +292,7 @@ mod tests {
                 (CalibrationEventKind::Undone, None)
             ]
         );
-        assert!(history.events[0].even_score < history.events[2].even_score);
+        assert!(history.events[0].decision_threshold < history.events[2].decision_threshold);
         assert_eq!(history.versions.len(), 3, "undone versions stay");
     }
 
@@ -340,10 +338,7 @@ mod tests {
         std::fs::write(folder.path().join("calibration.json.new"), "{\"format\":").unwrap();
         let read = CalibrationHistory::read(folder.path()).unwrap();
         // Equal but for the last bit: the parser is not more exact.
-        let pairs = history.versions[0]
-            .labelled
-            .iter()
-            .zip(&read.versions[0].labelled);
+        let pairs = history.versions[0].labeled.iter().zip(&read.versions[0].labeled);
         for (written, read) in pairs {
             assert_eq!((written.image, written.matches), (read.image, read.matches));
             assert!((written.score - read.score).abs() < 1e-12);

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use eidetic_confidence::calibration::{LabelledPair, Pair, Reach};
-use eidetic_confidence::{Fit, QueryKind};
+use eidetic_confidence::calibration::{Clamped, ImageTextPair, LabeledPair};
+use eidetic_confidence::{Calibrator, QueryKind};
 use eidetic_encoder::fake::FakeEncoder;
 use image::{Rgb, RgbImage};
 
@@ -28,7 +28,7 @@ fn open(folder: &Path) -> Arc<Space> {
 }
 
 /// Every color in four shades with every color's name; `label` maps the true label to the given one.
-fn pairs(folder: &Path, label: impl Fn(bool) -> bool) -> Vec<LabelledPair> {
+fn pairs(folder: &Path, label: impl Fn(bool) -> bool) -> Vec<LabeledPair> {
     let mut pairs = Vec::new();
     for (name, color) in COLORS {
         for shade in 0..4u8 {
@@ -36,8 +36,8 @@ fn pairs(folder: &Path, label: impl Fn(bool) -> bool) -> Vec<LabelledPair> {
             let noisy = |x: u32, y: u32| Rgb(color.map(|c| c ^ ((x * 7 + y * 13) as u8 % (1 + 30 * shade))));
             RgbImage::from_fn(32, 32, noisy).save(&path).unwrap();
             for (text, _) in COLORS {
-                pairs.push(LabelledPair {
-                    pair: Pair {
+                pairs.push(LabeledPair {
+                    pair: ImageTextPair {
                         image: path.to_str().unwrap().to_owned(),
                         text: text.to_owned(),
                     },
@@ -50,13 +50,13 @@ fn pairs(folder: &Path, label: impl Fn(bool) -> bool) -> Vec<LabelledPair> {
     pairs
 }
 
-fn scored(space: &Space, pairs: &[LabelledPair]) -> ScoredPairs {
+fn scored(space: &Space, pairs: &[LabeledPair]) -> ScoredPairs {
     space.score_pairs(QueryKind::Text, pairs, &()).unwrap()
 }
 
-fn centre(space: &Space) -> f64 {
-    match space.fit(QueryKind::Text).unwrap() {
-        Fit::Platt(platt) => platt.centre(),
+fn center(space: &Space) -> f64 {
+    match space.calibrator(QueryKind::Text).unwrap() {
+        Calibrator::Platt(platt) => platt.center(),
         other => panic!("{other:?}"),
     }
 }
@@ -67,32 +67,32 @@ fn calibration_survives_reopen_and_changes_confidence_model() {
     let space = open(folder.path());
     let pairs = pairs(folder.path(), |truth| truth);
     let scored = scored(&space, &pairs);
-    assert_eq!((scored.labelled.len(), scored.failed.len()), (144, 0));
+    assert_eq!((scored.labeled.len(), scored.failed.len()), (144, 0));
     let before = space.confidence_model().unwrap();
-    assert_eq!(before.text, Fit::Background);
+    assert_eq!(before.text, Calibrator::Background);
     let shown = space
         .calibrate(QueryKind::Text, &scored, CalibrationMode::DryRun)
         .unwrap();
-    assert_eq!(space.fit(QueryKind::Text).unwrap(), Fit::Background);
+    assert_eq!(space.calibrator(QueryKind::Text).unwrap(), Calibrator::Background);
     let made = space
         .calibrate(QueryKind::Text, &scored, CalibrationMode::Store)
         .unwrap();
     assert_eq!(
-        (&shown.fit, shown.origin.version),
-        (&made.fit, made.origin.version)
+        (&shown.calibrator, shown.origin.version),
+        (&made.calibrator, made.origin.version)
     );
     assert!(made.curve.roc_area > 0.95, "{}", made.curve.roc_area);
     // The file's numbers read back to all digits but the last.
-    let at = |fit: &Fit| fit.of_score(0.7).unwrap();
-    assert!((at(&space.confidence_model().unwrap().text) - at(&made.fit)).abs() < 1e-9);
-    assert_eq!(space.confidence_model().unwrap().picture, Fit::Background);
+    let at = |fit: &Calibrator| fit.probability(0.7).unwrap();
+    assert!((at(&space.confidence_model().unwrap().text) - at(&made.calibrator)).abs() < 1e-9);
+    assert_eq!(space.confidence_model().unwrap().image, Calibrator::Background);
     drop(space);
     let space = open(folder.path());
     let read = space.calibration(QueryKind::Text).unwrap().unwrap();
-    assert_eq!(read.labelled.len(), made.labelled.len());
-    assert!((at(&read.fit) - at(&made.fit)).abs() < 1e-9);
+    assert_eq!(read.labeled.len(), made.labeled.len());
+    assert!((at(&read.calibrator) - at(&made.calibrator)).abs() < 1e-9);
     space.undo_calibration(QueryKind::Text).unwrap();
-    assert_eq!(space.confidence_model().unwrap().text, Fit::Background);
+    assert_eq!(space.confidence_model().unwrap().text, Calibrator::Background);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn unreadable_images_are_reported_once_with_line() {
     pairs[31].pair.image = folder.path().to_str().unwrap().to_owned();
     let scored = scored(&space, &pairs);
     let lines: Vec<usize> = scored.failed.iter().map(|failed| failed.line).collect();
-    assert_eq!((lines, scored.labelled.len()), (vec![6, 31, 32], 139));
+    assert_eq!((lines, scored.labeled.len()), (vec![6, 31, 32], 139));
 }
 
 #[test]
@@ -119,23 +119,23 @@ fn wrong_answers_move_calibration_only_to_bounds() {
     let made = space
         .calibrate(QueryKind::Text, &truth, CalibrationMode::Store)
         .unwrap();
-    let Fit::Platt(anchor) = made.fit else {
-        panic!("{:?}", made.fit)
+    let Calibrator::Platt(anchor) = made.calibrator else {
+        panic!("{:?}", made.calibrator)
     };
     let span = 0.3;
     let lies = scored(&space, &pairs(folder.path(), |truth| !truth));
-    let mut last = centre(&space);
+    let mut last = center(&space);
     for _ in 0..12 {
         match space.refit(QueryKind::Text, &lies).unwrap() {
-            RefitOutcome::Stored { reach, .. } => assert_eq!(reach, Reach::Bounded),
+            RefitOutcome::Stored { clamped, .. } => assert_eq!(clamped, Clamped::Yes),
             RefitOutcome::Unchanged(why) => panic!("{why:?}"),
         }
-        let now = centre(&space);
+        let now = center(&space);
         assert!((now - last).abs() <= 0.05 * span + 1e-6, "{last} to {now}");
         assert!(
-            (now - anchor.centre()).abs() <= 0.15 * span + 1e-6,
+            (now - anchor.center()).abs() <= 0.15 * span + 1e-6,
             "{} to {now}",
-            anchor.centre()
+            anchor.center()
         );
         last = now;
     }
@@ -156,14 +156,14 @@ fn repeated_refits_stay_within_total_bounds() {
         // Confidences change with each re-fit; the bounds are relative to the first.
         let lies = scored(&space, &pairs);
         match space.refit(QueryKind::Text, &lies).unwrap() {
-            RefitOutcome::Stored { calibrated, .. } => {
-                let anchor = calibrated.origin.anchor.unwrap();
-                assert!((centre(&space) - anchor.centre()).abs() <= 0.045 + 1e-6);
+            RefitOutcome::Stored { calibration, .. } => {
+                let anchor = calibration.origin.anchor.unwrap();
+                assert!((center(&space) - anchor.center()).abs() <= 0.045 + 1e-6);
             }
             RefitOutcome::Unchanged(why) => panic!("{why:?}"),
         }
     }
     let versions = space.calibration_history().unwrap().versions;
-    let anchor = |at: usize| versions[at].origin.anchor.unwrap().centre();
+    let anchor = |at: usize| versions[at].origin.anchor.unwrap().center();
     assert!((0..8).all(|at| (anchor(at) - anchor(0)).abs() < 1e-9));
 }

@@ -40,7 +40,7 @@ pub(crate) async fn get_calibration_report(state: Data<AppState>) -> Result<Http
     let library = state.library.clone();
     let work = move || {
         let history = library.active().calibration_history()?;
-        let current = [QueryKind::Text, QueryKind::Picture].map(|kind| history.current(kind));
+        let current = [QueryKind::Text, QueryKind::Image].map(|kind| history.current(kind));
         let report = CalibrationReport {
             space: library.active().id().to_string(),
             calibrations: current.into_iter().flatten().collect(),

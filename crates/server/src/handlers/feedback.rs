@@ -77,10 +77,10 @@ fn refit_in_background(state: &Data<AppState>, count: AnswerCount) {
                 tracing::info!("feedback does not change confidences: {why:?}");
             }
             Ok(RefitOutcome::Stored {
-                calibrated, reach, ..
+                calibration, clamped, ..
             }) => tracing::info!(
-                "refitted confidences to feedback: version {} ({reach:?})",
-                calibrated.origin.version
+                "refitted confidences to feedback: version {} (clamped: {clamped:?})",
+                calibration.origin.version
             ),
             Err(problem) => tracing::warn!("cannot refit confidences to feedback: {problem}"),
         }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse};
-use eidetic_confidence::calibration::pair_of_line;
+use eidetic_confidence::calibration::parse_pair_line;
 use eidetic_domain::ImageId;
 use eidetic_library::{Library, LibraryError, Space};
-use eidetic_search::QueryPicture;
+use eidetic_search::QueryImage;
 
 use crate::problem::Problem;
 use crate::responses::{MatchLine, MatchResult};
@@ -68,7 +68,7 @@ pub(super) fn response(request: &HttpRequest, lines: &[MatchLine]) -> HttpRespon
 }
 
 fn parse_line(line: usize, content: &str) -> Result<Option<PairLine<'_>>, String> {
-    let pair = pair_of_line(line, content).map_err(|error| error.to_string())?;
+    let pair = parse_pair_line(line, content).map_err(|error| error.to_string())?;
     let Some(pair) = pair else { return Ok(None) };
     let image = pair.image.parse();
     let image =
@@ -81,7 +81,7 @@ fn match_image(space: &Space, image: ImageId, pairs: &[PairLine]) -> Result<Vec<
     let mut texts: Vec<&str> = pairs.iter().map(|pair| pair.text).collect();
     texts.sort_unstable();
     texts.dedup();
-    let found = match space.match_texts(&QueryPicture::Indexed(image), &texts) {
+    let found = match space.match_texts(&QueryImage::Indexed(image), &texts) {
         Ok(found) => found,
         Err(error @ LibraryError::UnknownImage(_)) => {
             let failed =

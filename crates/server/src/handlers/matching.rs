@@ -3,10 +3,10 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result};
 use eidetic_confidence::QueryKind;
-use eidetic_confidence::profile::{Circumstances, NamedProfile, edge_density};
+use eidetic_confidence::profile::{MatchContext, NamedProfile, edge_density};
 use eidetic_imaging::{DecodeLimits, decode};
 use eidetic_library::Library;
-use eidetic_search::QueryPicture;
+use eidetic_search::QueryImage;
 
 use super::match_batch;
 use super::search::query_image;
@@ -120,22 +120,22 @@ fn match_image(
         .transpose()?
         .flatten();
     let purpose = profile.map(|profile| profile.purpose(params.criticality, calibration.as_ref()));
-    let circumstances = Circumstances {
+    let context = MatchContext {
         candidates: matches.len(),
         complexity: profile.and_then(|_| complexity(library, &image)),
     };
     Ok(MatchResponse {
         space: space.id().to_string(),
         image: id,
-        results: MatchResponse::results(matches, purpose.as_ref(), circumstances),
+        results: MatchResponse::results(matches, purpose.as_ref(), context),
     })
 }
 
 /// Edge density of an image; for one of the library, that of its thumbnail.
-fn complexity(library: &Library, image: &QueryPicture) -> Option<f32> {
+fn complexity(library: &Library, image: &QueryImage) -> Option<f32> {
     match image {
-        QueryPicture::Pixels(pixels) => Some(edge_density(pixels)),
-        QueryPicture::Indexed(id) => {
+        QueryImage::Pixels(pixels) => Some(edge_density(pixels)),
+        QueryImage::Indexed(id) => {
             let jpeg = library.thumbnail(id).ok()?;
             let decoded = decode(&jpeg, &DecodeLimits::default()).ok()?;
             Some(edge_density(&decoded.image))

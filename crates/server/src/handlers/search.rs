@@ -4,7 +4,7 @@ use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, Result};
 use eidetic_imaging::{DecodeLimits, decode_at_least};
 use eidetic_library::Space;
-use eidetic_search::QueryPicture;
+use eidetic_search::QueryImage;
 
 use crate::concurrency::try_acquire;
 use crate::params::{self, CheckedSearch, ImageInput, SearchForm, SearchParams, SearchQuery, SimilarQuery};
@@ -98,19 +98,19 @@ async fn search(state: &AppState, params: SearchParams) -> Result<SearchResponse
             Some(name) => library.space_named(&name)?,
             None => library.active(),
         };
-        query.picture = image.map(|image| query_image(image, &space)).transpose()?;
+        query.image = image.map(|image| query_image(image, &space)).transpose()?;
         Ok(SearchResponse::from(&space.search(&query)?))
     };
     state.model_runs.run(work).await
 }
 
 /// The image of a request as a query in `space`. A file is decoded at the size that the space's model needs.
-pub(super) fn query_image(image: ImageInput, space: &Space) -> Result<QueryPicture, Problem> {
+pub(super) fn query_image(image: ImageInput, space: &Space) -> Result<QueryImage, Problem> {
     match image {
-        ImageInput::Indexed(id) => Ok(QueryPicture::Indexed(id)),
+        ImageInput::Indexed(id) => Ok(QueryImage::Indexed(id)),
         ImageInput::File(bytes) => {
             let decoded = decode_at_least(&bytes, &DecodeLimits::default(), space.decode_size()?)?;
-            Ok(QueryPicture::Pixels(decoded.image))
+            Ok(QueryImage::Pixels(decoded.image))
         }
     }
 }

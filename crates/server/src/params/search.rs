@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use eidetic_search::{Query, Weights};
+use eidetic_search::{Query, QueryWeights};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::{RefOr, Schema};
@@ -138,7 +138,7 @@ impl SearchParams {
             weights: weights(self.text_weight, both)?,
             text: bounded("text", text)?,
             negative: bounded("negative", self.negative)?,
-            picture: None,
+            image: None,
             k: number_of_hits(self.k)?,
             min_confidence: min_confidence.transpose()?,
             filter: self.filter.check()?,
@@ -152,13 +152,13 @@ impl SearchParams {
 }
 
 /// Alone, a text or an image has all the weight.
-fn weights(text_weight: Option<f32>, both: bool) -> Result<Weights, Problem> {
+fn weights(text_weight: Option<f32>, both: bool) -> Result<QueryWeights, Problem> {
     let weight = text_weight
         .map(|weight| unit_interval("text_weight", weight))
         .transpose()?;
     Ok(match weight {
-        Some(weight) if both => Weights::with_text_share(weight),
-        _ => Weights::default(),
+        Some(weight) if both => QueryWeights::with_text_share(weight),
+        _ => QueryWeights::default(),
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use eidetic_search::{Query, Weights};
+use eidetic_search::{Query, QueryWeights};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, PartialSchema};
 
@@ -60,9 +60,9 @@ fn query_string_fills_every_part() {
     assert_eq!(taken.before.unwrap().to_string(), "2021-01-01T12:30:00");
     assert_eq!(
         query.weights,
-        Weights {
+        QueryWeights {
             text: 1.5,
-            picture: 0.5,
+            image: 0.5,
             negative: 0.5
         }
     );
@@ -110,9 +110,9 @@ fn even_weight_equals_default_weight() {
         let id = "a".repeat(64);
         from_query(&[("text", "a"), ("image_id", &id), ("text_weight", weight)]).unwrap()
     };
-    assert_eq!(both("0.5").query.weights, Weights::default());
+    assert_eq!(both("0.5").query.weights, QueryWeights::default());
     let alone = from_query(&[("text", "a"), ("text_weight", "0")]).unwrap();
-    assert_eq!(alone.query.weights, Weights::default());
+    assert_eq!(alone.query.weights, QueryWeights::default());
 }
 
 #[test]

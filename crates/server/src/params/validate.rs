@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{Display, Write};
 use std::path::PathBuf;
 
-use eidetic_confidence::tagging::LONGEST_TAG;
+use eidetic_confidence::tagging::MAX_TAG_LENGTH;
 use eidetic_domain::ImageId;
 use eidetic_search::Query;
 use jiff::civil::DateTime;
@@ -105,9 +105,9 @@ pub(super) fn absolute_folder(text: String) -> Result<PathBuf, Problem> {
 /// The tags of a filter.
 pub(super) fn filter_tags(tags: Vec<String>) -> Result<Vec<String>, Problem> {
     require_count("tags in the filter", tags.len(), MAX_TAGS)?;
-    match tags.iter().find(|tag| tag.chars().count() > LONGEST_TAG) {
+    match tags.iter().find(|tag| tag.chars().count() > MAX_TAG_LENGTH) {
         Some(long) => {
-            let expected = format!("at most {LONGEST_TAG} characters");
+            let expected = format!("at most {MAX_TAG_LENGTH} characters");
             Err(invalid_value("tag", quoted(long), &expected))
         }
         None => Ok(tags),

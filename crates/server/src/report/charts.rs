@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use eidetic_confidence::calibration::{Calibrated, CurvePoint, Reliability};
+use eidetic_confidence::calibration::{Calibration, CurvePoint, Reliability};
 
 /// Size and margins of the histogram. The slider below it has the same margins.
 const WIDTH: f64 = 720.0;
@@ -17,14 +17,14 @@ const EDGE: f64 = 10.0;
 const HEAD: f64 = 10.0;
 
 /// The range of the score axis: that of the histogram with a margin on both sides.
-pub(super) fn score_axis(made: &Calibrated) -> (f64, f64) {
+pub(super) fn score_axis(made: &Calibration) -> (f64, f64) {
     let (from, to) = (made.histogram.from, made.histogram.to);
     let more = 0.02 * (to - from);
     (from - more, to + more)
 }
 
 /// Shares of both classes by score, one up, one down, with a line at the cut.
-pub(super) fn histogram(made: &Calibrated, cut: f64) -> String {
+pub(super) fn histogram(made: &Calibration, cut: f64) -> String {
     let histogram = &made.histogram;
     let share = |counts: &[usize]| -> Vec<f64> {
         let total: usize = counts.iter().sum();
@@ -73,7 +73,7 @@ pub(super) fn histogram(made: &Calibrated, cut: f64) -> String {
 }
 
 /// Recall against false-positive rate.
-pub(super) fn roc(made: &Calibrated) -> String {
+pub(super) fn roc(made: &Calibration) -> String {
     let points = made
         .curve
         .points
@@ -89,13 +89,13 @@ pub(super) fn roc(made: &Calibrated) -> String {
 }
 
 /// Precision against recall.
-pub(super) fn precision_recall(made: &Calibrated) -> String {
+pub(super) fn precision_recall(made: &Calibration) -> String {
     let point = |point: &CurvePoint| (point.recall, point.precision);
     let mut points: Vec<(f64, f64)> = made.curve.points.iter().map(point).collect();
     if let Some(&(_, precision)) = points.first() {
         points.insert(0, (0.0, precision));
     }
-    let share = made.matching.count as f64 / made.labelled.len().max(1) as f64;
+    let share = made.matching.count as f64 / made.labeled.len().max(1) as f64;
     let body = format!(
         "{}{}",
         line("chance", &[(0.0, share), (1.0, share)]),
@@ -105,7 +105,7 @@ pub(super) fn precision_recall(made: &Calibrated) -> String {
 }
 
 /// Observed against stated probability, before and after the calibration.
-pub(super) fn reliability(made: &Calibrated) -> String {
+pub(super) fn reliability(made: &Calibration) -> String {
     let mut body = line("chance", &[(0.0, 0.0), (1.0, 1.0)]);
     if let Some(before) = &made.before {
         body.push_str(&bins("before", &before.reliability));
@@ -128,7 +128,7 @@ fn bins(class: &str, reliability: &Reliability) -> String {
     let points: Vec<(f64, f64)> = reliability
         .bins
         .iter()
-        .map(|bin| (bin.stated, bin.observed))
+        .map(|bin| (bin.predicted, bin.observed))
         .collect();
     let most = reliability
         .bins
@@ -139,13 +139,13 @@ fn bins(class: &str, reliability: &Reliability) -> String {
         .max(1) as f64;
     let mut drawn = line(class, &points);
     for bin in &reliability.bins {
-        let (across, up) = place((bin.stated, bin.observed));
+        let (across, up) = place((bin.predicted, bin.observed));
         let radius = 2.0 + 5.0 * (bin.count as f64 / most).sqrt();
         let _ = write!(
             drawn,
             "<circle class=\"dot-{class}\" cx=\"{across:.1}\" cy=\"{up:.1}\" r=\"{radius:.1}\"><title>stated {:.2}, \
              observed {:.2}, {} pairs</title></circle>",
-            bin.stated, bin.observed, bin.count
+            bin.predicted, bin.observed, bin.count
         );
     }
     drawn

@@ -1,7 +1,7 @@
 //! Thresholds and history as HTML tables.
 
 use eidetic_confidence::QueryKind;
-use eidetic_confidence::calibration::{Calibrated, Chosen, Interval, Threshold};
+use eidetic_confidence::calibration::{Calibration, Interval, Threshold, ThresholdChoice};
 use eidetic_library::{CalibrationEvent, CalibrationEventKind};
 
 use super::escape;
@@ -11,7 +11,7 @@ use crate::responses::timestamp;
 const MAX_EVENTS: usize = 50;
 
 /// One row for each strategy, with a button that moves the threshold there.
-pub(super) fn thresholds(made: &Calibrated) -> String {
+pub(super) fn thresholds(made: &Calibration) -> String {
     let rows: String = made.thresholds.iter().map(row).collect();
     format!(
         "<div class=\"panel\"><h3>Thresholds by strategy</h3><p class=\"muted\">Expected figures, with 95 % intervals.</p>\
@@ -21,10 +21,10 @@ pub(super) fn thresholds(made: &Calibrated) -> String {
     )
 }
 
-fn row(chosen: &Chosen) -> String {
-    let name = escape(&chosen.strategy.to_string());
-    let Some(threshold) = &chosen.threshold else {
-        let reason = escape(chosen.reason.as_deref().unwrap_or_default());
+fn row(choice: &ThresholdChoice) -> String {
+    let name = escape(&choice.strategy.to_string());
+    let Some(threshold) = &choice.threshold else {
+        let reason = escape(choice.reason.as_deref().unwrap_or_default());
         return format!(
             "<tr><th scope=\"row\">{name}</th><td colspan=\"5\" class=\"muted\">{reason}</td></tr>"
         );
@@ -72,14 +72,14 @@ fn event(event: &CalibrationEvent) -> String {
     };
     let kind = match event.kind {
         QueryKind::Text => "text",
-        QueryKind::Picture => "picture",
+        QueryKind::Image => "picture",
     };
     let version = event.version.map_or_else(
         || "the model’s own".to_owned(),
         |number| format!("version {number}"),
     );
     let even = event
-        .even_score
+        .decision_threshold
         .map_or_else(|| "–".to_owned(), |score| format!("{score:.4}"));
     let at = timestamp(event.at).replace('T', " ").replace('Z', "");
     format!("<tr><td>{at}</td><td>{kind}: {what}</td><td>{version}</td><td>{even}</td></tr>")

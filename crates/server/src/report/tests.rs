@@ -1,15 +1,15 @@
 //! Reports of made-up calibrations.
 
 use eidetic_confidence::QueryKind;
-use eidetic_confidence::calibration::{Calibrated, LabelledScore, Origin, Source};
+use eidetic_confidence::calibration::{Calibration, CalibrationOrigin, LabelSource, ScoredPair};
 use eidetic_domain::ImageId;
 use eidetic_library::CalibrationHistory;
 use image::{Rgb, RgbImage};
 
 use super::CalibrationReport;
 
-fn calibrated(query: &str) -> Calibrated {
-    let pair = |i: u32| LabelledScore {
+fn calibrated(query: &str) -> Calibration {
+    let pair = |i: u32| ScoredPair {
         image: ImageId::of(&i.to_le_bytes()),
         path: format!("/photos/{i} & more.jpg"),
         query: query.to_owned(),
@@ -17,20 +17,20 @@ fn calibrated(query: &str) -> Calibrated {
         score: 0.15 + f64::from(i) / 1000.0,
         matches: i > 60 || i.is_multiple_of(7),
     };
-    let origin = Origin {
+    let origin = CalibrationOrigin {
         version: 3,
         replaces: None,
         kind: QueryKind::Text,
         space: "s".into(),
         made_at: 1_700_000_000_000,
-        source: Source::Labels,
+        source: LabelSource::Labels,
         anchor: None,
     };
     let believed = vec![0.4; 120];
-    Calibrated::learn(origin, (0..120).map(pair).collect(), Some(&believed)).unwrap()
+    Calibration::fit(origin, (0..120).map(pair).collect(), Some(&believed)).unwrap()
 }
 
-fn html(made: &[&Calibrated]) -> String {
+fn html(made: &[&Calibration]) -> String {
     let pixels = |image: &ImageId, _: &str| {
         let shade = image.as_bytes()[0];
         (shade < 250).then(|| RgbImage::from_pixel(300, 200, Rgb([shade; 3])))

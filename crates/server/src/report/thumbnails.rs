@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use eidetic_confidence::calibration::LabelledScore;
+use eidetic_confidence::calibration::ScoredPair;
 use eidetic_domain::ImageId;
 use eidetic_imaging::thumbnail;
 use image::RgbImage;
@@ -33,7 +33,7 @@ impl<'a> Thumbnails<'a> {
 
     /// Adds the images of the pairs nearest to `cut`, equally many on both sides; returns each image's
     /// index among the URIs. The pairs are sorted by score.
-    pub(super) fn nearest(&mut self, pairs: &[LabelledScore], cut: f64) -> HashMap<ImageId, usize> {
+    pub(super) fn nearest(&mut self, pairs: &[ScoredPair], cut: f64) -> HashMap<ImageId, usize> {
         let mut indices = HashMap::new();
         let mut tried = std::collections::HashSet::new();
         for pair in outwards(pairs, cut) {
@@ -62,7 +62,7 @@ impl<'a> Thumbnails<'a> {
 }
 
 /// The pairs below and above a threshold in turn, the nearest first.
-fn outwards(pairs: &[LabelledScore], cut: f64) -> impl Iterator<Item = &LabelledScore> {
+fn outwards(pairs: &[ScoredPair], cut: f64) -> impl Iterator<Item = &ScoredPair> {
     let (below, above) = pairs.split_at(pairs.partition_point(|pair| pair.score < cut));
     let ranks = 0..below.len().max(above.len());
     ranks.flat_map(move |rank| {

@@ -1,9 +1,10 @@
 //! Calibrations and their history.
 
 use eidetic_confidence::calibration::{
-    Calibrated, Chosen, ClassSummary, CurveSummary, Histogram, Honesty, Interval, Outcome, Source, Strategy,
+    Calibration, CalibrationMetrics, ClassSummary, ConfusionMatrix, CurveSummary, Histogram, Interval,
+    LabelSource, Strategy, ThresholdChoice,
 };
-use eidetic_confidence::{Fit, QueryKind};
+use eidetic_confidence::{Calibrator, QueryKind};
 use eidetic_library::{CalibrationEvent, CalibrationEventKind, CalibrationHistory, FailedImage};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -38,10 +39,10 @@ pub struct CalibrationSummary {
     pub made_at: String,
     /// `labels` or `feedback`.
     #[schema(value_type = String, pattern = "^(labels|feedback)$")]
-    pub source: Source,
+    pub source: LabelSource,
     /// `{"platt":{"slope":…,"intercept":…}}` or `{"isotonic":{"knots":[[score,probability],…]}}`.
     #[schema(value_type = Object)]
-    pub fit: Fit,
+    pub fit: Calibrator,
     /// The score from which a match is more probable than not.
     pub even_score: Option<f64>,
     /// Count, mean and standard deviation of the scores of matching pairs.
@@ -60,10 +61,10 @@ pub struct CalibrationSummary {
     pub thresholds: Vec<ThresholdSummary>,
     /// Reliability and log loss of the confidences before.
     #[schema(value_type = Option<Object>)]
-    pub before: Option<Honesty>,
+    pub before: Option<CalibrationMetrics>,
     /// Those of this calibration, on held-out pairs.
     #[schema(value_type = Object)]
-    pub after: Honesty,
+    pub after: CalibrationMetrics,
 }
 
 /// A threshold that a strategy chose.
@@ -125,7 +126,7 @@ pub struct CalibrationHistoryEntry {
 impl CalibrationsResponse {
     /// The current calibrations of `history`, and its events.
     pub fn new(space: String, history: &CalibrationHistory) -> Self {
-        let current = [QueryKind::Text, QueryKind::Picture].map(|kind| history.current(kind));
+        let current = [QueryKind::Text, QueryKind::Image].map(|kind| history.current(kind));
         Self {
             space,
             calibrations: current
@@ -138,8 +139,8 @@ impl CalibrationsResponse {
     }
 }
 
-impl From<&Calibrated> for CalibrationSummary {
-    fn from(made: &Calibrated) -> Self {
+impl From<&Calibration> for CalibrationSummary {
+    fn from(made: &Calibration) -> Self {
         Self {
             version: made.origin.version,
             replaces: made.origin.replaces,
@@ -147,8 +148,8 @@ impl From<&Calibrated> for CalibrationSummary {
             space: made.origin.space.clone(),
             made_at: timestamp(made.origin.made_at),
             source: made.origin.source,
-            fit: made.fit.clone(),
-            even_score: made.even_score(),
+            fit: made.calibrator.clone(),
+            even_score: made.decision_threshold(),
             matching: made.matching,
             other: made.other,
             histogram: made.histogram.clone(),
@@ -160,12 +161,12 @@ impl From<&Calibrated> for CalibrationSummary {
     }
 }
 
-impl From<&Chosen> for ThresholdSummary {
-    fn from(chosen: &Chosen) -> Self {
-        let threshold = chosen.threshold.as_ref();
+impl From<&ThresholdChoice> for ThresholdSummary {
+    fn from(choice: &ThresholdChoice) -> Self {
+        let threshold = choice.threshold.as_ref();
         Self {
-            name: chosen.strategy.to_string(),
-            strategy: chosen.strategy,
+            name: choice.strategy.to_string(),
+            strategy: choice.strategy,
             value: threshold.map(|t| t.value),
             interval: threshold.map(|t| t.interval),
             seen: threshold.map(|t| ClassificationMetrics::from(&t.outcome)),
@@ -174,17 +175,17 @@ impl From<&Chosen> for ThresholdSummary {
                 .map(ClassificationMetrics::from),
             precision_interval: threshold.map(|t| t.precision),
             recall_interval: threshold.map(|t| t.recall),
-            reason: chosen.reason.clone(),
+            reason: choice.reason.clone(),
         }
     }
 }
 
-impl From<&Outcome> for ClassificationMetrics {
-    fn from(outcome: &Outcome) -> Self {
+impl From<&ConfusionMatrix> for ClassificationMetrics {
+    fn from(matrix: &ConfusionMatrix) -> Self {
         Self {
-            precision: outcome.precision(),
-            recall: outcome.recall(),
-            f1: outcome.f1(),
+            precision: matrix.precision(),
+            recall: matrix.recall(),
+            f1: matrix.f1(),
         }
     }
 }
@@ -196,7 +197,7 @@ impl From<&CalibrationEvent> for CalibrationHistoryEntry {
             kind: event.kind,
             what: event.what,
             version: event.version,
-            even_score: event.even_score,
+            even_score: event.decision_threshold,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use eidetic_confidence::Level;
 use eidetic_confidence::TextMatch;
-use eidetic_confidence::profile::{Action, Bar, Circumstances, ProfileVerdict, Purpose};
+use eidetic_confidence::profile::{LevelThreshold, MatchContext, ProfileAction, ProfileVerdict, Purpose};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -45,10 +45,10 @@ pub struct MatchVerdict {
     pub level: String,
     /// What to do.
     #[schema(value_type = String, pattern = "^(adopt|check_by_hand|improve_text|improve_picture|replace)$")]
-    pub action: Action,
+    pub action: ProfileAction,
     /// The threshold that was reached: `{"score": …}` or `{"confidence": …}`; null where none was.
     #[schema(value_type = Option<Object>, example = json!({"score": 0.31}))]
-    pub bar: Option<Bar>,
+    pub bar: Option<LevelThreshold>,
 }
 
 /// One line of a batch of pairs: its result or its error.
@@ -72,7 +72,7 @@ impl From<ProfileVerdict> for MatchVerdict {
         Self {
             level: verdict.level,
             action: verdict.action,
-            bar: verdict.bar,
+            bar: verdict.threshold,
         }
     }
 }
@@ -95,9 +95,9 @@ impl MatchResponse {
     pub fn results(
         matches: Vec<TextMatch>,
         purpose: Option<&Purpose>,
-        circumstances: Circumstances,
+        context: MatchContext,
     ) -> Vec<MatchResult> {
-        let verdicts = purpose.map(|purpose| purpose.resolve(circumstances).verdicts(&matches));
+        let verdicts = purpose.map(|purpose| purpose.resolve(context).verdicts(&matches));
         let mut results: Vec<MatchResult> = matches.into_iter().map(MatchResult::from).collect();
         for (result, verdict) in results.iter_mut().zip(verdicts.into_iter().flatten()) {
             result.verdict = Some(verdict.into());

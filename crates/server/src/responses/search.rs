@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use eidetic_domain::ImageId;
-use eidetic_search::{Answer, RankedHit, Took, Verdict};
+use eidetic_search::{RankedHit, SearchResults, Timings, Verdict};
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -60,14 +60,14 @@ pub struct TookMs {
     pub search: f64,
 }
 
-impl From<&Answer> for SearchResponse {
-    fn from(answer: &Answer) -> Self {
+impl From<&SearchResults> for SearchResponse {
+    fn from(results: &SearchResults) -> Self {
         Self {
-            space: answer.space.to_string(),
-            verdict: answer.verdict,
-            hits: answer.hits.iter().map(SearchHit::from).collect(),
-            missing: answer.missing,
-            took_ms: answer.took.into(),
+            space: results.space.to_string(),
+            verdict: results.verdict,
+            hits: results.hits.iter().map(SearchHit::from).collect(),
+            missing: results.missing,
+            took_ms: results.timings.into(),
         }
     }
 }
@@ -88,11 +88,11 @@ impl From<&RankedHit> for SearchHit {
     }
 }
 
-impl From<Took> for TookMs {
-    fn from(took: Took) -> Self {
+impl From<Timings> for TookMs {
+    fn from(timings: Timings) -> Self {
         Self {
-            encode: milliseconds(took.encode),
-            search: milliseconds(took.search),
+            encode: milliseconds(timings.encode),
+            search: milliseconds(timings.search),
         }
     }
 }

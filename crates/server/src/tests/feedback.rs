@@ -144,8 +144,8 @@ async fn fifty_entries_refit_confidences() {
         .calibration(QueryKind::Text)
         .unwrap()
         .unwrap();
-    assert!(made.labelled.len() >= 50, "{}", made.labelled.len());
-    assert!(made.even_score().is_some());
+    assert!(made.labeled.len() >= 50, "{}", made.labeled.len());
+    assert!(made.decision_threshold().is_some());
 }
 
 #[actix_web::test]

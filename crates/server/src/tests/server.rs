@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use eidetic_confidence::QueryKind;
-use eidetic_confidence::calibration::{LabelledPair, Pair};
+use eidetic_confidence::calibration::{ImageTextPair, LabeledPair};
 use eidetic_library::CalibrationMode;
 use serde_json::Value;
 
@@ -209,8 +209,8 @@ fn calibrate(server: &TestServer) {
     let mut pairs = Vec::new();
     for (color, file) in colors.iter().zip(files) {
         for text in colors {
-            pairs.push(LabelledPair {
-                pair: Pair {
+            pairs.push(LabeledPair {
+                pair: ImageTextPair {
                     image: server.photo(file).to_str().expect("it is UTF-8").to_owned(),
                     text: text.to_owned(),
                 },

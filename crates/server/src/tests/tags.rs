@@ -16,7 +16,7 @@ fn tag(server: &TestServer, words: &str) -> TagReport {
     let options = TagOptions {
         vocabulary: Vocabulary::parse(words.as_bytes()).unwrap(),
         rule: TagRule {
-            most: 1,
+            max_tags: 1,
             ..TagRule::default()
         },
     };

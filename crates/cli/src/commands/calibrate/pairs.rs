@@ -5,7 +5,7 @@ use std::path::Path;
 
 use eidetic_confidence::QueryKind;
 use eidetic_confidence::calibration::{
-    CalibrationError, LabelledPair, MAX_LABELLED, MIN_OF_EACH_CLASS, labelled_pairs,
+    CalibrationError, LabeledPair, MAX_LABELED, MIN_PER_CLASS, parse_labeled_pairs,
 };
 use eidetic_domain::ImageId;
 
@@ -15,14 +15,14 @@ use crate::failure::Failure;
 const MAX_BYTES: u64 = 256 << 20;
 
 /// Reads a file of pairs and makes its paths absolute.
-pub(super) fn read(file: &Path, kind: QueryKind) -> Result<Vec<LabelledPair>, Failure> {
+pub(super) fn read(file: &Path, kind: QueryKind) -> Result<Vec<LabeledPair>, Failure> {
     let text = read_text(file).map_err(|reason| Failure::in_file(file, reason))?;
-    let mut pairs = labelled_pairs(&text).map_err(|error| Failure::in_file(file, error))?;
+    let mut pairs = parse_labeled_pairs(&text).map_err(|error| Failure::in_file(file, error))?;
     check_counts(&pairs).map_err(|error| Failure::in_file(file, error))?;
     let folder = file.parent().unwrap_or(Path::new(""));
     for pair in &mut pairs {
         pair.pair.image = resolve(&pair.pair.image, folder);
-        if kind == QueryKind::Picture {
+        if kind == QueryKind::Image {
             pair.pair.text = resolve(&pair.pair.text, folder);
         }
     }
@@ -49,20 +49,20 @@ fn read_text(file: &Path) -> Result<String, String> {
 }
 
 /// Checks the number of pairs before their images are read.
-fn check_counts(pairs: &[LabelledPair]) -> Result<(), CalibrationError> {
+fn check_counts(pairs: &[LabeledPair]) -> Result<(), CalibrationError> {
     let matching = pairs.iter().filter(|pair| pair.matches).count();
     let other = pairs.len() - matching;
-    if pairs.len() > MAX_LABELLED {
+    if pairs.len() > MAX_LABELED {
         return Err(CalibrationError::TooMany {
             pairs: pairs.len(),
-            most: MAX_LABELLED,
+            most: MAX_LABELED,
         });
     }
-    if matching.min(other) < MIN_OF_EACH_CLASS {
+    if matching.min(other) < MIN_PER_CLASS {
         return Err(CalibrationError::TooFew {
             matching,
             other,
-            needed: MIN_OF_EACH_CLASS,
+            needed: MIN_PER_CLASS,
         });
     }
     Ok(())

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use eidetic_confidence::calibration::{ClassSummary, Histogram, Interval, Source};
-use eidetic_confidence::{Fit, QueryKind};
+use eidetic_confidence::calibration::{ClassSummary, Histogram, Interval, LabelSource};
+use eidetic_confidence::{Calibrator, QueryKind};
 use eidetic_library::CalibrationEventKind;
 use eidetic_server::responses::{CalibrationHistoryEntry, CalibrationSummary, ThresholdSummary};
 
@@ -68,13 +68,13 @@ pub(super) fn history(events: &[CalibrationHistoryEntry]) -> String {
 
 fn head(made: &CalibrationSummary) -> String {
     let fit = match made.fit {
-        Fit::Background => "background",
-        Fit::Platt(_) => "logistic curve (Platt)",
-        Fit::Isotonic(_) => "isotonic steps",
+        Calibrator::Background => "background",
+        Calibrator::Platt(_) => "logistic curve (Platt)",
+        Calibrator::Isotonic(_) => "isotonic steps",
     };
     let source = match made.source {
-        Source::Labels => "labelled pairs",
-        Source::Feedback => "answers to hits",
+        LabelSource::Labels => "labelled pairs",
+        LabelSource::Feedback => "answers to hits",
     };
     let even = made
         .even_score
@@ -91,7 +91,7 @@ fn head(made: &CalibrationSummary) -> String {
 const fn name(kind: QueryKind) -> &'static str {
     match kind {
         QueryKind::Text => "text",
-        QueryKind::Picture => "picture",
+        QueryKind::Image => "picture",
     }
 }
 
@@ -103,7 +103,7 @@ fn class(name: &str, class: &ClassSummary) -> String {
 }
 
 fn quality(made: &CalibrationSummary) -> String {
-    let was = |figure: fn(&eidetic_confidence::calibration::Honesty) -> f64| {
+    let was = |figure: fn(&eidetic_confidence::calibration::CalibrationMetrics) -> f64| {
         made.before
             .as_ref()
             .map_or_else(String::new, |before| format!(" (was {:.3})", figure(before)))
@@ -113,9 +113,9 @@ fn quality(made: &CalibrationSummary) -> String {
         made.curve.roc_area,
         made.curve.average_precision,
         made.after.reliability.expected_calibration_error,
-        was(|honesty| honesty.reliability.expected_calibration_error),
+        was(|metrics| metrics.reliability.expected_calibration_error),
         made.after.log_loss,
-        was(|honesty| honesty.log_loss),
+        was(|metrics| metrics.log_loss),
     )
 }
 

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use eidetic_confidence::TextMatch;
-use eidetic_confidence::calibration::Calibrated;
-use eidetic_confidence::profile::{Circumstances, Criticality, NamedProfile, edge_density};
-use eidetic_confidence::{Judge, QueryKind};
+use eidetic_confidence::calibration::Calibration;
+use eidetic_confidence::profile::{Criticality, MatchContext, NamedProfile, edge_density};
+use eidetic_confidence::{ConfidenceModel, QueryKind};
 use eidetic_domain::Embedding;
 use eidetic_encoder::{Encoder, Pixels};
 use eidetic_imaging::DecodeSize;
@@ -47,8 +47,8 @@ enum Backend {
 /// A model with the confidences that ship with it.
 struct ModelOnly {
     encoder: Box<dyn Encoder>,
-    judge: Judge,
-    texts: TextCache,
+    confidence_model: ConfidenceModel,
+    text_cache: TextCache,
 }
 
 /// An image and the texts to compare it with.
@@ -140,7 +140,7 @@ impl ImageMatcher {
         &self,
         jobs: &[MatchJob],
         encoder: &dyn Encoder,
-        calibration: Option<&Calibrated>,
+        calibration: Option<&Calibration>,
         match_texts: impl Fn(&Embedding, &[&str]) -> Result<Vec<TextMatch>, Failure>,
     ) -> Result<Vec<ImageResults>, Failure> {
         let purpose = self
@@ -149,11 +149,11 @@ impl ImageMatcher {
             .map(|chosen| chosen.profile.purpose(chosen.criticality, calibration));
         let results = |job: &MatchJob, image: EmbeddedImage| {
             let matches = match_texts(&image.embedding, &job.texts)?;
-            let circumstances = Circumstances {
+            let context = MatchContext {
                 candidates: if job.compete { matches.len() } else { 1 },
                 complexity: image.complexity,
             };
-            Ok(MatchResponse::results(matches, purpose.as_ref(), circumstances))
+            Ok(MatchResponse::results(matches, purpose.as_ref(), context))
         };
         let images = self.embed_images(encoder, jobs)?;
         jobs.iter()
@@ -234,11 +234,11 @@ impl Backend {
 
     fn model_only(arguments: &Match) -> Result<Self, Failure> {
         let encoder = ModelLoader::new(&arguments.options).named_or_default(arguments.model.as_ref())?;
-        let judge = Judge::shipped(encoder.as_ref()).map_err(anyhow::Error::from)?;
+        let confidence_model = ConfidenceModel::shipped(encoder.as_ref()).map_err(anyhow::Error::from)?;
         Ok(Self::Model(Box::new(ModelOnly {
             encoder,
-            judge,
-            texts: TextCache::default(),
+            confidence_model,
+            text_cache: TextCache::default(),
         })))
     }
 }
@@ -247,9 +247,9 @@ impl ModelOnly {
     fn match_texts(&self, image: &Embedding, texts: &[&str]) -> Result<Vec<TextMatch>, Failure> {
         let matcher = Matcher {
             encoder: self.encoder.as_ref(),
-            texts: &self.texts,
-            judge: &self.judge,
+            text_cache: &self.text_cache,
+            confidence_model: &self.confidence_model,
         };
-        Ok(matcher.texts_of(image, texts).map_err(anyhow::Error::from)?)
+        Ok(matcher.match_texts(image, texts).map_err(anyhow::Error::from)?)
     }
 }

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, stdin};
 use std::path::Path;
 
-use eidetic_confidence::calibration::{Pair, PairsError, pair_of_line};
+use eidetic_confidence::calibration::{ImageTextPair, PairFileError, parse_pair_line};
 use eidetic_server::responses::MatchResult;
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -42,7 +42,7 @@ struct LineFailure<'a> {
 /// A line of the file: a pair, or why it is none.
 struct Line {
     number: usize,
-    pair: Result<Pair, String>,
+    pair: Result<ImageTextPair, String>,
 }
 
 /// Compares all pairs of `file`. Invalid lines and unreadable images are reported and skipped.
@@ -195,7 +195,7 @@ impl Lines<'_> {
         Ok(batch)
     }
 
-    fn line(&self, pair: Result<Pair, String>) -> Line {
+    fn line(&self, pair: Result<ImageTextPair, String>) -> Line {
         Line {
             number: self.number,
             pair,
@@ -205,9 +205,9 @@ impl Lines<'_> {
 
 /// The pair of a line; `None` for an empty one. The error is without the line number, which is printed
 /// before it.
-fn parse(number: usize, bytes: Vec<u8>) -> Result<Option<Pair>, String> {
+fn parse(number: usize, bytes: Vec<u8>) -> Result<Option<ImageTextPair>, String> {
     let text = String::from_utf8(bytes).map_err(|_| "the line is not UTF-8".to_owned())?;
-    pair_of_line(number, &text).map_err(|error: PairsError| {
+    parse_pair_line(number, &text).map_err(|error: PairFileError| {
         let message = error.to_string();
         let unnumbered = message.strip_prefix(&format!("line {number}: "));
         unnumbered.unwrap_or(&message).to_owned()

@@ -1,48 +1,50 @@
+//! The results of a query.
+
 use std::time::Duration;
 
 use eidetic_catalog::ImageRecord;
 use eidetic_domain::{Hit, SpaceId};
 use serde::{Deserialize, Serialize};
 
-/// What a query found.
+/// The results of a query.
 #[derive(Debug, Clone)]
-pub struct Answer {
-    /// The space in which it was searched.
+pub struct SearchResults {
+    /// The space that was searched.
     pub space: SpaceId,
-    /// Whether the hits mean anything.
+    /// Whether the hits probably match.
     pub verdict: Verdict,
-    /// Best first; every one of them is in the catalog.
+    /// The hits, best first. Each is in the catalog.
     pub hits: Vec<RankedHit>,
-    /// Images of the catalog that have no vector in this space, and so cannot be among the hits.
+    /// Number of images of the catalog without a vector in this space, which therefore cannot be hits.
     pub missing: u64,
-    /// Where the time went.
-    pub took: Took,
+    /// Time spent.
+    pub timings: Timings,
 }
 
-/// A hit with everything known about its image.
+/// A hit with the record of its image.
 #[derive(Debug, Clone)]
 pub struct RankedHit {
     /// Image, score and confidence.
     pub hit: Hit,
-    /// Its catalog record.
+    /// The image's record in the catalog.
     pub record: ImageRecord,
 }
 
-/// Whether the library holds what was asked for.
+/// Whether the library has images that match the query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The best hits probably match.
     Match,
-    /// Nothing in the library probably matches; the hits are merely the nearest.
+    /// Probably nothing matches; the hits are only the nearest images.
     NoMatch,
-    /// The space has no calibration, so scores order the hits and say no more.
+    /// Scores rank the hits, but are not calibrated.
     Uncalibrated,
 }
 
-/// Where a query's time went.
+/// Time spent on a query.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Took {
+pub struct Timings {
     /// In the model.
     pub encode: Duration,
     /// In index and catalog.

@@ -1,19 +1,22 @@
+//! A cache of text embeddings.
+
 use std::sync::Arc;
 
 use eidetic_domain::Embedding;
 use eidetic_encoder::{EncodeError, Encoder};
 use quick_cache::sync::Cache;
 
-/// Texts that the model gets at once.
+/// Texts per batch of the encoder.
 const BATCH: usize = 64;
 
-/// Embeddings of the texts asked for last, so that paging, refining and repeating a query cost no model run.
+/// Embeddings of the most recent texts, so that paging, refining and repeating a query need no run of the
+/// model.
 ///
-/// One cache belongs to one encoder.
+/// Use each cache with one encoder only.
 pub struct TextCache(Cache<String, Arc<Embedding>>);
 
 impl TextCache {
-    /// A cache of at most `capacity` texts; an entry costs the text and its vector, about 2 KB at 512 dimensions.
+    /// A cache of at most `capacity` texts. An entry takes about 2 KB at 512 dimensions.
     pub fn new(capacity: usize) -> Self {
         Self(Cache::new(capacity))
     }
@@ -25,10 +28,8 @@ impl TextCache {
             Ok(Arc::new(embedding))
         })
     }
-}
 
-impl TextCache {
-    /// The embeddings of many texts, in order; those that are not in the cache go through the model together.
+    /// The embeddings of many texts, in order. Those that are not in the cache are embedded in batches.
     pub fn embed_all(
         &self,
         encoder: &dyn Encoder,
@@ -36,9 +37,9 @@ impl TextCache {
     ) -> Result<Vec<Arc<Embedding>>, EncodeError> {
         let mut found: Vec<Option<Arc<Embedding>>> = texts.iter().map(|text| self.0.get(*text)).collect();
         let missing: Vec<usize> = (0..texts.len()).filter(|&at| found[at].is_none()).collect();
-        for portion in missing.chunks(BATCH) {
-            let batch: Vec<&str> = portion.iter().map(|&at| texts[at]).collect();
-            for (&at, embedding) in portion.iter().zip(encoder.encode_texts(&batch)?) {
+        for chunk in missing.chunks(BATCH) {
+            let batch: Vec<&str> = chunk.iter().map(|&at| texts[at]).collect();
+            for (&at, embedding) in chunk.iter().zip(encoder.encode_texts(&batch)?) {
                 let embedding = Arc::new(embedding);
                 self.0.insert(texts[at].to_owned(), embedding.clone());
                 found[at] = Some(embedding);
@@ -60,7 +61,7 @@ mod tests {
     use eidetic_encoder::fake::FakeEncoder;
 
     #[test]
-    fn many_texts_go_through_the_model_together_and_once() {
+    fn missing_texts_are_embedded_once_in_batches() {
         let (encoder, cache) = (FakeEncoder::new(16), TextCache::default());
         let known = cache.embed(&encoder, "a dog").unwrap();
         let texts: Vec<String> = (0..100).map(|n| format!("text {n}")).collect();

@@ -1,40 +1,44 @@
+//! The rows that match a filter, and a cache of them.
+
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use eidetic_catalog::{Catalog, CatalogError, FileState};
+use eidetic_catalog::{Catalog, CatalogError, FileState, ImageRecord};
 use eidetic_domain::{Filter, ImageId, RowId};
 use eidetic_vectors::RowSet;
 use quick_cache::sync::Cache;
 
-/// Which rows each of the filters used last admits, so that a repeated filter costs no walk through the catalog.
+/// The rows that match the most recent filters, so that a repeated filter costs no scan of the catalog.
 ///
 /// Call [`clear`](Self::clear) after every change of the catalog.
-pub struct AdmissionCache {
-    admitted: Cache<(u64, String), Arc<RowSet>>,
-    /// Changes of the catalog so far. Part of the key, so that what a lookup found before a change is not kept after it.
+pub struct FilterCache {
+    rows: Cache<(u64, String), Arc<RowSet>>,
+    /// Number of calls of `clear`. It is part of the key, so that a result computed before a change is not
+    /// used after it.
     generation: AtomicU64,
 }
 
-impl AdmissionCache {
+impl FilterCache {
     /// A cache of at most `capacity` filters.
     pub fn new(capacity: usize) -> Self {
         Self {
-            admitted: Cache::new(capacity),
+            rows: Cache::new(capacity),
             generation: AtomicU64::new(0),
         }
     }
 
-    /// Forgets everything, because the catalog changed.
+    /// Removes all entries, since the catalog changed.
     pub fn clear(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
-        self.admitted.clear();
+        self.rows.clear();
     }
 
-    /// The rows of the images that `filter` admits, as far as they lie below `end`; `None` where it admits every image.
+    /// The rows below `end` whose images match `filter`; `None` if every image matches.
     ///
-    /// A row may change hands after the catalog was asked, so an answer's images are still to be checked.
-    pub fn admitted(
+    /// A row may be reused for another image after the catalog was read, so check the images of the hits
+    /// again.
+    pub fn matching_rows(
         &self,
         catalog: &dyn Catalog,
         filter: &Filter,
@@ -43,27 +47,27 @@ impl AdmissionCache {
         if filter.is_empty() {
             return Ok(None);
         }
-        // The debug form names every field of the filter, so equal keys are equal filters.
+        // The debug form has every field of the filter, so equal keys are equal filters.
         let key = (self.generation.load(Ordering::Acquire), format!("{filter:?}"));
-        self.admitted
+        self.rows
             .get_or_insert_with(&key, || {
-                let rows = admitted_rows(catalog, filter)?;
+                let rows = find_rows(catalog, filter)?;
                 Ok(Arc::new(RowSet::below(end, rows)))
             })
             .map(Some)
     }
 }
 
-impl Default for AdmissionCache {
+impl Default for FilterCache {
     fn default() -> Self {
         Self::new(16)
     }
 }
 
-fn admitted_rows(catalog: &dyn Catalog, filter: &Filter) -> Result<Vec<RowId>, CatalogError> {
+fn find_rows(catalog: &dyn Catalog, filter: &Filter) -> Result<Vec<RowId>, CatalogError> {
     let tags = filter.required_tags();
     if filter.folders.is_empty() && tags.is_empty() {
-        return passing(catalog.scan(), filter);
+        return matching_records(catalog.scan(), filter);
     }
     let candidates = if tags.is_empty() {
         images_in_folders(catalog, filter)?
@@ -71,10 +75,10 @@ fn admitted_rows(catalog: &dyn Catalog, filter: &Filter) -> Result<Vec<RowId>, C
         images_with_tags(catalog, &tags)?
     };
     let records = catalog.get_many(&candidates)?;
-    passing(records.into_iter().flatten().map(Ok), filter)
+    matching_records(records.into_iter().flatten().map(Ok), filter)
 }
 
-/// A folder's files are neighbours in the catalog, so a small folder of a large library is found quickly.
+/// The files of a folder are contiguous in the catalog, so a small folder of a large library is read quickly.
 fn images_in_folders(catalog: &dyn Catalog, filter: &Filter) -> Result<Vec<ImageId>, CatalogError> {
     let mut images = HashSet::new();
     for folder in &filter.folders {
@@ -87,16 +91,17 @@ fn images_in_folders(catalog: &dyn Catalog, filter: &Filter) -> Result<Vec<Image
     Ok(images.into_iter().collect())
 }
 
-/// A tag's images are neighbours in the catalog too; `tags` are not empty.
+/// The images that have all of `tags`, which is not empty. The images of a tag are contiguous in the
+/// catalog, too.
 fn images_with_tags(catalog: &dyn Catalog, tags: &BTreeSet<String>) -> Result<Vec<ImageId>, CatalogError> {
     let mut images: Option<Vec<ImageId>> = None;
     for tag in tags {
-        let carrying = catalog.images_with_tag(tag)?;
+        let tagged = catalog.images_with_tag(tag)?;
         images = Some(match images {
-            None => carrying,
+            None => tagged,
             Some(mut before) => {
-                // In order of id.
-                before.retain(|image| carrying.binary_search(image).is_ok());
+                // The catalog returns them sorted by id.
+                before.retain(|image| tagged.binary_search(image).is_ok());
                 before
             }
         });
@@ -104,9 +109,9 @@ fn images_with_tags(catalog: &dyn Catalog, tags: &BTreeSet<String>) -> Result<Ve
     Ok(images.unwrap_or_default())
 }
 
-/// The rows of those that have one and pass by path and date.
-fn passing(
-    records: impl Iterator<Item = Result<eidetic_catalog::ImageRecord, CatalogError>>,
+/// The rows of the records that have one and match by path and date.
+fn matching_records(
+    records: impl Iterator<Item = Result<ImageRecord, CatalogError>>,
     filter: &Filter,
 ) -> Result<Vec<RowId>, CatalogError> {
     records

@@ -1,0 +1,76 @@
+//! Comparing one image with many texts.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use eidetic_confidence::{ConfidenceModel, Level, TextMatch, cosine};
+use eidetic_domain::Embedding;
+use eidetic_encoder::{EncodeError, Encoder};
+
+use crate::TextCache;
+
+/// Compares images with texts.
+pub struct Matcher<'a> {
+    /// Embeds the texts.
+    pub encoder: &'a dyn Encoder,
+    /// Embeddings of recent texts.
+    pub text_cache: &'a TextCache,
+    /// Computes the confidences.
+    pub confidence_model: &'a ConfidenceModel,
+}
+
+/// The texts without surrounding spaces, without empty ones and duplicates, in the order given.
+pub fn distinct_texts<T: AsRef<str>>(texts: &[T]) -> Vec<&str> {
+    let mut seen = HashSet::new();
+    let trimmed = texts.iter().map(|text| text.as_ref().trim());
+    trimmed
+        .filter(|text| !text.is_empty() && seen.insert(*text))
+        .collect()
+}
+
+impl Matcher<'_> {
+    /// Compares `image` with each of `texts`, which must be distinct. One result per text, the most
+    /// probable first.
+    pub fn match_texts(&self, image: &Embedding, texts: &[&str]) -> Result<Vec<TextMatch>, EncodeError> {
+        let embedded = self.text_cache.embed_all(self.encoder, texts)?;
+        let confidences = self
+            .confidence_model
+            .text_confidences(image, embedded.iter().map(Arc::as_ref));
+        let range = self.encoder.score_calibration().range;
+        let mut matches: Vec<TextMatch> = texts
+            .iter()
+            .zip(&embedded)
+            .zip(confidences)
+            .map(|((text, embedding), confidence)| {
+                let score = cosine(image, embedding);
+                TextMatch {
+                    text: (*text).to_owned(),
+                    score,
+                    normalized: range.normalize(score),
+                    confidence,
+                    level: Level::of(confidence),
+                }
+            })
+            .collect();
+        matches.sort_by(|a, b| rank(b).total_cmp(&rank(a)).then(b.score.total_cmp(&a.score)));
+        Ok(matches)
+    }
+}
+
+/// The score within its range replaces an unknown confidence.
+fn rank(found: &TextMatch) -> f32 {
+    found.confidence.unwrap_or(found.normalized)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distinct_texts_are_trimmed_without_duplicates() {
+        assert_eq!(
+            distinct_texts(&[" a cat", "", "a dog", "a cat ", "  "]),
+            ["a cat", "a dog"]
+        );
+    }
+}

@@ -1,0 +1,60 @@
+//! The embeddings of a query's parts.
+
+use std::sync::Arc;
+
+use eidetic_confidence::QueryKind;
+use eidetic_domain::Embedding;
+
+use crate::{QueryWeights, SearchError};
+
+/// The embeddings of a query's parts.
+pub(crate) struct QueryParts {
+    pub(crate) text: Option<Arc<Embedding>>,
+    pub(crate) image: Option<Embedding>,
+    pub(crate) negative: Option<Arc<Embedding>>,
+    /// Text and image in one embedding, if the encoder supports that and the weights are the default.
+    pub(crate) joint: Option<Embedding>,
+}
+
+impl QueryParts {
+    /// The embedding to search with.
+    pub(crate) fn combine(&self, weights: QueryWeights) -> Result<Embedding, SearchError> {
+        if let Some(joint) = &self.joint {
+            return match &self.negative {
+                None => Ok(joint.clone()),
+                Some(negative) => {
+                    Embedding::weighted_sum(&[(1.0, joint), (-weights.negative, negative.as_ref())])
+                        .map_err(SearchError::NoDirection)
+                }
+            };
+        }
+        match (&self.text, &self.image, &self.negative) {
+            (None, None, _) => Err(SearchError::EmptyQuery),
+            // The embedding of a single part is used as it is, without rounding it again.
+            (Some(text), None, None) => Ok(text.as_ref().clone()),
+            (None, Some(image), None) => Ok(image.clone()),
+            (text, image, negative) => {
+                let terms: Vec<(f32, &Embedding)> = [
+                    text.as_deref().map(|text| (weights.text, text)),
+                    image.as_ref().map(|image| (weights.image, image)),
+                    negative.as_deref().map(|negative| (-weights.negative, negative)),
+                ]
+                .into_iter()
+                .flatten()
+                .collect();
+                Embedding::weighted_sum(&terms).map_err(SearchError::NoDirection)
+            }
+        }
+    }
+
+    /// Each part with its kind, and whether a hit should match it.
+    pub(crate) fn embeddings(&self) -> impl Iterator<Item = (QueryKind, &Embedding, bool)> {
+        let text = self.text.as_deref().map(|text| (QueryKind::Text, text, true));
+        let image = self.image.as_ref().map(|image| (QueryKind::Image, image, true));
+        let negative = self
+            .negative
+            .as_deref()
+            .map(|text| (QueryKind::Text, text, false));
+        text.into_iter().chain(image).chain(negative)
+    }
+}
