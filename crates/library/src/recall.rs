@@ -155,7 +155,7 @@ impl Space {
                 folders: vec![source.clone()],
                 ..Filter::default()
             };
-            let rows = self.filter_cache.admitted(&self.catalog, &filter, end)?;
+            let rows = self.filter_cache.matching_rows(&self.catalog, &filter, end)?;
             filters.push((
                 source.display().to_string(),
                 rows.map(|rows| rows.as_ref().clone()),

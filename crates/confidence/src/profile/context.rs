@@ -151,84 +151,51 @@ mod tests {
         }
     }
 
+    fn near(found: f64, expected: f64) {
+        assert!((found - expected).abs() < 1e-9, "{found} is not {expected}");
+    }
+
     #[test]
-    fn each_rule_shifts_its_targets() {
-        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} is not {b}");
+    fn each_rule_shifts_precision_targets() {
+        let (rules, usual) = (ContextRules::default(), TargetContext::default());
+        near(precision(rules, usual), 0.9);
+        let many_candidates = TargetContext {
+            candidates: 10,
+            ..usual
+        };
+        near(precision(rules, many_candidates), 0.95);
+        for (criticality, expected) in [(Criticality::High, 0.95), (Criticality::Low, 0.8)] {
+            let context = TargetContext { criticality, ..usual };
+            near(precision(rules, context), expected);
+        }
+        for (complexity, expected) in [(0.1, 0.9), (0.9, 0.95)] {
+            let context = TargetContext {
+                complexity: Some(complexity),
+                ..usual
+            };
+            near(precision(rules, context), expected);
+        }
+    }
+
+    #[test]
+    fn risk_and_criticality_shift_recall_targets() {
         let usual = TargetContext::default();
-        let on = ContextRules::default();
-        near(precision(on, usual), 0.9);
-        near(
-            precision(
-                on,
-                TargetContext {
-                    candidates: 10,
-                    ..usual
-                },
-            ),
-            0.95,
-        );
-        near(
-            precision(
-                on,
-                TargetContext {
-                    criticality: Criticality::High,
-                    ..usual
-                },
-            ),
-            0.95,
-        );
-        near(
-            precision(
-                on,
-                TargetContext {
-                    criticality: Criticality::Low,
-                    ..usual
-                },
-            ),
-            0.8,
-        );
-        near(
-            precision(
-                on,
-                TargetContext {
-                    complexity: Some(0.1),
-                    ..usual
-                },
-            ),
-            0.9,
-        );
-        near(
-            precision(
-                on,
-                TargetContext {
-                    complexity: Some(0.9),
-                    ..usual
-                },
-            ),
-            0.95,
-        );
-        near(
-            recall(TargetContext {
-                candidates: 1000,
-                complexity: Some(1.0),
-                ..usual
-            }),
-            0.9,
-        );
-        near(
-            recall(TargetContext {
-                risk: Some(Risk::High),
-                ..usual
-            }),
-            0.95,
-        );
-        near(
-            recall(TargetContext {
-                criticality: Criticality::High,
-                ..usual
-            }),
-            0.95,
-        );
+        let many_candidates = TargetContext {
+            candidates: 1000,
+            complexity: Some(1.0),
+            ..usual
+        };
+        near(recall(many_candidates), 0.9);
+        let risky = TargetContext {
+            risk: Some(Risk::High),
+            ..usual
+        };
+        near(recall(risky), 0.95);
+        let critical = TargetContext {
+            criticality: Criticality::High,
+            ..usual
+        };
+        near(recall(critical), 0.95);
     }
 
     #[test]

@@ -81,6 +81,7 @@ fn invalid(error: serde_json::Error) -> LoadError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::qwen::family::Details;
 
     const GME: &str = r#"{"model_type":"qwen2_vl","hidden_size":1536,"intermediate_size":8960,"num_hidden_layers":28,
         "num_attention_heads":12,"num_key_value_heads":2,"vocab_size":151936,"max_position_embeddings":32768,

@@ -16,8 +16,6 @@ use super::read_weights;
 use crate::error::LoadError;
 use crate::layers::embedding_table::Table;
 use crate::layers::matrix::Matrix;
-use crate::layers::packing::PackedTensor;
-use crate::layers::weights::Weights;
 use eidetic_hub::Shards;
 
 /// Tokens that go through the decoder together.

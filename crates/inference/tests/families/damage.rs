@@ -123,7 +123,15 @@ fn missing_tensor_has_name_of_file() {
 }
 
 /// Checkpoint, weight file, a tensor of it, a wrong shape, and the right one.
-const SHAPES: [(&str, &str, &str, &[usize], &[usize]); 5] = [
+type WrongShape = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [usize],
+    &'static [usize],
+);
+
+const SHAPES: [WrongShape; 5] = [
     (
         "open-clip",
         "open_clip_model.safetensors",
