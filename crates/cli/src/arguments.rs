@@ -13,14 +13,16 @@ mod search;
 mod serve;
 mod space;
 
-pub(crate) use bench::{Bench, BenchDecode, BenchEncode, BenchIndex, BenchSubject};
-pub(crate) use calibrate::{Calibrate, Feedback, QueryKind};
-pub(crate) use index::{Index, IndexingOptions, Status, Tag};
-pub(crate) use matching::{Match, Screen};
-pub(crate) use models::{Align, Embed, ModelOptions, Models, ModelsAction, ModelsPull, Precision, Verify};
-pub(crate) use search::Search;
-pub(crate) use serve::{Demo, Serve};
-pub(crate) use space::{DropSpace, Space, SpaceAction, Switch};
+pub(crate) use bench::{BenchArgs, BenchDecodeArgs, BenchEncodeArgs, BenchIndexArgs, BenchSubject};
+pub(crate) use calibrate::{CalibrateArgs, FeedbackArgs, QueryKindArg};
+pub(crate) use index::{IndexArgs, IndexingOptions, StatusArgs, TagArgs};
+pub(crate) use matching::{MatchArgs, ScreenArgs};
+pub(crate) use models::{
+    AlignArgs, EmbedArgs, ModelOptions, ModelsAction, ModelsArgs, ModelsPullArgs, PrecisionArg, VerifyArgs,
+};
+pub(crate) use search::SearchArgs;
+pub(crate) use serve::{DemoArgs, ServeArgs};
+pub(crate) use space::{DropSpaceArgs, SpaceAction, SpaceArgs, SwitchArgs};
 
 /// Search your pictures by words or by example, on your own machine
 #[derive(Debug, Parser)]
@@ -53,40 +55,40 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Try Eidetic on the bundled gallery: serve it, or print the hits of a query
-    Demo(Demo),
+    Demo(DemoArgs),
     /// Add folders of pictures to the library, or update those it has
-    Index(Index),
+    Index(IndexArgs),
     /// Search pictures by words, by a picture, or by both
-    Search(Search),
+    Search(SearchArgs),
     /// Score texts against a picture
-    Match(Match),
+    Match(MatchArgs),
     /// Check every picture of the library against a profile's patterns
-    Screen(Screen),
+    Screen(ScreenArgs),
     /// Calibrate confidences with labeled pairs, or show the calibration
-    Calibrate(Calibrate),
+    Calibrate(CalibrateArgs),
     /// Serve the HTTP API and the web page
-    Serve(Serve),
+    Serve(ServeArgs),
     /// Print the embeddings of texts and pictures as JSON
-    Embed(Embed),
+    Embed(EmbedArgs),
     /// Measure speed and recall
-    Bench(Bench),
+    Bench(BenchArgs),
     /// List known models, download one, or print its directory
-    Models(Models),
+    Models(ModelsArgs),
     /// Verify a model against published reference values
-    Verify(Verify),
+    Verify(VerifyArgs),
     /// Align a text-only model with an image model
-    Align(Align),
+    Align(AlignArgs),
     /// Tag every picture of the library
-    Tag(Tag),
+    Tag(TagArgs),
     /// Print feedback from the web page as labeled pairs for `calibrate`
-    Feedback(Feedback),
+    Feedback(FeedbackArgs),
     /// Show what the library contains
-    Status(Status),
+    Status(StatusArgs),
     /// List the library's embedding spaces, switch to another model, or drop a space
-    Space(Space),
+    Space(SpaceArgs),
     /// Deprecated name of `space`
     #[command(hide = true)]
-    Model(Space),
+    Model(SpaceArgs),
 }
 
 fn hit_count() -> clap::builder::RangedI64ValueParser<u16> {
@@ -116,7 +118,7 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
-    fn search(arguments: &[&str]) -> Search {
+    fn search(arguments: &[&str]) -> SearchArgs {
         let arguments = [&["eidetic", "search"], arguments].concat();
         match Arguments::try_parse_from(arguments).map(|parsed| parsed.command) {
             Ok(Command::Search(search)) => search,

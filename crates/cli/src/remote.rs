@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use ureq::{Agent, Body, http::Response};
 
 use crate::Completion;
-use crate::arguments::{self, Search};
+use crate::arguments::{self, SearchArgs};
 use crate::failure::Failure;
 use crate::progress::BackfillBar;
 
@@ -28,7 +28,7 @@ use crate::progress::BackfillBar;
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
 /// `GET /v1/status`
-pub(crate) fn status(address: &str, arguments: &arguments::Status) -> Result<Status, Failure> {
+pub(crate) fn status(address: &str, arguments: &arguments::StatusArgs) -> Result<Status, Failure> {
     get(address, &format!("/v1/status?recall={}", arguments.recall))
 }
 
@@ -53,12 +53,16 @@ pub(crate) fn calibration_report(address: &str) -> Result<String, Failure> {
 }
 
 /// `GET /v1/feedback`
-pub(crate) fn feedback(address: &str, kind: arguments::QueryKind) -> Result<FeedbackList, Failure> {
+pub(crate) fn feedback(address: &str, kind: arguments::QueryKindArg) -> Result<FeedbackList, Failure> {
     get(address, &format!("/v1/feedback?kind={}", kind.name()))
 }
 
 /// `POST /v1/search`, with the image file undecoded.
-pub(crate) fn search(address: &str, arguments: &Search, filter: &Filter) -> Result<SearchResponse, Failure> {
+pub(crate) fn search(
+    address: &str,
+    arguments: &SearchArgs,
+    filter: &Filter,
+) -> Result<SearchResponse, Failure> {
     let image = arguments.image.as_deref().map(base64_file).transpose()?;
     let body = json!({
         "text": arguments.text(),

@@ -17,7 +17,7 @@ mod idct;
 mod scan;
 mod ycbcr;
 
-use header::{AfterHeader, Frame, Header};
+use header::{AfterHeader, Frame, JpegHeader};
 use scan::Plane;
 
 /// The least size at which an image is decoded: [`decode_at_least`](crate::decode_at_least) may shrink it
@@ -108,7 +108,7 @@ pub struct ScaledImage {
 ///
 /// None if no scale does, if the image has more than `max_pixels`, or if the file has to be decoded in full.
 pub fn decode(bytes: &[u8], max_pixels: u64, size: DecodeSize) -> Option<ScaledImage> {
-    let (mut header, mut position) = (Header::default(), 2);
+    let (mut header, mut position) = (JpegHeader::default(), 2);
     bytes.strip_prefix(&[0xFF, 0xD8])?;
     let AfterHeader::Scan(mut components) = header.read(bytes, &mut position)? else {
         return None;
@@ -139,7 +139,7 @@ pub fn decode(bytes: &[u8], max_pixels: u64, size: DecodeSize) -> Option<ScaledI
 
 /// Width and height of the image that [`decode`] returns if it supports the file, from the header alone.
 pub fn scaled_size(bytes: &[u8], size: DecodeSize) -> Option<(usize, usize)> {
-    let mut header = Header::default();
+    let mut header = JpegHeader::default();
     bytes.strip_prefix(&[0xFF, 0xD8])?;
     header.read(bytes, &mut 2)?;
     let frame = header.frame?;

@@ -39,12 +39,12 @@ pub struct AlignedEncoder {
     space: SpaceId,
     texts: Box<dyn TextModel>,
     images: Box<dyn Encoder>,
-    projection: Projection,
+    projection: AffineMap,
     scores: ScoreCalibration,
 }
 
 /// The linear map `weights · x + offset`; results are not normalized.
-pub(crate) struct Projection {
+pub(crate) struct AffineMap {
     /// Outputs × inputs.
     weights: Vec<f32>,
     offset: Vec<f32>,
@@ -120,7 +120,7 @@ impl Encoder for AlignedEncoder {
     }
 }
 
-impl Projection {
+impl AffineMap {
     fn apply(&self, vector: &[f32]) -> Result<Vec<f32>, EncodeError> {
         if vector.len() != self.inputs {
             let reason = format!(

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::engine::Engine;
 use crate::error::LoadError;
-use crate::qwen::{Family, QwenEncoder};
+use crate::qwen::{QwenEncoder, QwenFamily};
 use crate::two_tower::ClipEncoder;
 
 /// An encoder of images and texts, of any family.
@@ -110,5 +110,5 @@ fn is_qwen(directory: &Path) -> Result<bool, LoadError> {
         return Ok(false);
     };
     let model_type = config.get("model_type").and_then(Value::as_str);
-    Ok(model_type.and_then(Family::of).is_some())
+    Ok(model_type.and_then(QwenFamily::of).is_some())
 }

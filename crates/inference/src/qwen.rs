@@ -23,7 +23,7 @@ mod text;
 mod vision;
 
 pub use encoder::QwenEncoder;
-pub use family::Family;
+pub use family::QwenFamily;
 pub use text::load as load_text;
 
 use eidetic_domain::Precision;

@@ -24,15 +24,15 @@ pub enum Names {
 /// The tables of a two-tower layout.
 #[derive(Debug, Clone, Default)]
 pub struct NameTables {
-    tables: Vec<Table>,
+    tables: Vec<NameTable>,
     /// Prefix of the text tower's names in files.
     text_prefix: &'static str,
-    text_tables: Vec<Table>,
+    text_tables: Vec<NameTable>,
 }
 
 /// Names that begin alike.
 #[derive(Debug, Clone, Copy)]
-pub struct Table {
+pub struct NameTable {
     /// How they begin for engines.
     ours: &'static str,
     /// How they begin in files.
@@ -81,7 +81,7 @@ impl Default for Names {
 
 impl Names {
     /// Names by these tables; a name that none of them has stays as it is.
-    pub const fn new(tables: Vec<Table>) -> Self {
+    pub const fn new(tables: Vec<NameTable>) -> Self {
         Self::Tables(NameTables {
             tables,
             text_prefix: "",
@@ -90,7 +90,7 @@ impl Names {
     }
 
     /// Adds tables of the text tower, whose names may have `prefix`.
-    pub fn with_text(self, prefix: &'static str, text_tables: Vec<Table>) -> Self {
+    pub fn with_text(self, prefix: &'static str, text_tables: Vec<NameTable>) -> Self {
         let tables = match self {
             Self::Tables(names) => names.tables,
             Self::Qwen | Self::Gguf => Vec::new(),
@@ -150,8 +150,8 @@ impl NameTables {
 }
 
 /// Both patterns and the form of every rule.
-fn rules(tables: &[Table]) -> impl Iterator<Item = (String, String, Form)> {
-    let whole = |table: &'_ Table, &(ours, theirs, form): &Rule| {
+fn rules(tables: &[NameTable]) -> impl Iterator<Item = (String, String, Form)> {
+    let whole = |table: &'_ NameTable, &(ours, theirs, form): &Rule| {
         (
             format!("{}{ours}", table.ours),
             format!("{}{theirs}", table.theirs),

@@ -8,7 +8,7 @@ use eidetic_hub::ModelRef;
 use super::{ModelOptions, batch_size, thread_count};
 
 #[derive(Debug, Args)]
-pub(crate) struct Bench {
+pub(crate) struct BenchArgs {
     #[command(subcommand)]
     pub(crate) subject: BenchSubject,
 }
@@ -16,15 +16,15 @@ pub(crate) struct Bench {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchSubject {
     /// Measure images per second and milliseconds per text of a model
-    Encode(BenchEncode),
+    Encode(BenchEncodeArgs),
     /// Measure the stages before the model: read, hash, decode, thumbnail, preprocess
-    Decode(BenchDecode),
+    Decode(BenchDecodeArgs),
     /// Measure recall and speed of the search graph against exact search
-    Index(BenchIndex),
+    Index(BenchIndexArgs),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct BenchEncode {
+pub(crate) struct BenchEncodeArgs {
     /// Model: a Hub id, a directory, or `builtin`
     #[arg(long, value_name = "NAME|DIR")]
     pub(crate) model: ModelRef,
@@ -39,7 +39,7 @@ pub(crate) struct BenchEncode {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct BenchDecode {
+pub(crate) struct BenchDecodeArgs {
     /// Folder of pictures, including its subfolders
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
@@ -54,7 +54,7 @@ pub(crate) struct BenchDecode {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct BenchIndex {
+pub(crate) struct BenchIndexArgs {
     /// Vectors to index: 32-bit little-endian floats, row after row
     #[arg(long, value_name = "FILE")]
     pub(crate) vectors: PathBuf,

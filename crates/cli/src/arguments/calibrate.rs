@@ -7,15 +7,15 @@ use clap::{Args, ValueEnum};
 use super::ModelOptions;
 
 #[derive(Debug, Args)]
-pub(crate) struct Calibrate {
+pub(crate) struct CalibrateArgs {
     /// Labeled pairs, one per line: picture<TAB>text<TAB>1 for a match, 0 for none; 100 to 200 pairs
     /// suffice. A picture is a path, relative to the file's folder or the working directory, or an image id
     /// of the library
     #[arg(value_name = "PAIRS.tsv")]
     pub(crate) pairs: Option<PathBuf>,
     /// Content of the second column
-    #[arg(long, value_enum, default_value_t = QueryKind::Text)]
-    pub(crate) kind: QueryKind,
+    #[arg(long, value_enum, default_value_t = QueryKindArg::Text)]
+    pub(crate) kind: QueryKindArg,
     /// Write an HTML report with histograms, curves, thresholds, and the pairs on both sides of a movable
     /// threshold
     #[arg(long, value_name = "FILE.html")]
@@ -34,15 +34,15 @@ pub(crate) struct Calibrate {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Feedback {
+pub(crate) struct FeedbackArgs {
     /// Kind of the queries
-    #[arg(long, value_enum, default_value_t = QueryKind::Text)]
-    pub(crate) kind: QueryKind,
+    #[arg(long, value_enum, default_value_t = QueryKindArg::Text)]
+    pub(crate) kind: QueryKindArg,
 }
 
 /// What images are compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum QueryKind {
+pub(crate) enum QueryKindArg {
     /// Words
     Text,
     /// Another picture
@@ -50,7 +50,7 @@ pub(crate) enum QueryKind {
     Image,
 }
 
-impl QueryKind {
+impl QueryKindArg {
     /// The name in arguments and in the HTTP API.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -60,11 +60,11 @@ impl QueryKind {
     }
 }
 
-impl From<QueryKind> for eidetic_confidence::QueryKind {
-    fn from(kind: QueryKind) -> Self {
+impl From<QueryKindArg> for eidetic_confidence::QueryKind {
+    fn from(kind: QueryKindArg) -> Self {
         match kind {
-            QueryKind::Text => Self::Text,
-            QueryKind::Image => Self::Image,
+            QueryKindArg::Text => Self::Text,
+            QueryKindArg::Image => Self::Image,
         }
     }
 }

@@ -8,7 +8,7 @@ use eidetic_hub::ModelRef;
 use super::{ModelOptions, batch_size, unit_interval};
 
 #[derive(Debug, Args)]
-pub(crate) struct Index {
+pub(crate) struct IndexArgs {
     /// Folders to index [default: the folders of the library]
     #[arg(value_name = "DIR")]
     pub(crate) folders: Vec<PathBuf>,
@@ -47,7 +47,7 @@ impl From<&IndexingOptions> for eidetic_indexer::IndexerOptions {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Tag {
+pub(crate) struct TagArgs {
     /// Words to use as tags, one per line, optionally followed by a tab and a group; `#` starts a comment line
     /// [default: some 500 everyday words]
     #[arg(long, value_name = "FILE")]
@@ -66,7 +66,7 @@ pub(crate) struct Tag {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Status {
+pub(crate) struct StatusArgs {
     /// Measure the recall of the search index, with and without filters; reads every vector
     #[arg(long)]
     pub(crate) recall: bool,

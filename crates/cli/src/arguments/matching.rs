@@ -8,7 +8,7 @@ use eidetic_hub::ModelRef;
 use super::ModelOptions;
 
 #[derive(Debug, Args)]
-pub(crate) struct Match {
+pub(crate) struct MatchArgs {
     /// Picture to compare with the texts
     #[arg(
         value_name = "IMAGE",
@@ -39,7 +39,7 @@ pub(crate) struct Match {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Screen {
+pub(crate) struct ScreenArgs {
     /// Profile whose patterns to check
     #[arg(long, value_name = "NAME", default_value = "moderation")]
     pub(crate) profile: String,
@@ -56,12 +56,12 @@ pub(crate) struct ProfileOptions {
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) profiles: Option<PathBuf>,
     /// Cost of a wrong verdict
-    #[arg(long, value_enum, default_value_t = Criticality::Normal)]
-    pub(crate) criticality: Criticality,
+    #[arg(long, value_enum, default_value_t = CriticalityArg::Normal)]
+    pub(crate) criticality: CriticalityArg,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Criticality {
+pub(crate) enum CriticalityArg {
     /// Allow twice the error
     Low,
     /// Allow the error that the profile states
@@ -70,12 +70,12 @@ pub(crate) enum Criticality {
     High,
 }
 
-impl From<Criticality> for eidetic_confidence::profile::Criticality {
-    fn from(criticality: Criticality) -> Self {
+impl From<CriticalityArg> for eidetic_confidence::profile::Criticality {
+    fn from(criticality: CriticalityArg) -> Self {
         match criticality {
-            Criticality::Low => Self::Low,
-            Criticality::Normal => Self::Normal,
-            Criticality::High => Self::High,
+            CriticalityArg::Low => Self::Low,
+            CriticalityArg::Normal => Self::Normal,
+            CriticalityArg::High => Self::High,
         }
     }
 }

@@ -14,7 +14,7 @@ use eidetic_library::Library;
 pub(crate) struct ModelOptions {
     /// Compute precision [default: as the library was last indexed, otherwise f32]
     #[arg(long, value_enum)]
-    pub(crate) precision: Option<Precision>,
+    pub(crate) precision: Option<PrecisionArg>,
     /// Device to run the model on: cpu, cuda, cuda:N or metal (GPUs need a build with that feature)
     #[arg(long, value_name = "DEVICE", default_value_t = Device::Cpu)]
     pub(crate) device: Device,
@@ -59,7 +59,7 @@ impl From<&ModelOptions> for LoadOptions {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Precision {
+pub(crate) enum PrecisionArg {
     /// 32-bit floating point
     F32,
     /// 16-bit weights, 32-bit sums: about half the memory of f32
@@ -68,18 +68,18 @@ pub(crate) enum Precision {
     Int8,
 }
 
-impl From<Precision> for eidetic_domain::Precision {
-    fn from(precision: Precision) -> Self {
+impl From<PrecisionArg> for eidetic_domain::Precision {
+    fn from(precision: PrecisionArg) -> Self {
         match precision {
-            Precision::F32 => Self::F32,
-            Precision::Bf16 => Self::Bf16,
-            Precision::Int8 => Self::Int8,
+            PrecisionArg::F32 => Self::F32,
+            PrecisionArg::Bf16 => Self::Bf16,
+            PrecisionArg::Int8 => Self::Int8,
         }
     }
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Models {
+pub(crate) struct ModelsArgs {
     #[command(subcommand)]
     pub(crate) action: Option<ModelsAction>,
 }
@@ -89,13 +89,13 @@ pub(crate) enum ModelsAction {
     /// List known models and which of them are on disk [default]
     List,
     /// Download a model and verify its checksums
-    Pull(ModelsPull),
+    Pull(ModelsPullArgs),
     /// Print the directory of a downloaded model
-    Path(ModelsPath),
+    Path(ModelsPathArgs),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ModelsPull {
+pub(crate) struct ModelsPullArgs {
     /// Model: a Hub id, optionally followed by @revision
     #[arg(value_name = "NAME")]
     pub(crate) model: ModelRef,
@@ -104,14 +104,14 @@ pub(crate) struct ModelsPull {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ModelsPath {
+pub(crate) struct ModelsPathArgs {
     /// Model: a Hub id, optionally followed by @revision
     #[arg(value_name = "NAME")]
     pub(crate) model: ModelRef,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Embed {
+pub(crate) struct EmbedArgs {
     /// Model: a Hub id, a directory, or `builtin` [default: as for `index`]
     #[arg(long, value_name = "NAME|DIR")]
     pub(crate) model: Option<ModelRef>,
@@ -126,7 +126,7 @@ pub(crate) struct Embed {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Verify {
+pub(crate) struct VerifyArgs {
     /// Model: a Hub id, `builtin`, or a directory with a verify.toml
     #[arg(value_name = "MODEL")]
     pub(crate) model: ModelRef,
@@ -138,7 +138,7 @@ pub(crate) struct Verify {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Align {
+pub(crate) struct AlignArgs {
     /// Text model: one without an image tower, or the text tower of any other
     #[arg(long, value_name = "NAME|DIR")]
     pub(crate) text_model: ModelRef,

@@ -9,7 +9,7 @@ use eidetic_search::Query;
 use super::{ModelOptions, hit_count, unit_interval};
 
 #[derive(Debug, Args)]
-pub(crate) struct Search {
+pub(crate) struct SearchArgs {
     /// Words that describe the picture; put `--` before words that begin with a dash
     #[arg(value_name = "WORDS")]
     pub(crate) words: Vec<String>,
@@ -50,7 +50,7 @@ pub(crate) struct Search {
     pub(crate) options: ModelOptions,
 }
 
-impl Search {
+impl SearchArgs {
     /// The words as one text, joined by single spaces.
     pub(crate) fn text(&self) -> Option<String> {
         (!self.words.is_empty()).then(|| self.words.join(" "))

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ModelOptions, Precision, hit_count};
+use super::{ModelOptions, PrecisionArg, hit_count};
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:7801";
 
 #[derive(Debug, Args)]
-pub(crate) struct Serve {
+pub(crate) struct ServeArgs {
     /// Address to listen on; anything but loopback exposes the library to the network
     #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
     pub(crate) listen: SocketAddr,
@@ -22,7 +22,7 @@ pub(crate) struct Serve {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Demo {
+pub(crate) struct DemoArgs {
     /// Print the hits of this query instead of serving
     #[arg(long, value_name = "TEXT")]
     pub(crate) query: Option<String>,
@@ -33,6 +33,6 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
     pub(crate) listen: SocketAddr,
     /// Compute precision
-    #[arg(long, value_enum, default_value_t = Precision::F32)]
-    pub(crate) precision: Precision,
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub(crate) precision: PrecisionArg,
 }

@@ -6,7 +6,7 @@ use eidetic_hub::ModelRef;
 use super::{IndexingOptions, ModelOptions};
 
 #[derive(Debug, Args)]
-pub(crate) struct Space {
+pub(crate) struct SpaceArgs {
     #[command(subcommand)]
     pub(crate) action: Option<SpaceAction>,
 }
@@ -16,13 +16,13 @@ pub(crate) enum SpaceAction {
     /// List the spaces with their models and image counts [default]
     List,
     /// Embed every image with another model, then make its space the active one; run again to resume
-    Switch(Switch),
+    Switch(SwitchArgs),
     /// Delete the vectors, tags and calibrations of an inactive space
-    Drop(DropSpace),
+    Drop(DropSpaceArgs),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Switch {
+pub(crate) struct SwitchArgs {
     /// Model: a Hub id, a directory, or `builtin`
     #[arg(value_name = "NAME|DIR")]
     pub(crate) model: ModelRef,
@@ -39,7 +39,7 @@ pub(crate) struct Switch {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct DropSpace {
+pub(crate) struct DropSpaceArgs {
     /// Model of the space, or its number in `eidetic space`
     #[arg(value_name = "NAME")]
     pub(crate) name: String,

@@ -12,7 +12,7 @@ use eidetic_inference::{
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::arguments::{Align, Global};
+use crate::arguments::{AlignArgs, Global};
 use crate::failure::Failure;
 use crate::load_model::ModelLoader;
 use crate::output;
@@ -55,7 +55,7 @@ struct FailedAnswer<'a> {
 }
 
 /// `eidetic align`. Checks all arguments before it loads a model.
-pub(crate) fn run(global: &Global, arguments: &Align) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, arguments: &AlignArgs) -> Result<Outcome, Failure> {
     let lines = captions(&arguments.pairs)?;
     let directory = directory(arguments)?;
     let loader = ModelLoader::new(&arguments.options);
@@ -104,7 +104,7 @@ fn captions(file: &Path) -> Result<Vec<CaptionedImage>, Failure> {
 }
 
 /// The directory of the aligned model: new, empty, or with an aligned model to replace.
-fn directory(arguments: &Align) -> Result<PathBuf, Failure> {
+fn directory(arguments: &AlignArgs) -> Result<PathBuf, Failure> {
     let directory = arguments.out.clone().unwrap_or_else(|| {
         PathBuf::from(format!(
             "aligned-{}-{}",

@@ -10,7 +10,7 @@ use image::RgbImage;
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::arguments::{Bench, BenchEncode, BenchIndex, BenchSubject};
+use crate::arguments::{BenchArgs, BenchEncodeArgs, BenchIndexArgs, BenchSubject};
 use crate::failure::Failure;
 use crate::load_model::ModelLoader;
 use crate::output;
@@ -18,7 +18,7 @@ use crate::output;
 mod decode;
 
 /// `eidetic bench`. Always prints JSON.
-pub(crate) fn run(arguments: &Bench) -> Result<Outcome, Failure> {
+pub(crate) fn run(arguments: &BenchArgs) -> Result<Outcome, Failure> {
     match &arguments.subject {
         BenchSubject::Encode(encode) => bench_encode(encode),
         BenchSubject::Decode(decode) => decode::run(decode),
@@ -43,7 +43,7 @@ struct EncodeAnswer {
 /// Every measurement runs at least this long and at least five times.
 const MEASURE_TIME: Duration = Duration::from_secs(5);
 
-fn bench_encode(arguments: &BenchEncode) -> Result<Outcome, Failure> {
+fn bench_encode(arguments: &BenchEncodeArgs) -> Result<Outcome, Failure> {
     use_threads(arguments.threads)?;
     let (encoder, load_time) = ModelLoader::new(&arguments.options).timed_encoder(&arguments.model)?;
     let encoder = encoder.as_ref();
@@ -101,7 +101,7 @@ fn median_time(mut run: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Du
 /// Sizes of the candidate list (`ef`) to measure.
 const EF_VALUES: [usize; 6] = [16, 32, 64, 128, 256, 512];
 
-fn bench_index(arguments: &BenchIndex) -> Result<Outcome, Failure> {
+fn bench_index(arguments: &BenchIndexArgs) -> Result<Outcome, Failure> {
     let dimension = arguments.dim as usize;
     let mut base = read_floats(&arguments.vectors, dimension)?;
     let queries = read_floats(&arguments.queries, dimension)?;

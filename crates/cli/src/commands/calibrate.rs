@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::{Access, access};
 use crate::Outcome;
-use crate::arguments::{Calibrate, Global};
+use crate::arguments::{CalibrateArgs, Global};
 use crate::failure::Failure;
 use crate::progress::{DownloadBar, StageBar};
 use crate::{output, remote};
@@ -29,7 +29,7 @@ struct CalibrateAnswer {
 }
 
 /// `eidetic calibrate`
-pub(crate) fn run(global: &Global, arguments: &Calibrate) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, arguments: &CalibrateArgs) -> Result<Outcome, Failure> {
     if let Some(report) = &arguments.report {
         check_report_path(report)?;
     }
@@ -41,7 +41,7 @@ pub(crate) fn run(global: &Global, arguments: &Calibrate) -> Result<Outcome, Fai
 }
 
 /// Reads the file first, so that errors in it are reported before the model is loaded.
-fn calibrate(global: &Global, arguments: &Calibrate, file: &Path) -> Result<Outcome, Failure> {
+fn calibrate(global: &Global, arguments: &CalibrateArgs, file: &Path) -> Result<Outcome, Failure> {
     let kind = QueryKind::from(arguments.kind);
     let pairs = pairs::read(file, kind)?;
     let library = local_library(global)?;
@@ -109,7 +109,7 @@ fn warn_if_worse(made: &Calibration) {
     }
 }
 
-fn show(global: &Global, arguments: &Calibrate) -> Result<Outcome, Failure> {
+fn show(global: &Global, arguments: &CalibrateArgs) -> Result<Outcome, Failure> {
     let answer = match access(global, "eidetic calibrate")? {
         Access::Local(library) => {
             let history = library.active().calibration_history()?;

@@ -13,13 +13,13 @@ use eidetic_server::ServeOptions;
 use super::search::print_answer;
 use super::serve::serve;
 use crate::Outcome;
-use crate::arguments::{Demo, Global, Precision};
+use crate::arguments::{DemoArgs, Global, PrecisionArg};
 use crate::failure::Failure;
 use crate::gallery;
 use crate::progress::IndexBar;
 
 /// `eidetic demo`
-pub(crate) fn run(global: &Global, arguments: &Demo) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, arguments: &DemoArgs) -> Result<Outcome, Failure> {
     let temporary = tempfile::Builder::new()
         .prefix("eidetic-demo-")
         .tempdir()
@@ -41,7 +41,7 @@ pub(crate) fn run(global: &Global, arguments: &Demo) -> Result<Outcome, Failure>
 }
 
 /// Indexes the bundled gallery with the built-in model, without network, in a second or two.
-fn create_library(folder: &Path, precision: Precision) -> Result<Library, Failure> {
+fn create_library(folder: &Path, precision: PrecisionArg) -> Result<Library, Failure> {
     let gallery = folder.join("gallery");
     std::fs::create_dir(&gallery)
         .and_then(|()| gallery::unpack(&gallery))

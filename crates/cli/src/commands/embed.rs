@@ -8,7 +8,7 @@ use eidetic_imaging::DecodeSize;
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::arguments::Embed;
+use crate::arguments::EmbedArgs;
 use crate::failure::Failure;
 use crate::load_model::ModelLoader;
 use crate::output;
@@ -24,7 +24,7 @@ struct EmbedAnswer {
 }
 
 /// `eidetic embed`. Prints JSON even without `--json`: vectors are for programs.
-pub(crate) fn run(arguments: &Embed) -> Result<Outcome, Failure> {
+pub(crate) fn run(arguments: &EmbedArgs) -> Result<Outcome, Failure> {
     if arguments.text.is_empty() && arguments.image.is_empty() {
         return Err(Failure::arguments("nothing to embed; give --text or --image"));
     }

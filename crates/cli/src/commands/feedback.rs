@@ -4,12 +4,12 @@ use eidetic_server::responses::{FeedbackEntry, FeedbackList};
 
 use super::{Access, access};
 use crate::Outcome;
-use crate::arguments::{Feedback, Global};
+use crate::arguments::{FeedbackArgs, Global};
 use crate::failure::Failure;
 use crate::{output, remote};
 
 /// `eidetic feedback`
-pub(crate) fn run(global: &Global, arguments: &Feedback) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, arguments: &FeedbackArgs) -> Result<Outcome, Failure> {
     let answers = match access(global, "eidetic feedback")? {
         Access::Local(library) => FeedbackList::from(library.feedback(arguments.kind.into())?),
         Access::Remote(address) => remote::feedback(&address, arguments.kind)?,

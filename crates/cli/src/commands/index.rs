@@ -7,7 +7,7 @@ use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
 use eidetic_server::responses::IndexReport;
 
 use super::{Access, directory, open_local, redirect_to_server, reject_model_options};
-use crate::arguments::{Global, Index, Status};
+use crate::arguments::{Global, IndexArgs, StatusArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
 use crate::load_model::warn_of_fallback;
@@ -15,7 +15,7 @@ use crate::progress::{DownloadBar, IndexBar};
 use crate::{Completion, Outcome, output, remote};
 
 /// `eidetic index`
-pub(crate) fn run(global: &Global, arguments: &Index) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, arguments: &IndexArgs) -> Result<Outcome, Failure> {
     if let Some(folder) = &arguments.forget {
         return forget(global, folder);
     }
@@ -29,7 +29,7 @@ pub(crate) fn run(global: &Global, arguments: &Index) -> Result<Outcome, Failure
             index(&library, &folders, arguments)?
         }
         Access::Remote(address) => {
-            let status = remote::status(&address, &Status { recall: false })?;
+            let status = remote::status(&address, &StatusArgs { recall: false })?;
             require_same_model(&status.model, arguments)?;
             reject_model_options(&arguments.options)?;
             remote::index(&address, &folders)?
@@ -56,7 +56,7 @@ fn canonical_folders(folders: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     folders.iter().map(resolve).collect()
 }
 
-fn open_or_create(global: &Global, arguments: &Index) -> Result<Access, Failure> {
+fn open_or_create(global: &Global, arguments: &IndexArgs) -> Result<Access, Failure> {
     let directory = directory(global)?;
     let owner = Owner::this_process("eidetic index");
     let opened = if arguments.folders.is_empty() {
@@ -85,7 +85,7 @@ fn open_or_create(global: &Global, arguments: &Index) -> Result<Access, Failure>
     }
 }
 
-fn require_same_model(model: &str, arguments: &Index) -> Result<(), Failure> {
+fn require_same_model(model: &str, arguments: &IndexArgs) -> Result<(), Failure> {
     match &arguments.model {
         Some(other) if other.to_string() != model => Err(Failure::could_not_run(format!(
             "the library uses model {model}, not {other}; leave out --model, or run: eidetic space switch {other}"
@@ -128,7 +128,7 @@ fn forget(global: &Global, folder: &Path) -> Result<Outcome, Failure> {
 fn index(
     library: &Library,
     folders: &[PathBuf],
-    arguments: &Index,
+    arguments: &IndexArgs,
 ) -> Result<(IndexReport, Completion), Failure> {
     if folders.is_empty() && library.sources().is_empty() {
         return Err(Failure::arguments(

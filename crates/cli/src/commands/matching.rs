@@ -11,7 +11,7 @@ use eidetic_search::distinct_texts;
 use eidetic_server::responses::{MatchResponse, MatchVerdict};
 
 use crate::Outcome;
-use crate::arguments::{Global, Match};
+use crate::arguments::{Global, MatchArgs};
 use crate::failure::Failure;
 use crate::output;
 
@@ -22,7 +22,7 @@ const MAX_TEXTS: usize = 1_000;
 const MAX_BYTES: u64 = 16 << 20;
 
 /// `eidetic match`
-pub(crate) fn run(global: &Global, arguments: &Match) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, arguments: &MatchArgs) -> Result<Outcome, Failure> {
     if let Some(file) = &arguments.pairs {
         let matcher = ImageMatcher::open(global, arguments)?;
         return pairs::run(global, &matcher, file);

@@ -11,7 +11,7 @@ use eidetic_hub::{
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::arguments::{Global, Models, ModelsAction, ModelsPull};
+use crate::arguments::{Global, ModelsAction, ModelsArgs, ModelsPullArgs};
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::DownloadBar;
@@ -32,7 +32,7 @@ struct ModelRow {
 }
 
 /// `eidetic models`
-pub(crate) fn run(global: &Global, arguments: &Models) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, arguments: &ModelsArgs) -> Result<Outcome, Failure> {
     match &arguments.action {
         None | Some(ModelsAction::List) => list(global),
         Some(ModelsAction::Pull(arguments)) => pull_model(global, arguments),
@@ -102,7 +102,7 @@ struct PulledFile<'a> {
     sha256_equal: Option<bool>,
 }
 
-fn pull_model(global: &Global, arguments: &ModelsPull) -> Result<Outcome, Failure> {
+fn pull_model(global: &Global, arguments: &ModelsPullArgs) -> Result<Outcome, Failure> {
     let (id, revision) = hub_id(&arguments.model)?;
     warn_of_restriction(id);
     let mut hub = HubSettings::from_env();

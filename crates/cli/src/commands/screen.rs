@@ -5,7 +5,7 @@ use eidetic_library::{FlaggedImage, ScreeningReport};
 use serde::Serialize;
 
 use super::{open_local, profile};
-use crate::arguments::{Global, Screen};
+use crate::arguments::{Global, ScreenArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
 use crate::progress::{DownloadBar, StageBar};
@@ -23,7 +23,7 @@ struct ScreenAnswer {
 }
 
 /// `eidetic screen`
-pub(crate) fn run(global: &Global, arguments: &Screen) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, arguments: &ScreenArgs) -> Result<Outcome, Failure> {
     let chosen = profile::named(&arguments.profile, arguments.profile_options.profiles.as_deref())?;
     if chosen.patterns.is_empty() {
         return Err(Failure::arguments(format!(

@@ -12,7 +12,7 @@ use eidetic_server::responses::{SearchResponse, SpaceReportResponse};
 use super::space::print_failures;
 use super::{Access, access, reject_model_options};
 use crate::Outcome;
-use crate::arguments::{Global, Search};
+use crate::arguments::{Global, SearchArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
 use crate::progress::BackfillBar;
@@ -20,7 +20,7 @@ use crate::read_image::read_image;
 use crate::{output, remote};
 
 /// `eidetic search`
-pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, arguments: &SearchArgs) -> Result<Outcome, Failure> {
     let is_blank = arguments.text().is_none_or(|text| text.trim().is_empty());
     if is_blank && arguments.image.is_none() && arguments.image_id.is_none() {
         return Err(Failure::arguments(
@@ -39,7 +39,11 @@ pub(crate) fn run(global: &Global, arguments: &Search) -> Result<Outcome, Failur
     Ok(Outcome::Done)
 }
 
-fn search_locally(library: &Library, arguments: &Search, filter: Filter) -> Result<SearchResponse, Failure> {
+fn search_locally(
+    library: &Library,
+    arguments: &SearchArgs,
+    filter: Filter,
+) -> Result<SearchResponse, Failure> {
     library.active().set_load_options((&arguments.options).into());
     let space = match &arguments.space {
         None => library.active(),
@@ -69,7 +73,11 @@ fn backfill(library: &Library, name: &str) -> Result<(), Failure> {
 
 /// Searches through the server. If images are missing in the named space, backfills it and searches again;
 /// if that fails, returns the incomplete answer.
-fn search_remotely(address: &str, arguments: &Search, filter: &Filter) -> Result<SearchResponse, Failure> {
+fn search_remotely(
+    address: &str,
+    arguments: &SearchArgs,
+    filter: &Filter,
+) -> Result<SearchResponse, Failure> {
     let answer = remote::search(address, arguments, filter)?;
     let Some(space) = arguments.space.as_ref().filter(|_| answer.missing > 0) else {
         return Ok(answer);
@@ -114,7 +122,7 @@ pub(crate) fn print_answer(global: &Global, answer: &SearchResponse) -> Result<(
     Ok(())
 }
 
-fn query(space: &Space, arguments: &Search, filter: Filter) -> Result<Query, Failure> {
+fn query(space: &Space, arguments: &SearchArgs, filter: Filter) -> Result<Query, Failure> {
     let image = match (&arguments.image, arguments.image_id) {
         (Some(path), _) => Some(QueryImage::Pixels(query_image(path, space.decode_size()?)?)),
         (None, Some(id)) => Some(QueryImage::Indexed(id)),
@@ -142,7 +150,7 @@ fn query_image(path: &Path, size: DecodeSize) -> Result<image::RgbImage, Failure
     Ok(decoded.image)
 }
 
-fn filter(arguments: &Search) -> Result<Filter, Failure> {
+fn filter(arguments: &SearchArgs) -> Result<Filter, Failure> {
     let moment = |text: &Option<String>| {
         let parsed = text.as_deref().map(parse_date).transpose();
         parsed.map_err(|error| Failure::arguments(error.to_string()))

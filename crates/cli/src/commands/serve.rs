@@ -8,12 +8,12 @@ use eidetic_server::ServeOptions;
 
 use super::{open_local, profile};
 use crate::Outcome;
-use crate::arguments::{Global, Serve};
+use crate::arguments::{Global, ServeArgs};
 use crate::failure::Failure;
 use crate::progress::DownloadBar;
 
 /// `eidetic serve`
-pub(crate) fn run(global: &Global, arguments: &Serve) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, arguments: &ServeArgs) -> Result<Outcome, Failure> {
     let library = open_local(global, "eidetic serve")?;
     arguments.options.apply_to(&library);
     let options = ServeOptions {

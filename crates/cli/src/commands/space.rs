@@ -7,7 +7,7 @@ use eidetic_server::params::SwitchParams;
 use eidetic_server::responses::SpaceReportResponse;
 
 use super::{Access, access, reject_device};
-use crate::arguments::{self, DropSpace, Global, Space, SpaceAction, Switch};
+use crate::arguments::{self, DropSpaceArgs, Global, SpaceAction, SpaceArgs, SwitchArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
 use crate::output::{self, bytes};
@@ -15,7 +15,7 @@ use crate::progress::{BackfillBar, DownloadBar};
 use crate::{Completion, Outcome, remote};
 
 /// `eidetic space`
-pub(crate) fn run(global: &Global, arguments: &Space) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, arguments: &SpaceArgs) -> Result<Outcome, Failure> {
     match &arguments.action {
         None | Some(SpaceAction::List) => list(global),
         Some(SpaceAction::Switch(arguments)) => switch(global, arguments),
@@ -33,7 +33,7 @@ pub(crate) fn print_failures(report: &SpaceReportResponse) {
 fn list(global: &Global) -> Result<Outcome, Failure> {
     let status = match access(global, "eidetic space")? {
         Access::Local(library) => library.status()?,
-        Access::Remote(address) => remote::status(&address, &arguments::Status { recall: false })?,
+        Access::Remote(address) => remote::status(&address, &arguments::StatusArgs { recall: false })?,
     };
     if global.json {
         output::json(&serde_json::json!({ "spaces": status.spaces, "switch": status.switch }))?;
@@ -64,7 +64,7 @@ fn describe(status: &Status) -> String {
     lines.join("\n")
 }
 
-fn drop_space(global: &Global, arguments: &DropSpace) -> Result<Outcome, Failure> {
+fn drop_space(global: &Global, arguments: &DropSpaceArgs) -> Result<Outcome, Failure> {
     let dropped = match access(global, "eidetic space drop")? {
         Access::Local(library) => library.drop_space(&arguments.name)?,
         Access::Remote(address) => remote::drop_space(&address, &arguments.name)?.dropped,
@@ -79,7 +79,7 @@ fn drop_space(global: &Global, arguments: &DropSpace) -> Result<Outcome, Failure
     Ok(Outcome::Done)
 }
 
-fn switch(global: &Global, arguments: &Switch) -> Result<Outcome, Failure> {
+fn switch(global: &Global, arguments: &SwitchArgs) -> Result<Outcome, Failure> {
     let (report, completion) = match access(global, "eidetic space switch")? {
         Access::Local(library) => switch_locally(&library, arguments)?,
         Access::Remote(address) => {
@@ -92,7 +92,7 @@ fn switch(global: &Global, arguments: &Switch) -> Result<Outcome, Failure> {
 
 fn switch_locally(
     library: &Library,
-    arguments: &Switch,
+    arguments: &SwitchArgs,
 ) -> Result<(SpaceReportResponse, Completion), Failure> {
     library.active().set_load_options((&arguments.options).into());
     let options = SwitchOptions {
@@ -117,7 +117,7 @@ fn switch_locally(
     Ok((SpaceReportResponse::from(&report), completion))
 }
 
-fn old_space(arguments: &Switch) -> PreviousSpace {
+fn old_space(arguments: &SwitchArgs) -> PreviousSpace {
     if arguments.drop_old {
         PreviousSpace::Drop
     } else {
@@ -126,7 +126,7 @@ fn old_space(arguments: &Switch) -> PreviousSpace {
 }
 
 /// The server's working directory is another one, so a model's directory is sent as an absolute path.
-fn request(arguments: &Switch) -> Result<SwitchParams, Failure> {
+fn request(arguments: &SwitchArgs) -> Result<SwitchParams, Failure> {
     let model = match &arguments.model {
         ModelRef::Directory(path) => {
             let real = path

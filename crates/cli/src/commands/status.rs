@@ -10,7 +10,7 @@ use crate::output::{self, bytes};
 use crate::remote;
 
 /// `eidetic status`
-pub(crate) fn run(global: &Global, arguments: &arguments::Status) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<Outcome, Failure> {
     let status = match access(global, "eidetic status")? {
         Access::Local(library) if arguments.recall => library.status_with_recall()?,
         Access::Local(library) => library.status()?,

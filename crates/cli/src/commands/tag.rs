@@ -9,7 +9,7 @@ use eidetic_indexer::RunContext;
 use eidetic_library::{TagOptions, TagReport};
 
 use super::open_local;
-use crate::arguments::{Global, Tag};
+use crate::arguments::{Global, TagArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
 use crate::progress::{DownloadBar, StageBar};
@@ -19,7 +19,7 @@ use crate::{Outcome, output};
 const TABLE_ROWS: usize = 20;
 
 /// `eidetic tag`
-pub(crate) fn run(global: &Global, arguments: &Tag) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, arguments: &TagArgs) -> Result<Outcome, Failure> {
     let options = TagOptions {
         vocabulary: vocabulary(arguments.vocabulary.as_deref())?,
         rule: TagRule {

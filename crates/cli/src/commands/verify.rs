@@ -7,7 +7,7 @@ use eidetic_inference::{Check, CheckReport};
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::arguments::{Global, Verify};
+use crate::arguments::{Global, VerifyArgs};
 use crate::failure::Failure;
 use crate::load_model::ModelLoader;
 use crate::output;
@@ -34,7 +34,7 @@ struct SkippedCheck {
 }
 
 /// `eidetic verify`
-pub(crate) fn run(global: &Global, arguments: &Verify) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, arguments: &VerifyArgs) -> Result<Outcome, Failure> {
     let checks = checks_of(&arguments.model)?;
     let (ready, skipped) = with_images(&checks, arguments)?;
     if ready.is_empty() {
@@ -88,7 +88,7 @@ type ReadyCheck<'a> = (&'a Check, Vec<Vec<u8>>);
 
 fn with_images<'a>(
     checks: &'a [Check],
-    arguments: &Verify,
+    arguments: &VerifyArgs,
 ) -> Result<(Vec<ReadyCheck<'a>>, Vec<SkippedCheck>), Failure> {
     let available = CheckImages::new(checks, arguments)?;
     let (mut ready, mut skipped) = (Vec::new(), Vec::new());

@@ -37,7 +37,7 @@ mod marker {
 
 /// Everything that the segments before a scan define. Later segments replace earlier definitions.
 #[derive(Default)]
-pub struct Header<'a> {
+pub struct JpegHeader<'a> {
     pub frame: Option<Frame>,
     /// Quantization steps in zigzag order, by table number.
     pub quantization: [Option<[u16; 64]>; 4],
@@ -96,7 +96,7 @@ pub enum AfterHeader {
     EndOfImage,
 }
 
-impl<'a> Header<'a> {
+impl<'a> JpegHeader<'a> {
     /// Reads segments of `bytes` from `position` on, up to and including a scan header or the end of the
     /// image, and advances `position`. None for anything that a scaled decode does not support.
     pub fn read(&mut self, bytes: &'a [u8], position: &mut usize) -> Option<AfterHeader> {
@@ -278,7 +278,7 @@ mod tests {
                 bytes.extend([id, 0x11, 0]);
             }
             bytes.extend([0xFF, 0xD9]);
-            Header::default().read(&bytes, &mut 0)
+            JpegHeader::default().read(&bytes, &mut 0)
         };
         assert_eq!(read(0xC0, 8, 3), Some(AfterHeader::EndOfImage));
         assert_eq!(read(0xC1, 8, 1), Some(AfterHeader::EndOfImage));

@@ -2,7 +2,7 @@
 
 use super::Scale;
 use super::bit_reader::BitReader;
-use super::header::{Component, Frame, Header, ScanComponent, ZIGZAG};
+use super::header::{Component, Frame, JpegHeader, ScanComponent, ZIGZAG};
 use super::huffman::HuffmanTable;
 use super::idct::{Coefficients, Idct, dc_only, idct_to};
 
@@ -70,7 +70,7 @@ fn last_coefficient((width, height): (usize, usize)) -> u32 {
 /// None for anything irregular: an unknown code, too few or too many data, a component that was decoded
 /// before.
 pub fn decode_scan(
-    header: &Header,
+    header: &JpegHeader,
     components: &[ScanComponent],
     grid: McuGrid,
     planes: &mut [Plane],
@@ -136,7 +136,7 @@ struct ComponentDecoder<'a> {
 }
 
 impl<'a> ComponentDecoder<'a> {
-    fn new(header: &'a Header, frame: &Frame, scan: &ScanComponent) -> Option<Self> {
+    fn new(header: &'a JpegHeader, frame: &Frame, scan: &ScanComponent) -> Option<Self> {
         let component = frame.components.get(scan.component)?;
         let steps = header.quantization.get(component.quantization)?.as_ref()?;
         Some(Self {

@@ -5,7 +5,7 @@ use eidetic_encoder::ScoreRange;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::matrix::Matrix;
+use super::matrix::MatrixF64;
 use super::ridge::Ridge;
 
 /// Fewer captioned images do not generalize.
@@ -169,30 +169,30 @@ fn split(pairs: &[CaptionPair], keys: &[&str]) -> (Vec<usize>, Vec<usize>) {
 
 /// All captions as unit vectors, with their images.
 struct Dataset {
-    captions: Matrix,
+    captions: MatrixF64,
     /// For each caption, the row of its image in `images`.
     image_of: Vec<usize>,
-    images: Matrix,
+    images: MatrixF64,
 }
 
 /// Some images with all their captions.
 struct Subset {
-    captions: Matrix,
+    captions: MatrixF64,
     /// For each caption, the row of its image in `images`.
     image_of: Vec<usize>,
     /// One row for each image.
-    images: Matrix,
+    images: MatrixF64,
     /// The image of each caption: one row for each caption.
-    targets: Matrix,
+    targets: MatrixF64,
 }
 
 impl Dataset {
     fn new(pairs: &[CaptionPair], images: &[Vec<f32>]) -> Self {
         let captions: Vec<Vec<f32>> = pairs.iter().map(|pair| unit(&pair.caption)).collect();
         Self {
-            captions: Matrix::of_rows(captions.iter().map(Vec::as_slice), captions[0].len()),
+            captions: MatrixF64::of_rows(captions.iter().map(Vec::as_slice), captions[0].len()),
             image_of: pairs.iter().map(|pair| pair.image).collect(),
-            images: Matrix::of_rows(images.iter().map(Vec::as_slice), images[0].len()),
+            images: MatrixF64::of_rows(images.iter().map(Vec::as_slice), images[0].len()),
         }
     }
 
@@ -207,8 +207,8 @@ impl Dataset {
             .enumerate()
             .filter_map(|(caption, &image)| Some((caption, row_of[image]?)))
             .collect();
-        let take = |from: &Matrix, rows: &[usize]| {
-            let mut result = Matrix::zeros(rows.len(), from.columns());
+        let take = |from: &MatrixF64, rows: &[usize]| {
+            let mut result = MatrixF64::zeros(rows.len(), from.columns());
             for (target, &row) in rows.iter().enumerate() {
                 result.row_mut(target).copy_from_slice(from.row(row));
             }
@@ -255,13 +255,13 @@ impl Subset {
     }
 
     /// The weights, targets × inputs, and the offset; `None` if the system cannot be solved.
-    fn projection(&self, hyperparameters: Hyperparameters) -> EngineResult<Option<(Matrix, Vec<f64>)>> {
+    fn projection(&self, hyperparameters: Hyperparameters) -> EngineResult<Option<(MatrixF64, Vec<f64>)>> {
         let regression = self.regression(hyperparameters.centering)?;
         let Some(coefficients) = regression.ridge.coefficients(hyperparameters.strength)? else {
             return Ok(None);
         };
         let weights = regression.ridge.weights(&coefficients)?;
-        let mean = Matrix::zeros(1, weights.columns()).shifted(&negated(&regression.caption_mean));
+        let mean = MatrixF64::zeros(1, weights.columns()).shifted(&negated(&regression.caption_mean));
         let projected = mean.times_transposed(&weights)?;
         let offset = std::iter::zip(&regression.image_mean, projected.row(0))
             .map(|(mean, projected)| mean - projected)
@@ -270,12 +270,12 @@ impl Subset {
     }
 
     /// Cosines times a factor for each caption: captions × images.
-    fn scores(&self, predicted: &Matrix) -> EngineResult<Matrix> {
+    fn scores(&self, predicted: &MatrixF64) -> EngineResult<MatrixF64> {
         predicted.times_transposed(&self.images)
     }
 
     /// For each caption, the rank of its image from 1; images with equal scores rank before it.
-    fn ranks(&self, scores: &Matrix) -> Vec<usize> {
+    fn ranks(&self, scores: &MatrixF64) -> Vec<usize> {
         let rank = |caption: usize| {
             let row = scores.row(caption);
             let own = row[self.image_of[caption]];
@@ -349,7 +349,7 @@ fn report(
     data: &Dataset,
     [train, held_out]: [&[usize]; 2],
     hyperparameters: Hyperparameters,
-    (weights, offset): (&Matrix, &[f64]),
+    (weights, offset): (&MatrixF64, &[f64]),
 ) -> Result<Fitted, FitError> {
     let test = data.subset(held_out);
     let predicted = test.captions.times_transposed(weights)?.shifted(&negated(offset));
@@ -394,7 +394,7 @@ fn recall_at_k(ranks: &[usize]) -> RecallAtK {
 }
 
 /// Mean cosines of wrong and of right pairs, at least 0.01 apart.
-fn score_range(test: &Subset, predicted: &Matrix, scores: &Matrix) -> ScoreRange {
+fn score_range(test: &Subset, predicted: &MatrixF64, scores: &MatrixF64) -> ScoreRange {
     let (mut wrong, mut right, mut wrong_pairs) = (0.0, 0.0, 0_usize);
     for caption in 0..scores.rows() {
         let length = norm(predicted.row(caption)).max(f64::MIN_POSITIVE);

@@ -12,7 +12,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 
-use super::Projection;
+use super::AffineMap;
 use super::fit::{Fitted, Hyperparameters, RecallAtK};
 use crate::error::LoadError;
 use crate::layers::weights::Weights;
@@ -82,7 +82,7 @@ struct FitMetrics {
 pub struct StoredAlignment {
     pub text_model: ModelRef,
     pub image_model: ModelRef,
-    pub projection: Projection,
+    pub projection: AffineMap,
     pub score_range: ScoreRange,
     /// A hash over both models' revisions and the projection.
     pub revision: String,
@@ -264,7 +264,7 @@ fn projection(
     path: &Path,
     [outputs, inputs]: [usize; 2],
     hasher: &mut blake3::Hasher,
-) -> Result<Projection, LoadError> {
+) -> Result<AffineMap, LoadError> {
     let mut file = open(path)?;
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     let mut weights = Weights::new(Names::default());
@@ -272,7 +272,7 @@ fn projection(
     if inputs == 0 {
         return Err(LoadError::Weights("the projection has no inputs".into()));
     }
-    Ok(Projection {
+    Ok(AffineMap {
         weights: weights.take("weights", &[outputs, inputs])?,
         offset: weights.take("offset", &[outputs])?,
         inputs,

@@ -4,13 +4,13 @@ use candle_core::{Device, Result as EngineResult, Tensor};
 
 /// A matrix in row-major order.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Matrix {
+pub struct MatrixF64 {
     rows: usize,
     columns: usize,
     values: Vec<f64>,
 }
 
-impl Matrix {
+impl MatrixF64 {
     pub fn zeros(rows: usize, columns: usize) -> Self {
         Self {
             rows,
@@ -147,14 +147,14 @@ const BLOCK: usize = 96;
 
 /// The Cholesky factor `L` of a symmetric positive definite matrix `L · Lᵀ`.
 pub struct Cholesky {
-    lower: Matrix,
+    lower: MatrixF64,
     /// The inverses of the blocks on the diagonal of `lower`.
-    inverses: Vec<Matrix>,
+    inverses: Vec<MatrixF64>,
 }
 
 impl Cholesky {
     /// Factorizes a matrix; `None` if it is not positive definite in f64.
-    pub fn of(mut matrix: Matrix) -> EngineResult<Option<Self>> {
+    pub fn of(mut matrix: MatrixF64) -> EngineResult<Option<Self>> {
         let side = matrix.rows;
         let mut inverses = Vec::new();
         for start in (0..side).step_by(BLOCK) {
@@ -178,12 +178,12 @@ impl Cholesky {
     }
 
     /// The `X` of `matrix · X = right`.
-    pub fn solve(&self, right: &Matrix) -> EngineResult<Matrix> {
+    pub fn solve(&self, right: &MatrixF64) -> EngineResult<MatrixF64> {
         self.backward(self.forward(right)?)
     }
 
     /// The `Z` of `L · Z = right`.
-    fn forward(&self, right: &Matrix) -> EngineResult<Matrix> {
+    fn forward(&self, right: &MatrixF64) -> EngineResult<MatrixF64> {
         let mut result = right.clone();
         for (number, inverse) in self.inverses.iter().enumerate() {
             let (start, end) = (number * BLOCK, number * BLOCK + inverse.rows);
@@ -197,7 +197,7 @@ impl Cholesky {
     }
 
     /// The `X` of `Lᵀ · X = right`.
-    fn backward(&self, mut result: Matrix) -> EngineResult<Matrix> {
+    fn backward(&self, mut result: MatrixF64) -> EngineResult<MatrixF64> {
         let side = self.lower.rows;
         for (number, inverse) in self.inverses.iter().enumerate().rev() {
             let (start, end) = (number * BLOCK, number * BLOCK + inverse.rows);
@@ -212,7 +212,7 @@ impl Cholesky {
 }
 
 /// The Cholesky factor of one block, with zeros above the diagonal.
-fn small_factor(mut block: Matrix) -> Option<Matrix> {
+fn small_factor(mut block: MatrixF64) -> Option<MatrixF64> {
     for column in 0..block.rows {
         for row in 0..=column {
             // The recurrence of Cholesky and Banachiewicz, row by row.
@@ -237,9 +237,9 @@ fn small_factor(mut block: Matrix) -> Option<Matrix> {
     Some(block)
 }
 
-fn small_inverse(lower: &Matrix) -> Matrix {
+fn small_inverse(lower: &MatrixF64) -> MatrixF64 {
     let side = lower.rows;
-    let mut inverse = Matrix::zeros(side, side);
+    let mut inverse = MatrixF64::zeros(side, side);
     for column in 0..side {
         inverse.row_mut(column)[column] = 1.0 / lower.row(column)[column];
         for row in column + 1..side {
@@ -257,15 +257,15 @@ mod tests {
     use super::*;
     use eidetic_domain::SplitMix64;
 
-    fn noise(rows: usize, columns: usize, seed: u64) -> Matrix {
+    fn noise(rows: usize, columns: usize, seed: u64) -> MatrixF64 {
         let mut random = SplitMix64::new(seed);
-        let mut matrix = Matrix::zeros(rows, columns);
+        let mut matrix = MatrixF64::zeros(rows, columns);
         let values = matrix.values.iter_mut();
         values.for_each(|value| *value = f64::from(random.signed_unit()) / 2.0);
         matrix
     }
 
-    fn largest_difference(left: &Matrix, right: &Matrix) -> f64 {
+    fn largest_difference(left: &MatrixF64, right: &MatrixF64) -> f64 {
         assert_eq!((left.rows, left.columns), (right.rows, right.columns));
         let pairs = left.values.iter().zip(&right.values);
         pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn indefinite_matrix_has_no_factor() {
-        let mut matrix = Matrix::zeros(3, 3);
+        let mut matrix = MatrixF64::zeros(3, 3);
         assert!(Cholesky::of(matrix.clone()).unwrap().is_none());
         matrix.add_to_diagonal(f64::NAN);
         assert!(Cholesky::of(matrix).unwrap().is_none());
@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn products_transposes_and_means_are_exact() {
-        let left = Matrix::of_rows([[1.0, 2.0].as_slice(), &[3.0, 4.0]].into_iter(), 2);
+        let left = MatrixF64::of_rows([[1.0, 2.0].as_slice(), &[3.0, 4.0]].into_iter(), 2);
         let product = left.times_transposed(&left).unwrap();
         assert_eq!(product.values, [5.0, 11.0, 11.0, 25.0]);
         assert_eq!(left.transposed().values, [1.0, 3.0, 2.0, 4.0]);

@@ -2,17 +2,17 @@
 
 use candle_core::Result as EngineResult;
 
-use super::matrix::{Cholesky, Matrix};
+use super::matrix::{Cholesky, MatrixF64};
 
 /// The regression of `targets` on `inputs`, which have one row for each observation and may be centered.
 ///
 /// With fewer observations than inputs the dual system (observations × observations) is solved, else the primal one
 /// (inputs × inputs): both give the same weights, and the smaller system is cheaper.
 pub struct Ridge {
-    inputs: Matrix,
+    inputs: MatrixF64,
     formulation: Formulation,
-    gram: Matrix,
-    right: Matrix,
+    gram: MatrixF64,
+    right: MatrixF64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ enum Formulation {
 }
 
 impl Ridge {
-    pub fn new(inputs: Matrix, targets: Matrix) -> EngineResult<Self> {
+    pub fn new(inputs: MatrixF64, targets: MatrixF64) -> EngineResult<Self> {
         if inputs.rows() <= inputs.columns() {
             return Ok(Self {
                 gram: inputs.times_transposed(&inputs)?,
@@ -42,7 +42,7 @@ impl Ridge {
 
     /// The coefficients with a penalty of `strength` times the sum of all squared inputs; `None` if the system cannot be
     /// solved.
-    pub fn coefficients(&self, strength: f64) -> EngineResult<Option<Matrix>> {
+    pub fn coefficients(&self, strength: f64) -> EngineResult<Option<MatrixF64>> {
         let mut gram = self.gram.clone();
         gram.add_to_diagonal(strength * self.gram.trace());
         match Cholesky::of(gram)? {
@@ -52,7 +52,7 @@ impl Ridge {
     }
 
     /// The factor that predicts the targets of `inputs` when multiplied by coefficients.
-    pub fn features(&self, inputs: &Matrix) -> EngineResult<Matrix> {
+    pub fn features(&self, inputs: &MatrixF64) -> EngineResult<MatrixF64> {
         match self.formulation {
             Formulation::Dual => inputs.times_transposed(&self.inputs),
             Formulation::Primal => Ok(inputs.clone()),
@@ -60,7 +60,7 @@ impl Ridge {
     }
 
     /// The weights, targets × inputs.
-    pub fn weights(&self, coefficients: &Matrix) -> EngineResult<Matrix> {
+    pub fn weights(&self, coefficients: &MatrixF64) -> EngineResult<MatrixF64> {
         let across = coefficients.transposed();
         match self.formulation {
             Formulation::Dual => across.times_transposed(&self.inputs.transposed()),
@@ -73,11 +73,11 @@ impl Ridge {
 mod tests {
     use super::*;
 
-    fn rows(values: &[[f32; 2]]) -> Matrix {
-        Matrix::of_rows(values.iter().map(<[f32; 2]>::as_slice), 2)
+    fn rows(values: &[[f32; 2]]) -> MatrixF64 {
+        MatrixF64::of_rows(values.iter().map(<[f32; 2]>::as_slice), 2)
     }
 
-    fn weights(inputs: &Matrix, targets: &Matrix, strength: f64) -> Vec<f64> {
+    fn weights(inputs: &MatrixF64, targets: &MatrixF64, strength: f64) -> Vec<f64> {
         let ridge = Ridge::new(inputs.clone(), targets.clone()).unwrap();
         let coefficients = ridge.coefficients(strength).unwrap().unwrap();
         let weights = ridge.weights(&coefficients).unwrap();

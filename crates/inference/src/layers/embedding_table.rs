@@ -12,7 +12,7 @@ use crate::error::LoadError;
 const PART: usize = 16;
 
 /// One row for each token.
-pub struct Table {
+pub struct EmbeddingTable {
     rows: TableRows,
     width: usize,
 }
@@ -24,7 +24,7 @@ enum TableRows {
     Gguf(Vec<Blocks>),
 }
 
-impl Table {
+impl EmbeddingTable {
     /// Converts f32 values to bf16 where `format` is smaller than f32; 16-bit values and blocks are kept unless `format`
     /// is f32.
     pub fn pack(data: TensorData, format: LinearFormat) -> Result<Self, LoadError> {

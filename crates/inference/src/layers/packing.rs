@@ -3,7 +3,7 @@
 use eidetic_domain::Precision;
 use eidetic_kernels::matrix::{HalfFormat, PackedWeights, WeightFormat};
 
-use super::embedding_table::Table;
+use super::embedding_table::EmbeddingTable;
 use super::gguf_blocks::Blocks;
 use super::linear_format::LinearFormat;
 use super::tensor_data::{TensorData, TensorValues, widened};
@@ -18,7 +18,7 @@ const MAX_INT8_INPUTS: usize = 1 << 16;
 pub enum PackedTensor {
     Values(Vec<f32>),
     Linear(LinearWeights),
-    Table(Table),
+    Table(EmbeddingTable),
 }
 
 /// What a tensor is used for.
@@ -107,7 +107,10 @@ pub fn pack(name: &str, data: TensorData, options: &PackOptions) -> Result<Packe
     };
     match (options.use_of)(name, &data.shape) {
         TensorUse::Values => Ok(PackedTensor::Values(data.into_f32()?)),
-        TensorUse::Table => Ok(PackedTensor::Table(Table::pack(data, options.linear_format())?)),
+        TensorUse::Table => Ok(PackedTensor::Table(EmbeddingTable::pack(
+            data,
+            options.linear_format(),
+        )?)),
         TensorUse::Linear(exactness) => linear(data, exactness),
         TensorUse::Convolution(exactness) => match data.permuted(&[0, 2, 3, 1]) {
             Some(data) => linear(data, exactness),
@@ -262,7 +265,7 @@ impl Weights<PackedTensor> {
     }
 
     /// A table of embeddings, rows × width.
-    pub fn table(&mut self, name: &str, shape: [usize; 2]) -> Result<Table, LoadError> {
+    pub fn table(&mut self, name: &str, shape: [usize; 2]) -> Result<EmbeddingTable, LoadError> {
         match self.take(name, &shape)? {
             PackedTensor::Table(table) => Ok(table),
             _ => Err(other_use(name)),

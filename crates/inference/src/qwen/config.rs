@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::family::Family;
+use super::family::QwenFamily;
 use super::raw_config::{RawText, RawVision};
 use super::shapes::{DecoderConfig, VisionConfig, refused, within};
 use crate::error::LoadError;
@@ -14,7 +14,7 @@ const LARGEST_VOCABULARY: usize = 1 << 24;
 /// Sizes and constants of a whole model.
 #[derive(Debug, Clone)]
 pub struct QwenConfig {
-    pub family: Family,
+    pub family: QwenFamily,
     pub decoder: DecoderConfig,
     /// None where the model reads texts only.
     pub vision: Option<VisionConfig>,
@@ -33,7 +33,7 @@ impl QwenConfig {
             .get("model_type")
             .and_then(Value::as_str)
             .unwrap_or("unnamed");
-        let family = Family::of(model_type).ok_or_else(|| LoadError::UnknownArchitecture {
+        let family = QwenFamily::of(model_type).ok_or_else(|| LoadError::UnknownArchitecture {
             found: model_type.to_owned(),
         })?;
         // GME and Qwen2.5 keep the decoder's sizes outside, newer files within.
@@ -44,7 +44,7 @@ impl QwenConfig {
         let text = RawText::deserialize(text).map_err(invalid)?;
         let decoder = text.decoder(family)?;
         let vision = match family {
-            Family::Qwen2 => None,
+            QwenFamily::Qwen2 => None,
             _ => Some(vision(&value, family, &decoder)?),
         };
         Ok(Self {
@@ -61,7 +61,7 @@ impl QwenConfig {
     }
 }
 
-fn vision(value: &Value, family: Family, decoder: &DecoderConfig) -> Result<VisionConfig, LoadError> {
+fn vision(value: &Value, family: QwenFamily, decoder: &DecoderConfig) -> Result<VisionConfig, LoadError> {
     let Some(raw) = value.get("vision_config") else {
         return refused("vision_config is missing".into());
     };

@@ -12,12 +12,12 @@ use image::RgbImage;
 
 use super::config::QwenConfig;
 use super::decoder::{Added, Batch, Decoder};
-use super::family::{Content, Family, IMAGE_TOKEN};
+use super::family::{Content, IMAGE_TOKEN, QwenFamily};
 use super::read_weights;
 use super::shapes::VisionConfig;
 use super::vision::{VisionFeatures, VisionTower};
 use crate::error::LoadError;
-use crate::layers::embedding_table::Table;
+use crate::layers::embedding_table::EmbeddingTable;
 use eidetic_hub::PROCESSORS;
 use eidetic_hub::Shards;
 
@@ -31,12 +31,12 @@ const LOGIT_SCALE: f32 = 20.0;
 /// A model of one of the Qwen families that embeds texts, images, and both together.
 pub struct QwenEncoder {
     space: SpaceId,
-    family: Family,
+    family: QwenFamily,
     preprocessor: DynamicResolutionPreprocessor,
     tokenizer: PromptTokenizer,
     image_token: u32,
     vision: VisionTower,
-    table: Table,
+    table: EmbeddingTable,
     decoder: Decoder,
     hidden: usize,
     kernel: Kernel,
@@ -306,7 +306,7 @@ impl Batch {
 /// The image processor, which must cut images as the model reads them.
 fn preprocessor(
     json: &[u8],
-    family: Family,
+    family: QwenFamily,
     vision: &VisionConfig,
 ) -> Result<DynamicResolutionPreprocessor, LoadError> {
     let preprocessor = DynamicResolutionPreprocessor::from_json(json, family.resize())?;

@@ -6,7 +6,7 @@ use crate::error::LoadError;
 
 /// A family of models that one reference program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
+pub enum QwenFamily {
     /// GME-Qwen2-VL: `gme_inference.py` beside its weights.
     Gme,
     /// Qwen3-VL-Embedding: `scripts/qwen3_vl_embedding.py` beside its weights.
@@ -39,7 +39,7 @@ pub enum Details {
     HeadNorms,
 }
 
-impl Family {
+impl QwenFamily {
     /// The family that `model_type` of `config.json` names.
     pub fn of(model_type: &str) -> Option<Self> {
         match model_type {
@@ -154,22 +154,22 @@ mod tests {
     #[test]
     fn prompts_match_references() {
         assert_eq!(
-            Family::Gme.prompt(Content::Text("a cat")),
+            QwenFamily::Gme.prompt(Content::Text("a cat")),
             "<|im_start|>system\nFind an image that matches the given text.<|im_end|>\n<|im_start|>user\na cat<|im_end|>\n\
              <|im_start|>assistant\n<|endoftext|>"
         );
         assert_eq!(
-            Family::Gme.prompt(Content::Image),
+            QwenFamily::Gme.prompt(Content::Image),
             "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|><|image_pad|>\
              <|vision_end|><|im_end|>\n<|im_start|>assistant\n<|endoftext|>"
         );
         assert!(
-            Family::Qwen3Vl
+            QwenFamily::Qwen3Vl
                 .prompt(Content::Text(""))
                 .contains("user\nNULL<|im_end|>")
         );
         assert!(
-            Family::Qwen3Vl
+            QwenFamily::Qwen3Vl
                 .prompt(Content::Fused(""))
                 .contains("<|vision_end|><|im_end|>")
         );
@@ -177,12 +177,12 @@ mod tests {
 
     #[test]
     fn angles_interleave_coordinates() {
-        let axes = Family::Qwen3Vl.axes(8, Some(&[4, 2, 2])).unwrap();
+        let axes = QwenFamily::Qwen3Vl.axes(8, Some(&[4, 2, 2])).unwrap();
         assert_eq!(axes, [0, 1, 2, 0, 1, 2, 0, 0]);
-        let published = Family::Qwen3Vl.axes(64, Some(&[24, 20, 20])).unwrap();
+        let published = QwenFamily::Qwen3Vl.axes(64, Some(&[24, 20, 20])).unwrap();
         let of = |axis: u8| published.iter().map(|a| usize::from(*a == axis)).sum::<usize>();
         assert_eq!((of(0), of(1), of(2)), (24, 20, 20));
-        assert_eq!(Family::Gme.axes(2, Some(&[1, 1, 0])).unwrap(), [0, 0]);
-        assert!(Family::Qwen3Vl.axes(8, Some(&[4, 4])).is_err());
+        assert_eq!(QwenFamily::Gme.axes(2, Some(&[1, 1, 0])).unwrap(), [0, 0]);
+        assert!(QwenFamily::Qwen3Vl.axes(8, Some(&[4, 4])).is_err());
     }
 }

@@ -12,8 +12,8 @@ use eidetic_encoder::PromptTokenizer;
 use safetensors::Dtype;
 use serde_json::{Value as Json, json};
 
-use super::family::{Details, Family};
-use super::gguf_values::{Header, Source, TensorInfo, Value, damaged};
+use super::family::{Details, QwenFamily};
+use super::gguf_values::{GgufHeader, Source, TensorInfo, Value, damaged};
 use super::pack_options;
 use super::parts::TextModelParts;
 use super::shapes::DecoderConfig;
@@ -49,7 +49,7 @@ impl GgufModel {
         let file = File::open(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         let mut source = Source::new(BufReader::new(file), length);
-        let Header { values, tensors } = source.header()?;
+        let GgufHeader { values, tensors } = source.header()?;
         Ok(Self {
             source,
             values,
@@ -66,7 +66,9 @@ impl GgufModel {
             });
         }
         let decoder = self.decoder()?;
-        let longest = Family::Qwen2.longest().min(self.whole("qwen2.context_length")?);
+        let longest = QwenFamily::Qwen2
+            .longest()
+            .min(self.whole("qwen2.context_length")?);
         let tokenizer = PromptTokenizer::from_json(self.tokenizer()?.to_string().as_bytes(), longest)?;
         let vocabulary = self.texts("tokenizer.ggml.tokens")?.len();
         let weights = self.read_weights(precision)?;

@@ -13,7 +13,7 @@ const MOST_DIMENSIONS: u32 = 4;
 const LONGEST_TEXT: u64 = 1 << 24;
 
 /// Everything before the tensors' data.
-pub struct Header {
+pub struct GgufHeader {
     pub values: HashMap<String, Value>,
     pub tensors: Vec<TensorInfo>,
 }
@@ -112,7 +112,7 @@ impl<R: Read> Source<R> {
     }
 
     /// Reads up to where the numbers begin, but for the gap before them.
-    pub fn header(&mut self) -> Result<Header, LoadError> {
+    pub fn header(&mut self) -> Result<GgufHeader, LoadError> {
         if &self.array()? != b"GGUF" {
             return Err(damaged("it does not begin with GGUF"));
         }
@@ -121,7 +121,7 @@ impl<R: Read> Source<R> {
             return Err(damaged(&format!("version {version} of the format is not known")));
         }
         let (tensors, values) = (self.u64()?, self.u64()?);
-        let mut header = Header {
+        let mut header = GgufHeader {
             values: HashMap::new(),
             tensors: Vec::new(),
         };

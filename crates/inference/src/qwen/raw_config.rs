@@ -3,7 +3,7 @@
 use eidetic_kernels::matrix::Activation;
 use serde::Deserialize;
 
-use super::family::{Details, Family};
+use super::family::{Details, QwenFamily};
 use super::shapes::{DecoderConfig, LARGEST, QWEN2_NAMES, QWEN3_NAMES, VisionConfig, refused, within};
 use crate::error::LoadError;
 
@@ -54,8 +54,8 @@ pub struct RawVision {
 
 impl RawText {
     /// The decoder's sizes, if they fit each other.
-    pub fn decoder(&self, family: Family) -> Result<DecoderConfig, LoadError> {
-        self.refuse_strangers(family)?;
+    pub fn decoder(&self, family: QwenFamily) -> Result<DecoderConfig, LoadError> {
+        self.reject_unknown_keys(family)?;
         let heads = within("num_attention_heads", self.num_attention_heads, LARGEST)?;
         let rope = [&self.rope_parameters, &self.rope_scaling];
         let theta = rope
@@ -85,7 +85,7 @@ impl RawText {
         })
     }
 
-    fn refuse_strangers(&self, family: Family) -> Result<(), LoadError> {
+    fn reject_unknown_keys(&self, family: QwenFamily) -> Result<(), LoadError> {
         if let Some(activation) = (self.hidden_act.as_deref()).filter(|name| *name != "silu") {
             return refused(format!("hidden_act {activation:?} of the decoder is not known"));
         }
@@ -108,12 +108,12 @@ impl RawText {
 
 impl RawVision {
     /// The tower's sizes, if they fit each other and a decoder of `hidden` numbers a row.
-    pub fn config(&self, family: Family, hidden: usize) -> Result<VisionConfig, LoadError> {
+    pub fn config(&self, family: QwenFamily, hidden: usize) -> Result<VisionConfig, LoadError> {
         if self.temporal_patch_size.unwrap_or(2) != 2 || self.in_channels.unwrap_or(3) != 3 {
             return refused("temporal_patch_size 2 and in_channels 3 are known, no others".into());
         }
         let (config, out) = match family {
-            Family::Qwen3Vl => (self.newer()?, self.out_hidden_size.unwrap_or(3584)),
+            QwenFamily::Qwen3Vl => (self.newer()?, self.out_hidden_size.unwrap_or(3584)),
             _ => (self.older()?, self.hidden_size),
         };
         config.check()?;

@@ -9,12 +9,12 @@ use eidetic_kernels::Kernel;
 
 use super::config::QwenConfig;
 use super::decoder::{Batch, Decoder};
-use super::family::Family;
+use super::family::QwenFamily;
 use super::gguf::GgufModel;
 use super::parts::TextModelParts;
 use super::read_weights;
 use crate::error::LoadError;
-use crate::layers::embedding_table::Table;
+use crate::layers::embedding_table::EmbeddingTable;
 use crate::layers::matrix::Matrix;
 use eidetic_hub::Shards;
 
@@ -28,7 +28,7 @@ struct QwenText {
     name: String,
     revision: String,
     tokenizer: PromptTokenizer,
-    table: Table,
+    table: EmbeddingTable,
     decoder: Decoder,
     hidden: usize,
     end: u32,
@@ -55,7 +55,7 @@ fn from_directory(directory: &Path, place: &str, precision: Precision) -> Result
     };
     let [config_json, tokenizer_json] = [file("config.json")?, file("tokenizer.json")?];
     let config = QwenConfig::from_json(&config_json)?;
-    if config.family != Family::Qwen2 {
+    if config.family != QwenFamily::Qwen2 {
         return Err(LoadError::Config(
             "this model is not one that reads texts only".into(),
         ));

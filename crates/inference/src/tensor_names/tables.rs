@@ -1,7 +1,7 @@
 //! The tables of names of each layout.
 
 use super::Form::{self, ChannelsLast, Nested, Transposed, Whole};
-use super::{Rule, Table};
+use super::{NameTable, Rule};
 
 const fn third(number: usize) -> Form {
     Form::Part { number, of: 3 }
@@ -11,12 +11,12 @@ const fn half(number: usize) -> Form {
     Form::Part { number, of: 2 }
 }
 
-const fn table(ours: &'static str, theirs: &'static str, rules: &'static [Rule]) -> Table {
-    Table { ours, theirs, rules }
+const fn table(ours: &'static str, theirs: &'static str, rules: &'static [Rule]) -> NameTable {
+    NameTable { ours, theirs, rules }
 }
 
 /// transformers' SigLIP, where it differs from its CLIP.
-pub const SIGLIP: [Table; 2] = [
+pub const SIGLIP: [NameTable; 2] = [
     table("text_projection.", "text_model.head.", &[("*", "*", Whole)]),
     table(
         "vision_model.head.attention.",
@@ -30,14 +30,14 @@ pub const SIGLIP: [Table; 2] = [
 ];
 
 /// transformers' SigLIP 2 for images of any shape, beside [`SIGLIP`].
-pub const NAFLEX: Table = table(
+pub const NAFLEX: NameTable = table(
     "vision_model.embeddings.patch_embedding.",
     "vision_model.embeddings.patch_embedding.",
     &[("weight", "weight", ChannelsLast)],
 );
 
 /// transformers' Chinese-CLIP: a text tower as BERT names it.
-pub const BERT: [Table; 2] = [
+pub const BERT: [NameTable; 2] = [
     table(
         "text_model.embeddings.",
         "text_model.embeddings.",
@@ -77,7 +77,7 @@ const OPEN_CLIP_BLOCK: &[Rule] = &[
 ];
 
 /// OpenCLIP's text tower without its projection.
-pub const OPEN_CLIP_TEXT: [Table; 2] = [
+pub const OPEN_CLIP_TEXT: [NameTable; 2] = [
     table(
         "text_model.",
         "",
@@ -103,17 +103,17 @@ pub const OPEN_CLIP_TEXT: [Table; 2] = [
 ];
 
 /// OpenCLIP's text projection where it is a matrix alone.
-pub const OPEN_CLIP_MATRIX: Table = table(
+pub const OPEN_CLIP_MATRIX: NameTable = table(
     "text_projection",
     "text_projection",
     &[(".weight", "", Transposed)],
 );
 
 /// OpenCLIP's text projection where it has a bias.
-pub const OPEN_CLIP_LINEAR: Table = table("text_projection.", "text_projection.", &[("*", "*", Whole)]);
+pub const OPEN_CLIP_LINEAR: NameTable = table("text_projection.", "text_projection.", &[("*", "*", Whole)]);
 
 /// OpenCLIP's image tower.
-pub const OPEN_CLIP_VISION: [Table; 2] = [
+pub const OPEN_CLIP_VISION: [NameTable; 2] = [
     table(
         "",
         "visual.",
@@ -146,7 +146,7 @@ pub const OPEN_CLIP_VISION: [Table; 2] = [
 ];
 
 /// timm's SigLIP image tower inside OpenCLIP's model.
-pub const TIMM_SIGLIP: [Table; 3] = [
+pub const TIMM_SIGLIP: [NameTable; 3] = [
     table(
         "vision_model.",
         "visual.trunk.",
@@ -187,7 +187,7 @@ pub const TIMM_SIGLIP: [Table; 3] = [
 ];
 
 /// The head of timm's FastViT inside OpenCLIP's model. The tower before it keeps its names.
-pub const TIMM_FASTVIT: Table = table(
+pub const TIMM_FASTVIT: NameTable = table(
     "visual_projection.",
     "visual.trunk.head.fc.",
     &[("*", "*", Whole)],

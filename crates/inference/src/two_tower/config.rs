@@ -33,14 +33,14 @@ pub struct ModelConfig {
     /// Components of an embedding.
     pub dimension: usize,
     pub names: Names,
-    pub training: Training,
+    pub objective: Objective,
     /// The layout, which decides on tokenizer and processor.
     pub family: Family,
 }
 
 /// How the scores of texts and images were compared in training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Training {
+pub enum Objective {
     /// Each image chose among texts: CLIP.
     Softmax,
     /// Each pair was judged alone: SigLIP, whose file holds a bias beside the scale.
@@ -66,7 +66,7 @@ pub enum Family {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenClipTexts {
     pub tokenizer: OpenClipTokenizer,
-    pub cleaning: Cleaning,
+    pub cleaning: TextCleaning,
     /// Whether the token that ends a text is replaced by padding.
     pub strips_end: bool,
 }
@@ -82,7 +82,7 @@ pub enum OpenClipTokenizer {
 
 /// How OpenCLIP cleans a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cleaning {
+pub enum TextCleaning {
     Whitespace,
     Lower,
     Canonicalize,
@@ -97,7 +97,7 @@ pub struct TextConfig {
     pub mask: Mask,
     pub pooling: Pooling,
     pub kind: TextKind,
-    pub projection: Projection,
+    pub projection: ProjectionKind,
     pub padding: Padding,
 }
 
@@ -115,7 +115,7 @@ pub enum TextKind {
 
 /// The product that turns what a tower pooled into an embedding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Projection {
+pub enum ProjectionKind {
     /// There is none.
     None,
     /// Without a bias.
@@ -132,7 +132,7 @@ pub enum Padding {
     /// With this token.
     With(u32),
     /// With the token that the tokenizer's files name.
-    AsTokenizerSays,
+    FromTokenizer,
 }
 
 #[derive(Debug, Clone)]
@@ -289,7 +289,7 @@ impl ModelConfig {
                 text.longest, text.vocabulary, self.dimension
             )));
         }
-        if text.projection == Projection::None && text.tower.hidden != self.dimension {
+        if text.projection == ProjectionKind::None && text.tower.hidden != self.dimension {
             return Err(LoadError::Config(format!(
                 "texts have {} components, pictures {}",
                 text.tower.hidden, self.dimension

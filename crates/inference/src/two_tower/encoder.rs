@@ -9,7 +9,7 @@ use image::RgbImage;
 use crate::engine::{Engine, LogitParameters, Towers};
 use crate::error::LoadError;
 use crate::two_tower::candle::CandleTowers;
-use crate::two_tower::config::{Family, ModelConfig, Training};
+use crate::two_tower::config::{Family, ModelConfig, Objective};
 use crate::two_tower::cpu::CpuTowers;
 use crate::two_tower::tokenizer;
 use eidetic_hub::{Layout, ModelFiles};
@@ -46,7 +46,7 @@ impl ClipEncoder {
                 &mut hasher,
             )?),
         };
-        let scores = score_calibration(files.scores.as_deref(), config.training, towers.logits())?;
+        let scores = score_calibration(files.scores.as_deref(), config.objective, towers.logits())?;
         Ok(Self {
             scores,
             space: SpaceId {
@@ -156,7 +156,7 @@ fn set_image_size(config: &mut ModelConfig, preprocessor: &Preprocessor) -> Resu
 /// The calibration in the model's folder, else the one that its logit scale and bias imply.
 fn score_calibration(
     file: Option<&[u8]>,
-    training: Training,
+    objective: Objective,
     logits: LogitParameters,
 ) -> Result<ScoreCalibration, LoadError> {
     if let Some(json) = file {
@@ -170,10 +170,10 @@ fn score_calibration(
         ));
     }
     match training {
-        Training::Softmax => Ok(ScoreCalibration::of_clip(
+        Objective::Softmax => Ok(ScoreCalibration::of_clip(
             logits.scale.unwrap_or(USUAL_LOGIT_SCALE).exp(),
         )),
-        Training::Sigmoid => sigmoid_calibration(logits),
+        Objective::Sigmoid => sigmoid_calibration(logits),
     }
 }
 

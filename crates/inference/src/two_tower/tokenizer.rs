@@ -29,7 +29,7 @@ pub fn read(files: &ModelFiles, config: &ModelConfig) -> Result<TextTokenizer, L
     match config.text.padding {
         Padding::Unseen => Ok(tokenizer),
         Padding::With(token) => Ok(tokenizer.padded(token)),
-        Padding::AsTokenizerSays => padded(tokenizer, &settings),
+        Padding::FromTokenizer => padded(tokenizer, &settings),
     }
 }
 
@@ -100,9 +100,9 @@ fn open_clip(
         (OpenClipTokenizer::Beside, files) => framed(beside(files, settings, longest)?, settings)?,
     };
     let tokenizer = tokenizer.with_normalizer(match texts.cleaning {
-        config::Cleaning::Whitespace => TextNormalizer::OpenClip,
-        config::Cleaning::Lower => TextNormalizer::OpenClipLower,
-        config::Cleaning::Canonicalize => TextNormalizer::OpenClipCanonical,
+        config::TextCleaning::Whitespace => TextNormalizer::OpenClip,
+        config::TextCleaning::Lower => TextNormalizer::OpenClipLower,
+        config::TextCleaning::Canonicalize => TextNormalizer::OpenClipCanonical,
     });
     match tokenizer.token_id(settings.sep_token().unwrap_or(BERT_END)) {
         Some(end) if texts.strips_end => Ok(tokenizer.replacing(end, 0)),

@@ -13,7 +13,7 @@ use eidetic_imaging::{
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::arguments::BenchDecode;
+use crate::arguments::BenchDecodeArgs;
 use crate::failure::Failure;
 use crate::load_model::ModelLoader;
 use crate::output;
@@ -58,7 +58,7 @@ struct Stages {
     preprocess: Duration,
 }
 
-pub(super) fn run(arguments: &BenchDecode) -> Result<Outcome, Failure> {
+pub(super) fn run(arguments: &BenchDecodeArgs) -> Result<Outcome, Failure> {
     let encoder = ModelLoader::new(&arguments.options).encoder(&arguments.model)?;
     let encoder = encoder.as_ref();
     let files = image_files(&arguments.folder)?;

@@ -14,7 +14,7 @@ use eidetic_search::{Matcher, TextCache};
 use eidetic_server::responses::{MatchResponse, MatchResult};
 use rayon::prelude::*;
 
-use crate::arguments::{Global, Match, Status};
+use crate::arguments::{Global, MatchArgs, StatusArgs};
 use crate::commands::{Access, directory, profile, redirect_to_server, reject_model_options, warn_of_damage};
 use crate::failure::Failure;
 use crate::load_model::ModelLoader;
@@ -69,7 +69,7 @@ struct EmbeddedImage {
 type ImageResults = Result<Vec<MatchResult>, String>;
 
 impl ImageMatcher {
-    pub(super) fn open(global: &Global, arguments: &Match) -> Result<Self, Failure> {
+    pub(super) fn open(global: &Global, arguments: &MatchArgs) -> Result<Self, Failure> {
         let profile = arguments
             .profile
             .as_deref()
@@ -100,7 +100,7 @@ impl ImageMatcher {
         match &self.backend {
             Backend::Library(library) => Ok(library.active().id().to_string()),
             Backend::Model(model) => Ok(model.encoder.space().to_string()),
-            Backend::Server(address) => Ok(remote::status(address, &Status { recall: false })?.space),
+            Backend::Server(address) => Ok(remote::status(address, &StatusArgs { recall: false })?.space),
         }
     }
 
@@ -199,7 +199,7 @@ impl ImageMatcher {
 }
 
 impl ChosenProfile {
-    fn read(name: &str, arguments: &Match) -> Result<Self, Failure> {
+    fn read(name: &str, arguments: &MatchArgs) -> Result<Self, Failure> {
         let file = arguments.profile_options.profiles.as_deref();
         Ok(Self {
             profile: profile::named(name, file)?,
@@ -210,7 +210,7 @@ impl ChosenProfile {
 }
 
 impl Backend {
-    fn open(global: &Global, arguments: &Match) -> Result<Self, Failure> {
+    fn open(global: &Global, arguments: &MatchArgs) -> Result<Self, Failure> {
         if arguments.model.is_some() {
             return Self::model_only(arguments);
         }
@@ -232,7 +232,7 @@ impl Backend {
         }
     }
 
-    fn model_only(arguments: &Match) -> Result<Self, Failure> {
+    fn model_only(arguments: &MatchArgs) -> Result<Self, Failure> {
         let encoder = ModelLoader::new(&arguments.options).named_or_default(arguments.model.as_ref())?;
         let confidence_model = ConfidenceModel::shipped(encoder.as_ref()).map_err(anyhow::Error::from)?;
         Ok(Self::Model(Box::new(ModelOnly {

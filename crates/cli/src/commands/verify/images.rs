@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use eidetic_hub::{ModelRef, sha256};
 use eidetic_inference::{Check, CheckImage};
 
-use crate::arguments::Verify;
+use crate::arguments::VerifyArgs;
 use crate::failure::Failure;
 use crate::gallery;
 

@@ -7,7 +7,7 @@ use eidetic_kernels::matrix::Activation;
 use super::transformer::{Projection, activate};
 use crate::error::LoadError;
 use crate::layers::weights::Weights;
-use crate::two_tower::config::{ConvolutionalConfig, Projection as Kind};
+use crate::two_tower::config::{ConvolutionalConfig, ProjectionKind};
 
 /// The image tower (`vision_model.*` and `visual_projection`).
 pub struct ConvolutionalTower {
@@ -76,7 +76,7 @@ impl ConvolutionalTower {
             projection: Projection::load(
                 weights,
                 "visual_projection",
-                Kind::Plain,
+                ProjectionKind::Plain,
                 [dimension, config.hidden],
             )?,
             activation: config.activation,

@@ -8,7 +8,7 @@ use super::convolutional::planes;
 use super::transformer::Projection;
 use crate::error::LoadError;
 use crate::layers::weights::Weights;
-use crate::two_tower::config::{FastVitConfig, Projection as Kind};
+use crate::two_tower::config::{FastVitConfig, ProjectionKind};
 use crate::two_tower::fastvit_weights::{
     AttentionWeights, BlockWeights, Downsampling, FastVitWeights, IntoValues, MixerWeights,
     SqueezeExciteWeights, StageWeights,
@@ -39,7 +39,7 @@ impl FastVitTower {
         let shape = [dimension, fused.last.shape.outputs];
         Ok(Self {
             weights: fused,
-            projection: Projection::load(weights, "visual_projection", Kind::Biased, shape)?,
+            projection: Projection::load(weights, "visual_projection", ProjectionKind::Biased, shape)?,
             device: device.clone(),
         })
     }

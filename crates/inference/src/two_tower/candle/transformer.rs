@@ -6,7 +6,7 @@ use eidetic_kernels::matrix::Activation;
 
 use crate::error::LoadError;
 use crate::layers::weights::Weights;
-use crate::two_tower::config::{Norms, Projection as Kind, TowerConfig};
+use crate::two_tower::config::{Norms, ProjectionKind, TowerConfig};
 
 /// The layers of one tower.
 pub struct Transformer {
@@ -191,14 +191,14 @@ impl Projection {
     pub fn load(
         weights: &mut Weights<Tensor>,
         name: &str,
-        kind: Kind,
+        kind: ProjectionKind,
         shape: [usize; 2],
     ) -> Result<Self, LoadError> {
-        if kind == Kind::None {
+        if kind == ProjectionKind::None {
             return Ok(Self(None));
         }
         let weight = weights.take(&format!("{name}.weight"), &shape)?.t()?;
-        let bias = (kind == Kind::Biased)
+        let bias = (kind == ProjectionKind::Biased)
             .then(|| weights.take(&format!("{name}.bias"), &shape[..1]))
             .transpose()?;
         Ok(Self(Some((weight, bias))))

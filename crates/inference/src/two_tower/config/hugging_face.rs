@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    ConvolutionalConfig, Family, FirstNorm, ImageShape, ModelConfig, Norms, Padding, Pooling, Projection,
-    Resampling, TableSide, TextConfig, TextKind, TowerConfig, Training, VisionConfig, VitConfig, VitKind,
-    VitPooling, activation, cut, invalid,
+    ConvolutionalConfig, Family, FirstNorm, ImageShape, ModelConfig, Norms, Objective, Padding, Pooling,
+    ProjectionKind, Resampling, TableSide, TextConfig, TextKind, TowerConfig, VisionConfig, VitConfig,
+    VitKind, VitPooling, activation, cut, invalid,
 };
 use crate::error::LoadError;
 use crate::tensor_names::{Names, tables};
@@ -45,13 +45,13 @@ fn clip(raw: Raw) -> Result<ModelConfig, LoadError> {
                 id => Pooling::FirstEnd(id),
             },
             kind: TextKind::Clip,
-            projection: Projection::Plain,
+            projection: ProjectionKind::Plain,
             padding: Padding::Unseen,
         },
         vision: clip_vision(&vision)?,
         dimension,
         names: Names::default(),
-        training: Training::Softmax,
+        objective: Objective::Softmax,
         family: Family::Clip,
     })
 }
@@ -70,13 +70,13 @@ fn chinese_clip(raw: Raw) -> Result<ModelConfig, LoadError> {
             kind: TextKind::Bert {
                 segments: text.type_vocab_size.unwrap_or(2),
             },
-            projection: Projection::Plain,
+            projection: ProjectionKind::Plain,
             padding: Padding::Unseen,
         },
         vision: clip_vision(&vision)?,
         dimension,
         names: Names::new(tables::BERT.to_vec()),
-        training: Training::Softmax,
+        objective: Objective::Softmax,
         family: Family::ChineseClip,
     })
 }
@@ -123,14 +123,14 @@ fn siglip_model(
     text: TextConfig,
     vit: VitConfig,
     family: Family,
-    names: Vec<crate::tensor_names::Table>,
+    names: Vec<crate::tensor_names::NameTable>,
 ) -> ModelConfig {
     ModelConfig {
         text,
         dimension: vit.tower.hidden,
         vision: VisionConfig::Transformer(vit),
         names: Names::new(names),
-        training: Training::Sigmoid,
+        objective: Objective::Sigmoid,
         family,
     }
 }
@@ -143,8 +143,8 @@ fn siglip_text(text: &RawText) -> Result<TextConfig, LoadError> {
         mask: Mask::None,
         pooling: Pooling::Last,
         kind: TextKind::Clip,
-        projection: Projection::Biased,
-        padding: Padding::AsTokenizerSays,
+        projection: ProjectionKind::Biased,
+        padding: Padding::FromTokenizer,
     })
 }
 

@@ -7,12 +7,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Cleaning, Family, FirstNorm, ImageShape, ModelConfig, Norms, OpenClipTexts, OpenClipTokenizer, Padding,
-    Pooling, Projection, Resampling, TableSide, TextConfig, TextKind, TowerConfig, Training, VisionConfig,
-    VitConfig, VitKind, VitPooling, cut, invalid, timm,
+    Family, FirstNorm, ImageShape, ModelConfig, Norms, Objective, OpenClipTexts, OpenClipTokenizer, Padding,
+    Pooling, ProjectionKind, Resampling, TableSide, TextCleaning, TextConfig, TextKind, TowerConfig,
+    VisionConfig, VitConfig, VitKind, VitPooling, cut, invalid, timm,
 };
 use crate::error::LoadError;
-use crate::tensor_names::{Names, Table, tables};
+use crate::tensor_names::{NameTable, Names, tables};
 
 /// Keys without effect on what a finished model computes.
 const HARMLESS: [&str; 12] = [
@@ -95,9 +95,9 @@ fn model_config(model: &RawModel, text: &RawText, vision: &RawVision) -> Result<
         vision: vision_config,
         dimension: model.embed_dim,
         names: Names::new(vision_names).with_text(prefix, text.names()),
-        training: match model.init_logit_bias {
-            Some(_) => Training::Sigmoid,
-            None => Training::Softmax,
+        objective: match model.init_logit_bias {
+            Some(_) => Objective::Sigmoid,
+            None => Objective::Softmax,
         },
         family: Family::OpenClip(text.texts()?),
     })
@@ -291,7 +291,7 @@ impl RawVision {
     }
 
     /// A tower of timm's, which must end in the way in which it was published.
-    fn timm(&self, name: &str) -> Result<(VisionConfig, Vec<Table>), LoadError> {
+    fn timm(&self, name: &str) -> Result<(VisionConfig, Vec<NameTable>), LoadError> {
         let tower = timm::tower(name, self.side()?)?;
         let projection = self.timm_proj.as_deref().unwrap_or_default();
         match (&tower, self.timm_pool.as_str(), projection) {
@@ -321,7 +321,7 @@ impl RawText {
         let padding = match (mask, pooling, &self.hf_tokenizer_name) {
             (Mask::Causal, Pooling::GreatestId | Pooling::FirstEnd(_) | Pooling::First, _) => Padding::Unseen,
             (_, _, None) => Padding::With(0),
-            (_, _, Some(_)) => Padding::AsTokenizerSays,
+            (_, _, Some(_)) => Padding::FromTokenizer,
         };
         Ok(TextConfig {
             tower: TowerConfig {
@@ -343,16 +343,16 @@ impl RawText {
         })
     }
 
-    fn projection(&self) -> Result<Projection, LoadError> {
+    fn projection(&self) -> Result<ProjectionKind, LoadError> {
         match (self.proj_type.as_str(), self.proj_bias) {
-            ("none", _) => Ok(Projection::None),
-            ("linear", false) => Ok(Projection::Plain),
-            ("linear", true) => Ok(Projection::Biased),
+            ("none", _) => Ok(ProjectionKind::None),
+            ("linear", false) => Ok(ProjectionKind::Plain),
+            ("linear", true) => Ok(ProjectionKind::Biased),
             (other, _) => Err(unknown("text_cfg.proj_type", other)),
         }
     }
 
-    fn names(&self) -> Vec<Table> {
+    fn names(&self) -> Vec<NameTable> {
         let projection = if self.proj_bias {
             tables::OPEN_CLIP_LINEAR
         } else {
@@ -371,9 +371,9 @@ impl RawText {
         Ok(OpenClipTexts {
             tokenizer,
             cleaning: match clean.unwrap_or(usual) {
-                "whitespace" => Cleaning::Whitespace,
-                "lower" => Cleaning::Lower,
-                "canonicalize" => Cleaning::Canonicalize,
+                "whitespace" => TextCleaning::Whitespace,
+                "lower" => TextCleaning::Lower,
+                "canonicalize" => TextCleaning::Canonicalize,
                 other => return Err(unknown("text_cfg.tokenizer_kwargs.clean", other)),
             },
             strips_end: arguments.is_some_and(|arguments| arguments.strip_sep_token),
@@ -449,8 +449,8 @@ mod tests {
             (Mask::Causal, Padding::Unseen)
         );
         assert_eq!(
-            (config.text.tower.activation, config.training),
-            (Activation::Gelu, Training::Softmax)
+            (config.text.tower.activation, config.objective),
+            (Activation::Gelu, Objective::Softmax)
         );
         assert_eq!(preprocess, json!({"size": 224}));
     }
@@ -477,16 +477,16 @@ mod tests {
         .unwrap();
         assert_eq!(
             (siglip.text.padding, siglip.text.pooling),
-            (Padding::AsTokenizerSays, Pooling::Last)
+            (Padding::FromTokenizer, Pooling::Last)
         );
         assert_eq!(
-            (siglip.training, siglip.text.tower.activation),
-            (Training::Sigmoid, Activation::GeluTanh)
+            (siglip.objective, siglip.text.tower.activation),
+            (Objective::Sigmoid, Activation::GeluTanh)
         );
         assert!(matches!(
             siglip.family,
             Family::OpenClip(OpenClipTexts {
-                cleaning: Cleaning::Canonicalize,
+                cleaning: TextCleaning::Canonicalize,
                 ..
             })
         ));

@@ -10,7 +10,7 @@ use crate::error::LoadError;
 use crate::layers::matrix::Matrix;
 use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
-use crate::two_tower::config::{ConvolutionalConfig, Projection as Kind};
+use crate::two_tower::config::{ConvolutionalConfig, ProjectionKind};
 
 /// The image tower (`vision_model.*` and `visual_projection`); see tools/builtin-model/README.md.
 pub struct ConvolutionalTower {
@@ -55,7 +55,7 @@ impl ConvolutionalTower {
             projection: Projection::load(
                 weights,
                 "visual_projection",
-                Kind::Plain,
+                ProjectionKind::Plain,
                 [dimension, config.hidden],
             )?,
             activation: config.activation,

@@ -15,7 +15,7 @@ use crate::layers::linear_format::LinearFormat;
 use crate::layers::packing::{LinearWeights, PackOptions, PackedTensor};
 use crate::layers::tensor_data::{TensorData, TensorValues};
 use crate::layers::weights::Weights;
-use crate::two_tower::config::{FastVitConfig, Projection as Kind};
+use crate::two_tower::config::{FastVitConfig, ProjectionKind};
 use crate::two_tower::fastvit_weights::{self, BlockWeights, FastVitWeights, MixerWeights, StageWeights};
 use crate::two_tower::fused_conv::FusedConv;
 
@@ -93,7 +93,7 @@ impl FastVitTower {
             last: ChannelConvolution::pack(&fused.last),
             last_excite: SqueezeExcite::pack(&fused.last_excite, &last_places),
             last_places,
-            projection: Projection::load(weights, "visual_projection", Kind::Biased, shape)?,
+            projection: Projection::load(weights, "visual_projection", ProjectionKind::Biased, shape)?,
         })
     }
 

@@ -8,7 +8,7 @@ use crate::layers::linear::Linear;
 use crate::layers::matrix::Matrix;
 use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
-use crate::two_tower::config::Projection as Kind;
+use crate::two_tower::config::ProjectionKind;
 
 /// From a tower's width to the embedding's dimension, in models that have it.
 pub struct Projection(Option<Linear>);
@@ -18,13 +18,13 @@ impl Projection {
     pub fn load(
         weights: &mut Weights<PackedTensor>,
         name: &str,
-        kind: Kind,
+        kind: ProjectionKind,
         shape: [usize; 2],
     ) -> Result<Self, LoadError> {
         Ok(Self(match kind {
-            Kind::None => None,
-            Kind::Plain => Some(Linear::load_unbiased(weights, name, shape)?),
-            Kind::Biased => Some(Linear::load(weights, name, shape)?),
+            ProjectionKind::None => None,
+            ProjectionKind::Plain => Some(Linear::load_unbiased(weights, name, shape)?),
+            ProjectionKind::Biased => Some(Linear::load(weights, name, shape)?),
         }))
     }
 

@@ -7,7 +7,7 @@ use super::projection::Projection;
 use super::transformer::{Norm, Sequence, Transformer};
 use super::workspace::Workspace;
 use crate::error::LoadError;
-use crate::layers::embedding_table::Table;
+use crate::layers::embedding_table::EmbeddingTable;
 use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{ModelConfig, Pooling, TextConfig, TextKind};
@@ -15,7 +15,7 @@ use crate::two_tower::config::{ModelConfig, Pooling, TextConfig, TextKind};
 /// The text tower (`text_model.*` and `text_projection`).
 pub struct TextTower {
     /// Vocabulary × width.
-    tokens: Table,
+    tokens: EmbeddingTable,
     vocabulary: usize,
     /// Longest text × width; the first segment is added already.
     positions: Vec<f32>,

@@ -12,7 +12,7 @@ use crate::layers::linear::Linear;
 use crate::layers::matrix::Matrix;
 use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
-use crate::two_tower::config::{FirstNorm, Projection as Kind, VitConfig, VitKind, VitPooling};
+use crate::two_tower::config::{FirstNorm, ProjectionKind, VitConfig, VitKind, VitPooling};
 use crate::two_tower::patches::Patches;
 use crate::two_tower::position_embeddings::{Positions, table_side};
 
@@ -205,7 +205,8 @@ impl Ending {
             VitKind::Siglip => Self::Attention(Box::new(AttentionPool::load(weights, &config.tower)?)),
             VitKind::Clip { pooling, .. } => {
                 let shape = [dimension, config.tower.hidden];
-                let projection = Projection::load(weights, "visual_projection", Kind::Plain, shape)?;
+                let projection =
+                    Projection::load(weights, "visual_projection", ProjectionKind::Plain, shape)?;
                 Self::Class(pooling, projection)
             }
         })
