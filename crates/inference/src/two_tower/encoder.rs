@@ -169,7 +169,7 @@ fn score_calibration(
             "scores.json: numbers must be finite, logit_scale above 0 and span.high above span.low".into(),
         ));
     }
-    match training {
+    match objective {
         Objective::Softmax => Ok(ScoreCalibration::of_clip(
             logits.scale.unwrap_or(USUAL_LOGIT_SCALE).exp(),
         )),

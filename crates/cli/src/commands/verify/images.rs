@@ -19,7 +19,7 @@ pub(super) struct CheckImages<'a> {
 
 impl<'a> CheckImages<'a> {
     /// The error names an `--image` that no check uses.
-    pub(super) fn new(checks: &'a [Check], arguments: &'a Verify) -> Result<Self, Failure> {
+    pub(super) fn new(checks: &'a [Check], arguments: &'a VerifyArgs) -> Result<Self, Failure> {
         let images = checks.iter().flat_map(|check| &check.images);
         let mut needed: Vec<&str> = images
             .filter(|image| !image.bundled)

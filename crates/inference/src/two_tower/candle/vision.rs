@@ -153,7 +153,7 @@ impl Ending {
             VitKind::Clip { pooling, .. } => {
                 let shape = [dimension, config.tower.hidden];
                 let projection =
-                    Projection::load(weights, "visual_projection", config::Projection::Plain, shape)?;
+                    Projection::load(weights, "visual_projection", config::ProjectionKind::Plain, shape)?;
                 Self::Class(pooling, projection)
             }
         })
