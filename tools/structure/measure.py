@@ -142,21 +142,25 @@ def module_of(source, path):
 def imports(file, module, modules):
     text = re.sub(r"//[^\n]*", "", file.text).split("#[cfg(test)]")[0]
     found = set()
+    paths = []
     for match in re.finditer(r"\buse\s+((?:crate|super)[^;]*);", text):
-        for path in expand(match.group(1)):
-            parts = [part for part in path if part]
-            if parts[0] == "crate":
-                target = tuple(parts[1:])
-            else:
-                base = list(module)
-                while parts and parts[0] == "super":
-                    base = base[:-1]
-                    parts = parts[1:]
-                target = tuple(base + parts)
-            while target and target not in modules:
-                target = target[:-1]
-            if target and target != module:
-                found.add(target)
+        paths.extend(expand(match.group(1)))
+    # Paths written in full where they are used.
+    paths.extend(path.split("::") for path in re.findall(r"\b(?:crate|super)(?:::\w+)+", text))
+    for path in paths:
+        parts = [part for part in path if part]
+        if parts[0] == "crate":
+            target = tuple(parts[1:])
+        else:
+            base = list(module)
+            while parts and parts[0] == "super":
+                base = base[:-1]
+                parts = parts[1:]
+            target = tuple(base + parts)
+        while target and target not in modules:
+            target = target[:-1]
+        if target and target != module:
+            found.add(target)
     return found
 
 

@@ -92,8 +92,8 @@ pub enum LoadError {
     /// Loading the model would take more memory than is available.
     #[error(
         "{model} needs about {} of memory in {precision}, and {} are available; use a smaller model{}, close other programs, or load it anyway with --ignore-memory",
-        crate::memory::readable(*.needed),
-        crate::memory::readable(*.available),
+        crate::format_bytes::format_bytes(*.needed),
+        crate::format_bytes::format_bytes(*.available),
         if *.precision == eidetic_domain::Precision::F32 { ", --precision int8" } else { "" }
     )]
     TooLarge {

@@ -16,6 +16,7 @@ mod aligned;
 mod device;
 mod engine;
 mod error;
+mod format_bytes;
 mod layers;
 mod load;
 mod memory;

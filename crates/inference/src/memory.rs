@@ -45,16 +45,6 @@ fn compare(model: &str, engine: Engine, needed: u64, available: u64) -> Result<(
     })
 }
 
-/// Formats bytes in GiB with one decimal, or in MiB.
-pub fn readable(bytes: u64) -> String {
-    let gib = bytes as f64 / f64::from(1 << 30);
-    if gib >= 1.0 {
-        format!("{gib:.1} GiB")
-    } else {
-        format!("{:.0} MiB", gib * 1024.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,13 +1,9 @@
 //! The OpenAPI document.
 
-mod status;
-
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 
 use crate::handlers;
-
-pub(crate) use status::StatusDocument;
 
 /// The API.
 #[derive(OpenApi)]

@@ -11,6 +11,7 @@ mod problem;
 mod search;
 mod server;
 mod spaces;
+mod status;
 mod tags;
 
 pub(crate) use calibration::timestamp;
@@ -26,6 +27,7 @@ pub use problem::ProblemDocument;
 pub use search::{SearchHit, SearchResponse, TookMs};
 pub use server::HealthResponse;
 pub use spaces::{DropResponse, SpaceReportResponse};
+pub(crate) use status::StatusDocument;
 pub use tags::{ImageTag, TagsResponse};
 
 use std::path::PathBuf;

@@ -20,7 +20,7 @@ use crate::options::ServeOptions;
 use crate::record_requests::record_request;
 use crate::shutdown::StopSignals;
 use crate::state::AppState;
-use crate::{origin_guard, routes};
+use crate::{openapi, origin_guard, routes};
 
 /// Threads that serve connections; blocking work runs on others.
 const WORKERS: usize = 2;
@@ -142,6 +142,7 @@ pub(crate) fn application(
 > {
     App::new()
         .app_data(state)
+        .app_data(web::Data::new(openapi::document()))
         .configure(routes::configure)
         .wrap(from_fn(origin_guard::guard))
         .wrap(from_fn(record_request))

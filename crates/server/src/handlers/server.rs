@@ -4,10 +4,10 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse, Result};
 use eidetic_library::Status;
+use utoipa::openapi::OpenApi as Document;
 
-use crate::openapi::{StatusDocument, document};
 use crate::params::{self, StatusParams};
-use crate::responses::{HealthResponse, ProblemDocument};
+use crate::responses::{HealthResponse, ProblemDocument, StatusDocument};
 use crate::state::AppState;
 
 /// Size and state of the library.
@@ -70,6 +70,6 @@ pub(crate) async fn get_metrics(state: Data<AppState>) -> Result<HttpResponse> {
     tag = "server",
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json"))
 )]
-pub(crate) async fn get_openapi() -> HttpResponse {
-    HttpResponse::Ok().json(document())
+pub(crate) async fn get_openapi(document: Data<Document>) -> HttpResponse {
+    HttpResponse::Ok().json(&**document)
 }
