@@ -114,7 +114,7 @@ fn older_catalog_opens_and_says_what_is_missing() {
     let repaired = scenario.run(&["check", "--repair", "--json"]).expect_code(1).json();
     assert_eq!(repaired["relinked"], 1, "its vector was still there: {repaired}");
     let after = status(&scenario);
-    assert_eq!((&after["missing_changes"], &after["images"]), (&0.into(), &6.into()), "{after}");
+    assert_eq!((after.get("missing_changes"), &after["images"]), (None, &6.into()), "{after}");
     scenario.run(&["check"]).expect_code(0);
 }
 

@@ -26,10 +26,10 @@ pub struct Status {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_only: Option<String>,
     /// Changes that were reported as done and are missing.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub missing_changes: u64,
     /// What its owner must know, in sentences.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// Images with tags.
     #[serde(default)]
@@ -130,6 +130,11 @@ impl Library {
             recall: None,
         })
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 const fn kind_name(kind: IndexKind) -> &'static str {

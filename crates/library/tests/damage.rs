@@ -79,14 +79,20 @@ fn make(folder: &Path) -> PathBuf {
         .index(std::slice::from_ref(&photos), &options, &RunContext::default())
         .expect("images are indexed");
     let space = library.active();
+    let mut options = TagOptions::default();
+    options.rule.min_tags = 2;
     space
-        .tag(&TagOptions::default(), &RunContext::default())
+        .tag(&options, &RunContext::default())
         .expect("images are tagged");
-    let images = content(&library).expect("the library is read").images;
+    let mut query = Query::text("red");
+    query.k = 1000;
+    let hits = space.search(&query).expect("a search answers").hits;
+    let images: Vec<ImageId> = hits.iter().map(|ranked| ranked.hit.image).collect();
+    // The better half of the hits matches, with exceptions.
+    let matches = |number: usize| (number < IMAGES / 2) != number.is_multiple_of(9);
     for (number, image) in images.iter().enumerate() {
-        let right = Some(number % 2 == 0);
         library
-            .put_feedback(&Subject::Text("red".into()), *image, right)
+            .put_feedback(&Subject::Text("red".into()), *image, Some(matches(number)))
             .expect("an answer is stored");
     }
     let pair = |(number, image): (usize, &ImageId)| LabeledPair {
@@ -94,7 +100,7 @@ fn make(folder: &Path) -> PathBuf {
             image: image.to_string(),
             text: "red".to_owned(),
         },
-        matches: number % 2 == 0,
+        matches: matches(number),
         line: number + 1,
     };
     let pairs: Vec<LabeledPair> = images.iter().enumerate().map(pair).collect();
@@ -247,7 +253,8 @@ fn no_damage_is_silent_or_costs_more() {
     let library = make(folder.path());
     let good = content(&open(&library).unwrap()).unwrap();
     assert_eq!((good.images.len(), good.answers), (IMAGES, IMAGES));
-    assert!(good.tagged > 0 && good.calibrator != Calibrator::Background);
+    assert_eq!(good.tagged, IMAGES);
+    assert_ne!(good.calibrator, Calibrator::Background);
     let found = check(&library, &owner()).unwrap();
     assert!(found.sound, "{found:?}");
     let count: u64 = std::env::var("EIDETIC_DAMAGES")

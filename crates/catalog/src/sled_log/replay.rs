@@ -135,7 +135,7 @@ impl Pages {
             Kind::Free => drop(self.prefixes.remove(&message.page)),
             Kind::Node | Kind::Link => match content(log, message) {
                 Some(body) if message.kind == Kind::Node => self.replace(message, &body),
-                Some(body) => self.change(message, &body),
+                Some(body) => self.change(message.page, &body),
                 None => self.replay.damaged_places += 1,
             },
         }
@@ -160,14 +160,16 @@ impl Pages {
         }
     }
 
-    fn change(&mut self, message: &Message<'_>, body: &[u8]) {
-        let Some(prefix) = self.prefixes.get(&message.page) else {
+    fn change(&mut self, page: u64, body: &[u8]) {
+        let Some(prefix) = self.prefixes.get(&page) else {
             return;
         };
         match Link::parse(body) {
             Some(Link::Set(key, value)) => {
                 let key = [prefix.as_slice(), key].concat();
-                if message.is_whole || is_whole(&key, value) {
+                // A page may have been written again since, with another beginning of its keys, in a segment that is
+                // gone: such a link is of the past, and its key is none.
+                if is_whole(&key, value) {
                     self.replay.records.insert(key, value.to_vec());
                 }
             }
