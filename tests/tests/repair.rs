@@ -168,28 +168,34 @@ fn status_measures_recall_when_asked() {
 }
 
 #[test]
-fn lost_catalog_is_error_not_empty_library() {
+fn lost_catalog_is_named_then_rebuilt_from_vectors() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 2));
     fs::remove_dir_all(scenario.library().join("catalog")).unwrap();
-    for command in [&["status"][..], &["search", "cat"], &["index"]] {
-        let finished = scenario.run(command).expect_code(3);
+    for (command, code) in [(&["status"][..], 0), (&["search", "cat"], 0), (&["index"], 3)] {
+        let finished = scenario.run(command).expect_code(code);
         assert!(
-            finished.stderr.contains("missing") && finished.stderr.contains("index again"),
+            finished.stderr.contains("missing") && finished.stderr.contains("eidetic check --repair"),
             "{finished:?}"
         );
     }
+    let repaired = scenario.run(&["check", "--repair", "--json"]).expect_code(1).json();
+    assert_eq!((&repaired["relinked"], &repaired["images"]), (&2.into(), &2.into()), "{repaired}");
+    let report = scenario.run(&["index", "--json"]).expect_code(0).json();
+    assert_eq!((&report["indexed"], &report["unchanged"]), (&0.into(), &2.into()), "{report}");
 }
 
 #[test]
 fn unknown_format_version_is_error() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 1));
-    let manifest = scenario.library().join("library.json");
-    let later = fs::read_to_string(&manifest)
-        .unwrap()
-        .replace("\"format\": 1", "\"format\": 9");
-    fs::write(&manifest, later).unwrap();
+    for name in ["library.json", "library.json.copy"] {
+        let manifest = scenario.library().join(name);
+        let text = fs::read_to_string(&manifest).unwrap();
+        let lines = text.lines().filter(|line| !line.contains("\"checksum\""));
+        let later = lines.collect::<String>().replace("\"format\": 1", "\"format\": 9");
+        fs::write(&manifest, later).unwrap();
+    }
     let finished = scenario.run(&["status"]).expect_code(3);
     assert!(finished.stderr.contains("version 9"), "{finished:?}");
 }

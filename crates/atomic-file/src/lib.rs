@@ -46,6 +46,14 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether an operation failed because nothing can be written: the disk is full or cannot be written, or the user may
+/// not. What is there can still be read.
+pub fn is_unwritable(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let kinds = [PermissionDenied, ReadOnlyFilesystem, StorageFull, QuotaExceeded, FileTooLarge];
+    kinds.contains(&error.kind())
+}
+
 fn create_synced(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let mut file = File::create(path)?;
     fill(&mut file)?;

@@ -1,5 +1,7 @@
 //! The catalog's error type.
 
+use std::fmt;
+use std::io;
 use std::path::PathBuf;
 
 use eidetic_domain::ImageId;
@@ -28,13 +30,21 @@ pub enum CatalogError {
     },
     /// A checksum does not match, or records are missing.
     #[error(
-        "the catalog at {path} is damaged ({what}); move the library directory away and index again (source images are never modified)"
+        "the catalog at {path} is damaged ({what}); `eidetic check` says what is lost, and `eidetic check --repair` saves what is whole"
     )]
     Damaged {
         /// The catalog's directory.
         path: PathBuf,
         /// What is damaged.
         what: String,
+    },
+    /// The catalog was opened for reading only.
+    #[error("the catalog at {path} can only be read: {reason}")]
+    ReadOnly {
+        /// The catalog's directory.
+        path: PathBuf,
+        /// Why.
+        reason: ReadOnlyReason,
     },
     /// A batch refers to an image that is neither known nor in the batch.
     #[error("a file refers to unknown image {0}")]
@@ -47,4 +57,45 @@ pub enum CatalogError {
         /// The error of the file system or of sled.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// Why a catalog is open for reading only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadOnlyReason {
+    /// The disk is full, it cannot be written, or the user may not.
+    Unwritable(String),
+    /// This is damaged; what is whole was read.
+    Damaged(String),
+}
+
+impl fmt::Display for ReadOnlyReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unwritable(reason) => f.write_str(reason),
+            Self::Damaged(what) => write!(
+                f,
+                "it is damaged ({what}); `eidetic check --repair` saves what is whole"
+            ),
+        }
+    }
+}
+
+impl CatalogError {
+    /// Whether a change was refused because the catalog is open for reading only.
+    pub const fn is_read_only(&self) -> bool {
+        matches!(self, Self::ReadOnly { .. })
+    }
+
+    /// Why the catalog can still be opened for reading, if that is likely.
+    pub fn read_only_reason(&self) -> Option<ReadOnlyReason> {
+        match self {
+            Self::Damaged { what, .. } => Some(ReadOnlyReason::Damaged(what.clone())),
+            Self::ReadOnly { reason, .. } => Some(reason.clone()),
+            Self::Store { source, .. } => source
+                .downcast_ref::<io::Error>()
+                .filter(|error| eidetic_atomic_file::is_unwritable(error))
+                .map(|error| ReadOnlyReason::Unwritable(error.to_string())),
+            _ => None,
+        }
+    }
 }

@@ -11,9 +11,10 @@
 //! | `u` id space | `tags` | the image's tags in a later space |
 //! | `v` space tag 0 id | `tag_image` | empty: this image has this tag in a later space |
 //! | `f` number | `feedback` | an answer of a user |
-//! | `m` name | | the format version, the counters |
+//! | `m` name | | the format version, the counters, the number of missing changes |
+//! | `c` space | | the number of the last calibration of this space |
 //!
-//! Format version 1 was extended by `t`, `w` and `f` without a new number: older programs ignore these
+//! Format version 1 was extended by `t`, `w`, `f`, `c` and missing changes without a new number: older programs ignore these
 //! keys, and records that such a program leaves of a deleted image are skipped. `r`, `u` and `v` occur only
 //! in libraries that such programs refuse to open.
 //!
@@ -30,6 +31,8 @@ use crate::SpaceNumber;
 pub const VERSION: &[u8] = b"mversion";
 /// The key of the counters.
 pub const STATE: &[u8] = b"mstate";
+/// The key of the number of changes that were reported as durable and are missing.
+pub const MISSING: &[u8] = b"mmissing";
 
 /// Length of the index's letter and an image id, after which a path or a space follows.
 const ID_END: usize = 33;
@@ -154,6 +157,10 @@ fn tag_image_prefix(space: SpaceNumber) -> Vec<u8> {
         SpaceNumber::FIRST => b"w".into(),
         SpaceNumber(number) => [b"v", number.to_be_bytes().as_slice()].concat(),
     }
+}
+
+pub fn calibration(space: SpaceNumber) -> Vec<u8> {
+    [b"c", space.0.to_be_bytes().as_slice()].concat()
 }
 
 pub fn feedback(number: u64) -> Vec<u8> {

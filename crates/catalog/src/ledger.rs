@@ -20,7 +20,7 @@ pub struct Ledger {
 }
 
 /// The content of a commit sequence file.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LedgerEntry {
     /// The file is empty: the catalog is new.
     New,
@@ -53,6 +53,19 @@ impl Ledger {
         }
     }
 
+    /// Opens the file at `path` for reading, beside other readers; `None` where it does not exist. A file
+    /// system without locks for readers is read without one.
+    pub fn open_for_reading(path: &Path) -> Result<Option<Self>, LedgerError> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(LedgerError::Io)?,
+        };
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Err(LedgerError::Locked),
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(Self { file })),
+        }
+    }
+
     /// The greatest number in a valid slot.
     pub fn read(&self) -> io::Result<LedgerEntry> {
         let mut bytes = Vec::new();
@@ -64,6 +77,22 @@ impl Ledger {
         }
         let sequence = bytes.chunks(SLOT_BYTES).filter_map(parse_slot).max();
         Ok(sequence.map_or(LedgerEntry::Damaged, LedgerEntry::Sequence))
+    }
+
+    /// Whether a slot holds something other than a valid number.
+    pub fn has_damaged_slot(&self) -> io::Result<bool> {
+        let mut bytes = Vec::new();
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(0))?;
+        file.take(2 * SLOT_BYTES as u64).read_to_end(&mut bytes)?;
+        let is_damaged = |slot: &[u8]| parse_slot(slot).is_none() && slot.iter().any(|&byte| byte != 0);
+        Ok(bytes.chunks(SLOT_BYTES).any(is_damaged))
+    }
+
+    /// Replaces both entries, durably: `sequence` batches are durable.
+    pub fn reset(&self, sequence: u64) -> io::Result<()> {
+        self.write(sequence.saturating_sub(1))?;
+        self.write(sequence)
     }
 
     /// Records, durably, that `sequence` batches are durable.

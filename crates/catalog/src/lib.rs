@@ -7,7 +7,9 @@
 //! # What is durable when
 //!
 //! - [`SledCatalog::open`]: everything that earlier calls reported as durable is there, or the call fails with
-//!   [`CatalogError::Damaged`].
+//!   [`CatalogError::Damaged`] and has overwritten nothing that can be read. Only in a copy that is older than
+//!   its commit sequence file something may be missing; [`CatalogCondition`] says how much.
+//! - [`SledCatalog::read`]: what is whole is there; nothing is written.
 //! - [`put_batch`](Catalog::put_batch), [`remove`](Catalog::remove), [`put_rows`](RowStore::put_rows),
 //!   [`remove_rows`](RowStore::remove_rows), [`put_tags`](TagStore::put_tags),
 //!   [`add_feedback`](FeedbackStore::add_feedback) and [`remove_feedback`](FeedbackStore::remove_feedback): when
@@ -29,23 +31,29 @@ use eidetic_domain::{ImageId, Metadata, RowId};
 use serde::{Deserialize, Serialize};
 
 mod batch;
+mod check;
 mod error;
 mod feedback;
 mod keys;
 mod ledger;
 #[cfg(feature = "testing")]
 mod memory;
+mod rebuild;
 mod records;
+mod salvage;
 mod sled_catalog;
+mod sled_log;
 mod space;
 mod store;
 mod tags;
 
-pub use error::CatalogError;
+pub use check::{CatalogCheck, CatalogRepair, Finding};
+pub use error::{CatalogError, ReadOnlyReason};
 pub use feedback::{Feedback, FeedbackKey, FeedbackKind, FeedbackStore, MAX_FEEDBACK};
 #[cfg(feature = "testing")]
 pub use memory::MemoryCatalog;
-pub use sled_catalog::SledCatalog;
+pub use salvage::LostRecords;
+pub use sled_catalog::{CatalogCondition, SledCatalog};
 pub use space::{RowStore, SpaceNumber};
 pub use tags::{ImageTags, Tag, TagStore, TagSummary};
 
@@ -71,6 +79,14 @@ pub struct FileStamp {
     pub size: u64,
     /// Modification time in nanoseconds since 1970, as reported by the file system.
     pub modified_ns: i64,
+}
+
+impl FileStamp {
+    /// The stamp of no file: a file with a record of this stamp is read again.
+    pub const UNKNOWN: Self = Self {
+        size: u64::MAX,
+        modified_ns: i64::MIN,
+    };
 }
 
 /// Result of reading a file.

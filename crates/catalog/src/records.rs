@@ -65,13 +65,17 @@ pub struct StoreState {
 }
 
 impl StoreState {
-    pub fn next(self, counts: CatalogCounts) -> Self {
+    pub const fn new(sequence: u64, counts: CatalogCounts) -> Self {
         Self {
-            sequence: self.sequence + 1,
+            sequence,
             images: counts.images,
             paths: counts.paths,
             failed: counts.failed,
         }
+    }
+
+    pub fn next(self, counts: CatalogCounts) -> Self {
+        Self::new(self.sequence + 1, counts)
     }
 
     pub const fn counts(&self) -> CatalogCounts {
@@ -143,6 +147,13 @@ pub fn encode_checked<T: Serialize>(key: &[u8], value: &T) -> Result<Vec<u8>, po
     let crc = checksum(key, &encoded[CRC_BYTES..]);
     encoded[..CRC_BYTES].copy_from_slice(&crc.to_le_bytes());
     Ok(encoded)
+}
+
+/// Whether the checksum in the value of `key` matches.
+pub fn is_whole(key: &[u8], encoded: &[u8]) -> bool {
+    encoded
+        .split_first_chunk::<CRC_BYTES>()
+        .is_some_and(|(crc, payload)| u32::from_le_bytes(*crc) == checksum(key, payload))
 }
 
 /// The record in the value of `key`; `None` if the checksum does not match or the payload does not parse.

@@ -1,5 +1,6 @@
 //! The catalog on disk.
 
+mod calibration;
 mod feedback;
 mod rows;
 mod tags;
@@ -15,7 +16,9 @@ use crate::batch::{BatchBuilder, PreparedBatch, file_name, image_name, image_pat
 use crate::keys;
 use crate::records::{StoreState, StoredFile, StoredImage, decode_checked};
 use crate::store::Store;
-use crate::{Catalog, CatalogCounts, CatalogError, FileRecord, ImageRecord, SpaceNumber, WriteBatch};
+use crate::{
+    Catalog, CatalogCounts, CatalogError, FileRecord, ImageRecord, ReadOnlyReason, SpaceNumber, WriteBatch,
+};
 
 /// Number of records that iterators read at a time.
 const PAGE: usize = 1024;
@@ -34,15 +37,47 @@ pub struct SledCatalog {
     state: Arc<RwLock<StoreState>>,
 }
 
+/// What was found when a catalog was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CatalogCondition {
+    /// Why it can only be read; `None` where it can be written.
+    pub read_only: Option<ReadOnlyReason>,
+    /// Changes that were reported as durable and are missing, as in a copy that is older than its commit
+    /// sequence file. Counted until a repair accepts it.
+    pub missing_changes: u64,
+}
+
 impl SledCatalog {
     /// Opens the catalog in `dir`, or creates an empty one, as the first space sees it.
     pub fn open(dir: &Path) -> Result<Self, CatalogError> {
-        let (store, state) = Store::open(dir)?;
-        Ok(Self {
+        Store::open(dir).map(Self::new)
+    }
+
+    /// Reads what is whole of the catalog in `dir` into memory, as the first space sees it. Writes nothing, and
+    /// refuses every change with [`CatalogError::ReadOnly`] and `reason`.
+    pub fn read(dir: &Path, reason: ReadOnlyReason) -> Result<Self, CatalogError> {
+        Store::read(dir, reason).map(Self::new)
+    }
+
+    fn new((store, state): (Store, StoreState)) -> Self {
+        Self {
             space: SpaceNumber::FIRST,
             store: Arc::new(store),
             state: Arc::new(RwLock::new(state)),
-        })
+        }
+    }
+
+    /// Its directory.
+    pub fn directory(&self) -> &Path {
+        self.store.directory()
+    }
+
+    /// What was found when the catalog was opened.
+    pub fn condition(&self) -> CatalogCondition {
+        CatalogCondition {
+            read_only: self.store.read_only().cloned(),
+            missing_changes: self.store.missing(),
+        }
     }
 
     /// The same catalog as another space sees it. The store is closed when the last clone is dropped.

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 mod bench;
 mod calibrate;
+mod check;
 mod index;
 mod matching;
 mod models;
@@ -15,6 +16,7 @@ mod space;
 
 pub(crate) use bench::{BenchArgs, BenchDecodeArgs, BenchEncodeArgs, BenchIndexArgs, BenchSubject};
 pub(crate) use calibrate::{CalibrateArgs, FeedbackArgs, QueryKindArg};
+pub(crate) use check::CheckArgs;
 pub(crate) use index::{IndexArgs, IndexingOptions, StatusArgs, TagArgs};
 pub(crate) use matching::{MatchArgs, ScreenArgs};
 pub(crate) use models::{
@@ -84,6 +86,8 @@ pub(crate) enum Command {
     Feedback(FeedbackArgs),
     /// Show what the library contains
     Status(StatusArgs),
+    /// Verify every file of the library, or save what is whole of a damaged one
+    Check(CheckArgs),
     /// List the library's embedding spaces, switch to another model, or drop a space
     Space(SpaceArgs),
     /// Deprecated name of `space`

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 pub(crate) mod align;
 pub(crate) mod bench;
 pub(crate) mod calibrate;
+pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod embed;
 pub(crate) mod feedback;
@@ -93,12 +94,9 @@ pub(crate) fn directory(global: &Global) -> Result<PathBuf, Failure> {
     })
 }
 
-/// Warns about damaged vectors, with the command that repairs them.
+/// Says what is wrong with the library, with the commands that mend it.
 pub(crate) fn warn_of_damage(library: &Library) {
-    let damaged = library.active().damaged();
-    if damaged > 0 {
-        eprintln!(
-            "eidetic: the vectors of {damaged} images are damaged and left out; run `eidetic index` to embed them again"
-        );
+    for warning in library.warnings() {
+        eprintln!("eidetic: {warning}");
     }
 }

@@ -76,6 +76,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
             commands::space::run(global, space)
         }
         Command::Status(status) => commands::status::run(global, status),
+        Command::Check(check) => commands::check::run(global, check),
     }
 }
 

@@ -41,6 +41,7 @@ mod decode;
 mod deleted;
 mod embed;
 mod in_flight;
+mod list;
 mod observer;
 mod plan;
 mod progress;
@@ -54,6 +55,7 @@ mod walk;
 
 pub use backfill::{BackfillFilter, BackfillReport};
 pub use context::{CancelToken, RunContext};
+pub use list::files_of;
 pub use observer::{Observer, RunStage};
 pub use report::{FileFailure, IndexingError, IndexingReport};
 #[cfg(feature = "testing")]

@@ -1,5 +1,7 @@
 //! Calibration of a space's scores from labeled pairs and feedback.
 
+mod file;
+mod lost;
 mod scoring;
 mod store;
 
@@ -11,6 +13,7 @@ use eidetic_confidence::calibration::{
 };
 use eidetic_confidence::{Calibrator, QueryKind};
 
+pub(crate) use lost::{accept_loss, fault};
 pub use scoring::{FailedImage, ScoredPairs};
 pub use store::{CalibrationEvent, CalibrationEventKind, CalibrationHistory, CurrentVersions};
 
@@ -57,6 +60,9 @@ impl Space {
         pairs: &ScoredPairs,
         mode: CalibrationMode,
     ) -> Result<Calibration, LibraryError> {
+        if mode == CalibrationMode::Store {
+            self.require_writable()?;
+        }
         let _calibrate = self.operations.lock(Operation::Calibrate);
         let mut history = self.calibration_history()?;
         let origin = self.origin(&history, kind, LabelSource::Labels);
@@ -74,6 +80,7 @@ impl Space {
     /// `answers` are all stored ones, not only the new ones: they are weighted against the last calibration from labels,
     /// so that none counts twice.
     pub fn refit(&self, kind: QueryKind, answers: &ScoredPairs) -> Result<RefitOutcome, LibraryError> {
+        self.require_writable()?;
         let _calibrate = self.operations.lock(Operation::Calibrate);
         let mut history = self.calibration_history()?;
         let moved = match self.moved(&history, kind, answers)? {
@@ -102,6 +109,7 @@ impl Space {
 
     /// Undoes the latest calibration of `kind`: the one before it becomes current again, or the model's own.
     pub fn undo_calibration(&self, kind: QueryKind) -> Result<CalibrationHistory, LibraryError> {
+        self.require_writable()?;
         let _calibrate = self.operations.lock(Operation::Calibrate);
         let mut history = self.calibration_history()?;
         history.undo(kind, now())?;
@@ -111,13 +119,24 @@ impl Space {
 
     /// All stored calibrations, and the events that led to them.
     pub fn calibration_history(&self) -> Result<CalibrationHistory, LibraryError> {
-        CalibrationHistory::read(&self.directory)
+        if let Some(history) = CalibrationHistory::find(&self.directory)? {
+            return Ok(history);
+        }
+        let last = self.catalog.last_calibration()?.unwrap_or(0);
+        Ok(CalibrationHistory::after(last))
     }
 
-    /// The current calibration of `kind`; `None`: the model's own.
+    /// The current calibration of `kind`; `None`: the model's own, also where the calibrations are damaged, of which
+    /// [`calibration_fault`](Self::calibration_fault) tells.
     pub fn calibration(&self, kind: QueryKind) -> Result<Option<Calibration>, LibraryError> {
-        let history = self.calibration_history()?;
-        Ok(self.current(&history, kind).cloned())
+        match self.calibration_history() {
+            Ok(history) => Ok(self.current(&history, kind).cloned()),
+            Err(error @ LibraryError::DamagedCalibration { .. }) => {
+                tracing::info!("{error}");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The current mapping of scores of `kind` to probabilities.
@@ -194,6 +213,7 @@ impl Space {
     /// Writes the file first: a confidence model that is made in between is dropped.
     fn replace_history(&self, history: &CalibrationHistory) -> Result<(), LibraryError> {
         history.write(&self.directory)?;
+        self.note_last(history)?;
         self.clear_confidence_model();
         Ok(())
     }

@@ -112,7 +112,9 @@ impl Space {
             return Ok(Arc::new(Background::new(texts, scale)));
         }
         let background = Background::embed(encoder)?;
-        cache.write(background.texts());
+        if self.is_writable() {
+            cache.write(background.texts());
+        }
         Ok(Arc::new(background))
     }
 

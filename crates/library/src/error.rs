@@ -55,7 +55,7 @@ pub enum LibraryError {
     },
     /// The manifest cannot be read.
     #[error(
-        "{path} is damaged ({reason}); move the library away and index again; the pictures are untouched"
+        "{path} is damaged ({reason}) and has no whole copy beside it; everything else in the library is kept: restore the file from a backup"
     )]
     DamagedManifest {
         /// The manifest.
@@ -123,13 +123,25 @@ pub enum LibraryError {
     },
     /// The calibrations cannot be read.
     #[error(
-        "{path} is damaged ({reason}); move it away to use the model's own confidences, and calibrate again"
+        "{path} is damaged ({reason}); `eidetic check --repair` keeps it aside, and the model's own confidences are used until you calibrate again"
     )]
     DamagedCalibration {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         reason: String,
+    },
+    /// The calibrations are missing, or an older file is in their place.
+    #[error(
+        "{path} has {found} of {last} calibrations; the model's own confidences are used as far as they are lost: restore the file from a backup, or accept it with `eidetic check --repair`"
+    )]
+    LostCalibration {
+        /// The file.
+        path: PathBuf,
+        /// The number of the last calibration.
+        last: u32,
+        /// The number of the last one in the file.
+        found: u32,
     },
     /// The calibrations were written by another version of Eidetic.
     #[error(

@@ -51,11 +51,13 @@ impl Library {
         let size = DecodeSize::for_thumbnail(ThumbnailStore::LONG_SIDE);
         let decoded = decode_at_least(&file.bytes, &DecodeLimits::default(), size)
             .map_err(|_| LibraryError::FileGone(*image))?;
-        self.thumbnails
-            .put(image, &decoded.image)
-            .map_err(LibraryError::io(&directory))?;
-        let stored = self.thumbnails.get(image).map_err(LibraryError::io(&directory))?;
-        stored.ok_or(LibraryError::FileGone(*image))
+        if self.read_only().is_none()
+            && let Err(error) = self.thumbnails.put(image, &decoded.image)
+        {
+            // It is derived, and made again when it is asked for.
+            self.unstored.warn(&directory, &error);
+        }
+        ThumbnailStore::encode(&decoded.image).map_err(LibraryError::io(&directory))
     }
 }
 

@@ -26,6 +26,7 @@ impl Library {
         let encoder = space.encoder()?;
         let sources = self.add_sources(folders)?;
         self.record_precision(&space)?;
+        space.note_calibrations()?;
         let will_be_walked = |record: &ImageRecord| is_within(record, &sources);
         space.remove_damaged_vectors()?;
         space.forget_damaged(will_be_walked)?;
@@ -90,6 +91,7 @@ impl Library {
 
     /// Excludes other indexing runs. Errors: one is running.
     pub(crate) fn lock_indexing(&self) -> Result<OperationGuard<'_>, LibraryError> {
+        self.require_writable()?;
         let lock = self.operations.try_lock(Operation::Index);
         lock.ok_or(LibraryError::AlreadyIndexing)
     }

@@ -30,17 +30,23 @@
 //! # Files
 //!
 //! ```text
-//! library.json      format version, models, spaces, sources    primary, replaced atomically
+//! library.json      format version, models, spaces, sources    primary, with a checksum, replaced atomically
+//! library.json.copy the same, for the case that it is damaged  derived
 //! lock              the process that has it open                held while a process owns the library
 //! catalog/          sled                                        primary
 //! thumbnails/       one small JPEG for each image               derived
 //! vectors/          vector file; index.bin: codes and graph     primary; derived
-//! calibration.json  calibrations from labelled pairs            primary, replaced atomically
+//! calibration.json  calibrations from labelled pairs            primary, with a checksum, replaced atomically
 //! tagging.json      words and rule of the last tagging run      derived: the bundled ones if unreadable
 //! background.bin    the background texts' vectors               derived
 //! vocabulary.bin    the vectors of the last vocabulary          derived
 //! spaces/N/         the last five, for every space but the first
 //! ```
+//!
+//! # Reading and damage
+//!
+//! Where nothing can be written, and where the catalog is damaged, the library opens for reading: searches answer from
+//! what is whole, changes are refused, and [`Library::warnings`] says why. [`check`] and [`repair`] look at all files.
 //!
 //! # Locks
 //!
@@ -48,6 +54,9 @@
 //! short lock of data (manifest, active space, vectors, caches) that is not held during an operation.
 
 mod calibration;
+mod check;
+mod checked_json;
+mod condition;
 mod confidence;
 mod error;
 mod feedback;
@@ -68,11 +77,14 @@ mod status;
 mod switch;
 mod tagging;
 mod vector_cache;
+mod warn_once;
 
 pub use calibration::{
     CalibrationEvent, CalibrationEventKind, CalibrationHistory, CalibrationMode, CurrentVersions,
     FailedImage, RefitOutcome, ScoredPairs,
 };
+pub use check::{CheckReport, RepairReport, check, repair};
+pub use eidetic_catalog::Finding;
 pub use eidetic_hub::{ModelRef, ParseModelRefError};
 pub use error::LibraryError;
 pub use feedback::{AnswerCount, FEEDBACK_NEEDED, Subject};

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
+use eidetic_atomic_file::is_unwritable;
 use serde::{Deserialize, Serialize};
 
 use crate::LibraryError;
@@ -54,11 +55,21 @@ impl fmt::Display for Owner {
 /// Ownership of a library until dropped, or until the process ends in any way.
 ///
 /// The operating system's file lock is the ownership; the file's content only describes the owner to other processes.
-pub(crate) struct Lock {
-    file: File,
+#[derive(Debug)]
+pub(crate) enum Lock {
+    /// The only process.
+    Owned(File),
+    /// One of several that read a library which they cannot write.
+    Shared {
+        /// Keeps writers out, where the file system has locks.
+        _file: Option<File>,
+        /// Why it cannot be written.
+        reason: io::Error,
+    },
 }
 
 impl Lock {
+    /// Takes the lock: as the only process, or among readers where the file cannot be written.
     pub(crate) fn take(library: &Path, owner: &Owner) -> Result<Self, LibraryError> {
         let path = library.join("lock");
         let open = OpenOptions::new()
@@ -67,29 +78,56 @@ impl Lock {
             .create(true)
             .truncate(false)
             .open(&path);
-        let mut file = open.map_err(LibraryError::io(&path))?;
+        let mut file = match open {
+            Err(error) if is_unwritable(&error) => return Self::share(library, error),
+            open => open.map_err(LibraryError::io(&path))?,
+        };
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(LibraryError::InUse {
-                    path: library.to_owned(),
-                    owner: read_owner(&mut file),
-                });
-            }
+            Err(TryLockError::WouldBlock) => return Err(in_use(library, &mut file)),
             Err(TryLockError::Error(source)) => return Err(LibraryError::Io { path, source }),
         }
-        let lock = Self { file };
-        lock.announce(owner).map_err(LibraryError::io(&path))?;
+        let lock = Self::Owned(file);
+        match lock.announce(owner) {
+            // The name of the owner only helps others: the lock holds without it.
+            Err(error) if is_unwritable(&error) => tracing::info!("{}: {error}", path.display()),
+            announced => announced.map_err(LibraryError::io(&path))?,
+        }
         Ok(lock)
     }
 
-    /// Writes the owner for other processes to read.
-    pub(crate) fn announce(&self, owner: &Owner) -> std::io::Result<()> {
+    fn share(library: &Path, reason: io::Error) -> Result<Self, LibraryError> {
+        let Ok(mut file) = File::open(library.join("lock")) else {
+            return Ok(Self::Shared { _file: None, reason });
+        };
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Err(in_use(library, &mut file)),
+            // A file system without such locks.
+            Err(TryLockError::Error(_)) => Ok(Self::Shared { _file: None, reason }),
+            Ok(()) => Ok(Self::Shared {
+                _file: Some(file),
+                reason,
+            }),
+        }
+    }
+
+    /// Writes the owner for other processes to read. Readers announce nothing: others can read beside them.
+    pub(crate) fn announce(&self, owner: &Owner) -> io::Result<()> {
+        let Self::Owned(file) = self else {
+            return Ok(());
+        };
         let text = serde_json::to_vec(owner)?;
-        let mut file = &self.file;
+        let mut file = file;
         file.set_len(0)?;
         file.rewind()?;
         file.write_all(&text)
+    }
+}
+
+fn in_use(library: &Path, file: &mut File) -> LibraryError {
+    LibraryError::InUse {
+        path: library.to_owned(),
+        owner: read_owner(file),
     }
 }
 

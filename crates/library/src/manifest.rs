@@ -1,19 +1,20 @@
 //! `library.json`: the models, spaces and sources of a library.
 
-use std::fs;
+mod file;
+
 use std::path::{Component, Path, PathBuf};
 
 use eidetic_catalog::SpaceNumber;
 use eidetic_domain::{Precision, SpaceId};
 use serde::{Deserialize, Serialize};
 
-use crate::{LibraryError, PreviousSpace};
+use crate::PreviousSpace;
+pub(crate) use file::{COPY_NAME, FILE_NAME, FoundManifest};
 
 /// Format versions that this program reads. It writes the first for a library that never had a second space, so that
 /// programs without spaces can open that.
 const ONE_SPACE: u32 = 1;
 const SPACES: u32 = 2;
-const FILE_NAME: &str = "library.json";
 
 /// The content of `library.json`, the file that makes a directory a library.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,18 +58,6 @@ pub(crate) struct PlannedSwitch {
     /// One of `others`.
     pub(crate) to: SpaceNumber,
     pub(crate) old: PreviousSpace,
-}
-
-#[derive(Serialize)]
-struct Written<'a> {
-    format: u32,
-    #[serde(flatten)]
-    manifest: &'a Manifest,
-}
-
-#[derive(Deserialize)]
-struct FormatOnly {
-    format: u32,
 }
 
 const fn second() -> SpaceNumber {
@@ -223,51 +212,6 @@ impl Manifest {
             .then_some("a switch leads to a space that does not exist")
     }
 
-    /// `None` where there is no manifest.
-    pub(crate) fn read(library: &Path) -> Result<Option<Self>, LibraryError> {
-        let path = library.join(FILE_NAME);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(LibraryError::io(&path)(error)),
-        };
-        let damaged = |error: serde_json::Error| LibraryError::DamagedManifest {
-            path: path.clone(),
-            reason: error.to_string(),
-        };
-        // The version first: a later version may have other fields.
-        let FormatOnly { format } = serde_json::from_slice(&text).map_err(damaged)?;
-        if ![ONE_SPACE, SPACES].contains(&format) {
-            let path = library.to_owned();
-            return Err(LibraryError::UnknownVersion {
-                path,
-                found: format,
-                supported: SPACES,
-            });
-        }
-        let manifest: Self = serde_json::from_slice(&text).map_err(damaged)?;
-        match manifest.fault() {
-            None => Ok(Some(manifest)),
-            Some(fault) => Err(LibraryError::DamagedManifest {
-                path: path.clone(),
-                reason: fault.to_owned(),
-            }),
-        }
-    }
-
-    /// Replaces the file in one step: a crash leaves the old or the new one.
-    pub(crate) fn write(&self, library: &Path) -> Result<(), LibraryError> {
-        let path = library.join(FILE_NAME);
-        let written = Written {
-            format: self.format(),
-            manifest: self,
-        };
-        serde_json::to_vec_pretty(&written)
-            .map_err(std::io::Error::from)
-            .and_then(|text| eidetic_atomic_file::write(&path, &text))
-            .map_err(LibraryError::io(&path))
-    }
-
     /// Adds a folder unless a walk of a folder known already reaches it.
     pub(crate) fn add_source(&mut self, folder: &Path) {
         if self.sources.iter().any(|known| reaches(known, folder)) {
@@ -288,7 +232,15 @@ fn reaches(outer: &Path, inner: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::LibraryError;
+
+    fn read(library: &Path) -> Result<Option<Manifest>, LibraryError> {
+        let found = Manifest::find(library)?;
+        Ok(found.map(|found| found.manifest))
+    }
 
     fn space() -> SpaceId {
         SpaceId {
@@ -302,11 +254,11 @@ mod tests {
     #[test]
     fn written_manifest_reads_back() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(Manifest::read(dir.path()).unwrap().is_none());
+        assert!(read(dir.path()).unwrap().is_none());
         let mut manifest = Manifest::new("builtin".into(), space());
         manifest.add_source(Path::new("/photos"));
         manifest.write(dir.path()).unwrap();
-        assert_eq!(Manifest::read(dir.path()).unwrap(), Some(manifest));
+        assert_eq!(read(dir.path()).unwrap(), Some(manifest));
     }
 
     #[test]
@@ -333,7 +285,7 @@ mod tests {
         json.as_object_mut().unwrap().remove("precisions");
         json["format"] = 1.into();
         fs::write(dir.path().join(FILE_NAME), json.to_string()).unwrap();
-        let read = Manifest::read(dir.path()).unwrap().unwrap();
+        let read = read(dir.path()).unwrap().unwrap();
         assert_eq!(read.active.precision(), Precision::F32);
     }
 
@@ -362,7 +314,7 @@ mod tests {
     fn later_format_and_damage_are_errors() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(FILE_NAME), r#"{"format":3,"stars":[]}"#).unwrap();
-        let error = Manifest::read(dir.path()).unwrap_err();
+        let error = read(dir.path()).unwrap_err();
         assert!(matches!(
             error,
             LibraryError::UnknownVersion {
@@ -373,7 +325,7 @@ mod tests {
         ));
         fs::write(dir.path().join(FILE_NAME), "{\"form").unwrap();
         assert!(matches!(
-            Manifest::read(dir.path()),
+            read(dir.path()),
             Err(LibraryError::DamagedManifest { .. })
         ));
     }
@@ -392,13 +344,15 @@ mod tests {
     fn single_space_round_trips_as_format_1() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(FILE_NAME), FORMAT_1).unwrap();
-        let manifest = Manifest::read(dir.path()).unwrap().unwrap();
+        let manifest = read(dir.path()).unwrap().unwrap();
         assert_eq!(manifest.active.number, SpaceNumber::FIRST);
         assert_eq!(manifest.active.directory(dir.path()), dir.path());
         manifest.write(dir.path()).unwrap();
         let json = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text).unwrap();
-        let written = fs::read(dir.path().join(FILE_NAME)).unwrap();
-        assert_eq!(json(&written), json(FORMAT_1.as_bytes()));
+        let mut written = json(&fs::read(dir.path().join(FILE_NAME)).unwrap());
+        let added = written.as_object_mut().unwrap().remove("checksum");
+        assert!(added.is_some_and(|checksum| checksum.is_string()));
+        assert_eq!(written, json(FORMAT_1.as_bytes()));
     }
 
     #[test]
@@ -406,7 +360,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let reread = |manifest: &Manifest| {
             manifest.write(dir.path()).unwrap();
-            let read = Manifest::read(dir.path()).unwrap().unwrap();
+            let read = read(dir.path()).unwrap().unwrap();
             assert_eq!(read, *manifest);
             read
         };
@@ -454,9 +408,34 @@ mod tests {
             spoil(&mut spoilt);
             spoilt.write(dir.path()).unwrap();
             assert!(matches!(
-                Manifest::read(dir.path()),
+                read(dir.path()),
                 Err(LibraryError::DamagedManifest { .. })
             ));
         }
+    }
+
+    #[test]
+    fn damaged_or_lost_manifest_is_read_from_copy() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut manifest = Manifest::new("builtin".into(), space());
+        manifest.add_source(Path::new("/photos"));
+        manifest.write(dir.path()).unwrap();
+        let path = dir.path().join(FILE_NAME);
+        let whole = fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 2;
+            fs::write(&path, flipped).unwrap();
+            let found = Manifest::find(dir.path()).unwrap().unwrap();
+            assert_eq!(found.manifest, manifest, "byte {at}");
+            // Only the name of the checksum may change unnoticed, and nothing else with it.
+            let name = whole.windows(10).position(|word| word == b"\"checksum\"").unwrap();
+            assert!(found.damage.is_some() || (name..name + 10).contains(&at), "byte {at}");
+        }
+        fs::remove_file(&path).unwrap();
+        let found = Manifest::find(dir.path()).unwrap().unwrap();
+        assert!(found.damage.unwrap().to_string().contains("missing"));
+        fs::remove_file(dir.path().join(COPY_NAME)).unwrap();
+        assert!(Manifest::find(dir.path()).unwrap().is_none());
     }
 }

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use eidetic_catalog::{CatalogError, SledCatalog, SpaceNumber};
+use eidetic_catalog::{CatalogError, ReadOnlyReason, SledCatalog, SpaceNumber};
 use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
 use eidetic_hub::DownloadProgress;
@@ -14,8 +14,9 @@ use eidetic_imaging::ThumbnailStore;
 use eidetic_inference::{LoadError, LoadOptions, load_encoder};
 
 use crate::lock::Lock;
-use crate::manifest::Manifest;
+use crate::manifest::{COPY_NAME, FILE_NAME, FoundManifest, Manifest};
 use crate::operations::OperationLocks;
+use crate::warn_once::WarnOnce;
 use crate::{LibraryError, LoadedModel, ModelSource, Owner, Space};
 
 /// An open library. All methods take `&self` and may be called from several threads: searches run during an indexing
@@ -33,6 +34,10 @@ pub struct Library {
     pub(crate) others: Mutex<BTreeMap<SpaceNumber, Arc<Space>>>,
     /// For indexing and switching; each space has a view of them.
     pub(crate) operations: OperationLocks,
+    /// What was wrong with the manifest, of which the copy was read.
+    pub(crate) manifest_damage: Option<String>,
+    /// Says once that thumbnails cannot be stored.
+    pub(crate) unstored: WarnOnce,
     lock: Lock,
 }
 
@@ -57,13 +62,16 @@ pub fn default_directory() -> Option<PathBuf> {
 impl Library {
     /// Opens the library at `directory` for `owner`.
     pub fn open(directory: &Path, owner: &Owner) -> Result<Self, LibraryError> {
-        if Manifest::read(directory)?.is_none() {
+        if Manifest::find(directory)?.is_none() {
             return Err(missing(directory)?);
         }
         let lock = Lock::take(directory, owner)?;
         // Read again: before the lock was ours, its owner could have changed it.
-        let manifest = Manifest::read(directory)?.ok_or_else(|| no_library(directory))?;
-        Self::assemble(directory, manifest, lock)
+        let found = Manifest::find(directory)?.ok_or_else(|| no_library(directory))?;
+        if found.damage.is_none() && matches!(lock, Lock::Owned(_)) {
+            found.manifest.refresh_copy(directory);
+        }
+        Self::assemble(directory, found, lock)
     }
 
     /// Opens the library at `directory`, or creates one with the model that `options` names.
@@ -139,25 +147,32 @@ impl Library {
         fs::create_dir_all(directory).map_err(LibraryError::io(directory))?;
         let lock = Lock::take(directory, owner)?;
         manifest.write(directory)?;
-        Self::assemble(directory, manifest, lock)
+        let found = FoundManifest {
+            manifest,
+            damage: None,
+        };
+        Self::assemble(directory, found, lock)
     }
 
-    fn assemble(directory: &Path, manifest: Manifest, lock: Lock) -> Result<Self, LibraryError> {
-        let catalog = open_catalog(directory, &manifest)?;
+    fn assemble(directory: &Path, found: FoundManifest, lock: Lock) -> Result<Self, LibraryError> {
+        let FoundManifest { manifest, damage } = found;
         let operations = OperationLocks::default();
-        let active = Space::open(directory, &manifest.active, &catalog, &operations)?;
-        let thumbnails = directory.join("thumbnails");
+        let (catalog, active) = open_active(directory, &manifest, &lock, &operations)?;
         let library = Self {
             directory: directory.to_owned(),
             manifest: RwLock::new(manifest),
             catalog,
-            thumbnails: ThumbnailStore::open(&thumbnails).map_err(LibraryError::io(&thumbnails))?,
+            thumbnails: ThumbnailStore::open(directory.join("thumbnails")),
             active: RwLock::new(Arc::new(active)),
             others: Mutex::default(),
             operations,
+            manifest_damage: damage.map(|error| error.to_string()),
+            unstored: WarnOnce::default(),
             lock,
         };
-        if let Err(error) = library.remove_dropped() {
+        if library.read_only().is_none()
+            && let Err(error) = library.remove_dropped()
+        {
             // It is unused, and the next opening tries again.
             tracing::warn!("cannot remove a dropped space yet: {error}");
         }
@@ -194,6 +209,7 @@ impl Library {
         let mut changed = manifest.clone();
         let outcome = change(&mut changed);
         if changed != *manifest {
+            self.require_writable()?;
             changed.write(&self.directory)?;
             *manifest = changed;
         }
@@ -219,22 +235,53 @@ fn require_model(
     space.encoder.set(encoder)
 }
 
-/// Sources are added only after the catalog was created, so sources without a catalog mean that it was lost.
-fn open_catalog(directory: &Path, manifest: &Manifest) -> Result<SledCatalog, LibraryError> {
+/// Opens the catalog and the active space. Where the catalog is damaged, or cannot be written, what is whole is read, and
+/// the library can be searched but not changed.
+fn open_active(
+    directory: &Path,
+    manifest: &Manifest,
+    lock: &Lock,
+    operations: &OperationLocks,
+) -> Result<(SledCatalog, Space), LibraryError> {
     let path = directory.join("catalog");
+    let opened = match lock {
+        Lock::Owned(_) => open_catalog(&path, manifest).and_then(|catalog| {
+            let active = Space::open(directory, &manifest.active, &catalog, operations)?;
+            Ok((catalog, active))
+        }),
+        Lock::Shared { reason, .. } => Err(CatalogError::ReadOnly {
+            path: path.clone(),
+            reason: ReadOnlyReason::Unwritable(reason.to_string()),
+        }
+        .into()),
+    };
+    let reason = match opened {
+        Err(LibraryError::Catalog(error)) => match error.read_only_reason() {
+            Some(reason) => reason,
+            None => return Err(error.into()),
+        },
+        opened => return opened,
+    };
+    let catalog = SledCatalog::read(&path, reason)?;
+    let active = Space::open(directory, &manifest.active, &catalog, operations)?;
+    Ok((catalog, active))
+}
+
+/// Sources are added only after the catalog was created, so sources without a catalog mean that it was lost.
+fn open_catalog(path: &Path, manifest: &Manifest) -> Result<SledCatalog, LibraryError> {
     if !manifest.sources.is_empty() && !path.exists() {
         return Err(CatalogError::Damaged {
-            path,
+            path: path.to_owned(),
             what: "it is missing".into(),
         }
         .into());
     }
-    Ok(SledCatalog::open(&path)?)
+    Ok(SledCatalog::open(path)?)
 }
 
 /// The error for a directory without a manifest: empty or missing, or with other files in it. A lock and a temporary
 /// manifest are left by a creation that was interrupted, and count as empty.
-fn missing(directory: &Path) -> Result<LibraryError, LibraryError> {
+pub(crate) fn missing(directory: &Path) -> Result<LibraryError, LibraryError> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(no_library(directory)),
@@ -242,7 +289,8 @@ fn missing(directory: &Path) -> Result<LibraryError, LibraryError> {
     };
     let foreign = entries.flatten().any(|entry| {
         let name = entry.file_name();
-        name != "lock" && name != "library.json.new"
+        let unfinished = [FILE_NAME, COPY_NAME].map(|name| format!("{name}.new"));
+        name != "lock" && !unfinished.iter().any(|leftover| name == leftover.as_str())
     });
     Ok(if foreign {
         LibraryError::NotALibrary {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use eidetic_catalog::{Catalog, ImageRecord, RowStore, SledCatalog, SpaceNumber};
+use eidetic_catalog::{Catalog, CatalogError, ImageRecord, RowStore, SledCatalog, SpaceNumber};
 use eidetic_confidence::ConfidenceModel;
 use eidetic_domain::{ImageId, Precision, RowId, SpaceId};
 use eidetic_encoder::Encoder;
@@ -56,8 +56,10 @@ impl Space {
     ) -> Result<Self, LibraryError> {
         let directory = entry.directory(library);
         let vectors = directory.join("vectors");
-        create_directories(library, &vectors).map_err(LibraryError::io(&vectors))?;
         let catalog = catalog.for_space(entry.number);
+        if catalog.condition().read_only.is_none() {
+            create_directories(library, &vectors).map_err(LibraryError::io(&vectors))?;
+        }
         let (vectors, report) = VectorStore::open(&vectors, &entry.space, &live_rows(&catalog)?)?;
         Ok(Self {
             number: entry.number,
@@ -152,7 +154,7 @@ impl Space {
         // In small steps, so that searches run in between.
         while self.write_vectors().insert_pending() {}
         let pending = self.read_vectors().pending_snapshot();
-        if let Some(pending) = pending {
+        if let Some(pending) = pending.filter(|_| self.is_writable()) {
             pending.save()?;
             self.write_vectors().mark_snapshot_saved();
         }
@@ -164,6 +166,23 @@ impl Space {
     /// Vectors below a saved graph are checked when they are read, and all of them by the next indexing run.
     pub fn damaged(&self) -> usize {
         self.known_damaged().len() + self.read_vectors().damaged().len()
+    }
+
+    /// Whether anything can be stored.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.catalog.condition().read_only.is_none()
+    }
+
+    /// Errors: nothing can be stored. For operations that would find out late.
+    pub(crate) fn require_writable(&self) -> Result<(), LibraryError> {
+        match self.catalog.condition().read_only {
+            None => Ok(()),
+            Some(reason) => Err(CatalogError::ReadOnly {
+                path: self.catalog.directory().to_owned(),
+                reason,
+            }
+            .into()),
+        }
     }
 
     /// Whether the catalog has images without a vector here.
@@ -243,7 +262,7 @@ fn create_directories(library: &Path, path: &Path) -> std::io::Result<()> {
 }
 
 /// The rows that the catalog names; every other row of the vector file is dropped.
-fn live_rows(catalog: &SledCatalog) -> Result<Vec<(RowId, ImageId)>, LibraryError> {
+pub(crate) fn live_rows(catalog: &SledCatalog) -> Result<Vec<(RowId, ImageId)>, LibraryError> {
     let named = catalog.scan().filter_map(|record| match record {
         Ok(record) => record.row.map(|row| Ok((row, record.image))),
         Err(error) => Some(Err(LibraryError::from(error))),

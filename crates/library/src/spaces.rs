@@ -146,6 +146,7 @@ impl Library {
 
     /// Excludes other switches. Errors: one is running.
     pub(crate) fn lock_switching(&self) -> Result<OperationGuard<'_>, LibraryError> {
+        self.require_writable()?;
         let lock = self.operations.try_lock(Operation::Switch);
         lock.ok_or(LibraryError::AlreadySwitching)
     }

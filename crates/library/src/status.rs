@@ -22,6 +22,15 @@ pub struct Status {
     pub failed: u64,
     /// Images whose vectors are damaged; the next indexing run repairs them.
     pub damaged: u64,
+    /// Why the library can only be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_only: Option<String>,
+    /// Changes that were reported as done and are missing.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub missing_changes: u64,
+    /// What its owner must know, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Images with tags.
     #[serde(default)]
     pub tagged: u64,
@@ -97,6 +106,9 @@ impl Library {
             paths: counts.paths,
             failed: counts.failed,
             damaged: active.damaged() as u64,
+            read_only: self.read_only(),
+            missing_changes: self.missing_changes(),
+            warnings: self.warnings(),
             tagged: active.catalog.tag_summary()?.images,
             model: active.model().to_owned(),
             space: active.id().to_string(),
@@ -118,6 +130,11 @@ impl Library {
             recall: None,
         })
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 const fn kind_name(kind: IndexKind) -> &'static str {

@@ -1,7 +1,7 @@
 //! Tagging images with the words of a vocabulary.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -13,6 +13,7 @@ use eidetic_indexer::{RunContext, RunStage};
 use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
 
+use crate::checked_json::{self, Checksum, PLACEHOLDER};
 use crate::operations::Operation;
 use crate::par_chunks::par_chunks;
 use crate::vector_cache::VectorCache;
@@ -43,6 +44,8 @@ pub struct TagOptions {
 #[derive(Serialize, Deserialize)]
 struct StoredTagOptions {
     format: u32,
+    #[serde(default)]
+    checksum: String,
     words: Vec<String>,
     most: usize,
     bar: f32,
@@ -102,6 +105,7 @@ impl Space {
     /// Tags are committed every few hundred images, so that an interrupted run continues where it stopped. Images removed
     /// meanwhile are skipped; those added meanwhile may be left for the next run.
     pub fn tag(&self, options: &TagOptions, context: &RunContext<'_>) -> Result<TagReport, LibraryError> {
+        self.require_writable()?;
         let _tag = self.operations.lock(Operation::Tag);
         let start = Instant::now();
         let mut report = TagReport {
@@ -282,15 +286,16 @@ impl TagOptions {
         } = self.rule;
         let stored = StoredTagOptions {
             format: OPTIONS_FORMAT,
+            checksum: PLACEHOLDER.to_owned(),
             words: self.vocabulary.tags().to_vec(),
             most: max_tags,
             bar: min_confidence,
             least: min_tags,
         };
         let path = directory.join(OPTIONS_FILE);
-        let written = serde_json::to_vec(&stored)
+        let written = serde_json::to_string(&stored)
             .map_err(std::io::Error::from)
-            .and_then(|text| eidetic_atomic_file::write(&path, &text));
+            .and_then(|text| eidetic_atomic_file::write(&path, checked_json::seal(&text).as_bytes()));
         if let Err(error) = written {
             tracing::warn!("{}: {error}", path.display());
         }
@@ -299,19 +304,28 @@ impl TagOptions {
     /// The stored ones; the bundled words and the default rule where there are none, or they cannot be read.
     pub(crate) fn read(directory: &Path) -> Self {
         let text = fs::read(directory.join(OPTIONS_FILE)).unwrap_or_default();
-        let stored: Option<StoredTagOptions> = serde_json::from_slice(&text).ok();
-        let options = stored
-            .filter(|stored| stored.format == OPTIONS_FORMAT)
-            .and_then(|stored| {
-                let vocabulary = Vocabulary::parse(stored.words.join("\n").as_bytes()).ok()?;
-                let rule = TagRule {
-                    max_tags: stored.most,
-                    min_confidence: stored.bar,
-                    min_tags: stored.least,
-                };
-                Some(Self { vocabulary, rule })
-            });
-        options.unwrap_or_default()
+        Self::parse(&text).unwrap_or_default()
+    }
+
+    /// The file in a space's directory, if it is damaged.
+    pub(crate) fn damaged_file(directory: &Path) -> Option<PathBuf> {
+        let path = directory.join(OPTIONS_FILE);
+        let text = fs::read(&path).ok()?;
+        Self::parse(&text).is_none().then_some(path)
+    }
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        let stored: StoredTagOptions = serde_json::from_slice(text).ok()?;
+        if stored.format != OPTIONS_FORMAT || checked_json::verify(text) == Checksum::Differs {
+            return None;
+        }
+        let vocabulary = Vocabulary::parse(stored.words.join("\n").as_bytes()).ok()?;
+        let rule = TagRule {
+            max_tags: stored.most,
+            min_confidence: stored.bar,
+            min_tags: stored.least,
+        };
+        Some(Self { vocabulary, rule })
     }
 }
 

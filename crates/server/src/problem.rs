@@ -37,6 +37,7 @@ pub(crate) enum ProblemKind {
     ActiveSpace,
     UnknownSpace,
     ModelNotAllowed,
+    ReadOnly,
     FileGone,
     TooLarge,
     UnsupportedBody,
@@ -51,9 +52,11 @@ impl ProblemKind {
     fn status(self) -> StatusCode {
         match self {
             Self::InvalidRequest => StatusCode::BAD_REQUEST,
-            Self::ForeignHost | Self::CrossOrigin | Self::FolderNotAllowed | Self::ModelNotAllowed => {
-                StatusCode::FORBIDDEN
-            }
+            Self::ForeignHost
+            | Self::CrossOrigin
+            | Self::FolderNotAllowed
+            | Self::ModelNotAllowed
+            | Self::ReadOnly => StatusCode::FORBIDDEN,
             Self::UnknownImage | Self::UnknownJob | Self::UnknownPage | Self::UnknownSpace => {
                 StatusCode::NOT_FOUND
             }
@@ -86,6 +89,7 @@ impl ProblemKind {
             Self::ActiveSpace => ("active-space", "The space is active"),
             Self::UnknownSpace => ("unknown-space", "Unknown space"),
             Self::ModelNotAllowed => ("model-not-allowed", "Switching models is not allowed"),
+            Self::ReadOnly => ("read-only", "The library can only be read"),
             Self::FileGone => ("file-gone", "The image's file is gone"),
             Self::TooLarge => ("too-large", "The request is too large"),
             Self::UnsupportedBody => ("unsupported-body", "The body's type is not supported"),
@@ -169,6 +173,7 @@ impl From<LibraryError> for Problem {
     fn from(error: LibraryError) -> Self {
         let kind = match &error {
             LibraryError::Search(search) => kind_of_search_error(search),
+            LibraryError::Catalog(error) if error.is_read_only() => ProblemKind::ReadOnly,
             LibraryError::UnknownImage(_) => ProblemKind::UnknownImage,
             LibraryError::FileGone(_) => ProblemKind::FileGone,
             LibraryError::AlreadyIndexing => ProblemKind::AlreadyIndexing,

@@ -34,7 +34,7 @@ pub enum IndexError {
         supported: u32,
     },
     /// The header of the file is damaged, so none of its rows can be located.
-    #[error("{path} is damaged ({reason}); move it away and index again")]
+    #[error("{path} is damaged ({reason}); `eidetic check --repair` saves the vectors that are whole")]
     Damaged {
         /// The vector file.
         path: PathBuf,

@@ -70,6 +70,7 @@ mod links;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
 mod open;
+mod orphans;
 mod plan;
 mod positioned_file;
 mod quantizer;
@@ -88,6 +89,7 @@ pub use graph_build::{BuiltGraph, GRAPH_THRESHOLD, GraphBuilder, PendingSnapshot
 #[cfg(any(test, feature = "testing"))]
 pub use memory::MemoryIndex;
 pub use open::OpenReport;
+pub use orphans::orphaned_rows;
 pub use recall::Recall;
 pub use row_set::RowSet;
 pub use store::{IndexKind, IndexStats, VectorStore};

@@ -66,6 +66,15 @@ pub(crate) fn bytes(directory: &Path) -> u64 {
     fs::metadata(directory.join(FILE_NAME)).map_or(0, |file| file.len())
 }
 
+/// Removes the file, if there is one.
+pub(crate) fn remove(directory: &Path) -> Result<(), IndexError> {
+    let path = directory.join(FILE_NAME);
+    match fs::remove_file(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(IndexError::Io { path, source }),
+        _ => Ok(()),
+    }
+}
+
 /// Replaces the snapshot atomically.
 pub(crate) fn save(
     directory: &Path,

@@ -115,6 +115,29 @@ impl VectorStore {
         Ok((store, report))
     }
 
+    /// Whether there is a vector file in `directory`.
+    pub fn exists(directory: &Path) -> bool {
+        VectorFile::exists(directory)
+    }
+
+    /// Writes the header of the vector file in `directory` again, where it is damaged: the rows after it, which have
+    /// checksums of their own, can be read then. Returns whether it did.
+    ///
+    /// The caller must know that the vectors are of `space`.
+    pub fn restore_header(directory: &Path, space: &SpaceId) -> Result<bool, IndexError> {
+        VectorFile::restore_header(directory, space)
+    }
+
+    /// Removes the snapshot of the graph in `directory`; the next run builds the graph again.
+    pub fn remove_snapshot(directory: &Path) -> Result<(), IndexError> {
+        snapshot::remove(directory)
+    }
+
+    /// Whether there is a snapshot of the graph in `directory` that cannot be used. It is derived.
+    pub fn has_damaged_snapshot(directory: &Path, space: &SpaceId) -> bool {
+        snapshot::bytes(directory) > 0 && Snapshot::load(directory, space).is_none()
+    }
+
     /// Every live image with its row, in order of row.
     pub fn live(&self) -> impl Iterator<Item = (RowId, ImageId)> {
         self.rows.live().map(|(row, image)| (RowId(row.into()), *image))

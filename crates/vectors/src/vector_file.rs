@@ -3,7 +3,7 @@
 //! A row consists of the image id (32 bytes), the vector (`dimension` times f32, little endian) and the CRC-32 of both. A
 //! row is live only if a catalog record names it, so a torn or stale row does no harm.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -40,12 +40,7 @@ impl VectorFile {
             let page = header::encode(space, &path)?;
             eidetic_atomic_file::write(&path, page.as_slice()).map_err(failed)?;
         }
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(failed)?;
-        let file = PositionedFile::new(file);
+        let file = PositionedFile::new(open(&path).map_err(failed)?);
         let mut page = Box::new([0; HEADER_BYTES]);
         match file.read_exact_at(page.as_mut_slice(), 0) {
             Ok(()) => header::check(&page, space, &path)?,
@@ -64,6 +59,31 @@ impl VectorFile {
             #[cfg(any(test, feature = "testing"))]
             row_reads: std::sync::atomic::AtomicU64::new(0),
         })
+    }
+
+    /// Whether there is a file in `directory`.
+    pub(crate) fn exists(directory: &Path) -> bool {
+        directory.join(FILE_NAME).exists()
+    }
+
+    /// Writes the header again, where it is damaged, for a file of `space`. Returns whether it did.
+    ///
+    /// Which space the vectors are of is not checked: the caller knows it from elsewhere, and rows of another size fail
+    /// their checksums.
+    pub(crate) fn restore_header(directory: &Path, space: &SpaceId) -> Result<bool, IndexError> {
+        let path = directory.join(FILE_NAME);
+        match Self::open(directory, space) {
+            Err(IndexError::Damaged { .. }) => {
+                let page = header::encode(space, &path)?;
+                let written = OpenOptions::new().write(true).open(&path).and_then(|file| {
+                    PositionedFile::new(file.try_clone()?).write_all_at(page.as_slice(), 0)?;
+                    file.sync_all()
+                });
+                written.map_err(|source| IndexError::Io { path, source })?;
+                Ok(true)
+            }
+            opened => opened.map(|_| false),
+        }
     }
 
     /// Number of complete rows in the file, live or not.
@@ -136,6 +156,14 @@ impl VectorFile {
     }
 }
 
+/// For reading only where the file cannot be written: searches need no more, and a change fails then.
+fn open(path: &Path) -> io::Result<File> {
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if eidetic_atomic_file::is_unwritable(&error) => File::open(path),
+        opened => opened,
+    }
+}
+
 /// Appends one row to `bytes`.
 pub(crate) fn encode_row(image: &ImageId, vector: &[f32], bytes: &mut Vec<u8>) {
     let start = bytes.len();
@@ -143,6 +171,11 @@ pub(crate) fn encode_row(image: &ImageId, vector: &[f32], bytes: &mut Vec<u8>) {
     bytes.extend(vector.iter().flat_map(|component| component.to_le_bytes()));
     let checksum = crc32fast::hash(&bytes[start..]);
     bytes.extend_from_slice(&checksum.to_le_bytes());
+}
+
+/// The image that a row says it is of.
+pub(crate) fn image_of_row(row: &[u8]) -> Option<ImageId> {
+    row.first_chunk::<ID_BYTES>().map(|id| ImageId::from_bytes(*id))
 }
 
 /// Decodes a row into `vector`. Returns false if the row is damaged, belongs to another image, or holds no unit vector.

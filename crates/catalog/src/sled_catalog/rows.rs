@@ -27,6 +27,9 @@ impl SledCatalog {
             self.remove_keys(keys::rows_between(&first, &last), |key| self.is_of_space(key))?;
         }
         self.remove_keys(keys::all_tags(self.space), |key| self.is_of_space(key))?;
+        if self.last_calibration()?.is_some() {
+            self.set_last_calibration(None)?;
+        }
         self.remove_keys(keys::all_tag_images(self.space), |_| true)
     }
 

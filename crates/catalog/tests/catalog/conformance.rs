@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::records::{answer, file, id, new_image, tags};
 use eidetic_catalog::{
     Catalog, CatalogCounts, CatalogError, Feedback, FeedbackStore, FileRecord, FileState, ImageRecord,
-    ImageTags, MemoryCatalog, RowStore, SledCatalog, SpaceNumber, TagStore, TagSummary, WriteBatch,
+    ImageTags, MemoryCatalog, RowStore, SledCatalog, SpaceNumber, TagStore, TagSummary, WriteBatch, ReadOnlyReason,
 };
 use eidetic_domain::{ImageId, RowId};
 use proptest::prelude::*;
@@ -184,6 +184,11 @@ pub fn assert_consistent(all: &Everything) {
     assert_eq!(paths as u64, counted.paths);
 }
 
+/// Why the test reads a catalog that it could write.
+pub fn reading() -> ReadOnlyReason {
+    ReadOnlyReason::Unwritable("a test".into())
+}
+
 fn outcome<T: std::fmt::Debug>(result: Result<T, CatalogError>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
 }
@@ -241,6 +246,12 @@ proptest! {
                 }
                 Operation::Reopen => {
                     drop(sled);
+                    let read = SledCatalog::read(dir.path(), reading()).unwrap();
+                    for space in SPACES {
+                        let all = everything(&read.for_space(space));
+                        prop_assert_eq!(all, everything(&memory.for_space(space)));
+                    }
+                    drop(read);
                     sled = SledCatalog::open(dir.path()).unwrap();
                 }
             }

@@ -10,9 +10,9 @@ use eidetic_catalog::{Catalog, CatalogError, FeedbackStore, FileState, SledCatal
 use eidetic_domain::SplitMix64;
 
 /// Images put, in batches of 50, into the catalogs that are damaged below.
-const IMAGES: u32 = 200;
+pub const IMAGES: u32 = 200;
 
-fn filled(dir: &Path) {
+pub fn filled(dir: &Path) {
     let catalog = SledCatalog::open(dir).expect("a new catalog opens");
     for start in (0..IMAGES).step_by(50) {
         let range = start..start + 50;
@@ -31,7 +31,7 @@ fn filled(dir: &Path) {
     }
 }
 
-fn copy_tree(from: &Path, to: &Path) {
+pub fn copy_tree(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder can be made");
     for entry in fs::read_dir(from).expect("a folder can be read") {
         let entry = entry.expect("an entry can be read");
@@ -44,7 +44,7 @@ fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-fn files_below(dir: &Path) -> Vec<PathBuf> {
+pub fn files_below(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).expect("a folder can be read") {
         let path = entry.expect("an entry can be read").path();
@@ -162,7 +162,7 @@ fn missing_store_is_reported() {
 }
 
 #[test]
-fn store_older_than_commit_sequence_is_reported() {
+fn older_store_opens_and_counts_missing_changes() {
     let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     filled(old.path());
     copy_tree(old.path(), new.path());
@@ -170,11 +170,24 @@ fn store_older_than_commit_sequence_is_reported() {
     catalog.remove(&[id(1)]).unwrap();
     drop(catalog);
     fs::copy(new.path().join("ledger"), old.path().join("ledger")).unwrap();
-    let error = SledCatalog::open(old.path()).err().unwrap();
-    assert!(
-        error.to_string().contains("batches missing at the end: 1"),
-        "{error}"
-    );
+    let missing = |dir: &Path| SledCatalog::open(dir).unwrap().condition().missing_changes;
+    assert_eq!(missing(old.path()), 1);
+    for number in 0..3 {
+        let catalog = SledCatalog::open(old.path()).unwrap();
+        assert!(catalog.contains(&id(1)).unwrap(), "what is whole is there");
+        let files = vec![file(format!("/photos/{number}.txt"), FileState::NotImage)];
+        let batch = WriteBatch {
+            files,
+            ..WriteBatch::default()
+        };
+        catalog.put_batch(&batch).unwrap();
+    }
+    assert_eq!(missing(old.path()), 1, "later changes do not hide it");
+    let checked = SledCatalog::check(old.path()).unwrap();
+    assert!(checked.findings[0].what.contains("1 changes are missing"), "{checked:?}");
+    SledCatalog::repair(old.path()).unwrap();
+    assert_eq!(missing(old.path()), 0, "the owner has accepted it");
+    assert_eq!(SledCatalog::check(old.path()).unwrap().findings, []);
 }
 
 #[test]

@@ -4,3 +4,4 @@ mod behavior;
 mod conformance;
 mod damage;
 mod records;
+mod salvage;

@@ -52,7 +52,7 @@ fn search_locally(
     if let Some(precision) = arguments.options.precision {
         space.set_precision(precision.into());
     }
-    if let Some(name) = &arguments.space {
+    if let Some(name) = arguments.space.as_ref().filter(|_| library.read_only().is_none()) {
         backfill(library, name)?;
     }
     Ok((&space.search(&query(&space, arguments, filter)?)?).into())

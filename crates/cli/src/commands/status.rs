@@ -14,7 +14,13 @@ pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<
     let status = match access(global, "eidetic status")? {
         Access::Local(library) if arguments.recall => library.status_with_recall()?,
         Access::Local(library) => library.status()?,
-        Access::Remote(address) => remote::status(&address, arguments)?,
+        Access::Remote(address) => {
+            let status = remote::status(&address, arguments)?;
+            for warning in &status.warnings {
+                eprintln!("eidetic: {warning}");
+            }
+            status
+        }
     };
     if global.json {
         output::json(&status)?;

@@ -33,16 +33,16 @@ impl ThumbnailStore {
     /// JPEG quality of a stored thumbnail.
     pub const QUALITY: u8 = 80;
 
-    /// Opens the store in `directory`, which is created if it does not exist.
-    pub fn open(directory: impl Into<PathBuf>) -> io::Result<Self> {
-        let directory = directory.into();
-        fs::create_dir_all(&directory)?;
-        Ok(Self { directory })
+    /// Opens the store in `directory`. Writes nothing: the first thumbnail creates the folder.
+    pub fn open(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+        }
     }
 
     /// Shrinks `image`, which may have any size, and stores it as the thumbnail of `id`.
     pub fn put(&self, id: &ImageId, image: &RgbImage) -> io::Result<()> {
-        let jpeg = encode(&thumbnail(image, Self::LONG_SIDE))?;
+        let jpeg = Self::encode(image)?;
         let path = self.path(id);
         let folder = path.parent().unwrap_or(&self.directory);
         fs::create_dir_all(folder)?;
@@ -51,6 +51,11 @@ impl ThumbnailStore {
         file.write_all(&jpeg)?;
         file.persist(path)?;
         Ok(())
+    }
+
+    /// The thumbnail of `image` as JPEG, without storing it.
+    pub fn encode(image: &RgbImage) -> io::Result<Vec<u8>> {
+        encode(&thumbnail(image, Self::LONG_SIDE))
     }
 
     /// The thumbnail of `id` as JPEG, or none if it has to be made again.
@@ -65,6 +70,11 @@ impl ThumbnailStore {
             .map(|(_, jpeg)| jpeg.to_vec()))
     }
 
+    /// Whether there is a file for the thumbnail of `id` that cannot be used.
+    pub fn is_damaged(&self, id: &ImageId) -> io::Result<bool> {
+        Ok(self.path(id).exists() && self.get(id)?.is_none())
+    }
+
     /// Deletes the thumbnail of `id`, if there is one.
     pub fn remove(&self, id: &ImageId) -> io::Result<()> {
         match fs::remove_file(self.path(id)) {
@@ -76,7 +86,11 @@ impl ThumbnailStore {
     /// Bytes that all thumbnails take on disk. Lists the directory: meant for status reports.
     pub fn total_bytes(&self) -> io::Result<u64> {
         let mut total = 0;
-        for folder in fs::read_dir(&self.directory)? {
+        let folders = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+            folders => folders?,
+        };
+        for folder in folders {
             let folder = folder?;
             if folder.file_type()?.is_dir() {
                 total += bytes_in(&folder.path())?;
@@ -126,7 +140,7 @@ mod tests {
 
     fn store() -> (tempfile::TempDir, ThumbnailStore, ImageId) {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let store = ThumbnailStore::open(folder.path().join("thumbnails")).expect("an empty store");
+        let store = ThumbnailStore::open(folder.path().join("thumbnails"));
         (folder, store, ImageId::of(b"picture"))
     }
 

@@ -64,7 +64,7 @@ impl World {
             photos,
             catalog: catalog(&library),
             vectors: vectors(&library),
-            thumbnails: ThumbnailStore::open(library.join("thumbnails")).expect("thumbnails open"),
+            thumbnails: ThumbnailStore::open(library.join("thumbnails")),
             options: IndexerOptions {
                 threads: 2,
                 batch: 4,

@@ -1,8 +1,6 @@
 //! The calibrations on disk. They are primary data: labels cannot be recomputed.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::collections::HashSet;
 
 use eidetic_confidence::QueryKind;
 use eidetic_confidence::calibration::Calibration;
@@ -10,19 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::LibraryError;
 
-const FILE_NAME: &str = "calibration.json";
-/// Version of the file's layout that this program writes and reads.
-const FORMAT: u32 = 1;
 /// Versions of a kind that are kept; older ones are removed.
 const VERSIONS: usize = 20;
 const EVENTS: usize = 1000;
-/// Larger than any file that this program writes.
-const MOST_BYTES: u64 = 512 << 20;
+/// Labeled pairs of all versions together, so that the file stays below some ten megabytes.
+const MOST_PAIRS: usize = 50_000;
 
 /// All stored calibrations, the current ones, and the events that led to them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CalibrationHistory {
-    format: u32,
     /// The current version of each kind.
     pub current: CurrentVersions,
     /// The number of the next version; numbers are never reused.
@@ -71,15 +65,9 @@ pub enum CalibrationEventKind {
     Undone,
 }
 
-#[derive(Deserialize)]
-struct FormatOnly {
-    format: u32,
-}
-
 impl Default for CalibrationHistory {
     fn default() -> Self {
         Self {
-            format: FORMAT,
             current: CurrentVersions::default(),
             next: 1,
             events: Vec::new(),
@@ -129,6 +117,7 @@ impl CalibrationHistory {
         self.versions.push(made);
         self.push_event(at, kind, what);
         self.remove_old_versions(kind);
+        self.remove_surplus_pairs();
     }
 
     /// Undoes the latest calibration of a kind. Errors: there is none.
@@ -173,47 +162,48 @@ impl CalibrationHistory {
         });
     }
 
-    /// An empty history where there is no file.
-    ///
-    /// Errors: an unknown format version, or a damaged file.
-    pub(super) fn read(library: &Path) -> Result<Self, LibraryError> {
-        let path = library.join(FILE_NAME);
-        let text = match contents(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(LibraryError::io(&path)(error)),
-        };
-        let damaged = |reason: String| LibraryError::DamagedCalibration {
-            path: path.clone(),
-            reason,
-        };
-        // The version first: a later version may have other fields.
-        let FormatOnly { format } =
-            serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
-        if format != FORMAT {
-            return Err(LibraryError::UnknownCalibrationVersion {
-                path,
-                found: format,
-                supported: FORMAT,
-            });
-        }
-        let read: Self = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
-        match read.fault() {
-            Some(reason) => Err(damaged(reason)),
-            None => Ok(read),
+    /// An empty history after the calibration with number `last`; numbers are never reused.
+    pub(super) fn after(last: u32) -> Self {
+        Self {
+            next: last + 1,
+            ..Self::default()
         }
     }
 
-    pub(super) fn write(&self, library: &Path) -> Result<(), LibraryError> {
-        let path = library.join(FILE_NAME);
-        serde_json::to_vec(self)
-            .map_err(std::io::Error::from)
-            .and_then(|text| eidetic_atomic_file::write(&path, &text))
-            .map_err(LibraryError::io(&path))
+    pub(super) fn from_parts(
+        current: CurrentVersions,
+        next: u32,
+        events: Vec<CalibrationEvent>,
+        versions: Vec<Calibration>,
+    ) -> Self {
+        Self {
+            current,
+            next,
+            events,
+            versions,
+        }
+    }
+
+    /// Removes the oldest versions while there are more than [`MOST_PAIRS`] pairs in all: not the current ones, nor those
+    /// before them, to which an undo leads.
+    fn remove_surplus_pairs(&mut self) {
+        let current = [QueryKind::Text, QueryKind::Image].map(|kind| self.current(kind));
+        let before = current.map(|made| made.and_then(|made| made.origin.replaces));
+        let kept = [self.current.text, self.current.image, before[0], before[1]];
+        while distinct_pairs(&self.versions) > MOST_PAIRS {
+            let oldest = self
+                .versions
+                .iter()
+                .position(|made| !kept.contains(&Some(made.origin.version)));
+            match oldest {
+                Some(oldest) => drop(self.versions.remove(oldest)),
+                None => return,
+            }
+        }
     }
 
     /// Why the history is not valid, if it is not.
-    fn fault(&self) -> Option<String> {
+    pub(super) fn fault(&self) -> Option<String> {
         for kind in [QueryKind::Text, QueryKind::Image] {
             let named = self.current.of(kind);
             if named.is_some() && self.current(kind).is_none_or(|made| made.origin.kind != kind) {
@@ -227,17 +217,27 @@ impl CalibrationHistory {
     }
 }
 
-fn contents(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    File::open(path)?.take(MOST_BYTES).read_to_end(&mut text)?;
-    Ok(text)
+/// Number of pairs that differ in image, query or label.
+fn distinct_pairs(versions: &[Calibration]) -> usize {
+    let pairs = versions.iter().flat_map(|made| &made.labeled);
+    let distinct: HashSet<_> = pairs
+        .map(|pair| (pair.image, &pair.path, &pair.query, pair.query_image, pair.matches))
+        .collect();
+    distinct.len()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use super::super::file::FILE_NAME;
     use super::*;
     use eidetic_confidence::calibration::{CalibrationOrigin, LabelSource, ScoredPair};
     use eidetic_domain::ImageId;
+
+    fn read(folder: &Path) -> Result<CalibrationHistory, LibraryError> {
+        Ok(CalibrationHistory::find(folder)?.unwrap_or_default())
+    }
 
     fn made(version: u32, replaces: Option<u32>, kind: QueryKind) -> Calibration {
         let pair = |i: u32| ScoredPair {
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn written_history_reads_back_and_undoes_stepwise() {
         let folder = tempfile::tempdir().unwrap();
-        let mut history = CalibrationHistory::read(folder.path()).unwrap();
+        let mut history = read(folder.path()).unwrap();
         assert!(matches!(
             history.undo(QueryKind::Text, 0),
             Err(LibraryError::NothingToUndo)
@@ -272,7 +272,7 @@ mod tests {
         history.add(made(2, None, QueryKind::Image), CalibrationEventKind::Calibrated);
         history.add(made(3, Some(1), QueryKind::Text), CalibrationEventKind::Refitted);
         history.write(folder.path()).unwrap();
-        let mut history = CalibrationHistory::read(folder.path()).unwrap();
+        let mut history = read(folder.path()).unwrap();
         let number = |h: &CalibrationHistory| h.current(QueryKind::Text).map(|made| made.origin.version);
         assert_eq!((number(&history), history.next_version()), (Some(3), 4));
         history.undo(QueryKind::Text, 9).unwrap();
@@ -311,32 +311,83 @@ mod tests {
     }
 
     #[test]
+    fn repeated_pairs_are_stored_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut history = CalibrationHistory::default();
+        let size = |history: &CalibrationHistory| {
+            history.write(folder.path()).unwrap();
+            std::fs::metadata(folder.path().join(FILE_NAME)).unwrap().len()
+        };
+        let again = |version: u32| {
+            let mut again = made(1, None, QueryKind::Text);
+            again.origin.version = version;
+            again
+        };
+        history.add(again(1), CalibrationEventKind::Calibrated);
+        let once = size(&history);
+        let pairs = |folder: &Path| {
+            let text = std::fs::read_to_string(folder.join(FILE_NAME)).unwrap();
+            text.matches("\"query\":\"a thing\"").count()
+        };
+        assert_eq!(pairs(folder.path()), 20);
+        for version in 2..=16 {
+            history.add(again(version), CalibrationEventKind::Calibrated);
+        }
+        assert!(size(&history) < once * 16);
+        assert_eq!(pairs(folder.path()), 20);
+        let read = read(folder.path()).unwrap();
+        assert_eq!(read.versions.len(), 16);
+        assert!(read.versions.iter().all(|made| made.labeled.len() == 20));
+    }
+
+    #[test]
+    fn oldest_versions_leave_when_pairs_exceed_limit() {
+        let mut history = CalibrationHistory::default();
+        for version in 1..=8 {
+            let replaces = (version > 1).then(|| version - 1);
+            let mut made = made(version, replaces, QueryKind::Text);
+            let pair = made.labeled[0].clone();
+            made.labeled = (0..10_000)
+                .map(|number| ScoredPair {
+                    query: format!("{version} {number}"),
+                    ..pair.clone()
+                })
+                .collect();
+            history.add(made, CalibrationEventKind::Calibrated);
+        }
+        let kept: Vec<u32> = history.versions.iter().map(|made| made.origin.version).collect();
+        assert_eq!(kept, [4, 5, 6, 7, 8]);
+        history.undo(QueryKind::Text, 0).unwrap();
+        assert_eq!(history.current.text, Some(7));
+    }
+
+    #[test]
     fn unknown_formats_and_damage_are_errors() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE_NAME);
         let error = |content: &str| {
             std::fs::write(&path, content).unwrap();
-            CalibrationHistory::read(folder.path()).unwrap_err().to_string()
+            read(folder.path()).unwrap_err().to_string()
         };
-        assert!(error(r#"{"format":2,"more":[]}"#).contains("format version 2"));
+        assert!(error(r#"{"format":3,"more":[]}"#).contains("format version 3"));
         for content in ["", "{", "[]", r#"{"format":1}"#, "\u{0}\u{0}"] {
             let error = error(content);
             assert!(
-                error.contains("calibration.json is damaged") && error.contains("move it away"),
+                error.contains("calibration.json is damaged") && error.contains("--repair"),
                 "{error}"
             );
         }
         let mut history = CalibrationHistory::default();
         history.add(made(1, None, QueryKind::Text), CalibrationEventKind::Calibrated);
-        let good = serde_json::to_string(&history).unwrap();
-        assert!(error(&good.replace("\"text\":1", "\"text\":7")).contains("does not exist"));
-        assert!(error(&good.replace("\"slope\":", "\"slope\":-")).contains("version 1: its curve"));
+        history.write(folder.path()).unwrap();
+        let good = std::fs::read_to_string(&path).unwrap();
+        assert!(error(&good.replace("\"text\":1", "\"text\":7")).contains("checksum"));
         std::fs::write(&path, &good[..good.len() / 2]).unwrap();
-        assert!(CalibrationHistory::read(folder.path()).is_err());
+        assert!(read(folder.path()).is_err());
         std::fs::write(&path, &good).unwrap();
         // A process that was killed while writing leaves a temporary file, and the file as it was.
         std::fs::write(folder.path().join("calibration.json.new"), "{\"format\":").unwrap();
-        let read = CalibrationHistory::read(folder.path()).unwrap();
+        let read = read(folder.path()).unwrap();
         // Equal but for the last bit: the parser is not more exact.
         let pairs = history.versions[0].labeled.iter().zip(&read.versions[0].labeled);
         for (written, read) in pairs {

@@ -20,6 +20,12 @@ pub(crate) struct StatusDocument {
     failed: u64,
     /// Images with damaged vectors; the next indexing job repairs them.
     damaged: u64,
+    /// Why the library can only be read, if so: searches work, and changes are refused.
+    read_only: Option<String>,
+    /// Changes that were reported as done and are missing, as in a copy of an earlier state, if any are.
+    missing_changes: Option<u64>,
+    /// What its owner must know, in sentences, if there is anything.
+    warnings: Option<Vec<String>>,
     /// Images with tags.
     tagged: u64,
     /// The name of its model.

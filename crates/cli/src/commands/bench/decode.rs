@@ -152,7 +152,7 @@ fn compare(encoder: &dyn Encoder, files: &[PathBuf]) -> Result<FullSize, Failure
 
 fn thumbnails() -> Result<(tempfile::TempDir, ThumbnailStore), Failure> {
     let folder = tempfile::tempdir().map_err(anyhow::Error::from)?;
-    let store = ThumbnailStore::open(folder.path()).map_err(anyhow::Error::from)?;
+    let store = ThumbnailStore::open(folder.path());
     Ok((folder, store))
 }
 

@@ -1,0 +1,187 @@
+//! What is damaged in a catalog, and its repair.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::{Ledger, LedgerEntry};
+use crate::records::is_whole;
+use crate::salvage::{Consistent, LostRecords, Salvage, folder};
+use crate::store::files::DerivedFiles;
+use crate::store::{failure, ledger_error, unknown_version};
+use crate::{CatalogCounts, CatalogError, SledCatalog, keys};
+
+/// One thing that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What is wrong with it, and what that means.
+    pub what: String,
+}
+
+/// What the files of a catalog hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CatalogCheck {
+    /// Images, paths and failed files whose records are whole.
+    pub counts: CatalogCounts,
+    /// Images with tags, in all spaces.
+    pub tagged: u64,
+    /// Answers of users.
+    pub answers: u64,
+    /// What is damaged; empty where nothing is.
+    pub findings: Vec<Finding>,
+}
+
+/// The result of a repair.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CatalogRepair {
+    /// The state before the repair; its records are all there after it.
+    pub before: CatalogCheck,
+    /// Where the damaged store is kept, if a new one was written.
+    pub set_aside: Option<PathBuf>,
+    /// What is lost.
+    pub lost: LostRecords,
+}
+
+/// Everything that is known about the files.
+struct Examined {
+    check: CatalogCheck,
+    consistent: Consistent,
+    needs_rebuild: bool,
+}
+
+impl SledCatalog {
+    /// Reads all records of the catalog in `dir` and says what is damaged. Writes nothing.
+    pub fn check(dir: &Path) -> Result<CatalogCheck, CatalogError> {
+        let ledger = Ledger::open_for_reading(&dir.join("ledger")).map_err(|error| ledger_error(dir, error))?;
+        Ok(examine(dir, ledger.as_ref())?.check)
+    }
+
+    /// Writes a new store with every record that is whole, where anything is damaged, and keeps the old one.
+    /// Missing changes are accepted. A catalog without damage is not changed.
+    pub fn repair(dir: &Path) -> Result<CatalogRepair, CatalogError> {
+        let failed = |error| failure(dir, error);
+        std::fs::create_dir_all(dir).map_err(failed)?;
+        let is_known = dir.join("ledger").exists();
+        let ledger = Ledger::open(&dir.join("ledger")).map_err(|error| ledger_error(dir, error))?;
+        crate::rebuild::finish(dir).map_err(failed)?;
+        let Examined {
+            check,
+            mut consistent,
+            needs_rebuild,
+        } = examine(dir, is_known.then_some(&ledger))?;
+        let files = DerivedFiles::list(&folder(dir)).map_err(failed)?;
+        files.make_usable(dir).map_err(failed)?;
+        let mut repair = CatalogRepair {
+            before: check,
+            set_aside: None,
+            lost: consistent.lost,
+        };
+        if needs_rebuild {
+            consistent.records.remove(keys::MISSING);
+            repair.set_aside = crate::rebuild::rebuild(dir, &consistent.records)?;
+            ledger.reset(consistent.state.sequence).map_err(failed)?;
+        }
+        Ok(repair)
+    }
+}
+
+/// Without `ledger`, it is missing.
+fn examine(dir: &Path, ledger: Option<&Ledger>) -> Result<Examined, CatalogError> {
+    let failed = |error| failure(dir, error);
+    let salvage = Salvage::read(dir, ledger).map_err(failed)?;
+    if let Some(found) = salvage.other_version() {
+        return Err(unknown_version(dir, found));
+    }
+    let places = salvage.damaged_places;
+    let consistent = salvage.into_consistent();
+    let mut findings = derived_findings(dir).map_err(failed)?;
+    let derived = findings.len();
+    findings.extend(ledger_finding(dir, ledger, &consistent).map_err(failed)?);
+    findings.extend(log_findings(&folder(dir), places, &consistent));
+    let needs_rebuild = findings.len() > derived;
+    let count = |letters: &[u8]| {
+        let of_kind = |key: &&Vec<u8>| letters.contains(&key[0]);
+        consistent.records.keys().filter(of_kind).count() as u64
+    };
+    let check = CatalogCheck {
+        counts: consistent.state.counts(),
+        tagged: count(b"tu"),
+        answers: count(b"f"),
+        findings,
+    };
+    debug_assert!(consistent.records.iter().all(|(key, value)| is_whole(key, value)));
+    Ok(Examined {
+        check,
+        consistent,
+        needs_rebuild,
+    })
+}
+
+fn derived_findings(dir: &Path) -> std::io::Result<Vec<Finding>> {
+    let files = DerivedFiles::list(&folder(dir))?;
+    let finding = |path: PathBuf, what: &str| Finding {
+        path,
+        what: format!("{what}; it is derived, and nothing is lost"),
+    };
+    let drafts = files.drafts.into_iter();
+    let mut findings: Vec<Finding> = drafts
+        .map(|path| finding(path, "it was never finished"))
+        .collect();
+    let damaged = files.snapshots.into_iter().filter(|(_, _, is_whole)| !is_whole);
+    findings.extend(damaged.map(|(_, path, _)| finding(path, "its checksum does not match")));
+    findings.extend(files.damaged_settings.map(|path| finding(path, "it cannot be read")));
+    Ok(findings)
+}
+
+fn ledger_finding(
+    dir: &Path,
+    ledger: Option<&Ledger>,
+    consistent: &Consistent,
+) -> std::io::Result<Option<Finding>> {
+    let entry = ledger.map_or(Ok(LedgerEntry::New), Ledger::read)?;
+    let has_damaged_slot = ledger.map_or(Ok(false), Ledger::has_damaged_slot)?;
+    let what = match entry {
+        // A creation that was interrupted.
+        LedgerEntry::New if consistent.state.sequence == 0 => return Ok(None),
+        LedgerEntry::New => "it is missing, so that nothing proves the catalog complete",
+        LedgerEntry::Damaged => "it cannot be read, so that nothing proves the catalog complete",
+        LedgerEntry::Sequence(_) if has_damaged_slot => "one of its two entries is damaged; nothing is lost",
+        LedgerEntry::Sequence(_) => return Ok(None),
+    };
+    Ok(Some(Finding {
+        path: dir.join("ledger"),
+        what: what.to_owned(),
+    }))
+}
+
+fn log_findings(store: &Path, places: u64, consistent: &Consistent) -> Vec<Finding> {
+    let Consistent { missing, lost, .. } = consistent;
+    let mut found = Vec::new();
+    match places {
+        0 => {}
+        _ if lost.is_empty() && *missing == 0 => {
+            found.push(format!("its log cannot be read in {places} places; nothing is lost"));
+        }
+        _ => found.push(format!("its log cannot be read in {places} places")),
+    }
+    if *missing > 0 {
+        found.push(format!(
+            "the last {missing} changes are missing: it is older than the ledger beside it"
+        ));
+    }
+    let counted = [
+        (lost.unreadable, "records cannot be read"),
+        (lost.images.len() as u64, "images have lost their record"),
+        (lost.paths.len() as u64, "images have lost their paths"),
+        (lost.uncounted, "images are missing"),
+        (lost.tags.len() as u64, "images have lost their tags"),
+    ];
+    found.extend(counted.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    let finding = |what| Finding {
+        path: store.to_owned(),
+        what,
+    };
+    found.into_iter().map(finding).collect()
+}

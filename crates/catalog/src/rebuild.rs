@@ -1,0 +1,84 @@
+//! A new store from the records of a damaged one, which is kept.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use eidetic_atomic_file::sync_directory;
+
+use crate::CatalogError;
+use crate::store::files::{self, REBUILT, STORE};
+use crate::store::{damaged, failure};
+
+/// The new store while it is written.
+const REBUILDING: &str = "rebuilding";
+const BATCH: usize = 4096;
+
+/// Writes `records` to a new store and puts it into the place of the old one. Returns where the old one is
+/// kept; `None` where there was none. After a crash, [`finish`] ends what this began.
+pub fn rebuild(dir: &Path, records: &BTreeMap<Vec<u8>, Vec<u8>>) -> Result<Option<PathBuf>, CatalogError> {
+    let failed = |error: io::Error| failure(dir, error);
+    let building = dir.join(REBUILDING);
+    remove(&building).map_err(failed)?;
+    write(&building, records).map_err(|error| match error {
+        sled::Error::Io(error) => failure(dir, error),
+        other => damaged(dir, other.to_string()),
+    })?;
+    sync(&building).map_err(failed)?;
+    fs::rename(&building, dir.join(REBUILT))
+        .and_then(|()| sync_directory(dir))
+        .and_then(|()| finish(dir))
+        .map_err(failed)
+}
+
+/// Ends an interrupted [`rebuild`]: a finished store takes its place, an unfinished one is removed.
+pub fn finish(dir: &Path) -> io::Result<Option<PathBuf>> {
+    remove(&dir.join(REBUILDING))?;
+    let (store, rebuilt) = (dir.join(STORE), dir.join(REBUILT));
+    if !rebuilt.exists() {
+        return Ok(None);
+    }
+    let old = if store.exists() {
+        Some(files::set_aside(dir, &store)?)
+    } else {
+        None
+    };
+    fs::rename(rebuilt, store)?;
+    sync_directory(dir)?;
+    Ok(old)
+}
+
+fn write(path: &Path, records: &BTreeMap<Vec<u8>, Vec<u8>>) -> sled::Result<()> {
+    let db = sled::Config::new().path(path).flush_every_ms(None).open()?;
+    let mut batch = sled::Batch::default();
+    for (number, (key, value)) in records.iter().enumerate() {
+        batch.insert(key.as_slice(), value.as_slice());
+        if number % BATCH == BATCH - 1 {
+            db.apply_batch(std::mem::take(&mut batch))?;
+        }
+    }
+    db.apply_batch(batch)?;
+    db.flush()?;
+    Ok(())
+}
+
+/// Makes the files in a folder, and the folders in it, survive power loss.
+fn sync(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sync(&path)?;
+        } else {
+            File::open(path)?.sync_all()?;
+        }
+    }
+    sync_directory(folder)
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}

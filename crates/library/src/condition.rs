@@ -1,0 +1,59 @@
+//! What was found wrong with a library when it was opened: it works, but its owner must know.
+
+use eidetic_catalog::ReadOnlyReason;
+
+use crate::{Library, LibraryError};
+
+impl Library {
+    /// Why the library can only be read; `None` where it can be changed.
+    pub fn read_only(&self) -> Option<String> {
+        let reason = self.catalog.condition().read_only?;
+        Some(reason.to_string())
+    }
+
+    /// Changes that were reported as done and are missing, since the catalog is a copy of an earlier state. Counted until
+    /// `eidetic check --repair` accepts it.
+    pub fn missing_changes(&self) -> u64 {
+        self.catalog.condition().missing_changes
+    }
+
+    /// What its owner must know, in sentences; empty where everything is as it was written.
+    pub fn warnings(&self) -> Vec<String> {
+        let condition = self.catalog.condition();
+        let mut warnings = Vec::new();
+        match condition.read_only {
+            Some(ReadOnlyReason::Damaged(what)) => warnings.push(format!(
+                "the catalog is damaged ({what}); searches use what is whole, and nothing can be changed: `eidetic check` says what is lost, `eidetic check --repair` saves the rest"
+            )),
+            Some(ReadOnlyReason::Unwritable(reason)) => warnings.push(format!(
+                "the library can only be read ({reason}); searches work, changes do not"
+            )),
+            None => {}
+        }
+        if condition.missing_changes > 0 {
+            warnings.push(format!(
+                "the last {} changes of the catalog are missing, as in a copy of an earlier state; `eidetic index` finds the pictures again, and `eidetic check --repair` accepts the loss",
+                condition.missing_changes
+            ));
+        }
+        if let Some(damage) = &self.manifest_damage {
+            warnings.push(format!(
+                "{damage}; its copy is used, and `eidetic check --repair` restores it"
+            ));
+        }
+        let active = self.active();
+        warnings.extend(active.calibration_fault().map(|fault| fault.to_string()));
+        let damaged = active.damaged();
+        if damaged > 0 {
+            warnings.push(format!(
+                "the vectors of {damaged} images are damaged and left out; run `eidetic index` to embed them again"
+            ));
+        }
+        warnings
+    }
+
+    /// Errors: the library can only be read.
+    pub(crate) fn require_writable(&self) -> Result<(), LibraryError> {
+        self.active().require_writable()
+    }
+}

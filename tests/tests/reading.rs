@@ -1,0 +1,173 @@
+//! Reading needs no writing: a full disk, a read-only mount, a library of another user.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use eidetic_tests::{Finished, Scenario, binary, gallery_images};
+
+fn succeeds(command: &mut Command) -> bool {
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// A file system of its own in memory; unmounted when dropped.
+struct Mount(PathBuf);
+
+impl Mount {
+    /// `None` where this user may not mount.
+    fn new(path: PathBuf, megabytes: u32) -> Option<Self> {
+        fs::create_dir_all(&path).expect("a folder can be made");
+        let size = format!("size={megabytes}m");
+        let mounted = succeeds(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&path));
+        if !mounted {
+            eprintln!("skipped: this user may not mount");
+        }
+        mounted.then(|| Self(path))
+    }
+
+    fn make_read_only(&self) {
+        assert!(succeeds(Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0)));
+    }
+
+    /// Leaves not one free block.
+    fn fill(&self) {
+        let filler = self.0.join("filler");
+        let _ = Command::new("dd")
+            .args(["if=/dev/zero", "bs=4096"])
+            .arg(format!("of={}", filler.display()))
+            .stderr(Stdio::null())
+            .status();
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+fn assert_reads(scenario: &Scenario, images: usize) {
+    let found = scenario
+        .run(&["search", "apple", "-k", "100", "--json"])
+        .expect_code(0);
+    assert_eq!(found.json()["hits"].as_array().map(Vec::len), Some(images), "{found:?}");
+    assert!(found.stderr.lines().count() <= 1, "said once: {found:?}");
+    let status = scenario.run(&["status", "--json"]).expect_code(0).json();
+    assert_eq!((&status["images"], &status["damaged"]), (&images.into(), &0.into()), "{status}");
+}
+
+fn assert_serves(scenario: &Scenario) {
+    let found = scenario.run(&["search", "apple", "--json"]).json();
+    let image = found["hits"][0]["image"].as_str().expect("an id").to_owned();
+    let server = scenario.serve();
+    let thumbnail = format!("/v1/images/{image}/thumbnail");
+    for path in ["/v1/search?q=apple", "/v1/status", &thumbnail] {
+        let answer = ureq::get(format!("{}{path}", server.address)).call();
+        assert_eq!(answer.expect("the server answers").status(), 200, "{path}");
+    }
+}
+
+/// A library of five images on a file system of its own.
+fn on_own_disk(megabytes: u32) -> Option<(Scenario, Mount)> {
+    let scenario = Scenario::new();
+    let mount = Mount::new(scenario.library(), megabytes)?;
+    let folder = scenario.gallery("photos", 5);
+    assert_eq!(scenario.index(&folder)["indexed"], 5);
+    Some((scenario, mount))
+}
+
+#[test]
+fn read_only_mount_is_searched_and_served() {
+    let Some((scenario, mount)) = on_own_disk(64) else {
+        return;
+    };
+    fs::remove_dir_all(scenario.library().join("thumbnails")).unwrap();
+    mount.make_read_only();
+    assert_reads(&scenario, 5);
+    assert_serves(&scenario);
+    for command in [&["index"][..], &["tag"], &["check", "--repair"]] {
+        let finished = scenario.run(command);
+        let is_refused = finished.code == Some(3) && finished.stderr.contains("only be read");
+        assert!(is_refused, "{finished:?}");
+    }
+    scenario.run(&["check"]).expect_code(0);
+}
+
+#[test]
+fn full_disk_is_searched_and_served() {
+    let Some((scenario, mount)) = on_own_disk(24) else {
+        return;
+    };
+    // The first opening after a change wants to write.
+    mount.fill();
+    assert_reads(&scenario, 5);
+    assert_serves(&scenario);
+    fs::remove_file(mount.0.join("filler")).unwrap();
+    fs::copy(&gallery_images()[9], scenario.path("photos").join("late.jpg")).unwrap();
+    scenario.run(&["index"]).expect_code(0);
+    assert_reads(&scenario, 6);
+    scenario.run(&["check"]).expect_code(0);
+}
+
+fn set_permissions(path: &Path, folder: u32, file: u32) {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).expect("a folder can be read") {
+            set_permissions(&entry.expect("an entry can be read").path(), folder, file);
+        }
+    }
+    let mode = if path.is_dir() { folder } else { file };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("permissions can be set");
+}
+
+/// The binary as a user who owns nothing: root is let in everywhere.
+fn as_stranger(scenario: &Scenario, arguments: &[&str]) -> Option<Finished> {
+    let program = scenario.path("eidetic");
+    if !program.exists() && fs::hard_link(binary(), &program).is_err() {
+        fs::copy(binary(), &program).expect("the binary can be copied");
+    }
+    let is_root = fs::metadata("/proc/self").is_ok_and(|own| {
+        use std::os::unix::fs::MetadataExt;
+        own.uid() == 0
+    });
+    let mut command = if is_root {
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(&program);
+        command
+    } else {
+        Command::new(&program)
+    };
+    command.arg("--library").arg(scenario.library()).args(arguments);
+    command
+        .env("HOME", "/nonexistent")
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null());
+    Some(Finished::from(command.output().ok()?))
+}
+
+#[test]
+fn library_of_other_user_is_searched() {
+    let scenario = Scenario::new();
+    scenario.index(&scenario.gallery("photos", 4));
+    let root = scenario.path("library").parent().expect("it is in a folder").to_owned();
+    set_permissions(&scenario.library(), 0o555, 0o444);
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
+    let found = as_stranger(&scenario, &["search", "apple", "--json"]);
+    let status = as_stranger(&scenario, &["status", "--json"]);
+    let refused = as_stranger(&scenario, &["index"]);
+    set_permissions(&scenario.library(), 0o755, 0o644);
+    let (Some(found), Some(status), Some(refused)) = (found, status, refused) else {
+        eprintln!("skipped: there is no setpriv");
+        return;
+    };
+    let found = found.expect_code(0);
+    assert_eq!(found.json()["hits"].as_array().map(Vec::len), Some(4), "{found:?}");
+    assert!(found.stderr.contains("can only be read"), "{found:?}");
+    assert!(status.expect_code(0).json()["read_only"].is_string());
+    assert!(refused.expect_code(3).stderr.contains("only be read"));
+    assert_eq!(scenario.run(&["status", "--json"]).expect_code(0).json().get("read_only"), None);
+}
