@@ -88,10 +88,7 @@ fn compare(exact: &dyn Encoder, lower: &dyn Encoder) -> Result<(f32, f32), Encod
         &exact.encode_texts(&sample::TEXTS)?,
         &lower.encode_texts(&sample::TEXTS)?,
     );
-    let pixels: Vec<Pixels> = sample::pictures()
-        .iter()
-        .map(|picture| exact.preprocess(picture))
-        .collect();
+    let pixels = sample::pixels(exact);
     for encoder in [exact, lower] {
         // The first run of an engine allocates memory and starts threads.
         encoder.encode_pixels(&pixels[..1])?;

@@ -62,7 +62,9 @@ impl LoadedModel {
         Ok(Self {
             reference: reference.canonical(),
             encoder,
-            precision: precision.or(choice.map(|choice| choice.precision)).unwrap_or_default(),
+            precision: precision
+                .or(choice.map(|choice| choice.precision))
+                .unwrap_or_default(),
             choice,
             fallback: None,
         })

@@ -51,7 +51,10 @@ impl QueryParts {
 
     /// Each part with its kind, and whether a hit should match it.
     pub(crate) fn embeddings(&self) -> impl Iterator<Item = (QueryKind, &Embedding, bool)> {
-        let text = self.text.as_ref().map(|text| (QueryKind::Text, &text.embedding, true));
+        let text = self
+            .text
+            .as_ref()
+            .map(|text| (QueryKind::Text, &text.embedding, true));
         let image = self.image.as_ref().map(|image| (QueryKind::Image, image, true));
         let negative = self
             .negative

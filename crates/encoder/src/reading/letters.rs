@@ -29,7 +29,8 @@ pub fn letters(text: &str) -> Vec<char> {
 
 /// Letters, digits and pictographs; all else separates words.
 pub fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
+    c.is_alphanumeric()
+        || matches!(c, '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
 }
 
 /// Chinese characters, which need no space between words.

@@ -80,12 +80,38 @@ mod tests {
     #[test]
     fn stop_words_have_no_content() {
         for text in [
-            "", "-", "a", "The", "of the", "picture", "a photo of", "show me a picture", "not", "的", "一张照片", "這是圖片",
-            "… 。", "Ｔｈｅ", "this is a", "请给我看图片",
+            "",
+            "-",
+            "a",
+            "The",
+            "of the",
+            "picture",
+            "a photo of",
+            "show me a picture",
+            "not",
+            "的",
+            "一张照片",
+            "這是圖片",
+            "… 。",
+            "Ｔｈｅ",
+            "this is a",
+            "请给我看图片",
         ] {
             assert_eq!(content(text), TextContent::None, "{text:?}");
         }
-        for text in ["dog", "a dog", "图书馆", "七", "7", "x", "🐶", "über", "犬と猫", "有趣", "the 狗"] {
+        for text in [
+            "dog",
+            "a dog",
+            "图书馆",
+            "七",
+            "7",
+            "x",
+            "🐶",
+            "über",
+            "犬と猫",
+            "有趣",
+            "the 狗",
+        ] {
             assert_eq!(content(text), TextContent::Some, "{text:?}");
         }
     }

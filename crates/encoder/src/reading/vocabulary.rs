@@ -64,9 +64,7 @@ impl Vocabulary {
             if line.starts_with('#') || line.is_empty() {
                 continue;
             }
-            vocabulary
-                .add(line)
-                .ok_or(VocabularyError { line: index + 1 })?;
+            vocabulary.add(line).ok_or(VocabularyError { line: index + 1 })?;
         }
         Ok(vocabulary)
     }
@@ -81,8 +79,7 @@ impl Vocabulary {
             "link" => Kind::Link,
             "absent" => Kind::Absent,
             "character" => {
-                self.characters
-                    .insert(form.chars().next()?, text.chars().next()?);
+                self.characters.insert(form.chars().next()?, text.chars().next()?);
                 return Some(());
             }
             _ => return None,
@@ -127,7 +124,11 @@ mod tests {
         let vocabulary = Vocabulary::from_tsv(WORDS).unwrap();
         for (text, read, unknown) in cases {
             let reading = vocabulary.read(text);
-            assert_eq!((reading.text.as_str(), &reading.unknown_words[..]), (*read, &unknown.map_owned()[..]), "{text:?}");
+            assert_eq!(
+                (reading.text.as_str(), &reading.unknown_words[..]),
+                (*read, &unknown.map_owned()[..]),
+                "{text:?}"
+            );
             assert!(reading.has_content(), "{text:?}");
         }
     }
@@ -167,7 +168,11 @@ mod tests {
             ("a photo of a cute dog", "a photo of a dog", &["cute"]),
             ("an ancient car", "a car", &["ancient"]),
             ("dog on a skateboard", "dog", &["skateboard"]),
-            ("dog on a skateboard in the snow", "dog in the snow", &["skateboard"]),
+            (
+                "dog on a skateboard in the snow",
+                "dog in the snow",
+                &["skateboard"],
+            ),
             ("a zebra and a dog", "a dog", &["zebra"]),
             ("a dog without a ball", "a dog a ball", &["without"]),
             ("可爱的狗", "狗", &["可爱"]),
@@ -194,6 +199,26 @@ mod tests {
     }
 
     #[test]
+    fn every_learnt_name_stays_in_sentences() {
+        let vocabulary = Vocabulary::from_tsv(WORDS).unwrap();
+        let learnt = |entry: &(&String, &Entry)| entry.1.kind == Kind::Thing && *entry.0 == entry.1.text;
+        let mut read = 0;
+        for (name, _) in vocabulary.entries.iter().filter(learnt) {
+            let sentence = if name.is_ascii() {
+                format!("a photo of the {name}")
+            } else {
+                format!("一张{name}的照片")
+            };
+            for text in [name, &sentence] {
+                let reading = vocabulary.read(text);
+                assert_eq!((&reading.text, reading.unknown_words.len()), (text, 0));
+                read += 1;
+            }
+        }
+        assert!(read > 1_000, "{read} texts");
+    }
+
+    #[test]
     fn texts_of_unknown_words_have_no_content() {
         let vocabulary = Vocabulary::from_tsv(WORDS).unwrap();
         let cases: [(&str, &[&str]); 10] = [
@@ -210,7 +235,10 @@ mod tests {
         ];
         for (text, unknown) in cases {
             let reading = vocabulary.read(text);
-            assert_eq!((reading.text.as_str(), reading.content), (text, TextContent::None));
+            assert_eq!(
+                (reading.text.as_str(), reading.content),
+                (text, TextContent::None)
+            );
             assert_eq!(reading.unknown_words, unknown, "{text:?}");
         }
     }

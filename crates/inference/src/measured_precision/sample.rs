@@ -1,15 +1,12 @@
 //! The pictures and texts on which precisions are compared: every fifth of the bundled gallery, and everyday captions.
 
+use eidetic_encoder::{Encoder, Pixels};
 use eidetic_imaging::{DecodeLimits, decode};
-use image::RgbImage;
+use rayon::prelude::*;
 
 macro_rules! picture {
     ($name:literal) => {
-        include_bytes!(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../data/gallery/",
-            $name
-        ))
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/gallery/", $name))
     };
 }
 
@@ -60,8 +57,12 @@ const PICTURES: [&[u8]; 24] = [
     picture!("two-yellow-lemons-on-plain-background.jpg"),
 ];
 
-/// The pictures to compare embeddings of.
-pub(super) fn pictures() -> Vec<RgbImage> {
-    let decoded = PICTURES.iter().filter_map(|bytes| decode(bytes, &DecodeLimits::default()).ok());
-    decoded.map(|decoded| decoded.image).collect()
+/// The pictures to compare embeddings of, as the model reads them.
+pub(super) fn pixels(encoder: &dyn Encoder) -> Vec<Pixels> {
+    let decoded = PICTURES
+        .par_iter()
+        .filter_map(|bytes| decode(bytes, &DecodeLimits::default()).ok());
+    decoded
+        .map(|decoded| encoder.preprocess(&decoded.image))
+        .collect()
 }

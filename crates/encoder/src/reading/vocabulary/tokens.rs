@@ -57,11 +57,7 @@ impl Text {
             text.push(*c);
         }
         bytes.push(text.len());
-        Self {
-            letters,
-            text,
-            bytes,
-        }
+        Self { letters, text, bytes }
     }
 
     fn slice(&self, range: Range<usize>) -> &str {
@@ -80,10 +76,7 @@ impl Text {
             Some((end, entry)) => (end, Word::Known(entry)),
             None => self.unlearnt(at),
         };
-        Token {
-            range: at..end,
-            word,
-        }
+        Token { range: at..end, word }
     }
 
     /// The end of a word that is in no form, and the word.
@@ -112,7 +105,8 @@ fn bind_characters(letters: &[char], tokens: &mut [Token<'_>]) {
         for at in 0..tokens.len() {
             let before = at.checked_sub(1).map(|before| &tokens[before]);
             if can_be_part(letters, &tokens[at])
-                && (before.is_some_and(|before| is_unknown_character(letters, before, tokens[at].range.start))
+                && (before
+                    .is_some_and(|before| is_unknown_character(letters, before, tokens[at].range.start))
                     || tokens
                         .get(at + 1)
                         .is_some_and(|after| is_unknown_character(letters, after, tokens[at].range.end)))
@@ -127,9 +121,8 @@ fn bind_characters(letters: &[char], tokens: &mut [Token<'_>]) {
 /// Whether a token is a single Chinese character with a meaning of its own.
 fn can_be_part(letters: &[char], token: &Token<'_>) -> bool {
     let is_single = token.range.len() == 1 && is_han(letters[token.range.start]);
-    let has_meaning = |entry: &Entry| {
-        entry.kind != Kind::Link && chinese_link(&letters[token.range.clone()]).is_none()
-    };
+    let has_meaning =
+        |entry: &Entry| entry.kind != Kind::Link && chinese_link(&letters[token.range.clone()]).is_none();
     is_single && matches!(token.word, Word::Known(entry) if has_meaning(entry))
 }
 
