@@ -7,7 +7,7 @@ use eidetic_kernels::dot;
 /// The cosine from which two images count as copies of each other. Copies of the same pixels have 1; the least similar
 /// of different photos that were measured is in docs/decisions/0025-what-a-query-says.md.
 const COPY_COSINE: f32 = 0.9995;
-/// Scores of copies differ by at most the distance of their vectors: sqrt(2 - 2 · COPY_COSINE), and rounding.
+/// Scores of copies differ by at most the distance of their vectors, `sqrt(2 - 2 * COPY_COSINE)`, and rounding.
 const MAX_SCORE_DIFFERENCE: f32 = 0.032;
 
 /// A hit that can be compared with others.

@@ -19,12 +19,12 @@ pub(super) enum Word<'a> {
     Known(&'a Entry),
     Unknown,
     /// A stop word that captions do not have.
-    StopWord,
+    Stop,
 }
 
 /// The tokens of `typed`; letters of unknown words that follow each other without a space are one token.
 pub(super) fn tokens<'a>(vocabulary: &'a Vocabulary, typed: &[char]) -> Vec<Token<'a>> {
-    let text = Text::new(vocabulary, typed);
+    let text = SimplifiedText::new(vocabulary, typed);
     let mut tokens: Vec<Token<'a>> = Vec::new();
     let mut at = 0;
     while at < typed.len() {
@@ -41,27 +41,31 @@ pub(super) fn tokens<'a>(vocabulary: &'a Vocabulary, typed: &[char]) -> Vec<Toke
 }
 
 /// Letters, simplified, with the place of each in the text that they make.
-struct Text {
+struct SimplifiedText {
     letters: Vec<char>,
-    text: String,
+    joined: String,
     bytes: Vec<usize>,
 }
 
-impl Text {
+impl SimplifiedText {
     fn new(vocabulary: &Vocabulary, typed: &[char]) -> Self {
         let letters: Vec<char> = typed.iter().map(|c| vocabulary.simplified(*c)).collect();
-        let mut text = String::with_capacity(letters.len());
+        let mut joined = String::with_capacity(letters.len());
         let mut bytes = Vec::with_capacity(letters.len() + 1);
         for c in &letters {
-            bytes.push(text.len());
-            text.push(*c);
+            bytes.push(joined.len());
+            joined.push(*c);
         }
-        bytes.push(text.len());
-        Self { letters, text, bytes }
+        bytes.push(joined.len());
+        Self {
+            letters,
+            joined,
+            bytes,
+        }
     }
 
     fn slice(&self, range: Range<usize>) -> &str {
-        &self.text[self.bytes[range.start]..self.bytes[range.end]]
+        &self.joined[self.bytes[range.start]..self.bytes[range.end]]
     }
 
     /// The token that begins at `at`: the longest form, else a stop word, else an unknown word.
@@ -83,11 +87,11 @@ impl Text {
     fn unlearnt(&self, at: usize) -> (usize, Word<'static>) {
         if is_han(self.letters[at]) {
             let link = chinese_link(&self.letters[at..]);
-            return link.map_or((at + 1, Word::Unknown), |length| (at + length, Word::StopWord));
+            return link.map_or((at + 1, Word::Unknown), |length| (at + length, Word::Stop));
         }
         let end = at + latin_length(&self.letters[at..]);
         let is_link = is_link(self.slice(at..end));
-        (end, if is_link { Word::StopWord } else { Word::Unknown })
+        (end, if is_link { Word::Stop } else { Word::Unknown })
     }
 
     /// Whether a word may end before the letter `end`; Chinese characters may be separated anywhere.
