@@ -55,7 +55,7 @@ export class Grid {
   }
 
   #tileFor(hit, query, previous) {
-    const content = JSON.stringify([hit.score, hit.confidence, subjectOf(query)]);
+    const content = JSON.stringify([hit.score, hit.confidence, hit.copies, subjectOf(query)]);
     return previous?.content === content ? previous : { node: makeTile(hit, query), content };
   }
 
@@ -76,13 +76,18 @@ function makeTile(hit, query) {
     'a',
     { href: `#${hit.image}`, 'data-image': hit.image, title: hit.path, draggable: 'true' },
     element('span', { class: 'frame' }, thumbnail(hit, name)),
-    element('span', { class: 'caption' }, element('span', { class: 'name', 'aria-hidden': 'true' }, name), hitBadge && badgeElement(hitBadge)),
+    element('span', { class: 'caption' }, element('span', { class: 'name', 'aria-hidden': 'true' }, name), hit.copies > 1 ? copiesElement(hit.copies) : null, hitBadge && badgeElement(hitBadge)),
   );
   return withRatio(element('li', { class: 'tile' }, link, thumbs(query, hit.image)), hit.width / hit.height);
 }
 
 function badgeElement({ label, value, hint }) {
   return element('span', { class: 'score', title: hint }, element('span', { class: 'visually-hidden' }, `${label} `), value);
+}
+
+function copiesElement(count) {
+  const hint = `${format.pictures(count)} that look the same`;
+  return element('span', { class: 'copies', title: hint }, element('span', { class: 'visually-hidden' }, `${hint} `), element('span', { 'aria-hidden': 'true' }, `×${format.count(count)}`));
 }
 
 function thumbnail({ image, width, height }, name) {

@@ -90,7 +90,7 @@ export class Results {
     this.#on.found(answer.hits);
     this.#announce(summaryOf(hits, answer), answer);
     showMessage(hits.length === 0 ? noHits(query, { ...this.#on, showAll: () => this.#showAll() }) : null);
-    showVerdict(answer, hits);
+    showNotice(answer, hits);
     this.#slider.show(query.minConfidence);
     byId('confidence-tools').hidden = query.minConfidence === 0 && answer.hits.every((hit) => hit.confidence === null);
     byId('more').hidden = !this.#mayBeMore(hits, answer, k);
@@ -170,12 +170,10 @@ function summaryOf(hits, answer) {
   return `${number}, closest first`;
 }
 
-function showVerdict({ verdict }, hits) {
-  const isNotice = verdict === 'no_match' && hits.length > 0;
-  byId('notice').hidden = !isNotice;
-  if (!isNotice) return;
-  byId('notice').replaceChildren(
-    icon('nothing'),
-    element('p', {}, `Probably no match; showing the closest ${hits.length === 1 ? 'picture' : 'pictures'}.`),
-  );
+function showNotice({ verdict, unknown_words: unknown = [] }, hits) {
+  const sentences = [];
+  if (unknown.length > 0) sentences.push(`The model does not know ${unknown.map((word) => `“${word}”`).join(', ')} and searched without.`);
+  if (verdict === 'no_match' && hits.length > 0) sentences.push(`Probably no match; showing the closest ${hits.length === 1 ? 'picture' : 'pictures'}.`);
+  byId('notice').hidden = sentences.length === 0;
+  if (sentences.length > 0) byId('notice').replaceChildren(icon('nothing'), element('p', {}, sentences.join(' ')));
 }

@@ -154,12 +154,13 @@ export class Viewer {
 }
 
 function factsOf(about) {
-  const { path, paths = [], taken, camera, width, height, position } = about;
+  const { path, paths = [], taken, camera, width, height, position, copies = 1 } = about;
   const hitBadge = badge(about);
   const others = paths.filter((other) => other !== path);
   return [
     path && fact('Path', copyable(path, 'Copy the path')),
     others.length > 0 && fact(others.length === 1 ? 'Other path' : 'Other paths', ...others.map((other) => copyable(other, 'Copy this path'))),
+    copies > 1 && fact('Look the same', format.pictures(copies)),
     ...(hitBadge ? scoreFacts(about, hitBadge) : []),
     taken && fact('Taken', format.moment(taken)),
     camera && fact('Camera', camera),

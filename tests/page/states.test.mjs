@@ -134,6 +134,23 @@ test('no-match verdict shows a notice', async () => {
   await page.locator('#notice').waitFor({ state: 'hidden' });
 });
 
+test('unknown words are named in a notice', async () => {
+  server.behavior.unknownWords = ['cute', 'fluffy'];
+  const page = await visit('/?q=cute+fluffy+red');
+  await page.getByText('The model does not know “cute”, “fluffy” and searched without.').waitFor();
+  server.behavior.unknownWords = [];
+  await page.locator('#text').fill('red');
+  await page.keyboard.press('Enter');
+  await page.locator('#notice').waitFor({ state: 'hidden' });
+});
+
+test('copies of a picture are counted on its tile', async () => {
+  server.behavior.copies = 25;
+  const page = await visit('/?q=red');
+  await page.locator('.tile').first().getByText('×25').waitFor();
+  assert.equal(await page.locator('.copies').count(), 1);
+});
+
 test('slow answer shows skeleton and progress bar', async () => {
   server.behavior.delay = 4000;
   const page = await visit('/?q=red');

@@ -28,11 +28,11 @@ export function drawnImages() {
   });
 }
 
-/** Starts a server. `behavior` may be changed while it runs: images, sources, model, verdict, confidence, delay (ms),
+/** Starts a server. `behavior` may be changed while it runs: images, sources, model, verdict, unknownWords, copies (of the first hit), confidence, delay (ms),
  * failure (problem); confidence may be a function of a hit's rank. The server records the size of the last upload in
  * `uploadedBytes`, the minimum confidence of each search in `minConfidences`, and the texts of each match in `matches`. */
 export async function startStubServer(behavior = {}) {
-  const state = { images: drawnImages(), sources: ['/pictures'], model: 'stub', verdict: 'uncalibrated', confidence: null, delay: 0, failure: null, minConfidences: [], matches: [], ...behavior };
+  const state = { images: drawnImages(), sources: ['/pictures'], model: 'stub', verdict: 'uncalibrated', unknownWords: [], copies: 1, confidence: null, delay: 0, failure: null, minConfidences: [], matches: [], ...behavior };
   state.images.forEach((image) => (image.image = createHash('sha256').update(image.path).digest('hex')));
   const server = createServer((request, response) => answer(state, request, response).catch((error) => send(response, 500, { title: String(error) })));
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
@@ -76,10 +76,10 @@ async function search(state, fields, response) {
     .map((image) => ({ ...publicPart(image), score: image === same ? 1 : scoreOf(state, image, fields) }))
     .sort((one, other) => other.score - one.score)
     .slice(0, fields.k)
-    .map((hit, rank) => ({ ...hit, confidence: typeof state.confidence === 'function' ? state.confidence(rank) : state.confidence }))
+    .map((hit, rank) => ({ ...hit, copies: rank === 0 ? state.copies : 1, confidence: typeof state.confidence === 'function' ? state.confidence(rank) : state.confidence }))
     .filter((hit) => !fields.minConfidence || (hit.confidence !== null && hit.confidence >= fields.minConfidence));
   state.minConfidences.push(fields.minConfidence);
-  return send(response, 200, { space: 'stub@1/none/4', verdict: state.verdict, hits, took_ms: { encode: 1.2, search: 0.3 } });
+  return send(response, 200, { space: 'stub@1/none/4', verdict: state.verdict, unknown_words: state.unknownWords, hits, took_ms: { encode: 1.2, search: 0.3 } });
 }
 
 async function match(state, request, response) {

@@ -68,7 +68,7 @@ pub(crate) fn redirect_to_server(error: LibraryError) -> Result<Access, Failure>
 
 /// Rejects model options that a server, whose model is loaded already, cannot honor.
 pub(crate) fn reject_model_options(options: &ModelOptions) -> Result<(), Failure> {
-    if options.precision.is_some() {
+    if options.precision.named().is_some() {
         return Err(Failure::could_not_run(
             "a server owns the library and has set the precision; leave out --precision, or restart the server with it",
         ));

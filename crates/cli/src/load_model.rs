@@ -49,7 +49,13 @@ impl ModelLoader {
         let source = model
             .cloned()
             .map_or(ModelSource::BestAvailable, ModelSource::Named);
-        let loaded = LoadedModel::load(&source, &self.load, &self.progress).map_err(anyhow::Error::from)?;
+        let loaded = LoadedModel::load(
+            &source,
+            Some(self.load.engine.precision()),
+            &self.load,
+            &self.progress,
+        )
+        .map_err(anyhow::Error::from)?;
         warn_of_fallback(loaded.fallback.as_ref());
         Ok(loaded.encoder)
     }

@@ -9,7 +9,8 @@
 //! - [`TextTokenizer`] and [`PromptTokenizer`] split texts into token ids.
 //!
 //! The other half, running the model, is behind [`Encoder`]: engines implement it in `crates/inference`, and
-//! this crate knows no matrix library. [`ScoreCalibration`] is what is known of a model's scores. The feature
+//! this crate knows no matrix library. [`TextReading`] is what a model takes from a text that a user wrote, and
+//! [`ScoreCalibration`] what is known of a model's scores. The feature
 //! `testing` adds `fake::FakeEncoder`, which needs no model files, for tests of the crates above.
 //!
 //! # Example
@@ -36,6 +37,7 @@
 pub mod fake;
 mod preprocess;
 mod prompt;
+mod reading;
 mod scores;
 mod text_model;
 mod tokenize;
@@ -45,6 +47,7 @@ pub use preprocess::{
     DynamicResize, DynamicResolutionPreprocessor, Preprocessor, PreprocessorError, Processor, TokenRange,
 };
 pub use prompt::PromptTokenizer;
+pub use reading::{TextContent, TextReading, Vocabulary, VocabularyError};
 pub use scores::{LogisticCurve, ScoreCalibration, ScoreRange};
 pub use text_model::TextModel;
 pub use tokenize::{TextNormalizer, TextTokenizer, TokenizerError, TokenizerSettings};
@@ -78,8 +81,14 @@ pub trait Encoder: Send + Sync {
     /// Resizes, crops and normalizes one image as the model's reference processor does.
     fn preprocess(&self, image: &RgbImage) -> Pixels;
 
-    /// One embedding per text, in order. Texts longer than the model reads are truncated before the end
-    /// token.
+    /// What the model takes from a text that a user wrote. Embed the text of the reading: words that the model does not
+    /// know may turn its embedding away from those that it knows.
+    fn read_text(&self, text: &str) -> TextReading {
+        TextReading::whole(text)
+    }
+
+    /// One embedding per text, in order, each text as it is. Texts longer than the model reads are truncated before the
+    /// end token.
     fn encode_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncodeError>;
 
     /// One embedding per image, in order. All must come from this encoder's own `preprocess`.

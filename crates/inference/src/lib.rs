@@ -1,7 +1,7 @@
 //! Loads and runs models: two-tower models, the Qwen families, aligned pairs of models, and the built-in model.
 //!
 //! [`load_encoder`] loads a model of images and texts from a [`ModelRef`](eidetic_hub::ModelRef), [`load_text_model`] a text
-//! model; [`prepare`] does all that precedes reading the weights. A model is a set of files in one of two layouts, that of
+//! model; [`prepare`] does all that precedes reading the weights, and [`load_fastest`] chooses a precision by measuring. A model is a set of files in one of two layouts, that of
 //! transformers (`config.json`, `model.safetensors`, `preprocessor_config.json`) or that of OpenCLIP
 //! (`open_clip_config.json`, `open_clip_model.safetensors`), with a tokenizer.
 //!
@@ -19,6 +19,7 @@ mod error;
 mod format_bytes;
 mod layers;
 mod load;
+mod measured_precision;
 mod memory;
 mod model;
 mod qwen;
@@ -36,6 +37,7 @@ pub use device::{Device, ParseDeviceError};
 pub use engine::Engine;
 pub use error::LoadError;
 pub use load::{LoadOptions, PreparedModel, load_encoder, load_text_model, prepare};
+pub use measured_precision::{PrecisionChoice, load_fastest};
 pub use memory::MemoryLimit;
 pub use verify::{Check, CheckImage, CheckReport, CheckedValue, Comparison, VerifyError};
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use eidetic_domain::Precision;
-use eidetic_encoder::{Encoder, TextModel};
+use eidetic_encoder::{Encoder, TextModel, Vocabulary};
 use eidetic_hub::{
     DownloadProgress, HubSettings, Layout, LocatedModel, Modality, ModelFiles, ModelLocation, ModelRef,
     TokenizerFiles, locate,
@@ -125,7 +125,9 @@ impl PreparedModel<'_> {
 
 fn load_located(located: &LocatedModel, engine: Engine) -> Result<Model, LoadError> {
     let model = match &located.location {
-        ModelLocation::Builtin => ClipEncoder::load(&located.name, builtin_files(), engine)?.into(),
+        ModelLocation::Builtin => ClipEncoder::load(&located.name, builtin_files(), engine)?
+            .with_vocabulary(builtin_vocabulary())
+            .into(),
         ModelLocation::Path(folder) => Model::load(folder, &located.name, &located.place, engine)?,
     };
     match located.dimension {
@@ -167,6 +169,13 @@ macro_rules! builtin_file {
             $name
         ))
     };
+}
+
+/// The words that the built-in model learnt. They are not among its files, whose hash names its space: other words
+/// change no vector of an image.
+fn builtin_vocabulary() -> Vocabulary {
+    const WORDS: &str = include_str!("../../../data/models/builtin/vocabulary.tsv");
+    Vocabulary::from_tsv(WORDS).expect("a test reads the same file")
 }
 
 /// The files of the built-in model, embedded in the program.

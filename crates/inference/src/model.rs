@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use eidetic_domain::{Embedding, SpaceId};
-use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration};
+use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration, TextReading};
 use eidetic_hub::ModelFiles;
 use image::RgbImage;
 use serde_json::Value;
@@ -86,6 +86,10 @@ impl Encoder for Model {
 
     fn preprocess(&self, image: &RgbImage) -> Pixels {
         self.encoder().preprocess(image)
+    }
+
+    fn read_text(&self, text: &str) -> TextReading {
+        self.encoder().read_text(text)
     }
 
     fn encode_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncodeError> {

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use eidetic_catalog::SpaceNumber;
 use eidetic_domain::{Precision, SpaceId};
+use eidetic_inference::PrecisionChoice;
 use serde::{Deserialize, Serialize};
 
 use crate::PreviousSpace;
@@ -50,6 +51,9 @@ pub(crate) struct SpaceEntry {
     /// The precisions that its vectors were computed in, the most recent last. Older libraries have none, which means f32.
     #[serde(default)]
     precisions: Vec<Precision>,
+    /// The measurement that chose its first precision, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) precision_choice: Option<PrecisionChoice>,
 }
 
 /// A switch that can be resumed.
@@ -88,9 +92,10 @@ impl SpaceEntry {
         }
     }
 
-    /// The precision of the last indexing run.
+    /// The precision of the last indexing run; before the first one, that which a measurement chose.
     pub(crate) fn precision(&self) -> Precision {
-        self.precisions().last().copied().unwrap_or_default()
+        let chosen = self.precision_choice.map(|choice| choice.precision);
+        self.precisions.last().copied().or(chosen).unwrap_or_default()
     }
 
     /// Records that a run computes in `precision`. Earlier precisions, recorded or implied, stay only if the space has
@@ -122,6 +127,7 @@ impl Manifest {
                 model,
                 space,
                 precisions: Vec::new(),
+                precision_choice: None,
             },
             sources: Vec::new(),
             others: Vec::new(),
@@ -160,6 +166,7 @@ impl Manifest {
                 model,
                 space: space.clone(),
                 precisions: Vec::new(),
+                precision_choice: None,
             });
             number
         };

@@ -1,8 +1,9 @@
 //! The model of a new library.
 
+use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
 use eidetic_hub::{DownloadProgress, ModelRef};
-use eidetic_inference::{LoadError, LoadOptions, load_encoder};
+use eidetic_inference::{LoadError, LoadOptions, PrecisionChoice, load_encoder, load_fastest};
 
 /// The model of a new library if none is named: the most widely used CLIP model.
 pub const DEFAULT_MODEL: &str = "openai/clip-vit-base-patch32";
@@ -22,43 +23,64 @@ pub struct LoadedModel {
     pub reference: ModelRef,
     /// Ready to encode.
     pub encoder: Box<dyn Encoder>,
+    /// The precision that it computes in.
+    pub precision: Precision,
+    /// The measurement that chose the precision, where one did.
+    pub choice: Option<PrecisionChoice>,
     /// Why [`DEFAULT_MODEL`] could not be loaded, if this is the built-in model instead of it.
     pub fallback: Option<LoadError>,
 }
 
 impl LoadedModel {
-    /// Loads the model of `source`.
+    /// Loads the model of `source` in `precision`; `None`: in the one that is fastest here without changing embeddings.
     pub fn load(
         source: &ModelSource,
+        precision: Option<Precision>,
         options: &LoadOptions,
         progress: &dyn DownloadProgress,
     ) -> Result<Self, LoadError> {
         match source {
-            ModelSource::Named(reference) => Self::named(reference, options, progress),
-            ModelSource::BestAvailable => Self::best_available(options, progress),
+            ModelSource::Named(reference) => Self::named(reference, precision, options, progress),
+            ModelSource::BestAvailable => Self::best_available(precision, options, progress),
         }
     }
 
-    fn named(
+    /// The same for a named model.
+    pub(crate) fn named(
         reference: &ModelRef,
+        precision: Option<Precision>,
         options: &LoadOptions,
         progress: &dyn DownloadProgress,
     ) -> Result<Self, LoadError> {
-        let encoder = load_encoder(reference, options, progress)?;
+        let (encoder, choice) = match precision {
+            Some(precision) => {
+                let options = options.clone().with_precision(precision);
+                (load_encoder(reference, &options, progress)?, None)
+            }
+            None => load_fastest(reference, options, progress)?,
+        };
         Ok(Self {
             reference: reference.canonical(),
             encoder,
+            precision: precision
+                .or(choice.map(|choice| choice.precision))
+                .unwrap_or_default(),
+            choice,
             fallback: None,
         })
     }
 
-    fn best_available(options: &LoadOptions, progress: &dyn DownloadProgress) -> Result<Self, LoadError> {
+    fn best_available(
+        precision: Option<Precision>,
+        options: &LoadOptions,
+        progress: &dyn DownloadProgress,
+    ) -> Result<Self, LoadError> {
         let best = ModelRef::Hub {
             id: DEFAULT_MODEL.to_owned(),
             revision: None,
         };
-        Self::named(&best, options, progress).or_else(|reason| {
-            let builtin = Self::named(&ModelRef::Builtin, options, progress)?;
+        Self::named(&best, precision, options, progress).or_else(|reason| {
+            let builtin = Self::named(&ModelRef::Builtin, precision, options, progress)?;
             Ok(Self {
                 fallback: Some(reason),
                 ..builtin

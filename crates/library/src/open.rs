@@ -46,7 +46,8 @@ pub struct Library {
 pub struct CreateOptions {
     /// Its model.
     pub model: ModelSource,
-    /// The precision to compute in, also where the library exists; `None`: as it was last indexed, f32 when new.
+    /// The precision to compute in, also where the library exists; `None`: as it was last indexed. A new library takes the
+    /// one that is fastest here without changing embeddings, and remembers it.
     pub precision: Option<Precision>,
     /// How the model is loaded, also where the library exists. Its precision is replaced by `precision`.
     pub load: LoadOptions,
@@ -106,20 +107,15 @@ impl Library {
         owner: &Owner,
         progress: &dyn DownloadProgress,
     ) -> Result<(Self, Option<LoadError>), LibraryError> {
-        let precision = options.precision.unwrap_or_default();
-        let load = options.load.clone().with_precision(precision);
-        let LoadedModel {
-            reference,
-            encoder,
-            fallback,
-        } = LoadedModel::load(&options.model, &load, progress)?;
-        let manifest = Manifest::new(reference.to_string(), encoder.space().clone());
+        let model = LoadedModel::load(&options.model, options.precision, &options.load, progress)?;
+        let mut manifest = Manifest::new(model.reference.to_string(), model.encoder.space().clone());
+        manifest.active.precision_choice = model.choice;
         let library = Self::write_new(directory, manifest, owner)?;
         let active = library.active();
-        active.set_precision(precision);
-        active.set_load_options(load);
-        active.encoder.set(encoder)?;
-        Ok((library, fallback))
+        active.set_precision(model.precision);
+        active.set_load_options(options.load.clone().with_precision(model.precision));
+        active.encoder.set(model.encoder)?;
+        Ok((library, model.fallback))
     }
 
     /// Opens or creates the library at `directory` with an encoder of the caller's: for programs that bring their own

@@ -7,6 +7,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use eidetic_catalog::{Catalog, RowStore, SpaceNumber};
 use eidetic_domain::Precision;
 use eidetic_hub::ModelRef;
+use eidetic_inference::PrecisionChoice;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::{Manifest, SpaceEntry, directory_of};
@@ -27,6 +28,9 @@ pub struct SpaceStatus {
     pub space: String,
     /// The precisions that its vectors were computed in, the most recent last.
     pub precisions: Vec<Precision>,
+    /// The measurement that chose the precision of a new space, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision_choice: Option<PrecisionChoice>,
     /// Images that have a vector in it.
     pub images: u64,
     /// Images of the library that have none.
@@ -176,6 +180,7 @@ impl Library {
             model: entry.model.clone(),
             space: entry.space.to_string(),
             precisions: entry.precisions().to_vec(),
+            precision_choice: entry.precision_choice,
             images,
             missing: self.catalog.counts()?.images.saturating_sub(images),
             bytes: bytes_below(&vectors),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_catalog::{Catalog, CatalogCounts, TagStore};
 use eidetic_domain::Precision;
+use eidetic_inference::PrecisionChoice;
 use eidetic_vectors::IndexKind;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,12 @@ pub struct Status {
     /// The precisions that its vectors were computed in, the most recent last.
     #[serde(default)]
     pub precisions: Vec<Precision>,
+    /// The precision that its model computes in, unless a command names another one.
+    #[serde(default)]
+    pub precision: Precision,
+    /// The measurement that chose this precision, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision_choice: Option<PrecisionChoice>,
     /// The folders that it indexes.
     pub sources: Vec<PathBuf>,
     /// All its spaces, the active one first.
@@ -113,6 +120,10 @@ impl Library {
             model: active.model().to_owned(),
             space: active.id().to_string(),
             precisions: own.map(|space| space.precisions.clone()).unwrap_or_default(),
+            precision: active.precision(),
+            precision_choice: own
+                .and_then(|space| space.precision_choice)
+                .filter(|choice| choice.precision == active.precision()),
             sources: self.sources(),
             switch: self.planned_switch()?,
             spaces,

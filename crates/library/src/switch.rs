@@ -13,12 +13,13 @@ use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
 use eidetic_hub::{DownloadProgress, ModelRef};
 use eidetic_indexer::{FileFailure, IndexerOptions, RunContext};
-use eidetic_inference::load_encoder;
+use eidetic_inference::PrecisionChoice;
 use serde::{Deserialize, Serialize};
 
 use self::backfill::SpaceBackfill;
+use crate::manifest::SpaceEntry;
 use crate::operations::OperationGuard;
-use crate::{Library, LibraryError, Space, TagOptions};
+use crate::{Library, LibraryError, LoadedModel, Space, TagOptions};
 
 /// After a pass that embeds at most this many images, the last pass locks indexing.
 const FEW: u64 = 256;
@@ -41,8 +42,8 @@ pub enum PreviousSpace {
 pub struct SwitchOptions {
     /// What happens to the space that is active now.
     pub old: PreviousSpace,
-    /// The precision of the new model; `None`: that of the space's last indexing run, for a new space that of the active
-    /// one.
+    /// The precision of the new model; `None`: that of the space's last indexing run, for a new space the one that is
+    /// fastest here without changing embeddings.
     pub precision: Option<Precision>,
     /// How images are read and embedded.
     pub indexing: IndexerOptions,
@@ -91,6 +92,8 @@ struct Target {
     /// How to load it again.
     model: String,
     precision: Precision,
+    /// The measurement that chose the precision, where one did.
+    choice: Option<PrecisionChoice>,
 }
 
 impl Library {
@@ -112,12 +115,14 @@ impl Library {
     ) -> Result<SpaceReport, LibraryError> {
         let lock = self.lock_switching()?;
         let reference = model.canonical();
-        let precision = options.precision.unwrap_or_else(|| self.precision_of(&reference));
-        let load = self.active().encoder.load_options().with_precision(precision);
+        let precision = options.precision.or_else(|| self.precision_of(&reference));
+        let load = self.active().encoder.load_options();
+        let loaded = LoadedModel::named(&reference, precision, &load, download)?;
         let target = Target {
-            encoder: load_encoder(&reference, &load, download)?,
+            encoder: loaded.encoder,
             model: reference.to_string(),
-            precision,
+            precision: loaded.precision,
+            choice: loaded.choice,
         };
         self.switch_locked(&lock, target, options, context)
     }
@@ -134,6 +139,7 @@ impl Library {
             model: encoder.space().model.clone(),
             encoder,
             precision: options.precision.unwrap_or_default(),
+            choice: None,
         };
         self.switch_locked(&lock, target, options, context)
     }
@@ -194,19 +200,25 @@ impl Library {
             });
         }
         let id = target.encoder.space().clone();
-        let number = self.change_manifest(|manifest| manifest.plan_switch(target.model, &id, options.old))?;
+        let number = self.change_manifest(|manifest| {
+            let number = manifest.plan_switch(target.model, &id, options.old);
+            if let (Some(entry), Some(choice)) = (manifest.space_mut(number), target.choice) {
+                entry.precision_choice = Some(choice);
+            }
+            number
+        })?;
         let space = self.open_space(number)?;
         space.set_precision(target.precision);
         space.encoder.set(target.encoder)?;
         self.fill_and_activate(&space, options.old, &options.indexing, context)
     }
 
-    /// A space of this model keeps the precision of its last indexing run, a new one takes that of the active space.
-    fn precision_of(&self, model: &ModelRef) -> Precision {
+    /// The precision of the last indexing run of a space of this model; `None` where there is no such space.
+    fn precision_of(&self, model: &ModelRef) -> Option<Precision> {
         let manifest = self.read_manifest();
         let name = model.to_string();
         let known = manifest.spaces().find(|entry| entry.model == name);
-        known.unwrap_or(&manifest.active).precision()
+        known.map(SpaceEntry::precision)
     }
 
     /// Embeds all images in a space, then makes it the active one.

@@ -1,9 +1,10 @@
 //! From queries to hits.
 //!
 //! A [`Query`] has a text, an image, a negative text, or several of them. A [`Searcher`] embeds the parts,
-//! combines their embeddings, finds the nearest vectors among the images that match the filter, and
-//! computes the confidence of each hit from the vectors that the index returns with its neighbors. A
-//! [`Matcher`] compares one image with many texts.
+//! combines their embeddings, finds the nearest vectors among the images that match the filter, folds images
+//! that look the same into one hit, and computes the confidence of each hit from the vectors that the index
+//! returns with its neighbors. A [`Matcher`] compares one image with many texts. Both leave out words that the
+//! model does not know, and make no claim where nothing is left.
 //!
 //! The crate uses traits only ([`Encoder`](eidetic_encoder::Encoder),
 //! [`VectorIndex`](eidetic_vectors::VectorIndex), [`Catalog`](eidetic_catalog::Catalog)) and does no file
@@ -69,11 +70,13 @@
 //! # }
 //! ```
 
+mod copies;
 mod error;
 mod filter_cache;
 mod matcher;
 mod query;
 mod query_parts;
+mod query_texts;
 mod results;
 mod searcher;
 mod text_cache;
@@ -84,4 +87,4 @@ pub use matcher::{Matcher, distinct_texts};
 pub use query::{Query, QueryImage, QueryWeights};
 pub use results::{RankedHit, SearchResults, Timings, Verdict};
 pub use searcher::Searcher;
-pub use text_cache::TextCache;
+pub use text_cache::{EmbeddedText, TextCache};

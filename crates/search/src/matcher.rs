@@ -1,7 +1,6 @@
 //! Comparing one image with many texts.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use eidetic_confidence::{ConfidenceModel, Level, TextMatch, cosine};
 use eidetic_domain::Embedding;
@@ -30,36 +29,39 @@ pub fn distinct_texts<T: AsRef<str>>(texts: &[T]) -> Vec<&str> {
 
 impl Matcher<'_> {
     /// Compares `image` with each of `texts`, which must be distinct. One result per text, the most
-    /// probable first.
+    /// probable first; texts that say nothing have no confidence and come last.
     pub fn match_texts(&self, image: &Embedding, texts: &[&str]) -> Result<Vec<TextMatch>, EncodeError> {
         let embedded = self.text_cache.embed_all(self.encoder, texts)?;
         let confidences = self
             .confidence_model
-            .text_confidences(image, embedded.iter().map(Arc::as_ref));
+            .text_confidences(image, embedded.iter().map(|text| &text.embedding));
         let range = self.encoder.score_calibration().range;
         let mut matches: Vec<TextMatch> = texts
             .iter()
             .zip(&embedded)
             .zip(confidences)
-            .map(|((text, embedding), confidence)| {
-                let score = cosine(image, embedding);
+            .map(|((text, embedded), confidence)| {
+                let confidence = confidence.filter(|_| embedded.reading.has_content());
+                let score = cosine(image, &embedded.embedding);
                 TextMatch {
                     text: (*text).to_owned(),
                     score,
                     normalized: range.normalize(score),
                     confidence,
+                    unknown_words: embedded.reading.unknown_words.clone(),
                     level: Level::of(confidence),
                 }
             })
             .collect();
+        let knows_confidences = matches.iter().any(|found| found.confidence.is_some());
+        let rank = |found: &TextMatch| match found.confidence {
+            None if knows_confidences => -1.0,
+            // The score within its range replaces an unknown confidence.
+            confidence => confidence.unwrap_or(found.normalized),
+        };
         matches.sort_by(|a, b| rank(b).total_cmp(&rank(a)).then(b.score.total_cmp(&a.score)));
         Ok(matches)
     }
-}
-
-/// The score within its range replaces an unknown confidence.
-fn rank(found: &TextMatch) -> f32 {
-    found.confidence.unwrap_or(found.normalized)
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use eidetic_confidence::QueryKind;
 use eidetic_domain::Embedding;
 
-use crate::{QueryWeights, SearchError};
+use crate::{EmbeddedText, QueryWeights, SearchError};
 
 /// The embeddings of a query's parts.
 pub(crate) struct QueryParts {
-    pub(crate) text: Option<Arc<Embedding>>,
+    pub(crate) text: Option<Arc<EmbeddedText>>,
     pub(crate) image: Option<Embedding>,
-    pub(crate) negative: Option<Arc<Embedding>>,
+    pub(crate) negative: Option<Arc<EmbeddedText>>,
     /// Text and image in one embedding, if the encoder supports that and the weights are the default.
     pub(crate) joint: Option<Embedding>,
 }
@@ -23,7 +23,7 @@ impl QueryParts {
             return match &self.negative {
                 None => Ok(joint.clone()),
                 Some(negative) => {
-                    Embedding::weighted_sum(&[(1.0, joint), (-weights.negative, negative.as_ref())])
+                    Embedding::weighted_sum(&[(1.0, joint), (-weights.negative, &negative.embedding)])
                         .map_err(SearchError::NoDirection)
                 }
             };
@@ -31,13 +31,15 @@ impl QueryParts {
         match (&self.text, &self.image, &self.negative) {
             (None, None, _) => Err(SearchError::EmptyQuery),
             // The embedding of a single part is used as it is, without rounding it again.
-            (Some(text), None, None) => Ok(text.as_ref().clone()),
+            (Some(text), None, None) => Ok(text.embedding.clone()),
             (None, Some(image), None) => Ok(image.clone()),
             (text, image, negative) => {
                 let terms: Vec<(f32, &Embedding)> = [
-                    text.as_deref().map(|text| (weights.text, text)),
+                    text.as_ref().map(|text| (weights.text, &text.embedding)),
                     image.as_ref().map(|image| (weights.image, image)),
-                    negative.as_deref().map(|negative| (-weights.negative, negative)),
+                    negative
+                        .as_ref()
+                        .map(|negative| (-weights.negative, &negative.embedding)),
                 ]
                 .into_iter()
                 .flatten()
@@ -49,12 +51,15 @@ impl QueryParts {
 
     /// Each part with its kind, and whether a hit should match it.
     pub(crate) fn embeddings(&self) -> impl Iterator<Item = (QueryKind, &Embedding, bool)> {
-        let text = self.text.as_deref().map(|text| (QueryKind::Text, text, true));
+        let text = self
+            .text
+            .as_ref()
+            .map(|text| (QueryKind::Text, &text.embedding, true));
         let image = self.image.as_ref().map(|image| (QueryKind::Image, image, true));
         let negative = self
             .negative
-            .as_deref()
-            .map(|text| (QueryKind::Text, text, false));
+            .as_ref()
+            .map(|text| (QueryKind::Text, &text.embedding, false));
         text.into_iter().chain(image).chain(negative)
     }
 }

@@ -13,6 +13,8 @@ pub struct SearchResults {
     pub space: SpaceId,
     /// Whether the hits probably match.
     pub verdict: Verdict,
+    /// Words of the query that the model does not know; the query was answered without them.
+    pub unknown_words: Vec<String>,
     /// The hits, best first. Each is in the catalog.
     pub hits: Vec<RankedHit>,
     /// Number of images of the catalog without a vector in this space, which therefore cannot be hits.
@@ -21,13 +23,15 @@ pub struct SearchResults {
     pub timings: Timings,
 }
 
-/// A hit with the record of its image.
+/// A hit with the record of its image. It stands for all images of the library that look the same.
 #[derive(Debug, Clone)]
 pub struct RankedHit {
     /// Image, score and confidence.
     pub hit: Hit,
     /// The image's record in the catalog.
     pub record: ImageRecord,
+    /// Number of images that look the same, with this one: those found among the nearest, so at least that many.
+    pub copies: u64,
 }
 
 /// Whether the library has images that match the query.
@@ -36,7 +40,8 @@ pub struct RankedHit {
 pub enum Verdict {
     /// The best hits probably match.
     Match,
-    /// Probably nothing matches; the hits are only the nearest images.
+    /// Probably nothing matches, or the query says nothing that an image could match; the hits are only the nearest
+    /// images.
     NoMatch,
     /// Scores rank the hits, but are not calibrated.
     Uncalibrated,

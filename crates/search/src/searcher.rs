@@ -10,11 +10,16 @@ use eidetic_domain::{Embedding, Filter, Hit, ImageId};
 use eidetic_encoder::Encoder;
 use eidetic_vectors::{Neighbor, VectorIndex};
 
+use crate::copies::{self, Comparable};
 use crate::query_parts::QueryParts;
+use crate::query_texts::{Claim, QueryTexts};
 use crate::{
     FilterCache, Query, QueryImage, QueryWeights, RankedHit, SearchError, SearchResults, TextCache, Timings,
     Verdict,
 };
+
+/// Most neighbors that a search asks the index for, so that a library of copies of one image costs no more.
+const MAX_NEIGHBORS: usize = 16_384;
 
 /// Runs queries. It only borrows its parts, so make one for each request.
 pub struct Searcher<'a, V: VectorIndex + ?Sized> {
@@ -39,16 +44,21 @@ struct ComparedHit {
 }
 
 impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
-    /// The images nearest to `query`, at most `query.k`. Each is in the catalog and matches the filter.
+    /// The images nearest to `query`, at most `query.k`. Each is in the catalog and matches the filter. Images that look
+    /// the same are one hit.
+    ///
+    /// A query that says nothing has hits too, the nearest images, but no confidences and the verdict
+    /// [`Verdict::NoMatch`].
     pub fn search(&self, query: &Query) -> Result<SearchResults, SearchError> {
         let start = Instant::now();
-        let parts = self.embed_parts(query)?;
+        let texts = QueryTexts::embed(query, self.encoder, self.text_cache)?;
+        let parts = self.embed_parts(query, &texts)?;
         let embedding = parts.combine(query.weights)?;
         let encoded = Instant::now();
-        let mut hits = self.with_confidences(&parts, self.nearest(&embedding, query)?);
-        let verdict = match verdict(&hits) {
-            Verdict::NoMatch if !self.supports_no_match(&parts) => Verdict::Uncalibrated,
-            verdict => verdict,
+        let found = self.nearest(&embedding, query)?;
+        let (mut hits, verdict) = match texts.claim {
+            Claim::Made => self.judge(&parts, found),
+            Claim::None => (without_confidences(found), Verdict::NoMatch),
         };
         if let Some(min) = query.min_confidence {
             hits.retain(|hit| hit.hit.confidence.is_some_and(|confidence| confidence >= min));
@@ -56,6 +66,7 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         Ok(SearchResults {
             space: self.encoder.space().clone(),
             verdict,
+            unknown_words: texts.unknown_words,
             hits,
             missing: self.missing()?,
             timings: Timings {
@@ -65,25 +76,20 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         })
     }
 
-    fn embed_parts(&self, query: &Query) -> Result<QueryParts, SearchError> {
-        let embed_text = |text: &Option<String>| {
-            let text = non_blank(text.as_deref()).map(|text| self.text_cache.embed(self.encoder, text));
-            text.transpose()
-        };
+    fn embed_parts(&self, query: &Query, texts: &QueryTexts) -> Result<QueryParts, SearchError> {
         let image = query.image.as_ref().map(|image| self.embed_image(image));
         Ok(QueryParts {
-            text: embed_text(&query.text)?,
+            joint: self.embed_jointly(query, texts.text.as_ref().map(|text| text.reading.text.as_str()))?,
+            text: texts.text.clone(),
             image: image.transpose()?,
-            negative: embed_text(&query.negative)?,
-            joint: self.embed_jointly(query)?,
+            negative: texts.negative.clone(),
         })
     }
 
     /// The joint embedding of text and image. An image of the library has a vector, but no pixels to embed
     /// with the text.
-    fn embed_jointly(&self, query: &Query) -> Result<Option<Embedding>, SearchError> {
-        let (Some(text), Some(QueryImage::Pixels(pixels))) = (non_blank(query.text.as_deref()), &query.image)
-        else {
+    fn embed_jointly(&self, query: &Query, text: Option<&str>) -> Result<Option<Embedding>, SearchError> {
+        let (Some(text), Some(QueryImage::Pixels(pixels))) = (text, &query.image) else {
             return Ok(None);
         };
         if query.weights != QueryWeights::default() {
@@ -107,14 +113,18 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         }
     }
 
-    /// The hits with their confidences, if they are known.
-    fn with_confidences(&self, parts: &QueryParts, found: Vec<ComparedHit>) -> Vec<RankedHit> {
+    /// The hits with their confidences, if they are known, and whether the best of them probably match.
+    fn judge(&self, parts: &QueryParts, found: Vec<ComparedHit>) -> (Vec<RankedHit>, Verdict) {
         let confidences = self.confidences(parts, &found);
-        let mut hits: Vec<RankedHit> = found.into_iter().map(|found| found.hit).collect();
+        let mut hits = without_confidences(found);
         for (hit, confidence) in hits.iter_mut().zip(confidences.into_iter().flatten()) {
             hit.hit.confidence = Some(confidence);
         }
-        hits
+        let verdict = match verdict(&hits) {
+            Verdict::NoMatch if !self.supports_no_match(parts) => Verdict::Uncalibrated,
+            verdict => verdict,
+        };
+        (hits, verdict)
     }
 
     /// The confidence of each hit. A hit of a query of several parts must match the text and the image and
@@ -148,8 +158,8 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         Ok(images.saturating_sub(self.read_vectors().len() as u64))
     }
 
-    /// Requests more neighbors until `k` of them are in the catalog: an image that was removed from the
-    /// catalog is in the index a little longer.
+    /// Requests more neighbors until `k` of them are distinct images in the catalog, and one more, behind which hardly any
+    /// copy of them can be. An image that was removed from the catalog is in the index a little longer.
     fn nearest(&self, embedding: &Embedding, query: &Query) -> Result<Vec<ComparedHit>, SearchError> {
         let end = self.read_vectors().end();
         let rows = self
@@ -159,15 +169,16 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
             Some(QueryImage::Indexed(image)) => Some(image),
             _ => None,
         };
-        let mut requested = query.k + usize::from(excluded.is_some());
+        let mut requested = query.k + query.k / 2 + 16;
         loop {
             let neighbors = self
                 .read_vectors()
                 .search(embedding, requested, rows.as_deref())?;
-            let is_exhausted = neighbors.len() < requested;
+            let is_exhausted = neighbors.len() < requested || requested >= MAX_NEIGHBORS;
             let mut hits = self.resolve(neighbors, &query.filter)?;
             hits.retain(|found| Some(found.hit.hit.image) != excluded);
-            if hits.len() >= query.k || is_exhausted {
+            let mut hits = copies::fold(hits);
+            if hits.len() > query.k || is_exhausted {
                 hits.truncate(query.k);
                 return Ok(hits);
             }
@@ -228,10 +239,32 @@ impl ComparedHit {
             confidence: None,
         };
         Self {
-            hit: RankedHit { hit, record },
+            hit: RankedHit {
+                hit,
+                record,
+                copies: 1,
+            },
             vector: neighbor.vector,
         }
     }
+}
+
+impl Comparable for ComparedHit {
+    fn score(&self) -> f32 {
+        self.hit.hit.score
+    }
+
+    fn vector(&self) -> &Arc<[f32]> {
+        &self.vector
+    }
+
+    fn add_copy(&mut self) {
+        self.hit.copies += 1;
+    }
+}
+
+fn without_confidences(found: Vec<ComparedHit>) -> Vec<RankedHit> {
+    found.into_iter().map(|found| found.hit).collect()
 }
 
 /// Whether the best hit probably matches.
@@ -242,8 +275,4 @@ fn verdict(hits: &[RankedHit]) -> Verdict {
         Some(_) => Verdict::NoMatch,
         None => Verdict::Uncalibrated,
     }
-}
-
-fn non_blank(text: Option<&str>) -> Option<&str> {
-    text.map(str::trim).filter(|text| !text.is_empty())
 }

@@ -3,17 +3,26 @@
 use std::sync::Arc;
 
 use eidetic_domain::Embedding;
-use eidetic_encoder::{EncodeError, Encoder};
+use eidetic_encoder::{EncodeError, Encoder, TextReading};
 use quick_cache::sync::Cache;
 
 /// Texts per batch of the encoder.
 const BATCH: usize = 64;
 
+/// A text as the model reads it, with the embedding of what it reads.
+#[derive(Debug, PartialEq)]
+pub struct EmbeddedText {
+    /// The text without words that the model does not know.
+    pub reading: TextReading,
+    /// Its embedding.
+    pub embedding: Embedding,
+}
+
 /// Embeddings of the most recent texts, so that paging, refining and repeating a query need no run of the
 /// model.
 ///
 /// Use each cache with one encoder only.
-pub struct TextCache(Cache<String, Arc<Embedding>>);
+pub struct TextCache(Cache<String, Arc<EmbeddedText>>);
 
 impl TextCache {
     /// A cache of at most `capacity` texts. An entry takes about 2 KB at 512 dimensions.
@@ -22,10 +31,11 @@ impl TextCache {
     }
 
     /// The embedding of `text`, from the cache or from `encoder`.
-    pub fn embed(&self, encoder: &dyn Encoder, text: &str) -> Result<Arc<Embedding>, EncodeError> {
+    pub fn embed(&self, encoder: &dyn Encoder, text: &str) -> Result<Arc<EmbeddedText>, EncodeError> {
         self.0.get_or_insert_with(text, || {
-            let embedding = encoder.encode_texts(&[text])?.swap_remove(0);
-            Ok(Arc::new(embedding))
+            let reading = encoder.read_text(text);
+            let embedding = encoder.encode_texts(&[&reading.text])?.swap_remove(0);
+            Ok(Arc::new(EmbeddedText { reading, embedding }))
         })
     }
 
@@ -34,15 +44,17 @@ impl TextCache {
         &self,
         encoder: &dyn Encoder,
         texts: &[&str],
-    ) -> Result<Vec<Arc<Embedding>>, EncodeError> {
-        let mut found: Vec<Option<Arc<Embedding>>> = texts.iter().map(|text| self.0.get(*text)).collect();
+    ) -> Result<Vec<Arc<EmbeddedText>>, EncodeError> {
+        let mut found: Vec<Option<Arc<EmbeddedText>>> = texts.iter().map(|text| self.0.get(*text)).collect();
         let missing: Vec<usize> = (0..texts.len()).filter(|&at| found[at].is_none()).collect();
         for chunk in missing.chunks(BATCH) {
-            let batch: Vec<&str> = chunk.iter().map(|&at| texts[at]).collect();
-            for (&at, embedding) in chunk.iter().zip(encoder.encode_texts(&batch)?) {
-                let embedding = Arc::new(embedding);
-                self.0.insert(texts[at].to_owned(), embedding.clone());
-                found[at] = Some(embedding);
+            let readings: Vec<TextReading> = chunk.iter().map(|&at| encoder.read_text(texts[at])).collect();
+            let batch: Vec<&str> = readings.iter().map(|reading| reading.text.as_str()).collect();
+            let embeddings = encoder.encode_texts(&batch)?;
+            for ((&at, reading), embedding) in chunk.iter().zip(readings).zip(embeddings) {
+                let text = Arc::new(EmbeddedText { reading, embedding });
+                self.0.insert(texts[at].to_owned(), text.clone());
+                found[at] = Some(text);
             }
         }
         Ok(found.into_iter().flatten().collect())
@@ -71,7 +83,7 @@ mod tests {
         assert_eq!(encoder.batches(), 1 + 2);
         assert_eq!((all.len(), &all[50]), (101, &known));
         for (text, embedding) in texts.iter().zip(&all) {
-            assert_eq!(**embedding, encoder.encode_texts(&[text]).unwrap()[0]);
+            assert_eq!(embedding.embedding, encoder.encode_texts(&[text]).unwrap()[0]);
         }
         let batches = encoder.batches();
         assert_eq!(cache.embed_all(&encoder, &texts).unwrap(), all);

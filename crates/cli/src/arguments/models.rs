@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use eidetic_domain::Precision;
 use eidetic_hub::{HubSettings, ModelRef, Network};
 use eidetic_inference::{Device, Engine, LoadOptions, MemoryLimit};
 use eidetic_library::Library;
@@ -12,9 +13,9 @@ use eidetic_library::Library;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Model options")]
 pub(crate) struct ModelOptions {
-    /// Compute precision [default: as the library was last indexed, otherwise f32]
-    #[arg(long, value_enum)]
-    pub(crate) precision: Option<PrecisionArg>,
+    /// Compute precision
+    #[arg(long, value_enum, default_value_t = PrecisionArg::Auto)]
+    pub(crate) precision: PrecisionArg,
     /// Device to run the model on: cpu, cuda, cuda:N or metal (GPUs need a build with that feature)
     #[arg(long, value_name = "DEVICE", default_value_t = Device::Cpu)]
     pub(crate) device: Device,
@@ -27,15 +28,15 @@ pub(crate) struct ModelOptions {
 
 impl ModelOptions {
     /// The precision for a model outside of a library.
-    pub(crate) fn precision(&self) -> eidetic_domain::Precision {
-        self.precision.map_or_else(Default::default, Into::into)
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision.named().unwrap_or_default()
     }
 
     /// Sets how the library loads its model and, if given, its precision.
     pub(crate) fn apply_to(&self, library: &Library) {
         library.active().set_load_options(self.into());
-        if let Some(precision) = self.precision {
-            library.active().set_precision(precision.into());
+        if let Some(precision) = self.precision.named() {
+            library.active().set_precision(precision);
         }
     }
 }
@@ -60,6 +61,8 @@ impl From<&ModelOptions> for LoadOptions {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PrecisionArg {
+    /// What the library uses; a new one measures which is fastest here without changing vectors. f32 without a library
+    Auto,
     /// 32-bit floating point
     F32,
     /// 16-bit weights, 32-bit sums: about half the memory of f32
@@ -68,12 +71,14 @@ pub(crate) enum PrecisionArg {
     Int8,
 }
 
-impl From<PrecisionArg> for eidetic_domain::Precision {
-    fn from(precision: PrecisionArg) -> Self {
-        match precision {
-            PrecisionArg::F32 => Self::F32,
-            PrecisionArg::Bf16 => Self::Bf16,
-            PrecisionArg::Int8 => Self::Int8,
+impl PrecisionArg {
+    /// The precision that it names; `None` for `auto`.
+    pub(crate) const fn named(self) -> Option<Precision> {
+        match self {
+            Self::Auto => None,
+            Self::F32 => Some(Precision::F32),
+            Self::Bf16 => Some(Precision::Bf16),
+            Self::Int8 => Some(Precision::Int8),
         }
     }
 }

@@ -33,6 +33,6 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
     pub(crate) listen: SocketAddr,
     /// Compute precision
-    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    #[arg(long, value_enum, default_value_t = PrecisionArg::Auto)]
     pub(crate) precision: PrecisionArg,
 }

@@ -48,7 +48,7 @@ fn create_library(folder: &Path, precision: PrecisionArg) -> Result<Library, Fai
         .map_err(|error| Failure::could_not_run(format!("{}: {error}", gallery.display())))?;
     let options = CreateOptions {
         model: ModelSource::Named(ModelRef::Builtin),
-        precision: Some(precision.into()),
+        precision: precision.named(),
         load: LoadOptions::default(),
     };
     let owner = Owner::this_process("eidetic demo");

@@ -71,7 +71,7 @@ fn open_or_create(global: &Global, arguments: &IndexArgs) -> Result<Access, Fail
                 .model
                 .clone()
                 .map_or(ModelSource::BestAvailable, ModelSource::Named),
-            precision: arguments.options.precision.map(Into::into),
+            precision: arguments.options.precision.named(),
             load: (&arguments.options).into(),
         };
         Library::open_or_create(&directory, &options, &owner, &DownloadBar::default())

@@ -49,8 +49,8 @@ fn search_locally(
         None => library.active(),
         Some(name) => library.space_named(name)?,
     };
-    if let Some(precision) = arguments.options.precision {
-        space.set_precision(precision.into());
+    if let Some(precision) = arguments.options.precision.named() {
+        space.set_precision(precision);
     }
     if let Some(name) = arguments.space.as_ref().filter(|_| library.read_only().is_none()) {
         backfill(library, name)?;
@@ -105,21 +105,54 @@ pub(crate) fn print_answer(global: &Global, answer: &SearchResponse) -> Result<(
     if global.json {
         return output::json(answer);
     }
-    match (answer.hits.is_empty(), answer.verdict) {
-        (true, _) => eprintln!("eidetic: nothing found"),
-        (false, Verdict::NoMatch) => eprintln!("eidetic: probably no match; these are the closest pictures"),
-        (false, _) => {}
+    for note in notes(answer) {
+        eprintln!("eidetic: {note}");
     }
     for (rank, hit) in answer.hits.iter().enumerate() {
         let confidence = output::percent(hit.confidence);
         output::line(&format!(
-            "{:>4}  {confidence:>5}  {:>6.3}  {}",
+            "{:>4}  {confidence:>5}  {:>6.3}  {}{}",
             rank + 1,
             hit.score,
-            hit.path
+            hit.path,
+            copies(hit.copies)
         ))?;
     }
     Ok(())
+}
+
+/// What must be said beside the hits.
+fn notes(answer: &SearchResponse) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !answer.unknown_words.is_empty() {
+        notes.push(format!(
+            "the model does not know {}; searched without",
+            quoted(&answer.unknown_words)
+        ));
+    }
+    match (answer.hits.is_empty(), answer.verdict) {
+        (true, _) => notes.push("nothing found".to_owned()),
+        (false, Verdict::NoMatch) => {
+            notes.push("probably no match; these are the closest pictures".to_owned());
+        }
+        (false, _) => {}
+    }
+    notes
+}
+
+/// Such as `"cute", "fluffy"`.
+fn quoted(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    words.join(", ")
+}
+
+/// Such as `  ×25`, where a hit stands for several images that look the same.
+fn copies(count: u64) -> String {
+    if count > 1 {
+        format!("  ×{count}")
+    } else {
+        String::new()
+    }
 }
 
 fn query(space: &Space, arguments: &SearchArgs, filter: Filter) -> Result<Query, Failure> {

@@ -97,7 +97,7 @@ fn switch_locally(
     library.active().set_load_options((&arguments.options).into());
     let options = SwitchOptions {
         old: old_space(arguments),
-        precision: arguments.options.precision.map(Into::into),
+        precision: arguments.options.precision.named(),
         indexing: (&arguments.indexing).into(),
     };
     let cancel = cancel_on_interrupt()?;
@@ -139,7 +139,7 @@ fn request(arguments: &SwitchArgs) -> Result<SwitchParams, Failure> {
     Ok(SwitchParams {
         model: model.to_string(),
         old: old_space(arguments),
-        precision: arguments.options.precision.map(Into::into),
+        precision: arguments.options.precision.named(),
     })
 }
 

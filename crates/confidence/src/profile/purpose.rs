@@ -148,6 +148,7 @@ mod tests {
             score: confidence / 2.0,
             normalized: confidence,
             confidence: Some(confidence),
+            unknown_words: Vec::new(),
             level: Level::of(Some(confidence)),
         }
     }

@@ -2,7 +2,8 @@
 
 use eidetic_domain::{Embedding, SpaceId};
 use eidetic_encoder::{
-    EncodeError, Encoder, Pixels, Preprocessor, Processor, ScoreCalibration, TextTokenizer,
+    EncodeError, Encoder, Pixels, Preprocessor, Processor, ScoreCalibration, TextReading, TextTokenizer,
+    Vocabulary,
 };
 use image::RgbImage;
 
@@ -21,6 +22,8 @@ pub struct ClipEncoder {
     tokenizer: TextTokenizer,
     towers: Box<dyn Towers>,
     scores: ScoreCalibration,
+    /// The words that the model knows; `None`: any.
+    vocabulary: Option<Vocabulary>,
 }
 
 /// The logarithm of the factor that CLIP's training ends at, for weights that leave it out.
@@ -58,7 +61,16 @@ impl ClipEncoder {
             preprocessor,
             tokenizer,
             towers,
+            vocabulary: None,
         })
+    }
+
+    /// The same model, which is known to know these words only.
+    pub(crate) fn with_vocabulary(self, vocabulary: Vocabulary) -> Self {
+        Self {
+            vocabulary: Some(vocabulary),
+            ..self
+        }
     }
 
     fn check_shape(&self, pixels: &Pixels) -> Result<(), EncodeError> {
@@ -105,6 +117,13 @@ impl Encoder for ClipEncoder {
 
     fn preprocess(&self, image: &RgbImage) -> Pixels {
         self.preprocessor.preprocess(image)
+    }
+
+    fn read_text(&self, text: &str) -> TextReading {
+        match &self.vocabulary {
+            None => TextReading::whole(text),
+            Some(vocabulary) => vocabulary.read(text),
+        }
     }
 
     fn encode_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncodeError> {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use eidetic_catalog::Catalog;
 use eidetic_confidence::calibration::{LabeledPair, ScoredPair};
@@ -11,13 +12,13 @@ use eidetic_domain::{Embedding, ImageId};
 use eidetic_encoder::{Encoder, Pixels};
 use eidetic_imaging::{DecodeLimits, DecodeSize, decode, decode_at_least};
 use eidetic_indexer::{Observer, RunStage};
+use eidetic_search::EmbeddedText;
 use eidetic_vectors::VectorIndex;
 use image::RgbImage;
 
 use crate::{Library, LibraryError, Space};
 
-/// Texts and images in one batch of the encoder.
-const TEXT_BATCH: usize = 64;
+/// Images in one batch of the encoder.
 const IMAGE_BATCH: usize = 16;
 /// Longest side of an image in a report, in pixels.
 const REPORT_SIDE: u32 = 192;
@@ -83,7 +84,9 @@ impl Space {
         };
         for pair in pairs {
             let query = match kind {
-                QueryKind::Text => texts.get(pair.pair.text.as_str()).map(|text| (None, text)),
+                QueryKind::Text => texts
+                    .get(pair.pair.text.as_str())
+                    .map(|text| (None, &text.embedding)),
                 QueryKind::Image => {
                     embedded(&images, &pair.pair.text).map(|query| (Some(query.image), &query.embedding))
                 }
@@ -154,14 +157,14 @@ impl Space {
         Ok(embedding.map(|embedding| ResolvedImage::Embedded(PairImage { image, embedding })))
     }
 
-    fn embed_texts<'a>(&self, pairs: &'a [LabeledPair]) -> Result<HashMap<&'a str, Embedding>, LibraryError> {
+    /// As queries are embedded.
+    fn embed_texts<'a>(
+        &self,
+        pairs: &'a [LabeledPair],
+    ) -> Result<HashMap<&'a str, Arc<EmbeddedText>>, LibraryError> {
         let texts = distinct(pairs.iter().map(|pair| pair.pair.text.as_str()));
-        let mut embeddings = HashMap::new();
-        for batch in texts.chunks(TEXT_BATCH) {
-            let embedded = self.encoder()?.encode_texts(batch)?;
-            embeddings.extend(batch.iter().copied().zip(embedded));
-        }
-        Ok(embeddings)
+        let embedded = self.text_cache.embed_all(self.encoder()?, &texts)?;
+        Ok(texts.into_iter().zip(embedded).collect())
     }
 }
 

@@ -16,7 +16,8 @@ pub struct SwitchParams {
     #[serde(default)]
     #[schema(value_type = String, pattern = "^(keep|drop)$", default = "keep")]
     pub old: PreviousSpace,
-    /// Compute precision, `f32` or `int8`; where left out, that of the last indexing run.
+    /// Compute precision, `f32` or `int8`; where left out, that of the last indexing run, in a new
+    /// space the fastest one here that keeps embeddings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^(f32|int8)$")]
     pub precision: Option<Precision>,

@@ -26,11 +26,14 @@ pub struct MatchResult {
     pub score: f32,
     /// The score's position in the model's range of scores, 0 to 1.
     pub normalized: f32,
-    /// Probability that the text describes the image.
+    /// Probability that the text describes the image; null where the text says nothing that an image could show.
     pub confidence: Option<f32>,
     /// `high` from 0.8, `medium` from 0.5, `low` from 0.2, else `none`.
     #[schema(value_type = String, pattern = "^(high|medium|low|none)$")]
     pub level: Level,
+    /// Words of the text that the model does not know; it was compared without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown_words: Vec<String>,
     /// The profile's verdict, where the request names a profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<MatchVerdict>,
@@ -85,6 +88,7 @@ impl From<TextMatch> for MatchResult {
             normalized: found.normalized,
             confidence: found.confidence,
             level: found.level,
+            unknown_words: found.unknown_words,
             verdict: None,
         }
     }

@@ -15,10 +15,14 @@ use super::display_paths;
 pub struct SearchResponse {
     /// The space that was searched: `model@revision/preprocessing/dimension`.
     pub space: String,
-    /// `match`: the best hits probably match. `no_match`: probably nothing matches, the hits are only the
-    /// nearest images. `uncalibrated`: scores rank the hits but are not calibrated.
+    /// `match`: the best hits probably match. `no_match`: probably nothing matches, or the query has no word that
+    /// an image could match; the hits are only the nearest images. `uncalibrated`: scores rank the hits but are not calibrated.
     #[schema(value_type = String, pattern = "^(match|no_match|uncalibrated)$")]
     pub verdict: Verdict,
+    /// Words of the query that the model does not know, as the built-in one does not know most. The query was answered
+    /// without them; where none is left, the verdict is `no_match` and no hit has a confidence.
+    #[serde(default)]
+    pub unknown_words: Vec<String>,
     /// Best first.
     pub hits: Vec<SearchHit>,
     /// Number of images of the library without a vector in this space, which therefore cannot be hits.
@@ -28,7 +32,7 @@ pub struct SearchResponse {
     pub took_ms: TookMs,
 }
 
-/// One image that was found.
+/// One image that was found; it stands for all that look the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SearchHit {
     /// The first of its paths.
@@ -42,6 +46,10 @@ pub struct SearchHit {
     pub score: f32,
     /// Probability that it matches, where the space is calibrated.
     pub confidence: Option<f32>,
+    /// Number of images that look the same, with this one: other files with the same pixels, or nearly the same.
+    #[serde(default = "one")]
+    #[schema(minimum = 1)]
+    pub copies: u64,
     /// Width in pixels after applying its orientation.
     pub width: u32,
     /// Height in pixels after applying its orientation.
@@ -49,6 +57,10 @@ pub struct SearchHit {
     /// Capture time in the camera's local time.
     #[schema(value_type = Option<String>, example = "2020-05-01T12:00:00")]
     pub taken: Option<DateTime>,
+}
+
+const fn one() -> u64 {
+    1
 }
 
 /// Time spent in milliseconds.
@@ -65,6 +77,7 @@ impl From<&SearchResults> for SearchResponse {
         Self {
             space: results.space.to_string(),
             verdict: results.verdict,
+            unknown_words: results.unknown_words.clone(),
             hits: results.hits.iter().map(SearchHit::from).collect(),
             missing: results.missing,
             took_ms: results.timings.into(),
@@ -73,7 +86,8 @@ impl From<&SearchResults> for SearchResponse {
 }
 
 impl From<&RankedHit> for SearchHit {
-    fn from(RankedHit { hit, record }: &RankedHit) -> Self {
+    fn from(found: &RankedHit) -> Self {
+        let (hit, record) = (&found.hit, &found.record);
         let paths = display_paths(&record.paths);
         Self {
             path: paths.first().cloned().unwrap_or_default(),
@@ -81,6 +95,7 @@ impl From<&RankedHit> for SearchHit {
             image: hit.image,
             score: hit.score,
             confidence: hit.confidence,
+            copies: found.copies,
             width: record.metadata.width,
             height: record.metadata.height,
             taken: record.metadata.taken,

@@ -1,0 +1,81 @@
+//! Folding images that look the same into one hit.
+
+use std::sync::Arc;
+
+use eidetic_kernels::dot;
+
+/// The cosine from which two images count as copies of each other. Copies of the same pixels have 1; the least similar
+/// of different photos that were measured is in docs/decisions/0025-what-a-query-says.md.
+const COPY_COSINE: f32 = 0.9995;
+/// Scores of copies differ by at most the distance of their vectors, `sqrt(2 - 2 * COPY_COSINE)`, and rounding.
+const MAX_SCORE_DIFFERENCE: f32 = 0.032;
+
+/// A hit that can be compared with others.
+pub(crate) trait Comparable {
+    /// Its score for the query.
+    fn score(&self) -> f32;
+    /// Its unit vector.
+    fn vector(&self) -> &Arc<[f32]>;
+    /// Counts another image that looks the same.
+    fn add_copy(&mut self);
+}
+
+/// The hits, which are sorted by score, without copies of better ones; those count their copies.
+pub(crate) fn fold<H: Comparable>(hits: Vec<H>) -> Vec<H> {
+    let mut distinct: Vec<H> = Vec::with_capacity(hits.len());
+    for hit in hits {
+        match original(&mut distinct, &hit) {
+            Some(original) => original.add_copy(),
+            None => distinct.push(hit),
+        }
+    }
+    distinct
+}
+
+fn original<'a, H: Comparable>(distinct: &'a mut [H], hit: &H) -> Option<&'a mut H> {
+    let near = distinct
+        .iter_mut()
+        .rev()
+        .take_while(|other| other.score() - hit.score() <= MAX_SCORE_DIFFERENCE);
+    near.into_iter()
+        .find(|other| dot(other.vector(), hit.vector()) >= COPY_COSINE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Sample(f32, Arc<[f32]>, usize);
+
+    impl Comparable for Sample {
+        fn score(&self) -> f32 {
+            self.0
+        }
+
+        fn vector(&self) -> &Arc<[f32]> {
+            &self.1
+        }
+
+        fn add_copy(&mut self) {
+            self.2 += 1;
+        }
+    }
+
+    /// A unit vector at an angle to the query, which is at 0.
+    fn at(angle: f32) -> Sample {
+        Sample(angle.cos(), [angle.cos(), angle.sin()].into(), 1)
+    }
+
+    #[test]
+    fn copies_are_counted_at_best_hit() {
+        let hits = vec![at(0.1), at(0.11), at(0.4), at(0.401), at(0.402), at(0.9)];
+        let copies: Vec<usize> = fold(hits).iter().map(|hit| hit.2).collect();
+        assert_eq!(copies, [2, 3, 1]);
+    }
+
+    #[test]
+    fn equal_scores_alone_are_no_copies() {
+        assert_eq!(fold(vec![at(0.3), at(-0.3)]).len(), 2);
+    }
+}
