@@ -28,6 +28,8 @@ pub struct RankedHit {
     pub hit: Hit,
     /// The image's record in the catalog.
     pub record: ImageRecord,
+    /// Whether the file at the first of the record's paths can be read now. The searcher reads no files: it says yes.
+    pub reachable: bool,
 }
 
 /// Whether the library has images that match the query.

@@ -228,7 +228,11 @@ impl ComparedHit {
             confidence: None,
         };
         Self {
-            hit: RankedHit { hit, record },
+            hit: RankedHit {
+                hit,
+                record,
+                reachable: true,
+            },
             vector: neighbor.vector,
         }
     }
