@@ -60,25 +60,61 @@ fn foreign_directory_is_not_opened_as_library() {
 }
 
 #[test]
-fn missing_folder_is_rejected_library_unchanged() {
+fn missing_folder_is_named_and_others_are_indexed() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 2);
-    scenario.index(&folder);
     let gone = scenario.path("gone");
     let finished = scenario
-        .run(&["index", text(&folder), text(&gone)])
+        .run(&["index", text(&gone), "--model", "builtin"])
         .expect_code(2);
+    assert_one_sentence(&finished, &[text(&gone), "no such file or folder"]);
+    assert!(!scenario.library().exists(), "no library for nothing");
+    let both = [
+        "index",
+        text(&folder),
+        text(&gone),
+        "--model",
+        "builtin",
+        "--json",
+    ];
+    let finished = scenario.run(&both).expect_code(1);
+    assert!(finished.stderr.contains(text(&gone)), "{finished:?}");
+    let report = finished.json();
+    assert_eq!(
+        (&report["indexed"], &report["unreachable"][0]["path"]),
+        (&2.into(), &text(&gone).into())
+    );
+    let status = scenario.run(&["status", "--json"]).json();
+    assert_eq!(status["sources"], serde_json::json!([text(&folder)]));
+    let finished = scenario.run(&["index", text(&gone)]).expect_code(2);
     assert_one_sentence(&finished, &[text(&gone)]);
     fs::rename(&folder, scenario.path("unplugged")).unwrap();
-    let finished = scenario.run(&["index"]);
-    assert_eq!(
-        finished.code,
-        Some(1),
-        "a source that is gone is named, not taken for an empty folder: {finished:?}"
-    );
-    assert!(finished.stderr.contains(text(&folder)), "{finished:?}");
+    for arguments in [&["index"][..], &["index", text(&folder)]] {
+        let finished = scenario.run(arguments).expect_code(1);
+        assert!(
+            finished.stderr.contains(text(&folder)) && finished.stderr.contains("--accept-removals"),
+            "a source that is gone is named, not taken for an empty folder: {finished:?}"
+        );
+    }
     let status = scenario.run(&["status", "--json"]).json();
     assert_eq!(status["images"], 2, "an unplugged disk removes nothing");
+    assert_eq!(status["source_states"][0]["state"], "unreachable", "{status}");
+}
+
+#[test]
+fn file_that_is_no_image_is_refused() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 1);
+    let notes = scenario.path("notes.txt");
+    fs::write(&notes, "no picture").unwrap();
+    for path in [text(&notes), "/dev/null", "/etc/passwd"] {
+        let arguments = ["index", text(&folder), path, "--model", "builtin"];
+        let finished = scenario.run(&arguments).expect_code(2);
+        assert_one_sentence(&finished, &[path, "neither a folder nor an image"]);
+    }
+    assert!(!scenario.library().exists(), "nothing was begun");
+    let image = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(scenario.index(&image)["indexed"], 1, "a single image is a source");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Builds the store writes for a batch of changes, counters included.
 
+mod removed;
 mod rows;
 mod tags;
 
@@ -8,6 +9,7 @@ use std::ops::Bound;
 
 use eidetic_domain::ImageId;
 
+pub use removed::removed_name;
 pub use rows::row_name;
 pub use tags::tags_name;
 
@@ -30,6 +32,8 @@ pub struct BatchBuilder<'a> {
     attached: BTreeSet<ImageId>,
     /// Keys of the `image_path` index that the batch removes.
     detached: BTreeSet<Vec<u8>>,
+    /// The last path that the batch takes from an image.
+    lost_paths: BTreeMap<ImageId, Vec<u8>>,
     /// Images that may have no path left after the batch.
     touched: BTreeSet<ImageId>,
 }
@@ -39,7 +43,7 @@ pub struct PreparedBatch {
     pub writes: sled::Batch,
     /// The counters after the writes.
     pub counts: CatalogCounts,
-    /// Images that the writes delete.
+    /// Images that the writes remove or delete.
     pub deleted: Vec<ImageId>,
 }
 
@@ -53,6 +57,7 @@ impl<'a> BatchBuilder<'a> {
             images: BTreeMap::new(),
             attached: BTreeSet::new(),
             detached: BTreeSet::new(),
+            lost_paths: BTreeMap::new(),
             touched: BTreeSet::new(),
         }
     }
@@ -100,6 +105,7 @@ impl<'a> BatchBuilder<'a> {
             if let FileState::Indexed(id) = file.state
                 && !self.images.contains_key(&id)
                 && !self.store.contains(&keys::image(&id))?
+                && !self.store.contains(&keys::removed(&id))?
             {
                 return Err(CatalogError::UnknownImage(id));
             }
@@ -127,11 +133,12 @@ impl<'a> BatchBuilder<'a> {
                 let key = keys::image_path(id, path);
                 self.writes.remove(key.as_slice());
                 self.detached.insert(key);
+                self.lost_paths.insert(*id, path.to_owned());
                 self.touched.insert(*id);
                 self.counts.paths -= 1;
             }
             FileState::Failed(_) => self.counts.failed -= 1,
-            FileState::NotImage => {}
+            FileState::NotImage | FileState::Unsupported(_) => {}
         }
     }
 
@@ -141,32 +148,37 @@ impl<'a> BatchBuilder<'a> {
                 self.store
                     .insert(&mut self.writes, &keys::image_path(id, path), &())?;
                 self.attached.insert(*id);
+                // A removed image may come back with this file.
+                self.touched.insert(*id);
                 self.counts.paths += 1;
             }
             FileState::Failed(_) => self.counts.failed += 1,
-            FileState::NotImage => {}
+            FileState::NotImage | FileState::Unsupported(_) => {}
         }
         let stored = StoredFile::new(file.stamp, &file.state);
         self.store.insert(&mut self.writes, key, &stored)
     }
 
-    /// Writes the new images that have a path and deletes the images that have none; returns the deleted
-    /// ones.
+    /// Writes the images that are new or come back, and removes those that have no path; returns the removed ones.
     fn update_image_records(&mut self) -> Result<Vec<ImageId>, CatalogError> {
-        let mut deleted = Vec::new();
+        let mut removed = Vec::new();
         for id in std::mem::take(&mut self.touched) {
             let known = self.store.contains(&keys::image(&id))?;
             if !self.attached.contains(&id) && !self.has_other_path(&id)? {
-                deleted.push(id);
+                removed.push(id);
                 if known {
-                    self.delete_image(&id)?;
+                    self.remove_image(&id)?;
                 }
-            } else if let Some(new) = self.images.get(&id) {
-                self.write_image(new)?;
+                continue;
+            }
+            let kept = if known { None } else { self.take_removed(&id)? };
+            let new = self.images.get(&id).copied();
+            if new.is_some() || kept.is_some() {
+                self.write_image(&id, new, kept)?;
                 self.counts.images += u64::from(!known);
             }
         }
-        Ok(deleted)
+        Ok(removed)
     }
 
     fn delete_image(&mut self, id: &ImageId) -> Result<(), CatalogError> {

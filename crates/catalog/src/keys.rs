@@ -3,6 +3,7 @@
 //! | key | index | value |
 //! | --- | --- | --- |
 //! | `i` id | `image` | an image's record |
+//! | `d` id | `removed` | an image without a file: its record, when it lost its last path, and which |
 //! | `p` path | `file` | a file's record |
 //! | `x` id path | `image_path` | empty: the file at this path holds this image |
 //! | `r` id space | `row` | the image's row in a later space (the row in the first space is part of the image's record) |
@@ -14,7 +15,7 @@
 //! | `m` name | | the format version, the counters, the number of missing changes |
 //! | `c` space | | the number of the last calibration of this space |
 //!
-//! Format version 1 was extended by `t`, `w`, `f`, `c` and missing changes without a new number: older programs ignore these
+//! Format version 1 was extended by `t`, `w`, `f`, `c`, `d` and missing changes without a new number: older programs ignore these
 //! keys, and records that such a program leaves of a deleted image are skipped. `r`, `u` and `v` occur only
 //! in libraries that such programs refuse to open.
 //!
@@ -49,7 +50,16 @@ pub fn all_images() -> Range {
     (Bound::Included(b"i".into()), Bound::Excluded(b"j".into()))
 }
 
-/// The image in a key of [`image`], [`image_path`], [`row`] or [`tags`].
+pub fn removed(id: &ImageId) -> Vec<u8> {
+    [b"d", id.as_bytes().as_slice()].concat()
+}
+
+/// The bounds of all keys of [`removed`].
+pub fn all_removed() -> Range {
+    (Bound::Included(b"d".into()), Bound::Excluded(b"e".into()))
+}
+
+/// The image in a key of [`image`], [`removed`], [`image_path`], [`row`] or [`tags`].
 pub fn image_of(key: &[u8]) -> Option<ImageId> {
     let bytes: [u8; 32] = key.get(1..ID_END)?.try_into().ok()?;
     Some(ImageId::from_bytes(bytes))
@@ -58,6 +68,11 @@ pub fn image_of(key: &[u8]) -> Option<ImageId> {
 /// `path` is in [`path_bytes`] form.
 pub fn file(path: &[u8]) -> Vec<u8> {
     [b"p", path].concat()
+}
+
+/// The bounds of all keys of [`file`].
+pub fn all_files() -> Range {
+    (Bound::Included(b"p".into()), Bound::Excluded(b"q".into()))
 }
 
 /// The bounds of the keys of files at or below the folder at `path`.

@@ -12,7 +12,7 @@
 //! - [`SledCatalog::read`]: what is whole is there; nothing is written.
 //! - [`put_batch`](Catalog::put_batch), [`remove`](Catalog::remove), [`put_rows`](RowStore::put_rows),
 //!   [`remove_rows`](RowStore::remove_rows), [`put_tags`](TagStore::put_tags),
-//!   [`add_feedback`](FeedbackStore::add_feedback) and [`remove_feedback`](FeedbackStore::remove_feedback): when
+//!   [`purge`](RemovedStore::purge), [`add_feedback`](FeedbackStore::add_feedback) and [`remove_feedback`](FeedbackStore::remove_feedback): when
 //!   the call returns, the change survives `kill -9` and power loss. After a crash during the call, all of it is
 //!   there or none.
 //! - [`SledCatalog::drop_space`]: when the call returns, the removals survive. After a crash during the call some
@@ -40,6 +40,7 @@ mod ledger;
 mod memory;
 mod rebuild;
 mod records;
+mod removed;
 mod salvage;
 mod sled_catalog;
 mod sled_log;
@@ -52,6 +53,7 @@ pub use error::{CatalogError, ReadOnlyReason};
 pub use feedback::{Feedback, FeedbackKey, FeedbackKind, FeedbackStore, MAX_FEEDBACK};
 #[cfg(feature = "testing")]
 pub use memory::MemoryCatalog;
+pub use removed::{RemovedImage, RemovedStore, now_ms};
 pub use salvage::LostRecords;
 pub use sled_catalog::{CatalogCondition, SledCatalog};
 pub use space::{RowStore, SpaceNumber};
@@ -72,13 +74,20 @@ pub struct ImageRecord {
     pub paths: Vec<PathBuf>,
 }
 
-/// Size and time of a file when it was last read. A file with an equal stamp is not read again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Size, times and inode of a file when it was last read. A file whose stamp [matches](Self::matches) is not read
+/// again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FileStamp {
     /// Size in bytes.
     pub size: u64,
     /// Modification time in nanoseconds since 1970, as reported by the file system.
     pub modified_ns: i64,
+    /// Time of the last change of content or attributes, which no program can set (`ctime`). `None` where the system
+    /// has none, and in records of earlier versions.
+    pub changed_ns: Option<i64>,
+    /// Number of the file in its file system. `None` where such numbers are not stable, and in records of earlier
+    /// versions.
+    pub inode: Option<u64>,
 }
 
 impl FileStamp {
@@ -86,7 +95,25 @@ impl FileStamp {
     pub const UNKNOWN: Self = Self {
         size: u64::MAX,
         modified_ns: i64::MIN,
+        changed_ns: None,
+        inode: None,
     };
+
+    /// Whether both are stamps of the same unchanged file. What one of them lacks is not compared.
+    pub fn matches(&self, other: &Self) -> bool {
+        self.size == other.size
+            && self.modified_ns == other.modified_ns
+            && agree(self.changed_ns, other.changed_ns)
+            && agree(self.inode, other.inode)
+    }
+}
+
+/// Whether the values are equal or one is unknown.
+fn agree<T: PartialEq>(left: Option<T>, right: Option<T>) -> bool {
+    match (left, right) {
+        (Some(left), Some(right)) => left == right,
+        _ => true,
+    }
 }
 
 /// Result of reading a file.
@@ -99,6 +126,8 @@ pub enum FileState {
     Failed(String),
     /// The file is not an image. Stored so that the file is not opened again until it changes.
     NotImage,
+    /// The file is an image of a format that is not supported, for this reason. Not a failure.
+    Unsupported(String),
 }
 
 /// One file of a source.
@@ -140,7 +169,7 @@ pub struct WriteBatch {
 /// space.
 ///
 /// Methods take `&self`: implementations synchronize internally.
-pub trait Catalog: RowStore + TagStore + FeedbackStore + Send + Sync {
+pub trait Catalog: RowStore + TagStore + FeedbackStore + RemovedStore + Send + Sync {
     /// The records of `images`, in their order; `None` for an unknown image.
     fn get_many(&self, images: &[ImageId]) -> Result<Vec<Option<ImageRecord>>, CatalogError>;
 
@@ -156,16 +185,17 @@ pub trait Catalog: RowStore + TagStore + FeedbackStore + Send + Sync {
 
     /// Applies a batch atomically. When this returns, the batch survives power loss.
     ///
-    /// An image that has no path left is deleted, with its rows and tags in all spaces; the ids of deleted
-    /// images are returned, so that their vectors and thumbnails can be deleted too.
+    /// An image that has no path left is removed: no query returns it any more, and the ids of removed images are
+    /// returned, so that their vectors are hidden too. Its record, its rows and its tags in all spaces are kept until
+    /// they are [purged](RemovedStore::purge); a file that holds the image brings it back with them.
     ///
     /// # Errors
     ///
-    /// [`CatalogError::UnknownImage`] if a file names an image that is neither known nor in the batch.
+    /// [`CatalogError::UnknownImage`] if a file names an image that is neither known, nor kept, nor in the batch.
     /// Nothing is applied.
     fn put_batch(&self, batch: &WriteBatch) -> Result<Vec<ImageId>, CatalogError>;
 
-    /// Deletes images and the records of all their files, durably. Unknown ids are skipped.
+    /// Deletes images and the records of all their files for good, durably. Unknown ids are skipped.
     fn remove(&self, images: &[ImageId]) -> Result<(), CatalogError>;
 
     /// Every image, ordered by id. Not a snapshot: concurrent writes may or may not be seen.
@@ -179,6 +209,9 @@ pub trait Catalog: RowStore + TagStore + FeedbackStore + Send + Sync {
     /// Not a snapshot: concurrent writes may or may not be seen, but a record that exists throughout is
     /// returned once.
     fn files_under(&self, folder: &Path) -> Box<dyn Iterator<Item = Result<FileRecord, CatalogError>> + '_>;
+
+    /// Every file, in no useful order.
+    fn all_files(&self) -> Box<dyn Iterator<Item = Result<FileRecord, CatalogError>> + '_>;
 
     /// Numbers of images, paths and failed files. Constant time.
     fn counts(&self) -> Result<CatalogCounts, CatalogError>;

@@ -1,6 +1,7 @@
 //! A catalog in memory, for tests.
 
 mod feedback;
+mod removed;
 mod tags;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use eidetic_domain::{ImageId, RowId};
 
+use crate::removed::now_ms;
 use crate::{
     Catalog, CatalogCounts, CatalogError, Feedback, FileRecord, FileStamp, FileState, ImageRecord, ImageTags,
     NewImage, RowStore, SpaceNumber, WriteBatch,
@@ -25,11 +27,20 @@ pub struct MemoryCatalog {
 #[derive(Debug, Default)]
 struct Tables {
     images: BTreeMap<ImageId, NewImage>,
+    removed: BTreeMap<ImageId, KeptImage>,
     files: BTreeMap<PathBuf, (FileStamp, FileState)>,
     paths: BTreeMap<ImageId, BTreeSet<PathBuf>>,
     rows: BTreeMap<(SpaceNumber, ImageId), RowId>,
     tags: BTreeMap<(SpaceNumber, ImageId), ImageTags>,
     feedback: Vec<Feedback>,
+}
+
+/// An image that lost its last path.
+#[derive(Debug)]
+struct KeptImage {
+    image: NewImage,
+    removed_at_ms: i64,
+    path: PathBuf,
 }
 
 impl MemoryCatalog {
@@ -78,6 +89,9 @@ impl Catalog for MemoryCatalog {
     fn remove(&self, images: &[ImageId]) -> Result<(), CatalogError> {
         let mut tables = self.write();
         for id in images {
+            if !tables.images.contains_key(id) {
+                continue;
+            }
             tables.delete_image(id);
             for path in tables.paths.remove(id).unwrap_or_default() {
                 tables.files.remove(&path);
@@ -105,6 +119,12 @@ impl Catalog for MemoryCatalog {
         let tables = self.read();
         let within = |(path, _): &(&PathBuf, _)| path.starts_with(folder);
         let records: Vec<_> = tables.files.iter().filter(within).map(file_record).collect();
+        Box::new(records.into_iter().map(Ok))
+    }
+
+    fn all_files(&self) -> Box<dyn Iterator<Item = Result<FileRecord, CatalogError>> + '_> {
+        let tables = self.read();
+        let records: Vec<_> = tables.files.iter().map(file_record).collect();
         Box::new(records.into_iter().map(Ok))
     }
 
@@ -136,14 +156,19 @@ impl RowStore for MemoryCatalog {
     fn remove_rows(&self, images: &[ImageId]) -> Result<(), CatalogError> {
         let mut tables = self.write();
         for id in images {
-            tables.rows.remove(&(self.space, *id));
+            if tables.images.contains_key(id) {
+                tables.rows.remove(&(self.space, *id));
+            }
         }
         Ok(())
     }
 
     fn count_rows(&self) -> Result<u64, CatalogError> {
         let tables = self.read();
-        let own = tables.rows.keys().filter(|(space, _)| *space == self.space);
+        let own = tables
+            .rows
+            .keys()
+            .filter(|(space, image)| *space == self.space && tables.images.contains_key(image));
         Ok(own.count() as u64)
     }
 }
@@ -164,6 +189,7 @@ impl Tables {
         for file in &batch.files {
             if let FileState::Indexed(id) = file.state
                 && !self.images.contains_key(&id)
+                && !self.removed.contains_key(&id)
                 && !batch.images.iter().any(|new| new.image == id)
             {
                 return Err(CatalogError::UnknownImage(id));
@@ -180,23 +206,43 @@ impl Tables {
 
     fn apply(&mut self, space: SpaceNumber, batch: &WriteBatch) -> Vec<ImageId> {
         let mut touched = BTreeSet::new();
-        for image in &batch.images {
-            self.images.insert(image.image, image.clone());
-            self.rows.insert((space, image.image), image.row);
-            touched.insert(image.image);
-        }
+        let mut lost_paths = BTreeMap::new();
         for file in &batch.files {
-            touched.extend(self.detach(&file.path));
+            lost_paths.extend(self.detach(&file.path).map(|id| (id, file.path.clone())));
             self.attach(file);
         }
         for path in &batch.removed {
-            touched.extend(self.detach(path));
+            lost_paths.extend(self.detach(path).map(|id| (id, path.clone())));
+        }
+        touched.extend(lost_paths.keys().copied());
+        touched.extend(batch.images.iter().map(|image| image.image));
+        for id in self.paths.keys() {
+            if let Some(kept) = self.removed.remove(id) {
+                self.images.insert(*id, kept.image);
+            }
+        }
+        for image in &batch.images {
+            if self.paths.contains_key(&image.image) {
+                self.images.insert(image.image, image.clone());
+                self.rows.insert((space, image.image), image.row);
+            }
         }
         touched.retain(|id| !self.paths.contains_key(id));
         for id in &touched {
-            self.delete_image(id);
+            self.keep_removed(id, lost_paths.remove(id).unwrap_or_default());
         }
         touched.into_iter().collect()
+    }
+
+    fn keep_removed(&mut self, id: &ImageId, path: PathBuf) {
+        if let Some(image) = self.images.remove(id) {
+            let kept = KeptImage {
+                image,
+                removed_at_ms: now_ms(),
+                path,
+            };
+            self.removed.insert(*id, kept);
+        }
     }
 
     fn attach(&mut self, file: &FileRecord) {

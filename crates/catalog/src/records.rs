@@ -3,7 +3,7 @@
 
 use eidetic_domain::{ImageId, Metadata, RowId};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{CatalogCounts, Feedback, FeedbackKind, FileStamp, FileState, keys};
 
@@ -39,11 +39,37 @@ impl StoredImage {
     }
 }
 
+/// An image that lost its last path.
+#[derive(Serialize, Deserialize)]
+pub struct StoredRemoved {
+    pub removed_at_ms: i64,
+    /// The path that it lost last, as in the keys.
+    pub path: Vec<u8>,
+    pub image: StoredImage,
+}
+
 /// A file's record without its path, which is the key.
 #[derive(Serialize, Deserialize)]
 pub struct StoredFile {
-    pub stamp: FileStamp,
+    size: u64,
+    modified_ns: i64,
     state: StoredState,
+    #[serde(deserialize_with = "or_default")]
+    added: AddedToStamp,
+}
+
+/// The parts of a stamp that records of earlier versions lack. They are at the end of a record, so that earlier
+/// versions ignore them.
+#[derive(Default, Serialize, Deserialize)]
+struct AddedToStamp {
+    changed_ns: Option<i64>,
+    inode: Option<u64>,
+}
+
+/// The last field of a record, with its default where the record ends before it.
+#[expect(clippy::unnecessary_wraps, reason = "serde calls it")]
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(record: D) -> Result<T, D::Error> {
+    Ok(T::deserialize(record).unwrap_or_default())
 }
 
 /// [`FileState`] with the id as 32 bytes rather than as text.
@@ -52,6 +78,7 @@ enum StoredState {
     Indexed([u8; 32]),
     Failed(String),
     NotImage,
+    Unsupported(String),
 }
 
 /// Counters of the store.
@@ -93,8 +120,26 @@ impl StoredFile {
             FileState::Indexed(id) => StoredState::Indexed(*id.as_bytes()),
             FileState::Failed(reason) => StoredState::Failed(reason.clone()),
             FileState::NotImage => StoredState::NotImage,
+            FileState::Unsupported(reason) => StoredState::Unsupported(reason.clone()),
         };
-        Self { stamp, state }
+        Self {
+            size: stamp.size,
+            modified_ns: stamp.modified_ns,
+            state,
+            added: AddedToStamp {
+                changed_ns: stamp.changed_ns,
+                inode: stamp.inode,
+            },
+        }
+    }
+
+    pub const fn stamp(&self) -> FileStamp {
+        FileStamp {
+            size: self.size,
+            modified_ns: self.modified_ns,
+            changed_ns: self.added.changed_ns,
+            inode: self.added.inode,
+        }
     }
 
     pub fn into_state(self) -> FileState {
@@ -102,6 +147,7 @@ impl StoredFile {
             StoredState::Indexed(id) => FileState::Indexed(ImageId::from_bytes(id)),
             StoredState::Failed(reason) => FileState::Failed(reason),
             StoredState::NotImage => FileState::NotImage,
+            StoredState::Unsupported(reason) => FileState::Unsupported(reason),
         }
     }
 }
@@ -213,12 +259,47 @@ mod tests {
         );
     }
 
+    /// The record of a file before stamps had more than size and modification time.
+    #[derive(Serialize, Deserialize)]
+    struct FileOfFormat1 {
+        size: u64,
+        modified_ns: i64,
+        state: StoredState,
+    }
+
+    #[test]
+    fn file_records_read_in_both_directions() {
+        let old = FileOfFormat1 {
+            size: 300,
+            modified_ns: -9,
+            state: StoredState::Failed("truncated".into()),
+        };
+        let encoded = encode_checked(b"p/a", &old).unwrap();
+        let read: StoredFile = decode_checked(b"p/a", &encoded).unwrap();
+        let mut stamp = FileStamp {
+            size: 300,
+            modified_ns: -9,
+            ..FileStamp::default()
+        };
+        assert_eq!(read.stamp(), stamp);
+        assert_eq!(read.into_state(), FileState::Failed("truncated".into()));
+        stamp.changed_ns = Some(77);
+        stamp.inode = Some(5);
+        let encoded = encode_checked(b"p/a", &StoredFile::new(stamp, &FileState::NotImage)).unwrap();
+        let read: StoredFile = decode_checked(b"p/a", &encoded).unwrap();
+        assert_eq!(read.stamp(), stamp);
+        let older: FileOfFormat1 = decode_checked(b"p/a", &encoded).unwrap();
+        assert_eq!((older.size, older.modified_ns), (300, -9));
+    }
+
     #[test]
     fn flipped_bits_and_other_keys_are_detected() {
         let file = StoredFile::new(
             FileStamp {
                 size: 7,
                 modified_ns: -3,
+                changed_ns: Some(-5),
+                inode: None,
             },
             &FileState::Failed("truncated".into()),
         );

@@ -199,12 +199,18 @@ impl Salvage {
             lost.paths.insert(image);
             orphans.push(key.to_vec());
         }
+        // An image that has files again, in a record that a damaged page brought back.
+        for (key, _) in self.with_letter(b'd') {
+            if keys::image_of(key).is_none_or(|image| self.records.contains_key(&keys::image(&image))) {
+                orphans.push(key.to_vec());
+            }
+        }
         for key in orphans {
             self.records.remove(&key);
         }
         let of_unknown = |key: &[u8]| {
             let is_of_image = matches!(key.first(), Some(b'r' | b't' | b'u'));
-            is_of_image && keys::image_of(key).is_none_or(|id| !self.records.contains_key(&keys::image(&id)))
+            is_of_image && keys::image_of(key).is_none_or(|id| !self.is_known(&id))
         };
         let orphans: Vec<Vec<u8>> = self.records.keys().filter(|key| of_unknown(key)).cloned().collect();
         for key in orphans {
@@ -228,7 +234,9 @@ impl Salvage {
                     keys::space_of(key)
                 };
                 let stored: Option<ImageTags> = decode_checked(key, value);
-                if let (Some(space), Some(image), Some(stored)) = (space, keys::image_of(key), stored) {
+                // Tags of images without a file are kept, and no query finds them.
+                let image = keys::image_of(key).filter(|image| self.has_files(image));
+                if let (Some(space), Some(image), Some(stored)) = (space, image, stored) {
                     tagged.insert((space == SpaceNumber::FIRST, image));
                     let names = stored.tags.iter().map(|tag| normalize_tag(&tag.name));
                     wanted.extend(names.map(|name| keys::tag_image(space, &name, &image)));
@@ -247,6 +255,15 @@ impl Salvage {
             lost.rebuilt += 1;
             self.put(key, &());
         }
+    }
+
+    /// Whether there is a record of the image, with files or without.
+    fn is_known(&self, image: &ImageId) -> bool {
+        self.has_files(image) || self.records.contains_key(&keys::removed(image))
+    }
+
+    fn has_files(&self, image: &ImageId) -> bool {
+        self.records.contains_key(&keys::image(image))
     }
 
     fn count(&self) -> CatalogCounts {

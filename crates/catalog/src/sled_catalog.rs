@@ -2,6 +2,7 @@
 
 mod calibration;
 mod feedback;
+mod removed;
 mod rows;
 mod tags;
 
@@ -15,6 +16,7 @@ use eidetic_domain::{ImageId, RowId};
 use crate::batch::{BatchBuilder, PreparedBatch, file_name, image_name, image_path_keys};
 use crate::keys;
 use crate::records::{StoreState, StoredFile, StoredImage, decode_checked};
+use crate::removed::now_ms;
 use crate::store::Store;
 use crate::{
     Catalog, CatalogCounts, CatalogError, FileRecord, ImageRecord, ReadOnlyReason, SpaceNumber, WriteBatch,
@@ -49,7 +51,10 @@ pub struct CatalogCondition {
 
 impl SledCatalog {
     /// Opens the catalog in `dir`, or creates an empty one, as the first space sees it.
+    ///
+    /// Errors: among others, a clock before 1970, at which sled panics.
     pub fn open(dir: &Path) -> Result<Self, CatalogError> {
+        require_clock(dir, now_ms())?;
         Store::open(dir).map(Self::new)
     }
 
@@ -217,9 +222,24 @@ impl Catalog for SledCatalog {
         Box::new(Paged::new(from, move |from| self.file_page(from, &to)))
     }
 
+    fn all_files(&self) -> Box<dyn Iterator<Item = Result<FileRecord, CatalogError>> + '_> {
+        let (from, to) = keys::all_files();
+        Box::new(Paged::new(from, move |from| self.file_page(from, &to)))
+    }
+
     fn counts(&self) -> Result<CatalogCounts, CatalogError> {
         Ok(self.reading().counts())
     }
+}
+
+fn require_clock(dir: &Path, now_ms: i64) -> Result<(), CatalogError> {
+    if now_ms >= 0 {
+        return Ok(());
+    }
+    Err(CatalogError::Store {
+        path: dir.into(),
+        source: "the system's clock is set to a time before 1970; set it right".into(),
+    })
 }
 
 /// Some records, and the bound from which the next page is read; none after the last page.
@@ -284,7 +304,19 @@ fn image_record(image: ImageId, row: Option<RowId>, stored: StoredImage, paths: 
 fn file_record(path: PathBuf, stored: StoredFile) -> FileRecord {
     FileRecord {
         path,
-        stamp: stored.stamp,
+        stamp: stored.stamp(),
         state: stored.into_state(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clock_before_1970_is_named() {
+        assert!(require_clock(Path::new("/c"), 0).is_ok());
+        let error = require_clock(Path::new("/c"), -1).unwrap_err();
+        assert!(error.to_string().contains("clock"), "{error}");
     }
 }

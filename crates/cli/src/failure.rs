@@ -57,7 +57,8 @@ impl From<LibraryError> for Failure {
         match error {
             LibraryError::UnknownSpace { .. }
             | LibraryError::AmbiguousSpace { .. }
-            | LibraryError::ActiveSpace { .. } => Self::Arguments(error.to_string()),
+            | LibraryError::ActiveSpace { .. }
+            | LibraryError::NotIndexable { .. } => Self::Arguments(error.to_string()),
             error => Self::CouldNotRun(error.into()),
         }
     }

@@ -1,13 +1,54 @@
-//! Progress bars on standard error; hidden if it is not a terminal.
+//! Progress on standard error: bars on a terminal, else a line every few seconds.
 
 use std::fmt::Write;
+use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use eidetic_hub::DownloadProgress;
 use eidetic_indexer::{FileFailure, Observer, RunStage};
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
+
+/// Interval of lines where there is no terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What a bar counts.
+#[derive(Debug, Clone, Copy)]
+enum Unit {
+    /// Things of this name.
+    Named(&'static str),
+    /// Things that the bar's message names.
+    InMessage,
+    /// Bytes of what the bar's message names.
+    Bytes,
+}
+
+/// The bar, whose state is also printed now and then if standard error is no terminal.
+fn shown(bar: ProgressBar, unit: Unit) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        let weak = bar.downgrade();
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(LINE_INTERVAL);
+                let Some(bar) = weak.upgrade().filter(|bar| !bar.is_finished()) else {
+                    return;
+                };
+                eprintln!("eidetic: {}", line(&bar, unit));
+            }
+        });
+    }
+    bar
+}
+
+fn line(bar: &ProgressBar, unit: Unit) -> String {
+    let (done, total, message) = (bar.position(), bar.length().unwrap_or(0), bar.message());
+    match unit {
+        Unit::Named(things) => format!("{done} of {total} {things}{message}"),
+        Unit::InMessage => format!("{done} of {total} {message}"),
+        Unit::Bytes => format!("{} of {} {message}", HumanBytes(done), HumanBytes(total)),
+    }
+}
 
 /// Progress of an indexing run: a count during the walk, then a bar with rate and time left.
 pub(crate) struct IndexBar {
@@ -17,7 +58,7 @@ pub(crate) struct IndexBar {
 
 impl IndexBar {
     pub(crate) fn new() -> Self {
-        let bar = ProgressBar::new_spinner();
+        let bar = shown(ProgressBar::new_spinner(), Unit::Named("files"));
         bar.set_style(style("{spinner} {pos} of {len} files so far, {rate}{msg}"));
         bar.set_length(0);
         Self {
@@ -72,7 +113,7 @@ pub(crate) struct BackfillBar {
 
 impl BackfillBar {
     pub(crate) fn new() -> Self {
-        let bar = ProgressBar::new(0);
+        let bar = shown(ProgressBar::new(0), Unit::Named("images"));
         bar.set_style(style("{bar:30} {pos}/{len} images, {rate}, {eta} left{msg}"));
         Self {
             bar,
@@ -109,7 +150,7 @@ pub(crate) struct StageBar(ProgressBar);
 
 impl StageBar {
     pub(crate) fn new() -> Self {
-        let bar = ProgressBar::new(0);
+        let bar = shown(ProgressBar::new(0), Unit::InMessage);
         bar.set_style(style("{bar:30} {pos}/{len} {msg}, {rate}, {eta} left"));
         Self(bar)
     }
@@ -164,7 +205,7 @@ impl DownloadBar {
 
 impl DownloadProgress for DownloadBar {
     fn begin(&self, file: &str, bytes: u64) {
-        let bar = ProgressBar::new(bytes);
+        let bar = shown(ProgressBar::new(bytes), Unit::Bytes);
         bar.set_style(style(
             "{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left  {msg}",
         ));

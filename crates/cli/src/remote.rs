@@ -1,6 +1,6 @@
 //! Runs commands through the HTTP API of the server that owns the library.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine;
@@ -9,10 +9,10 @@ use eidetic_confidence::profile::Criticality;
 use eidetic_domain::Filter;
 use eidetic_indexer::Observer;
 use eidetic_library::Status;
-use eidetic_server::params::{SpaceParams, SwitchParams};
+use eidetic_server::params::{IndexParams, SpaceParams, SwitchParams};
 use eidetic_server::responses::{
-    CalibrationsResponse, DropResponse, FeedbackList, IndexReport, JobResponse, JobState, JobTicket,
-    MatchResponse, SearchResponse, SpaceReportResponse,
+    CalibrationsResponse, DropResponse, FeedbackList, ForgetResponse, IndexReport, JobResponse, JobState,
+    JobTicket, MatchResponse, SearchResponse, SpaceReportResponse,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,14 +22,17 @@ use ureq::{Agent, Body, http::Response};
 use crate::Completion;
 use crate::arguments::{self, SearchArgs};
 use crate::failure::Failure;
-use crate::progress::BackfillBar;
+use crate::progress::{BackfillBar, IndexBar};
 
 /// Time between two polls of a job.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
 /// `GET /v1/status`
 pub(crate) fn status(address: &str, arguments: &arguments::StatusArgs) -> Result<Status, Failure> {
-    get(address, &format!("/v1/status?recall={}", arguments.recall))
+    let (recall, failed) = (arguments.recall, arguments.failed);
+    // Older servers know only the first parameter.
+    let failed = if failed { "&failed=true" } else { "" };
+    get(address, &format!("/v1/status?recall={recall}{failed}"))
 }
 
 /// `GET /v1/calibration`
@@ -101,10 +104,25 @@ fn base64_file(path: &Path) -> Result<String, Failure> {
 }
 
 /// `POST /v1/index`; waits for the job.
-pub(crate) fn index(address: &str, folders: &[PathBuf]) -> Result<(IndexReport, Completion), Failure> {
+pub(crate) fn index(address: &str, request: &IndexParams) -> Result<(IndexReport, Completion), Failure> {
     eprintln!("eidetic: the server at {address} owns the library and runs the index job");
-    let (job, completion) = run_job(address, "/v1/index", &json!({ "folders": folders }), |_| ())?;
+    let bar = IndexBar::new();
+    let (job, completion) = run_job(address, "/v1/index", request, |job| {
+        if let Some(total) = job.total {
+            bar.total(total);
+        }
+        bar.done(job.done);
+    })?;
+    bar.finish();
     Ok((job.report.ok_or_else(|| no_report(address))?, completion))
+}
+
+/// `DELETE /v1/sources`
+pub(crate) fn forget(address: &str, folder: &Path) -> Result<u64, Failure> {
+    let request = agent()
+        .delete(format!("{address}/v1/sources"))
+        .query("folder", folder.to_string_lossy());
+    Ok(read::<ForgetResponse>(address, request.call())?.forgotten)
 }
 
 /// `POST /v1/model/switch`; waits for the job.

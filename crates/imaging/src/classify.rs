@@ -47,6 +47,12 @@ pub fn classify(head: &[u8], path: &Path) -> FileKind {
     signatures::by_extension(&extension)
 }
 
+/// The format that an [`UnsupportedImage`](FileKind::UnsupportedImage)'s message is about, such as `HEIC`; `None` for
+/// any other text.
+pub fn unsupported_format(message: &str) -> Option<&str> {
+    message.strip_suffix(signatures::NOT_SUPPORTED)
+}
+
 fn separate_raw_from_tiff(format: ImageFormat, extension: &str) -> FileKind {
     match signatures::by_extension(extension) {
         FileKind::UnsupportedImage(reason) if format == ImageFormat::Tiff && reason == RAW => {

@@ -46,7 +46,7 @@ mod orientation;
 mod pixels;
 mod thumbnail;
 
-pub use classify::{FileKind, HEAD_LENGTH, classify};
+pub use classify::{FileKind, HEAD_LENGTH, classify, unsupported_format};
 pub use decode::{decode, decode_at_least, decode_scaled, scaled_memory};
 pub use error::ImagingError;
 pub use jpeg_scaled::DecodeSize;

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use eidetic_indexer::{WalkMode, walk};
+use eidetic_indexer::{WalkMode, WalkOptions, walk};
 use tempfile::TempDir;
 
 const FOLDERS: usize = 100;
@@ -27,7 +27,7 @@ fn tree() -> TempDir {
 }
 
 fn with_own_walk(root: &Path) -> usize {
-    walk(root, Vec::new(), WalkMode::Stat)
+    walk(root, WalkOptions::new(WalkMode::Stat))
         .filter(|file| file.as_ref().is_ok_and(|file| file.stamp.is_some()))
         .count()
 }

@@ -13,9 +13,9 @@ use eidetic_vectors::VectorIndex;
 use crate::decode::{Decoders, FileOutcome, KnownFile, PreparedImage};
 use crate::embed::embed;
 use crate::in_flight::InFlightImages;
-use crate::plan::DecodeTask;
+use crate::plan::{DecodeTask, Returning};
 use crate::progress::Progress;
-use crate::removal::{DuplicateCounts, remove_images};
+use crate::removal::{DuplicateCounts, hide_removed};
 use crate::{CancelToken, Indexer, IndexerOptions, IndexingError};
 
 /// Results are committed after this time even if they are few.
@@ -63,6 +63,10 @@ pub struct Committer<'a, V: VectorIndex + ?Sized> {
     files: Vec<FileRecord>,
     /// Number of `files` that hold the same image as before.
     touched: u64,
+    /// Number of `files` with an image that were not read.
+    restamped: u64,
+    /// Images that were removed and come back with `files`.
+    returned: Vec<ImageId>,
     /// Images of those `files` whose image is known from another path.
     duplicates: Vec<ImageId>,
     /// Files whose image is in flight with another file.
@@ -93,6 +97,8 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
             embeddings: Vec::new(),
             files: Vec::new(),
             touched: 0,
+            restamped: 0,
+            returned: Vec::new(),
             duplicates: Vec::new(),
             waiting: HashMap::new(),
             known: HashSet::new(),
@@ -150,6 +156,11 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         match outcome {
             FileOutcome::Image(image) => self.queue(*image),
             FileOutcome::Known(known) => return self.known_file(known),
+            FileOutcome::Returned(known) => return self.returned_file(known),
+            FileOutcome::Restamped(file) => {
+                self.restamped += u64::from(matches!(file.state, FileState::Indexed(_)));
+                self.files.push(file);
+            }
             FileOutcome::Failed {
                 file,
                 reason,
@@ -159,6 +170,10 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
             FileOutcome::NotImage(file) => {
                 self.files.push(file);
                 self.progress.file_skipped();
+            }
+            FileOutcome::Unsupported(file, reason) => {
+                self.files.push(file);
+                self.progress.file_unsupported(reason);
             }
             FileOutcome::Deleted => self.progress.file_done(),
         }
@@ -183,14 +198,42 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         } else {
             // Indexed when the file was read and removed since, because another image took its last path in
             // this run.
-            let task = DecodeTask {
-                path: known.file.path,
-                previous: known.previous,
-            };
-            let outcome = self.decoders.decode_file(task)?;
-            return self.handle(outcome);
+            return self.decode_again(known, Returning::Restore);
         }
         Ok(())
+    }
+
+    /// The file of an image that was removed: its vector becomes live again. One without an undamaged vector in this
+    /// space is embedded like a new one.
+    fn returned_file(&mut self, known: KnownFile) -> Result<(), IndexingError> {
+        let image = known.image;
+        let restored = self
+            .indexer
+            .vectors
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .restore(&[image])?;
+        if restored.first().copied().flatten().is_none() {
+            self.in_flight.remove(&image);
+            return self.decode_again(known, Returning::Embed);
+        }
+        self.returned.push(image);
+        self.known.insert(image);
+        self.attach(known);
+        for waiting in self.waiting.remove(&image).unwrap_or_default() {
+            self.attach(waiting);
+        }
+        Ok(())
+    }
+
+    fn decode_again(&mut self, known: KnownFile, returning: Returning) -> Result<(), IndexingError> {
+        let task = DecodeTask {
+            path: known.file.path,
+            previous: known.previous,
+            returning,
+        };
+        let outcome = self.decoders.decode_file(task)?;
+        self.handle(outcome)
     }
 
     fn is_known(&mut self, image: &ImageId) -> Result<bool, IndexingError> {
@@ -269,6 +312,7 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         error: &EncodeError,
     ) -> Result<(), IndexingError> {
         let reason = error.to_string();
+        self.decoders.discard_thumbnail(&image);
         let file = FileRecord {
             state: FileState::Failed(reason.clone()),
             ..file
@@ -293,7 +337,14 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         self.count(&batch);
         // Also bounds the set: duplicates are looked up again after each commit.
         self.known.clear();
-        remove_images(self.indexer, &removed)
+        let returned = std::mem::take(&mut self.returned);
+        if !returned.is_empty() {
+            (self.indexer.on_returned)(&returned);
+        }
+        for image in &returned {
+            self.in_flight.remove(image);
+        }
+        hide_removed(self.indexer, &removed)
     }
 
     fn write_vectors(&mut self) -> Result<Vec<RowId>, IndexingError> {
@@ -331,9 +382,10 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         let is_indexed = |file: &&FileRecord| matches!(file.state, FileState::Indexed(_));
         let indexed = batch.files.iter().filter(is_indexed).count() as u64;
         let touched = std::mem::take(&mut self.touched);
+        let read = indexed - std::mem::take(&mut self.restamped);
         self.committed.encoded += batch.images.len() as u64;
         self.committed.unchanged += touched;
-        self.committed.indexed += indexed - touched;
+        self.committed.indexed += read - touched;
         tracing::debug!(
             images = batch.images.len(),
             total = self.committed.encoded,

@@ -3,15 +3,20 @@
 use crate::CancelToken;
 use crate::progress::Progress;
 use crate::sources::SourceRoot;
-use crate::walk::{WalkMode, walk};
+use crate::walk::{Links, WalkMode, WalkOptions, walk};
 
 /// Walks everything once more, reading names only, and reports the total.
 ///
 /// The planner cannot count: it blocks while the decoders are busy, since its plan would not fit into memory.
-pub fn count(roots: &[SourceRoot], progress: &Progress<'_>, cancel: &CancelToken) {
+pub fn count(roots: &[SourceRoot], links: Links, progress: &Progress<'_>, cancel: &CancelToken) {
     let mut files = 0;
     for root in roots {
-        for file in walk(&root.path, root.excluded.clone(), WalkMode::NamesOnly) {
+        let options = WalkOptions {
+            excluded: root.excluded.clone(),
+            links,
+            ..WalkOptions::new(WalkMode::NamesOnly)
+        };
+        for file in walk(&root.path, options) {
             if cancel.is_cancelled() || progress.has_total() {
                 return;
             }

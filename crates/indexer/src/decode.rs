@@ -3,6 +3,7 @@
 use std::io::{self, Cursor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use eidetic_catalog::{FileRecord, FileStamp, FileState};
 use eidetic_domain::{ImageId, Metadata};
@@ -13,8 +14,10 @@ use image::{ImageReader, RgbImage};
 
 use crate::budget::{MemoryBudget, MemoryPermit};
 use crate::in_flight::InFlightImages;
-use crate::plan::DecodeTask;
+use crate::mounts::MountTable;
+use crate::plan::{DecodeTask, Returning};
 use crate::read::{FileContent, FileReading, read};
+use crate::stamp::Stamper;
 use crate::{Indexer, IndexerOptions, IndexingError};
 
 /// Bytes of files that are held in memory at once.
@@ -32,6 +35,10 @@ pub enum FileOutcome {
     Image(Box<PreparedImage>),
     /// An image that is indexed or in flight.
     Known(KnownFile),
+    /// An image that was removed and whose vector is kept. It is in flight until the committer removes it.
+    Returned(KnownFile),
+    /// A file that was not read, with a record that says the same in another form.
+    Restamped(FileRecord),
     /// The file cannot be decoded, which the catalog remembers. `in_flight` is the image that fails with it.
     Failed {
         file: FileRecord,
@@ -44,8 +51,19 @@ pub enum FileOutcome {
         reason: String,
     },
     NotImage(FileRecord),
+    /// An image of a format that is not supported, with the message for it.
+    Unsupported(FileRecord, &'static str),
     /// The file does not exist.
     Deleted,
+}
+
+/// What is known of an image whose file was read.
+enum Flight {
+    /// It is indexed or in flight.
+    Known,
+    /// It was removed, and its record is kept.
+    Returning,
+    New,
 }
 
 /// An image that is ready to be embedded.
@@ -71,8 +89,10 @@ pub struct Decoders<'a, V: VectorIndex + ?Sized> {
     indexer: &'a Indexer<'a, V>,
     options: &'a IndexerOptions,
     in_flight: &'a InFlightImages,
+    stamper: Stamper,
     file_memory: MemoryBudget,
     decode_memory: MemoryBudget,
+    thumbnail_failures: AtomicU64,
 }
 
 impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
@@ -85,33 +105,44 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
             indexer,
             options,
             in_flight,
+            stamper: Stamper::new(&MountTable::read()),
             file_memory: MemoryBudget::new(FILE_MEMORY),
             decode_memory: MemoryBudget::new(options.decode_memory),
+            thumbnail_failures: AtomicU64::new(0),
         }
     }
 
     /// Reads one file, and decodes it if it holds a new image.
     pub fn decode_file(&self, task: DecodeTask) -> Result<FileOutcome, IndexingError> {
         let path = task.path;
-        let FileReading { stamp, content } = match read(&path, &self.options.limits, &self.file_memory) {
+        let FileReading { stamp, content } = match self.read(&path) {
             Ok(reading) => reading,
             Err(error) => return Ok(unreadable(path, &error)),
         };
         let (bytes, _permit) = match content {
             FileContent::Image(bytes, permit) => (bytes, permit),
             FileContent::Rejected(reason) => return Ok(failed(path, stamp, reason, None)),
+            FileContent::Unsupported(reason) => {
+                let file = record(path, stamp, FileState::Unsupported(reason.into()));
+                return Ok(FileOutcome::Unsupported(file, reason));
+            }
             FileContent::NotImage => {
                 let file = record(path, stamp, FileState::NotImage);
                 return Ok(FileOutcome::NotImage(file));
             }
         };
         let image = ImageId::of(&bytes);
-        if !self.begin_flight(image)? {
-            return Ok(FileOutcome::Known(KnownFile {
-                image,
-                file: record(path, stamp, FileState::Indexed(image)),
-                previous: task.previous,
-            }));
+        let known = |path| KnownFile {
+            image,
+            file: record(path, stamp, FileState::Indexed(image)),
+            previous: task.previous,
+        };
+        match self.begin_flight(image)? {
+            Flight::Known => return Ok(FileOutcome::Known(known(path))),
+            Flight::Returning if task.returning == Returning::Restore => {
+                return Ok(FileOutcome::Returned(known(path)));
+            }
+            Flight::Returning | Flight::New => {}
         }
         Ok(match self.decode_safely(image, &bytes) {
             Ok((metadata, pixels)) => FileOutcome::Image(Box::new(PreparedImage {
@@ -125,23 +156,31 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
         })
     }
 
-    /// Whether the image is new: neither in flight nor indexed.
-    fn begin_flight(&self, image: ImageId) -> Result<bool, IndexingError> {
+    fn read(&self, path: &Path) -> io::Result<FileReading<'_>> {
+        read(path, &self.options.limits, &self.stamper, &self.file_memory)
+    }
+
+    /// Puts the image in flight, unless it is known.
+    fn begin_flight(&self, image: ImageId) -> Result<Flight, IndexingError> {
         if !self.in_flight.insert(image) {
-            return Ok(false);
+            return Ok(Flight::Known);
         }
         // In this order, since an image leaves the flight only after its commit.
         if self.indexer.is_indexed(&image)? {
             self.in_flight.remove(&image);
-            return Ok(false);
+            return Ok(Flight::Known);
         }
-        Ok(true)
+        Ok(if self.indexer.catalog.is_removed(&image)? {
+            Flight::Returning
+        } else {
+            Flight::New
+        })
     }
 
     /// What the encoder reads of a known image, from the file at `path` if that still holds the image; else
     /// why not.
     pub fn decode_known(&self, image: &ImageId, path: &Path) -> Result<Pixels, String> {
-        let content = match read(path, &self.options.limits, &self.file_memory) {
+        let content = match self.read(path) {
             Ok(reading) => reading.content,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(GONE.into()),
             Err(error) => return Err(error.to_string()),
@@ -151,6 +190,7 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
                 self.decode_safely(*image, &bytes).map(|(_, pixels)| pixels)
             }
             FileContent::Rejected(reason) => Err(reason),
+            FileContent::Unsupported(reason) => Err(reason.into()),
             FileContent::Image(..) | FileContent::NotImage => Err(CHANGED.into()),
         }
     }
@@ -183,12 +223,26 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
         Ok((decoded, permit))
     }
 
-    /// Thumbnails are derived data: a missing one is made when it is first requested.
+    /// Thumbnails are derived data: a missing one is made when it is first requested. A disk that is full fails for
+    /// all of them, so only the first failure is a warning.
     fn put_thumbnail(&self, id: ImageId, image: &RgbImage) {
         if let Some(store) = self.indexer.thumbnails
             && let Err(error) = store.put(&id, image)
         {
-            tracing::warn!(image = %id, %error, "cannot write a thumbnail");
+            if self.thumbnail_failures.fetch_add(1, Ordering::Relaxed) == 0 {
+                tracing::warn!(image = %id, %error, "cannot write a thumbnail; further ones are not reported");
+            } else {
+                tracing::debug!(image = %id, %error, "cannot write a thumbnail");
+            }
+        }
+    }
+
+    /// Removes the thumbnail of an image that gives no embedding.
+    pub fn discard_thumbnail(&self, image: &ImageId) {
+        if let Some(store) = self.indexer.thumbnails
+            && let Err(error) = store.remove(image)
+        {
+            tracing::debug!(%image, %error, "cannot remove a thumbnail");
         }
     }
 

@@ -14,7 +14,10 @@
 //!   stays.
 //!
 //! Files that no longer exist are removed last, and only where their source could be walked and the run was
-//! not cancelled. Bounded channels join the stages, so memory does not depend on the number of files.
+//! not cancelled. A source that lost its disk is told from one whose files were deleted by its file system and
+//! by how much is gone at once; its files are kept and the source is reported as unreachable. The record and the
+//! vector of a removed image are kept until the library purges them: a file that holds it again costs no
+//! embedding. Bounded channels join the stages, so memory does not depend on the number of files.
 //!
 //! A *backfill* has the same stages after the plan, but takes its images from the catalog instead of a walk:
 //! it embeds images that are known and have no vector in a space, for example after a switch to another
@@ -32,6 +35,7 @@ use eidetic_encoder::Encoder;
 use eidetic_imaging::{DecodeLimits, ThumbnailStore};
 use eidetic_vectors::VectorIndex;
 
+mod absence;
 mod backfill;
 mod budget;
 mod commit;
@@ -40,8 +44,10 @@ mod count;
 mod decode;
 mod deleted;
 mod embed;
+mod findings;
 mod in_flight;
 mod list;
+mod mounts;
 mod observer;
 mod plan;
 mod progress;
@@ -53,13 +59,17 @@ mod sources;
 mod stamp;
 mod walk;
 
+pub use absence::{RemovalLimit, UnreachableSource};
 pub use backfill::{BackfillFilter, BackfillReport};
 pub use context::{CancelToken, RunContext};
 pub use list::files_of;
+pub use mounts::{KnownMount, MountId};
 pub use observer::{Observer, RunStage};
 pub use report::{FileFailure, IndexingError, IndexingReport};
+pub use sources::normalize;
+pub use walk::{Links, is_junk};
 #[cfg(feature = "testing")]
-pub use walk::{Walk, WalkError, WalkMode, WalkedFile, walk};
+pub use walk::{Walk, WalkError, WalkMode, WalkOptions, WalkSummary, WalkedFile, walk};
 
 /// The parts of a library that indexing reads and writes.
 pub struct Indexer<'a, V: VectorIndex + ?Sized> {
@@ -72,9 +82,11 @@ pub struct Indexer<'a, V: VectorIndex + ?Sized> {
     pub encoder: &'a dyn Encoder,
     /// Where thumbnails are stored, if anywhere.
     pub thumbnails: Option<&'a ThumbnailStore>,
-    /// Called with the images that were just removed from the catalog, so that other spaces remove their
+    /// Called with the images that were just removed from the catalog, so that other spaces hide their
     /// vectors too.
     pub on_removed: &'a (dyn Fn(&[ImageId]) + Sync),
+    /// Called with the removed images that a file just brought back, so that other spaces restore their vectors.
+    pub on_returned: &'a (dyn Fn(&[ImageId]) + Sync),
 }
 
 /// How to index.
@@ -96,6 +108,26 @@ pub struct IndexerOptions {
     /// Sources of the library that are not part of this run. Files of such a source within a source of this
     /// run are not taken for deleted only because the outer walk skips them as hidden or ignored.
     pub other_sources: Vec<PathBuf>,
+    /// Which files to read.
+    pub reading: Reading,
+    /// What to do with symbolic links.
+    pub links: Links,
+    /// What loss of images at once counts as absence of a disk; `None`: whatever is gone is removed.
+    pub removal_limit: Option<RemovalLimit>,
+    /// Sources whose files that are gone are removed, however many.
+    pub accepted: Vec<PathBuf>,
+    /// The file systems of sources and of folders below them, as the last run reported them.
+    pub known_mounts: Vec<KnownMount>,
+}
+
+/// Which files a run reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// New files, and those whose size, times or inode changed.
+    #[default]
+    Changed,
+    /// All files.
+    All,
 }
 
 impl Default for IndexerOptions {
@@ -109,6 +141,11 @@ impl Default for IndexerOptions {
             decode_memory: 768 << 20,
             excluded: Vec::new(),
             other_sources: Vec::new(),
+            reading: Reading::default(),
+            links: Links::default(),
+            removal_limit: Some(RemovalLimit::default()),
+            accepted: Vec::new(),
+            known_mounts: Vec::new(),
         }
     }
 }
@@ -116,8 +153,8 @@ impl Default for IndexerOptions {
 impl<V: VectorIndex + ?Sized> Indexer<'_, V> {
     /// Brings catalog, vectors and thumbnails up to date with `sources` (folders, or single images).
     ///
-    /// A bad file, an unreadable folder or a missing source is an entry in the report. The records below an
-    /// unreadable folder or a missing source stay.
+    /// A bad file, an unreadable folder or an unreachable source is an entry in the report. The records below an
+    /// unreadable folder or in an unreachable source stay.
     ///
     /// Errors: the catalog, the vectors or the encoder failed. What was committed before is kept.
     pub fn run(

@@ -2,6 +2,7 @@
 //! ones.
 
 use std::collections::HashSet;
+use std::io;
 use std::iter::Peekable;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -10,12 +11,16 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use eidetic_catalog::{Catalog, CatalogError, FileRecord, FileState};
 use eidetic_domain::ImageId;
+use eidetic_imaging::unsupported_format;
 
-use crate::CancelToken;
-use crate::deleted::DeletedPaths;
+use crate::findings::{SourceFindings, WalkFindings};
 use crate::progress::Progress;
 use crate::sources::{SourceRoot, normalize};
-use crate::walk::{Walk, WalkError, WalkMode, WalkedFile, is_worth_reporting, walk};
+use crate::stamp::Stamper;
+use crate::walk::{
+    Walk, WalkError, WalkMode, WalkOptions, WalkSummary, WalkedFile, is_worth_reporting, walk,
+};
+use crate::{CancelToken, IndexerOptions, Reading};
 
 /// A file to read.
 #[derive(Debug)]
@@ -23,15 +28,25 @@ pub struct DecodeTask {
     pub path: PathBuf,
     /// The image that it held when it was last read.
     pub previous: Option<ImageId>,
+    /// What to do where it holds an image that was removed.
+    pub returning: Returning,
 }
 
-/// What the walk found besides files to read.
-#[derive(Default)]
-pub struct WalkFindings {
-    /// Paths that the catalog knows and the walk did not find.
-    pub deleted: DeletedPaths,
-    /// Paths that could not be read: whether files at or below them were deleted is unknown.
-    pub unreadable: HashSet<PathBuf>,
+/// What to do with an image that was removed and whose record is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Returning {
+    /// Make its vector live again.
+    Restore,
+    /// Embed it like a new one, since it has no vector.
+    Embed,
+}
+
+/// What is to be done with a file.
+#[derive(Debug)]
+pub enum PlannedFile {
+    Read(DecodeTask),
+    /// Only its record changes.
+    Restamp(FileRecord),
 }
 
 type Records<'a> = Peekable<Box<dyn Iterator<Item = Result<FileRecord, CatalogError>> + 'a>>;
@@ -43,11 +58,11 @@ const BATCHES_AHEAD: usize = 16;
 type WalkBatch = Vec<Result<WalkedFile, WalkError>>;
 
 /// Walks to the end, or until the receiver is gone.
-fn send_in_batches(mut files: Walk, batches: &Sender<WalkBatch>) {
+fn send_in_batches(mut files: Walk, batches: &Sender<WalkBatch>) -> WalkSummary {
     loop {
         let batch: WalkBatch = files.by_ref().take(WALK_BATCH).collect();
         if batch.is_empty() || batches.send(batch).is_err() {
-            return;
+            return files.summary();
         }
     }
 }
@@ -55,35 +70,61 @@ fn send_in_batches(mut files: Walk, batches: &Sender<WalkBatch>) {
 /// Plans one run.
 pub struct Planner<'a> {
     pub catalog: &'a dyn Catalog,
+    pub options: &'a IndexerOptions,
+    pub stamper: Stamper,
     pub progress: &'a Progress<'a>,
     pub cancel: &'a CancelToken,
-    pub tasks: Sender<DecodeTask>,
+    pub tasks: Sender<PlannedFile>,
     /// Called once, when the decoders no longer keep up.
     pub on_backpressure: Option<Box<dyn FnOnce() + Send + 'a>>,
     /// Number of files found so far.
     pub files: u64,
-    pub findings: WalkFindings,
+    /// Paths that could not be read: whether files at or below them were deleted is unknown.
+    pub unreadable: HashSet<PathBuf>,
 }
 
 impl Planner<'_> {
     /// Plans all sources. The findings are complete unless the run was cancelled.
     pub fn run(mut self, roots: &[SourceRoot]) -> Result<WalkFindings, CatalogError> {
+        let mut sources = Vec::with_capacity(roots.len());
         for root in roots {
-            if self.plan(root)?.is_break() {
-                return Ok(self.findings);
+            let mut found = SourceFindings::new(&root.path, &self.options.known_mounts);
+            let planned = self.plan(root, &mut found)?;
+            sources.push(found);
+            if planned.is_break() {
+                break;
             }
         }
-        self.progress.total(self.files);
-        Ok(self.findings)
+        if sources.len() == roots.len() {
+            self.progress.total(self.files);
+        }
+        Ok(WalkFindings {
+            sources,
+            unreadable: self.unreadable,
+        })
     }
 
     /// The walk has its own thread, so that it waits for the disk while records are compared.
-    fn plan(&mut self, root: &SourceRoot) -> Result<ControlFlow<()>, CatalogError> {
+    fn plan(
+        &mut self,
+        root: &SourceRoot,
+        found: &mut SourceFindings,
+    ) -> Result<ControlFlow<()>, CatalogError> {
         let (batches, to_compare) = bounded(BATCHES_AHEAD);
-        let files = walk(&root.path, root.excluded.clone(), WalkMode::Stat);
+        let options = WalkOptions {
+            excluded: root.excluded.clone(),
+            mode: WalkMode::Stat,
+            links: self.options.links,
+            stamper: self.stamper.clone(),
+        };
+        let files = walk(&root.path, options);
         thread::scope(|scope| {
-            scope.spawn(move || send_in_batches(files, &batches));
-            self.compare(root, to_compare)
+            let walking = scope.spawn(move || send_in_batches(files, &batches));
+            let compared = self.compare(root, to_compare, found)?;
+            found.walk = walking
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok(compared)
         })
     }
 
@@ -91,6 +132,7 @@ impl Planner<'_> {
         &mut self,
         root: &SourceRoot,
         batches: Receiver<WalkBatch>,
+        found: &mut SourceFindings,
     ) -> Result<ControlFlow<()>, CatalogError> {
         let mut records: Records<'_> = self.catalog.files_under(&root.path).peekable();
         for file in batches.into_iter().flatten() {
@@ -99,88 +141,80 @@ impl Planner<'_> {
             }
             match file {
                 Ok(file) => {
-                    if self.file(&file, &mut records, root)?.is_break() {
+                    let record = advance_to(&file.path, &mut records, root, found)?;
+                    if self.file(&file, record).is_break() {
                         return Ok(ControlFlow::Break(()));
                     }
                 }
-                Err(error) => self.unreadable(error),
+                Err(error) => self.unreadable(error, found),
             }
         }
         for record in records {
-            self.deleted(&record?.path, root);
+            deleted(&record?, root, found);
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    fn file(
-        &mut self,
-        file: &WalkedFile,
-        records: &mut Records<'_>,
-        root: &SourceRoot,
-    ) -> Result<ControlFlow<()>, CatalogError> {
+    fn file(&mut self, file: &WalkedFile, record: Option<FileRecord>) -> ControlFlow<()> {
         self.files += 1;
         self.progress.discovered(self.files);
-        match self.advance_to(&file.path, records, root)? {
-            Some(record) if Some(record.stamp) == file.stamp => {
-                self.unchanged(record);
-                Ok(ControlFlow::Continue(()))
+        let is_unchanged = |record: &FileRecord| file.stamp.is_some_and(|stamp| record.stamp.matches(&stamp));
+        match record {
+            Some(record) if self.options.reading == Reading::Changed && is_unchanged(&record) => {
+                self.unchanged(file, record)
             }
             // A file without a stamp was deleted or locked since its folder was listed; reading it shows
             // which.
-            record => Ok(self.send(&file.path, record.as_ref())),
+            record => self.send(PlannedFile::Read(DecodeTask {
+                path: file.path.clone(),
+                previous: record.and_then(|record| match record.state {
+                    FileState::Indexed(image) => Some(image),
+                    _ => None,
+                }),
+                returning: Returning::Restore,
+            })),
         }
     }
 
-    /// Records the files before `path` as deleted and returns the record of `path`.
-    fn advance_to(
-        &mut self,
-        path: &Path,
-        records: &mut Records<'_>,
-        root: &SourceRoot,
-    ) -> Result<Option<FileRecord>, CatalogError> {
-        let is_not_after =
-            |next: &Result<FileRecord, _>| next.as_ref().map_or(true, |record| record.path <= path);
-        while let Some(record) = records.next_if(is_not_after) {
-            let record = record?;
-            if record.path == path {
-                return Ok(Some(record));
+    /// Counts the file. A record of an earlier version, which knew less, is replaced.
+    fn unchanged(&mut self, file: &WalkedFile, record: FileRecord) -> ControlFlow<()> {
+        let FileRecord { path, stamp, state } = record;
+        let (state, was_other) = match state {
+            FileState::Failed(reason) if unsupported_format(&reason).is_some() => {
+                (FileState::Unsupported(reason), true)
             }
-            self.deleted(&record.path, root);
-        }
-        Ok(None)
-    }
-
-    fn unchanged(&self, record: FileRecord) {
-        match record.state {
+            state => (state, false),
+        };
+        match &state {
             FileState::Indexed(_) => self.progress.file_unchanged(),
-            FileState::Failed(reason) => self.progress.file_failed(&record.path, reason),
+            FileState::Failed(reason) => self.progress.file_failed(&path, reason.clone()),
             FileState::NotImage => self.progress.file_skipped(),
+            FileState::Unsupported(reason) => self.progress.file_unsupported(reason),
+        }
+        match file.stamp {
+            Some(now) if was_other || (stamp.changed_ns.is_none() && now.changed_ns.is_some()) => {
+                let stamp = now;
+                self.send(PlannedFile::Restamp(FileRecord { path, stamp, state }))
+            }
+            _ => ControlFlow::Continue(()),
         }
     }
 
-    fn deleted(&mut self, path: &Path, root: &SourceRoot) {
-        if !root.excluded.iter().any(|excluded| path.starts_with(excluded)) {
-            self.findings.deleted.push(path);
-        }
-    }
-
-    fn unreadable(&mut self, error: WalkError) {
+    fn unreadable(&mut self, error: WalkError, found: &mut SourceFindings) {
         let path = normalize(&error.path);
-        if is_worth_reporting(&path) {
+        if path == found.path {
+            let accepted = self.options.accepted.contains(&path) && error.kind == io::ErrorKind::NotFound;
+            found.error = Some(error.reason);
+            if accepted {
+                return;
+            }
+        } else if is_worth_reporting(&path) {
             self.progress.path_failed(&path, error.reason);
         }
-        self.findings.unreadable.insert(path);
+        self.unreadable.insert(path);
     }
 
-    fn send(&mut self, path: &Path, record: Option<&FileRecord>) -> ControlFlow<()> {
-        let previous = match record.map(|record| &record.state) {
-            Some(FileState::Indexed(image)) => Some(*image),
-            _ => None,
-        };
-        let task = DecodeTask {
-            path: path.into(),
-            previous,
-        };
+    fn send(&mut self, task: PlannedFile) -> ControlFlow<()> {
         let is_sent = match self.tasks.try_send(task) {
             Err(TrySendError::Full(task)) => {
                 if let Some(start) = self.on_backpressure.take() {
@@ -195,5 +229,35 @@ impl Planner<'_> {
         } else {
             ControlFlow::Break(())
         }
+    }
+}
+
+/// Records the files before `path` as deleted and returns the record of `path`.
+fn advance_to(
+    path: &Path,
+    records: &mut Records<'_>,
+    root: &SourceRoot,
+    found: &mut SourceFindings,
+) -> Result<Option<FileRecord>, CatalogError> {
+    let is_not_after =
+        |next: &Result<FileRecord, _>| next.as_ref().map_or(true, |record| record.path <= path);
+    while let Some(record) = records.next_if(is_not_after) {
+        let record = record?;
+        if record.path == path {
+            found.known(&record);
+            return Ok(Some(record));
+        }
+        deleted(&record, root, found);
+    }
+    Ok(None)
+}
+
+fn deleted(record: &FileRecord, root: &SourceRoot, found: &mut SourceFindings) {
+    let path = &record.path;
+    // A source may lie within an excluded folder.
+    let is_within = |excluded: &PathBuf| excluded.starts_with(&root.path) && path.starts_with(excluded);
+    if !root.excluded.iter().any(is_within) {
+        found.known(record);
+        found.deleted(record);
     }
 }

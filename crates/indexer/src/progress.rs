@@ -1,13 +1,18 @@
 //! Counts and failures of a run, gathered from all its threads.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use eidetic_imaging::unsupported_format;
+
 use crate::{FileFailure, Observer};
 
-/// The observer is called once in this many files.
+/// The observer is told of files that were found once in this many, and of files that are done more often: they take
+/// longer.
 const REPORT_EVERY: u64 = 64;
+const DONE_EVERY: u64 = 8;
 
 /// The counters of a run, and the observer that they are reported to.
 pub struct Progress<'a> {
@@ -17,6 +22,7 @@ pub struct Progress<'a> {
     done: AtomicU64,
     unchanged: AtomicU64,
     skipped: AtomicU64,
+    unsupported: Mutex<BTreeMap<String, u64>>,
     failed: Mutex<Vec<FileFailure>>,
 }
 
@@ -24,6 +30,8 @@ pub struct Progress<'a> {
 pub struct ProgressTotals {
     pub unchanged: u64,
     pub skipped: u64,
+    /// Number of files of each unsupported format.
+    pub unsupported: BTreeMap<String, u64>,
     /// Sorted by path.
     pub failed: Vec<FileFailure>,
 }
@@ -37,6 +45,7 @@ impl<'a> Progress<'a> {
             done: AtomicU64::new(0),
             unchanged: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
+            unsupported: Mutex::default(),
             failed: Mutex::default(),
         }
     }
@@ -72,10 +81,19 @@ impl<'a> Progress<'a> {
         self.file_done();
     }
 
+    /// The file is an image of an unsupported format, with the message for it.
+    pub fn file_unsupported(&self, message: &str) {
+        let format = unsupported_format(message).unwrap_or(message);
+        let mut counts = self.unsupported.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(format.to_owned()).or_default() += 1;
+        drop(counts);
+        self.file_done();
+    }
+
     /// The file is done, and counted elsewhere.
     pub fn file_done(&self) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
-        if done.is_multiple_of(REPORT_EVERY) {
+        if done.is_multiple_of(DONE_EVERY) {
             self.observer.done(done);
         }
     }
@@ -109,6 +127,10 @@ impl<'a> Progress<'a> {
         ProgressTotals {
             unchanged: self.unchanged.into_inner(),
             skipped: self.skipped.into_inner(),
+            unsupported: self
+                .unsupported
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner),
             failed,
         }
     }

@@ -9,7 +9,7 @@ use eidetic_catalog::FileStamp;
 use eidetic_imaging::{DecodeLimits, FileKind, HEAD_LENGTH, ImagingError, classify};
 
 use crate::budget::{MemoryBudget, MemoryPermit};
-use crate::stamp::{stamp, trusted_stamp};
+use crate::stamp::{Stamper, trusted_stamp};
 
 /// What was read.
 pub struct FileReading<'a> {
@@ -24,6 +24,8 @@ pub enum FileContent<'a> {
     Image(Vec<u8>, MemoryPermit<'a>),
     /// An image that is not decoded, and why.
     Rejected(String),
+    /// An image of a format that is not supported, with the message for it.
+    Unsupported(&'static str),
     NotImage,
 }
 
@@ -31,14 +33,19 @@ pub enum FileContent<'a> {
 ///
 /// The stamp is taken before the content. A file that changed meanwhile is read once more; one that changes
 /// again gets a stamp that makes the next run read it.
-pub fn read<'a>(path: &Path, limits: &DecodeLimits, budget: &'a MemoryBudget) -> io::Result<FileReading<'a>> {
-    let (first, stability) = read_once(path, limits, budget)?;
+pub fn read<'a>(
+    path: &Path,
+    limits: &DecodeLimits,
+    stamper: &Stamper,
+    budget: &'a MemoryBudget,
+) -> io::Result<FileReading<'a>> {
+    let (first, stability) = read_once(path, limits, stamper, budget)?;
     if stability == Stability::Steady {
         return Ok(first);
     }
     // Its memory permit must be free before the second attempt acquires one.
     drop(first);
-    Ok(read_once(path, limits, budget)?.0)
+    Ok(read_once(path, limits, stamper, budget)?.0)
 }
 
 /// Whether the file changed while it was read.
@@ -51,6 +58,7 @@ enum Stability {
 fn read_once<'a>(
     path: &Path,
     limits: &DecodeLimits,
+    stamper: &Stamper,
     budget: &'a MemoryBudget,
 ) -> io::Result<(FileReading<'a>, Stability)> {
     let read_at = SystemTime::now();
@@ -59,9 +67,9 @@ fn read_once<'a>(
     if !metadata.is_file() {
         return Err(io::ErrorKind::NotFound.into());
     }
-    let before = stamp(&metadata);
+    let before = stamper.stamp(&metadata);
     let content = read_content(&mut file, path, before.size, limits, budget)?;
-    let after = stamp(&file.metadata()?);
+    let after = stamper.stamp(&file.metadata()?);
     let reading = FileReading {
         stamp: trusted_stamp(before, after, read_at),
         content,
@@ -85,7 +93,7 @@ fn read_content<'a>(
     file.take(HEAD_LENGTH as u64).read_to_end(&mut head)?;
     match classify(&head, path) {
         FileKind::NotImage => Ok(FileContent::NotImage),
-        FileKind::UnsupportedImage(reason) => Ok(FileContent::Rejected(reason.into())),
+        FileKind::UnsupportedImage(reason) => Ok(FileContent::Unsupported(reason)),
         FileKind::Image(_) if size > limits.file_bytes => {
             let error = ImagingError::file_too_large(size, limits);
             Ok(FileContent::Rejected(error.to_string()))

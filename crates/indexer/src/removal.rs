@@ -10,8 +10,10 @@ use eidetic_catalog::{FileState, WriteBatch};
 use eidetic_domain::ImageId;
 use eidetic_vectors::VectorIndex;
 
-use crate::plan::WalkFindings;
-use crate::{Indexer, IndexingError};
+use crate::absence::{AbsenceCheck, UnreachableSource};
+use crate::findings::WalkFindings;
+use crate::mounts::MountTable;
+use crate::{Indexer, IndexerOptions, IndexingError};
 
 /// Paths removed in one catalog batch.
 const PATHS_PER_BATCH: usize = 1000;
@@ -20,7 +22,7 @@ const PATHS_PER_BATCH: usize = 1000;
 ///
 /// Images are counted by the first eight bytes of their id: two that agree in these would blur the numbers of
 /// the report and nothing else.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct DuplicateCounts(HashMap<u64, u32>);
 
 impl DuplicateCounts {
@@ -29,7 +31,7 @@ impl DuplicateCounts {
     }
 
     /// Whether a new path of the image is left to account for one that was deleted. It then counts no more.
-    fn take(&mut self, image: &ImageId) -> bool {
+    pub fn take(&mut self, image: &ImageId) -> bool {
         match self.0.get_mut(&id_prefix(image)) {
             Some(new_paths) if *new_paths > 0 => {
                 *new_paths -= 1;
@@ -48,51 +50,81 @@ fn id_prefix(image: &ImageId) -> u64 {
     u64::from_be_bytes(*prefix)
 }
 
-/// How many paths were removed.
+/// What became of the paths that the walk did not find.
 #[derive(Default)]
-pub struct RemovalCounts {
-    /// Paths whose image has no new path.
+pub struct RemovalOutcome {
+    /// Removed paths whose image has no new path.
     pub removed: u64,
-    /// Paths whose image was found at a new path.
+    /// Removed paths whose image was found at a new path.
     pub moved: u64,
+    /// Sources, and parts of sources, whose paths are kept.
+    pub unreachable: Vec<UnreachableSource>,
 }
 
-/// Removes deleted files from catalog, vectors and thumbnails, in this order.
+/// Removes deleted files from the catalog and hides the vectors of their images, in this order.
 pub struct Removal<'a, V: VectorIndex + ?Sized> {
     pub indexer: &'a Indexer<'a, V>,
+    pub options: &'a IndexerOptions,
     /// Sources that were not walked in this run.
     pub other_sources: &'a [PathBuf],
     /// Each new path accounts for one deleted path of the same image.
     pub duplicates: DuplicateCounts,
+    pub mounts: &'a MountTable,
 }
 
 impl<V: VectorIndex + ?Sized> Removal<'_, V> {
-    /// Removes the deleted paths, except at or below a path that could not be read.
-    pub fn run(mut self, findings: &WalkFindings) -> Result<RemovalCounts, IndexingError> {
-        let mut counts = RemovalCounts::default();
+    /// Removes the deleted paths, except at or below a path that could not be read or reached.
+    pub fn run(mut self, findings: &WalkFindings) -> Result<RemovalOutcome, IndexingError> {
+        let mut outcome = RemovalOutcome::default();
         let other_sources = self.other_sources;
-        let is_unreadable = |path: &Path| path.ancestors().any(|part| findings.unreadable.contains(part));
-        let is_kept = |path: &Path| other_sources.iter().any(|source| keeps(source, path));
-        let mut deleted = findings
-            .deleted
-            .iter()
-            .filter(|path| !is_unreadable(path) && !is_kept(path));
+        let is_kept = |path: &Path| {
+            path.ancestors().any(|part| findings.unreadable.contains(part))
+                || other_sources.iter().any(|source| keeps(source, path))
+        };
+        for source in &findings.sources {
+            let check = AbsenceCheck {
+                catalog: self.indexer.catalog,
+                limit: self.options.removal_limit,
+                accepted: &self.options.accepted,
+                duplicates: &self.duplicates,
+                mounts: self.mounts,
+            };
+            let unreachable = check.unreachable_parts(source, &is_kept)?;
+            let is_reachable = |path: &Path| {
+                let part = &source.parts[source.part_of(path)].path;
+                unreachable.iter().all(|absent| absent.path != *part)
+            };
+            let removed = source.deleted.iter();
+            self.remove_all(
+                removed.filter(|path| !is_kept(path) && is_reachable(path)),
+                &mut outcome,
+            )?;
+            outcome.unreachable.extend(unreachable);
+        }
+        Ok(outcome)
+    }
+
+    fn remove_all(
+        &mut self,
+        mut removed: impl Iterator<Item = PathBuf>,
+        outcome: &mut RemovalOutcome,
+    ) -> Result<(), IndexingError> {
         loop {
-            let batch: Vec<PathBuf> = deleted.by_ref().take(PATHS_PER_BATCH).collect();
+            let batch: Vec<PathBuf> = removed.by_ref().take(PATHS_PER_BATCH).collect();
             if batch.is_empty() {
-                return Ok(counts);
+                return Ok(());
             }
-            self.remove(batch, &mut counts)?;
+            self.remove(batch, outcome)?;
         }
     }
 
-    fn remove(&mut self, removed: Vec<PathBuf>, counts: &mut RemovalCounts) -> Result<(), IndexingError> {
+    fn remove(&mut self, removed: Vec<PathBuf>, outcome: &mut RemovalOutcome) -> Result<(), IndexingError> {
         for path in &removed {
             if let Some(FileState::Indexed(image)) = self.indexer.catalog.file(path)?.map(|file| file.state) {
                 if self.duplicates.take(&image) {
-                    counts.moved += 1;
+                    outcome.moved += 1;
                 } else {
-                    counts.removed += 1;
+                    outcome.removed += 1;
                 }
             }
         }
@@ -101,7 +133,7 @@ impl<V: VectorIndex + ?Sized> Removal<'_, V> {
             ..WriteBatch::default()
         };
         let images = self.indexer.catalog.put_batch(&batch)?;
-        remove_images(self.indexer, &images)
+        hide_removed(self.indexer, &images)
     }
 }
 
@@ -115,8 +147,9 @@ fn keeps(source: &Path, path: &Path) -> bool {
     path.starts_with(source) && !is_deleted()
 }
 
-/// Removes the vectors and thumbnails of images that the catalog has durably removed.
-pub fn remove_images<V: VectorIndex + ?Sized>(
+/// Hides the vectors of images that the catalog has durably removed. Their thumbnails stay: the images may come
+/// back.
+pub fn hide_removed<V: VectorIndex + ?Sized>(
     indexer: &Indexer<'_, V>,
     images: &[ImageId],
 ) -> Result<(), IndexingError> {
@@ -127,14 +160,7 @@ pub fn remove_images<V: VectorIndex + ?Sized>(
         .vectors
         .write()
         .unwrap_or_else(PoisonError::into_inner)
-        .remove(images)?;
+        .hide(images)?;
     (indexer.on_removed)(images);
-    for image in images {
-        if let Some(store) = indexer.thumbnails
-            && let Err(error) = store.remove(image)
-        {
-            tracing::warn!(%image, %error, "cannot remove a thumbnail");
-        }
-    }
     Ok(())
 }

@@ -1,11 +1,16 @@
 //! What a run did, and why one ends early.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use eidetic_catalog::CatalogError;
 use eidetic_encoder::EncodeError;
 use eidetic_vectors::IndexError;
 use thiserror::Error;
+
+use crate::absence::UnreachableSource;
+use crate::findings::SourceFindings;
+use crate::mounts::{KnownMount, MountId, MountTable};
 
 /// What a run did. Every image file that it found is counted once among indexed, unchanged, moved and failed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,6 +29,14 @@ pub struct IndexingReport {
     pub failed: Vec<FileFailure>,
     /// Files that are not images.
     pub skipped: u64,
+    /// Number of images of each format that is not supported, by its name. They are no failures.
+    pub unsupported: BTreeMap<String, u64>,
+    /// Folders that were left out because of their names: trash, caches, previews.
+    pub junk_folders: u64,
+    /// Sources, and parts of them, that could not be reached. The images that are missing there are kept.
+    pub unreachable: Vec<UnreachableSource>,
+    /// The file systems of all walked sources and of the folders below them in which others begin, for the next run.
+    pub mounts: Vec<KnownMount>,
     /// Duration of the run.
     pub seconds: f64,
     /// Whether the run was cancelled before its end.
@@ -51,4 +64,46 @@ pub enum IndexingError {
     /// The encoder failed, not because of a single image.
     #[error("cannot embed images: {0}")]
     Encode(#[from] EncodeError),
+}
+
+/// The file systems of the sources and of what is mounted below them; of an unreachable part, the one before.
+pub fn mounts_now(
+    sources: &[SourceFindings],
+    unreachable: &[UnreachableSource],
+    before: &[KnownMount],
+    table: &MountTable,
+) -> Vec<KnownMount> {
+    let is_unreachable = |folder: &Path| {
+        let mut parts = unreachable.iter();
+        parts.any(|part| part.path == folder)
+    };
+    let mut folders: Vec<&Path> = Vec::new();
+    for source in sources {
+        folders.push(&source.path);
+        folders.extend(source.walk.mounts.iter().map(PathBuf::as_path));
+        folders.extend(table.points_below(&source.path));
+    }
+    let mut now: Vec<KnownMount> = before
+        .iter()
+        .filter(|known| {
+            let lost = unreachable.iter().any(|part| {
+                // Below a source that is gone as a whole, everything is kept.
+                part.path == known.folder || (!part.path.exists() && known.folder.starts_with(&part.path))
+            });
+            lost && sources
+                .iter()
+                .any(|source| known.folder.starts_with(&source.path))
+        })
+        .cloned()
+        .collect();
+    folders.sort_unstable();
+    folders.dedup();
+    folders.retain(|folder| !is_unreachable(folder) && folder.to_str().is_some());
+    now.extend(folders.into_iter().filter_map(|folder| {
+        Some(KnownMount {
+            folder: folder.to_owned(),
+            mount: MountId::of(folder, table)?,
+        })
+    }));
+    now
 }

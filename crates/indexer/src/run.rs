@@ -1,5 +1,6 @@
 //! An indexing run: its threads and the channels between them.
 
+use std::collections::HashSet;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::thread::{self, Scope};
@@ -11,11 +12,15 @@ use eidetic_vectors::VectorIndex;
 use crate::commit::{Committed, Committer};
 use crate::count::count;
 use crate::decode::{Decoders, FileOutcome};
+use crate::findings::WalkFindings;
 use crate::in_flight::InFlightImages;
-use crate::plan::{DecodeTask, Planner, WalkFindings};
+use crate::mounts::MountTable;
+use crate::plan::{PlannedFile, Planner};
 use crate::progress::Progress;
-use crate::removal::{Removal, RemovalCounts};
+use crate::removal::{DuplicateCounts, Removal, RemovalOutcome};
+use crate::report::mounts_now;
 use crate::sources::{SourceRoot, normalize, source_roots};
+use crate::stamp::Stamper;
 use crate::{CancelToken, Indexer, IndexerOptions, IndexingError, IndexingReport, RunContext, RunStage};
 
 /// Files planned ahead of the decoders.
@@ -33,17 +38,17 @@ pub fn run<V: VectorIndex + ?Sized>(
     context.observer.stage(RunStage::Indexing);
     let roots = source_roots(sources, options);
     let (findings, committed) = index(indexer, &roots, options, &progress, &context.cancel)?;
-    let removal = if context.is_cancelled() || findings.deleted.is_empty() {
-        RemovalCounts::default()
+    let mounts = MountTable::read();
+    let removal = if context.is_cancelled() {
+        RemovalOutcome::default()
     } else {
-        context.observer.stage(RunStage::Removing);
-        let other_sources: Vec<PathBuf> = options.other_sources.iter().map(|path| normalize(path)).collect();
-        let removal = Removal {
+        remove(
             indexer,
-            other_sources: &other_sources,
-            duplicates: committed.duplicates,
-        };
-        removal.run(&findings)?
+            options,
+            context,
+            &mounts,
+            (&findings, committed.duplicates),
+        )?
     };
     let totals = progress.finish();
     Ok(IndexingReport {
@@ -54,9 +59,39 @@ pub fn run<V: VectorIndex + ?Sized>(
         removed: removal.removed,
         failed: totals.failed,
         skipped: totals.skipped,
+        unsupported: totals.unsupported,
+        junk_folders: findings.sources.iter().map(|found| found.walk.junk_folders).sum(),
+        mounts: mounts_now(
+            &findings.sources,
+            &removal.unreachable,
+            &options.known_mounts,
+            &mounts,
+        ),
+        unreachable: removal.unreachable,
         seconds: start.elapsed().as_secs_f64(),
         cancelled: context.is_cancelled(),
     })
+}
+
+fn remove<V: VectorIndex + ?Sized>(
+    indexer: &Indexer<'_, V>,
+    options: &IndexerOptions,
+    context: &RunContext<'_>,
+    mounts: &MountTable,
+    (findings, duplicates): (&WalkFindings, DuplicateCounts),
+) -> Result<RemovalOutcome, IndexingError> {
+    if findings.sources.iter().any(|source| !source.deleted.is_empty()) {
+        context.observer.stage(RunStage::Removing);
+    }
+    let other_sources: Vec<PathBuf> = options.other_sources.iter().map(|path| normalize(path)).collect();
+    let removal = Removal {
+        indexer,
+        options,
+        other_sources: &other_sources,
+        duplicates,
+        mounts,
+    };
+    removal.run(findings)
 }
 
 fn index<V: VectorIndex + ?Sized>(
@@ -73,14 +108,16 @@ fn index<V: VectorIndex + ?Sized>(
     thread::scope(|scope| {
         let planner = Planner {
             catalog: indexer.catalog,
+            options,
+            stamper: Stamper::new(&MountTable::read()),
             progress,
             cancel,
             tasks,
             on_backpressure: Some(Box::new(move || {
-                scope.spawn(move || count(roots, progress, cancel));
+                scope.spawn(move || count(roots, options.links, progress, cancel));
             })),
             files: 0,
-            findings: WalkFindings::default(),
+            unreadable: HashSet::new(),
         };
         let planning = scope.spawn(move || planner.run(roots));
         spawn_decoders(scope, &decoders, options, &to_decode, &outcomes, cancel);
@@ -98,7 +135,7 @@ fn spawn_decoders<'scope, 'env, V: VectorIndex + ?Sized>(
     scope: &'scope Scope<'scope, 'env>,
     decoders: &'env Decoders<'env, V>,
     options: &IndexerOptions,
-    tasks: &Receiver<DecodeTask>,
+    tasks: &Receiver<PlannedFile>,
     outcomes: &Sender<Result<FileOutcome, IndexingError>>,
     cancel: &'env CancelToken,
 ) {
@@ -106,7 +143,14 @@ fn spawn_decoders<'scope, 'env, V: VectorIndex + ?Sized>(
         let (tasks, outcomes) = (tasks.clone(), outcomes.clone());
         scope.spawn(move || {
             for task in tasks {
-                if cancel.is_cancelled() || outcomes.send(decoders.decode_file(task)).is_err() {
+                if cancel.is_cancelled() {
+                    return;
+                }
+                let outcome = match task {
+                    PlannedFile::Read(task) => decoders.decode_file(task),
+                    PlannedFile::Restamp(file) => Ok(FileOutcome::Restamped(file)),
+                };
+                if outcomes.send(outcome).is_err() {
                     return;
                 }
             }

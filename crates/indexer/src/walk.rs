@@ -3,6 +3,7 @@
 //! This is a walk of our own that uses the `ignore` crate only to match rules. It costs one `statx` per file,
 //! relative to the open folder, and allocates neither a second path nor a sort key.
 
+use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirEntry};
 use std::io;
@@ -13,14 +14,17 @@ use std::vec;
 use eidetic_catalog::FileStamp;
 use eidetic_imaging::{FileKind, classify};
 
-use crate::stamp::stamp;
+use crate::mounts::device;
+use crate::stamp::Stamper;
 
 mod excluded;
+mod junk;
 mod rules;
 #[cfg(test)]
 mod tests;
 
 use excluded::ExcludedPaths;
+pub use junk::is_junk;
 use rules::{AncestorRules, IgnoreRules, RuleMatch};
 
 /// What a walk reads of each file.
@@ -30,6 +34,38 @@ pub enum WalkMode {
     Stat,
     /// Its name.
     NamesOnly,
+}
+
+/// What a walk does with symbolic links.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Links {
+    /// It follows them, also out of the source.
+    #[default]
+    Follow,
+    /// It skips them.
+    Skip,
+}
+
+/// How to walk.
+#[derive(Debug, Clone)]
+pub struct WalkOptions {
+    /// Paths that are skipped.
+    pub excluded: Vec<PathBuf>,
+    /// What to read of each file.
+    pub mode: WalkMode,
+    /// What to do with links.
+    pub links: Links,
+    /// Makes the stamps of files.
+    pub stamper: Stamper,
+}
+
+/// What a walk found beside files.
+#[derive(Debug, Default)]
+pub struct WalkSummary {
+    /// Folders that are in another file system than the folder around them; only in [`WalkMode::Stat`].
+    pub mounts: Vec<PathBuf>,
+    /// Number of folders that were skipped because of their names: trash, caches, previews.
+    pub junk_folders: u64,
 }
 
 /// A regular file: no folder, pipe or device.
@@ -48,38 +84,62 @@ pub struct WalkError {
     pub path: PathBuf,
     /// The system's error.
     pub reason: String,
+    /// Its kind.
+    pub kind: io::ErrorKind,
 }
 
-/// Walks `source` without the paths `excluded`, sorted component by component.
+/// Walks `source` without the excluded paths, sorted component by component.
 ///
-/// Skips hidden files and folders below the source, and what an ignore file names. The ignore files of the
-/// folders above the source apply too, so that a source and a folder within it agree. Symbolic links are
-/// followed, except those to a folder that contains the link. Only the names in the open folders are in
-/// memory.
-pub fn walk(source: &Path, excluded: Vec<PathBuf>, mode: WalkMode) -> Walk {
+/// Skips hidden files and folders below the source, folders of programs that hold no originals (trash, caches,
+/// previews), and what an ignore file names. The ignore files of the folders above the source apply too, so that
+/// a source and a folder within it agree. Symbolic links to a folder that contains the link are never followed.
+/// Only the names in the open folders are in memory.
+pub fn walk(source: &Path, options: WalkOptions) -> Walk {
     Walk {
-        mode,
-        excluded: ExcludedPaths::new(excluded),
+        mode: options.mode,
+        links: options.links,
+        stamper: options.stamper,
+        excluded: ExcludedPaths::new(options.excluded),
         ancestor_rules: AncestorRules::new(source),
         source: source.to_owned(),
         started: false,
         open: Vec::new(),
+        mounts: Vec::new(),
+        junk_folders: Cell::new(0),
+    }
+}
+
+impl WalkOptions {
+    /// A walk that follows links and excludes nothing.
+    pub fn new(mode: WalkMode) -> Self {
+        Self {
+            excluded: Vec::new(),
+            mode,
+            links: Links::default(),
+            stamper: Stamper::default(),
+        }
     }
 }
 
 /// See [`walk`].
 pub struct Walk {
     mode: WalkMode,
+    links: Links,
+    stamper: Stamper,
     excluded: ExcludedPaths,
     ancestor_rules: AncestorRules,
     source: PathBuf,
     started: bool,
     /// The folders from the source to the current one.
     open: Vec<OpenFolder>,
+    mounts: Vec<PathBuf>,
+    junk_folders: Cell<u64>,
 }
 
 struct OpenFolder {
     path: PathBuf,
+    /// The file system that it is in; `None` where that is unknown.
+    device: Option<u64>,
     rules: Option<Arc<IgnoreRules>>,
     entries: vec::IntoIter<WalkEntry>,
 }
@@ -93,7 +153,7 @@ enum EntryKind {
     File(Option<FileStamp>),
     Folder,
     LinkedFolder,
-    Unreadable(String),
+    Unreadable(io::Error),
 }
 
 impl Iterator for Walk {
@@ -115,7 +175,7 @@ impl Iterator for Walk {
             let path = folder.path.join(name);
             match kind {
                 EntryKind::File(stamp) => return Some(Ok(WalkedFile { path, stamp })),
-                EntryKind::Unreadable(reason) => return Some(Err(WalkError { path, reason })),
+                EntryKind::Unreadable(error) => return Some(Err(walk_error(path, &error))),
                 EntryKind::LinkedFolder if self.is_loop(&path) => {}
                 EntryKind::Folder | EntryKind::LinkedFolder => {
                     if let Err(error) = self.enter(path) {
@@ -128,6 +188,14 @@ impl Iterator for Walk {
 }
 
 impl Walk {
+    /// What was found beside files; complete at the end of the walk.
+    pub fn summary(self) -> WalkSummary {
+        WalkSummary {
+            mounts: self.mounts,
+            junk_folders: self.junk_folders.get(),
+        }
+    }
+
     /// The source itself, to which no rule applies; `None` for a folder that was entered.
     fn start(&mut self) -> Option<Result<WalkedFile, WalkError>> {
         let path = self.source.clone();
@@ -136,7 +204,7 @@ impl Walk {
             Ok(metadata) if metadata.is_dir() => self.enter(path).err().map(Err),
             Ok(metadata) if metadata.is_file() => Some(Ok(WalkedFile {
                 path,
-                stamp: Some(stamp(&metadata)),
+                stamp: Some(self.stamper.stamp(&metadata)),
             })),
             Ok(_) => None,
         }
@@ -155,12 +223,24 @@ impl Walk {
             .filter_map(|entry| self.entry(entry, &path, rules.as_deref()))
             .collect();
         entries.sort_unstable_by(|left, right| left.name.cmp(&right.name));
+        let device = self.device_of(&path);
+        if self.open.last().is_some_and(|outer| outer.device != device) {
+            self.mounts.push(path.clone());
+        }
         self.open.push(OpenFolder {
             path,
+            device,
             rules,
             entries: entries.into_iter(),
         });
         Ok(())
+    }
+
+    fn device_of(&self, folder: &Path) -> Option<u64> {
+        match self.mode {
+            WalkMode::Stat => device(&fs::metadata(folder).ok()?),
+            WalkMode::NamesOnly => None,
+        }
     }
 
     /// The entry; `None` where it is skipped.
@@ -180,15 +260,23 @@ impl Walk {
         let kind = match self.mode {
             _ if is_folder => EntryKind::Folder,
             WalkMode::NamesOnly => EntryKind::File(None),
-            WalkMode::Stat => EntryKind::File(entry.metadata().ok().map(|metadata| stamp(&metadata))),
+            WalkMode::Stat => EntryKind::File(
+                entry
+                    .metadata()
+                    .ok()
+                    .map(|metadata| self.stamper.stamp(&metadata)),
+            ),
         };
         Some(WalkEntry { name, kind })
     }
 
     /// A broken link is an error even where it is hidden, since its target may come back.
     fn link(&self, name: OsString, folder: &Path, rules: Option<&IgnoreRules>) -> Option<WalkEntry> {
+        if self.links == Links::Skip {
+            return None;
+        }
         let kind = match fs::metadata(folder.join(&name)) {
-            Err(error) => EntryKind::Unreadable(reason(&error)),
+            Err(error) => EntryKind::Unreadable(error),
             Ok(metadata) => {
                 let is_folder = metadata.is_dir();
                 if self.is_ignored(&name, folder, is_folder, rules)
@@ -198,7 +286,7 @@ impl Walk {
                 }
                 match is_folder {
                     true => EntryKind::LinkedFolder,
-                    false if metadata.is_file() => EntryKind::File(Some(stamp(&metadata))),
+                    false if metadata.is_file() => EntryKind::File(Some(self.stamper.stamp(&metadata))),
                     false => return None,
                 }
             }
@@ -206,16 +294,30 @@ impl Walk {
         Some(WalkEntry { name, kind })
     }
 
-    /// Whether a rule matches the entry or, where none does, it is hidden. A rule can include a hidden file.
+    /// Whether a rule matches the entry or, where none does, it is hidden or junk. A rule can include such entries.
     fn is_ignored(&self, name: &OsStr, folder: &Path, is_folder: bool, rules: Option<&IgnoreRules>) -> bool {
+        let junk = is_folder && is_junk(name);
+        let rule = self.rule_match(name, folder, is_folder, rules);
+        if junk && rule != Some(RuleMatch::Include) {
+            self.junk_folders.set(self.junk_folders.get() + 1);
+        }
         let hidden = name.as_encoded_bytes().starts_with(b".");
+        rule.map_or(hidden || junk, |rule| rule == RuleMatch::Ignore)
+    }
+
+    fn rule_match(
+        &self,
+        name: &OsStr,
+        folder: &Path,
+        is_folder: bool,
+        rules: Option<&IgnoreRules>,
+    ) -> Option<RuleMatch> {
         if rules.is_none() && self.ancestor_rules.is_empty() {
-            return hidden;
+            return None;
         }
         let path = folder.join(name);
         let own = rules.and_then(|rules| rules.innermost_match(&path, is_folder));
         own.or_else(|| self.ancestor_rules.innermost_match(&path, is_folder))
-            .map_or(hidden, |rule| rule == RuleMatch::Ignore)
     }
 
     /// Whether the target of a link is a folder that contains the link.
@@ -232,6 +334,7 @@ fn walk_error(path: PathBuf, error: &io::Error) -> WalkError {
     WalkError {
         path,
         reason: reason(error),
+        kind: error.kind(),
     }
 }
 

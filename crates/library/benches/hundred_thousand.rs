@@ -84,6 +84,7 @@ fn file(number: u64) -> FileRecord {
         stamp: FileStamp {
             size: 1,
             modified_ns: 1,
+            ..FileStamp::default()
         },
         state: FileState::Indexed(image(number)),
     }

@@ -139,6 +139,12 @@ impl Space {
         }
     }
 
+    /// Whether it has a calibration of its own, of any kind.
+    pub(crate) fn has_calibrations(&self) -> bool {
+        let has = |kind| self.calibration(kind).is_ok_and(|made| made.is_some());
+        has(QueryKind::Text) || has(QueryKind::Image)
+    }
+
     /// The current mapping of scores of `kind` to probabilities.
     pub fn calibrator(&self, kind: QueryKind) -> Result<Calibrator, LibraryError> {
         match self.calibration(kind)? {

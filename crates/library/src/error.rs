@@ -164,6 +164,14 @@ pub enum LibraryError {
     /// This process runs an indexing run already.
     #[error("an indexing run is already running")]
     AlreadyIndexing,
+    /// A path that is to be indexed does not exist, or is neither folder nor image.
+    #[error("{path}: {reason}")]
+    NotIndexable {
+        /// As given.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// No such image.
     #[error("image {0} is not in the library")]
     UnknownImage(ImageId),

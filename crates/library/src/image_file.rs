@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use eidetic_catalog::{Catalog, ImageRecord};
-use eidetic_domain::ImageId;
+use eidetic_domain::{Filter, ImageId};
 use eidetic_imaging::{DecodeLimits, DecodeSize, ThumbnailStore, decode_at_least};
 
-use crate::{Library, LibraryError};
+use crate::{Library, LibraryError, paths};
 
 /// The file of an image, read and verified.
 pub struct ImageFile {
@@ -20,11 +20,14 @@ pub struct ImageFile {
 }
 
 impl Library {
-    /// The catalog record of one image.
+    /// The catalog record of one image, without paths that do not exist now unless none does.
     pub fn image(&self, image: &ImageId) -> Result<ImageRecord, LibraryError> {
-        self.catalog
+        let mut record = self
+            .catalog
             .find_by_hash(image)?
-            .ok_or(LibraryError::UnknownImage(*image))
+            .ok_or(LibraryError::UnknownImage(*image))?;
+        paths::arrange(&mut record.paths, &Filter::default());
+        Ok(record)
     }
 
     /// The bytes of one image, from the first of its paths that still holds them.

@@ -1,48 +1,106 @@
-//! Indexing runs, and the removal of sources.
+//! Indexing runs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
-use eidetic_catalog::{Catalog, ImageRecord, WriteBatch};
+use eidetic_catalog::{ImageRecord, RowStore};
 use eidetic_domain::ImageId;
-use eidetic_indexer::{BackfillReport, Indexer, IndexerOptions, IndexingReport, RunContext, RunStage};
+use eidetic_indexer::{
+    BackfillReport, Indexer, IndexerOptions, IndexingReport, RunContext, RunStage, UnreachableSource,
+};
 use eidetic_vectors::VectorIndex;
 
 use crate::operations::{Operation, OperationGuard};
+use crate::sources::IndexPath;
 use crate::{Library, LibraryError, Space};
+
+/// Interval of checking whether another run, or the last step of a switch, has ended.
+const LOCK_POLL: Duration = Duration::from_millis(50);
+
+/// What becomes of sources that a run added, if it does not reach its end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NewSources {
+    /// They stay: the next run continues.
+    #[default]
+    Keep,
+    /// They are no sources again. Images that were indexed stay.
+    Withdraw,
+}
 
 impl Library {
     /// Brings the library up to date with `folders`, which become its sources; without any, with its present sources.
     ///
     /// New images are embedded in the active space, and so are known images without a vector there, such as those whose
-    /// vectors were damaged or whose files were missing before. Deleted images are removed from all spaces.
+    /// vectors were damaged or whose files were missing before. Deleted images are removed from all spaces, but their
+    /// vectors and tags are kept for a while. A source that cannot be reached keeps its images; one of `folders` that
+    /// does not exist is reported. Links and the limit of losses are taken from the library's settings.
+    ///
+    /// Waits while another run, or the last step of a switch, runs.
+    ///
+    /// Errors: none of the folders exists, or one is neither folder nor image; nothing is changed then. The catalog,
+    /// the vectors or the model failed.
     pub fn index(
         &self,
         folders: &[PathBuf],
         options: &IndexerOptions,
         context: &RunContext<'_>,
     ) -> Result<IndexingReport, LibraryError> {
-        let _run = self.lock_indexing()?;
+        self.index_with(folders, options, NewSources::Keep, context)
+    }
+
+    /// The same, with a choice of what becomes of new sources where the run is cancelled or fails.
+    pub fn index_with(
+        &self,
+        folders: &[PathBuf],
+        options: &IndexerOptions,
+        new_sources: NewSources,
+        context: &RunContext<'_>,
+    ) -> Result<IndexingReport, LibraryError> {
+        let Some(_run) = self.wait_for_indexing(context) else {
+            return Ok(IndexingReport {
+                cancelled: true,
+                ..IndexingReport::default()
+            });
+        };
+        let before = self.read_manifest().clone();
+        let report = self.index_locked(folders, options, context);
+        if new_sources == NewSources::Withdraw && report.as_ref().map_or(true, |report| report.cancelled) {
+            self.change_manifest(|manifest| {
+                manifest.sources.clone_from(&before.sources);
+                manifest.excluded.clone_from(&before.excluded);
+            })?;
+        }
+        report
+    }
+
+    fn index_locked(
+        &self,
+        folders: &[PathBuf],
+        options: &IndexerOptions,
+        context: &RunContext<'_>,
+    ) -> Result<IndexingReport, LibraryError> {
+        let (folders, missing) = self.resolve(folders)?;
         let space = self.active();
         let encoder = space.encoder()?;
+        let needs_sweep = self.needs_sweep();
+        self.begin_changes()?;
+        self.finish_forgetting()?;
         let sources = self.add_sources(folders)?;
         self.record_precision(&space)?;
         space.note_calibrations()?;
         let will_be_walked = |record: &ImageRecord| is_within(record, &sources);
         space.remove_damaged_vectors()?;
         space.forget_damaged(will_be_walked)?;
-        let on_removed = |images: &[ImageId]| self.remove_from_others(images);
         let indexer = Indexer {
             catalog: &space.catalog,
             vectors: &space.vectors,
             encoder,
             thumbnails: Some(&self.thumbnails),
-            on_removed: &on_removed,
+            on_removed: &|images| self.hide_in_others(images),
+            on_returned: &|images| self.restore_in_others(images),
         };
-        let options = IndexerOptions {
-            excluded: [&options.excluded[..], std::slice::from_ref(&self.directory)].concat(),
-            other_sources: self.sources_except(&sources),
-            ..options.clone()
-        };
+        let options = self.with_what_is_known(options, &sources);
         let report = indexer.run(&sources, &options, context);
         self.clear_filter_caches();
         let mut report = report?;
@@ -52,41 +110,13 @@ impl Library {
             self.clear_filter_caches();
             add_backfill(&mut report, backfilled?);
         }
-        Ok(report)
-    }
-
-    /// Removes a folder from the library, with all images that have no other path. Its files are not touched and may be
-    /// deleted already. Returns the number of paths that were removed.
-    pub fn forget(&self, folder: &Path) -> Result<u64, LibraryError> {
-        let _run = self.lock_indexing()?;
-        let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        let files = self
-            .catalog
-            .files_under(&real)
-            .map(|file| file.map(|file| file.path));
-        let removed = files.collect::<Result<Vec<PathBuf>, _>>()?;
-        let paths = removed.len() as u64;
-        let batch = WriteBatch {
-            removed,
-            ..WriteBatch::default()
-        };
-        let forgotten = self.catalog.put_batch(&batch)?;
-        self.active().remove(&forgotten)?;
-        self.remove_from_others(&forgotten);
-        let thumbnails = self.directory.join("thumbnails");
-        for image in &forgotten {
-            self.thumbnails
-                .remove(image)
-                .map_err(LibraryError::io(&thumbnails))?;
+        if !report.cancelled {
+            self.remember_sources(&sources, &report)?;
+            self.erase_expired()?;
+            self.end_changes(needs_sweep);
         }
-        self.clear_filter_caches();
-        // Last: a crash before this leaves a source whose next run adds its images again, not images without a source.
-        self.change_manifest(|manifest| {
-            manifest
-                .sources
-                .retain(|source| !source.starts_with(&real) && !source.starts_with(folder));
-        })?;
-        Ok(paths)
+        report.unreachable.extend(missing);
+        Ok(report)
     }
 
     /// Excludes other indexing runs. Errors: one is running.
@@ -96,16 +126,74 @@ impl Library {
         lock.ok_or(LibraryError::AlreadyIndexing)
     }
 
+    /// Waits for the end of another run and excludes others; `None` if this one was cancelled before.
+    pub(crate) fn wait_for_indexing(&self, context: &RunContext<'_>) -> Option<OperationGuard<'_>> {
+        while !context.is_cancelled() {
+            if let Ok(lock) = self.lock_indexing() {
+                return Some(lock);
+            }
+            thread::sleep(LOCK_POLL);
+        }
+        None
+    }
+
+    /// The folders that are to be walked, and those that do not exist and are no sources.
+    fn resolve(&self, folders: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<UnreachableSource>), LibraryError> {
+        let sources = self.sources();
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        for folder in folders {
+            match IndexPath::check(folder)? {
+                IndexPath::Present(real) => found.push(real),
+                // The run reports a source that is not there, and keeps its images.
+                IndexPath::Missing { path, .. } if sources.contains(&path) => found.push(path),
+                IndexPath::Missing { path, reason } => missing.push(UnreachableSource {
+                    path,
+                    reason,
+                    images: 0,
+                }),
+            }
+        }
+        match missing.first() {
+            Some(first) if found.is_empty() => Err(LibraryError::NotIndexable {
+                path: first.path.clone(),
+                reason: first.reason.clone(),
+            }),
+            _ => Ok((found, missing)),
+        }
+    }
+
+    fn with_what_is_known(&self, options: &IndexerOptions, sources: &[PathBuf]) -> IndexerOptions {
+        let settings = self.indexing_settings();
+        let library = std::slice::from_ref(&self.directory);
+        IndexerOptions {
+            excluded: [&options.excluded[..], library, &self.excluded()].concat(),
+            other_sources: self.sources_except(sources),
+            links: settings.links(),
+            removal_limit: options.removal_limit.and(Some(settings.removal_limit())),
+            known_mounts: self.known_mounts(),
+            ..options.clone()
+        }
+    }
+
     fn sources_except(&self, these: &[PathBuf]) -> Vec<PathBuf> {
         let all = self.read_manifest().sources.clone();
         all.into_iter().filter(|source| !these.contains(source)).collect()
     }
 
-    /// A failure is only logged: the vectors of removed images do no harm, and the next opening removes them.
-    fn remove_from_others(&self, images: &[ImageId]) {
+    /// A failure is only logged: the vectors of removed images do no harm, and the next opening hides them.
+    fn hide_in_others(&self, images: &[ImageId]) {
         for (number, space) in &*self.opened_others() {
-            if let Err(error) = space.remove(images) {
-                tracing::warn!(%number, "cannot remove the vectors of deleted images yet: {error}");
+            if let Err(error) = space.hide(images) {
+                tracing::warn!(%number, "cannot hide the vectors of deleted images yet: {error}");
+            }
+        }
+    }
+
+    /// A failure is only logged: the next opening finds the vectors by the catalog.
+    fn restore_in_others(&self, images: &[ImageId]) {
+        for (number, space) in &*self.opened_others() {
+            if let Err(error) = space.restore(images) {
+                tracing::warn!(%number, "cannot restore the vectors of images that came back yet: {error}");
             }
         }
     }
@@ -118,14 +206,10 @@ impl Library {
         }
     }
 
-    fn add_sources(&self, folders: &[PathBuf]) -> Result<Vec<PathBuf>, LibraryError> {
+    fn add_sources(&self, folders: Vec<PathBuf>) -> Result<Vec<PathBuf>, LibraryError> {
         if folders.is_empty() {
             return Ok(self.sources());
         }
-        let folders: Vec<PathBuf> = folders
-            .iter()
-            .map(|folder| folder.canonicalize().map_err(LibraryError::io(folder)))
-            .collect::<Result<_, _>>()?;
         self.change_manifest(|manifest| {
             for folder in &folders {
                 manifest.add_source(folder);
@@ -142,6 +226,26 @@ impl Library {
                 entry.add_precision(space.precision(), vectors);
             }
         })
+    }
+}
+
+impl Space {
+    /// Hides the vectors of images that were removed from the catalog.
+    fn hide(&self, images: &[ImageId]) -> Result<(), LibraryError> {
+        self.write_vectors().hide(images)?;
+        self.filter_cache.clear();
+        Ok(())
+    }
+
+    /// Makes the vectors of images live again that came back to the catalog. An image whose vector is damaged counts as
+    /// not embedded.
+    fn restore(&self, images: &[ImageId]) -> Result<(), LibraryError> {
+        let restored = self.write_vectors().restore(images)?;
+        let damaged = images.iter().zip(restored).filter(|(_, row)| row.is_none());
+        let damaged: Vec<ImageId> = damaged.map(|(image, _)| *image).collect();
+        self.catalog.remove_rows(&damaged)?;
+        self.filter_cache.clear();
+        Ok(())
     }
 }
 

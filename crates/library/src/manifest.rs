@@ -9,7 +9,10 @@ use eidetic_domain::{Precision, SpaceId};
 use eidetic_inference::PrecisionChoice;
 use serde::{Deserialize, Serialize};
 
+use eidetic_indexer::is_junk;
+
 use crate::PreviousSpace;
+use crate::sources::{IndexingSettings, SourceState};
 pub(crate) use file::{COPY_NAME, FILE_NAME, FoundManifest};
 
 /// Format versions that this program reads. It writes the first for a library that never had a second space, so that
@@ -31,6 +34,18 @@ pub(crate) struct Manifest {
     /// The switch that has begun and has not finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) switch: Option<PlannedSwitch>,
+    /// What the last runs found of the sources.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) source_states: Vec<SourceState>,
+    /// Folders below sources that are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) excluded: Vec<PathBuf>,
+    /// Folders whose images are being removed for good; a removal that was interrupted is finished by the next run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) forgetting: Vec<PathBuf>,
+    /// How the library is kept up to date.
+    #[serde(default, skip_serializing_if = "IndexingSettings::is_default")]
+    pub(crate) indexing: IndexingSettings,
     /// Dropped spaces, of which files may still be on disk.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) dropped: Vec<SpaceNumber>,
@@ -132,6 +147,10 @@ impl Manifest {
             sources: Vec::new(),
             others: Vec::new(),
             switch: None,
+            source_states: Vec::new(),
+            excluded: Vec::new(),
+            forgetting: Vec::new(),
+            indexing: IndexingSettings::default(),
             dropped: Vec::new(),
             next: second(),
         }
@@ -219,22 +238,44 @@ impl Manifest {
             .then_some("a switch leads to a space that does not exist")
     }
 
-    /// Adds a folder unless a walk of a folder known already reaches it.
+    /// Adds a folder unless a walk of a folder known already reaches it. A folder that was left out no longer is.
     pub(crate) fn add_source(&mut self, folder: &Path) {
-        if self.sources.iter().any(|known| reaches(known, folder)) {
+        self.excluded.retain(|excluded| excluded != folder);
+        let excluded = &self.excluded;
+        if self.sources.iter().any(|known| reaches(known, folder, excluded)) {
             return;
         }
-        self.sources.retain(|known| !reaches(folder, known));
+        self.sources.retain(|known| !reaches(folder, known, excluded));
         self.sources.push(folder.to_owned());
+    }
+
+    /// Removes a folder from the sources, or leaves it out of the source that it is in, and plans the removal of its
+    /// images.
+    pub(crate) fn forget(&mut self, folder: &Path) {
+        self.sources.retain(|source| !source.starts_with(folder));
+        self.source_states.retain(|state| !state.path.starts_with(folder));
+        self.excluded.retain(|excluded| !excluded.starts_with(folder));
+        if self.sources.iter().any(|source| folder.starts_with(source)) {
+            self.excluded.push(folder.to_owned());
+        }
+        if !self.forgetting.iter().any(|planned| planned == folder) {
+            self.forgetting.push(folder.to_owned());
+        }
     }
 }
 
-/// Whether walking `outer` reaches `inner`: hidden folders are skipped, unless they are a source themselves.
-fn reaches(outer: &Path, inner: &Path) -> bool {
-    let hidden = |part: Component| part.as_os_str().to_string_lossy().starts_with('.');
+/// Whether walking `outer` reaches `inner`: hidden folders, those of programs, and excluded ones are skipped, unless they
+/// are a source themselves.
+fn reaches(outer: &Path, inner: &Path, excluded: &[PathBuf]) -> bool {
+    let is_skipped = |part: Component| {
+        let name = part.as_os_str();
+        name.to_string_lossy().starts_with('.') || is_junk(name)
+    };
+    let is_excluded = |folder: &PathBuf| folder.starts_with(outer) && inner.starts_with(folder);
     inner
         .strip_prefix(outer)
-        .is_ok_and(|rest| !rest.components().any(hidden))
+        .is_ok_and(|rest| !rest.components().any(is_skipped))
+        && !excluded.iter().any(is_excluded)
 }
 
 #[cfg(test)]
@@ -315,6 +356,27 @@ mod tests {
         manifest.add_source(Path::new("/photos/.other"));
         let sources = ["/photos/.private", "/photos", "/photos/.other"].map(PathBuf::from);
         assert_eq!(manifest.sources, sources);
+    }
+
+    #[test]
+    fn forgotten_subfolder_is_excluded_until_indexed() {
+        let mut manifest = Manifest::new("builtin".into(), space());
+        manifest.add_source(Path::new("/photos"));
+        manifest.forget(Path::new("/photos/private"));
+        assert_eq!(manifest.excluded, [PathBuf::from("/photos/private")]);
+        manifest.add_source(Path::new("/photos"));
+        assert_eq!(manifest.excluded.len(), 1, "the outer folder changes nothing");
+        manifest.add_source(Path::new("/photos/private/party"));
+        assert_eq!(manifest.sources.len(), 2, "a source of its own");
+        manifest.add_source(Path::new("/photos/private"));
+        assert!(manifest.excluded.is_empty());
+        manifest.forget(Path::new("/photos/private"));
+        manifest.forget(Path::new("/photos"));
+        assert!(manifest.sources.is_empty() && manifest.excluded.is_empty());
+        assert_eq!(
+            manifest.forgetting,
+            ["/photos/private", "/photos"].map(PathBuf::from)
+        );
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use eidetic_catalog::{Catalog, CatalogError, ImageRecord, RowStore, SledCatalog, SpaceNumber};
+use eidetic_catalog::{
+    Catalog, CatalogError, ImageRecord, RemovedStore, RowStore, SledCatalog, SpaceNumber,
+};
 use eidetic_confidence::ConfidenceModel;
 use eidetic_domain::{ImageId, Precision, RowId, SpaceId};
 use eidetic_encoder::Encoder;
@@ -20,6 +22,7 @@ use crate::LibraryError;
 use crate::lazy_encoder::LazyEncoder;
 use crate::manifest::SpaceEntry;
 use crate::operations::{Operation, OperationLocks};
+use crate::paths;
 use crate::tagging::VocabularyVectors;
 
 /// One open space of a library.
@@ -60,7 +63,8 @@ impl Space {
         if catalog.condition().read_only.is_none() {
             create_directories(library, &vectors).map_err(LibraryError::io(&vectors))?;
         }
-        let (vectors, report) = VectorStore::open(&vectors, &entry.space, &live_rows(&catalog)?)?;
+        let (mut vectors, report) = VectorStore::open(&vectors, &entry.space, &live_rows(&catalog)?)?;
+        vectors.hide_rows(&removed_rows(&catalog)?)?;
         Ok(Self {
             number: entry.number,
             id: entry.space.clone(),
@@ -118,7 +122,7 @@ impl Space {
         Ok(DecodeSize::for_model(self.encoder()?.shorter_side()))
     }
 
-    /// Runs a query.
+    /// Runs a query. Of each hit's paths, those come first that are in the filter's folders and exist now.
     pub fn search(&self, query: &Query) -> Result<SearchResults, LibraryError> {
         let changing = [Operation::Index, Operation::Backfill];
         if changing
@@ -138,7 +142,9 @@ impl Space {
             text_cache: &self.text_cache,
             filter_cache: &self.filter_cache,
         };
-        Ok(searcher.search(&query)?)
+        let mut results = searcher.search(&query)?;
+        paths::arrange_all(&mut results, &query.filter);
+        Ok(results)
     }
 
     /// Makes search fast again after many changes: builds the graph where it is missing, damaged or stale, inserts the
@@ -240,7 +246,7 @@ impl Space {
         self.vectors.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_vectors(&self) -> RwLockWriteGuard<'_, VectorStore> {
+    pub(crate) fn write_vectors(&self) -> RwLockWriteGuard<'_, VectorStore> {
         self.vectors.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -265,6 +271,15 @@ fn create_directories(library: &Path, path: &Path) -> std::io::Result<()> {
 pub(crate) fn live_rows(catalog: &SledCatalog) -> Result<Vec<(RowId, ImageId)>, LibraryError> {
     let named = catalog.scan().filter_map(|record| match record {
         Ok(record) => record.row.map(|row| Ok((row, record.image))),
+        Err(error) => Some(Err(LibraryError::from(error))),
+    });
+    named.collect()
+}
+
+/// The rows of images that were removed and may come back.
+fn removed_rows(catalog: &SledCatalog) -> Result<Vec<(RowId, ImageId)>, LibraryError> {
+    let named = catalog.removed().filter_map(|removed| match removed {
+        Ok(removed) => removed.row.map(|row| Ok((row, removed.image))),
         Err(error) => Some(Err(LibraryError::from(error))),
     });
     named.collect()

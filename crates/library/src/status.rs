@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use eidetic_catalog::{Catalog, CatalogCounts, TagStore};
+use eidetic_catalog::{Catalog, CatalogCounts, FileState, RemovedStore, TagStore};
 use eidetic_domain::Precision;
 use eidetic_inference::PrecisionChoice;
 use eidetic_vectors::IndexKind;
 use serde::{Deserialize, Serialize};
 
-use crate::{Library, LibraryError, RecallStatus, SpaceStatus, SwitchStatus};
+use crate::{IndexingSettings, Library, LibraryError, RecallStatus, SourceStatus, SpaceStatus, SwitchStatus};
 
 /// The state of a library.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,18 @@ pub struct Status {
     pub precision_choice: Option<PrecisionChoice>,
     /// The folders that it indexes.
     pub sources: Vec<PathBuf>,
+    /// The same with their states.
+    #[serde(default)]
+    pub source_states: Vec<SourceStatus>,
+    /// Folders below sources that are left out.
+    #[serde(default)]
+    pub excluded: Vec<PathBuf>,
+    /// Images without a file whose vectors and tags are kept.
+    #[serde(default)]
+    pub removed: u64,
+    /// How the library is kept up to date.
+    #[serde(default)]
+    pub indexing: IndexingSettings,
     /// All its spaces, the active one first.
     #[serde(default)]
     pub spaces: Vec<SpaceStatus>,
@@ -60,9 +72,21 @@ pub struct Status {
     pub index: IndexStatus,
     /// Disk space.
     pub bytes: BytesOnDisk,
+    /// The files that could not be read as images, where they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<Vec<FileFailureStatus>>,
     /// Recall of the index compared with exact search, where it was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recall: Option<RecallStatus>,
+}
+
+/// A file that could not be read as an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileFailureStatus {
+    /// Its path; what is not Unicode is replaced.
+    pub path: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// The state of the vector index.
@@ -125,6 +149,10 @@ impl Library {
                 .and_then(|space| space.precision_choice)
                 .filter(|choice| choice.precision == active.precision()),
             sources: self.sources(),
+            source_states: self.source_statuses(),
+            excluded: self.excluded(),
+            removed: self.catalog.removed().count() as u64,
+            indexing: self.indexing_settings(),
             switch: self.planned_switch()?,
             spaces,
             index: IndexStatus {
@@ -138,8 +166,24 @@ impl Library {
                 graph: stats.graph_bytes,
                 thumbnails: bytes_below(&self.directory.join("thumbnails")),
             },
+            failures: None,
             recall: None,
         })
+    }
+
+    /// The files that could not be read as images. Walks over the records of all files.
+    pub fn failures(&self) -> Result<Vec<FileFailureStatus>, LibraryError> {
+        let mut failures = Vec::new();
+        for file in self.catalog.all_files() {
+            let file = file?;
+            if let FileState::Failed(reason) = file.state {
+                failures.push(FileFailureStatus {
+                    path: file.path.to_string_lossy().into_owned(),
+                    reason,
+                });
+            }
+        }
+        Ok(failures)
     }
 }
 

@@ -5,8 +5,7 @@ mod backfill;
 mod tests;
 
 use std::sync::{Arc, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use eidetic_catalog::TagStore;
 use eidetic_domain::Precision;
@@ -23,8 +22,6 @@ use crate::{Library, LibraryError, LoadedModel, Space, TagOptions};
 
 /// After a pass that embeds at most this many images, the last pass locks indexing.
 const FEW: u64 = 256;
-/// Interval of checking whether an indexing run has ended.
-const INDEXING_POLL: Duration = Duration::from_millis(50);
 
 /// What happens to the space that was active before a switch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,8 +57,11 @@ pub struct SpaceReport {
     pub images: u64,
     /// Images that were embedded in this run.
     pub embedded: u64,
-    /// Images that were tagged in it, where the previous space had tags.
+    /// Images that have tags in it, chosen anew from the words of the previous space where that had tags.
     pub tagged: u64,
+    /// Whether the previous space had calibrations. They say nothing of another model's scores: they stay with that
+    /// space, or were dropped with it.
+    pub left_calibrations: bool,
     /// Images that could not be embedded, in order of path; they stay in the spaces that have them.
     pub failed: Vec<FileFailure>,
     /// Whether the run was stopped before its end; what it did is kept.
@@ -238,13 +238,15 @@ impl Library {
             if let Err(error) = space.refresh_graph() {
                 tracing::warn!("cannot store the search graph, searches will be slower: {error}");
             }
-            report.tagged = self.tag_like_active(space, context)?;
+            self.tag_like_active(space, context)?;
         }
         if let Some(_index) = self.wait_for_indexing(context)
             && !backfill.cancelled
         {
             backfill.last_pass()?;
             if !backfill.cancelled {
+                // Those of the last pass too, so that the report is of what the space has.
+                report.tagged = self.tag_like_active(space, context)?;
                 self.activate(space, previous, &backfill, &mut report)?;
             }
         }
@@ -281,6 +283,7 @@ impl Library {
         *self.active.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(space);
         self.opened_others().remove(&space.number);
         report.active = true;
+        report.left_calibrations = before.has_calibrations();
         let model = Some(before.model().to_owned());
         match previous {
             PreviousSpace::Keep => report.kept = model,
@@ -289,24 +292,14 @@ impl Library {
         Ok(())
     }
 
-    /// Waits for the end of an indexing run and locks indexing; `None` if the switch was cancelled before.
-    fn wait_for_indexing(&self, context: &RunContext<'_>) -> Option<OperationGuard<'_>> {
-        while !context.is_cancelled() {
-            if let Ok(lock) = self.lock_indexing() {
-                return Some(lock);
-            }
-            thread::sleep(INDEXING_POLL);
-        }
-        None
-    }
-
-    /// Tags images in a space with the vocabulary and rule of the active space, if that has tags.
+    /// Tags images in a space with the vocabulary and rule of the active space, if that has tags. Returns the number of
+    /// images with tags.
     fn tag_like_active(&self, space: &Space, context: &RunContext<'_>) -> Result<u64, LibraryError> {
         let active = self.active();
         if active.catalog.tag_summary()?.images == 0 {
             return Ok(0);
         }
         let options = TagOptions::read(&active.directory);
-        Ok(space.tag(&options, &context.without_observer())?.tagged)
+        Ok(space.tag(&options, &context.without_observer())?.images)
     }
 }

@@ -44,7 +44,7 @@
 //! #       camera: None,
 //! #       position: None,
 //! #   };
-//! #   let stamp = FileStamp { size: 1, modified_ns: 1 };
+//! #   let stamp = FileStamp::default();
 //! #   let file = FileRecord { path: path.into(), stamp, state: FileState::Indexed(image) };
 //! #   let batch = WriteBatch {
 //! #       images: vec![NewImage { image, row, bytes: 1, metadata }],

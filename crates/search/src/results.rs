@@ -32,6 +32,8 @@ pub struct RankedHit {
     pub record: ImageRecord,
     /// Number of images that look the same, with this one: those found among the nearest, so at least that many.
     pub copies: u64,
+    /// Whether the file at the first of the record's paths can be read now. The searcher reads no files: it says yes.
+    pub reachable: bool,
 }
 
 /// Whether the library has images that match the query.

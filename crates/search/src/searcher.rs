@@ -243,6 +243,7 @@ impl ComparedHit {
                 hit,
                 record,
                 copies: 1,
+                reachable: true,
             },
             vector: neighbor.vector,
         }

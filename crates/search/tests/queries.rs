@@ -68,6 +68,7 @@ impl ColorLibrary {
         let stamp = FileStamp {
             size: 1,
             modified_ns: 1,
+            ..FileStamp::default()
         };
         let file = FileRecord {
             path: path(name),

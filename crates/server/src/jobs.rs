@@ -1,13 +1,13 @@
 //! Jobs: long operations that run on threads of their own.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use eidetic_indexer::{CancelToken, IndexerOptions, Observer, RunContext};
-use eidetic_library::{Library, LibraryError, ModelRef, SpaceReport, SwitchOptions};
+use eidetic_library::{Library, LibraryError, ModelRef, NewSources, SpaceReport, SwitchOptions};
 
+use crate::params::CheckedIndex;
 use crate::problem::{Problem, ProblemKind};
 use crate::responses::{IndexReport, JobKind, JobResponse, JobState, SpaceReportResponse};
 
@@ -31,8 +31,8 @@ struct JobHistory {
 
 /// What a job does.
 pub(crate) enum JobTask {
-    /// Indexes these folders; without any, the library's sources.
-    Index(Vec<PathBuf>),
+    /// Indexes folders; without any, the library's sources.
+    Index(CheckedIndex),
     /// Switches to this model.
     Switch(ModelRef, Box<SwitchOptions>),
     /// Resumes an interrupted switch.
@@ -189,7 +189,7 @@ impl Job {
         let options = IndexerOptions::default();
         let context = RunContext::new(self, &self.cancel);
         let result = match task {
-            JobTask::Index(folders) => return self.index(library, &folders),
+            JobTask::Index(request) => return self.index(library, request),
             JobTask::Switch(model, options) => library.switch(&model, &options, &(), &context).map(Some),
             JobTask::ResumeSwitch => library.resume_switch(&options, &(), &context),
             JobTask::Backfill(space) => library.backfill_space(&space, &options, &context).map(Some),
@@ -197,9 +197,15 @@ impl Job {
         self.end(JobOutcome::of_space(result));
     }
 
-    fn index(&self, library: &Library, folders: &[PathBuf]) {
+    fn index(&self, library: &Library, request: CheckedIndex) {
         let context = RunContext::new(self, &self.cancel);
-        let outcome = match library.index(folders, &IndexerOptions::default(), &context) {
+        let options = IndexerOptions {
+            reading: request.reading,
+            accepted: request.accept_removals,
+            ..IndexerOptions::default()
+        };
+        let indexed = library.index_with(&request.folders, &options, NewSources::Withdraw, &context);
+        let outcome = match indexed {
             Ok(report) => JobOutcome {
                 report: Some(IndexReport::new(&report, library.active().id())),
                 ..JobOutcome::ended(report.cancelled)

@@ -27,6 +27,7 @@ use crate::handlers;
         handlers::images::get_thumbnail,
         handlers::tags::get_image_tags,
         handlers::index::start_index,
+        handlers::index::forget_source,
         handlers::jobs::get_job,
         handlers::jobs::cancel_job,
         handlers::model::switch_model,

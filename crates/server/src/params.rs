@@ -29,6 +29,7 @@ pub use filter::{FilterParams, TakenParams};
 pub use image::ImageBytes;
 pub(crate) use image::ImageInput;
 pub use index::IndexParams;
+pub(crate) use index::{CheckedIndex, ForgetParams};
 pub use matching::MatchParams;
 pub(crate) use matching::{CheckedMatch, MatchForm};
 pub use model::{SpaceParams, SwitchParams};

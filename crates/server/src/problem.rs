@@ -180,7 +180,9 @@ impl From<LibraryError> for Problem {
             LibraryError::AlreadySwitching => ProblemKind::AlreadySwitching,
             LibraryError::ActiveSpace { .. } => ProblemKind::ActiveSpace,
             LibraryError::UnknownSpace { .. } => ProblemKind::UnknownSpace,
-            LibraryError::AmbiguousSpace { .. } => ProblemKind::InvalidRequest,
+            LibraryError::AmbiguousSpace { .. } | LibraryError::NotIndexable { .. } => {
+                ProblemKind::InvalidRequest
+            }
             LibraryError::Model(_) | LibraryError::ModelName(_) => ProblemKind::ModelUnavailable,
             _ => ProblemKind::Internal,
         };

@@ -76,6 +76,10 @@ fn job_endpoints() -> Vec<Endpoint> {
     vec![
         post("/v1/index", web::route().to(index::start_index)),
         Endpoint {
+            pattern: "/v1/sources",
+            methods: vec![(Method::DELETE, web::route().to(index::forget_source))],
+        },
+        Endpoint {
             pattern: "/v1/jobs/{id}",
             methods: vec![
                 (Method::GET, web::route().to(jobs::get_job)),

@@ -22,6 +22,7 @@ pub fn check(index: &mut dyn VectorIndex) {
     respects_filter(index, &vectors);
     forgets_removed_images(index, &vectors);
     rejects_other_dimensions(index, &vectors);
+    restores_hidden_images(index, &vectors);
 }
 
 /// `count` images with distinct pseudorandom vectors, the same at every call.
@@ -123,6 +124,35 @@ fn forgets_removed_images(index: &mut dyn VectorIndex, vectors: &[(ImageId, Embe
     assert!(found.iter().all(|neighbor| neighbor.image != removed));
     add(index, &vectors[3..4]);
     assert_eq!(search(index, query, 1)[0].image, removed);
+}
+
+fn restores_hidden_images(index: &mut dyn VectorIndex, vectors: &[(ImageId, Embedding)]) {
+    let (hidden, query) = (vectors[8].0, &vectors[8].1);
+    let row = add(index, &vectors[8..9])[0];
+    let unknown = ImageId::of(b"unknown");
+    index.hide(&[hidden, unknown, hidden]).expect("hiding");
+    assert_eq!((index.len(), index.vector(&hidden)), (vectors.len() - 1, None));
+    let found = search(index, query, vectors.len());
+    assert!(found.iter().all(|neighbor| neighbor.image != hidden));
+    let other = samples(201, index.space().dimension).split_off(200);
+    assert_ne!(
+        add(index, &other)[0],
+        row,
+        "the row of a hidden vector is not reused"
+    );
+    index.remove(&[other[0].0]).expect("removing");
+    let restored = index.restore(&[unknown, hidden, hidden]).expect("restoring");
+    assert_eq!(restored, [None, Some(row), Some(row)]);
+    assert_eq!(index.len(), vectors.len());
+    assert_eq!(search(index, query, 1)[0].image, hidden);
+    index.hide(&[hidden]).expect("hiding");
+    let added = add(index, &vectors[8..9])[0];
+    assert_eq!(search(index, query, 1)[0].image, hidden);
+    assert_eq!(index.restore(&[hidden]).expect("restoring"), [Some(added)]);
+    index.hide(&[hidden]).expect("hiding");
+    index.remove(&[hidden]).expect("removing");
+    assert_eq!(index.restore(&[hidden]).expect("restoring"), [None]);
+    add(index, &vectors[8..9]);
 }
 
 fn rejects_other_dimensions(index: &mut dyn VectorIndex, vectors: &[(ImageId, Embedding)]) {

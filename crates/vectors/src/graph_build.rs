@@ -133,6 +133,7 @@ impl VectorStore {
                 self.rows.release(row);
             }
         }
+        self.reserve_hidden();
         let current: Vec<u32> = built
             .images
             .iter()

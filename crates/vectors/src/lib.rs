@@ -132,6 +132,20 @@ pub trait VectorIndex: Send + Sync {
     /// Call it after the catalog has durably removed the images, or a crash brings them back.
     fn remove(&mut self, images: &[ImageId]) -> Result<(), IndexError>;
 
+    /// Hides vectors: they count as removed, but their rows stay as they are until the images are
+    /// [restored](Self::restore), added again, or removed. Unknown images are ignored.
+    ///
+    /// An index that cannot hide vectors removes them.
+    fn hide(&mut self, images: &[ImageId]) -> Result<(), IndexError> {
+        self.remove(images)
+    }
+
+    /// Makes hidden vectors live again. Returns the row of each, also of a live one; `None` where an image has no vector,
+    /// or a damaged hidden one, which is then gone.
+    fn restore(&mut self, images: &[ImageId]) -> Result<Vec<Option<RowId>>, IndexError> {
+        Ok(vec![None; images.len()])
+    }
+
     /// Returns once every row written so far would survive power loss.
     fn commit(&self) -> Result<(), IndexError>;
 

@@ -14,6 +14,7 @@ use crate::{IndexError, Neighbor, RowSet, VectorIndex};
 pub struct MemoryIndex {
     space: SpaceId,
     vectors: HashMap<ImageId, (RowId, Embedding)>,
+    hidden: HashMap<ImageId, (RowId, Embedding)>,
     free: BTreeSet<RowId>,
 }
 
@@ -23,13 +24,15 @@ impl MemoryIndex {
         Self {
             space,
             vectors: HashMap::new(),
+            hidden: HashMap::new(),
             free: BTreeSet::new(),
         }
     }
 
     /// The lowest free row, or a new one.
     fn vacant_row(&mut self) -> RowId {
-        self.free.pop_first().unwrap_or(RowId(self.vectors.len() as u64))
+        let end = RowId(self.end());
+        self.free.pop_first().unwrap_or(end)
     }
 }
 
@@ -43,13 +46,15 @@ impl VectorIndex for MemoryIndex {
     }
 
     fn end(&self) -> u64 {
-        (self.vectors.len() + self.free.len()) as u64
+        (self.vectors.len() + self.hidden.len() + self.free.len()) as u64
     }
 
     fn upsert(&mut self, vectors: &[(ImageId, Embedding)]) -> Result<Vec<RowId>, IndexError> {
         for (_, vector) in vectors {
             check_dimension(self.space.dimension, vector)?;
         }
+        let images: Vec<ImageId> = vectors.iter().map(|(image, _)| *image).collect();
+        self.restore(&images)?;
         let mut rows = Vec::with_capacity(vectors.len());
         for (image, vector) in vectors {
             let known = self.vectors.get(image).map(|(row, _)| *row);
@@ -65,11 +70,27 @@ impl VectorIndex for MemoryIndex {
 
     fn remove(&mut self, images: &[ImageId]) -> Result<(), IndexError> {
         for image in images {
-            if let Some((row, _)) = self.vectors.remove(image) {
+            let hidden = self.hidden.remove(image);
+            if let Some((row, _)) = self.vectors.remove(image).or(hidden) {
                 self.free.insert(row);
             }
         }
         Ok(())
+    }
+
+    fn hide(&mut self, images: &[ImageId]) -> Result<(), IndexError> {
+        for image in images {
+            self.hidden.extend(self.vectors.remove_entry(image));
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, images: &[ImageId]) -> Result<Vec<Option<RowId>>, IndexError> {
+        let restored = images.iter().map(|image| {
+            self.vectors.extend(self.hidden.remove_entry(image));
+            self.vectors.get(image).map(|(row, _)| *row)
+        });
+        Ok(restored.collect())
     }
 
     fn commit(&self) -> Result<(), IndexError> {

@@ -16,11 +16,13 @@ use crate::snapshot::{self, Snapshot};
 use crate::vector_file::{VectorFile, decode_row};
 use crate::{IndexError, Neighbor, VectorIndex};
 
+mod hidden;
 mod search;
 #[cfg(test)]
 mod tests;
 mod write;
 
+use hidden::HiddenRows;
 pub(crate) use search::SearchMode;
 use write::Unsynced;
 
@@ -42,6 +44,8 @@ pub struct VectorStore {
     pub(crate) graph: Option<Arc<Graph>>,
     /// Live rows that are not in the graph; all live rows if there is none.
     pub(crate) unindexed: RowSet,
+    /// Rows of hidden images.
+    hidden: HiddenRows,
     /// Number of rows in the graph that are not in the saved one.
     pub(crate) unsaved_rows: usize,
     /// Live rows that were read and found damaged.
@@ -67,8 +71,10 @@ pub struct IndexStats {
     pub kind: IndexKind,
     /// Number of live vectors.
     pub vectors: usize,
-    /// Number of rows in the file whose images were removed.
+    /// Number of rows in the file whose images were removed, without hidden ones.
     pub tombstones: usize,
+    /// Number of hidden vectors.
+    pub hidden: usize,
     /// Size of the vector file.
     pub bytes_on_disk: u64,
     /// Size of the saved graph and codes; 0 if there are none.
@@ -103,6 +109,7 @@ impl VectorStore {
             rows,
             graph: None,
             unindexed: RowSet::default(),
+            hidden: HiddenRows::default(),
             unsaved_rows: 0,
             damaged: RwLock::default(),
             unverified: Mutex::new(from_snapshot.iter().copied().collect()),
@@ -151,7 +158,8 @@ impl VectorStore {
                 None => IndexKind::Exact,
             },
             vectors: self.rows.len(),
-            tombstones: self.rows.dead(),
+            tombstones: self.rows.dead() - self.hidden.len(),
+            hidden: self.hidden.len(),
             bytes_on_disk: self.file.bytes()?,
             graph_bytes: snapshot::bytes(&self.directory),
         })
@@ -268,17 +276,26 @@ impl VectorIndex for VectorStore {
 
     fn remove(&mut self, images: &[ImageId]) -> Result<(), IndexError> {
         for image in images {
+            self.release_hidden(image);
             let Some(row) = self.rows.remove(image) else {
                 continue;
             };
             self.unindexed.remove(row);
             self.record_repaired(row);
-            // A row in the graph has to keep its code until the graph is rebuilt.
-            if self.graph.as_ref().is_none_or(|graph| !graph.contains(row)) {
-                self.rows.release(row);
-            }
+            self.release_row(row);
         }
         Ok(())
+    }
+
+    fn hide(&mut self, images: &[ImageId]) -> Result<(), IndexError> {
+        for image in images {
+            self.hide_row(image);
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, images: &[ImageId]) -> Result<Vec<Option<RowId>>, IndexError> {
+        images.iter().map(|image| self.restore_row(image)).collect()
     }
 
     /// After an error the call may be repeated; it then writes every unsynced row again.

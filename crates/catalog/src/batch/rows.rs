@@ -35,18 +35,33 @@ impl BatchBuilder<'_> {
         Ok(self.finish(Vec::new()))
     }
 
-    /// Writes an image's record and its row in this space; its rows in other spaces stay.
-    pub(super) fn write_image(&mut self, new: &NewImage) -> Result<(), CatalogError> {
-        let id = &new.image;
-        let first_row = match self.space {
-            SpaceNumber::FIRST => Some(new.row),
-            space => {
-                self.store
-                    .insert(&mut self.writes, &keys::row(space, id), &new.row)?;
-                self.stored_image(id)?.and_then(|old| old.first_row())
+    /// Writes an image's record, and its row in this space if it is new there; its rows in other spaces stay.
+    ///
+    /// `kept` is the record of an image that comes back.
+    pub(super) fn write_image(
+        &mut self,
+        id: &ImageId,
+        new: Option<&NewImage>,
+        kept: Option<StoredImage>,
+    ) -> Result<(), CatalogError> {
+        let old = match kept {
+            Some(kept) => Some(kept),
+            None => self.stored_image(id)?,
+        };
+        let stored = match (new, old) {
+            (None, None) => return Ok(()),
+            (None, Some(old)) => old,
+            (Some(new), old) => {
+                let first_row = if self.space == SpaceNumber::FIRST {
+                    Some(new.row)
+                } else {
+                    self.store
+                        .insert(&mut self.writes, &keys::row(self.space, id), &new.row)?;
+                    old.and_then(|old| old.first_row())
+                };
+                StoredImage::new(first_row, new.bytes, new.metadata.clone())
             }
         };
-        let stored = StoredImage::new(first_row, new.bytes, new.metadata.clone());
         self.store.insert(&mut self.writes, &keys::image(id), &stored)
     }
 

@@ -35,12 +35,49 @@ impl BatchBuilder<'_> {
     }
 
     pub(super) fn delete_tags_in_all_spaces(&mut self, id: &ImageId) -> Result<(), CatalogError> {
-        self.delete_tags(SpaceNumber::FIRST, id)?;
-        for (key, _) in self.store.page(keys::tags_in_later_spaces(id), usize::MAX)? {
-            let space = keys::space_of(&key).ok_or_else(|| self.store.damaged("a key".into()))?;
+        for space in self.spaces_with_tags(id)? {
             self.delete_tags(space, id)?;
         }
         Ok(())
+    }
+
+    /// Keeps an image's tags, but makes them unfindable.
+    pub(super) fn remove_from_tag_index(&mut self, id: &ImageId) -> Result<(), CatalogError> {
+        for key in self.tag_index_keys(id)? {
+            self.writes.remove(key);
+        }
+        Ok(())
+    }
+
+    /// The inverse of [`remove_from_tag_index`](Self::remove_from_tag_index).
+    pub(super) fn add_to_tag_index(&mut self, id: &ImageId) -> Result<(), CatalogError> {
+        for key in self.tag_index_keys(id)? {
+            self.store.insert(&mut self.writes, &key, &())?;
+        }
+        Ok(())
+    }
+
+    /// The keys from an image's stored tags to the image, in all spaces.
+    fn tag_index_keys(&self, id: &ImageId) -> Result<Vec<Vec<u8>>, CatalogError> {
+        let mut index_keys = Vec::new();
+        for space in self.spaces_with_tags(id)? {
+            let stored: Option<ImageTags> = self.store.get(&keys::tags(space, id), || tags_name(id))?;
+            let tags = stored.map(|stored| stored.tags).unwrap_or_default();
+            index_keys.extend(
+                tags.iter()
+                    .map(|tag| keys::tag_image(space, &normalize_tag(&tag.name), id)),
+            );
+        }
+        Ok(index_keys)
+    }
+
+    /// The first space, and the later ones in which the image has tags.
+    fn spaces_with_tags(&self, id: &ImageId) -> Result<Vec<SpaceNumber>, CatalogError> {
+        let mut spaces = vec![SpaceNumber::FIRST];
+        for (key, _) in self.store.page(keys::tags_in_later_spaces(id), usize::MAX)? {
+            spaces.push(keys::space_of(&key).ok_or_else(|| self.store.damaged("a key".into()))?);
+        }
+        Ok(spaces)
     }
 
     /// Deletes an image's tags in one space, and their index entries.

@@ -10,7 +10,10 @@ impl TagStore for MemoryCatalog {
         let tables = self.read();
         Ok(images
             .iter()
-            .map(|id| tables.tags.get(&(self.space, *id)).cloned())
+            .map(|id| {
+                let known = tables.images.contains_key(id);
+                tables.tags.get(&(self.space, *id)).filter(|_| known).cloned()
+            })
             .collect())
     }
 
@@ -28,16 +31,18 @@ impl TagStore for MemoryCatalog {
         let wanted = normalize_tag(tag);
         let has_tag = |tags: &ImageTags| tags.tags.iter().any(|tag| normalize_tag(&tag.name) == wanted);
         let tables = self.read();
-        let matching = tables
-            .tags
-            .iter()
-            .filter(|((space, _), tags)| *space == self.space && has_tag(tags));
+        let matching = tables.tags.iter().filter(|((space, id), tags)| {
+            *space == self.space && tables.images.contains_key(id) && has_tag(tags)
+        });
         Ok(matching.map(|((_, id), _)| *id).collect())
     }
 
     fn tag_summary(&self) -> Result<TagSummary, CatalogError> {
         let tables = self.read();
-        let own = tables.tags.iter().filter(|((space, _), _)| *space == self.space);
+        let own = tables
+            .tags
+            .iter()
+            .filter(|((space, id), _)| *space == self.space && tables.images.contains_key(id));
         Ok(TagSummary::count(own.map(|(_, tags)| tags.tags.clone())))
     }
 }

@@ -9,7 +9,7 @@ use super::{PAGE, SledCatalog, next_page_start};
 use crate::batch::{PreparedBatch, row_name};
 use crate::keys::{self, Range};
 use crate::records::{StoredImage, decode_checked};
-use crate::{CatalogError, RowStore, SpaceNumber};
+use crate::{CatalogError, RemovedStore, RowStore, SpaceNumber};
 
 /// Keys that [`SledCatalog::drop_space`] removes at a time.
 const REMOVE_PAGE: usize = 10_000;
@@ -142,6 +142,11 @@ impl RowStore for SledCatalog {
             });
         }
         let [first, last] = ALL_IMAGES;
-        self.count(keys::rows_between(&first, &last), |key, _| self.is_of_space(key))
+        let rows = self.count(keys::rows_between(&first, &last), |key, _| self.is_of_space(key))?;
+        let mut removed = 0;
+        for image in self.removed() {
+            removed += u64::from(image?.row.is_some());
+        }
+        Ok(rows.saturating_sub(removed))
     }
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::conformance::{SPACES, assert_consistent, everything};
 use crate::records::{answer, file, id, new_image, tags};
 use eidetic_catalog::{
-    Catalog, CatalogCounts, CatalogError, Feedback, FileState, MAX_FEEDBACK, MemoryCatalog, RowStore,
-    SledCatalog, SpaceNumber, TagStore, TagSummary, WriteBatch,
+    Catalog, CatalogCounts, CatalogError, Feedback, FileState, MAX_FEEDBACK, MemoryCatalog, RemovedStore,
+    RowStore, SledCatalog, SpaceNumber, TagStore, TagSummary, WriteBatch,
 };
 use eidetic_domain::RowId;
 
@@ -46,6 +46,51 @@ fn image_is_deleted_with_last_path() {
         assert_eq!(remove("/p/b.jpg"), [id(1)]);
         assert_eq!(catalog.find_by_hash(&id(1)).unwrap(), None);
     });
+}
+
+#[test]
+fn removed_image_returns_with_row_of_every_space() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = SledCatalog::open(dir.path()).unwrap();
+    let second = first.for_space(SpaceNumber(1));
+    put_one(&first, 1, "/p/a.jpg");
+    second.put_rows(&[(id(1), RowId(70))]).unwrap();
+    let removed = WriteBatch {
+        removed: vec!["/p/a.jpg".into()],
+        ..WriteBatch::default()
+    };
+    assert_eq!(first.put_batch(&removed).unwrap(), [id(1)]);
+    assert_eq!((first.counts().unwrap().images, first.scan().count()), (0, 0));
+    assert_eq!(
+        (first.count_rows().unwrap(), second.count_rows().unwrap()),
+        (0, 0)
+    );
+    let kept: Vec<_> = second.removed().map(Result::unwrap).collect();
+    assert_eq!((kept[0].image, kept[0].row), (id(1), Some(RowId(70))));
+    assert_eq!(kept[0].path, PathBuf::from("/p/a.jpg"));
+    let back = WriteBatch {
+        files: vec![file("/q/b.jpg", FileState::Indexed(id(1)))],
+        ..WriteBatch::default()
+    };
+    assert_eq!(first.put_batch(&back).unwrap(), []);
+    assert_eq!(
+        first.find_by_hash(&id(1)).unwrap().unwrap().row,
+        Some(new_image(1).row)
+    );
+    assert_eq!(second.find_by_hash(&id(1)).unwrap().unwrap().row, Some(RowId(70)));
+    assert_eq!(first.removed().count(), 0);
+    first.put_batch(&removed).unwrap();
+    first
+        .put_batch(&WriteBatch {
+            removed: vec!["/q/b.jpg".into()],
+            ..WriteBatch::default()
+        })
+        .unwrap();
+    first.purge(&[id(1)]).unwrap();
+    assert!(matches!(
+        first.put_batch(&back),
+        Err(CatalogError::UnknownImage(_))
+    ));
 }
 
 #[test]
@@ -131,7 +176,7 @@ fn scan_over_several_pages_is_complete() {
 }
 
 #[test]
-fn tags_are_indexed_and_deleted_with_image() {
+fn tags_are_indexed_and_return_with_image() {
     each_catalog(|catalog| {
         put_one(catalog, 1, "/p/a.jpg");
         put_one(catalog, 2, "/p/b.jpg");
@@ -157,12 +202,16 @@ fn tags_are_indexed_and_deleted_with_image() {
             ..WriteBatch::default()
         };
         catalog.put_batch(&batch).unwrap();
+        let only_first = [Some(tags(2, &["tree"])), None];
+        assert_eq!(catalog.images_with_tag("dog").unwrap(), []);
+        assert_eq!(catalog.get_tags(&[id(1), id(2)]).unwrap(), only_first);
+        put_one(catalog, 2, "/p/b.jpg");
+        assert_eq!(catalog.images_with_tag("dog").unwrap(), [id(2)]);
+        catalog.put_batch(&batch).unwrap();
+        catalog.purge(&[id(1), id(2)]).unwrap();
         put_one(catalog, 2, "/p/b.jpg");
         assert_eq!(catalog.images_with_tag("dog").unwrap(), []);
-        assert_eq!(
-            catalog.get_tags(&[id(1), id(2)]).unwrap(),
-            [Some(tags(2, &["tree"])), None]
-        );
+        assert_eq!(catalog.get_tags(&[id(1), id(2)]).unwrap(), only_first);
         let summary = catalog.tag_summary().unwrap();
         assert_eq!((summary.images, summary.tags), (1, vec![("tree".to_owned(), 1)]));
     });

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::records::{answer, file, id, new_image, tags};
 use eidetic_catalog::{
     Catalog, CatalogCounts, CatalogError, Feedback, FeedbackStore, FileRecord, FileState, ImageRecord,
-    ImageTags, MemoryCatalog, RowStore, SledCatalog, SpaceNumber, TagStore, TagSummary, WriteBatch, ReadOnlyReason,
+    ImageTags, MemoryCatalog, ReadOnlyReason, RemovedStore, RowStore, SledCatalog, SpaceNumber, TagStore,
+    TagSummary, WriteBatch,
 };
 use eidetic_domain::{ImageId, RowId};
 use proptest::prelude::*;
@@ -21,6 +22,7 @@ enum Operation {
     Tag(SpaceNumber, Vec<(u32, u8, Vec<&'static str>)>),
     Answer(Vec<Feedback>),
     Withdraw(Feedback),
+    Purge(Vec<u32>),
     Reopen,
 }
 
@@ -44,6 +46,7 @@ fn state() -> impl Strategy<Value = FileState> {
         6 => (0_u32..8).prop_map(|n| FileState::Indexed(id(n))),
         1 => "[a-z]{0,5}".prop_map(FileState::Failed),
         1 => Just(FileState::NotImage),
+        1 => "[a-z]{0,5}".prop_map(FileState::Unsupported),
     ]
 }
 
@@ -94,6 +97,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         4 => (space(), tagging()).prop_map(|(space, tags)| Operation::Tag(space, tags)),
         2 => prop::collection::vec(feedback(), 0..4).prop_map(Operation::Answer),
         1 => feedback().prop_map(Operation::Withdraw),
+        1 => prop::collection::vec(0_u32..8, 0..3).prop_map(Operation::Purge),
         1 => Just(Operation::Reopen),
     ]
 }
@@ -113,6 +117,9 @@ pub struct Everything {
     images_with_tag: Vec<Vec<ImageId>>,
     summary: TagSummary,
     feedback: Vec<Feedback>,
+    /// Removed images that are kept, without the time of removal.
+    removed: Vec<(ImageId, Option<RowId>, PathBuf)>,
+    all_files: usize,
 }
 
 pub fn everything(catalog: &dyn Catalog) -> Everything {
@@ -149,6 +156,12 @@ pub fn everything(catalog: &dyn Catalog) -> Everything {
             .collect(),
         summary: catalog.tag_summary().expect("tags can be summed up"),
         feedback: catalog.feedback().expect("answers can be listed"),
+        removed: catalog
+            .removed()
+            .map(|kept| kept.map(|kept| (kept.image, kept.row, kept.path)))
+            .collect::<Result<_, _>>()
+            .expect("removed images can be listed"),
+        all_files: catalog.all_files().count(),
     }
 }
 
@@ -164,6 +177,9 @@ pub fn assert_consistent(all: &Everything) {
     let with_row = all.images.iter().filter(|image| image.row.is_some());
     assert_eq!(all.rows, with_row.count() as u64);
     assert!(all.images.iter().all(|image| !image.paths.is_empty()));
+    assert_eq!(all.all_files, all.files.len());
+    let is_known = |id: &ImageId| all.images.iter().any(|image| image.image == *id);
+    assert!(all.removed.iter().all(|(id, ..)| !is_known(id)));
     assert!(
         all.by_id
             .iter()
@@ -243,6 +259,11 @@ proptest! {
                         sled.remove_feedback(&key).unwrap(),
                         memory.remove_feedback(&key).unwrap()
                     );
+                }
+                Operation::Purge(images) => {
+                    let images: Vec<_> = images.into_iter().map(id).collect();
+                    sled.purge(&images).unwrap();
+                    memory.purge(&images).unwrap();
                 }
                 Operation::Reopen => {
                     drop(sled);

@@ -65,6 +65,8 @@ pub fn file(path: impl Into<PathBuf>, state: FileState) -> FileRecord {
         stamp: FileStamp {
             size: path.as_os_str().len() as u64,
             modified_ns: -7,
+            changed_ns: Some(11),
+            inode: None,
         },
         path,
         state,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use eidetic_hub::ModelRef;
+use eidetic_library::IndexingSettings;
 
 use super::{ModelOptions, batch_size, unit_interval};
 
@@ -12,9 +13,18 @@ pub(crate) struct IndexArgs {
     /// Folders to index [default: the folders of the library]
     #[arg(value_name = "DIR")]
     pub(crate) folders: Vec<PathBuf>,
-    /// Remove a folder from the library, whether or not it still exists; never touches its files
+    /// Remove a folder from the library, whether or not it still exists, and leave it out until it is indexed by name;
+    /// never touches its files
     #[arg(long, value_name = "DIR", conflicts_with_all = ["folders", "model"])]
     pub(crate) forget: Option<PathBuf>,
+    /// Read all files of the folders again, also those whose size and times are unchanged
+    #[arg(long)]
+    pub(crate) rescan: bool,
+    /// Remove the pictures that are missing in a folder that counts as unreachable
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) accept_removals: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
     /// Model of a new library: a Hub id such as openai/clip-vit-base-patch32, a directory, or `builtin`
     /// [default: openai/clip-vit-base-patch32, or `builtin` if it cannot be downloaded]
     #[arg(long, value_name = "NAME|DIR")]
@@ -23,6 +33,48 @@ pub(crate) struct IndexArgs {
     pub(crate) indexing: IndexingOptions,
     #[command(flatten)]
     pub(crate) options: ModelOptions,
+}
+
+/// Settings that the library remembers.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings, remembered by the library")]
+pub(crate) struct SettingsOptions {
+    /// Skip symbolic links
+    #[arg(long, conflicts_with = "follow")]
+    pub(crate) no_follow: bool,
+    /// Follow symbolic links, also out of a folder [default]
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Keep the pictures of a folder that lost more than this share of them at once [default: 0.2]
+    #[arg(long, value_name = "P", value_parser = unit_interval)]
+    pub(crate) absent_share: Option<f32>,
+    /// … and at least this number [default: 50]
+    #[arg(long, value_name = "N")]
+    pub(crate) absent_count: Option<u64>,
+    /// Days for which vectors and tags of removed pictures are kept, in case they come back [default: 30]
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) keep_removed: Option<u32>,
+}
+
+impl SettingsOptions {
+    /// Whether none is given.
+    pub(crate) const fn is_empty(&self) -> bool {
+        !self.no_follow
+            && !self.follow
+            && self.absent_share.is_none()
+            && self.absent_count.is_none()
+            && self.keep_removed.is_none()
+    }
+
+    /// The settings with those given replaced.
+    pub(crate) fn apply_to(&self, settings: IndexingSettings) -> IndexingSettings {
+        IndexingSettings {
+            follow_links: self.follow || (settings.follow_links && !self.no_follow),
+            absent_share: self.absent_share.map_or(settings.absent_share, f64::from),
+            absent_count: self.absent_count.unwrap_or(settings.absent_count),
+            keep_removed_days: self.keep_removed.unwrap_or(settings.keep_removed_days),
+        }
+    }
 }
 
 /// Options of every command that embeds the library's images.
@@ -65,9 +117,12 @@ pub(crate) struct TagArgs {
     pub(crate) options: ModelOptions,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct StatusArgs {
     /// Measure the recall of the search index, with and without filters; reads every vector
     #[arg(long)]
     pub(crate) recall: bool,
+    /// Name the files that could not be read, with the reasons
+    #[arg(long)]
+    pub(crate) failed: bool,
 }

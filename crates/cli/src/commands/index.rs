@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use eidetic_indexer::{IndexerOptions, RunContext};
-use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
-use eidetic_server::responses::IndexReport;
+use eidetic_indexer::{IndexerOptions, Reading, RunContext};
+use eidetic_library::{CreateOptions, IndexPath, Library, LibraryError, ModelSource, Owner};
+use eidetic_server::params::IndexParams;
+use eidetic_server::responses::{IndexReport, UnreachableFolder};
 
-use super::{Access, directory, open_local, redirect_to_server, reject_model_options};
+use super::{Access, access, directory, redirect_to_server, reject_model_options};
 use crate::arguments::{Global, IndexArgs, StatusArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
@@ -19,47 +20,114 @@ pub(crate) fn run(global: &Global, arguments: &IndexArgs) -> Result<Outcome, Fai
     if let Some(folder) = &arguments.forget {
         return forget(global, folder);
     }
-    let folders = canonical_folders(&arguments.folders)?;
-    let (report, completion) = match open_or_create(global, arguments)? {
+    let folders = check_folders(&arguments.folders)?;
+    let accepted = arguments.accept_removals.iter().map(|path| checked_path(path));
+    let accepted = accepted.collect::<Result<Vec<PathBuf>, Failure>>()?;
+    let (report, completion) = match open_or_create(global, arguments, &folders)? {
         Access::Local(library) => {
             if folders.is_empty() {
                 require_same_model(library.active().model(), arguments)?;
             }
             note_unfinished_switch(&library)?;
-            index(&library, &folders, arguments)?
+            let settings = arguments.settings.apply_to(library.indexing_settings());
+            library.set_indexing_settings(settings)?;
+            require_sources(&library.sources(), &accepted)?;
+            index(&library, &folders.all, accepted, arguments)?
         }
         Access::Remote(address) => {
-            let status = remote::status(&address, &StatusArgs { recall: false })?;
+            let status = remote::status(&address, &StatusArgs::default())?;
             require_same_model(&status.model, arguments)?;
             reject_model_options(&arguments.options)?;
-            remote::index(&address, &folders)?
+            reject_settings(arguments)?;
+            require_sources(&status.sources, &accepted)?;
+            let text = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
+            let request = IndexParams {
+                folders: text(&folders.all),
+                accept_removals: text(&accepted),
+                rescan: arguments.rescan,
+            };
+            remote::index(&address, &request)?
         }
     };
     print_report(global, &report, completion)
 }
 
-/// Resolves all folders before anything starts. Their paths must exist and be UTF-8, as the catalog stores
-/// them.
-fn canonical_folders(folders: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let resolve = |folder: &PathBuf| {
-        let real = folder
-            .canonicalize()
-            .map_err(|error| Failure::in_file(folder, error))?;
-        match real.to_str() {
-            Some(_) => Ok(real),
-            None => Err(Failure::in_file(
-                folder,
-                "the name is not UTF-8; index the parent folder, or rename it",
-            )),
-        }
-    };
-    folders.iter().map(resolve).collect()
+/// The folders that are to be indexed.
+struct IndexFolders {
+    /// All of them, absolute.
+    all: Vec<PathBuf>,
+    /// The first one that does not exist, and why, if none does.
+    missing: Option<(PathBuf, String)>,
 }
 
-fn open_or_create(global: &Global, arguments: &IndexArgs) -> Result<Access, Failure> {
+impl IndexFolders {
+    fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+}
+
+/// Looks at all folders before anything starts: a file that is no image is an error. Paths must be UTF-8, as the
+/// catalog stores them.
+fn check_folders(folders: &[PathBuf]) -> Result<IndexFolders, Failure> {
+    let (mut all, mut missing, mut any_found) = (Vec::new(), None, false);
+    for folder in folders {
+        let path = match IndexPath::check(folder)? {
+            IndexPath::Present(path) => {
+                any_found = true;
+                path
+            }
+            IndexPath::Missing { path, reason } => {
+                missing.get_or_insert((folder.clone(), reason));
+                path
+            }
+        };
+        all.push(require_text(folder, path)?);
+    }
+    let missing = missing.filter(|_| !any_found);
+    Ok(IndexFolders { all, missing })
+}
+
+/// A path without links where it exists, absolute in any case.
+fn checked_path(path: &Path) -> Result<PathBuf, Failure> {
+    let (IndexPath::Present(real) | IndexPath::Missing { path: real, .. }) = IndexPath::check(path)?;
+    require_text(path, real)
+}
+
+fn require_text(given: &Path, path: PathBuf) -> Result<PathBuf, Failure> {
+    match path.to_str() {
+        Some(_) => Ok(path),
+        None => Err(Failure::in_file(
+            given,
+            "the name is not UTF-8; index the parent folder, or rename it",
+        )),
+    }
+}
+
+/// Removals can be accepted in a source, or below one.
+fn require_sources(sources: &[PathBuf], accepted: &[PathBuf]) -> Result<(), Failure> {
+    let is_known = |path: &PathBuf| sources.iter().any(|source| path.starts_with(source));
+    match accepted.iter().find(|path| !is_known(path)) {
+        Some(other) => Err(Failure::in_file(
+            other,
+            "not a folder of the library; `eidetic status` lists them",
+        )),
+        None => Ok(()),
+    }
+}
+
+fn reject_settings(arguments: &IndexArgs) -> Result<(), Failure> {
+    if arguments.settings.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::could_not_run(
+        "a server owns the library; stop it to change what the library remembers, such as --no-follow",
+    ))
+}
+
+fn open_or_create(global: &Global, arguments: &IndexArgs, folders: &IndexFolders) -> Result<Access, Failure> {
     let directory = directory(global)?;
     let owner = Owner::this_process("eidetic index");
-    let opened = if arguments.folders.is_empty() {
+    let opened = if folders.is_empty() || folders.missing.is_some() {
         // Without folders there is nothing to create a library for.
         Library::open(&directory, &owner).map(|library| {
             arguments.options.apply_to(&library);
@@ -81,7 +149,10 @@ fn open_or_create(global: &Global, arguments: &IndexArgs) -> Result<Access, Fail
             warn_of_fallback(fallback.as_ref());
             Ok(Access::Local(Box::new(library)))
         }
-        Err(error) => redirect_to_server(error),
+        Err(error) => match (error, &folders.missing) {
+            (LibraryError::Missing { .. }, Some((path, reason))) => Err(Failure::in_file(path, reason)),
+            (error, _) => redirect_to_server(error),
+        },
     }
 }
 
@@ -107,14 +178,17 @@ fn note_unfinished_switch(library: &Library) -> Result<(), Failure> {
 /// `eidetic index --forget DIR`
 fn forget(global: &Global, folder: &Path) -> Result<Outcome, Failure> {
     let folder = std::path::absolute(folder).map_err(anyhow::Error::from)?;
-    let library = open_local(global, "eidetic index --forget")?;
-    let paths = library.forget(&folder)?;
-    if paths == 0 {
+    let folder = require_text(&folder.clone(), folder)?;
+    let paths = match access(global, "eidetic index --forget")? {
+        Access::Local(library) => library.forget(&folder)?,
+        Access::Remote(address) => Some(remote::forget(&address, &folder)?),
+    };
+    let Some(paths) = paths else {
         return Err(Failure::arguments(format!(
             "nothing of {} is in the library",
             folder.display()
         )));
-    }
+    };
     if global.json {
         output::json(&serde_json::json!({ "forgotten": paths }))?;
     } else {
@@ -128,6 +202,7 @@ fn forget(global: &Global, folder: &Path) -> Result<Outcome, Failure> {
 fn index(
     library: &Library,
     folders: &[PathBuf],
+    accepted: Vec<PathBuf>,
     arguments: &IndexArgs,
 ) -> Result<(IndexReport, Completion), Failure> {
     if folders.is_empty() && library.sources().is_empty() {
@@ -137,7 +212,15 @@ fn index(
     }
     let cancel = cancel_on_interrupt()?;
     library.active().load_encoder(&DownloadBar::default())?;
-    let options = IndexerOptions::from(&arguments.indexing);
+    let options = IndexerOptions {
+        reading: if arguments.rescan {
+            Reading::All
+        } else {
+            Reading::Changed
+        },
+        accepted,
+        ..IndexerOptions::from(&arguments.indexing)
+    };
     let bar = IndexBar::new();
     let report = library.index(folders, &options, &RunContext::new(&bar, &cancel))?;
     bar.finish();
@@ -157,10 +240,37 @@ fn index(
     ))
 }
 
-fn print_report(global: &Global, report: &IndexReport, completion: Completion) -> Result<Outcome, Failure> {
+/// What could not be indexed, and what was left out.
+fn print_notes(report: &IndexReport) {
     for failure in &report.failed {
         eprintln!("eidetic: {}: {}", failure.path, failure.reason);
     }
+    for source in &report.unreachable {
+        let UnreachableFolder { path, reason, images } = source;
+        if *images == 0 {
+            eprintln!("eidetic: {path}: {reason}");
+        } else {
+            eprintln!(
+                "eidetic: {path} is unreachable: {reason}; {images} images are kept until it is back; if they were deleted: eidetic index --accept-removals {path}"
+            );
+        }
+    }
+    let is_format = |kind: &str| !["other files", "junk folders"].contains(&kind);
+    let formats = report.skipped.iter().filter(|(kind, _)| is_format(kind));
+    let formats: Vec<String> = formats.map(|(kind, count)| format!("{count} {kind}")).collect();
+    if !formats.is_empty() {
+        eprintln!(
+            "eidetic: left out, since these formats are not supported: {}; convert them to JPEG or PNG",
+            formats.join(", ")
+        );
+    }
+    if let Some(folders) = report.skipped.get("junk folders") {
+        eprintln!("eidetic: left out {folders} folders of trash, thumbnails or previews");
+    }
+}
+
+fn print_report(global: &Global, report: &IndexReport, completion: Completion) -> Result<Outcome, Failure> {
+    print_notes(report);
     if completion == Completion::Interrupted {
         eprintln!("eidetic: interrupted; everything indexed so far is kept, run the same command to resume");
     }
@@ -178,7 +288,8 @@ fn print_report(global: &Global, report: &IndexReport, completion: Completion) -
             report.images_per_second
         ))?;
     }
-    let is_complete = report.failed.is_empty() && completion == Completion::Completed;
+    let is_complete =
+        report.failed.is_empty() && report.unreachable.is_empty() && completion == Completion::Completed;
     Ok(if is_complete {
         Outcome::Done
     } else {

@@ -102,6 +102,10 @@ pub(crate) fn print_answer(global: &Global, answer: &SearchResponse) -> Result<(
             answer.missing
         );
     }
+    let unreachable = answer.hits.iter().filter(|hit| !hit.reachable).count();
+    if unreachable > 0 {
+        eprintln!("eidetic: the files of {unreachable} of these pictures cannot be reached now");
+    }
     if global.json {
         return output::json(answer);
     }

@@ -33,7 +33,7 @@ pub(crate) fn print_failures(report: &SpaceReportResponse) {
 fn list(global: &Global) -> Result<Outcome, Failure> {
     let status = match access(global, "eidetic space")? {
         Access::Local(library) => library.status()?,
-        Access::Remote(address) => remote::status(&address, &arguments::StatusArgs { recall: false })?,
+        Access::Remote(address) => remote::status(&address, &arguments::StatusArgs::default())?,
     };
     if global.json {
         output::json(&serde_json::json!({ "spaces": status.spaces, "switch": status.switch }))?;
@@ -157,6 +157,15 @@ fn print_report(
             report.failed.len()
         );
     }
+    if let (true, true, Some(old)) = (report.active, report.left_calibrations, &report.kept) {
+        eprintln!(
+            "eidetic: the calibrations stay with the space of {old}; until you calibrate again, confidences are the model's own"
+        );
+    } else if report.active && report.left_calibrations {
+        eprintln!(
+            "eidetic: the calibrations of the old space are dropped with it; until you calibrate again, confidences are the model's own"
+        );
+    }
     if global.json {
         output::json(report)?;
     } else {
@@ -178,7 +187,7 @@ fn describe_report(report: &SpaceReportResponse) -> String {
     };
     let tagged = match report.tagged {
         0 => String::new(),
-        tagged => format!(", {tagged} tagged"),
+        tagged => format!(", {tagged} tagged anew"),
     };
     let state = if report.active {
         "is active"

@@ -1,7 +1,7 @@
 //! `eidetic status`
 
 use eidetic_inference::PrecisionChoice;
-use eidetic_library::{RecallStatus, Status};
+use eidetic_library::{Library, RecallStatus, SourceReach, Status};
 
 use super::{Access, access};
 use crate::Outcome;
@@ -13,8 +13,7 @@ use crate::remote;
 /// `eidetic status`
 pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<Outcome, Failure> {
     let status = match access(global, "eidetic status")? {
-        Access::Local(library) if arguments.recall => library.status_with_recall()?,
-        Access::Local(library) => library.status()?,
+        Access::Local(library) => local_status(&library, arguments)?,
         Access::Remote(address) => {
             let status = remote::status(&address, arguments)?;
             for warning in &status.warnings {
@@ -30,6 +29,13 @@ pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<
         for line in inactive_spaces(&status)
             .into_iter()
             .chain(describe_switch(&status))
+            .chain(
+                status
+                    .failures
+                    .iter()
+                    .flatten()
+                    .map(|failure| format!("failed   {}: {}", failure.path, failure.reason)),
+            )
         {
             output::line(&line)?;
         }
@@ -40,14 +46,55 @@ pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<
     Ok(Outcome::Done)
 }
 
+fn local_status(library: &Library, arguments: &arguments::StatusArgs) -> Result<Status, Failure> {
+    let mut status = if arguments.recall {
+        library.status_with_recall()?
+    } else {
+        library.status()?
+    };
+    if arguments.failed {
+        status.failures = Some(library.failures()?);
+    }
+    Ok(status)
+}
+
+/// The sources with their states, and the folders that are left out.
+fn sources(status: &Status) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for path in &status.sources {
+        let state = status.source_states.iter().find(|state| state.path == *path);
+        let unreachable = state.is_some_and(|state| state.state == SourceReach::Unreachable);
+        let mark = if unreachable { " (unreachable)" } else { "" };
+        lines.push(format!("{}{mark}", path.display()));
+        for part in state.iter().flat_map(|state| &state.unreachable) {
+            lines.push(format!(
+                "  {}: {}; {} images kept",
+                part.path.display(),
+                part.reason,
+                part.images
+            ));
+        }
+    }
+    let excluded = status.excluded.iter();
+    lines.extend(excluded.map(|path| format!("without {}", path.display())));
+    lines
+}
+
 fn describe(status: &Status) -> String {
-    let sources: Vec<String> = status.sources.iter().map(|s| s.display().to_string()).collect();
+    let sources = sources(status);
+    let removed = match status.removed {
+        0 => String::new(),
+        removed => format!(
+            ", {removed} removed ones kept for {} days",
+            status.indexing.keep_removed_days
+        ),
+    };
     let unreadable = match status.failed {
         0 => String::new(),
         failed => format!(", {failed} unreadable files"),
     };
     format!(
-        "library  {}\nimages   {} at {} paths{unreadable}, {} tagged\nsources  {}\nmodel    {}\nspace    {}\nvectors  in {}\nindex    {}, {} vectors, {} free rows\ndisk     vectors {}, graph {}, catalog {}, thumbnails {}",
+        "library  {}\nimages   {} at {} paths{unreadable}, {} tagged{removed}\nsources  {}\nmodel    {}\nspace    {}\nvectors  in {}\nindex    {}, {} vectors, {} free rows\ndisk     vectors {}, graph {}, catalog {}, thumbnails {}",
         status.library.display(),
         status.images,
         status.paths,

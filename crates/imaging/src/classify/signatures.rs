@@ -6,7 +6,10 @@ use eidetic_domain::ImageFormat;
 
 use super::FileKind;
 
-/// The message for an unsupported format.
+/// The end of every message for an unsupported format.
+pub const NOT_SUPPORTED: &str = " images are not supported; convert to JPEG or PNG";
+
+/// The message for an unsupported format; it ends with [`NOT_SUPPORTED`].
 macro_rules! unsupported {
     ($name:literal) => {
         concat!($name, " images are not supported; convert to JPEG or PNG")

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use eidetic_domain::ImageId;
 use image::codecs::jpeg::JpegEncoder;
@@ -13,6 +14,8 @@ use super::thumbnail;
 
 const MAGIC: [u8; 4] = *b"EThu";
 const VERSION: u8 = 1;
+/// Age at which a temporary file belongs to a writer that was killed.
+const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 const HEADER: usize = MAGIC.len() + 1 + 4;
 
 /// Thumbnails on disk, one file per image: `ab/ab….thumb`.
@@ -83,6 +86,33 @@ impl ThumbnailStore {
         }
     }
 
+    /// Deletes the thumbnails of images that `keep` rejects, and what writers that were killed long ago left. Returns
+    /// the number of deleted thumbnails. Lists the directory.
+    pub fn retain(&self, keep: &mut dyn FnMut(&ImageId) -> bool) -> io::Result<u64> {
+        let mut deleted = 0;
+        for folder in fs::read_dir(&self.directory)? {
+            let folder = folder?;
+            if !folder.file_type()?.is_dir() {
+                continue;
+            }
+            for file in fs::read_dir(folder.path())? {
+                let file = file?;
+                let name = file.file_name();
+                let image = name.to_str().and_then(|name| name.strip_suffix(".thumb"));
+                match image.and_then(|image| image.parse().ok()) {
+                    Some(image) if keep(&image) => {}
+                    Some(_) => {
+                        fs::remove_file(file.path())?;
+                        deleted += 1;
+                    }
+                    None if is_abandoned(&file) => fs::remove_file(file.path())?,
+                    None => {}
+                }
+            }
+        }
+        Ok(deleted)
+    }
+
     /// Bytes that all thumbnails take on disk. Lists the directory: meant for status reports.
     pub fn total_bytes(&self) -> io::Result<u64> {
         let mut total = 0;
@@ -103,6 +133,13 @@ impl ThumbnailStore {
         let name = id.to_string();
         self.directory.join(&name[..2]).join(format!("{name}.thumb"))
     }
+}
+
+/// Whether a temporary file is so old that no writer can still have it open.
+fn is_abandoned(file: &fs::DirEntry) -> bool {
+    let modified = file.metadata().and_then(|metadata| metadata.modified());
+    let age = modified.map(|time| time.elapsed().unwrap_or_default());
+    file.file_name().as_encoded_bytes().starts_with(b".tmp") && age.is_ok_and(|age| age > ABANDONED_AFTER)
 }
 
 /// A file that another thread removes meanwhile is not counted.
@@ -142,6 +179,20 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let store = ThumbnailStore::open(folder.path().join("thumbnails"));
         (folder, store, ImageId::of(b"picture"))
+    }
+
+    #[test]
+    fn thumbnails_without_image_are_deleted() {
+        let (_folder, store, id) = store();
+        let other = ImageId::of(b"another");
+        for id in [&id, &other] {
+            store
+                .put(id, &RgbImage::from_pixel(8, 8, Rgb([9, 200, 40])))
+                .unwrap();
+        }
+        assert_eq!(store.retain(&mut |image| *image == id).unwrap(), 1);
+        assert!(store.get(&id).unwrap().is_some());
+        assert_eq!(store.get(&other).unwrap(), None);
     }
 
     #[test]

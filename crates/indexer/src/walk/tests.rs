@@ -7,10 +7,14 @@ use ignore::WalkBuilder;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::{WalkMode, walk};
+use super::{WalkMode, WalkOptions, walk};
 
 fn ours(source: &Path, excluded: Vec<PathBuf>) -> Vec<PathBuf> {
-    walk(source, excluded, WalkMode::Stat)
+    let options = WalkOptions {
+        excluded,
+        ..WalkOptions::new(WalkMode::Stat)
+    };
+    walk(source, options)
         .filter_map(|file| file.ok().map(|file| file.path))
         .collect()
 }
@@ -98,7 +102,7 @@ proptest! {
 fn only_stat_mode_reads_stamps() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("a.jpg"), "four").expect("a file");
-    let stamps = |mode| walk(folder.path(), Vec::new(), mode).map(|file| file.expect("a file").stamp);
+    let stamps = |mode| walk(folder.path(), WalkOptions::new(mode)).map(|file| file.expect("a file").stamp);
     assert_eq!(
         stamps(WalkMode::Stat).next().flatten().map(|stamp| stamp.size),
         Some(4)

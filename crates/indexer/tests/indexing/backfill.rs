@@ -80,13 +80,15 @@ impl TwoSpaces {
     }
 
     fn index(&self) {
-        let forget = |images: &[ImageId]| self.vectors[1].write().unwrap().remove(images).unwrap();
+        let hide = |images: &[ImageId]| self.vectors[1].write().unwrap().hide(images).unwrap();
+        let restore = |images: &[ImageId]| drop(self.vectors[1].write().unwrap().restore(images).unwrap());
         let indexer = Indexer {
             catalog: &self.first,
             vectors: &self.vectors[0],
             encoder: &encoder("a"),
             thumbnails: None,
-            on_removed: &forget,
+            on_removed: &hide,
+            on_returned: &restore,
         };
         let photos = self.dir.path().join("photos");
         indexer
@@ -105,6 +107,7 @@ impl TwoSpaces {
             encoder,
             thumbnails: None,
             on_removed: &|_| (),
+            on_returned: &|_| (),
         };
         indexer.backfill(&|_| true, &options(), context)
     }

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::world::{World, each_world, image_bytes, summary};
-use eidetic_indexer::FileFailure;
+use eidetic_catalog::FileState;
+use eidetic_indexer::{FileFailure, Links};
 
 fn failed_names(world: &World, failed: &[FileFailure]) -> Vec<String> {
     let name = |failure: &FileFailure| {
@@ -27,11 +28,17 @@ fn broken_files_are_reported_again_without_reading() {
         let first = world.index();
         assert_eq!((first.indexed, first.unchanged), (1, 0));
         assert_eq!(failed_names(world, &first.failed), broken);
-        // Fixed without a new size or time: only reading would show it.
-        world.put("bad.bmp", 1, 0);
+        // A record with another reason for the same file: only reading would show it.
+        let reason = "of an earlier reading";
+        world.put_record(
+            "bad.bmp",
+            world.stamp("bad.bmp"),
+            FileState::Failed(reason.into()),
+        );
         let second = world.index();
         assert_eq!((second.indexed, second.unchanged), (0, 1));
-        assert_eq!(second.failed, first.failed);
+        assert_eq!(failed_names(world, &second.failed), broken);
+        assert_eq!(second.failed[0].reason, reason);
         world.put("bad.bmp", 1, 1);
         let third = world.index();
         assert_eq!((third.indexed, third.unchanged), (1, 1));
@@ -206,19 +213,6 @@ fn unreadable_folder_is_reported_and_removes_nothing() {
 }
 
 #[test]
-fn missing_source_is_reported_and_removes_nothing() {
-    each_world(|world| {
-        world.put("a.bmp", 1, 0);
-        world.index();
-        fs::rename(&world.photos, world.dir.path().join("unplugged")).unwrap();
-        let report = world.index();
-        assert_eq!(report.failed.len(), 1);
-        assert_eq!(report.failed[0].path, world.photos);
-        assert_eq!((report.removed, world.names().len()), (0, 1));
-    });
-}
-
-#[test]
 fn sources_may_be_files_or_nested() {
     each_world(|world| {
         world.put("a.bmp", 1, 0);
@@ -252,4 +246,73 @@ fn hidden_source_survives_walk_of_outer_source() {
     assert_eq!((report.removed, world.names()), (1, vec![".shy/a.bmp".into()]));
     world.options.other_sources = vec![PathBuf::from("/nowhere")];
     assert_eq!(world.index().removed, 1);
+}
+
+#[test]
+fn junk_folders_are_skipped_and_counted() {
+    each_world(|world| {
+        for (n, name) in [
+            "a.bmp",
+            "@eaDir/a.bmp/SYNOPHOTO_THUMB_M.bmp",
+            "#recycle/old.bmp",
+            "$Recycle.Bin/S-1-5/x.bmp",
+            ".Trash-1000/files/y.bmp",
+            "lost+found/z.bmp",
+            "Lightroom/Catalog Previews.lrdata/p.bmp",
+            "shoot/CaptureOne/Cache/q.bmp",
+            "kept/@eaDir/r.bmp",
+        ]
+        .iter()
+        .enumerate()
+        {
+            world.put(name, n as u32, 0);
+        }
+        fs::write(world.path("kept/.eideticignore"), "!@eaDir/\n").unwrap();
+        let report = world.index();
+        assert_eq!(world.names(), ["a.bmp", "kept/@eaDir/r.bmp"]);
+        assert_eq!((report.junk_folders, report.failed.len()), (7, 0));
+        // A source of its own is not judged by its name.
+        let own = world.path("#recycle");
+        assert_eq!(world.index_sources(&[own]).indexed, 1);
+    });
+}
+
+#[test]
+fn unsupported_formats_are_counted_not_failed() {
+    each_world(|world| {
+        for n in 0..3 {
+            world.put_bytes(&format!("{n}.cr2"), b"II\x2a\0\x10\0\0\0CR", 0);
+        }
+        world.put_bytes("a.psd", b"8BPS", 0);
+        world.put("b.bmp", 1, 0);
+        for _ in 0..2 {
+            let report = world.index();
+            let formats: Vec<(&str, u64)> = report
+                .unsupported
+                .iter()
+                .map(|(format, files)| (format.as_str(), *files))
+                .collect();
+            assert_eq!(formats, [("Photoshop (PSD)", 1), ("raw camera", 3)]);
+            assert_eq!((report.failed.len(), report.skipped), (0, 0));
+        }
+        assert_eq!(world.catalog.counts().unwrap().failed, 0);
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_skipped_on_request() {
+    use std::os::unix::fs::symlink;
+    let mut world = World::in_memory();
+    let elsewhere = world.dir.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(elsewhere.join("b.bmp"), image_bytes(2)).unwrap();
+    world.put("a.bmp", 1, 0);
+    symlink(&elsewhere, world.path("folder")).unwrap();
+    symlink(elsewhere.join("b.bmp"), world.path("link.bmp")).unwrap();
+    world.index();
+    assert_eq!(world.names(), ["a.bmp", "folder/b.bmp", "link.bmp"]);
+    world.options.links = Links::Skip;
+    let report = world.index();
+    assert_eq!((report.removed, world.names()), (2, vec!["a.bmp".to_owned()]));
 }

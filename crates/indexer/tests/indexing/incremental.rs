@@ -4,7 +4,9 @@ use std::fs;
 use std::time::SystemTime;
 
 use crate::world::{World, each_world, image_bytes, long_ago, set_modified, summary};
+use eidetic_catalog::{FileStamp, FileState};
 use eidetic_domain::ImageId;
+use eidetic_indexer::Reading;
 
 #[test]
 fn unchanged_files_are_not_read_again() {
@@ -15,13 +17,123 @@ fn unchanged_files_are_not_read_again() {
             summary(&world.index()),
             "indexed 2 encoded 2 unchanged 0 moved 0 removed 0 failed 0 skipped 0"
         );
-        // Other content with the same size and time: only reading would show it.
+        // A record that says something else of the same file: only reading would show it.
+        world.put_record("a.bmp", world.stamp("a.bmp"), FileState::NotImage);
+        assert_eq!(
+            summary(&world.index()),
+            "indexed 0 encoded 0 unchanged 1 moved 0 removed 0 failed 0 skipped 1"
+        );
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn change_with_same_size_and_time_is_noticed() {
+    each_world(|world| {
+        world.put("a.bmp", 1, 0);
+        world.index();
+        let image = ImageId::of(&image_bytes(1));
+        // As if the file had been read long after it was written, so that its stamp is trusted.
+        world.put_record("a.bmp", world.stamp("a.bmp"), FileState::Indexed(image));
+        std::thread::sleep(std::time::Duration::from_millis(20));
         world.put("a.bmp", 3, 0);
         assert_eq!(
             summary(&world.index()),
-            "indexed 0 encoded 0 unchanged 2 moved 0 removed 0 failed 0 skipped 0"
+            "indexed 1 encoded 1 unchanged 0 moved 0 removed 0 failed 0 skipped 0"
         );
-        assert!(world.row(1).is_some());
+        assert_eq!((world.row(1), world.row(3).is_some()), (None, true));
+        world.assert_consistent();
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn record_without_change_time_is_compared_and_completed() {
+    each_world(|world| {
+        world.put("a.bmp", 1, 0);
+        world.put_bytes("b.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", 0);
+        world.index();
+        let older = |name: &str| FileStamp {
+            changed_ns: None,
+            inode: None,
+            ..world.stamp(name)
+        };
+        let reason = "HEIC images are not supported; convert to JPEG or PNG";
+        world.put_record("a.bmp", older("a.bmp"), FileState::NotImage);
+        world.put_record("b.heic", older("b.heic"), FileState::Failed(reason.into()));
+        let report = world.index();
+        assert_eq!(
+            summary(&report),
+            "indexed 0 encoded 0 unchanged 0 moved 0 removed 0 failed 0 skipped 1"
+        );
+        assert_eq!(report.unsupported.get("HEIC"), Some(&1));
+        let record = |name: &str| world.catalog.file(&world.path(name)).unwrap().unwrap();
+        assert_eq!(record("a.bmp").stamp, world.stamp("a.bmp"));
+        assert_eq!(record("b.heic").state, FileState::Unsupported(reason.into()));
+        assert_eq!(world.catalog.counts().unwrap().failed, 0);
+    });
+}
+
+#[test]
+fn rescan_reads_unchanged_files() {
+    let mut world = World::on_disk();
+    world.put("a.bmp", 1, 0);
+    world.put("b.bmp", 2, 0);
+    world.index();
+    world.put_record("a.bmp", world.stamp("a.bmp"), FileState::NotImage);
+    world.options.reading = Reading::All;
+    let report = world.index();
+    assert_eq!(
+        summary(&report),
+        "indexed 1 encoded 0 unchanged 1 moved 0 removed 0 failed 0 skipped 0"
+    );
+    world.assert_consistent();
+}
+
+#[test]
+fn returning_image_costs_no_embedding() {
+    each_world(|world| {
+        for n in 1..=3 {
+            world.put(&format!("{n}.bmp"), n, 0);
+        }
+        world.index();
+        let row = world.row(1);
+        world.remove("1.bmp");
+        assert_eq!(world.index().removed, 1);
+        assert_eq!((world.row(1), world.vector_count()), (None, 2));
+        world.put("new/place.bmp", 1, 5);
+        world.put("new/copy.bmp", 1, 5);
+        assert_eq!(
+            summary(&world.index()),
+            "indexed 2 encoded 0 unchanged 2 moved 0 removed 0 failed 0 skipped 0"
+        );
+        assert_eq!(world.row(1), row);
+        world.assert_consistent();
+        // A purged image is embedded again.
+        world.remove("2.bmp");
+        world.index();
+        world.catalog.purge(&[ImageId::of(&image_bytes(2))]).unwrap();
+        world.put("2.bmp", 2, 7);
+        let report = world.index();
+        assert_eq!((report.indexed, report.encoded), (1, 1));
+        world.assert_consistent();
+    });
+}
+
+#[test]
+fn returning_image_without_vector_is_embedded() {
+    each_world(|world| {
+        world.put("1.bmp", 1, 0);
+        world.put("2.bmp", 2, 0);
+        world.index();
+        world.remove("1.bmp");
+        world.index();
+        let image = ImageId::of(&image_bytes(1));
+        world.vectors.write().unwrap().remove(&[image]).unwrap();
+        world.put("1.bmp", 1, 5);
+        world.put("copy.bmp", 1, 5);
+        let report = world.index();
+        assert_eq!((report.indexed, report.encoded), (2, 1), "{report:?}");
         world.assert_consistent();
     });
 }
@@ -110,7 +222,7 @@ fn copy_needs_no_embedding_and_outlives_original() {
 }
 
 #[test]
-fn removed_file_loses_vector_and_thumbnail() {
+fn removed_file_is_no_image_any_more() {
     each_world(|world| {
         world.put("a.bmp", 1, 0);
         world.put("b.bmp", 2, 0);
@@ -121,8 +233,11 @@ fn removed_file_loses_vector_and_thumbnail() {
             "indexed 0 encoded 0 unchanged 1 moved 0 removed 1 failed 0 skipped 0"
         );
         assert_eq!((world.names(), world.vector_count()), (vec!["b.bmp".into()], 1));
-        let id = ImageId::of(&image_bytes(1));
-        assert_eq!(world.thumbnails.get(&id).unwrap(), None);
+        assert_eq!(world.catalog.counts().unwrap().images, 1);
+        let kept: Vec<_> = world.catalog.removed().map(Result::unwrap).collect();
+        assert_eq!(kept[0].image, ImageId::of(&image_bytes(1)));
+        assert_eq!(kept[0].path, world.path("a.bmp"));
+        world.assert_consistent();
     });
 }
 

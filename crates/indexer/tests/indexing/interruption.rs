@@ -201,6 +201,7 @@ fn full_disk_leaves_no_record_without_row() {
         encoder: &encoder,
         thumbnails: None,
         on_removed: &|_| (),
+        on_returned: &|_| (),
     };
     let options = IndexerOptions {
         batch: 5,

@@ -1,5 +1,6 @@
 //! Whole indexing runs over small folders, with libraries in memory and on disk.
 
+mod absence;
 mod backfill;
 mod files;
 mod incremental;

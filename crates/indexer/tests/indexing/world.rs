@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::RwLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use eidetic_catalog::{Catalog, FileState, MemoryCatalog, SledCatalog};
+use eidetic_catalog::{Catalog, FileRecord, FileStamp, FileState, MemoryCatalog, SledCatalog, WriteBatch};
 use eidetic_domain::{ImageId, RowId};
 use eidetic_encoder::{Encoder, fake::FakeEncoder};
 use eidetic_imaging::ThumbnailStore;
@@ -90,6 +90,46 @@ impl World {
         set_modified(&path, long_ago(age));
     }
 
+    /// The stamp of a file as the file system has it.
+    pub fn stamp(&self, name: &str) -> FileStamp {
+        let metadata = fs::metadata(self.path(name)).expect("a file exists");
+        let modified = metadata.modified().expect("a file has a time");
+        let since_1970 = modified.duration_since(UNIX_EPOCH).expect("it is after 1970");
+        #[cfg(unix)]
+        let changed_ns = {
+            use std::os::unix::fs::MetadataExt;
+            Some(metadata.ctime() * 1_000_000_000 + metadata.ctime_nsec())
+        };
+        #[cfg(not(unix))]
+        let changed_ns = None;
+        #[cfg(target_os = "linux")]
+        let inode = Some(std::os::unix::fs::MetadataExt::ino(&metadata));
+        #[cfg(not(target_os = "linux"))]
+        let inode = None;
+        FileStamp {
+            size: metadata.len(),
+            modified_ns: i64::try_from(since_1970.as_nanos()).expect("it is in this century"),
+            changed_ns,
+            inode,
+        }
+    }
+
+    /// Replaces the catalog's record of a file.
+    pub fn put_record(&self, name: &str, stamp: FileStamp, state: FileState) {
+        let file = FileRecord {
+            path: self.path(name),
+            stamp,
+            state,
+        };
+        let batch = WriteBatch {
+            files: vec![file],
+            ..WriteBatch::default()
+        };
+        let removed = self.catalog.put_batch(&batch).expect("a record can be put");
+        let mut vectors = self.vectors.write().expect("no thread panicked");
+        vectors.hide(&removed).expect("vectors can be hidden");
+    }
+
     pub fn remove(&self, name: &str) {
         fs::remove_file(self.path(name)).expect("a file can be removed");
     }
@@ -115,6 +155,7 @@ impl World {
             encoder,
             thumbnails: Some(&self.thumbnails),
             on_removed: &|_| (),
+            on_returned: &|_| (),
         };
         indexer.run(sources, &self.options, context)
     }

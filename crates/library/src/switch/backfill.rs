@@ -58,6 +58,7 @@ impl<'a> SpaceBackfill<'a> {
             encoder: self.space.encoder()?,
             thumbnails: None,
             on_removed: &|_| (),
+            on_returned: &|_| (),
         };
         let skipped = &self.skipped;
         let wanted = |record: &ImageRecord| !skipped.contains(&record.image);

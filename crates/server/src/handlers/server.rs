@@ -22,14 +22,18 @@ use crate::state::AppState;
     )
 )]
 pub(crate) async fn get_status(state: Data<AppState>, request: HttpRequest) -> Result<Json<Status>> {
-    let StatusParams { recall } = params::read_query(request.query_string())?;
+    let StatusParams { recall, failed } = params::read_query(request.query_string())?;
     let library = state.library.clone();
     let status = move || {
-        Ok(if recall {
+        let mut status = if recall {
             library.status_with_recall()?
         } else {
             library.status()?
-        })
+        };
+        if failed {
+            status.failures = Some(library.failures()?);
+        }
+        Ok(status)
     };
     Ok(Json(state.image_reads.run(status).await?))
 }

@@ -10,4 +10,6 @@ use utoipa::IntoParams;
 pub(crate) struct StatusParams {
     /// Whether to measure the recall of the index too, which reads every vector.
     pub(crate) recall: bool,
+    /// Whether to name the files that could not be read as images.
+    pub(crate) failed: bool,
 }

@@ -14,9 +14,9 @@ pub struct ImageResponse {
     /// Its id.
     #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     pub image: ImageId,
-    /// The first of its paths.
+    /// The first of its paths that exists.
     pub path: String,
-    /// All its paths, sorted.
+    /// Its paths that exist, sorted; all of them if none does.
     pub paths: Vec<String>,
     /// Width in pixels after applying its orientation.
     pub width: u32,

@@ -1,7 +1,9 @@
 //! Jobs and the reports of indexing.
 
+use std::collections::BTreeMap;
+
 use eidetic_domain::SpaceId;
-use eidetic_indexer::{FileFailure, IndexingReport};
+use eidetic_indexer::{FileFailure, IndexingReport, UnreachableSource};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -78,12 +80,30 @@ pub struct IndexReport {
     pub removed: u64,
     /// Files that could not be read as images.
     pub failed: Vec<FailedFile>,
+    /// Sources, or parts of them, that could not be reached; their images are kept.
+    #[serde(default)]
+    pub unreachable: Vec<UnreachableFolder>,
+    /// What was left out and is no failure: number of files of each unsupported format, of `other files`, and of
+    /// `junk folders` (trash, caches, previews).
+    #[serde(default)]
+    pub skipped: BTreeMap<String, u64>,
     /// Duration in seconds.
     pub seconds: f64,
     /// Images embedded per second.
     pub images_per_second: f64,
     /// The space of the vectors.
     pub space: String,
+}
+
+/// A source, or the part of one in another file system, that could not be reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UnreachableFolder {
+    /// Its path.
+    pub path: String,
+    /// Why it counts as unreachable.
+    pub reason: String,
+    /// Files with an image that are missing there and kept.
+    pub images: u64,
 }
 
 /// A file that could not be read as an image.
@@ -104,9 +124,29 @@ impl IndexReport {
             moved: report.moved,
             removed: report.removed,
             failed: report.failed.iter().map(FailedFile::from).collect(),
+            unreachable: report.unreachable.iter().map(UnreachableFolder::from).collect(),
+            skipped: skipped(report),
             seconds: report.seconds,
             images_per_second: rate(report.encoded, report.seconds),
             space: space.to_string(),
+        }
+    }
+}
+
+fn skipped(report: &IndexingReport) -> BTreeMap<String, u64> {
+    let mut skipped = report.unsupported.clone();
+    skipped.insert("other files".into(), report.skipped);
+    skipped.insert("junk folders".into(), report.junk_folders);
+    skipped.retain(|_, count| *count > 0);
+    skipped
+}
+
+impl From<&UnreachableSource> for UnreachableFolder {
+    fn from(source: &UnreachableSource) -> Self {
+        Self {
+            path: source.path.to_string_lossy().into_owned(),
+            reason: source.reason.clone(),
+            images: source.images,
         }
     }
 }

@@ -35,10 +35,13 @@ pub struct SearchResponse {
 /// One image that was found; it stands for all that look the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SearchHit {
-    /// The first of its paths.
+    /// The first of its paths that is in the filter's folders and exists.
     pub path: String,
-    /// All its paths, sorted.
+    /// Its paths that exist, those in the filter's folders first. All of them if none there exists.
     pub paths: Vec<String>,
+    /// Whether the file at `path` can be reached now: its disk may not be mounted.
+    #[serde(default = "yes")]
+    pub reachable: bool,
     /// Its id: the BLAKE3 hash of its file, 64 hexadecimal digits.
     #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     pub image: ImageId,
@@ -92,6 +95,7 @@ impl From<&RankedHit> for SearchHit {
         Self {
             path: paths.first().cloned().unwrap_or_default(),
             paths,
+            reachable: found.reachable,
             image: hit.image,
             score: hit.score,
             confidence: hit.confidence,
@@ -110,6 +114,11 @@ impl From<Timings> for TookMs {
             search: milliseconds(timings.search),
         }
     }
+}
+
+/// What answers of earlier servers meant.
+const fn yes() -> bool {
+    true
 }
 
 /// Rounded to microseconds; further digits would be noise.

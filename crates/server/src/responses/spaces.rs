@@ -19,8 +19,11 @@ pub struct SpaceReportResponse {
     pub images: u64,
     /// Images that this job embedded.
     pub embedded: u64,
-    /// Images that were tagged in it.
+    /// Images that have tags in it, chosen anew where the previously active space had tags.
     pub tagged: u64,
+    /// Whether the previously active space had calibrations, which do not apply to this one.
+    #[serde(default)]
+    pub left_calibrations: bool,
     /// Images that could not be embedded; other spaces keep their vectors.
     pub failed: Vec<FailedFile>,
     /// The model of the previously active space, if that is kept.
@@ -47,6 +50,7 @@ impl From<&SpaceReport> for SpaceReportResponse {
             images: report.images,
             embedded: report.embedded,
             tagged: report.tagged,
+            left_calibrations: report.left_calibrations,
             failed: report.failed.iter().map(FailedFile::from).collect(),
             kept: report.kept.clone(),
             dropped: report.dropped.clone(),

@@ -2,6 +2,8 @@
 
 use utoipa::ToSchema;
 
+use super::{FailedFile, UnreachableFolder};
+
 /// Size and state of a library: the schema of `eidetic_library::Status`.
 #[derive(ToSchema)]
 #[schema(as = Status)]
@@ -34,6 +36,16 @@ pub(crate) struct StatusDocument {
     space: String,
     /// The folders that it indexes.
     sources: Vec<String>,
+    /// The same with their states.
+    source_states: Vec<SourceStatusDocument>,
+    /// Folders below sources that are left out.
+    excluded: Vec<String>,
+    /// Images without a file whose vectors and tags are kept for a while.
+    removed: u64,
+    /// How the library is kept up to date.
+    indexing: IndexingSettingsDocument,
+    /// The files that could not be read as images, where requested.
+    failures: Option<Vec<FailedFile>>,
     /// The precisions with which its vectors were computed, `f32` or `int8`, the latest last.
     precisions: Vec<String>,
     /// The precision that its model computes in: `f32`, `bf16` or `int8`.
@@ -68,6 +80,43 @@ pub(crate) struct PrecisionChoiceDocument {
     similarity: f32,
     /// Its speed on images, in units of that of f32.
     speed: f32,
+}
+
+/// The state of one source.
+#[derive(ToSchema)]
+#[schema(as = SourceStatus)]
+#[expect(
+    dead_code,
+    reason = "only a schema: the type itself is in a crate without HTTP"
+)]
+pub(crate) struct SourceStatusDocument {
+    /// The folder.
+    path: String,
+    /// `present` or `unreachable`.
+    #[schema(pattern = "^(present|unreachable)$")]
+    state: String,
+    /// Files with an image that the last run left in the library.
+    images: u64,
+    /// What the last run could not reach.
+    unreachable: Option<Vec<UnreachableFolder>>,
+}
+
+/// How a library is kept up to date.
+#[derive(ToSchema)]
+#[schema(as = IndexingSettings)]
+#[expect(
+    dead_code,
+    reason = "only a schema: the type itself is in a crate without HTTP"
+)]
+pub(crate) struct IndexingSettingsDocument {
+    /// Whether links in sources are followed.
+    follow_links: bool,
+    /// The share of a source's images whose loss at once is taken for the absence of its disk.
+    absent_share: f64,
+    /// The number of images below which a loss never is.
+    absent_count: u64,
+    /// Days for which the vectors and tags of removed images are kept.
+    keep_removed_days: u32,
 }
 
 /// Size and state of one space.

@@ -41,6 +41,7 @@ impl VectorStore {
         };
         self.write_rows(new.iter().map(vector_at))?;
         for (row, image, vector) in new.iter().map(vector_at) {
+            self.release_hidden(image);
             self.codes.set(row, vector);
             self.rows.assign(row, *image);
             self.unindexed.insert(row);

@@ -100,7 +100,7 @@ impl ImageMatcher {
         match &self.backend {
             Backend::Library(library) => Ok(library.active().id().to_string()),
             Backend::Model(model) => Ok(model.encoder.space().to_string()),
-            Backend::Server(address) => Ok(remote::status(address, &StatusArgs { recall: false })?.space),
+            Backend::Server(address) => Ok(remote::status(address, &StatusArgs::default())?.space),
         }
     }
 

@@ -1,0 +1,494 @@
+//! Sources that are absent, left out, or changed behind the program's back: nothing is lost, and what a person meant
+//! stays meant.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use eidetic_tests::{Finished, Scenario, gallery_images};
+use serde_json::{Value, json};
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("test paths are UTF-8")
+}
+
+fn status(scenario: &Scenario) -> Value {
+    scenario.run(&["status", "--json"]).expect_code(0).json()
+}
+
+fn index(scenario: &Scenario, arguments: &[&str]) -> Finished {
+    scenario.run(&[&["index", "--json"], arguments].concat())
+}
+
+fn ends_with(finished: &Finished, code: i32) {
+    assert_eq!(finished.code, Some(code), "{finished:?}");
+}
+
+/// Runs a job of the server and returns how it ended.
+fn job(address: &str, body: &Value) -> Value {
+    let ticket: Value = post(address, body);
+    let path = format!("{address}/v1/jobs/{}", ticket["job"].as_str().unwrap());
+    loop {
+        let job: Value = get(&path);
+        if job["state"] != "running" {
+            return job;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn post(address: &str, body: &Value) -> Value {
+    let response = ureq::post(format!("{address}/v1/index")).send_json(body);
+    response.unwrap().body_mut().read_json().unwrap()
+}
+
+fn get(address: &str) -> Value {
+    ureq::get(address).call().unwrap().body_mut().read_json().unwrap()
+}
+
+#[test]
+fn absent_disk_costs_nothing() {
+    let scenario = Scenario::new();
+    let nas = scenario.gallery("nas", 6);
+    scenario.index(&nas);
+    ends_with(&scenario.run(&["tag"]), 0);
+    assert_eq!(status(&scenario)["tagged"], 6);
+    let off = scenario.path("off");
+    fs::rename(&nas, &off).unwrap();
+    fs::create_dir(&nas).unwrap();
+    for junk in ["", "lost+found"] {
+        fs::create_dir_all(nas.join(junk)).unwrap();
+        let finished = index(&scenario, &[]).expect_code(1);
+        assert!(
+            finished.stderr.contains("unreachable") && finished.stderr.contains("--accept-removals"),
+            "{finished:?}"
+        );
+        let report = finished.json();
+        assert_eq!(
+            (&report["removed"], &report["unreachable"][0]["images"]),
+            (&0.into(), &6.into()),
+            "{report}"
+        );
+    }
+    let during = status(&scenario);
+    assert_eq!(
+        (&during["images"], &during["tagged"]),
+        (&6.into(), &6.into()),
+        "{during}"
+    );
+    assert_eq!(during["source_states"][0]["state"], "unreachable");
+    assert!(
+        scenario.run(&["status"]).stdout.contains("(unreachable)"),
+        "people see it too"
+    );
+    let hits = scenario.run(&["search", "apple", "--json"]).expect_code(0).json();
+    assert_eq!(hits["hits"][0]["reachable"], false, "{hits}");
+    fs::remove_dir_all(&nas).unwrap();
+    fs::rename(&off, &nas).unwrap();
+    let report = index(&scenario, &[]).expect_code(0).json();
+    assert_eq!(
+        (&report["unchanged"], &report["images_per_second"]),
+        (&6.into(), &0.0.into())
+    );
+    let after = status(&scenario);
+    assert_eq!(
+        (&after["tagged"], &after["source_states"][0]["state"]),
+        (&6.into(), &"present".into())
+    );
+}
+
+#[test]
+fn accepted_removals_are_kept_for_their_return() {
+    let scenario = Scenario::new();
+    let nas = scenario.gallery("nas", 4);
+    scenario.index(&nas);
+    ends_with(&scenario.run(&["tag"]), 0);
+    fs::remove_dir_all(&nas).unwrap();
+    fs::create_dir(&nas).unwrap();
+    let elsewhere = scenario.path("elsewhere");
+    ends_with(&index(&scenario, &["--accept-removals", text(&elsewhere)]), 2);
+    let report = index(&scenario, &["--accept-removals", text(&nas)])
+        .expect_code(0)
+        .json();
+    assert_eq!(report["removed"], 4, "{report}");
+    let removed = status(&scenario);
+    assert_eq!(
+        (&removed["images"], &removed["tagged"], &removed["removed"]),
+        (&0.into(), &0.into(), &4.into()),
+        "{removed}"
+    );
+    scenario.gallery("nas", 4);
+    let report = index(&scenario, &[]).expect_code(0).json();
+    assert_eq!(
+        (&report["indexed"], &report["images_per_second"]),
+        (&4.into(), &0.0.into()),
+        "{report}"
+    );
+    let back = status(&scenario);
+    assert_eq!(
+        (&back["images"], &back["tagged"], &back["removed"]),
+        (&4.into(), &4.into(), &0.into())
+    );
+    // Kept for no time at all.
+    fs::remove_dir_all(&nas).unwrap();
+    fs::create_dir(&nas).unwrap();
+    let forgetful = ["--accept-removals", text(&nas), "--keep-removed", "0"];
+    ends_with(&index(&scenario, &forgetful), 0);
+    assert_eq!(status(&scenario)["removed"], 0);
+    let thumbnails = thumbnails(&scenario);
+    assert!(thumbnails.is_empty(), "{thumbnails:?}");
+}
+
+#[test]
+fn large_loss_is_absence_small_loss_is_deletion() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 20);
+    scenario.index(&folder);
+    let files = gallery_images();
+    let remove = |images: &[PathBuf]| {
+        for image in images {
+            fs::remove_file(folder.join(image.file_name().unwrap())).unwrap();
+        }
+    };
+    remove(&files[..2]);
+    let report = index(&scenario, &["--absent-count", "3"]).expect_code(0).json();
+    assert_eq!(report["removed"], 2, "fewer than the setting: {report}");
+    remove(&files[2..5]);
+    let report = index(&scenario, &[]).expect_code(0).json();
+    assert_eq!(report["removed"], 3, "not more than a fifth: {report}");
+    remove(&files[5..10]);
+    let report = index(&scenario, &[]).expect_code(1).json();
+    assert_eq!(
+        (&report["removed"], &report["unreachable"][0]["images"]),
+        (&0.into(), &5.into()),
+        "{report}"
+    );
+    assert_eq!(status(&scenario)["indexing"]["absent_count"], 3);
+}
+
+#[test]
+fn absence_is_seen_through_http() {
+    let scenario = Scenario::new();
+    let nas = scenario.gallery("nas", 3);
+    scenario.index(&nas);
+    let server = scenario.serve();
+    fs::rename(&nas, scenario.path("off")).unwrap();
+    fs::create_dir(&nas).unwrap();
+    let ended = job(&server.address, &json!({}));
+    assert_eq!(ended["report"]["unreachable"][0]["images"], 3, "{ended}");
+    let finished = index(&scenario, &[]).expect_code(1);
+    assert!(finished.stderr.contains("unreachable"), "{finished:?}");
+    let state = get(&format!("{}/v1/status", server.address));
+    assert_eq!(
+        (&state["images"], &state["source_states"][0]["state"]),
+        (&3.into(), &"unreachable".into())
+    );
+    let ended = job(&server.address, &json!({"accept_removals": [text(&nas)]}));
+    assert_eq!(ended["report"]["removed"], 3, "{ended}");
+}
+
+#[test]
+fn forgotten_folder_stays_out_until_indexed() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("f", 3);
+    let private = folder.join("private");
+    fs::create_dir(&private).unwrap();
+    for image in &gallery_images()[3..5] {
+        fs::copy(image, private.join(image.file_name().unwrap())).unwrap();
+    }
+    assert_eq!(scenario.index(&folder)["indexed"], 5);
+    let forgotten = scenario
+        .run(&["index", "--forget", text(&private), "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(forgotten["forgotten"], 2);
+    for arguments in [&[][..], &[text(&folder)]] {
+        let report = index(&scenario, arguments).expect_code(0).json();
+        assert_eq!((&report["indexed"], &report["unchanged"]), (&0.into(), &3.into()));
+    }
+    let excluded = status(&scenario);
+    assert_eq!(excluded["excluded"], json!([text(&private)]));
+    assert_eq!(excluded["removed"], 0, "forgotten for good: {excluded}");
+    assert!(scenario.run(&["status"]).stdout.contains("without "));
+    let report = index(&scenario, &[text(&private)]).expect_code(0).json();
+    assert_eq!(report["indexed"], 2);
+    let included = status(&scenario);
+    assert_eq!(
+        (&included["excluded"], &included["sources"]),
+        (&json!([]), &json!([text(&folder)]))
+    );
+    let other = scenario.path("other");
+    ends_with(&scenario.run(&["index", "--forget", text(&other)]), 2);
+    let _server = scenario.serve();
+    ends_with(&scenario.run(&["index", "--forget", text(&folder)]), 0);
+    let empty = status(&scenario);
+    assert_eq!((&empty["images"], &empty["sources"]), (&0.into(), &json!([])));
+}
+
+#[test]
+fn killed_forget_is_finished_by_next_run() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("f", 2);
+    let private = scenario.gallery("f/private", 8);
+    scenario.index(&folder);
+    assert_eq!(status(&scenario)["paths"], 10);
+    // As a kill leaves it: what is meant is written, nothing is done.
+    let manifest = scenario.library().join("library.json");
+    let mut written: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    written["excluded"] = json!([text(&private)]);
+    written["forgetting"] = json!([text(&private)]);
+    written.as_object_mut().unwrap().remove("checksum");
+    fs::write(&manifest, written.to_string()).unwrap();
+    let report = index(&scenario, &[]).expect_code(0).json();
+    assert_eq!(report["unchanged"], 2, "{report}");
+    assert_eq!(status(&scenario)["paths"], 2);
+    let written: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    assert_eq!(written["forgetting"], Value::Null);
+    assert_eq!(thumbnails(&scenario).len(), 2);
+}
+
+fn thumbnails(scenario: &Scenario) -> Vec<PathBuf> {
+    let folders = fs::read_dir(scenario.library().join("thumbnails")).unwrap();
+    let folders = folders
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir());
+    folders
+        .flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()))
+        .collect()
+}
+
+#[test]
+fn thumbnails_of_no_image_go_after_kill() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("f", 3);
+    scenario.index(&folder);
+    let orphan = scenario
+        .library()
+        .join("thumbnails/ab")
+        .join(format!("{}.thumb", "ab".repeat(32)));
+    fs::create_dir_all(orphan.parent().unwrap()).unwrap();
+    fs::write(&orphan, "a thumbnail").unwrap();
+    ends_with(&index(&scenario, &[]), 0);
+    assert!(orphan.exists(), "nothing was interrupted, so nothing is searched");
+    fs::remove_file(scenario.library().join("thumbnails/swept")).unwrap();
+    ends_with(&index(&scenario, &[]), 0);
+    assert!(!orphan.exists());
+    assert_eq!(thumbnails(&scenario).len(), 3);
+}
+
+#[test]
+fn cancelled_job_leaves_no_source() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("f", 1);
+    scenario.index(&folder);
+    let big = scenario.gallery("big", usize::MAX);
+    let server = scenario.serve();
+    let ticket = post(&server.address, &json!({"folders": [text(&big)]}));
+    let path = format!("{}/v1/jobs/{}", server.address, ticket["job"].as_str().unwrap());
+    ureq::delete(&path).call().unwrap();
+    while get(&path)["state"] == "running" {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(get(&path)["state"], "cancelled");
+    assert_eq!(status(&scenario)["sources"], json!([text(&folder)]));
+    let passwd = ureq::post(format!("{}/v1/index", server.address))
+        .config()
+        .http_status_as_error(false)
+        .build()
+        .send_json(json!({"folders": ["/etc/passwd"]}));
+    assert_eq!(passwd.unwrap().status(), 400);
+}
+
+#[test]
+fn change_behind_size_and_time_is_noticed() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("f", 2);
+    let path = folder.join("a.bmp");
+    let write = |value: u8| {
+        image::RgbImage::from_pixel(40, 40, image::Rgb([value, 10, 10]))
+            .save(&path)
+            .unwrap();
+        let time = std::time::UNIX_EPOCH + Duration::from_secs(1_500_000_000);
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(time).unwrap();
+    };
+    write(10);
+    // Old enough to be trusted.
+    std::thread::sleep(Duration::from_millis(2100));
+    scenario.index(&folder);
+    write(200);
+    let report = index(&scenario, &[]).expect_code(0).json();
+    assert_eq!(
+        (&report["indexed"], &report["unchanged"]),
+        (&1.into(), &2.into()),
+        "{report}"
+    );
+    let report = index(&scenario, &["--rescan"]).expect_code(0).json();
+    assert_eq!((&report["indexed"], &report["unchanged"]), (&0.into(), &3.into()));
+    let report = index(&scenario, &["--rescan", text(&folder)])
+        .expect_code(0)
+        .json();
+    assert_eq!(report["unchanged"], 3);
+}
+
+#[test]
+fn hit_shows_path_in_filter_that_exists() {
+    let scenario = Scenario::new();
+    let image = &gallery_images()[0];
+    for place in ["d/a", "d/z", "d/#recycle"] {
+        fs::create_dir_all(scenario.path(place)).unwrap();
+        fs::copy(image, scenario.path(place).join("one.jpg")).unwrap();
+    }
+    let folder = scenario.path("d");
+    let finished = scenario
+        .run(&["index", text(&folder), "--model", "builtin", "--json"])
+        .expect_code(0);
+    let report = finished.json();
+    assert_eq!(
+        (&report["indexed"], &report["skipped"]["junk folders"]),
+        (&2.into(), &1.into()),
+        "{report}"
+    );
+    assert!(finished.stderr.contains("1 folders of trash"), "{finished:?}");
+    let first = |arguments: &[&str]| {
+        let answer = scenario
+            .run(&[&["search", "apple", "--json"], arguments].concat())
+            .expect_code(0);
+        answer.json()["hits"][0].clone()
+    };
+    let (a, z) = (scenario.path("d/a/one.jpg"), scenario.path("d/z/one.jpg"));
+    assert_eq!(first(&[])["path"], text(&a));
+    let folder_z = scenario.path("d/z");
+    let hit = first(&["--folder", text(&folder_z)]);
+    assert_eq!(hit["paths"], json!([text(&z), text(&a)]));
+    assert_eq!(
+        (&hit["path"], &hit["reachable"]),
+        (&text(&z).into(), &true.into())
+    );
+    fs::remove_file(&a).unwrap();
+    assert_eq!(first(&[])["paths"], json!([text(&z)]));
+    fs::remove_file(&z).unwrap();
+    let hit = first(&[]);
+    assert_eq!(
+        (&hit["path"], &hit["reachable"]),
+        (&text(&a).into(), &false.into())
+    );
+}
+
+#[test]
+fn links_are_followed_unless_told_not_to() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("f", 1);
+    let elsewhere = scenario.gallery("elsewhere", 3);
+    std::os::unix::fs::symlink(&elsewhere, folder.join("link")).unwrap();
+    assert_eq!(scenario.index(&folder)["indexed"], 4);
+    let report = index(&scenario, &["--no-follow"]).expect_code(0).json();
+    assert_eq!(report["removed"], 3, "{report}");
+    let report = index(&scenario, &[]).expect_code(0).json();
+    assert_eq!(report["indexed"], 0, "it is remembered: {report}");
+    let report = index(&scenario, &["--follow"]).expect_code(0).json();
+    assert_eq!(report["indexed"], 3, "{report}");
+}
+
+#[test]
+fn unsupported_formats_are_one_line_and_no_failure() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("f", 1);
+    for n in 0..100 {
+        fs::write(
+            folder.join(format!("{n}.heic")),
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+        )
+        .unwrap();
+    }
+    for n in 0..3 {
+        fs::write(folder.join(format!("{n}.psd")), b"8BPS").unwrap();
+    }
+    fs::write(folder.join("notes.txt"), "words").unwrap();
+    let finished = scenario
+        .run(&["index", text(&folder), "--model", "builtin", "--json"])
+        .expect_code(0);
+    let about: Vec<&str> = finished
+        .stderr
+        .lines()
+        .filter(|line| line.contains("HEIC"))
+        .collect();
+    assert_eq!(about.len(), 1, "{finished:?}");
+    assert!(
+        about[0].contains("100 HEIC") && about[0].contains("3 Photoshop"),
+        "{about:?}"
+    );
+    let skipped = &finished.json()["skipped"];
+    assert_eq!(
+        *skipped,
+        json!({"HEIC": 100, "Photoshop (PSD)": 3, "other files": 1})
+    );
+    fs::write(folder.join("broken.jpg"), b"\xff\xd8\xff\xe0 and no more").unwrap();
+    ends_with(&index(&scenario, &[]), 1);
+    assert_eq!(status(&scenario)["failed"], 1);
+    let named = scenario
+        .run(&["status", "--failed", "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(named["failures"].as_array().map(Vec::len), Some(1));
+    assert!(
+        scenario
+            .run(&["status", "--failed"])
+            .stdout
+            .contains("broken.jpg: "),
+        "people see it too"
+    );
+}
+
+#[test]
+fn unwritable_thumbnails_warn_once() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("f", 12);
+    scenario.index(&scenario.gallery("first", 1));
+    // Files where folders should be: every thumbnail fails, as on a full disk.
+    for n in 0..256 {
+        let path = scenario.library().join(format!("thumbnails/{n:02x}"));
+        if !path.exists() {
+            fs::write(path, "").unwrap();
+        }
+    }
+    let finished = index(&scenario, &[text(&folder)]).expect_code(0);
+    let warnings = finished
+        .stderr
+        .lines()
+        .filter(|line| line.contains("thumbnail"))
+        .count();
+    assert_eq!(warnings, 1, "{finished:?}");
+}
+
+#[test]
+fn long_run_without_terminal_reports_progress() {
+    let scenario = Scenario::new();
+    let folder = scenario.path("many");
+    fs::create_dir(&folder).unwrap();
+    let gallery: Vec<Vec<u8>> = gallery_images()
+        .iter()
+        .map(|path| fs::read(path).unwrap())
+        .collect();
+    for n in 0..6000 {
+        let mut bytes = gallery[n % gallery.len()].clone();
+        bytes.extend_from_slice(n.to_string().as_bytes());
+        fs::write(folder.join(format!("{n}.jpg")), bytes).unwrap();
+    }
+    let mut command = scenario.command(&["index", text(&folder), "--model", "builtin"]);
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = child.stderr.take().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(stderr)).map_while(Result::ok);
+    let progress = lines.find(|line| line.contains(" files"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let progress = progress.expect("a line within the run");
+    assert!(progress.contains(" of "), "{progress}");
+}
