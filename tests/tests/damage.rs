@@ -106,15 +106,28 @@ fn older_catalog_opens_and_says_what_is_missing() {
     copy_tree(&before, &store);
     for _ in 0..2 {
         let finished = scenario.run(&["status", "--json"]).expect_code(0);
-        assert!(finished.stderr.contains("changes of the catalog are missing"), "{finished:?}");
-        assert!(finished.json()["missing_changes"].as_u64() > Some(0), "{finished:?}");
+        assert!(
+            finished.stderr.contains("changes of the catalog are missing"),
+            "{finished:?}"
+        );
+        assert!(
+            finished.json()["missing_changes"].as_u64() > Some(0),
+            "{finished:?}"
+        );
         assert_eq!(finished.json()["images"], 5);
     }
     scenario.run(&["check"]).expect_code(1);
-    let repaired = scenario.run(&["check", "--repair", "--json"]).expect_code(1).json();
+    let repaired = scenario
+        .run(&["check", "--repair", "--json"])
+        .expect_code(1)
+        .json();
     assert_eq!(repaired["relinked"], 1, "its vector was still there: {repaired}");
     let after = status(&scenario);
-    assert_eq!((after.get("missing_changes"), &after["images"]), (None, &6.into()), "{after}");
+    assert_eq!(
+        (after.get("missing_changes"), &after["images"]),
+        (None, &6.into()),
+        "{after}"
+    );
     scenario.run(&["check"]).expect_code(0);
 }
 
@@ -127,7 +140,9 @@ fn damaged_catalog_answers_then_is_repaired() {
     let used = bytes.iter().rposition(|&byte| byte != 0).unwrap();
     bytes[used / 2 / 4096 * 4096..][..4096].fill(0);
     fs::write(&log, &bytes).unwrap();
-    let searched = scenario.run(&["search", "apple", "-k", "30", "--json"]).expect_code(0);
+    let searched = scenario
+        .run(&["search", "apple", "-k", "30", "--json"])
+        .expect_code(0);
     assert!(searched.stderr.contains("eidetic check --repair"), "{searched:?}");
     let found = searched.json()["hits"].as_array().map_or(0, Vec::len);
     assert!(found >= 10, "{searched:?}");
@@ -135,7 +150,10 @@ fn damaged_catalog_answers_then_is_repaired() {
     assert!(refused.stderr.contains("eidetic check --repair"), "{refused:?}");
     assert_eq!(fs::read(&log).unwrap(), bytes, "nothing was overwritten");
     scenario.run(&["check", "--json"]).expect_code(1);
-    let repaired = scenario.run(&["check", "--repair", "--json"]).expect_code(1).json();
+    let repaired = scenario
+        .run(&["check", "--repair", "--json"])
+        .expect_code(1)
+        .json();
     assert!(!repaired["kept"].as_array().unwrap().is_empty(), "{repaired}");
     let report = scenario.run(&["index", "--json"]).expect_code(0).json();
     assert_eq!(report["indexed"], 0, "no image is embedded again: {report}");
@@ -149,8 +167,15 @@ fn check_has_exit_codes_of_its_own() {
     scenario.run(&["check"]).expect_code(3);
     scenario.index(&scenario.gallery("photos", 3));
     let sound = scenario.run(&["check", "--json"]).expect_code(0).json();
-    assert_eq!((&sound["sound"], &sound["images"]), (&true.into(), &3.into()), "{sound}");
-    let again = scenario.run(&["check", "--repair", "--json"]).expect_code(0).json();
+    assert_eq!(
+        (&sound["sound"], &sound["images"]),
+        (&true.into(), &3.into()),
+        "{sound}"
+    );
+    let again = scenario
+        .run(&["check", "--repair", "--json"])
+        .expect_code(0)
+        .json();
     assert_eq!(again["kept"].as_array().map(Vec::len), Some(0), "{again}");
     let _server = scenario.serve();
     scenario.run(&["check"]).expect_code(3);
@@ -161,11 +186,18 @@ fn damaged_manifest_is_read_from_its_copy() {
     let scenario = indexed(3);
     let manifest = scenario.library().join("library.json");
     let whole = fs::read_to_string(&manifest).unwrap();
-    for content in [whole.replace("photos", "photoz"), whole[..40].to_owned(), String::new()] {
+    for content in [
+        whole.replace("photos", "photoz"),
+        whole[..40].to_owned(),
+        String::new(),
+    ] {
         fs::write(&manifest, content).unwrap();
         let finished = scenario.run(&["status", "--json"]).expect_code(0);
         assert!(finished.stderr.contains("its copy is used"), "{finished:?}");
-        assert_eq!(finished.json()["sources"][0], text(&scenario.path("photos").canonicalize().unwrap()));
+        assert_eq!(
+            finished.json()["sources"][0],
+            text(&scenario.path("photos").canonicalize().unwrap())
+        );
     }
     fs::remove_file(&manifest).unwrap();
     scenario.run(&["check", "--repair"]).expect_code(1);
@@ -202,11 +234,18 @@ fn lost_or_damaged_calibration_is_said() {
     flipped[whole.len() / 2] ^= 1;
     fs::write(&path, flipped).unwrap();
     let damaged = search();
-    assert!(damaged.stderr.contains("calibration.json is damaged"), "{damaged:?}");
+    assert!(
+        damaged.stderr.contains("calibration.json is damaged"),
+        "{damaged:?}"
+    );
     fs::remove_file(&path).unwrap();
     let missing = search();
     assert!(missing.stderr.contains("0 of 1 calibrations"), "{missing:?}");
-    assert_eq!(damaged.json()["hits"], missing.json()["hits"], "the model's own curve answers");
+    assert_eq!(
+        damaged.json()["hits"],
+        missing.json()["hits"],
+        "the model's own curve answers"
+    );
     scenario.run(&["check", "--repair"]).expect_code(1);
     assert!(search().stderr.is_empty(), "the loss is accepted");
     scenario.run(&["check"]).expect_code(0);

@@ -21,7 +21,11 @@ impl Mount {
     fn new(path: PathBuf, megabytes: u32) -> Option<Self> {
         fs::create_dir_all(&path).expect("a folder can be made");
         let size = format!("size={megabytes}m");
-        let mounted = succeeds(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&path));
+        let mounted = succeeds(
+            Command::new("mount")
+                .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+                .arg(&path),
+        );
         if !mounted {
             eprintln!("skipped: this user may not mount");
         }
@@ -29,7 +33,9 @@ impl Mount {
     }
 
     fn make_read_only(&self) {
-        assert!(succeeds(Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0)));
+        assert!(succeeds(
+            Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0)
+        ));
     }
 
     /// Leaves not one free block.
@@ -53,10 +59,18 @@ fn assert_reads(scenario: &Scenario, images: usize) {
     let found = scenario
         .run(&["search", "apple", "-k", "100", "--json"])
         .expect_code(0);
-    assert_eq!(found.json()["hits"].as_array().map(Vec::len), Some(images), "{found:?}");
+    assert_eq!(
+        found.json()["hits"].as_array().map(Vec::len),
+        Some(images),
+        "{found:?}"
+    );
     assert!(found.stderr.lines().count() <= 1, "said once: {found:?}");
     let status = scenario.run(&["status", "--json"]).expect_code(0).json();
-    assert_eq!((&status["images"], &status["damaged"]), (&images.into(), &0.into()), "{status}");
+    assert_eq!(
+        (&status["images"], &status["damaged"]),
+        (&images.into(), &0.into()),
+        "{status}"
+    );
 }
 
 fn assert_serves(scenario: &Scenario) {
@@ -153,7 +167,11 @@ fn as_stranger(scenario: &Scenario, arguments: &[&str]) -> Option<Finished> {
 fn library_of_other_user_is_searched() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 4));
-    let root = scenario.path("library").parent().expect("it is in a folder").to_owned();
+    let root = scenario
+        .path("library")
+        .parent()
+        .expect("it is in a folder")
+        .to_owned();
     set_permissions(&scenario.library(), 0o555, 0o444);
     fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
     let found = as_stranger(&scenario, &["search", "apple", "--json"]);
@@ -165,9 +183,20 @@ fn library_of_other_user_is_searched() {
         return;
     };
     let found = found.expect_code(0);
-    assert_eq!(found.json()["hits"].as_array().map(Vec::len), Some(4), "{found:?}");
+    assert_eq!(
+        found.json()["hits"].as_array().map(Vec::len),
+        Some(4),
+        "{found:?}"
+    );
     assert!(found.stderr.contains("can only be read"), "{found:?}");
     assert!(status.expect_code(0).json()["read_only"].is_string());
     assert!(refused.expect_code(3).stderr.contains("only be read"));
-    assert_eq!(scenario.run(&["status", "--json"]).expect_code(0).json().get("read_only"), None);
+    assert_eq!(
+        scenario
+            .run(&["status", "--json"])
+            .expect_code(0)
+            .json()
+            .get("read_only"),
+        None
+    );
 }

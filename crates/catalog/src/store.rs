@@ -56,7 +56,8 @@ impl Store {
 
     /// Reads the store in `dir` into memory, writing nothing.
     pub fn read(dir: &Path, reason: ReadOnlyReason) -> Result<(Self, StoreState), CatalogError> {
-        let ledger = Ledger::open_for_reading(&dir.join("ledger")).map_err(|error| ledger_error(dir, error))?;
+        let ledger =
+            Ledger::open_for_reading(&dir.join("ledger")).map_err(|error| ledger_error(dir, error))?;
         let salvage = Salvage::read(dir, ledger.as_ref()).map_err(|error| failure(dir, error))?;
         if let Some(found) = salvage.other_version() {
             return Err(unknown_version(dir, found));

@@ -6,9 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use eidetic_catalog::{
-    Catalog, CatalogError, ImageRecord, RemovedStore, RowStore, SledCatalog, SpaceNumber,
-};
+use eidetic_catalog::{Catalog, CatalogError, ImageRecord, RemovedStore, RowStore, SledCatalog, SpaceNumber};
 use eidetic_confidence::ConfidenceModel;
 use eidetic_domain::{ImageId, Precision, RowId, SpaceId};
 use eidetic_encoder::Encoder;

@@ -184,7 +184,10 @@ fn older_store_opens_and_counts_missing_changes() {
     }
     assert_eq!(missing(old.path()), 1, "later changes do not hide it");
     let checked = SledCatalog::check(old.path()).unwrap();
-    assert!(checked.findings[0].what.contains("1 changes are missing"), "{checked:?}");
+    assert!(
+        checked.findings[0].what.contains("1 changes are missing"),
+        "{checked:?}"
+    );
     SledCatalog::repair(old.path()).unwrap();
     assert_eq!(missing(old.path()), 0, "the owner has accepted it");
     assert_eq!(SledCatalog::check(old.path()).unwrap().findings, []);

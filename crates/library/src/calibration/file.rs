@@ -151,7 +151,9 @@ fn read_versions(text: &[u8]) -> serde_json::Result<CalibrationHistory> {
     let with_pairs = |mut version: Value| {
         if let Some(numbers) = version[PAIRS_FIELD].as_array_mut() {
             for number in numbers {
-                let position = number.as_u64().and_then(|position| usize::try_from(position).ok());
+                let position = number
+                    .as_u64()
+                    .and_then(|position| usize::try_from(position).ok());
                 if let Some(pair) = position.and_then(|position| stored.pairs.get(position)) {
                     *number = pair.clone();
                 }

@@ -87,7 +87,8 @@ fn unknown_files(
 ) -> Result<BTreeSet<PathBuf>, LibraryError> {
     let mut unknown: BTreeSet<PathBuf> = lost.images.values().flatten().cloned().collect();
     for source in &manifest.sources {
-        for path in files_of(source, vec![library.to_owned()]) {
+        let excluded = [&manifest.excluded[..], &[library.to_owned()]].concat();
+        for path in files_of(source, excluded, manifest.indexing.links()) {
             if catalog.file(&path)?.is_none() {
                 unknown.insert(path);
             }
