@@ -179,10 +179,21 @@ fn lost_catalog_is_named_then_rebuilt_from_vectors() {
             "{finished:?}"
         );
     }
-    let repaired = scenario.run(&["check", "--repair", "--json"]).expect_code(1).json();
-    assert_eq!((&repaired["relinked"], &repaired["images"]), (&2.into(), &2.into()), "{repaired}");
+    let repaired = scenario
+        .run(&["check", "--repair", "--json"])
+        .expect_code(1)
+        .json();
+    assert_eq!(
+        (&repaired["relinked"], &repaired["images"]),
+        (&2.into(), &2.into()),
+        "{repaired}"
+    );
     let report = scenario.run(&["index", "--json"]).expect_code(0).json();
-    assert_eq!((&report["indexed"], &report["unchanged"]), (&0.into(), &2.into()), "{report}");
+    assert_eq!(
+        (&report["indexed"], &report["unchanged"]),
+        (&0.into(), &2.into()),
+        "{report}"
+    );
 }
 
 #[test]
@@ -193,7 +204,9 @@ fn unknown_format_version_is_error() {
         let manifest = scenario.library().join(name);
         let text = fs::read_to_string(&manifest).unwrap();
         let lines = text.lines().filter(|line| !line.contains("\"checksum\""));
-        let later = lines.collect::<String>().replace("\"format\": 1", "\"format\": 9");
+        let later = lines
+            .collect::<String>()
+            .replace("\"format\": 1", "\"format\": 9");
         fs::write(&manifest, later).unwrap();
     }
     let finished = scenario.run(&["status"]).expect_code(3);

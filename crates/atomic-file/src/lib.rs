@@ -50,7 +50,13 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
 /// not. What is there can still be read.
 pub fn is_unwritable(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    let kinds = [PermissionDenied, ReadOnlyFilesystem, StorageFull, QuotaExceeded, FileTooLarge];
+    let kinds = [
+        PermissionDenied,
+        ReadOnlyFilesystem,
+        StorageFull,
+        QuotaExceeded,
+        FileTooLarge,
+    ];
     kinds.contains(&error.kind())
 }
 

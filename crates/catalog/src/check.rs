@@ -54,7 +54,8 @@ struct Examined {
 impl SledCatalog {
     /// Reads all records of the catalog in `dir` and says what is damaged. Writes nothing.
     pub fn check(dir: &Path) -> Result<CatalogCheck, CatalogError> {
-        let ledger = Ledger::open_for_reading(&dir.join("ledger")).map_err(|error| ledger_error(dir, error))?;
+        let ledger =
+            Ledger::open_for_reading(&dir.join("ledger")).map_err(|error| ledger_error(dir, error))?;
         Ok(examine(dir, ledger.as_ref())?.check)
     }
 
@@ -131,7 +132,11 @@ fn derived_findings(dir: &Path) -> std::io::Result<Vec<Finding>> {
         .collect();
     let damaged = files.snapshots.into_iter().filter(|(_, _, is_whole)| !is_whole);
     findings.extend(damaged.map(|(_, path, _)| finding(path, "its checksum does not match")));
-    findings.extend(files.damaged_settings.map(|path| finding(path, "it cannot be read")));
+    findings.extend(
+        files
+            .damaged_settings
+            .map(|path| finding(path, "it cannot be read")),
+    );
     Ok(findings)
 }
 
@@ -162,7 +167,9 @@ fn log_findings(store: &Path, places: u64, consistent: &Consistent) -> Vec<Findi
     match places {
         0 => {}
         _ if lost.is_empty() && *missing == 0 => {
-            found.push(format!("its log cannot be read in {places} places; nothing is lost"));
+            found.push(format!(
+                "its log cannot be read in {places} places; nothing is lost"
+            ));
         }
         _ => found.push(format!("its log cannot be read in {places} places")),
     }
@@ -178,7 +185,12 @@ fn log_findings(store: &Path, places: u64, consistent: &Consistent) -> Vec<Findi
         (lost.uncounted, "images are missing"),
         (lost.tags.len() as u64, "images have lost their tags"),
     ];
-    found.extend(counted.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    found.extend(
+        counted
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}")),
+    );
     let finding = |what| Finding {
         path: store.to_owned(),
         what,

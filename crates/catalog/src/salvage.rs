@@ -149,7 +149,8 @@ impl Salvage {
                 Some((key[1..].to_vec(), stored.into_state()))
             })
             .collect();
-        let states: BTreeMap<&[u8], &FileState> = files.iter().map(|(path, state)| (&path[..], state)).collect();
+        let states: BTreeMap<&[u8], &FileState> =
+            files.iter().map(|(path, state)| (&path[..], state)).collect();
         let indexed: Vec<(ImageId, Vec<u8>)> = self
             .with_letter(b'x')
             .filter_map(|(key, _)| Some((keys::image_of(key)?, keys::path_of_image_path(key).to_vec())))
@@ -206,7 +207,12 @@ impl Salvage {
             let is_of_image = matches!(key.first(), Some(b'r' | b't' | b'u'));
             is_of_image && keys::image_of(key).is_none_or(|id| !self.records.contains_key(&keys::image(&id)))
         };
-        let orphans: Vec<Vec<u8>> = self.records.keys().filter(|key| of_unknown(key)).cloned().collect();
+        let orphans: Vec<Vec<u8>> = self
+            .records
+            .keys()
+            .filter(|key| of_unknown(key))
+            .cloned()
+            .collect();
         for key in orphans {
             self.records.remove(&key);
         }
@@ -216,7 +222,11 @@ impl Salvage {
     fn rebuild_tag_index(&mut self, lost: &mut LostRecords) {
         let entries: BTreeSet<Vec<u8>> = [b'w', b'v']
             .into_iter()
-            .flat_map(|letter| self.with_letter(letter).map(|(key, _)| key.to_vec()).collect::<Vec<_>>())
+            .flat_map(|letter| {
+                self.with_letter(letter)
+                    .map(|(key, _)| key.to_vec())
+                    .collect::<Vec<_>>()
+            })
             .collect();
         let mut wanted = BTreeSet::new();
         let mut tagged = BTreeSet::new();

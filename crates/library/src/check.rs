@@ -106,7 +106,10 @@ impl CheckReport {
     fn add_catalog(&mut self, directory: &Path, manifest: &Manifest) -> Result<(), LibraryError> {
         let path = directory.join("catalog");
         if !path.exists() && !manifest.sources.is_empty() {
-            self.add(&path, "it is missing: paths, tags and answers of all images are lost");
+            self.add(
+                &path,
+                "it is missing: paths, tags and answers of all images are lost",
+            );
         }
         let checked = SledCatalog::check(&path)?;
         self.images = checked.counts.images;
@@ -136,7 +139,10 @@ impl CheckReport {
             self.add(&directory, fault.to_string());
         }
         if let Some(path) = TagOptions::damaged_file(&directory) {
-            self.add(path, "the words of the last tagging run cannot be read; the bundled ones are used");
+            self.add(
+                path,
+                "the words of the last tagging run cannot be read; the bundled ones are used",
+            );
         }
         Ok(())
     }
@@ -150,7 +156,10 @@ impl CheckReport {
     ) -> Result<(), LibraryError> {
         if !VectorStore::exists(directory) {
             if !live.is_empty() {
-                let what = format!("the vectors of {} images are missing; `eidetic index` computes them again", live.len());
+                let what = format!(
+                    "the vectors of {} images are missing; `eidetic index` computes them again",
+                    live.len()
+                );
                 self.add(directory, what);
             }
             return Ok(());
@@ -158,7 +167,10 @@ impl CheckReport {
         let (store, opened) = match VectorStore::open(directory, &entry.space, live) {
             Ok(opened) => opened,
             Err(IndexError::Damaged { path, reason }) => {
-                self.add(path, format!("{reason}; the vectors after it can be read once it is repaired"));
+                self.add(
+                    path,
+                    format!("{reason}; the vectors after it can be read once it is repaired"),
+                );
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
@@ -166,7 +178,8 @@ impl CheckReport {
         let damaged = opened.damaged.len() + store.verify()?.len();
         self.vectors += (live.len() - damaged.min(live.len())) as u64;
         if damaged > 0 {
-            let what = format!("the vectors of {damaged} images are damaged; `eidetic index` computes them again");
+            let what =
+                format!("the vectors of {damaged} images are damaged; `eidetic index` computes them again");
             self.add(directory, what);
         }
         Ok(())

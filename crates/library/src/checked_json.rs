@@ -33,7 +33,12 @@ pub(crate) fn verify(text: &[u8]) -> Checksum {
     let Some(digits) = text.get(start..start + PLACEHOLDER.len()) else {
         return Checksum::Differs;
     };
-    let zeroed = [&text[..start], PLACEHOLDER.as_bytes(), &text[start + PLACEHOLDER.len()..]].concat();
+    let zeroed = [
+        &text[..start],
+        PLACEHOLDER.as_bytes(),
+        &text[start + PLACEHOLDER.len()..],
+    ]
+    .concat();
     if blake3::hash(&zeroed).to_hex().as_bytes() == digits {
         Checksum::Matches
     } else {

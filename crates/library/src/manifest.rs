@@ -429,8 +429,14 @@ mod tests {
             let found = Manifest::find(dir.path()).unwrap().unwrap();
             assert_eq!(found.manifest, manifest, "byte {at}");
             // Only the name of the checksum may change unnoticed, and nothing else with it.
-            let name = whole.windows(10).position(|word| word == b"\"checksum\"").unwrap();
-            assert!(found.damage.is_some() || (name..name + 10).contains(&at), "byte {at}");
+            let name = whole
+                .windows(10)
+                .position(|word| word == b"\"checksum\"")
+                .unwrap();
+            assert!(
+                found.damage.is_some() || (name..name + 10).contains(&at),
+                "byte {at}"
+            );
         }
         fs::remove_file(&path).unwrap();
         let found = Manifest::find(dir.path()).unwrap().unwrap();

@@ -80,7 +80,7 @@ fn make(folder: &Path) -> PathBuf {
         .expect("images are indexed");
     let space = library.active();
     let mut options = TagOptions::default();
-    options.rule.min_tags = 2;
+    options.rule.min_confidence = 0.0;
     space
         .tag(&options, &RunContext::default())
         .expect("images are tagged");
@@ -161,14 +161,18 @@ const KINDS: [Damage; 5] = [
 fn damage(library: &Path, number: u64) -> (Damage, PathBuf) {
     let mut random = SplitMix64::new(1000 + number);
     let files = files_below(library);
-    let (thumbnails, mut others): (Vec<PathBuf>, Vec<PathBuf>) =
-        files.into_iter().partition(|path| path.extension().is_some_and(|e| e == "thumb"));
+    let (thumbnails, mut others): (Vec<PathBuf>, Vec<PathBuf>) = files
+        .into_iter()
+        .partition(|path| path.extension().is_some_and(|e| e == "thumb"));
     others.retain(|path| path.file_name().is_some_and(|name| name != "lock"));
     others.extend(thumbnails.first().cloned());
     let path = others[number as usize % others.len()].clone();
     let kind = KINDS[(number as usize / others.len()) % KINDS.len()];
     let mut bytes = fs::read(&path).expect("a file can be read");
-    let used = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    let used = bytes
+        .iter()
+        .rposition(|&byte| byte != 0)
+        .map_or(0, |last| last + 1);
     let at = random.below(used.max(1));
     match kind {
         Damage::Flip if used > 0 => bytes[at] ^= 1 << random.below(8),
@@ -199,7 +203,10 @@ fn assert_not_silent(directory: &Path, good: &Content, what: &str) {
         Ok(library) => library,
         Err(error) => {
             let message = error.to_string();
-            assert!(!message.contains("index again"), "advises to start over: {message}: {what}");
+            assert!(
+                !message.contains("index again"),
+                "advises to start over: {message}: {what}"
+            );
             return;
         }
     };
@@ -231,17 +238,29 @@ fn assert_repaired(directory: &Path, good: &Content, (kind, path): (Damage, &Pat
     if !in_catalog || is_small {
         let least = if in_catalog { IMAGES - MOST_LOST } else { IMAGES };
         assert!(repaired.answers >= least, "{} answers: {what}", repaired.answers);
-        assert!(repaired.tagged + MOST_LOST >= good.tagged, "{} tagged: {what}", repaired.tagged);
+        assert!(
+            repaired.tagged + MOST_LOST >= good.tagged,
+            "{} tagged: {what}",
+            repaired.tagged
+        );
     }
     let run = library
         .index(&[], &IndexerOptions::default(), &RunContext::default())
         .unwrap_or_else(|error| panic!("{error}: {what}"));
     assert!(run.failed.is_empty(), "{:?}: {what}", run.failed);
     let vectors_hit = path.ends_with("vectors.bin") || kind == Damage::Swap;
-    assert!(vectors_hit || run.encoded == 0, "{} embedded again: {what}\n{report:?}", run.encoded);
+    assert!(
+        vectors_hit || run.encoded == 0,
+        "{} embedded again: {what}\n{report:?}",
+        run.encoded
+    );
     let after = content(&library).unwrap_or_else(|error| panic!("{error}: {what}"));
     assert_eq!(after.images, good.images, "{what}");
-    assert_eq!((&after.sources, &after.model), (&good.sources, &good.model), "{what}");
+    assert_eq!(
+        (&after.sources, &after.model),
+        (&good.sources, &good.model),
+        "{what}"
+    );
     drop(library);
     let last = check(directory, &owner()).unwrap_or_else(|error| panic!("{error}: {what}"));
     assert_eq!(last.findings, [], "{what}\n{report:?}");

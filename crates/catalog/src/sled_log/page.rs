@@ -67,7 +67,11 @@ fn records<'a>(bytes: &mut &'a [u8]) -> Option<Vec<(&'a [u8], &'a [u8])>> {
     for _ in 0..count {
         keys.push(read_bytes(bytes)?);
     }
-    Some(keys.into_iter().map_while(|key| Some((key, read_bytes(bytes)?))).collect())
+    Some(
+        keys.into_iter()
+            .map_while(|key| Some((key, read_bytes(bytes)?)))
+            .collect(),
+    )
 }
 
 impl<'a> Link<'a> {

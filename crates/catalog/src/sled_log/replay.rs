@@ -42,7 +42,8 @@ pub fn replay(store: &Path, mode: ReplayMode) -> io::Result<Replay> {
     };
     let found = log.end(0)?;
     let mut pages = Pages::default();
-    pages.replay.damaged_places = log.beheaded.len() as u64 + u64::from(found.is_none() && !log.segments.is_empty());
+    pages.replay.damaged_places =
+        log.beheaded.len() as u64 + u64::from(found.is_none() && !log.segments.is_empty());
     let end = match (mode, found) {
         // sled finds no end, and takes the log for empty.
         (ReplayMode::AsSled, None) => return Ok(pages.replay),
@@ -205,6 +206,9 @@ fn content<'a>(log: &Log, message: &Message<'a>) -> Option<Cow<'a, [u8]>> {
     if !message.is_blob {
         return Some(Cow::Borrowed(message.body));
     }
-    let id = message.body.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))?;
+    let id = message
+        .body
+        .first_chunk()
+        .map(|bytes| u64::from_le_bytes(*bytes))?;
     log.blob(id).map(Cow::Owned)
 }

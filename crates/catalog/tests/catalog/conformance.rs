@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::records::{answer, file, id, new_image, tags};
 use eidetic_catalog::{
     Catalog, CatalogCounts, CatalogError, Feedback, FeedbackStore, FileRecord, FileState, ImageRecord,
-    ImageTags, MemoryCatalog, RowStore, SledCatalog, SpaceNumber, TagStore, TagSummary, WriteBatch, ReadOnlyReason,
+    ImageTags, MemoryCatalog, ReadOnlyReason, RowStore, SledCatalog, SpaceNumber, TagStore, TagSummary,
+    WriteBatch,
 };
 use eidetic_domain::{ImageId, RowId};
 use proptest::prelude::*;

@@ -1,4 +1,5 @@
 //! Catalogs of which a part is damaged: the rest can be read, and a repair saves it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,10 @@ use eidetic_domain::SplitMix64;
 const MOST_LOST: usize = 60;
 
 fn images(catalog: &SledCatalog) -> Vec<ImageRecord> {
-    catalog.scan().collect::<Result<_, _>>().expect("images can be scanned")
+    catalog
+        .scan()
+        .collect::<Result<_, _>>()
+        .expect("images can be scanned")
 }
 
 fn snapshots(dir: &Path) -> Vec<PathBuf> {
@@ -31,8 +35,15 @@ fn snapshots(dir: &Path) -> Vec<PathBuf> {
 fn assert_opens_complete(dir: &Path, what: &str) {
     let catalog = SledCatalog::open(dir).unwrap_or_else(|error| panic!("{what}: {error}"));
     assert_eq!(images(&catalog).len(), IMAGES as usize, "{what}");
-    assert_eq!(catalog.tag_summary().expect("tags can be read").images, u64::from(IMAGES));
-    assert_eq!(catalog.condition(), eidetic_catalog::CatalogCondition::default(), "{what}");
+    assert_eq!(
+        catalog.tag_summary().expect("tags can be read").images,
+        u64::from(IMAGES)
+    );
+    assert_eq!(
+        catalog.condition(),
+        eidetic_catalog::CatalogCondition::default(),
+        "{what}"
+    );
 }
 
 #[test]
@@ -69,7 +80,10 @@ fn damaged_snapshot_is_set_aside() {
         fs::write(&path, bytes).unwrap();
         let checked = SledCatalog::check(copy.path()).unwrap();
         assert_eq!(checked.findings.len(), 1, "{checked:?}");
-        assert!(checked.findings[0].what.contains("nothing is lost"), "{checked:?}");
+        assert!(
+            checked.findings[0].what.contains("nothing is lost"),
+            "{checked:?}"
+        );
         assert_opens_complete(copy.path(), &format!("trial {trial}"));
         assert_eq!(files_below(&copy.path().join("set-aside")).len(), 1);
         assert_eq!(SledCatalog::check(copy.path()).unwrap().findings, []);
@@ -136,7 +150,9 @@ fn grown(dir: &Path) -> Vec<ImageRecord> {
                 .map(|n| (id(n), tags(1, &["dog", "snow", "a word"])))
                 .collect();
             catalog.put_tags(&tagged).unwrap();
-            let gone: Vec<_> = (0..30).map(|_| id(random.below(start as usize + 100) as u32)).collect();
+            let gone: Vec<_> = (0..30)
+                .map(|_| id(random.below(start as usize + 100) as u32))
+                .collect();
             catalog.remove(&gone).unwrap();
             let again: Vec<_> = (0..60)
                 .map(|_| (id(random.below(start as usize + 100) as u32), tags(2, &["cat"])))
@@ -151,7 +167,10 @@ fn grown(dir: &Path) -> Vec<ImageRecord> {
 fn reading_equals_sled_across_reused_segments() {
     let dir = tempfile::tempdir().unwrap();
     let expected = grown(dir.path());
-    let before: Vec<_> = files_below(dir.path()).iter().map(|path| fs::read(path).unwrap()).collect();
+    let before: Vec<_> = files_below(dir.path())
+        .iter()
+        .map(|path| fs::read(path).unwrap())
+        .collect();
     let read = SledCatalog::read(dir.path(), reading()).unwrap();
     assert!(images(&read) == expected, "the log holds the same images");
     let sled_summary = |catalog: &SledCatalog| catalog.tag_summary().unwrap();
@@ -160,7 +179,10 @@ fn reading_equals_sled_across_reused_segments() {
     assert!(matches!(refused, CatalogError::ReadOnly { .. }), "{refused}");
     drop(read);
     assert_eq!(SledCatalog::check(dir.path()).unwrap().findings, []);
-    let after: Vec<_> = files_below(dir.path()).iter().map(|path| fs::read(path).unwrap()).collect();
+    let after: Vec<_> = files_below(dir.path())
+        .iter()
+        .map(|path| fs::read(path).unwrap())
+        .collect();
     assert!(before == after, "reading changes no file");
     let catalog = SledCatalog::open(dir.path()).unwrap();
     assert_eq!(sled_summary(&catalog), summary);
@@ -171,7 +193,10 @@ fn readers_share_and_exclude_writer() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
     let readers = [(); 2].map(|()| SledCatalog::read(dir.path(), reading()).unwrap());
-    assert!(matches!(SledCatalog::open(dir.path()), Err(CatalogError::InUse { .. })));
+    assert!(matches!(
+        SledCatalog::open(dir.path()),
+        Err(CatalogError::InUse { .. })
+    ));
     drop(readers);
     let writer = SledCatalog::open(dir.path()).unwrap();
     assert!(matches!(
@@ -224,8 +249,14 @@ fn damage_costs_what_it_hit() {
         fs::write(copy.path().join("store/db"), bytes).unwrap();
         let what = format!("trial {trial}, byte {at}");
         let (images, answers) = survivors(copy.path(), &what);
-        assert!(images + MOST_LOST >= IMAGES as usize, "{images} images left: {what}");
-        assert!(answers + MOST_LOST >= IMAGES as usize, "{answers} answers left: {what}");
+        assert!(
+            images + MOST_LOST >= IMAGES as usize,
+            "{images} images left: {what}"
+        );
+        assert!(
+            answers + MOST_LOST >= IMAGES as usize,
+            "{answers} answers left: {what}"
+        );
     }
 }
 
@@ -235,7 +266,10 @@ fn interrupted_repair_is_finished() {
     filled(dir.path());
     let (store, rebuilt) = (dir.path().join("store"), dir.path().join("rebuilt"));
     fs::rename(&store, &rebuilt).unwrap();
-    assert_eq!(images(&SledCatalog::read(dir.path(), reading()).unwrap()).len(), IMAGES as usize);
+    assert_eq!(
+        images(&SledCatalog::read(dir.path(), reading()).unwrap()).len(),
+        IMAGES as usize
+    );
     fs::create_dir(dir.path().join("rebuilding")).unwrap();
     assert_opens_complete(dir.path(), "between two renames");
     assert!(store.exists() && !rebuilt.exists());

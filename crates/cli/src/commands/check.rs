@@ -55,7 +55,11 @@ fn print_repair(global: &Global, report: &RepairReport) -> Result<(), Failure> {
         eprintln!("eidetic: run `eidetic index` to bring the library up to date");
     }
     for finding in &report.remaining {
-        eprintln!("eidetic: still damaged: {}: {}", finding.path.display(), finding.what);
+        eprintln!(
+            "eidetic: still damaged: {}: {}",
+            finding.path.display(),
+            finding.what
+        );
     }
     Ok(())
 }

@@ -126,11 +126,10 @@ fn parse(text: &[u8], path: &Path) -> Result<CalibrationHistory, LibraryError> {
     // The version first: a later version may have other fields.
     let FormatOnly { format } = serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
     match format {
-        PAIRS_IN_VERSIONS => {}
         PAIRS_ONCE if checksum == Checksum::Absent => {
             return Err(damaged("it has no checksum".to_owned()));
         }
-        PAIRS_ONCE => {}
+        PAIRS_IN_VERSIONS | PAIRS_ONCE => {}
         found => {
             return Err(LibraryError::UnknownCalibrationVersion {
                 path: path.to_owned(),
@@ -151,7 +150,9 @@ fn read_versions(text: &[u8]) -> serde_json::Result<CalibrationHistory> {
     let with_pairs = |mut version: Value| {
         if let Some(numbers) = version[PAIRS_FIELD].as_array_mut() {
             for number in numbers {
-                let position = number.as_u64().and_then(|position| usize::try_from(position).ok());
+                let position = number
+                    .as_u64()
+                    .and_then(|position| usize::try_from(position).ok());
                 if let Some(pair) = position.and_then(|position| stored.pairs.get(position)) {
                     *number = pair.clone();
                 }

@@ -28,9 +28,10 @@ pub(crate) fn accept_loss(directory: &Path, catalog: &SledCatalog) -> Result<Opt
     let path = directory.join(FILE_NAME);
     let (kept, remaining) = match CalibrationHistory::find(directory) {
         Ok(found) => (None, found.map(|history| history.next_version() - 1)),
-        Err(LibraryError::DamagedCalibration { .. }) => {
-            (Some(file::set_aside(directory).map_err(LibraryError::io(&path))?), None)
-        }
+        Err(LibraryError::DamagedCalibration { .. }) => (
+            Some(file::set_aside(directory).map_err(LibraryError::io(&path))?),
+            None,
+        ),
         Err(error) => return Err(error),
     };
     catalog.set_last_calibration(remaining.filter(|last| *last > 0))?;

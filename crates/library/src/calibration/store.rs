@@ -221,7 +221,15 @@ impl CalibrationHistory {
 fn distinct_pairs(versions: &[Calibration]) -> usize {
     let pairs = versions.iter().flat_map(|made| &made.labeled);
     let distinct: HashSet<_> = pairs
-        .map(|pair| (pair.image, &pair.path, &pair.query, pair.query_image, pair.matches))
+        .map(|pair| {
+            (
+                pair.image,
+                &pair.path,
+                &pair.query,
+                pair.query_image,
+                pair.matches,
+            )
+        })
         .collect();
     distinct.len()
 }
