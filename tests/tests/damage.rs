@@ -1,14 +1,20 @@
 //! Derived and unfinished files, older copies and damage: none costs the library, and each is said.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use eidetic_domain::SplitMix64;
-use eidetic_tests::{Finished, Scenario, gallery_images};
+use eidetic_tests::{Finished, Scenario, gallery_images, repository};
 use serde_json::Value;
+
+fn assert_exit(scenario: &Scenario, arguments: &[&str], code: i32) {
+    let _ = scenario.run(arguments).expect_code(code);
+}
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("test paths are UTF-8")
@@ -54,7 +60,7 @@ fn killed_or_unfinished_snapshot_costs_nothing() {
         let image = gallery_images()[10 + number].clone();
         let target = scenario.path("photos").join(format!("more-{number}.jpg"));
         fs::copy(image, target).unwrap();
-        scenario.run(&["index"]).expect_code(0);
+        assert_exit(&scenario, &["index"], 0);
         let mut child = scenario.command(&["status"]).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(random.below(60) as u64));
         let _ = child.kill();
@@ -84,11 +90,11 @@ fn damaged_snapshot_and_settings_cost_nothing() {
         let checked = scenario.run(&["check", "--json"]).expect_code(1).json();
         assert_eq!(checked["sound"], false, "{checked}");
         assert_eq!(status(&scenario)["images"], 4, "trial {trial}");
-        scenario.run(&["check"]).expect_code(0);
+        assert_exit(&scenario, &["check"], 0);
         // A change, so that there is a snapshot again.
         let image = scenario.path("photos").join("other.jpg");
         fs::copy(&gallery_images()[20 + trial], &image).unwrap();
-        scenario.run(&["index"]).expect_code(0);
+        assert_exit(&scenario, &["index"], 0);
         fs::remove_file(&image).unwrap();
         scenario.run(&["index"]);
         status(&scenario);
@@ -101,7 +107,7 @@ fn older_catalog_opens_and_says_what_is_missing() {
     let (store, before) = (scenario.library().join("catalog/store"), scenario.path("before"));
     copy_tree(&store, &before);
     fs::copy(&gallery_images()[9], scenario.path("photos").join("late.jpg")).unwrap();
-    scenario.run(&["index"]).expect_code(0);
+    assert_exit(&scenario, &["index"], 0);
     fs::remove_dir_all(&store).unwrap();
     copy_tree(&before, &store);
     for _ in 0..2 {
@@ -116,7 +122,7 @@ fn older_catalog_opens_and_says_what_is_missing() {
         );
         assert_eq!(finished.json()["images"], 5);
     }
-    scenario.run(&["check"]).expect_code(1);
+    assert_exit(&scenario, &["check"], 1);
     let repaired = scenario
         .run(&["check", "--repair", "--json"])
         .expect_code(1)
@@ -128,13 +134,13 @@ fn older_catalog_opens_and_says_what_is_missing() {
         (None, &6.into()),
         "{after}"
     );
-    scenario.run(&["check"]).expect_code(0);
+    assert_exit(&scenario, &["check"], 0);
 }
 
 #[test]
 fn damaged_catalog_answers_then_is_repaired() {
     let scenario = indexed(30);
-    scenario.run(&["tag"]).expect_code(0);
+    assert_exit(&scenario, &["tag"], 0);
     let log = scenario.library().join("catalog/store/db");
     let mut bytes = fs::read(&log).unwrap();
     let used = bytes.iter().rposition(|&byte| byte != 0).unwrap();
@@ -149,7 +155,7 @@ fn damaged_catalog_answers_then_is_repaired() {
     let refused = scenario.run(&["index"]).expect_code(3);
     assert!(refused.stderr.contains("eidetic check --repair"), "{refused:?}");
     assert_eq!(fs::read(&log).unwrap(), bytes, "nothing was overwritten");
-    scenario.run(&["check", "--json"]).expect_code(1);
+    assert_exit(&scenario, &["check", "--json"], 1);
     let repaired = scenario
         .run(&["check", "--repair", "--json"])
         .expect_code(1)
@@ -158,13 +164,13 @@ fn damaged_catalog_answers_then_is_repaired() {
     let report = scenario.run(&["index", "--json"]).expect_code(0).json();
     assert_eq!(report["indexed"], 0, "no image is embedded again: {report}");
     assert_eq!(status(&scenario)["images"], 30);
-    scenario.run(&["check"]).expect_code(0);
+    assert_exit(&scenario, &["check"], 0);
 }
 
 #[test]
 fn check_has_exit_codes_of_its_own() {
     let scenario = Scenario::new();
-    scenario.run(&["check"]).expect_code(3);
+    assert_exit(&scenario, &["check"], 3);
     scenario.index(&scenario.gallery("photos", 3));
     let sound = scenario.run(&["check", "--json"]).expect_code(0).json();
     assert_eq!(
@@ -178,7 +184,7 @@ fn check_has_exit_codes_of_its_own() {
         .json();
     assert_eq!(again["kept"].as_array().map(Vec::len), Some(0), "{again}");
     let _server = scenario.serve();
-    scenario.run(&["check"]).expect_code(3);
+    assert_exit(&scenario, &["check"], 3);
 }
 
 #[test]
@@ -200,26 +206,29 @@ fn damaged_manifest_is_read_from_its_copy() {
         );
     }
     fs::remove_file(&manifest).unwrap();
-    scenario.run(&["check", "--repair"]).expect_code(1);
+    assert_exit(&scenario, &["check", "--repair"], 1);
     assert_eq!(fs::read_to_string(&manifest).unwrap(), whole);
     let finished = scenario.run(&["status"]).expect_code(0);
     assert!(finished.stderr.is_empty(), "{finished:?}");
 }
 
-/// Labeled pairs of the gallery, and the calibration that they give.
+/// A library with a calibration: each image's caption is right, another's is wrong.
 fn calibrated() -> Scenario {
     let scenario = indexed(24);
-    let pairs = scenario.path("pairs.csv");
-    let mut lines = String::from("image,text,matches\n");
-    for (number, image) in gallery_images().iter().take(24).enumerate() {
-        let path = scenario.path("photos").join(image.file_name().unwrap());
-        for word in ["apple", "bicycle"] {
-            let matches = u8::from((number % 2 == 0) == (word == "apple"));
-            lines.push_str(&format!("{},{word},{matches}\n", text(&path)));
-        }
+    let captions = fs::read_to_string(repository().join("data/gallery/captions.tsv")).unwrap();
+    let captions: Vec<(&str, &str)> = captions
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .filter(|(file, _)| scenario.path("photos").join(file).exists())
+        .collect();
+    let mut lines = String::new();
+    for (at, (file, caption)) in captions.iter().enumerate() {
+        let other = captions[(at + 7) % captions.len()].1;
+        writeln!(lines, "{file}\t{caption}\t1\n{file}\t{other}\t0").unwrap();
     }
+    let pairs = scenario.path("photos").join("pairs.tsv");
     fs::write(&pairs, lines).unwrap();
-    scenario.run(&["calibrate", text(&pairs)]).expect_code(0);
+    assert_exit(&scenario, &["calibrate", text(&pairs)], 0);
     scenario
 }
 
@@ -246,7 +255,7 @@ fn lost_or_damaged_calibration_is_said() {
         missing.json()["hits"],
         "the model's own curve answers"
     );
-    scenario.run(&["check", "--repair"]).expect_code(1);
+    assert_exit(&scenario, &["check", "--repair"], 1);
     assert!(search().stderr.is_empty(), "the loss is accepted");
-    scenario.run(&["check"]).expect_code(0);
+    assert_exit(&scenario, &["check"], 0);
 }

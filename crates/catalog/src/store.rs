@@ -30,11 +30,11 @@ pub struct Store {
 
 enum Engine {
     Sled(Box<SledStore>),
-    Memory(Records),
+    Memory(MemoryStore),
 }
 
 /// Records that were read from the files, which are not changed.
-struct Records {
+struct MemoryStore {
     records: BTreeMap<Vec<u8>, Vec<u8>>,
     reason: ReadOnlyReason,
     /// Keeps writers out, where the file system has locks.
@@ -66,7 +66,7 @@ impl Store {
         let store = Self {
             dir: dir.into(),
             missing: consistent.missing,
-            engine: Engine::Memory(Records {
+            engine: Engine::Memory(MemoryStore {
                 records: consistent.records,
                 reason,
                 _ledger: ledger,
@@ -89,7 +89,7 @@ impl Store {
     pub fn read_only(&self) -> Option<&ReadOnlyReason> {
         match &self.engine {
             Engine::Sled(_) => None,
-            Engine::Memory(records) => Some(&records.reason),
+            Engine::Memory(memory) => Some(&memory.reason),
         }
     }
 

@@ -80,7 +80,7 @@ fn make(folder: &Path) -> PathBuf {
         .expect("images are indexed");
     let space = library.active();
     let mut options = TagOptions::default();
-    options.rule.min_tags = 2;
+    options.rule.min_confidence = 0.0;
     space
         .tag(&options, &RunContext::default())
         .expect("images are tagged");

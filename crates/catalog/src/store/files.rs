@@ -116,10 +116,12 @@ pub fn sync_settings(store: &Path) -> io::Result<()> {
     fs::File::open(store.join(CONF))?.sync_all()
 }
 
-/// The last twelve bytes of a snapshot are its length and a CRC-32 of the rest.
+/// The last twelve bytes of a snapshot are the length and a CRC-32 of the rest.
 fn is_whole_snapshot(bytes: &[u8]) -> bool {
     bytes.split_last_chunk::<12>().is_some_and(|(content, end)| {
-        !content.is_empty() && crc32fast::hash(content).to_le_bytes() == end[8..]
+        let length = (content.len() as u64).to_le_bytes();
+        let crc = crc32fast::hash(content).to_le_bytes();
+        !content.is_empty() && [&length[..], &crc].concat() == end
     })
 }
 

@@ -58,9 +58,16 @@ pub fn files_below(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Reads everything in a catalog, then writes once; the number of images.
+/// Reads everything in a catalog, then writes once; the number of images. Missing changes count as reported damage.
 fn read_all(dir: &Path) -> Result<usize, CatalogError> {
     let catalog = SledCatalog::open(dir)?;
+    if catalog.condition().missing_changes > 0 {
+        // It says so, and cannot know whether its end was cut off or never copied.
+        return Err(CatalogError::Damaged {
+            path: dir.to_path_buf(),
+            what: "changes are missing".to_owned(),
+        });
+    }
     let images = catalog.scan().collect::<Result<Vec<_>, _>>()?;
     let files = catalog
         .files_under(Path::new("/"))

@@ -126,11 +126,10 @@ fn parse(text: &[u8], path: &Path) -> Result<CalibrationHistory, LibraryError> {
     // The version first: a later version may have other fields.
     let FormatOnly { format } = serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
     match format {
-        PAIRS_IN_VERSIONS => {}
         PAIRS_ONCE if checksum == Checksum::Absent => {
             return Err(damaged("it has no checksum".to_owned()));
         }
-        PAIRS_ONCE => {}
+        PAIRS_IN_VERSIONS | PAIRS_ONCE => {}
         found => {
             return Err(LibraryError::UnknownCalibrationVersion {
                 path: path.to_owned(),

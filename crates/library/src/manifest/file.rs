@@ -61,10 +61,9 @@ impl Manifest {
                     damage: Some(damage.unwrap_or_else(missing)),
                 }))
             }
-            (Err(error @ LibraryError::UnknownVersion { .. }), _) => Err(error),
-            (_, Some(damage)) => Err(damage),
             // Without the manifest itself, a damaged copy still shows that there was a library.
-            (Err(error), None) => Err(error),
+            (Err(error @ LibraryError::UnknownVersion { .. }), _) | (Err(error), None) => Err(error),
+            (_, Some(damage)) => Err(damage),
             (Ok(None), None) => Ok(None),
         }
     }
