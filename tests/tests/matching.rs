@@ -51,7 +51,12 @@ fn describing_text_is_most_probable() {
             .is_some_and(|n| (0.0..=1.0).contains(&n))
     );
     // The same through a library, and through the server that has it.
-    scenario.index(&scenario.gallery("pictures", 5));
+    let pictures = scenario.gallery("pictures", 5);
+    let pictures = pictures.to_str().expect("test paths are UTF-8");
+    // A model without a library computes in f32.
+    let _ = scenario
+        .run(&["index", pictures, "--model", "builtin", "--precision", "f32"])
+        .expect_code(0);
     let within = [
         &["match", &apple, "a red apple on a table", "a lighthouse"][..],
         &["--json"],

@@ -26,7 +26,7 @@ fn new_library_remembers_measured_precision() {
         &["index", folder, "--precision", "auto"],
         &["search", "dog"],
     ] {
-        scenario.run(arguments).expect_code(0);
+        let _ = scenario.run(arguments).expect_code(0);
         assert_eq!(status(&scenario)["precision_choice"], *choice);
     }
 }
@@ -42,7 +42,7 @@ fn named_precision_is_kept_without_measuring() {
         ("bf16", "bf16"),
         ("auto", "bf16"),
     ] {
-        scenario
+        let _ = scenario
             .run(&["index", folder, "--model", "builtin", "--precision", precision])
             .expect_code(0);
         let status = status(&scenario);
@@ -57,7 +57,7 @@ fn switch_measures_new_model() {
     scenario.index(&scenario.gallery("gallery", 3));
     let model = repository().join("data/golden/families/mobile-clip");
     let model = model.to_str().expect("test paths are UTF-8");
-    scenario.run(&["space", "switch", model]).expect_code(0);
+    let _ = scenario.run(&["space", "switch", model]).expect_code(0);
     let status = status(&scenario);
     assert!(
         status["precision_choice"]["similarity"].as_f64() < Some(0.99),

@@ -51,10 +51,19 @@ impl ColorLibrary {
     }
 
     fn add(&self, name: &str) {
+        self.add_image(name, name);
+    }
+
+    /// Another file with the pixels of `name`.
+    fn add_copy_of(&self, name: &str, number: usize) {
+        self.add_image(&format!("{name}-{number}"), name);
+    }
+
+    fn add_image(&self, name: &str, color: &str) {
         let image = id(name);
         let embedding = self
             .encoder
-            .encode_images(&[color_image(name)])
+            .encode_images(&[color_image(color)])
             .expect("the encoder works")
             .remove(0);
         let mut vectors = self.vectors.write().expect("no writer panicked");
@@ -507,4 +516,67 @@ fn search_reads_each_hit_row_once() {
     assert_eq!(results.verdict, Verdict::Match);
     let reads = vectors.read().unwrap().row_reads() - reads_before;
     assert_eq!(reads, results.hits.len() as u64);
+}
+
+#[test]
+fn query_of_stop_words_makes_no_claim() {
+    let library = ColorLibrary::new();
+    // Every score is a match.
+    let certain = Calibrator::Platt(Platt {
+        slope: 0.0,
+        intercept: 5.0,
+    });
+    let model = ConfidenceModel {
+        text: certain.clone(),
+        image: certain,
+        background: None,
+        library_scores: None,
+    };
+    let searcher = Searcher {
+        encoder: &library.encoder,
+        vectors: &library.vectors,
+        catalog: &library.catalog,
+        text_cache: &library.text_cache,
+        filter_cache: &library.filter_cache,
+        confidence_model: Some(&model),
+    };
+    for text in ["the", "a photo of", "-", "的", "…"] {
+        let results = searcher.search(&Query::text(text)).unwrap();
+        assert_eq!(results.verdict, Verdict::NoMatch, "{text:?}");
+        assert!(
+            results.hits.iter().all(|hit| hit.hit.confidence.is_none()),
+            "{text:?}"
+        );
+        assert_eq!(results.hits.len(), 5);
+    }
+    let red = Query {
+        negative: Some("the".into()),
+        ..Query::text("the red one")
+    };
+    let results = searcher.search(&red).unwrap();
+    assert_eq!(results.verdict, Verdict::Match);
+    let alone = searcher.search(&Query::text("the red one")).unwrap();
+    assert_eq!(
+        results.hits[0].hit, alone.hits[0].hit,
+        "a negative text without content changes nothing"
+    );
+}
+
+#[test]
+fn copies_leave_room_for_other_hits() {
+    let library = ColorLibrary::new();
+    for number in 0..40 {
+        library.add_copy_of("red", number);
+    }
+    let all = Query {
+        k: 5,
+        ..Query::text("red")
+    };
+    let searched = library.names(&all);
+    assert_eq!(searched.len(), 5, "{searched:?}");
+    assert_eq!(
+        searched.iter().filter(|name| name.contains("red")).count(),
+        1,
+        "{searched:?}"
+    );
 }
