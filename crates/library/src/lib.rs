@@ -32,6 +32,7 @@
 //! ```text
 //! library.json      format version, models, spaces, sources    primary, replaced atomically
 //! lock              the process that has it open                held while a process owns the library
+//! server.key        lets in commands of the server's user       written by a server that requires a token
 //! catalog/          sled                                        primary
 //! thumbnails/       one small JPEG for each image               derived
 //! vectors/          vector file; index.bin: codes and graph     primary; derived
@@ -51,6 +52,7 @@ mod calibration;
 mod confidence;
 mod error;
 mod feedback;
+mod filter_check;
 mod image_file;
 mod indexing;
 mod lazy_encoder;
@@ -76,6 +78,7 @@ pub use calibration::{
 pub use eidetic_hub::{ModelRef, ParseModelRefError};
 pub use error::LibraryError;
 pub use feedback::{AnswerCount, FEEDBACK_NEEDED, Subject};
+pub use filter_check::UnknownFilterValue;
 pub use image_file::ImageFile;
 pub use lock::Owner;
 pub use model::{DEFAULT_MODEL, LoadedModel, ModelSource};

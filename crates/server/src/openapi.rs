@@ -1,5 +1,6 @@
 //! The OpenAPI document.
 
+mod common;
 mod status;
 
 use utoipa::OpenApi;
@@ -7,6 +8,7 @@ use utoipa::openapi::OpenApi as Document;
 
 use crate::handlers;
 
+use common::CommonParts;
 pub(crate) use status::StatusDocument;
 
 /// The API.
@@ -17,6 +19,7 @@ pub(crate) use status::StatusDocument;
         description = "Searches the images of one library by text or by another image. Errors are RFC 9457 problem documents.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
+    modifiers(&CommonParts),
     paths(
         handlers::search::search_get,
         handlers::search::search_post,
@@ -40,6 +43,8 @@ pub(crate) use status::StatusDocument;
         handlers::server::get_health,
         handlers::server::get_metrics,
         handlers::server::get_openapi,
+        handlers::session::open_session,
+        handlers::session::close_session,
         handlers::page::get_page,
         handlers::page::get_asset,
     )

@@ -28,11 +28,11 @@ pub(crate) fn run(global: &Global, arguments: &IndexArgs) -> Result<Outcome, Fai
             note_unfinished_switch(&library)?;
             index(&library, &folders, arguments)?
         }
-        Access::Remote(address) => {
-            let status = remote::status(&address, &StatusArgs { recall: false })?;
+        Access::Remote(server) => {
+            let status = remote::status(&server, &StatusArgs { recall: false })?;
             require_same_model(&status.model, arguments)?;
             reject_model_options(&arguments.options)?;
-            remote::index(&address, &folders)?
+            remote::index(&server, &folders)?
         }
     };
     print_report(global, &report, completion)
@@ -112,7 +112,7 @@ fn forget(global: &Global, folder: &Path) -> Result<Outcome, Failure> {
     if paths == 0 {
         return Err(Failure::arguments(format!(
             "nothing of {} is in the library",
-            folder.display()
+            output::path(&folder)
         )));
     }
     if global.json {
@@ -159,7 +159,11 @@ fn index(
 
 fn print_report(global: &Global, report: &IndexReport, completion: Completion) -> Result<Outcome, Failure> {
     for failure in &report.failed {
-        eprintln!("eidetic: {}: {}", failure.path, failure.reason);
+        eprintln!(
+            "eidetic: {}: {}",
+            output::path(&failure.original_path()),
+            output::text(&failure.reason)
+        );
     }
     if completion == Completion::Interrupted {
         eprintln!("eidetic: interrupted; everything indexed so far is kept, run the same command to resume");

@@ -14,7 +14,7 @@ pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<
     let status = match access(global, "eidetic status")? {
         Access::Local(library) if arguments.recall => library.status_with_recall()?,
         Access::Local(library) => library.status()?,
-        Access::Remote(address) => remote::status(&address, arguments)?,
+        Access::Remote(server) => remote::status(&server, arguments)?,
     };
     if global.json {
         output::json(&status)?;
@@ -34,14 +34,14 @@ pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<
 }
 
 fn describe(status: &Status) -> String {
-    let sources: Vec<String> = status.sources.iter().map(|s| s.display().to_string()).collect();
+    let sources: Vec<String> = status.sources.iter().map(|source| output::path(source)).collect();
     let unreadable = match status.failed {
         0 => String::new(),
         failed => format!(", {failed} unreadable files"),
     };
     format!(
         "library  {}\nimages   {} at {} paths{unreadable}, {} tagged\nsources  {}\nmodel    {}\nspace    {}\nvectors  in {}\nindex    {}, {} vectors, {} free rows\ndisk     vectors {}, graph {}, catalog {}, thumbnails {}",
-        status.library.display(),
+        output::path(&status.library),
         status.images,
         status.paths,
         status.tagged,

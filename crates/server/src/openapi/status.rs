@@ -28,7 +28,7 @@ pub(crate) struct StatusDocument {
     space: String,
     /// The folders that it indexes.
     sources: Vec<String>,
-    /// The precisions with which its vectors were computed, `f32` or `int8`, the latest last.
+    /// The precisions with which its vectors were computed, `f32`, `bf16` or `int8`, the latest last.
     precisions: Vec<String>,
     /// All its spaces, the active one first.
     spaces: Vec<SpaceStatusDocument>,
