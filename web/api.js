@@ -16,6 +16,10 @@ export class Problem extends Error {
   get isUnreachable() {
     return this.status === 0;
   }
+
+  get isLocked() {
+    return this.status === 401;
+  }
 }
 
 export const fileAddress = (id) => `/v1/images/${id}/file`;
@@ -46,6 +50,9 @@ export async function match({ like, upload }, texts, signal) {
 /** Rates whether `image` matches a text or another image; null withdraws the rating. */
 export const feedback = ({ text, like }, image, right) => post('/v1/feedback', { text, like, image, right });
 
+/** Exchanges the server's token for a cookie, which images and links need too. */
+export const openSession = (token) => post('/v1/session', { token });
+
 /** The status of the library. */
 export const status = (signal) => request('/v1/status', { signal });
 
@@ -71,7 +78,7 @@ async function request(address, { headers, ...options }) {
     throw new Problem({ title: 'The server does not respond' });
   }
   if (!response.ok) throw await problemOf(response);
-  return response.json();
+  return response.status === 204 ? null : response.json();
 }
 
 async function problemOf(response) {

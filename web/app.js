@@ -159,7 +159,7 @@ async function refreshStatus() {
     if (!isMatching() && isEmpty(query) && library.images !== before) showAddress({ mayReuse: false });
   } catch (error) {
     library = null;
-    showUnreachable();
+    showUnreachable(error);
     if (isEmpty(query)) showMessage(problem(error, { retry: refresh }));
   }
   clearTimeout(nextStatus);

@@ -1,7 +1,7 @@
 // Filters by folder and date: the popover, and the labels of active filters.
 
 import { byId, element } from './dom.js';
-import { day, fileName, folderOf } from './format.js';
+import { day, fileName, folderOf, visible } from './format.js';
 import { EMPTY } from './query.js';
 
 const MAX_FOLDERS = 40;
@@ -9,7 +9,7 @@ const GAP = 8;
 
 /** The label of each filter of `query`, with its folder if it is one by folder. */
 export function filterLabels({ folders, from, to }) {
-  const labels = folders.map((folder) => ({ label: fileName(folder), folder }));
+  const labels = folders.map((folder) => ({ label: visible(fileName(folder)), folder }));
   if (from && to) labels.push({ label: from === to ? day(from) : `${day(from)} – ${day(to)}` });
   else if (from) labels.push({ label: `from ${day(from)}` });
   else if (to) labels.push({ label: `until ${day(to)}` });
@@ -52,7 +52,7 @@ export class Filters {
 
   /** Adds the folders of these hits to the list. */
   remember(hits) {
-    hits.flatMap((hit) => hit.paths).forEach((path) => this.#hitFolders.add(folderOf(path)));
+    hits.flatMap(nameablePaths).forEach((path) => this.#hitFolders.add(folderOf(path)));
   }
 
   #fill() {
@@ -72,7 +72,7 @@ export class Filters {
   #folderLine(folder) {
     const box = element('input', { type: 'checkbox', value: folder, name: 'folder' });
     box.checked = this.#query.folders.includes(folder);
-    return element('label', { class: 'folder', title: folder }, box, element('span', {}, this.#labelOf(folder)));
+    return element('label', { class: 'folder', title: visible(folder) }, box, element('span', {}, visible(this.#labelOf(folder))));
   }
 
   // Folders within a source are shown relative to it.
@@ -104,3 +104,6 @@ export class Filters {
 }
 
 const validDay = (id) => (byId(id).checkValidity() ? byId(id).value : '');
+
+// A path that is not UTF-8 cannot be sent as a filter.
+const nameablePaths = ({ paths, paths_bytes: bytes }) => paths.filter((_, index) => !bytes?.[index]);

@@ -56,6 +56,12 @@ export function position({ latitude, longitude }) {
   return `${part(latitude, 'N', 'S')}, ${part(longitude, 'E', 'W')}`;
 }
 
+// Control characters, what reorders text, and characters without a shape.
+const UNSAFE = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+
+/** A name from a disk as one line that shows what is in it, "a\u{202e}gpj" and not "ajpg". */
+export const visible = (name) => name.replace(UNSAFE, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
+
 const SEPARATORS = /[/\\]/;
 
 /** The last part of a path. */

@@ -36,9 +36,9 @@ export function showStatus(status) {
   byId('status').replaceChildren(...parts);
 }
 
-/** Shows in the status line that the server does not respond. */
-export function showUnreachable() {
-  byId('status').replaceChildren('The server does not respond.');
+/** Shows in the status line that there is no status. */
+export function showUnreachable(error) {
+  byId('status').replaceChildren(error.isLocked ? '' : 'The server does not respond.');
 }
 
 /** Shows the suggestions as links, and the number of images. */

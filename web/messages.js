@@ -2,6 +2,8 @@
 
 import { commandLine } from './clipboard.js';
 import { element, icon } from './dom.js';
+import { visible } from './format.js';
+import { loginForm } from './login.js';
 import { filterCount } from './query.js';
 
 // The server's titles are written for developers; these replace those that users see.
@@ -27,6 +29,8 @@ export function noHits(query, on) {
 /** A failed request. `on`: retry(). */
 export function problem(error, on) {
   if (error.isUnreachable) return unreachable(on);
+  if (error.isLocked) return loginForm(on);
+  if (error.kind === 'unknown-filter-value') return unknownFilter(error, on);
   const title = TITLES.get(error.kind) ?? (error.title || 'Something went wrong');
   const detail = sentence(error.detail || `the server answered with status ${error.status}`);
   return [icon('image'), alert(title, detail), error.status >= 500 && action('Try again', on.retry)].filter(Boolean);
@@ -49,6 +53,10 @@ export function emptyLibrary() {
   ];
 }
 
+function unknownFilter(error, on) {
+  return [icon('search'), alert('Nothing found', sentence(error.detail)), on.clearFilters && action('Remove the filters', on.clearFilters)].filter(Boolean);
+}
+
 function unreachable(on) {
   const reason = 'The server may have been stopped. Start it again, then repeat the search.';
   return [icon('search'), alert('Eidetic does not respond', reason), commandLine('eidetic serve'), action('Try again', on.retry)];
@@ -58,4 +66,7 @@ const alert = (title, detail) => element('div', { role: 'alert' }, element('h1',
 const action = (text, onClick) => element('div', { class: 'actions' }, element('button', { type: 'button', class: 'button', click: onClick }, text));
 
 // Details from the server begin with a small letter and end without a period.
-const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
+const sentence = (detail) => {
+  const text = visible(detail);
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
+};

@@ -4,6 +4,7 @@ import { thumbnailAddress } from './api.js';
 import { byId, element, icon } from './dom.js';
 import { EMPTY, filterCount, filtersOf, hasImage, isEmpty } from './query.js';
 import { filterLabels } from './filters.js';
+import { visible } from './format.js';
 import * as uploads from './uploads.js';
 
 // Long enough to finish a word, short enough to feel immediate.
@@ -128,7 +129,7 @@ export class SearchBar {
 
 function filterChip({ label, folder }) {
   const kind = folder === undefined ? 'date' : 'folder';
-  const attributes = { type: 'button', class: 'filter-chip', 'data-folder': folder, title: folder, 'aria-label': `Remove the filter ${label}` };
+  const attributes = { type: 'button', class: 'filter-chip', 'data-folder': folder, title: folder && visible(folder), 'aria-label': `Remove the filter ${label}` };
   return element('li', {}, element('button', attributes, icon(kind), element('span', {}, label), icon('close')));
 }
 

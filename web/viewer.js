@@ -76,7 +76,7 @@ export class Viewer {
   }
 
   #showDetails(about) {
-    byId('viewer-name').textContent = about.path ? format.fileName(about.path) : '';
+    byId('viewer-name').textContent = about.path ? format.visible(format.fileName(about.path)) : '';
     byId('viewer-facts').replaceChildren(...factsOf(about));
     if (about.width) this.#showImage(about);
   }
@@ -93,7 +93,7 @@ export class Viewer {
     const img = byId('viewer-image');
     if (img.dataset.image === image) return;
     img.dataset.image = image;
-    img.alt = format.fileName(path);
+    img.alt = format.visible(format.fileName(path));
     img.hidden = false;
     byId('viewer-failure').hidden = true;
     img.style.setProperty('--ratio', width / height);
@@ -182,4 +182,4 @@ function scoreFacts(about, { label, value, hint }) {
 const questionOf = ({ text }) => (text ? `Does it match “${text}”?` : 'Is it similar to the query picture?');
 const fileSize = ({ format: kind, bytes }) => bytes && `${kind?.toUpperCase() ?? ''} ${format.bytes(bytes)}`.trim();
 const fact = (term, ...details) => element('div', {}, element('dt', {}, term), element('dd', {}, ...details));
-const copyable = (text, label) => element('div', { class: 'fact-line' }, element('span', {}, text), copyButton(text, label));
+const copyable = (text, label) => element('div', { class: 'fact-line' }, element('span', {}, format.visible(text)), copyButton(text, label));

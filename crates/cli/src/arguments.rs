@@ -22,8 +22,8 @@ pub(crate) use matching::{MatchArgs, ScreenArgs};
 pub(crate) use models::{
     AlignArgs, EmbedArgs, ModelOptions, ModelsAction, ModelsArgs, ModelsPullArgs, PrecisionArg, VerifyArgs,
 };
-pub(crate) use search::SearchArgs;
-pub(crate) use serve::{DemoArgs, ServeArgs};
+pub(crate) use search::{PathEnd, SearchArgs};
+pub(crate) use serve::{DemoArgs, ListenArgs, ServeArgs};
 pub(crate) use space::{DropSpaceArgs, SpaceAction, SpaceArgs, SwitchArgs};
 
 /// Search your pictures by words or by example, on your own machine

@@ -7,6 +7,7 @@ use eidetic_library::{Library, LibraryError, Owner};
 
 use crate::arguments::{Global, ModelOptions};
 use crate::failure::Failure;
+use crate::remote::RemoteServer;
 
 pub(crate) mod align;
 pub(crate) mod bench;
@@ -30,8 +31,7 @@ pub(crate) mod verify;
 /// The library, or the server that owns it.
 pub(crate) enum Access {
     Local(Box<Library>),
-    /// The server's address.
-    Remote(String),
+    Remote(RemoteServer),
 }
 
 /// Opens the library for `command`, or redirects to the server that owns it.
@@ -52,16 +52,18 @@ pub(crate) fn open_local(global: &Global, command: &str) -> Result<Library, Fail
     Ok(library)
 }
 
-/// The address of the server that owns the library, if that is why it could not be opened.
+/// The server that owns the library, if that is why it could not be opened.
 pub(crate) fn redirect_to_server(error: LibraryError) -> Result<Access, Failure> {
     match error {
         LibraryError::InUse {
-            owner: Owner {
-                address: Some(address),
-                ..
-            },
-            ..
-        } => Ok(Access::Remote(address)),
+            path,
+            owner:
+                Owner {
+                    address: Some(address),
+                    process,
+                    ..
+                },
+        } => Ok(Access::Remote(RemoteServer::new(address, process, &path))),
         error => Err(error.into()),
     }
 }

@@ -4,6 +4,9 @@ use std::fmt;
 use std::path::Path;
 
 use eidetic_library::LibraryError;
+use eidetic_search::SearchError;
+
+use crate::output;
 
 /// Why a command did not run.
 #[derive(Debug)]
@@ -21,7 +24,7 @@ impl Failure {
 
     /// A file among the arguments that cannot be used.
     pub(crate) fn in_file(path: &Path, reason: impl fmt::Display) -> Self {
-        Self::Arguments(format!("{}: {reason}", path.display()))
+        Self::Arguments(format!("{}: {reason}", output::path(path)))
     }
 
     pub(crate) fn could_not_run(message: impl Into<String>) -> Self {
@@ -58,7 +61,10 @@ impl From<LibraryError> for Failure {
             LibraryError::UnknownSpace { .. }
             | LibraryError::AmbiguousSpace { .. }
             | LibraryError::ActiveSpace { .. }
-            | LibraryError::NotIndexable { .. } => Self::Arguments(error.to_string()),
+            | LibraryError::NotIndexable { .. }
+            | LibraryError::Filter(_)
+            | LibraryError::UnknownImage(_)
+            | LibraryError::Search(SearchError::UnknownImage(_)) => Self::Arguments(error.to_string()),
             error => Self::CouldNotRun(error.into()),
         }
     }

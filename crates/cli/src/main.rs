@@ -14,6 +14,7 @@ mod output;
 mod progress;
 mod read_image;
 mod remote;
+mod server_key;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::DoneWithFailures) => ExitCode::from(1),
         Err(failure) => {
-            eprintln!("eidetic: {failure}");
+            eprintln!("eidetic: {}", output::message(&failure.to_string()));
             ExitCode::from(failure.code())
         }
     }

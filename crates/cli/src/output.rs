@@ -1,8 +1,16 @@
 //! Printing to standard output, and formatting of numbers.
 
+mod escape;
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::Path;
+
 use serde::Serialize;
 
+use crate::arguments::PathEnd;
 use crate::failure::Failure;
+
+pub(crate) use escape::{message, path, text};
 
 /// Prints one JSON object on its own line.
 pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
@@ -12,11 +20,28 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
 
 /// Prints a line; a closed pipe, as with `| head`, is not an error.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
-    use std::io::{ErrorKind, Write};
-    match writeln!(std::io::stdout(), "{text}") {
+    write(format!("{text}\n").as_bytes())
+}
+
+fn write(bytes: &[u8]) -> Result<(), Failure> {
+    match io::stdout().write_all(bytes) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(anyhow::Error::from(error).into()),
         _ => Ok(()),
     }
+}
+
+/// Prints a path alone: as it is for programs, escaped on a terminal, which would obey what is in it.
+pub(crate) fn path_alone(path: &Path, end: PathEnd) -> Result<(), Failure> {
+    let mut bytes = if io::stdout().is_terminal() {
+        self::path(path).into_bytes()
+    } else {
+        path.as_os_str().as_encoded_bytes().to_vec()
+    };
+    bytes.push(match end {
+        PathEnd::Line => b'\n',
+        PathEnd::Nul => b'\0',
+    });
+    write(&bytes)
 }
 
 /// A probability in whole percent; empty for an unknown one.

@@ -1,5 +1,7 @@
 //! Runs commands through the HTTP API of the server that owns the library.
 
+mod server;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,54 +17,47 @@ use eidetic_server::responses::{
     JobTicket, MatchResponse, SearchResponse, SpaceReportResponse,
 };
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use ureq::{Agent, Body, http::Response};
+use serde_json::json;
 
 use crate::Completion;
 use crate::arguments::{self, SearchArgs};
 use crate::failure::Failure;
 use crate::progress::{BackfillBar, IndexBar};
 
+pub(crate) use server::RemoteServer;
+
 /// Time between two polls of a job.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
 /// `GET /v1/status`
-pub(crate) fn status(address: &str, arguments: &arguments::StatusArgs) -> Result<Status, Failure> {
+pub(crate) fn status(server: &RemoteServer, arguments: &arguments::StatusArgs) -> Result<Status, Failure> {
     let (recall, failed) = (arguments.recall, arguments.failed);
     // Older servers know only the first parameter.
     let failed = if failed { "&failed=true" } else { "" };
-    get(address, &format!("/v1/status?recall={recall}{failed}"))
+    server.get(&format!("/v1/status?recall={recall}{failed}"))
 }
 
 /// `GET /v1/calibration`
-pub(crate) fn calibrations(address: &str) -> Result<CalibrationsResponse, Failure> {
-    get(address, "/v1/calibration")
+pub(crate) fn calibrations(server: &RemoteServer) -> Result<CalibrationsResponse, Failure> {
+    server.get("/v1/calibration")
 }
 
 /// `GET /v1/calibration/report`
-pub(crate) fn calibration_report(address: &str) -> Result<String, Failure> {
-    let unreachable = |error: ureq::Error| {
-        Failure::could_not_run(format!("the server at {address} did not respond: {error}"))
-    };
-    let mut response = agent()
-        .get(format!("{address}/v1/calibration/report"))
-        .call()
-        .map_err(unreachable)?;
-    if !response.status().is_success() {
-        return read::<serde::de::IgnoredAny>(address, Ok(response)).map(|_| String::new());
-    }
-    response.body_mut().read_to_string().map_err(unreachable)
+pub(crate) fn calibration_report(server: &RemoteServer) -> Result<String, Failure> {
+    server.get_text("/v1/calibration/report")
 }
 
 /// `GET /v1/feedback`
-pub(crate) fn feedback(address: &str, kind: arguments::QueryKindArg) -> Result<FeedbackList, Failure> {
-    get(address, &format!("/v1/feedback?kind={}", kind.name()))
+pub(crate) fn feedback(
+    server: &RemoteServer,
+    kind: arguments::QueryKindArg,
+) -> Result<FeedbackList, Failure> {
+    server.get(&format!("/v1/feedback?kind={}", kind.name()))
 }
 
 /// `POST /v1/search`, with the image file undecoded.
 pub(crate) fn search(
-    address: &str,
+    server: &RemoteServer,
     arguments: &SearchArgs,
     filter: &Filter,
 ) -> Result<SearchResponse, Failure> {
@@ -78,12 +73,12 @@ pub(crate) fn search(
         "min_confidence": arguments.min_confidence,
         "space": arguments.space,
     });
-    post(address, "/v1/search", &body)
+    server.post("/v1/search", &body)
 }
 
 /// `POST /v1/match`, with the image file undecoded.
 pub(crate) fn match_texts(
-    address: &str,
+    server: &RemoteServer,
     image: &Path,
     texts: &[&str],
     profile: Option<(&str, Criticality)>,
@@ -95,7 +90,7 @@ pub(crate) fn match_texts(
         "profile": profile,
         "criticality": criticality,
     });
-    post(address, "/v1/match", &body)
+    server.post("/v1/match", &body)
 }
 
 fn base64_file(path: &Path) -> Result<String, Failure> {
@@ -104,79 +99,81 @@ fn base64_file(path: &Path) -> Result<String, Failure> {
 }
 
 /// `POST /v1/index`; waits for the job.
-pub(crate) fn index(address: &str, request: &IndexParams) -> Result<(IndexReport, Completion), Failure> {
-    eprintln!("eidetic: the server at {address} owns the library and runs the index job");
+pub(crate) fn index(
+    server: &RemoteServer,
+    request: &IndexParams,
+) -> Result<(IndexReport, Completion), Failure> {
+    eprintln!("eidetic: the server at {server} owns the library and runs the index job");
     let bar = IndexBar::new();
-    let (job, completion) = run_job(address, "/v1/index", request, |job| {
+    let (job, completion) = run_job(server, "/v1/index", request, |job| {
         if let Some(total) = job.total {
             bar.total(total);
         }
         bar.done(job.done);
     })?;
     bar.finish();
-    Ok((job.report.ok_or_else(|| no_report(address))?, completion))
+    Ok((job.report.ok_or_else(|| no_report(server))?, completion))
 }
 
 /// `DELETE /v1/sources`
-pub(crate) fn forget(address: &str, folder: &Path) -> Result<u64, Failure> {
-    let request = agent()
-        .delete(format!("{address}/v1/sources"))
-        .query("folder", folder.to_string_lossy());
-    Ok(read::<ForgetResponse>(address, request.call())?.forgotten)
+pub(crate) fn forget(server: &RemoteServer, folder: &Path) -> Result<u64, Failure> {
+    let folder = folder.to_string_lossy();
+    let response: ForgetResponse = server.delete("/v1/sources", ("folder", &folder))?;
+    Ok(response.forgotten)
 }
 
 /// `POST /v1/model/switch`; waits for the job.
 pub(crate) fn switch(
-    address: &str,
+    server: &RemoteServer,
     request: &SwitchParams,
 ) -> Result<(SpaceReportResponse, Completion), Failure> {
     eprintln!(
-        "eidetic: the server at {address} owns the library and runs the switch; it continues after Ctrl-C"
+        "eidetic: the server at {server} owns the library and runs the switch; it continues after Ctrl-C"
     );
-    space_job(address, "/v1/model/switch", request)
+    space_job(server, "/v1/model/switch", request)
 }
 
 /// `POST /v1/model/catch-up`; waits for the job.
-pub(crate) fn backfill(address: &str, space: &str) -> Result<SpaceReportResponse, Failure> {
+pub(crate) fn backfill(server: &RemoteServer, space: &str) -> Result<SpaceReportResponse, Failure> {
     let request = SpaceParams {
         space: space.to_owned(),
     };
-    Ok(space_job(address, "/v1/model/catch-up", &request)?.0)
+    Ok(space_job(server, "/v1/model/catch-up", &request)?.0)
 }
 
 /// `POST /v1/model/drop`
-pub(crate) fn drop_space(address: &str, space: &str) -> Result<DropResponse, Failure> {
+pub(crate) fn drop_space(server: &RemoteServer, space: &str) -> Result<DropResponse, Failure> {
     let request = SpaceParams {
         space: space.to_owned(),
     };
-    post(address, "/v1/model/drop", &request)
+    server.post("/v1/model/drop", &request)
 }
 
 fn space_job(
-    address: &str,
+    server: &RemoteServer,
     path: &str,
     request: &impl Serialize,
 ) -> Result<(SpaceReportResponse, Completion), Failure> {
     let bar = BackfillBar::new();
-    let (job, completion) = run_job(address, path, request, |job| {
+    let (job, completion) = run_job(server, path, request, |job| {
         bar.total(job.total.unwrap_or_default());
         bar.done(job.done);
     })?;
     bar.finish();
-    Ok((job.space_report.ok_or_else(|| no_report(address))?, completion))
+    Ok((job.space_report.ok_or_else(|| no_report(server))?, completion))
 }
 
 /// Starts a job and polls it until it ends.
 fn run_job(
-    address: &str,
+    server: &RemoteServer,
     path: &str,
     request: &impl Serialize,
     on_progress: impl Fn(&JobResponse),
 ) -> Result<(JobResponse, Completion), Failure> {
-    let ticket: JobTicket = post(address, path, request)?;
+    let ticket: JobTicket = server.post(path, request)?;
     let path = format!("/v1/jobs/{}", ticket.job);
     loop {
-        let job: JobResponse = get(address, &path)?;
+        let job: JobResponse = server.get(&path)?;
         match job.state {
             JobState::Running => {
                 on_progress(&job);
@@ -189,50 +186,6 @@ fn run_job(
     }
 }
 
-fn no_report(address: &str) -> Failure {
-    Failure::could_not_run(format!("the server at {address} sent no report"))
-}
-
-fn get<T: DeserializeOwned>(address: &str, path: &str) -> Result<T, Failure> {
-    read(address, agent().get(format!("{address}{path}")).call())
-}
-
-fn post<T: DeserializeOwned>(address: &str, path: &str, body: &impl Serialize) -> Result<T, Failure> {
-    read(address, agent().post(format!("{address}{path}")).send_json(body))
-}
-
-fn agent() -> Agent {
-    // Problem documents have more detail than a status.
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .proxy(None)
-        .build()
-        .into()
-}
-
-fn read<T: DeserializeOwned>(
-    address: &str,
-    response: Result<Response<Body>, ureq::Error>,
-) -> Result<T, Failure> {
-    let unreachable = |error: ureq::Error| {
-        Failure::could_not_run(format!("the server at {address} did not respond: {error}"))
-    };
-    let mut response = response.map_err(unreachable)?;
-    if response.status().is_success() {
-        return response.body_mut().read_json().map_err(unreachable);
-    }
-    let problem: Value = response.body_mut().read_json().map_err(unreachable)?;
-    let detail = problem["detail"]
-        .as_str()
-        .or(problem["title"].as_str())
-        .unwrap_or("no reason given");
-    let message = format!("the server at {address} reports: {detail}");
-    let kind = problem["type"].as_str().unwrap_or_default();
-    let is_space_error = kind.ends_with(":unknown-space") || kind.ends_with(":active-space");
-    // The same exit codes as without a server.
-    match response.status().as_u16() {
-        _ if is_space_error => Err(Failure::arguments(message)),
-        400 | 413 | 422 => Err(Failure::arguments(message)),
-        _ => Err(Failure::could_not_run(message)),
-    }
+fn no_report(server: &RemoteServer) -> Failure {
+    Failure::could_not_run(format!("the server at {server} sent no report"))
 }

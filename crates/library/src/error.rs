@@ -14,7 +14,7 @@ use eidetic_search::SearchError;
 use eidetic_vectors::IndexError;
 use thiserror::Error;
 
-use crate::Owner;
+use crate::{Owner, UnknownFilterValue};
 
 /// Why a library could not be opened or used.
 #[derive(Debug, Error)]
@@ -193,6 +193,9 @@ pub enum LibraryError {
     /// The catalog failed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// A filter names what the library does not have.
+    #[error(transparent)]
+    Filter(#[from] UnknownFilterValue),
     /// The query failed.
     #[error(transparent)]
     Search(#[from] SearchError),

@@ -33,6 +33,7 @@
 //! library.json      format version, models, spaces, sources    primary, with a checksum, replaced atomically
 //! library.json.copy the same, for the case that it is damaged  derived
 //! lock              the process that has it open                held while a process owns the library
+//! server.key        lets in commands of the server's user       written by a server that requires a token
 //! catalog/          sled                                        primary
 //! thumbnails/       one small JPEG for each image               derived
 //! vectors/          vector file; index.bin: codes and graph     primary; derived
@@ -60,6 +61,7 @@ mod condition;
 mod confidence;
 mod error;
 mod feedback;
+mod filter_check;
 mod image_file;
 mod indexing;
 mod lazy_encoder;
@@ -91,6 +93,7 @@ pub use eidetic_catalog::Finding;
 pub use eidetic_hub::{ModelRef, ParseModelRefError};
 pub use error::LibraryError;
 pub use feedback::{AnswerCount, FEEDBACK_NEEDED, Subject};
+pub use filter_check::UnknownFilterValue;
 pub use image_file::ImageFile;
 pub use indexing::NewSources;
 pub use lock::Owner;

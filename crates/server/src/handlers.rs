@@ -11,6 +11,7 @@ pub(crate) mod model;
 pub(crate) mod page;
 pub(crate) mod search;
 pub(crate) mod server;
+pub(crate) mod session;
 pub(crate) mod tags;
 
 use actix_web::HttpRequest;

@@ -2,10 +2,12 @@
 //!
 //! [`serve()`] runs until the process is told to stop. A request goes through these modules:
 //!
-//! 1. `origin_guard` rejects requests that a foreign web site caused (DNS rebinding, cross-site requests).
-//! 2. `routes` finds the handler; [`params`] reads and checks what was sent.
-//! 3. `handlers` call the library within a `ConcurrencyLimiter`, or start a job in the `JobRegistry`.
-//! 4. [`responses`] are sent as JSON; a `Problem` is sent as an RFC 9457 problem document.
+//! 1. `connection` sends failures of the HTTP layer itself, such as headers that are too large, as problems.
+//! 2. `origin_guard` rejects requests that a foreign web site caused (DNS rebinding, cross-site requests).
+//! 3. `authentication` rejects requests without a token, where one is required.
+//! 4. `routes` finds the handler; [`params`] reads and checks what was sent.
+//! 5. `handlers` call the library within a `ConcurrencyLimiter`, or start a job in the `JobRegistry`.
+//! 6. [`responses`] are sent as JSON; a `Problem` is sent as an RFC 9457 problem document.
 //!
 //! The OpenAPI document ([`openapi()`]) is derived from the handlers, the parameters and the responses.
 //! [`report`] renders calibrations as a page of its own; `assets` holds the web page.
@@ -14,8 +16,11 @@ pub mod params;
 pub mod report;
 pub mod responses;
 
+mod access_token;
 mod assets;
+mod authentication;
 mod concurrency;
+mod connection;
 mod handlers;
 mod jobs;
 mod metrics;
@@ -28,10 +33,12 @@ mod routes;
 mod serve;
 mod shutdown;
 mod state;
+mod uploads;
 
 #[cfg(test)]
 mod tests;
 
+pub use access_token::{AccessToken, InvalidToken};
 pub use openapi::document as openapi;
-pub use options::{IndexableFolders, Limits, ServeOptions};
+pub use options::{Authentication, IndexableFolders, Limits, ServeOptions};
 pub use serve::{ServeError, serve};

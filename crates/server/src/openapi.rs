@@ -1,9 +1,13 @@
 //! The OpenAPI document.
 
+mod common;
+
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 
 use crate::handlers;
+
+use common::CommonParts;
 
 /// The API.
 #[derive(OpenApi)]
@@ -13,6 +17,7 @@ use crate::handlers;
         description = "Searches the images of one library by text or by another image. Errors are RFC 9457 problem documents.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
+    modifiers(&CommonParts),
     paths(
         handlers::search::search_get,
         handlers::search::search_post,
@@ -37,6 +42,8 @@ use crate::handlers;
         handlers::server::get_health,
         handlers::server::get_metrics,
         handlers::server::get_openapi,
+        handlers::session::open_session,
+        handlers::session::close_session,
         handlers::page::get_page,
         handlers::page::get_asset,
     )

@@ -5,23 +5,36 @@ use std::time::Duration;
 
 use eidetic_confidence::profile::NamedProfile;
 
+use crate::access_token::AccessToken;
+
 /// How to serve a library.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServeOptions {
     /// Address to listen on. Port 0 takes any free port.
     pub listen: SocketAddr,
-    /// Additional host names, such as that of a proxy, under which a server on a loopback address may be
-    /// addressed.
+    /// Host names, such as that of a proxy, under which the server may be addressed beside loopback names
+    /// and the address it listens on; with a port if that is not the default one of the scheme.
     ///
-    /// Without this check, any web site could point its own name to 127.0.0.1 and read the library (DNS
-    /// rebinding).
+    /// Without this check, any web site could point its own name to the server's address and read the
+    /// library (DNS rebinding).
     pub host_names: Vec<String>,
+    /// Who is let in.
+    pub authentication: Authentication,
     /// Folders that a request may index.
     pub indexable: IndexableFolders,
     /// Bounds of what requests may cost.
     pub limits: Limits,
     /// Profiles that requests may name.
     pub profiles: Vec<NamedProfile>,
+}
+
+/// Who is let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authentication {
+    /// Anyone who can connect.
+    Disabled,
+    /// Requests that carry one of these tokens.
+    Required(Vec<AccessToken>),
 }
 
 /// Folders that a request may index.
@@ -41,8 +54,16 @@ pub struct Limits {
     pub upload_bytes: usize,
     /// Time for the body of a request to arrive.
     pub upload_time: Duration,
-    /// Bodies that may be arriving at once.
+    /// Time in which `upload_window_bytes` of a body must arrive, or its end; then the next such time begins.
+    pub upload_window: Duration,
+    /// What must arrive in each `upload_window`.
+    pub upload_window_bytes: usize,
+    /// Size in bytes above which a body counts as an upload. Smaller ones never wait for uploads.
+    pub small_body_bytes: usize,
+    /// Uploads at once.
     pub uploads: usize,
+    /// Uploads at once from one address.
+    pub uploads_per_client: usize,
     /// Model runs at once. One run uses several processors, so more runs make each slower and take memory.
     pub model_runs: usize,
     /// Images read or converted at once.
@@ -54,7 +75,8 @@ pub struct Limits {
 }
 
 impl ServeOptions {
-    /// Serves at `listen`. Beyond loopback addresses, only the library's sources can be indexed.
+    /// Serves at `listen` whoever can connect. Beyond loopback addresses, only the library's sources can be
+    /// indexed.
     pub fn new(listen: SocketAddr) -> Self {
         let loopback = listen.ip().is_loopback();
         let indexable = if loopback {
@@ -65,6 +87,7 @@ impl ServeOptions {
         Self {
             listen,
             host_names: Vec::new(),
+            authentication: Authentication::Disabled,
             indexable,
             limits: Limits::default(),
             profiles: NamedProfile::builtin(),
@@ -73,12 +96,17 @@ impl ServeOptions {
 }
 
 impl Default for Limits {
-    /// Images up to 32 MiB; memory for uploads and decoding then stays in the hundreds of megabytes.
+    /// Images up to 32 MiB, at 8 KiB/s or more; memory for uploads and decoding then stays in the hundreds of
+    /// megabytes.
     fn default() -> Self {
         Self {
             upload_bytes: 32 << 20,
             upload_time: Duration::from_secs(60),
+            upload_window: Duration::from_secs(5),
+            upload_window_bytes: 40 << 10,
+            small_body_bytes: 64 << 10,
             uploads: 8,
+            uploads_per_client: 4,
             model_runs: 2,
             image_reads: 4,
             waiting: 128,

@@ -9,6 +9,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError, web};
 
+use crate::connection::LocalAddress;
 use crate::options::ServeOptions;
 use crate::params::shortened;
 use crate::problem::{Problem, ProblemKind};
@@ -57,14 +58,20 @@ pub(crate) async fn guard(
 }
 
 fn check_request(request: &ServiceRequest) -> Result<(), Problem> {
-    let host = host(request);
-    if let (Some(host), Some(state)) = (&host, request.app_data::<web::Data<AppState>>()) {
-        check_host(host, &state.options)?;
-    }
-    if [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
+    let Some(state) = request.app_data::<web::Data<AppState>>() else {
         return Ok(());
+    };
+    let host = host(request);
+    if let Some(host) = &host {
+        let local = request.request().conn_data::<LocalAddress>().map(|local| local.0);
+        check_host(host, &state.options, local)?;
     }
-    check_origin(request.headers(), host.as_deref())
+    check_origin(
+        request.method(),
+        request.headers(),
+        host.as_deref(),
+        &state.options,
+    )
 }
 
 /// The requested host with its port, from the request itself: forwarding headers are not trusted.
@@ -76,30 +83,35 @@ fn host(request: &ServiceRequest) -> Option<String> {
     header.or_else(|| request.uri().authority().map(ToString::to_string))
 }
 
-/// Refuses host names other than local ones on a loopback server (DNS rebinding): a browser sends the
-/// name of the site whose page it shows. A request without a host name does not come from a browser.
-fn check_host(host: &str, options: &ServeOptions) -> Result<(), Problem> {
+/// Refuses hosts other than loopback names, the address at which the request arrived and those that the
+/// owner allowed (DNS rebinding): a browser sends the name of the site whose page it shows. A request
+/// without a host name does not come from a browser.
+fn check_host(host: &str, options: &ServeOptions, local: Option<IpAddr>) -> Result<(), Problem> {
     let name = without_port(host);
-    if !options.listen.ip().is_loopback() || is_local(name, options) {
+    if is_known(name, options, local) {
         return Ok(());
     }
     let shown = shortened(name);
     Err(Problem::new(
         ProblemKind::ForeignHost,
-        format!("unknown host {shown:?}; this server accepts only local names such as localhost"),
+        format!(
+            "unknown host {shown:?}; this server accepts local names such as localhost, its own address, and names given with --allow-host"
+        ),
     ))
 }
 
-fn is_local(name: &str, options: &ServeOptions) -> bool {
+/// An address cannot be made to mean another one, unlike a name: so the address at which a connection
+/// arrived is known.
+fn is_known(name: &str, options: &ServeOptions, local: Option<IpAddr>) -> bool {
     let lower = name.to_ascii_lowercase();
-    let address = lower.parse::<IpAddr>();
-    address.is_ok_and(|ip| ip.is_loopback() || ip == options.listen.ip())
+    let address = lower.parse::<IpAddr>().map(|ip| ip.to_canonical());
+    address.is_ok_and(|ip| ip.is_loopback() || ip == options.listen.ip() || Some(ip) == local)
         || lower == "localhost"
         || lower.ends_with(".localhost")
         || options
             .host_names
             .iter()
-            .any(|known| known.eq_ignore_ascii_case(&lower))
+            .any(|known| without_port(known).eq_ignore_ascii_case(&lower))
 }
 
 /// The host without its port, and an IPv6 address without its brackets.
@@ -110,21 +122,32 @@ fn without_port(host: &str) -> &str {
     host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
-/// Refuses cross-site requests (CSRF) that change something or are expensive: only this server's own page
-/// and clients other than browsers may send those.
+/// Refuses requests that a page of another site sends, whatever they ask for: only this server's own page
+/// and clients other than browsers may send requests. Following a link to this server is no such request.
 ///
-/// Current browsers send the origin in `Sec-Fetch-Site`, all of them in `Origin`.
-fn check_origin(headers: &HeaderMap, host: Option<&str>) -> Result<(), Problem> {
+/// Current browsers send the origin in `Sec-Fetch-Site`, where the address is a secure one; all of them
+/// send `Origin` with requests that could change something or be read.
+fn check_origin(
+    method: &Method,
+    headers: &HeaderMap,
+    host: Option<&str>,
+    options: &ServeOptions,
+) -> Result<(), Problem> {
     let text = |name| {
         headers
             .get(name)
             .map(|value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()))
     };
+    let follows_link = || {
+        [Method::GET, Method::HEAD].contains(method)
+            && text("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
+            && text("sec-fetch-dest").is_some_and(|destination| destination == "document")
+    };
     let allowed = match (text("sec-fetch-site"), text("origin")) {
-        (Some(site), _) => site == "same-origin" || site == "none",
+        (Some(site), _) => site == "same-origin" || site == "none" || follows_link(),
         (None, Some(origin)) => origin
             .split_once("://")
-            .is_some_and(|(_, from)| Some(from) == host),
+            .is_some_and(|(_, from)| is_own(from, host, options)),
         (None, None) => true,
     };
     if allowed {
@@ -136,6 +159,16 @@ fn check_origin(headers: &HeaderMap, host: Option<&str>) -> Result<(), Problem> 
     ))
 }
 
+/// Whether a page from this host with its port is the server's own; a proxy may hide the host by which the
+/// browser knows it.
+fn is_own(from: &str, host: Option<&str>, options: &ServeOptions) -> bool {
+    Some(from) == host
+        || options
+            .host_names
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(from))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,63 +177,105 @@ mod tests {
         ServeOptions::new(listen.parse().unwrap())
     }
 
-    #[test]
-    fn loopback_server_accepts_only_local_names() {
-        let mut options = options("127.0.0.1:7801");
-        options.host_names.push("photos.home".into());
-        let local = [
-            "localhost",
-            "LOCALHOST:7801",
-            "a.localhost:1",
-            "127.0.0.1:7801",
-            "127.8.8.8",
-            "[::1]:7801",
-        ];
-        for host in local.into_iter().chain(["photos.home:80"]) {
-            assert!(check_host(host, &options).is_ok(), "{host}");
-        }
-        for host in [
-            "evil.example",
-            "evil.example:7801",
-            "192.168.0.7",
-            "localhost.evil.example",
-            "",
-            "[",
-            "::1",
-        ] {
-            assert!(check_host(host, &options).is_err(), "{host}");
-        }
-    }
+    const OWN_ADDRESS: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 0, 7)));
 
     #[test]
-    fn server_beyond_loopback_accepts_any_name() {
-        assert!(check_host("photos.example", &options("0.0.0.0:80")).is_ok());
+    fn server_accepts_only_known_names() {
+        for listen in ["127.0.0.1:7801", "0.0.0.0:7801"] {
+            let mut options = options(listen);
+            options.host_names = vec!["photos.home".into(), "photos.example:8443".into()];
+            for host in [
+                "localhost",
+                "LOCALHOST:7801",
+                "a.localhost:1",
+                "127.0.0.1:7801",
+                "127.8.8.8",
+                "[::1]:7801",
+                "[::ffff:127.0.0.1]:7801",
+                "192.168.0.7:7801",
+                "Photos.Home:80",
+                "photos.example",
+            ] {
+                assert!(check_host(host, &options, OWN_ADDRESS).is_ok(), "{listen} {host}");
+            }
+            for host in [
+                "evil.example",
+                "evil.example:7801",
+                "192.168.0.8",
+                "localhost.evil.example",
+                "",
+                "[",
+                "::1",
+            ] {
+                assert!(
+                    check_host(host, &options, OWN_ADDRESS).is_err(),
+                    "{listen} {host}"
+                );
+            }
+        }
+        assert!(check_host("10.1.2.3:80", &options("10.1.2.3:80"), None).is_ok());
+    }
+
+    fn check(method: &Method, pairs: &[(&'static str, &'static str)]) -> bool {
+        let mut headers = HeaderMap::new();
+        for &(name, value) in pairs {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        let mut options = options("127.0.0.1:7801");
+        options.host_names.push("photos.example".into());
+        check_origin(method, &headers, Some("localhost:7801"), &options).is_ok()
     }
 
     #[test]
     fn cross_site_requests_are_refused() {
-        let check = |pairs: &[(&'static str, &'static str)]| {
-            let mut headers = HeaderMap::new();
-            for &(name, value) in pairs {
-                headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        for method in [Method::GET, Method::POST, Method::DELETE] {
+            for own in [
+                &[][..],
+                &[("origin", "http://localhost:7801")],
+                &[("origin", "https://localhost:7801")],
+                &[("origin", "https://photos.example")],
+                &[
+                    ("sec-fetch-site", "same-origin"),
+                    ("origin", "http://localhost:7801"),
+                ],
+                &[("sec-fetch-site", "none")],
+            ] {
+                assert!(check(&method, own), "{method} {own:?}");
             }
-            check_origin(&headers, Some("localhost:7801")).is_ok()
-        };
-        assert!(check(&[]));
-        assert!(check(&[("origin", "http://localhost:7801")]));
-        assert!(check(&[("origin", "https://localhost:7801")]));
-        assert!(check(&[
-            ("sec-fetch-site", "same-origin"),
-            ("origin", "http://localhost:7801")
-        ]));
-        assert!(check(&[("sec-fetch-site", "none")]));
-        assert!(!check(&[("origin", "http://localhost:3000")]));
-        assert!(!check(&[("origin", "null")]));
-        assert!(!check(&[("origin", "http://evil.example")]));
-        assert!(!check(&[("sec-fetch-site", "same-site")]));
-        assert!(!check(&[
+            for foreign in [
+                &[("origin", "http://localhost:3000")][..],
+                &[("origin", "null")],
+                &[("origin", "http://evil.example")],
+                &[("origin", "http://photos.example:3000")],
+                &[("sec-fetch-site", "same-site")],
+                &[
+                    ("sec-fetch-site", "cross-site"),
+                    ("origin", "http://localhost:7801"),
+                ],
+                &[
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-mode", "no-cors"),
+                    ("sec-fetch-dest", "image"),
+                ],
+                &[
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-mode", "navigate"),
+                    ("sec-fetch-dest", "iframe"),
+                ],
+            ] {
+                assert!(!check(&method, foreign), "{method} {foreign:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn link_from_another_site_may_be_followed() {
+        let link = [
             ("sec-fetch-site", "cross-site"),
-            ("origin", "http://localhost:7801")
-        ]));
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+        ];
+        assert!(check(&Method::GET, &link));
+        assert!(!check(&Method::POST, &link));
     }
 }

@@ -4,6 +4,7 @@
 //! serde, and the OpenAPI document is derived from it. `check` methods turn a struct into what the
 //! library takes.
 
+mod arrival;
 mod body;
 mod feedback;
 mod file;
@@ -16,6 +17,7 @@ mod multipart;
 mod pairs;
 mod schema;
 mod search;
+mod session;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -36,5 +38,6 @@ pub use model::{SpaceParams, SwitchParams};
 pub(crate) use pairs::read_query;
 pub use search::SearchParams;
 pub(crate) use search::{CheckedSearch, SearchForm, SearchQuery, SimilarQuery};
+pub(crate) use session::SessionParams;
 pub(crate) use status::StatusParams;
-pub(crate) use validate::{image_id, nonempty_text, shortened};
+pub(crate) use validate::{image_id, nonempty_text, require_no_nul, shortened};

@@ -5,13 +5,16 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use actix_web::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use eidetic_imaging::ImagingError;
 use eidetic_library::{LibraryError, ParseModelRefError};
 use eidetic_search::SearchError;
 
 use crate::responses::ProblemDocument;
+
+/// The media type of problem documents.
+const MEDIA_TYPE: &str = "application/problem+json";
 
 /// Why a request is refused or failed; sent as an RFC 9457 problem document.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub(crate) struct Problem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProblemKind {
     InvalidRequest,
+    UnknownFilterValue,
+    TokenRequired,
     ForeignHost,
     CrossOrigin,
     FolderNotAllowed,
@@ -32,6 +37,7 @@ pub(crate) enum ProblemKind {
     UnknownPage,
     MethodNotAllowed,
     TooSlow,
+    HeadTooLarge,
     AlreadyIndexing,
     AlreadySwitching,
     ActiveSpace,
@@ -41,6 +47,7 @@ pub(crate) enum ProblemKind {
     FileGone,
     TooLarge,
     UnsupportedBody,
+    CompressedBody,
     UnreadableImage,
     ContradictoryQuery,
     Overloaded,
@@ -51,7 +58,8 @@ pub(crate) enum ProblemKind {
 impl ProblemKind {
     fn status(self) -> StatusCode {
         match self {
-            Self::InvalidRequest => StatusCode::BAD_REQUEST,
+            Self::InvalidRequest | Self::UnknownFilterValue => StatusCode::BAD_REQUEST,
+            Self::TokenRequired => StatusCode::UNAUTHORIZED,
             Self::ForeignHost
             | Self::CrossOrigin
             | Self::FolderNotAllowed
@@ -62,10 +70,11 @@ impl ProblemKind {
             }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::AlreadyIndexing | Self::AlreadySwitching | Self::ActiveSpace => StatusCode::CONFLICT,
             Self::FileGone => StatusCode::GONE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnsupportedBody | Self::CompressedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::UnreadableImage | Self::ContradictoryQuery => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Overloaded | Self::ModelUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -76,6 +85,11 @@ impl ProblemKind {
     fn name_and_title(self) -> (&'static str, &'static str) {
         match self {
             Self::InvalidRequest => ("invalid-request", "The request is invalid"),
+            Self::UnknownFilterValue => (
+                "unknown-filter-value",
+                "The filter names what the library does not have",
+            ),
+            Self::TokenRequired => ("token-required", "A token is required"),
             Self::ForeignHost => ("foreign-host", "The request is for another host"),
             Self::CrossOrigin => ("cross-origin", "The request comes from another site"),
             Self::FolderNotAllowed => ("folder-not-allowed", "The folder may not be indexed"),
@@ -84,6 +98,7 @@ impl ProblemKind {
             Self::UnknownPage => ("unknown-page", "Not found"),
             Self::MethodNotAllowed => ("method-not-allowed", "Method not allowed"),
             Self::TooSlow => ("too-slow", "The request took too long to arrive"),
+            Self::HeadTooLarge => ("head-too-large", "The head of the request is too large"),
             Self::AlreadyIndexing => ("already-indexing", "An indexing job is running"),
             Self::AlreadySwitching => ("already-switching", "A space is being filled"),
             Self::ActiveSpace => ("active-space", "The space is active"),
@@ -93,6 +108,7 @@ impl ProblemKind {
             Self::FileGone => ("file-gone", "The image's file is gone"),
             Self::TooLarge => ("too-large", "The request is too large"),
             Self::UnsupportedBody => ("unsupported-body", "The body's type is not supported"),
+            Self::CompressedBody => ("compressed-body", "The body is compressed"),
             Self::UnreadableImage => ("unreadable-picture", "The image cannot be read"),
             Self::ContradictoryQuery => ("contradictory-query", "The query contradicts itself"),
             Self::Overloaded => ("overloaded", "Too many requests at once"),
@@ -132,6 +148,21 @@ impl Problem {
         )
     }
 
+    /// The problem as a whole response, for a connection that is closed after it.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let body = self.json();
+        format!(
+            "HTTP/1.1 {}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n{body}",
+            self.kind.status(),
+            body.len()
+        )
+        .into_bytes()
+    }
+
+    fn json(&self) -> String {
+        serde_json::to_string(&self.document()).expect("strings and a number serialize")
+    }
+
     fn document(&self) -> ProblemDocument {
         let (name, title) = self.kind.name_and_title();
         ProblemDocument {
@@ -159,13 +190,21 @@ impl ResponseError for Problem {
             tracing::warn!(problem = self.kind.name_and_title().0, "{}", self.detail);
         }
         let mut response = HttpResponse::build(self.kind.status());
-        response.insert_header((CONTENT_TYPE, "application/problem+json"));
+        response.insert_header((CONTENT_TYPE, MEDIA_TYPE));
         response.insert_header((CACHE_CONTROL, "no-store"));
-        if self.kind == ProblemKind::Overloaded {
-            response.insert_header((RETRY_AFTER, "1"));
+        match self.kind {
+            ProblemKind::Overloaded => {
+                response.insert_header((RETRY_AFTER, "1"));
+            }
+            ProblemKind::CompressedBody => {
+                response.insert_header((ACCEPT_ENCODING, "identity"));
+            }
+            ProblemKind::TokenRequired => {
+                response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"eidetic\""));
+            }
+            _ => {}
         }
-        let document = serde_json::to_string(&self.document());
-        response.body(document.expect("strings and a number serialize"))
+        response.body(self.json())
     }
 }
 
@@ -174,6 +213,7 @@ impl From<LibraryError> for Problem {
         let kind = match &error {
             LibraryError::Search(search) => kind_of_search_error(search),
             LibraryError::Catalog(error) if error.is_read_only() => ProblemKind::ReadOnly,
+            LibraryError::Filter(_) => ProblemKind::UnknownFilterValue,
             LibraryError::UnknownImage(_) => ProblemKind::UnknownImage,
             LibraryError::FileGone(_) => ProblemKind::FileGone,
             LibraryError::AlreadyIndexing => ProblemKind::AlreadyIndexing,

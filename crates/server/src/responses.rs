@@ -1,12 +1,13 @@
 //! The JSON of responses, shared by the HTTP API and the command line.
 //!
-//! Paths that are not UTF-8 are written with replacement characters; an image is identified by its id.
+//! A path that is not UTF-8 has replacement characters in `path`, and its bytes in base64 in `path_bytes`.
 
 mod calibration;
 mod feedback;
 mod image;
 mod jobs;
 mod matching;
+mod path;
 mod problem;
 mod search;
 mod server;
@@ -31,12 +32,3 @@ pub use sources::ForgetResponse;
 pub use spaces::{DropResponse, SpaceReportResponse};
 pub(crate) use status::StatusDocument;
 pub use tags::{ImageTag, TagsResponse};
-
-use std::path::PathBuf;
-
-fn display_paths(paths: &[PathBuf]) -> Vec<String> {
-    paths
-        .iter()
-        .map(|path| path.to_string_lossy().into_owned())
-        .collect()
-}

@@ -7,7 +7,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route};
 
 use crate::handlers::{
-    calibration, feedback, images, index, jobs, matching, model, page, search, server, tags,
+    calibration, feedback, images, index, jobs, matching, model, page, search, server, session, tags,
 };
 use crate::params::shortened;
 use crate::problem::{Problem, ProblemKind};
@@ -38,7 +38,20 @@ fn page_endpoints() -> Vec<Endpoint> {
         get("/healthz", web::route().to(server::get_health)),
         get("/metrics", web::route().to(server::get_metrics)),
         get("/openapi.json", web::route().to(server::get_openapi)),
+        Endpoint {
+            pattern: "/v1/session",
+            methods: vec![
+                (Method::POST, web::route().to(session::open_session)),
+                (Method::DELETE, web::route().to(session::close_session)),
+            ],
+        },
     ]
+}
+
+/// Whether a path needs no token: the page's files, the health check, and what exchanges the token for a
+/// session.
+pub(crate) fn is_public(path: &str) -> bool {
+    ["/", "/healthz", "/v1/session"].contains(&path) || path.starts_with("/assets/")
 }
 
 fn calibration_endpoints() -> Vec<Endpoint> {

@@ -1,26 +1,35 @@
 //! Runs the server: binding, signals, graceful shutdown.
 
+use std::future::ready;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use actix_http::HttpService;
+use actix_http::error::DispatchError;
+use actix_server::GracefulShutdownSignal;
+use actix_service::{ServiceFactoryExt, map_config};
 use actix_web::body::MessageBody;
-use actix_web::dev::{ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::{
+    AppConfig, Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse, fn_service,
+};
 use actix_web::middleware::from_fn;
 use actix_web::rt::System;
+use actix_web::rt::net::TcpStream;
 use actix_web::rt::time::sleep;
-use actix_web::{App, Error, HttpServer, web};
+use actix_web::{App, Error, web};
 use eidetic_library::Library;
 use futures_util::future::{Either, select};
 
+use crate::connection::Connection;
 use crate::jobs::JobTask;
 use crate::options::ServeOptions;
 use crate::record_requests::record_request;
 use crate::shutdown::StopSignals;
 use crate::state::AppState;
-use crate::{openapi, origin_guard, routes};
+use crate::{authentication, openapi, origin_guard, routes};
 
 /// Threads that serve connections; blocking work runs on others.
 const WORKERS: usize = 2;
@@ -85,12 +94,13 @@ async fn run(state: AppState, listener: TcpListener, on_ready: impl FnOnce()) ->
     let mut signals = StopSignals::listen()?;
     let time = state.options.limits.shutdown;
     let state = web::Data::new(state);
-    let shared = state.clone();
-    let server = HttpServer::new(move || application(shared.clone()))
+    let builder = Server::build()
         .workers(WORKERS)
         .disable_signals()
-        .shutdown_timeout(time.as_secs())
-        .listen(listener)?
+        .shutdown_timeout(time.as_secs());
+    let (shared, ending) = (state.clone(), builder.graceful_shutdown_signal());
+    let server = builder
+        .listen("eidetic", listener, move || connections(&shared, &ending))?
         .run();
     let handle = server.handle();
     resume_switch(&state);
@@ -128,6 +138,31 @@ fn resume_switch(state: &AppState) {
     }
 }
 
+/// What each worker thread does with a connection. Connections without a request end at shutdown.
+fn connections(
+    state: &web::Data<AppState>,
+    ending: &GracefulShutdownSignal,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()> + use<>
+{
+    let ending = ending.clone();
+    let http = HttpService::build()
+        .graceful_shutdown_signal(move || {
+            let ending = ending.clone();
+            async move { ending.notified().await }
+        })
+        .on_connect_ext(|connection: &Connection, data| {
+            if let Some(address) = connection.local_address() {
+                data.insert(address);
+            }
+        })
+        .h1(map_config(application(state.clone()), |()| AppConfig::default()));
+    let accept = fn_service(|stream: TcpStream| {
+        let client = stream.peer_addr().ok();
+        ready(Ok::<_, DispatchError>((Connection::new(stream), client)))
+    });
+    accept.and_then(http)
+}
+
 /// The application that each worker thread runs.
 pub(crate) fn application(
     state: web::Data<AppState>,
@@ -144,6 +179,7 @@ pub(crate) fn application(
         .app_data(state)
         .app_data(web::Data::new(openapi::document()))
         .configure(routes::configure)
+        .wrap(from_fn(authentication::require_token))
         .wrap(from_fn(origin_guard::guard))
         .wrap(from_fn(record_request))
 }

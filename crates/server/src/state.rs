@@ -9,6 +9,7 @@ use crate::concurrency::ConcurrencyLimiter;
 use crate::jobs::JobRegistry;
 use crate::metrics::Metrics;
 use crate::options::ServeOptions;
+use crate::uploads::UploadSlots;
 
 /// The state that all requests share.
 pub(crate) struct AppState {
@@ -18,8 +19,8 @@ pub(crate) struct AppState {
     pub(crate) model_runs: ConcurrencyLimiter,
     /// For work that reads the library, or reads and converts image files.
     pub(crate) image_reads: ConcurrencyLimiter,
-    /// One permit for each body that may be arriving.
-    pub(crate) uploads: Arc<Semaphore>,
+    /// For bodies that are large.
+    pub(crate) uploads: Arc<UploadSlots>,
     pub(crate) jobs: JobRegistry,
     /// One permit: feedback refits confidences once at a time.
     pub(crate) refits: Arc<Semaphore>,
@@ -32,7 +33,7 @@ impl AppState {
         Self {
             model_runs: ConcurrencyLimiter::new(limits.model_runs, limits.waiting),
             image_reads: ConcurrencyLimiter::new(limits.image_reads, limits.waiting),
-            uploads: Arc::new(Semaphore::new(limits.uploads)),
+            uploads: Arc::new(UploadSlots::new(limits)),
             jobs: JobRegistry::default(),
             refits: Arc::new(Semaphore::new(1)),
             metrics: Metrics::default(),

@@ -1,11 +1,14 @@
 //! The application over a real library in a temporary directory, with an encoder that needs no model.
 
+mod authentication;
+mod bodies;
 mod errors;
 mod feedback;
 mod harness;
 mod images;
 mod indexing;
 mod matching;
+mod openapi;
 mod search;
 mod server;
 mod spaces;

@@ -46,13 +46,37 @@ pub(crate) struct SearchArgs {
     /// Search another space, by its model or its number in `eidetic space`; embeds missing images first
     #[arg(long, value_name = "NAME")]
     pub(crate) space: Option<String>,
+    /// Print only the path of each hit, one a line, as it is
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) paths: bool,
+    /// The same, with a NUL after each path instead of a line break, as `xargs -0` takes them
+    #[arg(short = '0', long = "null", conflicts_with = "json")]
+    pub(crate) null: bool,
     #[command(flatten)]
     pub(crate) options: ModelOptions,
+}
+
+/// What ends a path where only paths are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PathEnd {
+    /// A line break.
+    Line,
+    /// The one byte that no path has.
+    Nul,
 }
 
 impl SearchArgs {
     /// The words as one text, joined by single spaces.
     pub(crate) fn text(&self) -> Option<String> {
         (!self.words.is_empty()).then(|| self.words.join(" "))
+    }
+
+    /// Whether only paths are printed, and what ends each.
+    pub(crate) fn paths_only(&self) -> Option<PathEnd> {
+        match (self.null, self.paths) {
+            (true, _) => Some(PathEnd::Nul),
+            (false, true) => Some(PathEnd::Line),
+            (false, false) => None,
+        }
     }
 }

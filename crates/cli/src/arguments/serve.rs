@@ -9,11 +9,27 @@ use super::{ModelOptions, PrecisionArg, hit_count};
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:7801";
 
+/// Where a server listens, and who is let in.
 #[derive(Debug, Args)]
-pub(crate) struct ServeArgs {
-    /// Address to listen on; anything but loopback exposes the library to the network
+pub(crate) struct ListenArgs {
+    /// Address to listen on; anything but loopback needs a token
     #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
     pub(crate) listen: SocketAddr,
+    /// Let in only requests with the token in this file, or with that in the variable EIDETIC_TOKEN
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Let in anyone who can connect, also off loopback: to search, to see every picture, to start index runs
+    #[arg(long, conflicts_with = "token_file")]
+    pub(crate) no_auth: bool,
+    /// Accept requests for this host name too, such as that of a proxy; repeatable
+    #[arg(long, value_name = "HOST")]
+    pub(crate) allow_host: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) listening: ListenArgs,
     /// Read your own profiles from a file, for requests to use
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) profiles: Option<PathBuf>,
@@ -29,9 +45,8 @@ pub(crate) struct DemoArgs {
     /// Maximum number of hits
     #[arg(short, value_name = "N", default_value_t = 5, value_parser = hit_count())]
     pub(crate) k: u16,
-    /// Address to listen on
-    #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
-    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) listening: ListenArgs,
     /// Compute precision
     #[arg(long, value_enum, default_value_t = PrecisionArg::Auto)]
     pub(crate) precision: PrecisionArg,

@@ -54,7 +54,9 @@ fn calibrate(global: &Global, arguments: &CalibrateArgs, file: &Path) -> Result<
     for failed in &scored.failed {
         eprintln!(
             "eidetic: line {}: {}: {}",
-            failed.line, failed.image, failed.reason
+            failed.line,
+            output::text(&failed.image),
+            output::text(&failed.reason)
         );
     }
     let keep = if arguments.dry_run {
@@ -123,11 +125,11 @@ fn show(global: &Global, arguments: &CalibrateArgs) -> Result<Outcome, Failure> 
             }
             answer(&library, &history)
         }
-        Access::Remote(address) => {
+        Access::Remote(server) => {
             if let Some(report) = &arguments.report {
-                write(report, &remote::calibration_report(&address)?)?;
+                write(report, &remote::calibration_report(&server)?)?;
             }
-            remote::calibrations(&address)?
+            remote::calibrations(&server)?
         }
     };
     if global.json {
@@ -159,8 +161,8 @@ fn undo(global: &Global, kind: QueryKind) -> Result<Outcome, Failure> {
 fn local_library(global: &Global) -> Result<Box<Library>, Failure> {
     match access(global, "eidetic calibrate")? {
         Access::Local(library) => Ok(library),
-        Access::Remote(address) => Err(Failure::could_not_run(format!(
-            "the server at {address} owns the library; stop it, calibrate, and start it again"
+        Access::Remote(server) => Err(Failure::could_not_run(format!(
+            "the server at {server} owns the library; stop it, calibrate, and start it again"
         ))),
     }
 }
@@ -180,8 +182,9 @@ fn write_report(library: &Library, calibrations: &[&Calibration], file: &Path) -
 }
 
 fn write(file: &Path, html: &str) -> Result<(), Failure> {
-    fs::write(file, html).map_err(|error| Failure::could_not_run(format!("{}: {error}", file.display())))?;
-    eprintln!("eidetic: wrote the report to {}", file.display());
+    fs::write(file, html)
+        .map_err(|error| Failure::could_not_run(format!("{}: {error}", output::path(file))))?;
+    eprintln!("eidetic: wrote the report to {}", output::path(file));
     Ok(())
 }
 

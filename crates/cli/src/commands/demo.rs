@@ -8,18 +8,19 @@ use eidetic_indexer::{CancelToken, IndexerOptions, RunContext};
 use eidetic_inference::LoadOptions;
 use eidetic_library::{CreateOptions, Library, ModelSource, Owner};
 use eidetic_search::Query;
-use eidetic_server::ServeOptions;
 
 use super::search::print_answer;
-use super::serve::serve;
+use super::serve::{admission, serve};
 use crate::Outcome;
 use crate::arguments::{DemoArgs, Global, PrecisionArg};
 use crate::failure::Failure;
 use crate::gallery;
+use crate::output;
 use crate::progress::IndexBar;
 
 /// `eidetic demo`
 pub(crate) fn run(global: &Global, arguments: &DemoArgs) -> Result<Outcome, Failure> {
+    let options = admission::options(&arguments.listening)?;
     let temporary = tempfile::Builder::new()
         .prefix("eidetic-demo-")
         .tempdir()
@@ -28,7 +29,7 @@ pub(crate) fn run(global: &Global, arguments: &DemoArgs) -> Result<Outcome, Fail
         })?;
     let library = create_library(temporary.path(), arguments.precision)?;
     match &arguments.query {
-        None => serve(Arc::new(library), ServeOptions::new(arguments.listen)),
+        None => serve(Arc::new(library), options),
         Some(text) => {
             let query = Query {
                 k: arguments.k.into(),
@@ -45,7 +46,7 @@ fn create_library(folder: &Path, precision: PrecisionArg) -> Result<Library, Fai
     let gallery = folder.join("gallery");
     std::fs::create_dir(&gallery)
         .and_then(|()| gallery::unpack(&gallery))
-        .map_err(|error| Failure::could_not_run(format!("{}: {error}", gallery.display())))?;
+        .map_err(|error| Failure::could_not_run(format!("{}: {error}", output::path(&gallery))))?;
     let options = CreateOptions {
         model: ModelSource::Named(ModelRef::Builtin),
         precision: precision.named(),

@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &EmbedArgs) -> Result<Outcome, Failure> {
 /// fails the command, since vectors are matched to files by position.
 fn embed_file(encoder: &dyn Encoder, path: &Path) -> Result<Embedding, Failure> {
     let decoded = read_image(path, DecodeSize::for_model(encoder.shorter_side()))
-        .map_err(|reason| Failure::could_not_run(format!("{}: {reason}", path.display())))?;
+        .map_err(|reason| Failure::could_not_run(format!("{}: {reason}", output::path(path))))?;
     let pixels = encoder.preprocess(&decoded.image);
     let mut embeddings = encoder.encode_pixels(&[pixels]).map_err(anyhow::Error::from)?;
     Ok(embeddings.swap_remove(0))

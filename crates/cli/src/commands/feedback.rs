@@ -12,7 +12,7 @@ use crate::{output, remote};
 pub(crate) fn run(global: &Global, arguments: &FeedbackArgs) -> Result<Outcome, Failure> {
     let answers = match access(global, "eidetic feedback")? {
         Access::Local(library) => FeedbackList::from(library.feedback(arguments.kind.into())?),
-        Access::Remote(address) => remote::feedback(&address, arguments.kind)?,
+        Access::Remote(server) => remote::feedback(&server, arguments.kind)?,
     };
     if global.json {
         output::json(&answers)?;
@@ -46,6 +46,7 @@ mod tests {
         let answer = |path: &str| FeedbackEntry {
             image,
             path: path.into(),
+            path_bytes: None,
             query: "a dog".into(),
             right: true,
             at: 0,

@@ -34,8 +34,8 @@ pub(crate) fn run(global: &Global, arguments: &IndexArgs) -> Result<Outcome, Fai
             require_sources(&library.sources(), &accepted)?;
             index(&library, &folders.all, accepted, arguments)?
         }
-        Access::Remote(address) => {
-            let status = remote::status(&address, &StatusArgs::default())?;
+        Access::Remote(server) => {
+            let status = remote::status(&server, &StatusArgs::default())?;
             require_same_model(&status.model, arguments)?;
             reject_model_options(&arguments.options)?;
             reject_settings(arguments)?;
@@ -46,7 +46,7 @@ pub(crate) fn run(global: &Global, arguments: &IndexArgs) -> Result<Outcome, Fai
                 accept_removals: text(&accepted),
                 rescan: arguments.rescan,
             };
-            remote::index(&address, &request)?
+            remote::index(&server, &request)?
         }
     };
     print_report(global, &report, completion)
@@ -186,7 +186,7 @@ fn forget(global: &Global, folder: &Path) -> Result<Outcome, Failure> {
     let Some(paths) = paths else {
         return Err(Failure::arguments(format!(
             "nothing of {} is in the library",
-            folder.display()
+            output::path(&folder)
         )));
     };
     if global.json {
@@ -243,10 +243,15 @@ fn index(
 /// What could not be indexed, and what was left out.
 fn print_notes(report: &IndexReport) {
     for failure in &report.failed {
-        eprintln!("eidetic: {}: {}", failure.path, failure.reason);
+        eprintln!(
+            "eidetic: {}: {}",
+            output::path(&failure.original_path()),
+            output::text(&failure.reason)
+        );
     }
     for source in &report.unreachable {
         let UnreachableFolder { path, reason, images } = source;
+        let (path, reason) = (output::text(path), output::text(reason));
         if *images == 0 {
             eprintln!("eidetic: {path}: {reason}");
         } else {

@@ -94,7 +94,7 @@ fn print(global: &Global, answer: &ScreenAnswer) -> Result<Outcome, Failure> {
 /// The first finding of an image, and the number of others.
 fn describe(image: &FlaggedImage) -> String {
     let worst = &image.findings[0];
-    let path = image.paths.first().map(|path| path.display().to_string());
+    let path = image.paths.first().map(|path| output::path(path));
     let more = match image.findings.len() {
         1 => String::new(),
         count => format!(" (and {} more)", count - 1),

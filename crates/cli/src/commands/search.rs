@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use eidetic_domain::{DateRange, Filter, parse_date};
+use eidetic_domain::{DateRange, Filter, ImageId, parse_date};
 use eidetic_imaging::DecodeSize;
 use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{Library, Space};
 use eidetic_search::{Query, QueryImage, QueryWeights, Verdict};
-use eidetic_server::responses::{SearchResponse, SpaceReportResponse};
+use eidetic_server::responses::{SearchHit, SearchResponse, SpaceReportResponse};
 
 use super::space::print_failures;
 use super::{Access, access, reject_model_options};
@@ -15,9 +15,10 @@ use crate::Outcome;
 use crate::arguments::{Global, SearchArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
+use crate::output;
 use crate::progress::BackfillBar;
 use crate::read_image::read_image;
-use crate::{output, remote};
+use crate::remote::{self, RemoteServer};
 
 /// `eidetic search`
 pub(crate) fn run(global: &Global, arguments: &SearchArgs) -> Result<Outcome, Failure> {
@@ -30,13 +31,31 @@ pub(crate) fn run(global: &Global, arguments: &SearchArgs) -> Result<Outcome, Fa
     let filter = filter(arguments)?;
     let answer = match access(global, "eidetic search")? {
         Access::Local(library) => search_locally(&library, arguments, filter)?,
-        Access::Remote(address) => {
+        Access::Remote(server) => {
             reject_model_options(&arguments.options)?;
-            search_remotely(&address, arguments, &filter)?
+            search_remotely(&server, arguments, &filter)?
         }
     };
-    print_answer(global, &answer)?;
+    print(global, arguments, &answer)?;
     Ok(Outcome::Done)
+}
+
+fn print(global: &Global, arguments: &SearchArgs, answer: &SearchResponse) -> Result<(), Failure> {
+    if answer.hits.is_empty() && answer.verdict == Verdict::Uncalibrated && arguments.min_confidence.is_some()
+    {
+        eprintln!(
+            "eidetic: the confidences of this search are unknown, so --min-confidence leaves out every hit; leave it out, or \
+             run `eidetic calibrate` first"
+        );
+    }
+    let Some(end) = arguments.paths_only() else {
+        return print_answer(global, answer);
+    };
+    print_notes(answer);
+    let paths = answer.hits.iter().map(SearchHit::original_path);
+    paths
+        .into_iter()
+        .try_for_each(|path| output::path_alone(&path, end))
 }
 
 fn search_locally(
@@ -55,7 +74,15 @@ fn search_locally(
     if let Some(name) = arguments.space.as_ref().filter(|_| library.read_only().is_none()) {
         backfill(library, name)?;
     }
-    Ok((&space.search(&query(&space, arguments, filter)?)?).into())
+    let found = library.search(&space, &query(&space, arguments, filter)?)?;
+    let content = arguments.image.as_deref().map(content_id).transpose()?;
+    Ok(SearchResponse::from(&found).with_query_image(content))
+}
+
+/// The id that an image's file has if it is in the library.
+fn content_id(path: &Path) -> Result<ImageId, Failure> {
+    let content = std::fs::read(path).map_err(|error| Failure::in_file(path, error))?;
+    Ok(ImageId::of(&content))
 }
 
 /// Backfills the named space before it is searched.
@@ -74,18 +101,18 @@ fn backfill(library: &Library, name: &str) -> Result<(), Failure> {
 /// Searches through the server. If images are missing in the named space, backfills it and searches again;
 /// if that fails, returns the incomplete answer.
 fn search_remotely(
-    address: &str,
+    server: &RemoteServer,
     arguments: &SearchArgs,
     filter: &Filter,
 ) -> Result<SearchResponse, Failure> {
-    let answer = remote::search(address, arguments, filter)?;
+    let answer = remote::search(server, arguments, filter)?;
     let Some(space) = arguments.space.as_ref().filter(|_| answer.missing > 0) else {
         return Ok(answer);
     };
-    match remote::backfill(address, space) {
+    match remote::backfill(server, space) {
         Ok(report) => {
             print_failures(&report);
-            remote::search(address, arguments, filter)
+            remote::search(server, arguments, filter)
         }
         Err(failure) => {
             eprintln!("eidetic: {failure}");
@@ -96,57 +123,49 @@ fn search_remotely(
 
 /// Prints the hits as a table or as JSON.
 pub(crate) fn print_answer(global: &Global, answer: &SearchResponse) -> Result<(), Failure> {
-    if answer.missing > 0 {
-        eprintln!(
-            "eidetic: {} images of the library have no vector in this space and cannot be found",
-            answer.missing
-        );
-    }
-    let unreachable = answer.hits.iter().filter(|hit| !hit.reachable).count();
-    if unreachable > 0 {
-        eprintln!("eidetic: the files of {unreachable} of these pictures cannot be reached now");
-    }
     if global.json {
+        warn_of_missing(answer);
         return output::json(answer);
     }
-    for note in notes(answer) {
-        eprintln!("eidetic: {note}");
-    }
+    print_notes(answer);
     for (rank, hit) in answer.hits.iter().enumerate() {
         let confidence = output::percent(hit.confidence);
         output::line(&format!(
             "{:>4}  {confidence:>5}  {:>6.3}  {}{}",
             rank + 1,
             hit.score,
-            hit.path,
+            output::path(&hit.original_path()),
             copies(hit.copies)
         ))?;
     }
     Ok(())
 }
 
-/// What must be said beside the hits.
-fn notes(answer: &SearchResponse) -> Vec<String> {
-    let mut notes = Vec::new();
+/// Says what the hits alone do not tell.
+fn print_notes(answer: &SearchResponse) {
+    warn_of_missing(answer);
     if !answer.unknown_words.is_empty() {
-        notes.push(format!(
-            "the model does not know {}; searched without",
+        eprintln!(
+            "eidetic: the model does not know {}; searched without",
             quoted(&answer.unknown_words)
-        ));
+        );
     }
     match (answer.hits.is_empty(), answer.verdict) {
-        (true, _) => notes.push("nothing found".to_owned()),
-        (false, Verdict::NoMatch) => {
-            notes.push("probably no match; these are the closest pictures".to_owned());
-        }
+        (true, _) => eprintln!("eidetic: nothing found"),
+        (false, Verdict::NoMatch) => eprintln!("eidetic: probably no match; these are the closest pictures"),
         (false, _) => {}
     }
-    notes
+    if let Some(own) = answer.hits.iter().position(|hit| hit.is_query) {
+        eprintln!("eidetic: hit {} is the picture that you searched by", own + 1);
+    }
 }
 
 /// Such as `"cute", "fluffy"`.
 fn quoted(words: &[String]) -> String {
-    let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    let words: Vec<String> = words
+        .iter()
+        .map(|word| format!("\"{}\"", output::text(word)))
+        .collect();
     words.join(", ")
 }
 
@@ -156,6 +175,19 @@ fn copies(count: u64) -> String {
         format!("  ×{count}")
     } else {
         String::new()
+    }
+}
+
+fn warn_of_missing(answer: &SearchResponse) {
+    if answer.missing > 0 {
+        eprintln!(
+            "eidetic: {} images of the library have no vector in this space and cannot be found",
+            answer.missing
+        );
+    }
+    let unreachable = answer.hits.iter().filter(|hit| !hit.reachable).count();
+    if unreachable > 0 {
+        eprintln!("eidetic: the files of {unreachable} of these pictures cannot be reached now");
     }
 }
 
@@ -193,6 +225,13 @@ fn filter(arguments: &SearchArgs) -> Result<Filter, Failure> {
         parsed.map_err(|error| Failure::arguments(error.to_string()))
     };
     let (from, before) = (moment(&arguments.after)?, moment(&arguments.before)?);
+    if let (Some(from), Some(before)) = (from, before)
+        && from >= before
+    {
+        return Err(Failure::arguments(format!(
+            "no time lies between --after {from} and --before {before}"
+        )));
+    }
     let taken = (from.is_some() || before.is_some()).then_some(DateRange { from, before });
     let folders = arguments.folder.iter().map(|folder| absolute(folder));
     Ok(Filter {

@@ -1,54 +1,93 @@
 //! `eidetic serve`
 
+pub(crate) mod admission;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use eidetic_library::{Library, Owner};
-use eidetic_server::ServeOptions;
+use eidetic_server::{AccessToken, Authentication, ServeOptions};
 
 use super::{open_local, profile};
-use crate::Outcome;
 use crate::arguments::{Global, ServeArgs};
 use crate::failure::Failure;
 use crate::progress::DownloadBar;
+use crate::server_key::{self, ServerKey, ServerKeyFile};
+use crate::{Outcome, output};
 
 /// `eidetic serve`
 pub(crate) fn run(global: &Global, arguments: &ServeArgs) -> Result<Outcome, Failure> {
-    let library = open_local(global, "eidetic serve")?;
-    arguments.options.apply_to(&library);
+    let admission = admission::options(&arguments.listening)?;
     let options = ServeOptions {
         profiles: profile::all(arguments.profiles.as_deref())?,
-        ..ServeOptions::new(arguments.listen)
+        ..admission
     };
+    let library = open_local(global, "eidetic serve")?;
+    arguments.options.apply_to(&library);
     serve(Arc::new(library), options)
 }
 
 /// Serves until interrupted. The model is loaded before the address is announced, so that the first query
 /// is fast and load errors are reported here.
-pub(crate) fn serve(library: Arc<Library>, options: ServeOptions) -> Result<Outcome, Failure> {
+pub(crate) fn serve(library: Arc<Library>, mut options: ServeOptions) -> Result<Outcome, Failure> {
     library.active().load_encoder(&DownloadBar::default())?;
-    let listen = options.listen;
-    if !listen.ip().is_loopback() {
-        eprintln!("eidetic: anyone who can reach {listen} can search this library and see its pictures");
-    }
+    admission::warn(&options);
+    let key = add_key(&mut options)?;
     refresh_graph_in_background(&library);
     let announced = Arc::clone(&library);
-    eidetic_server::serve(library, options, move |address| {
-        let address = format!("http://{}", reachable(address));
-        let owner = Owner {
-            address: Some(address.clone()),
-            ..Owner::this_process("eidetic serve")
-        };
-        if let Err(error) = announced.announce(&owner) {
-            eprintln!("eidetic: other commands cannot find this server: {error}");
-        }
-        eprintln!(
-            "eidetic: serving {} at {address}   (Ctrl-C stops)",
-            announced.directory().display()
-        );
+    let mut key_file = None;
+    eidetic_server::serve(library, options, |address| {
+        key_file = write_key(key.as_ref(), announced.directory());
+        announce(&announced, &format!("http://{}", reachable(address)));
     })
     .map_err(anyhow::Error::from)?;
+    drop(key_file);
     Ok(Outcome::Done)
+}
+
+/// Tells other commands and the user where the server is.
+fn announce(library: &Library, address: &str) {
+    let owner = Owner {
+        address: Some(address.to_owned()),
+        ..Owner::this_process("eidetic serve")
+    };
+    if let Err(error) = library.announce(&owner) {
+        eprintln!("eidetic: other commands cannot find this server: {error}");
+    }
+    eprintln!(
+        "eidetic: serving {} at {address}   (Ctrl-C stops)",
+        output::path(library.directory())
+    );
+}
+
+/// Where a token is required, lets in a key of this process too.
+fn add_key(options: &mut ServeOptions) -> Result<Option<ServerKey>, Failure> {
+    let Authentication::Required(tokens) = &mut options.authentication else {
+        return Ok(None);
+    };
+    let key = ServerKey::random().map_err(anyhow::Error::from)?;
+    tokens.push(AccessToken::new(&key.text).map_err(anyhow::Error::from)?);
+    Ok(Some(key))
+}
+
+/// Writes the key for other commands, or removes that of an earlier server.
+fn write_key(key: Option<&ServerKey>, library: &Path) -> Option<ServerKeyFile> {
+    let Some(key) = key else {
+        // Where the library cannot be written, the key stays, and opens nothing.
+        let _ = server_key::remove(library);
+        return None;
+    };
+    match key.write(library) {
+        Ok(file) => Some(file),
+        Err(error) => {
+            eprintln!(
+                "eidetic: other commands need {} to use this server: {error}",
+                admission::TOKEN_VARIABLE
+            );
+            None
+        }
+    }
 }
 
 /// A loopback address in place of an unspecified one, which cannot be connected to everywhere.

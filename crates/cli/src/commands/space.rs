@@ -26,14 +26,18 @@ pub(crate) fn run(global: &Global, arguments: &SpaceArgs) -> Result<Outcome, Fai
 /// Reports images that could not be embedded.
 pub(crate) fn print_failures(report: &SpaceReportResponse) {
     for failure in &report.failed {
-        eprintln!("eidetic: {}: {}", failure.path, failure.reason);
+        eprintln!(
+            "eidetic: {}: {}",
+            output::path(&failure.original_path()),
+            output::text(&failure.reason)
+        );
     }
 }
 
 fn list(global: &Global) -> Result<Outcome, Failure> {
     let status = match access(global, "eidetic space")? {
         Access::Local(library) => library.status()?,
-        Access::Remote(address) => remote::status(&address, &arguments::StatusArgs::default())?,
+        Access::Remote(server) => remote::status(&server, &arguments::StatusArgs::default())?,
     };
     if global.json {
         output::json(&serde_json::json!({ "spaces": status.spaces, "switch": status.switch }))?;
@@ -67,7 +71,7 @@ fn describe(status: &Status) -> String {
 fn drop_space(global: &Global, arguments: &DropSpaceArgs) -> Result<Outcome, Failure> {
     let dropped = match access(global, "eidetic space drop")? {
         Access::Local(library) => library.drop_space(&arguments.name)?,
-        Access::Remote(address) => remote::drop_space(&address, &arguments.name)?.dropped,
+        Access::Remote(server) => remote::drop_space(&server, &arguments.name)?.dropped,
     };
     if global.json {
         output::json(&serde_json::json!({ "dropped": dropped }))?;
@@ -82,9 +86,9 @@ fn drop_space(global: &Global, arguments: &DropSpaceArgs) -> Result<Outcome, Fai
 fn switch(global: &Global, arguments: &SwitchArgs) -> Result<Outcome, Failure> {
     let (report, completion) = match access(global, "eidetic space switch")? {
         Access::Local(library) => switch_locally(&library, arguments)?,
-        Access::Remote(address) => {
+        Access::Remote(server) => {
             reject_device(&arguments.options)?;
-            remote::switch(&address, &request(arguments)?)?
+            remote::switch(&server, &request(arguments)?)?
         }
     };
     print_report(global, &report, completion)

@@ -14,8 +14,8 @@ use crate::remote;
 pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<Outcome, Failure> {
     let status = match access(global, "eidetic status")? {
         Access::Local(library) => local_status(&library, arguments)?,
-        Access::Remote(address) => {
-            let status = remote::status(&address, arguments)?;
+        Access::Remote(server) => {
+            let status = remote::status(&server, arguments)?;
             for warning in &status.warnings {
                 eprintln!("eidetic: {warning}");
             }
@@ -65,18 +65,18 @@ fn sources(status: &Status) -> Vec<String> {
         let state = status.source_states.iter().find(|state| state.path == *path);
         let unreachable = state.is_some_and(|state| state.state == SourceReach::Unreachable);
         let mark = if unreachable { " (unreachable)" } else { "" };
-        lines.push(format!("{}{mark}", path.display()));
+        lines.push(format!("{}{mark}", output::path(path)));
         for part in state.iter().flat_map(|state| &state.unreachable) {
             lines.push(format!(
                 "  {}: {}; {} images kept",
-                part.path.display(),
-                part.reason,
+                output::path(&part.path),
+                output::text(&part.reason),
                 part.images
             ));
         }
     }
     let excluded = status.excluded.iter();
-    lines.extend(excluded.map(|path| format!("without {}", path.display())));
+    lines.extend(excluded.map(|path| format!("without {}", output::path(path))));
     lines
 }
 
@@ -95,7 +95,7 @@ fn describe(status: &Status) -> String {
     };
     format!(
         "library  {}\nimages   {} at {} paths{unreadable}, {} tagged{removed}\nsources  {}\nmodel    {}\nspace    {}\nvectors  in {}\nindex    {}, {} vectors, {} free rows\ndisk     vectors {}, graph {}, catalog {}, thumbnails {}",
-        status.library.display(),
+        output::path(&status.library),
         status.images,
         status.paths,
         status.tagged,

@@ -30,7 +30,7 @@ pub(crate) async fn post_feedback(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<Json<FeedbackCount>> {
-    let params: FeedbackParams = params::read_json(&request, payload, &state.options.limits).await?;
+    let params: FeedbackParams = params::read_json(&request, payload, &state).await?;
     let right = params.right;
     let (subject, image) = params.check()?;
     let library = state.library.clone();

@@ -32,7 +32,7 @@ const IMMUTABLE: &str = "private, max-age=31536000, immutable";
     get,
     path = "/v1/images/{id}",
     tag = "images",
-    params(("id" = String, Path, description = "The image's id.")),
+    params(("id" = String, Path, description = "The image's id.", pattern = "^[0-9a-f]{64}$")),
     responses(
         (status = 200, description = "The image's metadata.", body = ImageResponse),
         (status = 400, description = "The id is malformed.", body = ProblemDocument, content_type = "application/problem+json"),
@@ -52,7 +52,7 @@ pub(crate) async fn get_image(state: Data<AppState>, id: Path<String>) -> Result
     path = "/v1/images/{id}/file",
     tag = "images",
     params(
-        ("id" = String, Path, description = "The image's id."),
+        ("id" = String, Path, description = "The image's id.", pattern = "^[0-9a-f]{64}$"),
         FileParams,
     ),
     responses(
@@ -81,7 +81,7 @@ pub(crate) async fn get_image_file(
     get,
     path = "/v1/images/{id}/thumbnail",
     tag = "images",
-    params(("id" = String, Path, description = "The image's id.")),
+    params(("id" = String, Path, description = "The image's id.", pattern = "^[0-9a-f]{64}$")),
     responses(
         (status = 200, description = "A small JPEG.", content_type = "image/jpeg"),
         (status = 304, description = "The client has it already."),

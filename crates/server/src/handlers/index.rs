@@ -21,7 +21,7 @@ use crate::state::AppState;
     tag = "index",
     request_body(content = Option<IndexParams>, description = "Without a body, the library is updated from its sources."),
     responses(
-        (status = 202, description = "The job runs; `Location` is its address.", body = JobTicket, headers(("Location" = String))),
+        (status = 202, description = "The job runs; `Location` is its address.", body = JobTicket, headers(("Location" = String, description = "The job's address."))),
         (status = 400, description = "Invalid JSON, or a folder does not exist.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "The request comes from another site, or the folder may not be indexed.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "A job is running already.", body = ProblemDocument, content_type = "application/problem+json"),
@@ -32,8 +32,7 @@ pub(crate) async fn start_index(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse> {
-    let params: Option<IndexParams> =
-        params::read_optional_json(&request, payload, &state.options.limits).await?;
+    let params: Option<IndexParams> = params::read_optional_json(&request, payload, &state).await?;
     let request = params.unwrap_or_default().check()?;
     let shared = state.clone();
     let checked = web::block(move || require_indexable(&shared, request)).await;

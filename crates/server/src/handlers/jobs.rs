@@ -26,7 +26,7 @@ pub(super) fn start_job(state: &AppState, task: JobTask) -> Result<HttpResponse,
     get,
     path = "/v1/jobs/{id}",
     tag = "index",
-    params(("id" = String, Path, description = "The job's id.")),
+    params(("id" = String, Path, description = "The job's id.", pattern = "^[0-9]{1,20}$")),
     responses(
         (status = 200, description = "The job's progress or result.", body = JobResponse),
         (status = 404, description = "Unknown job, or one that is no longer kept.", body = ProblemDocument, content_type = "application/problem+json"),
@@ -42,7 +42,7 @@ pub(crate) async fn get_job(state: Data<AppState>, id: Path<String>) -> Result<J
     delete,
     path = "/v1/jobs/{id}",
     tag = "index",
-    params(("id" = String, Path, description = "The job's id.")),
+    params(("id" = String, Path, description = "The job's id.", pattern = "^[0-9]{1,20}$")),
     responses(
         (status = 202, description = "The job is being cancelled, or has ended already.", body = JobResponse),
         (status = 403, description = "The request comes from another site.", body = ProblemDocument, content_type = "application/problem+json"),

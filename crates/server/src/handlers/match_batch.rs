@@ -9,6 +9,7 @@ use eidetic_domain::ImageId;
 use eidetic_library::{Library, LibraryError, Space};
 use eidetic_search::QueryImage;
 
+use crate::params::require_no_nul;
 use crate::problem::Problem;
 use crate::responses::{MatchLine, MatchResult};
 
@@ -26,6 +27,7 @@ struct PairLine<'a> {
 /// The result of each line, in order; empty lines have none.
 pub(super) fn match_pairs(library: &Library, body: &[u8]) -> Result<Vec<MatchLine>, Problem> {
     let body = std::str::from_utf8(body).map_err(|_| Problem::invalid("the body is not UTF-8 text"))?;
+    require_no_nul("the body", body)?;
     let body = body.strip_prefix('\u{feff}').unwrap_or(body);
     let mut results: Vec<MatchLine> = Vec::new();
     let mut by_image: HashMap<ImageId, Vec<PairLine>> = HashMap::new();

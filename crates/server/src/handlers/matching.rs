@@ -10,7 +10,6 @@ use eidetic_search::QueryImage;
 
 use super::match_batch;
 use super::search::query_image;
-use crate::concurrency::try_acquire;
 use crate::params::{self, CheckedMatch, ImageInput, MatchForm, MatchParams, shortened};
 use crate::problem::Problem;
 use crate::responses::{MatchLine, MatchResponse, ProblemDocument};
@@ -50,18 +49,18 @@ pub(crate) async fn match_texts(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse> {
-    // Kept until the response is ready, since the image stays in memory until then.
-    let _permit = try_acquire(&state.uploads)?;
-    let limits = &state.options.limits;
     if params::media_type(&request) == match_batch::TSV {
-        let body = params::read_text(&request, payload, limits).await?;
+        let received = params::read_text(&request, payload, &state).await?;
+        let (body, _slot) = received.into_parts();
         let library = state.library.clone();
         let work = move || match_batch::match_pairs(&library, &body);
         let lines = state.model_runs.run(work).await?;
         return Ok(match_batch::response(&request, &lines));
     }
-    let params: MatchParams = params::read_json_or_form(&request, payload, limits).await?;
-    let params = params.check(limits)?;
+    let received = params::read_json_or_form::<MatchParams>(&request, payload, &state).await?;
+    // Kept until the response is ready, since the image stays in memory until then.
+    let (params, _slot) = received.into_parts();
+    let params = params.check(&state.options.limits)?;
     let profile = params
         .profile
         .as_deref()

@@ -20,7 +20,7 @@ use crate::state::AppState;
     tag = "model",
     request_body = SwitchParams,
     responses(
-        (status = 202, description = "The job runs; `Location` is its address.", body = JobTicket, headers(("Location" = String))),
+        (status = 202, description = "The job runs; `Location` is its address.", body = JobTicket, headers(("Location" = String, description = "The job's address."))),
         (status = 400, description = "Invalid JSON, or an invalid model name.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "The request comes from another site, or the server listens beyond loopback.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "A space is being filled already.", body = ProblemDocument, content_type = "application/problem+json"),
@@ -32,7 +32,7 @@ pub(crate) async fn switch_model(
     payload: Payload,
 ) -> Result<HttpResponse> {
     require_loopback(&state)?;
-    let params: SwitchParams = params::read_json(&request, payload, &state.options.limits).await?;
+    let params: SwitchParams = params::read_json(&request, payload, &state).await?;
     let name = nonempty_text("model", params.model)?;
     let model: ModelRef = name.parse().map_err(Problem::from)?;
     let options = SwitchOptions {
@@ -50,7 +50,7 @@ pub(crate) async fn switch_model(
     tag = "model",
     request_body = SpaceParams,
     responses(
-        (status = 202, description = "The job runs; `Location` is its address.", body = JobTicket, headers(("Location" = String))),
+        (status = 202, description = "The job runs; `Location` is its address.", body = JobTicket, headers(("Location" = String, description = "The job's address."))),
         (status = 403, description = "The request comes from another site.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "A space is being filled already.", body = ProblemDocument, content_type = "application/problem+json"),
     )
@@ -60,7 +60,7 @@ pub(crate) async fn backfill_space(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse> {
-    let params: SpaceParams = params::read_json(&request, payload, &state.options.limits).await?;
+    let params: SpaceParams = params::read_json(&request, payload, &state).await?;
     let space = nonempty_text("space", params.space)?;
     Ok(start_job(&state, JobTask::Backfill(space))?)
 }
@@ -84,7 +84,7 @@ pub(crate) async fn drop_space(
     payload: Payload,
 ) -> Result<Json<DropResponse>> {
     require_loopback(&state)?;
-    let params: SpaceParams = params::read_json(&request, payload, &state.options.limits).await?;
+    let params: SpaceParams = params::read_json(&request, payload, &state).await?;
     let space = nonempty_text("space", params.space)?;
     let library = state.library.clone();
     let work = move || {

@@ -6,7 +6,6 @@ use eidetic_imaging::{DecodeLimits, decode_at_least};
 use eidetic_library::Space;
 use eidetic_search::QueryImage;
 
-use crate::concurrency::try_acquire;
 use crate::params::{self, CheckedSearch, ImageInput, SearchForm, SearchParams, SearchQuery, SimilarQuery};
 use crate::problem::Problem;
 use crate::responses::{ProblemDocument, SearchResponse};
@@ -56,9 +55,9 @@ pub(crate) async fn search_post(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<Json<SearchResponse>> {
+    let received = params::read_json_or_form(&request, payload, &state).await?;
     // Kept until the response is ready, since the image stays in memory until then.
-    let _permit = try_acquire(&state.uploads)?;
-    let params = params::read_json_or_form(&request, payload, &state.options.limits).await?;
+    let (params, _slot) = received.into_parts();
     Ok(Json(search(&state, params).await?))
 }
 
@@ -68,7 +67,7 @@ pub(crate) async fn search_post(
     path = "/v1/images/{id}/similar",
     tag = "search",
     params(
-        ("id" = String, Path, description = "The image's id."),
+        ("id" = String, Path, description = "The image's id.", pattern = "^[0-9a-f]{64}$"),
         SimilarQuery,
     ),
     responses(
@@ -98,8 +97,10 @@ async fn search(state: &AppState, params: SearchParams) -> Result<SearchResponse
             Some(name) => library.space_named(&name)?,
             None => library.active(),
         };
+        let content = image.as_ref().and_then(ImageInput::content_id);
         query.image = image.map(|image| query_image(image, &space)).transpose()?;
-        Ok(SearchResponse::from(&space.search(&query)?))
+        let found = library.search(&space, &query)?;
+        Ok(SearchResponse::from(&found).with_query_image(content))
     };
     state.model_runs.run(work).await
 }

@@ -12,7 +12,7 @@ use crate::state::AppState;
     get,
     path = "/v1/images/{id}/tags",
     tag = "images",
-    params(("id" = String, Path, description = "The image's id.")),
+    params(("id" = String, Path, description = "The image's id.", pattern = "^[0-9a-f]{64}$")),
     responses(
         (status = 200, description = "The tags, the most probable first.", body = TagsResponse),
         (status = 400, description = "The id is malformed.", body = ProblemDocument, content_type = "application/problem+json"),

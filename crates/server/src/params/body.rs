@@ -1,37 +1,61 @@
 //! Reads the bodies of requests, within bounds of size and time.
 
 use std::fmt::Display;
-use std::future::Future;
-use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use actix_web::rt::time::timeout;
 use actix_web::{HttpRequest, web};
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
+use super::arrival::ArrivingBody;
 use super::multipart;
 use super::validate::{MAX_TEXT_BYTES, shortened, unreadable};
-use crate::options::Limits;
 use crate::problem::{Problem, ProblemKind};
+use crate::state::AppState;
+use crate::uploads::UploadSlot;
+
+/// What a body contained. A large body keeps its slot as long as this is kept: its image stays in memory.
+pub(crate) struct Received<T> {
+    value: T,
+    slot: Option<UploadSlot>,
+}
+
+impl<T> Received<T> {
+    /// The value, and what must be kept as long as the value is in memory.
+    pub(crate) fn into_parts(self) -> (T, Option<UploadSlot>) {
+        (self.value, self.slot)
+    }
+}
 
 /// Reads a body that may carry an image: JSON or a form.
 pub(crate) async fn read_json_or_form<T: DeserializeOwned + Send + 'static>(
     request: &HttpRequest,
     payload: web::Payload,
-    limits: &Limits,
-) -> Result<T, Problem> {
+    state: &AppState,
+) -> Result<Received<T>, Problem> {
+    let image = state.options.limits.upload_bytes;
     match media_type(request).as_str() {
         "application/json" => {
             // Base64 takes four bytes for three.
-            let limit = limits.upload_bytes.div_ceil(3) * 4 + MAX_TEXT_BYTES;
-            let body = bytes(request, payload, limit, limits).await?;
+            let limit = image.div_ceil(3) * 4 + MAX_TEXT_BYTES;
+            let body = bytes(request, payload, limit, state).await?;
             // Off the threads that serve connections: parsing and decoding a large image takes a while.
-            let parsed = web::block(move || parse_json(&body)).await;
-            parsed.map_err(|_| Problem::internal("reading the request was interrupted"))?
+            let parsed = web::block(move || parse_json(&body.value)).await;
+            let value = parsed.map_err(|_| Problem::internal("reading the request was interrupted"))??;
+            Ok(Received {
+                value,
+                slot: body.slot,
+            })
         }
         "multipart/form-data" => {
-            require_length(request, limits.upload_bytes + MAX_TEXT_BYTES)?;
-            in_time(limits.upload_time, multipart::read(request, payload, limits)).await?
+            require_length(request, image + MAX_TEXT_BYTES)?;
+            let body = ArrivingBody::new(request, payload, state)?;
+            let outcome = body.outcome();
+            let read = multipart::read(request, body, &state.options.limits).await;
+            Ok(Received {
+                value: read.map_err(|problem| outcome.problem(problem))?,
+                slot: outcome.slot(),
+            })
         }
         other => Err(unsupported(other, "application/json or multipart/form-data")),
     }
@@ -41,9 +65,9 @@ pub(crate) async fn read_json_or_form<T: DeserializeOwned + Send + 'static>(
 pub(crate) async fn read_json<T: DeserializeOwned>(
     request: &HttpRequest,
     payload: web::Payload,
-    limits: &Limits,
+    state: &AppState,
 ) -> Result<T, Problem> {
-    read_optional_json(request, payload, limits)
+    read_optional_json(request, payload, state)
         .await?
         .ok_or_else(|| Problem::invalid("the body is empty; expected a JSON object"))
 }
@@ -52,9 +76,9 @@ pub(crate) async fn read_json<T: DeserializeOwned>(
 pub(crate) async fn read_optional_json<T: DeserializeOwned>(
     request: &HttpRequest,
     payload: web::Payload,
-    limits: &Limits,
+    state: &AppState,
 ) -> Result<Option<T>, Problem> {
-    let body = read_text(request, payload, limits).await?;
+    let body = read_text(request, payload, state).await?.value;
     if body.is_empty() {
         return Ok(None);
     }
@@ -68,9 +92,9 @@ pub(crate) async fn read_optional_json<T: DeserializeOwned>(
 pub(crate) async fn read_text(
     request: &HttpRequest,
     payload: web::Payload,
-    limits: &Limits,
-) -> Result<web::Bytes, Problem> {
-    bytes(request, payload, MAX_TEXT_BYTES, limits).await
+    state: &AppState,
+) -> Result<Received<web::Bytes>, Problem> {
+    bytes(request, payload, MAX_TEXT_BYTES, state).await
 }
 
 /// The body's media type in lower case, without parameters.
@@ -99,13 +123,23 @@ async fn bytes(
     request: &HttpRequest,
     payload: web::Payload,
     limit: usize,
-    limits: &Limits,
-) -> Result<web::Bytes, Problem> {
+    state: &AppState,
+) -> Result<Received<web::Bytes>, Problem> {
     require_length(request, limit)?;
-    match in_time(limits.upload_time, payload.to_bytes_limited(limit)).await? {
-        Ok(body) => body.map_err(unreadable),
-        Err(_) => Err(Problem::too_large(limit)),
+    let mut body = ArrivingBody::new(request, payload, state)?;
+    let outcome = body.outcome();
+    let mut received = web::BytesMut::new();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| outcome.problem(unreadable(error)))?;
+        if received.len() + chunk.len() > limit {
+            return Err(Problem::too_large(limit));
+        }
+        received.extend_from_slice(&chunk);
     }
+    Ok(Received {
+        value: received.freeze(),
+        slot: outcome.slot(),
+    })
 }
 
 /// Refuses a body whose announced length is too large, before any of it is read.
@@ -118,16 +152,6 @@ fn require_length(request: &HttpRequest, limit: usize) -> Result<(), Problem> {
         Some(length) if length > limit as u64 => Err(Problem::too_large(limit)),
         _ => Ok(()),
     }
-}
-
-async fn in_time<T>(limit: Duration, arrival: impl Future<Output = T>) -> Result<T, Problem> {
-    timeout(limit, arrival).await.map_err(|_| {
-        let seconds = limit.as_secs();
-        Problem::new(
-            ProblemKind::TooSlow,
-            format!("the body did not arrive within {seconds} seconds"),
-        )
-    })
 }
 
 fn unsupported(found: &str, expected: &str) -> Problem {

@@ -36,7 +36,7 @@ pub struct FeedbackParams {
 pub(crate) struct FeedbackListParams {
     /// `text`, which is the default, or `picture`: what the images were found by.
     #[serde(default = "text")]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^(text|picture)$")]
     pub(crate) kind: QueryKind,
 }
 

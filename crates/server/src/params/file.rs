@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 #[into_params(parameter_in = Query)]
 pub(crate) struct FileParams {
     /// 1: formats that browsers do not show, such as TIFF, become JPEG of at most 4,096 pixels a side.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^[01]$")]
     view: Option<FileForm>,
 }
 

@@ -14,15 +14,17 @@ use crate::problem::Problem;
 #[serde(default, deny_unknown_fields)]
 pub struct FilterParams {
     /// Absolute folders; an image in one of them, at any depth, passes.
+    #[schema(max_items = 100)]
     pub folders: Vec<String>,
     /// Capture time; images without a date do not pass.
     #[serde(deserialize_with = "object_or_null")]
     pub taken: Option<TakenParams>,
     /// Tags, in any case; an image that carries all of them passes.
+    #[schema(max_items = 100)]
     pub tags: Vec<String>,
 }
 
-/// A span of local time, as `2020-05-01` or `2020-05-01T12:00:00`; a missing end is open.
+/// A span of local time, as `2020`, `2020-05`, `2020-05-01` or `2020-05-01T12:00:00`; a missing end is open.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TakenParams {
@@ -39,10 +41,12 @@ pub struct TakenParams {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct FilterQuery {
     /// Absolute folder to search in; may be given several times.
+    #[schema(max_items = 100)]
     folder: Vec<String>,
     /// A tag that the image must carry; may be given several times.
+    #[schema(max_items = 100)]
     tag: Vec<String>,
-    /// First moment to search in, such as 2020-05-01.
+    /// First moment to search in, such as 2020 or 2020-05-01.
     taken_from: Option<String>,
     /// First moment no longer to search in.
     taken_before: Option<String>,
@@ -62,10 +66,16 @@ impl FilterParams {
 impl TakenParams {
     fn check(self) -> Result<DateRange, Problem> {
         let moment = |name, text: Option<String>| text.map(|text| date(name, &text)).transpose();
-        Ok(DateRange {
+        let range = DateRange {
             from: moment("taken from", self.from)?,
             before: moment("taken before", self.before)?,
-        })
+        };
+        match (range.from, range.before) {
+            (Some(from), Some(before)) if from >= before => Err(Problem::invalid(format!(
+                "no time lies between taken from {from} and taken before {before}"
+            ))),
+            _ => Ok(range),
+        }
     }
 }
 

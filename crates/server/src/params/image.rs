@@ -49,6 +49,14 @@ impl ImageInput {
             (None, None) => Ok(None),
         }
     }
+
+    /// The id that the file has if it is in the library.
+    pub(crate) fn content_id(&self) -> Option<ImageId> {
+        match self {
+            Self::File(bytes) => Some(ImageId::of(bytes)),
+            Self::Indexed(_) => None,
+        }
+    }
 }
 
 impl fmt::Debug for ImageBytes {

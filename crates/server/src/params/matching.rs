@@ -27,8 +27,9 @@ pub struct MatchParams {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub image_id: Option<String>,
-    /// Texts that may describe it. Empty ones are skipped, equal ones count once.
-    #[schema(min_items = 1, max_items = 1000)]
+    /// Texts that may describe it, of at most 2,000 characters each. Empty ones are skipped, equal ones count
+    /// once.
+    #[schema(max_items = 1000)]
     pub texts: Vec<String>,
     /// The profile that turns each score into a verdict: `product`, `moderation`, `album`, or one of the
     /// server's own. A profile with patterns needs no texts.

@@ -10,16 +10,16 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct SwitchParams {
     /// A model of the hub, an absolute directory, or `builtin`.
-    #[schema(example = "openai/clip-vit-base-patch32")]
+    #[schema(min_length = 1, max_length = 2000, example = "openai/clip-vit-base-patch32")]
     pub model: String,
     /// What becomes of the space that is active now: `keep` or `drop`.
     #[serde(default)]
     #[schema(value_type = String, pattern = "^(keep|drop)$", default = "keep")]
     pub old: PreviousSpace,
-    /// Compute precision, `f32` or `int8`; where left out, that of the last indexing run, in a new
+    /// Compute precision, `f32`, `bf16` or `int8`; where left out, that of the last indexing run, in a new
     /// space the fastest one here that keeps embeddings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, pattern = "^(f32|int8)$")]
+    #[schema(value_type = Option<String>, pattern = "^(f32|bf16|int8)$")]
     pub precision: Option<Precision>,
 }
 
@@ -28,5 +28,6 @@ pub struct SwitchParams {
 #[serde(deny_unknown_fields)]
 pub struct SpaceParams {
     /// By its number, its model or its name in responses.
+    #[schema(min_length = 1, max_length = 2000)]
     pub space: String,
 }

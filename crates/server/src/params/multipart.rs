@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
+use super::arrival::ArrivingBody;
 use super::pairs::{Encoding, RawValue, from_pairs};
 use super::validate::{MAX_TEXT_BYTES, shortened, unreadable};
 use crate::options::Limits;
@@ -17,10 +18,10 @@ const FIELD_OVERHEAD: usize = 64;
 /// Reads the fields of a form into `T`.
 pub(super) async fn read<T: DeserializeOwned>(
     request: &HttpRequest,
-    payload: web::Payload,
+    body: ArrivingBody,
     limits: &Limits,
 ) -> Result<T, Problem> {
-    let mut form = Multipart::new(request.headers(), payload);
+    let mut form = Multipart::new(request.headers(), body);
     let mut pairs: Vec<(String, RawValue)> = Vec::new();
     let (mut room, mut file_room) = (MAX_TEXT_BYTES, limits.upload_bytes);
     while let Some(field) = form.next().await {

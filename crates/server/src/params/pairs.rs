@@ -38,10 +38,43 @@ pub(crate) fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem>
 
 /// The names and values of a query string, in order.
 pub(crate) fn query_pairs(query: &str) -> Result<Vec<(String, RawValue)>, Problem> {
+    query.split('&').try_for_each(require_utf8)?;
     let pairs = Query::<Vec<(String, String)>>::from_query(query)
         .map_err(|error| Problem::invalid(format!("invalid query string: {error}")))?;
     let text = |(name, value)| (name, RawValue::Text(value));
     Ok(pairs.into_inner().into_iter().map(text).collect())
+}
+
+/// Refuses a parameter that is not UTF-8, parts of which the parser would replace.
+fn require_utf8(parameter: &str) -> Result<(), Problem> {
+    if std::str::from_utf8(&percent_decoded(parameter)).is_ok() {
+        return Ok(());
+    }
+    let name = parameter.split('=').next().unwrap_or_default();
+    Err(Problem::invalid(format!(
+        "parameter {:?} is not UTF-8 text",
+        shortened(name)
+    )))
+}
+
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        rest = match escaped.filter(|_| byte == b'%') {
+            Some(value) => {
+                decoded.push(value);
+                &after[2..]
+            }
+            None => {
+                decoded.push(byte);
+                after
+            }
+        };
+    }
+    decoded
 }
 
 /// Reads names and values, of which only fields of `T` may occur, and only lists of a query string

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 use std::path::PathBuf;
 
 use eidetic_confidence::tagging::MAX_TAG_LENGTH;
-use eidetic_domain::ImageId;
+use eidetic_domain::{ImageId, parse_date};
 use eidetic_search::Query;
 use jiff::civil::DateTime;
 
@@ -51,6 +51,7 @@ pub(crate) fn image_id(text: &str) -> Result<ImageId, Problem> {
 
 /// A text within the maximum length; `name` is what the message calls it.
 pub(crate) fn bounded_text(name: &str, text: String) -> Result<String, Problem> {
+    require_no_nul(name, &text)?;
     let length = text.chars().count();
     if length > MAX_TEXT_CHARS {
         return Err(Problem::invalid(format!(
@@ -58,6 +59,14 @@ pub(crate) fn bounded_text(name: &str, text: String) -> Result<String, Problem> 
         )));
     }
     Ok(text)
+}
+
+/// Refuses a NUL character, which no text, no name and no path has.
+pub(crate) fn require_no_nul(name: &str, text: &str) -> Result<(), Problem> {
+    if text.contains('\0') {
+        return Err(Problem::invalid(format!("{name} contains a NUL character")));
+    }
+    Ok(())
 }
 
 /// A text within the maximum length that is not blank.
@@ -94,6 +103,7 @@ pub(super) fn filter_folders(folders: Vec<String>) -> Result<Vec<PathBuf>, Probl
 
 /// An absolute folder.
 pub(super) fn absolute_folder(text: String) -> Result<PathBuf, Problem> {
+    require_no_nul("folder", &text)?;
     let folder = PathBuf::from(text);
     if folder.is_absolute() {
         return Ok(folder);
@@ -105,6 +115,9 @@ pub(super) fn absolute_folder(text: String) -> Result<PathBuf, Problem> {
 /// The tags of a filter.
 pub(super) fn filter_tags(tags: Vec<String>) -> Result<Vec<String>, Problem> {
     require_count("tags in the filter", tags.len(), MAX_TAGS)?;
+    for tag in &tags {
+        require_no_nul("tag", tag)?;
+    }
     match tags.iter().find(|tag| tag.chars().count() > MAX_TAG_LENGTH) {
         Some(long) => {
             let expected = format!("at most {MAX_TAG_LENGTH} characters");
@@ -114,11 +127,11 @@ pub(super) fn filter_tags(tags: Vec<String>) -> Result<Vec<String>, Problem> {
     }
 }
 
-/// A date, with or without a time.
+/// A year, a month, or a date with or without a time, as the command line takes them.
 pub(super) fn date(name: &str, text: &str) -> Result<DateTime, Problem> {
-    text.parse().map_err(|error| {
-        let expected = format!("a date such as 2020-05-01 or 2020-05-01T12:00:00 ({error})");
-        invalid_value(name, quoted(text), &expected)
+    parse_date(text).map_err(|_| {
+        let expected = "a date such as 2020, 2020-05, 2020-05-01 or 2020-05-01T12:00:00";
+        invalid_value(name, quoted(text), expected)
     })
 }
 

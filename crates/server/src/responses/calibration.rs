@@ -206,6 +206,7 @@ impl From<&FailedImage> for FailedFile {
     fn from(failed: &FailedImage) -> Self {
         Self {
             path: failed.image.clone(),
+            path_bytes: None,
             reason: failed.reason.clone(),
         }
     }

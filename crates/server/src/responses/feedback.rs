@@ -6,6 +6,8 @@ use eidetic_library::{AnswerCount, FEEDBACK_NEEDED};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::path::{path_bytes, path_text};
+
 /// The number of entries of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FeedbackCount {
@@ -30,6 +32,9 @@ pub struct FeedbackEntry {
     pub image: ImageId,
     /// Its path, or its last one.
     pub path: String,
+    /// Its bytes in base64, only where it is not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<String>,
     /// The text that it was found by, or the id of the image.
     pub query: String,
     /// Whether it matches.
@@ -59,7 +64,8 @@ impl From<Feedback> for FeedbackEntry {
     fn from(feedback: Feedback) -> Self {
         Self {
             image: feedback.image,
-            path: feedback.path.display().to_string(),
+            path: path_text(&feedback.path),
+            path_bytes: path_bytes(&feedback.path),
             query: feedback.query,
             right: feedback.right,
             at: feedback.at_ms,

@@ -6,7 +6,7 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::display_paths;
+use super::path::{all_path_bytes, path_bytes, path_text, path_texts};
 
 /// Metadata of an image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -16,8 +16,14 @@ pub struct ImageResponse {
     pub image: ImageId,
     /// The first of its paths that exists.
     pub path: String,
+    /// Its bytes in base64, only where it is not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<String>,
     /// Its paths that exist, sorted; all of them if none does.
     pub paths: Vec<String>,
+    /// Their bytes in base64, only where one is not UTF-8; null for those that are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paths_bytes: Option<Vec<Option<String>>>,
     /// Width in pixels after applying its orientation.
     pub width: u32,
     /// Height in pixels after applying its orientation.
@@ -48,12 +54,14 @@ pub struct Position {
 
 impl From<&ImageRecord> for ImageResponse {
     fn from(record: &ImageRecord) -> Self {
-        let paths = display_paths(&record.paths);
+        let first = record.paths.first();
         let metadata = &record.metadata;
         Self {
             image: record.image,
-            path: paths.first().cloned().unwrap_or_default(),
-            paths,
+            path: first.map(|path| path_text(path)).unwrap_or_default(),
+            path_bytes: first.and_then(|path| path_bytes(path)),
+            paths: path_texts(&record.paths),
+            paths_bytes: all_path_bytes(&record.paths),
             width: metadata.width,
             height: metadata.height,
             format: metadata.format,

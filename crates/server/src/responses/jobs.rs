@@ -1,6 +1,7 @@
 //! Jobs and the reports of indexing.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use eidetic_domain::SpaceId;
 use eidetic_indexer::{FileFailure, IndexingReport, UnreachableSource};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::SpaceReportResponse;
+use super::path::{original_path, path_bytes, path_text};
 
 /// The job that a request started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -111,6 +113,9 @@ pub struct UnreachableFolder {
 pub struct FailedFile {
     /// Its path.
     pub path: String,
+    /// Its bytes in base64, only where it is not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<String>,
     /// What is wrong with it.
     pub reason: String,
 }
@@ -151,10 +156,18 @@ impl From<&UnreachableSource> for UnreachableFolder {
     }
 }
 
+impl FailedFile {
+    /// Its path as it is.
+    pub fn original_path(&self) -> PathBuf {
+        original_path(&self.path, self.path_bytes.as_deref())
+    }
+}
+
 impl From<&FileFailure> for FailedFile {
     fn from(failure: &FileFailure) -> Self {
         Self {
-            path: failure.path.to_string_lossy().into_owned(),
+            path: path_text(&failure.path),
+            path_bytes: path_bytes(&failure.path),
             reason: failure.reason.clone(),
         }
     }

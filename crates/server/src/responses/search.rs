@@ -1,5 +1,6 @@
 //! The response to a search.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use eidetic_domain::ImageId;
@@ -8,7 +9,7 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::display_paths;
+use super::path::{all_path_bytes, original_path, path_bytes, path_text, path_texts};
 
 /// The hits of a search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -37,8 +38,14 @@ pub struct SearchResponse {
 pub struct SearchHit {
     /// The first of its paths that is in the filter's folders and exists.
     pub path: String,
+    /// Its bytes in base64, only where it is not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<String>,
     /// Its paths that exist, those in the filter's folders first. All of them if none there exists.
     pub paths: Vec<String>,
+    /// Their bytes in base64, only where one is not UTF-8; null for those that are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paths_bytes: Option<Vec<Option<String>>>,
     /// Whether the file at `path` can be reached now: its disk may not be mounted.
     #[serde(default = "yes")]
     pub reachable: bool,
@@ -60,6 +67,9 @@ pub struct SearchHit {
     /// Capture time in the camera's local time.
     #[schema(value_type = Option<String>, example = "2020-05-01T12:00:00")]
     pub taken: Option<DateTime>,
+    /// Whether it is the very picture that was searched by: its file has the same content. Only where it is.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_query: bool,
 }
 
 const fn one() -> u64 {
@@ -88,13 +98,33 @@ impl From<&SearchResults> for SearchResponse {
     }
 }
 
+impl SearchResponse {
+    /// Marks the hit that is the image that was searched by.
+    #[must_use]
+    pub fn with_query_image(mut self, image: Option<ImageId>) -> Self {
+        for hit in &mut self.hits {
+            hit.is_query = Some(hit.image) == image;
+        }
+        self
+    }
+}
+
+impl SearchHit {
+    /// The first of its paths as it is.
+    pub fn original_path(&self) -> PathBuf {
+        original_path(&self.path, self.path_bytes.as_deref())
+    }
+}
+
 impl From<&RankedHit> for SearchHit {
     fn from(found: &RankedHit) -> Self {
         let (hit, record) = (&found.hit, &found.record);
-        let paths = display_paths(&record.paths);
+        let first = record.paths.first();
         Self {
-            path: paths.first().cloned().unwrap_or_default(),
-            paths,
+            path: first.map(|path| path_text(path)).unwrap_or_default(),
+            path_bytes: first.and_then(|path| path_bytes(path)),
+            paths: path_texts(&record.paths),
+            paths_bytes: all_path_bytes(&record.paths),
             reachable: found.reachable,
             image: hit.image,
             score: hit.score,
@@ -103,6 +133,7 @@ impl From<&RankedHit> for SearchHit {
             width: record.metadata.width,
             height: record.metadata.height,
             taken: record.metadata.taken,
+            is_query: false,
         }
     }
 }
@@ -119,6 +150,11 @@ impl From<Timings> for TookMs {
 /// What answers of earlier servers meant.
 const fn yes() -> bool {
     true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// Rounded to microseconds; further digits would be noise.

@@ -46,7 +46,7 @@ pub(crate) struct StatusDocument {
     indexing: IndexingSettingsDocument,
     /// The files that could not be read as images, where requested.
     failures: Option<Vec<FailedFile>>,
-    /// The precisions with which its vectors were computed, `f32` or `int8`, the latest last.
+    /// The precisions with which its vectors were computed, `f32`, `bf16` or `int8`, the latest last.
     precisions: Vec<String>,
     /// The precision that its model computes in: `f32`, `bf16` or `int8`.
     precision: String,

@@ -111,6 +111,9 @@ async fn openapi_references_resolve() {
     assert!(count > 20, "{count}");
 }
 
+/// Fields that most responses leave out.
+const ONLY_WHERE_NEEDED: [&str; 3] = ["path_bytes", "paths_bytes", "is_query"];
+
 #[actix_web::test]
 async fn responses_have_documented_fields() {
     let server = TestServer::new();
@@ -154,7 +157,9 @@ async fn responses_have_documented_fields() {
         let answer: Value = server.get(&address).await.json();
         let answer = answer.pointer(pointer).unwrap();
         let described = &document["components"]["schemas"][schema]["properties"];
-        assert_eq!(keys(answer), keys(described), "{schema}");
+        let mut expected = keys(described);
+        expected.retain(|key| !ONLY_WHERE_NEEDED.contains(&key.as_str()));
+        assert_eq!(keys(answer), expected, "{schema}");
     }
 }
 

@@ -80,8 +80,8 @@ async fn tag_filter_limits_search() {
     assert_eq!(similar.names(), ["cyan.tiff"]);
     // Cached filters are invalidated by new tags.
     tag(&server, "warm red\ncyan");
-    let found = server.get("/v1/search?text=blue&tag=RED").await.names();
-    assert_eq!(found, Vec::<String>::new());
+    let gone = server.get("/v1/search?text=blue&tag=RED").await.problem();
+    assert_eq!(gone.kind, "urn:eidetic:problem:unknown-filter-value");
 }
 
 #[actix_web::test]

@@ -18,8 +18,9 @@ use crate::arguments::{Global, MatchArgs, StatusArgs};
 use crate::commands::{Access, directory, profile, redirect_to_server, reject_model_options, warn_of_damage};
 use crate::failure::Failure;
 use crate::load_model::ModelLoader;
+use crate::output;
 use crate::read_image::read_image;
-use crate::remote;
+use crate::remote::{self, RemoteServer};
 
 /// Compares images with texts, with a profile's verdicts if one was chosen.
 pub(super) struct ImageMatcher {
@@ -40,8 +41,8 @@ enum Backend {
     Library(Box<Library>),
     /// A model without a library.
     Model(Box<ModelOnly>),
-    /// The server's address.
-    Server(String),
+    /// The server that owns the library.
+    Server(RemoteServer),
 }
 
 /// A model with the confidences that ship with it.
@@ -100,14 +101,14 @@ impl ImageMatcher {
         match &self.backend {
             Backend::Library(library) => Ok(library.active().id().to_string()),
             Backend::Model(model) => Ok(model.encoder.space().to_string()),
-            Backend::Server(address) => Ok(remote::status(address, &StatusArgs::default())?.space),
+            Backend::Server(server) => Ok(remote::status(server, &StatusArgs::default())?.space),
         }
     }
 
     /// Results per job, in order. An unreadable image fails its own job only.
     pub(super) fn run(&self, jobs: &[MatchJob]) -> Result<Vec<ImageResults>, Failure> {
         match &self.backend {
-            Backend::Server(address) => jobs.iter().map(|job| self.run_remotely(address, job)).collect(),
+            Backend::Server(server) => jobs.iter().map(|job| self.run_remotely(server, job)).collect(),
             Backend::Library(library) => {
                 let calibration = match &self.profile {
                     Some(_) => library.active().calibration(QueryKind::Text)?,
@@ -124,12 +125,12 @@ impl ImageMatcher {
         }
     }
 
-    fn run_remotely(&self, address: &str, job: &MatchJob) -> Result<ImageResults, Failure> {
+    fn run_remotely(&self, server: &RemoteServer, job: &MatchJob) -> Result<ImageResults, Failure> {
         let profile = self
             .profile
             .as_ref()
             .map(|chosen| (chosen.profile.name.as_str(), chosen.criticality));
-        match remote::match_texts(address, job.image, &job.texts, profile) {
+        match remote::match_texts(server, job.image, &job.texts, profile) {
             Ok(answer) => Ok(Ok(answer.results)),
             Err(Failure::Arguments(reason)) => Ok(Err(reason)),
             Err(failure) => Err(failure),
@@ -176,7 +177,7 @@ impl ImageMatcher {
             .par_iter()
             .map(|job| {
                 let decoded = read_image(job.image, size)
-                    .map_err(|reason| format!("{}: {reason}", job.image.display()))?;
+                    .map_err(|reason| format!("{}: {reason}", output::path(job.image)))?;
                 let complexity = self.has_profile().then(|| edge_density(&decoded.image));
                 Ok((encoder.preprocess(&decoded.image), complexity))
             })
@@ -224,9 +225,9 @@ impl Backend {
             Err(LibraryError::Missing { .. }) => Self::model_only(arguments),
             Err(error) => match redirect_to_server(error)? {
                 Access::Local(library) => Ok(Self::Library(library)),
-                Access::Remote(address) => {
+                Access::Remote(server) => {
                     reject_model_options(&arguments.options)?;
-                    Ok(Self::Server(address))
+                    Ok(Self::Server(server))
                 }
             },
         }
