@@ -140,7 +140,7 @@ impl Library {
     }
 
     fn write_new(directory: &Path, manifest: Manifest, owner: &Owner) -> Result<Self, LibraryError> {
-        fs::create_dir_all(directory).map_err(LibraryError::io(directory))?;
+        create_directory(directory).map_err(LibraryError::io(directory))?;
         let lock = Lock::take(directory, owner)?;
         manifest.write(directory)?;
         let found = FoundManifest {
@@ -273,6 +273,16 @@ fn open_catalog(path: &Path, manifest: &Manifest) -> Result<SledCatalog, Library
         .into());
     }
     Ok(SledCatalog::open(path)?)
+}
+
+/// Creates the library's directory; once this returns, it survives power loss.
+fn create_directory(directory: &Path) -> std::io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(directory)?;
+    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+    eidetic_atomic_file::sync_directory(parent.unwrap_or(Path::new(".")))
 }
 
 /// The error for a directory without a manifest: empty or missing, or with other files in it. A lock and a temporary
