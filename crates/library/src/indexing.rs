@@ -265,3 +265,39 @@ fn add_backfill(report: &mut IndexingReport, backfilled: BackfillReport) {
     report.failed.sort_by(|a, b| a.path.cmp(&b.path));
     report.cancelled |= backfilled.cancelled;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Owner;
+    use eidetic_encoder::fake::FakeEncoder;
+    use eidetic_indexer::CancelToken;
+
+    /// As during the last step of a switch, which locks indexing.
+    #[test]
+    fn run_waits_while_indexing_is_locked() {
+        let place = tempfile::tempdir().unwrap();
+        let photos = place.path().join("photos");
+        std::fs::create_dir(&photos).unwrap();
+        let encoder = Box::new(FakeEncoder::default());
+        let owner = Owner::this_process("a test");
+        let library = Library::with_encoder(&place.path().join("library"), encoder, &owner).unwrap();
+        let index = |context: &RunContext<'_>| {
+            library.index(std::slice::from_ref(&photos), &IndexerOptions::default(), context)
+        };
+        thread::scope(|scope| {
+            let lock = library.lock_indexing().unwrap();
+            let cancel = CancelToken::default();
+            let cancelled = scope.spawn(|| index(&RunContext::new(&(), &cancel)));
+            let waiting = scope.spawn(|| index(&RunContext::default()));
+            thread::sleep(2 * LOCK_POLL);
+            cancel.cancel();
+            assert!(cancelled.join().unwrap().unwrap().cancelled);
+            assert!(!waiting.is_finished());
+            assert!(library.sources().is_empty());
+            drop(lock);
+            assert!(!waiting.join().unwrap().unwrap().cancelled);
+        });
+        assert_eq!(library.sources().len(), 1);
+    }
+}

@@ -67,7 +67,7 @@ impl SettingsOptions {
     }
 
     /// The settings with those given replaced.
-    pub(crate) fn apply_to(&self, settings: IndexingSettings) -> IndexingSettings {
+    pub(crate) fn apply_to(&self, settings: &IndexingSettings) -> IndexingSettings {
         IndexingSettings {
             follow_links: self.follow || (settings.follow_links && !self.no_follow),
             absent_share: self.absent_share.map_or(settings.absent_share, f64::from),

@@ -29,7 +29,7 @@ pub(crate) fn run(global: &Global, arguments: &IndexArgs) -> Result<Outcome, Fai
                 require_same_model(library.active().model(), arguments)?;
             }
             note_unfinished_switch(&library)?;
-            let settings = arguments.settings.apply_to(library.indexing_settings());
+            let settings = arguments.settings.apply_to(&library.indexing_settings());
             library.set_indexing_settings(settings)?;
             require_sources(&library.sources(), &accepted)?;
             index(&library, &folders.all, accepted, arguments)?
