@@ -6,14 +6,15 @@ use eidetic_catalog::{Catalog, CatalogCounts, FileState, RemovedStore, TagStore}
 use eidetic_domain::Precision;
 use eidetic_inference::PrecisionChoice;
 use eidetic_vectors::IndexKind;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{IndexingSettings, Library, LibraryError, RecallStatus, SourceStatus, SpaceStatus, SwitchStatus};
 
 /// The state of a library.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
-    /// Its directory.
+    /// Its directory; in JSON, what is not UTF-8 is replaced.
+    #[serde(serialize_with = "serialize_as_text")]
     pub library: PathBuf,
     /// Distinct images.
     pub images: u64,
@@ -190,6 +191,10 @@ impl Library {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+fn serialize_as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 const fn kind_name(kind: IndexKind) -> &'static str {
