@@ -8,13 +8,14 @@ const TIMEOUT = 120_000;
 
 export const GALLERY = `${ROOT}data/gallery/`;
 
-/** Runs `eidetic demo` on a free port; returns its address once it serves, and a function to stop it. */
-export async function startDemo() {
+/** Runs `eidetic demo` on a free port; returns its address once it serves, and a function to stop it. With a `token`, it
+    requires that. */
+export async function startDemo({ token } = {}) {
   const program = process.env.EIDETIC_BIN ?? `${ROOT}target/debug/eidetic`;
   await access(program).catch(() => {
     throw new Error(`${program} is missing: run \`cargo build\` first, or set EIDETIC_BIN`);
   });
-  const child = spawn(program, ['demo', '--listen', '127.0.0.1:0'], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, ['demo', '--listen', '127.0.0.1:0'], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: token ? { ...process.env, EIDETIC_TOKEN: token } : process.env });
   const ended = new Promise((done) => child.once('exit', done));
   const address = await addressFrom(child);
   return { address, stop: () => child.kill('SIGINT') && ended };

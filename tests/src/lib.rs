@@ -105,6 +105,7 @@ impl Scenario {
         command
             .env_remove("RUST_LOG")
             .env_remove("EIDETIC_LIBRARY")
+            .env_remove("EIDETIC_TOKEN")
             .stdin(Stdio::null());
         command
     }

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use eidetic_catalog::{Catalog, CatalogCounts, TagStore};
 use eidetic_domain::Precision;
 use eidetic_vectors::IndexKind;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{Library, LibraryError, RecallStatus, SpaceStatus, SwitchStatus};
 
 /// The state of a library.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
-    /// Its directory.
+    /// Its directory; in JSON, what is not UTF-8 is replaced.
+    #[serde(serialize_with = "serialize_as_text")]
     pub library: PathBuf,
     /// Distinct images.
     pub images: u64,
@@ -118,6 +119,10 @@ impl Library {
             recall: None,
         })
     }
+}
+
+fn serialize_as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 const fn kind_name(kind: IndexKind) -> &'static str {

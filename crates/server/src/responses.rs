@@ -23,6 +23,7 @@ pub use feedback::{FeedbackCount, FeedbackEntry, FeedbackList};
 pub use image::{ImageResponse, Position};
 pub use jobs::{FailedFile, IndexReport, JobKind, JobResponse, JobState, JobTicket};
 pub use matching::{MatchLine, MatchResponse, MatchResult, MatchVerdict};
+pub use path::PathTexts;
 pub use problem::ProblemDocument;
 pub use search::{SearchHit, SearchResponse, TookMs};
 pub use server::HealthResponse;

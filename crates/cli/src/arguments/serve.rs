@@ -15,7 +15,7 @@ pub(crate) struct ListenArgs {
     /// Address to listen on; anything but loopback needs a token
     #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
     pub(crate) listen: SocketAddr,
-    /// Let in only requests with the token in this file, or with that in the variable EIDETIC_TOKEN
+    /// Let in only requests with the token in this file, or with that in the variable `EIDETIC_TOKEN`
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
     /// Let in anyone who can connect, also off loopback: to search, to see every picture, to start index runs

@@ -1,7 +1,10 @@
 //! `eidetic screen`
 
+use eidetic_confidence::profile::Finding;
+use eidetic_domain::ImageId;
 use eidetic_indexer::RunContext;
 use eidetic_library::{FlaggedImage, ScreeningReport};
+use eidetic_server::responses::PathTexts;
 use serde::Serialize;
 
 use super::{open_local, profile};
@@ -19,7 +22,17 @@ struct ScreenAnswer {
     #[serde(flatten)]
     screened: ScreeningReport,
     #[serde(rename = "pictures")]
-    images: Vec<FlaggedImage>,
+    images: Vec<FlaggedAnswer>,
+}
+
+/// An image in the JSON, where a path need not be UTF-8.
+#[derive(Debug, Serialize)]
+struct FlaggedAnswer {
+    image: ImageId,
+    #[serde(flatten)]
+    paths: PathTexts,
+    level: String,
+    findings: Vec<Finding>,
 }
 
 /// `eidetic screen`
@@ -52,17 +65,26 @@ pub(crate) fn run(global: &Global, arguments: &ScreenArgs) -> Result<Outcome, Fa
             .cmp(&strictness(b))
             .then(confidence(b).total_cmp(&confidence(a)))
     });
-    let answer = ScreenAnswer {
-        space: library.active().id().to_string(),
-        profile: chosen.name,
-        screened,
-        images,
-    };
-    print(global, &answer)
+    print_notes(&screened);
+    if global.json {
+        output::json(&ScreenAnswer {
+            space: library.active().id().to_string(),
+            profile: chosen.name,
+            images: images.into_iter().map(FlaggedAnswer::from).collect(),
+            screened: screened.clone(),
+        })?;
+    } else {
+        print_table(&images, &screened, &chosen.name)?;
+    }
+    let is_complete = screened.skipped == 0 && !screened.cancelled;
+    Ok(if is_complete {
+        Outcome::Done
+    } else {
+        Outcome::DoneWithFailures
+    })
 }
 
-fn print(global: &Global, answer: &ScreenAnswer) -> Result<Outcome, Failure> {
-    let screened = &answer.screened;
+fn print_notes(screened: &ScreeningReport) {
     if screened.skipped > 0 {
         eprintln!(
             "eidetic: {} images were skipped because their vectors are damaged; run `eidetic index` to embed them again",
@@ -72,23 +94,28 @@ fn print(global: &Global, answer: &ScreenAnswer) -> Result<Outcome, Failure> {
     if screened.cancelled {
         eprintln!("eidetic: interrupted; the rest of the library was not screened");
     }
-    if global.json {
-        output::json(answer)?;
-    } else {
-        for image in &answer.images {
-            output::line(&describe(image))?;
-        }
-        eprintln!(
-            "eidetic: {} of {} images reach a level of {}",
-            screened.flagged, screened.images, answer.profile
-        );
+}
+
+fn print_table(images: &[FlaggedImage], screened: &ScreeningReport, profile: &str) -> Result<(), Failure> {
+    for image in images {
+        output::line(&describe(image))?;
     }
-    let is_complete = screened.skipped == 0 && !screened.cancelled;
-    Ok(if is_complete {
-        Outcome::Done
-    } else {
-        Outcome::DoneWithFailures
-    })
+    eprintln!(
+        "eidetic: {} of {} images reach a level of {profile}",
+        screened.flagged, screened.images
+    );
+    Ok(())
+}
+
+impl From<FlaggedImage> for FlaggedAnswer {
+    fn from(flagged: FlaggedImage) -> Self {
+        Self {
+            image: flagged.image,
+            paths: flagged.paths.as_slice().into(),
+            level: flagged.level,
+            findings: flagged.findings,
+        }
+    }
 }
 
 /// The first finding of an image, and the number of others.

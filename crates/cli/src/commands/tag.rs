@@ -85,6 +85,6 @@ fn describe(report: &TagReport) -> String {
         report.vocabulary
     )];
     let common = report.tags.iter().take(TABLE_ROWS);
-    lines.extend(common.map(|count| format!("{:>7}  {}", count.images, count.tag)));
+    lines.extend(common.map(|count| format!("{:>7}  {}", count.images, output::text(&count.tag))));
     lines.join("\n")
 }

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Result};
 
 use crate::authentication::{accepted, cookie_name, wrong_token};
 use crate::options::{Authentication, ServeOptions};
-use crate::params::{self, SessionParams};
+use crate::params::{self, SessionParams, nonempty_text};
 use crate::responses::ProblemDocument;
 use crate::state::AppState;
 
@@ -34,6 +34,7 @@ pub(crate) async fn open_session(
     payload: Payload,
 ) -> Result<HttpResponse> {
     let SessionParams { token } = params::read_json(&request, payload, &state).await?;
+    let token = nonempty_text("token", token)?;
     let options = &state.options;
     if options.authentication == Authentication::Disabled {
         return Ok(HttpResponse::NoContent().finish());

@@ -1,21 +1,24 @@
 //! What many operations have in common: the token, and the problems that do not depend on the handler.
 
 use utoipa::Modify;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::schema::{OneOf, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{ObjectBuilder, OneOf, Schema, SchemaType, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Required};
 
 use crate::routes;
 
 /// Adds what many operations have in common.
 pub(super) struct CommonParts;
 
-/// The problems that an operation can have whatever its handler does.
-const PROBLEMS: [(&str, &str, fn(&str, &Operation) -> bool); 9] = [
+/// Whether an operation, at a path, can have a problem.
+type Applies = fn(&str, &Operation) -> bool;
+
+/// The problems that an operation can have whatever its handler does: status, description, where.
+const PROBLEMS: [(&str, &str, Applies); 9] = [
     ("400", "A parameter or the body is invalid.", |_, operation| {
         has_body(operation) || has_parameters(operation)
     }),
@@ -54,6 +57,7 @@ impl Modify for CommonParts {
             for operation in operations(item) {
                 add_problems(path, operation);
                 forbid_null_body(operation);
+                describe_encoding(operation);
                 if routes::is_public(path) {
                     operation.security = Some(Vec::new());
                 }
@@ -107,6 +111,27 @@ fn problem(description: &str) -> Response {
             ContentBuilder::new().schema(Some(schema)).build(),
         )
         .build()
+}
+
+/// Bodies are refused when they are compressed.
+fn describe_encoding(operation: &mut Operation) {
+    if !has_body(operation) {
+        return;
+    }
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^identity$"));
+    let parameter = ParameterBuilder::new()
+        .name("Content-Encoding")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("Bodies are sent uncompressed."))
+        .schema(Some(schema))
+        .build();
+    operation
+        .parameters
+        .get_or_insert_default()
+        .push(RefOr::T(parameter));
 }
 
 /// A body that may be left out is not JSON's null.

@@ -123,7 +123,7 @@ impl Stream for ArrivingBody {
             Poll::Pending => self
                 .poll_pace(context)
                 .map(|problem| Some(Err(self.fail(problem)))),
-            ended => ended,
+            ended @ Poll::Ready(_) => ended,
         }
     }
 }

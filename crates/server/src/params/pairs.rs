@@ -63,16 +63,13 @@ fn percent_decoded(text: &str) -> Vec<u8> {
     while let Some((&byte, after)) = rest.split_first() {
         let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
         let escaped = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        rest = match escaped.filter(|_| byte == b'%') {
-            Some(value) => {
-                decoded.push(value);
-                &after[2..]
-            }
-            None => {
-                decoded.push(byte);
-                after
-            }
-        };
+        if let Some(value) = escaped.filter(|_| byte == b'%') {
+            decoded.push(value);
+            rest = &after[2..];
+        } else {
+            decoded.push(byte);
+            rest = after;
+        }
     }
     decoded
 }

@@ -8,6 +8,6 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub(crate) struct SessionParams {
     /// The server's token.
-    #[schema(min_length = 1, max_length = 1024, format = Password)]
+    #[schema(min_length = 1, max_length = 2000, format = Password)]
     pub(crate) token: String,
 }

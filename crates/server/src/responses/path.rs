@@ -7,6 +7,26 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+/// The paths of an image in JSON, as a part of something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PathTexts {
+    /// The paths.
+    pub paths: Vec<String>,
+    /// Their bytes in base64, only where one is not UTF-8; null for those that are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths_bytes: Option<Vec<Option<String>>>,
+}
+
+impl From<&[PathBuf]> for PathTexts {
+    fn from(paths: &[PathBuf]) -> Self {
+        Self {
+            paths: path_texts(paths),
+            paths_bytes: all_path_bytes(paths),
+        }
+    }
+}
 
 /// A path as text; what is not UTF-8 is replaced.
 pub(super) fn path_text(path: &Path) -> String {

@@ -20,23 +20,28 @@ const STRANGE: [&[u8]; 4] = [
 fn strange_library() -> (Scenario, PathBuf) {
     let scenario = Scenario::new();
     let folder = scenario.path("photos");
-    fs::create_dir(&folder).unwrap();
+    fs::create_dir(&folder).expect("it works in tests");
     for (name, image) in STRANGE.iter().zip(gallery_images()) {
-        fs::copy(image, folder.join(OsStr::from_bytes(name))).unwrap();
+        fs::copy(image, folder.join(OsStr::from_bytes(name))).expect("it works in tests");
     }
     fs::write(
         folder.join(OsStr::from_bytes(b"bad\x1b[1m\xff.jpg")),
         b"\xff\xd8\xff no image",
     )
-    .unwrap();
-    let report = scenario.run(&["index", folder.to_str().unwrap(), "--model", "builtin"]);
+    .expect("it works in tests");
+    let report = scenario.run(&[
+        "index",
+        folder.to_str().expect("test paths are UTF-8"),
+        "--model",
+        "builtin",
+    ]);
     assert_eq!(report.code, Some(1), "{report:?}");
     assert!(report.stderr.contains(r"bad\u{1b}[1m\xff.jpg"), "{report:?}");
     assert!(!report.stderr.contains('\u{1b}'), "{report:?}");
     (scenario, folder)
 }
 
-fn is_calm(text: &str) -> bool {
+fn is_safe_to_print(text: &str) -> bool {
     !text.contains(['\u{1b}', '\u{202e}', '\u{fffd}'])
 }
 
@@ -60,7 +65,7 @@ fn strange_names_are_escaped_in_tables() {
     let (scenario, _) = strange_library();
     let table = scenario.run(&["search", "apple"]).expect_code(0);
     assert_eq!(table.stdout.lines().count(), 4, "one line a hit: {table:?}");
-    assert!(is_calm(&table.stdout), "{table:?}");
+    assert!(is_safe_to_print(&table.stdout), "{table:?}");
     for shown in [
         r"red\u{1b}[31m.jpg",
         r"two\nlines.jpg",
@@ -72,7 +77,7 @@ fn strange_names_are_escaped_in_tables() {
     for command in [&["status"][..], &["index"], &["screen"]] {
         let finished = scenario.run(command);
         assert!(
-            is_calm(&finished.stdout) && is_calm(&finished.stderr),
+            is_safe_to_print(&finished.stdout) && is_safe_to_print(&finished.stderr),
             "{finished:?}"
         );
     }
@@ -88,7 +93,10 @@ fn strange_names_are_raw_for_programs() {
     expected.sort();
     for via_server in [false, true] {
         let _server = via_server.then(|| scenario.serve());
-        let output = scenario.command(&["search", "apple", "-0"]).output().unwrap();
+        let output = scenario
+            .command(&["search", "apple", "-0"])
+            .output()
+            .expect("it works in tests");
         let mut found: Vec<Vec<u8>> = output
             .stdout
             .split(|byte| *byte == 0)
@@ -100,7 +108,7 @@ fn strange_names_are_raw_for_programs() {
         let lines = scenario
             .command(&["search", "apple", "--paths"])
             .output()
-            .unwrap();
+            .expect("it works in tests");
         let raw = lines.stdout.windows(8).any(|window| window == b"caf\xe9.jpg");
         assert!(raw, "{lines:?}");
     }
@@ -112,21 +120,26 @@ fn strange_names_are_raw_for_programs() {
 fn strange_names_survive_json() {
     let (scenario, folder) = strange_library();
     let answer = scenario.run(&["search", "apple", "--json"]).expect_code(0).json();
-    let paths: Vec<PathBuf> = answer["hits"].as_array().unwrap().iter().map(path_of).collect();
+    let paths: Vec<PathBuf> = answer["hits"]
+        .as_array()
+        .expect("it works in tests")
+        .iter()
+        .map(path_of)
+        .collect();
     for path in &paths {
         assert!(path.exists(), "{}", path.display());
     }
     assert_eq!(paths.len(), 4);
     let not_text: Vec<&Value> = answer["hits"]
         .as_array()
-        .unwrap()
+        .expect("it works in tests")
         .iter()
         .filter(|hit| hit["path_bytes"].is_string())
         .collect();
     assert_eq!(not_text.len(), 1, "only where needed: {answer}");
     assert_eq!(not_text[0]["paths_bytes"][0], not_text[0]["path_bytes"]);
     let report = scenario
-        .run(&["index", folder.to_str().unwrap(), "--json"])
+        .run(&["index", folder.to_str().expect("test paths are UTF-8"), "--json"])
         .json();
     let failed = &report["failed"][0];
     if failed.is_object() {
@@ -138,7 +151,7 @@ fn strange_names_survive_json() {
 fn path_of(hit: &Value) -> PathBuf {
     match hit["path_bytes"].as_str() {
         Some(bytes) => OsString::from_vec(decoded(bytes)).into(),
-        None => hit["path"].as_str().unwrap().into(),
+        None => hit["path"].as_str().expect("a hit has a path").into(),
     }
 }
 
@@ -149,10 +162,21 @@ fn filter_of_unknown_things_exits_with_2() {
     scenario.index(&photos);
     let typo = photos.join("tirp");
     let cases: [(&[&str], &[&str]); 6] = [
-        (&["--folder", "/nowhere"], &["/nowhere", photos.to_str().unwrap()]),
-        (&["--folder", typo.to_str().unwrap()], &["tirp"]),
         (
-            &["--folder", photos.to_str().unwrap(), "--folder", "/nowhere"],
+            &["--folder", "/nowhere"],
+            &["/nowhere", photos.to_str().expect("test paths are UTF-8")],
+        ),
+        (
+            &["--folder", typo.to_str().expect("test paths are UTF-8")],
+            &["tirp"],
+        ),
+        (
+            &[
+                "--folder",
+                photos.to_str().expect("test paths are UTF-8"),
+                "--folder",
+                "/nowhere",
+            ],
             &["/nowhere"],
         ),
         (&["--tag", "zebra"], &["zebra", "eidetic tag"]),
@@ -178,10 +202,19 @@ fn filter_of_unknown_things_exits_with_2() {
             }
             assert!(finished.stdout.is_empty(), "{finished:?}");
         }
-        fs::create_dir_all(photos.join("empty")).unwrap();
+        fs::create_dir_all(photos.join("empty")).expect("it works in tests");
         let empty = photos.join("empty");
-        let found = scenario.run(&["search", "apple", "--folder", empty.to_str().unwrap()]);
-        assert_eq!(found.code, Some(0), "a folder without pictures is no mistake: {found:?}");
+        let found = scenario.run(&[
+            "search",
+            "apple",
+            "--folder",
+            empty.to_str().expect("test paths are UTF-8"),
+        ]);
+        assert_eq!(
+            found.code,
+            Some(0),
+            "a folder without pictures is no mistake: {found:?}"
+        );
     }
 }
 
@@ -204,7 +237,7 @@ fn picture_of_library_is_named_among_hits() {
             .json();
         let marked: Vec<bool> = answer["hits"]
             .as_array()
-            .unwrap()
+            .expect("it works in tests")
             .iter()
             .map(|hit| hit["is_query"] == true)
             .collect();

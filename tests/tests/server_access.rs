@@ -22,7 +22,9 @@ fn exchange(address: &str, request: &[u8]) -> String {
 }
 
 fn answer(stream: &mut TcpStream) -> String {
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .expect("it works in tests");
     let mut received = Vec::new();
     let mut buffer = [0; 4096];
     while let Ok(count @ 1..) = stream.read(&mut buffer) {
@@ -32,12 +34,13 @@ fn answer(stream: &mut TcpStream) -> String {
 }
 
 fn connect(address: &str) -> TcpStream {
-    TcpStream::connect(address.strip_prefix("http://").unwrap()).expect("the server accepts connections")
+    TcpStream::connect(address.strip_prefix("http://").expect("addresses begin so"))
+        .expect("the server accepts connections")
 }
 
 /// A GET with these lines in its head.
 fn get(address: &str, path: &str, lines: &[String]) -> String {
-    let head = lines.iter().map(|line| format!("{line}\r\n")).collect::<String>();
+    let head = [lines, &[String::new()]].concat().join("\r\n");
     exchange(
         address,
         format!("GET {path} HTTP/1.1\r\nConnection: close\r\n{head}\r\n").as_bytes(),
@@ -57,21 +60,21 @@ fn library_of(images: usize) -> Scenario {
 /// A server off loopback with a token from a file.
 fn locked(scenario: &Scenario, more: &[&str]) -> Server {
     let file = scenario.path("token");
-    fs::write(&file, format!("{TOKEN}\n")).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&file, format!("{TOKEN}\n")).expect("it works in tests");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("it works in tests");
     let mut arguments = vec![
         "serve",
         "--listen",
         "0.0.0.0:0",
         "--token-file",
-        file.to_str().unwrap(),
+        file.to_str().expect("test paths are UTF-8"),
     ];
     arguments.extend(more);
     Server::start(scenario.command(&arguments))
 }
 
 fn files_below(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap().flatten() {
+    for entry in fs::read_dir(folder).expect("it works in tests").flatten() {
         if entry.path().is_dir() {
             files_below(&entry.path(), found);
         } else {
@@ -93,9 +96,13 @@ fn address_off_loopback_needs_token() {
         }
     }
     let short = scenario.path("short");
-    fs::write(&short, "secret").unwrap();
+    fs::write(&short, "secret").expect("it works in tests");
     let refused = scenario
-        .run(&["serve", "--token-file", short.to_str().unwrap()])
+        .run(&[
+            "serve",
+            "--token-file",
+            short.to_str().expect("test paths are UTF-8"),
+        ])
         .expect_code(2);
     assert!(refused.stderr.contains("at least 16"), "{refused:?}");
     let server = Server::start(scenario.command(&["serve", "--listen", "0.0.0.0:0", "--no-auth"]));
@@ -150,16 +157,23 @@ fn commands_of_same_user_need_no_token() {
     let mut files = Vec::new();
     files_below(&scenario.library(), &mut files);
     for file in &files {
-        let content = fs::read(file).unwrap();
+        let content = fs::read(file).expect("it works in tests");
         let has_token = content
             .windows(TOKEN.len())
             .any(|window| window == TOKEN.as_bytes());
         assert!(!has_token, "{}", file.display());
     }
     let key = scenario.library().join("server.key");
-    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        fs::metadata(&key)
+            .expect("it works in tests")
+            .permissions()
+            .mode()
+            & 0o777,
+        0o600
+    );
     // Others have the variable, or are told about it.
-    fs::rename(&key, scenario.path("hidden")).unwrap();
+    fs::rename(&key, scenario.path("hidden")).expect("it works in tests");
     let refused = scenario.run(&["search", "apple"]).expect_code(3);
     assert!(refused.stderr.contains("EIDETIC_TOKEN"), "{refused:?}");
     let mut with_variable = scenario.command(&["search", "apple", "-k", "1"]);
@@ -167,10 +181,10 @@ fn commands_of_same_user_need_no_token() {
         with_variable
             .env("EIDETIC_TOKEN", TOKEN)
             .status()
-            .unwrap()
+            .expect("it works in tests")
             .success()
     );
-    fs::rename(scenario.path("hidden"), &key).unwrap();
+    fs::rename(scenario.path("hidden"), &key).expect("it works in tests");
     signal("TERM", &server);
     assert_eq!(server.wait(), Some(0));
     assert!(!key.exists(), "the key ends with its server");
@@ -181,7 +195,7 @@ fn signal(name: &str, server: &Server) {
         .arg(format!("-{name}"))
         .arg(server.process().to_string())
         .status();
-    assert!(sent.unwrap().success());
+    assert!(sent.expect("kill runs").success());
 }
 
 /// Sockets that announce an upload and then send `sent` bytes of it.
@@ -192,9 +206,9 @@ fn stalled(address: &str, count: usize, sent: usize) -> Vec<TcpStream> {
         .map(|_| {
             let mut stream = connect(address);
             let body = format!("{part}{}", "a".repeat(sent.saturating_sub(part.len())));
-            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(head.as_bytes()).expect("it works in tests");
             if sent > 0 {
-                stream.write_all(body.as_bytes()).unwrap();
+                stream.write_all(body.as_bytes()).expect("it works in tests");
             }
             stream
         })
