@@ -53,6 +53,7 @@ const PROBLEMS: [(&str, &str, Applies); 9] = [
 impl Modify for CommonParts {
     fn modify(&self, document: &mut OpenApi) {
         add_token(document);
+        remove_defaults(document);
         for (path, item) in &mut document.paths.paths {
             for operation in operations(item) {
                 add_problems(path, operation);
@@ -85,6 +86,30 @@ fn add_token(document: &mut OpenApi) {
         requirement("token"),
         requirement("session"),
     ]);
+}
+
+/// Removes the defaults of fields in bodies: generators of clients take them to mean that the field is
+/// always there, so that every request would have to give it. Descriptions tell the default.
+fn remove_defaults(document: &mut OpenApi) {
+    let components = document.components.iter_mut();
+    for schema in components.flat_map(|components| components.schemas.values_mut()) {
+        if let RefOr::T(Schema::Object(object)) = schema {
+            object.properties.values_mut().for_each(remove_default);
+        }
+    }
+}
+
+fn remove_default(property: &mut RefOr<Schema>) {
+    let default = match property {
+        RefOr::Ref(reference) => &mut reference.default,
+        RefOr::T(Schema::Array(array)) => &mut array.default,
+        RefOr::T(Schema::Object(object)) => &mut object.default,
+        RefOr::T(Schema::OneOf(one_of)) => &mut one_of.default,
+        RefOr::T(Schema::AllOf(all_of)) => &mut all_of.default,
+        RefOr::T(Schema::AnyOf(any_of)) => &mut any_of.default,
+        RefOr::T(_) => return,
+    };
+    *default = None;
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

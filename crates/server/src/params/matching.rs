@@ -36,7 +36,7 @@ pub struct MatchParams {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "product")]
     pub profile: Option<String>,
-    /// What a mistake costs; it moves the profile's thresholds.
+    /// What a mistake costs, `normal` where left out; it moves the profile's thresholds.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^(low|normal|high)$", default = "normal")]
     pub criticality: Option<Criticality>,

@@ -12,7 +12,7 @@ pub struct SwitchParams {
     /// A model of the hub, an absolute directory, or `builtin`.
     #[schema(min_length = 1, max_length = 2000, example = "openai/clip-vit-base-patch32")]
     pub model: String,
-    /// What becomes of the space that is active now: `keep` or `drop`.
+    /// What becomes of the space that is active now: `keep`, where left out, or `drop`.
     #[serde(default)]
     #[schema(value_type = String, pattern = "^(keep|drop)$", default = "keep")]
     pub old: PreviousSpace,

@@ -39,14 +39,15 @@ pub struct SearchParams {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub image_id: Option<String>,
-    /// Maximum number of hits.
+    /// Maximum number of hits; 20 where left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1000, default = 20)]
     pub k: Option<i64>,
     /// Which images may be returned.
     #[serde(deserialize_with = "object")]
     pub filter: FilterParams,
-    /// Weight of the text beside the image, 0 to 1; without effect where only one of them is given.
+    /// Weight of the text beside the image, 0 to 1, 0.5 where left out; without effect where only one of them
+    /// is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 1, default = 0.5)]
     pub text_weight: Option<f32>,
