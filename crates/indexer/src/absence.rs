@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use eidetic_catalog::{Catalog, FileState};
 
 use crate::IndexingError;
+use crate::duplicates::DuplicateCounts;
 use crate::findings::{SourceFindings, SourcePart};
 use crate::mounts::{MountId, MountTable};
-use crate::removal::DuplicateCounts;
 
 /// The loss of images at once that is taken for the absence of a disk rather than for deletion. The loss of all
 /// images of a source always is.

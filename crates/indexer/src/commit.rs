@@ -11,11 +11,12 @@ use eidetic_encoder::{EncodeError, Pixels};
 use eidetic_vectors::VectorIndex;
 
 use crate::decode::{Decoders, FileOutcome, KnownFile, PreparedImage};
+use crate::duplicates::DuplicateCounts;
 use crate::embed::embed;
 use crate::in_flight::InFlightImages;
 use crate::plan::{DecodeTask, Returning};
 use crate::progress::Progress;
-use crate::removal::{DuplicateCounts, hide_removed};
+use crate::removal::hide_removed;
 use crate::{CancelToken, Indexer, IndexerOptions, IndexingError};
 
 /// Results are committed after this time even if they are few.

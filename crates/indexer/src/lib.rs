@@ -43,6 +43,7 @@ mod context;
 mod count;
 mod decode;
 mod deleted;
+mod duplicates;
 mod embed;
 mod findings;
 mod in_flight;

@@ -285,9 +285,9 @@ mod tests {
         let index = |context: &RunContext<'_>| {
             library.index(std::slice::from_ref(&photos), &IndexerOptions::default(), context)
         };
+        let cancel = CancelToken::default();
         thread::scope(|scope| {
             let lock = library.lock_indexing().unwrap();
-            let cancel = CancelToken::default();
             let cancelled = scope.spawn(|| index(&RunContext::new(&(), &cancel)));
             let waiting = scope.spawn(|| index(&RunContext::default()));
             thread::sleep(2 * LOCK_POLL);
