@@ -29,7 +29,7 @@ pub struct SpaceStatus {
     /// The precisions that its vectors were computed in, the most recent last.
     pub precisions: Vec<Precision>,
     /// The measurement that chose the precision of a new space, where one did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub precision_choice: Option<PrecisionChoice>,
     /// Images that have a vector in it.
     pub images: u64,

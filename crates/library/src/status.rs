@@ -47,7 +47,7 @@ pub struct Status {
     #[serde(default)]
     pub precision: Precision,
     /// The measurement that chose this precision, where one did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub precision_choice: Option<PrecisionChoice>,
     /// The folders that it indexes.
     pub sources: Vec<PathBuf>,

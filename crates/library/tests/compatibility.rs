@@ -91,6 +91,14 @@ fn status_matches_that_of_earlier_release() {
         // Thumbnails and vectors are files of fixed sizes, the catalog's depends on its own upkeep.
         status["bytes"]["catalog"] = Value::Null;
     }
+    // Fields that the earlier release did not have: an existing library keeps its precision.
+    let mut taken = |pointer: &str, key: &str| {
+        let object = status.pointer_mut(pointer).and_then(Value::as_object_mut);
+        object.and_then(|object| object.remove(key))
+    };
+    assert_eq!(taken("", "precision"), Some("f32".into()));
+    assert_eq!(taken("", "precision_choice"), Some(Value::Null));
+    assert_eq!(taken("/spaces/0", "precision_choice"), Some(Value::Null));
     assert_eq!(status, expected);
 }
 
