@@ -224,12 +224,16 @@ fn bad_files_are_rejected_stored_calibrations_stay() {
         fs::read(scenario.library().join("calibration.json")).unwrap(),
         stored
     );
+}
 
-    fs::write(
-        scenario.library().join("calibration.json"),
-        &stored[..stored.len() / 2],
-    )
-    .unwrap();
+#[test]
+fn truncated_calibration_is_named_and_kept() {
+    let (scenario, folder) = scenario();
+    let file = pairs(&folder, 20);
+    let _ = scenario.run(&["calibrate", text(&file)]).expect_code(0);
+    let path = scenario.library().join("calibration.json");
+    let stored = fs::read(&path).unwrap();
+    fs::write(&path, &stored[..stored.len() / 2]).unwrap();
     let finished = scenario.run(&["search", "a cat"]).expect_code(0);
     assert!(
         finished.stderr.contains("calibration.json is damaged"),

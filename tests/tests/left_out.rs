@@ -1,6 +1,5 @@
 //! What is left out of a library and what is shown of it: junk folders, links, formats that cannot be read, dead paths.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::path::Path;

@@ -197,10 +197,6 @@ fn serialize_as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok,
     serializer.serialize_str(&path.to_string_lossy())
 }
 
-fn serialize_as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&path.to_string_lossy())
-}
-
 const fn kind_name(kind: IndexKind) -> &'static str {
     match kind {
         IndexKind::Exact => "exact",
