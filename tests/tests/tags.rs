@@ -34,7 +34,8 @@ fn tags_find_images_and_leave_with_them() {
     let (word, images) = (common["tag"].as_str().expect("a tag"), common["images"].as_u64());
     let carrying = paths(&scenario, &["picture", "--tag", &word.to_uppercase()]);
     assert_eq!(Some(carrying.len() as u64), images, "{report}");
-    assert!(paths(&scenario, &["picture", "--tag", word, "--tag", "no such tag"]).is_empty());
+    let unknown = scenario.run(&["search", "picture", "--tag", word, "--tag", "no such tag"]);
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
 
     let again = tag(&scenario, &[]);
     assert_eq!(
