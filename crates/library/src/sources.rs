@@ -55,7 +55,7 @@ pub struct SourceStatus {
     /// Files with an image that the last run left in the library; 0 before the first.
     pub images: u64,
     /// What the last run could not reach.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub unreachable: Vec<UnreachablePart>,
 }
 

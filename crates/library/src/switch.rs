@@ -57,7 +57,7 @@ pub struct SpaceReport {
     pub images: u64,
     /// Images that were embedded in this run.
     pub embedded: u64,
-    /// Images that have tags in it, chosen anew from the words of the previous space where that had tags.
+    /// Images that have tags in it: where the previous space had tags, from the same words by the same rule.
     pub tagged: u64,
     /// Whether the previous space had calibrations. They say nothing of another model's scores: they stay with that
     /// space, or were dropped with it.
@@ -297,7 +297,7 @@ impl Library {
     fn tag_like_active(&self, space: &Space, context: &RunContext<'_>) -> Result<u64, LibraryError> {
         let active = self.active();
         if active.catalog.tag_summary()?.images == 0 {
-            return Ok(0);
+            return Ok(space.catalog.tag_summary()?.images);
         }
         let options = TagOptions::read(&active.directory);
         Ok(space.tag(&options, &context.without_observer())?.images)

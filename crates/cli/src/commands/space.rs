@@ -191,7 +191,7 @@ fn describe_report(report: &SpaceReportResponse) -> String {
     };
     let tagged = match report.tagged {
         0 => String::new(),
-        tagged => format!(", {tagged} tagged anew"),
+        tagged => format!(", {tagged} tagged"),
     };
     let state = if report.active {
         "is active"

@@ -19,7 +19,7 @@ pub struct SpaceReportResponse {
     pub images: u64,
     /// Images that this job embedded.
     pub embedded: u64,
-    /// Images that have tags in it, chosen anew where the previously active space had tags.
+    /// Images that have tags in it.
     pub tagged: u64,
     /// Whether the previously active space had calibrations, which do not apply to this one.
     #[serde(default)]

@@ -98,7 +98,7 @@ pub(crate) struct SourceStatusDocument {
     /// Files with an image that the last run left in the library.
     images: u64,
     /// What the last run could not reach.
-    unreachable: Option<Vec<UnreachableFolder>>,
+    unreachable: Vec<UnreachableFolder>,
 }
 
 /// How a library is kept up to date.

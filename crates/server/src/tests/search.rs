@@ -43,6 +43,7 @@ async fn search_response_has_documented_keys() {
             "image",
             "path",
             "paths",
+            "reachable",
             "score",
             "taken",
             "width"
