@@ -57,7 +57,7 @@ impl Library {
         new_sources: NewSources,
         context: &RunContext<'_>,
     ) -> Result<IndexingReport, LibraryError> {
-        let Some(_run) = self.wait_for_indexing(context) else {
+        let Some(_run) = self.wait_for_indexing(context)? else {
             return Ok(IndexingReport {
                 cancelled: true,
                 ..IndexingReport::default()
@@ -126,15 +126,20 @@ impl Library {
         lock.ok_or(LibraryError::AlreadyIndexing)
     }
 
-    /// Waits for the end of another run and excludes others; `None` if this one was cancelled before.
-    pub(crate) fn wait_for_indexing(&self, context: &RunContext<'_>) -> Option<OperationGuard<'_>> {
+    /// Waits for the end of another run and excludes others; `None` if this one was cancelled before. Errors: the
+    /// library is read-only.
+    pub(crate) fn wait_for_indexing(
+        &self,
+        context: &RunContext<'_>,
+    ) -> Result<Option<OperationGuard<'_>>, LibraryError> {
         while !context.is_cancelled() {
-            if let Ok(lock) = self.lock_indexing() {
-                return Some(lock);
+            match self.lock_indexing() {
+                Ok(lock) => return Ok(Some(lock)),
+                Err(LibraryError::AlreadyIndexing) => thread::sleep(LOCK_POLL),
+                Err(error) => return Err(error),
             }
-            thread::sleep(LOCK_POLL);
         }
-        None
+        Ok(None)
     }
 
     /// The folders that are to be walked, and those that do not exist and are no sources.

@@ -240,7 +240,7 @@ impl Library {
             }
             self.tag_like_active(space, context)?;
         }
-        if let Some(_index) = self.wait_for_indexing(context)
+        if let Some(_index) = self.wait_for_indexing(context)?
             && !backfill.cancelled
         {
             backfill.last_pass()?;
