@@ -55,7 +55,7 @@ export class Grid {
   }
 
   #tileFor(hit, query, previous) {
-    const content = JSON.stringify([hit.score, hit.confidence, hit.copies, subjectOf(query)]);
+    const content = JSON.stringify([hit.score, hit.confidence, hit.similarity, hit.copies, subjectOf(query)]);
     return previous?.content === content ? previous : { node: makeTile(hit, query), content };
   }
 
@@ -81,8 +81,12 @@ function makeTile(hit, query) {
   return withRatio(element('li', { class: 'tile' }, link, thumbs(query, hit.image)), hit.width / hit.height);
 }
 
-function badgeElement({ label, value, hint }) {
-  return element('span', { class: 'score', title: hint }, element('span', { class: 'visually-hidden' }, `${label} `), value);
+function badgeElement({ label, value, hint, share }) {
+  const name = element('span', { class: 'visually-hidden' }, `${label} `);
+  if (share === undefined) return element('span', { class: 'score', title: hint }, name, value);
+  const bar = element('span', { class: 'similarity', title: `${value}. ${hint}` }, name, element('span', { class: 'visually-hidden' }, value));
+  bar.style.setProperty('--share', share);
+  return bar;
 }
 
 function copiesElement(count) {

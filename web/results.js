@@ -14,6 +14,9 @@ const PROGRESS_DELAY = 150;
 const CACHE_SIZE = 24;
 const MAX_HITS = PAGE_SIZE * 16;
 
+/** The confidence from which a hit counts as a match. */
+const PROBABLE = 0.5;
+
 export class Results {
   #grid;
   #cache = new Map();
@@ -90,9 +93,9 @@ export class Results {
     this.#on.found(answer.hits);
     this.#announce(summaryOf(hits, answer), answer);
     showMessage(hits.length === 0 ? noHits(query, { ...this.#on, showAll: () => this.#showAll() }) : null);
-    showNotice(answer, hits);
+    showNotice(query, answer, hits);
     this.#slider.show(query.minConfidence);
-    byId('confidence-tools').hidden = query.minConfidence === 0 && answer.hits.every((hit) => hit.confidence === null);
+    byId('confidence-tools').hidden = query.minConfidence === 0 && answer.hits.every(({ confidence, similarity_level: level }) => confidence === null || level);
     byId('more').hidden = !this.#mayBeMore(hits, answer, k);
     byId('more-button').onclick = () => this.#on.more(Math.min(k * 2, MAX_HITS));
   }
@@ -170,10 +173,12 @@ function summaryOf(hits, answer) {
   return `${number}, closest first`;
 }
 
-function showNotice({ verdict, unknown_words: unknown = [] }, hits) {
+function showNotice({ text }, { verdict, unknown_words: unknown = [] }, hits) {
   const sentences = [];
   if (unknown.length > 0) sentences.push(`The model does not know ${unknown.map((word) => `“${word}”`).join(', ')} and searched without.`);
   if (verdict === 'no_match' && hits.length > 0) sentences.push(`Probably no match; showing the closest ${hits.length === 1 ? 'picture' : 'pictures'}.`);
+  const isProbable = ({ confidence }) => confidence === null || confidence >= PROBABLE;
+  if (verdict === 'match' && text && !hits.some(isProbable)) sentences.push('Probably none matches the words; these are similar to the query picture.');
   byId('notice').hidden = sentences.length === 0;
   if (sentences.length > 0) byId('notice').replaceChildren(icon('nothing'), element('p', {}, sentences.join(' ')));
 }

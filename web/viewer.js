@@ -169,8 +169,9 @@ function factsOf(about) {
   ].filter(Boolean);
 }
 
-// The confidence followed by the raw score, or the score alone.
-function scoreFacts(about, { label, value, hint }) {
+// The similarity to the query picture, the confidence followed by the raw score, or the score alone.
+function scoreFacts(about, { label, value, hint, share }) {
+  if (share !== undefined) return [fact(label, value, element('small', {}, hint))];
   if (about.confidence === null) return [fact(label, value, element('small', {}, hint))];
   const raw = similarity(about);
   return [

@@ -1,9 +1,10 @@
 //! The model that computes confidences in one space.
 //!
-//! With labels, a curve from score to probability decides. Without labels, [`Calibrator::Background`] uses
+//! With labels, a curve from score to probability decides. The curve that ships with a model is corrected by the
+//! surprisal of a score among the library's own scores. Without labels, [`Calibrator::Background`] uses
 //! two features: the margin in logits by which an image fits the query better than a thousand other texts,
-//! and the surprisal of its score among the library's own scores. Both depend little on the encoder;
-//! docs/decisions/0014-confidence.md has the measurements.
+//! and that surprisal. Both depend little on the encoder; docs/decisions/0014-confidence.md and
+//! 0027-confidence-on-unseen-photos.md have the measurements.
 
 use std::sync::Arc;
 
@@ -18,13 +19,18 @@ const MARGIN: LogisticCurve = LogisticCurve {
     slope: 0.836,
     intercept: -2.117,
 };
+/// The same for hits of a search in a library that is too small for surprisals.
+const MARGIN_IN_SMALL_LIBRARY: LogisticCurve = LogisticCurve {
+    slope: 0.997,
+    intercept: -1.153,
+};
 /// The same for hits of a search, where the surprisal adds to the margin.
 const MARGIN_OF_HIT: LogisticCurve = LogisticCurve {
-    slope: 0.752,
-    intercept: -1.922,
+    slope: 0.924,
+    intercept: -1.407,
 };
-/// Log odds that each unit of surprisal adds to a hit.
-const SURPRISAL_WEIGHT: f64 = 0.245;
+/// Log odds that each unit of surprisal adds to the margin of a hit.
+const SURPRISAL_WEIGHT: f64 = 0.350;
 /// From the similarity of two descriptions to the probability that both images show the same.
 const DESCRIPTION_SIMILARITY: LogisticCurve = LogisticCurve {
     slope: 6.415,
@@ -38,17 +44,26 @@ const RELATIVE_DISTANCE: LogisticCurve = LogisticCurve {
 };
 /// Smaller relative distances are rounding errors.
 const MIN_RELATIVE_DISTANCE: f64 = 1e-3;
+/// Log odds that a hit matches a text and an image, per log odds that it matches the text.
+const TEXT_WEIGHT: f64 = 0.798;
+/// The same per unit of minus the logarithm of the relative distance to the image.
+const DISTANCE_WEIGHT: f64 = 1.140;
+/// The same where both are 0.
+const BASE_OF_BOTH: f64 = -1.092;
 
 /// Computes the probabilities of matches in one space.
 #[derive(Debug, Clone)]
 pub struct ConfidenceModel {
     /// For text queries.
     pub text: Calibrator,
+    /// Log odds that each unit of surprisal adds to `text` for hits; 0 for calibrations from labels, which are made
+    /// for one library.
+    pub surprisal: f64,
     /// For image queries.
     pub image: Calibrator,
     /// What [`Calibrator::Background`] compares with; such a calibrator gives no confidences without it.
     pub background: Option<Arc<Background>>,
-    /// Improves [`Calibrator::Background`]; `None` if the library is too small.
+    /// The scores of the library; `None` if it is too small.
     pub library_scores: Option<Arc<LibraryScoreSample>>,
 }
 
@@ -65,6 +80,7 @@ impl ConfidenceModel {
         let background = needed.then(|| Background::embed(encoder)).transpose()?;
         Ok(Self {
             text,
+            surprisal: scores.surprisal,
             image,
             background: background.map(Arc::new),
             library_scores: None,
@@ -94,28 +110,81 @@ impl ConfidenceModel {
         query: &Embedding,
         images: &[V],
     ) -> Option<Vec<f32>> {
-        if *self.calibrator(kind) != Calibrator::Background {
-            return self.by_score(kind, query, images);
+        match kind {
+            QueryKind::Text => Some(to_f32(self.of_text(query, images)?)),
+            QueryKind::Image => Some(to_f32(self.of_image(query, images)?)),
         }
-        let background = self.background.as_ref()?;
-        let probabilities = match (kind, &self.library_scores) {
-            (QueryKind::Image, sample) => by_similarity(background, sample.as_deref(), query, images),
-            (QueryKind::Text, None) => by_margin(background, query, images),
-            (QueryKind::Text, Some(sample)) => {
-                by_margin_and_surprisal(background, &sample.tail(query), query, images)
-            }
-        };
-        Some(to_f32(probabilities))
     }
 
-    fn by_score<V: AsRef<[f32]>>(
+    /// The probability that each of `images`, which are hits of a search by `text` and `image` together, matches both.
+    /// The two are far from independent: what a text and an image have in common, a hit shows or does not.
+    pub fn confidences_of_both<V: AsRef<[f32]>>(
         &self,
-        kind: QueryKind,
-        query: &Embedding,
+        text: &Embedding,
+        image: &Embedding,
         images: &[V],
     ) -> Option<Vec<f32>> {
-        let probability = |image: &V| self.calibrator(kind).probability(score(query, image));
-        images.iter().map(probability).collect::<Option<_>>().map(to_f32)
+        let of_text = self.of_text(text, images)?;
+        let Some(sample) = &self.library_scores else {
+            let of_image = self.of_image(image, images)?;
+            return Some(
+                of_text
+                    .iter()
+                    .zip(of_image)
+                    .map(|(a, b)| (a * b) as f32)
+                    .collect(),
+            );
+        };
+        let median = sample.median(image);
+        let both = of_text.iter().zip(images).map(|(of_text, hit)| {
+            let distance = relative_distance(score(image, hit), median);
+            let log_odds = TEXT_WEIGHT * log_odds(*of_text) - DISTANCE_WEIGHT * distance.ln() + BASE_OF_BOTH;
+            logistic(log_odds) as f32
+        });
+        Some(both.collect())
+    }
+
+    /// How similar each of `images` is to `query`, an image: 1 if identical, 0 if no more than an image of the library
+    /// usually is. `None` if the library is too small.
+    pub fn similarities<V: AsRef<[f32]>>(&self, query: &Embedding, images: &[V]) -> Option<Vec<f32>> {
+        let median = self.library_scores.as_ref()?.median(query);
+        let similarity = |image: &V| {
+            let distance = (1.0 - score(query, image)) / (1.0 - median).max(f64::EPSILON);
+            (1.0 - distance).clamp(0.0, 1.0) as f32
+        };
+        Some(images.iter().map(similarity).collect())
+    }
+
+    fn of_text<V: AsRef<[f32]>>(&self, query: &Embedding, images: &[V]) -> Option<Vec<f64>> {
+        let tail = self.library_scores.as_ref().and_then(|sample| sample.tail(query));
+        if self.text == Calibrator::Background {
+            let background = self.background.as_ref()?;
+            return Some(match tail {
+                None => by_margin(background, query, images),
+                Some(tail) => by_margin_and_surprisal(background, &tail, query, images),
+            });
+        }
+        let mut probabilities = by_score(&self.text, query, images)?;
+        if let Some(tail) = tail.filter(|_| self.surprisal != 0.0) {
+            for (probability, image) in probabilities.iter_mut().zip(images) {
+                let surprisal = self.surprisal * tail.surprisal(score(query, image));
+                *probability = logistic(log_odds(*probability) + surprisal);
+            }
+        }
+        Some(probabilities)
+    }
+
+    fn of_image<V: AsRef<[f32]>>(&self, query: &Embedding, images: &[V]) -> Option<Vec<f64>> {
+        if self.image == Calibrator::Background {
+            let background = self.background.as_ref()?;
+            return Some(by_similarity(
+                background,
+                self.library_scores.as_deref(),
+                query,
+                images,
+            ));
+        }
+        by_score(&self.image, query, images)
     }
 
     /// The probability that each of `texts` describes `image`, which need not be in the library. So the
@@ -142,9 +211,16 @@ impl ConfidenceModel {
     }
 }
 
+fn by_score<V: AsRef<[f32]>>(calibrator: &Calibrator, query: &Embedding, images: &[V]) -> Option<Vec<f64>> {
+    let probability = |image: &V| calibrator.probability(score(query, image));
+    images.iter().map(probability).collect()
+}
+
 fn by_margin<V: AsRef<[f32]>>(background: &Background, text: &Embedding, images: &[V]) -> Vec<f64> {
     let margins = background.image_margins(text, images).into_iter();
-    margins.map(|margin| MARGIN.probability(margin)).collect()
+    margins
+        .map(|margin| MARGIN_IN_SMALL_LIBRARY.probability(margin))
+        .collect()
 }
 
 fn by_margin_and_surprisal<V: AsRef<[f32]>>(
@@ -195,6 +271,16 @@ fn score<V: AsRef<[f32]>>(query: &Embedding, image: &V) -> f64 {
     f64::from(dot(query.as_slice(), image.as_ref()))
 }
 
+/// Finite also for probabilities that rounding made 0 or 1.
+fn log_odds(probability: f64) -> f64 {
+    let probability = probability.clamp(1e-12, 1.0 - 1e-12);
+    (probability / (1.0 - probability)).ln()
+}
+
+fn logistic(log_odds: f64) -> f64 {
+    1.0 / (1.0 + (-log_odds).exp())
+}
+
 fn to_f32(probabilities: Vec<f64>) -> Vec<f32> {
     probabilities.into_iter().map(|p| p as f32).collect()
 }
@@ -213,5 +299,92 @@ mod tests {
         for (score, median) in [(1.0, 1.0), (1.000_001, 0.5)] {
             assert!(relative_distance(score, median).ln().is_finite());
         }
+    }
+
+    fn unit(components: &[f32]) -> Embedding {
+        Embedding::normalize(components.to_vec()).expect("it has a direction")
+    }
+
+    /// A library whose images are at regular angles from the first axis, up to a right angle.
+    fn library(count: usize) -> LibraryScoreSample {
+        let images: Vec<usize> = (0..count).collect();
+        let angle = |n: usize| (n as f32 + 0.5) / count as f32 * std::f32::consts::FRAC_PI_2;
+        LibraryScoreSample::draw(&images, |n| Some(unit(&[angle(n).cos(), angle(n).sin()])))
+            .expect("it is large enough")
+    }
+
+    fn model(images: usize, surprisal: f64) -> ConfidenceModel {
+        let curve = |slope, intercept| Calibrator::Platt(crate::calibration::Platt { slope, intercept });
+        ConfidenceModel {
+            text: curve(10.0, -5.0),
+            surprisal,
+            image: curve(10.0, -8.0),
+            background: None,
+            library_scores: Some(Arc::new(library(images))),
+        }
+    }
+
+    #[test]
+    fn rare_scores_gain_and_common_lose() {
+        let (query, hits) = (unit(&[1.0, 0.0]), [unit(&[1.0, 0.0]), unit(&[0.6, 0.8])]);
+        let hits = hits.each_ref().map(Embedding::as_slice);
+        let by = |surprisal| {
+            let model = model(1000, surprisal);
+            model
+                .confidences(QueryKind::Text, &query, &hits)
+                .expect("it has a curve")
+        };
+        let (plain, corrected) = (by(0.0), by(0.4));
+        assert!(corrected[1] < plain[1], "{plain:?} {corrected:?}");
+        assert!(
+            plain[0] / plain[1] < corrected[0] / corrected[1],
+            "{plain:?} {corrected:?}"
+        );
+    }
+
+    #[test]
+    fn small_libraries_have_no_surprisals() {
+        let (query, hit) = (unit(&[1.0, 0.0]), unit(&[0.6, 0.8]));
+        let by = |surprisal| {
+            let model = model(99, surprisal);
+            model.confidences(QueryKind::Text, &query, &[hit.as_slice()])
+        };
+        assert_eq!(by(0.0), by(0.4));
+    }
+
+    #[test]
+    fn both_need_text_and_closeness() {
+        let model = model(1000, 0.0);
+        let (text, image) = (unit(&[1.0, 0.0]), unit(&[0.8, 0.6]));
+        let of = |hit: Embedding| {
+            let found = model.confidences_of_both(&text, &image, &[hit.as_slice()]);
+            found.expect("it has curves")[0]
+        };
+        let (close, far) = (of(unit(&[0.81, 0.58])), of(unit(&[0.81, -0.58])));
+        assert!(close > 0.8 && far < 0.2 && far < close, "{close} {far}");
+        assert!(of(unit(&[0.0, 1.0])) < 0.01, "the text does not match");
+    }
+
+    #[test]
+    fn similarity_is_one_for_same_image() {
+        let model = model(1000, 0.0);
+        let query = unit(&[1.0, 0.0]);
+        let hits = [unit(&[1.0, 0.0]), unit(&[0.9, 0.436]), unit(&[0.0, 1.0])];
+        let found = model
+            .similarities(&query, &hits.each_ref().map(Embedding::as_slice))
+            .expect("it is large enough");
+        assert!(
+            found[0] > 0.99 && found[1] < found[0] && found[1] > 0.5,
+            "{found:?}"
+        );
+        assert!(found[2].abs() < f32::EPSILON, "{found:?}");
+    }
+
+    #[test]
+    fn log_odds_are_finite_at_bounds() {
+        for probability in [0.0, 1.0] {
+            assert!(log_odds(probability).is_finite());
+        }
+        assert!((logistic(log_odds(0.3)) - 0.3).abs() < 1e-12);
     }
 }

@@ -43,6 +43,7 @@ mod confidence_model;
 mod level;
 mod library_scores;
 pub mod profile;
+mod similarity;
 pub mod tagging;
 mod text_match;
 
@@ -52,4 +53,5 @@ pub use calibrator::{Calibrator, QueryKind};
 pub use confidence_model::ConfidenceModel;
 pub use level::{Level, MATCH_THRESHOLD};
 pub use library_scores::{LibraryScoreSample, ScoreTail};
+pub use similarity::SimilarityLevel;
 pub use text_match::TextMatch;

@@ -31,8 +31,10 @@ pub struct ScoreTail {
 }
 
 impl LibraryScoreSample {
+    /// Fewer images give no reliable median.
+    pub const MIN_IMAGES: usize = 10;
     /// Fewer images give no reliable tail.
-    pub const MIN_IMAGES: usize = 100;
+    const MIN_IMAGES_OF_TAIL: usize = 100;
 
     /// Samples `images`, which are all images of a library, at regular intervals. Images without a vector
     /// are skipped. `None` if there are too few. The result depends on `images` only.
@@ -64,8 +66,11 @@ impl LibraryScoreSample {
         scores
     }
 
-    /// The tail of the scores of `query` with images that don't match it.
-    pub fn tail(&self, query: &Embedding) -> ScoreTail {
+    /// The tail of the scores of `query` with images that don't match it; `None` if the library has too few images.
+    pub fn tail(&self, query: &Embedding) -> Option<ScoreTail> {
+        if self.vectors.len() < Self::MIN_IMAGES_OF_TAIL {
+            return None;
+        }
         let scores = self.descending(query);
         let length = (scores.len() / TAIL_FRACTION).max(MIN_TAIL);
         let threshold = scores[length - 1];
@@ -73,11 +78,11 @@ impl LibraryScoreSample {
         let excess: f64 = scores[fitted.clone()].iter().map(|score| score - threshold).sum();
         // The expected sum of the excesses at the same ranks where the scale is 1.
         let expected: f64 = fitted.map(|rank| sum_of_inverses(rank + 1, length)).sum();
-        ScoreTail {
+        Some(ScoreTail {
             threshold,
             scale: excess / expected + f64::from(f32::EPSILON),
             log_expected: (length as f64 * self.library_size as f64 / scores.len() as f64).ln(),
-        }
+        })
     }
 }
 
@@ -116,7 +121,7 @@ mod tests {
     #[test]
     fn exponential_tail_is_found_in_any_sample() {
         for count in [300, 500, 2000, 50_000] {
-            let tail = library(count, 0.05).tail(&at(1.0));
+            let tail = library(count, 0.05).tail(&at(1.0)).expect("it is large enough");
             assert!((tail.scale / 0.05 - 1.0).abs() < 0.1, "{count}: {tail:?}");
             // One image of the library is expected to reach the highest score.
             let best = 0.05 * (count as f64).ln();
@@ -130,7 +135,7 @@ mod tests {
 
     #[test]
     fn only_scores_above_tail_have_high_surprisal() {
-        let tail = library(1000, 0.05).tail(&at(1.0));
+        let tail = library(1000, 0.05).tail(&at(1.0)).expect("it is large enough");
         assert!(
             tail.surprisal(0.8) > 4.0 && tail.surprisal(0.1) < -2.0,
             "{tail:?}"
@@ -146,13 +151,20 @@ mod tests {
     }
 
     #[test]
-    fn small_library_gives_no_sample() {
-        let images: Vec<usize> = (0..99).collect();
+    fn small_library_has_median_but_no_tail() {
+        let sample = library(99, 0.05);
+        assert_eq!(sample.tail(&at(1.0)), None);
+        assert!(sample.median(&at(1.0)) > 0.0);
+    }
+
+    #[test]
+    fn tiny_library_gives_no_sample() {
+        let images: Vec<usize> = (0..9).collect();
         assert_eq!(LibraryScoreSample::draw(&images, |_| Some(at(0.1))), None);
         assert_eq!(LibraryScoreSample::draw::<usize>(&[], |_| None), None);
         let images: Vec<usize> = (0..200).collect();
         assert_eq!(
-            LibraryScoreSample::draw(&images, |n| (n < 50).then(|| at(0.1))),
+            LibraryScoreSample::draw(&images, |n| (n < 5).then(|| at(0.1))),
             None
         );
     }
@@ -167,22 +179,23 @@ mod tests {
     proptest! {
         #[test]
         fn surprisal_is_finite_and_rises_with_score(
-            scores in prop::collection::vec(-1.0f64..1.0, LibraryScoreSample::MIN_IMAGES..700),
+            scores in prop::collection::vec(-1.0f64..1.0, LibraryScoreSample::MIN_IMAGES_OF_TAIL..700),
             a in -1.0f64..1.0,
             b in -1.0f64..1.0,
         ) {
             let images: Vec<usize> = (0..scores.len()).collect();
             let sample = LibraryScoreSample::draw(&images, |n| Some(at(scores[n]))).expect("it is large enough");
-            let tail = sample.tail(&at(1.0));
+            let tail = sample.tail(&at(1.0)).expect("it is large enough");
             let (low, high) = (tail.surprisal(a.min(b)), tail.surprisal(a.max(b)));
             prop_assert!(low.is_finite() && high.is_finite() && low <= high);
         }
 
         #[test]
-        fn equal_scores_have_finite_surprisal(score in -1.0f64..1.0, count in LibraryScoreSample::MIN_IMAGES..300) {
+        fn equal_scores_have_finite_surprisal(score in -1.0f64..1.0, count in LibraryScoreSample::MIN_IMAGES_OF_TAIL..300) {
             let images: Vec<usize> = (0..count).collect();
             let sample = LibraryScoreSample::draw(&images, |_| Some(at(score))).expect("it is large enough");
-            prop_assert!(sample.tail(&at(1.0)).surprisal(0.5).is_finite());
+            let tail = sample.tail(&at(1.0)).expect("it is large enough");
+            prop_assert!(tail.surprisal(0.5).is_finite());
         }
     }
 }

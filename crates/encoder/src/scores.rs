@@ -18,6 +18,9 @@ pub struct ScoreCalibration {
     /// Probability that an image matches a text, by their score, as measured on labeled images.
     #[serde(default)]
     pub text: Option<LogisticCurve>,
+    /// Log odds that each unit of surprisal among the library's own scores adds to `text` for a hit of a search.
+    #[serde(default)]
+    pub surprisal: f64,
     /// Probability that two images show the same, by their score.
     #[serde(default, rename = "picture")]
     pub image: Option<LogisticCurve>,
@@ -52,12 +55,13 @@ impl ScoreCalibration {
             logit_bias: None,
             range: ScoreRange { low: 0.1, high: 0.4 },
             text: None,
+            surprisal: 0.0,
             image: None,
         }
     }
 
-    /// A model trained with a sigmoid per pair, which is itself the probability that a text matches. The
-    /// range is from probability 0.001 to 0.999.
+    /// A model trained with a sigmoid per pair. The range is from sigmoid 0.001 to 0.999. The sigmoid is no confidence:
+    /// it is the probability of a pair in a batch of tens of thousands, so a correct caption often has less than 0.5.
     pub fn of_sigmoid(logit_scale: f32, logit_bias: f32) -> Self {
         let log_odds = 999.0_f32.ln();
         Self {
@@ -67,10 +71,8 @@ impl ScoreCalibration {
                 low: (-log_odds - logit_bias) / logit_scale,
                 high: (log_odds - logit_bias) / logit_scale,
             },
-            text: Some(LogisticCurve {
-                slope: f64::from(logit_scale),
-                intercept: f64::from(logit_bias),
-            }),
+            text: None,
+            surprisal: 0.0,
             image: None,
         }
     }
@@ -90,6 +92,7 @@ impl ScoreCalibration {
         self.logit_scale.is_finite()
             && self.logit_scale > 0.0
             && self.logit_bias.is_none_or(f32::is_finite)
+            && self.surprisal.is_finite()
             && self.range.low.is_finite()
             && self.range.high.is_finite()
             && self.range.high > self.range.low
@@ -116,13 +119,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sigmoid_is_probability_of_match() {
+    fn range_of_sigmoid_ends_at_one_permille() {
         let calibration = ScoreCalibration::of_sigmoid(117.3, -12.9);
         assert!(calibration.is_valid());
-        let probability = |score: f64| calibration.text.unwrap().probability(score);
-        assert!((probability(12.9 / 117.3) - 0.5).abs() < 1e-6);
-        assert!((probability(f64::from(calibration.range.low)) - 0.001).abs() < 1e-5);
-        assert!((probability(f64::from(calibration.range.high)) - 0.999).abs() < 1e-5);
+        assert_eq!(calibration.text, None, "the sigmoid is no confidence");
+        let sigmoid = LogisticCurve {
+            slope: 117.3,
+            intercept: -12.9,
+        };
+        assert!((sigmoid.probability(f64::from(calibration.range.low)) - 0.001).abs() < 1e-5);
+        assert!((sigmoid.probability(f64::from(calibration.range.high)) - 0.999).abs() < 1e-5);
         assert!(!ScoreCalibration::of_sigmoid(f32::INFINITY, 0.0).is_valid());
         assert!(!ScoreCalibration::of_sigmoid(1.0, f32::NAN).is_valid());
     }

@@ -88,12 +88,17 @@ impl Space {
         let background = uncalibrated
             .then(|| self.background(self.encoder()?))
             .transpose()?;
-        let library_scores = uncalibrated.then(|| self.sample_scores()).flatten();
+        let surprisal = match self.calibration(QueryKind::Text)? {
+            // From labels of this library.
+            Some(_) => 0.0,
+            None => self.encoder()?.score_calibration().surprisal,
+        };
         Ok(ConfidenceModel {
             text,
+            surprisal,
             image,
             background,
-            library_scores,
+            library_scores: self.sample_scores(),
         })
     }
 
@@ -120,9 +125,6 @@ impl Space {
 
     /// Whether the sample of scores still represents the space, which may have grown since.
     fn has_current_sample(&self, model: &ConfidenceModel) -> bool {
-        if model.background.is_none() {
-            return true;
-        }
         let size = self.read_vectors().len();
         model
             .library_scores

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use eidetic_confidence::QueryKind;
 use eidetic_domain::Embedding;
 
 use crate::{EmbeddedText, QueryWeights, SearchError};
@@ -47,19 +46,5 @@ impl QueryParts {
                 Embedding::weighted_sum(&terms).map_err(SearchError::NoDirection)
             }
         }
-    }
-
-    /// Each part with its kind, and whether a hit should match it.
-    pub(crate) fn embeddings(&self) -> impl Iterator<Item = (QueryKind, &Embedding, bool)> {
-        let text = self
-            .text
-            .as_ref()
-            .map(|text| (QueryKind::Text, &text.embedding, true));
-        let image = self.image.as_ref().map(|image| (QueryKind::Image, image, true));
-        let negative = self
-            .negative
-            .as_ref()
-            .map(|text| (QueryKind::Text, &text.embedding, false));
-        text.into_iter().chain(image).chain(negative)
     }
 }

@@ -28,6 +28,9 @@ pub struct SearchResults {
 pub struct RankedHit {
     /// Image, score and confidence.
     pub hit: Hit,
+    /// How similar the image is to that of the query, from 0, no more than images of the library usually are, to 1,
+    /// identical. `None` where the query has no image, or the library is too small.
+    pub similarity: Option<f32>,
     /// The image's record in the catalog.
     pub record: ImageRecord,
     /// Number of images that look the same, with this one: those found among the nearest, so at least that many.
@@ -40,7 +43,7 @@ pub struct RankedHit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The best hits probably match.
+    /// The best hits probably match, or are similar to the image of the query.
     Match,
     /// Probably nothing matches, or the query says nothing that an image could match; the hits are only the nearest
     /// images.

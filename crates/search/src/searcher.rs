@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Instant;
 
 use eidetic_catalog::{Catalog, ImageRecord, ImageTags};
-use eidetic_confidence::{ConfidenceModel, MATCH_THRESHOLD};
+use eidetic_confidence::{ConfidenceModel, MATCH_THRESHOLD, QueryKind, SimilarityLevel};
 use eidetic_domain::{Embedding, Filter, Hit, ImageId};
 use eidetic_encoder::Encoder;
 use eidetic_vectors::{Neighbor, VectorIndex};
@@ -57,7 +57,7 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         let encoded = Instant::now();
         let found = self.nearest(&embedding, query)?;
         let (mut hits, verdict) = match texts.claim {
-            Claim::Made => self.judge(&parts, found),
+            Claim::Made => self.assess(&parts, found),
             Claim::None => (without_confidences(found), Verdict::NoMatch),
         };
         if let Some(min) = query.min_confidence {
@@ -113,12 +113,17 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         }
     }
 
-    /// The hits with their confidences, if they are known, and whether the best of them probably match.
-    fn judge(&self, parts: &QueryParts, found: Vec<ComparedHit>) -> (Vec<RankedHit>, Verdict) {
-        let confidences = self.confidences(parts, &found);
+    /// Adds confidences and similarities to the hits.
+    fn assess(&self, parts: &QueryParts, found: Vec<ComparedHit>) -> (Vec<RankedHit>, Verdict) {
+        let vectors: Vec<&[f32]> = found.iter().map(|found| &*found.vector).collect();
+        let confidences = self.confidences(parts, &vectors);
+        let similarities = self.similarities(parts, &vectors);
         let mut hits = without_confidences(found);
         for (hit, confidence) in hits.iter_mut().zip(confidences.into_iter().flatten()) {
             hit.hit.confidence = Some(confidence);
+        }
+        for (hit, similarity) in hits.iter_mut().zip(similarities.into_iter().flatten()) {
+            hit.similarity = Some(similarity);
         }
         let verdict = match verdict(&hits) {
             Verdict::NoMatch if !self.supports_no_match(parts) => Verdict::Uncalibrated,
@@ -127,30 +132,36 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         (hits, verdict)
     }
 
-    /// The confidence of each hit. A hit of a query of several parts must match the text and the image and
-    /// must not match the negative text; the parts are treated as independent. So are the parts of a joint
-    /// embedding, since calibrations exist for texts and for images only.
-    fn confidences(&self, parts: &QueryParts, found: &[ComparedHit]) -> Option<Vec<f32>> {
+    /// The probability that each hit matches what the query asks for and not its negative text; `None` if it is unknown.
+    fn confidences(&self, parts: &QueryParts, hits: &[&[f32]]) -> Option<Vec<f32>> {
         let model = self.confidence_model?;
-        let vectors: Vec<&[f32]> = found.iter().map(|found| &*found.vector).collect();
-        let mut all: Option<Vec<f32>> = None;
-        for (kind, part, should_match) in parts.embeddings() {
-            let confidences = model.confidences(kind, part, &vectors)?;
-            let factors = confidences
-                .into_iter()
-                .map(|p| if should_match { p } else { 1.0 - p });
-            all = Some(match all {
-                None => factors.collect(),
-                Some(before) => before.iter().zip(factors).map(|(a, b)| a * b).collect(),
-            });
-        }
-        all
+        let text = parts.text.as_ref().map(|text| &text.embedding);
+        let wanted = match (text, &parts.image) {
+            (Some(text), Some(image)) => model.confidences_of_both(text, image, hits),
+            (Some(text), None) => model.confidences(QueryKind::Text, text, hits),
+            (None, Some(image)) => model.confidences(QueryKind::Image, image, hits),
+            (None, None) => None,
+        }?;
+        let Some(negative) = &parts.negative else {
+            return Some(wanted);
+        };
+        let unwanted = model.confidences(QueryKind::Text, &negative.embedding, hits)?;
+        let both = wanted.iter().zip(unwanted);
+        Some(both.map(|(wanted, unwanted)| wanted * (1.0 - unwanted)).collect())
     }
 
-    /// Whether low confidences mean that nothing matches.
+    fn similarities(&self, parts: &QueryParts, hits: &[&[f32]]) -> Option<Vec<f32>> {
+        self.confidence_model?.similarities(parts.image.as_ref()?, hits)
+    }
+
+    /// Whether low confidences mean that nothing matches. A text beside an image tells enough of that.
     fn supports_no_match(&self, parts: &QueryParts) -> bool {
+        let kind = match parts.text {
+            Some(_) => QueryKind::Text,
+            None => QueryKind::Image,
+        };
         self.confidence_model
-            .is_some_and(|model| parts.embeddings().all(|(kind, ..)| model.supports_no_match(kind)))
+            .is_some_and(|model| model.supports_no_match(kind))
     }
 
     fn missing(&self) -> Result<u64, SearchError> {
@@ -241,6 +252,7 @@ impl ComparedHit {
         Self {
             hit: RankedHit {
                 hit,
+                similarity: None,
                 record,
                 copies: 1,
                 reachable: true,
@@ -270,6 +282,10 @@ fn without_confidences(found: Vec<ComparedHit>) -> Vec<RankedHit> {
 
 /// Whether the best hit probably matches.
 fn verdict(hits: &[RankedHit]) -> Verdict {
+    let is_similar = |similarity| SimilarityLevel::of(similarity) >= SimilarityLevel::Similar;
+    if hits.iter().any(|hit| hit.similarity.is_some_and(is_similar)) {
+        return Verdict::Match;
+    }
     let confidences = hits.iter().map(|hit| hit.hit.confidence);
     match confidences.flatten().reduce(f32::max) {
         Some(best) if best >= MATCH_THRESHOLD => Verdict::Match,

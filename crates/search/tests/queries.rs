@@ -490,6 +490,7 @@ fn search_reads_each_hit_row_once() {
     });
     let model = ConfidenceModel {
         text: calibrator.clone(),
+        surprisal: 0.0,
         image: calibrator.clone(),
         background: None,
         library_scores: None,
@@ -528,6 +529,7 @@ fn query_of_stop_words_makes_no_claim() {
     });
     let model = ConfidenceModel {
         text: certain.clone(),
+        surprisal: 0.0,
         image: certain,
         background: None,
         library_scores: None,

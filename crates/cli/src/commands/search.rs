@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use eidetic_confidence::MATCH_THRESHOLD;
 use eidetic_domain::{DateRange, Filter, ImageId, parse_date};
 use eidetic_imaging::DecodeSize;
 use eidetic_indexer::{IndexerOptions, RunContext};
@@ -47,6 +48,9 @@ fn print(global: &Global, arguments: &SearchArgs, answer: &SearchResponse) -> Re
             "eidetic: the confidences of this search are unknown, so --min-confidence leaves out every hit; leave it out, or \
              run `eidetic calibrate` first"
         );
+    }
+    if arguments.text().is_some() && answer.verdict == Verdict::Match && !any_is_probable(answer) {
+        eprintln!("eidetic: probably none of these matches the words; they are similar to the picture");
     }
     let Some(end) = arguments.paths_only() else {
         return print_answer(global, answer);
@@ -129,16 +133,25 @@ pub(crate) fn print_answer(global: &Global, answer: &SearchResponse) -> Result<(
     }
     print_notes(answer);
     for (rank, hit) in answer.hits.iter().enumerate() {
-        let confidence = output::percent(hit.confidence);
         output::line(&format!(
-            "{:>4}  {confidence:>5}  {:>6.3}  {}{}",
+            "{:>4}  {}  {:>6.3}  {}{}",
             rank + 1,
+            likeness(hit),
             hit.score,
             output::path(&hit.original_path()),
             copies(hit.copies)
         ))?;
     }
     Ok(())
+}
+
+/// The confidence, or the similarity to the picture that was searched by, which says more than the probability that both
+/// show the same.
+fn likeness(hit: &SearchHit) -> String {
+    match hit.similarity_level {
+        None => format!("{:>5}", output::percent(hit.confidence)),
+        Some(level) => format!("{:<16}", level.words()),
+    }
 }
 
 /// Says what the hits alone do not tell.
@@ -158,6 +171,12 @@ fn print_notes(answer: &SearchResponse) {
     if let Some(own) = answer.hits.iter().position(|hit| hit.is_query) {
         eprintln!("eidetic: hit {} is the picture that you searched by", own + 1);
     }
+}
+
+/// Whether a hit has the confidence of a match. A verdict of a match without one comes from the similarity to a picture.
+fn any_is_probable(answer: &SearchResponse) -> bool {
+    let confidences = answer.hits.iter().filter_map(|hit| hit.confidence);
+    confidences.fold(0.0, f32::max) >= MATCH_THRESHOLD
 }
 
 /// Such as `"cute", "fluffy"`.

@@ -153,6 +153,7 @@ mod tests {
         });
         let model = ConfidenceModel {
             text: calibrator.clone(),
+            surprisal: 0.0,
             image: calibrator,
             background: None,
             library_scores: None,

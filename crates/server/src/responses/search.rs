@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use eidetic_confidence::SimilarityLevel;
 use eidetic_domain::ImageId;
 use eidetic_search::{RankedHit, SearchResults, Timings, Verdict};
 use jiff::civil::DateTime;
@@ -16,7 +17,7 @@ use super::path::{all_path_bytes, original_path, path_bytes, path_text, path_tex
 pub struct SearchResponse {
     /// The space that was searched: `model@revision/preprocessing/dimension`.
     pub space: String,
-    /// `match`: the best hits probably match. `no_match`: probably nothing matches, or the query has no word that
+    /// `match`: the best hits probably match, or are similar to the picture of the query. `no_match`: probably nothing matches, or the query has no word that
     /// an image could match; the hits are only the nearest images. `uncalibrated`: scores rank the hits but are not calibrated.
     #[schema(value_type = String, pattern = "^(match|no_match|uncalibrated)$")]
     pub verdict: Verdict,
@@ -54,8 +55,19 @@ pub struct SearchHit {
     pub image: ImageId,
     /// Cosine similarity to the query, −1 to 1; greater is closer.
     pub score: f32,
-    /// Probability that it matches, where the space is calibrated.
+    /// Probability that it matches, where the space is calibrated. For a picture: that both show the same; for a
+    /// picture with words: that it matches both.
     pub confidence: Option<f32>,
+    /// How similar it is to the picture that was searched by: 0 no more than pictures of the library usually are, 1
+    /// identical. Null for a query without a picture, and in a library of fewer than ten images.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 1)]
+    pub similarity: Option<f32>,
+    /// The same as a word: `almost_identical` from 0.97, `very_similar` from 0.85, `similar` from 0.7,
+    /// `somewhat_similar` from 0.5, else `different`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^(almost_identical|very_similar|similar|somewhat_similar|different)$")]
+    pub similarity_level: Option<SimilarityLevel>,
     /// Number of images that look the same, with this one: other files with the same pixels, or nearly the same.
     #[serde(default = "one")]
     #[schema(minimum = 1)]
@@ -129,6 +141,8 @@ impl From<&RankedHit> for SearchHit {
             image: hit.image,
             score: hit.score,
             confidence: hit.confidence,
+            similarity: found.similarity,
+            similarity_level: found.similarity.map(SimilarityLevel::of),
             copies: found.copies,
             width: record.metadata.width,
             height: record.metadata.height,
