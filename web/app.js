@@ -155,7 +155,7 @@ async function refreshStatus() {
   try {
     library = await api.status();
     showStatus(library);
-    filters.setSources(library.sources);
+    filters.setSources(library.sources.map(({ path }) => path));
     if (!isMatching() && isEmpty(query) && library.images !== before) showAddress({ mayReuse: false });
   } catch (error) {
     library = null;

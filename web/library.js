@@ -17,7 +17,7 @@ const SUGGESTIONS = ['sunset over the sea', 'people laughing', 'a dog in the sno
 const SAMPLE_QUERIES = 5;
 const HITS_PER_QUERY = 4;
 
-const isDemo = (status) => status.sources.length === 1 && format.fileName(status.sources[0]) === 'gallery';
+const isDemo = (status) => status.sources.length === 1 && format.fileName(status.sources[0].path) === 'gallery';
 const isBuiltin = (status) => /^built-?in\b/i.test(status.model);
 
 /** Shows the status line. */

@@ -143,7 +143,7 @@ const publicPart = ({ image, path, paths, width, height, format, taken, camera, 
 const statusOf = ({ images, model, sources, switch: running = null }) => ({
   switch: running,
   library: '/library', images: images.length, paths: images.length, failed: 0, damaged: 0, model, space: 'stub@1/none/4',
-  sources, index: { kind: 'exact', vectors: images.length, tombstones: 0 },
+  sources: sources.map((path) => ({ path, state: 'present', images: images.length, unreachable: [] })), index: { kind: 'exact', vectors: images.length, tombstones: 0 },
   bytes: { catalog: 0, vectors: 0, graph: 0, thumbnails: 0 },
 });
 

@@ -51,7 +51,7 @@ fn copies_are_one_hit_with_count() {
         let confidence = |answer: &Value| answer["hits"][at]["confidence"].as_f64().expect("a confidence");
         (confidence(&answer) - confidence(&expected)).abs()
     };
-    assert!((0..3).all(|at| difference(at) < 1e-4), "{answer} {expected}");
+    assert!((0..3).all(|at| difference(at) < 1e-2), "{answer} {expected}");
 
     let folder = copied.to_str().expect("test paths are UTF-8");
     assert_eq!(

@@ -201,7 +201,7 @@ fn damaged_manifest_is_read_from_its_copy() {
         let finished = scenario.run(&["status", "--json"]).expect_code(0);
         assert!(finished.stderr.contains("its copy is used"), "{finished:?}");
         assert_eq!(
-            finished.json()["sources"][0],
+            finished.json()["sources"][0]["path"],
             text(&scenario.path("photos").canonicalize().unwrap())
         );
     }

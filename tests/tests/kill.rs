@@ -41,7 +41,8 @@ fn many_images(scenario: &Scenario, count: usize) -> std::path::PathBuf {
 /// Runs the indexer, kills it after `delay`, and returns how many images it had reported as committed.
 fn index_and_kill(scenario: &Scenario, folder: &std::path::Path, delay: Duration) -> u64 {
     let folder = folder.to_str().unwrap();
-    let often = ["--batch", "8", "--commit-every", "16"];
+    // A named precision, because measuring one for a new library would take up most of the time until the kill.
+    let often = ["--precision", "f32", "--batch", "8", "--commit-every", "16"];
     let mut command = scenario.command(&[&["index", folder, "--model", "builtin"], &often[..]].concat());
     let mut child = command
         .env("RUST_LOG", "eidetic_indexer=debug")

@@ -78,7 +78,7 @@ fn absent_disk_costs_nothing() {
         (&6.into(), &6.into()),
         "{during}"
     );
-    assert_eq!(during["source_states"][0]["state"], "unreachable");
+    assert_eq!(during["sources"][0]["state"], "unreachable");
     assert!(
         scenario.run(&["status"]).stdout.contains("(unreachable)"),
         "people see it too"
@@ -94,7 +94,7 @@ fn absent_disk_costs_nothing() {
     );
     let after = status(&scenario);
     assert_eq!(
-        (&after["tagged"], &after["source_states"][0]["state"]),
+        (&after["tagged"], &after["sources"][0]["state"]),
         (&6.into(), &"present".into())
     );
 }
@@ -182,7 +182,7 @@ fn absence_is_seen_through_http() {
     assert!(finished.stderr.contains("unreachable"), "{finished:?}");
     let state = get(&format!("{}/v1/status", server.address));
     assert_eq!(
-        (&state["images"], &state["source_states"][0]["state"]),
+        (&state["images"], &state["sources"][0]["state"]),
         (&3.into(), &"unreachable".into())
     );
     let ended = job(&server.address, &json!({"accept_removals": [text(&nas)]}));
@@ -216,8 +216,8 @@ fn forgotten_folder_stays_out_until_indexed() {
     assert_eq!(report["indexed"], 2);
     let included = status(&scenario);
     assert_eq!(
-        (&included["excluded"], &included["sources"]),
-        (&json!([]), &json!([text(&folder)]))
+        (&included["excluded"], &included["sources"][0]["path"]),
+        (&json!([]), &json!(text(&folder)))
     );
     let other = scenario.path("other");
     ends_with(&scenario.run(&["index", "--forget", text(&other)]), 2);
@@ -292,7 +292,7 @@ fn cancelled_job_leaves_no_source() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(get(&path)["state"], "cancelled");
-    assert_eq!(status(&scenario)["sources"], json!([text(&folder)]));
+    assert_eq!(status(&scenario)["sources"][0]["path"], text(&folder));
     let passwd = ureq::post(format!("{}/v1/index", server.address))
         .config()
         .http_status_as_error(false)

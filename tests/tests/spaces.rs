@@ -164,6 +164,9 @@ fn killed_switch_loses_nothing_and_resumes() {
             "space",
             "switch",
             "builtin",
+            // Measuring one would take up most of the time until the kill.
+            "--precision",
+            "f32",
             "--batch",
             "4",
             "--commit-every",

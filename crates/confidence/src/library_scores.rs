@@ -12,11 +12,16 @@ const POSSIBLE_MATCHES: usize = 10;
 const TAIL_FRACTION: usize = 20;
 const MIN_TAIL: usize = 30;
 
+/// Images with at least this cosine look the same and count as one, so that copies change no confidence.
+const SAME_IMAGE: f32 = 0.9995;
+
 /// Vectors of images that represent a library, for the scores that a query has there without a match.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LibraryScoreSample {
     vectors: Vec<Embedding>,
     library_size: usize,
+    /// Estimated number of images of the library that look different.
+    distinct: f64,
 }
 
 /// The upper tail of a query's scores with images that don't match it: exponential above a threshold, as
@@ -41,8 +46,15 @@ impl LibraryScoreSample {
     pub fn draw<I: Copy>(images: &[I], vector: impl Fn(I) -> Option<Embedding>) -> Option<Self> {
         let size = images.len().min(SAMPLE_SIZE);
         let sampled = (0..size).map(|n| images[n * images.len() / size]);
-        let vectors: Vec<Embedding> = sampled.filter_map(vector).collect();
-        (vectors.len() >= Self::MIN_IMAGES).then_some(Self {
+        let (mut vectors, mut found) = (Vec::<Embedding>::new(), 0_usize);
+        for vector in sampled.filter_map(vector) {
+            found += 1;
+            if vectors.iter().all(|other| cosine(other, &vector) < SAME_IMAGE) {
+                vectors.push(vector);
+            }
+        }
+        (found >= Self::MIN_IMAGES).then(|| Self {
+            distinct: images.len() as f64 * vectors.len() as f64 / found as f64,
             vectors,
             library_size: images.len(),
         })
@@ -81,7 +93,7 @@ impl LibraryScoreSample {
         Some(ScoreTail {
             threshold,
             scale: excess / expected + f64::from(f32::EPSILON),
-            log_expected: (length as f64 * self.library_size as f64 / scores.len() as f64).ln(),
+            log_expected: (length as f64 * self.distinct / scores.len() as f64).ln(),
         })
     }
 }
@@ -103,25 +115,34 @@ impl ScoreTail {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use eidetic_domain::SplitMix64;
     use proptest::prelude::*;
 
-    /// A vector whose cosine with the first axis is `cosine`.
-    fn at(cosine: f64) -> Embedding {
-        let rest = (1.0 - cosine * cosine).sqrt();
-        Embedding::normalize(vec![cosine as f32, rest as f32]).expect("it has a direction")
+    fn query() -> Embedding {
+        at(0, 1.0)
+    }
+
+    /// The `n`th vector whose cosine with the query is `cosine`. Others differ in direction.
+    fn at(n: usize, cosine: f64) -> Embedding {
+        let mut random = SplitMix64::new(n as u64);
+        let others: Vec<f32> = (0..15).map(|_| random.signed_unit()).collect();
+        let length = others.iter().map(|x| x * x).sum::<f32>().sqrt();
+        let rest = (1.0 - cosine * cosine).sqrt() as f32 / length;
+        let components = std::iter::once(cosine as f32).chain(others.iter().map(|x| x * rest));
+        Embedding::normalize(components.collect()).expect("it has a direction")
     }
 
     /// A sample of a library whose scores have an exponential tail of mean `scale`.
     fn library(count: usize, scale: f64) -> LibraryScoreSample {
         let images: Vec<usize> = (0..count).collect();
         let score = |n: usize| scale * (count as f64 / (n as f64 + 0.5)).ln();
-        LibraryScoreSample::draw(&images, |n| Some(at(score(n)))).expect("it is large enough")
+        LibraryScoreSample::draw(&images, |n| Some(at(n, score(n)))).expect("it is large enough")
     }
 
     #[test]
     fn exponential_tail_is_found_in_any_sample() {
         for count in [300, 500, 2000, 50_000] {
-            let tail = library(count, 0.05).tail(&at(1.0)).expect("it is large enough");
+            let tail = library(count, 0.05).tail(&query()).expect("it is large enough");
             assert!((tail.scale / 0.05 - 1.0).abs() < 0.1, "{count}: {tail:?}");
             // One image of the library is expected to reach the highest score.
             let best = 0.05 * (count as f64).ln();
@@ -135,7 +156,7 @@ mod tests {
 
     #[test]
     fn only_scores_above_tail_have_high_surprisal() {
-        let tail = library(1000, 0.05).tail(&at(1.0)).expect("it is large enough");
+        let tail = library(1000, 0.05).tail(&query()).expect("it is large enough");
         assert!(
             tail.surprisal(0.8) > 4.0 && tail.surprisal(0.1) < -2.0,
             "{tail:?}"
@@ -146,25 +167,41 @@ mod tests {
     fn median_is_median_of_scores() {
         let images: Vec<usize> = (0..201).collect();
         let sample =
-            LibraryScoreSample::draw(&images, |n| Some(at(n as f64 / 400.0))).expect("it is large enough");
-        assert!((sample.median(&at(1.0)) - 0.25).abs() < 1e-6);
+            LibraryScoreSample::draw(&images, |n| Some(at(n, n as f64 / 400.0))).expect("it is large enough");
+        assert!((sample.median(&query()) - 0.25).abs() < 1e-6);
     }
 
     #[test]
     fn small_library_has_median_but_no_tail() {
         let sample = library(99, 0.05);
-        assert_eq!(sample.tail(&at(1.0)), None);
-        assert!(sample.median(&at(1.0)) > 0.0);
+        assert_eq!(sample.tail(&query()), None);
+        assert!(sample.median(&query()) > 0.0);
+    }
+
+    #[test]
+    fn copies_change_no_surprisal() {
+        let score = |n: usize| 0.05 * (300.0 / (n as f64 + 0.5)).ln();
+        let draw = |copies: usize| {
+            let images: Vec<usize> = (0..300 + copies).collect();
+            let original = move |n: usize| if n < 300 { n } else { 0 };
+            LibraryScoreSample::draw(&images, |n| Some(at(original(n), score(original(n)))))
+                .expect("it is large enough")
+        };
+        let surprisal = |copies| {
+            let tail = draw(copies).tail(&query()).expect("it is large enough");
+            tail.surprisal(score(0))
+        };
+        assert!((surprisal(0) - surprisal(100)).abs() < 1e-6);
     }
 
     #[test]
     fn tiny_library_gives_no_sample() {
         let images: Vec<usize> = (0..9).collect();
-        assert_eq!(LibraryScoreSample::draw(&images, |_| Some(at(0.1))), None);
+        assert_eq!(LibraryScoreSample::draw(&images, |n| Some(at(n, 0.1))), None);
         assert_eq!(LibraryScoreSample::draw::<usize>(&[], |_| None), None);
         let images: Vec<usize> = (0..200).collect();
         assert_eq!(
-            LibraryScoreSample::draw(&images, |n| (n < 5).then(|| at(0.1))),
+            LibraryScoreSample::draw(&images, |n| (n < 5).then(|| at(n, 0.1))),
             None
         );
     }
@@ -179,22 +216,22 @@ mod tests {
     proptest! {
         #[test]
         fn surprisal_is_finite_and_rises_with_score(
-            scores in prop::collection::vec(-1.0f64..1.0, LibraryScoreSample::MIN_IMAGES_OF_TAIL..700),
+            scores in prop::collection::vec(-0.9f64..0.9, LibraryScoreSample::MIN_IMAGES_OF_TAIL..700),
             a in -1.0f64..1.0,
             b in -1.0f64..1.0,
         ) {
             let images: Vec<usize> = (0..scores.len()).collect();
-            let sample = LibraryScoreSample::draw(&images, |n| Some(at(scores[n]))).expect("it is large enough");
-            let tail = sample.tail(&at(1.0)).expect("it is large enough");
+            let sample = LibraryScoreSample::draw(&images, |n| Some(at(n, scores[n]))).expect("it is large enough");
+            let tail = sample.tail(&query()).expect("it is large enough");
             let (low, high) = (tail.surprisal(a.min(b)), tail.surprisal(a.max(b)));
             prop_assert!(low.is_finite() && high.is_finite() && low <= high);
         }
 
         #[test]
-        fn equal_scores_have_finite_surprisal(score in -1.0f64..1.0, count in LibraryScoreSample::MIN_IMAGES_OF_TAIL..300) {
+        fn equal_scores_have_finite_surprisal(score in -0.9f64..0.9, count in LibraryScoreSample::MIN_IMAGES_OF_TAIL..300) {
             let images: Vec<usize> = (0..count).collect();
-            let sample = LibraryScoreSample::draw(&images, |_| Some(at(score))).expect("it is large enough");
-            let tail = sample.tail(&at(1.0)).expect("it is large enough");
+            let sample = LibraryScoreSample::draw(&images, |n| Some(at(n, score))).expect("it is large enough");
+            let tail = sample.tail(&query()).expect("it is large enough");
             prop_assert!(tail.surprisal(0.5).is_finite());
         }
     }

@@ -50,10 +50,7 @@ pub struct Status {
     #[serde(default)]
     pub precision_choice: Option<PrecisionChoice>,
     /// The folders that it indexes.
-    pub sources: Vec<PathBuf>,
-    /// The same with their states.
-    #[serde(default)]
-    pub source_states: Vec<SourceStatus>,
+    pub sources: Vec<SourceStatus>,
     /// Folders below sources that are left out.
     #[serde(default)]
     pub excluded: Vec<PathBuf>,
@@ -149,8 +146,7 @@ impl Library {
             precision_choice: own
                 .and_then(|space| space.precision_choice)
                 .filter(|choice| choice.precision == active.precision()),
-            sources: self.sources(),
-            source_states: self.source_statuses(),
+            sources: self.source_statuses(),
             excluded: self.excluded(),
             removed: self.catalog.removed().count() as u64,
             indexing: self.indexing_settings(),

@@ -39,7 +39,8 @@ pub(crate) fn run(global: &Global, arguments: &IndexArgs) -> Result<Outcome, Fai
             require_same_model(&status.model, arguments)?;
             reject_model_options(&arguments.options)?;
             reject_settings(arguments)?;
-            require_sources(&status.sources, &accepted)?;
+            let sources: Vec<PathBuf> = status.sources.into_iter().map(|source| source.path).collect();
+            require_sources(&sources, &accepted)?;
             let text = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
             let request = IndexParams {
                 folders: text(&folders.all),

@@ -61,12 +61,13 @@ fn local_status(library: &Library, arguments: &arguments::StatusArgs) -> Result<
 /// The sources with their states, and the folders that are left out.
 fn sources(status: &Status) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for path in &status.sources {
-        let state = status.source_states.iter().find(|state| state.path == *path);
-        let unreachable = state.is_some_and(|state| state.state == SourceReach::Unreachable);
-        let mark = if unreachable { " (unreachable)" } else { "" };
-        lines.push(format!("{}{mark}", output::path(path)));
-        for part in state.iter().flat_map(|state| &state.unreachable) {
+    for source in &status.sources {
+        let mark = match source.state {
+            SourceReach::Present => "",
+            SourceReach::Unreachable => " (unreachable)",
+        };
+        lines.push(format!("{}{mark}", output::path(&source.path)));
+        for part in &source.unreachable {
             lines.push(format!(
                 "  {}: {}; {} images kept",
                 output::path(&part.path),

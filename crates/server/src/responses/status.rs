@@ -35,9 +35,7 @@ pub(crate) struct StatusDocument {
     /// The active space.
     space: String,
     /// The folders that it indexes.
-    sources: Vec<String>,
-    /// The same with their states.
-    source_states: Vec<SourceStatusDocument>,
+    sources: Vec<SourceStatusDocument>,
     /// Folders below sources that are left out.
     excluded: Vec<String>,
     /// Images without a file whose vectors and tags are kept for a while.

@@ -45,6 +45,8 @@ async fn search_response_has_documented_keys() {
             "paths",
             "reachable",
             "score",
+            "similarity",
+            "similarity_level",
             "taken",
             "width"
         ]

@@ -129,7 +129,7 @@ async fn responses_have_documented_fields() {
     let document: Value = server.get("/openapi.json").await.json();
     let cases = [
         ("Status", "/v1/status?recall=true&failed=true".to_owned(), ""),
-        ("SourceStatus", "/v1/status".to_owned(), "/source_states/0"),
+        ("SourceStatus", "/v1/status".to_owned(), "/sources/0"),
         ("IndexingSettings", "/v1/status".to_owned(), "/indexing"),
         ("RecallStatus", "/v1/status?recall=true".to_owned(), "/recall"),
         (
