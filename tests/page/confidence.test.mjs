@@ -54,6 +54,36 @@ describe('confidence', () => {
   });
 });
 
+describe('similarity to a picture', () => {
+  const LEVELS = [[0.98, 'almost_identical'], [0.9, 'very_similar'], [0.3, 'different']];
+  const fields = (rank) => ({ similarity: LEVELS[Math.min(rank, 2)][0], similarity_level: LEVELS[Math.min(rank, 2)][1] });
+
+  test('is a bar with its level as name', async () => {
+    server.behavior.similarity = fields;
+    const page = await visit('/?q=red');
+    assert.equal(await page.locator('.tile .score').count(), 0);
+    const bars = page.locator('.tile .similarity');
+    assert.deepEqual((await bars.allTextContents()).slice(0, 3), ['Similarity almost identical', 'Similarity very similar', 'Similarity different']);
+    const share = await bars.nth(2).evaluate((bar) => bar.style.getPropertyValue('--share'));
+    assert.equal(Number(share), 0.3);
+    assert.ok((await bars.first().boundingBox()).width >= 40);
+    await page.locator('.tile a').first().click();
+    await page.locator('#viewer-facts').getByText('almost identical').waitFor();
+  });
+
+  test('hides the confidence slider', async () => {
+    server.behavior.similarity = fields;
+    const page = await visit();
+    assert.ok(await page.locator('#confidence-tools').isHidden());
+  });
+
+  test('says when no hit matches the words', async () => {
+    Object.assign(server.behavior, { similarity: fields, confidence: 0.1 });
+    const page = await visit();
+    await page.locator('#notice').getByText('Probably none matches the words').waitFor();
+  });
+});
+
 describe('min-confidence slider', () => {
   test('filters cached hits and updates the address', async () => {
     const page = await visit();

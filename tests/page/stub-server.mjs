@@ -29,7 +29,7 @@ export function drawnImages() {
 }
 
 /** Starts a server. `behavior` may be changed while it runs: images, sources, model, verdict, unknownWords, copies (of the first hit), confidence, delay (ms),
- * failure (problem); confidence may be a function of a hit's rank. The server records the size of the last upload in
+ * failure (problem), similarity (fields of a hit by its rank); confidence may be a function of a hit's rank. The server records the size of the last upload in
  * `uploadedBytes`, the minimum confidence of each search in `minConfidences`, and the texts of each match in `matches`. */
 export async function startStubServer(behavior = {}) {
   const state = { images: drawnImages(), sources: ['/pictures'], model: 'stub', verdict: 'uncalibrated', unknownWords: [], copies: 1, confidence: null, delay: 0, failure: null, minConfidences: [], matches: [], ...behavior };
@@ -76,7 +76,7 @@ async function search(state, fields, response) {
     .map((image) => ({ ...publicPart(image), score: image === same ? 1 : scoreOf(state, image, fields) }))
     .sort((one, other) => other.score - one.score)
     .slice(0, fields.k)
-    .map((hit, rank) => ({ ...hit, copies: rank === 0 ? state.copies : 1, confidence: typeof state.confidence === 'function' ? state.confidence(rank) : state.confidence }))
+    .map((hit, rank) => ({ ...hit, copies: rank === 0 ? state.copies : 1, confidence: typeof state.confidence === 'function' ? state.confidence(rank) : state.confidence, ...state.similarity?.(rank) }))
     .filter((hit) => !fields.minConfidence || (hit.confidence !== null && hit.confidence >= fields.minConfidence));
   state.minConfidences.push(fields.minConfidence);
   return send(response, 200, { space: 'stub@1/none/4', verdict: state.verdict, unknown_words: state.unknownWords, hits, took_ms: { encode: 1.2, search: 0.3 } });
