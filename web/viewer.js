@@ -169,11 +169,11 @@ function factsOf(about) {
   ].filter(Boolean);
 }
 
-// The similarity to the query picture, the confidence followed by the raw score, or the score alone.
+// The similarity to the query picture or the confidence, followed by the raw score, or the score alone.
 function scoreFacts(about, { label, value, hint, share }) {
-  if (share !== undefined) return [fact(label, value, element('small', {}, hint))];
-  if (about.confidence === null) return [fact(label, value, element('small', {}, hint))];
   const raw = similarity(about);
+  if (share !== undefined) return [fact(label, value, element('small', {}, hint)), fact('Score', raw.value, element('small', {}, raw.hint))];
+  if (about.confidence === null) return [fact(label, value, element('small', {}, hint))];
   return [
     fact(label, value, element('small', {}, hint), reportLink()),
     fact(raw.label, raw.value, element('small', {}, raw.hint)),
