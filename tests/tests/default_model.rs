@@ -39,7 +39,10 @@ fn status(scenario: &Scenario) -> Value {
 fn stands_for(scenario: &Scenario, name: &str) -> String {
     let models = scenario.run(&["models", "--json"]).expect_code(0).json();
     let names = models["names"].as_array().expect("names").clone();
-    let found = names.iter().find(|entry| entry["name"] == name).expect("the name");
+    let found = names
+        .iter()
+        .find(|entry| entry["name"] == name)
+        .expect("the name");
     found["model"].as_str().expect("a model").to_owned()
 }
 
@@ -53,7 +56,11 @@ fn unreachable_hub_uses_best_cached_model() {
     cache(&scenario, "clip/quick", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K");
     for (library, more) in [("one", &[][..]), ("two", &["--offline"])] {
         let library = scenario.path(library);
-        let arguments = [&["--library", text(&library), "index", text(&folder), "--json"], more].concat();
+        let arguments = [
+            &["--library", text(&library), "index", text(&folder), "--json"],
+            more,
+        ]
+        .concat();
         let finished = scenario.run(&arguments).expect_code(0);
         let said = &finished.stderr;
         let wanted = stands_for(&scenario, "default");
@@ -136,7 +143,9 @@ fn names_are_accepted_and_stored_resolved() {
         .expect_code(0);
     assert_eq!(status(&scenario)["model"], default.as_str());
     // The name is not stored, and means the same space.
-    let _ = scenario.run(&["search", "a cat", "--space", "default"]).expect_code(0);
+    let _ = scenario
+        .run(&["search", "a cat", "--space", "default"])
+        .expect_code(0);
     let _ = scenario.run(&["space", "switch", "builtin"]).expect_code(0);
     let _ = scenario.run(&["space", "switch", "default"]).expect_code(0);
     assert_eq!(status(&scenario)["model"], default.as_str());
@@ -150,7 +159,10 @@ fn table_explains_names() {
         let line = format!("  {name:<8} {}", stands_for(&scenario, name));
         assert!(table.contains(&line), "{line}:\n{table}");
     }
-    assert!(table.contains("of memory available") || table.contains("any memory"), "{table}");
+    assert!(
+        table.contains("of memory available") || table.contains("any memory"),
+        "{table}"
+    );
 }
 
 /// Makes the library one of an earlier build, with the model `id`.

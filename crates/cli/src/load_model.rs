@@ -67,7 +67,9 @@ pub(crate) fn warn_of_fallback(fallback: Option<&Fallback>) {
         return;
     };
     let used = match used {
-        ModelRef::Builtin => "the small built-in model, which recognizes everyday objects and simple scenes only".to_owned(),
+        ModelRef::Builtin => {
+            "the small built-in model, which recognizes everyday objects and simple scenes only".to_owned()
+        }
         other => format!("{other}, the best model on this disk"),
     };
     eprintln!(

@@ -80,9 +80,8 @@ pub fn default_model(machine: &Machine) -> Chosen {
 
 /// The models that this machine can run and that are complete in the Hub's cache, the best first. Makes no connection.
 pub fn usable_on_disk(settings: &HubSettings, machine: &Machine) -> Vec<&'static KnownModel> {
-    let is_complete = |model: &&KnownModel| {
-        matches!(on_disk(&model.id, None, settings), OnDisk::Complete { .. })
-    };
+    let is_complete =
+        |model: &&KnownModel| matches!(on_disk(&model.id, None, settings), OnDisk::Complete { .. });
     // `best` has no limit but those of the machine.
     let usable = |model: &&'static KnownModel| {
         choices()
@@ -243,7 +242,11 @@ mod tests {
         };
         let best = chosen_as("best", &slow).unwrap();
         assert_eq!(best.model, "google/siglip2-base-patch16-256", "{}", best.reason);
-        assert!(best.reason.contains("an hour") && best.reason.contains("53.2"), "{}", best.reason);
+        assert!(
+            best.reason.contains("an hour") && best.reason.contains("53.2"),
+            "{}",
+            best.reason
+        );
         let slowest = Machine { gflops: 1.0, ..LARGE };
         for name in ["default", "best"] {
             assert_eq!(model(name, &slowest), "google/siglip2-base-patch32-256");
@@ -256,8 +259,14 @@ mod tests {
             available_memory: Some(bytes),
             ..LARGE
         };
-        assert_eq!(model("best", &with(3_000_000_000)), "google/siglip2-large-patch16-384");
-        assert_eq!(model("default", &with(1_000_000_000)), "laion/CLIP-ViT-B-32-laion2B-s34B-b79K");
+        assert_eq!(
+            model("best", &with(3_000_000_000)),
+            "google/siglip2-large-patch16-384"
+        );
+        assert_eq!(
+            model("default", &with(1_000_000_000)),
+            "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
+        );
         let tiny = chosen_as("default", &with(500_000_000)).unwrap();
         assert_eq!(tiny.model, "builtin");
         assert!(tiny.reason.contains("0.5 GB"), "{}", tiny.reason);

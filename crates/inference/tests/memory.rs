@@ -125,6 +125,9 @@ fn half_weights_take_two_bytes_each() {
     );
     // The largest tensor is a tenth of the file; the tokenizer and what the allocator keeps take the rest.
     assert!(kept < 1.2 * file, "{kept} bytes for {file} in the file");
-    assert!(peak < 1.5 * file, "{peak} bytes at the peak for {file} in the file");
+    assert!(
+        peak < 1.5 * file,
+        "{peak} bytes at the peak for {file} in the file"
+    );
     assert_eq!(model.encode_texts(&["a cat"]).expect("it encodes").len(), 1);
 }

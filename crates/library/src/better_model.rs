@@ -49,8 +49,8 @@ fn note(manifest: &Manifest, better: &KnownModel) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use eidetic_domain::SpaceId;
-    use eidetic_encoder::fake::FakeEncoder;
     use eidetic_encoder::Encoder;
+    use eidetic_encoder::fake::FakeEncoder;
 
     use super::*;
     use crate::manifest::FILE_NAME;
@@ -101,7 +101,13 @@ mod tests {
         }
         let mut switching = Manifest::new("builtin".to_owned(), space());
         switching.plan_switch("other".to_owned(), &space(), PreviousSpace::Keep);
-        assert_eq!(note(&switching, known_model("google/siglip2-base-patch32-256").unwrap()), None);
+        assert_eq!(
+            note(
+                &switching,
+                known_model("google/siglip2-base-patch32-256").unwrap()
+            ),
+            None
+        );
     }
 
     /// A library of an earlier build.

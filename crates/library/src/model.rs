@@ -3,9 +3,7 @@
 use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
 use eidetic_hub::{DownloadProgress, ModelRef, Network, default_model, reference, usable_on_disk};
-use eidetic_inference::{
-    LoadError, LoadOptions, PrecisionChoice, load_encoder, load_fastest, this_machine,
-};
+use eidetic_inference::{LoadError, LoadOptions, PrecisionChoice, load_encoder, load_fastest, this_machine};
 
 /// The model of a new library.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -247,11 +247,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows");
         write(&path, numbers().into_iter().flat_map(f32::to_le_bytes));
-        let rows = scanned(&path, |file| RowsPlace::in_safetensors(file, 3, Dtype::F32, &[70, WIDTH]));
+        let rows = scanned(&path, |file| {
+            RowsPlace::in_safetensors(file, 3, Dtype::F32, &[70, WIDTH])
+        });
         assert_eq!(rows.values(Kernel::best()).unwrap(), numbers());
-        let halves: Vec<u16> = numbers().into_iter().map(|x| HalfFormat::Bf16.from_f32(x)).collect();
+        let halves: Vec<u16> = numbers()
+            .into_iter()
+            .map(|x| HalfFormat::Bf16.from_f32(x))
+            .collect();
         write(&path, halves.iter().flat_map(|half| half.to_le_bytes()));
-        let rows = scanned(&path, |file| RowsPlace::in_safetensors(file, 3, Dtype::BF16, &[70, WIDTH]));
+        let rows = scanned(&path, |file| {
+            RowsPlace::in_safetensors(file, 3, Dtype::BF16, &[70, WIDTH])
+        });
         let widened: Vec<f32> = halves.iter().map(|half| HalfFormat::Bf16.to_f32(*half)).collect();
         assert_eq!(rows.values(Kernel::best()).unwrap(), widened);
     }
@@ -261,10 +268,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows");
         // Blocks of 32 signed bytes after a 16-bit scale.
-        let block = |row: u8| [0, 0x2c].into_iter().chain((0..32).map(move |i| i * 7 + row));
+        let block = |row: u8| {
+            [0, 0x2c]
+                .into_iter()
+                .chain((0..32_u8).map(move |i| i.wrapping_mul(7).wrapping_add(row)))
+        };
         let bytes: Vec<u8> = (0..70).flat_map(block).collect();
         write(&path, bytes.iter().copied());
-        let rows = scanned(&path, |file| RowsPlace::in_gguf(file, 3, GgmlDType::Q8_0, &[70, WIDTH]));
+        let rows = scanned(&path, |file| {
+            RowsPlace::in_gguf(file, 3, GgmlDType::Q8_0, &[70, WIDTH])
+        });
         let expected = Blocks::new(GgmlDType::Q8_0, bytes, 70, WIDTH).unwrap().values();
         assert_eq!(rows.values(Kernel::best()).unwrap(), expected);
     }
@@ -275,7 +288,9 @@ mod tests {
         let path = folder.path().join("rows");
         let write_rows = || write(&path, numbers().into_iter().flat_map(f32::to_le_bytes));
         write_rows();
-        let rows = scanned(&path, |file| RowsPlace::in_safetensors(file, 3, Dtype::F32, &[70, WIDTH]));
+        let rows = scanned(&path, |file| {
+            RowsPlace::in_safetensors(file, 3, Dtype::F32, &[70, WIDTH])
+        });
         let mut out = [0.0; WIDTH];
         let mut read = |row| rows.read(Kernel::best(), row, &mut out);
         // Overwritten in place.
@@ -285,7 +300,12 @@ mod tests {
         assert!(matches!(read(1), Err(RowError::Changed)));
         read(0).unwrap();
         // Cut off.
-        fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(1000).unwrap();
+        fs::OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_len(1000)
+            .unwrap();
         assert!(matches!(read(69), Err(RowError::Changed)));
         write_rows();
         read(69).unwrap();
@@ -297,7 +317,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows");
         write(&path, numbers().into_iter().flat_map(f32::to_le_bytes));
-        let rows = scanned(&path, |file| RowsPlace::in_safetensors(file, 3, Dtype::F32, &[70, WIDTH]));
+        let rows = scanned(&path, |file| {
+            RowsPlace::in_safetensors(file, 3, Dtype::F32, &[70, WIDTH])
+        });
         let other = folder.path().join("other");
         fs::write(&other, "something else").unwrap();
         fs::rename(&other, &path).unwrap();

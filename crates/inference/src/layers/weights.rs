@@ -71,7 +71,11 @@ impl<T> Weights<T> {
         hasher: &mut blake3::Hasher,
         pack: Pack<'_, T>,
     ) -> Result<(), LoadError> {
-        let WeightReader { reader, length, tables } = file;
+        let WeightReader {
+            reader,
+            length,
+            tables,
+        } = file;
         let mut source = Source {
             reader,
             hasher,

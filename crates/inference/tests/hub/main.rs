@@ -155,12 +155,26 @@ fn multilingual_model_downloads_only_needed_files() {
             fs::copy(file.path(), files.path().join(file.file_name())).expect("a copied file");
         }
     }
-    for other in ["README.md", "tokenizer.model", "special_tokens_map.json", "pytorch_model.bin"] {
+    for other in [
+        "README.md",
+        "tokenizer.model",
+        "special_tokens_map.json",
+        "pytorch_model.bin",
+    ] {
         fs::write(files.path().join(other), "not needed").expect("a written file");
     }
-    let (hub, cache, progress) = (FakeHub::serving(files.path()), new_cache(), RecordedProgress::default());
+    let (hub, cache, progress) = (
+        FakeHub::serving(files.path()),
+        new_cache(),
+        RecordedProgress::default(),
+    );
     load(MODEL, None, &settings(&hub, &cache), &progress).expect("the model opens");
-    let names: Vec<String> = progress.files.borrow().iter().map(|file| file.0.clone()).collect();
+    let names: Vec<String> = progress
+        .files
+        .borrow()
+        .iter()
+        .map(|file| file.0.clone())
+        .collect();
     assert_eq!(
         names,
         [

@@ -22,12 +22,21 @@ pub(super) fn format(models: &[ModelRow]) -> String {
 
 /// Formats what names stand for on this machine, with the reasons.
 pub(super) fn names(names: &[Chosen]) -> String {
-    let mut lines = vec![String::new(), "These names stand for models, here and now:".to_owned()];
+    let mut lines = vec![
+        String::new(),
+        "These names stand for models, here and now:".to_owned(),
+    ];
     for name in names {
         lines.push(format!("  {:<8} {}", name.name, name.model));
-        lines.extend(wrapped(&name.reason).into_iter().map(|line| format!("           {line}")));
+        lines.extend(
+            wrapped(&name.reason)
+                .into_iter()
+                .map(|line| format!("           {line}")),
+        );
     }
-    lines.push(format!("They are the best by {MEASURE} whose license allows any use."));
+    lines.push(format!(
+        "They are the best by {MEASURE} whose license allows any use."
+    ));
     lines.join("\n")
 }
 
