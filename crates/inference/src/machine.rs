@@ -29,12 +29,11 @@ pub fn resolve_model(text: &str) -> Result<ModelRef, ParseModelRefError> {
 /// the AVX-512 kernels are measured (docs/decisions/0028-default-model.md); others follow by the width of their registers.
 fn gflops_of_core(kernel: &str) -> f64 {
     match kernel {
-        "avx512-vnni" | "avx512-bf16" => 600.0,
-        "avx-vnni" => 300.0,
-        "avx512" => 150.0,
-        "avx2" => 100.0,
-        "neon" => 80.0,
-        _ => 5.0,
+        "avx512-vnni" | "avx512-bf16" => 150.0,
+        "avx-vnni" => 75.0,
+        "avx512" => 100.0,
+        "avx2" | "neon" => 50.0,
+        _ => 3.0,
     }
 }
 
