@@ -6,7 +6,7 @@ import { byId, element } from './dom.js';
 import * as format from './format.js';
 import { EMPTY, toAddress } from './query.js';
 
-const FULL_MODEL = 'openai/clip-vit-base-patch32';
+const FULL_MODEL = 'default';
 
 // Suggestions for the bundled gallery, for the classes of the built-in model, and for full models.
 const GALLERY_SUGGESTIONS = ['a sailboat at sunset', 'red bicycle in the snow', 'three penguins', 'a cat and a dog', 'hot air balloon'];
@@ -30,7 +30,7 @@ export function showStatus(status) {
   } else if (isBuiltin(status)) {
     // The demo's library is temporary, so a switch would be lost.
     const [step, command] = isDemo(status) ? ['Index with', `eidetic index ~/Pictures --model ${FULL_MODEL}`] : ['Switch to', `eidetic space switch ${FULL_MODEL}`];
-    const hint = `It recognizes everyday objects and simple scenes, in English and Chinese. ${step} a full CLIP model for everything else:`;
+    const hint = `It recognizes everyday objects and simple scenes, in English and Chinese. ${step} a full model for everything else:`;
     parts.push(element('span', {}, hint), commandLine(command));
   }
   byId('status').replaceChildren(...parts);

@@ -486,7 +486,7 @@ test('status line describes the model', async () => {
   const line = await page.locator('#status').innerText();
   assert.ok(line.startsWith(`${await gallerySize()} pictures · built-in model`), line);
   assert.match(line, /everyday objects and simple scenes/);
-  assert.match(line, /eidetic index .* --model openai\/clip-vit-base-patch32/);
+  assert.match(line, /eidetic index .* --model default/);
 });
 
 test('feedback is stored and can be withdrawn', async () => {

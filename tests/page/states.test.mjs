@@ -48,7 +48,7 @@ test('empty library explains indexing, then updates itself', async () => {
 test('status line offers and tracks model switch', async () => {
   server.behavior.model = 'builtin';
   const page = await visit();
-  await page.locator('#status').getByText('eidetic space switch openai/clip-vit-base-patch32').waitFor();
+  await page.locator('#status').getByText('eidetic space switch default').waitFor();
   server.behavior.switch = { model: '/models/larger', done: 12, total: 34 };
   await page.reload();
   await page.locator('#status').getByText('Switching to larger: 12 of 34').waitFor();

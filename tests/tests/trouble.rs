@@ -121,9 +121,14 @@ fn file_that_is_no_image_is_refused() {
 fn unreachable_hub_falls_back_with_warning() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 2);
-    let named = ["index", text(&folder), "--model", "openai/clip-vit-base-patch32"];
+    let named = [
+        "index",
+        text(&folder),
+        "--model",
+        "google/siglip2-base-patch32-256",
+    ];
     let finished = scenario.run(&named).expect_code(3);
-    assert_one_sentence(&finished, &["openai/clip-vit-base-patch32", "builtin"]);
+    assert_one_sentence(&finished, &["google/siglip2-base-patch32-256", "builtin"]);
     assert!(!scenario.library().exists(), "no half-made library");
     let finished = scenario.run(&["index", text(&folder), "--json"]).expect_code(0);
     assert!(

@@ -96,6 +96,13 @@ pub(crate) fn directory(global: &Global) -> Result<PathBuf, Failure> {
     })
 }
 
+/// Tells the owner of a library that was made with a weaker model, once, what the default one would bring.
+pub(crate) fn note_better_model(library: &Library) {
+    if let Some(note) = library.note_of_better_model() {
+        eprintln!("eidetic: {note}");
+    }
+}
+
 /// Says what is wrong with the library, with the commands that mend it.
 pub(crate) fn warn_of_damage(library: &Library) {
     for warning in library.warnings() {

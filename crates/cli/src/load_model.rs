@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use eidetic_encoder::{Encoder, TextModel};
 use eidetic_hub::{Modality, ModelRef};
-use eidetic_inference::{LoadError, LoadOptions, load_encoder, load_text_model, prepare};
-use eidetic_library::{DEFAULT_MODEL, LoadedModel, ModelSource};
+use eidetic_inference::{LoadOptions, load_encoder, load_text_model, prepare};
+use eidetic_library::{Fallback, LoadedModel, ModelSource};
 
 use crate::arguments::ModelOptions;
 use crate::failure::Failure;
@@ -44,7 +44,7 @@ impl ModelLoader {
         Ok((encoder, start.elapsed()))
     }
 
-    /// The named model, or the default one, with the built-in model as fallback and a warning about it.
+    /// The named model, or the default one, in place of which another one may be used, with a warning about it.
     pub(crate) fn named_or_default(&self, model: Option<&ModelRef>) -> Result<Box<dyn Encoder>, Failure> {
         let source = model
             .cloned()
@@ -61,12 +61,19 @@ impl ModelLoader {
     }
 }
 
-/// Warns that the built-in model is used, with the reason and the command for switching later.
-pub(crate) fn warn_of_fallback(reason: Option<&LoadError>) {
-    let Some(reason) = reason else { return };
+/// Warns that another model is used in place of the default one, with the reason and the command for switching later.
+pub(crate) fn warn_of_fallback(fallback: Option<&Fallback>) {
+    let Some(Fallback { wanted, reason, used }) = fallback else {
+        return;
+    };
+    let used = match used {
+        ModelRef::Builtin => {
+            "the small built-in model, which recognizes everyday objects and simple scenes only".to_owned()
+        }
+        other => format!("{other}, the best model on this disk"),
+    };
     eprintln!(
-        "eidetic: using the small built-in model, because {DEFAULT_MODEL} is unavailable:\n  {reason}\n\
-         The built-in model recognizes everyday objects and simple scenes only. To switch to the full model later:\n  \
-         eidetic space switch {DEFAULT_MODEL}"
+        "eidetic: using {used}, because {wanted} is unavailable:\n  {reason}\n\
+         To switch to it later:\n  eidetic space switch {wanted}"
     );
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Identifies an embedding space. Vectors are comparable if and only if all four parts are equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SpaceId {
-    /// Name of the model: a Hub id such as `openai/clip-vit-base-patch32`, `builtin`, or the name of a
+    /// Name of the model: a Hub id such as `google/siglip2-base-patch32-256`, `builtin`, or the name of a
     /// directory.
     pub model: String,
     /// Short hash of the weight file's content, which distinguishes models of the same name.

@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
+use crate::choice::Choice;
+
 const CATALOGUE: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../data/models/catalogue.toml"
@@ -30,6 +32,12 @@ pub struct KnownModel {
     /// Parameters in millions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters_millions: Option<f64>,
+    /// Parameters of the table of tokens, in millions: they stay in their file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_table_millions: Option<f64>,
+    /// Billions of floating-point operations for one image: twice the multiplications.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_gflops: Option<f64>,
     /// The license, as its authors name it.
     #[serde(rename = "licence")]
     pub license: String,
@@ -50,6 +58,17 @@ pub struct KnownModel {
     /// Further information for choosing a model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+impl KnownModel {
+    /// Such as `English`, or `109 languages`.
+    pub fn languages_in_words(&self) -> String {
+        match self.languages.as_str() {
+            count if count.ends_with(|c: char| c.is_ascii_digit()) => format!("{count} languages"),
+            "many" => "many languages".to_owned(),
+            named => named.to_owned(),
+        }
+    }
 }
 
 /// What a model embeds.
@@ -78,17 +97,24 @@ pub struct Retrieval {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct KnownModels {
+struct Catalogue {
+    choice: Vec<Choice>,
     model: Vec<KnownModel>,
 }
 
 /// All known models, ordered by family and size.
 pub fn known_models() -> &'static [KnownModel] {
-    static MODELS: OnceLock<Vec<KnownModel>> = OnceLock::new();
-    MODELS.get_or_init(|| {
-        let catalogue: KnownModels = toml::from_str(CATALOGUE).expect("the built-in catalogue is tested");
-        catalogue.model
-    })
+    &catalogue().model
+}
+
+/// The names that stand for one of the known models, by machine.
+pub fn choices() -> &'static [Choice] {
+    &catalogue().choice
+}
+
+fn catalogue() -> &'static Catalogue {
+    static PARSED: OnceLock<Catalogue> = OnceLock::new();
+    PARSED.get_or_init(|| toml::from_str(CATALOGUE).expect("the built-in catalogue is tested"))
 }
 
 /// The known model with this id.

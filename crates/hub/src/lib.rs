@@ -5,6 +5,7 @@
 
 mod cache;
 mod checksum;
+mod choice;
 mod download;
 mod error;
 mod known_models;
@@ -20,11 +21,16 @@ mod shards;
 
 pub use cache::DownloadProgress;
 pub use checksum::{Checksum, sha256};
+pub use choice::{
+    Choice, Chosen, DEFAULT, MEASURE, Machine, chosen, chosen_as, default_model, reference, usable_on_disk,
+};
 pub use error::HubError;
 pub use known_models::{KnownModel, Modality, Retrieval, known_model, known_models};
 pub use layout::shards_of;
 pub use locate::{LocatedModel, ModelLocation, directory_name, locate};
-pub use model_files::{Layout, ModelFiles, PROCESSORS, TokenizerFiles, file_hasher, read_file, require_file};
+pub use model_files::{
+    Layout, ModelFiles, PROCESSORS, TokenizerFiles, WeightFile, file_hasher, read_file, require_file,
+};
 pub use model_kind::QWEN;
 pub use model_ref::{ModelRef, ParseModelRefError};
 pub use pull::{OnDisk, Pulled, PulledFile, on_disk, pull};

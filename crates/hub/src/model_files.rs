@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ pub const SHARD_INDEX: &str = "model.safetensors.index.json";
 /// Configs of the image processor; transformers 5 may write the second name.
 pub const PROCESSORS: [&[&str]; 2] = [&["preprocessor_config.json"], &["processor_config.json"]];
 
-/// The files of a model: small ones as bytes, the weights as a reader.
+/// The files of a model: small ones as bytes, the weights as an open file.
 pub struct ModelFiles {
     /// The layout of the files.
     pub layout: Layout,
@@ -42,9 +42,57 @@ pub struct ModelFiles {
     /// `scores.json`: the calibration of its scores, which few models have.
     pub scores: Option<Vec<u8>>,
     /// The weight file, in safetensors format.
-    pub weights: Box<dyn Read>,
-    /// Length of `weights` in bytes.
-    pub weights_length: u64,
+    pub weights: WeightFile,
+}
+
+/// A weight file, which is read once from its beginning.
+#[derive(Debug)]
+pub struct WeightFile(WeightBytes);
+
+#[derive(Debug)]
+enum WeightBytes {
+    /// A file, with its path for errors.
+    OnDisk(File, PathBuf),
+    /// In the program; what of it was not read yet.
+    Embedded(&'static [u8]),
+}
+
+impl WeightFile {
+    /// A file within the program.
+    pub const fn embedded(bytes: &'static [u8]) -> Self {
+        Self(WeightBytes::Embedded(bytes))
+    }
+
+    /// Its length in bytes, before anything of it is read.
+    pub fn length(&self) -> Result<u64, HubError> {
+        match &self.0 {
+            WeightBytes::OnDisk(file, path) => {
+                let metadata = file.metadata().map_err(|source| read_error(path, source))?;
+                Ok(metadata.len())
+            }
+            WeightBytes::Embedded(bytes) => Ok(bytes.len() as u64),
+        }
+    }
+
+    /// The open file, where it is on disk: for what is read of it later.
+    pub fn on_disk(&self) -> Result<Option<File>, HubError> {
+        match &self.0 {
+            WeightBytes::OnDisk(file, path) => {
+                let file = file.try_clone().map_err(|source| read_error(path, source))?;
+                Ok(Some(file))
+            }
+            WeightBytes::Embedded(_) => Ok(None),
+        }
+    }
+}
+
+impl Read for WeightFile {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match &mut self.0 {
+            WeightBytes::OnDisk(file, _) => file.read(buffer),
+            WeightBytes::Embedded(bytes) => bytes.read(buffer),
+        }
+    }
 }
 
 /// The layout of a model's files: their names and meanings.
@@ -144,13 +192,6 @@ impl ModelFiles {
         let config = required(config_name)?;
         let weights_path = directory.join(weights_name);
         let weights = require_file(open(&weights_path)?, weights_name, place)?;
-        let weights_length = weights
-            .metadata()
-            .map_err(|source| HubError::Read {
-                path: weights_path,
-                source,
-            })?
-            .len();
         let preprocessor = match (layout, read_file(&directory.join(PROCESSORS[0][0]))?) {
             (Layout::OpenClip, _) => Vec::new(),
             (Layout::HuggingFace, Some(json)) => json,
@@ -169,8 +210,7 @@ impl ModelFiles {
             tokenizer: TokenizerFiles::in_directory(directory, needs, place)?,
             tokenizer_config,
             scores: read_file(&directory.join("scores.json"))?,
-            weights: Box::new(weights),
-            weights_length,
+            weights: WeightFile(WeightBytes::OnDisk(weights, weights_path)),
         })
     }
 
@@ -243,10 +283,14 @@ pub fn read_file(path: &Path) -> Result<Option<Vec<u8>>, HubError> {
     let mut bytes = Vec::new();
     match file.read_to_end(&mut bytes) {
         Ok(_) => Ok(Some(bytes)),
-        Err(source) => Err(HubError::Read {
-            path: path.to_owned(),
-            source,
-        }),
+        Err(source) => Err(read_error(path, source)),
+    }
+}
+
+fn read_error(path: &Path, source: std::io::Error) -> HubError {
+    HubError::Read {
+        path: path.to_owned(),
+        source,
     }
 }
 
@@ -254,9 +298,6 @@ fn open(path: &Path) -> Result<Option<File>, HubError> {
     match File::open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(HubError::Read {
-            path: path.to_owned(),
-            source,
-        }),
+        Err(source) => Err(read_error(path, source)),
     }
 }

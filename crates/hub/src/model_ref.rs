@@ -32,7 +32,8 @@ pub enum ModelRef {
 /// A text that is not a model reference.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
-    "unknown model {0:?}: expected `builtin`, an existing directory, or a Hub id such as openai/clip-vit-base-patch32"
+    "unknown model {0:?}: expected `small`, `default`, `best`, `builtin`, an existing directory, or a Hub id such as \
+     google/siglip2-base-patch32-256"
 )]
 pub struct ParseModelRefError(pub String);
 

@@ -1,6 +1,7 @@
 //! Layers and weights that every family is built from.
 
 pub mod embedding_table;
+pub mod file_rows;
 pub mod gguf_blocks;
 pub mod linear;
 pub mod linear_format;

@@ -6,7 +6,7 @@ use eidetic_domain::Precision;
 use eidetic_encoder::{Encoder, TextModel, Vocabulary};
 use eidetic_hub::{
     DownloadProgress, HubSettings, Layout, LocatedModel, Modality, ModelFiles, ModelLocation, ModelRef,
-    TokenizerFiles, locate,
+    TokenizerFiles, WeightFile, locate,
 };
 
 use crate::aligned::{self, AlignedEncoder};
@@ -188,7 +188,6 @@ fn builtin_files() -> ModelFiles {
         tokenizer: TokenizerFiles::Json(builtin_file!("tokenizer.json").to_vec()),
         tokenizer_config: None,
         scores: Some(builtin_file!("scores.json").to_vec()),
-        weights_length: weights.len() as u64,
-        weights: Box::new(weights),
+        weights: WeightFile::embedded(weights),
     }
 }

@@ -1,7 +1,7 @@
 //! Checks whether a model fits into memory before its weights are read: otherwise the system kills the program, or swaps
 //! for hours.
 
-mod available;
+pub mod available;
 mod needed;
 
 use std::path::Path;

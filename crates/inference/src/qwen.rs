@@ -26,12 +26,15 @@ pub use encoder::QwenEncoder;
 pub use family::QwenFamily;
 pub use text::load as load_text;
 
+use std::sync::Arc;
+
 use eidetic_domain::Precision;
 use eidetic_hub::Shards;
 
 use crate::error::LoadError;
+use crate::layers::file_rows::LEAST_BYTES;
 use crate::layers::packing::{Exactness, HalfWeights, PackOptions, PackedTensor, TensorUse, pack};
-use crate::layers::weights::Weights;
+use crate::layers::weights::{TablesOnDisk, WeightReader, Weights};
 use crate::tensor_names::Names;
 
 /// Outputs of a part of a matrix: enough parts for all threads, each small once it is widened.
@@ -55,11 +58,20 @@ fn read_weights(
 ) -> Result<Weights<PackedTensor>, LoadError> {
     let options = pack_options(precision);
     let mut weights = Weights::new(Names::Qwen);
+    let is_table = |name: &str, shape: &[usize]| options.is_table(name, shape);
     for file in shards.open() {
-        let (mut file, length) = file?;
-        weights.read_file(&mut file, length, hasher, &|name, data| {
-            pack(name, data, &options)
-        })?;
+        let (file, length) = file?;
+        let file = Arc::new(file);
+        let reader = WeightReader {
+            reader: &mut file.as_ref(),
+            length,
+            tables: Some(TablesOnDisk {
+                file: &file,
+                is_table: &is_table,
+                least_bytes: LEAST_BYTES,
+            }),
+        };
+        weights.read_file(reader, hasher, &|name, data| pack(name, data, &options))?;
     }
     Ok(weights)
 }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const HIDDEN: usize = 512;
 const INNER: usize = 1536;
 const LAYERS: usize = 12;
-const VOCABULARY: usize = 8192;
+const VOCABULARY: usize = 32_768;
 
 /// A field of the process's status, in bytes.
 fn status(field: &str) -> f64 {
@@ -28,7 +28,7 @@ fn status(field: &str) -> f64 {
     kilobytes.parse::<f64>().expect("a number") * 1024.0
 }
 
-/// The golden model with a wider decoder: 90 MB of bf16.
+/// The golden model with a wider decoder and many tokens: 115 MB of bf16.
 fn checkpoint() -> TempDir {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/golden/qwen/gme-half");
     let folder = TempDir::new().expect("a temporary folder");
@@ -105,6 +105,8 @@ fn half_weights_take_two_bytes_each() {
     let file = fs::metadata(folder.path().join("model.safetensors"))
         .expect("the file")
         .len() as f64;
+    // The table of tokens stays in the file.
+    let file = file - (2 * VOCABULARY * HIDDEN) as f64;
     // Forgets the peak that making the file left.
     fs::write("/proc/self/clear_refs", "5").expect("the peak can be forgotten");
     let before = status("VmRSS");
@@ -116,13 +118,16 @@ fn half_weights_take_two_bytes_each() {
     .expect("the model opens");
     let (kept, peak) = (status("VmRSS") - before, status("VmHWM") - before);
     eprintln!(
-        "a file of {:.1} MB, {:.2} bytes a number kept, at the peak {:.2}",
+        "{:.1} MB without the table, {:.2} bytes a number kept, at the peak {:.2}",
         file / 1e6,
         2.0 * kept / file,
         2.0 * peak / file
     );
     // The largest tensor is a tenth of the file; the tokenizer and what the allocator keeps take the rest.
-    assert!(kept < 1.2 * file, "{kept} bytes for a file of {file}");
-    assert!(peak < 1.5 * file, "{peak} bytes at the peak for a file of {file}");
+    assert!(kept < 1.2 * file, "{kept} bytes for {file} in the file");
+    assert!(
+        peak < 1.5 * file,
+        "{peak} bytes at the peak for {file} in the file"
+    );
     assert_eq!(model.encode_texts(&["a cat"]).expect("it encodes").len(), 1);
 }

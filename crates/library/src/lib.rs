@@ -54,6 +54,7 @@
 //! Long operations exclude others of their kind; the module `operations` defines the order of their locks. Everything else is a
 //! short lock of data (manifest, active space, vectors, caches) that is not held during an operation.
 
+mod better_model;
 mod calibration;
 mod check;
 mod checked_json;
@@ -91,13 +92,14 @@ pub use calibration::{
 pub use check::{CheckReport, RepairReport, check, repair};
 pub use eidetic_catalog::Finding;
 pub use eidetic_hub::{ModelRef, ParseModelRefError};
+pub use eidetic_inference::resolve_model;
 pub use error::LibraryError;
 pub use feedback::{AnswerCount, FEEDBACK_NEEDED, Subject};
 pub use filter_check::UnknownFilterValue;
 pub use image_file::ImageFile;
 pub use indexing::NewSources;
 pub use lock::Owner;
-pub use model::{DEFAULT_MODEL, LoadedModel, ModelSource};
+pub use model::{Fallback, LoadedModel, ModelSource};
 pub use open::{CreateOptions, Library, default_directory};
 pub use recall::{RecallEntry, RecallStatus};
 pub use screening::{FlaggedImage, ScreeningReport};

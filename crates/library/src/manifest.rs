@@ -49,6 +49,9 @@ pub(crate) struct Manifest {
     /// Dropped spaces, of which files may still be on disk.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) dropped: Vec<SpaceNumber>,
+    /// The model of which its owner was told that it finds more; that of a library made with a chosen model is the chosen one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) told_of: Option<String>,
     /// The number of the next space.
     #[serde(default = "second", skip_serializing_if = "is_second")]
     next: SpaceNumber,
@@ -152,6 +155,7 @@ impl Manifest {
             forgetting: Vec::new(),
             indexing: IndexingSettings::default(),
             dropped: Vec::new(),
+            told_of: None,
             next: second(),
         }
     }

@@ -2,18 +2,15 @@
 
 use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
-use eidetic_hub::{DownloadProgress, ModelRef};
-use eidetic_inference::{LoadError, LoadOptions, PrecisionChoice, load_encoder, load_fastest};
-
-/// The model of a new library if none is named: the most widely used CLIP model.
-pub const DEFAULT_MODEL: &str = "openai/clip-vit-base-patch32";
+use eidetic_hub::{DownloadProgress, ModelRef, Network, default_model, reference, usable_on_disk};
+use eidetic_inference::{LoadError, LoadOptions, PrecisionChoice, load_encoder, load_fastest, this_machine};
 
 /// The model of a new library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelSource {
     /// This model.
     Named(ModelRef),
-    /// [`DEFAULT_MODEL`] if it is available, else the built-in one.
+    /// The default model of this machine; if it is not available, the best known one on disk, else the built-in one.
     BestAvailable,
 }
 
@@ -27,8 +24,19 @@ pub struct LoadedModel {
     pub precision: Precision,
     /// The measurement that chose the precision, where one did.
     pub choice: Option<PrecisionChoice>,
-    /// Why [`DEFAULT_MODEL`] could not be loaded, if this is the built-in model instead of it.
-    pub fallback: Option<LoadError>,
+    /// Why this is not the default model, if it is used instead of it.
+    pub fallback: Option<Fallback>,
+}
+
+/// A model is used in place of the default one, which is not available.
+#[derive(Debug)]
+pub struct Fallback {
+    /// The default model.
+    pub wanted: &'static str,
+    /// Why it could not be loaded.
+    pub reason: LoadError,
+    /// The model that is used instead.
+    pub used: ModelRef,
 }
 
 impl LoadedModel {
@@ -75,16 +83,32 @@ impl LoadedModel {
         options: &LoadOptions,
         progress: &dyn DownloadProgress,
     ) -> Result<Self, LoadError> {
-        let best = ModelRef::Hub {
-            id: DEFAULT_MODEL.to_owned(),
-            revision: None,
-        };
-        Self::named(&best, precision, options, progress).or_else(|reason| {
-            let builtin = Self::named(&ModelRef::Builtin, precision, options, progress)?;
+        let wanted = default_model(&this_machine());
+        Self::named(&wanted.reference(), precision, options, progress).or_else(|reason| {
+            let loaded = Self::on_disk(precision, options)?;
             Ok(Self {
-                fallback: Some(reason),
-                ..builtin
+                fallback: Some(Fallback {
+                    wanted: wanted.model,
+                    reason,
+                    used: loaded.reference.clone(),
+                }),
+                ..loaded
             })
         })
+    }
+
+    /// The best known model that is on disk and can be loaded; without any, the built-in one. Makes no connection.
+    fn on_disk(precision: Option<Precision>, options: &LoadOptions) -> Result<Self, LoadError> {
+        let mut offline = options.clone();
+        offline.hub.network = Network::Off;
+        let cached = usable_on_disk(&options.hub, &this_machine());
+        let references = cached.iter().map(|model| reference(&model.id));
+        for reference in references {
+            match Self::named(&reference, precision, &offline, &()) {
+                Ok(loaded) => return Ok(loaded),
+                Err(error) => tracing::info!("{reference} is on disk, but: {error}"),
+            }
+        }
+        Self::named(&ModelRef::Builtin, precision, options, &())
     }
 }

@@ -11,13 +11,13 @@ use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
 use eidetic_hub::DownloadProgress;
 use eidetic_imaging::ThumbnailStore;
-use eidetic_inference::{LoadError, LoadOptions, load_encoder};
+use eidetic_inference::{LoadOptions, load_encoder};
 
 use crate::lock::Lock;
 use crate::manifest::{COPY_NAME, FILE_NAME, FoundManifest, Manifest};
 use crate::operations::OperationLocks;
 use crate::warn_once::WarnOnce;
-use crate::{LibraryError, LoadedModel, ModelSource, Owner, Space};
+use crate::{Fallback, LibraryError, LoadedModel, ModelSource, Owner, Space};
 
 /// An open library. All methods take `&self` and may be called from several threads: searches run during an indexing
 /// run, and while another space is filled.
@@ -78,13 +78,13 @@ impl Library {
     /// Opens the library at `directory`, or creates one with the model that `options` names.
     ///
     /// An existing library keeps its model: naming another one is an error. A new library loads its model at once; where
-    /// that is not the preferred one, the second part of the result is the reason.
+    /// that is not the default one though none is named, the second part of the result says why.
     pub fn open_or_create(
         directory: &Path,
         options: &CreateOptions,
         owner: &Owner,
         progress: &dyn DownloadProgress,
-    ) -> Result<(Self, Option<LoadError>), LibraryError> {
+    ) -> Result<(Self, Option<Fallback>), LibraryError> {
         match Self::open(directory, owner) {
             Ok(library) => {
                 let active = library.active();
@@ -106,10 +106,12 @@ impl Library {
         options: &CreateOptions,
         owner: &Owner,
         progress: &dyn DownloadProgress,
-    ) -> Result<(Self, Option<LoadError>), LibraryError> {
+    ) -> Result<(Self, Option<Fallback>), LibraryError> {
         let model = LoadedModel::load(&options.model, options.precision, &options.load, progress)?;
         let mut manifest = Manifest::new(model.reference.to_string(), model.encoder.space().clone());
         manifest.active.precision_choice = model.choice;
+        // Its owner chose this model, or is told now why it is not another one.
+        manifest.told_of = Some(manifest.active.model.clone());
         let library = Self::write_new(directory, manifest, owner)?;
         let active = library.active();
         active.set_precision(model.precision);

@@ -6,8 +6,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use eidetic_catalog::{Catalog, RowStore, SpaceNumber};
 use eidetic_domain::Precision;
-use eidetic_hub::ModelRef;
-use eidetic_inference::PrecisionChoice;
+use eidetic_inference::{PrecisionChoice, resolve_model};
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::{Manifest, SpaceEntry, directory_of};
@@ -232,7 +231,7 @@ fn remove(path: &std::path::Path) -> std::io::Result<()> {
 
 /// Whether `name` is the number, model or identifier of a space.
 fn matches_name(entry: &SpaceEntry, name: &str) -> bool {
-    let model = name.parse::<ModelRef>();
+    let model = resolve_model(name);
     let is_model = model.is_ok_and(|model| model.canonical().to_string() == entry.model);
     let names = [
         &entry.model,
@@ -250,7 +249,7 @@ fn unknown(name: &str, manifest: &Manifest) -> LibraryError {
     }
 }
 
-/// Such as `0 builtin, 1 openai/clip-vit-base-patch32`.
+/// Such as `0 builtin, 1 google/siglip2-base-patch32-256`.
 fn listed(manifest: &Manifest) -> String {
     let names: Vec<String> = manifest
         .spaces()

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use eidetic_hub::ModelRef;
+use eidetic_inference::resolve_model;
 
 use super::{ModelOptions, batch_size, thread_count};
 
@@ -25,8 +26,8 @@ pub(crate) enum BenchSubject {
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchEncodeArgs {
-    /// Model: a Hub id, a directory, or `builtin`
-    #[arg(long, value_name = "NAME|DIR")]
+    /// Model: `small`, `default`, `best`, a Hub id, a directory, or `builtin`
+    #[arg(long, value_name = "NAME|DIR", value_parser = resolve_model)]
     pub(crate) model: ModelRef,
     /// Number of threads
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = thread_count())]
@@ -44,7 +45,7 @@ pub(crate) struct BenchDecodeArgs {
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
     /// Model to preprocess for: a Hub id, a directory, or `builtin`
-    #[arg(long, value_name = "NAME|DIR", default_value = "builtin")]
+    #[arg(long, value_name = "NAME|DIR", default_value = "builtin", value_parser = resolve_model)]
     pub(crate) model: ModelRef,
     /// Also decode at full size, and compare times and vectors
     #[arg(long)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use eidetic_hub::ModelRef;
+use eidetic_inference::resolve_model;
 use eidetic_library::IndexingSettings;
 
 use super::{ModelOptions, batch_size, unit_interval};
@@ -25,9 +26,10 @@ pub(crate) struct IndexArgs {
     pub(crate) accept_removals: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) settings: SettingsOptions,
-    /// Model of a new library: a Hub id such as openai/clip-vit-base-patch32, a directory, or `builtin`
-    /// [default: openai/clip-vit-base-patch32, or `builtin` if it cannot be downloaded]
-    #[arg(long, value_name = "NAME|DIR")]
+    /// Model of a new library: `small`, `default` or `best`, which `eidetic models` explains, a Hub id such as
+    /// google/siglip2-base-patch32-256, a directory, or `builtin` [default: `default`; if it cannot be downloaded, the
+    /// best model that is on disk, else `builtin`]
+    #[arg(long, value_name = "NAME|DIR", value_parser = resolve_model)]
     pub(crate) model: Option<ModelRef>,
     #[command(flatten)]
     pub(crate) indexing: IndexingOptions,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use eidetic_hub::ModelRef;
+use eidetic_inference::resolve_model;
 
 use super::ModelOptions;
 
@@ -26,7 +27,7 @@ pub(crate) struct MatchArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) pairs: Option<PathBuf>,
     /// Use this model instead of the library [default: the library's model and calibration]
-    #[arg(long, value_name = "NAME|DIR")]
+    #[arg(long, value_name = "NAME|DIR", value_parser = resolve_model)]
     pub(crate) model: Option<ModelRef>,
     /// Add the verdict of a profile: `product`, `moderation`, `album`, or one of --profiles. Without texts,
     /// use the patterns of the profile

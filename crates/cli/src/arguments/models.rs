@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use eidetic_domain::Precision;
 use eidetic_hub::{HubSettings, ModelRef, Network};
-use eidetic_inference::{Device, Engine, LoadOptions, MemoryLimit};
+use eidetic_inference::{Device, Engine, LoadOptions, MemoryLimit, resolve_model};
 use eidetic_library::Library;
 
 /// How a model is loaded.
@@ -91,7 +91,7 @@ pub(crate) struct ModelsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsAction {
-    /// List known models and which of them are on disk [default]
+    /// List known models, which of them are on disk, and what `small`, `default` and `best` stand for here [default]
     List,
     /// Download a model and verify its checksums
     Pull(ModelsPullArgs),
@@ -101,8 +101,8 @@ pub(crate) enum ModelsAction {
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelsPullArgs {
-    /// Model: a Hub id, optionally followed by @revision
-    #[arg(value_name = "NAME")]
+    /// Model: `small`, `default`, `best`, or a Hub id, optionally followed by @revision
+    #[arg(value_name = "NAME", value_parser = resolve_model)]
     pub(crate) model: ModelRef,
     #[arg(long, help = "Only verify what is on disk; the same as HF_HUB_OFFLINE=1")]
     pub(crate) offline: bool,
@@ -110,15 +110,15 @@ pub(crate) struct ModelsPullArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelsPathArgs {
-    /// Model: a Hub id, optionally followed by @revision
-    #[arg(value_name = "NAME")]
+    /// Model: `small`, `default`, `best`, or a Hub id, optionally followed by @revision
+    #[arg(value_name = "NAME", value_parser = resolve_model)]
     pub(crate) model: ModelRef,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct EmbedArgs {
-    /// Model: a Hub id, a directory, or `builtin` [default: as for `index`]
-    #[arg(long, value_name = "NAME|DIR")]
+    /// Model: `small`, `default`, `best`, a Hub id, a directory, or `builtin` [default: as for `index`]
+    #[arg(long, value_name = "NAME|DIR", value_parser = resolve_model)]
     pub(crate) model: Option<ModelRef>,
     /// Text to embed; repeatable
     #[arg(long, value_name = "TEXT")]
@@ -132,8 +132,8 @@ pub(crate) struct EmbedArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// Model: a Hub id, `builtin`, or a directory with a verify.toml
-    #[arg(value_name = "MODEL")]
+    /// Model: `small`, `default`, `best`, a Hub id, `builtin`, or a directory with a verify.toml
+    #[arg(value_name = "MODEL", value_parser = resolve_model)]
     pub(crate) model: ModelRef,
     /// Picture that the published values are of, if it is not bundled; repeatable
     #[arg(long, value_name = "FILE")]
@@ -145,10 +145,10 @@ pub(crate) struct VerifyArgs {
 #[derive(Debug, Args)]
 pub(crate) struct AlignArgs {
     /// Text model: one without an image tower, or the text tower of any other
-    #[arg(long, value_name = "NAME|DIR")]
+    #[arg(long, value_name = "NAME|DIR", value_parser = resolve_model)]
     pub(crate) text_model: ModelRef,
     /// Image model
-    #[arg(long, value_name = "NAME|DIR")]
+    #[arg(long, value_name = "NAME|DIR", value_parser = resolve_model)]
     pub(crate) image_model: ModelRef,
     /// Captioned pictures to learn from, one per line: picture<TAB>caption. A picture is a path, relative
     /// to the file's folder or the working directory. At least 50 pictures are needed; 1000 give better

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use eidetic_hub::ModelRef;
+use eidetic_inference::resolve_model;
 
 use super::{IndexingOptions, ModelOptions};
 
@@ -23,8 +24,8 @@ pub(crate) enum SpaceAction {
 
 #[derive(Debug, Args)]
 pub(crate) struct SwitchArgs {
-    /// Model: a Hub id, a directory, or `builtin`
-    #[arg(value_name = "NAME|DIR")]
+    /// Model: `small`, `default`, `best`, a Hub id, a directory, or `builtin`
+    #[arg(value_name = "NAME|DIR", value_parser = resolve_model)]
     pub(crate) model: ModelRef,
     /// Keep the space that is active now [default]
     #[arg(long, conflicts_with = "drop_old")]

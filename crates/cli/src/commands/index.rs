@@ -7,7 +7,7 @@ use eidetic_library::{CreateOptions, IndexPath, Library, LibraryError, ModelSour
 use eidetic_server::params::IndexParams;
 use eidetic_server::responses::{IndexReport, UnreachableFolder};
 
-use super::{Access, access, directory, redirect_to_server, reject_model_options};
+use super::{Access, access, directory, note_better_model, redirect_to_server, reject_model_options};
 use crate::arguments::{Global, IndexArgs, StatusArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
@@ -29,6 +29,7 @@ pub(crate) fn run(global: &Global, arguments: &IndexArgs) -> Result<Outcome, Fai
                 require_same_model(library.active().model(), arguments)?;
             }
             note_unfinished_switch(&library)?;
+            note_better_model(&library);
             let settings = arguments.settings.apply_to(&library.indexing_settings());
             library.set_indexing_settings(settings)?;
             require_sources(&library.sources(), &accepted)?;

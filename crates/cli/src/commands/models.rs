@@ -5,9 +5,10 @@ mod table;
 use std::path::Path;
 
 use eidetic_hub::{
-    Checksum, HubSettings, KnownModel, ModelRef, Network, OnDisk, Pulled, known_model, known_models, on_disk,
-    pull,
+    Checksum, Chosen, HubSettings, KnownModel, ModelRef, Network, OnDisk, Pulled, chosen, known_model,
+    known_models, on_disk, pull,
 };
+use eidetic_inference::this_machine;
 use serde::Serialize;
 
 use crate::Outcome;
@@ -19,6 +20,8 @@ use crate::progress::DownloadBar;
 /// The JSON of `eidetic models`.
 #[derive(Debug, Serialize)]
 struct ModelsAnswer {
+    /// What `small`, `default` and `best` stand for on this machine.
+    names: Vec<Chosen>,
     models: Vec<ModelRow>,
 }
 
@@ -42,11 +45,13 @@ pub(crate) fn run(global: &Global, arguments: &ModelsArgs) -> Result<Outcome, Fa
 
 fn list(global: &Global) -> Result<Outcome, Failure> {
     let hub = HubSettings::from_env();
-    let rows: Vec<ModelRow> = known_models().iter().map(|model| row(model, &hub)).collect();
+    let models: Vec<ModelRow> = known_models().iter().map(|model| row(model, &hub)).collect();
+    let names = chosen(&this_machine());
     if global.json {
-        output::json(&ModelsAnswer { models: rows })?;
+        output::json(&ModelsAnswer { names, models })?;
     } else {
-        output::line(&table::format(&rows))?;
+        output::line(&table::format(&models))?;
+        output::line(&table::names(&names))?;
     }
     Ok(Outcome::Done)
 }
@@ -77,7 +82,7 @@ fn hub_id(model: &ModelRef) -> Result<(&str, Option<&str>), Failure> {
             "the built-in model is part of the program; there is nothing to download",
         )),
         ModelRef::Directory(path) => Err(Failure::arguments(format!(
-            "{} is a directory; expected a Hub id such as openai/clip-vit-base-patch32",
+            "{} is a directory; expected a Hub id such as google/siglip2-base-patch32-256",
             path.display()
         ))),
     }

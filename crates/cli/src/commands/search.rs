@@ -11,7 +11,7 @@ use eidetic_search::{Query, QueryImage, QueryWeights, Verdict};
 use eidetic_server::responses::{SearchHit, SearchResponse, SpaceReportResponse};
 
 use super::space::print_failures;
-use super::{Access, access, reject_model_options};
+use super::{Access, access, note_better_model, reject_model_options};
 use crate::Outcome;
 use crate::arguments::{Global, SearchArgs};
 use crate::failure::Failure;
@@ -31,7 +31,10 @@ pub(crate) fn run(global: &Global, arguments: &SearchArgs) -> Result<Outcome, Fa
     }
     let filter = filter(arguments)?;
     let answer = match access(global, "eidetic search")? {
-        Access::Local(library) => search_locally(&library, arguments, filter)?,
+        Access::Local(library) => {
+            note_better_model(&library);
+            search_locally(&library, arguments, filter)?
+        }
         Access::Remote(server) => {
             reject_model_options(&arguments.options)?;
             search_remotely(&server, arguments, &filter)?

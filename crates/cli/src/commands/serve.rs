@@ -9,7 +9,7 @@ use std::sync::Arc;
 use eidetic_library::{Library, Owner};
 use eidetic_server::{AccessToken, Authentication, ServeOptions};
 
-use super::{open_local, profile};
+use super::{note_better_model, open_local, profile};
 use crate::arguments::{Global, ServeArgs};
 use crate::failure::Failure;
 use crate::progress::DownloadBar;
@@ -24,6 +24,7 @@ pub(crate) fn run(global: &Global, arguments: &ServeArgs) -> Result<Outcome, Fai
         ..admission
     };
     let library = open_local(global, "eidetic serve")?;
+    note_better_model(&library);
     arguments.options.apply_to(&library);
     serve(Arc::new(library), options)
 }

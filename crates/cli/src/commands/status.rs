@@ -3,7 +3,7 @@
 use eidetic_inference::PrecisionChoice;
 use eidetic_library::{Library, RecallStatus, SourceReach, Status};
 
-use super::{Access, access};
+use super::{Access, access, note_better_model};
 use crate::Outcome;
 use crate::arguments::{self, Global};
 use crate::failure::Failure;
@@ -13,7 +13,10 @@ use crate::remote;
 /// `eidetic status`
 pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<Outcome, Failure> {
     let status = match access(global, "eidetic status")? {
-        Access::Local(library) => local_status(&library, arguments)?,
+        Access::Local(library) => {
+            note_better_model(&library);
+            local_status(&library, arguments)?
+        }
         Access::Remote(server) => {
             let status = remote::status(&server, arguments)?;
             for warning in &status.warnings {

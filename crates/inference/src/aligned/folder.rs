@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::AffineMap;
 use super::fit::{Fitted, Hyperparameters, RecallAtK};
 use crate::error::LoadError;
-use crate::layers::weights::Weights;
+use crate::layers::weights::{WeightReader, Weights};
 use crate::tensor_names::Names;
 
 pub const DESCRIPTION: &str = "aligned.json";
@@ -268,7 +268,12 @@ fn projection(
     let mut file = open(path)?;
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     let mut weights = Weights::new(Names::default());
-    weights.read_file(&mut file, length, hasher, &|_, data| data.into_f32())?;
+    let reader = WeightReader {
+        reader: &mut file,
+        length,
+        tables: None,
+    };
+    weights.read_file(reader, hasher, &|_, data| data.into_f32())?;
     if inputs == 0 {
         return Err(LoadError::Weights("the projection has no inputs".into()));
     }

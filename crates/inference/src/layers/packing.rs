@@ -92,6 +92,11 @@ impl PackOptions {
             (Precision::Int8, _) => LinearFormat::Int8,
         }
     }
+
+    /// Whether a tensor of this name and shape is a table whose rows are looked up.
+    pub fn is_table(&self, name: &str, shape: &[usize]) -> bool {
+        (self.use_of)(name, shape) == TensorUse::Table
+    }
 }
 
 /// Packs a tensor for its use, which its name and shape decide.
@@ -168,6 +173,11 @@ impl LinearWeights {
             TensorValues::Gguf(kind, bytes) => {
                 let blocks = Blocks::cut(kind, &bytes, inputs, part).map_err(PackError::Blocks)?;
                 blocks.into_iter().map(PackedPart::Gguf).collect()
+            }
+            TensorValues::OnDisk(_) => {
+                let shape = data.shape.clone();
+                let values = TensorValues::F32(data.into_f32().map_err(PackError::Blocks)?);
+                return Self::pack(TensorData { shape, values }, format, part);
             }
         };
         Ok(Self {

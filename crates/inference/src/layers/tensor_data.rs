@@ -1,10 +1,12 @@
 //! A tensor as a file holds it, and the rearrangements that layouts of files need.
 
 use candle_core::quantized::GgmlDType;
+use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::HalfFormat;
 use safetensors::Dtype;
 
 use crate::error::LoadError;
+use crate::layers::file_rows::FileRows;
 use crate::layers::gguf_blocks::Blocks;
 
 /// Shape and values of a tensor, row-major.
@@ -21,6 +23,8 @@ pub enum TensorValues {
     Half(Vec<u16>, HalfFormat),
     /// Quantized blocks of ggml; each row is a whole number of blocks.
     Gguf(GgmlDType, Vec<u8>),
+    /// A table that stays in its file.
+    OnDisk(FileRows),
 }
 
 impl TensorData {
@@ -56,20 +60,20 @@ impl TensorData {
         }
     }
 
-    /// Part `number` of `of` equal parts of the first axis; `None` where it cannot be cut so, or is quantized.
+    /// Part `number` of `of` equal parts of the first axis; `None` where it cannot be cut so, is quantized, or stays in its file.
     pub fn part(&self, number: usize, of: usize) -> Option<Self> {
         let rows = self.rows().filter(|rows| rows.is_multiple_of(of))? / of;
         let values = match &self.values {
             TensorValues::F32(values) => TensorValues::F32(part(values, number, of)),
             TensorValues::Half(halves, format) => TensorValues::Half(part(halves, number, of), *format),
-            TensorValues::Gguf(..) => return None,
+            TensorValues::Gguf(..) | TensorValues::OnDisk(_) => return None,
         };
         let mut shape = self.shape.clone();
         shape[0] = rows;
         Some(Self { shape, values })
     }
 
-    /// The tensor with its axes in this order; `None` where it has another number of axes, or is quantized.
+    /// The tensor with its axes in this order; `None` where it has another number of axes, is quantized, or stays in its file.
     pub fn permuted(&self, axes: &[usize]) -> Option<Self> {
         if axes.len() != self.shape.len() {
             return None;
@@ -79,7 +83,7 @@ impl TensorData {
             TensorValues::Half(halves, format) => {
                 TensorValues::Half(permuted(halves, &self.shape, axes), *format)
             }
-            TensorValues::Gguf(..) => return None,
+            TensorValues::Gguf(..) | TensorValues::OnDisk(_) => return None,
         };
         let shape = axes.iter().map(|&axis| self.shape[axis]).collect();
         Some(Self { shape, values })
@@ -95,6 +99,9 @@ impl TensorData {
                 let outputs = self.shape.iter().rev().skip(1).product();
                 Blocks::new(kind, bytes, outputs, inputs)?.values()
             }
+            TensorValues::OnDisk(rows) => rows
+                .values(Kernel::best())
+                .map_err(|error| LoadError::Weights(error.to_string()))?,
         })
     }
 }

@@ -1,14 +1,17 @@
 //! The tensors of a model's files: read once, front to back, hashed on the way, packed one by one.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::Read;
+use std::sync::Arc;
 
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use super::tensor_data::TensorData;
+use super::file_rows::{FileRows, RowsPlace};
+use super::tensor_data::{TensorData, TensorValues};
 use crate::error::LoadError;
-use crate::tensor_names::Names;
+use crate::tensor_names::{Form, Names};
 
 /// Largest header that the format allows.
 const MAX_HEADER: u64 = 100_000_000;
@@ -26,6 +29,26 @@ pub struct Weights<T> {
     names: Names,
 }
 
+/// A weight file, to be read front to back.
+pub struct WeightReader<'a> {
+    pub reader: &'a mut dyn Read,
+    /// Its length in bytes.
+    pub length: u64,
+    /// How large tables stay in the file; `None`: everything is read into memory.
+    pub tables: Option<TablesOnDisk<'a>>,
+}
+
+/// Large tables stay in their file, which is kept open.
+#[derive(Clone, Copy)]
+pub struct TablesOnDisk<'a> {
+    /// The file that is being read.
+    pub file: &'a Arc<File>,
+    /// Whether a tensor is a table, by the engines' name for it and its shape.
+    pub is_table: &'a dyn Fn(&str, &[usize]) -> bool,
+    /// Tables of fewer bytes are read into memory.
+    pub least_bytes: u64,
+}
+
 /// Turns a tensor into the form that an engine holds it in, by the engine's name for it.
 pub type Pack<'a, T> = &'a dyn Fn(&str, TensorData) -> Result<T, LoadError>;
 
@@ -40,23 +63,56 @@ impl<T> Weights<T> {
         }
     }
 
-    /// Reads a safetensors file of `length` bytes and feeds all of it to `hasher`. Each tensor is packed as soon as it was
-    /// read, so that memory holds no more than the packed tensors, and one tensor as it is on disk.
+    /// Reads a safetensors file and feeds all of it to `hasher`. Each tensor is packed as soon as it was read, so that
+    /// memory holds no more than the packed tensors, and one tensor as it is on disk.
     pub fn read_file(
         &mut self,
-        reader: &mut dyn Read,
-        length: u64,
+        file: WeightReader<'_>,
         hasher: &mut blake3::Hasher,
         pack: Pack<'_, T>,
     ) -> Result<(), LoadError> {
-        let mut source = Source { reader, hasher };
+        let WeightReader {
+            reader,
+            length,
+            tables,
+        } = file;
+        let mut source = Source {
+            reader,
+            hasher,
+            position: 0,
+        };
         let metadata = read_header(&mut source, length)?;
         for name in metadata.offset_keys() {
             let info = metadata.info(&name).expect("the name comes from the header");
-            let bytes = source.take((info.data_offsets.1 - info.data_offsets.0) as u64)?;
+            let place = tables.and_then(|tables| self.table_on_disk(&name, info, source.position, tables));
+            if let Some(place) = place {
+                let rows = FileRows::scan(place, |count| source.take(count))?;
+                let data = TensorData {
+                    shape: info.shape.clone(),
+                    values: TensorValues::OnDisk(rows),
+                };
+                self.add(&name, data, pack)?;
+                continue;
+            }
+            let bytes = source.take(bytes_of(info))?;
             self.add_bytes(&name, info, bytes, pack)?;
         }
         Ok(())
+    }
+
+    /// Where the rows of a tensor are that stays in its file; `None` where it is to be read.
+    fn table_on_disk(
+        &self,
+        name: &str,
+        info: &TensorInfo,
+        start: u64,
+        tables: TablesOnDisk<'_>,
+    ) -> Option<RowsPlace> {
+        let is_table = self.needs_whole(name, |ours| (tables.is_table)(ours, &info.shape));
+        if !is_table || bytes_of(info) < tables.least_bytes {
+            return None;
+        }
+        RowsPlace::in_safetensors(tables.file, start, info.dtype, &info.shape)
     }
 
     fn add_bytes(
@@ -83,6 +139,14 @@ impl<T> Weights<T> {
     /// Whether engines need the tensor that a file calls `name`.
     pub fn needs(&self, name: &str) -> bool {
         !self.names.known_as(name).is_empty()
+    }
+
+    /// Whether engines need the tensor that a file calls `name` as it is there, for one use that `accepts` its name.
+    pub fn needs_whole(&self, name: &str, accepts: impl FnOnce(&str) -> bool) -> bool {
+        match self.names.known_as(name).as_slice() {
+            [(ours, Form::Whole)] => accepts(ours),
+            _ => false,
+        }
     }
 
     /// Packs a tensor, called `name` in its file, as everything that engines may need of it.
@@ -153,6 +217,10 @@ impl<T> Weights<T> {
     }
 }
 
+const fn bytes_of(info: &TensorInfo) -> u64 {
+    (info.data_offsets.1 - info.data_offsets.0) as u64
+}
+
 fn type_name(dtype: Dtype) -> String {
     format!("{dtype:?}").to_lowercase()
 }
@@ -160,6 +228,8 @@ fn type_name(dtype: Dtype) -> String {
 struct Source<'a> {
     reader: &'a mut dyn Read,
     hasher: &'a mut blake3::Hasher,
+    /// Bytes read so far.
+    position: u64,
 }
 
 impl Source<'_> {
@@ -174,6 +244,7 @@ impl Source<'_> {
             return Err(damaged(&"the file ends early"));
         }
         self.hasher.update(&bytes);
+        self.position += count;
         Ok(bytes)
     }
 }

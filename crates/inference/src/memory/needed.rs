@@ -10,11 +10,14 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use serde::Deserialize;
 
 use crate::engine::Engine;
+use crate::layers::file_rows::LEAST_BYTES;
 use crate::layers::packing::HalfWeights;
 
 /// Memory besides the weights: tokenizer, images and activations. With one image and one text, 18 to 30 MiB were
 /// measured; batches and large vocabularies take more.
 const WORKING: u64 = 64 << 20;
+/// Bytes of memory for each row of a table that stays in its file.
+const ROW_CHECKSUM: u64 = 4;
 /// Largest header that the format allows.
 const MAX_HEADER: u64 = 100_000_000;
 
@@ -28,7 +31,7 @@ pub fn in_folder(folder: &Path, engine: Engine) -> Option<u64> {
         for name in header.offset_keys() {
             let tensor = header.info(&name)?;
             // Loading reads the tensors in this order, one at a time.
-            peak = peak.max(packed + format.while_read(tensor));
+            peak = peak.max(packed + format.while_read(&name, tensor));
             packed += format.packed(&name, tensor);
         }
     }
@@ -55,6 +58,7 @@ impl StorageFormat {
             HalfWeights::Kept => on_disk(tensor),
         };
         match (self.precision, tensor_use(name, tensor)) {
+            (_, Use::TableOnDisk) => ROW_CHECKSUM * tensor.shape[0] as u64,
             (Precision::F32, _) | (_, Use::Values) => unrounded,
             (Precision::Bf16, Use::Linear) | (_, Use::Table) => on_disk(tensor).min(2 * count),
             (Precision::Int8, Use::Linear) => count,
@@ -62,7 +66,10 @@ impl StorageFormat {
     }
 
     /// Additional bytes while a tensor is read: as on disk, and widened.
-    fn while_read(self, tensor: &TensorInfo) -> u64 {
+    fn while_read(self, name: &str, tensor: &TensorInfo) -> u64 {
+        if matches!(tensor_use(name, tensor), Use::TableOnDisk) {
+            return ROW_CHECKSUM * tensor.shape[0] as u64;
+        }
         match self.halves {
             HalfWeights::Widened => on_disk(tensor) + 4 * elements(tensor),
             HalfWeights::Kept => on_disk(tensor),
@@ -74,16 +81,22 @@ enum Use {
     Values,
     Linear,
     Table,
+    /// A table that stays in its file.
+    TableOnDisk,
 }
 
 /// Matrices are weights of linear layers, except for position embeddings, which are added, and token embeddings, which are
-/// looked up.
+/// looked up, in the file where there are many.
 fn tensor_use(name: &str, tensor: &TensorInfo) -> Use {
     let named = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
     if tensor.shape.len() < 2 || named(&["position", "pos_embed", "token_type"]) {
         Use::Values
     } else if named(&["token", "word_embeddings"]) {
-        Use::Table
+        if on_disk(tensor) < LEAST_BYTES {
+            Use::Table
+        } else {
+            Use::TableOnDisk
+        }
     } else {
         Use::Linear
     }
@@ -155,9 +168,9 @@ mod tests {
     const BF16: Engine = Engine::Cpu(Precision::Bf16);
     const INT8: Engine = Engine::Cpu(Precision::Int8);
 
-    /// Writes a header with two tensors of two million numbers each, and one of a thousand.
+    /// Writes a header with three tensors of two million numbers each, the second of which is a table, and one of a thousand.
     fn write_header(folder: &Path, file: &str, family: &str) {
-        let header = r#"{"a.fc1.weight":{"dtype":"F16","shape":[1000,2000],"data_offsets":[0,4000000]},"token_embedding.weight":{"dtype":"F16","shape":[2000,1000],"data_offsets":[4000000,8000000]},"a.bias":{"dtype":"F16","shape":[1000],"data_offsets":[8000000,8002000]}}"#;
+        let header = r#"{"a.fc1.weight":{"dtype":"F16","shape":[1000,2000],"data_offsets":[0,4000000]},"token_embedding.weight":{"dtype":"F16","shape":[2000,1000],"data_offsets":[4000000,8000000]},"a.fc2.weight":{"dtype":"F16","shape":[1000,2000],"data_offsets":[8000000,12000000]},"a.bias":{"dtype":"F16","shape":[1000],"data_offsets":[12000000,12002000]}}"#;
         let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
         bytes.extend(header.as_bytes());
         fs::write(folder.join(file), bytes).unwrap();
@@ -172,16 +185,16 @@ mod tests {
     fn weights_count_as_precision_packs_them() {
         let folder = tempfile::tempdir().unwrap();
         write_header(folder.path(), "model.safetensors", "clip");
-        // The second tensor is in memory twice while it is read: as on disk, and widened.
-        let read = 4_000_000 + 8_000_000;
+        // The third tensor is in memory twice while it is read: as on disk, and widened. The table stays on disk.
+        let (table, read) = (4 * 2000, 4_000_000 + 8_000_000);
         let needed = |engine| in_folder(folder.path(), engine).unwrap() - WORKING;
-        assert_eq!(needed(F32), 8_000_000 + read);
-        assert_eq!(needed(BF16), 4_000_000 + read);
-        assert_eq!(needed(INT8), 2_000_000 + read);
+        assert_eq!(needed(F32), 8_000_000 + table + read);
+        assert_eq!(needed(BF16), 4_000_000 + table + read);
+        assert_eq!(needed(INT8), 2_000_000 + table + read);
         write_header(folder.path(), "model.safetensors", "qwen2_vl");
-        assert_eq!(needed(F32), 8_002_000);
-        assert_eq!(needed(BF16), 8_002_000);
-        assert_eq!(needed(INT8), 6_002_000);
+        assert_eq!(needed(F32), 8_002_000 + table);
+        assert_eq!(needed(BF16), 8_002_000 + table);
+        assert_eq!(needed(INT8), 2_000_000 + table + 4_000_000);
     }
 
     #[test]
@@ -193,7 +206,7 @@ mod tests {
         let index = r#"{"weight_map":{"a":"1.safetensors","b":"2.safetensors"}}"#;
         fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
         let needed = in_folder(folder.path(), F32).unwrap() - WORKING;
-        assert_eq!(needed, 2 * 8_002_000);
+        assert_eq!(needed, 2 * (8_002_000 + 4 * 2000));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::shapes::VisionConfig;
 use super::vision::{VisionFeatures, VisionTower};
 use crate::error::LoadError;
 use crate::layers::embedding_table::EmbeddingTable;
+use crate::layers::file_rows::RowError;
 use eidetic_hub::PROCESSORS;
 use eidetic_hub::Shards;
 
@@ -152,7 +153,7 @@ impl QwenEncoder {
         let count = prompts.iter().map(|prompt| prompt.ids.len()).sum();
         batch.hidden.reshape(count, self.hidden);
         for prompt in prompts {
-            self.add(prompt, &mut batch);
+            self.add(prompt, &mut batch)?;
         }
         let last: Vec<usize> = batch.sequences.iter().map(|rows| rows.end - 1).collect();
         let states = self.decoder.forward(self.kernel, batch);
@@ -161,11 +162,11 @@ impl QwenEncoder {
     }
 
     /// Appends a prompt's rows to `batch`.
-    fn add(&self, prompt: &Prompt, batch: &mut Batch) {
+    fn add(&self, prompt: &Prompt, batch: &mut Batch) -> Result<(), RowError> {
         let first = batch.sequences.last().map_or(0, |rows| rows.end);
         for (number, id) in prompt.ids.iter().enumerate() {
             self.table
-                .read(self.kernel, *id as usize, batch.hidden.row_mut(first + number));
+                .read(self.kernel, *id as usize, batch.hidden.row_mut(first + number))?;
         }
         batch.sequences.push(first..first + prompt.ids.len());
         let place = prompt.ids.iter().position(|id| *id == self.image_token);
@@ -178,6 +179,7 @@ impl QwenEncoder {
         if let Some((seen, place)) = seen.zip(place) {
             batch.put(seen, first + place);
         }
+        Ok(())
     }
 
     /// Bytes of memory that everything takes that was loaded.

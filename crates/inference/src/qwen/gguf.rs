@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::quantized::GgmlDType;
 use eidetic_domain::Precision;
@@ -18,6 +19,7 @@ use super::pack_options;
 use super::parts::TextModelParts;
 use super::shapes::DecoderConfig;
 use crate::error::LoadError;
+use crate::layers::file_rows::{FileRows, LEAST_BYTES, RowsPlace};
 use crate::layers::packing::{PackedTensor, pack};
 use crate::layers::tensor_data::{TensorData, TensorValues};
 use crate::layers::weights::Weights;
@@ -32,6 +34,8 @@ const USER_DEFINED: u64 = 4;
 
 /// A file whose header was read.
 pub struct GgufModel {
+    /// Kept open by a table that stays in it.
+    file: Arc<File>,
     source: Source<BufReader<File>>,
     values: HashMap<String, Value>,
     tensors: Vec<TensorInfo>,
@@ -48,9 +52,11 @@ impl GgufModel {
         };
         let file = File::open(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        let mut source = Source::new(BufReader::new(file), length);
+        let reader = BufReader::new(file.try_clone().map_err(failed)?);
+        let mut source = Source::new(reader, length);
         let GgufHeader { values, tensors } = source.header()?;
         Ok(Self {
+            file: Arc::new(file),
             source,
             values,
             tensors,
@@ -147,7 +153,16 @@ impl GgufModel {
             let place = start.checked_add(info.offset);
             self.source
                 .skip_to(place.ok_or_else(|| damaged("a tensor's offset is out of range"))?)?;
-            if weights.needs(&info.name) {
+            let is_table = weights.needs_whole(&info.name, |ours| options.is_table(ours, &info.shape));
+            let place = RowsPlace::in_gguf(&self.file, self.source.position, kind, &info.shape);
+            if let Some(place) = place.filter(|_| is_table && bytes >= LEAST_BYTES) {
+                let rows = FileRows::scan(place, |count| self.source.take(count))?;
+                let data = TensorData {
+                    shape: info.shape.clone(),
+                    values: TensorValues::OnDisk(rows),
+                };
+                weights.add(&info.name, data, &|name, data| pack(name, data, &options))?;
+            } else if weights.needs(&info.name) {
                 let data = tensor_data(&info.shape, kind, self.source.take(bytes)?);
                 weights.add(&info.name, data, &|name, data| pack(name, data, &options))?;
             } else {

@@ -112,7 +112,7 @@ impl QwenText {
             batch.sequences.push(first..first + ids.len());
             for (number, id) in ids.iter().enumerate() {
                 self.table
-                    .read(kernel, *id as usize, batch.hidden.row_mut(first + number));
+                    .read(kernel, *id as usize, batch.hidden.row_mut(first + number))?;
                 batch.positions.push([number as u32; 3]);
             }
         }

@@ -8,14 +8,13 @@ mod text;
 mod transformer;
 mod vision;
 
-use std::io::Read;
-
 use candle_core::{Device, Result as EngineResult, Tensor};
 use eidetic_encoder::{EncodeError, Pixels};
+use eidetic_hub::WeightFile;
 
 use crate::engine::{LogitParameters, Towers, check_tokens};
 use crate::error::LoadError;
-use crate::layers::weights::Weights;
+use crate::layers::weights::{WeightReader, Weights};
 use crate::two_tower::config::{ModelConfig, VisionConfig};
 
 use convolutional::ConvolutionalTower;
@@ -41,16 +40,20 @@ enum Vision {
 }
 
 impl CandleTowers {
-    /// Reads a weight file of `length` bytes and feeds it to `hasher`.
+    /// Reads a weight file and feeds it to `hasher`.
     pub fn load(
         config: &ModelConfig,
         device: &Device,
-        reader: &mut dyn Read,
-        length: u64,
+        file: &mut WeightFile,
         hasher: &mut blake3::Hasher,
     ) -> Result<Self, LoadError> {
         let mut weights = Weights::new(config.names.clone());
-        weights.read_file(reader, length, hasher, &|_, data| {
+        let reader = WeightReader {
+            length: file.length()?,
+            reader: file,
+            tables: None,
+        };
+        weights.read_file(reader, hasher, &|_, data| {
             let shape = data.shape.clone();
             Ok(Tensor::from_vec(data.into_f32()?, shape, device)?)
         })?;

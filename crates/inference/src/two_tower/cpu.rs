@@ -18,15 +18,17 @@ mod transformer;
 mod vision;
 mod workspace;
 
-use std::io::Read;
+use std::sync::Arc;
 
 use eidetic_domain::Precision;
 use eidetic_encoder::{EncodeError, Pixels};
+use eidetic_hub::WeightFile;
 
 use crate::engine::{LogitParameters, Towers, check_tokens};
 use crate::error::LoadError;
+use crate::layers::file_rows::LEAST_BYTES;
 use crate::layers::packing::{PackOptions, PackedTensor, pack};
-use crate::layers::weights::Weights;
+use crate::layers::weights::{TablesOnDisk, WeightReader, Weights};
 use crate::two_tower::config::{ModelConfig, VisionConfig};
 
 use convolutional::ConvolutionalTower;
@@ -51,18 +53,28 @@ enum Vision {
 }
 
 impl CpuTowers {
-    /// Reads a weight file of `length` bytes and feeds it to `hasher`. Each tensor is packed as it arrives, so that no
-    /// more is held than the packed model and one tensor.
+    /// Reads a weight file and feeds it to `hasher`. Each tensor is packed as it arrives, so that no more is held than
+    /// the packed model and one tensor; a large table of tokens stays in the file.
     pub fn load(
         config: &ModelConfig,
         precision: Precision,
-        reader: &mut dyn Read,
-        length: u64,
+        file: &mut WeightFile,
         hasher: &mut blake3::Hasher,
     ) -> Result<Self, LoadError> {
         let options = super::pack_options(precision);
         let mut weights = Weights::new(config.names.clone());
-        weights.read_file(reader, length, hasher, &|name, data| pack(name, data, &options))?;
+        let kept_open = file.on_disk()?.map(Arc::new);
+        let is_table = |name: &str, shape: &[usize]| options.is_table(name, shape);
+        let reader = WeightReader {
+            length: file.length()?,
+            reader: file,
+            tables: kept_open.as_ref().map(|file| TablesOnDisk {
+                file,
+                is_table: &is_table,
+                least_bytes: LEAST_BYTES,
+            }),
+        };
+        weights.read_file(reader, hasher, &|name, data| pack(name, data, &options))?;
         Ok(Self {
             text: TextTower::load(&mut weights, config)?,
             vision: Vision::load(&mut weights, config, &options)?,
@@ -127,15 +139,15 @@ impl Towers for CpuTowers {
         check_tokens(texts, self.text.vocabulary(), self.text.longest())?;
         let texts: Vec<&[u32]> = texts.iter().map(|ids| self.text.seen(ids)).collect();
         let rows = texts.iter().map(|ids| ids.len()).sum();
-        Ok(self.groups.run(&texts, rows, |texts, workspace| {
+        self.groups.run(&texts, rows, |texts, workspace| {
             self.text.forward(texts, workspace)
-        }))
+        })
     }
 
     fn encode_images(&self, images: &[Pixels]) -> Result<Vec<Vec<f32>>, EncodeError> {
         let rows = self.vision.rows(images);
-        Ok(self.groups.run(images, rows, |images, workspace| {
-            self.vision.forward(images, workspace)
-        }))
+        self.groups.run(images, rows, |images, workspace| {
+            Ok(self.vision.forward(images, workspace))
+        })
     }
 }

@@ -36,16 +36,13 @@ impl ClipEncoder {
         set_image_size(&mut config, &preprocessor)?;
         let tokenizer = tokenizer::read(&files, &config)?;
         let mut hasher = files.hasher();
-        let (reader, length) = (&mut *files.weights, files.weights_length);
+        let weights = &mut files.weights;
         let towers: Box<dyn Towers> = match engine {
-            Engine::Cpu(precision) => {
-                Box::new(CpuTowers::load(&config, precision, reader, length, &mut hasher)?)
-            }
+            Engine::Cpu(precision) => Box::new(CpuTowers::load(&config, precision, weights, &mut hasher)?),
             Engine::Candle | Engine::Device(_) => Box::new(CandleTowers::load(
                 &config,
                 &engine.candle_device()?,
-                reader,
-                length,
+                weights,
                 &mut hasher,
             )?),
         };

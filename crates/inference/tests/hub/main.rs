@@ -147,6 +147,47 @@ fn download_reports_progress_of_all_files() {
 }
 
 #[test]
+fn multilingual_model_downloads_only_needed_files() {
+    let files = TempDir::new().expect("a temporary folder");
+    let source = golden("../families/siglip2");
+    for file in fs::read_dir(source).expect("a golden model").flatten() {
+        if file.path().is_file() {
+            fs::copy(file.path(), files.path().join(file.file_name())).expect("a copied file");
+        }
+    }
+    for other in [
+        "README.md",
+        "tokenizer.model",
+        "special_tokens_map.json",
+        "pytorch_model.bin",
+    ] {
+        fs::write(files.path().join(other), "not needed").expect("a written file");
+    }
+    let (hub, cache, progress) = (
+        FakeHub::serving(files.path()),
+        new_cache(),
+        RecordedProgress::default(),
+    );
+    load(MODEL, None, &settings(&hub, &cache), &progress).expect("the model opens");
+    let names: Vec<String> = progress
+        .files
+        .borrow()
+        .iter()
+        .map(|file| file.0.clone())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "config.json",
+            "preprocessor_config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "model.safetensors"
+        ]
+    );
+}
+
+#[test]
 fn space_has_hub_id_and_content_revision() {
     let (hub, cache) = (FakeHub::serving(&golden("gelu")), new_cache());
     let space = fetch(&settings(&hub, &cache)).unwrap().space().clone();

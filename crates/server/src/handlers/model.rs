@@ -3,7 +3,7 @@
 use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result};
 use eidetic_indexer::IndexerOptions;
-use eidetic_library::{ModelRef, SwitchOptions};
+use eidetic_library::{SwitchOptions, resolve_model};
 
 use super::jobs::start_job;
 use crate::jobs::JobTask;
@@ -34,7 +34,7 @@ pub(crate) async fn switch_model(
     require_loopback(&state)?;
     let params: SwitchParams = params::read_json(&request, payload, &state).await?;
     let name = nonempty_text("model", params.model)?;
-    let model: ModelRef = name.parse().map_err(Problem::from)?;
+    let model = resolve_model(&name).map_err(Problem::from)?;
     let options = SwitchOptions {
         old: params.old,
         precision: params.precision,

@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SwitchParams {
-    /// A model of the hub, an absolute directory, or `builtin`.
-    #[schema(min_length = 1, max_length = 2000, example = "openai/clip-vit-base-patch32")]
+    /// `small`, `default` or `best`, a model of the hub, an absolute directory, or `builtin`.
+    #[schema(min_length = 1, max_length = 2000, example = "default")]
     pub model: String,
     /// What becomes of the space that is active now: `keep`, where left out, or `drop`.
     #[serde(default)]

@@ -1,6 +1,6 @@
 //! The table of `eidetic models`: a heading per family, a line per model, at most 80 columns wide.
 
-use eidetic_hub::{KnownModel, Modality};
+use eidetic_hub::{Chosen, KnownModel, MEASURE, Modality};
 
 use super::ModelRow;
 
@@ -20,6 +20,42 @@ pub(super) fn format(models: &[ModelRow]) -> String {
     lines.join("\n")
 }
 
+/// Formats what names stand for on this machine, with the reasons.
+pub(super) fn names(names: &[Chosen]) -> String {
+    let mut lines = vec![
+        String::new(),
+        "These names stand for models, here and now:".to_owned(),
+    ];
+    for name in names {
+        lines.push(format!("  {:<8} {}", name.name, name.model));
+        lines.extend(
+            wrapped(&name.reason)
+                .into_iter()
+                .map(|line| format!("           {line}")),
+        );
+    }
+    lines.push(format!(
+        "They are the best by {MEASURE} whose license allows any use."
+    ));
+    lines.join("\n")
+}
+
+/// Cut into lines between words.
+fn wrapped(text: &str) -> Vec<String> {
+    const WIDTH: usize = 68;
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 const LEGEND: &str = "\
 + on disk, ~ partly on disk. DIM is the dimension of the vectors, PX the side of
 the image input, FOUND the retrieval figure named in the family's heading, in
@@ -29,7 +65,7 @@ eidetic models --json   Download one: eidetic models pull NAME";
 /// The family with languages and licenses, and the source of its retrieval figures.
 fn heading(family: &[ModelRow]) -> Vec<String> {
     let models = || family.iter().map(|row| row.model);
-    let languages = distinct(models().map(languages));
+    let languages = distinct(models().map(KnownModel::languages_in_words));
     let licenses = distinct(models().map(license));
     let mut lines = vec![format!("{}: {languages}; {licenses}", family[0].model.family)];
     let measures = models().filter_map(|model| model.retrieval.first());
@@ -41,14 +77,6 @@ fn heading(family: &[ModelRow]) -> Vec<String> {
         lines.push("  text models: align with an image model first, see eidetic align".to_owned());
     }
     lines
-}
-
-fn languages(model: &KnownModel) -> String {
-    match model.languages.as_str() {
-        count if count.ends_with(|c: char| c.is_ascii_digit()) => format!("{count} languages"),
-        "many" => "many languages".to_owned(),
-        named => named.to_owned(),
-    }
 }
 
 fn license(model: &KnownModel) -> String {
@@ -135,6 +163,10 @@ mod tests {
             table.lines().filter(|line| line.starts_with("~ ")).count(),
             rows.len()
         );
+        let chosen = eidetic_hub::chosen(&eidetic_inference::this_machine());
+        for line in names(&chosen).lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
         for family in [
             "MobileCLIP: English; Apple AMLR, research only",
             "Qwen2.5: over 29 languages",

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use eidetic_encoder::EncodeError;
 use rayon::prelude::*;
 
 use super::workspace::Workspace;
@@ -18,15 +19,15 @@ pub struct Groups {
 
 impl Groups {
     /// Runs `forward` on groups of `items`, which have `rows` rows together, on the threads that there are, and gives the
-    /// results in order. A single group runs on the caller's thread.
+    /// results in order, or the error of one. A single group runs on the caller's thread.
     pub fn run<T: Sync>(
         &self,
         items: &[T],
         rows: usize,
-        forward: impl Fn(&[T], &mut Workspace) -> Vec<Vec<f32>> + Sync,
-    ) -> Vec<Vec<f32>> {
+        forward: impl Fn(&[T], &mut Workspace) -> Result<Vec<Vec<f32>>, EncodeError> + Sync,
+    ) -> Result<Vec<Vec<f32>>, EncodeError> {
         if items.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let size = group_size(items.len(), rows, rayon::current_num_threads());
         let with_workspace = |group: &[T]| {
@@ -38,8 +39,9 @@ impl Groups {
         if size >= items.len() {
             return with_workspace(items);
         }
-        let groups: Vec<Vec<Vec<f32>>> = items.par_chunks(size).map(with_workspace).collect();
-        groups.into_iter().flatten().collect()
+        let groups = items.par_chunks(size).map(with_workspace);
+        let groups: Vec<Vec<Vec<f32>>> = groups.collect::<Result<_, _>>()?;
+        Ok(groups.into_iter().flatten().collect())
     }
 
     fn take(&self) -> Workspace {
@@ -76,8 +78,9 @@ mod tests {
     #[test]
     fn results_keep_order() {
         let items: Vec<usize> = (0..1000).collect();
-        let forward = |group: &[usize], _: &mut Workspace| group.iter().map(|&i| vec![i as f32]).collect();
-        let got = Groups::default().run(&items, 50_000, forward);
+        let forward =
+            |group: &[usize], _: &mut Workspace| Ok(group.iter().map(|&i| vec![i as f32]).collect());
+        let got = Groups::default().run(&items, 50_000, forward).unwrap();
         assert!(got.iter().enumerate().all(|(i, row)| *row == [i as f32]) && got.len() == 1000);
     }
 }

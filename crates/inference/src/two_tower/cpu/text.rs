@@ -1,5 +1,6 @@
 //! The text tower: tokens, the transformer, one vector a text.
 
+use eidetic_encoder::EncodeError;
 use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::Mask;
 
@@ -8,6 +9,7 @@ use super::transformer::{Norm, Sequence, Transformer};
 use super::workspace::Workspace;
 use crate::error::LoadError;
 use crate::layers::embedding_table::EmbeddingTable;
+use crate::layers::file_rows::RowError;
 use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
 use crate::two_tower::config::{ModelConfig, Pooling, TextConfig, TextKind};
@@ -79,14 +81,14 @@ impl TextTower {
     }
 
     /// Embeddings before scaling to unit length, of texts of which all is [`seen`](Self::seen).
-    pub fn forward(&self, texts: &[&[u32]], workspace: &mut Workspace) -> Vec<Vec<f32>> {
+    pub fn forward(&self, texts: &[&[u32]], workspace: &mut Workspace) -> Result<Vec<Vec<f32>>, EncodeError> {
         let w = workspace;
         let sequences = self.sequences(texts);
         w.hidden
             .reshape(texts.iter().map(|ids| ids.len()).sum(), self.width);
         for (sequence, ids) in sequences.iter().zip(texts) {
             for (row, (position, &id)) in sequence.rows.clone().zip(ids.iter().enumerate()) {
-                self.embed(w.kernel, id, position, w.hidden.row_mut(row));
+                self.embed(w.kernel, id, position, w.hidden.row_mut(row))?;
             }
         }
         if let Some(norm) = &self.before {
@@ -101,16 +103,18 @@ impl TextTower {
                 &w.normed
             }
         };
-        self.projection
-            .forward(w.kernel, rows, &mut w.products, &mut w.attended)
+        Ok(self
+            .projection
+            .forward(w.kernel, rows, &mut w.products, &mut w.attended))
     }
 
-    fn embed(&self, kernel: Kernel, id: u32, position: usize, row: &mut [f32]) {
-        self.tokens.read(kernel, id as usize, row);
+    fn embed(&self, kernel: Kernel, id: u32, position: usize, row: &mut [f32]) -> Result<(), RowError> {
+        self.tokens.read(kernel, id as usize, row)?;
         let position = &self.positions[position * self.width..][..self.width];
         for (x, position) in row.iter_mut().zip(position) {
             *x += position;
         }
+        Ok(())
     }
 
     /// The texts one after another.
