@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::{Ledger, LedgerEntry};
 use crate::records::is_whole;
 use crate::salvage::{Consistent, LostRecords, Salvage, folder};
-use crate::store::files::DerivedFiles;
 use crate::store::{failure, ledger_error, unknown_version};
+use crate::store_files::DerivedFiles;
 use crate::{CatalogCounts, CatalogError, SledCatalog, keys};
 
 /// One thing that is not as it was written.

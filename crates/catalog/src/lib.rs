@@ -46,6 +46,7 @@ mod sled_catalog;
 mod sled_log;
 mod space;
 mod store;
+mod store_files;
 mod tags;
 
 pub use check::{CatalogCheck, CatalogRepair, Finding};

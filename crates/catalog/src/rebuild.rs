@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use eidetic_atomic_file::sync_directory;
 
 use crate::CatalogError;
-use crate::store::files::{self, REBUILT, STORE};
 use crate::store::{damaged, failure};
+use crate::store_files::{self, REBUILT, STORE};
 
 /// The new store while it is written.
 const REBUILDING: &str = "rebuilding";
@@ -40,7 +40,7 @@ pub fn finish(dir: &Path) -> io::Result<Option<PathBuf>> {
         return Ok(None);
     }
     let old = if store.exists() {
-        Some(files::set_aside(dir, &store)?)
+        Some(store_files::set_aside(dir, &store)?)
     } else {
         None
     };

@@ -7,6 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{CatalogCounts, Feedback, FeedbackKind, FileStamp, FileState, keys};
 
+/// The format version that this program writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
 const CRC_BYTES: usize = 4;
 
 /// Marks an image without a row in the first space.

@@ -10,10 +10,9 @@ use serde::de::DeserializeOwned;
 
 use crate::keys;
 use crate::ledger::{Ledger, LedgerEntry};
-use crate::records::{StoreState, StoredFile, decode_checked, encode_checked, is_whole};
+use crate::records::{FORMAT_VERSION, StoreState, StoredFile, decode_checked, encode_checked, is_whole};
 use crate::sled_log::{ReplayMode, replay};
-use crate::store::FORMAT_VERSION;
-use crate::store::files::{REBUILT, STORE};
+use crate::store_files::{REBUILT, STORE};
 use crate::{CatalogCounts, FileStamp, FileState, ImageTags, SpaceNumber};
 
 type Records = BTreeMap<Vec<u8>, Vec<u8>>;

@@ -1,6 +1,5 @@
 //! The records of a catalog: in sled, or, where nothing can be written or something is damaged, in memory.
 
-pub mod files;
 mod sled_store;
 
 use std::collections::BTreeMap;
@@ -12,13 +11,10 @@ use sled::IVec;
 
 use crate::keys::{self, Range};
 use crate::ledger::{Ledger, LedgerError};
-use crate::records::{StoreState, decode_checked, encode_checked};
+use crate::records::{FORMAT_VERSION, StoreState, decode_checked, encode_checked};
 use crate::salvage::Salvage;
 use crate::{CatalogError, ReadOnlyReason};
 use sled_store::SledStore;
-
-/// The format version that this program writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
 
 /// The open store.
 pub struct Store {

@@ -6,7 +6,7 @@ use std::path::Path;
 use eidetic_library::LibraryError;
 use eidetic_search::SearchError;
 
-use crate::output;
+use crate::escape;
 
 /// Why a command did not run.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Failure {
 
     /// A file among the arguments that cannot be used.
     pub(crate) fn in_file(path: &Path, reason: impl fmt::Display) -> Self {
-        Self::Arguments(format!("{}: {reason}", output::path(path)))
+        Self::Arguments(format!("{}: {reason}", escape::path(path)))
     }
 
     pub(crate) fn could_not_run(message: impl Into<String>) -> Self {

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod commands;
+mod escape;
 mod failure;
 mod gallery;
 mod interrupt;

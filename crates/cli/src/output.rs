@@ -1,7 +1,5 @@
 //! Printing to standard output, and formatting of numbers.
 
-mod escape;
-
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
@@ -10,7 +8,7 @@ use serde::Serialize;
 use crate::arguments::PathEnd;
 use crate::failure::Failure;
 
-pub(crate) use escape::{message, path, text};
+pub(crate) use crate::escape::{message, path, text};
 
 /// Prints one JSON object on its own line.
 pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), Failure> {

@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::known_models::{KnownModel, Modality, choices, known_models};
+use crate::known_models::{Choice, KnownModel, Modality, choices, known_models};
 use crate::model_ref::ModelRef;
 use crate::pull::{OnDisk, on_disk};
 use crate::settings::HubSettings;
@@ -25,23 +25,6 @@ pub struct Machine {
     pub available_memory: Option<u64>,
     /// Billions of floating-point operations a second that models run at here, by its cores and their instruction set.
     pub gflops: f64,
-}
-
-/// A name that stands for one of the known models: the best by [`MEASURE`] of those within its limits.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Choice {
-    /// Such as `small`.
-    pub name: String,
-    /// The most megabytes to download.
-    #[serde(default)]
-    max_megabytes: Option<f64>,
-    /// The most billions of operations for an image.
-    #[serde(default)]
-    max_image_gflops: Option<f64>,
-    /// The fewest images an hour.
-    #[serde(default)]
-    min_images_per_hour: Option<f64>,
 }
 
 /// What a name stands for on a machine.

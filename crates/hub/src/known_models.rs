@@ -4,12 +4,27 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::choice::Choice;
-
 const CATALOGUE: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../data/models/catalogue.toml"
 ));
+
+/// A name that stands for one of the known models: the best by [`MEASURE`](crate::MEASURE) of those within its limits.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    /// Such as `small`.
+    pub name: String,
+    /// The most megabytes to download.
+    #[serde(default)]
+    pub(crate) max_megabytes: Option<f64>,
+    /// The most billions of operations for an image.
+    #[serde(default)]
+    pub(crate) max_image_gflops: Option<f64>,
+    /// The fewest images an hour.
+    #[serde(default)]
+    pub(crate) min_images_per_hour: Option<f64>,
+}
 
 /// A known model. Figures without a published source are absent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

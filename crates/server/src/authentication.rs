@@ -6,7 +6,7 @@ use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError, web};
 
-use crate::access_token::AccessToken;
+use crate::credentials::{accepted, cookie_name, tokens, wrong_token};
 use crate::options::{Authentication, ServeOptions};
 use crate::problem::{Problem, ProblemKind};
 use crate::routes;
@@ -30,17 +30,6 @@ pub(crate) async fn require_token(
     }
 }
 
-/// The token that `text` is, if it is one that lets in.
-pub(crate) fn accepted<'a>(text: &str, options: &'a ServeOptions) -> Option<&'a AccessToken> {
-    tokens(options).iter().find(|token| token.is(text))
-}
-
-/// The name of the cookie. Browsers send cookies to every port of a host, so servers beside each other need
-/// different names.
-pub(crate) fn cookie_name(options: &ServeOptions) -> String {
-    format!("eidetic-session-{}", options.listen.port())
-}
-
 fn check(headers: &HeaderMap, options: &ServeOptions) -> Result<(), Problem> {
     if options.authentication == Authentication::Disabled {
         return Ok(());
@@ -59,18 +48,6 @@ fn check(headers: &HeaderMap, options: &ServeOptions) -> Result<(), Problem> {
         ProblemKind::TokenRequired,
         "this server requires its token; send it as Authorization: Bearer TOKEN",
     ))
-}
-
-/// The problem of a token that lets nobody in.
-pub(crate) fn wrong_token() -> Problem {
-    Problem::new(ProblemKind::TokenRequired, "this is not the token of the server")
-}
-
-fn tokens(options: &ServeOptions) -> &[AccessToken] {
-    match &options.authentication {
-        Authentication::Disabled => &[],
-        Authentication::Required(tokens) => tokens,
-    }
 }
 
 /// The token of a header `Authorization: Bearer TOKEN`.

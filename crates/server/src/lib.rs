@@ -21,6 +21,7 @@ mod assets;
 mod authentication;
 mod concurrency;
 mod connection;
+mod credentials;
 mod handlers;
 mod jobs;
 mod metrics;

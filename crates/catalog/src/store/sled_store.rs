@@ -12,14 +12,14 @@ use std::time::Duration;
 use eidetic_atomic_file::sync_directory;
 use sled::IVec;
 
-use super::files::{self, DerivedFiles, STORE};
-use super::{FORMAT_VERSION, damaged, failure, ledger_error, unknown_version};
+use super::{damaged, failure, ledger_error, unknown_version};
 use crate::CatalogError;
 use crate::keys::{self, Range};
 use crate::ledger::{Ledger, LedgerEntry};
-use crate::records::{StoreState, decode_checked, encode_checked};
+use crate::records::{FORMAT_VERSION, StoreState, decode_checked, encode_checked};
 use crate::salvage::Salvage;
 use crate::sled_log::is_suspicious;
+use crate::store_files::{self, DerivedFiles, STORE};
 
 const CACHE_BYTES: u64 = 64 << 20;
 /// Attempts, at intervals of [`LOCK_PAUSE`], to take sled's own lock. The commit sequence file is locked by
@@ -147,7 +147,7 @@ impl SledStore {
         batch.insert(keys::VERSION, version);
         batch.insert(keys::STATE, encode_checked(keys::STATE, &state).map_err(encode)?);
         let store = self.dir.join(STORE);
-        files::sync_settings(&store).map_err(failed)?;
+        store_files::sync_settings(&store).map_err(failed)?;
         for directory in [&store, &self.dir] {
             sync_directory(directory).map_err(failed)?;
         }
@@ -198,7 +198,7 @@ fn require_complete(dir: &Path, ledger: &Ledger, from: u64) -> Result<(), Catalo
 fn open_sled_or_set_aside(dir: &Path) -> Result<sled::Db, CatalogError> {
     match open_sled(dir) {
         Err(refused @ CatalogError::Damaged { .. }) => {
-            let any = files::set_all_aside(dir).map_err(|error| failure(dir, error))?;
+            let any = store_files::set_all_aside(dir).map_err(|error| failure(dir, error))?;
             if any && !is_suspicious(&dir.join(STORE), 0).map_err(|error| failure(dir, error))? {
                 open_sled(dir)
             } else {

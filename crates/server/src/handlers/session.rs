@@ -4,7 +4,7 @@ use actix_web::http::header::{ORIGIN, SET_COOKIE};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result};
 
-use crate::authentication::{accepted, cookie_name, wrong_token};
+use crate::credentials::{accepted, cookie_name, wrong_token};
 use crate::options::{Authentication, ServeOptions};
 use crate::params::{self, SessionParams, nonempty_text};
 use crate::responses::ProblemDocument;
