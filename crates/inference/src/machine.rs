@@ -29,8 +29,8 @@ pub fn resolve_model(text: &str) -> Result<ModelRef, ParseModelRefError> {
 /// the AVX-512 kernels are measured (docs/decisions/0028-default-model.md); others follow by the width of their registers.
 fn gflops_of_core(kernel: &str) -> f64 {
     match kernel {
-        "avx512-vnni" | "avx512-bf16" => 150.0,
-        "avx-vnni" => 75.0,
+        "avx512-vnni" | "avx512-bf16" => 250.0,
+        "avx-vnni" => 125.0,
         "avx512" => 100.0,
         "avx2" | "neon" => 50.0,
         _ => 3.0,
