@@ -59,6 +59,8 @@ pub struct ConfidenceModel {
     /// Log odds that each unit of surprisal adds to `text` for hits; 0 for calibrations from labels, which are made
     /// for one library.
     pub surprisal: f64,
+    /// The median score of two unrelated images, where it is known of the model.
+    pub unrelated: Option<f64>,
     /// For image queries.
     pub image: Calibrator,
     /// What [`Calibrator::Background`] compares with; such a calibrator gives no confidences without it.
@@ -81,6 +83,7 @@ impl ConfidenceModel {
         Ok(Self {
             text,
             surprisal: scores.surprisal,
+            unrelated: scores.unrelated,
             image,
             background: background.map(Arc::new),
             library_scores: None,
@@ -125,7 +128,7 @@ impl ConfidenceModel {
         images: &[V],
     ) -> Option<Vec<f32>> {
         let of_text = self.of_text(text, images)?;
-        let Some(sample) = &self.library_scores else {
+        let Some(usual) = self.usual_score(image) else {
             let of_image = self.of_image(image, images)?;
             return Some(
                 of_text
@@ -135,9 +138,8 @@ impl ConfidenceModel {
                     .collect(),
             );
         };
-        let median = sample.median(image);
         let both = of_text.iter().zip(images).map(|(of_text, hit)| {
-            let distance = relative_distance(score(image, hit), median);
+            let distance = relative_distance(score(image, hit), usual);
             let log_odds = TEXT_WEIGHT * log_odds(*of_text) - DISTANCE_WEIGHT * distance.ln() + BASE_OF_BOTH;
             logistic(log_odds) as f32
         });
@@ -145,14 +147,24 @@ impl ConfidenceModel {
     }
 
     /// How similar each of `images` is to `query`, an image: 1 if identical, 0 if no more than an image of the library
-    /// usually is. `None` if the library is too small.
+    /// usually is. `None` if that is unknown: the library is too small, and nothing is known of the model.
     pub fn similarities<V: AsRef<[f32]>>(&self, query: &Embedding, images: &[V]) -> Option<Vec<f32>> {
-        let median = self.library_scores.as_ref()?.median(query);
+        let usual = self.usual_score(query)?;
         let similarity = |image: &V| {
-            let distance = (1.0 - score(query, image)) / (1.0 - median).max(f64::EPSILON);
+            let distance = (1.0 - score(query, image)) / (1.0 - usual).max(f64::EPSILON);
             (1.0 - distance).clamp(0.0, 1.0) as f32
         };
         Some(images.iter().map(similarity).collect())
+    }
+
+    /// The score that `query`, an image, usually has with an image. In a library of one subject all are similar, so that of
+    /// unrelated images is the upper bound.
+    fn usual_score(&self, query: &Embedding) -> Option<f64> {
+        let median = self.library_scores.as_ref().map(|sample| sample.median(query));
+        match (median, self.unrelated) {
+            (Some(median), Some(unrelated)) => Some(median.min(unrelated)),
+            (median, unrelated) => median.or(unrelated),
+        }
     }
 
     fn of_text<V: AsRef<[f32]>>(&self, query: &Embedding, images: &[V]) -> Option<Vec<f64>> {
@@ -328,6 +340,7 @@ mod tests {
         ConfidenceModel {
             text: curve(10.0, -5.0),
             surprisal,
+            unrelated: None,
             image: curve(10.0, -8.0),
             background: None,
             library_scores: Some(Arc::new(library(images))),
@@ -388,6 +401,31 @@ mod tests {
             "{found:?}"
         );
         assert!(found[2].abs() < f32::EPSILON, "{found:?}");
+    }
+
+    #[test]
+    fn pictures_of_one_subject_are_similar() {
+        let alike = ConfidenceModel {
+            unrelated: Some(0.1),
+            ..model(1000, 0.0)
+        };
+        let (query, hit) = (unit(&[0.7, 0.7]), unit(&[0.9, 0.5]));
+        let of = |model: &ConfidenceModel| {
+            model
+                .similarities(&query, &[hit.as_slice()])
+                .expect("it is known")[0]
+        };
+        assert!(of(&alike) > 0.9 && of(&model(1000, 0.0)) < 0.8);
+        let small = ConfidenceModel {
+            library_scores: None,
+            ..alike
+        };
+        assert!(of(&small) > 0.9);
+        let unknown = ConfidenceModel {
+            unrelated: None,
+            ..small
+        };
+        assert_eq!(unknown.similarities(&query, &[hit.as_slice()]), None);
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub struct ScoreCalibration {
     /// Log odds that each unit of surprisal among the library's own scores adds to `text` for a hit of a search.
     #[serde(default)]
     pub surprisal: f64,
+    /// The median score of two photos of a varied library, which have nothing to do with each other. `None`: unknown.
+    #[serde(default)]
+    pub unrelated: Option<f64>,
     /// Probability that two images show the same, by their score.
     #[serde(default, rename = "picture")]
     pub image: Option<LogisticCurve>,
@@ -56,6 +59,7 @@ impl ScoreCalibration {
             range: ScoreRange { low: 0.1, high: 0.4 },
             text: None,
             surprisal: 0.0,
+            unrelated: None,
             image: None,
         }
     }
@@ -73,6 +77,7 @@ impl ScoreCalibration {
             },
             text: None,
             surprisal: 0.0,
+            unrelated: None,
             image: None,
         }
     }
@@ -93,6 +98,7 @@ impl ScoreCalibration {
             && self.logit_scale > 0.0
             && self.logit_bias.is_none_or(f32::is_finite)
             && self.surprisal.is_finite()
+            && self.unrelated.is_none_or(f64::is_finite)
             && self.range.low.is_finite()
             && self.range.high.is_finite()
             && self.range.high > self.range.low

@@ -88,14 +88,16 @@ impl Space {
         let background = uncalibrated
             .then(|| self.background(self.encoder()?))
             .transpose()?;
+        let known = self.encoder()?.score_calibration();
         let surprisal = match self.calibration(QueryKind::Text)? {
             // From labels of this library.
             Some(_) => 0.0,
-            None => self.encoder()?.score_calibration().surprisal,
+            None => known.surprisal,
         };
         Ok(ConfidenceModel {
             text,
             surprisal,
+            unrelated: known.unrelated,
             image,
             background,
             library_scores: self.sample_scores(),

@@ -29,7 +29,7 @@ pub struct RankedHit {
     /// Image, score and confidence.
     pub hit: Hit,
     /// How similar the image is to that of the query, from 0, no more than images of the library usually are, to 1,
-    /// identical. `None` where the query has no image, or the library is too small.
+    /// identical. `None` where the query has no image, or that is unknown.
     pub similarity: Option<f32>,
     /// The image's record in the catalog.
     pub record: ImageRecord,

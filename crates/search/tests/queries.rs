@@ -491,6 +491,7 @@ fn search_reads_each_hit_row_once() {
     let model = ConfidenceModel {
         text: calibrator.clone(),
         surprisal: 0.0,
+        unrelated: None,
         image: calibrator.clone(),
         background: None,
         library_scores: None,
@@ -530,6 +531,7 @@ fn query_of_stop_words_makes_no_claim() {
     let model = ConfidenceModel {
         text: certain.clone(),
         surprisal: 0.0,
+        unrelated: None,
         image: certain,
         background: None,
         library_scores: None,

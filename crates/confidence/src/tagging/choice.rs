@@ -154,6 +154,7 @@ mod tests {
         let model = ConfidenceModel {
             text: calibrator.clone(),
             surprisal: 0.0,
+            unrelated: None,
             image: calibrator,
             background: None,
             library_scores: None,

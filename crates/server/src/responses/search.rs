@@ -59,7 +59,7 @@ pub struct SearchHit {
     /// picture with words: that it matches both.
     pub confidence: Option<f32>,
     /// How similar it is to the picture that was searched by: 0 no more than pictures of the library usually are, 1
-    /// identical. Null for a query without a picture, and in a library of fewer than ten images.
+    /// identical. Null for a query without a picture, and where it is unknown how similar pictures usually are.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 1)]
     pub similarity: Option<f32>,
