@@ -134,6 +134,17 @@ fn screening_names_every_flagged_image() {
         "{}",
         table.stdout
     );
+    fs::write(&patterns, "a red apple\thigh\nan injured apple\thigh\n").expect("it is writable");
+    let unknown = scenario
+        .run(&[&arguments[..], &["--json"]].concat())
+        .expect_code(0);
+    assert!(unknown.stderr.contains("1 pattern"), "{}", unknown.stderr);
+    let unknown = unknown.json();
+    assert_eq!(
+        (&unknown["unknown_patterns"], &unknown["flagged"]),
+        (&1.into(), &answer["flagged"]),
+        "{unknown}"
+    );
     fs::write(&patterns, "a red apple\thigh\nan apple without a risk\n").expect("it is writable");
     let wrong = scenario.run(&arguments).expect_code(2);
     assert!(wrong.stderr.contains("apples.tsv: line 2"), "{}", wrong.stderr);

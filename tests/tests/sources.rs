@@ -292,7 +292,12 @@ fn cancelled_job_leaves_no_source() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(get(&path)["state"], "cancelled");
-    assert_eq!(status(&scenario)["sources"][0]["path"], text(&folder));
+    let after = status(&scenario);
+    assert_eq!(
+        (&after["sources"][0]["path"], &after["images"]),
+        (&text(&folder).into(), &1.into()),
+        "its images are taken back: {after}"
+    );
     let passwd = ureq::post(format!("{}/v1/index", server.address))
         .config()
         .http_status_as_error(false)

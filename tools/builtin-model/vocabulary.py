@@ -8,7 +8,8 @@ characters of the vocabulary are taken from it. Columns of the result, separated
     form    as a query may have it: lower case, without punctuation, words separated by single spaces
     text    what the model reads instead, as its captions had it
     kind    thing:     says what an image shows
-            plain:     learnt in captions, says nothing alone: counts, "a photo of"
+            plain:     learnt in captions, says nothing alone: counts
+            template:  says that this is a picture, and nothing of what it shows: "a photo of"; left out
             link:      joins words or introduces them: articles, prepositions, "and"
             absent:    learnt as the name of something that no training image shows
             character: not a word, but a traditional character and its simplified form
@@ -25,7 +26,7 @@ from captions import DRAWING_TEMPLATES, PHOTO_TEMPLATES, plural
 from scenes import places, subjects
 from words import COLOURS, FAMILIES, NUMBERS, SYNONYMS
 
-THING, PLAIN, LINK, ABSENT, CHARACTER = "thing", "plain", "link", "absent", "character"
+THING, PLAIN, TEMPLATE, LINK, ABSENT, CHARACTER = "thing", "plain", "template", "link", "absent", "character"
 SPELLINGS = {"gray": "grey"}
 """Other spellings of words that the tables have."""
 ARTICLES = ["a", "an", "the"]
@@ -80,8 +81,8 @@ def vocabulary(characters: dict[str, str]) -> dict[str, tuple[str, str]]:
     add_parts(known, named)
     add_settings(known)
     add_colours(known)
-    add_counts(known)
     add_templates(known)
+    add_counts(known)
     used = {c for text, _ in known.entries.values() for c in text}
     for traditional, simplified in characters.items():
         if simplified in used and traditional not in used:
@@ -139,16 +140,16 @@ def add_templates(known: Vocabulary) -> None:
     """What captions say around a thing, and the words for pictures in it."""
     for template in [*PHOTO_TEMPLATES, *DRAWING_TEMPLATES]:
         before = re.sub(r" ?\b(a|the)? ?\{\}.*", "", template)
-        known.add(before, PLAIN)
+        known.add(before, TEMPLATE)
         picture = re.search(r"(\S+) of$", before)
         if picture:
-            known.add_noun(picture[1], PLAIN)
-            known.add(before.removesuffix(picture[0]) + plural(picture[1]) + " of", PLAIN, before)
-            known.add(plural(picture[1]) + " of", PLAIN, f"{picture[1]} of")
+            known.add_noun(picture[1], TEMPLATE)
+            known.add(before.removesuffix(picture[0]) + plural(picture[1]) + " of", TEMPLATE, before)
+            known.add(plural(picture[1]) + " of", TEMPLATE, f"{picture[1]} of")
     for template in [*chinese.PHOTO_TEMPLATES, *chinese.DRAWING_TEMPLATES]:
         for part in template.split("{}"):
-            known.add(part, PLAIN)
-            known.add(part.removeprefix("的"), PLAIN)
+            known.add(part, TEMPLATE)
+            known.add(part.removeprefix("的"), TEMPLATE)
 
 
 def read_characters(path: Path) -> dict[str, str]:

@@ -21,6 +21,10 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
@@ -82,6 +86,26 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     }
 }
 
+/// Warnings as sentences, such as every other message is.
+struct Sentence;
+
+impl<S, N> FormatEvent<S, N> for Sentence
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
+        writer.write_str("eidetic: ")?;
+        context.field_format().format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
+}
+
 /// Logs warnings, more with `-v`, or what `RUST_LOG` selects.
 fn start_log(verbose: u8) {
     use tracing_subscriber::EnvFilter;
@@ -90,10 +114,15 @@ fn start_log(verbose: u8) {
         1 => "info",
         _ => "debug",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let chosen = EnvFilter::try_from_default_env();
+    let is_log = verbose > 0 || chosen.is_ok();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(chosen.unwrap_or_else(|_| EnvFilter::new(level)))
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+        .with_ansi(std::io::stderr().is_terminal());
+    if is_log {
+        subscriber.init();
+    } else {
+        subscriber.event_format(Sentence).init();
+    }
 }

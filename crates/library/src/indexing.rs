@@ -1,6 +1,6 @@
 //! Indexing runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use eidetic_indexer::{
 };
 use eidetic_vectors::VectorIndex;
 
+use crate::manifest::Manifest;
 use crate::operations::{Operation, OperationGuard};
 use crate::sources::IndexPath;
 use crate::{Library, LibraryError, Space};
@@ -66,12 +67,22 @@ impl Library {
         let before = self.read_manifest().clone();
         let report = self.index_locked(folders, options, context);
         if new_sources == NewSources::Withdraw && report.as_ref().map_or(true, |report| report.cancelled) {
-            self.change_manifest(|manifest| {
-                manifest.sources.clone_from(&before.sources);
-                manifest.excluded.clone_from(&before.excluded);
-            })?;
+            self.withdraw_new_sources(&before)?;
         }
         report
+    }
+
+    /// Takes back what a run did that was not meant: its new sources with their images.
+    fn withdraw_new_sources(&self, before: &Manifest) -> Result<(), LibraryError> {
+        let reaches_known = |folder: &Path| before.sources.iter().any(|known| known.starts_with(folder));
+        self.change_manifest(|manifest| {
+            let added = std::mem::replace(&mut manifest.sources, before.sources.clone());
+            manifest.excluded.clone_from(&before.excluded);
+            let is_new = |folder: &PathBuf| !before.sources.contains(folder) && !reaches_known(folder);
+            manifest.forgetting.extend(added.into_iter().filter(is_new));
+        })?;
+        self.finish_forgetting()?;
+        Ok(())
     }
 
     fn index_locked(

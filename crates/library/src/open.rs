@@ -164,7 +164,12 @@ impl Library {
             active: RwLock::new(Arc::new(active)),
             others: Mutex::default(),
             operations,
-            manifest_damage: damage.map(|error| error.to_string()),
+            manifest_damage: damage.map(|error| match error {
+                LibraryError::DamagedManifest { path, reason } => {
+                    format!("{} is damaged ({reason})", path.display())
+                }
+                other => other.to_string(),
+            }),
             unstored: WarnOnce::default(),
             lock,
         };

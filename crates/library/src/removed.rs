@@ -30,7 +30,8 @@ impl Library {
         let is_known = |folder: &Path| {
             let manifest = self.read_manifest();
             let mut sources = manifest.sources.iter();
-            let is_related = sources.any(|source| source.starts_with(folder) || folder.starts_with(source));
+            let is_related = sources
+                .any(|source| source.starts_with(folder) || folder.exists() && folder.starts_with(source));
             drop(manifest);
             is_related || self.catalog.files_under(folder).next().is_some()
         };

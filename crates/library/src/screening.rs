@@ -39,6 +39,9 @@ pub struct ScreeningReport {
     pub flagged: u64,
     /// Images whose vectors are damaged; the next indexing run embeds them again.
     pub skipped: u64,
+    /// Patterns that were left out, because they have words that the model does not know.
+    #[serde(default)]
+    pub unknown_patterns: u64,
     /// Whether it was stopped before its end.
     pub cancelled: bool,
 }
@@ -55,8 +58,17 @@ impl Space {
         flagged: &mut dyn FnMut(FlaggedImage),
     ) -> Result<ScreeningReport, LibraryError> {
         let calibration = self.calibration(QueryKind::Text)?;
+        let encoder = self.encoder()?;
+        // A pattern without one of its words is another pattern: "injured animal" must not find every animal.
+        let is_known = |text: &&str| {
+            let reading = encoder.read_text(text);
+            reading.has_content() && reading.unknown_words.is_empty()
+        };
         let patterns = profile.patterns.iter();
-        let texts: Vec<&str> = patterns.map(|pattern| pattern.text.as_str()).collect();
+        let texts: Vec<&str> = patterns
+            .map(|pattern| pattern.text.as_str())
+            .filter(is_known)
+            .collect();
         let purpose = profile.purpose(criticality, calibration.as_ref());
         let screening = Screening {
             purpose: purpose.resolve(MatchContext {
@@ -64,7 +76,7 @@ impl Space {
                 complexity: None,
             }),
             matcher: Matcher {
-                encoder: self.encoder()?,
+                encoder,
                 text_cache: &self.text_cache,
                 confidence_model: &*self.confidence_model()?,
             },
@@ -73,7 +85,10 @@ impl Space {
         context.observer.stage(RunStage::Screening);
         context.observer.total(self.catalog.counts()?.images);
         let mut records = self.catalog.scan();
-        let mut report = ScreeningReport::default();
+        let mut report = ScreeningReport {
+            unknown_patterns: (profile.patterns.len() - screening.texts.len()) as u64,
+            ..ScreeningReport::default()
+        };
         loop {
             let batch: Vec<ImageRecord> = records
                 .by_ref()

@@ -91,6 +91,13 @@ fn print_notes(screened: &ScreeningReport) {
             screened.skipped
         );
     }
+    match screened.unknown_patterns {
+        0 => {}
+        1 => eprintln!("eidetic: 1 pattern has words that the model does not know, and was left out"),
+        more => {
+            eprintln!("eidetic: {more} patterns have words that the model does not know, and were left out")
+        }
+    }
     if screened.cancelled {
         eprintln!("eidetic: interrupted; the rest of the library was not screened");
     }

@@ -32,13 +32,13 @@ pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<
         for line in inactive_spaces(&status)
             .into_iter()
             .chain(describe_switch(&status))
-            .chain(
-                status
-                    .failures
-                    .iter()
-                    .flatten()
-                    .map(|failure| format!("failed   {}: {}", failure.path, failure.reason)),
-            )
+            .chain(status.failures.iter().flatten().map(|failure| {
+                format!(
+                    "failed   {}: {}",
+                    output::text(&failure.path),
+                    output::text(&failure.reason)
+                )
+            }))
         {
             output::line(&line)?;
         }

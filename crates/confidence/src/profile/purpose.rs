@@ -99,6 +99,10 @@ impl ResolvedPurpose<'_> {
     pub fn findings(&self, matches: &[TextMatch]) -> Vec<Finding> {
         let finding = |found: &TextMatch| {
             let risk = *self.risks.get(found.text.as_str())?;
+            // The score is that of the other words, which say something else.
+            if !found.unknown_words.is_empty() {
+                return None;
+            }
             let verdict = self.verdict(found);
             let reached = verdict.level != self.profile.default_level.name;
             reached.then(|| Finding {

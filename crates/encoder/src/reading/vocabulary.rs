@@ -36,8 +36,10 @@ struct Entry {
 enum Kind {
     /// What an image shows.
     Thing,
-    /// Nothing alone: counts, "a photo of".
+    /// Nothing alone: counts.
     Plain,
+    /// That this is a picture, as in "a photo of", and nothing of what it shows.
+    Template,
     /// How words belong together: articles, prepositions, "and".
     Link,
     /// Something that no image of the training shows: the model knows only that.
@@ -76,6 +78,7 @@ impl Vocabulary {
         let kind = match kind {
             "thing" => Kind::Thing,
             "plain" => Kind::Plain,
+            "template" => Kind::Template,
             "link" => Kind::Link,
             "absent" => Kind::Absent,
             "character" => {
@@ -165,7 +168,7 @@ mod tests {
         check(&[
             ("cute dog", "dog", &["cute"]),
             ("my big dog", "dog", &["big"]),
-            ("a photo of a cute dog", "a photo of a dog", &["cute"]),
+            ("a photo of a cute dog", "a dog", &["cute"]),
             ("an ancient car", "a car", &["ancient"]),
             ("dog on a skateboard", "dog", &["skateboard"]),
             (
@@ -184,12 +187,11 @@ mod tests {
     #[test]
     fn known_texts_stay_as_learnt() {
         for text in [
-            "a photo of a granny smith apple",
-            "一张苹果的照片",
+            "a granny smith apple",
+            "苹果",
             "a red apple and a blue cup on a wooden table",
             "two cats in a meadow",
             "granny smith",
-            "狗的照片",
             "夜晚的灯塔",
             "雪地里的企鹅",
             "an octopus under water",
@@ -205,13 +207,13 @@ mod tests {
         let mut read = 0;
         for (name, _) in vocabulary.entries.iter().filter(learnt) {
             let sentence = if name.is_ascii() {
-                format!("a photo of the {name}")
+                format!("a photo of {name}")
             } else {
                 format!("一张{name}的照片")
             };
             for text in [name, &sentence] {
                 let reading = vocabulary.read(text);
-                assert_eq!((&reading.text, reading.unknown_words.len()), (text, 0));
+                assert_eq!((&reading.text, reading.unknown_words.len()), (name, 0), "{text}");
                 read += 1;
             }
         }

@@ -27,6 +27,9 @@ pub(super) fn assemble(tokens: &[Token<'_>]) -> Option<String> {
             has_gap |= matches!(token.word, Word::Unknown);
             continue;
         };
+        if entry.kind == Kind::Template {
+            continue;
+        }
         let is_thing = entry.kind == Kind::Thing;
         if has_gap && (!is_thing || begins_with_preposition(entry)) {
             // What they belonged to was left out.
