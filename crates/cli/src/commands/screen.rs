@@ -91,12 +91,15 @@ fn print_notes(screened: &ScreeningReport) {
             screened.skipped
         );
     }
-    match screened.unknown_patterns {
-        0 => {}
-        1 => eprintln!("eidetic: 1 pattern has words that the model does not know, and was left out"),
-        more => {
-            eprintln!("eidetic: {more} patterns have words that the model does not know, and were left out")
-        }
+    if screened.unknown_patterns > 0 {
+        let (has, was) = match screened.unknown_patterns {
+            1 => ("pattern has", "was"),
+            _ => ("patterns have", "were"),
+        };
+        eprintln!(
+            "eidetic: {} {has} words that the model does not know, and {was} left out",
+            screened.unknown_patterns
+        );
     }
     if screened.cancelled {
         eprintln!("eidetic: interrupted; the rest of the library was not screened");
