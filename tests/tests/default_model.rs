@@ -51,7 +51,7 @@ fn unreachable_hub_uses_best_cached_model() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 2);
     cache(&scenario, "clip/gelu", "openai/clip-vit-base-patch32");
-    cache(&scenario, "families/siglip", "google/siglip-base-patch16-224");
+    cache(&scenario, "families/siglip2", "google/siglip-base-patch16-224");
     // Finds more than the first and less than the second.
     cache(&scenario, "clip/quick", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K");
     for more in [&[][..], &["--offline"]] {
@@ -77,7 +77,7 @@ fn damaged_cached_model_is_passed_over() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("photos", 1);
     cache(&scenario, "clip/gelu", "openai/clip-vit-base-patch32");
-    let damaged = cache(&scenario, "families/siglip", "google/siglip-base-patch16-224");
+    let damaged = cache(&scenario, "families/siglip2", "google/siglip-base-patch16-224");
     fs::write(damaged.join("model.safetensors"), "no weights").expect("a file can be written");
     let finished = scenario.run(&["index", text(&folder)]).expect_code(0);
     assert!(
