@@ -83,6 +83,16 @@ fn assert_serves(scenario: &Scenario) {
         let answer = ureq::get(format!("{}{path}", server.address)).call();
         assert_eq!(answer.expect("the server answers").status(), 200, "{path}");
     }
+    let refused = ureq::post(format!("{}/v1/index", server.address))
+        .config()
+        .http_status_as_error(false)
+        .build()
+        .send_json(serde_json::json!({}));
+    assert_eq!(
+        refused.expect("the server answers").status(),
+        403,
+        "no job that fails"
+    );
 }
 
 /// A library of five images on a file system of its own.

@@ -21,7 +21,7 @@ impl Library {
     pub fn warnings(&self) -> Vec<String> {
         let condition = self.catalog.condition();
         let mut warnings = Vec::new();
-        match condition.read_only {
+        match &condition.read_only {
             Some(ReadOnlyReason::Damaged(what)) => warnings.push(format!(
                 "the catalog is damaged ({what}); searches use what is whole, and nothing can be changed: `eidetic check` says what is lost, `eidetic check --repair` saves the rest"
             )),
@@ -30,7 +30,8 @@ impl Library {
             )),
             None => {}
         }
-        if condition.missing_changes > 0 {
+        let is_damaged = matches!(condition.read_only, Some(ReadOnlyReason::Damaged(_)));
+        if condition.missing_changes > 0 && !is_damaged {
             warnings.push(format!(
                 "the last {} changes of the catalog are missing, as in a copy of an earlier state; `eidetic index` finds the pictures again, and `eidetic check --repair` accepts the loss",
                 condition.missing_changes
@@ -53,7 +54,7 @@ impl Library {
     }
 
     /// Errors: the library can only be read.
-    pub(crate) fn require_writable(&self) -> Result<(), LibraryError> {
+    pub fn require_writable(&self) -> Result<(), LibraryError> {
         self.active().require_writable()
     }
 }

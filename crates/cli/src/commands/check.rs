@@ -49,8 +49,8 @@ fn print_repair(global: &Global, report: &RepairReport) -> Result<(), Failure> {
     output::line(&summary(&report.check))?;
     if !report.check.sound {
         output::line(&format!(
-            "repaired  {} images recognized by their files, {} images and the tags of {} lost",
-            report.relinked, report.lost_images, report.lost_tags
+            "repaired  {} images recognized by their files, {} images and the tags of {} lost; {} images have tags now",
+            report.relinked, report.lost_images, report.lost_tags, report.check.tagged
         ))?;
         eprintln!("eidetic: run `eidetic index` to bring the library up to date");
     }

@@ -12,8 +12,9 @@ use crate::problem::{Problem, ProblemKind};
 use crate::responses::{JobResponse, JobTicket, ProblemDocument};
 use crate::state::AppState;
 
-/// Starts a job; the response names its address.
+/// Starts a job; the response names its address. Errors: another job is running, or the library can only be read.
 pub(super) fn start_job(state: &AppState, task: JobTask) -> Result<HttpResponse, Problem> {
+    state.library.require_writable()?;
     let job = state.jobs.start(&state.library, task)?.id();
     let location = format!("/v1/jobs/{job}");
     Ok(HttpResponse::Accepted()
