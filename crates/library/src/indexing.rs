@@ -1,10 +1,12 @@
 //! Indexing runs.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-use eidetic_catalog::{ImageRecord, RowStore};
+use eidetic_catalog::{Catalog, ImageRecord, RowStore};
 use eidetic_domain::ImageId;
 use eidetic_indexer::{
     BackfillReport, Indexer, IndexerOptions, IndexingReport, RunContext, RunStage, UnreachableSource,
@@ -20,13 +22,14 @@ use crate::{Library, LibraryError, Space};
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
 /// What becomes of sources that a run added, if it does not reach its end.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum NewSources {
+#[derive(Debug, Clone, Copy, Default)]
+pub enum NewSources<'a> {
     /// They stay: the next run continues.
     #[default]
     Keep,
-    /// They are no sources again. Images that were indexed stay.
-    Withdraw,
+    /// They are taken back with their images, if the run is cancelled while this is set: the user did not mean them. Those
+    /// of a failed run stay if it found images there.
+    Withdraw(&'a AtomicBool),
 }
 
 impl Library {
@@ -55,7 +58,7 @@ impl Library {
         &self,
         folders: &[PathBuf],
         options: &IndexerOptions,
-        new_sources: NewSources,
+        new_sources: NewSources<'_>,
         context: &RunContext<'_>,
     ) -> Result<IndexingReport, LibraryError> {
         let Some(_run) = self.wait_for_indexing(context)? else {
@@ -66,20 +69,41 @@ impl Library {
         };
         let before = self.read_manifest().clone();
         let report = self.index_locked(folders, options, context);
-        if new_sources == NewSources::Withdraw && report.as_ref().map_or(true, |report| report.cancelled) {
-            self.withdraw_new_sources(&before)?;
+        if let NewSources::Withdraw(unwanted) = new_sources {
+            match &report {
+                Ok(report) if report.cancelled && unwanted.load(Relaxed) => {
+                    self.withdraw_new_sources(&before, |_| true)?;
+                }
+                Ok(_) => {}
+                Err(_) => {
+                    let is_empty = |folder: &Path| self.catalog.files_under(folder).next().is_none();
+                    self.withdraw_new_sources(&before, is_empty)?;
+                }
+            }
         }
         report
     }
 
-    /// Takes back what a run did that was not meant: its new sources with their images.
-    fn withdraw_new_sources(&self, before: &Manifest) -> Result<(), LibraryError> {
-        let reaches_known = |folder: &Path| before.sources.iter().any(|known| known.starts_with(folder));
+    /// Takes back the new sources that `selects` accepts, with their images. One that took the place of an older source
+    /// stays.
+    fn withdraw_new_sources(
+        &self,
+        before: &Manifest,
+        selects: impl Fn(&Path) -> bool,
+    ) -> Result<(), LibraryError> {
+        let is_new = |folder: &Path| !before.sources.iter().any(|known| known.starts_with(folder));
+        let sources = self.sources().into_iter();
+        let withdrawn: Vec<PathBuf> = sources
+            .filter(|folder| is_new(folder) && selects(folder))
+            .collect();
+        if withdrawn.is_empty() {
+            return Ok(());
+        }
         self.change_manifest(|manifest| {
-            let added = std::mem::replace(&mut manifest.sources, before.sources.clone());
             manifest.excluded.clone_from(&before.excluded);
-            let is_new = |folder: &PathBuf| !before.sources.contains(folder) && !reaches_known(folder);
-            manifest.forgetting.extend(added.into_iter().filter(is_new));
+            for folder in &withdrawn {
+                manifest.forget(folder);
+            }
         })?;
         self.finish_forgetting()?;
         Ok(())

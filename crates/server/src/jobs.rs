@@ -1,7 +1,7 @@
 //! Jobs: long operations that run on threads of their own.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use eidetic_indexer::{CancelToken, IndexerOptions, Observer, RunContext};
@@ -46,6 +46,8 @@ pub(crate) struct Job {
     id: u64,
     kind: JobKind,
     cancel: CancelToken,
+    /// Whether a user cancelled it, rather than the end of the server.
+    unwanted: AtomicBool,
     done: AtomicU64,
     total: AtomicU64,
     /// Set when the job ends.
@@ -92,9 +94,9 @@ impl JobRegistry {
         self.history().jobs.iter().find(|job| job.id == id).cloned()
     }
 
-    /// Cancels all running jobs.
-    pub(crate) fn cancel_running(&self) {
-        self.history().running().for_each(|job| job.cancel());
+    /// Stops all running jobs for the end of the server; what they did stays.
+    pub(crate) fn stop_running(&self) {
+        self.history().running().for_each(|job| job.cancel.cancel());
     }
 
     /// Whether a job runs.
@@ -138,14 +140,16 @@ impl Job {
             id,
             kind,
             cancel: CancelToken::default(),
+            unwanted: AtomicBool::new(false),
             done: AtomicU64::new(0),
             total: AtomicU64::new(UNKNOWN),
             outcome: OnceLock::new(),
         }
     }
 
-    /// Requests cancellation; the job ends after committing its current batch.
+    /// Requests cancellation for a user; the job ends after committing its current batch.
     pub(crate) fn cancel(&self) {
+        self.unwanted.store(true, Ordering::Relaxed);
         self.cancel.cancel();
     }
 
@@ -204,7 +208,8 @@ impl Job {
             accepted: request.accept_removals,
             ..IndexerOptions::default()
         };
-        let indexed = library.index_with(&request.folders, &options, NewSources::Withdraw, &context);
+        let new_sources = NewSources::Withdraw(&self.unwanted);
+        let indexed = library.index_with(&request.folders, &options, new_sources, &context);
         let outcome = match indexed {
             Ok(report) => JobOutcome {
                 report: Some(IndexReport::new(&report, library.active().id())),

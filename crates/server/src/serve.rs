@@ -186,7 +186,7 @@ pub(crate) fn application(
 
 async fn end_gracefully(handle: &ServerHandle, state: &AppState, time: Duration) {
     let deadline = Instant::now() + time;
-    state.jobs.cancel_running();
+    state.jobs.stop_running();
     handle.stop(true).await;
     while state.jobs.any_running() && Instant::now() < deadline {
         sleep(Duration::from_millis(20)).await;
