@@ -80,6 +80,7 @@ impl<'a> Trials<'a> {
             for number in 0..count {
                 let mut random = SplitMix64::new((size * 100 + number) as u64);
                 let library = sample(&mut random, self.photos.len(), size);
+                let size = library.len();
                 match kind {
                     Kind::Words => self.search_by_words(size, &library, table),
                     Kind::Picture | Kind::Both => {
