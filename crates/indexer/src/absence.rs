@@ -145,7 +145,7 @@ fn reason(part: &SourcePart, limit: RemovalLimit, lost: u64, changed: bool) -> O
             "it is on another disk or mount than before, and {lost} of its {known} images are not there"
         ))
     } else if lost > 0 && lost == known {
-        Some(format!("it is empty, but held {known} images"))
+        Some(format!("none of its {known} images is there"))
     } else if limit.is_exceeded(lost, known) {
         Some(format!("{lost} of its {known} images are gone at once"))
     } else {

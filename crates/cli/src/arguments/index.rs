@@ -49,7 +49,7 @@ pub(crate) struct SettingsOptions {
     pub(crate) follow: bool,
     /// Keep the pictures of a folder that lost more than this share of them at once [default: 0.2]
     #[arg(long, value_name = "P", value_parser = unit_interval)]
-    pub(crate) absent_share: Option<f32>,
+    pub(crate) absent_share: Option<f64>,
     /// … and at least this number [default: 50]
     #[arg(long, value_name = "N")]
     pub(crate) absent_count: Option<u64>,
@@ -72,7 +72,7 @@ impl SettingsOptions {
     pub(crate) fn apply_to(&self, settings: &IndexingSettings) -> IndexingSettings {
         IndexingSettings {
             follow_links: self.follow || (settings.follow_links && !self.no_follow),
-            absent_share: self.absent_share.map_or(settings.absent_share, f64::from),
+            absent_share: self.absent_share.unwrap_or(settings.absent_share),
             absent_count: self.absent_count.unwrap_or(settings.absent_count),
             keep_removed_days: self.keep_removed.unwrap_or(settings.keep_removed_days),
         }

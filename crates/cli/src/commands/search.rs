@@ -168,6 +168,11 @@ fn print_notes(answer: &SearchResponse) {
     }
     match (answer.hits.is_empty(), answer.verdict) {
         (true, _) => eprintln!("eidetic: nothing found"),
+        (false, Verdict::NoMatch) if answer.hits.iter().all(|hit| hit.confidence.is_none()) => {
+            eprintln!(
+                "eidetic: nothing in the query says what a picture should show; these are any pictures"
+            );
+        }
         (false, Verdict::NoMatch) => eprintln!("eidetic: probably no match; these are the closest pictures"),
         (false, _) => {}
     }

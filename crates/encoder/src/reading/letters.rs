@@ -14,6 +14,13 @@ pub fn letters(text: &str) -> Vec<char> {
         } else {
             let c = text[at];
             if is_word(c) {
+                // A pictograph is a word of its own: `dog😀` begins with a dog.
+                if letters
+                    .last()
+                    .is_some_and(|last| *last != ' ' && is_pictograph(*last) != is_pictograph(c))
+                {
+                    letters.push(' ');
+                }
                 letters.push(c);
             } else if letters.last().is_some_and(|last| *last != ' ') {
                 letters.push(' ');
@@ -29,8 +36,11 @@ pub fn letters(text: &str) -> Vec<char> {
 
 /// Letters, digits and pictographs; all else separates words.
 pub fn is_word(c: char) -> bool {
-    c.is_alphanumeric()
-        || matches!(c, '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
+    c.is_alphanumeric() || is_pictograph(c)
+}
+
+const fn is_pictograph(c: char) -> bool {
+    matches!(c, '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
 }
 
 /// Chinese characters, which need no space between words.
@@ -67,6 +77,7 @@ mod tests {
             ("(RED-apple)*", "red apple"),
             ("ｄｏｇ，ｃａｔ", "dog cat"),
             ("狗。", "狗"),
+            ("dog😀cat", "dog 😀 cat"),
             ("the dog’s ball", "the dog ball"),
             ("it's", "it"),
             ("- … 。", ""),

@@ -49,7 +49,7 @@ fn empty_mount_point_keeps_images() {
         filled(world, 4);
         fs::rename(&world.photos, world.dir.path().join("unplugged")).unwrap();
         fs::create_dir(&world.photos).unwrap();
-        assert_kept(world, &world.index(), 4, "it is empty, but held 4 images");
+        assert_kept(world, &world.index(), 4, "none of its 4 images is there");
         fs::create_dir(world.path("lost+found")).unwrap();
         world.put_bytes(".Trash-1000/info", b"x", 0);
         assert_kept(world, &world.index(), 4, "it is empty");
