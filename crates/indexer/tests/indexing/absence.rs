@@ -52,7 +52,7 @@ fn empty_mount_point_keeps_images() {
         assert_kept(world, &world.index(), 4, "none of its 4 images is there");
         fs::create_dir(world.path("lost+found")).unwrap();
         world.put_bytes(".Trash-1000/info", b"x", 0);
-        assert_kept(world, &world.index(), 4, "it is empty");
+        assert_kept(world, &world.index(), 4, "none of its 4 images is there");
         assert_eq!(world.names().len(), 4);
     });
 }
