@@ -60,9 +60,14 @@ impl Finished {
     }
 
     /// Asserts the exit code, showing everything where it differs.
+    pub fn assert_code(&self, code: i32) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+    }
+
+    /// The same, for more assertions.
     #[must_use = "chain it"]
     pub fn expect_code(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{self:?}");
+        self.assert_code(code);
         self
     }
 }
@@ -168,6 +173,11 @@ impl Scenario {
         folder
     }
 
+    /// The answer of `status --json`.
+    pub fn status(&self) -> Value {
+        self.run(&["status", "--json"]).expect_code(0).json()
+    }
+
     /// Starts the server on a free port.
     pub fn serve(&self) -> Server {
         Server::start(self.command(&["serve", "--listen", "127.0.0.1:0"]))
@@ -180,6 +190,11 @@ impl Default for Scenario {
     }
 }
 
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
+    path.to_str().expect("test paths are UTF-8")
+}
+
 /// The bundled gallery's images, in order of name.
 pub fn gallery_images() -> Vec<PathBuf> {
     let entries = fs::read_dir(repository().join("data/gallery")).expect("the gallery is in the repository");
@@ -189,6 +204,56 @@ pub fn gallery_images() -> Vec<PathBuf> {
         .collect();
     images.sort();
     images
+}
+
+/// The files below a folder, sorted.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder can be read") {
+        let path = entry.expect("an entry can be read").path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Copies a folder with everything below it.
+pub fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder can be made");
+    for entry in fs::read_dir(from).expect("a folder can be read") {
+        let entry = entry.expect("an entry can be read");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a file can be copied");
+        }
+    }
+}
+
+/// The JSON that a server answers to GET.
+pub fn get(address: &str, path: &str) -> Value {
+    json_of(ureq::get(format!("{address}{path}")).call())
+}
+
+/// The JSON that a server answers to POST.
+pub fn post(address: &str, path: &str, body: &Value) -> Value {
+    json_of(ureq::post(format!("{address}{path}")).send_json(body))
+}
+
+/// The answer of a server to a search with these parameters.
+pub fn search(address: &str, parameters: &[(&str, &str)]) -> Value {
+    let request = ureq::get(format!("{address}/v1/search"));
+    json_of(request.query_pairs(parameters.iter().copied()).call())
+}
+
+fn json_of(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Value {
+    let mut answer = answer.expect("the server answers");
+    answer.body_mut().read_json().expect("it is JSON")
 }
 
 /// A running server; killed when dropped.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use eidetic_tests::{Scenario, repository};
+use eidetic_tests::{Scenario, repository, text};
 use serde_json::Value;
 
 /// The gallery's images and what they show.
@@ -33,10 +33,6 @@ fn pairs(folder: &Path, count: usize) -> std::path::PathBuf {
     let path = folder.join("pairs.tsv");
     fs::write(&path, text).expect("a file can be written");
     path
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("test paths are UTF-8")
 }
 
 /// A library of a part of the gallery, the whole of which stands in the folder returned.

@@ -4,30 +4,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use eidetic_domain::SplitMix64;
-use eidetic_tests::{Finished, Scenario, gallery_images, repository};
-use serde_json::Value;
-
-fn assert_exit(scenario: &Scenario, arguments: &[&str], code: i32) {
-    let _ = scenario.run(arguments).expect_code(code);
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("test paths are UTF-8")
-}
-
-fn status(scenario: &Scenario) -> Value {
-    scenario.run(&["status", "--json"]).expect_code(0).json()
-}
-
-fn copy_tree(from: &Path, to: &Path) {
-    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status();
-    assert!(copied.expect("cp starts").success());
-}
+use eidetic_tests::{Finished, Scenario, copy_tree, gallery_images, repository, text};
 
 fn snapshots(scenario: &Scenario) -> Vec<PathBuf> {
     let entries = fs::read_dir(scenario.library().join("catalog/store")).expect("there is a store");
@@ -60,19 +41,19 @@ fn killed_or_unfinished_snapshot_costs_nothing() {
         let image = gallery_images()[10 + number].clone();
         let target = scenario.path("photos").join(format!("more-{number}.jpg"));
         fs::copy(image, target).unwrap();
-        assert_exit(&scenario, &["index"], 0);
+        scenario.run(&["index"]).assert_code(0);
         let mut child = scenario.command(&["status"]).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(random.below(60) as u64));
         let _ = child.kill();
         child.wait().unwrap();
-        assert_eq!(status(&scenario)["images"], 7 + number, "kill {number}");
+        assert_eq!(scenario.status()["images"], 7 + number, "kill {number}");
     }
 }
 
 #[test]
 fn damaged_snapshot_and_settings_cost_nothing() {
     let scenario = indexed(4);
-    status(&scenario);
+    scenario.status();
     let mut random = SplitMix64::new(1);
     for trial in 0..4 {
         let path = snapshots(&scenario).remove(0);
@@ -89,15 +70,15 @@ fn damaged_snapshot_and_settings_cost_nothing() {
         }
         let checked = scenario.run(&["check", "--json"]).expect_code(1).json();
         assert_eq!(checked["sound"], false, "{checked}");
-        assert_eq!(status(&scenario)["images"], 4, "trial {trial}");
-        assert_exit(&scenario, &["check"], 0);
+        assert_eq!(scenario.status()["images"], 4, "trial {trial}");
+        scenario.run(&["check"]).assert_code(0);
         // A change, so that there is a snapshot again.
         let image = scenario.path("photos").join("other.jpg");
         fs::copy(&gallery_images()[20 + trial], &image).unwrap();
-        assert_exit(&scenario, &["index"], 0);
+        scenario.run(&["index"]).assert_code(0);
         fs::remove_file(&image).unwrap();
         scenario.run(&["index"]);
-        status(&scenario);
+        scenario.status();
     }
 }
 
@@ -107,7 +88,7 @@ fn older_catalog_opens_and_says_what_is_missing() {
     let (store, before) = (scenario.library().join("catalog/store"), scenario.path("before"));
     copy_tree(&store, &before);
     fs::copy(&gallery_images()[9], scenario.path("photos").join("late.jpg")).unwrap();
-    assert_exit(&scenario, &["index"], 0);
+    scenario.run(&["index"]).assert_code(0);
     fs::remove_dir_all(&store).unwrap();
     copy_tree(&before, &store);
     for _ in 0..2 {
@@ -122,25 +103,25 @@ fn older_catalog_opens_and_says_what_is_missing() {
         );
         assert_eq!(finished.json()["images"], 5);
     }
-    assert_exit(&scenario, &["check"], 1);
+    scenario.run(&["check"]).assert_code(1);
     let repaired = scenario
         .run(&["check", "--repair", "--json"])
         .expect_code(1)
         .json();
     assert_eq!(repaired["relinked"], 1, "its vector was still there: {repaired}");
-    let after = status(&scenario);
+    let after = scenario.status();
     assert_eq!(
         (after.get("missing_changes"), &after["images"]),
         (None, &6.into()),
         "{after}"
     );
-    assert_exit(&scenario, &["check"], 0);
+    scenario.run(&["check"]).assert_code(0);
 }
 
 #[test]
 fn damaged_catalog_answers_then_is_repaired() {
     let scenario = indexed(30);
-    assert_exit(&scenario, &["tag"], 0);
+    scenario.run(&["tag"]).assert_code(0);
     let log = scenario.library().join("catalog/store/db");
     let mut bytes = fs::read(&log).unwrap();
     let used = bytes.iter().rposition(|&byte| byte != 0).unwrap();
@@ -155,7 +136,7 @@ fn damaged_catalog_answers_then_is_repaired() {
     let refused = scenario.run(&["index"]).expect_code(3);
     assert!(refused.stderr.contains("eidetic check --repair"), "{refused:?}");
     assert_eq!(fs::read(&log).unwrap(), bytes, "nothing was overwritten");
-    assert_exit(&scenario, &["check", "--json"], 1);
+    scenario.run(&["check", "--json"]).assert_code(1);
     let repaired = scenario
         .run(&["check", "--repair", "--json"])
         .expect_code(1)
@@ -163,14 +144,14 @@ fn damaged_catalog_answers_then_is_repaired() {
     assert!(!repaired["kept"].as_array().unwrap().is_empty(), "{repaired}");
     let report = scenario.run(&["index", "--json"]).expect_code(0).json();
     assert_eq!(report["indexed"], 0, "no image is embedded again: {report}");
-    assert_eq!(status(&scenario)["images"], 30);
-    assert_exit(&scenario, &["check"], 0);
+    assert_eq!(scenario.status()["images"], 30);
+    scenario.run(&["check"]).assert_code(0);
 }
 
 #[test]
 fn check_has_exit_codes_of_its_own() {
     let scenario = Scenario::new();
-    assert_exit(&scenario, &["check"], 3);
+    scenario.run(&["check"]).assert_code(3);
     scenario.index(&scenario.gallery("photos", 3));
     let sound = scenario.run(&["check", "--json"]).expect_code(0).json();
     assert_eq!(
@@ -184,7 +165,7 @@ fn check_has_exit_codes_of_its_own() {
         .json();
     assert_eq!(again["kept"].as_array().map(Vec::len), Some(0), "{again}");
     let _server = scenario.serve();
-    assert_exit(&scenario, &["check"], 3);
+    scenario.run(&["check"]).assert_code(3);
 }
 
 #[test]
@@ -206,7 +187,7 @@ fn damaged_manifest_is_read_from_its_copy() {
         );
     }
     fs::remove_file(&manifest).unwrap();
-    assert_exit(&scenario, &["check", "--repair"], 1);
+    scenario.run(&["check", "--repair"]).assert_code(1);
     assert_eq!(fs::read_to_string(&manifest).unwrap(), whole);
     let finished = scenario.run(&["status"]).expect_code(0);
     assert!(finished.stderr.is_empty(), "{finished:?}");
@@ -228,7 +209,7 @@ fn calibrated() -> Scenario {
     }
     let pairs = scenario.path("photos").join("pairs.tsv");
     fs::write(&pairs, lines).unwrap();
-    assert_exit(&scenario, &["calibrate", text(&pairs)], 0);
+    scenario.run(&["calibrate", text(&pairs)]).assert_code(0);
     scenario
 }
 
@@ -255,7 +236,7 @@ fn lost_or_damaged_calibration_is_said() {
         missing.json()["hits"],
         "the model's own curve answers"
     );
-    assert_exit(&scenario, &["check", "--repair"], 1);
+    scenario.run(&["check", "--repair"]).assert_code(1);
     assert!(search().stderr.is_empty(), "the loss is accepted");
-    assert_exit(&scenario, &["check"], 0);
+    scenario.run(&["check"]).assert_code(0);
 }

@@ -1,16 +1,12 @@
 //! The model of a new library: by name, without the hub, and what owners of older libraries are told.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use eidetic_tests::{Scenario, repository};
+use eidetic_tests::{Scenario, repository, text};
 use serde_json::Value;
 
 const COMMIT: &str = "0123456789012345678901234567890123456789";
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("test paths are UTF-8")
-}
 
 /// Puts the files of a golden model into the scenario's cache as those of the model `id`; returns their folder.
 fn cache(scenario: &Scenario, golden: &str, id: &str) -> PathBuf {
@@ -29,10 +25,6 @@ fn cache(scenario: &Scenario, golden: &str, id: &str) -> PathBuf {
         }
     }
     folder
-}
-
-fn status(scenario: &Scenario) -> Value {
-    scenario.run(&["status", "--json"]).expect_code(0).json()
 }
 
 /// What a name stands for on the machine that runs this test.
@@ -84,7 +76,7 @@ fn damaged_cached_model_is_passed_over() {
         finished.stderr.contains("using openai/clip-vit-base-patch32"),
         "{finished:?}"
     );
-    assert_eq!(status(&scenario)["model"], "openai/clip-vit-base-patch32");
+    assert_eq!(scenario.status()["model"], "openai/clip-vit-base-patch32");
 }
 
 #[test]
@@ -98,7 +90,7 @@ fn restricted_models_are_no_fallback() {
         finished.stderr.contains("using the small built-in model"),
         "{finished:?}"
     );
-    assert_eq!(status(&scenario)["model"], "builtin");
+    assert_eq!(scenario.status()["model"], "builtin");
 }
 
 #[test]
@@ -109,7 +101,7 @@ fn cached_default_model_needs_no_hub() {
     cache(&scenario, "families/siglip2", &default);
     let finished = scenario.run(&["index", text(&folder)]).expect_code(0);
     assert!(!finished.stderr.contains("unavailable"), "{finished:?}");
-    assert_eq!(status(&scenario)["model"], default.as_str());
+    assert_eq!(scenario.status()["model"], default.as_str());
 }
 
 #[test]
@@ -137,14 +129,14 @@ fn names_are_accepted_and_stored_resolved() {
     let _ = scenario
         .run(&["index", text(&folder), "--model", "default"])
         .expect_code(0);
-    assert_eq!(status(&scenario)["model"], default.as_str());
+    assert_eq!(scenario.status()["model"], default.as_str());
     // The name is not stored, and means the same space.
     let _ = scenario
         .run(&["search", "a cat", "--space", "default"])
         .expect_code(0);
     let _ = scenario.run(&["space", "switch", "builtin"]).expect_code(0);
     let _ = scenario.run(&["space", "switch", "default"]).expect_code(0);
-    assert_eq!(status(&scenario)["model"], default.as_str());
+    assert_eq!(scenario.status()["model"], default.as_str());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use eidetic_tests::{Scenario, repository};
+use eidetic_tests::{Scenario, repository, search};
 
 #[test]
 fn demo_answers_query_in_documented_form() {
@@ -54,15 +54,7 @@ fn gallery_queries_find_matching_images() {
         if query == "query" {
             continue;
         }
-        let mut request = ureq::get(format!("{}/v1/search", server.address));
-        request = request.query("text", query).query("k", "1");
-        let text = request
-            .call()
-            .expect("the server answers")
-            .body_mut()
-            .read_to_string()
-            .expect("it is text");
-        let answer: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+        let answer = search(&server.address, &[("text", query), ("k", "1")]);
         let path = answer["hits"][0]["path"].as_str().expect("there is a hit");
         let name = path.rsplit('/').next().expect("a path has a name");
         assert!(

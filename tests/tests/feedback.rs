@@ -2,32 +2,18 @@
 
 use std::fs;
 
-use eidetic_tests::{Scenario, Server};
-use serde_json::{Value, json};
-
-fn post(server: &Server, body: &Value) -> Value {
-    let address = format!("{}/v1/feedback", server.address);
-    let mut response = ureq::post(address).send_json(body).expect("the server answers");
-    let text = response.body_mut().read_to_string().expect("it is text");
-    serde_json::from_str(&text).expect("it is JSON")
-}
-
-fn get(server: &Server, path: &str) -> Value {
-    let mut response = ureq::get(format!("{}{path}", server.address))
-        .call()
-        .expect("the server answers");
-    let text = response.body_mut().read_to_string().expect("it is text");
-    serde_json::from_str(&text).expect("it is JSON")
-}
+use eidetic_tests::{Scenario, Server, get, post};
+use serde_json::json;
 
 /// Answers to the twenty best hits of some words: right where the file's name has the word.
 fn answer(server: &Server, word: &str) -> usize {
-    let found = get(server, &format!("/v1/search?text={word}&k=20"));
+    let found = get(&server.address, &format!("/v1/search?text={word}&k=20"));
     let hits = found["hits"].as_array().expect("hits are a list");
     for hit in hits {
         let right = hit["path"].as_str().is_some_and(|path| path.contains(word));
         post(
-            server,
+            &server.address,
+            "/v1/feedback",
             &json!({"text": word, "image": hit["image"], "right": right}),
         );
     }
@@ -47,7 +33,7 @@ fn feedback_survives_restart_and_refits_calibration() {
     // Learnt in the background: the history tells.
     let learnt = (0..200).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(50));
-        !get(&server, "/v1/calibration")["history"]
+        !get(&server.address, "/v1/calibration")["history"]
             .as_array()
             .expect("a list")
             .is_empty()

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use eidetic_tests::{Scenario, gallery_images, shared_data};
+use eidetic_tests::{Scenario, gallery_images, shared_data, text};
 use serde_json::Value;
 
 fn counts(report: &Value) -> [u64; 5] {
@@ -20,10 +20,6 @@ fn counts(report: &Value) -> [u64; 5] {
         count("removed"),
         failed,
     ]
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("test paths are UTF-8")
 }
 
 fn image_of(scenario: &Scenario, path: &Path) -> String {

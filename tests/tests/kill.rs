@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use eidetic_domain::{ImageId, SplitMix64};
-use eidetic_tests::{Scenario, gallery_images};
+use eidetic_tests::{Scenario, files_below, gallery_images};
 use serde_json::Value;
 
 /// Kills in a run of the suite; `EIDETIC_KILLS` asks for more.
@@ -75,7 +75,9 @@ fn committed_in(line: &str) -> Option<u64> {
 /// The ids of the images of `folder` that the library has vectors of.
 fn known_images(scenario: &Scenario, folder: &std::path::Path) -> BTreeSet<String> {
     let server = scenario.serve();
-    let ids = files_below(folder).map(|file| ImageId::of(&fs::read(file).unwrap()).to_string());
+    let ids = files_below(folder)
+        .into_iter()
+        .map(|file| ImageId::of(&fs::read(file).unwrap()).to_string());
     let ids: Vec<String> = ids.collect();
     let mut known = BTreeSet::new();
     for part in ids.chunks(LINES) {
@@ -96,11 +98,6 @@ fn known_images(scenario: &Scenario, folder: &std::path::Path) -> BTreeSet<Strin
         known.extend(found.map(|line| line["image"].as_str().unwrap().to_owned()));
     }
     known
-}
-
-fn files_below(folder: &std::path::Path) -> impl Iterator<Item = std::path::PathBuf> {
-    let entries = |folder: &std::path::Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries(folder).flat_map(move |part| entries(&part))
 }
 
 /// How many images searches find: images that look the same are one hit.

@@ -2,26 +2,13 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::path::Path;
 use std::process::Stdio;
 
-use eidetic_tests::{Finished, Scenario, gallery_images};
-use serde_json::{Value, json};
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("test paths are UTF-8")
-}
-
-fn status(scenario: &Scenario) -> Value {
-    scenario.run(&["status", "--json"]).expect_code(0).json()
-}
+use eidetic_tests::{Finished, Scenario, gallery_images, text};
+use serde_json::json;
 
 fn index(scenario: &Scenario, arguments: &[&str]) -> Finished {
     scenario.run(&[&["index", "--json"], arguments].concat())
-}
-
-fn ends_with(finished: &Finished, code: i32) {
-    assert_eq!(finished.code, Some(code), "{finished:?}");
 }
 
 #[test]
@@ -117,8 +104,8 @@ fn unsupported_formats_are_one_line_and_no_failure() {
         json!({"HEIC": 100, "Photoshop (PSD)": 3, "other files": 1})
     );
     fs::write(folder.join("broken.jpg"), b"\xff\xd8\xff\xe0 and no more").unwrap();
-    ends_with(&index(&scenario, &[]), 1);
-    assert_eq!(status(&scenario)["failed"], 1);
+    index(&scenario, &[]).assert_code(1);
+    assert_eq!(scenario.status()["failed"], 1);
     let named = scenario
         .run(&["status", "--failed", "--json"])
         .expect_code(0)

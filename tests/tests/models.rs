@@ -3,11 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use eidetic_tests::{Scenario, repository};
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("test paths are UTF-8")
-}
+use eidetic_tests::{Scenario, repository, text};
 
 fn golden(name: &str) -> PathBuf {
     repository().join("data/golden/clip").join(name)

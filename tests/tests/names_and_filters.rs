@@ -4,9 +4,9 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use eidetic_tests::{Scenario, gallery_images};
+use eidetic_tests::{Scenario, gallery_images, text};
 use serde_json::Value;
 
 const STRANGE: [&[u8]; 4] = [
@@ -243,8 +243,4 @@ fn picture_of_library_is_named_among_hits() {
             .collect();
         assert_eq!(marked, [true, false, false], "{answer}");
     }
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("test paths are UTF-8")
 }

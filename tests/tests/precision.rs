@@ -1,18 +1,13 @@
 //! The precision of a library: measured when it is made, and remembered.
 
 use eidetic_tests::{Scenario, repository};
-use serde_json::Value;
-
-fn status(scenario: &Scenario) -> Value {
-    scenario.run(&["status", "--json"]).expect_code(0).json()
-}
 
 #[test]
 fn new_library_remembers_measured_precision() {
     let scenario = Scenario::new();
     let folder = scenario.gallery("gallery", 3);
     scenario.index(&folder);
-    let before = status(&scenario);
+    let before = scenario.status();
     let choice = &before["precision_choice"];
     // Which one is faster depends on the machine; that the built-in model may be int8 does not.
     assert!(choice["similarity"].as_f64() >= Some(0.99), "{before}");
@@ -27,7 +22,7 @@ fn new_library_remembers_measured_precision() {
         &["search", "dog"],
     ] {
         let _ = scenario.run(arguments).expect_code(0);
-        assert_eq!(status(&scenario)["precision_choice"], *choice);
+        assert_eq!(scenario.status()["precision_choice"], *choice);
     }
 }
 
@@ -45,7 +40,7 @@ fn named_precision_is_kept_without_measuring() {
         let _ = scenario
             .run(&["index", folder, "--model", "builtin", "--precision", precision])
             .expect_code(0);
-        let status = status(&scenario);
+        let status = scenario.status();
         assert_eq!(status["precision"], expected, "{precision}");
         assert!(status["precision_choice"].is_null(), "{status}");
     }
@@ -58,7 +53,7 @@ fn switch_measures_new_model() {
     let model = repository().join("data/golden/families/mobile-clip");
     let model = model.to_str().expect("test paths are UTF-8");
     let _ = scenario.run(&["space", "switch", model]).expect_code(0);
-    let status = status(&scenario);
+    let status = scenario.status();
     assert!(status["precision_choice"].is_object(), "{status}");
     assert_ne!(status["precision"], "int8", "int8 changes too much: {status}");
 }

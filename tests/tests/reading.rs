@@ -13,10 +13,6 @@ fn succeeds(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-fn assert_exit(scenario: &Scenario, arguments: &[&str], code: i32) {
-    let _ = scenario.run(arguments).expect_code(code);
-}
-
 /// A file system of its own in memory; unmounted when dropped.
 struct Mount(PathBuf);
 
@@ -119,7 +115,7 @@ fn read_only_mount_is_searched_and_served() {
         let is_refused = finished.code == Some(3) && finished.stderr.contains("only be read");
         assert!(is_refused, "{finished:?}");
     }
-    assert_exit(&scenario, &["check"], 0);
+    scenario.run(&["check"]).assert_code(0);
 }
 
 #[test]
@@ -134,9 +130,9 @@ fn full_disk_is_searched_and_served() {
     assert_serves(&scenario);
     fs::remove_file(mount.0.join("filler")).unwrap();
     fs::copy(&gallery_images()[9], scenario.path("photos").join("late.jpg")).unwrap();
-    assert_exit(&scenario, &["index"], 0);
+    scenario.run(&["index"]).assert_code(0);
     assert_reads(&scenario, 6);
-    assert_exit(&scenario, &["check"], 0);
+    scenario.run(&["check"]).assert_code(0);
 }
 
 fn set_permissions(path: &Path, folder: u32, file: u32) {

@@ -6,16 +6,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::Command;
 
-use eidetic_tests::{Finished, Scenario, binary, gallery_images, repository};
-use serde_json::Value;
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("test paths are UTF-8")
-}
-
-fn status(scenario: &Scenario) -> Value {
-    scenario.run(&["status", "--json"]).expect_code(0).json()
-}
+use eidetic_tests::{Finished, Scenario, binary, gallery_images, repository, text};
 
 /// Changes one byte in the middle of a file.
 fn flip_byte(path: &Path, offset: u64) {
@@ -51,7 +42,7 @@ fn newly_ignored_images_leave_library() {
         (Some(1), Some(7)),
         "{report}"
     );
-    assert_eq!(status(&scenario)["images"], 7);
+    assert_eq!(scenario.status()["images"], 7);
 }
 
 #[test]
@@ -82,14 +73,14 @@ fn damaged_vectors_are_named_until_folder_reindexed() {
     let vectors = scenario.library().join("vectors/vectors.bin");
     let length = fs::metadata(&vectors).unwrap().len();
     flip_byte(&vectors, length - 100);
-    assert_eq!(status(&scenario)["damaged"], 1);
+    assert_eq!(scenario.status()["damaged"], 1);
     let other = scenario.path("other");
     fs::create_dir(&other).unwrap();
     fs::copy(&gallery_images()[20], other.join("one.jpg")).unwrap();
     let run = scenario.run(&["index", text(&other), "--json"]).expect_code(0);
     assert_eq!(run.json()["indexed"], 1);
     assert_eq!(
-        status(&scenario)["damaged"],
+        scenario.status()["damaged"],
         1,
         "another folder's run does not sweep it away"
     );
@@ -100,7 +91,7 @@ fn damaged_vectors_are_named_until_folder_reindexed() {
     );
     let repaired = scenario.run(&["index", "--json"]).expect_code(0).json();
     assert_eq!(repaired["indexed"], 1, "{repaired}");
-    let after = status(&scenario);
+    let after = scenario.status();
     assert_eq!(
         (after["damaged"].as_u64(), after["images"].as_u64()),
         (Some(0), Some(6)),
@@ -230,7 +221,7 @@ fn deleted_folder_can_be_removed_from_library() {
     assert_eq!(forgotten["forgotten"], 1);
     let again = scenario.run(&["index", "--json"]).expect_code(0).json();
     assert_eq!(again["unchanged"], 3, "{again}");
-    let after = status(&scenario);
+    let after = scenario.status();
     assert_eq!(
         (after["images"].as_u64(), after["index"]["vectors"].as_u64()),
         (Some(3), Some(3)),

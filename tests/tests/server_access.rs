@@ -5,11 +5,10 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use eidetic_tests::{Scenario, Server};
+use eidetic_tests::{Scenario, Server, files_below};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 
@@ -71,16 +70,6 @@ fn locked(scenario: &Scenario, more: &[&str]) -> Server {
     ];
     arguments.extend(more);
     Server::start(scenario.command(&arguments))
-}
-
-fn files_below(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
-    for entry in fs::read_dir(folder).expect("it works in tests").flatten() {
-        if entry.path().is_dir() {
-            files_below(&entry.path(), found);
-        } else {
-            found.push(entry.path());
-        }
-    }
 }
 
 #[test]
@@ -154,10 +143,8 @@ fn commands_of_same_user_need_no_token() {
     assert_eq!(status["images"], 3);
     assert_eq!(scenario.run(&["index", "--json"]).code, Some(0));
     // What lets them in is no secret of the user's, and only they can read it.
-    let mut files = Vec::new();
-    files_below(&scenario.library(), &mut files);
-    for file in &files {
-        let content = fs::read(file).expect("it works in tests");
+    for file in files_below(&scenario.library()) {
+        let content = fs::read(&file).expect("it works in tests");
         let has_token = content
             .windows(TOKEN.len())
             .any(|window| window == TOKEN.as_bytes());

@@ -4,34 +4,22 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use eidetic_tests::{Finished, Scenario, gallery_images};
+use eidetic_tests::{Finished, Scenario, gallery_images, get, post, text};
 use serde_json::{Value, json};
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("test paths are UTF-8")
-}
-
-fn status(scenario: &Scenario) -> Value {
-    scenario.run(&["status", "--json"]).expect_code(0).json()
-}
 
 fn index(scenario: &Scenario, arguments: &[&str]) -> Finished {
     scenario.run(&[&["index", "--json"], arguments].concat())
 }
 
-fn ends_with(finished: &Finished, code: i32) {
-    assert_eq!(finished.code, Some(code), "{finished:?}");
-}
-
 /// Runs a job of the server and returns how it ended.
 fn job(address: &str, body: &Value) -> Value {
-    let ticket: Value = post(address, body);
-    let path = format!("{address}/v1/jobs/{}", ticket["job"].as_str().unwrap());
+    let ticket = post(address, "/v1/index", body);
+    let path = format!("/v1/jobs/{}", ticket["job"].as_str().unwrap());
     loop {
-        let job: Value = get(&path);
+        let job = get(address, &path);
         if job["state"] != "running" {
             return job;
         }
@@ -39,22 +27,13 @@ fn job(address: &str, body: &Value) -> Value {
     }
 }
 
-fn post(address: &str, body: &Value) -> Value {
-    let response = ureq::post(format!("{address}/v1/index")).send_json(body);
-    response.unwrap().body_mut().read_json().unwrap()
-}
-
-fn get(address: &str) -> Value {
-    ureq::get(address).call().unwrap().body_mut().read_json().unwrap()
-}
-
 #[test]
 fn absent_disk_costs_nothing() {
     let scenario = Scenario::new();
     let nas = scenario.gallery("nas", 6);
     scenario.index(&nas);
-    ends_with(&scenario.run(&["tag"]), 0);
-    assert_eq!(status(&scenario)["tagged"], 6);
+    scenario.run(&["tag"]).assert_code(0);
+    assert_eq!(scenario.status()["tagged"], 6);
     let off = scenario.path("off");
     fs::rename(&nas, &off).unwrap();
     fs::create_dir(&nas).unwrap();
@@ -72,7 +51,7 @@ fn absent_disk_costs_nothing() {
             "{report}"
         );
     }
-    let during = status(&scenario);
+    let during = scenario.status();
     assert_eq!(
         (&during["images"], &during["tagged"]),
         (&6.into(), &6.into()),
@@ -92,7 +71,7 @@ fn absent_disk_costs_nothing() {
         (&report["unchanged"], &report["images_per_second"]),
         (&6.into(), &0.0.into())
     );
-    let after = status(&scenario);
+    let after = scenario.status();
     assert_eq!(
         (&after["tagged"], &after["sources"][0]["state"]),
         (&6.into(), &"present".into())
@@ -104,16 +83,16 @@ fn accepted_removals_are_kept_for_their_return() {
     let scenario = Scenario::new();
     let nas = scenario.gallery("nas", 4);
     scenario.index(&nas);
-    ends_with(&scenario.run(&["tag"]), 0);
+    scenario.run(&["tag"]).assert_code(0);
     fs::remove_dir_all(&nas).unwrap();
     fs::create_dir(&nas).unwrap();
     let elsewhere = scenario.path("elsewhere");
-    ends_with(&index(&scenario, &["--accept-removals", text(&elsewhere)]), 2);
+    index(&scenario, &["--accept-removals", text(&elsewhere)]).assert_code(2);
     let report = index(&scenario, &["--accept-removals", text(&nas)])
         .expect_code(0)
         .json();
     assert_eq!(report["removed"], 4, "{report}");
-    let removed = status(&scenario);
+    let removed = scenario.status();
     assert_eq!(
         (&removed["images"], &removed["tagged"], &removed["removed"]),
         (&0.into(), &0.into(), &4.into()),
@@ -126,7 +105,7 @@ fn accepted_removals_are_kept_for_their_return() {
         (&4.into(), &0.0.into()),
         "{report}"
     );
-    let back = status(&scenario);
+    let back = scenario.status();
     assert_eq!(
         (&back["images"], &back["tagged"], &back["removed"]),
         (&4.into(), &4.into(), &0.into())
@@ -135,8 +114,8 @@ fn accepted_removals_are_kept_for_their_return() {
     fs::remove_dir_all(&nas).unwrap();
     fs::create_dir(&nas).unwrap();
     let forgetful = ["--accept-removals", text(&nas), "--keep-removed", "0"];
-    ends_with(&index(&scenario, &forgetful), 0);
-    assert_eq!(status(&scenario)["removed"], 0);
+    index(&scenario, &forgetful).assert_code(0);
+    assert_eq!(scenario.status()["removed"], 0);
     let thumbnails = thumbnails(&scenario);
     assert!(thumbnails.is_empty(), "{thumbnails:?}");
 }
@@ -165,7 +144,7 @@ fn large_loss_is_absence_small_loss_is_deletion() {
         (&0.into(), &5.into()),
         "{report}"
     );
-    assert_eq!(status(&scenario)["indexing"]["absent_count"], 3);
+    assert_eq!(scenario.status()["indexing"]["absent_count"], 3);
 }
 
 #[test]
@@ -180,7 +159,7 @@ fn absence_is_seen_through_http() {
     assert_eq!(ended["report"]["unreachable"][0]["images"], 3, "{ended}");
     let finished = index(&scenario, &[]).expect_code(1);
     assert!(finished.stderr.contains("unreachable"), "{finished:?}");
-    let state = get(&format!("{}/v1/status", server.address));
+    let state = get(&server.address, "/v1/status");
     assert_eq!(
         (&state["images"], &state["sources"][0]["state"]),
         (&3.into(), &"unreachable".into())
@@ -208,22 +187,22 @@ fn forgotten_folder_stays_out_until_indexed() {
         let report = index(&scenario, arguments).expect_code(0).json();
         assert_eq!((&report["indexed"], &report["unchanged"]), (&0.into(), &3.into()));
     }
-    let excluded = status(&scenario);
+    let excluded = scenario.status();
     assert_eq!(excluded["excluded"], json!([text(&private)]));
     assert_eq!(excluded["removed"], 0, "forgotten for good: {excluded}");
     assert!(scenario.run(&["status"]).stdout.contains("without "));
     let report = index(&scenario, &[text(&private)]).expect_code(0).json();
     assert_eq!(report["indexed"], 2);
-    let included = status(&scenario);
+    let included = scenario.status();
     assert_eq!(
         (&included["excluded"], &included["sources"][0]["path"]),
         (&json!([]), &json!(text(&folder)))
     );
     let other = scenario.path("other");
-    ends_with(&scenario.run(&["index", "--forget", text(&other)]), 2);
+    scenario.run(&["index", "--forget", text(&other)]).assert_code(2);
     let _server = scenario.serve();
-    ends_with(&scenario.run(&["index", "--forget", text(&folder)]), 0);
-    let empty = status(&scenario);
+    scenario.run(&["index", "--forget", text(&folder)]).assert_code(0);
+    let empty = scenario.status();
     assert_eq!((&empty["images"], &empty["sources"]), (&0.into(), &json!([])));
 }
 
@@ -233,7 +212,7 @@ fn killed_forget_is_finished_by_next_run() {
     let folder = scenario.gallery("f", 2);
     let private = scenario.gallery("f/private", 8);
     scenario.index(&folder);
-    assert_eq!(status(&scenario)["paths"], 10);
+    assert_eq!(scenario.status()["paths"], 10);
     // As a kill leaves it: what is meant is written, nothing is done.
     let manifest = scenario.library().join("library.json");
     let mut written: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
@@ -243,7 +222,7 @@ fn killed_forget_is_finished_by_next_run() {
     fs::write(&manifest, written.to_string()).unwrap();
     let report = index(&scenario, &[]).expect_code(0).json();
     assert_eq!(report["unchanged"], 2, "{report}");
-    assert_eq!(status(&scenario)["paths"], 2);
+    assert_eq!(scenario.status()["paths"], 2);
     let written: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
     assert_eq!(written["forgetting"], Value::Null);
     assert_eq!(thumbnails(&scenario).len(), 2);
@@ -270,10 +249,10 @@ fn thumbnails_of_no_image_go_after_kill() {
         .join(format!("{}.thumb", "ab".repeat(32)));
     fs::create_dir_all(orphan.parent().unwrap()).unwrap();
     fs::write(&orphan, "a thumbnail").unwrap();
-    ends_with(&index(&scenario, &[]), 0);
+    index(&scenario, &[]).assert_code(0);
     assert!(orphan.exists(), "nothing was interrupted, so nothing is searched");
     fs::remove_file(scenario.library().join("thumbnails/swept")).unwrap();
-    ends_with(&index(&scenario, &[]), 0);
+    index(&scenario, &[]).assert_code(0);
     assert!(!orphan.exists());
     assert_eq!(thumbnails(&scenario).len(), 3);
 }
@@ -285,14 +264,14 @@ fn cancelled_job_leaves_no_source() {
     scenario.index(&folder);
     let big = scenario.gallery("big", usize::MAX);
     let server = scenario.serve();
-    let ticket = post(&server.address, &json!({"folders": [text(&big)]}));
-    let path = format!("{}/v1/jobs/{}", server.address, ticket["job"].as_str().unwrap());
-    ureq::delete(&path).call().unwrap();
-    while get(&path)["state"] == "running" {
+    let ticket = post(&server.address, "/v1/index", &json!({"folders": [text(&big)]}));
+    let path = format!("/v1/jobs/{}", ticket["job"].as_str().unwrap());
+    ureq::delete(format!("{}{path}", server.address)).call().unwrap();
+    while get(&server.address, &path)["state"] == "running" {
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert_eq!(get(&path)["state"], "cancelled");
-    let after = status(&scenario);
+    assert_eq!(get(&server.address, &path)["state"], "cancelled");
+    let after = scenario.status();
     assert_eq!(
         (&after["sources"][0]["path"], &after["images"]),
         (&text(&folder).into(), &1.into()),

@@ -3,25 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use eidetic_domain::SplitMix64;
-use eidetic_tests::{Scenario, Server, gallery_images, repository};
+use eidetic_tests::{Scenario, Server, gallery_images, get, post, repository, text};
 use serde_json::{Value, json};
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("test paths are UTF-8")
-}
 
 /// A tiny checkpoint with random weights: another model, at no cost.
 fn tiny() -> PathBuf {
     repository().join("data/golden/clip/quick")
-}
-
-fn status(scenario: &Scenario) -> Value {
-    scenario.run(&["status", "--json"]).expect_code(0).json()
 }
 
 /// How many images a search finds, and how many it reports as missing.
@@ -35,24 +27,6 @@ fn hits(scenario: &Scenario, more: &[&str]) -> (usize, u64) {
 fn images_of(answer: &Value) -> usize {
     let hits = answer["hits"].as_array().unwrap().iter();
     hits.map(|hit| hit["copies"].as_u64().unwrap() as usize).sum()
-}
-
-fn get(address: &str, path: &str) -> Value {
-    ureq::get(format!("{address}{path}"))
-        .call()
-        .unwrap()
-        .body_mut()
-        .read_json()
-        .unwrap()
-}
-
-fn post(address: &str, path: &str, body: &Value) -> Value {
-    ureq::post(format!("{address}{path}"))
-        .send_json(body)
-        .unwrap()
-        .body_mut()
-        .read_json()
-        .unwrap()
 }
 
 /// Waits for a job's end.
@@ -89,7 +63,7 @@ fn library_switches_compares_returns_and_drops() {
     scenario.index(&folder);
     let manifest = || fs::read_to_string(scenario.library().join("library.json")).unwrap();
     assert!(manifest().contains("\"format\": 1"), "older programs can open it");
-    let before = status(&scenario);
+    let before = scenario.status();
     assert_eq!(before["spaces"].as_array().unwrap().len(), 1);
 
     let tiny = tiny();
@@ -101,7 +75,7 @@ fn library_switches_compares_returns_and_drops() {
         (&report["embedded"], &report["active"], &report["kept"]),
         (&json!(8), &json!(true), &json!("builtin"))
     );
-    let after = status(&scenario);
+    let after = scenario.status();
     assert_ne!(after["space"], before["space"]);
     assert_eq!(
         (&after["images"], &after["paths"], &after["sources"]),
@@ -119,7 +93,7 @@ fn library_switches_compares_returns_and_drops() {
     fs::copy(&gallery_images()[20], folder.join("new.jpg")).unwrap();
     fs::remove_file(folder.join(gallery_images()[0].file_name().unwrap())).unwrap();
     let _ = scenario.run(&["index"]).expect_code(0);
-    assert_eq!(status(&scenario)["spaces"][1]["missing"], 1);
+    assert_eq!(scenario.status()["spaces"][1]["missing"], 1);
     assert_eq!(hits(&scenario, &[]), (8, 0));
     assert_eq!(
         hits(&scenario, &["--space", "builtin"]),
@@ -154,9 +128,9 @@ fn killed_switch_loses_nothing_and_resumes() {
     let folder = many_images(&scenario, 240);
     let indexed = scenario.run(&["index", text(&folder), "--model", text(&tiny())]);
     let _ = indexed.expect_code(0);
-    let old = status(&scenario)["space"].clone();
+    let old = scenario.status()["space"].clone();
     let (mut done, mut random, mut kills) = (0, SplitMix64::new(1), 0);
-    while status(&scenario)["space"] == old {
+    while scenario.status()["space"] == old {
         kills += 1;
         assert!(kills < 200, "the switch does not come to an end");
         let delay = Duration::from_millis(100 + random.below(900) as u64);
@@ -177,7 +151,7 @@ fn killed_switch_loses_nothing_and_resumes() {
         std::thread::sleep(delay);
         let _ = child.kill();
         child.wait().unwrap();
-        let now = status(&scenario);
+        let now = scenario.status();
         assert_eq!(
             (&now["images"], &now["damaged"]),
             (&json!(240), &json!(0)),
@@ -198,7 +172,7 @@ fn killed_switch_loses_nothing_and_resumes() {
         assert_eq!(hits(&scenario, &[]), (240, 0));
     }
     assert!(kills > 1, "no switch was interrupted, so nothing was tested");
-    let ended = status(&scenario);
+    let ended = scenario.status();
     assert_eq!(
         ended["spaces"].as_array().unwrap().len(),
         1,
@@ -266,7 +240,7 @@ fn server_answers_from_old_space_during_switch() {
     let _ = scenario
         .run(&["index", text(&folder), "--model", text(&tiny())])
         .expect_code(0);
-    let old = status(&scenario)["space"].clone();
+    let old = scenario.status()["space"].clone();
     let server = scenario.serve();
     // The first answer takes longer, since it is made with the background; the switch would be done meanwhile.
     let question = json!({"text": "apple", "k": 1000});
@@ -283,7 +257,7 @@ fn server_answers_from_old_space_during_switch() {
     assert_eq!(early.status(), 409);
     // Killed in the middle, the server resumes the switch when it starts again.
     drop(server);
-    assert_eq!(status(&scenario)["space"], old);
+    assert_eq!(scenario.status()["space"], old);
     fs::write(folder.join("late.jpg"), fs::read(&gallery_images()[3]).unwrap()).unwrap();
     let _ = scenario.run(&["index"]).expect_code(0);
     let server = scenario.serve();
@@ -359,7 +333,7 @@ fn interrupted_switch_shows_resume_names_missing_model() {
         .unwrap();
     assert!(signalled.success());
     if child.wait().unwrap().code() == Some(1) {
-        let planned = status(&scenario)["switch"].clone();
+        let planned = scenario.status()["switch"].clone();
         assert_eq!(
             (&planned["model"], &planned["running"]),
             (&json!("builtin"), &json!(false))
@@ -380,5 +354,5 @@ fn interrupted_switch_shows_resume_names_missing_model() {
     let lost = scenario.run(&["space", "switch", text(&model)]).expect_code(3);
     assert!(lost.stderr.contains(text(&model)), "{lost:?}");
     let _ = scenario.run(&["space", "drop", text(&model)]).expect_code(0);
-    assert_eq!(status(&scenario)["spaces"].as_array().unwrap().len(), 1);
+    assert_eq!(scenario.status()["spaces"].as_array().unwrap().len(), 1);
 }

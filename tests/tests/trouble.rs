@@ -2,14 +2,9 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
-use eidetic_tests::{Finished, Scenario, binary};
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("test paths are UTF-8")
-}
+use eidetic_tests::{Finished, Scenario, binary, text};
 
 fn assert_one_sentence(finished: &Finished, mentions: &[&str]) {
     assert!(finished.stdout.is_empty(), "{finished:?}");

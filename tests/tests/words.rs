@@ -1,22 +1,7 @@
 //! Queries as people write them: spellings, words that the model does not know, and queries that say nothing.
 
-use eidetic_tests::{Scenario, repository};
+use eidetic_tests::{Scenario, repository, search};
 use serde_json::{Value, json};
-
-/// A server over the gallery.
-fn search(address: &str, parameters: &[(&str, &str)]) -> Value {
-    let mut request = ureq::get(format!("{address}/v1/search"));
-    for (name, value) in parameters {
-        request = request.query(*name, *value);
-    }
-    let text = request
-        .call()
-        .expect("the server answers")
-        .body_mut()
-        .read_to_string()
-        .expect("it is text");
-    serde_json::from_str(&text).expect("it is JSON")
-}
 
 fn first(answer: &Value) -> &str {
     let path = answer["hits"][0]["path"].as_str().expect("there is a hit");

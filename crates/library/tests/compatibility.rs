@@ -9,6 +9,7 @@ use eidetic_domain::{Filter, ImageId};
 use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{Library, Owner, TagOptions};
 use eidetic_search::{Query, QueryImage, SearchResults};
+use eidetic_tests::copy_tree;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -28,25 +29,10 @@ fn expected(name: &str) -> Value {
     serde_json::from_str(&text).expect("valid test data")
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("valid test data");
-    for entry in fs::read_dir(from)
-        .expect("valid test data")
-        .map(|entry| entry.expect("a listed entry"))
-    {
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("valid test data").is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("valid test data");
-        }
-    }
-}
-
 /// A copy of the stored library, opened with its own model.
 fn open() -> (TempDir, Library) {
     let directory = tempfile::tempdir().expect("valid test data");
-    copy(&stored().join("library"), directory.path());
+    copy_tree(&stored().join("library"), directory.path());
     let library = Library::open(directory.path(), &Owner::this_process("a test")).expect("valid test data");
     (directory, library)
 }

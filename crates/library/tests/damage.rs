@@ -13,6 +13,7 @@ use eidetic_encoder::fake::FakeEncoder;
 use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{CalibrationMode, Library, LibraryError, Owner, Subject, TagOptions, check, repair};
 use eidetic_search::Query;
+use eidetic_tests::{copy_tree, files_below};
 use image::{Rgb, RgbImage};
 
 const DAMAGES: u64 = 300;
@@ -112,33 +113,6 @@ fn make(folder: &Path) -> PathBuf {
         .calibrate(QueryKind::Text, &scored, CalibrationMode::Store)
         .expect("pairs can be fitted");
     path
-}
-
-fn copy_tree(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder can be made");
-    for entry in fs::read_dir(from).expect("a folder can be read") {
-        let entry = entry.expect("an entry can be read");
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_tree(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("a file can be copied");
-        }
-    }
-}
-
-fn files_below(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).expect("a folder can be read") {
-        let path = entry.expect("an entry can be read").path();
-        if path.is_dir() {
-            files.extend(files_below(&path));
-        } else {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

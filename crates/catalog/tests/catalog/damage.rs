@@ -1,13 +1,14 @@
 //! Catalogs whose files are damaged, in use, or of another version.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::records::{answer, file, id, new_image, tags};
 use eidetic_catalog::{Catalog, CatalogError, FeedbackStore, FileState, SledCatalog, TagStore, WriteBatch};
 use eidetic_domain::SplitMix64;
+use eidetic_tests::{copy_tree, files_below};
 
 /// Images put, in batches of 50, into the catalogs that are damaged below.
 pub const IMAGES: u32 = 200;
@@ -29,33 +30,6 @@ pub fn filled(dir: &Path) {
         let answers: Vec<_> = (start..start + 50).map(|n| answer("a dog", n, true)).collect();
         catalog.add_feedback(&answers).expect("answers are added");
     }
-}
-
-pub fn copy_tree(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder can be made");
-    for entry in fs::read_dir(from).expect("a folder can be read") {
-        let entry = entry.expect("an entry can be read");
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_tree(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("a file can be copied");
-        }
-    }
-}
-
-pub fn files_below(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).expect("a folder can be read") {
-        let path = entry.expect("an entry can be read").path();
-        if path.is_dir() {
-            files.extend(files_below(&path));
-        } else {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
 }
 
 /// Reads everything in a catalog, then writes once; the number of images. Missing changes count as reported damage.

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::conformance::reading;
-use crate::damage::{IMAGES, copy_tree, files_below, filled};
+use crate::damage::{IMAGES, filled};
 use crate::records::{answer, file, id, new_image, tags};
 use eidetic_catalog::{
     Catalog, CatalogError, FeedbackStore, FileState, ImageRecord, SledCatalog, TagStore, WriteBatch,
 };
 use eidetic_domain::SplitMix64;
+use eidetic_tests::{copy_tree, files_below};
 
 /// Records that one damaged place may cost: those of two neighbouring pages of the tree, or of a batch's part.
 const MOST_LOST: usize = 60;
