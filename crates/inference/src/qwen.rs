@@ -32,7 +32,6 @@ use eidetic_domain::Precision;
 use eidetic_hub::Shards;
 
 use crate::error::LoadError;
-use crate::layers::file_rows::LEAST_BYTES;
 use crate::layers::packing::{Exactness, HalfWeights, PackOptions, PackedTensor, TensorUse, pack};
 use crate::layers::weights::{TablesOnDisk, WeightReader, Weights};
 use crate::tensor_names::Names;
@@ -68,7 +67,6 @@ fn read_weights(
             tables: Some(TablesOnDisk {
                 file: &file,
                 is_table: &is_table,
-                least_bytes: LEAST_BYTES,
             }),
         };
         weights.read_file(reader, hasher, &|name, data| pack(name, data, &options))?;

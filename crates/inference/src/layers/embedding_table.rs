@@ -56,7 +56,7 @@ impl EmbeddingTable {
                 let values = parts[row / PART].values();
                 out.copy_from_slice(&values[row % PART * width..][..width]);
             }
-            TableRows::OnDisk(rows) => rows.read(kernel, row, out)?,
+            TableRows::OnDisk(rows) => rows.read(row, out)?,
         }
         Ok(())
     }

@@ -10,8 +10,6 @@ use std::sync::Arc;
 
 use candle_core::quantized::GgmlDType;
 use eidetic_encoder::EncodeError;
-use eidetic_kernels::Kernel;
-use eidetic_kernels::matrix::HalfFormat;
 use safetensors::Dtype;
 use thiserror::Error;
 
@@ -39,16 +37,7 @@ pub struct RowsPlace {
     start: u64,
     rows: usize,
     width: usize,
-    format: RowFormat,
-}
-
-/// How a file holds the values of a row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum RowFormat {
-    F32,
-    Half(HalfFormat),
-    /// Whole blocks of ggml.
-    Gguf(GgmlDType),
+    kind: GgmlDType,
 }
 
 /// Why a row cannot be read.
@@ -71,47 +60,34 @@ impl From<RowError> for EncodeError {
 impl RowsPlace {
     /// A table of `shape` that begins at byte `start` of a safetensors file; `None` where that is no table of numbers.
     pub fn in_safetensors(file: &Arc<File>, start: u64, dtype: Dtype, shape: &[usize]) -> Option<Self> {
-        let format = match dtype {
-            Dtype::F32 => RowFormat::F32,
-            Dtype::F16 => RowFormat::Half(HalfFormat::F16),
-            Dtype::BF16 => RowFormat::Half(HalfFormat::Bf16),
+        let kind = match dtype {
+            Dtype::F32 => GgmlDType::F32,
+            Dtype::F16 => GgmlDType::F16,
+            Dtype::BF16 => GgmlDType::BF16,
             _ => return None,
         };
-        Self::new(file, start, format, shape)
+        Self::in_gguf(file, start, kind, shape)
     }
 
     /// The same in a GGUF file.
     pub fn in_gguf(file: &Arc<File>, start: u64, kind: GgmlDType, shape: &[usize]) -> Option<Self> {
-        let format = match kind {
-            GgmlDType::F32 => RowFormat::F32,
-            GgmlDType::F16 => RowFormat::Half(HalfFormat::F16),
-            GgmlDType::BF16 => RowFormat::Half(HalfFormat::Bf16),
-            quantized => RowFormat::Gguf(quantized),
-        };
-        Self::new(file, start, format, shape)
-    }
-
-    fn new(file: &Arc<File>, start: u64, format: RowFormat, shape: &[usize]) -> Option<Self> {
         let &[rows, width] = shape else { return None };
         let place = Self {
             file: Arc::clone(file),
             start,
             rows,
             width,
-            format,
+            kind,
         };
         (rows > 0 && place.row_bytes() > 0).then_some(place)
     }
 
     /// Bytes of a row; 0 where blocks do not fill it.
     fn row_bytes(&self) -> usize {
-        match self.format {
-            RowFormat::F32 => 4 * self.width,
-            RowFormat::Half(_) => 2 * self.width,
-            RowFormat::Gguf(kind) if self.width.is_multiple_of(kind.block_size()) => {
-                self.width / kind.block_size() * kind.type_size()
-            }
-            RowFormat::Gguf(_) => 0,
+        if self.width.is_multiple_of(self.kind.block_size()) {
+            self.width / self.kind.block_size() * self.kind.type_size()
+        } else {
+            0
         }
     }
 }
@@ -136,7 +112,7 @@ impl FileRows {
     }
 
     /// Reads row `row` into `out`.
-    pub fn read(&self, kernel: Kernel, row: usize, out: &mut [f32]) -> Result<(), RowError> {
+    pub fn read(&self, row: usize, out: &mut [f32]) -> Result<(), RowError> {
         let place = &self.place;
         let mut bytes = vec![0; place.row_bytes()];
         let offset = place.start + (row * bytes.len()) as u64;
@@ -147,30 +123,16 @@ impl FileRows {
         if self.checksums[row] != crc32fast::hash(&bytes) {
             return Err(RowError::Changed);
         }
-        match place.format {
-            RowFormat::F32 => {
-                for (value, word) in out.iter_mut().zip(bytes.as_chunks().0) {
-                    *value = f32::from_le_bytes(*word);
-                }
-            }
-            RowFormat::Half(half) => {
-                let pairs = bytes.as_chunks().0.iter();
-                let halves: Vec<u16> = pairs.map(|pair| u16::from_le_bytes(*pair)).collect();
-                kernel.widen(half, &halves, out);
-            }
-            RowFormat::Gguf(kind) => {
-                let blocks = Blocks::new(kind, bytes, 1, place.width).map_err(|_| RowError::Changed)?;
-                out.copy_from_slice(&blocks.values());
-            }
-        }
+        let blocks = Blocks::new(place.kind, bytes, 1, place.width).map_err(|_| RowError::Changed)?;
+        out.copy_from_slice(&blocks.values());
         Ok(())
     }
 
     /// All values, row by row.
-    pub fn values(&self, kernel: Kernel) -> Result<Vec<f32>, RowError> {
+    pub fn values(&self) -> Result<Vec<f32>, RowError> {
         let mut values = vec![0.0; self.place.rows * self.place.width];
         for (row, out) in values.chunks_exact_mut(self.place.width).enumerate() {
-            self.read(kernel, row, out)?;
+            self.read(row, out)?;
         }
         Ok(values)
     }
@@ -216,6 +178,8 @@ mod tests {
     use std::fs;
     use std::io::Read;
 
+    use eidetic_kernels::matrix::HalfFormat;
+
     use super::*;
 
     const WIDTH: usize = 32;
@@ -250,7 +214,7 @@ mod tests {
         let rows = scanned(&path, |file| {
             RowsPlace::in_safetensors(file, 3, Dtype::F32, &[70, WIDTH])
         });
-        assert_eq!(rows.values(Kernel::best()).unwrap(), numbers());
+        assert_eq!(rows.values().unwrap(), numbers());
         let halves: Vec<u16> = numbers()
             .into_iter()
             .map(|x| HalfFormat::Bf16.from_f32(x))
@@ -260,7 +224,7 @@ mod tests {
             RowsPlace::in_safetensors(file, 3, Dtype::BF16, &[70, WIDTH])
         });
         let widened: Vec<f32> = halves.iter().map(|half| HalfFormat::Bf16.to_f32(*half)).collect();
-        assert_eq!(rows.values(Kernel::best()).unwrap(), widened);
+        assert_eq!(rows.values().unwrap(), widened);
     }
 
     #[test]
@@ -279,7 +243,7 @@ mod tests {
             RowsPlace::in_gguf(file, 3, GgmlDType::Q8_0, &[70, WIDTH])
         });
         let expected = Blocks::new(GgmlDType::Q8_0, bytes, 70, WIDTH).unwrap().values();
-        assert_eq!(rows.values(Kernel::best()).unwrap(), expected);
+        assert_eq!(rows.values().unwrap(), expected);
     }
 
     #[test]
@@ -292,7 +256,7 @@ mod tests {
             RowsPlace::in_safetensors(file, 3, Dtype::F32, &[70, WIDTH])
         });
         let mut out = [0.0; WIDTH];
-        let mut read = |row| rows.read(Kernel::best(), row, &mut out);
+        let mut read = |row| rows.read(row, &mut out);
         // Overwritten in place.
         let mut bytes = fs::read(&path).unwrap();
         bytes[3 + 4 * WIDTH] ^= 1;
@@ -323,7 +287,7 @@ mod tests {
         let other = folder.path().join("other");
         fs::write(&other, "something else").unwrap();
         fs::rename(&other, &path).unwrap();
-        assert_eq!(rows.values(Kernel::best()).unwrap(), numbers());
+        assert_eq!(rows.values().unwrap(), numbers());
     }
 
     #[test]

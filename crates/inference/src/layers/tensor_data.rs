@@ -1,12 +1,11 @@
 //! A tensor as a file holds it, and the rearrangements that layouts of files need.
 
 use candle_core::quantized::GgmlDType;
-use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::HalfFormat;
 use safetensors::Dtype;
 
 use crate::error::LoadError;
-use crate::layers::file_rows::FileRows;
+use crate::layers::file_rows::{FileRows, RowsPlace};
 use crate::layers::gguf_blocks::Blocks;
 
 /// Shape and values of a tensor, row-major.
@@ -89,6 +88,18 @@ impl TensorData {
         Some(Self { shape, values })
     }
 
+    /// A table whose rows stay in their file, from a reader that stands at the first one.
+    pub fn on_disk(
+        shape: &[usize],
+        place: RowsPlace,
+        take: impl FnMut(u64) -> Result<Vec<u8>, LoadError>,
+    ) -> Result<Self, LoadError> {
+        Ok(Self {
+            shape: shape.to_vec(),
+            values: TensorValues::OnDisk(FileRows::scan(place, take)?),
+        })
+    }
+
     /// All values as f32.
     pub fn into_f32(self) -> Result<Vec<f32>, LoadError> {
         Ok(match self.values {
@@ -100,7 +111,7 @@ impl TensorData {
                 Blocks::new(kind, bytes, outputs, inputs)?.values()
             }
             TensorValues::OnDisk(rows) => rows
-                .values(Kernel::best())
+                .values()
                 .map_err(|error| LoadError::Weights(error.to_string()))?,
         })
     }

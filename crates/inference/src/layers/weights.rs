@@ -8,8 +8,8 @@ use std::sync::Arc;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use super::file_rows::{FileRows, RowsPlace};
-use super::tensor_data::{TensorData, TensorValues};
+use super::file_rows::{LEAST_BYTES, RowsPlace};
+use super::tensor_data::TensorData;
 use crate::error::LoadError;
 use crate::tensor_names::{Form, Names};
 
@@ -45,8 +45,6 @@ pub struct TablesOnDisk<'a> {
     pub file: &'a Arc<File>,
     /// Whether a tensor is a table, by the engines' name for it and its shape.
     pub is_table: &'a dyn Fn(&str, &[usize]) -> bool,
-    /// Tables of fewer bytes are read into memory.
-    pub least_bytes: u64,
 }
 
 /// Turns a tensor into the form that an engine holds it in, by the engine's name for it.
@@ -86,11 +84,7 @@ impl<T> Weights<T> {
             let info = metadata.info(&name).expect("the name comes from the header");
             let place = tables.and_then(|tables| self.table_on_disk(&name, info, source.position, tables));
             if let Some(place) = place {
-                let rows = FileRows::scan(place, |count| source.take(count))?;
-                let data = TensorData {
-                    shape: info.shape.clone(),
-                    values: TensorValues::OnDisk(rows),
-                };
+                let data = TensorData::on_disk(&info.shape, place, |count| source.take(count))?;
                 self.add(&name, data, pack)?;
                 continue;
             }
@@ -109,7 +103,7 @@ impl<T> Weights<T> {
         tables: TablesOnDisk<'_>,
     ) -> Option<RowsPlace> {
         let is_table = self.needs_whole(name, |ours| (tables.is_table)(ours, &info.shape));
-        if !is_table || bytes_of(info) < tables.least_bytes {
+        if !is_table || bytes_of(info) < LEAST_BYTES {
             return None;
         }
         RowsPlace::in_safetensors(tables.file, start, info.dtype, &info.shape)
@@ -217,7 +211,8 @@ impl<T> Weights<T> {
     }
 }
 
-const fn bytes_of(info: &TensorInfo) -> u64 {
+/// Bytes of a tensor in its file.
+pub const fn bytes_of(info: &TensorInfo) -> u64 {
     (info.data_offsets.1 - info.data_offsets.0) as u64
 }
 

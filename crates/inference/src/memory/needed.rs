@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::engine::Engine;
 use crate::layers::file_rows::LEAST_BYTES;
 use crate::layers::packing::HalfWeights;
+use crate::layers::weights::bytes_of;
 
 /// Memory besides the weights: tokenizer, images and activations. With one image and one text, 18 to 30 MiB were
 /// measured; batches and large vocabularies take more.
@@ -55,12 +56,12 @@ impl StorageFormat {
         }
         let unrounded = match self.halves {
             HalfWeights::Widened => 4 * count,
-            HalfWeights::Kept => on_disk(tensor),
+            HalfWeights::Kept => bytes_of(tensor),
         };
         match (self.precision, tensor_use(name, tensor)) {
             (_, Use::TableOnDisk) => ROW_CHECKSUM * tensor.shape[0] as u64,
             (Precision::F32, _) | (_, Use::Values) => unrounded,
-            (Precision::Bf16, Use::Linear) | (_, Use::Table) => on_disk(tensor).min(2 * count),
+            (Precision::Bf16, Use::Linear) | (_, Use::Table) => bytes_of(tensor).min(2 * count),
             (Precision::Int8, Use::Linear) => count,
         }
     }
@@ -71,8 +72,8 @@ impl StorageFormat {
             return ROW_CHECKSUM * tensor.shape[0] as u64;
         }
         match self.halves {
-            HalfWeights::Widened => on_disk(tensor) + 4 * elements(tensor),
-            HalfWeights::Kept => on_disk(tensor),
+            HalfWeights::Widened => bytes_of(tensor) + 4 * elements(tensor),
+            HalfWeights::Kept => bytes_of(tensor),
         }
     }
 }
@@ -92,7 +93,7 @@ fn tensor_use(name: &str, tensor: &TensorInfo) -> Use {
     if tensor.shape.len() < 2 || named(&["position", "pos_embed", "token_type"]) {
         Use::Values
     } else if named(&["token", "word_embeddings"]) {
-        if on_disk(tensor) < LEAST_BYTES {
+        if bytes_of(tensor) < LEAST_BYTES {
             Use::Table
         } else {
             Use::TableOnDisk
@@ -108,10 +109,6 @@ const fn is_number(dtype: Dtype) -> bool {
 
 fn elements(tensor: &TensorInfo) -> u64 {
     tensor.shape.iter().map(|&side| side as u64).product()
-}
-
-const fn on_disk(tensor: &TensorInfo) -> u64 {
-    (tensor.data_offsets.1 - tensor.data_offsets.0) as u64
 }
 
 #[derive(Deserialize)]

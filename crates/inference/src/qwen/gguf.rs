@@ -19,7 +19,7 @@ use super::pack_options;
 use super::parts::TextModelParts;
 use super::shapes::DecoderConfig;
 use crate::error::LoadError;
-use crate::layers::file_rows::{FileRows, LEAST_BYTES, RowsPlace};
+use crate::layers::file_rows::{LEAST_BYTES, RowsPlace};
 use crate::layers::packing::{PackedTensor, pack};
 use crate::layers::tensor_data::{TensorData, TensorValues};
 use crate::layers::weights::Weights;
@@ -155,19 +155,15 @@ impl GgufModel {
                 .skip_to(place.ok_or_else(|| damaged("a tensor's offset is out of range"))?)?;
             let is_table = weights.needs_whole(&info.name, |ours| options.is_table(ours, &info.shape));
             let place = RowsPlace::in_gguf(&self.file, self.source.position, kind, &info.shape);
-            if let Some(place) = place.filter(|_| is_table && bytes >= LEAST_BYTES) {
-                let rows = FileRows::scan(place, |count| self.source.take(count))?;
-                let data = TensorData {
-                    shape: info.shape.clone(),
-                    values: TensorValues::OnDisk(rows),
-                };
-                weights.add(&info.name, data, &|name, data| pack(name, data, &options))?;
+            let data = if let Some(place) = place.filter(|_| is_table && bytes >= LEAST_BYTES) {
+                TensorData::on_disk(&info.shape, place, |count| self.source.take(count))?
             } else if weights.needs(&info.name) {
-                let data = tensor_data(&info.shape, kind, self.source.take(bytes)?);
-                weights.add(&info.name, data, &|name, data| pack(name, data, &options))?;
+                tensor_data(&info.shape, kind, self.source.take(bytes)?)
             } else {
                 self.source.skip_to(self.source.position.saturating_add(bytes))?;
-            }
+                continue;
+            };
+            weights.add(&info.name, data, &|name, data| pack(name, data, &options))?;
         }
         Ok(weights)
     }

@@ -26,7 +26,6 @@ use eidetic_hub::WeightFile;
 
 use crate::engine::{LogitParameters, Towers, check_tokens};
 use crate::error::LoadError;
-use crate::layers::file_rows::LEAST_BYTES;
 use crate::layers::packing::{PackOptions, PackedTensor, pack};
 use crate::layers::weights::{TablesOnDisk, WeightReader, Weights};
 use crate::two_tower::config::{ModelConfig, VisionConfig};
@@ -71,7 +70,6 @@ impl CpuTowers {
             tables: kept_open.as_ref().map(|file| TablesOnDisk {
                 file,
                 is_table: &is_table,
-                least_bytes: LEAST_BYTES,
             }),
         };
         weights.read_file(reader, hasher, &|name, data| pack(name, data, &options))?;
