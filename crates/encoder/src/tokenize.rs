@@ -12,6 +12,7 @@ use tokenizers::{NormalizerWrapper, PostProcessor, Tokenizer, TruncationParams};
 
 use bpe::BpeModel;
 pub use normalizer::TextNormalizer;
+pub(crate) use normalizer::unicode_normalize;
 pub use settings::TokenizerSettings;
 
 use crate::{EncodeError, tokenizer_json};

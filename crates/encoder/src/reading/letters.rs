@@ -1,11 +1,12 @@
 //! Texts as sequences of letters in one form: NFKC, lower case, single spaces instead of punctuation.
 
 use tokenizers::normalizers::NFKC;
-use tokenizers::{NormalizedString, Normalizer};
+
+use crate::tokenize::unicode_normalize;
 
 /// The letters of a text, with single spaces between words and none at the ends.
 pub fn letters(text: &str) -> Vec<char> {
-    let text: Vec<char> = compatible(text).to_lowercase().chars().collect();
+    let text: Vec<char> = unicode_normalize(text, &NFKC).to_lowercase().chars().collect();
     let mut letters: Vec<char> = Vec::with_capacity(text.len());
     let mut at = 0;
     while at < text.len() {
@@ -46,15 +47,6 @@ const fn is_pictograph(c: char) -> bool {
 /// Chinese characters, which need no space between words.
 pub const fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{323af}')
-}
-
-/// Full-width and other compatible characters in their usual form.
-fn compatible(text: &str) -> String {
-    let mut string = NormalizedString::from(text);
-    match NFKC.normalize(&mut string) {
-        Ok(()) => string.get().to_owned(),
-        Err(_) => text.to_owned(),
-    }
 }
 
 /// Where the text goes on behind the `'s` at `at`, if there is one at the end of a word.

@@ -122,7 +122,8 @@ const fn is_removed_control(c: char) -> bool {
         || matches!(c, '\u{206a}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffc}')
 }
 
-fn unicode_normalize(text: &str, form: &impl Normalizer) -> String {
+/// `text` in a normalization form of Unicode.
+pub(crate) fn unicode_normalize(text: &str, form: &impl Normalizer) -> String {
     let mut string = NormalizedString::from(text);
     match form.normalize(&mut string) {
         Ok(()) => string.get().to_owned(),
