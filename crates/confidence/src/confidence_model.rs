@@ -168,16 +168,18 @@ impl ConfidenceModel {
     }
 
     fn of_text<V: AsRef<[f32]>>(&self, query: &Embedding, images: &[V]) -> Option<Vec<f64>> {
-        let tail = self.library_scores.as_ref().and_then(|sample| sample.tail(query));
+        let tail = || self.library_scores.as_ref().and_then(|sample| sample.tail(query));
         if self.text == Calibrator::Background {
             let background = self.background.as_ref()?;
-            return Some(match tail {
+            return Some(match tail() {
                 None => by_margin(background, query, images),
                 Some(tail) => by_margin_and_surprisal(background, &tail, query, images),
             });
         }
         let mut probabilities = by_score(&self.text, query, images)?;
-        if let Some(tail) = tail.filter(|_| self.surprisal != 0.0) {
+        if self.surprisal != 0.0
+            && let Some(tail) = tail()
+        {
             for (probability, image) in probabilities.iter_mut().zip(images) {
                 let surprisal = self.surprisal * tail.surprisal(score(query, image));
                 *probability = logistic(log_odds(*probability) + surprisal);

@@ -52,6 +52,6 @@ pub use background::{Background, background_texts, cosine};
 pub use calibrator::{Calibrator, QueryKind};
 pub use confidence_model::ConfidenceModel;
 pub use level::{Level, MATCH_THRESHOLD};
-pub use library_scores::{LibraryScoreSample, ScoreTail};
+pub use library_scores::{LibraryScoreSample, SAME_IMAGE, ScoreTail};
 pub use similarity::SimilarityLevel;
 pub use text_match::TextMatch;

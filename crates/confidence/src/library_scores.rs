@@ -12,8 +12,9 @@ const POSSIBLE_MATCHES: usize = 10;
 const TAIL_FRACTION: usize = 20;
 const MIN_TAIL: usize = 30;
 
-/// Images with at least this cosine look the same and count as one, so that copies change no confidence.
-const SAME_IMAGE: f32 = 0.9995;
+/// Images with at least this cosine look the same and count as one. Copies of the same pixels have 1; the least similar
+/// of different photos that were measured is in docs/decisions/0025-what-a-query-says.md.
+pub const SAME_IMAGE: f32 = 0.9995;
 
 /// Vectors of images that represent a library, for the scores that a query has there without a match.
 #[derive(Debug, Clone, PartialEq)]

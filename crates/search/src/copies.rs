@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
+use eidetic_confidence::SAME_IMAGE;
 use eidetic_kernels::dot;
 
-/// The cosine from which two images count as copies of each other. Copies of the same pixels have 1; the least similar
-/// of different photos that were measured is in docs/decisions/0025-what-a-query-says.md.
-const COPY_COSINE: f32 = 0.9995;
-/// Scores of copies differ by at most the distance of their vectors, `sqrt(2 - 2 * COPY_COSINE)`, and rounding.
+/// Scores of copies differ by at most the distance of their vectors, `sqrt(2 - 2 * SAME_IMAGE)`, and rounding.
 const MAX_SCORE_DIFFERENCE: f32 = 0.032;
 
 /// A hit that can be compared with others.
@@ -33,12 +31,11 @@ pub(crate) fn fold<H: Comparable>(hits: Vec<H>) -> Vec<H> {
 }
 
 fn original<'a, H: Comparable>(distinct: &'a mut [H], hit: &H) -> Option<&'a mut H> {
-    let near = distinct
+    let mut near = distinct
         .iter_mut()
         .rev()
         .take_while(|other| other.score() - hit.score() <= MAX_SCORE_DIFFERENCE);
-    near.into_iter()
-        .find(|other| dot(other.vector(), hit.vector()) >= COPY_COSINE)
+    near.find(|other| dot(other.vector(), hit.vector()) >= SAME_IMAGE)
 }
 
 #[cfg(test)]
