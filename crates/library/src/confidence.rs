@@ -82,18 +82,17 @@ impl Space {
     }
 
     fn make_confidence_model(&self) -> Result<ConfidenceModel, LibraryError> {
-        let text = self.calibrator(QueryKind::Text)?;
+        let known = self.encoder()?.score_calibration();
+        let (text, surprisal) = match self.calibration(QueryKind::Text)? {
+            // From labels of this library.
+            Some(calibration) => (calibration.calibrator, 0.0),
+            None => (Calibrator::shipped(&known, QueryKind::Text), known.surprisal),
+        };
         let image = self.calibrator(QueryKind::Image)?;
         let uncalibrated = [&text, &image].contains(&&Calibrator::Background);
         let background = uncalibrated
             .then(|| self.background(self.encoder()?))
             .transpose()?;
-        let known = self.encoder()?.score_calibration();
-        let surprisal = match self.calibration(QueryKind::Text)? {
-            // From labels of this library.
-            Some(_) => 0.0,
-            None => known.surprisal,
-        };
         Ok(ConfidenceModel {
             text,
             surprisal,

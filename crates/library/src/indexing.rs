@@ -149,8 +149,10 @@ impl Library {
             self.remember_sources(&sources, &report)?;
             self.erase_expired()?;
             self.end_changes(needs_sweep);
-            // Here, so that the first search need not embed the background texts. It would say what is wrong, too.
-            let _ = space.confidence_model();
+            if report.indexed > 0 {
+                // Here, so that the first search need not embed the background texts. It would say what is wrong, too.
+                let _ = space.confidence_model();
+            }
         }
         report.unreachable.extend(missing);
         Ok(report)
