@@ -13,7 +13,7 @@ function bar({ text, score, confidence, level, unknown_words: unknown = [] }) {
   fill.style.setProperty('--share', confidence ?? 0);
   const { label, value } = similarity({ score });
   const share = confidence === null ? 'unknown' : format.percent(confidence);
-  const note = unknown.length > 0 ? `The model does not know ${unknown.map((word) => `“${word}”`).join(', ')}` : null;
+  const note = unknown.length > 0 ? `The model does not know ${format.quoted(unknown)}` : null;
   return element(
     'li',
     { class: 'bar', 'data-level': level },

@@ -72,3 +72,6 @@ export function folderOf(path) {
   const name = fileName(path);
   return path.slice(0, path.length - name.length - 1) || '/';
 }
+
+/** Words such as “cute”, “fluffy”. */
+export const quoted = (words) => words.map((word) => `“${word}”`).join(', ');

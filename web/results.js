@@ -175,7 +175,7 @@ function summaryOf(hits, answer) {
 
 function showNotice({ text }, { verdict, unknown_words: unknown = [] }, hits) {
   const sentences = [];
-  if (unknown.length > 0) sentences.push(`The model does not know ${unknown.map((word) => `“${word}”`).join(', ')} and searched without.`);
+  if (unknown.length > 0) sentences.push(`The model does not know ${format.quoted(unknown)} and searched without.`);
   if (verdict === 'no_match' && hits.length > 0) sentences.push(`Probably no match; showing the closest ${hits.length === 1 ? 'picture' : 'pictures'}.`);
   const isProbable = ({ confidence }) => confidence === null || confidence >= PROBABLE;
   if (verdict === 'match' && text && !hits.some(isProbable)) sentences.push('Probably none matches the words; these are similar to the query picture.');

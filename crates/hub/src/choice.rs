@@ -12,7 +12,7 @@ use crate::settings::HubSettings;
 /// The measure by which models are compared: most models have a published figure of it.
 pub const MEASURE: &str = "COCO text→image R@1";
 /// The name of the model of a new library.
-pub const DEFAULT: &str = "default";
+const DEFAULT: &str = "default";
 /// The name of the built-in model.
 const BUILTIN: &str = "builtin";
 /// Memory besides the weights: tokenizer, images and activations, measured while indexing.
@@ -183,7 +183,7 @@ impl KnownModel {
     }
 
     /// Megabytes to download: as listed, else its parameters in 32 bits.
-    pub fn megabytes(&self) -> Option<f64> {
+    fn megabytes(&self) -> Option<f64> {
         let listed = self.download_megabytes.map(f64::from);
         listed.or_else(|| Some(4.0 * self.parameters_millions?))
     }

@@ -21,11 +21,9 @@ mod shards;
 
 pub use cache::DownloadProgress;
 pub use checksum::{Checksum, sha256};
-pub use choice::{
-    Chosen, DEFAULT, MEASURE, Machine, chosen, chosen_as, default_model, reference, usable_on_disk,
-};
+pub use choice::{Chosen, MEASURE, Machine, chosen, chosen_as, default_model, reference, usable_on_disk};
 pub use error::HubError;
-pub use known_models::{Choice, KnownModel, Modality, Retrieval, known_model, known_models};
+pub use known_models::{KnownModel, Modality, Retrieval, known_model, known_models};
 pub use layout::shards_of;
 pub use locate::{LocatedModel, ModelLocation, directory_name, locate};
 pub use model_files::{

@@ -106,6 +106,6 @@ pub use screening::{FlaggedImage, ScreeningReport};
 pub use sources::{IndexPath, IndexingSettings, SourceReach, SourceStatus, UnreachablePart};
 pub use space::Space;
 pub use spaces::{SpaceStatus, SwitchStatus};
-pub use status::{BytesOnDisk, FileFailureStatus, IndexStatus, Status};
+pub use status::{BytesOnDisk, FileFailureStatus, IndexStatus, Status, StatusDetails};
 pub use switch::{PreviousSpace, SpaceReport, SwitchOptions};
 pub use tagging::{TagCount, TagOptions, TagReport};

@@ -6,7 +6,7 @@ use eidetic_domain::{Embedding, Filter};
 use eidetic_vectors::{RowSet, VectorIndex};
 use serde::{Deserialize, Serialize};
 
-use crate::{Library, LibraryError, Space, Status};
+use crate::{LibraryError, Space};
 
 /// Neighbors of each query: recall is recall@10.
 const K: usize = 10;
@@ -99,20 +99,8 @@ pub struct RecallEntry {
     pub high: f64,
 }
 
-impl Library {
-    /// [`status`](Self::status) with the recall of the index, compared with exact search. Reads the whole vector file,
-    /// which takes seconds in a large library. Texts are among the queries if the model is available.
-    pub fn status_with_recall(&self) -> Result<Status, LibraryError> {
-        let recall = self.active().recall(&self.sources())?;
-        Ok(Status {
-            recall: Some(recall),
-            ..self.status()?
-        })
-    }
-}
-
 impl Space {
-    fn recall(&self, sources: &[PathBuf]) -> Result<RecallStatus, LibraryError> {
+    pub(crate) fn recall(&self, sources: &[PathBuf]) -> Result<RecallStatus, LibraryError> {
         let images = self.read_vectors().sample(IMAGES);
         let (kind, texts) = match self.encode_texts() {
             Some(texts) => ("texts", texts),

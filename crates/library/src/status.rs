@@ -10,6 +10,16 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{IndexingSettings, Library, LibraryError, RecallStatus, SourceStatus, SpaceStatus, SwitchStatus};
 
+/// What a status may have besides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StatusDetails {
+    /// The recall of the index, compared with exact search. Reads the whole vector file, which takes seconds in a large
+    /// library. Texts are among the queries if the model is available.
+    pub recall: bool,
+    /// The files that could not be read.
+    pub failures: bool,
+}
+
 /// The state of a library.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -120,6 +130,17 @@ impl Library {
     /// Folders that the library indexes.
     pub fn sources(&self) -> Vec<PathBuf> {
         self.read_manifest().sources.clone()
+    }
+
+    /// The state of the library with `details`.
+    pub fn status_with(&self, details: StatusDetails) -> Result<Status, LibraryError> {
+        let recall = details.recall.then(|| self.active().recall(&self.sources()));
+        let failures = details.failures.then(|| self.failures());
+        Ok(Status {
+            recall: recall.transpose()?,
+            failures: failures.transpose()?,
+            ..self.status()?
+        })
     }
 
     /// The state of the library now. Needs no model.

@@ -4,7 +4,7 @@ use std::future::ready;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use actix_http::HttpService;
@@ -22,6 +22,7 @@ use actix_web::rt::time::sleep;
 use actix_web::{App, Error, web};
 use eidetic_library::Library;
 use futures_util::future::{Either, select};
+use utoipa::openapi::OpenApi as Document;
 
 use crate::connection::Connection;
 use crate::jobs::JobTask;
@@ -175,9 +176,11 @@ pub(crate) fn application(
         InitError = (),
     >,
 > {
+    // Built when it is first asked for.
+    let document: LazyLock<Document> = LazyLock::new(openapi::document);
     App::new()
         .app_data(state)
-        .app_data(web::Data::new(openapi::document()))
+        .app_data(web::Data::new(document))
         .configure(routes::configure)
         .wrap(from_fn(authentication::require_token))
         .wrap(from_fn(origin_guard::guard))

@@ -262,7 +262,7 @@ fn print_notes(report: &IndexReport) {
             );
         }
     }
-    let is_format = |kind: &str| !["other files", "junk folders"].contains(&kind);
+    let is_format = |kind: &str| ![IndexReport::OTHER_FILES, IndexReport::JUNK_FOLDERS].contains(&kind);
     let formats = report.skipped.iter().filter(|(kind, _)| is_format(kind));
     let formats: Vec<String> = formats.map(|(kind, count)| format!("{count} {kind}")).collect();
     if !formats.is_empty() {
@@ -271,7 +271,7 @@ fn print_notes(report: &IndexReport) {
             formats.join(", ")
         );
     }
-    if let Some(folders) = report.skipped.get("junk folders") {
+    if let Some(folders) = report.skipped.get(IndexReport::JUNK_FOLDERS) {
         eprintln!("eidetic: left out {folders} folders of trash, thumbnails or previews");
     }
 }

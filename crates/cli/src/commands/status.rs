@@ -1,7 +1,7 @@
 //! `eidetic status`
 
 use eidetic_inference::PrecisionChoice;
-use eidetic_library::{Library, RecallStatus, SourceReach, Status};
+use eidetic_library::{RecallStatus, SourceReach, Status, StatusDetails};
 
 use super::{Access, access, note_better_model};
 use crate::Outcome;
@@ -15,7 +15,10 @@ pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<
     let status = match access(global, "eidetic status")? {
         Access::Local(library) => {
             note_better_model(&library);
-            local_status(&library, arguments)?
+            library.status_with(StatusDetails {
+                recall: arguments.recall,
+                failures: arguments.failed,
+            })?
         }
         Access::Remote(server) => {
             let status = remote::status(&server, arguments)?;
@@ -47,18 +50,6 @@ pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<
         }
     }
     Ok(Outcome::Done)
-}
-
-fn local_status(library: &Library, arguments: &arguments::StatusArgs) -> Result<Status, Failure> {
-    let mut status = if arguments.recall {
-        library.status_with_recall()?
-    } else {
-        library.status()?
-    };
-    if arguments.failed {
-        status.failures = Some(library.failures()?);
-    }
-    Ok(status)
 }
 
 /// The sources with their states, and the folders that are left out.

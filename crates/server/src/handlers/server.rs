@@ -1,9 +1,11 @@
 //! The server and its library: status, health, metrics, the OpenAPI document.
 
+use std::sync::LazyLock;
+
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse, Result};
-use eidetic_library::Status;
+use eidetic_library::{Status, StatusDetails};
 use utoipa::openapi::OpenApi as Document;
 
 use crate::params::{self, StatusParams};
@@ -24,17 +26,11 @@ use crate::state::AppState;
 pub(crate) async fn get_status(state: Data<AppState>, request: HttpRequest) -> Result<Json<Status>> {
     let StatusParams { recall, failed } = params::read_query(request.query_string())?;
     let library = state.library.clone();
-    let status = move || {
-        let mut status = if recall {
-            library.status_with_recall()?
-        } else {
-            library.status()?
-        };
-        if failed {
-            status.failures = Some(library.failures()?);
-        }
-        Ok(status)
+    let details = StatusDetails {
+        recall,
+        failures: failed,
     };
+    let status = move || Ok(library.status_with(details)?);
     Ok(Json(state.image_reads.run(status).await?))
 }
 
@@ -74,6 +70,6 @@ pub(crate) async fn get_metrics(state: Data<AppState>) -> Result<HttpResponse> {
     tag = "server",
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json"))
 )]
-pub(crate) async fn get_openapi(document: Data<Document>) -> HttpResponse {
-    HttpResponse::Ok().json(&**document)
+pub(crate) async fn get_openapi(document: Data<LazyLock<Document>>) -> HttpResponse {
+    HttpResponse::Ok().json(&***document)
 }

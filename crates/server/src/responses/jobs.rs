@@ -121,6 +121,11 @@ pub struct FailedFile {
 }
 
 impl IndexReport {
+    /// Among `skipped`: files that are no images.
+    pub const OTHER_FILES: &str = "other files";
+    /// Among `skipped`: folders of trash, thumbnails and previews.
+    pub const JUNK_FOLDERS: &str = "junk folders";
+
     /// The report of a run in `space`.
     pub fn new(report: &IndexingReport, space: &SpaceId) -> Self {
         Self {
@@ -140,8 +145,8 @@ impl IndexReport {
 
 fn skipped(report: &IndexingReport) -> BTreeMap<String, u64> {
     let mut skipped = report.unsupported.clone();
-    skipped.insert("other files".into(), report.skipped);
-    skipped.insert("junk folders".into(), report.junk_folders);
+    skipped.insert(IndexReport::OTHER_FILES.into(), report.skipped);
+    skipped.insert(IndexReport::JUNK_FOLDERS.into(), report.junk_folders);
     skipped.retain(|_, count| *count > 0);
     skipped
 }
