@@ -163,7 +163,7 @@ fn lost_catalog_is_named_then_rebuilt_from_vectors() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 2));
     fs::remove_dir_all(scenario.library().join("catalog")).unwrap();
-    for (command, code) in [(&["status"][..], 0), (&["search", "cat"], 0), (&["index"], 3)] {
+    for (command, code) in [(&["status"][..], 0), (&["search", "cat"], 3), (&["index"], 3)] {
         let finished = scenario.run(command).expect_code(code);
         assert!(
             finished.stderr.contains("missing") && finished.stderr.contains("eidetic check --repair"),
@@ -185,6 +185,69 @@ fn lost_catalog_is_named_then_rebuilt_from_vectors() {
         (&0.into(), &2.into()),
         "{report}"
     );
+}
+
+#[test]
+fn lost_manifest_is_rebuilt_from_vectors() {
+    let scenario = Scenario::new();
+    let folder = scenario.gallery("photos", 4);
+    scenario.index(&folder);
+    scenario.run(&["tag"]).assert_code(0);
+    let before = scenario.status();
+    let names = ["library.json", "library.json.copy"].map(|name| scenario.library().join(name));
+    let whole = fs::read_to_string(&names[0]).unwrap();
+    let damages = [
+        None,
+        Some("not JSON".to_owned()),
+        // A letter of the source.
+        Some(whole.replace("/photos", "/photoz")),
+    ];
+    for damage in damages {
+        for name in &names {
+            match &damage {
+                None => fs::remove_file(name).unwrap(),
+                Some(text) => fs::write(name, text).unwrap(),
+            }
+        }
+        let refused = scenario.run(&["search", "apple"]).expect_code(3);
+        assert!(refused.stderr.contains("eidetic check --repair"), "{refused:?}");
+        let checked = scenario.run(&["check", "--json"]).expect_code(1).json();
+        assert_eq!(checked["images"], 4, "{checked}");
+        scenario.run(&["check", "--repair"]).assert_code(1);
+        scenario.run(&["check"]).assert_code(0);
+        let after = scenario.status();
+        for field in ["images", "tagged", "model", "space"] {
+            assert_eq!(after[field], before[field], "{field}");
+        }
+        let sources = after["sources"].as_array().unwrap();
+        let path = folder.canonicalize().unwrap();
+        assert!(
+            sources.iter().any(|source| source["path"] == text(&path)),
+            "{after}"
+        );
+        let report = scenario.run(&["index", text(&folder), "--json"]).json();
+        assert_eq!(report["unchanged"], 4, "{report}");
+    }
+}
+
+#[test]
+fn damaged_ledger_is_named_and_mended() {
+    let scenario = Scenario::new();
+    scenario.index(&scenario.gallery("photos", 2));
+    scenario.run(&["tag"]).assert_code(0);
+    let ledger = scenario.library().join("catalog/ledger");
+    let whole = fs::read(&ledger).unwrap();
+    let mut flipped = whole.clone();
+    flipped[300] = 1;
+    for damaged in [&whole[..200], &flipped] {
+        fs::write(&ledger, damaged).unwrap();
+        let checked = scenario.run(&["check"]).expect_code(1);
+        assert!(checked.stderr.contains("ledger"), "{checked:?}");
+        let repaired = scenario.run(&["check", "--repair"]).expect_code(1);
+        assert!(!repaired.stderr.contains("kept aside"), "{repaired:?}");
+        scenario.run(&["check"]).assert_code(0);
+        assert_eq!(scenario.status()["images"], 2);
+    }
 }
 
 #[test]

@@ -107,6 +107,12 @@ fn file_that_is_no_image_is_refused() {
         let finished = scenario.run(&arguments).expect_code(2);
         assert_one_sentence(&finished, &[path, "neither a folder nor an image"]);
     }
+    let renamed = scenario.path("notes.jpg");
+    fs::copy(&notes, &renamed).unwrap();
+    let finished = scenario
+        .run(&["index", text(&renamed), "--model", "builtin"])
+        .expect_code(2);
+    assert_one_sentence(&finished, &[text(&renamed), "its content is not"]);
     assert!(!scenario.library().exists(), "nothing was begun");
     let image = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
     assert_eq!(scenario.index(&image)["indexed"], 1, "a single image is a source");

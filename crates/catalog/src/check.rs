@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Ledger, LedgerEntry};
-use crate::records::is_whole;
+use crate::records::{decode_checked, is_whole};
 use crate::salvage::{Consistent, LostRecords, Salvage, folder};
 use crate::store::{failure, ledger_error, unknown_version};
 use crate::store_files::DerivedFiles;
-use crate::{CatalogCounts, CatalogError, SledCatalog, keys};
+use crate::{CatalogCounts, CatalogError, ImageTags, SledCatalog, keys};
+use eidetic_domain::counted;
 
 /// One thing that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +49,8 @@ pub struct CatalogRepair {
 struct Examined {
     check: CatalogCheck,
     consistent: Consistent,
-    needs_rebuild: bool,
+    needs_ledger: bool,
+    needs_store: bool,
 }
 
 impl SledCatalog {
@@ -70,7 +72,8 @@ impl SledCatalog {
         let Examined {
             check,
             mut consistent,
-            needs_rebuild,
+            needs_ledger,
+            needs_store,
         } = examine(dir, is_known.then_some(&ledger))?;
         let files = DerivedFiles::list(&folder(dir)).map_err(failed)?;
         files.make_usable(dir).map_err(failed)?;
@@ -79,9 +82,11 @@ impl SledCatalog {
             set_aside: None,
             lost: consistent.lost,
         };
-        if needs_rebuild {
+        if needs_store {
             consistent.records.remove(keys::MISSING);
             repair.set_aside = crate::rebuild::rebuild(dir, &consistent.records)?;
+        }
+        if needs_store || needs_ledger {
             ledger.reset(consistent.state.sequence).map_err(failed)?;
         }
         Ok(repair)
@@ -98,25 +103,28 @@ fn examine(dir: &Path, ledger: Option<&Ledger>) -> Result<Examined, CatalogError
     let places = salvage.damaged_places;
     let consistent = salvage.into_consistent();
     let mut findings = derived_findings(dir).map_err(failed)?;
-    let derived = findings.len();
-    findings.extend(ledger_finding(dir, ledger, &consistent).map_err(failed)?);
-    findings.extend(log_findings(&folder(dir), places, &consistent));
-    let needs_rebuild = findings.len() > derived;
-    let count = |letters: &[u8]| {
-        let of_kind = |key: &&Vec<u8>| letters.contains(&key[0]);
-        consistent.records.keys().filter(of_kind).count() as u64
+    let of_ledger = ledger_finding(dir, ledger, &consistent).map_err(failed)?;
+    let of_log = log_findings(&folder(dir), places, &consistent);
+    let (needs_ledger, needs_store) = (of_ledger.is_some(), !of_log.is_empty());
+    findings.extend(of_ledger);
+    findings.extend(of_log);
+    let is_tagged = |(key, value): &(&Vec<u8>, &Vec<u8>)| {
+        let tags: Option<ImageTags> = decode_checked(key, value);
+        b"tu".contains(&key[0]) && tags.is_some_and(|found| !found.tags.is_empty())
     };
+    let answers = consistent.records.keys().filter(|key| key[0] == b'f');
     let check = CatalogCheck {
         counts: consistent.state.counts(),
-        tagged: count(b"tu"),
-        answers: count(b"f"),
+        tagged: consistent.records.iter().filter(is_tagged).count() as u64,
+        answers: answers.count() as u64,
         findings,
     };
     debug_assert!(consistent.records.iter().all(|(key, value)| is_whole(key, value)));
     Ok(Examined {
         check,
         consistent,
-        needs_rebuild,
+        needs_ledger,
+        needs_store,
     })
 }
 
@@ -146,13 +154,15 @@ fn ledger_finding(
     consistent: &Consistent,
 ) -> std::io::Result<Option<Finding>> {
     let entry = ledger.map_or(Ok(LedgerEntry::New), Ledger::read)?;
-    let has_damaged_slot = ledger.map_or(Ok(false), Ledger::has_damaged_slot)?;
+    let is_damaged = ledger.map_or(Ok(false), Ledger::is_damaged)?;
     let what = match entry {
         // A creation that was interrupted.
         LedgerEntry::New if consistent.state.sequence == 0 => return Ok(None),
         LedgerEntry::New => "it is missing, so that nothing proves the catalog complete",
         LedgerEntry::Damaged => "it cannot be read, so that nothing proves the catalog complete",
-        LedgerEntry::Sequence(_) if has_damaged_slot => "one of its two entries is damaged; nothing is lost",
+        LedgerEntry::Sequence(_) if is_damaged => {
+            "it is damaged, but one of its two entries is whole; nothing is lost"
+        }
         LedgerEntry::Sequence(_) => return Ok(None),
     };
     Ok(Some(Finding {
@@ -168,15 +178,21 @@ fn log_findings(store: &Path, places: u64, consistent: &Consistent) -> Vec<Findi
         0 => {}
         _ if lost.is_empty() && *missing == 0 => {
             found.push(format!(
-                "its log cannot be read in {places} places; nothing is lost"
+                "its log cannot be read in {}; nothing is lost",
+                counted(places, "place")
             ));
         }
-        _ => found.push(format!("its log cannot be read in {places} places")),
+        _ => found.push(format!("its log cannot be read in {}", counted(places, "place"))),
     }
-    if *missing > 0 {
-        found.push(format!(
-            "the last {missing} changes are missing: it is older than the ledger beside it"
-        ));
+    match *missing {
+        0 => {}
+        _ if consistent.state.counts() == CatalogCounts::default() => {
+            found.push("it is empty: paths, tags and answers of all images are lost".to_owned());
+        }
+        _ => found.push(format!(
+            "it lacks the last {}, which the ledger beside it counts",
+            counted(*missing, "change")
+        )),
     }
     let counted = [
         (lost.unreadable, "records cannot be read"),

@@ -68,10 +68,7 @@ impl Ledger {
 
     /// The greatest number in a valid slot.
     pub fn read(&self) -> io::Result<LedgerEntry> {
-        let mut bytes = Vec::new();
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(0))?;
-        file.take(2 * SLOT_BYTES as u64).read_to_end(&mut bytes)?;
+        let bytes = self.bytes()?;
         if bytes.is_empty() {
             return Ok(LedgerEntry::New);
         }
@@ -79,19 +76,38 @@ impl Ledger {
         Ok(sequence.map_or(LedgerEntry::Damaged, LedgerEntry::Sequence))
     }
 
-    /// Whether a slot holds something other than a valid number.
-    pub fn has_damaged_slot(&self) -> io::Result<bool> {
+    /// Whether the file is not as it was written: a slot is damaged or cut off, or the bytes between them are no
+    /// zeros. The number may be known from the other slot.
+    pub fn is_damaged(&self) -> io::Result<bool> {
+        let bytes = self.bytes()?;
+        let (first, second) = bytes.split_at(bytes.len().min(SLOT_BYTES));
+        if second.is_empty() {
+            // A new file has one entry until the first batch.
+            return Ok(!bytes.is_empty() && bytes != encode_slot(0));
+        }
+        let is_whole = |slot: &[u8]| {
+            let entry = &slot[..slot.len().min(ENTRY_BYTES)];
+            // The first batch after a repair may leave its neighbour empty.
+            let is_written = parse_slot(slot).is_some() || entry.iter().all(|&byte| byte == 0);
+            is_written && slot[entry.len()..].iter().all(|&byte| byte == 0)
+        };
+        Ok(!is_whole(first) || !is_whole(second) || second.len() < ENTRY_BYTES)
+    }
+
+    fn bytes(&self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut file = &self.file;
         file.seek(SeekFrom::Start(0))?;
         file.take(2 * SLOT_BYTES as u64).read_to_end(&mut bytes)?;
-        let is_damaged = |slot: &[u8]| parse_slot(slot).is_none() && slot.iter().any(|&byte| byte != 0);
-        Ok(bytes.chunks(SLOT_BYTES).any(is_damaged))
+        Ok(bytes)
     }
 
-    /// Replaces both entries, durably: `sequence` batches are durable.
+    /// Replaces the whole content, durably: `sequence` batches are durable.
     pub fn reset(&self, sequence: u64) -> io::Result<()> {
-        self.write(sequence.saturating_sub(1))?;
+        self.file.set_len(0)?;
+        if let Some(before) = sequence.checked_sub(1) {
+            self.write(before)?;
+        }
         self.write(sequence)
     }
 
@@ -143,6 +159,31 @@ mod tests {
         assert_eq!(open(&path).read().unwrap(), LedgerEntry::Sequence(3));
         std::fs::write(&path, b"something else").unwrap();
         assert_eq!(open(&path).read().unwrap(), LedgerEntry::Damaged);
+    }
+
+    #[test]
+    fn any_changed_or_cut_byte_is_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger");
+        let ledger = open(&path);
+        for sequence in 0..3 {
+            ledger.write(sequence).unwrap();
+            assert!(!ledger.is_damaged().unwrap(), "sequence {sequence}");
+        }
+        let whole = std::fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1;
+            std::fs::write(&path, flipped).unwrap();
+            assert!(ledger.is_damaged().unwrap(), "byte {at}");
+            std::fs::write(&path, &whole[..at]).unwrap();
+            assert_eq!(ledger.is_damaged().unwrap(), at > 0, "{at} bytes");
+        }
+        for sequence in [0, 1, 2, 7] {
+            ledger.reset(sequence).unwrap();
+            assert!(!ledger.is_damaged().unwrap());
+            assert_eq!(ledger.read().unwrap(), LedgerEntry::Sequence(sequence));
+        }
     }
 
     #[test]

@@ -56,3 +56,9 @@ pub(crate) fn percent(probability: Option<f32>) -> String {
 pub(crate) fn bytes(count: u64) -> String {
     indicatif::HumanBytes(count).to_string()
 }
+
+/// Such as `"cute", "fluffy"`.
+pub(crate) fn quoted(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("\"{}\"", text(word))).collect();
+    words.join(", ")
+}

@@ -44,6 +44,8 @@ fn shown(bar: ProgressBar, unit: Unit) -> ProgressBar {
 fn line(bar: &ProgressBar, unit: Unit) -> String {
     let (done, total, message) = (bar.position(), bar.length().unwrap_or(0), bar.message());
     match unit {
+        // The walk has not found anything yet.
+        Unit::Named(things) if total == 0 => format!("{done} {things} so far{message}"),
         Unit::Named(things) => format!("{done} of {total} {things}{message}"),
         Unit::InMessage => format!("{done} of {total} {message}"),
         Unit::Bytes => format!("{} of {} {message}", HumanBytes(done), HumanBytes(total)),
@@ -59,7 +61,7 @@ pub(crate) struct IndexBar {
 impl IndexBar {
     pub(crate) fn new() -> Self {
         let bar = shown(ProgressBar::new_spinner(), Unit::Named("files"));
-        bar.set_style(style("{spinner} {pos} of {len} files so far, {rate}{msg}"));
+        bar.set_style(style("{spinner} {pos} files so far, {rate}{msg}"));
         bar.set_length(0);
         Self {
             bar,
@@ -74,6 +76,8 @@ impl IndexBar {
 
 impl Observer for IndexBar {
     fn discovered(&self, files: u64) {
+        self.bar
+            .set_style(style("{spinner} {pos} of {len} files so far, {rate}{msg}"));
         self.bar.set_length(files);
     }
 

@@ -24,6 +24,7 @@
 //! # Ok::<(), eidetic_domain::EmbeddingError>(())
 //! ```
 
+mod counted;
 mod embedding;
 mod filter;
 mod image_id;
@@ -32,13 +33,14 @@ mod precision;
 mod random;
 mod space;
 
+pub use counted::{Counted, counted};
 pub use embedding::{Embedding, EmbeddingError};
 pub use filter::{DateRange, Filter, ParseDateError, normalize_tag, parse_date};
 pub use image_id::{ImageId, ParseImageIdError};
 pub use metadata::{Camera, GeoPosition, ImageFormat, Metadata};
 pub use precision::{ParsePrecisionError, Precision};
 pub use random::SplitMix64;
-pub use space::SpaceId;
+pub use space::{ParseSpaceIdError, SpaceId};
 
 use serde::{Deserialize, Serialize};
 

@@ -47,7 +47,7 @@ pub use preprocess::{
     DynamicResize, DynamicResolutionPreprocessor, Preprocessor, PreprocessorError, Processor, TokenRange,
 };
 pub use prompt::PromptTokenizer;
-pub use reading::{TextContent, TextReading, Vocabulary, VocabularyError};
+pub use reading::{TextContent, TextReading, Vocabulary, VocabularyError, negation};
 pub use scores::{LogisticCurve, ScoreCalibration, ScoreRange};
 pub use text_model::TextModel;
 pub use tokenize::{TextNormalizer, TextTokenizer, TokenizerError, TokenizerSettings};

@@ -10,6 +10,7 @@ use crate::IndexingError;
 use crate::duplicates::DuplicateCounts;
 use crate::findings::{SourceFindings, SourcePart};
 use crate::mounts::{MountId, MountTable};
+use eidetic_domain::counted;
 
 /// The loss of images at once that is taken for the absence of a disk rather than for deletion. The loss of all
 /// images of a source always is.
@@ -142,12 +143,13 @@ fn reason(part: &SourcePart, limit: RemovalLimit, lost: u64, changed: bool) -> O
     let known = part.known;
     if lost > 0 && changed {
         Some(format!(
-            "it is on another disk or mount than before, and {lost} of its {known} images are not there"
+            "it is on another disk or mount than before, and {lost} of its {} not there",
+            counted(known, "image")
         ))
     } else if lost > 0 && lost == known {
-        Some(format!("none of its {known} images is there"))
+        Some(format!("nothing is left of its {}", counted(known, "image")))
     } else if limit.is_exceeded(lost, known) {
-        Some(format!("{lost} of its {known} images are gone at once"))
+        Some(format!("{lost} of its {} gone at once", counted(known, "image")))
     } else {
         None
     }

@@ -1,12 +1,13 @@
 //! What is damaged in a library, and what a repair saves.
 
+mod rebuilt_manifest;
 mod relink;
 mod repair;
 
 use std::path::{Path, PathBuf};
 
 use eidetic_catalog::{Catalog, CatalogError, Finding, ReadOnlyReason, SledCatalog};
-use eidetic_domain::{ImageId, RowId};
+use eidetic_domain::{ImageId, RowId, counted};
 use eidetic_imaging::ThumbnailStore;
 use eidetic_vectors::{IndexError, VectorStore};
 use serde::{Deserialize, Serialize};
@@ -44,33 +45,74 @@ pub struct CheckReport {
 /// model.
 pub fn check(directory: &Path, owner: &Owner) -> Result<CheckReport, LibraryError> {
     let _lock = lock(directory, owner)?;
-    examine(directory, &find_manifest(directory)?)
+    examine(directory, &KnownManifest::find(directory)?)
 }
 
-fn find_manifest(directory: &Path) -> Result<FoundManifest, LibraryError> {
-    Manifest::find(directory)?.ok_or_else(|| LibraryError::Missing {
-        path: directory.to_owned(),
-    })
+/// The manifest to work with, and what is wrong with the one on disk.
+struct KnownManifest {
+    manifest: Manifest,
+    finding: Option<Finding>,
+}
+
+impl KnownManifest {
+    fn find(library: &Path) -> Result<Self, LibraryError> {
+        let found = match Manifest::find(library) {
+            Err(LibraryError::DamagedManifest { path, reason }) => {
+                return Self::rebuild(library, path, reason);
+            }
+            Ok(None) => return Err(missing(library)?),
+            Ok(Some(found)) => found,
+            Err(error) => return Err(error),
+        };
+        let FoundManifest { manifest, damage } = found;
+        let finding = match damage {
+            Some(LibraryError::DamagedManifest { path, reason }) => {
+                Some((path, format!("{reason}; its copy is whole, and nothing is lost")))
+            }
+            Some(error) => Some((library.join(FILE_NAME), error.to_string())),
+            None if manifest.is_copy_damaged(library) => {
+                let what = "it is missing, damaged or old; it is derived, and nothing is lost";
+                Some((library.join(COPY_NAME), what.to_owned()))
+            }
+            None => None,
+        };
+        let finding = finding.map(|(path, what)| Finding { path, what });
+        Ok(Self { manifest, finding })
+    }
+
+    fn rebuild(library: &Path, path: PathBuf, reason: String) -> Result<Self, LibraryError> {
+        let Some((manifest, known)) = rebuilt_manifest::rebuild(library)? else {
+            return Err(LibraryError::DamagedManifest { path, reason });
+        };
+        let what = format!("{reason}; {known}");
+        Ok(Self {
+            manifest,
+            finding: Some(Finding { path, what }),
+        })
+    }
 }
 
 /// The files are examined under the lock, so that no writer changes them meanwhile.
 fn lock(directory: &Path, owner: &Owner) -> Result<Lock, LibraryError> {
-    if Manifest::find(directory)?.is_none() {
+    if matches!(Manifest::find(directory), Ok(None)) {
         return Err(missing(directory)?);
     }
     Lock::take(directory, owner)
 }
 
-fn examine(directory: &Path, found: &FoundManifest) -> Result<CheckReport, LibraryError> {
+fn nothing_is_written() -> ReadOnlyReason {
+    ReadOnlyReason::Unwritable("it is being checked".to_owned())
+}
+
+fn examine(directory: &Path, found: &KnownManifest) -> Result<CheckReport, LibraryError> {
     let mut report = CheckReport {
         library: directory.to_owned(),
         ..CheckReport::default()
     };
-    report.add_manifest(directory, found);
+    report.findings.extend(found.finding.clone());
     report.add_catalog(directory, &found.manifest)?;
     let path = directory.join("catalog");
-    let nothing_is_written = ReadOnlyReason::Unwritable("it is being checked".to_owned());
-    let catalog = SledCatalog::read(&path, nothing_is_written)?;
+    let catalog = SledCatalog::read(&path, nothing_is_written())?;
     for entry in found.manifest.spaces() {
         report.add_space(directory, entry, &catalog.for_space(entry.number))?;
     }
@@ -85,22 +127,6 @@ impl CheckReport {
             path: path.into(),
             what: what.into(),
         });
-    }
-
-    fn add_manifest(&mut self, directory: &Path, found: &FoundManifest) {
-        match &found.damage {
-            Some(LibraryError::DamagedManifest { path, reason }) => {
-                self.add(path, format!("{reason}; its copy is whole, and nothing is lost"));
-            }
-            Some(error) => self.add(directory.join(FILE_NAME), error.to_string()),
-            None if found.manifest.is_copy_damaged(directory) => {
-                self.add(
-                    directory.join(COPY_NAME),
-                    "it is missing, damaged or old; it is derived, and nothing is lost",
-                );
-            }
-            None => {}
-        }
     }
 
     fn add_catalog(&mut self, directory: &Path, manifest: &Manifest) -> Result<(), LibraryError> {
@@ -135,8 +161,14 @@ impl CheckReport {
                 "the saved graph is damaged; it is derived, and nothing is lost",
             );
         }
-        if let Some(fault) = crate::calibration::fault(&directory, catalog) {
-            self.add(&directory, fault.to_string());
+        match crate::calibration::fault(&directory, catalog) {
+            None => {}
+            Some(LibraryError::DamagedCalibration { path, reason }) => self.add(path, reason),
+            Some(LibraryError::LostCalibration { path, last, found }) => {
+                let what = format!("it ends with calibration {found}, but {last} were made");
+                self.add(path, what);
+            }
+            Some(fault) => self.add(&directory, fault.to_string()),
         }
         if let Some(path) = TagOptions::damaged_file(&directory) {
             self.add(
@@ -157,8 +189,8 @@ impl CheckReport {
         if !VectorStore::exists(directory) {
             if !live.is_empty() {
                 let what = format!(
-                    "the vectors of {} images are missing; `eidetic index` computes them again",
-                    live.len()
+                    "the vectors of {} are missing; `eidetic index` computes them again",
+                    counted(live.len(), "image")
                 );
                 self.add(directory, what);
             }
@@ -173,39 +205,66 @@ impl CheckReport {
                 );
                 return Ok(());
             }
+            Err(IndexError::Io { path, source }) => {
+                self.add(path, format!("it cannot be checked: {source}"));
+                return Ok(());
+            }
             Err(error) => return Err(error.into()),
         };
         let damaged = opened.damaged.len() + store.verify()?.len();
         self.vectors += (live.len() - damaged.min(live.len())) as u64;
         if damaged > 0 {
-            let what =
-                format!("the vectors of {damaged} images are damaged; `eidetic index` computes them again");
+            let what = format!(
+                "the vectors of {} are damaged; `eidetic index` computes them again",
+                counted(damaged, "image")
+            );
             self.add(directory, what);
         }
         Ok(())
     }
 
     fn add_thumbnails(&mut self, library: &Path, catalog: &SledCatalog) -> Result<(), LibraryError> {
-        let damaged = damaged_thumbnails(library, catalog)?.len();
-        if damaged > 0 {
-            let what = format!("{damaged} thumbnails are damaged; they are derived, and nothing is lost");
-            self.add(library.join("thumbnails"), what);
+        let Thumbnails { damaged, unreadable } = Thumbnails::examine(library, catalog)?;
+        let directory = library.join("thumbnails");
+        if !damaged.is_empty() {
+            let what = format!(
+                "{} damaged; thumbnails are derived, and nothing is lost",
+                counted(damaged.len(), "thumbnail")
+            );
+            self.add(&directory, what);
+        }
+        if let Some((count, error)) = unreadable {
+            self.add(
+                directory,
+                format!("{} cannot be checked: {error}", counted(count, "thumbnail")),
+            );
         }
         Ok(())
     }
 }
 
-fn damaged_thumbnails(library: &Path, catalog: &SledCatalog) -> Result<Vec<ImageId>, LibraryError> {
-    let directory = library.join("thumbnails");
-    let store = ThumbnailStore::open(&directory);
-    let mut damaged = Vec::new();
-    for record in catalog.scan() {
-        let image = record?.image;
-        if store.is_damaged(&image).map_err(LibraryError::io(&directory))? {
-            damaged.push(image);
+/// What is wrong with thumbnails.
+#[derive(Default)]
+struct Thumbnails {
+    damaged: Vec<ImageId>,
+    /// How many cannot be read, as those of another user, and why the first cannot.
+    unreadable: Option<(u64, std::io::Error)>,
+}
+
+impl Thumbnails {
+    fn examine(library: &Path, catalog: &SledCatalog) -> Result<Self, LibraryError> {
+        let store = ThumbnailStore::open(library.join("thumbnails"));
+        let mut found = Self::default();
+        for record in catalog.scan() {
+            let image = record?.image;
+            match store.is_damaged(&image) {
+                Ok(true) => found.damaged.push(image),
+                Ok(false) => {}
+                Err(error) => found.unreadable.get_or_insert((0, error)).0 += 1,
+            }
         }
+        Ok(found)
     }
-    Ok(damaged)
 }
 
 /// The error of a repair that cannot write.

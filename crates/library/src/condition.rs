@@ -3,6 +3,7 @@
 use eidetic_catalog::ReadOnlyReason;
 
 use crate::{Library, LibraryError};
+use eidetic_domain::counted;
 
 impl Library {
     /// Why the library can only be read; `None` where it can be changed.
@@ -33,8 +34,8 @@ impl Library {
         let is_damaged = matches!(condition.read_only, Some(ReadOnlyReason::Damaged(_)));
         if condition.missing_changes > 0 && !is_damaged {
             warnings.push(format!(
-                "the last {} changes of the catalog are missing, as in a copy of an earlier state; `eidetic index` finds the pictures again, and `eidetic check --repair` accepts the loss",
-                condition.missing_changes
+                "the catalog lacks the last {}, as a copy of an earlier state does; `eidetic index` finds the pictures again, and `eidetic check --repair` accepts the loss",
+                counted(condition.missing_changes, "change")
             ));
         }
         if let Some(damage) = &self.manifest_damage {
@@ -47,7 +48,8 @@ impl Library {
         let damaged = active.damaged();
         if damaged > 0 {
             warnings.push(format!(
-                "the vectors of {damaged} images are damaged and left out; run `eidetic index` to embed them again"
+                "the vectors of {} are damaged and left out; run `eidetic index` to embed again",
+                counted(damaged, "image")
             ));
         }
         warnings

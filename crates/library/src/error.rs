@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_catalog::CatalogError;
 use eidetic_confidence::calibration::CalibrationError;
-use eidetic_domain::{ImageId, SpaceId};
+use eidetic_domain::{ImageId, SpaceId, counted};
 use eidetic_encoder::EncodeError;
 use eidetic_hub::ParseModelRefError;
 use eidetic_indexer::IndexingError;
@@ -55,7 +55,7 @@ pub enum LibraryError {
     },
     /// The manifest cannot be read.
     #[error(
-        "{path} is damaged ({reason}) and has no whole copy beside it; everything else in the library is kept: restore the file from a backup"
+        "{path} is damaged ({reason}) and has no whole copy beside it; everything else in the library is kept: `eidetic check --repair` rebuilds it from that, or restore the file from a backup"
     )]
     DamagedManifest {
         /// The manifest.
@@ -115,7 +115,8 @@ pub enum LibraryError {
     AlreadySwitching,
     /// A switch would activate a space without any image.
     #[error(
-        "cannot read any of {images} images, so the active model stays; mount or restore their folders, and run the switch again"
+        "cannot read any of {}, so the active model stays; mount or restore their folders, and run the switch again",
+        counted(*images, "image")
     )]
     NothingReadable {
         /// Images that were tried.
@@ -133,7 +134,7 @@ pub enum LibraryError {
     },
     /// The calibrations are missing, or an older file is in their place.
     #[error(
-        "{path} has {found} of {last} calibrations; the model's own confidences are used as far as they are lost: restore the file from a backup, or accept it with `eidetic check --repair`"
+        "{path} ends with calibration {found}, but {last} were made; the model's own confidences are used instead: restore the file from a backup, or accept the loss with `eidetic check --repair`"
     )]
     LostCalibration {
         /// The file.

@@ -2,6 +2,7 @@
 
 mod file;
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use eidetic_catalog::SpaceNumber;
@@ -97,6 +98,17 @@ fn is_first(number: &SpaceNumber) -> bool {
 }
 
 impl SpaceEntry {
+    /// A space without vectors.
+    pub(crate) const fn new(number: SpaceNumber, model: String, space: SpaceId) -> Self {
+        Self {
+            number,
+            model,
+            space,
+            precisions: Vec::new(),
+            precision_choice: None,
+        }
+    }
+
     /// The directory of this space's files. The first space uses the library's directory, as before there were several.
     pub(crate) fn directory(&self, library: &Path) -> PathBuf {
         directory_of(self.number, library)
@@ -140,13 +152,7 @@ pub(crate) fn directory_of(number: SpaceNumber, library: &Path) -> PathBuf {
 impl Manifest {
     pub(crate) fn new(model: String, space: SpaceId) -> Self {
         Self {
-            active: SpaceEntry {
-                number: SpaceNumber::FIRST,
-                model,
-                space,
-                precisions: Vec::new(),
-                precision_choice: None,
-            },
+            active: SpaceEntry::new(SpaceNumber::FIRST, model, space),
             sources: Vec::new(),
             others: Vec::new(),
             switch: None,
@@ -158,6 +164,27 @@ impl Manifest {
             told_of: None,
             next: second(),
         }
+    }
+
+    /// The manifest of a library with these spaces, of which directories with the `numbers` exist. Numbers without one are
+    /// those of dropped spaces, of which the catalog may have records.
+    pub(crate) fn of_spaces(
+        active: SpaceEntry,
+        others: Vec<SpaceEntry>,
+        numbers: &BTreeSet<SpaceNumber>,
+    ) -> Self {
+        let mut manifest = Self::new(active.model.clone(), active.space.clone());
+        manifest.active = active;
+        manifest.others = others;
+        let mut number = SpaceNumber::FIRST;
+        while numbers.last().is_some_and(|last| number <= *last) {
+            if !numbers.contains(&number) {
+                manifest.dropped.push(number);
+            }
+            number = number.next();
+        }
+        manifest.next = manifest.next.max(number);
+        manifest
     }
 
     /// All spaces, the active one first.
@@ -184,13 +211,7 @@ impl Manifest {
         } else {
             let number = self.next;
             self.next = number.next();
-            self.others.push(SpaceEntry {
-                number,
-                model,
-                space: space.clone(),
-                precisions: Vec::new(),
-                precision_choice: None,
-            });
+            self.others.push(SpaceEntry::new(number, model, space.clone()));
             number
         };
         self.switch = Some(PlannedSwitch { to, old });

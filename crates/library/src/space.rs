@@ -6,7 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use eidetic_catalog::{Catalog, CatalogError, ImageRecord, RemovedStore, RowStore, SledCatalog, SpaceNumber};
+use eidetic_catalog::{
+    Catalog, CatalogError, ImageRecord, ReadOnlyReason, RemovedStore, RowStore, SledCatalog, SpaceNumber,
+};
 use eidetic_confidence::ConfidenceModel;
 use eidetic_domain::{ImageId, Precision, RowId, SpaceId};
 use eidetic_encoder::Encoder;
@@ -141,8 +143,25 @@ impl Space {
             filter_cache: &self.filter_cache,
         };
         let mut results = searcher.search(&query)?;
+        if results.hits.is_empty() {
+            self.require_images()?;
+        }
         paths::arrange_all(&mut results, &query.filter);
         Ok(results)
+    }
+
+    /// Errors: the catalog is damaged and nothing of it is left, so that an empty answer would say nothing.
+    fn require_images(&self) -> Result<(), LibraryError> {
+        match self.catalog.condition().read_only {
+            Some(ReadOnlyReason::Damaged(what)) if self.catalog.counts()?.images == 0 => {
+                Err(CatalogError::Damaged {
+                    path: self.catalog.directory().to_owned(),
+                    what,
+                }
+                .into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Makes search fast again after many changes: builds the graph where it is missing, damaged or stale, inserts the

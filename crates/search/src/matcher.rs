@@ -48,8 +48,8 @@ impl Matcher<'_> {
                     score,
                     normalized: range.normalize(score),
                     confidence,
+                    level: level(confidence, &embedded.reading.unknown_words),
                     unknown_words: embedded.reading.unknown_words.clone(),
-                    level: Level::of(confidence),
                 }
             })
             .collect();
@@ -64,9 +64,27 @@ impl Matcher<'_> {
     }
 }
 
+/// A confidence that says nothing about a part of the text is no reason to take the whole for a match.
+fn level(confidence: Option<f32>, unknown_words: &[String]) -> Level {
+    let known = Level::of(confidence);
+    if unknown_words.is_empty() {
+        known
+    } else {
+        known.min(Level::Low)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn unknown_words_limit_level() {
+        let words = ["injured".to_owned()];
+        let levels = [None, Some(0.1), Some(0.99)].map(|confidence| level(confidence, &words));
+        assert_eq!(levels, [Level::None, Level::None, Level::Low]);
+        assert_eq!(level(Some(0.99), &[]), Level::High);
+    }
 
     #[test]
     fn distinct_texts_are_trimmed_without_duplicates() {

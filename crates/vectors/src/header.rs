@@ -74,10 +74,7 @@ pub(crate) fn check(page: &[u8; HEADER_BYTES], space: &SpaceId, path: &Path) -> 
             supported: VERSION,
         });
     }
-    let text = page[SPACE_AT..CHECKSUM_AT]
-        .get(..get(page, 16) as usize)
-        .and_then(|bytes| std::str::from_utf8(bytes).ok())
-        .ok_or_else(|| damaged("the name of its space is not valid UTF-8"))?;
+    let text = space_text(page).ok_or_else(|| damaged("the name of its space is not valid UTF-8"))?;
     if text != space.to_string() || get(page, 12) as usize != space.dimension {
         return Err(IndexError::SpaceMismatch {
             path: path.to_owned(),
@@ -86,6 +83,17 @@ pub(crate) fn check(page: &[u8; HEADER_BYTES], space: &SpaceId, path: &Path) -> 
         });
     }
     Ok(())
+}
+
+/// The space that a whole header names.
+pub(crate) fn space(page: &[u8; HEADER_BYTES]) -> Option<SpaceId> {
+    let is_whole = &page[..8] == MAGIC && get(page, CHECKSUM_AT) == crc32fast::hash(&page[..CHECKSUM_AT]);
+    space_text(page).filter(|_| is_whole)?.parse().ok()
+}
+
+fn space_text(page: &[u8; HEADER_BYTES]) -> Option<&str> {
+    let bytes = page[SPACE_AT..CHECKSUM_AT].get(..get(page, 16) as usize)?;
+    std::str::from_utf8(bytes).ok()
 }
 
 fn put(page: &mut [u8; HEADER_BYTES], at: usize, value: u32) {

@@ -135,6 +135,11 @@ impl VectorStore {
         VectorFile::restore_header(directory, space)
     }
 
+    /// The space of the vectors in `directory`; `None` where their file is missing or its header is damaged.
+    pub fn space_in(directory: &Path) -> Option<SpaceId> {
+        VectorFile::space_in(directory)
+    }
+
     /// Removes the snapshot of the graph in `directory`; the next run builds the graph again.
     pub fn remove_snapshot(directory: &Path) -> Result<(), IndexError> {
         snapshot::remove(directory)

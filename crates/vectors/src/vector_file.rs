@@ -66,6 +66,14 @@ impl VectorFile {
         directory.join(FILE_NAME).exists()
     }
 
+    /// The space of the vector file in `directory`, as its header says; `None` where that cannot be read.
+    pub(crate) fn space_in(directory: &Path) -> Option<SpaceId> {
+        let file = PositionedFile::new(open(&directory.join(FILE_NAME)).ok()?);
+        let mut page = Box::new([0; HEADER_BYTES]);
+        file.read_exact_at(page.as_mut_slice(), 0).ok()?;
+        header::space(&page)
+    }
+
     /// Writes the header again, where it is damaged, for a file of `space`. Returns whether it did.
     ///
     /// Which space the vectors are of is not checked: the caller knows it from elsewhere, and rows of another size fail

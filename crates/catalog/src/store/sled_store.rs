@@ -20,6 +20,7 @@ use crate::records::{FORMAT_VERSION, StoreState, decode_checked, encode_checked}
 use crate::salvage::Salvage;
 use crate::sled_log::is_suspicious;
 use crate::store_files::{self, DerivedFiles, STORE};
+use eidetic_domain::counted;
 
 const CACHE_BYTES: u64 = 64 << 20;
 /// Attempts, at intervals of [`LOCK_PAUSE`], to take sled's own lock. The commit sequence file is locked by
@@ -190,7 +191,10 @@ fn require_complete(dir: &Path, ledger: &Ledger, from: u64) -> Result<(), Catalo
     let lost = Salvage::lost_by_sled(dir, entry).map_err(failed)?;
     match lost {
         0 => Ok(()),
-        places => Err(damaged(dir, format!("its log cannot be read in {places} places"))),
+        places => Err(damaged(
+            dir,
+            format!("its log cannot be read in {}", counted(places, "place")),
+        )),
     }
 }
 

@@ -166,7 +166,7 @@ fn older_store_opens_and_counts_missing_changes() {
     assert_eq!(missing(old.path()), 1, "later changes do not hide it");
     let checked = SledCatalog::check(old.path()).unwrap();
     assert!(
-        checked.findings[0].what.contains("1 changes are missing"),
+        checked.findings[0].what.contains("lacks the last 1 change"),
         "{checked:?}"
     );
     SledCatalog::repair(old.path()).unwrap();

@@ -1,5 +1,6 @@
 //! `eidetic check`
 
+use eidetic_domain::counted;
 use eidetic_library::{CheckReport, Finding, Owner, RepairReport};
 
 use super::directory;
@@ -49,8 +50,10 @@ fn print_repair(global: &Global, report: &RepairReport) -> Result<(), Failure> {
     output::line(&summary(&report.check))?;
     if !report.check.sound {
         output::line(&format!(
-            "repaired  {} images recognized by their files, {} images and the tags of {} lost; {} images have tags now",
-            report.relinked, report.lost_images, report.lost_tags, report.check.tagged
+            "repaired  {} recognized by file, {} lost, tags of {} lost",
+            counted(report.relinked, "image"),
+            report.lost_images,
+            report.lost_tags
         ))?;
         eprintln!("eidetic: run `eidetic index` to bring the library up to date");
     }
@@ -73,7 +76,11 @@ fn print_findings(findings: &[Finding]) {
 fn summary(report: &CheckReport) -> String {
     let state = if report.sound { "sound" } else { "damaged" };
     format!(
-        "{state}  {} images at {} paths, {} vectors, {} tagged, {} answers",
-        report.images, report.paths, report.vectors, report.tagged, report.answers
+        "{state}  {} at {}, {}, {} tagged, {}",
+        counted(report.images, "image"),
+        counted(report.paths, "path"),
+        counted(report.vectors, "vector"),
+        report.tagged,
+        counted(report.answers, "answer")
     )
 }

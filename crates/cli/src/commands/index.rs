@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use eidetic_domain::counted;
 use eidetic_indexer::{IndexerOptions, Reading, RunContext};
 use eidetic_library::{CreateOptions, IndexPath, Library, LibraryError, ModelSource, Owner};
 use eidetic_server::params::IndexParams;
@@ -195,7 +196,8 @@ fn forget(global: &Global, folder: &Path) -> Result<Outcome, Failure> {
         output::json(&serde_json::json!({ "forgotten": paths }))?;
     } else {
         output::line(&format!(
-            "{paths} paths removed from the library; their files are untouched"
+            "{} removed from the library; the files are untouched",
+            counted(paths, "path")
         ))?;
     }
     Ok(Outcome::Done)
@@ -258,7 +260,8 @@ fn print_notes(report: &IndexReport) {
             eprintln!("eidetic: {path}: {reason}");
         } else {
             eprintln!(
-                "eidetic: {path} is unreachable: {reason}; {images} images are kept until it is back; if they were deleted: eidetic index --accept-removals {path}"
+                "eidetic: {path} is unreachable: {reason}; {} kept until it is back; if deleted: eidetic index --accept-removals {path}",
+                counted(*images, "image")
             );
         }
     }
@@ -272,7 +275,10 @@ fn print_notes(report: &IndexReport) {
         );
     }
     if let Some(folders) = report.skipped.get(IndexReport::JUNK_FOLDERS) {
-        eprintln!("eidetic: left out {folders} folders of trash, thumbnails or previews");
+        eprintln!(
+            "eidetic: left out {} of trash, thumbnails or previews",
+            counted(*folders, "folder")
+        );
     }
 }
 

@@ -69,7 +69,7 @@ fn print_answer(global: &Global, answer: &MatchResponse) -> Result<(), Failure> 
     }
     answer.results.iter().try_for_each(|result| {
         output::line(&format!(
-            "{:>5}  {:<6}  {:>6.3}  {}{}",
+            "{:>5}  {:<6}  {:>6.3}  {}{}{}",
             output::percent(result.confidence),
             result.level.name(),
             result.score,
@@ -78,9 +78,18 @@ fn print_answer(global: &Global, answer: &MatchResponse) -> Result<(), Failure> 
                 .as_ref()
                 .map(|verdict| format!("{:<24}  ", describe(verdict)))
                 .unwrap_or_default(),
-            result.text
+            output::text(&result.text),
+            unknown(&result.unknown_words)
         ))
     })
+}
+
+/// Such as `  (compared without "injured")`.
+fn unknown(words: &[String]) -> String {
+    if words.is_empty() {
+        return String::new();
+    }
+    format!("  (compared without {})", output::quoted(words))
 }
 
 /// Such as `review: check by hand`.

@@ -1,7 +1,7 @@
 //! `eidetic screen`
 
 use eidetic_confidence::profile::Finding;
-use eidetic_domain::ImageId;
+use eidetic_domain::{ImageId, counted};
 use eidetic_indexer::RunContext;
 use eidetic_library::{FlaggedImage, ScreeningReport};
 use eidetic_server::responses::PathTexts;
@@ -87,8 +87,8 @@ pub(crate) fn run(global: &Global, arguments: &ScreenArgs) -> Result<Outcome, Fa
 fn print_notes(screened: &ScreeningReport) {
     if screened.skipped > 0 {
         eprintln!(
-            "eidetic: {} images were skipped because their vectors are damaged; run `eidetic index` to embed them again",
-            screened.skipped
+            "eidetic: skipped {}, of which the vectors are damaged; run `eidetic index` to embed again",
+            counted(screened.skipped, "image")
         );
     }
     if screened.unknown_patterns > 0 {
@@ -111,8 +111,9 @@ fn print_table(images: &[FlaggedImage], screened: &ScreeningReport, profile: &st
         output::line(&describe(image))?;
     }
     eprintln!(
-        "eidetic: {} of {} images reach a level of {profile}",
-        screened.flagged, screened.images
+        "eidetic: {} of {} at a level of {profile}",
+        screened.flagged,
+        counted(screened.images, "image")
     );
     Ok(())
 }

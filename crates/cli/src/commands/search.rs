@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use eidetic_confidence::MATCH_THRESHOLD;
-use eidetic_domain::{DateRange, Filter, ImageId, parse_date};
+use eidetic_domain::{DateRange, Filter, ImageId, counted, parse_date};
+use eidetic_encoder::negation;
 use eidetic_imaging::DecodeSize;
 use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{Library, Space};
@@ -55,6 +56,7 @@ fn print(global: &Global, arguments: &SearchArgs, answer: &SearchResponse) -> Re
     if arguments.text().is_some() && answer.verdict == Verdict::Match && !any_is_probable(answer) {
         eprintln!("eidetic: probably none of these matches the words; they are similar to the picture");
     }
+    note_negation(arguments);
     let Some(end) = arguments.paths_only() else {
         return print_answer(global, answer);
     };
@@ -63,6 +65,17 @@ fn print(global: &Global, arguments: &SearchArgs, answer: &SearchResponse) -> Re
     paths
         .into_iter()
         .try_for_each(|path| output::path_alone(&path, end))
+}
+
+/// Models that compare whole texts find what a negated word names.
+fn note_negation(arguments: &SearchArgs) {
+    let negated = arguments.text().and_then(|text| negation(&text));
+    if let (Some(word), None) = (negated, &arguments.without) {
+        eprintln!(
+            "eidetic: \"{}\" leaves nothing out of a search; use --without WORDS for that",
+            output::text(&word)
+        );
+    }
 }
 
 fn search_locally(
@@ -163,7 +176,7 @@ fn print_notes(answer: &SearchResponse) {
     if !answer.unknown_words.is_empty() {
         eprintln!(
             "eidetic: the model does not know {}; searched without",
-            quoted(&answer.unknown_words)
+            output::quoted(&answer.unknown_words)
         );
     }
     match (answer.hits.is_empty(), answer.verdict) {
@@ -187,15 +200,6 @@ fn any_is_probable(answer: &SearchResponse) -> bool {
     confidences.fold(0.0, f32::max) >= MATCH_THRESHOLD
 }
 
-/// Such as `"cute", "fluffy"`.
-fn quoted(words: &[String]) -> String {
-    let words: Vec<String> = words
-        .iter()
-        .map(|word| format!("\"{}\"", output::text(word)))
-        .collect();
-    words.join(", ")
-}
-
 /// Such as `  ×25`, where a hit stands for several images that look the same.
 fn copies(count: u64) -> String {
     if count > 1 {
@@ -208,13 +212,16 @@ fn copies(count: u64) -> String {
 fn warn_of_missing(answer: &SearchResponse) {
     if answer.missing > 0 {
         eprintln!(
-            "eidetic: {} images of the library have no vector in this space and cannot be found",
-            answer.missing
+            "eidetic: {} of the library cannot be found: no vector in this space",
+            counted(answer.missing, "image")
         );
     }
     let unreachable = answer.hits.iter().filter(|hit| !hit.reachable).count();
     if unreachable > 0 {
-        eprintln!("eidetic: the files of {unreachable} of these pictures cannot be reached now");
+        eprintln!(
+            "eidetic: {} of these cannot be reached now",
+            counted(unreachable, "file")
+        );
     }
 }
 

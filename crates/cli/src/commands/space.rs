@@ -1,5 +1,6 @@
 //! `eidetic space list|switch|drop`
 
+use eidetic_domain::counted;
 use eidetic_hub::ModelRef;
 use eidetic_indexer::RunContext;
 use eidetic_library::{Library, PreviousSpace, Status, SwitchOptions};
@@ -56,11 +57,11 @@ fn describe(status: &Status) -> String {
             missing => format!(", {missing} missing"),
         };
         lines.push(format!(
-            "{mark} {}  {}\n     {}\n     {} images{missing}, {}",
+            "{mark} {}  {}\n     {}\n     {}{missing}, {}",
             space.number,
             space.model,
             space.space,
-            space.images,
+            counted(space.images, "image"),
             bytes(space.bytes)
         ));
     }
@@ -157,8 +158,8 @@ fn print_report(
         eprintln!("eidetic: interrupted; the old space stays active, run the same command to resume");
     } else if let (false, Some(old)) = (report.failed.is_empty(), &report.kept) {
         eprintln!(
-            "eidetic: {} images are in the space of {old} only; once their files are back, `eidetic index` embeds them",
-            report.failed.len()
+            "eidetic: {} in the space of {old} only; `eidetic index` embeds what is missing once the files are back",
+            counted(report.failed.len(), "image")
         );
     }
     if let (true, true, Some(old)) = (report.active, report.left_calibrations, &report.kept) {
@@ -199,7 +200,10 @@ fn describe_report(report: &SpaceReportResponse) -> String {
         "is not active yet"
     };
     format!(
-        "{} {state}: {} images, {} embedded{tagged} in {:.1} s{old}",
-        report.model, report.images, report.embedded, report.seconds
+        "{} {state}: {}, {} embedded{tagged} in {:.1} s{old}",
+        report.model,
+        counted(report.images, "image"),
+        report.embedded,
+        report.seconds
     )
 }

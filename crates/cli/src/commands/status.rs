@@ -1,5 +1,6 @@
 //! `eidetic status`
 
+use eidetic_domain::counted;
 use eidetic_inference::PrecisionChoice;
 use eidetic_library::{RecallStatus, SourceReach, Status, StatusDetails};
 
@@ -63,10 +64,10 @@ fn sources(status: &Status) -> Vec<String> {
         lines.push(format!("{}{mark}", output::path(&source.path)));
         for part in &source.unreachable {
             lines.push(format!(
-                "  {}: {}; {} images kept",
+                "  {}: {}; {} kept",
                 output::path(&part.path),
                 output::text(&part.reason),
-                part.images
+                counted(part.images, "image")
             ));
         }
     }
@@ -80,19 +81,19 @@ fn describe(status: &Status) -> String {
     let removed = match status.removed {
         0 => String::new(),
         removed => format!(
-            ", {removed} removed ones kept for {} days",
-            status.indexing.keep_removed_days
+            ", {removed} removed kept for {}",
+            counted(status.indexing.keep_removed_days, "day")
         ),
     };
     let unreadable = match status.failed {
         0 => String::new(),
-        failed => format!(", {failed} unreadable files"),
+        failed => format!(", {}", counted(failed, "unreadable file")),
     };
     format!(
-        "library  {}\nimages   {} at {} paths{unreadable}, {} tagged{removed}\nsources  {}\nmodel    {}\nspace    {}\nvectors  in {}\nindex    {}, {} vectors, {} free rows\ndisk     vectors {}, graph {}, catalog {}, thumbnails {}",
+        "library  {}\nimages   {} at {}{unreadable}, {} tagged{removed}\nsources  {}\nmodel    {}\nspace    {}\nvectors  in {}\nindex    {}, {}, {}\ndisk     vectors {}, graph {}, catalog {}, thumbnails {}",
         output::path(&status.library),
         status.images,
-        status.paths,
+        counted(status.paths, "path"),
         status.tagged,
         if sources.is_empty() {
             "none".to_owned()
@@ -103,8 +104,8 @@ fn describe(status: &Status) -> String {
         status.space,
         precisions(status),
         status.index.kind,
-        status.index.vectors,
-        status.index.tombstones,
+        counted(status.index.vectors, "vector"),
+        counted(status.index.tombstones, "free row"),
         bytes(status.bytes.vectors),
         bytes(status.bytes.graph),
         bytes(status.bytes.catalog),
@@ -118,10 +119,10 @@ fn inactive_spaces(status: &Status) -> Vec<String> {
     inactive
         .map(|space| {
             format!(
-                "inactive {} {}, {} images, {}",
+                "inactive {} {}, {}, {}",
                 space.number,
                 space.model,
-                space.images,
+                counted(space.images, "image"),
                 bytes(space.bytes)
             )
         })
@@ -137,8 +138,10 @@ pub(super) fn describe_switch(status: &Status) -> Option<String> {
         format!("; `eidetic space switch {}` resumes it", switch.model)
     };
     Some(format!(
-        "switch   to {}: {} of {} images{hint}",
-        switch.model, switch.done, switch.total
+        "switch   to {}: {} of {}{hint}",
+        switch.model,
+        switch.done,
+        counted(switch.total, "image")
     ))
 }
 
@@ -177,8 +180,13 @@ fn recall_table(recall: &RecallStatus) -> String {
     )];
     lines.extend(recall.measured.iter().map(|entry| {
         format!(
-            "         {:8}  {:.4}  ({:.4} to {:.4})  filter {}, {} vectors",
-            entry.queries, entry.recall, entry.low, entry.high, entry.filter, entry.vectors
+            "         {:8}  {:.4}  ({:.4} to {:.4})  filter {}, {}",
+            entry.queries,
+            entry.recall,
+            entry.low,
+            entry.high,
+            entry.filter,
+            counted(entry.vectors, "vector")
         )
     }));
     lines.join("\n")

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use eidetic_confidence::tagging::{MAX_VOCABULARY_BYTES, TagRule, Vocabulary};
+use eidetic_domain::counted;
 use eidetic_indexer::RunContext;
 use eidetic_library::{TagOptions, TagReport};
 
@@ -54,8 +55,8 @@ fn vocabulary(file: Option<&Path>) -> Result<Vocabulary, Failure> {
 fn print_report(global: &Global, report: &TagReport) -> Result<Outcome, Failure> {
     if report.skipped > 0 {
         eprintln!(
-            "eidetic: {} images were not tagged because their vectors are damaged; run `eidetic index` to embed them again",
-            report.skipped
+            "eidetic: skipped {}, of which the vectors are damaged; run `eidetic index` to embed again",
+            counted(report.skipped, "image")
         );
     }
     if report.cancelled {
@@ -76,13 +77,13 @@ fn print_report(global: &Global, report: &TagReport) -> Result<Outcome, Failure>
 
 fn describe(report: &TagReport) -> String {
     let mut lines = vec![format!(
-        "{} tagged, {} unchanged in {:.1} s; {} images have {} of {} tags",
+        "{} tagged, {} unchanged in {:.1} s; {} with {} of {}",
         report.tagged,
         report.unchanged,
         report.seconds,
-        report.images,
+        counted(report.images, "image"),
         report.tags.len(),
-        report.vocabulary
+        counted(report.vocabulary, "tag")
     )];
     let common = report.tags.iter().take(TABLE_ROWS);
     lines.extend(common.map(|count| format!("{:>7}  {}", count.images, output::text(&count.tag))));

@@ -30,6 +30,22 @@ pub fn content(text: &str) -> TextContent {
     }
 }
 
+/// The first word of a text that turns the meaning of others around, in a text that has other words as well.
+pub fn negation(text: &str) -> Option<String> {
+    let letters = letters(text);
+    let negates = |word: &&[char]| {
+        let word: String = word.iter().collect();
+        NEGATIONS.split_ascii_whitespace().any(|known| known == word)
+    };
+    // Within a Chinese word, a single character may mean something else.
+    let chinese = |pair: &&[char]| negates(pair) && pair.iter().all(|c| is_han(*c));
+    let mut words = letters.split(|c| *c == ' ');
+    let found = words
+        .find(negates)
+        .or_else(|| letters.windows(LONGEST).find(chinese))?;
+    (content(text) == TextContent::Some).then(|| found.iter().collect())
+}
+
 /// Whether a word, which has no Chinese characters, only joins others.
 pub fn is_link(word: &str) -> bool {
     ENGLISH.split_ascii_whitespace().any(|known| known == word)
@@ -76,6 +92,21 @@ fn chinese_prefix(letters: &[char], words: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn negations_beside_content_are_found() {
+        for (text, found) in [
+            ("no dog", "no"),
+            ("a street WITHOUT cars", "without"),
+            ("没有狗的街道", "没有"),
+            ("街道 不 狗", "不"),
+        ] {
+            assert_eq!(negation(text).as_deref(), Some(found), "{text:?}");
+        }
+        for text in ["nose", "without", "不锈钢", "a notebook", "dog"] {
+            assert_eq!(negation(text), None, "{text:?}");
+        }
+    }
 
     #[test]
     fn stop_words_have_no_content() {

@@ -49,10 +49,10 @@ fn empty_mount_point_keeps_images() {
         filled(world, 4);
         fs::rename(&world.photos, world.dir.path().join("unplugged")).unwrap();
         fs::create_dir(&world.photos).unwrap();
-        assert_kept(world, &world.index(), 4, "none of its 4 images is there");
+        assert_kept(world, &world.index(), 4, "nothing is left of its 4 images");
         fs::create_dir(world.path("lost+found")).unwrap();
         world.put_bytes(".Trash-1000/info", b"x", 0);
-        assert_kept(world, &world.index(), 4, "none of its 4 images is there");
+        assert_kept(world, &world.index(), 4, "nothing is left of its 4 images");
         assert_eq!(world.names().len(), 4);
     });
 }
@@ -84,7 +84,7 @@ fn large_loss_at_once_keeps_images() {
     for n in (0..30).step_by(3) {
         world.remove(&format!("0/{n:03}.bmp"));
     }
-    assert_kept(&world, &world.index(), 10, "10 of its 30 images are gone at once");
+    assert_kept(&world, &world.index(), 10, "10 of its 30 images gone at once");
     // One of them moved: the others are few enough.
     world.put("1/moved.bmp", 0, 9);
     let report = world.index();

@@ -45,6 +45,8 @@ struct StorageFormat {
     precision: Precision,
     /// How f32 precision stores 16-bit weights.
     halves: HalfWeights,
+    /// Whether large tables stay in their file. Only the engine of the CPU does that.
+    reads_rows: bool,
 }
 
 impl StorageFormat {
@@ -58,7 +60,7 @@ impl StorageFormat {
             HalfWeights::Widened => 4 * count,
             HalfWeights::Kept => bytes_of(tensor),
         };
-        match (self.precision, tensor_use(name, tensor)) {
+        match (self.precision, self.tensor_use(name, tensor)) {
             (_, Use::TableOnDisk) => ROW_CHECKSUM * tensor.shape[0] as u64,
             (Precision::F32, _) | (_, Use::Values) => unrounded,
             (Precision::Bf16, Use::Linear) | (_, Use::Table) => bytes_of(tensor).min(2 * count),
@@ -68,12 +70,29 @@ impl StorageFormat {
 
     /// Additional bytes while a tensor is read: as on disk, and widened.
     fn while_read(self, name: &str, tensor: &TensorInfo) -> u64 {
-        if matches!(tensor_use(name, tensor), Use::TableOnDisk) {
+        if matches!(self.tensor_use(name, tensor), Use::TableOnDisk) {
             return ROW_CHECKSUM * tensor.shape[0] as u64;
         }
         match self.halves {
             HalfWeights::Widened => bytes_of(tensor) + 4 * elements(tensor),
             HalfWeights::Kept => bytes_of(tensor),
+        }
+    }
+
+    /// Matrices are weights of linear layers, except for position embeddings, which are added, and token embeddings, which are
+    /// looked up, in the file where there are many.
+    fn tensor_use(self, name: &str, tensor: &TensorInfo) -> Use {
+        let named = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+        if tensor.shape.len() < 2 || named(&["position", "pos_embed", "token_type"]) {
+            Use::Values
+        } else if named(&["token", "word_embeddings"]) {
+            if bytes_of(tensor) < LEAST_BYTES || !self.reads_rows {
+                Use::Table
+            } else {
+                Use::TableOnDisk
+            }
+        } else {
+            Use::Linear
         }
     }
 }
@@ -84,23 +103,6 @@ enum Use {
     Table,
     /// A table that stays in its file.
     TableOnDisk,
-}
-
-/// Matrices are weights of linear layers, except for position embeddings, which are added, and token embeddings, which are
-/// looked up, in the file where there are many.
-fn tensor_use(name: &str, tensor: &TensorInfo) -> Use {
-    let named = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
-    if tensor.shape.len() < 2 || named(&["position", "pos_embed", "token_type"]) {
-        Use::Values
-    } else if named(&["token", "word_embeddings"]) {
-        if bytes_of(tensor) < LEAST_BYTES {
-            Use::Table
-        } else {
-            Use::TableOnDisk
-        }
-    } else {
-        Use::Linear
-    }
 }
 
 const fn is_number(dtype: Dtype) -> bool {
@@ -123,6 +125,7 @@ fn storage_format(folder: &Path, engine: Engine) -> StorageFormat {
     let family = config.and_then(|config| config.model_type);
     StorageFormat {
         precision: engine.precision(),
+        reads_rows: matches!(engine, Engine::Cpu(_)),
         halves: match family {
             Some(family) if family.starts_with("qwen") => HalfWeights::Kept,
             _ => HalfWeights::Widened,
@@ -188,6 +191,8 @@ mod tests {
         assert_eq!(needed(F32), 8_000_000 + table + read);
         assert_eq!(needed(BF16), 4_000_000 + table + read);
         assert_eq!(needed(INT8), 2_000_000 + table + read);
+        // candle has the table in memory too.
+        assert_eq!(needed(Engine::Candle), 2 * 8_000_000 + read);
         write_header(folder.path(), "model.safetensors", "qwen2_vl");
         assert_eq!(needed(F32), 8_002_000 + table);
         assert_eq!(needed(BF16), 8_002_000 + table);

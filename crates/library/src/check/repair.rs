@@ -8,9 +8,9 @@ use eidetic_vectors::VectorStore;
 use serde::{Deserialize, Serialize};
 
 use super::relink::relink;
-use super::{CheckReport, damaged_thumbnails, examine, find_manifest, lock, read_only};
+use super::{CheckReport, KnownManifest, Thumbnails, examine, lock, read_only};
 use crate::lock::Lock;
-use crate::manifest::{FoundManifest, Manifest};
+use crate::manifest::Manifest;
 use crate::{LibraryError, Owner, TagOptions};
 
 /// The result of a repair.
@@ -38,7 +38,7 @@ pub fn repair(directory: &Path, owner: &Owner) -> Result<RepairReport, LibraryEr
     if let Lock::Shared { reason, .. } = &taken {
         return Err(read_only(directory, reason));
     }
-    let found = find_manifest(directory)?;
+    let found = KnownManifest::find(directory)?;
     let before = examine(directory, &found)?;
     if before.sound {
         return Ok(RepairReport {
@@ -46,12 +46,12 @@ pub fn repair(directory: &Path, owner: &Owner) -> Result<RepairReport, LibraryEr
             ..RepairReport::default()
         });
     }
-    let FoundManifest { manifest, .. } = found;
+    let KnownManifest { manifest, .. } = found;
     manifest.write(directory)?;
     let mut report = RepairReport::default();
     report.repair_catalog(directory, &manifest)?;
     report.repair_rest(directory, &manifest)?;
-    let after = examine(directory, &find_manifest(directory)?)?;
+    let after = examine(directory, &KnownManifest::find(directory)?)?;
     report.remaining = after.findings;
     report.check = CheckReport {
         sound: false,
@@ -103,7 +103,7 @@ impl RepairReport {
         }
         let thumbnails = directory.join("thumbnails");
         let store = ThumbnailStore::open(&thumbnails);
-        for image in damaged_thumbnails(directory, &catalog)? {
+        for image in Thumbnails::examine(directory, &catalog)?.damaged {
             store.remove(&image).map_err(LibraryError::io(&thumbnails))?;
         }
         Ok(())

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Manifest, ONE_SPACE, SPACES};
+use eidetic_catalog::SpaceNumber;
+
+use super::{Manifest, ONE_SPACE, SPACES, directory_of};
 use crate::LibraryError;
 use crate::checked_json::{self, Checksum, PLACEHOLDER};
 
@@ -49,23 +51,32 @@ impl Manifest {
             Err(error @ LibraryError::DamagedManifest { .. }) => Some(error),
             Err(error) => return Err(error),
         };
+        let missing = || LibraryError::DamagedManifest {
+            path: library.join(FILE_NAME),
+            reason: "it is missing".to_owned(),
+        };
         let copy = read(&library.join(COPY_NAME));
         match (copy, damage) {
-            (Ok(Some(manifest)), damage) => {
-                let missing = || LibraryError::DamagedManifest {
-                    path: library.join(FILE_NAME),
-                    reason: "it is missing".to_owned(),
-                };
-                Ok(Some(FoundManifest {
-                    manifest,
-                    damage: Some(damage.unwrap_or_else(missing)),
-                }))
-            }
+            (Ok(Some(manifest)), damage) => Ok(Some(FoundManifest {
+                manifest,
+                damage: Some(damage.unwrap_or_else(missing)),
+            })),
             // Without the manifest itself, a damaged copy still shows that there was a library.
             (Err(error @ LibraryError::UnknownVersion { .. }), _) | (Err(error), None) => Err(error),
             (_, Some(damage)) => Err(damage),
+            (Ok(None), None) if directory_of(SpaceNumber::FIRST, library).join("vectors").exists() => {
+                Err(missing())
+            }
             (Ok(None), None) => Ok(None),
         }
+    }
+
+    /// The manifest of a file of which the checksum does not match, but the text can be read: for a repair only.
+    pub(crate) fn find_unverified(library: &Path) -> Option<Self> {
+        [FILE_NAME, COPY_NAME].iter().find_map(|name| {
+            let path = library.join(name);
+            parse_unverified(&fs::read(&path).ok()?, &path).ok()
+        })
     }
 
     /// Replaces the file in one step, then the copy: a crash leaves the old or the new one of each.
@@ -118,13 +129,20 @@ fn read(path: &Path) -> Result<Option<Manifest>, LibraryError> {
 }
 
 fn parse(text: &[u8], path: &Path) -> Result<Manifest, LibraryError> {
+    if checked_json::verify(text) == Checksum::Differs {
+        return Err(LibraryError::DamagedManifest {
+            path: path.to_owned(),
+            reason: "its checksum does not match".to_owned(),
+        });
+    }
+    parse_unverified(text, path)
+}
+
+fn parse_unverified(text: &[u8], path: &Path) -> Result<Manifest, LibraryError> {
     let damaged = |reason: String| LibraryError::DamagedManifest {
         path: path.to_owned(),
         reason,
     };
-    if checked_json::verify(text) == Checksum::Differs {
-        return Err(damaged("its checksum does not match".to_owned()));
-    }
     // The version first: a later version may have other fields.
     let FormatOnly { format } = serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
     if ![ONE_SPACE, SPACES].contains(&format) {

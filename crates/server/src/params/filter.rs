@@ -67,12 +67,12 @@ impl TakenParams {
     fn check(self) -> Result<DateRange, Problem> {
         let moment = |name, text: Option<String>| text.map(|text| date(name, &text)).transpose();
         let range = DateRange {
-            from: moment("taken from", self.from)?,
-            before: moment("taken before", self.before)?,
+            from: moment("taken_from", self.from)?,
+            before: moment("taken_before", self.before)?,
         };
         match (range.from, range.before) {
             (Some(from), Some(before)) if from >= before => Err(Problem::invalid(format!(
-                "no time lies between taken from {from} and taken before {before}"
+                "no time lies between taken_from {from} and taken_before {before}"
             ))),
             _ => Ok(range),
         }

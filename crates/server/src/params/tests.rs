@@ -156,7 +156,7 @@ fn refusals_name_parameter_and_expectation() {
         ),
         (
             &[("taken_from", "last year")],
-            "invalid taken from \"last year\": expected a date such as 2020, 2020-05",
+            "invalid taken_from \"last year\": expected a date such as 2020, 2020-05",
         ),
         (
             &[("text_weight", "2")],
