@@ -94,7 +94,7 @@ fn older_catalog_opens_and_says_what_is_missing() {
     for _ in 0..2 {
         let finished = scenario.run(&["status", "--json"]).expect_code(0);
         assert!(
-            finished.stderr.contains("changes of the catalog are missing"),
+            finished.stderr.contains("the catalog lacks the last 1 change"),
             "{finished:?}"
         );
         assert!(
@@ -230,7 +230,7 @@ fn lost_or_damaged_calibration_is_said() {
     );
     fs::remove_file(&path).unwrap();
     let missing = search();
-    assert!(missing.stderr.contains("0 of 1 calibrations"), "{missing:?}");
+    assert!(missing.stderr.contains("ends with calibration 0, but the last one was 1"), "{missing:?}");
     assert_eq!(
         damaged.json()["hits"],
         missing.json()["hits"],

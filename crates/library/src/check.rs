@@ -165,7 +165,7 @@ impl CheckReport {
             None => {}
             Some(LibraryError::DamagedCalibration { path, reason }) => self.add(path, reason),
             Some(LibraryError::LostCalibration { path, last, found }) => {
-                let what = format!("it ends with calibration {found}, but {last} were made");
+                let what = format!("it ends with calibration {found}, but the last one was {last}");
                 self.add(path, what);
             }
             Some(fault) => self.add(&directory, fault.to_string()),

@@ -134,7 +134,7 @@ pub enum LibraryError {
     },
     /// The calibrations are missing, or an older file is in their place.
     #[error(
-        "{path} ends with calibration {found}, but {last} were made; the model's own confidences are used instead: restore the file from a backup, or accept the loss with `eidetic check --repair`"
+        "{path} ends with calibration {found}, but the last one was {last}; the model's own confidences are used instead: restore the file from a backup, or accept the loss with `eidetic check --repair`"
     )]
     LostCalibration {
         /// The file.
