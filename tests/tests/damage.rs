@@ -230,7 +230,12 @@ fn lost_or_damaged_calibration_is_said() {
     );
     fs::remove_file(&path).unwrap();
     let missing = search();
-    assert!(missing.stderr.contains("ends with calibration 0, but the last one was 1"), "{missing:?}");
+    assert!(
+        missing
+            .stderr
+            .contains("ends with calibration 0, but the last one was 1"),
+        "{missing:?}"
+    );
     assert_eq!(
         damaged.json()["hits"],
         missing.json()["hits"],

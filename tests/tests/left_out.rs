@@ -29,7 +29,7 @@ fn hit_shows_path_in_filter_that_exists() {
         (&2.into(), &1.into()),
         "{report}"
     );
-    assert!(finished.stderr.contains("1 folders of trash"), "{finished:?}");
+    assert!(finished.stderr.contains("1 folder of trash"), "{finished:?}");
     let first = |arguments: &[&str]| {
         let answer = scenario
             .run(&[&["search", "apple", "--json"], arguments].concat())

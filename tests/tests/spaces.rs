@@ -291,7 +291,7 @@ fn deleted_images_are_named_keep_old_embeddings() {
     assert!(report.stdout.contains("builtin is kept"), "{report:?}");
     let searched = scenario.run(&["search", "apple"]).expect_code(0);
     assert!(
-        searched.stderr.contains("1 images") && searched.stdout.lines().count() == 5,
+        searched.stderr.contains("1 image of") && searched.stdout.lines().count() == 5,
         "{searched:?}"
     );
     assert_eq!(hits(&scenario, &["--space", "builtin"]), (6, 0));

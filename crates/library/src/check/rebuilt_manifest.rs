@@ -20,12 +20,16 @@ pub(super) fn rebuild(library: &Path) -> Result<Option<(Manifest, &'static str)>
         found.is_none_or(|space| space == entry.space)
     };
     let readable = Manifest::find_unverified(library).filter(|manifest| manifest.spaces().all(fits));
-    if let Some(manifest) = readable {
-        let what =
-            "its copy neither, but its text can be read: compare the sources that `eidetic status` lists";
+    if let Some(mut manifest) = readable {
+        // A letter of a source may have changed.
+        let folders = folders_of_images(&read_catalog(library)?)?;
+        let is_known = |folder: &PathBuf| manifest.sources.iter().any(|source| folder.starts_with(source));
+        let unknown: Vec<PathBuf> = folders.into_iter().filter(|folder| !is_known(folder)).collect();
+        manifest.sources.extend(unknown);
+        let what = "nor is its copy whole, but the text can be read: compare the sources that `eidetic status` lists";
         return Ok(Some((manifest, what)));
     }
-    let what = "its copy neither; models and sources are known from the vectors and the catalog, folders that were left out are not";
+    let what = "nor is its copy whole; vectors and catalog tell the models and the sources, but no settings and no folders that were left out";
     Ok(from_vectors(library)?.map(|manifest| (manifest, what)))
 }
 
