@@ -206,13 +206,25 @@ impl Tables {
 
     fn apply(&mut self, space: SpaceNumber, batch: &WriteBatch) -> Vec<ImageId> {
         let mut touched = BTreeSet::new();
+        // The last path in order counts, as on disk, whatever the order of the batch.
+        let paths: BTreeSet<&PathBuf> = batch
+            .files
+            .iter()
+            .map(|file| &file.path)
+            .chain(&batch.removed)
+            .collect();
         let mut lost_paths = BTreeMap::new();
+        for path in paths {
+            if let Some(FileState::Indexed(id)) = self.files.get(path).map(|file| file.1.clone()) {
+                lost_paths.insert(id, path.clone());
+            }
+        }
         for file in &batch.files {
-            lost_paths.extend(self.detach(&file.path).map(|id| (id, file.path.clone())));
+            self.detach(&file.path);
             self.attach(file);
         }
         for path in &batch.removed {
-            lost_paths.extend(self.detach(path).map(|id| (id, path.clone())));
+            self.detach(path);
         }
         touched.extend(lost_paths.keys().copied());
         touched.extend(batch.images.iter().map(|image| image.image));
@@ -253,17 +265,17 @@ impl Tables {
             .insert(file.path.clone(), (file.stamp, file.state.clone()));
     }
 
-    /// Removes the file at `path` and returns the image that it held.
-    fn detach(&mut self, path: &Path) -> Option<ImageId> {
-        let (_, FileState::Indexed(id)) = self.files.remove(path)? else {
-            return None;
+    /// Removes the file at `path`.
+    fn detach(&mut self, path: &Path) {
+        let Some((_, FileState::Indexed(id))) = self.files.remove(path) else {
+            return;
         };
-        let paths = self.paths.get_mut(&id)?;
-        paths.remove(path);
-        if paths.is_empty() {
-            self.paths.remove(&id);
+        if let Some(paths) = self.paths.get_mut(&id) {
+            paths.remove(path);
+            if paths.is_empty() {
+                self.paths.remove(&id);
+            }
         }
-        Some(id)
     }
 }
 
