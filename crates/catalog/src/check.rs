@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use eidetic_domain::counted;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Ledger, LedgerEntry};
@@ -10,7 +11,6 @@ use crate::salvage::{Consistent, LostRecords, Salvage, folder};
 use crate::store::{failure, ledger_error, unknown_version};
 use crate::store_files::DerivedFiles;
 use crate::{CatalogCounts, CatalogError, ImageTags, SledCatalog, keys};
-use eidetic_domain::counted;
 
 /// One thing that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,7 +194,7 @@ fn log_findings(store: &Path, places: u64, consistent: &Consistent) -> Vec<Findi
             counted(*missing, "change")
         )),
     }
-    let counted = [
+    let losses = [
         (lost.unreadable, "records cannot be read"),
         (lost.images.len() as u64, "images have lost their record"),
         (lost.paths.len() as u64, "images have lost their paths"),
@@ -202,7 +202,7 @@ fn log_findings(store: &Path, places: u64, consistent: &Consistent) -> Vec<Findi
         (lost.tags.len() as u64, "images have lost their tags"),
     ];
     found.extend(
-        counted
+        losses
             .into_iter()
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| format!("{count} {what}")),

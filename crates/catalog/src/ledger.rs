@@ -87,7 +87,7 @@ impl Ledger {
         }
         let is_whole = |slot: &[u8]| {
             let entry = &slot[..slot.len().min(ENTRY_BYTES)];
-            // The first batch after a repair may leave its neighbour empty.
+            // After a creation that was interrupted, the first batch leaves the first slot empty.
             let is_written = parse_slot(slot).is_some() || entry.iter().all(|&byte| byte == 0);
             is_written && slot[entry.len()..].iter().all(|&byte| byte == 0)
         };

@@ -215,8 +215,8 @@ impl Tables {
             .collect();
         let mut lost_paths = BTreeMap::new();
         for path in paths {
-            if let Some(FileState::Indexed(id)) = self.files.get(path).map(|file| file.1.clone()) {
-                lost_paths.insert(id, path.clone());
+            if let Some((_, FileState::Indexed(id))) = self.files.get(path) {
+                lost_paths.insert(*id, path.clone());
             }
         }
         for file in &batch.files {

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use eidetic_atomic_file::sync_directory;
+use eidetic_domain::counted;
 use sled::IVec;
 
 use super::{damaged, failure, ledger_error, unknown_version};
@@ -20,7 +21,6 @@ use crate::records::{FORMAT_VERSION, StoreState, decode_checked, encode_checked}
 use crate::salvage::Salvage;
 use crate::sled_log::is_suspicious;
 use crate::store_files::{self, DerivedFiles, STORE};
-use eidetic_domain::counted;
 
 const CACHE_BYTES: u64 = 64 << 20;
 /// Attempts, at intervals of [`LOCK_PAUSE`], to take sled's own lock. The commit sequence file is locked by

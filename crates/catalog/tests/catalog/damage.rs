@@ -237,23 +237,12 @@ fn encode_checked(key: &[u8], payload: &[u8]) -> Vec<u8> {
     [&crc.to_le_bytes(), payload].concat()
 }
 
-/// sled gives up its lock a moment after it was dropped, in a thread of its own.
-fn open_sled(path: &Path) -> sled::Db {
-    for _ in 0..100 {
-        match sled::open(path) {
-            Ok(store) => return store,
-            Err(_) => std::thread::sleep(std::time::Duration::from_millis(20)),
-        }
-    }
-    sled::open(path).expect("nobody else has the store")
-}
-
 #[test]
 fn leftover_tags_of_deleted_image_are_skipped() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
     let gone = id(IMAGES + 1);
-    let store = open_sled(&dir.path().join("store"));
+    let store = plain_store(dir.path());
     let record = [b"t", gone.as_bytes().as_slice()].concat();
     let payload = [&[1; 32][..], &[0]].concat();
     store.insert(&record, encode_checked(&record, &payload)).unwrap();
