@@ -1,9 +1,9 @@
 //! What was found wrong with a library when it was opened: it works, but its owner must know.
 
 use eidetic_catalog::ReadOnlyReason;
+use eidetic_domain::counted;
 
 use crate::{Library, LibraryError};
-use eidetic_domain::counted;
 
 impl Library {
     /// Why the library can only be read; `None` where it can be changed.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_catalog::{Catalog, ImageRecord};
 use eidetic_domain::{Filter, ImageId};
-use eidetic_imaging::{DecodeLimits, DecodeSize, ThumbnailStore, decode_at_least};
+use eidetic_imaging::{DecodeLimits, DecodeSize, DecodedImage, ThumbnailStore, decode_at_least};
 
 use crate::{Library, LibraryError, paths};
 
@@ -51,9 +51,7 @@ impl Library {
             return Ok(jpeg);
         }
         let file = self.image_file(image)?;
-        let size = DecodeSize::for_thumbnail(ThumbnailStore::LONG_SIDE);
-        let decoded = decode_at_least(&file.bytes, &DecodeLimits::default(), size)
-            .map_err(|_| LibraryError::FileGone(*image))?;
+        let decoded = decode_small(&file.bytes).ok_or(LibraryError::FileGone(*image))?;
         if self.read_only().is_none()
             && let Err(error) = self.thumbnails.put(image, &decoded.image)
         {
@@ -62,6 +60,12 @@ impl Library {
         }
         ThumbnailStore::encode(&decoded.image).map_err(LibraryError::io(&directory))
     }
+}
+
+/// An image as large as its thumbnail needs it; `None` where the bytes are no image that can be read.
+pub(crate) fn decode_small(bytes: &[u8]) -> Option<DecodedImage> {
+    let size = DecodeSize::for_thumbnail(ThumbnailStore::LONG_SIDE);
+    decode_at_least(bytes, &DecodeLimits::default(), size).ok()
 }
 
 /// The file's bytes, if they are still the image. The size is compared first, so that a huge file in its place is not

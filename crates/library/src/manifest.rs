@@ -176,14 +176,10 @@ impl Manifest {
         let mut manifest = Self::new(active.model.clone(), active.space.clone());
         manifest.active = active;
         manifest.others = others;
-        let mut number = SpaceNumber::FIRST;
-        while numbers.last().is_some_and(|last| number <= *last) {
-            if !numbers.contains(&number) {
-                manifest.dropped.push(number);
-            }
-            number = number.next();
-        }
-        manifest.next = manifest.next.max(number);
+        let next = numbers.last().map_or(SpaceNumber::FIRST, |last| last.next());
+        let all = (SpaceNumber::FIRST.0..next.0).map(SpaceNumber);
+        manifest.dropped = all.filter(|number| !numbers.contains(number)).collect();
+        manifest.next = manifest.next.max(next);
         manifest
     }
 

@@ -3,12 +3,11 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use eidetic_imaging::{
-    DecodeLimits, DecodeSize, FileKind, HEAD_LENGTH, ThumbnailStore, classify, decode_at_least,
-};
+use eidetic_imaging::{FileKind, HEAD_LENGTH, classify};
 use eidetic_indexer::{IndexingReport, KnownMount, Links, RemovalLimit, UnreachableSource, normalize};
 use serde::{Deserialize, Serialize};
 
+use crate::image_file::decode_small;
 use crate::{Library, LibraryError};
 
 /// What the last run found of a source.
@@ -151,9 +150,11 @@ impl IndexPath {
         let named = |name: &Path| classify(&head, name);
         match named(&real) {
             // Nothing but its name says that it is one.
-            FileKind::Image(_) if named(Path::new("")) == FileKind::NotImage && !is_decodable(&real) => Err(
-                not_indexable("its name is that of an image, its content is not".into()),
-            ),
+            FileKind::Image(_) if named(Path::new("")) == FileKind::NotImage && !is_readable_image(&real) => {
+                Err(not_indexable(
+                    "its name is that of an image, its content is not".into(),
+                ))
+            }
             FileKind::Image(_) => Ok(Self::Present(real)),
             FileKind::UnsupportedImage(reason) => Err(not_indexable(reason.into())),
             FileKind::NotImage => Err(not_indexable("it is neither a folder nor an image".into())),
@@ -171,9 +172,8 @@ fn without_links_above(path: &Path) -> PathBuf {
     }
 }
 
-fn is_decodable(path: &Path) -> bool {
-    let size = DecodeSize::for_thumbnail(ThumbnailStore::LONG_SIDE);
-    std::fs::read(path).is_ok_and(|bytes| decode_at_least(&bytes, &DecodeLimits::default(), size).is_ok())
+fn is_readable_image(path: &Path) -> bool {
+    std::fs::read(path).is_ok_and(|bytes| decode_small(&bytes).is_some())
 }
 
 fn read_head(path: &Path) -> std::io::Result<Vec<u8>> {

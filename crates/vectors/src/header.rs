@@ -60,11 +60,8 @@ pub(crate) fn check(page: &[u8; HEADER_BYTES], space: &SpaceId, path: &Path) -> 
         path: path.to_owned(),
         reason: reason.to_owned(),
     };
-    if &page[..8] != MAGIC {
-        return Err(damaged("it is not a vector file"));
-    }
-    if get(page, CHECKSUM_AT) != crc32fast::hash(&page[..CHECKSUM_AT]) {
-        return Err(damaged("checksum mismatch in its header"));
+    if let Some(fault) = fault(page) {
+        return Err(damaged(fault));
     }
     let version = get(page, 8);
     if version != VERSION {
@@ -87,8 +84,19 @@ pub(crate) fn check(page: &[u8; HEADER_BYTES], space: &SpaceId, path: &Path) -> 
 
 /// The space that a whole header names.
 pub(crate) fn space(page: &[u8; HEADER_BYTES]) -> Option<SpaceId> {
-    let is_whole = &page[..8] == MAGIC && get(page, CHECKSUM_AT) == crc32fast::hash(&page[..CHECKSUM_AT]);
-    space_text(page).filter(|_| is_whole)?.parse().ok()
+    match fault(page) {
+        Some(_) => None,
+        None => space_text(page)?.parse().ok(),
+    }
+}
+
+/// Why the page is not as it was written, if it is not.
+fn fault(page: &[u8; HEADER_BYTES]) -> Option<&'static str> {
+    if &page[..8] != MAGIC {
+        return Some("it is not a vector file");
+    }
+    let is_whole = get(page, CHECKSUM_AT) == crc32fast::hash(&page[..CHECKSUM_AT]);
+    (!is_whole).then_some("checksum mismatch in its header")
 }
 
 fn space_text(page: &[u8; HEADER_BYTES]) -> Option<&str> {

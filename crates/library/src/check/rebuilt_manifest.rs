@@ -39,18 +39,14 @@ pub(super) fn rebuild(library: &Path) -> Result<Option<(Manifest, &'static str)>
 /// settings of indexing.
 fn from_vectors(library: &Path) -> Result<Option<Manifest>, LibraryError> {
     let numbers = numbers(library);
-    let found: Vec<SpaceEntry> = numbers
-        .iter()
-        .filter_map(|&number| {
-            let space = VectorStore::space_in(&directory_of(number, library).join("vectors"))?;
-            Some(SpaceEntry::new(number, space.model.clone(), space))
-        })
-        .collect();
     let catalog = read_catalog(library)?;
-    let mut filled = Vec::with_capacity(found.len());
-    for entry in found {
-        let images = live_rows(&catalog.for_space(entry.number))?.len();
-        filled.push((images, entry));
+    let mut filled = Vec::new();
+    for &number in &numbers {
+        let vectors = directory_of(number, library).join("vectors");
+        if let Some(space) = VectorStore::space_in(&vectors) {
+            let images = live_rows(&catalog.for_space(number))?.len();
+            filled.push((images, SpaceEntry::new(number, space.model.clone(), space)));
+        }
     }
     // The space that has most images; the latest of equals.
     filled.sort_by_key(|(images, entry)| (*images, entry.number));

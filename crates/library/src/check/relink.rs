@@ -10,11 +10,11 @@ use eidetic_catalog::{
     WriteBatch,
 };
 use eidetic_domain::{ImageId, RowId};
-use eidetic_imaging::{DecodeLimits, DecodeSize, ThumbnailStore, decode_at_least};
 use eidetic_indexer::files_of;
 use eidetic_vectors::{VectorStore, orphaned_rows};
 
 use crate::LibraryError;
+use crate::image_file::decode_small;
 use crate::manifest::Manifest;
 use crate::space::live_rows;
 
@@ -102,8 +102,7 @@ fn read(path: &Path, orphans: &OrphanedRows) -> Option<(ImageId, WriteBatch)> {
     let bytes = fs::read(path).ok()?;
     let image = ImageId::of(&bytes);
     let (_, row) = orphans.get(&image)?.first()?;
-    let size = DecodeSize::for_thumbnail(ThumbnailStore::LONG_SIDE);
-    let decoded = decode_at_least(&bytes, &DecodeLimits::default(), size).ok()?;
+    let decoded = decode_small(&bytes)?;
     let batch = WriteBatch {
         images: vec![NewImage {
             image,

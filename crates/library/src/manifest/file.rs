@@ -4,9 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use eidetic_catalog::SpaceNumber;
+use serde::{Deserialize, Serialize};
 
 use super::{Manifest, ONE_SPACE, SPACES, directory_of};
 use crate::LibraryError;
