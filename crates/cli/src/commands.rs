@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use eidetic_domain::counted;
 use eidetic_inference::Device;
 use eidetic_library::{Library, LibraryError, Owner};
 
@@ -100,6 +101,16 @@ pub(crate) fn directory(global: &Global) -> Result<PathBuf, Failure> {
 pub(crate) fn note_better_model(library: &Library) {
     if let Some(note) = library.note_of_better_model() {
         eprintln!("eidetic: {note}");
+    }
+}
+
+/// Says how many images a run left out since their vectors are damaged.
+pub(crate) fn warn_of_skipped(images: u64) {
+    if images > 0 {
+        eprintln!(
+            "eidetic: skipped {}, of which the vectors are damaged; run `eidetic index` to embed again",
+            counted(images, "image")
+        );
     }
 }
 

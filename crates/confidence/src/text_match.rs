@@ -11,7 +11,8 @@ pub struct TextMatch {
     pub score: f32,
     /// The score's position in the model's range of scores, 0 to 1.
     pub normalized: f32,
-    /// Probability that the text, as far as the model knows its words, describes the image; `None` if it is unknown, or if the text says nothing.
+    /// Probability that the text, as far as the model knows its words, describes the image; `None` if it is unknown, or if
+    /// the text says nothing.
     pub confidence: Option<f32>,
     /// Words of the text that the model does not know; it was compared without them.
     pub unknown_words: Vec<String>,

@@ -7,7 +7,7 @@ use eidetic_library::{FlaggedImage, ScreeningReport};
 use eidetic_server::responses::PathTexts;
 use serde::Serialize;
 
-use super::{open_local, profile};
+use super::{open_local, profile, warn_of_skipped};
 use crate::arguments::{Global, ScreenArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
@@ -85,12 +85,7 @@ pub(crate) fn run(global: &Global, arguments: &ScreenArgs) -> Result<Outcome, Fa
 }
 
 fn print_notes(screened: &ScreeningReport) {
-    if screened.skipped > 0 {
-        eprintln!(
-            "eidetic: skipped {}, of which the vectors are damaged; run `eidetic index` to embed again",
-            counted(screened.skipped, "image")
-        );
-    }
+    warn_of_skipped(screened.skipped);
     if screened.unknown_patterns > 0 {
         let (has, was) = match screened.unknown_patterns {
             1 => ("pattern has", "was"),

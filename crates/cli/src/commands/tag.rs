@@ -9,7 +9,7 @@ use eidetic_domain::counted;
 use eidetic_indexer::RunContext;
 use eidetic_library::{TagOptions, TagReport};
 
-use super::open_local;
+use super::{open_local, warn_of_skipped};
 use crate::arguments::{Global, TagArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
@@ -53,12 +53,7 @@ fn vocabulary(file: Option<&Path>) -> Result<Vocabulary, Failure> {
 }
 
 fn print_report(global: &Global, report: &TagReport) -> Result<Outcome, Failure> {
-    if report.skipped > 0 {
-        eprintln!(
-            "eidetic: skipped {}, of which the vectors are damaged; run `eidetic index` to embed again",
-            counted(report.skipped, "image")
-        );
-    }
+    warn_of_skipped(report.skipped);
     if report.cancelled {
         eprintln!("eidetic: interrupted; all tags so far are kept, run the same command to resume");
     }

@@ -26,7 +26,8 @@ pub struct MatchResult {
     pub score: f32,
     /// The score's position in the model's range of scores, 0 to 1.
     pub normalized: f32,
-    /// Probability that the text, as far as the model knows its words, describes the image; null where the text says nothing that an image could show.
+    /// Probability that the text, as far as the model knows its words, describes the image; null where the text says
+    /// nothing that an image could show.
     pub confidence: Option<f32>,
     /// `high` from 0.8, `medium` from 0.5, `low` from 0.2, else `none`; at most `low` where `unknown_words` has any.
     #[schema(value_type = String, pattern = "^(high|medium|low|none)$")]
