@@ -134,6 +134,6 @@
   };
 
   for (const calibration of calibrations) {
-    enable(document.querySelector(`section[data-kind="${calibration.kind}"]`), calibration);
+    enable(document.querySelector(`section[data-version="${calibration.version}"]`), calibration);
   }
 })();

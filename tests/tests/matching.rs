@@ -67,7 +67,12 @@ fn describing_text_is_most_probable() {
     let by_server = scenario.run(&within).expect_code(0).json();
     drop(server);
     for other in [by_library, by_server] {
-        assert_eq!(other, answer);
+        assert_eq!(other["results"], answer["results"]);
+        assert_eq!(other["space"], answer["space"]);
+        assert!(
+            other["took_ms"].as_f64().is_some_and(|took| took > 0.0),
+            "{other}"
+        );
     }
 }
 
@@ -97,7 +102,7 @@ fn pairs_are_answered_despite_bad_lines() {
     assert_eq!(texts, ["a red apple", "an octopus", "a red apple"]);
     assert_eq!(rows[1], rows[3]);
     assert!(
-        table.stderr.contains("line 4: 1 columns instead of 2"),
+        table.stderr.contains("line 4: 1 column instead of two"),
         "{}",
         table.stderr
     );

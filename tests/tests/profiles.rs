@@ -56,7 +56,8 @@ fn profile_verdicts_agree_locally_and_through_server() {
         .expect_code(0);
     assert!(without.json()["results"][0].get("verdict").is_none());
     let server = scenario.serve();
-    assert_eq!(scenario.run(&arguments).expect_code(0).json(), here);
+    let there = scenario.run(&arguments).expect_code(0).json();
+    assert_eq!(there["results"], here["results"]);
     drop(server);
     let patterns = scenario.run(&["match", &apple, "--profile", "moderation", "--json"]);
     let patterns = patterns.expect_code(0).json();
@@ -96,7 +97,7 @@ fn pairs_carry_profile_verdict() {
     let stdout = table.expect_code(0).stdout.clone();
     let last: Vec<Vec<&str>> = stdout
         .lines()
-        .map(|line| line.split('\t').skip(6).collect())
+        .map(|line| line.split('\t').skip(6).take(2).collect())
         .collect();
     assert_eq!(
         last,

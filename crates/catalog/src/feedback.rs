@@ -17,6 +17,8 @@ pub struct Feedback {
     pub at_ms: i64,
     /// Type of the query.
     pub kind: FeedbackKind,
+    /// The profile in whose review it was given; `None`: on a hit of a search.
+    pub profile: Option<String>,
     /// The query: the text as typed, or the name of the query image.
     pub query: String,
     /// The image that the answer is about.
@@ -25,6 +27,8 @@ pub struct Feedback {
     pub path: PathBuf,
     /// Whether it matches.
     pub right: bool,
+    /// Whether it counted as a match when the answer was given, if that was known.
+    pub expected: Option<bool>,
 }
 
 /// Type of the query that an answer is about.
@@ -43,6 +47,8 @@ pub enum FeedbackKind {
 pub struct FeedbackKey<'a> {
     /// Type of the query.
     pub kind: FeedbackKind,
+    /// The profile in whose review it was given.
+    pub profile: Option<&'a str>,
     /// The query.
     pub query: &'a str,
     /// The image that the answer is about.
@@ -54,6 +60,7 @@ impl Feedback {
     pub fn key(&self) -> FeedbackKey<'_> {
         FeedbackKey {
             kind: self.kind,
+            profile: self.profile.as_deref(),
             query: &self.query,
             image: self.image,
         }

@@ -159,18 +159,30 @@ impl StoredFile {
 #[derive(Serialize, Deserialize)]
 pub struct StoredFeedback {
     at_ms: i64,
-    kind: FeedbackKind,
+    kind: StoredFeedbackKind,
     query: String,
     image: [u8; 32],
     path: Vec<u8>,
     right: bool,
 }
 
+/// The kind of an answer, and what else is known of it. Variants are stored by number; the first two are older.
+#[derive(Serialize, Deserialize)]
+enum StoredFeedbackKind {
+    Text,
+    Image,
+    Judged {
+        kind: FeedbackKind,
+        profile: Option<String>,
+        expected: Option<bool>,
+    },
+}
+
 impl StoredFeedback {
     pub fn new(answer: &Feedback) -> Self {
         Self {
             at_ms: answer.at_ms,
-            kind: answer.kind,
+            kind: StoredFeedbackKind::of(answer),
             query: answer.query.clone(),
             image: *answer.image.as_bytes(),
             path: keys::path_bytes(&answer.path),
@@ -179,13 +191,42 @@ impl StoredFeedback {
     }
 
     pub fn into_feedback(self) -> Feedback {
+        let (kind, profile, expected) = self.kind.into_parts();
         Feedback {
             at_ms: self.at_ms,
-            kind: self.kind,
+            kind,
+            profile,
             query: self.query,
             image: ImageId::from_bytes(self.image),
             path: keys::path_from_bytes(&self.path),
             right: self.right,
+            expected,
+        }
+    }
+}
+
+impl StoredFeedbackKind {
+    fn of(answer: &Feedback) -> Self {
+        match (answer.kind, &answer.profile, answer.expected) {
+            (FeedbackKind::Text, None, None) => Self::Text,
+            (FeedbackKind::Image, None, None) => Self::Image,
+            (kind, profile, expected) => Self::Judged {
+                kind,
+                profile: profile.clone(),
+                expected,
+            },
+        }
+    }
+
+    fn into_parts(self) -> (FeedbackKind, Option<String>, Option<bool>) {
+        match self {
+            Self::Text => (FeedbackKind::Text, None, None),
+            Self::Image => (FeedbackKind::Image, None, None),
+            Self::Judged {
+                kind,
+                profile,
+                expected,
+            } => (kind, profile, expected),
         }
     }
 }
@@ -231,6 +272,45 @@ mod tests {
         row: RowId,
         bytes: u64,
         metadata: Metadata,
+    }
+
+    /// An answer in libraries older than reviews of profiles.
+    #[derive(Serialize)]
+    struct FeedbackOfFormat1 {
+        at_ms: i64,
+        kind: FeedbackKind,
+        query: String,
+        image: [u8; 32],
+        path: Vec<u8>,
+        right: bool,
+    }
+
+    #[test]
+    fn older_answer_belongs_to_no_profile() {
+        let old = FeedbackOfFormat1 {
+            at_ms: 5,
+            kind: FeedbackKind::Image,
+            query: "q".to_owned(),
+            image: [7; 32],
+            path: b"/p".to_vec(),
+            right: true,
+        };
+        let encoded = encode_checked(b"f", &old).unwrap();
+        let read: StoredFeedback = decode_checked(b"f", &encoded).unwrap();
+        let read = read.into_feedback();
+        assert_eq!((read.kind, read.profile.clone()), (FeedbackKind::Image, None));
+        assert_eq!(
+            encode_checked(b"f", &StoredFeedback::new(&read)).unwrap(),
+            encoded
+        );
+        let reviewed = Feedback {
+            profile: Some("shop".to_owned()),
+            expected: Some(false),
+            ..read
+        };
+        let encoded = encode_checked(b"f", &StoredFeedback::new(&reviewed)).unwrap();
+        let read: StoredFeedback = decode_checked(b"f", &encoded).unwrap();
+        assert_eq!(read.into_feedback(), reviewed);
     }
 
     #[test]

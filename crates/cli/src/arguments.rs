@@ -7,24 +7,28 @@ use clap::{Args, Parser, Subcommand};
 mod bench;
 mod calibrate;
 mod check;
+mod filter;
 mod index;
 mod matching;
 mod models;
 mod search;
 mod serve;
 mod space;
+mod variants;
 
 pub(crate) use bench::{BenchArgs, BenchDecodeArgs, BenchEncodeArgs, BenchIndexArgs, BenchSubject};
 pub(crate) use calibrate::{CalibrateArgs, FeedbackArgs, QueryKindArg};
 pub(crate) use check::CheckArgs;
+pub(crate) use filter::FilterArgs;
 pub(crate) use index::{IndexArgs, IndexingOptions, StatusArgs, TagArgs};
-pub(crate) use matching::{MatchArgs, ScreenArgs};
+pub(crate) use matching::{MatchArgs, PrevalenceArg, ScreenArgs};
 pub(crate) use models::{
     AlignArgs, EmbedArgs, ModelOptions, ModelsAction, ModelsArgs, ModelsPullArgs, PrecisionArg, VerifyArgs,
 };
 pub(crate) use search::{PathEnd, SearchArgs};
 pub(crate) use serve::{DemoArgs, ListenArgs, ServeArgs};
 pub(crate) use space::{DropSpaceArgs, SpaceAction, SpaceArgs, SwitchArgs};
+pub(crate) use variants::{CombineArg, VariantArgs, Variants};
 
 /// Search your pictures by words or by example, on your own machine
 #[derive(Debug, Parser)]

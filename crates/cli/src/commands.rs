@@ -20,6 +20,7 @@ pub(crate) mod feedback;
 pub(crate) mod index;
 pub(crate) mod matching;
 pub(crate) mod models;
+pub(crate) mod pair_file;
 pub(crate) mod profile;
 pub(crate) mod screen;
 pub(crate) mod search;
@@ -27,6 +28,7 @@ pub(crate) mod serve;
 pub(crate) mod space;
 pub(crate) mod status;
 pub(crate) mod tag;
+pub(crate) mod variants;
 pub(crate) mod verify;
 
 /// The library, or the server that owns it.

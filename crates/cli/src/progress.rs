@@ -236,15 +236,11 @@ impl DownloadProgress for DownloadBar {
     }
 }
 
-/// Progress of reading a file of `length` bytes, or of unknown length if 0.
-pub(crate) fn bytes_bar(length: u64) -> ProgressBar {
-    if length == 0 {
-        let bar = ProgressBar::new_spinner();
-        bar.set_style(style("{spinner} {bytes} read"));
-        return bar;
-    }
-    let bar = ProgressBar::new(length);
-    bar.set_style(style("{bar:30} {bytes}/{total_bytes}, {eta} left"));
+/// A bar over `total` things, such as `images`.
+pub(crate) fn count_bar(total: u64, things: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(total);
+    bar.set_style(style("{bar:30} {pos}/{len} {msg}, {eta} left"));
+    bar.set_message(things);
     bar
 }
 

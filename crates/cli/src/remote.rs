@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use eidetic_confidence::profile::Criticality;
-use eidetic_domain::Filter;
+use eidetic_domain::{Filter, ImageId};
 use eidetic_indexer::Observer;
 use eidetic_library::Status;
 use eidetic_server::params::{IndexParams, SpaceParams, SwitchParams};
@@ -51,8 +51,12 @@ pub(crate) fn calibration_report(server: &RemoteServer) -> Result<String, Failur
 pub(crate) fn feedback(
     server: &RemoteServer,
     kind: arguments::QueryKindArg,
+    profile: Option<&str>,
 ) -> Result<FeedbackList, Failure> {
-    server.get(&format!("/v1/feedback?kind={}", kind.name()))
+    match profile {
+        None => server.get(&format!("/v1/feedback?kind={}", kind.name())),
+        Some(profile) => server.get_with("/v1/feedback", ("profile", profile)),
+    }
 }
 
 /// `POST /v1/search`, with the image file undecoded.
@@ -76,19 +80,30 @@ pub(crate) fn search(
     server.post("/v1/search", &body)
 }
 
-/// `POST /v1/match`, with the image file undecoded.
+/// The profile of a match request.
+pub(crate) struct RequestedProfile<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) criticality: Criticality,
+    pub(crate) prevalence: Option<f64>,
+}
+
+/// `POST /v1/match`, with the image file undecoded, or the id of an image of the library.
 pub(crate) fn match_texts(
     server: &RemoteServer,
-    image: &Path,
+    image: &str,
     texts: &[&str],
-    profile: Option<(&str, Criticality)>,
+    profile: Option<&RequestedProfile<'_>>,
 ) -> Result<MatchResponse, Failure> {
-    let (profile, criticality) = profile.unzip();
+    let path = Path::new(image);
+    let is_id = image.parse::<ImageId>().is_ok() && !path.exists();
+    let file = if is_id { None } else { Some(base64_file(path)?) };
     let body = json!({
-        "image": base64_file(image)?,
+        "image": file,
+        "image_id": is_id.then_some(image),
         "texts": texts,
-        "profile": profile,
-        "criticality": criticality,
+        "profile": profile.map(|profile| profile.name),
+        "criticality": profile.map(|profile| profile.criticality),
+        "prevalence": profile.and_then(|profile| profile.prevalence),
     });
     server.post("/v1/match", &body)
 }

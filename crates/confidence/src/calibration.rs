@@ -19,19 +19,21 @@ mod sample;
 mod stored;
 mod strategy;
 mod uncertainty;
+mod wordings;
 
 pub use curve::{ConfusionMatrix, Curve, Cut};
 pub use error::CalibrationError;
 pub use isotonic::Isotonic;
 pub use metrics::CalibrationMetrics;
-pub use pairs::{ImageTextPair, LabeledPair, MAX_PAIRS, PairFileError, parse_labeled_pairs, parse_pair_line};
+pub use pairs::{ImageTextPair, LabeledPair, parse_labeled_pairs};
 pub use platt::{Platt, Prior};
 pub use refit::{Clamped, MIN_FEEDBACK_PER_CLASS, Refit, RefitBounds, ScoredFeedback, UnchangedReason};
 pub use reliability::{Reliability, ReliabilityBin};
 pub use sample::{ClassSummary, Histogram, LabeledScore, MIN_PER_CLASS, Sample};
 pub use stored::{
-    Calibration, CalibrationOrigin, CurvePoint, CurveSummary, LabelSource, MAX_LABELED, ScoredPair,
-    ThresholdChoice,
+    Calibration, CalibrationOrigin, CalibrationScope, CurvePoint, CurveSummary, LabelSource, MAX_LABELED,
+    ScoredPair, ThresholdChoice, with_answers,
 };
 pub use strategy::Strategy;
 pub use uncertainty::{Interval, Threshold};
+pub use wordings::{MeasuredRule, WordingChoice, WordingPair, WordingRule};

@@ -1,14 +1,19 @@
 //! Thresholds by purpose: the same score means different things for different uses.
 //!
-//! A [`Profile`] states targets ("95 % of what is used must be right") instead of thresholds. The labeled
-//! pairs of a calibration give the score that reaches a target; without them, a target is read as a
-//! confidence. docs/profiles.md has the rules.
+//! A [`Profile`] states targets ("95 % of what is used must be right") instead of thresholds, and how many matches to
+//! expect. The labeled pairs of a calibration give the score that reaches a target at that prevalence; without them, a
+//! target is read as a confidence. docs/profiles.md has the rules.
 
 mod complexity;
 mod context;
+mod evidence;
 mod file;
 mod patterns;
+mod prevalence;
 mod purpose;
+mod thresholds;
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +21,12 @@ pub use complexity::edge_density;
 pub use context::{ContextRules, Criticality, TargetContext};
 pub use file::{NamedProfile, ProfileError, Profiles, Share};
 pub use patterns::{Pattern, PatternsError, Risk, parse_patterns};
+pub use prevalence::{EstimatedPrevalence, estimate_prevalence};
 pub use purpose::{Finding, MatchContext, Purpose, ResolvedPurpose};
+pub use thresholds::{ExpectedRates, LevelThreshold, ResolvedThreshold, ThresholdBasis};
 
-use crate::calibration::{Calibration, Sample, Strategy};
+use crate::calibration::Calibration;
+use evidence::Evidence;
 
 /// What to do with an image and its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,6 +55,9 @@ pub enum LevelTarget {
     Recall(Share),
     /// This confidence, with or without a calibration.
     Confidence(Share),
+    /// This score, with or without a calibration; it holds for one model only.
+    #[serde(deserialize_with = "file::score")]
+    Score(f64),
 }
 
 /// One level of a profile.
@@ -84,7 +95,13 @@ pub struct Profile {
     /// The level of everything that reaches none of them.
     #[serde(rename = "otherwise")]
     pub default_level: DefaultLevel,
-    /// Which parts of the context shift targets.
+    /// The share of matches among all pairs that are compared; as among the labeled pairs if it is not stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prevalence: Option<Share>,
+    /// Whether the share of matches is estimated from a batch of at least 100 pairs, in place of `prevalence`.
+    #[serde(default)]
+    pub prevalence_from_batch: bool,
+    /// How the context shifts targets.
     #[serde(default)]
     pub context: ContextRules,
     /// The texts that every image is compared with: a file in the same folder, or `builtin` for the bundled
@@ -102,33 +119,28 @@ pub struct ScoredMatch {
     pub confidence: Option<f32>,
 }
 
-/// The threshold of a level.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LevelThreshold {
-    /// The lowest score: the labeled pairs show that it reaches the target.
-    Score(f64),
-    /// The lowest confidence: there are no labeled pairs, or no threshold on their scores reaches the target.
-    Confidence(f64),
-}
-
 /// A profile with a threshold for each level.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResolvedProfile<'a> {
     profile: &'a Profile,
-    thresholds: Vec<LevelThreshold>,
+    /// One for each level.
+    thresholds: Vec<ResolvedThreshold>,
+    prevalence: Option<f64>,
 }
 
 /// The level that a profile gives a match.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProfileVerdict {
-    /// The level's name; `unknown` if a confidence is needed and missing.
+    /// The level's name; [`UNKNOWN`](Self::UNKNOWN) if the score decides nothing.
     pub level: String,
     /// What to do.
     pub action: ProfileAction,
     /// The threshold that was reached; `None` if none was.
     #[serde(rename = "bar")]
     pub threshold: Option<LevelThreshold>,
+    /// Why, such as `score 0.2812 ≥ 0.2790, for precision 0.95`.
+    #[serde(default)]
+    pub reason: String,
 }
 
 impl ProfileAction {
@@ -163,69 +175,124 @@ impl Profile {
         context: &TargetContext,
         calibration: Option<&Calibration>,
     ) -> ProfileVerdict {
-        self.resolve(context, calibration).verdict(scored)
+        self.resolve(context, calibration, None).verdict(scored)
     }
 
-    /// The thresholds that reach the targets in `context`, by the pairs of `calibration` if there is one.
-    pub fn resolve(&self, context: &TargetContext, calibration: Option<&Calibration>) -> ResolvedProfile<'_> {
-        let sample = calibration.and_then(|calibration| calibration.sample().ok());
-        let threshold = |level: &LevelRule| {
-            let target = self.context.shift(level.target, context);
-            target.threshold(sample.as_ref())
-        };
+    /// The thresholds that reach the targets in `context`, by the pairs of `calibration` if there is one, where a share
+    /// of `prevalence` matches; `None`: as the profile states.
+    ///
+    /// Thresholds never rise from one level to the next.
+    pub fn resolve(
+        &self,
+        context: &TargetContext,
+        calibration: Option<&Calibration>,
+        prevalence: Option<f64>,
+    ) -> ResolvedProfile<'_> {
+        let evidence = calibration.and_then(Evidence::of);
+        let levels = self.levels.iter();
+        let targets: Vec<LevelTarget> = levels
+            .map(|level| self.context.shift(level.target, context))
+            .collect();
+        let prevalence = prevalence.or(self.prevalence.map(Share::get));
+        let of_labels = || evidence.as_ref().map(|evidence| evidence.labels.label_share);
+        let prevalence = prevalence
+            .or_else(of_labels)
+            .map(|share| Share::clamped(share).get());
         ResolvedProfile {
             profile: self,
-            thresholds: self.levels.iter().map(threshold).collect(),
+            thresholds: thresholds::resolve(&targets, evidence.as_ref(), prevalence.unwrap_or(0.5)),
+            prevalence,
         }
     }
 }
 
 impl LevelTarget {
-    fn threshold(self, sample: Option<&Sample>) -> LevelThreshold {
-        let score_for = |strategy: Strategy| {
-            let pairs = sample?.pairs();
-            strategy.threshold(pairs, &vec![1; pairs.len()]).ok()
-        };
-        let (score, confidence) = match self {
-            Self::Precision(share) => (score_for(Strategy::Precision(share.get())), share.get()),
-            Self::Recall(share) => (score_for(Strategy::Recall(share.get())), 1.0 - share.get()),
-            Self::Confidence(share) => (None, share.get()),
-        };
-        score.map_or(LevelThreshold::Confidence(confidence), LevelThreshold::Score)
+    /// The score, if it is one.
+    pub const fn score(self) -> Option<f64> {
+        match self {
+            Self::Score(score) => Some(score),
+            Self::Precision(_) | Self::Recall(_) | Self::Confidence(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for LevelTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Precision(share) => write!(f, "precision {}", share.get()),
+            Self::Recall(share) => write!(f, "recall {}", share.get()),
+            Self::Confidence(share) => write!(f, "confidence {}", share.get()),
+            Self::Score(score) => write!(f, "score {score}"),
+        }
     }
 }
 
 impl ResolvedProfile<'_> {
     /// The levels with their thresholds, the strictest first.
-    pub fn levels(&self) -> impl Iterator<Item = (&LevelRule, LevelThreshold)> {
-        self.profile.levels.iter().zip(self.thresholds.iter().copied())
+    pub fn levels(&self) -> impl Iterator<Item = (&LevelRule, &ResolvedThreshold)> {
+        self.profile.levels.iter().zip(&self.thresholds)
+    }
+
+    /// The share of matches for which precisions hold; `None` without one stated and without labels.
+    pub const fn prevalence(&self) -> Option<f64> {
+        self.prevalence
     }
 
     /// The first level that the match reaches, else the default level.
     pub fn verdict(&self, scored: ScoredMatch) -> ProfileVerdict {
         let needs_confidence =
-            |threshold: &LevelThreshold| matches!(threshold, LevelThreshold::Confidence(_));
+            |found: &ResolvedThreshold| matches!(found.threshold, LevelThreshold::Confidence(_));
         if scored.confidence.is_none() && self.thresholds.iter().any(needs_confidence) {
-            return ProfileVerdict {
-                level: "unknown".to_owned(),
-                action: ProfileAction::CheckByHand,
-                threshold: None,
-            };
+            return ProfileVerdict::unknown("the model gives no confidence".to_owned());
         }
-        let reached = self.levels().find(|(_, threshold)| threshold.is_reached(scored));
+        let reached = self
+            .levels()
+            .find(|(_, found)| found.threshold.is_reached(scored));
         let default = &self.profile.default_level;
-        reached.map_or_else(
-            || ProfileVerdict {
+        match reached {
+            Some((level, found)) => ProfileVerdict {
+                level: level.name.clone(),
+                action: level.action,
+                threshold: Some(found.threshold),
+                reason: format!("{}, for {}", scored.compared(found.threshold, "≥"), level.target),
+            },
+            None => ProfileVerdict {
                 level: default.name.clone(),
                 action: default.action,
                 threshold: None,
+                reason: self.levels().last().map_or_else(String::new, |(level, found)| {
+                    format!("{}, for {}", scored.compared(found.threshold, "<"), level.name)
+                }),
             },
-            |(level, threshold)| ProfileVerdict {
-                level: level.name.clone(),
-                action: level.action,
-                threshold: Some(threshold),
-            },
-        )
+        }
+    }
+}
+
+impl ProfileVerdict {
+    /// The level of a match that the score does not decide.
+    pub const UNKNOWN: &'static str = "unknown";
+
+    /// The verdict on a match that the score does not decide.
+    pub fn unknown(reason: String) -> Self {
+        Self {
+            level: Self::UNKNOWN.to_owned(),
+            action: ProfileAction::CheckByHand,
+            threshold: None,
+            reason,
+        }
+    }
+}
+
+impl ScoredMatch {
+    /// Such as `score 0.2812 ≥ 0.2790`.
+    fn compared(self, threshold: LevelThreshold, sign: &str) -> String {
+        match threshold {
+            LevelThreshold::Score(score) => format!("score {:.4} {sign} {score:.4}", self.score),
+            LevelThreshold::Confidence(confidence) => {
+                let own = self.confidence.unwrap_or(0.0);
+                format!("confidence {own:.4} {sign} {confidence:.4}")
+            }
+        }
     }
 }
 
@@ -239,84 +306,4 @@ impl LevelThreshold {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::QueryKind;
-    use crate::calibration::{CalibrationOrigin, LabelSource, ScoredPair};
-    use eidetic_domain::ImageId;
-
-    /// Scores 0.00 to 0.99; all from 0.6 match, every other one between 0.4 and 0.6, none below.
-    fn calibration() -> Calibration {
-        let pair = |i: u32| ScoredPair {
-            image: ImageId::of(&i.to_le_bytes()),
-            path: "p".into(),
-            query: "q".into(),
-            query_image: None,
-            score: f64::from(i) / 100.0,
-            matches: i >= 60 || (i >= 40 && i.is_multiple_of(2)),
-        };
-        let origin = CalibrationOrigin {
-            version: 1,
-            replaces: None,
-            kind: QueryKind::Text,
-            space: "s".into(),
-            made_at: 0,
-            source: LabelSource::Labels,
-            anchor: None,
-        };
-        Calibration::fit(origin, (0..100).map(pair).collect(), None).unwrap()
-    }
-
-    fn level(profile: &str, scored: (f32, Option<f32>), calibration: Option<&Calibration>) -> String {
-        let profiles = Profiles::builtin();
-        let scored = ScoredMatch {
-            score: scored.0,
-            confidence: scored.1,
-        };
-        profiles
-            .get(profile)
-            .unwrap()
-            .verdict(scored, &TargetContext::default(), calibration)
-            .level
-    }
-
-    #[test]
-    fn targets_follow_labeled_pairs() {
-        let calibration = calibration();
-        let at = |score| level("product", (score, Some(0.0)), Some(&calibration));
-        assert_eq!([at(0.9), at(0.45), at(0.1)], ["use", "review", "exclude"]);
-    }
-
-    #[test]
-    fn targets_without_calibration_are_confidences() {
-        let at = |confidence| level("product", (0.3, confidence), None);
-        assert_eq!(
-            [at(Some(0.96)), at(Some(0.5)), at(Some(0.01))],
-            ["use", "review", "exclude"]
-        );
-        assert_eq!(at(None), "unknown");
-    }
-
-    #[test]
-    fn unreachable_precision_becomes_confidence() {
-        let mut calibration = calibration();
-        calibration.labeled.last_mut().unwrap().matches = false;
-        for pair in calibration.labeled.iter_mut().skip(60).step_by(3) {
-            pair.matches = false;
-        }
-        let profiles = Profiles::builtin();
-        let resolved = profiles
-            .get("product")
-            .unwrap()
-            .resolve(&TargetContext::default(), Some(&calibration));
-        let thresholds: Vec<LevelThreshold> = resolved.levels().map(|(_, threshold)| threshold).collect();
-        assert!(
-            matches!(thresholds[0], LevelThreshold::Confidence(p) if (p - 0.95).abs() < 1e-9),
-            "{thresholds:?}"
-        );
-        assert!(
-            matches!(thresholds[1], LevelThreshold::Score(_)),
-            "{thresholds:?}"
-        );
-    }
-}
+mod tests;

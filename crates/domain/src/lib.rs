@@ -7,6 +7,7 @@
 //!   cosine similarity, which is the score of a [`Hit`].
 //! - [`RowId`] is the place of a vector in a vector file; [`Metadata`] is what is read from an image file
 //!   besides pixels.
+//! - [`parse_pairs`] reads files of images and texts.
 //! - [`Filter`] restricts a query to folders, dates and tags.
 //!
 //! Everything here is a value: no files, no network, no clock. Nothing becomes durable here; see
@@ -29,6 +30,7 @@ mod embedding;
 mod filter;
 mod image_id;
 mod metadata;
+mod pair_file;
 mod precision;
 mod random;
 mod space;
@@ -38,6 +40,7 @@ pub use embedding::{Embedding, EmbeddingError};
 pub use filter::{DateRange, Filter, ParseDateError, normalize_tag, parse_date};
 pub use image_id::{ImageId, ParseImageIdError};
 pub use metadata::{Camera, GeoPosition, ImageFormat, Metadata};
+pub use pair_file::{Labels, MAX_PAIRS, PairFileError, PairRow, parse_pairs};
 pub use precision::{ParsePrecisionError, Precision};
 pub use random::SplitMix64;
 pub use space::{ParseSpaceIdError, SpaceId};

@@ -40,6 +40,7 @@ mod prompt;
 mod reading;
 mod scores;
 mod text_model;
+mod text_variants;
 mod tokenize;
 mod tokenizer_json;
 
@@ -50,6 +51,7 @@ pub use prompt::PromptTokenizer;
 pub use reading::{TextContent, TextReading, Vocabulary, VocabularyError, negation};
 pub use scores::{LogisticCurve, ScoreCalibration, ScoreRange};
 pub use text_model::TextModel;
+pub use text_variants::{Combination, TemplatesError, TextVariants};
 pub use tokenize::{TextNormalizer, TextTokenizer, TokenizerError, TokenizerSettings};
 
 use eidetic_domain::{Embedding, EmbeddingError, SpaceId};

@@ -8,8 +8,8 @@ mod store;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use eidetic_confidence::calibration::{
-    Calibration, CalibrationOrigin, Clamped, LabelSource, Platt, Refit, RefitBounds, ScoredFeedback,
-    UnchangedReason,
+    Calibration, CalibrationOrigin, CalibrationScope, Clamped, LabelSource, Platt, Refit, RefitBounds,
+    ScoredFeedback, UnchangedReason,
 };
 use eidetic_confidence::{Calibrator, QueryKind};
 
@@ -51,12 +51,13 @@ pub enum RefitOutcome {
 }
 
 impl Space {
-    /// Fits a calibration to scored pairs; with [`CalibrationMode::Store`] it decides all confidences of `kind` from now on.
+    /// Fits a calibration to scored pairs; with [`CalibrationMode::Store`] it decides all confidences of `scope` from now
+    /// on.
     ///
     /// Errors: pairs that cannot be fitted, calibrations that cannot be read or written; stored ones are not lost then.
     pub fn calibrate(
         &self,
-        kind: QueryKind,
+        scope: impl Into<CalibrationScope>,
         pairs: &ScoredPairs,
         mode: CalibrationMode,
     ) -> Result<Calibration, LibraryError> {
@@ -65,7 +66,7 @@ impl Space {
         }
         let _calibrate = self.operations.lock(Operation::Calibrate);
         let mut history = self.calibration_history()?;
-        let origin = self.origin(&history, kind, LabelSource::Labels);
+        let origin = self.origin(&history, scope.into(), LabelSource::Labels);
         let made = Calibration::fit(origin, pairs.labeled.clone(), pairs.all_confidences().as_deref())?;
         if mode == CalibrationMode::Store {
             history.add(made.clone(), CalibrationEventKind::Calibrated);
@@ -74,30 +75,43 @@ impl Space {
         Ok(made)
     }
 
-    /// Moves the calibration of `kind` towards feedback on hits, within bounds: by at most 5 % of the model's range of
+    /// Moves the calibration of `scope` towards feedback on hits, within bounds: by at most 5 % of the model's range of
     /// scores and a factor of 1.5 in slope at once, by three times as much in all since the last calibration from labels.
     ///
     /// `answers` are all stored ones, not only the new ones: they are weighted against the last calibration from labels,
-    /// so that none counts twice.
-    pub fn refit(&self, kind: QueryKind, answers: &ScoredPairs) -> Result<RefitOutcome, LibraryError> {
+    /// so that none counts twice. The labels stay beside the answers, so that thresholds of profiles keep both.
+    pub fn refit(
+        &self,
+        scope: impl Into<CalibrationScope>,
+        answers: &ScoredPairs,
+    ) -> Result<RefitOutcome, LibraryError> {
+        let scope = scope.into();
         self.require_writable()?;
         let _calibrate = self.operations.lock(Operation::Calibrate);
         let mut history = self.calibration_history()?;
-        let moved = match self.moved(&history, kind, answers)? {
+        let moved = match self.moved(&history, &scope, answers)? {
             Ok(moved) => moved,
             Err(reason) => return Ok(RefitOutcome::Unchanged(reason)),
         };
         let origin = CalibrationOrigin {
             anchor: Some(moved.anchor),
-            ..self.origin(&history, kind, LabelSource::Feedback)
+            most_shift: Some(moved.most_shift),
+            ..self.origin(&history, scope.clone(), LabelSource::Feedback)
         };
         let before = answers.all_confidences();
-        let decision_threshold_before = self
-            .current(&history, kind)
-            .and_then(Calibration::decision_threshold);
-        let labeled = answers.labeled.clone();
-        let calibration =
-            Calibration::from_fit(origin, Calibrator::Platt(moved.to), labeled, before.as_deref())?;
+        let current = self.current(&history, &scope);
+        let decision_threshold_before = current.and_then(Calibration::decision_threshold);
+        let labels = current.and_then(|made| history.labels_of(made));
+        let labels = labels.map_or_else(Vec::new, |made| {
+            made.labeled.iter().filter(|pair| !pair.answer).cloned().collect()
+        });
+        let calibration = Calibration::from_fit(
+            origin,
+            Calibrator::Platt(moved.to),
+            labels,
+            &answers.labeled,
+            before.as_deref(),
+        )?;
         history.add(calibration.clone(), CalibrationEventKind::Refitted);
         self.replace_history(&history)?;
         Ok(RefitOutcome::Stored {
@@ -107,12 +121,15 @@ impl Space {
         })
     }
 
-    /// Undoes the latest calibration of `kind`: the one before it becomes current again, or the model's own.
-    pub fn undo_calibration(&self, kind: QueryKind) -> Result<CalibrationHistory, LibraryError> {
+    /// Undoes the latest calibration of `scope`: the one before it becomes current again, or the model's own.
+    pub fn undo_calibration(
+        &self,
+        scope: impl Into<CalibrationScope>,
+    ) -> Result<CalibrationHistory, LibraryError> {
         self.require_writable()?;
         let _calibrate = self.operations.lock(Operation::Calibrate);
         let mut history = self.calibration_history()?;
-        history.undo(kind, now())?;
+        history.undo(scope.into(), now())?;
         self.replace_history(&history)?;
         Ok(history)
     }
@@ -126,16 +143,27 @@ impl Space {
         Ok(CalibrationHistory::after(last))
     }
 
-    /// The current calibration of `kind`; `None`: the model's own, also where the calibrations are damaged, of which
+    /// The current calibration of `scope`; `None`: the model's own, also where the calibrations are damaged, of which
     /// [`calibration_fault`](Self::calibration_fault) tells.
-    pub fn calibration(&self, kind: QueryKind) -> Result<Option<Calibration>, LibraryError> {
+    pub fn calibration(
+        &self,
+        scope: impl Into<CalibrationScope>,
+    ) -> Result<Option<Calibration>, LibraryError> {
         match self.calibration_history() {
-            Ok(history) => Ok(self.current(&history, kind).cloned()),
+            Ok(history) => Ok(self.current(&history, scope).cloned()),
             Err(error @ LibraryError::DamagedCalibration { .. }) => {
                 tracing::info!("{error}");
                 Ok(None)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// The calibration that decides under a profile: its own, else that of all texts.
+    pub fn calibration_under(&self, profile: &str) -> Result<Option<Calibration>, LibraryError> {
+        match self.calibration(CalibrationScope::profile(profile))? {
+            Some(own) => Ok(Some(own)),
+            None => self.calibration(QueryKind::Text),
         }
     }
 
@@ -158,25 +186,32 @@ impl Space {
     }
 
     /// Calibrations of another space do not apply.
-    fn current<'a>(&self, history: &'a CalibrationHistory, kind: QueryKind) -> Option<&'a Calibration> {
+    fn current<'a>(
+        &self,
+        history: &'a CalibrationHistory,
+        scope: impl Into<CalibrationScope>,
+    ) -> Option<&'a Calibration> {
         let space = self.id().to_string();
-        history.current(kind).filter(|made| made.origin.space == space)
+        history.current(scope).filter(|made| made.origin.space == space)
     }
 
     fn origin(
         &self,
         history: &CalibrationHistory,
-        kind: QueryKind,
+        scope: CalibrationScope,
         source: LabelSource,
     ) -> CalibrationOrigin {
         CalibrationOrigin {
             version: history.next_version(),
-            replaces: history.current.of(kind),
-            kind,
+            replaces: history.current.of(&scope),
+            kind: scope.kind,
             space: self.id().to_string(),
             made_at: now(),
             source,
             anchor: None,
+            most_shift: None,
+            wordings: self.text_cache.variants().map(|variants| (*variants).clone()),
+            profile: scope.profile,
         }
     }
 
@@ -184,12 +219,14 @@ impl Space {
     fn moved(
         &self,
         history: &CalibrationHistory,
-        kind: QueryKind,
+        scope: &CalibrationScope,
         answers: &ScoredPairs,
     ) -> Result<Result<Moved, UnchangedReason>, LibraryError> {
-        let current = self.current(history, kind);
+        let current = self.current(history, scope);
         let prior = match current {
-            None => self.shipped_calibrator(kind)?,
+            // A profile without a calibration has used that of its kind.
+            None if scope.profile.is_some() => self.calibrator(scope.kind)?,
+            None => self.shipped_calibrator(scope.kind)?,
             Some(made) => made
                 .origin
                 .anchor
@@ -213,13 +250,29 @@ impl Space {
         } else {
             Clamped::Yes
         };
-        Ok(Ok(Moved { anchor, to, clamped }))
+        let most_shift = bounds.total().center;
+        Ok(Ok(Moved {
+            anchor,
+            to,
+            clamped,
+            most_shift,
+        }))
+    }
+
+    /// Embeds texts from now on as the current calibration of texts was fitted.
+    pub(crate) fn use_wordings(&self, history: &CalibrationHistory) {
+        let current = self.current(history, QueryKind::Text);
+        let wordings = current.and_then(|made| made.origin.wordings.clone());
+        if wordings.as_ref() != self.text_cache.variants().as_deref() {
+            self.text_cache.set_variants(wordings);
+        }
     }
 
     /// Writes the file first: a confidence model that is made in between is dropped.
     fn replace_history(&self, history: &CalibrationHistory) -> Result<(), LibraryError> {
         history.write(&self.directory)?;
         self.note_last(history)?;
+        self.use_wordings(history);
         self.clear_confidence_model();
         Ok(())
     }
@@ -230,6 +283,8 @@ struct Moved {
     anchor: Platt,
     to: Platt,
     clamped: Clamped,
+    /// How far a threshold may move, in all.
+    most_shift: f64,
 }
 
 fn same_curve(a: Platt, b: Platt) -> bool {
@@ -238,15 +293,8 @@ fn same_curve(a: Platt, b: Platt) -> bool {
 
 /// Weight of the prior in pairs: the number of labels that it was fitted to, within limits.
 fn prior_weight(history: &CalibrationHistory, current: Option<&Calibration>) -> f64 {
-    let replaced = |made: &Calibration| history.version(made.origin.replaces?);
-    // Versions decrease along the chain; a file with other numbers must not make this loop forever.
-    let older = |made: &&Calibration| {
-        let version = made.origin.version;
-        replaced(made).filter(|before| before.origin.version < version)
-    };
-    let labels = std::iter::successors(current, |made| older(made))
-        .find(|made| made.origin.source == LabelSource::Labels)
-        .map_or(0.0, |made| made.labeled.len() as f64);
+    let labels = current.and_then(|made| history.labels_of(made));
+    let labels = labels.map_or(0.0, |made| made.labeled.len() as f64);
     labels.clamp(SHIPPED_WEIGHT, MAX_WEIGHT)
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLockReadGuard};
 
+use eidetic_confidence::calibration::CalibrationScope;
 use eidetic_confidence::{
     Background, Calibrator, ConfidenceModel, LibraryScoreSample, QueryKind, TextMatch, background_texts,
 };
@@ -50,10 +51,39 @@ impl Space {
 
     /// The same for an image that is embedded already.
     pub fn match_vector(&self, image: &Embedding, texts: &[&str]) -> Result<Vec<TextMatch>, LibraryError> {
+        self.match_vector_with(&*self.confidence_model()?, image, texts)
+    }
+
+    /// The model of confidence for matches under a profile, which may have a calibration of its own.
+    pub fn confidence_model_under(
+        &self,
+        profile: Option<&str>,
+    ) -> Result<Arc<ConfidenceModel>, LibraryError> {
+        let model = self.confidence_model()?;
+        let own = match profile {
+            Some(name) => self.calibration(CalibrationScope::profile(name))?,
+            None => None,
+        };
+        Ok(own.map_or(model.clone(), |own| {
+            Arc::new(ConfidenceModel {
+                text: own.calibrator,
+                surprisal: 0.0,
+                ..ConfidenceModel::clone(&model)
+            })
+        }))
+    }
+
+    /// Scores texts against an embedded image, with confidences of `model`.
+    pub fn match_vector_with(
+        &self,
+        model: &ConfidenceModel,
+        image: &Embedding,
+        texts: &[&str],
+    ) -> Result<Vec<TextMatch>, LibraryError> {
         let matcher = Matcher {
             encoder: self.encoder()?,
             text_cache: &self.text_cache,
-            confidence_model: &*self.confidence_model()?,
+            confidence_model: model,
         };
         Ok(matcher.match_texts(image, texts)?)
     }

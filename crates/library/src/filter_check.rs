@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_catalog::{Catalog, TagStore};
 use eidetic_domain::Filter;
-use eidetic_search::{Query, SearchResults};
+use eidetic_search::{Query, SearchResults, fuse};
 
 use crate::{Library, LibraryError, Space};
 
@@ -38,6 +38,41 @@ impl Library {
             space.require_known_tags(&query.filter)?;
         }
         Ok(results)
+    }
+
+    /// Searches in every space that has images, and joins the results; those of the active space come first.
+    ///
+    /// An image of the query must be given as pixels at the size that `query_in` makes for each space.
+    pub fn search_all_spaces<E: From<LibraryError>>(
+        &self,
+        query_in: impl Fn(&Space) -> Result<Query, E>,
+    ) -> Result<SearchResults, E> {
+        let active = self.active();
+        let mut results = Vec::new();
+        let (mut k, mut min_confidence) = (Query::DEFAULT_K, None);
+        for status in self
+            .spaces()?
+            .iter()
+            .filter(|space| space.images > 0 || space.active)
+        {
+            let space = if status.active {
+                active.clone()
+            } else {
+                self.space_named(&status.number.to_string())?
+            };
+            let mut query = query_in(&space)?;
+            (k, min_confidence) = (query.k, query.min_confidence.take());
+            // Hits that one space ranks lower may be first together.
+            query.k = k.saturating_mul(2);
+            results.push(self.search(&space, &query)?);
+        }
+        Ok(fuse(results, k, min_confidence))
+    }
+
+    /// Errors: the filter names a folder or a tag that the library does not have.
+    pub fn require_known(&self, filter: &Filter) -> Result<(), LibraryError> {
+        self.require_known_folders(filter)?;
+        self.active().require_known_tags(filter)
     }
 
     fn require_known_folders(&self, filter: &Filter) -> Result<(), LibraryError> {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use eidetic_catalog::{Catalog, ImageRecord};
+use eidetic_catalog::{Catalog, FileState, ImageRecord};
 use eidetic_domain::{Filter, ImageId};
 use eidetic_imaging::{DecodeLimits, DecodeSize, DecodedImage, ThumbnailStore, decode_at_least};
 
@@ -28,6 +28,15 @@ impl Library {
             .ok_or(LibraryError::UnknownImage(*image))?;
         paths::arrange(&mut record.paths, &Filter::default());
         Ok(record)
+    }
+
+    /// The image at a path, as it was last indexed.
+    pub fn image_at(&self, path: &Path) -> Result<Option<ImageId>, LibraryError> {
+        let file = self.catalog.file(path)?;
+        Ok(match file.map(|file| file.state) {
+            Some(FileState::Indexed(image)) => Some(image),
+            _ => None,
+        })
     }
 
     /// The bytes of one image, from the first of its paths that still holds them.

@@ -71,6 +71,11 @@ impl LazyEncoder {
         options.with_precision(self.precision())
     }
 
+    /// Whether it is loaded.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.encoder.get().is_some()
+    }
+
     /// The encoder; loads it if it is not loaded yet.
     ///
     /// Errors: the model is unavailable, or is of another space.

@@ -54,6 +54,7 @@
 //! Long operations exclude others of their kind; the module `operations` defines the order of their locks. Everything else is a
 //! short lock of data (manifest, active space, vectors, caches) that is not held during an operation.
 
+mod answer_quality;
 mod better_model;
 mod calibration;
 mod check;
@@ -85,6 +86,7 @@ mod tagging;
 mod vector_cache;
 mod warn_once;
 
+pub use answer_quality::AnswerQuality;
 pub use calibration::{
     CalibrationEvent, CalibrationEventKind, CalibrationHistory, CalibrationMode, CurrentVersions,
     FailedImage, RefitOutcome, ScoredPairs,
@@ -102,7 +104,10 @@ pub use lock::Owner;
 pub use model::{Fallback, LoadedModel, ModelSource};
 pub use open::{CreateOptions, Library, default_directory};
 pub use recall::{RecallEntry, RecallStatus};
-pub use screening::{FlaggedImage, ScreeningReport};
+pub use screening::{
+    LeftOutPattern, PatternCount, ScreenedImage, ScreeningOptions, ScreeningReport, ScreeningTarget,
+    UnreadableFile,
+};
 pub use sources::{IndexPath, IndexingSettings, SourceReach, SourceStatus, UnreachablePart};
 pub use space::Space;
 pub use spaces::{SpaceStatus, SwitchStatus};

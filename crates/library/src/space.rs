@@ -65,7 +65,7 @@ impl Space {
         }
         let (mut vectors, report) = VectorStore::open(&vectors, &entry.space, &live_rows(&catalog)?)?;
         vectors.hide_rows(&removed_rows(&catalog)?)?;
-        Ok(Self {
+        let space = Self {
             number: entry.number,
             id: entry.space.clone(),
             encoder: LazyEncoder::new(entry, directory.clone()),
@@ -78,7 +78,12 @@ impl Space {
             confidence_model: RwLock::default(),
             vocabulary: Mutex::default(),
             operations: operations.for_space(),
-        })
+        };
+        // Damaged calibrations are reported by others.
+        if let Ok(history) = space.calibration_history() {
+            space.use_wordings(&history);
+        }
+        Ok(space)
     }
 
     /// The space of all its vectors.
@@ -105,6 +110,11 @@ impl Space {
     /// The precision that the model computes in: as set, else that of the last indexing run.
     pub fn precision(&self) -> Precision {
         self.encoder.precision()
+    }
+
+    /// Whether the model is loaded.
+    pub fn has_encoder(&self) -> bool {
+        self.encoder.is_loaded()
     }
 
     /// The model, loaded on first use.

@@ -8,7 +8,10 @@ use eidetic_inference::PrecisionChoice;
 use eidetic_vectors::IndexKind;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::{IndexingSettings, Library, LibraryError, RecallStatus, SourceStatus, SpaceStatus, SwitchStatus};
+use crate::{
+    AnswerQuality, IndexingSettings, Library, LibraryError, RecallStatus, SourceStatus, SpaceStatus,
+    SwitchStatus,
+};
 
 /// What a status may have besides.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -76,6 +79,9 @@ pub struct Status {
     /// The switch to another space that has begun and has not finished.
     #[serde(default)]
     pub switch: Option<SwitchStatus>,
+    /// The quality of recent answers, of each kind of query and profile that has any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality: Vec<AnswerQuality>,
     /// The vector index.
     pub index: IndexStatus,
     /// Disk space.
@@ -173,6 +179,7 @@ impl Library {
             indexing: self.indexing_settings(),
             switch: self.planned_switch()?,
             spaces,
+            quality: self.answer_quality()?,
             index: IndexStatus {
                 kind: kind_name(stats.kind).to_owned(),
                 vectors: stats.vectors as u64,

@@ -94,7 +94,7 @@ fn make(folder: &Path) -> PathBuf {
     let matches = |number: usize| (number < IMAGES / 2) != number.is_multiple_of(9);
     for (number, image) in images.iter().enumerate() {
         library
-            .put_feedback(&Subject::Text("red".into()), *image, Some(matches(number)))
+            .put_feedback(&Subject::Text("red".into()), None, *image, Some(matches(number)))
             .expect("an answer is stored");
     }
     let pair = |(number, image): (usize, &ImageId)| LabeledPair {

@@ -73,6 +73,7 @@
 mod copies;
 mod error;
 mod filter_cache;
+mod fusion;
 mod matcher;
 mod query;
 mod query_parts;
@@ -83,6 +84,7 @@ mod text_cache;
 
 pub use error::SearchError;
 pub use filter_cache::FilterCache;
+pub use fusion::fuse;
 pub use matcher::{Matcher, distinct_texts};
 pub use query::{Query, QueryImage, QueryWeights};
 pub use results::{RankedHit, SearchResults, Timings, Verdict};

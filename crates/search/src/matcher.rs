@@ -32,17 +32,19 @@ impl Matcher<'_> {
     /// probable first; texts that say nothing have no confidence and come last.
     pub fn match_texts(&self, image: &Embedding, texts: &[&str]) -> Result<Vec<TextMatch>, EncodeError> {
         let embedded = self.text_cache.embed_all(self.encoder, texts)?;
+        let closest: Vec<&Embedding> = embedded.iter().map(|text| text.closest(image)).collect();
         let confidences = self
             .confidence_model
-            .text_confidences(image, embedded.iter().map(|text| &text.embedding));
+            .text_confidences(image, closest.iter().copied());
         let range = self.encoder.score_calibration().range;
         let mut matches: Vec<TextMatch> = texts
             .iter()
             .zip(&embedded)
+            .zip(closest)
             .zip(confidences)
-            .map(|((text, embedded), confidence)| {
+            .map(|(((text, embedded), closest), confidence)| {
                 let confidence = confidence.filter(|_| embedded.reading.has_content());
-                let score = cosine(image, &embedded.embedding);
+                let score = cosine(image, closest);
                 TextMatch {
                     text: (*text).to_owned(),
                     score,

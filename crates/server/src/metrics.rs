@@ -7,6 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::Method;
+use eidetic_confidence::QueryKind;
+use eidetic_library::AnswerQuality;
 
 /// Upper bounds of the histogram's buckets in seconds; a model run falls in the middle.
 const BUCKETS: [f64; 11] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
@@ -64,7 +66,7 @@ impl Metrics {
     }
 
     /// The Prometheus text format.
-    pub(crate) fn render(&self, images: u64) -> String {
+    pub(crate) fn render(&self, images: u64, quality: &[AnswerQuality]) -> String {
         let mut text = String::new();
         family(&mut text, "eidetic_images", "gauge", "Images in the library.");
         let _ = writeln!(text, "eidetic_images {images}");
@@ -102,6 +104,7 @@ impl Metrics {
         for (route, histogram) in &*locked(&self.latencies) {
             histogram.render(&mut text, route);
         }
+        render_quality(&mut text, quality);
         text
     }
 }
@@ -132,6 +135,48 @@ impl LatencyHistogram {
         );
         let _ = writeln!(text, "{name}_sum{{route=\"{route}\"}} {}", self.seconds);
         let _ = writeln!(text, "{name}_count{{route=\"{route}\"}} {}", self.total);
+    }
+}
+
+/// One family for each count of answers.
+fn render_quality(text: &mut String, quality: &[AnswerQuality]) {
+    type Count = fn(&AnswerQuality) -> u64;
+    let families: [(&str, &str, Count); 5] = [
+        ("recent", "Recent answers.", |found| found.answers),
+        ("shown", "Recent answers to what was shown as a match.", |found| {
+            found.shown
+        }),
+        ("false_alarms", "Those that say that it is none.", |found| {
+            found.false_alarms
+        }),
+        (
+            "matching",
+            "Recent answers that say that it is a match.",
+            |found| found.matching,
+        ),
+        ("misses", "Those to what was not shown as a match.", |found| {
+            found.misses
+        }),
+    ];
+    for (name, help, count) in families {
+        let name = format!("eidetic_answers_{name}");
+        family(text, &name, "gauge", help);
+        for found in quality {
+            let kind = match found.kind {
+                QueryKind::Text => "text",
+                QueryKind::Image => "picture",
+            };
+            let profile = found.profile.as_deref().unwrap_or_default();
+            let profile = profile
+                .replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace('\n', "\\n");
+            let _ = writeln!(
+                text,
+                "{name}{{kind=\"{kind}\",profile=\"{profile}\"}} {}",
+                count(found)
+            );
+        }
     }
 }
 
@@ -175,9 +220,19 @@ mod tests {
             };
             metrics.count(key, Duration::from_millis(milliseconds));
         }
-        let text = metrics.render(5);
+        let quality = AnswerQuality {
+            kind: QueryKind::Text,
+            profile: Some("a \"b\"".to_owned()),
+            answers: 9,
+            shown: 8,
+            false_alarms: 2,
+            matching: 6,
+            misses: 1,
+        };
+        let text = metrics.render(5, &[quality]);
         let expected = [
             "eidetic_images 5",
+            "eidetic_answers_false_alarms{kind=\"text\",profile=\"a \\\"b\\\"\"} 2",
             "eidetic_requests_in_flight 0",
             "eidetic_requests_total{route=\"/v1/search\",method=\"GET\",status=\"200\"} 4",
             "eidetic_request_seconds_bucket{route=\"/v1/search\",le=\"0.001\"} 0",

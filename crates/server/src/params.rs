@@ -33,7 +33,7 @@ pub(crate) use image::ImageInput;
 pub use index::IndexParams;
 pub(crate) use index::{CheckedIndex, ForgetParams};
 pub use matching::MatchParams;
-pub(crate) use matching::{CheckedMatch, MatchForm};
+pub(crate) use matching::{CheckedMatch, CheckedMatchBatch, MatchBatchParams, MatchForm, Prevalence};
 pub use model::{SpaceParams, SwitchParams};
 pub(crate) use pairs::read_query;
 pub use search::SearchParams;

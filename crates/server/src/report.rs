@@ -12,7 +12,7 @@ use std::fmt::Write;
 use eidetic_confidence::calibration::{Calibration, CalibrationMetrics, LabelSource, Strategy};
 use eidetic_confidence::{Calibrator, QueryKind};
 use eidetic_domain::ImageId;
-use eidetic_library::CalibrationEvent;
+use eidetic_library::{AnswerQuality, CalibrationEvent};
 use image::RgbImage;
 use serde_json::{Value, json};
 
@@ -35,6 +35,8 @@ pub struct CalibrationReport<'a> {
     pub calibrations: Vec<&'a Calibration>,
     /// All changes of the calibrations, the latest last.
     pub events: &'a [CalibrationEvent],
+    /// The quality of recent answers.
+    pub quality: &'a [AnswerQuality],
     /// The pixels of an image by id and path, where its file or thumbnail is available.
     pub image: &'a dyn Fn(&ImageId, &str) -> Option<RgbImage>,
 }
@@ -57,7 +59,7 @@ impl CalibrationReport<'_> {
              <title>What the scores mean – Eidetic</title>\n{styles}\n<script>{theme}</script>\n</head>\n<body>\n\
              <header class=\"head\"><p class=\"wordmark\">Eidetic</p><h1>What the scores mean</h1>\
              <p class=\"lead\">Measured on labelled pairs of this library, in the space <code>{space}</code>.</p></header>\n\
-             <main>{main}{history}</main>\n\
+             <main>{main}{quality}{history}</main>\n\
              <footer class=\"bottom\"><p>Made by Eidetic {version}. Intervals hold 95 % of a thousand resamples; figures \
              marked “expected” come from pairs that the threshold was not chosen on.</p></footer>\n\
              <script type=\"application/json\" id=\"calibrations\">{data}</script>\n<script>{script}</script>\n</body>\n</html>\n",
@@ -65,6 +67,7 @@ impl CalibrationReport<'_> {
             theme = inline(THEME),
             script = inline(SCRIPT),
             space = escape(&self.space),
+            quality = tables::quality(self.quality),
             history = tables::history(self.events),
             version = env!("CARGO_PKG_VERSION"),
             data = self.data(),
@@ -120,7 +123,7 @@ impl CalibrationReport<'_> {
             })
             .collect();
         json!({
-            "kind": made.origin.kind,
+            "version": made.origin.version,
             "fit": made.calibrator,
             "cut": cut,
             "pairs": pairs,
@@ -138,13 +141,15 @@ fn initial_cut(made: &Calibration) -> f64 {
 }
 
 fn section(made: &Calibration) -> String {
-    let (title, what) = match made.origin.kind {
-        QueryKind::Text => ("Words against pictures", "text"),
-        QueryKind::Image => ("Pictures against pictures", "picture"),
+    let title = match (&made.origin.profile, made.origin.kind) {
+        (Some(profile), _) => format!("Profile {}", escape(profile)),
+        (None, QueryKind::Text) => "Words against pictures".to_owned(),
+        (None, QueryKind::Image) => "Pictures against pictures".to_owned(),
     };
+    let version = made.origin.version;
     format!(
-        "<section class=\"calibration\" data-kind=\"{what}\" aria-labelledby=\"title-{what}\">\n\
-         <header><h2 id=\"title-{what}\">{title}</h2><p class=\"muted\">{origin}</p></header>\n{facts}\n{cut}\n\
+        "<section class=\"calibration\" data-version=\"{version}\" aria-labelledby=\"title-{version}\">\n\
+         <header><h2 id=\"title-{version}\">{title}</h2><p class=\"muted\">{origin}</p></header>\n{facts}\n{cut}\n\
          <div class=\"charts\">{roc}{pr}{reliability}</div>\n{thresholds}</section>\n",
         origin = escape(&origin(made)),
         facts = facts(made),

@@ -18,8 +18,8 @@ mod tags;
 
 pub(crate) use calibration::timestamp;
 pub use calibration::{
-    CalibrationHistoryEntry, CalibrationSummary, CalibrationsResponse, ClassificationMetrics,
-    ThresholdSummary,
+    CalibrationHistoryEntry, CalibrationSummary, CalibrationsResponse, ClassificationMetrics, LevelSummary,
+    ProfileThresholds, ThresholdSummary,
 };
 pub use feedback::{FeedbackCount, FeedbackEntry, FeedbackList};
 pub use image::{ImageResponse, Position};

@@ -52,6 +52,8 @@ pub fn answer(query: &str, image: u32, right: bool) -> Feedback {
     Feedback {
         at_ms: 1_700_000_000_000 + i64::from(image),
         kind: FeedbackKind::Text,
+        profile: None,
+        expected: None,
         query: query.to_owned(),
         image: id(image),
         path: format!("/p/{image}.jpg").into(),

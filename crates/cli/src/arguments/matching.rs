@@ -1,12 +1,13 @@
 //! Arguments of the commands that compare pictures with texts: `match`, `screen`.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use eidetic_hub::ModelRef;
 use eidetic_inference::resolve_model;
 
-use super::ModelOptions;
+use super::{FilterArgs, ModelOptions, VariantArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct MatchArgs {
@@ -23,7 +24,9 @@ pub(crate) struct MatchArgs {
     /// Read more texts from a file, one per line; `-` reads standard input
     #[arg(long, value_name = "FILE", conflicts_with = "pairs")]
     pub(crate) texts_from: Option<PathBuf>,
-    /// Read lines of picture<TAB>text from a file and score each; `-` reads standard input
+    /// Compare the pairs of a file: picture and text, separated by tabs or commas, with or without column names; `-` reads
+    /// standard input. A picture is a path, relative to the file's folder or the working directory, or an image id of
+    /// the library. The texts of one picture are candidates for it
     #[arg(long, value_name = "FILE")]
     pub(crate) pairs: Option<PathBuf>,
     /// Use this model instead of the library [default: the library's model and calibration]
@@ -35,17 +38,69 @@ pub(crate) struct MatchArgs {
     pub(crate) profile: Option<String>,
     #[command(flatten)]
     pub(crate) profile_options: ProfileOptions,
+    /// Share of the pairs that match, for which the profile's precisions hold; `batch` estimates it from the scores of
+    /// at least 100 pairs [default: as the profile states]
+    #[arg(long, value_name = "SHARE|batch", requires = "profile")]
+    pub(crate) prevalence: Option<PrevalenceArg>,
+    /// Print only the best text of each picture, with the second best and the difference of their scores
+    #[arg(long)]
+    pub(crate) best: bool,
+    /// Print comma-separated values
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+    #[command(flatten)]
+    pub(crate) variants: VariantArgs,
     #[command(flatten)]
     pub(crate) options: ModelOptions,
 }
 
+/// The share of pairs that match.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum PrevalenceArg {
+    Share(f64),
+    /// Estimated from the pairs.
+    Batch,
+}
+
+impl FromStr for PrevalenceArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "batch" {
+            return Ok(Self::Batch);
+        }
+        match text.parse() {
+            Ok(share) if share > 0.0 && share < 1.0 => Ok(Self::Share(share)),
+            _ => Err("expected a share between 0 and 1, or batch".to_owned()),
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ScreenArgs {
+    /// Pictures and folders to screen, indexed or not [default: the pictures of the library]
+    #[arg(value_name = "DIR|FILE")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Read more paths from a file, one per line; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) list: Option<PathBuf>,
     /// Profile whose patterns to check
     #[arg(long, value_name = "NAME", default_value = "moderation")]
     pub(crate) profile: String,
+    /// Read the patterns from a file: a text on each line, alone or followed by a tab and its risk (low, medium, high), the
+    /// strictest level that it gives, or both
+    #[arg(long, value_name = "FILE")]
+    pub(crate) patterns: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) profile_options: ProfileOptions,
+    /// Print pictures without a finding too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print a summary of levels and patterns only
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) summary: bool,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
     #[command(flatten)]
     pub(crate) options: ModelOptions,
 }

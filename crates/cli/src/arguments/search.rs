@@ -6,7 +6,7 @@ use clap::Args;
 use eidetic_domain::ImageId;
 use eidetic_search::Query;
 
-use super::{ModelOptions, hit_count, unit_interval};
+use super::{FilterArgs, ModelOptions, VariantArgs, hit_count, unit_interval};
 
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
@@ -31,20 +31,11 @@ pub(crate) struct SearchArgs {
     /// Omit hits with a lower confidence, from 0 to 1
     #[arg(long, value_name = "P", value_parser = unit_interval)]
     pub(crate) min_confidence: Option<f32>,
-    /// Search only this folder; repeatable
-    #[arg(long, value_name = "DIR")]
-    pub(crate) folder: Vec<PathBuf>,
-    /// Search only pictures with this tag; repeatable
-    #[arg(long, value_name = "WORD")]
-    pub(crate) tag: Vec<String>,
-    /// Search only pictures taken on or after a date: 2020, 2020-05 or 2020-05-17
-    #[arg(long, value_name = "DATE")]
-    pub(crate) after: Option<String>,
-    /// Search only pictures taken before a date
-    #[arg(long, value_name = "DATE")]
-    pub(crate) before: Option<String>,
-    /// Search another space, by its model or its number in `eidetic space`; embeds missing images first
-    #[arg(long, value_name = "NAME")]
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// Search another space, by its model or its number in `eidetic space`; embeds missing images first. `all` searches all
+    /// spaces and joins their hits, by confidence or else by rank
+    #[arg(long, visible_alias = "spaces", value_name = "NAME|all")]
     pub(crate) space: Option<String>,
     /// Print only the path of each hit, one a line, as it is
     #[arg(long, conflicts_with = "json")]
@@ -52,6 +43,8 @@ pub(crate) struct SearchArgs {
     /// The same, with a NUL after each path instead of a line break, as `xargs -0` takes them
     #[arg(short = '0', long = "null", conflicts_with = "json")]
     pub(crate) null: bool,
+    #[command(flatten)]
+    pub(crate) variants: VariantArgs,
     #[command(flatten)]
     pub(crate) options: ModelOptions,
 }

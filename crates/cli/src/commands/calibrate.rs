@@ -7,15 +7,16 @@ use std::fs;
 use std::path::Path;
 
 use eidetic_confidence::QueryKind;
-use eidetic_confidence::calibration::Calibration;
+use eidetic_confidence::calibration::{Calibration, CalibrationScope, LabeledPair};
+use eidetic_confidence::profile::NamedProfile;
 use eidetic_library::{CalibrationHistory, CalibrationMode, Library, ScoredPairs};
 use eidetic_server::report::CalibrationReport;
-use eidetic_server::responses::{CalibrationSummary, CalibrationsResponse, FailedFile};
+use eidetic_server::responses::{CalibrationSummary, CalibrationsResponse, FailedFile, ProfileThresholds};
 use serde::Serialize;
 
-use super::{Access, access};
+use super::{Access, access, profile, variants};
 use crate::Outcome;
-use crate::arguments::{CalibrateArgs, Global};
+use crate::arguments::{CalibrateArgs, CombineArg, Global, QueryKindArg, VariantArgs};
 use crate::failure::Failure;
 use crate::progress::{DownloadBar, StageBar};
 use crate::{output, remote};
@@ -25,6 +26,8 @@ use crate::{output, remote};
 struct CalibrateAnswer {
     stored: bool,
     calibration: CalibrationSummary,
+    /// What the pairs say about the levels of each profile.
+    profiles: Vec<ProfileThresholds>,
     failed: Vec<FailedFile>,
 }
 
@@ -35,20 +38,22 @@ pub(crate) fn run(global: &Global, arguments: &CalibrateArgs) -> Result<Outcome,
     }
     match &arguments.pairs {
         Some(file) => calibrate(global, arguments, file),
-        None if arguments.undo => undo(global, arguments.kind.into()),
+        None if arguments.undo => undo(global, &scope(arguments)),
         None => show(global, arguments),
     }
 }
 
 /// Reads the file first, so that errors in it are reported before the model is loaded.
 fn calibrate(global: &Global, arguments: &CalibrateArgs, file: &Path) -> Result<Outcome, Failure> {
-    let kind = QueryKind::from(arguments.kind);
-    let pairs = pairs::read(file, kind)?;
+    let scope = scope(arguments);
+    let profiles = profiles(arguments)?;
+    let pairs = pairs::read(file, scope.kind)?;
     let library = local_library(global)?;
     arguments.options.apply_to(&library);
     library.active().load_encoder(&DownloadBar::default())?;
+    let wordings = measure_wordings(&library, arguments, &pairs)?;
     let bar = StageBar::new();
-    let scored = library.active().score_pairs(kind, &pairs, &bar);
+    let scored = library.active().score_pairs(&scope, &pairs, &bar);
     bar.finish();
     let scored = scored?;
     for failed in &scored.failed {
@@ -64,11 +69,14 @@ fn calibrate(global: &Global, arguments: &CalibrateArgs, file: &Path) -> Result<
     } else {
         CalibrationMode::Store
     };
-    let made = library.active().calibrate(kind, &scored, keep)?;
+    let made = library.active().calibrate(&scope, &scored, keep)?;
     if let Some(report) = &arguments.report {
         write_report(&library, &[&made], report)?;
     }
-    print_calibration(global, &made, &scored, keep)?;
+    if let (Some(table), false) = (&wordings, global.json) {
+        output::line(&format!("{table}\n"))?;
+    }
+    print_calibration(global, &made, &scored, keep, &profiles)?;
     Ok(if scored.failed.is_empty() {
         Outcome::Done
     } else {
@@ -76,22 +84,84 @@ fn calibrate(global: &Global, arguments: &CalibrateArgs, file: &Path) -> Result<
     })
 }
 
+/// Measures wordings of texts, if the command line asks for it, and embeds texts in the best ones from now on. Returns the
+/// figures.
+fn measure_wordings(
+    library: &Library,
+    arguments: &CalibrateArgs,
+    pairs: &[LabeledPair],
+) -> Result<Option<String>, Failure> {
+    let Some(chosen) = &arguments.variants else {
+        return Ok(None);
+    };
+    if arguments.kind != QueryKindArg::Text {
+        return Err(Failure::arguments(
+            "--variants words texts; leave --kind picture out",
+        ));
+    }
+    let space = library.active();
+    let named = VariantArgs {
+        variants: Some(chosen.clone()),
+        combine: CombineArg::Mean,
+    };
+    let Some(templates) = variants::chosen(&named)? else {
+        space.set_wordings(None);
+        return Ok(None);
+    };
+    let bar = StageBar::new();
+    let choice = space.measure_wordings(pairs, &templates, &bar);
+    bar.finish();
+    let choice = choice?;
+    space.set_wordings(variants::measured(&templates, &choice));
+    Ok(Some(variants::table(&templates, &choice)))
+}
+
+/// What the command line calibrates.
+fn scope(arguments: &CalibrateArgs) -> CalibrationScope {
+    match &arguments.profile {
+        Some(name) => CalibrationScope::profile(name),
+        None => QueryKind::from(arguments.kind).into(),
+    }
+}
+
+/// The profiles whose levels are shown: the calibrated one, or all that use the calibration of texts.
+fn profiles(arguments: &CalibrateArgs) -> Result<Vec<NamedProfile>, Failure> {
+    let file = arguments.profiles.as_deref();
+    match &arguments.profile {
+        Some(name) => Ok(vec![profile::named(name, file)?]),
+        None => profile::all(file),
+    }
+}
+
 fn print_calibration(
     global: &Global,
     made: &Calibration,
     scored: &ScoredPairs,
     keep: CalibrationMode,
+    profiles: &[NamedProfile],
 ) -> Result<(), Failure> {
     let calibration = CalibrationSummary::from(made);
     warn_if_worse(made);
+    // Profiles compare images with texts.
+    let profiles: Vec<ProfileThresholds> = match made.origin.kind {
+        QueryKind::Text => profiles
+            .iter()
+            .map(|profile| ProfileThresholds::new(profile, made))
+            .collect(),
+        QueryKind::Image => Vec::new(),
+    };
     if global.json {
         return output::json(&CalibrateAnswer {
             stored: keep == CalibrationMode::Store,
             calibration,
+            profiles,
             failed: scored.failed.iter().map(FailedFile::from).collect(),
         });
     }
     output::line(&table::calibration(&calibration))?;
+    for profile in &profiles {
+        output::line(&format!("\n{}", table::profile(profile)))?;
+    }
     if keep == CalibrationMode::DryRun {
         output::line("not stored (--dry-run)")?;
     }
@@ -116,12 +186,7 @@ fn show(global: &Global, arguments: &CalibrateArgs) -> Result<Outcome, Failure> 
         Access::Local(library) => {
             let history = library.active().calibration_history()?;
             if let Some(report) = &arguments.report {
-                let kinds = [QueryKind::Text, QueryKind::Image];
-                let current: Vec<&Calibration> = kinds
-                    .into_iter()
-                    .filter_map(|kind| history.current(kind))
-                    .collect();
-                write_report(&library, &current, report)?;
+                write_report(&library, &history.all_current(), report)?;
             }
             answer(&library, &history)
         }
@@ -142,14 +207,17 @@ fn show(global: &Global, arguments: &CalibrateArgs) -> Result<Outcome, Failure> 
     Ok(Outcome::Done)
 }
 
-fn undo(global: &Global, kind: QueryKind) -> Result<Outcome, Failure> {
+fn undo(global: &Global, scope: &CalibrationScope) -> Result<Outcome, Failure> {
     let library = local_library(global)?;
-    let history = library.active().undo_calibration(kind)?;
+    let history = library.active().undo_calibration(scope)?;
     if global.json {
         output::json(&answer(&library, &history))?;
     } else {
-        let now = history.current(kind).map_or_else(
-            || "reverted to the model's own confidences".to_owned(),
+        let now = history.current(scope).map_or_else(
+            || match &scope.profile {
+                Some(name) => format!("reverted: {name} uses the calibration of texts"),
+                None => "reverted to the model's own confidences".to_owned(),
+            },
             |made| format!("reverted to version {}", made.origin.version),
         );
         output::line(&now)?;
@@ -176,6 +244,7 @@ fn write_report(library: &Library, calibrations: &[&Calibration], file: &Path) -
         space: library.active().id().to_string(),
         calibrations: calibrations.to_vec(),
         events: &library.active().calibration_history()?.events,
+        quality: &library.answer_quality()?,
         image: &|image, path| library.calibration_image(image, path),
     };
     write(file, &report.html())

@@ -1,5 +1,6 @@
 //! `eidetic feedback`
 
+use eidetic_confidence::calibration::CalibrationScope;
 use eidetic_server::responses::{FeedbackEntry, FeedbackList};
 
 use super::{Access, access};
@@ -11,8 +12,14 @@ use crate::{output, remote};
 /// `eidetic feedback`
 pub(crate) fn run(global: &Global, arguments: &FeedbackArgs) -> Result<Outcome, Failure> {
     let answers = match access(global, "eidetic feedback")? {
-        Access::Local(library) => FeedbackList::from(library.feedback(arguments.kind.into())?),
-        Access::Remote(server) => remote::feedback(&server, arguments.kind)?,
+        Access::Local(library) => {
+            let scope = CalibrationScope {
+                kind: arguments.kind.into(),
+                profile: arguments.profile.clone(),
+            };
+            FeedbackList::from(library.feedback(scope)?)
+        }
+        Access::Remote(server) => remote::feedback(&server, arguments.kind, arguments.profile.as_deref())?,
     };
     if global.json {
         output::json(&answers)?;

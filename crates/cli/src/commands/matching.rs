@@ -2,13 +2,16 @@
 
 mod matcher;
 mod pairs;
+mod table;
 
 use std::fs;
 use std::io::Read;
 use std::path::Path;
+use std::time::Instant;
 
+use eidetic_domain::counted;
 use eidetic_search::distinct_texts;
-use eidetic_server::responses::{MatchResponse, MatchVerdict};
+use eidetic_server::responses::{MatchResponse, MatchResult, MatchVerdict};
 
 use crate::Outcome;
 use crate::arguments::{Global, MatchArgs};
@@ -16,6 +19,7 @@ use crate::failure::Failure;
 use crate::output;
 
 use matcher::{ImageMatcher, MatchJob};
+use table::Table;
 
 const MAX_TEXTS: usize = 1_000;
 /// Limit for files of texts.
@@ -25,13 +29,27 @@ const MAX_BYTES: u64 = 16 << 20;
 pub(crate) fn run(global: &Global, arguments: &MatchArgs) -> Result<Outcome, Failure> {
     if let Some(file) = &arguments.pairs {
         let matcher = ImageMatcher::open(global, arguments)?;
-        return pairs::run(global, &matcher, file);
+        return pairs::run(global, arguments, &matcher, file);
     }
     let image = arguments.image.as_deref().ok_or_else(no_texts)?;
+    let name = image.to_str().ok_or_else(|| {
+        Failure::in_file(
+            image,
+            "the path is not UTF-8; index the picture, and name it by its id",
+        )
+    })?;
     let more = arguments.texts_from.as_deref().map(read_text).transpose()?;
     let lines = more.iter().flat_map(|text| text.lines());
     let given: Vec<&str> = arguments.texts.iter().map(String::as_str).chain(lines).collect();
     let mut texts = distinct_texts(&given);
+    let not_empty = given.iter().filter(|text| !text.trim().is_empty()).count();
+    let merged = not_empty - texts.len();
+    if merged > 0 {
+        eprintln!(
+            "eidetic: {} merged with equal ones",
+            counted(merged as u64, "text")
+        );
+    }
     if texts.is_empty() && arguments.profile.is_none() {
         return Err(no_texts());
     }
@@ -48,31 +66,54 @@ pub(crate) fn run(global: &Global, arguments: &MatchArgs) -> Result<Outcome, Fai
             )));
         }
     }
-    let job = MatchJob {
-        image,
-        texts,
-        compete: true,
-    };
-    let results = matcher.run(std::slice::from_ref(&job))?.swap_remove(0);
+    let job = MatchJob { image: name, texts };
+    let started = Instant::now();
+    let scored = matcher.score(std::slice::from_ref(&job))?.swap_remove(0);
+    let scored = scored.map_err(Failure::arguments)?;
+    let prevalence = matcher
+        .prevalence_of(std::iter::once(&scored))
+        .map(|found| found.low);
+    let results = matcher.results(scored, prevalence);
     let answer = MatchResponse {
         space: matcher.space()?,
         image: Some(image.display().to_string()),
-        results: results.map_err(Failure::arguments)?,
+        results,
+        took_ms: started.elapsed().as_secs_f64() * 1000.0,
     };
-    print_answer(global, &answer)?;
+    print_answer(global, arguments, name, answer)?;
     Ok(Outcome::Done)
 }
 
-fn print_answer(global: &Global, answer: &MatchResponse) -> Result<(), Failure> {
+fn print_answer(
+    global: &Global,
+    arguments: &MatchArgs,
+    image: &str,
+    mut answer: MatchResponse,
+) -> Result<(), Failure> {
+    if arguments.best && (global.json || arguments.csv) {
+        return Table::begin(global, arguments)?.best(None, image, &answer.results);
+    }
+    if arguments.csv {
+        let mut table = Table::begin(global, arguments)?;
+        return answer
+            .results
+            .iter()
+            .try_for_each(|result| table.row(None, image, result));
+    }
     if global.json {
-        return output::json(answer);
+        return output::json(&answer);
+    }
+    if arguments.best {
+        print_best(&answer.results)?;
+        answer.results.truncate(0);
     }
     answer.results.iter().try_for_each(|result| {
         output::line(&format!(
-            "{:>5}  {:<6}  {:>6.3}  {}{}{}",
+            "{:>5}  {:<6}  {:>7.4}  {:>6.4}  {}{}{}",
             output::percent(result.confidence),
             result.level.name(),
             result.score,
+            result.normalized,
             result
                 .verdict
                 .as_ref()
@@ -82,6 +123,34 @@ fn print_answer(global: &Global, answer: &MatchResponse) -> Result<(), Failure> 
             unknown(&result.unknown_words)
         ))
     })
+}
+
+/// The best text, and how far ahead of the second it is.
+fn print_best(results: &[MatchResult]) -> Result<(), Failure> {
+    let Some((best, others)) = results.split_first() else {
+        return Ok(());
+    };
+    let verdict = best
+        .verdict
+        .as_ref()
+        .map(|verdict| format!("{}  ", describe(verdict)));
+    output::line(&format!(
+        "{:>5}  {:>7.4}  {}{}",
+        output::percent(best.confidence),
+        best.score,
+        verdict.unwrap_or_default(),
+        output::text(&best.text)
+    ))?;
+    match others.first() {
+        Some(second) => output::line(&format!(
+            "{:>5}  {:>7.4}  {:.4} behind: {}",
+            output::percent(second.confidence),
+            second.score,
+            best.score - second.score,
+            output::text(&second.text)
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Such as `  (compared without "injured")`.

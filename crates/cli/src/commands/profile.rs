@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use eidetic_confidence::profile::{NamedProfile, ProfileError, Profiles, parse_patterns};
+use eidetic_confidence::profile::{NamedProfile, Pattern, ProfileError, Profiles, parse_patterns};
 
 use crate::failure::Failure;
 
@@ -15,6 +15,11 @@ pub(crate) fn named(name: &str, file: Option<&Path>) -> Result<NamedProfile, Fai
     let profiles = all(file)?;
     let names: Vec<String> = profiles.iter().map(|profile| profile.name.clone()).collect();
     let found = profiles.into_iter().find(|profile| profile.name == name);
+    if let Some(found) = &found {
+        found
+            .check_patterns()
+            .map_err(|error| Failure::arguments(error.to_string()))?;
+    }
     found.ok_or_else(|| {
         let error = ProfileError::Unknown {
             name: name.to_owned(),
@@ -31,11 +36,13 @@ pub(crate) fn all(file: Option<&Path>) -> Result<Vec<NamedProfile>, Failure> {
     };
     let more = Profiles::parse(&text(path)?).map_err(|error| Failure::in_file(path, error))?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let patterns_of = |file: &str| {
-        let path = folder.join(file);
-        parse_patterns(&text(&path)?).map_err(|error| Failure::in_file(&path, error))
-    };
+    let patterns_of = |file: &str| patterns(&folder.join(file));
     NamedProfile::all(Profiles::builtin().with(more), patterns_of)
+}
+
+/// Patterns of a file, in place of the profile's own.
+pub(crate) fn patterns(path: &Path) -> Result<Vec<Pattern>, Failure> {
+    parse_patterns(&text(path)?).map_err(|error| Failure::in_file(path, error))
 }
 
 fn text(path: &Path) -> Result<String, Failure> {

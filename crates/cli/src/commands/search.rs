@@ -1,9 +1,9 @@
 //! `eidetic search`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use eidetic_confidence::MATCH_THRESHOLD;
-use eidetic_domain::{DateRange, Filter, ImageId, counted, parse_date};
+use eidetic_domain::{Filter, ImageId, counted};
 use eidetic_encoder::negation;
 use eidetic_imaging::DecodeSize;
 use eidetic_indexer::{IndexerOptions, RunContext};
@@ -12,7 +12,7 @@ use eidetic_search::{Query, QueryImage, QueryWeights, Verdict};
 use eidetic_server::responses::{SearchHit, SearchResponse, SpaceReportResponse};
 
 use super::space::print_failures;
-use super::{Access, access, note_better_model, reject_model_options};
+use super::{Access, access, note_better_model, reject_model_options, variants};
 use crate::Outcome;
 use crate::arguments::{Global, SearchArgs};
 use crate::failure::Failure;
@@ -22,6 +22,9 @@ use crate::progress::BackfillBar;
 use crate::read_image::read_image;
 use crate::remote::{self, RemoteServer};
 
+/// The name of all spaces together.
+const ALL_SPACES: &str = "all";
+
 /// `eidetic search`
 pub(crate) fn run(global: &Global, arguments: &SearchArgs) -> Result<Outcome, Failure> {
     let is_blank = arguments.text().is_none_or(|text| text.trim().is_empty());
@@ -30,7 +33,7 @@ pub(crate) fn run(global: &Global, arguments: &SearchArgs) -> Result<Outcome, Fa
             "nothing to search for; give some words, --image FILE, or --image-id ID",
         ));
     }
-    let filter = filter(arguments)?;
+    let filter = arguments.filter.filter()?;
     let answer = match access(global, "eidetic search")? {
         Access::Local(library) => {
             note_better_model(&library);
@@ -38,6 +41,7 @@ pub(crate) fn run(global: &Global, arguments: &SearchArgs) -> Result<Outcome, Fa
         }
         Access::Remote(server) => {
             reject_model_options(&arguments.options)?;
+            variants::reject(&arguments.variants)?;
             search_remotely(&server, arguments, &filter)?
         }
     };
@@ -84,6 +88,12 @@ fn search_locally(
     filter: Filter,
 ) -> Result<SearchResponse, Failure> {
     library.active().set_load_options((&arguments.options).into());
+    if arguments.space.as_deref() == Some(ALL_SPACES) {
+        let query = |space: &Space| query(space, arguments, filter.clone());
+        let found = library.search_all_spaces(query)?;
+        let content = arguments.image.as_deref().map(content_id).transpose()?;
+        return Ok(SearchResponse::from(&found).with_query_image(content));
+    }
     let space = match &arguments.space {
         None => library.active(),
         Some(name) => library.space_named(name)?,
@@ -94,6 +104,7 @@ fn search_locally(
     if let Some(name) = arguments.space.as_ref().filter(|_| library.read_only().is_none()) {
         backfill(library, name)?;
     }
+    variants::apply(&arguments.variants, &space)?;
     let found = library.search(&space, &query(&space, arguments, filter)?)?;
     let content = arguments.image.as_deref().map(content_id).transpose()?;
     Ok(SearchResponse::from(&found).with_query_image(content))
@@ -126,7 +137,11 @@ fn search_remotely(
     filter: &Filter,
 ) -> Result<SearchResponse, Failure> {
     let answer = remote::search(server, arguments, filter)?;
-    let Some(space) = arguments.space.as_ref().filter(|_| answer.missing > 0) else {
+    let Some(space) = arguments
+        .space
+        .as_ref()
+        .filter(|name| answer.missing > 0 && *name != ALL_SPACES)
+    else {
         return Ok(answer);
     };
     match remote::backfill(server, space) {
@@ -251,38 +266,4 @@ fn query(space: &Space, arguments: &SearchArgs, filter: Filter) -> Result<Query,
 fn query_image(path: &Path, size: DecodeSize) -> Result<image::RgbImage, Failure> {
     let decoded = read_image(path, size).map_err(|reason| Failure::in_file(path, reason))?;
     Ok(decoded.image)
-}
-
-fn filter(arguments: &SearchArgs) -> Result<Filter, Failure> {
-    let moment = |text: &Option<String>| {
-        let parsed = text.as_deref().map(parse_date).transpose();
-        parsed.map_err(|error| Failure::arguments(error.to_string()))
-    };
-    let (from, before) = (moment(&arguments.after)?, moment(&arguments.before)?);
-    if let (Some(from), Some(before)) = (from, before)
-        && from >= before
-    {
-        return Err(Failure::arguments(format!(
-            "no time lies between --after {from} and --before {before}"
-        )));
-    }
-    let taken = (from.is_some() || before.is_some()).then_some(DateRange { from, before });
-    let folders = arguments.folder.iter().map(|folder| absolute(folder));
-    Ok(Filter {
-        folders: folders.collect::<Result<_, _>>()?,
-        taken,
-        tags: arguments.tag.clone(),
-    })
-}
-
-/// Makes a path absolute without resolving links: the folder need not exist, and the library resolves them.
-fn absolute(folder: &Path) -> Result<PathBuf, Failure> {
-    let absolute = std::path::absolute(folder).map_err(|error| Failure::in_file(folder, error))?;
-    match absolute.to_str() {
-        Some(_) => Ok(absolute),
-        None => Err(Failure::in_file(
-            folder,
-            "the name is not UTF-8; give the parent folder",
-        )),
-    }
 }

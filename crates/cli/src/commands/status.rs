@@ -1,8 +1,9 @@
 //! `eidetic status`
 
+use eidetic_confidence::QueryKind;
 use eidetic_domain::counted;
 use eidetic_inference::PrecisionChoice;
-use eidetic_library::{RecallStatus, SourceReach, Status, StatusDetails};
+use eidetic_library::{AnswerQuality, RecallStatus, SourceReach, Status, StatusDetails};
 
 use super::{Access, access, note_better_model};
 use crate::Outcome;
@@ -45,6 +46,9 @@ pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<
             }))
         {
             output::line(&line)?;
+        }
+        for quality in &status.quality {
+            output::line(&describe_quality(quality))?;
         }
         if let Some(recall) = &status.recall {
             output::line(&recall_table(recall))?;
@@ -127,6 +131,22 @@ fn inactive_spaces(status: &Status) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// The recent answers to one kind of query or profile, and what to do about them.
+fn describe_quality(quality: &AnswerQuality) -> String {
+    let what = match (&quality.profile, quality.kind) {
+        (Some(profile), _) => format!("in reviews of {}", output::text(profile)),
+        (None, QueryKind::Text) => "to words".to_owned(),
+        (None, QueryKind::Image) => "to pictures".to_owned(),
+    };
+    let advice = quality.advice().map_or_else(String::new, |advice| {
+        format!("\n         {}", output::text(&advice))
+    });
+    format!(
+        "answers  {} {what}: {} of {} shown are no matches, {} of {} matches were missed{advice}",
+        quality.answers, quality.false_alarms, quality.shown, quality.misses, quality.matching
+    )
 }
 
 /// The progress of a switch, if there is one.

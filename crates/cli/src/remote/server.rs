@@ -56,6 +56,8 @@ struct Request {
 #[derive(Clone)]
 enum Method {
     Get,
+    /// With a parameter of the query string.
+    GetWith(String, String),
     /// With a body of JSON.
     Post(Vec<u8>),
     /// With a parameter of the query string.
@@ -76,6 +78,14 @@ impl RemoteServer {
 
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.parse(&self.send(path, Method::Get)?)
+    }
+
+    pub(super) fn get_with<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        (name, value): (&str, &str),
+    ) -> Result<T, Failure> {
+        self.parse(&self.send(path, Method::GetWith(name.to_owned(), value.to_owned()))?)
     }
 
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
@@ -191,6 +201,9 @@ impl Request {
         let bearer = self.token.map(|token| format!("Bearer {}", token.0));
         let mut response: Response<ureq::Body> = match self.method {
             Method::Get => authorized(agent.get(&self.address), bearer).call()?,
+            Method::GetWith(name, value) => {
+                authorized(agent.get(&self.address).query(name, value), bearer).call()?
+            }
             Method::Delete(name, value) => {
                 let request = agent.delete(&self.address).query(name, value);
                 authorized(request, bearer).call()?

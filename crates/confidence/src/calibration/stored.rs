@@ -1,6 +1,9 @@
 //! A calibration as the library stores it and as reports show it.
 
+use std::collections::HashSet;
+
 use eidetic_domain::ImageId;
+use eidetic_encoder::TextVariants;
 use serde::{Deserialize, Serialize};
 
 use super::model_selection::{choose_calibrator, predictions};
@@ -66,6 +69,56 @@ pub struct CalibrationOrigin {
     /// steps lead no further than one large step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anchor: Option<Platt>,
+    /// How far the answers among the pairs may move a threshold of a profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_shift: Option<f64>,
+    /// The wordings of every text that it was fitted with, if several were measured to be better than one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wordings: Option<TextVariants>,
+    /// The profile whose confidences and thresholds it decides; `None`: those of the library.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+}
+
+/// What a calibration decides: the confidences of one kind of query, or those under one profile.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CalibrationScope {
+    /// The kind of queries.
+    pub kind: QueryKind,
+    /// The profile; `None`: everything without a profile, and profiles without a calibration of their own.
+    pub profile: Option<String>,
+}
+
+impl CalibrationScope {
+    /// The texts that are matched under a profile.
+    pub fn profile(name: impl Into<String>) -> Self {
+        Self {
+            kind: QueryKind::Text,
+            profile: Some(name.into()),
+        }
+    }
+}
+
+impl From<QueryKind> for CalibrationScope {
+    fn from(kind: QueryKind) -> Self {
+        Self { kind, profile: None }
+    }
+}
+
+impl From<&Self> for CalibrationScope {
+    fn from(scope: &Self) -> Self {
+        scope.clone()
+    }
+}
+
+impl CalibrationOrigin {
+    /// What the calibration decides.
+    pub fn scope(&self) -> CalibrationScope {
+        CalibrationScope {
+            kind: self.kind,
+            profile: self.profile.clone(),
+        }
+    }
 }
 
 /// Where the labels of pairs come from.
@@ -94,6 +147,9 @@ pub struct ScoredPair {
     pub score: f64,
     /// The label: whether they match.
     pub matches: bool,
+    /// Whether the label is an answer to a hit, which counts less than that of a file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub answer: bool,
 }
 
 /// A strategy and the threshold that it chose.
@@ -157,19 +213,24 @@ impl Calibration {
         ))
     }
 
-    /// The calibration of an existing fit, such as a re-fit, with the feedback that it was fitted to.
+    /// The calibration of an existing fit, such as a re-fit, with the `labels` that it began from and the `answers` that
+    /// it was fitted to. An answer to a labeled pair is left out: labels are given with more care.
+    ///
+    /// `before` are the confidences that the answers had so far, in their order.
     ///
     /// Errors: as for [`fit`](Self::fit).
     pub fn from_fit(
         origin: CalibrationOrigin,
         calibrator: Calibrator,
-        labeled: Vec<ScoredPair>,
+        labels: Vec<ScoredPair>,
+        answers: &[ScoredPair],
         before: Option<&[f64]>,
     ) -> Result<Self, CalibrationError> {
-        let before = metrics_before(&labeled, before);
-        let (labeled, sample) = sorted(labeled)?;
-        let predicted = predictions(&sample, |_, pair| calibrator.probability(pair.score));
+        let before = metrics_before(answers, before);
+        let (_, answered) = sorted(answers.to_vec())?;
+        let predicted = predictions(&answered, |_, pair| calibrator.probability(pair.score));
         let after = CalibrationMetrics::of(&predicted).ok_or(CalibrationError::OneScore)?;
+        let (labeled, sample) = sorted(with_answers(labels, answers))?;
         Ok(Self::describe(
             origin,
             calibrator,
@@ -257,6 +318,26 @@ fn sorted(mut labeled: Vec<ScoredPair>) -> Result<(Vec<ScoredPair>, Sample), Cal
     let sample = Sample::new(labeled.iter().map(ScoredPair::labeled_score).collect())?;
     labeled.sort_by(|a, b| a.score.total_cmp(&b.score));
     Ok((labeled, sample))
+}
+
+/// The labels, and the answers to pairs that have none, in ascending order of score.
+pub fn with_answers(labels: Vec<ScoredPair>, answers: &[ScoredPair]) -> Vec<ScoredPair> {
+    let is_labeled: HashSet<(ImageId, &str)> = labels
+        .iter()
+        .map(|pair| (pair.image, pair.query.as_str()))
+        .collect();
+    let new = answers
+        .iter()
+        .filter(|pair| !is_labeled.contains(&(pair.image, pair.query.as_str())));
+    let answers: Vec<ScoredPair> = new
+        .map(|pair| ScoredPair {
+            answer: true,
+            ..pair.clone()
+        })
+        .collect();
+    let mut both: Vec<ScoredPair> = labels.into_iter().chain(answers).collect();
+    both.sort_by(|a, b| a.score.total_cmp(&b.score));
+    both
 }
 
 /// Metrics of the confidences before; `None` if they are unknown, or there is not one for each pair.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
-use super::{Criticality, LevelRule, Pattern, Profile, Purpose};
+use super::{Criticality, LevelRule, Pattern, Profile, ProfileVerdict, Purpose};
 use crate::calibration::Calibration;
 
 const BUILTIN: &str = include_str!("../../../../data/match/profiles.toml");
@@ -57,6 +57,20 @@ pub enum ProfileError {
         /// The unknown name.
         name: String,
         /// The known names, separated by commas.
+        known: String,
+    },
+    /// A pattern has a level that its profile does not have.
+    #[error(
+        "pattern {pattern:?} has the level {level:?}; profile {profile} has {known}, and risks are low, medium, high"
+    )]
+    PatternLevel {
+        /// The pattern's text.
+        pattern: String,
+        /// Its level.
+        level: String,
+        /// The profile's name.
+        profile: String,
+        /// The profile's levels, separated by commas.
         known: String,
     },
 }
@@ -168,6 +182,28 @@ impl NamedProfile {
         profiles.by_name.into_iter().map(named).collect()
     }
 
+    /// Errors: a pattern has a level that the profile does not have.
+    pub fn check_patterns(&self) -> Result<(), ProfileError> {
+        let levels: Vec<&str> = self
+            .profile
+            .levels
+            .iter()
+            .map(|rule| rule.name.as_str())
+            .collect();
+        let unknown = self.patterns.iter().find_map(|pattern| {
+            let level = pattern.level.as_deref()?;
+            (!levels.contains(&level)).then_some((pattern, level))
+        });
+        unknown.map_or(Ok(()), |(pattern, level)| {
+            Err(ProfileError::PatternLevel {
+                pattern: pattern.text.clone(),
+                level: level.to_owned(),
+                profile: self.name.clone(),
+                known: levels.join(", "),
+            })
+        })
+    }
+
     /// The profile with what decides its thresholds, except for the image.
     pub const fn purpose<'a>(
         &'a self,
@@ -179,8 +215,20 @@ impl NamedProfile {
             patterns: self.patterns.as_slice(),
             criticality,
             calibration,
+            prevalence: None,
         }
     }
+}
+
+/// Deserializes the score of a target.
+pub(super) fn score<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let score = f64::deserialize(deserializer)?;
+    if (-1.0..=1.0).contains(&score) {
+        return Ok(score);
+    }
+    Err(serde::de::Error::custom(format!(
+        "invalid target score {score}; expected a number from −1 to 1"
+    )))
 }
 
 /// Deserializes at least one level; their names must be distinct.
@@ -192,9 +240,9 @@ pub(super) fn levels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<L
     }
     for (at, level) in levels.iter().enumerate() {
         let is_duplicate = levels[..at].iter().any(|before| before.name == level.name);
-        if is_duplicate || level.name.trim().is_empty() {
+        if is_duplicate || level.name.trim().is_empty() || level.name == ProfileVerdict::UNKNOWN {
             return Err(D::Error::custom(format!(
-                "invalid level name {:?}; expected a distinct, non-empty name for each level",
+                "invalid level name {:?}; expected a distinct, non-empty name for each level, other than unknown",
                 level.name
             )));
         }

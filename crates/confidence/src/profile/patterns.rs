@@ -25,23 +25,26 @@ pub enum Risk {
 pub struct Pattern {
     /// What an image must not show.
     pub text: String,
-    /// How harmful that is.
+    /// How harmful that is; medium if it is not stated.
     pub risk: Risk,
+    /// The strictest level that it gives: a pattern of the level `flag` never blocks. `None`: any.
+    pub level: Option<String>,
 }
 
 /// Why a file of patterns is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PatternsError {
-    /// A line is not `text<TAB>risk`.
+    /// A line is not a text, or a text with a risk, a level, or both.
     #[error(
-        "line {line}: expected a text of at most {MAX_TEXT_BYTES} bytes, a tab, and one of low, medium, high"
+        "line {line}: expected a text of at most {MAX_TEXT_BYTES} bytes, alone or followed by a tab and its risk (low, medium or \
+         high) or a level of the profile, or both"
     )]
     Line {
         /// The line, from 1.
         line: usize,
     },
     /// The file has only empty lines and comments.
-    #[error("the file has no patterns; expected lines of a text, a tab, and one of low, medium, high")]
+    #[error("the file has no patterns; expected a text on each line")]
     Empty,
     /// The file has too many patterns.
     #[error("more than {MAX_PATTERNS} patterns; split the file")]
@@ -49,12 +52,27 @@ pub enum PatternsError {
 }
 
 impl Risk {
-    /// The factor on the share of matches that may be missed.
-    pub(super) const fn factor(self) -> f64 {
+    /// The name in files and JSON.
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::Low => 2.0,
-            Self::Medium => 1.0,
-            Self::High => 0.5,
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Low, Self::Medium, Self::High]
+            .into_iter()
+            .find(|risk| risk.name() == name)
+    }
+
+    /// The power of the profile's factor on the share of matches that may be missed.
+    pub(super) const fn exponent(self) -> f64 {
+        match self {
+            Self::Low => 1.0,
+            Self::Medium => 0.0,
+            Self::High => -1.0,
         }
     }
 }
@@ -66,8 +84,9 @@ impl Pattern {
     }
 }
 
-/// Reads lines of `text<TAB>low|medium|high`. Empty lines and lines that begin with `#` are skipped. Of
-/// equal texts one is kept, with the highest risk.
+/// Reads lines of a text, alone or followed by tabs and its risk (`low`, `medium`, `high`), the strictest level that it
+/// gives, or both. Empty lines and lines that begin with `#` are skipped. Of equal texts one is kept, with the highest risk
+/// and the level of the first.
 pub fn parse_patterns(file: &str) -> Result<Vec<Pattern>, PatternsError> {
     let file = file.strip_prefix('\u{feff}').unwrap_or(file);
     let mut found: Vec<Pattern> = Vec::new();
@@ -92,18 +111,23 @@ pub fn parse_patterns(file: &str) -> Result<Vec<Pattern>, PatternsError> {
 }
 
 fn parse_line(line: &str) -> Option<Pattern> {
-    let (text, risk) = line.split_once('\t')?;
-    let text = text.trim();
-    let risk = match risk.trim() {
-        "low" => Risk::Low,
-        "medium" => Risk::Medium,
-        "high" => Risk::High,
-        _ => return None,
-    };
+    let mut columns = line.split('\t').map(str::trim);
+    let text = columns.next()?;
+    let (mut risk, mut level) = (None, None);
+    for column in columns.filter(|column| !column.is_empty()) {
+        let taken = match Risk::named(column) {
+            Some(named) => risk.replace(named).is_some(),
+            None => level.replace(column.to_owned()).is_some(),
+        };
+        if taken {
+            return None;
+        }
+    }
     let fits = !text.is_empty() && text.len() <= MAX_TEXT_BYTES;
     fits.then(|| Pattern {
         text: text.to_owned(),
-        risk,
+        risk: risk.unwrap_or(Risk::Medium),
+        level,
     })
 }
 
@@ -120,8 +144,29 @@ mod tests {
     }
 
     #[test]
+    fn risk_and_level_are_optional() {
+        let found =
+            parse_patterns("a gun\na knife\tflag\na bomb\thigh\tblock\na fire\tblock\tlow\na cat\t\thigh")
+                .unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|pattern| (pattern.text.as_str(), pattern.level.as_deref(), pattern.risk))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("a gun", None, Risk::Medium),
+                ("a knife", Some("flag"), Risk::Medium),
+                ("a bomb", Some("block"), Risk::High),
+                ("a fire", Some("block"), Risk::Low),
+                ("a cat", None, Risk::High),
+            ]
+        );
+    }
+
+    #[test]
     fn errors_name_line() {
-        for bad in ["a gun", "a gun\tawful", "\thigh", "a\tb\thigh"] {
+        for bad in ["\thigh", "a\tblock\tflag", "a\tlow\thigh"] {
             assert_eq!(
                 parse_patterns(&format!("a knife\tlow\n{bad}\n")),
                 Err(PatternsError::Line { line: 2 })

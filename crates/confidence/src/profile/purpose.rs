@@ -19,8 +19,10 @@ pub struct Purpose<'a> {
     pub patterns: &'a [Pattern],
     /// The cost of an error.
     pub criticality: Criticality,
-    /// The library's calibration of text queries, if there is one.
+    /// The profile's calibration, or the library's of text queries, if there is one.
     pub calibration: Option<&'a Calibration>,
+    /// The share of matches; `None`: as the profile states.
+    pub prevalence: Option<f64>,
 }
 
 /// How an image is compared with texts.
@@ -51,7 +53,7 @@ pub struct Finding {
 #[derive(Debug, Clone)]
 pub struct ResolvedPurpose<'a> {
     profile: &'a Profile,
-    risks: HashMap<&'a str, Risk>,
+    patterns: HashMap<&'a str, &'a Pattern>,
     /// By the risk of a text; `None` for texts that are not patterns.
     resolved: HashMap<Option<Risk>, ResolvedProfile<'a>>,
 }
@@ -61,18 +63,17 @@ impl<'a> Purpose<'a> {
     /// labeled pairs.
     pub fn resolve(&self, context: MatchContext) -> ResolvedPurpose<'a> {
         let patterns = self.patterns.iter();
-        let risks: HashMap<&str, Risk> = patterns
-            .map(|pattern| (pattern.text.as_str(), pattern.risk))
-            .collect();
+        let patterns: HashMap<&str, &Pattern> =
+            patterns.map(|pattern| (pattern.text.as_str(), pattern)).collect();
         let mut resolved = HashMap::new();
-        for risk in std::iter::once(None).chain(risks.values().copied().map(Some)) {
+        for risk in std::iter::once(None).chain(patterns.values().map(|pattern| Some(pattern.risk))) {
             resolved
                 .entry(risk)
                 .or_insert_with(|| self.resolve_for(context, risk));
         }
         ResolvedPurpose {
             profile: self.profile,
-            risks,
+            patterns,
             resolved,
         }
     }
@@ -84,7 +85,7 @@ impl<'a> Purpose<'a> {
             complexity: context.complexity,
             risk,
         };
-        self.profile.resolve(&context, self.calibration)
+        self.profile.resolve(&context, self.calibration, self.prevalence)
     }
 }
 
@@ -98,13 +99,9 @@ impl ResolvedPurpose<'_> {
     /// within a level. `matches` are in descending order of confidence.
     pub fn findings(&self, matches: &[TextMatch]) -> Vec<Finding> {
         let finding = |found: &TextMatch| {
-            let risk = *self.risks.get(found.text.as_str())?;
-            // The score is that of the other words, which say something else.
-            if !found.unknown_words.is_empty() {
-                return None;
-            }
+            let risk = self.patterns.get(found.text.as_str())?.risk;
             let verdict = self.verdict(found);
-            let reached = verdict.level != self.profile.default_level.name;
+            let reached = self.profile.reaches(&verdict) == Some(true);
             reached.then(|| Finding {
                 text: found.text.clone(),
                 risk,
@@ -120,12 +117,45 @@ impl ResolvedPurpose<'_> {
     }
 
     fn verdict(&self, found: &TextMatch) -> ProfileVerdict {
-        let risk = self.risks.get(found.text.as_str()).copied();
-        self.resolved[&risk].verdict(scored(found))
+        // The score is that of the other words, which say something else.
+        if !found.unknown_words.is_empty() {
+            let quoted = found.unknown_words.iter().map(|word| format!("{word:?}"));
+            let words = quoted.collect::<Vec<_>>().join(", ");
+            return ProfileVerdict::unknown(format!("the model does not know {words}"));
+        }
+        if found.confidence.is_none() {
+            return ProfileVerdict::unknown("the text says nothing that an image could show".to_owned());
+        }
+        let pattern = self.patterns.get(found.text.as_str());
+        let verdict = self.resolved[&pattern.map(|pattern| pattern.risk)].verdict(scored(found));
+        match pattern.and_then(|pattern| pattern.level.as_deref()) {
+            Some(level) => self.at_most(verdict, level),
+            None => verdict,
+        }
+    }
+
+    /// The verdict, or the given level where the verdict's is stricter.
+    fn at_most(&self, verdict: ProfileVerdict, level: &str) -> ProfileVerdict {
+        let strictest = self.profile.strictness(level);
+        match self.profile.levels.get(strictest) {
+            Some(rule) if self.profile.strictness(&verdict.level) < strictest => ProfileVerdict {
+                level: rule.name.clone(),
+                action: rule.action,
+                reason: format!("{}; the pattern is {level} at most", verdict.reason),
+                ..verdict
+            },
+            _ => verdict,
+        }
     }
 }
 
 impl Profile {
+    /// Whether a verdict is one of the levels rather than the default; `None` if the score decided nothing.
+    pub fn reaches(&self, verdict: &ProfileVerdict) -> Option<bool> {
+        let is_known = verdict.level != ProfileVerdict::UNKNOWN;
+        is_known.then(|| verdict.level != self.default_level.name)
+    }
+
     /// The position of a level, 0 for the strictest. Names of no level come last.
     pub fn strictness(&self, level: &str) -> usize {
         let position = self.levels.iter().position(|rule| rule.name == level);
@@ -166,14 +196,16 @@ mod tests {
 
     #[test]
     fn higher_risk_lowers_threshold_of_findings() {
-        let profiles = Profiles::builtin();
+        let mut profile = Profiles::builtin().get("moderation").unwrap().clone();
+        profile.context.risk = 2.0;
         let patterns =
             parse_patterns("a gun\thigh\na cigarette\tlow\na knife\tmedium\na casino\tlow").unwrap();
         let purpose = Purpose {
-            profile: profiles.get("moderation").unwrap(),
+            profile: &profile,
             patterns: &patterns,
             criticality: Criticality::Normal,
             calibration: None,
+            prevalence: None,
         };
         // Without labels, recall 0.98 is a confidence of 0.02. The error is halved for a high risk, doubled
         // for a low one.
@@ -199,13 +231,68 @@ mod tests {
     }
 
     #[test]
-    fn candidates_and_complexity_raise_threshold() {
+    fn pattern_gives_its_level_at_most() {
         let profiles = Profiles::builtin();
+        let patterns = parse_patterns("a gun\tflag\thigh\na knife").unwrap();
         let purpose = Purpose {
-            profile: profiles.get("product").unwrap(),
+            profile: profiles.get("moderation").unwrap(),
+            patterns: &patterns,
+            criticality: Criticality::Normal,
+            calibration: None,
+            prevalence: None,
+        };
+        let matches = [found("a gun", 0.99), found("a knife", 0.98)];
+        let findings = purpose.resolve(context(2)).findings(&matches);
+        let levels: Vec<_> = findings
+            .iter()
+            .map(|finding| (finding.text.as_str(), finding.verdict.level.as_str()))
+            .collect();
+        assert_eq!(levels, [("a knife", "block"), ("a gun", "flag")]);
+        assert!(
+            findings[1].verdict.reason.contains("flag at most"),
+            "{findings:?}"
+        );
+    }
+
+    #[test]
+    fn unknown_words_decide_nothing() {
+        let profiles = Profiles::builtin();
+        let patterns = parse_patterns("an injured animal\thigh\na gun\tlow").unwrap();
+        let purpose = Purpose {
+            profile: profiles.get("moderation").unwrap(),
+            patterns: &patterns,
+            criticality: Criticality::Normal,
+            calibration: None,
+            prevalence: None,
+        };
+        let half_known = TextMatch {
+            unknown_words: vec!["injured".to_owned()],
+            ..found("an injured animal", 0.99)
+        };
+        let empty = TextMatch {
+            confidence: None,
+            ..found("of the", 0.99)
+        };
+        let resolved = purpose.resolve(context(3));
+        let matches = [half_known, empty, found("a gun", 0.99)];
+        let verdicts = resolved.verdicts(&matches);
+        let levels: Vec<&str> = verdicts.iter().map(|verdict| verdict.level.as_str()).collect();
+        assert_eq!(levels, ["unknown", "unknown", "block"]);
+        assert!(verdicts[0].reason.contains("\"injured\""), "{verdicts:?}");
+        assert_eq!(resolved.findings(&matches).len(), 1);
+    }
+
+    #[test]
+    fn candidates_and_complexity_raise_threshold() {
+        let mut profile = Profiles::builtin().get("product").unwrap().clone();
+        profile.context.candidates = 1.0;
+        profile.context.complexity = 0.5;
+        let purpose = Purpose {
+            profile: &profile,
             patterns: &[],
             criticality: Criticality::Normal,
             calibration: None,
+            prevalence: None,
         };
         let level = |candidates, complexity| {
             let context = MatchContext {

@@ -66,7 +66,7 @@ impl CalibrationHistory {
         let stored = Stored {
             format: PAIRS_ONCE,
             checksum: PLACEHOLDER.to_owned(),
-            current: self.current,
+            current: self.current.clone(),
             next: self.next_version(),
             events: self.events.clone(),
             versions: versions.collect::<Result<_, _>>()?,

@@ -2,20 +2,23 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use eidetic_catalog::Catalog;
-use eidetic_confidence::calibration::{LabeledPair, ScoredPair};
+use eidetic_confidence::calibration::{
+    CalibrationScope, LabeledPair, ScoredPair, WordingChoice, WordingPair,
+};
 use eidetic_confidence::{ConfidenceModel, QueryKind, cosine};
 use eidetic_domain::{Embedding, ImageId};
-use eidetic_encoder::{Encoder, Pixels};
-use eidetic_imaging::{DecodeLimits, DecodeSize, decode, decode_at_least};
+use eidetic_encoder::{Encoder, Pixels, TextVariants};
+use eidetic_imaging::{DecodeLimits, DecodeSize, FileKind, HEAD_LENGTH, classify, decode, decode_at_least};
 use eidetic_indexer::{Observer, RunStage};
 use eidetic_search::EmbeddedText;
 use eidetic_vectors::VectorIndex;
 use image::RgbImage;
 
+use crate::par_chunks::par_chunks;
 use crate::{Library, LibraryError, Space};
 
 /// Images in one batch of the encoder.
@@ -57,6 +60,9 @@ enum ResolvedImage {
     Pixels(ImageId, Pixels),
 }
 
+/// The embedding of a file, or why it could not be read; `None`: it is no image.
+pub(crate) type EmbeddedFile = Result<Option<(ImageId, Embedding)>, String>;
+
 /// By name: the image, or why it could not be read.
 type PairImages<'a> = HashMap<&'a str, Result<PairImage, String>>;
 
@@ -67,11 +73,12 @@ impl Space {
     /// Errors: the model is unavailable or fails. Images that cannot be read are in the result.
     pub fn score_pairs(
         &self,
-        kind: QueryKind,
+        scope: impl Into<CalibrationScope>,
         pairs: &[LabeledPair],
         observer: &dyn Observer,
     ) -> Result<ScoredPairs, LibraryError> {
-        let model = self.confidence_model()?;
+        let CalibrationScope { kind, profile } = scope.into();
+        let model = self.confidence_model_under(profile.as_deref())?;
         let images = self.embed_images(&names(kind, pairs), observer)?;
         let texts = match kind {
             QueryKind::Text => self.embed_texts(pairs)?,
@@ -83,20 +90,73 @@ impl Space {
             failed: failures(kind, pairs, &images),
         };
         for pair in pairs {
+            let Some(image) = embedded(&images, &pair.pair.image) else {
+                continue;
+            };
             let query = match kind {
                 QueryKind::Text => texts
                     .get(pair.pair.text.as_str())
-                    .map(|text| (None, &text.embedding)),
+                    .map(|text| (None, text.closest(&image.embedding))),
                 QueryKind::Image => {
                     embedded(&images, &pair.pair.text).map(|query| (Some(query.image), &query.embedding))
                 }
             };
-            if let (Some(image), Some((query_image, query))) = (embedded(&images, &pair.pair.image), query) {
+            if let Some((query_image, query)) = query {
                 scored.labeled.push(score(pair, image, query_image, query));
                 scored.confidences.push(confidence(&model, kind, query, image));
             }
         }
         Ok(scored)
+    }
+
+    /// Measures on labeled pairs which combination of the wordings of each text separates them best. The first template
+    /// should be the text itself.
+    ///
+    /// Errors: as for [`score_pairs`](Self::score_pairs); too few pairs of a class. Images that cannot be read are left out.
+    pub fn measure_wordings(
+        &self,
+        pairs: &[LabeledPair],
+        variants: &TextVariants,
+        observer: &dyn Observer,
+    ) -> Result<WordingChoice, LibraryError> {
+        let encoder = self.encoder()?;
+        let images = self.embed_images(&names(QueryKind::Text, pairs), observer)?;
+        let mut wordings: HashMap<&str, (Vec<Embedding>, Arc<[f64]>)> = HashMap::new();
+        for text in distinct(pairs.iter().map(|pair| pair.pair.text.as_str())) {
+            let read = variants
+                .wordings(text)
+                .into_iter()
+                .map(|wording| encoder.read_text(&wording).text);
+            let read: Vec<String> = read.collect();
+            let embedded = encoder.encode_texts(&read.iter().map(String::as_str).collect::<Vec<_>>())?;
+            let gram = embedded
+                .iter()
+                .flat_map(|a| embedded.iter().map(|b| f64::from(cosine(a, b))))
+                .collect();
+            wordings.insert(text, (embedded, gram));
+        }
+        let scored = pairs.iter().filter_map(|pair| {
+            let image = embedded(&images, &pair.pair.image)?;
+            let (wordings, gram) = wordings.get(pair.pair.text.as_str())?;
+            let score = |wording| f64::from(cosine(wording, &image.embedding));
+            Some(WordingPair {
+                scores: wordings.iter().map(score).collect(),
+                gram: gram.clone(),
+                matches: pair.matches,
+            })
+        });
+        Ok(WordingChoice::measure(&scored.collect::<Vec<_>>())?)
+    }
+
+    /// Embeds every text in these wordings from now on; `None`: as it is. A calibration that is stored after that keeps them.
+    pub fn set_wordings(&self, variants: Option<TextVariants>) {
+        self.text_cache.set_variants(variants);
+        self.clear_confidence_model();
+    }
+
+    /// The wordings in which texts are embedded, if there are several.
+    pub fn wordings(&self) -> Option<Arc<TextVariants>> {
+        self.text_cache.variants()
     }
 
     /// Embeds every image once, in order of its first line.
@@ -135,17 +195,67 @@ impl Space {
             let stored = self.stored(image)?;
             return Ok(stored.ok_or_else(|| "no such image in the library".to_owned()));
         }
-        let bytes = match read_image(Path::new(name)) {
-            Ok(bytes) => bytes,
-            Err(reason) => return Ok(Err(reason)),
-        };
-        let image = ImageId::of(&bytes);
+        match read_image(Path::new(name)) {
+            Ok(bytes) => self.resolve_bytes(&bytes, encoder),
+            Err(reason) => Ok(Err(reason)),
+        }
+    }
+
+    fn resolve_bytes(
+        &self,
+        bytes: &[u8],
+        encoder: &dyn Encoder,
+    ) -> Result<Result<ResolvedImage, String>, LibraryError> {
+        let image = ImageId::of(bytes);
         if let Some(stored) = self.stored(image)? {
             return Ok(Ok(stored));
         }
-        let decoded = decode_at_least(&bytes, &DecodeLimits::default(), self.decode_size()?);
+        let decoded = decode_at_least(bytes, &DecodeLimits::default(), self.decode_size()?);
         let pixels = decoded.map(|decoded| ResolvedImage::Pixels(image, encoder.preprocess(&decoded.image)));
         Ok(pixels.map_err(|error| error.to_string()))
+    }
+
+    /// The embeddings of image files, in order: stored ones where their content is indexed. `None`: the file is no image.
+    pub(crate) fn embed_files(&self, files: &[PathBuf]) -> Result<Vec<EmbeddedFile>, LibraryError> {
+        let encoder = self.encoder()?;
+        let resolve = |path: &PathBuf| match read_image(path) {
+            Err(reason) => Ok(Err(reason)),
+            Ok(bytes) => match classify(&bytes[..bytes.len().min(HEAD_LENGTH)], path) {
+                FileKind::NotImage => Ok(Ok(None)),
+                FileKind::UnsupportedImage(reason) => Ok(Err(reason.to_owned())),
+                FileKind::Image(_) => Ok(self.resolve_bytes(&bytes, encoder)?.map(Some)),
+            },
+        };
+        let resolved = par_chunks(files, |chunk| {
+            chunk
+                .iter()
+                .map(resolve)
+                .collect::<Result<Vec<_>, LibraryError>>()
+        });
+        let resolved: Vec<Result<Option<ResolvedImage>, String>> = resolved
+            .into_iter()
+            .collect::<Result<Vec<_>, LibraryError>>()?
+            .into_iter()
+            .flatten()
+            .collect();
+        let mut pixels = Vec::new();
+        for image in resolved.iter().flatten().flatten() {
+            if let ResolvedImage::Pixels(_, image) = image {
+                pixels.push(image.clone());
+            }
+        }
+        let mut embeddings = encoder.encode_pixels(&pixels)?.into_iter();
+        let mut embedded = |image: ResolvedImage| match image {
+            ResolvedImage::Embedded(PairImage { image, embedding }) => (image, embedding),
+            ResolvedImage::Pixels(image, _) => {
+                let embedding = embeddings.next().expect("one embedding per decoded image");
+                (image, embedding)
+            }
+        };
+        Ok(resolved
+            .into_iter()
+            .map(|image| image.map(|image| image.map(&mut embedded)))
+            .collect())
     }
 
     /// The stored vector of an image in the catalog; a row without a record may hold anything.
@@ -269,6 +379,7 @@ fn score(
         query_image,
         score: f64::from(cosine(query, &image.embedding)),
         matches: pair.matches,
+        answer: false,
     }
 }
 

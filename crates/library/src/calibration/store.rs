@@ -1,9 +1,9 @@
 //! The calibrations on disk. They are primary data: labels cannot be recomputed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use eidetic_confidence::QueryKind;
-use eidetic_confidence::calibration::Calibration;
+use eidetic_confidence::calibration::{Calibration, CalibrationScope, LabelSource, ScoredPair, with_answers};
 use serde::{Deserialize, Serialize};
 
 use crate::LibraryError;
@@ -27,23 +27,29 @@ pub struct CalibrationHistory {
     pub versions: Vec<Calibration>,
 }
 
-/// The current version of each kind; `None`: the model's own calibration.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The current version of each scope; `None`: the model's own calibration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CurrentVersions {
     /// Of text queries.
     pub text: Option<u32>,
     /// Of image queries.
     #[serde(rename = "picture")]
     pub image: Option<u32>,
+    /// Of texts under each profile that has one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub profiles: BTreeMap<String, u32>,
 }
 
 /// A change of the current calibration of a kind.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationEvent {
     /// Milliseconds since 1970.
     pub at: u64,
     /// The kind of queries.
     pub kind: QueryKind,
+    /// The profile, if it was one's own calibration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// What was done.
     pub what: CalibrationEventKind,
     /// The version that is current since; `None`: the model's own.
@@ -77,26 +83,63 @@ impl Default for CalibrationHistory {
 }
 
 impl CurrentVersions {
-    /// The version of a kind.
-    pub const fn of(&self, kind: QueryKind) -> Option<u32> {
-        match kind {
-            QueryKind::Text => self.text,
-            QueryKind::Image => self.image,
+    /// The version of a scope.
+    pub fn of(&self, scope: impl Into<CalibrationScope>) -> Option<u32> {
+        match scope.into() {
+            CalibrationScope {
+                profile: Some(name), ..
+            } => self.profiles.get(&name).copied(),
+            CalibrationScope {
+                kind: QueryKind::Text,
+                ..
+            } => self.text,
+            CalibrationScope {
+                kind: QueryKind::Image,
+                ..
+            } => self.image,
         }
     }
 
-    fn set(&mut self, kind: QueryKind, version: Option<u32>) {
-        match kind {
-            QueryKind::Text => self.text = version,
-            QueryKind::Image => self.image = version,
+    fn set(&mut self, scope: CalibrationScope, version: Option<u32>) {
+        match (scope.profile, scope.kind) {
+            (Some(name), _) => {
+                self.profiles.remove(&name);
+                self.profiles.extend(version.map(|version| (name, version)));
+            }
+            (None, QueryKind::Text) => self.text = version,
+            (None, QueryKind::Image) => self.image = version,
         }
+    }
+
+    /// Every scope, those of kinds first.
+    fn scopes(&self) -> impl Iterator<Item = CalibrationScope> {
+        let kinds = [QueryKind::Text, QueryKind::Image].map(CalibrationScope::from);
+        let profiles = self.profiles.keys().map(CalibrationScope::profile);
+        kinds.into_iter().chain(profiles)
     }
 }
 
 impl CalibrationHistory {
-    /// The current calibration of a kind; `None`: the model's own.
-    pub fn current(&self, kind: QueryKind) -> Option<&Calibration> {
-        self.version(self.current.of(kind)?)
+    /// The current calibration of a scope; `None`: the model's own.
+    pub fn current(&self, scope: impl Into<CalibrationScope>) -> Option<&Calibration> {
+        self.version(self.current.of(scope)?)
+    }
+
+    /// All current calibrations, those of kinds first, then those of profiles by name.
+    pub fn all_current(&self) -> Vec<&Calibration> {
+        let scopes = self.current.scopes();
+        scopes.filter_map(|scope| self.current(scope)).collect()
+    }
+
+    /// The last calibration from labels that led to `made`, which is perhaps `made` itself.
+    pub(super) fn labels_of<'a>(&'a self, made: &'a Calibration) -> Option<&'a Calibration> {
+        let replaced = |made: &&'a Calibration| self.version(made.origin.replaces?);
+        // Versions decrease along the chain; a file with other numbers must not make this loop forever.
+        let older = |made: &&'a Calibration| {
+            let version = made.origin.version;
+            replaced(made).filter(|before| before.origin.version < version)
+        };
+        std::iter::successors(Some(made), older).find(|made| made.origin.source == LabelSource::Labels)
     }
 
     /// The calibration with this version number, if it is stored.
@@ -109,35 +152,36 @@ impl CalibrationHistory {
         self.next
     }
 
-    /// Makes `made` the current calibration of its kind.
+    /// Makes `made` the current calibration of its scope.
     pub(super) fn add(&mut self, made: Calibration, what: CalibrationEventKind) {
-        let (version, kind, at) = (made.origin.version, made.origin.kind, made.origin.made_at);
+        let (version, scope, at) = (made.origin.version, made.origin.scope(), made.origin.made_at);
         self.next = self.next.max(version) + 1;
-        self.current.set(kind, Some(version));
+        self.current.set(scope.clone(), Some(version));
         self.versions.push(made);
-        self.push_event(at, kind, what);
-        self.remove_old_versions(kind);
+        self.push_event(at, scope.clone(), what);
+        self.remove_old_versions(&scope);
         self.remove_surplus_pairs();
     }
 
-    /// Undoes the latest calibration of a kind. Errors: there is none.
-    pub(super) fn undo(&mut self, kind: QueryKind, at: u64) -> Result<(), LibraryError> {
-        let current = self.current(kind).ok_or(LibraryError::NothingToUndo)?;
+    /// Undoes the latest calibration of a scope. Errors: there is none.
+    pub(super) fn undo(&mut self, scope: CalibrationScope, at: u64) -> Result<(), LibraryError> {
+        let current = self.current(&scope).ok_or(LibraryError::NothingToUndo)?;
         // A version that was removed cannot become current again; the model's own is current then.
         let before = current
             .origin
             .replaces
             .filter(|number| self.version(*number).is_some());
-        self.current.set(kind, before);
-        self.push_event(at, kind, CalibrationEventKind::Undone);
+        self.current.set(scope.clone(), before);
+        self.push_event(at, scope, CalibrationEventKind::Undone);
         Ok(())
     }
 
-    fn push_event(&mut self, at: u64, kind: QueryKind, what: CalibrationEventKind) {
-        let current = self.current(kind);
+    fn push_event(&mut self, at: u64, scope: CalibrationScope, what: CalibrationEventKind) {
+        let current = self.current(&scope);
         let event = CalibrationEvent {
             at,
-            kind,
+            kind: scope.kind,
+            profile: scope.profile,
             what,
             version: current.map(|made| made.origin.version),
             decision_threshold: current.and_then(Calibration::decision_threshold),
@@ -147,16 +191,14 @@ impl CalibrationHistory {
         self.events.drain(..surplus);
     }
 
-    fn remove_old_versions(&mut self, kind: QueryKind) {
-        let of_kind = self
-            .versions
-            .iter()
-            .filter(|made| made.origin.kind == kind)
-            .count();
-        let mut surplus = of_kind.saturating_sub(VERSIONS);
-        let current = self.current.of(kind);
+    /// The version whose labels the current one began from is kept too.
+    fn remove_old_versions(&mut self, scope: &CalibrationScope) {
+        let is_of_scope = |made: &Calibration| made.origin.scope() == *scope;
+        let count = self.versions.iter().filter(|made| is_of_scope(made)).count();
+        let mut surplus = count.saturating_sub(VERSIONS);
+        let current = self.current.of(scope);
         self.versions.retain(|made| {
-            let goes = surplus > 0 && made.origin.kind == kind && Some(made.origin.version) != current;
+            let goes = surplus > 0 && is_of_scope(made) && Some(made.origin.version) != current;
             surplus -= usize::from(goes);
             !goes
         });
@@ -176,25 +218,51 @@ impl CalibrationHistory {
         events: Vec<CalibrationEvent>,
         versions: Vec<Calibration>,
     ) -> Self {
-        Self {
+        let mut history = Self {
             current,
             next,
             events,
             versions,
+        };
+        history.join_labels();
+        history
+    }
+
+    /// Earlier versions stored a re-fit with its answers only: adds the labels that it began from.
+    fn join_labels(&mut self) {
+        let needs_labels = |made: &Calibration| {
+            made.origin.source == LabelSource::Feedback && !made.labeled.iter().any(|pair| pair.answer)
+        };
+        let joined: Vec<(usize, Vec<ScoredPair>)> = (0..self.versions.len())
+            .filter(|at| needs_labels(&self.versions[*at]))
+            .map(|at| {
+                let made = &self.versions[at];
+                let labels = self
+                    .labels_of(made)
+                    .map_or_else(Vec::new, |labels| labels.labeled.clone());
+                (at, with_answers(labels, &made.labeled))
+            })
+            .collect();
+        for (at, labeled) in joined {
+            self.versions[at].labeled = labeled;
         }
     }
 
     /// Removes the oldest versions while there are more than [`MOST_PAIRS`] pairs in all: not the current ones, nor those
     /// before them, to which an undo leads.
     fn remove_surplus_pairs(&mut self) {
-        let current = [QueryKind::Text, QueryKind::Image].map(|kind| self.current(kind));
-        let before = current.map(|made| made.and_then(|made| made.origin.replaces));
-        let kept = [self.current.text, self.current.image, before[0], before[1]];
+        let current = self.all_current();
+        let before = current.iter().filter_map(|made| made.origin.replaces);
+        let kept: Vec<u32> = current
+            .iter()
+            .map(|made| made.origin.version)
+            .chain(before)
+            .collect();
         while distinct_pairs(&self.versions) > MOST_PAIRS {
             let oldest = self
                 .versions
                 .iter()
-                .position(|made| !kept.contains(&Some(made.origin.version)));
+                .position(|made| !kept.contains(&made.origin.version));
             match oldest {
                 Some(oldest) => drop(self.versions.remove(oldest)),
                 None => return,
@@ -204,9 +272,13 @@ impl CalibrationHistory {
 
     /// Why the history is not valid, if it is not.
     pub(super) fn fault(&self) -> Option<String> {
-        for kind in [QueryKind::Text, QueryKind::Image] {
-            let named = self.current.of(kind);
-            if named.is_some() && self.current(kind).is_none_or(|made| made.origin.kind != kind) {
+        for scope in self.current.scopes() {
+            let named = self.current.of(&scope);
+            if named.is_some()
+                && self
+                    .current(&scope)
+                    .is_none_or(|made| made.origin.scope() != scope)
+            {
                 return Some("its current version does not exist".to_owned());
             }
         }
@@ -240,7 +312,7 @@ mod tests {
 
     use super::super::file::FILE_NAME;
     use super::*;
-    use eidetic_confidence::calibration::{CalibrationOrigin, LabelSource, ScoredPair};
+    use eidetic_confidence::calibration::{CalibrationOrigin, ScoredPair};
     use eidetic_domain::ImageId;
 
     fn read(folder: &Path) -> Result<CalibrationHistory, LibraryError> {
@@ -255,6 +327,7 @@ mod tests {
             query_image: None,
             score: 0.2 + f64::from(i * 7 % 20) / 200.0 + f64::from(version) / 100.0,
             matches: i * 7 % 20 > 9,
+            answer: false,
         };
         let origin = CalibrationOrigin {
             version,
@@ -264,6 +337,9 @@ mod tests {
             made_at: u64::from(version),
             source: LabelSource::Labels,
             anchor: None,
+            most_shift: None,
+            profile: None,
+            wordings: None,
         };
         Calibration::fit(origin, (0..20).map(pair).collect(), None).unwrap()
     }
@@ -273,7 +349,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut history = read(folder.path()).unwrap();
         assert!(matches!(
-            history.undo(QueryKind::Text, 0),
+            history.undo(QueryKind::Text.into(), 0),
             Err(LibraryError::NothingToUndo)
         ));
         history.add(made(1, None, QueryKind::Text), CalibrationEventKind::Calibrated);
@@ -283,11 +359,11 @@ mod tests {
         let mut history = read(folder.path()).unwrap();
         let number = |h: &CalibrationHistory| h.current(QueryKind::Text).map(|made| made.origin.version);
         assert_eq!((number(&history), history.next_version()), (Some(3), 4));
-        history.undo(QueryKind::Text, 9).unwrap();
+        history.undo(QueryKind::Text.into(), 9).unwrap();
         assert_eq!(number(&history), Some(1));
-        history.undo(QueryKind::Text, 10).unwrap();
+        history.undo(QueryKind::Text.into(), 10).unwrap();
         assert_eq!((number(&history), history.current.image), (None, Some(2)));
-        assert!(history.undo(QueryKind::Text, 11).is_err());
+        assert!(history.undo(QueryKind::Text.into(), 11).is_err());
         let moved: Vec<_> = history
             .events
             .iter()
@@ -302,6 +378,47 @@ mod tests {
         );
         assert!(history.events[0].decision_threshold < history.events[2].decision_threshold);
         assert_eq!(history.versions.len(), 3, "undone versions stay");
+    }
+
+    #[test]
+    fn older_refit_gets_labels_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut history = CalibrationHistory::default();
+        history.add(made(1, None, QueryKind::Text), CalibrationEventKind::Calibrated);
+        let mut refit = made(2, Some(1), QueryKind::Text);
+        refit.origin.source = LabelSource::Feedback;
+        for pair in &mut refit.labeled[..15] {
+            pair.query = "another thing".to_owned();
+        }
+        history.add(refit, CalibrationEventKind::Refitted);
+        history.write(folder.path()).unwrap();
+        let read = read(folder.path()).unwrap();
+        let joined = &read.current(QueryKind::Text).unwrap().labeled;
+        let answers = joined.iter().filter(|pair| pair.answer).count();
+        // Five answers are about labeled pairs.
+        assert_eq!((joined.len(), answers), (35, 15));
+        assert_eq!(read.fault(), None);
+    }
+
+    #[test]
+    fn calibration_of_profile_is_current_for_it_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut history = CalibrationHistory::default();
+        history.add(made(1, None, QueryKind::Text), CalibrationEventKind::Calibrated);
+        let mut of_shop = made(2, None, QueryKind::Text);
+        of_shop.origin.profile = Some("shop".to_owned());
+        history.add(of_shop, CalibrationEventKind::Calibrated);
+        history.write(folder.path()).unwrap();
+        let mut history = read(folder.path()).unwrap();
+        let version = |history: &CalibrationHistory, scope: CalibrationScope| history.current.of(scope);
+        let shop = CalibrationScope::profile("shop");
+        assert_eq!(version(&history, shop.clone()), Some(2));
+        assert_eq!(version(&history, QueryKind::Text.into()), Some(1));
+        assert_eq!(version(&history, CalibrationScope::profile("moderation")), None);
+        assert_eq!(history.all_current().len(), 2);
+        history.undo(shop.clone(), 9).unwrap();
+        assert_eq!(version(&history, shop), None);
+        assert_eq!(version(&history, QueryKind::Text.into()), Some(1));
     }
 
     #[test]
@@ -365,7 +482,7 @@ mod tests {
         }
         let kept: Vec<u32> = history.versions.iter().map(|made| made.origin.version).collect();
         assert_eq!(kept, [4, 5, 6, 7, 8]);
-        history.undo(QueryKind::Text, 0).unwrap();
+        history.undo(QueryKind::Text.into(), 0).unwrap();
         assert_eq!(history.current.text, Some(7));
     }
 

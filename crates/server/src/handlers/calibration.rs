@@ -3,7 +3,6 @@
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, Result};
-use eidetic_confidence::QueryKind;
 
 use crate::report::CalibrationReport;
 use crate::responses::CalibrationsResponse;
@@ -40,11 +39,11 @@ pub(crate) async fn get_calibration_report(state: Data<AppState>) -> Result<Http
     let library = state.library.clone();
     let work = move || {
         let history = library.active().calibration_history()?;
-        let current = [QueryKind::Text, QueryKind::Image].map(|kind| history.current(kind));
         let report = CalibrationReport {
             space: library.active().id().to_string(),
-            calibrations: current.into_iter().flatten().collect(),
+            calibrations: history.all_current(),
             events: &history.events,
+            quality: &library.answer_quality()?,
             image: &|image, path| library.calibration_image(image, path),
         };
         Ok(report.html())

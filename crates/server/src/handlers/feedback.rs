@@ -2,8 +2,10 @@
 
 use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, Result, rt};
+use eidetic_confidence::calibration::CalibrationScope;
 use eidetic_library::{AnswerCount, RefitOutcome};
 
+use super::matching::find_profile;
 use crate::params::{self, FeedbackListParams, FeedbackParams};
 use crate::responses::{FeedbackCount, FeedbackList, ProblemDocument};
 use crate::state::AppState;
@@ -32,12 +34,13 @@ pub(crate) async fn post_feedback(
 ) -> Result<Json<FeedbackCount>> {
     let params: FeedbackParams = params::read_json(&request, payload, &state).await?;
     let right = params.right;
+    let profile = find_profile(&state, params.profile.as_deref())?;
     let (subject, image) = params.check()?;
     let library = state.library.clone();
-    let work = move || Ok(library.put_feedback(&subject, image, right)?);
+    let work = move || Ok(library.put_feedback(&subject, profile.as_ref(), image, right)?);
     let count = state.image_reads.run(work).await?;
     if count.due {
-        refit_in_background(&state, count);
+        refit_in_background(&state, count.clone());
     }
     Ok(Json(count.into()))
 }
@@ -54,9 +57,13 @@ pub(crate) async fn post_feedback(
     )
 )]
 pub(crate) async fn list_feedback(state: Data<AppState>, request: HttpRequest) -> Result<Json<FeedbackList>> {
-    let FeedbackListParams { kind } = params::read_query(request.query_string())?;
+    let FeedbackListParams { kind, profile } = params::read_query(request.query_string())?;
     let library = state.library.clone();
-    let work = move || Ok(FeedbackList::from(library.feedback(kind)?));
+    let work = move || {
+        Ok(FeedbackList::from(
+            library.feedback(CalibrationScope { kind, profile })?,
+        ))
+    };
     Ok(Json(state.image_reads.run(work).await?))
 }
 
@@ -70,7 +77,7 @@ fn refit_in_background(state: &Data<AppState>, count: AnswerCount) {
     rt::spawn(async move {
         let work = move || {
             let _permit = permit;
-            Ok(library.refit_from_feedback(count.kind)?)
+            Ok(library.refit_from_feedback(&count.scope)?)
         };
         match shared.model_runs.run(work).await {
             Ok(RefitOutcome::Unchanged(why)) => {

@@ -1,49 +1,163 @@
 //! Compares many pairs of image and text in one request.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse};
-use eidetic_confidence::calibration::parse_pair_line;
-use eidetic_domain::ImageId;
-use eidetic_library::{Library, LibraryError, Space};
+use eidetic_confidence::TextMatch;
+use eidetic_confidence::calibration::Calibration;
+use eidetic_confidence::profile::{MatchContext, NamedProfile, estimate_prevalence};
+use eidetic_domain::{ImageId, Labels, PairRow, parse_pairs};
+use eidetic_library::{Library, LibraryError};
 use eidetic_search::QueryImage;
 
-use crate::params::require_no_nul;
+use super::matching::complexity;
+use crate::params::{CheckedMatchBatch, Prevalence, require_no_nul};
 use crate::problem::Problem;
-use crate::responses::{MatchLine, MatchResult};
+use crate::responses::{MatchLine, MatchResponse, MatchResult};
 
-/// The media type of the request, and of the response for clients that accept nothing else.
+/// The media types of the request; the first is that of the response for clients that accept nothing else.
 pub(super) const TSV: &str = "text/tab-separated-values";
+pub(super) const CSV: &str = "text/csv";
 const JSON_LINES: &str = "application/x-ndjson";
 
-/// The image and the text of one line.
-struct PairLine<'a> {
-    line: usize,
-    image: ImageId,
-    text: &'a str,
+/// The pairs of a request by image.
+#[derive(Default)]
+struct Pairs {
+    /// In order of their first lines.
+    images: Vec<ImageId>,
+    rows_of: HashMap<ImageId, Vec<PairRow>>,
+    failed: Vec<MatchLine>,
 }
 
-/// The result of each line, in order; empty lines have none.
-pub(super) fn match_pairs(library: &Library, body: &[u8]) -> Result<Vec<MatchLine>, Problem> {
-    let body = std::str::from_utf8(body).map_err(|_| Problem::invalid("the body is not UTF-8 text"))?;
-    require_no_nul("the body", body)?;
-    let body = body.strip_prefix('\u{feff}').unwrap_or(body);
-    let mut results: Vec<MatchLine> = Vec::new();
-    let mut by_image: HashMap<ImageId, Vec<PairLine>> = HashMap::new();
-    for (index, content) in body.lines().enumerate() {
-        match parse_line(index + 1, content) {
-            Ok(None) => {}
-            Ok(Some(pair)) => by_image.entry(pair.image).or_default().push(pair),
-            Err(reason) => results.push(MatchLine::failed(index + 1, reason)),
-        }
-    }
+/// The result of each line, in order; empty lines have none. The texts of one image are candidates for it.
+pub(super) fn match_pairs(
+    library: &Library,
+    body: &[u8],
+    params: &CheckedMatchBatch,
+    profile: Option<&NamedProfile>,
+) -> Result<Vec<MatchLine>, Problem> {
+    let Pairs {
+        images,
+        rows_of,
+        mut failed,
+    } = Pairs::read(library, body)?;
     let space = library.active();
-    for (image, pairs) in by_image {
-        results.extend(match_image(&space, image, &pairs)?);
+    let model = space.confidence_model_under(profile.map(|profile| profile.name.as_str()))?;
+    let mut scored = Vec::new();
+    for image in &images {
+        let rows = &rows_of[image];
+        let vector = match space.image_vector(&QueryImage::Indexed(*image)) {
+            Ok(vector) => vector,
+            Err(error @ LibraryError::UnknownImage(_)) => {
+                let line = |row: &PairRow| MatchLine::failed(row.line, format!("line {}: {error}", row.line));
+                failed.extend(rows.iter().map(line));
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        scored.push((
+            image,
+            rows,
+            space.match_vector_with(&model, &vector, &distinct(rows))?,
+        ));
     }
-    results.sort_by_key(|result| result.line);
-    Ok(results)
+    let calibration = match profile {
+        Some(profile) => space.calibration_under(&profile.name)?,
+        None => None,
+    };
+    let purpose = profile.map(|profile| {
+        let mut purpose = profile.purpose(params.criticality, calibration.as_ref());
+        let estimated = profile.profile.prevalence_from_batch;
+        purpose.prevalence = match params.prevalence {
+            Some(Prevalence::Share(share)) => Some(share),
+            Some(Prevalence::Batch) => estimate(&scored, calibration.as_ref()),
+            None if estimated => estimate(&scored, calibration.as_ref()),
+            None => None,
+        };
+        purpose
+    });
+    let mut lines = failed;
+    for (image, rows, matches) in scored {
+        let context = MatchContext {
+            candidates: matches.len(),
+            complexity: profile.and_then(|_| complexity(library, &QueryImage::Indexed(*image))),
+        };
+        let results = MatchResponse::results(matches, purpose.as_ref(), context);
+        let by_text: HashMap<&str, &MatchResult> = results
+            .iter()
+            .map(|result| (result.text.as_str(), result))
+            .collect();
+        lines.extend(rows.iter().map(|row| MatchLine {
+            line: row.line,
+            image: Some(row.image.clone()),
+            result: by_text.get(row.text.as_str()).map(|result| (*result).clone()),
+            error: None,
+        }));
+    }
+    lines.sort_by_key(|line| line.line);
+    Ok(lines)
+}
+
+/// The texts of an image, each once.
+fn distinct(rows: &[PairRow]) -> Vec<&str> {
+    let mut met = HashSet::new();
+    let texts = rows.iter().map(|row| row.text.as_str());
+    texts.filter(|text| met.insert(*text)).collect()
+}
+
+/// The share of matches that the scores suggest, at least.
+fn estimate(
+    scored: &[(&ImageId, &Vec<PairRow>, Vec<TextMatch>)],
+    calibration: Option<&Calibration>,
+) -> Option<f64> {
+    let matches = scored.iter().flat_map(|(_, _, matches)| matches);
+    let scores: Vec<f64> = matches.map(|found| f64::from(found.score)).collect();
+    Some(estimate_prevalence(&scores, calibration?)?.low)
+}
+
+impl Pairs {
+    fn read(library: &Library, body: &[u8]) -> Result<Self, Problem> {
+        let text = std::str::from_utf8(body).map_err(|_| Problem::invalid("the body is not UTF-8 text"))?;
+        require_no_nul("the body", text)?;
+        let mut pairs = Self::default();
+        for row in parse_pairs(body, Labels::Ignored) {
+            let row = match row {
+                Ok(row) => row,
+                Err(error) => {
+                    let line = error.line().unwrap_or_default();
+                    pairs.failed.push(MatchLine::failed(line, error.to_string()));
+                    continue;
+                }
+            };
+            match image_of(library, &row.image)? {
+                Some(image) => {
+                    let rows = pairs.rows_of.entry(image).or_insert_with(|| {
+                        pairs.images.push(image);
+                        Vec::new()
+                    });
+                    rows.push(row);
+                }
+                None => pairs.failed.push(MatchLine::failed(
+                    row.line,
+                    format!(
+                        "line {}: the library has no image at {:?}; expected an image id, or an absolute path as it is indexed",
+                        row.line, row.image
+                    ),
+                )),
+            }
+        }
+        Ok(pairs)
+    }
+}
+
+/// The image with this id, or at this path; `None` if the library has none there.
+fn image_of(library: &Library, name: &str) -> Result<Option<ImageId>, Problem> {
+    match name.parse() {
+        Ok(image) => Ok(Some(image)),
+        Err(_) => Ok(library.image_at(Path::new(name))?),
+    }
 }
 
 /// JSON lines, or tab-separated values for clients that accept nothing else.
@@ -67,40 +181,4 @@ pub(super) fn response(request: &HttpRequest, lines: &[MatchLine]) -> HttpRespon
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, media_type))
         .body(body)
-}
-
-fn parse_line(line: usize, content: &str) -> Result<Option<PairLine<'_>>, String> {
-    let pair = parse_pair_line(line, content).map_err(|error| error.to_string())?;
-    let Some(pair) = pair else { return Ok(None) };
-    let image = pair.image.parse();
-    let image =
-        image.map_err(|_| format!("line {line}: invalid image id: expected 64 hexadecimal digits"))?;
-    let text = content.split('\t').nth(1).unwrap_or_default().trim();
-    Ok(Some(PairLine { line, image, text }))
-}
-
-fn match_image(space: &Space, image: ImageId, pairs: &[PairLine]) -> Result<Vec<MatchLine>, Problem> {
-    let mut texts: Vec<&str> = pairs.iter().map(|pair| pair.text).collect();
-    texts.sort_unstable();
-    texts.dedup();
-    let found = match space.match_texts(&QueryImage::Indexed(image), &texts) {
-        Ok(found) => found,
-        Err(error @ LibraryError::UnknownImage(_)) => {
-            let failed =
-                |pair: &PairLine| MatchLine::failed(pair.line, format!("line {}: {error}", pair.line));
-            return Ok(pairs.iter().map(failed).collect());
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let results: HashMap<&str, MatchResult> = found
-        .iter()
-        .map(|found| (found.text.as_str(), MatchResult::from(found.clone())))
-        .collect();
-    let line = |pair: &PairLine| MatchLine {
-        line: pair.line,
-        image: Some(image.to_string()),
-        result: results.get(pair.text).cloned(),
-        error: None,
-    };
-    Ok(pairs.iter().map(line).collect())
 }

@@ -1,8 +1,9 @@
 //! Compares an image with texts.
 
+use std::time::Instant;
+
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result};
-use eidetic_confidence::QueryKind;
 use eidetic_confidence::profile::{MatchContext, NamedProfile, edge_density};
 use eidetic_imaging::{DecodeLimits, decode};
 use eidetic_library::Library;
@@ -10,7 +11,7 @@ use eidetic_search::QueryImage;
 
 use super::match_batch;
 use super::search::query_image;
-use crate::params::{self, CheckedMatch, ImageInput, MatchForm, MatchParams, shortened};
+use crate::params::{self, CheckedMatch, ImageInput, MatchBatchParams, MatchForm, MatchParams, shortened};
 use crate::problem::Problem;
 use crate::responses::{MatchLine, MatchResponse, ProblemDocument};
 use crate::state::AppState;
@@ -18,17 +19,20 @@ use crate::state::AppState;
 /// Compare an image with texts: the probability that each describes it.
 ///
 /// As a form (`multipart/form-data`), the image is the file `image`, and `texts` has one text on each
-/// line. Many pairs are sent as `text/tab-separated-values`, an image's id and a text on each line, 1 MiB
-/// in all; the response has one line for each, as JSON lines or, where `Accept` names only that type, as
-/// tab-separated values.
+/// line. Many pairs are sent as `text/tab-separated-values` or `text/csv`, an image and a text on each line, 1 MiB in
+/// all; an image is named by its id or its path, and the texts of one image are candidates for it. The response has one
+/// line for each pair, as JSON lines or, where `Accept` names only that type, as tab-separated values. The profile of a
+/// batch is given in the query string, that of one image in the body.
 #[utoipa::path(
     post,
     path = "/v1/match",
     tag = "match",
+    params(MatchBatchParams),
     request_body(content(
         (MatchParams = "application/json"),
         (MatchForm = "multipart/form-data"),
         (String = "text/tab-separated-values"),
+        (String = "text/csv"),
     )),
     responses(
         (status = 200, description = "The texts, the most probable first; for many pairs, one line for each.", content(
@@ -49,33 +53,40 @@ pub(crate) async fn match_texts(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse> {
-    if params::media_type(&request) == match_batch::TSV {
+    let batch_params: MatchBatchParams = params::read_query(request.query_string())?;
+    if [match_batch::TSV, match_batch::CSV].contains(&params::media_type(&request).as_str()) {
+        let batch_params = batch_params.check()?;
+        let profile = find_profile(&state, batch_params.profile.as_deref())?;
         let received = params::read_text(&request, payload, &state).await?;
         let (body, _slot) = received.into_parts();
         let library = state.library.clone();
-        let work = move || match_batch::match_pairs(&library, &body);
+        let work = move || match_batch::match_pairs(&library, &body, &batch_params, profile.as_ref());
         let lines = state.model_runs.run(work).await?;
         return Ok(match_batch::response(&request, &lines));
+    }
+    if !batch_params.is_empty() {
+        return Err(Problem::invalid(
+            "for one image, profile, criticality and prevalence belong in the body, not in the query string",
+        )
+        .into());
     }
     let received = params::read_json_or_form::<MatchParams>(&request, payload, &state).await?;
     // Kept until the response is ready, since the image stays in memory until then.
     let (params, _slot) = received.into_parts();
     let params = params.check(&state.options.limits)?;
-    let profile = params
-        .profile
-        .as_deref()
-        .map(|name| find_profile(&state, name))
-        .transpose()?;
+    let profile = find_profile(&state, params.profile.as_deref())?;
     let texts = texts_to_match(&params, profile.as_ref())?;
     let library = state.library.clone();
-    let work = move || match_image(&library, params, &texts, profile.as_ref());
+    let work = move || match_image(&library, &params, &texts, profile.as_ref());
     Ok(HttpResponse::Ok().json(state.model_runs.run(work).await?))
 }
 
-fn find_profile(state: &AppState, name: &str) -> Result<NamedProfile, Problem> {
+/// The profile with this name; `None` without a name.
+pub(super) fn find_profile(state: &AppState, name: Option<&str>) -> Result<Option<NamedProfile>, Problem> {
+    let Some(name) = name else { return Ok(None) };
     let profiles = &state.options.profiles;
     let found = profiles.iter().find(|profile| profile.name == name);
-    found.cloned().ok_or_else(|| {
+    found.cloned().map(Some).ok_or_else(|| {
         let known: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
         Problem::invalid(format!(
             "unknown profile {:?}; expected one of {}",
@@ -102,23 +113,30 @@ fn texts_to_match(params: &CheckedMatch, profile: Option<&NamedProfile>) -> Resu
 
 fn match_image(
     library: &Library,
-    params: CheckedMatch,
+    params: &CheckedMatch,
     texts: &[String],
     profile: Option<&NamedProfile>,
 ) -> Result<MatchResponse, Problem> {
+    let started = Instant::now();
     let space = library.active();
     let id = match &params.image {
         ImageInput::File(_) => None,
         ImageInput::Indexed(id) => Some(id.to_string()),
     };
-    let image = query_image(params.image, &space)?;
+    let image = query_image(&params.image, &space)?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let matches = space.match_texts(&image, &texts)?;
-    let calibration = profile
-        .map(|_| space.calibration(QueryKind::Text))
-        .transpose()?
-        .flatten();
-    let purpose = profile.map(|profile| profile.purpose(params.criticality, calibration.as_ref()));
+    let name = profile.map(|profile| profile.name.as_str());
+    let model = space.confidence_model_under(name)?;
+    let matches = space.match_vector_with(&model, &space.image_vector(&image)?, &texts)?;
+    let calibration = match name {
+        Some(name) => space.calibration_under(name)?,
+        None => None,
+    };
+    let purpose = profile.map(|profile| {
+        let mut purpose = profile.purpose(params.criticality, calibration.as_ref());
+        purpose.prevalence = params.prevalence;
+        purpose
+    });
     let context = MatchContext {
         candidates: matches.len(),
         complexity: profile.and_then(|_| complexity(library, &image)),
@@ -127,11 +145,12 @@ fn match_image(
         space: space.id().to_string(),
         image: id,
         results: MatchResponse::results(matches, purpose.as_ref(), context),
+        took_ms: started.elapsed().as_secs_f64() * 1000.0,
     })
 }
 
 /// Edge density of an image; for one of the library, that of its thumbnail.
-fn complexity(library: &Library, image: &QueryImage) -> Option<f32> {
+pub(super) fn complexity(library: &Library, image: &QueryImage) -> Option<f32> {
     match image {
         QueryImage::Pixels(pixels) => Some(edge_density(pixels)),
         QueryImage::Indexed(id) => {

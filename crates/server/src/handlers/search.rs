@@ -4,7 +4,7 @@ use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, Result};
 use eidetic_imaging::{DecodeLimits, decode_at_least};
 use eidetic_library::Space;
-use eidetic_search::QueryImage;
+use eidetic_search::{Query, QueryImage};
 
 use crate::params::{self, CheckedSearch, ImageInput, SearchForm, SearchParams, SearchQuery, SimilarQuery};
 use crate::problem::Problem;
@@ -85,6 +85,9 @@ pub(crate) async fn similar_images(
     Ok(Json(search(&state, params).await?))
 }
 
+/// The name of all spaces together.
+const ALL_SPACES: &str = "all";
+
 async fn search(state: &AppState, params: SearchParams) -> Result<SearchResponse, Problem> {
     let CheckedSearch {
         mut query,
@@ -93,12 +96,22 @@ async fn search(state: &AppState, params: SearchParams) -> Result<SearchResponse
     } = params.check(&state.options.limits)?;
     let library = state.library.clone();
     let work = move || {
+        let content = image.as_ref().and_then(ImageInput::content_id);
+        let image_in = |space: &Space| image.as_ref().map(|image| query_image(image, space)).transpose();
+        if space.as_deref() == Some(ALL_SPACES) {
+            let found = library.search_all_spaces(|space| {
+                Ok::<_, Problem>(Query {
+                    image: image_in(space)?,
+                    ..query.clone()
+                })
+            })?;
+            return Ok(SearchResponse::from(&found).with_query_image(content));
+        }
         let space = match space {
             Some(name) => library.space_named(&name)?,
             None => library.active(),
         };
-        let content = image.as_ref().and_then(ImageInput::content_id);
-        query.image = image.map(|image| query_image(image, &space)).transpose()?;
+        query.image = image_in(&space)?;
         let found = library.search(&space, &query)?;
         Ok(SearchResponse::from(&found).with_query_image(content))
     };
@@ -106,11 +119,11 @@ async fn search(state: &AppState, params: SearchParams) -> Result<SearchResponse
 }
 
 /// The image of a request as a query in `space`. A file is decoded at the size that the space's model needs.
-pub(super) fn query_image(image: ImageInput, space: &Space) -> Result<QueryImage, Problem> {
+pub(super) fn query_image(image: &ImageInput, space: &Space) -> Result<QueryImage, Problem> {
     match image {
-        ImageInput::Indexed(id) => Ok(QueryImage::Indexed(id)),
+        ImageInput::Indexed(id) => Ok(QueryImage::Indexed(*id)),
         ImageInput::File(bytes) => {
-            let decoded = decode_at_least(&bytes, &DecodeLimits::default(), space.decode_size()?)?;
+            let decoded = decode_at_least(bytes, &DecodeLimits::default(), space.decode_size()?)?;
             Ok(QueryImage::Pixels(decoded.image))
         }
     }

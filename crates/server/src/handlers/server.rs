@@ -46,7 +46,7 @@ pub(crate) async fn get_health() -> Json<HealthResponse> {
 }
 
 /// Metrics for Prometheus: requests by route, method and status, a histogram of their duration, the
-/// number of images.
+/// number of images, and recent answers by kind of query and profile.
 #[utoipa::path(
     get,
     path = "/metrics",
@@ -55,9 +55,9 @@ pub(crate) async fn get_health() -> Json<HealthResponse> {
 )]
 pub(crate) async fn get_metrics(state: Data<AppState>) -> Result<HttpResponse> {
     let library = state.library.clone();
-    let counts = move || Ok(library.counts()?.images);
-    let images = state.image_reads.run(counts).await?;
-    let text = state.metrics.render(images);
+    let read = move || Ok((library.counts()?.images, library.answer_quality()?));
+    let (images, quality) = state.image_reads.run(read).await?;
+    let text = state.metrics.render(images, &quality);
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
         .body(text))

@@ -24,6 +24,10 @@ pub struct FeedbackParams {
     /// The id of the image that was found.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub image: String,
+    /// The profile in whose review it is given: it counts for this profile's calibration only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "moderation")]
+    pub profile: Option<String>,
     /// Whether it matches; null withdraws earlier feedback.
     #[serde(deserialize_with = "Option::deserialize")]
     pub right: Option<bool>,
@@ -38,12 +42,20 @@ pub(crate) struct FeedbackListParams {
     #[serde(default = "text")]
     #[param(value_type = Option<String>, pattern = "^(text|picture)$")]
     pub(crate) kind: QueryKind,
+    /// The profile in whose review it was given; feedback on hits of searches where left out.
+    #[param(example = "moderation")]
+    pub(crate) profile: Option<String>,
 }
 
 impl FeedbackParams {
     /// What the image was found by, and the image.
     pub(crate) fn check(self) -> Result<(Subject, ImageId), Problem> {
         let image = image_id(&self.image)?;
+        if self.profile.is_some() && self.text.is_none() {
+            return Err(Problem::invalid(
+                "a profile compares images with texts; expected text",
+            ));
+        }
         let subject = match (self.text, self.like) {
             (Some(text), None) => Subject::Text(bounded_text("text", text)?),
             (None, Some(like)) => Subject::Image(image_id(&like)?),

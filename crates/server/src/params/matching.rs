@@ -4,7 +4,7 @@ use eidetic_confidence::profile::Criticality;
 use eidetic_search::distinct_texts;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::image::{ImageBytes, ImageInput};
 use super::schema::form_schema;
@@ -40,6 +40,44 @@ pub struct MatchParams {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^(low|normal|high)$", default = "normal")]
     pub criticality: Option<Criticality>,
+    /// The share of texts that match their image, for which the profile's precisions hold; as the profile states where
+    /// left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0.0, exclusive_maximum = 1.0, example = 0.1)]
+    pub prevalence: Option<f64>,
+}
+
+/// How a batch of pairs is read, in the query string.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct MatchBatchParams {
+    /// For a batch of pairs: the profile that turns each score into a verdict.
+    #[param(example = "product")]
+    profile: Option<String>,
+    /// For a batch of pairs: what a mistake costs.
+    #[param(value_type = Option<String>, pattern = "^(low|normal|high)$")]
+    criticality: Option<Criticality>,
+    /// For a batch of pairs: the share of them that matches, or `batch`, which estimates it from the scores of at least
+    /// 100 pairs; as the profile states where left out.
+    #[param(value_type = Option<String>, pattern = "^(batch|0?\\.[0-9]+)$")]
+    prevalence: Option<String>,
+}
+
+/// A checked batch of pairs.
+pub(crate) struct CheckedMatchBatch {
+    /// The name of a profile, not yet looked up.
+    pub(crate) profile: Option<String>,
+    pub(crate) criticality: Criticality,
+    pub(crate) prevalence: Option<Prevalence>,
+}
+
+/// The share of pairs that match.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Prevalence {
+    Share(f64),
+    /// Estimated from the pairs.
+    Batch,
 }
 
 /// A checked match.
@@ -50,6 +88,7 @@ pub(crate) struct CheckedMatch {
     /// The name of a profile, not yet looked up.
     pub(crate) profile: Option<String>,
     pub(crate) criticality: Criticality,
+    pub(crate) prevalence: Option<f64>,
 }
 
 /// [`MatchParams`] as a form, for the OpenAPI document.
@@ -60,6 +99,13 @@ impl MatchParams {
     pub(crate) fn check(self, limits: &Limits) -> Result<CheckedMatch, Problem> {
         let image = ImageInput::new(self.image, self.image_id.as_deref(), limits)?
             .ok_or_else(|| Problem::invalid("no image given; expected image or image_id"))?;
+        require_profile(
+            self.profile.is_some(),
+            [
+                ("criticality", self.criticality.is_some()),
+                ("prevalence", self.prevalence.is_some()),
+            ],
+        )?;
         let texts = distinct_texts(&self.texts);
         if texts.is_empty() && self.profile.is_none() {
             return Err(Problem::invalid("no texts given to compare with the image"));
@@ -71,7 +117,58 @@ impl MatchParams {
             texts: texts.into_iter().map(bounded).collect::<Result<_, _>>()?,
             profile: self.profile,
             criticality: self.criticality.unwrap_or_default(),
+            prevalence: self.prevalence.map(share).transpose()?,
         })
+    }
+}
+
+impl MatchBatchParams {
+    pub(crate) fn check(self) -> Result<CheckedMatchBatch, Problem> {
+        require_profile(
+            self.profile.is_some(),
+            [
+                ("criticality", self.criticality.is_some()),
+                ("prevalence", self.prevalence.is_some()),
+            ],
+        )?;
+        let prevalence = |text: String| match text.as_str() {
+            "batch" => Ok(Prevalence::Batch),
+            number => number
+                .parse()
+                .map_err(|_| Problem::invalid("invalid prevalence: expected a number, or batch"))
+                .and_then(share)
+                .map(Prevalence::Share),
+        };
+        Ok(CheckedMatchBatch {
+            profile: self.profile,
+            criticality: self.criticality.unwrap_or_default(),
+            prevalence: self.prevalence.map(prevalence).transpose()?,
+        })
+    }
+
+    /// Whether nothing is given; a request with one image has its parameters in the body.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.profile.is_none() && self.criticality.is_none() && self.prevalence.is_none()
+    }
+}
+
+/// Refuses parameters that do nothing without a profile.
+fn require_profile(is_given: bool, dependent: [(&str, bool); 2]) -> Result<(), Problem> {
+    match dependent.into_iter().find(|(_, present)| *present) {
+        Some((name, _)) if !is_given => Err(Problem::invalid(format!(
+            "{name} has no effect without a profile; name one, or leave {name} out"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn share(share: f64) -> Result<f64, Problem> {
+    if share > 0.0 && share < 1.0 {
+        Ok(share)
+    } else {
+        Err(Problem::invalid(
+            "invalid prevalence: expected a number between 0 and 1",
+        ))
     }
 }
 

@@ -55,7 +55,7 @@ pub struct SearchParams {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 1)]
     pub min_confidence: Option<f32>,
-    /// The space to search in, by its number, its model or its name in responses; the active one where
+    /// The space to search in, by its number, its model or its name in responses, or `all`; the active one where
     /// left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2000)]

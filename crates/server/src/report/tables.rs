@@ -2,7 +2,7 @@
 
 use eidetic_confidence::QueryKind;
 use eidetic_confidence::calibration::{Calibration, Interval, Threshold, ThresholdChoice};
-use eidetic_library::{CalibrationEvent, CalibrationEventKind};
+use eidetic_library::{AnswerQuality, CalibrationEvent, CalibrationEventKind};
 
 use super::escape;
 use crate::responses::timestamp;
@@ -51,6 +51,39 @@ fn cell(label: &str, value: f64, interval: Option<Interval>) -> String {
     format!("<td data-label=\"{label}\">{value:.3}{interval}</td>")
 }
 
+/// Recent answers by kind of query and profile, with what to do where they contradict what was shown.
+pub(super) fn quality(all: &[AnswerQuality]) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let share = |count: u64, of: u64, rate: Option<f64>| {
+        let percent = rate.map_or_else(String::new, |rate| format!(" ({:.0}%)", 100.0 * rate));
+        format!("{count} of {of}{percent}")
+    };
+    let row = |found: &AnswerQuality| {
+        let what = match (&found.profile, found.kind) {
+            (Some(profile), _) => format!("profile {}", escape(profile)),
+            (None, QueryKind::Text) => "words".to_owned(),
+            (None, QueryKind::Image) => "pictures".to_owned(),
+        };
+        format!(
+            "<tr><td>{what}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            found.answers,
+            share(found.false_alarms, found.shown, found.false_alarm_rate()),
+            share(found.misses, found.matching, found.miss_rate())
+        )
+    };
+    let rows: String = all.iter().map(row).collect();
+    let advice = all.iter().filter_map(AnswerQuality::advice);
+    let advice: Vec<String> = advice.map(|line| format!("<p>{}</p>", escape(&line))).collect();
+    let advice = advice.concat();
+    format!(
+        "<section class=\"calibration\"><div class=\"panel\"><h3>Recent answers</h3><table class=\"history\"><thead><tr>\
+         <th scope=\"col\">To</th><th scope=\"col\">Answers</th><th scope=\"col\">Shown, but no match</th>\
+         <th scope=\"col\">Matches not shown</th></tr></thead><tbody>{rows}</tbody></table>{advice}</div></section>\n"
+    )
+}
+
 /// All changes, the latest first.
 pub(super) fn history(events: &[CalibrationEvent]) -> String {
     if events.is_empty() {
@@ -70,9 +103,10 @@ fn event(event: &CalibrationEvent) -> String {
         CalibrationEventKind::Refitted => "refitted to feedback",
         CalibrationEventKind::Undone => "undone",
     };
-    let kind = match event.kind {
-        QueryKind::Text => "text",
-        QueryKind::Image => "picture",
+    let kind = match (&event.profile, event.kind) {
+        (Some(profile), _) => escape(profile),
+        (None, QueryKind::Text) => "text".to_owned(),
+        (None, QueryKind::Image) => "picture".to_owned(),
     };
     let version = event.version.map_or_else(
         || "the model’s own".to_owned(),

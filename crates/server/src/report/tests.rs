@@ -3,7 +3,7 @@
 use eidetic_confidence::QueryKind;
 use eidetic_confidence::calibration::{Calibration, CalibrationOrigin, LabelSource, ScoredPair};
 use eidetic_domain::ImageId;
-use eidetic_library::CalibrationHistory;
+use eidetic_library::{AnswerQuality, CalibrationHistory};
 use image::{Rgb, RgbImage};
 
 use super::CalibrationReport;
@@ -16,6 +16,7 @@ fn calibrated(query: &str) -> Calibration {
         query_image: None,
         score: 0.15 + f64::from(i) / 1000.0,
         matches: i > 60 || i.is_multiple_of(7),
+        answer: false,
     };
     let origin = CalibrationOrigin {
         version: 3,
@@ -25,6 +26,9 @@ fn calibrated(query: &str) -> Calibration {
         made_at: 1_700_000_000_000,
         source: LabelSource::Labels,
         anchor: None,
+        most_shift: None,
+        profile: None,
+        wordings: None,
     };
     let believed = vec![0.4; 120];
     Calibration::fit(origin, (0..120).map(pair).collect(), Some(&believed)).unwrap()
@@ -35,10 +39,20 @@ fn html(made: &[&Calibration]) -> String {
         let shade = image.as_bytes()[0];
         (shade < 250).then(|| RgbImage::from_pixel(300, 200, Rgb([shade; 3])))
     };
+    let quality = [AnswerQuality {
+        kind: QueryKind::Text,
+        profile: Some("<shop>".to_owned()),
+        answers: 100,
+        shown: 60,
+        false_alarms: 12,
+        matching: 70,
+        misses: 3,
+    }];
     CalibrationReport {
         space: "model@1/p/512".into(),
         calibrations: made.to_vec(),
         events: &CalibrationHistory::default().events,
+        quality: &quality,
         image: &pixels,
     }
     .html()
@@ -58,6 +72,8 @@ fn report_is_self_contained() {
     assert!(html.matches("data:image/jpeg;base64,").count() > 50);
     for part in [
         "class=\"histogram\"",
+        "<td>12 of 60 (20%)</td>",
+        "profile &lt;shop&gt;",
         "data-chart=\"roc\"",
         "data-chart=\"pr\"",
         "data-chart=\"reliability\"",

@@ -4,6 +4,9 @@ use eidetic_confidence::calibration::{
     Calibration, CalibrationMetrics, ClassSummary, ConfusionMatrix, CurveSummary, Histogram, Interval,
     LabelSource, Strategy, ThresholdChoice,
 };
+use eidetic_confidence::profile::{
+    ExpectedRates, LevelRule, LevelThreshold, NamedProfile, ResolvedThreshold, TargetContext, ThresholdBasis,
+};
 use eidetic_confidence::{Calibrator, QueryKind};
 use eidetic_library::{CalibrationEvent, CalibrationEventKind, CalibrationHistory, FailedImage};
 use serde::{Deserialize, Serialize};
@@ -16,7 +19,8 @@ use super::FailedFile;
 pub struct CalibrationsResponse {
     /// The active space.
     pub space: String,
-    /// At most one calibration for each kind; a kind without one uses the confidences of the model itself.
+    /// At most one calibration for each kind and for each profile. A profile without one uses that of texts; a kind
+    /// without one uses the confidences of the model itself.
     pub calibrations: Vec<CalibrationSummary>,
     /// All changes, the latest last.
     pub history: Vec<CalibrationHistoryEntry>,
@@ -32,6 +36,9 @@ pub struct CalibrationSummary {
     /// `text` or `picture`: what is compared with images.
     #[schema(value_type = String, pattern = "^(text|picture)$")]
     pub kind: QueryKind,
+    /// The profile that it decides; null: everything without a calibration of its own.
+    #[serde(default)]
+    pub profile: Option<String>,
     /// The space of its scores.
     pub space: String,
     /// When it was made.
@@ -105,6 +112,64 @@ pub struct ClassificationMetrics {
     pub f1: f64,
 }
 
+/// The thresholds of a profile's levels by the pairs of a calibration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProfileThresholds {
+    /// The profile's name.
+    pub profile: String,
+    /// The share of matches for which precisions hold.
+    pub prevalence: Option<f64>,
+    /// The levels, the strictest first.
+    pub levels: Vec<LevelSummary>,
+}
+
+/// The threshold of one level.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LevelSummary {
+    /// The level's name.
+    pub name: String,
+    /// Its target, such as `precision 0.95`.
+    pub target: String,
+    /// `{"score": …}` or `{"confidence": …}`; null where no score of the pairs reaches it.
+    #[schema(value_type = Option<Object>)]
+    pub threshold: Option<LevelThreshold>,
+    /// `measured`: the pairs show that it reaches the target, at the lower 95 % bound. `estimated`: they are too few, and a
+    /// fitted distribution was extrapolated. `stated`: by the profile. `uncalibrated`: there are too few pairs.
+    #[schema(value_type = String, pattern = "^(measured|estimated|stated|uncalibrated)$")]
+    pub basis: ThresholdBasis,
+    /// `{"precision":…,"precision_low":…,"recall":…,"recall_low":…,"reaching":…}`: of everything that reaches the
+    /// threshold, `low` being lower 95 % bounds and `reaching` the share of all pairs that reaches it.
+    #[schema(value_type = Option<Object>)]
+    pub expected: Option<ExpectedRates>,
+    /// How many pairs that do not match would show the precision, where the threshold is estimated.
+    pub others_needed: Option<u64>,
+    /// Whether the level before begins at the same threshold, so that nothing reaches this one alone.
+    pub is_empty: bool,
+}
+
+impl ProfileThresholds {
+    /// The thresholds of `profile` by the pairs of `calibration`.
+    pub fn new(profile: &NamedProfile, calibration: &Calibration) -> Self {
+        let context = TargetContext::default();
+        let resolved = profile.profile.resolve(&context, Some(calibration), None);
+        let mut before = None;
+        let level = |(rule, found): (&LevelRule, &ResolvedThreshold)| LevelSummary {
+            name: rule.name.clone(),
+            target: rule.target.to_string(),
+            threshold: Some(found.threshold).filter(|threshold| threshold.value().is_finite()),
+            basis: found.basis,
+            expected: found.expected,
+            others_needed: found.others_needed,
+            is_empty: before.replace(found.threshold) == Some(found.threshold),
+        };
+        Self {
+            profile: profile.name.clone(),
+            prevalence: resolved.prevalence(),
+            levels: resolved.levels().map(level).collect(),
+        }
+    }
+}
+
 /// A change of the calibrations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CalibrationHistoryEntry {
@@ -114,6 +179,9 @@ pub struct CalibrationHistoryEntry {
     /// `text` or `picture`.
     #[schema(value_type = String, pattern = "^(text|picture)$")]
     pub kind: QueryKind,
+    /// The profile whose calibration changed; null: that of the kind.
+    #[serde(default)]
+    pub profile: Option<String>,
     /// `calibrated`, `refitted` or `undone`.
     #[schema(value_type = String, pattern = "^(calibrated|refitted|undone)$")]
     pub what: CalibrationEventKind,
@@ -126,14 +194,10 @@ pub struct CalibrationHistoryEntry {
 impl CalibrationsResponse {
     /// The current calibrations of `history`, and its events.
     pub fn new(space: String, history: &CalibrationHistory) -> Self {
-        let current = [QueryKind::Text, QueryKind::Image].map(|kind| history.current(kind));
+        let current = history.all_current().into_iter();
         Self {
             space,
-            calibrations: current
-                .into_iter()
-                .flatten()
-                .map(CalibrationSummary::from)
-                .collect(),
+            calibrations: current.map(CalibrationSummary::from).collect(),
             history: history.events.iter().map(CalibrationHistoryEntry::from).collect(),
         }
     }
@@ -145,6 +209,7 @@ impl From<&Calibration> for CalibrationSummary {
             version: made.origin.version,
             replaces: made.origin.replaces,
             kind: made.origin.kind,
+            profile: made.origin.profile.clone(),
             space: made.origin.space.clone(),
             made_at: timestamp(made.origin.made_at),
             source: made.origin.source,
@@ -195,6 +260,7 @@ impl From<&CalibrationEvent> for CalibrationHistoryEntry {
         Self {
             at: timestamp(event.at),
             kind: event.kind,
+            profile: event.profile.clone(),
             what: event.what,
             version: event.version,
             even_score: event.decision_threshold,

@@ -15,6 +15,9 @@ pub struct MatchResponse {
     pub image: Option<String>,
     /// One entry for each text, the most probable first.
     pub results: Vec<MatchResult>,
+    /// How long it took, in milliseconds.
+    #[serde(default)]
+    pub took_ms: f64,
 }
 
 /// One text compared with the image.
@@ -53,6 +56,9 @@ pub struct MatchVerdict {
     /// The threshold that was reached: `{"score": …}` or `{"confidence": …}`; null where none was.
     #[schema(value_type = Option<Object>, example = json!({"score": 0.31}))]
     pub bar: Option<LevelThreshold>,
+    /// Why, such as `score 0.2812 ≥ 0.2790, for precision 0.95`.
+    #[serde(default)]
+    pub reason: String,
 }
 
 /// One line of a batch of pairs: its result or its error.
@@ -77,6 +83,7 @@ impl From<ProfileVerdict> for MatchVerdict {
             level: verdict.level,
             action: verdict.action,
             bar: verdict.threshold,
+            reason: verdict.reason,
         }
     }
 }
@@ -113,7 +120,8 @@ impl MatchResponse {
 
 impl MatchLine {
     /// The column names of [`tsv`](Self::tsv).
-    pub const COLUMNS: &'static str = "line\timage\ttext\tscore\tnormalized\tconfidence\tlevel\terror";
+    pub const COLUMNS: &'static str =
+        "line\timage\ttext\tscore\tnormalized\tconfidence\tlevel\terror\tverdict\taction\treason";
 
     /// A line without a result.
     pub fn failed(line: usize, error: impl Into<String>) -> Self {
@@ -132,7 +140,7 @@ impl MatchLine {
             let confidence = found.confidence.map_or_else(String::new, |p| format!("{p:.4}"));
             format!(
                 "{}\t{:.4}\t{:.4}\t{confidence}\t{}",
-                found.text,
+                found.text.replace('\t', " "),
                 found.score,
                 found.normalized,
                 found.level.name()
@@ -140,6 +148,12 @@ impl MatchLine {
         });
         let result = result.unwrap_or_else(|| "\t\t\t\t".to_owned());
         let error = self.error.as_deref().unwrap_or_default();
-        format!("{}\t{image}\t{result}\t{error}", self.line)
+        let verdict = self.result.as_ref().and_then(|found| found.verdict.as_ref());
+        let verdict = verdict.map_or_else(
+            || "\t\t".to_owned(),
+            |verdict| format!("{}\t{}\t{}", verdict.level, verdict.action.name(), verdict.reason),
+        );
+        let row = format!("{image}\t{result}\t{error}\t{verdict}").replace(['\r', '\n'], " ");
+        format!("{}\t{row}", self.line)
     }
 }

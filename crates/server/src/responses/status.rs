@@ -54,12 +54,39 @@ pub(crate) struct StatusDocument {
     spaces: Vec<SpaceStatusDocument>,
     /// The switch to another space that is not complete yet.
     switch: Option<SwitchStatusDocument>,
+    /// The quality of recent answers, of each kind of query and profile that has any.
+    quality: Option<Vec<AnswerQualityDocument>>,
     /// The vector index.
     index: IndexStatusDocument,
     /// Disk space.
     bytes: BytesOnDiskDocument,
     /// Recall of the index, where requested.
     recall: Option<RecallStatusDocument>,
+}
+
+/// The recent answers to one kind of query, or in the reviews of one profile.
+#[derive(ToSchema)]
+#[schema(as = AnswerQuality)]
+#[expect(
+    dead_code,
+    reason = "only a schema: the type itself is in a crate without HTTP"
+)]
+pub(crate) struct AnswerQualityDocument {
+    /// `text` or `picture`.
+    #[schema(pattern = "^(text|picture)$")]
+    kind: String,
+    /// The profile; null: hits of searches.
+    profile: Option<String>,
+    /// Recent answers, at most 200, for which it is known whether a match was shown.
+    answers: u64,
+    /// Answers to what was shown as a match.
+    shown: u64,
+    /// Those that say that it is none.
+    false_alarms: u64,
+    /// Answers that say that it is a match.
+    matching: u64,
+    /// Those to what was not shown as a match.
+    misses: u64,
 }
 
 /// A precision that was chosen by comparing another one with f32 on bundled pictures and texts.

@@ -3,9 +3,12 @@
 use std::fmt::Write;
 
 use eidetic_confidence::calibration::{ClassSummary, Histogram, Interval, LabelSource};
+use eidetic_confidence::profile::ThresholdBasis;
 use eidetic_confidence::{Calibrator, QueryKind};
 use eidetic_library::CalibrationEventKind;
-use eidetic_server::responses::{CalibrationHistoryEntry, CalibrationSummary, ThresholdSummary};
+use eidetic_server::responses::{
+    CalibrationHistoryEntry, CalibrationSummary, ProfileThresholds, ThresholdSummary,
+};
 
 /// Bins of the stored histogram per line.
 const BINS_PER_LINE: usize = 2;
@@ -40,6 +43,65 @@ pub(super) fn calibration(made: &CalibrationSummary) -> String {
     text.trim_end().to_owned()
 }
 
+/// The levels of a profile, with what the pairs say about them.
+pub(super) fn profile(profile: &ProfileThresholds) -> String {
+    let share = profile.prevalence.map_or_else(String::new, |share| {
+        format!(", where {}% of all pairs match", percent(share))
+    });
+    let mut text = format!(
+        "profile {}{share}\n{:10} {:15} {:10} {:10} {:18} recall (at least)\n",
+        profile.profile, "level", "target", "threshold", "basis", "precision (at least)"
+    );
+    for level in &profile.levels {
+        let threshold = level.threshold.map_or_else(
+            || "none".to_owned(),
+            |threshold| format!("{:.4}", threshold.value()),
+        );
+        let rates = level.expected.map_or_else(String::new, |rates| {
+            format!(
+                "{:20} {:.3} ({:.3})",
+                format!("{:.3} ({:.3})", rates.precision, rates.precision_low),
+                rates.recall,
+                rates.recall_low
+            )
+        });
+        let _ = writeln!(
+            text,
+            "{:10} {:15} {threshold:10} {:10} {rates}",
+            level.name,
+            level.target,
+            basis(level.basis)
+        );
+        if let Some(needed) = level.others_needed {
+            let _ = writeln!(
+                text,
+                "           too few pairs show this precision: label about {needed} that do not match"
+            );
+        }
+        if level.is_empty {
+            text.push_str(
+                "           nothing reaches this level alone: it begins where the one before does\n",
+            );
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+const fn basis(basis: ThresholdBasis) -> &'static str {
+    match basis {
+        ThresholdBasis::Measured => "measured",
+        ThresholdBasis::Estimated => "estimated",
+        ThresholdBasis::Stated => "stated",
+        ThresholdBasis::Uncalibrated => "too few",
+    }
+}
+
+/// A share in percent, with as many digits as it needs.
+fn percent(share: f64) -> String {
+    let percent = format!("{:.1}", 100.0 * share);
+    percent.strip_suffix(".0").map_or(percent.clone(), str::to_owned)
+}
+
 /// All events, the latest last.
 pub(super) fn history(events: &[CalibrationHistoryEntry]) -> String {
     if events.is_empty() {
@@ -60,7 +122,7 @@ pub(super) fn history(events: &[CalibrationHistoryEntry]) -> String {
         format!(
             "{}  {:7}  {what:20}  → {version}{even}",
             event.at,
-            name(event.kind)
+            scope(event.kind, event.profile.as_deref())
         )
     };
     events.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -79,13 +141,20 @@ fn head(made: &CalibrationSummary) -> String {
     let even = made
         .even_score
         .map_or_else(String::new, |score| format!(", even odds at score {score:.4}"));
+    let what = match &made.profile {
+        Some(profile) => format!("profile {profile}"),
+        None => format!("{} queries", name(made.kind)),
+    };
     format!(
-        "{} queries, version {} of {}, from {} {source}: {fit}{even}",
-        name(made.kind),
+        "{what}, version {} of {}, from {} {source}: {fit}{even}",
         made.version,
         made.made_at,
         made.matching.count + made.other.count
     )
+}
+
+fn scope(kind: QueryKind, profile: Option<&str>) -> String {
+    profile.unwrap_or(name(kind)).to_owned()
 }
 
 const fn name(kind: QueryKind) -> &'static str {

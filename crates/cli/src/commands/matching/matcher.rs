@@ -1,21 +1,25 @@
 //! Compares images with texts, with the library, with a model alone, or through the server.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use eidetic_confidence::TextMatch;
 use eidetic_confidence::calibration::Calibration;
-use eidetic_confidence::profile::{Criticality, MatchContext, NamedProfile, edge_density};
-use eidetic_confidence::{ConfidenceModel, QueryKind};
-use eidetic_domain::Embedding;
+use eidetic_confidence::profile::{
+    Criticality, EstimatedPrevalence, MatchContext, NamedProfile, edge_density, estimate_prevalence,
+};
+use eidetic_confidence::{ConfidenceModel, TextMatch};
+use eidetic_domain::{Embedding, ImageId};
 use eidetic_encoder::{Encoder, Pixels};
-use eidetic_imaging::DecodeSize;
+use eidetic_imaging::{DecodeLimits, DecodeSize, decode};
 use eidetic_library::{Library, LibraryError, Owner};
-use eidetic_search::{Matcher, TextCache};
+use eidetic_search::{Matcher, QueryImage, TextCache};
 use eidetic_server::responses::{MatchResponse, MatchResult};
 use rayon::prelude::*;
 
-use crate::arguments::{Global, MatchArgs, StatusArgs};
-use crate::commands::{Access, directory, profile, redirect_to_server, reject_model_options, warn_of_damage};
+use crate::arguments::{Global, MatchArgs, PrevalenceArg, StatusArgs};
+use crate::commands::{
+    Access, directory, profile, redirect_to_server, reject_model_options, variants, warn_of_damage,
+};
 use crate::failure::Failure;
 use crate::load_model::ModelLoader;
 use crate::output;
@@ -32,13 +36,16 @@ pub(super) struct ImageMatcher {
 struct ChosenProfile {
     profile: NamedProfile,
     criticality: Criticality,
+    prevalence: Option<PrevalenceArg>,
     /// Whether it comes from the user's file, which a server does not know.
     is_custom: bool,
+    /// What decides its thresholds; a server has its own.
+    calibration: Option<Calibration>,
 }
 
 enum Backend {
     /// The library's model and calibration.
-    Library(Box<Library>),
+    Library(Box<Library>, Arc<ConfidenceModel>),
     /// A model without a library.
     Model(Box<ModelOnly>),
     /// The server that owns the library.
@@ -54,10 +61,28 @@ struct ModelOnly {
 
 /// An image and the texts to compare it with.
 pub(super) struct MatchJob<'a> {
-    pub(super) image: &'a Path,
+    /// A path, or the id of an image of the library.
+    pub(super) image: &'a str,
+    /// Distinct.
     pub(super) texts: Vec<&'a str>,
-    /// Whether the texts are candidates for one image, rather than pairs of their own.
-    pub(super) compete: bool,
+}
+
+/// An image compared with texts.
+pub(super) enum Scored {
+    /// Without verdicts yet.
+    Here {
+        matches: Vec<TextMatch>,
+        /// Edge density, for profiles.
+        complexity: Option<f32>,
+    },
+    /// By a server, with verdicts.
+    ByServer(Vec<MatchResult>),
+}
+
+/// An image as it is to be embedded.
+enum JobImage {
+    Pixels(Pixels, Option<f32>),
+    Embedded(EmbeddedImage),
 }
 
 struct EmbeddedImage {
@@ -66,21 +91,25 @@ struct EmbeddedImage {
     complexity: Option<f32>,
 }
 
-/// The results of one image, or why it could not be read.
-type ImageResults = Result<Vec<MatchResult>, String>;
-
 impl ImageMatcher {
     pub(super) fn open(global: &Global, arguments: &MatchArgs) -> Result<Self, Failure> {
-        let profile = arguments
+        let mut profile = arguments
             .profile
             .as_deref()
             .map(|name| ChosenProfile::read(name, arguments))
             .transpose()?;
-        let backend = Backend::open(global, arguments)?;
-        if let (Backend::Server(_), Some(ChosenProfile { is_custom: true, .. })) = (&backend, &profile) {
-            return Err(Failure::could_not_run(
-                "a server owns the library; restart it with --profiles to use your own profiles",
-            ));
+        let name = profile.as_ref().map(|chosen| chosen.profile.name.as_str());
+        let backend = Backend::open(global, arguments, name)?;
+        match (&backend, &mut profile) {
+            (Backend::Server(_), Some(ChosenProfile { is_custom: true, .. })) => {
+                return Err(Failure::could_not_run(
+                    "a server owns the library; restart it with --profiles to use your own profiles",
+                ));
+            }
+            (Backend::Library(library, _), Some(chosen)) => {
+                chosen.calibration = library.active().calibration_under(&chosen.profile.name)?;
+            }
+            _ => {}
         }
         Ok(Self { backend, profile })
     }
@@ -99,103 +128,153 @@ impl ImageMatcher {
     /// The space of the embeddings.
     pub(super) fn space(&self) -> Result<String, Failure> {
         match &self.backend {
-            Backend::Library(library) => Ok(library.active().id().to_string()),
+            Backend::Library(library, _) => Ok(library.active().id().to_string()),
             Backend::Model(model) => Ok(model.encoder.space().to_string()),
             Backend::Server(server) => Ok(remote::status(server, &StatusArgs::default())?.space),
         }
     }
 
-    /// Results per job, in order. An unreadable image fails its own job only.
-    pub(super) fn run(&self, jobs: &[MatchJob]) -> Result<Vec<ImageResults>, Failure> {
+    /// Compares the image of each job with its texts, in order. An unreadable image fails its own job only.
+    pub(super) fn score(&self, jobs: &[MatchJob]) -> Result<Vec<Result<Scored, String>>, Failure> {
         match &self.backend {
-            Backend::Server(server) => jobs.iter().map(|job| self.run_remotely(server, job)).collect(),
-            Backend::Library(library) => {
-                let calibration = match &self.profile {
-                    Some(_) => library.active().calibration(QueryKind::Text)?,
-                    None => None,
-                };
+            Backend::Server(server) => jobs.iter().map(|job| self.score_remotely(server, job)).collect(),
+            Backend::Library(library, model) => {
                 let active = library.active();
-                self.run_locally(jobs, active.encoder()?, calibration.as_ref(), |image, texts| {
-                    Ok(library.active().match_vector(image, texts)?)
+                self.score_here(jobs, active.encoder()?, |image, texts| {
+                    Ok(active.match_vector_with(model, image, texts)?)
                 })
             }
-            Backend::Model(model) => self.run_locally(jobs, model.encoder.as_ref(), None, |image, texts| {
+            Backend::Model(model) => self.score_here(jobs, model.encoder.as_ref(), |image, texts| {
                 model.match_texts(image, texts)
             }),
         }
     }
 
-    fn run_remotely(&self, server: &RemoteServer, job: &MatchJob) -> Result<ImageResults, Failure> {
-        let profile = self
-            .profile
+    /// Whether verdicts depend on the scores of all pairs, so that all must be compared first.
+    pub(super) fn needs_whole_batch(&self) -> bool {
+        self.profile
             .as_ref()
-            .map(|chosen| (chosen.profile.name.as_str(), chosen.criticality));
-        match remote::match_texts(server, job.image, &job.texts, profile) {
-            Ok(answer) => Ok(Ok(answer.results)),
+            .is_some_and(|chosen| chosen.calibration.is_some() && chosen.estimates_prevalence())
+    }
+
+    /// The share of matches among the pairs, where it is to be estimated and can be.
+    pub(super) fn prevalence_of<'a>(
+        &self,
+        scored: impl Iterator<Item = &'a Scored>,
+    ) -> Option<EstimatedPrevalence> {
+        let chosen = self.profile.as_ref().filter(|_| self.needs_whole_batch())?;
+        let scores: Vec<f64> = scored.flat_map(Scored::scores).collect();
+        estimate_prevalence(&scores, chosen.calibration.as_ref()?)
+    }
+
+    /// The results of an image, with verdicts if a profile was chosen; `prevalence` replaces what the profile states.
+    pub(super) fn results(&self, scored: Scored, prevalence: Option<f64>) -> Vec<MatchResult> {
+        let (matches, complexity) = match scored {
+            Scored::ByServer(results) => return results,
+            Scored::Here { matches, complexity } => (matches, complexity),
+        };
+        let purpose = self.profile.as_ref().map(|chosen| {
+            let mut purpose = chosen
+                .profile
+                .purpose(chosen.criticality, chosen.calibration.as_ref());
+            purpose.prevalence = prevalence.or(chosen.stated_prevalence());
+            purpose
+        });
+        let context = MatchContext {
+            candidates: matches.len(),
+            complexity,
+        };
+        MatchResponse::results(matches, purpose.as_ref(), context)
+    }
+
+    fn score_remotely(
+        &self,
+        server: &RemoteServer,
+        job: &MatchJob,
+    ) -> Result<Result<Scored, String>, Failure> {
+        let profile = self.profile.as_ref().map(|chosen| remote::RequestedProfile {
+            name: &chosen.profile.name,
+            criticality: chosen.criticality,
+            prevalence: chosen.stated_prevalence(),
+        });
+        match remote::match_texts(server, job.image, &job.texts, profile.as_ref()) {
+            Ok(answer) => Ok(Ok(Scored::ByServer(answer.results))),
             Err(Failure::Arguments(reason)) => Ok(Err(reason)),
             Err(failure) => Err(failure),
         }
     }
 
-    fn run_locally(
+    fn score_here(
         &self,
         jobs: &[MatchJob],
         encoder: &dyn Encoder,
-        calibration: Option<&Calibration>,
         match_texts: impl Fn(&Embedding, &[&str]) -> Result<Vec<TextMatch>, Failure>,
-    ) -> Result<Vec<ImageResults>, Failure> {
-        let purpose = self
-            .profile
-            .as_ref()
-            .map(|chosen| chosen.profile.purpose(chosen.criticality, calibration));
-        let results = |job: &MatchJob, image: EmbeddedImage| {
-            let matches = match_texts(&image.embedding, &job.texts)?;
-            let context = MatchContext {
-                candidates: if job.compete { matches.len() } else { 1 },
-                complexity: image.complexity,
-            };
-            Ok(MatchResponse::results(matches, purpose.as_ref(), context))
-        };
+    ) -> Result<Vec<Result<Scored, String>>, Failure> {
         let images = self.embed_images(encoder, jobs)?;
-        jobs.iter()
-            .zip(images)
-            .map(|(job, image)| match image {
-                Ok(image) => results(job, image).map(Ok),
-                Err(reason) => Ok(Err(reason)),
-            })
-            .collect()
+        let scored = |(job, image): (&MatchJob, Result<EmbeddedImage, String>)| match image {
+            Ok(image) => Ok(Ok(Scored::Here {
+                matches: match_texts(&image.embedding, &job.texts)?,
+                complexity: image.complexity,
+            })),
+            Err(reason) => Ok(Err(reason)),
+        };
+        jobs.iter().zip(images).map(scored).collect()
     }
 
-    /// Decodes the images in parallel and embeds them in one batch.
+    /// Decodes the images in parallel and embeds them in one batch; images of the library are embedded already.
     fn embed_images(
         &self,
         encoder: &dyn Encoder,
         jobs: &[MatchJob],
     ) -> Result<Vec<Result<EmbeddedImage, String>>, Failure> {
-        let size = DecodeSize::for_model(encoder.shorter_side());
-        let decoded: Vec<Result<(Pixels, Option<f32>), String>> = jobs
+        let images: Vec<Result<JobImage, String>> = jobs
             .par_iter()
-            .map(|job| {
-                let decoded = read_image(job.image, size)
-                    .map_err(|reason| format!("{}: {reason}", output::path(job.image)))?;
-                let complexity = self.has_profile().then(|| edge_density(&decoded.image));
-                Ok((encoder.preprocess(&decoded.image), complexity))
+            .map(|job| match job.image.parse::<ImageId>() {
+                Ok(id) if !Path::new(job.image).exists() => self.stored_image(id),
+                _ => self.decoded_image(encoder, Path::new(job.image)),
             })
             .collect();
-        let pixels: Vec<Pixels> = decoded
-            .iter()
-            .flatten()
-            .map(|(pixels, _)| pixels.clone())
-            .collect();
+        let pixels = images.iter().flatten().filter_map(|image| match image {
+            JobImage::Pixels(pixels, _) => Some(pixels.clone()),
+            JobImage::Embedded(_) => None,
+        });
+        let pixels: Vec<Pixels> = pixels.collect();
         let embeddings = encoder.encode_pixels(&pixels).map_err(anyhow::Error::from)?;
         let mut embeddings = embeddings.into_iter();
-        let embedded = decoded.into_iter().map(|decoded| {
-            decoded.map(|(_, complexity)| EmbeddedImage {
-                embedding: embeddings.next().expect("one embedding per decoded image"),
-                complexity,
+        let embedded = images.into_iter().map(|image| {
+            image.map(|image| match image {
+                JobImage::Embedded(image) => image,
+                JobImage::Pixels(_, complexity) => EmbeddedImage {
+                    embedding: embeddings.next().expect("one embedding per decoded image"),
+                    complexity,
+                },
             })
         });
         Ok(embedded.collect())
+    }
+
+    fn decoded_image(&self, encoder: &dyn Encoder, path: &Path) -> Result<JobImage, String> {
+        let size = DecodeSize::for_model(encoder.shorter_side());
+        let decoded = read_image(path, size).map_err(|reason| format!("{}: {reason}", output::path(path)))?;
+        let complexity = self.has_profile().then(|| edge_density(&decoded.image));
+        Ok(JobImage::Pixels(encoder.preprocess(&decoded.image), complexity))
+    }
+
+    fn stored_image(&self, id: ImageId) -> Result<JobImage, String> {
+        let Backend::Library(library, _) = &self.backend else {
+            return Err(format!(
+                "{id}: without a library there are no image ids; name a file"
+            ));
+        };
+        let embedding = library.active().image_vector(&QueryImage::Indexed(id));
+        let embedding = embedding.map_err(|error| error.to_string())?;
+        let thumbnail = self.has_profile().then(|| library.thumbnail(&id).ok()).flatten();
+        let decoded = thumbnail.and_then(|jpeg| decode(&jpeg, &DecodeLimits::default()).ok());
+        let complexity = decoded.map(|decoded| edge_density(&decoded.image));
+        Ok(JobImage::Embedded(EmbeddedImage {
+            embedding,
+            complexity,
+        }))
     }
 }
 
@@ -205,13 +284,40 @@ impl ChosenProfile {
         Ok(Self {
             profile: profile::named(name, file)?,
             criticality: arguments.profile_options.criticality.into(),
+            prevalence: arguments.prevalence,
             is_custom: file.is_some(),
+            calibration: None,
         })
+    }
+
+    fn estimates_prevalence(&self) -> bool {
+        match self.prevalence {
+            Some(PrevalenceArg::Batch) => true,
+            Some(PrevalenceArg::Share(_)) => false,
+            None => self.profile.profile.prevalence_from_batch,
+        }
+    }
+
+    /// The share that the command line states.
+    const fn stated_prevalence(&self) -> Option<f64> {
+        match self.prevalence {
+            Some(PrevalenceArg::Share(share)) => Some(share),
+            Some(PrevalenceArg::Batch) | None => None,
+        }
+    }
+}
+
+impl Scored {
+    fn scores(&self) -> Vec<f64> {
+        match self {
+            Self::Here { matches, .. } => matches.iter().map(|found| f64::from(found.score)).collect(),
+            Self::ByServer(_) => Vec::new(),
+        }
     }
 }
 
 impl Backend {
-    fn open(global: &Global, arguments: &MatchArgs) -> Result<Self, Failure> {
+    fn open(global: &Global, arguments: &MatchArgs, profile: Option<&str>) -> Result<Self, Failure> {
         if arguments.model.is_some() {
             return Self::model_only(arguments);
         }
@@ -219,18 +325,25 @@ impl Backend {
             Ok(library) => {
                 warn_of_damage(&library);
                 arguments.options.apply_to(&library);
-                Ok(Self::Library(Box::new(library)))
+                variants::apply(&arguments.variants, &library.active())?;
+                Self::library(Box::new(library), profile)
             }
             // Matching needs a model, but no images of a library.
             Err(LibraryError::Missing { .. }) => Self::model_only(arguments),
             Err(error) => match redirect_to_server(error)? {
-                Access::Local(library) => Ok(Self::Library(library)),
+                Access::Local(library) => Self::library(library, profile),
                 Access::Remote(server) => {
                     reject_model_options(&arguments.options)?;
+                    variants::reject(&arguments.variants)?;
                     Ok(Self::Server(server))
                 }
             },
         }
+    }
+
+    fn library(library: Box<Library>, profile: Option<&str>) -> Result<Self, Failure> {
+        let model = library.active().confidence_model_under(profile)?;
+        Ok(Self::Library(library, model))
     }
 
     fn model_only(arguments: &MatchArgs) -> Result<Self, Failure> {
@@ -239,7 +352,11 @@ impl Backend {
         Ok(Self::Model(Box::new(ModelOnly {
             encoder,
             confidence_model,
-            text_cache: TextCache::default(),
+            text_cache: {
+                let cache = TextCache::default();
+                cache.set_variants(variants::chosen(&arguments.variants)?);
+                cache
+            },
         })))
     }
 }

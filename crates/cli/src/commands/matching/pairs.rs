@@ -1,215 +1,222 @@
-//! `eidetic match --pairs`: reads, compares and prints pairs in batches, so that memory use does not grow
-//! with the file.
+//! `eidetic match --pairs`: the pairs of a file, one decision for each image.
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, stdin};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use eidetic_confidence::calibration::{ImageTextPair, PairFileError, parse_pair_line};
+use eidetic_domain::{Labels, MAX_PAIRS, PairFileError, PairRow, counted, parse_pairs};
 use eidetic_server::responses::MatchResult;
-use indicatif::ProgressBar;
-use serde::Serialize;
 
-use super::matcher::{ImageMatcher, MatchJob};
+use super::matcher::{ImageMatcher, MatchJob, Scored};
+use super::table::Table;
 use crate::Outcome;
-use crate::arguments::Global;
+use crate::arguments::{Global, MatchArgs};
+use crate::commands::pair_file;
 use crate::failure::Failure;
-use crate::output;
-use crate::progress::bytes_bar;
+use crate::progress::count_bar;
 
-/// Lines per batch.
-const BATCH: usize = 256;
-/// Bytes.
-const MAX_LINE_LENGTH: u64 = 32 << 10;
+/// Images that are compared before their rows are printed.
+const IMAGE_BATCH: usize = 32;
 
-/// The JSON of a line.
-#[derive(Serialize)]
-struct LineAnswer<'a> {
+/// A row of the file, with its image's place among all images.
+struct Pair {
     line: usize,
-    image: &'a str,
-    #[serde(flatten)]
-    result: &'a MatchResult,
+    image: usize,
+    text: String,
 }
 
-/// The JSON of an invalid line.
-#[derive(Serialize)]
-struct LineFailure<'a> {
-    line: usize,
-    error: &'a str,
+/// The pairs of a file by image.
+struct Pairs {
+    /// In the order of the file; invalid rows with why they are.
+    rows: Vec<Result<Pair, (usize, String)>>,
+    /// Names as in the file, and as they are opened.
+    images: Vec<(String, String)>,
+    /// The rows of each image.
+    rows_of: Vec<Vec<usize>>,
 }
 
-/// A line of the file: a pair, or why it is none.
-struct Line {
-    number: usize,
-    pair: Result<ImageTextPair, String>,
-}
-
-/// Compares all pairs of `file`. Invalid lines and unreadable images are reported and skipped.
-pub(super) fn run(global: &Global, matcher: &ImageMatcher, file: &Path) -> Result<Outcome, Failure> {
-    let unreadable = |error: std::io::Error| Failure::in_file(file, error);
-    let (source, length): (Box<dyn Read>, u64) = if file == Path::new("-") {
-        (Box::new(stdin()), 0)
-    } else {
-        let opened = File::open(file).map_err(unreadable)?;
-        let length = opened.metadata().map_err(unreadable)?.len();
-        (Box::new(opened), length)
+/// Compares all pairs of `file`. Invalid rows and unreadable images are reported and skipped.
+pub(super) fn run(
+    global: &Global,
+    arguments: &MatchArgs,
+    matcher: &ImageMatcher,
+    file: &Path,
+) -> Result<Outcome, Failure> {
+    let pairs = Pairs::read(file)?;
+    let bar = count_bar(pairs.images.len() as u64, "images");
+    let mut table = Table::begin(global, arguments)?;
+    let mut printer = Printer {
+        pairs: &pairs,
+        table: &mut table,
+        ready: BTreeMap::new(),
+        next: 0,
+        best_only: arguments.best,
     };
-    let bar = bytes_bar(length);
-    let mut lines = Lines {
-        source: BufReader::new(source),
-        number: 0,
-        bar: &bar,
-    };
-    if !global.json {
-        let more = if matcher.has_profile() {
-            "\tverdict\taction"
-        } else {
-            ""
-        };
-        output::line(&format!(
-            "image\ttext\tscore\tnormalized\tconfidence\tlevel{more}"
-        ))?;
-    }
-    let mut failed = 0;
-    loop {
-        let batch = lines.next_batch().map_err(unreadable)?;
-        if batch.is_empty() {
-            break;
+    printer.invalid_rows()?;
+    let images: Vec<usize> = (0..pairs.images.len()).collect();
+    if matcher.needs_whole_batch() {
+        let mut scored = Vec::new();
+        for batch in images.chunks(IMAGE_BATCH) {
+            scored.extend(matcher.score(&pairs.jobs(batch))?);
+            bar.inc(batch.len() as u64);
         }
-        failed += print_batch(global, matcher, &batch)?;
+        let estimated = matcher.prevalence_of(scored.iter().flatten());
+        match estimated {
+            Some(found) => eprintln!(
+                "eidetic: about {:.1}% of {} match, at least {:.1}%; thresholds hold for that share",
+                100.0 * found.share,
+                counted(found.pairs as u64, "pair"),
+                100.0 * found.low
+            ),
+            None => eprintln!(
+                "eidetic: too few pairs to estimate how many match; thresholds hold for the share that the profile states"
+            ),
+        }
+        for (image, scored) in images.iter().zip(scored) {
+            printer.image(
+                *image,
+                scored.map(|scored| matcher.results(scored, estimated.map(|found| found.low))),
+            )?;
+        }
+    } else {
+        for batch in images.chunks(IMAGE_BATCH) {
+            let scored: Vec<Result<Scored, String>> = matcher.score(&pairs.jobs(batch))?;
+            for (image, scored) in batch.iter().zip(scored) {
+                printer.image(*image, scored.map(|scored| matcher.results(scored, None)))?;
+            }
+            bar.inc(batch.len() as u64);
+        }
     }
     bar.finish_and_clear();
-    Ok(if failed == 0 {
-        Outcome::Done
-    } else {
-        Outcome::DoneWithFailures
+    Ok(match table.end() {
+        0 => Outcome::Done,
+        _ => Outcome::DoneWithFailures,
     })
 }
 
-/// Prints one line per pair, in the order of the file; returns the number of failures.
-fn print_batch(global: &Global, matcher: &ImageMatcher, batch: &[Line]) -> Result<usize, Failure> {
-    let jobs = jobs_of(batch);
-    let results = matcher.run(&jobs)?;
-    let by_image: HashMap<&Path, &Result<Vec<MatchResult>, String>> =
-        jobs.iter().map(|job| job.image).zip(&results).collect();
-    let mut failed = 0;
-    for Line { number, pair } in batch {
-        let found = pair.as_ref().map_err(Clone::clone).and_then(|pair| {
-            let results = by_image[Path::new(&pair.image)].as_ref().map_err(Clone::clone)?;
-            let text = pair.text.trim();
-            let result = results.iter().find(|result| result.text == text);
-            result
-                .map(|result| (pair, result))
-                .ok_or_else(|| "the text was not compared".to_owned())
-        });
-        match found {
-            Ok((pair, result)) => print(global, *number, &pair.image, result)?,
-            Err(reason) => {
-                failed += 1;
-                print_failure(global, *number, &reason)?;
+impl Pairs {
+    fn read(file: &Path) -> Result<Self, Failure> {
+        let bytes = pair_file::read(file)?;
+        let mut pairs = Self {
+            rows: Vec::new(),
+            images: Vec::new(),
+            rows_of: Vec::new(),
+        };
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for row in parse_pairs(&bytes, Labels::Ignored) {
+            if pairs.rows.len() == MAX_PAIRS {
+                return Err(Failure::in_file(file, PairFileError::TooMany));
+            }
+            let row = match row {
+                Ok(PairRow {
+                    line, image, text, ..
+                }) => {
+                    let place = *places.entry(image).or_insert_with_key(|image| {
+                        pairs
+                            .images
+                            .push((image.clone(), pair_file::resolve(image, file)));
+                        pairs.rows_of.push(Vec::new());
+                        pairs.images.len() - 1
+                    });
+                    pairs.rows_of[place].push(pairs.rows.len());
+                    Ok(Pair {
+                        line,
+                        image: place,
+                        text,
+                    })
+                }
+                Err(error) => Err(pair_file::numbered(&error)),
+            };
+            pairs.rows.push(row);
+        }
+        Ok(pairs)
+    }
+
+    fn pair(&self, row: usize) -> &Pair {
+        self.rows[row].as_ref().expect("only valid rows have an image")
+    }
+
+    fn jobs(&self, images: &[usize]) -> Vec<MatchJob<'_>> {
+        let job = |image: &usize| {
+            let mut texts: Vec<&str> = Vec::new();
+            let mut met = std::collections::HashSet::new();
+            for row in &self.rows_of[*image] {
+                let text = self.pair(*row).text.as_str();
+                if met.insert(text) {
+                    texts.push(text);
+                }
+            }
+            MatchJob {
+                image: &self.images[*image].1,
+                texts,
+            }
+        };
+        images.iter().map(job).collect()
+    }
+}
+
+/// Prints rows in the order of the file, as soon as all before them are known.
+struct Printer<'a> {
+    pairs: &'a Pairs,
+    table: &'a mut Table,
+    /// Rows that wait for earlier ones.
+    ready: BTreeMap<usize, Result<MatchResult, String>>,
+    next: usize,
+    best_only: bool,
+}
+
+impl Printer<'_> {
+    fn invalid_rows(&mut self) -> Result<(), Failure> {
+        for (at, row) in self.pairs.rows.iter().enumerate() {
+            if let Err((line, reason)) = row {
+                if self.best_only {
+                    self.table.failure(Some(*line), reason)?;
+                } else {
+                    self.ready.insert(at, Err(reason.clone()));
+                }
             }
         }
+        self.print_ready()
     }
-    Ok(failed)
-}
 
-/// One job for each distinct image of the batch, with all of its texts.
-fn jobs_of(batch: &[Line]) -> Vec<MatchJob<'_>> {
-    let mut positions: HashMap<&str, usize> = HashMap::new();
-    let mut jobs: Vec<MatchJob> = Vec::new();
-    for pair in batch.iter().filter_map(|line| line.pair.as_ref().ok()) {
-        let position = *positions.entry(&pair.image).or_insert_with(|| {
-            jobs.push(MatchJob {
-                image: Path::new(&pair.image),
-                texts: Vec::new(),
-                compete: false,
-            });
-            jobs.len() - 1
-        });
-        let text = pair.text.trim();
-        if !jobs[position].texts.contains(&text) {
-            jobs[position].texts.push(text);
+    fn image(&mut self, image: usize, results: Result<Vec<MatchResult>, String>) -> Result<(), Failure> {
+        let rows = &self.pairs.rows_of[image];
+        let name = self.pairs.images[image].0.as_str();
+        if self.best_only {
+            let line = rows.first().map(|row| self.pairs.pair(*row).line);
+            return match results {
+                Ok(results) => self.table.best(line, name, &results),
+                Err(reason) => self.table.failure(line, &reason),
+            };
         }
+        for row in rows {
+            let text = self.pairs.pair(*row).text.as_str();
+            let result = match &results {
+                Ok(results) => results
+                    .iter()
+                    .find(|result| result.text == text)
+                    .cloned()
+                    .ok_or_else(|| "the text was not compared".to_owned()),
+                Err(reason) => Err(reason.clone()),
+            };
+            self.ready.insert(*row, result);
+        }
+        self.print_ready()
     }
-    jobs
-}
 
-fn print(global: &Global, line: usize, image: &str, result: &MatchResult) -> Result<(), Failure> {
-    if global.json {
-        return output::json(&LineAnswer { line, image, result });
-    }
-    let confidence = result.confidence.map_or_else(String::new, |p| format!("{p:.4}"));
-    let verdict = result.verdict.as_ref();
-    let verdict = verdict.map(|verdict| format!("\t{}\t{}", verdict.level, verdict.action.name()));
-    output::line(&format!(
-        "{image}\t{}\t{:.4}\t{:.4}\t{confidence}\t{}{}",
-        result.text,
-        result.score,
-        result.normalized,
-        result.level.name(),
-        verdict.unwrap_or_default()
-    ))
-}
-
-fn print_failure(global: &Global, line: usize, reason: &str) -> Result<(), Failure> {
-    eprintln!("eidetic: line {line}: {reason}");
-    if global.json {
-        return output::json(&LineFailure { line, error: reason });
-    }
-    Ok(())
-}
-
-/// Reads a file line by line.
-struct Lines<'a> {
-    source: BufReader<Box<dyn Read>>,
-    number: usize,
-    bar: &'a ProgressBar,
-}
-
-impl Lines<'_> {
-    /// The next lines; empty at the end of the file.
-    fn next_batch(&mut self) -> std::io::Result<Vec<Line>> {
-        let mut batch = Vec::new();
-        while batch.len() < BATCH {
-            let mut bytes = Vec::new();
-            let read = (&mut self.source)
-                .take(MAX_LINE_LENGTH)
-                .read_until(b'\n', &mut bytes)?;
-            if read == 0 {
-                break;
-            }
-            self.number += 1;
-            self.bar.inc(read as u64);
-            if read as u64 == MAX_LINE_LENGTH && !bytes.ends_with(b"\n") {
-                self.source.skip_until(b'\n')?;
-                batch.push(self.line(Err(format!("the line is longer than {MAX_LINE_LENGTH} bytes"))));
-                continue;
-            }
-            match parse(self.number, bytes) {
-                Ok(None) => {}
-                Ok(Some(pair)) => batch.push(self.line(Ok(pair))),
-                Err(reason) => batch.push(self.line(Err(reason))),
+    fn print_ready(&mut self) -> Result<(), Failure> {
+        while let Some(result) = self.ready.remove(&self.next) {
+            let row = &self.pairs.rows[self.next];
+            self.next += 1;
+            match (row, result) {
+                (Ok(pair), Ok(result)) => {
+                    let image = self.pairs.images[pair.image].0.as_str();
+                    self.table.row(Some(pair.line), image, &result)?;
+                }
+                (Ok(pair), Err(reason)) => self.table.failure(Some(pair.line), &reason)?,
+                (Err((line, _)), Ok(_)) => self.table.failure(Some(*line), "the row is invalid")?,
+                (Err((line, _)), Err(reason)) => self.table.failure(Some(*line), &reason)?,
             }
         }
-        Ok(batch)
+        Ok(())
     }
-
-    fn line(&self, pair: Result<ImageTextPair, String>) -> Line {
-        Line {
-            number: self.number,
-            pair,
-        }
-    }
-}
-
-/// The pair of a line; `None` for an empty one. The error is without the line number, which is printed
-/// before it.
-fn parse(number: usize, bytes: Vec<u8>) -> Result<Option<ImageTextPair>, String> {
-    let text = String::from_utf8(bytes).map_err(|_| "the line is not UTF-8".to_owned())?;
-    parse_pair_line(number, &text).map_err(|error: PairFileError| {
-        let message = error.to_string();
-        let unnumbered = message.strip_prefix(&format!("line {number}: "));
-        unnumbered.unwrap_or(&message).to_owned()
-    })
 }
