@@ -13,6 +13,7 @@ mod models;
 mod search;
 mod serve;
 mod space;
+mod texts;
 
 pub(crate) use bench::{BenchArgs, BenchDecodeArgs, BenchEncodeArgs, BenchIndexArgs, BenchSubject};
 pub(crate) use calibrate::{CalibrateArgs, FeedbackArgs, QueryKindArg};
@@ -25,6 +26,7 @@ pub(crate) use models::{
 pub(crate) use search::{PathEnd, SearchArgs};
 pub(crate) use serve::{DemoArgs, ListenArgs, ServeArgs};
 pub(crate) use space::{DropSpaceArgs, SpaceAction, SpaceArgs, SwitchArgs};
+pub(crate) use texts::{TextsAction, TextsAddArgs, TextsArgs};
 
 /// Search your pictures by words or by example, on your own machine
 #[derive(Debug, Parser)]
@@ -82,6 +84,8 @@ pub(crate) enum Command {
     Align(AlignArgs),
     /// Tag every picture of the library
     Tag(TagArgs),
+    /// Store sets of texts, to be searched by a picture or by words with `search --texts`
+    Texts(TextsArgs),
     /// Print feedback from the web page as labeled pairs for `calibrate`
     Feedback(FeedbackArgs),
     /// Show what the library contains

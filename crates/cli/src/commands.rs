@@ -27,6 +27,7 @@ pub(crate) mod serve;
 pub(crate) mod space;
 pub(crate) mod status;
 pub(crate) mod tag;
+pub(crate) mod texts;
 pub(crate) mod verify;
 
 /// The library, or the server that owns it.
