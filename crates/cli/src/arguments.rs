@@ -14,6 +14,7 @@ mod models;
 mod search;
 mod serve;
 mod space;
+mod texts;
 mod variants;
 
 pub(crate) use bench::{BenchArgs, BenchDecodeArgs, BenchEncodeArgs, BenchIndexArgs, BenchSubject};
@@ -28,6 +29,7 @@ pub(crate) use models::{
 pub(crate) use search::{PathEnd, SearchArgs};
 pub(crate) use serve::{DemoArgs, ListenArgs, ServeArgs};
 pub(crate) use space::{DropSpaceArgs, SpaceAction, SpaceArgs, SwitchArgs};
+pub(crate) use texts::{TextsAction, TextsAddArgs, TextsArgs};
 pub(crate) use variants::{CombineArg, VariantArgs, Variants};
 
 /// Search your pictures by words or by example, on your own machine
@@ -86,6 +88,8 @@ pub(crate) enum Command {
     Align(AlignArgs),
     /// Tag every picture of the library
     Tag(TagArgs),
+    /// Store sets of texts, to be searched by a picture or by words with `search --texts`
+    Texts(TextsArgs),
     /// Print feedback from the web page as labeled pairs for `calibrate`
     Feedback(FeedbackArgs),
     /// Show what the library contains

@@ -28,6 +28,7 @@ pub(crate) mod serve;
 pub(crate) mod space;
 pub(crate) mod status;
 pub(crate) mod tag;
+pub(crate) mod texts;
 pub(crate) mod variants;
 pub(crate) mod verify;
 

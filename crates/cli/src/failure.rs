@@ -64,6 +64,9 @@ impl From<LibraryError> for Failure {
             | LibraryError::NotIndexable { .. }
             | LibraryError::Filter(_)
             | LibraryError::UnknownImage(_)
+            | LibraryError::UnknownTextSet { .. }
+            | LibraryError::NoTexts
+            | LibraryError::Texts(_)
             | LibraryError::Search(SearchError::UnknownImage(_)) => Self::Arguments(error.to_string()),
             error => Self::CouldNotRun(error.into()),
         }

@@ -72,6 +72,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Embed(embed) => commands::embed::run(embed),
         Command::Bench(bench) => commands::bench::run(bench),
         Command::Tag(tag) => commands::tag::run(global, tag),
+        Command::Texts(texts) => commands::texts::run(global, texts),
         Command::Feedback(feedback) => commands::feedback::run(global, feedback),
         Command::Models(models) => commands::models::run(global, models),
         Command::Verify(verify) => commands::verify::run(global, verify),

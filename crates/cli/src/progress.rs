@@ -100,6 +100,7 @@ impl Observer for IndexBar {
         match stage {
             RunStage::Removing => self.bar.set_message(", checking for deleted files"),
             RunStage::Backfilling => self.bar.set_message(", embedding missing images"),
+            RunStage::EmbeddingTexts => self.bar.set_message(", embedding texts"),
             RunStage::Indexing
             | RunStage::EmbeddingTags
             | RunStage::Tagging
@@ -146,6 +147,46 @@ impl Observer for BackfillBar {
     fn failed(&self, _failure: &FileFailure) {
         let failed = self.failed.fetch_add(1, Relaxed) + 1;
         self.bar.set_message(format!(", {failed} unavailable"));
+    }
+
+    fn stage(&self, stage: RunStage) {
+        if stage == RunStage::EmbeddingTexts {
+            self.bar
+                .set_style(style("{bar:30} {pos}/{len} texts, {rate}, {eta} left"));
+        }
+    }
+}
+
+/// Progress of adding texts: a count while they are read, then a bar.
+pub(crate) struct TextsBar(ProgressBar);
+
+impl TextsBar {
+    pub(crate) fn new() -> Self {
+        let bar = shown(ProgressBar::new_spinner(), Unit::Named("texts"));
+        bar.set_style(style("{spinner} {pos} texts read"));
+        bar.set_length(0);
+        Self(bar)
+    }
+
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Observer for TextsBar {
+    fn discovered(&self, texts: u64) {
+        self.0.set_position(texts);
+    }
+
+    fn total(&self, texts: u64) {
+        self.0.set_position(0);
+        self.0.set_length(texts);
+        self.0
+            .set_style(style("{bar:30} {pos}/{len} texts, {rate}, {eta} left"));
+    }
+
+    fn done(&self, texts: u64) {
+        self.0.set_position(texts);
     }
 }
 

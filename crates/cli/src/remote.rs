@@ -2,6 +2,7 @@
 
 mod server;
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,19 +11,20 @@ use base64::engine::general_purpose::STANDARD;
 use eidetic_confidence::profile::Criticality;
 use eidetic_domain::{Filter, ImageId};
 use eidetic_indexer::Observer;
-use eidetic_library::Status;
+use eidetic_library::{Status, TextFormat};
 use eidetic_server::params::{IndexParams, SpaceParams, SwitchParams};
 use eidetic_server::responses::{
     CalibrationsResponse, DropResponse, FeedbackList, ForgetResponse, IndexReport, JobResponse, JobState,
-    JobTicket, MatchResponse, SearchResponse, SpaceReportResponse,
+    JobTicket, MatchResponse, RemovedTextsResponse, SearchResponse, SpaceReportResponse, TextSearchResponse,
+    TextSetsResponse, TextsReportResponse,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::Completion;
 use crate::arguments::{self, SearchArgs};
 use crate::failure::Failure;
-use crate::progress::{BackfillBar, IndexBar};
+use crate::progress::{BackfillBar, IndexBar, TextsBar};
 
 pub(crate) use server::RemoteServer;
 
@@ -78,6 +80,86 @@ pub(crate) fn search(
         "space": arguments.space,
     });
     server.post("/v1/search", &body)
+}
+
+/// `POST /v1/search` for stored texts, with the image file undecoded.
+pub(crate) fn search_texts(
+    server: &RemoteServer,
+    arguments: &SearchArgs,
+) -> Result<TextSearchResponse, Failure> {
+    let image = arguments.image.as_deref().map(base64_file).transpose()?;
+    let body = json!({
+        "target": "texts",
+        "set": arguments.set,
+        "text": arguments.text(),
+        "image": image,
+        "image_id": arguments.image_id,
+        "k": arguments.k,
+        "min_confidence": arguments.min_confidence,
+        "space": arguments.space,
+    });
+    server.post("/v1/search", &body)
+}
+
+/// `GET /v1/texts`
+pub(crate) fn text_sets(server: &RemoteServer) -> Result<TextSetsResponse, Failure> {
+    server.get("/v1/texts")
+}
+
+/// `DELETE /v1/texts/{set}`
+pub(crate) fn remove_texts(server: &RemoteServer, set: &str) -> Result<RemovedTextsResponse, Failure> {
+    server.delete_path(&format!("/v1/texts/{}", percent_encoded(set)))
+}
+
+/// `POST /v1/texts/{set}`; waits for the job, if it is one.
+pub(crate) fn add_texts(
+    server: &RemoteServer,
+    set: &str,
+    file: File,
+    format: TextFormat,
+) -> Result<TextsReportResponse, Failure> {
+    /// The report of a short set, or the job that adds a long one.
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Answer {
+        Report(TextsReportResponse),
+        Job(JobTicket),
+    }
+    let media_type = match format {
+        TextFormat::Lines => "text/plain",
+        TextFormat::Csv => "text/csv",
+        TextFormat::Tsv => "text/tab-separated-values",
+        TextFormat::JsonLines => "application/x-ndjson",
+    };
+    eprintln!("eidetic: the server at {server} owns the library and adds the texts");
+    let path = format!("/v1/texts/{}", percent_encoded(set));
+    let ticket = match server.upload(&path, media_type, file)? {
+        Answer::Report(report) => return Ok(report),
+        Answer::Job(ticket) => ticket,
+    };
+    let bar = TextsBar::new();
+    let (job, _) = follow_job(server, &ticket, |job| match job.total {
+        Some(total) => {
+            bar.total(total);
+            bar.done(job.done);
+        }
+        None => bar.discovered(job.done),
+    })?;
+    bar.finish();
+    job.texts_report.ok_or_else(|| no_report(server))
+}
+
+/// The text as a part of a path.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
 }
 
 /// The profile of a match request.
@@ -186,6 +268,15 @@ fn run_job(
     on_progress: impl Fn(&JobResponse),
 ) -> Result<(JobResponse, Completion), Failure> {
     let ticket: JobTicket = server.post(path, request)?;
+    follow_job(server, &ticket, on_progress)
+}
+
+/// Polls a job until it ends.
+fn follow_job(
+    server: &RemoteServer,
+    ticket: &JobTicket,
+    on_progress: impl Fn(&JobResponse),
+) -> Result<(JobResponse, Completion), Failure> {
     let path = format!("/v1/jobs/{}", ticket.job);
     loop {
         let job: JobResponse = server.get(&path)?;

@@ -13,6 +13,8 @@ pub enum RunStage {
     Backfilling,
     /// Embedding the tags of a vocabulary.
     EmbeddingTags,
+    /// Embedding the stored texts of the library.
+    EmbeddingTexts,
     /// Choosing the tags of images.
     Tagging,
     /// Comparing images with the patterns of a profile.
@@ -25,7 +27,7 @@ pub enum RunStage {
 /// nothing by default.
 ///
 /// Items are files in [`RunStage::Indexing`], whether images or not; tags in [`RunStage::EmbeddingTags`];
-/// images otherwise. Counts only grow until the next stage or the next call of [`total`](Self::total).
+/// texts in [`RunStage::EmbeddingTexts`]; images otherwise. Counts only grow until the next stage or the next call of [`total`](Self::total).
 pub trait Observer: Sync {
     /// Number of items found so far; there may be more.
     fn discovered(&self, items: u64) {

@@ -16,7 +16,7 @@ use crate::lock::Lock;
 use crate::manifest::{COPY_NAME, FILE_NAME, FoundManifest, Manifest, SpaceEntry};
 use crate::open::missing;
 use crate::space::live_rows;
-use crate::{LibraryError, Owner, TagOptions};
+use crate::{LibraryError, Owner, TagOptions, texts};
 
 pub use repair::{RepairReport, repair};
 
@@ -37,6 +37,9 @@ pub struct CheckReport {
     pub tagged: u64,
     /// Answers of users.
     pub answers: u64,
+    /// Stored texts, in all sets.
+    #[serde(default)]
+    pub texts: u64,
     /// What is damaged.
     pub findings: Vec<Finding>,
 }
@@ -117,6 +120,7 @@ fn examine(directory: &Path, found: &KnownManifest) -> Result<CheckReport, Libra
         report.add_space(directory, entry, &catalog.for_space(entry.number))?;
     }
     report.add_thumbnails(directory, &catalog)?;
+    report.add_texts(directory, &found.manifest)?;
     report.sound = report.findings.is_empty();
     Ok(report)
 }
@@ -219,6 +223,17 @@ impl CheckReport {
                 counted(damaged, "image")
             );
             self.add(directory, what);
+        }
+        Ok(())
+    }
+
+    fn add_texts(&mut self, library: &Path, manifest: &Manifest) -> Result<(), LibraryError> {
+        let sets = texts::check_sets(library)?;
+        self.texts = sets.texts;
+        self.findings.extend(sets.findings);
+        for entry in manifest.spaces() {
+            let findings = texts::check_vectors(&entry.directory(library), &entry.space)?;
+            self.findings.extend(findings);
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use eidetic_search::SearchError;
 use eidetic_vectors::IndexError;
 use thiserror::Error;
 
-use crate::{Owner, UnknownFilterValue};
+use crate::{Owner, TextsError, UnknownFilterValue};
 
 /// Why a library could not be opened or used.
 #[derive(Debug, Error)]
@@ -197,6 +197,35 @@ pub enum LibraryError {
     /// A filter names what the library does not have.
     #[error(transparent)]
     Filter(#[from] UnknownFilterValue),
+    /// The library has no stored texts to search.
+    #[error("the library has no texts; add a file of them with: eidetic texts add FILE")]
+    NoTexts,
+    /// No set of texts has this name.
+    #[error("no set of texts is named {name:?}; {}", if known.is_empty() { "there are none yet".to_owned() } else { format!("there are: {known}") })]
+    UnknownTextSet {
+        /// As given.
+        name: String,
+        /// The names of all sets.
+        known: String,
+    },
+    /// Texts are being added, or embedded for another model.
+    #[error("texts are being added or embedded now; try again when that has ended")]
+    TextsBusy,
+    /// The input of a set, or its name, is invalid.
+    #[error(transparent)]
+    Texts(#[from] TextsError),
+    /// A file of texts was written by another version of Eidetic.
+    #[error(
+        "{path} has format version {found}, but this program reads version {supported}; use the version of Eidetic that wrote it"
+    )]
+    UnknownTextsVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The version this program reads.
+        supported: u32,
+    },
     /// The query failed.
     #[error(transparent)]
     Search(#[from] SearchError),
@@ -215,7 +244,7 @@ pub enum LibraryError {
 
 impl LibraryError {
     /// Adds the path of the file to an I/O error.
-    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+    pub(crate) fn io(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
         move |source| Self::Io {
             path: path.to_owned(),
             source,

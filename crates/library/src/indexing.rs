@@ -146,6 +146,7 @@ impl Library {
             add_backfill(&mut report, backfilled?);
         }
         if !report.cancelled {
+            self.fill_missing_texts(&space, &context.without_observer())?;
             self.remember_sources(&sources, &report)?;
             self.erase_expired()?;
             self.end_changes(needs_sweep);

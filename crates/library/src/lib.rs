@@ -41,7 +41,9 @@
 //! tagging.json      words and rule of the last tagging run      derived: the bundled ones if unreadable
 //! background.bin    the background texts' vectors               derived
 //! vocabulary.bin    the vectors of the last vocabulary          derived
-//! spaces/N/         the last five, for every space but the first
+//! text-vectors/     the vectors of stored texts                 derived: the model makes them again
+//! spaces/N/         the last six, for every space but the first
+//! texts/            sets of stored texts                        primary, each replaced atomically
 //! ```
 //!
 //! # Reading and damage
@@ -83,6 +85,7 @@ mod spaces;
 mod status;
 mod switch;
 mod tagging;
+mod texts;
 mod vector_cache;
 mod warn_once;
 
@@ -114,3 +117,7 @@ pub use spaces::{SpaceStatus, SwitchStatus};
 pub use status::{BytesOnDisk, FileFailureStatus, IndexStatus, Status, StatusDetails};
 pub use switch::{PreviousSpace, SpaceReport, SwitchOptions};
 pub use tagging::{TagCount, TagOptions, TagReport};
+pub use texts::{
+    StoredText, TextFormat, TextHit, TextQuery, TextQueryBy, TextReader, TextResults, TextSetStatus,
+    TextsError, TextsReport,
+};

@@ -16,6 +16,7 @@ use eidetic_inference::{LoadOptions, load_encoder};
 use crate::lock::Lock;
 use crate::manifest::{COPY_NAME, FILE_NAME, FoundManifest, Manifest};
 use crate::operations::OperationLocks;
+use crate::texts::SetMap;
 use crate::warn_once::WarnOnce;
 use crate::{Fallback, LibraryError, LoadedModel, ModelSource, Owner, Space};
 
@@ -38,6 +39,8 @@ pub struct Library {
     pub(crate) manifest_damage: Option<String>,
     /// Says once that thumbnails cannot be stored.
     pub(crate) unstored: WarnOnce,
+    /// The sets of stored texts, read on first use.
+    pub(crate) text_sets: Mutex<Option<Arc<SetMap>>>,
     lock: Lock,
 }
 
@@ -171,6 +174,7 @@ impl Library {
                 other => other.to_string(),
             }),
             unstored: WarnOnce::default(),
+            text_sets: Mutex::default(),
             lock,
         };
         if library.read_only().is_none()

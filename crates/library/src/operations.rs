@@ -16,6 +16,8 @@ pub(crate) enum Operation {
     Backfill,
     /// An indexing run, or the removal of a source; one for the library.
     Index,
+    /// Adding, removing or embedding stored texts; one for the library.
+    Texts,
     /// Building, extending or saving the search graph; one for each space.
     Graph,
     /// A tagging run; one for each space.
@@ -29,6 +31,7 @@ pub(crate) enum Operation {
 pub(crate) struct OperationLocks {
     switch: Arc<OperationLock>,
     index: Arc<OperationLock>,
+    texts: Arc<OperationLock>,
     backfill: OperationLock,
     graph: OperationLock,
     tag: OperationLock,
@@ -73,6 +76,7 @@ impl OperationLocks {
         Self {
             switch: Arc::clone(&self.switch),
             index: Arc::clone(&self.index),
+            texts: Arc::clone(&self.texts),
             ..Self::default()
         }
     }
@@ -108,6 +112,7 @@ impl OperationLocks {
             Operation::Switch => &self.switch,
             Operation::Backfill => &self.backfill,
             Operation::Index => &self.index,
+            Operation::Texts => &self.texts,
             Operation::Graph => &self.graph,
             Operation::Tag => &self.tag,
             Operation::Calibrate => &self.calibrate,

@@ -24,6 +24,7 @@ use crate::manifest::SpaceEntry;
 use crate::operations::{Operation, OperationLocks};
 use crate::paths;
 use crate::tagging::VocabularyVectors;
+use crate::texts::{MissingTexts, TextIndex};
 
 /// One open space of a library.
 ///
@@ -46,6 +47,9 @@ pub struct Space {
     pub(crate) confidence_model: RwLock<Option<Arc<ConfidenceModel>>>,
     /// Vectors of the vocabulary that images were tagged with last.
     pub(crate) vocabulary: Mutex<Option<VocabularyVectors>>,
+    /// The vectors of stored texts, opened on first use.
+    pub(crate) text_index: Mutex<Option<Arc<TextIndex>>>,
+    pub(crate) missing_texts: Mutex<Option<MissingTexts>>,
     pub(crate) operations: OperationLocks,
 }
 
@@ -77,6 +81,8 @@ impl Space {
             filter_cache: FilterCache::default(),
             confidence_model: RwLock::default(),
             vocabulary: Mutex::default(),
+            text_index: Mutex::default(),
+            missing_texts: Mutex::default(),
             operations: operations.for_space(),
         };
         // Damaged calibrations are reported by others.
@@ -178,20 +184,7 @@ impl Space {
     /// vectors added since, and saves it. Searches run meanwhile. Does nothing where exact search is fast enough.
     pub fn refresh_graph(&self) -> Result<(), LibraryError> {
         let _graph = self.operations.lock(Operation::Graph);
-        if self.read_vectors().needs_graph() {
-            // Built beside the store, so that searching and indexing need not wait for minutes.
-            let builder = self.read_vectors().graph_builder();
-            let graph = builder.build();
-            self.write_vectors().install_graph(graph);
-        }
-        // In small steps, so that searches run in between.
-        while self.write_vectors().insert_pending() {}
-        let pending = self.read_vectors().pending_snapshot();
-        if let Some(pending) = pending.filter(|_| self.is_writable()) {
-            pending.save()?;
-            self.write_vectors().mark_snapshot_saved();
-        }
-        Ok(())
+        refresh_graph(&self.vectors, self.is_writable())
     }
 
     /// Number of images whose vectors are known to be damaged; the next indexing run of their folders repairs them.
@@ -280,6 +273,26 @@ impl Space {
     fn known_damaged(&self) -> MutexGuard<'_, Vec<ImageId>> {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Builds or extends the graph of a store, and saves it where that is possible. The caller excludes other such runs.
+pub(crate) fn refresh_graph(store: &RwLock<VectorStore>, is_writable: bool) -> Result<(), LibraryError> {
+    let read = || store.read().unwrap_or_else(PoisonError::into_inner);
+    let write = || store.write().unwrap_or_else(PoisonError::into_inner);
+    if read().needs_graph() {
+        // Built beside the store, so that searching and indexing need not wait for minutes.
+        let builder = read().graph_builder();
+        let graph = builder.build();
+        write().install_graph(graph);
+    }
+    // In small steps, so that searches run in between.
+    while write().insert_pending() {}
+    let pending = read().pending_snapshot();
+    if let Some(pending) = pending.filter(|_| is_writable) {
+        pending.save()?;
+        write().mark_snapshot_saved();
+    }
+    Ok(())
 }
 
 /// Creates the folder `path` within `library`; once this returns, it survives power loss.

@@ -207,6 +207,7 @@ impl Library {
         }
         let files = [
             "vectors",
+            "text-vectors",
             "background.bin",
             "vocabulary.bin",
             "tagging.json",

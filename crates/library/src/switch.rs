@@ -57,6 +57,8 @@ pub struct SpaceReport {
     pub images: u64,
     /// Images that were embedded in this run.
     pub embedded: u64,
+    /// Different stored texts that have a vector in it now.
+    pub texts: u64,
     /// Images that have tags in it: where the previous space had tags, from the same words by the same rule.
     pub tagged: u64,
     /// Whether the previous space had calibrations. They say nothing of another model's scores: they stay with that
@@ -171,12 +173,17 @@ impl Library {
         let start = Instant::now();
         let space = self.space_named(name)?;
         let mut report = SpaceReport::new(&space);
-        if space.number != self.active().number && space.has_missing_embeddings()? {
+        let is_incomplete = space.has_missing_embeddings()? || self.has_missing_texts(&space)?;
+        if space.number != self.active().number && is_incomplete {
             let _switch = self.lock_switching()?;
             let mut backfill = SpaceBackfill::start(self, &space, options, context)?;
             backfill.pass()?;
+            if !backfill.cancelled {
+                backfill.fill_texts()?;
+            }
             backfill.add_to(&mut report);
         }
+        report.texts = self.texts_in(&space)?;
         report.active = space.number == self.active().number;
         report.images = space.images();
         report.seconds = start.elapsed().as_secs_f64();
@@ -239,12 +246,15 @@ impl Library {
                 tracing::warn!("cannot store the search graph, searches will be slower: {error}");
             }
             self.tag_like_active(space, context)?;
+            backfill.fill_texts()?;
         }
         if let Some(_index) = self.wait_for_indexing(context)?
             && !backfill.cancelled
         {
             backfill.last_pass()?;
-            if !backfill.cancelled {
+            // Held until the space is active, so that no text is added to the old one alone.
+            let texts = backfill.last_texts()?;
+            if !backfill.cancelled && texts.is_some() {
                 // Those of the last pass too, so that the report is of what the space has.
                 report.tagged = self.tag_like_active(space, context)?;
                 self.activate(space, previous, &backfill, &mut report)?;
@@ -253,6 +263,7 @@ impl Library {
         backfill.cancelled |= !report.active;
         backfill.add_to(&mut report);
         report.images = space.images();
+        report.texts = self.texts_in(space)?;
         report.seconds = start.elapsed().as_secs_f64();
         drop(backfill);
         if report.dropped.is_some() {

@@ -13,6 +13,7 @@ pub(crate) mod search;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod tags;
+pub(crate) mod texts;
 
 use actix_web::HttpRequest;
 use actix_web::http::header;

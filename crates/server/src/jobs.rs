@@ -1,22 +1,29 @@
 //! Jobs: long operations that run on threads of their own.
 
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io::BufReader;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use eidetic_indexer::{CancelToken, IndexerOptions, Observer, RunContext};
-use eidetic_library::{Library, LibraryError, ModelRef, NewSources, SpaceReport, SwitchOptions};
+use eidetic_library::{
+    Library, LibraryError, ModelRef, NewSources, SpaceReport, SwitchOptions, TextFormat, TextReader,
+    TextsReport,
+};
 
 use crate::params::CheckedIndex;
 use crate::problem::{Problem, ProblemKind};
-use crate::responses::{IndexReport, JobKind, JobResponse, JobState, SpaceReportResponse};
+use crate::responses::{
+    IndexReport, JobKind, JobResponse, JobState, SpaceReportResponse, TextsReportResponse,
+};
 
 /// Number of jobs that are kept.
 const MAX_KEPT: usize = 20;
 /// The total of a job before it is known.
 const UNKNOWN: u64 = u64::MAX;
 
-/// The running jobs and the last ones that ended. At most one job indexes and one fills a space at a time.
+/// The running jobs and the last ones that ended. At most one job indexes, one fills a space and one adds texts at a time.
 #[derive(Default)]
 pub(crate) struct JobRegistry {
     history: Mutex<JobHistory>,
@@ -39,6 +46,28 @@ pub(crate) enum JobTask {
     ResumeSwitch,
     /// Embeds the images that are missing in this space.
     Backfill(String),
+    /// Makes a set of these texts.
+    Texts(TextsUpload),
+}
+
+/// The texts of a set, as they were sent.
+pub(crate) struct TextsUpload {
+    pub(crate) set: String,
+    /// `None`: its first line tells.
+    pub(crate) format: Option<TextFormat>,
+    pub(crate) file: File,
+}
+
+impl TextsUpload {
+    /// Adds the texts to the library.
+    pub(crate) fn add(
+        self,
+        library: &Library,
+        context: &RunContext<'_>,
+    ) -> Result<TextsReport, LibraryError> {
+        let texts = TextReader::new(BufReader::with_capacity(1 << 18, self.file), self.format)?;
+        library.add_texts(&self.set, texts, context)
+    }
 }
 
 /// One job.
@@ -58,6 +87,7 @@ struct JobOutcome {
     state: JobState,
     report: Option<IndexReport>,
     space_report: Option<SpaceReportResponse>,
+    texts_report: Option<TextsReportResponse>,
     error: Option<String>,
 }
 
@@ -67,6 +97,7 @@ impl JobTask {
             Self::Index(_) => JobKind::Index,
             Self::Switch(..) | Self::ResumeSwitch => JobKind::Switch,
             Self::Backfill(_) => JobKind::Backfill,
+            Self::Texts(_) => JobKind::Texts,
         }
     }
 }
@@ -86,6 +117,14 @@ impl JobRegistry {
             job.end(JobOutcome::failed(format!("cannot start a thread: {error}")));
         }
         Ok(job)
+    }
+
+    /// Errors: a job of this kind cannot run now.
+    pub(crate) fn require_free(&self, kind: JobKind) -> Result<(), Problem> {
+        match self.history().conflicting_with(kind) {
+            Some(running) => Err(running.conflict()),
+            None => Ok(()),
+        }
     }
 
     /// The job with this id, if it is still kept.
@@ -114,10 +153,14 @@ impl JobHistory {
         self.jobs.iter().filter(|job| job.outcome.get().is_none())
     }
 
-    /// One job indexes at a time, and one fills a space.
+    /// One job indexes at a time, one fills a space, and one adds texts.
     fn conflicting_with(&self, kind: JobKind) -> Option<&Arc<Job>> {
-        let indexes = |kind: JobKind| kind == JobKind::Index;
-        self.running().find(|job| indexes(job.kind) == indexes(kind))
+        let group = |kind: JobKind| match kind {
+            JobKind::Index => 0,
+            JobKind::Switch | JobKind::Backfill => 1,
+            JobKind::Texts => 2,
+        };
+        self.running().find(|job| group(job.kind) == group(kind))
     }
 
     /// Adds a job; the oldest one that has ended is forgotten where there are too many.
@@ -170,6 +213,7 @@ impl Job {
             total: (total != UNKNOWN).then_some(total),
             report: outcome.and_then(|outcome| outcome.report.clone()),
             space_report: outcome.and_then(|outcome| outcome.space_report.clone()),
+            texts_report: outcome.and_then(|outcome| outcome.texts_report.clone()),
             error: outcome.and_then(|outcome| outcome.error.clone()),
         }
     }
@@ -180,6 +224,7 @@ impl Job {
             JobKind::Index => (ProblemKind::AlreadyIndexing, "is indexing"),
             JobKind::Switch => (ProblemKind::AlreadySwitching, "is switching to another model"),
             JobKind::Backfill => (ProblemKind::AlreadySwitching, "is backfilling a space"),
+            JobKind::Texts => (ProblemKind::TextsBusy, "is adding texts"),
         };
         let id = self.id;
         Problem::new(
@@ -196,6 +241,7 @@ impl Job {
             JobTask::Index(request) => return self.index(library, request),
             JobTask::Switch(model, options) => library.switch(&model, &options, &(), &context).map(Some),
             JobTask::ResumeSwitch => library.resume_switch(&options, &(), &context),
+            JobTask::Texts(upload) => return self.end(JobOutcome::of_texts(upload.add(library, &context))),
             JobTask::Backfill(space) => library.backfill_space(&space, &options, &context).map(Some),
         };
         self.end(JobOutcome::of_space(result));
@@ -265,6 +311,7 @@ impl JobOutcome {
             },
             report: None,
             space_report: None,
+            texts_report: None,
             error: None,
         }
     }
@@ -274,6 +321,16 @@ impl JobOutcome {
             state: JobState::Failed,
             error: Some(reason),
             ..Self::ended(false)
+        }
+    }
+
+    fn of_texts(result: Result<TextsReport, LibraryError>) -> Self {
+        match result {
+            Err(error) => Self::failed(error.to_string()),
+            Ok(report) => Self {
+                texts_report: Some(TextsReportResponse::from(&report)),
+                ..Self::ended(report.cancelled)
+            },
         }
     }
 

@@ -52,6 +52,8 @@ pub enum IndexableFolders {
 pub struct Limits {
     /// Maximum size in bytes of an image that is sent with a query.
     pub upload_bytes: usize,
+    /// Maximum size in bytes of the texts of one set.
+    pub texts_bytes: u64,
     /// Time for the body of a request to arrive.
     pub upload_time: Duration,
     /// Time in which `upload_window_bytes` of a body must arrive, or its end; then the next such time begins.
@@ -101,6 +103,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             upload_bytes: 32 << 20,
+            texts_bytes: 1 << 30,
             upload_time: Duration::from_secs(60),
             upload_window: Duration::from_secs(5),
             upload_window_bytes: 40 << 10,

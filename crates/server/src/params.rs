@@ -23,7 +23,9 @@ mod status;
 mod tests;
 mod validate;
 
-pub(crate) use body::{media_type, read_json, read_json_or_form, read_optional_json, read_text};
+pub(crate) use body::{
+    media_type, read_json, read_json_or_form, read_optional_json, read_text, read_to_file,
+};
 pub(crate) use feedback::FeedbackListParams;
 pub use feedback::FeedbackParams;
 pub(crate) use file::{FileForm, FileParams};
@@ -36,8 +38,10 @@ pub use matching::MatchParams;
 pub(crate) use matching::{CheckedMatch, CheckedMatchBatch, MatchBatchParams, MatchForm, Prevalence};
 pub use model::{SpaceParams, SwitchParams};
 pub(crate) use pairs::read_query;
-pub use search::SearchParams;
-pub(crate) use search::{CheckedSearch, SearchForm, SearchQuery, SimilarQuery};
+pub(crate) use search::{
+    CheckedSearch, CheckedTextSearch, SearchForm, SearchQuery, SimilarQuery, TextSearchBy,
+};
+pub use search::{SearchParams, SearchTarget};
 pub(crate) use session::SessionParams;
 pub(crate) use status::StatusParams;
 pub(crate) use validate::{image_id, nonempty_text, require_no_nul, shortened};

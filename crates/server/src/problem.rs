@@ -42,6 +42,8 @@ pub(crate) enum ProblemKind {
     AlreadySwitching,
     ActiveSpace,
     UnknownSpace,
+    UnknownTextSet,
+    TextsBusy,
     ModelNotAllowed,
     ReadOnly,
     FileGone,
@@ -65,13 +67,17 @@ impl ProblemKind {
             | Self::FolderNotAllowed
             | Self::ModelNotAllowed
             | Self::ReadOnly => StatusCode::FORBIDDEN,
-            Self::UnknownImage | Self::UnknownJob | Self::UnknownPage | Self::UnknownSpace => {
-                StatusCode::NOT_FOUND
-            }
+            Self::UnknownImage
+            | Self::UnknownJob
+            | Self::UnknownPage
+            | Self::UnknownSpace
+            | Self::UnknownTextSet => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::AlreadyIndexing | Self::AlreadySwitching | Self::ActiveSpace => StatusCode::CONFLICT,
+            Self::AlreadyIndexing | Self::AlreadySwitching | Self::ActiveSpace | Self::TextsBusy => {
+                StatusCode::CONFLICT
+            }
             Self::FileGone => StatusCode::GONE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedBody | Self::CompressedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -103,6 +109,8 @@ impl ProblemKind {
             Self::AlreadySwitching => ("already-switching", "A space is being filled"),
             Self::ActiveSpace => ("active-space", "The space is active"),
             Self::UnknownSpace => ("unknown-space", "Unknown space"),
+            Self::UnknownTextSet => ("unknown-text-set", "Unknown set of texts"),
+            Self::TextsBusy => ("texts-busy", "Texts are being added"),
             Self::ModelNotAllowed => ("model-not-allowed", "Switching models is not allowed"),
             Self::ReadOnly => ("read-only", "The library can only be read"),
             Self::FileGone => ("file-gone", "The image's file is gone"),
@@ -220,9 +228,11 @@ impl From<LibraryError> for Problem {
             LibraryError::AlreadySwitching => ProblemKind::AlreadySwitching,
             LibraryError::ActiveSpace { .. } => ProblemKind::ActiveSpace,
             LibraryError::UnknownSpace { .. } => ProblemKind::UnknownSpace,
-            LibraryError::AmbiguousSpace { .. } | LibraryError::NotIndexable { .. } => {
-                ProblemKind::InvalidRequest
-            }
+            LibraryError::UnknownTextSet { .. } | LibraryError::NoTexts => ProblemKind::UnknownTextSet,
+            LibraryError::TextsBusy => ProblemKind::TextsBusy,
+            LibraryError::AmbiguousSpace { .. }
+            | LibraryError::NotIndexable { .. }
+            | LibraryError::Texts(_) => ProblemKind::InvalidRequest,
             LibraryError::Model(_) | LibraryError::ModelName(_) => ProblemKind::ModelUnavailable,
             _ => ProblemKind::Internal,
         };

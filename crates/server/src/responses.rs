@@ -15,6 +15,7 @@ mod sources;
 mod spaces;
 mod status;
 mod tags;
+mod texts;
 
 pub(crate) use calibration::timestamp;
 pub use calibration::{
@@ -33,3 +34,8 @@ pub use sources::ForgetResponse;
 pub use spaces::{DropResponse, SpaceReportResponse};
 pub(crate) use status::StatusDocument;
 pub use tags::{ImageTag, TagsResponse};
+pub(crate) use texts::SearchAnswer;
+pub use texts::{
+    RemovedTextsResponse, TextSearchHit, TextSearchResponse, TextSetEntry, TextSetsResponse,
+    TextsReportResponse,
+};

@@ -7,7 +7,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route};
 
 use crate::handlers::{
-    calibration, feedback, images, index, jobs, matching, model, page, search, server, session, tags,
+    calibration, feedback, images, index, jobs, matching, model, page, search, server, session, tags, texts,
 };
 use crate::params::shortened;
 use crate::problem::{Problem, ProblemKind};
@@ -84,7 +84,7 @@ fn image_endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// What starts and watches jobs, and changes spaces.
+/// What starts and watches jobs, and changes texts and spaces.
 fn job_endpoints() -> Vec<Endpoint> {
     vec![
         post("/v1/index", web::route().to(index::start_index)),
@@ -97,6 +97,14 @@ fn job_endpoints() -> Vec<Endpoint> {
             methods: vec![
                 (Method::GET, web::route().to(jobs::get_job)),
                 (Method::DELETE, web::route().to(jobs::cancel_job)),
+            ],
+        },
+        get("/v1/texts", web::route().to(texts::list_text_sets)),
+        Endpoint {
+            pattern: "/v1/texts/{set}",
+            methods: vec![
+                (Method::POST, web::route().to(texts::add_texts)),
+                (Method::DELETE, web::route().to(texts::remove_texts)),
             ],
         },
         post("/v1/model/switch", web::route().to(model::switch_model)),

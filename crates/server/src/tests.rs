@@ -13,3 +13,4 @@ mod search;
 mod server;
 mod spaces;
 mod tags;
+mod texts;

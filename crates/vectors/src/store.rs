@@ -155,6 +155,11 @@ impl VectorStore {
         self.rows.live().map(|(row, image)| (RowId(row.into()), *image))
     }
 
+    /// The row of a live image; `None` where it has none.
+    pub fn row(&self, image: &ImageId) -> Option<RowId> {
+        self.rows.row(image).map(|row| RowId(row.into()))
+    }
+
     /// Size figures and the kind of search.
     pub fn stats(&self) -> Result<IndexStats, IndexError> {
         Ok(IndexStats {

@@ -43,6 +43,12 @@ pub(crate) struct SearchArgs {
     /// The same, with a NUL after each path instead of a line break, as `xargs -0` takes them
     #[arg(short = '0', long = "null", conflicts_with = "json")]
     pub(crate) null: bool,
+    /// Search the stored texts: those that describe a picture, or that resemble the words
+    #[arg(long, conflicts_with_all = ["without", "text_weight", "folder", "tag", "after", "before", "paths", "null"])]
+    pub(crate) texts: bool,
+    /// Search only this set of texts
+    #[arg(long, value_name = "SET", requires = "texts")]
+    pub(crate) set: Option<String>,
     #[command(flatten)]
     pub(crate) variants: VariantArgs,
     #[command(flatten)]

@@ -75,8 +75,12 @@ fn print_findings(findings: &[Finding]) {
 
 fn summary(report: &CheckReport) -> String {
     let state = if report.sound { "sound" } else { "damaged" };
+    let texts = match report.texts {
+        0 => String::new(),
+        texts => format!(", {}", counted(texts, "text")),
+    };
     format!(
-        "{state}  {} at {}, {}, {} tagged, {}",
+        "{state}  {} at {}, {}, {} tagged, {}{texts}",
         counted(report.images, "image"),
         counted(report.paths, "path"),
         counted(report.vectors, "vector"),

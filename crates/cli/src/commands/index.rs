@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use eidetic_domain::counted;
+use eidetic_hub::ModelRef;
 use eidetic_indexer::{IndexerOptions, Reading, RunContext};
 use eidetic_library::{CreateOptions, IndexPath, Library, LibraryError, ModelSource, Owner};
 use eidetic_server::params::IndexParams;
@@ -27,7 +28,7 @@ pub(crate) fn run(global: &Global, arguments: &IndexArgs) -> Result<Outcome, Fai
     let (report, completion) = match open_or_create(global, arguments, &folders)? {
         Access::Local(library) => {
             if folders.is_empty() {
-                require_same_model(library.active().model(), arguments)?;
+                require_same_model(library.active().model(), arguments.model.as_ref())?;
             }
             note_unfinished_switch(&library)?;
             note_better_model(&library);
@@ -38,7 +39,7 @@ pub(crate) fn run(global: &Global, arguments: &IndexArgs) -> Result<Outcome, Fai
         }
         Access::Remote(server) => {
             let status = remote::status(&server, &StatusArgs::default())?;
-            require_same_model(&status.model, arguments)?;
+            require_same_model(&status.model, arguments.model.as_ref())?;
             reject_model_options(&arguments.options)?;
             reject_settings(arguments)?;
             let sources: Vec<PathBuf> = status.sources.into_iter().map(|source| source.path).collect();
@@ -159,8 +160,8 @@ fn open_or_create(global: &Global, arguments: &IndexArgs, folders: &IndexFolders
     }
 }
 
-fn require_same_model(model: &str, arguments: &IndexArgs) -> Result<(), Failure> {
-    match &arguments.model {
+pub(crate) fn require_same_model(model: &str, named: Option<&ModelRef>) -> Result<(), Failure> {
+    match named {
         Some(other) if other.to_string() != model => Err(Failure::could_not_run(format!(
             "the library uses model {model}, not {other}; leave out --model, or run: eidetic space switch {other}"
         ))),

@@ -27,6 +27,9 @@ const ALL_SPACES: &str = "all";
 
 /// `eidetic search`
 pub(crate) fn run(global: &Global, arguments: &SearchArgs) -> Result<Outcome, Failure> {
+    if arguments.texts {
+        return super::texts::search(global, arguments);
+    }
     let is_blank = arguments.text().is_none_or(|text| text.trim().is_empty());
     if is_blank && arguments.image.is_none() && arguments.image_id.is_none() {
         return Err(Failure::arguments(
@@ -117,7 +120,7 @@ fn content_id(path: &Path) -> Result<ImageId, Failure> {
 }
 
 /// Backfills the named space before it is searched.
-fn backfill(library: &Library, name: &str) -> Result<(), Failure> {
+pub(crate) fn backfill(library: &Library, name: &str) -> Result<(), Failure> {
     let bar = BackfillBar::new();
     let report = library.backfill_space(
         name,
@@ -263,7 +266,7 @@ fn query(space: &Space, arguments: &SearchArgs, filter: Filter) -> Result<Query,
     })
 }
 
-fn query_image(path: &Path, size: DecodeSize) -> Result<image::RgbImage, Failure> {
+pub(crate) fn query_image(path: &Path, size: DecodeSize) -> Result<image::RgbImage, Failure> {
     let decoded = read_image(path, size).map_err(|reason| Failure::in_file(path, reason))?;
     Ok(decoded.image)
 }

@@ -1,7 +1,9 @@
 //! The connection to the server that owns a library.
 
 use std::fmt;
+use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -60,8 +62,10 @@ enum Method {
     GetWith(String, String),
     /// With a body of JSON.
     Post(Vec<u8>),
-    /// With a parameter of the query string.
-    Delete(String, String),
+    /// The content of a file, of this media type.
+    Upload(&'static str, Arc<File>),
+    /// With a parameter of the query string, where there is one.
+    Delete(Option<(String, String)>),
 }
 
 impl RemoteServer {
@@ -98,7 +102,23 @@ impl RemoteServer {
         path: &str,
         (name, value): (&str, &str),
     ) -> Result<T, Failure> {
-        self.parse(&self.send(path, Method::Delete(name.to_owned(), value.to_owned()))?)
+        let parameter = (name.to_owned(), value.to_owned());
+        self.parse(&self.send(path, Method::Delete(Some(parameter)))?)
+    }
+
+    /// Deletes what the path names.
+    pub(super) fn delete_path<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.parse(&self.send(path, Method::Delete(None))?)
+    }
+
+    /// Sends a file from where it stands to its end.
+    pub(super) fn upload<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        media_type: &'static str,
+        file: File,
+    ) -> Result<T, Failure> {
+        self.parse(&self.send(path, Method::Upload(media_type, Arc::new(file)))?)
     }
 
     /// The body of a response as text.
@@ -160,9 +180,14 @@ impl RemoteServer {
             None => format!("the server at {self} answers with status {}", reply.status),
         };
         let kind = problem["type"].as_str().unwrap_or_default();
-        let names_unknown = [":unknown-space", ":active-space", ":unknown-image"]
-            .iter()
-            .any(|known| kind.ends_with(known));
+        let names_unknown = [
+            ":unknown-space",
+            ":active-space",
+            ":unknown-image",
+            ":unknown-text-set",
+        ]
+        .iter()
+        .any(|known| kind.ends_with(known));
         // The same exit codes as without a server.
         match reply.status {
             401 => Err(Failure::could_not_run(format!(
@@ -204,9 +229,16 @@ impl Request {
             Method::GetWith(name, value) => {
                 authorized(agent.get(&self.address).query(name, value), bearer).call()?
             }
-            Method::Delete(name, value) => {
-                let request = agent.delete(&self.address).query(name, value);
+            Method::Delete(parameter) => {
+                let mut request = agent.delete(&self.address);
+                if let Some((name, value)) = parameter {
+                    request = request.query(name, value);
+                }
                 authorized(request, bearer).call()?
+            }
+            Method::Upload(media_type, file) => {
+                let request = agent.post(&self.address).content_type(media_type);
+                authorized(request, bearer).send(&*file)?
             }
             Method::Post(body) => {
                 let request = agent.post(&self.address).content_type("application/json");

@@ -11,7 +11,7 @@ use super::relink::relink;
 use super::{CheckReport, KnownManifest, Thumbnails, examine, lock, read_only};
 use crate::lock::Lock;
 use crate::manifest::Manifest;
-use crate::{LibraryError, Owner, TagOptions};
+use crate::{LibraryError, Owner, TagOptions, texts};
 
 /// The result of a repair.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,7 +100,9 @@ impl RepairReport {
             if let Some(path) = TagOptions::damaged_file(&space) {
                 std::fs::remove_file(&path).map_err(LibraryError::io(&path))?;
             }
+            texts::repair_vectors(&space, &entry.space)?;
         }
+        self.kept.extend(texts::repair_sets(directory)?);
         let thumbnails = directory.join("thumbnails");
         let store = ThumbnailStore::open(&thumbnails);
         for image in Thumbnails::examine(directory, &catalog)?.damaged {

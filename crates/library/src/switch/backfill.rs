@@ -81,6 +81,22 @@ impl<'a> SpaceBackfill<'a> {
         self.pass().map(drop)
     }
 
+    /// Embeds the stored texts that have no vector.
+    pub(super) fn fill_texts(&mut self) -> Result<(), LibraryError> {
+        self.last_texts().map(drop)
+    }
+
+    /// The same, with the lock under which no others are added; `None` if the run was cancelled.
+    pub(super) fn last_texts(&mut self) -> Result<Option<OperationGuard<'a>>, LibraryError> {
+        let library = self.library;
+        let Some(texts) = library.wait_for_texts(self.context) else {
+            self.cancelled = true;
+            return Ok(None);
+        };
+        self.cancelled |= !library.fill_texts(&texts, self.space, self.context)?;
+        Ok(Some(texts))
+    }
+
     pub(super) fn add_to(&self, report: &mut SpaceReport) {
         report.embedded = self.embedded;
         report.failed.clone_from(&self.failed);

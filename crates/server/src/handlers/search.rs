@@ -3,12 +3,15 @@
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, Result};
 use eidetic_imaging::{DecodeLimits, decode_at_least};
-use eidetic_library::Space;
+use eidetic_library::{Space, TextQuery, TextQueryBy};
 use eidetic_search::{Query, QueryImage};
 
-use crate::params::{self, CheckedSearch, ImageInput, SearchForm, SearchParams, SearchQuery, SimilarQuery};
+use crate::params::{
+    self, CheckedSearch, CheckedTextSearch, ImageInput, SearchForm, SearchParams, SearchQuery, SimilarQuery,
+    TextSearchBy,
+};
 use crate::problem::Problem;
-use crate::responses::{ProblemDocument, SearchResponse};
+use crate::responses::{ProblemDocument, SearchAnswer, SearchResponse, TextSearchResponse};
 use crate::state::AppState;
 
 /// Search by text, by an image of the library, or by both.
@@ -29,7 +32,7 @@ pub(crate) async fn search_get(state: Data<AppState>, request: HttpRequest) -> R
     Ok(Json(search(&state, params).await?))
 }
 
-/// Search by text, by any image, or by both.
+/// Search by text, by any image, or by both; or search the stored texts by an image or a text.
 ///
 /// As a form (`multipart/form-data`), the image is the file `image`, and `filter` is JSON text.
 #[utoipa::path(
@@ -41,7 +44,7 @@ pub(crate) async fn search_get(state: Data<AppState>, request: HttpRequest) -> R
         (SearchForm = "multipart/form-data"),
     )),
     responses(
-        (status = 200, description = "The hits, the best first.", body = SearchResponse),
+        (status = 200, description = "The hits, the best first: images, or stored texts with `target` `texts`.", body = SearchAnswer),
         (status = 400, description = "The body is not such JSON or such a form.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "The image is not in the library.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 413, description = "The image is too large.", body = ProblemDocument, content_type = "application/problem+json"),
@@ -54,11 +57,15 @@ pub(crate) async fn search_post(
     state: Data<AppState>,
     request: HttpRequest,
     payload: Payload,
-) -> Result<Json<SearchResponse>> {
-    let received = params::read_json_or_form(&request, payload, &state).await?;
+) -> Result<Json<SearchAnswer>> {
+    let received = params::read_json_or_form::<SearchParams>(&request, payload, &state).await?;
     // Kept until the response is ready, since the image stays in memory until then.
     let (params, _slot) = received.into_parts();
-    Ok(Json(search(&state, params).await?))
+    Ok(Json(if params.is_for_texts() {
+        SearchAnswer::Texts(search_texts(&state, params).await?)
+    } else {
+        SearchAnswer::Images(search(&state, params).await?)
+    }))
 }
 
 /// Search for images similar to one of the library.
@@ -114,6 +121,35 @@ async fn search(state: &AppState, params: SearchParams) -> Result<SearchResponse
         query.image = image_in(&space)?;
         let found = library.search(&space, &query)?;
         Ok(SearchResponse::from(&found).with_query_image(content))
+    };
+    state.model_runs.run(work).await
+}
+
+async fn search_texts(state: &AppState, params: SearchParams) -> Result<TextSearchResponse, Problem> {
+    let CheckedTextSearch {
+        by,
+        k,
+        set,
+        min_confidence,
+        space,
+    } = params.check_texts(&state.options.limits)?;
+    let library = state.library.clone();
+    let work = move || {
+        let space = match space {
+            Some(name) => library.space_named(&name)?,
+            None => library.active(),
+        };
+        let by = match by {
+            TextSearchBy::Image(image) => TextQueryBy::Image(query_image(&image, &space)?),
+            TextSearchBy::Words(words) => TextQueryBy::Words(words),
+        };
+        let query = TextQuery {
+            by,
+            k,
+            set,
+            min_confidence,
+        };
+        Ok(TextSearchResponse::from(&library.search_texts(&space, &query)?))
     };
     state.model_runs.run(work).await
 }

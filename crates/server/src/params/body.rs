@@ -1,6 +1,8 @@
 //! Reads the bodies of requests, within bounds of size and time.
 
 use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, Seek, Write};
 
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{HttpRequest, web};
@@ -13,6 +15,9 @@ use super::validate::{MAX_TEXT_BYTES, shortened, unreadable};
 use crate::problem::{Problem, ProblemKind};
 use crate::state::AppState;
 use crate::uploads::UploadSlot;
+
+/// Bytes of a body that are written to a file at once.
+const FILE_BUFFER: usize = 1 << 20;
 
 /// What a body contained. A large body keeps its slot as long as this is kept: its image stays in memory.
 pub(crate) struct Received<T> {
@@ -117,6 +122,58 @@ fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 
 fn invalid_json(error: impl Display) -> Problem {
     Problem::invalid(format!("invalid JSON body: {error}"))
+}
+
+/// Reads a body of at most `limit` bytes into a file without a name, which is gone when it is closed. Returns the file,
+/// at its beginning, and its size.
+pub(crate) async fn read_to_file(
+    request: &HttpRequest,
+    payload: web::Payload,
+    state: &AppState,
+    limit: u64,
+) -> Result<(File, u64), Problem> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    require_length(request, limit)?;
+    let mut body = ArrivingBody::new(request, payload, state)?;
+    let outcome = body.outcome();
+    let directory = state.library.directory().to_owned();
+    let mut file = in_background(move || tempfile::tempfile_in(directory)).await?;
+    let (mut size, mut buffer) = (0, web::BytesMut::new());
+    loop {
+        let chunk = body.next().await.transpose();
+        let chunk = chunk.map_err(|error| outcome.problem(unreadable(error)))?;
+        let is_last = chunk.is_none();
+        if let Some(chunk) = chunk {
+            size += chunk.len();
+            if size > limit {
+                return Err(Problem::too_large(limit));
+            }
+            buffer.extend_from_slice(&chunk);
+        }
+        if is_last || buffer.len() >= FILE_BUFFER {
+            let part = buffer.split().freeze();
+            file = in_background(move || {
+                file.write_all(&part)?;
+                if is_last {
+                    file.rewind()?;
+                }
+                Ok(file)
+            })
+            .await?;
+        }
+        if is_last {
+            return Ok((file, size as u64));
+        }
+    }
+}
+
+/// Off the threads that serve connections: a disk may be slow, or full.
+async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, Problem> {
+    let done = web::block(work).await;
+    done.map_err(|_| Problem::internal("reading the request was interrupted"))?
+        .map_err(|error| Problem::internal(format!("cannot store the body: {error}")))
 }
 
 async fn bytes(

@@ -23,6 +23,14 @@ use crate::problem::Problem;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SearchParams {
+    /// What is searched: `images`, where left out, or `texts`, the stored ones, by an image or by a text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^(images|texts)$", default = "images")]
+    pub target: Option<SearchTarget>,
+    /// The only set of stored texts to search, with `target` `texts`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
+    pub set: Option<String>,
     /// Words for what the image should show.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2000, example = "a red boat on a lake")]
@@ -62,6 +70,35 @@ pub struct SearchParams {
     pub space: Option<String>,
 }
 
+/// What a search looks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SearchTarget {
+    /// Images of the library.
+    #[default]
+    Images,
+    /// Stored texts.
+    Texts,
+}
+
+/// A checked search for stored texts, by an image or by words.
+#[derive(Debug)]
+pub(crate) struct CheckedTextSearch {
+    pub(crate) by: TextSearchBy,
+    pub(crate) k: usize,
+    pub(crate) set: Option<String>,
+    pub(crate) min_confidence: Option<f32>,
+    /// The space to search in; `None`: the active one.
+    pub(crate) space: Option<String>,
+}
+
+/// What stored texts are searched by.
+#[derive(Debug)]
+pub(crate) enum TextSearchBy {
+    Image(ImageInput),
+    Words(String),
+}
+
 /// A checked search; only the image of its query is still missing.
 pub(crate) struct CheckedSearch {
     pub(crate) query: Query,
@@ -70,8 +107,8 @@ pub(crate) struct CheckedSearch {
     pub(crate) space: Option<String>,
 }
 
-/// Fields that are not in a query string: an image is a file, and the filter is given in parts.
-const NOT_IN_QUERY: [&str; 2] = ["image", "filter"];
+/// Fields that are not in a query string: an image is a file, the filter is given in parts, and texts are searched by POST.
+const NOT_IN_QUERY: [&str; 4] = ["image", "filter", "target", "set"];
 /// Fields that mean nothing where the address names the image to search by.
 const NOT_FOR_SIMILAR: [&str; 4] = ["text", "negative", "image_id", "text_weight"];
 
@@ -126,8 +163,60 @@ impl SearchParams {
         })
     }
 
+    /// Whether stored texts are searched.
+    pub(crate) fn is_for_texts(&self) -> bool {
+        self.target == Some(SearchTarget::Texts)
+    }
+
+    /// The search for stored texts as the library takes it. A parameter that would have no effect is refused.
+    pub(crate) fn check_texts(self, limits: &Limits) -> Result<CheckedTextSearch, Problem> {
+        let unused = [
+            ("negative", self.negative.is_some()),
+            ("text_weight", self.text_weight.is_some()),
+            ("filter", self.filter != FilterParams::default()),
+        ];
+        if let Some((name, _)) = unused.iter().find(|(_, is_given)| *is_given) {
+            return Err(Problem::invalid(format!(
+                "{name} has no effect on a search for texts; leave it out"
+            )));
+        }
+        let bounded = |name, text: Option<String>| text.map(|text| bounded_text(name, text)).transpose();
+        let words = bounded("text", self.text.filter(|text| !text.trim().is_empty()))?;
+        let image = ImageInput::new(self.image, self.image_id.as_deref(), limits)?;
+        let by = match (image, words) {
+            (Some(image), None) => TextSearchBy::Image(image),
+            (None, Some(words)) => TextSearchBy::Words(words),
+            (Some(_), Some(_)) => {
+                return Err(Problem::invalid(
+                    "texts are searched by an image or by a text, not by both; leave one out",
+                ));
+            }
+            (None, None) => return Err(Problem::invalid("the query is empty; give a text or an image")),
+        };
+        if self.min_confidence.is_some() && matches!(by, TextSearchBy::Words(_)) {
+            return Err(Problem::invalid(
+                "min_confidence has no effect on a search for texts by words, which have no confidence; leave it out",
+            ));
+        }
+        let min_confidence = self
+            .min_confidence
+            .map(|value| unit_interval("min_confidence", value));
+        Ok(CheckedTextSearch {
+            by,
+            k: number_of_hits(self.k)?,
+            set: bounded("set", self.set)?,
+            min_confidence: min_confidence.transpose()?,
+            space: bounded("space", self.space)?,
+        })
+    }
+
     /// The search as the library takes it.
     pub(crate) fn check(self, limits: &Limits) -> Result<CheckedSearch, Problem> {
+        if self.set.is_some() {
+            return Err(Problem::invalid(
+                "set has no effect on a search for images; leave it out, or add \"target\": \"texts\"",
+            ));
+        }
         let text = self.text.filter(|text| !text.trim().is_empty());
         let image = ImageInput::new(self.image, self.image_id.as_deref(), limits)?;
         let both = text.is_some() && image.is_some();

@@ -8,8 +8,8 @@ use eidetic_indexer::{FileFailure, IndexingReport, UnreachableSource};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::SpaceReportResponse;
 use super::path::{original_path, path_bytes, path_text};
+use super::{SpaceReportResponse, TextsReportResponse};
 
 /// The job that a request started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -28,15 +28,18 @@ pub struct JobResponse {
     pub kind: JobKind,
     /// Whether it is running, or how it ended.
     pub state: JobState,
-    /// Files, or images of a space, processed so far.
+    /// Files, images of a space, or texts, processed so far.
     pub done: u64,
-    /// Files or images to process, once known.
+    /// Files, images or texts to process, once known.
     pub total: Option<u64>,
     /// The report of an indexing job that has ended or was cancelled.
     pub report: Option<IndexReport>,
     /// The report of a job that fills a space, likewise.
     #[serde(default)]
     pub space_report: Option<SpaceReportResponse>,
+    /// The report of a job that adds texts, likewise.
+    #[serde(default)]
+    pub texts_report: Option<TextsReportResponse>,
     /// Why it failed, if it did.
     pub error: Option<String>,
 }
@@ -53,6 +56,8 @@ pub enum JobKind {
     /// Embeds the images that are missing in a kept space.
     #[serde(rename = "catch_up")]
     Backfill,
+    /// Makes a set of stored texts.
+    Texts,
 }
 
 /// Whether a job is running, or how it ended.

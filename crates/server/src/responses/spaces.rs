@@ -19,6 +19,9 @@ pub struct SpaceReportResponse {
     pub images: u64,
     /// Images that this job embedded.
     pub embedded: u64,
+    /// Different stored texts that have a vector in it now.
+    #[serde(default)]
+    pub texts: u64,
     /// Images that have tags in it.
     pub tagged: u64,
     /// Whether the previously active space had calibrations, which do not apply to this one.
@@ -49,6 +52,7 @@ impl From<&SpaceReport> for SpaceReportResponse {
             active: report.active,
             images: report.images,
             embedded: report.embedded,
+            texts: report.texts,
             tagged: report.tagged,
             left_calibrations: report.left_calibrations,
             failed: report.failed.iter().map(FailedFile::from).collect(),

@@ -1,0 +1,547 @@
+//! Stored texts: named sets of texts that are embedded once per space, beside the images, and searched by an image or by
+//! words.
+//!
+//! ```text
+//! texts/HASH.texts         a set: its texts with ids and fields                  primary, replaced as a whole
+//! text-vectors/            in the directory of each space:
+//!   vectors.bin, index.bin the vector store, as for images                       made again by the model
+//!   rows.bin               which row has the vector of which text                made again from the vectors
+//! ```
+//!
+//! A vector belongs to the hash of a text, so equal texts share one, within a set and between sets. The order of writing
+//! is that of images: vectors, then the rows' log, then the set that names the texts; removal is the reverse.
+//!
+//! A set says nothing of where its texts come from. One that is made from something else than a file, such as the
+//! captions beside images, would need a name of its own and nothing more here.
+
+mod check;
+mod index;
+mod reader;
+mod rows;
+mod search;
+mod set_file;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use eidetic_domain::ImageId;
+use eidetic_indexer::{RunContext, RunStage};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use self::reader::hash;
+use self::set_file::{ENDING, SetWriter, TextSet, prefix};
+use crate::operations::{Operation, OperationGuard};
+use crate::space::refresh_graph;
+use crate::{Library, LibraryError, Space};
+
+pub(crate) use self::check::{check_sets, check_vectors, repair_sets, repair_vectors};
+pub(crate) use self::index::TextIndex;
+pub use reader::{TextFormat, TextReader};
+pub use search::{TextHit, TextQuery, TextQueryBy, TextResults};
+
+/// Interval of checking whether another change of the texts has ended.
+const LOCK_POLL: Duration = Duration::from_millis(50);
+/// Most characters in the name of a set.
+const MAX_NAME: usize = 200;
+/// Texts are counted for the observer in steps of this many while they are read.
+const COUNT_STEP: u64 = 4096;
+
+/// Sets by name.
+pub(crate) type SetMap = BTreeMap<String, Arc<TextSet>>;
+
+/// A text of a set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredText {
+    /// Unique within its set.
+    pub id: String,
+    /// The text, without surrounding spaces.
+    pub text: String,
+    /// What else its file said of it.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub fields: Map<String, Value>,
+}
+
+/// Why texts cannot be taken.
+#[derive(Debug, Error)]
+pub enum TextsError {
+    /// A line of the input is wrong. Nothing of the input is taken.
+    #[error("line {line}: {reason}")]
+    Line {
+        /// Counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The input cannot be read.
+    #[error("it cannot be read: {0}")]
+    Read(#[from] io::Error),
+    /// A set cannot have this name.
+    #[error("invalid name of a set {name:?}: {reason}")]
+    Name {
+        /// As given.
+        name: String,
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+impl TextsError {
+    const fn line(line: u64, reason: String) -> Self {
+        Self::Line { line, reason }
+    }
+}
+
+/// What adding a set changed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TextsReport {
+    /// The set.
+    pub set: String,
+    /// Its texts now.
+    pub texts: u64,
+    /// Ids that are new.
+    pub added: u64,
+    /// Ids whose text or fields are others than before.
+    pub changed: u64,
+    /// Ids with the same text and fields as before.
+    pub unchanged: u64,
+    /// Ids that are gone.
+    pub removed: u64,
+    /// Texts that were embedded in this run.
+    pub embedded: u64,
+    /// Different texts in which the model reads nothing that a picture can show; they are never found.
+    pub unreadable: u64,
+    /// Whether the run was stopped: the set is as it was before, but what was embedded is kept for the next run.
+    pub cancelled: bool,
+    /// The space of the vectors.
+    pub space: String,
+    /// Duration of the run.
+    pub seconds: f64,
+}
+
+/// One set of the library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextSetStatus {
+    /// Its name.
+    pub name: String,
+    /// Its texts.
+    pub texts: u64,
+    /// Its different texts.
+    pub distinct: u64,
+    /// Those of them that have no vector in the active space yet.
+    pub missing: u64,
+    /// Those of them in which the active space's model reads nothing that a picture can show.
+    pub unreadable: u64,
+    /// Size of its records in bytes.
+    pub bytes: u64,
+    /// What is wrong with its file, where anything is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
+}
+
+impl Library {
+    /// Makes `name` the set of these texts. Texts that the set has already keep their vectors; those that it had and that
+    /// are not among `texts` are removed.
+    ///
+    /// All texts are read before anything is changed. Then new ones are embedded in the active space, and the set takes
+    /// the place of the old one in one step. A run that is stopped leaves the old set, and continues where it stopped
+    /// when it is repeated.
+    ///
+    /// Errors: the name or a text is invalid; model or files fail. The set is as it was before.
+    pub fn add_texts(
+        &self,
+        name: &str,
+        texts: impl Iterator<Item = Result<StoredText, TextsError>>,
+        context: &RunContext<'_>,
+    ) -> Result<TextsReport, LibraryError> {
+        let start = Instant::now();
+        check_name(name)?;
+        self.require_writable()?;
+        let mut report = TextsReport {
+            set: name.to_owned(),
+            ..TextsReport::default()
+        };
+        let Some(_texts) = self.wait_for_texts(context) else {
+            report.cancelled = true;
+            return Ok(report);
+        };
+        let sets = self.text_sets_map()?;
+        let directory = self.texts_directory();
+        create_directory(&directory).map_err(LibraryError::io(&directory))?;
+        let failed = || LibraryError::io(&directory);
+        context.observer.stage(RunStage::EmbeddingTexts);
+        let mut writer = SetWriter::create(&directory, name).map_err(failed())?;
+        if !self.read_texts(&mut writer, texts, &sets, &mut report, context)? {
+            report.cancelled = true;
+            return Ok(report);
+        }
+        let draft = writer.finish().map_err(failed())?;
+        let space = self.active();
+        report.space = space.id().to_string();
+        let encoder = space.encoder()?;
+        self.record_precision(&space)?;
+        let index = self.text_index(&space, &sets)?;
+        index.remove_damaged()?;
+        context.observer.total(report.texts);
+        let embedded = index.embed_missing(draft.texts()?, encoder, context)?;
+        report.embedded = embedded.texts;
+        report.cancelled = embedded.cancelled;
+        if embedded.cancelled {
+            index.hide_unused(&sets)?;
+        } else {
+            let installed = Arc::new(writer.install(draft).map_err(failed())?);
+            report.unreadable = index.coverage(&installed).1;
+            let sets = self.change_sets(|sets| drop(sets.insert(name.to_owned(), installed)))?;
+            index.sweep(&sets)?;
+            refresh_text_graph(&space, &index);
+        }
+        report.seconds = start.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// Removes a set. Returns the number of its texts.
+    pub fn remove_texts(&self, name: &str) -> Result<u64, LibraryError> {
+        self.require_writable()?;
+        let _texts = self
+            .operations
+            .try_lock(Operation::Texts)
+            .ok_or(LibraryError::TextsBusy)?;
+        let sets = self.text_sets_map()?;
+        let set = Arc::clone(find_set(&sets, name)?);
+        let directory = self.texts_directory();
+        fs::remove_file(&set.path).map_err(LibraryError::io(&set.path))?;
+        eidetic_atomic_file::sync_directory(&directory).map_err(LibraryError::io(&directory))?;
+        let sets = self.change_sets(|sets| drop(sets.remove(name)))?;
+        let space = self.active();
+        // Vectors that remain after a failure do no harm, and the next change removes them.
+        if let Err(error) = self
+            .text_index(&space, &sets)
+            .and_then(|index| index.sweep(&sets))
+        {
+            tracing::warn!("cannot remove the vectors of removed texts yet: {error}");
+        }
+        Ok(set.len())
+    }
+
+    /// Every set, by name.
+    pub fn text_sets(&self) -> Result<Vec<TextSetStatus>, LibraryError> {
+        let sets = self.text_sets_map()?;
+        if sets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let index = self.text_index(&self.active(), &sets)?;
+        let status = |set: &Arc<TextSet>| {
+            let (known, unreadable) = index.coverage(set);
+            TextSetStatus {
+                name: set.name.clone(),
+                texts: set.len(),
+                distinct: set.distinct(),
+                missing: set.distinct().saturating_sub(known),
+                unreadable,
+                bytes: set.bytes(),
+                damage: set.damage.clone(),
+            }
+        };
+        Ok(sets.values().map(status).collect())
+    }
+
+    /// Errors: no set has this name.
+    pub fn require_text_set(&self, name: &str) -> Result<(), LibraryError> {
+        find_set(&*self.text_sets_map()?, name).map(drop)
+    }
+
+    /// Reads all texts into the draft of a set, and compares them with the set as it is. Returns whether it reached the
+    /// end.
+    fn read_texts(
+        &self,
+        writer: &mut SetWriter,
+        texts: impl Iterator<Item = Result<StoredText, TextsError>>,
+        sets: &SetMap,
+        report: &mut TextsReport,
+        context: &RunContext<'_>,
+    ) -> Result<bool, LibraryError> {
+        let mut before = match sets.get(&report.set) {
+            Some(set) => fingerprints(set)?,
+            None => HashMap::new(),
+        };
+        let directory = self.texts_directory();
+        let failed = LibraryError::io(&directory);
+        for text in texts {
+            let text = text?;
+            if context.is_cancelled() {
+                return Ok(false);
+            }
+            writer.push(&text).map_err(&failed)?;
+            report.texts += 1;
+            match before.remove(&hash(&text.id)) {
+                None => report.added += 1,
+                Some(known) if known == fingerprint(&text) => report.unchanged += 1,
+                Some(_) => report.changed += 1,
+            }
+            if report.texts % COUNT_STEP == 0 {
+                context.observer.discovered(report.texts);
+            }
+        }
+        report.removed = before.len() as u64;
+        Ok(true)
+    }
+
+    /// Embeds the texts of all sets that have no vector in `space`; the caller holds the lock of the texts. Returns
+    /// whether it reached the end.
+    pub(crate) fn fill_texts(
+        &self,
+        _texts: &OperationGuard<'_>,
+        space: &Space,
+        context: &RunContext<'_>,
+    ) -> Result<bool, LibraryError> {
+        let sets = self.text_sets_map()?;
+        if sets.is_empty() {
+            return Ok(true);
+        }
+        let encoder = space.encoder()?;
+        let index = self.text_index(space, &sets)?;
+        index.remove_damaged()?;
+        if index.missing(&sets) == 0 {
+            return Ok(true);
+        }
+        context.observer.stage(RunStage::EmbeddingTexts);
+        for set in sets.values() {
+            context.observer.total(set.len());
+            if index.embed_missing(set.texts()?, encoder, context)?.cancelled {
+                return Ok(false);
+            }
+        }
+        index.sweep(&sets)?;
+        refresh_text_graph(space, &index);
+        Ok(true)
+    }
+
+    /// The same for the active space where its files show that something is missing, without opening the vectors.
+    pub(crate) fn fill_missing_texts(
+        &self,
+        space: &Space,
+        context: &RunContext<'_>,
+    ) -> Result<(), LibraryError> {
+        let sets = self.text_sets_map()?;
+        if sets.is_empty() || !self.has_missing_texts(space)? {
+            return Ok(());
+        }
+        if let Some(texts) = self.wait_for_texts(context) {
+            self.fill_texts(&texts, space, context)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a text of a set is not embedded in `space`.
+    pub(crate) fn has_missing_texts(&self, space: &Space) -> Result<bool, LibraryError> {
+        let sets = self.text_sets_map()?;
+        if sets.is_empty() {
+            return Ok(false);
+        }
+        let opened = space
+            .text_index
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(index) = opened {
+            return Ok(index.missing(&sets) > 0 || !index.read().damaged().is_empty());
+        }
+        let known = index::known_prefixes(&space.directory)?;
+        let mut wanted = sets.values().flat_map(|set| set.prefixes());
+        Ok(wanted.any(|prefix| !known.contains(&prefix)))
+    }
+
+    /// Number of different texts that have a vector in `space`; 0 where there are no sets.
+    pub(crate) fn texts_in(&self, space: &Space) -> Result<u64, LibraryError> {
+        let sets = self.text_sets_map()?;
+        if sets.is_empty() {
+            return Ok(0);
+        }
+        Ok(self.text_index(space, &sets)?.len())
+    }
+
+    /// Waits for the end of another change of the texts and excludes others; `None` if the run was cancelled before.
+    pub(crate) fn wait_for_texts(&self, context: &RunContext<'_>) -> Option<OperationGuard<'_>> {
+        while !context.is_cancelled() {
+            match self.operations.try_lock(Operation::Texts) {
+                Some(lock) => return Some(lock),
+                None => thread::sleep(LOCK_POLL),
+            }
+        }
+        None
+    }
+
+    /// The number of texts that are not embedded, counted again only after a change.
+    fn missing_texts(&self, space: &Space, index: &TextIndex, sets: &Arc<SetMap>) -> u64 {
+        let changes = index.changes();
+        let mut cached = space.missing_texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*cached
+            && known.changes == changes
+            && Arc::ptr_eq(&known.sets, sets)
+        {
+            return known.missing;
+        }
+        let missing = index.missing(sets);
+        *cached = Some(MissingTexts {
+            changes,
+            sets: Arc::clone(sets),
+            missing,
+        });
+        missing
+    }
+
+    /// The sets, read from the disk on first use.
+    fn text_sets_map(&self) -> Result<Arc<SetMap>, LibraryError> {
+        let mut sets = self.text_sets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sets) = &*sets {
+            return Ok(Arc::clone(sets));
+        }
+        let read = Arc::new(open_sets(&self.texts_directory())?);
+        *sets = Some(Arc::clone(&read));
+        Ok(read)
+    }
+
+    fn change_sets(&self, change: impl FnOnce(&mut SetMap)) -> Result<Arc<SetMap>, LibraryError> {
+        let mut changed = SetMap::clone(&*self.text_sets_map()?);
+        change(&mut changed);
+        let changed = Arc::new(changed);
+        let mut sets = self.text_sets.lock().unwrap_or_else(PoisonError::into_inner);
+        *sets = Some(Arc::clone(&changed));
+        Ok(changed)
+    }
+
+    /// The vectors of texts in a space, opened on first use.
+    fn text_index(&self, space: &Space, sets: &SetMap) -> Result<Arc<TextIndex>, LibraryError> {
+        let mut opened = space.text_index.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = &*opened {
+            return Ok(Arc::clone(index));
+        }
+        let index = Arc::new(TextIndex::open(&space.directory, space.id(), sets)?);
+        *opened = Some(Arc::clone(&index));
+        Ok(index)
+    }
+
+    fn texts_directory(&self) -> PathBuf {
+        texts_directory(&self.directory)
+    }
+}
+
+/// How many texts are not embedded in a space, and what that was counted for.
+pub(crate) struct MissingTexts {
+    changes: u64,
+    sets: Arc<SetMap>,
+    missing: u64,
+}
+
+/// Searches are complete without a graph, so a failure only makes them slower.
+fn refresh_text_graph(space: &Space, index: &TextIndex) {
+    if let Err(error) = refresh_graph(&index.store, space.is_writable()) {
+        tracing::warn!("cannot store the search graph of texts, searches will be slower: {error}");
+    }
+}
+
+fn texts_directory(library: &Path) -> PathBuf {
+    library.join("texts")
+}
+
+/// Creates the folder; once this returns, it survives power loss.
+fn create_directory(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(directory)?;
+    eidetic_atomic_file::sync_directory(directory.parent().unwrap_or(Path::new(".")))
+}
+
+/// The name of a set must be fit for a line of output and an address.
+fn check_name(name: &str) -> Result<(), TextsError> {
+    let reason = if name.trim().is_empty() {
+        "it is empty"
+    } else if name.trim() != name {
+        "it begins or ends with a space"
+    } else if name.chars().any(char::is_control) {
+        "it has control characters"
+    } else if name.chars().count() > MAX_NAME {
+        "it has more than 200 characters"
+    } else {
+        return Ok(());
+    };
+    Err(TextsError::Name {
+        name: name.chars().take(80).collect(),
+        reason,
+    })
+}
+
+fn find_set<'a>(sets: &'a SetMap, name: &str) -> Result<&'a Arc<TextSet>, LibraryError> {
+    sets.get(name).ok_or_else(|| LibraryError::UnknownTextSet {
+        name: name.to_owned(),
+        known: sets
+            .keys()
+            .map(|name| format!("{name:?}"))
+            .collect::<Vec<_>>()
+            .join(", "),
+    })
+}
+
+/// The files of sets in a directory, which need not exist, in order of name.
+fn set_files(directory: &Path) -> Result<Vec<PathBuf>, LibraryError> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(LibraryError::io(directory)(error)),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(LibraryError::io(directory))?.path();
+        if path.extension().is_some_and(|ending| ending == ENDING) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// A set of which not even the name can be read is left out; `eidetic check` names its file.
+fn open_sets(directory: &Path) -> Result<SetMap, LibraryError> {
+    let mut sets = SetMap::new();
+    for path in set_files(directory)? {
+        match TextSet::open(&path)? {
+            Some(set) => {
+                if let Some(damage) = &set.damage {
+                    tracing::warn!(
+                        "{}: {damage}; the texts that are whole are used, and `eidetic check --repair` mends it",
+                        path.display()
+                    );
+                }
+                sets.insert(set.name.clone(), Arc::new(set));
+            }
+            None => tracing::warn!(
+                "{}: it cannot be read, so its texts are missing; `eidetic check --repair` sets it aside",
+                path.display()
+            ),
+        }
+    }
+    Ok(sets)
+}
+
+fn fingerprints(set: &TextSet) -> Result<HashMap<u128, u64>, LibraryError> {
+    let texts = set.texts()?;
+    Ok(texts.map(|text| (hash(&text.id), fingerprint(&text))).collect())
+}
+
+/// Of text and fields.
+fn fingerprint(text: &StoredText) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(text.text.as_bytes()).update(b"\0");
+    hasher.update(Value::Object(text.fields.clone()).to_string().as_bytes());
+    let hash = *hasher.finalize().as_bytes();
+    prefix(&ImageId::from_bytes(hash))
+}
