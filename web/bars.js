@@ -7,7 +7,7 @@ import * as format from './format.js';
 /** One list item for each result of POST /v1/match. */
 export const bars = (results) => results.map(bar);
 
-function bar({ text, score, confidence, level, unknown_words: unknown = [] }) {
+function bar({ text, score, normalized, confidence, level, unknown_words: unknown = [] }) {
   const fill = element('span', { class: 'bar-fill' });
   // Without a confidence the bar stays empty: a score is not a share.
   fill.style.setProperty('--share', confidence ?? 0);
@@ -21,5 +21,6 @@ function bar({ text, score, confidence, level, unknown_words: unknown = [] }) {
     element('span', { class: 'bar-share', title: `${label} ${value}` }, share),
     element('span', { class: 'bar-level' }, level),
     element('span', { class: 'bar-track', 'aria-hidden': 'true' }, fill),
+    element('span', { class: 'bar-score' }, `score ${format.precise(score)} · ${format.precise(normalized)} of the model’s range`),
   );
 }

@@ -11,6 +11,9 @@ export const pictures = (number) => `${count(number)} ${number === 1 ? 'picture'
 /** A cosine with two decimals and a typographic minus sign. */
 export const score = (number) => number.toFixed(2).replace('-', '−');
 
+/** A cosine or a share with four decimals. */
+export const precise = (number) => number.toFixed(4).replace('-', '−');
+
 /** A probability in whole percent, "42 %": rounded down, so that 79.6 % does not pass for 80 %, and "<1 %" above zero. */
 export function percent(number) {
   const whole = Math.floor(number * 100 + 1e-6);

@@ -11,8 +11,13 @@ export const EMPTY_MATCH = Object.freeze({ like: null, upload: null, lines: '' }
 /** Whether an address shows the Match view. */
 export const isMatchAddress = (search) => new URLSearchParams(search).get('view') === 'match';
 
+const written = ({ lines }) => lines.split('\n').map((line) => line.trim()).filter(Boolean);
+
 /** The texts of the lines, without empty and repeated ones. */
-export const textsOf = ({ lines }) => [...new Set(lines.split('\n').map((line) => line.trim()).filter(Boolean))];
+export const textsOf = (match) => [...new Set(written(match))];
+
+/** How many lines repeat an earlier one. */
+export const repeatedOf = (match) => written(match).length - textsOf(match).length;
 
 /** The page's address for this match; it does not carry an uploaded image. */
 export function toMatchAddress(match) {

@@ -4,13 +4,16 @@ import * as api from './api.js';
 import { bars } from './bars.js';
 import { reportLink } from './confidence.js';
 import { byId, element } from './dom.js';
-import { EMPTY_MATCH, matchKey, textsOf } from './match-query.js';
+import * as format from './format.js';
+import { EMPTY_MATCH, matchKey, repeatedOf, textsOf } from './match-query.js';
 import { problem } from './messages.js';
 import * as uploads from './uploads.js';
 
 // Every request runs the model, so it waits for a word or two.
 const TYPING_DELAY = 350;
 const PROGRESS_DELAY = 150;
+// Texts of one request: results appear while the rest is compared.
+const TEXTS_AT_ONCE = 100;
 
 export class MatchView {
   #match = EMPTY_MATCH;
@@ -39,6 +42,7 @@ export class MatchView {
     clearTimeout(this.#typing);
     this.#match = match;
     if (textsOf(this.match).join('\n') !== textsOf(match).join('\n')) byId('match-lines').value = match.lines;
+    showCount(this.match);
     this.#showImage(isLost);
     if (matchKey(match) !== this.#shownKey) this.#request(match);
   }
@@ -56,6 +60,7 @@ export class MatchView {
   }
 
   #onInput() {
+    showCount(this.match);
     clearTimeout(this.#typing);
     this.#typing = setTimeout(() => this.#on.typed(this.match), TYPING_DELAY);
   }
@@ -99,8 +104,7 @@ export class MatchView {
     byId('match-results').ariaBusy = 'true';
     const progress = setTimeout(() => showProgress(), PROGRESS_DELAY);
     try {
-      const { results } = await api.match(match, textsOf(match), signal);
-      this.#showResults(results, results.length === 1 ? '1 text' : `${results.length} texts, most probable first`);
+      await this.#compare(match, signal);
     } catch (error) {
       if (error.name !== 'AbortError') this.#fail(error);
     } finally {
@@ -108,6 +112,22 @@ export class MatchView {
       if (!signal.aborted) this.#hideProgress();
     }
     return undefined;
+  }
+
+  // The most probable first, as far as texts are compared.
+  async #compare(match, signal) {
+    const texts = textsOf(match);
+    let results = [];
+    let took = 0;
+    for (let from = 0; from < texts.length; from += TEXTS_AT_ONCE) {
+      const answer = await api.match(match, texts.slice(from, from + TEXTS_AT_ONCE), signal);
+      results = sorted([...results, ...answer.results]);
+      took += answer.took_ms ?? 0;
+      const isLast = results.length >= texts.length;
+      const order = texts.length === 1 ? '1 text' : `${format.count(texts.length)} texts, most probable first`;
+      const done = `${format.count(results.length)} of ${format.count(texts.length)} texts compared`;
+      this.#showResults(results, isLast ? `${order} · ${format.count(Math.ceil(took))} ms` : done);
+    }
   }
 
   #showResults(results, summary) {
@@ -133,6 +153,20 @@ export class MatchView {
 function showProgress() {
   byId('progress').hidden = false;
   byId('match-results').classList.add('is-stale');
+}
+
+/** The order of one answer, over several. */
+const sorted = (results) => results.toSorted((one, other) => rank(other) - rank(one) || other.score - one.score);
+
+const rank = ({ confidence, normalized }) => confidence ?? normalized - 1;
+
+/** The number of texts while typing, and how many lines are left out as repeated. */
+function showCount(match) {
+  const count = textsOf(match).length;
+  const repeated = repeatedOf(match);
+  const texts = `${format.count(count)} ${count === 1 ? 'text' : 'texts'}`;
+  const merged = repeated > 0 ? ` · ${format.count(repeated)} repeated ${repeated === 1 ? 'line' : 'lines'} left out` : '';
+  byId('match-count').textContent = count === 0 ? '' : texts + merged;
 }
 
 /** What must be added before texts and an image can be compared, or null. */

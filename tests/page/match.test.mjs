@@ -67,6 +67,22 @@ describe('with the program', () => {
     }
     assert.deepEqual(found.map(percent), found.map(percent).toSorted((one, other) => other - one));
     await page.getByRole('status').filter({ hasText: '3 texts, most probable first' }).waitFor();
+    await page.getByText('3 texts · 1 repeated line left out').waitFor();
+    assert.match(await page.locator('.bar-score').first().innerText(), /^score −?0\.\d{4} · [01]\.\d{4} of the model’s range$/);
+    assert.match(await page.locator('#match-summary').innerText(), / · \d+ ms$/);
+  });
+
+  test('many texts are compared in parts', async () => {
+    const page = await visit();
+    await addImage(page);
+    const texts = Array.from({ length: 250 }, (_, number) => `a red apple number ${number}`);
+    const progress = page.waitForFunction(() => /^100 of 250 texts compared$/.test(document.querySelector('#match-summary').textContent));
+    await lines(page).fill(['a bicycle', ...texts.slice(1)].join('\n'));
+    await progress;
+    const found = await bars(page, 250);
+    const percent = ({ share }) => Number.parseInt(share.replace('<1', '0'), 10);
+    assert.deepEqual(found.map(percent), found.map(percent).toSorted((one, other) => other - one));
+    assert.ok(found.findIndex(({ text }) => text === 'a bicycle') > 100);
   });
 
   test('view links keep the state of both views', async () => {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use eidetic_library::LibraryError;
-use eidetic_search::SearchError;
+use eidetic_search::{BreakdownError, SearchError};
 
 use crate::escape;
 
@@ -67,6 +67,7 @@ impl From<LibraryError> for Failure {
             | LibraryError::UnknownTextSet { .. }
             | LibraryError::NoTexts
             | LibraryError::Texts(_)
+            | LibraryError::Breakdown(BreakdownError::NoInstruction { .. })
             | LibraryError::Search(SearchError::UnknownImage(_)) => Self::Arguments(error.to_string()),
             error => Self::CouldNotRun(error.into()),
         }

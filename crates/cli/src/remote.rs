@@ -175,6 +175,7 @@ pub(crate) fn match_texts(
     image: &str,
     texts: &[&str],
     profile: Option<&RequestedProfile<'_>>,
+    views: Option<Option<&str>>,
 ) -> Result<MatchResponse, Failure> {
     let path = Path::new(image);
     let is_id = image.parse::<ImageId>().is_ok() && !path.exists();
@@ -186,6 +187,8 @@ pub(crate) fn match_texts(
         "profile": profile.map(|profile| profile.name),
         "criticality": profile.map(|profile| profile.criticality),
         "prevalence": profile.and_then(|profile| profile.prevalence),
+        "breakdown": views.is_some(),
+        "instruction": views.flatten(),
     });
     server.post("/v1/match", &body)
 }

@@ -37,6 +37,7 @@
 //! ```
 
 mod background;
+mod breakdown;
 pub mod calibration;
 mod calibrator;
 mod confidence_model;
@@ -49,6 +50,7 @@ mod text_match;
 
 pub(crate) use background::BUNDLED_TAGS;
 pub use background::{Background, background_texts, cosine};
+pub use breakdown::{Breakdown, BreakdownWeights, keyword_overlap};
 pub use calibrator::{Calibrator, QueryKind};
 pub use confidence_model::ConfidenceModel;
 pub use level::{Level, MATCH_THRESHOLD};

@@ -72,6 +72,15 @@ impl LibraryScoreSample {
         scores[scores.len() / 2]
     }
 
+    /// The share of the sample that `query` is less similar to than `score`.
+    pub fn share_below(&self, query: &Embedding, score: f64) -> f64 {
+        let below = self
+            .vectors
+            .iter()
+            .filter(|vector| f64::from(cosine(query, vector)) < score);
+        below.count() as f64 / self.vectors.len() as f64
+    }
+
     fn descending(&self, query: &Embedding) -> Vec<f64> {
         let vectors = self.vectors.iter();
         let mut scores: Vec<f64> = vectors.map(|vector| f64::from(cosine(query, vector))).collect();

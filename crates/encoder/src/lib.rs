@@ -48,7 +48,7 @@ pub use preprocess::{
     DynamicResize, DynamicResolutionPreprocessor, Preprocessor, PreprocessorError, Processor, TokenRange,
 };
 pub use prompt::PromptTokenizer;
-pub use reading::{TextContent, TextReading, Vocabulary, VocabularyError, negation};
+pub use reading::{TextContent, TextReading, Vocabulary, VocabularyError, is_link, negation};
 pub use scores::{LogisticCurve, ScoreCalibration, ScoreRange};
 pub use text_model::TextModel;
 pub use text_variants::{Combination, TemplatesError, TextVariants};
@@ -98,6 +98,26 @@ pub trait Encoder: Send + Sync {
 
     /// One embedding per pair of text and image, in order; `None` where the model cannot embed them together.
     fn encode_fused(&self, _parts: &[(&str, &Pixels)]) -> Result<Option<Vec<Embedding>>, EncodeError> {
+        Ok(None)
+    }
+
+    /// As [`encode_texts`](Self::encode_texts), under an instruction in place of the model's own; `None` where the model
+    /// takes none.
+    fn encode_texts_as(
+        &self,
+        _texts: &[&str],
+        _instruction: &str,
+    ) -> Result<Option<Vec<Embedding>>, EncodeError> {
+        Ok(None)
+    }
+
+    /// As [`encode_pixels`](Self::encode_pixels), under an instruction in place of the model's own; `None` where the model
+    /// takes none.
+    fn encode_pixels_as(
+        &self,
+        _batch: &[Pixels],
+        _instruction: &str,
+    ) -> Result<Option<Vec<Embedding>>, EncodeError> {
         Ok(None)
     }
 

@@ -4,7 +4,7 @@ mod letters;
 mod stop_words;
 mod vocabulary;
 
-pub use stop_words::negation;
+pub use stop_words::{is_link, negation};
 pub use vocabulary::{Vocabulary, VocabularyError};
 
 /// What a model takes from a text.

@@ -4,11 +4,12 @@ use std::sync::{Arc, PoisonError, RwLockReadGuard};
 
 use eidetic_confidence::calibration::CalibrationScope;
 use eidetic_confidence::{
-    Background, Calibrator, ConfidenceModel, LibraryScoreSample, QueryKind, TextMatch, background_texts,
+    Background, Breakdown, Calibrator, ConfidenceModel, LibraryScoreSample, QueryKind, TextMatch,
+    background_texts,
 };
 use eidetic_domain::Embedding;
 use eidetic_encoder::Encoder;
-use eidetic_search::{Matcher, QueryImage};
+use eidetic_search::{BreakdownOptions, Matcher, QueryImage, ViewedImage};
 use eidetic_vectors::VectorIndex;
 
 use crate::vector_cache::VectorCache;
@@ -86,6 +87,22 @@ impl Space {
             confidence_model: model,
         };
         Ok(matcher.match_texts(image, texts)?)
+    }
+
+    /// The views of each of `matches`, with confidences of `model`.
+    pub fn breakdowns(
+        &self,
+        model: &ConfidenceModel,
+        matches: &[TextMatch],
+        image: &ViewedImage<'_>,
+        options: &BreakdownOptions<'_>,
+    ) -> Result<Vec<Breakdown>, LibraryError> {
+        let matcher = Matcher {
+            encoder: self.encoder()?,
+            text_cache: &self.text_cache,
+            confidence_model: model,
+        };
+        Ok(matcher.breakdowns(matches, image, options)?)
     }
 
     /// The embedding of an image: stored, or computed.

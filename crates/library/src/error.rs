@@ -10,7 +10,7 @@ use eidetic_encoder::EncodeError;
 use eidetic_hub::ParseModelRefError;
 use eidetic_indexer::IndexingError;
 use eidetic_inference::LoadError;
-use eidetic_search::SearchError;
+use eidetic_search::{BreakdownError, SearchError};
 use eidetic_vectors::IndexError;
 use thiserror::Error;
 
@@ -191,6 +191,9 @@ pub enum LibraryError {
     /// The model failed.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// The views of a match cannot be computed.
+    #[error(transparent)]
+    Breakdown(#[from] BreakdownError),
     /// The catalog failed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),

@@ -70,6 +70,7 @@
 //! # }
 //! ```
 
+mod breakdown;
 mod copies;
 mod error;
 mod filter_cache;
@@ -82,6 +83,7 @@ mod results;
 mod searcher;
 mod text_cache;
 
+pub use breakdown::{BreakdownError, BreakdownOptions, ViewedImage};
 pub use error::SearchError;
 pub use filter_cache::FilterCache;
 pub use fusion::fuse;

@@ -9,7 +9,7 @@ use actix_web::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, RETR
 use actix_web::{HttpResponse, ResponseError};
 use eidetic_imaging::ImagingError;
 use eidetic_library::{LibraryError, ParseModelRefError};
-use eidetic_search::SearchError;
+use eidetic_search::{BreakdownError, SearchError};
 
 use crate::responses::ProblemDocument;
 
@@ -232,6 +232,7 @@ impl From<LibraryError> for Problem {
             LibraryError::TextsBusy => ProblemKind::TextsBusy,
             LibraryError::AmbiguousSpace { .. }
             | LibraryError::NotIndexable { .. }
+            | LibraryError::Breakdown(BreakdownError::NoInstruction { .. })
             | LibraryError::Texts(_) => ProblemKind::InvalidRequest,
             LibraryError::Model(_) | LibraryError::ModelName(_) => ProblemKind::ModelUnavailable,
             _ => ProblemKind::Internal,

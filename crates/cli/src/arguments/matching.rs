@@ -48,6 +48,15 @@ pub(crate) struct MatchArgs {
     /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
+    /// Show the views of each match: from the text, from the picture, by words of tags and names, and fused
+    #[arg(long)]
+    pub(crate) breakdown: bool,
+    /// Read how much each view counts from a file with `direct`, `reverse` and `keywords` [default: 0.6, 0.3, 0.1]
+    #[arg(long, value_name = "FILE.toml", requires = "breakdown")]
+    pub(crate) weights: Option<PathBuf>,
+    /// An instruction in place of the model's own, for models that take one (GME, Qwen3-VL)
+    #[arg(long, value_name = "TEXT", requires = "breakdown")]
+    pub(crate) instruction: Option<String>,
     #[command(flatten)]
     pub(crate) variants: VariantArgs,
     #[command(flatten)]

@@ -9,6 +9,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Instant;
 
+use eidetic_confidence::Breakdown;
 use eidetic_domain::counted;
 use eidetic_search::distinct_texts;
 use eidetic_server::responses::{MatchResponse, MatchResult, MatchVerdict};
@@ -109,7 +110,7 @@ fn print_answer(
     }
     answer.results.iter().try_for_each(|result| {
         output::line(&format!(
-            "{:>5}  {:<6}  {:>7.4}  {:>6.4}  {}{}{}",
+            "{:>5}  {:<6}  {:>7.4}  {:>6.4}  {}{}{}{}",
             output::percent(result.confidence),
             result.level.name(),
             result.score,
@@ -120,9 +121,22 @@ fn print_answer(
                 .map(|verdict| format!("{:<24}  ", describe(verdict)))
                 .unwrap_or_default(),
             output::text(&result.text),
-            unknown(&result.unknown_words)
+            unknown(&result.unknown_words),
+            result.breakdown.map_or_else(String::new, views)
         ))
     })
+}
+
+/// A line with the views of a match.
+fn views(views: Breakdown) -> String {
+    let view = |value: Option<f32>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
+    format!(
+        "\n       fused {:.4}: direct {:.4}, reverse {}, keywords {}",
+        views.fused,
+        views.direct,
+        view(views.reverse),
+        view(views.keywords)
+    )
 }
 
 /// The best text, and how far ahead of the second it is.

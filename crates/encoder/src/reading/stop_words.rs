@@ -46,7 +46,7 @@ pub fn negation(text: &str) -> Option<String> {
     (content(text) == TextContent::Some).then(|| found.iter().collect())
 }
 
-/// Whether a word, which has no Chinese characters, only joins others.
+/// Whether a lower-case word, which has no Chinese characters, only joins others.
 pub fn is_link(word: &str) -> bool {
     ENGLISH.split_ascii_whitespace().any(|known| known == word)
 }

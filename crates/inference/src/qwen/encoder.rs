@@ -47,6 +47,8 @@ pub struct QwenEncoder {
 #[derive(Clone, Copy)]
 struct Item<'a> {
     content: Content<'a>,
+    /// In place of the family's own.
+    instruction: Option<&'a str>,
     pixels: Option<&'a Pixels>,
 }
 
@@ -132,7 +134,7 @@ impl QwenEncoder {
     }
 
     fn prompt<'a>(&self, item: &Item<'a>) -> Result<Prompt<'a>, EncodeError> {
-        let prompt = self.family.prompt(item.content);
+        let prompt = self.family.prompt(item.content, item.instruction);
         let ids = match item.pixels {
             None => self.tokenizer.ids(&prompt)?,
             Some(pixels) => {
@@ -188,6 +190,34 @@ impl QwenEncoder {
         (self.table.bytes() + self.decoder.bytes() + self.vision.bytes()) as u64
     }
 
+    fn encode_texts_under(
+        &self,
+        texts: &[&str],
+        instruction: Option<&str>,
+    ) -> Result<Vec<Embedding>, EncodeError> {
+        let items = texts.iter().map(|text| Item {
+            content: Content::Text(text),
+            instruction,
+            pixels: None,
+        });
+        self.encode(&items.collect::<Vec<_>>())
+    }
+
+    fn encode_pixels_under(
+        &self,
+        batch: &[Pixels],
+        instruction: Option<&str>,
+    ) -> Result<Vec<Embedding>, EncodeError> {
+        batch.iter().try_for_each(|pixels| self.check_shape(pixels))?;
+        let item = |pixels| Item {
+            content: Content::Image,
+            instruction,
+            pixels: Some(pixels),
+        };
+        let items: Vec<Item> = batch.iter().map(item).collect();
+        self.encode(&items)
+    }
+
     fn check_shape(&self, pixels: &Pixels) -> Result<(), EncodeError> {
         let group = self.preprocessor.patch() * self.preprocessor.merge();
         let whole = |side: usize| side.div_ceil(group).max(1) * group;
@@ -223,21 +253,27 @@ impl Encoder for QwenEncoder {
 
     /// Texts longer than the reference reads are cut as it cuts them: GME's at the very end, whatever is there.
     fn encode_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>, EncodeError> {
-        let items = texts.iter().map(|text| Item {
-            content: Content::Text(text),
-            pixels: None,
-        });
-        self.encode(&items.collect::<Vec<_>>())
+        self.encode_texts_under(texts, None)
     }
 
     fn encode_pixels(&self, batch: &[Pixels]) -> Result<Vec<Embedding>, EncodeError> {
-        batch.iter().try_for_each(|pixels| self.check_shape(pixels))?;
-        let item = |pixels| Item {
-            content: Content::Image,
-            pixels: Some(pixels),
-        };
-        let items: Vec<Item> = batch.iter().map(item).collect();
-        self.encode(&items)
+        self.encode_pixels_under(batch, None)
+    }
+
+    fn encode_texts_as(
+        &self,
+        texts: &[&str],
+        instruction: &str,
+    ) -> Result<Option<Vec<Embedding>>, EncodeError> {
+        self.encode_texts_under(texts, Some(instruction)).map(Some)
+    }
+
+    fn encode_pixels_as(
+        &self,
+        batch: &[Pixels],
+        instruction: &str,
+    ) -> Result<Option<Vec<Embedding>>, EncodeError> {
+        self.encode_pixels_under(batch, Some(instruction)).map(Some)
     }
 
     fn encode_fused(&self, parts: &[(&str, &Pixels)]) -> Result<Option<Vec<Embedding>>, EncodeError> {
@@ -246,6 +282,7 @@ impl Encoder for QwenEncoder {
             .try_for_each(|(_, pixels)| self.check_shape(pixels))?;
         let items = parts.iter().map(|(text, pixels)| Item {
             content: Content::Fused(text),
+            instruction: None,
             pixels: Some(*pixels),
         });
         self.encode(&items.collect::<Vec<_>>()).map(Some)

@@ -50,14 +50,14 @@ impl QwenFamily {
         }
     }
 
-    /// What the model reads, its special tokens written out.
-    pub fn prompt(self, content: Content<'_>) -> String {
+    /// What the model reads, its special tokens written out, under the family's own instruction unless another is given.
+    pub fn prompt(self, content: Content<'_>, instruction: Option<&str>) -> String {
         let (text, image) = match content {
             Content::Image => ("", IMAGE),
             Content::Text(text) => (text, ""),
             Content::Fused(text) => (text, IMAGE),
         };
-        let instruction = self.instruction(content);
+        let instruction = instruction.unwrap_or(self.instruction(content));
         // The reference of Qwen3-VL-Embedding puts a word where nothing is.
         let nothing = if self == Self::Qwen3Vl && text.is_empty() && image.is_empty() {
             "NULL"
@@ -154,23 +154,23 @@ mod tests {
     #[test]
     fn prompts_match_references() {
         assert_eq!(
-            QwenFamily::Gme.prompt(Content::Text("a cat")),
+            QwenFamily::Gme.prompt(Content::Text("a cat"), None),
             "<|im_start|>system\nFind an image that matches the given text.<|im_end|>\n<|im_start|>user\na cat<|im_end|>\n\
              <|im_start|>assistant\n<|endoftext|>"
         );
         assert_eq!(
-            QwenFamily::Gme.prompt(Content::Image),
+            QwenFamily::Gme.prompt(Content::Image, None),
             "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|><|image_pad|>\
              <|vision_end|><|im_end|>\n<|im_start|>assistant\n<|endoftext|>"
         );
         assert!(
             QwenFamily::Qwen3Vl
-                .prompt(Content::Text(""))
+                .prompt(Content::Text(""), None)
                 .contains("user\nNULL<|im_end|>")
         );
         assert!(
             QwenFamily::Qwen3Vl
-                .prompt(Content::Fused(""))
+                .prompt(Content::Fused(""), None)
                 .contains("<|vision_end|><|im_end|>")
         );
     }

@@ -84,7 +84,7 @@ pub(super) fn match_pairs(
             candidates: matches.len(),
             complexity: profile.and_then(|_| complexity(library, &QueryImage::Indexed(*image))),
         };
-        let results = MatchResponse::results(matches, purpose.as_ref(), context);
+        let results = MatchResponse::results(matches, purpose.as_ref(), context, Vec::new());
         let by_text: HashMap<&str, &MatchResult> = results
             .iter()
             .map(|result| (result.text.as_str(), result))

@@ -5,9 +5,11 @@ use std::time::Instant;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result};
 use eidetic_confidence::profile::{MatchContext, NamedProfile, edge_density};
+use eidetic_confidence::{Breakdown, ConfidenceModel, TextMatch};
+use eidetic_domain::Embedding;
 use eidetic_imaging::{DecodeLimits, decode};
-use eidetic_library::Library;
-use eidetic_search::QueryImage;
+use eidetic_library::{Library, Space};
+use eidetic_search::{BreakdownOptions, QueryImage, ViewedImage};
 
 use super::match_batch;
 use super::search::query_image;
@@ -127,7 +129,20 @@ fn match_image(
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let name = profile.map(|profile| profile.name.as_str());
     let model = space.confidence_model_under(name)?;
-    let matches = space.match_vector_with(&model, &space.image_vector(&image)?, &texts)?;
+    let vector = space.image_vector(&image)?;
+    let matches = space.match_vector_with(&model, &vector, &texts)?;
+    let breakdowns = if params.breakdown {
+        breakdowns(
+            library,
+            &space,
+            &model,
+            &matches,
+            (&params.image, &image, &vector),
+            params,
+        )?
+    } else {
+        Vec::new()
+    };
     let calibration = match name {
         Some(name) => space.calibration_under(name)?,
         None => None,
@@ -144,9 +159,38 @@ fn match_image(
     Ok(MatchResponse {
         space: space.id().to_string(),
         image: id,
-        results: MatchResponse::results(matches, purpose.as_ref(), context),
+        results: MatchResponse::results(matches, purpose.as_ref(), context, breakdowns),
         took_ms: started.elapsed().as_secs_f64() * 1000.0,
     })
+}
+
+/// The views of each match: tags and names count where the library has the image.
+fn breakdowns(
+    library: &Library,
+    space: &Space,
+    model: &ConfidenceModel,
+    matches: &[TextMatch],
+    (input, image, embedding): (&ImageInput, &QueryImage, &Embedding),
+    params: &CheckedMatch,
+) -> Result<Vec<Breakdown>, Problem> {
+    let words = match input.content_id() {
+        Some(id) => library.words_about(&id)?,
+        None => Vec::new(),
+    };
+    let pixels = match image {
+        QueryImage::Pixels(pixels) => Some(space.encoder()?.preprocess(pixels)),
+        QueryImage::Indexed(_) => None,
+    };
+    let viewed = ViewedImage {
+        embedding,
+        pixels: pixels.as_ref(),
+        words: &words,
+    };
+    let options = BreakdownOptions {
+        instruction: params.instruction.as_deref(),
+        ..BreakdownOptions::default()
+    };
+    Ok(space.breakdowns(model, matches, &viewed, &options)?)
 }
 
 /// Edge density of an image; for one of the library, that of its thumbnail.

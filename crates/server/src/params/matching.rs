@@ -40,6 +40,16 @@ pub struct MatchParams {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^(low|normal|high)$", default = "normal")]
     pub criticality: Option<Criticality>,
+    /// Whether each result has its views: from the text, from the image, and by words of tags and names.
+    #[serde(skip_serializing_if = "is_false")]
+    pub breakdown: bool,
+    /// An instruction in place of the model's own, for models that take one (GME, Qwen3-VL); needs `breakdown`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(
+        max_length = 2000,
+        example = "Find a product that matches the given description."
+    )]
+    pub instruction: Option<String>,
     /// The share of texts that match their image, for which the profile's precisions hold; as the profile states where
     /// left out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +99,8 @@ pub(crate) struct CheckedMatch {
     pub(crate) profile: Option<String>,
     pub(crate) criticality: Criticality,
     pub(crate) prevalence: Option<f64>,
+    pub(crate) breakdown: bool,
+    pub(crate) instruction: Option<String>,
 }
 
 /// [`MatchParams`] as a form, for the OpenAPI document.
@@ -110,6 +122,11 @@ impl MatchParams {
         if texts.is_empty() && self.profile.is_none() {
             return Err(Problem::invalid("no texts given to compare with the image"));
         }
+        if self.instruction.is_some() && !self.breakdown {
+            return Err(Problem::invalid(
+                "instruction has no effect without breakdown; set breakdown, or leave instruction out",
+            ));
+        }
         require_count("texts", texts.len(), MAX_TEXTS)?;
         let bounded = |text: &str| bounded_text("a text", text.to_owned());
         Ok(CheckedMatch {
@@ -118,6 +135,11 @@ impl MatchParams {
             profile: self.profile,
             criticality: self.criticality.unwrap_or_default(),
             prevalence: self.prevalence.map(share).transpose()?,
+            breakdown: self.breakdown,
+            instruction: self
+                .instruction
+                .map(|text| bounded_text("instruction", text))
+                .transpose()?,
         })
     }
 }
@@ -160,6 +182,11 @@ fn require_profile(is_given: bool, dependent: [(&str, bool); 2]) -> Result<(), P
         ))),
         _ => Ok(()),
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 fn share(share: f64) -> Result<f64, Problem> {

@@ -1,8 +1,7 @@
 //! The response to a match: of one image, or of many pairs line by line.
 
-use eidetic_confidence::Level;
-use eidetic_confidence::TextMatch;
 use eidetic_confidence::profile::{LevelThreshold, MatchContext, ProfileAction, ProfileVerdict, Purpose};
+use eidetic_confidence::{Breakdown, Level, TextMatch};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -38,6 +37,11 @@ pub struct MatchResult {
     /// Words of the text that the model does not know; it was compared without them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown_words: Vec<String>,
+    /// The views of the match, where the request asks for them: `{"direct":…,"reverse":…,"keywords":…,"fused":…}`, each
+    /// from 0 to 1 or null where it is unknown. Their agreement is part of `level`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, example = json!({"direct": 0.8, "reverse": 0.97, "keywords": 0.5, "fused": 0.82}))]
+    pub breakdown: Option<Breakdown>,
     /// The profile's verdict, where the request names a profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<MatchVerdict>,
@@ -97,24 +101,47 @@ impl From<TextMatch> for MatchResult {
             confidence: found.confidence,
             level: found.level,
             unknown_words: found.unknown_words,
+            breakdown: None,
             verdict: None,
         }
     }
 }
 
+impl MatchResult {
+    /// The result with its views, whose agreement raises or lowers the level; levels of texts with unknown words are not
+    /// raised.
+    #[must_use]
+    pub fn with_breakdown(mut self, breakdown: Breakdown) -> Self {
+        let adjusted = breakdown.adjust(self.level);
+        self.level = if self.unknown_words.is_empty() {
+            adjusted
+        } else {
+            adjusted.min(self.level)
+        };
+        self.breakdown = Some(breakdown);
+        self
+    }
+}
+
 impl MatchResponse {
-    /// The results of `matches`, with the verdicts of `purpose`.
+    /// The results of `matches`, with the verdicts of `purpose`, and with views if there are any.
     pub fn results(
         matches: Vec<TextMatch>,
         purpose: Option<&Purpose>,
         context: MatchContext,
+        breakdowns: Vec<Breakdown>,
     ) -> Vec<MatchResult> {
         let verdicts = purpose.map(|purpose| purpose.resolve(context).verdicts(&matches));
         let mut results: Vec<MatchResult> = matches.into_iter().map(MatchResult::from).collect();
         for (result, verdict) in results.iter_mut().zip(verdicts.into_iter().flatten()) {
             result.verdict = Some(verdict.into());
         }
-        results
+        let mut breakdowns = breakdowns.into_iter();
+        let with_views = |result: MatchResult| match breakdowns.next() {
+            Some(breakdown) => result.with_breakdown(breakdown),
+            None => result,
+        };
+        results.into_iter().map(with_views).collect()
     }
 }
 

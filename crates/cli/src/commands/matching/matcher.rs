@@ -7,12 +7,12 @@ use eidetic_confidence::calibration::Calibration;
 use eidetic_confidence::profile::{
     Criticality, EstimatedPrevalence, MatchContext, NamedProfile, edge_density, estimate_prevalence,
 };
-use eidetic_confidence::{ConfidenceModel, TextMatch};
+use eidetic_confidence::{Breakdown, BreakdownWeights, ConfidenceModel, TextMatch};
 use eidetic_domain::{Embedding, ImageId};
 use eidetic_encoder::{Encoder, Pixels};
 use eidetic_imaging::{DecodeLimits, DecodeSize, decode};
-use eidetic_library::{Library, LibraryError, Owner};
-use eidetic_search::{Matcher, QueryImage, TextCache};
+use eidetic_library::{Library, LibraryError, Owner, words_of_path};
+use eidetic_search::{BreakdownOptions, Matcher, QueryImage, TextCache, ViewedImage};
 use eidetic_server::responses::{MatchResponse, MatchResult};
 use rayon::prelude::*;
 
@@ -30,6 +30,14 @@ use crate::remote::{self, RemoteServer};
 pub(super) struct ImageMatcher {
     backend: Backend,
     profile: Option<ChosenProfile>,
+    /// The views to show.
+    views: Option<Views>,
+}
+
+/// How the views of a match are computed.
+struct Views {
+    weights: BreakdownWeights,
+    instruction: Option<String>,
 }
 
 /// The profile that the command line names.
@@ -74,9 +82,21 @@ pub(super) enum Scored {
         matches: Vec<TextMatch>,
         /// Edge density, for profiles.
         complexity: Option<f32>,
+        /// The views of each match, if they are shown.
+        breakdowns: Vec<Breakdown>,
     },
     /// By a server, with verdicts.
     ByServer(Vec<MatchResult>),
+}
+
+type Score<'a> = dyn Fn(&Embedding, &[&str]) -> Result<Vec<TextMatch>, Failure> + 'a;
+type View<'a> =
+    dyn Fn(&[TextMatch], &ViewedImage<'_>, &BreakdownOptions<'_>) -> Result<Vec<Breakdown>, Failure> + 'a;
+
+/// What compares an image with texts here.
+struct TextMatcher<'a> {
+    score: &'a Score<'a>,
+    view: &'a View<'a>,
 }
 
 /// An image as it is to be embedded.
@@ -89,6 +109,10 @@ struct EmbeddedImage {
     embedding: Embedding,
     /// Edge density, for profiles.
     complexity: Option<f32>,
+    /// As the model reads it, for views.
+    pixels: Option<Pixels>,
+    /// Its id, if it was named by it.
+    id: Option<ImageId>,
 }
 
 impl ImageMatcher {
@@ -111,7 +135,17 @@ impl ImageMatcher {
             }
             _ => {}
         }
-        Ok(Self { backend, profile })
+        let views = Views::read(arguments)?;
+        if matches!(backend, Backend::Server(_)) && arguments.weights.is_some() {
+            return Err(Failure::could_not_run(
+                "a server owns the library; stop it to use --weights",
+            ));
+        }
+        Ok(Self {
+            backend,
+            profile,
+            views,
+        })
     }
 
     /// Whether results have a profile's verdict.
@@ -140,13 +174,19 @@ impl ImageMatcher {
             Backend::Server(server) => jobs.iter().map(|job| self.score_remotely(server, job)).collect(),
             Backend::Library(library, model) => {
                 let active = library.active();
-                self.score_here(jobs, active.encoder()?, |image, texts| {
-                    Ok(active.match_vector_with(model, image, texts)?)
-                })
+                let matcher = TextMatcher {
+                    score: &|image, texts| Ok(active.match_vector_with(model, image, texts)?),
+                    view: &|matches, image, options| Ok(active.breakdowns(model, matches, image, options)?),
+                };
+                self.score_here(jobs, active.encoder()?, &matcher)
             }
-            Backend::Model(model) => self.score_here(jobs, model.encoder.as_ref(), |image, texts| {
-                model.match_texts(image, texts)
-            }),
+            Backend::Model(model) => {
+                let matcher = TextMatcher {
+                    score: &|image, texts| model.match_texts(image, texts),
+                    view: &|matches, image, options| model.breakdowns(matches, image, options),
+                };
+                self.score_here(jobs, model.encoder.as_ref(), &matcher)
+            }
         }
     }
 
@@ -169,9 +209,13 @@ impl ImageMatcher {
 
     /// The results of an image, with verdicts if a profile was chosen; `prevalence` replaces what the profile states.
     pub(super) fn results(&self, scored: Scored, prevalence: Option<f64>) -> Vec<MatchResult> {
-        let (matches, complexity) = match scored {
+        let (matches, complexity, breakdowns) = match scored {
             Scored::ByServer(results) => return results,
-            Scored::Here { matches, complexity } => (matches, complexity),
+            Scored::Here {
+                matches,
+                complexity,
+                breakdowns,
+            } => (matches, complexity, breakdowns),
         };
         let purpose = self.profile.as_ref().map(|chosen| {
             let mut purpose = chosen
@@ -184,7 +228,7 @@ impl ImageMatcher {
             candidates: matches.len(),
             complexity,
         };
-        MatchResponse::results(matches, purpose.as_ref(), context)
+        MatchResponse::results(matches, purpose.as_ref(), context, breakdowns)
     }
 
     fn score_remotely(
@@ -197,7 +241,8 @@ impl ImageMatcher {
             criticality: chosen.criticality,
             prevalence: chosen.stated_prevalence(),
         });
-        match remote::match_texts(server, job.image, &job.texts, profile.as_ref()) {
+        let views = self.views.as_ref().map(|views| views.instruction.as_deref());
+        match remote::match_texts(server, job.image, &job.texts, profile.as_ref(), views) {
             Ok(answer) => Ok(Ok(Scored::ByServer(answer.results))),
             Err(Failure::Arguments(reason)) => Ok(Err(reason)),
             Err(failure) => Err(failure),
@@ -208,17 +253,52 @@ impl ImageMatcher {
         &self,
         jobs: &[MatchJob],
         encoder: &dyn Encoder,
-        match_texts: impl Fn(&Embedding, &[&str]) -> Result<Vec<TextMatch>, Failure>,
+        matcher: &TextMatcher<'_>,
     ) -> Result<Vec<Result<Scored, String>>, Failure> {
         let images = self.embed_images(encoder, jobs)?;
         let scored = |(job, image): (&MatchJob, Result<EmbeddedImage, String>)| match image {
-            Ok(image) => Ok(Ok(Scored::Here {
-                matches: match_texts(&image.embedding, &job.texts)?,
-                complexity: image.complexity,
-            })),
+            Ok(image) => {
+                let matches = (matcher.score)(&image.embedding, &job.texts)?;
+                let breakdowns = self.breakdowns(job, &image, &matches, matcher)?;
+                Ok(Ok(Scored::Here {
+                    matches,
+                    complexity: image.complexity,
+                    breakdowns,
+                }))
+            }
             Err(reason) => Ok(Err(reason)),
         };
         jobs.iter().zip(images).map(scored).collect()
+    }
+
+    /// The views of each match; none where they are not shown.
+    fn breakdowns(
+        &self,
+        job: &MatchJob,
+        image: &EmbeddedImage,
+        matches: &[TextMatch],
+        matcher: &TextMatcher<'_>,
+    ) -> Result<Vec<Breakdown>, Failure> {
+        let Some(views) = &self.views else {
+            return Ok(Vec::new());
+        };
+        let mut words = match image.id {
+            Some(_) => Vec::new(),
+            None => words_of_path(Path::new(job.image)),
+        };
+        if let (Backend::Library(library, _), Some(id)) = (&self.backend, &image.id) {
+            words.extend(library.words_about(id)?);
+        }
+        let viewed = ViewedImage {
+            embedding: &image.embedding,
+            pixels: image.pixels.as_ref(),
+            words: &words,
+        };
+        let options = BreakdownOptions {
+            weights: views.weights,
+            instruction: views.instruction.as_deref(),
+        };
+        (matcher.view)(matches, &viewed, &options)
     }
 
     /// Decodes the images in parallel and embeds them in one batch; images of the library are embedded already.
@@ -244,9 +324,11 @@ impl ImageMatcher {
         let embedded = images.into_iter().map(|image| {
             image.map(|image| match image {
                 JobImage::Embedded(image) => image,
-                JobImage::Pixels(_, complexity) => EmbeddedImage {
+                JobImage::Pixels(pixels, complexity) => EmbeddedImage {
                     embedding: embeddings.next().expect("one embedding per decoded image"),
                     complexity,
+                    pixels: self.views.is_some().then_some(pixels),
+                    id: None,
                 },
             })
         });
@@ -274,6 +356,8 @@ impl ImageMatcher {
         Ok(JobImage::Embedded(EmbeddedImage {
             embedding,
             complexity,
+            pixels: None,
+            id: Some(id),
         }))
     }
 }
@@ -361,13 +445,48 @@ impl Backend {
     }
 }
 
+impl Views {
+    fn read(arguments: &MatchArgs) -> Result<Option<Self>, Failure> {
+        if !arguments.breakdown {
+            return Ok(None);
+        }
+        let weights = match &arguments.weights {
+            None => BreakdownWeights::default(),
+            Some(file) => {
+                let text = std::fs::read_to_string(file).map_err(|error| Failure::in_file(file, error))?;
+                BreakdownWeights::parse(&text).map_err(|error| Failure::in_file(file, error))?
+            }
+        };
+        Ok(Some(Self {
+            weights,
+            instruction: arguments.instruction.clone(),
+        }))
+    }
+}
+
 impl ModelOnly {
-    fn match_texts(&self, image: &Embedding, texts: &[&str]) -> Result<Vec<TextMatch>, Failure> {
-        let matcher = Matcher {
+    fn breakdowns(
+        &self,
+        matches: &[TextMatch],
+        image: &ViewedImage<'_>,
+        options: &BreakdownOptions<'_>,
+    ) -> Result<Vec<Breakdown>, Failure> {
+        let views = self.matcher().breakdowns(matches, image, options);
+        Ok(views.map_err(LibraryError::from)?)
+    }
+
+    fn matcher(&self) -> Matcher<'_> {
+        Matcher {
             encoder: self.encoder.as_ref(),
             text_cache: &self.text_cache,
             confidence_model: &self.confidence_model,
-        };
-        Ok(matcher.match_texts(image, texts).map_err(anyhow::Error::from)?)
+        }
+    }
+
+    fn match_texts(&self, image: &Embedding, texts: &[&str]) -> Result<Vec<TextMatch>, Failure> {
+        Ok(self
+            .matcher()
+            .match_texts(image, texts)
+            .map_err(anyhow::Error::from)?)
     }
 }

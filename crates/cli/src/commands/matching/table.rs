@@ -26,6 +26,7 @@ pub(super) enum Form {
 pub(super) struct Table {
     form: Form,
     has_profile: bool,
+    has_views: bool,
     best_only: bool,
     /// Rows by level; the profile's if there is one.
     levels: BTreeMap<String, u64>,
@@ -72,6 +73,7 @@ impl Table {
                 (false, false) => Form::Tsv,
             },
             has_profile: arguments.profile.is_some(),
+            has_views: arguments.breakdown,
             best_only: arguments.best,
             levels: BTreeMap::new(),
             rows: 0,
@@ -81,6 +83,9 @@ impl Table {
             let mut columns = vec!["image", "text", "score", "normalized", "confidence", "level"];
             if table.has_profile {
                 columns.extend(["verdict", "action", "reason"]);
+            }
+            if table.has_views {
+                columns.extend(["fused", "direct", "reverse", "keywords"]);
             }
             if table.best_only {
                 columns.extend(["runner_up", "runner_up_score", "margin"]);
@@ -189,6 +194,15 @@ impl Table {
                 cell(&|verdict| verdict.level.clone()),
                 cell(&|verdict| verdict.action.name().to_owned()),
                 cell(&|verdict| verdict.reason.clone()),
+            ]);
+        }
+        if self.has_views {
+            let views = result.breakdown.as_ref();
+            cells.extend([
+                number(views.map(|views| views.fused)),
+                number(views.map(|views| views.direct)),
+                number(views.and_then(|views| views.reverse)),
+                number(views.and_then(|views| views.keywords)),
             ]);
         }
         if self.best_only {
