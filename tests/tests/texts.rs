@@ -2,6 +2,7 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -143,6 +144,18 @@ fn picture_of_something_else_is_no_match() {
     assert_eq!(search(&scenario, &["the"])["verdict"], "no_match");
 }
 
+/// Runs a command with `input` as its standard input.
+fn piped(scenario: &Scenario, arguments: &[&str], input: &[u8]) -> Finished {
+    let mut command = scenario.command(arguments);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    Finished::from(child.wait_with_output().unwrap())
+}
+
 #[test]
 fn sets_are_updated_listed_and_removed() {
     let scenario = Scenario::new();
@@ -167,21 +180,13 @@ fn sets_are_updated_listed_and_removed() {
     let found = search(&scenario, &["--image", text(&picture(RED_APPLE)), "-k", "1"]);
     assert_eq!(found["hits"][0]["fields"], json!({"price": "3"}));
 
-    let mut command = scenario.command(&["texts", "add", "-", "--name", "colors/2024", "--json"]);
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(b"a dog\na red apple\n")
-        .unwrap();
-    let added = Finished::from(child.wait_with_output().unwrap())
-        .expect_code(0)
-        .json();
+    let added = piped(
+        &scenario,
+        &["texts", "add", "-", "--name", "colors/2024", "--json"],
+        b"a dog\na red apple\n",
+    )
+    .expect_code(0)
+    .json();
     assert_eq!(counts(&added), [2, 0, 0, 0, 1], "{added}");
     let nameless = scenario.run(&["texts", "add", "-"]).expect_code(2);
     assert!(nameless.stderr.contains("--name"), "{nameless:?}");
@@ -282,10 +287,10 @@ fn server_does_what_the_command_would() {
     let report = add(&scenario, &file, &[]);
     assert_eq!(report["added"], json!(captions().len()), "{report}");
     // Larger than what is answered at once: a job.
-    let many: String = (0..3_000)
+    let many: Vec<String> = (0..3_000)
         .map(|n| format!("a red apple and a blue cup {n}\n"))
         .collect();
-    fs::write(scenario.path("many.txt"), many).unwrap();
+    fs::write(scenario.path("many.txt"), many.concat()).unwrap();
     let report = add(&scenario, &scenario.path("many.txt"), &["--name", "many/ü"]);
     assert_eq!(
         (&report["texts"], &report["set"]),
@@ -356,7 +361,7 @@ fn kill_keeps_set_and_embedded_texts() {
     let mut many = String::from("a red apple\n");
     for number in 0..30_000 {
         let (thing, color) = (things[number % 8], colors[number % 6]);
-        many.push_str(&format!("a {color} {thing} and a cat, item {number}\n"));
+        let _ = writeln!(many, "a {color} {thing} and a cat, item {number}");
     }
     fs::write(&before, many).unwrap();
     let mut random = SplitMix64::new(7);

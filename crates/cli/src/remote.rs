@@ -2,6 +2,7 @@
 
 mod server;
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
@@ -156,7 +157,7 @@ fn percent_encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     encoded
@@ -169,13 +170,18 @@ pub(crate) struct RequestedProfile<'a> {
     pub(crate) prevalence: Option<f64>,
 }
 
+/// The views that a match request asks for.
+pub(crate) struct RequestedViews<'a> {
+    pub(crate) instruction: Option<&'a str>,
+}
+
 /// `POST /v1/match`, with the image file undecoded, or the id of an image of the library.
 pub(crate) fn match_texts(
     server: &RemoteServer,
     image: &str,
     texts: &[&str],
     profile: Option<&RequestedProfile<'_>>,
-    views: Option<Option<&str>>,
+    views: Option<&RequestedViews<'_>>,
 ) -> Result<MatchResponse, Failure> {
     let path = Path::new(image);
     let is_id = image.parse::<ImageId>().is_ok() && !path.exists();
@@ -188,7 +194,7 @@ pub(crate) fn match_texts(
         "criticality": profile.map(|profile| profile.criticality),
         "prevalence": profile.and_then(|profile| profile.prevalence),
         "breakdown": views.is_some(),
-        "instruction": views.flatten(),
+        "instruction": views.and_then(|views| views.instruction),
     });
     server.post("/v1/match", &body)
 }

@@ -188,7 +188,7 @@ impl Library {
         report.space = space.id().to_string();
         let encoder = space.encoder()?;
         self.record_precision(&space)?;
-        let index = self.text_index(&space, &sets)?;
+        let index = space.text_index(&sets)?;
         index.remove_damaged()?;
         context.observer.total(report.texts);
         let embedded = index.embed_missing(draft.texts()?, encoder, context)?;
@@ -222,10 +222,7 @@ impl Library {
         let sets = self.change_sets(|sets| drop(sets.remove(name)))?;
         let space = self.active();
         // Vectors that remain after a failure do no harm, and the next change removes them.
-        if let Err(error) = self
-            .text_index(&space, &sets)
-            .and_then(|index| index.sweep(&sets))
-        {
+        if let Err(error) = space.text_index(&sets).and_then(|index| index.sweep(&sets)) {
             tracing::warn!("cannot remove the vectors of removed texts yet: {error}");
         }
         Ok(set.len())
@@ -237,7 +234,7 @@ impl Library {
         if sets.is_empty() {
             return Ok(Vec::new());
         }
-        let index = self.text_index(&self.active(), &sets)?;
+        let index = self.active().text_index(&sets)?;
         let status = |set: &Arc<TextSet>| {
             let (known, unreadable) = index.coverage(set);
             TextSetStatus {
@@ -286,7 +283,7 @@ impl Library {
                 Some(known) if known == fingerprint(&text) => report.unchanged += 1,
                 Some(_) => report.changed += 1,
             }
-            if report.texts % COUNT_STEP == 0 {
+            if report.texts.is_multiple_of(COUNT_STEP) {
                 context.observer.discovered(report.texts);
             }
         }
@@ -307,7 +304,7 @@ impl Library {
             return Ok(true);
         }
         let encoder = space.encoder()?;
-        let index = self.text_index(space, &sets)?;
+        let index = space.text_index(&sets)?;
         index.remove_damaged()?;
         if index.missing(&sets) == 0 {
             return Ok(true);
@@ -365,7 +362,7 @@ impl Library {
         if sets.is_empty() {
             return Ok(0);
         }
-        Ok(self.text_index(space, &sets)?.len())
+        Ok(space.text_index(&sets)?.len())
     }
 
     /// Waits for the end of another change of the texts and excludes others; `None` if the run was cancelled before.
@@ -377,25 +374,6 @@ impl Library {
             }
         }
         None
-    }
-
-    /// The number of texts that are not embedded, counted again only after a change.
-    fn missing_texts(&self, space: &Space, index: &TextIndex, sets: &Arc<SetMap>) -> u64 {
-        let changes = index.changes();
-        let mut cached = space.missing_texts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = &*cached
-            && known.changes == changes
-            && Arc::ptr_eq(&known.sets, sets)
-        {
-            return known.missing;
-        }
-        let missing = index.missing(sets);
-        *cached = Some(MissingTexts {
-            changes,
-            sets: Arc::clone(sets),
-            missing,
-        });
-        missing
     }
 
     /// The sets, read from the disk on first use.
@@ -418,19 +396,40 @@ impl Library {
         Ok(changed)
     }
 
-    /// The vectors of texts in a space, opened on first use.
-    fn text_index(&self, space: &Space, sets: &SetMap) -> Result<Arc<TextIndex>, LibraryError> {
-        let mut opened = space.text_index.lock().unwrap_or_else(PoisonError::into_inner);
+    fn texts_directory(&self) -> PathBuf {
+        texts_directory(&self.directory)
+    }
+}
+
+impl Space {
+    /// The number of texts that are not embedded, counted again only after a change.
+    fn missing_texts(&self, index: &TextIndex, sets: &Arc<SetMap>) -> u64 {
+        let changes = index.changes();
+        let mut cached = self.missing_texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*cached
+            && known.changes == changes
+            && Arc::ptr_eq(&known.sets, sets)
+        {
+            return known.missing;
+        }
+        let missing = index.missing(sets);
+        *cached = Some(MissingTexts {
+            changes,
+            sets: Arc::clone(sets),
+            missing,
+        });
+        missing
+    }
+
+    /// The vectors of texts in the space, opened on first use.
+    fn text_index(&self, sets: &SetMap) -> Result<Arc<TextIndex>, LibraryError> {
+        let mut opened = self.text_index.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = &*opened {
             return Ok(Arc::clone(index));
         }
-        let index = Arc::new(TextIndex::open(&space.directory, space.id(), sets)?);
+        let index = Arc::new(TextIndex::open(&self.directory, self.id(), sets)?);
         *opened = Some(Arc::clone(&index));
         Ok(index)
-    }
-
-    fn texts_directory(&self) -> PathBuf {
-        texts_directory(&self.directory)
     }
 }
 
@@ -513,21 +512,20 @@ fn set_files(directory: &Path) -> Result<Vec<PathBuf>, LibraryError> {
 fn open_sets(directory: &Path) -> Result<SetMap, LibraryError> {
     let mut sets = SetMap::new();
     for path in set_files(directory)? {
-        match TextSet::open(&path)? {
-            Some(set) => {
-                if let Some(damage) = &set.damage {
-                    tracing::warn!(
-                        "{}: {damage}; the texts that are whole are used, and `eidetic check --repair` mends it",
-                        path.display()
-                    );
-                }
-                sets.insert(set.name.clone(), Arc::new(set));
-            }
-            None => tracing::warn!(
+        let Some(set) = TextSet::open(&path)? else {
+            tracing::warn!(
                 "{}: it cannot be read, so its texts are missing; `eidetic check --repair` sets it aside",
                 path.display()
-            ),
+            );
+            continue;
+        };
+        if let Some(damage) = &set.damage {
+            tracing::warn!(
+                "{}: {damage}; the texts that are whole are used, and `eidetic check --repair` mends it",
+                path.display()
+            );
         }
+        sets.insert(set.name.clone(), Arc::new(set));
     }
     Ok(sets)
 }

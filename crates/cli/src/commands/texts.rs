@@ -1,5 +1,6 @@
 //! `eidetic texts add|list|remove`, and the answers of `eidetic search --texts`
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufReader, Seek};
 use std::path::Path;
@@ -242,11 +243,11 @@ fn describe(set: &TextSetEntry) -> String {
         (set.unreadable, "unreadable for the model"),
     ];
     for (count, what) in details.into_iter().filter(|(count, _)| *count > 0) {
-        line.push_str(&format!(", {count} {what}"));
+        let _ = write!(line, ", {count} {what}");
     }
-    line.push_str(&format!(", {}", bytes(set.bytes)));
+    let _ = write!(line, ", {}", bytes(set.bytes));
     if let Some(damage) = &set.damage {
-        line.push_str(&format!("; damaged: {damage}"));
+        let _ = write!(line, "; damaged: {damage}");
     }
     line
 }

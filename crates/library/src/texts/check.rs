@@ -167,6 +167,6 @@ pub(crate) fn repair_vectors(directory: &Path, space: &SpaceId) -> Result<(), Li
 /// A name beside `path` that no file has.
 fn free_name(path: &Path) -> PathBuf {
     let name = |number: u32| path.with_extension(format!("{ENDING}.damaged-{number}"));
-    let free = (1..).map(name).find(|name| !name.exists());
+    let free = (1..=u32::MAX).map(name).find(|name| !name.exists());
     free.unwrap_or_else(|| name(0))
 }

@@ -372,12 +372,7 @@ impl<'a> Values<'a> {
         }
         let end = self.reader.position().byte();
         let (lines, is_at_line_end) = self.reader.get_mut().lines_before(end);
-        let within = self
-            .record
-            .as_slice()
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count() as u64;
+        let within = self.record.as_slice().split(|byte| *byte == b'\n').count() as u64 - 1;
         let line = 1 + lines - u64::from(is_at_line_end) - within;
         if self.record.as_slice().len() > MAX_RECORD_BYTES {
             return Err(too_long(line));
@@ -388,7 +383,7 @@ impl<'a> Values<'a> {
     fn error(&mut self, error: csv::Error, start: u64) -> TextsError {
         let line = 1 + self.reader.get_mut().lines_before(start).0;
         match error.into_kind() {
-            csv::ErrorKind::Io(error) if error.get_ref().is_some_and(|e| e.is::<RecordTooLong>()) => {
+            csv::ErrorKind::Io(error) if is_too_long(&error) => {
                 let reason =
                     format!("the record is longer than {MAX_RECORD_BYTES} bytes; is a quote never closed?");
                 TextsError::line(line, reason)
@@ -513,6 +508,12 @@ fn shortened(text: &str) -> String {
     }
 }
 
+fn is_too_long(error: &std::io::Error) -> bool {
+    error
+        .get_ref()
+        .is_some_and(|inner| inner.downcast_ref::<RecordTooLong>().is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -580,68 +581,71 @@ mod tests {
         assert_eq!((named("-"), named("a.log")), (None, None));
     }
 
+    use TextFormat::{Csv, JsonLines, Lines, Tsv};
+
+    /// Invalid files with how their errors begin.
+    const FAULTS: [(&[u8], TextFormat, &str); 16] = [
+        (b"a\nb\xff\n", Lines, "line 2: it is not UTF-8 text"),
+        (b"a\n\nb\0c\n", Lines, "line 3: the text contains a NUL"),
+        (
+            b"id,text\n1,a\n\n1,b\n",
+            Csv,
+            "line 4: id \"1\" was used in line 2",
+        ),
+        (b"id,text\n1,a\n2,b,c\n", Csv, "line 3: it has 3 columns"),
+        (
+            b"\n\nid,text\r\n\r\n1,a\r\n2,b,c",
+            Csv,
+            "line 6: it has 3 columns",
+        ),
+        (b"id,text\n1,a\n2,\n", Csv, "line 3: the text is empty"),
+        (b"id,text\n1,\"a\nb\"\n2,\xff\n", Csv, "line 4: it is not UTF-8"),
+        (
+            b"id,name\n1,a\n",
+            Csv,
+            "line 1: expected a header with a column \"text\"; it has \"id\", \"name\"",
+        ),
+        (
+            b"",
+            Csv,
+            "line 1: expected a header with a column \"text\"; it is empty",
+        ),
+        (b"text\tx\tx\n", Tsv, "line 1: the header has column \"x\" twice"),
+        (
+            b"{\"text\":\"a\"}\n{\"text\":3}\n",
+            JsonLines,
+            "line 2: \"text\" is not a string",
+        ),
+        (
+            b"{\"text\":\"a\"}\n\n{\"id\":3}\n",
+            JsonLines,
+            "line 3: the object has no \"text\"",
+        ),
+        (
+            b"{\"text\":\"a\",\"id\":[]}\n",
+            JsonLines,
+            "line 1: \"id\" is neither",
+        ),
+        (
+            b"{\"text\":\"a\",\"id\":\" \"}\n",
+            JsonLines,
+            "line 1: the id is empty",
+        ),
+        (
+            b"{\"text\":\"a\"\n",
+            JsonLines,
+            "line 1: not a JSON object: EOF while parsing an object, at column 12",
+        ),
+        (
+            b"[{\"text\":\"a\"}]",
+            JsonLines,
+            "line 1: expected a JSON object on each line, found an array",
+        ),
+    ];
+
     #[test]
     fn errors_name_the_line() {
-        use TextFormat::{Csv, JsonLines, Lines, Tsv};
-        let cases: [(&[u8], TextFormat, &str); 16] = [
-            (b"a\nb\xff\n", Lines, "line 2: it is not UTF-8 text"),
-            (b"a\n\nb\0c\n", Lines, "line 3: the text contains a NUL"),
-            (
-                b"id,text\n1,a\n\n1,b\n",
-                Csv,
-                "line 4: id \"1\" was used in line 2",
-            ),
-            (b"id,text\n1,a\n2,b,c\n", Csv, "line 3: it has 3 columns"),
-            (
-                b"\n\nid,text\r\n\r\n1,a\r\n2,b,c",
-                Csv,
-                "line 6: it has 3 columns",
-            ),
-            (b"id,text\n1,a\n2,\n", Csv, "line 3: the text is empty"),
-            (b"id,text\n1,\"a\nb\"\n2,\xff\n", Csv, "line 4: it is not UTF-8"),
-            (
-                b"id,name\n1,a\n",
-                Csv,
-                "line 1: expected a header with a column \"text\"; it has \"id\", \"name\"",
-            ),
-            (
-                b"",
-                Csv,
-                "line 1: expected a header with a column \"text\"; it is empty",
-            ),
-            (b"text\tx\tx\n", Tsv, "line 1: the header has column \"x\" twice"),
-            (
-                b"{\"text\":\"a\"}\n{\"text\":3}\n",
-                JsonLines,
-                "line 2: \"text\" is not a string",
-            ),
-            (
-                b"{\"text\":\"a\"}\n\n{\"id\":3}\n",
-                JsonLines,
-                "line 3: the object has no \"text\"",
-            ),
-            (
-                b"{\"text\":\"a\",\"id\":[]}\n",
-                JsonLines,
-                "line 1: \"id\" is neither",
-            ),
-            (
-                b"{\"text\":\"a\",\"id\":\" \"}\n",
-                JsonLines,
-                "line 1: the id is empty",
-            ),
-            (
-                b"{\"text\":\"a\"\n",
-                JsonLines,
-                "line 1: not a JSON object: EOF while parsing an object, at column 12",
-            ),
-            (
-                b"[{\"text\":\"a\"}]",
-                JsonLines,
-                "line 1: expected a JSON object on each line, found an array",
-            ),
-        ];
-        for (content, format, expected) in cases {
+        for (content, format, expected) in FAULTS {
             let found = error(content, format);
             assert!(found.starts_with(expected), "{found:?}, not {expected:?}");
         }

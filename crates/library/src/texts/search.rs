@@ -98,7 +98,7 @@ impl Library {
         let searched = searched_sets(&sets, query.set.as_deref())?;
         let embedded = embed(space, &query.by)?;
         let encoded = Instant::now();
-        let index = self.text_index(space, &sets)?;
+        let index = space.text_index(&sets)?;
         let rows = query
             .set
             .as_ref()
@@ -124,7 +124,7 @@ impl Library {
             verdict,
             unknown_words: embedded.unknown_words,
             hits,
-            missing: self.missing_texts(space, &index, &sets),
+            missing: space.missing_texts(&index, &sets),
             timings: Timings {
                 encode: encoded - start,
                 search: encoded.elapsed(),
@@ -168,6 +168,9 @@ fn embed(space: &Space, by: &TextQueryBy) -> Result<EmbeddedQuery, LibraryError>
     }
 }
 
+/// A text with its vector.
+type FoundText = (TextHit, Arc<[f32]>);
+
 /// Asks for more neighbors until there are `k` texts: a vector may be of a text that was just removed, or is just being
 /// added.
 fn nearest(
@@ -176,7 +179,7 @@ fn nearest(
     query: &Embedding,
     k: usize,
     rows: Option<&RowSet>,
-) -> Result<Vec<(TextHit, Arc<[f32]>)>, LibraryError> {
+) -> Result<Vec<FoundText>, LibraryError> {
     let mut requested = k + 16;
     loop {
         let neighbors = index.read().search(query, requested, rows)?;
@@ -196,7 +199,7 @@ fn nearest(
 }
 
 /// All texts of a vector: equal ones share it.
-fn texts_of(sets: &SetMap, neighbor: &Neighbor, limit: usize) -> Vec<(TextHit, Arc<[f32]>)> {
+fn texts_of(sets: &SetMap, neighbor: &Neighbor, limit: usize) -> Vec<FoundText> {
     let key: &ImageId = &neighbor.image;
     let of_set = |(name, set): (&String, &Arc<TextSet>)| {
         let hit = |text: super::StoredText| TextHit {

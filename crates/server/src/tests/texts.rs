@@ -62,7 +62,8 @@ async fn texts_are_found_by_image_and_words() {
 #[actix_web::test]
 async fn large_bodies_are_jobs() {
     let server = TestServer::new();
-    let many: String = (0..8_000).map(|n| format!("thing number {n}\n")).collect();
+    let many: Vec<String> = (0..8_000).map(|n| format!("thing number {n}\n")).collect();
+    let many = many.concat();
     let started = add(&server, "many", "application/octet-stream", many).await;
     assert_eq!(started.status, StatusCode::ACCEPTED);
     let ticket: JobTicket = started.json();
@@ -75,9 +76,10 @@ async fn large_bodies_are_jobs() {
     let report = ended.texts_report.expect("a job that adds texts reports them");
     assert_eq!((report.texts, report.embedded), (8_000, 8_000));
 
-    let wrong: String = (0..8_000)
+    let wrong: Vec<String> = (0..8_000)
         .map(|n| format!("{{\"id\":{n},\"text\":\"thing\"}}\n"))
         .collect();
+    let wrong = wrong.concat();
     let ticket: JobTicket = add(&server, "many", "application/x-ndjson", wrong + "{}\n")
         .await
         .json();

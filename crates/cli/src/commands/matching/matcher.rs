@@ -241,8 +241,10 @@ impl ImageMatcher {
             criticality: chosen.criticality,
             prevalence: chosen.stated_prevalence(),
         });
-        let views = self.views.as_ref().map(|views| views.instruction.as_deref());
-        match remote::match_texts(server, job.image, &job.texts, profile.as_ref(), views) {
+        let views = self.views.as_ref().map(|views| remote::RequestedViews {
+            instruction: views.instruction.as_deref(),
+        });
+        match remote::match_texts(server, job.image, &job.texts, profile.as_ref(), views.as_ref()) {
             Ok(answer) => Ok(Ok(Scored::ByServer(answer.results))),
             Err(Failure::Arguments(reason)) => Ok(Err(reason)),
             Err(failure) => Err(failure),
