@@ -144,6 +144,19 @@ fn picture_of_something_else_is_no_match() {
     assert_eq!(search(&scenario, &["the"])["verdict"], "no_match");
 }
 
+/// The name and the number of texts of every set.
+fn set_sizes(scenario: &Scenario) -> Vec<(String, u64)> {
+    let sets = scenario.run(&["texts", "list", "--json"]).expect_code(0).json();
+    let sets = sets["sets"].as_array().unwrap().iter();
+    let size = |set: &Value| {
+        (
+            set["name"].as_str().unwrap().to_owned(),
+            set["texts"].as_u64().unwrap(),
+        )
+    };
+    sets.map(size).collect()
+}
+
 /// Runs a command with `input` as its standard input.
 fn piped(scenario: &Scenario, arguments: &[&str], input: &[u8]) -> Finished {
     let mut command = scenario.command(arguments);
@@ -191,16 +204,9 @@ fn sets_are_updated_listed_and_removed() {
     let nameless = scenario.run(&["texts", "add", "-"]).expect_code(2);
     assert!(nameless.stderr.contains("--name"), "{nameless:?}");
 
-    let sets = scenario.run(&["texts", "list", "--json"]).expect_code(0).json();
-    let names: Vec<_> = sets["sets"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|set| (&set["name"], &set["texts"]))
-        .collect();
     assert_eq!(
-        names,
-        [(&json!("colors/2024"), &json!(2)), (&json!("shop"), &json!(3))]
+        set_sizes(&scenario),
+        [("colors/2024".to_owned(), 2), ("shop".to_owned(), 3)]
     );
     let only = search(&scenario, &["red apple", "--set", "colors/2024"]);
     assert!(

@@ -292,7 +292,7 @@ mod tests {
             kind: FeedbackKind::Image,
             query: "q".to_owned(),
             image: [7; 32],
-            path: b"/p".to_vec(),
+            path: keys::path_bytes(std::path::Path::new("/p")),
             right: true,
         };
         let encoded = encode_checked(b"f", &old).unwrap();

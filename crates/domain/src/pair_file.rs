@@ -311,7 +311,7 @@ mod tests {
         ];
         let tabs = "\u{feff}a.jpg\ta \"red\" cat\t1\r\n\n b.jpg \t一只猫, two\tno\r\n";
         assert_eq!(rows(tabs, Labels::Required), expected);
-        let commas = "a.jpg,\"a \"\"red\"\" cat\",1\n\nb.jpg, \"一只猫, two\",0\n";
+        let commas = "a.jpg,\"a \"\"red\"\" cat\",1\n\nb.jpg,\"一只猫, two\", 0\n";
         assert_eq!(rows(commas, Labels::Required), expected);
     }
 
