@@ -54,6 +54,7 @@
 //! Long operations exclude others of their kind; the module `operations` defines the order of their locks. Everything else is a
 //! short lock of data (manifest, active space, vectors, caches) that is not held during an operation.
 
+mod album;
 mod better_model;
 mod calibration;
 mod check;
@@ -85,6 +86,7 @@ mod tagging;
 mod vector_cache;
 mod warn_once;
 
+pub use album::{AlbumImage, AlbumPage, AlbumSummary};
 pub use calibration::{
     CalibrationEvent, CalibrationEventKind, CalibrationHistory, CalibrationMode, CurrentVersions,
     FailedImage, RefitOutcome, ScoredPairs,
@@ -108,4 +110,4 @@ pub use space::Space;
 pub use spaces::{SpaceStatus, SwitchStatus};
 pub use status::{BytesOnDisk, FileFailureStatus, IndexStatus, Status, StatusDetails};
 pub use switch::{PreviousSpace, SpaceReport, SwitchOptions};
-pub use tagging::{TagCount, TagOptions, TagReport};
+pub use tagging::{TagCount, TagOptions, TagReport, VocabularyChange, VocabularyReport};

@@ -46,6 +46,22 @@ pub struct ScreeningReport {
     pub cancelled: bool,
 }
 
+impl ScreeningReport {
+    /// Puts images in the order in which they are shown: the strictest level first, within a level the most confident.
+    pub fn sort(images: &mut [FlaggedImage], profile: &NamedProfile) {
+        images.sort_by(|a, b| {
+            let strictness = |flagged: &FlaggedImage| profile.profile.strictness(&flagged.level);
+            let confidence =
+                |flagged: &FlaggedImage| flagged.findings.first().and_then(|finding| finding.confidence);
+            strictness(a).cmp(&strictness(b)).then(
+                confidence(b)
+                    .unwrap_or(0.0)
+                    .total_cmp(&confidence(a).unwrap_or(0.0)),
+            )
+        });
+    }
+}
+
 impl Space {
     /// Compares every image with the patterns of `profile` and calls `flagged` for each that reaches a level, in no order.
     ///

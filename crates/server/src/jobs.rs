@@ -4,19 +4,28 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use eidetic_indexer::{CancelToken, IndexerOptions, Observer, RunContext};
-use eidetic_library::{Library, LibraryError, ModelRef, NewSources, SpaceReport, SwitchOptions};
+use eidetic_confidence::profile::{Criticality, NamedProfile};
+use eidetic_indexer::{CancelToken, IndexerOptions, Observer, RunContext, RunStage};
+use eidetic_library::{
+    CalibrationMode, Library, LibraryError, ModelRef, NewSources, ScreeningReport, SpaceReport,
+    SwitchOptions, TagOptions,
+};
 
-use crate::params::CheckedIndex;
+use crate::params::{CheckedCalibrate, CheckedIndex};
 use crate::problem::{Problem, ProblemKind};
-use crate::responses::{IndexReport, JobKind, JobResponse, JobState, SpaceReportResponse};
+use crate::report::CalibrationReport;
+use crate::responses::{
+    CalibrateResponse, CalibrationSummary, FailedPairImage, IndexReport, JobKind, JobResponse, JobState,
+    ScreenResponse, SpaceReportResponse, TagReportResponse,
+};
 
 /// Number of jobs that are kept.
 const MAX_KEPT: usize = 20;
 /// The total of a job before it is known.
 const UNKNOWN: u64 = u64::MAX;
 
-/// The running jobs and the last ones that ended. At most one job indexes and one fills a space at a time.
+/// The running jobs and the last ones that ended. At most one job indexes and one fills a space at a time; of those that
+/// tag, screen and calibrate at most one of each kind runs.
 #[derive(Default)]
 pub(crate) struct JobRegistry {
     history: Mutex<JobHistory>,
@@ -39,6 +48,12 @@ pub(crate) enum JobTask {
     ResumeSwitch,
     /// Embeds the images that are missing in this space.
     Backfill(String),
+    /// Tags all images.
+    Tag(TagOptions),
+    /// Compares all images with the patterns of a profile.
+    Screen(Box<NamedProfile>, Criticality),
+    /// Fits confidences to labeled pairs.
+    Calibrate(CheckedCalibrate),
 }
 
 /// One job.
@@ -56,9 +71,18 @@ pub(crate) struct Job {
 
 struct JobOutcome {
     state: JobState,
-    report: Option<IndexReport>,
-    space_report: Option<SpaceReportResponse>,
+    reports: JobReports,
     error: Option<String>,
+}
+
+/// What a job found: one of these, by its kind.
+#[derive(Default, Clone)]
+struct JobReports {
+    index: Option<IndexReport>,
+    space: Option<SpaceReportResponse>,
+    tag: Option<TagReportResponse>,
+    screen: Option<ScreenResponse>,
+    calibrate: Option<CalibrateResponse>,
 }
 
 impl JobTask {
@@ -67,6 +91,9 @@ impl JobTask {
             Self::Index(_) => JobKind::Index,
             Self::Switch(..) | Self::ResumeSwitch => JobKind::Switch,
             Self::Backfill(_) => JobKind::Backfill,
+            Self::Tag(_) => JobKind::Tag,
+            Self::Screen(..) => JobKind::Screen,
+            Self::Calibrate(_) => JobKind::Calibrate,
         }
     }
 }
@@ -114,10 +141,13 @@ impl JobHistory {
         self.jobs.iter().filter(|job| job.outcome.get().is_none())
     }
 
-    /// One job indexes at a time, and one fills a space.
+    /// One job of a kind runs at a time; switching and backfilling are one kind, since both fill a space.
     fn conflicting_with(&self, kind: JobKind) -> Option<&Arc<Job>> {
-        let indexes = |kind: JobKind| kind == JobKind::Index;
-        self.running().find(|job| indexes(job.kind) == indexes(kind))
+        let lane = |kind: JobKind| match kind {
+            JobKind::Backfill => JobKind::Switch,
+            other => other,
+        };
+        self.running().find(|job| lane(job.kind) == lane(kind))
     }
 
     /// Adds a job; the oldest one that has ended is forgotten where there are too many.
@@ -162,14 +192,18 @@ impl Job {
     pub(crate) fn response(&self) -> JobResponse {
         let outcome = self.outcome.get();
         let total = self.total.load(Ordering::Relaxed);
+        let reports = outcome.map(|outcome| outcome.reports.clone()).unwrap_or_default();
         JobResponse {
             job: self.id(),
             kind: self.kind,
             state: outcome.map_or(JobState::Running, |outcome| outcome.state),
             done: self.done.load(Ordering::Relaxed),
             total: (total != UNKNOWN).then_some(total),
-            report: outcome.and_then(|outcome| outcome.report.clone()),
-            space_report: outcome.and_then(|outcome| outcome.space_report.clone()),
+            report: reports.index,
+            space_report: reports.space,
+            tag_report: reports.tag,
+            screen_report: reports.screen,
+            calibrate_report: reports.calibrate,
             error: outcome.and_then(|outcome| outcome.error.clone()),
         }
     }
@@ -180,6 +214,9 @@ impl Job {
             JobKind::Index => (ProblemKind::AlreadyIndexing, "is indexing"),
             JobKind::Switch => (ProblemKind::AlreadySwitching, "is switching to another model"),
             JobKind::Backfill => (ProblemKind::AlreadySwitching, "is backfilling a space"),
+            JobKind::Tag => (ProblemKind::AlreadyRunning, "is tagging"),
+            JobKind::Screen => (ProblemKind::AlreadyRunning, "is screening"),
+            JobKind::Calibrate => (ProblemKind::AlreadyRunning, "is calibrating"),
         };
         let id = self.id;
         Problem::new(
@@ -197,8 +234,78 @@ impl Job {
             JobTask::Switch(model, options) => library.switch(&model, &options, &(), &context).map(Some),
             JobTask::ResumeSwitch => library.resume_switch(&options, &(), &context),
             JobTask::Backfill(space) => library.backfill_space(&space, &options, &context).map(Some),
+            JobTask::Tag(options) => return self.end(JobOutcome::from(self.tag(library, &options))),
+            JobTask::Screen(profile, criticality) => {
+                return self.end(JobOutcome::from(self.screen(library, &profile, criticality)));
+            }
+            JobTask::Calibrate(request) => {
+                return self.end(JobOutcome::from(self.calibrate(library, &request)));
+            }
         };
         self.end(JobOutcome::of_space(result));
+    }
+
+    fn tag(&self, library: &Library, options: &TagOptions) -> Result<JobOutcome, LibraryError> {
+        let report = library
+            .active()
+            .tag(options, &RunContext::new(self, &self.cancel))?;
+        let cancelled = report.cancelled;
+        let reports = JobReports {
+            tag: Some(report.into()),
+            ..JobReports::default()
+        };
+        Ok(JobOutcome::ended(cancelled).with(reports))
+    }
+
+    fn screen(
+        &self,
+        library: &Library,
+        profile: &NamedProfile,
+        criticality: Criticality,
+    ) -> Result<JobOutcome, LibraryError> {
+        let space = library.active();
+        let mut images = Vec::new();
+        let context = RunContext::new(self, &self.cancel);
+        let report = space.screen(profile, criticality, &context, &mut |flagged| {
+            images.push(flagged)
+        })?;
+        ScreeningReport::sort(&mut images, profile);
+        let response = ScreenResponse::new(space.id().to_string(), profile.name.clone(), &report, images);
+        let reports = JobReports {
+            screen: Some(response),
+            ..JobReports::default()
+        };
+        Ok(JobOutcome::ended(report.cancelled).with(reports))
+    }
+
+    fn calibrate(&self, library: &Library, request: &CheckedCalibrate) -> Result<JobOutcome, LibraryError> {
+        let space = library.active();
+        let scored = space.score_pairs(request.kind, &request.pairs, self)?;
+        if self.cancel.is_cancelled() {
+            return Ok(JobOutcome::ended(true));
+        }
+        let made = space.calibrate(request.kind, &scored, request.mode)?;
+        let report = if request.report {
+            let report = CalibrationReport {
+                space: space.id().to_string(),
+                calibrations: vec![&made],
+                events: &space.calibration_history()?.events,
+                image: &|image, path| library.calibration_image(image, path),
+            };
+            Some(report.html())
+        } else {
+            None
+        };
+        let reports = JobReports {
+            calibrate: Some(CalibrateResponse {
+                stored: request.mode == CalibrationMode::Store,
+                calibration: CalibrationSummary::from(&made),
+                failed: scored.failed.iter().map(FailedPairImage::from).collect(),
+                report,
+            }),
+            ..JobReports::default()
+        };
+        Ok(JobOutcome::ended(false).with(reports))
     }
 
     fn index(&self, library: &Library, request: CheckedIndex) {
@@ -211,10 +318,10 @@ impl Job {
         let new_sources = NewSources::Withdraw(&self.unwanted);
         let indexed = library.index_with(&request.folders, &options, new_sources, &context);
         let outcome = match indexed {
-            Ok(report) => JobOutcome {
-                report: Some(IndexReport::new(&report, library.active().id())),
-                ..JobOutcome::ended(report.cancelled)
-            },
+            Ok(report) => JobOutcome::ended(report.cancelled).with(JobReports {
+                index: Some(IndexReport::new(&report, library.active().id())),
+                ..JobReports::default()
+            }),
             Err(error) => JobOutcome::failed(error.to_string()),
         };
         self.end(outcome);
@@ -240,6 +347,10 @@ impl Observer for Job {
     fn done(&self, files: u64) {
         self.done.store(files, Ordering::Relaxed);
     }
+
+    fn stage(&self, _stage: RunStage) {
+        self.done.store(0, Ordering::Relaxed);
+    }
 }
 
 /// Fails a job that panics. Otherwise it would seem to run forever, and no other could start.
@@ -256,17 +367,20 @@ impl Drop for FailOnPanic<'_> {
 }
 
 impl JobOutcome {
-    const fn ended(cancelled: bool) -> Self {
+    fn ended(cancelled: bool) -> Self {
         Self {
             state: if cancelled {
                 JobState::Cancelled
             } else {
                 JobState::Done
             },
-            report: None,
-            space_report: None,
+            reports: JobReports::default(),
             error: None,
         }
+    }
+
+    fn with(self, reports: JobReports) -> Self {
+        Self { reports, ..self }
     }
 
     fn failed(reason: String) -> Self {
@@ -280,10 +394,19 @@ impl JobOutcome {
     fn of_space(result: Result<Option<SpaceReport>, LibraryError>) -> Self {
         match result {
             Err(error) => Self::failed(error.to_string()),
-            Ok(report) => Self {
-                space_report: report.as_ref().map(SpaceReportResponse::from),
-                ..Self::ended(report.is_some_and(|report| report.cancelled))
-            },
+            Ok(report) => {
+                let reports = JobReports {
+                    space: report.as_ref().map(SpaceReportResponse::from),
+                    ..JobReports::default()
+                };
+                Self::ended(report.is_some_and(|report| report.cancelled)).with(reports)
+            }
         }
+    }
+}
+
+impl From<Result<Self, LibraryError>> for JobOutcome {
+    fn from(result: Result<Self, LibraryError>) -> Self {
+        result.unwrap_or_else(|error| Self::failed(error.to_string()))
     }
 }

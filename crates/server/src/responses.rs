@@ -2,6 +2,7 @@
 //!
 //! A path that is not UTF-8 has replacement characters in `path`, and its bytes in base64 in `path_bytes`.
 
+mod analysis;
 mod calibration;
 mod feedback;
 mod image;
@@ -16,6 +17,10 @@ mod spaces;
 mod status;
 mod tags;
 
+pub use analysis::{
+    AlbumPicture, AlbumResponse, AlbumTagging, CalibrateResponse, FailedPairImage, FlaggedPicture,
+    ScreenResponse, TagFrequency, TagReportResponse, VocabularySummary, WeightedTag,
+};
 pub(crate) use calibration::timestamp;
 pub use calibration::{
     CalibrationHistoryEntry, CalibrationSummary, CalibrationsResponse, ClassificationMetrics,

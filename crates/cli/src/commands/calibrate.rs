@@ -7,17 +7,19 @@ use std::fs;
 use std::path::Path;
 
 use eidetic_confidence::QueryKind;
-use eidetic_confidence::calibration::Calibration;
+use eidetic_confidence::calibration::{Calibration, LabeledPair};
 use eidetic_library::{CalibrationHistory, CalibrationMode, Library, ScoredPairs};
+use eidetic_server::params::{CalibrateParams, LabeledPairParams};
 use eidetic_server::report::CalibrationReport;
 use eidetic_server::responses::{CalibrationSummary, CalibrationsResponse, FailedFile};
 use serde::Serialize;
 
-use super::{Access, access};
+use super::{Access, access, reject_model_options};
 use crate::Outcome;
 use crate::arguments::{CalibrateArgs, Global};
 use crate::failure::Failure;
 use crate::progress::{DownloadBar, StageBar};
+use crate::remote::RemoteServer;
 use crate::{output, remote};
 
 /// The JSON of `eidetic calibrate PAIRS.tsv`.
@@ -44,7 +46,10 @@ pub(crate) fn run(global: &Global, arguments: &CalibrateArgs) -> Result<Outcome,
 fn calibrate(global: &Global, arguments: &CalibrateArgs, file: &Path) -> Result<Outcome, Failure> {
     let kind = QueryKind::from(arguments.kind);
     let pairs = pairs::read(file, kind)?;
-    let library = local_library(global)?;
+    let library = match access(global, "eidetic calibrate")? {
+        Access::Local(library) => library,
+        Access::Remote(server) => return calibrate_remotely(global, arguments, &server, pairs),
+    };
     arguments.options.apply_to(&library);
     library.active().load_encoder(&DownloadBar::default())?;
     let bar = StageBar::new();
@@ -76,23 +81,83 @@ fn calibrate(global: &Global, arguments: &CalibrateArgs, file: &Path) -> Result<
     })
 }
 
+/// Calibrates through the server, with the same output.
+fn calibrate_remotely(
+    global: &Global,
+    arguments: &CalibrateArgs,
+    server: &RemoteServer,
+    pairs: Vec<LabeledPair>,
+) -> Result<Outcome, Failure> {
+    reject_model_options(&arguments.options)?;
+    let request = CalibrateParams {
+        kind: arguments.kind.into(),
+        pairs: pairs.into_iter().map(pair_params).collect(),
+        dry_run: arguments.dry_run,
+        report: arguments.report.is_some(),
+    };
+    let Some(made) = remote::calibrate(server, &request)? else {
+        eprintln!("eidetic: interrupted; nothing was changed");
+        return Ok(Outcome::DoneWithFailures);
+    };
+    for failed in &made.failed {
+        eprintln!(
+            "eidetic: line {}: {}: {}",
+            failed.line,
+            output::text(&failed.file.path),
+            output::text(&failed.file.reason)
+        );
+    }
+    if let (Some(file), Some(html)) = (&arguments.report, &made.report) {
+        write(file, html)?;
+    }
+    let is_complete = made.failed.is_empty();
+    print_answer(
+        global,
+        CalibrateAnswer {
+            stored: made.stored,
+            calibration: made.calibration,
+            failed: made.failed.into_iter().map(|failed| failed.file).collect(),
+        },
+    )?;
+    Ok(if is_complete {
+        Outcome::Done
+    } else {
+        Outcome::DoneWithFailures
+    })
+}
+
+fn pair_params(labeled: LabeledPair) -> LabeledPairParams {
+    LabeledPairParams {
+        image: labeled.pair.image,
+        text: labeled.pair.text,
+        matches: labeled.matches,
+        line: Some(labeled.line),
+    }
+}
+
 fn print_calibration(
     global: &Global,
     made: &Calibration,
     scored: &ScoredPairs,
     keep: CalibrationMode,
 ) -> Result<(), Failure> {
-    let calibration = CalibrationSummary::from(made);
-    warn_if_worse(made);
-    if global.json {
-        return output::json(&CalibrateAnswer {
+    print_answer(
+        global,
+        CalibrateAnswer {
             stored: keep == CalibrationMode::Store,
-            calibration,
+            calibration: CalibrationSummary::from(made),
             failed: scored.failed.iter().map(FailedFile::from).collect(),
-        });
+        },
+    )
+}
+
+fn print_answer(global: &Global, answer: CalibrateAnswer) -> Result<(), Failure> {
+    warn_if_worse(&answer.calibration);
+    if global.json {
+        return output::json(&answer);
     }
-    output::line(&table::calibration(&calibration))?;
-    if keep == CalibrationMode::DryRun {
+    output::line(&table::calibration(&answer.calibration))?;
+    if !answer.stored {
         output::line("not stored (--dry-run)")?;
     }
     Ok(())
@@ -100,8 +165,8 @@ fn print_calibration(
 
 /// Compares with the model's own confidences only: an earlier calibration may have been fitted to the same
 /// pairs.
-fn warn_if_worse(made: &Calibration) {
-    let shipped = made.before.as_ref().filter(|_| made.origin.replaces.is_none());
+fn warn_if_worse(made: &CalibrationSummary) {
+    let shipped = made.before.as_ref().filter(|_| made.replaces.is_none());
     if let Some(before) = shipped.filter(|before| before.log_loss < made.after.log_loss) {
         eprintln!(
             "eidetic: the model's own confidences fit these pairs better (log loss {:.3}, now {:.3}); more pairs may change \
@@ -157,12 +222,12 @@ fn undo(global: &Global, kind: QueryKind) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-/// Calibrations cannot be changed through a server.
+/// Calibrations cannot be undone through a server.
 fn local_library(global: &Global) -> Result<Box<Library>, Failure> {
     match access(global, "eidetic calibrate")? {
         Access::Local(library) => Ok(library),
         Access::Remote(server) => Err(Failure::could_not_run(format!(
-            "the server at {server} owns the library; stop it, calibrate, and start it again"
+            "the server at {server} owns the library; stop it, undo the calibration, and start it again"
         ))),
     }
 }

@@ -1,82 +1,50 @@
 //! `eidetic screen`
 
-use eidetic_confidence::profile::Finding;
-use eidetic_domain::{ImageId, counted};
+use eidetic_confidence::profile::NamedProfile;
+use eidetic_domain::counted;
 use eidetic_indexer::RunContext;
-use eidetic_library::{FlaggedImage, ScreeningReport};
-use eidetic_server::responses::PathTexts;
-use serde::Serialize;
+use eidetic_library::{Library, ScreeningReport};
+use eidetic_server::params::ScreenParams;
+use eidetic_server::responses::{FlaggedPicture, ScreenResponse};
 
-use super::{open_local, profile, warn_of_skipped};
+use super::{Access, access, profile, reject_model_options, warn_of_skipped};
 use crate::arguments::{Global, ScreenArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
 use crate::progress::{DownloadBar, StageBar};
-use crate::{Outcome, output};
-
-/// The JSON of `eidetic screen`.
-#[derive(Debug, Serialize)]
-struct ScreenAnswer {
-    space: String,
-    profile: String,
-    #[serde(flatten)]
-    screened: ScreeningReport,
-    #[serde(rename = "pictures")]
-    images: Vec<FlaggedAnswer>,
-}
-
-/// An image in the JSON, where a path need not be UTF-8.
-#[derive(Debug, Serialize)]
-struct FlaggedAnswer {
-    image: ImageId,
-    #[serde(flatten)]
-    paths: PathTexts,
-    level: String,
-    findings: Vec<Finding>,
-}
+use crate::{Outcome, output, remote};
 
 /// `eidetic screen`
 pub(crate) fn run(global: &Global, arguments: &ScreenArgs) -> Result<Outcome, Failure> {
-    let chosen = profile::named(&arguments.profile, arguments.profile_options.profiles.as_deref())?;
-    if chosen.patterns.is_empty() {
-        return Err(Failure::arguments(format!(
-            "profile {:?} has no patterns; see docs/profiles.md for how to add some",
-            chosen.name
-        )));
-    }
-    let library = open_local(global, "eidetic screen")?;
-    arguments.options.apply_to(&library);
-    library.active().load_encoder(&DownloadBar::default())?;
-    let bar = StageBar::new();
-    let mut images = Vec::new();
-    let screened = library.active().screen(
-        &chosen,
-        arguments.profile_options.criticality.into(),
-        &RunContext::new(&bar, &cancel_on_interrupt()?),
-        &mut |flagged| images.push(flagged),
-    );
-    bar.finish();
-    let screened = screened?;
-    // The strictest level first, within a level the most confident.
-    images.sort_by(|a, b| {
-        let strictness = |flagged: &FlaggedImage| chosen.profile.strictness(&flagged.level);
-        let confidence = |flagged: &FlaggedImage| flagged.findings[0].confidence.unwrap_or(0.0);
-        strictness(a)
-            .cmp(&strictness(b))
-            .then(confidence(b).total_cmp(&confidence(a)))
-    });
-    print_notes(&screened);
+    let file = arguments.profile_options.profiles.as_deref();
+    let answer = match access(global, "eidetic screen")? {
+        Access::Local(library) => {
+            let chosen = profile::named(&arguments.profile, file)?;
+            require_patterns(&chosen)?;
+            arguments.options.apply_to(&library);
+            screen(&library, &chosen, arguments)?
+        }
+        Access::Remote(server) => {
+            reject_model_options(&arguments.options)?;
+            if file.is_some() {
+                return Err(Failure::could_not_run(
+                    "a server owns the library and has profiles of its own; leave out --profiles, or restart the server with it",
+                ));
+            }
+            let request = ScreenParams {
+                profile: arguments.profile.clone(),
+                criticality: Some(arguments.profile_options.criticality.into()),
+            };
+            remote::screen(&server, &request)?
+        }
+    };
+    print_notes(&answer);
     if global.json {
-        output::json(&ScreenAnswer {
-            space: library.active().id().to_string(),
-            profile: chosen.name,
-            images: images.into_iter().map(FlaggedAnswer::from).collect(),
-            screened: screened.clone(),
-        })?;
+        output::json(&answer)?;
     } else {
-        print_table(&images, &screened, &chosen.name)?;
+        print_table(&answer)?;
     }
-    let is_complete = screened.skipped == 0 && !screened.cancelled;
+    let is_complete = answer.skipped == 0 && !answer.cancelled;
     Ok(if is_complete {
         Outcome::Done
     } else {
@@ -84,7 +52,43 @@ pub(crate) fn run(global: &Global, arguments: &ScreenArgs) -> Result<Outcome, Fa
     })
 }
 
-fn print_notes(screened: &ScreeningReport) {
+fn require_patterns(chosen: &NamedProfile) -> Result<(), Failure> {
+    if chosen.patterns.is_empty() {
+        return Err(Failure::arguments(format!(
+            "profile {:?} has no patterns; see docs/profiles.md for how to add some",
+            chosen.name
+        )));
+    }
+    Ok(())
+}
+
+fn screen(
+    library: &Library,
+    chosen: &NamedProfile,
+    arguments: &ScreenArgs,
+) -> Result<ScreenResponse, Failure> {
+    let space = library.active();
+    space.load_encoder(&DownloadBar::default())?;
+    let bar = StageBar::new();
+    let mut images = Vec::new();
+    let screened = space.screen(
+        chosen,
+        arguments.profile_options.criticality.into(),
+        &RunContext::new(&bar, &cancel_on_interrupt()?),
+        &mut |flagged| images.push(flagged),
+    );
+    bar.finish();
+    let screened = screened?;
+    ScreeningReport::sort(&mut images, chosen);
+    Ok(ScreenResponse::new(
+        space.id().to_string(),
+        chosen.name.clone(),
+        &screened,
+        images,
+    ))
+}
+
+fn print_notes(screened: &ScreenResponse) {
     warn_of_skipped(screened.skipped);
     if screened.unknown_patterns > 0 {
         let (has, was) = match screened.unknown_patterns {
@@ -101,43 +105,33 @@ fn print_notes(screened: &ScreeningReport) {
     }
 }
 
-fn print_table(images: &[FlaggedImage], screened: &ScreeningReport, profile: &str) -> Result<(), Failure> {
-    for image in images {
+fn print_table(answer: &ScreenResponse) -> Result<(), Failure> {
+    for image in &answer.pictures {
         output::line(&describe(image))?;
     }
     eprintln!(
-        "eidetic: {} of {} at a level of {profile}",
-        screened.flagged,
-        counted(screened.images, "image")
+        "eidetic: {} of {} at a level of {}",
+        answer.flagged,
+        counted(answer.images, "image"),
+        answer.profile
     );
     Ok(())
 }
 
-impl From<FlaggedImage> for FlaggedAnswer {
-    fn from(flagged: FlaggedImage) -> Self {
-        Self {
-            image: flagged.image,
-            paths: flagged.paths.as_slice().into(),
-            level: flagged.level,
-            findings: flagged.findings,
-        }
-    }
-}
-
 /// The first finding of an image, and the number of others.
-fn describe(image: &FlaggedImage) -> String {
-    let worst = &image.findings[0];
-    let path = image.paths.first().map(|path| output::path(path));
+fn describe(image: &FlaggedPicture) -> String {
+    let path = image.original_path().map(|path| output::path(&path));
+    let worst = image.findings.first();
     let more = match image.findings.len() {
-        1 => String::new(),
+        0 | 1 => String::new(),
         count => format!(" (and {} more)", count - 1),
     };
     format!(
         "{:<8} {:>5}  {:<13}  {}\n                 {}{more}",
         image.level,
-        output::percent(worst.confidence),
-        worst.verdict.action.words(),
+        output::percent(worst.and_then(|finding| finding.confidence)),
+        image.action().map_or("", |action| action.words()),
         path.unwrap_or_default(),
-        worst.text,
+        worst.map_or("", |finding| finding.text.as_str()),
     )
 }

@@ -58,8 +58,8 @@ enum Method {
     Get,
     /// With a body of JSON.
     Post(Vec<u8>),
-    /// With a parameter of the query string.
-    Delete(String, String),
+    /// With a parameter of the query string, or without.
+    Delete(Option<(String, String)>),
 }
 
 impl RemoteServer {
@@ -88,7 +88,13 @@ impl RemoteServer {
         path: &str,
         (name, value): (&str, &str),
     ) -> Result<T, Failure> {
-        self.parse(&self.send(path, Method::Delete(name.to_owned(), value.to_owned()))?)
+        let parameter = (name.to_owned(), value.to_owned());
+        self.parse(&self.send(path, Method::Delete(Some(parameter)))?)
+    }
+
+    /// Deletes what the address alone names.
+    pub(super) fn delete_at<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.parse(&self.send(path, Method::Delete(None))?)
     }
 
     /// The body of a response as text.
@@ -150,9 +156,14 @@ impl RemoteServer {
             None => format!("the server at {self} answers with status {}", reply.status),
         };
         let kind = problem["type"].as_str().unwrap_or_default();
-        let names_unknown = [":unknown-space", ":active-space", ":unknown-image"]
-            .iter()
-            .any(|known| kind.ends_with(known));
+        let names_unknown = [
+            ":unknown-space",
+            ":active-space",
+            ":unknown-image",
+            ":vocabulary-exists",
+        ]
+        .iter()
+        .any(|known| kind.ends_with(known));
         // The same exit codes as without a server.
         match reply.status {
             401 => Err(Failure::could_not_run(format!(
@@ -191,8 +202,12 @@ impl Request {
         let bearer = self.token.map(|token| format!("Bearer {}", token.0));
         let mut response: Response<ureq::Body> = match self.method {
             Method::Get => authorized(agent.get(&self.address), bearer).call()?,
-            Method::Delete(name, value) => {
-                let request = agent.delete(&self.address).query(name, value);
+            Method::Delete(parameter) => {
+                let request = agent.delete(&self.address);
+                let request = match parameter {
+                    Some((name, value)) => request.query(name, value),
+                    None => request,
+                };
                 authorized(request, bearer).call()?
             }
             Method::Post(body) => {

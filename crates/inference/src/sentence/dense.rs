@@ -68,7 +68,9 @@ impl Dense {
         self.linear
             .forward_parallel(kernel, rows, EpilogueOp::Store, &mut out);
         if let DenseActivation::Tanh = self.activation {
-            out.values_mut().iter_mut().for_each(|x| *x = x.tanh());
+            for x in out.values_mut() {
+                *x = x.tanh();
+            }
         }
         *rows = out;
     }

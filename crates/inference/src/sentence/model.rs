@@ -206,12 +206,11 @@ fn groups(texts: &[Vec<u32>]) -> Vec<Vec<usize>> {
     let mut tokens = 0;
     for text in order {
         let length = texts[text].len();
-        match groups.last_mut().filter(|_| tokens + length <= TOKENS) {
-            Some(group) => group.push(text),
-            None => {
-                groups.push(vec![text]);
-                tokens = 0;
-            }
+        if let Some(group) = groups.last_mut().filter(|_| tokens + length <= TOKENS) {
+            group.push(text);
+        } else {
+            groups.push(vec![text]);
+            tokens = 0;
         }
         tokens += length;
     }

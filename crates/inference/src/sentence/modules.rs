@@ -105,7 +105,9 @@ impl Modules {
 fn normalize(row: &mut [f32]) {
     let squares: f64 = row.iter().map(|x| f64::from(*x).powi(2)).sum();
     let length = squares.sqrt().max(f64::MIN_POSITIVE);
-    row.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32);
+    for x in row {
+        *x = (f64::from(*x) / length) as f32;
+    }
 }
 
 fn require(module: &SentenceModule, class: &str) -> Result<(), LoadError> {

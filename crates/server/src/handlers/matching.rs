@@ -72,7 +72,7 @@ pub(crate) async fn match_texts(
     Ok(HttpResponse::Ok().json(state.model_runs.run(work).await?))
 }
 
-fn find_profile(state: &AppState, name: &str) -> Result<NamedProfile, Problem> {
+pub(super) fn find_profile(state: &AppState, name: &str) -> Result<NamedProfile, Problem> {
     let profiles = &state.options.profiles;
     let found = profiles.iter().find(|profile| profile.name == name);
     found.cloned().ok_or_else(|| {

@@ -8,8 +8,8 @@ use eidetic_indexer::{FileFailure, IndexingReport, UnreachableSource};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::SpaceReportResponse;
 use super::path::{original_path, path_bytes, path_text};
+use super::{CalibrateResponse, ScreenResponse, SpaceReportResponse, TagReportResponse};
 
 /// The job that a request started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -28,15 +28,24 @@ pub struct JobResponse {
     pub kind: JobKind,
     /// Whether it is running, or how it ended.
     pub state: JobState,
-    /// Files, or images of a space, processed so far.
+    /// Files, images of a space, or words of a vocabulary, processed so far.
     pub done: u64,
-    /// Files or images to process, once known.
+    /// How many to process in all, once known.
     pub total: Option<u64>,
     /// The report of an indexing job that has ended or was cancelled.
     pub report: Option<IndexReport>,
     /// The report of a job that fills a space, likewise.
     #[serde(default)]
     pub space_report: Option<SpaceReportResponse>,
+    /// The report of a tagging job, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag_report: Option<TagReportResponse>,
+    /// The result of a screening job, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screen_report: Option<ScreenResponse>,
+    /// The result of a calibration that has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrate_report: Option<CalibrateResponse>,
     /// Why it failed, if it did.
     pub error: Option<String>,
 }
@@ -53,6 +62,12 @@ pub enum JobKind {
     /// Embeds the images that are missing in a kept space.
     #[serde(rename = "catch_up")]
     Backfill,
+    /// Tags all images.
+    Tag,
+    /// Compares all images with the patterns of a profile.
+    Screen,
+    /// Fits confidences to labeled pairs.
+    Calibrate,
 }
 
 /// Whether a job is running, or how it ended.
