@@ -176,10 +176,7 @@ fn bad_files_are_rejected_stored_calibrations_stay() {
     let bad = folder.join("bad.tsv");
     let all_right = good.replace("\t0\n", "\t1\n");
     let cases: [(Vec<u8>, &str); 8] = [
-        (
-            format!("{good}no tabs here\n").into_bytes(),
-            "columns instead of 3",
-        ),
+        (format!("{good}no tabs here\n").into_bytes(), "instead of three"),
         (
             format!("{good}a.jpg\ta cat\tNaN\n").into_bytes(),
             "the label must be 1",
@@ -192,7 +189,7 @@ fn bad_files_are_rejected_stored_calibrations_stay() {
             "are too few",
         ),
         (Vec::new(), "are too few"),
-        (vec![0; 4096], "columns instead of 3"),
+        (vec![0; 4096], "instead of three"),
     ];
     for (content, said) in cases {
         fs::write(&bad, content).unwrap();

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use eidetic_tests::{Scenario, repository};
+use eidetic_tests::{Scenario, repository, text};
 use serde_json::Value;
 
 const FIRE: &str = r#"
@@ -139,16 +139,88 @@ fn screening_names_every_flagged_image() {
     let unknown = scenario
         .run(&[&arguments[..], &["--json"]].concat())
         .expect_code(0);
-    assert!(unknown.stderr.contains("1 pattern"), "{}", unknown.stderr);
+    assert!(
+        unknown.stderr.contains("\"an injured apple\" is left out") && unknown.stderr.contains("\"injured\""),
+        "{}",
+        unknown.stderr
+    );
     let unknown = unknown.json();
     assert_eq!(
         (&unknown["unknown_patterns"], &unknown["flagged"]),
         (&1.into(), &answer["flagged"]),
         "{unknown}"
     );
-    fs::write(&patterns, "a red apple\thigh\nan apple without a risk\n").expect("it is writable");
+    fs::write(&patterns, "a red apple\thigh\n\tlow\n").expect("it is writable");
     let wrong = scenario.run(&arguments).expect_code(2);
     assert!(wrong.stderr.contains("apples.tsv: line 2"), "{}", wrong.stderr);
     let without = scenario.run(&["screen", "--profile", "product"]).expect_code(2);
     assert!(without.stderr.contains("has no patterns"), "{}", without.stderr);
+}
+
+/// A folder that is not indexed, patterns with levels, lists and summaries.
+#[test]
+fn folder_is_screened_without_index() {
+    let scenario = Scenario::new();
+    scenario.index(&scenario.gallery("indexed", 5));
+    let folder = scenario.gallery("incoming", usize::MAX);
+    fs::write(folder.join("notes.txt"), "no picture").expect("it is writable");
+    fs::write(folder.join("broken.jpg"), b"\xff\xd8\xff\xe0 cut").expect("it is writable");
+    let patterns = scenario.path("patterns.txt");
+    fs::write(
+        &patterns,
+        "# what we look for\na red apple\na lighthouse\tflag\thigh\n",
+    )
+    .expect("it is writable");
+    let patterns = text(&patterns);
+    let screen = |more: &[&str], code: i32| {
+        let arguments = [&["screen", "--patterns", patterns][..], more].concat();
+        scenario.run(&arguments).expect_code(code)
+    };
+    let found = screen(&[text(&folder), "--json"], 1);
+    assert!(found.stderr.contains("broken.jpg: "), "{}", found.stderr);
+    assert!(!found.stderr.contains("notes.txt"), "{}", found.stderr);
+    let found = found.json();
+    assert_eq!(found["failed"].as_array().map(Vec::len), Some(1), "{found}");
+    assert!(found["images"].as_u64() > Some(100), "{found}");
+    let pictures = found["pictures"].as_array().expect("a list");
+    let levels = found["levels"].as_object().expect("by level");
+    let counted: u64 = levels.values().filter_map(Value::as_u64).sum();
+    assert_eq!(Some(counted), found["images"].as_u64());
+    assert_eq!(levels["pass"].as_u64(), Some(counted - pictures.len() as u64));
+    for picture in pictures {
+        for finding in picture["findings"].as_array().expect("a list") {
+            let is_lighthouse = finding["text"] == "a lighthouse";
+            assert_eq!(finding["risk"], if is_lighthouse { "high" } else { "medium" });
+            assert!(
+                !is_lighthouse || finding["verdict"]["level"] == "flag",
+                "{finding}"
+            );
+        }
+    }
+    assert_eq!(scenario.status()["images"], 5, "nothing was indexed");
+    let list = scenario.path("list.txt");
+    fs::write(
+        &list,
+        "incoming/red-apple-on-table.jpg\nincoming/snowman-in-the-snow.jpg\n",
+    )
+    .expect("it is writable");
+    let all = screen(&["--list", text(&list), "--all", "--json"], 0).json();
+    assert_eq!(all["images"], 2, "{all}");
+    assert_eq!(all["pictures"].as_array().map(Vec::len), Some(2), "{all}");
+    let summary = screen(&[text(&folder), "--summary"], 1);
+    assert!(summary.stdout.starts_with("130 images: "), "{}", summary.stdout);
+    assert!(summary.stdout.contains("a red apple "), "{}", summary.stdout);
+    let refused = screen(&[text(&folder), "--tag", "apple"], 2);
+    assert!(
+        refused.stderr.contains("leave them out to screen files"),
+        "{}",
+        refused.stderr
+    );
+    fs::write(patterns, "a red apple\tdelete\n").expect("it is writable");
+    let refused = screen(&[], 2);
+    assert!(
+        refused.stderr.contains("has the level \"delete\""),
+        "{}",
+        refused.stderr
+    );
 }

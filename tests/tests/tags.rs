@@ -62,7 +62,7 @@ fn tags_find_images_and_leave_with_them() {
 }
 
 #[test]
-fn own_vocabulary_replaces_tags_errors_are_named() {
+fn own_vocabulary_gives_tags_errors_are_named() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 6));
     let file = scenario.path("words.tsv");
@@ -104,12 +104,14 @@ fn own_vocabulary_replaces_tags_errors_are_named() {
 }
 
 #[test]
-fn server_that_holds_library_is_named() {
+fn server_tags_for_command_line() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 2));
     let server = scenario.serve();
-    let refused = scenario.run(&["tag"]).expect_code(3);
-    assert!(refused.stderr.contains("in use by"), "{refused:?}");
+    let there = tag(&scenario, &[]);
+    assert_eq!(there["tagged"], 2, "{there}");
+    let refused = scenario.run(&["tag", "--precision", "int8"]).expect_code(3);
+    assert!(refused.stderr.contains("leave out --precision"), "{refused:?}");
     drop(server);
-    tag(&scenario, &[]);
+    assert_eq!(tag(&scenario, &[])["unchanged"], 2);
 }

@@ -62,6 +62,9 @@ impl From<LibraryError> for Failure {
             | LibraryError::AmbiguousSpace { .. }
             | LibraryError::ActiveSpace { .. }
             | LibraryError::NotIndexable { .. }
+            | LibraryError::VocabularyExists { .. }
+            | LibraryError::UnknownVocabulary { .. }
+            | LibraryError::TooManyVocabularies
             | LibraryError::Filter(_)
             | LibraryError::UnknownImage(_)
             | LibraryError::UnknownTextSet { .. }

@@ -30,9 +30,17 @@ impl ModelLoader {
         Ok(load_encoder(model, &self.load, &self.progress).map_err(anyhow::Error::from)?)
     }
 
-    /// A named model's text tower.
-    pub(crate) fn text_model(&self, model: &ModelRef) -> Result<Box<dyn TextModel>, Failure> {
-        Ok(load_text_model(model, &self.load, &self.progress).map_err(anyhow::Error::from)?)
+    /// A named text model, or a model's text tower. A sentence encoder puts `prompt` before every text, if one is given.
+    pub(crate) fn text_model(
+        &self,
+        model: &ModelRef,
+        prompt: Option<&str>,
+    ) -> Result<Box<dyn TextModel>, Failure> {
+        let options = LoadOptions {
+            text_prompt: prompt.map(str::to_owned),
+            ..self.load.clone()
+        };
+        Ok(load_text_model(model, &options, &self.progress).map_err(anyhow::Error::from)?)
     }
 
     /// A named model, and how long reading it took once its files were on disk.

@@ -2,6 +2,7 @@
 
 mod server;
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::path::Path;
@@ -13,11 +14,14 @@ use eidetic_confidence::profile::Criticality;
 use eidetic_domain::{Filter, ImageId};
 use eidetic_indexer::Observer;
 use eidetic_library::{Status, TextFormat};
-use eidetic_server::params::{IndexParams, SpaceParams, SwitchParams};
+use eidetic_server::params::{
+    CalibrateParams, IndexParams, ScreenParams, SpaceParams, SwitchParams, TagParams,
+};
 use eidetic_server::responses::{
-    CalibrationsResponse, DropResponse, FeedbackList, ForgetResponse, IndexReport, JobResponse, JobState,
-    JobTicket, MatchResponse, RemovedTextsResponse, SearchResponse, SpaceReportResponse, TextSearchResponse,
-    TextSetsResponse, TextsReportResponse,
+    AlbumResponse, CalibrateResponse, CalibrationsResponse, DropResponse, FeedbackList, ForgetResponse,
+    IndexReport, JobResponse, JobState, JobTicket, MatchResponse, RemovedTextsResponse, ScreenResponse,
+    SearchResponse, SpaceReportResponse, TagReportResponse, TextSearchResponse, TextSetsResponse,
+    TextsReportResponse,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -25,12 +29,15 @@ use serde_json::json;
 use crate::Completion;
 use crate::arguments::{self, SearchArgs};
 use crate::failure::Failure;
-use crate::progress::{BackfillBar, IndexBar, TextsBar};
+use crate::interrupt::cancel_on_interrupt;
+use crate::progress::{BackfillBar, IndexBar, StageBar, TextsBar};
 
 pub(crate) use server::RemoteServer;
 
 /// Time between two polls of a job.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
+/// Images of a page of an album.
+const ALBUM_PAGE: usize = 1000;
 
 /// `GET /v1/status`
 pub(crate) fn status(server: &RemoteServer, arguments: &arguments::StatusArgs) -> Result<Status, Failure> {
@@ -267,6 +274,65 @@ fn space_job(
     })?;
     bar.finish();
     Ok((job.space_report.ok_or_else(|| no_report(server))?, completion))
+}
+
+/// `POST /v1/tag`; waits for the job.
+pub(crate) fn tag(server: &RemoteServer, request: &TagParams) -> Result<TagReportResponse, Failure> {
+    let job = run_stages(server, "/v1/tag", request, "tags the images")?;
+    job.tag_report.ok_or_else(|| no_report(server))
+}
+
+/// `POST /v1/screen`; waits for the job.
+pub(crate) fn screen(server: &RemoteServer, request: &ScreenParams) -> Result<ScreenResponse, Failure> {
+    let job = run_stages(server, "/v1/screen", request, "screens the images")?;
+    job.screen_report.ok_or_else(|| no_report(server))
+}
+
+/// `POST /v1/calibrate`; waits for the job. `None` if it was cancelled.
+pub(crate) fn calibrate(
+    server: &RemoteServer,
+    request: &CalibrateParams,
+) -> Result<Option<CalibrateResponse>, Failure> {
+    let job = run_stages(server, "/v1/calibrate", request, "calibrates")?;
+    match job.state {
+        JobState::Cancelled => Ok(None),
+        _ => job.calibrate_report.map(Some).ok_or_else(|| no_report(server)),
+    }
+}
+
+/// All pages of `GET /v1/images?fields=tags`, as one.
+pub(crate) fn album(server: &RemoteServer) -> Result<AlbumResponse, Failure> {
+    let mut album: AlbumResponse = server.get(&format!("/v1/images?fields=tags&k={ALBUM_PAGE}"))?;
+    while let Some(cursor) = album.next_cursor.take() {
+        let address = format!("/v1/images?fields=tags&k={ALBUM_PAGE}&cursor={cursor}");
+        let page: AlbumResponse = server.get(&address)?;
+        album.images.extend(page.images);
+        album.next_cursor = page.next_cursor;
+    }
+    Ok(album)
+}
+
+/// Starts a job, shows its progress, and cancels it at Ctrl-C.
+fn run_stages(
+    server: &RemoteServer,
+    path: &str,
+    request: &impl Serialize,
+    does: &str,
+) -> Result<JobResponse, Failure> {
+    eprintln!("eidetic: the server at {server} owns the library and {does}");
+    let cancel = cancel_on_interrupt()?;
+    let bar = StageBar::new();
+    let asked = Cell::new(false);
+    let (job, _) = run_job(server, path, request, |job| {
+        bar.set("done", job.done, job.total.unwrap_or_default());
+        if cancel.is_cancelled() && !asked.replace(true) {
+            let address = format!("/v1/jobs/{}", job.job);
+            // Where that fails, the job ends by itself, or the next poll says what is wrong.
+            let _ = server.delete_path::<JobResponse>(&address);
+        }
+    })?;
+    bar.finish();
+    Ok(job)
 }
 
 /// Starts a job and polls it until it ends.

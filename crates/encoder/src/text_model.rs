@@ -14,6 +14,11 @@ pub trait TextModel: Send + Sync {
     /// Components of a vector.
     fn dimension(&self) -> usize;
 
+    /// What the model puts before every text, which may be nothing; `None` for models that have no prompts.
+    fn prompt(&self) -> Option<&str> {
+        None
+    }
+
     /// One vector per text, in order, as the model outputs it: not of unit length.
     fn encode(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncodeError>;
 }

@@ -148,6 +148,17 @@ impl TextTokenizer {
         self.tokenizer.token_to_id(token)
     }
 
+    /// The largest token id plus one.
+    pub fn vocab_size(&self) -> usize {
+        let greatest = self.tokenizer.get_vocab(true).into_values().max();
+        greatest.map_or(0, |id| id as usize + 1)
+    }
+
+    /// Most tokens of a text, including those at the start and the end.
+    pub const fn max_length(&self) -> usize {
+        self.max_length
+    }
+
     /// Whether this is a BPE tokenizer, like Gemma's, rather than SentencePiece's unigram model or WordPiece.
     pub fn is_bpe(&self) -> bool {
         matches!(self.tokenizer.get_model(), tokenizers::ModelWrapper::BPE(_))

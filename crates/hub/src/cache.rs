@@ -153,7 +153,7 @@ impl<'a> ModelRevision<'a> {
         let files = match &text_family {
             Some(family) => {
                 model_kind::require_images(self.model, family, wanted)?;
-                layout::gather_text_model(self)?
+                layout::gather_text_model(self, family)?
             }
             None => layout::gather(self)?,
         };
@@ -165,7 +165,7 @@ impl<'a> ModelRevision<'a> {
     pub fn files_on_disk(&self) -> Result<Vec<PathBuf>, HubError> {
         let cached = CachedOnly(self);
         match model_kind::text_family(&layout::config(&cached)?) {
-            Some(_) => layout::gather_text_model(&cached),
+            Some(family) => layout::gather_text_model(&cached, &family),
             None => layout::gather(&cached),
         }
     }

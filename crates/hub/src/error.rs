@@ -72,6 +72,14 @@ pub enum HubError {
     /// An index of weight files is damaged.
     #[error("the model's weights are damaged ({0}); download the file again")]
     ShardIndex(String),
+    /// A file of the model has invalid content.
+    #[error("invalid {file} of the model: {reason}")]
+    InvalidFile {
+        /// The file, with its folder in that of the model.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// Not a repository id of the Hub.
     #[error("invalid model name {id:?}: expected organization/name")]
     InvalidRepoId {

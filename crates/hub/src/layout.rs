@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::error::HubError;
 use crate::model_files::{
-    CONFIGS, Layout, PROCESSORS, RequiredFiles, SHARD_INDEX, TOKENIZER_CONFIG, TOKENIZER_NAME, WEIGHTS,
+    CONFIGS, Layout, PROCESSORS, RequiredFiles, SHARD_INDEX, TOKENIZER_CONFIG, TOKENIZER_JSON,
+    TOKENIZER_NAME, WEIGHTS,
 };
+use crate::model_kind::is_sentence_encoder;
+use crate::sentence_modules::{MODULES, PROMPTS, SENTENCE_CONFIG, SentenceModule, sentence_modules};
 use crate::shards;
 
 /// The name of the weights in errors.
@@ -72,22 +75,48 @@ pub fn gather(source: &dyn FileSource) -> Result<Vec<PathBuf>, HubError> {
     Ok(files)
 }
 
-/// All required files of a text-only model.
-pub fn gather_text_model(source: &dyn FileSource) -> Result<Vec<PathBuf>, HubError> {
+/// All required files of a text-only model of this family.
+pub fn gather_text_model(source: &dyn FileSource, family: &str) -> Result<Vec<PathBuf>, HubError> {
     let config = config(source)?;
     let needs = RequiredFiles::of(Layout::HuggingFace, &fs::read(&config).unwrap_or_default());
     let mut files = vec![config];
-    files.extend(first_of(source, &needs.tokenizers(), TOKENIZER_NAME)?);
+    if is_sentence_encoder(family) {
+        files.extend(first_of(source, &[&[TOKENIZER_JSON]], TOKENIZER_JSON)?);
+        files.extend(sentence_files(source)?);
+    } else {
+        files.extend(first_of(source, &needs.tokenizers(), TOKENIZER_NAME)?);
+    }
     let weights = first_of(source, &[WEIGHTS[0], &[SHARD_INDEX]], WEIGHTS_NAME)?;
     files.extend(with_shards(source, weights)?);
     Ok(files)
 }
 
-/// The folder of all files; `None` if they are in several.
+/// What sentence-transformers adds to an encoder: all optional, except the files of the modules that `modules.json` lists.
+fn sentence_files(source: &dyn FileSource) -> Result<Vec<PathBuf>, HubError> {
+    let mut files = Vec::new();
+    for file in [TOKENIZER_CONFIG, SENTENCE_CONFIG, PROMPTS] {
+        files.extend(source.get(file)?);
+    }
+    let Some(modules) = source.get(MODULES)? else {
+        return Ok(files);
+    };
+    let json = fs::read(&modules).map_err(|source| HubError::Read {
+        path: modules.clone(),
+        source,
+    })?;
+    files.push(modules);
+    for file in sentence_modules(&json)?.iter().flat_map(SentenceModule::files) {
+        let found = source.get(&file)?;
+        files.push(found.ok_or_else(|| source.missing("file of a module that its modules.json lists"))?);
+    }
+    Ok(files)
+}
+
+/// The folder of the first file; `None` unless it has all others too, in itself or in folders of its own.
 pub fn one_folder(files: &[PathBuf]) -> Option<PathBuf> {
-    let folder = files.first()?.parent();
-    let together = files.iter().all(|file| file.parent() == folder);
-    folder.filter(|_| together).map(Path::to_owned)
+    let folder = files.first()?.parent()?;
+    let together = files.iter().all(|file| file.starts_with(folder));
+    together.then(|| folder.to_owned())
 }
 
 /// The files of the first alternative that is complete on disk, else of the first that the source has; errors name it `name`.

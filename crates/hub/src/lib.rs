@@ -16,6 +16,7 @@ mod model_kind;
 mod model_ref;
 mod pull;
 mod safetensors_pr;
+mod sentence_modules;
 mod settings;
 mod shards;
 
@@ -27,10 +28,12 @@ pub use known_models::{KnownModel, Modality, Retrieval, known_model, known_model
 pub use layout::shards_of;
 pub use locate::{LocatedModel, ModelLocation, directory_name, locate};
 pub use model_files::{
-    Layout, ModelFiles, PROCESSORS, TokenizerFiles, WeightFile, file_hasher, read_file, require_file,
+    Layout, ModelFiles, PROCESSORS, TOKENIZER_CONFIG, TokenizerFiles, WeightFile, file_hasher, read_file,
+    require_file,
 };
-pub use model_kind::QWEN;
+pub use model_kind::{QWEN, is_sentence_encoder};
 pub use model_ref::{ModelRef, ParseModelRefError};
 pub use pull::{OnDisk, Pulled, PulledFile, on_disk, pull};
+pub use sentence_modules::{MODULES, PROMPTS, SENTENCE_CONFIG, SentenceModule, sentence_modules};
 pub use settings::{HubSettings, Network};
 pub use shards::Shards;

@@ -10,11 +10,13 @@ use crate::error::HubError;
 
 /// Alternatives for the tokenizer: the first of which all files exist is used.
 const TOKENIZERS: [&[&str]; 4] = [
-    &["tokenizer.json"],
+    &[TOKENIZER_JSON],
     &["vocab.json", "merges.txt"],
     &["vocab.txt"],
     SENTENCEPIECE,
 ];
+/// The file of the tokenizers library.
+pub const TOKENIZER_JSON: &str = "tokenizer.json";
 const SENTENCEPIECE: &[&str] = &["spiece.model"];
 /// Settings of the tokenizer.
 pub const TOKENIZER_CONFIG: &str = "tokenizer_config.json";

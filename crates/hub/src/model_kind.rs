@@ -11,6 +11,9 @@ use crate::known_models::Modality;
 /// `model_type` of Qwen2.5, the only family that is read from GGUF.
 pub const QWEN: &str = "qwen2";
 
+/// `model_type`s of the encoders that sentence-transformers' models are made of.
+const SENTENCE_ENCODERS: [&str; 4] = ["bert", "mpnet", "roberta", "xlm-roberta"];
+
 /// `model_type`s of transformers without an image tower.
 const FAMILIES: [&str; 14] = [
     "bert",
@@ -28,6 +31,11 @@ const FAMILIES: [&str; 14] = [
     "t5",
     "xlm-roberta",
 ];
+
+/// Whether a text-only model of this `model_type` is read as one of sentence-transformers.
+pub fn is_sentence_encoder(family: &str) -> bool {
+    SENTENCE_ENCODERS.contains(&family)
+}
 
 #[derive(Deserialize)]
 struct Description {

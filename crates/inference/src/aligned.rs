@@ -19,7 +19,7 @@ use image::RgbImage;
 use crate::error::LoadError;
 
 pub use captions::{
-    AlignError, AlignProgress, Alignment, CaptionError, CaptionedImage, FailedCaption, align, read_captions,
+    AlignError, AlignProgress, Alignment, CaptionedImage, FailedCaption, align, read_captions,
 };
 pub use fit::{
     CaptionPair, Centering, FitError, Fitted, Hyperparameters, MIN_IMAGES, RecallAtK, fit_alignment,
@@ -52,11 +52,11 @@ pub(crate) struct AffineMap {
 }
 
 impl AlignedEncoder {
-    /// Loads a directory that [`AlignedModels::save`] made. The functions load the text model and the image model that it
-    /// names.
+    /// Loads a directory that [`AlignedModels::save`] made. The functions load the text model, with the prompt that it
+    /// was fitted with, and the image model that it names.
     pub(crate) fn load(
         directory: &Path,
-        load_text_model: impl FnOnce(&ModelRef) -> Result<Box<dyn TextModel>, LoadError>,
+        load_text_model: impl FnOnce(&ModelRef, Option<String>) -> Result<Box<dyn TextModel>, LoadError>,
         load_image_model: impl FnOnce(&ModelRef) -> Result<Box<dyn Encoder>, LoadError>,
     ) -> Result<Self, LoadError> {
         let stored = folder::read(directory)?;
@@ -68,7 +68,7 @@ impl AlignedEncoder {
                 ));
             }
         }
-        let texts = load_text_model(&stored.text_model)?;
+        let texts = load_text_model(&stored.text_model, stored.text_prompt.clone())?;
         let images = load_image_model(&stored.image_model)?;
         folder::require_same_models(directory, &stored, texts.as_ref(), images.as_ref())?;
         Ok(Self {

@@ -13,6 +13,14 @@ pub enum LoadError {
     /// `config.json` or `open_clip_config.json` is damaged, contradicts itself, or names something unknown.
     #[error("invalid config.json of the model: {0}")]
     Config(String),
+    /// Another file of the model is damaged, contradicts itself, or names something unknown.
+    #[error("invalid {file} of the model: {reason}")]
+    ModelFile {
+        /// The file, with its folder in that of the model.
+        file: String,
+        /// The field and what is wrong with it.
+        reason: String,
+    },
     /// The model is of a family that is not supported.
     #[error(
         "unknown model family {found:?}; expected \"clip\", \"chinese_clip\", \"siglip\", \"siglip2\", or OpenCLIP's \
@@ -56,12 +64,20 @@ pub enum LoadError {
         found: String,
     },
     /// A text-only model of a family that is not supported.
-    #[error("unsupported text model {model}: expected the family qwen2, not {family:?}")]
+    #[error(
+        "unsupported text model {model}: expected one of the families qwen2, bert, roberta, xlm-roberta and mpnet, not {family:?}"
+    )]
     UnknownTextModel {
         /// The model.
         model: String,
         /// Its `model_type`.
         family: String,
+    },
+    /// A prompt for a text model that has none.
+    #[error("{model} is no sentence encoder, so it takes no prompt; leave out --text-prompt")]
+    NoPrompt {
+        /// The model.
+        model: String,
     },
     /// The directory of an aligned model is invalid.
     #[error("cannot load the aligned model at {place}: {reason}")]

@@ -6,8 +6,8 @@
 //! (`open_clip_config.json`, `open_clip_model.safetensors`), with a tokenizer.
 //!
 //! Two-tower families: CLIP, SigLIP, SigLIP 2, Chinese-CLIP, and OpenCLIP's models with its own transformers, timm's SigLIP
-//! or MobileCLIP. All share one transformer. GME-Qwen2-VL, Qwen3-VL-Embedding and Qwen2.5 share one decoder (`qwen`). Every
-//! family is tested against its reference implementation. There is no unsafe code: weights are read, not memory-mapped.
+//! or MobileCLIP. All share one transformer. GME-Qwen2-VL, Qwen3-VL-Embedding and Qwen2.5 share one decoder (`qwen`); BERT,
+//! XLM-RoBERTa and MPNet are read as sentence encoders (`sentence`). Every family is tested against its reference implementation. There is no unsafe code: weights are read, not memory-mapped.
 
 // Imported only to enable its AVX-512 kernels, which candle's matrix products use.
 use gemm as _;
@@ -24,15 +24,16 @@ mod measured_precision;
 mod memory;
 mod model;
 mod qwen;
+mod sentence;
 mod tensor_names;
 mod text_tower;
 mod two_tower;
 mod verify;
 
 pub use aligned::{
-    AlignError, AlignProgress, AlignedEncoder, AlignedModels, Alignment, CaptionError, CaptionPair,
-    CaptionedImage, Centering, FailedCaption, FitError, Fitted, Hyperparameters, MIN_IMAGES, RecallAtK,
-    align, fit_alignment, read_captions,
+    AlignError, AlignProgress, AlignedEncoder, AlignedModels, Alignment, CaptionPair, CaptionedImage,
+    Centering, FailedCaption, FitError, Fitted, Hyperparameters, MIN_IMAGES, RecallAtK, align, fit_alignment,
+    read_captions,
 };
 pub use device::{Device, ParseDeviceError};
 pub use engine::Engine;

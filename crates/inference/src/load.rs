@@ -15,6 +15,7 @@ use crate::error::LoadError;
 use crate::memory::{self, MemoryLimit};
 use crate::model::Model;
 use crate::qwen;
+use crate::sentence;
 use crate::text_tower::EncoderTextModel;
 use crate::two_tower::ClipEncoder;
 
@@ -27,6 +28,8 @@ pub struct LoadOptions {
     pub memory: MemoryLimit,
     /// Settings for downloading missing files.
     pub hub: HubSettings,
+    /// What a sentence encoder puts before every text, in place of its own prompt.
+    pub text_prompt: Option<String>,
 }
 
 impl Default for LoadOptions {
@@ -36,6 +39,7 @@ impl Default for LoadOptions {
             engine: Engine::default(),
             memory: MemoryLimit::default(),
             hub: HubSettings::from_env(),
+            text_prompt: None,
         }
     }
 }
@@ -84,6 +88,11 @@ pub fn load_text_model(
     {
         return load_text_only(located, family, options);
     }
+    if options.text_prompt.is_some() {
+        return Err(LoadError::NoPrompt {
+            model: model.to_string(),
+        });
+    }
     Ok(Box::new(EncoderTextModel(prepared.load_encoder()?)))
 }
 
@@ -115,7 +124,13 @@ impl PreparedModel<'_> {
         match &self.kind {
             Prepared::Aligned(directory) => Ok(Box::new(AlignedEncoder::load(
                 directory,
-                |model| load_text_model(model, self.options, self.progress),
+                |model, prompt| {
+                    let options = LoadOptions {
+                        text_prompt: prompt,
+                        ..self.options.clone()
+                    };
+                    load_text_model(model, &options, self.progress)
+                },
                 |model| load_encoder(model, self.options, self.progress),
             )?)),
             Prepared::Located(located) => Ok(Box::new(load_located(located, self.options.engine)?)),
@@ -141,7 +156,18 @@ fn load_text_only(
     family: &str,
     options: &LoadOptions,
 ) -> Result<Box<dyn TextModel>, LoadError> {
+    let prompt = options.text_prompt.as_deref();
     match &located.location {
+        ModelLocation::Path(path) if eidetic_hub::is_sentence_encoder(family) => sentence::load(
+            path,
+            &located.name,
+            &located.place,
+            options.engine.precision(),
+            prompt,
+        ),
+        _ if prompt.is_some() => Err(LoadError::NoPrompt {
+            model: located.place.clone(),
+        }),
         ModelLocation::Path(path) if family == eidetic_hub::QWEN => {
             qwen::load_text(path, &located.name, &located.place, options.engine.precision())
         }

@@ -5,7 +5,6 @@
 //! bits or quantized blocks, and are widened while they are multiplied; sums are f32. See
 //! docs/decisions/0016-qwen-families.md.
 
-mod attention;
 mod config;
 mod decoder;
 mod encoder;
@@ -14,7 +13,6 @@ mod gguf;
 mod gguf_values;
 #[cfg(test)]
 mod memory;
-mod norm;
 mod parts;
 mod raw_config;
 mod rotary;
@@ -26,14 +24,13 @@ pub use encoder::QwenEncoder;
 pub use family::QwenFamily;
 pub use text::load as load_text;
 
-use std::sync::Arc;
-
 use eidetic_domain::Precision;
 use eidetic_hub::Shards;
 
 use crate::error::LoadError;
-use crate::layers::packing::{Exactness, HalfWeights, PackOptions, PackedTensor, TensorUse, pack};
-use crate::layers::weights::{TablesOnDisk, WeightReader, Weights};
+use crate::layers::checkpoint::read_checkpoint;
+use crate::layers::packing::{Exactness, HalfWeights, PackOptions, PackedTensor, TensorUse};
+use crate::layers::weights::Weights;
 use crate::tensor_names::Names;
 
 /// Outputs of a part of a matrix: enough parts for all threads, each small once it is widened.
@@ -55,23 +52,7 @@ fn read_weights(
     precision: Precision,
     hasher: &mut blake3::Hasher,
 ) -> Result<Weights<PackedTensor>, LoadError> {
-    let options = pack_options(precision);
-    let mut weights = Weights::new(Names::Qwen);
-    let is_table = |name: &str, shape: &[usize]| options.is_table(name, shape);
-    for file in shards.open() {
-        let (file, length) = file?;
-        let file = Arc::new(file);
-        let reader = WeightReader {
-            reader: &mut file.as_ref(),
-            length,
-            tables: Some(TablesOnDisk {
-                file: &file,
-                is_table: &is_table,
-            }),
-        };
-        weights.read_file(reader, hasher, &|name, data| pack(name, data, &options))?;
-    }
-    Ok(weights)
+    read_checkpoint(shards, Names::Qwen, &pack_options(precision), hasher)
 }
 
 /// Matrices are for products, except tables of embeddings and of positions.

@@ -3,9 +3,10 @@
 //! Two-tower engines use one set of names, those of transformers' CLIP, and one form: queries, keys and values apart,
 //! outputs before inputs. A layout is a table from its names and forms to these; it is followed as a file is read, and
 //! backwards where an error must give the name in the file. Decoders use the names of transformers' Qwen2 without the
-//! prefixes that differ among programs ([`decoder`]).
+//! prefixes that differ among programs ([`decoder`]), sentence encoders those of their own family ([`sentence`]).
 
 pub mod decoder;
+pub mod sentence;
 pub mod tables;
 
 use crate::layers::tensor_data::TensorData;
@@ -19,6 +20,8 @@ pub enum Names {
     Qwen,
     /// GGUF files.
     Gguf,
+    /// Encoders of sentence-transformers' models.
+    Sentence,
 }
 
 /// The tables of a two-tower layout.
@@ -93,7 +96,7 @@ impl Names {
     pub fn with_text(self, prefix: &'static str, text_tables: Vec<NameTable>) -> Self {
         let tables = match self {
             Self::Tables(names) => names.tables,
-            Self::Qwen | Self::Gguf => Vec::new(),
+            Self::Qwen | Self::Gguf | Self::Sentence => Vec::new(),
         };
         Self::Tables(NameTables {
             tables,
@@ -110,15 +113,16 @@ impl Names {
             Self::Tables(names) => names.known_as(name),
             Self::Qwen => whole(decoder::from_qwen(name)),
             Self::Gguf => whole(decoder::from_gguf(name)),
+            Self::Sentence => whole(sentence::from_file(name)),
         }
     }
 
-    /// The name and form in a file of this layout of what engines call `ours`. Checkpoints of the Qwen families differ in
-    /// prefixes, so theirs are given without.
+    /// The name and form in a file of this layout of what engines call `ours`. Checkpoints of the Qwen families and of
+    /// sentence encoders differ in prefixes, so theirs are given without.
     pub fn in_file(&self, ours: &str) -> InFile {
         match self {
             Self::Tables(names) => names.in_file(ours),
-            Self::Qwen | Self::Gguf => InFile::whole(ours),
+            Self::Qwen | Self::Gguf | Self::Sentence => InFile::whole(ours),
         }
     }
 }

@@ -63,7 +63,7 @@ mod tiles;
 mod x86;
 
 pub use activation::Activation;
-pub use attention::{Attention, AttentionScratch, Heads, Mask};
+pub use attention::{Attention, AttentionScratch, DistanceBias, Heads, Mask};
 pub use depthwise::{Depthwise, FeatureMap};
 pub use epilogue::{Epilogue, EpilogueOp};
 pub use half_format::HalfFormat;

@@ -2,7 +2,7 @@
 
 use eidetic_domain::SplitMix64;
 use eidetic_kernels::Kernel;
-use eidetic_kernels::matrix::{Attention, AttentionScratch, Heads, Mask, Rows, RowsMut};
+use eidetic_kernels::matrix::{Attention, AttentionScratch, DistanceBias, Heads, Mask, Rows, RowsMut};
 use proptest::prelude::*;
 
 /// Numbers from −1 to 1.
@@ -15,17 +15,21 @@ proptest! {
     #[test]
     fn attention_agrees_with_formula(
         seed in any::<u32>(), heads in 1..4_usize, width in 1..40_usize, queries in 1..20_usize, more in 0..20_usize,
-        causal in any::<bool>(),
+        causal in any::<bool>(), biased in any::<bool>(),
     ) {
         let all = heads * width;
         let keys = queries + more;
         let (q, k, v) = (numbers(seed.into(), queries * all), numbers(3, keys * all), numbers(4, keys * all));
         let mask = if causal { Mask::Causal } else { Mask::None };
+        let distances = 2 * (keys + 3) - 1;
+        let added = numbers(5, heads * distances);
+        let bias = biased.then_some(DistanceBias { values: &added, longest: keys + 3, first_query: more });
         for kernel in Kernel::available() {
             let mut out = vec![f32::NAN; queries * all];
             let attention = Attention {
                 heads: Heads { count: heads, width },
                 mask,
+                bias,
                 queries: Rows::new(&q, all, queries),
                 keys: Rows::new(&k, all, keys),
                 values: Rows::new(&v, all, keys),
@@ -37,7 +41,12 @@ proptest! {
                 let attended = if causal { more + query + 1 } else { keys };
                 let score = |key: usize| (first..first + width)
                     .map(|c| f64::from(q[query * all + c]) * f64::from(k[key * all + c])).sum::<f64>();
-                let weight = |key: usize| (score(key) / (width as f64).sqrt()).exp();
+                let bias = |key: usize| if biased {
+                    f64::from(added[column / width * distances + keys + 2 + key - (more + query)])
+                } else {
+                    0.0
+                };
+                let weight = |key: usize| (score(key) / (width as f64).sqrt() + bias(key)).exp();
                 let total: f64 = (0..attended).map(weight).sum();
                 let expected: f64 = (0..attended).map(|key| weight(key) * f64::from(v[key * all + column])).sum::<f64>() / total;
                 prop_assert!((f64::from(*got) - expected).abs() < 1e-5, "{} {got} {expected}", kernel.name());

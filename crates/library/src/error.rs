@@ -156,6 +156,28 @@ pub enum LibraryError {
         /// The version this program reads.
         supported: u32,
     },
+    /// A vocabulary of this name has other words.
+    #[error(
+        "there is a vocabulary {name:?} with other words; replace it with --replace (\"replace\": true), or give another name: NAME=FILE"
+    )]
+    VocabularyExists {
+        /// The name.
+        name: String,
+    },
+    /// The library is tagged with no vocabulary of this name.
+    #[error("no vocabulary {name:?}; there are: {}", known.join(", "))]
+    UnknownVocabulary {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// More vocabularies than a library may have.
+    #[error(
+        "a library has at most {} vocabularies; remove one with --forget-vocabulary NAME",
+        eidetic_confidence::tagging::MAX_VOCABULARIES
+    )]
+    TooManyVocabularies,
     /// There is no calibration to undo.
     #[error("nothing to undo: no calibration of that kind")]
     NothingToUndo,

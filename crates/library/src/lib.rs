@@ -56,6 +56,7 @@
 //! Long operations exclude others of their kind; the module `operations` defines the order of their locks. Everything else is a
 //! short lock of data (manifest, active space, vectors, caches) that is not held during an operation.
 
+mod album;
 mod answer_quality;
 mod better_model;
 mod calibration;
@@ -90,6 +91,7 @@ mod texts;
 mod vector_cache;
 mod warn_once;
 
+pub use album::{AlbumImage, AlbumPage, AlbumSummary};
 pub use answer_quality::AnswerQuality;
 pub use calibration::{
     CalibrationEvent, CalibrationEventKind, CalibrationHistory, CalibrationMode, CurrentVersions,
@@ -118,7 +120,7 @@ pub use space::Space;
 pub use spaces::{SpaceStatus, SwitchStatus};
 pub use status::{BytesOnDisk, FileFailureStatus, IndexStatus, Status, StatusDetails};
 pub use switch::{PreviousSpace, SpaceReport, SwitchOptions};
-pub use tagging::{TagCount, TagOptions, TagReport};
+pub use tagging::{TagCount, TagOptions, TagReport, VocabularyChange, VocabularyReport};
 pub use texts::{
     StoredText, TextFormat, TextHit, TextQuery, TextQueryBy, TextReader, TextResults, TextSetStatus,
     TextsError, TextsReport,

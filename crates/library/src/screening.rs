@@ -28,6 +28,8 @@ pub enum ScreeningTarget {
     Library(Filter),
     /// These files, and those below these folders. Files that are indexed are not read again.
     Files(Vec<PathBuf>),
+    /// An image that is embedded already.
+    Image(ImageId, Embedding),
 }
 
 /// How images are screened.
@@ -113,6 +115,23 @@ pub struct PatternCount {
     pub levels: BTreeMap<String, u64>,
 }
 
+impl ScreeningReport {
+    /// Puts images in the order in which they are shown: the strictest level first, within a level the most confident.
+    pub fn sort(images: &mut [ScreenedImage], profile: &NamedProfile) {
+        let confidence = |screened: &ScreenedImage| {
+            let first = screened.findings.first();
+            first.and_then(|finding| finding.confidence).unwrap_or(0.0)
+        };
+        images.sort_by(|a, b| {
+            let strictness = |screened: &ScreenedImage| profile.profile.strictness(&screened.level);
+            strictness(a)
+                .cmp(&strictness(b))
+                .then(confidence(b).total_cmp(&confidence(a)))
+                .then_with(|| a.paths.cmp(&b.paths))
+        });
+    }
+}
+
 impl Space {
     /// Compares images with the patterns of `profile` and calls `screened` for each that reaches a level, in no order.
     ///
@@ -161,6 +180,9 @@ impl Space {
         match &options.target {
             ScreeningTarget::Library(filter) => self.screen_records(&mut run, filter)?,
             ScreeningTarget::Files(paths) => self.screen_files(&mut run, paths)?,
+            ScreeningTarget::Image(image, embedding) => {
+                run.images(&[(*image, Vec::new(), embedding.clone())])?;
+            }
         }
         Ok(run.into_report())
     }

@@ -149,6 +149,11 @@ impl Space {
             self.filter_cache.clear();
         }
         let query = with_canonical_folders(query);
+        if names_only_tags(&query) {
+            let mut results = self.images_by_tags(&query)?;
+            paths::arrange_all(&mut results, &query.filter);
+            return Ok(results);
+        }
         let model = self.confidence_model()?;
         let searcher = Searcher {
             confidence_model: Some(&model),
@@ -323,6 +328,15 @@ fn removed_rows(catalog: &SledCatalog) -> Result<Vec<(RowId, ImageId)>, LibraryE
         Err(error) => Some(Err(LibraryError::from(error))),
     });
     named.collect()
+}
+
+/// Whether the query asks for the images with some tags, by no words and no image.
+fn names_only_tags(query: &Query) -> bool {
+    let is_blank = |text: &Option<String>| text.as_ref().is_none_or(|text| text.trim().is_empty());
+    is_blank(&query.text)
+        && is_blank(&query.negative)
+        && query.image.is_none()
+        && !query.filter.required_tags().is_empty()
 }
 
 /// Adds the canonical forms of a filter's folders: the catalog has the paths of the walk, a query may name a link.

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use eidetic_catalog::Feedback;
+use eidetic_confidence::tagging::TagRule;
 use eidetic_confidence::{Calibrator, QueryKind};
 use eidetic_domain::{Filter, ImageId};
 use eidetic_indexer::{IndexerOptions, RunContext};
-use eidetic_library::{Library, Owner, TagOptions};
+use eidetic_library::{Library, Owner, VocabularyChange};
 use eidetic_search::{Query, QueryImage, SearchResults};
 use eidetic_tests::copy_tree;
 use serde_json::Value;
@@ -152,11 +153,16 @@ fn tags_thumbnails_and_tagging_options_are_kept() {
         .iter()
         .map(|word| word.as_str().unwrap());
     let vocabulary = words.collect::<Vec<_>>().join("\n");
-    let options = TagOptions {
-        vocabulary: eidetic_confidence::tagging::Vocabulary::parse(vocabulary.as_bytes()).unwrap(),
-        ..TagOptions::default()
-    };
-    let report = space.tag(&options, &RunContext::default()).unwrap();
+    let words = eidetic_confidence::tagging::Vocabulary::parse(vocabulary.as_bytes()).unwrap();
+    let stored = space
+        .changed_tag_options(VocabularyChange::default(), TagRule::default())
+        .unwrap();
+    assert_eq!(stored.vocabularies.len(), 1);
+    assert_eq!(stored.vocabularies[0].words, words);
+    // The rule for low tags has changed since, so all images are tagged again, once.
+    let report = space.tag(&stored, &RunContext::default()).unwrap();
+    assert_eq!((report.tagged, report.unchanged), (6, 0));
+    let report = space.tag(&stored, &RunContext::default()).unwrap();
     assert_eq!((report.tagged, report.unchanged), (0, 6));
 }
 

@@ -1,5 +1,6 @@
 //! The handlers of the routes.
 
+pub(crate) mod analysis;
 pub(crate) mod calibration;
 pub(crate) mod feedback;
 pub(crate) mod images;

@@ -6,16 +6,19 @@ use std::io::BufReader;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use eidetic_indexer::{CancelToken, IndexerOptions, Observer, RunContext};
+use eidetic_confidence::profile::NamedProfile;
+use eidetic_indexer::{CancelToken, IndexerOptions, Observer, RunContext, RunStage};
 use eidetic_library::{
-    Library, LibraryError, ModelRef, NewSources, SpaceReport, SwitchOptions, TextFormat, TextReader,
-    TextsReport,
+    CalibrationMode, Library, LibraryError, ModelRef, NewSources, ScreeningOptions, ScreeningReport,
+    SpaceReport, SwitchOptions, TagOptions, TextFormat, TextReader, TextsReport,
 };
 
-use crate::params::CheckedIndex;
+use crate::params::{CheckedCalibrate, CheckedIndex};
 use crate::problem::{Problem, ProblemKind};
+use crate::report::CalibrationReport;
 use crate::responses::{
-    IndexReport, JobKind, JobResponse, JobState, SpaceReportResponse, TextsReportResponse,
+    CalibrateResponse, CalibrationSummary, FailedPairImage, IndexReport, JobKind, JobResponse, JobState,
+    ProfileThresholds, ScreenResponse, SpaceReportResponse, TagReportResponse, TextsReportResponse,
 };
 
 /// Number of jobs that are kept.
@@ -23,7 +26,8 @@ const MAX_KEPT: usize = 20;
 /// The total of a job before it is known.
 const UNKNOWN: u64 = u64::MAX;
 
-/// The running jobs and the last ones that ended. At most one job indexes, one fills a space and one adds texts at a time.
+/// The running jobs and the last ones that ended. At most one job indexes and one fills a space at a time; of those that add
+/// texts, tag, screen and calibrate at most one of each kind runs.
 #[derive(Default)]
 pub(crate) struct JobRegistry {
     history: Mutex<JobHistory>,
@@ -48,6 +52,12 @@ pub(crate) enum JobTask {
     Backfill(String),
     /// Makes a set of these texts.
     Texts(TextsUpload),
+    /// Tags all images.
+    Tag(TagOptions),
+    /// Compares all images with the patterns of a profile.
+    Screen(Box<NamedProfile>, ScreeningOptions),
+    /// Fits confidences to labeled pairs.
+    Calibrate(CheckedCalibrate),
 }
 
 /// The texts of a set, as they were sent.
@@ -85,10 +95,19 @@ pub(crate) struct Job {
 
 struct JobOutcome {
     state: JobState,
-    report: Option<IndexReport>,
-    space_report: Option<SpaceReportResponse>,
-    texts_report: Option<TextsReportResponse>,
+    reports: JobReports,
     error: Option<String>,
+}
+
+/// What a job found: one of these, by its kind.
+#[derive(Default, Clone)]
+struct JobReports {
+    index: Option<IndexReport>,
+    space: Option<SpaceReportResponse>,
+    texts: Option<TextsReportResponse>,
+    tag: Option<TagReportResponse>,
+    screen: Option<ScreenResponse>,
+    calibrate: Option<CalibrateResponse>,
 }
 
 impl JobTask {
@@ -98,6 +117,9 @@ impl JobTask {
             Self::Switch(..) | Self::ResumeSwitch => JobKind::Switch,
             Self::Backfill(_) => JobKind::Backfill,
             Self::Texts(_) => JobKind::Texts,
+            Self::Tag(_) => JobKind::Tag,
+            Self::Screen(..) => JobKind::Screen,
+            Self::Calibrate(_) => JobKind::Calibrate,
         }
     }
 }
@@ -153,14 +175,13 @@ impl JobHistory {
         self.jobs.iter().filter(|job| job.outcome.get().is_none())
     }
 
-    /// One job indexes at a time, one fills a space, and one adds texts.
+    /// One job of a kind runs at a time; switching and backfilling are one kind, since both fill a space.
     fn conflicting_with(&self, kind: JobKind) -> Option<&Arc<Job>> {
-        let group = |kind: JobKind| match kind {
-            JobKind::Index => 0,
-            JobKind::Switch | JobKind::Backfill => 1,
-            JobKind::Texts => 2,
+        let lane = |kind: JobKind| match kind {
+            JobKind::Backfill => JobKind::Switch,
+            other => other,
         };
-        self.running().find(|job| group(job.kind) == group(kind))
+        self.running().find(|job| lane(job.kind) == lane(kind))
     }
 
     /// Adds a job; the oldest one that has ended is forgotten where there are too many.
@@ -205,15 +226,19 @@ impl Job {
     pub(crate) fn response(&self) -> JobResponse {
         let outcome = self.outcome.get();
         let total = self.total.load(Ordering::Relaxed);
+        let reports = outcome.map(|outcome| outcome.reports.clone()).unwrap_or_default();
         JobResponse {
             job: self.id(),
             kind: self.kind,
             state: outcome.map_or(JobState::Running, |outcome| outcome.state),
             done: self.done.load(Ordering::Relaxed),
             total: (total != UNKNOWN).then_some(total),
-            report: outcome.and_then(|outcome| outcome.report.clone()),
-            space_report: outcome.and_then(|outcome| outcome.space_report.clone()),
-            texts_report: outcome.and_then(|outcome| outcome.texts_report.clone()),
+            report: reports.index,
+            space_report: reports.space,
+            tag_report: reports.tag,
+            texts_report: reports.texts,
+            screen_report: reports.screen,
+            calibrate_report: reports.calibrate,
             error: outcome.and_then(|outcome| outcome.error.clone()),
         }
     }
@@ -225,6 +250,9 @@ impl Job {
             JobKind::Switch => (ProblemKind::AlreadySwitching, "is switching to another model"),
             JobKind::Backfill => (ProblemKind::AlreadySwitching, "is backfilling a space"),
             JobKind::Texts => (ProblemKind::TextsBusy, "is adding texts"),
+            JobKind::Tag => (ProblemKind::AlreadyRunning, "is tagging"),
+            JobKind::Screen => (ProblemKind::AlreadyRunning, "is screening"),
+            JobKind::Calibrate => (ProblemKind::AlreadyRunning, "is calibrating"),
         };
         let id = self.id;
         Problem::new(
@@ -243,8 +271,79 @@ impl Job {
             JobTask::ResumeSwitch => library.resume_switch(&options, &(), &context),
             JobTask::Texts(upload) => return self.end(JobOutcome::of_texts(upload.add(library, &context))),
             JobTask::Backfill(space) => library.backfill_space(&space, &options, &context).map(Some),
+            JobTask::Tag(options) => return self.end(JobOutcome::from(self.tag(library, &options))),
+            JobTask::Screen(profile, options) => {
+                return self.end(JobOutcome::from(self.screen(library, &profile, &options)));
+            }
+            JobTask::Calibrate(request) => {
+                return self.end(JobOutcome::from(self.calibrate(library, &request)));
+            }
         };
         self.end(JobOutcome::of_space(result));
+    }
+
+    fn tag(&self, library: &Library, options: &TagOptions) -> Result<JobOutcome, LibraryError> {
+        let report = library
+            .active()
+            .tag(options, &RunContext::new(self, &self.cancel))?;
+        let cancelled = report.cancelled;
+        let reports = JobReports {
+            tag: Some(report.into()),
+            ..JobReports::default()
+        };
+        Ok(JobOutcome::ended(cancelled).with(reports))
+    }
+
+    fn screen(
+        &self,
+        library: &Library,
+        profile: &NamedProfile,
+        options: &ScreeningOptions,
+    ) -> Result<JobOutcome, LibraryError> {
+        let space = library.active();
+        let mut images = Vec::new();
+        let context = RunContext::new(self, &self.cancel);
+        let report = space.screen(profile, options, &context, &mut |screened| images.push(screened))?;
+        ScreeningReport::sort(&mut images, profile);
+        let cancelled = report.cancelled;
+        let response = ScreenResponse::new(space.id().to_string(), profile.name.clone(), report, images);
+        let reports = JobReports {
+            screen: Some(response),
+            ..JobReports::default()
+        };
+        Ok(JobOutcome::ended(cancelled).with(reports))
+    }
+
+    fn calibrate(&self, library: &Library, request: &CheckedCalibrate) -> Result<JobOutcome, LibraryError> {
+        let space = library.active();
+        let scored = space.score_pairs(&request.scope, &request.pairs, self)?;
+        if self.cancel.is_cancelled() {
+            return Ok(JobOutcome::ended(true));
+        }
+        let made = space.calibrate(&request.scope, &scored, request.mode)?;
+        let report = if request.report {
+            let report = CalibrationReport {
+                space: space.id().to_string(),
+                calibrations: vec![&made],
+                events: &space.calibration_history()?.events,
+                quality: &library.answer_quality()?,
+                image: &|image, path| library.calibration_image(image, path),
+            };
+            Some(report.html())
+        } else {
+            None
+        };
+        let reports = JobReports {
+            calibrate: Some(CalibrateResponse {
+                stored: request.mode == CalibrationMode::Store,
+                profiles: ProfileThresholds::all(&request.profiles, &made),
+                calibration: CalibrationSummary::from(&made),
+                failed: scored.failed.iter().map(FailedPairImage::from).collect(),
+                report,
+            }),
+            ..JobReports::default()
+        };
+        Ok(JobOutcome::ended(false).with(reports))
     }
 
     fn index(&self, library: &Library, request: CheckedIndex) {
@@ -257,10 +356,10 @@ impl Job {
         let new_sources = NewSources::Withdraw(&self.unwanted);
         let indexed = library.index_with(&request.folders, &options, new_sources, &context);
         let outcome = match indexed {
-            Ok(report) => JobOutcome {
-                report: Some(IndexReport::new(&report, library.active().id())),
-                ..JobOutcome::ended(report.cancelled)
-            },
+            Ok(report) => JobOutcome::ended(report.cancelled).with(JobReports {
+                index: Some(IndexReport::new(&report, library.active().id())),
+                ..JobReports::default()
+            }),
             Err(error) => JobOutcome::failed(error.to_string()),
         };
         self.end(outcome);
@@ -286,6 +385,10 @@ impl Observer for Job {
     fn done(&self, files: u64) {
         self.done.store(files, Ordering::Relaxed);
     }
+
+    fn stage(&self, _stage: RunStage) {
+        self.done.store(0, Ordering::Relaxed);
+    }
 }
 
 /// Fails a job that panics. Otherwise it would seem to run forever, and no other could start.
@@ -302,18 +405,20 @@ impl Drop for FailOnPanic<'_> {
 }
 
 impl JobOutcome {
-    const fn ended(cancelled: bool) -> Self {
+    fn ended(cancelled: bool) -> Self {
         Self {
             state: if cancelled {
                 JobState::Cancelled
             } else {
                 JobState::Done
             },
-            report: None,
-            space_report: None,
-            texts_report: None,
+            reports: JobReports::default(),
             error: None,
         }
+    }
+
+    fn with(self, reports: JobReports) -> Self {
+        Self { reports, ..self }
     }
 
     fn failed(reason: String) -> Self {
@@ -327,20 +432,29 @@ impl JobOutcome {
     fn of_texts(result: Result<TextsReport, LibraryError>) -> Self {
         match result {
             Err(error) => Self::failed(error.to_string()),
-            Ok(report) => Self {
-                texts_report: Some(TextsReportResponse::from(&report)),
-                ..Self::ended(report.cancelled)
-            },
+            Ok(report) => Self::ended(report.cancelled).with(JobReports {
+                texts: Some(TextsReportResponse::from(&report)),
+                ..JobReports::default()
+            }),
         }
     }
 
     fn of_space(result: Result<Option<SpaceReport>, LibraryError>) -> Self {
         match result {
             Err(error) => Self::failed(error.to_string()),
-            Ok(report) => Self {
-                space_report: report.as_ref().map(SpaceReportResponse::from),
-                ..Self::ended(report.is_some_and(|report| report.cancelled))
-            },
+            Ok(report) => {
+                let reports = JobReports {
+                    space: report.as_ref().map(SpaceReportResponse::from),
+                    ..JobReports::default()
+                };
+                Self::ended(report.is_some_and(|report| report.cancelled)).with(reports)
+            }
         }
+    }
+}
+
+impl From<Result<Self, LibraryError>> for JobOutcome {
+    fn from(result: Result<Self, LibraryError>) -> Self {
+        result.unwrap_or_else(|error| Self::failed(error.to_string()))
     }
 }

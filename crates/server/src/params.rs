@@ -4,6 +4,8 @@
 //! serde, and the OpenAPI document is derived from it. `check` methods turn a struct into what the
 //! library takes.
 
+mod album;
+mod analysis;
 mod arrival;
 mod body;
 mod feedback;
@@ -23,8 +25,11 @@ mod status;
 mod tests;
 mod validate;
 
+pub(crate) use album::AlbumParams;
+pub use analysis::{CalibrateParams, LabeledPairParams, ScreenParams, TagParams, VocabularyParams};
+pub(crate) use analysis::{CheckedCalibrate, CheckedScreen, ScreenForm};
 pub(crate) use body::{
-    media_type, read_json, read_json_or_form, read_optional_json, read_text, read_to_file,
+    media_type, read_json, read_json_or_form, read_json_within, read_optional_json, read_text, read_to_file,
 };
 pub(crate) use feedback::FeedbackListParams;
 pub use feedback::FeedbackParams;

@@ -40,6 +40,8 @@ pub(crate) enum ProblemKind {
     HeadTooLarge,
     AlreadyIndexing,
     AlreadySwitching,
+    AlreadyRunning,
+    VocabularyExists,
     ActiveSpace,
     UnknownSpace,
     UnknownTextSet,
@@ -75,9 +77,12 @@ impl ProblemKind {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::AlreadyIndexing | Self::AlreadySwitching | Self::ActiveSpace | Self::TextsBusy => {
-                StatusCode::CONFLICT
-            }
+            Self::AlreadyIndexing
+            | Self::AlreadySwitching
+            | Self::AlreadyRunning
+            | Self::VocabularyExists
+            | Self::ActiveSpace
+            | Self::TextsBusy => StatusCode::CONFLICT,
             Self::FileGone => StatusCode::GONE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedBody | Self::CompressedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -107,6 +112,8 @@ impl ProblemKind {
             Self::HeadTooLarge => ("head-too-large", "The head of the request is too large"),
             Self::AlreadyIndexing => ("already-indexing", "An indexing job is running"),
             Self::AlreadySwitching => ("already-switching", "A space is being filled"),
+            Self::AlreadyRunning => ("already-running", "Such a job is running"),
+            Self::VocabularyExists => ("vocabulary-exists", "The vocabulary exists with other words"),
             Self::ActiveSpace => ("active-space", "The space is active"),
             Self::UnknownSpace => ("unknown-space", "Unknown space"),
             Self::UnknownTextSet => ("unknown-text-set", "Unknown set of texts"),
@@ -230,8 +237,11 @@ impl From<LibraryError> for Problem {
             LibraryError::UnknownSpace { .. } => ProblemKind::UnknownSpace,
             LibraryError::UnknownTextSet { .. } | LibraryError::NoTexts => ProblemKind::UnknownTextSet,
             LibraryError::TextsBusy => ProblemKind::TextsBusy,
+            LibraryError::VocabularyExists { .. } => ProblemKind::VocabularyExists,
             LibraryError::AmbiguousSpace { .. }
             | LibraryError::NotIndexable { .. }
+            | LibraryError::UnknownVocabulary { .. }
+            | LibraryError::TooManyVocabularies
             | LibraryError::Breakdown(BreakdownError::NoInstruction { .. })
             | LibraryError::Texts(_) => ProblemKind::InvalidRequest,
             LibraryError::Model(_) | LibraryError::ModelName(_) => ProblemKind::ModelUnavailable,

@@ -2,6 +2,7 @@
 //!
 //! A path that is not UTF-8 has replacement characters in `path`, and its bytes in base64 in `path_bytes`.
 
+mod analysis;
 mod calibration;
 mod feedback;
 mod image;
@@ -17,6 +18,10 @@ mod status;
 mod tags;
 mod texts;
 
+pub use analysis::{
+    AlbumPicture, AlbumResponse, AlbumTagging, CalibrateResponse, FailedPairImage, ScreenResponse,
+    ScreenedPicture, TagFrequency, TagReportResponse, VocabularySummary, WeightedTag,
+};
 pub(crate) use calibration::timestamp;
 pub use calibration::{
     CalibrationHistoryEntry, CalibrationSummary, CalibrationsResponse, ClassificationMetrics, LevelSummary,
@@ -25,7 +30,7 @@ pub use calibration::{
 pub use feedback::{FeedbackCount, FeedbackEntry, FeedbackList};
 pub use image::{ImageResponse, Position};
 pub use jobs::{FailedFile, IndexReport, JobKind, JobResponse, JobState, JobTicket, UnreachableFolder};
-pub use matching::{MatchLine, MatchResponse, MatchResult, MatchVerdict};
+pub use matching::{MatchLine, MatchResponse, MatchResult, MatchVerdict, ProfileSummary, ProfilesResponse};
 pub use path::PathTexts;
 pub use problem::ProblemDocument;
 pub use search::{SearchHit, SearchResponse, TookMs};

@@ -7,7 +7,8 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route};
 
 use crate::handlers::{
-    calibration, feedback, images, index, jobs, matching, model, page, search, server, session, tags, texts,
+    analysis, calibration, feedback, images, index, jobs, matching, model, page, search, server, session,
+    tags, texts,
 };
 use crate::params::shortened;
 use crate::problem::{Problem, ProblemKind};
@@ -73,6 +74,7 @@ fn calibration_endpoints() -> Vec<Endpoint> {
 
 fn image_endpoints() -> Vec<Endpoint> {
     vec![
+        get("/v1/images", web::route().to(analysis::list_images)),
         get("/v1/images/{id}", web::route().to(images::get_image)),
         get("/v1/images/{id}/file", web::route().to(images::get_image_file)),
         get("/v1/images/{id}/similar", web::route().to(search::similar_images)),
@@ -88,6 +90,10 @@ fn image_endpoints() -> Vec<Endpoint> {
 fn job_endpoints() -> Vec<Endpoint> {
     vec![
         post("/v1/index", web::route().to(index::start_index)),
+        post("/v1/tag", web::route().to(analysis::start_tag)),
+        post("/v1/screen", web::route().to(analysis::screen)),
+        get("/v1/profiles", web::route().to(analysis::list_profiles)),
+        post("/v1/calibrate", web::route().to(analysis::start_calibrate)),
         Endpoint {
             pattern: "/v1/sources",
             methods: vec![(Method::DELETE, web::route().to(index::forget_source))],

@@ -1,5 +1,6 @@
 //! The application over a real library in a temporary directory, with an encoder that needs no model.
 
+mod analysis;
 mod authentication;
 mod bodies;
 mod errors;

@@ -101,18 +101,38 @@ impl From<&IndexingOptions> for eidetic_indexer::IndexerOptions {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 pub(crate) struct TagArgs {
-    /// Words to use as tags, one per line, optionally followed by a tab and a group; `#` starts a comment line
-    /// [default: some 500 everyday words]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) vocabulary: Option<PathBuf>,
+    /// Print every picture with its tags, their weights from 1 to 10, and how well the words fit
+    #[arg(long, conflicts_with_all = ["vocabulary", "bundled", "replace", "forget_vocabulary"])]
+    pub(crate) list: bool,
+    /// Print the list as tab-separated values
+    #[arg(long, requires = "list", conflicts_with = "json")]
+    pub(crate) tsv: bool,
+    /// Vocabulary to add: words to use as tags, one per line, optionally followed by a tab and a group; `#` starts a
+    /// comment line. It is called as the file where no name is given. Repeatable [default: those of the last run, else
+    /// some 500 everyday words]
+    #[arg(long, value_name = "[NAME=]FILE")]
+    pub(crate) vocabulary: Vec<String>,
+    /// Add the bundled vocabulary, `everyday`
+    #[arg(long)]
+    pub(crate) bundled: bool,
+    /// Let a vocabulary replace another one of the same name
+    #[arg(long, requires = "vocabulary")]
+    pub(crate) replace: bool,
+    /// Remove a vocabulary; repeatable
+    #[arg(long, value_name = "NAME")]
+    pub(crate) forget_vocabulary: Vec<String>,
     /// Maximum number of tags per picture
     #[arg(short, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub(crate) n: u16,
     /// Minimum confidence of a tag, from 0 to 1
     #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = unit_interval)]
     pub(crate) min_confidence: f32,
-    /// Fill up to N tags with less confident ones, marked as low
+    /// Fill up to N tags with those of at least 0.8 times that confidence, marked as low
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(0..=100))]
     pub(crate) least: u16,
     #[command(flatten)]

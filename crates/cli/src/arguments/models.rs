@@ -55,6 +55,7 @@ impl From<&ModelOptions> for LoadOptions {
                 MemoryLimit::Available
             },
             hub,
+            text_prompt: None,
         }
     }
 }
@@ -155,6 +156,10 @@ pub(crate) struct AlignArgs {
     /// results
     #[arg(long, value_name = "CAPTIONS.tsv")]
     pub(crate) pairs: PathBuf,
+    /// What a sentence encoder reads before every text, in place of the prompt that its files name, such as
+    /// "query: "
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) text_prompt: Option<String>,
     /// Directory to create; use it as a model with --model [default: aligned-TEXT-IMAGE in the working
     /// directory]
     #[arg(long, value_name = "DIR")]

@@ -27,6 +27,9 @@ struct AlignAnswer<'a> {
     directory: &'a Path,
     text_model: &'a str,
     text_dimension: usize,
+    /// What goes before every text; absent for models that have no prompts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text_prompt: Option<&'a str>,
     image_model: String,
     image_dimension: usize,
     pictures: usize,
@@ -60,7 +63,7 @@ pub(crate) fn run(global: &Global, arguments: &AlignArgs) -> Result<Outcome, Fai
     let directory = directory(arguments)?;
     let loader = ModelLoader::new(&arguments.options);
     let image_model = loader.encoder(&arguments.image_model)?;
-    let text_model = loader.text_model(&arguments.text_model)?;
+    let text_model = loader.text_model(&arguments.text_model, arguments.text_prompt.as_deref())?;
     let alignment = fit(
         text_model.as_ref(),
         image_model.as_ref(),
@@ -174,6 +177,7 @@ fn answer<'a>(directory: &'a Path, models: &'a AlignedModels, alignment: &'a Ali
         directory,
         text_model: models.text_model.name(),
         text_dimension: models.text_model.dimension(),
+        text_prompt: models.text_model.prompt(),
         image_model: models.image_model.space().to_string(),
         image_dimension: models.image_model.space().dimension,
         pictures: fitted.images,
@@ -197,6 +201,10 @@ fn describe(directory: &Path, models: &AlignedModels, fitted: &Fitted) -> String
         models.text_model.dimension(),
         models.image_model.space().dimension,
     );
+    let prompt = match models.text_model.prompt() {
+        Some(prompt) if !prompt.is_empty() => format!(", read after {prompt:?}"),
+        _ => String::new(),
+    };
     let before = match fitted.before {
         Some(recall) => row("before", recall),
         None => format!(
@@ -204,7 +212,7 @@ fn describe(directory: &Path, models: &AlignedModels, fitted: &Fitted) -> String
         ),
     };
     format!(
-        "texts    {} (dimension {text_dimension})\nimages   {} (dimension {image_dimension})\ntrained  on {} images with {} captions\n\
+        "texts    {} (dimension {text_dimension}){prompt}\nimages   {} (dimension {image_dimension})\ntrained  on {} images with {} captions\n\
          recall   on {} held-out images with {} captions\n\n\
          \x20           @1     @5    @10\n{}\n{before}\n{}\n\n\
          use it: eidetic index DIR --model {directory}",

@@ -10,15 +10,17 @@ use eidetic_confidence::QueryKind;
 use eidetic_confidence::calibration::{Calibration, CalibrationScope, LabeledPair};
 use eidetic_confidence::profile::NamedProfile;
 use eidetic_library::{CalibrationHistory, CalibrationMode, Library, ScoredPairs};
+use eidetic_server::params::{CalibrateParams, LabeledPairParams};
 use eidetic_server::report::CalibrationReport;
 use eidetic_server::responses::{CalibrationSummary, CalibrationsResponse, FailedFile, ProfileThresholds};
 use serde::Serialize;
 
-use super::{Access, access, profile, variants};
+use super::{Access, access, profile, reject_model_options, variants};
 use crate::Outcome;
 use crate::arguments::{CalibrateArgs, CombineArg, Global, QueryKindArg, VariantArgs};
 use crate::failure::Failure;
 use crate::progress::{DownloadBar, StageBar};
+use crate::remote::RemoteServer;
 use crate::{output, remote};
 
 /// The JSON of `eidetic calibrate PAIRS.tsv`.
@@ -46,9 +48,12 @@ pub(crate) fn run(global: &Global, arguments: &CalibrateArgs) -> Result<Outcome,
 /// Reads the file first, so that errors in it are reported before the model is loaded.
 fn calibrate(global: &Global, arguments: &CalibrateArgs, file: &Path) -> Result<Outcome, Failure> {
     let scope = scope(arguments);
-    let profiles = profiles(arguments)?;
     let pairs = pairs::read(file, scope.kind)?;
-    let library = local_library(global)?;
+    let library = match access(global, "eidetic calibrate")? {
+        Access::Local(library) => library,
+        Access::Remote(server) => return calibrate_remotely(global, arguments, &server, pairs),
+    };
+    let profiles = profiles(arguments)?;
     arguments.options.apply_to(&library);
     library.active().load_encoder(&DownloadBar::default())?;
     let wordings = measure_wordings(&library, arguments, &pairs)?;
@@ -133,6 +138,67 @@ fn profiles(arguments: &CalibrateArgs) -> Result<Vec<NamedProfile>, Failure> {
     }
 }
 
+/// Calibrates through the server, with the same output.
+fn calibrate_remotely(
+    global: &Global,
+    arguments: &CalibrateArgs,
+    server: &RemoteServer,
+    pairs: Vec<LabeledPair>,
+) -> Result<Outcome, Failure> {
+    reject_model_options(&arguments.options)?;
+    if arguments.variants.is_some() || arguments.profiles.is_some() {
+        return Err(Failure::could_not_run(
+            "a server owns the library and has profiles and wordings of its own; stop it to use --variants or --profiles",
+        ));
+    }
+    let request = CalibrateParams {
+        kind: arguments.kind.into(),
+        profile: arguments.profile.clone(),
+        pairs: pairs.into_iter().map(pair_params).collect(),
+        dry_run: arguments.dry_run,
+        report: arguments.report.is_some(),
+    };
+    let Some(made) = remote::calibrate(server, &request)? else {
+        eprintln!("eidetic: interrupted; nothing was changed");
+        return Ok(Outcome::DoneWithFailures);
+    };
+    for failed in &made.failed {
+        eprintln!(
+            "eidetic: line {}: {}: {}",
+            failed.line,
+            output::text(&failed.file.path),
+            output::text(&failed.file.reason)
+        );
+    }
+    if let (Some(file), Some(html)) = (&arguments.report, &made.report) {
+        write(file, html)?;
+    }
+    let is_complete = made.failed.is_empty();
+    print_answer(
+        global,
+        &CalibrateAnswer {
+            stored: made.stored,
+            profiles: made.profiles,
+            calibration: made.calibration,
+            failed: made.failed.into_iter().map(|failed| failed.file).collect(),
+        },
+    )?;
+    Ok(if is_complete {
+        Outcome::Done
+    } else {
+        Outcome::DoneWithFailures
+    })
+}
+
+fn pair_params(labeled: LabeledPair) -> LabeledPairParams {
+    LabeledPairParams {
+        image: labeled.pair.image,
+        text: labeled.pair.text,
+        matches: labeled.matches,
+        line: Some(labeled.line),
+    }
+}
+
 fn print_calibration(
     global: &Global,
     made: &Calibration,
@@ -140,29 +206,32 @@ fn print_calibration(
     keep: CalibrationMode,
     profiles: &[NamedProfile],
 ) -> Result<(), Failure> {
-    let calibration = CalibrationSummary::from(made);
-    warn_if_worse(made);
     // Profiles compare images with texts.
-    let profiles: Vec<ProfileThresholds> = match made.origin.kind {
-        QueryKind::Text => profiles
-            .iter()
-            .map(|profile| ProfileThresholds::new(profile, made))
-            .collect(),
+    let profiles = match made.origin.kind {
+        QueryKind::Text => ProfileThresholds::all(profiles, made),
         QueryKind::Image => Vec::new(),
     };
-    if global.json {
-        return output::json(&CalibrateAnswer {
+    print_answer(
+        global,
+        &CalibrateAnswer {
             stored: keep == CalibrationMode::Store,
-            calibration,
+            calibration: CalibrationSummary::from(made),
             profiles,
             failed: scored.failed.iter().map(FailedFile::from).collect(),
-        });
+        },
+    )
+}
+
+fn print_answer(global: &Global, answer: &CalibrateAnswer) -> Result<(), Failure> {
+    warn_if_worse(&answer.calibration);
+    if global.json {
+        return output::json(answer);
     }
-    output::line(&table::calibration(&calibration))?;
-    for profile in &profiles {
+    output::line(&table::calibration(&answer.calibration))?;
+    for profile in &answer.profiles {
         output::line(&format!("\n{}", table::profile(profile)))?;
     }
-    if keep == CalibrationMode::DryRun {
+    if !answer.stored {
         output::line("not stored (--dry-run)")?;
     }
     Ok(())
@@ -170,8 +239,8 @@ fn print_calibration(
 
 /// Compares with the model's own confidences only: an earlier calibration may have been fitted to the same
 /// pairs.
-fn warn_if_worse(made: &Calibration) {
-    let shipped = made.before.as_ref().filter(|_| made.origin.replaces.is_none());
+fn warn_if_worse(made: &CalibrationSummary) {
+    let shipped = made.before.as_ref().filter(|_| made.replaces.is_none());
     if let Some(before) = shipped.filter(|before| before.log_loss < made.after.log_loss) {
         eprintln!(
             "eidetic: the model's own confidences fit these pairs better (log loss {:.3}, now {:.3}); more pairs may change \
@@ -225,12 +294,12 @@ fn undo(global: &Global, scope: &CalibrationScope) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-/// Calibrations cannot be changed through a server.
+/// Calibrations cannot be undone through a server.
 fn local_library(global: &Global) -> Result<Box<Library>, Failure> {
     match access(global, "eidetic calibrate")? {
         Access::Local(library) => Ok(library),
         Access::Remote(server) => Err(Failure::could_not_run(format!(
-            "the server at {server} owns the library; stop it, calibrate, and start it again"
+            "the server at {server} owns the library; stop it, undo the calibration, and start it again"
         ))),
     }
 }

@@ -3,93 +3,124 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use eidetic_confidence::profile::{Finding, NamedProfile, ProfileAction};
-use eidetic_domain::{ImageId, counted};
+use eidetic_confidence::profile::NamedProfile;
+use eidetic_domain::counted;
 use eidetic_indexer::RunContext;
-use eidetic_library::{ScreenedImage, ScreeningOptions, ScreeningReport, ScreeningTarget};
-use eidetic_server::responses::PathTexts;
-use serde::Serialize;
+use eidetic_library::{Library, ScreeningOptions, ScreeningReport, ScreeningTarget};
+use eidetic_server::params::ScreenParams;
+use eidetic_server::responses::{ScreenResponse, ScreenedPicture};
 
-use super::{open_local, pair_file, profile, warn_of_skipped};
+use super::{Access, access, pair_file, profile, reject_model_options, warn_of_skipped};
 use crate::arguments::{Global, ScreenArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
 use crate::progress::{DownloadBar, StageBar};
-use crate::{Outcome, output};
+use crate::{Outcome, output, remote};
 
 /// Patterns that a summary names.
 const MOST_PATTERNS: usize = 20;
 
-/// The JSON of `eidetic screen`.
-#[derive(Debug, Serialize)]
-struct ScreenAnswer {
-    space: String,
-    profile: String,
-    #[serde(flatten)]
-    report: ScreeningReport,
-    #[serde(rename = "pictures")]
-    images: Vec<ScreenedAnswer>,
-}
-
-/// An image in the JSON, where a path need not be UTF-8.
-#[derive(Debug, Serialize)]
-struct ScreenedAnswer {
-    image: ImageId,
-    #[serde(flatten)]
-    paths: PathTexts,
-    level: String,
-    action: ProfileAction,
-    findings: Vec<Finding>,
-}
-
 /// `eidetic screen`
 pub(crate) fn run(global: &Global, arguments: &ScreenArgs) -> Result<Outcome, Failure> {
-    let chosen = chosen_profile(arguments)?;
-    let options = ScreeningOptions {
-        target: target(arguments)?,
-        criticality: arguments.profile_options.criticality.into(),
-        all: arguments.all,
-    };
-    let library = open_local(global, "eidetic screen")?;
-    if let ScreeningTarget::Library(filter) = &options.target {
-        library.require_known(filter)?;
-    }
-    arguments.options.apply_to(&library);
-    library.active().load_encoder(&DownloadBar::default())?;
-    let bar = StageBar::new();
-    let mut images = Vec::new();
-    let screened = library.active().screen(
-        &chosen,
-        &options,
-        &RunContext::new(&bar, &cancel_on_interrupt()?),
-        &mut |screened| images.push(screened),
-    );
-    bar.finish();
-    let report = screened?;
-    sort(&mut images, &chosen);
-    if arguments.summary {
-        images.clear();
-    }
-    print_notes(&report);
-    let is_complete = report.skipped == 0 && report.failed.is_empty() && !report.cancelled;
-    if global.json {
-        output::json(&ScreenAnswer {
-            space: library.active().id().to_string(),
-            profile: chosen.name,
-            images: images.into_iter().map(ScreenedAnswer::from).collect(),
-            report,
-        })?;
-    } else {
-        for image in &images {
-            output::line(&describe(image))?;
+    let target = target(arguments)?;
+    let mut answer = match access(global, "eidetic screen")? {
+        Access::Local(library) => screen(&library, arguments, target)?,
+        Access::Remote(server) => {
+            reject_model_options(&arguments.options)?;
+            if arguments.profile_options.profiles.is_some() {
+                return Err(Failure::could_not_run(
+                    "a server owns the library and has profiles of its own; leave out --profiles, or restart the server with it",
+                ));
+            }
+            remote::screen(&server, &request(arguments, target)?)?
         }
-        print_summary(&report, &chosen, arguments.summary)?;
+    };
+    print_notes(&answer);
+    if arguments.summary {
+        answer.pictures.clear();
     }
+    if global.json {
+        output::json(&answer)?;
+    } else {
+        for picture in &answer.pictures {
+            output::line(&describe(picture))?;
+        }
+        print_summary(&answer, arguments.summary)?;
+    }
+    let is_complete = answer.skipped == 0 && answer.failed.is_empty() && !answer.cancelled;
     Ok(if is_complete {
         Outcome::Done
     } else {
         Outcome::DoneWithFailures
     })
+}
+
+fn screen(
+    library: &Library,
+    arguments: &ScreenArgs,
+    target: ScreeningTarget,
+) -> Result<ScreenResponse, Failure> {
+    let chosen = chosen_profile(arguments)?;
+    if let ScreeningTarget::Library(filter) = &target {
+        library.require_known(filter)?;
+    }
+    arguments.options.apply_to(library);
+    let space = library.active();
+    space.load_encoder(&DownloadBar::default())?;
+    let options = ScreeningOptions {
+        target,
+        criticality: arguments.profile_options.criticality.into(),
+        all: arguments.all,
+    };
+    let bar = StageBar::new();
+    let mut images = Vec::new();
+    let context = RunContext::new(&bar, &cancel_on_interrupt()?);
+    let screened = space.screen(&chosen, &options, &context, &mut |screened| images.push(screened));
+    bar.finish();
+    let report = screened?;
+    ScreeningReport::sort(&mut images, &chosen);
+    Ok(ScreenResponse::new(
+        space.id().to_string(),
+        chosen.name,
+        report,
+        images,
+    ))
+}
+
+/// The request for a server, which has profiles of its own.
+fn request(arguments: &ScreenArgs, target: ScreeningTarget) -> Result<ScreenParams, Failure> {
+    let patterns = match &arguments.patterns {
+        None => Vec::new(),
+        Some(file) => {
+            profile::patterns(file)?;
+            let bytes = pair_file::read(file)?;
+            String::from_utf8_lossy(&bytes)
+                .lines()
+                .map(str::to_owned)
+                .collect()
+        }
+    };
+    let mut params = ScreenParams {
+        profile: arguments.profile.clone(),
+        criticality: Some(arguments.profile_options.criticality.into()),
+        patterns,
+        all: arguments.all,
+        ..ScreenParams::default()
+    };
+    match target {
+        ScreeningTarget::Library(filter) if filter.is_empty() => {}
+        ScreeningTarget::Library(filter) => params.filter = Some(filter.into()),
+        ScreeningTarget::Files(paths) => {
+            let absolute = paths.iter().map(|path| {
+                let absolute = std::path::absolute(path).map_err(|error| Failure::in_file(path, error))?;
+                let text = absolute.to_str().map(str::to_owned);
+                text.ok_or_else(|| Failure::in_file(path, "the path is not UTF-8; give its folder"))
+            });
+            params.paths = absolute.collect::<Result<_, Failure>>()?;
+        }
+        ScreeningTarget::Image(..) => {}
+    }
+    Ok(params)
 }
 
 /// The profile with the patterns that are to be checked.
@@ -138,22 +169,7 @@ fn listed(list: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(named.map(|line| pair_file::resolve(line, list).into()).collect())
 }
 
-/// The strictest level first, within a level the most confident.
-fn sort(images: &mut [ScreenedImage], chosen: &NamedProfile) {
-    let confidence = |screened: &ScreenedImage| {
-        let first = screened.findings.first();
-        first.and_then(|finding| finding.confidence).unwrap_or(0.0)
-    };
-    images.sort_by(|a, b| {
-        let strictness = |screened: &ScreenedImage| chosen.profile.strictness(&screened.level);
-        strictness(a)
-            .cmp(&strictness(b))
-            .then(confidence(b).total_cmp(&confidence(a)))
-            .then_with(|| a.paths.cmp(&b.paths))
-    });
-}
-
-fn print_notes(report: &ScreeningReport) {
+fn print_notes(report: &ScreenResponse) {
     warn_of_skipped(report.skipped);
     for failed in &report.failed {
         eprintln!(
@@ -182,10 +198,11 @@ fn print_notes(report: &ScreeningReport) {
 }
 
 /// The number of images at each level, and of findings of each pattern.
-fn print_summary(report: &ScreeningReport, chosen: &NamedProfile, to_stdout: bool) -> Result<(), Failure> {
-    let names = chosen.profile.levels.iter().map(|rule| rule.name.as_str());
-    let names = names.chain(std::iter::once(chosen.profile.default_level.name.as_str()));
-    let levels = names.map(|name| format!("{} {name}", report.levels.get(name).unwrap_or(&0)));
+fn print_summary(report: &ScreenResponse, to_stdout: bool) -> Result<(), Failure> {
+    let levels = report
+        .levels
+        .iter()
+        .map(|(level, count)| format!("{count} {level}"));
     let levels = levels.collect::<Vec<_>>().join(", ");
     let mut lines = vec![format!("{}: {levels}", counted(report.images, "image"))];
     for pattern in report.patterns.iter().take(MOST_PATTERNS) {
@@ -214,21 +231,9 @@ fn print_summary(report: &ScreeningReport, chosen: &NamedProfile, to_stdout: boo
     Ok(())
 }
 
-impl From<ScreenedImage> for ScreenedAnswer {
-    fn from(screened: ScreenedImage) -> Self {
-        Self {
-            image: screened.image,
-            paths: screened.paths.as_slice().into(),
-            level: screened.level,
-            action: screened.action,
-            findings: screened.findings,
-        }
-    }
-}
-
 /// A line for the image, and one for each finding.
-fn describe(image: &ScreenedImage) -> String {
-    let path = image.paths.first().map(|path| output::path(path));
+fn describe(image: &ScreenedPicture) -> String {
+    let path = image.original_path().map(|path| output::path(&path));
     let mut text = format!(
         "{:<8} {:<13} {}",
         image.level,

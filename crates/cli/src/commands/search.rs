@@ -31,9 +31,11 @@ pub(crate) fn run(global: &Global, arguments: &SearchArgs) -> Result<Outcome, Fa
         return super::texts::search(global, arguments);
     }
     let is_blank = arguments.text().is_none_or(|text| text.trim().is_empty());
-    if is_blank && arguments.image.is_none() && arguments.image_id.is_none() {
+    let names_tags =
+        arguments.filter.tag.iter().any(|tag| !tag.trim().is_empty()) && arguments.without.is_none();
+    if is_blank && arguments.image.is_none() && arguments.image_id.is_none() && !names_tags {
         return Err(Failure::arguments(
-            "nothing to search for; give some words, --image FILE, or --image-id ID",
+            "nothing to search for; give some words, --image FILE, --image-id ID, or --tag WORD",
         ));
     }
     let filter = arguments.filter.filter()?;

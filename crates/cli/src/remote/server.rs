@@ -185,6 +185,7 @@ impl RemoteServer {
             ":active-space",
             ":unknown-image",
             ":unknown-text-set",
+            ":vocabulary-exists",
         ]
         .iter()
         .any(|known| kind.ends_with(known));

@@ -1,13 +1,15 @@
 //! Choosing the tags of one image.
 
+use std::collections::HashSet;
+
 use eidetic_catalog::Tag;
-use eidetic_domain::Embedding;
+use eidetic_domain::{Embedding, normalize_tag};
 
 use super::TagVectors;
 use crate::{ConfidenceModel, MATCH_THRESHOLD, cosine};
 
-/// Tags with a lower confidence are never chosen, even if there are few.
-pub const MIN_TAG_CONFIDENCE: f32 = 0.05;
+/// Where there are too few tags, those with at least this share of the minimum confidence are added, marked as low.
+pub const LOW_TAG_SHARE: f32 = 0.8;
 /// Confidences are computed for this many tags, those with the highest scores, or for the maximum number of
 /// tags if that is higher. No other tag can be among the best: curves fitted to labels rise with the score,
 /// and the background's rivals are the best five of a thousand texts, far above a tag that 64 others
@@ -21,8 +23,8 @@ pub struct TagRule {
     pub max_tags: usize,
     /// Tags with at least this confidence are chosen.
     pub min_confidence: f32,
-    /// If fewer tags than this are chosen, the next best are added and marked as low, down to
-    /// [`MIN_TAG_CONFIDENCE`].
+    /// If fewer tags than this are chosen, the next best are added and marked as low, down to [`LOW_TAG_SHARE`] of the
+    /// minimum confidence.
     pub min_tags: usize,
 }
 
@@ -62,6 +64,15 @@ pub fn choose_tags(
     best(tags.collect(), rule)
 }
 
+/// The tags that several vocabularies gave an image as one list, the most probable first, each tag once.
+pub fn merge_tags(lists: impl IntoIterator<Item = Vec<Tag>>) -> Vec<Tag> {
+    let mut tags: Vec<Tag> = lists.into_iter().flatten().collect();
+    tags.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    let mut seen = HashSet::new();
+    tags.retain(|tag| seen.insert(normalize_tag(&tag.name)));
+    tags
+}
+
 /// The tags that `rule` allows, out of `tags` in descending order of score. The sort is stable, so that of
 /// equally probable tags the one with the higher score comes first.
 fn best(mut tags: Vec<Tag>, rule: &TagRule) -> Vec<Tag> {
@@ -74,7 +85,7 @@ fn best(mut tags: Vec<Tag>, rule: &TagRule) -> Vec<Tag> {
     let filled = tags
         .iter()
         .take(rule.min_tags)
-        .take_while(|tag| tag.confidence >= MIN_TAG_CONFIDENCE);
+        .take_while(|tag| tag.confidence >= LOW_TAG_SHARE * rule.min_confidence);
     tags.truncate(chosen.max(filled.count()));
     for tag in &mut tags[chosen..] {
         tag.low = true;
@@ -108,16 +119,32 @@ mod tests {
     #[test]
     fn low_tags_fill_up_to_minimum() {
         let rule = TagRule::default();
-        let few = chosen(&[0.3, 0.9, 0.04, 0.2, 0.1], rule);
-        assert_eq!(few, [(0.9, false), (0.3, true), (0.2, true)]);
-        assert_eq!(chosen(&[0.01, 0.04], rule), []);
-        assert_eq!(chosen(&[0.04, 0.06], rule), [(0.06, true)]);
+        let few = chosen(&[0.42, 0.9, 0.41, 0.39, 0.45], rule);
+        assert_eq!(few, [(0.9, false), (0.45, true), (0.42, true)]);
+        assert_eq!(chosen(&[0.01, 0.39], rule), []);
+        assert_eq!(chosen(&[0.3, 0.4], rule), [(0.4, true)]);
         let many = chosen(&[0.6; 20], rule);
         assert_eq!(many, [(0.6, false); 10]);
         let two = TagRule { max_tags: 2, ..rule };
-        assert_eq!(chosen(&[0.9, 0.3, 0.2], two), [(0.9, false), (0.3, true)]);
+        assert_eq!(chosen(&[0.9, 0.45, 0.4], two), [(0.9, false), (0.45, true)]);
         let none = TagRule { min_tags: 0, ..rule };
-        assert_eq!(chosen(&[0.4], none), []);
+        assert_eq!(chosen(&[0.45], none), []);
+    }
+
+    #[test]
+    fn merged_lists_hold_each_tag_once() {
+        let named = |name: &str, confidence| Tag {
+            name: name.to_owned(),
+            confidence,
+            score: 0.0,
+            low: false,
+        };
+        let merged = merge_tags([
+            vec![named("Dog", 0.9), named("park", 0.5)],
+            vec![named("dog", 0.9), named("animal", 0.7)],
+        ]);
+        let names: Vec<&str> = merged.iter().map(|tag| tag.name.as_str()).collect();
+        assert_eq!(names, ["Dog", "animal", "park"]);
     }
 
     proptest! {
@@ -133,7 +160,7 @@ mod tests {
             prop_assert!(found.is_sorted_by(|a, b| a.0 >= b.0));
             let is_low = |p: f32| p < min_confidence;
             prop_assert!(
-                found.iter().all(|(p, low)| *low == is_low(*p) && (!is_low(*p) || *p >= MIN_TAG_CONFIDENCE))
+                found.iter().all(|(p, low)| *low == is_low(*p) && (!is_low(*p) || *p >= LOW_TAG_SHARE * min_confidence))
             );
             let passing = confidences.iter().filter(|p| **p >= min_confidence).count();
             prop_assert!(found.len() >= passing.min(max_tags));
@@ -146,7 +173,7 @@ mod tests {
         let unit = |components: &[f32]| Embedding::normalize(components.to_vec()).unwrap();
         let vocabulary = Vocabulary::parse(b"east\nnorth\nwest").unwrap();
         let vectors = vec![unit(&[1.0, 0.0]), unit(&[0.0, 1.0]), unit(&[-1.0, 0.0])];
-        let tags = TagVectors::new(&vocabulary, vectors).unwrap();
+        let tags = TagVectors::new(vocabulary.tags().to_vec(), vectors).unwrap();
         let calibrator = Calibrator::Platt(Platt {
             slope: 10.0,
             intercept: -5.0,

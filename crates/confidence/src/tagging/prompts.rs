@@ -3,8 +3,6 @@
 use eidetic_domain::Embedding;
 use eidetic_encoder::{EncodeError, Encoder};
 
-use super::Vocabulary;
-
 /// Texts around a tag. `{}` is replaced by the tag, `{a}` by its article and the tag. They vary on purpose,
 /// so that only the tag is common to all.
 const TEMPLATES: [&str; 8] = [
@@ -43,7 +41,7 @@ pub fn prompts(tag: &str) -> Vec<String> {
 
 impl TagVectors {
     /// The vectors of `tags`, one per tag: the normalized mean of the prompts' embeddings.
-    pub fn embed(encoder: &dyn Encoder, tags: &[String]) -> Result<Vec<Embedding>, EncodeError> {
+    pub fn embed(encoder: &dyn Encoder, tags: &[&str]) -> Result<Vec<Embedding>, EncodeError> {
         let each: Vec<Vec<String>> = tags.iter().map(|tag| prompts(tag)).collect();
         let texts: Vec<&str> = each.iter().flatten().map(String::as_str).collect();
         let mut vectors = encoder.encode_texts(&texts)?.into_iter();
@@ -55,10 +53,8 @@ impl TagVectors {
         each.iter().map(&mut mean).collect()
     }
 
-    /// A vocabulary with the vectors that [`embed`](Self::embed) returned for its tags; `None` if their
-    /// numbers differ.
-    pub fn new(vocabulary: &Vocabulary, vectors: Vec<Embedding>) -> Option<Self> {
-        let tags = vocabulary.tags().to_vec();
+    /// Tags with the vectors that [`embed`](Self::embed) returned for them; `None` if their numbers differ.
+    pub fn new(tags: Vec<String>, vectors: Vec<Embedding>) -> Option<Self> {
         (tags.len() == vectors.len()).then_some(Self { tags, vectors })
     }
 
@@ -97,8 +93,7 @@ mod tests {
     #[test]
     fn tag_vector_is_mean_of_prompts() {
         let encoder = FakeEncoder::default();
-        let tags = ["owl".to_owned(), "犬".to_owned()];
-        let vectors = TagVectors::embed(&encoder, &tags).unwrap();
+        let vectors = TagVectors::embed(&encoder, &["owl", "犬"]).unwrap();
         let texts = prompts("owl");
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let each = encoder.encode_texts(&texts).unwrap();

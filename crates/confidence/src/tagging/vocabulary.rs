@@ -11,6 +11,10 @@ use crate::BUNDLED_TAGS;
 pub const MAX_VOCABULARY_BYTES: usize = 4 << 20;
 /// Maximum number of tags in a vocabulary.
 pub const MAX_TAGS: usize = 10_000;
+/// Maximum number of vocabularies of a library.
+pub const MAX_VOCABULARIES: usize = 16;
+/// The name of the bundled vocabulary.
+pub const BUNDLED_NAME: &str = "everyday";
 /// Maximum length of a tag, in characters.
 pub const MAX_TAG_LENGTH: usize = 100;
 
@@ -18,6 +22,15 @@ pub const MAX_TAG_LENGTH: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vocabulary {
     tags: Vec<String>,
+}
+
+/// A vocabulary with the name that it has in a library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedVocabulary {
+    /// Its name.
+    pub name: String,
+    /// Its words.
+    pub words: Vocabulary,
 }
 
 /// Why a file is not a valid vocabulary. Lines count from 1.
@@ -73,6 +86,22 @@ impl Vocabulary {
     /// The tags, in the order of the file.
     pub fn tags(&self) -> &[String] {
         &self.tags
+    }
+}
+
+impl NamedVocabulary {
+    /// The bundled words.
+    pub fn bundled() -> Self {
+        Self {
+            name: BUNDLED_NAME.to_owned(),
+            words: Vocabulary::default(),
+        }
+    }
+
+    /// Whether `name` can be one: 1 to 100 characters, none of them a control character, an equals sign or a comma.
+    pub fn is_valid_name(name: &str) -> bool {
+        let valid = |c: char| !c.is_control() && !matches!(c, '=' | ',');
+        (1..=MAX_TAG_LENGTH).contains(&name.chars().count()) && name.trim() == name && name.chars().all(valid)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use eidetic_domain::{Labels, PairFileError, PairRow, parse_pairs};
 use eidetic_encoder::{EncodeError, Encoder, TextModel};
 use eidetic_imaging::{DecodeLimits, DecodeSize, decode_at_least};
 use thiserror::Error;
@@ -22,16 +23,6 @@ pub struct CaptionedImage {
     pub image: String,
     /// What the image shows.
     pub caption: String,
-}
-
-/// A line that is not an image, a tab, and a caption.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("line {line}: {reason}")]
-pub struct CaptionError {
-    /// Its number in the file, from 1.
-    pub line: usize,
-    /// What is wrong.
-    pub reason: &'static str,
 }
 
 /// The progress of an alignment.
@@ -89,33 +80,15 @@ pub enum AlignError {
     Encode(#[from] EncodeError),
 }
 
-/// Reads lines of image, tab, caption; empty ones and those that begin with `#` are skipped.
-pub fn read_captions(text: &str) -> Result<Vec<CaptionedImage>, CaptionError> {
-    let numbered = (1..).zip(text.trim_start_matches('\u{feff}').lines());
-    let content = numbered.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
-    content.map(|(line, text)| captioned(line, text)).collect()
-}
-
-fn captioned(line: usize, text: &str) -> Result<CaptionedImage, CaptionError> {
-    let wrong = |reason| CaptionError { line, reason };
-    let (image, caption) = text
-        .split_once('\t')
-        .ok_or_else(|| wrong("there is no tab between picture and caption"))?;
-    if caption.contains('\t') {
-        return Err(wrong("there is more than one tab"));
-    }
-    let (image, caption) = (image.trim(), caption.trim());
-    if image.is_empty() {
-        return Err(wrong("there is no picture before the tab"));
-    }
-    if caption.is_empty() {
-        return Err(wrong("there is no caption after the tab"));
-    }
-    Ok(CaptionedImage {
-        line,
-        image: image.to_owned(),
-        caption: caption.to_owned(),
-    })
+/// Reads rows of image and caption ([`parse_pairs`]).
+pub fn read_captions(text: &str) -> Result<Vec<CaptionedImage>, PairFileError> {
+    let rows = parse_pairs(text.as_bytes(), Labels::Ignored);
+    let captioned = |row: PairRow| CaptionedImage {
+        line: row.line,
+        image: row.image,
+        caption: row.text,
+    };
+    rows.map(|row| row.map(captioned)).collect()
 }
 
 /// Fits a projection of `texts` into the space of `images`. Paths of images are relative to `folder`, or else to the
@@ -402,10 +375,10 @@ mod tests {
             (4, "b c.jpg", "a dog")
         );
         for (text, expected) in [
-            ("a.jpg\ta cat\nb.jpg a dog", "line 2: there is no tab"),
-            ("a.jpg\ta\tcat", "line 1: there is more than one tab"),
-            ("\ta cat", "line 1: there is no picture"),
-            ("a.jpg\t ", "line 1: there is no caption"),
+            ("a.jpg\ta cat\nb.jpg a dog", "line 2: 1 column instead of two"),
+            ("a.jpg\ta\tcat\t1", "line 1: 4 columns"),
+            ("\ta cat", "line 1: the picture is empty"),
+            ("a.jpg\t ", "line 1: the text is empty"),
         ] {
             let error = read_captions(text).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{error}");

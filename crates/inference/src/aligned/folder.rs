@@ -56,6 +56,9 @@ struct TextModelEntry {
     name: String,
     revision: String,
     dimension: usize,
+    /// What goes before every text. Only sentence encoders have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prompt: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,6 +84,8 @@ struct FitMetrics {
 /// The content of a directory, without its models.
 pub struct StoredAlignment {
     pub text_model: ModelRef,
+    /// What goes before every text, for a sentence encoder.
+    pub text_prompt: Option<String>,
     pub image_model: ModelRef,
     pub projection: AffineMap,
     pub score_range: ScoreRange,
@@ -116,6 +121,7 @@ impl AlignedModels<'_> {
                 name: self.text_model.name().to_owned(),
                 revision: self.text_model.revision().to_owned(),
                 dimension: self.text_model.dimension(),
+                prompt: self.text_model.prompt().map(str::to_owned),
             },
             image_model: ImageModelEntry {
                 reference: self.image_reference.canonical().to_string(),
@@ -203,6 +209,7 @@ pub fn read(directory: &Path) -> Result<StoredAlignment, LoadError> {
     let projection = projection(&directory.join(PROJECTION), [outputs, inputs], &mut hasher)?;
     Ok(StoredAlignment {
         text_model: reference(&description.text_model.reference)?,
+        text_prompt: description.text_model.prompt.clone(),
         image_model: reference(&description.image_model.reference)?,
         score_range: description.score_range,
         revision: hasher.finalize().to_hex()[..16].to_owned(),

@@ -6,14 +6,14 @@ use std::ops::Range;
 use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{EpilogueOp, Mask};
 
-use super::attention::{Columns, GqaHeads, attention};
 use super::family::Details;
-use super::norm::{Norm, each_row};
 use super::rotary::{Angles, frequencies};
 use super::shapes::DecoderConfig;
 use crate::error::LoadError;
+use crate::layers::attention::{Columns, GqaHeads, Scoring, attention};
 use crate::layers::linear::Linear;
 use crate::layers::matrix::Matrix;
+use crate::layers::norm::{Norm, each_row};
 use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
 
@@ -201,7 +201,14 @@ impl Layer {
         angles.turn(kernel, &mut b.queries, 0, heads.heads);
         angles.turn(kernel, &mut b.keys, 0, heads.shared);
         let sides = [&b.queries, &b.keys, &b.values].map(|rows| Columns { rows, first: 0 });
-        attention(kernel, heads, Mask::Causal, sequences, sides, &mut b.attended);
+        attention(
+            kernel,
+            heads,
+            Scoring::masked(Mask::Causal),
+            sequences,
+            sides,
+            &mut b.attended,
+        );
         self.output
             .forward_parallel(kernel, &b.attended, EpilogueOp::Accumulate, hidden);
     }

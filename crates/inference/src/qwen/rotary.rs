@@ -2,8 +2,8 @@
 
 use eidetic_kernels::Kernel;
 
-use super::norm::each_row;
 use crate::layers::matrix::Matrix;
+use crate::layers::norm::each_row;
 
 /// The cosines and sines of every row, one of each for a pair.
 #[derive(Debug, Default)]

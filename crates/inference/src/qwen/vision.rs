@@ -7,18 +7,20 @@ use eidetic_encoder::Pixels;
 use eidetic_kernels::Kernel;
 use eidetic_kernels::matrix::{Activation, EpilogueOp, Mask};
 
-use super::attention::{Columns, GqaHeads, attention};
-use super::norm::Norm;
 use super::rotary::{Angles, frequencies};
 use super::shapes::VisionConfig;
 use crate::error::LoadError;
+use crate::layers::attention::{Columns, GqaHeads, Scoring, attention};
 use crate::layers::linear::Linear;
 use crate::layers::matrix::Matrix;
+use crate::layers::norm::Norm;
 use crate::layers::packing::PackedTensor;
 use crate::layers::weights::Weights;
 
 /// θ of both towers' rotary positions.
 const THETA: f32 = 10_000.0;
+/// The ε of every norm of both towers.
+const EPSILON: f32 = 1e-6;
 /// Frames of a patch: an image is seen as two equal ones.
 const FRAMES: usize = 2;
 
@@ -272,8 +274,8 @@ impl Block {
         let (width, inner) = (config.width, config.intermediate);
         let name = |part: &str| format!("{prefix}.{part}");
         Ok(Self {
-            norm1: Norm::layer(weights, &name("norm1"), width)?,
-            norm2: Norm::layer(weights, &name("norm2"), width)?,
+            norm1: Norm::layer(weights, &name("norm1"), width, EPSILON)?,
+            norm2: Norm::layer(weights, &name("norm2"), width, EPSILON)?,
             qkv: Linear::load(weights, &name("attn.qkv"), [3 * width, width])?,
             output: Linear::load(weights, &name("attn.proj"), [width, width])?,
             fc1: Linear::load(weights, &name(config.names.wide), [inner, width])?,
@@ -305,7 +307,7 @@ impl Block {
         attention(
             kernel,
             heads,
-            Mask::None,
+            Scoring::masked(Mask::None),
             std::slice::from_ref(&image),
             sides,
             &mut b.attended,
@@ -338,7 +340,12 @@ impl Merger {
             MergeOrder::JoinThenNorm => joined,
         };
         Ok(Self {
-            norm: Norm::layer(weights, &format!("{prefix}.{}", names.merger_norm), normed)?,
+            norm: Norm::layer(
+                weights,
+                &format!("{prefix}.{}", names.merger_norm),
+                normed,
+                EPSILON,
+            )?,
             order,
             fc1: Linear::load(
                 weights,

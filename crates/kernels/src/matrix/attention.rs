@@ -23,6 +23,17 @@ pub enum Mask {
     Causal,
 }
 
+/// What is added to each scaled score by the distance of key and query.
+#[derive(Debug, Clone, Copy)]
+pub struct DistanceBias<'a> {
+    /// For each head, numbers for the key's position minus the query's, from `1 - longest` to `longest - 1`.
+    pub values: &'a [f32],
+    /// Most keys that there may be.
+    pub longest: usize,
+    /// The position of the first query among the keys.
+    pub first_query: usize,
+}
+
 /// The operands of [`Kernel::attention`]. All rows have `heads.count · heads.width` numbers.
 #[derive(Debug, Clone, Copy)]
 pub struct Attention<'a> {
@@ -30,6 +41,8 @@ pub struct Attention<'a> {
     pub heads: Heads,
     /// Which keys a query attends to.
     pub mask: Mask,
+    /// What is added to scores.
+    pub bias: Option<DistanceBias<'a>>,
     /// One row per query.
     pub queries: Rows<'a>,
     /// One row per key.
@@ -47,15 +60,16 @@ pub struct AttentionScratch {
 }
 
 impl Kernel {
-    /// `softmax(queries · keysᵀ / √width) · values` for each head, into `out`, which has one row per query.
+    /// `softmax(queries · keysᵀ / √width + bias) · values` for each head, into `out`, which has one row per query.
     ///
     /// # Panics
     /// If a slice is too short for its rows, if there are not as many rows in `out` as queries and as many
-    /// values as keys, or if a query would attend to no key.
+    /// values as keys, if a query would attend to no key, or if a distance has no bias.
     pub fn attention(self, attention: Attention<'_>, out: RowsMut<'_>, scratch: &mut AttentionScratch) {
         let Attention {
             heads,
             mask,
+            bias,
             queries,
             keys,
             values,
@@ -82,6 +96,9 @@ impl Kernel {
             let first = head * heads.width;
             scratch.pack(heads.width, first, keys, values);
             scratch.compute_scores(self, queries, first);
+            if let Some(bias) = bias {
+                scratch.add_bias(bias, head, heads.width);
+            }
             scratch.normalize_scores(self, queries.count, mask, heads.width);
             let result = RowsMut::new(&mut result[first..], stride, count);
             let weights = Rows::new(&scratch.scores, scratch.stride(), queries.count);
@@ -105,6 +122,22 @@ impl AttentionScratch {
         let queries = Rows::new(&queries.values[first..], queries.stride, queries.count);
         let scores = RowsMut::new(&mut self.scores, stride, queries.count);
         kernel.f32_product(queries, &self.keys, scores);
+    }
+
+    /// Adds the bias times √width, since [`normalize_scores`](Self::normalize_scores) scales all.
+    fn add_bias(&mut self, bias: DistanceBias<'_>, head: usize, width: usize) {
+        let (stride, keys) = (self.stride(), self.keys.outputs());
+        let scale = (width as f32).sqrt();
+        let distances = &bias.values[head * (2 * bias.longest - 1)..][..2 * bias.longest - 1];
+        for (query, row) in self.scores.chunks_exact_mut(stride).enumerate() {
+            let first = (bias.longest - 1)
+                .checked_sub(bias.first_query + query)
+                .expect("a query beyond the longest sequence");
+            let bias = &distances[first..][..keys];
+            row.iter_mut()
+                .zip(bias)
+                .for_each(|(score, bias)| *score += scale * bias);
+        }
     }
 
     fn normalize_scores(&mut self, kernel: Kernel, queries: usize, mask: Mask, width: usize) {

@@ -370,10 +370,8 @@ fn switch_without_readable_images_fails() {
 #[test]
 fn spaces_have_own_tags_and_calibrations() {
     let (place, library) = Place::new(9);
-    let options = TagOptions {
-        vocabulary: Vocabulary::parse(b"red\ngreen\nblue\nyellow\ncyan\n").unwrap(),
-        ..TagOptions::default()
-    };
+    let words = Vocabulary::parse(b"red\ngreen\nblue\nyellow\ncyan\n").unwrap();
+    let options = TagOptions::of("colours", words);
     library.active().tag(&options, &RunContext::default()).unwrap();
     let old = library.active();
     let image = place.id(4);

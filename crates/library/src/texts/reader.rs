@@ -280,7 +280,10 @@ fn from_json(line: u64, json: &str) -> Result<ReadText, TextsError> {
 fn json_reason(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let what = message.split(" at line ").next().unwrap_or_default();
-    format!("not a JSON object: {what}, at column {}", error.column())
+    match error.column() {
+        0 => format!("not a JSON object: {what}"),
+        column => format!("not a JSON object: {what}, at column {column}"),
+    }
 }
 
 /// Values with a header.
@@ -634,7 +637,7 @@ mod tests {
         (
             b"{\"text\":\"a\"\n",
             JsonLines,
-            "line 1: not a JSON object: EOF while parsing an object, at column 12",
+            "line 1: not a JSON object: EOF while parsing an object",
         ),
         (
             b"[{\"text\":\"a\"}]",

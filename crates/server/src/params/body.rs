@@ -93,6 +93,25 @@ pub(crate) async fn read_optional_json<T: DeserializeOwned>(
     }
 }
 
+/// Reads a JSON body of at most `limit` bytes.
+pub(crate) async fn read_json_within<T: DeserializeOwned + Send + 'static>(
+    request: &HttpRequest,
+    payload: web::Payload,
+    limit: usize,
+    state: &AppState,
+) -> Result<Received<T>, Problem> {
+    if media_type(request) != "application/json" {
+        return Err(unsupported(&media_type(request), "application/json"));
+    }
+    let body = bytes(request, payload, limit, state).await?;
+    // Off the threads that serve connections: parsing a large body takes a while.
+    let parsed = web::block(move || parse_json(&body.value)).await;
+    Ok(Received {
+        value: parsed.map_err(|_| Problem::internal("reading the request was interrupted"))??,
+        slot: body.slot,
+    })
+}
+
 /// Reads a body of at most 1 MiB as it is.
 pub(crate) async fn read_text(
     request: &HttpRequest,

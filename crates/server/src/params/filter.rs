@@ -52,9 +52,28 @@ pub(super) struct FilterQuery {
     taken_before: Option<String>,
 }
 
+impl From<Filter> for FilterParams {
+    /// Paths that are not UTF-8 are left as they can be shown; the command line refuses them before.
+    fn from(filter: Filter) -> Self {
+        let moment = |moment: jiff::civil::DateTime| moment.to_string();
+        Self {
+            folders: filter
+                .folders
+                .iter()
+                .map(|folder| folder.to_string_lossy().into_owned())
+                .collect(),
+            taken: filter.taken.map(|range| TakenParams {
+                from: range.from.map(moment),
+                before: range.before.map(moment),
+            }),
+            tags: filter.tags,
+        }
+    }
+}
+
 impl FilterParams {
     /// The filter as the library takes it.
-    pub(super) fn check(self) -> Result<Filter, Problem> {
+    pub(crate) fn check(self) -> Result<Filter, Problem> {
         Ok(Filter {
             folders: filter_folders(self.folders)?,
             taken: self.taken.map(TakenParams::check).transpose()?,

@@ -215,10 +215,20 @@ fn search_fields_match_parameters_and_schemas() {
     assert_eq!(properties::<SearchForm>(), fields);
     let filter = set(&["folder", "tag", "taken_from", "taken_before"]);
     let without = |left_out: &[&str]| &(&fields - &set(left_out)) | &filter;
-    let query = without(&["image", "filter"]);
+    // Stored texts are searched by a body only.
+    let query = without(&["image", "filter", "target", "set"]);
     assert_eq!(parameters::<SearchQuery>(), query);
     assert_eq!(names_in_refusal(&detail(from_query(&[("?", "")]))), query);
-    let similar = without(&["image", "filter", "text", "negative", "image_id", "text_weight"]);
+    let similar = without(&[
+        "image",
+        "filter",
+        "text",
+        "negative",
+        "image_id",
+        "text_weight",
+        "target",
+        "set",
+    ]);
     assert_eq!(parameters::<SimilarQuery>(), similar);
     let refused = detail(SearchParams::similar_to("a".repeat(64), "text=a"));
     assert_eq!(names_in_refusal(&refused), similar);

@@ -148,6 +148,14 @@ pub struct LevelSummary {
 }
 
 impl ProfileThresholds {
+    /// The thresholds of each profile.
+    pub fn all(profiles: &[NamedProfile], calibration: &Calibration) -> Vec<Self> {
+        profiles
+            .iter()
+            .map(|profile| Self::new(profile, calibration))
+            .collect()
+    }
+
     /// The thresholds of `profile` by the pairs of `calibration`.
     pub fn new(profile: &NamedProfile, calibration: &Calibration) -> Self {
         let context = TargetContext::default();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::path::{original_path, path_bytes, path_text};
-use super::{SpaceReportResponse, TextsReportResponse};
+use super::{CalibrateResponse, ScreenResponse, SpaceReportResponse, TagReportResponse, TextsReportResponse};
 
 /// The job that a request started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -28,9 +28,9 @@ pub struct JobResponse {
     pub kind: JobKind,
     /// Whether it is running, or how it ended.
     pub state: JobState,
-    /// Files, images of a space, or texts, processed so far.
+    /// Files, images of a space, texts, or words of a vocabulary, processed so far.
     pub done: u64,
-    /// Files, images or texts to process, once known.
+    /// How many to process in all, once known.
     pub total: Option<u64>,
     /// The report of an indexing job that has ended or was cancelled.
     pub report: Option<IndexReport>,
@@ -40,6 +40,15 @@ pub struct JobResponse {
     /// The report of a job that adds texts, likewise.
     #[serde(default)]
     pub texts_report: Option<TextsReportResponse>,
+    /// The report of a tagging job, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag_report: Option<TagReportResponse>,
+    /// The result of a screening job, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screen_report: Option<ScreenResponse>,
+    /// The result of a calibration that has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrate_report: Option<CalibrateResponse>,
     /// Why it failed, if it did.
     pub error: Option<String>,
 }
@@ -58,6 +67,12 @@ pub enum JobKind {
     Backfill,
     /// Makes a set of stored texts.
     Texts,
+    /// Tags all images.
+    Tag,
+    /// Compares all images with the patterns of a profile.
+    Screen,
+    /// Fits confidences to labeled pairs.
+    Calibrate,
 }
 
 /// Whether a job is running, or how it ended.

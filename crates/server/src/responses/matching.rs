@@ -1,6 +1,8 @@
 //! The response to a match: of one image, or of many pairs line by line.
 
-use eidetic_confidence::profile::{LevelThreshold, MatchContext, ProfileAction, ProfileVerdict, Purpose};
+use eidetic_confidence::profile::{
+    LevelThreshold, MatchContext, NamedProfile, ProfileAction, ProfileVerdict, Purpose,
+};
 use eidetic_confidence::{Breakdown, Level, TextMatch};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -63,6 +65,45 @@ pub struct MatchVerdict {
     /// Why, such as `score 0.2812 ≥ 0.2790, for precision 0.95`.
     #[serde(default)]
     pub reason: String,
+}
+
+/// The profiles of a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProfilesResponse {
+    /// By name.
+    pub profiles: Vec<ProfileSummary>,
+}
+
+/// One profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProfileSummary {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Its levels, the strictest first, and its default level.
+    pub levels: Vec<String>,
+    /// Number of its patterns; one without any cannot screen.
+    pub patterns: usize,
+}
+
+impl ProfilesResponse {
+    /// The profiles in their order.
+    pub fn new(profiles: &[NamedProfile]) -> Self {
+        let summary = |profile: &NamedProfile| {
+            let levels = profile.profile.levels.iter().map(|rule| rule.name.clone());
+            let default = profile.profile.default_level.name.clone();
+            ProfileSummary {
+                name: profile.name.clone(),
+                description: profile.profile.description.clone(),
+                levels: levels.chain(std::iter::once(default)).collect(),
+                patterns: profile.patterns.len(),
+            }
+        };
+        Self {
+            profiles: profiles.iter().map(summary).collect(),
+        }
+    }
 }
 
 /// One line of a batch of pairs: its result or its error.

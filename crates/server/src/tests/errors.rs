@@ -83,7 +83,10 @@ async fn invalid_parameters_of_other_routes_are_refused() {
 async fn invalid_json_is_refused() {
     let server = TestServer::new();
     let cases = [
-        (json!({"txt": "a"}), "unknown field `txt`, expected one of `text`"),
+        (
+            json!({"txt": "a"}),
+            "unknown field `txt`, expected one of `target`",
+        ),
         (json!({"text": 5}), "invalid type: integer `5`, expected a string"),
         (json!({"text": "a", "k": "3"}), "invalid type: string \"3\""),
         (
@@ -135,7 +138,7 @@ async fn invalid_forms_are_refused() {
     let cases: [(&[Part], &str); 6] = [
         (
             &[("color", None, b"red")],
-            "unknown parameter \"color\"; expected one of text",
+            "unknown parameter \"color\"; expected one of target",
         ),
         (
             &[("text", None, b"a"), ("text", None, b"b")],

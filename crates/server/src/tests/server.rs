@@ -112,11 +112,12 @@ async fn openapi_references_resolve() {
 }
 
 /// Fields that most responses leave out.
-const ONLY_WHERE_NEEDED: [&str; 6] = [
+const ONLY_WHERE_NEEDED: [&str; 7] = [
     "path_bytes",
     "paths_bytes",
     "is_query",
     "missing_changes",
+    "quality",
     "read_only",
     "warnings",
 ];

@@ -287,6 +287,7 @@ impl Attention {
             let attention = matrix::Attention {
                 heads: self.heads,
                 mask: Mask::None,
+                bias: None,
                 queries: w.queries.rows(first, length),
                 keys: w.keys.rows(first, length),
                 values: w.values.rows(first, length),

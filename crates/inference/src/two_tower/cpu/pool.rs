@@ -60,6 +60,7 @@ impl AttentionPool {
             let attention = Attention {
                 heads: self.heads,
                 mask: Mask::None,
+                bias: None,
                 queries: w.queries.rows(0, 1),
                 keys: w.keys.rows(first, length),
                 values: w.values.rows(first, length),

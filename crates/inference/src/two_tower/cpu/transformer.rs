@@ -220,6 +220,7 @@ impl Block {
         let attention = Attention {
             heads: self.heads,
             mask: self.mask,
+            bias: None,
             queries: w.queries.rows(queries.start, queries.len()),
             keys: w.keys.rows(first, length),
             values: w.values.rows(first, length),

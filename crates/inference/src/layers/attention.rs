@@ -1,9 +1,9 @@
-//! Grouped-query attention within sequences, on all threads of the current pool.
+//! Attention within sequences, with heads of keys that several heads of queries may share, on all threads of the current pool.
 
 use std::ops::Range;
 
 use eidetic_kernels::Kernel;
-use eidetic_kernels::matrix::{Attention, AttentionScratch, Heads, Mask, Rows, RowsMut};
+use eidetic_kernels::matrix::{Attention, AttentionScratch, DistanceBias, Heads, Mask, Rows, RowsMut};
 use rayon::prelude::*;
 
 use crate::layers::matrix::Matrix;
@@ -28,10 +28,60 @@ pub struct Columns<'a> {
     pub first: usize,
 }
 
+/// Which keys a query attends to, and what is added to its scores.
+#[derive(Clone, Copy)]
+pub struct Scoring<'a> {
+    mask: Mask,
+    bias: Option<&'a RelativeBias>,
+}
+
+/// Numbers that are added to scores by the distance of key and query, for each head.
+pub struct RelativeBias {
+    /// Heads × distances, from `1 - longest` to `longest - 1`.
+    values: Vec<f32>,
+    longest: usize,
+}
+
 /// Some queries of one sequence, and the keys that the last of them sees.
 struct Task {
     queries: Range<usize>,
     keys: Range<usize>,
+}
+
+impl<'a> Scoring<'a> {
+    /// Scores of queries and keys as they are.
+    pub const fn masked(mask: Mask) -> Self {
+        Self { mask, bias: None }
+    }
+
+    /// All keys are seen; `bias` is added where there is one.
+    pub const fn biased(bias: Option<&'a RelativeBias>) -> Self {
+        let mask = Mask::None;
+        Self { mask, bias }
+    }
+}
+
+impl RelativeBias {
+    /// `value(head, distance)` for sequences of at most `longest` rows; the distance is the key's position minus the
+    /// query's.
+    pub fn new(heads: usize, longest: usize, value: impl Fn(usize, i64) -> f32) -> Self {
+        let last = longest as i64 - 1;
+        let rows = (0..heads).flat_map(|head| (-last..=last).map(move |distance| (head, distance)));
+        Self {
+            values: rows.map(|(head, distance)| value(head, distance)).collect(),
+            longest,
+        }
+    }
+
+    /// For queries from position `first_query` of their sequence on.
+    fn head(&self, head: usize, first_query: usize) -> DistanceBias<'_> {
+        let distances = 2 * self.longest - 1;
+        DistanceBias {
+            values: &self.values[head * distances..][..distances],
+            longest: self.longest,
+            first_query,
+        }
+    }
 }
 
 impl Columns<'_> {
@@ -50,13 +100,14 @@ impl Columns<'_> {
 pub fn attention(
     kernel: Kernel,
     heads: GqaHeads,
-    mask: Mask,
+    scoring: Scoring<'_>,
     sequences: &[Range<usize>],
     [queries, keys, values]: [Columns<'_>; 3],
     out: &mut Matrix,
 ) {
     let width = heads.heads * heads.width;
     out.reshape(queries.rows.count(), width);
+    let mask = scoring.mask;
     let mut rest = out.values_mut();
     let mut tasks = Vec::new();
     for task in sequences.iter().flat_map(|sequence| tasks_of(sequence, mask)) {
@@ -74,6 +125,9 @@ pub fn attention(
                     width: heads.width,
                 },
                 mask,
+                bias: scoring
+                    .bias
+                    .map(|bias| bias.head(head, task.queries.start - task.keys.start)),
                 queries: queries.head(head, heads.width, &task.queries),
                 keys: keys.head(shared, heads.width, &task.keys),
                 values: values.head(shared, heads.width, &task.keys),

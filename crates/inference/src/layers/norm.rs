@@ -1,4 +1,4 @@
-//! Both norms of the families, and passes over rows on all threads.
+//! Normalization of rows, and passes over rows, on all threads of the current pool.
 
 use eidetic_kernels::Kernel;
 use rayon::prelude::*;
@@ -11,20 +11,27 @@ use crate::layers::weights::Weights;
 /// Normalization of rows before a product.
 pub enum Norm {
     /// Mean 0 and variance 1, then scaled and shifted.
-    Layer { weight: Vec<f32>, bias: Vec<f32> },
+    Layer {
+        weight: Vec<f32>,
+        bias: Vec<f32>,
+        epsilon: f32,
+    },
     /// Mean square 1, then scaled.
     Rms { weight: Vec<f32>, epsilon: f32 },
 }
 
-/// The ε of every layer norm of both vision towers.
-const LAYER_EPSILON: f32 = 1e-6;
-
 impl Norm {
     /// Takes `NAME.weight` and `NAME.bias`.
-    pub fn layer(weights: &mut Weights<PackedTensor>, name: &str, width: usize) -> Result<Self, LoadError> {
+    pub fn layer(
+        weights: &mut Weights<PackedTensor>,
+        name: &str,
+        width: usize,
+        epsilon: f32,
+    ) -> Result<Self, LoadError> {
         Ok(Self::Layer {
             weight: weights.values(&format!("{name}.weight"), &[width])?,
             bias: weights.values(&format!("{name}.bias"), &[width])?,
+            epsilon,
         })
     }
 
@@ -45,8 +52,12 @@ impl Norm {
     pub fn apply(&self, kernel: Kernel, rows: &Matrix, out: &mut Matrix) {
         out.reshape(rows.count(), rows.width());
         each_row(out, |number, out| match self {
-            Self::Layer { weight, bias } => {
-                kernel.layer_norm(rows.row(number), weight, bias, LAYER_EPSILON, out);
+            Self::Layer {
+                weight,
+                bias,
+                epsilon,
+            } => {
+                kernel.layer_norm(rows.row(number), weight, bias, *epsilon, out);
             }
             Self::Rms { weight, epsilon } => {
                 out.copy_from_slice(rows.row(number));
@@ -58,7 +69,7 @@ impl Norm {
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Layer { weight, bias } => 4 * (weight.len() + bias.len()),
+            Self::Layer { weight, bias, .. } => 4 * (weight.len() + bias.len()),
             Self::Rms { weight, .. } => 4 * weight.len(),
         }
     }
