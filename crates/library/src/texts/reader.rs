@@ -253,7 +253,7 @@ fn from_json(line: u64, json: &str) -> Result<ReadText, TextsError> {
         return Err(TextsError::line(line, reason.into()));
     }
     let mut fields: Map<String, Value> =
-        serde_json::from_str(json).map_err(|error| TextsError::line(line, json_reason(&error)))?;
+        serde_json::from_str(json.trim_end()).map_err(|error| TextsError::line(line, json_reason(&error)))?;
     let text = match fields.remove("text") {
         Some(Value::String(text)) => text,
         Some(_) => return Err(TextsError::line(line, "\"text\" is not a string".into())),
