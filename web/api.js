@@ -50,6 +50,21 @@ export async function match({ like, upload }, texts, signal) {
 /** Rates whether `image` matches a text or another image; null withdraws the rating. */
 export const feedback = ({ text, like }, image, right) => post('/v1/feedback', { text, like, image, right });
 
+/** Whether `image` shows the pattern `text` of a profile; null withdraws the answer. */
+export const reviewed = (profile, text, image, right) => post('/v1/feedback', { profile, text, image, right });
+
+/** The profiles of the server. */
+export const profiles = () => request('/v1/profiles');
+
+/** Starts a job that compares all pictures with the patterns of a profile. */
+export const screen = (profile) => post('/v1/screen', { profile });
+
+/** The progress or result of a job. */
+export const job = (id, signal) => request(`/v1/jobs/${id}`, { signal });
+
+/** Stops a job. */
+export const cancelJob = (id) => request(`/v1/jobs/${id}`, { method: 'DELETE' });
+
 /** Exchanges the server's token for a cookie, which images and links need too. */
 export const openSession = (token) => post('/v1/session', { token });
 

@@ -11,6 +11,8 @@ import { MatchView } from './match-view.js';
 import { emptyLibrary, lostUpload, problem } from './messages.js';
 import { EMPTY, PAGE_SIZE, filtersOf, fromAddress, hasImage, isEmpty, isImageId, keyOf, title, toAddress } from './query.js';
 import { Results, showMessage } from './results.js';
+import { fromReviewAddress, isReviewAddress, toReviewAddress } from './review-query.js';
+import { ReviewView } from './review-view.js';
 import { SearchBar } from './search-bar.js';
 import { enableThemeToggle } from './theme-toggle.js';
 import * as uploads from './uploads.js';
@@ -46,6 +48,8 @@ const matchView = new MatchView({
   typed: (next) => goToMatch(next, { isTyping: true }),
 });
 
+const reviewView = new ReviewView({ changed: (profile) => goToReview(profile) });
+
 let query = EMPTY;
 let shownKey = null;
 let library = null;
@@ -57,7 +61,7 @@ acceptImages(
   (file) => addImage({ like: null, upload: uploads.keep(file) }),
   (image) => addImage({ like: image, upload: null }),
 );
-enableViewLinks({ search: () => navigate(query, { isView: true }), match: () => goToMatch(firstMatch()) });
+enableViewLinks({ search: () => navigate(query, { isView: true }), match: () => goToMatch(firstMatch()), review: () => goToReview(reviewView.profile) });
 window.addEventListener('popstate', () => showAddress({ mayReuse: true }));
 window.addEventListener('scroll', () => document.querySelector('.top').classList.toggle('is-lifted', scrollY > 4), { passive: true });
 document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && refreshStatus());
@@ -70,7 +74,7 @@ await refreshStatus();
 
 /** Goes to `next`. Typing adds one entry to the history, showing more hits adds none. */
 function navigate(next, { k = PAGE_SIZE, isTyping = false, replaces = false, isView = false } = {}) {
-  const isSame = keyOf(next, k) === keyOf(query, k) && !location.hash && !isMatching();
+  const isSame = keyOf(next, k) === keyOf(query, k) && !location.hash && isSearching();
   const continuesTyping = isTyping && history.state?.isTyping;
   const state = { upload: next.upload, k, isTyping: isTyping && !isSame };
   if (replaces || isSame || continuesTyping) history.replaceState(state, '', toAddress(next));
@@ -93,12 +97,31 @@ function goToMatch(next, { isTyping = false } = {}) {
   matchView.focus();
 }
 
+/** Goes to the Review view. */
+function goToReview(profile) {
+  const isEntering = !isReviewing();
+  history.pushState({}, '', toReviewAddress(profile));
+  showAddress({ mayReuse: true });
+  if (!isEntering) return;
+  scrollTo(0, 0);
+  reviewView.focus();
+}
+
 /** Shows what the address and the history's state describe. */
 function showAddress({ mayReuse }) {
-  showView(isMatching() ? 'match' : 'search');
-  if (isMatching()) showMatch();
+  const view = isMatching() ? 'match' : isReviewing() ? 'review' : 'search';
+  showView(view);
+  if (view === 'match') showMatch();
+  else if (view === 'review') showReview();
   else showSearch(mayReuse);
-  linkViews({ search: toAddress(query), match: toMatchAddress(matchView.match) });
+  linkViews({ search: toAddress(query), match: toMatchAddress(matchView.match), review: toReviewAddress(reviewView.profile) });
+}
+
+function showReview() {
+  matchView.leave();
+  viewer.hide();
+  document.title = 'Review · Eidetic';
+  reviewView.show(fromReviewAddress(location.search));
 }
 
 function showMatch() {
@@ -156,7 +179,7 @@ async function refreshStatus() {
     library = await api.status();
     showStatus(library);
     filters.setSources(library.sources.map(({ path }) => path));
-    if (!isMatching() && isEmpty(query) && library.images !== before) showAddress({ mayReuse: false });
+    if (isSearching() && isEmpty(query) && library.images !== before) showAddress({ mayReuse: false });
   } catch (error) {
     library = null;
     showUnreachable(error);
@@ -194,6 +217,14 @@ function syncViewer() {
   if (isImageId(image)) viewer.show(image, results.hits, query);
   else viewer.hide();
   if (shown && !isImageId(image)) results.grid.focus(shown);
+}
+
+function isReviewing() {
+  return isReviewAddress(location.search);
+}
+
+function isSearching() {
+  return !isMatching() && !isReviewing();
 }
 
 function isMatching() {

@@ -31,4 +31,4 @@ else
 fi
 
 npm ci --no-audit --no-fund --loglevel=error
-node --test --test-concurrency=1 --test-reporter=spec page.test.mjs states.test.mjs confidence.test.mjs match.test.mjs token.test.mjs
+node --test --test-concurrency=1 --test-reporter=spec page.test.mjs states.test.mjs confidence.test.mjs match.test.mjs review.test.mjs token.test.mjs
