@@ -36,4 +36,4 @@ pub use stored::{
 };
 pub use strategy::Strategy;
 pub use uncertainty::{Interval, Threshold};
-pub use wordings::{MeasuredRule, WordingChoice, WordingPair, WordingRule};
+pub use wordings::{MeasuredRule, WordingChoice, WordingPair, WordingRule, learn_weights};

@@ -54,6 +54,9 @@ pub(crate) struct MatchArgs {
     /// Read how much each view counts from a file with `direct`, `reverse` and `keywords` [default: 0.6, 0.3, 0.1]
     #[arg(long, value_name = "FILE.toml", requires = "breakdown")]
     pub(crate) weights: Option<PathBuf>,
+    /// Learn the weights of the views from the labels in the third column of --pairs, and write them to a file for --weights
+    #[arg(long, value_name = "FILE.toml", requires_all = ["breakdown", "pairs"], conflicts_with = "weights")]
+    pub(crate) learn_weights: Option<PathBuf>,
     /// An instruction in place of the model's own, for models that take one (GME, Qwen3-VL)
     #[arg(long, value_name = "TEXT", requires = "breakdown")]
     pub(crate) instruction: Option<String>,

@@ -64,19 +64,7 @@ impl WordingChoice {
     ///
     /// Errors: fewer than [`MIN_PER_CLASS`] pairs of a class, scores that are not finite.
     pub fn measure(pairs: &[WordingPair]) -> Result<Self, CalibrationError> {
-        let matching = pairs.iter().filter(|pair| pair.matches).count();
-        let other = pairs.len() - matching;
-        if matching.min(other) < MIN_PER_CLASS {
-            return Err(CalibrationError::TooFew {
-                matching,
-                other,
-                needed: MIN_PER_CLASS,
-            });
-        }
-        let is_finite = |pair: &WordingPair| pair.scores.iter().all(|score| score.is_finite());
-        if let Some(at) = pairs.iter().position(|pair| !is_finite(pair)) {
-            return Err(CalibrationError::NotFinite { pair: at + 1 });
-        }
+        check(pairs)?;
         let plain = scores(pairs, &WordingRule::Plain);
         let learned = WordingRule::Weighted(learn(pairs));
         let rules = [
@@ -99,6 +87,41 @@ impl WordingChoice {
             chosen: best.map_or(WordingRule::Plain, |best| best.rule.clone()),
             measured,
         })
+    }
+}
+
+/// Weights with which several scores of labeled pairs separate them best, not negative and summing to 1: of a logistic
+/// regression in which both classes count the same. `scores` has a row for each pair.
+///
+/// Errors: fewer than [`MIN_PER_CLASS`] pairs of a class, scores that are not finite.
+pub fn learn_weights(scores: &[Vec<f64>], matches: &[bool]) -> Result<Vec<f64>, CalibrationError> {
+    let pairs: Vec<WordingPair> = scores
+        .iter()
+        .zip(matches)
+        .map(|(scores, matches)| WordingPair {
+            scores: scores.clone(),
+            gram: Vec::new().into(),
+            matches: *matches,
+        })
+        .collect();
+    check(&pairs)?;
+    Ok(learn(&pairs))
+}
+
+fn check(pairs: &[WordingPair]) -> Result<(), CalibrationError> {
+    let matching = pairs.iter().filter(|pair| pair.matches).count();
+    let other = pairs.len() - matching;
+    if matching.min(other) < MIN_PER_CLASS {
+        return Err(CalibrationError::TooFew {
+            matching,
+            other,
+            needed: MIN_PER_CLASS,
+        });
+    }
+    let is_finite = |pair: &WordingPair| pair.scores.iter().all(|score| score.is_finite());
+    match pairs.iter().position(|pair| !is_finite(pair)) {
+        Some(at) => Err(CalibrationError::NotFinite { pair: at + 1 }),
+        None => Ok(()),
     }
 }
 
@@ -283,6 +306,19 @@ mod tests {
         };
         assert!(weights[0] > 0.5, "{weights:?}");
         assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn better_score_gets_higher_weight() {
+        let all = pairs(&[0.01, 0.2, 0.2], 4);
+        let scores: Vec<Vec<f64>> = all.iter().map(|pair| pair.scores.clone()).collect();
+        let matches: Vec<bool> = all.iter().map(|pair| pair.matches).collect();
+        let weights = learn_weights(&scores, &matches).unwrap();
+        assert!(
+            weights[0] > 0.6 && (weights.iter().sum::<f64>() - 1.0).abs() < 1e-9,
+            "{weights:?}"
+        );
+        assert!(learn_weights(&scores[..4], &matches[..4]).is_err());
     }
 
     #[test]

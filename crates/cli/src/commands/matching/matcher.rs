@@ -288,7 +288,11 @@ impl ImageMatcher {
             Some(_) => Vec::new(),
             None => words_of_path(Path::new(job.image)),
         };
-        if let (Backend::Library(library, _), Some(id)) = (&self.backend, &image.id) {
+        // A file that is indexed has tags, and perhaps other names.
+        let id = image
+            .id
+            .or_else(|| std::fs::read(job.image).ok().map(|bytes| ImageId::of(&bytes)));
+        if let (Backend::Library(library, _), Some(id)) = (&self.backend, &id) {
             words.extend(library.words_about(id)?);
         }
         let viewed = ViewedImage {

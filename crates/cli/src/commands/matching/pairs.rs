@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use eidetic_confidence::calibration::learn_weights;
 use eidetic_domain::{Labels, MAX_PAIRS, PairFileError, PairRow, counted, parse_pairs};
 use eidetic_server::responses::MatchResult;
 
@@ -22,6 +23,8 @@ struct Pair {
     line: usize,
     image: usize,
     text: String,
+    /// Its label, where labels are read.
+    matches: Option<bool>,
 }
 
 /// The pairs of a file by image.
@@ -41,7 +44,11 @@ pub(super) fn run(
     matcher: &ImageMatcher,
     file: &Path,
 ) -> Result<Outcome, Failure> {
-    let pairs = Pairs::read(file)?;
+    let labels = match arguments.learn_weights {
+        Some(_) => Labels::Required,
+        None => Labels::Ignored,
+    };
+    let pairs = Pairs::read(file, labels)?;
     let bar = count_bar(pairs.images.len() as u64, "images");
     let mut table = Table::begin(global, arguments)?;
     let mut printer = Printer {
@@ -50,6 +57,7 @@ pub(super) fn run(
         ready: BTreeMap::new(),
         next: 0,
         best_only: arguments.best,
+        labeled_views: LabeledViews::default(),
     };
     printer.invalid_rows()?;
     let images: Vec<usize> = (0..pairs.images.len()).collect();
@@ -87,6 +95,10 @@ pub(super) fn run(
         }
     }
     bar.finish_and_clear();
+    let views = std::mem::take(&mut printer.labeled_views);
+    if let Some(out) = &arguments.learn_weights {
+        views.write_weights(out)?;
+    }
     Ok(match table.end() {
         0 => Outcome::Done,
         _ => Outcome::DoneWithFailures,
@@ -94,7 +106,7 @@ pub(super) fn run(
 }
 
 impl Pairs {
-    fn read(file: &Path) -> Result<Self, Failure> {
+    fn read(file: &Path, labels: Labels) -> Result<Self, Failure> {
         let bytes = pair_file::read(file)?;
         let mut pairs = Self {
             rows: Vec::new(),
@@ -102,13 +114,16 @@ impl Pairs {
             rows_of: Vec::new(),
         };
         let mut places: HashMap<String, usize> = HashMap::new();
-        for row in parse_pairs(&bytes, Labels::Ignored) {
+        for row in parse_pairs(&bytes, labels) {
             if pairs.rows.len() == MAX_PAIRS {
                 return Err(Failure::in_file(file, PairFileError::TooMany));
             }
             let row = match row {
                 Ok(PairRow {
-                    line, image, text, ..
+                    line,
+                    image,
+                    text,
+                    matches,
                 }) => {
                     let place = *places.entry(image).or_insert_with_key(|image| {
                         pairs
@@ -122,6 +137,7 @@ impl Pairs {
                         line,
                         image: place,
                         text,
+                        matches,
                     })
                 }
                 Err(error) => Err(pair_file::numbered(&error)),
@@ -162,6 +178,46 @@ struct Printer<'a> {
     ready: BTreeMap<usize, Result<MatchResult, String>>,
     next: usize,
     best_only: bool,
+    labeled_views: LabeledViews,
+}
+
+/// The views of labeled pairs, from which weights are learned.
+#[derive(Default)]
+struct LabeledViews {
+    /// Direct, reverse, keywords.
+    views: Vec<Vec<f64>>,
+    matches: Vec<bool>,
+}
+
+impl LabeledViews {
+    fn add(&mut self, pair: &Pair, result: &MatchResult) {
+        if let (Some(matches), Some(views)) = (pair.matches, &result.breakdown) {
+            // A view that is unknown leaves its weight to the others, as if it agreed.
+            let view = |view: Option<f32>| f64::from(view.unwrap_or(views.direct));
+            self.views.push(vec![
+                view(Some(views.direct)),
+                view(views.reverse),
+                view(views.keywords),
+            ]);
+            self.matches.push(matches);
+        }
+    }
+
+    fn write_weights(&self, out: &Path) -> Result<(), Failure> {
+        let weights = learn_weights(&self.views, &self.matches);
+        let weights = weights.map_err(|error| Failure::arguments(error.to_string()))?;
+        let [direct, reverse, keywords] = weights[..] else {
+            return Err(Failure::could_not_run("no weights were learned"));
+        };
+        let text = format!("direct = {direct:.4}\nreverse = {reverse:.4}\nkeywords = {keywords:.4}\n");
+        std::fs::write(out, text).map_err(|error| Failure::in_file(out, error))?;
+        eprintln!(
+            "eidetic: wrote weights learned from {} to {}",
+            counted(self.views.len() as u64, "labeled pair"),
+            crate::output::path(out)
+        );
+        Ok(())
+    }
 }
 
 impl Printer<'_> {
@@ -209,6 +265,7 @@ impl Printer<'_> {
             self.next += 1;
             match (row, result) {
                 (Ok(pair), Ok(result)) => {
+                    self.labeled_views.add(pair, &result);
                     let image = self.pairs.images[pair.image].0.as_str();
                     self.table.row(Some(pair.line), image, &result)?;
                 }
