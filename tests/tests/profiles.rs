@@ -198,6 +198,21 @@ fn folder_is_screened_without_index() {
         }
     }
     assert_eq!(scenario.status()["images"], 5, "nothing was indexed");
+}
+
+/// Lists of files, summaries, and what is refused.
+#[test]
+fn screening_takes_lists_refuses_filters_of_files() {
+    let scenario = Scenario::new();
+    scenario.index(&scenario.gallery("indexed", 5));
+    let folder = scenario.gallery("incoming", usize::MAX);
+    let patterns = scenario.path("patterns.txt");
+    fs::write(&patterns, "a red apple\na lighthouse\n").expect("it is writable");
+    let patterns = text(&patterns);
+    let screen = |more: &[&str], code: i32| {
+        let arguments = [&["screen", "--patterns", patterns][..], more].concat();
+        scenario.run(&arguments).expect_code(code)
+    };
     let list = scenario.path("list.txt");
     fs::write(
         &list,
@@ -207,7 +222,7 @@ fn folder_is_screened_without_index() {
     let all = screen(&["--list", text(&list), "--all", "--json"], 0).json();
     assert_eq!(all["images"], 2, "{all}");
     assert_eq!(all["pictures"].as_array().map(Vec::len), Some(2), "{all}");
-    let summary = screen(&[text(&folder), "--summary"], 1);
+    let summary = screen(&[text(&folder), "--summary"], 0);
     assert!(summary.stdout.starts_with("130 images: "), "{}", summary.stdout);
     assert!(summary.stdout.contains("a red apple "), "{}", summary.stdout);
     let refused = screen(&[text(&folder), "--tag", "apple"], 2);
