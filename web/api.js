@@ -54,7 +54,7 @@ export const feedback = ({ text, like }, image, right) => post('/v1/feedback', {
 export const reviewed = (profile, text, image, right) => post('/v1/feedback', { profile, text, image, right });
 
 /** The profiles of the server. */
-export const profiles = () => request('/v1/profiles');
+export const profiles = () => request('/v1/profiles', {});
 
 /** Starts a job that compares all pictures with the patterns of a profile. */
 export const screen = (profile) => post('/v1/screen', { profile });

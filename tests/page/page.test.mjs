@@ -396,11 +396,11 @@ describe('keyboard', () => {
     const page = await visit('/?q=castle');
     await page.locator('#text').focus();
     const order = [];
-    for (let step = 0; step < 7; step += 1) {
+    for (let step = 0; step < 8; step += 1) {
       await page.keyboard.press('Tab');
       order.push(await focused(page));
     }
-    assert.deepEqual(order, ['clear', 'pick', 'filters-button', 'negative', 'to-search', 'to-match', 'theme']);
+    assert.deepEqual(order, ['clear', 'pick', 'filters-button', 'negative', 'to-search', 'to-match', 'to-review', 'theme']);
   });
 });
 

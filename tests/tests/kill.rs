@@ -126,7 +126,9 @@ fn reopen_after_kill_keeps_reported_images() {
     let mut reported = 0;
     let mut random = SplitMix64::new(1);
     for kill in 0..kills {
-        let delay = Duration::from_millis(150 + random.below(700) as u64);
+        // A busy machine may need longer before its first commit.
+        let slower = if reported == 0 { 1 + kill } else { 1 };
+        let delay = slower as u32 * Duration::from_millis(150 + random.below(700) as u64);
         let before = known.len() as u64;
         let committed = index_and_kill(&scenario, &folder, delay);
         reported += committed;

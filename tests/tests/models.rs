@@ -272,7 +272,7 @@ fn unusable_captions_are_named_by_line() {
     fs::write(&file, "a.jpg\ta cat\nb.jpg a dog\n").unwrap();
     let malformed = scenario.run(&arguments).expect_code(2);
     assert!(
-        malformed.stderr.contains("line 2: there is no tab"),
+        malformed.stderr.contains("line 2: 1 column instead of two"),
         "{malformed:?}"
     );
     fs::write(&file, "a.jpg\ta cat\n").unwrap();

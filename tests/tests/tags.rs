@@ -21,12 +21,12 @@ fn paths(scenario: &Scenario, arguments: &[&str]) -> Vec<String> {
 #[test]
 fn tags_find_images_and_leave_with_them() {
     let scenario = Scenario::new();
-    let folder = scenario.gallery("photos", 12);
+    let folder = scenario.gallery("photos", 60);
     scenario.index(&folder);
     let report = tag(&scenario, &[]);
     assert_eq!(
         (report["tagged"].as_u64(), report["skipped"].as_u64()),
-        (Some(12), Some(0)),
+        (Some(60), Some(0)),
         "{report}"
     );
     assert!(report["vocabulary"].as_u64() >= Some(300), "{report}");
@@ -40,14 +40,14 @@ fn tags_find_images_and_leave_with_them() {
     let again = tag(&scenario, &[]);
     assert_eq!(
         (again["tagged"].as_u64(), again["unchanged"].as_u64()),
-        (Some(0), Some(12)),
+        (Some(0), Some(60)),
         "{again}"
     );
     let status = scenario.run(&["status", "--json"]).expect_code(0).json();
     assert_eq!(status["tagged"], report["images"], "{status}");
 
     fs::remove_file(&carrying[0]).expect("a picture can be removed");
-    fs::copy(&gallery_images()[20], folder.join("new.jpg")).expect("a picture can be copied");
+    fs::copy(&gallery_images()[80], folder.join("new.jpg")).expect("a picture can be copied");
     scenario.index(&folder);
     assert_eq!(
         paths(&scenario, &["picture", "--tag", word]),
@@ -56,7 +56,7 @@ fn tags_find_images_and_leave_with_them() {
     let after = tag(&scenario, &[]);
     assert_eq!(
         (after["tagged"].as_u64(), after["unchanged"].as_u64()),
-        (Some(1), Some(11)),
+        (Some(1), Some(59)),
         "{after}"
     );
 }

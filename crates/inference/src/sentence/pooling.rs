@@ -195,7 +195,12 @@ mod tests {
             ("lasttoken", [7.0, 0.0]),
         ] {
             let pooling = read(&format!(r#"{{"pooling_mode":"{mode}"}}"#)).unwrap();
-            assert_eq!(pooling.apply(&states(), &(0..3), 0), expected, "{mode}");
+            let pooled = pooling.apply(&states(), &(0..3), 0);
+            let is_near = pooled
+                .iter()
+                .zip(expected)
+                .all(|(found, wanted)| (found - wanted).abs() < 1e-5);
+            assert!(is_near && pooled.len() == 2, "{mode}: {pooled:?}");
         }
     }
 
