@@ -269,6 +269,12 @@ fn server_reports_stored_calibration() {
     );
     let through = scenario.run(&["calibrate", "--json"]).expect_code(0).json();
     assert_eq!(through, answer);
-    let refused = scenario.run(&["calibrate", "--undo"]).expect_code(3);
-    assert!(refused.stderr.contains("owns the library"), "{}", refused.stderr);
+    let undone = scenario.run(&["calibrate", "--undo"]).expect_code(0);
+    assert!(
+        undone.stdout.contains("reverted to the model's own confidences"),
+        "{}",
+        undone.stdout
+    );
+    let again = scenario.run(&["calibrate", "--undo"]).expect_code(3);
+    assert!(again.stderr.contains("nothing to undo"), "{}", again.stderr);
 }

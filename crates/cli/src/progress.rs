@@ -13,6 +13,9 @@ use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
 /// Interval of lines where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
+/// What a bar's message says, after the name of what it counts, while the search graph is built.
+const IN_GRAPH: &str = " in the search graph";
+
 /// What a bar counts.
 #[derive(Debug, Clone, Copy)]
 enum Unit {
@@ -102,6 +105,7 @@ impl Observer for IndexBar {
             RunStage::Backfilling => self.bar.set_message(", embedding missing images"),
             RunStage::EmbeddingTexts => self.bar.set_message(", embedding texts"),
             RunStage::Indexing
+            | RunStage::BuildingGraph
             | RunStage::EmbeddingTags
             | RunStage::Tagging
             | RunStage::Screening
@@ -150,9 +154,14 @@ impl Observer for BackfillBar {
     }
 
     fn stage(&self, stage: RunStage) {
-        if stage == RunStage::EmbeddingTexts {
-            self.bar
-                .set_style(style("{bar:30} {pos}/{len} texts, {rate}, {eta} left"));
+        match stage {
+            RunStage::EmbeddingTexts => {
+                self.bar.set_message("");
+                self.bar
+                    .set_style(style("{bar:30} {pos}/{len} texts, {rate}, {eta} left"));
+            }
+            RunStage::BuildingGraph => self.bar.set_message(IN_GRAPH),
+            _ => {}
         }
     }
 }
@@ -182,11 +191,17 @@ impl Observer for TextsBar {
         self.0.set_position(0);
         self.0.set_length(texts);
         self.0
-            .set_style(style("{bar:30} {pos}/{len} texts, {rate}, {eta} left"));
+            .set_style(style("{bar:30} {pos}/{len} texts{msg}, {rate}, {eta} left"));
     }
 
     fn done(&self, texts: u64) {
         self.0.set_position(texts);
+    }
+
+    fn stage(&self, stage: RunStage) {
+        if stage == RunStage::BuildingGraph {
+            self.0.set_message(IN_GRAPH);
+        }
     }
 }
 
@@ -222,10 +237,10 @@ impl StageBar {
 impl Observer for StageBar {
     fn stage(&self, stage: RunStage) {
         self.0.set_position(0);
-        self.0.set_message(if stage == RunStage::EmbeddingTags {
-            "words"
-        } else {
-            "images"
+        self.0.set_message(match stage {
+            RunStage::EmbeddingTags => "words",
+            RunStage::BuildingGraph => "images in the search graph",
+            _ => "images",
         });
     }
 

@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use eidetic_confidence::profile::Criticality;
 use eidetic_domain::{Filter, ImageId};
-use eidetic_indexer::Observer;
+use eidetic_indexer::{CancelToken, Observer};
 use eidetic_library::{Status, TextFormat};
 use eidetic_server::params::{
     CalibrateParams, IndexParams, ScreenParams, SpaceParams, SwitchParams, TagParams,
@@ -50,6 +50,16 @@ pub(crate) fn status(server: &RemoteServer, arguments: &arguments::StatusArgs) -
 /// `GET /v1/calibration`
 pub(crate) fn calibrations(server: &RemoteServer) -> Result<CalibrationsResponse, Failure> {
     server.get("/v1/calibration")
+}
+
+/// `DELETE /v1/calibration`
+pub(crate) fn undo_calibration(
+    server: &RemoteServer,
+    kind: arguments::QueryKindArg,
+    profile: Option<&str>,
+) -> Result<CalibrationsResponse, Failure> {
+    let scope = profile.map_or(("kind", kind.name()), |profile| ("profile", profile));
+    server.delete("/v1/calibration", scope)
 }
 
 /// `GET /v1/calibration/report`
@@ -145,13 +155,17 @@ pub(crate) fn add_texts(
         Answer::Report(report) => return Ok(report),
         Answer::Job(ticket) => ticket,
     };
+    let interrupt = JobInterrupt::new(server)?;
     let bar = TextsBar::new();
-    let (job, _) = follow_job(server, &ticket, |job| match job.total {
-        Some(total) => {
-            bar.total(total);
-            bar.done(job.done);
+    let (job, _) = follow_job(server, &ticket, |job| {
+        match job.total {
+            Some(total) => {
+                bar.total(total);
+                bar.done(job.done);
+            }
+            None => bar.discovered(job.done),
         }
-        None => bar.discovered(job.done),
+        interrupt.pass_on(job);
     })?;
     bar.finish();
     job.texts_report.ok_or_else(|| no_report(server))
@@ -320,19 +334,39 @@ fn run_stages(
     does: &str,
 ) -> Result<JobResponse, Failure> {
     eprintln!("eidetic: the server at {server} owns the library and {does}");
-    let cancel = cancel_on_interrupt()?;
+    let interrupt = JobInterrupt::new(server)?;
     let bar = StageBar::new();
-    let asked = Cell::new(false);
     let (job, _) = run_job(server, path, request, |job| {
         bar.set("done", job.done, job.total.unwrap_or_default());
-        if cancel.is_cancelled() && !asked.replace(true) {
-            let address = format!("/v1/jobs/{}", job.job);
-            // Where that fails, the job ends by itself, or the next poll says what is wrong.
-            let _ = server.delete_path::<JobResponse>(&address);
-        }
+        interrupt.pass_on(job);
     })?;
     bar.finish();
     Ok(job)
+}
+
+/// Cancels the job that is followed, once Ctrl-C is pressed.
+struct JobInterrupt<'a> {
+    server: &'a RemoteServer,
+    cancel: CancelToken,
+    asked: Cell<bool>,
+}
+
+impl<'a> JobInterrupt<'a> {
+    fn new(server: &'a RemoteServer) -> Result<Self, Failure> {
+        Ok(Self {
+            server,
+            cancel: cancel_on_interrupt()?,
+            asked: Cell::new(false),
+        })
+    }
+
+    fn pass_on(&self, job: &JobResponse) {
+        if self.cancel.is_cancelled() && !self.asked.replace(true) {
+            let address = format!("/v1/jobs/{}", job.job);
+            // Where that fails, the job ends by itself, or the next poll says what is wrong.
+            let _ = self.server.delete_path::<JobResponse>(&address);
+        }
+    }
 }
 
 /// Starts a job and polls it until it ends.

@@ -31,6 +31,10 @@ const MARGIN_OF_HIT: LogisticCurve = LogisticCurve {
 };
 /// Log odds that each unit of surprisal adds to the margin of a hit.
 const SURPRISAL_WEIGHT: f64 = 0.350;
+/// The best of up to this many texts describe an image as probably as they do in a comparison of a few.
+const USUAL_TEXTS: f64 = 1000.0;
+/// Log odds by which the best of more texts are less probable, per natural logarithm of how many times more they are.
+const TEXT_COUNT_WEIGHT: f64 = 0.3;
 /// From the similarity of two descriptions to the probability that both images show the same.
 const DESCRIPTION_SIMILARITY: LogisticCurve = LogisticCurve {
     slope: 6.415,
@@ -222,6 +226,21 @@ impl ConfidenceModel {
                 texts.into_iter().map(probability).collect()
             }
         }
+    }
+
+    /// The probability that each of `texts` describes `image`, where they are the best of `compared` different texts: of a
+    /// million texts, some reach a high score by chance.
+    pub fn best_text_confidences<'a>(
+        &self,
+        image: &Embedding,
+        texts: impl IntoIterator<Item = &'a Embedding>,
+        compared: u64,
+    ) -> Vec<Option<f32>> {
+        let texts_per_usual = (compared as f64 / USUAL_TEXTS).max(1.0);
+        let correction = TEXT_COUNT_WEIGHT * texts_per_usual.ln();
+        let of_pairs = self.text_confidences(image, texts).into_iter();
+        let corrected = |of_pair: f32| logistic(log_odds(f64::from(of_pair)) - correction) as f32;
+        of_pairs.map(|of_pair| of_pair.map(corrected)).collect()
     }
 }
 

@@ -15,6 +15,8 @@ pub enum RunStage {
     EmbeddingTags,
     /// Embedding the stored texts of the library.
     EmbeddingTexts,
+    /// Building the search graph of images or texts.
+    BuildingGraph,
     /// Choosing the tags of images.
     Tagging,
     /// Comparing images with the patterns of a profile.
@@ -27,7 +29,7 @@ pub enum RunStage {
 /// nothing by default.
 ///
 /// Items are files in [`RunStage::Indexing`], whether images or not; tags in [`RunStage::EmbeddingTags`];
-/// texts in [`RunStage::EmbeddingTexts`]; images otherwise. Counts only grow until the next stage or the next call of [`total`](Self::total).
+/// texts in [`RunStage::EmbeddingTexts`]; vectors in [`RunStage::BuildingGraph`]; images otherwise. Counts only grow until the next stage or the next call of [`total`](Self::total).
 pub trait Observer: Sync {
     /// Number of items found so far; there may be more.
     fn discovered(&self, items: u64) {

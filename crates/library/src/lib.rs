@@ -122,6 +122,6 @@ pub use status::{BytesOnDisk, FileFailureStatus, IndexStatus, Status, StatusDeta
 pub use switch::{PreviousSpace, SpaceReport, SwitchOptions};
 pub use tagging::{TagCount, TagOptions, TagReport, VocabularyChange, VocabularyReport};
 pub use texts::{
-    StoredText, TextFormat, TextHit, TextQuery, TextQueryBy, TextReader, TextResults, TextSetStatus,
-    TextsError, TextsReport,
+    StoredText, TextFormat, TextHit, TextQuery, TextQueryBy, TextReader, TextResults, TextSetCount,
+    TextSetStatus, TextsError, TextsReport,
 };

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -14,6 +15,7 @@ use eidetic_domain::{ImageId, Precision, RowId, SpaceId};
 use eidetic_encoder::Encoder;
 use eidetic_hub::DownloadProgress;
 use eidetic_imaging::DecodeSize;
+use eidetic_indexer::{RunContext, RunStage};
 use eidetic_inference::LoadOptions;
 use eidetic_search::{FilterCache, Query, SearchResults, Searcher, TextCache};
 use eidetic_vectors::{VectorIndex, VectorStore};
@@ -186,10 +188,11 @@ impl Space {
     }
 
     /// Makes search fast again after many changes: builds the graph where it is missing, damaged or stale, inserts the
-    /// vectors added since, and saves it. Searches run meanwhile. Does nothing where exact search is fast enough.
-    pub fn refresh_graph(&self) -> Result<(), LibraryError> {
+    /// vectors added since, and saves it. Searches run meanwhile. Does nothing where exact search is fast enough. A run that
+    /// is stopped leaves the store without the graph.
+    pub fn refresh_graph(&self, context: &RunContext<'_>) -> Result<(), LibraryError> {
         let _graph = self.operations.lock(Operation::Graph);
-        refresh_graph(&self.vectors, self.is_writable())
+        refresh_graph(&self.vectors, self.is_writable(), context)
     }
 
     /// Number of images whose vectors are known to be damaged; the next indexing run of their folders repairs them.
@@ -281,17 +284,33 @@ impl Space {
 }
 
 /// Builds or extends the graph of a store, and saves it where that is possible. The caller excludes other such runs.
-pub(crate) fn refresh_graph(store: &RwLock<VectorStore>, is_writable: bool) -> Result<(), LibraryError> {
+pub(crate) fn refresh_graph(
+    store: &RwLock<VectorStore>,
+    is_writable: bool,
+    context: &RunContext<'_>,
+) -> Result<(), LibraryError> {
     let read = || store.read().unwrap_or_else(PoisonError::into_inner);
     let write = || store.write().unwrap_or_else(PoisonError::into_inner);
     if read().needs_graph() {
         // Built beside the store, so that searching and indexing need not wait for minutes.
         let builder = read().graph_builder();
-        let graph = builder.build();
+        context.observer.stage(RunStage::BuildingGraph);
+        context.observer.total(builder.rows() as u64);
+        let on_step = |rows: usize| {
+            context.observer.done(rows as u64);
+            if context.is_cancelled() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        let Some(graph) = builder.build_while(&on_step) else {
+            return Ok(());
+        };
         write().install_graph(graph);
     }
     // In small steps, so that searches run in between.
-    while write().insert_pending() {}
+    while !context.is_cancelled() && write().insert_pending() {}
     let pending = read().pending_snapshot();
     if let Some(pending) = pending.filter(|_| is_writable) {
         pending.save()?;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     AnswerQuality, IndexingSettings, Library, LibraryError, RecallStatus, SourceStatus, SpaceStatus,
-    SwitchStatus,
+    SwitchStatus, TextSetCount,
 };
 
 /// What a status may have besides.
@@ -82,6 +82,9 @@ pub struct Status {
     /// The quality of recent answers, of each kind of query and profile that has any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quality: Vec<AnswerQuality>,
+    /// The sets of stored texts, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<TextSetCount>,
     /// The vector index.
     pub index: IndexStatus,
     /// Disk space.
@@ -180,6 +183,7 @@ impl Library {
             switch: self.planned_switch()?,
             spaces,
             quality: self.answer_quality()?,
+            texts: self.text_set_counts()?,
             index: IndexStatus {
                 kind: kind_name(stats.kind).to_owned(),
                 vectors: stats.vectors as u64,

@@ -242,7 +242,7 @@ impl Library {
         while backfill.pass()? > FEW {}
         if !backfill.cancelled {
             // Search works without a graph, so a failure does not stop the switch.
-            if let Err(error) = space.refresh_graph() {
+            if let Err(error) = space.refresh_graph(context) {
                 tracing::warn!("cannot store the search graph, searches will be slower: {error}");
             }
             self.tag_like_active(space, context)?;

@@ -147,6 +147,15 @@ pub struct TextSetStatus {
     pub damage: Option<String>,
 }
 
+/// A set of the library and how many texts it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextSetCount {
+    /// Its name.
+    pub name: String,
+    /// Its texts.
+    pub texts: u64,
+}
+
 impl Library {
     /// Makes `name` the set of these texts. Texts that the set has already keep their vectors; those that it had and that
     /// are not among `texts` are removed.
@@ -201,7 +210,7 @@ impl Library {
             report.unreadable = index.coverage(&installed).1;
             let sets = self.change_sets(|sets| drop(sets.insert(name.to_owned(), installed)))?;
             index.sweep(&sets)?;
-            refresh_text_graph(&space, &index);
+            refresh_text_graph(&space, &index, context);
         }
         report.seconds = start.elapsed().as_secs_f64();
         Ok(report)
@@ -248,6 +257,16 @@ impl Library {
             }
         };
         Ok(sets.values().map(status).collect())
+    }
+
+    /// Every set with its size, by name, without opening the vectors.
+    pub(crate) fn text_set_counts(&self) -> Result<Vec<TextSetCount>, LibraryError> {
+        let sets = self.text_sets_map()?;
+        let count = |set: &Arc<TextSet>| TextSetCount {
+            name: set.name.clone(),
+            texts: set.len(),
+        };
+        Ok(sets.values().map(count).collect())
     }
 
     /// Errors: no set has this name.
@@ -317,8 +336,21 @@ impl Library {
             }
         }
         index.sweep(&sets)?;
-        refresh_text_graph(space, &index);
+        refresh_text_graph(space, &index, context);
         Ok(true)
+    }
+
+    /// Makes searches of images and of stored texts in the active space fast again ([`Space::refresh_graph`]).
+    pub fn refresh_graphs(&self, context: &RunContext<'_>) -> Result<(), LibraryError> {
+        let space = self.active();
+        space.refresh_graph(context)?;
+        let sets = self.text_sets_map()?;
+        if !sets.is_empty()
+            && let Some(_texts) = self.wait_for_texts(context)
+        {
+            refresh_text_graph(&space, &*space.text_index(&sets)?, context);
+        }
+        Ok(())
     }
 
     /// The same for the active space where its files show that something is missing, without opening the vectors.
@@ -441,8 +473,8 @@ pub(crate) struct MissingTexts {
 }
 
 /// Searches are complete without a graph, so a failure only makes them slower.
-fn refresh_text_graph(space: &Space, index: &TextIndex) {
-    if let Err(error) = refresh_graph(&index.store, space.is_writable()) {
+fn refresh_text_graph(space: &Space, index: &TextIndex, context: &RunContext<'_>) {
+    if let Err(error) = refresh_graph(&index.store, space.is_writable(), context) {
         tracing::warn!("cannot store the search graph of texts, searches will be slower: {error}");
     }
 }

@@ -31,8 +31,8 @@ pub(crate) use analysis::{CheckedCalibrate, CheckedScreen, ScreenForm};
 pub(crate) use body::{
     media_type, read_json, read_json_or_form, read_json_within, read_optional_json, read_text, read_to_file,
 };
-pub(crate) use feedback::FeedbackListParams;
 pub use feedback::FeedbackParams;
+pub(crate) use feedback::ScopeParams;
 pub(crate) use file::{FileForm, FileParams};
 pub use filter::{FilterParams, TakenParams};
 pub use image::ImageBytes;

@@ -42,6 +42,8 @@ pub(crate) enum ProblemKind {
     AlreadySwitching,
     AlreadyRunning,
     VocabularyExists,
+    /// There is no calibration to undo.
+    NothingToUndo,
     ActiveSpace,
     UnknownSpace,
     UnknownTextSet,
@@ -81,6 +83,7 @@ impl ProblemKind {
             | Self::AlreadySwitching
             | Self::AlreadyRunning
             | Self::VocabularyExists
+            | Self::NothingToUndo
             | Self::ActiveSpace
             | Self::TextsBusy => StatusCode::CONFLICT,
             Self::FileGone => StatusCode::GONE,
@@ -113,6 +116,7 @@ impl ProblemKind {
             Self::AlreadyIndexing => ("already-indexing", "An indexing job is running"),
             Self::AlreadySwitching => ("already-switching", "A space is being filled"),
             Self::AlreadyRunning => ("already-running", "Such a job is running"),
+            Self::NothingToUndo => ("nothing-to-undo", "There is no calibration to undo"),
             Self::VocabularyExists => ("vocabulary-exists", "The vocabulary exists with other words"),
             Self::ActiveSpace => ("active-space", "The space is active"),
             Self::UnknownSpace => ("unknown-space", "Unknown space"),
@@ -237,6 +241,7 @@ impl From<LibraryError> for Problem {
             LibraryError::UnknownSpace { .. } => ProblemKind::UnknownSpace,
             LibraryError::UnknownTextSet { .. } | LibraryError::NoTexts => ProblemKind::UnknownTextSet,
             LibraryError::TextsBusy => ProblemKind::TextsBusy,
+            LibraryError::NothingToUndo => ProblemKind::NothingToUndo,
             LibraryError::VocabularyExists { .. } => ProblemKind::VocabularyExists,
             LibraryError::AmbiguousSpace { .. }
             | LibraryError::NotIndexable { .. }

@@ -57,7 +57,13 @@ pub(crate) fn is_public(path: &str) -> bool {
 
 fn calibration_endpoints() -> Vec<Endpoint> {
     vec![
-        get("/v1/calibration", web::route().to(calibration::get_calibration)),
+        Endpoint {
+            pattern: "/v1/calibration",
+            methods: vec![
+                (Method::GET, web::route().to(calibration::get_calibration)),
+                (Method::DELETE, web::route().to(calibration::undo_calibration)),
+            ],
+        },
         get(
             "/v1/calibration/report",
             web::route().to(calibration::get_calibration_report),

@@ -6,6 +6,7 @@
 //! Rows added since are inserted in small steps by [`insert_pending`](VectorStore::insert_pending), and
 //! [`pending_snapshot`](VectorStore::pending_snapshot) returns what is to be saved.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -30,6 +31,9 @@ const ROWS_PER_STEP: usize = 64;
 const MAX_UNSAVED_ONE_IN: usize = 100;
 /// So few rows are read quickly when the store is opened, and compared one by one after that.
 const MAX_UNSAVED: usize = 1_000;
+
+/// Is told how far a graph is, and may end the work.
+pub type OnStep<'a> = &'a (dyn Fn(usize) -> ControlFlow<()> + Sync);
 
 /// Builds a graph from the codes of a store at one moment, which are shared with the store rather than copied.
 #[derive(Debug)]
@@ -60,31 +64,44 @@ impl GraphBuilder {
     ///
     /// It runs on threads of its own, one per processor, so that other parallel work is not blocked.
     pub fn build(self) -> BuiltGraph {
+        let built = self.build_while(&|_| ControlFlow::Continue(()));
+        built.expect("nothing ends it early")
+    }
+
+    /// The same; `on_step` is told the number of rows in the graph after each few hundred, and may end the work, which is
+    /// lost then.
+    pub fn build_while(self, on_step: OnStep<'_>) -> Option<BuiltGraph> {
         let pool = ThreadPoolBuilder::new().thread_name(|thread| format!("graph-{thread}"));
         match pool.build() {
-            Ok(pool) => self.build_in(&pool),
+            Ok(pool) => pool.install(|| self.build_on_current_pool(on_step)),
             Err(error) => {
                 tracing::warn!(%error, "cannot start threads for the graph; using shared ones");
-                self.build_on_current_pool()
+                self.build_on_current_pool(on_step)
             }
         }
     }
 
-    /// Builds the graph on the threads of `pool`. The result does not depend on their number.
-    pub(crate) fn build_in(self, pool: &ThreadPool) -> BuiltGraph {
-        pool.install(|| self.build_on_current_pool())
+    /// Number of rows that the graph will have.
+    pub fn rows(&self) -> usize {
+        self.images.len()
     }
 
-    fn build_on_current_pool(self) -> BuiltGraph {
+    /// Builds the graph on the threads of `pool`. The result does not depend on their number.
+    pub(crate) fn build_in(self, pool: &ThreadPool) -> BuiltGraph {
+        let built = pool.install(|| self.build_on_current_pool(&|_| ControlFlow::Continue(())));
+        built.expect("nothing ends it early")
+    }
+
+    fn build_on_current_pool(self, on_step: OnStep<'_>) -> Option<BuiltGraph> {
         // In pseudorandom order: images of a folder are similar, and inserting them in sequence gives a worse graph.
         let mut rows: Vec<u32> = self.images.iter().map(|(row, _)| *row).collect();
         rows.par_sort_unstable_by_key(|&row| (mix(row.into()), row));
         let mut graph = Graph::default();
-        graph.insert(&self.codes, &rows);
-        BuiltGraph {
+        let inserted = graph.insert_while(&self.codes, &rows, on_step);
+        inserted.is_continue().then_some(BuiltGraph {
             graph,
             images: self.images,
-        }
+        })
     }
 }
 

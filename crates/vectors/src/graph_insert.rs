@@ -5,6 +5,7 @@
 //! number of threads.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use eidetic_kernels::{dot_i8, prefetch};
 use rayon::prelude::*;
@@ -32,14 +33,26 @@ type Backlinks = BTreeMap<(u8, u32), Vec<u32>>;
 
 impl Graph {
     /// Inserts rows, all of which have codes and none of which is in the graph. Runs on the current rayon pool.
-    pub(crate) fn insert(&mut self, codes: &Codes, mut rows: &[u32]) {
+    pub(crate) fn insert(&mut self, codes: &Codes, rows: &[u32]) {
+        let _ = self.insert_while(codes, rows, |_| ControlFlow::Continue(()));
+    }
+
+    /// The same in steps; `on_step` is told the number of rows in the graph after each, and may end it.
+    pub(crate) fn insert_while(
+        &mut self,
+        codes: &Codes,
+        mut rows: &[u32],
+        on_step: impl Fn(usize) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         while !rows.is_empty() {
             // Rows of a batch are compared with each other, so even the first batches miss no neighbors.
             let size = self.len.clamp(1, BATCH).min(rows.len());
             let (batch, rest) = rows.split_at(size);
             self.insert_batch(codes, batch);
             rows = rest;
+            on_step(self.len)?;
         }
+        ControlFlow::Continue(())
     }
 
     fn insert_batch(&mut self, codes: &Codes, batch: &[u32]) {
@@ -110,9 +123,14 @@ impl Graph {
     fn place(&self, codes: &Codes, batch: &[u32], at: usize, scratch: &mut SearchScratch) -> Placement {
         let (row, code) = (batch[at], codes.row(batch[at]));
         let peers = batch_peers(codes, batch, at);
-        if let Some(peer) = peers.iter().find(|peer| peer.is_earlier_duplicate) {
-            return Placement::Duplicate(peer.candidate.row);
+        if let Some(first) = peers
+            .iter()
+            .position(|peer| peer.is_duplicate)
+            .filter(|first| *first < at)
+        {
+            return Placement::Duplicate(peers[first].candidate.row);
         }
+        let own_score = dot_i8(code, code);
         let mut levels = vec![Vec::new(); usize::from(level(row)) + 1];
         let top = self.entry.map(level);
         let mut entries: Vec<u32> = self
@@ -132,14 +150,19 @@ impl Graph {
             } else {
                 scratch.queue.reset(EF_CONSTRUCTION);
             }
-            let best = scratch.queue.iter().next();
-            if let Some(equal) = best.filter(|best| codes.row(best.row) == code) {
+            // Not always the best one: a longer code may have a greater product.
+            let is_equal = |found: &Candidate| found.score == own_score && codes.row(found.row) == code;
+            if let Some(equal) = scratch.queue.iter().find(is_equal) {
                 return Placement::Duplicate(equal.row);
             }
+            let best = scratch.queue.iter().next();
             if !entries.is_empty() {
                 entries = best.iter().map(|best| best.row).collect();
             }
-            for peer in peers.iter().filter(|peer| level(peer.candidate.row) >= at_level) {
+            // A copy that comes later becomes a duplicate of this node. As a neighbor it would hide all others, each of
+            // which is as near to the copy as to the node.
+            let others = peers.iter().filter(|peer| !peer.is_duplicate);
+            for peer in others.filter(|peer| level(peer.candidate.row) >= at_level) {
                 scratch.queue.push(peer.candidate);
             }
             levels[usize::from(at_level)] =
@@ -175,20 +198,20 @@ impl Graph {
 /// Another row of the same batch.
 struct BatchPeer {
     candidate: Candidate,
-    /// Whether it comes earlier in the batch and has the same code.
-    is_earlier_duplicate: bool,
+    /// Whether it has the same code.
+    is_duplicate: bool,
 }
 
 fn batch_peers(codes: &Codes, batch: &[u32], at: usize) -> Vec<BatchPeer> {
     let code = codes.row(batch[at]);
     let others = batch.iter().enumerate().filter(|(other, _)| *other != at);
     others
-        .map(|(other, &row)| {
+        .map(|(_, &row)| {
             let other_code = codes.row(row);
             let score = dot_i8(code, other_code);
             BatchPeer {
                 candidate: Candidate { score, row },
-                is_earlier_duplicate: other < at && other_code == code,
+                is_duplicate: other_code == code,
             }
         })
         .collect()

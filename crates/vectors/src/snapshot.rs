@@ -34,7 +34,9 @@ use crate::positioned_file::PositionedFile;
 
 const FILE_NAME: &str = "index.bin";
 const MAGIC: &[u8; 8] = b"EIDETIDX";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// Graphs of this version are used if they have no duplicates: those of duplicates may have nodes that no search reaches.
+const FIRST_VERSION: u32 = 1;
 const BYTE_ORDER: u32 = 0x0102_0304;
 /// Bytes covered by one checksum.
 const BLOCK: usize = 4 << 20;
@@ -146,17 +148,17 @@ impl BlockWriter<'_> {
         let table: &[u8] = bytemuck::cast_slice(&self.checksums);
         self.file.write_all(table)?;
         self.file
-            .write_all(trailer(space, counts, crc32fast::hash(table)).as_slice())
+            .write_all(trailer(VERSION, space, counts, crc32fast::hash(table)).as_slice())
     }
 }
 
 /// The trailer page. If the name of the space doesn't fit, it is cut off and the page never matches when read.
-fn trailer(space: &SpaceId, counts: SectionCounts, table: u32) -> Box<[u8; PAGE]> {
+fn trailer(version: u32, space: &SpaceId, counts: SectionCounts, table: u32) -> Box<[u8; PAGE]> {
     let text = space.to_string();
     let mut page = Box::new([0; PAGE]);
     page[..8].copy_from_slice(MAGIC);
     let numbers = [
-        VERSION.to_le_bytes(),
+        version.to_le_bytes(),
         BYTE_ORDER.to_ne_bytes(),
         table.to_le_bytes(),
         (text.len() as u32).to_le_bytes(),
@@ -250,7 +252,8 @@ fn read_trailer(file: &PositionedFile, space: &SpaceId) -> io::Result<(SectionCo
     };
     let table_crc = number(16) as u32;
     // Comparing with the page that these sizes would give checks space, version, byte order and checksum at once.
-    if *found != *trailer(space, counts, table_crc) {
+    let is_of = |version| *found == *trailer(version, space, counts, table_crc);
+    if !is_of(VERSION) && !(counts.duplicates == 0 && is_of(FIRST_VERSION)) {
         return Err(invalid(
             "it is damaged, or of another space, version or byte order",
         ));

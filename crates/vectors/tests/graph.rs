@@ -427,3 +427,40 @@ impl Damage {
         bytes
     }
 }
+
+/// Vectors of 24 kinds, those of a kind within `noise` of each other.
+fn near_copies(count: usize, noise: f32) -> Vec<(ImageId, Embedding)> {
+    let mut random = SplitMix64::new(11);
+    let mut number = || random.signed_unit();
+    let centers: Vec<f32> = (0..24 * DIMENSION).map(|_| number()).collect();
+    (0..count)
+        .map(|image| {
+            let center = &centers[image % 24 * DIMENSION..][..DIMENSION];
+            let components = center.iter().map(|c| c + noise * number()).collect();
+            let vector = Embedding::normalize(components).expect("not all zero");
+            (ImageId::of(&(image as u32).to_le_bytes()), vector)
+        })
+        .collect()
+}
+
+#[test]
+fn thousands_of_near_copies_hide_no_others() {
+    for noise in [0.0, 1e-6, 1e-3, 1e-2, 0.05, 0.2] {
+        let directory = tempfile::tempdir().unwrap();
+        let all = near_copies(30_000, noise);
+        let (graph, plain) = with_and_without_graph(directory.path(), &all);
+        for (_, query) in all.iter().take(24) {
+            let scores = |store: &VectorStore| -> Vec<f32> {
+                let hits = store.search(query, 10, None).unwrap();
+                hits.iter().map(|hit| hit.score).collect()
+            };
+            let (by_graph, exact) = (scores(&graph), scores(&plain));
+            // Of so many that are almost the same, any ten will do.
+            let least = exact[exact.len() - 1] - 1e-5 - noise * noise;
+            assert!(
+                by_graph.iter().all(|score| *score >= least),
+                "{noise}: {by_graph:?} {exact:?}"
+            );
+        }
+    }
+}

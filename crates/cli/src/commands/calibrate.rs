@@ -40,7 +40,7 @@ pub(crate) fn run(global: &Global, arguments: &CalibrateArgs) -> Result<Outcome,
     }
     match &arguments.pairs {
         Some(file) => calibrate(global, arguments, file),
-        None if arguments.undo => undo(global, &scope(arguments)),
+        None if arguments.undo => undo(global, arguments),
         None => show(global, arguments),
     }
 }
@@ -276,32 +276,26 @@ fn show(global: &Global, arguments: &CalibrateArgs) -> Result<Outcome, Failure> 
     Ok(Outcome::Done)
 }
 
-fn undo(global: &Global, scope: &CalibrationScope) -> Result<Outcome, Failure> {
-    let library = local_library(global)?;
-    let history = library.active().undo_calibration(scope)?;
+fn undo(global: &Global, arguments: &CalibrateArgs) -> Result<Outcome, Failure> {
+    let scope = scope(arguments);
+    let answer = match access(global, "eidetic calibrate")? {
+        Access::Local(library) => answer(&library, &library.active().undo_calibration(scope.clone())?),
+        Access::Remote(server) => {
+            remote::undo_calibration(&server, arguments.kind, arguments.profile.as_deref())?
+        }
+    };
     if global.json {
-        output::json(&answer(&library, &history))?;
-    } else {
-        let now = history.current(scope).map_or_else(
-            || match &scope.profile {
-                Some(name) => format!("reverted: {name} uses the calibration of texts"),
-                None => "reverted to the model's own confidences".to_owned(),
-            },
-            |made| format!("reverted to version {}", made.origin.version),
-        );
-        output::line(&now)?;
+        output::json(&answer)?;
+        return Ok(Outcome::Done);
     }
+    let is_current = |made: &&CalibrationSummary| made.kind == scope.kind && made.profile == scope.profile;
+    let now = match (answer.calibrations.iter().find(is_current), &scope.profile) {
+        (Some(made), _) => format!("reverted to version {}", made.version),
+        (None, Some(name)) => format!("reverted: {} uses the calibration of texts", output::text(name)),
+        (None, None) => "reverted to the model's own confidences".to_owned(),
+    };
+    output::line(&now)?;
     Ok(Outcome::Done)
-}
-
-/// Calibrations cannot be undone through a server.
-fn local_library(global: &Global) -> Result<Box<Library>, Failure> {
-    match access(global, "eidetic calibrate")? {
-        Access::Local(library) => Ok(library),
-        Access::Remote(server) => Err(Failure::could_not_run(format!(
-            "the server at {server} owns the library; stop it, undo the calibration, and start it again"
-        ))),
-    }
 }
 
 fn answer(library: &Library, history: &CalibrationHistory) -> CalibrationsResponse {

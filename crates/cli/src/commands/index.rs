@@ -14,7 +14,7 @@ use crate::arguments::{Global, IndexArgs, StatusArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
 use crate::load_model::warn_of_fallback;
-use crate::progress::{DownloadBar, IndexBar};
+use crate::progress::{DownloadBar, IndexBar, StageBar};
 use crate::{Completion, Outcome, output, remote};
 
 /// `eidetic index`
@@ -235,14 +235,26 @@ fn index(
             Completion::Interrupted,
         ));
     }
-    if let Err(error) = library.active().refresh_graph() {
-        // The graph is derived: everything is indexed, and exact search works without it.
+    let bar = StageBar::new();
+    let refreshed = library.active().refresh_graph(&RunContext::new(&bar, &cancel));
+    bar.finish();
+    // The graph is derived: everything is indexed, and exact search works without it.
+    if let Err(error) = refreshed {
         eprintln!("eidetic: failed to store the search graph, searches will be slower: {error}");
+    } else if cancel.is_cancelled() {
+        note_unfinished_graph();
     }
     Ok((
         IndexReport::new(&report, library.active().id()),
         Completion::Completed,
     ))
+}
+
+/// After Ctrl-C while the search graph was built.
+pub(super) fn note_unfinished_graph() {
+    eprintln!(
+        "eidetic: everything is stored; searches are slower until the search graph is built: by the next `eidetic index` or `eidetic serve`"
+    );
 }
 
 /// What could not be indexed, and what was left out.

@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 use eidetic_confidence::profile::NamedProfile;
 use eidetic_domain::counted;
 use eidetic_indexer::RunContext;
-use eidetic_library::{Library, ScreeningOptions, ScreeningReport, ScreeningTarget};
+use eidetic_library::{
+    CreateOptions, Library, LibraryError, ModelSource, Owner, ScreeningOptions, ScreeningReport,
+    ScreeningTarget,
+};
 use eidetic_server::params::ScreenParams;
 use eidetic_server::responses::{ScreenResponse, ScreenedPicture};
 
-use super::{Access, access, pair_file, profile, reject_model_options, warn_of_skipped};
+use super::{Access, access, directory, pair_file, profile, reject_model_options, warn_of_skipped};
 use crate::arguments::{Global, ScreenArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
+use crate::load_model::warn_of_fallback;
 use crate::progress::{DownloadBar, StageBar};
 use crate::{Outcome, output, remote};
 
@@ -23,7 +27,8 @@ const MOST_PATTERNS: usize = 20;
 /// `eidetic screen`
 pub(crate) fn run(global: &Global, arguments: &ScreenArgs) -> Result<Outcome, Failure> {
     let target = target(arguments)?;
-    let mut answer = match access(global, "eidetic screen")? {
+    let scratch = tempfile::tempdir().map_err(anyhow::Error::from)?;
+    let mut answer = match open(global, arguments, &target, scratch.path())? {
         Access::Local(library) => screen(&library, arguments, target)?,
         Access::Remote(server) => {
             reject_model_options(&arguments.options)?;
@@ -53,6 +58,40 @@ pub(crate) fn run(global: &Global, arguments: &ScreenArgs) -> Result<Outcome, Fa
     } else {
         Outcome::DoneWithFailures
     })
+}
+
+/// Opens the library. Files need none: without one, they are screened in an empty library at `scratch`, with the best model
+/// that can be had.
+fn open(
+    global: &Global,
+    arguments: &ScreenArgs,
+    target: &ScreeningTarget,
+    scratch: &Path,
+) -> Result<Access, Failure> {
+    const COMMAND: &str = "eidetic screen";
+    let owner = Owner::this_process(COMMAND);
+    let directory = directory(global)?;
+    let is_missing = || {
+        matches!(
+            Library::open(&directory, &owner),
+            Err(LibraryError::Missing { .. })
+        )
+    };
+    if matches!(target, ScreeningTarget::Library(_)) || !is_missing() {
+        return access(global, COMMAND);
+    }
+    let options = CreateOptions {
+        model: ModelSource::BestAvailable,
+        precision: arguments.options.precision.named(),
+        load: (&arguments.options).into(),
+    };
+    let (library, fallback) = Library::open_or_create(scratch, &options, &owner, &DownloadBar::default())?;
+    warn_of_fallback(fallback.as_ref());
+    eprintln!(
+        "eidetic: no library at {}; screening without its calibrations",
+        output::path(&directory)
+    );
+    Ok(Access::Local(Box::new(library)))
 }
 
 fn screen(

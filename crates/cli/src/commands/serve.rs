@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
+use eidetic_indexer::RunContext;
 use eidetic_library::{Library, Owner};
 use eidetic_server::{AccessToken, Authentication, ServeOptions};
 
@@ -105,7 +106,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 fn refresh_graph_in_background(library: &Arc<Library>) {
     let library = Arc::clone(library);
     std::thread::spawn(move || {
-        if let Err(error) = library.active().refresh_graph() {
+        if let Err(error) = library.refresh_graphs(&RunContext::default()) {
             eprintln!("eidetic: searching without the graph: {error}");
         }
     });

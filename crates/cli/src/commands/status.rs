@@ -3,7 +3,7 @@
 use eidetic_confidence::QueryKind;
 use eidetic_domain::counted;
 use eidetic_inference::PrecisionChoice;
-use eidetic_library::{AnswerQuality, RecallStatus, SourceReach, Status, StatusDetails};
+use eidetic_library::{AnswerQuality, RecallStatus, SourceReach, Status, StatusDetails, TextSetCount};
 
 use super::{Access, access, note_better_model};
 use crate::Outcome;
@@ -37,6 +37,7 @@ pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<
         for line in inactive_spaces(&status)
             .into_iter()
             .chain(describe_switch(&status))
+            .chain(describe_texts(&status))
             .chain(status.failures.iter().flatten().map(|failure| {
                 format!(
                     "failed   {}: {}",
@@ -131,6 +132,13 @@ fn inactive_spaces(status: &Status) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// The sets of stored texts.
+fn describe_texts(status: &Status) -> Option<String> {
+    let set = |set: &TextSetCount| format!("{}: {}", output::text(&set.name), counted(set.texts, "text"));
+    let sets: Vec<String> = status.texts.iter().map(set).collect();
+    (!sets.is_empty()).then(|| format!("texts    {}", sets.join("\n         ")))
 }
 
 /// The recent answers to one kind of query or profile, and what to do about them.

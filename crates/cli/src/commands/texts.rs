@@ -16,7 +16,7 @@ use eidetic_server::responses::{
     RemovedTextsResponse, TextSearchResponse, TextSetEntry, TextSetsResponse, TextsReportResponse,
 };
 
-use super::index::require_same_model;
+use super::index::{note_unfinished_graph, require_same_model};
 use super::search::{backfill, query_image};
 use super::{Access, access, directory, note_better_model, redirect_to_server, reject_model_options};
 use crate::arguments::{Global, SearchArgs, StatusArgs, TextsAction, TextsAddArgs, TextsArgs};
@@ -176,7 +176,12 @@ fn add_locally(library: &Library, set: &str, input: &Input<'_>) -> Result<TextsR
     let added = library.add_texts(set, reader, &RunContext::new(&bar, &cancel));
     bar.finish();
     match added {
-        Ok(report) => Ok(TextsReportResponse::from(&report)),
+        Ok(report) => {
+            if cancel.is_cancelled() && !report.cancelled {
+                note_unfinished_graph();
+            }
+            Ok(TextsReportResponse::from(&report))
+        }
         Err(LibraryError::Texts(error)) => Err(input.failure(&error)),
         Err(error) => Err(error.into()),
     }
@@ -380,8 +385,12 @@ fn print_answer(global: &Global, answer: &TextSearchResponse, has_image: bool) -
         (false, _) => {}
     }
     for (rank, hit) in answer.hits.iter().enumerate() {
+        let without = match hit.unknown_words.as_slice() {
+            [] => String::new(),
+            words => format!("; the model does not know {}", output::quoted(words)),
+        };
         output::line(&format!(
-            "{:>4}  {:>5}  {:>6.3}  {}  ({}: {})",
+            "{:>4}  {:>5}  {:>6.3}  {}  ({}: {}{without})",
             rank + 1,
             output::percent(hit.confidence),
             hit.score,

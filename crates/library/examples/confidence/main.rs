@@ -12,9 +12,11 @@
 //! its bare name, by a photo, and by both. A hit is right if it has the concept. The calibration error is the mean distance between
 //! the confidence and the share of right hits in ten bins of confidence, of the ten best hits of each query. The columns are the
 //! share of queries without an answer: photos removed, a word that no photo shows, or a photo and a name that contradict each other.
+//! Then photos are compared with stored texts of several numbers, with two that describe them and without.
 #![expect(clippy::print_stdout, reason = "an example's output")]
 
 mod photos;
+mod stored_texts;
 mod table;
 mod trial;
 
@@ -59,6 +61,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         trials.run(kind, &mut table);
         println!("{}\n{table}", kind.title());
     }
+    let mut table = Table::default();
+    stored_texts::run(&photos, encoder.as_ref(), &trials.confidences, &mut table)?;
+    println!("a picture against stored texts\n{table}");
     Ok(())
 }
 

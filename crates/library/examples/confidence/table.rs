@@ -83,7 +83,7 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let weighted = SHARES.map(|share| self.weighted(share));
         let sizes: BTreeSet<usize> = self.rows.iter().map(|row| row.size).collect();
-        write!(f, "{:>10}", "images")?;
+        write!(f, "{:>10}", "size")?;
         for share in SHARES {
             write!(f, "{:>8.0} %", share * 100.0)?;
         }

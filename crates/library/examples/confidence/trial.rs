@@ -48,7 +48,7 @@ pub(crate) struct Trials<'a> {
     /// Embeddings of the texts of each concept.
     texts: BTreeMap<&'a str, Vec<Embedding>>,
     absent: Vec<Embedding>,
-    confidences: ConfidenceModel,
+    pub(crate) confidences: ConfidenceModel,
 }
 
 impl<'a> Trials<'a> {

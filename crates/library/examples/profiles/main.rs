@@ -19,7 +19,9 @@ mod photos;
 use std::error::Error;
 use std::path::PathBuf;
 
-use eidetic_confidence::calibration::{Calibration, CalibrationOrigin, Interval, LabelSource, ScoredPair};
+use eidetic_confidence::calibration::{
+    Calibration, CalibrationError, CalibrationOrigin, Interval, LabelSource, ScoredPair,
+};
 use eidetic_confidence::profile::{LevelTarget, NamedProfile, TargetContext, ThresholdBasis};
 use eidetic_confidence::{QueryKind, cosine};
 use eidetic_domain::{ImageId, SplitMix64};
@@ -58,9 +60,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("| labels | profile, level | target | matches | precision | recall | target met | measured |");
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     for count in LABELS {
+        let drawn: Result<Vec<Calibration>, _> = (0..DRAWS).map(|seed| labeled.draw(count, seed)).collect();
+        let drawn = drawn?;
         for profile in NamedProfile::builtin() {
             for prevalence in PREVALENCES {
-                measure(&profile, count, prevalence, labeled, held_back)?;
+                measure(&profile, &drawn, prevalence, held_back);
             }
         }
     }
@@ -68,21 +72,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Prints a row for each level.
-fn measure(
-    profile: &NamedProfile,
-    count: usize,
-    prevalence: f64,
-    labeled: &Scores,
-    held_back: &Scores,
-) -> Result<(), Box<dyn Error>> {
+fn measure(profile: &NamedProfile, drawn: &[Calibration], prevalence: f64, held_back: &Scores) {
+    let count = drawn[0].labeled.len();
     let levels = &profile.profile.levels;
     let mut figures: Vec<Vec<(f64, f64, bool)>> = vec![Vec::new(); levels.len()];
-    for seed in 0..DRAWS {
-        let calibration = labeled.draw(count, seed)?;
+    for calibration in drawn {
         let context = TargetContext::default();
         let resolved = profile
             .profile
-            .resolve(&context, Some(&calibration), Some(prevalence));
+            .resolve(&context, Some(calibration), Some(prevalence));
         for (figures, (_, found)) in figures.iter_mut().zip(resolved.levels()) {
             let (precision, recall) = held_back.rates(found.threshold.value(), prevalence);
             figures.push((precision, recall, found.basis == ThresholdBasis::Measured));
@@ -108,7 +106,6 @@ fn measure(
             measured.count()
         );
     }
-    Ok(())
 }
 
 /// Such as `0.96 (0.93–0.99)`.
@@ -150,7 +147,7 @@ impl Scores {
     }
 
     /// A calibration of `count` pairs, half of them matching.
-    fn draw(&self, count: usize, seed: u64) -> Result<Calibration, Box<dyn Error>> {
+    fn draw(&self, count: usize, seed: u64) -> Result<Calibration, CalibrationError> {
         let mut random = SplitMix64::new(seed);
         let mut pairs = Vec::new();
         for number in 0..count {
@@ -178,7 +175,7 @@ impl Scores {
             profile: None,
             wordings: None,
         };
-        Ok(Calibration::fit(origin, pairs, None)?)
+        Calibration::fit(origin, pairs, None)
     }
 
     /// Precision at a prevalence, and recall.

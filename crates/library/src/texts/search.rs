@@ -18,6 +18,9 @@ use crate::{Library, LibraryError, Space};
 /// Most neighbors that a search asks the index for.
 const MAX_NEIGHBORS: usize = 16_384;
 
+/// Hits that the verdict is based on where fewer are wanted: the best ones may have words that the model does not know.
+const MIN_COMPARED: usize = 32;
+
 /// A query for stored texts: an image or a text.
 #[derive(Debug, Clone)]
 pub struct TextQuery {
@@ -88,8 +91,8 @@ struct EmbeddedQuery {
 impl Library {
     /// The stored texts nearest to a query in `space`, at most `query.k`.
     ///
-    /// For an image, each hit has the confidence that [`Space::match_texts`] gives the same pair, and the verdict is
-    /// [`Verdict::NoMatch`] if no text probably describes it.
+    /// For an image, each hit has the confidence that [`Space::match_texts`] gives the same pair, lower where there are more
+    /// than a thousand texts, and the verdict is [`Verdict::NoMatch`] if no text probably describes it.
     ///
     /// Errors: unknown set; there are no texts; the image is not in the library; model or files fail.
     pub fn search_texts(&self, space: &Space, query: &TextQuery) -> Result<TextResults, LibraryError> {
@@ -105,9 +108,11 @@ impl Library {
             .filter(|_| sets.len() > 1)
             .and_then(|name| sets.get(name))
             .map(|set| index.rows_of(set));
-        let found = nearest(&index, &searched, &embedded.vector, query.k, rows.as_deref())?;
+        let count = query.k.max(MIN_COMPARED);
+        let found = nearest(&index, &searched, &embedded.vector, count, rows.as_deref())?;
         let mut hits = if embedded.is_image {
-            with_confidences(space, &embedded.vector, found)?
+            let compared = searched.values().map(|set| set.distinct()).sum();
+            with_confidences(space, &embedded.vector, found, compared)?
         } else {
             found.into_iter().map(|(hit, _)| hit).collect()
         };
@@ -116,6 +121,7 @@ impl Library {
             (false, true) => Verdict::NoMatch,
             (false, false) => Verdict::Uncalibrated,
         };
+        hits.truncate(query.k);
         if let Some(min) = query.min_confidence {
             hits.retain(|hit| hit.confidence.is_some_and(|confidence| confidence >= min));
         }
@@ -217,11 +223,12 @@ fn texts_of(sets: &SetMap, neighbor: &Neighbor, limit: usize) -> Vec<FoundText> 
     hits.map(|hit| (hit, Arc::clone(&neighbor.vector))).collect()
 }
 
-/// The confidences of the pairs of image and text, as a comparison of the image with these texts gives them.
+/// The confidences of the pairs of image and text, as the best of `compared` texts.
 fn with_confidences(
     space: &Space,
     image: &Embedding,
     found: Vec<(TextHit, Arc<[f32]>)>,
+    compared: u64,
 ) -> Result<Vec<TextHit>, LibraryError> {
     let encoder = space.encoder()?;
     let vectors: Vec<Option<Embedding>> = found
@@ -231,7 +238,7 @@ fn with_confidences(
     let known = vectors.iter().flatten();
     let mut confidences = space
         .confidence_model()?
-        .text_confidences(image, known)
+        .best_text_confidences(image, known, compared)
         .into_iter();
     let hits = found.into_iter().zip(&vectors).map(|((mut hit, _), vector)| {
         hit.confidence = vector.as_ref().and_then(|_| confidences.next().flatten());
@@ -241,16 +248,14 @@ fn with_confidences(
     Ok(hits.collect())
 }
 
-/// A text with words that the model does not know is no reason to say that the image matches: nobody knows what they say.
+/// A text with words that the model does not know is no reason to say that the image matches, nor that nothing does: nobody
+/// knows what they say.
 fn verdict(hits: &[TextHit]) -> Verdict {
-    if hits.iter().all(|hit| hit.confidence.is_none()) && !hits.is_empty() {
-        return Verdict::Uncalibrated;
-    }
     let known = hits.iter().filter(|hit| hit.unknown_words.is_empty());
-    let best = known.filter_map(|hit| hit.confidence).fold(0.0, f32::max);
-    if best >= MATCH_THRESHOLD {
-        Verdict::Match
-    } else {
-        Verdict::NoMatch
+    let best = known.filter_map(|hit| hit.confidence).reduce(f32::max);
+    match best {
+        Some(best) if best >= MATCH_THRESHOLD => Verdict::Match,
+        None if !hits.is_empty() => Verdict::Uncalibrated,
+        _ => Verdict::NoMatch,
     }
 }

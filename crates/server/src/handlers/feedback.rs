@@ -2,11 +2,10 @@
 
 use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, Result, rt};
-use eidetic_confidence::calibration::CalibrationScope;
 use eidetic_library::{AnswerCount, RefitOutcome};
 
 use super::matching::find_profile;
-use crate::params::{self, FeedbackListParams, FeedbackParams};
+use crate::params::{self, FeedbackParams, ScopeParams};
 use crate::responses::{FeedbackCount, FeedbackList, ProblemDocument};
 use crate::state::AppState;
 
@@ -50,20 +49,16 @@ pub(crate) async fn post_feedback(
     get,
     path = "/v1/feedback",
     tag = "feedback",
-    params(FeedbackListParams),
+    params(ScopeParams),
     responses(
         (status = 200, description = "The feedback, the oldest first.", body = FeedbackList),
         (status = 400, description = "Unknown kind.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn list_feedback(state: Data<AppState>, request: HttpRequest) -> Result<Json<FeedbackList>> {
-    let FeedbackListParams { kind, profile } = params::read_query(request.query_string())?;
+    let scope: ScopeParams = params::read_query(request.query_string())?;
     let library = state.library.clone();
-    let work = move || {
-        Ok(FeedbackList::from(
-            library.feedback(CalibrationScope { kind, profile })?,
-        ))
-    };
+    let work = move || Ok(FeedbackList::from(library.feedback(scope)?));
     Ok(Json(state.image_reads.run(work).await?))
 }
 

@@ -1,6 +1,7 @@
 //! The parameters of feedback on hits.
 
 use eidetic_confidence::QueryKind;
+use eidetic_confidence::calibration::CalibrationScope;
 use eidetic_domain::ImageId;
 use eidetic_library::Subject;
 use serde::{Deserialize, Serialize};
@@ -33,18 +34,24 @@ pub struct FeedbackParams {
     pub right: Option<bool>,
 }
 
-/// Which feedback to list.
+/// The calibration, or the feedback for it, that is meant.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct FeedbackListParams {
-    /// `text`, which is the default, or `picture`: what the images were found by.
+pub(crate) struct ScopeParams {
+    /// `text`, which is the default, or `picture`: the kind of queries.
     #[serde(default = "text")]
     #[param(value_type = Option<String>, pattern = "^(text|picture)$")]
     pub(crate) kind: QueryKind,
-    /// The profile in whose review it was given; feedback on hits of searches where left out.
+    /// The profile; where left out, that of all searches.
     #[param(example = "moderation")]
     pub(crate) profile: Option<String>,
+}
+
+impl From<ScopeParams> for CalibrationScope {
+    fn from(ScopeParams { kind, profile }: ScopeParams) -> Self {
+        Self { kind, profile }
+    }
 }
 
 impl FeedbackParams {

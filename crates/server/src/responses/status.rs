@@ -56,12 +56,28 @@ pub(crate) struct StatusDocument {
     switch: Option<SwitchStatusDocument>,
     /// The quality of recent answers, of each kind of query and profile that has any.
     quality: Option<Vec<AnswerQualityDocument>>,
+    /// The sets of stored texts, by name.
+    texts: Option<Vec<TextSetCountDocument>>,
     /// The vector index.
     index: IndexStatusDocument,
     /// Disk space.
     bytes: BytesOnDiskDocument,
     /// Recall of the index, where requested.
     recall: Option<RecallStatusDocument>,
+}
+
+/// A set of stored texts.
+#[derive(ToSchema)]
+#[schema(as = TextSetCount)]
+#[expect(
+    dead_code,
+    reason = "only a schema: the type itself is in a crate without HTTP"
+)]
+pub(crate) struct TextSetCountDocument {
+    /// Its name.
+    name: String,
+    /// Its texts.
+    texts: u64,
 }
 
 /// The recent answers to one kind of query, or in the reviews of one profile.

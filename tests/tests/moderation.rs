@@ -1,0 +1,307 @@
+//! A safety review: uploads are screened by patterns, the findings reviewed, and the profile calibrated by the answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use eidetic_domain::ImageId;
+use eidetic_tests::{Finished, Scenario, Server, get, post, repository, text};
+use serde_json::{Value, json};
+
+const PROFILE: &str = r#"
+[profile.uploads]
+patterns = "patterns.tsv"
+prevalence = 0.1
+[[profile.uploads.level]]
+name = "block"
+target = { precision = 0.9 }
+action = "replace"
+[[profile.uploads.level]]
+name = "flag"
+target = { recall = 0.95 }
+action = "check_by_hand"
+[profile.uploads.otherwise]
+name = "pass"
+action = "adopt"
+"#;
+
+/// What the reviewers look for, and the word of a caption that says that a picture shows it.
+const PATTERNS: [(&str, &str); 8] = [
+    ("an apple", "apple"),
+    ("a dog", "dog"),
+    ("a cat", "cat"),
+    ("a car", "car"),
+    ("a lighthouse", "lighthouse"),
+    ("a sailboat", "sailboat"),
+    ("a tree", "tree"),
+    ("a fish", "fish"),
+];
+
+struct Review {
+    scenario: Scenario,
+    uploads: PathBuf,
+    profiles: PathBuf,
+    /// By file name.
+    captions: BTreeMap<String, String>,
+}
+
+/// How many images of each pattern were found, and how many findings are right.
+#[derive(Debug)]
+struct Found {
+    right: usize,
+    wrong: usize,
+    missed: usize,
+}
+
+impl Review {
+    fn new() -> Self {
+        let scenario = Scenario::new();
+        let uploads = scenario.gallery("uploads", usize::MAX);
+        let profiles = scenario.path("profiles.toml");
+        fs::write(&profiles, PROFILE).expect("it is writable");
+        let patterns: String = PATTERNS
+            .iter()
+            .map(|(text, _)| format!("{text}\thigh\n"))
+            .collect();
+        fs::write(scenario.path("patterns.tsv"), patterns).expect("it is writable");
+        let table = fs::read_to_string(repository().join("data/gallery/captions.tsv")).expect("captions");
+        let caption = |line: &str| {
+            let (file, caption) = line.split_once('\t').expect("a file and a caption");
+            (file.to_owned(), caption.to_owned())
+        };
+        Self {
+            uploads,
+            profiles,
+            captions: table.lines().map(caption).collect(),
+            scenario,
+        }
+    }
+
+    fn screen(&self, more: &[&str], code: i32) -> Finished {
+        let arguments = [
+            "screen",
+            "--profile",
+            "uploads",
+            "--profiles",
+            text(&self.profiles),
+        ];
+        self.scenario
+            .run(&[&arguments[..], more].concat())
+            .expect_code(code)
+    }
+
+    /// Whether the picture at `path` shows what the pattern names.
+    fn shows(&self, path: &str, pattern: &str) -> bool {
+        let name = path.rsplit('/').next().expect("a name");
+        let word = PATTERNS
+            .iter()
+            .find(|(text, _)| *text == pattern)
+            .expect("a pattern")
+            .1;
+        let plural = format!("{word}s");
+        self.captions[name]
+            .split(' ')
+            .any(|found| found == word || found == plural)
+    }
+
+    /// The findings at any of `levels`, compared with the captions.
+    fn compare(&self, answer: &Value, levels: &[&str]) -> Found {
+        let mut found = BTreeSet::new();
+        for picture in answer["pictures"].as_array().expect("a list") {
+            let path = picture["paths"][0].as_str().expect("a path");
+            for finding in picture["findings"].as_array().expect("a list") {
+                let level = finding["verdict"]["level"].as_str().expect("a level");
+                if levels.contains(&level) {
+                    found.insert((
+                        path.to_owned(),
+                        finding["text"].as_str().expect("a text").to_owned(),
+                    ));
+                }
+            }
+        }
+        let right = found
+            .iter()
+            .filter(|(path, pattern)| self.shows(path, pattern))
+            .count();
+        let wanted: usize = PATTERNS
+            .iter()
+            .map(|(pattern, _)| {
+                self.captions
+                    .keys()
+                    .filter(|name| self.shows(name, pattern))
+                    .count()
+            })
+            .sum();
+        Found {
+            right,
+            wrong: found.len() - right,
+            missed: wanted - right,
+        }
+    }
+
+    /// Confirms or dismisses every finding, as a reviewer who sees the pictures would.
+    fn review(&self, server: &Server, answer: &Value) -> usize {
+        let mut given = 0;
+        for picture in answer["pictures"].as_array().expect("a list") {
+            let path = picture["paths"][0].as_str().expect("a path");
+            for finding in picture["findings"].as_array().expect("a list") {
+                let pattern = finding["text"].as_str().expect("a text");
+                let right = self.shows(path, pattern);
+                let answer =
+                    json!({"text": pattern, "image": picture["image"], "profile": "uploads", "right": right});
+                post(&server.address, "/v1/feedback", &answer);
+                given += 1;
+            }
+        }
+        given
+    }
+}
+
+#[test]
+fn uploads_are_screened_reviewed_then_calibrated() {
+    let review = Review::new();
+
+    // Uploads are screened where they are: nothing is indexed, not even a library is needed.
+    let first = review.screen(&[text(&review.uploads), "--json"], 0);
+    assert!(
+        first.stderr.contains("screening without its calibrations"),
+        "{}",
+        first.stderr
+    );
+    let first = first.json();
+    let before = review.compare(&first, &["block", "flag"]);
+    assert!(before.missed <= 1 && before.wrong > 20, "{before:?}");
+    assert!(!review.scenario.library().exists(), "nothing was written");
+    let summary = review.screen(&[text(&review.uploads), "--summary"], 0).stdout;
+    assert!(summary.starts_with("130 images: "), "{summary}");
+    assert!(
+        summary.contains("an apple") && summary.contains("high"),
+        "{summary}"
+    );
+
+    // The review, through the server as the page does it.
+    review.scenario.index(&review.uploads);
+    let command = review.scenario.command(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--profiles",
+        text(&review.profiles),
+    ]);
+    let server = Server::start(command);
+    let one = fs::read(review.uploads.join("red-apple-on-table.jpg")).expect("it is readable");
+    let id = ImageId::of(&one).to_string();
+    let single = post(
+        &server.address,
+        "/v1/screen",
+        &json!({"profile": "uploads", "image": base64(&one)}),
+    );
+    assert_eq!(single["pictures"][0]["image"], id, "{single}");
+    assert_eq!(
+        single["pictures"][0]["findings"][0]["text"], "an apple",
+        "{single}"
+    );
+    let job = finished(
+        &server,
+        &post(&server.address, "/v1/screen", &json!({"profile": "uploads"})),
+    );
+    let found = &job["screen_report"];
+    assert_eq!(found["flagged"], first["flagged"], "{found}");
+    assert_eq!(found["levels"], first["levels"], "{found}");
+    let given = review.review(&server, found);
+    assert!(given >= 60, "{given}");
+
+    // The answers feed this profile, and nothing else.
+    let calibrations = refitted(&server);
+    let calibrations = calibrations["calibrations"].as_array().expect("a list");
+    assert!(
+        calibrations.iter().all(|made| made["profile"] == "uploads"),
+        "{calibrations:?}"
+    );
+    let others = review.scenario.run(&["feedback"]).expect_code(0).stdout;
+    assert_eq!(others, "", "answers of a review are no answers to searches");
+    let labels = review
+        .scenario
+        .run(&["feedback", "--profile", "uploads"])
+        .expect_code(0)
+        .stdout;
+    assert_eq!(labels.lines().count(), given);
+    let quality = review.scenario.status()["quality"][0].clone();
+    assert_eq!(quality["profile"], "uploads", "{quality}");
+    assert_eq!(quality["answers"], given, "{quality}");
+    let shown = review.scenario.run(&["status"]).expect_code(0).stdout;
+    assert!(shown.contains("in reviews of uploads"), "{shown}");
+    drop(server);
+
+    // The same answers as labels decide the thresholds: fewer false findings, and the matches stay.
+    let file = review.scenario.path("labels.tsv");
+    fs::write(&file, labels).expect("it is writable");
+    let calibrated = review
+        .scenario
+        .run(&[
+            "calibrate",
+            text(&file),
+            "--profile",
+            "uploads",
+            "--profiles",
+            text(&review.profiles),
+        ])
+        .expect_code(0);
+    assert!(
+        calibrated.stdout.contains("profile uploads"),
+        "{}",
+        calibrated.stdout
+    );
+    let last = review.screen(&["--json"], 0).json();
+    let after = review.compare(&last, &["block", "flag"]);
+    assert!(after.wrong * 2 < before.wrong, "{before:?} {after:?}");
+    assert!(after.missed <= before.missed + 3, "{before:?} {after:?}");
+    let blocked = review.compare(&last, &["block"]);
+    assert!(blocked.wrong * 9 <= blocked.right, "{blocked:?}");
+    let searched = review
+        .scenario
+        .run(&["calibrate", "--json"])
+        .expect_code(0)
+        .json();
+    let of_searches = searched["calibrations"].as_array().expect("a list").iter();
+    assert_eq!(
+        of_searches.filter(|made| made["profile"].is_null()).count(),
+        0,
+        "{searched}"
+    );
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+fn finished(server: &Server, ticket: &Value) -> Value {
+    let path = format!("/v1/jobs/{}", ticket["job"].as_str().expect("an id"));
+    for _ in 0..600 {
+        let job = get(&server.address, &path);
+        match job["state"].as_str() {
+            Some("running") => thread::sleep(Duration::from_millis(50)),
+            Some("done") => return job,
+            _ => panic!("{job}"),
+        }
+    }
+    panic!("the job does not end");
+}
+
+/// The calibrations, once the answers have refitted one in the background.
+fn refitted(server: &Server) -> Value {
+    for _ in 0..600 {
+        let calibrations = get(&server.address, "/v1/calibration");
+        if calibrations["history"]
+            .as_array()
+            .is_some_and(|events| !events.is_empty())
+        {
+            return calibrations;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    panic!("the answers refit nothing");
+}
