@@ -61,10 +61,7 @@ impl Review {
         let uploads = scenario.gallery("uploads", usize::MAX);
         let profiles = scenario.path("profiles.toml");
         fs::write(&profiles, PROFILE).expect("it is writable");
-        let patterns: String = PATTERNS
-            .iter()
-            .map(|(text, _)| format!("{text}\thigh\n"))
-            .collect();
+        let patterns = PATTERNS.map(|(text, _)| text).join("\thigh\n") + "\thigh\n";
         fs::write(scenario.path("patterns.tsv"), patterns).expect("it is writable");
         let table = fs::read_to_string(repository().join("data/gallery/captions.tsv")).expect("captions");
         let caption = |line: &str| {
@@ -162,26 +159,7 @@ impl Review {
 #[test]
 fn uploads_are_screened_reviewed_then_calibrated() {
     let review = Review::new();
-
-    // Uploads are screened where they are: nothing is indexed, not even a library is needed.
-    let first = review.screen(&[text(&review.uploads), "--json"], 0);
-    assert!(
-        first.stderr.contains("screening without its calibrations"),
-        "{}",
-        first.stderr
-    );
-    let first = first.json();
-    let before = review.compare(&first, &["block", "flag"]);
-    assert!(before.missed <= 1 && before.wrong > 20, "{before:?}");
-    assert!(!review.scenario.library().exists(), "nothing was written");
-    let summary = review.screen(&[text(&review.uploads), "--summary"], 0).stdout;
-    assert!(summary.starts_with("130 images: "), "{summary}");
-    assert!(
-        summary.contains("an apple") && summary.contains("high"),
-        "{summary}"
-    );
-
-    // The review, through the server as the page does it.
+    let (first, before) = review.screen_files();
     review.scenario.index(&review.uploads);
     let command = review.scenario.command(&[
         "serve",
@@ -191,86 +169,103 @@ fn uploads_are_screened_reviewed_then_calibrated() {
         text(&review.profiles),
     ]);
     let server = Server::start(command);
-    let one = fs::read(review.uploads.join("red-apple-on-table.jpg")).expect("it is readable");
-    let id = ImageId::of(&one).to_string();
-    let single = post(
-        &server.address,
-        "/v1/screen",
-        &json!({"profile": "uploads", "image": base64(&one)}),
-    );
-    assert_eq!(single["pictures"][0]["image"], id, "{single}");
-    assert_eq!(
-        single["pictures"][0]["findings"][0]["text"], "an apple",
-        "{single}"
-    );
-    let job = finished(
-        &server,
-        &post(&server.address, "/v1/screen", &json!({"profile": "uploads"})),
-    );
-    let found = &job["screen_report"];
-    assert_eq!(found["flagged"], first["flagged"], "{found}");
-    assert_eq!(found["levels"], first["levels"], "{found}");
-    let given = review.review(&server, found);
-    assert!(given >= 60, "{given}");
-
-    // The answers feed this profile, and nothing else.
-    let calibrations = refitted(&server);
-    let calibrations = calibrations["calibrations"].as_array().expect("a list");
-    assert!(
-        calibrations.iter().all(|made| made["profile"] == "uploads"),
-        "{calibrations:?}"
-    );
-    let others = review.scenario.run(&["feedback"]).expect_code(0).stdout;
-    assert_eq!(others, "", "answers of a review are no answers to searches");
-    let labels = review
-        .scenario
-        .run(&["feedback", "--profile", "uploads"])
-        .expect_code(0)
-        .stdout;
-    assert_eq!(labels.lines().count(), given);
-    let quality = review.scenario.status()["quality"][0].clone();
-    assert_eq!(quality["profile"], "uploads", "{quality}");
-    assert_eq!(quality["answers"], given, "{quality}");
-    let shown = review.scenario.run(&["status"]).expect_code(0).stdout;
-    assert!(shown.contains("in reviews of uploads"), "{shown}");
+    review.screen_upload(&server);
+    let labels = review.review_findings(&server, &first);
     drop(server);
+    review.calibrate(&labels, &before);
+}
 
-    // The same answers as labels decide the thresholds: fewer false findings, and the matches stay.
-    let file = review.scenario.path("labels.tsv");
-    fs::write(&file, labels).expect("it is writable");
-    let calibrated = review
-        .scenario
-        .run(&[
-            "calibrate",
-            text(&file),
-            "--profile",
-            "uploads",
-            "--profiles",
-            text(&review.profiles),
-        ])
-        .expect_code(0);
-    assert!(
-        calibrated.stdout.contains("profile uploads"),
-        "{}",
-        calibrated.stdout
-    );
-    let last = review.screen(&["--json"], 0).json();
-    let after = review.compare(&last, &["block", "flag"]);
-    assert!(after.wrong * 2 < before.wrong, "{before:?} {after:?}");
-    assert!(after.missed <= before.missed + 3, "{before:?} {after:?}");
-    let blocked = review.compare(&last, &["block"]);
-    assert!(blocked.wrong * 9 <= blocked.right, "{blocked:?}");
-    let searched = review
-        .scenario
-        .run(&["calibrate", "--json"])
-        .expect_code(0)
-        .json();
-    let of_searches = searched["calibrations"].as_array().expect("a list").iter();
-    assert_eq!(
-        of_searches.filter(|made| made["profile"].is_null()).count(),
-        0,
-        "{searched}"
-    );
+impl Review {
+    /// Screens the files where they are: nothing is indexed, and no library is needed.
+    fn screen_files(&self) -> (Value, Found) {
+        let answer = self.screen(&[text(&self.uploads), "--json"], 0);
+        assert!(
+            answer.stderr.contains("screening without its calibrations"),
+            "{}",
+            answer.stderr
+        );
+        let answer = answer.json();
+        let found = self.compare(&answer, &["block", "flag"]);
+        assert!(found.missed <= 1 && found.wrong > 20, "{found:?}");
+        assert!(!self.scenario.library().exists(), "nothing was written");
+        let summary = self.screen(&[text(&self.uploads), "--summary"], 0).stdout;
+        assert!(summary.starts_with("130 images: "), "{summary}");
+        assert!(
+            summary.contains("an apple") && summary.contains("high"),
+            "{summary}"
+        );
+        (answer, found)
+    }
+
+    /// One upload, through the server.
+    fn screen_upload(&self, server: &Server) {
+        let file = fs::read(self.uploads.join("red-apple-on-table.jpg")).expect("it is readable");
+        let body = json!({"profile": "uploads", "image": base64(&file)});
+        let answer = post(&server.address, "/v1/screen", &body);
+        assert_eq!(
+            answer["pictures"][0]["image"],
+            ImageId::of(&file).to_string(),
+            "{answer}"
+        );
+        assert_eq!(
+            answer["pictures"][0]["findings"][0]["text"], "an apple",
+            "{answer}"
+        );
+    }
+
+    /// Screens the library through the server, and answers every finding. Returns the answers as labels.
+    fn review_findings(&self, server: &Server, first: &Value) -> String {
+        let ticket = post(&server.address, "/v1/screen", &json!({"profile": "uploads"}));
+        let found = &finished(server, &ticket)["screen_report"];
+        assert_eq!(found["flagged"], first["flagged"], "{found}");
+        assert_eq!(found["levels"], first["levels"], "{found}");
+        let given = self.review(server, found);
+        assert!(given >= 60, "{given}");
+        let calibrations = refitted(server);
+        let calibrations = calibrations["calibrations"].as_array().expect("a list");
+        assert!(
+            calibrations.iter().all(|made| made["profile"] == "uploads"),
+            "{calibrations:?}"
+        );
+        let others = self.scenario.run(&["feedback"]).expect_code(0).stdout;
+        assert_eq!(others, "", "answers of a review are no answers to searches");
+        let labels = self
+            .scenario
+            .run(&["feedback", "--profile", "uploads"])
+            .expect_code(0);
+        assert_eq!(labels.stdout.lines().count(), given);
+        let quality = self.scenario.status()["quality"][0].clone();
+        assert_eq!(quality["profile"], "uploads", "{quality}");
+        assert_eq!(quality["answers"], given, "{quality}");
+        let shown = self.scenario.run(&["status"]).expect_code(0).stdout;
+        assert!(shown.contains("in reviews of uploads"), "{shown}");
+        labels.stdout
+    }
+
+    /// The answers as labels decide the thresholds: fewer false findings, and the matches stay.
+    fn calibrate(&self, labels: &str, before: &Found) {
+        let file = self.scenario.path("labels.tsv");
+        fs::write(&file, labels).expect("it is writable");
+        let arguments = ["calibrate", text(&file), "--profile", "uploads", "--profiles"];
+        let calibrated = self
+            .scenario
+            .run(&[&arguments[..], &[text(&self.profiles)]].concat())
+            .expect_code(0);
+        assert!(
+            calibrated.stdout.contains("profile uploads"),
+            "{}",
+            calibrated.stdout
+        );
+        let last = self.screen(&["--json"], 0).json();
+        let after = self.compare(&last, &["block", "flag"]);
+        assert!(after.wrong * 2 < before.wrong, "{before:?} {after:?}");
+        assert!(after.missed <= before.missed + 3, "{before:?} {after:?}");
+        let blocked = self.compare(&last, &["block"]);
+        assert!(blocked.wrong * 9 <= blocked.right, "{blocked:?}");
+        let searched = self.scenario.run(&["calibrate", "--json"]).expect_code(0).json();
+        let made = searched["calibrations"].as_array().expect("a list");
+        assert!(made.iter().all(|made| made["profile"] == "uploads"), "{searched}");
+    }
 }
 
 fn base64(bytes: &[u8]) -> String {

@@ -72,6 +72,60 @@ fn breakdown_shows_views_of_each_text() {
     );
 }
 
+/// The weights are random: only that the instruction reaches the model can be seen.
+#[test]
+fn instruction_reaches_models_that_take_one() {
+    let scenario = Scenario::new();
+    let apple = picture("red-apple-on-table.jpg");
+    for model in ["gme", "qwen3"] {
+        let model = repository().join("data/golden/qwen").join(model);
+        let arguments = [
+            "match",
+            &apple,
+            "a red apple",
+            "a lighthouse",
+            "--model",
+            text(&model),
+            "--json",
+        ];
+        let views = |more: &[&str]| {
+            let answer = scenario
+                .run(&[&arguments[..], more].concat())
+                .expect_code(0)
+                .json();
+            let view = |at: usize| answer["results"][at]["breakdown"].clone();
+            [view(0), view(1)]
+        };
+        let own = views(&["--breakdown"]);
+        let other = views(&["--instruction", "Find animals in the picture."]);
+        let again = views(&["--instruction", "Find animals in the picture."]);
+        assert_eq!(other, again);
+        for (own, other) in own.iter().zip(&other) {
+            assert!(
+                own["reverse"].is_number() && other["reverse"].is_number(),
+                "{own} {other}"
+            );
+            assert_eq!(own["keywords"], other["keywords"]);
+        }
+        assert!(
+            own.iter()
+                .zip(&other)
+                .any(|(own, other)| own["direct"] != other["direct"]),
+            "{own:?}"
+        );
+    }
+    let table = scenario.run(&[
+        "match",
+        &apple,
+        "a red apple",
+        "--model",
+        text(&repository().join("data/golden/qwen/gme")),
+        "--instruction",
+        "Find animals in the picture.",
+    ]);
+    assert!(table.expect_code(0).stdout.contains("fused 0."));
+}
+
 /// Pairs of the gallery's captions, right and wrong in turn.
 fn pairs(scenario: &Scenario) -> std::path::PathBuf {
     let captions = fs::read_to_string(repository().join("data/gallery/captions.tsv")).expect("captions");

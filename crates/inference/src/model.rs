@@ -103,6 +103,22 @@ impl Encoder for Model {
     fn encode_fused(&self, parts: &[(&str, &Pixels)]) -> Result<Option<Vec<Embedding>>, EncodeError> {
         self.encoder().encode_fused(parts)
     }
+
+    fn encode_texts_as(
+        &self,
+        texts: &[&str],
+        instruction: &str,
+    ) -> Result<Option<Vec<Embedding>>, EncodeError> {
+        self.encoder().encode_texts_as(texts, instruction)
+    }
+
+    fn encode_pixels_as(
+        &self,
+        batch: &[Pixels],
+        instruction: &str,
+    ) -> Result<Option<Vec<Embedding>>, EncodeError> {
+        self.encoder().encode_pixels_as(batch, instruction)
+    }
 }
 
 /// Whether `config.json` exists and names one of the Qwen families.

@@ -17,28 +17,28 @@
 mod check;
 mod index;
 mod reader;
+mod report;
 mod rows;
 mod search;
 mod set_file;
+mod sets;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use eidetic_domain::ImageId;
 use eidetic_indexer::{RunContext, RunStage};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use thiserror::Error;
 
 use self::reader::hash;
-use self::set_file::{ENDING, SetWriter, TextSet, prefix};
+use self::set_file::{SetWriter, TextSet};
+use self::sets::{
+    check_name, create_directory, find_set, fingerprint, fingerprints, open_sets, texts_directory,
+};
 use crate::operations::{Operation, OperationGuard};
 use crate::space::refresh_graph;
 use crate::{Library, LibraryError, Space};
@@ -46,115 +46,16 @@ use crate::{Library, LibraryError, Space};
 pub(crate) use self::check::{check_sets, check_vectors, repair_sets, repair_vectors};
 pub(crate) use self::index::TextIndex;
 pub use reader::{TextFormat, TextReader};
+pub use report::{StoredText, TextSetCount, TextSetStatus, TextsError, TextsReport};
 pub use search::{TextHit, TextQuery, TextQueryBy, TextResults};
 
 /// Interval of checking whether another change of the texts has ended.
 const LOCK_POLL: Duration = Duration::from_millis(50);
-/// Most characters in the name of a set.
-const MAX_NAME: usize = 200;
 /// Texts are counted for the observer in steps of this many while they are read.
 const COUNT_STEP: u64 = 4096;
 
 /// Sets by name.
 pub(crate) type SetMap = BTreeMap<String, Arc<TextSet>>;
-
-/// A text of a set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StoredText {
-    /// Unique within its set.
-    pub id: String,
-    /// The text, without surrounding spaces.
-    pub text: String,
-    /// What else its file said of it.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub fields: Map<String, Value>,
-}
-
-/// Why texts cannot be taken.
-#[derive(Debug, Error)]
-pub enum TextsError {
-    /// A line of the input is wrong. Nothing of the input is taken.
-    #[error("line {line}: {reason}")]
-    Line {
-        /// Counted from 1.
-        line: u64,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The input cannot be read.
-    #[error("it cannot be read: {0}")]
-    Read(#[from] io::Error),
-    /// A set cannot have this name.
-    #[error("invalid name of a set {name:?}: {reason}")]
-    Name {
-        /// As given.
-        name: String,
-        /// Why.
-        reason: &'static str,
-    },
-}
-
-impl TextsError {
-    const fn line(line: u64, reason: String) -> Self {
-        Self::Line { line, reason }
-    }
-}
-
-/// What adding a set changed.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct TextsReport {
-    /// The set.
-    pub set: String,
-    /// Its texts now.
-    pub texts: u64,
-    /// Ids that are new.
-    pub added: u64,
-    /// Ids whose text or fields are others than before.
-    pub changed: u64,
-    /// Ids with the same text and fields as before.
-    pub unchanged: u64,
-    /// Ids that are gone.
-    pub removed: u64,
-    /// Texts that were embedded in this run.
-    pub embedded: u64,
-    /// Different texts in which the model reads nothing that a picture can show; they are never found.
-    pub unreadable: u64,
-    /// Whether the run was stopped: the set is as it was before, but what was embedded is kept for the next run.
-    pub cancelled: bool,
-    /// The space of the vectors.
-    pub space: String,
-    /// Duration of the run.
-    pub seconds: f64,
-}
-
-/// One set of the library.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TextSetStatus {
-    /// Its name.
-    pub name: String,
-    /// Its texts.
-    pub texts: u64,
-    /// Its different texts.
-    pub distinct: u64,
-    /// Those of them that have no vector in the active space yet.
-    pub missing: u64,
-    /// Those of them in which the active space's model reads nothing that a picture can show.
-    pub unreadable: u64,
-    /// Size of its records in bytes.
-    pub bytes: u64,
-    /// What is wrong with its file, where anything is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub damage: Option<String>,
-}
-
-/// A set of the library and how many texts it has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TextSetCount {
-    /// Its name.
-    pub name: String,
-    /// Its texts.
-    pub texts: u64,
-}
 
 impl Library {
     /// Makes `name` the set of these texts. Texts that the set has already keep their vectors; those that it had and that
@@ -477,101 +378,4 @@ fn refresh_text_graph(space: &Space, index: &TextIndex, context: &RunContext<'_>
     if let Err(error) = refresh_graph(&index.store, space.is_writable(), context) {
         tracing::warn!("cannot store the search graph of texts, searches will be slower: {error}");
     }
-}
-
-fn texts_directory(library: &Path) -> PathBuf {
-    library.join("texts")
-}
-
-/// Creates the folder; once this returns, it survives power loss.
-fn create_directory(directory: &Path) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    fs::create_dir_all(directory)?;
-    eidetic_atomic_file::sync_directory(directory.parent().unwrap_or(Path::new(".")))
-}
-
-/// The name of a set must be fit for a line of output and an address.
-fn check_name(name: &str) -> Result<(), TextsError> {
-    let reason = if name.trim().is_empty() {
-        "it is empty"
-    } else if name.trim() != name {
-        "it begins or ends with a space"
-    } else if name.chars().any(char::is_control) {
-        "it has control characters"
-    } else if name.chars().count() > MAX_NAME {
-        "it has more than 200 characters"
-    } else {
-        return Ok(());
-    };
-    Err(TextsError::Name {
-        name: name.chars().take(80).collect(),
-        reason,
-    })
-}
-
-fn find_set<'a>(sets: &'a SetMap, name: &str) -> Result<&'a Arc<TextSet>, LibraryError> {
-    sets.get(name).ok_or_else(|| LibraryError::UnknownTextSet {
-        name: name.to_owned(),
-        known: sets
-            .keys()
-            .map(|name| format!("{name:?}"))
-            .collect::<Vec<_>>()
-            .join(", "),
-    })
-}
-
-/// The files of sets in a directory, which need not exist, in order of name.
-fn set_files(directory: &Path) -> Result<Vec<PathBuf>, LibraryError> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(LibraryError::io(directory)(error)),
-    };
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(LibraryError::io(directory))?.path();
-        if path.extension().is_some_and(|ending| ending == ENDING) {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// A set of which not even the name can be read is left out; `eidetic check` names its file.
-fn open_sets(directory: &Path) -> Result<SetMap, LibraryError> {
-    let mut sets = SetMap::new();
-    for path in set_files(directory)? {
-        let Some(set) = TextSet::open(&path)? else {
-            tracing::warn!(
-                "{}: it cannot be read, so its texts are missing; `eidetic check --repair` sets it aside",
-                path.display()
-            );
-            continue;
-        };
-        if let Some(damage) = &set.damage {
-            tracing::warn!(
-                "{}: {damage}; the texts that are whole are used, and `eidetic check --repair` mends it",
-                path.display()
-            );
-        }
-        sets.insert(set.name.clone(), Arc::new(set));
-    }
-    Ok(sets)
-}
-
-fn fingerprints(set: &TextSet) -> Result<HashMap<u128, u64>, LibraryError> {
-    let texts = set.texts()?;
-    Ok(texts.map(|text| (hash(&text.id), fingerprint(&text))).collect())
-}
-
-/// Of text and fields.
-fn fingerprint(text: &StoredText) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(text.text.as_bytes()).update(b"\0");
-    hasher.update(Value::Object(text.fields.clone()).to_string().as_bytes());
-    let hash = *hasher.finalize().as_bytes();
-    prefix(&ImageId::from_bytes(hash))
 }

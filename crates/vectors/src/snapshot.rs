@@ -253,7 +253,8 @@ fn read_trailer(file: &PositionedFile, space: &SpaceId) -> io::Result<(SectionCo
     let table_crc = number(16) as u32;
     // Comparing with the page that these sizes would give checks space, version, byte order and checksum at once.
     let is_of = |version| *found == *trailer(version, space, counts, table_crc);
-    if !is_of(VERSION) && !(counts.duplicates == 0 && is_of(FIRST_VERSION)) {
+    let is_usable = is_of(VERSION) || counts.duplicates == 0 && is_of(FIRST_VERSION);
+    if !is_usable {
         return Err(invalid(
             "it is damaged, or of another space, version or byte order",
         ));

@@ -57,8 +57,8 @@ pub(crate) struct MatchArgs {
     /// Learn the weights of the views from the labels in the third column of --pairs, and write them to a file for --weights
     #[arg(long, value_name = "FILE.toml", requires_all = ["breakdown", "pairs"], conflicts_with = "weights")]
     pub(crate) learn_weights: Option<PathBuf>,
-    /// An instruction in place of the model's own, for models that take one (GME, Qwen3-VL)
-    #[arg(long, value_name = "TEXT", requires = "breakdown")]
+    /// An instruction in place of the model's own, for models that take one (GME, Qwen3-VL); shows the views too
+    #[arg(long, value_name = "TEXT")]
     pub(crate) instruction: Option<String>,
     #[command(flatten)]
     pub(crate) variants: VariantArgs,

@@ -1,6 +1,7 @@
 //! `eidetic search`
 
 use std::path::Path;
+use std::sync::Arc;
 
 use eidetic_confidence::MATCH_THRESHOLD;
 use eidetic_domain::{Filter, ImageId, counted};
@@ -99,6 +100,15 @@ fn search_locally(
         let content = arguments.image.as_deref().map(content_id).transpose()?;
         return Ok(SearchResponse::from(&found).with_query_image(content));
     }
+    let space = searched_space(library, arguments)?;
+    variants::apply(&arguments.variants, &space)?;
+    let found = library.search(&space, &query(&space, arguments, filter)?)?;
+    let content = arguments.image.as_deref().map(content_id).transpose()?;
+    Ok(SearchResponse::from(&found).with_query_image(content))
+}
+
+/// The space that the command line names, with everything embedded, or the active one.
+pub(super) fn searched_space(library: &Library, arguments: &SearchArgs) -> Result<Arc<Space>, Failure> {
     let space = match &arguments.space {
         None => library.active(),
         Some(name) => library.space_named(name)?,
@@ -109,10 +119,7 @@ fn search_locally(
     if let Some(name) = arguments.space.as_ref().filter(|_| library.read_only().is_none()) {
         backfill(library, name)?;
     }
-    variants::apply(&arguments.variants, &space)?;
-    let found = library.search(&space, &query(&space, arguments, filter)?)?;
-    let content = arguments.image.as_deref().map(content_id).transpose()?;
-    Ok(SearchResponse::from(&found).with_query_image(content))
+    Ok(space)
 }
 
 /// The id that an image's file has if it is in the library.

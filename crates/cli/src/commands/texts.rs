@@ -17,7 +17,7 @@ use eidetic_server::responses::{
 };
 
 use super::index::{note_unfinished_graph, require_same_model};
-use super::search::{backfill, query_image};
+use super::search::{query_image, searched_space};
 use super::{Access, access, directory, note_better_model, redirect_to_server, reject_model_options};
 use crate::arguments::{Global, SearchArgs, StatusArgs, TextsAction, TextsAddArgs, TextsArgs};
 use crate::failure::Failure;
@@ -316,16 +316,7 @@ fn search_locally(
     words: Option<String>,
 ) -> Result<TextSearchResponse, Failure> {
     library.active().set_load_options((&arguments.options).into());
-    let space = match &arguments.space {
-        None => library.active(),
-        Some(name) => library.space_named(name)?,
-    };
-    if let Some(precision) = arguments.options.precision.named() {
-        space.set_precision(precision);
-    }
-    if let Some(name) = arguments.space.as_ref().filter(|_| library.read_only().is_none()) {
-        backfill(library, name)?;
-    }
+    let space = searched_space(library, arguments)?;
     let by = match (words, &arguments.image, arguments.image_id) {
         (Some(words), _, _) => TextQueryBy::Words(words),
         (None, Some(path), _) => {

@@ -8,10 +8,11 @@ use eidetic_catalog::Finding;
 use eidetic_domain::{ImageId, RowId, SpaceId, counted};
 use eidetic_vectors::{IndexError, VectorStore};
 
+use super::SetMap;
 use super::index::{TextIndex, directory_in};
 use super::rows::RowLog;
 use super::set_file::{ENDING, SetWriter, TextSet};
-use super::{SetMap, set_files, texts_directory};
+use super::sets::{set_files, texts_directory};
 use crate::LibraryError;
 
 /// The state of the files of texts, for `check`.

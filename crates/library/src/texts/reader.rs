@@ -1,11 +1,16 @@
 //! Reads texts from plain lines, CSV, TSV or JSON lines, one at a time and within bounds.
 
-use std::collections::{HashMap, VecDeque};
-use std::io::{self, BufRead, Cursor, Read};
+mod lines;
+mod values;
+
+use std::collections::HashMap;
+use std::io::{BufRead, Cursor, Read};
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use self::lines::Lines;
+use self::values::Values;
 use super::{StoredText, TextsError};
 
 /// Most bytes of one text; models read far less.
@@ -14,8 +19,6 @@ const MAX_TEXT_BYTES: usize = 64 << 10;
 const MAX_ID_BYTES: usize = 1000;
 /// Most bytes of one record with all its fields.
 const MAX_RECORD_BYTES: usize = 1 << 20;
-/// What the CSV reader may read ahead of the record that it returns.
-const CSV_BUFFER: usize = 64 << 10;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// How texts are written in a file.
@@ -200,261 +203,6 @@ fn first_lines(input: &mut impl BufRead) -> Result<Vec<u8>, TextsError> {
     }
 }
 
-/// Plain lines, or JSON lines.
-struct Lines<'a> {
-    input: Box<dyn BufRead + 'a>,
-    format: TextFormat,
-    line: u64,
-    bytes: Vec<u8>,
-}
-
-impl<'a> Lines<'a> {
-    fn new(input: impl BufRead + 'a, format: TextFormat) -> Self {
-        Self {
-            input: Box::new(input),
-            format,
-            line: 0,
-            bytes: Vec::new(),
-        }
-    }
-
-    fn read(&mut self) -> Result<Option<ReadText>, TextsError> {
-        loop {
-            self.bytes.clear();
-            let limit = MAX_RECORD_BYTES as u64 + 1;
-            let mut limited = self.input.by_ref().take(limit);
-            if limited.read_until(b'\n', &mut self.bytes)? == 0 {
-                return Ok(None);
-            }
-            self.line += 1;
-            if self.bytes.len() > MAX_RECORD_BYTES {
-                return Err(too_long(self.line));
-            }
-            let line = std::str::from_utf8(&self.bytes).map_err(|_| not_utf8(self.line))?;
-            if line.trim().is_empty() {
-                continue;
-            }
-            return match self.format {
-                TextFormat::JsonLines => from_json(self.line, line).map(Some),
-                _ => Ok(Some(ReadText {
-                    line: self.line,
-                    id: None,
-                    text: line.to_owned(),
-                    fields: Map::new(),
-                })),
-            };
-        }
-    }
-}
-
-fn from_json(line: u64, json: &str) -> Result<ReadText, TextsError> {
-    if json.trim_start().starts_with('[') {
-        let reason = "expected a JSON object on each line, found an array";
-        return Err(TextsError::line(line, reason.into()));
-    }
-    let mut fields: Map<String, Value> =
-        serde_json::from_str(json.trim_end()).map_err(|error| TextsError::line(line, json_reason(&error)))?;
-    let text = match fields.remove("text") {
-        Some(Value::String(text)) => text,
-        Some(_) => return Err(TextsError::line(line, "\"text\" is not a string".into())),
-        None => return Err(TextsError::line(line, "the object has no \"text\"".into())),
-    };
-    let id = match fields.remove("id") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(id)) => Some(id),
-        Some(Value::Number(id)) => Some(id.to_string()),
-        Some(_) => {
-            let reason = "\"id\" is neither a string nor a number";
-            return Err(TextsError::line(line, reason.into()));
-        }
-    };
-    Ok(ReadText {
-        line,
-        id,
-        text,
-        fields,
-    })
-}
-
-/// The parser counts lines within what it is given, which is one line.
-fn json_reason(error: &serde_json::Error) -> String {
-    let message = error.to_string();
-    let what = message.split(" at line ").next().unwrap_or_default();
-    match error.column() {
-        0 => format!("not a JSON object: {what}"),
-        column => format!("not a JSON object: {what}, at column {column}"),
-    }
-}
-
-/// Values with a header.
-struct Values<'a> {
-    reader: csv::Reader<Bounded<'a>>,
-    record: csv::ByteRecord,
-    names: Vec<String>,
-    text: usize,
-    id: Option<usize>,
-}
-
-impl<'a> Values<'a> {
-    fn new(input: impl BufRead + 'a, separator: u8) -> Result<Self, TextsError> {
-        let reader = csv::ReaderBuilder::new()
-            .delimiter(separator)
-            .has_headers(false)
-            .flexible(true)
-            .buffer_capacity(CSV_BUFFER)
-            .from_reader(Bounded::new(input));
-        let mut values = Self {
-            reader,
-            record: csv::ByteRecord::new(),
-            names: Vec::new(),
-            text: 0,
-            id: None,
-        };
-        let line = values.next_record()?.unwrap_or(1);
-        let name = |bytes| std::str::from_utf8(bytes).map(|name| name.trim().to_owned());
-        let names: Result<Vec<String>, _> = values.record.iter().map(name).collect();
-        values.names = names.map_err(|_| not_utf8(line))?;
-        let names = &values.names;
-        let column = |wanted: &str| names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
-        if let Some(twice) = (1..names.len()).find(|at| names[..*at].contains(&names[*at])) {
-            let name = shortened(&names[twice]);
-            let reason = format!("the header has column {name:?} twice");
-            return Err(TextsError::line(line, reason));
-        }
-        let Some(text) = column("text") else {
-            let found: Vec<String> = names
-                .iter()
-                .map(|name| format!("{:?}", shortened(name)))
-                .collect();
-            let found = if names.is_empty() {
-                "is empty".to_owned()
-            } else {
-                format!("has {}", found.join(", "))
-            };
-            let reason = format!("expected a header with a column \"text\"; it {found}");
-            return Err(TextsError::line(line, reason));
-        };
-        (values.text, values.id) = (text, column("id"));
-        Ok(values)
-    }
-
-    fn read(&mut self) -> Result<Option<ReadText>, TextsError> {
-        let Some(line) = self.next_record()? else {
-            return Ok(None);
-        };
-        let (columns, expected) = (self.record.len(), self.names.len());
-        if columns != expected {
-            return Err(TextsError::line(
-                line,
-                format!("it has {columns} columns, but the header has {expected}"),
-            ));
-        }
-        let values: Result<Vec<&str>, _> = self.record.iter().map(std::str::from_utf8).collect();
-        let values = values.map_err(|_| not_utf8(line))?;
-        let id = self.id.map(|at| values[at].trim().to_owned());
-        let others = self.names.iter().zip(&values).enumerate();
-        let others = others.filter(|(at, _)| *at != self.text && Some(*at) != self.id);
-        Ok(Some(ReadText {
-            line,
-            id: id.filter(|id| !id.is_empty()),
-            text: values[self.text].to_owned(),
-            fields: others
-                .map(|(_, (name, value))| (name.clone(), (*value).into()))
-                .collect(),
-        }))
-    }
-
-    /// Reads a record and returns the line on which it begins. The reader's own position is before blank lines.
-    fn next_record(&mut self) -> Result<Option<u64>, TextsError> {
-        self.reader.get_mut().room = MAX_RECORD_BYTES + CSV_BUFFER;
-        let start = self.reader.position().byte();
-        match self.reader.read_byte_record(&mut self.record) {
-            Ok(true) => {}
-            Ok(false) => return Ok(None),
-            Err(error) => return Err(self.error(error, start)),
-        }
-        let end = self.reader.position().byte();
-        let (lines, is_at_line_end) = self.reader.get_mut().lines_before(end);
-        let within = self.record.as_slice().split(|byte| *byte == b'\n').count() as u64 - 1;
-        let line = 1 + lines - u64::from(is_at_line_end) - within;
-        if self.record.as_slice().len() > MAX_RECORD_BYTES {
-            return Err(too_long(line));
-        }
-        Ok(Some(line))
-    }
-
-    fn error(&mut self, error: csv::Error, start: u64) -> TextsError {
-        let line = 1 + self.reader.get_mut().lines_before(start).0;
-        match error.into_kind() {
-            csv::ErrorKind::Io(error) if is_too_long(&error) => {
-                let reason =
-                    format!("the record is longer than {MAX_RECORD_BYTES} bytes; is a quote never closed?");
-                TextsError::line(line, reason)
-            }
-            csv::ErrorKind::Io(error) => error.into(),
-            _ => TextsError::line(line, "the record cannot be read".into()),
-        }
-    }
-}
-
-/// Input of which only so much is read for one record: a quote that is never closed would take in the rest of the file.
-struct Bounded<'a> {
-    input: Box<dyn BufRead + 'a>,
-    room: usize,
-    /// Bytes read.
-    read: u64,
-    /// Where lines end, of those that [`lines_before`](Self::lines_before) has not counted.
-    line_ends: VecDeque<u64>,
-    /// Where the last counted line ends.
-    last_end: Option<u64>,
-    counted: u64,
-}
-
-impl<'a> Bounded<'a> {
-    fn new(input: impl BufRead + 'a) -> Self {
-        Self {
-            input: Box::new(input),
-            room: 0,
-            read: 0,
-            line_ends: VecDeque::new(),
-            last_end: None,
-            counted: 0,
-        }
-    }
-
-    /// Number of lines that end before this byte, which must not be before that of an earlier call, and whether one ends
-    /// just before it.
-    fn lines_before(&mut self, byte: u64) -> (u64, bool) {
-        while let Some(&end) = self.line_ends.front().filter(|end| **end < byte) {
-            self.line_ends.pop_front();
-            self.counted += 1;
-            self.last_end = Some(end);
-        }
-        (self.counted, self.last_end.is_some_and(|end| end + 1 == byte))
-    }
-}
-
-impl Read for Bounded<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.room == 0 && !self.input.fill_buf()?.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, RecordTooLong));
-        }
-        let room = self.room.min(buffer.len());
-        let read = self.input.read(&mut buffer[..room])?;
-        let ends = (self.read..)
-            .zip(&buffer[..read])
-            .filter(|(_, byte)| **byte == b'\n');
-        self.line_ends.extend(ends.map(|(at, _)| at));
-        self.read += read as u64;
-        self.room -= read;
-        Ok(read)
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("a record is too long")]
-struct RecordTooLong;
-
 /// The text without surrounding spaces.
 fn checked_text(line: u64, text: &str) -> Result<String, TextsError> {
     let text = text.trim();
@@ -509,12 +257,6 @@ fn shortened(text: &str) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
-}
-
-fn is_too_long(error: &std::io::Error) -> bool {
-    error
-        .get_ref()
-        .is_some_and(|inner| inner.downcast_ref::<RecordTooLong>().is_some())
 }
 
 #[cfg(test)]

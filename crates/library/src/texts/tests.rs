@@ -9,6 +9,7 @@ use eidetic_search::{QueryImage, Verdict};
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 
+use super::sets::set_files;
 use super::*;
 use crate::{Owner, PreviousSpace, SwitchOptions, check, repair};
 

@@ -130,9 +130,16 @@ impl ImageMatcher {
                     "a server owns the library; restart it with --profiles to use your own profiles",
                 ));
             }
+            (Backend::Server(_), Some(chosen)) if chosen.prevalence == Some(PrevalenceArg::Batch) => {
+                return Err(Failure::could_not_run(
+                    "a server owns the library and compares one picture at a time; give --prevalence a share, or stop the server",
+                ));
+            }
             (Backend::Library(library, _), Some(chosen)) => {
                 chosen.calibration = library.active().calibration_under(&chosen.profile.name)?;
+                chosen.note_missing_labels();
             }
+            (Backend::Model(_), Some(chosen)) => chosen.note_missing_labels(),
             _ => {}
         }
         let views = Views::read(arguments)?;
@@ -380,6 +387,15 @@ impl ChosenProfile {
         })
     }
 
+    fn note_missing_labels(&self) {
+        if self.prevalence.is_some() && self.calibration.is_none() {
+            eprintln!(
+                "eidetic: --prevalence has no effect on {:?}: its thresholds follow from labeled pairs, and there are none (eidetic calibrate PAIRS)",
+                self.profile.name
+            );
+        }
+    }
+
     fn estimates_prevalence(&self) -> bool {
         match self.prevalence {
             Some(PrevalenceArg::Batch) => true,
@@ -453,7 +469,7 @@ impl Backend {
 
 impl Views {
     fn read(arguments: &MatchArgs) -> Result<Option<Self>, Failure> {
-        if !arguments.breakdown {
+        if !arguments.breakdown && arguments.instruction.is_none() {
             return Ok(None);
         }
         let weights = match &arguments.weights {
