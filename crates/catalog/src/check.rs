@@ -195,17 +195,17 @@ fn log_findings(store: &Path, places: u64, consistent: &Consistent) -> Vec<Findi
         )),
     }
     let losses = [
-        (lost.unreadable, "records cannot be read"),
-        (lost.images.len() as u64, "images have lost their record"),
-        (lost.paths.len() as u64, "images have lost their paths"),
-        (lost.uncounted, "images are missing"),
-        (lost.tags.len() as u64, "images have lost their tags"),
+        (lost.unreadable, "record", "cannot be read"),
+        (lost.images.len() as u64, "image", "without its record"),
+        (lost.paths.len() as u64, "image", "without its paths"),
+        (lost.uncounted, "image", "missing"),
+        (lost.tags.len() as u64, "image", "without its tags"),
     ];
     found.extend(
         losses
             .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}")),
+            .filter(|(count, ..)| *count > 0)
+            .map(|(count, things, what)| format!("{} {what}", counted(count, things))),
     );
     let finding = |what| Finding {
         path: store.to_owned(),

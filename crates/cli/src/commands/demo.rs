@@ -35,7 +35,11 @@ pub(crate) fn run(global: &Global, arguments: &DemoArgs) -> Result<Outcome, Fail
                 k: arguments.k.into(),
                 ..Query::text(text.as_str())
             };
-            print_answer(global, &(&library.active().search(&query)?).into())?;
+            print_answer(
+                global,
+                &(&library.active().search(&query)?).into(),
+                arguments.query.as_deref(),
+            )?;
             Ok(Outcome::Done)
         }
     }

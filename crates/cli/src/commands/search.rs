@@ -68,9 +68,9 @@ fn print(global: &Global, arguments: &SearchArgs, answer: &SearchResponse) -> Re
     }
     note_negation(arguments);
     let Some(end) = arguments.paths_only() else {
-        return print_answer(global, answer);
+        return print_answer(global, answer, arguments.text().as_deref());
     };
-    print_notes(answer);
+    print_notes(answer, arguments.text().as_deref());
     let paths = answer.hits.iter().map(SearchHit::original_path);
     paths
         .into_iter()
@@ -168,13 +168,17 @@ fn search_remotely(
     }
 }
 
-/// Prints the hits as a table or as JSON.
-pub(crate) fn print_answer(global: &Global, answer: &SearchResponse) -> Result<(), Failure> {
+/// Prints the hits for `text` as a table or as JSON.
+pub(crate) fn print_answer(
+    global: &Global,
+    answer: &SearchResponse,
+    text: Option<&str>,
+) -> Result<(), Failure> {
     if global.json {
         warn_of_missing(answer);
         return output::json(answer);
     }
-    print_notes(answer);
+    print_notes(answer, text);
     for (rank, hit) in answer.hits.iter().enumerate() {
         output::line(&format!(
             "{:>4}  {}  {:>6.3}  {}{}",
@@ -198,12 +202,16 @@ fn likeness(hit: &SearchHit) -> String {
 }
 
 /// Says what the hits alone do not tell.
-fn print_notes(answer: &SearchResponse) {
+fn print_notes(answer: &SearchResponse, text: Option<&str>) {
     warn_of_missing(answer);
-    if !answer.unknown_words.is_empty() {
+    // Of a word such as "no", the note on negations says more.
+    let negated = text.and_then(negation);
+    let mut unknown_words = answer.unknown_words.clone();
+    unknown_words.retain(|word| Some(word) != negated.as_ref());
+    if !unknown_words.is_empty() {
         eprintln!(
             "eidetic: the model does not know {}; searched without",
-            output::quoted(&answer.unknown_words)
+            output::quoted(&unknown_words)
         );
     }
     match (answer.hits.is_empty(), answer.verdict) {

@@ -112,12 +112,13 @@ async fn openapi_references_resolve() {
 }
 
 /// Fields that most responses leave out.
-const ONLY_WHERE_NEEDED: [&str; 7] = [
+const ONLY_WHERE_NEEDED: [&str; 8] = [
     "path_bytes",
     "paths_bytes",
     "is_query",
     "missing_changes",
     "quality",
+    "texts",
     "read_only",
     "warnings",
 ];
