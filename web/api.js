@@ -39,9 +39,10 @@ export async function search(query, k, signal) {
 export const image = (id, signal) => request(`/v1/images/${id}`, { signal });
 
 /** The confidence that each of `texts` describes the image of a match. */
-export async function match({ like, upload }, texts, signal) {
-  if (upload === null) return post('/v1/match', { image_id: like, texts }, signal);
+export async function match({ like, upload, hasBreakdown }, texts, signal) {
+  if (upload === null) return post('/v1/match', { image_id: like, texts, ...(hasBreakdown && { breakdown: true }) }, signal);
   const body = new FormData();
+  if (hasBreakdown) body.append('breakdown', 'true');
   body.append('texts', texts.join('\n'));
   body.append('image', await sendable(upload));
   return request('/v1/match', { method: 'POST', body, signal });
@@ -52,6 +53,9 @@ export const feedback = ({ text, like }, image, right) => post('/v1/feedback', {
 
 /** Whether `image` shows the pattern `text` of a profile; null withdraws the answer. */
 export const reviewed = (profile, text, image, right) => post('/v1/feedback', { profile, text, image, right });
+
+/** The stored answers for a profile. */
+export const answersFor = (profile, signal) => request(`/v1/feedback?${new URLSearchParams({ profile })}`, { signal });
 
 /** The profiles of the server. */
 export const profiles = () => request('/v1/profiles', {});

@@ -41,14 +41,18 @@ const viewer = new Viewer({
   close: () => closeViewer(),
   move: (image) => moveViewer(image),
   similar: (image) => navigate({ ...EMPTY, like: image, ...filtersOf(query), minConfidence: query.minConfidence }),
-  match: (image) => goToMatch({ like: image, upload: null, lines: query.text.trim() || matchView.match.lines }),
+  match: (image) => goToMatch({ ...matchView.match, like: image, upload: null, lines: query.text.trim() || matchView.match.lines }),
 });
 const matchView = new MatchView({
   changed: (next) => goToMatch(next),
   typed: (next) => goToMatch(next, { isTyping: true }),
 });
 
-const reviewView = new ReviewView({ changed: (profile) => goToReview(profile) });
+// Kept in the history, so that a comparison survives a reload.
+const reviewView = new ReviewView({
+  changed: (profile) => goToReview(profile),
+  started: (job) => isReviewing() && history.replaceState({ job }, ''),
+});
 
 let query = EMPTY;
 let shownKey = null;
@@ -100,7 +104,7 @@ function goToMatch(next, { isTyping = false } = {}) {
 /** Goes to the Review view. */
 function goToReview(profile) {
   const isEntering = !isReviewing();
-  history.pushState({}, '', toReviewAddress(profile));
+  history.pushState({ job: profile === reviewView.profile ? reviewView.job : null }, '', toReviewAddress(profile));
   showAddress({ mayReuse: true });
   if (!isEntering) return;
   scrollTo(0, 0);
@@ -121,7 +125,7 @@ function showReview() {
   matchView.leave();
   viewer.hide();
   document.title = 'Review · Eidetic';
-  reviewView.show(fromReviewAddress(location.search));
+  reviewView.show(fromReviewAddress(location.search), history.state?.job ?? null);
 }
 
 function showMatch() {
@@ -242,7 +246,7 @@ function matchNow() {
 function firstMatch() {
   const { match } = matchView;
   const isUntouched = matchKey(match) === matchKey(EMPTY_MATCH);
-  return isUntouched && hasImage(query) ? { like: query.like, upload: query.upload, lines: query.text } : match;
+  return isUntouched && hasImage(query) ? { ...match, like: query.like, upload: query.upload, lines: query.text } : match;
 }
 
 function addImage(image) {

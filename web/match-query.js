@@ -5,8 +5,9 @@ import { isImageId } from './query.js';
 // Longer texts are kept in the tab's history only: not every program accepts longer addresses.
 const MAX_ADDRESS_LENGTH = 6000;
 
-/** An empty match. `like` is an image of the library, `upload` a key of uploads.js, at most one of them set; `lines` has one text a line. */
-export const EMPTY_MATCH = Object.freeze({ like: null, upload: null, lines: '' });
+/** An empty match. `like` is an image of the library, `upload` a key of uploads.js, at most one of them set; `lines` has one text a line;
+    `hasBreakdown` asks for the views of each match. */
+export const EMPTY_MATCH = Object.freeze({ like: null, upload: null, lines: '', hasBreakdown: false });
 
 /** Whether an address shows the Match view. */
 export const isMatchAddress = (search) => new URLSearchParams(search).get('view') === 'match';
@@ -23,6 +24,7 @@ export const repeatedOf = (match) => written(match).length - textsOf(match).leng
 export function toMatchAddress(match) {
   const params = new URLSearchParams({ view: 'match' });
   if (match.like) params.append('like', match.like);
+  if (match.hasBreakdown) params.append('breakdown', '1');
   const withoutTexts = `/?${params}`;
   textsOf(match).forEach((text) => params.append('text', text));
   const whole = `/?${params}`;
@@ -33,8 +35,8 @@ export function toMatchAddress(match) {
 export function fromMatchAddress(search) {
   const params = new URLSearchParams(search);
   const like = params.get('like') ?? '';
-  return { ...EMPTY_MATCH, like: isImageId(like) ? like : null, lines: params.getAll('text').join('\n') };
+  return { ...EMPTY_MATCH, like: isImageId(like) ? like : null, lines: params.getAll('text').join('\n'), hasBreakdown: params.get('breakdown') === '1' };
 }
 
 /** Equal for matches with the same answer. */
-export const matchKey = (match) => JSON.stringify([match.like, match.upload, textsOf(match)]);
+export const matchKey = (match) => JSON.stringify([match.like, match.upload, textsOf(match), match.hasBreakdown]);

@@ -22,10 +22,11 @@ export class MatchView {
   #running = new AbortController();
   #on;
 
-  /** `on`: changed(match) when the image changes, typed(match) while typing. */
+  /** `on`: changed(match) when the image or what is shown changes, typed(match) while typing. */
   constructor(on) {
     this.#on = on;
     byId('match-lines').addEventListener('input', () => this.#onInput());
+    byId('match-breakdown').addEventListener('change', ({ target }) => this.#on.changed({ ...this.match, hasBreakdown: target.checked }));
     ['match-pick', 'match-empty'].forEach((id) => byId(id).addEventListener('click', () => byId('file').click()));
     byId('match-image').addEventListener('error', () => this.#showThumbnail());
     byId('match-remove').addEventListener('click', () => this.#removeImage());
@@ -42,6 +43,7 @@ export class MatchView {
     clearTimeout(this.#typing);
     this.#match = match;
     if (textsOf(this.match).join('\n') !== textsOf(match).join('\n')) byId('match-lines').value = match.lines;
+    byId('match-breakdown').checked = match.hasBreakdown;
     showCount(this.match);
     this.#showImage(isLost);
     if (matchKey(match) !== this.#shownKey) this.#request(match);
@@ -99,6 +101,7 @@ export class MatchView {
     this.#hideProgress();
     this.#shownKey = matchKey(match);
     const missing = missingOf(match);
+    byId('match-option').hidden = missing !== null;
     if (missing) return this.#showResults([], missing);
     const { signal } = this.#running;
     byId('match-results').ariaBusy = 'true';
@@ -124,7 +127,7 @@ export class MatchView {
       results = sorted([...results, ...answer.results]);
       took += answer.took_ms ?? 0;
       const isLast = results.length >= texts.length;
-      const order = texts.length === 1 ? '1 text' : `${format.count(texts.length)} texts, most probable first`;
+      const order = texts.length === 1 ? '1 text compared' : 'Most probable first';
       const done = `${format.count(results.length)} of ${format.count(texts.length)} texts compared`;
       this.#showResults(results, isLast ? `${order} · ${format.count(Math.ceil(took))} ms` : done);
     }
@@ -135,6 +138,7 @@ export class MatchView {
     byId('match-problem').replaceChildren();
     byId('match-results').replaceChildren(...bars(results));
     byId('match-key').hidden = results.length === 0;
+    byId('match-views').hidden = !results.some(({ breakdown }) => breakdown);
   }
 
   #fail(error) {

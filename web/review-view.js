@@ -3,53 +3,65 @@
 
 import * as api from './api.js';
 import { toast } from './clipboard.js';
-import { byId, element } from './dom.js';
+import { byId, element, icon } from './dom.js';
 import * as format from './format.js';
-import { problem } from './messages.js';
+import { emptyLibrary, problem } from './messages.js';
+import { ReviewAnswers } from './review-answers.js';
+import { ReviewList } from './review-list.js';
 
 const POLL_DELAY = 300;
-// Pictures that are added to the page at once.
-const PICTURES_AT_ONCE = 60;
 
 export class ReviewView {
   #profiles = null;
   #profile = null;
+  // The job whose result or progress is shown.
   #job = null;
-  #report = null;
-  #level = null;
-  #shown = PICTURES_AT_ONCE;
   #running = new AbortController();
+  #list;
+  #answers;
   #on;
 
-  /** `on`: changed(profile) when another profile is chosen. */
+  /** `on`: changed(profile) when another profile is chosen, started(job) when its comparison has started. */
   constructor(on) {
     this.#on = on;
+    this.#answers = new ReviewAnswers({
+      changed: (image, text) => this.#list.showAnswer(image, text),
+      refused: (error) => toast(`Your answer was not saved: ${error.message}`),
+    });
+    this.#list = new ReviewList(this.#answers);
     byId('review-profile').addEventListener('change', (event) => this.#on.changed(event.target.value));
     byId('review-start').addEventListener('click', () => this.#start());
     byId('review-cancel').addEventListener('click', () => this.#cancel());
-    byId('review-more').addEventListener('click', () => this.#showMore());
   }
 
-  /** The chosen profile, or null. */
+  /** The name of the chosen profile, or null. */
   get profile() {
-    return this.#profile;
+    return this.#profile?.name ?? null;
   }
 
-  /** Shows the review of `profile`; null: of the first one that has patterns. */
-  async show(profile) {
+  /** The job whose result or progress is shown, or null. */
+  get job() {
+    return this.#job;
+  }
+
+  /** Shows the review of `profile`; null: of the first one that has patterns. `job`: the comparison to show, if the server still has it. */
+  async show(profile, job) {
     try {
       this.#profiles ??= (await api.profiles()).profiles.filter(({ patterns }) => patterns > 0);
     } catch (error) {
-      return this.#fail(error, () => this.show(profile));
+      return this.#fail(error, () => this.show(profile, job));
     }
-    if (this.#profiles.length === 0) return this.#summarize('No profile has patterns. Start the server with --profiles FILE.');
+    if (this.#profiles.length === 0) return this.#showMessage('No profile has patterns', 'Start the server with profiles that have some:', element('code', {}, 'eidetic serve --profiles FILE.toml'));
     const known = this.#profiles.find(({ name }) => name === profile) ?? this.#profiles[0];
     byId('review-profile').replaceChildren(...this.#profiles.map(({ name }) => element('option', { value: name }, name)));
     byId('review-profile').value = known.name;
-    byId('review-description').textContent = `${known.description} ${format.count(known.patterns)} patterns.`;
+    byId('review-description').textContent = `${known.description} ${count(known.patterns, 'pattern')}.`;
     byId('review-start').disabled = false;
-    if (known.name !== this.#profile) this.#clear();
-    this.#profile = known.name;
+    const isOther = known.name !== this.profile;
+    if (isOther) this.#clear();
+    this.#profile = known;
+    if (job && job !== this.#job) return this.#run(() => job);
+    if (this.#job === null && byId('review-running').hidden) this.#showIdle();
     return undefined;
   }
 
@@ -59,45 +71,50 @@ export class ReviewView {
 
   #clear() {
     this.#running.abort();
-    this.#report = null;
-    this.#level = null;
-    byId('review-levels').replaceChildren();
-    byId('review-pictures').replaceChildren();
-    byId('review-more').hidden = true;
-    byId('review-problem').replaceChildren();
+    this.#job = null;
+    this.#list.clear();
+    ['review-left-out', 'review-problem'].forEach((id) => byId(id).replaceChildren());
     this.#summarize('');
+    this.#setRunning(false);
   }
 
-  async #start() {
+  #start() {
+    return this.#run(async () => (await api.screen(this.profile)).job);
+  }
+
+  /** Waits for a job, which `jobOf` starts or names, and shows its result. */
+  async #run(jobOf) {
     this.#clear();
     this.#running = new AbortController();
     const { signal } = this.#running;
     this.#setRunning(true);
     try {
-      this.#job = (await api.screen(this.#profile)).job;
-      const job = await this.#ended(signal);
-      if (job.state === 'failed') throw new api.Problem({ status: 500, detail: job.error });
-      this.#report = job.screen_report;
-      this.#shown = PICTURES_AT_ONCE;
-      if (this.#report) this.#showReport();
+      await this.#answers.load(this.profile, signal);
+      const id = await jobOf();
+      if (signal.aborted) return;
+      this.#job = id;
+      this.#on.started(id);
+      const ended = await this.#ended(id, signal);
+      this.#setRunning(false);
+      this.#showEnded(ended);
     } catch (error) {
-      if (error.name !== 'AbortError') this.#fail(error, () => this.#start());
-    } finally {
-      if (!signal.aborted) this.#setRunning(false);
+      if (signal.aborted) return;
+      this.#setRunning(false);
+      this.#showFailed(error);
     }
   }
 
-  async #ended(signal) {
+  async #ended(id, signal) {
     for (;;) {
-      const job = await api.job(this.#job, signal);
+      const job = await api.job(id, signal);
       if (job.state !== 'running') return job;
-      const of = job.total === null ? '' : ` of ${format.pictures(job.total)}`;
-      this.#summarize(`${format.count(job.done)}${of} compared`);
+      showProgress(job);
       await new Promise((resolve) => setTimeout(resolve, POLL_DELAY));
     }
   }
 
   async #cancel() {
+    if (this.#job === null) return;
     try {
       await api.cancelJob(this.#job);
     } catch (error) {
@@ -105,42 +122,56 @@ export class ReviewView {
     }
   }
 
+  // The button that takes the place of the pressed one takes its focus too.
   #setRunning(isRunning) {
-    byId('review-start').hidden = isRunning;
-    byId('review-cancel').hidden = !isRunning;
+    const [shown, hidden] = isRunning ? ['review-cancel', 'review-start'] : ['review-start', 'review-cancel'];
+    const hadFocus = document.activeElement === byId(hidden);
+    byId(shown).hidden = false;
+    if (hadFocus) byId(shown).focus();
+    byId(hidden).hidden = true;
+    byId('review-profile').disabled = isRunning;
+    byId('review-running').hidden = !isRunning;
     byId('review-pictures').ariaBusy = isRunning ? 'true' : null;
+    if (isRunning) showProgress({ done: 0, total: null });
   }
 
-  #showReport() {
-    const { images, flagged, levels, cancelled, left_out: leftOut } = this.#report;
-    const stopped = cancelled ? ', stopped before the end' : '';
-    const without = leftOut.length > 0 ? ` · ${format.count(leftOut.length)} patterns left out, with words that the model does not know` : '';
-    this.#summarize(`${format.pictures(images)} compared, ${format.count(flagged)} with findings${stopped}${without}`);
-    const names = Object.keys(levels).filter((level) => this.#report.pictures.some((picture) => picture.level === level));
-    const chip = (level, label, count) =>
-      element('button', { type: 'button', class: 'review-level', 'aria-pressed': String(this.#level === level), click: () => this.#filter(level) }, `${label} ${format.count(count)}`);
-    byId('review-levels').replaceChildren(
-      ...(names.length > 1 ? [chip(null, 'all', this.#report.pictures.length)] : []),
-      ...names.map((level) => chip(level, level, levels[level])),
-    );
-    this.#showPictures();
+  #showEnded({ kind, state, error, screen_report: report }) {
+    if (state === 'failed') throw new api.Problem({ status: 500, title: 'The comparison failed', detail: error });
+    // After a restart of the server, its number may be that of another job.
+    if (kind !== 'screen' || !report || report.profile !== this.profile) return this.#showIdle();
+    this.#summarize(summaryOf(report));
+    byId('review-left-out').replaceChildren(...leftOut(report.left_out, this.#profile.patterns));
+    this.#list.show(report, this.#profile.levels);
+    return report.pictures.length === 0 ? this.#showNothing(report) : undefined;
   }
 
-  #filter(level) {
-    this.#level = level;
-    this.#shown = PICTURES_AT_ONCE;
-    this.#showReport();
+  #showNothing({ images, cancelled, left_out: { length } }) {
+    if (cancelled) return this.#showMessage('Nothing found so far', `It was stopped after ${format.pictures(images)}.`);
+    if (images === 0) return byId('review-problem').replaceChildren(element('div', { class: 'message' }, ...emptyLibrary()));
+    if (length >= this.#profile.patterns) return this.#showMessage('Nothing was compared', 'The model knows none of the patterns completely.');
+    const known = this.#profile.patterns - length;
+    const patterns = length === 0 ? 'a pattern' : known === 1 ? 'the one pattern that the model knows' : `one of the ${format.count(known)} patterns that the model knows`;
+    return this.#showMessage('No findings', `No picture matches ${patterns}.`);
   }
 
-  #showMore() {
-    this.#shown += PICTURES_AT_ONCE;
-    this.#showPictures();
+  #showIdle() {
+    this.#job = null;
+    this.#showMessage('Nothing compared yet', 'Compare all pictures to see which ones match a pattern of this profile.');
   }
 
-  #showPictures() {
-    const pictures = this.#report.pictures.filter(({ level }) => this.#level === null || level === this.#level);
-    byId('review-pictures').replaceChildren(...pictures.slice(0, this.#shown).map((picture) => reviewed(this.#profile, picture)));
-    byId('review-more').hidden = pictures.length <= this.#shown;
+  #showMessage(title, ...texts) {
+    byId('review-problem').replaceChildren(element('div', { class: 'message' }, icon('nothing'), element('h2', {}, title), element('p', {}, ...texts.flatMap((text) => [text, ' ']))));
+  }
+
+  // A comparison that still runs on the server is followed again; others are repeated.
+  #showFailed(error) {
+    const job = this.#job;
+    if (error.kind === 'unknown-job') return this.#showIdle();
+    if (error.kind === 'already-running') {
+      const another = new api.Problem({ status: 503, title: 'Pictures are being compared already', detail: 'another tab or program started it; wait for it to end' });
+      return this.#fail(another, () => this.#start());
+    }
+    return this.#fail(error, () => (job && error.isUnreachable ? this.#run(() => job) : this.#start()));
   }
 
   #summarize(text) {
@@ -153,54 +184,29 @@ export class ReviewView {
   }
 }
 
-/** One picture with its findings. */
-function reviewed(profile, { image, paths, level, findings }) {
-  const name = format.visible(format.fileName(paths[0] ?? image));
-  const preview = element('img', { src: api.thumbnailAddress(image), alt: '', loading: 'lazy', width: 160, height: 120 });
-  return element(
-    'li',
-    { class: 'reviewed' },
-    element('a', { class: 'reviewed-image', href: api.viewAddress(image), target: '_blank', rel: 'noopener', 'aria-label': `Open ${name}` }, preview),
-    element(
-      'div',
-      { class: 'reviewed-findings' },
-      element('p', { class: 'reviewed-name', title: format.visible(paths[0] ?? '') }, element('span', { class: 'review-tag' }, level), ` ${name}`),
-      element('ul', {}, ...findings.map((finding) => found(profile, image, finding))),
-    ),
-  );
+/** "1 pattern", "2 patterns". */
+const count = (number, word) => `${format.count(number)} ${word}${number === 1 ? '' : 's'}`;
+
+function showProgress({ done, total }) {
+  const bar = byId('review-progress');
+  if (total === null) bar.removeAttribute('value');
+  else Object.assign(bar, { max: Math.max(total, 1), value: done });
+  byId('review-done').textContent = total === null ? 'Starting …' : `${format.count(done)} of ${format.pictures(total)} compared`;
 }
 
-/** A finding with its two answers. */
-function found(profile, image, { text, risk, confidence, verdict }) {
-  const answers = [
-    [true, 'Confirm'],
-    [false, 'Dismiss'],
-  ].map(([right, label]) => element('button', { type: 'button', class: 'review-answer', 'aria-pressed': 'false', 'data-right': String(right) }, label));
-  const row = element(
-    'li',
-    { class: 'finding' },
-    element('span', { class: 'finding-text' }, text),
-    element('span', { class: 'finding-facts' }, `${verdict.level} · ${risk} risk · ${confidence === null ? 'unknown' : format.percent(confidence)}`),
-    element('span', { class: 'finding-answers', role: 'group', 'aria-label': `Does the picture show ${text}?` }, ...answers),
+function summaryOf({ images, flagged, skipped, cancelled }) {
+  const parts = [`${format.pictures(images)} compared, ${format.count(flagged)} with findings${cancelled ? ', stopped before the end' : ''}`];
+  if (skipped > 0) parts.push(`${format.pictures(skipped)} skipped, with damaged vectors`);
+  return parts.join(' · ');
+}
+
+/** What no picture was compared with, as a notice that can be unfolded. */
+function leftOut(patterns, total) {
+  if (patterns.length === 0) return [];
+  const rows = patterns.map(({ text, unknown_words: words }) =>
+    element('li', {}, element('span', {}, text), element('span', { class: 'review-unknown' }, words.length > 0 ? `unknown: ${format.quoted(words)}` : 'says nothing that a picture could show')),
   );
-  let given = null;
-  const press = (right) => {
-    given = right;
-    answers.forEach((button) => button.setAttribute('aria-pressed', String(button.dataset.right === String(right))));
-    row.dataset.answer = right === null ? '' : String(right);
-  };
-  answers.forEach((button) =>
-    button.addEventListener('click', async () => {
-      const before = given;
-      const right = button.dataset.right === String(given) ? null : button.dataset.right === 'true';
-      press(right);
-      try {
-        await api.reviewed(profile, text, image, right);
-      } catch (error) {
-        press(before);
-        toast(`Your answer was not saved: ${error.message}`);
-      }
-    }),
-  );
-  return row;
+  const [was, their] = patterns.length === 1 ? ['was', 'its'] : ['were', 'their'];
+  const summary = `${format.count(patterns.length)} of ${count(total, 'pattern')} ${was} left out: the model does not know all of ${their} words`;
+  return [element('details', { class: 'review-left-out notice' }, element('summary', {}, summary), element('ul', {}, ...rows))];
 }

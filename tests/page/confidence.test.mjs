@@ -111,6 +111,8 @@ describe('min-confidence slider', () => {
     await page.keyboard.press('Enter');
     await page.waitForURL('**/?q=blue&least=50');
     assert.equal(server.behavior.minConfidences.at(-1), 0.5);
+    // The answer sets the slider.
+    await page.locator('.tile').first().filter({ hasText: 'blue' }).waitFor();
     await page.locator('#min-confidence').fill('30');
     await tiles(page, 7);
     assert.equal(server.behavior.minConfidences.at(-1), 0.3);

@@ -66,10 +66,49 @@ describe('with the program', () => {
       assert.ok(Math.abs(bar.width - percent(bar) / 100) < 0.03, JSON.stringify(bar));
     }
     assert.deepEqual(found.map(percent), found.map(percent).toSorted((one, other) => other - one));
-    await page.getByRole('status').filter({ hasText: '3 texts, most probable first' }).waitFor();
+    await page.getByRole('status').filter({ hasText: 'Most probable first' }).waitFor();
     await page.getByText('3 texts · 1 repeated line left out').waitFor();
-    assert.match(await page.locator('.bar-score').first().innerText(), /^score −?0\.\d{4} · [01]\.\d{4} of the model’s range$/);
+    assert.match(await page.locator('.bar-score').first().innerText(), /^score −?0\.\d{4} · normalized [01]\.\d{4}$/);
     assert.match(await page.locator('#match-summary').innerText(), / · \d+ ms$/);
+  });
+
+  test('breakdown shows views of each text', async () => {
+    const page = await visit('/?view=match&text=a+red+apple&text=a+bicycle');
+    assert.ok(await page.locator('#match-option').isHidden(), 'there is nothing to break down yet');
+    await addImage(page);
+    await bars(page, 2);
+    assert.equal(await page.locator('.bar-views').count(), 0);
+    await page.getByRole('checkbox', { name: 'Show the breakdown' }).check();
+    await page.locator('.bar-views').nth(1).waitFor();
+    assert.match(await page.locator('.bar-views').first().innerText(), /^text to picture\s+99 %\s+picture to text\s+99 %\s+words\s+100 %\s+together\s+99 %$/);
+    await page.getByText('The breakdown moves a level by one').waitFor();
+    await page.waitForURL('**/?view=match&breakdown=1&text=a+red+apple&text=a+bicycle');
+    await page.goBack();
+    await page.locator('.bar-views').first().waitFor({ state: 'detached' });
+    assert.ok(!(await page.getByRole('checkbox', { name: 'Show the breakdown' }).isChecked()));
+  });
+
+  test('breakdown fits narrow phones', async () => {
+    const page = await visit('/?q=red+apple');
+    const image = await page.locator('.tile a').first().getAttribute('href');
+    await open.context.close();
+    const [like] = /[0-9a-f]{64}/.exec(image);
+    for (const width of [320, 390]) {
+      const page = await visit(`/?view=match&like=${like}&breakdown=1&text=${'a'.repeat(300)}&text=a+fluffy+apple`, { viewport: { width, height: 844 }, isMobile: true, hasTouch: true });
+      await page.locator('.bar-views').nth(1).waitFor();
+      assert.ok((await overflow(page)) <= 0, `at ${width}`);
+      if (width === 320) await open.context.close();
+    }
+  });
+
+  test('unknown words are named', async () => {
+    const page = await visit('/?view=match&text=a+fluffy+apple&text=fluffy');
+    await addImage(page);
+    await answered(page, 2);
+    assert.deepEqual(await page.locator('.bar-note').allInnerTexts(), [
+      'The model does not know “fluffy”: the text was compared without it, and its level is low at most.',
+      'The model does not know “fluffy”, so there is no confidence.',
+    ]);
   });
 
   test('many texts are compared in parts', async () => {
