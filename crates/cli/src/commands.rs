@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use eidetic_domain::counted;
+use eidetic_hub::ModelRef;
 use eidetic_inference::Device;
-use eidetic_library::{Library, LibraryError, Owner};
+use eidetic_library::{CreateOptions, Library, LibraryError, ModelSource, Owner};
 
 use crate::arguments::{Global, ModelOptions};
 use crate::failure::Failure;
@@ -40,12 +41,28 @@ pub(crate) enum Access {
 
 /// Opens the library for `command`, or redirects to the server that owns it.
 pub(crate) fn access(global: &Global, command: &str) -> Result<Access, Failure> {
-    match Library::open(&directory(global)?, &Owner::this_process(command)) {
+    accessed(Library::open(&directory(global)?, &Owner::this_process(command)))
+}
+
+/// The library that was opened, or the server that owns it.
+pub(crate) fn accessed(opened: Result<Library, LibraryError>) -> Result<Access, Failure> {
+    match opened {
         Ok(library) => {
             warn_of_damage(&library);
             Ok(Access::Local(Box::new(library)))
         }
         Err(error) => redirect_to_server(error),
+    }
+}
+
+/// How a library is created with the model that the command line names, else with the best one that can be had.
+pub(crate) fn create_options(model: Option<&ModelRef>, options: &ModelOptions) -> CreateOptions {
+    CreateOptions {
+        model: model
+            .cloned()
+            .map_or(ModelSource::BestAvailable, ModelSource::Named),
+        precision: options.precision.named(),
+        load: options.into(),
     }
 }
 

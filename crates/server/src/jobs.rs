@@ -364,7 +364,7 @@ impl Job {
         };
         self.end(outcome);
         // Without the graph, searches scan all vectors: slower, but with the same results.
-        if let Err(error) = library.refresh_graphs(&RunContext::default()) {
+        if let Err(error) = library.active().refresh_graph(&RunContext::default()) {
             tracing::warn!("searching without the graph: {error}");
         }
     }

@@ -123,12 +123,8 @@ impl Graph {
     fn place(&self, codes: &Codes, batch: &[u32], at: usize, scratch: &mut SearchScratch) -> Placement {
         let (row, code) = (batch[at], codes.row(batch[at]));
         let peers = batch_peers(codes, batch, at);
-        if let Some(first) = peers
-            .iter()
-            .position(|peer| peer.is_duplicate)
-            .filter(|first| *first < at)
-        {
-            return Placement::Duplicate(peers[first].candidate.row);
+        if let Some(earlier) = peers[..at].iter().find(|peer| peer.is_duplicate) {
+            return Placement::Duplicate(earlier.candidate.row);
         }
         let own_score = dot_i8(code, code);
         let mut levels = vec![Vec::new(); usize::from(level(row)) + 1];

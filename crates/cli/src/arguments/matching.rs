@@ -66,6 +66,13 @@ pub(crate) struct MatchArgs {
     pub(crate) options: ModelOptions,
 }
 
+impl MatchArgs {
+    /// Whether the views of each match are shown.
+    pub(crate) const fn shows_views(&self) -> bool {
+        self.breakdown || self.instruction.is_some()
+    }
+}
+
 /// The share of pairs that match.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum PrevalenceArg {

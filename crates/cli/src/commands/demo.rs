@@ -35,11 +35,7 @@ pub(crate) fn run(global: &Global, arguments: &DemoArgs) -> Result<Outcome, Fail
                 k: arguments.k.into(),
                 ..Query::text(text.as_str())
             };
-            print_answer(
-                global,
-                &(&library.active().search(&query)?).into(),
-                arguments.query.as_deref(),
-            )?;
+            print_answer(global, &(&library.active().search(&query)?).into(), None)?;
             Ok(Outcome::Done)
         }
     }

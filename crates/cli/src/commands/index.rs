@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use eidetic_domain::counted;
 use eidetic_hub::ModelRef;
 use eidetic_indexer::{IndexerOptions, Reading, RunContext};
-use eidetic_library::{CreateOptions, IndexPath, Library, LibraryError, ModelSource, Owner};
+use eidetic_library::{IndexPath, Library, LibraryError, Owner};
 use eidetic_server::params::IndexParams;
 use eidetic_server::responses::{IndexReport, UnreachableFolder};
 
-use super::{Access, access, directory, note_better_model, redirect_to_server, reject_model_options};
+use super::{
+    Access, access, create_options, directory, note_better_model, redirect_to_server, reject_model_options,
+};
 use crate::arguments::{Global, IndexArgs, StatusArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
@@ -138,14 +140,7 @@ fn open_or_create(global: &Global, arguments: &IndexArgs, folders: &IndexFolders
             (library, None)
         })
     } else {
-        let options = CreateOptions {
-            model: arguments
-                .model
-                .clone()
-                .map_or(ModelSource::BestAvailable, ModelSource::Named),
-            precision: arguments.options.precision.named(),
-            load: (&arguments.options).into(),
-        };
+        let options = create_options(arguments.model.as_ref(), &arguments.options);
         Library::open_or_create(&directory, &options, &owner, &DownloadBar::default())
     };
     match opened {

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use eidetic_confidence::profile::NamedProfile;
 use eidetic_domain::counted;
 use eidetic_indexer::RunContext;
-use eidetic_library::{
-    CreateOptions, Library, LibraryError, ModelSource, Owner, ScreeningOptions, ScreeningReport,
-    ScreeningTarget,
-};
+use eidetic_library::{Library, LibraryError, Owner, ScreeningOptions, ScreeningReport, ScreeningTarget};
 use eidetic_server::params::ScreenParams;
 use eidetic_server::responses::{ScreenResponse, ScreenedPicture};
+use tempfile::TempDir;
 
-use super::{Access, access, directory, pair_file, profile, reject_model_options, warn_of_skipped};
+use super::{
+    Access, accessed, create_options, directory, pair_file, profile, reject_model_options, warn_of_skipped,
+};
 use crate::arguments::{Global, ScreenArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
@@ -27,8 +27,8 @@ const MOST_PATTERNS: usize = 20;
 /// `eidetic screen`
 pub(crate) fn run(global: &Global, arguments: &ScreenArgs) -> Result<Outcome, Failure> {
     let target = target(arguments)?;
-    let scratch = tempfile::tempdir().map_err(anyhow::Error::from)?;
-    let mut answer = match open(global, arguments, &target, scratch.path())? {
+    let (access, _scratch) = open(global, arguments, &target)?;
+    let mut answer = match access {
         Access::Local(library) => screen(&library, arguments, target)?,
         Access::Remote(server) => {
             reject_model_options(&arguments.options)?;
@@ -60,38 +60,30 @@ pub(crate) fn run(global: &Global, arguments: &ScreenArgs) -> Result<Outcome, Fa
     })
 }
 
-/// Opens the library. Files need none: without one, they are screened in an empty library at `scratch`, with the best model
-/// that can be had.
+/// Opens the library. Files need none: without one, they are screened in an empty library that is deleted afterwards, with
+/// the best model that can be had.
 fn open(
     global: &Global,
     arguments: &ScreenArgs,
     target: &ScreeningTarget,
-    scratch: &Path,
-) -> Result<Access, Failure> {
-    const COMMAND: &str = "eidetic screen";
-    let owner = Owner::this_process(COMMAND);
+) -> Result<(Access, Option<TempDir>), Failure> {
     let directory = directory(global)?;
-    let is_missing = || {
-        matches!(
-            Library::open(&directory, &owner),
-            Err(LibraryError::Missing { .. })
-        )
-    };
-    if matches!(target, ScreeningTarget::Library(_)) || !is_missing() {
-        return access(global, COMMAND);
+    let owner = Owner::this_process("eidetic screen");
+    let opened = Library::open(&directory, &owner);
+    let needs_library = matches!(target, ScreeningTarget::Library(_));
+    if needs_library || !matches!(opened, Err(LibraryError::Missing { .. })) {
+        return Ok((accessed(opened)?, None));
     }
-    let options = CreateOptions {
-        model: ModelSource::BestAvailable,
-        precision: arguments.options.precision.named(),
-        load: (&arguments.options).into(),
-    };
-    let (library, fallback) = Library::open_or_create(scratch, &options, &owner, &DownloadBar::default())?;
+    let scratch = tempfile::tempdir().map_err(anyhow::Error::from)?;
+    let options = create_options(None, &arguments.options);
+    let (library, fallback) =
+        Library::open_or_create(scratch.path(), &options, &owner, &DownloadBar::default())?;
     warn_of_fallback(fallback.as_ref());
     eprintln!(
         "eidetic: no library at {}; screening without its calibrations",
         output::path(&directory)
     );
-    Ok(Access::Local(Box::new(library)))
+    Ok((Access::Local(Box::new(library)), Some(scratch)))
 }
 
 fn screen(

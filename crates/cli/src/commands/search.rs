@@ -66,11 +66,11 @@ fn print(global: &Global, arguments: &SearchArgs, answer: &SearchResponse) -> Re
     if arguments.text().is_some() && answer.verdict == Verdict::Match && !any_is_probable(answer) {
         eprintln!("eidetic: probably none of these matches the words; they are similar to the picture");
     }
-    note_negation(arguments);
+    let negation = note_negation(arguments);
     let Some(end) = arguments.paths_only() else {
-        return print_answer(global, answer, arguments.text().as_deref());
+        return print_answer(global, answer, negation.as_deref());
     };
-    print_notes(answer, arguments.text().as_deref());
+    print_notes(answer, negation.as_deref());
     let paths = answer.hits.iter().map(SearchHit::original_path);
     paths
         .into_iter()
@@ -78,14 +78,17 @@ fn print(global: &Global, arguments: &SearchArgs, answer: &SearchResponse) -> Re
 }
 
 /// Models that compare whole texts find what a negated word names.
-fn note_negation(arguments: &SearchArgs) {
-    let negated = arguments.text().and_then(|text| negation(&text));
-    if let (Some(word), None) = (negated, &arguments.without) {
-        eprintln!(
-            "eidetic: \"{}\" leaves nothing out of a search; use --without WORDS for that",
-            output::text(&word)
-        );
+/// Returns the word that the note names.
+fn note_negation(arguments: &SearchArgs) -> Option<String> {
+    if arguments.without.is_some() {
+        return None;
     }
+    let word = arguments.text().and_then(|text| negation(&text))?;
+    eprintln!(
+        "eidetic: \"{}\" leaves nothing out of a search; use --without WORDS for that",
+        output::text(&word)
+    );
+    Some(word)
 }
 
 fn search_locally(
@@ -168,17 +171,17 @@ fn search_remotely(
     }
 }
 
-/// Prints the hits for `text` as a table or as JSON.
+/// Prints the hits as a table or as JSON. Of the word `negation` a note has said all there is to say.
 pub(crate) fn print_answer(
     global: &Global,
     answer: &SearchResponse,
-    text: Option<&str>,
+    negation: Option<&str>,
 ) -> Result<(), Failure> {
     if global.json {
         warn_of_missing(answer);
         return output::json(answer);
     }
-    print_notes(answer, text);
+    print_notes(answer, negation);
     for (rank, hit) in answer.hits.iter().enumerate() {
         output::line(&format!(
             "{:>4}  {}  {:>6.3}  {}{}",
@@ -202,12 +205,10 @@ fn likeness(hit: &SearchHit) -> String {
 }
 
 /// Says what the hits alone do not tell.
-fn print_notes(answer: &SearchResponse, text: Option<&str>) {
+fn print_notes(answer: &SearchResponse, negation: Option<&str>) {
     warn_of_missing(answer);
-    // Of a word such as "no", the note on negations says more.
-    let negated = text.and_then(negation);
     let mut unknown_words = answer.unknown_words.clone();
-    unknown_words.retain(|word| Some(word) != negated.as_ref());
+    unknown_words.retain(|word| Some(word.as_str()) != negation);
     if !unknown_words.is_empty() {
         eprintln!(
             "eidetic: the model does not know {}; searched without",

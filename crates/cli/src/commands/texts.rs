@@ -8,8 +8,7 @@ use std::path::Path;
 use eidetic_domain::counted;
 use eidetic_indexer::RunContext;
 use eidetic_library::{
-    CreateOptions, Library, LibraryError, ModelSource, Owner, TextFormat, TextQuery, TextQueryBy, TextReader,
-    TextsError,
+    Library, LibraryError, Owner, TextFormat, TextQuery, TextQueryBy, TextReader, TextsError,
 };
 use eidetic_search::{QueryImage, Verdict};
 use eidetic_server::responses::{
@@ -18,7 +17,7 @@ use eidetic_server::responses::{
 
 use super::index::{note_unfinished_graph, require_same_model};
 use super::search::{query_image, searched_space};
-use super::{Access, access, directory, note_better_model, redirect_to_server, reject_model_options};
+use super::{Access, access, accessed, create_options, directory, note_better_model, reject_model_options};
 use crate::arguments::{Global, SearchArgs, StatusArgs, TextsAction, TextsAddArgs, TextsArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
@@ -145,27 +144,13 @@ fn add(global: &Global, arguments: &TextsAddArgs) -> Result<Outcome, Failure> {
 }
 
 fn open_or_create(global: &Global, arguments: &TextsAddArgs) -> Result<Access, Failure> {
-    let options = CreateOptions {
-        model: ModelSource::BestAvailable,
-        precision: arguments.options.precision.named(),
-        load: (&arguments.options).into(),
-    };
-    let options = CreateOptions {
-        model: arguments
-            .model
-            .clone()
-            .map_or(options.model.clone(), ModelSource::Named),
-        ..options
-    };
+    let options = create_options(arguments.model.as_ref(), &arguments.options);
     let owner = Owner::this_process("eidetic texts add");
-    match Library::open_or_create(&directory(global)?, &options, &owner, &DownloadBar::default()) {
-        Ok((library, fallback)) => {
-            warn_of_fallback(fallback.as_ref());
-            super::warn_of_damage(&library);
-            Ok(Access::Local(Box::new(library)))
-        }
-        Err(error) => redirect_to_server(error),
-    }
+    let opened = Library::open_or_create(&directory(global)?, &options, &owner, &DownloadBar::default());
+    accessed(opened.map(|(library, fallback)| {
+        warn_of_fallback(fallback.as_ref());
+        library
+    }))
 }
 
 fn add_locally(library: &Library, set: &str, input: &Input<'_>) -> Result<TextsReportResponse, Failure> {

@@ -17,6 +17,17 @@ pub(crate) struct Photos {
     embeddings: Vec<Embedding>,
 }
 
+/// The name of a concept as a person writes it.
+pub(crate) fn name_of(concept: &str) -> String {
+    concept.replace(['-', '_'], " ")
+}
+
+/// A red apple is an apple too: whether a text about one concept describes a photo of the other is not known.
+pub(crate) fn share_a_word(a: &str, b: &str) -> bool {
+    let (a, b) = (name_of(a), name_of(b));
+    a.split(' ').any(|word| b.split(' ').any(|other| word == other))
+}
+
 impl Photos {
     /// Reads and embeds the photos that the file names.
     pub(crate) fn embed(labels: &Path, encoder: &dyn Encoder) -> Result<Self, Box<dyn Error>> {

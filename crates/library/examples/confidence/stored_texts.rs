@@ -6,7 +6,7 @@ use eidetic_confidence::{ConfidenceModel, cosine};
 use eidetic_domain::{Embedding, SplitMix64};
 use eidetic_encoder::Encoder;
 
-use crate::photos::Photos;
+use crate::photos::{Photos, name_of, share_a_word};
 use crate::table::{Answer, Table};
 
 /// Numbers of texts.
@@ -39,10 +39,7 @@ pub(crate) fn run(
     table: &mut Table,
 ) -> Result<(), Box<dyn Error>> {
     let concepts = photos.concepts();
-    let names: Vec<String> = concepts
-        .iter()
-        .map(|concept| concept.replace(['-', '_'], " "))
-        .collect();
+    let names: Vec<String> = concepts.iter().map(|concept| name_of(concept)).collect();
     let mut own = Vec::new();
     for name in &names {
         own.push(encoder.encode_texts(&[name.as_str(), &format!("a photo of a {name}")])?);
@@ -106,9 +103,4 @@ fn other_texts(names: &[String], encoder: &dyn Encoder) -> Result<Vec<OtherText>
         }));
     }
     Ok(others)
-}
-
-/// A red apple is an apple too: whether a text about one describes a photo of the other is not known.
-fn share_a_word(a: &str, b: &str) -> bool {
-    a.split(' ').any(|word| b.split(' ').any(|other| word == other))
 }

@@ -29,7 +29,7 @@ use eidetic_encoder::Encoder;
 use eidetic_hub::ModelRef;
 use eidetic_inference::{LoadOptions, load_encoder};
 
-use crate::photos::Photos;
+use crate::photos::{Photos, name_of, share_a_word};
 
 const DRAWS: u64 = 40;
 const PREVALENCES: [f64; 3] = [0.5, 0.1, 0.02];
@@ -121,10 +121,7 @@ impl Scores {
     /// Of the photos with an even or odd number.
     fn of(photos: &Photos, encoder: &dyn Encoder, half: usize) -> Result<Self, Box<dyn Error>> {
         let concepts = photos.concepts();
-        let names: Vec<String> = concepts
-            .iter()
-            .map(|concept| concept.replace(['-', '_'], " "))
-            .collect();
+        let names: Vec<String> = concepts.iter().map(|concept| name_of(concept)).collect();
         let texts: Vec<&str> = names.iter().map(String::as_str).collect();
         let texts = encoder.encode_texts(&texts)?;
         let mut scores = Self {
@@ -135,10 +132,9 @@ impl Scores {
             for (concept, text) in concepts.iter().zip(&texts) {
                 let score = f64::from(cosine(text, photos.embedding(photo)));
                 let own = photos.concept(photo);
-                // A red apple is an apple too: only concepts of other kinds are known not to match.
                 if own == *concept {
                     scores.matching.push(score);
-                } else if !related(own, concept) {
+                } else if !share_a_word(own, concept) {
                     scores.others.push(score);
                 }
             }
@@ -192,13 +188,6 @@ impl Scores {
         };
         (precision, recall)
     }
-}
-
-/// Whether one name has a word of the other.
-fn related(a: &str, b: &str) -> bool {
-    let words = |name: &str| -> Vec<String> { name.split(['-', '_', ' ']).map(str::to_owned).collect() };
-    let other = words(b);
-    words(a).iter().any(|word| other.contains(word))
 }
 
 fn arguments() -> Result<(PathBuf, String), Box<dyn Error>> {

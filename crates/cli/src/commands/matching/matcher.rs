@@ -469,7 +469,7 @@ impl Backend {
 
 impl Views {
     fn read(arguments: &MatchArgs) -> Result<Option<Self>, Failure> {
-        if !arguments.breakdown && arguments.instruction.is_none() {
+        if !arguments.shows_views() {
             return Ok(None);
         }
         let weights = match &arguments.weights {

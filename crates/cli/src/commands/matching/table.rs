@@ -73,7 +73,7 @@ impl Table {
                 (false, false) => Form::Tsv,
             },
             has_profile: arguments.profile.is_some(),
-            has_views: arguments.breakdown || arguments.instruction.is_some(),
+            has_views: arguments.shows_views(),
             best_only: arguments.best,
             levels: BTreeMap::new(),
             rows: 0,
