@@ -4,7 +4,8 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -206,6 +207,17 @@ pub fn gallery_images() -> Vec<PathBuf> {
     images
 }
 
+/// File names and captions of the bundled gallery.
+pub fn captions() -> Vec<(String, String)> {
+    let table = repository().join("data/gallery/captions.tsv");
+    let table = fs::read_to_string(table).expect("the gallery has captions");
+    let pair = |line: &str| {
+        let (file, caption) = line.split_once('\t').expect("a file and a caption");
+        (file.to_owned(), caption.to_owned())
+    };
+    table.lines().map(pair).collect()
+}
+
 /// The files below a folder, sorted.
 pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -243,6 +255,20 @@ pub fn get(address: &str, path: &str) -> Value {
 /// The JSON that a server answers to POST.
 pub fn post(address: &str, path: &str, body: &Value) -> Value {
     json_of(ureq::post(format!("{address}{path}")).send_json(body))
+}
+
+/// Waits for the end of the job that `ticket` names, and returns it.
+pub fn ended_job(address: &str, ticket: &Value) -> Value {
+    let path = format!("/v1/jobs/{}", ticket["job"].as_str().expect("the id of a job"));
+    let deadline = Instant::now() + Duration::from_secs(300);
+    loop {
+        let job = get(address, &path);
+        if job["state"] != "running" {
+            return job;
+        }
+        assert!(Instant::now() < deadline, "{job}");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// The answer of a server to a search with these parameters.

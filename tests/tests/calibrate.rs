@@ -4,18 +4,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use eidetic_tests::{Scenario, repository, text};
+use eidetic_tests::{Scenario, captions, text};
 use serde_json::Value;
-
-/// The gallery's images and what they show.
-fn captions() -> Vec<(String, String)> {
-    let text =
-        fs::read_to_string(repository().join("data/gallery/captions.tsv")).expect("captions are there");
-    let lines = text.lines().filter_map(|line| line.split_once('\t'));
-    lines
-        .map(|(file, caption)| (file.to_owned(), caption.to_owned()))
-        .collect()
-}
 
 /// For each of `count` images its caption as right and two others' captions as wrong; written into `folder`.
 fn pairs(folder: &Path, count: usize) -> std::path::PathBuf {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use eidetic_domain::SplitMix64;
-use eidetic_tests::{Finished, Scenario, copy_tree, gallery_images, repository, text};
+use eidetic_tests::{Finished, Scenario, captions, copy_tree, gallery_images, text};
 
 fn snapshots(scenario: &Scenario) -> Vec<PathBuf> {
     let entries = fs::read_dir(scenario.library().join("catalog/store")).expect("there is a store");
@@ -196,15 +196,11 @@ fn damaged_manifest_is_read_from_its_copy() {
 /// A library with a calibration: each image's caption is right, another's is wrong.
 fn calibrated() -> Scenario {
     let scenario = indexed(24);
-    let captions = fs::read_to_string(repository().join("data/gallery/captions.tsv")).unwrap();
-    let captions: Vec<(&str, &str)> = captions
-        .lines()
-        .filter_map(|line| line.split_once('\t'))
-        .filter(|(file, _)| scenario.path("photos").join(file).exists())
-        .collect();
+    let mut captions = captions();
+    captions.retain(|(file, _)| scenario.path("photos").join(file).exists());
     let mut lines = String::new();
     for (at, (file, caption)) in captions.iter().enumerate() {
-        let other = captions[(at + 7) % captions.len()].1;
+        let other = &captions[(at + 7) % captions.len()].1;
         writeln!(lines, "{file}\t{caption}\t1\n{file}\t{other}\t0").unwrap();
     }
     let pairs = scenario.path("photos").join("pairs.tsv");

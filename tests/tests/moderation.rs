@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use eidetic_domain::ImageId;
-use eidetic_tests::{Finished, Scenario, Server, get, post, repository, text};
+use eidetic_tests::{Finished, Scenario, Server, captions, ended_job, get, post, text};
 use serde_json::{Value, json};
 
 const PROFILE: &str = r#"
@@ -63,15 +63,10 @@ impl Review {
         fs::write(&profiles, PROFILE).expect("it is writable");
         let patterns = PATTERNS.map(|(text, _)| text).join("\thigh\n") + "\thigh\n";
         fs::write(scenario.path("patterns.tsv"), patterns).expect("it is writable");
-        let table = fs::read_to_string(repository().join("data/gallery/captions.tsv")).expect("captions");
-        let caption = |line: &str| {
-            let (file, caption) = line.split_once('\t').expect("a file and a caption");
-            (file.to_owned(), caption.to_owned())
-        };
         Self {
             uploads,
             profiles,
-            captions: table.lines().map(caption).collect(),
+            captions: captions().into_iter().collect(),
             scenario,
         }
     }
@@ -216,7 +211,9 @@ impl Review {
     /// Screens the library through the server, and answers every finding. Returns the answers as labels.
     fn review_findings(&self, server: &Server, first: &Value) -> String {
         let ticket = post(&server.address, "/v1/screen", &json!({"profile": "uploads"}));
-        let found = &finished(server, &ticket)["screen_report"];
+        let job = ended_job(&server.address, &ticket);
+        assert_eq!(job["state"], "done", "{job}");
+        let found = &job["screen_report"];
         assert_eq!(found["flagged"], first["flagged"], "{found}");
         assert_eq!(found["levels"], first["levels"], "{found}");
         let given = self.review(server, found);
@@ -271,19 +268,6 @@ impl Review {
 fn base64(bytes: &[u8]) -> String {
     use base64::Engine;
     base64::engine::general_purpose::STANDARD.encode(bytes)
-}
-
-fn finished(server: &Server, ticket: &Value) -> Value {
-    let path = format!("/v1/jobs/{}", ticket["job"].as_str().expect("an id"));
-    for _ in 0..600 {
-        let job = get(&server.address, &path);
-        match job["state"].as_str() {
-            Some("running") => thread::sleep(Duration::from_millis(50)),
-            Some("done") => return job,
-            _ => panic!("{job}"),
-        }
-    }
-    panic!("the job does not end");
 }
 
 /// The calibrations, once the answers have refitted one in the background.

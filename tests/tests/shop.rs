@@ -5,23 +5,13 @@ use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 
-use eidetic_tests::{Scenario, repository, text};
+use eidetic_tests::{Scenario, captions, text};
 use serde_json::Value;
 
 /// Pictures of the shop.
 const PRODUCTS: usize = 30;
 /// Descriptions that each is compared with.
 const DESCRIPTIONS: usize = 8;
-
-fn captions() -> Vec<(String, String)> {
-    let file = repository().join("data/gallery/captions.tsv");
-    let content = fs::read_to_string(file).expect("the gallery has captions");
-    let pair = |line: &str| {
-        let (name, caption) = line.split_once('\t').expect("a name and a caption");
-        (name.to_owned(), caption.to_owned())
-    };
-    content.lines().map(pair).collect()
-}
 
 struct Shop {
     scenario: Scenario,

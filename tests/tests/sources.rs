@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use eidetic_tests::{Finished, Scenario, gallery_images, get, post, text};
+use eidetic_tests::{Finished, Scenario, ended_job, gallery_images, get, post, text};
 use serde_json::{Value, json};
 
 fn index(scenario: &Scenario, arguments: &[&str]) -> Finished {
@@ -17,14 +17,7 @@ fn index(scenario: &Scenario, arguments: &[&str]) -> Finished {
 /// Runs a job of the server and returns how it ended.
 fn job(address: &str, body: &Value) -> Value {
     let ticket = post(address, "/v1/index", body);
-    let path = format!("/v1/jobs/{}", ticket["job"].as_str().unwrap());
-    loop {
-        let job = get(address, &path);
-        if job["state"] != "running" {
-            return job;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    ended_job(address, &ticket)
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use eidetic_domain::SplitMix64;
-use eidetic_tests::{Scenario, Server, gallery_images, get, post, repository, text};
+use eidetic_tests::{Scenario, Server, ended_job, gallery_images, get, post, repository, text};
 use serde_json::{Value, json};
 
 /// A tiny checkpoint with random weights: another model, at no cost.
@@ -27,20 +27,6 @@ fn hits(scenario: &Scenario, more: &[&str]) -> (usize, u64) {
 fn images_of(answer: &Value) -> usize {
     let hits = answer["hits"].as_array().unwrap().iter();
     hits.map(|hit| hit["copies"].as_u64().unwrap() as usize).sum()
-}
-
-/// Waits for a job's end.
-fn ended(server: &Server, job: &Value) -> Value {
-    let path = format!("/v1/jobs/{}", job["job"].as_str().unwrap());
-    let deadline = Instant::now() + Duration::from_secs(300);
-    loop {
-        let answer = get(&server.address, &path);
-        if answer["state"] != "running" {
-            return answer;
-        }
-        assert!(Instant::now() < deadline, "{answer}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// Small images, each different: bytes after a JPEG's end make another content.
@@ -230,7 +216,7 @@ fn switch_back(scenario: &Scenario, server: &Server, old: &Value) {
         "/v1/model/switch",
         &json!({"model": text(&tiny())}),
     );
-    assert_eq!(ended(server, &again)["space_report"]["embedded"], 0);
+    assert_eq!(ended_job(&server.address, &again)["space_report"]["embedded"], 0);
 }
 
 #[test]

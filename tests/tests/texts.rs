@@ -10,17 +10,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use eidetic_domain::{ImageId, SplitMix64};
-use eidetic_tests::{Finished, Scenario, files_below, gallery_images, get, post, repository, text};
+use eidetic_tests::{Finished, Scenario, captions, files_below, gallery_images, get, post, repository, text};
 use serde_json::{Value, json};
-
-/// File names and captions of the gallery.
-fn captions() -> Vec<(String, String)> {
-    let table = fs::read_to_string(repository().join("data/gallery/captions.tsv")).unwrap();
-    let lines = table.lines().map(|line| line.split_once('\t').unwrap());
-    lines
-        .map(|(file, caption)| (file.to_owned(), caption.to_owned()))
-        .collect()
-}
 
 /// A file of the gallery's captions, as JSON lines.
 fn captions_file(scenario: &Scenario) -> PathBuf {

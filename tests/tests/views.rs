@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::fs;
 
-use eidetic_tests::{Scenario, gallery_images, repository, text};
+use eidetic_tests::{Scenario, captions, gallery_images, repository, text};
 use serde_json::Value;
 
 fn picture(name: &str) -> String {
@@ -128,16 +128,12 @@ fn instruction_reaches_models_that_take_one() {
 
 /// Pairs of the gallery's captions, right and wrong in turn.
 fn pairs(scenario: &Scenario) -> std::path::PathBuf {
-    let captions = fs::read_to_string(repository().join("data/gallery/captions.tsv")).expect("captions");
-    let captions: Vec<(&str, &str)> = captions
-        .lines()
-        .filter_map(|line| line.split_once('\t'))
-        .collect();
+    let captions = captions();
     let mut pairs = String::new();
     for (at, (name, own)) in captions.iter().enumerate() {
-        let other = captions[(at * 7 + 3) % captions.len()].1;
+        let other = &captions[(at * 7 + 3) % captions.len()].1;
         let _ = writeln!(pairs, "{}\t{own}\t1", picture(name));
-        if other != *own {
+        if other != own {
             let _ = writeln!(pairs, "{}\t{other}\t0", picture(name));
         }
     }
