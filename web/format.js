@@ -5,8 +5,11 @@ const COUNT = new Intl.NumberFormat('en');
 /** 1234 → "1,234". */
 export const count = (number) => COUNT.format(number);
 
+/** "1 pattern", "2 patterns". */
+export const counted = (number, thing) => `${count(number)} ${thing}${number === 1 ? '' : 's'}`;
+
 /** "1 picture", "2 pictures". */
-export const pictures = (number) => `${count(number)} ${number === 1 ? 'picture' : 'pictures'}`;
+export const pictures = (number) => counted(number, 'picture');
 
 /** A cosine with two decimals and a typographic minus sign. */
 export const score = (number) => number.toFixed(2).replace('-', '−');

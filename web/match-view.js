@@ -168,8 +168,8 @@ const rank = ({ confidence, normalized }) => confidence ?? normalized - 1;
 function showCount(match) {
   const count = textsOf(match).length;
   const repeated = repeatedOf(match);
-  const texts = `${format.count(count)} ${count === 1 ? 'text' : 'texts'}`;
-  const merged = repeated > 0 ? ` · ${format.count(repeated)} repeated ${repeated === 1 ? 'line' : 'lines'} left out` : '';
+  const texts = format.counted(count, 'text');
+  const merged = repeated > 0 ? ` · ${format.counted(repeated, 'repeated line')} left out` : '';
   byId('match-count').textContent = count === 0 ? '' : texts + merged;
 }
 

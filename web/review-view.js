@@ -55,10 +55,9 @@ export class ReviewView {
     const known = this.#profiles.find(({ name }) => name === profile) ?? this.#profiles[0];
     byId('review-profile').replaceChildren(...this.#profiles.map(({ name }) => element('option', { value: name }, name)));
     byId('review-profile').value = known.name;
-    byId('review-description').textContent = `${known.description} ${count(known.patterns, 'pattern')}.`;
+    byId('review-description').textContent = `${known.description} ${format.counted(known.patterns, 'pattern')}.`;
     byId('review-start').disabled = false;
-    const isOther = known.name !== this.profile;
-    if (isOther) this.#clear();
+    if (known.name !== this.profile) this.#clear();
     this.#profile = known;
     if (job && job !== this.#job) return this.#run(() => job);
     if (this.#job === null && byId('review-running').hidden) this.#showIdle();
@@ -147,7 +146,7 @@ export class ReviewView {
 
   #showNothing({ images, cancelled, left_out: { length } }) {
     if (cancelled) return this.#showMessage('Nothing found so far', `It was stopped after ${format.pictures(images)}.`);
-    if (images === 0) return byId('review-problem').replaceChildren(element('div', { class: 'message' }, ...emptyLibrary()));
+    if (images === 0) return this.#replaceProblem(...emptyLibrary());
     if (length >= this.#profile.patterns) return this.#showMessage('Nothing was compared', 'The model knows none of the patterns completely.');
     const known = this.#profile.patterns - length;
     const patterns = length === 0 ? 'a pattern' : known === 1 ? 'the one pattern that the model knows' : `one of the ${format.count(known)} patterns that the model knows`;
@@ -160,7 +159,11 @@ export class ReviewView {
   }
 
   #showMessage(title, ...texts) {
-    byId('review-problem').replaceChildren(element('div', { class: 'message' }, icon('nothing'), element('h2', {}, title), element('p', {}, ...texts.flatMap((text) => [text, ' ']))));
+    this.#replaceProblem(icon('nothing'), element('h2', {}, title), element('p', {}, ...texts.flatMap((text) => [text, ' '])));
+  }
+
+  #replaceProblem(...parts) {
+    byId('review-problem').replaceChildren(element('div', { class: 'message' }, ...parts));
   }
 
   // A comparison that still runs on the server is followed again; others are repeated.
@@ -180,12 +183,9 @@ export class ReviewView {
 
   #fail(error, retry) {
     this.#summarize('');
-    byId('review-problem').replaceChildren(element('div', { class: 'message' }, ...problem(error, { retry })));
+    this.#replaceProblem(...problem(error, { retry }));
   }
 }
-
-/** "1 pattern", "2 patterns". */
-const count = (number, word) => `${format.count(number)} ${word}${number === 1 ? '' : 's'}`;
 
 function showProgress({ done, total }) {
   const bar = byId('review-progress');
@@ -207,6 +207,6 @@ function leftOut(patterns, total) {
     element('li', {}, element('span', {}, text), element('span', { class: 'review-unknown' }, words.length > 0 ? `unknown: ${format.quoted(words)}` : 'says nothing that a picture could show')),
   );
   const [was, their] = patterns.length === 1 ? ['was', 'its'] : ['were', 'their'];
-  const summary = `${format.count(patterns.length)} of ${count(total, 'pattern')} ${was} left out: the model does not know all of ${their} words`;
+  const summary = `${format.count(patterns.length)} of ${format.counted(total, 'pattern')} ${was} left out: the model does not know all of ${their} words`;
   return [element('details', { class: 'review-left-out notice' }, element('summary', {}, summary), element('ul', {}, ...rows))];
 }
