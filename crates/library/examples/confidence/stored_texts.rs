@@ -58,23 +58,24 @@ pub(crate) fn run(
                 let related = |other: &usize| share_a_word(&names[*other], &names[concept]);
                 !text.concepts.iter().any(related)
             };
-            let mut hits: Vec<(&Embedding, bool)> = texts
+            let scored = |text, is_right| (cosine(image, text), text, is_right);
+            let mut hits: Vec<(f32, &Embedding, bool)> = texts
                 .iter()
                 .filter(is_other)
-                .map(|text| (&text.embedding, false))
+                .map(|text| scored(&text.embedding, false))
                 .collect();
-            let answers = |hits: &mut Vec<(&Embedding, bool)>| {
-                hits.sort_by(|a, b| cosine(image, b.0).total_cmp(&cosine(image, a.0)));
+            let answers = |hits: &mut Vec<(f32, &Embedding, bool)>| {
+                hits.sort_by(|a, b| b.0.total_cmp(&a.0));
                 hits.truncate(HITS);
-                let found: Vec<&Embedding> = hits.iter().map(|hit| hit.0).collect();
+                let found = hits.iter().map(|hit| hit.1);
                 let confidences = model.best_text_confidences(image, found, size as u64);
                 let confidences = confidences
                     .into_iter()
                     .map(|found| f64::from(found.unwrap_or(0.0)));
-                confidences.zip(hits.iter().map(|hit| hit.1)).collect()
+                confidences.zip(hits.iter().map(|hit| hit.2)).collect()
             };
             table.add(size, Answer::Removed, answers(&mut hits));
-            hits.extend(own[concept].iter().map(|text| (text, true)));
+            hits.extend(own[concept].iter().map(|text| scored(text, true)));
             table.add(size, Answer::Present, answers(&mut hits));
         }
     }
