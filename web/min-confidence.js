@@ -16,14 +16,22 @@ export class MinConfidenceSlider {
       on.input(currentValue());
       this.#announce();
       clearTimeout(this.#pendingChange);
-      this.#pendingChange = setTimeout(() => on.change(currentValue()), CHANGE_DELAY);
+      this.#pendingChange = setTimeout(() => {
+        this.#pendingChange = undefined;
+        on.change(currentValue());
+      }, CHANGE_DELAY);
     });
   }
 
-  /** Shows `percent`, unless the slider is being dragged. */
+  /** Shows `percent`, unless the slider is being moved: an answer that arrives meanwhile must not reset it. */
   show(percent) {
-    if (byId('min-confidence').matches(':active')) return;
+    if (this.#pendingChange === undefined && !byId('min-confidence').matches(':active')) this.set(percent);
+  }
+
+  /** Sets the slider to `percent`; a move that was not reported yet is dropped. */
+  set(percent) {
     clearTimeout(this.#pendingChange);
+    this.#pendingChange = undefined;
     byId('min-confidence').value = String(percent);
     this.#announce();
   }

@@ -116,6 +116,7 @@ export class Results {
 
   // An answer without a minimum confidence is complete already.
   #showAll() {
+    this.#slider.set(0);
     if (this.#current.answer.minConfidence === 0) this.#filter(0);
     this.#on.minConfidence(0);
   }

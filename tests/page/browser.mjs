@@ -1,6 +1,9 @@
 // Starts Debian's Chromium with a fresh profile and records a page's errors and requests.
+import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { chromium } from 'playwright-core';
 
 const ARGUMENTS = [
@@ -13,6 +16,15 @@ const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '
 
 // Generous, for a busy machine with two processors.
 const TIMEOUT = 15_000;
+
+/** Waits until `read()` equals `expected`: requests arrive after the page shows their effect. */
+export async function untilEqual(read, expected) {
+  for (const start = Date.now(); Date.now() - start < TIMEOUT; ) {
+    if (isDeepStrictEqual(read(), expected)) return;
+    await setTimeout(20);
+  }
+  assert.deepEqual(read(), expected);
+}
 
 /** A browser, to be closed by the caller. */
 export function launch() {

@@ -1,7 +1,7 @@
 // Confidence of hits, the minimum-confidence slider, feedback, and the link to the calibration report, with the stub server.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
-import { launch, openPage } from './browser.mjs';
+import { launch, openPage, untilEqual } from './browser.mjs';
 import { png } from './drawing.mjs';
 import { contrasts, overflow } from './visual-checks.mjs';
 import { startStubServer } from './stub-server.mjs';
@@ -118,6 +118,31 @@ describe('min-confidence slider', () => {
     assert.equal(server.behavior.minConfidences.at(-1), 0.3);
   });
 
+  test('late answer leaves a moved slider alone', async () => {
+    const page = await visit('/?q=red&least=50');
+    // The pause after the last move lasts until the clock is advanced.
+    await page.clock.install();
+    await page.clock.pauseAt(Date.now() + 60_000);
+    let release;
+    const released = new Promise((done) => (release = done));
+    await page.route('**/v1/search?**', async (route) => {
+      await released;
+      await route.continue();
+    });
+    const slider = page.locator('#min-confidence');
+    await page.locator('#text').fill('blue');
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/?q=blue&least=50');
+    await slider.fill('30');
+    const answered = page.locator('.tile').first().filter({ hasText: 'blue' }).waitFor();
+    release();
+    await answered;
+    assert.equal(await slider.inputValue(), '30');
+    await page.clock.runFor(1000);
+    await page.waitForURL('**/?q=blue&least=30');
+    await page.waitForFunction(() => document.querySelectorAll('.tile:not(.is-skeleton)').length === 7);
+  });
+
   test('is sent with an uploaded image', async () => {
     const page = await visit('/?q=red&least=40');
     await page.locator('#file').setInputFiles({ name: 'red.png', mimeType: 'image/png', buffer: png(40, 40, () => [200, 0, 0]) });
@@ -211,7 +236,7 @@ describe('thumbs', () => {
     assert.equal(await pressed(inGrid), 'false');
     await page.waitForFunction(() => document.querySelectorAll('.thumb[aria-pressed="true"]').length === 0);
     const about = { text: 'red', like: null, image };
-    assert.deepEqual(sent, [{ ...about, right: true }, { ...about, right: false }, { ...about, right: null }]);
+    await untilEqual(() => sent, [{ ...about, right: true }, { ...about, right: false }, { ...about, right: null }]);
   });
 
   test('of an image search name the query image', async () => {
@@ -224,7 +249,7 @@ describe('thumbs', () => {
     const image = new URL(page.url()).hash.slice(1);
     await inViewer(page, 'It does not match').click();
     await page.getByText('Thank you.').waitFor();
-    assert.deepEqual(sent, [{ text: null, like, image, right: false }]);
+    await untilEqual(() => sent, [{ text: null, like, image, right: false }]);
   });
 
   test('are absent for queries of several parts', async () => {
@@ -264,11 +289,11 @@ describe('thumbs', () => {
     await inViewer(page, 'It matches').click();
     assert.equal(await pressed(inViewer(page, 'It matches')), 'true');
     await inViewer(page, 'It does not match').click();
-    assert.equal(sent.length, 1);
+    await untilEqual(() => sent.length, 1);
     release();
     await page.getByText('Your answers adjust the confidences.').waitFor();
     await page.waitForFunction(() => document.querySelector('#viewer .thumb[aria-label="It does not match"]').getAttribute('aria-pressed') === 'true');
-    assert.deepEqual(sent.map(({ right }) => right), [true, false]);
+    await untilEqual(() => sent.map(({ right }) => right), [true, false]);
   });
 
   test('on tiles show on hover and focus only', async () => {

@@ -1,7 +1,7 @@
 // The Review view: with the program, and with jobs that the test answers.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { launch, openPage } from './browser.mjs';
+import { launch, openPage, untilEqual } from './browser.mjs';
 import { contrasts, overflow } from './visual-checks.mjs';
 import { startDemo } from './server.mjs';
 
@@ -178,7 +178,7 @@ test('keys move, confirm, dismiss and undo', async () => {
   await page.keyboard.press('k');
   await page.keyboard.press('u');
   await page.getByText('1 of 3 findings answered').waitFor();
-  assert.deepEqual(sent, [['a red apple', true], ['a table', false], ['a red apple', null]]);
+  await untilEqual(() => sent, [['a red apple', true], ['a table', false], ['a red apple', null]]);
   const opened = page.waitForEvent('popup');
   await page.keyboard.press('o');
   assert.match((await opened).url(), /\/v1\/images\/[0-9a-f]{64}\/file\?view=1$/);
