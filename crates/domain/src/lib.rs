@@ -26,6 +26,7 @@
 //! ```
 
 mod counted;
+mod details;
 mod embedding;
 mod filter;
 mod image_id;
@@ -36,6 +37,7 @@ mod random;
 mod space;
 
 pub use counted::{Counted, counted};
+pub use details::{Details, Exposure, Place, Taken, TakenSource, TimePrecision, better_taken};
 pub use embedding::{Embedding, EmbeddingError};
 pub use filter::{DateRange, Filter, ParseDateError, normalize_tag, parse_date};
 pub use image_id::{ImageId, ParseImageIdError};

@@ -58,7 +58,7 @@ pub struct GeoPosition {
     pub longitude: f64,
 }
 
-/// Supported image formats.
+/// Supported image formats. Catalogs store their numbers: a new one is the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names are the formats' own")]
@@ -74,6 +74,12 @@ pub enum ImageFormat {
     Pnm,
     Tga,
     Hdr,
+    Heif,
+    Avif,
+    Jxl,
+    Jp2,
+    Raw,
+    Psd,
 }
 
 impl ImageFormat {
@@ -91,6 +97,12 @@ impl ImageFormat {
             Self::Pnm => "image/x-portable-anymap",
             Self::Tga => "image/x-tga",
             Self::Hdr => "image/vnd.radiance",
+            Self::Heif => "image/heic",
+            Self::Avif => "image/avif",
+            Self::Jxl => "image/jxl",
+            Self::Jp2 => "image/jp2",
+            Self::Raw => "image/x-raw",
+            Self::Psd => "image/vnd.adobe.photoshop",
         }
     }
 
@@ -98,7 +110,7 @@ impl ImageFormat {
     pub const fn shown_by_browsers(self) -> bool {
         matches!(
             self,
-            Self::Jpeg | Self::Png | Self::Gif | Self::WebP | Self::Bmp | Self::Ico
+            Self::Jpeg | Self::Png | Self::Gif | Self::WebP | Self::Avif | Self::Bmp | Self::Ico
         )
     }
 }

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use eidetic_domain::ImageFormat;
 
+use crate::raw;
+
 mod signatures;
 
-pub(crate) use signatures::{RAW, other_content, unsupported_content};
+pub(crate) use signatures::{other_content, unsupported_content};
 
 /// Number of first bytes that [`classify`] reads. More are ignored; with fewer a format may not be
 /// recognized.
@@ -27,7 +29,7 @@ pub enum FileKind {
 /// Classifies the file at `path` by its first [`HEAD_LENGTH`] bytes, `head`.
 ///
 /// The content decides. The extension of `path` decides only if the content has no signature: an empty file
-/// named `x.jpg` is a (damaged) image, the same bytes named `x.txt` are not. Raw camera files have the
+/// named `x.jpg` is a (damaged) image, the same bytes named `x.txt` are not. Many raw camera files have the
 /// signature of TIFF and are recognized by their extension.
 pub fn classify(head: &[u8], path: &Path) -> FileKind {
     let extension = path
@@ -36,7 +38,9 @@ pub fn classify(head: &[u8], path: &Path) -> FileKind {
         .map(str::to_ascii_lowercase)
         .unwrap_or_default();
     if let Some(format) = image_content(head) {
-        return separate_raw_from_tiff(format, &extension);
+        let by_name = signatures::by_extension(&extension);
+        let is_raw = format == ImageFormat::Tiff && by_name == FileKind::Image(ImageFormat::Raw);
+        return FileKind::Image(if is_raw { ImageFormat::Raw } else { format });
     }
     if let Some(reason) = unsupported_content(head) {
         return FileKind::UnsupportedImage(reason);
@@ -53,43 +57,65 @@ pub fn unsupported_format(message: &str) -> Option<&str> {
     message.strip_suffix(signatures::NOT_SUPPORTED)
 }
 
-fn separate_raw_from_tiff(format: ImageFormat, extension: &str) -> FileKind {
-    match signatures::by_extension(extension) {
-        FileKind::UnsupportedImage(reason) if format == ImageFormat::Tiff && reason == RAW => {
-            FileKind::UnsupportedImage(reason)
-        }
-        _ => FileKind::Image(format),
-    }
-}
-
 /// The supported format whose signature `head` begins with. TGA has none at its start; see [`format_of`].
 fn image_content(head: &[u8]) -> Option<ImageFormat> {
     Some(match head {
+        _ if raw::has_raw_signature(head) => ImageFormat::Raw,
         [0xFF, 0xD8, 0xFF, ..] => ImageFormat::Jpeg,
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => ImageFormat::Png,
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => ImageFormat::Gif,
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => ImageFormat::WebP,
-        [b'I', b'I', 42 | 43, 0, rest @ ..] | [b'M', b'M', 0, 42 | 43, rest @ ..]
-            if !signatures::is_canon_raw(rest) =>
-        {
-            ImageFormat::Tiff
-        }
+        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => ImageFormat::Tiff,
+        [b'8', b'B', b'P', b'S', 0, 1 | 2, ..] => ImageFormat::Psd,
         [b'q', b'o', b'i', b'f', ..] => ImageFormat::Qoi,
+        [0xFF, 0x0A, ..] => ImageFormat::Jxl,
+        _ if head.starts_with(b"\0\0\0\x0CJXL \r\n\x87\n") => ImageFormat::Jxl,
+        [0xFF, 0x4F, 0xFF, 0x51, ..] => ImageFormat::Jp2,
+        _ if head.starts_with(b"\0\0\0\x0CjP  ") => ImageFormat::Jp2,
         _ if head.starts_with(b"#?RADIANCE") || head.starts_with(b"#?RGBE") => ImageFormat::Hdr,
         _ if is_bmp(head) => ImageFormat::Bmp,
         _ if is_ico(head) => ImageFormat::Ico,
         _ if is_pnm(head) => ImageFormat::Pnm,
-        _ => return None,
+        _ => return signatures::heif_format(head),
     })
 }
 
 /// The format of a whole file's content.
 pub(crate) fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
+    if image_content(bytes) == Some(ImageFormat::Tiff) && raw::is_raw_tiff(bytes) {
+        return Some(ImageFormat::Raw);
+    }
     image_content(bytes).or_else(|| {
-        bytes
-            .ends_with(b"TRUEVISION-XFILE.\0")
-            .then_some(ImageFormat::Tga)
+        let is_tga = bytes.ends_with(b"TRUEVISION-XFILE.\0")
+            || (is_tga_header(bytes)
+                && unsupported_content(bytes).is_none()
+                && other_content(bytes).is_none());
+        is_tga.then_some(ImageFormat::Tga)
     })
+}
+
+/// TGA of version 1 has no signature, so every field of its header must be plausible.
+fn is_tga_header(bytes: &[u8]) -> bool {
+    let Some(&[_, has_map, kind, ref rest @ ..]) = bytes.first_chunk::<18>() else {
+        return false;
+    };
+    let [map_start, map_length, _, _, width, height] =
+        [0, 2, 5, 7, 9, 11].map(|at| u16::from_le_bytes([rest[at], rest[at + 1]]));
+    let (map_bits, bits, descriptor) = (rest[4], rest[13], rest[14]);
+    let is_mapped = matches!(kind, 1 | 9);
+    let has_plausible_map = match has_map {
+        0 => !is_mapped && (map_start, map_length) == (0, 0),
+        1 => map_length > 0 && map_length <= 4096 && matches!(map_bits, 15 | 16 | 24 | 32),
+        _ => false,
+    };
+    let alpha_bits = descriptor & 15;
+    let has_plausible_pixels = match kind {
+        1 | 9 => matches!((bits, alpha_bits), (8 | 16, 0 | 8)),
+        2 | 10 => matches!((bits, alpha_bits), (15 | 24, 0) | (16, 0 | 1 | 8) | (32, 0 | 8)),
+        3 | 11 => matches!((bits, alpha_bits), (8 | 16, 0 | 8)),
+        _ => false,
+    };
+    has_plausible_map && has_plausible_pixels && descriptor & 0xC0 == 0 && width > 0 && height > 0
 }
 
 /// Texts may begin with "BM", so the size of the header that follows must be a valid one.
@@ -168,15 +194,35 @@ mod tests {
             FileKind::UnsupportedImage(reason) => assert!(reason.contains(name), "{reason}"),
             other => panic!("{path}: {other:?}"),
         };
-        named(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a.jpg", "HEIC");
-        named(b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "a", "AVIF");
-        named(b"\0\0\0\x0CjP  \r\n\x87\n", "a", "JPEG 2000");
-        named(&[0xFF, 0x0A, 0, 0], "a", "JPEG XL");
-        named(b"8BPS\0\x01", "a", "Photoshop");
-        named(b"II*\0\x08\0\0\0\0\0", "a.NEF", "raw");
-        named(b"II*\0\x10\0\0\0CR\x02\0", "a", "raw");
         named(b"<svg xmlns=\"http://www.w3.org/2000/svg\">", "a", "SVG");
-        named(b"", "a.heif", "HEIC");
+        named(b"", "a.jxr", "JPEG XR");
+    }
+
+    #[test]
+    fn newer_formats_are_recognized_by_content() {
+        let format = |head: &[u8]| match kind(head, "a.jpg") {
+            FileKind::Image(format) => format,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(format(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), ImageFormat::Heif);
+        assert_eq!(format(b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif"), ImageFormat::Avif);
+        assert_eq!(format(b"\0\0\0\x0CjP  \r\n\x87\n"), ImageFormat::Jp2);
+        assert_eq!(format(&[0xFF, 0x4F, 0xFF, 0x51]), ImageFormat::Jp2);
+        assert_eq!(format(&[0xFF, 0x0A, 0, 0]), ImageFormat::Jxl);
+        assert_eq!(format(b"8BPS\0\x01"), ImageFormat::Psd);
+    }
+
+    #[test]
+    fn raw_files_are_told_from_tiff() {
+        let raw = FileKind::Image(ImageFormat::Raw);
+        assert_eq!(kind(b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom", "a"), raw);
+        assert_eq!(kind(b"II*\0\x08\0\0\0\0\0", "a.NEF"), raw);
+        assert_eq!(
+            kind(b"II*\0\x08\0\0\0\0\0", "a.tif"),
+            FileKind::Image(ImageFormat::Tiff)
+        );
+        assert_eq!(kind(b"II*\0\x10\0\0\0CR\x02\0", "a"), raw);
+        assert_eq!(kind(b"", "a.rw2"), raw);
     }
 
     #[test]

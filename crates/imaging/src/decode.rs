@@ -8,20 +8,116 @@ use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 
 use crate::classify::{format_of, other_content, unsupported_content};
+use crate::color::ColorSpace;
 use crate::exif::ExifData;
-use crate::jpeg_scaled::{self, DecodeSize, ScaledImage};
+use crate::jpeg_scaled::DecodeSize;
+use crate::metadata::xmp_orientation;
 use crate::{DecodeLimits, DecodedImage, ImagingError, orientation, pixels};
 
+mod animation;
+mod avif;
+mod bmp;
+mod gif;
+mod heif;
 mod ico;
+mod jp2;
 mod jpeg;
+mod jpeg_inks;
+mod jxl;
+mod padded;
+mod png;
+mod psd;
 mod raster;
+mod raw;
+mod tga;
 mod tiff;
 mod webp;
 
-/// The result of a format's decoder: pixels as stored, and the file's EXIF data.
+/// The result of a format's decoder: pixels as stored, what their values mean, and the file's EXIF data.
+///
+/// Decoders leave conversion to sRGB, transparency and orientation to [`decode`].
 struct Unoriented {
     image: DynamicImage,
+    color: ColorSpace,
     exif: ExifData,
+    /// What is wrong with the file, if it is damaged and yet shows something.
+    damage: Option<String>,
+}
+
+/// The result of a format's decoder for smaller sizes.
+struct Scaled {
+    unoriented: Unoriented,
+    /// Size of the full image as stored.
+    full_size: (u32, u32),
+}
+
+/// How a format is decoded at a half, a quarter or an eighth of its size.
+struct ScaledDecoder {
+    /// Bytes that decoding takes at its peak, from the header alone; none where it cannot be tried.
+    memory: fn(&[u8], DecodeSize) -> Option<u64>,
+    /// None where the full decoder is needed.
+    decode: fn(&[u8], &DecodeLimits, DecodeSize) -> Option<Scaled>,
+}
+
+type FullDecoder = fn(&[u8], &DecodeLimits) -> Result<Unoriented, ImagingError>;
+
+/// A supported format. A new format is a row of [`FORMATS`] and a variant of [`ImageFormat`].
+struct Format {
+    id: ImageFormat,
+    /// As commonly written, for messages.
+    name: &'static str,
+    decode: FullDecoder,
+    scaled: Option<ScaledDecoder>,
+}
+
+const FORMATS: &[Format] = &[
+    row(ImageFormat::Jpeg, "JPEG", jpeg::decode).with(jpeg::SCALED),
+    row(ImageFormat::Png, "PNG", png::decode),
+    row(ImageFormat::Gif, "GIF", gif::decode),
+    row(ImageFormat::WebP, "WebP", webp::decode).with(webp::SCALED),
+    row(ImageFormat::Heif, "HEIC", heif::decode),
+    row(ImageFormat::Avif, "AVIF", avif::decode),
+    row(ImageFormat::Jxl, "JPEG XL", jxl::decode),
+    row(ImageFormat::Jp2, "JPEG 2000", jp2::decode),
+    row(ImageFormat::Raw, "raw camera", raw::decode).with(raw::SCALED),
+    row(ImageFormat::Psd, "Photoshop", psd::decode),
+    row(ImageFormat::Bmp, "BMP", bmp::decode),
+    row(ImageFormat::Tiff, "TIFF", |bytes, limits| {
+        tiff::decode(bytes, 0, limits)
+    }),
+    row(ImageFormat::Qoi, "QOI", |bytes, limits| {
+        raster::decode(ImageFormat::Qoi, bytes, limits)
+    }),
+    row(ImageFormat::Ico, "ICO", ico::decode),
+    row(ImageFormat::Pnm, "PNM", |bytes, limits| {
+        raster::decode(ImageFormat::Pnm, bytes, limits)
+    }),
+    row(ImageFormat::Tga, "TGA", tga::decode),
+    row(ImageFormat::Hdr, "HDR", |bytes, limits| {
+        raster::decode(ImageFormat::Hdr, bytes, limits)
+    }),
+];
+
+const fn row(format: ImageFormat, name: &'static str, decode: FullDecoder) -> Format {
+    Format {
+        id: format,
+        name,
+        decode,
+        scaled: None,
+    }
+}
+
+impl Format {
+    const fn with(mut self, scaled: ScaledDecoder) -> Self {
+        self.scaled = Some(scaled);
+        self
+    }
+
+    /// The format of a whole file.
+    fn of(bytes: &[u8]) -> Option<&'static Self> {
+        let format = format_of(bytes)?;
+        FORMATS.iter().find(|row| row.id == format)
+    }
 }
 
 /// Decodes one whole file, whatever its name, to upright 8-bit RGB.
@@ -30,23 +126,53 @@ struct Unoriented {
 ///   white, 16 bits become 8, CMYK and Adobe's inverted CMYK become RGB by multiplication, as in browsers.
 ///   Radiance HDR is tone-mapped. The first frame of an animation and the largest icon of an icon file are
 ///   taken.
-/// - Color profiles are not applied: a wide-gamut image looks a little duller than in a color-managed
-///   viewer. Encoders, which are trained on images decoded the same way, are not affected.
+/// - Colors become sRGB: ICC profiles, code points of ITU-T H.273 (CICP, nclx), PNG's `gAMA`, `cHRM` and
+///   `cICP`, EXIF's Adobe RGB. A broken profile is ignored. PQ and HLG are tone-mapped. See
+///   `docs/decisions/0035-formats-and-colors.md`.
 /// - A truncated or damaged JPEG is decoded as far as possible, the rest gray; it is
-///   [`ImagingError::Damaged`] only if no pixel can be decoded. Other formats are decoded completely or not
-///   at all.
+///   [`ImagingError::Damaged`] only if no pixel can be decoded.
+/// - Other formats likewise; [`DecodedImage::damage`] says what is missing. Of TIFF the first page is taken
+///   that is not a reduced version of another.
 /// - An image of more than 50 million pixels is returned at half its size; the metadata have its full size.
 /// - No memory is allocated for pixels before the declared size has been checked against `limits`.
 pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<DecodedImage, ImagingError> {
+    decode_page(bytes, 0, limits)
+}
+
+/// Number of pages of a TIFF file; 1 for every other file, whatever it is.
+pub fn page_count(bytes: &[u8]) -> usize {
+    match format_of(bytes) {
+        Some(ImageFormat::Tiff) => tiff::page_count(bytes),
+        _ => 1,
+    }
+}
+
+/// Like [`decode`], for page `page` of a TIFF file, counted from 0. Other files have only page 0.
+pub fn decode_page(bytes: &[u8], page: usize, limits: &DecodeLimits) -> Result<DecodedImage, ImagingError> {
     if bytes.len() as u64 > limits.file_bytes {
         return Err(ImagingError::file_too_large(bytes.len() as u64, limits));
     }
     let format = format_of(bytes).ok_or_else(|| unsupported(bytes))?;
-    let unoriented = catch_panics(format, || decode_format(format, bytes, limits))?;
-    let Unoriented { image, exif } = unoriented;
+    if page > 0 && format != ImageFormat::Tiff {
+        return Err(ImagingError::damaged(
+            format_name(format),
+            format_args!("it has no page {}", page + 1),
+        ));
+    }
+    let unoriented = catch_panics(format, || decode_format(format, bytes, page, limits))?;
+    let Unoriented {
+        image,
+        color,
+        exif,
+        damage,
+    } = unoriented;
+    let exif = with_xmp_orientation(format, bytes, exif);
     let full_size = (image.width(), image.height());
-    let rgb = pixels::halve_if_huge(pixels::to_rgb(image));
-    Ok(oriented(format, rgb, full_size, exif))
+    let rgb = pixels::halve_if_huge(color.to_srgb(image));
+    Ok(DecodedImage {
+        damage,
+        ..oriented(format, rgb, full_size, exif)
+    })
 }
 
 /// Like [`decode`], but at a half, a quarter or an eighth of the size where that suffices for `size` and is
@@ -66,47 +192,64 @@ pub fn decode_at_least(
 /// needed, which says nothing about whether the file is valid. Takes the memory that [`scaled_memory`]
 /// returns.
 pub fn decode_scaled(bytes: &[u8], limits: &DecodeLimits, size: DecodeSize) -> Option<DecodedImage> {
-    let memory = scaled_memory(bytes, size)?;
+    let format = Format::of(bytes)?;
+    let decoder = format.scaled.as_ref()?;
+    let memory = (decoder.memory)(bytes, size)?;
     if bytes.len() as u64 > limits.file_bytes || memory > limits.memory {
         return None;
     }
-    let scaled = || {
-        jpeg_scaled::decode(bytes, limits.pixels, size)
-            .ok_or_else(|| ImagingError::Unsupported(String::new()))
-    };
-    let ScaledImage {
-        image,
+    let decode = || Ok((decoder.decode)(bytes, limits, size));
+    let Scaled {
+        unoriented,
         full_size,
-        exif,
-    } = catch_panics(ImageFormat::Jpeg, scaled).ok()?;
-    Some(oriented(ImageFormat::Jpeg, image, full_size, exif))
+    } = catch_panics(format.id, decode).ok()??;
+    let Unoriented {
+        image, color, exif, ..
+    } = unoriented;
+    let exif = with_xmp_orientation(format.id, bytes, exif);
+    Some(oriented(format.id, color.to_srgb(image), full_size, exif))
 }
 
 /// Bytes that [`decode_scaled`] takes at its peak, from the header alone; none where it cannot be tried.
 pub fn scaled_memory(bytes: &[u8], size: DecodeSize) -> Option<u64> {
-    /// Three planes, RGB, and RGB once more to apply orientation.
-    const BYTES_PER_PIXEL: u64 = 9;
-    let (width, height) = jpeg_scaled::scaled_size(bytes, size)?;
-    Some(width as u64 * height as u64 * BYTES_PER_PIXEL)
+    (Format::of(bytes)?.scaled.as_ref()?.memory)(bytes, size)
+}
+
+/// Bytes that [`decode`] takes at its peak within `limits`, from the header alone; the limit where the header does not tell.
+pub fn full_memory(bytes: &[u8], limits: &DecodeLimits) -> u64 {
+    // Every decoder checks the declared size before it allocates pixels, and says what it would take.
+    let no_pixels = DecodeLimits { pixels: 0, ..*limits };
+    let refused = Format::of(bytes).map(|row| catch_panics(row.id, || (row.decode)(bytes, &no_pixels)));
+    match refused {
+        Some(Err(ImagingError::TooLarge {
+            memory: Some(memory), ..
+        })) => memory.min(limits.memory),
+        _ => limits.memory,
+    }
 }
 
 fn decode_format(
     format: ImageFormat,
     bytes: &[u8],
+    page: usize,
     limits: &DecodeLimits,
 ) -> Result<Unoriented, ImagingError> {
-    match format {
-        ImageFormat::Jpeg => jpeg::decode(bytes, limits),
-        ImageFormat::WebP => webp::decode(bytes, limits),
-        ImageFormat::Tiff => tiff::decode(bytes, limits),
-        ImageFormat::Ico => ico::decode(bytes, limits),
-        ImageFormat::Png
-        | ImageFormat::Gif
-        | ImageFormat::Bmp
-        | ImageFormat::Qoi
-        | ImageFormat::Pnm
-        | ImageFormat::Tga
-        | ImageFormat::Hdr => raster::decode(format, bytes, limits),
+    if page > 0 {
+        return tiff::decode(bytes, page, limits);
+    }
+    let row = FORMATS.iter().find(|row| row.id == format);
+    row.map_or_else(|| Err(unsupported(bytes)), |row| (row.decode)(bytes, limits))
+}
+
+/// Takes the orientation from XMP where EXIF has none. (HEIF has its own, which its readers apply.)
+fn with_xmp_orientation(format: ImageFormat, bytes: &[u8], exif: ExifData) -> ExifData {
+    let may_be_in_xmp = matches!(format, ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP);
+    if exif.orientation.is_some() || !may_be_in_xmp {
+        return exif;
+    }
+    ExifData {
+        orientation: xmp_orientation(bytes).and_then(Orientation::from_exif),
+        ..exif
     }
 }
 
@@ -139,6 +282,7 @@ fn oriented(format: ImageFormat, image: RgbImage, full_size: (u32, u32), exif: E
             camera: exif.camera,
             position: exif.position,
         },
+        damage: None,
     }
 }
 
@@ -155,19 +299,45 @@ fn unsupported(bytes: &[u8]) -> ImagingError {
     ImagingError::Unsupported(reason)
 }
 
+/// Whether versions before 0.2 returned other pixels for a file: they applied no color profiles, read the orientation from
+/// fewer places, and mistook some kinds of JPEG and TIFF. The first bytes of a JPEG file, up to its first scan, suffice.
+///
+/// Images for which this holds are embedded again by the first run that reads them with this version.
+pub fn decodes_differently(bytes: &[u8]) -> bool {
+    let differs = |format| match format {
+        ImageFormat::Jpeg => {
+            jpeg::color_space(bytes).differs_from_srgb()
+                || jpeg::has_separate_components(bytes)
+                || is_turned_by_xmp(bytes, &jpeg::exif(bytes))
+        }
+        ImageFormat::Png => {
+            let exif = png::exif(bytes);
+            png::color_space(bytes).differs_from_srgb()
+                || is_turned(exif.orientation)
+                || is_turned_by_xmp(bytes, &exif)
+        }
+        ImageFormat::WebP => {
+            webp::color_space(bytes).differs_from_srgb() || is_turned_by_xmp(bytes, &webp::exif(bytes))
+        }
+        ImageFormat::Tiff => tiff::color_space(bytes).differs_from_srgb() || tiff::has_extra_samples(bytes),
+        _ => false,
+    };
+    let Some(format) = format_of(bytes) else {
+        return false;
+    };
+    catch_panics(format, || Ok(differs(format))).unwrap_or(false)
+}
+
+fn is_turned(orientation: Option<Orientation>) -> bool {
+    orientation.is_some_and(|orientation| orientation != Orientation::NoTransforms)
+}
+
+fn is_turned_by_xmp(bytes: &[u8], exif: &ExifData) -> bool {
+    exif.orientation.is_none() && is_turned(xmp_orientation(bytes).and_then(Orientation::from_exif))
+}
+
 /// The format's name as commonly written.
 fn format_name(format: ImageFormat) -> &'static str {
-    match format {
-        ImageFormat::Jpeg => "JPEG",
-        ImageFormat::Png => "PNG",
-        ImageFormat::Gif => "GIF",
-        ImageFormat::WebP => "WebP",
-        ImageFormat::Bmp => "BMP",
-        ImageFormat::Tiff => "TIFF",
-        ImageFormat::Qoi => "QOI",
-        ImageFormat::Ico => "ICO",
-        ImageFormat::Pnm => "PNM",
-        ImageFormat::Tga => "TGA",
-        ImageFormat::Hdr => "HDR",
-    }
+    let row = FORMATS.iter().find(|row| row.id == format);
+    row.map_or("image", |row| row.name)
 }

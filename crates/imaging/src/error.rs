@@ -14,8 +14,13 @@ pub enum ImagingError {
     #[error("{0}")]
     Unsupported(String),
     /// The image exceeds the limits.
-    #[error("too large: {0}")]
-    TooLarge(String),
+    #[error("too large: {reason}")]
+    TooLarge {
+        /// Which limit is exceeded, and by how much.
+        reason: String,
+        /// Bytes that decoding would take at its peak, where the header tells.
+        memory: Option<u64>,
+    },
     /// The content has a supported format and violates its rules.
     #[error("damaged {format} file: {reason}")]
     Damaged {
@@ -29,16 +34,22 @@ pub enum ImagingError {
 impl ImagingError {
     /// The error for a file of `bytes` bytes, more than `limits` allow.
     pub fn file_too_large(bytes: u64, limits: &DecodeLimits) -> Self {
-        Self::TooLarge(format!(
-            "the file has {} MiB; the limit is {} MiB",
-            bytes >> 20,
-            limits.file_bytes >> 20
-        ))
+        Self::TooLarge {
+            reason: format!(
+                "the file has {} MiB; the limit is {} MiB",
+                bytes >> 20,
+                limits.file_bytes >> 20
+            ),
+            memory: None,
+        }
     }
 
     /// The error for an image whose decoder refuses to allocate more memory.
     pub(crate) fn out_of_memory_limit() -> Self {
-        Self::TooLarge("decoding takes more memory than the limit allows".to_owned())
+        Self::TooLarge {
+            reason: "decoding takes more memory than the limit allows".to_owned(),
+            memory: None,
+        }
     }
 
     pub(crate) fn damaged(format: &'static str, reason: impl Display) -> Self {

@@ -11,7 +11,7 @@ use image::metadata::Orientation;
 
 mod ifd;
 
-pub use ifd::{Ifd, tag};
+pub use ifd::{Ifd, RawValue, tag};
 
 /// The metadata in an EXIF block, or in the first directory of a TIFF file.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,33 +20,49 @@ pub struct ExifData {
     pub taken: Option<DateTime>,
     pub camera: Option<Camera>,
     pub position: Option<GeoPosition>,
+    /// Whether the colors are Adobe RGB (1998), in which cameras write no profile.
+    pub is_adobe_rgb: bool,
 }
 
 impl ExifData {
     /// Parses a block that begins with a TIFF header, optionally after `Exif\0\0`. Damaged fields are none.
     pub fn parse(block: &[u8]) -> Self {
         let block = block.strip_prefix(b"Exif\0\0").unwrap_or(block);
-        let Some(main) = Ifd::first(block) else {
-            return Self::default();
-        };
+        let main = Ifd::first(block);
+        let sub_ifd = |tag| main.as_ref().and_then(|main| main.sub_ifd(tag));
+        Self::of_directories(main, sub_ifd(tag::EXIF), sub_ifd(tag::GPS))
+    }
+
+    /// The fields of three directories: the main one, the photo's, and the position's.
+    pub fn of_directories(main: Option<Ifd>, photo: Option<Ifd>, gps: Option<Ifd>) -> Self {
+        let orientation = || Orientation::from_exif(main?.unsigned(tag::ORIENTATION)?.try_into().ok()?);
         Self {
-            orientation: main
-                .unsigned(tag::ORIENTATION)
-                .and_then(|number| Orientation::from_exif(u8::try_from(number).ok()?)),
-            taken: taken(&main),
-            camera: camera(&main),
-            position: main.sub_ifd(tag::GPS).and_then(|gps| position(&gps)),
+            orientation: orientation(),
+            taken: taken(main.as_ref(), photo.as_ref()),
+            camera: main.as_ref().and_then(camera),
+            position: gps.as_ref().and_then(position),
+            is_adobe_rgb: photo.as_ref().is_some_and(is_adobe_rgb),
+        }
+    }
+
+    /// These fields, and those of `other` where they are missing.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            orientation: self.orientation.or(other.orientation),
+            taken: self.taken.or(other.taken),
+            camera: self.camera.or(other.camera),
+            position: self.position.or(other.position),
+            is_adobe_rgb: self.is_adobe_rgb || other.is_adobe_rgb,
         }
     }
 }
 
 /// The date of exposure, else of digitization, else of the last change of the file.
-fn taken(main: &Ifd) -> Option<DateTime> {
-    let photo = main.sub_ifd(tag::EXIF);
-    let in_photo = |tag| photo.as_ref().and_then(|photo| date(&photo.text(tag)?));
+fn taken(main: Option<&Ifd>, photo: Option<&Ifd>) -> Option<DateTime> {
+    let in_photo = |tag| photo.and_then(|photo| date(&photo.text(tag)?));
     in_photo(tag::DATE_TIME_ORIGINAL)
         .or_else(|| in_photo(tag::DATE_TIME_DIGITIZED))
-        .or_else(|| date(&main.text(tag::DATE_TIME)?))
+        .or_else(|| date(&main?.text(tag::DATE_TIME)?))
 }
 
 /// Parses `YYYY:MM:DD hh:mm:ss` with any separators and ignores what follows. Year 0 is not a date.
@@ -71,6 +87,23 @@ fn camera(main: &Ifd) -> Option<Camera> {
     let make = main.text(tag::MAKE);
     let model = main.text(tag::MODEL);
     (make.is_some() || model.is_some()).then_some(Camera { make, model })
+}
+
+/// The color space is "uncalibrated" and the file follows DCF's rule for the optional color space, or has the number
+/// that some cameras write instead.
+fn is_adobe_rgb(photo: &Ifd) -> bool {
+    const UNCALIBRATED: u32 = 0xFFFF;
+    const ADOBE_RGB: u32 = 2;
+    let rule = || {
+        photo
+            .sub_ifd(tag::INTEROPERABILITY)?
+            .text(tag::INTEROPERABILITY_INDEX)
+    };
+    match photo.unsigned(tag::COLOR_SPACE) {
+        Some(ADOBE_RGB) => true,
+        Some(UNCALIBRATED) | None => rule().as_deref() == Some("R03"),
+        Some(_) => false,
+    }
 }
 
 /// Degrees with their hemispheres. None for exactly 0° N 0° E, which receivers without a fix write.

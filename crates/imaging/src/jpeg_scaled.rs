@@ -2,8 +2,8 @@
 //!
 //! A full decode spends its time on the inverse transform of every block and on millions of pixels. Here
 //! each block yields 1, 4 or 16 samples, and the codes of finer coefficients are skipped, several per table
-//! look-up. Only the common kind of file is supported: sequential mode, Huffman codes, 8 bits, grayscale or
-//! YCbCr, and no irregularity up to the last bit. All other files, damaged ones above all, are left to the
+//! look-up. Only the common kinds of file are supported: sequential or progressive mode, Huffman codes, 8
+//! bits, grayscale or YCbCr, and no irregularity up to the last bit. All other files, damaged ones above all, are left to the
 //! full decoder, whose result counts. See `docs/decisions/0012-scaled-decode.md`.
 
 use image::RgbImage;
@@ -11,14 +11,24 @@ use image::RgbImage;
 use crate::exif::ExifData;
 
 mod bit_reader;
+mod entropy;
 mod header;
 mod huffman;
 mod idct;
+mod progressive;
 mod scan;
 mod ycbcr;
 
 use header::{AfterHeader, Frame, JpegHeader};
 use scan::Plane;
+
+pub use bit_reader::BitReader;
+pub use header::{Component, ZIGZAG, end_of_data, find_marker};
+pub use huffman::{HuffmanTable, TableClass};
+#[cfg(test)]
+pub use idct::weights as idct_weights;
+pub use progressive::{AcBand, MAX_SCANS};
+pub use ycbcr::row_to_rgb as ycbcr_to_rgb;
 
 /// The least size at which an image is decoded: [`decode_at_least`](crate::decode_at_least) may shrink it
 /// down to this.
@@ -70,7 +80,7 @@ pub enum Scale {
 
 impl Scale {
     /// The smallest scale at which an image of `width` × `height` pixels has at least `size`.
-    fn for_size(width: usize, height: usize, size: DecodeSize) -> Option<Self> {
+    pub fn for_size(width: usize, height: usize, size: DecodeSize) -> Option<Self> {
         let suffices = |scale: &Self| {
             let (width, height) = (scale.scaled(width), scale.scaled(height));
             width.min(height) >= size.short_side as usize && width.max(height) >= size.long_side as usize
@@ -81,7 +91,7 @@ impl Scale {
     }
 
     /// Length of a side at this scale. The part of a last block that does not fill a pixel is dropped.
-    fn scaled(self, side: usize) -> usize {
+    pub fn scaled(self, side: usize) -> usize {
         side * self.samples_per_block() / 8
     }
 
@@ -110,7 +120,7 @@ pub struct ScaledImage {
 pub fn decode(bytes: &[u8], max_pixels: u64, size: DecodeSize) -> Option<ScaledImage> {
     let (mut header, mut position) = (JpegHeader::default(), 2);
     bytes.strip_prefix(&[0xFF, 0xD8])?;
-    let AfterHeader::Scan(mut components) = header.read(bytes, &mut position)? else {
+    let AfterHeader::Scan(mut scan) = header.read(bytes, &mut position)? else {
         return None;
     };
     let frame = header.frame.clone()?;
@@ -119,12 +129,16 @@ pub fn decode(bytes: &[u8], max_pixels: u64, size: DecodeSize) -> Option<ScaledI
     if frame.width as u64 * frame.height as u64 > max_pixels || !is_supported {
         return None;
     }
-    let (grid, mut planes) = scan::allocate_planes(&frame, scale)?;
-    loop {
-        scan::decode_scan(&header, &components, grid, &mut planes, bytes, &mut position)?;
-        match header.read(bytes, &mut position)? {
-            AfterHeader::Scan(next) => components = next,
-            AfterHeader::EndOfImage => break,
+    let mut planes = scan::allocate_planes(&frame, scale)?;
+    if frame.is_progressive {
+        progressive::decode(&mut header, scan, &mut planes, bytes, position)?;
+    } else {
+        loop {
+            scan::decode_scan(&header, &scan.components, &mut planes, bytes, &mut position)?;
+            match header.read(bytes, &mut position)? {
+                AfterHeader::Scan(next) => scan = next,
+                AfterHeader::EndOfImage => break,
+            }
         }
     }
     if !planes.iter().all(|plane| plane.is_decoded) {
@@ -137,14 +151,22 @@ pub fn decode(bytes: &[u8], max_pixels: u64, size: DecodeSize) -> Option<ScaledI
     })
 }
 
-/// Width and height of the image that [`decode`] returns if it supports the file, from the header alone.
-pub fn scaled_size(bytes: &[u8], size: DecodeSize) -> Option<(usize, usize)> {
+/// Bytes that [`decode`] takes at its peak if it supports the file, from the header alone.
+pub fn memory(bytes: &[u8], size: DecodeSize) -> Option<u64> {
+    /// Three planes, RGB, and RGB once more to apply orientation.
+    const BYTES_PER_PIXEL: u64 = 9;
     let mut header = JpegHeader::default();
     bytes.strip_prefix(&[0xFF, 0xD8])?;
     header.read(bytes, &mut 2)?;
     let frame = header.frame?;
     let scale = Scale::for_size(frame.width, frame.height, size)?;
-    Some((scale.scaled(frame.width), scale.scaled(frame.height)))
+    let coefficients = if frame.is_progressive {
+        progressive::coefficient_bytes(&frame, scale)?
+    } else {
+        0
+    };
+    let pixels = scale.scaled(frame.width) as u64 * scale.scaled(frame.height) as u64;
+    Some(pixels * BYTES_PER_PIXEL + coefficients)
 }
 
 fn to_rgb(frame: &Frame, scale: Scale, planes: &[Plane]) -> Option<RgbImage> {

@@ -9,9 +9,12 @@
 //! - [`classify`] recognizes images by the first bytes of a file, so that other files need not be read.
 //! - [`decode`] decodes every pixel. [`decode_at_least`] may decode a JPEG file at a half, a quarter or an
 //!   eighth of its size, several times as fast, if a [`DecodeSize`] suffices for the use.
+//! - [`decode_page`] decodes a further page of a TIFF file, of which [`page_count`] returns the number.
+//! - A file that is damaged or ends early is shown as far as it goes; [`DecodedImage::damage`] says so.
 //! - [`thumbnail`] shrinks an image; [`ThumbnailStore`] keeps thumbnails on disk.
 //!
-//! Formats: JPEG, PNG, GIF, WebP, BMP, TIFF, QOI, ICO, PNM, TGA, Radiance HDR. Metadata come from EXIF.
+//! Formats: JPEG, PNG, GIF, WebP, HEIC, AVIF, JPEG XL, JPEG 2000, BMP, TIFF, QOI, ICO, PNM, TGA, Radiance HDR. Metadata
+//! come from EXIF. Colors become sRGB.
 //!
 //! # Example
 //!
@@ -36,28 +39,47 @@
 use eidetic_domain::Metadata;
 use image::RgbImage;
 
+mod boxes;
 mod classify;
+mod color;
+mod damage;
 mod decode;
 mod error;
 mod exif;
+mod heif;
 mod jpeg_scaled;
+mod jpeg_segments;
+mod lab;
 mod limits;
+mod metadata;
 mod orientation;
 mod pixels;
+mod png_chunks;
+mod raw;
+mod riff;
 mod thumbnail;
+mod tiff;
 
 pub use classify::{FileKind, HEAD_LENGTH, classify, unsupported_format};
-pub use decode::{decode, decode_at_least, decode_scaled, scaled_memory};
+pub use decode::{
+    decode, decode_at_least, decode_page, decode_scaled, decodes_differently, full_memory, page_count,
+    scaled_memory,
+};
 pub use error::ImagingError;
 pub use jpeg_scaled::DecodeSize;
 pub use limits::DecodeLimits;
+pub use metadata::{
+    MAX_SIDE_CAR, SideCarKind, combine, has_all_details, read_details, read_side_car, taken_by_name,
+};
 pub use thumbnail::{ThumbnailStore, thumbnail};
 
-/// A decoded image: upright, 8-bit RGB, with transparency on white.
+/// A decoded image: upright, 8-bit sRGB, with transparency on white.
 #[derive(Debug, Clone)]
 pub struct DecodedImage {
     /// The pixels.
     pub image: RgbImage,
     /// Size of the full image, format, date, camera and position.
     pub metadata: Metadata,
+    /// What is wrong with the file, in one sentence, if it is damaged and yet shows something.
+    pub damage: Option<String>,
 }

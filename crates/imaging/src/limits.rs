@@ -53,18 +53,24 @@ impl DeclaredSize {
                 format_args!("the header declares {width} × {height} pixels"),
             ));
         }
+        let too_large = |reason| {
+            Err(ImagingError::TooLarge {
+                reason,
+                memory: Some(self.memory()),
+            })
+        };
         if self.pixels() > limits.pixels {
-            return Err(ImagingError::TooLarge(format!(
+            return too_large(format!(
                 "the image has {width} × {height} pixels; the limit is {} million",
                 limits.pixels / 1_000_000
-            )));
+            ));
         }
         if self.memory() > limits.memory {
-            return Err(ImagingError::TooLarge(format!(
+            return too_large(format!(
                 "decoding {width} × {height} pixels takes {} MiB; the limit is {} MiB",
                 self.memory() >> 20,
                 limits.memory >> 20
-            )));
+            ));
         }
         Ok(())
     }
@@ -110,15 +116,15 @@ mod tests {
         let refused = |declared: DeclaredSize| declared.check("PNG", &limits).unwrap_err();
         assert!(matches!(
             refused(declared(60_000, 60_000, 3)),
-            ImagingError::TooLarge(_)
+            ImagingError::TooLarge { .. }
         ));
         assert!(matches!(
             refused(declared(9_000, 9_000, 11)),
-            ImagingError::TooLarge(_)
+            ImagingError::TooLarge { .. }
         ));
         assert!(matches!(
             refused(declared(u32::MAX, u32::MAX, u64::MAX)),
-            ImagingError::TooLarge(_)
+            ImagingError::TooLarge { .. }
         ));
         assert!(matches!(refused(declared(0, 5, 3)), ImagingError::Damaged { .. }));
     }

@@ -30,7 +30,7 @@ fn composite_on_white(mut pixels: Vec<u8>) -> Vec<u8> {
 }
 
 /// `value` composited on white, rounded to nearest.
-fn blend(value: u8, alpha: u8) -> u8 {
+pub fn blend(value: u8, alpha: u8) -> u8 {
     let (value, alpha) = (u32::from(value), u32::from(alpha));
     ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
 }
@@ -65,6 +65,18 @@ fn halve(image: RgbImage) -> RgbImage {
     }
     pixels.truncate(written);
     pixels.shrink_to_fit();
+    RgbImage::from_raw(width, height, pixels).unwrap_or_default()
+}
+
+/// Linear light as sRGB: as it is if no value is above 1, and tone mapped if one is.
+pub fn show_linear(scene: Rgb32FImage) -> RgbImage {
+    /// Rounding by writers may take white a little above 1.
+    const WHITE: f32 = 1.001;
+    if scene.iter().any(|&value| value > WHITE) {
+        return tone_map(&scene);
+    }
+    let (width, height) = scene.dimensions();
+    let pixels = scene.into_raw().into_iter().map(srgb_encode).collect();
     RgbImage::from_raw(width, height, pixels).unwrap_or_default()
 }
 
@@ -113,7 +125,7 @@ fn clamp_finite(value: f32) -> f32 {
 }
 
 /// The sRGB code (IEC 61966-2-1) of a linear value in 0..=1.
-fn srgb_encode(linear: f32) -> u8 {
+pub fn srgb_encode(linear: f32) -> u8 {
     let linear = linear.clamp(0.0, 1.0);
     let code = if linear <= 0.003_130_8 {
         12.92 * linear

@@ -16,17 +16,9 @@ macro_rules! unsupported {
     };
 }
 
-/// The message for raw camera files, which have the signature of TIFF.
-pub const RAW: &str = unsupported!("raw camera");
-
 /// Signatures of unsupported image formats.
 const UNSUPPORTED_IMAGES: &[(&[u8], &str)] = &[
-    (b"\xFF\x0A", unsupported!("JPEG XL")),
-    (b"\0\0\0\x0CJXL \r\n\x87\n", unsupported!("JPEG XL")),
-    (b"\0\0\0\x0CjP  ", unsupported!("JPEG 2000")),
-    (b"\xFF\x4F\xFF\x51", unsupported!("JPEG 2000")),
     (b"II\xBC", unsupported!("JPEG XR")),
-    (b"8BPS", unsupported!("Photoshop (PSD)")),
     (b"\x76\x2F\x31\x01", unsupported!("OpenEXR")),
     (b"DDS ", unsupported!("DDS")),
     (b"icns", unsupported!("Apple icon (ICNS)")),
@@ -50,13 +42,6 @@ const UNSUPPORTED_IMAGES: &[(&[u8], &str)] = &[
     (b"Pf\n", unsupported!("PFM")),
     (b"P7 332", unsupported!("XV thumbnail")),
     (b"<svg", unsupported!("SVG")),
-    (b"FUJIFILMCCD-RAW", RAW),
-    (b"IIRO", RAW),
-    (b"IIRS", RAW),
-    (b"MMOR", RAW),
-    (b"IIU\0", RAW),
-    (b"FOVb", RAW),
-    (b"\0MRM", RAW),
 ];
 
 /// Signatures of files other than images.
@@ -77,14 +62,6 @@ const OTHER_CONTENT: &[(&[u8], &str)] = &[
 
 /// The message for an image of a known, unsupported format.
 pub(crate) fn unsupported_content(head: &[u8]) -> Option<&'static str> {
-    if let Some(brands) = media_brands(head) {
-        return unsupported_brand(brands);
-    }
-    if matches!(head, [b'I', b'I', 42, 0, rest @ ..] if is_canon_raw(rest))
-        || head.get(6..14) == Some(b"HEAPCCDR")
-    {
-        return Some(RAW);
-    }
     if is_svg_document(head) {
         return Some(unsupported!("SVG"));
     }
@@ -110,11 +87,6 @@ fn lookup(table: &[(&[u8], &'static str)], head: &[u8]) -> Option<&'static str> 
         .map(|&(_, meaning)| meaning)
 }
 
-/// Whether Canon's CR2 marker follows four bytes after TIFF's signature.
-pub(crate) fn is_canon_raw(after_signature: &[u8]) -> bool {
-    after_signature.get(4..6) == Some(b"CR")
-}
-
 /// The brands of an ISO media file (ISO/IEC 14496-12, `ftyp`): major brand, version, compatible brands.
 fn media_brands(head: &[u8]) -> Option<&[u8]> {
     let length = u32::from_be_bytes(*head.first_chunk()?) as usize;
@@ -122,16 +94,16 @@ fn media_brands(head: &[u8]) -> Option<&[u8]> {
     content.get(4..)?.strip_prefix(b"ftyp")
 }
 
-fn unsupported_brand(brands: &[u8]) -> Option<&'static str> {
+/// The format of a HEIF file by its brands (ISO/IEC 23008-12, 10). None for a video.
+pub fn heif_format(head: &[u8]) -> Option<ImageFormat> {
+    let brands = media_brands(head)?;
     let has_brand = |wanted: &[&[u8]]| brands.chunks(4).any(|brand| wanted.contains(&brand));
     if has_brand(&[b"avif", b"avis"]) {
-        Some(unsupported!("AVIF"))
-    } else if has_brand(&[b"crx "]) {
-        Some(RAW)
+        Some(ImageFormat::Avif)
     } else if has_brand(&[
-        b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1",
+        b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"mif2", b"msf1",
     ]) {
-        Some(unsupported!("HEIC"))
+        Some(ImageFormat::Heif)
     } else {
         None
     }
@@ -163,18 +135,21 @@ fn supported_extension(extension: &str) -> Option<ImageFormat> {
         "pbm" | "pgm" | "ppm" | "pnm" | "pam" => ImageFormat::Pnm,
         "tga" => ImageFormat::Tga,
         "hdr" => ImageFormat::Hdr,
+        "heic" | "heif" | "hif" | "heics" | "heifs" => ImageFormat::Heif,
+        "avif" | "avifs" => ImageFormat::Avif,
+        "jxl" => ImageFormat::Jxl,
+        "psd" | "psb" => ImageFormat::Psd,
+        "3fr" | "arw" | "cr2" | "cr3" | "crw" | "dcr" | "dng" | "erf" | "fff" | "gpr" | "iiq" | "k25"
+        | "kdc" | "mef" | "mos" | "mrw" | "nef" | "nrw" | "orf" | "pef" | "raf" | "raw" | "rw2" | "rwl"
+        | "sr2" | "srf" | "srw" | "x3f" => ImageFormat::Raw,
+        "jp2" | "j2k" | "jpf" | "jpx" | "j2c" | "jpc" => ImageFormat::Jp2,
         _ => return None,
     })
 }
 
 fn unsupported_extension(extension: &str) -> Option<&'static str> {
     Some(match extension {
-        "heic" | "heif" | "hif" => unsupported!("HEIC"),
-        "avif" | "avifs" => unsupported!("AVIF"),
-        "jxl" => unsupported!("JPEG XL"),
-        "jp2" | "j2k" | "jpf" | "jpx" | "j2c" => unsupported!("JPEG 2000"),
         "jxr" | "wdp" | "hdp" => unsupported!("JPEG XR"),
-        "psd" | "psb" => unsupported!("Photoshop (PSD)"),
         "svg" | "svgz" => unsupported!("SVG"),
         "exr" => unsupported!("OpenEXR"),
         "dds" => unsupported!("DDS"),
@@ -191,9 +166,6 @@ fn unsupported_extension(extension: &str) -> Option<&'static str> {
         "xpm" => unsupported!("XPM"),
         "ras" => unsupported!("Sun raster"),
         "blp" => unsupported!("BLP"),
-        "3fr" | "arw" | "cr2" | "cr3" | "crw" | "dcr" | "dng" | "erf" | "fff" | "gpr" | "iiq" | "k25"
-        | "kdc" | "mef" | "mos" | "mrw" | "nef" | "nrw" | "orf" | "pef" | "raf" | "raw" | "rw2" | "rwl"
-        | "sr2" | "srf" | "srw" | "x3f" => RAW,
         _ => return None,
     })
 }

@@ -3,11 +3,10 @@
 use std::cmp::Reverse;
 use std::io::Cursor;
 
-use eidetic_domain::ImageFormat;
 use image::codecs::ico::IcoDecoder;
 
-use super::Unoriented;
-use super::raster::{self, convert_error, read};
+use super::raster::{convert_error, read};
+use super::{Unoriented, png};
 use crate::{DecodeLimits, ImagingError};
 
 const FORMAT: &str = "ICO";
@@ -19,7 +18,7 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, 
     let offset = u32::from_le_bytes([entry[12], entry[13], entry[14], entry[15]]) as usize;
     let content = bytes.get(offset..).unwrap_or_default();
     if content.starts_with(b"\x89PNG") {
-        return raster::decode(ImageFormat::Png, content, limits);
+        return png::decode(content, limits);
     }
     let single = with_single_entry(bytes, *entry);
     let decoder = IcoDecoder::new(Cursor::new(single)).map_err(|error| convert_error(FORMAT, error))?;

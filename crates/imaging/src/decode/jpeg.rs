@@ -1,145 +1,176 @@
-//! JPEG, decoded by zune-jpeg directly to RGB.
+//! JPEG: zune-jpeg decodes whole files of the common kind, a decoder of our own all others and damaged ones.
 
 use image::{DynamicImage, RgbImage};
 use zune_core::bytestream::ZCursor;
-use zune_core::colorspace::ColorSpace;
+use zune_core::colorspace::ColorSpace as Coded;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
-use zune_jpeg::errors::DecodeErrors;
 
-use super::Unoriented;
+use self::coefficients::{Grid, has_all_restarts};
+use self::color::ColorModel;
+use self::segments::{Mode, Segments};
+use super::{Scaled, ScaledDecoder, Unoriented, jpeg_inks};
+use crate::color::ColorSpace;
 use crate::exif::ExifData;
+use crate::jpeg_segments::segments;
 use crate::limits::DeclaredSize;
-use crate::{DecodeLimits, ImagingError};
+use crate::{DecodeLimits, ImagingError, damage, jpeg_scaled};
+
+mod arithmetic_blocks;
+mod arithmetic_reader;
+mod coefficients;
+mod color;
+mod decoder;
+mod huffman_blocks;
+mod idct;
+mod lossless;
+mod render;
+mod scan;
+mod segments;
+mod standard_tables;
+mod upsample;
 
 const FORMAT: &str = "JPEG";
 
-/// The gray that zune-jpeg leaves where a truncated file has no data.
+/// The gray where a damaged file has no data.
 const UNDECODED: u8 = 128;
 
+pub(super) const SCALED: ScaledDecoder = ScaledDecoder {
+    memory: jpeg_scaled::memory,
+    decode: |bytes, limits, size| {
+        let decoded = jpeg_scaled::decode(bytes, limits.pixels, size)?;
+        Some(Scaled {
+            unoriented: Unoriented {
+                color: ColorSpace::of_jpeg(bytes, &decoded.exif),
+                image: DynamicImage::ImageRgb8(decoded.image),
+                exif: decoded.exif,
+                damage: None,
+            },
+            full_size: decoded.full_size,
+        })
+    },
+};
+
 pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, ImagingError> {
-    let options = DecoderOptions::default()
-        .set_strict_mode(false)
-        .set_max_width(usize::MAX)
-        .set_max_height(usize::MAX)
-        .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(convert_error)?;
-    let frame = FrameInfo::find(bytes);
-    let declared = declared_size(&decoder, frame.as_ref())?;
-    declared.check(FORMAT, limits)?;
-    if frame.is_some_and(|frame| !frame.has_data) {
-        return Err(ImagingError::truncated(FORMAT));
+    if let Some(image) = jpeg_inks::decode(bytes, limits) {
+        return Ok(Unoriented {
+            image,
+            color: ColorSpace::Srgb,
+            exif: exif(bytes),
+            damage: None,
+        });
     }
-    let mut pixels = vec![UNDECODED; declared.pixels() as usize * 3];
-    decoder.decode_into(&mut pixels).map_err(convert_error)?;
-    let exif = decoder
-        .exif()
-        .map(|exif| ExifData::parse(exif))
-        .unwrap_or_default();
-    let image = RgbImage::from_raw(declared.width, declared.height, pixels)
-        .ok_or_else(|| ImagingError::damaged(FORMAT, "wrong number of pixels"))?;
-    Ok(Unoriented {
-        image: DynamicImage::ImageRgb8(image),
-        exif,
-    })
-}
-
-fn declared_size(
-    decoder: &JpegDecoder<ZCursor<&[u8]>>,
-    frame: Option<&FrameInfo>,
-) -> Result<DeclaredSize, ImagingError> {
-    let info = decoder
-        .info()
-        .ok_or_else(|| ImagingError::damaged(FORMAT, "no header"))?;
-    if let Some(ColorSpace::MultiBand(_)) = decoder.input_colorspace() {
-        return Err(ImagingError::unsupported_feature(FORMAT, "two color channels"));
+    let Some(common) = CommonFile::find(bytes) else {
+        return decoder::decode(bytes, limits);
+    };
+    common.declared.check(FORMAT, limits)?;
+    if let Some(whole) = common.decode(bytes, true) {
+        return Ok(whole);
     }
-    let coefficients = frame.map_or(2 * 4, FrameInfo::coefficient_bytes);
-    Ok(DeclaredSize {
-        width: info.width.into(),
-        height: info.height.into(),
-        bytes_per_pixel: 3 + coefficients,
-    })
-}
-
-fn convert_error(error: DecodeErrors) -> ImagingError {
-    match error {
-        DecodeErrors::Unsupported(scheme) => {
-            ImagingError::unsupported_feature(FORMAT, format_args!("{scheme:?}"))
-        }
-        DecodeErrors::ExhaustedData => ImagingError::truncated(FORMAT),
-        DecodeErrors::Format(reason) => ImagingError::damaged(FORMAT, reason),
-        DecodeErrors::FormatStatic(reason) => ImagingError::damaged(FORMAT, reason),
-        other => ImagingError::damaged(FORMAT, format_args!("{other:?}")),
+    match decoder::decode(bytes, limits) {
+        // Damaged, and too large for a decoder that keeps coefficients.
+        Err(error @ ImagingError::TooLarge { .. }) => common.decode(bytes, false).ok_or(error),
+        decoded => decoded,
     }
 }
 
-/// What the memory of a decode depends on, from the frame and first scan headers (ITU T.81, B.2.2 and B.2.3).
-///
-/// zune-jpeg keeps all coefficients, two bytes each, if they are coded in several scans, and a few rows
-/// otherwise.
-#[derive(Debug, PartialEq, Eq)]
-struct FrameInfo {
-    progressive: bool,
-    /// Horizontal and vertical sampling factors of each component.
-    sampling: Vec<(u64, u64)>,
-    /// Number of components in the first scan.
-    first_scan: usize,
-    /// Whether data follow the first scan header.
-    has_data: bool,
+/// The color space of a file, from the segments before its pixels.
+pub(super) fn color_space(bytes: &[u8]) -> ColorSpace {
+    ColorSpace::of_jpeg(bytes, &exif(bytes))
 }
 
-impl FrameInfo {
+/// Whether the components of a file in sequential mode come in several scans.
+pub(super) fn has_separate_components(bytes: &[u8]) -> bool {
+    let mut segments = Segments::new(bytes);
+    let scan = segments.next_scan().ok().flatten();
+    let frame = segments
+        .frame
+        .as_ref()
+        .filter(|frame| frame.mode == Mode::Sequential);
+    scan.zip(frame)
+        .is_some_and(|(scan, frame)| scan.components.len() < frame.components.len())
+}
+
+pub(super) fn exif(bytes: &[u8]) -> ExifData {
+    let mut blocks = segments(bytes).filter(|(marker, _)| *marker == 0xE1);
+    let block = blocks.find(|(_, content)| content.starts_with(b"Exif\0\0"));
+    block
+        .map(|(_, content)| ExifData::parse(content))
+        .unwrap_or_default()
+}
+
+/// A file with one scan in sequential mode, with Huffman codes, 8 bits, in gray or YCbCr.
+struct CommonFile {
+    declared: DeclaredSize,
+    exif: ExifData,
+}
+
+impl CommonFile {
     fn find(bytes: &[u8]) -> Option<Self> {
-        let mut rest = bytes.get(2..)?;
-        let mut frame = None;
-        loop {
-            let start = rest
-                .windows(2)
-                .position(|pair| pair[0] == 0xFF && pair[1] >= 0xC0 && pair[1] != 0xFF)?;
-            let marker = rest[start + 1];
-            rest = &rest[start + 2..];
-            if matches!(marker, 0xD0..=0xD8) {
-                continue;
+        let mut segments = Segments::new(bytes);
+        let scan = segments.next_scan().ok()??;
+        let frame = segments.frame.as_ref()?;
+        let is_common_sampling = match frame.components.as_slice() {
+            [_] => true,
+            [first, others @ ..] => {
+                first.horizontal <= 2
+                    && first.vertical <= 2
+                    && others
+                        .iter()
+                        .all(|component| (component.horizontal, component.vertical) == (1, 1))
             }
-            let length = usize::from(u16::from_be_bytes(*rest.first_chunk()?));
-            let segment = rest.get(2..length)?;
-            match marker {
-                0xC0..=0xC2 => frame = Self::from_header(marker == 0xC2, segment),
-                0xDA => {
-                    let mut frame: Self = frame?;
-                    frame.first_scan = usize::from(*segment.first()?);
-                    frame.has_data = !matches!(&rest[length..], [] | [_] | [0xFF, 0xD9, ..]);
-                    return Some(frame);
-                }
-                _ => {}
-            }
-            rest = &rest[length..];
-        }
-    }
-
-    fn from_header(progressive: bool, segment: &[u8]) -> Option<Self> {
-        let components = segment.get(6..)?.chunks_exact(3);
-        Some(Self {
-            progressive,
-            sampling: components
-                .map(|component| (u64::from(component[1] >> 4), u64::from(component[1] & 15)))
-                .collect(),
-            first_scan: 0,
-            has_data: false,
+            [] => false,
+        };
+        let grid = Grid::of_scan(frame, &scan, 8);
+        let is_common = frame.mode == Mode::Sequential
+            && !frame.is_arithmetic
+            && frame.precision == 8
+            && frame.height > 0
+            && scan.components.len() == frame.components.len()
+            && matches!(
+                ColorModel::find(&segments, frame),
+                ColorModel::Gray | ColorModel::YCbCr
+            )
+            && matches!(segments.adobe_transform, None | Some(1))
+            && is_common_sampling
+            && has_all_restarts(
+                bytes,
+                segments.position,
+                segments.restart_interval,
+                grid.columns * grid.rows,
+            );
+        is_common.then(|| Self {
+            declared: DeclaredSize {
+                width: frame.width as u32,
+                height: frame.height as u32,
+                bytes_per_pixel: 3,
+            },
+            exif: segments.exif.map(ExifData::parse).unwrap_or_default(),
         })
     }
 
-    /// Bytes of stored coefficients per pixel, rounded up.
-    fn coefficient_bytes(&self) -> u64 {
-        if !self.progressive && self.first_scan == self.sampling.len() {
-            return 0;
+    /// None for a file that is not decoded to the end; if not `is_strict`, only if nothing is decoded.
+    fn decode(&self, bytes: &[u8], is_strict: bool) -> Option<Unoriented> {
+        let options = DecoderOptions::default()
+            .set_strict_mode(is_strict)
+            .set_max_width(usize::MAX)
+            .set_max_height(usize::MAX)
+            .jpeg_set_out_colorspace(Coded::RGB);
+        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+        decoder.decode_headers().ok()?;
+        let info = decoder.info()?;
+        let (width, height) = (u32::from(info.width), u32::from(info.height));
+        if (width, height) != (self.declared.width, self.declared.height) {
+            return None;
         }
-        let horizontal = self.sampling.iter().map(|&(h, _)| h).max().unwrap_or(1).max(1);
-        let vertical = self.sampling.iter().map(|&(_, v)| v).max().unwrap_or(1).max(1);
-        let samples: u64 = self.sampling.iter().map(|&(h, v)| h * v).sum();
-        (2 * samples).div_ceil(horizontal * vertical)
+        let mut pixels = vec![UNDECODED; self.declared.pixels() as usize * 3];
+        decoder.decode_into(&mut pixels).ok()?;
+        Some(Unoriented {
+            image: DynamicImage::ImageRgb8(RgbImage::from_raw(width, height, pixels)?),
+            color: ColorSpace::of_jpeg(bytes, &self.exif),
+            exif: self.exif.clone(),
+            damage: (!is_strict).then(damage::of_unknown_part),
+        })
     }
 }
 
@@ -186,32 +217,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn coefficients_count_only_where_decoder_keeps_them() {
-        let frame = |progressive, first_scan| FrameInfo {
-            progressive,
-            sampling: vec![(2, 2), (1, 1), (1, 1)],
-            first_scan,
-            has_data: true,
-        };
-        assert_eq!(frame(false, 3).coefficient_bytes(), 0);
-        assert_eq!(frame(false, 1).coefficient_bytes(), 3);
-        assert_eq!(frame(true, 3).coefficient_bytes(), 3);
-    }
-
-    #[test]
-    fn frame_of_encoded_file_is_found() {
-        let frame = FrameInfo::find(&jpeg(16, 16)).unwrap();
-        assert_eq!(
-            (frame.progressive, frame.sampling.len(), frame.first_scan),
-            (false, 3, 3)
-        );
-    }
-
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-            let _ = FrameInfo::find(&bytes).map(|frame| frame.coefficient_bytes());
+            let _ = decode(&bytes, &DecodeLimits::default());
         }
     }
 }

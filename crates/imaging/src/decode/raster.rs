@@ -1,70 +1,119 @@
 //! The formats that are decoded by the image crate without adjustments.
 
-use std::io::{Cursor, ErrorKind};
+use std::io::ErrorKind;
 
 use eidetic_domain::ImageFormat;
-use image::codecs::{bmp, gif, hdr, png, pnm, qoi, tga};
+use image::codecs::{bmp, hdr, pnm, qoi, tga};
 use image::{DynamicImage, ImageDecoder, ImageError};
 
+use super::padded::PaddedInput;
 use super::{Unoriented, format_name};
+use crate::color::ColorSpace;
 use crate::exif::ExifData;
 use crate::limits::DeclaredSize;
-use crate::{DecodeLimits, ImagingError, pixels};
+use crate::{DecodeLimits, ImagingError, damage, pixels};
 
+/// Decodes a file, which may be truncated: the missing rest is gray, or repeats the last color.
 pub(super) fn decode(
     format: ImageFormat,
     bytes: &[u8],
     limits: &DecodeLimits,
 ) -> Result<Unoriented, ImagingError> {
-    let input = Cursor::new(bytes);
-    let name = format_name(format);
-    let convert_error = |error| convert_error(name, error);
+    /// Decoders may read an alignment at the end, which some writers leave out.
+    const ALIGNMENT: u64 = 8;
+    let input = PaddedInput::new(bytes, padding(format, bytes));
+    let mut result = decode_padded(format, &input, limits);
+    let padding = input.padding_read();
+    if format == ImageFormat::Qoi && padding > 0 && result.is_err() {
+        let whole = with_qoi_end(bytes, padding);
+        result = decode_padded(format, &PaddedInput::new(&whole, [0; 2]), limits);
+    }
+    let mut unoriented = result?;
+    if padding > ALIGNMENT {
+        unoriented.damage = Some(damage::of_unknown_part());
+    }
+    Ok(unoriented)
+}
+
+/// A run of 62 pixels, the longest of QOI.
+const QOI_RUN: u8 = 0xFD;
+
+/// A truncated file with the runs and the end marker for which a decoder asked `padding` bytes.
+fn with_qoi_end(bytes: &[u8], padding: u64) -> Vec<u8> {
+    const END: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 1];
+    let runs = padding.saturating_sub(END.len() as u64) as usize;
+    let marker_begun = END.len().saturating_sub(padding as usize);
+    let content = &bytes[..bytes.len().saturating_sub(marker_begun)];
+    [content, &vec![QOI_RUN; runs], &END].concat()
+}
+
+/// What a truncated file is continued with.
+fn padding(format: ImageFormat, bytes: &[u8]) -> [u8; 2] {
+    /// In run-length encoding, the ends of rows.
+    const BMP_END_OF_ROW: u8 = 0;
     match format {
-        ImageFormat::Png => {
-            let decoder = png::PngDecoder::with_limits(input, image_limits(limits.memory));
-            read(name, decoder.map_err(convert_error)?, limits)
-        }
-        ImageFormat::Gif => read(name, gif::GifDecoder::new(input).map_err(convert_error)?, limits),
-        ImageFormat::Bmp => read(name, bmp::BmpDecoder::new(input).map_err(convert_error)?, limits),
-        ImageFormat::Qoi => read(name, qoi::QoiDecoder::new(input).map_err(convert_error)?, limits),
-        ImageFormat::Tga => read(name, tga::TgaDecoder::new(input).map_err(convert_error)?, limits),
-        ImageFormat::Hdr => {
-            let decoder = hdr::HdrDecoder::new_nonstrict(input).map_err(convert_error)?;
-            read(name, decoder, limits).map(tone_mapped)
-        }
-        _ => read(name, pnm::PnmDecoder::new(input).map_err(convert_error)?, limits),
+        ImageFormat::Qoi => [QOI_RUN; 2],
+        ImageFormat::Bmp if matches!(bytes.get(30), Some(1 | 2)) => [BMP_END_OF_ROW; 2],
+        ImageFormat::Pnm if matches!(bytes.get(1), Some(b'1'..=b'3')) => *b"0 ",
+        _ => [128; 2],
+    }
+}
+
+fn decode_padded(
+    format: ImageFormat,
+    input: &PaddedInput,
+    limits: &DecodeLimits,
+) -> Result<Unoriented, ImagingError> {
+    let name = format_name(format);
+    macro_rules! read_with {
+        ($decoder:expr) => {{
+            let decoder = $decoder.map_err(|error| convert_error(name, error))?;
+            if input.is_at_end() {
+                return Err(ImagingError::truncated(name));
+            }
+            // No format takes more bytes a pixel: four samples of 16 bits as text are 24.
+            input.turn_on(limits.pixels.saturating_mul(24));
+            read(name, decoder, limits)
+        }};
+    }
+    match format {
+        ImageFormat::Bmp => read_with!(bmp::BmpDecoder::new(input)),
+        ImageFormat::Qoi => read_with!(qoi::QoiDecoder::new(input)),
+        ImageFormat::Tga => read_with!(tga::TgaDecoder::new(input)),
+        ImageFormat::Hdr => read_with!(hdr::HdrDecoder::new_nonstrict(input)).map(tone_mapped),
+        _ => read_with!(pnm::PnmDecoder::new(input)),
     }
 }
 
 /// Reads the image of `decoder` if its declared size is within `limits`.
 pub(super) fn read(
     format: &'static str,
-    decoder: impl ImageDecoder,
-    limits: &DecodeLimits,
-) -> Result<Unoriented, ImagingError> {
-    read_with_overhead(format, decoder, limits, 0)
-}
-
-/// The same for a decoder that takes `overhead` bytes per pixel besides the buffer that it fills.
-pub(super) fn read_with_overhead(
-    format: &'static str,
     mut decoder: impl ImageDecoder,
     limits: &DecodeLimits,
-    overhead: u64,
 ) -> Result<Unoriented, ImagingError> {
-    let declared = declared_size(&decoder, overhead);
+    let declared = declared_size(&decoder);
     declared.check(format, limits)?;
     let convert_error = |error| convert_error(format, error);
     let left = limits.memory.saturating_sub(decoder.total_bytes());
     decoder.set_limits(image_limits(left)).map_err(convert_error)?;
     let exif = decoder.exif_metadata().ok().flatten();
     let exif = exif.map(|exif| ExifData::parse(&exif)).unwrap_or_default();
+    let profile = decoder.icc_profile().ok().flatten();
+    let color = profile.map_or_else(
+        || ColorSpace::of_exif(&exif),
+        |profile| ColorSpace::from_icc(&profile),
+    );
     let image = DynamicImage::from_decoder(decoder).map_err(convert_error)?;
-    Ok(Unoriented { image, exif })
+    Ok(Unoriented {
+        image,
+        color,
+        exif,
+        damage: None,
+    })
 }
 
 /// 8-bit RGB and RGBA are converted in place; for other samples the result is a second buffer.
-fn declared_size(decoder: &impl ImageDecoder, overhead: u64) -> DeclaredSize {
+fn declared_size(decoder: &impl ImageDecoder) -> DeclaredSize {
     let (width, height) = decoder.dimensions();
     let stored = u64::from(decoder.color_type().bytes_per_pixel());
     let converted = match decoder.color_type() {
@@ -75,7 +124,7 @@ fn declared_size(decoder: &impl ImageDecoder, overhead: u64) -> DeclaredSize {
     DeclaredSize {
         width,
         height,
-        bytes_per_pixel: stored + overhead.max(converted),
+        bytes_per_pixel: stored + converted,
     }
 }
 
@@ -88,7 +137,7 @@ pub(super) fn image_limits(memory: u64) -> image::Limits {
 fn tone_mapped(unoriented: Unoriented) -> Unoriented {
     Unoriented {
         image: DynamicImage::ImageRgb8(pixels::tone_map(&unoriented.image.into_rgb32f())),
-        exif: unoriented.exif,
+        ..unoriented
     }
 }
 

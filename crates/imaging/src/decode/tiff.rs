@@ -1,53 +1,57 @@
-//! TIFF, decoded by the image crate, and raw camera files, which have a TIFF header and are refused.
+//! TIFF.
 
-use std::io::Cursor;
-
-use image::ImageDecoder;
-use image::codecs::tiff::TiffDecoder;
+use image::{DynamicImage, RgbImage};
 
 use super::Unoriented;
-use super::raster::{convert_error, read_with_overhead};
+use crate::color::ColorSpace;
 use crate::exif::{ExifData, Ifd, tag};
-use crate::{DecodeLimits, ImagingError, classify};
+use crate::tiff::{Pixels, TiffPages};
+use crate::{DecodeLimits, ImagingError};
 
-const FORMAT: &str = "TIFF";
-
-pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, ImagingError> {
-    if is_camera_raw(bytes) {
-        return Err(ImagingError::Unsupported(classify::RAW.to_owned()));
-    }
-    if has_tiled_planes(bytes) {
-        return Err(ImagingError::unsupported_feature(
-            FORMAT,
-            "tiles in separate color planes",
-        ));
-    }
-    let decoder = TiffDecoder::new(Cursor::new(bytes)).map_err(|error| convert_error(FORMAT, error))?;
-    // The decoder keeps its samples besides the buffer that it fills; CMYK takes a third more than RGB.
-    let overhead = (u64::from(decoder.color_type().bytes_per_pixel()) * 4).div_ceil(3);
-    let unoriented = read_with_overhead(FORMAT, decoder, limits, overhead)?;
+/// Decodes page `page`, counted from 0.
+pub(super) fn decode(bytes: &[u8], page: usize, limits: &DecodeLimits) -> Result<Unoriented, ImagingError> {
+    let pages = TiffPages::open(bytes)?;
+    let decoded = pages.decode(page, limits)?;
+    let exif = ExifData::parse(bytes);
+    let color = color_of_page(&pages, page, &exif);
+    let (image, color) = match decoded.pixels {
+        Pixels::Image(image) => (image, color),
+        Pixels::Inks { width, height, inks } => {
+            let rgb = RgbImage::from_raw(width, height, color.inks_to_srgb(inks)).unwrap_or_default();
+            (DynamicImage::ImageRgb8(rgb), ColorSpace::Srgb)
+        }
+    };
     Ok(Unoriented {
-        exif: ExifData::parse(bytes),
-        ..unoriented
+        image,
+        color,
+        exif: ExifData {
+            orientation: pages.orientation(page),
+            ..exif
+        },
+        damage: decoded.damage,
     })
 }
 
-/// DNG has a tag of its own; other raw files have a reduced image first and the sensor data in sub-IFDs.
-fn is_camera_raw(bytes: &[u8]) -> bool {
-    const REDUCED: u32 = 1;
-    Ifd::first(bytes).is_some_and(|ifd| {
-        ifd.has(tag::DNG_VERSION)
-            || (ifd.has(tag::SUB_IFDS)
-                && ifd
-                    .unsigned(tag::SUBFILE_TYPE)
-                    .is_some_and(|kind| kind & REDUCED != 0))
+/// The color space of a file, from its first page.
+pub(super) fn color_space(bytes: &[u8]) -> ColorSpace {
+    let pages = TiffPages::open(bytes);
+    pages.map_or(ColorSpace::Srgb, |pages| {
+        color_of_page(&pages, 0, &ExifData::parse(bytes))
     })
 }
 
-/// Tiles with one color each: tiff 0.11 fails an assertion on tiles that extend beyond the image.
-fn has_tiled_planes(bytes: &[u8]) -> bool {
-    const PLANES: u32 = 2;
-    Ifd::first(bytes).is_some_and(|ifd| {
-        ifd.has(tag::TILE_WIDTH) && ifd.unsigned(tag::PLANAR_CONFIGURATION) == Some(PLANES)
-    })
+/// Whether the first directory has samples besides the colors.
+pub(super) fn has_extra_samples(bytes: &[u8]) -> bool {
+    Ifd::first(bytes).is_some_and(|ifd| ifd.has(tag::EXTRA_SAMPLES))
+}
+
+fn color_of_page(pages: &TiffPages, page: usize, exif: &ExifData) -> ColorSpace {
+    pages
+        .icc_profile(page)
+        .map_or_else(|| ColorSpace::of_exif(exif), ColorSpace::from_icc)
+}
+
+/// Number of pages, at least 1.
+pub(super) fn page_count(bytes: &[u8]) -> usize {
+    TiffPages::open(bytes).map_or(1, |pages| pages.len())
 }

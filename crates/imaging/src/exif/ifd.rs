@@ -1,20 +1,28 @@
 //! Reads one image file directory (IFD) of TIFF 6.0, section 2.
 
+mod raw;
+
+pub use raw::RawValue;
+
 /// Numbers of the tags in use.
 pub mod tag {
     pub const SUBFILE_TYPE: u16 = 0x00FE;
+    pub const PHOTOMETRIC_INTERPRETATION: u16 = 0x0106;
     pub const MAKE: u16 = 0x010F;
     pub const MODEL: u16 = 0x0110;
     pub const ORIENTATION: u16 = 0x0112;
-    pub const PLANAR_CONFIGURATION: u16 = 0x011C;
     pub const DATE_TIME: u16 = 0x0132;
-    pub const TILE_WIDTH: u16 = 0x0142;
+    pub const EXTRA_SAMPLES: u16 = 0x0152;
     pub const SUB_IFDS: u16 = 0x014A;
     pub const EXIF: u16 = 0x8769;
     pub const GPS: u16 = 0x8825;
     pub const DATE_TIME_ORIGINAL: u16 = 0x9003;
     pub const DATE_TIME_DIGITIZED: u16 = 0x9004;
+    pub const COLOR_SPACE: u16 = 0xA001;
+    pub const INTEROPERABILITY: u16 = 0xA005;
     pub const DNG_VERSION: u16 = 0xC612;
+    /// In the directory of interoperability.
+    pub const INTEROPERABILITY_INDEX: u16 = 1;
     /// In the GPS directory.
     pub const LATITUDE_REF: u16 = 1;
     /// In the GPS directory.
@@ -51,6 +59,8 @@ enum FieldType {
     Short,
     Long,
     Rational,
+    /// An integer of this many bytes.
+    Signed(usize),
 }
 
 struct FieldValue<'a> {
@@ -62,8 +72,9 @@ impl<'a> Ifd<'a> {
     /// The first directory of a block that begins with a TIFF header.
     pub fn first(block: &'a [u8]) -> Option<Self> {
         let order = match block.get(..4)? {
-            b"II*\0" => ByteOrder::Little,
-            b"MM\0*" => ByteOrder::Big,
+            // Olympus and Panasonic write other numbers than 42.
+            b"II*\0" | b"IIRO" | b"IIRS" | b"IIU\0" => ByteOrder::Little,
+            b"MM\0*" | b"MMOR" => ByteOrder::Big,
             _ => return None,
         };
         let offset = order.u32(block.get(4..8)?)?;
@@ -99,8 +110,19 @@ impl<'a> Ifd<'a> {
             FieldType::Byte => value.bytes.first().map(|&byte| byte.into()),
             FieldType::Short => self.order.u16(value.bytes.get(..2)?).map(u32::from),
             FieldType::Long => self.order.u32(value.bytes.get(..4)?),
+            FieldType::Signed(size) => self.signed(size, value.bytes),
             FieldType::Ascii | FieldType::Rational => None,
         }
+    }
+
+    /// A signed number, which some programs write where an unsigned one is meant.
+    fn signed(&self, size: usize, bytes: &[u8]) -> Option<u32> {
+        let number = match size {
+            1 => i32::from(bytes.first()?.cast_signed()),
+            2 => i32::from(self.order.u16(bytes.get(..2)?)?.cast_signed()),
+            _ => self.order.u32(bytes.get(..4)?)?.cast_signed(),
+        };
+        u32::try_from(number).ok()
     }
 
     /// The text of `tag` up to its first NUL, trimmed; none if it is empty then.
@@ -177,6 +199,9 @@ impl FieldType {
             // 13 is a long that holds the offset of a directory (TIFF technical note 1).
             4 | 13 => Self::Long,
             5 => Self::Rational,
+            6 => Self::Signed(1),
+            8 => Self::Signed(2),
+            9 => Self::Signed(4),
             _ => return None,
         })
     }
@@ -187,6 +212,7 @@ impl FieldType {
             Self::Short => 2,
             Self::Long => 4,
             Self::Rational => 8,
+            Self::Signed(size) => size,
         }
     }
 }

@@ -111,6 +111,11 @@ impl<'a> BitReader<'a> {
         extend(bits, size)
     }
 
+    /// Position of the next byte to load, which is not behind the next marker.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
     /// Whether more bits were consumed than the data hold.
     pub fn is_overrun(&self) -> bool {
         self.padding > self.count
@@ -138,7 +143,7 @@ pub fn extend(bits: u32, size: u32) -> i32 {
 
 /// Whether any byte is 0xFF, that is, whether any byte of the complement is zero.
 #[inline]
-fn contains_ff(word: u64) -> bool {
+pub fn contains_ff(word: u64) -> bool {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     let inverted = !word;
     inverted.wrapping_sub(ONES) & word & (ONES << 7) != 0

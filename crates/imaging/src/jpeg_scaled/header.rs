@@ -1,5 +1,6 @@
 //! JPEG marker segments (ITU T.81, annex B), as far as a scaled decode supports them.
 
+use super::bit_reader::contains_ff;
 use super::huffman::{HuffmanTable, TableClass};
 
 /// Order in which the coefficients of a block are coded (figure A.6).
@@ -15,6 +16,8 @@ mod marker {
     pub const SOF0: u8 = 0xC0;
     /// Extended sequential DCT.
     pub const SOF1: u8 = 0xC1;
+    /// Progressive DCT.
+    pub const SOF2: u8 = 0xC2;
     /// Huffman tables.
     pub const DHT: u8 = 0xC4;
     /// End of image.
@@ -51,9 +54,10 @@ pub struct JpegHeader<'a> {
     adobe_transform: Option<u8>,
 }
 
-/// A frame of Huffman-coded 8-bit samples, in sequential mode.
+/// A frame of Huffman-coded 8-bit samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
+    pub is_progressive: bool,
     pub width: usize,
     pub height: usize,
     pub components: Vec<Component>,
@@ -78,6 +82,26 @@ impl Frame {
     }
 }
 
+/// A scan header (B.2.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scan {
+    pub components: Vec<ScanComponent>,
+    /// The first and the last coefficient in zigzag order that the scan codes.
+    pub first: usize,
+    pub last: usize,
+    /// The number of low bits that the coefficients lacked before the scan; 0 in their first scan.
+    pub bits_before: u32,
+    /// The number of low bits that they lack after it.
+    pub bits_after: u32,
+}
+
+impl Scan {
+    /// Whether the scan adds a bit to coefficients of an earlier scan.
+    pub fn is_refinement(&self) -> bool {
+        self.bits_before != 0
+    }
+}
+
 /// One component of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScanComponent {
@@ -91,12 +115,20 @@ pub struct ScanComponent {
 /// What follows the segments that were read.
 #[derive(Debug, PartialEq, Eq)]
 pub enum AfterHeader {
-    /// Entropy-coded data of these components.
-    Scan(Vec<ScanComponent>),
+    /// Entropy-coded data.
+    Scan(Scan),
     EndOfImage,
 }
 
 impl<'a> JpegHeader<'a> {
+    /// To read further scans of `frame` without the tables before them.
+    pub fn for_scans(frame: Frame) -> Self {
+        Self {
+            frame: Some(frame),
+            ..Self::default()
+        }
+    }
+
     /// Reads segments of `bytes` from `position` on, up to and including a scan header or the end of the
     /// image, and advances `position`. None for anything that a scaled decode does not support.
     pub fn read(&mut self, bytes: &'a [u8], position: &mut usize) -> Option<AfterHeader> {
@@ -109,7 +141,9 @@ impl<'a> JpegHeader<'a> {
             let segment = bytes.get(*position + 2..*position + length)?;
             *position += length;
             match marker {
-                marker::SOF0 | marker::SOF1 => self.read_frame(segment)?,
+                marker::SOF0 | marker::SOF1 | marker::SOF2 => {
+                    self.read_frame(segment, marker == marker::SOF2)?;
+                }
                 marker::DHT => self.read_huffman_tables(segment)?,
                 marker::SOS => return self.read_scan(segment).map(AfterHeader::Scan),
                 marker::DQT => self.read_quantization_tables(segment)?,
@@ -136,7 +170,7 @@ impl<'a> JpegHeader<'a> {
         }
     }
 
-    fn read_frame(&mut self, segment: &[u8]) -> Option<()> {
+    fn read_frame(&mut self, segment: &[u8], is_progressive: bool) -> Option<()> {
         let [8, h1, h0, w1, w0, count, rest @ ..] = segment else {
             return None;
         };
@@ -150,6 +184,7 @@ impl<'a> JpegHeader<'a> {
             quantization: bytes[2].into(),
         };
         let frame = Frame {
+            is_progressive,
             width: u16::from_be_bytes([*w1, *w0]).into(),
             height: u16::from_be_bytes([*h1, *h0]).into(),
             components: rest.chunks_exact(3).map(component).collect(),
@@ -177,7 +212,11 @@ impl<'a> JpegHeader<'a> {
                 1 => (TableClass::Ac, &mut self.ac),
                 _ => return None,
             };
-            *tables.get_mut(number)? = Some(HuffmanTable::new(class, counts, symbols)?);
+            let table = HuffmanTable::new(class, counts, symbols).filter(|table| table.has_8_bits)?;
+            *tables.get_mut(number)? = Some(match class {
+                TableClass::Ac if table.is_sequential => table.with_skip_lookup(),
+                _ => table,
+            });
             segment = rest;
         }
         Some(())
@@ -203,15 +242,12 @@ impl<'a> JpegHeader<'a> {
         Some(())
     }
 
-    fn read_scan(&self, segment: &[u8]) -> Option<Vec<ScanComponent>> {
-        /// All coefficients at full precision, that is, neither spectral selection nor successive
-        /// approximation.
-        const SEQUENTIAL: [u8; 3] = [0, 63, 0];
+    fn read_scan(&self, segment: &[u8]) -> Option<Scan> {
         let (&count, rest) = segment.split_first()?;
         let (components, selection) = rest.split_at_checked(2 * usize::from(count))?;
-        if selection != SEQUENTIAL || count == 0 {
+        let &[first, last, approximation] = selection else {
             return None;
-        }
+        };
         let frame = self.frame.as_ref()?;
         let component = |bytes: &[u8]| {
             Some(ScanComponent {
@@ -223,7 +259,59 @@ impl<'a> JpegHeader<'a> {
                 ac: usize::from(bytes[1] & 15),
             })
         };
-        components.chunks_exact(2).map(component).collect()
+        let scan = Scan {
+            components: components.chunks_exact(2).map(component).collect::<Option<_>>()?,
+            first: first.into(),
+            last: last.into(),
+            bits_before: u32::from(approximation >> 4),
+            bits_after: u32::from(approximation & 15),
+        };
+        is_valid_scan(&scan, frame.is_progressive).then_some(scan)
+    }
+}
+
+/// Sequential scans code all coefficients at full precision. Progressive ones code DC coefficients, or AC
+/// coefficients of one component, and a refinement adds one bit (G.1.1.1).
+fn is_valid_scan(scan: &Scan, is_progressive: bool) -> bool {
+    let approximation = (scan.bits_before, scan.bits_after);
+    if scan.components.is_empty() {
+        return false;
+    }
+    if !is_progressive {
+        return (scan.first, scan.last, approximation) == (0, 63, (0, 0));
+    }
+    let is_valid_band = match scan.first {
+        0 => scan.last == 0,
+        first => (first..64).contains(&scan.last) && scan.components.len() == 1,
+    };
+    is_valid_band
+        && scan.bits_after <= 13
+        && (!scan.is_refinement() || scan.bits_before == scan.bits_after + 1)
+}
+
+/// The position of the next marker from `position` on that is not a restart marker.
+pub fn end_of_data(bytes: &[u8], mut position: usize) -> Option<usize> {
+    loop {
+        let at = find_marker(bytes, position)?;
+        match bytes[at + 1] {
+            0xD0..=0xD7 => position = at + 2,
+            _ => return Some(at),
+        }
+    }
+}
+
+/// The position of the next marker from `position` on. There is a byte behind it.
+pub fn find_marker(bytes: &[u8], mut position: usize) -> Option<usize> {
+    loop {
+        let (words, _) = bytes.get(position..)?.as_chunks::<8>();
+        let without_ff = |word: &&[u8; 8]| !contains_ff(u64::from_be_bytes(**word));
+        position += 8 * words.iter().take_while(without_ff).count();
+        position += bytes[position..].iter().position(|&byte| byte == 0xFF)?;
+        match bytes.get(position + 1)? {
+            0 => position += 2,
+            0xFF => position += 1,
+            _ => return Some(position),
+        }
     }
 }
 
@@ -260,6 +348,19 @@ mod tests {
     }
 
     #[test]
+    fn markers_are_found_behind_stuffing() {
+        let data = [
+            [7; 20].as_slice(),
+            &[0xFF, 0, 0xFF, 0xFF, 0xD3, 9, 0xFF, 0xD9, 0xFF],
+        ]
+        .concat();
+        assert_eq!(find_marker(&data, 0), Some(23));
+        assert_eq!(end_of_data(&data, 0), Some(26));
+        assert_eq!(end_of_data(&data, 28), None);
+        assert_eq!(find_marker(&data, 100), None);
+    }
+
+    #[test]
     fn unsupported_frames_are_refused() {
         let read = |marker: u8, precision: u8, components: u8| {
             let mut bytes = vec![
@@ -284,7 +385,8 @@ mod tests {
         assert_eq!(read(0xC1, 8, 1), Some(AfterHeader::EndOfImage));
         assert_eq!(read(0xC1, 12, 3), None, "12 bits");
         assert_eq!(read(0xC0, 8, 4), None, "four components");
-        for marker in [0xC2, 0xC3, 0xC5, 0xC9, 0xCC, 0xDC] {
+        assert_eq!(read(0xC2, 8, 3), Some(AfterHeader::EndOfImage));
+        for marker in [0xC3, 0xC5, 0xC9, 0xCC, 0xDC] {
             assert_eq!(read(marker, 8, 3), None, "{marker:X}");
         }
     }

@@ -24,6 +24,10 @@ pub enum TableClass {
 
 /// A Huffman table with its look-up tables.
 pub struct HuffmanTable {
+    /// Whether images of 8 bits have all of its symbols.
+    pub has_8_bits: bool,
+    /// Whether sequential images of 8 bits have all of its symbols.
+    pub is_sequential: bool,
     /// All symbols, ordered by code.
     symbols: Vec<u8>,
     /// For each length, the first longer code, left-aligned in 16 bits.
@@ -34,7 +38,7 @@ pub struct HuffmanTable {
     symbol_lookup: Box<[(u8, u8); 1 << SYMBOL_BITS]>,
     /// Symbol with value by the next [`VALUE_BITS`].
     value_lookup: Box<[RunLevel; 1 << VALUE_BITS]>,
-    /// Symbols to skip by the next [`SKIP_BITS`].
+    /// Symbols to skip by the next [`SKIP_BITS`], if there are many blocks to skip.
     skip_lookup: Box<[SkipEntry; 1 << SKIP_BITS]>,
 }
 
@@ -58,6 +62,8 @@ struct SkipEntry {
     coefficients: u8,
 }
 
+/// Bits of the greatest values.
+const MAX_SIZE: u8 = 15;
 const BLOCK_ENDS: u8 = 0x80;
 /// Returned for [`EOB`]: more coefficients than a block has.
 const ENDED: u32 = 1 << 16;
@@ -69,14 +75,13 @@ const EOB: u8 = 0;
 impl HuffmanTable {
     /// A table from the number of codes of each length from 1 on, and their symbols in order.
     ///
-    /// None if there are more codes than their lengths allow, or symbols that baseline images of 8 bits do
-    /// not have.
+    /// None if there are more codes than their lengths allow.
     pub fn new(class: TableClass, counts: &[u8; MAX_CODE_LENGTH], symbols: &[u8]) -> Option<Self> {
         let (limits, offsets) = assign_codes(counts)?;
-        if symbols.iter().any(|&symbol| !is_baseline(class, symbol)) {
-            return None;
-        }
+        let has_8_bits = symbols.iter().all(|&symbol| has_valid_size(class, symbol));
         let mut table = Self {
+            has_8_bits,
+            is_sequential: has_8_bits && symbols.iter().all(|&symbol| !is_end_of_band(class, symbol)),
             symbols: symbols.to_vec(),
             limits,
             offsets,
@@ -91,20 +96,26 @@ impl HuffmanTable {
             }
         }
         for index in 0..1 << VALUE_BITS {
-            table.value_lookup[index as usize] = table.value_entry(index).unwrap_or_default();
-        }
-        if class == TableClass::Ac {
-            for index in 0..1 << SKIP_BITS {
-                table.skip_lookup[index as usize] = table.skip_entry(index);
-            }
+            let entry = table.value_entry(index);
+            let is_valid = |entry: &RunLevel| class == TableClass::Ac || entry.run == 0;
+            table.value_lookup[index as usize] = entry.filter(is_valid).unwrap_or_default();
         }
         Some(table)
     }
 
-    /// Consumes the next code and returns its symbol; none if the next bits are no code.
+    /// Makes [`HuffmanTable::skip_block`] fast.
+    pub fn with_skip_lookup(mut self) -> Self {
+        for index in 0..1 << SKIP_BITS {
+            self.skip_lookup[index as usize] = self.skip_entry(index);
+        }
+        self
+    }
+
+    /// Consumes the next code and returns its symbol; none if the next bits are no code. 16 bits must be
+    /// available.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "keeps the bits in registers")]
-    fn symbol(&self, bits: &mut BitReader) -> Option<u8> {
+    pub fn symbol(&self, bits: &mut BitReader) -> Option<u8> {
         let (mut symbol, mut length) = self.symbol_lookup[bits.peek(SYMBOL_BITS) as usize];
         if length == 0 {
             (symbol, length) = self.find_long(bits.peek(MAX_CODE_LENGTH as u32))?;
@@ -126,7 +137,8 @@ impl HuffmanTable {
         Some((*self.symbols.get(usize::try_from(index).ok()?)?, length as u32))
     }
 
-    /// Consumes the difference of a DC coefficient from its predecessor.
+    /// Consumes the difference of a DC coefficient from its predecessor; none for no code, or a size that no
+    /// image has.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "keeps the bits in registers")]
     pub fn dc_difference(&self, bits: &mut BitReader) -> Option<i32> {
@@ -136,7 +148,7 @@ impl HuffmanTable {
             bits.skip(entry.length.into());
             return Some(entry.level.into());
         }
-        let size = self.symbol(bits)?;
+        let size = self.symbol(bits).filter(|&size| size <= MAX_SIZE)?;
         Some(bits.value(size.into()))
     }
 
@@ -246,13 +258,17 @@ impl RunLevel {
     }
 }
 
-/// Differences have at most 11 bits and coefficients 10 (tables F.1 and F.2); size 0 occurs in ZRL and EOB
-/// only.
-fn is_baseline(class: TableClass, symbol: u8) -> bool {
+/// Differences have at most 11 bits and coefficients 10 (tables F.1 and F.2).
+fn has_valid_size(class: TableClass, symbol: u8) -> bool {
     match class {
         TableClass::Dc => symbol <= 11,
-        TableClass::Ac => matches!(symbol & 15, 1..=10) || matches!(symbol, EOB | ZRL),
+        TableClass::Ac => symbol & 15 <= 10,
     }
+}
+
+/// Whether the symbol ends several blocks at once, which only progressive images have (figure G.2).
+fn is_end_of_band(class: TableClass, symbol: u8) -> bool {
+    class == TableClass::Ac && symbol.trailing_zeros() >= 4 && !matches!(symbol, EOB | ZRL)
 }
 
 /// Assigns the canonical codes of annex C; returns the limits and offsets of [`HuffmanTable`].
@@ -289,11 +305,15 @@ mod tests {
             0x22, 0x71, 0x14, 0x32, 0x81, 0x91, 0xA1, 0x08, 0x23, 0x42, 0xB1, 0xC1, 0x15, 0x52, 0xD1, 0xF0,
             0x24, 0x33, 0x62, 0x72, 0x82,
         ];
-        let rest =
-            (0..=255_u8).filter(|symbol| is_baseline(TableClass::Ac, *symbol) && !listed.contains(symbol));
+        let rest = (0..=255_u8).filter(|&symbol| is_sequential(symbol) && !listed.contains(&symbol));
         let symbols: Vec<u8> = listed.iter().copied().chain(rest).collect();
         assert_eq!(symbols.len(), 162);
-        HuffmanTable::new(TableClass::Ac, &counts, &symbols).expect("the standard's table")
+        let table = HuffmanTable::new(TableClass::Ac, &counts, &symbols).expect("the standard's table");
+        table.with_skip_lookup()
+    }
+
+    fn is_sequential(symbol: u8) -> bool {
+        has_valid_size(TableClass::Ac, symbol) && !is_end_of_band(TableClass::Ac, symbol)
     }
 
     /// Skips one symbol after the other, as the standard's flow charts do.
@@ -353,6 +373,7 @@ mod tests {
         ) {
             for class in [TableClass::Dc, TableClass::Ac] {
                 if let Some(table) = HuffmanTable::new(class, &counts, &symbols) {
+                    let table = table.with_skip_lookup();
                     let mut bits = BitReader::new(&data, 0);
                     let _ = table.dc_difference(&mut bits);
                     let _ = table.skip_block(&mut bits, 1);

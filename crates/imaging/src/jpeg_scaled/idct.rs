@@ -94,7 +94,7 @@ fn basis<const N: usize>() -> &'static [[f32; 8]] {
 
 /// The weights for point `x` of `points`. The DC coefficient is 8 times the mean over both axes for any
 /// number of points.
-fn weights(points: usize, x: usize) -> [f32; 8] {
+pub fn weights(points: usize, x: usize) -> [f32; 8] {
     std::array::from_fn(|u| match u {
         0 => 0.125_f32.sqrt(),
         _ => 0.5 * ((2 * x + 1) as f32 * u as f32 * PI / (2 * points) as f32).cos(),

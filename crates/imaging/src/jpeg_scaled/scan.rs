@@ -2,6 +2,7 @@
 
 use super::Scale;
 use super::bit_reader::BitReader;
+use super::entropy::{EntropyReader, McuGrid};
 use super::header::{Component, Frame, JpegHeader, ScanComponent, ZIGZAG};
 use super::huffman::HuffmanTable;
 use super::idct::{Coefficients, Idct, dc_only, idct_to};
@@ -12,40 +13,22 @@ const MAX_DC: i32 = 1 << 15;
 /// The samples of one component. All planes of an image have the same size.
 pub struct Plane {
     /// Samples across and down a block.
-    block: (usize, usize),
+    pub block: (usize, usize),
     pub stride: usize,
     pub samples: Vec<u8>,
-    idct: Idct,
+    pub idct: Idct,
     /// The last coefficient in zigzag order that the transform reads.
-    last: u32,
+    pub last: u32,
     /// Whether a scan has decoded it.
     pub is_decoded: bool,
 }
 
-/// Number of MCUs across and down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct McuGrid {
-    pub columns: usize,
-    pub rows: usize,
-}
-
-/// The MCUs of a frame, and gray planes at a scale; none if a component would need more than 8 samples per
-/// block.
-pub fn allocate_planes(frame: &Frame, scale: Scale) -> Option<(McuGrid, Vec<Plane>)> {
+/// Gray planes at a scale; none if a component would need more than 8 samples per block.
+pub fn allocate_planes(frame: &Frame, scale: Scale) -> Option<Vec<Plane>> {
     let (horizontal, vertical) = frame.max_sampling();
-    let grid = McuGrid {
-        columns: frame.width.div_ceil(8 * horizontal),
-        rows: frame.height.div_ceil(8 * vertical),
-    };
-    let samples = scale.samples_per_block();
+    let (grid, samples) = (McuGrid::of_frame(frame), scale.samples_per_block());
     let plane = |component: &Component| {
-        if !horizontal.is_multiple_of(component.horizontal) || !vertical.is_multiple_of(component.vertical) {
-            return None;
-        }
-        let block = (
-            samples * horizontal / component.horizontal,
-            samples * vertical / component.vertical,
-        );
+        let block = samples_of_block(frame, component, scale)?;
         let stride = grid.columns * horizontal * samples;
         Some(Plane {
             block,
@@ -56,11 +39,24 @@ pub fn allocate_planes(frame: &Frame, scale: Scale) -> Option<(McuGrid, Vec<Plan
             is_decoded: false,
         })
     };
-    Some((grid, frame.components.iter().map(plane).collect::<Option<_>>()?))
+    frame.components.iter().map(plane).collect()
+}
+
+/// Samples across and down a block of `component`, so that all planes have the same size.
+pub fn samples_of_block(frame: &Frame, component: &Component, scale: Scale) -> Option<(usize, usize)> {
+    let (horizontal, vertical) = frame.max_sampling();
+    if !horizontal.is_multiple_of(component.horizontal) || !vertical.is_multiple_of(component.vertical) {
+        return None;
+    }
+    let samples = scale.samples_per_block();
+    Some((
+        samples * horizontal / component.horizontal,
+        samples * vertical / component.vertical,
+    ))
 }
 
 /// The last coefficient in zigzag order among the first `width` × `height`.
-fn last_coefficient((width, height): (usize, usize)) -> u32 {
+pub fn last_coefficient((width, height): (usize, usize)) -> u32 {
     let is_read = |at: &u8| usize::from(at % 8) < width && usize::from(at / 8) < height;
     ZIGZAG.iter().rposition(is_read).unwrap_or(0) as u32
 }
@@ -72,7 +68,6 @@ fn last_coefficient((width, height): (usize, usize)) -> u32 {
 pub fn decode_scan(
     header: &JpegHeader,
     components: &[ScanComponent],
-    grid: McuGrid,
     planes: &mut [Plane],
     bytes: &[u8],
     position: &mut usize,
@@ -88,36 +83,18 @@ pub fn decode_scan(
         decoders.push(ComponentDecoder::new(header, frame, component)?);
     }
     let grid = match decoders.as_mut_slice() {
-        [single] => single.set_non_interleaved(frame, grid),
-        _ => grid,
+        [single] => single.set_non_interleaved(frame)?,
+        _ => McuGrid::of_frame(frame),
     };
-    let mut scan = ScanDecoder {
-        bits: BitReader::new(bytes, *position),
-        bytes,
-        components: decoders,
-        until_restart: header.restart_interval,
-        restart_interval: header.restart_interval,
-        restarts: 0,
-    };
+    let mut reader = EntropyReader::new(bytes, *position, header.restart_interval);
     for row in 0..grid.rows {
-        scan.decode_mcu_row(planes, grid.columns, row)?;
-        if scan.bits.is_overrun() {
+        decode_mcu_row(&mut reader, &mut decoders, planes, grid.columns, row)?;
+        if reader.bits.is_overrun() {
             return None;
         }
     }
-    *position = scan.bits.end()?;
+    *position = reader.bits.end()?;
     Some(())
-}
-
-struct ScanDecoder<'a> {
-    bits: BitReader<'a>,
-    bytes: &'a [u8],
-    components: Vec<ComponentDecoder<'a>>,
-    /// MCUs until the next restart marker.
-    until_restart: usize,
-    restart_interval: usize,
-    /// Number of restart markers so far.
-    restarts: usize,
 }
 
 /// One component of a scan.
@@ -144,23 +121,23 @@ impl<'a> ComponentDecoder<'a> {
             horizontal: component.horizontal,
             vertical: component.vertical,
             dc: header.dc.get(scan.dc)?.as_ref()?,
-            ac: header.ac.get(scan.ac)?.as_ref()?,
+            ac: header
+                .ac
+                .get(scan.ac)?
+                .as_ref()
+                .filter(|table| table.is_sequential)?,
             steps: steps.map(f32::from),
             dc_predictor: 0,
         })
     }
 
-    /// In a scan of one component an MCU is one block, and blocks outside the image are not coded (A.2.2
-    /// and A.2.3).
-    fn set_non_interleaved(&mut self, frame: &Frame, grid: McuGrid) -> McuGrid {
-        let (horizontal, vertical) = frame.max_sampling();
-        let blocks = |side: usize, factor: usize, max: usize| (side * factor).div_ceil(max).div_ceil(8);
-        let own = McuGrid {
-            columns: blocks(frame.width, self.horizontal, horizontal).min(grid.columns * self.horizontal),
-            rows: blocks(frame.height, self.vertical, vertical).min(grid.rows * self.vertical),
-        };
+    /// Makes each block an MCU, and returns the blocks to decode.
+    fn set_non_interleaved(&mut self, frame: &Frame) -> Option<McuGrid> {
         (self.horizontal, self.vertical) = (1, 1);
-        own
+        Some(McuGrid::of_component(
+            frame,
+            frame.components.get(self.component)?,
+        ))
     }
 
     /// Decodes the next block of this component into its place in `plane`.
@@ -210,37 +187,24 @@ impl<'a> ComponentDecoder<'a> {
     }
 }
 
-impl ScanDecoder<'_> {
-    fn decode_mcu_row(&mut self, planes: &mut [Plane], columns: usize, row: usize) -> Option<()> {
-        for column in 0..columns {
-            self.restart_if_due()?;
-            let mut bits = self.bits;
-            decode_mcu(&mut self.components, &mut bits, planes, (column, row))?;
-            self.bits = bits;
+fn decode_mcu_row(
+    reader: &mut EntropyReader,
+    components: &mut [ComponentDecoder],
+    planes: &mut [Plane],
+    columns: usize,
+    row: usize,
+) -> Option<()> {
+    for column in 0..columns {
+        if reader.restart_if_due()? {
+            for component in components.iter_mut() {
+                component.dc_predictor = 0;
+            }
         }
-        Some(())
+        let mut bits = reader.bits;
+        decode_mcu(components, &mut bits, planes, (column, row))?;
+        reader.bits = bits;
     }
-
-    fn restart_if_due(&mut self) -> Option<()> {
-        if self.restart_interval == 0 {
-            return Some(());
-        }
-        if self.until_restart > 0 {
-            self.until_restart -= 1;
-            return Some(());
-        }
-        let marker = self.bits.end()?;
-        if *self.bytes.get(marker + 1)? != 0xD0 + (self.restarts % 8) as u8 {
-            return None;
-        }
-        self.restarts += 1;
-        self.until_restart = self.restart_interval - 1;
-        self.bits = BitReader::new(self.bytes, marker + 2);
-        self.components
-            .iter_mut()
-            .for_each(|component| component.dc_predictor = 0);
-        Some(())
-    }
+    Some(())
 }
 
 /// Decodes the blocks of one MCU.

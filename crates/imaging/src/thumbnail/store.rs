@@ -15,7 +15,7 @@ use super::thumbnail;
 const MAGIC: [u8; 4] = *b"EThu";
 const VERSION: u8 = 1;
 /// Age at which a temporary file belongs to a writer that was killed.
-const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
+const ABANDONED_AFTER: Duration = Duration::from_hours(1);
 const HEADER: usize = MAGIC.len() + 1 + 4;
 
 /// Thumbnails on disk, one file per image: `ab/ab….thumb`.

@@ -1,10 +1,9 @@
 //! Every format, sample type and orientation, in generated files.
 
-use std::io::Cursor;
-
 use crate::samples::{
     encoded, four_channel_jpeg, jpeg_with_exif, orientation_block, png_with_chunk, quarters,
 };
+use crate::tiff_writer::{LITTLE, Page};
 use eidetic_imaging::{DecodeLimits, DecodedImage, FileKind, ImagingError, classify, decode};
 use image::{DynamicImage, GrayAlphaImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba};
 
@@ -28,7 +27,7 @@ fn lossless_formats_keep_every_pixel() {
     let original = DynamicImage::ImageRgb8(quarters());
     for format in [F::Png, F::WebP, F::Bmp, F::Tiff, F::Qoi, F::Pnm, F::Tga, F::Gif] {
         let bytes = encoded(&original, format);
-        let DecodedImage { image, metadata } = decoded(&bytes);
+        let DecodedImage { image, metadata, .. } = decoded(&bytes);
         assert_eq!(difference(&image, &quarters()), 0, "{format:?}");
         assert_eq!((metadata.width, metadata.height), (40, 24));
         let kind = classify(&bytes[..64], format!("x.{}", format.extensions_str()[0]).as_ref());
@@ -76,20 +75,27 @@ fn all_sample_types_become_8_bit_rgb() {
         assert_eq!(first(rgba16.clone(), format), [255; 3]);
     }
     assert_eq!(first(gray_alpha, ImageFormat::Png), [204; 3]);
-    assert_eq!(first(float, ImageFormat::Tiff), [0, 128, 255]);
+    // Floating-point numbers are linear light.
+    assert_eq!(first(float, ImageFormat::Tiff), [0, 188, 255]);
 }
 
 #[test]
 fn gif_frame_is_placed_on_canvas() {
-    // A canvas of 4 × 3 with one red pixel at (2, 1); the rest is transparent, which shows white.
-    let mut gif = b"GIF89a\x04\0\x03\0\x80\0\0\xFF\0\0\0\0\xFF".to_vec();
-    gif.extend(b"\x2C\x02\0\x01\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3B");
-    let image = decoded(&gif).image;
-    for (x, y, pixel) in image.enumerate_pixels() {
-        let expected = if (x, y) == (2, 1) { [255, 0, 0] } else { [255; 3] };
-        assert_eq!(pixel.0, expected, "({x}, {y})");
-    }
-    assert_eq!(image.dimensions(), (4, 3));
+    // A canvas of 4 × 3 with one red pixel at (2, 1). The rest has the color of the background, blue.
+    let header = b"GIF89a\x04\0\x03\0\x80\x01\0\xFF\0\0\0\0\xFF";
+    let frame = b"\x2C\x02\0\x01\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3B";
+    let check = |gif: &[u8], rest: [u8; 3]| {
+        let image = decoded(gif).image;
+        for (x, y, pixel) in image.enumerate_pixels() {
+            let expected = if (x, y) == (2, 1) { [255, 0, 0] } else { rest };
+            assert_eq!(pixel.0, expected, "({x}, {y})");
+        }
+        assert_eq!(image.dimensions(), (4, 3));
+    };
+    check(&[header.as_slice(), frame].concat(), [0, 0, 255]);
+    // With a transparent color, here the second, the rest is transparent, which shows white.
+    let control = b"\x21\xF9\x04\x01\0\0\x01\0";
+    check(&[header.as_slice(), control, frame].concat(), [255; 3]);
 }
 
 #[test]
@@ -174,16 +180,10 @@ fn webp_with_exif(image: &DynamicImage, block: Vec<u8>) -> Vec<u8> {
 }
 
 fn tiff_with_orientation(image: &DynamicImage, number: u16) -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    let mut encoder = tiff::encoder::TiffEncoder::new(&mut bytes).expect("writing into memory");
-    let mut page = encoder
-        .new_image::<tiff::encoder::colortype::RGB8>(image.width(), image.height())
-        .expect("writing into memory");
-    page.encoder()
-        .write_tag(tiff::tags::Tag::Orientation, number)
-        .expect("writing into memory");
-    page.write_data(image.as_bytes()).expect("writing into memory");
-    bytes.into_inner()
+    let content = image.to_rgb8().into_raw();
+    Page::new((image.width(), image.height()), 2, &[8; 3], content)
+        .short(274, number)
+        .write(LITTLE)
 }
 
 #[test]
@@ -195,8 +195,8 @@ fn other_content_is_named() {
     assert_eq!(reason(b""), "the file is empty");
     assert_eq!(reason(b"%PDF-1.4"), "the file is a PDF document, not an image");
     assert_eq!(
-        reason(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
-        "HEIC images are not supported; convert to JPEG or PNG"
+        reason(b"gimp xcf v011"),
+        "GIMP (XCF) images are not supported; convert to JPEG or PNG"
     );
     assert_eq!(
         reason(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"),

@@ -1,7 +1,8 @@
 //! Scaled decoding compared with full decoding.
 //!
 //! `tests/data` contains one synthetic image of 203 × 149 pixels, written by Pillow with each chroma
-//! subsampling, optimized codes, restart markers, progressive, grayscale, and CMYK.
+//! subsampling, optimized codes, restart markers, progressive, grayscale, and CMYK, and the same coefficients
+//! in other scans and codes, written by jpegtran.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +14,7 @@ use image::{Rgb, RgbImage};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-const SUPPORTED: [&str; 7] = [
+const SUPPORTED: [&str; 14] = [
     "444",
     "422",
     "420",
@@ -21,6 +22,24 @@ const SUPPORTED: [&str; 7] = [
     "420-restarts",
     "grey",
     "grey-restarts",
+    "420-scans",
+    "progressive",
+    "444-progressive",
+    "422-progressive",
+    "grey-progressive",
+    "420-progressive-restarts",
+    "420-progressive-deep",
+];
+/// Pairs of files that have equal coefficients.
+const EQUAL: [(&str, &str); 7] = [
+    ("420", "420-scans"),
+    ("420", "progressive"),
+    ("444", "444-progressive"),
+    ("422", "422-progressive"),
+    ("grey", "grey-progressive"),
+    ("420", "420-progressive-restarts"),
+    // 18 scans, coefficients in up to four steps of precision.
+    ("420", "420-progressive-deep"),
 ];
 /// Factor, width and height of each scale.
 const SCALES: [(u32, (u32, u32)); 3] = [(8, (25, 18)), (4, (50, 37)), (2, (101, 74))];
@@ -82,6 +101,50 @@ fn scaled_decode_resembles_shrunk_full_decode() {
 }
 
 #[test]
+fn progressive_equals_sequential_at_any_scale() {
+    for (left, right) in EQUAL {
+        for (_, size) in SCALES {
+            let decoded = |name| {
+                decode_scaled(&file(name), &DecodeLimits::default(), at_least(size))
+                    .expect(name)
+                    .image
+            };
+            assert_eq!(decoded(left), decoded(right), "{right} at {size:?}");
+        }
+    }
+}
+
+#[test]
+fn memory_includes_progressive_coefficients() {
+    let memory = |name, size| scaled_memory(&file(name), at_least(size)).expect("a whole header");
+    // 26 × 20 blocks of one level each, and twice 13 × 10 of five levels with a mask.
+    let coefficients = 26 * 20 * 2 + 2 * 13 * 10 * (5 * 2 + 8);
+    assert_eq!(
+        memory("progressive", (25, 18)),
+        memory("420", (25, 18)) + coefficients
+    );
+    let bytes = file("progressive");
+    let limits = DecodeLimits {
+        memory: memory("420", (25, 18)) + coefficients - 1,
+        ..DecodeLimits::default()
+    };
+    assert!(decode_scaled(&bytes, &limits, at_least((25, 18))).is_none());
+}
+
+#[test]
+fn too_many_scans_need_full_decode() {
+    let bytes = file("420-progressive-deep");
+    let end = bytes.len() - 2;
+    let refined_once: Vec<u8> = [&bytes[..end], &[0xFF, 0xD9]].concat();
+    assert!(decode_scaled(&refined_once, &DecodeLimits::default(), at_least((25, 18))).is_some());
+    let scan = [0xFF, 0xDA, 0, 8, 1, 1, 0, 1, 63, 0];
+    let many = [&bytes[..end], &scan.repeat(10_000), &[0xFF, 0xD9]].concat();
+    assert!(decode_scaled(&many, &DecodeLimits::default(), at_least((25, 18))).is_none());
+    let full = |bytes: &[u8]| decode(bytes, &DecodeLimits::default()).expect("an image").image;
+    assert_eq!(full(&many).dimensions(), full(&bytes).dimensions());
+}
+
+#[test]
 fn smallest_sufficient_scale_is_taken() {
     let bytes = file("420");
     let width = |short_side, long_side| {
@@ -115,7 +178,7 @@ fn orientation_is_applied_at_any_scale() {
 
 #[test]
 fn unsupported_and_truncated_files_need_full_decode() {
-    for name in ["progressive", "cmyk"] {
+    for name in ["420-arithmetic", "420-arithmetic-progressive", "cmyk"] {
         assert!(
             decode_scaled(&file(name), &DecodeLimits::default(), at_least((25, 18))).is_none(),
             "{name}"
@@ -125,7 +188,7 @@ fn unsupported_and_truncated_files_need_full_decode() {
             "{name}"
         );
     }
-    for name in ["420", "420-restarts", "grey"] {
+    for name in ["420", "420-restarts", "grey", "progressive"] {
         let bytes = file(name);
         for length in 0..bytes.len() - 1 {
             let cut = &bytes[..length];

@@ -2,9 +2,12 @@
 
 use std::io::Cursor;
 
+use crate::tiff_writer::{LITTLE, Page};
 use exif::experimental::Writer;
 use exif::{Field, In, Tag, Value};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+
+pub mod heif;
 
 /// An image of 40 × 24 pixels that differs from all its rotations and flips: each quarter has another color.
 pub fn quarters() -> RgbImage {
@@ -17,6 +20,9 @@ pub fn quarters() -> RgbImage {
 }
 
 pub fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    if format == ImageFormat::Tiff {
+        return tiff(image);
+    }
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, format).expect("encoding into memory");
     let mut bytes = bytes.into_inner();
@@ -25,6 +31,21 @@ pub fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
         bytes.extend(b"TRUEVISION-XFILE.\0");
     }
     bytes
+}
+
+/// An uncompressed TIFF file; 8 bits of RGB unless `image` has other samples that tests need.
+fn tiff(image: &DynamicImage) -> Vec<u8> {
+    const FLOAT: u16 = 3;
+    let size = (image.width(), image.height());
+    let content = image.as_bytes().to_vec();
+    let page = match image {
+        DynamicImage::ImageLuma16(_) => Page::new(size, 1, &[16], content),
+        DynamicImage::ImageRgb16(_) => Page::new(size, 2, &[16; 3], content),
+        DynamicImage::ImageRgba16(_) => Page::new(size, 2, &[16; 4], content),
+        DynamicImage::ImageRgb32F(_) => Page::new(size, 2, &[32; 3], content).short(339, FLOAT),
+        other => Page::new(size, 2, &[8; 3], other.to_rgb8().into_raw()),
+    };
+    page.write(LITTLE)
 }
 
 pub fn orientation_block(number: u16) -> Vec<u8> {
@@ -42,16 +63,15 @@ pub fn orientation_block(number: u16) -> Vec<u8> {
 
 /// `jpeg` with an APP1 segment after its first marker.
 pub fn jpeg_with_exif(jpeg: &[u8], block: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(2 + 6 + block.len()).expect("a short block");
-    [
-        &jpeg[..2],
-        &[0xFF, 0xE1],
-        &length.to_be_bytes(),
-        b"Exif\0\0",
-        block,
-        &jpeg[2..],
-    ]
-    .concat()
+    segment_of_jpeg(jpeg, 0xE1, &[b"Exif\0\0", block].concat())
+}
+
+/// `jpeg` with a segment after its first marker.
+pub fn segment_of_jpeg(jpeg: &[u8], marker: u8, content: &[u8]) -> Vec<u8> {
+    let mut bytes = jpeg[..2].to_vec();
+    segment(&mut bytes, marker, content);
+    bytes.extend(&jpeg[2..]);
+    bytes
 }
 
 /// `png` with a chunk after its header.
@@ -110,7 +130,11 @@ fn segment(bytes: &mut Vec<u8>, marker: u8, content: &[u8]) {
 }
 
 fn blocks(values: [u8; 4]) -> Vec<u8> {
-    let mut bits: String = values.into_iter().map(block_bits).collect();
+    packed(values.into_iter().map(block_bits).collect())
+}
+
+/// Entropy-coded data of the given bits.
+fn packed(mut bits: String) -> Vec<u8> {
     let padding = bits.len().next_multiple_of(8) - bits.len();
     bits += &"1".repeat(padding);
     let bytes = bits.as_bytes().chunks(8).map(|byte| {
@@ -131,5 +155,57 @@ fn block_bits(value: u8) -> String {
         "00000".to_owned()
     } else {
         format!("{size:04b}{code:0size$b}0")
+    }
+}
+
+/// A grayscale file in lossless mode, with a given predictor (ITU T.81, annex H). Code of the size of a
+/// difference: its number in five bits.
+pub fn lossless_jpeg(samples: &[u16], width: usize, precision: u8, predictor: u8) -> Vec<u8> {
+    let height = samples.len() / width;
+    let sides = [height as u16, width as u16].map(u16::to_be_bytes).concat();
+    let mut bytes = vec![0xFF, 0xD8];
+    let frame = [&[precision], sides.as_slice(), &[1, 1, 0x11, 0]].concat();
+    segment(&mut bytes, 0xC3, &frame);
+    let mut codes = vec![0, 0, 0, 0, 0, 17];
+    codes.resize(17, 0);
+    codes.extend(0..=16);
+    segment(&mut bytes, 0xC4, &codes);
+    segment(&mut bytes, 0xDA, &[1, 1, 0, predictor, 0, 0]);
+    let difference = |at| difference_bits(samples, width, at, precision, predictor);
+    bytes.extend(packed((0..samples.len()).map(difference).collect()));
+    bytes.extend([0xFF, 0xD9]);
+    bytes
+}
+
+fn difference_bits(samples: &[u16], width: usize, at: usize, precision: u8, predictor: u8) -> String {
+    let sample = |distance: usize| i32::from(samples[at - distance]);
+    let predicted = match (!at.is_multiple_of(width), at >= width) {
+        (false, false) => 1 << (precision - 1),
+        (true, false) => sample(1),
+        (false, true) => sample(width),
+        (true, true) => {
+            let (left, above, corner) = (sample(1), sample(width), sample(width + 1));
+            match predictor {
+                1 => left,
+                2 => above,
+                3 => corner,
+                4 => left + above - corner,
+                5 => left + ((above - corner) >> 1),
+                6 => above + ((left - corner) >> 1),
+                _ => (left + above) >> 1,
+            }
+        }
+    };
+    let difference = i32::from((i32::from(samples[at]) - predicted) as i16);
+    let size = (32 - difference.unsigned_abs().leading_zeros()) as usize;
+    let code = if difference < 0 {
+        difference + (1 << size) - 1
+    } else {
+        difference
+    };
+    if matches!(size, 0 | 16) {
+        format!("{size:05b}")
+    } else {
+        format!("{size:05b}{code:0size$b}")
     }
 }

@@ -1,0 +1,102 @@
+//! From coefficients or samples of the components to RGB.
+
+use image::RgbImage;
+
+use super::coefficients::BlockPlane;
+use super::color::ColorModel;
+use super::idct::{transform, transform_factors};
+use super::lossless::SamplePlane;
+use super::segments::Frame;
+use super::upsample::Channel;
+
+/// Renders an image of coefficients.
+pub fn render_blocks(frame: &Frame, planes: Vec<BlockPlane>, model: ColorModel) -> RgbImage {
+    // Each component's coefficients are dropped before the next one's samples take memory.
+    let channels = frame.components.iter().zip(planes).map(|(component, plane)| {
+        let stride = 8 * plane.columns;
+        Channel::new(
+            frame,
+            component,
+            stride,
+            samples_of_blocks(&plane, frame.precision),
+        )
+    });
+    render_channels(frame, &channels.collect::<Vec<_>>(), model)
+}
+
+/// Renders an image of samples.
+pub fn render_samples(frame: &Frame, planes: Vec<SamplePlane>, model: ColorModel) -> RgbImage {
+    let channels = frame.components.iter().zip(planes).map(|(component, plane)| {
+        let samples = plane
+            .samples
+            .iter()
+            .map(|&sample| to_8_bits(sample, frame.precision));
+        Channel::new(frame, component, plane.columns, samples.collect())
+    });
+    render_channels(frame, &channels.collect::<Vec<_>>(), model)
+}
+
+fn render_channels(frame: &Frame, channels: &[Channel], model: ColorModel) -> RgbImage {
+    let mut image = RgbImage::new(frame.width as u32, frame.height as u32);
+    let (pixels, _) = image.as_chunks_mut::<3>();
+    let mut lines = vec![vec![0; frame.width]; channels.len()];
+    let mut sums = Vec::with_capacity(frame.width + 2);
+    for (y, row) in pixels.chunks_exact_mut(frame.width).enumerate() {
+        for (channel, line) in channels.iter().zip(&mut lines) {
+            channel.write_line(y, &mut sums, line);
+        }
+        let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
+        model.write_row(&lines, row);
+    }
+    image
+}
+
+/// Dequantizes and transforms all blocks.
+fn samples_of_blocks(plane: &BlockPlane, precision: u32) -> Vec<u8> {
+    let factors = transform_factors(&plane.steps.unwrap_or([1; 64]), precision);
+    let mut samples = vec![0; plane.blocks.len() * 64];
+    let rows = samples.chunks_exact_mut(64 * plane.columns);
+    for (blocks, samples) in plane.blocks.chunks_exact(plane.columns).zip(rows) {
+        for (column, block) in blocks.iter().enumerate() {
+            let values = transform(block, &factors);
+            for (values, row) in values.iter().zip(samples.chunks_exact_mut(8 * plane.columns)) {
+                for (value, sample) in values.iter().zip(&mut row[8 * column..8 * column + 8]) {
+                    *sample = to_sample(*value);
+                }
+            }
+        }
+    }
+    samples
+}
+
+/// `value` as a sample. Unlike a cast, this is vectorized: the sum has the rounded value in its lowest bits.
+fn to_sample(value: f32) -> u8 {
+    const FRACTIONLESS: f32 = (1 << 23) as f32;
+    ((value + 128.0).clamp(0.0, 255.0) + FRACTIONLESS).to_bits() as u8
+}
+
+fn to_8_bits(sample: u16, precision: u32) -> u8 {
+    let maximum = (1_u32 << precision) - 1;
+    ((u32::from(sample).min(maximum) * 255 + maximum / 2) / maximum) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_of_any_precision_cover_8_bits() {
+        for precision in 2..=16 {
+            assert_eq!(to_8_bits(0, precision), 0);
+            assert_eq!(to_8_bits(((1_u32 << precision) - 1) as u16, precision), 255);
+        }
+        assert_eq!(to_8_bits(77, 8), 77);
+        assert_eq!(to_8_bits(0x8000, 16), 128);
+    }
+
+    #[test]
+    fn values_are_rounded_and_clamped() {
+        let samples = [-200.0, -128.0, -0.6, 0.0, 0.4, 0.6, 126.7, 1e9].map(to_sample);
+        assert_eq!(samples, [0, 0, 127, 128, 128, 129, 255, 255]);
+    }
+}

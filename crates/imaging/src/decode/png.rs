@@ -1,0 +1,238 @@
+//! PNG: metadata wherever they stand, damaged files as far as their rows can be read, and animations that begin with a blank
+//! frame.
+
+use std::borrow::Cow;
+use std::io::Cursor;
+
+use image::codecs::png::PngDecoder;
+use image::{AnimationDecoder, DynamicImage, GrayAlphaImage, GrayImage, ImageDecoder, RgbImage, RgbaImage};
+use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
+use png::{BitDepth, ColorType, Decoder, DecodingError, InterlaceInfo, Reader, Transformations};
+
+use super::Unoriented;
+use super::animation::{first_visible, is_blank};
+use super::raster::{convert_error, image_limits, read};
+use crate::color::ColorSpace;
+use crate::exif::ExifData;
+use crate::limits::DeclaredSize;
+use crate::png_chunks::chunks;
+use crate::{DecodeLimits, ImagingError, damage};
+
+const FORMAT: &str = "PNG";
+
+/// The gray of rows for which the file has no data.
+const UNDECODED: u8 = 128;
+
+/// Compressed texts are read up to this length.
+const MAX_TEXT: usize = 1 << 20;
+
+pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, ImagingError> {
+    let unoriented = match decode_whole(bytes, limits) {
+        Err(error @ ImagingError::Damaged { .. }) => decode_part(bytes, limits).ok_or(error),
+        result => result,
+    }?;
+    let exif = exif(bytes);
+    Ok(Unoriented {
+        color: color_of(bytes, limits, &exif),
+        exif,
+        ..unoriented
+    })
+}
+
+/// The color space of a file, from its chunks.
+pub(super) fn color_space(bytes: &[u8]) -> ColorSpace {
+    color_of(bytes, &DecodeLimits::default(), &exif(bytes))
+}
+
+fn color_of(bytes: &[u8], limits: &DecodeLimits, exif: &ExifData) -> ColorSpace {
+    let decoder = open(bytes, limits).ok();
+    let profile = decoder.and_then(|mut decoder| decoder.icc_profile().ok().flatten());
+    ColorSpace::of_png(bytes, profile.as_deref(), exif)
+}
+
+fn decode_whole(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, ImagingError> {
+    let decoder = open(bytes, limits)?;
+    let is_animated = decoder.is_apng().unwrap_or(false);
+    let mut unoriented = read(FORMAT, decoder, limits)?;
+    if is_animated
+        && is_blank(&unoriented.image)
+        && let Some(frame) = visible_frame(bytes, &unoriented.image, limits)
+    {
+        unoriented.image = frame;
+    }
+    Ok(unoriented)
+}
+
+fn open<'a>(bytes: &'a [u8], limits: &DecodeLimits) -> Result<PngDecoder<Cursor<&'a [u8]>>, ImagingError> {
+    PngDecoder::with_limits(Cursor::new(bytes), image_limits(limits.memory))
+        .map_err(|error| convert_error(FORMAT, error))
+}
+
+/// The first frame that shows something, if composing frames is within the limits.
+fn visible_frame(bytes: &[u8], first: &DynamicImage, limits: &DecodeLimits) -> Option<DynamicImage> {
+    let declared = DeclaredSize {
+        width: first.width(),
+        height: first.height(),
+        // The composed frame, the one before, the next one and its copy, RGBA.
+        bytes_per_pixel: 4 * 4 + u64::from(first.color().bytes_per_pixel()),
+    };
+    declared.check(FORMAT, limits).ok()?;
+    let frames = open(bytes, limits).ok()?.apng().ok()?.into_frames();
+    let images =
+        frames.map(|frame| Ok::<_, image::ImageError>(DynamicImage::ImageRgba8(frame?.into_buffer())));
+    first_visible(images, declared.pixels())
+}
+
+/// The rows before the damage, or all rows if their checksums are wrong; none if there are no rows.
+fn decode_part(bytes: &[u8], limits: &DecodeLimits) -> Option<Unoriented> {
+    let memory = usize::try_from(limits.memory).unwrap_or(usize::MAX);
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: memory });
+    decoder.ignore_checksums(true);
+    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
+    let mut reader = decoder.read_info().ok()?;
+    let (width, height) = reader.info().size();
+    let declared = DeclaredSize {
+        width,
+        height,
+        bytes_per_pixel: 4 + 4,
+    };
+    declared.check(FORMAT, limits).ok()?;
+    let channels = match reader.output_color_type() {
+        (color, BitDepth::Eight) if color != ColorType::Indexed => color.samples(),
+        _ => return None,
+    };
+    let mut content = vec![UNDECODED; declared.pixels() as usize * channels];
+    if matches!(channels, 2 | 4) {
+        content
+            .iter_mut()
+            .skip(channels - 1)
+            .step_by(channels)
+            .for_each(|alpha| *alpha = 255);
+    }
+    let read = read_rows(&mut reader, &mut content, width as usize * channels, channels);
+    if read == 0 {
+        return None;
+    }
+    let image = match channels {
+        1 => DynamicImage::ImageLuma8(GrayImage::from_raw(width, height, content)?),
+        2 => DynamicImage::ImageLumaA8(GrayAlphaImage::from_raw(width, height, content)?),
+        3 => DynamicImage::ImageRgb8(RgbImage::from_raw(width, height, content)?),
+        _ => DynamicImage::ImageRgba8(RgbaImage::from_raw(width, height, content)?),
+    };
+    let damage = damage::of_part(read, declared.pixels()).unwrap_or_else(damage::beside_picture);
+    Some(Unoriented {
+        image,
+        color: ColorSpace::Srgb,
+        exif: ExifData::default(),
+        damage: Some(damage),
+    })
+}
+
+/// Reads rows up to the first damage and returns the number of pixels read.
+fn read_rows(reader: &mut Reader<Cursor<&[u8]>>, content: &mut [u8], stride: usize, channels: usize) -> u64 {
+    let (mut pixels, mut line) = (0, 0);
+    let mut next = || -> Result<bool, DecodingError> {
+        let Some(row) = reader.next_interlaced_row()? else {
+            return Ok(false);
+        };
+        match row.interlace() {
+            InterlaceInfo::Null(_) => {
+                content[line * stride..(line + 1) * stride].copy_from_slice(row.data());
+                line += 1;
+            }
+            InterlaceInfo::Adam7(pass) => {
+                png::splat_interlaced_row(content, stride, row.data(), pass, channels as u8 * 8);
+            }
+        }
+        pixels += (row.data().len() / channels) as u64;
+        Ok(true)
+    };
+    while matches!(next(), Ok(true)) {}
+    pixels
+}
+
+/// EXIF data of the `eXIf` chunk, which many programs write behind the pixels, or of the text that `ImageMagick` writes
+/// instead.
+pub(super) fn exif(bytes: &[u8]) -> ExifData {
+    let block = chunks(bytes).find(|(kind, _)| *kind == b"eXIf");
+    let block = block.map(|(_, content)| Cow::Borrowed(content)).or_else(|| {
+        let profile = texts(bytes)
+            .find(|text| matches!(text.keyword, b"Raw profile type exif" | b"Raw profile type APP1"));
+        profile
+            .and_then(|text| raw_profile(&text.value()?))
+            .map(Cow::Owned)
+    });
+    block.map(|block| ExifData::parse(&block)).unwrap_or_default()
+}
+
+/// A text chunk (PNG 3, 11.3.3).
+struct Text<'a> {
+    keyword: &'a [u8],
+    content: &'a [u8],
+    is_compressed: bool,
+}
+
+impl<'a> Text<'a> {
+    fn value(&self) -> Option<Cow<'a, [u8]>> {
+        if self.is_compressed {
+            decompress_to_vec_zlib_with_limit(self.content, MAX_TEXT)
+                .ok()
+                .map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(self.content))
+        }
+    }
+}
+
+fn texts(bytes: &[u8]) -> impl Iterator<Item = Text<'_>> {
+    chunks(bytes).filter_map(|(kind, content)| {
+        let (keyword, rest) = split_at_nul(content)?;
+        let (is_compressed, content) = match kind {
+            b"tEXt" => (false, rest),
+            // A byte for the method, of which there is one.
+            b"zTXt" => (true, rest.get(1..)?),
+            b"iTXt" => {
+                let (_language, after) = split_at_nul(rest.get(2..)?)?;
+                let (_translated_keyword, text) = split_at_nul(after)?;
+                (rest[0] == 1, text)
+            }
+            _ => return None,
+        };
+        Some(Text {
+            keyword,
+            content,
+            is_compressed,
+        })
+    })
+}
+
+fn split_at_nul(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = bytes.iter().position(|&byte| byte == 0)?;
+    Some((&bytes[..at], &bytes[at + 1..]))
+}
+
+/// The bytes of `ImageMagick`'s text: a line with the name, one with the length, then hexadecimal digits.
+fn raw_profile(text: &[u8]) -> Option<Vec<u8>> {
+    let mut lines = text.splitn(4, |&byte| byte == b'\n');
+    let digits = lines.nth(3)?;
+    let digits: Vec<u8> = digits
+        .iter()
+        .filter_map(|&byte| char::from(byte).to_digit(16).map(|digit| digit as u8))
+        .collect();
+    let (pairs, _) = digits.as_chunks::<2>();
+    Some(pairs.iter().map(|[high, low]| high << 4 | low).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_profile_is_read_from_digits() {
+        assert_eq!(
+            raw_profile(b"\nexif\n       4\n4d4D\n002a\n"),
+            Some(b"MM\0*".to_vec())
+        );
+        assert_eq!(raw_profile(b"exif"), None);
+    }
+}

@@ -1,0 +1,35 @@
+//! Numbers of the tags in use.
+
+pub const SUBFILE_TYPE: u16 = 254;
+pub const OLD_SUBFILE_TYPE: u16 = 255;
+pub const IMAGE_WIDTH: u16 = 256;
+pub const IMAGE_LENGTH: u16 = 257;
+pub const BITS_PER_SAMPLE: u16 = 258;
+pub const COMPRESSION: u16 = 259;
+pub const PHOTOMETRIC: u16 = 262;
+pub const FILL_ORDER: u16 = 266;
+pub const STRIP_OFFSETS: u16 = 273;
+pub const ORIENTATION: u16 = 274;
+pub const SAMPLES_PER_PIXEL: u16 = 277;
+pub const ROWS_PER_STRIP: u16 = 278;
+pub const STRIP_BYTE_COUNTS: u16 = 279;
+pub const PLANAR_CONFIGURATION: u16 = 284;
+pub const T4_OPTIONS: u16 = 292;
+pub const PREDICTOR: u16 = 317;
+pub const COLOR_MAP: u16 = 320;
+pub const TILE_WIDTH: u16 = 322;
+pub const TILE_LENGTH: u16 = 323;
+pub const TILE_OFFSETS: u16 = 324;
+pub const TILE_BYTE_COUNTS: u16 = 325;
+pub const EXTRA_SAMPLES: u16 = 338;
+pub const SAMPLE_FORMAT: u16 = 339;
+pub const JPEG_TABLES: u16 = 347;
+pub const JPEG_INTERCHANGE: u16 = 513;
+pub const JPEG_INTERCHANGE_LENGTH: u16 = 514;
+pub const JPEG_Q_TABLES: u16 = 519;
+pub const JPEG_DC_TABLES: u16 = 520;
+pub const JPEG_AC_TABLES: u16 = 521;
+pub const YCBCR_COEFFICIENTS: u16 = 529;
+pub const YCBCR_SUBSAMPLING: u16 = 530;
+pub const REFERENCE_BLACK_WHITE: u16 = 532;
+pub const ICC_PROFILE: u16 = 34_675;
