@@ -156,9 +156,11 @@ mod tests {
                         camera: None,
                         position: None,
                     },
+                    taken_source: None,
                     paths: Vec::new(),
                 },
                 copies: 1,
+                stack: Vec::new(),
                 reachable: true,
             }
         };

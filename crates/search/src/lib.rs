@@ -49,7 +49,7 @@
 //! #   let batch = WriteBatch {
 //! #       images: vec![NewImage { image, row, bytes: 1, metadata }],
 //! #       files: vec![file],
-//! #       removed: Vec::new(),
+//! #       ..WriteBatch::default()
 //! #   };
 //!     catalog.put_batch(&batch)?;
 //! }
@@ -81,6 +81,7 @@ mod query_parts;
 mod query_texts;
 mod results;
 mod searcher;
+mod shots;
 mod text_cache;
 
 pub use breakdown::{BreakdownError, BreakdownOptions, ViewedImage};

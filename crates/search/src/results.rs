@@ -1,5 +1,6 @@
 //! The results of a query.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use eidetic_catalog::ImageRecord;
@@ -35,6 +36,8 @@ pub struct RankedHit {
     pub record: ImageRecord,
     /// Number of images that look the same, with this one: those found among the nearest, so at least that many.
     pub copies: u64,
+    /// Paths of the other files of the same shot: the raw file beside the camera's JPEG file.
+    pub stack: Vec<PathBuf>,
     /// Whether the file at the first of the record's paths can be read now. The searcher reads no files: it says yes.
     pub reachable: bool,
 }

@@ -15,7 +15,7 @@ use crate::query_parts::QueryParts;
 use crate::query_texts::{Claim, QueryTexts};
 use crate::{
     FilterCache, Query, QueryImage, QueryWeights, RankedHit, SearchError, SearchResults, TextCache, Timings,
-    Verdict,
+    Verdict, shots,
 };
 
 /// Most neighbors that a search asks the index for, so that a library of copies of one image costs no more.
@@ -188,7 +188,7 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
             let is_exhausted = neighbors.len() < requested || requested >= MAX_NEIGHBORS;
             let mut hits = self.resolve(neighbors, &query.filter)?;
             hits.retain(|found| Some(found.hit.hit.image) != excluded);
-            let mut hits = copies::fold(hits);
+            let mut hits = copies::fold(shots::fold(hits));
             if hits.len() > query.k || is_exhausted {
                 hits.truncate(query.k);
                 return Ok(hits);
@@ -255,10 +255,23 @@ impl ComparedHit {
                 similarity: None,
                 record,
                 copies: 1,
+                stack: Vec::new(),
                 reachable: true,
             },
             vector: neighbor.vector,
         }
+    }
+}
+
+impl AsRef<RankedHit> for ComparedHit {
+    fn as_ref(&self) -> &RankedHit {
+        &self.hit
+    }
+}
+
+impl AsMut<RankedHit> for ComparedHit {
+    fn as_mut(&mut self) -> &mut RankedHit {
+        &mut self.hit
     }
 }
 

@@ -12,7 +12,7 @@ use eidetic_domain::{DateRange, Embedding, Filter, ImageFormat, ImageId, Metadat
 use eidetic_encoder::fake::FakeEncoder;
 use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration};
 use eidetic_search::{
-    FilterCache, Query, QueryImage, QueryWeights, SearchError, Searcher, TextCache, Verdict,
+    FilterCache, Query, QueryImage, QueryWeights, SearchError, SearchResults, Searcher, TextCache, Verdict,
 };
 use eidetic_vectors::{MemoryIndex, VectorIndex, VectorStore};
 use image::{Rgb, RgbImage};
@@ -60,6 +60,11 @@ impl ColorLibrary {
     }
 
     fn add_image(&self, name: &str, color: &str) {
+        let metadata = metadata(name);
+        self.add_file(name, color, path(name), metadata);
+    }
+
+    fn add_file(&self, name: &str, color: &str, path: PathBuf, metadata: Metadata) {
         let image = id(name);
         let embedding = self
             .encoder
@@ -72,7 +77,7 @@ impl ColorLibrary {
             image,
             row,
             bytes: 1,
-            metadata: metadata(name),
+            metadata,
         };
         let stamp = FileStamp {
             size: 1,
@@ -80,14 +85,14 @@ impl ColorLibrary {
             ..FileStamp::default()
         };
         let file = FileRecord {
-            path: path(name),
+            path,
             stamp,
             state: FileState::Indexed(image),
         };
         let batch = WriteBatch {
             images: vec![new],
             files: vec![file],
-            removed: Vec::new(),
+            ..WriteBatch::default()
         };
         self.catalog.put_batch(&batch).expect("memory accepts it");
     }
@@ -108,7 +113,7 @@ impl ColorLibrary {
             .expect("memory accepts it");
     }
 
-    fn search(&self, query: &Query) -> Result<Vec<(String, f32)>, SearchError> {
+    fn results(&self, query: &Query) -> Result<SearchResults, SearchError> {
         let searcher = Searcher {
             confidence_model: None,
             encoder: &self.encoder,
@@ -117,7 +122,11 @@ impl ColorLibrary {
             text_cache: &self.text_cache,
             filter_cache: &self.filter_cache,
         };
-        let results = searcher.search(query)?;
+        searcher.search(query)
+    }
+
+    fn search(&self, query: &Query) -> Result<Vec<(String, f32)>, SearchError> {
+        let results = self.results(query)?;
         assert_eq!(results.verdict, Verdict::Uncalibrated);
         let name = |path: &PathBuf| path.file_stem().expect("a name").to_string_lossy().into_owned();
         Ok(results
@@ -583,4 +592,29 @@ fn copies_leave_room_for_other_hits() {
         1,
         "{searched:?}"
     );
+}
+
+#[test]
+fn raw_file_and_its_jpeg_are_one_hit() {
+    let library = ColorLibrary::new();
+    let file = |name: &str, color: &str, path: &str, format| {
+        let metadata = Metadata {
+            format,
+            ..metadata(name)
+        };
+        library.add_file(name, color, path.into(), metadata);
+    };
+    file("shot", "orange", "/a/IMG_1.CR2", ImageFormat::Raw);
+    file("shown", "red", "/a/img_1.jpg", ImageFormat::Jpeg);
+    file("elsewhere", "green", "/b/IMG_1.jpg", ImageFormat::Jpeg);
+    let query = Query {
+        k: 10,
+        ..Query::text("orange")
+    };
+    let found = library.results(&query).unwrap();
+    let of_shot = found.hits.iter().find(|hit| hit.hit.image == id("shown"));
+    assert_eq!(of_shot.unwrap().stack, [PathBuf::from("/a/IMG_1.CR2")]);
+    assert!(found.hits.iter().all(|hit| hit.hit.image != id("shot")));
+    let elsewhere = found.hits.iter().find(|hit| hit.hit.image == id("elsewhere"));
+    assert!(elsewhere.is_none_or(|hit| hit.stack.is_empty()));
 }
