@@ -81,3 +81,19 @@ export function folderOf(path) {
 
 /** Words such as “cute”, “fluffy”. */
 export const quoted = (words) => words.map((word) => `“${word}”`).join(', ');
+
+/** 4 → "4 stars", −1 → "rejected". */
+export const rating = (stars) => (stars < 0 ? 'rejected' : counted(stars, 'star'));
+
+/** "1/250 s · f/2.8 · ISO 400 · 85 mm"; empty where nothing is known. */
+export function exposure({ exposure_seconds: seconds, f_number: aperture, iso, focal_length: length }) {
+  const rounded = (number) => String(Math.round(number * 100) / 100);
+  return [
+    seconds && (seconds < 0.3 ? `1/${Math.round(1 / seconds)} s` : `${rounded(seconds)} s`),
+    aperture && `f/${rounded(aperture)}`,
+    iso && `ISO ${iso}`,
+    length && `${rounded(length)} mm`,
+  ]
+    .filter(Boolean)
+    .join(' · ');
+}

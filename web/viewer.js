@@ -154,20 +154,48 @@ export class Viewer {
 }
 
 function factsOf(about) {
-  const { path, paths = [], taken, camera, width, height, position, copies = 1 } = about;
+  const { path, paths = [], stack = [], taken, width, height, position, copies = 1 } = about;
   const hitBadge = badge(about);
   const others = paths.filter((other) => other !== path);
   return [
     path && fact('Path', copyable(path, 'Copy the path')),
     others.length > 0 && fact(others.length === 1 ? 'Other path' : 'Other paths', ...others.map((other) => copyable(other, 'Copy this path'))),
+    stack.length > 0 && fact('Same shot', ...stack.map((other) => copyable(other, 'Copy this path'))),
     copies > 1 && fact('Look the same', format.pictures(copies)),
     ...(hitBadge ? scoreFacts(about, hitBadge) : []),
-    taken && fact('Taken', format.moment(taken)),
-    camera && fact('Camera', camera),
+    ...textFacts(about),
+    taken && fact('Taken', format.moment(taken), ...(about.taken_source === 'file_time' ? [element('small', {}, 'The time of the file, which copying may change.')] : [])),
+    ...exposureFacts(about),
     width && fact('Size', [format.dimensions(width, height), fileSize(about)].filter(Boolean).join(' · ')),
+    placeOf(about) && fact('Place', format.visible(placeOf(about))),
     position && fact('Position', copyable(format.position(position), 'Copy the position')),
+    about.copyright && fact('Copyright', format.visible(about.copyright)),
   ].filter(Boolean);
 }
+
+// What people wrote about the picture.
+function textFacts({ title, description, keywords = [], people = [], rating, label, creators = [] }) {
+  return [
+    title && fact('Title', format.visible(title)),
+    description && fact('Caption', format.visible(description.replace(/\s+/g, ' '))),
+    people.length > 0 && fact('People', format.visible(people.join(', '))),
+    keywords.length > 0 && fact('Keywords', format.visible(keywords.join(', '))),
+    typeof rating === 'number' && fact('Rating', format.rating(rating)),
+    label && fact('Label', format.visible(label)),
+    creators.length > 0 && fact(creators.length === 1 ? 'Creator' : 'Creators', format.visible(creators.join(', '))),
+  ].filter(Boolean);
+}
+
+function exposureFacts(about) {
+  const exposure = format.exposure(about);
+  return [
+    about.camera && fact('Camera', format.visible(about.camera)),
+    about.lens && fact('Lens', format.visible(about.lens)),
+    exposure && fact('Exposure', exposure),
+  ].filter(Boolean);
+}
+
+const placeOf = ({ place }) => place && [place.sublocation, place.city, place.state, place.country].filter(Boolean).join(', ');
 
 // The similarity to the query picture or the confidence, followed by the raw score, or the score alone.
 function scoreFacts(about, { label, value, hint, share }) {

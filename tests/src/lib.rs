@@ -260,7 +260,7 @@ pub fn post(address: &str, path: &str, body: &Value) -> Value {
 /// Waits for the end of the job that `ticket` names, and returns it.
 pub fn ended_job(address: &str, ticket: &Value) -> Value {
     let path = format!("/v1/jobs/{}", ticket["job"].as_str().expect("the id of a job"));
-    let deadline = Instant::now() + Duration::from_secs(300);
+    let deadline = Instant::now() + Duration::from_mins(5);
     loop {
         let job = get(address, &path);
         if job["state"] != "running" {

@@ -165,13 +165,13 @@ fn text_image_negative_text_combine_with_filters() {
             .all(|hit| hit["path"].as_str().unwrap().contains("/far/"))
     );
     let undated = scenario
-        .run(&["search", "apple", "--after", "2001", "--json"])
+        .run(&["search", "apple", "--before", "2001", "--json"])
         .expect_code(0)
         .json();
     assert_eq!(
         undated["hits"].as_array().map(Vec::len),
         Some(0),
-        "drawn pictures have no date"
+        "drawn pictures have only the dates of their files"
     );
 }
 

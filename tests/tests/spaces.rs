@@ -191,7 +191,7 @@ fn search_during_switch(address: &str, question: &Value, old: &Value) -> u32 {
 
 /// Waits until another space than `old` is active.
 fn wait_for_switch(address: &str, old: &Value) {
-    let deadline = Instant::now() + Duration::from_secs(300);
+    let deadline = Instant::now() + Duration::from_mins(5);
     while get(address, "/v1/status")["space"] == *old {
         assert!(Instant::now() < deadline, "{}", get(address, "/v1/status"));
         std::thread::sleep(Duration::from_millis(20));

@@ -1,5 +1,6 @@
 //! Builds the store writes for a batch of changes, counters included.
 
+mod details;
 mod removed;
 mod rows;
 mod tags;
@@ -7,8 +8,9 @@ mod tags;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use eidetic_domain::ImageId;
+use eidetic_domain::{Details, ImageId};
 
+pub use details::details_name;
 pub use removed::removed_name;
 pub use rows::row_name;
 pub use tags::tags_name;
@@ -28,6 +30,7 @@ pub struct BatchBuilder<'a> {
     writes: sled::Batch,
     counts: CatalogCounts,
     images: BTreeMap<ImageId, &'a NewImage>,
+    details: BTreeMap<ImageId, &'a Details>,
     /// Images that the batch gives a path.
     attached: BTreeSet<ImageId>,
     /// Keys of the `image_path` index that the batch removes.
@@ -55,6 +58,7 @@ impl<'a> BatchBuilder<'a> {
             writes: sled::Batch::default(),
             counts,
             images: BTreeMap::new(),
+            details: BTreeMap::new(),
             attached: BTreeSet::new(),
             detached: BTreeSet::new(),
             lost_paths: BTreeMap::new(),
@@ -65,7 +69,9 @@ impl<'a> BatchBuilder<'a> {
     /// The writes that apply `batch`.
     pub fn build(mut self, batch: &'a WriteBatch) -> Result<PreparedBatch, CatalogError> {
         self.images = batch.images.iter().map(|new| (new.image, new)).collect();
+        self.details = batch.details.iter().map(|(id, details)| (*id, details)).collect();
         self.touched = self.images.keys().copied().collect();
+        self.touch_described()?;
         self.require_known(&batch.files)?;
         for (path, file) in final_states(batch) {
             self.replace_file(&path, file)?;
@@ -173,7 +179,7 @@ impl<'a> BatchBuilder<'a> {
             }
             let kept = if known { None } else { self.take_removed(&id)? };
             let new = self.images.get(&id).copied();
-            if new.is_some() || kept.is_some() {
+            if new.is_some() || kept.is_some() || self.details.contains_key(&id) {
                 self.write_image(&id, new, kept)?;
                 self.counts.images += u64::from(!known);
             }
@@ -185,6 +191,7 @@ impl<'a> BatchBuilder<'a> {
         self.delete_tags_in_all_spaces(id)?;
         self.delete_rows(id)?;
         self.writes.remove(keys::image(id));
+        self.writes.remove(keys::details(id));
         self.counts.images -= 1;
         Ok(())
     }

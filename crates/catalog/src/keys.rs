@@ -6,6 +6,7 @@
 //! | `d` id | `removed` | an image without a file: its record, when it lost its last path, and which |
 //! | `p` path | `file` | a file's record |
 //! | `x` id path | `image_path` | empty: the file at this path holds this image |
+//! | `e` id | `details` | what is known of the image besides its record |
 //! | `r` id space | `row` | the image's row in a later space (the row in the first space is part of the image's record) |
 //! | `t` id | `tags` | the image's tags in the first space |
 //! | `w` tag 0 id | `tag_image` | empty: this image has this tag in the first space |
@@ -15,7 +16,7 @@
 //! | `m` name | | the format version, the counters, the number of missing changes |
 //! | `c` space | | the number of the last calibration of this space |
 //!
-//! Format version 1 was extended by `t`, `w`, `f`, `c`, `d` and missing changes without a new number: older programs ignore these
+//! Format version 1 was extended by `t`, `w`, `f`, `c`, `d`, `e` and missing changes without a new number: older programs ignore these
 //! keys, and records that such a program leaves of a deleted image are skipped. `r`, `u` and `v` occur only
 //! in libraries that such programs refuse to open.
 //!
@@ -59,7 +60,11 @@ pub fn all_removed() -> Range {
     (Bound::Included(b"d".into()), Bound::Excluded(b"e".into()))
 }
 
-/// The image in a key of [`image`], [`removed`], [`image_path`], [`row`] or [`tags`].
+pub fn details(id: &ImageId) -> Vec<u8> {
+    [b"e", id.as_bytes().as_slice()].concat()
+}
+
+/// The image in a key of [`image`], [`removed`], [`details`], [`image_path`], [`row`] or [`tags`].
 pub fn image_of(key: &[u8]) -> Option<ImageId> {
     let bytes: [u8; 32] = key.get(1..ID_END)?.try_into().ok()?;
     Some(ImageId::from_bytes(bytes))

@@ -27,7 +27,7 @@
 
 use std::path::{Path, PathBuf};
 
-use eidetic_domain::{ImageId, Metadata, RowId};
+use eidetic_domain::{Details, ImageId, Metadata, RowId, TakenSource};
 use serde::{Deserialize, Serialize};
 
 mod batch;
@@ -69,8 +69,10 @@ pub struct ImageRecord {
     pub row: Option<RowId>,
     /// Size of the file in bytes.
     pub bytes: u64,
-    /// Size, format, date, camera and position, as read from the file.
+    /// Size, format, date, camera and position.
     pub metadata: Metadata,
+    /// Where the date was found; `None` where there is none, and in records of earlier versions.
+    pub taken_source: Option<TakenSource>,
     /// Absolute paths of files with this content, sorted; never empty.
     pub paths: Vec<PathBuf>,
 }
@@ -89,6 +91,9 @@ pub struct FileStamp {
     /// Number of the file in its file system. `None` where such numbers are not stable, and in records of earlier
     /// versions.
     pub inode: Option<u64>,
+    /// Fingerprint of the side-cars that the details of the file's image were read with. `None` where they are to be
+    /// read again, as in records of earlier versions.
+    pub side_cars: Option<u64>,
 }
 
 impl FileStamp {
@@ -98,9 +103,11 @@ impl FileStamp {
         modified_ns: i64::MIN,
         changed_ns: None,
         inode: None,
+        side_cars: None,
     };
 
-    /// Whether both are stamps of the same unchanged file. What one of them lacks is not compared.
+    /// Whether both are stamps of the same unchanged file, whatever its side-cars. What one of them lacks is not
+    /// compared.
     pub fn matches(&self, other: &Self) -> bool {
         self.size == other.size
             && self.modified_ns == other.modified_ns
@@ -164,6 +171,9 @@ pub struct WriteBatch {
     pub files: Vec<FileRecord>,
     /// Paths whose files no longer exist.
     pub removed: Vec<PathBuf>,
+    /// Details of images that are known or in the batch; those of other images are skipped. They replace the present
+    /// ones, and date, camera and position of the image's record.
+    pub details: Vec<(ImageId, Details)>,
 }
 
 /// The catalog as one space sees it: images and files are shared by all spaces, rows and tags belong to one
@@ -178,6 +188,10 @@ pub trait Catalog: RowStore + TagStore + FeedbackStore + RemovedStore + Send + S
     fn find_by_hash(&self, image: &ImageId) -> Result<Option<ImageRecord>, CatalogError> {
         Ok(self.get_many(std::slice::from_ref(image))?.pop().flatten())
     }
+
+    /// What is known of an image besides its record; `None` for an unknown image, and for one of an earlier version
+    /// that was not read since.
+    fn details(&self, image: &ImageId) -> Result<Option<Details>, CatalogError>;
 
     /// Whether an image is known. Cheaper than reading its record.
     fn contains(&self, image: &ImageId) -> Result<bool, CatalogError> {

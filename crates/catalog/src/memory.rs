@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use eidetic_domain::{ImageId, RowId};
+use eidetic_domain::{Details, ImageId, RowId};
 
 use crate::removed::now_ms;
 use crate::{
@@ -31,6 +31,7 @@ struct Tables {
     files: BTreeMap<PathBuf, (FileStamp, FileState)>,
     paths: BTreeMap<ImageId, BTreeSet<PathBuf>>,
     rows: BTreeMap<(SpaceNumber, ImageId), RowId>,
+    details: BTreeMap<ImageId, Details>,
     tags: BTreeMap<(SpaceNumber, ImageId), ImageTags>,
     feedback: Vec<Feedback>,
 }
@@ -78,6 +79,12 @@ impl Catalog for MemoryCatalog {
     fn get_many(&self, images: &[ImageId]) -> Result<Vec<Option<ImageRecord>>, CatalogError> {
         let tables = self.read();
         Ok(images.iter().map(|id| tables.record(self.space, id)).collect())
+    }
+
+    fn details(&self, image: &ImageId) -> Result<Option<Details>, CatalogError> {
+        let tables = self.read();
+        let is_known = tables.images.contains_key(image);
+        Ok(tables.details.get(image).filter(|_| is_known).cloned())
     }
 
     fn put_batch(&self, batch: &WriteBatch) -> Result<Vec<ImageId>, CatalogError> {
@@ -176,11 +183,21 @@ impl RowStore for MemoryCatalog {
 impl Tables {
     fn record(&self, space: SpaceNumber, id: &ImageId) -> Option<ImageRecord> {
         let image = self.images.get(id)?;
+        let mut metadata = image.metadata.clone();
+        let details = self.details.get(id);
+        if let Some(details) = details {
+            metadata.taken = details.taken.map(|taken| taken.time);
+            metadata.camera.clone_from(&details.camera);
+            metadata.position = details.position;
+        }
         Some(ImageRecord {
             image: *id,
             row: self.rows.get(&(space, *id)).copied(),
             bytes: image.bytes,
-            metadata: image.metadata.clone(),
+            metadata,
+            taken_source: details
+                .and_then(|details| details.taken)
+                .map(|taken| taken.source),
             paths: self.paths.get(id)?.iter().cloned().collect(),
         })
     }
@@ -200,6 +217,7 @@ impl Tables {
 
     fn delete_image(&mut self, id: &ImageId) {
         self.images.remove(id);
+        self.details.remove(id);
         self.rows.retain(|(_, image), _| image != id);
         self.tags.retain(|(_, image), _| image != id);
     }
@@ -237,6 +255,11 @@ impl Tables {
             if self.paths.contains_key(&image.image) {
                 self.images.insert(image.image, image.clone());
                 self.rows.insert((space, image.image), image.row);
+            }
+        }
+        for (id, details) in &batch.details {
+            if self.images.contains_key(id) && self.paths.contains_key(id) {
+                self.details.insert(*id, details.clone());
             }
         }
         touched.retain(|id| !self.paths.contains_key(id));

@@ -1,7 +1,7 @@
 //! Stored records: postcard after a checksum that covers the key too, so that neither a flipped bit nor a
 //! value under another key is accepted.
 
-use eidetic_domain::{ImageId, Metadata, RowId};
+use eidetic_domain::{Details, ImageId, Metadata, RowId, TakenSource};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -21,6 +21,9 @@ pub struct StoredImage {
     first_row: RowId,
     pub bytes: u64,
     pub metadata: Metadata,
+    /// At the end, since records of earlier versions lack it and those versions ignore it.
+    #[serde(deserialize_with = "or_default")]
+    pub taken_source: Option<TakenSource>,
 }
 
 impl StoredImage {
@@ -29,7 +32,16 @@ impl StoredImage {
             first_row: first_row.unwrap_or(NO_ROW),
             bytes,
             metadata,
+            taken_source: None,
         }
+    }
+
+    /// Takes date, camera and position from `details`.
+    pub fn describe(&mut self, details: &Details) {
+        self.metadata.taken = details.taken.map(|taken| taken.time);
+        self.taken_source = details.taken.map(|taken| taken.source);
+        self.metadata.camera.clone_from(&details.camera);
+        self.metadata.position = details.position;
     }
 
     /// The image's row in the first space.
@@ -39,6 +51,33 @@ impl StoredImage {
 
     pub fn set_first_row(&mut self, row: Option<RowId>) {
         self.first_row = row.unwrap_or(NO_ROW);
+    }
+}
+
+/// An image's details, in a form that is read by one version of them only: they can be read again from the files.
+#[derive(Serialize, Deserialize)]
+pub struct StoredDetails {
+    version: u32,
+    details: Vec<u8>,
+}
+
+/// The version of [`Details`] that this program writes.
+const DETAILS_VERSION: u32 = 1;
+
+impl StoredDetails {
+    pub fn new(details: &Details) -> Result<Self, postcard::Error> {
+        Ok(Self {
+            version: DETAILS_VERSION,
+            details: postcard::to_stdvec(details)?,
+        })
+    }
+
+    /// None where another version wrote them.
+    pub fn into_details(self) -> Option<Details> {
+        let is_known = self.version == DETAILS_VERSION;
+        is_known
+            .then(|| postcard::from_bytes(&self.details).ok())
+            .flatten()
     }
 }
 
@@ -67,6 +106,8 @@ pub struct StoredFile {
 struct AddedToStamp {
     changed_ns: Option<i64>,
     inode: Option<u64>,
+    #[serde(deserialize_with = "or_default")]
+    side_cars: Option<u64>,
 }
 
 /// The last field of a record, with its default where the record ends before it.
@@ -132,6 +173,7 @@ impl StoredFile {
             added: AddedToStamp {
                 changed_ns: stamp.changed_ns,
                 inode: stamp.inode,
+                side_cars: stamp.side_cars,
             },
         }
     }
@@ -142,6 +184,7 @@ impl StoredFile {
             modified_ns: self.modified_ns,
             changed_ns: self.added.changed_ns,
             inode: self.added.inode,
+            side_cars: self.added.side_cars,
         }
     }
 
@@ -267,7 +310,7 @@ mod tests {
     use super::*;
 
     /// The record in libraries older than support for several spaces.
-    #[derive(Serialize)]
+    #[derive(Serialize, Deserialize)]
     struct ImageOfFormat1 {
         row: RowId,
         bytes: u64,
@@ -331,8 +374,12 @@ mod tests {
         let encoded = encode_checked(b"i", &old).unwrap();
         let read: StoredImage = decode_checked(b"i", &encoded).unwrap();
         assert_eq!((read.first_row(), read.bytes), (Some(RowId(300)), 9));
-        let written = encode_checked(b"i", &StoredImage::new(Some(RowId(300)), 9, metadata)).unwrap();
-        assert_eq!(written, encoded);
+        assert_eq!((&read.metadata, read.taken_source), (&metadata, None));
+        let mut written = StoredImage::new(Some(RowId(300)), 9, metadata);
+        written.taken_source = Some(TakenSource::Xmp);
+        let written = encode_checked(b"i", &written).unwrap();
+        let older: ImageOfFormat1 = decode_checked(b"i", &written).unwrap();
+        assert_eq!((older.row, older.bytes), (RowId(300), 9));
         let id = ImageId::from_bytes([7; 32]);
         let first = crate::SpaceNumber::FIRST;
         assert_eq!(keys::tags(first, &id), [&b"t"[..], &[7; 32]].concat());
@@ -368,6 +415,7 @@ mod tests {
         assert_eq!(read.into_state(), FileState::Failed("truncated".into()));
         stamp.changed_ns = Some(77);
         stamp.inode = Some(5);
+        stamp.side_cars = Some(u64::MAX);
         let encoded = encode_checked(b"p/a", &StoredFile::new(stamp, &FileState::NotImage)).unwrap();
         let read: StoredFile = decode_checked(b"p/a", &encoded).unwrap();
         assert_eq!(read.stamp(), stamp);
@@ -383,6 +431,7 @@ mod tests {
                 modified_ns: -3,
                 changed_ns: Some(-5),
                 inode: None,
+                side_cars: Some(3),
             },
             &FileState::Failed("truncated".into()),
         );

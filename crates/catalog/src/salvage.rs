@@ -209,7 +209,7 @@ impl Salvage {
             self.records.remove(&key);
         }
         let of_unknown = |key: &[u8]| {
-            let is_of_image = matches!(key.first(), Some(b'r' | b't' | b'u'));
+            let is_of_image = matches!(key.first(), Some(b'e' | b'r' | b't' | b'u'));
             is_of_image && keys::image_of(key).is_none_or(|id| !self.is_known(&id))
         };
         let orphans: Vec<Vec<u8>> = self

@@ -11,11 +11,11 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use eidetic_domain::{ImageId, RowId};
+use eidetic_domain::{Details, ImageId, RowId};
 
-use crate::batch::{BatchBuilder, PreparedBatch, file_name, image_name, image_path_keys};
+use crate::batch::{BatchBuilder, PreparedBatch, details_name, file_name, image_name, image_path_keys};
 use crate::keys;
-use crate::records::{StoreState, StoredFile, StoredImage, decode_checked};
+use crate::records::{StoreState, StoredDetails, StoredFile, StoredImage, decode_checked};
 use crate::removed::now_ms;
 use crate::store::Store;
 use crate::{
@@ -185,6 +185,16 @@ impl Catalog for SledCatalog {
         images.iter().map(|id| self.image(id)).collect()
     }
 
+    fn details(&self, image: &ImageId) -> Result<Option<Details>, CatalogError> {
+        if !self.store.contains(&keys::image(image))? {
+            return Ok(None);
+        }
+        let stored = self
+            .store
+            .get::<StoredDetails>(&keys::details(image), || details_name(image))?;
+        Ok(stored.and_then(StoredDetails::into_details))
+    }
+
     fn contains(&self, image: &ImageId) -> Result<bool, CatalogError> {
         self.store.contains(&keys::image(image))
     }
@@ -297,6 +307,7 @@ fn image_record(image: ImageId, row: Option<RowId>, stored: StoredImage, paths: 
         row,
         bytes: stored.bytes,
         metadata: stored.metadata,
+        taken_source: stored.taken_source,
         paths,
     }
 }

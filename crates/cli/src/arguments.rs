@@ -21,7 +21,7 @@ pub(crate) use bench::{BenchArgs, BenchDecodeArgs, BenchEncodeArgs, BenchIndexAr
 pub(crate) use calibrate::{CalibrateArgs, FeedbackArgs, QueryKindArg};
 pub(crate) use check::CheckArgs;
 pub(crate) use filter::FilterArgs;
-pub(crate) use index::{IndexArgs, IndexingOptions, StatusArgs, TagArgs};
+pub(crate) use index::{IndexArgs, IndexingOptions, ShowArgs, StatusArgs, TagArgs};
 pub(crate) use matching::{MatchArgs, PrevalenceArg, ScreenArgs};
 pub(crate) use models::{
     AlignArgs, EmbedArgs, ModelOptions, ModelsAction, ModelsArgs, ModelsPullArgs, PrecisionArg, VerifyArgs,
@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Index(IndexArgs),
     /// Search pictures by words, by a picture, or by both
     Search(SearchArgs),
+    /// Show what is known of a picture: title, caption, keywords, people, date, place, camera and more
+    Show(ShowArgs),
     /// Score texts against a picture
     Match(MatchArgs),
     /// Check every picture of the library against a profile's patterns

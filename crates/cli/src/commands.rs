@@ -26,6 +26,7 @@ pub(crate) mod profile;
 pub(crate) mod screen;
 pub(crate) mod search;
 pub(crate) mod serve;
+pub(crate) mod show;
 pub(crate) mod space;
 pub(crate) mod status;
 pub(crate) mod tag;

@@ -19,9 +19,9 @@ use eidetic_server::params::{
 };
 use eidetic_server::responses::{
     AlbumResponse, CalibrateResponse, CalibrationsResponse, DropResponse, FeedbackList, ForgetResponse,
-    IndexReport, JobResponse, JobState, JobTicket, MatchResponse, RemovedTextsResponse, ScreenResponse,
-    SearchResponse, SpaceReportResponse, TagReportResponse, TextSearchResponse, TextSetsResponse,
-    TextsReportResponse,
+    ImageResponse, IndexReport, JobResponse, JobState, JobTicket, MatchResponse, RemovedTextsResponse,
+    ScreenResponse, SearchResponse, SpaceReportResponse, TagReportResponse, TextSearchResponse,
+    TextSetsResponse, TextsReportResponse,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -117,6 +117,11 @@ pub(crate) fn search_texts(
         "space": arguments.space,
     });
     server.post("/v1/search", &body)
+}
+
+/// `GET /v1/images/{id}`
+pub(crate) fn image(server: &RemoteServer, image: &ImageId) -> Result<ImageResponse, Failure> {
+    server.get(&format!("/v1/images/{image}"))
 }
 
 /// `GET /v1/texts`

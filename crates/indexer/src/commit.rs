@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use eidetic_catalog::{FileRecord, FileState, NewImage, WriteBatch};
-use eidetic_domain::{Embedding, ImageId, Metadata, RowId};
+use eidetic_domain::{Details, Embedding, ImageId, Metadata, RowId};
 use eidetic_encoder::{EncodeError, Pixels};
 use eidetic_vectors::VectorIndex;
 
-use crate::decode::{Decoders, FileOutcome, KnownFile, PreparedImage};
+use crate::decode::{Decoders, DescribedImage, FileOutcome, KnownFile, PreparedImage};
+use crate::details::{DetailsScope, FoundDetails};
 use crate::duplicates::DuplicateCounts;
 use crate::embed::embed;
 use crate::in_flight::InFlightImages;
@@ -35,6 +36,10 @@ pub struct Committed {
     pub encoded: u64,
     /// Files that were read and hold what they held before.
     pub unchanged: u64,
+    /// Files that were not read, except for their details.
+    pub described: u64,
+    /// Images that were embedded again, since earlier versions decoded them to other pixels.
+    pub replaced: u64,
     /// New paths of known images.
     pub duplicates: DuplicateCounts,
 }
@@ -66,6 +71,12 @@ pub struct Committer<'a, V: VectorIndex + ?Sized> {
     touched: u64,
     /// Number of `files` with an image that were not read.
     restamped: u64,
+    /// Number of those `files` whose details were read.
+    described: u64,
+    /// Images of `to_embed` and `new_images` whose vector is replaced.
+    replaced: HashSet<ImageId>,
+    /// Details to commit.
+    details: HashMap<ImageId, Details>,
     /// Images that were removed and come back with `files`.
     returned: Vec<ImageId>,
     /// Images of those `files` whose image is known from another path.
@@ -99,6 +110,9 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
             files: Vec::new(),
             touched: 0,
             restamped: 0,
+            described: 0,
+            replaced: HashSet::new(),
+            details: HashMap::new(),
             returned: Vec::new(),
             duplicates: Vec::new(),
             waiting: HashMap::new(),
@@ -155,13 +169,15 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
 
     fn handle(&mut self, outcome: FileOutcome) -> Result<(), IndexingError> {
         match outcome {
-            FileOutcome::Image(image) => self.queue(*image),
+            FileOutcome::Image(image) => return self.queue(*image),
             FileOutcome::Known(known) => return self.known_file(known),
             FileOutcome::Returned(known) => return self.returned_file(known),
             FileOutcome::Restamped(file) => {
                 self.restamped += u64::from(matches!(file.state, FileState::Indexed(_)));
                 self.files.push(file);
             }
+            FileOutcome::Described(described) => return self.described_file(*described),
+            FileOutcome::Undescribed => self.progress.file_unchanged(),
             FileOutcome::Failed {
                 file,
                 reason,
@@ -181,7 +197,38 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         Ok(())
     }
 
-    fn queue(&mut self, decoded: PreparedImage) {
+    fn described_file(&mut self, described: DescribedImage) -> Result<(), IndexingError> {
+        self.add_details(described.image, described.details)?;
+        self.restamped += 1;
+        self.described += 1;
+        self.files.push(described.file);
+        self.progress.file_unchanged();
+        Ok(())
+    }
+
+    /// Details of all files of an image replace what is known; those of one file add to it.
+    fn add_details(&mut self, image: ImageId, found: FoundDetails) -> Result<(), IndexingError> {
+        let FoundDetails { details, scope } = found;
+        let before = match self.details.remove(&image) {
+            None if scope == DetailsScope::OneFile => self.indexer.catalog.details(&image)?,
+            before => before,
+        };
+        let details = match before {
+            Some(mut before) => {
+                before.add(*details);
+                before
+            }
+            None => *details,
+        };
+        self.details.insert(image, details);
+        Ok(())
+    }
+
+    fn queue(&mut self, decoded: PreparedImage) -> Result<(), IndexingError> {
+        self.add_details(decoded.image, decoded.details)?;
+        if decoded.replaces {
+            self.replaced.insert(decoded.image);
+        }
         let image = UncommittedImage {
             image: decoded.image,
             bytes: decoded.bytes,
@@ -189,11 +236,12 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         };
         self.to_embed.push((image, decoded.file));
         self.pixels.push(decoded.pixels);
+        Ok(())
     }
 
     fn known_file(&mut self, known: KnownFile) -> Result<(), IndexingError> {
         if self.is_known(&known.image)? {
-            self.attach(known);
+            self.attach(known)?;
         } else if self.in_flight.contains(&known.image) {
             self.waiting.entry(known.image).or_default().push(known);
         } else {
@@ -220,9 +268,9 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         }
         self.returned.push(image);
         self.known.insert(image);
-        self.attach(known);
+        self.attach(known)?;
         for waiting in self.waiting.remove(&image).unwrap_or_default() {
-            self.attach(waiting);
+            self.attach(waiting)?;
         }
         Ok(())
     }
@@ -232,6 +280,7 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
             path: known.file.path,
             previous: known.previous,
             returning,
+            side_cars: known.side_cars,
         };
         let outcome = self.decoders.decode_file(task)?;
         self.handle(outcome)
@@ -245,7 +294,8 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         Ok(is_known)
     }
 
-    fn attach(&mut self, known: KnownFile) {
+    fn attach(&mut self, known: KnownFile) -> Result<(), IndexingError> {
+        self.add_details(known.image, known.details)?;
         if known.previous == Some(known.image) {
             self.touched += 1;
         } else {
@@ -253,6 +303,7 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         }
         self.files.push(known.file);
         self.progress.file_done();
+        Ok(())
     }
 
     fn failed(
@@ -287,23 +338,35 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         let embeddings = embed(self.indexer.encoder, &pixels)?;
         for ((image, file), embedding) in images.into_iter().zip(embeddings) {
             match embedding {
-                Ok(embedding) => self.embedded(image, file, embedding),
+                Ok(embedding) => self.embedded(image, file, embedding)?,
                 Err(error) => self.not_embedded(image.image, file, &error)?,
             }
         }
         Ok(())
     }
 
-    fn embedded(&mut self, image: UncommittedImage, file: FileRecord, embedding: Embedding) {
+    fn embedded(
+        &mut self,
+        image: UncommittedImage,
+        file: FileRecord,
+        embedding: Embedding,
+    ) -> Result<(), IndexingError> {
         let id = image.image;
         self.embeddings.push((id, embedding));
         self.new_images.push(image);
         self.files.push(file);
         self.known.insert(id);
-        self.progress.file_done();
-        for known in self.waiting.remove(&id).unwrap_or_default() {
-            self.attach(known);
+        if self.replaced.contains(&id) {
+            self.restamped += 1;
+            self.described += 1;
+            self.progress.file_unchanged();
+        } else {
+            self.progress.file_done();
         }
+        for known in self.waiting.remove(&id).unwrap_or_default() {
+            self.attach(known)?;
+        }
+        Ok(())
     }
 
     fn not_embedded(
@@ -313,6 +376,7 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         error: &EncodeError,
     ) -> Result<(), IndexingError> {
         let reason = error.to_string();
+        self.replaced.remove(&image);
         self.decoders.discard_thumbnail(&image);
         let file = FileRecord {
             state: FileState::Failed(reason.clone()),
@@ -333,6 +397,7 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
             images: self.take_new_images(&rows),
             files,
             removed: Vec::new(),
+            details: self.take_details(),
         };
         let removed = self.indexer.catalog.put_batch(&batch)?;
         self.count(&batch);
@@ -354,10 +419,18 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         }
         let embeddings = std::mem::take(&mut self.embeddings);
         let vectors = self.indexer.vectors;
-        let rows = vectors
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .upsert(&embeddings)?;
+        let is_replaced = |(image, _): &&(ImageId, Embedding)| self.replaced.contains(image);
+        let replaced: Vec<ImageId> = embeddings
+            .iter()
+            .filter(is_replaced)
+            .map(|(image, _)| *image)
+            .collect();
+        let rows = {
+            let mut vectors = vectors.write().unwrap_or_else(PoisonError::into_inner);
+            // After a crash before the commit, the images have no vector, and their files are read again.
+            vectors.remove(&replaced)?;
+            vectors.upsert(&embeddings)?
+        };
         vectors.read().unwrap_or_else(PoisonError::into_inner).commit()?;
         Ok(rows)
     }
@@ -373,6 +446,14 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         images.into_iter().zip(rows).map(with_row).collect()
     }
 
+    /// The details to commit; those of images that are still to be embedded stay.
+    fn take_details(&mut self) -> Vec<(ImageId, Details)> {
+        let waiting: HashSet<ImageId> = self.to_embed.iter().map(|(image, _)| image.image).collect();
+        self.details
+            .extract_if(|image, _| !waiting.contains(image))
+            .collect()
+    }
+
     fn count(&mut self, batch: &WriteBatch) {
         for new in &batch.images {
             self.in_flight.remove(&new.image);
@@ -384,8 +465,15 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         let indexed = batch.files.iter().filter(is_indexed).count() as u64;
         let touched = std::mem::take(&mut self.touched);
         let read = indexed - std::mem::take(&mut self.restamped);
-        self.committed.encoded += batch.images.len() as u64;
+        let is_replaced = |new: &&NewImage| self.replaced.contains(&new.image);
+        let replaced = batch.images.iter().filter(is_replaced).count() as u64;
+        for new in &batch.images {
+            self.replaced.remove(&new.image);
+        }
+        self.committed.replaced += replaced;
+        self.committed.encoded += batch.images.len() as u64 - replaced;
         self.committed.unchanged += touched;
+        self.committed.described += std::mem::take(&mut self.described);
         self.committed.indexed += read - touched;
         tracing::debug!(
             images = batch.images.len(),

@@ -1,6 +1,6 @@
 //! The work of the decoder threads: from a path to what the encoder reads.
 
-use std::io::{self, Cursor};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,22 +8,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use eidetic_catalog::{FileRecord, FileStamp, FileState};
 use eidetic_domain::{ImageId, Metadata};
 use eidetic_encoder::Pixels;
-use eidetic_imaging::{DecodeSize, DecodedImage, decode, decode_scaled, scaled_memory};
+use eidetic_imaging::{DecodeSize, DecodedImage, decode, decode_scaled, full_memory, scaled_memory};
 use eidetic_vectors::VectorIndex;
-use image::{ImageReader, RgbImage};
+use image::RgbImage;
 
 use crate::budget::{MemoryBudget, MemoryPermit};
+use crate::details::{DescribedFile, DetailsReader, DetailsTask, FoundDetails};
 use crate::in_flight::InFlightImages;
 use crate::mounts::MountTable;
 use crate::plan::{DecodeTask, Returning};
 use crate::read::{FileContent, FileReading, read};
+use crate::side_cars::{SideCar, trusted_fingerprint};
 use crate::stamp::Stamper;
 use crate::{Indexer, IndexerOptions, IndexingError};
 
 /// Bytes of files that are held in memory at once.
 const FILE_MEMORY: u64 = 256 << 20;
-/// Estimated bytes per pixel while decoding: RGB, and a copy turned by the EXIF orientation.
-const BYTES_PER_PIXEL: u64 = 6;
 
 /// Why a known image cannot be read.
 const GONE: &str = "the file no longer exists";
@@ -39,6 +39,10 @@ pub enum FileOutcome {
     Returned(KnownFile),
     /// A file that was not read, with a record that says the same in another form.
     Restamped(FileRecord),
+    /// An unchanged file of which only the details were read.
+    Described(Box<DescribedImage>),
+    /// An unchanged file whose details could not be read. The next run tries again.
+    Undescribed,
     /// The file cannot be decoded, which the catalog remembers. `in_flight` is the image that fails with it.
     Failed {
         file: FileRecord,
@@ -73,7 +77,17 @@ pub struct PreparedImage {
     /// Size of the file.
     pub bytes: u64,
     pub metadata: Metadata,
+    pub details: FoundDetails,
     pub pixels: Pixels,
+    /// Whether it has a vector, of other pixels, which the new one replaces.
+    pub replaces: bool,
+}
+
+/// An image whose details were read again.
+pub struct DescribedImage {
+    pub image: ImageId,
+    pub file: FileRecord,
+    pub details: FoundDetails,
 }
 
 /// A file that holds a known image.
@@ -82,6 +96,8 @@ pub struct KnownFile {
     pub file: FileRecord,
     /// The image that the file held before.
     pub previous: Option<ImageId>,
+    pub side_cars: Vec<SideCar>,
+    pub details: FoundDetails,
 }
 
 /// What the decoder threads share.
@@ -90,6 +106,7 @@ pub struct Decoders<'a, V: VectorIndex + ?Sized> {
     options: &'a IndexerOptions,
     in_flight: &'a InFlightImages,
     stamper: Stamper,
+    details: DetailsReader,
     file_memory: MemoryBudget,
     decode_memory: MemoryBudget,
     thumbnail_failures: AtomicU64,
@@ -101,11 +118,13 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
         options: &'a IndexerOptions,
         in_flight: &'a InFlightImages,
     ) -> Self {
+        let stamper = Stamper::new(&MountTable::read());
         Self {
             indexer,
             options,
             in_flight,
-            stamper: Stamper::new(&MountTable::read()),
+            details: DetailsReader::new(stamper.clone()),
+            stamper,
             file_memory: MemoryBudget::new(FILE_MEMORY),
             decode_memory: MemoryBudget::new(options.decode_memory),
             thumbnail_failures: AtomicU64::new(0),
@@ -115,45 +134,106 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
     /// Reads one file, and decodes it if it holds a new image.
     pub fn decode_file(&self, task: DecodeTask) -> Result<FileOutcome, IndexingError> {
         let path = task.path;
-        let FileReading { stamp, content } = match self.read(&path) {
+        let side_cars = trusted_fingerprint(&task.side_cars);
+        let FileReading {
+            stamp,
+            modified_ns,
+            content,
+        } = match self.read(&path) {
             Ok(reading) => reading,
             Err(error) => return Ok(unreadable(path, &error)),
         };
+        let stamp = FileStamp { side_cars, ..stamp };
         let (bytes, _permit) = match content {
             FileContent::Image(bytes, permit) => (bytes, permit),
-            FileContent::Rejected(reason) => return Ok(failed(path, stamp, reason, None)),
-            FileContent::Unsupported(reason) => {
-                let file = record(path, stamp, FileState::Unsupported(reason.into()));
-                return Ok(FileOutcome::Unsupported(file, reason));
-            }
-            FileContent::NotImage => {
-                let file = record(path, stamp, FileState::NotImage);
-                return Ok(FileOutcome::NotImage(file));
-            }
+            other => return Ok(not_decoded(path, stamp, &other)),
         };
         let image = ImageId::of(&bytes);
-        let known = |path| KnownFile {
+        let details = || {
+            let file = DescribedFile {
+                path: &path,
+                modified_ns,
+                side_cars: &task.side_cars,
+            };
+            self.details.read(&bytes, &image, &file, self.indexer.catalog)
+        };
+        let known = |details| KnownFile {
             image,
-            file: record(path, stamp, FileState::Indexed(image)),
+            file: record(path.clone(), stamp, FileState::Indexed(image)),
             previous: task.previous,
+            side_cars: task.side_cars.clone(),
+            details,
         };
         match self.begin_flight(image)? {
-            Flight::Known => return Ok(FileOutcome::Known(known(path))),
+            Flight::Known => return Ok(FileOutcome::Known(known(details()?))),
             Flight::Returning if task.returning == Returning::Restore => {
-                return Ok(FileOutcome::Returned(known(path)));
+                return Ok(FileOutcome::Returned(known(details()?)));
             }
             Flight::Returning | Flight::New => {}
         }
         Ok(match self.decode_safely(image, &bytes) {
             Ok((metadata, pixels)) => FileOutcome::Image(Box::new(PreparedImage {
                 image,
+                details: details()?,
                 file: record(path, stamp, FileState::Indexed(image)),
                 bytes: bytes.len() as u64,
                 metadata,
                 pixels,
+                replaces: false,
             })),
             Err(reason) => failed(path, stamp, reason, Some(image)),
         })
+    }
+
+    /// Reads the details of an unchanged file again, and decodes it if an earlier version decoded it to other pixels.
+    pub fn describe(&self, task: &DetailsTask) -> Result<FileOutcome, IndexingError> {
+        let is_of_earlier_version = self.indexer.catalog.details(&task.image)?.is_none();
+        let read = self
+            .details
+            .read_again(task, self.indexer.catalog, &self.file_memory)?;
+        let (file, details, decodes_differently) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::debug!(path = %task.file.path.display(), %error, "cannot read details");
+                return Ok(FileOutcome::Undescribed);
+            }
+        };
+        let described = DescribedImage {
+            image: task.image,
+            file,
+            details,
+        };
+        Ok(if is_of_earlier_version && decodes_differently {
+            self.decode_again(described)
+        } else {
+            FileOutcome::Described(Box::new(described))
+        })
+    }
+
+    /// The image with its pixels. If they cannot be read, or if they are read by another thread now, the vector stays.
+    fn decode_again(&self, described: DescribedImage) -> FileOutcome {
+        let DescribedImage { image, file, details } = described;
+        let decoded = self
+            .in_flight
+            .insert(image)
+            .then(|| self.decode_image(&image, &file.path));
+        match decoded {
+            Some(Ok((metadata, pixels))) => FileOutcome::Image(Box::new(PreparedImage {
+                image,
+                bytes: file.stamp.size,
+                file,
+                metadata,
+                details,
+                pixels,
+                replaces: true,
+            })),
+            Some(Err(reason)) => {
+                tracing::warn!(path = %file.path.display(), reason, "cannot embed an image again");
+                self.in_flight.remove(&image);
+                FileOutcome::Described(Box::new(DescribedImage { image, file, details }))
+            }
+            None => FileOutcome::Described(Box::new(DescribedImage { image, file, details })),
+        }
     }
 
     fn read(&self, path: &Path) -> io::Result<FileReading<'_>> {
@@ -180,6 +260,10 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
     /// What the encoder reads of a known image, from the file at `path` if that still holds the image; else
     /// why not.
     pub fn decode_known(&self, image: &ImageId, path: &Path) -> Result<Pixels, String> {
+        self.decode_image(image, path).map(|(_, pixels)| pixels)
+    }
+
+    fn decode_image(&self, image: &ImageId, path: &Path) -> Result<(Metadata, Pixels), String> {
         let content = match self.read(path) {
             Ok(reading) => reading.content,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(GONE.into()),
@@ -187,7 +271,7 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
         };
         match content {
             FileContent::Image(bytes, _permit) if ImageId::of(&bytes) == *image => {
-                self.decode_safely(*image, &bytes).map(|(_, pixels)| pixels)
+                self.decode_safely(*image, &bytes)
             }
             FileContent::Rejected(reason) => Err(reason),
             FileContent::Unsupported(reason) => Err(reason.into()),
@@ -218,7 +302,7 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
                 return Ok((decoded, permit));
             }
         }
-        let permit = self.decode_memory.acquire(self.estimate_memory(bytes));
+        let permit = self.decode_memory.acquire(full_memory(bytes, limits));
         let decoded = decode(bytes, limits).map_err(|error| error.to_string())?;
         Ok((decoded, permit))
     }
@@ -245,23 +329,24 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
             tracing::debug!(%image, %error, "cannot remove a thumbnail");
         }
     }
-
-    /// The memory of a full decode by the dimensions in the header; the limit where the header has none.
-    fn estimate_memory(&self, bytes: &[u8]) -> u64 {
-        let dimensions = ImageReader::new(Cursor::new(bytes))
-            .with_guessed_format()
-            .ok()
-            .and_then(|reader| reader.into_dimensions().ok());
-        dimensions.map_or(self.options.limits.memory, |(width, height)| {
-            u64::from(width)
-                .saturating_mul(u64::from(height))
-                .saturating_mul(BYTES_PER_PIXEL)
-        })
-    }
 }
 
 fn record(path: PathBuf, stamp: FileStamp, state: FileState) -> FileRecord {
     FileRecord { path, stamp, state }
+}
+
+/// What becomes of a file whose content is not to be decoded.
+fn not_decoded(path: PathBuf, stamp: FileStamp, content: &FileContent<'_>) -> FileOutcome {
+    match content {
+        FileContent::Rejected(reason) => failed(path, stamp, reason.clone(), None),
+        FileContent::Unsupported(reason) => {
+            let file = record(path, stamp, FileState::Unsupported((*reason).into()));
+            FileOutcome::Unsupported(file, reason)
+        }
+        FileContent::Image(..) | FileContent::NotImage => {
+            FileOutcome::NotImage(record(path, stamp, FileState::NotImage))
+        }
+    }
 }
 
 fn failed(path: PathBuf, stamp: FileStamp, reason: String, in_flight: Option<ImageId>) -> FileOutcome {

@@ -19,6 +19,10 @@
 //! vector of a removed image are kept until the library purges them: a file that holds it again costs no
 //! embedding. Bounded channels join the stages, so memory does not depend on the number of files.
 //!
+//! **Details** (captions, keywords, dates and more) come from the file, from side-cars beside it, and from its name and
+//! time. Each file's stamp has a fingerprint of its side-cars: where that changed, or is missing as in records of earlier
+//! versions, only the details are read again.
+//!
 //! A *backfill* has the same stages after the plan, but takes its images from the catalog instead of a walk:
 //! it embeds images that are known and have no vector in a space, for example after a switch to another
 //! model.
@@ -43,6 +47,7 @@ mod context;
 mod count;
 mod decode;
 mod deleted;
+mod details;
 mod duplicates;
 mod embed;
 mod findings;
@@ -56,6 +61,7 @@ mod read;
 mod removal;
 mod report;
 mod run;
+mod side_cars;
 mod sources;
 mod stamp;
 mod walk;

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use eidetic_catalog::{Catalog, CatalogError, FileRecord, FileState};
+use eidetic_catalog::{Catalog, CatalogError, FileRecord, FileStamp, FileState};
 use eidetic_domain::ImageId;
-use eidetic_imaging::unsupported_format;
 
+use crate::details::DetailsTask;
 use crate::findings::{SourceFindings, WalkFindings};
 use crate::progress::Progress;
+use crate::side_cars::{SideCar, fingerprint};
 use crate::sources::{SourceRoot, normalize};
 use crate::stamp::Stamper;
 use crate::walk::{
@@ -30,6 +31,7 @@ pub struct DecodeTask {
     pub previous: Option<ImageId>,
     /// What to do where it holds an image that was removed.
     pub returning: Returning,
+    pub side_cars: Vec<SideCar>,
 }
 
 /// What to do with an image that was removed and whose record is kept.
@@ -47,6 +49,8 @@ pub enum PlannedFile {
     Read(DecodeTask),
     /// Only its record changes.
     Restamp(FileRecord),
+    /// Only the details of its image are read again.
+    Describe(Box<DetailsTask>),
 }
 
 type Records<'a> = Peekable<Box<dyn Iterator<Item = Result<FileRecord, CatalogError>> + 'a>>;
@@ -142,7 +146,7 @@ impl Planner<'_> {
             match file {
                 Ok(file) => {
                     let record = advance_to(&file.path, &mut records, root, found)?;
-                    if self.file(&file, record).is_break() {
+                    if self.file(file, record).is_break() {
                         return Ok(ControlFlow::Break(()));
                     }
                 }
@@ -155,36 +159,48 @@ impl Planner<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn file(&mut self, file: &WalkedFile, record: Option<FileRecord>) -> ControlFlow<()> {
+    fn file(&mut self, file: WalkedFile, record: Option<FileRecord>) -> ControlFlow<()> {
         self.files += 1;
         self.progress.discovered(self.files);
         let is_unchanged = |record: &FileRecord| file.stamp.is_some_and(|stamp| record.stamp.matches(&stamp));
         match record {
-            Some(record) if self.options.reading == Reading::Changed && is_unchanged(&record) => {
+            Some(record)
+                if self.options.reading == Reading::Changed
+                    && is_unchanged(&record)
+                    && !may_be_read_now(&record, &file) =>
+            {
                 self.unchanged(file, record)
             }
             // A file without a stamp was deleted or locked since its folder was listed; reading it shows
             // which.
             record => self.send(PlannedFile::Read(DecodeTask {
-                path: file.path.clone(),
+                path: file.path,
                 previous: record.and_then(|record| match record.state {
                     FileState::Indexed(image) => Some(image),
                     _ => None,
                 }),
                 returning: Returning::Restore,
+                side_cars: file.side_cars,
             })),
         }
     }
 
     /// Counts the file. A record of an earlier version, which knew less, is replaced.
-    fn unchanged(&mut self, file: &WalkedFile, record: FileRecord) -> ControlFlow<()> {
+    fn unchanged(&mut self, file: WalkedFile, record: FileRecord) -> ControlFlow<()> {
         let FileRecord { path, stamp, state } = record;
-        let (state, was_other) = match state {
-            FileState::Failed(reason) if unsupported_format(&reason).is_some() => {
-                (FileState::Unsupported(reason), true)
-            }
-            state => (state, false),
-        };
+        if let (FileState::Indexed(image), Some(now)) = (&state, file.stamp)
+            && stamp.side_cars != Some(fingerprint(&file.side_cars))
+        {
+            return self.send(PlannedFile::Describe(Box::new(DetailsTask {
+                image: *image,
+                file: FileRecord {
+                    path,
+                    stamp: now,
+                    state,
+                },
+                side_cars: file.side_cars,
+            })));
+        }
         match &state {
             FileState::Indexed(_) => self.progress.file_unchanged(),
             FileState::Failed(reason) => self.progress.file_failed(&path, reason.clone()),
@@ -192,8 +208,11 @@ impl Planner<'_> {
             FileState::Unsupported(reason) => self.progress.file_unsupported(reason),
         }
         match file.stamp {
-            Some(now) if was_other || (stamp.changed_ns.is_none() && now.changed_ns.is_some()) => {
-                let stamp = now;
+            Some(now) if stamp.changed_ns.is_none() && now.changed_ns.is_some() => {
+                let stamp = FileStamp {
+                    side_cars: stamp.side_cars,
+                    ..now
+                };
                 self.send(PlannedFile::Restamp(FileRecord { path, stamp, state }))
             }
             _ => ControlFlow::Continue(()),
@@ -250,6 +269,16 @@ fn advance_to(
         deleted(&record, root, found);
     }
     Ok(None)
+}
+
+/// Whether a file that could not be read was looked at by another version, which may have read fewer kinds.
+fn may_be_read_now(record: &FileRecord, file: &WalkedFile) -> bool {
+    match record.state {
+        FileState::Failed(_) | FileState::Unsupported(_) => {
+            record.stamp.side_cars != Some(fingerprint(&file.side_cars))
+        }
+        FileState::Indexed(_) | FileState::NotImage => false,
+    }
 }
 
 fn deleted(record: &FileRecord, root: &SourceRoot, found: &mut SourceFindings) {

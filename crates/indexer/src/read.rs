@@ -15,6 +15,8 @@ use crate::stamp::{Stamper, trusted_stamp};
 pub struct FileReading<'a> {
     /// The stamp to store in the catalog.
     pub stamp: FileStamp,
+    /// The modification time as the file system has it.
+    pub modified_ns: i64,
     pub content: FileContent<'a>,
 }
 
@@ -72,6 +74,7 @@ fn read_once<'a>(
     let after = stamper.stamp(&file.metadata()?);
     let reading = FileReading {
         stamp: trusted_stamp(before, after, read_at),
+        modified_ns: before.modified_ns,
         content,
     };
     let stability = if before == after {

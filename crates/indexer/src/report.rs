@@ -21,6 +21,12 @@ pub struct IndexingReport {
     pub encoded: u64,
     /// Files as they were, or with a new modification time but the same content.
     pub unchanged: u64,
+    /// Of the unchanged files, those whose details were read again, since a side-car changed or an earlier version had
+    /// not read them.
+    pub described: u64,
+    /// Unchanged images that were embedded again, since earlier versions decoded them to other pixels: without their color
+    /// profiles, or not turned.
+    pub replaced: u64,
     /// Files whose image was at another path that no longer exists. The image kept its vector.
     pub moved: u64,
     /// Image files that no longer exist and were not moved.

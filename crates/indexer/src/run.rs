@@ -56,6 +56,8 @@ pub fn run<V: VectorIndex + ?Sized>(
         indexed: committed.indexed.saturating_sub(removal.moved),
         encoded: committed.encoded,
         unchanged: totals.unchanged + committed.unchanged,
+        described: committed.described,
+        replaced: committed.replaced,
         moved: removal.moved,
         removed: removal.removed,
         failed: totals.failed,
@@ -150,6 +152,7 @@ fn spawn_decoders<'scope, 'env, V: VectorIndex + ?Sized>(
                 let outcome = match task {
                     PlannedFile::Read(task) => decoders.decode_file(task),
                     PlannedFile::Restamp(file) => Ok(FileOutcome::Restamped(file)),
+                    PlannedFile::Describe(task) => decoders.describe(&task),
                 };
                 if outcomes.send(outcome).is_err() {
                     return;

@@ -39,6 +39,7 @@ impl Stamper {
             modified_ns: metadata.modified().map_or(RACY, unix_nanoseconds),
             changed_ns: changed_ns(metadata),
             inode: self.inode(metadata),
+            side_cars: None,
         }
     }
 
@@ -71,15 +72,20 @@ fn changed_ns(_metadata: &Metadata) -> Option<i64> {
 /// The stamp to store for a file whose stamp was `before` when reading began at `read_at`, and `after` at its
 /// end.
 pub fn trusted_stamp(before: FileStamp, after: FileStamp, read_at: SystemTime) -> FileStamp {
-    let read_at = unix_nanoseconds(read_at);
-    let is_old = |time: i64| u128::from(read_at.abs_diff(time)) >= COARSEST_RESOLUTION.as_nanos();
-    if before == after && is_old(before.modified_ns) && before.changed_ns.is_none_or(is_old) {
+    if before == after && is_settled(before, read_at) {
         return before;
     }
     FileStamp {
         modified_ns: RACY,
         ..before
     }
+}
+
+/// Whether a file with this stamp was last changed long enough before `at` that its next change has another time.
+pub fn is_settled(stamp: FileStamp, at: SystemTime) -> bool {
+    let at = unix_nanoseconds(at);
+    let is_old = |time: i64| u128::from(at.abs_diff(time)) >= COARSEST_RESOLUTION.as_nanos();
+    is_old(stamp.modified_ns) && stamp.changed_ns.is_none_or(is_old)
 }
 
 fn unix_nanoseconds(time: SystemTime) -> i64 {
@@ -100,7 +106,7 @@ mod tests {
             size: 5,
             modified_ns: ago(modified),
             changed_ns: Some(ago(changed)),
-            inode: None,
+            ..FileStamp::default()
         }
     }
 

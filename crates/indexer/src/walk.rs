@@ -15,6 +15,7 @@ use eidetic_catalog::FileStamp;
 use eidetic_imaging::{FileKind, classify};
 
 use crate::mounts::device;
+use crate::side_cars::{FolderSideCars, SideCar, is_side_car};
 use crate::stamp::Stamper;
 
 mod excluded;
@@ -75,6 +76,8 @@ pub struct WalkedFile {
     pub path: PathBuf,
     /// When its folder was listed; `None` in [`WalkMode::NamesOnly`] and where the file could not be read.
     pub stamp: Option<FileStamp>,
+    /// Its side-cars; none in [`WalkMode::NamesOnly`].
+    pub side_cars: Vec<SideCar>,
 }
 
 /// A path that the walk could not read.
@@ -141,6 +144,7 @@ struct OpenFolder {
     /// The file system that it is in; `None` where that is unknown.
     device: Option<u64>,
     rules: Option<Arc<IgnoreRules>>,
+    side_cars: FolderSideCars,
     entries: vec::IntoIter<WalkEntry>,
 }
 
@@ -172,9 +176,16 @@ impl Iterator for Walk {
                 self.open.pop();
                 continue;
             };
-            let path = folder.path.join(name);
+            let path = folder.path.join(&name);
             match kind {
-                EntryKind::File(stamp) => return Some(Ok(WalkedFile { path, stamp })),
+                EntryKind::File(stamp) => {
+                    let side_cars = folder.side_cars.of_file(&folder.path, &name);
+                    return Some(Ok(WalkedFile {
+                        path,
+                        stamp,
+                        side_cars,
+                    }));
+                }
                 EntryKind::Unreadable(error) => return Some(Err(walk_error(path, &error))),
                 EntryKind::LinkedFolder if self.is_loop(&path) => {}
                 EntryKind::Folder | EntryKind::LinkedFolder => {
@@ -203,10 +214,20 @@ impl Walk {
             Err(error) => Some(Err(walk_error(path, &error))),
             Ok(metadata) if metadata.is_dir() => self.enter(path).err().map(Err),
             Ok(metadata) if metadata.is_file() => Some(Ok(WalkedFile {
+                side_cars: self.side_cars_of(&path),
                 path,
                 stamp: Some(self.stamper.stamp(&metadata)),
             })),
             Ok(_) => None,
+        }
+    }
+
+    fn side_cars_of(&self, file: &Path) -> Vec<SideCar> {
+        match (self.mode, file.parent(), file.file_name()) {
+            (WalkMode::Stat, Some(folder), Some(name)) => {
+                FolderSideCars::list(folder, &self.stamper).of_file(folder, name)
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -223,6 +244,7 @@ impl Walk {
             .filter_map(|entry| self.entry(entry, &path, rules.as_deref()))
             .collect();
         entries.sort_unstable_by(|left, right| left.name.cmp(&right.name));
+        let side_cars = self.side_cars_among(&listed);
         let device = self.device_of(&path);
         if self.open.last().is_some_and(|outer| outer.device != device) {
             self.mounts.push(path.clone());
@@ -231,9 +253,26 @@ impl Walk {
             path,
             device,
             rules,
+            side_cars,
             entries: entries.into_iter(),
         });
         Ok(())
+    }
+
+    /// Hidden and ignored ones too.
+    fn side_cars_among(&self, listed: &[DirEntry]) -> FolderSideCars {
+        if self.mode == WalkMode::NamesOnly {
+            return FolderSideCars::default();
+        }
+        let names = listed.iter().map(|entry| (entry, entry.file_name()));
+        let stamped: Vec<(OsString, FileStamp)> = names
+            .filter(|(_, name)| is_side_car(name))
+            .filter_map(|(entry, name)| {
+                let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+                Some((name, self.stamper.stamp(&metadata)))
+            })
+            .collect();
+        FolderSideCars::among(stamped.iter().map(|(name, stamp)| (name.as_os_str(), *stamp)))
     }
 
     fn device_of(&self, folder: &Path) -> Option<u64> {

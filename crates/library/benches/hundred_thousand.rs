@@ -52,7 +52,7 @@ fn fill(directory: &Path) {
         let batch = WriteBatch {
             images: images.collect(),
             files: files.collect(),
-            removed: Vec::new(),
+            ..WriteBatch::default()
         };
         catalog.put_batch(&batch).expect("records are written");
     }

@@ -121,6 +121,7 @@ impl Space {
                     similarity: None,
                     record: image.record,
                     copies: 1,
+                    stack: Vec::new(),
                     reachable: true,
                 })
             })

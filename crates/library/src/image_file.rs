@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use eidetic_catalog::{Catalog, FileState, ImageRecord};
-use eidetic_domain::{Filter, ImageId};
+use eidetic_domain::{Details, Filter, ImageId};
 use eidetic_imaging::{DecodeLimits, DecodeSize, DecodedImage, ThumbnailStore, decode_at_least};
 
 use crate::{Library, LibraryError, paths};
@@ -28,6 +28,11 @@ impl Library {
             .ok_or(LibraryError::UnknownImage(*image))?;
         paths::arrange(&mut record.paths, &Filter::default());
         Ok(record)
+    }
+
+    /// What is known of one image besides its record: nothing where the program that indexed it read no details.
+    pub fn details(&self, image: &ImageId) -> Result<Details, LibraryError> {
+        Ok(self.catalog.details(image)?.unwrap_or_default())
     }
 
     /// The image at a path, as it was last indexed.

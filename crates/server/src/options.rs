@@ -104,7 +104,7 @@ impl Default for Limits {
         Self {
             upload_bytes: 32 << 20,
             texts_bytes: 1 << 30,
-            upload_time: Duration::from_secs(60),
+            upload_time: Duration::from_mins(1),
             upload_window: Duration::from_secs(5),
             upload_window_bytes: 40 << 10,
             small_body_bytes: 64 << 10,

@@ -28,7 +28,7 @@ pub use calibration::{
     ProfileThresholds, ThresholdSummary,
 };
 pub use feedback::{FeedbackCount, FeedbackEntry, FeedbackList};
-pub use image::{ImageResponse, Position};
+pub use image::{ImageResponse, PlaceNames, Position};
 pub use jobs::{FailedFile, IndexReport, JobKind, JobResponse, JobState, JobTicket, UnreachableFolder};
 pub use matching::{MatchLine, MatchResponse, MatchResult, MatchVerdict, ProfileSummary, ProfilesResponse};
 pub use path::PathTexts;

@@ -123,7 +123,7 @@ fn make_images(folder: &Path) -> u64 {
 fn wait_for_first_commit(library: &Library) {
     let start = Instant::now();
     while library.status().expect("the status is available").images == 0 {
-        assert!(start.elapsed() < Duration::from_secs(60), "nothing is committed");
+        assert!(start.elapsed() < Duration::from_mins(1), "nothing is committed");
         thread::sleep(Duration::from_millis(20));
     }
 }

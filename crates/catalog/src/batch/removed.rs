@@ -19,6 +19,7 @@ impl BatchBuilder<'_> {
                 if !self.store.contains(&keys::image(id))? {
                     self.delete_tags_in_all_spaces(id)?;
                     self.delete_rows(id)?;
+                    self.writes.remove(keys::details(id));
                 }
             }
         }

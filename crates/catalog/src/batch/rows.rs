@@ -48,7 +48,7 @@ impl BatchBuilder<'_> {
             Some(kept) => Some(kept),
             None => self.stored_image(id)?,
         };
-        let stored = match (new, old) {
+        let mut stored = match (new, old) {
             (None, None) => return Ok(()),
             (None, Some(old)) => old,
             (Some(new), old) => {
@@ -62,6 +62,7 @@ impl BatchBuilder<'_> {
                 StoredImage::new(first_row, new.bytes, new.metadata.clone())
             }
         };
+        self.describe(id, &mut stored)?;
         self.store.insert(&mut self.writes, &keys::image(id), &stored)
     }
 

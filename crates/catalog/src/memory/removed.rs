@@ -29,6 +29,7 @@ impl RemovedStore for MemoryCatalog {
         let mut tables = self.write();
         for id in images {
             if tables.removed.remove(id).is_some() {
+                tables.details.remove(id);
                 tables.rows.retain(|(_, image), _| image != id);
                 tables.tags.retain(|(_, image), _| image != id);
             }

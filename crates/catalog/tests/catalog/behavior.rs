@@ -24,6 +24,7 @@ fn put_one(catalog: &dyn Catalog, n: u32, path: &str) {
         images: vec![new_image(n)],
         files: vec![file(path, FileState::Indexed(id(n)))],
         removed: vec![],
+        ..WriteBatch::default()
     };
     catalog.put_batch(&batch).expect("a batch is put");
 }
@@ -101,6 +102,7 @@ fn move_in_one_batch_keeps_image() {
             images: vec![],
             files: vec![file("/p/new.jpg", FileState::Indexed(id(1)))],
             removed: vec!["/p/old.jpg".into()],
+            ..WriteBatch::default()
         };
         assert_eq!(catalog.put_batch(&moved).unwrap(), []);
         let record = catalog.find_by_hash(&id(1)).unwrap().unwrap();
@@ -118,6 +120,7 @@ fn unknown_image_is_refused_and_nothing_applied() {
                 file("/p/b.jpg", FileState::Indexed(id(2))),
             ],
             removed: vec![],
+            ..WriteBatch::default()
         };
         assert!(
             matches!(catalog.put_batch(&batch), Err(CatalogError::UnknownImage(unknown)) if unknown == id(2))
@@ -139,6 +142,7 @@ fn image_with_many_paths_needs_only_one() {
             images: vec![new_image(1)],
             files,
             removed: vec![],
+            ..WriteBatch::default()
         };
         catalog.put_batch(&put).unwrap();
         let (last, rest) = paths.split_last().unwrap();
@@ -165,6 +169,7 @@ fn scan_over_several_pages_is_complete() {
                     .map(|n| file(format!("/p/{n:05}"), FileState::Indexed(id(n))))
                     .collect(),
                 removed: vec![],
+                ..WriteBatch::default()
             };
             catalog.put_batch(&batch).unwrap();
         }
@@ -236,6 +241,7 @@ fn tag_summary_over_several_pages_is_complete() {
                 .map(|n| file(format!("/p/{n:05}"), FileState::Indexed(id(n))))
                 .collect(),
             removed: vec![],
+            ..WriteBatch::default()
         };
         catalog.put_batch(&batch).unwrap();
         let tagged: Vec<_> = (0..2500)
@@ -336,6 +342,7 @@ fn drop_space_removes_thousands_of_rows() {
             .map(|n| file(format!("/p/{n:05}"), FileState::Indexed(id(n))))
             .collect(),
         removed: vec![],
+        ..WriteBatch::default()
     };
     first.put_batch(&batch).unwrap();
     let rows: Vec<_> = (0..12_000).map(|n| (id(n), RowId(u64::from(n)))).collect();

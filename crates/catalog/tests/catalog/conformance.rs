@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::records::{answer, file, id, new_image, tags};
+use crate::records::{answer, details, file, id, new_image, tags};
 use eidetic_catalog::{
     Catalog, CatalogCounts, CatalogError, Feedback, FeedbackStore, FileRecord, FileState, ImageRecord,
     ImageTags, MemoryCatalog, ReadOnlyReason, RemovedStore, RowStore, SledCatalog, SpaceNumber, TagStore,
     TagSummary, WriteBatch,
 };
-use eidetic_domain::{ImageId, RowId};
+use eidetic_domain::{Details, ImageId, RowId};
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
@@ -62,10 +62,15 @@ fn batch() -> impl Strategy<Value = WriteBatch> {
     let files = prop::collection::vec((path(), state()), 0..12)
         .prop_map(|files| files.into_iter().map(|(p, s)| file(p, s)).collect::<Vec<_>>());
     let removed = prop::collection::vec(path(), 0..6);
-    (images, files, removed).prop_map(|(images, files, removed)| WriteBatch {
+    let details = prop::collection::vec((0_u32..8, 0_u16..50), 0..4).prop_map(|described| {
+        let of = |(n, year)| (id(n), details(year));
+        described.into_iter().map(of).collect::<Vec<_>>()
+    });
+    (images, files, removed, details).prop_map(|(images, files, removed, details)| WriteBatch {
         images,
         files,
         removed,
+        details,
     })
 }
 
@@ -120,6 +125,7 @@ pub struct Everything {
     /// Removed images that are kept, without the time of removal.
     removed: Vec<(ImageId, Option<RowId>, PathBuf)>,
     all_files: usize,
+    details: Vec<Option<Details>>,
 }
 
 pub fn everything(catalog: &dyn Catalog) -> Everything {
@@ -162,6 +168,9 @@ pub fn everything(catalog: &dyn Catalog) -> Everything {
             .collect::<Result<_, _>>()
             .expect("removed images can be listed"),
         all_files: catalog.all_files().count(),
+        details: (0..10)
+            .map(|n| catalog.details(&id(n)).expect("details can be read"))
+            .collect(),
     }
 }
 

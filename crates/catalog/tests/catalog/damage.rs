@@ -23,6 +23,7 @@ pub fn filled(dir: &Path) {
                 .map(|n| file(format!("/photos/{n}.jpg"), FileState::Indexed(id(n))))
                 .collect(),
             removed: vec![],
+            ..WriteBatch::default()
         };
         catalog.put_batch(&batch).expect("a batch is put");
         let tagged: Vec<_> = (start..start + 50).map(|n| (id(n), tags(1, &["dog"]))).collect();
@@ -63,7 +64,7 @@ fn read_in_time(dir: &Path, what: &str) -> Result<usize, CatalogError> {
     let dir = dir.to_path_buf();
     std::thread::spawn(move || send.send(read_all(&dir)));
     receive
-        .recv_timeout(Duration::from_secs(60))
+        .recv_timeout(Duration::from_mins(1))
         .unwrap_or_else(|_| panic!("reading hangs or panics: {what}"))
 }
 

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use eidetic_catalog::{Feedback, FeedbackKind, FileRecord, FileStamp, FileState, ImageTags, NewImage, Tag};
-use eidetic_domain::{Camera, GeoPosition, ImageFormat, ImageId, Metadata, RowId};
+use eidetic_domain::{
+    Camera, Details, GeoPosition, ImageFormat, ImageId, Metadata, RowId, Taken, TakenSource, TimePrecision,
+};
+use jiff::civil::date;
 
 pub fn id(n: u32) -> ImageId {
     ImageId::of(&n.to_le_bytes())
@@ -30,6 +33,23 @@ pub fn new_image(n: u32) -> NewImage {
                 longitude: -11.5,
             }),
         },
+    }
+}
+
+/// Details with a date in this year of the century; of every third year without one.
+pub fn details(year: u16) -> Details {
+    let time = date(2000 + year as i16, 1, 2).at(3, 4, 5, 0);
+    let taken = Taken {
+        time,
+        precision: TimePrecision::Second,
+        offset_minutes: Some(-90),
+        source: TakenSource::Iptc,
+    };
+    Details {
+        title: Some(format!("Title {year}")),
+        keywords: vec!["sea".to_owned()],
+        taken: (!year.is_multiple_of(3)).then_some(taken),
+        ..Details::default()
     }
 }
 
@@ -69,6 +89,7 @@ pub fn file(path: impl Into<PathBuf>, state: FileState) -> FileRecord {
             modified_ns: -7,
             changed_ns: Some(11),
             inode: None,
+            side_cars: Some(u64::from(path.as_os_str().len() as u32)),
         },
         path,
         state,

@@ -144,6 +144,7 @@ fn grown(dir: &Path) -> Vec<ImageRecord> {
                     .map(|n| file(format!("/photos/{}/{n}.jpg", n % 7), FileState::Indexed(id(n))))
                     .collect(),
                 removed: vec![],
+                ..WriteBatch::default()
             };
             catalog.put_batch(&batch).unwrap();
             let tagged: Vec<_> = range

@@ -139,6 +139,13 @@ pub(crate) struct TagArgs {
     pub(crate) options: ModelOptions,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// File of the picture, or its id
+    #[arg(value_name = "PATH|ID")]
+    pub(crate) picture: PathBuf,
+}
+
 #[derive(Debug, Default, Args)]
 pub(crate) struct StatusArgs {
     /// Measure the recall of the search index, with and without filters; reads every vector

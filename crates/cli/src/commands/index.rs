@@ -273,6 +273,18 @@ fn print_notes(report: &IndexReport) {
             );
         }
     }
+    if report.details_read > 0 {
+        eprintln!(
+            "eidetic: read captions, keywords and dates of {} again",
+            counted(report.details_read, "unchanged picture")
+        );
+    }
+    if report.embedded_again > 0 {
+        eprintln!(
+            "eidetic: embedded {} again: color profiles and orientation that earlier versions ignored are applied now",
+            counted(report.embedded_again, "picture")
+        );
+    }
     let is_format = |kind: &str| ![IndexReport::OTHER_FILES, IndexReport::JUNK_FOLDERS].contains(&kind);
     let formats = report.skipped.iter().filter(|(kind, _)| is_format(kind));
     let formats: Vec<String> = formats.map(|(kind, count)| format!("{count} {kind}")).collect();

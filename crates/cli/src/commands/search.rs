@@ -43,7 +43,7 @@ pub(crate) fn run(global: &Global, arguments: &SearchArgs) -> Result<Outcome, Fa
     let answer = match access(global, "eidetic search")? {
         Access::Local(library) => {
             note_better_model(&library);
-            search_locally(&library, arguments, filter)?
+            search_locally(&library, arguments, &filter)?
         }
         Access::Remote(server) => {
             reject_model_options(&arguments.options)?;
@@ -94,20 +94,24 @@ fn note_negation(arguments: &SearchArgs) -> Option<String> {
 fn search_locally(
     library: &Library,
     arguments: &SearchArgs,
-    filter: Filter,
+    filter: &Filter,
 ) -> Result<SearchResponse, Failure> {
     library.active().set_load_options((&arguments.options).into());
     if arguments.space.as_deref() == Some(ALL_SPACES) {
         let query = |space: &Space| query(space, arguments, filter.clone());
         let found = library.search_all_spaces(query)?;
         let content = arguments.image.as_deref().map(content_id).transpose()?;
-        return Ok(SearchResponse::from(&found).with_query_image(content));
+        return Ok(SearchResponse::from(&found)
+            .with_query_image(content)
+            .with_weak_dates(filter));
     }
     let space = searched_space(library, arguments)?;
     variants::apply(&arguments.variants, &space)?;
-    let found = library.search(&space, &query(&space, arguments, filter)?)?;
+    let found = library.search(&space, &query(&space, arguments, filter.clone())?)?;
     let content = arguments.image.as_deref().map(content_id).transpose()?;
-    Ok(SearchResponse::from(&found).with_query_image(content))
+    Ok(SearchResponse::from(&found)
+        .with_query_image(content)
+        .with_weak_dates(filter))
 }
 
 /// The space that the command line names, with everything embedded, or the active one.
@@ -184,11 +188,12 @@ pub(crate) fn print_answer(
     print_notes(answer, negation);
     for (rank, hit) in answer.hits.iter().enumerate() {
         output::line(&format!(
-            "{:>4}  {}  {:>6.3}  {}{}",
+            "{:>4}  {}  {:>6.3}  {}{}{}",
             rank + 1,
             likeness(hit),
             hit.score,
             output::path(&hit.original_path()),
+            stack(&hit.stack),
             copies(hit.copies)
         ))?;
     }
@@ -236,6 +241,17 @@ fn any_is_probable(answer: &SearchResponse) -> bool {
     confidences.fold(0.0, f32::max) >= MATCH_THRESHOLD
 }
 
+/// Such as `  + IMG_1.CR2`: the other files of the same shot.
+fn stack(paths: &[String]) -> String {
+    let name = |path: &String| {
+        let name = Path::new(path)
+            .file_name()
+            .map_or_else(|| path.into(), |name| name.to_string_lossy());
+        format!("  + {}", output::text(&name))
+    };
+    paths.iter().map(name).collect()
+}
+
 /// Such as `  ×25`, where a hit stands for several images that look the same.
 fn copies(count: u64) -> String {
     if count > 1 {
@@ -250,6 +266,12 @@ fn warn_of_missing(answer: &SearchResponse) {
         eprintln!(
             "eidetic: {} of the library cannot be found: no vector in this space",
             counted(answer.missing, "image")
+        );
+    }
+    if let Some(weak) = answer.weak_dates.filter(|weak| *weak > 0) {
+        eprintln!(
+            "eidetic: the date of {weak} of {} is only the time of the file, which copying may change",
+            counted(answer.hits.len() as u64, "hit")
         );
     }
     let unreachable = answer.hits.iter().filter(|hit| !hit.reachable).count();

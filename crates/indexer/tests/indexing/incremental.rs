@@ -51,26 +51,46 @@ fn change_with_same_size_and_time_is_noticed() {
 fn record_without_change_time_is_compared_and_completed() {
     each_world(|world| {
         world.put("a.bmp", 1, 0);
-        world.put_bytes("b.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", 0);
+        world.put_bytes("b.xcf", b"gimp xcf v011", 0);
         world.index();
         let older = |name: &str| FileStamp {
             changed_ns: None,
             inode: None,
             ..world.stamp(name)
         };
-        let reason = "HEIC images are not supported; convert to JPEG or PNG";
+        let reason = "GIMP (XCF) images are not supported; convert to JPEG or PNG";
         world.put_record("a.bmp", older("a.bmp"), FileState::NotImage);
-        world.put_record("b.heic", older("b.heic"), FileState::Failed(reason.into()));
+        world.put_record("b.xcf", older("b.xcf"), FileState::Failed(reason.into()));
         let report = world.index();
         assert_eq!(
             summary(&report),
             "indexed 0 encoded 0 unchanged 0 moved 0 removed 0 failed 0 skipped 1"
         );
-        assert_eq!(report.unsupported.get("HEIC"), Some(&1));
+        assert_eq!(report.unsupported.get("GIMP (XCF)"), Some(&1));
         let record = |name: &str| world.catalog.file(&world.path(name)).unwrap().unwrap();
         assert_eq!(record("a.bmp").stamp, world.stamp("a.bmp"));
-        assert_eq!(record("b.heic").state, FileState::Unsupported(reason.into()));
+        assert_eq!(record("b.xcf").state, FileState::Unsupported(reason.into()));
         assert_eq!(world.catalog.counts().unwrap().failed, 0);
+    });
+}
+
+#[test]
+fn formats_supported_since_are_read_again() {
+    each_world(|world| {
+        let reason = "HEIC images are not supported; convert to JPEG or PNG".to_owned();
+        let states = [
+            FileState::Unsupported(reason),
+            FileState::Failed("unsupported TIFF feature: palette".into()),
+        ];
+        for (number, state) in (0..).zip(states) {
+            let name = format!("{number}.bmp");
+            world.put(&name, number, 0);
+            world.put_record(&name, world.stamp(&name), state);
+        }
+        assert_eq!(
+            summary(&world.index()),
+            "indexed 2 encoded 2 unchanged 0 moved 0 removed 0 failed 0 skipped 0"
+        );
     });
 }
 

@@ -111,6 +111,7 @@ impl World {
             modified_ns: i64::try_from(since_1970.as_nanos()).expect("it is in this century"),
             changed_ns,
             inode,
+            side_cars: None,
         }
     }
 

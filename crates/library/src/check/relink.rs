@@ -116,7 +116,7 @@ fn read(path: &Path, orphans: &OrphanedRows) -> Option<(ImageId, WriteBatch)> {
             stamp: FileStamp::UNKNOWN,
             state: FileState::Indexed(image),
         }],
-        removed: Vec::new(),
+        ..WriteBatch::default()
     };
     Some((image, batch))
 }

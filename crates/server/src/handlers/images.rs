@@ -42,7 +42,7 @@ const IMMUTABLE: &str = "private, max-age=31536000, immutable";
 pub(crate) async fn get_image(state: Data<AppState>, id: Path<String>) -> Result<Json<ImageResponse>> {
     let id = image_id(&id)?;
     let library = state.library.clone();
-    let work = move || Ok(ImageResponse::from(&library.image(&id)?));
+    let work = move || Ok(ImageResponse::new(&library.image(&id)?, library.details(&id)?));
     Ok(Json(state.image_reads.run(work).await?))
 }
 

@@ -112,7 +112,9 @@ async fn search(state: &AppState, params: SearchParams) -> Result<SearchResponse
                     ..query.clone()
                 })
             })?;
-            return Ok(SearchResponse::from(&found).with_query_image(content));
+            return Ok(SearchResponse::from(&found)
+                .with_query_image(content)
+                .with_weak_dates(&query.filter));
         }
         let space = match space {
             Some(name) => library.space_named(&name)?,
@@ -120,7 +122,9 @@ async fn search(state: &AppState, params: SearchParams) -> Result<SearchResponse
         };
         query.image = image_in(&space)?;
         let found = library.search(&space, &query)?;
-        Ok(SearchResponse::from(&found).with_query_image(content))
+        Ok(SearchResponse::from(&found)
+            .with_query_image(content)
+            .with_weak_dates(&query.filter))
     };
     state.model_runs.run(work).await
 }

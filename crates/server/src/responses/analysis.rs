@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use eidetic_catalog::Tag;
 use eidetic_confidence::profile::{Finding, ProfileAction};
 use eidetic_confidence::tagging::{recommended_tags, tag_weight, taggability};
-use eidetic_domain::ImageId;
+use eidetic_domain::{ImageId, TakenSource};
 use eidetic_library::{
     AlbumImage, AlbumSummary, FailedImage, LeftOutPattern, PatternCount, ScreenedImage, ScreeningReport,
     TagReport,
@@ -178,6 +178,10 @@ pub struct AlbumPicture {
     /// Capture time in the camera's local time.
     #[schema(value_type = Option<String>, example = "2020-05-01T12:00:00")]
     pub taken: Option<DateTime>,
+    /// Where the capture time was found; `file_time`, which copying a file may change, says little.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^(exif|exif_digitized|xmp|iptc|gps|png_text|file_name|side_car|exif_modified|file_time)$")]
+    pub taken_source: Option<TakenSource>,
     /// How well the vocabulary fits, 0 to 1: the mean confidence of the three best tags, a missing one counting as 0. Null
     /// for an image that was not tagged yet.
     pub taggability: Option<f32>,
@@ -322,6 +326,7 @@ impl From<AlbumImage> for AlbumPicture {
             path_bytes: path_bytes(&path),
             image: image.record.image,
             taken: image.record.metadata.taken,
+            taken_source: image.record.taken_source,
             taggability: image.tags.as_deref().map(taggability),
             recommended: recommended_tags(tags)
                 .iter()

@@ -96,6 +96,13 @@ pub struct IndexReport {
     pub indexed: u64,
     /// Unchanged files.
     pub unchanged: u64,
+    /// Of the unchanged files, those whose details (captions, keywords, dates and the like) were read again: a side-car
+    /// file changed, or an earlier version had not read them.
+    #[serde(default)]
+    pub details_read: u64,
+    /// Of those, the images that were embedded again, since earlier versions ignored their color profiles or orientation.
+    #[serde(default)]
+    pub embedded_again: u64,
     /// Files that were at another path before.
     pub moved: u64,
     /// Files that were deleted.
@@ -151,6 +158,8 @@ impl IndexReport {
         Self {
             indexed: report.indexed,
             unchanged: report.unchanged,
+            details_read: report.described,
+            embedded_again: report.replaced,
             moved: report.moved,
             removed: report.removed,
             failed: report.failed.iter().map(FailedFile::from).collect(),

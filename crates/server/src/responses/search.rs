@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use eidetic_confidence::SimilarityLevel;
-use eidetic_domain::ImageId;
+use eidetic_domain::{DateRange, Filter, ImageId, TakenSource};
 use eidetic_search::{RankedHit, SearchResults, Timings, Verdict};
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,10 @@ pub struct SearchResponse {
     /// Number of images of the library without a vector in this space, which therefore cannot be hits.
     #[serde(default)]
     pub missing: u64,
+    /// Number of hits whose date is only the time of their file, which copying may change. Only where the filter has
+    /// dates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weak_dates: Option<u64>,
     /// Time spent.
     pub took_ms: TookMs,
 }
@@ -72,6 +76,9 @@ pub struct SearchHit {
     #[serde(default = "one")]
     #[schema(minimum = 1)]
     pub copies: u64,
+    /// Paths of the other files of the same shot: the raw file beside the camera's JPEG file. Only where there are some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stack: Vec<String>,
     /// Width in pixels after applying its orientation.
     pub width: u32,
     /// Height in pixels after applying its orientation.
@@ -79,6 +86,10 @@ pub struct SearchHit {
     /// Capture time in the camera's local time.
     #[schema(value_type = Option<String>, example = "2020-05-01T12:00:00")]
     pub taken: Option<DateTime>,
+    /// Where the capture time was found; `file_time`, which copying a file may change, says little.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^(exif|exif_digitized|xmp|iptc|gps|png_text|file_name|side_car|exif_modified|file_time)$")]
+    pub taken_source: Option<TakenSource>,
     /// Whether it is the very picture that was searched by: its file has the same content. Only where it is.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_query: bool,
@@ -105,12 +116,22 @@ impl From<&SearchResults> for SearchResponse {
             unknown_words: results.unknown_words.clone(),
             hits: results.hits.iter().map(SearchHit::from).collect(),
             missing: results.missing,
+            weak_dates: None,
             took_ms: results.timings.into(),
         }
     }
 }
 
 impl SearchResponse {
+    /// Counts the hits with a weak date, where `filter` selected by date.
+    #[must_use]
+    pub fn with_weak_dates(mut self, filter: &Filter) -> Self {
+        let is_weak = |hit: &&SearchHit| hit.taken_source.is_some_and(TakenSource::is_weak);
+        let has_dates = filter.taken.is_some_and(|range| range != DateRange::default());
+        self.weak_dates = has_dates.then(|| self.hits.iter().filter(is_weak).count() as u64);
+        self
+    }
+
     /// Marks the hit that is the image that was searched by.
     #[must_use]
     pub fn with_query_image(mut self, image: Option<ImageId>) -> Self {
@@ -144,9 +165,11 @@ impl From<&RankedHit> for SearchHit {
             similarity: found.similarity,
             similarity_level: found.similarity.map(SimilarityLevel::of),
             copies: found.copies,
+            stack: path_texts(&found.stack),
             width: record.metadata.width,
             height: record.metadata.height,
             taken: record.metadata.taken,
+            taken_source: record.taken_source,
             is_query: false,
         }
     }

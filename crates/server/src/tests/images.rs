@@ -22,9 +22,13 @@ async fn image_metadata_is_returned() {
     );
     let value: serde_json::Value = answer.json();
     assert_eq!(value["format"], "tiff");
-    for unknown in ["taken", "camera", "position"] {
+    for unknown in ["camera", "position", "title", "rating", "place", "lens"] {
         assert!(value[unknown].is_null(), "{value}");
     }
+    assert_eq!(
+        (&value["taken_source"], &value["keywords"]),
+        (&"file_time".into(), &serde_json::json!([]))
+    );
 }
 
 #[actix_web::test]

@@ -97,7 +97,7 @@ async fn searches_work_while_job_runs() {
             assert_eq!(answer.names().len(), 5);
         }
         searched_meanwhile += u32::from(server.state.jobs.any_running());
-        assert!(start.elapsed() < Duration::from_secs(60), "the job does not end");
+        assert!(start.elapsed() < Duration::from_mins(1), "the job does not end");
     }
     assert!(searched_meanwhile > 0, "no search completed before the job ended");
     assert_eq!(server.ended(&job).await.report.unwrap().indexed, 600);

@@ -48,10 +48,11 @@ async fn search_response_has_documented_keys() {
             "similarity",
             "similarity_level",
             "taken",
+            "taken_source",
             "width"
         ]
     );
-    assert_eq!(answer["hits"][0]["taken"], serde_json::Value::Null);
+    assert_eq!(answer["hits"][0]["taken_source"], "file_time");
 }
 
 #[actix_web::test]
@@ -134,15 +135,17 @@ async fn similar_images_exclude_image_itself() {
 }
 
 #[actix_web::test]
-async fn date_filter_excludes_undated_images() {
+async fn date_filter_counts_weak_dates() {
     let server = TestServer::new();
-    assert_eq!(
-        server
-            .get("/v1/search?text=red&taken_from=1990-01-01")
-            .await
-            .names(),
-        Vec::<String>::new()
-    );
+    let found: SearchResponse = server
+        .get("/v1/search?text=red&taken_from=1990-01-01")
+        .await
+        .json();
+    assert_eq!((found.hits.len(), found.weak_dates), (5, Some(5)));
+    let found: SearchResponse = server.get("/v1/search?text=red&taken_before=1990").await.json();
+    assert_eq!((found.hits.len(), found.weak_dates), (0, Some(0)));
+    let found: SearchResponse = server.get("/v1/search?text=red").await.json();
+    assert_eq!(found.weak_dates, None);
 }
 
 #[actix_web::test]
