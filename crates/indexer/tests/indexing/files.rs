@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::world::{World, each_world, image_bytes, summary};
-use eidetic_catalog::FileState;
+use eidetic_catalog::{FileStamp, FileState};
 use eidetic_indexer::{FileFailure, Links};
 
 fn failed_names(world: &World, failed: &[FileFailure]) -> Vec<String> {
@@ -31,7 +31,11 @@ fn broken_files_are_reported_again_without_reading() {
         // A record with another reason for the same file: only reading would show it.
         let reason = "of an earlier reading";
         let record = world.catalog.file(&world.path("bad.bmp")).unwrap().unwrap();
-        world.put_record("bad.bmp", record.stamp, FileState::Failed(reason.into()));
+        let stamp = FileStamp {
+            side_cars: record.stamp.side_cars,
+            ..world.stamp("bad.bmp")
+        };
+        world.put_record("bad.bmp", stamp, FileState::Failed(reason.into()));
         let second = world.index();
         assert_eq!((second.indexed, second.unchanged), (0, 1));
         assert_eq!(failed_names(world, &second.failed), broken);
