@@ -24,6 +24,7 @@ export class Problem extends Error {
 
 export const fileAddress = (id) => `/v1/images/${id}/file`;
 export const viewAddress = (id) => `/v1/images/${id}/file?view=1`;
+export const videoAddress = (id) => `/v1/images/${id}/video`;
 export const thumbnailAddress = (id) => `/v1/images/${id}/thumbnail`;
 
 /** Searches; an added image is uploaded with the query. */

@@ -73,6 +73,19 @@ const SEPARATORS = /[/\\]/;
 /** The last part of a path. */
 export const fileName = (path) => path.split(SEPARATORS).pop() || path;
 
+// A page or a frame, below the name of its file.
+const PART = /([^/\\]+)![/\\](?:(page \d+)|(\d+):(\d\d:\d\d)\.\d{3})$/;
+
+/** The name of a picture: "a.jpg", "scan.pdf · page 3", "clip.mp4 · 1:23". */
+export function pictureName(path) {
+  const part = PART.exec(path);
+  if (!part) return fileName(path);
+  const [, file, page, hours, clock] = part;
+  return `${file} · ${page ?? time(hours, clock)}`;
+}
+
+const time = (hours, clock) => (hours === '0' ? clock.replace(/^0/, '') : `${hours}:${clock}`);
+
 /** A path without its last part. */
 export function folderOf(path) {
   const name = fileName(path);

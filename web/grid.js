@@ -70,12 +70,12 @@ export class Grid {
 }
 
 function makeTile(hit, query) {
-  const name = format.visible(format.fileName(hit.path));
+  const name = format.visible(format.pictureName(hit.path));
   const hitBadge = badge(hit);
   const link = element(
     'a',
     { href: `#${hit.image}`, 'data-image': hit.image, title: format.visible(hit.path), draggable: 'true' },
-    element('span', { class: 'frame' }, thumbnail(hit, name)),
+    element('span', { class: 'frame' }, thumbnail(hit, name), hit.part?.second === undefined ? null : icon('play')),
     element('span', { class: 'caption' }, element('span', { class: 'name', 'aria-hidden': 'true' }, name), hit.copies > 1 ? copiesElement(hit.copies) : null, hitBadge && badgeElement(hitBadge)),
   );
   return withRatio(element('li', { class: 'tile' }, link, thumbs(query, hit.image)), hit.width / hit.height);

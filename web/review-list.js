@@ -110,7 +110,7 @@ export class ReviewList {
   }
 
   #item({ image, paths, findings }) {
-    const name = format.visible(format.fileName(paths[0] ?? image));
+    const name = format.visible(format.pictureName(paths[0] ?? image));
     const copies = paths.length > 1 ? ` and ${format.counted(paths.length - 1, 'more path')}` : '';
     const link = { class: 'reviewed-image', href: api.viewAddress(image), target: '_blank', rel: 'noopener', title: 'Open the picture in a new tab', 'aria-label': `Open ${name} in a new tab` };
     return element(

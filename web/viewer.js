@@ -61,6 +61,7 @@ export class Viewer {
   hide() {
     this.#loading.abort();
     this.#shown = null;
+    this.#endVideo();
     if (this.#dialog.open) this.#dialog.close();
   }
 
@@ -76,7 +77,7 @@ export class Viewer {
   }
 
   #showDetails(about) {
-    byId('viewer-name').textContent = about.path ? format.visible(format.fileName(about.path)) : '';
+    byId('viewer-name').textContent = about.path ? format.visible(format.pictureName(about.path)) : '';
     byId('viewer-facts').replaceChildren(...factsOf(about));
     if (about.width) this.#showImage(about);
   }
@@ -89,17 +90,43 @@ export class Viewer {
     if (buttons) byId('viewer-question').textContent = questionOf(subjectOf(this.#query));
   }
 
-  #showImage({ image, path, width, height }) {
+  #showImage({ image, path, width, height, part }) {
     const img = byId('viewer-image');
     if (img.dataset.image === image) return;
     img.dataset.image = image;
-    img.alt = format.visible(format.fileName(path));
+    img.alt = format.visible(format.pictureName(path));
     img.hidden = false;
     byId('viewer-failure').hidden = true;
     img.style.setProperty('--ratio', width / height);
     img.style.setProperty('--natural', width);
     img.src = api.thumbnailAddress(image);
-    this.#loadOriginal(img, image);
+    this.#endVideo();
+    if (part?.second === undefined) this.#loadOriginal(img, image);
+    else this.#showVideo(img, image, part.second);
+  }
+
+  // The video takes the place of the frame as soon as the browser has it; a browser that cannot play it shows the frame.
+  #showVideo(img, image, second) {
+    const video = byId('viewer-video');
+    video.style.cssText = img.style.cssText;
+    video.setAttribute('aria-label', img.alt);
+    video.onloadedmetadata = () => {
+      video.hidden = false;
+      img.hidden = true;
+    };
+    video.onerror = () => this.#shown === image && this.#loadOriginal(img, image);
+    video.src = `${api.videoAddress(image)}#t=${second}`;
+  }
+
+  #endVideo() {
+    const video = byId('viewer-video');
+    video.onloadedmetadata = null;
+    video.onerror = null;
+    video.pause();
+    video.hidden = true;
+    if (!video.hasAttribute('src')) return;
+    video.removeAttribute('src');
+    video.load();
   }
 
   // Replaces the thumbnail once the original is decoded.
@@ -137,7 +164,8 @@ export class Viewer {
   }
 
   #onKey(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    // Within a video the arrows seek.
+    if (event.altKey || event.ctrlKey || event.metaKey || event.target === byId('viewer-video')) return;
     if (event.key === 'ArrowLeft') this.#step(-1);
     if (event.key === 'ArrowRight') this.#step(1);
   }

@@ -10,12 +10,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("atomic-file", &[]),
     ("kernels", &[]),
     ("imaging", &["domain"]),
+    ("containers", &["domain", "imaging"]),
     ("encoder", &["domain", "kernels"]),
     ("hub", &[]),
     ("inference", &["domain", "kernels", "imaging", "encoder", "hub"]),
     ("vectors", &["domain", "atomic-file", "kernels"]),
     ("catalog", &["domain", "atomic-file"]),
-    ("indexer", &["domain", "imaging", "encoder", "vectors", "catalog"]),
+    (
+        "indexer",
+        &["domain", "imaging", "containers", "encoder", "vectors", "catalog"],
+    ),
     ("confidence", &["domain", "kernels", "encoder", "catalog"]),
     (
         "search",
@@ -27,6 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "domain",
             "atomic-file",
             "imaging",
+            "containers",
             "encoder",
             "hub",
             "inference",
@@ -80,6 +85,8 @@ const ENGINES: &[(&str, &[&str])] = &[
     ("actix-web", &["server"]),
     ("kamadak-exif", &["imaging"]),
     ("clap", &["cli"]),
+    ("hayro", &["containers"]),
+    ("zip", &["containers"]),
 ];
 
 /// What each member of the workspace depends on at run time; tests may use more.

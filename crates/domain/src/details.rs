@@ -108,8 +108,8 @@ pub enum TimePrecision {
     Fraction,
 }
 
-/// Where a date was found, from the most to the least reliable place. Records name them by position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// Where a date was found, but for the last from the most to the least reliable place. Records name them by position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TakenSource {
     /// EXIF: the time of exposure.
@@ -132,6 +132,8 @@ pub enum TakenSource {
     ExifModified,
     /// The modification time of the file, which copying may change.
     FileTime,
+    /// The metadata of a video, as reliable as the time of a position.
+    Video,
 }
 
 impl Details {
@@ -203,6 +205,15 @@ impl TakenSource {
             Self::SideCar => "side-car file",
             Self::ExifModified => "EXIF, time of the last change",
             Self::FileTime => "file time",
+            Self::Video => "video metadata",
+        }
+    }
+
+    /// Lower for more reliable places.
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Video => Self::Gps as u8,
+            other => other as u8,
         }
     }
 }
@@ -218,7 +229,7 @@ pub fn better_taken(one: Option<Taken>, other: Option<Taken>) -> Option<Taken> {
     let (Some(one), Some(other)) = (one, other) else {
         return one.or(other);
     };
-    let rank = |taken: &Taken| (taken.source, taken.time);
+    let rank = |taken: &Taken| (taken.source.rank(), taken.time);
     Some(if rank(&other) < rank(&one) { other } else { one })
 }
 

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Identifies an image by its content: the BLAKE3 hash of the file's bytes.
+/// Identifies an image by its content: the BLAKE3 hash of the file's bytes; for a rendered part of a file, of the
+/// file's hash and the part's name.
 ///
 /// Displayed as 64 lower-case hexadecimal digits. Two files with equal bytes are one image at two paths.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,6 +23,13 @@ impl ImageId {
     /// The id of a file with the content `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// The id of a picture that is rendered from a part of this file, such as a page.
+    pub fn of_part(&self, part: &str) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("eidetic 2026-11 part of a file");
+        hasher.update(&self.0).update(part.as_bytes());
+        Self(*hasher.finalize().as_bytes())
     }
 
     /// An id from the 32 bytes of the hash, as stored on disk.

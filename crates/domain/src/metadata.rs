@@ -80,6 +80,9 @@ pub enum ImageFormat {
     Jp2,
     Raw,
     Psd,
+    Svg,
+    Pdf,
+    Video,
 }
 
 impl ImageFormat {
@@ -103,6 +106,9 @@ impl ImageFormat {
             Self::Jp2 => "image/jp2",
             Self::Raw => "image/x-raw",
             Self::Psd => "image/vnd.adobe.photoshop",
+            Self::Svg => "image/svg+xml",
+            Self::Pdf => "application/pdf",
+            Self::Video => "video/mp4",
         }
     }
 

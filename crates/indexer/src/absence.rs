@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use eidetic_catalog::{Catalog, FileState};
+use eidetic_containers::file_at;
 
 use crate::IndexingError;
 use crate::duplicates::DuplicateCounts;
@@ -135,7 +136,7 @@ impl AbsenceCheck<'_> {
 }
 
 fn is_absent(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    fs::symlink_metadata(file_at(path)).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// Why a part counts as unreachable; `None` if it does not.

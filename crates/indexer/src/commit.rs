@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use eidetic_catalog::{FileRecord, FileState, NewImage, WriteBatch};
-use eidetic_domain::{Details, Embedding, ImageId, Metadata, RowId};
+use eidetic_domain::{Details, Embedding, ImageId, Metadata, PartPath, RowId};
 use eidetic_encoder::{EncodeError, Pixels};
 use eidetic_vectors::VectorIndex;
 
-use crate::decode::{Decoders, DescribedImage, FileOutcome, KnownFile, PreparedImage};
+use crate::decode::{Decoders, DescribedImage, ExpandedFile, FileOutcome, KnownFile, PreparedImage};
 use crate::details::{DetailsScope, FoundDetails};
 use crate::duplicates::DuplicateCounts;
 use crate::embed::embed;
 use crate::in_flight::InFlightImages;
 use crate::plan::{DecodeTask, Returning};
 use crate::progress::Progress;
-use crate::removal::hide_removed;
+use crate::removal::{InsideFiles, hide_removed};
 use crate::{CancelToken, Indexer, IndexerOptions, IndexingError};
 
 /// Results are committed after this time even if they are few.
@@ -42,6 +42,8 @@ pub struct Committed {
     pub replaced: u64,
     /// New paths of known images.
     pub duplicates: DuplicateCounts,
+    /// What was found inside files.
+    pub inside: InsideFiles,
 }
 
 /// A new image without the file that it was read from.
@@ -83,6 +85,8 @@ pub struct Committer<'a, V: VectorIndex + ?Sized> {
     duplicates: Vec<ImageId>,
     /// Files whose image is in flight with another file.
     waiting: HashMap<ImageId, Vec<KnownFile>>,
+    /// Files whose pictures are not all committed. Their records would say that they are.
+    expanded: Vec<FileOutcome>,
     /// Images found to be indexed since the last removal.
     known: HashSet<ImageId>,
     last_commit: Instant,
@@ -116,6 +120,7 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
             returned: Vec::new(),
             duplicates: Vec::new(),
             waiting: HashMap::new(),
+            expanded: Vec::new(),
             known: HashSet::new(),
             last_commit: Instant::now(),
             committed: Committed::default(),
@@ -147,7 +152,11 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
             match outcomes.recv_timeout(CANCEL_POLL) {
                 Ok(outcome) => self.handle(outcome?)?,
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.embed_queued(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.embed_queued()?;
+                    self.handle_expanded()?;
+                    return self.embed_queued();
+                }
             }
             self.advance()?;
         }
@@ -159,6 +168,9 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         let is_late = self.last_commit.elapsed() >= COMMIT_AFTER;
         if is_late || self.to_embed.len() >= self.options.batch.max(1) {
             self.embed_queued()?;
+        }
+        if self.has_all_parts() {
+            self.handle_expanded()?;
         }
         let enough = self.options.commit_every.max(1);
         if is_late || self.new_images.len() >= enough || self.files.len() >= CHEAP_FILES * enough {
@@ -193,6 +205,41 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
                 self.progress.file_unsupported(reason);
             }
             FileOutcome::Deleted => self.progress.file_done(),
+            FileOutcome::PartFound => self.progress.part_found(),
+            FileOutcome::Expanded(expanded) => return self.expanded(*expanded),
+        }
+        Ok(())
+    }
+
+    /// The record of a file that was looked into follows those of the pictures inside it: after a crash in between, it is
+    /// read again.
+    fn expanded(&mut self, expanded: ExpandedFile) -> Result<(), IndexingError> {
+        let ExpandedFile {
+            outcome,
+            path,
+            parts,
+            was_read,
+        } = expanded;
+        if !was_read {
+            self.committed.inside.unread.insert(path);
+        }
+        if parts.is_empty() {
+            return self.handle(outcome);
+        }
+        self.committed.inside.found.extend(parts);
+        self.expanded.push(outcome);
+        Ok(())
+    }
+
+    /// Whether all pictures inside files that came so far are ready to be committed.
+    fn has_all_parts(&self) -> bool {
+        let is_part = |known: &KnownFile| PartPath::parse(&known.file.path).is_some();
+        !self.expanded.is_empty() && self.to_embed.is_empty() && !self.waiting.values().flatten().any(is_part)
+    }
+
+    fn handle_expanded(&mut self) -> Result<(), IndexingError> {
+        for outcome in std::mem::take(&mut self.expanded) {
+            self.handle(outcome)?;
         }
         Ok(())
     }

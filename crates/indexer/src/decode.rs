@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use eidetic_catalog::{FileRecord, FileStamp, FileState};
+use eidetic_containers::{ContainerReader, PartContent, PartImage, part_at};
 use eidetic_domain::{ImageId, Metadata};
 use eidetic_encoder::Pixels;
-use eidetic_imaging::{DecodeSize, DecodedImage, decode, decode_scaled, full_memory, scaled_memory};
+use eidetic_imaging::{
+    DecodeSize, DecodedImage, decode, decode_scaled, full_memory, read_details, scaled_memory,
+};
 use eidetic_vectors::VectorIndex;
 use image::RgbImage;
 
@@ -17,10 +20,12 @@ use crate::details::{DescribedFile, DetailsReader, DetailsTask, FoundDetails};
 use crate::in_flight::InFlightImages;
 use crate::mounts::MountTable;
 use crate::plan::{DecodeTask, Returning};
-use crate::read::{FileContent, FileReading, read};
+use crate::read::{FileContent, FileReading, read, read_part};
 use crate::side_cars::{SideCar, trusted_fingerprint};
 use crate::stamp::Stamper;
 use crate::{Indexer, IndexerOptions, IndexingError};
+
+mod expand;
 
 /// Bytes of files that are held in memory at once.
 const FILE_MEMORY: u64 = 256 << 20;
@@ -59,6 +64,29 @@ pub enum FileOutcome {
     Unsupported(FileRecord, &'static str),
     /// The file does not exist.
     Deleted,
+    /// A picture inside a file was found, of which the next outcome tells.
+    PartFound,
+    /// A file that was looked into, after the outcomes of the pictures inside it.
+    Expanded(Box<ExpandedFile>),
+}
+
+/// A file that was looked into.
+pub struct ExpandedFile {
+    /// What became of the file itself.
+    pub outcome: FileOutcome,
+    pub path: PathBuf,
+    /// The paths of the pictures that were found inside it.
+    pub parts: Vec<PathBuf>,
+    /// Whether it could be read; else the pictures known from before stay.
+    pub was_read: bool,
+}
+
+/// A file, or a picture inside a file, that holds an image.
+pub struct FoundImage {
+    pub task: DecodeTask,
+    pub stamp: FileStamp,
+    pub modified_ns: i64,
+    pub image: PartImage,
 }
 
 /// What is known of an image whose file was read.
@@ -107,6 +135,7 @@ pub struct Decoders<'a, V: VectorIndex + ?Sized> {
     in_flight: &'a InFlightImages,
     stamper: Stamper,
     details: DetailsReader,
+    containers: ContainerReader,
     file_memory: MemoryBudget,
     decode_memory: MemoryBudget,
     thumbnail_failures: AtomicU64,
@@ -125,37 +154,58 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
             in_flight,
             details: DetailsReader::new(stamper.clone()),
             stamper,
+            containers: ContainerReader {
+                limits: options.limits,
+                ffmpeg: options.contents.ffmpeg().cloned(),
+            },
             file_memory: MemoryBudget::new(FILE_MEMORY),
             decode_memory: MemoryBudget::new(options.decode_memory),
             thumbnail_failures: AtomicU64::new(0),
         }
     }
 
-    /// Reads one file, and decodes it if it holds a new image.
+    /// Reads one file, or a picture inside a file, and decodes it if it holds a new image.
     pub fn decode_file(&self, task: DecodeTask) -> Result<FileOutcome, IndexingError> {
-        let path = task.path;
-        let side_cars = trusted_fingerprint(&task.side_cars);
-        let FileReading {
+        let reading = match self.read(&task.path) {
+            Ok(reading) => reading,
+            Err(error) => return Ok(unreadable(task.path, &error)),
+        };
+        let mark = self.options.contents.mark(&task.path);
+        let stamp = FileStamp {
+            side_cars: trusted_fingerprint(&task.side_cars).map(|print| print ^ mark),
+            ..reading.stamp
+        };
+        match reading.content {
+            FileContent::Image(image, _permit) => self.decode_image_of(FoundImage {
+                task,
+                stamp,
+                modified_ns: reading.modified_ns,
+                image,
+            }),
+            other => Ok(not_decoded(task.path, stamp, &other)),
+        }
+    }
+
+    /// What becomes of a file, or of a picture inside a file, that holds an image.
+    pub fn decode_image_of(&self, found: FoundImage) -> Result<FileOutcome, IndexingError> {
+        let FoundImage {
+            task,
             stamp,
             modified_ns,
-            content,
-        } = match self.read(&path) {
-            Ok(reading) => reading,
-            Err(error) => return Ok(unreadable(path, &error)),
-        };
-        let stamp = FileStamp { side_cars, ..stamp };
-        let (bytes, _permit) = match content {
-            FileContent::Image(bytes, permit) => (bytes, permit),
-            other => return Ok(not_decoded(path, stamp, &other)),
-        };
-        let image = ImageId::of(&bytes);
+            image: PartImage { image, content },
+        } = found;
+        let path = task.path;
         let details = || {
             let file = DescribedFile {
                 path: &path,
                 modified_ns,
                 side_cars: &task.side_cars,
             };
-            self.details.read(&bytes, &image, &file, self.indexer.catalog)
+            let embedded = match &content {
+                PartContent::Encoded(bytes) => read_details(bytes),
+                PartContent::Rendered(part) => part.details.clone(),
+            };
+            self.details.read(embedded, &image, &file, self.indexer.catalog)
         };
         let known = |details| KnownFile {
             image,
@@ -171,12 +221,15 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
             }
             Flight::Returning | Flight::New => {}
         }
-        Ok(match self.decode_safely(image, &bytes) {
+        Ok(match self.decode_safely(image, &content) {
             Ok((metadata, pixels)) => FileOutcome::Image(Box::new(PreparedImage {
                 image,
                 details: details()?,
+                bytes: match &content {
+                    PartContent::Encoded(bytes) => bytes.len() as u64,
+                    PartContent::Rendered(_) => stamp.size,
+                },
                 file: record(path, stamp, FileState::Indexed(image)),
-                bytes: bytes.len() as u64,
                 metadata,
                 pixels,
                 replaces: false,
@@ -237,7 +290,10 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
     }
 
     fn read(&self, path: &Path) -> io::Result<FileReading<'_>> {
-        read(path, &self.options.limits, &self.stamper, &self.file_memory)
+        match part_at(path) {
+            Some(part) => read_part(&part, &self.containers, &self.stamper, &self.file_memory),
+            None => read(path, &self.options.limits, &self.stamper, &self.file_memory),
+        }
     }
 
     /// Puts the image in flight, unless it is known.
@@ -270,8 +326,8 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
             Err(error) => return Err(error.to_string()),
         };
         match content {
-            FileContent::Image(bytes, _permit) if ImageId::of(&bytes) == *image => {
-                self.decode_safely(*image, &bytes)
+            FileContent::Image(found, _permit) if found.image == *image => {
+                self.decode_safely(*image, &found.content)
             }
             FileContent::Rejected(reason) => Err(reason),
             FileContent::Unsupported(reason) => Err(reason.into()),
@@ -280,15 +336,21 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
     }
 
     /// A panicking decoder fails its file, not the run. Decoding changes nothing that is shared.
-    fn decode_safely(&self, image: ImageId, bytes: &[u8]) -> Result<(Metadata, Pixels), String> {
-        catch_unwind(AssertUnwindSafe(|| self.decode_and_preprocess(image, bytes)))
-            .unwrap_or_else(|_| Err("the decoder panicked".into()))
+    fn decode_safely(&self, image: ImageId, content: &PartContent) -> Result<(Metadata, Pixels), String> {
+        let decode = || match content {
+            PartContent::Encoded(bytes) => {
+                let (decoded, _permit) = self.decode(bytes)?;
+                Ok(self.preprocess(image, &decoded))
+            }
+            PartContent::Rendered(part) => Ok(self.preprocess(image, &part.decoded)),
+        };
+        catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err("the decoder panicked".into()))
     }
 
-    fn decode_and_preprocess(&self, image: ImageId, bytes: &[u8]) -> Result<(Metadata, Pixels), String> {
-        let (decoded, _permit) = self.decode(bytes)?;
+    fn preprocess(&self, image: ImageId, decoded: &DecodedImage) -> (Metadata, Pixels) {
         self.put_thumbnail(image, &decoded.image);
-        Ok((decoded.metadata, self.indexer.encoder.preprocess(&decoded.image)))
+        let pixels = self.indexer.encoder.preprocess(&decoded.image);
+        (decoded.metadata.clone(), pixels)
     }
 
     /// The image, decoded as small as model and thumbnail allow, and the memory that it takes. A format that
@@ -331,7 +393,7 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
     }
 }
 
-fn record(path: PathBuf, stamp: FileStamp, state: FileState) -> FileRecord {
+pub fn record(path: PathBuf, stamp: FileStamp, state: FileState) -> FileRecord {
     FileRecord { path, stamp, state }
 }
 
@@ -349,7 +411,7 @@ fn not_decoded(path: PathBuf, stamp: FileStamp, content: &FileContent<'_>) -> Fi
     }
 }
 
-fn failed(path: PathBuf, stamp: FileStamp, reason: String, in_flight: Option<ImageId>) -> FileOutcome {
+pub fn failed(path: PathBuf, stamp: FileStamp, reason: String, in_flight: Option<ImageId>) -> FileOutcome {
     FileOutcome::Failed {
         file: record(path, stamp, FileState::Failed(reason.clone())),
         reason,

@@ -1,5 +1,6 @@
 //! The details of an image from its files, their side-cars, names and times.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -7,7 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use eidetic_catalog::{Catalog, CatalogError, FileRecord, FileStamp};
-use eidetic_domain::{Details, ImageId, Taken, TakenSource, TimePrecision, better_taken};
+use eidetic_containers::file_at;
+use eidetic_domain::{
+    ContainerKind, Details, ImageId, PartPath, PartPosition, Taken, TakenSource, TimePrecision, better_taken,
+};
 use eidetic_imaging::{combine, decodes_differently, has_all_details, read_details, taken_by_name};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -70,15 +74,15 @@ impl DetailsReader {
         }
     }
 
-    /// The details of a file's image, and of the other files that the catalog knows to hold it.
+    /// The details of a file's image, in which `embedded` was found, and of the other files that the catalog knows to
+    /// hold it.
     pub fn read(
         &self,
-        bytes: &[u8],
+        embedded: Details,
         image: &ImageId,
         file: &DescribedFile<'_>,
         catalog: &dyn Catalog,
     ) -> Result<FoundDetails, CatalogError> {
-        let embedded = read_details(bytes);
         let known = catalog.find_by_hash(image)?;
         let scope = match known {
             Some(_) => DetailsScope::AllFiles,
@@ -124,7 +128,7 @@ impl DetailsReader {
             modified_ns,
             side_cars: &task.side_cars,
         };
-        let found = self.read(&bytes, &task.image, &file, catalog)?;
+        let found = self.read(read_details(&bytes), &task.image, &file, catalog)?;
         let record = FileRecord {
             stamp: FileStamp {
                 side_cars,
@@ -149,9 +153,13 @@ impl DetailsReader {
 
     /// What another file of the image adds; none where it is gone.
     fn describe_other<'a>(&self, embedded: &Details, path: &'a PathBuf) -> Option<(&'a Path, Details)> {
-        let modified_ns = self.stamper.stamp(&fs::metadata(path).ok()?).modified_ns;
-        let (folder, name) = (path.parent()?, path.file_name()?);
-        let side_cars = self.in_folder(folder).of_file(folder, name);
+        let source = file_at(path);
+        let modified_ns = self.stamper.stamp(&fs::metadata(&source).ok()?).modified_ns;
+        let (folder, name) = (source.parent()?, source.file_name()?);
+        let side_cars = match ContainerKind::of(&source) {
+            Some(ContainerKind::Archive) => Vec::new(),
+            _ => self.in_folder(folder).of_file(folder, name),
+        };
         let file = DescribedFile {
             path,
             modified_ns,
@@ -182,11 +190,20 @@ impl DetailsReader {
 
 /// What the file itself, its side-cars, its name and its time say.
 fn describe(embedded: Details, file: &DescribedFile<'_>) -> Details {
-    let mut details = combine(embedded, read_side_cars(file.side_cars, file.path));
-    for taken in [taken_by_name(file.path), file_time(file.modified_ns)] {
+    let path = named_by(file.path);
+    let mut details = combine(embedded, read_side_cars(file.side_cars, &path));
+    for taken in [taken_by_name(&path), file_time(file.modified_ns)] {
         details.taken = better_taken(details.taken, taken);
     }
     details
+}
+
+/// The path with the name that somebody gave: that of the whole file for its pages and frames.
+fn named_by(path: &Path) -> Cow<'_, Path> {
+    match PartPath::parse(path) {
+        Some(part) if part.position() != PartPosition::Member => Cow::Owned(part.file),
+        _ => Cow::Borrowed(path),
+    }
 }
 
 /// The modification time in this machine's time zone. Before 1970 and at its very start, it is a mistake.
@@ -223,5 +240,12 @@ mod tests {
         assert_eq!((taken.source, taken.time.year()), (TakenSource::FileTime, 2001));
         assert_eq!(described("a.jpg", 0), None);
         assert_eq!(described("a.jpg", i64::MIN), None);
+    }
+
+    #[test]
+    fn frames_are_dated_by_name_of_video() {
+        let name = |path: &str| named_by(Path::new(path)).to_str().unwrap().to_owned();
+        assert_eq!(name("/p/VID_20240704.mp4!/0:01:02.000"), "/p/VID_20240704.mp4");
+        assert_eq!(name("/p/a.zip!/IMG_20240704.jpg"), "/p/a.zip!/IMG_20240704.jpg");
     }
 }

@@ -16,6 +16,8 @@ pub struct WalkFindings {
     pub sources: Vec<SourceFindings>,
     /// Paths that could not be read: whether files at or below them were deleted is unknown.
     pub unreadable: HashSet<PathBuf>,
+    /// Number of videos that were passed over, since there is no `ffmpeg`.
+    pub videos_passed_over: u64,
 }
 
 /// What was found in one source.

@@ -23,6 +23,11 @@
 //! time. Each file's stamp has a fingerprint of its side-cars: where that changed, or is missing as in records of earlier
 //! versions, only the details are read again.
 //!
+//! **Files inside files**: archives, documents, paged images and videos are looked into, if [`IndexerOptions::contents`]
+//! says so. Each picture inside has a record of its own, with the stamp of the file. While the file does not change, it
+//! is not opened, and its pictures are taken for unchanged; that they are known is told by a number in the fingerprint
+//! of the file's record, which is committed after theirs.
+//!
 //! A *backfill* has the same stages after the plan, but takes its images from the catalog instead of a walk:
 //! it embeds images that are known and have no vector in a space, for example after a switch to another
 //! model.
@@ -34,6 +39,7 @@ use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
 use eidetic_catalog::{Catalog, CatalogError};
+use eidetic_containers::Contents;
 use eidetic_domain::ImageId;
 use eidetic_encoder::Encoder;
 use eidetic_imaging::{DecodeLimits, ThumbnailStore};
@@ -117,6 +123,8 @@ pub struct IndexerOptions {
     pub other_sources: Vec<PathBuf>,
     /// Which files to read.
     pub reading: Reading,
+    /// Which files are looked into for pictures.
+    pub contents: Contents,
     /// What to do with symbolic links.
     pub links: Links,
     /// What loss of images at once counts as absence of a disk; `None`: whatever is gone is removed.
@@ -149,6 +157,7 @@ impl Default for IndexerOptions {
             excluded: Vec::new(),
             other_sources: Vec::new(),
             reading: Reading::default(),
+            contents: Contents::default(),
             links: Links::default(),
             removal_limit: Some(RemovalLimit::default()),
             accepted: Vec::new(),

@@ -1,7 +1,7 @@
 //! Merges the sorted walk with the catalog's sorted file records to find the files to decode and the deleted
 //! ones.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::iter::Peekable;
 use std::ops::ControlFlow;
@@ -10,10 +10,11 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use eidetic_catalog::{Catalog, CatalogError, FileRecord, FileStamp, FileState};
-use eidetic_domain::ImageId;
+use eidetic_domain::{ContainerKind, ImageId, PartPath};
 
 use crate::details::DetailsTask;
 use crate::findings::{SourceFindings, WalkFindings};
+use crate::mounts::MountTable;
 use crate::progress::Progress;
 use crate::side_cars::{SideCar, fingerprint};
 use crate::sources::{SourceRoot, normalize};
@@ -53,6 +54,14 @@ pub enum PlannedFile {
     Describe(Box<DetailsTask>),
 }
 
+/// How much of a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FileReading {
+    Nothing,
+    Details,
+    Whole,
+}
+
 type Records<'a> = Peekable<Box<dyn Iterator<Item = Result<FileRecord, CatalogError>> + 'a>>;
 
 /// Files in one message of the walking thread, and messages that it may be ahead.
@@ -71,20 +80,56 @@ fn send_in_batches(mut files: Walk, batches: &Sender<WalkBatch>) -> WalkSummary 
     }
 }
 
+/// What becomes of the pictures in a file that was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PartsFate {
+    /// The file did not change.
+    Unchanged,
+    /// The file is read again, which shows which of them are still there.
+    Pending,
+}
+
 /// Plans one run.
 pub struct Planner<'a> {
-    pub catalog: &'a dyn Catalog,
-    pub options: &'a IndexerOptions,
-    pub stamper: Stamper,
-    pub progress: &'a Progress<'a>,
-    pub cancel: &'a CancelToken,
-    pub tasks: Sender<PlannedFile>,
+    catalog: &'a dyn Catalog,
+    options: &'a IndexerOptions,
+    stamper: Stamper,
+    progress: &'a Progress<'a>,
+    cancel: &'a CancelToken,
+    tasks: Sender<PlannedFile>,
     /// Called once, when the decoders no longer keep up.
-    pub on_backpressure: Option<Box<dyn FnOnce() + Send + 'a>>,
+    on_backpressure: Option<Box<dyn FnOnce() + Send + 'a>>,
     /// Number of files found so far.
-    pub files: u64,
+    files: u64,
     /// Paths that could not be read: whether files at or below them were deleted is unknown.
-    pub unreadable: HashSet<PathBuf>,
+    unreadable: HashSet<PathBuf>,
+    /// The files seen so far that are looked into.
+    containers: HashMap<PathBuf, PartsFate>,
+    /// Number of videos that are passed over, since there is no `ffmpeg`.
+    videos_passed_over: u64,
+}
+
+impl<'a> Planner<'a> {
+    pub fn new(
+        (catalog, options): (&'a dyn Catalog, &'a IndexerOptions),
+        (progress, cancel): (&'a Progress<'a>, &'a CancelToken),
+        tasks: Sender<PlannedFile>,
+        on_backpressure: Box<dyn FnOnce() + Send + 'a>,
+    ) -> Self {
+        Self {
+            catalog,
+            options,
+            stamper: Stamper::new(&MountTable::read()),
+            progress,
+            cancel,
+            tasks,
+            on_backpressure: Some(on_backpressure),
+            files: 0,
+            unreadable: HashSet::new(),
+            containers: HashMap::new(),
+            videos_passed_over: 0,
+        }
+    }
 }
 
 impl Planner<'_> {
@@ -105,6 +150,7 @@ impl Planner<'_> {
         Ok(WalkFindings {
             sources,
             unreadable: self.unreadable,
+            videos_passed_over: self.videos_passed_over,
         })
     }
 
@@ -145,7 +191,7 @@ impl Planner<'_> {
             }
             match file {
                 Ok(file) => {
-                    let record = advance_to(&file.path, &mut records, root, found)?;
+                    let record = self.advance_to(&file.path, &mut records, root, found)?;
                     if self.file(file, record).is_break() {
                         return Ok(ControlFlow::Break(()));
                     }
@@ -154,26 +200,63 @@ impl Planner<'_> {
             }
         }
         for record in records {
-            deleted(&record?, root, found);
+            self.missing(record?, root, found);
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Looks at the records before `path` and returns the record of `path`.
+    fn advance_to(
+        &mut self,
+        path: &Path,
+        records: &mut Records<'_>,
+        root: &SourceRoot,
+        found: &mut SourceFindings,
+    ) -> Result<Option<FileRecord>, CatalogError> {
+        let is_not_after =
+            |next: &Result<FileRecord, _>| next.as_ref().map_or(true, |record| record.path <= path);
+        while let Some(record) = records.next_if(is_not_after) {
+            let record = record?;
+            if record.path == path {
+                found.known(&record);
+                return Ok(Some(record));
+            }
+            self.missing(record, root, found);
+        }
+        Ok(None)
+    }
+
+    /// A record of which there is no file: a picture inside an unchanged file, or a file that was deleted. Pictures inside
+    /// a file that is read again count as deleted until they are found.
+    fn missing(&mut self, record: FileRecord, root: &SourceRoot, found: &mut SourceFindings) {
+        let part = PartPath::parse(&record.path);
+        let fate = part.and_then(|part| self.containers.get(&part.file));
+        if fate == Some(&PartsFate::Unchanged) {
+            found.known(&record);
+            self.files += 1;
+            self.report_unchanged(&record);
+        } else {
+            deleted(&record, root, found);
+        }
     }
 
     fn file(&mut self, file: WalkedFile, record: Option<FileRecord>) -> ControlFlow<()> {
         self.files += 1;
         self.progress.discovered(self.files);
         let is_unchanged = |record: &FileRecord| file.stamp.is_some_and(|stamp| record.stamp.matches(&stamp));
-        match record {
-            Some(record)
-                if self.options.reading == Reading::Changed
-                    && is_unchanged(&record)
-                    && !may_be_read_now(&record, &file) =>
-            {
-                self.unchanged(file, record)
+        let reading = match &record {
+            Some(record) if self.options.reading == Reading::Changed && is_unchanged(record) => {
+                self.reading_of_unchanged(record, &file)
             }
             // A file without a stamp was deleted or locked since its folder was listed; reading it shows
             // which.
-            record => self.send(PlannedFile::Read(DecodeTask {
+            _ => FileReading::Whole,
+        };
+        self.note_container(&file, record.as_ref(), reading);
+        match (record, reading) {
+            (Some(record), FileReading::Nothing) => self.unchanged(&file, record),
+            (Some(record), FileReading::Details) => self.describe(file, record),
+            (record, _) => self.send(PlannedFile::Read(DecodeTask {
                 path: file.path,
                 previous: record.and_then(|record| match record.state {
                     FileState::Indexed(image) => Some(image),
@@ -185,28 +268,61 @@ impl Planner<'_> {
         }
     }
 
+    /// How much of a file with an unchanged stamp is read, because its side-cars changed, or because an earlier version
+    /// or other settings read less of it.
+    fn reading_of_unchanged(&self, record: &FileRecord, file: &WalkedFile) -> FileReading {
+        let contents = &self.options.contents;
+        let side_cars = fingerprint(&file.side_cars);
+        let known = record.stamp.side_cars;
+        // What the record says of the pictures inside the file: the number is 0 for those that were not looked into.
+        let marked = known.map(|known| known ^ side_cars);
+        if marked.is_some_and(|mark| mark == contents.mark(&file.path) || contents.keeps(&file.path, mark)) {
+            return FileReading::Nothing;
+        }
+        let may_hold_pictures = ContainerKind::of(&file.path).is_some();
+        match record.state {
+            FileState::Failed(_) | FileState::Unsupported(_) => FileReading::Whole,
+            FileState::NotImage if may_hold_pictures => FileReading::Whole,
+            FileState::NotImage => FileReading::Nothing,
+            FileState::Indexed(_) if contents.kind(&file.path).is_some() => FileReading::Whole,
+            FileState::Indexed(_) => FileReading::Details,
+        }
+    }
+
+    /// Remembers what becomes of the pictures in a file.
+    fn note_container(&mut self, file: &WalkedFile, record: Option<&FileRecord>, reading: FileReading) {
+        let contents = &self.options.contents;
+        let marked = record.and_then(|record| record.stamp.side_cars);
+        let marked = marked.map(|known| known ^ fingerprint(&file.side_cars));
+        let is_kept =
+            reading == FileReading::Nothing && marked.is_some_and(|mark| contents.keeps(&file.path, mark));
+        if contents.passes_over(&file.path) && !is_kept {
+            self.videos_passed_over += 1;
+        }
+        if contents.kind(&file.path).is_some() || is_kept {
+            let fate = match reading {
+                FileReading::Nothing => PartsFate::Unchanged,
+                FileReading::Details | FileReading::Whole => PartsFate::Pending,
+            };
+            self.containers.insert(file.path.clone(), fate);
+        }
+    }
+
+    fn describe(&mut self, file: WalkedFile, record: FileRecord) -> ControlFlow<()> {
+        let (FileState::Indexed(image), Some(stamp)) = (&record.state, file.stamp) else {
+            return self.unchanged(&file, record);
+        };
+        self.send(PlannedFile::Describe(Box::new(DetailsTask {
+            image: *image,
+            file: FileRecord { stamp, ..record },
+            side_cars: file.side_cars,
+        })))
+    }
+
     /// Counts the file. A record of an earlier version, which knew less, is replaced.
-    fn unchanged(&mut self, file: WalkedFile, record: FileRecord) -> ControlFlow<()> {
+    fn unchanged(&mut self, file: &WalkedFile, record: FileRecord) -> ControlFlow<()> {
+        self.report_unchanged(&record);
         let FileRecord { path, stamp, state } = record;
-        if let (FileState::Indexed(image), Some(now)) = (&state, file.stamp)
-            && stamp.side_cars != Some(fingerprint(&file.side_cars))
-        {
-            return self.send(PlannedFile::Describe(Box::new(DetailsTask {
-                image: *image,
-                file: FileRecord {
-                    path,
-                    stamp: now,
-                    state,
-                },
-                side_cars: file.side_cars,
-            })));
-        }
-        match &state {
-            FileState::Indexed(_) => self.progress.file_unchanged(),
-            FileState::Failed(reason) => self.progress.file_failed(&path, reason.clone()),
-            FileState::NotImage => self.progress.file_skipped(),
-            FileState::Unsupported(reason) => self.progress.file_unsupported(reason),
-        }
         match file.stamp {
             Some(now) if stamp.changed_ns.is_none() && now.changed_ns.is_some() => {
                 let stamp = FileStamp {
@@ -216,6 +332,15 @@ impl Planner<'_> {
                 self.send(PlannedFile::Restamp(FileRecord { path, stamp, state }))
             }
             _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn report_unchanged(&self, record: &FileRecord) {
+        match &record.state {
+            FileState::Indexed(_) => self.progress.file_unchanged(),
+            FileState::Failed(reason) => self.progress.file_failed(&record.path, reason.clone()),
+            FileState::NotImage => self.progress.file_skipped(),
+            FileState::Unsupported(reason) => self.progress.file_unsupported(reason),
         }
     }
 
@@ -248,36 +373,6 @@ impl Planner<'_> {
         } else {
             ControlFlow::Break(())
         }
-    }
-}
-
-/// Records the files before `path` as deleted and returns the record of `path`.
-fn advance_to(
-    path: &Path,
-    records: &mut Records<'_>,
-    root: &SourceRoot,
-    found: &mut SourceFindings,
-) -> Result<Option<FileRecord>, CatalogError> {
-    let is_not_after =
-        |next: &Result<FileRecord, _>| next.as_ref().map_or(true, |record| record.path <= path);
-    while let Some(record) = records.next_if(is_not_after) {
-        let record = record?;
-        if record.path == path {
-            found.known(&record);
-            return Ok(Some(record));
-        }
-        deleted(&record, root, found);
-    }
-    Ok(None)
-}
-
-/// Whether a file that could not be read was looked at by another version, which may have read fewer kinds.
-fn may_be_read_now(record: &FileRecord, file: &WalkedFile) -> bool {
-    match record.state {
-        FileState::Failed(_) | FileState::Unsupported(_) => {
-            record.stamp.side_cars != Some(fingerprint(&file.side_cars))
-        }
-        FileState::Indexed(_) | FileState::NotImage => false,
     }
 }
 

@@ -19,6 +19,10 @@ pub struct Progress<'a> {
     observer: &'a dyn Observer,
     discovered: AtomicU64,
     has_total: AtomicBool,
+    /// Number of files that the walk found, once that is known.
+    total: AtomicU64,
+    /// Number of pictures that were found inside files, besides.
+    parts: AtomicU64,
     done: AtomicU64,
     unchanged: AtomicU64,
     skipped: AtomicU64,
@@ -42,6 +46,8 @@ impl<'a> Progress<'a> {
             observer,
             discovered: AtomicU64::new(0),
             has_total: AtomicBool::new(false),
+            total: AtomicU64::new(0),
+            parts: AtomicU64::new(0),
             done: AtomicU64::new(0),
             unchanged: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
@@ -60,8 +66,17 @@ impl<'a> Progress<'a> {
     /// The walk, or the pass that only counts, has ended. Only the first to end is reported.
     pub fn total(&self, files: u64) {
         if !self.has_total.swap(true, Ordering::Relaxed) {
+            self.total.store(files, Ordering::Relaxed);
             self.observer.discovered(files);
-            self.observer.total(files);
+            self.observer.total(files + self.parts.load(Ordering::Relaxed));
+        }
+    }
+
+    /// A picture was found inside a file: it counts as a further file.
+    pub fn part_found(&self) {
+        let parts = self.parts.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.has_total() {
+            self.observer.total(self.total.load(Ordering::Relaxed) + parts);
         }
     }
 

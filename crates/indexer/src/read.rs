@@ -1,11 +1,13 @@
 //! Reads a file together with a stamp that can be trusted.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 use std::time::SystemTime;
 
 use eidetic_catalog::FileStamp;
+use eidetic_containers::{ContainerError, ContainerReader, PartContent, PartImage};
+use eidetic_domain::{ImageId, PartPath};
 use eidetic_imaging::{DecodeLimits, FileKind, HEAD_LENGTH, ImagingError, classify};
 
 use crate::budget::{MemoryBudget, MemoryPermit};
@@ -22,8 +24,8 @@ pub struct FileReading<'a> {
 
 /// What a file holds.
 pub enum FileContent<'a> {
-    /// A whole file that looks like an image, and the memory that it takes.
-    Image(Vec<u8>, MemoryPermit<'a>),
+    /// A whole file that looks like an image, or a picture inside a file, and the memory that it takes.
+    Image(PartImage, MemoryPermit<'a>),
     /// An image that is not decoded, and why.
     Rejected(String),
     /// An image of a format that is not supported, with the message for it.
@@ -48,6 +50,31 @@ pub fn read<'a>(
     // Its memory permit must be free before the second attempt acquires one.
     drop(first);
     Ok(read_once(path, limits, stamper, budget)?.0)
+}
+
+/// Reads a picture inside a file, with the stamp of that file. One that the file no longer has is not found.
+pub fn read_part<'a>(
+    part: &PartPath,
+    reader: &ContainerReader,
+    stamper: &Stamper,
+    budget: &'a MemoryBudget,
+) -> io::Result<FileReading<'a>> {
+    let read_at = SystemTime::now();
+    let before = stamper.stamp(&fs::metadata(&part.file)?);
+    let permit = budget.acquire(before.size.min(reader.limits.file_bytes));
+    let content = match reader.read_part(part) {
+        Ok(image) => FileContent::Image(image, permit),
+        Err(ContainerError::Io(error)) => return Err(error),
+        Err(ContainerError::NoSuchPart) => return Err(io::ErrorKind::NotFound.into()),
+        Err(error @ ContainerError::NoFfmpeg) => return Err(io::Error::other(error)),
+        Err(ContainerError::Unreadable(reason)) => FileContent::Rejected(reason),
+    };
+    let after = stamper.stamp(&fs::metadata(&part.file)?);
+    Ok(FileReading {
+        stamp: trusted_stamp(before, after, read_at),
+        modified_ns: before.modified_ns,
+        content,
+    })
 }
 
 /// Whether the file changed while it was read.
@@ -108,7 +135,11 @@ fn read_content<'a>(
             // No more than the permit covers: a file that grows meanwhile is read again.
             file.take(size.saturating_sub(head.len() as u64))
                 .read_to_end(&mut bytes)?;
-            Ok(FileContent::Image(bytes, permit))
+            let image = PartImage {
+                image: ImageId::of(&bytes),
+                content: PartContent::Encoded(bytes),
+            };
+            Ok(FileContent::Image(image, permit))
         }
     }
 }

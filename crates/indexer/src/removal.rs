@@ -1,12 +1,14 @@
 //! Removes files that no longer exist, and counts moved files apart from removed ones.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 use eidetic_catalog::{FileState, WriteBatch};
-use eidetic_domain::ImageId;
+use eidetic_containers::file_at;
+use eidetic_domain::{ImageId, PartPath};
 use eidetic_vectors::VectorIndex;
 
 use crate::absence::{AbsenceCheck, UnreachableSource};
@@ -29,12 +31,23 @@ pub struct RemovalOutcome {
     pub unreachable: Vec<UnreachableSource>,
 }
 
+/// What was found inside files that were read in this run.
+#[derive(Default)]
+pub struct InsideFiles {
+    /// The paths of the pictures inside them.
+    pub found: HashSet<PathBuf>,
+    /// Files that could not be read: whether the pictures inside them are still there is unknown.
+    pub unread: HashSet<PathBuf>,
+}
+
 /// Removes deleted files from the catalog and hides the vectors of their images, in this order.
 pub struct Removal<'a, V: VectorIndex + ?Sized> {
     pub indexer: &'a Indexer<'a, V>,
     pub options: &'a IndexerOptions,
     /// Sources that were not walked in this run.
     pub other_sources: &'a [PathBuf],
+    /// What was found inside files that were read again.
+    pub inside: &'a InsideFiles,
     /// Each new path accounts for one deleted path of the same image.
     pub duplicates: DuplicateCounts,
     pub mounts: &'a MountTable,
@@ -45,8 +58,13 @@ impl<V: VectorIndex + ?Sized> Removal<'_, V> {
     pub fn run(mut self, findings: &WalkFindings) -> Result<RemovalOutcome, IndexingError> {
         let mut outcome = RemovalOutcome::default();
         let other_sources = self.other_sources;
+        let inside = self.inside;
+        let is_unreadable = |path: &Path| path.ancestors().any(|part| findings.unreadable.contains(part));
         let is_kept = |path: &Path| {
-            path.ancestors().any(|part| findings.unreadable.contains(part))
+            is_unreadable(path)
+                || inside.found.contains(path)
+                || PartPath::parse(path)
+                    .is_some_and(|part| inside.unread.contains(&part.file) || is_unreadable(&part.file))
                 || other_sources.iter().any(|source| keeps(source, path))
         };
         for source in &findings.sources {
@@ -109,7 +127,7 @@ impl<V: VectorIndex + ?Sized> Removal<'_, V> {
 /// the file does not exist and the source does.
 fn keeps(source: &Path, path: &Path) -> bool {
     let is_deleted = || {
-        fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        fs::symlink_metadata(file_at(path)).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
             && source.exists()
     };
     path.starts_with(source) && !is_deleted()

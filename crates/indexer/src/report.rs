@@ -37,6 +37,8 @@ pub struct IndexingReport {
     pub skipped: u64,
     /// Number of images of each format that is not supported, by its name. They are no failures.
     pub unsupported: BTreeMap<String, u64>,
+    /// Videos that were passed over, since `ffmpeg` is not installed.
+    pub videos_passed_over: u64,
     /// Folders that were left out because of their names: trash, caches, previews.
     pub junk_folders: u64,
     /// Sources, and parts of them, that could not be reached. The images that are missing there are kept.

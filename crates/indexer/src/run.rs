@@ -1,7 +1,7 @@
 //! An indexing run: its threads and the channels between them.
 
-use std::collections::HashSet;
 use std::num::NonZero;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::thread::{self, Scope};
 use std::time::Instant;
@@ -12,7 +12,6 @@ use eidetic_vectors::VectorIndex;
 use crate::commit::{Committed, Committer};
 use crate::count::count;
 use crate::decode::{Decoders, FileOutcome};
-use crate::duplicates::DuplicateCounts;
 use crate::findings::WalkFindings;
 use crate::in_flight::InFlightImages;
 use crate::mounts::MountTable;
@@ -21,7 +20,6 @@ use crate::progress::Progress;
 use crate::removal::{Removal, RemovalOutcome};
 use crate::report::mounts_now;
 use crate::sources::{SourceRoot, normalize, source_roots};
-use crate::stamp::Stamper;
 use crate::{CancelToken, Indexer, IndexerOptions, IndexingError, IndexingReport, RunContext, RunStage};
 
 /// Files planned ahead of the decoders.
@@ -43,13 +41,7 @@ pub fn run<V: VectorIndex + ?Sized>(
     let removal = if context.is_cancelled() {
         RemovalOutcome::default()
     } else {
-        remove(
-            indexer,
-            options,
-            context,
-            &mounts,
-            (&findings, committed.duplicates),
-        )?
+        remove(indexer, options, context, &mounts, (&findings, &committed))?
     };
     let totals = progress.finish();
     Ok(IndexingReport {
@@ -63,6 +55,7 @@ pub fn run<V: VectorIndex + ?Sized>(
         failed: totals.failed,
         skipped: totals.skipped,
         unsupported: totals.unsupported,
+        videos_passed_over: findings.videos_passed_over,
         junk_folders: findings.sources.iter().map(|found| found.walk.junk_folders).sum(),
         mounts: mounts_now(
             &findings.sources,
@@ -81,7 +74,7 @@ fn remove<V: VectorIndex + ?Sized>(
     options: &IndexerOptions,
     context: &RunContext<'_>,
     mounts: &MountTable,
-    (findings, duplicates): (&WalkFindings, DuplicateCounts),
+    (findings, committed): (&WalkFindings, &Committed),
 ) -> Result<RemovalOutcome, IndexingError> {
     if findings.sources.iter().any(|source| !source.deleted.is_empty()) {
         context.observer.stage(RunStage::Removing);
@@ -91,7 +84,8 @@ fn remove<V: VectorIndex + ?Sized>(
         indexer,
         options,
         other_sources: &other_sources,
-        duplicates,
+        inside: &committed.inside,
+        duplicates: committed.duplicates.clone(),
         mounts,
     };
     removal.run(findings)
@@ -109,19 +103,15 @@ fn index<V: VectorIndex + ?Sized>(
     let (tasks, to_decode) = bounded(TASKS_AHEAD);
     let (outcomes, to_commit) = bounded(2 * options.batch.max(1));
     thread::scope(|scope| {
-        let planner = Planner {
-            catalog: indexer.catalog,
-            options,
-            stamper: Stamper::new(&MountTable::read()),
-            progress,
-            cancel,
-            tasks,
-            on_backpressure: Some(Box::new(move || {
-                scope.spawn(move || count(roots, options.links, progress, cancel));
-            })),
-            files: 0,
-            unreadable: HashSet::new(),
+        let on_backpressure = move || {
+            scope.spawn(move || count(roots, options.links, progress, cancel));
         };
+        let planner = Planner::new(
+            (indexer.catalog, options),
+            (progress, cancel),
+            tasks,
+            Box::new(on_backpressure),
+        );
         let planning = scope.spawn(move || planner.run(roots));
         spawn_decoders(scope, &decoders, options, &to_decode, &outcomes, cancel);
         drop((to_decode, outcomes));
@@ -146,19 +136,41 @@ fn spawn_decoders<'scope, 'env, V: VectorIndex + ?Sized>(
         let (tasks, outcomes) = (tasks.clone(), outcomes.clone());
         scope.spawn(move || {
             for task in tasks {
-                if cancel.is_cancelled() {
-                    return;
-                }
-                let outcome = match task {
-                    PlannedFile::Read(task) => decoders.decode_file(task),
-                    PlannedFile::Restamp(file) => Ok(FileOutcome::Restamped(file)),
-                    PlannedFile::Describe(task) => decoders.describe(&task),
-                };
-                if outcomes.send(outcome).is_err() {
+                if decode_task(decoders, task, &outcomes, cancel).is_break() {
                     return;
                 }
             }
         });
+    }
+}
+
+/// Sends the outcomes of one task; breaks where the run ends.
+fn decode_task<V: VectorIndex + ?Sized>(
+    decoders: &Decoders<'_, V>,
+    task: PlannedFile,
+    outcomes: &Sender<Result<FileOutcome, IndexingError>>,
+    cancel: &CancelToken,
+) -> ControlFlow<()> {
+    let send = |outcome| {
+        if cancel.is_cancelled() || outcomes.send(outcome).is_err() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    if cancel.is_cancelled() {
+        return ControlFlow::Break(());
+    }
+    match task {
+        PlannedFile::Read(task) => match decoders.container_kind(&task.path) {
+            Some(kind) => {
+                let read = decoders.decode_container(task, kind, &mut |outcome| send(Ok(outcome)));
+                read.map_or_else(|error| send(Err(error)), |()| ControlFlow::Continue(()))
+            }
+            None => send(decoders.decode_file(task)),
+        },
+        PlannedFile::Restamp(file) => send(Ok(FileOutcome::Restamped(file))),
+        PlannedFile::Describe(task) => send(decoders.describe(&task)),
     }
 }
 

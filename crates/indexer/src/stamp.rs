@@ -75,9 +75,14 @@ pub fn trusted_stamp(before: FileStamp, after: FileStamp, read_at: SystemTime) -
     if before == after && is_settled(before, read_at) {
         return before;
     }
+    untrusted(before)
+}
+
+/// A stamp that makes the next run read the file again.
+pub fn untrusted(stamp: FileStamp) -> FileStamp {
     FileStamp {
         modified_ns: RACY,
-        ..before
+        ..stamp
     }
 }
 

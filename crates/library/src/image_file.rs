@@ -1,11 +1,15 @@
 //! Files and thumbnails of images.
 
 use std::fs;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use eidetic_catalog::{Catalog, FileState, ImageRecord};
-use eidetic_domain::{Details, Filter, ImageId};
+use eidetic_containers::{ContainerReader, Ffmpeg, PartContent, holds_frame, part_at};
+use eidetic_domain::{Details, Filter, ImageFormat, ImageId, PartPath, PartPosition};
 use eidetic_imaging::{DecodeLimits, DecodeSize, DecodedImage, ThumbnailStore, decode_at_least};
+
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 
 use crate::{Library, LibraryError, paths};
 
@@ -13,8 +17,10 @@ use crate::{Library, LibraryError, paths};
 pub struct ImageFile {
     /// Where it was read.
     pub path: PathBuf,
-    /// Its content; the hash of these bytes is the image's id.
+    /// Its content, whose hash is the image's id; of a picture that is rendered, such as a page, the pixels as PNG.
     pub bytes: Vec<u8>,
+    /// The format of `bytes`.
+    pub format: ImageFormat,
     /// Its catalog record.
     pub record: ImageRecord,
 }
@@ -53,8 +59,24 @@ impl Library {
             .paths
             .iter()
             .find_map(|path| Some((path.clone(), content_of(path, &record)?)));
-        let (path, bytes) = found.ok_or(LibraryError::FileGone(*image))?;
-        Ok(ImageFile { path, bytes, record })
+        let (path, (bytes, format)) = found.ok_or(LibraryError::FileGone(*image))?;
+        Ok(ImageFile {
+            path,
+            bytes,
+            format,
+            record,
+        })
+    }
+
+    /// The video that an image is a frame of, where it exists now.
+    pub fn video_of(&self, image: &ImageId) -> Result<PathBuf, LibraryError> {
+        let record = self.image(image)?;
+        let videos = record.paths.iter().filter_map(|path| PartPath::parse(path));
+        let mut videos = videos.filter(|part| matches!(part.position(), PartPosition::Moment(_)));
+        videos
+            .find(|part| holds_frame(part, image))
+            .map(|part| part.file)
+            .ok_or(LibraryError::FileGone(*image))
     }
 
     /// A small JPEG of one image; computed again where the stored one is missing or damaged.
@@ -82,13 +104,33 @@ pub(crate) fn decode_small(bytes: &[u8]) -> Option<DecodedImage> {
     decode_at_least(bytes, &DecodeLimits::default(), size).ok()
 }
 
-/// The file's bytes, if they are still the image. The size is compared first, so that a huge file in its place is not
-/// read.
-fn content_of(path: &Path, record: &ImageRecord) -> Option<Vec<u8>> {
+/// The image's bytes and their format, if they are still there. The size is compared first, so that a huge file in the
+/// place of a file is not read.
+fn content_of(path: &Path, record: &ImageRecord) -> Option<(Vec<u8>, ImageFormat)> {
+    if let Some(part) = part_at(path) {
+        return part_content(&part, &record.image, record.metadata.format);
+    }
     if fs::metadata(path).ok()?.len() != record.bytes {
         return None;
     }
-    fs::read(path)
-        .ok()
-        .filter(|bytes| ImageId::of(bytes) == record.image)
+    let bytes = fs::read(path).ok()?;
+    (ImageId::of(&bytes) == record.image).then_some((bytes, record.metadata.format))
+}
+
+fn part_content(part: &PartPath, image: &ImageId, format: ImageFormat) -> Option<(Vec<u8>, ImageFormat)> {
+    let ffmpeg = || Ffmpeg::find().filter(|_| matches!(part.position(), PartPosition::Moment(_)));
+    let reader = ContainerReader {
+        ffmpeg: ffmpeg(),
+        ..ContainerReader::default()
+    };
+    let read = reader.read_part(part).ok().filter(|read| read.image == *image)?;
+    match read.content {
+        PartContent::Encoded(bytes) => Some((bytes, format)),
+        PartContent::Rendered(rendered) => {
+            let mut png = Cursor::new(Vec::new());
+            let encoder = PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive);
+            rendered.decoded.image.write_with_encoder(encoder).ok()?;
+            Some((png.into_inner(), ImageFormat::Png))
+        }
+    }
 }

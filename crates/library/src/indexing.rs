@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use eidetic_catalog::{Catalog, ImageRecord, RowStore};
+use eidetic_containers::file_at;
 use eidetic_domain::ImageId;
 use eidetic_indexer::{
     BackfillReport, Indexer, IndexerOptions, IndexingReport, RunContext, RunStage, UnreachableSource,
@@ -213,6 +214,7 @@ impl Library {
         IndexerOptions {
             excluded: [&options.excluded[..], library, &self.excluded()].concat(),
             other_sources: self.sources_except(sources),
+            contents: settings.contents(),
             links: settings.links(),
             removal_limit: options.removal_limit.and(Some(settings.removal_limit())),
             known_mounts: self.known_mounts(),
@@ -297,7 +299,10 @@ impl Space {
 /// Whether a file of the image exists in one of the sources.
 fn is_within(record: &ImageRecord, sources: &[PathBuf]) -> bool {
     let walked = |path: &PathBuf| sources.iter().any(|source| path.starts_with(source));
-    record.paths.iter().any(|path| walked(path) && path.is_file())
+    record
+        .paths
+        .iter()
+        .any(|path| walked(path) && file_at(path).is_file())
 }
 
 /// Adds the report of a backfill after a run, which counted the same images as unchanged.

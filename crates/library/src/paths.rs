@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use eidetic_containers::file_at;
 use eidetic_domain::Filter;
 use eidetic_search::SearchResults;
 
@@ -12,16 +13,21 @@ pub(crate) fn arrange(paths: &mut Vec<PathBuf>, filter: &Filter) -> bool {
         let mut folders = filter.folders.iter();
         filter.folders.is_empty() || folders.any(|folder| path.starts_with(folder))
     };
-    let is_first = |path: &PathBuf| in_filter(path) && path.exists();
+    let is_first = |path: &PathBuf| in_filter(path) && exists(path);
     let reachable = paths.iter().any(is_first);
     if reachable {
-        paths.retain(|path| path.exists());
+        paths.retain(|path| exists(path));
     } else {
-        paths.retain(|path| in_filter(path) || path.exists());
+        paths.retain(|path| in_filter(path) || exists(path));
     }
     // Stable, so that each part stays sorted.
     paths.sort_by_key(|path| !in_filter(path));
     reachable
+}
+
+/// Whether the file is there, or the file that the picture is in.
+fn exists(path: &Path) -> bool {
+    file_at(path).exists()
 }
 
 /// Arranges the paths of every hit.

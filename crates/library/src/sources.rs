@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use eidetic_containers::{Contents, Ffmpeg, Videos};
+use eidetic_domain::ContainerKind;
 use eidetic_imaging::{FileKind, HEAD_LENGTH, classify};
 use eidetic_indexer::{IndexingReport, KnownMount, Links, RemovalLimit, UnreachableSource, normalize};
 use serde::{Deserialize, Serialize};
@@ -63,6 +65,7 @@ pub struct SourceStatus {
 /// How a library is kept up to date.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct IndexingSettings {
     /// Whether links in sources are followed.
     pub follow_links: bool,
@@ -72,6 +75,12 @@ pub struct IndexingSettings {
     pub absent_count: u64,
     /// Days for which the vectors and tags of removed images are kept.
     pub keep_removed_days: u32,
+    /// Whether archives are looked into.
+    pub archives: bool,
+    /// Whether pages of documents, and further pages of TIFF files, are images.
+    pub pages: bool,
+    /// Whether frames of videos are images, where `ffmpeg` is installed.
+    pub videos: bool,
 }
 
 impl Default for IndexingSettings {
@@ -82,6 +91,9 @@ impl Default for IndexingSettings {
             absent_share: limit.share,
             absent_count: limit.at_least,
             keep_removed_days: 30,
+            archives: false,
+            pages: false,
+            videos: true,
         }
     }
 }
@@ -96,6 +108,16 @@ impl IndexingSettings {
             Links::Follow
         } else {
             Links::Skip
+        }
+    }
+
+    /// Looks for `ffmpeg`.
+    pub(crate) fn contents(&self) -> Contents {
+        let decode = || Ffmpeg::find().map_or(Videos::NoFfmpeg, Videos::Decode);
+        Contents {
+            archives: self.archives,
+            pages: self.pages,
+            videos: if self.videos { decode() } else { Videos::Ignore },
         }
     }
 
@@ -157,6 +179,9 @@ impl IndexPath {
             }
             FileKind::Image(_) => Ok(Self::Present(real)),
             FileKind::UnsupportedImage(reason) => Err(not_indexable(reason.into())),
+            FileKind::NotImage if ContainerKind::of(&real).is_some() => Err(not_indexable(
+                "archives, documents and videos are indexed with the folder that they are in".into(),
+            )),
             FileKind::NotImage => Err(not_indexable("it is neither a folder nor an image".into())),
         }
     }

@@ -36,6 +36,7 @@ use common::CommonParts;
         handlers::images::get_image,
         handlers::images::get_image_file,
         handlers::images::get_thumbnail,
+        handlers::images::get_video,
         handlers::tags::get_image_tags,
         handlers::index::start_index,
         handlers::index::forget_source,

@@ -31,7 +31,7 @@ pub use feedback::{FeedbackCount, FeedbackEntry, FeedbackList};
 pub use image::{ImageResponse, PlaceNames, Position};
 pub use jobs::{FailedFile, IndexReport, JobKind, JobResponse, JobState, JobTicket, UnreachableFolder};
 pub use matching::{MatchLine, MatchResponse, MatchResult, MatchVerdict, ProfileSummary, ProfilesResponse};
-pub use path::PathTexts;
+pub use path::{FilePart, PathTexts};
 pub use problem::ProblemDocument;
 pub use search::{SearchHit, SearchResponse, TookMs};
 pub use server::HealthResponse;

@@ -89,6 +89,7 @@ fn image_endpoints() -> Vec<Endpoint> {
             "/v1/images/{id}/thumbnail",
             web::route().to(images::get_thumbnail),
         ),
+        get("/v1/images/{id}/video", web::route().to(images::get_video)),
     ]
 }
 

@@ -40,6 +40,10 @@ pub(crate) struct IndexArgs {
 /// Settings that the library remembers.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings, remembered by the library")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 pub(crate) struct SettingsOptions {
     /// Skip symbolic links
     #[arg(long, conflicts_with = "follow")]
@@ -53,6 +57,24 @@ pub(crate) struct SettingsOptions {
     /// … and at least this number [default: 50]
     #[arg(long, value_name = "N")]
     pub(crate) absent_count: Option<u64>,
+    /// Index the pictures inside ZIP, CBZ and tar files
+    #[arg(long, conflicts_with = "no_archives")]
+    pub(crate) archives: bool,
+    /// Leave archives alone [default]
+    #[arg(long)]
+    pub(crate) no_archives: bool,
+    /// Index every page of PDF and TIFF files
+    #[arg(long, conflicts_with = "no_pages")]
+    pub(crate) pages: bool,
+    /// Index the first page of TIFF files, and no PDF files [default]
+    #[arg(long)]
+    pub(crate) no_pages: bool,
+    /// Index frames of videos, if `ffmpeg` is installed [default]
+    #[arg(long, conflicts_with = "no_videos")]
+    pub(crate) videos: bool,
+    /// Leave videos alone
+    #[arg(long)]
+    pub(crate) no_videos: bool,
     /// Days for which vectors and tags of removed pictures are kept, in case they come back [default: 30]
     #[arg(long, value_name = "DAYS")]
     pub(crate) keep_removed: Option<u32>,
@@ -61,8 +83,8 @@ pub(crate) struct SettingsOptions {
 impl SettingsOptions {
     /// Whether none is given.
     pub(crate) const fn is_empty(&self) -> bool {
-        !self.no_follow
-            && !self.follow
+        !(self.no_follow || self.follow || self.archives || self.no_archives)
+            && !(self.pages || self.no_pages || self.videos || self.no_videos)
             && self.absent_share.is_none()
             && self.absent_count.is_none()
             && self.keep_removed.is_none()
@@ -75,6 +97,9 @@ impl SettingsOptions {
             absent_share: self.absent_share.unwrap_or(settings.absent_share),
             absent_count: self.absent_count.unwrap_or(settings.absent_count),
             keep_removed_days: self.keep_removed.unwrap_or(settings.keep_removed_days),
+            archives: self.archives || (settings.archives && !self.no_archives),
+            pages: self.pages || (settings.pages && !self.no_pages),
+            videos: self.videos || (settings.videos && !self.no_videos),
         }
     }
 }

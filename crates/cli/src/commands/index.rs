@@ -285,7 +285,18 @@ fn print_notes(report: &IndexReport) {
             counted(report.embedded_again, "picture")
         );
     }
-    let is_format = |kind: &str| ![IndexReport::OTHER_FILES, IndexReport::JUNK_FOLDERS].contains(&kind);
+    if let Some(videos) = report.skipped.get(IndexReport::VIDEOS) {
+        eprintln!(
+            "eidetic: passed over {}: ffmpeg is not installed; install it to search in videos",
+            counted(*videos, "video")
+        );
+    }
+    let others = [
+        IndexReport::OTHER_FILES,
+        IndexReport::JUNK_FOLDERS,
+        IndexReport::VIDEOS,
+    ];
+    let is_format = |kind: &str| !others.contains(&kind);
     let formats = report.skipped.iter().filter(|(kind, _)| is_format(kind));
     let formats: Vec<String> = formats.map(|(kind, count)| format!("{count} {kind}")).collect();
     if !formats.is_empty() {

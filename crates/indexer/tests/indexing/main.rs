@@ -2,6 +2,7 @@
 
 mod absence;
 mod backfill;
+mod containers;
 mod details;
 mod files;
 mod incremental;

@@ -2,6 +2,7 @@
 
 use std::path::Path as FilePath;
 
+use actix_files::NamedFile;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, Charset, ContentDisposition, DispositionParam, DispositionType, ETAG,
     ExtendedValue,
@@ -10,7 +11,7 @@ use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Result};
 use eidetic_domain::ImageId;
 use eidetic_imaging::{DecodeLimits, decode, thumbnail};
-use eidetic_library::{ImageFile, Library};
+use eidetic_library::{ImageFile, Library, LibraryError};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
@@ -74,6 +75,38 @@ pub(crate) async fn get_image_file(
         FileForm::Viewable => format!("{id}-view"),
     };
     respond(&state, &request, tag, id, move |library| read(library, &id, form)).await
+}
+
+/// The video that an image is a frame of, or the part of it that `Range` asks for.
+#[utoipa::path(
+    get,
+    path = "/v1/images/{id}/video",
+    tag = "images",
+    params(("id" = String, Path, description = "The image's id.", pattern = "^[0-9a-f]{64}$")),
+    responses(
+        (status = 200, description = "The video.", content_type = "video/*"),
+        (status = 206, description = "The part that was asked for.", content_type = "video/*"),
+        (status = 304, description = "The client has it already."),
+        (status = 404, description = "The image is not in the library.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 410, description = "The video is gone or has changed, or the image is no frame of one.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 416, description = "The video has no such part."),
+    )
+)]
+pub(crate) async fn get_video(
+    state: Data<AppState>,
+    id: Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
+    let id = image_id(&id)?;
+    let library = state.library.clone();
+    let open = move || {
+        let path = library.video_of(&id)?;
+        let video = NamedFile::open(&path).map_err(|_| LibraryError::FileGone(id))?;
+        Ok((path, video))
+    };
+    let (path, video) = state.image_reads.run(open).await?;
+    let disposition = inline(file_name(&path).unwrap_or_default());
+    Ok(video.set_content_disposition(disposition).into_response(&request))
 }
 
 /// A small JPEG of an image.
@@ -147,13 +180,12 @@ fn cacheable(mut response: HttpResponseBuilder, tag: &str) -> HttpResponseBuilde
 
 fn read(library: &Library, id: &ImageId, form: FileForm) -> Result<ImageContent, Problem> {
     let file = library.image_file(id)?;
-    let format = file.record.metadata.format;
-    if form == FileForm::Viewable && !format.shown_by_browsers() {
+    if form == FileForm::Viewable && !file.format.shown_by_browsers() {
         return convert(&file);
     }
     Ok(ImageContent {
         file_name: file_name(&file.path),
-        media_type: format.media_type(),
+        media_type: file.format.media_type(),
         bytes: file.bytes,
     })
 }

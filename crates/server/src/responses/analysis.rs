@@ -180,7 +180,7 @@ pub struct AlbumPicture {
     pub taken: Option<DateTime>,
     /// Where the capture time was found; `file_time`, which copying a file may change, says little.
     #[serde(default)]
-    #[schema(value_type = Option<String>, pattern = "^(exif|exif_digitized|xmp|iptc|gps|png_text|file_name|side_car|exif_modified|file_time)$")]
+    #[schema(value_type = Option<String>, pattern = "^(exif|exif_digitized|xmp|iptc|gps|png_text|file_name|side_car|exif_modified|file_time|video)$")]
     pub taken_source: Option<TakenSource>,
     /// How well the vocabulary fits, 0 to 1: the mean confidence of the three best tags, a missing one counting as 0. Null
     /// for an image that was not tagged yet.

@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::path::{all_path_bytes, original_path, path_bytes, path_text, path_texts};
+use super::path::{FilePart, all_path_bytes, original_path, path_bytes, path_text, path_texts};
 
 /// Metadata of an image: from its file, from side-car files beside it, and from its name and time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -26,6 +26,9 @@ pub struct ImageResponse {
     /// Their bytes in base64, only where one is not UTF-8; null for those that are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paths_bytes: Option<Vec<Option<String>>>,
+    /// Where in another file it is, for a member of an archive, a page, or a frame of a video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<FilePart>,
     /// Width in pixels after applying its orientation.
     pub width: u32,
     /// Height in pixels after applying its orientation.
@@ -40,7 +43,7 @@ pub struct ImageResponse {
     pub taken: Option<DateTime>,
     /// Where the capture time was found; `file_time`, which copying a file may change, says little.
     #[serde(default)]
-    #[schema(value_type = Option<String>, pattern = "^(exif|exif_digitized|xmp|iptc|gps|png_text|file_name|side_car|exif_modified|file_time)$")]
+    #[schema(value_type = Option<String>, pattern = "^(exif|exif_digitized|xmp|iptc|gps|png_text|file_name|side_car|exif_modified|file_time|video)$")]
     pub taken_source: Option<TakenSource>,
     /// How much of the capture time is known.
     #[serde(default)]
@@ -147,6 +150,7 @@ impl ImageResponse {
             image: record.image,
             path: first.map(|path| path_text(path)).unwrap_or_default(),
             path_bytes: first.and_then(|path| path_bytes(path)),
+            part: first.and_then(|path| FilePart::at(path)),
             paths: path_texts(&record.paths),
             paths_bytes: all_path_bytes(&record.paths),
             width: metadata.width,

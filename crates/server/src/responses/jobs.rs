@@ -112,8 +112,8 @@ pub struct IndexReport {
     /// Sources, or parts of them, that could not be reached; their images are kept.
     #[serde(default)]
     pub unreachable: Vec<UnreachableFolder>,
-    /// What was left out and is no failure: number of files of each unsupported format, of `other files`, and of
-    /// `junk folders` (trash, caches, previews).
+    /// What was left out and is no failure: number of files of each unsupported format, of `videos without ffmpeg`, of
+    /// `other files`, and of `junk folders` (trash, caches, previews).
     #[serde(default)]
     pub skipped: BTreeMap<String, u64>,
     /// Duration in seconds.
@@ -152,6 +152,8 @@ impl IndexReport {
     pub const OTHER_FILES: &str = "other files";
     /// Among `skipped`: folders of trash, thumbnails and previews.
     pub const JUNK_FOLDERS: &str = "junk folders";
+    /// Among `skipped`: videos that were passed over, since `ffmpeg` is not installed.
+    pub const VIDEOS: &str = "videos without ffmpeg";
 
     /// The report of a run in `space`.
     pub fn new(report: &IndexingReport, space: &SpaceId) -> Self {
@@ -174,7 +176,12 @@ impl IndexReport {
 
 fn skipped(report: &IndexingReport) -> BTreeMap<String, u64> {
     let mut skipped = report.unsupported.clone();
-    skipped.insert(IndexReport::OTHER_FILES.into(), report.skipped);
+    let videos = report.videos_passed_over;
+    skipped.insert(IndexReport::VIDEOS.into(), videos);
+    skipped.insert(
+        IndexReport::OTHER_FILES.into(),
+        report.skipped.saturating_sub(videos),
+    );
     skipped.insert(IndexReport::JUNK_FOLDERS.into(), report.junk_folders);
     skipped.retain(|_, count| *count > 0);
     skipped

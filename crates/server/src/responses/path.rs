@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
+use eidetic_domain::{PartPath, PartPosition};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The paths of an image in JSON, as a part of something else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,6 +19,36 @@ pub struct PathTexts {
     /// Their bytes in base64, only where one is not UTF-8; null for those that are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paths_bytes: Option<Vec<Option<String>>>,
+}
+
+/// Where in another file a picture is: a member of an archive, a page, or a frame of a video.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FilePart {
+    /// The archive, document or video.
+    pub file: String,
+    /// The page, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
+    /// Seconds since the start of the video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<f64>,
+}
+
+impl FilePart {
+    /// For the picture at a path; none where it is a file.
+    pub fn at(path: &Path) -> Option<Self> {
+        let part = PartPath::parse(path)?;
+        let (page, second) = match part.position() {
+            PartPosition::Member => (None, None),
+            PartPosition::Page(page) => (Some(page), None),
+            PartPosition::Moment(moment) => (None, Some(moment.seconds())),
+        };
+        Some(Self {
+            file: path_text(&part.file),
+            page,
+            second,
+        })
+    }
 }
 
 impl From<&[PathBuf]> for PathTexts {

@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::path::{all_path_bytes, original_path, path_bytes, path_text, path_texts};
+use super::path::{FilePart, all_path_bytes, original_path, path_bytes, path_text, path_texts};
 
 /// The hits of a search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -79,6 +79,9 @@ pub struct SearchHit {
     /// Paths of the other files of the same shot: the raw file beside the camera's JPEG file. Only where there are some.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stack: Vec<String>,
+    /// Where in another file it is, for a member of an archive, a page, or a frame of a video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<FilePart>,
     /// Width in pixels after applying its orientation.
     pub width: u32,
     /// Height in pixels after applying its orientation.
@@ -88,7 +91,7 @@ pub struct SearchHit {
     pub taken: Option<DateTime>,
     /// Where the capture time was found; `file_time`, which copying a file may change, says little.
     #[serde(default)]
-    #[schema(value_type = Option<String>, pattern = "^(exif|exif_digitized|xmp|iptc|gps|png_text|file_name|side_car|exif_modified|file_time)$")]
+    #[schema(value_type = Option<String>, pattern = "^(exif|exif_digitized|xmp|iptc|gps|png_text|file_name|side_car|exif_modified|file_time|video)$")]
     pub taken_source: Option<TakenSource>,
     /// Whether it is the very picture that was searched by: its file has the same content. Only where it is.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -156,6 +159,7 @@ impl From<&RankedHit> for SearchHit {
         Self {
             path: first.map(|path| path_text(path)).unwrap_or_default(),
             path_bytes: first.and_then(|path| path_bytes(path)),
+            part: first.and_then(|path| FilePart::at(path)),
             paths: path_texts(&record.paths),
             paths_bytes: all_path_bytes(&record.paths),
             reachable: found.reachable,

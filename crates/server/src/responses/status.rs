@@ -147,6 +147,7 @@ pub(crate) struct SourceStatusDocument {
 #[schema(as = IndexingSettings)]
 #[expect(
     dead_code,
+    clippy::struct_excessive_bools,
     reason = "only a schema: the type itself is in a crate without HTTP"
 )]
 pub(crate) struct IndexingSettingsDocument {
@@ -158,6 +159,12 @@ pub(crate) struct IndexingSettingsDocument {
     absent_count: u64,
     /// Days for which the vectors and tags of removed images are kept.
     keep_removed_days: u32,
+    /// Whether archives are looked into.
+    archives: bool,
+    /// Whether pages of documents, and further pages of TIFF files, are images.
+    pages: bool,
+    /// Whether frames of videos are images, where `ffmpeg` is installed.
+    videos: bool,
 }
 
 /// Size and state of one space.
