@@ -4,6 +4,7 @@ import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { launch, openPage } from './browser.mjs';
 import { png } from './drawing.mjs';
 import { startStubServer, drawnImages } from './stub-server.mjs';
+import { webm } from './video.mjs';
 
 let browser;
 let server;
@@ -199,6 +200,37 @@ test('viewer lists other paths, date, camera, position', async () => {
   await facts.getByText('/pictures/copies/first.png').waitFor();
   const text = await facts.innerText();
   for (const part of ['1 May 2015, 12:00', 'NIKON D750', '360 × 240', '48.85837° N, 2.29448° E', '0.30']) assert.ok(text.includes(part), `${part} in ${text}`);
+});
+
+/** Opens the frame of a video with the content `video`. */
+async function openFrame(video) {
+  const [first] = drawnImages();
+  const path = '/pictures/clip.webm!/0:00:01.000';
+  const frame = { ...first, path, paths: [path], part: { file: '/pictures/clip.webm', second: 1 }, video };
+  await server.stop();
+  server = await startStubServer({ images: [frame] });
+  const page = await visit();
+  await page.locator('.tile .icon').waitFor();
+  await page.locator('.tile a').click();
+  await page.locator('#viewer-name').getByText('clip.webm · 0:01').waitFor();
+  return page;
+}
+
+test('video plays from the second of its frame', async () => {
+  const page = await openFrame(webm());
+  const video = page.locator('#viewer-video');
+  await video.waitFor();
+  assert.equal(await page.locator('#viewer-image').isVisible(), false);
+  await page.waitForFunction(() => document.querySelector('#viewer-video').currentTime === 1);
+  await page.locator('#viewer-close').click();
+  assert.equal(await video.getAttribute('src'), null);
+});
+
+test('frame is shown where video cannot be played', async () => {
+  const page = await openFrame(null);
+  await page.waitForFunction(() => document.querySelector('#viewer-image').src.endsWith('view=1'));
+  assert.equal(await page.locator('#viewer-video').isVisible(), false);
+  assert.equal(await page.locator('#viewer-image').isVisible(), true);
 });
 
 test('address of unknown image is reported', async () => {

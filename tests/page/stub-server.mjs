@@ -47,7 +47,7 @@ async function answer(state, request, response) {
   if (parts[1] === 'status') return send(response, 200, statusOf(state));
   if (parts[1] === 'match') return match(state, request, response);
   if (parts[1] === 'search') return search(state, await fieldsOf(request, address, state), response);
-  return sendImage(state, parts, response);
+  return sendImage(state, parts, request, response);
 }
 
 async function sendPage(parts, response) {
@@ -58,13 +58,23 @@ async function sendPage(parts, response) {
   return response.end(file);
 }
 
-async function sendImage(state, [, , id, part], response) {
+async function sendImage(state, [, , id, part], request, response) {
   const image = state.images.find((image) => image.image === id);
   if (!image) return send(response, 404, { title: 'Not Found', detail: `image ${id} is not in the library` });
   const file = await image.read();
+  if (part === 'video') return sendVideo(image, request, response);
   if (!part) return send(response, 200, { ...publicPart(image), bytes: file.length });
   response.writeHead(200, { 'Content-Type': `image/${image.format}`, 'Cache-Control': 'private, immutable' });
   return response.end(file);
+}
+
+// Browsers seek only where the server sends ranges.
+function sendVideo({ video }, request, response) {
+  if (!video) return send(response, 410, { title: 'Gone' });
+  const [, from = 0, to = video.length - 1] = /^bytes=(\d+)-(\d+)?$/.exec(request.headers.range ?? '') ?? [];
+  const range = video.subarray(Number(from), Number(to) + 1);
+  response.writeHead(206, { 'Content-Type': 'video/webm', 'Content-Length': range.length, 'Accept-Ranges': 'bytes', 'Content-Range': `bytes ${from}-${to}/${video.length}` });
+  return response.end(range);
 }
 
 async function search(state, fields, response) {
@@ -138,7 +148,7 @@ async function fieldsOf(request, address, state) {
 }
 
 const formOf = (request) => new Response(request, { headers: { 'Content-Type': request.headers['content-type'] } }).formData();
-const publicPart = ({ image, path, paths, width, height, format, taken, camera, position }) => ({ image, path, paths, width, height, format, taken, camera, position });
+const publicPart = ({ image, path, paths, part, width, height, format, taken, camera, position }) => ({ image, path, paths, part, width, height, format, taken, camera, position });
 
 const statusOf = ({ images, model, sources, switch: running = null }) => ({
   switch: running,

@@ -245,7 +245,7 @@ impl Planner<'_> {
         self.progress.discovered(self.files);
         let is_unchanged = |record: &FileRecord| file.stamp.is_some_and(|stamp| record.stamp.matches(&stamp));
         let reading = match &record {
-            Some(record) if self.options.reading == Reading::Changed && is_unchanged(record) => {
+            Some(record) if is_unchanged(record) && !self.is_read_anyway(record, &file) => {
                 self.reading_of_unchanged(record, &file)
             }
             // A file without a stamp was deleted or locked since its folder was listed; reading it shows
@@ -268,15 +268,20 @@ impl Planner<'_> {
         }
     }
 
+    /// Whether all files are read, and this one can be.
+    fn is_read_anyway(&self, record: &FileRecord, file: &WalkedFile) -> bool {
+        let marked = mark_of(record, file);
+        let is_kept = marked.is_some_and(|mark| self.options.contents.keeps(&file.path, mark));
+        self.options.reading == Reading::All && !is_kept
+    }
+
     /// How much of a file with an unchanged stamp is read, because its side-cars changed, or because an earlier version
     /// or other settings read less of it.
     fn reading_of_unchanged(&self, record: &FileRecord, file: &WalkedFile) -> FileReading {
         let contents = &self.options.contents;
-        let side_cars = fingerprint(&file.side_cars);
-        let known = record.stamp.side_cars;
-        // What the record says of the pictures inside the file: the number is 0 for those that were not looked into.
-        let marked = known.map(|known| known ^ side_cars);
-        if marked.is_some_and(|mark| mark == contents.mark(&file.path) || contents.keeps(&file.path, mark)) {
+        if mark_of(record, file)
+            .is_some_and(|mark| mark == contents.mark(&file.path) || contents.keeps(&file.path, mark))
+        {
             return FileReading::Nothing;
         }
         let may_hold_pictures = ContainerKind::of(&file.path).is_some();
@@ -292,8 +297,7 @@ impl Planner<'_> {
     /// Remembers what becomes of the pictures in a file.
     fn note_container(&mut self, file: &WalkedFile, record: Option<&FileRecord>, reading: FileReading) {
         let contents = &self.options.contents;
-        let marked = record.and_then(|record| record.stamp.side_cars);
-        let marked = marked.map(|known| known ^ fingerprint(&file.side_cars));
+        let marked = record.and_then(|record| mark_of(record, file));
         let is_kept =
             reading == FileReading::Nothing && marked.is_some_and(|mark| contents.keeps(&file.path, mark));
         if contents.passes_over(&file.path) && !is_kept {
@@ -374,6 +378,13 @@ impl Planner<'_> {
             ControlFlow::Break(())
         }
     }
+}
+
+/// What a record says of the pictures inside its file: 0 where it was not looked into, another number where it was and
+/// where its side-cars changed, none where its side-cars are unknown.
+fn mark_of(record: &FileRecord, file: &WalkedFile) -> Option<u64> {
+    let known = record.stamp.side_cars?;
+    Some(known ^ fingerprint(&file.side_cars))
 }
 
 fn deleted(record: &FileRecord, root: &SourceRoot, found: &mut SourceFindings) {

@@ -8,7 +8,7 @@ use eidetic_catalog::{FileRecord, FileState, WriteBatch};
 use eidetic_containers::{Contents, Videos};
 use eidetic_domain::ImageId;
 use eidetic_encoder::fake::FakeEncoder;
-use eidetic_indexer::{CancelToken, Observer, RemovalLimit, RunContext};
+use eidetic_indexer::{CancelToken, Observer, Reading, RemovalLimit, RunContext};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -289,8 +289,11 @@ fn frames_stay_while_ffmpeg_is_missing() {
             ..WriteBatch::default()
         };
         world.catalog.put_batch(&batch).unwrap();
-        let report = world.index();
-        assert_eq!((report.videos_passed_over, report.failed.len()), (0, 1));
+        for reading in [Reading::Changed, Reading::All, Reading::Changed] {
+            world.options.reading = reading;
+            let report = world.index();
+            assert_eq!((report.videos_passed_over, report.failed.len()), (0, 1));
+        }
         // A video that changed meanwhile loses its frames.
         set_modified(&world.path("clip.mp4"), long_ago(7));
         let report = world.index();

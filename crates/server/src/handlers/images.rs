@@ -9,7 +9,7 @@ use actix_web::http::header::{
 };
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Result};
-use eidetic_domain::ImageId;
+use eidetic_domain::{ImageId, PartPath, PartPosition};
 use eidetic_imaging::{DecodeLimits, decode, thumbnail};
 use eidetic_library::{ImageFile, Library, LibraryError};
 use image::RgbImage;
@@ -195,8 +195,13 @@ fn convert(file: &ImageFile) -> Result<ImageContent, Problem> {
     Ok(ImageContent {
         bytes: jpeg(&thumbnail(&decoded.image, VIEW_SIDE))?,
         media_type: "image/jpeg",
-        file_name: file_name(&file.path.with_extension("jpg")),
+        file_name: file_name(&file.path).map(|name| with_jpg(&name)),
     })
+}
+
+fn with_jpg(name: &str) -> String {
+    let stem = FilePath::new(name).with_extension("jpg");
+    stem.to_string_lossy().into_owned()
 }
 
 fn jpeg(image: &RgbImage) -> Result<Vec<u8>, Problem> {
@@ -208,8 +213,15 @@ fn jpeg(image: &RgbImage) -> Result<Vec<u8>, Problem> {
     Ok(bytes)
 }
 
+/// The name of a file, or that of a page or a frame: `scan page 3.png`.
 fn file_name(path: &FilePath) -> Option<String> {
-    path.file_name().map(|name| name.to_string_lossy().into_owned())
+    let rendered = PartPath::parse(path).filter(|part| part.position() != PartPosition::Member);
+    let Some(part) = rendered else {
+        return path.file_name().map(|name| name.to_string_lossy().into_owned());
+    };
+    let stem = part.file.file_stem()?.to_string_lossy().into_owned();
+    // Windows allows no colons.
+    Some(format!("{stem} {}.png", part.part.replace(':', ".")))
 }
 
 /// Shown in the browser, and saved under the file's name.
@@ -222,5 +234,22 @@ fn inline(name: String) -> ContentDisposition {
     ContentDisposition {
         disposition: DispositionType::Inline,
         parameters: vec![DispositionParam::FilenameExt(name)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_saved_under_names_of_videos() {
+        for (path, name) in [
+            ("/p/a.heic", "a.heic"),
+            ("/p/a.zip!/b/c.jpg", "c.jpg"),
+            ("/p/scan.pdf!/page 3", "scan page 3.png"),
+            ("/p/clip.mp4!/0:01:23.500", "clip 0.01.23.500.png"),
+        ] {
+            assert_eq!(file_name(FilePath::new(path)).as_deref(), Some(name));
+        }
     }
 }
