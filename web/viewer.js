@@ -194,6 +194,7 @@ function factsOf(about) {
     ...textFacts(about),
     taken && fact('Taken', format.moment(taken), ...(about.taken_source === 'file_time' ? [element('small', {}, 'The time of the file, which copying may change.')] : [])),
     ...exposureFacts(about),
+    about.damage && fact('Damaged', format.visible(about.damage)),
     width && fact('Size', [format.dimensions(width, height), fileSize(about)].filter(Boolean).join(' · ')),
     placeOf(about) && fact('Place', format.visible(placeOf(about))),
     position && fact('Position', copyable(format.position(position), 'Copy the position')),

@@ -62,7 +62,7 @@ pub struct StoredDetails {
 }
 
 /// The version of [`Details`] that this program writes.
-const DETAILS_VERSION: u32 = 1;
+const DETAILS_VERSION: u32 = 2;
 
 impl StoredDetails {
     pub fn new(details: &Details) -> Result<Self, postcard::Error> {

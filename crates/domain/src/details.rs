@@ -45,6 +45,8 @@ pub struct Details {
     pub position: Option<GeoPosition>,
     /// Paths of the files beside the picture that something of this was read from, sorted, for display.
     pub side_cars: Vec<String>,
+    /// What is wrong with the file, in one sentence, if it is damaged and shown as far as it goes.
+    pub damage: Option<String>,
 }
 
 /// Names of a place, from the narrowest to the widest.
@@ -163,6 +165,7 @@ impl Details {
         fill(&mut self.camera, other.camera);
         append(&mut self.side_cars, other.side_cars);
         self.side_cars.sort();
+        fill(&mut self.damage, other.damage);
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Committed {
     pub described: u64,
     /// Images that were embedded again, since earlier versions decoded them to other pixels.
     pub replaced: u64,
+    /// Images that were embedded although their files are damaged.
+    pub damaged: u64,
     /// New paths of known images.
     pub duplicates: DuplicateCounts,
     /// What was found inside files.
@@ -517,6 +519,10 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         for new in &batch.images {
             self.replaced.remove(&new.image);
         }
+        let damaged = batch.details.iter().filter(|(image, details)| {
+            details.damage.is_some() && batch.images.iter().any(|new| new.image == *image)
+        });
+        self.committed.damaged += damaged.count() as u64;
         self.committed.replaced += replaced;
         self.committed.encoded += batch.images.len() as u64 - replaced;
         self.committed.unchanged += touched;

@@ -98,6 +98,14 @@ enum Flight {
     New,
 }
 
+/// What decoding gives.
+struct DecodedPicture {
+    metadata: Metadata,
+    pixels: Pixels,
+    /// What is wrong with the file, if it is shown in part.
+    damage: Option<String>,
+}
+
 /// An image that is ready to be embedded.
 pub struct PreparedImage {
     pub image: ImageId,
@@ -222,9 +230,13 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
             Flight::Returning | Flight::New => {}
         }
         Ok(match self.decode_safely(image, &content) {
-            Ok((metadata, pixels)) => FileOutcome::Image(Box::new(PreparedImage {
+            Ok(DecodedPicture {
+                metadata,
+                pixels,
+                damage,
+            }) => FileOutcome::Image(Box::new(PreparedImage {
                 image,
-                details: details()?,
+                details: details()?.with_damage(damage),
                 bytes: match &content {
                     PartContent::Encoded(bytes) => bytes.len() as u64,
                     PartContent::Rendered(_) => stamp.size,
@@ -271,13 +283,13 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
             .insert(image)
             .then(|| self.decode_image(&image, &file.path));
         match decoded {
-            Some(Ok((metadata, pixels))) => FileOutcome::Image(Box::new(PreparedImage {
+            Some(Ok(decoded)) => FileOutcome::Image(Box::new(PreparedImage {
                 image,
                 bytes: file.stamp.size,
                 file,
-                metadata,
-                details,
-                pixels,
+                metadata: decoded.metadata,
+                details: details.with_damage(decoded.damage),
+                pixels: decoded.pixels,
                 replaces: true,
             })),
             Some(Err(reason)) => {
@@ -316,10 +328,10 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
     /// What the encoder reads of a known image, from the file at `path` if that still holds the image; else
     /// why not.
     pub fn decode_known(&self, image: &ImageId, path: &Path) -> Result<Pixels, String> {
-        self.decode_image(image, path).map(|(_, pixels)| pixels)
+        self.decode_image(image, path).map(|decoded| decoded.pixels)
     }
 
-    fn decode_image(&self, image: &ImageId, path: &Path) -> Result<(Metadata, Pixels), String> {
+    fn decode_image(&self, image: &ImageId, path: &Path) -> Result<DecodedPicture, String> {
         let content = match self.read(path) {
             Ok(reading) => reading.content,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(GONE.into()),
@@ -336,7 +348,7 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
     }
 
     /// A panicking decoder fails its file, not the run. Decoding changes nothing that is shared.
-    fn decode_safely(&self, image: ImageId, content: &PartContent) -> Result<(Metadata, Pixels), String> {
+    fn decode_safely(&self, image: ImageId, content: &PartContent) -> Result<DecodedPicture, String> {
         let decode = || match content {
             PartContent::Encoded(bytes) => {
                 let (decoded, _permit) = self.decode(bytes)?;
@@ -347,10 +359,13 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
         catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err("the decoder panicked".into()))
     }
 
-    fn preprocess(&self, image: ImageId, decoded: &DecodedImage) -> (Metadata, Pixels) {
+    fn preprocess(&self, image: ImageId, decoded: &DecodedImage) -> DecodedPicture {
         self.put_thumbnail(image, &decoded.image);
-        let pixels = self.indexer.encoder.preprocess(&decoded.image);
-        (decoded.metadata.clone(), pixels)
+        DecodedPicture {
+            metadata: decoded.metadata.clone(),
+            pixels: self.indexer.encoder.preprocess(&decoded.image),
+            damage: decoded.damage.clone(),
+        }
     }
 
     /// The image, decoded as small as model and thumbnail allow, and the memory that it takes. A format that

@@ -43,6 +43,14 @@ pub struct FoundDetails {
     pub scope: DetailsScope,
 }
 
+impl FoundDetails {
+    /// The same for a file that was decoded, which showed what is wrong with it.
+    pub fn with_damage(mut self, damage: Option<String>) -> Self {
+        self.details.damage = damage;
+        self
+    }
+}
+
 /// Which files of an image were looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DetailsScope {
@@ -101,6 +109,8 @@ impl DetailsReader {
         let mut details = by_path.into_iter().map(|(_, details)| details);
         let mut first = details.next().unwrap_or_default();
         details.for_each(|other| first.add(other));
+        // Only decoding shows it, and the content is the same.
+        first.damage = catalog.details(image)?.and_then(|known| known.damage);
         Ok(FoundDetails {
             details: Box::new(first),
             scope,

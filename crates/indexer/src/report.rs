@@ -37,6 +37,8 @@ pub struct IndexingReport {
     pub skipped: u64,
     /// Number of images of each format that is not supported, by its name. They are no failures.
     pub unsupported: BTreeMap<String, u64>,
+    /// Images that were embedded, of which the files are damaged and shown as far as they go.
+    pub damaged: u64,
     /// Videos that were passed over, since `ffmpeg` is not installed.
     pub videos_passed_over: u64,
     /// Folders that were left out because of their names: trash, caches, previews.

@@ -55,6 +55,7 @@ pub fn run<V: VectorIndex + ?Sized>(
         failed: totals.failed,
         skipped: totals.skipped,
         unsupported: totals.unsupported,
+        damaged: committed.damaged,
         videos_passed_over: findings.videos_passed_over,
         junk_folders: findings.sources.iter().map(|found| found.walk.junk_folders).sum(),
         mounts: mounts_now(

@@ -15,7 +15,7 @@ use crate::stamp::{Stamper, is_settled};
 
 /// To be changed with the readers of details and the decoders: all details are read again, and all files that could not be
 /// decoded.
-const READER_VERSION: u64 = 1;
+const READER_VERSION: u64 = 2;
 
 /// The part that Google Takeout adds to the names of its files, in whole or cut.
 const TAKEOUT_SUFFIX: &str = ".supplemental-metadata";

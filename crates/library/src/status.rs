@@ -92,6 +92,9 @@ pub struct Status {
     /// The files that could not be read as images, where they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<Vec<FileFailureStatus>>,
+    /// Images whose files are damaged and shown as far as they go, where failures were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damaged_images: Option<Vec<FileFailureStatus>>,
     /// Recall of the index compared with exact search, where it was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recall: Option<RecallStatus>,
@@ -145,9 +148,11 @@ impl Library {
     pub fn status_with(&self, details: StatusDetails) -> Result<Status, LibraryError> {
         let recall = details.recall.then(|| self.active().recall(&self.sources()));
         let failures = details.failures.then(|| self.failures());
+        let damaged_images = details.failures.then(|| self.damaged_images());
         Ok(Status {
             recall: recall.transpose()?,
             failures: failures.transpose()?,
+            damaged_images: damaged_images.transpose()?,
             ..self.status()?
         })
     }
@@ -196,6 +201,7 @@ impl Library {
                 thumbnails: bytes_below(&self.directory.join("thumbnails")),
             },
             failures: None,
+            damaged_images: None,
             recall: None,
         })
     }
@@ -213,6 +219,25 @@ impl Library {
             }
         }
         Ok(failures)
+    }
+
+    /// The images whose files are damaged and shown as far as they go, by their first paths. Walks over all images.
+    pub fn damaged_images(&self) -> Result<Vec<FileFailureStatus>, LibraryError> {
+        let mut damaged = Vec::new();
+        for record in self.catalog.scan() {
+            let record = record?;
+            let details = self.catalog.details(&record.image)?;
+            if let (Some(reason), Some(path)) =
+                (details.and_then(|details| details.damage), record.paths.first())
+            {
+                damaged.push(FileFailureStatus {
+                    path: path.to_string_lossy().into_owned(),
+                    reason,
+                });
+            }
+        }
+        damaged.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(damaged)
     }
 }
 

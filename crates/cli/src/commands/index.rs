@@ -285,6 +285,12 @@ fn print_notes(report: &IndexReport) {
             counted(report.embedded_again, "picture")
         );
     }
+    if report.damaged > 0 {
+        eprintln!(
+            "eidetic: indexed {} as far as the files go; `eidetic status --failed` names them",
+            counted(report.damaged, "damaged picture")
+        );
+    }
     if let Some(videos) = report.skipped.get(IndexReport::VIDEOS) {
         eprintln!(
             "eidetic: passed over {}: ffmpeg is not installed; install it to search in videos",

@@ -78,6 +78,7 @@ fn facts(image: &ImageResponse) -> Vec<(&'static str, String)> {
     let facts = [
         ("Id", Some(image.image.to_string())),
         ("Size", Some(size)),
+        ("Damage", image.damage.clone()),
         ("Title", image.title.clone()),
         ("Description", image.description.clone()),
         ("Keywords", join(&image.keywords)),

@@ -3,7 +3,9 @@
 use eidetic_confidence::QueryKind;
 use eidetic_domain::counted;
 use eidetic_inference::PrecisionChoice;
-use eidetic_library::{AnswerQuality, RecallStatus, SourceReach, Status, StatusDetails, TextSetCount};
+use eidetic_library::{
+    AnswerQuality, FileFailureStatus, RecallStatus, SourceReach, Status, StatusDetails, TextSetCount,
+};
 
 use super::{Access, access, note_better_model};
 use crate::Outcome;
@@ -38,13 +40,8 @@ pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<
             .into_iter()
             .chain(describe_switch(&status))
             .chain(describe_texts(&status))
-            .chain(status.failures.iter().flatten().map(|failure| {
-                format!(
-                    "failed   {}: {}",
-                    output::text(&failure.path),
-                    output::text(&failure.reason)
-                )
-            }))
+            .chain(describe_files("failed", status.failures.as_deref()))
+            .chain(describe_files("damaged", status.damaged_images.as_deref()))
         {
             output::line(&line)?;
         }
@@ -56,6 +53,15 @@ pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<
         }
     }
     Ok(Outcome::Done)
+}
+
+/// A line for each file, with what is wrong with it.
+fn describe_files(kind: &str, files: Option<&[FileFailureStatus]>) -> impl Iterator<Item = String> {
+    let line = move |file: &FileFailureStatus| {
+        let (path, reason) = (output::text(&file.path), output::text(&file.reason));
+        format!("{kind:<8} {path}: {reason}")
+    };
+    files.unwrap_or_default().iter().map(line)
 }
 
 /// The sources with their states, and the folders that are left out.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use crate::world::{World, each_world, image_bytes, summary};
 use eidetic_catalog::{FileStamp, FileState};
-use eidetic_indexer::{FileFailure, Links};
+use eidetic_domain::ImageId;
+use eidetic_indexer::{FileFailure, Links, Reading};
 
 fn failed_names(world: &World, failed: &[FileFailure]) -> Vec<String> {
     let name = |failure: &FileFailure| {
@@ -316,4 +317,22 @@ fn links_are_skipped_on_request() {
     world.options.links = Links::Skip;
     let report = world.index();
     assert_eq!((report.removed, world.names()), (2, vec!["a.bmp".to_owned()]));
+}
+
+#[test]
+fn damaged_pictures_are_indexed_and_marked() {
+    for mut world in [World::in_memory(), World::on_disk()] {
+        let whole = image_bytes(1);
+        let cut = &whole[..whole.len() - 40];
+        world.put_bytes("cut.bmp", cut, 0);
+        world.put("whole.bmp", 2, 0);
+        let report = world.index();
+        assert_eq!((report.indexed, report.damaged), (2, 1));
+        // It stays known where the file is only read again.
+        world.options.reading = Reading::All;
+        let again = world.index();
+        assert_eq!((again.unchanged, again.damaged), (2, 0));
+        let details = world.catalog.details(&ImageId::of(cut)).unwrap().unwrap();
+        assert!(details.damage.is_some());
+    }
 }

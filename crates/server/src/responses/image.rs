@@ -113,6 +113,9 @@ pub struct ImageResponse {
     /// Focal length in millimeters that gives the same field of view on 35 mm film.
     #[serde(default)]
     pub focal_length_35mm: Option<f64>,
+    /// What is wrong with its file, in one sentence, if it is damaged and shown as far as it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
     /// Paths of the files beside the picture that some of this comes from.
     #[serde(default)]
     pub side_cars: Vec<String>,
@@ -184,6 +187,7 @@ impl ImageResponse {
             iso: exposure.iso,
             focal_length: exposure.focal_length,
             focal_length_35mm: exposure.focal_length_35mm,
+            damage: details.damage,
             side_cars: details.side_cars,
         }
     }

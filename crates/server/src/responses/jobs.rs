@@ -103,6 +103,9 @@ pub struct IndexReport {
     /// Of those, the images that were embedded again, since earlier versions ignored their color profiles or orientation.
     #[serde(default)]
     pub embedded_again: u64,
+    /// New images whose files are damaged and shown as far as they go.
+    #[serde(default)]
+    pub damaged: u64,
     /// Files that were at another path before.
     pub moved: u64,
     /// Files that were deleted.
@@ -162,6 +165,7 @@ impl IndexReport {
             unchanged: report.unchanged,
             details_read: report.described,
             embedded_again: report.replaced,
+            damaged: report.damaged,
             moved: report.moved,
             removed: report.removed,
             failed: report.failed.iter().map(FailedFile::from).collect(),

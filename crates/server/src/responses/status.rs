@@ -44,6 +44,8 @@ pub(crate) struct StatusDocument {
     indexing: IndexingSettingsDocument,
     /// The files that could not be read as images, where requested.
     failures: Option<Vec<FailedFile>>,
+    /// The images whose files are damaged and shown as far as they go, where requested with the failures.
+    damaged_images: Option<Vec<FailedFile>>,
     /// The precisions with which its vectors were computed, `f32`, `bf16` or `int8`, the latest last.
     precisions: Vec<String>,
     /// The precision that its model computes in: `f32`, `bf16` or `int8`.
