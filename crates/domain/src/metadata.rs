@@ -80,6 +80,7 @@ pub enum ImageFormat {
     Jp2,
     Raw,
     Psd,
+    Svg,
 }
 
 impl ImageFormat {
@@ -103,10 +104,11 @@ impl ImageFormat {
             Self::Jp2 => "image/jp2",
             Self::Raw => "image/x-raw",
             Self::Psd => "image/vnd.adobe.photoshop",
+            Self::Svg => "image/svg+xml",
         }
     }
 
-    /// Whether common browsers display the format.
+    /// Whether common browsers display the format, and run nothing that is in it, as SVG may.
     pub const fn shown_by_browsers(self) -> bool {
         matches!(
             self,
