@@ -46,8 +46,12 @@ pub fn classify(head: &[u8], path: &Path) -> FileKind {
     if let Some(reason) = unsupported_content(head) {
         return FileKind::UnsupportedImage(reason);
     }
-    let is_packed_svg = head.starts_with(&[0x1F, 0x8B]) && extension == "svgz";
-    if other_content(head).is_some() && !is_packed_svg {
+    // A container of anything, of which the name says that it holds an image.
+    let decides_by_name = match head {
+        [0x1F, 0x8B, ..] => extension == "svgz",
+        _ => head.starts_with(b"%!PS") && matches!(extension.as_str(), "eps" | "epsf" | "epsi" | "ai"),
+    };
+    if other_content(head).is_some() && !decides_by_name {
         return FileKind::NotImage;
     }
     signatures::by_extension(&extension)
@@ -202,6 +206,11 @@ mod tests {
         };
         named(b"DDS \x7C\0\0\0", "a", "DDS");
         named(b"", "a.jxr", "JPEG XR");
+        named(b"%!PS-Adobe-3.1 EPSF-3.0", "a.eps", "EPS");
+        named(b"\xC5\xD0\xD3\xC6\x20\0\0\0", "a", "EPS");
+        named(b"%!PS-Adobe-3.0", "a.AI", "Adobe Illustrator");
+        assert_eq!(kind(b"%!PS-Adobe-3.0", "a.ps"), FileKind::NotImage);
+        assert_eq!(kind(b"%PDF-1.5", "a.ai"), FileKind::NotImage);
     }
 
     #[test]

@@ -40,6 +40,7 @@ const UNSUPPORTED_IMAGES: &[(&[u8], &str)] = &[
     (b"/* XPM */", unsupported!("XPM")),
     (b"PF\n", unsupported!("PFM")),
     (b"Pf\n", unsupported!("PFM")),
+    (b"\xC5\xD0\xD3\xC6", unsupported!("EPS")),
     (b"P7 332", unsupported!("XV thumbnail")),
 ];
 
@@ -142,6 +143,8 @@ fn supported_extension(extension: &str) -> Option<ImageFormat> {
 fn unsupported_extension(extension: &str) -> Option<&'static str> {
     Some(match extension {
         "jxr" | "wdp" | "hdp" => unsupported!("JPEG XR"),
+        "eps" | "epsf" | "epsi" => unsupported!("EPS"),
+        "ai" => unsupported!("Adobe Illustrator"),
         "exr" => unsupported!("OpenEXR"),
         "dds" => unsupported!("DDS"),
         "xcf" => unsupported!("GIMP (XCF)"),
