@@ -55,6 +55,7 @@ mod metadata;
 mod orientation;
 mod pixels;
 mod png_chunks;
+mod png_texts;
 mod raw;
 mod riff;
 mod thumbnail;
