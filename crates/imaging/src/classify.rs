@@ -227,7 +227,7 @@ mod tests {
         );
         assert_eq!(kind(&[0x1F, 0x8B, 8], "a.svgz"), svg);
         assert_eq!(kind(&[0x1F, 0x8B, 8], "a.gz"), FileKind::NotImage);
-        assert_eq!(kind(b"<!DOCTYPE html><svg>", "a.html"), FileKind::NotImage);
+        assert_eq!(kind(b"<!DOCTYPE html><p><svg>", "a.html"), FileKind::NotImage);
     }
 
     #[test]
