@@ -112,7 +112,7 @@ impl ImageFormat {
         }
     }
 
-    /// Whether common browsers display the format.
+    /// Whether common browsers display the format, and run nothing that is in it, as SVG may.
     pub const fn shown_by_browsers(self) -> bool {
         matches!(
             self,

@@ -39,8 +39,11 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// A number of 0 to 8 bytes.
+    /// A number of 0 to 8 bytes; of none it is 0, and none of more.
     pub fn number(&mut self, bytes: u8) -> Option<u64> {
+        if bytes > 8 {
+            return None;
+        }
         let bytes = self.bytes(usize::from(bytes))?;
         Some(
             bytes

@@ -7,6 +7,7 @@ use eidetic_domain::ImageFormat;
 use crate::raw;
 
 mod signatures;
+mod svg;
 
 pub(crate) use signatures::{other_content, unsupported_content};
 
@@ -45,7 +46,12 @@ pub fn classify(head: &[u8], path: &Path) -> FileKind {
     if let Some(reason) = unsupported_content(head) {
         return FileKind::UnsupportedImage(reason);
     }
-    if other_content(head).is_some() {
+    // A container of anything, of which the name says that it holds an image.
+    let decides_by_name = match head {
+        [0x1F, 0x8B, ..] => extension == "svgz",
+        _ => head.starts_with(b"%!PS") && matches!(extension.as_str(), "eps" | "epsf" | "epsi" | "ai"),
+    };
+    if other_content(head).is_some() && !decides_by_name {
         return FileKind::NotImage;
     }
     signatures::by_extension(&extension)
@@ -76,6 +82,7 @@ fn image_content(head: &[u8]) -> Option<ImageFormat> {
         _ if is_bmp(head) => ImageFormat::Bmp,
         _ if is_ico(head) => ImageFormat::Ico,
         _ if is_pnm(head) => ImageFormat::Pnm,
+        _ if svg::is_svg(head) => ImageFormat::Svg,
         _ => return signatures::heif_format(head),
     })
 }
@@ -86,6 +93,9 @@ pub(crate) fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
         return Some(ImageFormat::Raw);
     }
     image_content(bytes).or_else(|| {
+        if svg::is_svgz(bytes) {
+            return Some(ImageFormat::Svg);
+        }
         let is_tga = bytes.ends_with(b"TRUEVISION-XFILE.\0")
             || (is_tga_header(bytes)
                 && unsupported_content(bytes).is_none()
@@ -194,8 +204,30 @@ mod tests {
             FileKind::UnsupportedImage(reason) => assert!(reason.contains(name), "{reason}"),
             other => panic!("{path}: {other:?}"),
         };
-        named(b"<svg xmlns=\"http://www.w3.org/2000/svg\">", "a", "SVG");
+        named(b"DDS \x7C\0\0\0", "a", "DDS");
         named(b"", "a.jxr", "JPEG XR");
+        named(b"%!PS-Adobe-3.1 EPSF-3.0", "a.eps", "EPS");
+        named(b"\xC5\xD0\xD3\xC6\x20\0\0\0", "a", "EPS");
+        named(b"%!PS-Adobe-3.0", "a.AI", "Adobe Illustrator");
+        assert_eq!(kind(b"%!PS-Adobe-3.0", "a.ps"), FileKind::NotImage);
+        assert_eq!(kind(b"%PDF-1.5", "a.ai"), FileKind::NotImage);
+    }
+
+    #[test]
+    fn svg_is_recognized_by_content_or_name() {
+        let svg = FileKind::Image(ImageFormat::Svg);
+        assert_eq!(kind(b"<svg xmlns=\"http://www.w3.org/2000/svg\">", "a"), svg);
+        assert_eq!(
+            kind(b"<?xml version=\"1.0\"?>\n<!-- a drawing -->\n<svg ", "a.xml"),
+            svg
+        );
+        assert_eq!(
+            kind(b"<?xml version=\"1.0\"?>\n<!-- a long comment", "a.svg"),
+            svg
+        );
+        assert_eq!(kind(&[0x1F, 0x8B, 8], "a.svgz"), svg);
+        assert_eq!(kind(&[0x1F, 0x8B, 8], "a.gz"), FileKind::NotImage);
+        assert_eq!(kind(b"<!DOCTYPE html><p><svg>", "a.html"), FileKind::NotImage);
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod png;
 mod psd;
 mod raster;
 mod raw;
+mod svg;
 mod tga;
 mod tiff;
 mod webp;
@@ -44,7 +45,7 @@ struct Unoriented {
     damage: Option<String>,
 }
 
-/// The result of a format's decoder for smaller sizes.
+/// The result of a decoder that returns another size than the full one.
 struct Scaled {
     unoriented: Unoriented,
     /// Size of the full image as stored.
@@ -66,8 +67,15 @@ struct Format {
     id: ImageFormat,
     /// As commonly written, for messages.
     name: &'static str,
-    decode: FullDecoder,
+    decode: Decoder,
     scaled: Option<ScaledDecoder>,
+}
+
+enum Decoder {
+    /// Of pictures made of pixels.
+    Pixels(FullDecoder),
+    /// Of drawings, whose size in pixels is chosen.
+    Drawing(fn(&[u8], &DecodeLimits) -> Result<Scaled, ImagingError>),
 }
 
 const FORMATS: &[Format] = &[
@@ -96,13 +104,19 @@ const FORMATS: &[Format] = &[
     row(ImageFormat::Hdr, "HDR", |bytes, limits| {
         raster::decode(ImageFormat::Hdr, bytes, limits)
     }),
+    Format {
+        id: ImageFormat::Svg,
+        name: "SVG",
+        decode: Decoder::Drawing(svg::decode),
+        scaled: None,
+    },
 ];
 
 const fn row(format: ImageFormat, name: &'static str, decode: FullDecoder) -> Format {
     Format {
         id: format,
         name,
-        decode,
+        decode: Decoder::Pixels(decode),
         scaled: None,
     }
 }
@@ -111,6 +125,20 @@ impl Format {
     const fn with(mut self, scaled: ScaledDecoder) -> Self {
         self.scaled = Some(scaled);
         self
+    }
+
+    /// Decodes a page of a file, of formats without pages the first one.
+    fn decode(&self, bytes: &[u8], page: usize, limits: &DecodeLimits) -> Result<Scaled, ImagingError> {
+        let unoriented = match self.decode {
+            Decoder::Drawing(decode) => return decode(bytes, limits),
+            Decoder::Pixels(_) if page > 0 => tiff::decode(bytes, page, limits),
+            Decoder::Pixels(decode) => decode(bytes, limits),
+        }?;
+        let full_size = (unoriented.image.width(), unoriented.image.height());
+        Ok(Scaled {
+            unoriented,
+            full_size,
+        })
     }
 
     /// The format of a whole file.
@@ -133,6 +161,7 @@ impl Format {
 ///   [`ImagingError::Damaged`] only if no pixel can be decoded.
 /// - Other formats likewise; [`DecodedImage::damage`] says what is missing. Of TIFF the first page is taken
 ///   that is not a reduced version of another.
+/// - SVG is drawn with its longer side at 512 to 2,048 pixels, without text; the metadata have its natural size.
 /// - An image of more than 50 million pixels is returned at half its size; the metadata have its full size.
 /// - No memory is allocated for pixels before the declared size has been checked against `limits`.
 pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<DecodedImage, ImagingError> {
@@ -152,26 +181,28 @@ pub fn decode_page(bytes: &[u8], page: usize, limits: &DecodeLimits) -> Result<D
     if bytes.len() as u64 > limits.file_bytes {
         return Err(ImagingError::file_too_large(bytes.len() as u64, limits));
     }
-    let format = format_of(bytes).ok_or_else(|| unsupported(bytes))?;
-    if page > 0 && format != ImageFormat::Tiff {
+    let format = Format::of(bytes).ok_or_else(|| unsupported(bytes))?;
+    if page > 0 && format.id != ImageFormat::Tiff {
         return Err(ImagingError::damaged(
-            format_name(format),
+            format.name,
             format_args!("it has no page {}", page + 1),
         ));
     }
-    let unoriented = catch_panics(format, || decode_format(format, bytes, page, limits))?;
+    let Scaled {
+        unoriented,
+        full_size,
+    } = catch_panics(format.id, || format.decode(bytes, page, limits))?;
     let Unoriented {
         image,
         color,
         exif,
         damage,
     } = unoriented;
-    let exif = with_xmp_orientation(format, bytes, exif);
-    let full_size = (image.width(), image.height());
+    let exif = with_xmp_orientation(format.id, bytes, exif);
     let rgb = pixels::halve_if_huge(color.to_srgb(image));
     Ok(DecodedImage {
         damage,
-        ..oriented(format, rgb, full_size, exif)
+        ..oriented(format.id, rgb, full_size, exif)
     })
 }
 
@@ -219,26 +250,13 @@ pub fn scaled_memory(bytes: &[u8], size: DecodeSize) -> Option<u64> {
 pub fn full_memory(bytes: &[u8], limits: &DecodeLimits) -> u64 {
     // Every decoder checks the declared size before it allocates pixels, and says what it would take.
     let no_pixels = DecodeLimits { pixels: 0, ..*limits };
-    let refused = Format::of(bytes).map(|row| catch_panics(row.id, || (row.decode)(bytes, &no_pixels)));
+    let refused = Format::of(bytes).map(|row| catch_panics(row.id, || row.decode(bytes, 0, &no_pixels)));
     match refused {
         Some(Err(ImagingError::TooLarge {
             memory: Some(memory), ..
         })) => memory.min(limits.memory),
         _ => limits.memory,
     }
-}
-
-fn decode_format(
-    format: ImageFormat,
-    bytes: &[u8],
-    page: usize,
-    limits: &DecodeLimits,
-) -> Result<Unoriented, ImagingError> {
-    if page > 0 {
-        return tiff::decode(bytes, page, limits);
-    }
-    let row = FORMATS.iter().find(|row| row.id == format);
-    row.map_or_else(|| Err(unsupported(bytes)), |row| (row.decode)(bytes, limits))
 }
 
 /// Takes the orientation from XMP where EXIF has none. (HEIF has its own, which its readers apply.)

@@ -13,7 +13,7 @@
 //! - A file that is damaged or ends early is shown as far as it goes; [`DecodedImage::damage`] says so.
 //! - [`thumbnail`] shrinks an image; [`ThumbnailStore`] keeps thumbnails on disk.
 //!
-//! Formats: JPEG, PNG, GIF, WebP, HEIC, AVIF, JPEG XL, JPEG 2000, BMP, TIFF, QOI, ICO, PNM, TGA, Radiance HDR. Metadata
+//! Formats: JPEG, PNG, GIF, WebP, HEIC, AVIF, JPEG XL, JPEG 2000, BMP, TIFF, QOI, ICO, PNM, TGA, Radiance HDR, SVG. Metadata
 //! come from EXIF. Colors become sRGB.
 //!
 //! # Example
@@ -55,6 +55,7 @@ mod metadata;
 mod orientation;
 mod pixels;
 mod png_chunks;
+mod png_texts;
 mod raw;
 mod riff;
 mod thumbnail;

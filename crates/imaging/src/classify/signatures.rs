@@ -40,8 +40,8 @@ const UNSUPPORTED_IMAGES: &[(&[u8], &str)] = &[
     (b"/* XPM */", unsupported!("XPM")),
     (b"PF\n", unsupported!("PFM")),
     (b"Pf\n", unsupported!("PFM")),
+    (b"\xC5\xD0\xD3\xC6", unsupported!("EPS")),
     (b"P7 332", unsupported!("XV thumbnail")),
-    (b"<svg", unsupported!("SVG")),
 ];
 
 /// Signatures of files other than images.
@@ -62,9 +62,6 @@ const OTHER_CONTENT: &[(&[u8], &str)] = &[
 
 /// The message for an image of a known, unsupported format.
 pub(crate) fn unsupported_content(head: &[u8]) -> Option<&'static str> {
-    if is_svg_document(head) {
-        return Some(unsupported!("SVG"));
-    }
     lookup(UNSUPPORTED_IMAGES, head)
 }
 
@@ -109,11 +106,6 @@ pub fn heif_format(head: &[u8]) -> Option<ImageFormat> {
     }
 }
 
-/// An XML declaration, followed by the root element of SVG within the bytes of `head`.
-fn is_svg_document(head: &[u8]) -> bool {
-    head.starts_with(b"<?xml") && head.windows(4).any(|window| window == b"<svg")
-}
-
 /// The type of file that a lower-case extension stands for.
 pub fn by_extension(extension: &str) -> FileKind {
     if let Some(format) = supported_extension(extension) {
@@ -139,6 +131,7 @@ fn supported_extension(extension: &str) -> Option<ImageFormat> {
         "avif" | "avifs" => ImageFormat::Avif,
         "jxl" => ImageFormat::Jxl,
         "psd" | "psb" => ImageFormat::Psd,
+        "svg" | "svgz" => ImageFormat::Svg,
         "3fr" | "arw" | "cr2" | "cr3" | "crw" | "dcr" | "dng" | "erf" | "fff" | "gpr" | "iiq" | "k25"
         | "kdc" | "mef" | "mos" | "mrw" | "nef" | "nrw" | "orf" | "pef" | "raf" | "raw" | "rw2" | "rwl"
         | "sr2" | "srf" | "srw" | "x3f" => ImageFormat::Raw,
@@ -150,7 +143,8 @@ fn supported_extension(extension: &str) -> Option<ImageFormat> {
 fn unsupported_extension(extension: &str) -> Option<&'static str> {
     Some(match extension {
         "jxr" | "wdp" | "hdp" => unsupported!("JPEG XR"),
-        "svg" | "svgz" => unsupported!("SVG"),
+        "eps" | "epsf" | "epsi" => unsupported!("EPS"),
+        "ai" => unsupported!("Adobe Illustrator"),
         "exr" => unsupported!("OpenEXR"),
         "dds" => unsupported!("DDS"),
         "xcf" => unsupported!("GIMP (XCF)"),

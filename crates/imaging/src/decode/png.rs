@@ -6,7 +6,6 @@ use std::io::Cursor;
 
 use image::codecs::png::PngDecoder;
 use image::{AnimationDecoder, DynamicImage, GrayAlphaImage, GrayImage, ImageDecoder, RgbImage, RgbaImage};
-use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 use png::{BitDepth, ColorType, Decoder, DecodingError, InterlaceInfo, Reader, Transformations};
 
 use super::Unoriented;
@@ -16,6 +15,7 @@ use crate::color::ColorSpace;
 use crate::exif::ExifData;
 use crate::limits::DeclaredSize;
 use crate::png_chunks::chunks;
+use crate::png_texts::{Text, raw_profile};
 use crate::{DecodeLimits, ImagingError, damage};
 
 const FORMAT: &str = "PNG";
@@ -156,83 +156,10 @@ fn read_rows(reader: &mut Reader<Cursor<&[u8]>>, content: &mut [u8], stride: usi
 pub(super) fn exif(bytes: &[u8]) -> ExifData {
     let block = chunks(bytes).find(|(kind, _)| *kind == b"eXIf");
     let block = block.map(|(_, content)| Cow::Borrowed(content)).or_else(|| {
-        let profile = texts(bytes)
-            .find(|text| matches!(text.keyword, b"Raw profile type exif" | b"Raw profile type APP1"));
-        profile
-            .and_then(|text| raw_profile(&text.value()?))
-            .map(Cow::Owned)
+        let mut texts = chunks(bytes).filter_map(|(kind, content)| Text::read(*kind, content));
+        let profile =
+            texts.find(|text| matches!(text.keyword, b"Raw profile type exif" | b"Raw profile type APP1"))?;
+        raw_profile(&profile.unpacked(MAX_TEXT)).map(Cow::Owned)
     });
     block.map(|block| ExifData::parse(&block)).unwrap_or_default()
-}
-
-/// A text chunk (PNG 3, 11.3.3).
-struct Text<'a> {
-    keyword: &'a [u8],
-    content: &'a [u8],
-    is_compressed: bool,
-}
-
-impl<'a> Text<'a> {
-    fn value(&self) -> Option<Cow<'a, [u8]>> {
-        if self.is_compressed {
-            decompress_to_vec_zlib_with_limit(self.content, MAX_TEXT)
-                .ok()
-                .map(Cow::Owned)
-        } else {
-            Some(Cow::Borrowed(self.content))
-        }
-    }
-}
-
-fn texts(bytes: &[u8]) -> impl Iterator<Item = Text<'_>> {
-    chunks(bytes).filter_map(|(kind, content)| {
-        let (keyword, rest) = split_at_nul(content)?;
-        let (is_compressed, content) = match kind {
-            b"tEXt" => (false, rest),
-            // A byte for the method, of which there is one.
-            b"zTXt" => (true, rest.get(1..)?),
-            b"iTXt" => {
-                let (_language, after) = split_at_nul(rest.get(2..)?)?;
-                let (_translated_keyword, text) = split_at_nul(after)?;
-                (rest[0] == 1, text)
-            }
-            _ => return None,
-        };
-        Some(Text {
-            keyword,
-            content,
-            is_compressed,
-        })
-    })
-}
-
-fn split_at_nul(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = bytes.iter().position(|&byte| byte == 0)?;
-    Some((&bytes[..at], &bytes[at + 1..]))
-}
-
-/// The bytes of `ImageMagick`'s text: a line with the name, one with the length, then hexadecimal digits.
-fn raw_profile(text: &[u8]) -> Option<Vec<u8>> {
-    let mut lines = text.splitn(4, |&byte| byte == b'\n');
-    let digits = lines.nth(3)?;
-    let digits: Vec<u8> = digits
-        .iter()
-        .filter_map(|&byte| char::from(byte).to_digit(16).map(|digit| digit as u8))
-        .collect();
-    let (pairs, _) = digits.as_chunks::<2>();
-    Some(pairs.iter().map(|[high, low]| high << 4 | low).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn raw_profile_is_read_from_digits() {
-        assert_eq!(
-            raw_profile(b"\nexif\n       4\n4d4D\n002a\n"),
-            Some(b"MM\0*".to_vec())
-        );
-        assert_eq!(raw_profile(b"exif"), None);
-    }
 }

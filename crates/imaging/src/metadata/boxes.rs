@@ -6,9 +6,10 @@ use std::io::Read;
 use super::blocks::Blocks;
 use super::heif_items;
 use super::xmp::MAX_PACKET;
+use crate::boxes::boxes;
 
-/// Most boxes in one box or file.
-const MAX_BOXES: usize = 10_000;
+/// Most boxes in one box or file that are read.
+pub const MAX_BOXES: usize = 10_000;
 /// Bytes of an unpacked box that are kept.
 const MAX_UNPACKED: u64 = MAX_PACKET as u64;
 
@@ -20,35 +21,6 @@ const IPTC_UUID: [u8; 16] = [
 ];
 const EXIF_UUID: &[u8; 16] = b"JpgTiffExif->JP2";
 
-/// A box: its kind and content.
-#[derive(Debug, Clone, Copy)]
-pub struct FileBox<'a> {
-    pub kind: &'a [u8; 4],
-    pub content: &'a [u8],
-}
-
-/// The boxes in `bytes`, the last perhaps cut.
-pub fn boxes(bytes: &[u8]) -> impl Iterator<Item = FileBox<'_>> {
-    let mut rest = bytes;
-    let next = move || {
-        let (size, after) = rest.split_first_chunk::<4>()?;
-        let (kind, after) = after.split_first_chunk::<4>()?;
-        let (header, size, after) = match u32::from_be_bytes(*size) {
-            0 => (8, rest.len(), after),
-            1 => {
-                let (size, after) = after.split_first_chunk::<8>()?;
-                (16, usize::try_from(u64::from_be_bytes(*size)).ok()?, after)
-            }
-            size => (8, size as usize, after),
-        };
-        let length = size.checked_sub(header)?;
-        let content = &after[..length.min(after.len())];
-        rest = &after[content.len()..];
-        Some(FileBox { kind, content })
-    };
-    std::iter::from_fn(next).take(MAX_BOXES)
-}
-
 /// Whether a file begins with one of the boxes that these formats begin with.
 pub fn has_boxes(bytes: &[u8]) -> bool {
     matches!(bytes.get(4..8), Some(b"ftyp" | b"JXL " | b"jP  "))
@@ -57,8 +29,8 @@ pub fn has_boxes(bytes: &[u8]) -> bool {
 /// The blocks of metadata in a file of boxes.
 pub fn blocks(bytes: &[u8]) -> Blocks<'_> {
     let mut blocks = Blocks::default();
-    for FileBox { kind, content } in boxes(bytes) {
-        match kind {
+    for (kind, content) in boxes(bytes).take(MAX_BOXES) {
+        match &kind {
             b"Exif" => add_exif(&mut blocks, Cow::Borrowed(content)),
             b"xml " => blocks.xmp.push(Cow::Borrowed(content)),
             b"brob" => add_packed(&mut blocks, content),

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::blocks::Blocks;
-use super::boxes::{FileBox, add_exif, boxes};
+use super::boxes::{MAX_BOXES, add_exif};
+use crate::boxes::{Reader, boxes};
 
 /// Most items of a file, and most parts of an item.
 const MAX_ITEMS: usize = 10_000;
@@ -26,8 +27,8 @@ pub fn add_blocks<'a>(blocks: &mut Blocks<'a>, bytes: &'a [u8], meta: &'a [u8]) 
         meta.get(4..).unwrap_or_default()
     };
     let part = |kind: &[u8; 4]| {
-        let found = boxes(meta).find(|part| part.kind == kind);
-        found.map(|part| part.content)
+        let found = boxes(meta).take(MAX_BOXES).find(|(found, _)| found == kind);
+        found.map(|(_, content)| content)
     };
     let (Some(information), Some(locations)) = (part(b"iinf"), part(b"iloc")) else {
         return;
@@ -50,52 +51,52 @@ fn metadata_items(information: &[u8]) -> Vec<(u32, ItemKind)> {
     let entries = information
         .get(if version == 0 { 6 } else { 8 }..)
         .unwrap_or_default();
-    let entry = |entry: FileBox<'_>| {
-        let mut fields = Fields(entry.content);
-        let version = fields.number(1)?;
-        fields.number(3)?;
+    let entry = |content| {
+        let mut fields = Reader::new(content);
+        let (version, _) = fields.version_and_flags()?;
         let id = match version {
-            2 => fields.number(2)?,
-            3 => fields.number(4)?,
+            2 => u32::from(fields.u16()?),
+            3 => fields.u32()?,
             _ => return None,
         };
-        fields.number(2)?;
-        let (kind, named) = fields.0.split_first_chunk::<4>()?;
-        match kind {
-            b"Exif" => Some((id as u32, ItemKind::Exif)),
+        fields.u16()?;
+        let kind = fields.array::<4>()?;
+        match &kind {
+            b"Exif" => Some((id, ItemKind::Exif)),
             b"mime" => {
+                let named = fields.rest;
                 let name = named.iter().position(|&byte| byte == 0)?;
                 let is_xmp = named[name + 1..].starts_with(XMP_TYPE);
-                is_xmp.then_some((id as u32, ItemKind::Xmp))
+                is_xmp.then_some((id, ItemKind::Xmp))
             }
             _ => None,
         }
     };
     boxes(entries)
-        .filter(|entry| entry.kind == b"infe")
-        .filter_map(entry)
+        .take(MAX_BOXES)
+        .filter(|(kind, _)| kind == b"infe")
+        .filter_map(|(_, content)| entry(content))
         .take(16)
         .collect()
 }
 
 /// The content of an item: its parts in the file or in the data of the box.
 fn read_item<'a>(locations: &[u8], id: u32, file: &'a [u8], data: &'a [u8]) -> Option<Cow<'a, [u8]>> {
-    let mut fields = Fields(locations);
-    let version = fields.number(1)?;
-    fields.number(3)?;
-    let sizes = fields.number(2)?;
-    let size = |shift: u32| (sizes >> shift & 15) as usize;
+    let mut fields = Reader::new(locations);
+    let (version, _) = fields.version_and_flags()?;
+    let sizes = fields.u16()?;
+    let size = |shift: u32| (sizes >> shift & 15) as u8;
     let (offset_size, length_size, base_size, index_size) = (size(12), size(8), size(4), size(0));
     let wide = if version < 2 { 2 } else { 4 };
     let items = (fields.number(wide)? as usize).min(MAX_ITEMS);
     for _ in 0..items {
         let item = fields.number(wide)?;
-        let method = if version == 0 { 0 } else { fields.number(2)? & 15 };
-        fields.number(2)?;
+        let method = if version == 0 { 0 } else { fields.u16()? & 15 };
+        fields.u16()?;
         let base = fields.number(base_size)?;
         // Parts without a size in the file all are the whole source.
         let is_sized = offset_size + length_size + index_size > 0;
-        let parts = fields.number(2)?.min(if is_sized { u64::MAX } else { 1 });
+        let parts = fields.u16()?.min(if is_sized { u16::MAX } else { 1 });
         let source = if method == 0 { file } else { data };
         let mut content = Cow::Borrowed(&[][..]);
         for _ in 0..parts {
@@ -131,16 +132,4 @@ fn append<'a>(content: &mut Cow<'a, [u8]>, part: &'a [u8]) -> Option<()> {
         content.to_mut().extend_from_slice(part);
     }
     Some(())
-}
-
-/// Big-endian numbers, one after the other.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    /// A number of up to eight bytes; of none it is 0.
-    fn number(&mut self, bytes: usize) -> Option<u64> {
-        let (number, rest) = self.0.split_at_checked(bytes).filter(|_| bytes <= 8)?;
-        self.0 = rest;
-        Some(number.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte)))
-    }
 }

@@ -10,11 +10,14 @@ use super::iptc;
 use super::moment::Moment;
 use super::text;
 use super::xmp::MAX_PACKET;
+use crate::png_texts::{Text, raw_profile};
 
 /// Bytes of an unpacked text that are kept.
 const MAX_UNPACKED: usize = MAX_PACKET;
 /// Texts that are kept.
 const MAX_TEXTS: usize = 200;
+/// Bytes of a keyword.
+const MAX_KEYWORD: usize = 79;
 const PROFILE: &str = "Raw profile type ";
 
 /// The blocks of metadata in a PNG file, before and behind the pixels.
@@ -28,8 +31,8 @@ pub fn blocks(bytes: &[u8]) -> Blocks<'_> {
                 blocks.exif.get_or_insert(Cow::Borrowed(data));
             }
             b"tEXt" | b"zTXt" | b"iTXt" if blocks.texts.len() < MAX_TEXTS => {
-                if let Some((name, text)) = read_text(*kind, data) {
-                    add_text(&mut blocks, name, text);
+                if let Some(text) = Text::read(*kind, data) {
+                    add_text(&mut blocks, &text);
                 }
             }
             b"IEND" => break,
@@ -50,44 +53,13 @@ fn chunk(bytes: &[u8]) -> Option<(&[u8; 4], &[u8], &[u8])> {
     Some((kind, data, next.unwrap_or_default()))
 }
 
-/// The name and the text of a chunk of one of the three kinds.
-fn read_text(kind: [u8; 4], data: &[u8]) -> Option<(String, Vec<u8>)> {
-    let (name, rest) = split_nul(data)?;
-    let text = match &kind {
-        b"tEXt" => rest.to_vec(),
-        b"zTXt" => unpack(rest.get(1..)?),
-        _ => {
-            let (&[is_packed, _method], rest) = rest.split_first_chunk()?;
-            let (_language, rest) = split_nul(rest)?;
-            let (_translated, rest) = split_nul(rest)?;
-            if is_packed == 0 {
-                rest.to_vec()
-            } else {
-                unpack(rest)
-            }
-        }
-    };
-    Some((text::latin1(&name[..name.len().min(79)]), text))
-}
-
-fn split_nul(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = bytes.iter().position(|&byte| byte == 0)?;
-    Some((&bytes[..at], &bytes[at + 1..]))
-}
-
-/// What can be unpacked, up to a limit.
-fn unpack(packed: &[u8]) -> Vec<u8> {
-    match miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(packed, MAX_UNPACKED) {
-        Ok(unpacked) => unpacked,
-        Err(error) => error.output,
-    }
-}
-
-fn add_text(blocks: &mut Blocks<'_>, name: String, text: Vec<u8>) {
+fn add_text(blocks: &mut Blocks<'_>, text: &Text<'_>) {
+    let name = text::latin1(&text.keyword[..text.keyword.len().min(MAX_KEYWORD)]);
+    let text = text.unpacked(MAX_UNPACKED);
     if name == "XML:com.adobe.xmp" {
-        blocks.xmp.push(Cow::Owned(text));
+        blocks.xmp.push(Cow::Owned(text.into_owned()));
     } else if let Some(kind) = name.strip_prefix(PROFILE) {
-        if let Some(profile) = unhex(&text) {
+        if let Some(profile) = raw_profile(&text) {
             add_profile(blocks, kind, profile);
         }
     } else {
@@ -113,16 +85,6 @@ fn add_profile(blocks: &mut Blocks<'_>, kind: &str, profile: Vec<u8>) {
         }
         _ => {}
     }
-}
-
-/// A profile as text: its name and its length on lines of their own, then hexadecimal digits.
-fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    let mut lines = text.trim_ascii_start().splitn(3, |&byte| byte == b'\n');
-    let (_name, _length, digits) = (lines.next()?, lines.next()?, lines.next()?);
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).map(|digit| digit as u8);
-    let digits: Vec<u8> = digits.iter().filter_map(digit).collect();
-    let (pairs, _) = digits.as_chunks::<2>();
-    Some(pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
 /// What the texts say, by the names that the PNG specification gives them.

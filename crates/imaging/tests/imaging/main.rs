@@ -10,6 +10,8 @@ mod newer_formats;
 mod orientation;
 mod partial;
 mod samples;
+mod svg;
+mod svg_hostile;
 mod tiff_colors;
 mod tiff_hostile;
 mod tiff_samples;

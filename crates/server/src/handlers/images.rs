@@ -4,8 +4,8 @@ use std::path::Path as FilePath;
 
 use actix_files::NamedFile;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, Charset, ContentDisposition, DispositionParam, DispositionType, ETAG,
-    ExtendedValue,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, Charset, ContentDisposition,
+    DispositionParam, DispositionType, ETAG, ExtendedValue,
 };
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Result};
@@ -25,6 +25,9 @@ use crate::state::AppState;
 const VIEW_SIDE: u32 = 4_096;
 /// JPEG quality of such an image.
 const VIEW_QUALITY: u8 = 88;
+/// What a browser may do with an image that it opens as a document, as it does with SVG: show it, without scripts and
+/// without anything from elsewhere.
+const IMAGE_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 /// An image's id is the hash of its content, so the response never changes.
 const IMMUTABLE: &str = "private, max-age=31536000, immutable";
 
@@ -166,6 +169,7 @@ where
     let content = state.image_reads.run(move || content(&library)).await?;
     let mut response = cacheable(HttpResponse::Ok(), &tag);
     response.content_type(content.media_type);
+    response.insert_header((CONTENT_SECURITY_POLICY, IMAGE_POLICY));
     if let Some(name) = content.file_name {
         response.insert_header((CONTENT_DISPOSITION, inline(name)));
     }

@@ -199,7 +199,7 @@ async fn unreadable_image_is_refused_with_reason() {
         &b""[..],
         b"not an image",
         b"\x89PNG\r\n\x1a\n broken",
-        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"DDS \x7C\0\0\0",
     ] {
         let by_form = server.send(form(&[("image", Some("a.png"), bytes)])).await;
         assert_eq!(by_form.status, StatusCode::UNPROCESSABLE_ENTITY);

@@ -81,6 +81,30 @@ async fn unshowable_formats_are_converted_on_request() {
 }
 
 #[actix_web::test]
+async fn scripts_in_drawings_never_run() {
+    let server = TestServer::new();
+    let drawing =
+        "<svg xmlns='http://www.w3.org/2000/svg' width='40' height='30'><script>alert(1)</script></svg>";
+    std::fs::write(server.photo("drawing.svg"), drawing).unwrap();
+    let index = server.state.library.index(
+        &[],
+        &eidetic_indexer::IndexerOptions::default(),
+        &eidetic_indexer::RunContext::default(),
+    );
+    assert_eq!(index.unwrap().indexed, 1);
+    let address = format!("/v1/images/{}/file", server.id("drawing.svg"));
+    let original = server.get(&address).await;
+    assert_eq!(original.header("content-type"), "image/svg+xml");
+    assert!(
+        original
+            .header("content-security-policy")
+            .starts_with("sandbox; default-src 'none'")
+    );
+    let view = server.get(&format!("{address}?view=1")).await;
+    assert_eq!(view.header("content-type"), "image/jpeg");
+}
+
+#[actix_web::test]
 async fn large_image_is_shrunk_for_viewing() {
     let server = TestServer::new();
     let wide = server.photo("wide.tiff");

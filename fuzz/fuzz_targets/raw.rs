@@ -1,0 +1,6 @@
+//! Decodes raw camera files.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: eidetic_fuzz::set_up(), |bytes: &[u8]| {
+    eidetic_fuzz::check_image(bytes, "nef");
+});
