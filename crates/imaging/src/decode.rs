@@ -21,7 +21,7 @@ mod gif;
 mod heif;
 mod ico;
 mod jp2;
-mod jpeg;
+pub mod jpeg;
 mod jpeg_inks;
 mod jxl;
 mod padded;
