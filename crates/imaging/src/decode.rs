@@ -51,6 +51,15 @@ struct Scaled {
     full_size: (u32, u32),
 }
 
+impl From<Unoriented> for Scaled {
+    fn from(unoriented: Unoriented) -> Self {
+        Self {
+            full_size: (unoriented.image.width(), unoriented.image.height()),
+            unoriented,
+        }
+    }
+}
+
 /// How a format is decoded at a half, a quarter or an eighth of its size.
 struct ScaledDecoder {
     /// Bytes that decoding takes at its peak, from the header alone; none where it cannot be tried.
@@ -58,6 +67,10 @@ struct ScaledDecoder {
     /// None where the full decoder is needed.
     decode: fn(&[u8], &DecodeLimits, DecodeSize) -> Option<Scaled>,
 }
+
+/// Decodes a page at a reduced size that is within the limits, though the full size is not; none where that is impossible.
+/// Only TIFF files have other pages than 0.
+type ReducedDecoder = fn(&[u8], usize, &DecodeLimits) -> Option<Scaled>;
 
 type FullDecoder = fn(&[u8], &DecodeLimits) -> Result<Unoriented, ImagingError>;
 
@@ -68,23 +81,36 @@ struct Format {
     name: &'static str,
     decode: FullDecoder,
     scaled: Option<ScaledDecoder>,
+    reduced: Option<ReducedDecoder>,
 }
 
 const FORMATS: &[Format] = &[
-    row(ImageFormat::Jpeg, "JPEG", jpeg::decode).with(jpeg::SCALED),
-    row(ImageFormat::Png, "PNG", png::decode),
+    row(ImageFormat::Jpeg, "JPEG", jpeg::decode)
+        .with(jpeg::SCALED)
+        .or_reduced(|bytes, _, limits| jpeg::decode_reduced(bytes, limits)),
+    row(ImageFormat::Png, "PNG", png::decode)
+        .or_reduced(|bytes, _, limits| png::decode_reduced(bytes, limits)),
     row(ImageFormat::Gif, "GIF", gif::decode),
-    row(ImageFormat::WebP, "WebP", webp::decode).with(webp::SCALED),
-    row(ImageFormat::Heif, "HEIC", heif::decode),
-    row(ImageFormat::Avif, "AVIF", avif::decode),
-    row(ImageFormat::Jxl, "JPEG XL", jxl::decode),
-    row(ImageFormat::Jp2, "JPEG 2000", jp2::decode),
-    row(ImageFormat::Raw, "raw camera", raw::decode).with(raw::SCALED),
+    row(ImageFormat::WebP, "WebP", webp::decode)
+        .with(webp::SCALED)
+        .or_reduced(|bytes, _, limits| webp::decode_reduced(bytes, limits)),
+    row(ImageFormat::Heif, "HEIC", heif::decode)
+        .or_reduced(|bytes, _, limits| heif::decode_reduced("HEIC", bytes, limits)),
+    row(ImageFormat::Avif, "AVIF", avif::decode)
+        .or_reduced(|bytes, _, limits| heif::decode_reduced("AVIF", bytes, limits)),
+    row(ImageFormat::Jxl, "JPEG XL", jxl::decode)
+        .or_reduced(|bytes, _, limits| jxl::decode_reduced(bytes, limits)),
+    row(ImageFormat::Jp2, "JPEG 2000", jp2::decode)
+        .or_reduced(|bytes, _, limits| jp2::decode_reduced(bytes, limits)),
+    row(ImageFormat::Raw, "raw camera", raw::decode)
+        .with(raw::SCALED)
+        .or_reduced(|bytes, _, limits| raw::decode_reduced(bytes, limits)),
     row(ImageFormat::Psd, "Photoshop", psd::decode),
     row(ImageFormat::Bmp, "BMP", bmp::decode),
     row(ImageFormat::Tiff, "TIFF", |bytes, limits| {
         tiff::decode(bytes, 0, limits)
-    }),
+    })
+    .or_reduced(tiff::decode_reduced),
     row(ImageFormat::Qoi, "QOI", |bytes, limits| {
         raster::decode(ImageFormat::Qoi, bytes, limits)
     }),
@@ -104,12 +130,18 @@ const fn row(format: ImageFormat, name: &'static str, decode: FullDecoder) -> Fo
         name,
         decode,
         scaled: None,
+        reduced: None,
     }
 }
 
 impl Format {
     const fn with(mut self, scaled: ScaledDecoder) -> Self {
         self.scaled = Some(scaled);
+        self
+    }
+
+    const fn or_reduced(mut self, reduced: ReducedDecoder) -> Self {
+        self.reduced = Some(reduced);
         self
     }
 
@@ -133,7 +165,8 @@ impl Format {
 ///   [`ImagingError::Damaged`] only if no pixel can be decoded.
 /// - Other formats likewise; [`DecodedImage::damage`] says what is missing. Of TIFF the first page is taken
 ///   that is not a reduced version of another.
-/// - An image of more than 50 million pixels is returned at half its size; the metadata have its full size.
+/// - An image of more than 50 million pixels is returned at half its size, and one that is beyond `limits` at the
+///   greatest size within them, where its format allows it; the metadata have its full size.
 /// - No memory is allocated for pixels before the declared size has been checked against `limits`.
 pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<DecodedImage, ImagingError> {
     decode_page(bytes, 0, limits)
@@ -159,15 +192,24 @@ pub fn decode_page(bytes: &[u8], page: usize, limits: &DecodeLimits) -> Result<D
             format_args!("it has no page {}", page + 1),
         ));
     }
-    let unoriented = catch_panics(format, || decode_format(format, bytes, page, limits))?;
-    let Unoriented {
-        image,
-        color,
-        exif,
-        damage,
-    } = unoriented;
+    let decoded = catch_panics(format, || decode_format(format, bytes, page, limits));
+    let Scaled {
+        unoriented:
+            Unoriented {
+                image,
+                color,
+                exif,
+                damage,
+            },
+        full_size,
+    } = match decoded {
+        Ok(full) => full.into(),
+        Err(error @ ImagingError::TooLarge { .. }) => {
+            decode_reduced(format, bytes, page, limits).ok_or(error)?
+        }
+        Err(error) => return Err(error),
+    };
     let exif = with_xmp_orientation(format, bytes, exif);
-    let full_size = (image.width(), image.height());
     let rgb = pixels::halve_if_huge(color.to_srgb(image));
     Ok(DecodedImage {
         damage,
@@ -239,6 +281,12 @@ fn decode_format(
     }
     let row = FORMATS.iter().find(|row| row.id == format);
     row.map_or_else(|| Err(unsupported(bytes)), |row| (row.decode)(bytes, limits))
+}
+
+/// Decodes an image that is not within `limits` at a size that is.
+fn decode_reduced(format: ImageFormat, bytes: &[u8], page: usize, limits: &DecodeLimits) -> Option<Scaled> {
+    let decode = FORMATS.iter().find(|row| row.id == format)?.reduced?;
+    catch_panics(format, || Ok(decode(bytes, page, limits))).ok()?
 }
 
 /// Takes the orientation from XMP where EXIF has none. (HEIF has its own, which its readers apply.)

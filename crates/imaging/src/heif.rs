@@ -13,4 +13,4 @@ mod sequence;
 mod ycbcr;
 
 pub use container::Container;
-pub use picture::{DecodedPicture, decode_primary};
+pub use picture::{DecodedPicture, decode_primary, decode_primary_reduced};

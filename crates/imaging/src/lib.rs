@@ -56,6 +56,7 @@ mod orientation;
 mod pixels;
 mod png_chunks;
 mod raw;
+mod reduced;
 mod riff;
 mod thumbnail;
 mod tiff;

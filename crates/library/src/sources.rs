@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use eidetic_imaging::{FileKind, HEAD_LENGTH, classify};
+use eidetic_imaging::{DecodeLimits, FileKind, HEAD_LENGTH, classify};
 use eidetic_indexer::{IndexingReport, KnownMount, Links, RemovalLimit, UnreachableSource, normalize};
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +72,8 @@ pub struct IndexingSettings {
     pub absent_count: u64,
     /// Days for which the vectors and tags of removed images are kept.
     pub keep_removed_days: u32,
+    /// Million pixels up to which pictures are decoded in full; larger ones are decoded at a reduced size.
+    pub max_megapixels: u32,
 }
 
 impl Default for IndexingSettings {
@@ -82,6 +84,7 @@ impl Default for IndexingSettings {
             absent_share: limit.share,
             absent_count: limit.at_least,
             keep_removed_days: 30,
+            max_megapixels: DecodeLimits::MEGAPIXELS,
         }
     }
 }
@@ -173,7 +176,7 @@ fn without_links_above(path: &Path) -> PathBuf {
 }
 
 fn is_readable_image(path: &Path) -> bool {
-    std::fs::read(path).is_ok_and(|bytes| decode_small(&bytes).is_some())
+    std::fs::read(path).is_ok_and(|bytes| decode_small(&bytes, &DecodeLimits::default()).is_some())
 }
 
 fn read_head(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -193,7 +196,10 @@ impl Library {
 
     /// Changes how the library is kept up to date, from the next run on.
     pub fn set_indexing_settings(&self, settings: IndexingSettings) -> Result<(), LibraryError> {
-        self.change_manifest(|manifest| manifest.indexing = settings)
+        let megapixels = settings.max_megapixels;
+        self.change_manifest(|manifest| manifest.indexing = settings)?;
+        self.limits.set(megapixels);
+        Ok(())
     }
 
     /// Folders below sources that are left out.

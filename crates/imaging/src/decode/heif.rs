@@ -1,8 +1,8 @@
 //! HEIC and other HEIF pictures.
 
-use super::Unoriented;
+use super::{Scaled, Unoriented};
 use crate::exif::ExifData;
-use crate::heif::{Container, DecodedPicture, decode_primary};
+use crate::heif::{Container, DecodedPicture, decode_primary, decode_primary_reduced};
 use crate::{DecodeLimits, ImagingError};
 
 pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, ImagingError> {
@@ -17,24 +17,33 @@ pub(super) fn decode_container(
 ) -> Result<Unoriented, ImagingError> {
     let container = Container::read(bytes)
         .ok_or_else(|| ImagingError::damaged(format, "the list of its pictures is missing or incomplete"))?;
-    let DecodedPicture {
-        image,
-        color,
-        orientation,
-    } = decode_primary(&container, format, limits)?;
+    let picture = decode_primary(&container, format, limits)?;
+    Ok(unoriented(&container, picture))
+}
+
+/// Decodes the primary picture at a reduced size, if it is a grid.
+pub(super) fn decode_reduced(format: &'static str, bytes: &[u8], limits: &DecodeLimits) -> Option<Scaled> {
+    let container = Container::read(bytes)?;
+    let (picture, full_size) = decode_primary_reduced(&container, format, limits)?;
+    Some(Scaled {
+        unoriented: unoriented(&container, picture),
+        full_size,
+    })
+}
+
+fn unoriented(container: &Container, picture: DecodedPicture) -> Unoriented {
     let exif = container
         .exif()
         .map(|exif| ExifData::parse(&exif))
         .unwrap_or_default();
-    // The container's orientation counts; writers leave EXIF's as the camera wrote it (ISO/IEC 23008-12, 6.5.10).
-    let exif = ExifData {
-        orientation: Some(orientation),
-        ..exif
-    };
-    Ok(Unoriented {
-        image,
-        color,
-        exif,
+    Unoriented {
+        image: picture.image,
+        color: picture.color,
+        // The container's orientation counts; writers leave EXIF's as the camera wrote it (ISO/IEC 23008-12, 6.5.10).
+        exif: ExifData {
+            orientation: Some(picture.orientation),
+            ..exif
+        },
         damage: None,
-    })
+    }
 }

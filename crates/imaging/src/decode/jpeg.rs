@@ -8,6 +8,7 @@ pub use self::stream::{StreamColors, decode_stream};
 use super::{Scaled, ScaledDecoder, Unoriented, jpeg_inks};
 use crate::color::ColorSpace;
 use crate::exif::ExifData;
+use crate::jpeg_scaled::Scale;
 use crate::jpeg_segments::segments;
 use crate::{DecodeLimits, ImagingError, jpeg_scaled};
 
@@ -33,20 +34,30 @@ const FORMAT: &str = "JPEG";
 const UNDECODED: u8 = 128;
 
 pub(super) const SCALED: ScaledDecoder = ScaledDecoder {
-    memory: jpeg_scaled::memory,
-    decode: |bytes, limits, size| {
-        let decoded = jpeg_scaled::decode(bytes, limits.pixels, size)?;
-        Some(Scaled {
-            unoriented: Unoriented {
-                color: ColorSpace::of_jpeg(bytes, &decoded.exif),
-                image: DynamicImage::ImageRgb8(decoded.image),
-                exif: decoded.exif,
-                damage: None,
-            },
-            full_size: decoded.full_size,
-        })
-    },
+    memory: |bytes, size| jpeg_scaled::memory(bytes, jpeg_scaled::scale_for_size(bytes, size)?),
+    decode: |bytes, limits, size| decode_at(bytes, limits, jpeg_scaled::scale_for_size(bytes, size)?),
 };
+
+/// Decodes at the greatest scale within `limits`.
+pub(super) fn decode_reduced(bytes: &[u8], limits: &DecodeLimits) -> Option<Scaled> {
+    let scale = Scale::ALL
+        .into_iter()
+        .find(|&scale| jpeg_scaled::memory(bytes, scale).is_some_and(|memory| memory <= limits.memory))?;
+    decode_at(bytes, limits, scale)
+}
+
+fn decode_at(bytes: &[u8], limits: &DecodeLimits, scale: Scale) -> Option<Scaled> {
+    let decoded = jpeg_scaled::decode(bytes, limits.reduced_pixels, scale)?;
+    Some(Scaled {
+        unoriented: Unoriented {
+            color: ColorSpace::of_jpeg(bytes, &decoded.exif),
+            image: DynamicImage::ImageRgb8(decoded.image),
+            exif: decoded.exif,
+            damage: None,
+        },
+        full_size: decoded.full_size,
+    })
+}
 
 pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, ImagingError> {
     if let Some(image) = jpeg_inks::decode(bytes, limits) {

@@ -9,6 +9,7 @@ mod jpeg_scaled;
 mod newer_formats;
 mod orientation;
 mod partial;
+mod reduced;
 mod samples;
 mod tiff_colors;
 mod tiff_hostile;

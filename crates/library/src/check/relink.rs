@@ -102,7 +102,7 @@ fn read(path: &Path, orphans: &OrphanedRows) -> Option<(ImageId, WriteBatch)> {
     let bytes = fs::read(path).ok()?;
     let image = ImageId::of(&bytes);
     let (_, row) = orphans.get(&image)?.first()?;
-    let decoded = decode_small(&bytes)?;
+    let decoded = decode_small(&bytes, &DecodeLimits::default())?;
     let batch = WriteBatch {
         images: vec![NewImage {
             image,

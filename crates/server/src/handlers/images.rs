@@ -149,7 +149,7 @@ fn read(library: &Library, id: &ImageId, form: FileForm) -> Result<ImageContent,
     let file = library.image_file(id)?;
     let format = file.record.metadata.format;
     if form == FileForm::Viewable && !format.shown_by_browsers() {
-        return convert(&file);
+        return convert(&file, &library.decode_limits());
     }
     Ok(ImageContent {
         file_name: file_name(&file.path),
@@ -158,8 +158,8 @@ fn read(library: &Library, id: &ImageId, form: FileForm) -> Result<ImageContent,
     })
 }
 
-fn convert(file: &ImageFile) -> Result<ImageContent, Problem> {
-    let decoded = decode(&file.bytes, &DecodeLimits::default())?;
+fn convert(file: &ImageFile, limits: &DecodeLimits) -> Result<ImageContent, Problem> {
+    let decoded = decode(&file.bytes, limits)?;
     Ok(ImageContent {
         bytes: jpeg(&thumbnail(&decoded.image, VIEW_SIDE))?,
         media_type: "image/jpeg",

@@ -158,6 +158,8 @@ pub(crate) struct IndexingSettingsDocument {
     absent_count: u64,
     /// Days for which the vectors and tags of removed images are kept.
     keep_removed_days: u32,
+    /// Million pixels up to which pictures are decoded in full; larger ones are decoded at a reduced size.
+    max_megapixels: u32,
 }
 
 /// Size and state of one space.
