@@ -95,8 +95,10 @@ const FORMATS: &[Format] = &[
         .with(webp::SCALED)
         .or_reduced(|bytes, _, limits| webp::decode_reduced(bytes, limits)),
     row(ImageFormat::Heif, "HEIC", heif::decode)
+        .with(heif::SCALED)
         .or_reduced(|bytes, _, limits| heif::decode_reduced("HEIC", bytes, limits)),
     row(ImageFormat::Avif, "AVIF", avif::decode)
+        .with(avif::SCALED)
         .or_reduced(|bytes, _, limits| heif::decode_reduced("AVIF", bytes, limits)),
     row(ImageFormat::Jxl, "JPEG XL", jxl::decode)
         .or_reduced(|bytes, _, limits| jxl::decode_reduced(bytes, limits)),

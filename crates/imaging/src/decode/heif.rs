@@ -1,9 +1,15 @@
 //! HEIC and other HEIF pictures.
 
-use super::{Scaled, Unoriented};
+use super::{Scaled, ScaledDecoder, Unoriented};
 use crate::exif::ExifData;
-use crate::heif::{Container, DecodedPicture, decode_primary, decode_primary_reduced};
+use crate::heif::{Container, DecodedPicture, Thumbnail, decode_primary, decode_primary_reduced};
+use crate::jpeg_scaled::DecodeSize;
 use crate::{DecodeLimits, ImagingError};
+
+pub(super) const SCALED: ScaledDecoder = ScaledDecoder {
+    memory: thumbnail_memory,
+    decode: |bytes, limits, size| decode_thumbnail("HEIC", bytes, limits, size),
+};
 
 pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, ImagingError> {
     decode_container("HEIC", bytes, limits)
@@ -29,6 +35,32 @@ pub(super) fn decode_reduced(format: &'static str, bytes: &[u8], limits: &Decode
         unoriented: unoriented(&container, picture),
         full_size,
     })
+}
+
+/// Decodes a thumbnail instead of the primary picture, where one suffices.
+pub(super) fn decode_thumbnail(
+    format: &'static str,
+    bytes: &[u8],
+    limits: &DecodeLimits,
+    size: DecodeSize,
+) -> Option<Scaled> {
+    let container = Container::read(bytes)?;
+    let thumbnail = Thumbnail::find(&container, size)?;
+    let picture = thumbnail.decode(&container, format, limits).ok()?;
+    let is_as_stated = (picture.image.width(), picture.image.height()) == thumbnail.size;
+    is_as_stated.then(|| Scaled {
+        unoriented: unoriented(&container, picture),
+        full_size: thumbnail.full_size,
+    })
+}
+
+/// Bytes that decoding the thumbnail takes at its peak.
+pub(super) fn thumbnail_memory(bytes: &[u8], size: DecodeSize) -> Option<u64> {
+    /// What a decoder takes, the canvas, and the result once more to apply orientation.
+    const BYTES_PER_PIXEL: u64 = 12 + 3 + 6;
+    let thumbnail = Thumbnail::find(&Container::read(bytes)?, size)?;
+    let (width, height) = thumbnail.size;
+    Some(u64::from(width) * u64::from(height) * BYTES_PER_PIXEL)
 }
 
 fn unoriented(container: &Container, picture: DecodedPicture) -> Unoriented {

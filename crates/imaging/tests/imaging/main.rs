@@ -3,6 +3,7 @@
 mod colors;
 mod corpus;
 mod formats;
+mod heif_thumbnails;
 mod hostile;
 mod jpeg_kinds;
 mod jpeg_scaled;
