@@ -10,6 +10,7 @@ use eidetic_catalog::{
     WriteBatch,
 };
 use eidetic_domain::{ImageId, RowId};
+use eidetic_imaging::DecodeLimits;
 use eidetic_indexer::files_of;
 use eidetic_vectors::{VectorStore, orphaned_rows};
 
