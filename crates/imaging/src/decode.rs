@@ -21,7 +21,7 @@ mod gif;
 mod heif;
 mod ico;
 mod jp2;
-mod jpeg;
+pub mod jpeg;
 mod jpeg_inks;
 mod jxl;
 mod padded;
@@ -52,6 +52,15 @@ struct Scaled {
     full_size: (u32, u32),
 }
 
+impl From<Unoriented> for Scaled {
+    fn from(unoriented: Unoriented) -> Self {
+        Self {
+            full_size: (unoriented.image.width(), unoriented.image.height()),
+            unoriented,
+        }
+    }
+}
+
 /// How a format is decoded at a half, a quarter or an eighth of its size.
 struct ScaledDecoder {
     /// Bytes that decoding takes at its peak, from the header alone; none where it cannot be tried.
@@ -59,6 +68,10 @@ struct ScaledDecoder {
     /// None where the full decoder is needed.
     decode: fn(&[u8], &DecodeLimits, DecodeSize) -> Option<Scaled>,
 }
+
+/// Decodes a page at a reduced size that is within the limits, though the full size is not; none where that is impossible.
+/// Only TIFF files have other pages than 0.
+type ReducedDecoder = fn(&[u8], usize, &DecodeLimits) -> Option<Scaled>;
 
 type FullDecoder = fn(&[u8], &DecodeLimits) -> Result<Unoriented, ImagingError>;
 
@@ -69,6 +82,7 @@ struct Format {
     name: &'static str,
     decode: Decoder,
     scaled: Option<ScaledDecoder>,
+    reduced: Option<ReducedDecoder>,
 }
 
 enum Decoder {
@@ -79,20 +93,34 @@ enum Decoder {
 }
 
 const FORMATS: &[Format] = &[
-    row(ImageFormat::Jpeg, "JPEG", jpeg::decode).with(jpeg::SCALED),
-    row(ImageFormat::Png, "PNG", png::decode),
+    row(ImageFormat::Jpeg, "JPEG", jpeg::decode)
+        .with(jpeg::SCALED)
+        .or_reduced(|bytes, _, limits| jpeg::decode_reduced(bytes, limits)),
+    row(ImageFormat::Png, "PNG", png::decode)
+        .or_reduced(|bytes, _, limits| png::decode_reduced(bytes, limits)),
     row(ImageFormat::Gif, "GIF", gif::decode),
-    row(ImageFormat::WebP, "WebP", webp::decode).with(webp::SCALED),
-    row(ImageFormat::Heif, "HEIC", heif::decode),
-    row(ImageFormat::Avif, "AVIF", avif::decode),
-    row(ImageFormat::Jxl, "JPEG XL", jxl::decode),
-    row(ImageFormat::Jp2, "JPEG 2000", jp2::decode),
-    row(ImageFormat::Raw, "raw camera", raw::decode).with(raw::SCALED),
+    row(ImageFormat::WebP, "WebP", webp::decode)
+        .with(webp::SCALED)
+        .or_reduced(|bytes, _, limits| webp::decode_reduced(bytes, limits)),
+    row(ImageFormat::Heif, "HEIC", heif::decode)
+        .with(heif::SCALED)
+        .or_reduced(|bytes, _, limits| heif::decode_reduced("HEIC", bytes, limits)),
+    row(ImageFormat::Avif, "AVIF", avif::decode)
+        .with(avif::SCALED)
+        .or_reduced(|bytes, _, limits| heif::decode_reduced("AVIF", bytes, limits)),
+    row(ImageFormat::Jxl, "JPEG XL", jxl::decode)
+        .or_reduced(|bytes, _, limits| jxl::decode_reduced(bytes, limits)),
+    row(ImageFormat::Jp2, "JPEG 2000", jp2::decode)
+        .or_reduced(|bytes, _, limits| jp2::decode_reduced(bytes, limits)),
+    row(ImageFormat::Raw, "raw camera", raw::decode)
+        .with(raw::SCALED)
+        .or_reduced(|bytes, _, limits| raw::decode_reduced(bytes, limits)),
     row(ImageFormat::Psd, "Photoshop", psd::decode),
     row(ImageFormat::Bmp, "BMP", bmp::decode),
     row(ImageFormat::Tiff, "TIFF", |bytes, limits| {
         tiff::decode(bytes, 0, limits)
-    }),
+    })
+    .or_reduced(tiff::decode_reduced),
     row(ImageFormat::Qoi, "QOI", |bytes, limits| {
         raster::decode(ImageFormat::Qoi, bytes, limits)
     }),
@@ -118,12 +146,18 @@ const fn row(format: ImageFormat, name: &'static str, decode: FullDecoder) -> Fo
         name,
         decode: Decoder::Pixels(decode),
         scaled: None,
+        reduced: None,
     }
 }
 
 impl Format {
     const fn with(mut self, scaled: ScaledDecoder) -> Self {
         self.scaled = Some(scaled);
+        self
+    }
+
+    const fn or_reduced(mut self, reduced: ReducedDecoder) -> Self {
+        self.reduced = Some(reduced);
         self
     }
 
@@ -134,11 +168,23 @@ impl Format {
             Decoder::Pixels(_) if page > 0 => tiff::decode(bytes, page, limits),
             Decoder::Pixels(decode) => decode(bytes, limits),
         }?;
-        let full_size = (unoriented.image.width(), unoriented.image.height());
-        Ok(Scaled {
-            unoriented,
-            full_size,
-        })
+        Ok(unoriented.into())
+    }
+
+    /// The same; a page that is not within `limits` at a size that is, where that is possible.
+    fn decode_or_reduce(
+        &self,
+        bytes: &[u8],
+        page: usize,
+        limits: &DecodeLimits,
+    ) -> Result<Scaled, ImagingError> {
+        match self.decode(bytes, page, limits) {
+            Err(error @ ImagingError::TooLarge { .. }) => {
+                let reduced = self.reduced.and_then(|decode| decode(bytes, page, limits));
+                reduced.ok_or(error)
+            }
+            other => other,
+        }
     }
 
     /// The format of a whole file.
@@ -162,7 +208,8 @@ impl Format {
 /// - Other formats likewise; [`DecodedImage::damage`] says what is missing. Of TIFF the first page is taken
 ///   that is not a reduced version of another.
 /// - SVG is drawn with its longer side at 512 to 2,048 pixels, without text; the metadata have its natural size.
-/// - An image of more than 50 million pixels is returned at half its size; the metadata have its full size.
+/// - An image of more than 50 million pixels is returned at half its size, and one that is beyond `limits` at the
+///   greatest size within them, where its format allows it; the metadata have its full size.
 /// - No memory is allocated for pixels before the declared size has been checked against `limits`.
 pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<DecodedImage, ImagingError> {
     decode_page(bytes, 0, limits)
@@ -191,7 +238,7 @@ pub fn decode_page(bytes: &[u8], page: usize, limits: &DecodeLimits) -> Result<D
     let Scaled {
         unoriented,
         full_size,
-    } = catch_panics(format.id, || format.decode(bytes, page, limits))?;
+    } = catch_panics(format.id, || format.decode_or_reduce(bytes, page, limits))?;
     let Unoriented {
         image,
         color,

@@ -10,7 +10,9 @@ mod picture;
 mod planes;
 mod properties;
 mod sequence;
+mod thumbnail;
 mod ycbcr;
 
 pub use container::Container;
-pub use picture::{DecodedPicture, decode_primary};
+pub use picture::{DecodedPicture, decode_primary, decode_primary_reduced};
+pub use thumbnail::Thumbnail;

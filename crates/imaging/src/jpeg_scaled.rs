@@ -79,15 +79,16 @@ pub enum Scale {
 }
 
 impl Scale {
+    /// From the least factor to the greatest.
+    pub const ALL: [Self; 3] = [Self::Half, Self::Quarter, Self::Eighth];
+
     /// The smallest scale at which an image of `width` × `height` pixels has at least `size`.
     pub fn for_size(width: usize, height: usize, size: DecodeSize) -> Option<Self> {
         let suffices = |scale: &Self| {
             let (width, height) = (scale.scaled(width), scale.scaled(height));
             width.min(height) >= size.short_side as usize && width.max(height) >= size.long_side as usize
         };
-        [Self::Eighth, Self::Quarter, Self::Half]
-            .into_iter()
-            .find(suffices)
+        Self::ALL.into_iter().rev().find(suffices)
     }
 
     /// Length of a side at this scale. The part of a last block that does not fill a pixel is dropped.
@@ -114,17 +115,20 @@ pub struct ScaledImage {
     pub exif: ExifData,
 }
 
-/// Decodes `bytes` at the smallest scale that suffices for `size`.
-///
-/// None if no scale does, if the image has more than `max_pixels`, or if the file has to be decoded in full.
-pub fn decode(bytes: &[u8], max_pixels: u64, size: DecodeSize) -> Option<ScaledImage> {
+/// The smallest scale at which the image has at least `size`, from the header alone.
+pub fn scale_for_size(bytes: &[u8], size: DecodeSize) -> Option<Scale> {
+    let frame = read_frame(bytes)?;
+    Scale::for_size(frame.width, frame.height, size)
+}
+
+/// Decodes `bytes` at `scale`. None if the image has more than `max_pixels`, or if the file has to be decoded in full.
+pub fn decode(bytes: &[u8], max_pixels: u64, scale: Scale) -> Option<ScaledImage> {
     let (mut header, mut position) = (JpegHeader::default(), 2);
     bytes.strip_prefix(&[0xFF, 0xD8])?;
     let AfterHeader::Scan(mut scan) = header.read(bytes, &mut position)? else {
         return None;
     };
     let frame = header.frame.clone()?;
-    let scale = Scale::for_size(frame.width, frame.height, size)?;
     let is_supported = frame.components.len() == 1 || header.is_ycbcr();
     if frame.width as u64 * frame.height as u64 > max_pixels || !is_supported {
         return None;
@@ -151,22 +155,25 @@ pub fn decode(bytes: &[u8], max_pixels: u64, size: DecodeSize) -> Option<ScaledI
     })
 }
 
-/// Bytes that [`decode`] takes at its peak if it supports the file, from the header alone.
-pub fn memory(bytes: &[u8], size: DecodeSize) -> Option<u64> {
+/// Bytes that [`decode`] takes at its peak if it supports the file, from the header alone; none if nothing would be left.
+pub fn memory(bytes: &[u8], scale: Scale) -> Option<u64> {
     /// Three planes, RGB, and RGB once more to apply orientation.
     const BYTES_PER_PIXEL: u64 = 9;
-    let mut header = JpegHeader::default();
-    bytes.strip_prefix(&[0xFF, 0xD8])?;
-    header.read(bytes, &mut 2)?;
-    let frame = header.frame?;
-    let scale = Scale::for_size(frame.width, frame.height, size)?;
+    let frame = read_frame(bytes)?;
     let coefficients = if frame.is_progressive {
         progressive::coefficient_bytes(&frame, scale)?
     } else {
         0
     };
     let pixels = scale.scaled(frame.width) as u64 * scale.scaled(frame.height) as u64;
-    Some(pixels * BYTES_PER_PIXEL + coefficients)
+    (pixels > 0).then_some(pixels * BYTES_PER_PIXEL + coefficients)
+}
+
+fn read_frame(bytes: &[u8]) -> Option<Frame> {
+    let mut header = JpegHeader::default();
+    bytes.strip_prefix(&[0xFF, 0xD8])?;
+    header.read(bytes, &mut 2)?;
+    header.frame
 }
 
 fn to_rgb(frame: &Frame, scale: Scale, planes: &[Plane]) -> Option<RgbImage> {

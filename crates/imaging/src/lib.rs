@@ -57,6 +57,7 @@ mod pixels;
 mod png_chunks;
 mod png_texts;
 mod raw;
+mod reduced;
 mod riff;
 mod thumbnail;
 mod tiff;

@@ -11,24 +11,41 @@ pub const HALVE_ABOVE_PIXELS: u64 = 50_000_000;
 pub struct DecodeLimits {
     /// Largest file in bytes.
     pub file_bytes: u64,
-    /// Largest number of pixels (width × height).
+    /// Largest number of pixels (width × height) of an image that is decoded in full.
     pub pixels: u64,
+    /// The same for an image that is decoded at a reduced size. Memory does not grow with it, but time does.
+    pub reduced_pixels: u64,
     /// Most memory in bytes that decoding may take at its peak.
     pub memory: u64,
 }
 
-impl Default for DecodeLimits {
-    /// 128 MiB per file, 120 million pixels, 400 MiB of memory.
+impl DecodeLimits {
+    /// The default of [`for_megapixels`](Self::for_megapixels): phone cameras have up to 108, or 200 in files that
+    /// are decoded at a reduced size.
+    pub const MEGAPIXELS: u32 = 120;
+
+    /// Limits by which images of `megapixels` million pixels, with 8 bits per channel, are decoded in full: they take
+    /// three and a half bytes a pixel. By default two decodings at a time then stay below 1.1 GB in the worst case,
+    /// files included, which leaves room for an encoder in 1.5 GB.
     ///
-    /// 120 million pixels admit phone cameras of 108 megapixels; 400 MiB hold them with 8 bits per channel.
-    /// Two decodings at a time then stay below 1.1 GB in the worst case, files included, which leaves room
-    /// for an encoder in 1.5 GB.
-    fn default() -> Self {
+    /// Larger images are decoded at a reduced size up to a thousand million pixels: as many as a file of the greatest
+    /// size has, if each takes a bit. A file that unpacks to more is no photo.
+    pub fn for_megapixels(megapixels: u32) -> Self {
+        const LEAST_MEMORY: u64 = 400 << 20;
+        let pixels = u64::from(megapixels) * 1_000_000;
         Self {
             file_bytes: 128 << 20,
-            pixels: 120_000_000,
-            memory: 400 << 20,
+            pixels,
+            reduced_pixels: pixels.max(1_000_000_000),
+            memory: LEAST_MEMORY.max(LEAST_MEMORY / u64::from(Self::MEGAPIXELS) * u64::from(megapixels)),
         }
+    }
+}
+
+impl Default for DecodeLimits {
+    /// 128 MiB per file, 120 million pixels in full and a thousand million at a reduced size, 400 MiB of memory.
+    fn default() -> Self {
+        Self::for_megapixels(Self::MEGAPIXELS)
     }
 }
 
@@ -108,6 +125,14 @@ mod tests {
                 .check("JPEG", &DecodeLimits::default())
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn memory_grows_with_megapixels_only_upwards() {
+        let memory = |megapixels| DecodeLimits::for_megapixels(megapixels).memory;
+        assert_eq!(memory(10), 400 << 20);
+        assert_eq!(memory(DecodeLimits::MEGAPIXELS), 400 << 20);
+        assert!((1_700_000_000..1_800_000_000).contains(&memory(500)));
     }
 
     #[test]

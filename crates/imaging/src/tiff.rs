@@ -66,6 +66,14 @@ impl<'a> TiffPages<'a> {
         page::decode(&layout, self.icc_profile(index).is_some(), limits)
     }
 
+    /// Decodes page `index` at a reduced size that is within `limits`, and returns its full size with it; none where that is
+    /// impossible.
+    pub fn decode_reduced(&self, index: usize, limits: &DecodeLimits) -> Option<(Page, (u32, u32))> {
+        let layout = Layout::read(*self.page(index).ok()?).ok()?;
+        let page = page::decode_reduced(&layout, self.icc_profile(index).is_some(), limits)?;
+        Some((page, (layout.width, layout.height)))
+    }
+
     /// The orientation of page `index`, if it has one.
     pub fn orientation(&self, index: usize) -> Option<Orientation> {
         let number = self.pages.get(index)?.small(tag::ORIENTATION)?;

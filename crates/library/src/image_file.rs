@@ -87,7 +87,8 @@ impl Library {
             return Ok(jpeg);
         }
         let file = self.image_file(image)?;
-        let decoded = decode_small(&file.bytes).ok_or(LibraryError::FileGone(*image))?;
+        let decoded =
+            decode_small(&file.bytes, &self.decode_limits()).ok_or(LibraryError::FileGone(*image))?;
         if self.read_only().is_none()
             && let Err(error) = self.thumbnails.put(image, &decoded.image)
         {
@@ -99,9 +100,9 @@ impl Library {
 }
 
 /// An image as large as its thumbnail needs it; `None` where the bytes are no image that can be read.
-pub(crate) fn decode_small(bytes: &[u8]) -> Option<DecodedImage> {
+pub(crate) fn decode_small(bytes: &[u8], limits: &DecodeLimits) -> Option<DecodedImage> {
     let size = DecodeSize::for_thumbnail(ThumbnailStore::LONG_SIDE);
-    decode_at_least(bytes, &DecodeLimits::default(), size).ok()
+    decode_at_least(bytes, limits, size).ok()
 }
 
 /// The image's bytes and their format, if they are still there. The size is compared first, so that a huge file in the

@@ -218,7 +218,7 @@ impl Library {
             links: settings.links(),
             removal_limit: options.removal_limit.and(Some(settings.removal_limit())),
             known_mounts: self.known_mounts(),
-            ..options.clone()
+            ..self.with_decode_limits(options)
         }
     }
 

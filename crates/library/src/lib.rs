@@ -64,6 +64,7 @@ mod check;
 mod checked_json;
 mod condition;
 mod confidence;
+mod decode_limits;
 mod error;
 mod feedback;
 mod filter_check;

@@ -13,6 +13,7 @@ use eidetic_hub::DownloadProgress;
 use eidetic_imaging::ThumbnailStore;
 use eidetic_inference::{LoadOptions, load_encoder};
 
+use crate::decode_limits::SharedLimits;
 use crate::lock::Lock;
 use crate::manifest::{COPY_NAME, FILE_NAME, FoundManifest, Manifest};
 use crate::operations::OperationLocks;
@@ -35,6 +36,8 @@ pub struct Library {
     pub(crate) others: Mutex<BTreeMap<SpaceNumber, Arc<Space>>>,
     /// For indexing and switching; each space has a view of them.
     pub(crate) operations: OperationLocks,
+    /// Of decoding; each space has a view of them.
+    pub(crate) limits: SharedLimits,
     /// What was wrong with the manifest, of which the copy was read.
     pub(crate) manifest_damage: Option<String>,
     /// Says once that thumbnails cannot be stored.
@@ -158,7 +161,9 @@ impl Library {
     fn assemble(directory: &Path, found: FoundManifest, lock: Lock) -> Result<Self, LibraryError> {
         let FoundManifest { manifest, damage } = found;
         let operations = OperationLocks::default();
-        let (catalog, active) = open_active(directory, &manifest, &lock, &operations)?;
+        let limits = SharedLimits::new(manifest.indexing.max_megapixels);
+        let shared = (&operations, &limits);
+        let (catalog, active) = open_active(directory, &manifest, &lock, shared)?;
         let library = Self {
             directory: directory.to_owned(),
             manifest: RwLock::new(manifest),
@@ -167,6 +172,7 @@ impl Library {
             active: RwLock::new(Arc::new(active)),
             others: Mutex::default(),
             operations,
+            limits,
             manifest_damage: damage.map(|error| match error {
                 LibraryError::DamagedManifest { path, reason } => {
                     format!("{} is damaged ({reason})", path.display())
@@ -248,12 +254,12 @@ fn open_active(
     directory: &Path,
     manifest: &Manifest,
     lock: &Lock,
-    operations: &OperationLocks,
+    (operations, limits): (&OperationLocks, &SharedLimits),
 ) -> Result<(SledCatalog, Space), LibraryError> {
     let path = directory.join("catalog");
     let opened = match lock {
         Lock::Owned(_) => open_catalog(&path, manifest).and_then(|catalog| {
-            let active = Space::open(directory, &manifest.active, &catalog, operations)?;
+            let active = Space::open(directory, &manifest.active, &catalog, operations, limits)?;
             Ok((catalog, active))
         }),
         Lock::Shared { reason, .. } => Err(CatalogError::ReadOnly {
@@ -270,7 +276,7 @@ fn open_active(
         opened => return opened,
     };
     let catalog = SledCatalog::read(&path, reason)?;
-    let active = Space::open(directory, &manifest.active, &catalog, operations)?;
+    let active = Space::open(directory, &manifest.active, &catalog, operations, limits)?;
     Ok((catalog, active))
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_containers::{Contents, Ffmpeg, Videos};
 use eidetic_domain::ContainerKind;
-use eidetic_imaging::{FileKind, HEAD_LENGTH, classify};
+use eidetic_imaging::{DecodeLimits, FileKind, HEAD_LENGTH, classify};
 use eidetic_indexer::{IndexingReport, KnownMount, Links, RemovalLimit, UnreachableSource, normalize};
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,8 @@ pub struct IndexingSettings {
     pub pages: bool,
     /// Whether frames of videos are images, where `ffmpeg` is installed.
     pub videos: bool,
+    /// Million pixels up to which pictures are decoded in full; larger ones are decoded at a reduced size.
+    pub max_megapixels: u32,
 }
 
 impl Default for IndexingSettings {
@@ -94,6 +96,7 @@ impl Default for IndexingSettings {
             archives: false,
             pages: false,
             videos: true,
+            max_megapixels: DecodeLimits::MEGAPIXELS,
         }
     }
 }
@@ -198,7 +201,7 @@ fn without_links_above(path: &Path) -> PathBuf {
 }
 
 fn is_readable_image(path: &Path) -> bool {
-    std::fs::read(path).is_ok_and(|bytes| decode_small(&bytes).is_some())
+    std::fs::read(path).is_ok_and(|bytes| decode_small(&bytes, &DecodeLimits::default()).is_some())
 }
 
 fn read_head(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -218,7 +221,10 @@ impl Library {
 
     /// Changes how the library is kept up to date, from the next run on.
     pub fn set_indexing_settings(&self, settings: IndexingSettings) -> Result<(), LibraryError> {
-        self.change_manifest(|manifest| manifest.indexing = settings)
+        let megapixels = settings.max_megapixels;
+        self.change_manifest(|manifest| manifest.indexing = settings)?;
+        self.limits.set(megapixels);
+        Ok(())
     }
 
     /// Folders below sources that are left out.

@@ -21,6 +21,7 @@ use eidetic_search::{FilterCache, Query, SearchResults, Searcher, TextCache};
 use eidetic_vectors::{VectorIndex, VectorStore};
 
 use crate::LibraryError;
+use crate::decode_limits::SharedLimits;
 use crate::lazy_encoder::LazyEncoder;
 use crate::manifest::SpaceEntry;
 use crate::operations::{Operation, OperationLocks};
@@ -53,6 +54,7 @@ pub struct Space {
     pub(crate) text_index: Mutex<Option<Arc<TextIndex>>>,
     pub(crate) missing_texts: Mutex<Option<MissingTexts>>,
     pub(crate) operations: OperationLocks,
+    pub(crate) limits: SharedLimits,
 }
 
 impl Space {
@@ -62,6 +64,7 @@ impl Space {
         entry: &SpaceEntry,
         catalog: &SledCatalog,
         operations: &OperationLocks,
+        limits: &SharedLimits,
     ) -> Result<Self, LibraryError> {
         let directory = entry.directory(library);
         let vectors = directory.join("vectors");
@@ -86,6 +89,7 @@ impl Space {
             text_index: Mutex::default(),
             missing_texts: Mutex::default(),
             operations: operations.for_space(),
+            limits: limits.clone(),
         };
         // Damaged calibrations are reported by others.
         if let Ok(history) = space.calibration_history() {

@@ -130,7 +130,13 @@ impl Library {
         let entry = manifest
             .space(number)
             .ok_or_else(|| unknown(&number.to_string(), &manifest))?;
-        let opened = Space::open(&self.directory, entry, &self.catalog, &self.operations);
+        let opened = Space::open(
+            &self.directory,
+            entry,
+            &self.catalog,
+            &self.operations,
+            &self.limits,
+        );
         let space = opened.map_err(|reason| LibraryError::UnreadableSpace {
             model: entry.model.clone(),
             number: number.0,

@@ -176,7 +176,8 @@ impl Library {
         let is_incomplete = space.has_missing_embeddings()? || self.has_missing_texts(&space)?;
         if space.number != self.active().number && is_incomplete {
             let _switch = self.lock_switching()?;
-            let mut backfill = SpaceBackfill::start(self, &space, options, context)?;
+            let options = self.with_decode_limits(options);
+            let mut backfill = SpaceBackfill::start(self, &space, &options, context)?;
             backfill.pass()?;
             if !backfill.cancelled {
                 backfill.fill_texts()?;
@@ -238,7 +239,8 @@ impl Library {
     ) -> Result<SpaceReport, LibraryError> {
         let start = Instant::now();
         let mut report = SpaceReport::new(space);
-        let mut backfill = SpaceBackfill::start(self, space, options, context)?;
+        let options = self.with_decode_limits(options);
+        let mut backfill = SpaceBackfill::start(self, space, &options, context)?;
         while backfill.pass()? > FEW {}
         if !backfill.cancelled {
             // Search works without a graph, so a failure does not stop the switch.

@@ -78,6 +78,10 @@ pub(crate) struct SettingsOptions {
     /// Days for which vectors and tags of removed pictures are kept, in case they come back [default: 30]
     #[arg(long, value_name = "DAYS")]
     pub(crate) keep_removed: Option<u32>,
+    /// Decode pictures of up to N million pixels in full, which takes 3.5 MB of memory for each million, and larger ones at
+    /// a reduced size [default: 120]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) max_megapixels: Option<u32>,
 }
 
 impl SettingsOptions {
@@ -88,6 +92,7 @@ impl SettingsOptions {
             && self.absent_share.is_none()
             && self.absent_count.is_none()
             && self.keep_removed.is_none()
+            && self.max_megapixels.is_none()
     }
 
     /// The settings with those given replaced.
@@ -100,6 +105,7 @@ impl SettingsOptions {
             archives: self.archives || (settings.archives && !self.no_archives),
             pages: self.pages || (settings.pages && !self.no_pages),
             videos: self.videos || (settings.videos && !self.no_videos),
+            max_megapixels: self.max_megapixels.unwrap_or(settings.max_megapixels),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use eidetic_domain::Embedding;
 use eidetic_encoder::Encoder;
-use eidetic_imaging::DecodeSize;
+use eidetic_imaging::{DecodeLimits, DecodeSize};
 use serde::Serialize;
 
 use crate::Outcome;
@@ -49,8 +49,12 @@ pub(crate) fn run(arguments: &EmbedArgs) -> Result<Outcome, Failure> {
 /// Files are embedded one at a time, so that full-size images do not fill the memory. An unreadable file
 /// fails the command, since vectors are matched to files by position.
 fn embed_file(encoder: &dyn Encoder, path: &Path) -> Result<Embedding, Failure> {
-    let decoded = read_image(path, DecodeSize::for_model(encoder.shorter_side()))
-        .map_err(|reason| Failure::could_not_run(format!("{}: {reason}", output::path(path))))?;
+    let decoded = read_image(
+        path,
+        DecodeSize::for_model(encoder.shorter_side()),
+        &DecodeLimits::default(),
+    )
+    .map_err(|reason| Failure::could_not_run(format!("{}: {reason}", output::path(path))))?;
     let pixels = encoder.preprocess(&decoded.image);
     let mut embeddings = encoder.encode_pixels(&[pixels]).map_err(anyhow::Error::from)?;
     Ok(embeddings.swap_remove(0))

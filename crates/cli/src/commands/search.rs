@@ -6,7 +6,6 @@ use std::sync::Arc;
 use eidetic_confidence::MATCH_THRESHOLD;
 use eidetic_domain::{Filter, ImageId, counted};
 use eidetic_encoder::negation;
-use eidetic_imaging::DecodeSize;
 use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{Library, Space};
 use eidetic_search::{Query, QueryImage, QueryWeights, Verdict};
@@ -285,7 +284,7 @@ fn warn_of_missing(answer: &SearchResponse) {
 
 fn query(space: &Space, arguments: &SearchArgs, filter: Filter) -> Result<Query, Failure> {
     let image = match (&arguments.image, arguments.image_id) {
-        (Some(path), _) => Some(QueryImage::Pixels(query_image(path, space.decode_size()?)?)),
+        (Some(path), _) => Some(QueryImage::Pixels(query_image(path, space)?)),
         (None, Some(id)) => Some(QueryImage::Indexed(id)),
         (None, None) => None,
     };
@@ -306,7 +305,8 @@ fn query(space: &Space, arguments: &SearchArgs, filter: Filter) -> Result<Query,
     })
 }
 
-pub(crate) fn query_image(path: &Path, size: DecodeSize) -> Result<image::RgbImage, Failure> {
-    let decoded = read_image(path, size).map_err(|reason| Failure::in_file(path, reason))?;
+pub(crate) fn query_image(path: &Path, space: &Space) -> Result<image::RgbImage, Failure> {
+    let decoded = read_image(path, space.decode_size()?, &space.decode_limits());
+    let decoded = decoded.map_err(|reason| Failure::in_file(path, reason))?;
     Ok(decoded.image)
 }

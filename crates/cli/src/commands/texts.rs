@@ -304,9 +304,7 @@ fn search_locally(
     let space = searched_space(library, arguments)?;
     let by = match (words, &arguments.image, arguments.image_id) {
         (Some(words), _, _) => TextQueryBy::Words(words),
-        (None, Some(path), _) => {
-            TextQueryBy::Image(QueryImage::Pixels(query_image(path, space.decode_size()?)?))
-        }
+        (None, Some(path), _) => TextQueryBy::Image(QueryImage::Pixels(query_image(path, &space)?)),
         (None, None, Some(id)) => TextQueryBy::Image(QueryImage::Indexed(id)),
         (None, None, None) => return Err(Failure::arguments("nothing to search for")),
     };

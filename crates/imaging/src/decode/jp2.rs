@@ -3,11 +3,11 @@
 use hayro_jpeg2000::{ColorSpace as Jp2Color, DecodeSettings, DecoderContext, Image};
 use image::{DynamicImage, ImageBuffer, RgbImage};
 
-use super::Unoriented;
+use super::{Scaled, Unoriented};
 use crate::boxes::{Reader, boxes, find};
 use crate::color::ColorSpace;
 use crate::exif::ExifData;
-use crate::limits::DeclaredSize;
+use crate::limits::{DeclaredSize, HALVE_ABOVE_PIXELS};
 use crate::{DecodeLimits, ImagingError};
 
 const FORMAT: &str = "JPEG 2000";
@@ -18,10 +18,45 @@ const BYTES_PER_SAMPLE: u64 = 9;
 /// Channels of one image that a picture may have: four inks, opacity and some unused.
 const MAX_CHANNELS: u16 = 8;
 
+/// The greatest number of times that a picture is halved here.
+const MAX_LEVELS: u32 = 5;
+
 /// Identifies boxes with EXIF data.
 const EXIF_UUID: &[u8; 16] = b"JpgTiffExif->JP2";
 
 pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, ImagingError> {
+    let declared = declared(bytes)?;
+    declared.check(FORMAT, limits)?;
+    decode_with(bytes, &DecodeSettings::default(), &declared)
+}
+
+/// Leaves out as many of the finest resolution levels as `limits` require.
+pub(super) fn decode_reduced(bytes: &[u8], limits: &DecodeLimits) -> Option<Scaled> {
+    let full = declared(bytes).ok()?;
+    if full.pixels() > limits.reduced_pixels {
+        return None;
+    }
+    let at_level = |level: u32| DeclaredSize {
+        width: full.width.div_ceil(1 << level),
+        height: full.height.div_ceil(1 << level),
+        ..full
+    };
+    let level = (1..=MAX_LEVELS).find(|&level| {
+        let reduced = at_level(level);
+        reduced.pixels() <= HALVE_ABOVE_PIXELS && reduced.check(FORMAT, limits).is_ok()
+    })?;
+    let settings = DecodeSettings {
+        target_resolution: Some((full.width >> level, full.height >> level)),
+        ..DecodeSettings::default()
+    };
+    Some(Scaled {
+        unoriented: decode_with(bytes, &settings, &at_level(level)).ok()?,
+        full_size: (full.width, full.height),
+    })
+}
+
+/// The size in the header.
+fn declared(bytes: &[u8]) -> Result<DeclaredSize, ImagingError> {
     let codestream = if bytes.starts_with(&[0xFF, 0x4F]) {
         Some(bytes)
     } else {
@@ -36,13 +71,23 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, 
             format_args!("{channels} channels"),
         ));
     }
-    let declared = DeclaredSize {
+    Ok(DeclaredSize {
         width,
         height,
         bytes_per_pixel: 3 + u64::from(channels) * BYTES_PER_SAMPLE,
-    };
-    declared.check(FORMAT, limits)?;
-    let image = Image::new(bytes, &DecodeSettings::default()).map_err(convert_error)?;
+    })
+}
+
+/// Fails if the result would be larger than `expected`: palettes and files of few levels cannot be reduced.
+fn decode_with(
+    bytes: &[u8],
+    settings: &DecodeSettings,
+    expected: &DeclaredSize,
+) -> Result<Unoriented, ImagingError> {
+    let image = Image::new(bytes, settings).map_err(convert_error)?;
+    if image.width() > expected.width || image.height() > expected.height {
+        return Err(ImagingError::out_of_memory_limit());
+    }
     let mut context = DecoderContext::default();
     let decoded = image.decode(&mut context).map_err(convert_error)?;
     let channels = decoded.components().len();

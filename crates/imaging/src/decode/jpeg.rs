@@ -1,25 +1,22 @@
 //! JPEG: zune-jpeg decodes whole files of the common kind, a decoder of our own all others and damaged ones.
 
-use image::{DynamicImage, RgbImage};
-use zune_core::bytestream::ZCursor;
-use zune_core::colorspace::ColorSpace as Coded;
-use zune_core::options::DecoderOptions;
-use zune_jpeg::JpegDecoder;
+use image::DynamicImage;
 
-use self::coefficients::{Grid, has_all_restarts};
-use self::color::ColorModel;
+use self::common_file::{CommonFile, Strictness};
 use self::segments::{Mode, Segments};
+pub use self::stream::{StreamColors, decode_stream};
 use super::{Scaled, ScaledDecoder, Unoriented, jpeg_inks};
 use crate::color::ColorSpace;
 use crate::exif::ExifData;
+use crate::jpeg_scaled::Scale;
 use crate::jpeg_segments::segments;
-use crate::limits::DeclaredSize;
-use crate::{DecodeLimits, ImagingError, damage, jpeg_scaled};
+use crate::{DecodeLimits, ImagingError, jpeg_scaled};
 
 mod arithmetic_blocks;
 mod arithmetic_reader;
 mod coefficients;
 mod color;
+mod common_file;
 mod decoder;
 mod huffman_blocks;
 mod idct;
@@ -28,6 +25,7 @@ mod render;
 mod scan;
 mod segments;
 mod standard_tables;
+mod stream;
 mod upsample;
 
 const FORMAT: &str = "JPEG";
@@ -36,20 +34,30 @@ const FORMAT: &str = "JPEG";
 const UNDECODED: u8 = 128;
 
 pub(super) const SCALED: ScaledDecoder = ScaledDecoder {
-    memory: jpeg_scaled::memory,
-    decode: |bytes, limits, size| {
-        let decoded = jpeg_scaled::decode(bytes, limits.pixels, size)?;
-        Some(Scaled {
-            unoriented: Unoriented {
-                color: ColorSpace::of_jpeg(bytes, &decoded.exif),
-                image: DynamicImage::ImageRgb8(decoded.image),
-                exif: decoded.exif,
-                damage: None,
-            },
-            full_size: decoded.full_size,
-        })
-    },
+    memory: |bytes, size| jpeg_scaled::memory(bytes, jpeg_scaled::scale_for_size(bytes, size)?),
+    decode: |bytes, limits, size| decode_at(bytes, limits, jpeg_scaled::scale_for_size(bytes, size)?),
 };
+
+/// Decodes at the greatest scale within `limits`.
+pub(super) fn decode_reduced(bytes: &[u8], limits: &DecodeLimits) -> Option<Scaled> {
+    let scale = Scale::ALL
+        .into_iter()
+        .find(|&scale| jpeg_scaled::memory(bytes, scale).is_some_and(|memory| memory <= limits.memory))?;
+    decode_at(bytes, limits, scale)
+}
+
+fn decode_at(bytes: &[u8], limits: &DecodeLimits, scale: Scale) -> Option<Scaled> {
+    let decoded = jpeg_scaled::decode(bytes, limits.reduced_pixels, scale)?;
+    Some(Scaled {
+        unoriented: Unoriented {
+            color: ColorSpace::of_jpeg(bytes, &decoded.exif),
+            image: DynamicImage::ImageRgb8(decoded.image),
+            exif: decoded.exif,
+            damage: None,
+        },
+        full_size: decoded.full_size,
+    })
+}
 
 pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, ImagingError> {
     if let Some(image) = jpeg_inks::decode(bytes, limits) {
@@ -61,16 +69,17 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, 
         });
     }
     let Some(common) = CommonFile::find(bytes) else {
-        return decoder::decode(bytes, limits);
+        return decoder::decode(bytes, limits).map(|decoded| decoded.into_image(bytes));
     };
     common.declared.check(FORMAT, limits)?;
-    if let Some(whole) = common.decode(bytes, true) {
+    if let Some(whole) = common.decode(bytes, Strictness::Whole) {
         return Ok(whole);
     }
     match decoder::decode(bytes, limits) {
+        Ok(decoded) => Ok(decoded.into_image(bytes)),
         // Damaged, and too large for a decoder that keeps coefficients.
-        Err(error @ ImagingError::TooLarge { .. }) => common.decode(bytes, false).ok_or(error),
-        decoded => decoded,
+        Err(error @ ImagingError::TooLarge { .. }) => common.decode(bytes, Strictness::Part).ok_or(error),
+        Err(error) => Err(error),
     }
 }
 
@@ -99,86 +108,11 @@ pub(super) fn exif(bytes: &[u8]) -> ExifData {
         .unwrap_or_default()
 }
 
-/// A file with one scan in sequential mode, with Huffman codes, 8 bits, in gray or YCbCr.
-struct CommonFile {
-    declared: DeclaredSize,
-    exif: ExifData,
-}
-
-impl CommonFile {
-    fn find(bytes: &[u8]) -> Option<Self> {
-        let mut segments = Segments::new(bytes);
-        let scan = segments.next_scan().ok()??;
-        let frame = segments.frame.as_ref()?;
-        let is_common_sampling = match frame.components.as_slice() {
-            [_] => true,
-            [first, others @ ..] => {
-                first.horizontal <= 2
-                    && first.vertical <= 2
-                    && others
-                        .iter()
-                        .all(|component| (component.horizontal, component.vertical) == (1, 1))
-            }
-            [] => false,
-        };
-        let grid = Grid::of_scan(frame, &scan, 8);
-        let is_common = frame.mode == Mode::Sequential
-            && !frame.is_arithmetic
-            && frame.precision == 8
-            && frame.height > 0
-            && scan.components.len() == frame.components.len()
-            && matches!(
-                ColorModel::find(&segments, frame),
-                ColorModel::Gray | ColorModel::YCbCr
-            )
-            && matches!(segments.adobe_transform, None | Some(1))
-            && is_common_sampling
-            && has_all_restarts(
-                bytes,
-                segments.position,
-                segments.restart_interval,
-                grid.columns * grid.rows,
-            );
-        is_common.then(|| Self {
-            declared: DeclaredSize {
-                width: frame.width as u32,
-                height: frame.height as u32,
-                bytes_per_pixel: 3,
-            },
-            exif: segments.exif.map(ExifData::parse).unwrap_or_default(),
-        })
-    }
-
-    /// None for a file that is not decoded to the end; if not `is_strict`, only if nothing is decoded.
-    fn decode(&self, bytes: &[u8], is_strict: bool) -> Option<Unoriented> {
-        let options = DecoderOptions::default()
-            .set_strict_mode(is_strict)
-            .set_max_width(usize::MAX)
-            .set_max_height(usize::MAX)
-            .jpeg_set_out_colorspace(Coded::RGB);
-        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-        decoder.decode_headers().ok()?;
-        let info = decoder.info()?;
-        let (width, height) = (u32::from(info.width), u32::from(info.height));
-        if (width, height) != (self.declared.width, self.declared.height) {
-            return None;
-        }
-        let mut pixels = vec![UNDECODED; self.declared.pixels() as usize * 3];
-        decoder.decode_into(&mut pixels).ok()?;
-        Some(Unoriented {
-            image: DynamicImage::ImageRgb8(RgbImage::from_raw(width, height, pixels)?),
-            color: ColorSpace::of_jpeg(bytes, &self.exif),
-            exif: self.exif.clone(),
-            damage: (!is_strict).then(damage::of_unknown_part),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use image::codecs::jpeg::JpegEncoder;
-    use image::{ExtendedColorType, Rgb};
+    use image::{ExtendedColorType, Rgb, RgbImage};
     use proptest::prelude::*;
 
     fn jpeg(width: u32, height: u32) -> Vec<u8> {

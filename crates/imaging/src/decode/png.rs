@@ -8,14 +8,15 @@ use image::codecs::png::PngDecoder;
 use image::{AnimationDecoder, DynamicImage, GrayAlphaImage, GrayImage, ImageDecoder, RgbImage, RgbaImage};
 use png::{BitDepth, ColorType, Decoder, DecodingError, InterlaceInfo, Reader, Transformations};
 
-use super::Unoriented;
 use super::animation::{first_visible, is_blank};
 use super::raster::{convert_error, image_limits, read};
+use super::{Scaled, Unoriented};
 use crate::color::ColorSpace;
 use crate::exif::ExifData;
 use crate::limits::DeclaredSize;
 use crate::png_chunks::chunks;
 use crate::png_texts::{Text, raw_profile};
+use crate::reduced::{Original, SquareAverages};
 use crate::{DecodeLimits, ImagingError, damage};
 
 const FORMAT: &str = "PNG";
@@ -85,11 +86,7 @@ fn visible_frame(bytes: &[u8], first: &DynamicImage, limits: &DecodeLimits) -> O
 
 /// The rows before the damage, or all rows if their checksums are wrong; none if there are no rows.
 fn decode_part(bytes: &[u8], limits: &DecodeLimits) -> Option<Unoriented> {
-    let memory = usize::try_from(limits.memory).unwrap_or(usize::MAX);
-    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: memory });
-    decoder.ignore_checksums(true);
-    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
-    let mut reader = decoder.read_info().ok()?;
+    let mut reader = open_rows(bytes, limits)?;
     let (width, height) = reader.info().size();
     let declared = DeclaredSize {
         width,
@@ -97,10 +94,7 @@ fn decode_part(bytes: &[u8], limits: &DecodeLimits) -> Option<Unoriented> {
         bytes_per_pixel: 4 + 4,
     };
     declared.check(FORMAT, limits).ok()?;
-    let channels = match reader.output_color_type() {
-        (color, BitDepth::Eight) if color != ColorType::Indexed => color.samples(),
-        _ => return None,
-    };
+    let channels = channels(&reader)?;
     let mut content = vec![UNDECODED; declared.pixels() as usize * channels];
     if matches!(channels, 2 | 4) {
         content
@@ -126,6 +120,57 @@ fn decode_part(bytes: &[u8], limits: &DecodeLimits) -> Option<Unoriented> {
         exif: ExifData::default(),
         damage: Some(damage),
     })
+}
+
+/// Averages squares of pixels while rows are read, which interlaced files do not allow.
+pub(super) fn decode_reduced(bytes: &[u8], limits: &DecodeLimits) -> Option<Scaled> {
+    /// Of decompression, whatever the size.
+    const STATE: u64 = 1 << 20;
+    let mut reader = open_rows(bytes, limits)?;
+    let (width, height) = reader.info().size();
+    let channels = channels(&reader).filter(|_| !reader.info().interlaced)?;
+    let has_alpha = matches!(channels, 2 | 4);
+    let original = Original {
+        width,
+        height,
+        colors: channels - usize::from(has_alpha),
+        // Two rows as stored and one as expanded.
+        decoder_memory: STATE + u64::from(width) * 8 * 3,
+    };
+    let side = original.square_side(limits)?;
+    let mut averages = SquareAverages::new(&original, side, has_alpha, UNDECODED);
+    let mut rows = 0;
+    while let Ok(Some(row)) = reader.next_row() {
+        averages.add(0, rows, row.data());
+        rows += 1;
+    }
+    let exif = exif(bytes);
+    (rows > 0).then_some(Scaled {
+        unoriented: Unoriented {
+            image: averages.into_image()?,
+            color: color_of(bytes, limits, &exif),
+            exif,
+            damage: damage::of_part(rows.into(), height.into()),
+        },
+        full_size: (width, height),
+    })
+}
+
+/// A reader of rows with 8 bits a sample, whatever their checksums.
+fn open_rows<'a>(bytes: &'a [u8], limits: &DecodeLimits) -> Option<Reader<Cursor<&'a [u8]>>> {
+    let memory = usize::try_from(limits.memory).unwrap_or(usize::MAX);
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: memory });
+    decoder.ignore_checksums(true);
+    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
+    decoder.read_info().ok()
+}
+
+/// Samples of a pixel that such a reader returns.
+fn channels(reader: &Reader<Cursor<&[u8]>>) -> Option<usize> {
+    match reader.output_color_type() {
+        (color, BitDepth::Eight) if color != ColorType::Indexed => Some(color.samples()),
+        _ => None,
+    }
 }
 
 /// Reads rows up to the first damage and returns the number of pixels read.

@@ -37,6 +37,15 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, 
     }))
 }
 
+/// The largest picture in the file, at a reduced size.
+pub(super) fn decode_reduced(bytes: &[u8], limits: &DecodeLimits) -> Option<Scaled> {
+    let preview = jpeg::decode_reduced(previews(bytes).first()?, limits)?;
+    Some(Scaled {
+        unoriented: with_fields_of_file(bytes, preview.unoriented),
+        ..preview
+    })
+}
+
 /// The file's own fields; those of the preview where the file has none.
 fn with_fields_of_file(bytes: &[u8], preview: Unoriented) -> Unoriented {
     let exif = raw::exif(bytes).or(preview.exif);

@@ -26,14 +26,39 @@ pub(super) const SCALED: ScaledDecoder = ScaledDecoder {
 };
 
 fn decode_scaled(bytes: &[u8], limits: &DecodeLimits, size: DecodeSize) -> Option<Scaled> {
-    let mut decoder = WebPDecoder::new(Cursor::new(bytes)).ok()?;
+    let mut decoder = still(bytes)?;
+    let scale = scale_for_size(&decoder, size)?;
+    decode_at(&mut decoder, bytes, limits, scale)
+}
+
+fn scaled_memory(bytes: &[u8], size: DecodeSize) -> Option<u64> {
+    let mut decoder = still(bytes)?;
+    let scale = scale_for_size(&decoder, size)?;
+    Some(memory_at(&mut decoder, scale))
+}
+
+/// Decodes at the greatest scale within `limits`.
+pub(super) fn decode_reduced(bytes: &[u8], limits: &DecodeLimits) -> Option<Scaled> {
+    let mut decoder = still(bytes)?;
+    let scale = Scale::ALL
+        .into_iter()
+        .find(|&scale| memory_at(&mut decoder, scale) <= limits.memory)?;
+    decode_at(&mut decoder, bytes, limits, scale)
+}
+
+fn decode_at(
+    decoder: &mut WebPDecoder<Cursor<&[u8]>>,
+    bytes: &[u8],
+    limits: &DecodeLimits,
+    scale: Scale,
+) -> Option<Scaled> {
     let full_size = decoder.dimensions();
-    let (width, height) = scaled_size(&decoder, size)?;
-    if u64::from(full_size.0) * u64::from(full_size.1) > limits.pixels {
+    if pixel_count(full_size) > limits.reduced_pixels {
         return None;
     }
+    let (width, height) = scaled_size(decoder, scale);
     let image = pixels(libwebp(bytes)?.scale(width, height), decoder.has_alpha())?;
-    let exif = read_exif(&mut decoder, bytes.len());
+    let exif = read_exif(decoder, bytes.len());
     let color = ColorSpace::of_webp(bytes, &exif);
     Some(Scaled {
         unoriented: Unoriented {
@@ -48,29 +73,35 @@ fn decode_scaled(bytes: &[u8], limits: &DecodeLimits, size: DecodeSize) -> Optio
 
 /// A lossless file is decoded as a whole, four bytes a pixel; of a lossy one a few rows. Then the result, and the result once
 /// more to apply orientation.
-fn scaled_memory(bytes: &[u8], size: DecodeSize) -> Option<u64> {
-    let mut decoder = WebPDecoder::new(Cursor::new(bytes)).ok()?;
-    let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
-    let scaled = pixels(scaled_size(&decoder, size)?);
+fn memory_at(decoder: &mut WebPDecoder<Cursor<&[u8]>>, scale: Scale) -> u64 {
     let stored = if decoder.is_lossy() && !decoder.has_alpha() {
         0
     } else {
-        4 * pixels(decoder.dimensions())
+        4 * pixel_count(decoder.dimensions())
     };
-    Some(stored + 9 * scaled)
+    stored + 9 * pixel_count(scaled_size(decoder, scale))
 }
 
-/// The smallest size that suffices; none for an animation, which libwebp does not scale.
-fn scaled_size(decoder: &WebPDecoder<Cursor<&[u8]>>, size: DecodeSize) -> Option<(u32, u32)> {
-    if decoder.is_animated() {
-        return None;
-    }
+/// The header of a file; none of an animation, which libwebp does not scale.
+fn still(bytes: &[u8]) -> Option<WebPDecoder<Cursor<&[u8]>>> {
+    let decoder = WebPDecoder::new(Cursor::new(bytes)).ok()?;
+    (!decoder.is_animated()).then_some(decoder)
+}
+
+fn scale_for_size(decoder: &WebPDecoder<Cursor<&[u8]>>, size: DecodeSize) -> Option<Scale> {
     let (width, height) = decoder.dimensions();
-    let scale = Scale::for_size(width as usize, height as usize, size)?;
-    Some((
-        scale.scaled(width as usize) as u32,
-        scale.scaled(height as usize) as u32,
-    ))
+    Scale::for_size(width as usize, height as usize, size)
+}
+
+/// At least a pixel in each direction.
+fn scaled_size(decoder: &WebPDecoder<Cursor<&[u8]>>, scale: Scale) -> (u32, u32) {
+    let (width, height) = decoder.dimensions();
+    let scaled = |side: u32| (scale.scaled(side as usize) as u32).max(1);
+    (scaled(width), scaled(height))
+}
+
+fn pixel_count((width, height): (u32, u32)) -> u64 {
+    u64::from(width) * u64::from(height)
 }
 
 /// Limits have been checked.
@@ -125,8 +156,8 @@ fn decode_whole(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, Imagi
     declared.check(FORMAT, limits)?;
     let exif = read_exif(&mut decoder, bytes.len());
     decoder.set_memory_limit(usize::try_from(limits.memory).unwrap_or(usize::MAX));
-    let still = || libwebp(bytes).and_then(|still| pixels(still, decoder.has_alpha()));
-    let image = match still().filter(|_| !decoder.is_animated()) {
+    let whole = || libwebp(bytes).and_then(|still| pixels(still, decoder.has_alpha()));
+    let image = match whole().filter(|_| !decoder.is_animated()) {
         Some(image) => image,
         None => first_frame(&mut decoder, &declared)?,
     };

@@ -104,6 +104,12 @@ impl<'a> Container<'a> {
             .map(|(_, content)| content)
     }
 
+    /// The size that an item states.
+    pub fn stated_size(&self, item: u32) -> Option<(u32, u32)> {
+        let mut reader = Reader::new(self.property(item, *b"ispe")?.get(4..)?);
+        Some((reader.u32()?, reader.u32()?))
+    }
+
     /// The items that `item` refers to.
     pub fn targets(&self, item: u32, kind: [u8; 4]) -> &[u32] {
         let reference = |reference: &&Reference| reference.from == item && reference.kind == kind;
@@ -115,7 +121,7 @@ impl<'a> Container<'a> {
     }
 
     /// The items that refer to `item`.
-    fn sources(&self, item: u32, kind: [u8; 4]) -> impl Iterator<Item = u32> {
+    pub fn sources(&self, item: u32, kind: [u8; 4]) -> impl Iterator<Item = u32> {
         self.references
             .iter()
             .filter(move |reference| reference.kind == kind && reference.to.contains(&item))

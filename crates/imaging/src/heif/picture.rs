@@ -16,6 +16,7 @@ use crate::limits::DeclaredSize;
 use crate::{DecodeLimits, ImagingError};
 
 mod overlay;
+mod reduced;
 
 /// Bytes that a decoder of a coded picture takes per pixel: samples of four bytes in the worst case, twice while they
 /// are moved, and what it notes of blocks.
@@ -42,10 +43,27 @@ pub fn decode_primary(
     decoder.whole(container.primary, false)
 }
 
-struct PictureDecoder<'a> {
-    container: &'a Container<'a>,
+/// Decodes the primary picture at a reduced size that is within `limits`, and returns its full size with it; none where that is
+/// impossible.
+pub fn decode_primary_reduced(
+    container: &Container,
     format: &'static str,
-    limits: &'a DecodeLimits,
+    limits: &DecodeLimits,
+) -> Option<(DecodedPicture, (u32, u32))> {
+    let decoder = PictureDecoder {
+        container,
+        format,
+        limits,
+    };
+    decoder.reduced_grid(container.primary)
+}
+
+/// Decodes items of a file.
+pub struct PictureDecoder<'a> {
+    pub container: &'a Container<'a>,
+    /// For messages.
+    pub format: &'static str,
+    pub limits: &'a DecodeLimits,
 }
 
 /// The coded pictures of an item: one, or those of a grid from left to right, then from top to bottom.
@@ -69,7 +87,7 @@ impl PictureDecoder<'_> {
     }
 
     /// Decodes an item of any kind, but no overlay if it `is_part` of one.
-    fn whole(&self, item: u32, is_part: bool) -> Result<DecodedPicture, ImagingError> {
+    pub fn whole(&self, item: u32, is_part: bool) -> Result<DecodedPicture, ImagingError> {
         let chain = self.container.identity_chain(item);
         let source = *chain.last().unwrap_or(&item);
         let orientation = properties::orientation(self.container, &chain);
@@ -170,7 +188,7 @@ impl PictureDecoder<'_> {
         if let Some(size) = layout.size {
             self.check(size, 3)?;
         }
-        let mut planes = self.part(first)?;
+        let planes = self.part(first)?;
         let part_size = (planes.width, planes.height);
         let (width, height) = layout.size.unwrap_or((part_size.0 as u32, part_size.1 as u32));
         let code_points = stated.code_points;
@@ -182,6 +200,25 @@ impl PictureDecoder<'_> {
         let canvas_bytes = if used_for == Use::Color16 { 6 + 3 } else { 3 };
         self.check((width, height), canvas_bytes)?;
         let mut canvas = Canvas::new(width, height, used_for);
+        let place = |planes: &Planes, left, top| canvas.write(planes, code_points, left, top);
+        self.for_each_part(layout, (width, height), planes, place)?;
+        Ok(Assembled {
+            canvas,
+            width,
+            height,
+            cicp,
+        })
+    }
+
+    /// Hands over one part after the other with its place in a picture of `size`. `planes` are those of the first part.
+    fn for_each_part(
+        &self,
+        layout: &Layout,
+        (width, height): (u32, u32),
+        mut planes: Planes,
+        mut place: impl FnMut(&Planes, usize, usize),
+    ) -> Result<(), ImagingError> {
+        let part_size = (planes.width, planes.height);
         for (index, &part) in layout.parts.iter().enumerate() {
             let left = index % layout.columns * part_size.0;
             let top = index / layout.columns * part_size.1;
@@ -195,14 +232,9 @@ impl PictureDecoder<'_> {
             if (planes.width, planes.height) != part_size {
                 return Err(self.damaged("the parts of its grid differ in size"));
             }
-            canvas.write(&planes, code_points, left, top);
+            place(&planes, left, top);
         }
-        Ok(Assembled {
-            canvas,
-            width,
-            height,
-            cicp,
-        })
+        Ok(())
     }
 
     fn check(&self, (width, height): (u32, u32), bytes_per_pixel: u64) -> Result<(), ImagingError> {
@@ -233,7 +265,7 @@ impl PictureDecoder<'_> {
             }
             Some(b"av01") => {
                 let most = (self.limits.memory / CODED_BYTES_PER_PIXEL).min(self.limits.pixels);
-                if let Some(size) = self.stated_size(item) {
+                if let Some(size) = self.container.stated_size(item) {
                     self.check(size, CODED_BYTES_PER_PIXEL)?;
                 }
                 let configuration = configuration(b"av1C").unwrap_or_default();
@@ -248,11 +280,6 @@ impl PictureDecoder<'_> {
             }
             None => Err(self.damaged("a part of the picture is missing")),
         }
-    }
-
-    fn stated_size(&self, item: u32) -> Option<(u32, u32)> {
-        let mut reader = Reader::new(self.container.property(item, *b"ispe")?.get(4..)?);
-        Some((reader.u32()?, reader.u32()?))
     }
 
     fn hevc_error(&self, error: &heic_decoder::HeifError) -> ImagingError {

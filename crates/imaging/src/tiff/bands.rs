@@ -213,13 +213,8 @@ fn used_planes(layout: &Layout) -> usize {
     layout.samples.min(colors + 1)
 }
 
-/// Only general compressions have predictors.
 pub fn undo_predictor(layout: &Layout, rows: &mut [u8], row_bytes: usize) {
-    let has_predictor = matches!(
-        layout.compression,
-        Compression::Lzw | Compression::Deflate | Compression::Zstd
-    );
-    if !has_predictor || layout.predictor == Predictor::None || row_bytes == 0 {
+    if !layout.compression.has_predictor() || layout.predictor == Predictor::None || row_bytes == 0 {
         return;
     }
     let order = layout.directory.file.order;

@@ -3,11 +3,6 @@
 
 use std::borrow::Cow;
 
-use zune_core::bytestream::ZCursor;
-use zune_core::colorspace::ColorSpace;
-use zune_core::options::DecoderOptions;
-use zune_jpeg::JpegDecoder;
-
 use super::chunks::Location;
 use super::directory::Directory;
 use super::layout::{FORMAT, Layout, Photometric};
@@ -15,12 +10,10 @@ use super::source::PixelBuffer;
 use super::tag;
 use super::ycbcr::YCbCrToRgb;
 use crate::ImagingError;
+use crate::decode::jpeg::{StreamColors, decode_stream};
 
 const START_OF_IMAGE: [u8; 2] = [0xFF, 0xD8];
 const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
-
-/// The value that samples have where a stream has no data for them.
-const UNDECODED: u8 = 128;
 
 /// Decodes the JPEG stream of one chunk, which has `samples` samples a pixel and at most `pixels` pixels.
 /// YCbCr becomes RGB if `layout` says that the samples are YCbCr.
@@ -52,35 +45,24 @@ fn decode(
     pixels: u64,
     photometric: Photometric,
 ) -> Result<PixelBuffer, ImagingError> {
-    let damaged = |error: &dyn std::fmt::Debug| ImagingError::damaged(FORMAT, format_args!("{error:?}"));
-    let options = DecoderOptions::default()
-        .set_strict_mode(false)
-        .set_max_width(usize::MAX)
-        .set_max_height(usize::MAX);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(stream), options);
-    decoder.decode_headers().map_err(|error| damaged(&error))?;
-    let info = decoder.info().ok_or_else(|| damaged(&"no header"))?;
-    let stored = decoder.input_colorspace().ok_or_else(|| damaged(&"no colors"))?;
-    let (width, height) = (usize::from(info.width), usize::from(info.height));
     // Sides may be rounded up to whole blocks.
-    let most = pixels + pixels / 2 + (1 << 16);
-    if stored.num_components() != samples || (width * height) as u64 > most {
-        return Err(damaged(&"a JPEG strip does not match the image"));
-    }
-    // Asking for the stored colors turns conversion off: the directory knows them, the stream guesses.
-    let wanted = if photometric == Photometric::YCbCr && samples == 3 {
-        ColorSpace::RGB
+    let most_pixels = pixels + pixels / 2 + (1 << 16);
+    // The directory knows the colors, the stream guesses.
+    let colors = if photometric == Photometric::YCbCr && samples == 3 {
+        StreamColors::YCbCrToRgb
     } else {
-        stored
+        StreamColors::Stored
     };
-    decoder.set_options(options.jpeg_set_out_colorspace(wanted));
-    let mut content = vec![UNDECODED; width * height * samples];
-    decoder
-        .decode_into(&mut content)
-        .map_err(|error| damaged(&error))?;
+    let decoded = decode_stream(stream, samples, most_pixels, colors);
+    let decoded = decoded.map_err(|error| match error {
+        ImagingError::TooLarge { .. } => {
+            ImagingError::damaged(FORMAT, "a JPEG strip does not match the image")
+        }
+        error => error,
+    })?;
     Ok(PixelBuffer {
-        row_bytes: width * samples,
-        content,
+        row_bytes: decoded.width * samples,
+        content: decoded.content,
     })
 }
 

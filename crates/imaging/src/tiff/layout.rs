@@ -115,6 +115,7 @@ impl<'a> Layout<'a> {
             chunks: Chunks::read(&directory, width, height)?,
         };
         layout.check_colors()?;
+        layout.check_predictor()?;
         Ok(layout)
     }
 
@@ -125,6 +126,28 @@ impl<'a> Layout<'a> {
         } else {
             self.photometric
         }
+    }
+
+    /// The horizontal predictor is undone at the depths at which libtiff defines it, and below eight bits; at others
+    /// programs differ in what a difference is.
+    fn check_predictor(&self) -> Result<(), ImagingError> {
+        let is_float = self.sample_format == SampleFormat::Float;
+        let is_defined = match self.predictor {
+            Predictor::None => true,
+            Predictor::Horizontal => matches!(self.bits, 1 | 2 | 4 | 8 | 16 | 32 | 64),
+            Predictor::FloatingPoint => is_float,
+        };
+        if is_defined || !self.compression.has_predictor() {
+            return Ok(());
+        }
+        let (predictor, kind) = match self.predictor {
+            Predictor::FloatingPoint => ("floating-point", "whole-number samples"),
+            _ => ("horizontal", "samples"),
+        };
+        Err(unsupported(format_args!(
+            "the {predictor} predictor for {kind} of {} bits",
+            self.bits
+        )))
     }
 
     fn check_colors(&self) -> Result<(), ImagingError> {

@@ -6,9 +6,10 @@ use super::bands::{Bands, Coverage, undo_predictor};
 use super::canvas::{Canvas, UNDECODED};
 use super::color::Converter;
 use super::floats;
-use super::layout::{FORMAT, Layout, Photometric, SampleFormat};
+use super::layout::{Alpha, FORMAT, Layout, Photometric, SampleFormat};
 use super::painter::{Painter, paint_ycbcr};
 use super::ycbcr::YCbCrToRgb;
+use crate::reduced::Original;
 use crate::{DecodeLimits, ImagingError, damage};
 
 /// A decoded image as stored, before orientation.
@@ -37,25 +38,57 @@ pub fn decode(layout: &Layout, keeps_inks: bool, limits: &DecodeLimits) -> Resul
     }
     let converter = Converter::new(layout, keeps_inks)?;
     let channels = converter.channels();
-    let row = u64::from(layout.chunks.width.max(layout.width)) * layout.samples as u64 * 3;
     layout
-        .declared(channels as u64, bands.memory() + row)
+        .declared(channels as u64, bands.memory() + row_memory(layout))
         .check(FORMAT, limits)?;
     let mut canvas = Canvas::new(layout, channels);
-    let coverage = if layout.decoded_photometric() == Photometric::YCbCr {
-        let colors = YCbCrToRgb::new(&layout.directory);
-        bands.for_each(|band| paint_ycbcr(layout, &colors, &mut canvas, band))
-    } else if is_direct(layout, &converter) {
-        fill_directly(layout, &bands, &mut canvas)
-    } else {
-        let mut painter = Painter::new(layout, &converter);
-        bands.for_each(|band| painter.paint(&mut canvas, band))
+    let coverage = match canvas.content() {
+        Some(content) if is_direct(layout, &converter) => fill_directly(layout, &bands, content),
+        _ => paint(layout, &bands, &converter, &mut canvas),
     };
-    let damage = damage_of(layout, coverage)?;
     Ok(Page {
+        damage: damage_of(layout, coverage)?,
         pixels: canvas.into_pixels(keeps_inks && layout.photometric == Photometric::Separated)?,
-        damage,
     })
+}
+
+/// The same at a reduced size; none where that is not within `limits` or there is nothing to show.
+pub fn decode_reduced(layout: &Layout, keeps_inks: bool, limits: &DecodeLimits) -> Option<Page> {
+    if layout.sample_format == SampleFormat::Float {
+        return None;
+    }
+    let bands = Bands::new(layout);
+    let converter = Converter::new(layout, keeps_inks).ok()?;
+    let original = Original {
+        width: layout.width,
+        height: layout.height,
+        colors: converter.channels() - usize::from(layout.alpha != Alpha::None),
+        decoder_memory: bands.memory().checked_add(row_memory(layout))?,
+    };
+    let side = original.square_side(limits)?;
+    let mut canvas = Canvas::reduced(layout, &original, side);
+    let coverage = paint(layout, &bands, &converter, &mut canvas);
+    Some(Page {
+        damage: damage_of(layout, coverage).ok()?,
+        pixels: canvas
+            .into_pixels(keeps_inks && layout.photometric == Photometric::Separated)
+            .ok()?,
+    })
+}
+
+/// Bytes of a row's samples while their colors are converted.
+fn row_memory(layout: &Layout) -> u64 {
+    u64::from(layout.chunks.width.max(layout.width)) * layout.samples as u64 * 3
+}
+
+fn paint(layout: &Layout, bands: &Bands, converter: &Converter, canvas: &mut Canvas) -> Coverage {
+    if layout.decoded_photometric() == Photometric::YCbCr {
+        let colors = YCbCrToRgb::new(&layout.directory);
+        bands.for_each(|band| paint_ycbcr(layout, &colors, canvas, band))
+    } else {
+        let mut painter = Painter::new(layout, converter);
+        bands.for_each(|band| painter.paint(canvas, band))
+    }
 }
 
 /// Fails if nothing was read, else says what is missing.
@@ -77,14 +110,14 @@ fn is_direct(layout: &Layout, converter: &Converter) -> bool {
         && !layout.compression.is_image_format()
 }
 
-fn fill_directly(layout: &Layout, bands: &Bands, canvas: &mut Canvas) -> Coverage {
+fn fill_directly(layout: &Layout, bands: &Bands, content: &mut [u8]) -> Coverage {
     /// Rows are decompressed and their predictor undone while they are in the cache.
     const STEP_BYTES: usize = 64 << 10;
     let row_bytes = layout.width as usize * layout.samples;
     let strip_bytes = row_bytes * layout.chunks.height as usize;
     let step = (STEP_BYTES / row_bytes).max(1) * row_bytes;
     let mut coverage = Coverage::default();
-    for (index, strip) in canvas.content.chunks_mut(strip_bytes).enumerate() {
+    for (index, strip) in content.chunks_mut(strip_bytes).enumerate() {
         let rows = (strip.len() / row_bytes) as u32;
         let filled = bands.with_sources(index, rows, |sources| {
             let mut filled = 0;

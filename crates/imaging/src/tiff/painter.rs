@@ -35,19 +35,21 @@ impl<'a> Painter<'a> {
         let is_seamless = row_bits.is_multiple_of(8) && !self.layout.is_planar;
         if is_seamless && band.width == self.layout.width && band.chunk_width == band.width {
             // The rows of a strip follow one another in the result too.
-            let bytes = &band.planes[0][..band.rows * band.row_bytes[0]];
             let pixels = band.rows * band.width as usize;
-            self.paint_pixels(bytes, canvas.row(0, band.y, pixels), pixels);
-            return;
-        }
-        for row in 0..band.rows {
-            let width = band.width as usize;
-            let result = canvas.row(band.x, band.y + row as u32, width);
-            if self.layout.is_planar {
-                self.paint_planes(band, row, result, width);
-            } else {
-                self.paint_pixels(&band.planes[0][row * band.row_bytes[0]..], result, width);
+            if let Some(result) = canvas.rows(band.y, pixels) {
+                let bytes = &band.planes[0][..band.rows * band.row_bytes[0]];
+                return self.paint_pixels(bytes, result, pixels);
             }
+        }
+        let width = band.width as usize;
+        for row in 0..band.rows {
+            canvas.paint_row(band.x, band.y + row as u32, width, |result| {
+                if self.layout.is_planar {
+                    self.paint_planes(band, row, result, width);
+                } else {
+                    self.paint_pixels(&band.planes[0][row * band.row_bytes[0]..], result, width);
+                }
+            });
         }
     }
 
@@ -124,21 +126,22 @@ pub fn paint_ycbcr(layout: &Layout, colors: &YCbCrToRgb, canvas: &mut Canvas, ba
             if y >= layout.height {
                 break;
             }
-            let width = band.width as usize;
-            let (pixels, _) = canvas.row(band.x, y, width).as_chunks_mut::<3>();
-            for (x, pixel) in pixels.iter_mut().enumerate() {
-                let block = x / across;
-                *pixel = if layout.is_planar {
-                    let luma = band.planes[0][row * band.row_bytes[0] + line * band.chunk_width as usize + x];
-                    let chroma = |plane: usize| band.planes[plane][row * band.row_bytes[plane] + block];
-                    colors.convert(luma, chroma(1), chroma(2))
-                } else {
-                    let start = row * band.row_bytes[0] + block * block_bytes;
-                    let block = &band.planes[0][start..start + block_bytes];
-                    let luma = block[line * across + x % across];
-                    colors.convert(luma, block[across * down], block[across * down + 1])
-                };
-            }
+            canvas.paint_row(band.x, y, band.width as usize, |result| {
+                let (pixels, _) = result.as_chunks_mut::<3>();
+                for (x, pixel) in pixels.iter_mut().enumerate() {
+                    let block = x / across;
+                    *pixel = if layout.is_planar {
+                        let start = row * band.row_bytes[0] + line * band.chunk_width as usize;
+                        let chroma = |plane: usize| band.planes[plane][row * band.row_bytes[plane] + block];
+                        colors.convert(band.planes[0][start + x], chroma(1), chroma(2))
+                    } else {
+                        let start = row * band.row_bytes[0] + block * block_bytes;
+                        let block = &band.planes[0][start..start + block_bytes];
+                        let luma = block[line * across + x % across];
+                        colors.convert(luma, block[across * down], block[across * down + 1])
+                    };
+                }
+            });
         }
     }
 }

@@ -5,8 +5,8 @@ use super::layout::Predictor;
 
 /// Undoes `predictor` in one row whose pixels have `samples` samples of `bits` bits.
 ///
-/// Rows with the predictor of floating point numbers are in big-endian order afterwards. Sample depths for
-/// which a predictor is not defined are left as they are.
+/// Rows with the predictor of floating point numbers are in big-endian order afterwards. Files whose depth has no such
+/// predictor were refused.
 pub fn undo(predictor: Predictor, row: &mut [u8], samples: usize, bits: usize, order: ByteOrder) {
     match (predictor, bits) {
         (Predictor::Horizontal, 8) => sum_bytes(row, samples),

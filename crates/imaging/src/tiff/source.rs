@@ -68,6 +68,11 @@ impl Compression {
         matches!(self, Self::OldJpeg | Self::Jpeg | Self::WebP)
     }
 
+    /// Whether a predictor may have been applied before it: only before general compressions.
+    pub fn has_predictor(self) -> bool {
+        matches!(self, Self::Lzw | Self::Deflate | Self::Zstd)
+    }
+
     /// Whether it is one of fax machines.
     pub fn is_fax(self) -> bool {
         matches!(self, Self::ModifiedHuffman { .. } | Self::Group3 | Self::Group4)

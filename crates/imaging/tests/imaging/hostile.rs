@@ -23,6 +23,7 @@ const FORMATS: [ImageFormat; 10] = [
 const SMALL: DecodeLimits = DecodeLimits {
     file_bytes: 1 << 20,
     pixels: 100_000,
+    reduced_pixels: 100_000,
     memory: 4 << 20,
 };
 

@@ -140,7 +140,8 @@ fn decoding_resumes_at_next_restart_marker() {
     let whole = file("420-restarts");
     let reference = decoded(&whole);
     let first = behind_marker(&whole, 0xD0);
-    for stray in [[0xFF, 0x01], [0xFF, 0xBF], [0xFF, 0xD7]] {
+    for code in [0x01, 0xBF, 0xD7, 0xC0, 0xC5, 0xD8, 0xE1, 0xFE] {
+        let stray = [0xFF, code];
         let mut bytes = whole.clone();
         bytes.splice(first + 20..first + 20, stray);
         let image = decoded(&bytes);
@@ -204,7 +205,7 @@ proptest! {
         if is_cut {
             bytes.truncate(cut.index(bytes.len()));
         }
-        let limits = DecodeLimits { file_bytes: 1 << 20, pixels: 1_000_000, memory: 16 << 20 };
+        let limits = DecodeLimits { file_bytes: 1 << 20, pixels: 1_000_000, reduced_pixels: 1_000_000, memory: 16 << 20 };
         match decode(&bytes, &limits) {
             Ok(image) => prop_assert!(image.image.len() <= 3_000_000),
             Err(error) => prop_assert!(!error.to_string().contains("panicked"), "{error}"),

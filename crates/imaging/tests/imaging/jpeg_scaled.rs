@@ -205,7 +205,7 @@ fn limits_apply_to_scaled_decode() {
     let bytes = file("420");
     let refused = |limits: DecodeLimits| decode_scaled(&bytes, &limits, at_least((25, 18))).is_none();
     assert!(refused(DecodeLimits {
-        pixels: 203 * 149 - 1,
+        reduced_pixels: 203 * 149 - 1,
         ..DecodeLimits::default()
     }));
     assert!(refused(DecodeLimits {
@@ -258,7 +258,7 @@ proptest! {
         for (place, value) in edits {
             bytes[place.index(range)] = value;
         }
-        let limits = DecodeLimits { pixels: 1_000_000, ..DecodeLimits::default() };
+        let limits = DecodeLimits { pixels: 1_000_000, reduced_pixels: 1_000_000, ..DecodeLimits::default() };
         if let Some(scaled) = decode_scaled(&bytes, &limits, at_least(scale.1)) {
             let full = decode(&bytes, &limits);
             prop_assert!(full.is_ok(), "{:?}", full.map(drop));

@@ -163,6 +163,7 @@ fn absurd_grids_are_refused() {
 fn declared_size_is_checked_first() {
     let limits = DecodeLimits {
         pixels: 1000,
+        reduced_pixels: 1000,
         ..DecodeLimits::default()
     };
     for name in FILES {
@@ -184,6 +185,7 @@ fn never_panics(bytes: &[u8]) -> Result<(), TestCaseError> {
     let limits = DecodeLimits {
         file_bytes: 1 << 20,
         pixels: 100_000,
+        reduced_pixels: 100_000,
         memory: 8 << 20,
     };
     if let Err(error) = decode(bytes, &limits) {

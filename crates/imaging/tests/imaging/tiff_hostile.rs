@@ -68,6 +68,7 @@ proptest! {
         const SMALL: DecodeLimits = DecodeLimits {
             file_bytes: 1 << 20,
             pixels: 100_000,
+            reduced_pixels: 400_000,
             memory: 4 << 20,
         };
         let mut bytes = kinds_of_pages()[page].clone().write(KINDS[kind]);

@@ -136,6 +136,31 @@ fn jpeg_strips_use_common_tables() {
     assert!(worst <= Some(2), "{worst:?}");
 }
 
+#[test]
+fn jpeg_strips_may_have_separate_scans() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/420-scans.jpg");
+    let jpeg = std::fs::read(path).expect("a file of the repository");
+    let reference = open(&jpeg).image;
+    let (tables, stream) = abbreviated(&jpeg);
+    let page = |photometric, stream| {
+        Page::new(reference.dimensions(), photometric, &[8; 3], stream).short(COMPRESSION, 7)
+    };
+    let whole = open(&page(YCBCR, jpeg.clone()).write(LITTLE)).image;
+    assert_eq!(whole, reference);
+    let shortened = page(YCBCR, stream).with(JPEG_TABLES, Values::Bytes(tables));
+    assert_eq!(open(&shortened.write(LITTLE)).image, reference);
+    // As RGB the components stay what they are, whatever the stream says: luma is red.
+    let stored = open(&page(RGB, jpeg).write(LITTLE)).image;
+    let luma = |color: &[u8]| {
+        0.299 * f32::from(color[0]) + 0.587 * f32::from(color[1]) + 0.114 * f32::from(color[2])
+    };
+    let (pixel, expected) = (stored.get_pixel(90, 70).0, luma(&reference.get_pixel(90, 70).0));
+    assert!(
+        (f32::from(pixel[0]) - expected).abs() < 3.0,
+        "{pixel:?}: {expected}"
+    );
+}
+
 /// The tables of a JPEG file, and the file without them.
 fn abbreviated(jpeg: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let (mut tables, mut stream) = (jpeg[..2].to_vec(), jpeg[..2].to_vec());
@@ -212,5 +237,14 @@ fn unusual_kinds_are_refused_by_name() {
     assert!(reason(rgb_page().short(COMPRESSION, 34_712)).contains("JPEG 2000 compression"));
     assert!(reason(rgb_page().short(262, 32_845)).contains("LogLuv"));
     assert!(reason(rgb_page().with(258, Values::Shorts(vec![5, 6, 5]))).contains("depths"));
+    let predicted = Page::new((4, 1), BLACK_IS_ZERO, &[12], vec![0; 6])
+        .short(COMPRESSION, 5)
+        .short(PREDICTOR, 2);
+    let sentence = reason(predicted.clone());
+    assert!(
+        sentence.contains("horizontal predictor for samples of 12 bits"),
+        "{sentence}"
+    );
+    assert!(reason(predicted.short(PREDICTOR, 3)).contains("floating-point predictor"));
     assert!(reason(rgb_page().with(256, Values::Longs(vec![0]))).contains("wide"));
 }

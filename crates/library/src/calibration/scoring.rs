@@ -210,7 +210,7 @@ impl Space {
         if let Some(stored) = self.stored(image)? {
             return Ok(Ok(stored));
         }
-        let decoded = decode_at_least(bytes, &DecodeLimits::default(), self.decode_size()?);
+        let decoded = decode_at_least(bytes, &self.decode_limits(), self.decode_size()?);
         let pixels = decoded.map(|decoded| ResolvedImage::Pixels(image, encoder.preprocess(&decoded.image)));
         Ok(pixels.map_err(|error| error.to_string()))
     }
@@ -292,7 +292,7 @@ impl Library {
         }
         let decoded = decode_at_least(
             &bytes,
-            &DecodeLimits::default(),
+            &self.decode_limits(),
             DecodeSize::for_thumbnail(REPORT_SIDE),
         );
         decoded.ok().map(|decoded| decoded.image)

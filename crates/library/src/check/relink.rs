@@ -10,6 +10,7 @@ use eidetic_catalog::{
     WriteBatch,
 };
 use eidetic_domain::{ImageId, RowId};
+use eidetic_imaging::DecodeLimits;
 use eidetic_indexer::files_of;
 use eidetic_vectors::{VectorStore, orphaned_rows};
 
@@ -102,7 +103,7 @@ fn read(path: &Path, orphans: &OrphanedRows) -> Option<(ImageId, WriteBatch)> {
     let bytes = fs::read(path).ok()?;
     let image = ImageId::of(&bytes);
     let (_, row) = orphans.get(&image)?.first()?;
-    let decoded = decode_small(&bytes)?;
+    let decoded = decode_small(&bytes, &DecodeLimits::default())?;
     let batch = WriteBatch {
         images: vec![NewImage {
             image,

@@ -185,7 +185,7 @@ fn cacheable(mut response: HttpResponseBuilder, tag: &str) -> HttpResponseBuilde
 fn read(library: &Library, id: &ImageId, form: FileForm) -> Result<ImageContent, Problem> {
     let file = library.image_file(id)?;
     if form == FileForm::Viewable && !file.format.shown_by_browsers() {
-        return convert(&file);
+        return convert(&file, &library.decode_limits());
     }
     Ok(ImageContent {
         file_name: file_name(&file.path),
@@ -194,8 +194,8 @@ fn read(library: &Library, id: &ImageId, form: FileForm) -> Result<ImageContent,
     })
 }
 
-fn convert(file: &ImageFile) -> Result<ImageContent, Problem> {
-    let decoded = decode(&file.bytes, &DecodeLimits::default())?;
+fn convert(file: &ImageFile, limits: &DecodeLimits) -> Result<ImageContent, Problem> {
+    let decoded = decode(&file.bytes, limits)?;
     Ok(ImageContent {
         bytes: jpeg(&thumbnail(&decoded.image, VIEW_SIDE))?,
         media_type: "image/jpeg",

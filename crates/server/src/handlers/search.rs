@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, Result};
-use eidetic_imaging::{DecodeLimits, decode_at_least};
+use eidetic_imaging::decode_at_least;
 use eidetic_library::{Space, TextQuery, TextQueryBy};
 use eidetic_search::{Query, QueryImage};
 
@@ -163,7 +163,7 @@ pub(super) fn query_image(image: &ImageInput, space: &Space) -> Result<QueryImag
     match image {
         ImageInput::Indexed(id) => Ok(QueryImage::Indexed(*id)),
         ImageInput::File(bytes) => {
-            let decoded = decode_at_least(bytes, &DecodeLimits::default(), space.decode_size()?)?;
+            let decoded = decode_at_least(bytes, &space.decode_limits(), space.decode_size()?)?;
             Ok(QueryImage::Pixels(decoded.image))
         }
     }

@@ -167,6 +167,8 @@ pub(crate) struct IndexingSettingsDocument {
     pages: bool,
     /// Whether frames of videos are images, where `ffmpeg` is installed.
     videos: bool,
+    /// Million pixels up to which pictures are decoded in full; larger ones are decoded at a reduced size.
+    max_megapixels: u32,
 }
 
 /// Size and state of one space.

@@ -350,7 +350,12 @@ impl ImageMatcher {
 
     fn decoded_image(&self, encoder: &dyn Encoder, path: &Path) -> Result<JobImage, String> {
         let size = DecodeSize::for_model(encoder.shorter_side());
-        let decoded = read_image(path, size).map_err(|reason| format!("{}: {reason}", output::path(path)))?;
+        let limits = match &self.backend {
+            Backend::Library(library, _) => library.decode_limits(),
+            Backend::Model(_) | Backend::Server(_) => DecodeLimits::default(),
+        };
+        let decoded = read_image(path, size, &limits);
+        let decoded = decoded.map_err(|reason| format!("{}: {reason}", output::path(path)))?;
         let complexity = self.has_profile().then(|| edge_density(&decoded.image));
         Ok(JobImage::Pixels(encoder.preprocess(&decoded.image), complexity))
     }

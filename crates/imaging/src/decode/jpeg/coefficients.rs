@@ -149,11 +149,20 @@ impl<'a> RestartTracker<'a> {
     }
 }
 
+/// Markers that follow the data of a scan (table B.1).
+const DHT: u8 = 0xC4;
+const DAC: u8 = 0xCC;
+const EOI: u8 = 0xD9;
+const SOS: u8 = 0xDA;
+const DQT: u8 = 0xDB;
+const DRI: u8 = 0xDD;
+
 /// Where the restart marker with number `expected` is, from `position` on; none if its interval is missing.
 ///
 /// A marker that is up to two too early was left over and is passed. One that is up to two too late means
-/// that intervals are missing. All others are taken for the expected one, and another kind of marker ends
-/// the data.
+/// that intervals are missing. All others are taken for the expected one. Tables, a scan or the end of the image
+/// end the data. All other markers, such as those of frames, are stray bytes, since none of them comes before the last
+/// interval's end.
 fn find_restart(bytes: &[u8], mut position: usize, expected: u8) -> Option<usize> {
     loop {
         let at = find_marker(bytes, position)?;
@@ -164,7 +173,7 @@ fn find_restart(bytes: &[u8], mut position: usize, expected: u8) -> Option<usize
                 6 | 7 => {}
                 _ => return Some(at),
             },
-            0xC0.. => return None,
+            DHT | DAC | EOI | SOS | DQT | DRI => return None,
             _ => {}
         }
     }

@@ -2,15 +2,16 @@
 //!
 //! It keeps all coefficients, in whatever order scans code them. Blocks without data are gray.
 
-use image::DynamicImage;
+use image::{DynamicImage, RgbImage};
 
 use super::FORMAT;
 use super::coefficients::{BlockPlane, Grid};
 use super::color::ColorModel;
 use super::lossless::{self, SamplePlane};
-use super::render::{render_blocks, render_samples};
+use super::render::{channels_of_blocks, channels_of_samples, render_rgb, render_stored};
 use super::scan;
 use super::segments::{Frame, Mode, Scan, Segments};
+use super::upsample::Channel;
 use crate::color::ColorSpace;
 use crate::decode::Unoriented;
 use crate::exif::ExifData;
@@ -18,8 +19,17 @@ use crate::jpeg_scaled::Component;
 use crate::limits::DeclaredSize;
 use crate::{DecodeLimits, ImagingError, damage};
 
+/// A decoded image before its components are joined to pixels.
+pub struct Decoded<'a> {
+    frame: Frame,
+    channels: Vec<Channel>,
+    segments: Segments<'a>,
+    /// What is missing of a damaged file.
+    damage: Option<String>,
+}
+
 /// Decodes `bytes`, which begin with the start of an image.
-pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, ImagingError> {
+pub fn decode<'a>(bytes: &'a [u8], limits: &DecodeLimits) -> Result<Decoded<'a>, ImagingError> {
     let mut segments = Segments::new(bytes);
     let first = segments.next_scan()?;
     let frame = segments
@@ -29,7 +39,7 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, Imaging
     let first = first.ok_or_else(|| ImagingError::truncated(FORMAT))?;
     let frame = with_height(bytes, &segments, frame, &first);
     declared_size(&frame).check(FORMAT, limits)?;
-    let (image, damage) = if frame.mode == Mode::Lossless {
+    let (channels, damage) = if frame.mode == Mode::Lossless {
         let mut planes = SamplePlane::of_frame(&frame);
         let damage = decode_scans(
             bytes,
@@ -39,10 +49,7 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, Imaging
             &mut planes,
             lossless::decode_scan,
         )?;
-        (
-            render_samples(&frame, planes, ColorModel::find(&segments, &frame)),
-            damage,
-        )
+        (channels_of_samples(&frame, planes), damage)
     } else {
         let mut planes = BlockPlane::of_frame(&frame);
         let damage = decode_scans(
@@ -53,18 +60,42 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Unoriented, Imaging
             &mut planes,
             scan::decode_scan,
         )?;
-        (
-            render_blocks(&frame, planes, ColorModel::find(&segments, &frame)),
-            damage,
-        )
+        (channels_of_blocks(&frame, planes), damage)
     };
-    let exif = segments.exif.map(ExifData::parse).unwrap_or_default();
-    Ok(Unoriented {
-        image: DynamicImage::ImageRgb8(image),
-        color: ColorSpace::of_jpeg(bytes, &exif),
-        exif,
+    Ok(Decoded {
+        frame,
+        channels,
+        segments,
         damage,
     })
+}
+
+impl Decoded<'_> {
+    pub const fn width(&self) -> usize {
+        self.frame.width
+    }
+
+    /// The pixels in RGB, by what the file says of its components.
+    pub fn into_image(self, bytes: &[u8]) -> Unoriented {
+        let exif = self.segments.exif.map(ExifData::parse).unwrap_or_default();
+        let model = ColorModel::find(&self.segments, &self.frame);
+        Unoriented {
+            image: DynamicImage::ImageRgb8(self.rgb(model)),
+            color: ColorSpace::of_jpeg(bytes, &exif),
+            exif,
+            damage: self.damage,
+        }
+    }
+
+    /// The pixels in RGB, of components that mean `model`.
+    pub fn rgb(&self, model: ColorModel) -> RgbImage {
+        render_rgb(&self.frame, &self.channels, model)
+    }
+
+    /// The components as they are, side by side.
+    pub fn stored(&self) -> Vec<u8> {
+        render_stored(&self.frame, &self.channels)
+    }
 }
 
 /// The frame with the height that follows its first scan, or that its data have, where the header has none.

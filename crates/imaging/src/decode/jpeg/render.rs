@@ -1,4 +1,4 @@
-//! From coefficients or samples of the components to RGB.
+//! From coefficients or samples of the components to pixels.
 
 use image::RgbImage;
 
@@ -9,8 +9,8 @@ use super::lossless::SamplePlane;
 use super::segments::Frame;
 use super::upsample::Channel;
 
-/// Renders an image of coefficients.
-pub fn render_blocks(frame: &Frame, planes: Vec<BlockPlane>, model: ColorModel) -> RgbImage {
+/// The channels of an image of coefficients.
+pub fn channels_of_blocks(frame: &Frame, planes: Vec<BlockPlane>) -> Vec<Channel> {
     // Each component's coefficients are dropped before the next one's samples take memory.
     let channels = frame.components.iter().zip(planes).map(|(component, plane)| {
         let stride = 8 * plane.columns;
@@ -21,11 +21,11 @@ pub fn render_blocks(frame: &Frame, planes: Vec<BlockPlane>, model: ColorModel) 
             samples_of_blocks(&plane, frame.precision),
         )
     });
-    render_channels(frame, &channels.collect::<Vec<_>>(), model)
+    channels.collect()
 }
 
-/// Renders an image of samples.
-pub fn render_samples(frame: &Frame, planes: Vec<SamplePlane>, model: ColorModel) -> RgbImage {
+/// The channels of an image of samples.
+pub fn channels_of_samples(frame: &Frame, planes: Vec<SamplePlane>) -> Vec<Channel> {
     let channels = frame.components.iter().zip(planes).map(|(component, plane)| {
         let samples = plane
             .samples
@@ -33,22 +33,48 @@ pub fn render_samples(frame: &Frame, planes: Vec<SamplePlane>, model: ColorModel
             .map(|&sample| to_8_bits(sample, frame.precision));
         Channel::new(frame, component, plane.columns, samples.collect())
     });
-    render_channels(frame, &channels.collect::<Vec<_>>(), model)
+    channels.collect()
 }
 
-fn render_channels(frame: &Frame, channels: &[Channel], model: ColorModel) -> RgbImage {
+/// The pixels in RGB.
+pub fn render_rgb(frame: &Frame, channels: &[Channel], model: ColorModel) -> RgbImage {
     let mut image = RgbImage::new(frame.width as u32, frame.height as u32);
     let (pixels, _) = image.as_chunks_mut::<3>();
+    let mut rows = pixels.chunks_exact_mut(frame.width);
+    for_each_row(frame, channels, |lines| {
+        if let Some(row) = rows.next() {
+            model.write_row(lines, row);
+        }
+    });
+    image
+}
+
+/// The pixels with the values of the channels side by side.
+pub fn render_stored(frame: &Frame, channels: &[Channel]) -> Vec<u8> {
+    let mut pixels = vec![0; frame.width * frame.height * channels.len()];
+    let mut rows = pixels.chunks_exact_mut(frame.width * channels.len());
+    for_each_row(frame, channels, |lines| {
+        if let Some(row) = rows.next() {
+            for (place, line) in lines.iter().enumerate() {
+                let values = row.iter_mut().skip(place).step_by(lines.len());
+                values.zip(*line).for_each(|(value, &sample)| *value = sample);
+            }
+        }
+    });
+    pixels
+}
+
+/// Calls `write` with a line of each channel for each row of pixels.
+fn for_each_row(frame: &Frame, channels: &[Channel], mut write: impl FnMut(&[&[u8]])) {
     let mut lines = vec![vec![0; frame.width]; channels.len()];
     let mut sums = Vec::with_capacity(frame.width + 2);
-    for (y, row) in pixels.chunks_exact_mut(frame.width).enumerate() {
+    for y in 0..frame.height {
         for (channel, line) in channels.iter().zip(&mut lines) {
             channel.write_line(y, &mut sums, line);
         }
         let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
-        model.write_row(&lines, row);
+        write(&lines);
     }
-    image
 }
 
 /// Dequantizes and transforms all blocks.

@@ -5,6 +5,8 @@ pub struct HeifBuilder {
     configuration: Vec<u8>,
     coded: Vec<u8>,
     properties: Vec<Vec<u8>>,
+    part_properties: Vec<Vec<u8>>,
+    part_is_thumbnail: bool,
     grid: Option<Grid>,
 }
 
@@ -23,6 +25,8 @@ impl HeifBuilder {
             configuration: box_content(file, *b"hvcC").to_vec(),
             coded: box_content(file, *b"mdat").to_vec(),
             properties: Vec::new(),
+            part_properties: Vec::new(),
+            part_is_thumbnail: false,
             grid: None,
         }
     }
@@ -30,6 +34,18 @@ impl HeifBuilder {
     /// Adds a property box to the primary item.
     pub fn property(mut self, property: Vec<u8>) -> Self {
         self.properties.push(property);
+        self
+    }
+
+    /// Adds a property box to the picture that a grid repeats.
+    pub fn part_property(mut self, property: Vec<u8>) -> Self {
+        self.part_properties.push(property);
+        self
+    }
+
+    /// Makes the picture that a grid repeats the thumbnail of the grid, too.
+    pub fn with_part_as_thumbnail(mut self) -> Self {
+        self.part_is_thumbnail = true;
         self
     }
 
@@ -117,12 +133,18 @@ impl HeifBuilder {
         let boxes = [
             vec![new_box(*b"hvcC", &self.configuration)],
             self.properties.clone(),
+            self.part_properties.clone(),
         ]
         .concat();
-        let indices: Vec<u8> = (2..2 + self.properties.len() as u8).collect();
+        let of_part = 2 + self.properties.len() as u8;
+        let indices: Vec<u8> = (2..of_part).collect();
+        let part_indices: Vec<u8> = (of_part..of_part + self.part_properties.len() as u8).collect();
         let mut associations = vec![0, 0, 0, 0, 0, 0, 0, 2];
         for id in [PICTURE, GRID] {
             let mut of_item = if id == PICTURE { vec![1] } else { vec![] };
+            if id == PICTURE {
+                of_item.extend(&part_indices);
+            }
             if id == primary {
                 of_item.extend(&indices);
             }
@@ -144,7 +166,13 @@ impl HeifBuilder {
         let mut content = GRID.to_be_bytes().to_vec();
         content.extend((grid.parts.len() as u16).to_be_bytes());
         content.extend(grid.parts.iter().flat_map(|part| part.to_be_bytes()));
-        new_box(*b"iref", &[&[0; 4][..], &new_box(*b"dimg", &content)].concat())
+        let mut references = vec![0; 4];
+        references.extend(new_box(*b"dimg", &content));
+        if self.part_is_thumbnail {
+            let content = [PICTURE, 1, GRID].map(u16::to_be_bytes).concat();
+            references.extend(new_box(*b"thmb", &content));
+        }
+        new_box(*b"iref", &references)
     }
 }
 
@@ -157,6 +185,12 @@ pub fn irot(quarters: u8) -> Vec<u8> {
 pub fn clap(width: u32, height: u32) -> Vec<u8> {
     let numbers = [width, 1, height, 1, 0, 1, 0, 1];
     new_box(*b"clap", &numbers.map(u32::to_be_bytes).concat())
+}
+
+/// The size of a picture.
+pub fn ispe(width: u32, height: u32) -> Vec<u8> {
+    let numbers = [0, width, height];
+    new_box(*b"ispe", &numbers.map(u32::to_be_bytes).concat())
 }
 
 fn new_box(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
