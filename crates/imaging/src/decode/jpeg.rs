@@ -163,7 +163,9 @@ impl CommonFile {
         if (width, height) != (self.declared.width, self.declared.height) {
             return None;
         }
-        let mut pixels = vec![UNDECODED; self.declared.pixels() as usize * 3];
+        // Zeros cost nothing until they are written, and a strict decoder writes all pixels or fails.
+        let background = if is_strict { 0 } else { UNDECODED };
+        let mut pixels = vec![background; self.declared.pixels() as usize * 3];
         decoder.decode_into(&mut pixels).ok()?;
         Some(Unoriented {
             image: DynamicImage::ImageRgb8(RgbImage::from_raw(width, height, pixels)?),

@@ -75,11 +75,13 @@ impl<'a> HuffmanBlocks<'a> {
 
     fn decode_ac(&mut self, place: usize, block: &mut Block) -> Option<()> {
         let table = self.tables.get(place)?.ac.as_ref()?;
+        // A copy stays in registers.
+        let mut bits = self.bits;
         let mut at = 1;
         while at < 64 {
-            let Some(pair) = table.ac_coefficient(&mut self.bits) else {
-                pass_unknown_code(&mut self.bits);
-                return Some(());
+            let Some(pair) = table.ac_coefficient(&mut bits) else {
+                pass_unknown_code(&mut bits);
+                break;
             };
             if pair.level != 0 {
                 at += usize::from(pair.run);
@@ -88,9 +90,10 @@ impl<'a> HuffmanBlocks<'a> {
             } else if pair.run == ZERO_RUN {
                 at += 16;
             } else {
-                return Some(());
+                break;
             }
         }
+        self.bits = bits;
         Some(())
     }
 }
@@ -115,6 +118,8 @@ impl EntropyDecoder for HuffmanBlocks<'_> {
 impl BlockDecoder for HuffmanBlocks<'_> {
     fn decode_block(&mut self, place: usize, block: &mut Block, nonzero: &mut u64) {
         let ac = self.tables.get(place).and_then(|tables| tables.ac.as_ref());
+        // A copy stays in registers.
+        let mut bits = self.bits;
         let decoded = match (self.pass, ac) {
             (Pass::Sequential, _) => self
                 .decode_dc(place, block)
@@ -126,9 +131,15 @@ impl BlockDecoder for HuffmanBlocks<'_> {
                 self.bits.skip(1);
                 Some(())
             }
-            (Pass::AcFirst, Some(table)) => self.band.decode_block(table, &mut self.bits, block, nonzero),
+            (Pass::AcFirst, Some(table)) => {
+                let decoded = self.band.decode_block(table, &mut bits, block, nonzero);
+                self.bits = bits;
+                decoded
+            }
             (Pass::AcRefinement, Some(table)) => {
-                self.band.refine_block(table, &mut self.bits, block, nonzero)
+                let decoded = self.band.refine_block(table, &mut bits, block, nonzero);
+                self.bits = bits;
+                decoded
             }
             (Pass::AcFirst | Pass::AcRefinement, None) => None,
         };
