@@ -75,13 +75,11 @@ impl<'a> HuffmanBlocks<'a> {
 
     fn decode_ac(&mut self, place: usize, block: &mut Block) -> Option<()> {
         let table = self.tables.get(place)?.ac.as_ref()?;
-        // A copy stays in registers.
-        let mut bits = self.bits;
         let mut at = 1;
         while at < 64 {
-            let Some(pair) = table.ac_coefficient(&mut bits) else {
-                pass_unknown_code(&mut bits);
-                break;
+            let Some(pair) = table.ac_coefficient(&mut self.bits) else {
+                pass_unknown_code(&mut self.bits);
+                return Some(());
             };
             if pair.level != 0 {
                 at += usize::from(pair.run);
@@ -90,10 +88,9 @@ impl<'a> HuffmanBlocks<'a> {
             } else if pair.run == ZERO_RUN {
                 at += 16;
             } else {
-                break;
+                return Some(());
             }
         }
-        self.bits = bits;
         Some(())
     }
 }
@@ -118,8 +115,6 @@ impl EntropyDecoder for HuffmanBlocks<'_> {
 impl BlockDecoder for HuffmanBlocks<'_> {
     fn decode_block(&mut self, place: usize, block: &mut Block, nonzero: &mut u64) {
         let ac = self.tables.get(place).and_then(|tables| tables.ac.as_ref());
-        // A copy stays in registers.
-        let mut bits = self.bits;
         let decoded = match (self.pass, ac) {
             (Pass::Sequential, _) => self
                 .decode_dc(place, block)
@@ -131,15 +126,9 @@ impl BlockDecoder for HuffmanBlocks<'_> {
                 self.bits.skip(1);
                 Some(())
             }
-            (Pass::AcFirst, Some(table)) => {
-                let decoded = self.band.decode_block(table, &mut bits, block, nonzero);
-                self.bits = bits;
-                decoded
-            }
+            (Pass::AcFirst, Some(table)) => self.band.decode_block(table, &mut self.bits, block, nonzero),
             (Pass::AcRefinement, Some(table)) => {
-                let decoded = self.band.refine_block(table, &mut bits, block, nonzero);
-                self.bits = bits;
-                decoded
+                self.band.refine_block(table, &mut self.bits, block, nonzero)
             }
             (Pass::AcFirst | Pass::AcRefinement, None) => None,
         };
