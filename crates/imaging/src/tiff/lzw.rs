@@ -236,7 +236,9 @@ mod tests {
     fn long_strings_cross_buffers() {
         let content = [7; 100_000];
         assert_eq!(decoded(&packed(&content), content.len(), 999), content);
-        let pairs: Vec<u8> = (0..200_000_u32).map(|at| (at * at >> 9) as u8).collect();
+        let pairs: Vec<u8> = (0..200_000_u32)
+            .map(|at| (at.wrapping_mul(at) >> 9) as u8)
+            .collect();
         assert_eq!(decoded(&packed(&pairs), pairs.len(), 4_096), pairs);
     }
 
