@@ -4,7 +4,8 @@
     cargo build --release -p eidetic-imaging --example details
     python3 tools/metadata/compare.py FOLDER... [--binary target/release/examples/details] [--show N] [--json FILE]
 
-Prints for each field how many files have it, in how many the two are equal, and some of the differences. The order in
+Prints for each field in how many files one of the two reads it, in how many they are equal, in how many exiftool reads
+another value, and in how many it reads none, which is so in damaged files; then some of the differences. The order in
 which a field is taken from EXIF, XMP, IPTC and PNG texts is that of docs/decisions/0036-metadata.md; the values are
 exiftool's. Needs exiftool 12 or later.
 """
@@ -27,21 +28,37 @@ CAMERA_DESCRIPTIONS = {
     "SONY DSC", "EXIF_JPEG_PICTURE", "DIGITAL CAMERA", "DCIM\\100MEDIA", "DEFAULT", "SAMSUNG DIGITAL CAMERA", "SAMSUNG",
     "<DIGIMAX>",
 }
+# Characters of a text that are compared: Eidetic cuts short texts here.
+LONGEST = 1_000
 # Relative difference of numbers that counts as none: exiftool rounds.
 TOLERANCE = 2e-3
 
 
 def exiftool(paths):
     """What exiftool reads, by path: tags by `group:name`."""
-    command = ["exiftool", "-j", "-n", "-G1", "-struct", "-api", "Filter=s/\\0.*//s if $_ =~ /\\0/", "-charset", "filename=utf8"]
+    command = ["exiftool", "-j", "-n", "-G1", "-struct", "-api", "Filter=s/\\0.*//s if $_ =~ /\\0/"]
+    for kind in ("filename=utf8", "exif=Latin"):
+        command += ["-charset", kind]
     read = {}
     for start in range(0, len(paths), FILES_A_CALL):
         call = subprocess.run(
             [*command, *map(str, paths[start : start + FILES_A_CALL])], capture_output=True, check=False
         )
-        for entry in json.loads(call.stdout.decode("utf-8", "replace") or "[]"):
-            read[entry["SourceFile"]] = entry
+        # A version `1.00` is written like a number.
+        for entry in json.loads(call.stdout.decode("utf-8", "replace") or "[]", parse_float=str):
+            read[entry["SourceFile"]] = by_usual_names(entry)
     return read
+
+
+def by_usual_names(entry):
+    """Without texts that exiftool could not unpack, XMP in a box of JPEG 2000 as other XMP, PNG texts of any language."""
+    entry = {name: value for name, value in entry.items() if not str(value).startswith("(Binary data")}
+    for name, value in list(entry.items()):
+        if name.startswith("XML-"):
+            entry.setdefault("XMP-" + name.removeprefix("XML-"), value)
+        elif match := re.fullmatch(r"(PNG:[A-Z][a-z]+)-[a-z]{2}(-[A-Z]{2})?", name):
+            entry.setdefault(match[1], value)
+    return entry
 
 
 def eidetic(binary, paths):
@@ -93,7 +110,7 @@ def number(tags, *names):
 
 def date(value):
     """A date as digits, as far as it goes."""
-    match = re.match(r"(\d{4})(?:[:\-/. ](\d\d))?(?:[:\-/. ](\d\d))?(?:[ T](\d\d):(\d\d)(?::(\d\d))?)?", str(value or "").strip())
+    match = re.match(r"(\d{4})(?:[:\-/. ](\d\d))?(?:[:\-/. ](\d\d))?(?:[ T:](\d\d):(\d\d)(?::(\d\d))?)?", str(value or "").strip())
     if not match or match[1] == "0000":
         return None
     digits = [match[1]]
@@ -108,7 +125,7 @@ def taken(tags):
     names = (
         "ExifIFD:DateTimeOriginal", "IFD0:DateTimeOriginal", "ExifIFD:CreateDate", "XMP-exif:DateTimeOriginal",
         "XMP-photoshop:DateCreated", "XMP-xmp:CreateDate", "XMP-exif:DateTimeDigitized", "Composite:DateTimeCreated",
-        "IPTC:DateCreated", "Composite:GPSDateTime", "GPS:GPSDateStamp", "PNG:CreationTime", "PNG:Create-Date",
+        "IPTC:DateCreated", "Composite:GPSDateTime", "GPS:GPSDateStamp", "PNG:CreationTime", "PNG:CreateDate",
         "IFD0:ModifyDate",
     )
     return next((found for name in names if (found := date(tags.get(name)))), None)
@@ -139,12 +156,40 @@ def rating(tags):
 
 
 def position(tags):
+    """Of EXIF, else of XMP: exiftool's combination is empty where EXIF has an empty one."""
+    for group in ("Composite", "XMP-exif"):
+        try:
+            latitude, longitude = float(tags[f"{group}:GPSLatitude"]), float(tags[f"{group}:GPSLongitude"])
+        except (KeyError, ValueError, TypeError):
+            continue
+        if abs(latitude) <= 90 and abs(longitude) <= 180 and (latitude or longitude):
+            return [latitude, longitude]
+    return None
+
+
+def place(tags):
+    """Names of one source as a whole: XMP, else IPTC."""
+    sources = (
+        {"city": "XMP-photoshop:City", "state": "XMP-photoshop:State", "country": "XMP-photoshop:Country", "sublocation": "XMP-iptcCore:Location"},
+        {"city": "IPTC:City", "state": "IPTC:Province-State", "country": "IPTC:Country-PrimaryLocationName", "sublocation": "IPTC:Sub-location"},
+    )
+    places = [{field: first(tags, name) for field, name in names.items()} for names in sources]
+    return next((names for names in places if any(names.values())), places[0])
+
+
+def lens(tags):
+    """By name, else by its range, as `24-70mm f/2.8`."""
+    if name := first(tags, "ExifIFD:LensModel", "XMP-exifEX:LensModel", "XMP-aux:Lens"):
+        return name
     try:
-        latitude, longitude = float(tags["Composite:GPSLatitude"]), float(tags["Composite:GPSLongitude"])
-    except (KeyError, ValueError, TypeError):
+        shortest, longest, wide, long = (float(part) if part != "undef" else 0 for part in str(tags["ExifIFD:LensInfo"]).split())
+    except (KeyError, ValueError):
         return None
-    on_earth = abs(latitude) <= 90 and abs(longitude) <= 180 and (latitude or longitude)
-    return [latitude, longitude] if on_earth else None
+    if shortest <= 0:
+        return None
+    length = f"{shortest:g}-{longest:g}mm" if longest > shortest else f"{shortest:g}mm"
+    aperture = f" f/{wide:g}-{long:g}" if long > wide > 0 else f" f/{wide:g}" if wide > 0 else ""
+    return length + aperture
 
 
 def description(tags):
@@ -176,16 +221,13 @@ def reference(tags):
         "software": first(tags, "IFD0:Software", "XMP-xmp:CreatorTool", "XMP-tiff:Software", "PNG:Software"),
         "make": first(tags, "IFD0:Make", "XMP-tiff:Make"),
         "model": first(tags, "IFD0:Model", "XMP-tiff:Model"),
-        "lens": first(tags, "ExifIFD:LensModel", "XMP-exifEX:LensModel", "XMP-aux:Lens"),
+        "lens": lens(tags),
         "seconds": number(tags, "ExifIFD:ExposureTime", "ExifIFD:ShutterSpeedValue", "XMP-exif:ExposureTime"),
         "f_number": number(tags, "ExifIFD:FNumber", "ExifIFD:ApertureValue", "XMP-exif:FNumber"),
         "iso": number(tags, "ExifIFD:ISO", "XMP-exif:ISO"),
         "focal_length": number(tags, "ExifIFD:FocalLength", "XMP-exif:FocalLength"),
         "focal_length_35mm": number(tags, "ExifIFD:FocalLengthIn35mmFormat", "XMP-exif:FocalLengthIn35mmFormat"),
-        "city": first(tags, "XMP-photoshop:City", "IPTC:City"),
-        "state": first(tags, "XMP-photoshop:State", "IPTC:Province-State"),
-        "country": first(tags, "XMP-photoshop:Country", "IPTC:Country-PrimaryLocationName"),
-        "sublocation": first(tags, "XMP-iptcCore:Location", "IPTC:Sub-location"),
+        **place(tags),
         "position": position(tags),
         "taken": taken(tags),
     }
@@ -214,7 +256,7 @@ def is_equal(one, other):
     if isinstance(one, (int, float)) and isinstance(other, (int, float)):
         return abs(one - other) <= TOLERANCE * max(abs(one), abs(other), 1e-9)
     if isinstance(one, str) and isinstance(other, str):
-        return one.split() == other.split()
+        return one[:LONGEST].split() == other[:LONGEST].split()
     return (one or None) == (other or None)
 
 
@@ -228,7 +270,7 @@ def main():
     paths = sorted(path for folder in arguments.folders for path in folder.rglob("*") if path.is_file())
     tags = {path: entry for path, entry in exiftool(paths).items() if entry.get("File:FileType") in FILE_TYPES}
     read = eidetic(arguments.binary, list(tags))
-    equal, different = collections.Counter(), collections.defaultdict(list)
+    equal, only_here, different = collections.Counter(), collections.Counter(), collections.defaultdict(list)
     for path, entry in tags.items():
         theirs, own = reference(entry), ours(read[path])
         for field, value in theirs.items():
@@ -236,16 +278,17 @@ def main():
                 continue
             if is_equal(value, own[field]):
                 equal[field] += 1
-            else:
-                different[field].append({"path": path, "exiftool": value, "eidetic": own[field]})
+                continue
+            only_here[field] += value in (None, [])
+            different[field].append({"path": path, "exiftool": value, "eidetic": own[field]})
     print(f"{len(tags)} files")
-    print(f"{'field':24}{'values':>8}{'equal':>8}{'different':>11}")
-    for field in reference({}):
-        count = equal[field] + len(different[field])
-        print(f"{field:24}{count:8}{equal[field]:8}{len(different[field]):11}")
-    total = sum(equal.values())
-    count = total + sum(map(len, different.values()))
-    print(f"{'all':24}{count:8}{total:8}{count - total:11}   {100 * total / max(count, 1):.2f} % equal")
+    print(f"{'field':24}{'values':>8}{'equal':>8}{'different':>11}{'only here':>11}")
+    columns = [(field, equal[field], only_here[field], len(different[field])) for field in reference({})]
+    columns.append(("all", *(sum(column[part] for column in columns) for part in (1, 2, 3))))
+    for field, same, own, other in columns:
+        print(f"{field:24}{same + other:8}{same:8}{other - own:11}{own:11}")
+    _, same, own, other = columns[-1]
+    print(f"{100 * same / max(same + other - own, 1):.2f} % of what exiftool reads is equal; {100 * same / max(same + other, 1):.2f} % of what either reads")
     for field, differences in different.items():
         for difference in differences[: arguments.show]:
             print(f"{field}: {difference['path']}\n    exiftool {difference['exiftool']!r}\n    eidetic  {difference['eidetic']!r}")

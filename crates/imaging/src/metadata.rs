@@ -31,6 +31,8 @@ pub use side_car::{MAX_SIDE_CAR, SideCarKind, combine, read_side_car};
 
 use blocks::Blocks;
 
+use crate::raw;
+
 /// Most XMP packets of one file that are read.
 const MAX_PACKETS: usize = 4;
 
@@ -42,7 +44,10 @@ const MAX_PACKETS: usize = 4;
 /// the first 1,000 are kept.
 pub fn read_details(bytes: &[u8]) -> Details {
     let blocks = Blocks::find(bytes);
-    let mut exif = blocks.exif.as_deref().map(exif_fields::read).unwrap_or_default();
+    let mut exif = match raw::canon_directories(bytes) {
+        Some([main, photo, gps]) => exif_fields::of_directories(main, photo, gps),
+        None => blocks.exif.as_deref().map(exif_fields::read).unwrap_or_default(),
+    };
     let mut details = Details {
         software: exif.software.take(),
         altitude: exif.altitude.take(),

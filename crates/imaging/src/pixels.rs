@@ -5,24 +5,54 @@ use image::{DynamicImage, Rgb, Rgb32FImage, RgbImage};
 use crate::limits::HALVE_ABOVE_PIXELS;
 
 /// 8-bit RGB, with transparency composited on white. 8-bit RGB and RGBA are converted in place.
+///
+/// The common kinds are converted here: the image crate's general conversion goes through floating point, which takes ten
+/// times as long.
 pub fn to_rgb(image: DynamicImage) -> RgbImage {
-    if !image.color().has_alpha() {
-        return image.into_rgb8();
-    }
-    let rgba = image.into_rgba8();
-    let (width, height) = rgba.dimensions();
-    let pixels = composite_on_white(rgba.into_raw());
+    let (width, height) = (image.width(), image.height());
+    let pixels = match image {
+        DynamicImage::ImageRgb8(rgb) => return rgb,
+        DynamicImage::ImageLuma8(gray) => each_pixel(&gray, |[gray]: [u8; 1]| [gray; 3]),
+        DynamicImage::ImageLumaA8(gray) => each_pixel(&gray, |[gray, alpha]| [blend(gray, alpha); 3]),
+        DynamicImage::ImageLuma16(gray) => each_pixel(&gray, |[gray]: [u16; 1]| [round_to_8(gray); 3]),
+        DynamicImage::ImageRgb16(rgb) => each_pixel(&rgb, |rgb: [u16; 3]| rgb.map(round_to_8)),
+        with_alpha if with_alpha.color().has_alpha() => {
+            composite_on_white(with_alpha.into_rgba8().into_raw())
+        }
+        other => return other.into_rgb8(),
+    };
     RgbImage::from_raw(width, height, pixels).unwrap_or_default()
+}
+
+/// The pixels of `N` samples each, converted to RGB.
+fn each_pixel<T: Copy, const N: usize>(samples: &[T], convert: impl Fn([T; N]) -> [u8; 3]) -> Vec<u8> {
+    let (pixels, _) = samples.as_chunks::<N>();
+    let mut rgb = vec![0; 3 * pixels.len()];
+    let (results, _) = rgb.as_chunks_mut::<3>();
+    for (result, &pixel) in results.iter_mut().zip(pixels) {
+        *result = convert(pixel);
+    }
+    rgb
+}
+
+/// 16 bits to 8, rounded to nearest, as the image crate does.
+fn round_to_8(value: u16) -> u8 {
+    ((u32::from(value) + 128) / 257) as u8
 }
 
 /// Composites RGBA on white. The result overwrites the beginning of the buffer.
 fn composite_on_white(mut pixels: Vec<u8>) -> Vec<u8> {
     let count = pixels.len() / 4;
     for index in 0..count {
-        let alpha = pixels[4 * index + 3];
-        for channel in 0..3 {
-            pixels[3 * index + channel] = blend(pixels[4 * index + channel], alpha);
-        }
+        let Some(&[red, green, blue, alpha]) = pixels.get(4 * index..).and_then(|rest| rest.first_chunk())
+        else {
+            break;
+        };
+        let color = match alpha {
+            u8::MAX => [red, green, blue],
+            _ => [red, green, blue].map(|value| blend(value, alpha)),
+        };
+        pixels[3 * index..3 * index + 3].copy_from_slice(&color);
     }
     pixels.truncate(3 * count);
     pixels.shrink_to_fit();
@@ -154,6 +184,23 @@ mod tests {
         assert_eq!(to_rgb(DynamicImage::ImageLumaA16(gray)).into_raw(), [128; 6]);
         let deep = image::ImageBuffer::from_pixel(1, 1, Rgba([0xFFFF_u16, 0, 0x8080, 0xFFFF]));
         assert_eq!(to_rgb(DynamicImage::ImageRgba16(deep)).into_raw(), [255, 0, 128]);
+    }
+
+    #[test]
+    fn samples_are_rounded_as_by_the_crate() {
+        use image::{GrayAlphaImage, GrayImage, ImageBuffer, Luma};
+        let gray = GrayImage::from_fn(256, 1, |x, _| Luma([x as u8]));
+        let opaque = GrayAlphaImage::from_fn(256, 1, |x, _| image::LumaA([x as u8, 255]));
+        let deep = ImageBuffer::from_fn(256, 256, |x, y| Luma([(x + 256 * y) as u16]));
+        let color = ImageBuffer::from_fn(256, 1, |x, _| Rgb([x as u16 * 257, 40_000 + x as u16, 77]));
+        for image in [
+            DynamicImage::ImageLuma8(gray),
+            DynamicImage::ImageLumaA8(opaque),
+            DynamicImage::ImageLuma16(deep),
+            DynamicImage::ImageRgb16(color),
+        ] {
+            assert!(to_rgb(image.clone()) == image.to_rgb8(), "{:?}", image.color());
+        }
     }
 
     #[test]

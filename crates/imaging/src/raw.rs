@@ -54,19 +54,23 @@ pub fn is_raw_tiff(bytes: &[u8]) -> bool {
 
 /// EXIF data of the file itself, which are missing from most previews.
 pub fn exif(bytes: &[u8]) -> ExifData {
-    if bytes.get(4..12) == Some(b"ftypcrx ") {
-        return canon_boxes(bytes);
+    match canon_directories(bytes) {
+        Some([main, photo, gps]) => ExifData::of_directories(main, photo, gps),
+        None => ExifData::parse(bytes),
     }
-    ExifData::parse(bytes)
 }
 
-/// A CR3 file is an ISO media file with one box for each directory of EXIF: main, photo, maker note, GPS.
-fn canon_boxes(bytes: &[u8]) -> ExifData {
+/// The main directory, that of the photo and that of the position of a CR3 file, which is an ISO media file with a box
+/// for each of them; none for other files.
+pub fn canon_directories(bytes: &[u8]) -> Option<[Option<Ifd<'_>>; 3]> {
+    if bytes.get(4..12) != Some(b"ftypcrx ") {
+        return None;
+    }
     let directory = |name: &[u8]| {
         let start = memmem::find(bytes, name)?;
         let length = u32::from_be_bytes(*bytes.get(start.checked_sub(4)?..start)?.first_chunk()?);
         let end = start.checked_add(length as usize)?.checked_sub(4)?;
         Ifd::first(bytes.get(start + 4..end)?)
     };
-    ExifData::of_directories(directory(b"CMT1"), directory(b"CMT2"), directory(b"CMT4"))
+    Some([directory(b"CMT1"), directory(b"CMT2"), directory(b"CMT4")])
 }

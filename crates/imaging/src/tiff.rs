@@ -20,6 +20,7 @@ mod directory;
 mod floats;
 mod jpeg;
 mod layout;
+mod lzw;
 mod packbits;
 mod page;
 mod painter;

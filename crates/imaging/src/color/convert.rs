@@ -23,7 +23,7 @@ fn three_with_profile(profile: &Profile, image: DynamicImage) -> RgbImage {
     let (width, height) = (image.width(), image.height());
     let deep = match image {
         DynamicImage::ImageLuma8(_) | DynamicImage::ImageRgb8(_) => {
-            let mut rgb = image.into_rgb8();
+            let mut rgb = pixels::to_rgb(image);
             convert_rgb8(profile, &mut rgb);
             return rgb;
         }
@@ -101,7 +101,7 @@ fn gray_with_profile(profile: &Profile, image: DynamicImage) -> RgbImage {
         }
         return pixels::to_rgb(DynamicImage::ImageRgba8(rgba));
     }
-    let mut rgb = image.into_rgb8();
+    let mut rgb = pixels::to_rgb(image);
     for pixel in rgb.pixels_mut() {
         pixel.0 = table[usize::from(pixel.0[0])];
     }

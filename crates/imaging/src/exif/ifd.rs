@@ -1,4 +1,4 @@
-//! Reads one image file directory (IFD) of TIFF 6.0, section 2.
+//! Reads one image file directory (IFD) of TIFF 6.0, section 2, or of BigTIFF.
 
 mod raw;
 
@@ -36,14 +36,22 @@ pub mod tag {
 /// Longer texts are cut.
 const MAX_TEXT_BYTES: usize = 128;
 
-const ENTRY: usize = 12;
-
 /// A directory, and the block that its offsets refer to.
 #[derive(Debug, Clone, Copy)]
 pub struct Ifd<'a> {
     block: &'a [u8],
     order: ByteOrder,
-    entries: &'a [[u8; ENTRY]],
+    width: Width,
+    entries: &'a [u8],
+}
+
+/// How long offsets and numbers of items are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Width {
+    /// TIFF 6.0: 4 bytes.
+    Classic,
+    /// `BigTIFF`: 8 bytes.
+    Big,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +66,8 @@ enum FieldType {
     Ascii,
     Short,
     Long,
+    /// Eight bytes.
+    Long8,
     Rational,
     /// An integer of this many bytes.
     Signed(usize),
@@ -71,31 +81,40 @@ struct FieldValue<'a> {
 impl<'a> Ifd<'a> {
     /// The first directory of a block that begins with a TIFF header.
     pub fn first(block: &'a [u8]) -> Option<Self> {
-        let order = match block.get(..4)? {
+        let (order, width) = match block.get(..4)? {
             // Olympus and Panasonic write other numbers than 42.
-            b"II*\0" | b"IIRO" | b"IIRS" | b"IIU\0" => ByteOrder::Little,
-            b"MM\0*" | b"MMOR" => ByteOrder::Big,
+            b"II*\0" | b"IIRO" | b"IIRS" | b"IIU\0" => (ByteOrder::Little, Width::Classic),
+            b"MM\0*" | b"MMOR" => (ByteOrder::Big, Width::Classic),
+            b"II+\0" => (ByteOrder::Little, Width::Big),
+            b"MM\0+" => (ByteOrder::Big, Width::Big),
             _ => return None,
         };
-        let offset = order.u32(block.get(4..8)?)?;
-        Self::at(block, order, offset)
+        let offset = match width {
+            Width::Classic => order.u32(block.get(4..8)?)?.into(),
+            Width::Big => order.u64(block.get(8..16)?)?,
+        };
+        Self::at(block, order, width, offset)
     }
 
     /// Entries beyond the end of the block are ignored.
-    fn at(block: &'a [u8], order: ByteOrder, offset: u32) -> Option<Self> {
-        let rest = block.get(offset as usize..)?;
-        let count = usize::from(order.u16(rest.get(..2)?)?);
-        let (entries, _) = rest[2..].as_chunks();
+    fn at(block: &'a [u8], order: ByteOrder, width: Width, offset: u64) -> Option<Self> {
+        let rest = block.get(usize::try_from(offset).ok()?..)?;
+        let (count, entries) = match width {
+            Width::Classic => (order.u16(rest)?.into(), &rest[2..]),
+            Width::Big => (usize::try_from(order.u64(rest)?).ok()?, &rest[8..]),
+        };
+        let length = count.saturating_mul(width.entry()).min(entries.len());
         Some(Self {
             block,
             order,
-            entries: &entries[..count.min(entries.len())],
+            width,
+            entries: &entries[..length],
         })
     }
 
     /// The directory that `tag` points to.
     pub fn sub_ifd(&self, tag: u16) -> Option<Self> {
-        Self::at(self.block, self.order, self.unsigned(tag)?)
+        Self::at(self.block, self.order, self.width, self.unsigned(tag)?.into())
     }
 
     /// Whether the directory has `tag`.
@@ -110,6 +129,7 @@ impl<'a> Ifd<'a> {
             FieldType::Byte => value.bytes.first().map(|&byte| byte.into()),
             FieldType::Short => self.order.u16(value.bytes.get(..2)?).map(u32::from),
             FieldType::Long => self.order.u32(value.bytes.get(..4)?),
+            FieldType::Long8 => u32::try_from(self.order.u64(value.bytes.get(..8)?)?).ok(),
             FieldType::Signed(size) => self.signed(size, value.bytes),
             FieldType::Ascii | FieldType::Rational => None,
         }
@@ -151,24 +171,54 @@ impl<'a> Ifd<'a> {
         Some(result)
     }
 
-    fn entry(&self, tag: u16) -> Option<&'a [u8; ENTRY]> {
+    fn entry(&self, tag: u16) -> Option<&'a [u8]> {
         self.entries
-            .iter()
-            .find(|entry| self.order.u16(&entry[..2]) == Some(tag))
+            .chunks_exact(self.width.entry())
+            .find(|entry| self.order.u16(entry) == Some(tag))
     }
 
-    /// The value's bytes: in the entry itself if they are at most four, else at the offset in the entry.
     fn value(&self, tag: u16) -> Option<FieldValue<'a>> {
-        let entry = self.entry(tag)?;
-        let kind = FieldType::of(self.order.u16(&entry[2..4])?)?;
-        let length = kind.size().checked_mul(self.order.u32(&entry[4..8])? as usize)?;
-        let bytes = if length <= 4 {
-            &entry[8..8 + length]
+        let (kind, bytes) = self.stored(tag, |kind| FieldType::of(kind).map(FieldType::size))?;
+        Some(FieldValue {
+            kind: FieldType::of(kind)?,
+            bytes,
+        })
+    }
+
+    /// The type of a value and its bytes, which are in the entry itself if they fit there, else at the offset in the
+    /// entry. `item_size`: bytes of an item of each type.
+    fn stored(&self, tag: u16, item_size: impl Fn(u16) -> Option<usize>) -> Option<(u16, &'a [u8])> {
+        let (kind, entry) = self.entry(tag)?.get(2..)?.split_at_checked(2)?;
+        let (count, field) = entry.split_at_checked(self.width.offset())?;
+        let kind = self.order.u16(kind)?;
+        let length = item_size(kind)?.checked_mul(self.offset(count)?)?;
+        let bytes = if length <= field.len() {
+            &field[..length]
         } else {
-            let offset = self.order.u32(&entry[8..])? as usize;
-            self.block.get(offset..)?.get(..length)?
+            self.block.get(self.offset(field)?..)?.get(..length)?
         };
-        Some(FieldValue { kind, bytes })
+        Some((kind, bytes))
+    }
+
+    fn offset(&self, bytes: &[u8]) -> Option<usize> {
+        match self.width {
+            Width::Classic => Some(self.order.u32(bytes)? as usize),
+            Width::Big => usize::try_from(self.order.u64(bytes)?).ok(),
+        }
+    }
+}
+
+impl Width {
+    const fn offset(self) -> usize {
+        match self {
+            Self::Classic => 4,
+            Self::Big => 8,
+        }
+    }
+
+    /// Bytes of an entry: tag, type, number of items, and the items or their offset.
+    const fn entry(self) -> usize {
+        4 + 2 * self.offset()
     }
 }
 
@@ -188,6 +238,14 @@ impl ByteOrder {
             Self::Big => u32::from_be_bytes(bytes),
         })
     }
+
+    fn u64(self, bytes: &[u8]) -> Option<u64> {
+        let bytes = *bytes.first_chunk()?;
+        Some(match self {
+            Self::Little => u64::from_le_bytes(bytes),
+            Self::Big => u64::from_be_bytes(bytes),
+        })
+    }
 }
 
 impl FieldType {
@@ -199,6 +257,8 @@ impl FieldType {
             // 13 is a long that holds the offset of a directory (TIFF technical note 1).
             4 | 13 => Self::Long,
             5 => Self::Rational,
+            // 18 is one that holds the offset of a directory.
+            16 | 18 => Self::Long8,
             6 => Self::Signed(1),
             8 => Self::Signed(2),
             9 => Self::Signed(4),
@@ -211,7 +271,7 @@ impl FieldType {
             Self::Byte | Self::Ascii => 1,
             Self::Short => 2,
             Self::Long => 4,
-            Self::Rational => 8,
+            Self::Long8 | Self::Rational => 8,
             Self::Signed(size) => size,
         }
     }

@@ -106,7 +106,7 @@ impl PictureDecoder<'_> {
         let layout = self.layout(source)?;
         let stated = self.color(&chain, &layout);
         let picture = self.picture(&layout, &stated, None)?;
-        let alpha = self.opacity(&chain)?;
+        let alpha = self.opacity(&chain, &layout)?;
         let crop = properties::crop(self.container, &chain, picture.width, picture.height);
         let color = stated.icc.or_else(|| picture.cicp.map(ColorSpace::from_cicp));
         let image = picture.canvas.into_image(crop, alpha.as_ref());
@@ -157,18 +157,24 @@ impl PictureDecoder<'_> {
         }
     }
 
-    /// The opacity of the first item of `chain` that has one.
-    fn opacity(&self, chain: &[u32]) -> Result<Option<Opacity>, ImagingError> {
+    /// The opacity of the first item of `chain` that has one, else that of the parts of `colors`, if all have one.
+    fn opacity(&self, chain: &[u32], colors: &Layout) -> Result<Option<Opacity>, ImagingError> {
         let found = chain
             .iter()
             .find_map(|&item| Some((item, self.container.alpha(item)?)));
-        let Some((item, alpha)) = found else {
-            return Ok(None);
+        let parts = || colors.parts.iter().map(|&part| self.container.alpha(part));
+        let (item, layout) = match (found, parts().collect::<Option<Vec<_>>>()) {
+            (Some((item, alpha)), _) => (item, self.layout(alpha)?),
+            (None, Some(parts)) if colors.size.is_some() => (colors.parts[0], Layout { parts, ..*colors }),
+            _ => return Ok(None),
         };
-        let layout = self.layout(alpha)?;
         let stated = ItemColor::default();
         let picture = self.picture(&layout, &stated, Some(Use::Opacity))?;
-        let is_premultiplied = self.container.targets(item, *b"prem").contains(&alpha);
+        let premultiplied = self.container.targets(item, *b"prem");
+        let is_premultiplied = self
+            .container
+            .alpha(item)
+            .is_some_and(|alpha| premultiplied.contains(&alpha));
         Ok(picture.canvas.into_opacity().map(|values| Opacity {
             values,
             is_premultiplied,

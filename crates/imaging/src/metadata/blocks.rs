@@ -25,7 +25,7 @@ impl<'a> Blocks<'a> {
             [0x89, b'P', b'N', b'G', ..] => png::blocks(bytes),
             [b'G', b'I', b'F', b'8', ..] => gif::blocks(bytes),
             [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => webp::blocks(bytes),
-            [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => tiff::blocks(bytes),
+            [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => tiff::blocks(bytes),
             [b'8', b'B', b'P', b'S', ..] => photoshop_file(bytes),
             [b'F', b'U', b'J', b'I', b'F', b'I', b'L', b'M', ..] => fuji_raw(bytes),
             _ if boxes::has_boxes(bytes) => boxes::blocks(bytes),

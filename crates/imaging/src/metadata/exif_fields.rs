@@ -39,23 +39,28 @@ const NO_DESCRIPTIONS: [&str; 12] = [
 /// What the EXIF block says. It begins with a TIFF header, optionally after `Exif\0\0`.
 pub fn read(block: &[u8]) -> Details {
     let block = block.strip_prefix(b"Exif\0\0").unwrap_or(block);
-    let Some(main) = Ifd::first(block) else {
+    let main = Ifd::first(block);
+    let sub_ifd = |tag| main?.sub_ifd(tag);
+    of_directories(main, sub_ifd(tag::EXIF), sub_ifd(tag::GPS))
+}
+
+/// What three directories say: the main one, the photo's, and the position's. Without a main one there is no EXIF.
+pub fn of_directories(main: Option<Ifd<'_>>, photo: Option<Ifd<'_>>, gps: Option<Ifd<'_>>) -> Details {
+    let Some(main) = &main else {
         return Details::default();
     };
-    let photo = main.sub_ifd(tag::EXIF);
-    let gps = main.sub_ifd(tag::GPS);
     Details {
-        title: xp_text(&main, main_tag::XP_TITLE).or_else(|| xp_text(&main, main_tag::XP_SUBJECT)),
-        description: description(&main, photo.as_ref()),
-        keywords: xp_list(&main, main_tag::XP_KEYWORDS),
-        rating: rating(&main),
-        creators: creators(&main),
-        copyright: copyright(&main),
-        software: main_text(&main, main_tag::SOFTWARE),
+        title: xp_text(main, main_tag::XP_TITLE).or_else(|| xp_text(main, main_tag::XP_SUBJECT)),
+        description: description(main, photo.as_ref()),
+        keywords: xp_list(main, main_tag::XP_KEYWORDS),
+        rating: rating(main),
+        creators: creators(main),
+        copyright: copyright(main),
+        software: main_text(main, main_tag::SOFTWARE),
         altitude: gps.as_ref().and_then(altitude),
         exposure: photo.as_ref().map(exposure).unwrap_or_default(),
-        taken: taken(&main, photo.as_ref(), gps.as_ref()),
-        camera: camera(&main),
+        taken: taken(main, photo.as_ref(), gps.as_ref()),
+        camera: camera(main),
         position: gps.as_ref().and_then(position),
         ..Details::default()
     }
@@ -97,6 +102,8 @@ fn user_comment(photo: &Ifd<'_>) -> Option<String> {
         b"ASCII\0\0\0" => text::decode(comment),
         // Without a code, only what cannot be anything but a text.
         [0, 0, 0, 0, 0, 0, 0, 0] => std::str::from_utf8(comment).ok()?.to_owned(),
+        // Some programs begin the text where the code should be.
+        code if !code.contains(&0) => std::str::from_utf8(value.bytes).ok()?.to_owned(),
         _ => return None,
     };
     let text = text::long(&text)?;

@@ -276,3 +276,74 @@ fn mutated_files_never_panic() {
         }
     }
 }
+
+#[test]
+fn boxes_of_canon_raw_are_read() {
+    let main = exif_block(&[(0x0110, Value::text("Box camera"))], &[], &[]);
+    let photo = exif_block(&[(0x9003, Value::text("2019:07:04 12:30:59"))], &[], &[]);
+    let gps = exif_block(
+        &[
+            (1, Value::text("N")),
+            (2, Value::Fractions(vec![(44, 1), (24, 1), (0, 1)])),
+            (3, Value::text("E")),
+            (4, Value::Fractions(vec![(8, 1), (55, 1), (0, 1)])),
+        ],
+        &[],
+        &[],
+    );
+    let boxed = |kind: &[u8], content: &[u8]| {
+        let length = (content.len() as u32 + 8).to_be_bytes();
+        [&length, kind, content].concat()
+    };
+    let file = [
+        boxed(b"ftyp", b"crx \0\0\0\x01crx isom"),
+        boxed(b"CMT1", &main),
+        boxed(b"CMT2", &photo),
+        boxed(b"CMT4", &gps),
+    ]
+    .concat();
+    let details = read_details(&file);
+    let camera = details.camera.and_then(|camera| camera.model);
+    assert_eq!(camera.as_deref(), Some("Box camera"));
+    assert_eq!(details.taken.map(|taken| taken.source), Some(TakenSource::Exif));
+    assert!(
+        details
+            .position
+            .is_some_and(|position| (position.latitude - 44.4).abs() < 1e-9)
+    );
+}
+
+#[test]
+fn directories_of_big_tiff_are_read() {
+    let entry = |tag: u16, kind: u16, count: u64, field: u64| {
+        [
+            tag.to_le_bytes().as_slice(),
+            &kind.to_le_bytes(),
+            &count.to_le_bytes(),
+            &field.to_le_bytes(),
+        ]
+        .concat()
+    };
+    let date = b"2019:07:04 12:30:59\0";
+    let (main, photo, text) = (16, 16 + 8 + 2 * 20 + 8, 16 + 8 + 2 * 20 + 8 + 8 + 20 + 8);
+    let file = [
+        b"II+\0\x08\0\0\0".as_slice(),
+        &u64::to_le_bytes(main),
+        &u64::to_le_bytes(2),
+        &entry(0x0110, 2, 4, u64::from_le_bytes(*b"Box\0\0\0\0\0")),
+        &entry(0x8769, 18, 1, photo),
+        &[0; 8],
+        &u64::to_le_bytes(1),
+        &entry(0x9003, 2, date.len() as u64, text),
+        &[0; 8],
+        date,
+    ]
+    .concat();
+    let details = read_details(&file);
+    let camera = details.camera.and_then(|camera| camera.model);
+    assert_eq!(camera.as_deref(), Some("Box"));
+    assert_eq!(details.taken.map(|taken| taken.source), Some(TakenSource::Exif));
+    for length in 0..file.len() {
+        let _ = read_details(&file[..length]);
+    }
+}

@@ -32,7 +32,7 @@ pub fn long(text: &str) -> Option<String> {
     clean(text, MAX_LONG)
 }
 
-/// Bytes in an unknown encoding: UTF-16 with a byte order mark, UTF-8, else Latin-1. At most as many as a
+/// Bytes in an unknown encoding: UTF-16 with a byte order mark, UTF-8, else [`latin1`]. At most as many as a
 /// description can have are read.
 pub fn decode(bytes: &[u8]) -> String {
     let bytes = &bytes[..bytes.len().min(4 * MAX_LONG)];
@@ -52,9 +52,19 @@ fn utf8(bytes: &[u8]) -> Option<&str> {
     }
 }
 
-/// Latin-1, of which every byte is a character.
+/// Characters of Windows-1252 where Latin-1 has control characters, which no text has.
+const WINDOWS: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8D}', 'Ž', '\u{8F}', '\u{90}',
+    '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9D}', 'ž', 'Ÿ',
+];
+
+/// Latin-1, of which every byte is a character, as Windows extends it.
 pub fn latin1(bytes: &[u8]) -> String {
-    bytes.iter().map(|&byte| char::from(byte)).collect()
+    let character = |&byte: &u8| match byte {
+        0x80..=0x9F => WINDOWS[usize::from(byte - 0x80)],
+        _ => char::from(byte),
+    };
+    bytes.iter().map(character).collect()
 }
 
 /// UTF-16; what is not valid is replaced.
@@ -107,6 +117,7 @@ mod tests {
     fn encodings_are_told_apart() {
         assert_eq!(decode("Zürich".as_bytes()), "Zürich");
         assert_eq!(decode(b"Z\xFCrich"), "Zürich");
+        assert_eq!(decode(b"\x84Z\xFCrich\x93"), "„Zürich“");
         assert_eq!(decode(b"\xFF\xFEZ\0\xFC\0"), "Zü");
         assert_eq!(decode(b"\xFE\xFF\0Z\0\xFC"), "Zü");
     }

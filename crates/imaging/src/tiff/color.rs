@@ -83,19 +83,14 @@ impl Converter {
         if self.is_identity() {
             return result.copy_from_slice(&pixels[..result.len()]);
         }
-        let rows = pixels
-            .chunks_exact(self.samples)
-            .zip(result.chunks_exact_mut(self.channels()));
         match &self.colors {
-            Colors::Gray { is_inverted: false } => self.each(rows, 1, |pixel| [pixel[0]]),
-            Colors::Gray { is_inverted: true } => self.each(rows, 1, |pixel| [255 - pixel[0]]),
-            Colors::Rgb => self.each(rows, 3, |pixel| [pixel[0], pixel[1], pixel[2]]),
-            Colors::Cmy => self.each(rows, 3, |pixel| [255 - pixel[0], 255 - pixel[1], 255 - pixel[2]]),
-            Colors::Cmyk { keeps_inks: true } => {
-                self.each(rows, 4, |pixel| [pixel[0], pixel[1], pixel[2], pixel[3]]);
-            }
-            Colors::Cmyk { keeps_inks: false } => self.each(rows, 4, multiply_inks),
-            Colors::Lab(lab) => self.each(rows, 3, |pixel| lab.convert([pixel[0], pixel[1], pixel[2]])),
+            Colors::Gray { is_inverted: false } => self.each(pixels, result, |gray: [u8; 1]| gray),
+            Colors::Gray { is_inverted: true } => self.each(pixels, result, |[gray]| [255 - gray]),
+            Colors::Rgb => self.each(pixels, result, |rgb: [u8; 3]| rgb),
+            Colors::Cmy => self.each(pixels, result, |inks: [u8; 3]| inks.map(|ink| 255 - ink)),
+            Colors::Cmyk { keeps_inks: true } => self.each(pixels, result, |inks: [u8; 4]| inks),
+            Colors::Cmyk { keeps_inks: false } => self.each(pixels, result, multiply_inks),
+            Colors::Lab(lab) => self.each(pixels, result, |pixel| lab.convert(pixel)),
             Colors::Palette(_) => {}
         }
     }
@@ -119,36 +114,47 @@ impl Converter {
         }
     }
 
-    /// Converts the colors, of which a pixel has `count` samples, and adds alpha.
-    fn each<'a, const N: usize>(
+    /// Converts the colors, of which a pixel has `S` samples, and adds alpha.
+    fn each<const S: usize, const N: usize>(
         &self,
-        rows: impl Iterator<Item = (&'a [u8], &'a mut [u8])>,
-        count: usize,
-        convert: impl Fn(&[u8]) -> [u8; N],
+        pixels: &[u8],
+        result: &mut [u8],
+        convert: impl Fn([u8; S]) -> [u8; N],
     ) {
+        if self.alpha == Alpha::None && self.samples == S {
+            // Sizes that are known beforehand are worth half of the time.
+            let (pixels, _) = pixels.as_chunks::<S>();
+            let (result, _) = result.as_chunks_mut::<N>();
+            for (result, &pixel) in result.iter_mut().zip(pixels) {
+                *result = convert(pixel);
+            }
+            return;
+        }
+        let rows = pixels
+            .chunks_exact(self.samples)
+            .zip(result.chunks_exact_mut(self.channels()));
         for (pixel, result) in rows {
-            let color = convert(pixel);
-            match self.alpha {
-                Alpha::None => result.copy_from_slice(&color),
-                Alpha::Unassociated => {
-                    result[..N].copy_from_slice(&color);
-                    result[N] = pixel[count];
-                }
-                Alpha::Associated => {
-                    let alpha = pixel[count];
-                    let straight = color.map(|value| divide_by_alpha(value, alpha));
-                    result[..N].copy_from_slice(&straight);
-                    result[N] = alpha;
-                }
+            let Some((&colors, others)) = pixel.split_first_chunk::<S>() else {
+                return;
+            };
+            let color = convert(colors);
+            let alpha = others.first().copied().unwrap_or(255);
+            let color = match self.alpha {
+                Alpha::Associated => color.map(|value| divide_by_alpha(value, alpha)),
+                Alpha::None | Alpha::Unassociated => color,
+            };
+            result[..N].copy_from_slice(&color);
+            if self.alpha != Alpha::None {
+                result[N] = alpha;
             }
         }
     }
 }
 
 /// CMYK to RGB by multiplication, as in browsers.
-fn multiply_inks(pixel: &[u8]) -> [u8; 3] {
-    let light = 255 - u32::from(pixel[3]);
-    [pixel[0], pixel[1], pixel[2]].map(|ink| (((255 - u32::from(ink)) * light + 127) / 255) as u8)
+fn multiply_inks([cyan, magenta, yellow, black]: [u8; 4]) -> [u8; 3] {
+    let light = 255 - u32::from(black);
+    [cyan, magenta, yellow].map(|ink| (((255 - u32::from(ink)) * light + 127) / 255) as u8)
 }
 
 fn divide_by_alpha(value: u8, alpha: u8) -> u8 {

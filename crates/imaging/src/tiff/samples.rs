@@ -38,6 +38,11 @@ impl Packing {
                     *result = value[most_significant];
                 }
             }
+            1 => {
+                for (result, &byte) in result.chunks_mut(8).zip(row) {
+                    result.copy_from_slice(&BLACK_AND_WHITE[usize::from(byte)][..result.len()]);
+                }
+            }
             bits => {
                 let greatest = (1_u32 << bits) - 1;
                 let values = BitFields { row, bits, at: 0 };
@@ -94,6 +99,19 @@ impl Packing {
         }
     }
 }
+
+/// For each byte its bits, from the highest one, as black and white.
+static BLACK_AND_WHITE: [[u8; 8]; 256] = {
+    let mut samples = [[0; 8]; 256];
+    let mut index = 0;
+    while index < 256 * 8 {
+        if index / 8 >> (7 - index % 8) & 1 == 1 {
+            samples[index / 8][index % 8] = 255;
+        }
+        index += 1;
+    }
+    samples
+};
 
 fn scale<const N: usize>(values: &[[u8; N]], result: &mut [u8], convert: impl Fn([u8; N]) -> u8) {
     for (result, &value) in result.iter_mut().zip(values) {

@@ -6,13 +6,13 @@ use std::io::{Cursor, Read};
 use flate2::{Decompress, FlushDecompress, Status};
 use image_webp::WebPDecoder;
 use ruzstd::decoding::StreamingDecoder;
-use weezl::decode::Configuration;
 use weezl::{BitOrder, LzwStatus};
 
 use super::ccitt::{CcittReader, Coding};
 use super::chunks::Location;
 use super::jpeg;
 use super::layout::{FORMAT, Layout, unsupported};
+use super::lzw::LzwReader;
 use super::packbits::PackBitsReader;
 use super::tag;
 use crate::ImagingError;
@@ -106,7 +106,8 @@ pub enum Source<'a> {
     Zeros,
     Bytes(&'a [u8]),
     PackBits(PackBitsReader<'a>),
-    Lzw(Box<weezl::decode::Decoder>, &'a [u8]),
+    Lzw(LzwReader<'a>),
+    OldLzw(Box<weezl::decode::Decoder>, &'a [u8]),
     Deflate(Decompress, &'a [u8]),
     Zstd(Box<dyn Read + 'a>),
     Ccitt(Box<CcittReader<'a>>, usize),
@@ -145,7 +146,8 @@ impl<'a> Source<'a> {
         Ok(match compression {
             Compression::None => Self::Bytes(bytes),
             Compression::PackBits => Self::PackBits(PackBitsReader::new(bytes)),
-            Compression::Lzw => Self::Lzw(Box::new(lzw_decoder(bytes)), bytes),
+            Compression::Lzw if is_old_lzw(bytes) => Self::OldLzw(Box::new(old_lzw_decoder()), bytes),
+            Compression::Lzw => Self::Lzw(LzwReader::new(bytes)),
             Compression::Deflate => Self::Deflate(Decompress::new(true), bytes),
             Compression::Zstd => Self::Zstd(zstd(bytes, shape)?),
             Compression::ModifiedHuffman { .. } | Compression::Group3 | Compression::Group4 => {
@@ -176,7 +178,8 @@ impl<'a> Source<'a> {
                 count
             }
             Self::PackBits(reader) => reader.fill(buffer),
-            Self::Lzw(decoder, rest) => fill_from_lzw(decoder, rest, buffer),
+            Self::Lzw(reader) => reader.fill(buffer),
+            Self::OldLzw(decoder, rest) => fill_from_old_lzw(decoder, rest, buffer),
             Self::Deflate(decoder, rest) => fill_from_deflate(decoder, rest, buffer),
             Self::Zstd(reader) => fill_from_reader(reader.as_mut(), buffer),
             Self::Ccitt(reader, row_bytes) => {
@@ -205,17 +208,17 @@ impl<'a> Source<'a> {
 }
 
 /// Before TIFF 6.0, codes were stored from the lowest bit: such data begin with the bytes 0 and 1.
-fn lzw_decoder(bytes: &[u8]) -> weezl::decode::Decoder {
-    let is_old = matches!(*bytes, [0, second, ..] if second & 1 == 1);
-    let configuration = if is_old {
-        Configuration::new(BitOrder::Lsb, 8)
-    } else {
-        Configuration::with_tiff_size_switch(BitOrder::Msb, 8)
-    };
-    configuration.with_yield_on_full_buffer(true).build()
+fn is_old_lzw(bytes: &[u8]) -> bool {
+    matches!(*bytes, [0, second, ..] if second & 1 == 1)
 }
 
-fn fill_from_lzw(decoder: &mut weezl::decode::Decoder, rest: &mut &[u8], buffer: &mut [u8]) -> usize {
+fn old_lzw_decoder() -> weezl::decode::Decoder {
+    weezl::decode::Configuration::new(BitOrder::Lsb, 8)
+        .with_yield_on_full_buffer(true)
+        .build()
+}
+
+fn fill_from_old_lzw(decoder: &mut weezl::decode::Decoder, rest: &mut &[u8], buffer: &mut [u8]) -> usize {
     let mut filled = 0;
     while filled < buffer.len() {
         let result = decoder.decode_bytes(rest, &mut buffer[filled..]);

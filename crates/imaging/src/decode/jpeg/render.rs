@@ -84,11 +84,16 @@ fn samples_of_blocks(plane: &BlockPlane, precision: u32) -> Vec<u8> {
     let rows = samples.chunks_exact_mut(64 * plane.columns);
     for (blocks, samples) in plane.blocks.chunks_exact(plane.columns).zip(rows) {
         for (column, block) in blocks.iter().enumerate() {
-            let values = transform(block, &factors);
-            for (values, row) in values.iter().zip(samples.chunks_exact_mut(8 * plane.columns)) {
-                for (value, sample) in values.iter().zip(&mut row[8 * column..8 * column + 8]) {
-                    *sample = to_sample(*value);
-                }
+            let rows = samples.chunks_exact_mut(8 * plane.columns);
+            let rows = rows.filter_map(|row| row[8 * column..].first_chunk_mut::<8>());
+            if block[1..] == [0; 63] {
+                // Most blocks of smooth areas and of chroma have one color.
+                let sample = to_sample(f32::from(block[0]) * factors[0]);
+                rows.for_each(|row| *row = [sample; 8]);
+            } else {
+                let values = transform(block, &factors);
+                rows.zip(values)
+                    .for_each(|(row, values)| *row = values.map(to_sample));
             }
         }
     }

@@ -14,15 +14,7 @@ pub struct RawValue<'a> {
 impl<'a> Ifd<'a> {
     /// The value of `tag`; none where it is not in the block as a whole.
     pub fn raw(&self, tag: u16) -> Option<RawValue<'a>> {
-        let entry = self.entry(tag)?;
-        let kind = self.order.u16(&entry[2..4])?;
-        let length = item_size(kind)?.checked_mul(self.order.u32(&entry[4..8])? as usize)?;
-        let bytes = if length <= 4 {
-            &entry[8..8 + length]
-        } else {
-            let offset = self.order.u32(&entry[8..])? as usize;
-            self.block.get(offset..)?.get(..length)?
-        };
+        let (kind, bytes) = self.stored(tag, item_size)?;
         Some(RawValue {
             kind,
             order: self.order,
@@ -60,19 +52,11 @@ impl RawValue<'_> {
                 f64::from(unsigned(&bytes[4..])? as i32),
             )?,
             11 => f64::from(f32::from_bits(unsigned(bytes)?)),
-            12 => f64::from_bits(self.u64(bytes)?),
+            12 => f64::from_bits(self.order.u64(bytes)?),
+            16 | 18 => self.order.u64(bytes)? as f64,
             _ => return None,
         })
         .filter(|number: &f64| number.is_finite())
-    }
-
-    fn u64(&self, bytes: &[u8]) -> Option<u64> {
-        let (first, second) = (self.order.u32(&bytes[..4])?, self.order.u32(&bytes[4..])?);
-        let (high, low) = match self.order {
-            ByteOrder::Little => (second, first),
-            ByteOrder::Big => (first, second),
-        };
-        Some(u64::from(high) << 32 | u64::from(low))
     }
 
     /// Whether it is a text, or bytes that may be one.
@@ -90,7 +74,7 @@ fn item_size(kind: u16) -> Option<usize> {
         1 | 2 | 6 | 7 => 1,
         3 | 8 => 2,
         4 | 9 | 11 | 13 => 4,
-        5 | 10 | 12 => 8,
+        5 | 10 | 12 | 16 | 18 => 8,
         _ => return None,
     })
 }
