@@ -36,11 +36,12 @@ impl Library {
         self.limits.get()
     }
 
-    /// `options` with these limits, and with memory for one picture at least.
-    pub(crate) fn with_decode_limits(&self, options: &IndexerOptions) -> IndexerOptions {
+    /// `options` with these limits, with memory for one picture at least, and with the kinds of files that are looked into.
+    pub(crate) fn with_decoding(&self, options: &IndexerOptions) -> IndexerOptions {
         let limits = self.decode_limits();
         IndexerOptions {
             limits,
+            contents: self.indexing_settings().contents(),
             decode_memory: options.decode_memory.max(limits.memory),
             ..options.clone()
         }

@@ -58,7 +58,7 @@ impl Library {
         let found = record
             .paths
             .iter()
-            .find_map(|path| Some((path.clone(), content_of(path, &record)?)));
+            .find_map(|path| Some((path.clone(), content_of(path, &record, &self.decode_limits())?)));
         let (path, (bytes, format)) = found.ok_or(LibraryError::FileGone(*image))?;
         Ok(ImageFile {
             path,
@@ -107,9 +107,9 @@ pub(crate) fn decode_small(bytes: &[u8], limits: &DecodeLimits) -> Option<Decode
 
 /// The image's bytes and their format, if they are still there. The size is compared first, so that a huge file in the
 /// place of a file is not read.
-fn content_of(path: &Path, record: &ImageRecord) -> Option<(Vec<u8>, ImageFormat)> {
+fn content_of(path: &Path, record: &ImageRecord, limits: &DecodeLimits) -> Option<(Vec<u8>, ImageFormat)> {
     if let Some(part) = part_at(path) {
-        return part_content(&part, &record.image, record.metadata.format);
+        return part_content(&part, record, limits);
     }
     if fs::metadata(path).ok()?.len() != record.bytes {
         return None;
@@ -118,15 +118,22 @@ fn content_of(path: &Path, record: &ImageRecord) -> Option<(Vec<u8>, ImageFormat
     (ImageId::of(&bytes) == record.image).then_some((bytes, record.metadata.format))
 }
 
-fn part_content(part: &PartPath, image: &ImageId, format: ImageFormat) -> Option<(Vec<u8>, ImageFormat)> {
-    let ffmpeg = || Ffmpeg::find().filter(|_| matches!(part.position(), PartPosition::Moment(_)));
+fn part_content(
+    part: &PartPath,
+    record: &ImageRecord,
+    limits: &DecodeLimits,
+) -> Option<(Vec<u8>, ImageFormat)> {
+    let is_frame = matches!(part.position(), PartPosition::Moment(_));
     let reader = ContainerReader {
-        ffmpeg: ffmpeg(),
-        ..ContainerReader::default()
+        limits: *limits,
+        ffmpeg: if is_frame { Ffmpeg::find() } else { None },
     };
-    let read = reader.read_part(part).ok().filter(|read| read.image == *image)?;
+    let read = reader.read_part(part).ok()?;
+    if read.image != record.image {
+        return None;
+    }
     match read.content {
-        PartContent::Encoded(bytes) => Some((bytes, format)),
+        PartContent::Encoded(bytes) => Some((bytes, record.metadata.format)),
         PartContent::Rendered(rendered) => {
             let mut png = Cursor::new(Vec::new());
             let encoder = PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive);

@@ -214,11 +214,10 @@ impl Library {
         IndexerOptions {
             excluded: [&options.excluded[..], library, &self.excluded()].concat(),
             other_sources: self.sources_except(sources),
-            contents: settings.contents(),
             links: settings.links(),
             removal_limit: options.removal_limit.and(Some(settings.removal_limit())),
             known_mounts: self.known_mounts(),
-            ..self.with_decode_limits(options)
+            ..self.with_decoding(options)
         }
     }
 

@@ -176,7 +176,7 @@ impl Library {
         let is_incomplete = space.has_missing_embeddings()? || self.has_missing_texts(&space)?;
         if space.number != self.active().number && is_incomplete {
             let _switch = self.lock_switching()?;
-            let options = self.with_decode_limits(options);
+            let options = self.with_decoding(options);
             let mut backfill = SpaceBackfill::start(self, &space, &options, context)?;
             backfill.pass()?;
             if !backfill.cancelled {
@@ -239,7 +239,7 @@ impl Library {
     ) -> Result<SpaceReport, LibraryError> {
         let start = Instant::now();
         let mut report = SpaceReport::new(space);
-        let options = self.with_decode_limits(options);
+        let options = self.with_decoding(options);
         let mut backfill = SpaceBackfill::start(self, space, &options, context)?;
         while backfill.pass()? > FEW {}
         if !backfill.cancelled {

@@ -119,7 +119,12 @@ impl CommonFile {
             return None;
         }
         let channels = wanted.num_components();
-        let mut pixels = vec![UNDECODED; self.declared.pixels() as usize * channels];
+        // Zeros cost nothing until they are written, and a strict decoder writes all pixels or fails.
+        let background = match strictness {
+            Strictness::Whole => 0,
+            _ => UNDECODED,
+        };
+        let mut pixels = vec![background; self.declared.pixels() as usize * channels];
         decoder.decode_into(&mut pixels).ok()?;
         Some(pixels)
     }
