@@ -122,7 +122,7 @@ impl CommonFile {
         // Zeros cost nothing until they are written, and a strict decoder writes all pixels or fails.
         let background = match strictness {
             Strictness::Whole => 0,
-            _ => UNDECODED,
+            Strictness::Part => UNDECODED,
         };
         let mut pixels = vec![background; self.declared.pixels() as usize * channels];
         decoder.decode_into(&mut pixels).ok()?;
