@@ -52,15 +52,14 @@ impl Effort {
             bounds,
         };
         effort.hold(target.pixels(), |effort| {
-            effort.nodes(tree.root(), target, canvas.transform)
+            effort.nodes(tree.root(), target, canvas.transform);
         });
         effort
     }
 
     /// Whether drawing would take too long.
     pub fn is_excessive(&self) -> bool {
-        // Also of sums that are no numbers.
-        !(self.time <= MAX_TIME)
+        self.time > MAX_TIME || self.time.is_nan()
     }
 
     /// Bytes of all pictures that exist at the same time.
