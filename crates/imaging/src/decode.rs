@@ -137,6 +137,7 @@ const FORMATS: &[Format] = &[
         name: "SVG",
         decode: Decoder::Drawing(svg::decode),
         scaled: None,
+        reduced: None,
     },
 ];
 

@@ -103,6 +103,7 @@ pub fn damage_of(layout: &Layout, coverage: Coverage) -> Result<Option<String>, 
 /// Whether strips can be decompressed into the result.
 fn is_direct(layout: &Layout, converter: &Converter) -> bool {
     converter.is_identity()
+        && layout.decoded_photometric() != Photometric::YCbCr
         && layout.bits == 8
         && layout.sample_format == SampleFormat::Unsigned
         && !layout.is_planar

@@ -30,7 +30,7 @@ fn builder() -> HeifBuilder {
 }
 
 const SUFFICIENT: DecodeSize = DecodeSize {
-    short_side: 32,
+    short_side: 16,
     long_side: 48,
 };
 
@@ -61,8 +61,8 @@ fn too_small_thumbnail_is_left_alone() {
         long_side,
     };
     let bytes = builder().build();
-    assert_eq!(scaled_size(&bytes, larger(33, 48)), None);
-    assert_eq!(scaled_size(&bytes, larger(32, 49)), None);
+    assert_eq!(scaled_size(&bytes, larger(17, 48)), None);
+    assert_eq!(scaled_size(&bytes, larger(16, 49)), None);
     assert_eq!(scaled_size(&bytes, DecodeSize::FULL), None);
     let limits = DecodeLimits {
         memory: 1000,

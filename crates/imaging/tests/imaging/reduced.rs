@@ -201,7 +201,7 @@ fn tiff_colors_are_converted_before_averaging() {
     let paletted = Page::new((WIDTH, HEIGHT), 3, &[8], indices).with(320, Values::Shorts(palette));
     let expected = RgbImage::from_fn(WIDTH, HEIGHT, |x, y| Rgb([index(x, y) as u8 * 255, 0, 0]));
     is_halved(&paletted.write(LITTLE), &expected, 0);
-    let inks = vec![0, 255, 255, 0].repeat((WIDTH * HEIGHT) as usize);
+    let inks = [0, 255, 255, 0].repeat((WIDTH * HEIGHT) as usize);
     let inks = Page::new((WIDTH, HEIGHT), 5, &[8; 4], inks);
     is_halved(
         &inks.write(LITTLE),
