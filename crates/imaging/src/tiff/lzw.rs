@@ -25,7 +25,8 @@ struct Entry {
 /// Decodes into buffers of any length.
 pub struct LzwReader<'a> {
     bits: CodeReader<'a>,
-    table: Box<[Entry; CODES]>,
+    /// An entry for each of [`CODES`] codes.
+    table: Vec<Entry>,
     /// The code that is defined next.
     next: usize,
     width: u32,
@@ -37,7 +38,7 @@ pub struct LzwReader<'a> {
 
 impl<'a> LzwReader<'a> {
     pub fn new(input: &'a [u8]) -> Self {
-        let mut table = Box::new([Entry::default(); CODES]);
+        let mut table = vec![Entry::default(); CODES];
         for (byte, entry) in table.iter_mut().take(CLEAR).enumerate() {
             *entry = Entry {
                 kept: byte as u64,
@@ -234,7 +235,7 @@ mod tests {
 
     #[test]
     fn long_strings_cross_buffers() {
-        let content = [7; 100_000];
+        let content = vec![7; 100_000];
         assert_eq!(decoded(&packed(&content), content.len(), 999), content);
         let pairs: Vec<u8> = (0..200_000_u32)
             .map(|at| (at.wrapping_mul(at) >> 9) as u8)
@@ -244,7 +245,7 @@ mod tests {
 
     #[test]
     fn truncated_data_are_read_up_to_their_end() {
-        let content: Vec<u8> = (0..9_000_u32).map(|at| (at * 7 >> 3) as u8).collect();
+        let content: Vec<u8> = (0..9_000_u32).map(|at| ((at * 7) >> 3) as u8).collect();
         let packed = packed(&content);
         let half = decoded(&packed[..packed.len() / 2], content.len(), 100);
         assert!(half.len() > content.len() / 4 && content.starts_with(&half));
