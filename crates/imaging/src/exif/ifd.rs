@@ -1,4 +1,4 @@
-//! Reads one image file directory (IFD) of TIFF 6.0, section 2, or of BigTIFF.
+//! Reads one image file directory (IFD) of TIFF 6.0, section 2, or of `BigTIFF`.
 
 mod raw;
 

@@ -105,7 +105,7 @@ static BLACK_AND_WHITE: [[u8; 8]; 256] = {
     let mut samples = [[0; 8]; 256];
     let mut index = 0;
     while index < 256 * 8 {
-        if index / 8 >> (7 - index % 8) & 1 == 1 {
+        if (index / 8) >> (7 - index % 8) & 1 == 1 {
             samples[index / 8][index % 8] = 255;
         }
         index += 1;
