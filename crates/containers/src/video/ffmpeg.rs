@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -32,8 +32,9 @@ const FPS_MODE_SINCE: (u32, u32) = (5, 1);
 #[derive(Debug, Clone)]
 pub struct Ffmpeg {
     program: PathBuf,
-    /// The option that keeps frames from being repeated, by its name in this version.
-    passthrough: &'static str,
+    /// The option that keeps frames from being repeated, by its name in this version. Looked up when a video is read, since
+    /// starting the program takes a tenth of a second.
+    passthrough: Arc<OnceLock<&'static str>>,
 }
 
 /// Which frames of a video to decode.
@@ -55,33 +56,39 @@ pub struct Frame {
 }
 
 impl Ffmpeg {
-    /// The program that `EIDETIC_FFMPEG` names, else the first one of this name in the folders of `PATH`; none where it
-    /// does not run.
+    /// The program that `EIDETIC_FFMPEG` names, else the first one of this name in the folders of `PATH`.
     pub fn find() -> Option<Self> {
         let named = env::var_os(VARIABLE).filter(|name| !name.is_empty());
         Self::at(named.map_or_else(|| in_search_path(&env::var_os("PATH")?), |name| Some(name.into()))?)
     }
 
-    /// The program at a path; none where it does not run.
+    /// The program at a path; none where there is no file.
     pub fn at(program: PathBuf) -> Option<Self> {
-        let output = Command::new(&program)
+        program.is_file().then(|| Self {
+            program,
+            passthrough: Arc::default(),
+        })
+    }
+
+    /// Errors: the program cannot be run.
+    fn passthrough(&self) -> io::Result<&'static str> {
+        if let Some(known) = self.passthrough.get() {
+            return Ok(known);
+        }
+        let output = Command::new(&self.program)
             .arg("-version")
             .stdin(Stdio::null())
-            .output()
-            .ok()
-            .filter(|output| output.status.success())?;
-        let has_fps_mode =
-            version(&String::from_utf8_lossy(&output.stdout)).is_none_or(|version| version >= FPS_MODE_SINCE);
-        Some(Self {
-            program,
-            passthrough: if has_fps_mode { "-fps_mode" } else { "-vsync" },
-        })
+            .output()?;
+        let version = version(&String::from_utf8_lossy(&output.stdout));
+        let has_fps_mode = version.is_none_or(|version| version >= FPS_MODE_SINCE);
+        let option = if has_fps_mode { "-fps_mode" } else { "-vsync" };
+        Ok(self.passthrough.get_or_init(|| option))
     }
 
     /// Starts decoding.
     pub fn frames(&self, path: &Path, selection: FrameSelection) -> Result<Frames, ContainerError> {
         let mut child = Command::new(&self.program)
-            .args(self.arguments(path, selection))
+            .args(self.arguments(path, selection)?)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -106,7 +113,7 @@ impl Ffmpeg {
         })
     }
 
-    fn arguments(&self, path: &Path, selection: FrameSelection) -> Vec<OsString> {
+    fn arguments(&self, path: &Path, selection: FrameSelection) -> io::Result<Vec<OsString>> {
         let moment = match selection {
             FrameSelection::At(moment) => format!("{:.3}", moment.seconds()),
             FrameSelection::KeyFrames | FrameSelection::EverySecond => String::new(),
@@ -142,7 +149,7 @@ impl Ffmpeg {
             "-dn",
             "-vf",
             &filters,
-            self.passthrough,
+            self.passthrough()?,
             "passthrough",
             "-c:v",
             "ppm",
@@ -156,7 +163,7 @@ impl Ffmpeg {
         all.extend(text(&output));
         all.extend(text(after));
         all.extend(text(&end));
-        all
+        Ok(all)
     }
 }
 

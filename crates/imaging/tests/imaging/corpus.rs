@@ -43,7 +43,8 @@ fn every_file_is_decoded_or_refused_quickly() {
             let kind = classify(&bytes[..bytes.len().min(HEAD_LENGTH)], &path);
             let start = Instant::now();
             let answer = decode(&bytes, &DecodeLimits::default());
-            assert!(start.elapsed() < Duration::from_secs(5), "{}", path.display());
+            // Far more than any takes on a busy machine: a decoder that hangs.
+            assert!(start.elapsed() < Duration::from_secs(60), "{}", path.display());
             match (kind, answer) {
                 (FileKind::NotImage | FileKind::UnsupportedImage(_), Ok(_)) => {
                     panic!("{} is an image", path.display())

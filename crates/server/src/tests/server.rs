@@ -123,6 +123,8 @@ const ONLY_WHERE_NEEDED: [&str; 10] = [
     "warnings",
     "weak_dates",
     "stack",
+    "part",
+    "damage",
 ];
 
 #[actix_web::test]
