@@ -135,7 +135,10 @@ impl ContainerReader {
             ContainerKind::Archive if is_tar(path) => tar_archive::for_each(path, &self.limits, each),
             ContainerKind::Archive => archive::for_each(path, &self.limits, each),
             ContainerKind::Document => document::for_each(&self.read_file(path)?, each),
-            ContainerKind::PagedImage => paged_image::for_each(&self.read_file(path)?, &self.limits, each),
+            ContainerKind::PagedImage => {
+                paged_image::for_each(&self.read_file(path)?, &self.limits, each);
+                Ok(())
+            }
             ContainerKind::Video => video::for_each(self.ffmpeg()?, path, each),
         }
     }

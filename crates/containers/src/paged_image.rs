@@ -6,10 +6,10 @@ use eidetic_imaging::{DecodeLimits, ImagingError, decode_page, page_count, read_
 use crate::bounds::MOST_PAGES;
 use crate::{ContainerError, EachPart, FoundPart, PartContent, PartImage, PartProblem, RenderedPart};
 
-pub fn for_each(bytes: &[u8], limits: &DecodeLimits, each: EachPart<'_>) -> Result<(), ContainerError> {
+pub fn for_each(bytes: &[u8], limits: &DecodeLimits, each: EachPart<'_>) {
     let pages = page_count(bytes).min(MOST_PAGES);
     if pages < 2 {
-        return Ok(());
+        return;
     }
     let file = ImageId::of(bytes);
     for number in 2..=pages as u32 {
@@ -22,7 +22,6 @@ pub fn for_each(bytes: &[u8], limits: &DecodeLimits, each: EachPart<'_>) -> Resu
             break;
         }
     }
-    Ok(())
 }
 
 pub fn read(bytes: &[u8], part: &PartPath, limits: &DecodeLimits) -> Result<PartImage, ContainerError> {

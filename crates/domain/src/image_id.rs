@@ -26,6 +26,7 @@ impl ImageId {
     }
 
     /// The id of a picture that is rendered from a part of this file, such as a page.
+    #[must_use]
     pub fn of_part(&self, part: &str) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("eidetic 2026-11 part of a file");
         hasher.update(&self.0).update(part.as_bytes());

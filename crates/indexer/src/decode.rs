@@ -213,7 +213,7 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
                 PartContent::Encoded(bytes) => read_details(bytes),
                 PartContent::Rendered(part) => part.details.clone(),
             };
-            self.details.read(embedded, &image, &file, self.indexer.catalog)
+            self.details.read(&embedded, &image, &file, self.indexer.catalog)
         };
         let known = |details| KnownFile {
             image,

@@ -86,7 +86,7 @@ impl DetailsReader {
     /// hold it.
     pub fn read(
         &self,
-        embedded: Details,
+        embedded: &Details,
         image: &ImageId,
         file: &DescribedFile<'_>,
         catalog: &dyn Catalog,
@@ -101,7 +101,7 @@ impl DetailsReader {
             .iter()
             .filter(|path| *path != file.path)
             .take(MAX_OTHER_FILES);
-        let others = others.filter_map(|path| self.describe_other(&embedded, path));
+        let others = others.filter_map(|path| self.describe_other(embedded, path));
         let mut by_path: Vec<(&Path, Details)> = vec![(file.path, describe(embedded.clone(), file))];
         by_path.extend(others);
         // In the order of paths, so that the result does not depend on which file was read.
@@ -138,7 +138,7 @@ impl DetailsReader {
             modified_ns,
             side_cars: &task.side_cars,
         };
-        let found = self.read(read_details(&bytes), &task.image, &file, catalog)?;
+        let found = self.read(&read_details(&bytes), &task.image, &file, catalog)?;
         let record = FileRecord {
             stamp: FileStamp {
                 side_cars,

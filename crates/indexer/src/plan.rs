@@ -200,7 +200,7 @@ impl Planner<'_> {
             }
         }
         for record in records {
-            self.missing(record?, root, found);
+            self.missing(&record?, root, found);
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -221,22 +221,22 @@ impl Planner<'_> {
                 found.known(&record);
                 return Ok(Some(record));
             }
-            self.missing(record, root, found);
+            self.missing(&record, root, found);
         }
         Ok(None)
     }
 
     /// A record of which there is no file: a picture inside an unchanged file, or a file that was deleted. Pictures inside
     /// a file that is read again count as deleted until they are found.
-    fn missing(&mut self, record: FileRecord, root: &SourceRoot, found: &mut SourceFindings) {
+    fn missing(&mut self, record: &FileRecord, root: &SourceRoot, found: &mut SourceFindings) {
         let part = PartPath::parse(&record.path);
         let fate = part.and_then(|part| self.containers.get(&part.file));
         if fate == Some(&PartsFate::Unchanged) {
-            found.known(&record);
+            found.known(record);
             self.files += 1;
-            self.report_unchanged(&record);
+            self.report_unchanged(record);
         } else {
-            deleted(&record, root, found);
+            deleted(record, root, found);
         }
     }
 

@@ -252,6 +252,28 @@ pub(super) fn note_unfinished_graph() {
     );
 }
 
+/// What was read again, and what is damaged.
+fn print_noteworthy(report: &IndexReport) {
+    if report.details_read > 0 {
+        eprintln!(
+            "eidetic: read captions, keywords and dates of {} again",
+            counted(report.details_read, "unchanged picture")
+        );
+    }
+    if report.embedded_again > 0 {
+        eprintln!(
+            "eidetic: embedded {} again: color profiles and orientation that earlier versions ignored are applied now",
+            counted(report.embedded_again, "picture")
+        );
+    }
+    if report.damaged > 0 {
+        eprintln!(
+            "eidetic: indexed {} as far as the files go; `eidetic status --failed` names them",
+            counted(report.damaged, "damaged picture")
+        );
+    }
+}
+
 /// What could not be indexed, and what was left out.
 fn print_notes(report: &IndexReport) {
     for failure in &report.failed {
@@ -273,24 +295,7 @@ fn print_notes(report: &IndexReport) {
             );
         }
     }
-    if report.details_read > 0 {
-        eprintln!(
-            "eidetic: read captions, keywords and dates of {} again",
-            counted(report.details_read, "unchanged picture")
-        );
-    }
-    if report.embedded_again > 0 {
-        eprintln!(
-            "eidetic: embedded {} again: color profiles and orientation that earlier versions ignored are applied now",
-            counted(report.embedded_again, "picture")
-        );
-    }
-    if report.damaged > 0 {
-        eprintln!(
-            "eidetic: indexed {} as far as the files go; `eidetic status --failed` names them",
-            counted(report.damaged, "damaged picture")
-        );
-    }
+    print_noteworthy(report);
     if let Some(videos) = report.skipped.get(IndexReport::VIDEOS) {
         eprintln!(
             "eidetic: passed over {}: ffmpeg is not installed; install it to search in videos",

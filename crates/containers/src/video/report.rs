@@ -134,7 +134,7 @@ fn local_time(text: &str) -> Option<Taken> {
     taken(&time)
 }
 
-/// A time in UTC, shown in this machine's time zone. The start of QuickTime's time stands for none.
+/// A time in UTC, shown in this machine's time zone. The start of that format's time, 1904, stands for none.
 fn utc_time(text: &str) -> Option<Taken> {
     let time: Timestamp = text.parse().ok()?;
     let time = Some(time).filter(|time| time.as_second() > 0)?;

@@ -31,8 +31,8 @@ esac
 "#
     );
     let program = folder.join("ffmpeg");
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(&program, script).expect("a file");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a mode");
     ContainerReader {
         ffmpeg: Some(Ffmpeg::at(program).expect("a program that runs")),
         ..ContainerReader::default()
@@ -41,7 +41,7 @@ esac
 
 fn video(folder: &Path, name: &str) -> PathBuf {
     let path = folder.join(name);
-    fs::write(&path, "what the program does not read").unwrap();
+    fs::write(&path, "what the program does not read").expect("a file");
     path
 }
 

@@ -180,8 +180,10 @@ impl FileOutcome {
         match self {
             Self::Image(image) => Some(&image.file),
             Self::Known(known) | Self::Returned(known) => Some(&known.file),
-            Self::Restamped(file) | Self::NotImage(file) | Self::Unsupported(file, _) => Some(file),
-            Self::Failed { file, .. } => Some(file),
+            Self::Restamped(file)
+            | Self::NotImage(file)
+            | Self::Unsupported(file, _)
+            | Self::Failed { file, .. } => Some(file),
             Self::Described(described) => Some(&described.file),
             Self::Undescribed
             | Self::Unreadable { .. }

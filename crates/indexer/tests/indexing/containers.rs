@@ -39,9 +39,14 @@ fn each_world_with_archives(scenario: impl Fn(&mut World)) {
     }
 }
 
+fn record(world: &World, name: &str) -> FileRecord {
+    let found = world.catalog.file(&world.path(name));
+    found.expect("a catalog that can be read").expect("a record")
+}
+
 /// As if the file had been read long after it was written, so that its stamp is trusted.
 fn settle(world: &World, name: &str) {
-    let record = world.catalog.file(&world.path(name)).unwrap().unwrap();
+    let record = record(world, name);
     let stamp = eidetic_catalog::FileStamp {
         side_cars: record.stamp.side_cars,
         ..world.stamp(name)
@@ -213,7 +218,7 @@ fn locked_archive_keeps_its_pictures() {
 /// Makes the record of the archive look older than the file.
 #[cfg(unix)]
 fn set_modified_unopened(world: &World) {
-    let record = world.catalog.file(&world.path("a.zip")).unwrap().unwrap();
+    let record = record(world, "a.zip");
     let stamp = eidetic_catalog::FileStamp {
         modified_ns: 1,
         ..record.stamp

@@ -112,7 +112,7 @@ async fn openapi_references_resolve() {
 }
 
 /// Fields that most responses leave out.
-const ONLY_WHERE_NEEDED: [&str; 10] = [
+const ONLY_WHERE_NEEDED: [&str; 12] = [
     "path_bytes",
     "paths_bytes",
     "is_query",
