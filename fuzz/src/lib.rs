@@ -15,6 +15,7 @@ use eidetic_imaging::{
 const LIMITS: DecodeLimits = DecodeLimits {
     file_bytes: 1 << 20,
     pixels: 4_000_000,
+    reduced_pixels: 16_000_000,
     memory: 64 << 20,
 };
 
