@@ -71,8 +71,8 @@ fn decode_padded(
             if input.is_at_end() {
                 return Err(ImagingError::truncated(name));
             }
-            // No format takes more bytes a pixel: four samples of 16 bits as text are 24.
-            input.turn_on(limits.pixels.saturating_mul(24));
+            // No format takes more bytes a pixel: four samples of 16 bits as text are 24. A comment without an end takes all.
+            input.turn_on(declared_size(&decoder).pixels().min(limits.pixels).saturating_mul(24));
             read(name, decoder, limits)
         }};
     }

@@ -216,3 +216,13 @@ fn bmp_of_os2_version_2_is_read() {
         assert_eq!(open(&old).image, quarters(), "{size}");
     }
 }
+
+/// Fuzzing found that the rest of the file was made up to the limit of pixels: gigabytes.
+#[test]
+fn comment_without_end_costs_little() {
+    let file = b"P2\n4 4\n255\n1 2 3 # this goes on".as_slice();
+    match decode(file, &DecodeLimits::default()) {
+        Ok(decoded) => assert_eq!(decoded.image.dimensions(), (4, 4)),
+        Err(error) => assert!(error.to_string().starts_with("damaged PNM"), "{error}"),
+    }
+}
