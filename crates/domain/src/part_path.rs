@@ -49,13 +49,19 @@ pub enum ContainerKind {
 impl ContainerKind {
     /// The kind of a file by the extension of its name.
     pub fn of(path: &Path) -> Option<Self> {
-        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-        Some(match extension.as_str() {
-            "zip" | "cbz" | "tar" | "cbt" => Self::Archive,
-            "pdf" => Self::Document,
-            "tif" | "tiff" => Self::PagedImage,
-            "3g2" | "3gp" | "asf" | "avi" | "divx" | "flv" | "m2t" | "m2ts" | "m4v" | "mkv" | "mov"
-            | "mp4" | "mpeg" | "mpg" | "mts" | "mxf" | "ogm" | "ogv" | "vob" | "webm" | "wmv" => Self::Video,
+        let extension = path.extension()?.to_str()?.as_bytes();
+        // Without allocating, since every file of a walk is looked at.
+        let mut lower = [0; 5];
+        let lower = lower.get_mut(..extension.len())?;
+        lower.copy_from_slice(extension);
+        lower.make_ascii_lowercase();
+        Some(match &*lower {
+            b"zip" | b"cbz" | b"tar" | b"cbt" => Self::Archive,
+            b"pdf" => Self::Document,
+            b"tif" | b"tiff" => Self::PagedImage,
+            b"3g2" | b"3gp" | b"asf" | b"avi" | b"divx" | b"flv" | b"m2t" | b"m2ts" | b"m4v" | b"mkv"
+            | b"mov" | b"mp4" | b"mpeg" | b"mpg" | b"mts" | b"mxf" | b"ogm" | b"ogv" | b"vob" | b"webm"
+            | b"wmv" => Self::Video,
             _ => return None,
         })
     }

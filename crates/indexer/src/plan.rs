@@ -244,15 +244,26 @@ impl Planner<'_> {
         self.files += 1;
         self.progress.discovered(self.files);
         let is_unchanged = |record: &FileRecord| file.stamp.is_some_and(|stamp| record.stamp.matches(&stamp));
+        let marked = record
+            .as_ref()
+            .filter(|record| is_unchanged(record))
+            .and_then(|record| mark_of(record, &file));
+        let contents = &self.options.contents;
+        let is_kept = marked.is_some_and(|mark| contents.keeps(&file.path, mark));
+        let is_known = is_kept || marked == Some(contents.mark(&file.path));
         let reading = match &record {
-            Some(record) if is_unchanged(record) && !self.is_read_anyway(record, &file) => {
-                self.reading_of_unchanged(record, &file)
+            Some(record) if is_unchanged(record) && (is_kept || self.options.reading == Reading::Changed) => {
+                if is_known {
+                    FileReading::Nothing
+                } else {
+                    self.reading_of_outdated(record, &file.path)
+                }
             }
             // A file without a stamp was deleted or locked since its folder was listed; reading it shows
             // which.
             _ => FileReading::Whole,
         };
-        self.note_container(&file, record.as_ref(), reading);
+        self.note_container(&file.path, reading, is_kept);
         match (record, reading) {
             (Some(record), FileReading::Nothing) => self.unchanged(&file, record),
             (Some(record), FileReading::Details) => self.describe(file, record),
@@ -268,47 +279,30 @@ impl Planner<'_> {
         }
     }
 
-    /// Whether all files are read, and this one can be.
-    fn is_read_anyway(&self, record: &FileRecord, file: &WalkedFile) -> bool {
-        let marked = mark_of(record, file);
-        let is_kept = marked.is_some_and(|mark| self.options.contents.keeps(&file.path, mark));
-        self.options.reading == Reading::All && !is_kept
-    }
-
-    /// How much of a file with an unchanged stamp is read, because its side-cars changed, or because an earlier version
-    /// or other settings read less of it.
-    fn reading_of_unchanged(&self, record: &FileRecord, file: &WalkedFile) -> FileReading {
-        let contents = &self.options.contents;
-        if mark_of(record, file)
-            .is_some_and(|mark| mark == contents.mark(&file.path) || contents.keeps(&file.path, mark))
-        {
-            return FileReading::Nothing;
-        }
-        let may_hold_pictures = ContainerKind::of(&file.path).is_some();
+    /// How much of a file with an unchanged stamp is read, of which the side-cars changed, or an earlier version or other
+    /// settings read less.
+    fn reading_of_outdated(&self, record: &FileRecord, path: &Path) -> FileReading {
         match record.state {
             FileState::Failed(_) | FileState::Unsupported(_) => FileReading::Whole,
-            FileState::NotImage if may_hold_pictures => FileReading::Whole,
+            FileState::NotImage if ContainerKind::of(path).is_some() => FileReading::Whole,
             FileState::NotImage => FileReading::Nothing,
-            FileState::Indexed(_) if contents.kind(&file.path).is_some() => FileReading::Whole,
+            FileState::Indexed(_) if self.options.contents.kind(path).is_some() => FileReading::Whole,
             FileState::Indexed(_) => FileReading::Details,
         }
     }
 
-    /// Remembers what becomes of the pictures in a file.
-    fn note_container(&mut self, file: &WalkedFile, record: Option<&FileRecord>, reading: FileReading) {
+    /// Remembers what becomes of the pictures in a file. They are kept where they cannot be read now.
+    fn note_container(&mut self, path: &Path, reading: FileReading, is_kept: bool) {
         let contents = &self.options.contents;
-        let marked = record.and_then(|record| mark_of(record, file));
-        let is_kept =
-            reading == FileReading::Nothing && marked.is_some_and(|mark| contents.keeps(&file.path, mark));
-        if contents.passes_over(&file.path) && !is_kept {
+        if contents.passes_over(path) && !is_kept {
             self.videos_passed_over += 1;
         }
-        if contents.kind(&file.path).is_some() || is_kept {
+        if contents.kind(path).is_some() || is_kept {
             let fate = match reading {
                 FileReading::Nothing => PartsFate::Unchanged,
                 FileReading::Details | FileReading::Whole => PartsFate::Pending,
             };
-            self.containers.insert(file.path.clone(), fate);
+            self.containers.insert(path.to_owned(), fate);
         }
     }
 
