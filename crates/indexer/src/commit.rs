@@ -519,10 +519,13 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         for new in &batch.images {
             self.replaced.remove(&new.image);
         }
-        let damaged = batch.details.iter().filter(|(image, details)| {
-            details.damage.is_some() && batch.images.iter().any(|new| new.image == *image)
-        });
-        self.committed.damaged += damaged.count() as u64;
+        let damaged = batch
+            .details
+            .iter()
+            .filter(|(_, details)| details.damage.is_some());
+        let damaged: HashSet<ImageId> = damaged.map(|(image, _)| *image).collect();
+        let is_damaged = |new: &&NewImage| damaged.contains(&new.image);
+        self.committed.damaged += batch.images.iter().filter(is_damaged).count() as u64;
         self.committed.replaced += replaced;
         self.committed.encoded += batch.images.len() as u64 - replaced;
         self.committed.unchanged += touched;
