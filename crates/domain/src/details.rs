@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Zoned;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +91,18 @@ pub struct Taken {
     pub offset_minutes: Option<i16>,
     /// Where the date was found.
     pub source: TakenSource,
+}
+
+impl Taken {
+    /// A moment with its offset from UTC, to the second; none beyond the years that dates can have.
+    pub fn at(time: &Zoned, source: TakenSource) -> Option<Self> {
+        Some(Self {
+            time: time.datetime().with().subsec_nanosecond(0).build().ok()?,
+            precision: TimePrecision::Second,
+            offset_minutes: i16::try_from(time.offset().seconds() / 60).ok(),
+            source,
+        })
+    }
 }
 
 /// How much of a time is known.

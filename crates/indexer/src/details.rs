@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use eidetic_catalog::{Catalog, CatalogError, FileRecord, FileStamp};
 use eidetic_containers::file_at;
 use eidetic_domain::{
-    ContainerKind, Details, ImageId, PartPath, PartPosition, Taken, TakenSource, TimePrecision, better_taken,
+    ContainerKind, Details, ImageId, PartPath, PartPosition, Taken, TakenSource, better_taken,
 };
 use eidetic_imaging::{combine, decodes_differently, has_all_details, read_details, taken_by_name};
 use jiff::Timestamp;
@@ -219,15 +219,8 @@ fn named_by(path: &Path) -> Cow<'_, Path> {
 /// The modification time in this machine's time zone. Before 1970 and at its very start, it is a mistake.
 fn file_time(modified_ns: i64) -> Option<Taken> {
     let time = Timestamp::from_nanosecond(i128::from(modified_ns)).ok();
-    let time = time
-        .filter(|time| time.as_second() > 0)?
-        .to_zoned(TimeZone::system());
-    Some(Taken {
-        time: time.datetime().with().subsec_nanosecond(0).build().ok()?,
-        precision: TimePrecision::Second,
-        offset_minutes: i16::try_from(time.offset().seconds() / 60).ok(),
-        source: TakenSource::FileTime,
-    })
+    let time = time.filter(|time| time.as_second() > 0)?;
+    Taken::at(&time.to_zoned(TimeZone::system()), TakenSource::FileTime)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use eidetic_domain::{Camera, Details, GeoPosition, Moment, Taken, TakenSource, TimePrecision};
+use eidetic_domain::{Camera, Details, GeoPosition, Moment, Taken, TakenSource};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
@@ -50,12 +50,12 @@ impl Report {
             self.has_no_video = true;
         }
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        let tag = line.split_once(':');
         if let Some(rest) = line.strip_prefix("Duration: ") {
             facts.seconds = rest.split(',').next().and_then(clock_seconds);
-        } else if let Some((key, value)) = line.split_once(':')
-            && facts.read_tag(key.trim(), value.trim())
+        } else if !tag.is_some_and(|(key, value)| facts.read_tag(key.trim(), value.trim()))
+            && !line.is_empty()
         {
-        } else if !line.is_empty() {
             self.problem = Some(without_address(line).to_owned());
         }
         None
@@ -131,23 +131,14 @@ fn clock_seconds(text: &str) -> Option<f64> {
 /// A time with the offset of where it was taken: `2024-07-04T12:11:12+0200`.
 fn local_time(text: &str) -> Option<Taken> {
     let time = Zoned::strptime("%Y-%m-%dT%H:%M:%S%z", text).ok()?;
-    taken(&time)
+    Taken::at(&time, TakenSource::Video)
 }
 
 /// A time in UTC, shown in this machine's time zone. The start of that format's time, 1904, stands for none.
 fn utc_time(text: &str) -> Option<Taken> {
     let time: Timestamp = text.parse().ok()?;
     let time = Some(time).filter(|time| time.as_second() > 0)?;
-    taken(&time.to_zoned(TimeZone::system()))
-}
-
-fn taken(time: &Zoned) -> Option<Taken> {
-    Some(Taken {
-        time: time.datetime().with().subsec_nanosecond(0).build().ok()?,
-        precision: TimePrecision::Second,
-        offset_minutes: i16::try_from(time.offset().seconds() / 60).ok(),
-        source: TakenSource::Video,
-    })
+    Taken::at(&time.to_zoned(TimeZone::system()), TakenSource::Video)
 }
 
 /// A position as in ISO 6709: `+48.8577+002.2950+035.000/`.
