@@ -9,7 +9,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use crate::bounds::MOST_MEMBERS;
-use crate::members::{Members, Selection, image_of, part_name, read_member};
+use crate::members::{Members, Selection, part_name, read_one};
 use crate::{ContainerError, EachPart, FoundPart, PartImage, PartProblem};
 
 type Archive = ZipArchive<BufReader<File>>;
@@ -21,15 +21,10 @@ pub fn for_each(path: &Path, limits: &DecodeLimits, each: EachPart<'_>) -> Resul
         let Some(stored) = stored_name(&archive, index) else {
             continue;
         };
-        let Some((name, selection)) = members.select(&stored) else {
-            continue;
-        };
-        let part = match selection {
-            Selection::Unsupported(reason) => Some(FoundPart {
-                name,
-                content: Err(PartProblem::Unsupported(reason)),
-            }),
-            Selection::Read => match archive.by_index(index) {
+        let part = match members.select(&stored) {
+            None => None,
+            Some(Selection::Found(part)) => Some(part),
+            Some(Selection::Read(name)) => match archive.by_index(index) {
                 Ok(member) if member.is_dir() => None,
                 Ok(member) => members.read(name, member)?,
                 Err(error) => Some(FoundPart {
@@ -55,14 +50,9 @@ pub fn read(path: &Path, name: &str, limits: &DecodeLimits) -> Result<PartImage,
     let exact = archive.index_for_name(name).filter(is_named);
     let index = exact.or_else(|| (0..archive.len().min(MOST_MEMBERS)).find(is_named));
     let index = index.ok_or(ContainerError::NoSuchPart)?;
-    let member = match archive.by_index(index) {
-        Ok(member) => member,
-        Err(error) => return Err(ContainerError::Unreadable(member_problem(error)?)),
-    };
-    let bytes = read_member(member, limits).map_err(ContainerError::Unreadable)?;
-    match image_of(name, bytes) {
-        Ok(Some(image)) => Ok(image),
-        Ok(None) | Err(_) => Err(ContainerError::NoSuchPart),
+    match archive.by_index(index) {
+        Ok(member) => read_one(name, member, limits),
+        Err(error) => Err(ContainerError::Unreadable(member_problem(error)?)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use eidetic_domain::{Details, ImageFormat, ImageId, Metadata, PartPath, PartPosition, page_name};
+use eidetic_domain::{Details, ImageFormat, ImageId, PartPath, PartPosition, page_name};
 use eidetic_imaging::DecodedImage;
 use hayro::hayro_interpret::InterpreterSettings;
 use hayro::hayro_syntax::page::Page;
@@ -12,19 +12,19 @@ use hayro::{PixmapSettings, RenderCache, RenderSettings, render};
 use image::RgbImage;
 
 use crate::bounds::MOST_PAGES;
-use crate::{ContainerError, EachPart, FoundPart, PartContent, PartImage, PartProblem, RenderedPart};
+use crate::{ContainerError, EachPart, FoundPart, PartImage, PartProblem, picture};
 
 /// Pixels of the longer side of a rendered page: enough to read most of it on a screen.
 const LONG_SIDE: f32 = 1_600.0;
 
-pub fn for_each(bytes: &[u8], each: EachPart<'_>) -> Result<(), ContainerError> {
+pub fn for_each(bytes: Vec<u8>, each: EachPart<'_>) -> Result<(), ContainerError> {
+    let file = ImageId::of(&bytes);
     let document = open(bytes)?;
     let cache = RenderCache::new();
-    let file = ImageId::of(bytes);
     for (number, page) in (1..).zip(document.pages().iter().take(MOST_PAGES)) {
         let name = page_name(number);
         let content = match render_page(page, &cache) {
-            Some(decoded) => Ok(part_image(&file, &name, decoded)),
+            Some(decoded) => Ok(PartImage::rendered(&file, &name, decoded, Details::default())),
             None => Err(PartProblem::Failed("the page cannot be rendered".into())),
         };
         if each(FoundPart { name, content }).is_break() {
@@ -34,10 +34,11 @@ pub fn for_each(bytes: &[u8], each: EachPart<'_>) -> Result<(), ContainerError> 
     Ok(())
 }
 
-pub fn read(bytes: &[u8], part: &PartPath) -> Result<PartImage, ContainerError> {
+pub fn read(bytes: Vec<u8>, part: &PartPath) -> Result<PartImage, ContainerError> {
     let PartPosition::Page(number) = part.position() else {
         return Err(ContainerError::NoSuchPart);
     };
+    let file = ImageId::of(&bytes);
     let document = open(bytes)?;
     let page = (number as usize)
         .checked_sub(1)
@@ -45,21 +46,16 @@ pub fn read(bytes: &[u8], part: &PartPath) -> Result<PartImage, ContainerError> 
         .ok_or(ContainerError::NoSuchPart)?;
     let decoded = render_page(page, &RenderCache::new());
     let decoded = decoded.ok_or_else(|| ContainerError::Unreadable("the page cannot be rendered".into()))?;
-    Ok(part_image(&ImageId::of(bytes), &part.part, decoded))
+    Ok(PartImage::rendered(
+        &file,
+        &part.part,
+        decoded,
+        Details::default(),
+    ))
 }
 
-fn part_image(file: &ImageId, name: &str, decoded: DecodedImage) -> PartImage {
-    PartImage {
-        image: file.of_part(name),
-        content: PartContent::Rendered(Box::new(RenderedPart {
-            decoded,
-            details: Details::default(),
-        })),
-    }
-}
-
-fn open(bytes: &[u8]) -> Result<Pdf, ContainerError> {
-    let opened = catch_unwind(|| Pdf::new(bytes.to_vec()));
+fn open(bytes: Vec<u8>) -> Result<Pdf, ContainerError> {
+    let opened = catch_unwind(|| Pdf::new(bytes));
     match opened {
         Ok(Ok(document)) => Ok(document),
         Ok(Err(LoadPdfError::Decryption(_))) => Err(ContainerError::Unreadable(
@@ -102,16 +98,6 @@ fn render_page<'a>(page: &'a Page<'a>, cache: &RenderCache<'a>) -> Option<Decode
         .flat_map(|&[red, green, blue, _]| [red, green, blue])
         .collect();
     let image = RgbImage::from_raw(pixmap.width().into(), pixmap.height().into(), rgb)?;
-    Some(DecodedImage {
-        metadata: Metadata {
-            width: image.width(),
-            height: image.height(),
-            format: ImageFormat::Pdf,
-            taken: None,
-            camera: None,
-            position: None,
-        },
-        image,
-        damage: None,
-    })
+    let size = image.dimensions();
+    Some(picture(image, size, ImageFormat::Pdf))
 }

@@ -47,8 +47,9 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use eidetic_domain::{ContainerKind, Details, ImageId, PartPath};
+use eidetic_domain::{ContainerKind, Details, ImageFormat, ImageId, Metadata, PartPath};
 use eidetic_imaging::{DecodeLimits, DecodedImage};
+use image::RgbImage;
 
 mod archive;
 pub mod bounds;
@@ -121,6 +122,32 @@ pub enum PartProblem {
 /// Receives the parts of a file; stops by [`ControlFlow::Break`].
 pub type EachPart<'a> = &'a mut dyn FnMut(FoundPart) -> ControlFlow<()>;
 
+impl PartImage {
+    /// The picture `decoded`, called `name` in the file with the id `file`.
+    fn rendered(file: &ImageId, name: &str, decoded: DecodedImage, details: Details) -> Self {
+        Self {
+            image: file.of_part(name),
+            content: PartContent::Rendered(Box::new(RenderedPart { decoded, details })),
+        }
+    }
+}
+
+/// A whole picture of which the file says nothing else.
+fn picture(image: RgbImage, (width, height): (u32, u32), format: ImageFormat) -> DecodedImage {
+    DecodedImage {
+        image,
+        metadata: Metadata {
+            width,
+            height,
+            format,
+            taken: None,
+            camera: None,
+            position: None,
+        },
+        damage: None,
+    }
+}
+
 impl ContainerReader {
     /// Reads all pictures inside a file, in the file's order.
     ///
@@ -134,7 +161,7 @@ impl ContainerReader {
         match kind {
             ContainerKind::Archive if is_tar(path) => tar_archive::for_each(path, &self.limits, each),
             ContainerKind::Archive => archive::for_each(path, &self.limits, each),
-            ContainerKind::Document => document::for_each(&self.read_file(path)?, each),
+            ContainerKind::Document => document::for_each(self.read_file(path)?, each),
             ContainerKind::PagedImage => {
                 paged_image::for_each(&self.read_file(path)?, &self.limits, each);
                 Ok(())
@@ -151,7 +178,7 @@ impl ContainerReader {
         match ContainerKind::of(path) {
             Some(ContainerKind::Archive) if is_tar(path) => tar_archive::read(path, name, &self.limits),
             Some(ContainerKind::Archive) => archive::read(path, name, &self.limits),
-            Some(ContainerKind::Document) => document::read(&self.read_file(path)?, part),
+            Some(ContainerKind::Document) => document::read(self.read_file(path)?, part),
             Some(ContainerKind::PagedImage) => paged_image::read(&self.read_file(path)?, part, &self.limits),
             Some(ContainerKind::Video) => video::read(self.ffmpeg()?, part),
             None => Err(ContainerError::NoSuchPart),

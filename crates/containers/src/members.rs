@@ -43,16 +43,20 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// The part that a member is, by its name; none where it cannot be an image. Of members of one name the first
-    /// counts.
-    pub fn select(&mut self, stored: &str) -> Option<(String, Selection)> {
+    /// What to do with a member, by its name; none where it cannot be an image. Of members of one name the first counts.
+    pub fn select(&mut self, stored: &str) -> Option<Selection> {
         let name = part_name(stored)?;
-        let selection = match classify(&[], Path::new(&name)) {
-            FileKind::NotImage => return None,
-            FileKind::UnsupportedImage(reason) => Selection::Unsupported(reason),
-            FileKind::Image(_) => Selection::Read,
-        };
-        self.seen.insert(name.clone()).then_some((name, selection))
+        let kind = classify(&[], Path::new(&name));
+        if kind == FileKind::NotImage || !self.seen.insert(name.clone()) {
+            return None;
+        }
+        Some(match kind {
+            FileKind::UnsupportedImage(reason) => Selection::Found(FoundPart {
+                name,
+                content: Err(PartProblem::Unsupported(reason)),
+            }),
+            FileKind::Image(_) | FileKind::NotImage => Selection::Read(name),
+        })
     }
 
     /// Unpacks the member `name`; none where its content is no image.
@@ -77,8 +81,17 @@ impl<'a> Members<'a> {
 
 /// What to do with a member.
 pub enum Selection {
-    Read,
-    Unsupported(&'static str),
+    /// Its name says enough.
+    Found(FoundPart),
+    /// Unpack the member of this name.
+    Read(String),
+}
+
+/// The image in the one member `name`, of which the `content` was found.
+pub fn read_one(name: &str, content: impl Read, limits: &DecodeLimits) -> Result<PartImage, ContainerError> {
+    let bytes = read_member(content, limits).map_err(ContainerError::Unreadable)?;
+    let image = image_of(name, bytes).ok().flatten();
+    image.ok_or(ContainerError::NoSuchPart)
 }
 
 fn bomb() -> ContainerError {
@@ -88,7 +101,7 @@ fn bomb() -> ContainerError {
 }
 
 /// A whole member within the limits; else why not.
-pub fn read_member(content: impl Read, limits: &DecodeLimits) -> Result<Vec<u8>, String> {
+fn read_member(content: impl Read, limits: &DecodeLimits) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read = content
         .take(limits.file_bytes.saturating_add(1))
@@ -105,7 +118,7 @@ fn damaged_member(error: &io::Error) -> String {
 }
 
 /// The image that the bytes of a member are; none where they are none.
-pub fn image_of(name: &str, bytes: Vec<u8>) -> Result<Option<PartImage>, PartProblem> {
+fn image_of(name: &str, bytes: Vec<u8>) -> Result<Option<PartImage>, PartProblem> {
     let head = &bytes[..bytes.len().min(HEAD_LENGTH)];
     match classify(head, Path::new(name)) {
         FileKind::NotImage => Ok(None),

@@ -4,7 +4,7 @@ use eidetic_domain::{ImageId, PartPath, PartPosition, page_name};
 use eidetic_imaging::{DecodeLimits, ImagingError, decode_page, page_count, read_details};
 
 use crate::bounds::MOST_PAGES;
-use crate::{ContainerError, EachPart, FoundPart, PartContent, PartImage, PartProblem, RenderedPart};
+use crate::{ContainerError, EachPart, FoundPart, PartImage, PartProblem};
 
 pub fn for_each(bytes: &[u8], limits: &DecodeLimits, each: EachPart<'_>) {
     let pages = page_count(bytes).min(MOST_PAGES);
@@ -37,11 +37,6 @@ pub fn read(bytes: &[u8], part: &PartPath, limits: &DecodeLimits) -> Result<Part
 /// Page `number`, counted from 1.
 fn page(bytes: &[u8], file: &ImageId, number: u32, limits: &DecodeLimits) -> Result<PartImage, ImagingError> {
     let decoded = decode_page(bytes, number as usize - 1, limits)?;
-    Ok(PartImage {
-        image: file.of_part(&page_name(number)),
-        content: PartContent::Rendered(Box::new(RenderedPart {
-            decoded,
-            details: read_details(bytes),
-        })),
-    })
+    let details = read_details(bytes);
+    Ok(PartImage::rendered(file, &page_name(number), decoded, details))
 }

@@ -8,8 +8,8 @@ use eidetic_imaging::DecodeLimits;
 use tar::{Archive, Entry};
 
 use crate::bounds::MOST_MEMBERS;
-use crate::members::{Members, Selection, image_of, part_name, read_member};
-use crate::{ContainerError, EachPart, FoundPart, PartImage, PartProblem};
+use crate::members::{Members, Selection, part_name, read_one};
+use crate::{ContainerError, EachPart, PartImage};
 
 type TarFile = BufReader<File>;
 
@@ -18,15 +18,10 @@ pub fn for_each(path: &Path, limits: &DecodeLimits, each: EachPart<'_>) -> Resul
     let mut members = Members::of_archive(size, limits);
     for entry in archive.entries_with_seek()?.take(MOST_MEMBERS) {
         let entry = entry.map_err(damaged)?;
-        let Some((name, selection)) = stored_name(&entry).and_then(|stored| members.select(&stored)) else {
-            continue;
-        };
-        let part = match selection {
-            Selection::Unsupported(reason) => Some(FoundPart {
-                name,
-                content: Err(PartProblem::Unsupported(reason)),
-            }),
-            Selection::Read => members.read(name, entry)?,
+        let part = match stored_name(&entry).and_then(|stored| members.select(&stored)) {
+            None => None,
+            Some(Selection::Found(part)) => Some(part),
+            Some(Selection::Read(name)) => members.read(name, entry)?,
         };
         if part.is_some_and(|part| each(part).is_break()) {
             break;
@@ -40,14 +35,9 @@ pub fn read(path: &Path, name: &str, limits: &DecodeLimits) -> Result<PartImage,
     for entry in archive.entries_with_seek()?.take(MOST_MEMBERS) {
         let entry = entry.map_err(damaged)?;
         let found = stored_name(&entry).and_then(|stored| part_name(&stored));
-        if found.as_deref() != Some(name) {
-            continue;
+        if found.as_deref() == Some(name) {
+            return read_one(name, entry, limits);
         }
-        let bytes = read_member(entry, limits).map_err(ContainerError::Unreadable)?;
-        return image_of(name, bytes)
-            .ok()
-            .flatten()
-            .ok_or(ContainerError::NoSuchPart);
     }
     Err(ContainerError::NoSuchPart)
 }

@@ -9,11 +9,10 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use eidetic_domain::{Details, ImageFormat, ImageId, Metadata, PartPath, PartPosition};
-use eidetic_imaging::DecodedImage;
+use eidetic_domain::{Details, ImageFormat, ImageId, PartPath, PartPosition};
 
 use crate::bounds::MOST_FRAMES;
-use crate::{ContainerError, EachPart, FoundPart, PartContent, PartImage, RenderedPart};
+use crate::{ContainerError, EachPart, FoundPart, PartImage, picture};
 
 mod ffmpeg;
 mod report;
@@ -87,27 +86,8 @@ fn part(file: &ImageId, frame: Frame, details: &Details) -> FoundPart {
 }
 
 fn image(file: &ImageId, frame: Frame, details: Details) -> PartImage {
-    let Frame {
-        moment,
-        image,
-        full_size: (width, height),
-    } = frame;
-    let decoded = DecodedImage {
-        image,
-        metadata: Metadata {
-            width,
-            height,
-            format: ImageFormat::Video,
-            taken: None,
-            camera: None,
-            position: None,
-        },
-        damage: None,
-    };
-    PartImage {
-        image: file.of_part(&moment.to_string()),
-        content: PartContent::Rendered(Box::new(RenderedPart { decoded, details })),
-    }
+    let decoded = picture(frame.image, frame.full_size, ImageFormat::Video);
+    PartImage::rendered(file, &frame.moment.to_string(), decoded, details)
 }
 
 /// Identifies the content of a video by its size and three pieces of it, since reading gigabytes for a hash would take
