@@ -35,12 +35,22 @@ pub fn decode_primary(
     format: &'static str,
     limits: &DecodeLimits,
 ) -> Result<DecodedPicture, ImagingError> {
+    decode_item(container, container.primary, format, limits)
+}
+
+/// Decodes a picture of `container`, such as its thumbnail. `format` is for messages.
+pub fn decode_item(
+    container: &Container,
+    item: u32,
+    format: &'static str,
+    limits: &DecodeLimits,
+) -> Result<DecodedPicture, ImagingError> {
     let decoder = PictureDecoder {
         container,
         format,
         limits,
     };
-    decoder.whole(container.primary, false)
+    decoder.whole(item, false)
 }
 
 /// Decodes the primary picture at a reduced size that is within `limits`, and returns its full size with it; none where that is

@@ -1,7 +1,7 @@
 //! Thumbnails in a file that can stand for its primary picture.
 
 use super::container::Container;
-use super::picture::{DecodedPicture, PictureDecoder};
+use super::picture::{DecodedPicture, decode_item};
 use super::properties::{self, ItemColor};
 use crate::jpeg_scaled::DecodeSize;
 use crate::{DecodeLimits, ImagingError};
@@ -62,12 +62,7 @@ impl Thumbnail {
         format: &'static str,
         limits: &DecodeLimits,
     ) -> Result<DecodedPicture, ImagingError> {
-        let decoder = PictureDecoder {
-            container,
-            format,
-            limits,
-        };
-        decoder.whole(self.item, false)
+        decode_item(container, self.item, format, limits)
     }
 }
 
