@@ -3,12 +3,12 @@
 use std::fs;
 use std::io::{Cursor, Write};
 
-use crate::world::{DIMENSION, World, each_world, image_bytes, long_ago, set_modified, summary};
+use crate::world::{CancelAfter, DIMENSION, World, each_world, image_bytes, long_ago, set_modified, summary};
 use eidetic_catalog::{FileRecord, FileState, WriteBatch};
 use eidetic_containers::{Contents, Videos};
 use eidetic_domain::ImageId;
 use eidetic_encoder::fake::FakeEncoder;
-use eidetic_indexer::{CancelToken, Observer, Reading, RemovalLimit, RunContext};
+use eidetic_indexer::{CancelToken, Reading, RemovalLimit, RunContext};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -224,17 +224,6 @@ fn set_modified_unopened(world: &World) {
         ..record.stamp
     };
     world.put_record("a.zip", stamp, record.state);
-}
-
-/// Cancels once some files are done.
-struct CancelAfter(u64, CancelToken);
-
-impl Observer for CancelAfter {
-    fn done(&self, files: u64) {
-        if files >= self.0 {
-            self.1.cancel();
-        }
-    }
 }
 
 #[test]

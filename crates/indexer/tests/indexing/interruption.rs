@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::world::{DIMENSION, World, each_world, summary};
+use crate::world::{CancelAfter, DIMENSION, World, each_world, summary};
 use eidetic_catalog::{Catalog, MemoryCatalog};
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration, fake::FakeEncoder};
@@ -25,17 +25,6 @@ fn put_images(world: &World) {
 
 fn sources(world: &World) -> Vec<std::path::PathBuf> {
     vec![world.photos.clone()]
-}
-
-/// Cancels once some files are done.
-struct CancelAfter(u64, CancelToken);
-
-impl Observer for CancelAfter {
-    fn done(&self, files: u64) {
-        if files >= self.0 {
-            self.1.cancel();
-        }
-    }
 }
 
 #[test]

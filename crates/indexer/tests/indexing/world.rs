@@ -10,7 +10,9 @@ use eidetic_catalog::{Catalog, FileRecord, FileStamp, FileState, MemoryCatalog, 
 use eidetic_domain::{ImageId, RowId};
 use eidetic_encoder::{Encoder, fake::FakeEncoder};
 use eidetic_imaging::ThumbnailStore;
-use eidetic_indexer::{Indexer, IndexerOptions, IndexingError, IndexingReport, RunContext};
+use eidetic_indexer::{
+    CancelToken, Indexer, IndexerOptions, IndexingError, IndexingReport, Observer, RunContext,
+};
 use eidetic_vectors::{MemoryIndex, VectorIndex, VectorStore};
 use image::{ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
@@ -232,6 +234,17 @@ pub fn set_modified(path: &Path, time: SystemTime) {
         .open(path)
         .and_then(|file| file.set_modified(time))
         .expect("a file's time can be set");
+}
+
+/// Cancels once some files are done.
+pub struct CancelAfter(pub u64, pub CancelToken);
+
+impl Observer for CancelAfter {
+    fn done(&self, files: u64) {
+        if files >= self.0 {
+            self.1.cancel();
+        }
+    }
 }
 
 /// The counts of a report in one line.
