@@ -1,10 +1,14 @@
 //! What the fuzz targets check: whatever the bytes, decoders and readers return, within the limits of memory and pixels.
 
 use std::alloc::System;
+use std::io::Write;
+use std::ops::ControlFlow;
 use std::panic;
 use std::path::PathBuf;
 
 use cap::Cap;
+use eidetic_containers::{ContainerReader, PartContent};
+use eidetic_domain::{ContainerKind, PartPath};
 use eidetic_imaging::{
     DecodeLimits, DecodeSize, DecodedImage, HEAD_LENGTH, SideCarKind, classify, decode, decode_page,
     decode_scaled, decodes_differently, full_memory, has_all_details, page_count, read_details,
@@ -68,6 +72,41 @@ fn check_size(decoded: &DecodedImage) {
 pub fn check_details(bytes: &[u8]) {
     let _ = has_all_details(bytes);
     let _ = read_details(bytes);
+}
+
+/// Parts of a file that are looked at.
+const PARTS: usize = 8;
+
+/// Reads the first parts of a file that holds pictures, and each of them again by its path.
+pub fn check_container(bytes: &[u8], extension: &str, kind: ContainerKind) {
+    let mut file = tempfile::Builder::new()
+        .suffix(&format!(".{extension}"))
+        .tempfile()
+        .expect("a temporary file is made");
+    file.write_all(bytes)
+        .expect("the temporary file is written");
+    let reader = ContainerReader {
+        limits: LIMITS,
+        ffmpeg: None,
+    };
+    let mut names = Vec::new();
+    let _ = reader.for_each_part(file.path(), kind, &mut |part| {
+        if let Ok(image) = &part.content
+            && let PartContent::Rendered(rendered) = &image.content
+        {
+            check_size(&rendered.decoded);
+        }
+        names.push(part.name);
+        if names.len() < PARTS {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    });
+    for part in names {
+        let file = file.path().to_path_buf();
+        let _ = reader.read_part(&PartPath { file, part });
+    }
 }
 
 /// Reads the bytes as each kind of side-car.
