@@ -16,7 +16,7 @@ pub use rows::row_name;
 pub use tags::tags_name;
 
 use crate::records::StoredFile;
-use crate::store::Store;
+use crate::store::{Changes, Store};
 use crate::{CatalogCounts, CatalogError, FileRecord, FileState, NewImage, SpaceNumber, WriteBatch, keys};
 
 /// Number of paths of an image that are read at a time in the search for one that remains.
@@ -27,7 +27,7 @@ pub struct BatchBuilder<'a> {
     store: &'a Store,
     /// The space whose rows and tags are written.
     space: SpaceNumber,
-    writes: sled::Batch,
+    writes: Changes,
     counts: CatalogCounts,
     images: BTreeMap<ImageId, &'a NewImage>,
     details: BTreeMap<ImageId, &'a Details>,
@@ -43,7 +43,7 @@ pub struct BatchBuilder<'a> {
 
 /// Writes that are ready to be applied.
 pub struct PreparedBatch {
-    pub writes: sled::Batch,
+    pub writes: Changes,
     /// The counters after the writes.
     pub counts: CatalogCounts,
     /// Images that the writes remove or delete.
@@ -55,7 +55,7 @@ impl<'a> BatchBuilder<'a> {
         Self {
             store,
             space,
-            writes: sled::Batch::default(),
+            writes: Changes::default(),
             counts,
             images: BTreeMap::new(),
             details: BTreeMap::new(),

@@ -66,6 +66,8 @@ pub enum ReadOnlyReason {
     Unwritable(String),
     /// This is damaged; what is whole was read.
     Damaged(String),
+    /// It was opened to read what its owner has published.
+    Snapshot,
 }
 
 impl fmt::Display for ReadOnlyReason {
@@ -76,6 +78,7 @@ impl fmt::Display for ReadOnlyReason {
                 f,
                 "it is damaged ({what}); `eidetic check --repair` saves what is whole"
             ),
+            Self::Snapshot => f.write_str("it was opened for reading"),
         }
     }
 }

@@ -66,6 +66,19 @@ impl Ledger {
         }
     }
 
+    /// The number of durable batches that the file at `path` has now, while its owner may be writing it; `None` where it is
+    /// missing, new or damaged.
+    pub fn durable(path: &Path) -> io::Result<Option<u64>> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        match (Self { file }).read()? {
+            LedgerEntry::Sequence(sequence) => Ok(Some(sequence)),
+            LedgerEntry::New | LedgerEntry::Damaged => Ok(None),
+        }
+    }
+
     /// The greatest number in a valid slot.
     pub fn read(&self) -> io::Result<LedgerEntry> {
         let bytes = self.bytes()?;

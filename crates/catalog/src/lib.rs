@@ -10,6 +10,7 @@
 //!   [`CatalogError::Damaged`] and has overwritten nothing that can be read. Only in a copy that is older than
 //!   its commit sequence file something may be missing; [`CatalogCondition`] says how much.
 //! - [`SledCatalog::read`]: what is whole is there; nothing is written.
+//! - [`SledCatalog::read_snapshot`]: the state after the owner's last commit is there, beside the owner; nothing is written.
 //! - [`put_batch`](Catalog::put_batch), [`remove`](Catalog::remove), [`put_rows`](RowStore::put_rows),
 //!   [`remove_rows`](RowStore::remove_rows), [`put_tags`](TagStore::put_tags),
 //!   [`purge`](RemovedStore::purge), [`add_feedback`](FeedbackStore::add_feedback) and [`remove_feedback`](FeedbackStore::remove_feedback): when
@@ -44,6 +45,7 @@ mod removed;
 mod salvage;
 mod sled_catalog;
 mod sled_log;
+mod snapshot;
 mod space;
 mod store;
 mod store_files;
@@ -56,7 +58,7 @@ pub use feedback::{Feedback, FeedbackKey, FeedbackKind, FeedbackStore, MAX_FEEDB
 pub use memory::MemoryCatalog;
 pub use removed::{RemovedImage, RemovedStore, now_ms};
 pub use salvage::LostRecords;
-pub use sled_catalog::{CatalogCondition, SledCatalog};
+pub use sled_catalog::{CatalogCondition, SledCatalog, SnapshotAge};
 pub use space::{RowStore, SpaceNumber};
 pub use tags::{ImageTags, Tag, TagStore, TagSummary};
 

@@ -44,6 +44,8 @@ pub fn finish(dir: &Path) -> io::Result<Option<PathBuf>> {
     } else {
         None
     };
+    // Its sequence numbers could be taken for those of the new store.
+    crate::snapshot::remove(dir)?;
     fs::rename(rebuilt, store)?;
     sync_directory(dir)?;
     Ok(old)

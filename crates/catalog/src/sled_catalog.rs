@@ -49,6 +49,15 @@ pub struct CatalogCondition {
     pub missing_changes: u64,
 }
 
+/// How old a snapshot is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotAge {
+    /// When its last commit was made, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// Number of later commits, which it lacks: 0 unless the disk was full or unwritable when they were published.
+    pub behind: u64,
+}
+
 impl SledCatalog {
     /// Opens the catalog in `dir`, or creates an empty one, as the first space sees it.
     ///
@@ -62,6 +71,20 @@ impl SledCatalog {
     /// refuses every change with [`CatalogError::ReadOnly`] and `reason`.
     pub fn read(dir: &Path, reason: ReadOnlyReason) -> Result<Self, CatalogError> {
         Store::read(dir, reason).map(Self::new)
+    }
+
+    /// Opens what the catalog's owner has published, beside it, as the first space sees it: the state of a moment, which
+    /// does not change. Writes nothing, takes no lock, and refuses every change. `None` where nothing whole is published, as
+    /// in a catalog that no version with snapshots has opened to write.
+    pub fn read_snapshot(dir: &Path) -> Result<Option<(Self, SnapshotAge)>, CatalogError> {
+        let Some((store, state, behind)) = Store::read_snapshot(dir, &ReadOnlyReason::Snapshot)? else {
+            return Ok(None);
+        };
+        let age = SnapshotAge {
+            at_ms: store.snapshot_at_ms().unwrap_or_default(),
+            behind,
+        };
+        Ok(Some((Self::new((store, state)), age)))
     }
 
     fn new((store, state): (Store, StoreState)) -> Self {

@@ -1,5 +1,7 @@
-//! The records of a catalog: in sled, or, where nothing can be written or something is damaged, in memory.
+//! The records of a catalog: in sled, for its owner; in a snapshot, for others; or, where nothing can be written or
+//! something is damaged, in memory.
 
+mod changes;
 mod sled_store;
 
 use std::collections::BTreeMap;
@@ -13,7 +15,9 @@ use crate::keys::{self, Range};
 use crate::ledger::{Ledger, LedgerError};
 use crate::records::{FORMAT_VERSION, StoreState, decode_checked, encode_checked};
 use crate::salvage::Salvage;
+use crate::snapshot::{self, Publisher, Snapshot};
 use crate::{CatalogError, ReadOnlyReason};
+pub use changes::Changes;
 use sled_store::SledStore;
 
 /// The open store.
@@ -25,8 +29,22 @@ pub struct Store {
 }
 
 enum Engine {
-    Sled(Box<SledStore>),
+    Sled(Box<OwnedStore>),
     Memory(MemoryStore),
+    Snapshot(Box<SnapshotStore>),
+}
+
+/// The store of the catalog's owner.
+struct OwnedStore {
+    store: SledStore,
+    /// For those who read meanwhile.
+    publisher: Publisher,
+}
+
+/// What the owner has published.
+struct SnapshotStore {
+    snapshot: Snapshot,
+    reason: ReadOnlyReason,
 }
 
 /// Records that were read from the files, which are not changed.
@@ -41,17 +59,24 @@ impl Store {
     /// Opens or creates the store in `dir`.
     pub fn open(dir: &Path) -> Result<(Self, StoreState), CatalogError> {
         let (store, state, missing) = SledStore::open(dir)?;
+        let publisher = Publisher::open(dir, state.sequence, &|each| store.for_each(each));
         let mut store = Self {
             dir: dir.into(),
-            engine: Engine::Sled(Box::new(store)),
+            engine: Engine::Sled(Box::new(OwnedStore { store, publisher })),
             missing,
         };
         let state = store.record_missing(state)?;
         Ok((store, state))
     }
 
-    /// Reads the store in `dir` into memory, writing nothing.
+    /// Reads the store in `dir` without writing anything: its snapshot, if that has all that was committed, else what is
+    /// whole of the log.
     pub fn read(dir: &Path, reason: ReadOnlyReason) -> Result<(Self, StoreState), CatalogError> {
+        if let ReadOnlyReason::Unwritable(_) = reason
+            && let Some((store, state, 0)) = Self::read_snapshot(dir, &reason)?
+        {
+            return Ok((store, state));
+        }
         let ledger =
             Ledger::open_for_reading(&dir.join("ledger")).map_err(|error| ledger_error(dir, error))?;
         let salvage = Salvage::read(dir, ledger.as_ref()).map_err(|error| failure(dir, error))?;
@@ -71,6 +96,44 @@ impl Store {
         Ok((store, consistent.state))
     }
 
+    /// Opens the snapshot in `dir`, whoever owns the catalog, and says how many commits it is behind. `None` where there is
+    /// no whole one.
+    pub fn read_snapshot(
+        dir: &Path,
+        reason: &ReadOnlyReason,
+    ) -> Result<Option<(Self, StoreState, u64)>, CatalogError> {
+        let failed = |error| failure(dir, error);
+        let Some(durable) = Ledger::durable(&dir.join("ledger")).map_err(failed)? else {
+            return Ok(None);
+        };
+        let folder = dir.join(snapshot::FOLDER);
+        let Some(snapshot) = Snapshot::open(&folder, durable).map_err(failed)? else {
+            return Ok(None);
+        };
+        let behind = durable - snapshot.end().sequence;
+        let mut store = Self {
+            dir: dir.into(),
+            engine: Engine::Snapshot(Box::new(SnapshotStore {
+                snapshot,
+                reason: reason.clone(),
+            })),
+            missing: 0,
+        };
+        let version: Option<u32> = store.get(keys::VERSION, || "the format version".into())?;
+        match version {
+            Some(FORMAT_VERSION) => {}
+            Some(found) => return Err(unknown_version(dir, found)),
+            None => return Ok(None),
+        }
+        let Some(state) = store.get(keys::STATE, || "the counters".into())? else {
+            return Ok(None);
+        };
+        store.missing = store
+            .get(keys::MISSING, || "the number of missing changes".into())?
+            .unwrap_or(0);
+        Ok(Some((store, state, behind)))
+    }
+
     /// Its catalog's directory.
     pub fn directory(&self) -> &Path {
         &self.dir
@@ -86,6 +149,15 @@ impl Store {
         match &self.engine {
             Engine::Sled(_) => None,
             Engine::Memory(memory) => Some(&memory.reason),
+            Engine::Snapshot(opened) => Some(&opened.reason),
+        }
+    }
+
+    /// When the last commit of the snapshot was made, in milliseconds since 1970; `None` where the store is no snapshot.
+    pub fn snapshot_at_ms(&self) -> Option<i64> {
+        match &self.engine {
+            Engine::Snapshot(opened) => Some(opened.snapshot.end().at_ms),
+            Engine::Sled(_) | Engine::Memory(_) => None,
         }
     }
 
@@ -96,8 +168,12 @@ impl Store {
         what: impl FnOnce() -> String,
     ) -> Result<Option<T>, CatalogError> {
         let encoded = match &self.engine {
-            Engine::Sled(store) => store.get(key)?,
+            Engine::Sled(owned) => owned.store.get(key)?,
             Engine::Memory(memory) => memory.records.get(key).map(|value| value.as_slice().into()),
+            Engine::Snapshot(opened) => {
+                let value = opened.snapshot.get(key);
+                value.map_err(|error| failure(&self.dir, error))?.map(IVec::from)
+            }
         };
         match encoded {
             None => Ok(None),
@@ -109,45 +185,68 @@ impl Store {
 
     pub fn contains(&self, key: &[u8]) -> Result<bool, CatalogError> {
         match &self.engine {
-            Engine::Sled(store) => store.contains(key),
+            Engine::Sled(owned) => owned.store.contains(key),
             Engine::Memory(memory) => Ok(memory.records.contains_key(key)),
+            Engine::Snapshot(opened) => {
+                let value = opened.snapshot.get(key);
+                Ok(value.map_err(|error| failure(&self.dir, error))?.is_some())
+            }
         }
     }
 
     /// The first `limit` entries of a range, in order.
     pub fn page(&self, range: Range, limit: usize) -> Result<Vec<(IVec, IVec)>, CatalogError> {
         match &self.engine {
-            Engine::Sled(store) => store.page(range, limit),
+            Engine::Sled(owned) => owned.store.page(range, limit),
             Engine::Memory(memory) => {
                 let entries = memory.records.range::<Vec<u8>, _>(range).take(limit);
                 Ok(entries
                     .map(|(key, value)| (key.as_slice().into(), value.as_slice().into()))
                     .collect())
             }
+            Engine::Snapshot(opened) => {
+                let mut page = Vec::new();
+                let collect = |key: &[u8], value: &[u8]| {
+                    page.push((IVec::from(key), IVec::from(value)));
+                    Ok(page.len() < limit)
+                };
+                let read = opened.snapshot.for_each_in(&range, collect);
+                read.map_err(|error| failure(&self.dir, error))?;
+                Ok(page)
+            }
         }
     }
 
-    /// Applies `batch` and the counters in `state` atomically. When this returns, they survive power loss.
-    pub fn commit(&self, mut batch: sled::Batch, state: &StoreState) -> Result<(), CatalogError> {
-        self.insert(&mut batch, keys::STATE, state)?;
+    /// Applies `changes` and the counters in `state` atomically. When this returns, they survive power loss.
+    pub fn commit(&self, mut changes: Changes, state: &StoreState) -> Result<(), CatalogError> {
+        self.insert(&mut changes, keys::STATE, state)?;
         match &self.engine {
-            Engine::Sled(store) => store.commit(batch, state.sequence),
-            Engine::Memory(memory) => Err(CatalogError::ReadOnly {
-                path: self.dir.clone(),
-                reason: memory.reason.clone(),
-            }),
+            Engine::Sled(owned) => {
+                let OwnedStore { store, publisher } = &**owned;
+                publisher.append(&changes, state.sequence, &|each| store.for_each(each));
+                store.commit(changes.to_sled(), state.sequence)
+            }
+            Engine::Memory(MemoryStore { reason, .. }) => Err(self.read_only_error(reason)),
+            Engine::Snapshot(opened) => Err(self.read_only_error(&opened.reason)),
         }
     }
 
-    /// Adds a value with its checksum to a batch.
+    fn read_only_error(&self, reason: &ReadOnlyReason) -> CatalogError {
+        CatalogError::ReadOnly {
+            path: self.dir.clone(),
+            reason: reason.clone(),
+        }
+    }
+
+    /// Adds a value with its checksum.
     pub fn insert<T: Serialize>(
         &self,
-        batch: &mut sled::Batch,
+        changes: &mut Changes,
         key: &[u8],
         value: &T,
     ) -> Result<(), CatalogError> {
         let encoded = encode_checked(key, value).map_err(|error| failure(&self.dir, error))?;
-        batch.insert(key, encoded);
+        changes.insert(key, encoded);
         Ok(())
     }
 
@@ -166,10 +265,10 @@ impl Store {
             return Ok(state);
         }
         self.missing = known + found;
-        let mut batch = sled::Batch::default();
-        self.insert(&mut batch, keys::MISSING, &self.missing)?;
+        let mut changes = Changes::default();
+        self.insert(&mut changes, keys::MISSING, &self.missing)?;
         let next = StoreState::new(state.sequence + found + 1, state.counts());
-        self.commit(batch, &next)?;
+        self.commit(changes, &next)?;
         Ok(next)
     }
 }

@@ -45,6 +45,19 @@ pub(crate) fn access(global: &Global, command: &str) -> Result<Access, Failure> 
     accessed(Library::open(&directory(global)?, &Owner::this_process(command)))
 }
 
+/// Opens the library for a `command` that changes nothing, beside any process that owns it, or redirects to the server that
+/// does.
+pub(crate) fn access_to_read(global: &Global, command: &str) -> Result<Access, Failure> {
+    let owner = Owner::this_process(command);
+    accessed(Library::open_to_read(&directory(global)?, &owner))
+}
+
+/// Opens the library for a `command` that changes a little where it can; beside a process that owns it, only to read.
+pub(crate) fn access_or_read(global: &Global, command: &str) -> Result<Access, Failure> {
+    let owner = Owner::this_process(command);
+    accessed(Library::open_or_read(&directory(global)?, &owner))
+}
+
 /// The library that was opened, or the server that owns it.
 pub(crate) fn accessed(opened: Result<Library, LibraryError>) -> Result<Access, Failure> {
     match opened {

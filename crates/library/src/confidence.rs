@@ -165,7 +165,7 @@ impl Space {
             return Ok(Arc::new(Background::new(texts, scale)));
         }
         let background = Background::embed(encoder)?;
-        if self.is_writable() {
+        if self.stores_derived_files() {
             cache.write(background.texts());
         }
         Ok(Arc::new(background))

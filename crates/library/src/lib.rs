@@ -34,7 +34,7 @@
 //! library.json.copy the same, for the case that it is damaged  derived
 //! lock              the process that has it open                held while a process owns the library
 //! server.key        lets in commands of the server's user       written by a server that requires a token
-//! catalog/          sled                                        primary
+//! catalog/          sled; snapshot/: a copy for readers         primary; derived
 //! thumbnails/       one small JPEG for each image               derived
 //! vectors/          vector file; index.bin: codes and graph     primary; derived
 //! calibration.json  calibrations from labelled pairs            primary, with a checksum, replaced atomically
@@ -50,6 +50,9 @@
 //!
 //! Where nothing can be written, and where the catalog is damaged, the library opens for reading: searches answer from
 //! what is whole, changes are refused, and [`Library::warnings`] says why. [`check`] and [`repair`] look at all files.
+//!
+//! A library that another process owns is read beside it: [`Library::open_to_read`] answers from the copy of the catalog
+//! that the owner publishes with every commit.
 //!
 //! # Locks
 //!
@@ -99,7 +102,7 @@ pub use calibration::{
     FailedImage, RefitOutcome, ScoredPairs,
 };
 pub use check::{CheckReport, RepairReport, check, repair};
-pub use eidetic_catalog::Finding;
+pub use eidetic_catalog::{Finding, SnapshotAge};
 pub use eidetic_hub::{ModelRef, ParseModelRefError};
 pub use eidetic_inference::resolve_model;
 pub use error::LibraryError;
@@ -110,7 +113,7 @@ pub use image_words::words_of_path;
 pub use indexing::NewSources;
 pub use lock::Owner;
 pub use model::{Fallback, LoadedModel, ModelSource};
-pub use open::{CreateOptions, Library, default_directory};
+pub use open::{CreateOptions, Library, Published, default_directory};
 pub use recall::{RecallEntry, RecallStatus};
 pub use screening::{
     LeftOutPattern, PatternCount, ScreenedImage, ScreeningOptions, ScreeningReport, ScreeningTarget,

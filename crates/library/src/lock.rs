@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use eidetic_atomic_file::is_unwritable;
 use serde::{Deserialize, Serialize};
@@ -66,7 +67,13 @@ pub(crate) enum Lock {
         /// Why it cannot be written.
         reason: io::Error,
     },
+    /// Nothing is locked: what the owner has published is read.
+    Snapshot,
 }
+
+/// How long a lock that another process holds is tried: one that only asks who the owner is holds it for a moment.
+const TRIALS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(5);
 
 impl Lock {
     /// Takes the lock: as the only process, or among readers where the file cannot be written.
@@ -82,7 +89,14 @@ impl Lock {
             Err(error) if is_unwritable(&error) => return Self::share(library, error),
             open => open.map_err(LibraryError::io(&path))?,
         };
-        match file.try_lock() {
+        let mut trial = 1;
+        let mut locked = file.try_lock();
+        while matches!(locked, Err(TryLockError::WouldBlock)) && trial < TRIALS {
+            std::thread::sleep(PAUSE);
+            trial += 1;
+            locked = file.try_lock();
+        }
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(in_use(library, &mut file)),
             Err(TryLockError::Error(source)) => return Err(LibraryError::Io { path, source }),
@@ -94,6 +108,15 @@ impl Lock {
             announced => announced.map_err(LibraryError::io(&path))?,
         }
         Ok(lock)
+    }
+
+    /// The process that owns the library now, if any.
+    pub(crate) fn owner(library: &Path) -> Option<Owner> {
+        let mut file = File::open(library.join("lock")).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Some(read_owner(&mut file)),
+            Ok(()) | Err(TryLockError::Error(_)) => None,
+        }
     }
 
     fn share(library: &Path, reason: io::Error) -> Result<Self, LibraryError> {

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use eidetic_catalog::{CatalogError, ReadOnlyReason, SledCatalog, SpaceNumber};
+use eidetic_catalog::{CatalogError, ReadOnlyReason, SledCatalog, SnapshotAge, SpaceNumber};
 use eidetic_domain::Precision;
 use eidetic_encoder::Encoder;
 use eidetic_hub::DownloadProgress;
@@ -44,7 +44,18 @@ pub struct Library {
     pub(crate) unstored: WarnOnce,
     /// The sets of stored texts, read on first use.
     pub(crate) text_sets: Mutex<Option<Arc<SetMap>>>,
+    /// Set where the library is read as its owner has published it.
+    published: Option<Published>,
     lock: Lock,
+}
+
+/// The state of a library that was opened beside its owner, or without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// How old it is.
+    pub age: SnapshotAge,
+    /// The process that owned the library when it was opened, if any.
+    pub owner: Option<Owner>,
 }
 
 /// How to create a library that does not exist yet.
@@ -79,6 +90,63 @@ impl Library {
             found.manifest.refresh_copy(directory);
         }
         Self::assemble(directory, found, lock)
+    }
+
+    /// Opens the library at `directory` for a command that changes nothing: what its last owner has published, so that it
+    /// neither waits for another process nor keeps one out. A library of which nothing current is published is opened as by
+    /// [`open`](Self::open).
+    ///
+    /// Errors: among others, a server owns the library and can be asked instead.
+    pub fn open_to_read(directory: &Path, owner: &Owner) -> Result<Self, LibraryError> {
+        let found = match Manifest::find(directory)? {
+            Some(found) => found,
+            None => return Err(missing(directory)?),
+        };
+        let other = Lock::owner(directory);
+        if let Some(server) = other.as_ref().filter(|other| other.address.is_some()) {
+            return Err(LibraryError::InUse {
+                path: directory.to_owned(),
+                owner: server.clone(),
+            });
+        }
+        match SledCatalog::read_snapshot(&directory.join("catalog")) {
+            Ok(Some((catalog, age))) if age.behind == 0 || other.is_some() => {
+                Self::assemble_snapshot(directory, found, (catalog, age), other)
+            }
+            // The owner of a damaged or missing one says what is wrong, or makes it anew.
+            _ => Self::open(directory, owner),
+        }
+    }
+
+    /// Opens the library at `directory` for a command that changes a little where it can: as its owner, or, beside another
+    /// process, as [`open_to_read`](Self::open_to_read) does.
+    pub fn open_or_read(directory: &Path, owner: &Owner) -> Result<Self, LibraryError> {
+        match Self::open(directory, owner) {
+            Err(LibraryError::InUse { .. }) => Self::open_to_read(directory, owner),
+            opened => opened,
+        }
+    }
+
+    fn assemble_snapshot(
+        directory: &Path,
+        found: FoundManifest,
+        (catalog, age): (SledCatalog, SnapshotAge),
+        owner: Option<Owner>,
+    ) -> Result<Self, LibraryError> {
+        let operations = OperationLocks::default();
+        let limits = SharedLimits::new(found.manifest.indexing.max_megapixels);
+        let active = Space::open(directory, &found.manifest.active, &catalog, &operations, &limits)?;
+        let library = Self::with_parts(
+            directory,
+            found,
+            Lock::Snapshot,
+            (catalog, active),
+            (operations, limits),
+        );
+        Ok(Self {
+            published: Some(Published { age, owner }),
+            ..library
+        })
     }
 
     /// Opens the library at `directory`, or creates one with the model that `options` names.
@@ -163,8 +231,26 @@ impl Library {
         let operations = OperationLocks::default();
         let limits = SharedLimits::new(manifest.indexing.max_megapixels);
         let shared = (&operations, &limits);
-        let (catalog, active) = open_active(directory, &manifest, &lock, shared)?;
-        let library = Self {
+        let opened = open_active(directory, &manifest, &lock, shared)?;
+        let found = FoundManifest { manifest, damage };
+        let library = Self::with_parts(directory, found, lock, opened, (operations, limits));
+        if library.read_only().is_none()
+            && let Err(error) = library.remove_dropped()
+        {
+            // It is unused, and the next opening tries again.
+            tracing::warn!("cannot remove a dropped space yet: {error}");
+        }
+        Ok(library)
+    }
+
+    fn with_parts(
+        directory: &Path,
+        FoundManifest { manifest, damage }: FoundManifest,
+        lock: Lock,
+        (catalog, active): (SledCatalog, Space),
+        (operations, limits): (OperationLocks, SharedLimits),
+    ) -> Self {
+        Self {
             directory: directory.to_owned(),
             manifest: RwLock::new(manifest),
             catalog,
@@ -181,20 +267,19 @@ impl Library {
             }),
             unstored: WarnOnce::default(),
             text_sets: Mutex::default(),
+            published: None,
             lock,
-        };
-        if library.read_only().is_none()
-            && let Err(error) = library.remove_dropped()
-        {
-            // It is unused, and the next opening tries again.
-            tracing::warn!("cannot remove a dropped space yet: {error}");
         }
-        Ok(library)
     }
 
     /// Its directory.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Set where the library is read as its owner has published it.
+    pub fn published(&self) -> Option<&Published> {
+        self.published.as_ref()
     }
 
     /// The space that searches use now. An operation of several steps keeps this space for all of them.
@@ -267,6 +352,7 @@ fn open_active(
             reason: ReadOnlyReason::Unwritable(reason.to_string()),
         }
         .into()),
+        Lock::Snapshot => unreachable!("a snapshot is opened without its owner's catalog"),
     };
     let reason = match opened {
         Err(LibraryError::Catalog(error)) => match error.read_only_reason() {

@@ -211,6 +211,14 @@ impl Space {
         self.catalog.condition().read_only.is_none()
     }
 
+    /// Whether derived files can be stored: also beside the library's owner, since they are replaced as a whole.
+    pub(crate) fn stores_derived_files(&self) -> bool {
+        matches!(
+            self.catalog.condition().read_only,
+            None | Some(ReadOnlyReason::Snapshot)
+        )
+    }
+
     /// Errors: nothing can be stored. For operations that would find out late.
     pub(crate) fn require_writable(&self) -> Result<(), LibraryError> {
         match self.catalog.condition().read_only {

@@ -6,6 +6,7 @@ use eidetic_catalog::{Catalog, CatalogCounts, FileState, RemovedStore, TagStore}
 use eidetic_domain::Precision;
 use eidetic_inference::PrecisionChoice;
 use eidetic_vectors::IndexKind;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
@@ -37,6 +38,9 @@ pub struct Status {
     pub failed: u64,
     /// Images whose vectors are damaged; the next indexing run repairs them.
     pub damaged: u64,
+    /// When the last change was made that the status knows of, where another process owns the library.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
     /// Why the library can only be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_only: Option<String>,
@@ -170,7 +174,8 @@ impl Library {
             paths: counts.paths,
             failed: counts.failed,
             damaged: active.damaged() as u64,
-            read_only: self.read_only(),
+            as_of: self.as_of(),
+            read_only: self.read_only().filter(|_| self.published().is_none()),
             missing_changes: self.missing_changes(),
             warnings: self.warnings(),
             tagged: active.catalog.tag_summary()?.images,

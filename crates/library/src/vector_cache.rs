@@ -53,8 +53,13 @@ impl VectorCache {
 
     /// Stores `vectors`. A failure is only logged: the model computes them again next time.
     pub(crate) fn write(&self, vectors: &[Embedding]) {
-        if let Err(error) = eidetic_atomic_file::write(&self.path, &self.encode(vectors)) {
-            tracing::warn!("{}: {error}", self.path.display());
+        match eidetic_atomic_file::write(&self.path, &self.encode(vectors)) {
+            // A reader who may not write, as usual.
+            Err(error) if eidetic_atomic_file::is_unwritable(&error) => {
+                tracing::info!("{}: {error}", self.path.display());
+            }
+            Err(error) => tracing::warn!("{}: {error}", self.path.display()),
+            Ok(()) => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::SledCatalog;
 use crate::batch::PreparedBatch;
+use crate::store::Changes;
 use crate::{CatalogError, keys};
 
 impl SledCatalog {
@@ -15,7 +16,7 @@ impl SledCatalog {
     pub fn set_last_calibration(&self, number: Option<u32>) -> Result<(), CatalogError> {
         let mut state = self.writing();
         let key = keys::calibration(self.space);
-        let mut writes = sled::Batch::default();
+        let mut writes = Changes::default();
         match number {
             Some(number) => self.store.insert(&mut writes, &key, &number)?,
             None => writes.remove(key),

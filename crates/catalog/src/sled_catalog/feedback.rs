@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::SledCatalog;
 use crate::batch::PreparedBatch;
 use crate::records::{StoreState, StoredFeedback, decode_checked};
+use crate::store::Changes;
 use crate::{CatalogError, Feedback, FeedbackKey, FeedbackStore, MAX_FEEDBACK, keys};
 
 impl SledCatalog {
@@ -26,7 +27,7 @@ impl SledCatalog {
         added: &[(u64, &Feedback)],
         removed: &BTreeSet<u64>,
     ) -> Result<(), CatalogError> {
-        let mut writes = sled::Batch::default();
+        let mut writes = Changes::default();
         for number in removed {
             writes.remove(keys::feedback(*number));
         }

@@ -9,6 +9,7 @@ use super::{PAGE, SledCatalog, next_page_start};
 use crate::batch::{PreparedBatch, row_name};
 use crate::keys::{self, Range};
 use crate::records::{StoredImage, decode_checked};
+use crate::store::Changes;
 use crate::{CatalogError, RemovedStore, RowStore, SpaceNumber};
 
 /// Keys that [`SledCatalog::drop_space`] removes at a time.
@@ -58,7 +59,7 @@ impl SledCatalog {
         loop {
             let mut state = self.writing();
             let page = self.store.page((from, to.clone()), REMOVE_PAGE)?;
-            let mut writes = sled::Batch::default();
+            let mut writes = Changes::default();
             let removed = page.iter().map(|(key, _)| key).filter(|key| own(key));
             removed.for_each(|key| writes.remove(key));
             let prepared = PreparedBatch {

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,8 @@ use crate::salvage::Salvage;
 use crate::sled_log::is_suspicious;
 use crate::store_files::{self, DerivedFiles, STORE};
 
+/// Number of records that [`SledStore::for_each`] reads at a time.
+const PAGE: usize = 4096;
 const CACHE_BYTES: u64 = 64 << 20;
 /// Attempts, at intervals of [`LOCK_PAUSE`], to take sled's own lock. The commit sequence file is locked by
 /// then: only threads of a catalog that this process has just closed can still hold sled's lock.
@@ -81,6 +84,23 @@ impl SledStore {
         self.run(|| self.db.range::<Vec<u8>, _>(range).take(limit).collect())
     }
 
+    /// Passes all records to `each`, in order of their keys.
+    pub fn for_each(&self, each: &mut dyn FnMut(&[u8], &[u8]) -> io::Result<()>) -> io::Result<()> {
+        let mut from = Bound::Unbounded;
+        loop {
+            let page = self
+                .page((from, Bound::Unbounded), PAGE)
+                .map_err(io::Error::other)?;
+            for (key, value) in &page {
+                each(key, value)?;
+            }
+            match page.last() {
+                Some((last, _)) if page.len() == PAGE => from = Bound::Excluded(last.to_vec()),
+                _ => return Ok(()),
+            }
+        }
+    }
+
     /// Applies a batch atomically and records that `sequence` batches are durable.
     pub fn commit(&self, batch: sled::Batch, sequence: u64) -> Result<(), CatalogError> {
         let done = self
@@ -118,6 +138,11 @@ impl SledStore {
             },
             (LedgerEntry::Sequence(sequence), Some(_)) => {
                 let state = self.state()?;
+                if state.sequence > sequence {
+                    // The process ended between store and file: from now on, the last batch counts as durable.
+                    self.sync(state.sequence)
+                        .map_err(|error| failure(&self.dir, error))?;
+                }
                 Ok((state, sequence.saturating_sub(state.sequence)))
             }
         }

@@ -288,7 +288,11 @@ proptest! {
             for space in SPACES {
                 let all = everything(&sled.for_space(space));
                 assert_consistent(&all);
-                prop_assert_eq!(all, everything(&memory.for_space(space)));
+                prop_assert_eq!(&all, &everything(&memory.for_space(space)));
+                // What others see meanwhile.
+                let (published, age) = SledCatalog::read_snapshot(dir.path()).unwrap().unwrap();
+                prop_assert_eq!(age.behind, 0);
+                prop_assert_eq!(all, everything(&published.for_space(space)));
             }
         }
     }

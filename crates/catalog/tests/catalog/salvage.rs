@@ -4,17 +4,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::conformance::reading;
 use crate::damage::{IMAGES, filled};
 use crate::records::{answer, file, id, new_image, tags};
 use eidetic_catalog::{
-    Catalog, CatalogError, FeedbackStore, FileState, ImageRecord, SledCatalog, TagStore, WriteBatch,
+    Catalog, CatalogError, FeedbackStore, FileState, ImageRecord, ReadOnlyReason, SledCatalog, TagStore,
+    WriteBatch,
 };
 use eidetic_domain::SplitMix64;
 use eidetic_tests::{copy_tree, files_below};
 
 /// Records that one damaged place may cost: those of two neighbouring pages of the tree, or of a batch's part.
 const MOST_LOST: usize = 60;
+
+/// A reason for which the log is read, not the snapshot.
+fn reading_log() -> ReadOnlyReason {
+    ReadOnlyReason::Damaged("a test".into())
+}
 
 fn images(catalog: &SledCatalog) -> Vec<ImageRecord> {
     catalog
@@ -173,7 +178,7 @@ fn reading_equals_sled_across_reused_segments() {
         .iter()
         .map(|path| fs::read(path).unwrap())
         .collect();
-    let read = SledCatalog::read(dir.path(), reading()).unwrap();
+    let read = SledCatalog::read(dir.path(), reading_log()).unwrap();
     assert!(images(&read) == expected, "the log holds the same images");
     let sled_summary = |catalog: &SledCatalog| catalog.tag_summary().unwrap();
     let summary = sled_summary(&read);
@@ -191,10 +196,10 @@ fn reading_equals_sled_across_reused_segments() {
 }
 
 #[test]
-fn readers_share_and_exclude_writer() {
+fn readers_of_log_exclude_writer() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
-    let readers = [(); 2].map(|()| SledCatalog::read(dir.path(), reading()).unwrap());
+    let readers = [(); 2].map(|()| SledCatalog::read(dir.path(), reading_log()).unwrap());
     assert!(matches!(
         SledCatalog::open(dir.path()),
         Err(CatalogError::InUse { .. })
@@ -202,7 +207,7 @@ fn readers_share_and_exclude_writer() {
     drop(readers);
     let writer = SledCatalog::open(dir.path()).unwrap();
     assert!(matches!(
-        SledCatalog::read(dir.path(), reading()),
+        SledCatalog::read(dir.path(), reading_log()),
         Err(CatalogError::InUse { .. })
     ));
     drop(writer);
@@ -210,7 +215,7 @@ fn readers_share_and_exclude_writer() {
 
 /// Images and answers after reading and after a repair; both must agree, and opening must never be silent about a loss.
 fn survivors(dir: &Path, what: &str) -> (usize, usize) {
-    let read = SledCatalog::read(dir, reading()).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let read = SledCatalog::read(dir, reading_log()).unwrap_or_else(|error| panic!("{what}: {error}"));
     let before = (images(&read), read.feedback().unwrap());
     drop(read);
     let opened = SledCatalog::open(dir).and_then(|catalog| {
@@ -269,7 +274,7 @@ fn interrupted_repair_is_finished() {
     let (store, rebuilt) = (dir.path().join("store"), dir.path().join("rebuilt"));
     fs::rename(&store, &rebuilt).unwrap();
     assert_eq!(
-        images(&SledCatalog::read(dir.path(), reading()).unwrap()).len(),
+        images(&SledCatalog::read(dir.path(), reading_log()).unwrap()).len(),
         IMAGES as usize
     );
     fs::create_dir(dir.path().join("rebuilding")).unwrap();

@@ -15,7 +15,7 @@ use eidetic_server::report::CalibrationReport;
 use eidetic_server::responses::{CalibrationSummary, CalibrationsResponse, FailedFile, ProfileThresholds};
 use serde::Serialize;
 
-use super::{Access, access, profile, reject_model_options, variants};
+use super::{Access, access, access_to_read, profile, reject_model_options, variants};
 use crate::Outcome;
 use crate::arguments::{CalibrateArgs, CombineArg, Global, QueryKindArg, VariantArgs};
 use crate::failure::Failure;
@@ -251,7 +251,7 @@ fn warn_if_worse(made: &CalibrationSummary) {
 }
 
 fn show(global: &Global, arguments: &CalibrateArgs) -> Result<Outcome, Failure> {
-    let answer = match access(global, "eidetic calibrate")? {
+    let answer = match access_to_read(global, "eidetic calibrate")? {
         Access::Local(library) => {
             let history = library.active().calibration_history()?;
             if let Some(report) = &arguments.report {

@@ -3,7 +3,7 @@
 use eidetic_confidence::calibration::CalibrationScope;
 use eidetic_server::responses::{FeedbackEntry, FeedbackList};
 
-use super::{Access, access};
+use super::{Access, access_to_read};
 use crate::Outcome;
 use crate::arguments::{FeedbackArgs, Global};
 use crate::failure::Failure;
@@ -11,7 +11,7 @@ use crate::{output, remote};
 
 /// `eidetic feedback`
 pub(crate) fn run(global: &Global, arguments: &FeedbackArgs) -> Result<Outcome, Failure> {
-    let answers = match access(global, "eidetic feedback")? {
+    let answers = match access_to_read(global, "eidetic feedback")? {
         Access::Local(library) => {
             let scope = CalibrationScope {
                 kind: arguments.kind.into(),

@@ -69,7 +69,7 @@ fn open(
 ) -> Result<(Access, Option<TempDir>), Failure> {
     let directory = directory(global)?;
     let owner = Owner::this_process("eidetic screen");
-    let opened = Library::open(&directory, &owner);
+    let opened = Library::open_or_read(&directory, &owner);
     let needs_library = matches!(target, ScreeningTarget::Library(_));
     if needs_library || !matches!(opened, Err(LibraryError::Missing { .. })) {
         return Ok((accessed(opened)?, None));

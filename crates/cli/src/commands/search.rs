@@ -8,11 +8,11 @@ use eidetic_domain::{Filter, ImageId, counted};
 use eidetic_encoder::negation;
 use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{Library, Space};
-use eidetic_search::{Query, QueryImage, QueryWeights, Verdict};
+use eidetic_search::{Query, QueryImage, QueryWeights, SearchResults, Verdict};
 use eidetic_server::responses::{SearchHit, SearchResponse, SpaceReportResponse};
 
 use super::space::print_failures;
-use super::{Access, access, note_better_model, reject_model_options, variants};
+use super::{Access, access_or_read, access_to_read, note_better_model, reject_model_options, variants};
 use crate::Outcome;
 use crate::arguments::{Global, SearchArgs};
 use crate::failure::Failure;
@@ -39,6 +39,11 @@ pub(crate) fn run(global: &Global, arguments: &SearchArgs) -> Result<Outcome, Fa
         ));
     }
     let filter = arguments.filter.filter()?;
+    // Images that are missing in a named space are embedded first, where that is possible.
+    let access = match arguments.space.as_deref() {
+        None | Some(ALL_SPACES) => access_to_read,
+        Some(_) => access_or_read,
+    };
     let answer = match access(global, "eidetic search")? {
         Access::Local(library) => {
             note_better_model(&library);
@@ -100,17 +105,27 @@ fn search_locally(
         let query = |space: &Space| query(space, arguments, filter.clone());
         let found = library.search_all_spaces(query)?;
         let content = arguments.image.as_deref().map(content_id).transpose()?;
-        return Ok(SearchResponse::from(&found)
-            .with_query_image(content)
-            .with_weak_dates(filter));
+        return Ok(response(library, &found, content, filter));
     }
     let space = searched_space(library, arguments)?;
     variants::apply(&arguments.variants, &space)?;
     let found = library.search(&space, &query(&space, arguments, filter.clone())?)?;
     let content = arguments.image.as_deref().map(content_id).transpose()?;
-    Ok(SearchResponse::from(&found)
-        .with_query_image(content)
-        .with_weak_dates(filter))
+    Ok(response(library, &found, content, filter))
+}
+
+fn response(
+    library: &Library,
+    found: &SearchResults,
+    query_image: Option<ImageId>,
+    filter: &Filter,
+) -> SearchResponse {
+    SearchResponse {
+        as_of: library.as_of(),
+        ..SearchResponse::from(found)
+    }
+    .with_query_image(query_image)
+    .with_weak_dates(filter)
 }
 
 /// The space that the command line names, with everything embedded, or the active one.

@@ -6,7 +6,7 @@ use eidetic_domain::ImageId;
 use eidetic_library::Library;
 use eidetic_server::responses::{ImageResponse, PlaceNames};
 
-use super::{Access, access};
+use super::{Access, access_to_read};
 use crate::arguments::{Global, ShowArgs};
 use crate::failure::Failure;
 use crate::{Outcome, output, remote};
@@ -17,7 +17,7 @@ const NAME_WIDTH: usize = 14;
 /// `eidetic show`
 pub(crate) fn run(global: &Global, arguments: &ShowArgs) -> Result<Outcome, Failure> {
     let picture = &arguments.picture;
-    let response = match access(global, "eidetic show")? {
+    let response = match access_to_read(global, "eidetic show")? {
         Access::Local(library) => {
             let id = id_in(&library, picture)?;
             ImageResponse::new(&library.image(&id)?, library.details(&id)?)

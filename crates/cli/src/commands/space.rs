@@ -7,7 +7,7 @@ use eidetic_library::{Library, PreviousSpace, Status, SwitchOptions};
 use eidetic_server::params::SwitchParams;
 use eidetic_server::responses::SpaceReportResponse;
 
-use super::{Access, access, reject_device};
+use super::{Access, access, access_or_read, reject_device};
 use crate::arguments::{self, DropSpaceArgs, Global, SpaceAction, SpaceArgs, SwitchArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
@@ -36,7 +36,7 @@ pub(crate) fn print_failures(report: &SpaceReportResponse) {
 }
 
 fn list(global: &Global) -> Result<Outcome, Failure> {
-    let status = match access(global, "eidetic space")? {
+    let status = match access_or_read(global, "eidetic space")? {
         Access::Local(library) => library.status()?,
         Access::Remote(server) => remote::status(&server, &arguments::StatusArgs::default())?,
     };

@@ -7,7 +7,7 @@ use eidetic_library::{
     AnswerQuality, FileFailureStatus, RecallStatus, SourceReach, Status, StatusDetails, TextSetCount,
 };
 
-use super::{Access, access, note_better_model};
+use super::{Access, access_or_read, note_better_model};
 use crate::Outcome;
 use crate::arguments::{self, Global};
 use crate::failure::Failure;
@@ -16,7 +16,7 @@ use crate::remote;
 
 /// `eidetic status`
 pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<Outcome, Failure> {
-    let status = match access(global, "eidetic status")? {
+    let status = match access_or_read(global, "eidetic status")? {
         Access::Local(library) => {
             note_better_model(&library);
             library.status_with(StatusDetails {

@@ -17,7 +17,10 @@ use eidetic_server::responses::{
 
 use super::index::{note_unfinished_graph, require_same_model};
 use super::search::{query_image, searched_space};
-use super::{Access, access, accessed, create_options, directory, note_better_model, reject_model_options};
+use super::{
+    Access, access, access_to_read, accessed, create_options, directory, note_better_model,
+    reject_model_options,
+};
 use crate::arguments::{Global, SearchArgs, StatusArgs, TextsAction, TextsAddArgs, TextsArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
@@ -208,7 +211,7 @@ fn print_report(global: &Global, report: &TextsReportResponse) -> Result<Outcome
 }
 
 fn list(global: &Global) -> Result<Outcome, Failure> {
-    let sets = match access(global, "eidetic texts list")? {
+    let sets = match access_to_read(global, "eidetic texts list")? {
         Access::Local(library) => library.text_sets()?.into_iter().map(TextSetEntry::from).collect(),
         Access::Remote(server) => remote::text_sets(&server)?.sets,
     };
@@ -281,7 +284,7 @@ pub(crate) fn search(global: &Global, arguments: &SearchArgs) -> Result<Outcome,
         }
         _ => {}
     }
-    let answer = match access(global, "eidetic search --texts")? {
+    let answer = match access_to_read(global, "eidetic search --texts")? {
         Access::Local(library) => {
             note_better_model(&library);
             search_locally(&library, arguments, words)?

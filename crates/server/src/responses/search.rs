@@ -6,6 +6,7 @@ use std::time::Duration;
 use eidetic_confidence::SimilarityLevel;
 use eidetic_domain::{DateRange, Filter, ImageId, TakenSource};
 use eidetic_search::{RankedHit, SearchResults, Timings, Verdict};
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -34,6 +35,11 @@ pub struct SearchResponse {
     /// dates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weak_dates: Option<u64>,
+    /// When the last change was made that the answer knows of, where the command line answers while another process
+    /// changes the library. A server's answers are of now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub as_of: Option<Timestamp>,
     /// Time spent.
     pub took_ms: TookMs,
 }
@@ -120,6 +126,7 @@ impl From<&SearchResults> for SearchResponse {
             hits: results.hits.iter().map(SearchHit::from).collect(),
             missing: results.missing,
             weak_dates: None,
+            as_of: None,
             took_ms: results.timings.into(),
         }
     }

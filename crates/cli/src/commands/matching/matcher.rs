@@ -432,7 +432,7 @@ impl Backend {
         if arguments.model.is_some() {
             return Self::model_only(arguments);
         }
-        match Library::open(&directory(global)?, &Owner::this_process("eidetic match")) {
+        match Library::open_to_read(&directory(global)?, &Owner::this_process("eidetic match")) {
             Ok(library) => {
                 warn_of_damage(&library);
                 arguments.options.apply_to(&library);

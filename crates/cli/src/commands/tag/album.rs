@@ -4,7 +4,7 @@ use eidetic_domain::counted;
 use eidetic_server::responses::{AlbumPicture, AlbumResponse, AlbumTagging, WeightedTag};
 
 use crate::arguments::{Global, TagArgs};
-use crate::commands::{Access, access};
+use crate::commands::{Access, access_to_read};
 use crate::failure::Failure;
 use crate::{Outcome, output, remote};
 
@@ -17,7 +17,7 @@ const NAMED: usize = 20;
 
 /// Prints every image with its tags.
 pub(super) fn run(global: &Global, arguments: &TagArgs) -> Result<Outcome, Failure> {
-    let album = match access(global, "eidetic tag --list")? {
+    let album = match access_to_read(global, "eidetic tag --list")? {
         Access::Local(library) => {
             let space = library.active();
             let page = space.album_page(None, usize::MAX)?;
