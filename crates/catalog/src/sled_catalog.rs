@@ -9,10 +9,11 @@ mod tags;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use eidetic_domain::{Details, ImageId, RowId};
 
+use self::feedback::AnswerIndex;
 use crate::batch::{BatchBuilder, PreparedBatch, details_name, file_name, image_name, image_path_keys};
 use crate::keys;
 use crate::records::{StoreState, StoredDetails, StoredFile, StoredImage, decode_checked};
@@ -37,6 +38,7 @@ pub struct SledCatalog {
     store: Arc<Store>,
     /// The counters. The lock also separates readers of several keys from the writer.
     state: Arc<RwLock<StoreState>>,
+    answers: Arc<Mutex<Option<AnswerIndex>>>,
 }
 
 /// What was found when a catalog was opened.
@@ -92,6 +94,7 @@ impl SledCatalog {
             space: SpaceNumber::FIRST,
             store: Arc::new(store),
             state: Arc::new(RwLock::new(state)),
+            answers: Arc::default(),
         }
     }
 

@@ -345,9 +345,9 @@ fn create_directories(library: &Path, path: &Path) -> std::io::Result<()> {
 
 /// The rows that the catalog names; every other row of the vector file is dropped.
 pub(crate) fn live_rows(catalog: &SledCatalog) -> Result<Vec<(RowId, ImageId)>, LibraryError> {
-    let named = catalog.scan().filter_map(|record| match record {
-        Ok(record) => record.row.map(|row| Ok((row, record.image))),
-        Err(error) => Some(Err(LibraryError::from(error))),
+    let named = catalog.rows().map(|named| {
+        let (image, row) = named?;
+        Ok((row, image))
     });
     named.collect()
 }

@@ -1,12 +1,15 @@
 //! Feedback in the catalog on disk.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{MutexGuard, PoisonError};
+
+use eidetic_domain::ImageId;
 
 use super::SledCatalog;
 use crate::batch::PreparedBatch;
 use crate::records::{StoreState, StoredFeedback, decode_checked};
 use crate::store::Changes;
-use crate::{CatalogError, Feedback, FeedbackKey, FeedbackStore, MAX_FEEDBACK, keys};
+use crate::{CatalogError, Feedback, FeedbackKey, FeedbackKind, FeedbackStore, MAX_FEEDBACK, keys};
 
 impl SledCatalog {
     /// Every answer by its number. Later answers have greater numbers.
@@ -45,23 +48,96 @@ impl SledCatalog {
     }
 }
 
+/// Which answers are stored, so that another one costs no look at all of them. Read on first use, and changed together with
+/// the store, under the lock of its writer.
+#[derive(Debug, Default)]
+pub(super) struct AnswerIndex {
+    numbers: BTreeMap<u64, Question>,
+    by_question: BTreeMap<Question, u64>,
+}
+
+/// A [`FeedbackKey`] that owns its texts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Question {
+    kind: FeedbackKind,
+    profile: Option<String>,
+    query: String,
+    image: ImageId,
+}
+
+impl From<FeedbackKey<'_>> for Question {
+    fn from(key: FeedbackKey<'_>) -> Self {
+        Self {
+            kind: key.kind,
+            profile: key.profile.map(str::to_owned),
+            query: key.query.to_owned(),
+            image: key.image,
+        }
+    }
+}
+
+impl AnswerIndex {
+    fn insert(&mut self, number: u64, key: FeedbackKey<'_>) {
+        let question = Question::from(key);
+        self.by_question.insert(question.clone(), number);
+        self.numbers.insert(number, question);
+    }
+
+    fn remove(&mut self, number: u64) {
+        if let Some(question) = self.numbers.remove(&number) {
+            // A later answer to the same question has taken its place already.
+            if self.by_question.get(&question) == Some(&number) {
+                self.by_question.remove(&question);
+            }
+        }
+    }
+
+    fn number_of(&self, key: FeedbackKey<'_>) -> Option<u64> {
+        self.by_question.get(&Question::from(key)).copied()
+    }
+}
+
+impl SledCatalog {
+    /// The index of answers, never none. The caller holds the writer's lock.
+    fn answers(&self) -> Result<MutexGuard<'_, Option<AnswerIndex>>, CatalogError> {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if answers.is_none() {
+            let mut index = AnswerIndex::default();
+            for (number, answer) in self.numbered_feedback()? {
+                index.insert(number, answer.key());
+            }
+            *answers = Some(index);
+        }
+        Ok(answers)
+    }
+}
+
 impl FeedbackStore for SledCatalog {
     fn add_feedback(&self, answers: &[Feedback]) -> Result<(), CatalogError> {
         if answers.is_empty() {
             return Ok(());
         }
         let mut state = self.writing();
-        let known = self.numbered_feedback()?;
-        let first = known.keys().next_back().map_or(0, |last| last + 1);
+        let mut known = self.answers()?;
+        let known = known.get_or_insert_default();
+        let first = known.numbers.keys().next_back().map_or(0, |last| last + 1);
         let mut added: Vec<(u64, &Feedback)> = (first..).zip(last_answers(answers)).collect();
-        let questions: BTreeSet<FeedbackKey> = added.iter().map(|(_, answer)| answer.key()).collect();
-        let is_replaced = |number: &u64| questions.contains(&known[number].key());
-        let (mut removed, remaining): (BTreeSet<u64>, BTreeSet<u64>) =
-            known.keys().partition(|n| is_replaced(n));
-        let surplus = (remaining.len() + added.len()).saturating_sub(MAX_FEEDBACK);
-        removed.extend(remaining.iter().take(surplus));
-        added.drain(..surplus.saturating_sub(remaining.len()));
-        self.write_feedback(&mut state, &added, &removed)
+        let replaced = added
+            .iter()
+            .filter_map(|(_, answer)| known.number_of(answer.key()));
+        let mut removed: BTreeSet<u64> = replaced.collect();
+        let remaining = known.numbers.len() - removed.len();
+        let surplus = (remaining + added.len()).saturating_sub(MAX_FEEDBACK);
+        let oldest = known.numbers.keys().filter(|number| !removed.contains(number));
+        let oldest: Vec<u64> = oldest.take(surplus).copied().collect();
+        removed.extend(oldest);
+        added.drain(..surplus.saturating_sub(remaining));
+        self.write_feedback(&mut state, &added, &removed)?;
+        removed.iter().for_each(|number| known.remove(*number));
+        for (number, answer) in added {
+            known.insert(number, answer.key());
+        }
+        Ok(())
     }
 
     fn feedback(&self) -> Result<Vec<Feedback>, CatalogError> {
@@ -71,16 +147,13 @@ impl FeedbackStore for SledCatalog {
 
     fn remove_feedback(&self, key: &FeedbackKey<'_>) -> Result<bool, CatalogError> {
         let mut state = self.writing();
-        let removed: BTreeSet<u64> = self
-            .numbered_feedback()?
-            .into_iter()
-            .filter(|(_, answer)| answer.key() == *key)
-            .map(|(number, _)| number)
-            .collect();
-        if removed.is_empty() {
+        let mut known = self.answers()?;
+        let known = known.get_or_insert_default();
+        let Some(number) = known.number_of(*key) else {
             return Ok(false);
-        }
-        self.write_feedback(&mut state, &[], &removed)?;
+        };
+        self.write_feedback(&mut state, &[], &BTreeSet::from([number]))?;
+        known.remove(number);
         Ok(true)
     }
 }

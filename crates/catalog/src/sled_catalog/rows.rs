@@ -1,12 +1,12 @@
 //! Rows in the catalog on disk, and the removal of a whole space.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 use eidetic_domain::{ImageId, RowId};
 
-use super::{PAGE, SledCatalog, next_page_start};
-use crate::batch::{PreparedBatch, row_name};
+use super::{PAGE, Page, Paged, SledCatalog, next_page_start};
+use crate::batch::{PreparedBatch, image_name, row_name};
 use crate::keys::{self, Range};
 use crate::records::{StoredImage, decode_checked};
 use crate::store::Changes;
@@ -37,6 +37,25 @@ impl SledCatalog {
     /// Whether a key of a row or of tags belongs to this space.
     pub(super) fn is_of_space(&self, key: &[u8]) -> bool {
         self.space == SpaceNumber::FIRST || keys::space_of(key) == Some(self.space)
+    }
+
+    /// Up to [`PAGE`] images from a key on, those that have a row in this space.
+    fn row_page(&self, from: Bound<Vec<u8>>) -> Result<Page<(ImageId, RowId)>, CatalogError> {
+        let _no_writer = self.reading();
+        let page = self.store.page((from, keys::all_images().1), PAGE)?;
+        let ids: Vec<_> = page.iter().filter_map(|(key, _)| keys::image_of(key)).collect();
+        let rows = self.rows_between(&ids)?;
+        let mut records = VecDeque::with_capacity(page.len());
+        for (key, value) in &page {
+            let id = keys::image_of(key).ok_or_else(|| self.store.damaged("a key".into()))?;
+            let stored = decode_checked(key, value).ok_or_else(|| self.store.damaged(image_name(&id)))?;
+            let row = self.row_among(&rows, &id, &stored);
+            records.extend(row.map(|row| Ok((id, row))));
+        }
+        Ok(Page {
+            next: next_page_start(&page),
+            records,
+        })
     }
 
     /// Number of entries of a range for which `counts` is true.
@@ -133,6 +152,10 @@ impl RowStore for SledCatalog {
         let mut state = self.writing();
         let prepared = self.builder(&state).build_row_removal(images)?;
         self.commit(&mut state, prepared).map(drop)
+    }
+
+    fn rows(&self) -> Box<dyn Iterator<Item = Result<(ImageId, RowId), CatalogError>> + '_> {
+        Box::new(Paged::new(keys::all_images().0, |from| self.row_page(from)))
     }
 
     fn count_rows(&self) -> Result<u64, CatalogError> {

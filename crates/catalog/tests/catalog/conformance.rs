@@ -1,6 +1,7 @@
 //! Random operations on the catalog on disk, reopened at random, must give the
 //! same result as on the catalog in memory.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::records::{answer, details, file, id, new_image, tags};
@@ -112,6 +113,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 pub struct Everything {
     pub images: Vec<ImageRecord>,
     rows: u64,
+    named_rows: BTreeSet<(ImageId, RowId)>,
     by_id: Vec<Option<ImageRecord>>,
     contained: Vec<bool>,
     files: Vec<FileRecord>,
@@ -141,6 +143,10 @@ pub fn everything(catalog: &dyn Catalog) -> Everything {
             .collect::<Result<_, _>>()
             .expect("images can be scanned"),
         rows: catalog.count_rows().expect("rows can be counted"),
+        named_rows: catalog
+            .rows()
+            .collect::<Result<_, _>>()
+            .expect("rows can be listed"),
         by_id: catalog
             .get_many(&(0..10).map(id).collect::<Vec<_>>())
             .expect("images can be got"),
@@ -184,7 +190,9 @@ pub fn assert_consistent(all: &Everything) {
     };
     assert_eq!(all.counts, counted, "the counters differ from a count");
     let with_row = all.images.iter().filter(|image| image.row.is_some());
-    assert_eq!(all.rows, with_row.count() as u64);
+    assert_eq!(all.rows, with_row.clone().count() as u64);
+    let named = with_row.filter_map(|image| Some((image.image, image.row?)));
+    assert_eq!(all.named_rows, named.collect());
     assert!(all.images.iter().all(|image| !image.paths.is_empty()));
     assert_eq!(all.all_files, all.files.len());
     let is_known = |id: &ImageId| all.images.iter().any(|image| image.image == *id);

@@ -1,0 +1,164 @@
+//! How long opening takes in a large library, and how much memory it needs beside vectors: as the owner, and as a reader of
+//! the snapshot.
+//!
+//! `cargo run --release -p eidetic-library --example opening -- fill FOLDER IMAGES`, then `… -- owner FOLDER` and `… -- reader
+//! FOLDER`. The model is the built-in one, of 256 dimensions; vectors are random, and the images do not exist.
+
+use std::path::Path;
+use std::time::Instant;
+
+use eidetic_catalog::{Catalog, FileRecord, FileStamp, FileState, NewImage, SledCatalog, WriteBatch};
+use eidetic_domain::{Embedding, Filter, ImageFormat, ImageId, Metadata, SplitMix64};
+use eidetic_inference::LoadOptions;
+use eidetic_library::{CreateOptions, Library, ModelRef, ModelSource, Owner};
+use eidetic_search::Query;
+use eidetic_vectors::{VectorIndex, VectorStore};
+use jiff::civil::date;
+
+const BATCH: usize = 5_000;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let usage = "opening fill FOLDER IMAGES | owner FOLDER | reader FOLDER";
+    let (action, folder) = match arguments.as_slice() {
+        [action, folder, ..] => (action.as_str(), Path::new(folder)),
+        _ => panic!("{usage}"),
+    };
+    match (action, arguments.get(2).and_then(|images| images.parse().ok())) {
+        ("fill", Some(images)) => fill(folder, images),
+        ("owner" | "reader", None) => measure(action, folder),
+        _ => panic!("{usage}"),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the result")]
+fn measure(action: &str, folder: &Path) {
+    let before = resident();
+    let start = Instant::now();
+    let library = match action {
+        "owner" => Library::open(folder, &owner()),
+        _ => Library::open_to_read(folder, &owner()),
+    };
+    let library = library.expect("the library opens");
+    println!("{action}: opened in {:.2} s", start.elapsed().as_secs_f64());
+    let space = library.active();
+    let images = library.counts().expect("images are counted").images;
+    let codes = space.id().dimension as u64 * images;
+    println!(
+        "{images} images, {:.0} bytes an image resident beside the codes of vectors",
+        (resident() - before).saturating_sub(codes) as f64 / images as f64
+    );
+    let query = Query::text("red");
+    for (name, filter) in [
+        ("search", Filter::default()),
+        ("search in a folder of a hundredth", folder_filter("/photos/007")),
+        ("search in a folder of all", folder_filter("/photos")),
+    ] {
+        let query = Query {
+            filter,
+            ..query.clone()
+        };
+        for time in ["first", "second"] {
+            let start = Instant::now();
+            let found = space.search(&query).expect("it answers");
+            let took = 1000.0 * start.elapsed().as_secs_f64();
+            println!("{name}, {time} time: {} hits in {took:.1} ms", found.hits.len());
+        }
+    }
+    let start = Instant::now();
+    space.confidence_model().expect("there is a model of confidence");
+    println!("confidences: {:.2} s", start.elapsed().as_secs_f64());
+    let start = Instant::now();
+    library.status().expect("there is a status");
+    println!("status: {:.2} s", start.elapsed().as_secs_f64());
+    println!("{:.0} MB resident at the end", resident() as f64 / 1e6);
+}
+
+/// Fills the parts directly: the images do not exist, so nothing can be indexed.
+fn fill(folder: &Path, images: u64) {
+    let options = CreateOptions {
+        model: ModelSource::Named(ModelRef::Builtin),
+        precision: None,
+        load: LoadOptions::default(),
+    };
+    let library = Library::open_or_create(folder, &options, &owner(), &());
+    let space = library.expect("the library opens").0.active().id().clone();
+    let catalog = SledCatalog::open(&folder.join("catalog")).expect("the catalog opens");
+    let (mut vectors, _) = VectorStore::open(&folder.join("vectors"), &space, &[]).expect("the vectors open");
+    let numbers: Vec<u64> = (0..images).collect();
+    for part in numbers.chunks(BATCH) {
+        let new: Vec<(ImageId, Embedding)> = part
+            .iter()
+            .map(|&n| (image(n), embedding(n, space.dimension)))
+            .collect();
+        let rows = vectors.upsert(&new).expect("rows are written");
+        vectors.commit().expect("rows are safe");
+        let images = part.iter().zip(rows).map(|(&n, row)| NewImage {
+            image: image(n),
+            row,
+            bytes: 4_000_000 + n,
+            metadata: metadata(n),
+        });
+        let batch = WriteBatch {
+            images: images.collect(),
+            files: part.iter().map(|&n| file(n)).collect(),
+            ..WriteBatch::default()
+        };
+        catalog.put_batch(&batch).expect("records are written");
+    }
+}
+
+fn owner() -> Owner {
+    Owner::this_process("opening")
+}
+
+fn folder_filter(folder: &str) -> Filter {
+    Filter {
+        folders: vec![folder.into()],
+        ..Filter::default()
+    }
+}
+
+fn image(number: u64) -> ImageId {
+    ImageId::of(&number.to_le_bytes())
+}
+
+fn embedding(number: u64, dimension: usize) -> Embedding {
+    let mut random = SplitMix64::new(number);
+    Embedding::normalize((0..dimension).map(|_| random.signed_unit()).collect()).expect("it has a direction")
+}
+
+fn metadata(number: u64) -> Metadata {
+    Metadata {
+        width: 4000,
+        height: 3000,
+        format: ImageFormat::Jpeg,
+        taken: Some(date(2000 + (number % 25) as i16, 1, 1).at(12, 0, 0, 0)),
+        camera: Some("NIKON CORPORATION NIKON D750".into()),
+        position: None,
+    }
+}
+
+fn file(number: u64) -> FileRecord {
+    FileRecord {
+        path: format!("/photos/{:03}/DSC_{number:07}.jpg", number % 100).into(),
+        stamp: FileStamp {
+            size: 4_000_000 + number,
+            modified_ns: 1_700_000_000_000_000_000,
+            changed_ns: Some(1_700_000_000_000_000_000),
+            inode: Some(number),
+            side_cars: Some(0),
+        },
+        state: FileState::Indexed(image(number)),
+    }
+}
+
+/// Resident memory of this process in bytes, from Linux's /proc; 0 elsewhere.
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or(0) * 4096
+}
