@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use eidetic_catalog::{Catalog, FileRecord, FileStamp, FileState, NewImage, SledCatalog, WriteBatch};
-use eidetic_domain::{Embedding, Filter, ImageFormat, ImageId, Metadata, SplitMix64};
+use eidetic_domain::{Camera, Embedding, Filter, ImageFormat, ImageId, Metadata, SplitMix64};
 use eidetic_inference::LoadOptions;
 use eidetic_library::{CreateOptions, Library, ModelRef, ModelSource, Owner};
 use eidetic_search::Query;
@@ -134,7 +134,10 @@ fn metadata(number: u64) -> Metadata {
         height: 3000,
         format: ImageFormat::Jpeg,
         taken: Some(date(2000 + (number % 25) as i16, 1, 1).at(12, 0, 0, 0)),
-        camera: Some("NIKON CORPORATION NIKON D750".into()),
+        camera: Some(Camera {
+            make: Some("NIKON CORPORATION".into()),
+            model: Some("NIKON D750".into()),
+        }),
         position: None,
     }
 }
