@@ -147,7 +147,7 @@ fn full_disk_is_searched_and_served() {
 
 #[test]
 fn disk_that_fills_keeps_readers_whole() {
-    let Some((scenario, mount)) = on_own_disk(12) else {
+    let Some((scenario, mount)) = on_own_disk(6) else {
         eprintln!("skipped: this user may not mount");
         return;
     };
@@ -169,7 +169,10 @@ fn disk_that_fills_keeps_readers_whole() {
         assert!(images >= last, "{images} after {last}");
         last = images;
         let found = scenario.run(&["search", "apple", "--json"]).expect_code(0);
-        assert!(found.json()["hits"].as_array().map_or(0, Vec::len) >= 5, "{found:?}");
+        assert!(
+            found.json()["hits"].as_array().map_or(0, Vec::len) >= 5,
+            "{found:?}"
+        );
     };
     thread::sleep(Duration::from_secs(2));
     while indexing.try_wait().unwrap().is_none() {

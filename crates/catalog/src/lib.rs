@@ -28,13 +28,14 @@
 
 use std::path::{Path, PathBuf};
 
-use eidetic_domain::{Details, ImageId, Metadata, RowId, TakenSource};
+use eidetic_domain::{Details, Filter, ImageId, Metadata, RowId, TakenSource};
 use serde::{Deserialize, Serialize};
 
 mod batch;
 mod check;
 mod error;
 mod feedback;
+mod image_table;
 mod keys;
 mod ledger;
 #[cfg(feature = "testing")]
@@ -54,6 +55,7 @@ mod tags;
 pub use check::{CatalogCheck, CatalogRepair, Finding};
 pub use error::{CatalogError, ReadOnlyReason};
 pub use feedback::{Feedback, FeedbackKey, FeedbackKind, FeedbackStore, MAX_FEEDBACK};
+pub use image_table::{ListOrder, ListPage, ListQuery, Position, SortKey};
 #[cfg(feature = "testing")]
 pub use memory::MemoryCatalog;
 pub use removed::{RemovedImage, RemovedStore, now_ms};
@@ -218,6 +220,14 @@ pub trait Catalog: RowStore + TagStore + FeedbackStore + RemovedStore + Send + S
     /// Every image, ordered by id. Not a snapshot: concurrent writes may or may not be seen.
     fn scan(&self) -> Box<dyn Iterator<Item = Result<ImageRecord, CatalogError>> + '_>;
 
+    /// The images that match a filter's folders and dates, not its tags; of those in `among`, which is sorted by id, where that
+    /// is given. In no useful order.
+    fn images_matching(
+        &self,
+        filter: &Filter,
+        among: Option<&[ImageId]>,
+    ) -> Result<Vec<ImageId>, CatalogError>;
+
     /// The record of one path.
     fn file(&self, path: &Path) -> Result<Option<FileRecord>, CatalogError>;
 
@@ -232,6 +242,17 @@ pub trait Catalog: RowStore + TagStore + FeedbackStore + RemovedStore + Send + S
 
     /// Numbers of images, paths and failed files. Constant time.
     fn counts(&self) -> Result<CatalogCounts, CatalogError>;
+}
+
+/// Those of `images` whose records match a filter's folders and dates.
+fn matching_records(
+    catalog: &(impl Catalog + ?Sized),
+    images: &[ImageId],
+    filter: &Filter,
+) -> Result<Vec<ImageId>, CatalogError> {
+    let records = catalog.get_many(images)?.into_iter().flatten();
+    let matching = records.filter(|record| filter.matches(&record.paths, record.metadata.taken));
+    Ok(matching.map(|record| record.image).collect())
 }
 
 /// Numbers of records in a catalog.

@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use eidetic_domain::{Details, ImageId, RowId};
+use eidetic_domain::{Details, Filter, ImageId, RowId};
 
 use crate::removed::now_ms;
 use crate::{
     Catalog, CatalogCounts, CatalogError, Feedback, FileRecord, FileStamp, FileState, ImageRecord, ImageTags,
-    NewImage, RowStore, SpaceNumber, WriteBatch,
+    NewImage, RowStore, SpaceNumber, WriteBatch, matching_records,
 };
 
 /// A catalog in memory: a test double, and the simple implementation that
@@ -115,6 +115,15 @@ impl Catalog for MemoryCatalog {
             .filter_map(|id| tables.record(self.space, id))
             .collect();
         Box::new(records.into_iter().map(Ok))
+    }
+
+    fn images_matching(
+        &self,
+        filter: &Filter,
+        among: Option<&[ImageId]>,
+    ) -> Result<Vec<ImageId>, CatalogError> {
+        let all: Vec<ImageId> = self.read().images.keys().copied().collect();
+        matching_records(self, among.unwrap_or(&all), filter)
     }
 
     fn file(&self, path: &Path) -> Result<Option<FileRecord>, CatalogError> {

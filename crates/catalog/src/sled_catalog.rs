@@ -2,6 +2,7 @@
 
 mod calibration;
 mod feedback;
+mod listing;
 mod removed;
 mod rows;
 mod tags;
@@ -11,9 +12,10 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use eidetic_domain::{Details, ImageId, RowId};
+use eidetic_domain::{Details, Filter, ImageId, RowId};
 
 use self::feedback::AnswerIndex;
+use self::listing::Listing;
 use crate::batch::{BatchBuilder, PreparedBatch, details_name, file_name, image_name, image_path_keys};
 use crate::keys;
 use crate::records::{StoreState, StoredDetails, StoredFile, StoredImage, decode_checked};
@@ -39,6 +41,7 @@ pub struct SledCatalog {
     /// The counters. The lock also separates readers of several keys from the writer.
     state: Arc<RwLock<StoreState>>,
     answers: Arc<Mutex<Option<AnswerIndex>>>,
+    listing: Arc<Listing>,
 }
 
 /// What was found when a catalog was opened.
@@ -95,6 +98,7 @@ impl SledCatalog {
             store: Arc::new(store),
             state: Arc::new(RwLock::new(state)),
             answers: Arc::default(),
+            listing: Arc::default(),
         }
     }
 
@@ -199,6 +203,7 @@ impl SledCatalog {
 
     fn commit(&self, state: &mut StoreState, prepared: PreparedBatch) -> Result<Vec<ImageId>, CatalogError> {
         let next = state.next(prepared.counts);
+        self.listing.note(&prepared.writes);
         self.store.commit(prepared.writes, &next)?;
         *state = next;
         Ok(prepared.deleted)
@@ -245,6 +250,14 @@ impl Catalog for SledCatalog {
 
     fn scan(&self) -> Box<dyn Iterator<Item = Result<ImageRecord, CatalogError>> + '_> {
         Box::new(Paged::new(keys::all_images().0, |from| self.image_page(from)))
+    }
+
+    fn images_matching(
+        &self,
+        filter: &Filter,
+        among: Option<&[ImageId]>,
+    ) -> Result<Vec<ImageId>, CatalogError> {
+        self.find_matching(filter, among)
     }
 
     fn file(&self, path: &Path) -> Result<Option<FileRecord>, CatalogError> {

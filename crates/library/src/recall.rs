@@ -143,7 +143,12 @@ impl Space {
                 folders: vec![source.clone()],
                 ..Filter::default()
             };
-            let rows = self.filter_cache.matching_rows(&self.catalog, &filter, end)?;
+            let rows = self.filter_cache.matching_rows(
+                &self.catalog,
+                &filter,
+                &|image| self.read_vectors().row(image),
+                end,
+            )?;
             filters.push((
                 source.display().to_string(),
                 rows.map(|rows| rows.as_ref().clone()),

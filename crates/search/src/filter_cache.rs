@@ -1,10 +1,10 @@
 //! The rows that match a filter, and a cache of them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use eidetic_catalog::{Catalog, CatalogError, FileState, ImageRecord};
+use eidetic_catalog::{Catalog, CatalogError};
 use eidetic_domain::{Filter, ImageId, RowId};
 use eidetic_vectors::RowSet;
 use quick_cache::sync::Cache;
@@ -34,7 +34,8 @@ impl FilterCache {
         self.rows.clear();
     }
 
-    /// The rows below `end` whose images match `filter`; `None` if every image matches.
+    /// The rows below `end` whose images match `filter`, by the function that gives the row of an image; `None` if every image
+    /// matches.
     ///
     /// A row may be reused for another image after the catalog was read, so check the images of the hits
     /// again.
@@ -42,6 +43,7 @@ impl FilterCache {
         &self,
         catalog: &dyn Catalog,
         filter: &Filter,
+        row: &dyn Fn(&ImageId) -> Option<RowId>,
         end: u64,
     ) -> Result<Option<Arc<RowSet>>, CatalogError> {
         if filter.is_empty() {
@@ -51,7 +53,8 @@ impl FilterCache {
         let key = (self.generation.load(Ordering::Acquire), format!("{filter:?}"));
         self.rows
             .get_or_insert_with(&key, || {
-                let rows = find_rows(catalog, filter)?;
+                let images = matching_images(catalog, filter)?;
+                let rows = images.iter().filter_map(row);
                 Ok(Arc::new(RowSet::below(end, rows)))
             })
             .map(Some)
@@ -64,31 +67,12 @@ impl Default for FilterCache {
     }
 }
 
-fn find_rows(catalog: &dyn Catalog, filter: &Filter) -> Result<Vec<RowId>, CatalogError> {
+fn matching_images(catalog: &dyn Catalog, filter: &Filter) -> Result<Vec<ImageId>, CatalogError> {
     let tags = filter.required_tags();
-    if filter.folders.is_empty() && tags.is_empty() {
-        return matching_records(catalog.scan(), filter);
+    if tags.is_empty() {
+        return catalog.images_matching(filter, None);
     }
-    let candidates = if tags.is_empty() {
-        images_in_folders(catalog, filter)?
-    } else {
-        images_with_tags(catalog, &tags)?
-    };
-    let records = catalog.get_many(&candidates)?;
-    matching_records(records.into_iter().flatten().map(Ok), filter)
-}
-
-/// The files of a folder are contiguous in the catalog, so a small folder of a large library is read quickly.
-fn images_in_folders(catalog: &dyn Catalog, filter: &Filter) -> Result<Vec<ImageId>, CatalogError> {
-    let mut images = HashSet::new();
-    for folder in &filter.folders {
-        for file in catalog.files_under(folder) {
-            if let FileState::Indexed(image) = file?.state {
-                images.insert(image);
-            }
-        }
-    }
-    Ok(images.into_iter().collect())
+    catalog.images_matching(filter, Some(&images_with_tags(catalog, &tags)?))
 }
 
 /// The images that have all of `tags`, which is not empty. The images of a tag are contiguous in the
@@ -107,20 +91,4 @@ fn images_with_tags(catalog: &dyn Catalog, tags: &BTreeSet<String>) -> Result<Ve
         });
     }
     Ok(images.unwrap_or_default())
-}
-
-/// The rows of the records that have one and match by path and date.
-fn matching_records(
-    records: impl Iterator<Item = Result<ImageRecord, CatalogError>>,
-    filter: &Filter,
-) -> Result<Vec<RowId>, CatalogError> {
-    records
-        .filter_map(|record| match record {
-            Ok(record) => record
-                .row
-                .filter(|_| filter.matches(&record.paths, record.metadata.taken))
-                .map(Ok),
-            Err(error) => Some(Err(error)),
-        })
-        .collect()
 }

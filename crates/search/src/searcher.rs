@@ -173,9 +173,12 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
     /// copy of them can be. An image that was removed from the catalog is in the index a little longer.
     fn nearest(&self, embedding: &Embedding, query: &Query) -> Result<Vec<ComparedHit>, SearchError> {
         let end = self.read_vectors().end();
-        let rows = self
-            .filter_cache
-            .matching_rows(self.catalog, &query.filter, end)?;
+        let rows = self.filter_cache.matching_rows(
+            self.catalog,
+            &query.filter,
+            &|image| self.read_vectors().row(image),
+            end,
+        )?;
         let excluded = match query.image {
             Some(QueryImage::Indexed(image)) => Some(image),
             _ => None,

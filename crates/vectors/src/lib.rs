@@ -152,6 +152,9 @@ pub trait VectorIndex: Send + Sync {
     /// The vector of a live image; `None` if the image is unknown or its vector is damaged.
     fn vector(&self, image: &ImageId) -> Option<Embedding>;
 
+    /// The row of a live image; `None` where it has none.
+    fn row(&self, image: &ImageId) -> Option<RowId>;
+
     /// The `k` nearest live vectors in the rows of `filter` (in all rows if it is `None`), best first. Fewer if fewer exist.
     fn search(
         &self,

@@ -101,6 +101,10 @@ impl VectorIndex for MemoryIndex {
         self.vectors.get(image).map(|(_, vector)| vector.clone())
     }
 
+    fn row(&self, image: &ImageId) -> Option<RowId> {
+        self.vectors.get(image).map(|(row, _)| *row)
+    }
+
     fn search(
         &self,
         query: &Embedding,

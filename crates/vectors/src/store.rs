@@ -155,11 +155,6 @@ impl VectorStore {
         self.rows.live().map(|(row, image)| (RowId(row.into()), *image))
     }
 
-    /// The row of a live image; `None` where it has none.
-    pub fn row(&self, image: &ImageId) -> Option<RowId> {
-        self.rows.row(image).map(|row| RowId(row.into()))
-    }
-
     /// Size figures and the kind of search.
     pub fn stats(&self) -> Result<IndexStats, IndexError> {
         Ok(IndexStats {
@@ -319,6 +314,10 @@ impl VectorIndex for VectorStore {
         let mut vector = vec![0.0; self.space.dimension];
         let is_valid = self.read_vector(row, image, &mut bytes, &mut vector).ok()?;
         Embedding::normalize(vector).ok().filter(|_| is_valid)
+    }
+
+    fn row(&self, image: &ImageId) -> Option<RowId> {
+        self.rows.row(image).map(|row| RowId(row.into()))
     }
 
     fn search(

@@ -3,5 +3,6 @@
 mod behavior;
 mod conformance;
 mod damage;
+mod listing;
 mod records;
 mod salvage;

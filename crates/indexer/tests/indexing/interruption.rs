@@ -164,6 +164,10 @@ impl VectorIndex for FullDisk {
         self.vectors.vector(image)
     }
 
+    fn row(&self, image: &ImageId) -> Option<RowId> {
+        self.vectors.row(image)
+    }
+
     fn search(
         &self,
         query: &Embedding,
