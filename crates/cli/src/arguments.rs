@@ -9,6 +9,7 @@ mod calibrate;
 mod check;
 mod filter;
 mod index;
+mod list;
 mod matching;
 mod models;
 mod search;
@@ -22,11 +23,12 @@ pub(crate) use calibrate::{CalibrateArgs, FeedbackArgs, QueryKindArg};
 pub(crate) use check::CheckArgs;
 pub(crate) use filter::FilterArgs;
 pub(crate) use index::{IndexArgs, IndexingOptions, ShowArgs, StatusArgs, TagArgs};
+pub(crate) use list::{ListArgs, SortArg};
 pub(crate) use matching::{MatchArgs, PrevalenceArg, ScreenArgs};
 pub(crate) use models::{
     AlignArgs, EmbedArgs, ModelOptions, ModelsAction, ModelsArgs, ModelsPullArgs, PrecisionArg, VerifyArgs,
 };
-pub(crate) use search::{PathEnd, SearchArgs};
+pub(crate) use search::{PathArgs, PathEnd, SearchArgs};
 pub(crate) use serve::{DemoArgs, ListenArgs, ServeArgs};
 pub(crate) use space::{DropSpaceArgs, SpaceAction, SpaceArgs, SwitchArgs};
 pub(crate) use texts::{TextsAction, TextsAddArgs, TextsArgs};
@@ -68,6 +70,8 @@ pub(crate) enum Command {
     Index(IndexArgs),
     /// Search pictures by words, by a picture, or by both
     Search(SearchArgs),
+    /// List pictures without a query: by date, name or size, or at random
+    List(ListArgs),
     /// Show what is known of a picture: title, caption, keywords, people, date, place, camera and more
     Show(ShowArgs),
     /// Score texts against a picture

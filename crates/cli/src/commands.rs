@@ -19,6 +19,7 @@ pub(crate) mod demo;
 pub(crate) mod embed;
 pub(crate) mod feedback;
 pub(crate) mod index;
+pub(crate) mod list;
 pub(crate) mod matching;
 pub(crate) mod models;
 pub(crate) mod pair_file;

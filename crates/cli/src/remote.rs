@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::Completion;
-use crate::arguments::{self, SearchArgs};
+use crate::arguments::{self, ListArgs, SearchArgs, SortArg};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
 use crate::progress::{BackfillBar, IndexBar, StageBar, TextsBar};
@@ -317,6 +317,43 @@ pub(crate) fn calibrate(
         JobState::Cancelled => Ok(None),
         _ => job.calibrate_report.map(Some).ok_or_else(|| no_report(server)),
     }
+}
+
+/// A page of `GET /v1/images`.
+pub(crate) fn list(
+    server: &RemoteServer,
+    arguments: &ListArgs,
+    filter: &Filter,
+    cursor: Option<&str>,
+    count: usize,
+) -> Result<AlbumResponse, Failure> {
+    let mut address = format!(
+        "/v1/images?sort={}&reverse={}&k={count}",
+        arguments.sort.name(),
+        arguments.reverse
+    );
+    let mut add = |name: &str, value: &str| {
+        let _ = write!(address, "&{name}={}", percent_encoded(value));
+    };
+    if arguments.sort == SortArg::Random {
+        add("seed", &arguments.seed.to_string());
+    }
+    for folder in &filter.folders {
+        add("folder", &folder.to_string_lossy());
+    }
+    for tag in &filter.tags {
+        add("tag", tag);
+    }
+    let range = filter.taken.unwrap_or_default();
+    for (name, moment) in [("taken_from", range.from), ("taken_before", range.before)] {
+        if let Some(moment) = moment {
+            add(name, &moment.to_string());
+        }
+    }
+    if let Some(cursor) = cursor {
+        add("cursor", cursor);
+    }
+    server.get(&address)
 }
 
 /// All pages of `GET /v1/images?fields=tags`, as one.

@@ -1,13 +1,15 @@
-//! Images with their tags, as albums list them.
+//! Images in any order, with their tags.
 
 use std::collections::BTreeSet;
 
-use eidetic_catalog::{Catalog, CatalogError, ImageRecord, Tag, TagStore};
+use eidetic_catalog::{Catalog, CatalogError, ImageRecord, ListQuery, Tag, TagStore};
+pub use eidetic_catalog::{ListOrder, Position, SortKey};
 use eidetic_confidence::tagging::taggability;
-use eidetic_domain::{Hit, ImageId, normalize_tag};
+use eidetic_domain::{Filter, Hit, ImageId, normalize_tag};
 use eidetic_search::{Query, RankedHit, SearchResults, Timings, Verdict};
 
-use crate::{LibraryError, Space};
+use crate::space::with_canonical_folders;
+use crate::{Library, LibraryError, Space, paths};
 
 /// Images whose tags are read together.
 const IMAGE_BATCH: usize = 256;
@@ -19,15 +21,32 @@ pub struct AlbumImage {
     pub record: ImageRecord,
     /// The most probable first; `None` where it was not tagged yet.
     pub tags: Option<Vec<Tag>>,
+    /// Whether the file at its first path can be reached now.
+    pub reachable: bool,
 }
 
-/// Some images in the order of their ids.
+/// Which images to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListOptions {
+    /// In which order.
+    pub order: ListOrder,
+    /// Only those that match it.
+    pub filter: Filter,
+    /// The place after which the page begins; none for the first page.
+    pub after: Option<Position>,
+    /// Most images of the page.
+    pub count: usize,
+}
+
+/// Some images in an order.
 #[derive(Debug, Clone)]
 pub struct AlbumPage {
-    /// The images.
+    /// The images; of each one's paths, those come first that are in the filter's folders and exist.
     pub images: Vec<AlbumImage>,
-    /// The last image, if there are more after it.
-    pub next: Option<ImageId>,
+    /// Number of images on all pages.
+    pub total: u64,
+    /// The place of the last image, if there are more after it.
+    pub next: Option<Position>,
 }
 
 /// How well the vocabularies fit all images.
@@ -43,26 +62,43 @@ pub struct AlbumSummary {
     pub taggability: f64,
 }
 
-impl Space {
-    /// At most `count` images after the image `after`, with their tags.
-    pub fn album_page(&self, after: Option<ImageId>, count: usize) -> Result<AlbumPage, LibraryError> {
-        let is_before = |record: &Result<ImageRecord, CatalogError>| match (record, after) {
-            (Ok(record), Some(after)) => record.image <= after,
-            _ => false,
+impl Library {
+    /// A page of images, with the tags that they have in `space`. The first list of a process reads the records of all
+    /// images, later ones only those of the page.
+    ///
+    /// Errors: among others, the filter names a folder or a tag that the library does not have.
+    pub fn list(&self, space: &Space, options: &ListOptions) -> Result<AlbumPage, LibraryError> {
+        let filter = with_canonical_folders(&options.filter);
+        self.require_known_folders(&filter)?;
+        let tags = filter.required_tags();
+        let among = (!tags.is_empty())
+            .then(|| space.images_with_all(&tags))
+            .transpose()?;
+        let query = ListQuery {
+            order: options.order,
+            filter: filter.into_owned(),
+            among,
+            after: options.after.clone(),
+            count: options.count,
         };
-        let mut records = self.catalog.scan().skip_while(is_before);
-        let page: Vec<ImageRecord> = records
-            .by_ref()
-            .take(count)
-            .collect::<Result<_, CatalogError>>()?;
-        let last = page.last().map(|record| record.image);
-        let next = last.filter(|_| records.next().is_some());
+        let page = self.catalog.list(&query)?;
+        if page.total == 0 {
+            space.require_known_tags(&query.filter)?;
+        }
+        let records = self.catalog.get_many(&page.images)?.into_iter().flatten();
+        let mut images = space.with_tags(records.collect())?;
+        for image in &mut images {
+            image.reachable = paths::arrange(&mut image.record.paths, &query.filter);
+        }
         Ok(AlbumPage {
-            images: self.with_tags(page)?,
-            next,
+            images,
+            total: page.total,
+            next: page.next,
         })
     }
+}
 
+impl Space {
     /// How well the vocabularies fit all images. Reads the tags of each.
     pub fn album_summary(&self) -> Result<AlbumSummary, LibraryError> {
         let mut summary = AlbumSummary::default();
@@ -175,6 +211,7 @@ impl Space {
             .map(|(record, tags)| AlbumImage {
                 record,
                 tags: tags.map(|tags| tags.tags),
+                reachable: true,
             })
             .collect())
     }

@@ -75,7 +75,7 @@ impl Library {
         self.active().require_known_tags(filter)
     }
 
-    fn require_known_folders(&self, filter: &Filter) -> Result<(), LibraryError> {
+    pub(crate) fn require_known_folders(&self, filter: &Filter) -> Result<(), LibraryError> {
         for folder in &filter.folders {
             if !self.knows(folder)? {
                 return Err(UnknownFilterValue::Folder {
@@ -106,7 +106,7 @@ impl Library {
 }
 
 impl Space {
-    fn require_known_tags(&self, filter: &Filter) -> Result<(), LibraryError> {
+    pub(crate) fn require_known_tags(&self, filter: &Filter) -> Result<(), LibraryError> {
         for tag in filter.required_tags() {
             if self.catalog.images_with_tag(&tag)?.is_empty() {
                 let has_others = self.catalog.tag_summary()?.images > 0;

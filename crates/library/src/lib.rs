@@ -95,7 +95,7 @@ mod texts;
 mod vector_cache;
 mod warn_once;
 
-pub use album::{AlbumImage, AlbumPage, AlbumSummary};
+pub use album::{AlbumImage, AlbumPage, AlbumSummary, ListOptions, ListOrder, Position, SortKey};
 pub use answer_quality::AnswerQuality;
 pub use calibration::{
     CalibrationEvent, CalibrationEventKind, CalibrationHistory, CalibrationMode, CurrentVersions,

@@ -11,7 +11,7 @@ use eidetic_catalog::{
     Catalog, CatalogError, ImageRecord, ReadOnlyReason, RemovedStore, RowStore, SledCatalog, SpaceNumber,
 };
 use eidetic_confidence::ConfidenceModel;
-use eidetic_domain::{ImageId, Precision, RowId, SpaceId};
+use eidetic_domain::{Filter, ImageId, Precision, RowId, SpaceId};
 use eidetic_encoder::Encoder;
 use eidetic_hub::DownloadProgress;
 use eidetic_imaging::DecodeSize;
@@ -154,9 +154,12 @@ impl Space {
             // The catalog is changing, so cached filter results may be out of date.
             self.filter_cache.clear();
         }
-        let query = with_canonical_folders(query);
-        if names_only_tags(&query) {
-            let mut results = self.images_by_tags(&query)?;
+        let query = &Query {
+            filter: with_canonical_folders(&query.filter).into_owned(),
+            ..query.clone()
+        };
+        if names_only_tags(query) {
+            let mut results = self.images_by_tags(query)?;
             paths::arrange_all(&mut results, &query.filter);
             return Ok(results);
         }
@@ -169,7 +172,7 @@ impl Space {
             text_cache: &self.text_cache,
             filter_cache: &self.filter_cache,
         };
-        let mut results = searcher.search(&query)?;
+        let mut results = searcher.search(query)?;
         if results.hits.is_empty() {
             self.require_images()?;
         }
@@ -370,15 +373,15 @@ fn names_only_tags(query: &Query) -> bool {
         && !query.filter.required_tags().is_empty()
 }
 
-/// Adds the canonical forms of a filter's folders: the catalog has the paths of the walk, a query may name a link.
-fn with_canonical_folders(query: &Query) -> Cow<'_, Query> {
-    let named = &query.filter.folders;
+/// Adds the canonical forms of a filter's folders: the catalog has the paths of the walk, a filter may name a link.
+pub(crate) fn with_canonical_folders(filter: &Filter) -> Cow<'_, Filter> {
+    let named = &filter.folders;
     let canonical = named.iter().filter_map(|folder| folder.canonicalize().ok());
     let added: Vec<PathBuf> = canonical.filter(|folder| !named.contains(folder)).collect();
     if added.is_empty() {
-        return Cow::Borrowed(query);
+        return Cow::Borrowed(filter);
     }
-    let mut query = query.clone();
-    query.filter.folders.extend(added);
-    Cow::Owned(query)
+    let mut filter = filter.clone();
+    filter.folders.extend(added);
+    Cow::Owned(filter)
 }

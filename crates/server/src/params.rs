@@ -13,6 +13,7 @@ mod file;
 mod filter;
 mod image;
 mod index;
+pub mod list_cursor;
 mod matching;
 mod model;
 mod multipart;
@@ -25,7 +26,7 @@ mod status;
 mod tests;
 mod validate;
 
-pub(crate) use album::AlbumParams;
+pub(crate) use album::{AlbumParams, CheckedAlbum};
 pub use analysis::{CalibrateParams, LabeledPairParams, ScreenParams, TagParams, VocabularyParams};
 pub(crate) use analysis::{CheckedCalibrate, CheckedScreen, ScreenForm};
 pub(crate) use body::{

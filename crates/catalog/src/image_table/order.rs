@@ -88,6 +88,16 @@ impl Position {
         (key, ImageId::from_bytes(self.image))
     }
 
+    /// The place of an image in the order of ids.
+    pub fn of_id(image: ImageId) -> Self {
+        Self::new((Key::Id, image))
+    }
+
+    /// The image at this place, which may have been removed meanwhile.
+    pub const fn image(&self) -> ImageId {
+        ImageId::from_bytes(self.image)
+    }
+
     /// Whether this is a place in such an order.
     pub const fn is_of(&self, order: ListOrder) -> bool {
         matches!(

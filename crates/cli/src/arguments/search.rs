@@ -37,12 +37,8 @@ pub(crate) struct SearchArgs {
     /// spaces and joins their hits, by confidence or else by rank
     #[arg(long, visible_alias = "spaces", value_name = "NAME|all")]
     pub(crate) space: Option<String>,
-    /// Print only the path of each hit, one a line, as it is
-    #[arg(long, conflicts_with = "json")]
-    pub(crate) paths: bool,
-    /// The same, with a NUL after each path instead of a line break, as `xargs -0` takes them
-    #[arg(short = '0', long = "null", conflicts_with = "json")]
-    pub(crate) null: bool,
+    #[command(flatten)]
+    pub(crate) output: PathArgs,
     /// Search the stored texts: those that describe a picture, or that resemble the words
     #[arg(long, conflicts_with_all = ["without", "text_weight", "folder", "tag", "after", "before", "paths", "null"])]
     pub(crate) texts: bool,
@@ -69,7 +65,20 @@ impl SearchArgs {
     pub(crate) fn text(&self) -> Option<String> {
         (!self.words.is_empty()).then(|| self.words.join(" "))
     }
+}
 
+/// Options that print paths alone.
+#[derive(Debug, Default, Args)]
+pub(crate) struct PathArgs {
+    /// Print only the path of each picture, one a line, as it is
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) paths: bool,
+    /// The same, with a NUL after each path instead of a line break, as `xargs -0` takes them
+    #[arg(short = '0', long = "null", visible_alias = "print0", conflicts_with = "json")]
+    pub(crate) null: bool,
+}
+
+impl PathArgs {
     /// Whether only paths are printed, and what ends each.
     pub(crate) fn paths_only(&self) -> Option<PathEnd> {
         match (self.null, self.paths) {

@@ -71,7 +71,7 @@ fn print(global: &Global, arguments: &SearchArgs, answer: &SearchResponse) -> Re
         eprintln!("eidetic: probably none of these matches the words; they are similar to the picture");
     }
     let negation = note_negation(arguments);
-    let Some(end) = arguments.paths_only() else {
+    let Some(end) = arguments.output.paths_only() else {
         return print_answer(global, answer, negation.as_deref());
     };
     print_notes(answer, negation.as_deref());

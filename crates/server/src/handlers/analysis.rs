@@ -16,8 +16,8 @@ use super::search::query_image;
 use crate::jobs::JobTask;
 use crate::options::IndexableFolders;
 use crate::params::{
-    self, AlbumParams, CalibrateParams, CheckedCalibrate, CheckedScreen, ScreenForm, ScreenParams, TagParams,
-    shortened,
+    self, AlbumParams, CalibrateParams, CheckedAlbum, CheckedCalibrate, CheckedScreen, ScreenForm,
+    ScreenParams, TagParams, shortened,
 };
 use crate::problem::{Problem, ProblemKind};
 use crate::responses::{
@@ -178,7 +178,8 @@ pub(crate) async fn start_calibrate(
     Ok(start_job(&state, JobTask::Calibrate(checked))?)
 }
 
-/// Images in the order of their ids, with their tags and the weights of these.
+/// Images of the library without a query, page by page: in an order, and those that match a filter. Pages stay right while the
+/// library changes.
 #[utoipa::path(
     get,
     path = "/v1/images",
@@ -186,7 +187,7 @@ pub(crate) async fn start_calibrate(
     params(AlbumParams),
     responses(
         (status = 200, description = "Some images, and where the next ones begin.", body = AlbumResponse),
-        (status = 400, description = "A parameter is unknown or invalid.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 400, description = "A parameter is unknown or invalid, or the library has no such folder or tag.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 503, description = "Too many requests at once; try again after `Retry-After`.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
@@ -194,15 +195,20 @@ pub(crate) async fn list_images(state: Data<AppState>, request: HttpRequest) -> 
     let checked = params::read_query::<AlbumParams>(request.query_string())?.check()?;
     let library = state.library.clone();
     let list = move || {
+        let CheckedAlbum { options, with_tags } = checked;
         let space = library.active();
-        let page = space.album_page(checked.after, checked.count)?;
-        let first = checked.after.is_none();
-        let summary = first.then(|| space.album_summary()).transpose()?;
+        let page = library.list(&space, &options)?;
+        let wants_summary = with_tags && options.after.is_none();
+        let summary = wants_summary.then(|| space.album_summary()).transpose()?;
+        let picture = |image| AlbumPicture::new(image, with_tags);
         Ok(AlbumResponse {
-            images: page.images.into_iter().map(AlbumPicture::from).collect(),
-            total: library.counts()?.images,
-            next_cursor: page.next.map(|image| image.to_string()),
+            total: page.total,
+            next_cursor: page
+                .next
+                .map(|next| params::list_cursor::of(&next, options.order)),
+            images: page.images.into_iter().map(picture).collect(),
             tagging: summary.map(Into::into),
+            as_of: None,
         })
     };
     Ok(Json(state.image_reads.run(list).await?))

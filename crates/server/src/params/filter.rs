@@ -42,14 +42,14 @@ pub struct TakenParams {
 pub(super) struct FilterQuery {
     /// Absolute folder to search in; may be given several times.
     #[schema(max_items = 100)]
-    folder: Vec<String>,
+    pub(super) folder: Vec<String>,
     /// A tag that the image must carry; may be given several times.
     #[schema(max_items = 100)]
-    tag: Vec<String>,
+    pub(super) tag: Vec<String>,
     /// First moment to search in, such as 2020 or 2020-05-01.
-    taken_from: Option<String>,
+    pub(super) taken_from: Option<String>,
     /// First moment no longer to search in.
-    taken_before: Option<String>,
+    pub(super) taken_before: Option<String>,
 }
 
 impl From<Filter> for FilterParams {

@@ -11,11 +11,12 @@ use eidetic_library::{
     AlbumImage, AlbumSummary, FailedImage, LeftOutPattern, PatternCount, ScreenedImage, ScreeningReport,
     TagReport,
 };
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::path::{all_path_bytes, original_path, path_bytes, path_text, path_texts};
+use super::path::{FilePart, all_path_bytes, original_path, path_bytes, path_text, path_texts};
 use super::{CalibrationSummary, FailedFile, ProfileThresholds};
 
 /// The report of a tagging run.
@@ -150,31 +151,54 @@ pub struct FailedPairImage {
     pub file: FailedFile,
 }
 
-/// Images in the order of their ids, with their tags.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+/// A page of a list of images.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AlbumResponse {
     /// The images of this page.
     pub images: Vec<AlbumPicture>,
-    /// Images of the library.
+    /// Images on all pages.
     pub total: u64,
     /// What the next page begins after, for the parameter `cursor`; null on the last one.
     pub next_cursor: Option<String>,
-    /// How well the vocabularies fit the library; on the first page only.
+    /// How well the vocabularies fit the library; with tags, and on the first page only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tagging: Option<AlbumTagging>,
+    /// When the last change was made that the list knows of, where the command line lists while another process changes the
+    /// library.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub as_of: Option<Timestamp>,
 }
 
-/// An image and its tags.
+/// An image of a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AlbumPicture {
-    /// The first of its paths.
+    /// The first of its paths that is in the filter's folders and exists.
     pub path: String,
     /// Its bytes in base64, only where it is not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_bytes: Option<String>,
+    /// Its paths that exist, those in the filter's folders first. All of them if none there exists.
+    #[serde(default)]
+    pub paths: Vec<String>,
+    /// Whether the file at `path` can be reached now: its disk may not be mounted.
+    #[serde(default = "super::search::yes")]
+    pub reachable: bool,
     /// Its id.
     #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     pub image: ImageId,
+    /// Where in another file it is, for a member of an archive, a page, or a frame of a video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<FilePart>,
+    /// Width in pixels after applying its orientation.
+    #[serde(default)]
+    pub width: u32,
+    /// Height in pixels after applying its orientation.
+    #[serde(default)]
+    pub height: u32,
+    /// Size of its file.
+    #[serde(default)]
+    pub bytes: u64,
     /// Capture time in the camera's local time.
     #[schema(value_type = Option<String>, example = "2020-05-01T12:00:00")]
     pub taken: Option<DateTime>,
@@ -183,12 +207,15 @@ pub struct AlbumPicture {
     #[schema(value_type = Option<String>, pattern = "^(exif|exif_digitized|xmp|iptc|gps|png_text|file_name|side_car|exif_modified|file_time|video)$")]
     pub taken_source: Option<TakenSource>,
     /// How well the vocabulary fits, 0 to 1: the mean confidence of the three best tags, a missing one counting as 0. Null
-    /// for an image that was not tagged yet.
+    /// for an image that was not tagged yet, and unless tags are asked for.
+    #[serde(default)]
     pub taggability: Option<f32>,
-    /// The three best tags.
-    pub recommended: Vec<String>,
-    /// All tags, the most probable first.
-    pub tags: Vec<WeightedTag>,
+    /// The three best tags, where tags are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recommended: Option<Vec<String>>,
+    /// All tags, the most probable first, where tags are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<WeightedTag>>,
 }
 
 /// A tag of an image with its weight.
@@ -315,24 +342,34 @@ impl AlbumPicture {
     pub fn original_path(&self) -> PathBuf {
         original_path(&self.path, self.path_bytes.as_deref())
     }
-}
 
-impl From<AlbumImage> for AlbumPicture {
-    fn from(image: AlbumImage) -> Self {
-        let path = image.record.paths.first().cloned().unwrap_or_default();
-        let tags = image.tags.as_deref().unwrap_or_default();
+    /// The picture, with its tags where they are asked for.
+    pub fn new(image: AlbumImage, with_tags: bool) -> Self {
+        let record = image.record;
+        let path = record.paths.first().cloned().unwrap_or_default();
+        let known = image.tags.as_deref().filter(|_| with_tags);
+        let tags = known.unwrap_or_default();
+        let recommended = || {
+            recommended_tags(tags)
+                .iter()
+                .map(|tag| tag.name.clone())
+                .collect()
+        };
         Self {
             path: path_text(&path),
             path_bytes: path_bytes(&path),
-            image: image.record.image,
-            taken: image.record.metadata.taken,
-            taken_source: image.record.taken_source,
-            taggability: image.tags.as_deref().map(taggability),
-            recommended: recommended_tags(tags)
-                .iter()
-                .map(|tag| tag.name.clone())
-                .collect(),
-            tags: tags.iter().map(WeightedTag::from).collect(),
+            part: FilePart::at(&path),
+            paths: path_texts(&record.paths),
+            reachable: image.reachable,
+            image: record.image,
+            width: record.metadata.width,
+            height: record.metadata.height,
+            bytes: record.bytes,
+            taken: record.metadata.taken,
+            taken_source: record.taken_source,
+            taggability: known.map(taggability),
+            recommended: with_tags.then(recommended),
+            tags: with_tags.then(|| tags.iter().map(WeightedTag::from).collect()),
         }
     }
 }

@@ -196,7 +196,7 @@ impl From<Timings> for TookMs {
 }
 
 /// What answers of earlier servers meant.
-const fn yes() -> bool {
+pub(super) const fn yes() -> bool {
     true
 }
 

@@ -1,6 +1,7 @@
 //! `eidetic tag --list`
 
-use eidetic_domain::counted;
+use eidetic_domain::{Filter, counted};
+use eidetic_library::{ListOptions, ListOrder};
 use eidetic_server::responses::{AlbumPicture, AlbumResponse, AlbumTagging, WeightedTag};
 
 use crate::arguments::{Global, TagArgs};
@@ -20,12 +21,20 @@ pub(super) fn run(global: &Global, arguments: &TagArgs) -> Result<Outcome, Failu
     let album = match access_to_read(global, "eidetic tag --list")? {
         Access::Local(library) => {
             let space = library.active();
-            let page = space.album_page(None, usize::MAX)?;
+            let everything = ListOptions {
+                order: ListOrder::BY_ID,
+                filter: Filter::default(),
+                after: None,
+                count: usize::MAX,
+            };
+            let page = library.list(&space, &everything)?;
+            let picture = |image| AlbumPicture::new(image, true);
             AlbumResponse {
-                total: library.counts()?.images,
-                images: page.images.into_iter().map(AlbumPicture::from).collect(),
+                total: page.total,
+                images: page.images.into_iter().map(picture).collect(),
                 next_cursor: None,
                 tagging: Some(space.album_summary()?.into()),
+                as_of: library.as_of(),
             }
         }
         Access::Remote(server) => remote::album(&server)?,
@@ -57,7 +66,7 @@ fn print_tsv(album: &AlbumResponse) -> Result<(), Failure> {
 /// One image as tab-separated values; tags, their weights, and whether they are low, have the same order.
 fn row(image: &AlbumPicture) -> String {
     let joined = |value: &dyn Fn(&WeightedTag) -> String| {
-        let values: Vec<String> = image.tags.iter().map(value).collect();
+        let values: Vec<String> = tags_of(image).iter().map(value).collect();
         values.join(BETWEEN)
     };
     let taggability = image
@@ -67,7 +76,7 @@ fn row(image: &AlbumPicture) -> String {
         output::path(&image.original_path()),
         image.image.to_string(),
         taggability,
-        image.recommended.join(BETWEEN),
+        image.recommended.as_deref().unwrap_or_default().join(BETWEEN),
         joined(&|tag| tag.tag.clone()),
         joined(&|tag| tag.weight.to_string()),
         joined(&|tag| if tag.low { "low".to_owned() } else { String::new() }),
@@ -75,9 +84,13 @@ fn row(image: &AlbumPicture) -> String {
     .join("\t")
 }
 
+fn tags_of(image: &AlbumPicture) -> &[WeightedTag] {
+    image.tags.as_deref().unwrap_or_default()
+}
+
 /// An image, and its tags with their weights.
 fn describe(image: &AlbumPicture) -> String {
-    let tags = image.tags.iter().map(|tag| {
+    let tags = tags_of(image).iter().map(|tag| {
         let low = if tag.low { " (low)" } else { "" };
         format!("{} {}{low}", output::text(&tag.tag), tag.weight)
     });
@@ -103,7 +116,7 @@ fn note(album: &AlbumResponse, tagging: &AlbumTagging) {
         tagging.tags_per_image,
         tagging.taggability
     );
-    let without = album.images.iter().filter(|image| image.tags.is_empty());
+    let without = album.images.iter().filter(|image| tags_of(image).is_empty());
     let names: Vec<String> = without
         .map(|image| output::path(&image.original_path()))
         .collect();
