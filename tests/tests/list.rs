@@ -113,6 +113,6 @@ fn server_lists_what_command_lists() {
     assert_eq!(seen, names(&alone));
     let paths = scenario.run(&["list", "-0"]).expect_code(0).stdout;
     assert_eq!(paths.matches('\0').count(), 10);
-    let unknown = scenario.run(&["list", "--folder", "/nowhere"]).expect_code(3);
+    let unknown = scenario.run(&["list", "--folder", "/nowhere"]).expect_code(2);
     assert!(unknown.stderr.contains("/nowhere"), "{unknown:?}");
 }

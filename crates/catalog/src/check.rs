@@ -10,7 +10,7 @@ use crate::records::{decode_checked, is_whole};
 use crate::salvage::{Consistent, LostRecords, Salvage, folder};
 use crate::store::{failure, ledger_error, unknown_version};
 use crate::store_files::DerivedFiles;
-use crate::{CatalogCounts, CatalogError, ImageTags, SledCatalog, keys};
+use crate::{CatalogCounts, CatalogError, ImageTags, SledCatalog, keys, snapshot};
 
 /// One thing that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +75,9 @@ impl SledCatalog {
             needs_ledger,
             needs_store,
         } = examine(dir, is_known.then_some(&ledger))?;
+        if snapshot_finding(dir).map_err(failed)?.is_some() {
+            snapshot::remove(dir).map_err(failed)?;
+        }
         let files = DerivedFiles::list(&folder(dir)).map_err(failed)?;
         files.make_usable(dir).map_err(failed)?;
         let mut repair = CatalogRepair {
@@ -103,6 +106,7 @@ fn examine(dir: &Path, ledger: Option<&Ledger>) -> Result<Examined, CatalogError
     let places = salvage.damaged_places;
     let consistent = salvage.into_consistent();
     let mut findings = derived_findings(dir).map_err(failed)?;
+    findings.extend(snapshot_finding(dir).map_err(failed)?);
     let of_ledger = ledger_finding(dir, ledger, &consistent).map_err(failed)?;
     let of_log = log_findings(&folder(dir), places, &consistent);
     let (needs_ledger, needs_store) = (of_ledger.is_some(), !of_log.is_empty());
@@ -146,6 +150,19 @@ fn derived_findings(dir: &Path) -> std::io::Result<Vec<Finding>> {
             .map(|path| finding(path, "it cannot be read")),
     );
     Ok(findings)
+}
+
+/// Damage to the copy that other processes read.
+fn snapshot_finding(dir: &Path) -> std::io::Result<Option<Finding>> {
+    let folder = dir.join(snapshot::FOLDER);
+    let Some(durable) = Ledger::durable(&dir.join("ledger"))? else {
+        return Ok(None);
+    };
+    let finding = |what| Finding {
+        path: folder.clone(),
+        what: format!("{what}; it is derived, and nothing is lost"),
+    };
+    Ok(snapshot::damage(&folder, durable)?.map(finding))
 }
 
 fn ledger_finding(

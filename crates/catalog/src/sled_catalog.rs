@@ -20,7 +20,7 @@ use crate::batch::{BatchBuilder, PreparedBatch, details_name, file_name, image_n
 use crate::keys;
 use crate::records::{StoreState, StoredDetails, StoredFile, StoredImage, decode_checked};
 use crate::removed::now_ms;
-use crate::store::Store;
+use crate::store::{Store, failure};
 use crate::{
     Catalog, CatalogCounts, CatalogError, FileRecord, ImageRecord, ReadOnlyReason, SpaceNumber, WriteBatch,
 };
@@ -79,10 +79,13 @@ impl SledCatalog {
     }
 
     /// Opens what the catalog's owner has published, beside it, as the first space sees it: the state of a moment, which
-    /// does not change. Writes nothing, takes no lock, and refuses every change. `None` where nothing whole is published, as
+    /// does not change. Writes nothing, takes no lock, and refuses every change, for `reason`. `None` where nothing whole is published, as
     /// in a catalog that no version with snapshots has opened to write.
-    pub fn read_snapshot(dir: &Path) -> Result<Option<(Self, SnapshotAge)>, CatalogError> {
-        let Some((store, state, behind)) = Store::read_snapshot(dir, &ReadOnlyReason::Snapshot)? else {
+    pub fn read_snapshot(
+        dir: &Path,
+        reason: ReadOnlyReason,
+    ) -> Result<Option<(Self, SnapshotAge)>, CatalogError> {
+        let Some((store, state, behind)) = Store::read_snapshot(dir, reason)? else {
             return Ok(None);
         };
         let age = SnapshotAge {
@@ -90,6 +93,11 @@ impl SledCatalog {
             behind,
         };
         Ok(Some((Self::new((store, state)), age)))
+    }
+
+    /// Removes what its owner has published of the catalog in `dir`, since it is damaged: the next owner publishes it anew.
+    pub fn discard_snapshot(dir: &Path) -> Result<(), CatalogError> {
+        crate::snapshot::remove(dir).map_err(|error| failure(dir, error))
     }
 
     fn new((store, state): (Store, StoreState)) -> Self {

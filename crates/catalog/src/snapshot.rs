@@ -24,7 +24,7 @@ mod table;
 
 pub use files::{FOLDER, remove};
 pub use publisher::Publisher;
-pub use reader::Snapshot;
+pub use reader::{Snapshot, damage};
 
 /// The version of both kinds of files.
 const VERSION: u32 = 1;

@@ -69,14 +69,8 @@ impl Store {
         Ok((store, state))
     }
 
-    /// Reads the store in `dir` without writing anything: its snapshot, if that has all that was committed, else what is
-    /// whole of the log.
+    /// Reads what is whole of the log in `dir` into memory, writing nothing.
     pub fn read(dir: &Path, reason: ReadOnlyReason) -> Result<(Self, StoreState), CatalogError> {
-        if let ReadOnlyReason::Unwritable(_) = reason
-            && let Some((store, state, 0)) = Self::read_snapshot(dir, &reason)?
-        {
-            return Ok((store, state));
-        }
         let ledger =
             Ledger::open_for_reading(&dir.join("ledger")).map_err(|error| ledger_error(dir, error))?;
         let salvage = Salvage::read(dir, ledger.as_ref()).map_err(|error| failure(dir, error))?;
@@ -100,7 +94,7 @@ impl Store {
     /// no whole one.
     pub fn read_snapshot(
         dir: &Path,
-        reason: &ReadOnlyReason,
+        reason: ReadOnlyReason,
     ) -> Result<Option<(Self, StoreState, u64)>, CatalogError> {
         let failed = |error| failure(dir, error);
         let Some(durable) = Ledger::durable(&dir.join("ledger")).map_err(failed)? else {
@@ -113,10 +107,7 @@ impl Store {
         let behind = durable - snapshot.end().sequence;
         let mut store = Self {
             dir: dir.into(),
-            engine: Engine::Snapshot(Box::new(SnapshotStore {
-                snapshot,
-                reason: reason.clone(),
-            })),
+            engine: Engine::Snapshot(Box::new(SnapshotStore { snapshot, reason })),
             missing: 0,
         };
         let version: Option<u32> = store.get(keys::VERSION, || "the format version".into())?;

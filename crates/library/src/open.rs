@@ -109,12 +109,29 @@ impl Library {
                 owner: server.clone(),
             });
         }
-        match SledCatalog::read_snapshot(&directory.join("catalog")) {
-            Ok(Some((catalog, age))) if age.behind == 0 || other.is_some() => {
-                Self::assemble_snapshot(directory, found, (catalog, age), other)
+        match Self::open_snapshot(directory, found, other) {
+            Ok(Some(library)) => Ok(library),
+            Ok(None) => Self::open(directory, owner),
+            Err(error) => {
+                tracing::info!("the snapshot of the library is published anew: {error}");
+                SledCatalog::discard_snapshot(&directory.join("catalog"))?;
+                Self::open(directory, owner)
             }
-            // The owner of a damaged or missing one says what is wrong, or makes it anew.
-            _ => Self::open(directory, owner),
+        }
+    }
+
+    /// `None` where nothing current is published.
+    fn open_snapshot(
+        directory: &Path,
+        found: FoundManifest,
+        owner: Option<Owner>,
+    ) -> Result<Option<Self>, LibraryError> {
+        let catalog = directory.join("catalog");
+        match SledCatalog::read_snapshot(&catalog, ReadOnlyReason::Snapshot)? {
+            Some((catalog, age)) if age.behind == 0 || owner.is_some() => {
+                Self::assemble_snapshot(directory, found, (catalog, age), owner).map(Some)
+            }
+            _ => Ok(None),
         }
     }
 
@@ -361,9 +378,20 @@ fn open_active(
         },
         opened => return opened,
     };
-    let catalog = SledCatalog::read(&path, reason)?;
+    let catalog = read_catalog(&path, reason)?;
     let active = Space::open(directory, &manifest.active, &catalog, operations, limits)?;
     Ok((catalog, active))
+}
+
+/// The catalog that cannot be written: as its last owner has published it, which is fast, or from its log.
+fn read_catalog(path: &Path, reason: ReadOnlyReason) -> Result<SledCatalog, LibraryError> {
+    if let ReadOnlyReason::Unwritable(_) = reason
+        && let Ok(Some((catalog, age))) = SledCatalog::read_snapshot(path, reason.clone())
+        && age.behind == 0
+    {
+        return Ok(catalog);
+    }
+    Ok(SledCatalog::read(path, reason)?)
 }
 
 /// Sources are added only after the catalog was created, so sources without a catalog mean that it was lost.

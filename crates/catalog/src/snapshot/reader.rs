@@ -1,6 +1,7 @@
 //! Reads a snapshot.
 
 use std::io;
+use std::ops::Bound;
 use std::path::Path;
 
 use super::changes_file::for_each_frame;
@@ -141,6 +142,22 @@ impl Snapshot {
             goes_on = new.map_or(Ok(true), |new| each(key, new))?;
         }
         Ok(())
+    }
+}
+
+/// What is wrong with the snapshot in `folder` where `durable` batches are durable, in words; `None` where nothing is, or there
+/// is none. Reads all of it.
+pub fn damage(folder: &Path, durable: u64) -> io::Result<Option<&'static str>> {
+    let has_table = !Files::list(folder)?.tables.is_empty();
+    let Some(snapshot) = Snapshot::open(folder, durable)? else {
+        return Ok(has_table.then_some("it cannot be read"));
+    };
+    let everything = (Bound::Unbounded, Bound::Unbounded);
+    match snapshot.for_each_in(&everything, |_, _| Ok(true)) {
+        Err(error) if is_damage(&error) => Ok(Some("its checksum does not match")),
+        Err(error) => Err(error),
+        Ok(()) if snapshot.end().sequence < durable => Ok(Some("it lacks the last changes")),
+        Ok(()) => Ok(None),
     }
 }
 

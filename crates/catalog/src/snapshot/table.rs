@@ -257,5 +257,8 @@ fn read_at(file: &mut File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
 }
 
 fn damaged() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the snapshot for readers is damaged")
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the snapshot for readers is damaged; `eidetic check --repair` makes it anew",
+    )
 }

@@ -298,7 +298,7 @@ proptest! {
                 assert_consistent(&all);
                 prop_assert_eq!(&all, &everything(&memory.for_space(space)));
                 // What others see meanwhile.
-                let (published, age) = SledCatalog::read_snapshot(dir.path()).unwrap().unwrap();
+                let (published, age) = SledCatalog::read_snapshot(dir.path(), reading()).unwrap().unwrap();
                 prop_assert_eq!(age.behind, 0);
                 prop_assert_eq!(all, everything(&published.for_space(space)));
             }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::conformance::reading;
 use crate::records::{details, file, id, new_image};
 use eidetic_catalog::{
     Catalog, FileState, ImageRecord, ListOrder, ListQuery, SledCatalog, SortKey, WriteBatch,
@@ -145,7 +146,7 @@ proptest! {
             catalog.put_batch(&batch(&writes)).unwrap();
             assert_lists(&catalog);
         }
-        let (published, _) = SledCatalog::read_snapshot(dir.path()).unwrap().unwrap();
+        let (published, _) = SledCatalog::read_snapshot(dir.path(), reading()).unwrap().unwrap();
         assert_lists(&published);
     }
 }

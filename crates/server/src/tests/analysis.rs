@@ -184,11 +184,15 @@ async fn invalid_requests_name_what_is_wrong() {
         assert!(refused.problem().detail.contains(says), "{}", refused.text());
     }
     for (query, says) in [
-        ("", "fields"),
         ("?fields=faces", "faces"),
         ("?fields=tags&k=0", "k 0"),
-        ("?fields=tags&cursor=x", "id"),
-        ("?fields=tags&tag=red", "tag"),
+        ("?fields=tags&cursor=x", "cursor"),
+        ("?sort=name&cursor=eA", "cursor"),
+        ("?sort=beauty", "beauty"),
+        ("?seed=4", "seed"),
+        ("?fields=tags&colour=red", "colour"),
+        ("?folder=photos", "photos"),
+        ("?taken_from=yesterday", "yesterday"),
     ] {
         let refused = server.get(&format!("/v1/images{query}")).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{query}");
