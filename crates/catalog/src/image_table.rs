@@ -75,7 +75,7 @@ impl ImageTable {
     pub fn of<E>(records: impl Iterator<Item = Result<ImageRecord, E>>) -> Result<Self, E> {
         let mut table = Self::default();
         for record in records {
-            table.put(record?);
+            table.put(&record?);
         }
         table.ensure(ListOrder::BY_ID);
         Ok(table)
@@ -94,7 +94,7 @@ impl ImageTable {
             .into_iter()
             .filter_map(|(id, record)| Some((id, record?)))
             .collect();
-        let added: Vec<u32> = latest.into_values().map(|record| self.put(record)).collect();
+        let added: Vec<u32> = latest.into_values().map(|record| self.put(&record)).collect();
         let mut orders = std::mem::take(&mut self.orders);
         for (order, slots) in &mut orders {
             let mut added = added.clone();
@@ -168,7 +168,7 @@ impl ImageTable {
         found.ok().map(|at| sorted[at])
     }
 
-    fn put(&mut self, record: ImageRecord) -> u32 {
+    fn put(&mut self, record: &ImageRecord) -> u32 {
         let paths = record.paths.iter().map(|path| self.folders.split(path));
         let paths: Box<[FilePath]> = paths.collect();
         let taken = record.metadata.taken;
@@ -224,15 +224,13 @@ impl ImageTable {
 impl Folders {
     fn split(&mut self, path: &Path) -> FilePath {
         let folder = path.parent().unwrap_or(Path::new(""));
-        let number = match self.numbers.get(folder) {
-            Some(number) => *number,
-            None => {
-                let number = self.paths.len() as u32;
-                self.paths.push(folder.to_owned());
-                self.numbers.insert(folder.to_owned(), number);
-                number
-            }
-        };
+        let known = self.numbers.get(folder).copied();
+        let number = known.unwrap_or_else(|| {
+            let number = self.paths.len() as u32;
+            self.paths.push(folder.to_owned());
+            self.numbers.insert(folder.to_owned(), number);
+            number
+        });
         FilePath {
             folder: number,
             name: path.file_name().unwrap_or_default().into(),

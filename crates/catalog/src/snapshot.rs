@@ -23,7 +23,7 @@ mod reader;
 mod table;
 
 pub use files::{FOLDER, remove};
-pub use publisher::Publisher;
+pub use publisher::{EachRecord, Publisher};
 pub use reader::{Snapshot, damage};
 
 /// The version of both kinds of files.

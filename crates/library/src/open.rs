@@ -98,9 +98,8 @@ impl Library {
     ///
     /// Errors: among others, a server owns the library and can be asked instead.
     pub fn open_to_read(directory: &Path, owner: &Owner) -> Result<Self, LibraryError> {
-        let found = match Manifest::find(directory)? {
-            Some(found) => found,
-            None => return Err(missing(directory)?),
+        let Some(found) = Manifest::find(directory)? else {
+            return Err(missing(directory)?);
         };
         let other = Lock::owner(directory);
         if let Some(server) = other.as_ref().filter(|other| other.address.is_some()) {

@@ -133,7 +133,9 @@ impl FeedbackStore for SledCatalog {
         removed.extend(oldest);
         added.drain(..surplus.saturating_sub(remaining));
         self.write_feedback(&mut state, &added, &removed)?;
-        removed.iter().for_each(|number| known.remove(*number));
+        for number in removed {
+            known.remove(number);
+        }
         for (number, answer) in added {
             known.insert(number, answer.key());
         }

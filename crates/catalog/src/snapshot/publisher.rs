@@ -22,8 +22,11 @@ const MOST_CHANGES: u64 = 64 << 20;
 /// How long a snapshot that cannot be written is left as it is.
 const RETRY_AFTER: Duration = Duration::from_mins(1);
 
+/// Takes the key and the value of a record.
+pub type EachRecord<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> io::Result<()>;
+
 /// Passes all records of the store to a function, in order of their keys.
-pub type Records<'a> = &'a dyn Fn(&mut dyn FnMut(&[u8], &[u8]) -> io::Result<()>) -> io::Result<()>;
+pub type Records<'a> = &'a dyn Fn(EachRecord<'_>) -> io::Result<()>;
 
 /// Publishes commits for readers. What goes wrong here costs the readers freshness, and the catalog nothing.
 pub struct Publisher {
@@ -225,7 +228,7 @@ fn write_table(
     folder: &Path,
     sequence: u64,
     at_ms: i64,
-    records: impl FnOnce(&mut dyn FnMut(&[u8], &[u8]) -> io::Result<()>) -> io::Result<()>,
+    records: impl FnOnce(EachRecord<'_>) -> io::Result<()>,
 ) -> io::Result<u64> {
     let path = table_path(folder, sequence);
     eidetic_atomic_file::write_with(&path, |file| {

@@ -107,10 +107,7 @@ impl Snapshot {
 
     /// The value of a key.
     pub fn get(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
-        match self.changes.get(key) {
-            Some(changed) => Ok(changed.map(<[u8]>::to_vec)),
-            None => self.table.get(key),
-        }
+        self.changes.value_after(key, || self.table.get(key))
     }
 
     /// Passes the records of a range to `each`, in order, until it returns false.

@@ -7,13 +7,11 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::files::{Files, changes_path, table_path};
-use super::{FOLDER, Publisher, Snapshot};
+use super::{EachRecord, FOLDER, Publisher, Snapshot};
 use crate::store::Changes;
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 /// The records of a model, as a store passes them.
-type EachRecord<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> io::Result<()>;
-
 fn records(model: &Model) -> impl Fn(EachRecord<'_>) -> io::Result<()> {
     |each| model.iter().try_for_each(|(key, value)| each(key, value))
 }

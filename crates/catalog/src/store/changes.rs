@@ -27,9 +27,13 @@ impl Changes {
         self.0.extend(newer.0);
     }
 
-    /// The last write to a key: none where nothing writes to it.
-    pub fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
-        self.0.get(key).map(Option::as_deref)
+    /// The value of a key after the writes, where `before` gives the one before them.
+    pub fn value_after<E>(
+        &self,
+        key: &[u8],
+        before: impl FnOnce() -> Result<Option<Vec<u8>>, E>,
+    ) -> Result<Option<Vec<u8>>, E> {
+        self.0.get(key).map_or_else(before, |new| Ok(new.clone()))
     }
 
     /// The writes to the keys of a range, ordered by key.

@@ -21,6 +21,7 @@ use crate::ledger::{Ledger, LedgerEntry};
 use crate::records::{FORMAT_VERSION, StoreState, decode_checked, encode_checked};
 use crate::salvage::Salvage;
 use crate::sled_log::is_suspicious;
+use crate::snapshot::EachRecord;
 use crate::store_files::{self, DerivedFiles, STORE};
 
 /// Number of records that [`SledStore::for_each`] reads at a time.
@@ -85,7 +86,7 @@ impl SledStore {
     }
 
     /// Passes all records to `each`, in order of their keys.
-    pub fn for_each(&self, each: &mut dyn FnMut(&[u8], &[u8]) -> io::Result<()>) -> io::Result<()> {
+    pub fn for_each(&self, each: EachRecord<'_>) -> io::Result<()> {
         let mut from = Bound::Unbounded;
         loop {
             let page = self

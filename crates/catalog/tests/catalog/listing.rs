@@ -55,13 +55,11 @@ fn pages(catalog: &SledCatalog, order: ListOrder, filter: &Filter, count: usize)
     loop {
         let page = catalog.list(&query).unwrap();
         images.extend(&page.images);
-        match page.next {
-            Some(next) => query.after = Some(next),
-            None => {
-                assert_eq!(page.total, images.len() as u64);
-                return images;
-            }
+        if page.next.is_none() {
+            assert_eq!(page.total, images.len() as u64);
+            return images;
         }
+        query.after = page.next;
     }
 }
 

@@ -1,6 +1,6 @@
 //! `eidetic list`
 
-use eidetic_domain::{Filter, counted};
+use eidetic_domain::{Filter, TakenSource, counted};
 use eidetic_library::{Library, ListOptions};
 use eidetic_server::params::list_cursor;
 use eidetic_server::responses::{AlbumPicture, AlbumResponse};
@@ -92,11 +92,8 @@ fn describe(picture: &AlbumPicture) -> String {
     let taken = picture
         .taken
         .map_or_else(String::new, |taken| taken.strftime("%Y-%m-%d %H:%M").to_string());
-    let weak = if picture.taken_source.is_some_and(|source| source.is_weak()) {
-        "~"
-    } else {
-        " "
-    };
+    let is_weak = picture.taken_source.is_some_and(TakenSource::is_weak);
+    let weak = if is_weak { "~" } else { " " };
     let size = format!("{} × {}", picture.width, picture.height);
     let missing = if picture.reachable { "" } else { " (unreachable)" };
     format!(

@@ -8,12 +8,11 @@ use eidetic_library::{ListOrder, Position, SortKey};
 ///
 /// Errors: it is not one of a list in this order; in a sentence.
 pub fn parse(cursor: &str, order: ListOrder) -> Result<Position, String> {
-    let position = match order.key {
-        SortKey::Id => cursor.parse().ok().map(Position::of_id),
-        _ => {
-            let json = URL_SAFE_NO_PAD.decode(cursor).ok();
-            json.and_then(|json| serde_json::from_slice::<Position>(&json).ok())
-        }
+    let position = if order.key == SortKey::Id {
+        cursor.parse().ok().map(Position::of_id)
+    } else {
+        let json = URL_SAFE_NO_PAD.decode(cursor).ok();
+        json.and_then(|json| serde_json::from_slice::<Position>(&json).ok())
     };
     position
         .filter(|position| position.is_of(order))
@@ -22,8 +21,8 @@ pub fn parse(cursor: &str, order: ListOrder) -> Result<Position, String> {
 
 /// The text for the page after a place.
 pub fn of(position: &Position, order: ListOrder) -> String {
-    match order.key {
-        SortKey::Id => position.image().to_string(),
-        _ => URL_SAFE_NO_PAD.encode(serde_json::to_vec(position).unwrap_or_default()),
+    if order.key == SortKey::Id {
+        return position.image().to_string();
     }
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(position).unwrap_or_default())
 }
