@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use eidetic_catalog::{Catalog, FileRecord, FileStamp, FileState, NewImage, SledCatalog, WriteBatch};
 use eidetic_domain::{Camera, Embedding, Filter, ImageFormat, ImageId, Metadata, SplitMix64};
+use eidetic_indexer::RunContext;
 use eidetic_inference::LoadOptions;
 use eidetic_library::{CreateOptions, Library, ModelRef, ModelSource, Owner};
 use eidetic_search::Query;
@@ -19,13 +20,14 @@ const BATCH: usize = 5_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let usage = "opening fill FOLDER IMAGES | owner FOLDER | reader FOLDER";
+    let usage = "opening fill FOLDER IMAGES | graph FOLDER | owner FOLDER | reader FOLDER";
     let (action, folder) = match arguments.as_slice() {
         [action, folder, ..] => (action.as_str(), Path::new(folder)),
         _ => panic!("{usage}"),
     };
     match (action, arguments.get(2).and_then(|images| images.parse().ok())) {
         ("fill", Some(images)) => fill(folder, images),
+        ("graph", None) => build_graph(folder),
         ("owner" | "reader", None) => measure(action, folder),
         _ => panic!("{usage}"),
     }
@@ -106,6 +108,14 @@ fn fill(folder: &Path, images: u64) {
         };
         catalog.put_batch(&batch).expect("records are written");
     }
+    drop((catalog, vectors));
+    build_graph(folder);
+}
+
+fn build_graph(folder: &Path) {
+    let library = Library::open(folder, &owner()).expect("the library opens");
+    let built = library.active().refresh_graph(&RunContext::default());
+    built.expect("the graph is built");
 }
 
 fn owner() -> Owner {
