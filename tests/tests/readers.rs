@@ -155,7 +155,7 @@ fn library_without_snapshot_gets_one() {
     let folder = scenario.gallery("photos", 8);
     scenario.index(&folder);
     let snapshot = scenario.library().join("catalog/snapshot");
-    for damage in ["missing", "cut off", "of another version"] {
+    for damage in ["missing", "cut off", "of another version", "changed"] {
         match damage {
             "missing" => fs::remove_dir_all(&snapshot).unwrap(),
             _ => {
@@ -164,6 +164,10 @@ fn library_without_snapshot_gets_one() {
                     let mut bytes = fs::read(&path).unwrap();
                     match damage {
                         "cut off" => bytes.truncate(bytes.len() / 2),
+                        "changed" => {
+                            let middle = bytes.len() / 2;
+                            bytes[middle] ^= 1;
+                        }
                         _ => bytes[8] += 1,
                     }
                     fs::write(path, bytes).unwrap();

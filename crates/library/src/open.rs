@@ -108,14 +108,19 @@ impl Library {
                 owner: server.clone(),
             });
         }
+        let is_owned = other.is_some();
         match Self::open_snapshot(directory, found, other) {
             Ok(Some(library)) => Ok(library),
-            Ok(None) => Self::open(directory, owner),
-            Err(error) => {
+            // Its owner goes on publishing it.
+            Err(error) if is_owned => Err(error),
+            Err(LibraryError::Catalog(error)) => {
                 tracing::info!("the snapshot of the library is published anew: {error}");
-                SledCatalog::discard_snapshot(&directory.join("catalog"))?;
+                // What cannot be removed is of no use, but does no harm to an owner.
+                let _ = SledCatalog::discard_snapshot(&directory.join("catalog"));
                 Self::open(directory, owner)
             }
+            // An owner says what else is wrong.
+            Ok(None) | Err(_) => Self::open(directory, owner),
         }
     }
 
