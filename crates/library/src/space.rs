@@ -154,9 +154,12 @@ impl Space {
             // The catalog is changing, so cached filter results may be out of date.
             self.filter_cache.clear();
         }
-        let query = &Query {
-            filter: with_canonical_folders(&query.filter).into_owned(),
-            ..query.clone()
+        let query = &*match with_canonical_folders(&query.filter) {
+            Cow::Borrowed(_) => Cow::Borrowed(query),
+            Cow::Owned(filter) => Cow::Owned(Query {
+                filter,
+                ..query.clone()
+            }),
         };
         if names_only_tags(query) {
             let mut results = self.images_by_tags(query)?;
