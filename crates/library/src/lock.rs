@@ -67,8 +67,6 @@ pub(crate) enum Lock {
         /// Why it cannot be written.
         reason: io::Error,
     },
-    /// Nothing is locked: what the owner has published is read.
-    Snapshot,
 }
 
 /// How long a lock that another process holds is tried: one that only asks who the owner is holds it for a moment.

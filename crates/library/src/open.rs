@@ -46,7 +46,8 @@ pub struct Library {
     pub(crate) text_sets: Mutex<Option<Arc<SetMap>>>,
     /// Set where the library is read as its owner has published it.
     published: Option<Published>,
-    lock: Lock,
+    /// None where the library is read as its owner has published it.
+    lock: Option<Lock>,
 }
 
 /// The state of a library that was opened beside its owner, or without one.
@@ -157,13 +158,7 @@ impl Library {
         let operations = OperationLocks::default();
         let limits = SharedLimits::new(found.manifest.indexing.max_megapixels);
         let active = Space::open(directory, &found.manifest.active, &catalog, &operations, &limits)?;
-        let library = Self::with_parts(
-            directory,
-            found,
-            Lock::Snapshot,
-            (catalog, active),
-            (operations, limits),
-        );
+        let library = Self::with_parts(directory, found, None, (catalog, active), (operations, limits));
         Ok(Self {
             published: Some(Published { age, owner }),
             ..library
@@ -254,7 +249,7 @@ impl Library {
         let shared = (&operations, &limits);
         let opened = open_active(directory, &manifest, &lock, shared)?;
         let found = FoundManifest { manifest, damage };
-        let library = Self::with_parts(directory, found, lock, opened, (operations, limits));
+        let library = Self::with_parts(directory, found, Some(lock), opened, (operations, limits));
         if library.read_only().is_none()
             && let Err(error) = library.remove_dropped()
         {
@@ -267,7 +262,7 @@ impl Library {
     fn with_parts(
         directory: &Path,
         FoundManifest { manifest, damage }: FoundManifest,
-        lock: Lock,
+        lock: Option<Lock>,
         (catalog, active): (SledCatalog, Space),
         (operations, limits): (OperationLocks, SharedLimits),
     ) -> Self {
@@ -310,9 +305,8 @@ impl Library {
 
     /// Writes who owns the library now, such as a server's address, for other processes to read.
     pub fn announce(&self, owner: &Owner) -> Result<(), LibraryError> {
-        self.lock
-            .announce(owner)
-            .map_err(LibraryError::io(&self.directory))
+        let announced = self.lock.as_ref().map_or(Ok(()), |lock| lock.announce(owner));
+        announced.map_err(LibraryError::io(&self.directory))
     }
 
     pub(crate) fn read_manifest(&self) -> RwLockReadGuard<'_, Manifest> {
@@ -373,7 +367,6 @@ fn open_active(
             reason: ReadOnlyReason::Unwritable(reason.to_string()),
         }
         .into()),
-        Lock::Snapshot => unreachable!("a snapshot is opened without its owner's catalog"),
     };
     let reason = match opened {
         Err(LibraryError::Catalog(error)) => match error.read_only_reason() {
