@@ -51,6 +51,7 @@ struct Examined {
     consistent: Consistent,
     needs_ledger: bool,
     needs_store: bool,
+    needs_snapshot: bool,
 }
 
 impl SledCatalog {
@@ -74,8 +75,9 @@ impl SledCatalog {
             mut consistent,
             needs_ledger,
             needs_store,
+            needs_snapshot,
         } = examine(dir, is_known.then_some(&ledger))?;
-        if snapshot_finding(dir).map_err(failed)?.is_some() {
+        if needs_snapshot {
             snapshot::remove(dir).map_err(failed)?;
         }
         let files = DerivedFiles::list(&folder(dir)).map_err(failed)?;
@@ -106,7 +108,9 @@ fn examine(dir: &Path, ledger: Option<&Ledger>) -> Result<Examined, CatalogError
     let places = salvage.damaged_places;
     let consistent = salvage.into_consistent();
     let mut findings = derived_findings(dir).map_err(failed)?;
-    findings.extend(snapshot_finding(dir).map_err(failed)?);
+    let of_snapshot = snapshot_finding(dir).map_err(failed)?;
+    let needs_snapshot = of_snapshot.is_some();
+    findings.extend(of_snapshot);
     let of_ledger = ledger_finding(dir, ledger, &consistent).map_err(failed)?;
     let of_log = log_findings(&folder(dir), places, &consistent);
     let (needs_ledger, needs_store) = (of_ledger.is_some(), !of_log.is_empty());
@@ -129,6 +133,7 @@ fn examine(dir: &Path, ledger: Option<&Ledger>) -> Result<Examined, CatalogError
         consistent,
         needs_ledger,
         needs_store,
+        needs_snapshot,
     })
 }
 

@@ -78,7 +78,8 @@ fn sync(folder: &Path) -> io::Result<()> {
     sync_directory(folder)
 }
 
-fn remove(folder: &Path) -> io::Result<()> {
+/// Removes a folder, if it is there.
+pub fn remove(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,

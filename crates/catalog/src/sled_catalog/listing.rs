@@ -1,5 +1,6 @@
 //! Lists of images, from a table in memory that follows the store.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError, RwLock};
 
@@ -70,8 +71,8 @@ impl SledCatalog {
     ) -> Result<Vec<ImageId>, CatalogError> {
         if !self.listing.is_made() {
             let few = match among {
-                Some(among) => Some(among.to_vec()).filter(|among| among.len() <= FEW),
-                None => self.images_in_small_folders(filter)?,
+                Some(among) => (among.len() <= FEW).then_some(Cow::Borrowed(among)),
+                None => self.images_in_small_folders(filter)?.map(Cow::Owned),
             };
             if let Some(few) = few {
                 return matching_records(self, &few, filter);

@@ -26,15 +26,20 @@ pub struct ChangesFile {
 }
 
 /// What one commit changed.
-#[derive(Debug, PartialEq, Eq)]
 pub struct Frame {
+    pub commit: Commit,
+    pub changes: Changes,
+}
+
+/// Which commit a frame is of.
+#[derive(Debug, Clone, Copy)]
+pub struct Commit {
     /// The sequence number of the commit before.
     pub previous: u64,
     /// The commit's sequence number.
     pub sequence: u64,
     /// When it was made, in milliseconds since 1970.
     pub at_ms: i64,
-    pub changes: Changes,
 }
 
 impl ChangesFile {
@@ -64,8 +69,8 @@ impl ChangesFile {
     }
 
     /// Appends a frame. After an error the file is as before.
-    pub fn append(&mut self, frame: &Frame) -> io::Result<()> {
-        let bytes = encode(frame)?;
+    pub fn append(&mut self, commit: Commit, changes: &Changes) -> io::Result<()> {
+        let bytes = encode(commit, changes)?;
         if let Err(error) = self.file.write_all(&bytes) {
             self.file.set_len(self.end)?;
             self.file.seek(SeekFrom::Start(self.end))?;
@@ -125,12 +130,12 @@ fn read_frame(file: &mut impl Read, rest: u64) -> io::Result<Option<(Frame, u64)
     Ok(decode(&content).map(|frame| (frame, FRAME_HEAD as u64 + u64::from(length))))
 }
 
-fn encode(frame: &Frame) -> io::Result<Vec<u8>> {
+fn encode(commit: Commit, changes: &Changes) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; FRAME_HEAD];
-    bytes.extend_from_slice(&frame.previous.to_le_bytes());
-    bytes.extend_from_slice(&frame.sequence.to_le_bytes());
-    bytes.extend_from_slice(&frame.at_ms.to_le_bytes());
-    for (key, value) in frame.changes.iter() {
+    bytes.extend_from_slice(&commit.previous.to_le_bytes());
+    bytes.extend_from_slice(&commit.sequence.to_le_bytes());
+    bytes.extend_from_slice(&commit.at_ms.to_le_bytes());
+    for (key, value) in changes.iter() {
         put_text(key, &mut bytes)?;
         match value {
             Some(value) => put_text(value, &mut bytes)?,
@@ -156,10 +161,10 @@ fn decode(content: &[u8]) -> Option<Frame> {
             length => changes.insert(key, reader.bytes(length as usize)?.to_vec()),
         }
     }
-    Some(Frame {
+    let commit = Commit {
         previous,
         sequence,
         at_ms,
-        changes,
-    })
+    };
+    Some(Frame { commit, changes })
 }

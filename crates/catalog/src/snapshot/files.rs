@@ -67,10 +67,7 @@ pub fn changes_path(folder: &Path, sequence: u64) -> PathBuf {
 
 /// Removes the snapshot of the catalog in `dir`, of which the store was replaced.
 pub fn remove(dir: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(dir.join(FOLDER)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
+    crate::rebuild::remove(&dir.join(FOLDER))
 }
 
 fn number(name: &str, prefix: &str) -> Option<u64> {

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::FOLDER;
-use super::changes_file::{ChangesFile, Frame};
+use super::changes_file::{ChangesFile, Commit};
 use super::files::{Files, changes_path, table_path};
 use super::reader::{End, Snapshot};
 use super::table::TableWriter;
@@ -148,14 +148,13 @@ impl State {
             }
             Ok(_) => {}
         }
-        let frame = Frame {
+        let commit = Commit {
             previous: self.sequence,
             sequence,
             at_ms: now_ms(),
-            changes: changes.clone(),
         };
         match &mut self.changes {
-            Ok(file) => file.append(&frame),
+            Ok(file) => file.append(commit, changes),
             Err(_) => Ok(()),
         }
     }

@@ -80,12 +80,12 @@ impl Snapshot {
         }
         let Self { changes, state, .. } = self;
         let begins_right = for_each_frame(&changes_path(folder, number), number, |frame, end| {
-            if frame.previous != state.sequence || frame.sequence > durable {
+            if frame.commit.previous != state.sequence || frame.commit.sequence > durable {
                 return false;
             }
             changes.extend(frame.changes);
-            state.sequence = frame.sequence;
-            state.at_ms = frame.at_ms;
+            state.sequence = frame.commit.sequence;
+            state.at_ms = frame.commit.at_ms;
             state.last_file = Some((number, end));
             true
         })?;
