@@ -19,7 +19,7 @@ const IMAGE_BATCH: usize = 256;
 pub struct AlbumImage {
     /// Its record.
     pub record: ImageRecord,
-    /// The most probable first; `None` where it was not tagged yet.
+    /// The most probable first; `None` where it was not tagged yet, or tags were not asked for.
     pub tags: Option<Vec<Tag>>,
     /// Whether the file at its first path can be reached now.
     pub reachable: bool,
@@ -36,6 +36,8 @@ pub struct ListOptions {
     pub after: Option<Position>,
     /// Most images of the page.
     pub count: usize,
+    /// Whether to read the images' tags.
+    pub with_tags: bool,
 }
 
 /// Some images in an order.
@@ -62,8 +64,18 @@ pub struct AlbumSummary {
     pub taggability: f64,
 }
 
+impl AlbumImage {
+    const fn new(record: ImageRecord, tags: Option<Vec<Tag>>) -> Self {
+        Self {
+            record,
+            tags,
+            reachable: true,
+        }
+    }
+}
+
 impl Library {
-    /// A page of images, with the tags that they have in `space`. The first list of a process reads the records of all
+    /// A page of images; with tags, with those that they have in `space`. The first list of a process reads the records of all
     /// images, later ones only those of the page.
     ///
     /// Errors: among others, the filter names a folder or a tag that the library does not have.
@@ -86,7 +98,11 @@ impl Library {
             space.require_known_tags(&query.filter)?;
         }
         let records = self.catalog.get_many(&page.images)?.into_iter().flatten();
-        let mut images = space.with_tags(records.collect())?;
+        let mut images = if options.with_tags {
+            space.with_tags(records.collect())?
+        } else {
+            records.map(|record| AlbumImage::new(record, None)).collect()
+        };
         for image in &mut images {
             image.reachable = paths::arrange(&mut image.record.paths, &query.filter);
         }
@@ -208,11 +224,7 @@ impl Space {
         let tags = self.catalog.get_tags(&images)?;
         let pairs = records.into_iter().zip(tags);
         Ok(pairs
-            .map(|(record, tags)| AlbumImage {
-                record,
-                tags: tags.map(|tags| tags.tags),
-                reachable: true,
-            })
+            .map(|(record, tags)| AlbumImage::new(record, tags.map(|tags| tags.tags)))
             .collect())
     }
 }

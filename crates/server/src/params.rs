@@ -26,7 +26,7 @@ mod status;
 mod tests;
 mod validate;
 
-pub(crate) use album::{AlbumParams, CheckedAlbum};
+pub(crate) use album::AlbumParams;
 pub use analysis::{CalibrateParams, LabeledPairParams, ScreenParams, TagParams, VocabularyParams};
 pub(crate) use analysis::{CheckedCalibrate, CheckedScreen, ScreenForm};
 pub(crate) use body::{

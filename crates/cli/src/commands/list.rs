@@ -75,15 +75,12 @@ fn list_locally(
         filter: filter.clone(),
         after: after.map_err(Failure::arguments)?,
         count,
+        with_tags: false,
     };
     let page = library.list(&library.active(), &options)?;
-    let picture = |image| AlbumPicture::new(image, false);
     Ok(AlbumResponse {
-        total: page.total,
-        next_cursor: page.next.map(|next| list_cursor::of(&next, order)),
-        images: page.images.into_iter().map(picture).collect(),
-        tagging: None,
         as_of: library.as_of(),
+        ..AlbumResponse::new(page, &options)
     })
 }
 

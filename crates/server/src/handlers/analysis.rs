@@ -16,13 +16,11 @@ use super::search::query_image;
 use crate::jobs::JobTask;
 use crate::options::IndexableFolders;
 use crate::params::{
-    self, AlbumParams, CalibrateParams, CheckedAlbum, CheckedCalibrate, CheckedScreen, ScreenForm,
-    ScreenParams, TagParams, shortened,
+    self, AlbumParams, CalibrateParams, CheckedCalibrate, CheckedScreen, ScreenForm, ScreenParams, TagParams,
+    shortened,
 };
 use crate::problem::{Problem, ProblemKind};
-use crate::responses::{
-    AlbumPicture, AlbumResponse, JobTicket, ProblemDocument, ProfilesResponse, ScreenResponse,
-};
+use crate::responses::{AlbumResponse, JobTicket, ProblemDocument, ProfilesResponse, ScreenResponse};
 use crate::state::AppState;
 
 /// Most bytes of labeled pairs.
@@ -192,23 +190,16 @@ pub(crate) async fn start_calibrate(
     )
 )]
 pub(crate) async fn list_images(state: Data<AppState>, request: HttpRequest) -> Result<Json<AlbumResponse>> {
-    let checked = params::read_query::<AlbumParams>(request.query_string())?.check()?;
+    let options = params::read_query::<AlbumParams>(request.query_string())?.check()?;
     let library = state.library.clone();
     let list = move || {
-        let CheckedAlbum { options, with_tags } = checked;
         let space = library.active();
         let page = library.list(&space, &options)?;
-        let wants_summary = with_tags && options.after.is_none();
+        let wants_summary = options.with_tags && options.after.is_none();
         let summary = wants_summary.then(|| space.album_summary()).transpose()?;
-        let picture = |image| AlbumPicture::new(image, with_tags);
         Ok(AlbumResponse {
-            total: page.total,
-            next_cursor: page
-                .next
-                .map(|next| params::list_cursor::of(&next, options.order)),
-            images: page.images.into_iter().map(picture).collect(),
             tagging: summary.map(Into::into),
-            as_of: None,
+            ..AlbumResponse::new(page, &options)
         })
     };
     Ok(Json(state.image_reads.run(list).await?))

@@ -49,15 +49,9 @@ pub(crate) struct AlbumParams {
     pub(crate) cursor: Option<String>,
 }
 
-/// A checked list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CheckedAlbum {
-    pub(crate) options: ListOptions,
-    pub(crate) with_tags: bool,
-}
-
 impl AlbumParams {
-    pub(crate) fn check(self) -> Result<CheckedAlbum, Problem> {
+    /// The list as the library takes it.
+    pub(crate) fn check(self) -> Result<ListOptions, Problem> {
         let with_tags = match self.fields.as_deref() {
             Some("tags") => true,
             Some(other) => {
@@ -84,13 +78,11 @@ impl AlbumParams {
             taken_from: self.taken_from,
             taken_before: self.taken_before,
         });
-        Ok(CheckedAlbum {
-            options: ListOptions {
-                order,
-                filter: filter.check()?,
-                after: self.cursor.map(|cursor| parse(&cursor, order)).transpose()?,
-                count,
-            },
+        Ok(ListOptions {
+            order,
+            filter: filter.check()?,
+            after: self.cursor.map(|cursor| parse(&cursor, order)).transpose()?,
+            count,
             with_tags,
         })
     }

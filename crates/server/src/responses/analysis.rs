@@ -8,13 +8,15 @@ use eidetic_confidence::profile::{Finding, ProfileAction};
 use eidetic_confidence::tagging::{recommended_tags, tag_weight, taggability};
 use eidetic_domain::{ImageId, TakenSource};
 use eidetic_library::{
-    AlbumImage, AlbumSummary, FailedImage, LeftOutPattern, PatternCount, ScreenedImage, ScreeningReport,
-    TagReport,
+    AlbumImage, AlbumPage, AlbumSummary, FailedImage, LeftOutPattern, ListOptions, PatternCount,
+    ScreenedImage, ScreeningReport, TagReport,
 };
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::params::list_cursor;
 
 use super::path::{FilePart, all_path_bytes, original_path, path_bytes, path_text, path_texts};
 use super::{CalibrationSummary, FailedFile, ProfileThresholds};
@@ -337,6 +339,20 @@ impl ScreenedPicture {
     }
 }
 
+impl AlbumResponse {
+    /// A page of the list that `options` ask for.
+    pub fn new(page: AlbumPage, options: &ListOptions) -> Self {
+        let picture = |image| AlbumPicture::new(image, options.with_tags);
+        Self {
+            total: page.total,
+            next_cursor: page.next.map(|next| list_cursor::of(&next, options.order)),
+            images: page.images.into_iter().map(picture).collect(),
+            tagging: None,
+            as_of: None,
+        }
+    }
+}
+
 impl AlbumPicture {
     /// Its path as it is.
     pub fn original_path(&self) -> PathBuf {
@@ -344,7 +360,7 @@ impl AlbumPicture {
     }
 
     /// The picture, with its tags where they are asked for.
-    pub fn new(image: AlbumImage, with_tags: bool) -> Self {
+    fn new(image: AlbumImage, with_tags: bool) -> Self {
         let record = image.record;
         let path = record.paths.first().cloned().unwrap_or_default();
         let known = image.tags.as_deref().filter(|_| with_tags);

@@ -26,15 +26,13 @@ pub(super) fn run(global: &Global, arguments: &TagArgs) -> Result<Outcome, Failu
                 filter: Filter::default(),
                 after: None,
                 count: usize::MAX,
+                with_tags: true,
             };
             let page = library.list(&space, &everything)?;
-            let picture = |image| AlbumPicture::new(image, true);
             AlbumResponse {
-                total: page.total,
-                images: page.images.into_iter().map(picture).collect(),
-                next_cursor: None,
                 tagging: Some(space.album_summary()?.into()),
                 as_of: library.as_of(),
+                ..AlbumResponse::new(page, &everything)
             }
         }
         Access::Remote(server) => remote::album(&server)?,
