@@ -29,6 +29,8 @@ pub struct BatchBuilder<'a> {
     space: SpaceNumber,
     writes: Changes,
     counts: CatalogCounts,
+    /// When the batch was made.
+    at_ms: Option<i64>,
     images: BTreeMap<ImageId, &'a NewImage>,
     details: BTreeMap<ImageId, &'a Details>,
     /// Images that the batch gives a path.
@@ -57,6 +59,7 @@ impl<'a> BatchBuilder<'a> {
             space,
             writes: Changes::default(),
             counts,
+            at_ms: None,
             images: BTreeMap::new(),
             details: BTreeMap::new(),
             attached: BTreeSet::new(),
@@ -68,6 +71,7 @@ impl<'a> BatchBuilder<'a> {
 
     /// The writes that apply `batch`.
     pub fn build(mut self, batch: &'a WriteBatch) -> Result<PreparedBatch, CatalogError> {
+        self.at_ms = batch.at_ms;
         self.images = batch.images.iter().map(|new| (new.image, new)).collect();
         self.details = batch.details.iter().map(|(id, details)| (*id, details)).collect();
         self.touched = self.images.keys().copied().collect();

@@ -1,25 +1,33 @@
-//! All images in memory, in columns and in order: pages of a list cost no look at other records.
+//! All images in memory, in rows and in order: pages of a list and counts of values cost no look at records.
 
+mod columns;
+mod facets;
+mod matcher;
 mod natural;
 mod order;
+mod values;
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use eidetic_domain::{DateRange, Filter, ImageId};
+use eidetic_domain::{Camera, Details, Filter, ImageFormat, ImageId, Orientation};
 use jiff::civil::DateTime;
 
-use crate::ImageRecord;
+use crate::{ImageRecord, SpaceNumber};
+use columns::{DetailColumn, TagColumn};
+pub use facets::{FacetQuery, FacetValues, Facets, FolderCount, FolderLevel};
+use matcher::{Matcher, Selection};
 use order::{Key, compare};
 pub use order::{ListOrder, Position, SortKey};
+use values::Values;
 
 /// Which images to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListQuery {
     /// In which order.
     pub order: ListOrder,
-    /// Folders and dates; its tags are not looked at.
+    /// Which images; its tags are not looked at.
     pub filter: Filter,
     /// Only these images, sorted by id; none for all.
     pub among: Option<Vec<ImageId>>,
@@ -40,17 +48,55 @@ pub struct ListPage {
     pub next: Option<Position>,
 }
 
-/// The columns. An image has a slot in all of them, which is used again when the image is removed.
+/// What a use of the table needs beside the images' records.
+#[derive(Debug, Clone, Copy)]
+pub struct Needs {
+    /// The order in which images are sorted.
+    pub order: ListOrder,
+    /// Whether the columns of details are used.
+    pub details: bool,
+    /// The space whose tags are used.
+    pub tags: Option<SpaceNumber>,
+}
+
+/// What is known of an image now.
+#[derive(Debug)]
+pub struct Change {
+    /// The image.
+    pub image: ImageId,
+    /// Its record, unless it was removed.
+    pub record: Option<ImageRecord>,
+    /// Its details, where the table has them.
+    pub details: Option<Details>,
+    /// Its tags in each space whose tags the table has.
+    pub tags: Vec<Vec<String>>,
+}
+
+/// The rows. An image has a slot in all of them, which is used again when the image is removed.
 #[derive(Debug, Default)]
 pub struct ImageTable {
-    ids: Vec<ImageId>,
-    taken: Vec<Option<DateTime>>,
-    bytes: Vec<u64>,
+    rows: Vec<Row>,
     paths: Vec<Box<[FilePath]>>,
-    free: Vec<u32>,
     folders: Folders,
+    cameras: Values<Camera>,
+    /// Read when they are first needed: they are many times larger than records.
+    details: Option<DetailColumn>,
+    tags: Vec<(SpaceNumber, TagColumn)>,
+    free: Vec<u32>,
     /// The slots of all images in each order that was asked for, by id first of all.
     orders: Vec<(ListOrder, Vec<u32>)>,
+}
+
+/// What the table has of an image's record, apart from its paths.
+#[derive(Debug)]
+struct Row {
+    image: ImageId,
+    taken: Option<DateTime>,
+    added_ms: Option<i64>,
+    bytes: u64,
+    camera: Option<u32>,
+    format: ImageFormat,
+    orientation: Orientation,
 }
 
 /// A path, of which the folder is shared.
@@ -64,11 +110,33 @@ struct FilePath {
 #[derive(Debug, Default)]
 struct Folders {
     paths: Vec<PathBuf>,
+    /// Number of files that are directly in each.
+    files: Vec<u32>,
     numbers: HashMap<PathBuf, u32>,
 }
 
 /// Random orders that are kept: of all others, lists have few.
 const RANDOM_ORDERS: usize = 2;
+
+impl Needs {
+    /// Records in the order of ids, and what a filter looks at beside them.
+    pub fn of_filter(filter: &Filter) -> Self {
+        Self {
+            order: ListOrder::BY_ID,
+            details: filter.needs_details(),
+            tags: None,
+        }
+    }
+
+    /// What a list needs.
+    pub fn of_list(query: &ListQuery) -> Self {
+        Self {
+            order: query.order,
+            details: query.filter.needs_details() || query.order.key == SortKey::Rating,
+            tags: None,
+        }
+    }
+}
 
 impl ImageTable {
     /// The table of all images.
@@ -81,20 +149,79 @@ impl ImageTable {
         Ok(table)
     }
 
-    /// Brings the table up to date: each image with its present record, or none where it was removed.
-    pub fn apply(&mut self, changed: Vec<(ImageId, Option<ImageRecord>)>) {
-        let present: BTreeSet<u32> = changed.iter().filter_map(|(id, _)| self.slot(id)).collect();
+    /// Whether the table has the columns and the order.
+    pub fn has(&self, needs: &Needs) -> bool {
+        self.has_order(needs.order)
+            && (!needs.details || self.has_details())
+            && needs.tags.is_none_or(|space| self.tags_in(space).is_some())
+    }
+
+    /// Whether the table has the columns of details.
+    pub const fn has_details(&self) -> bool {
+        self.details.is_some()
+    }
+
+    /// The spaces whose tags the table has.
+    pub fn tagged_spaces(&self) -> impl Iterator<Item = SpaceNumber> {
+        self.tags.iter().map(|(space, _)| *space)
+    }
+
+    /// Adds the columns of details.
+    pub fn add_details<E>(
+        &mut self,
+        details: impl Iterator<Item = Result<(ImageId, Details), E>>,
+    ) -> Result<(), E> {
+        let mut column = DetailColumn::below(self.rows.len());
+        for described in details {
+            let (image, details) = described?;
+            if let Some(slot) = self.slot(&image) {
+                column.put(slot, Some(&details));
+            }
+        }
+        self.details = Some(column);
+        Ok(())
+    }
+
+    /// Adds the tags of a space.
+    pub fn add_tags<E>(
+        &mut self,
+        space: SpaceNumber,
+        tags: impl Iterator<Item = Result<(ImageId, Vec<String>), E>>,
+    ) -> Result<(), E> {
+        let mut column = TagColumn::below(self.rows.len());
+        for tagged in tags {
+            let (image, tags) = tagged?;
+            if let Some(slot) = self.slot(&image) {
+                column.put(slot, tags);
+            }
+        }
+        self.tags.push((space, column));
+        Ok(())
+    }
+
+    /// Brings the table up to date.
+    pub fn apply(&mut self, changes: Vec<Change>) {
+        let present: BTreeSet<u32> = changes
+            .iter()
+            .filter_map(|change| self.slot(&change.image))
+            .collect();
         if !present.is_empty() {
             for (_, slots) in &mut self.orders {
                 slots.retain(|slot| !present.contains(slot));
             }
         }
+        for slot in &present {
+            for path in std::mem::take(&mut self.paths[*slot as usize]) {
+                self.folders.files[path.folder as usize] -= 1;
+            }
+        }
         self.free.extend(present);
-        let latest: HashMap<ImageId, ImageRecord> = changed
-            .into_iter()
-            .filter_map(|(id, record)| Some((id, record?)))
+        let latest: HashMap<ImageId, Change> =
+            changes.into_iter().map(|change| (change.image, change)).collect();
+        let added: Vec<u32> = latest
+            .into_values()
+            .filter_map(|change| self.put_change(change))
             .collect();
-        let added: Vec<u32> = latest.into_values().map(|record| self.put(&record)).collect();
         let mut orders = std::mem::take(&mut self.orders);
         for (order, slots) in &mut orders {
             let mut added = added.clone();
@@ -106,7 +233,7 @@ impl ImageTable {
 
     /// Sorts the images, unless they are sorted like this already.
     pub fn ensure(&mut self, order: ListOrder) {
-        if self.has(order) {
+        if self.has_order(order) {
             return;
         }
         let is_random = |(order, _): &(ListOrder, Vec<u32>)| matches!(order.key, SortKey::Random(_));
@@ -117,44 +244,66 @@ impl ImageTable {
         }
         let mut slots: Vec<u32> = match self.orders.first() {
             Some((_, slots)) => slots.clone(),
-            None => (0..self.ids.len() as u32).collect(),
+            None => (0..self.rows.len() as u32).collect(),
         };
         slots.sort_unstable_by(|a, b| self.compare(order, *a, *b));
         self.orders.push((order, slots));
     }
 
-    /// Whether the images are sorted like this.
-    pub fn has(&self, order: ListOrder) -> bool {
-        self.orders.iter().any(|(known, _)| *known == order)
-    }
-
     /// A page in an order that the table [has](Self::has).
     pub fn page(&self, query: &ListQuery) -> ListPage {
         let slots = self.sorted(query.order);
-        let matcher = Matcher::new(self, &query.filter, query.among.as_deref());
+        let selection = self.select(&query.filter, query.among.as_deref());
         let start = match &query.after {
             None => 0,
             Some(after) => slots.partition_point(|slot| {
                 compare(query.order, self.place(query.order, *slot), after.place()).is_le()
             }),
         };
-        let total = slots.iter().filter(|slot| matcher.matches(**slot)).count() as u64;
-        let mut rest = slots[start..].iter().filter(|slot| matcher.matches(**slot));
+        let mut rest = slots[start..].iter().filter(|slot| selection.contains(**slot));
         let page: Vec<u32> = rest.by_ref().take(query.count).copied().collect();
         let last = page.last().filter(|_| rest.next().is_some());
         ListPage {
             next: last.map(|slot| Position::new(self.place(query.order, *slot))),
-            images: page.iter().map(|slot| self.ids[*slot as usize]).collect(),
-            total,
+            images: page.iter().map(|slot| self.rows[*slot as usize].image).collect(),
+            total: selection.count(),
         }
     }
 
-    /// The images that match a filter's folders and dates, of those in `among`, which is sorted by id; all where it is none.
+    /// The images that match a filter, but for its tags, of those in `among`, which is sorted by id; all where it is none.
     pub fn matching(&self, filter: &Filter, among: Option<&[ImageId]>) -> Vec<ImageId> {
-        let matcher = Matcher::new(self, filter, among);
+        let selection = self.select(filter, among);
         let slots = self.sorted(ListOrder::BY_ID).iter();
-        let slots = slots.filter(|slot| matcher.matches(**slot));
-        slots.map(|slot| self.ids[*slot as usize]).collect()
+        let slots = slots.filter(|slot| selection.contains(**slot));
+        slots.map(|slot| self.rows[*slot as usize].image).collect()
+    }
+
+    fn select(&self, filter: &Filter, among: Option<&[ImageId]>) -> Selection {
+        let matcher = Matcher::new(self, filter);
+        let mut selection = Selection::below(self.rows.len());
+        let all = self.sorted(ListOrder::BY_ID);
+        let mut add = |slot: u32| {
+            if matcher.matches(slot) {
+                selection.insert(slot);
+            }
+        };
+        match among {
+            None => all.iter().copied().for_each(add),
+            Some(among) => among
+                .iter()
+                .filter_map(|image| self.slot(image))
+                .for_each(&mut add),
+        }
+        selection
+    }
+
+    fn has_order(&self, order: ListOrder) -> bool {
+        self.orders.iter().any(|(known, _)| *known == order)
+    }
+
+    fn tags_in(&self, space: SpaceNumber) -> Option<&TagColumn> {
+        let known = self.tags.iter().find(|(known, _)| *known == space);
+        known.map(|(_, column)| column)
     }
 
     fn sorted(&self, order: ListOrder) -> &[u32] {
@@ -164,43 +313,63 @@ impl ImageTable {
 
     fn slot(&self, id: &ImageId) -> Option<u32> {
         let sorted = self.sorted(ListOrder::BY_ID);
-        let found = sorted.binary_search_by_key(id, |slot| self.ids[*slot as usize]);
+        let found = sorted.binary_search_by_key(id, |slot| self.rows[*slot as usize].image);
         found.ok().map(|at| sorted[at])
+    }
+
+    /// The slot of an image that was not removed.
+    fn put_change(&mut self, change: Change) -> Option<u32> {
+        let slot = self.put(&change.record?);
+        if let Some(column) = &mut self.details {
+            column.put(slot, change.details.as_ref());
+        }
+        for ((_, column), tags) in self.tags.iter_mut().zip(change.tags) {
+            column.put(slot, tags);
+        }
+        Some(slot)
     }
 
     fn put(&mut self, record: &ImageRecord) -> u32 {
         let paths = record.paths.iter().map(|path| self.folders.split(path));
         let paths: Box<[FilePath]> = paths.collect();
-        let taken = record.metadata.taken;
+        let metadata = &record.metadata;
+        let row = Row {
+            image: record.image,
+            taken: metadata.taken,
+            added_ms: record.added_ms,
+            bytes: record.bytes,
+            camera: metadata.camera.as_ref().map(|camera| self.cameras.number(camera)),
+            format: metadata.format,
+            orientation: metadata.orientation(),
+        };
         if let Some(slot) = self.free.pop() {
-            let at = slot as usize;
-            self.ids[at] = record.image;
-            self.taken[at] = taken;
-            self.bytes[at] = record.bytes;
-            self.paths[at] = paths;
+            self.rows[slot as usize] = row;
+            self.paths[slot as usize] = paths;
             return slot;
         }
-        self.ids.push(record.image);
-        self.taken.push(taken);
-        self.bytes.push(record.bytes);
+        self.rows.push(row);
         self.paths.push(paths);
-        self.ids.len() as u32 - 1
+        self.rows.len() as u32 - 1
     }
 
     fn place(&self, order: ListOrder, slot: u32) -> (Key<'_>, ImageId) {
-        let at = slot as usize;
-        let id = self.ids[at];
+        let row = &self.rows[slot as usize];
         let key = match order.key {
             SortKey::Id => Key::Id,
-            SortKey::Taken => Key::Taken(self.taken[at]),
-            SortKey::Bytes => Key::Number(self.bytes[at]),
-            SortKey::Random(seed) => Key::Number(order::shuffled(seed, &id)),
+            SortKey::Taken => Key::Taken(row.taken),
+            SortKey::Added => Key::Added(row.added_ms),
+            SortKey::Bytes => Key::Number(row.bytes),
+            SortKey::Random(seed) => Key::Number(order::shuffled(seed, &row.image)),
+            SortKey::Rating => {
+                let details = self.details.as_ref();
+                Key::Rating(details.and_then(|details| details.row(slot).rating))
+            }
             SortKey::Name => {
-                let first = self.paths[at].first();
+                let first = self.paths[slot as usize].first();
                 Key::Name(first.map_or(&[], |path| path.name.as_encoded_bytes()))
             }
         };
-        (key, id)
+        (key, row.image)
     }
 
     fn compare(&self, order: ListOrder, a: u32, b: u32) -> std::cmp::Ordering {
@@ -222,64 +391,21 @@ impl ImageTable {
 }
 
 impl Folders {
+    /// The path of a file that is added.
     fn split(&mut self, path: &Path) -> FilePath {
         let folder = path.parent().unwrap_or(Path::new(""));
         let known = self.numbers.get(folder).copied();
         let number = known.unwrap_or_else(|| {
             let number = self.paths.len() as u32;
             self.paths.push(folder.to_owned());
+            self.files.push(0);
             self.numbers.insert(folder.to_owned(), number);
             number
         });
+        self.files[number as usize] += 1;
         FilePath {
             folder: number,
             name: path.file_name().unwrap_or_default().into(),
         }
-    }
-}
-
-/// A filter, resolved to the numbers of a table.
-struct Matcher<'a> {
-    table: &'a ImageTable,
-    taken: Option<DateRange>,
-    among: Option<&'a [ImageId]>,
-    /// Whether each folder is in one of the filter's; none where the filter names no folder.
-    folders: Option<Vec<bool>>,
-    /// Single files that the filter names.
-    files: Vec<(u32, &'a OsStr)>,
-}
-
-impl<'a> Matcher<'a> {
-    fn new(table: &'a ImageTable, filter: &'a Filter, among: Option<&'a [ImageId]>) -> Self {
-        let named = &filter.folders;
-        let is_within = |folder: &PathBuf| named.iter().any(|named| folder.starts_with(named));
-        let files = named.iter().filter_map(|named| {
-            let folder = table.folders.numbers.get(named.parent()?)?;
-            Some((*folder, named.file_name()?))
-        });
-        Self {
-            table,
-            taken: filter.taken.filter(|range| *range != DateRange::default()),
-            among,
-            folders: (!named.is_empty()).then(|| table.folders.paths.iter().map(is_within).collect()),
-            files: files.collect(),
-        }
-    }
-
-    fn matches(&self, slot: u32) -> bool {
-        let at = slot as usize;
-        let in_folders = self.folders.as_ref().is_none_or(|folders| {
-            let mut paths = self.table.paths[at].iter();
-            paths
-                .any(|path| folders[path.folder as usize] || self.files.contains(&(path.folder, &*path.name)))
-        });
-        let taken = self.table.taken[at];
-        in_folders
-            && self
-                .taken
-                .is_none_or(|range| taken.is_some_and(|moment| range.contains(moment)))
-            && self
-                .among
-                .is_none_or(|among| among.binary_search(&self.table.ids[at]).is_ok())
     }
 }

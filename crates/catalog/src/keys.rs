@@ -64,6 +64,11 @@ pub fn details(id: &ImageId) -> Vec<u8> {
     [b"e", id.as_bytes().as_slice()].concat()
 }
 
+/// The bounds of all keys of [`details`].
+pub fn all_details() -> Range {
+    (Bound::Included(b"e".into()), Bound::Excluded(b"f".into()))
+}
+
 /// The image in a key of [`image`], [`removed`], [`details`], [`image_path`], [`row`] or [`tags`].
 pub fn image_of(key: &[u8]) -> Option<ImageId> {
     let bytes: [u8; 32] = key.get(1..ID_END)?.try_into().ok()?;

@@ -28,7 +28,7 @@
 
 use std::path::{Path, PathBuf};
 
-use eidetic_domain::{Details, Filter, ImageId, Metadata, RowId, TakenSource};
+use eidetic_domain::{Details, Filter, ImageFacts, ImageId, Metadata, RowId, TakenSource};
 use serde::{Deserialize, Serialize};
 
 mod batch;
@@ -55,7 +55,10 @@ mod tags;
 pub use check::{CatalogCheck, CatalogRepair, Finding};
 pub use error::{CatalogError, ReadOnlyReason};
 pub use feedback::{Feedback, FeedbackKey, FeedbackKind, FeedbackStore, MAX_FEEDBACK};
-pub use image_table::{ListOrder, ListPage, ListQuery, Position, SortKey};
+pub use image_table::{
+    FacetQuery, FacetValues, Facets, FolderCount, FolderLevel, ListOrder, ListPage, ListQuery, Position,
+    SortKey,
+};
 #[cfg(feature = "testing")]
 pub use memory::MemoryCatalog;
 pub use removed::{RemovedImage, RemovedStore, now_ms};
@@ -77,8 +80,22 @@ pub struct ImageRecord {
     pub metadata: Metadata,
     /// Where the date was found; `None` where there is none, and in records of earlier versions.
     pub taken_source: Option<TakenSource>,
+    /// When it was added to the library, in milliseconds since 1970; `None` in records of earlier versions.
+    pub added_ms: Option<i64>,
     /// Absolute paths of files with this content, sorted; never empty.
     pub paths: Vec<PathBuf>,
+}
+
+impl ImageRecord {
+    /// What a filter looks at.
+    pub fn facts<'a>(&'a self, details: Option<&'a Details>) -> ImageFacts<'a> {
+        ImageFacts {
+            paths: &self.paths,
+            bytes: self.bytes,
+            metadata: &self.metadata,
+            details,
+        }
+    }
 }
 
 /// Size, times and inode of a file when it was last read. A file whose stamp [matches](Self::matches) is not read
@@ -178,6 +195,8 @@ pub struct WriteBatch {
     /// Details of images that are known or in the batch; those of other images are skipped. They replace the present
     /// ones, and date, camera and position of the image's record.
     pub details: Vec<(ImageId, Details)>,
+    /// The time now, in milliseconds since 1970, as the one at which new images were added; none leaves it unknown.
+    pub at_ms: Option<i64>,
 }
 
 /// The catalog as one space sees it: images and files are shared by all spaces, rows and tags belong to one
@@ -220,13 +239,22 @@ pub trait Catalog: RowStore + TagStore + FeedbackStore + RemovedStore + Send + S
     /// Every image, ordered by id. Not a snapshot: concurrent writes may or may not be seen.
     fn scan(&self) -> Box<dyn Iterator<Item = Result<ImageRecord, CatalogError>> + '_>;
 
-    /// The images that match a filter's folders and dates, not its tags; of those in `among`, which is sorted by id, where that
-    /// is given. In no useful order.
+    /// The images that match a filter, but for its tags; of those in `among`, which is sorted by id, where that is given. In no
+    /// useful order.
     fn images_matching(
         &self,
         filter: &Filter,
         among: Option<&[ImageId]>,
     ) -> Result<Vec<ImageId>, CatalogError>;
+
+    /// Whether an image with this record matches a filter, but for its tags. Reads its details where the filter needs them.
+    fn matches(&self, record: &ImageRecord, filter: &Filter) -> Result<bool, CatalogError> {
+        let details = match filter.needs_details() {
+            true => self.details(&record.image)?,
+            false => None,
+        };
+        Ok(filter.matches(&record.facts(details.as_ref())))
+    }
 
     /// The record of one path.
     fn file(&self, path: &Path) -> Result<Option<FileRecord>, CatalogError>;
@@ -244,15 +272,19 @@ pub trait Catalog: RowStore + TagStore + FeedbackStore + RemovedStore + Send + S
     fn counts(&self) -> Result<CatalogCounts, CatalogError>;
 }
 
-/// Those of `images` whose records match a filter's folders and dates.
+/// Those of `images` that match a filter, but for its tags.
 fn matching_records(
     catalog: &(impl Catalog + ?Sized),
     images: &[ImageId],
     filter: &Filter,
 ) -> Result<Vec<ImageId>, CatalogError> {
-    let records = catalog.get_many(images)?.into_iter().flatten();
-    let matching = records.filter(|record| filter.matches(&record.paths, record.metadata.taken));
-    Ok(matching.map(|record| record.image).collect())
+    let mut matching = Vec::new();
+    for record in catalog.get_many(images)?.into_iter().flatten() {
+        if catalog.matches(&record, filter)? {
+            matching.push(record.image);
+        }
+    }
+    Ok(matching)
 }
 
 /// Numbers of records in a catalog.

@@ -32,6 +32,7 @@ struct Tables {
     paths: BTreeMap<ImageId, BTreeSet<PathBuf>>,
     rows: BTreeMap<(SpaceNumber, ImageId), RowId>,
     details: BTreeMap<ImageId, Details>,
+    added_ms: BTreeMap<ImageId, Option<i64>>,
     tags: BTreeMap<(SpaceNumber, ImageId), ImageTags>,
     feedback: Vec<Feedback>,
 }
@@ -217,6 +218,7 @@ impl Tables {
             taken_source: details
                 .and_then(|details| details.taken)
                 .map(|taken| taken.source),
+            added_ms: self.added_ms.get(id).copied().flatten(),
             paths: self.paths.get(id)?.iter().cloned().collect(),
         })
     }
@@ -237,6 +239,7 @@ impl Tables {
     fn delete_image(&mut self, id: &ImageId) {
         self.images.remove(id);
         self.details.remove(id);
+        self.added_ms.remove(id);
         self.rows.retain(|(_, image), _| image != id);
         self.tags.retain(|(_, image), _| image != id);
     }
@@ -273,6 +276,7 @@ impl Tables {
         for image in &batch.images {
             if self.paths.contains_key(&image.image) {
                 self.images.insert(image.image, image.clone());
+                self.added_ms.entry(image.image).or_insert(batch.at_ms);
                 self.rows.insert((space, image.image), image.row);
             }
         }

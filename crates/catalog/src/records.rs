@@ -24,6 +24,8 @@ pub struct StoredImage {
     /// At the end, since records of earlier versions lack it and those versions ignore it.
     #[serde(deserialize_with = "or_default")]
     pub taken_source: Option<TakenSource>,
+    #[serde(deserialize_with = "or_default")]
+    pub added_ms: Option<i64>,
 }
 
 impl StoredImage {
@@ -33,6 +35,7 @@ impl StoredImage {
             bytes,
             metadata,
             taken_source: None,
+            added_ms: None,
         }
     }
 
@@ -375,8 +378,10 @@ mod tests {
         let read: StoredImage = decode_checked(b"i", &encoded).unwrap();
         assert_eq!((read.first_row(), read.bytes), (Some(RowId(300)), 9));
         assert_eq!((&read.metadata, read.taken_source), (&metadata, None));
+        assert_eq!(read.added_ms, None);
         let mut written = StoredImage::new(Some(RowId(300)), 9, metadata);
         written.taken_source = Some(TakenSource::Xmp);
+        written.added_ms = Some(1_700_000_000_000);
         let written = encode_checked(b"i", &written).unwrap();
         let older: ImageOfFormat1 = decode_checked(b"i", &written).unwrap();
         assert_eq!((older.row, older.bytes), (RowId(300), 9));

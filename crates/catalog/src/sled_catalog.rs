@@ -355,6 +355,7 @@ fn image_record(image: ImageId, row: Option<RowId>, stored: StoredImage, paths: 
         bytes: stored.bytes,
         metadata: stored.metadata,
         taken_source: stored.taken_source,
+        added_ms: stored.added_ms,
         paths,
     }
 }

@@ -1,7 +1,7 @@
 //! Tags of images.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eidetic_domain::ImageId;
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,19 @@ pub trait TagStore {
     ///
     /// Reads the index entries of those images alone. An image may be deleted by the time its record is read.
     fn images_with_tag(&self, tag: &str) -> Result<Vec<ImageId>, CatalogError>;
+
+    /// The images that have all of some tags, ordered by id; none where there are no tags.
+    fn images_with_all(&self, tags: &BTreeSet<String>) -> Result<Vec<ImageId>, CatalogError> {
+        let mut images: Option<Vec<ImageId>> = None;
+        for tag in tags {
+            let mut tagged = self.images_with_tag(tag)?;
+            if let Some(before) = images {
+                tagged.retain(|image| before.binary_search(image).is_ok());
+            }
+            images = Some(tagged);
+        }
+        Ok(images.unwrap_or_default())
+    }
 
     /// How many images have tags, and which. Walks over the tags of all images.
     fn tag_summary(&self) -> Result<TagSummary, CatalogError>;

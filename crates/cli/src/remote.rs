@@ -15,7 +15,7 @@ use eidetic_domain::{Filter, ImageId};
 use eidetic_indexer::{CancelToken, Observer};
 use eidetic_library::{Status, TextFormat};
 use eidetic_server::params::{
-    CalibrateParams, IndexParams, ScreenParams, SpaceParams, SwitchParams, TagParams,
+    CalibrateParams, IndexParams, ScreenParams, SpaceParams, SwitchParams, TagParams, filter_pairs,
 };
 use eidetic_server::responses::{
     AlbumResponse, CalibrateResponse, CalibrationsResponse, DropResponse, FeedbackList, ForgetResponse,
@@ -338,17 +338,8 @@ pub(crate) fn list(
     if arguments.sort == SortArg::Random {
         add("seed", &arguments.seed.to_string());
     }
-    for folder in &filter.folders {
-        add("folder", &folder.to_string_lossy());
-    }
-    for tag in &filter.tags {
-        add("tag", tag);
-    }
-    let range = filter.taken.unwrap_or_default();
-    for (name, moment) in [("taken_from", range.from), ("taken_before", range.before)] {
-        if let Some(moment) = moment {
-            add(name, &moment.to_string());
-        }
+    for (name, value) in filter_pairs(filter.clone()) {
+        add(name, &value);
     }
     if let Some(cursor) = cursor {
         add("cursor", cursor);

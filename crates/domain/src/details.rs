@@ -51,7 +51,7 @@ pub struct Details {
 }
 
 /// Names of a place, from the narrowest to the widest.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// A part of a city, or a sight.
     pub sublocation: Option<String>,
@@ -182,7 +182,21 @@ impl Details {
     }
 }
 
+impl Details {
+    /// All keywords: each by itself, and each level of nested ones.
+    pub fn all_keywords(&self) -> impl Iterator<Item = &str> {
+        let nested = self.hierarchical_keywords.iter().flat_map(|path| path.split('|'));
+        self.keywords.iter().map(String::as_str).chain(nested)
+    }
+}
+
 impl Place {
+    /// Its names, the widest first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let names = [&self.country, &self.state, &self.city, &self.sublocation];
+        names.into_iter().flatten().map(String::as_str)
+    }
+
     fn add(&mut self, other: Self) {
         // Names of two places must not mix.
         if *self == Self::default() {

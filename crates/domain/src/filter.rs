@@ -1,13 +1,22 @@
 //! Filters of queries, and dates as users write them.
 
+mod pattern;
+mod ranges;
+
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::{Camera, Details, ImageFormat, Metadata, Orientation};
+pub use pattern::TextPattern;
+pub use ranges::{ParseRangeError, RatingRange, SizeRange};
+
 /// Restricts the images that a query returns. Empty parts match every image.
+///
+/// Of folders, formats, cameras, lenses, orientations and file names one must match; of tags, keywords and places all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Filter {
@@ -18,6 +27,52 @@ pub struct Filter {
     /// Tags that an image must have, all of them, compared by [`normalize_tag`]. Blank ones are ignored.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Formats of the content.
+    pub formats: Vec<ImageFormat>,
+    /// [Patterns](TextPattern) of cameras: of maker and model together, or of one of them.
+    pub cameras: Vec<String>,
+    /// [Patterns](TextPattern) of lenses.
+    pub lenses: Vec<String>,
+    /// [Patterns](TextPattern) of keywords, each of which a keyword of the image must match.
+    pub keywords: Vec<String>,
+    /// [Patterns](TextPattern) of places, each of which a name of the image's place must match: part of a city, city, state or
+    /// country.
+    pub places: Vec<String>,
+    /// Patterns of file names, extension included. One without `*` and `?` may be anywhere in the name.
+    pub names: Vec<String>,
+    /// Ratings.
+    pub rating: Option<RatingRange>,
+    /// Size of the file.
+    pub size: Option<SizeRange>,
+    /// Whether wider than high, higher than wide, or neither.
+    pub orientations: Vec<Orientation>,
+    /// Whether the file is damaged and shown as far as it goes.
+    pub damaged: Option<bool>,
+    /// Whether all files of the image are out of reach.
+    pub reach: Option<ReachFilter>,
+}
+
+/// Selects images by whether their files can be reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReachFilter {
+    /// Whether those match whose files are all out of reach, rather than the others.
+    pub unreachable: bool,
+    /// The folders that are out of reach. The library fills them in: it knows its sources.
+    #[serde(skip)]
+    pub folders: Vec<PathBuf>,
+}
+
+/// What a filter looks at in an image, apart from its tags.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageFacts<'a> {
+    /// Its paths.
+    pub paths: &'a [PathBuf],
+    /// Size of its file in bytes.
+    pub bytes: u64,
+    /// Size, format, date, camera and position.
+    pub metadata: &'a Metadata,
+    /// What else is known of it; without, nothing. Needed where [`Filter::needs_details`].
+    pub details: Option<&'a Details>,
 }
 
 /// A half-open range of local time.
@@ -60,9 +115,21 @@ impl DateRange {
 impl Filter {
     /// Whether the filter matches every image.
     pub fn is_empty(&self) -> bool {
-        self.folders.is_empty()
-            && self.taken.is_none_or(|range| range == DateRange::default())
-            && self.required_tags().is_empty()
+        self.required_tags().is_empty() && self.is_open() && !self.needs_details()
+    }
+
+    /// Whether the filter looks at [`Details`].
+    pub fn needs_details(&self) -> bool {
+        !self.lenses.is_empty()
+            || !self.keywords.is_empty()
+            || !self.places.is_empty()
+            || self.rating.is_some()
+            || self.damaged.is_some()
+    }
+
+    /// The range of dates, if it excludes any.
+    pub fn dates(&self) -> Option<DateRange> {
+        self.taken.filter(|range| *range != DateRange::default())
     }
 
     /// The tags that an image must have, normalized and without duplicates.
@@ -80,91 +147,82 @@ impl Filter {
         missing.is_empty()
     }
 
-    /// Whether an image at `paths`, taken at `taken`, matches the filter's folders and dates.
-    ///
-    /// Tags are not part of the record with paths and date: see [`matches_tags`](Self::matches_tags).
-    pub fn matches<P: AsRef<Path>>(&self, paths: &[P], taken: Option<DateTime>) -> bool {
-        let in_folder = self.folders.is_empty()
-            || paths.iter().any(|path| {
-                self.folders
-                    .iter()
-                    .any(|folder| path.as_ref().starts_with(folder))
-            });
-        let in_range = self
-            .taken
-            .filter(|range| *range != DateRange::default())
-            .is_none_or(|range| taken.is_some_and(|moment| range.contains(moment)));
-        in_folder && in_range
+    /// Whether an image matches the filter, but for its tags: see [`matches_tags`](Self::matches_tags).
+    pub fn matches(&self, image: &ImageFacts<'_>) -> bool {
+        let metadata = image.metadata;
+        self.matches_folders(image.paths)
+            && self
+                .dates()
+                .is_none_or(|range| metadata.taken.is_some_and(|moment| range.contains(moment)))
+            && (self.formats.is_empty() || self.formats.contains(&metadata.format))
+            && self.matches_camera(metadata.camera.as_ref())
+            && self.size.is_none_or(|range| range.contains(image.bytes))
+            && (self.orientations.is_empty() || self.orientations.contains(&metadata.orientation()))
+            && self.matches_names(image.paths)
+            && self.reach.as_ref().is_none_or(|reach| reach.matches(image.paths))
+            && (!self.needs_details() || self.matches_details(image.details))
     }
+
+    /// Whether the filter matches every image whatever its record, details and tags aside.
+    fn is_open(&self) -> bool {
+        self.folders.is_empty()
+            && self.dates().is_none()
+            && self.formats.is_empty()
+            && self.cameras.is_empty()
+            && self.names.is_empty()
+            && self.size.is_none()
+            && self.orientations.is_empty()
+            && self.reach.is_none()
+    }
+
+    fn matches_folders(&self, paths: &[PathBuf]) -> bool {
+        let in_folder = |path: &PathBuf| self.folders.iter().any(|folder| path.starts_with(folder));
+        self.folders.is_empty() || paths.iter().any(in_folder)
+    }
+
+    fn matches_camera(&self, camera: Option<&Camera>) -> bool {
+        let mut wanted = self.cameras.iter().map(|pattern| TextPattern::new(pattern));
+        self.cameras.is_empty()
+            || camera.is_some_and(|camera| wanted.any(|pattern| pattern.matches_camera(camera)))
+    }
+
+    fn matches_names(&self, paths: &[PathBuf]) -> bool {
+        let mut wanted = self.names.iter().map(|pattern| TextPattern::of_names(pattern));
+        let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let names: Vec<String> = paths.iter().filter_map(name).collect();
+        self.names.is_empty() || wanted.any(|pattern| names.iter().any(|name| pattern.matches(name)))
+    }
+
+    fn matches_details(&self, details: Option<&Details>) -> bool {
+        let unknown = Details::default();
+        let details = details.unwrap_or(&unknown);
+        let keywords: Vec<&str> = details.all_keywords().collect();
+        let places: Vec<&str> = details.place.names().collect();
+        let lens = details.exposure.lens.as_slice();
+        (self.lenses.is_empty() || self.lenses.iter().any(|pattern| one_matches(pattern, lens)))
+            && self
+                .keywords
+                .iter()
+                .all(|pattern| one_matches(pattern, &keywords))
+            && self.places.iter().all(|pattern| one_matches(pattern, &places))
+            && self.rating.is_none_or(|range| range.contains(details.rating))
+            && self
+                .damaged
+                .is_none_or(|damaged| damaged == details.damage.is_some())
+    }
+}
+
+impl ReachFilter {
+    fn matches(&self, paths: &[PathBuf]) -> bool {
+        let is_out = |path: &PathBuf| self.folders.iter().any(|folder| path.starts_with(folder));
+        paths.iter().all(is_out) == self.unreachable
+    }
+}
+
+fn one_matches(pattern: &str, texts: &[impl AsRef<str>]) -> bool {
+    let pattern = TextPattern::new(pattern);
+    texts.iter().any(|text| pattern.matches(text.as_ref()))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use jiff::civil::date;
-
-    #[test]
-    fn folders_match_whole_components() {
-        let filter = Filter {
-            folders: vec!["/photos/2020".into()],
-            ..Filter::default()
-        };
-        assert!(filter.matches(&["/photos/2020/a.jpg"], None));
-        assert!(filter.matches(&["/x.jpg", "/photos/2020/deep/a.jpg"], None));
-        assert!(!filter.matches(&["/photos/2020-trip/a.jpg"], None));
-    }
-
-    #[test]
-    fn date_range_excludes_undated_images() {
-        let range = DateRange {
-            from: Some(date(2020, 1, 1).at(0, 0, 0, 0)),
-            before: Some(date(2021, 1, 1).at(0, 0, 0, 0)),
-        };
-        let filter = Filter {
-            taken: Some(range),
-            ..Filter::default()
-        };
-        assert!(filter.matches(&["/a"], Some(date(2020, 12, 31).at(23, 59, 59, 0))));
-        assert!(!filter.matches(&["/a"], Some(date(2021, 1, 1).at(0, 0, 0, 0))));
-        assert!(!filter.matches(&["/a"], None));
-    }
-
-    #[test]
-    fn dates_may_omit_month_day_and_time() {
-        assert_eq!(parse_date("2020"), Ok(date(2020, 1, 1).at(0, 0, 0, 0)));
-        assert_eq!(parse_date("2020-05"), Ok(date(2020, 5, 1).at(0, 0, 0, 0)));
-        assert_eq!(parse_date("2020-05-17"), Ok(date(2020, 5, 17).at(0, 0, 0, 0)));
-        assert_eq!(
-            parse_date("2020-05-17T08:30"),
-            Ok(date(2020, 5, 17).at(8, 30, 0, 0))
-        );
-        assert!(parse_date("yesterday").is_err());
-        assert!(parse_date("2020-13").is_err());
-    }
-
-    #[test]
-    fn empty_filter_matches_everything() {
-        let open = Filter {
-            taken: Some(DateRange::default()),
-            tags: vec![" ".into()],
-            ..Filter::default()
-        };
-        assert!(open.is_empty());
-        assert!(open.matches::<&str>(&[], None));
-        assert!(open.matches_tags([]));
-    }
-
-    #[test]
-    fn all_tags_are_required_in_any_case() {
-        let filter = Filter {
-            tags: vec![" Dog".into(), "SNOW ".into(), "dog".into()],
-            ..Filter::default()
-        };
-        assert!(!filter.is_empty());
-        assert_eq!(filter.required_tags().len(), 2);
-        assert!(filter.matches_tags(["snow", "tree", "Dog"]));
-        assert!(!filter.matches_tags(["dog"]));
-        assert!(!filter.matches_tags(["snow dog"]));
-        assert!(filter.matches::<&str>(&[], None), "tags are not considered");
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@
 //! - [`RowId`] is the place of a vector in a vector file; [`Metadata`] is what is read from an image file
 //!   besides pixels.
 //! - [`parse_pairs`] reads files of images and texts.
-//! - [`Filter`] restricts a query to folders, dates and tags.
+//! - [`Filter`] restricts a query to folders, dates, tags and whatever else is known of images.
 //!
 //! Everything here is a value: no files, no network, no clock. Nothing becomes durable here; see
 //! `eidetic-vectors` for rows and `eidetic-catalog` for records.
@@ -40,9 +40,14 @@ mod space;
 pub use counted::{Counted, counted};
 pub use details::{Details, Exposure, Place, Taken, TakenSource, TimePrecision, better_taken};
 pub use embedding::{Embedding, EmbeddingError};
-pub use filter::{DateRange, Filter, ParseDateError, normalize_tag, parse_date};
+pub use filter::{
+    DateRange, Filter, ImageFacts, ParseDateError, ParseRangeError, RatingRange, ReachFilter, SizeRange,
+    TextPattern, normalize_tag, parse_date,
+};
 pub use image_id::{ImageId, ParseImageIdError};
-pub use metadata::{Camera, GeoPosition, ImageFormat, Metadata};
+pub use metadata::{
+    Camera, GeoPosition, ImageFormat, Metadata, Orientation, ParseFormatError, ParseOrientationError,
+};
 pub use pair_file::{Labels, MAX_PAIRS, PairFileError, PairRow, parse_pairs};
 pub use part_path::{ContainerKind, Moment, PartPath, PartPosition, page_name};
 pub use precision::{ParsePrecisionError, Precision};

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use eidetic_catalog::{FileRecord, FileState, NewImage, WriteBatch};
+use eidetic_catalog::{FileRecord, FileState, NewImage, WriteBatch, now_ms};
 use eidetic_domain::{Details, Embedding, ImageId, Metadata, PartPath, RowId};
 use eidetic_encoder::{EncodeError, Pixels};
 use eidetic_vectors::VectorIndex;
@@ -447,6 +447,7 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
             files,
             removed: Vec::new(),
             details: self.take_details(),
+            at_ms: Some(now_ms()),
         };
         let removed = self.indexer.catalog.put_batch(&batch)?;
         self.count(&batch);

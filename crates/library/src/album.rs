@@ -1,14 +1,11 @@
 //! Images in any order, with their tags.
 
-use std::collections::BTreeSet;
-
 use eidetic_catalog::{Catalog, CatalogError, ImageRecord, ListQuery, Tag, TagStore};
 pub use eidetic_catalog::{ListOrder, Position, SortKey};
 use eidetic_confidence::tagging::taggability;
 use eidetic_domain::{Filter, Hit, ImageId, normalize_tag};
 use eidetic_search::{Query, RankedHit, SearchResults, Timings, Verdict};
 
-use crate::space::with_canonical_folders;
 use crate::{Library, LibraryError, Space, paths};
 
 /// Images whose tags are read together.
@@ -80,22 +77,17 @@ impl Library {
     ///
     /// Errors: among others, the filter names a folder or a tag that the library does not have.
     pub fn list(&self, space: &Space, options: &ListOptions) -> Result<AlbumPage, LibraryError> {
-        let filter = with_canonical_folders(&options.filter);
-        self.require_known_folders(&filter)?;
-        let tags = filter.required_tags();
-        let among = (!tags.is_empty())
-            .then(|| space.images_with_all(&tags))
-            .transpose()?;
+        let filter = self.resolve_filter(&options.filter)?;
         let query = ListQuery {
             order: options.order,
+            among: space.images_with_tags_of(&filter)?,
             filter: filter.into_owned(),
-            among,
             after: options.after.clone(),
             count: options.count,
         };
         let page = self.catalog.list(&query)?;
         if page.total == 0 {
-            space.require_known_tags(&query.filter)?;
+            space.require_known_values(&query.filter)?;
         }
         let records = self.catalog.get_many(&page.images)?.into_iter().flatten();
         let mut images = if options.with_tags {
@@ -149,13 +141,11 @@ impl Space {
     pub(crate) fn images_by_tags(&self, query: &Query) -> Result<SearchResults, LibraryError> {
         let start = std::time::Instant::now();
         let wanted = query.filter.required_tags();
-        let records = self.catalog.get_many(&self.images_with_all(&wanted)?)?;
-        let matching = records
-            .into_iter()
-            .flatten()
-            .filter(|record| query.filter.matches(&record.paths, record.metadata.taken));
+        let tagged = self.catalog.images_with_all(&wanted)?;
+        let matching = self.catalog.images_matching(&query.filter, Some(&tagged))?;
+        let records = self.catalog.get_many(&matching)?.into_iter().flatten();
         let mut hits: Vec<RankedHit> = self
-            .with_tags(matching.collect())?
+            .with_tags(records.collect())?
             .into_iter()
             .filter_map(|image| {
                 let tags = image.tags.unwrap_or_default();
@@ -203,20 +193,13 @@ impl Space {
         })
     }
 
-    /// The images that have all of some tags; none where there are no tags.
-    fn images_with_all(&self, tags: &BTreeSet<String>) -> Result<Vec<ImageId>, LibraryError> {
-        let mut images: Option<Vec<ImageId>> = None;
-        for tag in tags {
-            let with_tag = self.catalog.images_with_tag(tag)?;
-            images = Some(match images {
-                None => with_tag,
-                Some(before) => before
-                    .into_iter()
-                    .filter(|image| with_tag.binary_search(image).is_ok())
-                    .collect(),
-            });
-        }
-        Ok(images.unwrap_or_default())
+    /// The images with the tags of a filter; none where it has no tags.
+    pub(crate) fn images_with_tags_of(&self, filter: &Filter) -> Result<Option<Vec<ImageId>>, LibraryError> {
+        let tags = filter.required_tags();
+        let has_tags = !tags.is_empty();
+        Ok(has_tags
+            .then(|| self.catalog.images_with_all(&tags))
+            .transpose()?)
     }
 
     fn with_tags(&self, records: Vec<ImageRecord>) -> Result<Vec<AlbumImage>, LibraryError> {

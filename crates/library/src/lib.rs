@@ -69,6 +69,7 @@ mod condition;
 mod confidence;
 mod decode_limits;
 mod error;
+mod facets;
 mod feedback;
 mod filter_check;
 mod image_file;
@@ -102,10 +103,11 @@ pub use calibration::{
     FailedImage, RefitOutcome, ScoredPairs,
 };
 pub use check::{CheckReport, RepairReport, check, repair};
-pub use eidetic_catalog::{Finding, SnapshotAge};
+pub use eidetic_catalog::{FacetValues, Facets, Finding, FolderCount, SnapshotAge};
 pub use eidetic_hub::{ModelRef, ParseModelRefError};
 pub use eidetic_inference::resolve_model;
 pub use error::LibraryError;
+pub use facets::FacetOptions;
 pub use feedback::{AnswerCount, FEEDBACK_NEEDED, Subject};
 pub use filter_check::UnknownFilterValue;
 pub use image_file::ImageFile;

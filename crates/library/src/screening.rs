@@ -136,7 +136,7 @@ impl Space {
     /// Compares images with the patterns of `profile` and calls `screened` for each that reaches a level, in no order.
     ///
     /// Image complexity is unknown here, since only vectors are read.
-    pub fn screen(
+    pub(crate) fn screen(
         &self,
         profile: &NamedProfile,
         options: &ScreeningOptions,
@@ -234,7 +234,7 @@ impl Space {
                 let tags = tags.iter().flatten().flat_map(|tags| &tags.tags);
                 filter.matches_tags(tags.map(|tag| tag.name.as_str()))
             };
-            if is_tagged && filter.matches(&record.paths, record.metadata.taken) {
+            if is_tagged && self.catalog.matches(&record, filter)? {
                 matching.push(record);
             }
         }

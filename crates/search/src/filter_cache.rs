@@ -1,6 +1,5 @@
 //! The rows that match a filter, and a cache of them.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -72,23 +71,5 @@ fn matching_images(catalog: &dyn Catalog, filter: &Filter) -> Result<Vec<ImageId
     if tags.is_empty() {
         return catalog.images_matching(filter, None);
     }
-    catalog.images_matching(filter, Some(&images_with_tags(catalog, &tags)?))
-}
-
-/// The images that have all of `tags`, which is not empty. The images of a tag are contiguous in the
-/// catalog, too.
-fn images_with_tags(catalog: &dyn Catalog, tags: &BTreeSet<String>) -> Result<Vec<ImageId>, CatalogError> {
-    let mut images: Option<Vec<ImageId>> = None;
-    for tag in tags {
-        let tagged = catalog.images_with_tag(tag)?;
-        images = Some(match images {
-            None => tagged,
-            Some(mut before) => {
-                // The catalog returns them sorted by id.
-                before.retain(|image| tagged.binary_search(image).is_ok());
-                before
-            }
-        });
-    }
-    Ok(images.unwrap_or_default())
+    catalog.images_matching(filter, Some(&catalog.images_with_all(&tags)?))
 }

@@ -157,6 +157,7 @@ mod tests {
                         position: None,
                     },
                     taken_source: None,
+                    added_ms: None,
                     paths: Vec::new(),
                 },
                 copies: 1,

@@ -206,17 +206,17 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         let images: Vec<ImageId> = neighbors.iter().map(|neighbor| neighbor.image).collect();
         let records = self.catalog.get_many(&images)?;
         let tagged = self.images_with_tags(&images, filter)?;
-        let matches = |record: &ImageRecord| {
-            filter.matches(&record.paths, record.metadata.taken)
-                && tagged
-                    .as_ref()
-                    .is_none_or(|tagged| tagged.contains(&record.image))
-        };
-        Ok(neighbors
-            .into_iter()
-            .zip(records)
-            .filter_map(|(neighbor, record)| Some(ComparedHit::new(neighbor, record.filter(&matches)?)))
-            .collect())
+        let mut hits = Vec::with_capacity(neighbors.len());
+        for (neighbor, record) in neighbors.into_iter().zip(records) {
+            let Some(record) = record else { continue };
+            let is_tagged = tagged
+                .as_ref()
+                .is_none_or(|tagged| tagged.contains(&record.image));
+            if is_tagged && self.catalog.matches(&record, filter)? {
+                hits.push(ComparedHit::new(neighbor, record));
+            }
+        }
+        Ok(hits)
     }
 
     /// Those of `images` that have the tags of `filter`; `None` if it has none.

@@ -303,7 +303,9 @@ impl Job {
         let space = library.active();
         let mut images = Vec::new();
         let context = RunContext::new(self, &self.cancel);
-        let report = space.screen(profile, options, &context, &mut |screened| images.push(screened))?;
+        let report = library.screen(&space, profile, options, &context, &mut |screened| {
+            images.push(screened)
+        })?;
         ScreeningReport::sort(&mut images, profile);
         let cancelled = report.cancelled;
         let response = ScreenResponse::new(space.id().to_string(), profile.name.clone(), report, images);

@@ -26,7 +26,7 @@ mod status;
 mod tests;
 mod validate;
 
-pub(crate) use album::AlbumParams;
+pub(crate) use album::{AlbumParams, AlbumQuery, FacetParams, FacetsQuery};
 pub use analysis::{CalibrateParams, LabeledPairParams, ScreenParams, TagParams, VocabularyParams};
 pub(crate) use analysis::{CheckedCalibrate, CheckedScreen, ScreenForm};
 pub(crate) use body::{
@@ -35,7 +35,7 @@ pub(crate) use body::{
 pub use feedback::FeedbackParams;
 pub(crate) use feedback::ScopeParams;
 pub(crate) use file::{FileForm, FileParams};
-pub use filter::{FilterParams, TakenParams};
+pub use filter::{FilterParams, TakenParams, filter_pairs};
 pub use image::ImageBytes;
 pub(crate) use image::ImageInput;
 pub use index::IndexParams;

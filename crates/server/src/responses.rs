@@ -4,6 +4,7 @@
 
 mod analysis;
 mod calibration;
+mod facets;
 mod feedback;
 mod image;
 mod jobs;
@@ -27,6 +28,7 @@ pub use calibration::{
     CalibrationHistoryEntry, CalibrationSummary, CalibrationsResponse, ClassificationMetrics, LevelSummary,
     ProfileThresholds, ThresholdSummary,
 };
+pub use facets::{FacetValue, FacetsResponse, FolderFacet, MonthFacet, PlaceFacet, YearFacet};
 pub use feedback::{FeedbackCount, FeedbackEntry, FeedbackList};
 pub use image::{ImageResponse, PlaceNames, Position};
 pub use jobs::{FailedFile, IndexReport, JobKind, JobResponse, JobState, JobTicket, UnreachableFolder};

@@ -81,6 +81,7 @@ fn calibration_endpoints() -> Vec<Endpoint> {
 fn image_endpoints() -> Vec<Endpoint> {
     vec![
         get("/v1/images", web::route().to(analysis::list_images)),
+        get("/v1/facets", web::route().to(analysis::get_facets)),
         get("/v1/images/{id}", web::route().to(images::get_image)),
         get("/v1/images/{id}/file", web::route().to(images::get_image_file)),
         get("/v1/images/{id}/similar", web::route().to(search::similar_images)),

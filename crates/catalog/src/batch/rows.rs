@@ -48,6 +48,7 @@ impl BatchBuilder<'_> {
             Some(kept) => Some(kept),
             None => self.stored_image(id)?,
         };
+        let added_ms = old.as_ref().map_or(self.at_ms, |old| old.added_ms);
         let mut stored = match (new, old) {
             (None, None) => return Ok(()),
             (None, Some(old)) => old,
@@ -62,6 +63,7 @@ impl BatchBuilder<'_> {
                 StoredImage::new(first_row, new.bytes, new.metadata.clone())
             }
         };
+        stored.added_ms = added_ms;
         self.describe(id, &mut stored)?;
         self.store.insert(&mut self.writes, &keys::image(id), &stored)
     }

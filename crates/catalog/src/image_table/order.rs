@@ -13,7 +13,7 @@ use super::natural;
 pub struct ListOrder {
     /// By what.
     pub key: SortKey,
-    /// Whether the last ones come first. Images without a date are last in any case.
+    /// Whether the last ones come first. Images without a date, or without a rating, are last in any case.
     pub reverse: bool,
 }
 
@@ -28,6 +28,10 @@ pub enum SortKey {
     Name,
     /// The size of the file, the largest first.
     Bytes,
+    /// When it was added to the library, the latest first.
+    Added,
+    /// The rating, the best first.
+    Rating,
     /// Nothing: each number gives another order.
     Random(u64),
 }
@@ -45,6 +49,8 @@ enum OwnedKey {
     Taken(Option<DateTime>),
     Name(Vec<u8>),
     Number(u64),
+    Added(Option<i64>),
+    Rating(Option<i8>),
 }
 
 /// What an image is sorted by.
@@ -54,6 +60,8 @@ pub enum Key<'a> {
     Taken(Option<DateTime>),
     Name(&'a [u8]),
     Number(u64),
+    Added(Option<i64>),
+    Rating(Option<i8>),
 }
 
 impl ListOrder {
@@ -71,6 +79,8 @@ impl Position {
             Key::Taken(taken) => OwnedKey::Taken(taken),
             Key::Name(name) => OwnedKey::Name(name.to_vec()),
             Key::Number(number) => OwnedKey::Number(number),
+            Key::Added(added) => OwnedKey::Added(added),
+            Key::Rating(stars) => OwnedKey::Rating(stars),
         };
         Self {
             key,
@@ -84,6 +94,8 @@ impl Position {
             OwnedKey::Taken(taken) => Key::Taken(*taken),
             OwnedKey::Name(name) => Key::Name(name),
             OwnedKey::Number(number) => Key::Number(*number),
+            OwnedKey::Added(added) => Key::Added(*added),
+            OwnedKey::Rating(stars) => Key::Rating(*stars),
         };
         (key, ImageId::from_bytes(self.image))
     }
@@ -105,6 +117,8 @@ impl Position {
             (OwnedKey::Id, SortKey::Id)
                 | (OwnedKey::Taken(_), SortKey::Taken)
                 | (OwnedKey::Name(_), SortKey::Name)
+                | (OwnedKey::Added(_), SortKey::Added)
+                | (OwnedKey::Rating(_), SortKey::Rating)
                 | (OwnedKey::Number(_), SortKey::Bytes | SortKey::Random(_))
         )
     }
@@ -120,13 +134,22 @@ pub fn compare(order: ListOrder, (a, a_id): (Key<'_>, ImageId), (b, b_id): (Key<
         }
     };
     let by_key = match (a, b) {
-        (Key::Taken(Some(a)), Key::Taken(Some(b))) => turned(b.cmp(&a)),
-        (Key::Taken(a), Key::Taken(b)) => b.is_some().cmp(&a.is_some()),
+        (Key::Taken(a), Key::Taken(b)) => unknown_last(a, b, turned),
+        (Key::Added(a), Key::Added(b)) => unknown_last(a, b, turned),
+        (Key::Rating(a), Key::Rating(b)) => unknown_last(a, b, turned),
         (Key::Name(a), Key::Name(b)) => turned(natural::compare(a, b)),
         (Key::Number(a), Key::Number(b)) => turned(b.cmp(&a)),
         _ => Ordering::Equal,
     };
     by_key.then_with(|| turned(a_id.cmp(&b_id)))
+}
+
+/// The greatest first, unless turned; those that are unknown last in any case.
+fn unknown_last<T: Ord>(a: Option<T>, b: Option<T>, turned: impl Fn(Ordering) -> Ordering) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) => turned(b.cmp(&a)),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    }
 }
 
 /// The place of an image in a random order.

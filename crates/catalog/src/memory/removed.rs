@@ -30,6 +30,7 @@ impl RemovedStore for MemoryCatalog {
         for id in images {
             if tables.removed.remove(id).is_some() {
                 tables.details.remove(id);
+                tables.added_ms.remove(id);
                 tables.rows.retain(|(_, image), _| image != id);
                 tables.tags.retain(|(_, image), _| image != id);
             }

@@ -12,7 +12,7 @@ use crate::{CatalogError, ImageTags, Tag, TagStore, TagSummary, keys};
 impl SledCatalog {
     /// The tags of up to [`PAGE`] tagged images from a key on. Tags of images that no longer exist are
     /// skipped: versions of Eidetic without tags left them behind.
-    fn tags_page(&self, from: Bound<Vec<u8>>) -> Result<Page<Vec<Tag>>, CatalogError> {
+    pub(super) fn tags_page(&self, from: Bound<Vec<u8>>) -> Result<Page<(ImageId, Vec<Tag>)>, CatalogError> {
         let _no_writer = self.reading();
         let (_, to) = keys::all_tags(self.space);
         let page = self.store.page((from, to), PAGE)?;
@@ -22,7 +22,7 @@ impl SledCatalog {
             let stored: Option<ImageTags> = decode_checked(key, value);
             let tags = stored.ok_or_else(|| self.store.damaged(tags_name(&id)))?.tags;
             if self.store.contains(&keys::image(&id))? {
-                records.push_back(Ok(tags));
+                records.push_back(Ok((id, tags)));
             }
         }
         Ok(Page {
@@ -63,7 +63,8 @@ impl TagStore for SledCatalog {
     fn tag_summary(&self) -> Result<TagSummary, CatalogError> {
         let pages = Paged::new(keys::all_tags(self.space).0, |from| self.tags_page(from));
         let mut failed = None;
-        let readable = pages.map_while(|tags| tags.map_err(|error| failed = Some(error)).ok());
+        let readable = pages.map_while(|tagged| tagged.map_err(|error| failed = Some(error)).ok());
+        let readable = readable.map(|(_, tags)| tags);
         let summary = TagSummary::count(readable);
         failed.map_or(Ok(summary), Err)
     }

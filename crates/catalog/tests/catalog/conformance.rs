@@ -67,11 +67,14 @@ fn batch() -> impl Strategy<Value = WriteBatch> {
         let of = |(n, year)| (id(n), details(year));
         described.into_iter().map(of).collect::<Vec<_>>()
     });
-    (images, files, removed, details).prop_map(|(images, files, removed, details)| WriteBatch {
+    let at_ms = prop::option::of(1_000_i64..1_010);
+    let parts = (images, files, removed, details, at_ms);
+    parts.prop_map(|(images, files, removed, details, at_ms)| WriteBatch {
         images,
         files,
         removed,
         details,
+        at_ms,
     })
 }
 

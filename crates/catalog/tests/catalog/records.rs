@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use eidetic_catalog::{Feedback, FeedbackKind, FileRecord, FileStamp, FileState, ImageTags, NewImage, Tag};
 use eidetic_domain::{
-    Camera, Details, GeoPosition, ImageFormat, ImageId, Metadata, RowId, Taken, TakenSource, TimePrecision,
+    Camera, Details, Exposure, GeoPosition, ImageFormat, ImageId, Metadata, Place, RowId, Taken, TakenSource,
+    TimePrecision,
 };
 use jiff::civil::date;
 
@@ -36,7 +37,7 @@ pub fn new_image(n: u32) -> NewImage {
     }
 }
 
-/// Details with a date in this year of the century; of every third year without one.
+/// Details with a date in this year of the century; of every third year without one. The rest has few values, and some none.
 pub fn details(year: u16) -> Details {
     let time = date(2000 + year as i16, 1, 2).at(3, 4, 5, 0);
     let taken = Taken {
@@ -47,7 +48,22 @@ pub fn details(year: u16) -> Details {
     };
     Details {
         title: Some(format!("Title {year}")),
-        keywords: vec!["sea".to_owned()],
+        keywords: vec![
+            "sea".to_owned(),
+            ["Dog", "dog", "été"][usize::from(year % 3)].to_owned(),
+        ],
+        hierarchical_keywords: vec![format!("Places|Italy|{}", year % 4)],
+        rating: (!year.is_multiple_of(5)).then_some((year % 7) as i8 - 1),
+        exposure: Exposure {
+            lens: (!year.is_multiple_of(4)).then(|| format!("{}mm", year % 2)),
+            ..Exposure::default()
+        },
+        place: Place {
+            city: year.is_multiple_of(2).then(|| "Rome".to_owned()),
+            country: (!year.is_multiple_of(6)).then(|| ["Italy", "France"][usize::from(year % 2)].to_owned()),
+            ..Place::default()
+        },
+        damage: year.is_multiple_of(7).then(|| "the end is missing".to_owned()),
         taken: (!year.is_multiple_of(3)).then_some(taken),
         ..Details::default()
     }

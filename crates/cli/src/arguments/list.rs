@@ -7,13 +7,13 @@ use super::{FilterArgs, PathArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// The order: the latest first, by name, the largest first, or at random
+    /// The order: the latest or the last added first, by name, the largest or the best rated first, or at random
     #[arg(
         long,
         value_enum,
         default_value_t,
         hide_possible_values = true,
-        value_name = "taken|name|size|random"
+        value_name = "taken|added|name|size|rating|random"
     )]
     pub(crate) sort: SortArg,
     /// Reverse the order
@@ -38,8 +38,10 @@ pub(crate) struct ListArgs {
 pub(crate) enum SortArg {
     #[default]
     Taken,
+    Added,
     Name,
     Size,
+    Rating,
     Random,
 }
 
@@ -48,8 +50,10 @@ impl SortArg {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Taken => "taken",
+            Self::Added => "added",
             Self::Name => "name",
             Self::Size => "size",
+            Self::Rating => "rating",
             Self::Random => "random",
         }
     }
@@ -59,8 +63,10 @@ impl ListArgs {
     pub(crate) const fn order(&self) -> ListOrder {
         let key = match self.sort {
             SortArg::Taken => SortKey::Taken,
+            SortArg::Added => SortKey::Added,
             SortArg::Name => SortKey::Name,
             SortArg::Size => SortKey::Bytes,
+            SortArg::Rating => SortKey::Rating,
             SortArg::Random => SortKey::Random(self.seed),
         };
         ListOrder {

@@ -92,9 +92,6 @@ fn screen(
     target: ScreeningTarget,
 ) -> Result<ScreenResponse, Failure> {
     let chosen = chosen_profile(arguments)?;
-    if let ScreeningTarget::Library(filter) = &target {
-        library.require_known(filter)?;
-    }
     arguments.options.apply_to(library);
     let space = library.active();
     space.load_encoder(&DownloadBar::default())?;
@@ -106,7 +103,9 @@ fn screen(
     let bar = StageBar::new();
     let mut images = Vec::new();
     let context = RunContext::new(&bar, &cancel_on_interrupt()?);
-    let screened = space.screen(&chosen, &options, &context, &mut |screened| images.push(screened));
+    let screened = library.screen(&space, &chosen, &options, &context, &mut |screened| {
+        images.push(screened)
+    });
     bar.finish();
     let report = screened?;
     ScreeningReport::sort(&mut images, &chosen);

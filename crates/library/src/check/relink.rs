@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use eidetic_catalog::{
     Catalog, FileRecord, FileStamp, FileState, LostRecords, NewImage, RowStore, SledCatalog, SpaceNumber,
-    WriteBatch,
+    WriteBatch, now_ms,
 };
 use eidetic_domain::{ImageId, RowId};
 use eidetic_imaging::DecodeLimits;
@@ -105,6 +105,7 @@ fn read(path: &Path, orphans: &OrphanedRows) -> Option<(ImageId, WriteBatch)> {
     let (_, row) = orphans.get(&image)?.first()?;
     let decoded = decode_small(&bytes, &DecodeLimits::default())?;
     let batch = WriteBatch {
+        at_ms: Some(now_ms()),
         images: vec![NewImage {
             image,
             row: *row,

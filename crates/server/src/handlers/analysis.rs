@@ -16,11 +16,13 @@ use super::search::query_image;
 use crate::jobs::JobTask;
 use crate::options::IndexableFolders;
 use crate::params::{
-    self, AlbumParams, CalibrateParams, CheckedCalibrate, CheckedScreen, ScreenForm, ScreenParams, TagParams,
-    shortened,
+    self, AlbumParams, AlbumQuery, CalibrateParams, CheckedCalibrate, CheckedScreen, FacetParams,
+    FacetsQuery, ScreenForm, ScreenParams, TagParams, shortened,
 };
 use crate::problem::{Problem, ProblemKind};
-use crate::responses::{AlbumResponse, JobTicket, ProblemDocument, ProfilesResponse, ScreenResponse};
+use crate::responses::{
+    AlbumResponse, FacetsResponse, JobTicket, ProblemDocument, ProfilesResponse, ScreenResponse,
+};
 use crate::state::AppState;
 
 /// Most bytes of labeled pairs.
@@ -101,7 +103,7 @@ pub(crate) async fn screen(
         let vector = space.image_vector(&query_image(&image, &space)?)?;
         options.target = ScreeningTarget::Image(id, vector);
         let mut images = Vec::new();
-        let report = space.screen(&profile, &options, &RunContext::default(), &mut |one| {
+        let report = library.screen(&space, &profile, &options, &RunContext::default(), &mut |one| {
             images.push(one);
         })?;
         Ok(ScreenResponse::new(
@@ -182,15 +184,15 @@ pub(crate) async fn start_calibrate(
     get,
     path = "/v1/images",
     tag = "images",
-    params(AlbumParams),
+    params(AlbumQuery),
     responses(
         (status = 200, description = "Some images, and where the next ones begin.", body = AlbumResponse),
-        (status = 400, description = "A parameter is unknown or invalid, or the library has no such folder or tag.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 400, description = "A parameter is unknown or invalid, or the filter names what the library does not have.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 503, description = "Too many requests at once; try again after `Retry-After`.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn list_images(state: Data<AppState>, request: HttpRequest) -> Result<Json<AlbumResponse>> {
-    let options = params::read_query::<AlbumParams>(request.query_string())?.check()?;
+    let options = AlbumParams::from_query(request.query_string())?;
     let library = state.library.clone();
     let list = move || {
         let space = library.active();
@@ -203,6 +205,25 @@ pub(crate) async fn list_images(state: Data<AppState>, request: HttpRequest) -> 
         })
     };
     Ok(Json(state.image_reads.run(list).await?))
+}
+
+/// How many images have each value: date, folder, camera, lens, place, keyword, tag, format, orientation, rating.
+#[utoipa::path(
+    get,
+    path = "/v1/facets",
+    tag = "images",
+    params(FacetsQuery),
+    responses(
+        (status = 200, description = "The values, with their numbers of images.", body = FacetsResponse),
+        (status = 400, description = "A parameter is unknown or invalid, or the filter names what the library does not have.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 503, description = "Too many requests at once; try again after `Retry-After`.", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn get_facets(state: Data<AppState>, request: HttpRequest) -> Result<Json<FacetsResponse>> {
+    let options = FacetParams::from_query(request.query_string())?;
+    let library = state.library.clone();
+    let count = move || Ok(FacetsResponse::from(library.facets(&library.active(), &options)?));
+    Ok(Json(state.image_reads.run(count).await?))
 }
 
 /// Compares canonical paths, so that neither `..` nor a link leads out of a source.

@@ -1,57 +1,68 @@
-//! The parameters of a list of images.
+//! The parameters of lists of images, and of counts of their values.
 
-use eidetic_library::{ListOptions, ListOrder, Position, SortKey};
+use eidetic_library::{FacetOptions, ListOptions, ListOrder, Position, SortKey};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, ToSchema};
 
-use super::filter::{FilterParams, FilterQuery};
+use super::filter::{FILTER_PARAMETERS, FilterParams, read_filtered};
 use super::list_cursor;
+use super::schema::query_parameters;
+use super::validate::absolute_folder;
 use crate::problem::Problem;
 
-/// Images of a page where the request does not say how many.
+/// Images of a page, or values of a kind, where the request does not say how many.
 const DEFAULT_COUNT: usize = 100;
 /// Most images of a page.
 const MAX_COUNT: usize = 1000;
+/// Most values of a kind that are counted.
+const MAX_VALUES: usize = 10_000;
 
-/// Which images to list, in which order, and what of them.
-#[derive(Debug, Default, Deserialize, IntoParams)]
+/// Which images to list, in which order, and what of them; a filter beside.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 pub(crate) struct AlbumParams {
     /// What to list of each image besides: `tags`.
-    #[param(pattern = "^tags$")]
+    #[schema(pattern = "^tags$")]
     pub(crate) fields: Option<String>,
-    /// `taken`: the latest first, images without a date last; `name`: by the name of the first file, numbers by their value;
-    /// `size`: the largest file first; `random`: another order for each `seed`; `id`: meaningless and cheap. With `fields`,
-    /// `id` where left out, else `taken`.
-    #[param(pattern = "^(taken|name|size|random|id)$")]
+    /// `taken`: the latest first, images without a date last; `added`: the last added first; `name`: by the name of the first
+    /// file, numbers by their value; `size`: the largest file first; `rating`: the best first, images without a rating last; `random`:
+    /// another order for each `seed`; `id`: meaningless and cheap. With `fields`, `id` where left out, else `taken`.
+    #[schema(pattern = "^(taken|added|name|size|rating|random|id)$")]
     pub(crate) sort: Option<String>,
     /// Whether the order is reversed.
     pub(crate) reverse: Option<bool>,
     /// The number of a random order; 0 where left out.
-    #[param(minimum = 0)]
+    #[schema(minimum = 0)]
     pub(crate) seed: Option<u64>,
-    /// Absolute folder to list; may be given several times.
-    #[param(max_items = 100)]
-    pub(crate) folder: Vec<String>,
-    /// A tag that the image must carry; may be given several times.
-    #[param(max_items = 100)]
-    pub(crate) tag: Vec<String>,
-    /// First moment to list, such as 2020 or 2020-05-01; images without a date are left out.
-    pub(crate) taken_from: Option<String>,
-    /// First moment no longer to list.
-    pub(crate) taken_before: Option<String>,
     /// Maximum number of images; 100 where left out.
-    #[param(minimum = 1, maximum = 1000, default = 100)]
+    #[schema(minimum = 1, maximum = 1000, default = 100)]
     pub(crate) k: Option<usize>,
     /// `next_cursor` of the page before, with the same order.
-    #[param(max_length = 2000)]
+    #[schema(max_length = 2000)]
     pub(crate) cursor: Option<String>,
 }
 
+/// Which values to count, of images that match a filter.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct FacetParams {
+    /// Absolute folder whose folders are counted; the library's sources are where left out.
+    pub(crate) parent: Option<String>,
+    /// Maximum number of values of a kind; 100 where left out.
+    #[schema(minimum = 1, maximum = 10000, default = 100)]
+    pub(crate) k: Option<usize>,
+}
+
 impl AlbumParams {
+    /// Reads the query string of a list.
+    pub(crate) fn from_query(query: &str) -> Result<ListOptions, Problem> {
+        let (params, filter): (Self, FilterParams) = read_filtered(query)?;
+        params.check(filter)
+    }
+
     /// The list as the library takes it.
-    pub(crate) fn check(self) -> Result<ListOptions, Problem> {
+    fn check(self, filter: FilterParams) -> Result<ListOptions, Problem> {
         let with_tags = match self.fields.as_deref() {
             Some("tags") => true,
             Some(other) => {
@@ -62,29 +73,59 @@ impl AlbumParams {
             }
             None => false,
         };
-        let count = self.k.unwrap_or(DEFAULT_COUNT);
-        if !(1..=MAX_COUNT).contains(&count) {
-            return Err(Problem::invalid(format!(
-                "k {count} is not within 1 to {MAX_COUNT}"
-            )));
-        }
         let order = ListOrder {
             key: sort_key(self.sort.as_deref(), self.seed, with_tags)?,
             reverse: self.reverse.unwrap_or_default(),
         };
-        let filter = FilterParams::from(FilterQuery {
-            folder: self.folder,
-            tag: self.tag,
-            taken_from: self.taken_from,
-            taken_before: self.taken_before,
-        });
         Ok(ListOptions {
             order,
             filter: filter.check()?,
             after: self.cursor.map(|cursor| parse(&cursor, order)).transpose()?,
-            count,
+            count: number_within(self.k, MAX_COUNT)?,
             with_tags,
         })
+    }
+}
+
+impl FacetParams {
+    /// Reads the query string of a request for counts.
+    pub(crate) fn from_query(query: &str) -> Result<FacetOptions, Problem> {
+        let (params, filter): (Self, FilterParams) = read_filtered(query)?;
+        Ok(FacetOptions {
+            filter: filter.check()?,
+            parent: params.parent.map(absolute_folder).transpose()?,
+            most: number_within(params.k, MAX_VALUES)?,
+        })
+    }
+}
+
+/// The parameters of a list of images, for the OpenAPI document.
+pub(crate) struct AlbumQuery;
+/// The parameters of a request for counts, for the OpenAPI document.
+pub(crate) struct FacetsQuery;
+
+impl IntoParams for AlbumQuery {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        with_filter(query_parameters::<AlbumParams>())
+    }
+}
+
+impl IntoParams for FacetsQuery {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        with_filter(query_parameters::<FacetParams>())
+    }
+}
+
+fn with_filter(mut parameters: Vec<Parameter>) -> Vec<Parameter> {
+    parameters.extend(FILTER_PARAMETERS.iter().cloned());
+    parameters
+}
+
+fn number_within(k: Option<usize>, most: usize) -> Result<usize, Problem> {
+    let count = k.unwrap_or(DEFAULT_COUNT);
+    match (1..=most).contains(&count) {
+        true => Ok(count),
+        false => Err(Problem::invalid(format!("k {count} is not within 1 to {most}"))),
     }
 }
 
@@ -96,6 +137,8 @@ fn sort_key(sort: Option<&str>, seed: Option<u64>, with_tags: bool) -> Result<So
     let key = match sort {
         None if with_tags => SortKey::Id,
         None | Some("taken") => SortKey::Taken,
+        Some("added") => SortKey::Added,
+        Some("rating") => SortKey::Rating,
         Some("name") => SortKey::Name,
         Some("size") => SortKey::Bytes,
         Some("id") => SortKey::Id,
@@ -103,7 +146,7 @@ fn sort_key(sort: Option<&str>, seed: Option<u64>, with_tags: bool) -> Result<So
         Some(other) => {
             let other = super::shortened(other);
             return Err(Problem::invalid(format!(
-                "unknown sort {other:?}; expected \"taken\", \"name\", \"size\", \"random\" or \"id\""
+                "unknown sort {other:?}; expected \"taken\", \"added\", \"name\", \"size\", \"rating\", \"random\" or \"id\""
             )));
         }
     };

@@ -11,9 +11,9 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
-use super::filter::{FilterParams, FilterQuery, object};
+use super::filter::{FILTER_PARAMETERS, FilterParams, object, read_filtered};
 use super::image::{ImageBytes, ImageInput};
-use super::pairs::{Encoding, from_pairs, query_pairs};
+use super::pairs::query_pairs;
 use super::schema::{form_schema, query_parameters};
 use super::validate::{bounded_text, number_of_hits, unit_interval, unknown_parameter};
 use crate::options::Limits;
@@ -112,8 +112,6 @@ const NOT_IN_QUERY: [&str; 4] = ["image", "filter", "target", "set"];
 /// Fields that mean nothing where the address names the image to search by.
 const NOT_FOR_SIMILAR: [&str; 4] = ["text", "negative", "image_id", "text_weight"];
 
-static FILTER_PARAMETERS: LazyLock<Vec<Parameter>> = LazyLock::new(query_parameters::<FilterQuery>);
-
 /// All parameters of a search in a query string.
 static QUERY_PARAMETERS: LazyLock<Vec<Parameter>> = LazyLock::new(|| {
     let mut parameters = query_parameters::<SearchParams>();
@@ -152,15 +150,8 @@ impl SearchParams {
         if let Some((unknown, _)) = pairs.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             return Err(Problem::invalid(unknown_parameter(unknown, &known)));
         }
-        let (filter, others): (Vec<_>, Vec<_>) = pairs
-            .into_iter()
-            .partition(|(name, _)| FILTER_PARAMETERS.iter().any(|known| known.name == *name));
-        let filter: FilterQuery = from_pairs(filter, Encoding::Query)?;
-        let params: Self = from_pairs(others, Encoding::Query)?;
-        Ok(Self {
-            filter: filter.into(),
-            ..params
-        })
+        let (params, filter): (Self, _) = read_filtered(query)?;
+        Ok(Self { filter, ..params })
     }
 
     /// Whether stored texts are searched.

@@ -27,6 +27,10 @@ const MAX_K: i64 = 1_000;
 const MAX_FOLDERS: usize = 100;
 /// Maximum number of tags in a filter.
 const MAX_TAGS: usize = 100;
+/// Maximum number of other values of one kind in a filter.
+pub(super) const MAX_TEXTS: usize = 100;
+/// Maximum length of such a value in characters.
+const MAX_FILTER_CHARS: usize = 200;
 
 /// The message about a parameter that does not exist.
 pub(super) fn unknown_parameter(name: &str, known: &[impl AsRef<str>]) -> String {
@@ -125,6 +129,22 @@ pub(super) fn filter_tags(tags: Vec<String>) -> Result<Vec<String>, Problem> {
         }
         None => Ok(tags),
     }
+}
+
+/// Patterns of a filter.
+pub(super) fn filter_texts(what: &str, texts: Vec<String>) -> Result<Vec<String>, Problem> {
+    require_count(&format!("values of {what} in the filter"), texts.len(), MAX_TEXTS)?;
+    for text in &texts {
+        require_no_nul(what, text)?;
+        if text.trim().is_empty() {
+            return Err(Problem::invalid(format!("{what} is empty")));
+        }
+        if text.chars().count() > MAX_FILTER_CHARS {
+            let expected = format!("at most {MAX_FILTER_CHARS} characters");
+            return Err(invalid_value(what, quoted(text), &expected));
+        }
+    }
+    Ok(texts)
 }
 
 /// A year, a month, or a date with or without a time, as the command line takes them.
