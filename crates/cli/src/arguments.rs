@@ -28,7 +28,7 @@ pub(crate) use matching::{MatchArgs, PrevalenceArg, ScreenArgs};
 pub(crate) use models::{
     AlignArgs, EmbedArgs, ModelOptions, ModelsAction, ModelsArgs, ModelsPullArgs, PrecisionArg, VerifyArgs,
 };
-pub(crate) use search::{PathArgs, PathEnd, SearchArgs};
+pub(crate) use search::{HitSortArg, PathArgs, PathEnd, SearchArgs};
 pub(crate) use serve::{DemoArgs, ListenArgs, ServeArgs};
 pub(crate) use space::{DropSpaceArgs, SpaceAction, SpaceArgs, SwitchArgs};
 pub(crate) use texts::{TextsAction, TextsAddArgs, TextsArgs};
@@ -111,6 +111,17 @@ pub(crate) enum Command {
 
 fn hit_count() -> clap::builder::RangedI64ValueParser<u16> {
     clap::value_parser!(u16).range(1..=1000)
+}
+
+/// Parses a number of pictures; `all` is more than there can be.
+fn count(text: &str) -> Result<usize, String> {
+    match text {
+        "all" => Ok(usize::MAX),
+        _ => match text.parse() {
+            Ok(0) | Err(_) => Err(format!("{text:?} is neither a number from 1 on nor \"all\"")),
+            Ok(count) => Ok(count),
+        },
+    }
 }
 
 fn batch_size() -> clap::builder::RangedI64ValueParser<u16> {

@@ -15,7 +15,8 @@ use eidetic_domain::{Filter, ImageId};
 use eidetic_indexer::{CancelToken, Observer};
 use eidetic_library::{Status, TextFormat};
 use eidetic_server::params::{
-    CalibrateParams, IndexParams, ScreenParams, SpaceParams, SwitchParams, TagParams, filter_pairs,
+    CalibrateParams, FilterParams, IndexParams, ScreenParams, SortParam, SpaceParams, SwitchParams,
+    TagParams, filter_pairs,
 };
 use eidetic_server::responses::{
     AlbumResponse, CalibrateResponse, CalibrationsResponse, DropResponse, FeedbackList, ForgetResponse,
@@ -84,6 +85,8 @@ pub(crate) fn search(
     server: &RemoteServer,
     arguments: &SearchArgs,
     filter: &Filter,
+    count: usize,
+    cursor: Option<&str>,
 ) -> Result<SearchResponse, Failure> {
     let image = arguments.image.as_deref().map(base64_file).transpose()?;
     let body = json!({
@@ -91,9 +94,11 @@ pub(crate) fn search(
         "negative": arguments.without,
         "image": image,
         "image_id": arguments.image_id,
-        "k": arguments.k,
+        "k": count,
+        "cursor": cursor,
+        "sort": SortParam::from(arguments.sort),
         "text_weight": arguments.text_weight,
-        "filter": filter,
+        "filter": FilterParams::from(filter.clone()),
         "min_confidence": arguments.min_confidence,
         "space": arguments.space,
     });

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use jiff::civil::DateTime;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{Camera, Details, ImageFormat, Metadata, Orientation};
@@ -17,15 +16,13 @@ pub use ranges::{ParseRangeError, RatingRange, SizeRange};
 /// Restricts the images that a query returns. Empty parts match every image.
 ///
 /// Of folders, formats, cameras, lenses, orientations and file names one must match; of tags, keywords and places all.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Absolute folders: an image matches if one of its paths is in one of them, at any depth.
     pub folders: Vec<PathBuf>,
     /// Range of dates taken. An image without a date does not match.
     pub taken: Option<DateRange>,
     /// Tags that an image must have, all of them, compared by [`normalize_tag`]. Blank ones are ignored.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// Formats of the content.
     pub formats: Vec<ImageFormat>,
@@ -53,12 +50,11 @@ pub struct Filter {
 }
 
 /// Selects images by whether their files can be reached.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReachFilter {
     /// Whether those match whose files are all out of reach, rather than the others.
     pub unreachable: bool,
     /// The folders that are out of reach. The library fills them in: it knows its sources.
-    #[serde(skip)]
     pub folders: Vec<PathBuf>,
 }
 
@@ -76,8 +72,7 @@ pub struct ImageFacts<'a> {
 }
 
 /// A half-open range of local time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DateRange {
     /// Start, inclusive; unbounded if none.
     pub from: Option<DateTime>,

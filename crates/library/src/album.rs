@@ -4,7 +4,8 @@ use eidetic_catalog::{Catalog, CatalogError, ImageRecord, ListQuery, Tag, TagSto
 pub use eidetic_catalog::{ListOrder, Position, SortKey};
 use eidetic_confidence::tagging::taggability;
 use eidetic_domain::{Filter, Hit, ImageId, normalize_tag};
-use eidetic_search::{Query, RankedHit, SearchResults, Timings, Verdict};
+use eidetic_search::{Query, RankedHit, SearchPosition, SearchResults, Timings, Verdict};
+use eidetic_vectors::ranks_before;
 
 use crate::{Library, LibraryError, Space, paths};
 
@@ -169,14 +170,18 @@ impl Space {
             })
             .filter(|ranked| ranked.hit.confidence >= query.min_confidence)
             .collect();
-        hits.sort_by(|a, b| {
-            b.hit
-                .confidence
-                .partial_cmp(&a.hit.confidence)
-                .unwrap_or(std::cmp::Ordering::Equal)
-        });
+        let place = |ranked: &RankedHit| (ranked.hit.image, ranked.hit.confidence.unwrap_or_default());
+        if let Some(after) = query.after {
+            hits.retain(|ranked| ranks_before(&(after.image, after.score), &place(ranked)).is_lt());
+        }
+        hits.sort_by(|a, b| ranks_before(&place(a), &place(b)));
+        let has_more = hits.len() > query.k;
         hits.truncate(query.k);
-        Ok(SearchResults {
+        let next = hits.last().filter(|_| has_more).map(|last| {
+            let (image, score) = place(last);
+            SearchPosition { score, image }
+        });
+        let mut results = SearchResults {
             space: self.id().clone(),
             verdict: if hits.is_empty() {
                 Verdict::NoMatch
@@ -185,12 +190,15 @@ impl Space {
             },
             unknown_words: Vec::new(),
             hits,
+            next,
             missing: 0,
             timings: Timings {
                 search: start.elapsed(),
                 ..Timings::default()
             },
-        })
+        };
+        results.sort(query.order);
+        Ok(results)
     }
 
     /// The images with the tags of a filter; none where it has no tags.

@@ -10,7 +10,7 @@ use eidetic_confidence::profile::NamedProfile;
 use eidetic_containers::file_at;
 use eidetic_domain::{Filter, ReachFilter};
 use eidetic_indexer::RunContext;
-use eidetic_search::{Query, SearchResults, fuse};
+use eidetic_search::{HitOrder, Query, SearchResults, fuse};
 
 use crate::space::with_canonical_folders;
 use crate::{
@@ -148,7 +148,7 @@ impl Library {
     ) -> Result<SearchResults, E> {
         let active = self.active();
         let mut results = Vec::new();
-        let (mut k, mut min_confidence) = (Query::DEFAULT_K, None);
+        let (mut k, mut min_confidence, mut order) = (Query::DEFAULT_K, None, HitOrder::Score);
         for status in self
             .spaces()?
             .iter()
@@ -161,11 +161,14 @@ impl Library {
             };
             let mut query = query_in(&space)?;
             (k, min_confidence) = (query.k, query.min_confidence.take());
+            order = std::mem::take(&mut query.order);
             // Hits that one space ranks lower may be first together.
             query.k = k.saturating_mul(2);
             results.push(self.search(&space, &query)?);
         }
-        Ok(fuse(results, k, min_confidence))
+        let mut fused = fuse(results, k, min_confidence);
+        fused.sort(order);
+        Ok(fused)
     }
 
     /// The filter as the catalog takes it: with the canonical forms of its folders, and with the folders that are out of reach

@@ -17,7 +17,7 @@ use eidetic_hub::DownloadProgress;
 use eidetic_imaging::DecodeSize;
 use eidetic_indexer::{RunContext, RunStage};
 use eidetic_inference::LoadOptions;
-use eidetic_search::{FilterCache, Query, SearchResults, Searcher, TextCache};
+use eidetic_search::{FilterCache, Query, RankingCache, SearchResults, Searcher, TextCache};
 use eidetic_vectors::{VectorIndex, VectorStore};
 
 use crate::LibraryError;
@@ -46,6 +46,7 @@ pub struct Space {
     pub(crate) encoder: LazyEncoder,
     pub(crate) text_cache: TextCache,
     pub(crate) filter_cache: FilterCache,
+    ranking_cache: RankingCache,
     /// Made on first use, and again after a calibration.
     pub(crate) confidence_model: RwLock<Option<Arc<ConfidenceModel>>>,
     /// Vectors of the vocabulary that images were tagged with last.
@@ -84,6 +85,7 @@ impl Space {
             damaged: Mutex::new(report.damaged),
             text_cache: TextCache::default(),
             filter_cache: FilterCache::default(),
+            ranking_cache: RankingCache::default(),
             confidence_model: RwLock::default(),
             vocabulary: Mutex::default(),
             text_index: Mutex::default(),
@@ -174,6 +176,7 @@ impl Space {
             catalog: &self.catalog,
             text_cache: &self.text_cache,
             filter_cache: &self.filter_cache,
+            ranking_cache: &self.ranking_cache,
         };
         let mut results = searcher.search(query)?;
         if results.hits.is_empty() {

@@ -30,11 +30,16 @@ pub(crate) fn fold<H: Comparable>(hits: Vec<H>) -> Vec<H> {
     distinct
 }
 
+/// Whether images with these scores, the better one first, may look the same.
+pub(crate) fn may_be_same(better: f32, score: f32) -> bool {
+    better - score <= MAX_SCORE_DIFFERENCE
+}
+
 fn original<'a, H: Comparable>(distinct: &'a mut [H], hit: &H) -> Option<&'a mut H> {
     let mut near = distinct
         .iter_mut()
         .rev()
-        .take_while(|other| other.score() - hit.score() <= MAX_SCORE_DIFFERENCE);
+        .take_while(|other| may_be_same(other.score(), hit.score()));
     near.find(|other| dot(other.vector(), hit.vector()) >= SAME_IMAGE)
 }
 

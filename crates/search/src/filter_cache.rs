@@ -33,6 +33,11 @@ impl FilterCache {
         self.rows.clear();
     }
 
+    /// Number of changes of the catalog so far.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
     /// The rows below `end` whose images match `filter`, by the function that gives the row of an image; `None` if every image
     /// matches.
     ///
@@ -49,7 +54,7 @@ impl FilterCache {
             return Ok(None);
         }
         // The debug form has every field of the filter, so equal keys are equal filters.
-        let key = (self.generation.load(Ordering::Acquire), format!("{filter:?}"));
+        let key = (self.generation(), format!("{filter:?}"));
         self.rows
             .get_or_insert_with(&key, || {
                 let images = matching_images(catalog, filter)?;

@@ -37,6 +37,8 @@ pub fn fuse(results: Vec<SearchResults>, k: usize, min_confidence: Option<f32>) 
             .then(a.hit.image.cmp(&b.hit.image))
     });
     fused.hits.truncate(k);
+    // No place in one ranking is a place in all of them.
+    fused.next = None;
     fused.verdict = verdict(&fused.hits, &verdicts, weights.are_calibrated);
     if let Some(min) = min_confidence {
         let reaches = |hit: &RankedHit| hit.hit.confidence.is_some_and(|confidence| confidence >= min);
@@ -170,6 +172,7 @@ mod tests {
             verdict: Verdict::NoMatch,
             unknown_words: vec!["rare".to_owned()],
             hits: hits.iter().map(hit).collect(),
+            next: None,
             missing: 0,
             timings: Timings::default(),
         }

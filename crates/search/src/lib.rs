@@ -21,7 +21,7 @@
 //! # use eidetic_domain::{ImageFormat, Metadata};
 //! use eidetic_encoder::Encoder;
 //! use eidetic_encoder::fake::FakeEncoder;
-//! use eidetic_search::{FilterCache, Query, Searcher, TextCache, Verdict};
+//! use eidetic_search::{FilterCache, Query, RankingCache, Searcher, TextCache, Verdict};
 //! use eidetic_vectors::{MemoryIndex, VectorIndex};
 //! use image::{Rgb, RgbImage};
 //!
@@ -60,6 +60,7 @@
 //!     catalog: &catalog,
 //!     text_cache: &TextCache::default(),
 //!     filter_cache: &FilterCache::default(),
+//!     ranking_cache: &RankingCache::default(),
 //!     confidence_model: None,
 //! };
 //! let results = searcher.search(&Query::text("blue"))?;
@@ -79,6 +80,7 @@ mod matcher;
 mod query;
 mod query_parts;
 mod query_texts;
+mod ranking_cache;
 mod results;
 mod searcher;
 mod shots;
@@ -89,7 +91,8 @@ pub use error::SearchError;
 pub use filter_cache::FilterCache;
 pub use fusion::fuse;
 pub use matcher::{Matcher, distinct_texts};
-pub use query::{Query, QueryImage, QueryWeights};
+pub use query::{HitOrder, Query, QueryImage, QueryWeights, SearchPosition};
+pub use ranking_cache::RankingCache;
 pub use results::{RankedHit, SearchResults, Timings, Verdict};
 pub use searcher::Searcher;
 pub use text_cache::{EmbeddedText, TextCache};

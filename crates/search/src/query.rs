@@ -21,6 +21,29 @@ pub struct Query {
     pub min_confidence: Option<f32>,
     /// Restricts the images that can be hits.
     pub filter: Filter,
+    /// The place in the ranking after which the hits begin; none for the best ones.
+    pub after: Option<SearchPosition>,
+    /// The order of the hits that are returned.
+    pub order: HitOrder,
+}
+
+/// A place in a ranking, which stays valid while the library changes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SearchPosition {
+    /// The score of the image there.
+    pub score: f32,
+    /// The image.
+    pub image: ImageId,
+}
+
+/// In which order hits are returned. Which ones are, depends on their scores in any case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HitOrder {
+    /// The best first.
+    #[default]
+    Score,
+    /// The latest first; those without a date last.
+    Taken,
 }
 
 /// An image to search by.
@@ -99,6 +122,8 @@ impl Query {
             k: Self::DEFAULT_K,
             min_confidence: None,
             filter: Filter::default(),
+            after: None,
+            order: HitOrder::Score,
         }
     }
 }

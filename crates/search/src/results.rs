@@ -1,11 +1,14 @@
 //! The results of a query.
 
+use std::cmp::Reverse;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use eidetic_catalog::ImageRecord;
 use eidetic_domain::{Hit, SpaceId};
 use serde::{Deserialize, Serialize};
+
+use crate::{HitOrder, SearchPosition};
 
 /// The results of a query.
 #[derive(Debug, Clone)]
@@ -18,10 +21,22 @@ pub struct SearchResults {
     pub unknown_words: Vec<String>,
     /// The hits, best first. Each is in the catalog.
     pub hits: Vec<RankedHit>,
+    /// Where the hits after these begin; none where there are none.
+    pub next: Option<SearchPosition>,
     /// Number of images of the catalog without a vector in this space, which therefore cannot be hits.
     pub missing: u64,
     /// Time spent.
     pub timings: Timings,
+}
+
+impl SearchResults {
+    /// Puts the hits in an order.
+    pub fn sort(&mut self, order: HitOrder) {
+        if order == HitOrder::Taken {
+            // Stable: those of the same date stay by score. Without a date is less than any.
+            self.hits.sort_by_key(|hit| Reverse(hit.record.metadata.taken));
+        }
+    }
 }
 
 /// A hit with the record of its image. It stands for all images of the library that look the same.

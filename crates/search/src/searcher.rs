@@ -8,14 +8,15 @@ use eidetic_catalog::{Catalog, ImageRecord, ImageTags};
 use eidetic_confidence::{ConfidenceModel, MATCH_THRESHOLD, QueryKind, SimilarityLevel};
 use eidetic_domain::{Embedding, Filter, Hit, ImageId};
 use eidetic_encoder::Encoder;
-use eidetic_vectors::{Neighbor, VectorIndex};
+use eidetic_vectors::{Neighbor, RowSet, VectorIndex, ranks_before};
 
 use crate::copies::{self, Comparable};
 use crate::query_parts::QueryParts;
 use crate::query_texts::{Claim, QueryTexts};
+use crate::ranking_cache::{Ranking, RankingCache, RankingKey};
 use crate::{
-    FilterCache, Query, QueryImage, QueryWeights, RankedHit, SearchError, SearchResults, TextCache, Timings,
-    Verdict, shots,
+    FilterCache, Query, QueryImage, QueryWeights, RankedHit, SearchError, SearchPosition, SearchResults,
+    TextCache, Timings, Verdict, shots,
 };
 
 /// Most neighbors that a search asks the index for, so that a library of copies of one image costs no more.
@@ -33,14 +34,29 @@ pub struct Searcher<'a, V: VectorIndex + ?Sized> {
     pub text_cache: &'a TextCache,
     /// Rows that match recent filters.
     pub filter_cache: &'a FilterCache,
+    /// Rankings of the latest queries that were listed beyond their first page.
+    pub ranking_cache: &'a RankingCache,
     /// Computes the confidences of hits; `None`: they are unknown.
     pub confidence_model: Option<&'a ConfidenceModel>,
 }
 
+/// Most hits that are looked for by the index rather than in a ranking of all images.
+const MAX_INDEXED_HITS: usize = 1_000;
+/// Most images before a page that are compared with those of the page, in which copies of them are left out.
+const LOOK_BACK: usize = 256;
+
 /// A hit with the vector that the index compared with the query.
-struct ComparedHit {
+pub(crate) struct ComparedHit {
     hit: RankedHit,
     vector: Arc<[f32]>,
+}
+
+/// A page of hits.
+pub(crate) struct Found {
+    hits: Vec<ComparedHit>,
+    /// The best hit of all, where the page is not the first.
+    best: Option<ComparedHit>,
+    next: Option<SearchPosition>,
 }
 
 impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
@@ -55,25 +71,32 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         let parts = self.embed_parts(query, &texts)?;
         let embedding = parts.combine(query.weights)?;
         let encoded = Instant::now();
-        let found = self.nearest(&embedding, query)?;
+        let found = match query.after.is_some() || query.k > MAX_INDEXED_HITS {
+            true => self.page_of_ranking(&embedding, query)?,
+            false => self.nearest(&embedding, query)?,
+        };
+        let next = found.next;
         let (mut hits, verdict) = match texts.claim {
             Claim::Made => self.assess(&parts, found),
-            Claim::None => (without_confidences(found), Verdict::NoMatch),
+            Claim::None => (without_confidences(found.hits), Verdict::NoMatch),
         };
         if let Some(min) = query.min_confidence {
             hits.retain(|hit| hit.hit.confidence.is_some_and(|confidence| confidence >= min));
         }
-        Ok(SearchResults {
+        let mut results = SearchResults {
             space: self.encoder.space().clone(),
             verdict,
             unknown_words: texts.unknown_words,
             hits,
+            next,
             missing: self.missing()?,
             timings: Timings {
                 encode: encoded - start,
                 search: encoded.elapsed(),
             },
-        })
+        };
+        results.sort(query.order);
+        Ok(results)
     }
 
     fn embed_parts(&self, query: &Query, texts: &QueryTexts) -> Result<QueryParts, SearchError> {
@@ -113,8 +136,10 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         }
     }
 
-    /// Adds confidences and similarities to the hits.
-    fn assess(&self, parts: &QueryParts, found: Vec<ComparedHit>) -> (Vec<RankedHit>, Verdict) {
+    /// Adds confidences and similarities to the hits. The verdict is that of the best hit of all pages.
+    fn assess(&self, parts: &QueryParts, found: Found) -> (Vec<RankedHit>, Verdict) {
+        let is_first = found.best.is_none();
+        let found: Vec<ComparedHit> = found.best.into_iter().chain(found.hits).collect();
         let vectors: Vec<&[f32]> = found.iter().map(|found| &*found.vector).collect();
         let confidences = self.confidences(parts, &vectors);
         let similarities = self.similarities(parts, &vectors);
@@ -129,6 +154,9 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
             Verdict::NoMatch if !self.supports_no_match(parts) => Verdict::Uncalibrated,
             verdict => verdict,
         };
+        if !is_first {
+            hits.remove(0);
+        }
         (hits, verdict)
     }
 
@@ -171,44 +199,108 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
 
     /// Requests more neighbors until `k` of them are distinct images in the catalog, and one more, behind which hardly any
     /// copy of them can be. An image that was removed from the catalog is in the index a little longer.
-    fn nearest(&self, embedding: &Embedding, query: &Query) -> Result<Vec<ComparedHit>, SearchError> {
-        let end = self.read_vectors().end();
-        let rows = self.filter_cache.matching_rows(
-            self.catalog,
-            &query.filter,
-            &|image| self.read_vectors().row(image),
-            end,
-        )?;
-        let excluded = match query.image {
-            Some(QueryImage::Indexed(image)) => Some(image),
-            _ => None,
-        };
+    fn nearest(&self, embedding: &Embedding, query: &Query) -> Result<Found, SearchError> {
+        let rows = self.matching_rows(query)?;
         let mut requested = query.k + query.k / 2 + 16;
         loop {
             let neighbors = self
                 .read_vectors()
                 .search(embedding, requested, rows.as_deref())?;
-            let is_exhausted = neighbors.len() < requested || requested >= MAX_NEIGHBORS;
-            let mut hits = self.resolve(neighbors, &query.filter)?;
-            hits.retain(|found| Some(found.hit.hit.image) != excluded);
-            let mut hits = copies::fold(shots::fold(hits));
-            if hits.len() > query.k || is_exhausted {
+            let all_found = neighbors.len() < requested;
+            let mut hits = copies::fold(shots::fold(self.resolve(neighbors, query)?));
+            if hits.len() > query.k || all_found || requested >= MAX_NEIGHBORS {
+                let has_more = hits.len() > query.k || !all_found;
                 hits.truncate(query.k);
-                return Ok(hits);
+                return Ok(Found {
+                    next: position_of_last(&hits).filter(|_| has_more),
+                    best: None,
+                    hits,
+                });
             }
             requested *= 2;
         }
     }
 
-    /// The neighbors that are in the catalog, with their records. Checks the filter again, since rows may
-    /// have been reused after it was resolved.
-    fn resolve(&self, neighbors: Vec<Neighbor>, filter: &Filter) -> Result<Vec<ComparedHit>, SearchError> {
+    /// The rows that the filter of a query admits; none where it admits all.
+    fn matching_rows(&self, query: &Query) -> Result<Option<Arc<RowSet>>, SearchError> {
+        let end = self.read_vectors().end();
+        let row = |image: &ImageId| self.read_vectors().row(image);
+        Ok(self
+            .filter_cache
+            .matching_rows(self.catalog, &query.filter, &row, end)?)
+    }
+
+    /// The hits after a place in the ranking of all images.
+    fn page_of_ranking(&self, embedding: &Embedding, query: &Query) -> Result<Found, SearchError> {
+        let ranking = self.ranking(embedding, query)?;
+        let start = query.after.map_or(0, |after| {
+            let place = (after.image, after.score);
+            ranking.partition_point(|ranked| ranks_before(ranked, &place).is_le())
+        });
+        let from = first_comparable(&ranking, start);
+        let before: HashSet<ImageId> = ranking[from..start].iter().map(|(image, _)| *image).collect();
+        let mut requested = query.k.saturating_add(query.k / 2 + 16);
+        loop {
+            let end = start.saturating_add(requested).min(ranking.len());
+            let mut hits = self.hits_at(&ranking[from..end], query)?;
+            hits.retain(|found| !before.contains(&found.hit.hit.image));
+            if hits.len() > query.k || end == ranking.len() {
+                let has_more = hits.len() > query.k;
+                hits.truncate(query.k);
+                let best = ranking.first().filter(|_| start > 0);
+                let best = self
+                    .hits_at(best.map(std::slice::from_ref).unwrap_or_default(), query)?
+                    .pop();
+                return Ok(Found {
+                    next: position_of_last(&hits).filter(|_| has_more),
+                    best,
+                    hits,
+                });
+            }
+            requested = requested.saturating_mul(2);
+        }
+    }
+
+    fn ranking(&self, embedding: &Embedding, query: &Query) -> Result<Ranking, SearchError> {
+        let rows = self.matching_rows(query)?;
+        let generation = self.filter_cache.generation();
+        let vectors = self.read_vectors();
+        let state = (vectors.end(), vectors.len());
+        let key = RankingKey::new(embedding, &query.filter, generation, state);
+        let rank = || Ok(vectors.rank(embedding, rows.as_deref())?);
+        self.ranking_cache.get_or_rank(&key, rank)
+    }
+
+    /// The images of a part of a ranking, copies folded. Damaged vectors are left out.
+    fn hits_at(&self, ranked: &[(ImageId, f32)], query: &Query) -> Result<Vec<ComparedHit>, SearchError> {
+        let neighbor = |(image, score): &(ImageId, f32)| {
+            let vector = self.read_vectors().vector(image)?;
+            Some(Neighbor {
+                image: *image,
+                score: *score,
+                vector: vector.as_slice().into(),
+            })
+        };
+        let neighbors = ranked.iter().filter_map(neighbor).collect();
+        Ok(copies::fold(shots::fold(self.resolve(neighbors, query)?)))
+    }
+
+    /// The neighbors that are in the catalog and are not the image of the query, with their records. Checks the filter again, since
+    /// rows may have been reused after it was resolved.
+    fn resolve(&self, neighbors: Vec<Neighbor>, query: &Query) -> Result<Vec<ComparedHit>, SearchError> {
+        let filter = &query.filter;
+        let excluded = match query.image {
+            Some(QueryImage::Indexed(image)) => Some(image),
+            _ => None,
+        };
         let images: Vec<ImageId> = neighbors.iter().map(|neighbor| neighbor.image).collect();
         let records = self.catalog.get_many(&images)?;
         let tagged = self.images_with_tags(&images, filter)?;
         let mut hits = Vec::with_capacity(neighbors.len());
         for (neighbor, record) in neighbors.into_iter().zip(records) {
-            let Some(record) = record else { continue };
+            let Some(record) = record.filter(|record| Some(record.image) != excluded) else {
+                continue;
+            };
             let is_tagged = tagged
                 .as_ref()
                 .is_none_or(|tagged| tagged.contains(&record.image));
@@ -294,6 +386,26 @@ impl Comparable for ComparedHit {
 
 fn without_confidences(found: Vec<ComparedHit>) -> Vec<RankedHit> {
     found.into_iter().map(|found| found.hit).collect()
+}
+
+/// The first image of a ranking whose copies may be among those from `start` on.
+fn first_comparable(ranking: &[(ImageId, f32)], start: usize) -> usize {
+    let Some((_, score)) = ranking.get(start) else {
+        return start;
+    };
+    let near = ranking[start.saturating_sub(LOOK_BACK)..start].iter().rev();
+    start
+        - near
+            .take_while(|(_, other)| copies::may_be_same(*other, *score))
+            .count()
+}
+
+fn position_of_last(hits: &[ComparedHit]) -> Option<SearchPosition> {
+    let last = &hits.last()?.hit.hit;
+    Some(SearchPosition {
+        score: last.score,
+        image: last.image,
+    })
 }
 
 /// Whether the best hit probably matches.

@@ -12,7 +12,8 @@ use eidetic_domain::{DateRange, Embedding, Filter, ImageFormat, ImageId, Metadat
 use eidetic_encoder::fake::FakeEncoder;
 use eidetic_encoder::{EncodeError, Encoder, Pixels, ScoreCalibration};
 use eidetic_search::{
-    FilterCache, Query, QueryImage, QueryWeights, SearchError, SearchResults, Searcher, TextCache, Verdict,
+    FilterCache, HitOrder, Query, QueryImage, QueryWeights, RankingCache, SearchError, SearchResults,
+    Searcher, TextCache, Verdict,
 };
 use eidetic_vectors::{MemoryIndex, VectorIndex, VectorStore};
 use image::{Rgb, RgbImage};
@@ -32,6 +33,7 @@ struct ColorLibrary {
     catalog: MemoryCatalog,
     text_cache: TextCache,
     filter_cache: FilterCache,
+    ranking_cache: RankingCache,
 }
 
 impl ColorLibrary {
@@ -43,6 +45,7 @@ impl ColorLibrary {
             catalog: MemoryCatalog::new(),
             text_cache: TextCache::default(),
             filter_cache: FilterCache::default(),
+            ranking_cache: RankingCache::default(),
         };
         for (name, _) in COLORS {
             library.add(name);
@@ -65,12 +68,16 @@ impl ColorLibrary {
     }
 
     fn add_file(&self, name: &str, color: &str, path: PathBuf, metadata: Metadata) {
-        let image = id(name);
         let embedding = self
             .encoder
             .encode_images(&[color_image(color)])
             .expect("the encoder works")
             .remove(0);
+        self.add_embedding(name, embedding, path, metadata);
+    }
+
+    fn add_embedding(&self, name: &str, embedding: Embedding, path: PathBuf, metadata: Metadata) {
+        let image = id(name);
         let mut vectors = self.vectors.write().expect("no writer panicked");
         let row = vectors.upsert(&[(image, embedding)]).expect("memory accepts it")[0];
         let new = NewImage {
@@ -121,6 +128,7 @@ impl ColorLibrary {
             catalog: &self.catalog,
             text_cache: &self.text_cache,
             filter_cache: &self.filter_cache,
+            ranking_cache: &self.ranking_cache,
         };
         searcher.search(query)
     }
@@ -179,6 +187,134 @@ fn text_query_ranks_named_color_first() {
     assert_eq!(hits.len(), 5);
     assert_eq!(hits[0].0, "blue");
     assert!(hits.is_sorted_by(|a, b| a.1 >= b.1), "{hits:?}");
+}
+
+/// 300 images with vectors of their own, some with a copy, and with dates in no order.
+fn varied() -> ColorLibrary {
+    let library = ColorLibrary::new();
+    let dimension = library.encoder.space().dimension;
+    for (number, (_, embedding)) in eidetic_vectors::conformance::samples(300, dimension)
+        .into_iter()
+        .enumerate()
+    {
+        let copies = if number % 10 == 0 { 2 } else { 1 };
+        for copy in 0..copies {
+            let name = format!("{number}-{copy}");
+            let mut metadata = metadata(&name);
+            let year = 1900 + number * 7 % 100;
+            metadata.taken = (number % 4 > 0).then(|| parse_date(&year.to_string()).expect("a date"));
+            library.add_embedding(&name, embedding.clone(), path(&name), metadata);
+        }
+    }
+    library
+}
+
+/// The results page by page, as long as there are more.
+fn pages(library: &ColorLibrary, query: &Query) -> Vec<SearchResults> {
+    let mut pages = Vec::new();
+    let mut query = query.clone();
+    loop {
+        let page = library.results(&query).unwrap();
+        query.after = page.next;
+        pages.push(page);
+        if query.after.is_none() {
+            return pages;
+        }
+    }
+}
+
+fn images(results: &SearchResults) -> Vec<ImageId> {
+    results.hits.iter().map(|hit| hit.hit.image).collect()
+}
+
+#[test]
+fn pages_give_each_image_once() {
+    let library = varied();
+    let in_folder = Filter {
+        folders: vec!["/b".into()],
+        ..Filter::default()
+    };
+    for filter in [Filter::default(), in_folder] {
+        let query = Query {
+            filter,
+            ..Query::text("blue")
+        };
+        let all = library
+            .results(&Query {
+                k: 1000,
+                ..query.clone()
+            })
+            .unwrap();
+        assert_eq!(all.next, None);
+        let all = images(&all);
+        for k in [1, 7, 50, 304] {
+            let pages = pages(&library, &Query { k, ..query.clone() });
+            assert!(pages.iter().rev().skip(1).all(|page| page.hits.len() == k), "{k}");
+            let joined: Vec<ImageId> = pages.iter().flat_map(images).collect();
+            assert_eq!(joined, all, "{k}");
+        }
+        // More hits than the index is asked for.
+        assert_eq!(
+            images(&library.results(&Query { k: 5000, ..query }).unwrap()),
+            all
+        );
+    }
+}
+
+#[test]
+fn pages_go_on_while_images_change() {
+    let library = varied();
+    let query = Query {
+        k: 20,
+        ..Query::text("blue")
+    };
+    let first = library.results(&query).unwrap();
+    let expected = images(
+        &library
+            .results(&Query {
+                k: 45,
+                ..query.clone()
+            })
+            .unwrap(),
+    );
+    let last = first.hits.last().unwrap().hit.image;
+    library.catalog.remove(&[last]).unwrap();
+    library.vectors.write().unwrap().remove(&[last]).unwrap();
+    library.filter_cache.clear();
+    let second = library
+        .results(&Query {
+            after: first.next,
+            k: 25,
+            ..query
+        })
+        .unwrap();
+    assert_eq!(images(&second), expected[20..]);
+}
+
+#[test]
+fn hits_are_sorted_by_date_where_asked() {
+    let library = varied();
+    let query = Query {
+        k: 30,
+        ..Query::text("blue")
+    };
+    let by_score = library.results(&query).unwrap();
+    let by_date = library
+        .results(&Query {
+            order: HitOrder::Taken,
+            ..query
+        })
+        .unwrap();
+    let dates: Vec<_> = by_date.hits.iter().map(|hit| hit.record.metadata.taken).collect();
+    assert!(dates.is_sorted_by(|a, b| a >= b), "{dates:?}");
+    assert!(dates.contains(&None) && dates[0].is_some());
+    let sorted = |results: &SearchResults| {
+        let mut images = images(results);
+        images.sort();
+        images
+    };
+    assert_eq!(sorted(&by_score), sorted(&by_date));
+    assert_eq!(by_score.next, by_date.next);
 }
 
 #[test]
@@ -450,6 +586,7 @@ fn joint_embedding_needs_default_weights() {
             catalog: &library.catalog,
             text_cache: &library.text_cache,
             filter_cache: &library.filter_cache,
+            ranking_cache: &library.ranking_cache,
             confidence_model: None,
         };
         let hits = searcher.search(query).expect("the query is valid").hits;
@@ -512,6 +649,7 @@ fn search_reads_each_hit_row_once() {
         catalog: &library.catalog,
         text_cache: &library.text_cache,
         filter_cache: &library.filter_cache,
+        ranking_cache: &library.ranking_cache,
         confidence_model: Some(&model),
     };
     let results = searcher.search(&Query::text("red")).unwrap();
@@ -551,6 +689,7 @@ fn query_of_stop_words_makes_no_claim() {
         catalog: &library.catalog,
         text_cache: &library.text_cache,
         filter_cache: &library.filter_cache,
+        ranking_cache: &library.ranking_cache,
         confidence_model: Some(&model),
     };
     for text in ["the", "a photo of", "-", "的", "…"] {

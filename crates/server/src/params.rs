@@ -20,6 +20,7 @@ mod multipart;
 mod pairs;
 mod schema;
 mod search;
+pub mod search_cursor;
 mod session;
 mod status;
 #[cfg(test)]
@@ -45,9 +46,9 @@ pub(crate) use matching::{CheckedMatch, CheckedMatchBatch, MatchBatchParams, Mat
 pub use model::{SpaceParams, SwitchParams};
 pub(crate) use pairs::read_query;
 pub(crate) use search::{
-    CheckedSearch, CheckedTextSearch, SearchForm, SearchQuery, SimilarQuery, TextSearchBy,
+    ALL_SPACES, CheckedSearch, CheckedTextSearch, SearchForm, SearchQuery, SimilarQuery, TextSearchBy,
 };
-pub use search::{SearchParams, SearchTarget};
+pub use search::{SearchParams, SearchTarget, SortParam};
 pub(crate) use session::SessionParams;
 pub(crate) use status::StatusParams;
 pub(crate) use validate::{image_id, nonempty_text, require_no_nul, shortened};

@@ -19,6 +19,7 @@ pub fn check(index: &mut dyn VectorIndex) {
     finds_added_vectors(index, &vectors);
     adds_image_once(index, &vectors);
     ranks_like_sorting(index, &vectors);
+    ranking_goes_on_after_search(index, &vectors);
     respects_filter(index, &vectors);
     forgets_removed_images(index, &vectors);
     rejects_other_dimensions(index, &vectors);
@@ -90,6 +91,26 @@ fn ranks_like_sorting(index: &dyn VectorIndex, vectors: &[(ImageId, Embedding)])
         assert!(found.is_sorted_by(|a, b| (b.score, a.image) <= (a.score, b.image)));
         assert_eq!(search(index, query, 0), []);
         assert_eq!(search(index, query, usize::MAX).len(), vectors.len());
+    }
+}
+
+fn ranking_goes_on_after_search(index: &dyn VectorIndex, vectors: &[(ImageId, Embedding)]) {
+    let query = &vectors[3].1;
+    let odd = RowSet::below(
+        index.end(),
+        (0..index.end()).filter(|row| row % 2 == 1).map(RowId),
+    );
+    for filter in [None, Some(&odd)] {
+        let nearest = index.search(query, vectors.len(), filter).expect("searching");
+        let nearest: Vec<(ImageId, f32)> = nearest
+            .into_iter()
+            .map(|neighbor| (neighbor.image, neighbor.score))
+            .collect();
+        assert_eq!(
+            index.rank(query, filter).expect("ranking"),
+            nearest,
+            "scores bit by bit"
+        );
     }
 }
 

@@ -48,6 +48,7 @@
 //! # }
 //! ```
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
@@ -105,6 +106,11 @@ pub struct Neighbor {
     pub vector: Arc<[f32]>,
 }
 
+/// The order of images in a ranking: the greatest score first, of equal ones the lower id.
+pub fn ranks_before((a, a_score): &(ImageId, f32), (b, b_score): &(ImageId, f32)) -> Ordering {
+    b_score.total_cmp(a_score).then_with(|| a.cmp(b))
+}
+
 /// An index over the vectors of one space.
 ///
 /// The vector of an image never changes within a space, because the image is named by its content and the space by its
@@ -154,6 +160,10 @@ pub trait VectorIndex: Send + Sync {
 
     /// The row of a live image; `None` where it has none.
     fn row(&self, image: &ImageId) -> Option<RowId>;
+
+    /// All live vectors in the rows of `filter` (in all rows if it is `None`) with their cosine similarities to the query, in the order
+    /// of [`ranks_before`]. Compares every vector, so that a list can go on to the last image.
+    fn rank(&self, query: &Embedding, filter: Option<&RowSet>) -> Result<Vec<(ImageId, f32)>, IndexError>;
 
     /// The `k` nearest live vectors in the rows of `filter` (in all rows if it is `None`), best first. Fewer if fewer exist.
     fn search(

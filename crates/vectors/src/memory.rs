@@ -7,7 +7,7 @@ use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
 
 use crate::store::check_dimension;
 use crate::top_k::TopK;
-use crate::{IndexError, Neighbor, RowSet, VectorIndex};
+use crate::{IndexError, Neighbor, RowSet, VectorIndex, ranks_before};
 
 /// Vectors in a map, searched one by one.
 #[derive(Debug)]
@@ -103,6 +103,16 @@ impl VectorIndex for MemoryIndex {
 
     fn row(&self, image: &ImageId) -> Option<RowId> {
         self.vectors.get(image).map(|(row, _)| *row)
+    }
+
+    fn rank(&self, query: &Embedding, filter: Option<&RowSet>) -> Result<Vec<(ImageId, f32)>, IndexError> {
+        let nearest = self.search(query, self.len(), filter)?;
+        let mut ranking: Vec<(ImageId, f32)> = nearest
+            .into_iter()
+            .map(|neighbor| (neighbor.image, neighbor.score))
+            .collect();
+        ranking.sort_by(ranks_before);
+        Ok(ranking)
     }
 
     fn search(

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use eidetic_domain::{Embedding, ImageId, RowId, SpaceId};
+use rayon::slice::ParallelSliceMut;
 
 use crate::codes::Codes;
 use crate::graph::Graph;
@@ -14,7 +15,7 @@ use crate::row_scan::{RowEntry, scan_rows};
 use crate::row_set::RowSet;
 use crate::snapshot::{self, Snapshot};
 use crate::vector_file::{VectorFile, decode_row};
-use crate::{IndexError, Neighbor, VectorIndex};
+use crate::{IndexError, Neighbor, VectorIndex, ranks_before};
 
 mod hidden;
 mod search;
@@ -318,6 +319,27 @@ impl VectorIndex for VectorStore {
 
     fn row(&self, image: &ImageId) -> Option<RowId> {
         self.rows.row(image).map(|row| RowId(row.into()))
+    }
+
+    fn rank(&self, query: &Embedding, filter: Option<&RowSet>) -> Result<Vec<(ImageId, f32)>, IndexError> {
+        check_dimension(self.space.dimension, query)?;
+        let live = self.rows.live_rows();
+        let wanted: Option<RowSet> =
+            filter.map(|filter| live.iter().filter(|row| filter.contains(*row)).collect());
+        let blocks = self.scan_live(
+            wanted.as_ref().unwrap_or(live),
+            Vec::new,
+            |ranked, (_, image), vector| {
+                // The same product as in `search`, so that a ranking goes on where a search ends.
+                ranked.push((
+                    image,
+                    eidetic_kernels::dot(query.as_slice(), vector).clamp(-1.0, 1.0),
+                ));
+            },
+        )?;
+        let mut ranking = blocks.concat();
+        ranking.par_sort_unstable_by(ranks_before);
+        Ok(ranking)
     }
 
     fn search(

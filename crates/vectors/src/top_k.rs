@@ -5,6 +5,8 @@ use std::collections::BinaryHeap;
 
 use eidetic_domain::ImageId;
 
+use crate::ranks_before;
+
 /// Keeps the `k` images with the highest scores, each with a value; equal scores are ordered by id.
 #[derive(Debug, Clone)]
 pub(crate) struct TopK<T> {
@@ -32,7 +34,8 @@ impl<T> TopK<T> {
 
     /// Adds an image if it is among the best `k` so far; only then is its value computed.
     pub(crate) fn push_with(&mut self, image: ImageId, score: f32, value: impl FnOnce() -> T) {
-        let is_better = |worst: &Ranked<T>| order((image, score), (worst.image, worst.score)).is_lt();
+        let is_better =
+            |worst: &Ranked<T>| ranks_before(&(image, score), &(worst.image, worst.score)).is_lt();
         if self.entries.len() == self.k {
             if !self.entries.peek().is_some_and(is_better) {
                 return;
@@ -59,14 +62,9 @@ impl<T> TopK<T> {
     }
 }
 
-/// Higher scores first, equal scores by id.
-fn order(a: (ImageId, f32), b: (ImageId, f32)) -> Ordering {
-    b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0))
-}
-
 impl<T> Ord for Ranked<T> {
     fn cmp(&self, other: &Self) -> Ordering {
-        order((self.image, self.score), (other.image, other.score))
+        ranks_before(&(self.image, self.score), &(other.image, other.score))
     }
 }
 
@@ -110,7 +108,7 @@ mod tests {
             let (left, right) = all.split_at(split.min(all.len()));
             let mut top = top_of(left);
             top.merge(top_of(right));
-            all.sort_by(|&a, &b| order(a, b));
+            all.sort_by(ranks_before);
             all.truncate(k);
             let values: Vec<_> = top.into_sorted().into_iter().map(|entry| entry.value).collect();
             prop_assert_eq!(values, all);

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use eidetic_library::{ListOrder, SortKey};
 
-use super::{FilterArgs, PathArgs};
+use super::{FilterArgs, PathArgs, count};
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
@@ -73,16 +73,5 @@ impl ListArgs {
             key,
             reverse: self.reverse,
         }
-    }
-}
-
-/// Parses a number of pictures; `all` is more than there can be.
-fn count(text: &str) -> Result<usize, String> {
-    match text {
-        "all" => Ok(usize::MAX),
-        _ => match text.parse() {
-            Ok(0) | Err(_) => Err(format!("{text:?} is neither a number from 1 on nor \"all\"")),
-            Ok(count) => Ok(count),
-        },
     }
 }

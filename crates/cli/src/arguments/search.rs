@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use eidetic_domain::ImageId;
 use eidetic_search::Query;
+use eidetic_server::params::SortParam;
 
-use super::{FilterArgs, ModelOptions, VariantArgs, hit_count, unit_interval};
+use super::{FilterArgs, ModelOptions, VariantArgs, count, unit_interval};
 
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
@@ -25,9 +26,21 @@ pub(crate) struct SearchArgs {
     /// Weight of the words relative to the picture, from 0 to 1
     #[arg(long, value_name = "WEIGHT", default_value_t = 0.5, value_parser = unit_interval)]
     pub(crate) text_weight: f32,
-    /// Maximum number of hits
-    #[arg(short, value_name = "N", default_value_t = Query::DEFAULT_K as u16, value_parser = hit_count())]
-    pub(crate) k: u16,
+    /// Maximum number of hits, or `all`
+    #[arg(short, value_name = "N|all", default_value_t = Query::DEFAULT_K, value_parser = count)]
+    pub(crate) k: usize,
+    /// Go on after a page: its `next_cursor` in JSON
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
+    /// The order of the hits: the best first, or the latest first
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        value_name = "score|taken"
+    )]
+    pub(crate) sort: HitSortArg,
     /// Omit hits with a lower confidence, from 0 to 1
     #[arg(long, value_name = "P", value_parser = unit_interval)]
     pub(crate) min_confidence: Option<f32>,
@@ -40,7 +53,8 @@ pub(crate) struct SearchArgs {
     #[command(flatten)]
     pub(crate) output: PathArgs,
     /// Search the stored texts: those that describe a picture, or that resemble the words
-    #[arg(long, conflicts_with_all = ["without", "text_weight", "folder", "tag", "after", "before", "paths", "null"])]
+    #[arg(long, conflicts_with_all = ["without", "text_weight", "folder", "tag", "after", "before", "type", "camera", "lens", "keyword",
+        "place", "name", "rating", "size", "orientation", "damaged", "unreachable", "cursor", "sort", "paths", "null"])]
     pub(crate) texts: bool,
     /// Search only this set of texts
     #[arg(long, value_name = "SET", requires = "texts")]
@@ -49,6 +63,23 @@ pub(crate) struct SearchArgs {
     pub(crate) variants: VariantArgs,
     #[command(flatten)]
     pub(crate) options: ModelOptions,
+}
+
+/// The order of hits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HitSortArg {
+    #[default]
+    Score,
+    Taken,
+}
+
+impl From<HitSortArg> for SortParam {
+    fn from(sort: HitSortArg) -> Self {
+        match sort {
+            HitSortArg::Score => Self::Score,
+            HitSortArg::Taken => Self::Taken,
+        }
+    }
 }
 
 /// What ends a path where only paths are printed.

@@ -1,5 +1,6 @@
 //! `eidetic search`
 
+use std::cmp::Reverse;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,12 +10,13 @@ use eidetic_encoder::negation;
 use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{Library, Space};
 use eidetic_search::{Query, QueryImage, QueryWeights, SearchResults, Verdict};
+use eidetic_server::params::{SortParam, search_cursor};
 use eidetic_server::responses::{SearchHit, SearchResponse, SpaceReportResponse};
 
 use super::space::print_failures;
 use super::{Access, access_or_read, access_to_read, note_better_model, reject_model_options, variants};
 use crate::Outcome;
-use crate::arguments::{Global, SearchArgs};
+use crate::arguments::{Global, HitSortArg, PathEnd, SearchArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
 use crate::output;
@@ -24,6 +26,8 @@ use crate::remote::{self, RemoteServer};
 
 /// The name of all spaces together.
 const ALL_SPACES: &str = "all";
+/// Hits that are looked for, or asked of a server, at a time.
+const PAGE: usize = 1000;
 
 /// `eidetic search`
 pub(crate) fn run(global: &Global, arguments: &SearchArgs) -> Result<Outcome, Failure> {
@@ -44,18 +48,65 @@ pub(crate) fn run(global: &Global, arguments: &SearchArgs) -> Result<Outcome, Fa
         None | Some(ALL_SPACES) => access_to_read,
         Some(_) => access_or_read,
     };
-    let answer = match access(global, "eidetic search")? {
+    match access(global, "eidetic search")? {
         Access::Local(library) => {
             note_better_model(&library);
-            search_locally(&library, arguments, &filter)?
+            library.active().set_load_options((&arguments.options).into());
+            if arguments.space.as_deref() == Some(ALL_SPACES) {
+                return search_all_spaces(global, arguments, &library, filter);
+            }
+            let mut search = LocalSearch::new(&library, arguments, filter)?;
+            print_pages(global, arguments, &mut |count, cursor| search.page(count, cursor))
         }
         Access::Remote(server) => {
             reject_model_options(&arguments.options)?;
             variants::reject(&arguments.variants)?;
-            search_remotely(&server, arguments, &filter)?
+            let mut page = |count, cursor: Option<String>| {
+                search_remotely(&server, arguments, &filter, count, cursor.as_deref())
+            };
+            if arguments.space.as_deref() == Some(ALL_SPACES) {
+                let answer = page(count_in_all_spaces(arguments)?, None)?;
+                print(global, arguments, &answer)?;
+                return Ok(Outcome::Done);
+            }
+            print_pages(global, arguments, &mut page)
         }
-    };
-    print(global, arguments, &answer)?;
+    }
+}
+
+/// Prints page after page. One object and an order by date need all hits first.
+fn print_pages(
+    global: &Global,
+    arguments: &SearchArgs,
+    page: &mut dyn FnMut(usize, Option<String>) -> Result<SearchResponse, Failure>,
+) -> Result<Outcome, Failure> {
+    let mut asked = PAGE.min(arguments.k);
+    let mut answer = page(asked, arguments.cursor.clone())?;
+    let needs_all = global.json || arguments.sort == HitSortArg::Taken;
+    if !needs_all {
+        print(global, arguments, &answer)?;
+    }
+    let mut rank = answer.hits.len();
+    while asked < arguments.k
+        && let Some(cursor) = answer.next_cursor.take()
+    {
+        let count = PAGE.min(arguments.k - asked);
+        asked += count;
+        let mut next = page(count, Some(cursor))?;
+        answer.next_cursor = next.next_cursor.take();
+        if needs_all {
+            answer.append(next);
+        } else {
+            print_hits(arguments.output.paths_only(), &next.hits, rank)?;
+            rank += next.hits.len();
+        }
+    }
+    if needs_all {
+        if arguments.sort == HitSortArg::Taken {
+            answer.hits.sort_by_key(|hit| Reverse(hit.taken));
+        }
+        print(global, arguments, &answer)?;
+    }
     Ok(Outcome::Done)
 }
 
@@ -75,10 +126,7 @@ fn print(global: &Global, arguments: &SearchArgs, answer: &SearchResponse) -> Re
         return print_answer(global, answer, negation.as_deref());
     };
     print_notes(answer, negation.as_deref());
-    let paths = answer.hits.iter().map(SearchHit::original_path);
-    paths
-        .into_iter()
-        .try_for_each(|path| output::path_alone(&path, end))
+    print_hits(Some(end), &answer.hits, 0)
 }
 
 /// Models that compare whole texts find what a negated word names.
@@ -95,23 +143,60 @@ fn note_negation(arguments: &SearchArgs) -> Option<String> {
     Some(word)
 }
 
-fn search_locally(
-    library: &Library,
-    arguments: &SearchArgs,
-    filter: &Filter,
-) -> Result<SearchResponse, Failure> {
-    library.active().set_load_options((&arguments.options).into());
-    if arguments.space.as_deref() == Some(ALL_SPACES) {
-        let query = |space: &Space| query(space, arguments, filter.clone());
-        let found = library.search_all_spaces(query)?;
-        let content = arguments.image.as_deref().map(content_id).transpose()?;
-        return Ok(response(library, &found, content, filter));
+/// A search in the library of this process, page by page.
+struct LocalSearch<'a> {
+    library: &'a Library,
+    space: Arc<Space>,
+    query: Query,
+    /// The image of the query, if its file is one.
+    content: Option<ImageId>,
+}
+
+impl<'a> LocalSearch<'a> {
+    fn new(library: &'a Library, arguments: &SearchArgs, filter: Filter) -> Result<Self, Failure> {
+        let space = searched_space(library, arguments)?;
+        variants::apply(&arguments.variants, &space)?;
+        Ok(Self {
+            library,
+            query: query(&space, arguments, filter)?,
+            space,
+            content: arguments.image.as_deref().map(content_id).transpose()?,
+        })
     }
-    let space = searched_space(library, arguments)?;
-    variants::apply(&arguments.variants, &space)?;
-    let found = library.search(&space, &query(&space, arguments, filter.clone())?)?;
+
+    fn page(&mut self, count: usize, cursor: Option<String>) -> Result<SearchResponse, Failure> {
+        let after = cursor.map(|cursor| search_cursor::parse(&cursor)).transpose();
+        self.query.after = after.map_err(Failure::arguments)?;
+        self.query.k = count;
+        let found = self.library.search(&self.space, &self.query)?;
+        Ok(response(self.library, &found, self.content, &self.query.filter))
+    }
+}
+
+/// A search of all spaces has one page: no place in one ranking is a place in all of them.
+fn search_all_spaces(
+    global: &Global,
+    arguments: &SearchArgs,
+    library: &Library,
+    filter: Filter,
+) -> Result<Outcome, Failure> {
+    let count = count_in_all_spaces(arguments)?;
+    let found = library.search_all_spaces(|space: &Space| {
+        let query = query(space, arguments, filter.clone())?;
+        Ok::<_, Failure>(Query { k: count, ..query })
+    })?;
     let content = arguments.image.as_deref().map(content_id).transpose()?;
-    Ok(response(library, &found, content, filter))
+    print(global, arguments, &response(library, &found, content, &filter))?;
+    Ok(Outcome::Done)
+}
+
+fn count_in_all_spaces(arguments: &SearchArgs) -> Result<usize, Failure> {
+    if arguments.cursor.is_some() || arguments.k > PAGE {
+        return Err(Failure::arguments(format!(
+            "a search of all spaces has one page of at most {PAGE} hits; name one space to go on"
+        )));
+    }
+    Ok(arguments.k)
 }
 
 fn response(
@@ -168,8 +253,10 @@ fn search_remotely(
     server: &RemoteServer,
     arguments: &SearchArgs,
     filter: &Filter,
+    count: usize,
+    cursor: Option<&str>,
 ) -> Result<SearchResponse, Failure> {
-    let answer = remote::search(server, arguments, filter)?;
+    let answer = remote::search(server, arguments, filter, count, cursor)?;
     let Some(space) = arguments
         .space
         .as_ref()
@@ -180,7 +267,7 @@ fn search_remotely(
     match remote::backfill(server, space) {
         Ok(report) => {
             print_failures(&report);
-            remote::search(server, arguments, filter)
+            remote::search(server, arguments, filter, count, cursor)
         }
         Err(failure) => {
             eprintln!("eidetic: {failure}");
@@ -200,16 +287,24 @@ pub(crate) fn print_answer(
         return output::json(answer);
     }
     print_notes(answer, negation);
-    for (rank, hit) in answer.hits.iter().enumerate() {
-        output::line(&format!(
-            "{:>4}  {}  {:>6.3}  {}{}{}",
-            rank + 1,
-            likeness(hit),
-            hit.score,
-            output::path(&hit.original_path()),
-            stack(&hit.stack),
-            copies(hit.copies)
-        ))?;
+    print_hits(None, &answer.hits, 0)
+}
+
+/// Prints hits as lines of a table, or as paths with this end; `rank` others come before them.
+fn print_hits(end: Option<PathEnd>, hits: &[SearchHit], rank: usize) -> Result<(), Failure> {
+    for (at, hit) in hits.iter().enumerate() {
+        match end {
+            Some(end) => output::path_alone(&hit.original_path(), end)?,
+            None => output::line(&format!(
+                "{:>4}  {}  {:>6.3}  {}{}{}",
+                rank + at + 1,
+                likeness(hit),
+                hit.score,
+                output::path(&hit.original_path()),
+                stack(&hit.stack),
+                copies(hit.copies)
+            ))?,
+        }
     }
     Ok(())
 }
@@ -314,9 +409,11 @@ fn query(space: &Space, arguments: &SearchArgs, filter: Filter) -> Result<Query,
         negative: arguments.without.clone(),
         image,
         weights,
-        k: arguments.k.into(),
+        k: arguments.k,
         min_confidence: arguments.min_confidence,
         filter,
+        after: None,
+        order: SortParam::from(arguments.sort).into(),
     })
 }
 

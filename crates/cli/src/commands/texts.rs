@@ -30,6 +30,9 @@ use crate::progress::{DownloadBar, TextsBar};
 use crate::remote::RemoteServer;
 use crate::{Outcome, remote};
 
+/// Most texts of a search.
+const MAX_TEXTS: usize = 1000;
+
 /// The name that stands for standard input.
 const STANDARD_INPUT: &str = "-";
 
@@ -282,6 +285,11 @@ pub(crate) fn search(global: &Global, arguments: &SearchArgs) -> Result<Outcome,
                 "texts that are searched by words have no confidence; leave out --min-confidence",
             ));
         }
+        _ if arguments.k > MAX_TEXTS => {
+            return Err(Failure::arguments(format!(
+                "-k is at most {MAX_TEXTS} with --texts"
+            )));
+        }
         _ => {}
     }
     let answer = match access_to_read(global, "eidetic search --texts")? {
@@ -313,7 +321,7 @@ fn search_locally(
     };
     let query = TextQuery {
         by,
-        k: arguments.k.into(),
+        k: arguments.k,
         set: arguments.set.clone(),
         min_confidence: arguments.min_confidence,
     };

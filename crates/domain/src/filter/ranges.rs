@@ -3,11 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Ratings that match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RatingRange {
     /// No rating.
     Unrated,
@@ -16,7 +15,7 @@ pub enum RatingRange {
 }
 
 /// Sizes of files in bytes that match, ends included; none is open.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SizeRange {
     /// The smallest.
     pub from: Option<u64>,

@@ -168,6 +168,10 @@ impl VectorIndex for FullDisk {
         self.vectors.row(image)
     }
 
+    fn rank(&self, query: &Embedding, filter: Option<&RowSet>) -> Result<Vec<(ImageId, f32)>, IndexError> {
+        self.vectors.rank(query, filter)
+    }
+
     fn search(
         &self,
         query: &Embedding,

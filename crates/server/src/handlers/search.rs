@@ -7,8 +7,8 @@ use eidetic_library::{Space, TextQuery, TextQueryBy};
 use eidetic_search::{Query, QueryImage};
 
 use crate::params::{
-    self, CheckedSearch, CheckedTextSearch, ImageInput, SearchForm, SearchParams, SearchQuery, SimilarQuery,
-    TextSearchBy,
+    self, ALL_SPACES, CheckedSearch, CheckedTextSearch, ImageInput, SearchForm, SearchParams, SearchQuery,
+    SimilarQuery, TextSearchBy,
 };
 use crate::problem::Problem;
 use crate::responses::{ProblemDocument, SearchAnswer, SearchResponse, TextSearchResponse};
@@ -91,9 +91,6 @@ pub(crate) async fn similar_images(
     let params = SearchParams::similar_to(id.into_inner(), request.query_string())?;
     Ok(Json(search(&state, params).await?))
 }
-
-/// The name of all spaces together.
-const ALL_SPACES: &str = "all";
 
 async fn search(state: &AppState, params: SearchParams) -> Result<SearchResponse, Problem> {
     let CheckedSearch {

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use eidetic_search::{Query, QueryWeights};
+use eidetic_search::{HitOrder, Query, QueryWeights};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::{RefOr, Schema};
@@ -15,6 +15,7 @@ use super::filter::{FILTER_PARAMETERS, FilterParams, object, read_filtered};
 use super::image::{ImageBytes, ImageInput};
 use super::pairs::query_pairs;
 use super::schema::{form_schema, query_parameters};
+use super::search_cursor;
 use super::validate::{bounded_text, number_of_hits, unit_interval, unknown_parameter};
 use crate::options::Limits;
 use crate::problem::Problem;
@@ -47,7 +48,15 @@ pub struct SearchParams {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub image_id: Option<String>,
-    /// Maximum number of hits; 20 where left out.
+    /// `next_cursor` of the page before, of the same search; the hits go on after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 100)]
+    pub cursor: Option<String>,
+    /// The order of the hits of the page: `score`, where left out, the best first, or `taken`, the latest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^(score|taken)$", default = "score")]
+    pub sort: Option<SortParam>,
+    /// Maximum number of hits of a page; 20 where left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1000, default = 20)]
     pub k: Option<i64>,
@@ -81,6 +90,26 @@ pub enum SearchTarget {
     Texts,
 }
 
+/// The order of hits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SortParam {
+    /// The best first.
+    #[default]
+    Score,
+    /// The latest first.
+    Taken,
+}
+
+impl From<SortParam> for HitOrder {
+    fn from(sort: SortParam) -> Self {
+        match sort {
+            SortParam::Score => Self::Score,
+            SortParam::Taken => Self::Taken,
+        }
+    }
+}
+
 /// A checked search for stored texts, by an image or by words.
 #[derive(Debug)]
 pub(crate) struct CheckedTextSearch {
@@ -106,6 +135,9 @@ pub(crate) struct CheckedSearch {
     /// The space to search in; `None`: the active one.
     pub(crate) space: Option<String>,
 }
+
+/// The name of all spaces together.
+pub(crate) const ALL_SPACES: &str = "all";
 
 /// Fields that are not in a query string: an image is a file, the filter is given in parts, and texts are searched by POST.
 const NOT_IN_QUERY: [&str; 4] = ["image", "filter", "target", "set"];
@@ -164,6 +196,8 @@ impl SearchParams {
         let unused = [
             ("negative", self.negative.is_some()),
             ("text_weight", self.text_weight.is_some()),
+            ("cursor", self.cursor.is_some()),
+            ("sort", self.sort.is_some()),
             ("filter", self.filter != FilterParams::default()),
         ];
         if let Some((name, _)) = unused.iter().find(|(_, is_given)| *is_given) {
@@ -215,7 +249,14 @@ impl SearchParams {
         let min_confidence = self
             .min_confidence
             .map(|value| unit_interval("min_confidence", value));
+        let after = self
+            .cursor
+            .map(|cursor| search_cursor::parse(&cursor))
+            .transpose();
+        let space = bounded("space", self.space)?;
         let query = Query {
+            after: after.map_err(Problem::invalid)?,
+            order: self.sort.unwrap_or_default().into(),
             weights: weights(self.text_weight, both)?,
             text: bounded("text", text)?,
             negative: bounded("negative", self.negative)?,
@@ -224,11 +265,12 @@ impl SearchParams {
             min_confidence: min_confidence.transpose()?,
             filter: self.filter.check()?,
         };
-        Ok(CheckedSearch {
-            query,
-            image,
-            space: bounded("space", self.space)?,
-        })
+        if query.after.is_some() && space.as_deref() == Some(ALL_SPACES) {
+            return Err(Problem::invalid(
+                "a search of all spaces has no pages; leave cursor out, or name one space",
+            ));
+        }
+        Ok(CheckedSearch { query, image, space })
     }
 }
 

@@ -11,6 +11,8 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::params::search_cursor;
+
 use super::path::{FilePart, all_path_bytes, original_path, path_bytes, path_text, path_texts};
 
 /// The hits of a search.
@@ -26,8 +28,11 @@ pub struct SearchResponse {
     /// without them; where none is left, the verdict is `no_match` and no hit has a confidence.
     #[serde(default)]
     pub unknown_words: Vec<String>,
-    /// Best first.
+    /// Best first, unless the request asks for another order.
     pub hits: Vec<SearchHit>,
+    /// Where the hits after these begin, for the parameter `cursor`; null after the last ones, and for a search of all spaces.
+    #[serde(default)]
+    pub next_cursor: Option<String>,
     /// Number of images of the library without a vector in this space, which therefore cannot be hits.
     #[serde(default)]
     pub missing: u64,
@@ -124,6 +129,7 @@ impl From<&SearchResults> for SearchResponse {
             verdict: results.verdict,
             unknown_words: results.unknown_words.clone(),
             hits: results.hits.iter().map(SearchHit::from).collect(),
+            next_cursor: results.next.as_ref().map(search_cursor::of),
             missing: results.missing,
             weak_dates: None,
             as_of: None,
@@ -140,6 +146,17 @@ impl SearchResponse {
         let has_dates = filter.taken.is_some_and(|range| range != DateRange::default());
         self.weak_dates = has_dates.then(|| self.hits.iter().filter(is_weak).count() as u64);
         self
+    }
+
+    /// Adds the hits of the next page.
+    pub fn append(&mut self, next: Self) {
+        self.hits.extend(next.hits);
+        self.next_cursor = next.next_cursor;
+        if let (Some(weak), Some(more)) = (&mut self.weak_dates, next.weak_dates) {
+            *weak += more;
+        }
+        self.took_ms.encode += next.took_ms.encode;
+        self.took_ms.search += next.took_ms.search;
     }
 
     /// Marks the hit that is the image that was searched by.

@@ -112,8 +112,9 @@ async fn openapi_references_resolve() {
 }
 
 /// Fields that most responses leave out.
-const ONLY_WHERE_NEEDED: [&str; 13] = [
+const ONLY_WHERE_NEEDED: [&str; 14] = [
     "as_of",
+    "omitted",
     "path_bytes",
     "paths_bytes",
     "is_query",
@@ -149,6 +150,9 @@ async fn responses_have_documented_fields() {
         ("SpaceStatus", "/v1/status".to_owned(), "/spaces/0"),
         ("SearchResponse", "/v1/search?text=red".to_owned(), ""),
         ("SearchHit", "/v1/search?text=red".to_owned(), "/hits/0"),
+        ("FacetsResponse", "/v1/facets".to_owned(), ""),
+        ("FacetValue", "/v1/facets".to_owned(), "/types/0"),
+        ("FolderFacet", "/v1/facets".to_owned(), "/folders/0"),
         ("ImageResponse", format!("/v1/images/{id}"), ""),
         ("CalibrationsResponse", "/v1/calibration".to_owned(), ""),
         (
