@@ -86,7 +86,7 @@ const ENGINES: &[(&str, &[&str])] = &[
     ("kamadak-exif", &["imaging"]),
     ("clap", &["cli"]),
     ("hayro", &["containers"]),
-    ("zip", &["containers"]),
+    ("zip", &["containers", "library"]),
 ];
 
 /// What each member of the workspace depends on at run time; tests may use more.

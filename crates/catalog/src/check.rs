@@ -89,7 +89,7 @@ impl SledCatalog {
         };
         if needs_store {
             consistent.records.remove(keys::MISSING);
-            repair.set_aside = crate::rebuild::rebuild(dir, &consistent.records)?;
+            repair.set_aside = crate::rebuild::rebuild(dir, consistent.records.into_iter().map(Ok))?;
         }
         if needs_store || needs_ledger {
             ledger.reset(consistent.state.sequence).map_err(failed)?;

@@ -1,6 +1,5 @@
 //! A new store from the records of a damaged one, which is kept.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,13 +14,28 @@ use crate::store_files::{self, REBUILT, STORE};
 const REBUILDING: &str = "rebuilding";
 const BATCH: usize = 4096;
 
+/// A key and its value.
+pub type Record = (Vec<u8>, Vec<u8>);
+
 /// Writes `records` to a new store and puts it into the place of the old one. Returns where the old one is
-/// kept; `None` where there was none. After a crash, [`finish`] ends what this began.
-pub fn rebuild(dir: &Path, records: &BTreeMap<Vec<u8>, Vec<u8>>) -> Result<Option<PathBuf>, CatalogError> {
+/// kept; `None` where there was none. After a crash, [`finish`] ends what this began. Where the records cannot be read to the
+/// end, the old store stays.
+pub fn rebuild(
+    dir: &Path,
+    records: impl Iterator<Item = io::Result<Record>>,
+) -> Result<Option<PathBuf>, CatalogError> {
     let failed = |error: io::Error| failure(dir, error);
     let building = dir.join(REBUILDING);
     remove(&building).map_err(failed)?;
-    write(&building, records).map_err(|error| match error {
+    let written = write(&building, records);
+    if written.is_err() {
+        // The error that matters is the first one.
+        let _ = remove(&building);
+    }
+    written.map_err(|error| match error {
+        sled::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            damaged(dir, error.to_string())
+        }
         sled::Error::Io(error) => failure(dir, error),
         other => damaged(dir, other.to_string()),
     })?;
@@ -51,11 +65,12 @@ pub fn finish(dir: &Path) -> io::Result<Option<PathBuf>> {
     Ok(old)
 }
 
-fn write(path: &Path, records: &BTreeMap<Vec<u8>, Vec<u8>>) -> sled::Result<()> {
+fn write(path: &Path, records: impl Iterator<Item = io::Result<Record>>) -> sled::Result<()> {
     let db = sled::Config::new().path(path).flush_every_ms(None).open()?;
     let mut batch = sled::Batch::default();
-    for (number, (key, value)) in records.iter().enumerate() {
-        batch.insert(key.as_slice(), value.as_slice());
+    for (number, record) in records.enumerate() {
+        let (key, value) = record?;
+        batch.insert(key, value);
         if number % BATCH == BATCH - 1 {
             db.apply_batch(std::mem::take(&mut batch))?;
         }

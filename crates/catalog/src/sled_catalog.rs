@@ -37,7 +37,7 @@ const PAGE: usize = 1024;
 #[derive(Clone)]
 pub struct SledCatalog {
     space: SpaceNumber,
-    store: Arc<Store>,
+    pub(crate) store: Arc<Store>,
     /// The counters. The lock also separates readers of several keys from the writer.
     state: Arc<RwLock<StoreState>>,
     answers: Arc<Mutex<Option<AnswerIndex>>>,
@@ -133,7 +133,7 @@ impl SledCatalog {
     }
 
     // A poisoned lock is harmless: the state is replaced as a whole after a batch has succeeded.
-    fn reading(&self) -> RwLockReadGuard<'_, StoreState> {
+    pub(crate) fn reading(&self) -> RwLockReadGuard<'_, StoreState> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+mod backup;
 mod bench;
 mod calibrate;
 mod check;
@@ -18,6 +19,7 @@ mod space;
 mod texts;
 mod variants;
 
+pub(crate) use backup::{BackupArgs, RestoreArgs};
 pub(crate) use bench::{BenchArgs, BenchDecodeArgs, BenchEncodeArgs, BenchIndexArgs, BenchSubject};
 pub(crate) use calibrate::{CalibrateArgs, FeedbackArgs, QueryKindArg};
 pub(crate) use check::CheckArgs;
@@ -102,6 +104,10 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Verify every file of the library, or save what is whole of a damaged one
     Check(CheckArgs),
+    /// Write everything that cannot be made again to one file, also while a server or `index` changes the library
+    Backup(BackupArgs),
+    /// Make a library from a backup
+    Restore(RestoreArgs),
     /// List the library's embedding spaces, switch to another model, or drop a space
     Space(SpaceArgs),
     /// Deprecated name of `space`

@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::remote::RemoteServer;
 
 pub(crate) mod align;
+pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod calibrate;
 pub(crate) mod check;

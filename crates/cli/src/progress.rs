@@ -253,6 +253,50 @@ impl Observer for StageBar {
     }
 }
 
+/// What a [`CopyBar`] counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum CopyUnit {
+    Bytes,
+    Files,
+}
+
+/// Progress of copying.
+pub(crate) struct CopyBar(ProgressBar);
+
+impl CopyBar {
+    /// `what` is said after the number, such as `written`.
+    pub(crate) fn new(unit: CopyUnit, what: &'static str) -> Self {
+        let (unit, template) = match unit {
+            CopyUnit::Bytes => (
+                Unit::Bytes,
+                "{bar:30} {bytes} of {total_bytes} {msg}, {bytes_per_sec}, {eta} left",
+            ),
+            CopyUnit::Files => (
+                Unit::Named("files"),
+                "{bar:30} {pos}/{len} files {msg}, {rate}, {eta} left",
+            ),
+        };
+        let bar = shown(ProgressBar::new(0), unit);
+        bar.set_style(style(template));
+        bar.set_message(what);
+        Self(bar)
+    }
+
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Observer for CopyBar {
+    fn total(&self, total: u64) {
+        self.0.set_length(total);
+    }
+
+    fn done(&self, done: u64) {
+        self.0.set_position(done);
+    }
+}
+
 /// Progress of a download, one bar per file.
 #[derive(Default)]
 pub(crate) struct DownloadBar(Mutex<Option<ProgressBar>>);

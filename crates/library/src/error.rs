@@ -14,7 +14,7 @@ use eidetic_search::{BreakdownError, SearchError};
 use eidetic_vectors::IndexError;
 use thiserror::Error;
 
-use crate::{Owner, TextsError, UnknownFilterValue};
+use crate::{BackupError, Owner, TextsError, UnknownFilterValue};
 
 /// Why a library could not be opened or used.
 #[derive(Debug, Error)]
@@ -222,6 +222,9 @@ pub enum LibraryError {
     /// A filter names what the library does not have.
     #[error(transparent)]
     Filter(#[from] UnknownFilterValue),
+    /// A backup cannot be written, or not be restored.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The library has no stored texts to search.
     #[error("the library has no texts; add a file of them with: eidetic texts add FILE")]
     NoTexts,

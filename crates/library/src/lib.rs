@@ -61,6 +61,7 @@
 
 mod album;
 mod answer_quality;
+mod backup;
 mod better_model;
 mod calibration;
 mod check;
@@ -98,6 +99,7 @@ mod warn_once;
 
 pub use album::{AlbumImage, AlbumPage, AlbumSummary, ListOptions, ListOrder, Position, SortKey};
 pub use answer_quality::AnswerQuality;
+pub use backup::{BackupError, BackupReport, restore};
 pub use calibration::{
     CalibrationEvent, CalibrationEventKind, CalibrationHistory, CalibrationMode, CurrentVersions,
     FailedImage, RefitOutcome, ScoredPairs,

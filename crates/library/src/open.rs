@@ -99,16 +99,24 @@ impl Library {
     ///
     /// Errors: among others, a server owns the library and can be asked instead.
     pub fn open_to_read(directory: &Path, owner: &Owner) -> Result<Self, LibraryError> {
+        match Lock::owner(directory) {
+            Some(server) if server.address.is_some() && Manifest::find(directory)?.is_some() => {
+                Err(LibraryError::InUse {
+                    path: directory.to_owned(),
+                    owner: server,
+                })
+            }
+            _ => Self::open_beside(directory, owner),
+        }
+    }
+
+    /// Opens the library at `directory` as [`open_to_read`](Self::open_to_read) does, also beside a server, for a command that a
+    /// server does not offer.
+    pub fn open_beside(directory: &Path, owner: &Owner) -> Result<Self, LibraryError> {
         let Some(found) = Manifest::find(directory)? else {
             return Err(missing(directory)?);
         };
         let other = Lock::owner(directory);
-        if let Some(server) = other.as_ref().filter(|other| other.address.is_some()) {
-            return Err(LibraryError::InUse {
-                path: directory.to_owned(),
-                owner: server.clone(),
-            });
-        }
         let is_owned = other.is_some();
         match Self::open_snapshot(directory, found, other) {
             Ok(Some(library)) => Ok(library),

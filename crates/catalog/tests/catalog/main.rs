@@ -1,5 +1,6 @@
 //! Catalogs on disk and in memory: behavior, conformance, damage.
 
+mod backup;
 mod behavior;
 mod conformance;
 mod damage;

@@ -53,7 +53,7 @@ pub(crate) struct SearchArgs {
     #[command(flatten)]
     pub(crate) output: PathArgs,
     /// Search the stored texts: those that describe a picture, or that resemble the words
-    #[arg(long, conflicts_with_all = ["without", "text_weight", "folder", "tag", "after", "before", "type", "camera", "lens", "keyword",
+    #[arg(long, conflicts_with_all = ["without", "text_weight", "folder", "tag", "after", "before", "format", "camera", "lens", "keyword",
         "place", "name", "rating", "size", "orientation", "damaged", "unreachable", "cursor", "sort", "paths", "null"])]
     pub(crate) texts: bool,
     /// Search only this set of texts

@@ -16,7 +16,7 @@ const DEFAULT_COUNT: usize = 100;
 /// Most images of a page.
 const MAX_COUNT: usize = 1000;
 /// Most values of a kind that are counted.
-const MAX_VALUES: usize = 10_000;
+const MAX_VALUES: usize = 1000;
 
 /// Which images to list, in which order, and what of them; a filter beside.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -50,7 +50,7 @@ pub(crate) struct FacetParams {
     /// Absolute folder whose folders are counted; the library's sources are where left out.
     pub(crate) parent: Option<String>,
     /// Maximum number of values of a kind; 100 where left out.
-    #[schema(minimum = 1, maximum = 10000, default = 100)]
+    #[schema(minimum = 1, maximum = 1000, default = 100)]
     pub(crate) k: Option<usize>,
 }
 

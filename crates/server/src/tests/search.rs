@@ -32,7 +32,15 @@ async fn search_response_has_documented_keys() {
     assert_eq!(answer["verdict"], "match");
     assert_eq!(
         sorted_keys(&answer),
-        ["hits", "missing", "space", "took_ms", "unknown_words", "verdict"]
+        [
+            "hits",
+            "missing",
+            "next_cursor",
+            "space",
+            "took_ms",
+            "unknown_words",
+            "verdict"
+        ]
     );
     assert_eq!(
         sorted_keys(&answer["hits"][0]),

@@ -1,0 +1,267 @@
+//! A library from a backup.
+
+use std::borrow::Cow;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
+use std::path::{Component, Path, PathBuf};
+
+use eidetic_catalog::{CatalogError, SledCatalog};
+use eidetic_indexer::RunContext;
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use super::{BackupError, BackupReport, CHUNK, FORMAT, INFO, Info, RECORDS, SPACE_FILES, TEXTS, THUMBNAILS};
+use crate::lock::Lock;
+use crate::manifest::{FILE_NAME, Manifest};
+use crate::{LibraryError, Owner};
+
+/// Where files are unpacked before they are moved into place.
+const RESTORING: &str = "restoring";
+/// Most bytes of `backup.json`.
+const MOST_INFO: u64 = 1 << 20;
+
+type Archive = ZipArchive<BufReader<File>>;
+
+/// Makes the library at `directory`, where there is none, from the backup in `file`. The library appears once it is complete and survives
+/// power loss; what a crash leaves is replaced by the next attempt. The observer counts bytes.
+pub fn restore(
+    file: &Path,
+    directory: &Path,
+    owner: &Owner,
+    context: &RunContext<'_>,
+) -> Result<BackupReport, LibraryError> {
+    let mut archive = open(file)?;
+    let info = read_info(file, &mut archive)?;
+    let failed = LibraryError::io(directory);
+    let staging = directory.join(RESTORING);
+    let is_interrupted = staging.exists();
+    if directory.join(FILE_NAME).exists() || (!is_interrupted && Manifest::find(directory)?.is_some()) {
+        return Err(BackupError::HasLibrary {
+            path: directory.to_owned(),
+        }
+        .into());
+    }
+    fs::create_dir_all(directory).map_err(&failed)?;
+    if !is_interrupted && !others(directory).map_err(&failed)?.is_empty() {
+        return Err(LibraryError::NotALibrary {
+            path: directory.to_owned(),
+        });
+    }
+    let _lock = Lock::take(directory, owner)?;
+    for leftover in others(directory).map_err(&failed)? {
+        remove(&leftover).map_err(&failed)?;
+    }
+    remove(&staging)
+        .and_then(|()| fs::create_dir(&staging))
+        .map_err(&failed)?;
+    let unpacked = unpack(file, &mut archive, &staging, context);
+    if unpacked.is_err() {
+        // The error that matters is the first one.
+        let _ = remove(&staging);
+    }
+    unpacked?;
+    publish(&staging, directory).map_err(&failed)?;
+    Ok(info.report(file, directory))
+}
+
+/// Moves everything from `staging` into place, the manifest last, since it makes the directory a library.
+fn publish(staging: &Path, directory: &Path) -> io::Result<()> {
+    for path in others(staging)? {
+        let name = path.file_name().unwrap_or_default();
+        if name != FILE_NAME {
+            fs::rename(&path, directory.join(name))?;
+        }
+    }
+    eidetic_atomic_file::sync_directory(directory)?;
+    fs::rename(staging.join(FILE_NAME), directory.join(FILE_NAME))?;
+    eidetic_atomic_file::sync_directory(directory)?;
+    remove(staging)
+}
+
+/// What is in a directory beside the lock and what is being restored.
+fn others(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut others = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if !["lock", RESTORING].iter().any(|name| entry.file_name() == *name) {
+            others.push(entry.path());
+        }
+    }
+    Ok(others)
+}
+
+/// Removes a file or a folder, if it is there.
+fn remove(path: &Path) -> io::Result<()> {
+    let removed = match path.is_dir() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
+    };
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn open(file: &Path) -> Result<Archive, LibraryError> {
+    let opened = File::open(file).map_err(LibraryError::io(file))?;
+    ZipArchive::new(BufReader::with_capacity(CHUNK, opened)).map_err(|error| match error {
+        ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => LibraryError::io(file)(error),
+        _ => unreadable(file, "it is no backup of Eidetic, or it is cut off"),
+    })
+}
+
+fn read_info(file: &Path, archive: &mut Archive) -> Result<Info, LibraryError> {
+    let member = archive.by_name(INFO);
+    let mut text = Vec::new();
+    member
+        .ok()
+        .and_then(|member| member.take(MOST_INFO).read_to_end(&mut text).ok())
+        .ok_or_else(|| unreadable(file, "it is no backup of Eidetic"))?;
+    let info: Info = serde_json::from_slice(&text)
+        .map_err(|error| unreadable(file, &format!("its {INFO} is damaged ({error})")))?;
+    if info.format > FORMAT {
+        let found = info.format;
+        return Err(unreadable(
+            file,
+            &format!(
+                "it has format version {found}, but this program reads up to version {FORMAT}; use the version of Eidetic that wrote it"
+            ),
+        ));
+    }
+    Ok(info)
+}
+
+/// Writes every file.
+fn unpack(
+    file: &Path,
+    archive: &mut Archive,
+    directory: &Path,
+    context: &RunContext<'_>,
+) -> Result<(), LibraryError> {
+    let names = archive.file_names().map(|name| name.map(Cow::into_owned));
+    let names: Vec<String> = names
+        .collect::<Result<_, _>>()
+        .map_err(|error| unreadable(file, &error.to_string()))?;
+    if !names.iter().any(|name| name == FILE_NAME) || !names.iter().any(|name| name == RECORDS) {
+        return Err(unreadable(file, "it lacks files that every backup has"));
+    }
+    context.observer.total(names.len() as u64);
+    for (number, name) in names.iter().enumerate() {
+        if context.is_cancelled() {
+            return Err(BackupError::Stopped.into());
+        }
+        match name.as_str() {
+            INFO => {}
+            RECORDS => restore_catalog(file, archive, directory)?,
+            name => unpack_member(file, archive, name, directory)?,
+        }
+        context.observer.done(number as u64 + 1);
+    }
+    Ok(())
+}
+
+fn restore_catalog(file: &Path, archive: &mut Archive, directory: &Path) -> Result<(), LibraryError> {
+    let mut records = archive
+        .by_name(RECORDS)
+        .map_err(|error| unreadable(file, &error.to_string()))?;
+    let restored = SledCatalog::restore(&directory.join("catalog"), &mut records);
+    restored.map_err(|error| match error {
+        CatalogError::Damaged { what, .. } => unreadable(file, &format!("its catalog is damaged ({what})")),
+        error => error.into(),
+    })
+}
+
+/// Writes one file, durably. Its checksum in the archive is verified.
+fn unpack_member(
+    file: &Path,
+    archive: &mut Archive,
+    name: &str,
+    directory: &Path,
+) -> Result<(), LibraryError> {
+    let Some(relative) = known_name(name) else {
+        return Err(unreadable(
+            file,
+            &format!("it has a file that no backup has, {name:?}"),
+        ));
+    };
+    let path = directory.join(relative);
+    let mut member = archive
+        .by_name(name)
+        .map_err(|error| unreadable(file, &error.to_string()))?;
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(LibraryError::io(folder))?;
+    }
+    let mut damage = None;
+    let written = eidetic_atomic_file::write_with(&path, |out| {
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let length = match member.read(&mut chunk) {
+                Ok(0) => return Ok(()),
+                Ok(length) => length,
+                Err(error) => {
+                    damage = Some(error.to_string());
+                    return Err(error);
+                }
+            };
+            io::Write::write_all(out, &chunk[..length])?;
+        }
+    });
+    match damage {
+        Some(reason) => Err(unreadable(file, &format!("{name} in it is damaged ({reason})"))),
+        None => written.map_err(LibraryError::io(&path)),
+    }
+}
+
+/// The path in the library of a file that a backup may have; none of any other, such as one that leads out of it.
+fn known_name(name: &str) -> Option<PathBuf> {
+    let path = Path::new(name);
+    let is_plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+    let in_space = match name.strip_prefix("spaces/") {
+        Some(rest) => rest.split_once('/').map(|(_, name)| name),
+        None => Some(name),
+    };
+    let is_of_space = in_space.is_some_and(|name| SPACE_FILES.contains(&name));
+    let is_known =
+        name == FILE_NAME || is_of_space || [TEXTS, THUMBNAILS].iter().any(|folder| path.starts_with(folder));
+    (is_plain && is_known).then(|| path.to_owned())
+}
+
+fn unreadable(file: &Path, reason: &str) -> LibraryError {
+    BackupError::Unreadable {
+        path: file.to_owned(),
+        reason: reason.to_owned(),
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_of_libraries_are_written() {
+        for name in [
+            "library.json",
+            "calibration.json",
+            "vectors/vectors.bin",
+            "spaces/2/vectors/vectors.bin",
+            "spaces/2/tagging.json",
+            "texts/ab.set",
+            "thumbnails/ab/cd.jpg",
+        ] {
+            assert!(known_name(name).is_some(), "{name}");
+        }
+        for name in [
+            "../library.json",
+            "/etc/passwd",
+            "texts/../../a",
+            "spaces/../vectors/vectors.bin",
+            "spaces/vectors.bin",
+            "server.key",
+            "catalog/store/db",
+            "library.json.copy",
+        ] {
+            assert!(known_name(name).is_none(), "{name}");
+        }
+    }
+}
