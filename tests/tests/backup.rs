@@ -16,7 +16,9 @@ fn answers(scenario: &Scenario, library: &Path) -> Vec<Value> {
     };
     let mut search = run(&["search", "a boat", "-k", "all"]);
     search["took_ms"] = Value::Null;
-    let texts = run(&["texts", "list"]);
+    let mut texts = run(&["texts", "list"]);
+    // Their vectors are derived, and made again when they are searched.
+    texts["sets"][0]["missing"] = Value::Null;
     vec![
         search,
         run(&["list", "--sort", "added"]),
@@ -24,6 +26,16 @@ fn answers(scenario: &Scenario, library: &Path) -> Vec<Value> {
         texts,
         run(&["feedback"]),
     ]
+}
+
+/// Whether a copy answers as the library.
+fn assert_same(scenario: &Scenario, copy: &Path) {
+    let both = answers(scenario, copy)
+        .into_iter()
+        .zip(answers(scenario, &scenario.library()));
+    for (part, (copied, original)) in both.enumerate() {
+        assert!(copied == original, "part {part} differs");
+    }
 }
 
 fn filled() -> Scenario {
@@ -56,7 +68,7 @@ fn restored_library_gives_the_same_answers() {
         restored.stdout.starts_with("20 images, 20 paths restored"),
         "{restored:?}"
     );
-    assert_eq!(answers(&scenario, &copy), answers(&scenario, &scenario.library()));
+    assert_same(&scenario, &copy);
     let checked = scenario.run(&["check", "--library", text(&copy)]).expect_code(0);
     assert!(!checked.stdout.is_empty());
     // It goes on from there, and nothing is embedded again.
@@ -184,7 +196,7 @@ fn foreign_folder_and_killed_restore_are_safe() {
         let _ = process.kill();
         process.wait().unwrap();
         if copy.join("library.json").exists() {
-            assert_eq!(answers(&scenario, &copy), answers(&scenario, &scenario.library()));
+            assert_same(&scenario, &copy);
             fs::remove_dir_all(&copy).unwrap();
         }
     }
@@ -193,7 +205,7 @@ fn foreign_folder_and_killed_restore_are_safe() {
             .run(&["restore", text(&file), "--library", text(&copy)])
             .assert_code(0);
     }
-    assert_eq!(answers(&scenario, &copy), answers(&scenario, &scenario.library()));
+    assert_same(&scenario, &copy);
 }
 
 #[test]

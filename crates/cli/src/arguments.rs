@@ -8,6 +8,7 @@ mod backup;
 mod bench;
 mod calibrate;
 mod check;
+mod export;
 mod filter;
 mod index;
 mod list;
@@ -23,6 +24,7 @@ pub(crate) use backup::{BackupArgs, RestoreArgs};
 pub(crate) use bench::{BenchArgs, BenchDecodeArgs, BenchEncodeArgs, BenchIndexArgs, BenchSubject};
 pub(crate) use calibrate::{CalibrateArgs, FeedbackArgs, QueryKindArg};
 pub(crate) use check::CheckArgs;
+pub(crate) use export::{ExportArgs, Exportable};
 pub(crate) use filter::FilterArgs;
 pub(crate) use index::{IndexArgs, IndexingOptions, ShowArgs, StatusArgs, TagArgs};
 pub(crate) use list::{ListArgs, SortArg};
@@ -104,6 +106,8 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Verify every file of the library, or save what is whole of a damaged one
     Check(CheckArgs),
+    /// Copy or link the pictures of a search or of filters into a folder, a ZIP archive or a contact sheet
+    Export(Box<ExportArgs>),
     /// Write everything that cannot be made again to one file, also while a server or `index` changes the library
     Backup(BackupArgs),
     /// Make a library from a backup

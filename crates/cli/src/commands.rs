@@ -18,6 +18,7 @@ pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod embed;
+pub(crate) mod export;
 pub(crate) mod feedback;
 pub(crate) mod index;
 pub(crate) mod list;

@@ -70,6 +70,7 @@ mod condition;
 mod confidence;
 mod decode_limits;
 mod error;
+mod export;
 mod facets;
 mod feedback;
 mod filter_check;
@@ -109,6 +110,9 @@ pub use eidetic_catalog::{FacetValues, Facets, Finding, FolderCount, SnapshotAge
 pub use eidetic_hub::{ModelRef, ParseModelRefError};
 pub use eidetic_inference::resolve_model;
 pub use error::LibraryError;
+pub use export::{
+    Export, ExportItem, ExportMethod, ExportSource, Exported, ManifestFormat, ManifestRow, saved_name,
+};
 pub use facets::FacetOptions;
 pub use feedback::{AnswerCount, FEEDBACK_NEEDED, Subject};
 pub use filter_check::UnknownFilterValue;

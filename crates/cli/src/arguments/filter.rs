@@ -9,7 +9,7 @@ use eidetic_domain::{
 
 use crate::failure::Failure;
 
-#[derive(Debug, Default, PartialEq, Eq, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub(crate) struct FilterArgs {
     /// Only pictures in this folder; repeatable
     #[arg(long, value_name = "DIR")]

@@ -10,7 +10,7 @@ use eidetic_inference::{Device, Engine, LoadOptions, MemoryLimit, resolve_model}
 use eidetic_library::Library;
 
 /// How a model is loaded.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Model options")]
 pub(crate) struct ModelOptions {
     /// Compute precision

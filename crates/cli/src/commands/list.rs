@@ -18,21 +18,10 @@ const PAGE: usize = 1000;
 
 /// `eidetic list`
 pub(crate) fn run(global: &Global, arguments: &ListArgs) -> Result<Outcome, Failure> {
-    let filter = arguments.filter.filter()?;
-    let access = access_to_read(global, "eidetic list")?;
     let end = arguments.output.paths_only();
-    let count = arguments
-        .k
-        .unwrap_or(if end.is_some() { usize::MAX } else { DEFAULT_COUNT });
-    let mut cursor = arguments.cursor.clone();
     let mut listed = AlbumResponse::default();
     let mut printed = 0;
-    loop {
-        let wanted = PAGE.min(count - printed);
-        let mut page = match &access {
-            Access::Local(library) => list_locally(library, arguments, &filter, cursor.take(), wanted)?,
-            Access::Remote(server) => remote::list(server, arguments, &filter, cursor.as_deref(), wanted)?,
-        };
+    each_page(global, arguments, "eidetic list", &mut |mut page| {
         printed += page.images.len();
         match end {
             _ if global.json => listed.images.append(&mut page.images),
@@ -45,18 +34,62 @@ pub(crate) fn run(global: &Global, arguments: &ListArgs) -> Result<Outcome, Fail
                 lines.try_for_each(|line| output::line(&line))?;
             }
         }
-        cursor.clone_from(&page.next_cursor);
         (listed.total, listed.next_cursor, listed.as_of) = (page.total, page.next_cursor, page.as_of);
-        if listed.next_cursor.is_none() || printed >= count {
-            break;
-        }
-    }
+        Ok(())
+    })?;
     if global.json {
         output::json(&listed)?;
     } else if end.is_none() {
         note(&listed, printed, arguments);
     }
     Ok(Outcome::Done)
+}
+
+/// All pictures that the arguments ask for.
+pub(super) fn all_pictures(
+    global: &Global,
+    arguments: &ListArgs,
+    command: &str,
+) -> Result<Vec<AlbumPicture>, Failure> {
+    let mut pictures = Vec::new();
+    each_page(global, arguments, command, &mut |page| {
+        pictures.extend(page.images);
+        Ok(())
+    })?;
+    Ok(pictures)
+}
+
+/// Asks for one page after another.
+fn each_page(
+    global: &Global,
+    arguments: &ListArgs,
+    command: &str,
+    each: &mut dyn FnMut(AlbumResponse) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let filter = arguments.filter.filter()?;
+    let access = access_to_read(global, command)?;
+    let is_for_programs = arguments.output.paths_only().is_some();
+    let default = if is_for_programs {
+        usize::MAX
+    } else {
+        DEFAULT_COUNT
+    };
+    let count = arguments.k.unwrap_or(default);
+    let mut cursor = arguments.cursor.clone();
+    let mut asked = 0;
+    loop {
+        let wanted = PAGE.min(count - asked);
+        asked += wanted;
+        let page = match &access {
+            Access::Local(library) => list_locally(library, arguments, &filter, cursor.take(), wanted)?,
+            Access::Remote(server) => remote::list(server, arguments, &filter, cursor.as_deref(), wanted)?,
+        };
+        cursor.clone_from(&page.next_cursor);
+        each(page)?;
+        if cursor.is_none() || asked >= count {
+            return Ok(());
+        }
+    }
 }
 
 fn list_locally(

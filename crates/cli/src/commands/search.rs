@@ -42,72 +42,113 @@ pub(crate) fn run(global: &Global, arguments: &SearchArgs) -> Result<Outcome, Fa
             "nothing to search for; give some words, --image FILE, --image-id ID, or --tag WORD",
         ));
     }
+    if arguments.space.as_deref() == Some(ALL_SPACES) {
+        let answer = search_all_spaces(global, arguments)?;
+        print(global, arguments, &answer)?;
+    } else {
+        with_search(global, arguments, "eidetic search", &mut |page| {
+            print_pages(global, arguments, page)
+        })?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// All hits that the arguments ask for.
+pub(super) fn all_hits(
+    global: &Global,
+    arguments: &SearchArgs,
+    command: &str,
+) -> Result<SearchResponse, Failure> {
+    let mut all: Option<SearchResponse> = None;
+    with_search(global, arguments, command, &mut |page| {
+        each_page(arguments, page, &mut |answer| {
+            match &mut all {
+                Some(all) => all.append(answer),
+                None => all = Some(answer),
+            }
+            Ok(())
+        })
+    })?;
+    all.ok_or_else(|| Failure::could_not_run("the search gave no answer"))
+}
+
+/// Gives hits: as many as the number says, after the place of the cursor.
+type Pages<'a> = dyn FnMut(usize, Option<String>) -> Result<SearchResponse, Failure> + 'a;
+
+/// Searches in the library, or through the server that owns it.
+fn with_search(
+    global: &Global,
+    arguments: &SearchArgs,
+    command: &str,
+    using: &mut dyn FnMut(&mut Pages<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let filter = arguments.filter.filter()?;
     // Images that are missing in a named space are embedded first, where that is possible.
-    let access = match arguments.space.as_deref() {
-        None | Some(ALL_SPACES) => access_to_read,
+    let access = match arguments.space {
+        None => access_to_read,
         Some(_) => access_or_read,
     };
-    match access(global, "eidetic search")? {
+    match access(global, command)? {
         Access::Local(library) => {
             note_better_model(&library);
             library.active().set_load_options((&arguments.options).into());
-            if arguments.space.as_deref() == Some(ALL_SPACES) {
-                return search_all_spaces(global, arguments, &library, filter);
-            }
             let mut search = LocalSearch::new(&library, arguments, filter)?;
-            print_pages(global, arguments, &mut |count, cursor| search.page(count, cursor))
+            using(&mut |count, cursor| search.page(count, cursor))
         }
         Access::Remote(server) => {
             reject_model_options(&arguments.options)?;
             variants::reject(&arguments.variants)?;
-            let mut page = |count, cursor: Option<String>| {
-                search_remotely(&server, arguments, &filter, count, cursor.as_deref())
-            };
-            if arguments.space.as_deref() == Some(ALL_SPACES) {
-                let answer = page(count_in_all_spaces(arguments)?, None)?;
-                print(global, arguments, &answer)?;
-                return Ok(Outcome::Done);
-            }
-            print_pages(global, arguments, &mut page)
+            using(&mut |count, cursor| search_remotely(&server, arguments, &filter, count, cursor.as_deref()))
+        }
+    }
+}
+
+/// Asks for one page after another.
+fn each_page(
+    arguments: &SearchArgs,
+    page: &mut Pages<'_>,
+    each: &mut dyn FnMut(SearchResponse) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut asked = 0;
+    let mut cursor = arguments.cursor.clone();
+    loop {
+        let count = PAGE.min(arguments.k - asked);
+        asked += count;
+        let answer = page(count, cursor.take())?;
+        cursor.clone_from(&answer.next_cursor);
+        each(answer)?;
+        if cursor.is_none() || asked >= arguments.k {
+            return Ok(());
         }
     }
 }
 
 /// Prints page after page. One object and an order by date need all hits first.
-fn print_pages(
-    global: &Global,
-    arguments: &SearchArgs,
-    page: &mut dyn FnMut(usize, Option<String>) -> Result<SearchResponse, Failure>,
-) -> Result<Outcome, Failure> {
-    let mut asked = PAGE.min(arguments.k);
-    let mut answer = page(asked, arguments.cursor.clone())?;
-    let needs_all = global.json || arguments.sort == HitSortArg::Taken;
-    if !needs_all {
-        print(global, arguments, &answer)?;
-    }
-    let mut rank = answer.hits.len();
-    while asked < arguments.k
-        && let Some(cursor) = answer.next_cursor.take()
-    {
-        let count = PAGE.min(arguments.k - asked);
-        asked += count;
-        let mut next = page(count, Some(cursor))?;
-        answer.next_cursor = next.next_cursor.take();
-        if needs_all {
-            answer.append(next);
+fn print_pages(global: &Global, arguments: &SearchArgs, page: &mut Pages<'_>) -> Result<(), Failure> {
+    let is_by_date = arguments.sort == HitSortArg::Taken;
+    let mut all: Option<SearchResponse> = None;
+    let mut rank = 0;
+    each_page(arguments, page, &mut |answer| {
+        if let Some(all) = &mut all {
+            all.append(answer);
+        } else if global.json || is_by_date {
+            all = Some(answer);
+        } else if rank == 0 {
+            rank = answer.hits.len();
+            print(global, arguments, &answer)?;
         } else {
-            print_hits(arguments.output.paths_only(), &next.hits, rank)?;
-            rank += next.hits.len();
+            print_hits(arguments.output.paths_only(), &answer.hits, rank)?;
+            rank += answer.hits.len();
         }
+        Ok(())
+    })?;
+    let Some(mut all) = all else {
+        return Ok(());
+    };
+    if is_by_date {
+        all.hits.sort_by_key(|hit| Reverse(hit.taken));
     }
-    if needs_all {
-        if arguments.sort == HitSortArg::Taken {
-            answer.hits.sort_by_key(|hit| Reverse(hit.taken));
-        }
-        print(global, arguments, &answer)?;
-    }
-    Ok(Outcome::Done)
+    print(global, arguments, &all)
 }
 
 fn print(global: &Global, arguments: &SearchArgs, answer: &SearchResponse) -> Result<(), Failure> {
@@ -174,20 +215,26 @@ impl<'a> LocalSearch<'a> {
 }
 
 /// A search of all spaces has one page: no place in one ranking is a place in all of them.
-fn search_all_spaces(
-    global: &Global,
-    arguments: &SearchArgs,
-    library: &Library,
-    filter: Filter,
-) -> Result<Outcome, Failure> {
+fn search_all_spaces(global: &Global, arguments: &SearchArgs) -> Result<SearchResponse, Failure> {
+    let filter = arguments.filter.filter()?;
     let count = count_in_all_spaces(arguments)?;
-    let found = library.search_all_spaces(|space: &Space| {
-        let query = query(space, arguments, filter.clone())?;
-        Ok::<_, Failure>(Query { k: count, ..query })
-    })?;
-    let content = arguments.image.as_deref().map(content_id).transpose()?;
-    print(global, arguments, &response(library, &found, content, &filter))?;
-    Ok(Outcome::Done)
+    match access_to_read(global, "eidetic search")? {
+        Access::Local(library) => {
+            note_better_model(&library);
+            library.active().set_load_options((&arguments.options).into());
+            let found = library.search_all_spaces(|space: &Space| {
+                let query = query(space, arguments, filter.clone())?;
+                Ok::<_, Failure>(Query { k: count, ..query })
+            })?;
+            let content = arguments.image.as_deref().map(content_id).transpose()?;
+            Ok(response(&library, &found, content, &filter))
+        }
+        Access::Remote(server) => {
+            reject_model_options(&arguments.options)?;
+            variants::reject(&arguments.variants)?;
+            remote::search(&server, arguments, &filter, count, None)
+        }
+    }
 }
 
 fn count_in_all_spaces(arguments: &SearchArgs) -> Result<usize, Failure> {
@@ -257,11 +304,7 @@ fn search_remotely(
     cursor: Option<&str>,
 ) -> Result<SearchResponse, Failure> {
     let answer = remote::search(server, arguments, filter, count, cursor)?;
-    let Some(space) = arguments
-        .space
-        .as_ref()
-        .filter(|name| answer.missing > 0 && *name != ALL_SPACES)
-    else {
+    let Some(space) = arguments.space.as_ref().filter(|_| answer.missing > 0) else {
         return Ok(answer);
     };
     match remote::backfill(server, space) {

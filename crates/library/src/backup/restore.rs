@@ -61,6 +61,9 @@ pub fn restore(
     }
     unpacked?;
     publish(&staging, directory).map_err(&failed)?;
+    if let Some(found) = Manifest::find(directory)? {
+        found.manifest.refresh_copy(directory);
+    }
     Ok(info.report(file, directory))
 }
 

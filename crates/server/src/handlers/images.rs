@@ -9,9 +9,9 @@ use actix_web::http::header::{
 };
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Result};
-use eidetic_domain::{ImageId, PartPath, PartPosition};
+use eidetic_domain::ImageId;
 use eidetic_imaging::{DecodeLimits, decode, thumbnail};
-use eidetic_library::{ImageFile, Library, LibraryError};
+use eidetic_library::{ImageFile, Library, LibraryError, saved_name};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
@@ -108,7 +108,7 @@ pub(crate) async fn get_video(
         Ok((path, video))
     };
     let (path, video) = state.image_reads.run(open).await?;
-    let disposition = inline(file_name(&path).unwrap_or_default());
+    let disposition = inline(saved_name(&path).unwrap_or_default());
     Ok(video.set_content_disposition(disposition).into_response(&request))
 }
 
@@ -188,7 +188,7 @@ fn read(library: &Library, id: &ImageId, form: FileForm) -> Result<ImageContent,
         return convert(&file, &library.decode_limits());
     }
     Ok(ImageContent {
-        file_name: file_name(&file.path),
+        file_name: saved_name(&file.path),
         media_type: file.format.media_type(),
         bytes: file.bytes,
     })
@@ -199,7 +199,7 @@ fn convert(file: &ImageFile, limits: &DecodeLimits) -> Result<ImageContent, Prob
     Ok(ImageContent {
         bytes: jpeg(&thumbnail(&decoded.image, VIEW_SIDE))?,
         media_type: "image/jpeg",
-        file_name: file_name(&file.path).map(|name| with_jpg(&name)),
+        file_name: saved_name(&file.path).map(|name| with_jpg(&name)),
     })
 }
 
@@ -217,17 +217,6 @@ fn jpeg(image: &RgbImage) -> Result<Vec<u8>, Problem> {
     Ok(bytes)
 }
 
-/// The name of a file, or that of a page or a frame: `scan page 3.png`.
-fn file_name(path: &FilePath) -> Option<String> {
-    let rendered = PartPath::parse(path).filter(|part| part.position() != PartPosition::Member);
-    let Some(part) = rendered else {
-        return path.file_name().map(|name| name.to_string_lossy().into_owned());
-    };
-    let stem = part.file.file_stem()?.to_string_lossy().into_owned();
-    // Windows allows no colons.
-    Some(format!("{stem} {}.png", part.part.replace(':', ".")))
-}
-
 /// Shown in the browser, and saved under the file's name.
 fn inline(name: String) -> ContentDisposition {
     let name = ExtendedValue {
@@ -238,22 +227,5 @@ fn inline(name: String) -> ContentDisposition {
     ContentDisposition {
         disposition: DispositionType::Inline,
         parameters: vec![DispositionParam::FilenameExt(name)],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn frames_are_saved_under_names_of_videos() {
-        for (path, name) in [
-            ("/p/a.heic", "a.heic"),
-            ("/p/a.zip!/b/c.jpg", "c.jpg"),
-            ("/p/scan.pdf!/page 3", "scan page 3.png"),
-            ("/p/clip.mp4!/0:01:23.500", "clip 0.01.23.500.png"),
-        ] {
-            assert_eq!(file_name(FilePath::new(path)).as_deref(), Some(name));
-        }
     }
 }
