@@ -1,17 +1,25 @@
 //! How long opening takes in a large library, and how much memory it needs beside vectors: as the owner, and as a reader of
 //! the snapshot.
 //!
-//! `cargo run --release -p eidetic-library --example opening -- fill FOLDER IMAGES`, then `… -- owner FOLDER` and `… -- reader
-//! FOLDER`. The model is the built-in one, of 256 dimensions; vectors are random, and the images do not exist.
+//! `cargo run --release -p eidetic-library --example opening -- fill FOLDER IMAGES`, then `… -- graph FOLDER` for the search graph,
+//! `… -- owner FOLDER`, `… -- reader FOLDER`, and `… -- browse FOLDER` for lists, counts and searches that go on. The model is the
+//! built-in one, of 256 dimensions; vectors are random, and the images do not exist.
 
 use std::path::Path;
 use std::time::Instant;
 
-use eidetic_catalog::{Catalog, FileRecord, FileStamp, FileState, NewImage, SledCatalog, WriteBatch};
-use eidetic_domain::{Camera, Embedding, Filter, ImageFormat, ImageId, Metadata, SplitMix64};
+use eidetic_catalog::{
+    Catalog, FileRecord, FileStamp, FileState, ImageTags, NewImage, SledCatalog, Tag, TagStore, WriteBatch,
+};
+use eidetic_domain::{
+    Camera, Details, Embedding, Exposure, Filter, ImageFormat, ImageId, Metadata, Place, RatingRange,
+    SplitMix64, Taken, TakenSource, TimePrecision,
+};
 use eidetic_indexer::RunContext;
 use eidetic_inference::LoadOptions;
-use eidetic_library::{CreateOptions, Library, ModelRef, ModelSource, Owner};
+use eidetic_library::{
+    CreateOptions, FacetOptions, Library, ListOptions, ListOrder, ModelRef, ModelSource, Owner, SortKey,
+};
 use eidetic_search::Query;
 use eidetic_vectors::{VectorIndex, VectorStore};
 use jiff::civil::date;
@@ -20,7 +28,7 @@ const BATCH: usize = 5_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let usage = "opening fill FOLDER IMAGES | graph FOLDER | owner FOLDER | reader FOLDER";
+    let usage = "opening fill FOLDER IMAGES | graph FOLDER | owner FOLDER | reader FOLDER | browse FOLDER";
     let (action, folder) = match arguments.as_slice() {
         [action, folder, ..] => (action.as_str(), Path::new(folder)),
         _ => panic!("{usage}"),
@@ -29,6 +37,7 @@ fn main() {
         ("fill", Some(images)) => fill(folder, images),
         ("graph", None) => build_graph(folder),
         ("owner" | "reader", None) => measure(action, folder),
+        ("browse", None) => browse(folder),
         _ => panic!("{usage}"),
     }
 }
@@ -76,6 +85,83 @@ fn measure(action: &str, folder: &Path) {
     println!("{:.0} MB resident at the end", resident() as f64 / 1e6);
 }
 
+/// Times lists, counts, and searches that go on, each for the first time and again.
+#[expect(clippy::print_stdout, reason = "the result")]
+fn browse(folder: &Path) {
+    let library = Library::open_to_read(folder, &owner()).expect("the library opens");
+    let space = library.active();
+    let options = |key, filter, after| ListOptions {
+        order: ListOrder { key, reverse: false },
+        filter,
+        after,
+        count: 100,
+        with_tags: false,
+    };
+    let camera = || Filter {
+        cameras: vec!["*d7*".to_owned()],
+        rating: Some(RatingRange::Stars(4, 5)),
+        ..Filter::default()
+    };
+    let name = || Filter {
+        names: vec!["99".to_owned()],
+        ..Filter::default()
+    };
+    for (what, key, filter) in [
+        ("by date", SortKey::Taken, Filter::default()),
+        ("by name", SortKey::Name, Filter::default()),
+        ("by rating", SortKey::Rating, Filter::default()),
+        ("of a folder", SortKey::Taken, folder_filter("/photos/007")),
+        ("of a camera, 4 stars", SortKey::Taken, camera()),
+        ("of a part of names", SortKey::Taken, name()),
+    ] {
+        let mut after = None;
+        for time in ["first", "second", "third"] {
+            let start = Instant::now();
+            let page = library.list(&space, &options(key, filter.clone(), after));
+            let page = page.expect("it lists");
+            let took = 1000.0 * start.elapsed().as_secs_f64();
+            println!(
+                "list {what}, {time} page: {} of {} in {took:.1} ms",
+                page.images.len(),
+                page.total
+            );
+            after = page.next;
+        }
+    }
+    for (what, filter) in [
+        ("all", Filter::default()),
+        ("a folder", folder_filter("/photos/007")),
+        ("a camera, 4 stars", camera()),
+    ] {
+        for time in ["first", "second"] {
+            let options = FacetOptions {
+                filter: filter.clone(),
+                parent: None,
+                most: 100,
+            };
+            let start = Instant::now();
+            let total = library.facets(&space, &options).expect("it counts").total;
+            println!(
+                "facets of {what}, {time} time: {total} in {:.1} ms",
+                1000.0 * start.elapsed().as_secs_f64()
+            );
+        }
+    }
+    let mut query = Query::text("red");
+    query.k = 100;
+    for time in ["first", "second", "third", "fourth"] {
+        let start = Instant::now();
+        let found = library.search(&space, &query).expect("it answers");
+        println!(
+            "search, {time} page: {} in {:.1} ms",
+            found.hits.len(),
+            1000.0 * start.elapsed().as_secs_f64()
+        );
+        query.after = found.next;
+    }
+    println!("{:.0} MB resident at the end", resident() as f64 / 1e6);
+}
+
 /// Fills the parts directly: the images do not exist, so nothing can be indexed.
 fn fill(folder: &Path, images: u64) {
     let options = CreateOptions {
@@ -104,12 +190,14 @@ fn fill(folder: &Path, images: u64) {
         let batch = WriteBatch {
             images: images.collect(),
             files: part.iter().map(|&n| file(n)).collect(),
+            details: part.iter().map(|&n| (image(n), details(n))).collect(),
+            at_ms: Some(1_700_000_000_000 + part[0] as i64),
             ..WriteBatch::default()
         };
         catalog.put_batch(&batch).expect("records are written");
+        let tagged: Vec<(ImageId, ImageTags)> = part.iter().map(|&n| (image(n), tags(n))).collect();
+        catalog.put_tags(&tagged).expect("tags are written");
     }
-    drop((catalog, vectors));
-    build_graph(folder);
 }
 
 fn build_graph(folder: &Path) {
@@ -149,6 +237,47 @@ fn metadata(number: u64) -> Metadata {
             model: Some("NIKON D750".into()),
         }),
         position: None,
+    }
+}
+
+fn details(number: u64) -> Details {
+    let metadata = metadata(number);
+    Details {
+        keywords: vec![
+            format!("keyword {}", number % 997),
+            format!("event {}", number / 300),
+        ],
+        rating: (!number.is_multiple_of(3)).then_some((number % 6) as i8),
+        place: Place {
+            city: Some(format!("city {}", number % 211)),
+            country: Some(format!("country {}", number % 17)),
+            ..Place::default()
+        },
+        exposure: Exposure {
+            lens: Some(format!("lens {}", number % 13)),
+            ..Exposure::default()
+        },
+        taken: metadata.taken.map(|time| Taken {
+            time,
+            precision: TimePrecision::Second,
+            offset_minutes: None,
+            source: TakenSource::Exif,
+        }),
+        camera: metadata.camera,
+        ..Details::default()
+    }
+}
+
+fn tags(number: u64) -> ImageTags {
+    let tag = |n: u64| Tag {
+        name: format!("tag {}", n % 499),
+        confidence: 0.9,
+        score: 0.3,
+        low: false,
+    };
+    ImageTags {
+        fingerprint: [1; 32],
+        tags: [number, number / 7, number / 100].map(tag).into(),
     }
 }
 

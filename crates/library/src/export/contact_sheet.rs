@@ -26,6 +26,7 @@ h1 { font-size: 1.25rem; font-weight: 600; margin: 0 0 .25rem; }
 p { margin: 0 0 1.5rem; opacity: .7; }
 main { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 1rem; }
 figure { margin: 0; break-inside: avoid; min-width: 0; }
+figure a { color: inherit; }
 figure a, .none { display: grid; place-items: center; aspect-ratio: 1; border-radius: 6px; background: color-mix(in srgb, currentColor 8%, transparent); overflow: hidden; }
 img { width: 100%; height: 100%; object-fit: contain; }
 figcaption { margin-top: .4rem; font-size: 12px; overflow-wrap: anywhere; }
