@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 mod bench;
 mod calibrate;
 mod check;
+mod duplicates;
 mod filter;
 mod index;
 mod list;
@@ -21,6 +22,7 @@ mod variants;
 pub(crate) use bench::{BenchArgs, BenchDecodeArgs, BenchEncodeArgs, BenchIndexArgs, BenchSubject};
 pub(crate) use calibrate::{CalibrateArgs, FeedbackArgs, QueryKindArg};
 pub(crate) use check::CheckArgs;
+pub(crate) use duplicates::DuplicatesArgs;
 pub(crate) use filter::FilterArgs;
 pub(crate) use index::{IndexArgs, IndexingOptions, ShowArgs, StatusArgs, TagArgs};
 pub(crate) use list::{ListArgs, SortArg};
@@ -72,6 +74,8 @@ pub(crate) enum Command {
     Search(SearchArgs),
     /// List pictures without a query: by date, name or size, or at random
     List(ListArgs),
+    /// Find copies of pictures and bursts; prints them and deletes nothing
+    Duplicates(DuplicatesArgs),
     /// Show what is known of a picture: title, caption, keywords, people, date, place, camera and more
     Show(ShowArgs),
     /// Score texts against a picture

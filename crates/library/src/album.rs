@@ -204,7 +204,7 @@ impl Space {
     }
 
     /// The images that have all of some tags; none where there are no tags.
-    fn images_with_all(&self, tags: &BTreeSet<String>) -> Result<Vec<ImageId>, LibraryError> {
+    pub(crate) fn images_with_all(&self, tags: &BTreeSet<String>) -> Result<Vec<ImageId>, LibraryError> {
         let mut images: Option<Vec<ImageId>> = None;
         for tag in tags {
             let with_tag = self.catalog.images_with_tag(tag)?;

@@ -89,7 +89,7 @@ pub use error::SearchError;
 pub use filter_cache::FilterCache;
 pub use fusion::fuse;
 pub use matcher::{Matcher, distinct_texts};
-pub use query::{Query, QueryImage, QueryWeights};
+pub use query::{CopyMode, Query, QueryImage, QueryWeights};
 pub use results::{RankedHit, SearchResults, Timings, Verdict};
 pub use searcher::Searcher;
 pub use text_cache::{EmbeddedText, TextCache};

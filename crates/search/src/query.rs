@@ -21,6 +21,18 @@ pub struct Query {
     pub min_confidence: Option<f32>,
     /// Restricts the images that can be hits.
     pub filter: Filter,
+    /// What becomes of images that look the same as a better hit.
+    pub copies: CopyMode,
+}
+
+/// What becomes of images that look the same as a better hit, and of raw files beside the picture of the same shot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CopyMode {
+    /// They are counted at the better hit.
+    #[default]
+    Folded,
+    /// Each is a hit of its own.
+    Expanded,
 }
 
 /// An image to search by.
@@ -99,6 +111,7 @@ impl Query {
             k: Self::DEFAULT_K,
             min_confidence: None,
             filter: Filter::default(),
+            copies: CopyMode::default(),
         }
     }
 }

@@ -14,8 +14,8 @@ use crate::copies::{self, Comparable};
 use crate::query_parts::QueryParts;
 use crate::query_texts::{Claim, QueryTexts};
 use crate::{
-    FilterCache, Query, QueryImage, QueryWeights, RankedHit, SearchError, SearchResults, TextCache, Timings,
-    Verdict, shots,
+    CopyMode, FilterCache, Query, QueryImage, QueryWeights, RankedHit, SearchError, SearchResults, TextCache,
+    Timings, Verdict, shots,
 };
 
 /// Most neighbors that a search asks the index for, so that a library of copies of one image costs no more.
@@ -191,7 +191,10 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
             let is_exhausted = neighbors.len() < requested || requested >= MAX_NEIGHBORS;
             let mut hits = self.resolve(neighbors, &query.filter)?;
             hits.retain(|found| Some(found.hit.hit.image) != excluded);
-            let mut hits = copies::fold(shots::fold(hits));
+            let mut hits = match query.copies {
+                CopyMode::Folded => copies::fold(shots::fold(hits)),
+                CopyMode::Expanded => hits,
+            };
             if hits.len() > query.k || is_exhausted {
                 hits.truncate(query.k);
                 return Ok(hits);

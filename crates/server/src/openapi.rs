@@ -28,6 +28,7 @@ use common::CommonParts;
         handlers::analysis::list_profiles,
         handlers::analysis::start_calibrate,
         handlers::analysis::list_images,
+        handlers::duplicates::get_duplicates,
         handlers::calibration::get_calibration,
         handlers::calibration::undo_calibration,
         handlers::calibration::get_calibration_report,

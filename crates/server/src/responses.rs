@@ -4,6 +4,7 @@
 
 mod analysis;
 mod calibration;
+mod duplicates;
 mod feedback;
 mod image;
 mod jobs;
@@ -27,6 +28,7 @@ pub use calibration::{
     CalibrationHistoryEntry, CalibrationSummary, CalibrationsResponse, ClassificationMetrics, LevelSummary,
     ProfileThresholds, ThresholdSummary,
 };
+pub use duplicates::{DuplicateFile, DuplicateGroupResponse, DuplicatesResponse};
 pub use feedback::{FeedbackCount, FeedbackEntry, FeedbackList};
 pub use image::{ImageResponse, PlaceNames, Position};
 pub use jobs::{FailedFile, IndexReport, JobKind, JobResponse, JobState, JobTicket, UnreachableFolder};

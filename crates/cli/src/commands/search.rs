@@ -8,7 +8,7 @@ use eidetic_domain::{Filter, ImageId, counted};
 use eidetic_encoder::negation;
 use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{Library, Space};
-use eidetic_search::{Query, QueryImage, QueryWeights, SearchResults, Verdict};
+use eidetic_search::{CopyMode, Query, QueryImage, QueryWeights, SearchResults, Verdict};
 use eidetic_server::responses::{SearchHit, SearchResponse, SpaceReportResponse};
 
 use super::space::print_failures;
@@ -317,6 +317,11 @@ fn query(space: &Space, arguments: &SearchArgs, filter: Filter) -> Result<Query,
         k: arguments.k.into(),
         min_confidence: arguments.min_confidence,
         filter,
+        copies: if arguments.expand {
+            CopyMode::Expanded
+        } else {
+            CopyMode::Folded
+        },
     })
 }
 

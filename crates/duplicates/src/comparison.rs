@@ -1,0 +1,320 @@
+//! Whether two pictures show the same, pixel by pixel, given about where one lies in the other.
+
+use std::ops::Range;
+
+use crate::fingerprint::{Fingerprint, SIDE};
+use crate::placement::Placement;
+
+/// Steps that improve a placement.
+const STEPS: usize = 12;
+/// The step after which a placement is given up, if half of the gray values differ by more than this share of the
+/// contrast.
+const HOPELESS_STEP: usize = 4;
+const HOPELESS_RESIDUAL: f32 = 0.35;
+/// Values that are estimated: scale and offset in each direction, gain and level of the gray values.
+const UNKNOWNS: usize = 6;
+/// Rows at the top or at the bottom that may hold a caption.
+const CAPTION_ROWS: usize = 7;
+/// Pixels that must be compared.
+const MIN_COMPARED: usize = SIDE * SIDE / 3;
+/// Largest and smallest scale of a picture in another one.
+const MAX_SCALE: f32 = 2.0;
+
+/// How two pictures compare.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Comparison {
+    /// Correlation of the gray values.
+    pub(crate) correlation: f32,
+    /// Correlation of the details: gray values less the mean of their neighbors.
+    pub(crate) detail_correlation: f32,
+    /// Standard deviation of the details of the plainer picture, in levels of gray.
+    pub(crate) detail: f32,
+    /// Standard deviation of the gray values of the plainer picture.
+    pub(crate) contrast: f32,
+    /// Share of the smaller picture that is seen in the other one.
+    pub(crate) overlap: f32,
+}
+
+/// A square of gray values.
+pub(crate) type Square = [[f32; SIDE]; SIDE];
+
+/// The gray values of a fingerprint.
+pub(crate) fn square(fingerprint: &Fingerprint) -> Square {
+    let mut values = [[0.0; SIDE]; SIDE];
+    let pixels = values.as_flattened_mut().iter_mut();
+    pixels
+        .zip(fingerprint.pixels.iter())
+        .for_each(|(value, pixel)| *value = f32::from(*pixel));
+    values
+}
+
+/// Compares two pictures, the second one turned as the placement says, after improving the placement; none where too
+/// little of either is seen in the other.
+pub(crate) fn compare(first: &Square, second: &Square, start: Placement) -> Option<Comparison> {
+    // The grid is that of the picture which shows more, so that the other one is never enlarged.
+    let [x, y] = start.scale;
+    let is_second_wider = x * y < 1.0;
+    let (grid, other, start) = if is_second_wider {
+        (second, first, inverse(&start))
+    } else {
+        (first, second, start)
+    };
+    let placement = refine(grid, other, start)?;
+    let overlaps = placement.overlaps();
+    let pairs = Pairs::sample(grid, other, &placement)?;
+    let compare_rows = |rows: Range<usize>| {
+        let (values, details) = pairs.moments(rows);
+        Comparison {
+            correlation: values.correlation(),
+            detail_correlation: details.correlation(),
+            detail: details.smaller_deviation(),
+            contrast: values.smaller_deviation(),
+            overlap: overlaps[0].max(overlaps[1]),
+        }
+    };
+    let rows = [0..SIDE, CAPTION_ROWS..SIDE, 0..SIDE - CAPTION_ROWS];
+    let mut all = rows.map(compare_rows);
+    all.sort_by(|a, b| b.detail_correlation.total_cmp(&a.detail_correlation));
+    Some(all[0])
+}
+
+fn inverse(placement: &Placement) -> Placement {
+    let mut inverse = *placement;
+    for axis in 0..2 {
+        inverse.scale[axis] = 1.0 / placement.scale[axis];
+        inverse.offset[axis] = -placement.offset[axis] / placement.scale[axis];
+    }
+    inverse
+}
+
+/// Gauss-Newton on the differences of gray values, in which large differences count less.
+fn refine(grid: &Square, other: &Square, mut placement: Placement) -> Option<Placement> {
+    let mut tolerance = f32::INFINITY;
+    let (mut gain, mut level) = (1.0, 0.0);
+    let contrast = Moments::of(grid.as_flattened().iter().map(|value| [*value; 2])).smaller_deviation();
+    for step in 0..STEPS {
+        let mut sums = Sums::default();
+        let mut residuals = Vec::with_capacity(SIDE * SIDE);
+        for at in 0..SIDE * SIDE {
+            let place = [at % SIDE, at / SIDE].map(|at| (at as f32 + 0.5) / SIDE as f32);
+            let Some(sample) = sample(other, &placement, place) else {
+                continue;
+            };
+            let residual = grid[at / SIDE][at % SIDE] - gain * sample.value - level;
+            residuals.push(residual.abs());
+            let weight = if step < 2 {
+                1.0
+            } else {
+                1.0 / (1.0 + (residual / tolerance).powi(2))
+            };
+            let [dx, dy] = sample.gradient.map(|slope| gain * slope);
+            sums.add(
+                [dx * place[0], dx, dy * place[1], dy, sample.value, 1.0],
+                residual,
+                weight,
+            );
+        }
+        if residuals.len() < MIN_COMPARED {
+            return None;
+        }
+        let middle = residuals.len() / 2;
+        let (_, median, _) = residuals.select_nth_unstable_by(middle, f32::total_cmp);
+        if step == HOPELESS_STEP && *median > HOPELESS_RESIDUAL * contrast {
+            return None;
+        }
+        tolerance = (2.0 * *median).max(1.0);
+        let change = sums.solve()?;
+        for axis in 0..2 {
+            placement.scale[axis] += change[2 * axis].clamp(-0.1, 0.1);
+            placement.offset[axis] += change[2 * axis + 1].clamp(-0.1, 0.1);
+        }
+        gain += change[4];
+        level += change[5];
+        let is_plausible = |scale: &f32| (1.0 / MAX_SCALE..=MAX_SCALE).contains(scale);
+        if !placement.scale.iter().all(is_plausible) {
+            return None;
+        }
+        if step > 2 && change[..4].iter().all(|change| change.abs() < 2e-4) {
+            break;
+        }
+    }
+    Some(placement)
+}
+
+struct Sample {
+    value: f32,
+    /// By place, in units of the picture.
+    gradient: [f32; 2],
+}
+
+/// The value of `other` where `place` of the grid lies, if it lies within.
+fn sample(other: &Square, placement: &Placement, place: [f32; 2]) -> Option<Sample> {
+    const LAST: f32 = (SIDE - 1) as f32;
+    let mut at = [0.0; 2];
+    for axis in 0..2 {
+        let mapped = placement.scale[axis] * place[axis] + placement.offset[axis];
+        if !(0.0..=1.0).contains(&mapped) {
+            return None;
+        }
+        at[axis] = (mapped * SIDE as f32 - 0.5).clamp(0.0, LAST - 1e-3);
+    }
+    let (left, top) = (at[0] as usize, at[1] as usize);
+    let (x, y) = (at[0] - left as f32, at[1] - top as f32);
+    let corner = |dx: usize, dy: usize| other[top + dy][left + dx];
+    let (upper, lower) = (corner(1, 0) - corner(0, 0), corner(1, 1) - corner(0, 1));
+    let (above, below) = (corner(0, 0) + x * upper, corner(0, 1) + x * lower);
+    Some(Sample {
+        value: above + y * (below - above),
+        gradient: [
+            (upper + y * (lower - upper)) * SIDE as f32,
+            (below - above) * SIDE as f32,
+        ],
+    })
+}
+
+/// Normal equations.
+#[derive(Default)]
+struct Sums {
+    matrix: [[f64; UNKNOWNS]; UNKNOWNS],
+    right: [f64; UNKNOWNS],
+}
+
+impl Sums {
+    fn add(&mut self, row: [f32; UNKNOWNS], residual: f32, weight: f32) {
+        for (at, value) in row.iter().enumerate() {
+            let weighted = f64::from(weight * value);
+            self.right[at] += weighted * f64::from(residual);
+            for (target, other) in self.matrix[at].iter_mut().zip(&row) {
+                *target += weighted * f64::from(*other);
+            }
+        }
+    }
+
+    /// Gaussian elimination with pivots; none for a matrix without inverse.
+    fn solve(mut self) -> Option<[f32; UNKNOWNS]> {
+        for at in 0..UNKNOWNS {
+            self.matrix[at][at] *= 1.0 + 1e-6;
+            self.matrix[at][at] += 1e-9;
+        }
+        for column in 0..UNKNOWNS {
+            let pivot = (column..UNKNOWNS).max_by(|a, b| {
+                self.matrix[*a][column]
+                    .abs()
+                    .total_cmp(&self.matrix[*b][column].abs())
+            })?;
+            self.matrix.swap(column, pivot);
+            self.right.swap(column, pivot);
+            let divisor = self.matrix[column][column];
+            if divisor.abs() < 1e-12 {
+                return None;
+            }
+            for row in (0..UNKNOWNS).filter(|row| *row != column) {
+                let factor = self.matrix[row][column] / divisor;
+                for at in column..UNKNOWNS {
+                    self.matrix[row][at] -= factor * self.matrix[column][at];
+                }
+                self.right[row] -= factor * self.right[column];
+            }
+        }
+        let mut solution = [0.0; UNKNOWNS];
+        for (at, value) in solution.iter_mut().enumerate() {
+            *value = (self.right[at] / self.matrix[at][at]) as f32;
+        }
+        Some(solution)
+    }
+}
+
+/// Gray values of two pictures at the same places; none where only one has a value.
+struct Pairs {
+    values: Vec<Option<[f32; 2]>>,
+}
+
+impl Pairs {
+    fn sample(grid: &Square, other: &Square, placement: &Placement) -> Option<Self> {
+        let values: Vec<Option<[f32; 2]>> = (0..SIDE * SIDE)
+            .map(|at| {
+                let place = [at % SIDE, at / SIDE].map(|at| (at as f32 + 0.5) / SIDE as f32);
+                let value = smooth_sample(other, placement, place)?;
+                Some([grid[at / SIDE][at % SIDE], value])
+            })
+            .collect();
+        (values.iter().flatten().count() >= MIN_COMPARED).then_some(Self { values })
+    }
+
+    /// Of gray values and of details, in some rows of the grid. Pixels at the edge of what both show are left out: they may
+    /// be mixed with a frame.
+    fn moments(&self, rows: Range<usize>) -> (Moments, Moments) {
+        let inner =
+            (rows.start.max(1)..rows.end.min(SIDE - 1)).flat_map(|y| (1..SIDE - 1).map(move |x| (x, y)));
+        let both: Vec<[[f32; 2]; 2]> = inner.filter_map(|(x, y)| self.value_and_detail(x, y)).collect();
+        (
+            Moments::of(both.iter().map(|both| both[0])),
+            Moments::of(both.iter().map(|both| both[1])),
+        )
+    }
+
+    fn value_and_detail(&self, x: usize, y: usize) -> Option<[[f32; 2]; 2]> {
+        let mut sum = [0.0; 2];
+        for row in y - 1..=y + 1 {
+            for column in x - 1..=x + 1 {
+                let [first, second] = self.values[row * SIDE + column]?;
+                sum = [sum[0] + first, sum[1] + second];
+            }
+        }
+        let value = self.values[y * SIDE + x]?;
+        Some([value, [value[0] - sum[0] / 9.0, value[1] - sum[1] / 9.0]])
+    }
+}
+
+/// Means over the area that a pixel of the grid covers in the other picture.
+fn smooth_sample(other: &Square, placement: &Placement, place: [f32; 2]) -> Option<f32> {
+    sample(other, placement, place)?;
+    let shift = |axis: usize| 0.25 / SIDE as f32 * if placement.scale[axis] > 1.05 { 1.0 } else { 0.0 };
+    let (dx, dy) = (shift(0), shift(1));
+    let (mut sum, mut count) = (0.0, 0.0);
+    for (x, y) in [(-dx, -dy), (dx, -dy), (-dx, dy), (dx, dy)] {
+        if let Some(sample) = sample(other, placement, [place[0] + x, place[1] + y]) {
+            sum += sample.value;
+            count += 1.0;
+        }
+    }
+    Some(sum / count)
+}
+
+/// Sums over pairs of values.
+struct Moments {
+    count: f64,
+    squares: [f64; 2],
+    products: f64,
+}
+
+impl Moments {
+    fn of(pairs: impl Iterator<Item = [f32; 2]>) -> Self {
+        let (mut count, mut sums, mut squares, mut products) = (0.0, [0.0; 2], [0.0; 2], 0.0);
+        for [first, second] in pairs.map(|pair| pair.map(f64::from)) {
+            count += 1.0;
+            sums = [sums[0] + first, sums[1] + second];
+            squares = [squares[0] + first * first, squares[1] + second * second];
+            products += first * second;
+        }
+        let count = f64::max(count, 1.0);
+        let means = sums.map(|sum| sum / count);
+        Self {
+            count,
+            squares: [0, 1].map(|at| (squares[at] / count - means[at] * means[at]).max(0.0)),
+            products: products / count - means[0] * means[1],
+        }
+    }
+
+    fn correlation(&self) -> f32 {
+        let scale = (self.squares[0] * self.squares[1]).sqrt();
+        if scale < 1e-6 || self.count < 2.0 {
+            return 0.0;
+        }
+        (self.products / scale) as f32
+    }
+
+    fn smaller_deviation(&self) -> f32 {
+        self.squares[0].min(self.squares[1]).sqrt() as f32
+    }
+}
