@@ -151,7 +151,7 @@ fn copies_are_grouped_best_first() {
     );
     for group in found["groups"].as_array().unwrap() {
         let probability = group["probability"].as_f64().unwrap();
-        assert!((0.9..=1.0).contains(&probability), "{group}");
+        assert!((0.8..=1.0).contains(&probability), "{group}");
     }
     assert!(groups(&duplicates(&scenario, &["--exact"]), "near").is_empty());
     assert!(groups(&duplicates(&scenario, &["--near"]), "exact").is_empty());
@@ -307,7 +307,7 @@ fn reader_beside_owner_writes_nothing() {
     assert_eq!(groups(&by_http, "near")[0].len(), 8, "{by_http}");
     let through_server = duplicates(
         &scenario,
-        &["--near", "--threshold", "0.9", "--folder", text(&photos)],
+        &["--near", "--threshold", "0.8", "--folder", text(&photos)],
     );
     assert_eq!(groups(&through_server, "near"), groups(&by_http, "near"));
     assert!(groups(&through_server, "exact").is_empty());

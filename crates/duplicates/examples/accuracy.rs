@@ -5,6 +5,7 @@
 //!
 //! `KNOWN.tsv` names pairs of photos, by paths below FOLDER, that are copies of each other in the data itself. Pairs of
 //! different photos that are found and not known are printed, to be looked at.
+#![expect(clippy::print_stdout, reason = "a program that prints its measurements")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,11 +18,11 @@ use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 
 /// Thresholds of probability at which precision and recall are printed.
-const THRESHOLDS: [f32; 6] = [0.3, 0.5, 0.7, 0.8, 0.9, 0.95];
+const THRESHOLDS: [f32; 5] = [0.5, 0.7, 0.85, 0.9, 0.95];
 /// Longer side of what fingerprints are computed from: that of a library's thumbnails.
 const THUMBNAIL: u32 = 384;
 
-/// A small generator (SplitMix64), so that runs can be repeated.
+/// A small generator (`SplitMix64`), so that runs can be repeated.
 struct Random(u64);
 
 impl Random {
@@ -326,74 +327,98 @@ fn same_photo(count: usize, known: &[(usize, usize)]) -> Vec<usize> {
     grouped(count, &pairs, 0.5)
 }
 
+/// What is known of all samples at one threshold.
+struct Outcome<'a> {
+    samples: &'a [Sample],
+    same: &'a [usize],
+    /// The sample of each photo as it is.
+    original: BTreeMap<usize, usize>,
+    found: Vec<&'a NearPair>,
+    groups: Vec<usize>,
+}
+
 fn report(samples: &[Sample], pairs: &[NearPair], same: &[usize]) {
-    let original: BTreeMap<usize, usize> = samples
-        .iter()
-        .enumerate()
-        .filter(|(_, sample)| sample.kind.is_none())
-        .map(|(at, sample)| (sample.photo, at))
-        .collect();
     for threshold in THRESHOLDS {
-        let groups = grouped(samples.len(), pairs, threshold);
-        println!(
-            "\nthreshold {threshold}\n{:<28} {:>8} {:>8} {:>10}",
-            "kind", "recall", "direct", "precision"
-        );
-        let is_right =
-            |pair: &NearPair| same[samples[pair.images.0].photo] == same[samples[pair.images.1].photo];
-        let found: Vec<&NearPair> = pairs
-            .iter()
-            .filter(|pair| pair.probability >= threshold)
-            .collect();
-        let direct: BTreeSet<(usize, usize)> = found.iter().map(|pair| pair.images).collect();
-        for (kind, (name, _)) in KINDS.iter().enumerate() {
-            let of_kind: Vec<usize> = (0..samples.len())
-                .filter(|at| samples[*at].kind == Some(kind))
-                .collect();
-            let base = |at: usize| original[&samples[at].photo];
-            let recalled = of_kind
-                .iter()
-                .filter(|at| groups[**at] == groups[base(**at)])
-                .count();
-            let linked = of_kind
-                .iter()
-                .filter(|at| direct.contains(&(base(**at), **at)))
-                .count();
-            let with_kind = found.iter().filter(|pair| {
-                samples[pair.images.0].kind == Some(kind) || samples[pair.images.1].kind == Some(kind)
-            });
-            let (all, right) = with_kind.fold((0, 0), |(all, right), pair| {
-                (all + 1, right + usize::from(is_right(pair)))
-            });
-            let share = |part: usize, of: usize| part as f64 / of.max(1) as f64;
-            println!(
-                "{name:<28} {:>8.4} {:>8.4} {:>10.4}",
-                share(recalled, of_kind.len()),
-                share(linked, of_kind.len()),
-                share(right, all)
-            );
-        }
-        let right = found.iter().filter(|pair| is_right(pair)).count();
-        let variants = samples
+        let originals = samples
             .iter()
             .enumerate()
-            .filter(|(_, sample)| sample.kind.is_some());
-        let (all, recalled) = variants.fold((0_u32, 0_usize), |(all, recalled), (at, sample)| {
-            (
-                all + 1,
-                recalled + usize::from(groups[at] == groups[original[&sample.photo]]),
-            )
-        });
-        let (in_groups, right_in_groups) = pairs_in_groups(samples, &groups, same);
+            .filter(|(_, sample)| sample.kind.is_none());
+        let outcome = Outcome {
+            samples,
+            same,
+            original: originals.map(|(at, sample)| (sample.photo, at)).collect(),
+            found: pairs
+                .iter()
+                .filter(|pair| pair.probability >= threshold)
+                .collect(),
+            groups: grouped(samples.len(), pairs, threshold),
+        };
+        println!("\nthreshold {threshold}");
         println!(
-            "all: recall {:.4}, precision of pairs {:.4} ({} of {}), of pairs in groups {:.4}",
-            recalled as f64 / f64::max(f64::from(all), 1.0),
-            right as f64 / found.len().max(1) as f64,
-            right,
-            found.len(),
-            right_in_groups as f64 / in_groups.max(1) as f64
+            "{:<28} {:>8} {:>8} {:>10}",
+            "kind", "recall", "direct", "precision"
+        );
+        for kind in 0..KINDS.len() {
+            outcome.print_kind(kind);
+        }
+        outcome.print_all();
+    }
+}
+
+impl Outcome<'_> {
+    fn is_right(&self, pair: &NearPair) -> bool {
+        let photo = |at: usize| self.same[self.samples[at].photo];
+        photo(pair.images.0) == photo(pair.images.1)
+    }
+
+    fn base(&self, variant: usize) -> usize {
+        self.original[&self.samples[variant].photo]
+    }
+
+    /// Recall through groups, recall of direct pairs of photo and variant, precision of pairs with a variant of the kind.
+    fn print_kind(&self, kind: usize) {
+        let is_of_kind = |at: &usize| self.samples[*at].kind == Some(kind);
+        let of_kind: Vec<usize> = (0..self.samples.len()).filter(is_of_kind).collect();
+        let direct: BTreeSet<(usize, usize)> = self.found.iter().map(|pair| pair.images).collect();
+        let is_grouped = |at: &&usize| self.groups[**at] == self.groups[self.base(**at)];
+        let is_linked = |at: &&usize| direct.contains(&(self.base(**at), **at));
+        let with_kind = || {
+            self.found
+                .iter()
+                .filter(|pair| is_of_kind(&pair.images.0) || is_of_kind(&pair.images.1))
+        };
+        let right = with_kind().filter(|pair| self.is_right(pair)).count();
+        println!(
+            "{:<28} {:>8.4} {:>8.4} {:>10.4}",
+            KINDS[kind].0,
+            share(of_kind.iter().filter(is_grouped).count(), of_kind.len()),
+            share(of_kind.iter().filter(is_linked).count(), of_kind.len()),
+            share(right, with_kind().count())
         );
     }
+
+    fn print_all(&self) {
+        let variants: Vec<usize> = (0..self.samples.len())
+            .filter(|at| self.samples[*at].kind.is_some())
+            .collect();
+        let recalled = variants
+            .iter()
+            .filter(|at| self.groups[**at] == self.groups[self.base(**at)])
+            .count();
+        let right = self.found.iter().filter(|pair| self.is_right(pair)).count();
+        let (in_groups, right_in_groups) = pairs_in_groups(self.samples, &self.groups, self.same);
+        println!(
+            "all: recall {:.4}, precision of pairs {:.4} ({right} of {}), of pairs in groups {:.4}",
+            share(recalled, variants.len()),
+            share(right, self.found.len()),
+            self.found.len(),
+            share(right_in_groups, in_groups)
+        );
+    }
+}
+
+fn share(part: usize, of: usize) -> f64 {
+    part as f64 / of.max(1) as f64
 }
 
 /// All pairs of members of one group, and how many of them are of one photo.

@@ -2,6 +2,7 @@
 //! copies of others at half the size.
 //!
 //! `cargo run --release -p eidetic-duplicates --example grouping -- [IMAGES]`
+#![expect(clippy::print_stdout, reason = "a program that prints its measurements")]
 
 use std::time::Instant;
 use std::{env, thread};

@@ -33,6 +33,7 @@ pub(crate) struct Candidate {
 /// All pairs that hashes or features name, sorted by pair, several placements of a pair one after another.
 pub(crate) fn candidates(fingerprints: &[&Fingerprint]) -> Vec<Candidate> {
     let mut found = by_hash(fingerprints);
+    found.extend(by_partial_hash(fingerprints));
     found.extend(by_features(fingerprints));
     // Stable, so that placements by hash, which are exact, come first.
     found.sort_by_key(|candidate| candidate.pair);
@@ -50,7 +51,7 @@ fn by_hash(fingerprints: &[&Fingerprint]) -> Vec<Candidate> {
             turned.map(move |(orientation, hash)| (*hash, (at as u32) << 3 | orientation as u32))
         })
         .collect();
-    let is_upright = |entry: u32| entry & 7 == 0;
+    let is_upright = |entry: u32| Orientation::numbered(entry as u8) == Orientation::UPRIGHT;
     let near = near_pairs(
         &entries,
         (HASH_BITS, HASH_ROTATIONS),
@@ -61,7 +62,7 @@ fn by_hash(fingerprints: &[&Fingerprint]) -> Vec<Candidate> {
         .into_iter()
         .map(|(a, b)| {
             let (upright, turned) = if is_upright(a) { (a, b) } else { (b, a) };
-            let orientation = Orientation::numbered((turned & 7) as u8);
+            let orientation = Orientation::numbered(turned as u8);
             let (first, second) = (upright >> 3, turned >> 3);
             if first < second {
                 (first, second, orientation)
@@ -75,6 +76,34 @@ fn by_hash(fingerprints: &[&Fingerprint]) -> Vec<Candidate> {
     let candidate = |(first, second, orientation)| Candidate {
         pair: (first, second),
         placement: Placement::whole(orientation),
+    };
+    found.into_iter().map(candidate).collect()
+}
+
+/// Pictures of the same frame that differ in a caption.
+fn by_partial_hash(fingerprints: &[&Fingerprint]) -> Vec<Candidate> {
+    let cosines = Fingerprint::hash_cosines();
+    let hashes: Vec<[u64; 2]> = par_map(fingerprints, |fingerprint| fingerprint.partial_hashes(&cosines));
+    let mut found = Vec::new();
+    for part in 0..2 {
+        let numbered = hashes.iter().zip(0..);
+        let entries: Vec<(u64, u32)> = numbered.map(|(hashes, at)| (hashes[part], at)).collect();
+        let searched = (HASH_WINDOW, MAX_HASH_DISTANCE);
+        found.extend(near_pairs(
+            &entries,
+            (HASH_BITS, HASH_ROTATIONS),
+            searched,
+            |_, _| true,
+        ));
+    }
+    for (a, b) in &mut found {
+        (*a, *b) = (*a.min(b), *a.max(b));
+    }
+    found.sort_unstable();
+    found.dedup();
+    let candidate = |pair| Candidate {
+        pair,
+        placement: Placement::whole(Orientation::UPRIGHT),
     };
     found.into_iter().map(candidate).collect()
 }
@@ -95,8 +124,9 @@ fn by_features(fingerprints: &[&Fingerprint]) -> Vec<Candidate> {
         (SIGN_WINDOW, MAX_SIGN_DISTANCE),
         |a, b| a >> 6 != b >> 6,
     );
-    near.iter_mut()
-        .for_each(|(a, b)| (*a, *b) = (*a.min(b), *a.max(b)));
+    for (a, b) in &mut near {
+        (*a, *b) = (*a.min(b), *a.max(b));
+    }
     near.sort_unstable_by_key(|(a, b)| (a >> 6, b >> 6, *a, *b));
     near.dedup();
     let groups: Vec<&[(u32, u32)]> = near

@@ -13,6 +13,8 @@ const HOPELESS_STEP: usize = 4;
 const HOPELESS_RESIDUAL: f32 = 0.35;
 /// Values that are estimated: scale and offset in each direction, gain and level of the gray values.
 const UNKNOWNS: usize = 6;
+/// Details that agree so well need no other attempt.
+const CLEAR: f32 = 0.95;
 /// Rows at the top or at the bottom that may hold a caption.
 const CAPTION_ROWS: usize = 7;
 /// Pixels that must be compared.
@@ -59,23 +61,28 @@ pub(crate) fn compare(first: &Square, second: &Square, start: Placement) -> Opti
     } else {
         (first, second, start)
     };
-    let placement = refine(grid, other, start)?;
+    let whole = compare_rows(grid, other, start, 0..SIDE);
+    if whole.is_some_and(|whole| whole.detail_correlation >= CLEAR) {
+        return whole;
+    }
+    // A caption would pull the placement to itself, so it is left out from the start.
+    let below = compare_rows(grid, other, start, 0..SIDE - CAPTION_ROWS);
+    let above = compare_rows(grid, other, start, CAPTION_ROWS..SIDE);
+    let all = [whole, below, above].into_iter().flatten();
+    all.max_by(|a, b| a.detail_correlation.total_cmp(&b.detail_correlation))
+}
+
+fn compare_rows(grid: &Square, other: &Square, start: Placement, rows: Range<usize>) -> Option<Comparison> {
+    let placement = refine(grid, other, start, rows.clone())?;
     let overlaps = placement.overlaps();
-    let pairs = Pairs::sample(grid, other, &placement)?;
-    let compare_rows = |rows: Range<usize>| {
-        let (values, details) = pairs.moments(rows);
-        Comparison {
-            correlation: values.correlation(),
-            detail_correlation: details.correlation(),
-            detail: details.smaller_deviation(),
-            contrast: values.smaller_deviation(),
-            overlap: overlaps[0].max(overlaps[1]),
-        }
-    };
-    let rows = [0..SIDE, CAPTION_ROWS..SIDE, 0..SIDE - CAPTION_ROWS];
-    let mut all = rows.map(compare_rows);
-    all.sort_by(|a, b| b.detail_correlation.total_cmp(&a.detail_correlation));
-    Some(all[0])
+    let (values, details) = Pairs::sample(grid, other, &placement)?.moments(rows);
+    Some(Comparison {
+        correlation: values.correlation(),
+        detail_correlation: details.correlation(),
+        detail: details.smaller_deviation(),
+        contrast: values.smaller_deviation(),
+        overlap: overlaps[0].max(overlaps[1]),
+    })
 }
 
 fn inverse(placement: &Placement) -> Placement {
@@ -87,15 +94,15 @@ fn inverse(placement: &Placement) -> Placement {
     inverse
 }
 
-/// Gauss-Newton on the differences of gray values, in which large differences count less.
-fn refine(grid: &Square, other: &Square, mut placement: Placement) -> Option<Placement> {
+/// Gauss-Newton on the differences of gray values in some rows of the grid, in which large differences count less.
+fn refine(grid: &Square, other: &Square, mut placement: Placement, rows: Range<usize>) -> Option<Placement> {
     let mut tolerance = f32::INFINITY;
     let (mut gain, mut level) = (1.0, 0.0);
     let contrast = Moments::of(grid.as_flattened().iter().map(|value| [*value; 2])).smaller_deviation();
     for step in 0..STEPS {
         let mut sums = Sums::default();
         let mut residuals = Vec::with_capacity(SIDE * SIDE);
-        for at in 0..SIDE * SIDE {
+        for at in rows.start * SIDE..rows.end * SIDE {
             let place = [at % SIDE, at / SIDE].map(|at| (at as f32 + 0.5) / SIDE as f32);
             let Some(sample) = sample(other, &placement, place) else {
                 continue;

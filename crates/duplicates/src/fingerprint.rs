@@ -83,7 +83,11 @@ impl Fingerprint {
         let (pixels, rest) = rest.split_first_chunk::<PIXELS>()?;
         let (count, rest) = rest.split_first()?;
         let aspect = f32::from_le_bytes(*aspect);
-        if bytes.len() != Self::BYTES || usize::from(*count) > MAX_FEATURES || !(aspect > 0.0) {
+        if bytes.len() != Self::BYTES
+            || usize::from(*count) > MAX_FEATURES
+            || !aspect.is_normal()
+            || aspect < 0.0
+        {
             return None;
         }
         let stored = rest.as_chunks::<FEATURE_BYTES>().0;
@@ -123,6 +127,27 @@ impl Fingerprint {
             });
         }
         hashes
+    }
+
+    /// The hashes of the upper and of the lower three quarters, for pictures with a caption in the rest.
+    pub(crate) fn partial_hashes(&self, cosines: &Cosines) -> [u64; 2] {
+        const ROWS: usize = SIDE / 4 * 3;
+        [0, SIDE - ROWS].map(|top| {
+            let mut square = [0.0; HASH_SIDE * HASH_SIDE];
+            for (at, value) in self.pixels[top * SIDE..(top + ROWS) * SIDE].iter().enumerate() {
+                let (x, row, value) = (at % SIDE * HASH_SIDE / SIDE, at / SIDE, f32::from(*value));
+                // Three rows make two.
+                let targets = match row % 3 {
+                    0 => [(row / 3 * 2, value), (row / 3 * 2, 0.0)],
+                    1 => [(row / 3 * 2, 0.5 * value), (row / 3 * 2 + 1, 0.5 * value)],
+                    _ => [(row / 3 * 2 + 1, value), (row / 3 * 2 + 1, 0.0)],
+                };
+                for (y, part) in targets {
+                    square[y * HASH_SIDE + x] += part;
+                }
+            }
+            cosines.signs(&square, HASH_BITS)
+        })
     }
 
     /// The cosines that [`hashes`](Self::hashes) needs.

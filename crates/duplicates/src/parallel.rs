@@ -25,7 +25,7 @@ pub(crate) fn par_map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sy
     };
     let mut done = thread::scope(|scope| {
         let started: Vec<_> = (0..threads.min(parts.len())).map(|_| scope.spawn(run)).collect();
-        let joined = started.into_iter().map(|thread| thread.join());
+        let joined = started.into_iter().map(thread::ScopedJoinHandle::join);
         joined
             .flat_map(|done| done.unwrap_or_else(|panic| resume_unwind(panic)))
             .collect::<Vec<_>>()

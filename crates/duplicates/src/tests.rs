@@ -7,7 +7,7 @@ use crate::scenes::scene;
 use crate::{Fingerprint, NearPair, near_pairs};
 
 const SCENES: u64 = 40;
-const THRESHOLD: f32 = 0.9;
+const THRESHOLD: f32 = 0.85;
 
 fn fingerprints(images: &[RgbImage]) -> Vec<Fingerprint> {
     images

@@ -44,7 +44,7 @@ impl DuplicateKind {
     pub const fn default_threshold(self) -> f32 {
         match self {
             Self::Exact => 0.0,
-            Self::Near => 0.9,
+            Self::Near => 0.85,
             Self::Burst => 0.5,
         }
     }
@@ -120,7 +120,7 @@ impl Library {
                 .extend(exact.collect::<Result<Vec<_>, _>>()?.into_iter().flatten());
         }
         if wants(DuplicateKind::Near) || wants(DuplicateKind::Burst) {
-            let compared = self.compared_images(&records)?;
+            let compared = self.compared_images(&records);
             found.not_compared = compared.missing;
             let near = compared.near_groups(threshold(DuplicateKind::Near));
             if wants(DuplicateKind::Near) {
@@ -168,7 +168,7 @@ impl Library {
     }
 
     /// The images that can be compared by their pictures, with their fingerprints.
-    fn compared_images<'a>(&self, records: &'a [ImageRecord]) -> Result<Compared<'a>, LibraryError> {
+    fn compared_images<'a>(&self, records: &'a [ImageRecord]) -> Compared<'a> {
         let with_companions = companions(records);
         let compared: Vec<&ImageRecord> = records
             .iter()
@@ -180,11 +180,11 @@ impl Library {
         let missing = found.iter().filter(|found| found.is_none()).count() as u64;
         let both = compared.into_iter().zip(found);
         let (records, fingerprints) = both.filter_map(|(record, found)| Some((record, found?))).unzip();
-        Ok(Compared {
+        Compared {
             records,
             fingerprints,
             missing,
-        })
+        }
     }
 
     fn burst_groups(&self, compared: &Compared<'_>, near: &[Group], threshold: f32) -> Vec<Group> {

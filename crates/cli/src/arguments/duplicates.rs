@@ -16,7 +16,7 @@ pub(crate) struct DuplicatesArgs {
     /// Only photos that one camera took of one scene within seconds
     #[arg(long, group = "kind")]
     pub(crate) burst: bool,
-    /// Least probability that images belong together, from 0 to 1 [default: 0.9 for copies, 0.5 for bursts]
+    /// Least probability that images belong together, from 0 to 1 [default: 0.85 for copies, 0.5 for bursts]
     #[arg(long, value_name = "P", value_parser = unit_interval)]
     pub(crate) threshold: Option<f32>,
     #[command(flatten)]

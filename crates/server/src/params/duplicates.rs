@@ -17,7 +17,7 @@ pub(crate) struct DuplicatesParams {
     /// orientation, frame or crop; `burst`, photos that one camera took within seconds. All kinds where left out.
     #[param(pattern = "^(exact|near|burst)$")]
     pub(crate) kind: Option<String>,
-    /// Least probability of the links in a group; 0.9 for `near` and 0.5 for `burst` where left out.
+    /// Least probability of the links in a group; 0.85 for `near` and 0.5 for `burst` where left out.
     #[param(minimum = 0, maximum = 1)]
     pub(crate) threshold: Option<f32>,
     /// Absolute folder to look in; may be given several times.
