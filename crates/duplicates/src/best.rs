@@ -37,6 +37,8 @@ pub enum Encoding {
     Raw,
 }
 
+/// So many steps below a byte a pixel no file is.
+const FIDELITY_OF_NOTHING: i32 = 64;
 /// Names of folders that hold copies, in lower case.
 const COPY_FOLDERS: &[&str] = &[
     "backup",
@@ -71,30 +73,63 @@ const COPY_FOLDERS: &[&str] = &[
 /// Words in a file's name that say that it is a copy, in lower case.
 const COPY_WORDS: &[&str] = &["copy", "copia", "copie", "kopie", "duplicate"];
 
-/// Orders copies, the best first: by resolution, encoding, metadata, names of folders and file, size, length of the path.
+/// Orders copies, the best first: by resolution, encoding, compression, metadata, names of folders and file, size, length of
+/// the path.
 ///
-/// A lossless file is preferred only where it has at least as much metadata: saving a JPEG picture as PNG loses what the
-/// camera wrote, and brings no pixel back.
+/// A lossless file without camera and date comes after a photo that has one of them: saving a JPEG picture as PNG loses what
+/// the camera wrote, and brings no pixel back.
 pub fn best_first(a: &CopyFacts<'_>, b: &CopyFacts<'_>) -> Ordering {
-    key(b).cmp(&key(a)).then_with(|| tie(a).cmp(&tie(b)))
+    Rank::of(b).cmp(&Rank::of(a)).then_with(|| tie(a).cmp(&tie(b)))
 }
 
 /// Larger is better.
-fn key(copy: &CopyFacts<'_>) -> (u64, Encoding, bool, bool, usize, Reverse<u32>, u64) {
-    let is_conversion = copy.encoding == Encoding::Lossless && !copy.has_camera && !copy.has_date;
-    (
-        copy.pixels,
-        if is_conversion {
-            Encoding::Photo
-        } else {
-            copy.encoding
-        },
-        copy.has_camera,
-        copy.has_date,
-        copy.details,
-        Reverse(signs_of_copy(copy.path)),
-        copy.bytes,
-    )
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    pixels: u64,
+    encoding: u8,
+    fidelity: i32,
+    has_camera: bool,
+    has_date: bool,
+    details: usize,
+    signs_of_copy: Reverse<u32>,
+    bytes: u64,
+}
+
+impl Rank {
+    fn of(copy: &CopyFacts<'_>) -> Self {
+        Self {
+            pixels: copy.pixels,
+            encoding: encoding_rank(copy),
+            fidelity: fidelity(copy),
+            has_camera: copy.has_camera,
+            has_date: copy.has_date,
+            details: copy.details,
+            signs_of_copy: Reverse(signs_of_copy(copy.path)),
+            bytes: copy.bytes,
+        }
+    }
+}
+
+/// A photo with what its camera wrote comes before a lossless file without: that was made from it.
+fn encoding_rank(copy: &CopyFacts<'_>) -> u8 {
+    match (copy.encoding, copy.has_camera || copy.has_date) {
+        (Encoding::Raw, _) => 6,
+        (Encoding::Lossless, true) => 5,
+        (Encoding::Photo, true) => 4,
+        (Encoding::Lossless, false) => 3,
+        (Encoding::Photo, false) => 2,
+        (Encoding::Converted, _) => 1,
+        (Encoding::Palette, _) => 0,
+    }
+}
+
+/// Steps of bytes for each pixel, of which two double them: a file that was compressed once more is smaller. What sensors and
+/// lossless files need says nothing.
+fn fidelity(copy: &CopyFacts<'_>) -> i32 {
+    if copy.encoding >= Encoding::Lossless || copy.pixels == 0 || copy.bytes == 0 {
+        return 0;
+    }
+    (2.0 * (copy.bytes as f64 / copy.pixels as f64).log2()).round() as i32 + FIDELITY_OF_NOTHING
 }
 
 /// Smaller is better.
@@ -184,6 +219,12 @@ mod tests {
             ..facts("/p/b/a.jpg")
         };
         assert_first(strong, facts("/p/a.jpg"));
+        let strong = CopyFacts {
+            bytes: 2000,
+            has_camera: false,
+            ..facts("/p/Downloads/a (1).jpg")
+        };
+        assert_first(strong, facts("/p/a.jpg"));
     }
 
     #[test]
@@ -223,6 +264,12 @@ mod tests {
             ..facts("/p/a.png")
         };
         assert_first(facts("/p/b.jpg"), png);
+        let bare = CopyFacts {
+            has_camera: false,
+            has_date: false,
+            ..facts("/p/a.jpg")
+        };
+        assert_first(png, bare);
         let tiff = CopyFacts {
             encoding: Encoding::Lossless,
             ..facts("/p/b/a.tiff")

@@ -7,14 +7,16 @@ use crate::placement::Placement;
 
 /// Steps that improve a placement.
 const STEPS: usize = 12;
-/// The step after which a placement is given up, if half of the gray values differ by more than this share of the
-/// contrast.
-const HOPELESS_STEP: usize = 4;
-const HOPELESS_RESIDUAL: f32 = 0.35;
+/// The first steps look at a quarter of the pixels.
+const COARSE_STEPS: usize = 5;
+/// Steps at which a placement is given up, if half of the gray values differ by more than a share of the contrast.
+const HOPELESS: [(usize, f32); 2] = [(2, 0.42), (4, 0.27)];
 /// Values that are estimated: scale and offset in each direction, gain and level of the gray values.
 const UNKNOWNS: usize = 6;
 /// Details that agree so well need no other attempt.
 const CLEAR: f32 = 0.95;
+/// Details that agree so little are not those of a copy with a caption.
+const UNLIKE: f32 = 0.3;
 /// Rows at the top or at the bottom that may hold a caption.
 const CAPTION_ROWS: usize = 7;
 /// Pixels that must be compared.
@@ -65,6 +67,9 @@ pub(crate) fn compare(first: &Square, second: &Square, start: Placement) -> Opti
     if whole.is_some_and(|whole| whole.detail_correlation >= CLEAR) {
         return whole;
     }
+    if whole.is_some_and(|whole| whole.detail_correlation < UNLIKE) {
+        return whole;
+    }
     // A caption would pull the placement to itself, so it is left out from the start.
     let below = compare_rows(grid, other, start, 0..SIDE - CAPTION_ROWS);
     let above = compare_rows(grid, other, start, CAPTION_ROWS..SIDE);
@@ -100,14 +105,16 @@ fn refine(grid: &Square, other: &Square, mut placement: Placement, rows: Range<u
     let (mut gain, mut level) = (1.0, 0.0);
     let contrast = Moments::of(grid.as_flattened().iter().map(|value| [*value; 2])).smaller_deviation();
     for step in 0..STEPS {
+        let stride = if step < COARSE_STEPS { 2 } else { 1 };
         let mut sums = Sums::default();
         let mut residuals = Vec::with_capacity(SIDE * SIDE);
-        for at in rows.start * SIDE..rows.end * SIDE {
-            let place = [at % SIDE, at / SIDE].map(|at| (at as f32 + 0.5) / SIDE as f32);
+        let pixels = rows.clone().step_by(stride);
+        for (x, y) in pixels.flat_map(|y| (0..SIDE).step_by(stride).map(move |x| (x, y))) {
+            let place = [x, y].map(|at| (at as f32 + 0.5) / SIDE as f32);
             let Some(sample) = sample(other, &placement, place) else {
                 continue;
             };
-            let residual = grid[at / SIDE][at % SIDE] - gain * sample.value - level;
+            let residual = grid[y][x] - gain * sample.value - level;
             residuals.push(residual.abs());
             let weight = if step < 2 {
                 1.0
@@ -115,18 +122,18 @@ fn refine(grid: &Square, other: &Square, mut placement: Placement, rows: Range<u
                 1.0 / (1.0 + (residual / tolerance).powi(2))
             };
             let [dx, dy] = sample.gradient.map(|slope| gain * slope);
-            sums.add(
-                [dx * place[0], dx, dy * place[1], dy, sample.value, 1.0],
-                residual,
-                weight,
-            );
+            let row = [dx * place[0], dx, dy * place[1], dy, sample.value, 1.0];
+            sums.add(row, residual, weight);
         }
-        if residuals.len() < MIN_COMPARED {
+        if residuals.len() * stride * stride < MIN_COMPARED {
             return None;
         }
         let middle = residuals.len() / 2;
         let (_, median, _) = residuals.select_nth_unstable_by(middle, f32::total_cmp);
-        if step == HOPELESS_STEP && *median > HOPELESS_RESIDUAL * contrast {
+        if HOPELESS
+            .iter()
+            .any(|(after, share)| step == *after && *median > share * contrast)
+        {
             return None;
         }
         tolerance = (2.0 * *median).max(1.0);
@@ -182,50 +189,47 @@ fn sample(other: &Square, placement: &Placement, place: [f32; 2]) -> Option<Samp
 /// Normal equations.
 #[derive(Default)]
 struct Sums {
-    matrix: [[f64; UNKNOWNS]; UNKNOWNS],
-    right: [f64; UNKNOWNS],
+    matrix: [[f32; UNKNOWNS]; UNKNOWNS],
+    right: [f32; UNKNOWNS],
 }
 
 impl Sums {
     fn add(&mut self, row: [f32; UNKNOWNS], residual: f32, weight: f32) {
         for (at, value) in row.iter().enumerate() {
-            let weighted = f64::from(weight * value);
-            self.right[at] += weighted * f64::from(residual);
-            for (target, other) in self.matrix[at].iter_mut().zip(&row) {
-                *target += weighted * f64::from(*other);
-            }
+            let weighted = weight * value;
+            self.right[at] += weighted * residual;
+            let sums = self.matrix[at].iter_mut();
+            sums.zip(&row).for_each(|(sum, other)| *sum += weighted * other);
         }
     }
 
     /// Gaussian elimination with pivots; none for a matrix without inverse.
-    fn solve(mut self) -> Option<[f32; UNKNOWNS]> {
-        for at in 0..UNKNOWNS {
-            self.matrix[at][at] *= 1.0 + 1e-6;
-            self.matrix[at][at] += 1e-9;
+    fn solve(&self) -> Option<[f32; UNKNOWNS]> {
+        let mut matrix = self.matrix.map(|row| row.map(f64::from));
+        let mut right = self.right.map(f64::from);
+        for (at, row) in matrix.iter_mut().enumerate() {
+            row[at] = row[at] * (1.0 + 1e-6) + 1e-9;
         }
         for column in 0..UNKNOWNS {
-            let pivot = (column..UNKNOWNS).max_by(|a, b| {
-                self.matrix[*a][column]
-                    .abs()
-                    .total_cmp(&self.matrix[*b][column].abs())
-            })?;
-            self.matrix.swap(column, pivot);
-            self.right.swap(column, pivot);
-            let divisor = self.matrix[column][column];
-            if divisor.abs() < 1e-12 {
+            let magnitude = |row: &usize| matrix[*row][column].abs();
+            let pivot = (column..UNKNOWNS).max_by(|a, b| magnitude(a).total_cmp(&magnitude(b)))?;
+            matrix.swap(column, pivot);
+            right.swap(column, pivot);
+            let pivot = matrix[column];
+            if pivot[column].abs() < 1e-12 {
                 return None;
             }
             for row in (0..UNKNOWNS).filter(|row| *row != column) {
-                let factor = self.matrix[row][column] / divisor;
+                let factor = matrix[row][column] / pivot[column];
                 for at in column..UNKNOWNS {
-                    self.matrix[row][at] -= factor * self.matrix[column][at];
+                    matrix[row][at] -= factor * pivot[at];
                 }
-                self.right[row] -= factor * self.right[column];
+                right[row] -= factor * right[column];
             }
         }
         let mut solution = [0.0; UNKNOWNS];
         for (at, value) in solution.iter_mut().enumerate() {
-            *value = (self.right[at] / self.matrix[at][at]) as f32;
+            *value = (right[at] / matrix[at][at]) as f32;
         }
         Some(solution)
     }
