@@ -278,7 +278,9 @@ fn fingerprints_are_made_again_after_damage() {
     for broken in [&damaged[..], &whole[..whole.len() - 5], b"nothing of use"] {
         fs::write(&file, broken).unwrap();
         let check = scenario.run(&["check", "--json"]);
-        assert!(check.stdout.contains("duplicates.bin"), "{check:?}");
+        // A record that was cut off is what a killed process leaves.
+        let is_cut_off = broken.len() + 5 == whole.len();
+        assert_eq!(check.stdout.contains("duplicates.bin"), !is_cut_off, "{check:?}");
         assert_eq!(
             groups(&duplicates(&scenario, &[]), "exact"),
             groups(&expected, "exact")

@@ -77,11 +77,14 @@ impl FingerprintFile {
             all.extend(added.iter().cloned());
             return self.write_all(all.iter());
         }
-        let mut file = BufWriter::new(OpenOptions::new().append(true).open(&self.path)?);
-        for (image, fingerprint) in added {
-            file.write_all(&record(image, fingerprint))?;
-        }
-        file.flush()
+        let records: Vec<u8> = added
+            .iter()
+            .flat_map(|(image, fingerprint)| record(image, fingerprint))
+            .collect();
+        OpenOptions::new()
+            .append(true)
+            .open(&self.path)?
+            .write_all(&records)
     }
 
     /// Writes the file again without unused records, if it has many of them or is damaged. `is_used` accepts images of the
@@ -147,10 +150,8 @@ impl StoredFingerprints {
             match read_full(&mut file, &mut bytes)? {
                 0 => return Ok(()),
                 RECORD_BYTES => {}
-                _ => {
-                    self.damage = Some("its last record is incomplete");
-                    return Ok(());
-                }
+                // A process was killed while it added records: no damage, and the next addition cuts it off.
+                _ => return Ok(()),
             }
             self.records += 1;
             match parse(&bytes) {
