@@ -7,15 +7,8 @@ use super::{FilterArgs, PathArgs, unit_interval};
 
 #[derive(Debug, Args)]
 pub(crate) struct DuplicatesArgs {
-    /// Only files with the same content
-    #[arg(long, group = "kind")]
-    pub(crate) exact: bool,
-    /// Only the same picture in another encoding, size, rotation, frame or crop
-    #[arg(long, group = "kind")]
-    pub(crate) near: bool,
-    /// Only photos that one camera took of one scene within seconds
-    #[arg(long, group = "kind")]
-    pub(crate) burst: bool,
+    #[command(flatten)]
+    pub(crate) kinds: KindArgs,
     /// Least probability that images belong together, from 0 to 1 [default: 0.85 for copies, 0.5 for bursts]
     #[arg(long, value_name = "P", value_parser = unit_interval)]
     pub(crate) threshold: Option<f32>,
@@ -30,10 +23,25 @@ pub(crate) struct DuplicatesArgs {
     pub(crate) null: bool,
 }
 
+/// At most one of the kinds of groups.
+#[derive(Debug, Args)]
+#[group(id = "kind", multiple = false)]
+pub(crate) struct KindArgs {
+    /// Only files with the same content
+    #[arg(long)]
+    pub(crate) exact: bool,
+    /// Only the same picture in another encoding, size, rotation, frame or crop
+    #[arg(long)]
+    pub(crate) near: bool,
+    /// Only photos that one camera took of one scene within seconds
+    #[arg(long)]
+    pub(crate) burst: bool,
+}
+
 impl DuplicatesArgs {
     /// The one kind that is asked for.
     pub(crate) const fn kind(&self) -> Option<DuplicateKind> {
-        match (self.exact, self.near, self.burst) {
+        match (self.kinds.exact, self.kinds.near, self.kinds.burst) {
             (true, _, _) => Some(DuplicateKind::Exact),
             (_, true, _) => Some(DuplicateKind::Near),
             (_, _, true) => Some(DuplicateKind::Burst),

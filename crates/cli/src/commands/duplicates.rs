@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use eidetic_domain::counted;
 use eidetic_library::{DuplicateKind, DuplicateOptions};
-use eidetic_server::responses::{DuplicateGroupResponse, DuplicatesResponse};
+use eidetic_server::responses::{DuplicateFile, DuplicateGroupResponse, DuplicatesResponse};
 
 use super::{Access, access_or_read};
 use crate::Outcome;
@@ -52,7 +52,7 @@ fn print_spare(found: &DuplicatesResponse, kind: Option<DuplicateKind>, end: Pat
     };
     let spare = groups().flat_map(|group| group.images.iter().filter(|file| !file.best));
     let mut printed: HashSet<PathBuf> = HashSet::new();
-    for path in spare.map(|file| file.original_path()) {
+    for path in spare.map(DuplicateFile::original_path) {
         if printed.insert(path.clone()) {
             output::path_alone(&path, end)?;
         }
