@@ -2,7 +2,7 @@
 
 use image::{Rgb, RgbImage};
 
-/// A generator of the SplitMix64 kind.
+/// A generator of the `SplitMix64` kind.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
