@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("inference", &["domain", "kernels", "imaging", "encoder", "hub"]),
     ("vectors", &["domain", "atomic-file", "kernels"]),
     ("catalog", &["domain", "atomic-file"]),
+    ("duplicates", &[]),
     (
         "indexer",
         &["domain", "imaging", "containers", "encoder", "vectors", "catalog"],
@@ -37,6 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "inference",
             "vectors",
             "catalog",
+            "duplicates",
             "indexer",
             "confidence",
             "search",

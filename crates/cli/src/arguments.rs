@@ -8,6 +8,7 @@ mod backup;
 mod bench;
 mod calibrate;
 mod check;
+mod duplicates;
 mod export;
 mod filter;
 mod index;
@@ -24,6 +25,7 @@ pub(crate) use backup::{BackupArgs, RestoreArgs};
 pub(crate) use bench::{BenchArgs, BenchDecodeArgs, BenchEncodeArgs, BenchIndexArgs, BenchSubject};
 pub(crate) use calibrate::{CalibrateArgs, FeedbackArgs, QueryKindArg};
 pub(crate) use check::CheckArgs;
+pub(crate) use duplicates::DuplicatesArgs;
 pub(crate) use export::{ExportArgs, Exportable};
 pub(crate) use filter::FilterArgs;
 pub(crate) use index::{IndexArgs, IndexingOptions, ShowArgs, StatusArgs, TagArgs};
@@ -76,6 +78,8 @@ pub(crate) enum Command {
     Search(SearchArgs),
     /// List pictures without a query: by date, name or size, or at random
     List(ListArgs),
+    /// Find copies of pictures and bursts; prints them and deletes nothing
+    Duplicates(DuplicatesArgs),
     /// Show what is known of a picture: title, caption, keywords, people, date, place, camera and more
     Show(ShowArgs),
     /// Score texts against a picture

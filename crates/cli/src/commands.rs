@@ -17,6 +17,7 @@ pub(crate) mod bench;
 pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod duplicates;
 pub(crate) mod embed;
 pub(crate) mod export;
 pub(crate) mod feedback;

@@ -66,6 +66,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Index(index) => commands::index::run(global, index),
         Command::Search(search) => commands::search::run(global, search),
         Command::List(list) => commands::list::run(global, list),
+        Command::Duplicates(duplicates) => commands::duplicates::run(global, duplicates),
         Command::Show(show) => commands::show::run(global, show),
         Command::Match(matching) => commands::matching::run(global, matching),
         Command::Screen(screen) => commands::screen::run(global, screen),

@@ -13,22 +13,22 @@ use base64::engine::general_purpose::STANDARD;
 use eidetic_confidence::profile::Criticality;
 use eidetic_domain::{Filter, ImageId};
 use eidetic_indexer::{CancelToken, Observer};
-use eidetic_library::{Status, TextFormat};
+use eidetic_library::{DuplicateKind, Status, TextFormat};
 use eidetic_server::params::{
     CalibrateParams, FilterParams, IndexParams, ScreenParams, SortParam, SpaceParams, SwitchParams,
     TagParams, filter_pairs,
 };
 use eidetic_server::responses::{
-    AlbumResponse, CalibrateResponse, CalibrationsResponse, DropResponse, FeedbackList, ForgetResponse,
-    ImageResponse, IndexReport, JobResponse, JobState, JobTicket, MatchResponse, RemovedTextsResponse,
-    ScreenResponse, SearchResponse, SpaceReportResponse, TagReportResponse, TextSearchResponse,
-    TextSetsResponse, TextsReportResponse,
+    AlbumResponse, CalibrateResponse, CalibrationsResponse, DropResponse, DuplicatesResponse, FeedbackList,
+    ForgetResponse, ImageResponse, IndexReport, JobResponse, JobState, JobTicket, MatchResponse,
+    RemovedTextsResponse, ScreenResponse, SearchResponse, SpaceReportResponse, TagReportResponse,
+    TextSearchResponse, TextSetsResponse, TextsReportResponse,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::Completion;
-use crate::arguments::{self, ListArgs, SearchArgs, SortArg};
+use crate::arguments::{self, DuplicatesArgs, ListArgs, SearchArgs, SortArg};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
 use crate::progress::{BackfillBar, IndexBar, StageBar, TextsBar};
@@ -101,6 +101,7 @@ pub(crate) fn search(
         "filter": FilterParams::from(filter.clone()),
         "min_confidence": arguments.min_confidence,
         "space": arguments.space,
+        "expand": arguments.expand.then_some(true),
     });
     server.post("/v1/search", &body)
 }
@@ -337,19 +338,49 @@ pub(crate) fn list(
         arguments.sort.name(),
         arguments.reverse
     );
-    let mut add = |name: &str, value: &str| {
-        let _ = write!(address, "&{name}={}", percent_encoded(value));
-    };
     if arguments.sort == SortArg::Random {
-        add("seed", &arguments.seed.to_string());
+        add(&mut address, "seed", &arguments.seed.to_string());
     }
-    for (name, value) in filter_pairs(filter.clone()) {
-        add(name, &value);
-    }
+    add_filter(&mut address, filter);
     if let Some(cursor) = cursor {
-        add("cursor", cursor);
+        add(&mut address, "cursor", cursor);
     }
     server.get(&address)
+}
+
+/// `GET /v1/duplicates`
+pub(crate) fn duplicates(
+    server: &RemoteServer,
+    arguments: &DuplicatesArgs,
+    filter: &Filter,
+) -> Result<DuplicatesResponse, Failure> {
+    let mut address = "/v1/duplicates?".to_owned();
+    let kind = match arguments.kind() {
+        None => None,
+        Some(DuplicateKind::Exact) => Some("exact"),
+        Some(DuplicateKind::Near) => Some("near"),
+        Some(DuplicateKind::Burst) => Some("burst"),
+    };
+    if let Some(kind) = kind {
+        add(&mut address, "kind", kind);
+    }
+    if let Some(threshold) = arguments.threshold {
+        add(&mut address, "threshold", &threshold.to_string());
+    }
+    add_filter(&mut address, filter);
+    server.get(&address)
+}
+
+/// Adds a parameter to an address.
+fn add(address: &mut String, name: &str, value: &str) {
+    let separator = if address.ends_with('?') { "" } else { "&" };
+    let _ = write!(address, "{separator}{name}={}", percent_encoded(value));
+}
+
+fn add_filter(address: &mut String, filter: &Filter) {
+    for (name, value) in filter_pairs(filter.clone()) {
+        add(address, name, &value);
+    }
 }
 
 /// All pages of `GET /v1/images?fields=tags`, as one.

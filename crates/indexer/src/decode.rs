@@ -361,6 +361,7 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
 
     fn preprocess(&self, image: ImageId, decoded: &DecodedImage) -> DecodedPicture {
         self.put_thumbnail(image, &decoded.image);
+        (self.indexer.on_decoded)(&image, &decoded.image);
         DecodedPicture {
             metadata: decoded.metadata.clone(),
             pixels: self.indexer.encoder.preprocess(&decoded.image),

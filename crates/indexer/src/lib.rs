@@ -44,6 +44,7 @@ use eidetic_domain::ImageId;
 use eidetic_encoder::Encoder;
 use eidetic_imaging::{DecodeLimits, ThumbnailStore};
 use eidetic_vectors::VectorIndex;
+use image::RgbImage;
 
 mod absence;
 mod backfill;
@@ -100,6 +101,9 @@ pub struct Indexer<'a, V: VectorIndex + ?Sized> {
     pub on_removed: &'a (dyn Fn(&[ImageId]) + Sync),
     /// Called with the removed images that a file just brought back, so that other spaces restore their vectors.
     pub on_returned: &'a (dyn Fn(&[ImageId]) + Sync),
+    /// Called with the pixels of each image that is decoded, by the thread that decodes it, so that other things are derived
+    /// from them too.
+    pub on_decoded: &'a (dyn Fn(&ImageId, &RgbImage) + Sync),
 }
 
 /// How to index.

@@ -12,6 +12,7 @@ use eidetic_imaging::ThumbnailStore;
 use eidetic_vectors::{IndexError, VectorStore};
 use serde::{Deserialize, Serialize};
 
+use crate::duplicates::FingerprintFile;
 use crate::lock::Lock;
 use crate::manifest::{COPY_NAME, FILE_NAME, FoundManifest, Manifest, SpaceEntry};
 use crate::open::missing;
@@ -120,6 +121,7 @@ fn examine(directory: &Path, found: &KnownManifest) -> Result<CheckReport, Libra
         report.add_space(directory, entry, &catalog.for_space(entry.number))?;
     }
     report.add_thumbnails(directory, &catalog)?;
+    report.add_fingerprints(directory);
     report.add_texts(directory, &found.manifest)?;
     report.sound = report.findings.is_empty();
     Ok(report)
@@ -236,6 +238,14 @@ impl CheckReport {
             self.findings.extend(findings);
         }
         Ok(())
+    }
+
+    fn add_fingerprints(&mut self, library: &Path) {
+        let file = FingerprintFile::of(library);
+        if let Some(damage) = file.read().damage {
+            let what = format!("{damage}; fingerprints are derived, and nothing is lost");
+            self.add(file.path(), what);
+        }
     }
 
     fn add_thumbnails(&mut self, library: &Path, catalog: &SledCatalog) -> Result<(), LibraryError> {

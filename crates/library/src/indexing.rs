@@ -14,6 +14,7 @@ use eidetic_indexer::{
 };
 use eidetic_vectors::VectorIndex;
 
+use crate::duplicates::FingerprintCollector;
 use crate::manifest::Manifest;
 use crate::operations::{Operation, OperationGuard};
 use crate::sources::IndexPath;
@@ -128,6 +129,7 @@ impl Library {
         let will_be_walked = |record: &ImageRecord| is_within(record, &sources);
         space.remove_damaged_vectors()?;
         space.forget_damaged(will_be_walked)?;
+        let fingerprints = FingerprintCollector::new(self);
         let indexer = Indexer {
             catalog: &space.catalog,
             vectors: &space.vectors,
@@ -135,6 +137,7 @@ impl Library {
             thumbnails: Some(&self.thumbnails),
             on_removed: &|images| self.hide_in_others(images),
             on_returned: &|images| self.restore_in_others(images),
+            on_decoded: &|image, pixels| fingerprints.add(image, pixels),
         };
         let options = self.with_what_is_known(options, &sources);
         let report = indexer.run(&sources, &options, context);
@@ -146,6 +149,7 @@ impl Library {
             self.clear_filter_caches();
             add_backfill(&mut report, backfilled?);
         }
+        fingerprints.finish();
         if !report.cancelled {
             self.fill_missing_texts(&space, &context.without_observer())?;
             self.remember_sources(&sources, &report)?;

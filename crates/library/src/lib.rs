@@ -36,6 +36,7 @@
 //! server.key        lets in commands of the server's user       written by a server that requires a token
 //! catalog/          sled; snapshot/: a copy for readers         primary; derived
 //! thumbnails/       one small JPEG for each image               derived
+//! duplicates.bin    a fingerprint of each image                 derived: made again from the thumbnails
 //! vectors/          vector file; index.bin: codes and graph     primary; derived
 //! calibration.json  calibrations from labelled pairs            primary, with a checksum, replaced atomically
 //! tagging.json      words and rule of the last tagging run      derived: the bundled ones if unreadable
@@ -69,6 +70,7 @@ mod checked_json;
 mod condition;
 mod confidence;
 mod decode_limits;
+mod duplicates;
 mod error;
 mod export;
 mod facets;
@@ -106,6 +108,7 @@ pub use calibration::{
     FailedImage, RefitOutcome, ScoredPairs,
 };
 pub use check::{CheckReport, RepairReport, check, repair};
+pub use duplicates::{DuplicateCopy, DuplicateGroup, DuplicateKind, DuplicateOptions, Duplicates};
 pub use eidetic_catalog::{FacetValues, Facets, Finding, FolderCount, SnapshotAge};
 pub use eidetic_hub::{ModelRef, ParseModelRefError};
 pub use eidetic_inference::resolve_model;

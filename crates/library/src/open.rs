@@ -14,6 +14,7 @@ use eidetic_imaging::ThumbnailStore;
 use eidetic_inference::{LoadOptions, load_encoder};
 
 use crate::decode_limits::SharedLimits;
+use crate::duplicates::FingerprintFile;
 use crate::lock::Lock;
 use crate::manifest::{COPY_NAME, FILE_NAME, FoundManifest, Manifest};
 use crate::operations::OperationLocks;
@@ -31,6 +32,7 @@ pub struct Library {
     /// The catalog that all spaces share.
     pub(crate) catalog: SledCatalog,
     pub(crate) thumbnails: ThumbnailStore,
+    pub(crate) fingerprints: FingerprintFile,
     pub(crate) active: RwLock<Arc<Space>>,
     /// Spaces beside the active one that have been opened.
     pub(crate) others: Mutex<BTreeMap<SpaceNumber, Arc<Space>>>,
@@ -279,6 +281,7 @@ impl Library {
             manifest: RwLock::new(manifest),
             catalog,
             thumbnails: ThumbnailStore::open(directory.join("thumbnails")),
+            fingerprints: FingerprintFile::of(directory),
             active: RwLock::new(Arc::new(active)),
             others: Mutex::default(),
             operations,

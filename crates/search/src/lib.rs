@@ -91,7 +91,7 @@ pub use error::SearchError;
 pub use filter_cache::FilterCache;
 pub use fusion::fuse;
 pub use matcher::{Matcher, distinct_texts};
-pub use query::{HitOrder, Query, QueryImage, QueryWeights, SearchPosition};
+pub use query::{CopyMode, HitOrder, Query, QueryImage, QueryWeights, SearchPosition};
 pub use ranking_cache::RankingCache;
 pub use results::{RankedHit, SearchResults, Timings, Verdict};
 pub use searcher::Searcher;

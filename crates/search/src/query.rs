@@ -25,6 +25,8 @@ pub struct Query {
     pub after: Option<SearchPosition>,
     /// The order of the hits that are returned.
     pub order: HitOrder,
+    /// What becomes of images that look the same as a better hit.
+    pub copies: CopyMode,
 }
 
 /// A place in a ranking, which stays valid while the library changes.
@@ -44,6 +46,16 @@ pub enum HitOrder {
     Score,
     /// The latest first; those without a date last.
     Taken,
+}
+
+/// What becomes of images that look the same as a better hit, and of raw files beside the picture of the same shot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CopyMode {
+    /// They are counted at the better hit.
+    #[default]
+    Folded,
+    /// Each is a hit of its own.
+    Expanded,
 }
 
 /// An image to search by.
@@ -124,6 +136,7 @@ impl Query {
             filter: Filter::default(),
             after: None,
             order: HitOrder::Score,
+            copies: CopyMode::default(),
         }
     }
 }

@@ -15,8 +15,8 @@ use crate::query_parts::QueryParts;
 use crate::query_texts::{Claim, QueryTexts};
 use crate::ranking_cache::{Ranking, RankingCache, RankingKey};
 use crate::{
-    FilterCache, Query, QueryImage, QueryWeights, RankedHit, SearchError, SearchPosition, SearchResults,
-    TextCache, Timings, Verdict, shots,
+    CopyMode, FilterCache, Query, QueryImage, QueryWeights, RankedHit, SearchError, SearchPosition,
+    SearchResults, TextCache, Timings, Verdict, shots,
 };
 
 /// Most neighbors that a search asks the index for, so that a library of copies of one image costs no more.
@@ -207,7 +207,7 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
                 .read_vectors()
                 .search(embedding, requested, rows.as_deref())?;
             let all_found = neighbors.len() < requested;
-            let mut hits = copies::fold(shots::fold(self.resolve(neighbors, query)?));
+            let mut hits = folded(self.resolve(neighbors, query)?, query);
             if hits.len() > query.k || all_found || requested >= MAX_NEIGHBORS {
                 let has_more = hits.len() > query.k || !all_found;
                 hits.truncate(query.k);
@@ -282,7 +282,7 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
             })
         };
         let neighbors = ranked.iter().filter_map(neighbor).collect();
-        Ok(copies::fold(shots::fold(self.resolve(neighbors, query)?)))
+        Ok(folded(self.resolve(neighbors, query)?, query))
     }
 
     /// The neighbors that are in the catalog and are not the image of the query, with their records. Checks the filter again, since
@@ -386,6 +386,14 @@ impl Comparable for ComparedHit {
 
 fn without_confidences(found: Vec<ComparedHit>) -> Vec<RankedHit> {
     found.into_iter().map(|found| found.hit).collect()
+}
+
+/// The hits, which are sorted by score, without copies and raw files that a better one stands for, unless the query wants them.
+fn folded(hits: Vec<ComparedHit>, query: &Query) -> Vec<ComparedHit> {
+    match query.copies {
+        CopyMode::Folded => copies::fold(shots::fold(hits)),
+        CopyMode::Expanded => hits,
+    }
 }
 
 /// The first image of a ranking whose copies may be among those from `start` on.

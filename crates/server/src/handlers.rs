@@ -2,6 +2,7 @@
 
 pub(crate) mod analysis;
 pub(crate) mod calibration;
+pub(crate) mod duplicates;
 pub(crate) mod feedback;
 pub(crate) mod images;
 pub(crate) mod index;

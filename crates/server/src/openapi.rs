@@ -29,6 +29,7 @@ use common::CommonParts;
         handlers::analysis::start_calibrate,
         handlers::analysis::list_images,
         handlers::analysis::get_facets,
+        handlers::duplicates::get_duplicates,
         handlers::calibration::get_calibration,
         handlers::calibration::undo_calibration,
         handlers::calibration::get_calibration_report,

@@ -8,6 +8,7 @@ mod album;
 mod analysis;
 mod arrival;
 mod body;
+mod duplicates;
 mod feedback;
 mod file;
 mod filter;
@@ -33,6 +34,7 @@ pub(crate) use analysis::{CheckedCalibrate, CheckedScreen, ScreenForm};
 pub(crate) use body::{
     media_type, read_json, read_json_or_form, read_json_within, read_optional_json, read_text, read_to_file,
 };
+pub(crate) use duplicates::{DuplicatesParams, DuplicatesQuery};
 pub use feedback::FeedbackParams;
 pub(crate) use feedback::ScopeParams;
 pub(crate) use file::{FileForm, FileParams};

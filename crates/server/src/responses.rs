@@ -4,6 +4,7 @@
 
 mod analysis;
 mod calibration;
+mod duplicates;
 mod facets;
 mod feedback;
 mod image;
@@ -28,6 +29,7 @@ pub use calibration::{
     CalibrationHistoryEntry, CalibrationSummary, CalibrationsResponse, ClassificationMetrics, LevelSummary,
     ProfileThresholds, ThresholdSummary,
 };
+pub use duplicates::{DuplicateFile, DuplicateGroupResponse, DuplicatesResponse};
 pub use facets::{FacetValue, FacetsResponse, FolderFacet, MonthFacet, PlaceFacet, YearFacet};
 pub use feedback::{FeedbackCount, FeedbackEntry, FeedbackList};
 pub use image::{ImageResponse, PlaceNames, Position};

@@ -3,6 +3,7 @@
 mod analysis;
 mod authentication;
 mod bodies;
+mod duplicates;
 mod errors;
 mod feedback;
 mod harness;

@@ -121,6 +121,7 @@ impl ExportArgs {
             filter: self.filter,
             space: None,
             output: PathArgs::default(),
+            expand: false,
             texts: false,
             set: None,
             variants: VariantArgs::default(),

@@ -44,6 +44,9 @@ pub(crate) struct SearchArgs {
     /// Omit hits with a lower confidence, from 0 to 1
     #[arg(long, value_name = "P", value_parser = unit_interval)]
     pub(crate) min_confidence: Option<f32>,
+    /// Show pictures that look the same as hits of their own, rather than as one hit with their number
+    #[arg(long)]
+    pub(crate) expand: bool,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
     /// Search another space, by its model or its number in `eidetic space`; embeds missing images first. `all` searches all
@@ -54,7 +57,8 @@ pub(crate) struct SearchArgs {
     pub(crate) output: PathArgs,
     /// Search the stored texts: those that describe a picture, or that resemble the words
     #[arg(long, conflicts_with_all = ["without", "text_weight", "folder", "tag", "after", "before", "format", "camera", "lens", "keyword",
-        "place", "name", "rating", "size", "orientation", "damaged", "unreachable", "cursor", "sort", "paths", "null"])]
+        "place", "name", "rating", "size", "orientation", "damaged", "unreachable", "cursor", "sort", "paths", "null",
+        "expand"])]
     pub(crate) texts: bool,
     /// Search only this set of texts
     #[arg(long, value_name = "SET", requires = "texts")]

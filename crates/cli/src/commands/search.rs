@@ -9,7 +9,7 @@ use eidetic_domain::{Filter, ImageId, counted};
 use eidetic_encoder::negation;
 use eidetic_indexer::{IndexerOptions, RunContext};
 use eidetic_library::{Library, Space};
-use eidetic_search::{Query, QueryImage, QueryWeights, SearchResults, Verdict};
+use eidetic_search::{CopyMode, Query, QueryImage, QueryWeights, SearchResults, Verdict};
 use eidetic_server::params::{SortParam, search_cursor};
 use eidetic_server::responses::{SearchHit, SearchResponse, SpaceReportResponse};
 
@@ -457,6 +457,11 @@ fn query(space: &Space, arguments: &SearchArgs, filter: Filter) -> Result<Query,
         filter,
         after: None,
         order: SortParam::from(arguments.sort).into(),
+        copies: if arguments.expand {
+            CopyMode::Expanded
+        } else {
+            CopyMode::Folded
+        },
     })
 }
 

@@ -89,6 +89,7 @@ impl TwoSpaces {
             thumbnails: None,
             on_removed: &hide,
             on_returned: &restore,
+            on_decoded: &|_, _| (),
         };
         let photos = self.dir.path().join("photos");
         indexer
@@ -108,6 +109,7 @@ impl TwoSpaces {
             thumbnails: None,
             on_removed: &|_| (),
             on_returned: &|_| (),
+            on_decoded: &|_, _| (),
         };
         indexer.backfill(&|_| true, &options(), context)
     }

@@ -199,6 +199,7 @@ fn full_disk_leaves_no_record_without_row() {
         thumbnails: None,
         on_removed: &|_| (),
         on_returned: &|_| (),
+        on_decoded: &|_, _| (),
     };
     let options = IndexerOptions {
         batch: 5,

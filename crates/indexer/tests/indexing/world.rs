@@ -159,6 +159,7 @@ impl World {
             thumbnails: Some(&self.thumbnails),
             on_removed: &|_| (),
             on_returned: &|_| (),
+            on_decoded: &|_, _| (),
         };
         indexer.run(sources, &self.options, context)
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::relink::relink;
 use super::{CheckReport, KnownManifest, Thumbnails, examine, lock, read_only};
+use crate::duplicates::FingerprintFile;
 use crate::lock::Lock;
 use crate::manifest::Manifest;
 use crate::{LibraryError, Owner, TagOptions, texts};
@@ -103,6 +104,12 @@ impl RepairReport {
             texts::repair_vectors(&space, &entry.space)?;
         }
         self.kept.extend(texts::repair_sets(directory)?);
+        let fingerprints = FingerprintFile::of(directory);
+        if fingerprints.read().damage.is_some() {
+            fingerprints
+                .remove()
+                .map_err(LibraryError::io(fingerprints.path()))?;
+        }
         let thumbnails = directory.join("thumbnails");
         let store = ThumbnailStore::open(&thumbnails);
         for image in Thumbnails::examine(directory, &catalog)?.damaged {

@@ -59,6 +59,7 @@ impl<'a> SpaceBackfill<'a> {
             thumbnails: None,
             on_removed: &|_| (),
             on_returned: &|_| (),
+            on_decoded: &|_, _| (),
         };
         let skipped = &self.skipped;
         let wanted = |record: &ImageRecord| !skipped.contains(&record.image);

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, ToSchema};
 
-use super::filter::{FILTER_PARAMETERS, FilterParams, read_filtered};
+use super::filter::{FilterParams, read_filtered, with_filter};
 use super::list_cursor;
 use super::schema::query_parameters;
 use super::validate::absolute_folder;
@@ -114,11 +114,6 @@ impl IntoParams for FacetsQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         with_filter(query_parameters::<FacetParams>())
     }
-}
-
-fn with_filter(mut parameters: Vec<Parameter>) -> Vec<Parameter> {
-    parameters.extend(FILTER_PARAMETERS.iter().cloned());
-    parameters
 }
 
 fn number_within(k: Option<usize>, most: usize) -> Result<usize, Problem> {

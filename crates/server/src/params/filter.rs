@@ -134,6 +134,12 @@ pub(super) fn read_filtered<T: DeserializeOwned>(query: &str) -> Result<(T, Filt
     Ok((from_pairs(others, Encoding::Query)?, filter.into()))
 }
 
+/// Parameters, and those of a filter.
+pub(super) fn with_filter(mut parameters: Vec<Parameter>) -> Vec<Parameter> {
+    parameters.extend(FILTER_PARAMETERS.iter().cloned());
+    parameters
+}
+
 /// The parameters of a query string that give a filter, as names and values in order.
 pub fn filter_pairs(filter: Filter) -> Vec<(&'static str, String)> {
     let params = FilterParams::from(filter);

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use eidetic_search::{HitOrder, Query, QueryWeights};
+use eidetic_search::{CopyMode, HitOrder, Query, QueryWeights};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::{RefOr, Schema};
@@ -77,6 +77,9 @@ pub struct SearchParams {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2000)]
     pub space: Option<String>,
+    /// Whether images that look the same are hits of their own, rather than one hit with `copies`, their number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expand: Option<bool>,
 }
 
 /// What a search looks for.
@@ -199,6 +202,7 @@ impl SearchParams {
             ("cursor", self.cursor.is_some()),
             ("sort", self.sort.is_some()),
             ("filter", self.filter != FilterParams::default()),
+            ("expand", self.expand.is_some()),
         ];
         if let Some((name, _)) = unused.iter().find(|(_, is_given)| *is_given) {
             return Err(Problem::invalid(format!(
@@ -264,6 +268,10 @@ impl SearchParams {
             k: number_of_hits(self.k)?,
             min_confidence: min_confidence.transpose()?,
             filter: self.filter.check()?,
+            copies: match self.expand {
+                Some(true) => CopyMode::Expanded,
+                _ => CopyMode::Folded,
+            },
         };
         if query.after.is_some() && space.as_deref() == Some(ALL_SPACES) {
             return Err(Problem::invalid(

@@ -69,7 +69,7 @@ async fn invalid_parameters_of_other_routes_are_refused() {
         (format!("{file}?view=2"), "invalid view \"2\": expected 0 or 1"),
         (
             format!("{similar}?text=a"),
-            "unknown parameter \"text\"; expected one of cursor, sort, k, min_confidence, space, folder",
+            "unknown parameter \"text\"; expected one of cursor, sort, k, min_confidence, space, expand, folder",
         ),
     ];
     for (address, expected) in cases {

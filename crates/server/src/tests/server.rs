@@ -171,6 +171,7 @@ async fn responses_have_documented_fields() {
             "/history/0",
         ),
         ("TagsResponse", format!("/v1/images/{id}/tags"), ""),
+        ("DuplicatesResponse", "/v1/duplicates".to_owned(), ""),
         ("HealthResponse", "/healthz".to_owned(), ""),
     ];
     for (schema, address, pointer) in cases {
