@@ -64,6 +64,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     match &arguments.command {
         Command::Demo(demo) => commands::demo::run(global, demo),
         Command::Index(index) => commands::index::run(global, index),
+        Command::Watch(watch) => commands::watch::run(global, watch),
         Command::Search(search) => commands::search::run(global, search),
         Command::List(list) => commands::list::run(global, list),
         Command::Show(show) => commands::show::run(global, show),

@@ -112,7 +112,8 @@ async fn openapi_references_resolve() {
 }
 
 /// Fields that most responses leave out.
-const ONLY_WHERE_NEEDED: [&str; 13] = [
+const ONLY_WHERE_NEEDED: [&str; 14] = [
+    "watch",
     "as_of",
     "path_bytes",
     "paths_bytes",
