@@ -114,7 +114,8 @@ where
 fn start_log(verbose: u8) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {
-        0 => "warn",
+        // notify warns of watches that ended by themselves.
+        0 => "warn,notify=error",
         1 => "info",
         _ => "debug",
     };

@@ -50,7 +50,7 @@ impl Drop for ForegroundGuard {
 }
 
 /// Lets the runs that hold it yield to the foreground: they pause while it is busy, and compute on threads of their own, on
-/// Linux at the lowest priority, so that a text never queues behind images.
+/// Linux at a low priority, so that a text never queues behind images.
 #[derive(Debug)]
 pub struct Background {
     foreground: Arc<Foreground>,
@@ -83,17 +83,18 @@ impl Background {
     }
 }
 
-/// Gives the current thread the lowest priority, on Linux; elsewhere the priority belongs to the process.
+/// Gives the current thread a low priority, on Linux; elsewhere the priority belongs to the process. Beside a busy thread of
+/// another priority it still gets a tenth of a processor, so that a machine at work does not stop it.
 pub fn lower_priority() {
     #[cfg(target_os = "linux")]
     {
         // Where the system forbids it, the thread competes as before.
-        let _ = rustix::process::nice(LOWEST_PRIORITY);
+        let _ = rustix::process::nice(NICENESS);
     }
 }
 
 #[cfg(target_os = "linux")]
-const LOWEST_PRIORITY: i32 = 19;
+const NICENESS: i32 = 10;
 
 #[cfg(test)]
 mod tests {

@@ -272,13 +272,14 @@ impl WatchRun<'_> {
         for (event, at) in inbox.take(until_due.unwrap_or(POLL).min(POLL)) {
             watcher.handle(event, at);
         }
-        if let Some(round) = watcher.next_round(Instant::now()) {
+        let round = watcher.next_round(Instant::now());
+        self.note_sources(watcher);
+        if let Some(round) = round {
             self.round(watcher, round);
         }
         for notice in watcher.take_notices() {
             self.observer.notice(&notice);
         }
-        self.note_sources(watcher);
     }
 
     fn round(&self, watcher: &mut LibraryWatcher<'_>, round: WatchRound) {
