@@ -65,7 +65,9 @@ impl Watch {
         let number = |field: &str| round[field].as_u64().unwrap();
         let texts = |list: &str, field: &str| -> Vec<String> {
             let entries = round[list].as_array().unwrap().iter();
-            entries.map(|entry| entry[field].as_str().unwrap().to_owned()).collect()
+            entries
+                .map(|entry| entry[field].as_str().unwrap().to_owned())
+                .collect()
         };
         self.totals.indexed += number("indexed");
         self.totals.moved += number("moved");
@@ -215,7 +217,10 @@ fn changes_of_every_kind_are_followed() {
     fs::remove_file(folder.join("trip/c2.jpg")).unwrap();
     fs::remove_dir_all(folder.join("first day")).unwrap();
     let removed = watch.until(|totals| totals.removed == 5);
-    assert!(removed.failed.is_empty() && removed.unreachable.is_empty(), "{removed:?}");
+    assert!(
+        removed.failed.is_empty() && removed.unreachable.is_empty(),
+        "{removed:?}"
+    );
     let found = names(&scenario);
     assert_eq!(found.len(), 5, "{found:?}");
     assert_eq!(watch.stop("INT"), Some(0));
@@ -292,7 +297,9 @@ fn rules_and_side_cars_are_followed() {
     fs::write(folder.join("drafts/a.xmp"), title).unwrap();
     let totals = watch.until(|totals| totals.details_read > 0);
     assert_eq!((totals.details_read, totals.indexed), (1, 0), "{totals:?}");
-    let shown = scenario.run(&["show", text(&folder.join("drafts/a.jpg"))]).expect_code(0);
+    let shown = scenario
+        .run(&["show", text(&folder.join("drafts/a.jpg"))])
+        .expect_code(0);
     assert!(shown.stdout.contains("Harbor"), "{shown:?}");
 }
 
@@ -303,7 +310,11 @@ fn source_that_disappears_is_unreachable() {
     let off = scenario.path("off");
     fs::rename(&folder, &off).unwrap();
     let lost = watch.until(|totals| !totals.unreachable.is_empty());
-    assert_eq!((lost.removed, &*lost.unreachable[0]), (0, text(&folder)), "{lost:?}");
+    assert_eq!(
+        (lost.removed, &*lost.unreachable[0]),
+        (0, text(&folder)),
+        "{lost:?}"
+    );
     fs::create_dir(&folder).unwrap();
     let empty = watch.until(|totals| !totals.unreachable.is_empty());
     assert_eq!(empty.removed, 0, "{empty:?}");
@@ -362,6 +373,8 @@ fn unmounted_disk_keeps_its_pictures() {
     let lost = watch.until(|totals| !totals.unreachable.is_empty());
     assert_eq!((lost.removed, lost.moved), (0, 0), "{lost:?}");
     assert_eq!(names(&scenario).len(), 5);
+    // A file that was renamed just now would not rest yet.
+    thread::sleep(Duration::from_secs(3));
     let _mount = BindMount::new(&disk, &folder).unwrap();
     let back = watch.until(|totals| totals.removed == 1 && totals.moved == 1);
     assert!(back.unreachable.is_empty(), "{back:?}");
@@ -451,6 +464,12 @@ fn limit_of_watches_leads_to_polling() {
         let script = "echo 2 > /proc/sys/user/max_inotify_watches && exec \"$0\" \"$@\"";
         limited.args(["--user", "--map-root-user", "sh", "-c", script]);
         limited.arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => limited.env(name, value),
+                None => limited.env_remove(name),
+            };
+        }
         limited.stdin(Stdio::null());
         limited
     };

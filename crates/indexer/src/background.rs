@@ -88,8 +88,11 @@ impl Background {
 pub fn lower_priority() {
     #[cfg(target_os = "linux")]
     {
-        // Where the system forbids it, the thread competes as before.
-        let _ = rustix::process::nice(NICENESS);
+        use rustix::process::{getpriority_process, setpriority_process};
+        if getpriority_process(None).is_ok_and(|niceness| niceness < NICENESS) {
+            // Where the system forbids it, the thread competes as before.
+            let _ = setpriority_process(None, NICENESS);
+        }
     }
 }
 

@@ -184,7 +184,12 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
 
     /// Lets searches go first.
     fn pause(&self, cancel: &CancelToken) {
-        if let Some(background) = self.options.background.as_deref().filter(|_| !self.to_embed.is_empty()) {
+        if let Some(background) = self
+            .options
+            .background
+            .as_deref()
+            .filter(|_| !self.to_embed.is_empty())
+        {
             background.pause(cancel);
         }
     }

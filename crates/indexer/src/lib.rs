@@ -49,8 +49,8 @@ use eidetic_imaging::{DecodeLimits, ThumbnailStore};
 use eidetic_vectors::VectorIndex;
 
 mod absence;
-mod background;
 mod backfill;
+mod background;
 mod budget;
 mod commit;
 mod context;

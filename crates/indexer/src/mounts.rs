@@ -143,9 +143,29 @@ impl Mount {
     /// Network file systems, shares of virtual machines, and file systems of programs, except those on a disk (`fuseblk`).
     fn is_remote(&self) -> bool {
         let kinds = [
-            "9p", "afs", "beegfs", "ceph", "cifs", "coda", "drvfs", "fuse", "gfs2", "glusterfs", "lustre",
-            "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "prl_fs", "pvfs2", "smb3", "smbfs", "vboxsf",
-            "virtiofs", "vmhgfs",
+            "9p",
+            "afs",
+            "beegfs",
+            "ceph",
+            "cifs",
+            "coda",
+            "drvfs",
+            "fuse",
+            "gfs2",
+            "glusterfs",
+            "lustre",
+            "ncpfs",
+            "nfs",
+            "nfs4",
+            "ocfs2",
+            "orangefs",
+            "prl_fs",
+            "pvfs2",
+            "smb3",
+            "smbfs",
+            "vboxsf",
+            "virtiofs",
+            "vmhgfs",
         ];
         kinds.contains(&self.kind.as_str()) || self.kind.starts_with("fuse.")
     }

@@ -136,7 +136,10 @@ fn side_cars_by_folder(paths: &BTreeSet<PathBuf>) -> BTreeMap<PathBuf, Vec<OsStr
         if let (Some(folder), Some(name)) = (path.parent(), path.file_name())
             && is_side_car(name)
         {
-            folders.entry(folder.to_owned()).or_default().push(name.to_owned());
+            folders
+                .entry(folder.to_owned())
+                .or_default()
+                .push(name.to_owned());
         }
     }
     folders

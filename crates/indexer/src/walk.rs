@@ -191,9 +191,10 @@ enum EntryKind {
 }
 
 impl WalkEntry {
-    /// A file that has the name of a folder above what is looked at is not.
+    /// A file that has the name of a folder above what is looked at is not. A link there that leads nowhere is: what is
+    /// below it is unknown.
     fn is_within(&self, scope: &FolderScope) -> bool {
-        matches!(self.kind, EntryKind::Folder | EntryKind::LinkedFolder) || scope.contains(&self.name)
+        !matches!(self.kind, EntryKind::File(_)) || scope.contains(&self.name)
     }
 }
 
@@ -287,7 +288,10 @@ impl Walk {
             .filter(|entry| entry.is_within(&scope))
             .collect();
         entries.sort_unstable_by(|left, right| left.name.cmp(&right.name));
-        let side_cars = if entries.iter().any(|entry| matches!(entry.kind, EntryKind::File(_))) {
+        let side_cars = if entries
+            .iter()
+            .any(|entry| matches!(entry.kind, EntryKind::File(_)))
+        {
             self.side_cars_among(&listed)
         } else {
             FolderSideCars::default()

@@ -39,6 +39,8 @@ pub(crate) struct RunTarget {
     pub(crate) sources: Vec<PathBuf>,
     /// The paths in them.
     pub(crate) scope: Scope,
+    /// Whether thumbnails of no image may be left.
+    pub(crate) needs_sweep: bool,
 }
 
 impl RunTarget {
@@ -134,18 +136,26 @@ impl Library {
     ) -> Result<IndexingReport, LibraryError> {
         let (folders, missing) = self.resolve(folders)?;
         self.active().encoder()?;
-        self.begin_changes()?;
-        self.finish_forgetting()?;
+        let needs_sweep = self.begin_run()?;
         let target = RunTarget {
             sources: self.add_sources(folders)?,
             scope: Scope::Everything,
+            needs_sweep,
         };
         let mut report = self.index_target(&target, options, context)?;
         report.unreachable.extend(missing);
         Ok(report)
     }
 
-    /// Indexes a target, with indexing locked. What concerns sources as a whole is left to runs that walk through them:
+    /// Finishes what an interruption left to do; returns whether thumbnails of no image may be left.
+    pub(crate) fn begin_run(&self) -> Result<bool, LibraryError> {
+        let needs_sweep = self.needs_sweep();
+        self.begin_changes()?;
+        self.finish_forgetting()?;
+        Ok(needs_sweep)
+    }
+
+    /// Indexes a target, with indexing locked and the run begun. What concerns sources as a whole is left to runs that walk through them:
     /// images without a vector, texts, what was removed long ago.
     pub(crate) fn index_target(
         &self,
@@ -155,9 +165,6 @@ impl Library {
     ) -> Result<IndexingReport, LibraryError> {
         let space = self.active();
         let encoder = space.encoder()?;
-        let needs_sweep = self.needs_sweep();
-        self.begin_changes()?;
-        self.finish_forgetting()?;
         let (sources, whole) = (&target.sources, target.whole());
         let images_before = self.images_in_parts(target, &whole)?;
         self.record_precision(&space)?;
@@ -195,7 +202,7 @@ impl Library {
                 self.erase_expired()?;
             }
             self.remember_parts(target, &images_before, &report)?;
-            self.end_changes(needs_sweep);
+            self.end_changes(target.needs_sweep);
             if report.indexed > 0 {
                 // Here, so that the first search need not embed the background texts. It would say what is wrong, too.
                 let _ = space.confidence_model();

@@ -303,7 +303,10 @@ impl Library {
                 return;
             };
             state.images = (state.images + now).saturating_sub(before);
-            let parts = report.unreachable.iter().filter(|part| part.path.starts_with(source));
+            let parts = report
+                .unreachable
+                .iter()
+                .filter(|part| part.path.starts_with(source));
             for part in parts.map(UnreachablePart::from) {
                 state.unreachable.retain(|known| known.path != part.path);
                 state.unreachable.push(part);

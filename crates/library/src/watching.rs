@@ -376,13 +376,13 @@ impl Library {
             Err(LibraryError::AlreadyIndexing) => return Ok(None),
             locked => locked?,
         };
-        let target = self.target_of(round);
+        let target = self.target_of(round, self.begin_run()?);
         self.index_target(&target, indexing, &RunContext::new(&(), &token))
             .map(Some)
     }
 
     /// Sources may have been forgotten since the round was made.
-    fn target_of(&self, round: &WatchRound) -> RunTarget {
+    fn target_of(&self, round: &WatchRound, needs_sweep: bool) -> RunTarget {
         let sources = self.sources();
         let innermost = |path: &Path| {
             let around = sources.iter().filter(|source| path.starts_with(source));
@@ -407,6 +407,7 @@ impl Library {
         RunTarget {
             sources: walked,
             scope,
+            needs_sweep,
         }
     }
 }
@@ -415,4 +416,25 @@ fn sorted(paths: &[PathBuf]) -> Vec<PathBuf> {
     let mut sorted = paths.to_vec();
     sorted.sort();
     sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_run_ends_round_and_goes_first() {
+        let state = WatchState::default();
+        let all = CancelToken::default();
+        let (round, running) = state.begin_round(&all).unwrap();
+        assert!(state.is_running() && !round.is_cancelled());
+        let first = state.preempt();
+        assert!(round.is_cancelled() && !all.is_cancelled());
+        drop(running);
+        assert!(!state.is_running() && state.begin_round(&all).is_none());
+        drop(first);
+        let (round, _running) = state.begin_round(&all).unwrap();
+        all.cancel();
+        assert!(round.is_cancelled(), "the end of the watch ends its round");
+    }
 }

@@ -78,7 +78,17 @@ mod tests {
     fn durations_need_units() {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("2h"), Ok(Duration::from_hours(2)));
-        for wrong in ["", "5", "0s", "1.5h", "-1m", "1w", "h", "400d", "99999999999999999999d"] {
+        for wrong in [
+            "",
+            "5",
+            "0s",
+            "1.5h",
+            "-1m",
+            "1w",
+            "h",
+            "400d",
+            "99999999999999999999d",
+        ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

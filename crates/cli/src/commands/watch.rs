@@ -15,9 +15,9 @@ use crate::Outcome;
 use crate::arguments::{Global, StatusArgs, WatchArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
+use crate::output;
 use crate::progress::DownloadBar;
 use crate::remote::{self, RemoteServer};
-use crate::output;
 
 /// `eidetic watch`
 pub(crate) fn run(global: &Global, arguments: &WatchArgs) -> Result<Outcome, Failure> {
@@ -75,7 +75,12 @@ fn watch(global: &Global, library: &Library, arguments: &WatchArgs) -> Result<Ou
         said: Mutex::default(),
         failure: Mutex::default(),
     };
-    library.watch(&WatchOptions::from(&arguments.watching), &indexing, &printer, &cancel)?;
+    library.watch(
+        &WatchOptions::from(&arguments.watching),
+        &indexing,
+        &printer,
+        &cancel,
+    )?;
     let failure = printer.failure.into_inner();
     match failure.unwrap_or_else(PoisonError::into_inner) {
         Some(failure) => Err(failure),
@@ -105,7 +110,7 @@ struct RoundLine {
 impl WatchObserver for Printer<'_> {
     fn round(&self, round: &WatchedRound) {
         let mut report = IndexReport::new(&round.report, self.library.active().id());
-        let is_first = lock(&self.said).insert(Default::default());
+        let is_first = lock(&self.said).insert((String::new(), String::new()));
         self.keep_news(&mut report);
         let has_changed = report.indexed + report.moved + report.removed + report.details_read > 0;
         let has_news = !report.failed.is_empty() || !report.unreachable.is_empty();
@@ -118,7 +123,10 @@ impl WatchObserver for Printer<'_> {
     }
 
     fn failed(&self, error: &LibraryError) {
-        eprintln!("eidetic: a round failed and is tried again: {}", output::message(&error.to_string()));
+        eprintln!(
+            "eidetic: a round failed and is tried again: {}",
+            output::message(&error.to_string())
+        );
     }
 
     fn notice(&self, notice: &WatchNotice) {

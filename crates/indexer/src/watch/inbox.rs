@@ -111,6 +111,10 @@ mod tests {
             inbox.send(WatchEvent::Changed(format!("/{number}").into()));
         }
         let events = inbox.take(Duration::ZERO);
-        assert!(matches!(events[..], [(WatchEvent::Missed, _)]), "{}", events.len());
+        assert!(
+            matches!(events[..], [(WatchEvent::Missed, _)]),
+            "{}",
+            events.len()
+        );
     }
 }

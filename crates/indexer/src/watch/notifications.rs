@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::ops::Bound;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use notify::event::{AccessKind, AccessMode, MetadataKind, ModifyKind};
@@ -172,7 +172,9 @@ const fn tells_of_change(kind: EventKind) -> bool {
                 | AccessKind::Read
                 | AccessKind::Open(_)
                 | AccessKind::Other
-                | AccessKind::Close(AccessMode::Any | AccessMode::Read | AccessMode::Execute | AccessMode::Other)
+                | AccessKind::Close(
+                    AccessMode::Any | AccessMode::Read | AccessMode::Execute | AccessMode::Other
+                )
         ) | EventKind::Modify(ModifyKind::Metadata(MetadataKind::AccessTime))
     )
 }

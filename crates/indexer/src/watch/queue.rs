@@ -59,9 +59,15 @@ impl ChangeQueue {
         );
     }
 
-    /// Drops all paths at or below `folder`, which are looked at otherwise.
+    /// Drops all paths at or below `folder`, which nobody asks for any more.
     pub fn drop_below(&mut self, folder: &Path) {
         self.pending.retain(|path, _| !path.starts_with(folder));
+    }
+
+    /// Drops the paths that `is_covered` selects and of which nothing was heard since `time`: they were looked at after that.
+    pub fn drop_looked_at(&mut self, time: Instant, is_covered: impl Fn(&Path) -> bool) {
+        self.pending
+            .retain(|path, pending| pending.last > time || !is_covered(path));
     }
 
     /// When the next paths are handed out; `None` if there are none.

@@ -284,7 +284,9 @@ impl<'a> Watch<'a> {
     }
 
     fn finish(&mut self, round: WatchRound, at: u64) {
-        let end = RoundEnd::Done { unsettled: Vec::new() };
+        let end = RoundEnd::Done {
+            unsettled: Vec::new(),
+        };
         self.watcher.finished(round, end, self.start + ms(at));
     }
 
@@ -407,12 +409,7 @@ fn network_disks_are_polled_and_named_once() {
     assert_eq!(watch.whole(60_000), paths(&["/nas"]));
     assert!(watch.round(119_999).is_none());
     assert!(watch.watcher.take_notices().is_empty());
-    let modes: Vec<WatchMode> = watch
-        .watcher
-        .sources()
-        .iter()
-        .map(|source| source.mode)
-        .collect();
+    let modes: Vec<WatchMode> = watch.watcher.sources().iter().map(|source| source.mode).collect();
     assert_eq!(modes, [WatchMode::Polling, WatchMode::Notifications]);
 }
 
@@ -456,7 +453,10 @@ fn unavailable_notifications_lead_to_polling() {
     };
     let mut watch = Watch::new(&world, WatchOptions::default(), &["/s"]);
     let notices = watch.watcher.take_notices();
-    assert!(notices[0].to_string().contains("too many open files"), "{notices:?}");
+    assert!(
+        notices[0].to_string().contains("too many open files"),
+        "{notices:?}"
+    );
     assert_eq!(watch.whole(60_000), paths(&["/s"]));
 }
 
@@ -487,6 +487,10 @@ fn whole_source_covers_its_paths() {
     };
     let mut watch = Watch::new(&world, options, &["/s"]);
     watch.changed("/s/a.jpg", 8000);
+    watch.changed("/s/b.jpg", 9500);
     let round = watch.round(10_000).unwrap();
     assert_eq!((round.whole.len(), round.paths.len()), (1, 0));
+    watch.changed("/s/c.jpg", 10_100);
+    watch.finish(round, 10_500);
+    assert_eq!(watch.paths(12_100), paths(&["/s/c.jpg"]), "b was looked at");
 }

@@ -156,6 +156,8 @@ pub struct Watcher<'a, N, D> {
     excluded: Vec<PathBuf>,
     queue: ChangeQueue,
     next_check: Option<Instant>,
+    /// When the last round was made.
+    round_made: Option<Instant>,
     notices: Vec<WatchNotice>,
     is_limit_told: bool,
 }
@@ -171,6 +173,7 @@ impl<'a, N: Notifications, D: Disk> Watcher<'a, N, D> {
             sources: BTreeMap::new(),
             excluded: Vec::new(),
             next_check: None,
+            round_made: None,
             notices: Vec::new(),
             is_limit_told: false,
         }
@@ -181,7 +184,12 @@ impl<'a, N: Notifications, D: Disk> Watcher<'a, N, D> {
     pub fn set_sources(&mut self, sources: &[PathBuf], excluded: Vec<PathBuf>, now: Instant) {
         self.excluded = excluded;
         let is_gone = |path: &PathBuf| !sources.contains(path);
-        let gone: Vec<PathBuf> = self.sources.keys().filter(|path| is_gone(path)).cloned().collect();
+        let gone: Vec<PathBuf> = self
+            .sources
+            .keys()
+            .filter(|path| is_gone(path))
+            .cloned()
+            .collect();
         for source in gone {
             self.sources.remove(&source);
             self.queue.drop_below(&source);
@@ -212,6 +220,7 @@ impl<'a, N: Notifications, D: Disk> Watcher<'a, N, D> {
     /// What is to be looked at now.
     pub fn next_round(&mut self, now: Instant) -> Option<WatchRound> {
         self.check_sources(now);
+        self.round_made = Some(now);
         let due = self.sources.iter().filter(|(_, watch)| watch.next_look <= now);
         let whole: Vec<PathBuf> = due.map(|(source, _)| source.clone()).collect();
         let mut paths = self.queue.take(now);
@@ -229,6 +238,9 @@ impl<'a, N: Notifications, D: Disk> Watcher<'a, N, D> {
             RoundEnd::Done { .. } => None,
             RoundEnd::Again(delay) => Some(*delay),
         };
+        if let (RoundEnd::Done { .. }, Some(made)) = (&end, self.round_made) {
+            self.drop_looked_at(&whole, made);
+        }
         for source in whole {
             let interval = delay.unwrap_or_else(|| self.interval(&source));
             if let Some(watch) = self.sources.get_mut(&source) {
@@ -242,6 +254,16 @@ impl<'a, N: Notifications, D: Disk> Watcher<'a, N, D> {
         for path in again {
             self.queue.note(path, Presence::Present, at);
         }
+    }
+
+    /// What was heard of sources before they were walked through needs no look of its own.
+    fn drop_looked_at(&mut self, whole: &[PathBuf], made: Instant) {
+        let Self { queue, sources, .. } = self;
+        queue.drop_looked_at(made, |path| {
+            let mut ancestors = path.ancestors();
+            let source = ancestors.find(|ancestor| sources.contains_key(*ancestor));
+            source.is_some_and(|source| whole.iter().any(|walked| walked == source))
+        });
     }
 
     /// When there may be something to do, if no event comes before.
@@ -343,7 +365,10 @@ impl<'a, N: Notifications, D: Disk> Watcher<'a, N, D> {
             self.notifications.forget(&path);
         }
         // Rules decide on all that is below their folder.
-        match path.parent().filter(|_| path.file_name() == Some(OsStr::new(IGNORE_FILE))) {
+        match path
+            .parent()
+            .filter(|_| path.file_name() == Some(OsStr::new(IGNORE_FILE)))
+        {
             Some(folder) if folder == source => self.source_changed(&source, Presence::Present, at),
             Some(folder) => self.queue.note(folder.to_owned(), Presence::Present, at),
             None => self.queue.note(path, presence, at),

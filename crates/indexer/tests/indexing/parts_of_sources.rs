@@ -79,6 +79,24 @@ fn folder_in_scope_is_looked_at_whole() {
     });
 }
 
+#[cfg(unix)]
+#[test]
+fn link_that_leads_nowhere_keeps_its_pictures() {
+    each_world(|world| {
+        let disk = world.dir.path().join("disk");
+        world.put("a.bmp", 1, 0);
+        fs::create_dir(&disk).unwrap();
+        fs::write(disk.join("b.bmp"), image_bytes(2)).unwrap();
+        std::os::unix::fs::symlink(&disk, world.path("link")).unwrap();
+        world.index();
+        assert_eq!(world.names(), ["a.bmp", "link/b.bmp"]);
+        fs::rename(&disk, world.dir.path().join("off")).unwrap();
+        let report = index_part(world, &["link/b.bmp"]);
+        assert_eq!((report.removed, report.failed.len()), (0, 1), "{report:?}");
+        assert_eq!(world.names(), ["a.bmp", "link/b.bmp"]);
+    });
+}
+
 #[test]
 fn rules_hold_for_single_paths() {
     each_world(|world| {
@@ -122,7 +140,11 @@ fn loss_is_measured_by_whole_source() {
         lost.iter().for_each(|name| world.remove(name));
         let lost: Vec<&str> = lost.iter().map(String::as_str).collect();
         let report = index_part(world, &lost);
-        assert_eq!((report.removed, report.unreachable[0].images), (0, 60), "{report:?}");
+        assert_eq!(
+            (report.removed, report.unreachable[0].images),
+            (0, 60),
+            "{report:?}"
+        );
         assert_eq!(world.names().len(), 99);
         fs::rename(&world.photos, world.dir.path().join("off")).unwrap();
         let report = index_part(world, &["99.bmp"]);
@@ -150,10 +172,12 @@ fn side_car_brings_its_picture() {
 fn archive(members: &[(&str, u32)]) -> Vec<u8> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, number) in members {
-        archive.start_file(*name, SimpleFileOptions::default()).unwrap();
-        archive.write_all(&image_bytes(*number)).unwrap();
+        archive
+            .start_file(*name, SimpleFileOptions::default())
+            .expect("a member");
+        archive.write_all(&image_bytes(*number)).expect("its content");
     }
-    archive.finish().unwrap().into_inner()
+    archive.finish().expect("the directory").into_inner()
 }
 
 #[test]
