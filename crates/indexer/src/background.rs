@@ -11,10 +11,10 @@ use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use crate::CancelToken;
 
 /// Time without other work after which work in the background continues.
-const QUIET: Duration = Duration::from_millis(20);
+const QUIET: Duration = Duration::from_millis(5);
 /// Longest pause: under constant load, the background advances by one step in this time.
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-const POLL: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(1);
 
 /// Work that goes first: how much of it runs or waits.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ impl Background {
         Ok(Self { foreground, pool })
     }
 
-    /// Waits until the foreground is quiet, at most half a second, or until `cancel`.
+    /// Waits until the foreground is quiet, at most a twentieth of a second, or until `cancel`.
     pub fn pause(&self, cancel: &CancelToken) {
         let start = Instant::now();
         while !self.foreground.is_quiet() && start.elapsed() < LONGEST_PAUSE && !cancel.is_cancelled() {
