@@ -4,7 +4,8 @@
     python tools/watch/latency.py http://127.0.0.1:7801 SOURCE PHOTOS [--copies 1500] [--clients 1] [--pause 0.01]
 
 SOURCE is an indexed folder of the server's library, PHOTOS a folder of JPEG files. Each is copied with other bytes at its end,
-so that each is a new picture. Prints the 50th, 99th and 99.9th percentile in milliseconds, and the pictures indexed meanwhile.
+so that each is a new picture. Prints the 50th, 99th and 99.9th percentile in milliseconds, the pictures indexed meanwhile, and the time after
+which a search finds a new picture.
 """
 
 import argparse
@@ -62,7 +63,7 @@ def report(name, times, more=""):
     print(f"{name:9} {len(times)} searches  {text}{more}", flush=True)
 
 
-def add_pictures(options, added):
+def add_pictures(options):
     photos = sorted(pathlib.Path(options.photos).rglob("*.jpg"))
     target = pathlib.Path(options.source) / f"copies {time.time_ns()}"
     target.mkdir()
@@ -72,7 +73,24 @@ def add_pictures(options, added):
         shutil.copyfile(photo, path)
         with path.open("ab") as file:
             file.write(f"copy {time.time_ns()}".encode())
-    added.set()
+
+
+def time_to_find(options):
+    """Seconds from the end of writing a picture to the first search that finds it, several times."""
+    photo = sorted(pathlib.Path(options.photos).rglob("*.jpg"))[0]
+    folder = pathlib.Path(options.source) / f"found {time.time_ns()}"
+    folder.mkdir()
+    client, seconds = Client(options.address), []
+    for number in range(options.found):
+        path = folder / f"{number}.jpg"
+        path.write_bytes(photo.read_bytes() + f"found {time.time_ns()}".encode())
+        start = time.perf_counter()
+        query = "/v1/search?" + urllib.parse.urlencode({"text": "picture", "k": 100, "folder": str(folder)})
+        while not any(str(path) in hit["paths"] for hit in client.get(query)["hits"]):
+            time.sleep(0.05)
+        seconds.append(time.perf_counter() - start)
+    seconds.sort()
+    print(f"found after {seconds[0]:.1f} to {seconds[-1]:.1f} s, median {seconds[len(seconds) // 2]:.1f} s", flush=True)
 
 
 def main():
@@ -84,6 +102,7 @@ def main():
     parser.add_argument("--clients", type=int, default=1)
     parser.add_argument("--pause", type=float, default=0.01)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--found", type=int, default=10)
     options = parser.parse_args()
 
     def paths():
@@ -94,8 +113,7 @@ def main():
         end = time.monotonic() + options.seconds
         report("idle", measure(options, lambda: time.monotonic() > end))
         before = paths()
-        added = threading.Event()
-        threading.Thread(target=add_pictures, args=(options, added)).start()
+        threading.Thread(target=add_pictures, args=(options,)).start()
         while paths() == before:
             time.sleep(0.05)
         start, first = time.monotonic(), paths()
@@ -113,6 +131,7 @@ def main():
         seconds = time.monotonic() - start
         rate = (state["paths"] - first) / max(seconds, 1e-9)
         report("indexing", times, f"  {state['paths'] - first} pictures in {seconds:.1f} s ({rate:.0f}/s)")
+    time_to_find(options)
 
 
 if __name__ == "__main__":

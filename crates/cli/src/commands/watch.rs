@@ -1,6 +1,7 @@
 //! `eidetic watch`
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use eidetic_domain::counted;
@@ -88,6 +89,9 @@ fn watch(global: &Global, library: &Library, arguments: &WatchArgs) -> Result<Ou
     }
 }
 
+/// Marks what was said of folders that could not be reached, among what was said of files.
+const UNREACHABLE: &str = "unreachable: ";
+
 /// Prints a line for each round that found something, and for the first one.
 struct Printer<'a> {
     global: &'a Global,
@@ -111,7 +115,7 @@ impl WatchObserver for Printer<'_> {
     fn round(&self, round: &WatchedRound) {
         let mut report = IndexReport::new(&round.report, self.library.active().id());
         let is_first = lock(&self.said).insert((String::new(), String::new()));
-        self.keep_news(&mut report);
+        self.keep_news(round, &mut report);
         let has_changed = report.indexed + report.moved + report.removed + report.details_read > 0;
         let has_news = !report.failed.is_empty() || !report.unreachable.is_empty();
         if !(is_first || has_changed || has_news) {
@@ -135,15 +139,29 @@ impl WatchObserver for Printer<'_> {
 }
 
 impl Printer<'_> {
-    /// Leaves what is said for the first time, and forgets what is over.
-    fn keep_news(&self, report: &mut IndexReport) {
+    /// Leaves what is said for the first time, and forgets what is over: that a folder could not be reached, if it was
+    /// walked through.
+    fn keep_news(&self, round: &WatchedRound, report: &mut IndexReport) {
         let mut said = lock(&self.said);
+        let is_whole = |path: &str| {
+            round
+                .whole
+                .iter()
+                .any(|source| Path::new(path).starts_with(source))
+        };
+        let is_lost = |path: &str| report.unreachable.iter().any(|source| source.path == path);
+        said.retain(|(path, reason)| !reason.starts_with(UNREACHABLE) || !is_whole(path) || is_lost(path));
         report
             .failed
             .retain(|failed| said.insert((failed.path.clone(), failed.reason.clone())));
-        report
-            .unreachable
-            .retain(|source| said.insert((source.path.clone(), source.reason.clone())));
+        report.unreachable.retain(|source| {
+            // A look at a part of it says the same with other numbers.
+            let is_known = said
+                .iter()
+                .any(|(path, reason)| *path == source.path && reason.starts_with(UNREACHABLE));
+            let is_new = said.insert((source.path.clone(), format!("{UNREACHABLE}{}", source.reason)));
+            is_new && (is_whole(&source.path) || !is_known)
+        });
     }
 
     fn print(&self, round: &WatchedRound, report: IndexReport) -> Result<(), Failure> {
