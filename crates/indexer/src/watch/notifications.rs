@@ -67,7 +67,9 @@ impl SystemNotifications {
     pub fn new(events: Arc<EventInbox>, links: Links) -> Self {
         let inbox = Arc::clone(&events);
         let handle = move |event: notify::Result<Event>| {
-            translated(event).into_iter().for_each(|event| inbox.send(event));
+            for event in translated(event) {
+                inbox.send(event);
+            }
         };
         let config = Config::default().with_follow_symlinks(links == Links::Follow);
         let watcher = RecommendedWatcher::new(handle, config).map_err(|error| error.to_string());
