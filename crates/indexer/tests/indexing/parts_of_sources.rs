@@ -137,7 +137,9 @@ fn loss_is_measured_by_whole_source() {
             "one of a hundred is deleted"
         );
         let lost: Vec<String> = (1..61).map(|number| format!("{number:02}.bmp")).collect();
-        lost.iter().for_each(|name| world.remove(name));
+        for name in &lost {
+            world.remove(name);
+        }
         let lost: Vec<&str> = lost.iter().map(String::as_str).collect();
         let report = index_part(world, &lost);
         assert_eq!(
