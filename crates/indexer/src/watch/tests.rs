@@ -208,13 +208,11 @@ struct World {
 
 impl Notifications for World {
     fn add_source(&self, source: &Path) -> Result<(), WatchError> {
-        match &self.failure {
-            Some(error) => Err(error.clone()),
-            None => {
-                self.watched.borrow_mut().push(source.to_owned());
-                Ok(())
-            }
+        if let Some(error) = &self.failure {
+            return Err(error.clone());
         }
+        self.watched.borrow_mut().push(source.to_owned());
+        Ok(())
     }
 
     fn forget(&self, folder: &Path) {
