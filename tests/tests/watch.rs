@@ -368,7 +368,7 @@ fn unmounted_disk_keeps_its_pictures() {
     watch.until(|totals| totals.indexed == 1);
     // Changes that are not looked at yet when the disk goes.
     fs::remove_file(folder.join("a.jpg")).unwrap();
-    fs::rename(&gallery_copy(&folder), folder.join("renamed.jpg")).unwrap();
+    fs::rename(gallery_copy(&folder), folder.join("renamed.jpg")).unwrap();
     drop(mount);
     let lost = watch.until(|totals| !totals.unreachable.is_empty());
     assert_eq!((lost.removed, lost.moved), (0, 0), "{lost:?}");
