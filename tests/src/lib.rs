@@ -179,9 +179,15 @@ impl Scenario {
         self.run(&["status", "--json"]).expect_code(0).json()
     }
 
-    /// Starts the server on a free port.
+    /// Starts the server on a free port, with a library that changes only by requests.
     pub fn serve(&self) -> Server {
-        Server::start(self.command(&["serve", "--listen", "127.0.0.1:0"]))
+        self.serve_with(&["--no-watch"])
+    }
+
+    /// Starts the server on a free port with these options.
+    pub fn serve_with(&self, options: &[&str]) -> Server {
+        let arguments = ["serve", "--listen", "127.0.0.1:0"];
+        Server::start(self.command(&[&arguments, options].concat()))
     }
 }
 

@@ -87,6 +87,7 @@ const ENGINES: &[(&str, &[&str])] = &[
     ("actix-web", &["server"]),
     ("kamadak-exif", &["imaging"]),
     ("clap", &["cli"]),
+    ("notify", &["indexer"]),
     ("hayro", &["containers"]),
     ("zip", &["containers", "library"]),
 ];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use eidetic_tests::{Scenario, gallery_images, get, text};
+use eidetic_tests::{Scenario, Server, gallery_images, get, text};
 use serde_json::Value;
 
 /// What a side-car file says.
@@ -46,18 +46,14 @@ const SIDE_CARS: [SideCar; 3] = [
 ];
 
 fn packet(side_car: &SideCar) -> String {
-    let keywords: String = side_car
-        .keywords
-        .iter()
-        .map(|word| format!("<rdf:li>{word}</rdf:li>"))
-        .collect();
+    let keywords = side_car.keywords.join("</rdf:li><rdf:li>");
     format!(
         r#"<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
         <rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
           xmlns:tiff="http://ns.adobe.com/tiff/1.0/" xmlns:aux="http://ns.adobe.com/exif/1.0/aux/"
           xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" xmp:Rating="{}" tiff:Make="Maker" tiff:Model="{}" aux:Lens="{}"
           photoshop:City="{}" photoshop:Country="{}">
-        <dc:subject><rdf:Bag>{keywords}</rdf:Bag></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>"#,
+        <dc:subject><rdf:Bag><rdf:li>{keywords}</rdf:li></rdf:Bag></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>"#,
         side_car.rating, side_car.camera, side_car.lens, side_car.city, side_car.country
     )
 }
@@ -210,7 +206,7 @@ fn counts(values: &Value) -> BTreeMap<String, u64> {
 #[test]
 fn facets_count_what_filters_find() {
     let scenario = Scenario::new();
-    let folder = library(&scenario);
+    library(&scenario);
     let server = scenario.serve();
     let facets = get(&server.address, "/v1/facets");
     assert_eq!(
@@ -243,7 +239,34 @@ fn facets_count_what_filters_find() {
         (&year["year"], year["months"][0]["month"].as_u64()),
         (&2024.into(), Some(7))
     );
-    // Each value finds as many pictures as its count says.
+    assert_counts_are_found(&server, &facets);
+}
+
+#[test]
+fn facets_count_folders_of_one_level() {
+    let scenario = Scenario::new();
+    let folder = library(&scenario);
+    let server = scenario.serve();
+    let facets = get(&server.address, "/v1/facets");
+    let root = &facets["folders"].as_array().unwrap()[0];
+    assert_eq!(
+        (&root["path"], root["images"].as_u64()),
+        (&text(&folder).into(), Some(5))
+    );
+    assert_eq!(root["has_folders"], true);
+    let below = get(
+        &server.address,
+        &format!("/v1/facets?keyword=sea&parent={}", text(&folder)),
+    );
+    let below = below["folders"].as_array().unwrap();
+    assert_eq!(
+        (below.len(), &below[0]["images"], &below[0]["has_folders"]),
+        (1, &2.into(), &true.into())
+    );
+}
+
+/// Each value finds as many pictures as its count says.
+fn assert_counts_are_found(server: &Server, facets: &Value) {
     for (parameter, list) in [
         ("camera", "cameras"),
         ("lens", "lenses"),
@@ -261,21 +284,6 @@ fn facets_count_what_filters_find() {
             assert_eq!(get(&server.address, &address)["total"], count, "{address}");
         }
     }
-    let root = &facets["folders"].as_array().unwrap()[0];
-    assert_eq!(
-        (&root["path"], root["images"].as_u64()),
-        (&text(&folder).into(), Some(5))
-    );
-    assert_eq!(root["has_folders"], true);
-    let below = get(
-        &server.address,
-        &format!("/v1/facets?keyword=sea&parent={}", text(&folder)),
-    );
-    let below = below["folders"].as_array().unwrap();
-    assert_eq!(
-        (below.len(), &below[0]["images"], &below[0]["has_folders"]),
-        (1, &2.into(), &true.into())
-    );
 }
 
 #[test]

@@ -92,10 +92,10 @@ impl<'a> RecordStream<'a> {
         }
         let key_length = u32::from_le_bytes(self.bytes()?);
         if key_length == END {
-            return match u64::from_le_bytes(self.bytes()?) == self.count {
-                true => Ok(None),
-                false => Err(invalid("records are missing")),
-            };
+            if u64::from_le_bytes(self.bytes()?) == self.count {
+                return Ok(None);
+            }
+            return Err(invalid("records are missing"));
         }
         let value_length = u32::from_le_bytes(self.bytes()?);
         let key = self.vector(key_length)?;
@@ -120,9 +120,10 @@ impl<'a> RecordStream<'a> {
     fn vector(&mut self, length: u32) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.input.take(length.into()).read_to_end(&mut bytes)?;
-        match bytes.len() == length as usize {
-            true => Ok(bytes),
-            false => Err(invalid("it ends early")),
+        if bytes.len() == length as usize {
+            Ok(bytes)
+        } else {
+            Err(invalid("it ends early"))
         }
     }
 }

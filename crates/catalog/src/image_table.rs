@@ -16,7 +16,7 @@ use jiff::civil::DateTime;
 
 use crate::{ImageRecord, SpaceNumber};
 use columns::{DetailColumn, TagColumn};
-pub use facets::{FacetQuery, FacetValues, Facets, FolderCount, FolderLevel};
+pub use facets::{FacetQuery, FacetValues, Facets, FolderCount, FolderLevel, YearMonth};
 use matcher::{Matcher, Selection};
 use order::{Key, compare};
 pub use order::{ListOrder, Position, SortKey};
@@ -192,7 +192,7 @@ impl ImageTable {
         for tagged in tags {
             let (image, tags) = tagged?;
             if let Some(slot) = self.slot(&image) {
-                column.put(slot, tags);
+                column.put(slot, &tags);
             }
         }
         self.tags.push((space, column));
@@ -323,7 +323,7 @@ impl ImageTable {
         if let Some(column) = &mut self.details {
             column.put(slot, change.details.as_ref());
         }
-        for ((_, column), tags) in self.tags.iter_mut().zip(change.tags) {
+        for ((_, column), tags) in self.tags.iter_mut().zip(&change.tags) {
             column.put(slot, tags);
         }
         Some(slot)

@@ -58,7 +58,7 @@ pub use error::{CatalogError, ReadOnlyReason};
 pub use feedback::{Feedback, FeedbackKey, FeedbackKind, FeedbackStore, MAX_FEEDBACK};
 pub use image_table::{
     FacetQuery, FacetValues, Facets, FolderCount, FolderLevel, ListOrder, ListPage, ListQuery, Position,
-    SortKey,
+    SortKey, YearMonth,
 };
 #[cfg(feature = "testing")]
 pub use memory::MemoryCatalog;
@@ -250,9 +250,10 @@ pub trait Catalog: RowStore + TagStore + FeedbackStore + RemovedStore + Send + S
 
     /// Whether an image with this record matches a filter, but for its tags. Reads its details where the filter needs them.
     fn matches(&self, record: &ImageRecord, filter: &Filter) -> Result<bool, CatalogError> {
-        let details = match filter.needs_details() {
-            true => self.details(&record.image)?,
-            false => None,
+        let details = if filter.needs_details() {
+            self.details(&record.image)?
+        } else {
+            None
         };
         Ok(filter.matches(&record.facts(details.as_ref())))
     }

@@ -20,6 +20,7 @@ mod serve;
 mod space;
 mod texts;
 mod variants;
+mod watch;
 
 pub(crate) use backup::{BackupArgs, RestoreArgs};
 pub(crate) use bench::{BenchArgs, BenchDecodeArgs, BenchEncodeArgs, BenchIndexArgs, BenchSubject};
@@ -39,6 +40,7 @@ pub(crate) use serve::{DemoArgs, ListenArgs, ServeArgs};
 pub(crate) use space::{DropSpaceArgs, SpaceAction, SpaceArgs, SwitchArgs};
 pub(crate) use texts::{TextsAction, TextsAddArgs, TextsArgs};
 pub(crate) use variants::{CombineArg, VariantArgs, Variants};
+pub(crate) use watch::{WatchArgs, WatchingOptions};
 
 /// Search your pictures by words or by example, on your own machine
 #[derive(Debug, Parser)]
@@ -74,6 +76,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Add folders of pictures to the library, or update those it has
     Index(IndexArgs),
+    /// Keep the library current while pictures come, change and go; `serve` does it too
+    Watch(WatchArgs),
     /// Search pictures by words, by a picture, or by both
     Search(SearchArgs),
     /// List pictures without a query: by date, name or size, or at random

@@ -37,6 +37,7 @@ pub(crate) mod tag;
 pub(crate) mod texts;
 pub(crate) mod variants;
 pub(crate) mod verify;
+pub(crate) mod watch;
 
 /// The library, or the server that owns it.
 pub(crate) enum Access {

@@ -64,6 +64,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     match &arguments.command {
         Command::Demo(demo) => commands::demo::run(global, demo),
         Command::Index(index) => commands::index::run(global, index),
+        Command::Watch(watch) => commands::watch::run(global, watch),
         Command::Search(search) => commands::search::run(global, search),
         Command::List(list) => commands::list::run(global, list),
         Command::Duplicates(duplicates) => commands::duplicates::run(global, duplicates),
@@ -117,7 +118,8 @@ where
 fn start_log(verbose: u8) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {
-        0 => "warn",
+        // notify warns of watches that ended by themselves.
+        0 => "warn,notify=error",
         1 => "info",
         _ => "debug",
     };

@@ -17,6 +17,7 @@ fn help_names_commands_and_exit_codes() {
     for word in [
         "demo",
         "index",
+        "watch",
         "search",
         "serve",
         "embed",

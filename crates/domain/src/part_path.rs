@@ -95,9 +95,14 @@ impl PartPath {
 
     /// As the catalog stores it, below the file's folder.
     pub fn path(&self) -> PathBuf {
-        let mut folder = self.file.clone().into_os_string();
+        Self::folder_of(&self.file).join(&self.part)
+    }
+
+    /// The path below which the paths of a file's parts are.
+    pub fn folder_of(file: &Path) -> PathBuf {
+        let mut folder = file.to_owned().into_os_string();
         folder.push(MARK.to_string());
-        PathBuf::from(folder).join(&self.part)
+        folder.into()
     }
 
     /// Where in the file it is.

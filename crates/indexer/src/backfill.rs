@@ -212,7 +212,7 @@ impl<'a, V: VectorIndex + ?Sized> BackfillWriter<'a, V> {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.embed_queued(),
             }
-            self.advance()?;
+            self.advance(cancel)?;
         }
         Ok(())
     }
@@ -233,9 +233,12 @@ impl<'a, V: VectorIndex + ?Sized> BackfillWriter<'a, V> {
     }
 
     /// Embeds a full batch. Commits when enough results are there or enough time has passed.
-    fn advance(&mut self) -> Result<(), IndexingError> {
+    fn advance(&mut self, cancel: &CancelToken) -> Result<(), IndexingError> {
         let is_late = self.last_commit.elapsed() >= COMMIT_AFTER;
         if is_late || self.to_embed.len() >= self.options.batch.max(1) {
+            if let Some(background) = self.options.background.as_deref() {
+                background.pause(cancel);
+            }
             self.embed_queued()?;
         }
         if is_late || self.embeddings.len() >= self.options.commit_every.max(1) {
@@ -250,7 +253,7 @@ impl<'a, V: VectorIndex + ?Sized> BackfillWriter<'a, V> {
         }
         let pixels = std::mem::take(&mut self.pixels);
         let images = std::mem::take(&mut self.to_embed);
-        let embeddings = embed(self.indexer.encoder, &pixels)?;
+        let embeddings = embed(self.indexer.encoder, &pixels, self.options.background.as_deref())?;
         for ((image, path), embedding) in images.into_iter().zip(embeddings) {
             match embedding {
                 Ok(embedding) => {

@@ -160,15 +160,16 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
                     return self.embed_queued();
                 }
             }
-            self.advance()?;
+            self.advance(cancel)?;
         }
         Ok(())
     }
 
     /// Embeds a full batch. Commits when enough results are there or enough time has passed.
-    fn advance(&mut self) -> Result<(), IndexingError> {
+    fn advance(&mut self, cancel: &CancelToken) -> Result<(), IndexingError> {
         let is_late = self.last_commit.elapsed() >= COMMIT_AFTER;
         if is_late || self.to_embed.len() >= self.options.batch.max(1) {
+            self.pause(cancel);
             self.embed_queued()?;
         }
         if self.has_all_parts() {
@@ -179,6 +180,18 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
             self.commit()?;
         }
         Ok(())
+    }
+
+    /// Lets searches go first.
+    fn pause(&self, cancel: &CancelToken) {
+        if let Some(background) = self
+            .options
+            .background
+            .as_deref()
+            .filter(|_| !self.to_embed.is_empty())
+        {
+            background.pause(cancel);
+        }
     }
 
     fn handle(&mut self, outcome: FileOutcome) -> Result<(), IndexingError> {
@@ -384,7 +397,7 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
         }
         let pixels = std::mem::take(&mut self.pixels);
         let images = std::mem::take(&mut self.to_embed);
-        let embeddings = embed(self.indexer.encoder, &pixels)?;
+        let embeddings = embed(self.indexer.encoder, &pixels, self.options.background.as_deref())?;
         for ((image, file), embedding) in images.into_iter().zip(embeddings) {
             match embedding {
                 Ok(embedding) => self.embedded(image, file, embedding)?,

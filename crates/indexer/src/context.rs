@@ -7,17 +7,32 @@ use crate::Observer;
 
 /// Stops the runs that hold a clone of it.
 #[derive(Debug, Clone, Default)]
-pub struct CancelToken(Arc<AtomicBool>);
+pub struct CancelToken {
+    cancelled: Arc<AtomicBool>,
+    /// Stops them too.
+    outer: Option<Arc<AtomicBool>>,
+}
 
 impl CancelToken {
     /// Stops the run within about one batch. What is committed is kept; nothing more is removed.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Whether [`cancel`](Self::cancel) was called on any clone.
+    /// A token for a part of the work: it is cancelled by itself, or with this one. Of a child of a child, the outermost
+    /// token is not asked.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self {
+            cancelled: Arc::default(),
+            outer: Some(Arc::clone(&self.cancelled)),
+        }
+    }
+
+    /// Whether [`cancel`](Self::cancel) was called on any clone, or on the token that this one is a child of.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        let is_set = |flag: &Arc<AtomicBool>| flag.load(Ordering::Relaxed);
+        is_set(&self.cancelled) || self.outer.as_ref().is_some_and(is_set)
     }
 }
 

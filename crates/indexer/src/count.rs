@@ -14,6 +14,7 @@ pub fn count(roots: &[SourceRoot], links: Links, progress: &Progress<'_>, cancel
         let options = WalkOptions {
             excluded: root.excluded.clone(),
             links,
+            scope: root.scope.clone(),
             ..WalkOptions::new(WalkMode::NamesOnly)
         };
         for file in walk(&root.path, options) {

@@ -3,10 +3,23 @@
 use eidetic_domain::Embedding;
 use eidetic_encoder::{EncodeError, Encoder, Pixels};
 
-/// One result for each image, in order.
+use crate::Background;
+
+/// One result for each image, in order; on the threads of `background`, if there is one.
 ///
 /// Errors: the engine failed, or every single image did, which points to the model rather than to the images.
 pub fn embed(
+    encoder: &dyn Encoder,
+    pixels: &[Pixels],
+    background: Option<&Background>,
+) -> Result<Vec<Result<Embedding, EncodeError>>, EncodeError> {
+    match background {
+        Some(background) => background.run(|| embed_batch(encoder, pixels)),
+        None => embed_batch(encoder, pixels),
+    }
+}
+
+fn embed_batch(
     encoder: &dyn Encoder,
     pixels: &[Pixels],
 ) -> Result<Vec<Result<Embedding, EncodeError>>, EncodeError> {

@@ -18,6 +18,8 @@ pub struct WalkFindings {
     pub unreadable: HashSet<PathBuf>,
     /// Number of videos that were passed over, since there is no `ffmpeg`.
     pub videos_passed_over: u64,
+    /// Files that were left out since they are still being written.
+    pub unsettled: Vec<PathBuf>,
 }
 
 /// What was found in one source.

@@ -28,6 +28,9 @@
 //! is not opened, and its pictures are taken for unchanged; that they are known is told by a number in the fingerprint
 //! of the file's record, which is committed after theirs.
 //!
+//! **Part of a source**: a run may look at some paths only ([`IndexerOptions::scope`]), as it does for the changes that
+//! [`watch`] tells of. It takes the same way through the same stages.
+//!
 //! A *backfill* has the same stages after the plan, but takes its images from the catalog instead of a walk:
 //! it embeds images that are known and have no vector in a space, for example after a switch to another
 //! model.
@@ -36,7 +39,7 @@
 //! and stops the run.
 
 use std::path::PathBuf;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use eidetic_catalog::{Catalog, CatalogError};
 use eidetic_containers::Contents;
@@ -48,6 +51,7 @@ use image::RgbImage;
 
 mod absence;
 mod backfill;
+mod background;
 mod budget;
 mod commit;
 mod context;
@@ -68,20 +72,24 @@ mod read;
 mod removal;
 mod report;
 mod run;
+mod scope;
 mod side_cars;
 mod sources;
 mod stamp;
 mod walk;
+pub mod watch;
 
 pub use absence::{RemovalLimit, UnreachableSource};
 pub use backfill::{BackfillFilter, BackfillReport};
+pub use background::{Background, Foreground, ForegroundGuard, lower_priority};
 pub use context::{CancelToken, RunContext};
 pub use list::files_of;
 pub use mounts::{KnownMount, MountId};
 pub use observer::{Observer, RunStage};
 pub use report::{FileFailure, IndexingError, IndexingReport};
+pub use scope::Scope;
 pub use sources::normalize;
-pub use walk::{Links, is_junk};
+pub use walk::{FolderHook, Links, is_junk};
 #[cfg(feature = "testing")]
 pub use walk::{Walk, WalkError, WalkMode, WalkOptions, WalkSummary, WalkedFile, walk};
 
@@ -137,6 +145,14 @@ pub struct IndexerOptions {
     pub accepted: Vec<PathBuf>,
     /// The file systems of sources and of folders below them, as the last run reported them.
     pub known_mounts: Vec<KnownMount>,
+    /// The paths of the sources that are looked at. What is elsewhere is neither read nor removed.
+    pub scope: Scope,
+    /// Files that are to be left alone while they are being written; `None`: all are read.
+    pub resting: Option<Arc<watch::RestingFiles>>,
+    /// Called with each folder before it is listed.
+    pub on_folder: Option<FolderHook>,
+    /// Set where the run yields to other work of the process.
+    pub background: Option<Arc<Background>>,
 }
 
 /// Which files a run reads.
@@ -166,6 +182,10 @@ impl Default for IndexerOptions {
             removal_limit: Some(RemovalLimit::default()),
             accepted: Vec::new(),
             known_mounts: Vec::new(),
+            scope: Scope::Everything,
+            resting: None,
+            on_folder: None,
+            background: None,
         }
     }
 }

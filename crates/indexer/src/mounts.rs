@@ -64,6 +64,23 @@ impl MountTable {
         self.0.iter().filter(unstable).map(|mount| mount.device).collect()
     }
 
+    /// What is mounted at and below `folder`, for comparison with what is mounted there later.
+    pub fn mounted_below(&self, folder: &Path) -> Vec<(u64, &str, &Path)> {
+        let below = self.0.iter().filter(|mount| mount.point.starts_with(folder));
+        below
+            .map(|mount| (mount.device, mount.root.as_str(), mount.point.as_path()))
+            .collect()
+    }
+
+    /// The type of a file system of which other machines, or programs, change files without the system being told, and
+    /// where it is mounted: that of `folder`, or one below it.
+    pub fn remote_part(&self, folder: &Path) -> Option<(&str, &Path)> {
+        let below = self.0.iter().filter(|mount| mount.point.starts_with(folder));
+        let mut mounts = self.containing(folder).into_iter().chain(below);
+        let remote = mounts.find(|mount| mount.is_remote())?;
+        Some((remote.kind.as_str(), remote.point.as_path()))
+    }
+
     /// Mount points below `folder`, which is free of links.
     pub fn points_below<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = &'a Path> {
         let points = self.0.iter().map(|mount| mount.point.as_path());
@@ -121,6 +138,36 @@ impl Mount {
             kind: after.next()?.to_owned(),
             source: unescape(after.next()?),
         })
+    }
+
+    /// Network file systems, shares of virtual machines, and file systems of programs, except those on a disk (`fuseblk`).
+    fn is_remote(&self) -> bool {
+        let kinds = [
+            "9p",
+            "afs",
+            "beegfs",
+            "ceph",
+            "cifs",
+            "coda",
+            "drvfs",
+            "fuse",
+            "gfs2",
+            "glusterfs",
+            "lustre",
+            "ncpfs",
+            "nfs",
+            "nfs4",
+            "ocfs2",
+            "orangefs",
+            "prl_fs",
+            "pvfs2",
+            "smb3",
+            "smbfs",
+            "vboxsf",
+            "virtiofs",
+            "vmhgfs",
+        ];
+        kinds.contains(&self.kind.as_str()) || self.kind.starts_with("fuse.")
     }
 
     /// The UUID of a partition, whose name may change; else the source's name.
@@ -202,6 +249,22 @@ mod tests {
             table.devices_without_inodes(),
             HashSet::from([device_number(8, 33)])
         );
+    }
+
+    #[test]
+    fn network_mounts_are_remote() {
+        let table = MountTable::parse(TABLE);
+        let remote = |path: &str| table.remote_part(Path::new(path)).map(|(kind, _)| kind);
+        assert_eq!(remote("/mnt/nas/2020"), Some("nfs4"));
+        assert_eq!(remote("/mnt"), Some("nfs4"), "below it");
+        assert_eq!(remote("/mnt/my card"), None);
+        assert_eq!(remote("/home"), None);
+        let kinds = |kind: &str| {
+            let line = format!("40 22 0:45 / /x rw - {kind} source rw");
+            Mount::parse(&line).unwrap().is_remote()
+        };
+        assert!(kinds("fuse.sshfs") && kinds("9p") && !kinds("fuseblk") && !kinds("fusectl"));
+        assert_eq!(table.mounted_below(Path::new("/mnt")).len(), 2);
     }
 
     #[test]

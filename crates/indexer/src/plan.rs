@@ -22,6 +22,7 @@ use crate::stamp::Stamper;
 use crate::walk::{
     Walk, WalkError, WalkMode, WalkOptions, WalkSummary, WalkedFile, is_worth_reporting, walk,
 };
+use crate::watch::Clock;
 use crate::{CancelToken, IndexerOptions, Reading};
 
 /// A file to read.
@@ -107,6 +108,8 @@ pub struct Planner<'a> {
     containers: HashMap<PathBuf, PartsFate>,
     /// Number of videos that are passed over, since there is no `ffmpeg`.
     videos_passed_over: u64,
+    /// Files that are still being written.
+    unsettled: Vec<PathBuf>,
 }
 
 impl<'a> Planner<'a> {
@@ -128,6 +131,7 @@ impl<'a> Planner<'a> {
             unreadable: HashSet::new(),
             containers: HashMap::new(),
             videos_passed_over: 0,
+            unsettled: Vec::new(),
         }
     }
 }
@@ -151,6 +155,7 @@ impl Planner<'_> {
             sources,
             unreadable: self.unreadable,
             videos_passed_over: self.videos_passed_over,
+            unsettled: self.unsettled,
         })
     }
 
@@ -166,11 +171,14 @@ impl Planner<'_> {
             mode: WalkMode::Stat,
             links: self.options.links,
             stamper: self.stamper.clone(),
+            scope: root.scope.clone(),
+            on_folder: self.options.on_folder.clone(),
         };
         let files = walk(&root.path, options);
         thread::scope(|scope| {
             let walking = scope.spawn(move || send_in_batches(files, &batches));
             let compared = self.compare(root, to_compare, found)?;
+            self.count_others(root, found)?;
             found.walk = walking
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -184,7 +192,9 @@ impl Planner<'_> {
         batches: Receiver<WalkBatch>,
         found: &mut SourceFindings,
     ) -> Result<ControlFlow<()>, CatalogError> {
-        let mut records: Records<'_> = self.catalog.files_under(&root.path).peekable();
+        let ranges = root.scope.record_ranges(&root.path).into_iter();
+        let records = ranges.flat_map(|folder| self.catalog.files_under(&folder));
+        let mut records: Records<'_> = (Box::new(records) as Box<dyn Iterator<Item = _>>).peekable();
         for file in batches.into_iter().flatten() {
             if self.cancel.is_cancelled() {
                 return Ok(ControlFlow::Break(()));
@@ -203,6 +213,22 @@ impl Planner<'_> {
             self.missing(&record?, root, found);
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Of a source that was looked at in part, counts all images where some are gone: the share of what is gone tells
+    /// absence from deletion.
+    fn count_others(&self, root: &SourceRoot, found: &mut SourceFindings) -> Result<(), CatalogError> {
+        if root.scope.is_everything() || found.deleted.is_empty() {
+            return Ok(());
+        }
+        found.parts.iter_mut().for_each(|part| part.known = 0);
+        for record in self.catalog.files_under(&root.path) {
+            let record = record?;
+            if !is_excluded(&record.path, root) {
+                found.known(&record);
+            }
+        }
+        Ok(())
     }
 
     /// Looks at the records before `path` and returns the record of `path`.
@@ -263,6 +289,9 @@ impl Planner<'_> {
             // which.
             _ => FileReading::Whole,
         };
+        if reading == FileReading::Whole && !self.is_at_rest(&file) {
+            return self.leave_unsettled(file, record.as_ref());
+        }
         self.note_container(&file.path, reading, is_kept);
         match (record, reading) {
             (Some(record), FileReading::Nothing) => self.unchanged(&file, record),
@@ -277,6 +306,26 @@ impl Planner<'_> {
                 side_cars: file.side_cars,
             })),
         }
+    }
+
+    /// Whether the file is no longer written, as far as can be told; always where the run does not ask.
+    fn is_at_rest(&self, file: &WalkedFile) -> bool {
+        match (&self.options.resting, &file.stamp) {
+            (Some(resting), Some(stamp)) => resting.is_at_rest(&file.path, stamp, Clock::now()),
+            _ => true,
+        }
+    }
+
+    /// Leaves a file that is being written as it is known, with the pictures inside it.
+    fn leave_unsettled(&mut self, file: WalkedFile, record: Option<&FileRecord>) -> ControlFlow<()> {
+        if let Some(record) = record {
+            self.report_unchanged(record);
+            self.containers.insert(file.path.clone(), PartsFate::Unchanged);
+        } else {
+            self.progress.file_done();
+        }
+        self.unsettled.push(file.path);
+        ControlFlow::Continue(())
     }
 
     /// How much of a file with an unchanged stamp is read, of which the side-cars changed, or an earlier version or other
@@ -382,11 +431,14 @@ fn mark_of(record: &FileRecord, file: &WalkedFile) -> Option<u64> {
 }
 
 fn deleted(record: &FileRecord, root: &SourceRoot, found: &mut SourceFindings) {
-    let path = &record.path;
-    // A source may lie within an excluded folder.
-    let is_within = |excluded: &PathBuf| excluded.starts_with(&root.path) && path.starts_with(excluded);
-    if !root.excluded.iter().any(is_within) {
+    if !is_excluded(&record.path, root) {
         found.known(record);
         found.deleted(record);
     }
+}
+
+/// Whether a path is in an excluded folder. A source may lie within one.
+fn is_excluded(path: &Path, root: &SourceRoot) -> bool {
+    let is_within = |excluded: &PathBuf| excluded.starts_with(&root.path) && path.starts_with(excluded);
+    root.excluded.iter().any(is_within)
 }

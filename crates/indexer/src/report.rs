@@ -45,6 +45,8 @@ pub struct IndexingReport {
     pub junk_folders: u64,
     /// Sources, and parts of them, that could not be reached. The images that are missing there are kept.
     pub unreachable: Vec<UnreachableSource>,
+    /// Files that were left out since they are still being written.
+    pub unsettled: Vec<PathBuf>,
     /// The file systems of all walked sources and of the folders below them in which others begin, for the next run.
     pub mounts: Vec<KnownMount>,
     /// Duration of the run.

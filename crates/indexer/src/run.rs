@@ -9,6 +9,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use eidetic_vectors::VectorIndex;
 
+use crate::background::lower_priority;
 use crate::commit::{Committed, Committer};
 use crate::count::count;
 use crate::decode::{Decoders, FileOutcome};
@@ -65,6 +66,7 @@ pub fn run<V: VectorIndex + ?Sized>(
             &mounts,
         ),
         unreachable: removal.unreachable,
+        unsettled: findings.unsettled,
         seconds: start.elapsed().as_secs_f64(),
         cancelled: context.is_cancelled(),
     })
@@ -128,15 +130,22 @@ fn index<V: VectorIndex + ?Sized>(
 fn spawn_decoders<'scope, 'env, V: VectorIndex + ?Sized>(
     scope: &'scope Scope<'scope, 'env>,
     decoders: &'env Decoders<'env, V>,
-    options: &IndexerOptions,
+    options: &'env IndexerOptions,
     tasks: &Receiver<PlannedFile>,
     outcomes: &Sender<Result<FileOutcome, IndexingError>>,
     cancel: &'env CancelToken,
 ) {
+    let background = options.background.as_deref();
     for _ in 0..thread_count(options) {
         let (tasks, outcomes) = (tasks.clone(), outcomes.clone());
         scope.spawn(move || {
+            if background.is_some() {
+                lower_priority();
+            }
             for task in tasks {
+                if let Some(background) = background {
+                    background.pause(cancel);
+                }
                 if decode_task(decoders, task, &outcomes, cancel).is_break() {
                     return;
                 }

@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf, absolute};
 
 use crate::IndexerOptions;
+use crate::scope::Scope;
 
 /// One source and what lies in it without being part of it.
 pub struct SourceRoot {
     pub path: PathBuf,
     /// Other sources, and folders that are never walked.
     pub excluded: Vec<PathBuf>,
+    /// The paths in it that are looked at.
+    pub scope: Scope,
 }
 
 /// The sources, sorted and without duplicates, each without the sources within it.
@@ -20,6 +23,7 @@ pub fn source_roots(sources: &[PathBuf], options: &IndexerOptions) -> Vec<Source
     let root = |path: &PathBuf| SourceRoot {
         path: path.clone(),
         excluded: [nested(path, &paths), never_walked.clone()].concat(),
+        scope: options.scope.below(path),
     };
     paths.iter().map(root).collect()
 }

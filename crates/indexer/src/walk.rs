@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use eidetic_catalog::FileStamp;
 use eidetic_imaging::{FileKind, classify};
 
 use crate::mounts::device;
+use crate::scope::{FolderScope, Scope};
 use crate::side_cars::{FolderSideCars, SideCar, is_side_car};
 use crate::stamp::Stamper;
 
@@ -26,6 +28,7 @@ mod tests;
 
 use excluded::ExcludedPaths;
 pub use junk::is_junk;
+pub use rules::IGNORE_FILE;
 use rules::{AncestorRules, IgnoreRules, RuleMatch};
 
 /// What a walk reads of each file.
@@ -58,6 +61,27 @@ pub struct WalkOptions {
     pub links: Links,
     /// Makes the stamps of files.
     pub stamper: Stamper,
+    /// The paths that are looked at.
+    pub scope: Scope,
+    /// Called with each folder before it is listed.
+    pub on_folder: Option<FolderHook>,
+}
+
+/// Called with each folder that a walk enters, before it is listed, so that what is added later does not go unnoticed.
+#[derive(Clone)]
+pub struct FolderHook(Arc<dyn Fn(&Path) + Send + Sync>);
+
+impl FolderHook {
+    /// Calls `hook`.
+    pub fn new(hook: impl Fn(&Path) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hook))
+    }
+}
+
+impl fmt::Debug for FolderHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FolderHook")
+    }
 }
 
 /// What a walk found beside files.
@@ -102,6 +126,8 @@ pub fn walk(source: &Path, options: WalkOptions) -> Walk {
         mode: options.mode,
         links: options.links,
         stamper: options.stamper,
+        scope: options.scope,
+        on_folder: options.on_folder,
         excluded: ExcludedPaths::new(options.excluded),
         ancestor_rules: AncestorRules::new(source),
         source: source.to_owned(),
@@ -120,6 +146,8 @@ impl WalkOptions {
             mode,
             links: Links::default(),
             stamper: Stamper::default(),
+            scope: Scope::Everything,
+            on_folder: None,
         }
     }
 }
@@ -129,6 +157,8 @@ pub struct Walk {
     mode: WalkMode,
     links: Links,
     stamper: Stamper,
+    scope: Scope,
+    on_folder: Option<FolderHook>,
     excluded: ExcludedPaths,
     ancestor_rules: AncestorRules,
     source: PathBuf,
@@ -158,6 +188,14 @@ enum EntryKind {
     Folder,
     LinkedFolder,
     Unreadable(io::Error),
+}
+
+impl WalkEntry {
+    /// A file that has the name of a folder above what is looked at is not. A link there that leads nowhere is: what is
+    /// below it is unknown.
+    fn is_within(&self, scope: &FolderScope) -> bool {
+        !matches!(self.kind, EntryKind::File(_)) || scope.contains(&self.name)
+    }
 }
 
 impl Iterator for Walk {
@@ -232,6 +270,9 @@ impl Walk {
     }
 
     fn enter(&mut self, path: PathBuf) -> Result<(), WalkError> {
+        if let Some(FolderHook(hook)) = &self.on_folder {
+            hook(&path);
+        }
         let listed: io::Result<Vec<DirEntry>> = fs::read_dir(&path).and_then(Iterator::collect);
         let listed = listed.map_err(|error| walk_error(path.clone(), &error))?;
         let rules = IgnoreRules::of(
@@ -239,12 +280,22 @@ impl Walk {
             &listed,
             self.open.last().and_then(|folder| folder.rules.clone()),
         );
+        let scope = self.scope.within(&path);
         let mut entries: Vec<WalkEntry> = listed
             .iter()
+            .filter(|entry| scope.includes(&entry.file_name()))
             .filter_map(|entry| self.entry(entry, &path, rules.as_deref()))
+            .filter(|entry| entry.is_within(&scope))
             .collect();
         entries.sort_unstable_by(|left, right| left.name.cmp(&right.name));
-        let side_cars = self.side_cars_among(&listed);
+        let side_cars = if entries
+            .iter()
+            .any(|entry| matches!(entry.kind, EntryKind::File(_)))
+        {
+            self.side_cars_among(&listed)
+        } else {
+            FolderSideCars::default()
+        };
         let device = self.device_of(&path);
         if self.open.last().is_some_and(|outer| outer.device != device) {
             self.mounts.push(path.clone());

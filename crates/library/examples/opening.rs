@@ -89,77 +89,91 @@ fn measure(action: &str, folder: &Path) {
 #[expect(clippy::print_stdout, reason = "the result")]
 fn browse(folder: &Path) {
     let library = Library::open_to_read(folder, &owner()).expect("the library opens");
-    let space = library.active();
-    let options = |key, filter, after| ListOptions {
-        order: ListOrder { key, reverse: false },
-        filter,
-        after,
-        count: 100,
-        with_tags: false,
-    };
-    let camera = || Filter {
-        cameras: vec!["*d7*".to_owned()],
-        rating: Some(RatingRange::Stars(4, 5)),
-        ..Filter::default()
-    };
-    let name = || Filter {
+    let name = Filter {
         names: vec!["99".to_owned()],
         ..Filter::default()
     };
-    for (what, key, filter) in [
-        ("by date", SortKey::Taken, Filter::default()),
-        ("by name", SortKey::Name, Filter::default()),
-        ("by rating", SortKey::Rating, Filter::default()),
-        ("of a folder", SortKey::Taken, folder_filter("/photos/007")),
-        ("of a camera, 4 stars", SortKey::Taken, camera()),
-        ("of a part of names", SortKey::Taken, name()),
-    ] {
-        let mut after = None;
-        for time in ["first", "second", "third"] {
-            let start = Instant::now();
-            let page = library.list(&space, &options(key, filter.clone(), after));
-            let page = page.expect("it lists");
-            let took = 1000.0 * start.elapsed().as_secs_f64();
-            println!(
-                "list {what}, {time} page: {} of {} in {took:.1} ms",
-                page.images.len(),
-                page.total
-            );
-            after = page.next;
-        }
+    time_list(&library, "by date", SortKey::Taken, &Filter::default());
+    time_list(&library, "by name", SortKey::Name, &Filter::default());
+    time_list(&library, "by rating", SortKey::Rating, &Filter::default());
+    time_list(
+        &library,
+        "of a folder",
+        SortKey::Taken,
+        &folder_filter("/photos/007"),
+    );
+    time_list(&library, "of a camera, 4 stars", SortKey::Taken, &camera_filter());
+    time_list(&library, "of a part of names", SortKey::Taken, &name);
+    time_facets(&library, "all", &Filter::default());
+    time_facets(&library, "a folder", &folder_filter("/photos/007"));
+    time_facets(&library, "a camera, 4 stars", &camera_filter());
+    time_search(&library);
+    println!("{:.0} MB resident at the end", resident() as f64 / 1e6);
+}
+
+fn camera_filter() -> Filter {
+    Filter {
+        cameras: vec!["*d7*".to_owned()],
+        rating: Some(RatingRange::Stars(4, 5)),
+        ..Filter::default()
     }
-    for (what, filter) in [
-        ("all", Filter::default()),
-        ("a folder", folder_filter("/photos/007")),
-        ("a camera, 4 stars", camera()),
-    ] {
-        for time in ["first", "second"] {
-            let options = FacetOptions {
-                filter: filter.clone(),
-                parent: None,
-                most: 100,
-            };
-            let start = Instant::now();
-            let total = library.facets(&space, &options).expect("it counts").total;
-            println!(
-                "facets of {what}, {time} time: {total} in {:.1} ms",
-                1000.0 * start.elapsed().as_secs_f64()
-            );
-        }
+}
+
+#[expect(clippy::print_stdout, reason = "the result")]
+fn time_list(library: &Library, what: &str, key: SortKey, filter: &Filter) {
+    let mut options = ListOptions {
+        order: ListOrder { key, reverse: false },
+        filter: filter.clone(),
+        after: None,
+        count: 100,
+        with_tags: false,
+    };
+    for time in ["first", "second", "third"] {
+        let start = Instant::now();
+        let page = library.list(&library.active(), &options).expect("it lists");
+        let took = milliseconds(start);
+        println!(
+            "list {what}, {time} page: {} of {} in {took:.1} ms",
+            page.images.len(),
+            page.total
+        );
+        options.after = page.next;
     }
+}
+
+#[expect(clippy::print_stdout, reason = "the result")]
+fn time_facets(library: &Library, what: &str, filter: &Filter) {
+    let options = FacetOptions {
+        filter: filter.clone(),
+        parent: None,
+        most: 100,
+    };
+    for time in ["first", "second"] {
+        let start = Instant::now();
+        let facets = library.facets(&library.active(), &options).expect("it counts");
+        let took = milliseconds(start);
+        println!(
+            "facets of {what}, {time} time: {} images in {took:.1} ms",
+            facets.total
+        );
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the result")]
+fn time_search(library: &Library) {
     let mut query = Query::text("red");
     query.k = 100;
     for time in ["first", "second", "third", "fourth"] {
         let start = Instant::now();
-        let found = library.search(&space, &query).expect("it answers");
-        println!(
-            "search, {time} page: {} in {:.1} ms",
-            found.hits.len(),
-            1000.0 * start.elapsed().as_secs_f64()
-        );
+        let found = library.search(&library.active(), &query).expect("it answers");
+        let took = milliseconds(start);
+        println!("search, {time} page: {} hits in {took:.1} ms", found.hits.len());
         query.after = found.next;
     }
-    println!("{:.0} MB resident at the end", resident() as f64 / 1e6);
+}
+
+fn milliseconds(start: Instant) -> f64 {
+    1000.0 * start.elapsed().as_secs_f64()
 }
 
 /// Fills the parts directly: the images do not exist, so nothing can be indexed.

@@ -213,7 +213,7 @@ impl Library {
         let mut done = 0;
         for member in members {
             // Vectors and JPEG files do not become smaller.
-            let is_dense = member.name.ends_with(".bin") || member.name.starts_with(THUMBNAILS);
+            let is_dense = member.name.ends_with(VECTORS) || member.name.starts_with(THUMBNAILS);
             let method = if is_dense {
                 CompressionMethod::Stored
             } else {
@@ -279,10 +279,10 @@ fn files_below(library: &Path, folder: &Path) -> Result<Vec<PathBuf>, LibraryErr
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
         // A file that is being replaced.
         let is_temporary = name.extension().is_some_and(|extension| extension == "new");
-        match is_folder {
-            true => files.extend(files_below(library, &name)?),
-            false if !is_temporary => files.push(name),
-            false => {}
+        if is_folder {
+            files.extend(files_below(library, &name)?);
+        } else if !is_temporary {
+            files.push(name);
         }
     }
     files.sort();

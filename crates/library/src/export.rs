@@ -203,7 +203,7 @@ impl Export<'_> {
         names: &mut Names,
     ) -> Result<(PathBuf, bool), Failed> {
         let part = self.part(item)?;
-        for name in names.candidates(&item.path) {
+        for name in Names::candidates(&item.path) {
             let target = folder.join(&name);
             if names.is_taken(&name) {
                 continue;
@@ -244,18 +244,15 @@ impl Export<'_> {
         let part = self.part(item)?;
         let mut opened;
         let mut bytes;
-        let (input, modified): (&mut dyn Read, _) = match &part {
-            Some(part) => {
-                bytes = part.bytes.as_slice();
-                (&mut bytes, None)
-            }
-            None => {
-                opened = File::open(&item.path).map_err(|error| unreadable(&error))?;
-                let modified = opened.metadata().and_then(|metadata| metadata.modified()).ok();
-                (&mut opened, modified)
-            }
+        let (input, modified): (&mut dyn Read, _) = if let Some(part) = &part {
+            bytes = part.bytes.as_slice();
+            (&mut bytes, None)
+        } else {
+            opened = File::open(&item.path).map_err(|error| unreadable(&error))?;
+            let modified = opened.metadata().and_then(|metadata| metadata.modified()).ok();
+            (&mut opened, modified)
         };
-        let name = names.candidates(&item.path).find(|name| !names.is_taken(name));
+        let name = Names::candidates(&item.path).find(|name| !names.is_taken(name));
         let name = name.ok_or_else(|| Failed::Item("no name is left for it".to_owned()))?;
         let mut options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)

@@ -133,7 +133,7 @@ impl Library {
         let filter = self.resolve_filter(filter)?.into_owned();
         space.require_known_values(&filter)?;
         let options = ScreeningOptions {
-            target: ScreeningTarget::Library(filter),
+            target: ScreeningTarget::Library(Box::new(filter)),
             ..options.clone()
         };
         space.screen(profile, &options, context, screened)

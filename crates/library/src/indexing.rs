@@ -10,7 +10,7 @@ use eidetic_catalog::{Catalog, ImageRecord, RowStore};
 use eidetic_containers::file_at;
 use eidetic_domain::ImageId;
 use eidetic_indexer::{
-    BackfillReport, Indexer, IndexerOptions, IndexingReport, RunContext, RunStage, UnreachableSource,
+    BackfillReport, Indexer, IndexerOptions, IndexingReport, RunContext, RunStage, Scope, UnreachableSource,
 };
 use eidetic_vectors::VectorIndex;
 
@@ -32,6 +32,24 @@ pub enum NewSources<'a> {
     /// They are taken back with their images, if the run is cancelled while this is set: the user did not mean them. Those
     /// of a failed run stay if it found images there.
     Withdraw(&'a AtomicBool),
+}
+
+/// What a run looks at.
+pub(crate) struct RunTarget {
+    /// The sources.
+    pub(crate) sources: Vec<PathBuf>,
+    /// The paths in them.
+    pub(crate) scope: Scope,
+    /// Whether thumbnails of no image may be left.
+    pub(crate) needs_sweep: bool,
+}
+
+impl RunTarget {
+    /// The sources that are walked through.
+    fn whole(&self) -> Vec<PathBuf> {
+        let is_whole = |source: &&PathBuf| self.scope.covers(source);
+        self.sources.iter().filter(is_whole).cloned().collect()
+    }
 }
 
 impl Library {
@@ -118,17 +136,45 @@ impl Library {
         context: &RunContext<'_>,
     ) -> Result<IndexingReport, LibraryError> {
         let (folders, missing) = self.resolve(folders)?;
-        let space = self.active();
-        let encoder = space.encoder()?;
+        self.active().encoder()?;
+        let needs_sweep = self.begin_run()?;
+        let target = RunTarget {
+            sources: self.add_sources(folders)?,
+            scope: Scope::Everything,
+            needs_sweep,
+        };
+        let mut report = self.index_target(&target, options, context)?;
+        report.unreachable.extend(missing);
+        Ok(report)
+    }
+
+    /// Finishes what an interruption left to do; returns whether thumbnails of no image may be left.
+    pub(crate) fn begin_run(&self) -> Result<bool, LibraryError> {
         let needs_sweep = self.needs_sweep();
         self.begin_changes()?;
         self.finish_forgetting()?;
-        let sources = self.add_sources(folders)?;
+        Ok(needs_sweep)
+    }
+
+    /// Indexes a target, with indexing locked and the run begun. What concerns sources as a whole is left to runs that walk through them:
+    /// images without a vector, texts, what was removed long ago.
+    pub(crate) fn index_target(
+        &self,
+        target: &RunTarget,
+        options: &IndexerOptions,
+        context: &RunContext<'_>,
+    ) -> Result<IndexingReport, LibraryError> {
+        let space = self.active();
+        let encoder = space.encoder()?;
+        let (sources, whole) = (&target.sources, target.whole());
+        let images_before = self.images_in_parts(target, &whole)?;
         self.record_precision(&space)?;
         space.note_calibrations()?;
-        let will_be_walked = |record: &ImageRecord| is_within(record, &sources);
-        space.remove_damaged_vectors()?;
-        space.forget_damaged(will_be_walked)?;
+        let will_be_walked = |record: &ImageRecord| is_within(record, &whole);
+        if !whole.is_empty() {
+            space.remove_damaged_vectors()?;
+            space.forget_damaged(will_be_walked)?;
+        }
         let fingerprints = FingerprintCollector::new(self);
         let indexer = Indexer {
             catalog: &space.catalog,
@@ -139,11 +185,14 @@ impl Library {
             on_returned: &|images| self.restore_in_others(images),
             on_decoded: &|image, pixels| fingerprints.add(image, pixels),
         };
-        let options = self.with_what_is_known(options, &sources);
-        let report = indexer.run(&sources, &options, context);
+        let options = IndexerOptions {
+            scope: target.scope.clone(),
+            ..self.with_what_is_known(options, sources)
+        };
+        let report = indexer.run(sources, &options, context);
         self.clear_filter_caches();
         let mut report = report?;
-        if !report.cancelled && space.has_missing_embeddings()? {
+        if !(report.cancelled || whole.is_empty()) && space.has_missing_embeddings()? {
             context.observer.stage(RunStage::Backfilling);
             let backfilled = indexer.backfill(&will_be_walked, &options, &context.without_observer());
             self.clear_filter_caches();
@@ -151,17 +200,69 @@ impl Library {
         }
         fingerprints.finish();
         if !report.cancelled {
-            self.fill_missing_texts(&space, &context.without_observer())?;
-            self.remember_sources(&sources, &report)?;
-            self.erase_expired()?;
-            self.end_changes(needs_sweep);
+            if !whole.is_empty() {
+                self.fill_missing_texts(&space, &context.without_observer())?;
+                self.remember_sources(&whole, &report)?;
+                self.erase_expired()?;
+            }
+            self.remember_parts(target, &images_before, &report)?;
+            self.end_changes(target.needs_sweep);
             if report.indexed > 0 {
                 // Here, so that the first search need not embed the background texts. It would say what is wrong, too.
                 let _ = space.confidence_model();
             }
         }
-        report.unreachable.extend(missing);
         Ok(report)
+    }
+
+    /// Number of files with an image in the parts of sources that are looked at, of those that are not looked at as a whole.
+    fn images_in_parts(
+        &self,
+        target: &RunTarget,
+        whole: &[PathBuf],
+    ) -> Result<Vec<(PathBuf, u64)>, LibraryError> {
+        let parts = self
+            .sources()
+            .into_iter()
+            .filter(|source| !whole.contains(source));
+        let counted = parts.map(|source| {
+            let images = self.images_in_part(target, &source)?;
+            Ok((source, images))
+        });
+        counted.collect()
+    }
+
+    fn images_in_part(&self, target: &RunTarget, source: &Path) -> Result<u64, LibraryError> {
+        let ranges = match target.scope {
+            Scope::Everything => Vec::new(),
+            Scope::Paths(_) => target.scope.record_ranges(source),
+        };
+        ranges.iter().map(|folder| self.count_images(folder)).sum()
+    }
+
+    /// Remembers what a run found of sources that it looked at in part.
+    fn remember_parts(
+        &self,
+        target: &RunTarget,
+        before: &[(PathBuf, u64)],
+        report: &IndexingReport,
+    ) -> Result<(), LibraryError> {
+        for (source, before) in before {
+            let now = self.images_in_part(target, source)?;
+            self.remember_part(source, (*before, now), report)?;
+        }
+        Ok(())
+    }
+
+    /// Excludes other indexing runs; a round of a watch that runs is ended. Errors: another run is running.
+    pub(crate) fn lock_indexing_first(&self) -> Result<OperationGuard<'_>, LibraryError> {
+        let _first = self.watching.preempt();
+        loop {
+            match self.lock_indexing() {
+                Err(LibraryError::AlreadyIndexing) if self.watching.is_running() => thread::sleep(LOCK_POLL),
+                locked => return locked,
+            }
+        }
     }
 
     /// Excludes other indexing runs. Errors: one is running.
@@ -171,12 +272,13 @@ impl Library {
         lock.ok_or(LibraryError::AlreadyIndexing)
     }
 
-    /// Waits for the end of another run and excludes others; `None` if this one was cancelled before. Errors: the
+    /// Waits for the end of another run, ends a round of a watch, and excludes others; `None` if this one was cancelled before. Errors: the
     /// library is read-only.
     pub(crate) fn wait_for_indexing(
         &self,
         context: &RunContext<'_>,
     ) -> Result<Option<OperationGuard<'_>>, LibraryError> {
+        let _first = self.watching.preempt();
         while !context.is_cancelled() {
             match self.lock_indexing() {
                 Ok(lock) => return Ok(Some(lock)),

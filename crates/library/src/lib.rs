@@ -33,6 +33,7 @@
 //! library.json      format version, models, spaces, sources    primary, with a checksum, replaced atomically
 //! library.json.copy the same, for the case that it is damaged  derived
 //! lock              the process that has it open                held while a process owns the library
+//! watch.json        how the library is watched                  derived, valid while the process in it owns the library
 //! server.key        lets in commands of the server's user       written by a server that requires a token
 //! catalog/          sled; snapshot/: a copy for readers         primary; derived
 //! thumbnails/       one small JPEG for each image               derived
@@ -99,6 +100,7 @@ mod tagging;
 mod texts;
 mod vector_cache;
 mod warn_once;
+mod watching;
 
 pub use album::{AlbumImage, AlbumPage, AlbumSummary, ListOptions, ListOrder, Position, SortKey};
 pub use answer_quality::AnswerQuality;
@@ -140,3 +142,4 @@ pub use texts::{
     StoredText, TextFormat, TextHit, TextQuery, TextQueryBy, TextReader, TextResults, TextSetCount,
     TextSetStatus, TextsError, TextsReport,
 };
+pub use watching::{WatchObserver, WatchStatus, WatchedRound, WatchedSourceStatus};

@@ -20,6 +20,7 @@ use crate::manifest::{COPY_NAME, FILE_NAME, FoundManifest, Manifest};
 use crate::operations::OperationLocks;
 use crate::texts::SetMap;
 use crate::warn_once::WarnOnce;
+use crate::watching::WatchState;
 use crate::{Fallback, LibraryError, LoadedModel, ModelSource, Owner, Space};
 
 /// An open library. All methods take `&self` and may be called from several threads: searches run during an indexing
@@ -46,6 +47,8 @@ pub struct Library {
     pub(crate) unstored: WarnOnce,
     /// The sets of stored texts, read on first use.
     pub(crate) text_sets: Mutex<Option<Arc<SetMap>>>,
+    /// What is known of its being watched.
+    pub(crate) watching: WatchState,
     /// Set where the library is read as its owner has published it.
     published: Option<Published>,
     /// None where the library is read as its owner has published it.
@@ -294,6 +297,7 @@ impl Library {
             }),
             unstored: WarnOnce::default(),
             text_sets: Mutex::default(),
+            watching: WatchState::default(),
             published: None,
             lock,
         }

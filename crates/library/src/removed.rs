@@ -23,7 +23,7 @@ impl Library {
     /// A folder below a source is left out of all later runs, until it is indexed by name. Once this began, an
     /// interruption does not undo it: the next run continues.
     pub fn forget(&self, folder: &Path) -> Result<Option<u64>, LibraryError> {
-        let _run = self.lock_indexing()?;
+        let _run = self.lock_indexing_first()?;
         let needs_sweep = self.needs_sweep();
         let named = normalize(folder);
         let real = folder.canonicalize().unwrap_or_else(|_| named.clone());

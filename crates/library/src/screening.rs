@@ -25,7 +25,7 @@ const FILE_BATCH: usize = 32;
 #[derive(Debug, Clone, PartialEq)]
 pub enum ScreeningTarget {
     /// The images of the space that match a filter.
-    Library(Filter),
+    Library(Box<Filter>),
     /// These files, and those below these folders. Files that are indexed are not read again.
     Files(Vec<PathBuf>),
     /// An image that is embedded already.

@@ -288,6 +288,33 @@ impl Library {
     }
 }
 
+impl Library {
+    /// Remembers what a run found of a source of which it looked at parts: the number of images in them before and now, and
+    /// what it could not reach. A run that walks through the source says what is reachable again.
+    pub(crate) fn remember_part(
+        &self,
+        source: &Path,
+        (before, now): (u64, u64),
+        report: &IndexingReport,
+    ) -> Result<(), LibraryError> {
+        self.change_manifest(|manifest| {
+            let mut states = manifest.source_states.iter_mut();
+            let Some(state) = states.find(|state| state.path == source) else {
+                return;
+            };
+            state.images = (state.images + now).saturating_sub(before);
+            let parts = report
+                .unreachable
+                .iter()
+                .filter(|part| part.path.starts_with(source));
+            for part in parts.map(UnreachablePart::from) {
+                state.unreachable.retain(|known| known.path != part.path);
+                state.unreachable.push(part);
+            }
+        })
+    }
+}
+
 impl SourceState {
     fn new(path: &Path, images: u64, report: &IndexingReport) -> Self {
         let within = |part: &Path| part.starts_with(path);

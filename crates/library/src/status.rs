@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     AnswerQuality, IndexingSettings, Library, LibraryError, RecallStatus, SourceStatus, SpaceStatus,
-    SwitchStatus, TextSetCount,
+    SwitchStatus, TextSetCount, WatchStatus,
 };
 
 /// What a status may have besides.
@@ -68,6 +68,9 @@ pub struct Status {
     pub precision_choice: Option<PrecisionChoice>,
     /// The folders that it indexes.
     pub sources: Vec<SourceStatus>,
+    /// How the sources are being watched, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<WatchStatus>,
     /// Folders below sources that are left out.
     #[serde(default)]
     pub excluded: Vec<PathBuf>,
@@ -187,6 +190,7 @@ impl Library {
                 .and_then(|space| space.precision_choice)
                 .filter(|choice| choice.precision == active.precision()),
             sources: self.source_statuses(),
+            watch: self.watch_status(),
             excluded: self.excluded(),
             removed: self.catalog.removed().count() as u64,
             indexing: self.indexing_settings(),

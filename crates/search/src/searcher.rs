@@ -71,9 +71,10 @@ impl<V: VectorIndex + ?Sized> Searcher<'_, V> {
         let parts = self.embed_parts(query, &texts)?;
         let embedding = parts.combine(query.weights)?;
         let encoded = Instant::now();
-        let found = match query.after.is_some() || query.k > MAX_INDEXED_HITS {
-            true => self.page_of_ranking(&embedding, query)?,
-            false => self.nearest(&embedding, query)?,
+        let found = if query.after.is_some() || query.k > MAX_INDEXED_HITS {
+            self.page_of_ranking(&embedding, query)?
+        } else {
+            self.nearest(&embedding, query)?
         };
         let next = found.next;
         let (mut hits, verdict) = match texts.claim {

@@ -214,7 +214,7 @@ fn pages(library: &ColorLibrary, query: &Query) -> Vec<SearchResults> {
     let mut pages = Vec::new();
     let mut query = query.clone();
     loop {
-        let page = library.results(&query).unwrap();
+        let page = library.results(&query).expect("the query is valid");
         query.after = page.next;
         pages.push(page);
         if query.after.is_none() {

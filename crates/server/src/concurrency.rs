@@ -6,12 +6,15 @@ use actix_web::web;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::{Problem, ProblemKind};
+use crate::yielding::Yielding;
 
 /// Runs a bounded number of blocking tasks at once, lets a bounded number wait and rejects the others.
 pub(crate) struct ConcurrencyLimiter {
     /// One permit for each task that runs or waits.
     admitted: Arc<Semaphore>,
     running: Arc<Semaphore>,
+    /// Set where tasks go before indexing.
+    yielding: Option<Arc<Yielding>>,
 }
 
 impl ConcurrencyLimiter {
@@ -20,6 +23,15 @@ impl ConcurrencyLimiter {
         Self {
             admitted: Arc::new(Semaphore::new(at_once + waiting)),
             running: Arc::new(Semaphore::new(at_once)),
+            yielding: None,
+        }
+    }
+
+    /// Makes indexing in the background yield to the tasks, from when they wait.
+    pub(crate) fn before_background(self, yielding: Arc<Yielding>) -> Self {
+        Self {
+            yielding: Some(yielding),
+            ..self
         }
     }
 
@@ -30,10 +42,11 @@ impl ConcurrencyLimiter {
         F: FnOnce() -> Result<T, Problem> + Send + 'static,
     {
         let admitted = try_acquire(&self.admitted)?;
+        let first = self.yielding.as_ref().map(|yielding| yielding.enter());
         let running = Arc::clone(&self.running).acquire_owned().await;
         // The permits live as long as the task, even where the client has gone and no response is awaited.
         let done = web::block(move || {
-            let _permits = (admitted, running);
+            let _permits = (admitted, running, first);
             task()
         });
         done.await

@@ -20,6 +20,7 @@ use crate::responses::{
     CalibrateResponse, CalibrationSummary, FailedPairImage, IndexReport, JobKind, JobResponse, JobState,
     ProfileThresholds, ScreenResponse, SpaceReportResponse, TagReportResponse, TextsReportResponse,
 };
+use crate::yielding::Yielding;
 
 /// Number of jobs that are kept.
 const MAX_KEPT: usize = 20;
@@ -28,9 +29,10 @@ const UNKNOWN: u64 = u64::MAX;
 
 /// The running jobs and the last ones that ended. At most one job indexes and one fills a space at a time; of those that add
 /// texts, tag, screen and calibrate at most one of each kind runs.
-#[derive(Default)]
 pub(crate) struct JobRegistry {
     history: Mutex<JobHistory>,
+    /// Makes indexing yield to searches.
+    yielding: Arc<Yielding>,
 }
 
 #[derive(Default)]
@@ -125,6 +127,14 @@ impl JobTask {
 }
 
 impl JobRegistry {
+    /// No jobs yet.
+    pub(crate) fn new(yielding: Arc<Yielding>) -> Self {
+        Self {
+            history: Mutex::default(),
+            yielding,
+        }
+    }
+
     /// Starts a job on a thread of its own, unless a conflicting one runs.
     pub(crate) fn start(&self, library: &Arc<Library>, task: JobTask) -> Result<Arc<Job>, Problem> {
         let mut history = self.history();
@@ -135,7 +145,8 @@ impl JobRegistry {
         let job = history.add(kind);
         let (spawned, library) = (Arc::clone(&job), Arc::clone(library));
         let thread = std::thread::Builder::new().name("job".into());
-        if let Err(error) = thread.spawn(move || spawned.run(&library, task)) {
+        let yielding = Arc::clone(&self.yielding);
+        if let Err(error) = thread.spawn(move || spawned.run(&library, task, &yielding)) {
             job.end(JobOutcome::failed(format!("cannot start a thread: {error}")));
         }
         Ok(job)
@@ -261,12 +272,12 @@ impl Job {
         )
     }
 
-    fn run(&self, library: &Library, task: JobTask) {
+    fn run(&self, library: &Library, task: JobTask, yielding: &Yielding) {
         let _fail_on_panic = FailOnPanic(self);
-        let options = IndexerOptions::default();
+        let options = yielding.indexing();
         let context = RunContext::new(self, &self.cancel);
         let result = match task {
-            JobTask::Index(request) => return self.index(library, request),
+            JobTask::Index(request) => return self.index(library, request, options),
             JobTask::Switch(model, options) => library.switch(&model, &options, &(), &context).map(Some),
             JobTask::ResumeSwitch => library.resume_switch(&options, &(), &context),
             JobTask::Texts(upload) => return self.end(JobOutcome::of_texts(upload.add(library, &context))),
@@ -304,7 +315,7 @@ impl Job {
         let mut images = Vec::new();
         let context = RunContext::new(self, &self.cancel);
         let report = library.screen(&space, profile, options, &context, &mut |screened| {
-            images.push(screened)
+            images.push(screened);
         })?;
         ScreeningReport::sort(&mut images, profile);
         let cancelled = report.cancelled;
@@ -348,12 +359,12 @@ impl Job {
         Ok(JobOutcome::ended(false).with(reports))
     }
 
-    fn index(&self, library: &Library, request: CheckedIndex) {
+    fn index(&self, library: &Library, request: CheckedIndex, options: IndexerOptions) {
         let context = RunContext::new(self, &self.cancel);
         let options = IndexerOptions {
             reading: request.reading,
             accepted: request.accept_removals,
-            ..IndexerOptions::default()
+            ..options
         };
         let new_sources = NewSources::Withdraw(&self.unwanted);
         let indexed = library.index_with(&request.folders, &options, new_sources, &context);

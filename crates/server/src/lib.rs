@@ -7,6 +7,7 @@
 //! 3. `authentication` rejects requests without a token, where one is required.
 //! 4. `routes` finds the handler; [`params`] reads and checks what was sent.
 //! 5. `handlers` call the library within a `ConcurrencyLimiter`, or start a job in the `JobRegistry`.
+//!    Both go before indexing in the background (`yielding`), of which `watch` makes more.
 //! 6. [`responses`] are sent as JSON; a `Problem` is sent as an RFC 9457 problem document.
 //!
 //! The OpenAPI document ([`openapi()`]) is derived from the handlers, the parameters and the responses.
@@ -35,6 +36,8 @@ mod serve;
 mod shutdown;
 mod state;
 mod uploads;
+mod watch;
+mod yielding;
 
 #[cfg(test)]
 mod tests;

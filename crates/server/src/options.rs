@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use eidetic_confidence::profile::NamedProfile;
+use eidetic_indexer::watch::WatchOptions;
 
 use crate::access_token::AccessToken;
 
@@ -26,6 +27,8 @@ pub struct ServeOptions {
     pub limits: Limits,
     /// Profiles that requests may name.
     pub profiles: Vec<NamedProfile>,
+    /// How the library's sources are kept current; `None`: jobs alone index.
+    pub watch: Option<WatchOptions>,
 }
 
 /// Who is let in.
@@ -77,7 +80,7 @@ pub struct Limits {
 }
 
 impl ServeOptions {
-    /// Serves at `listen` whoever can connect. Beyond loopback addresses, only the library's sources can be
+    /// Serves at `listen` whoever can connect, without watching. Beyond loopback addresses, only the library's sources can be
     /// indexed.
     pub fn new(listen: SocketAddr) -> Self {
         let loopback = listen.ip().is_loopback();
@@ -93,6 +96,7 @@ impl ServeOptions {
             indexable,
             limits: Limits::default(),
             profiles: NamedProfile::builtin(),
+            watch: None,
         }
     }
 }

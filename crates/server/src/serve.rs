@@ -30,6 +30,7 @@ use crate::options::ServeOptions;
 use crate::record_requests::record_request;
 use crate::shutdown::StopSignals;
 use crate::state::AppState;
+use crate::watch::WatchThread;
 use crate::{authentication, openapi, origin_guard, routes};
 
 /// Threads that serve connections; blocking work runs on others.
@@ -64,7 +65,7 @@ pub enum ServeError {
 /// Serves `library` until the process receives an interrupt or termination signal; blocks until then.
 ///
 /// `on_ready` is called with the address once connections are accepted. At shutdown, running requests are
-/// finished and a running indexing job is cancelled, with everything committed kept; both get the time
+/// finished, and a running indexing job and the watch are cancelled, with everything committed kept; both get the time
 /// `options.limits.shutdown`. A second signal stops the server at once.
 pub fn serve(
     library: Arc<Library>,
@@ -105,6 +106,7 @@ async fn run(state: AppState, listener: TcpListener, on_ready: impl FnOnce()) ->
         .run();
     let handle = server.handle();
     resume_switch(&state);
+    let watch = WatchThread::start(&state);
     on_ready();
     let stopped = {
         let signal = pin!(signals.next());
@@ -114,9 +116,12 @@ async fn run(state: AppState, listener: TcpListener, on_ready: impl FnOnce()) ->
         }
     };
     match stopped {
-        Err(ended) => Ok(ended?),
+        Err(ended) => {
+            watch.stop();
+            Ok(ended?)
+        }
         Ok(server) => {
-            let graceful = pin!(end_gracefully(&handle, &state, time));
+            let graceful = pin!(end_gracefully(&handle, (&state, &watch), time));
             let server = actix_web::rt::spawn(server);
             if let Either::Right(_) = select(graceful, pin!(signals.next())).await {
                 handle.stop(false).await;
@@ -187,11 +192,12 @@ pub(crate) fn application(
         .wrap(from_fn(record_request))
 }
 
-async fn end_gracefully(handle: &ServerHandle, state: &AppState, time: Duration) {
+async fn end_gracefully(handle: &ServerHandle, (state, watch): (&AppState, &WatchThread), time: Duration) {
     let deadline = Instant::now() + time;
     state.jobs.stop_running();
+    watch.stop();
     handle.stop(true).await;
-    while state.jobs.any_running() && Instant::now() < deadline {
+    while (state.jobs.any_running() || watch.is_running()) && Instant::now() < deadline {
         sleep(Duration::from_millis(20)).await;
     }
 }

@@ -10,6 +10,7 @@ use crate::jobs::JobRegistry;
 use crate::metrics::Metrics;
 use crate::options::ServeOptions;
 use crate::uploads::UploadSlots;
+use crate::yielding::Yielding;
 
 /// The state that all requests share.
 pub(crate) struct AppState {
@@ -22,6 +23,8 @@ pub(crate) struct AppState {
     /// For bodies that are large.
     pub(crate) uploads: Arc<UploadSlots>,
     pub(crate) jobs: JobRegistry,
+    /// Makes indexing yield to searches.
+    pub(crate) yielding: Arc<Yielding>,
     /// One permit: feedback refits confidences once at a time.
     pub(crate) refits: Arc<Semaphore>,
     pub(crate) metrics: Metrics,
@@ -30,11 +33,14 @@ pub(crate) struct AppState {
 impl AppState {
     pub(crate) fn new(library: Arc<Library>, options: ServeOptions) -> Self {
         let limits = &options.limits;
+        let yielding = Arc::new(Yielding::default());
         Self {
-            model_runs: ConcurrencyLimiter::new(limits.model_runs, limits.waiting),
+            model_runs: ConcurrencyLimiter::new(limits.model_runs, limits.waiting)
+                .before_background(Arc::clone(&yielding)),
             image_reads: ConcurrencyLimiter::new(limits.image_reads, limits.waiting),
             uploads: Arc::new(UploadSlots::new(limits)),
-            jobs: JobRegistry::default(),
+            jobs: JobRegistry::new(Arc::clone(&yielding)),
+            yielding,
             refits: Arc::new(Semaphore::new(1)),
             metrics: Metrics::default(),
             library,

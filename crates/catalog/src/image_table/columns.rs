@@ -84,7 +84,7 @@ impl TagColumn {
     }
 
     /// Replaces the tags of the image in a slot.
-    pub fn put(&mut self, slot: u32, tags: Vec<String>) {
+    pub fn put(&mut self, slot: u32, tags: &[String]) {
         let numbers = tags.iter().map(|tag| self.names.number(tag)).collect();
         *grown(&mut self.rows, slot) = numbers;
     }

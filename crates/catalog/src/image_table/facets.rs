@@ -37,7 +37,7 @@ pub struct Facets {
     /// Images that match the filter.
     pub total: u64,
     /// By year and month of the date taken, in order.
-    pub months: Vec<((i16, i8), u64)>,
+    pub months: Vec<(YearMonth, u64)>,
     /// Images without a date.
     pub undated: u64,
     /// By folder, in the order of names.
@@ -61,6 +61,9 @@ pub struct Facets {
     /// Images whose files are damaged.
     pub damaged: u64,
 }
+
+/// A year and a month from 1 to 12.
+pub type YearMonth = (i16, i8);
 
 /// A folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,7 +134,7 @@ impl ImageTable {
         }
     }
 
-    fn months(&self, selection: &Selection) -> (Vec<((i16, i8), u64)>, u64) {
+    fn months(&self, selection: &Selection) -> (Vec<(YearMonth, u64)>, u64) {
         let mut counts = vec![0_u64; MONTHS];
         let mut undated = 0;
         for slot in selection.slots() {
@@ -191,7 +194,9 @@ impl ImageTable {
                     of_image.extend(paths.iter().flat_map(folders));
                     of_image.sort_unstable();
                     of_image.dedup();
-                    of_image.iter().for_each(|at| counts[*at] += 1);
+                    for at in &of_image {
+                        counts[*at] += 1;
+                    }
                 }
             }
         }

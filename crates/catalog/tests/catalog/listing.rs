@@ -10,7 +10,7 @@ use eidetic_catalog::{
     Catalog, FacetQuery, FacetValues, Facets, FileState, FolderCount, FolderLevel, ImageRecord, ListOrder,
     ListQuery, SledCatalog, SortKey, TagStore, WriteBatch,
 };
-use eidetic_domain::{DateRange, Filter, ImageFormat, ImageId, Orientation, ReachFilter};
+use eidetic_domain::{DateRange, Details, Filter, ImageFormat, ImageId, Orientation, ReachFilter};
 use jiff::civil::date;
 use proptest::prelude::*;
 
@@ -49,78 +49,45 @@ fn filters() -> Vec<Filter> {
     .collect()
 }
 
+fn with(change: impl FnOnce(&mut Filter)) -> Filter {
+    let mut filter = Filter::default();
+    change(&mut filter);
+    filter
+}
+
 fn filters_of_values() -> Vec<Filter> {
+    use ImageFormat::{Gif, Png};
+    use Orientation::{Portrait, Square};
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-    let open = Filter::default;
     let reach = |unreachable| {
         Some(ReachFilter {
             unreachable,
             folders: vec!["/a/b".into(), "/gone".into()],
         })
     };
+    let in_folder = |f: &mut Filter| f.folders = vec!["/a".into()];
     vec![
-        Filter {
-            formats: vec![ImageFormat::Png, ImageFormat::Gif],
-            ..open()
-        },
-        Filter {
-            orientations: vec![Orientation::Portrait, Orientation::Square],
-            ..open()
-        },
-        Filter {
-            size: "1..2".parse().ok(),
-            ..open()
-        },
-        Filter {
-            cameras: texts(&["maker 1", "other*"]),
-            ..open()
-        },
-        Filter {
-            names: texts(&["1"]),
-            folders: vec!["/a".into()],
-            ..open()
-        },
-        Filter {
-            names: texts(&["?.jpg"]),
-            ..open()
-        },
-        Filter {
-            lenses: texts(&["1mm"]),
-            ..open()
-        },
-        Filter {
-            keywords: texts(&["SEA", "dog"]),
-            ..open()
-        },
-        Filter {
-            keywords: texts(&["italy"]),
-            rating: "2..3".parse().ok(),
-            ..open()
-        },
-        Filter {
-            rating: "none".parse().ok(),
-            ..open()
-        },
-        Filter {
-            places: texts(&["rome", "ita*"]),
-            ..open()
-        },
-        Filter {
-            damaged: Some(true),
-            ..open()
-        },
-        Filter {
-            damaged: Some(false),
-            ..open()
-        },
-        Filter {
-            reach: reach(true),
-            ..open()
-        },
-        Filter {
-            reach: reach(false),
-            ..open()
-        },
+        with(|f| f.formats = vec![Png, Gif]),
+        with(|f| f.orientations = vec![Portrait, Square]),
+        with(|f| f.size = "1..2".parse().ok()),
+        with(|f| f.cameras = texts(&["maker 1", "other*"])),
+        with(|f| {
+            f.names = texts(&["1"]);
+            in_folder(f);
+        }),
+        with(|f| f.names = texts(&["?.jpg"])),
+        with(|f| f.lenses = texts(&["1mm"])),
+        with(|f| f.keywords = texts(&["SEA", "dog"])),
+        with(|f| {
+            f.keywords = texts(&["italy"]);
+            f.rating = "2..3".parse().ok();
+        }),
+        with(|f| f.rating = "none".parse().ok()),
+        with(|f| f.places = texts(&["rome", "ita*"])),
+        with(|f| f.damaged = Some(true)),
+        with(|f| f.damaged = Some(false)),
+        with(|f| f.reach = reach(true)),
+        with(|f| f.reach = reach(false)),
     ]
 }
 
@@ -218,31 +185,7 @@ fn counted(catalog: &SledCatalog, filter: &Filter, level: &FolderLevel) -> Facet
         }
         facets.total += 1;
         let details = catalog.details(&record.image).unwrap().unwrap_or_default();
-        let tags = catalog.get_tags(&[record.image]).unwrap().pop().flatten();
-        let tags = tags.map(|tags| tags.tags).unwrap_or_default();
-        let mut values: BTreeSet<(&str, String)> = BTreeSet::new();
-        values.extend(
-            record
-                .metadata
-                .camera
-                .iter()
-                .map(|camera| ("camera", camera.to_string())),
-        );
-        values.extend(details.exposure.lens.iter().map(|lens| ("lens", lens.clone())));
-        values.extend(
-            details
-                .all_keywords()
-                .map(|keyword| ("keyword", keyword.to_owned())),
-        );
-        values.extend(tags.into_iter().map(|tag| ("tag", tag.name)));
-        values.extend(
-            record
-                .paths
-                .iter()
-                .flat_map(|path| folders_on(level, path))
-                .map(|folder| ("folder", folder)),
-        );
-        for value in values {
+        for value in values_of(catalog, &record, &details, level) {
             *counts.entry(value).or_default() += 1;
         }
         match record.metadata.taken {
@@ -277,6 +220,30 @@ fn counted(catalog: &SledCatalog, filter: &Filter, level: &FolderLevel) -> Facet
         tags: of("tag"),
         ..facets
     }
+}
+
+/// The values of an image, each once, with their kinds.
+fn values_of(
+    catalog: &SledCatalog,
+    record: &ImageRecord,
+    details: &Details,
+    level: &FolderLevel,
+) -> BTreeSet<(&'static str, String)> {
+    let tags = catalog.get_tags(&[record.image]).unwrap().pop().flatten();
+    let tags = tags.map(|tags| tags.tags).unwrap_or_default();
+    let camera = record.metadata.camera.iter().map(ToString::to_string);
+    let folders = record.paths.iter().flat_map(|path| folders_on(level, path));
+    let mut values = BTreeSet::new();
+    values.extend(camera.map(|camera| ("camera", camera)));
+    values.extend(details.exposure.lens.iter().map(|lens| ("lens", lens.clone())));
+    values.extend(
+        details
+            .all_keywords()
+            .map(|keyword| ("keyword", keyword.to_owned())),
+    );
+    values.extend(tags.into_iter().map(|tag| ("tag", tag.name)));
+    values.extend(folders.map(|folder| ("folder", folder)));
+    values
 }
 
 fn folders_on(level: &FolderLevel, path: &Path) -> Vec<String> {

@@ -102,10 +102,10 @@ impl FilterArgs {
 }
 
 fn nonblank(option: &str, values: &[String]) -> Result<Vec<String>, Failure> {
-    match values.iter().any(|value| value.trim().is_empty()) {
-        true => Err(Failure::arguments(format!("{option} is empty"))),
-        false => Ok(values.to_vec()),
+    if values.iter().any(|value| value.trim().is_empty()) {
+        return Err(Failure::arguments(format!("{option} is empty")));
     }
+    Ok(values.to_vec())
 }
 
 /// Makes a path absolute without resolving links: the folder need not exist, and the library resolves them.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ModelOptions, PrecisionArg, hit_count};
+use super::{ModelOptions, PrecisionArg, WatchingOptions, hit_count};
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:7801";
 
@@ -33,6 +33,11 @@ pub(crate) struct ServeArgs {
     /// Read your own profiles from a file, for requests to use
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) profiles: Option<PathBuf>,
+    /// Leave the library as it is until a request asks to index
+    #[arg(long, conflicts_with_all = ["poll", "poll_every", "rescan_every"])]
+    pub(crate) no_watch: bool,
+    #[command(flatten)]
+    pub(crate) watching: WatchingOptions,
     #[command(flatten)]
     pub(crate) options: ModelOptions,
 }

@@ -139,7 +139,7 @@ fn request(arguments: &ScreenArgs, target: ScreeningTarget) -> Result<ScreenPara
     };
     match target {
         ScreeningTarget::Library(filter) if filter.is_empty() => {}
-        ScreeningTarget::Library(filter) => params.filter = Some(filter.into()),
+        ScreeningTarget::Library(filter) => params.filter = Some((*filter).into()),
         ScreeningTarget::Files(paths) => {
             let absolute = paths.iter().map(|path| {
                 let absolute = std::path::absolute(path).map_err(|error| Failure::in_file(path, error))?;
@@ -180,7 +180,7 @@ fn target(arguments: &ScreenArgs) -> Result<ScreeningTarget, Failure> {
         }
     }
     if paths.is_empty() {
-        return Ok(ScreeningTarget::Library(arguments.filter.filter()?));
+        return Ok(ScreeningTarget::Library(Box::new(arguments.filter.filter()?)));
     }
     if !arguments.filter.is_empty() {
         return Err(Failure::arguments(

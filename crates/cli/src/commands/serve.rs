@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use eidetic_indexer::RunContext;
+use eidetic_indexer::watch::WatchOptions;
 use eidetic_library::{Library, Owner};
 use eidetic_server::{AccessToken, Authentication, ServeOptions};
 
@@ -22,6 +23,7 @@ pub(crate) fn run(global: &Global, arguments: &ServeArgs) -> Result<Outcome, Fai
     let admission = admission::options(&arguments.listening)?;
     let options = ServeOptions {
         profiles: profile::all(arguments.profiles.as_deref())?,
+        watch: (!arguments.no_watch).then(|| WatchOptions::from(&arguments.watching)),
         ..admission
     };
     let library = open_local(global, "eidetic serve")?;

@@ -2,9 +2,11 @@
 
 use eidetic_confidence::QueryKind;
 use eidetic_domain::counted;
+use eidetic_indexer::watch::WatchMode;
 use eidetic_inference::PrecisionChoice;
 use eidetic_library::{
     AnswerQuality, FileFailureStatus, RecallStatus, SourceReach, Status, StatusDetails, TextSetCount,
+    WatchedSourceStatus,
 };
 
 use super::{Access, access_or_read, note_better_model};
@@ -36,6 +38,7 @@ pub(crate) fn run(global: &Global, arguments: &arguments::StatusArgs) -> Result<
         output::json(&status)?;
     } else {
         output::line(&describe(&status))?;
+        output::line(&describe_watch(&status))?;
         for line in inactive_spaces(&status)
             .into_iter()
             .chain(describe_switch(&status))
@@ -138,6 +141,33 @@ fn inactive_spaces(status: &Status) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// Whether and how the folders are watched.
+fn describe_watch(status: &Status) -> String {
+    let Some(watch) = &status.watch else {
+        return "watch    off".to_owned();
+    };
+    let source = |source: &WatchedSourceStatus| {
+        let mode = match source.mode {
+            WatchMode::Notifications => "by notifications".to_owned(),
+            WatchMode::Polling => format!("by polling every {} s", watch.poll_seconds),
+        };
+        let reason = source.reason.as_ref();
+        let reason = reason.map_or_else(String::new, |reason| format!(" ({})", output::text(reason)));
+        let looked_at = source.looked_at.map_or_else(
+            || "not looked through yet".to_owned(),
+            |at| format!("last looked through at {at:.0}"),
+        );
+        format!("{}: {mode}{reason}, {looked_at}", output::path(&source.path))
+    };
+    let mut lines: Vec<String> = watch.sources.iter().map(source).collect();
+    let error = watch.error.as_ref();
+    lines.extend(error.map(|error| format!("the last round failed: {}", output::text(error))));
+    if lines.is_empty() {
+        lines.push("on, without folders".to_owned());
+    }
+    format!("watch    {}", lines.join("\n         "))
 }
 
 /// The sets of stored texts.

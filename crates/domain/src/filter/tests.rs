@@ -96,9 +96,9 @@ fn all_tags_are_required_in_any_case() {
     assert!(matches(&filter, &[], None, None), "tags are not considered");
 }
 
-#[test]
-fn each_part_selects_by_itself() {
-    let details = Details {
+/// The picture that [`each_part_selects_by_itself`] looks for.
+fn harbor() -> Details {
+    Details {
         keywords: vec!["Harbor".into(), "sea".into()],
         hierarchical_keywords: vec!["Places|Italy".into()],
         rating: Some(4),
@@ -113,181 +113,57 @@ fn each_part_selects_by_itself() {
         },
         damage: Some("half of it is missing".into()),
         ..Details::default()
-    };
-    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-    let open = Filter::default;
-    let reach = |unreachable, folder: &str| ReachFilter {
+    }
+}
+
+fn with(change: impl FnOnce(&mut Filter)) -> Filter {
+    let mut filter = Filter::default();
+    change(&mut filter);
+    filter
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn reach(unreachable: bool, folder: &str) -> ReachFilter {
+    ReachFilter {
         unreachable,
         folders: vec![folder.into()],
-    };
+    }
+}
+
+#[test]
+fn each_part_selects_by_itself() {
+    use ImageFormat::{Heif, Png};
+    use Orientation::{Landscape, Portrait, Square};
     for (filter, expected) in [
-        (
-            Filter {
-                formats: vec![ImageFormat::Png, ImageFormat::Heif],
-                ..open()
-            },
-            true,
-        ),
-        (
-            Filter {
-                formats: vec![ImageFormat::Png],
-                ..open()
-            },
-            false,
-        ),
-        (
-            Filter {
-                cameras: texts(&["nikon*", "iphone 12"]),
-                ..open()
-            },
-            true,
-        ),
-        (
-            Filter {
-                cameras: texts(&["nikon*"]),
-                ..open()
-            },
-            false,
-        ),
-        (
-            Filter {
-                lenses: texts(&["50mm*"]),
-                ..open()
-            },
-            true,
-        ),
-        (
-            Filter {
-                lenses: texts(&["85mm*"]),
-                ..open()
-            },
-            false,
-        ),
-        (
-            Filter {
-                keywords: texts(&["SEA", "places"]),
-                ..open()
-            },
-            true,
-        ),
-        (
-            Filter {
-                keywords: texts(&["sea", "mountain"]),
-                ..open()
-            },
-            false,
-        ),
-        (
-            Filter {
-                places: texts(&["genoa", "italy"]),
-                ..open()
-            },
-            true,
-        ),
-        (
-            Filter {
-                places: texts(&["genoa", "france"]),
-                ..open()
-            },
-            false,
-        ),
-        (
-            Filter {
-                names: texts(&["204"]),
-                ..open()
-            },
-            true,
-        ),
-        (
-            Filter {
-                names: texts(&["*.jpg"]),
-                ..open()
-            },
-            false,
-        ),
-        (
-            Filter {
-                rating: Some(RatingRange::Stars(4, 5)),
-                ..open()
-            },
-            true,
-        ),
-        (
-            Filter {
-                rating: Some(RatingRange::Unrated),
-                ..open()
-            },
-            false,
-        ),
-        (
-            Filter {
-                size: Some("1k..".parse().unwrap()),
-                ..open()
-            },
-            false,
-        ),
-        (
-            Filter {
-                size: Some("..1k".parse().unwrap()),
-                ..open()
-            },
-            true,
-        ),
-        (
-            Filter {
-                orientations: vec![Orientation::Landscape],
-                ..open()
-            },
-            true,
-        ),
-        (
-            Filter {
-                orientations: vec![Orientation::Portrait, Orientation::Square],
-                ..open()
-            },
-            false,
-        ),
-        (
-            Filter {
-                damaged: Some(true),
-                ..open()
-            },
-            true,
-        ),
-        (
-            Filter {
-                damaged: Some(false),
-                ..open()
-            },
-            false,
-        ),
-        (
-            Filter {
-                reach: Some(reach(true, "/nas")),
-                ..open()
-            },
-            true,
-        ),
-        (
-            Filter {
-                reach: Some(reach(false, "/nas")),
-                ..open()
-            },
-            false,
-        ),
-        (
-            Filter {
-                reach: Some(reach(false, "/other")),
-                ..open()
-            },
-            true,
-        ),
+        (with(|f| f.formats = vec![Png, Heif]), true),
+        (with(|f| f.formats = vec![Png]), false),
+        (with(|f| f.cameras = texts(&["nikon*", "iphone 12"])), true),
+        (with(|f| f.cameras = texts(&["nikon*"])), false),
+        (with(|f| f.lenses = texts(&["50mm*"])), true),
+        (with(|f| f.lenses = texts(&["85mm*"])), false),
+        (with(|f| f.keywords = texts(&["SEA", "places"])), true),
+        (with(|f| f.keywords = texts(&["sea", "mountain"])), false),
+        (with(|f| f.places = texts(&["genoa", "italy"])), true),
+        (with(|f| f.places = texts(&["genoa", "france"])), false),
+        (with(|f| f.names = texts(&["204"])), true),
+        (with(|f| f.names = texts(&["*.jpg"])), false),
+        (with(|f| f.rating = Some(RatingRange::Stars(4, 5))), true),
+        (with(|f| f.rating = Some(RatingRange::Unrated)), false),
+        (with(|f| f.size = "1k..".parse().ok()), false),
+        (with(|f| f.size = "..1k".parse().ok()), true),
+        (with(|f| f.orientations = vec![Landscape]), true),
+        (with(|f| f.orientations = vec![Portrait, Square]), false),
+        (with(|f| f.damaged = Some(true)), true),
+        (with(|f| f.damaged = Some(false)), false),
+        (with(|f| f.reach = Some(reach(true, "/nas"))), true),
+        (with(|f| f.reach = Some(reach(false, "/nas"))), false),
+        (with(|f| f.reach = Some(reach(false, "/other"))), true),
     ] {
         assert!(!filter.is_empty(), "{filter:?}");
-        assert_eq!(
-            matches(&filter, &["/nas/IMG_2041.heic"], None, Some(&details)),
-            expected,
-            "{filter:?}"
-        );
+        let found = matches(&filter, &["/nas/IMG_2041.heic"], None, Some(&harbor()));
+        assert_eq!(found, expected, "{filter:?}");
     }
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-const IGNORE_FILE: &str = ".eideticignore";
+/// The name of files with rules.
+pub const IGNORE_FILE: &str = ".eideticignore";
 
 /// What a rule does with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

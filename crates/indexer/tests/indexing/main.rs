@@ -8,6 +8,7 @@ mod files;
 mod incremental;
 mod interruption;
 mod measure;
+mod parts_of_sources;
 mod random_changes;
 
 mod world;

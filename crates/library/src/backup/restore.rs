@@ -95,9 +95,10 @@ fn others(directory: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Removes a file or a folder, if it is there.
 fn remove(path: &Path) -> io::Result<()> {
-    let removed = match path.is_dir() {
-        true => fs::remove_dir_all(path),
-        false => fs::remove_file(path),
+    let removed = if path.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
     };
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -17,7 +17,7 @@ pub struct Names {
 
 impl Names {
     /// Names for the picture at a path, the best first: `a.jpg`, `a (2).jpg`, …
-    pub fn candidates(&self, path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    pub fn candidates(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
         let name = match PartPath::parse(path) {
             Some(_) => PathBuf::from(saved_name(path).unwrap_or_default()),
             None => PathBuf::from(path.file_name().unwrap_or_default()),
@@ -85,8 +85,7 @@ mod tests {
     fn taken_names_get_numbers() {
         let mut names = Names::default();
         let mut next = |path: &str| {
-            let name = names
-                .candidates(Path::new(path))
+            let name = Names::candidates(Path::new(path))
                 .find(|name| !names.is_taken(name))
                 .unwrap();
             names.take(&name);

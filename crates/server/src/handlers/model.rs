@@ -2,7 +2,6 @@
 
 use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result};
-use eidetic_indexer::IndexerOptions;
 use eidetic_library::{SwitchOptions, resolve_model};
 
 use super::jobs::start_job;
@@ -38,7 +37,7 @@ pub(crate) async fn switch_model(
     let options = SwitchOptions {
         old: params.old,
         precision: params.precision,
-        indexing: IndexerOptions::default(),
+        indexing: state.yielding.indexing(),
     };
     Ok(start_job(&state, JobTask::Switch(model, Box::new(options)))?)
 }

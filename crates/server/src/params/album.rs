@@ -118,10 +118,10 @@ impl IntoParams for FacetsQuery {
 
 fn number_within(k: Option<usize>, most: usize) -> Result<usize, Problem> {
     let count = k.unwrap_or(DEFAULT_COUNT);
-    match (1..=most).contains(&count) {
-        true => Ok(count),
-        false => Err(Problem::invalid(format!("k {count} is not within 1 to {most}"))),
+    if (1..=most).contains(&count) {
+        return Ok(count);
     }
+    Err(Problem::invalid(format!("k {count} is not within 1 to {most}")))
 }
 
 fn parse(cursor: &str, order: ListOrder) -> Result<Position, Problem> {

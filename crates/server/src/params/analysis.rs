@@ -201,12 +201,10 @@ impl ScreenParams {
             ));
         }
         let target = match self.paths.as_slice() {
-            [] => ScreeningTarget::Library(
-                self.filter
-                    .map(FilterParams::check)
-                    .transpose()?
-                    .unwrap_or_default(),
-            ),
+            [] => {
+                let filter = self.filter.map(FilterParams::check).transpose()?;
+                ScreeningTarget::Library(Box::new(filter.unwrap_or_default()))
+            }
             paths => ScreeningTarget::Files(paths.iter().map(PathBuf::from).collect()),
         };
         Ok(CheckedScreen {

@@ -36,6 +36,8 @@ pub(crate) struct StatusDocument {
     space: String,
     /// The folders that it indexes.
     sources: Vec<SourceStatusDocument>,
+    /// How the sources are being watched, where they are.
+    watch: Option<WatchStatusDocument>,
     /// Folders below sources that are left out.
     excluded: Vec<String>,
     /// Images without a file whose vectors and tags are kept for a while.
@@ -142,6 +144,47 @@ pub(crate) struct SourceStatusDocument {
     images: u64,
     /// What the last run could not reach.
     unreachable: Vec<UnreachableFolder>,
+}
+
+/// How a library is being watched.
+#[derive(ToSchema)]
+#[schema(as = WatchStatus)]
+#[expect(
+    dead_code,
+    reason = "only a schema: the type itself is in a crate without HTTP"
+)]
+pub(crate) struct WatchStatusDocument {
+    /// Every source, and how it is watched.
+    sources: Vec<WatchedSourceStatusDocument>,
+    /// Seconds between two walks through a source of which the system tells all changes.
+    rescan_seconds: u64,
+    /// The same for a source that is polled.
+    poll_seconds: u64,
+    /// Why the last round failed, if it did.
+    error: Option<String>,
+}
+
+/// How a source is being watched.
+#[derive(ToSchema)]
+#[schema(as = WatchedSourceStatus)]
+#[expect(
+    dead_code,
+    reason = "only a schema: the type itself is in a crate without HTTP"
+)]
+pub(crate) struct WatchedSourceStatusDocument {
+    /// The folder.
+    path: String,
+    /// `notifications`: the system tells of changes; `polling`: they are looked for again and again.
+    #[schema(pattern = "^(notifications|polling)$")]
+    mode: String,
+    /// Why it is polled, where that was not asked for.
+    reason: Option<String>,
+    /// When all its files were last looked at, if they were.
+    #[schema(format = DateTime)]
+    looked_at: Option<String>,
+    /// When changes in it were last indexed, if they were.
+    #[schema(format = DateTime)]
+    changed_at: Option<String>,
 }
 
 /// How a library is kept up to date.

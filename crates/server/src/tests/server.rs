@@ -112,7 +112,8 @@ async fn openapi_references_resolve() {
 }
 
 /// Fields that most responses leave out.
-const ONLY_WHERE_NEEDED: [&str; 14] = [
+const ONLY_WHERE_NEEDED: [&str; 15] = [
+    "watch",
     "as_of",
     "omitted",
     "path_bytes",
