@@ -1,6 +1,7 @@
 //! `eidetic export`
 
 use std::cell::OnceCell;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use eidetic_domain::{ImageId, counted};
@@ -194,10 +195,10 @@ fn print(global: &Global, response: &ExportResponse) -> Result<(), Failure> {
             output::text(&target.path)
         );
         if target.present > 0 {
-            line.push_str(&format!(", {} there before", target.present));
+            let _ = write!(line, ", {} there before", target.present);
         }
         if !target.failed.is_empty() {
-            line.push_str(&format!(", {} failed", target.failed.len()));
+            let _ = write!(line, ", {} failed", target.failed.len());
         }
         if target.cancelled {
             line.push_str("; stopped");

@@ -104,7 +104,7 @@ fn screen(
     let mut images = Vec::new();
     let context = RunContext::new(&bar, &cancel_on_interrupt()?);
     let screened = library.screen(&space, &chosen, &options, &context, &mut |screened| {
-        images.push(screened)
+        images.push(screened);
     });
     bar.finish();
     let report = screened?;
