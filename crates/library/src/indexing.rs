@@ -167,11 +167,13 @@ impl Library {
         let space = self.active();
         let encoder = space.encoder()?;
         let (sources, whole) = (&target.sources, target.whole());
+        // A library may have texts and no source.
+        let is_whole = !whole.is_empty() || matches!(target.scope, Scope::Everything);
         let images_before = self.images_in_parts(target, &whole)?;
         self.record_precision(&space)?;
         space.note_calibrations()?;
         let will_be_walked = |record: &ImageRecord| is_within(record, &whole);
-        if !whole.is_empty() {
+        if is_whole {
             space.remove_damaged_vectors()?;
             space.forget_damaged(will_be_walked)?;
         }
@@ -192,7 +194,7 @@ impl Library {
         let report = indexer.run(sources, &options, context);
         self.clear_filter_caches();
         let mut report = report?;
-        if !(report.cancelled || whole.is_empty()) && space.has_missing_embeddings()? {
+        if is_whole && !report.cancelled && space.has_missing_embeddings()? {
             context.observer.stage(RunStage::Backfilling);
             let backfilled = indexer.backfill(&will_be_walked, &options, &context.without_observer());
             self.clear_filter_caches();
@@ -200,7 +202,7 @@ impl Library {
         }
         fingerprints.finish();
         if !report.cancelled {
-            if !whole.is_empty() {
+            if is_whole {
                 self.fill_missing_texts(&space, &context.without_observer())?;
                 self.remember_sources(&whole, &report)?;
                 self.erase_expired()?;
