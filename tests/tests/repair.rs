@@ -309,6 +309,8 @@ fn linked_folder_can_be_named_by_link() {
         .expect_code(0)
         .json();
     assert_eq!(hits["hits"].as_array().map(Vec::len), Some(1), "{hits}");
+    let listed = scenario.run(&["list", "--folder", text(&linked), "--json"]);
+    assert_eq!(listed.expect_code(0).json()["total"], 1);
 }
 
 #[test]

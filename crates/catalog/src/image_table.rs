@@ -10,6 +10,7 @@ mod values;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use eidetic_domain::{Camera, Details, Filter, ImageFormat, ImageId, Orientation};
 use jiff::civil::DateTime;
@@ -83,6 +84,8 @@ pub struct ImageTable {
     details: Option<DetailColumn>,
     tags: Vec<(SpaceNumber, TagColumn)>,
     free: Vec<u32>,
+    /// What the latest filters selected, so that a list evaluates its filter once and not once a page.
+    selected: Mutex<Vec<(SelectionKey, Arc<Selection>)>>,
     /// The slots of all images in each order that was asked for, by id first of all.
     orders: Vec<(ListOrder, Vec<u32>)>,
 }
@@ -115,6 +118,16 @@ struct Folders {
     numbers: HashMap<PathBuf, u32>,
 }
 
+/// What a selection depends on, in one state of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct SelectionKey {
+    filter: String,
+    /// Number of the images that it is limited to, and all their ids by exclusive or.
+    among: Option<(usize, [u8; 32])>,
+}
+
+/// Selections that are kept: an eighth of a byte for each image.
+const SELECTIONS: usize = 8;
 /// Random orders that are kept: of all others, lists have few.
 const RANDOM_ORDERS: usize = 2;
 
@@ -201,6 +214,10 @@ impl ImageTable {
 
     /// Brings the table up to date.
     pub fn apply(&mut self, changes: Vec<Change>) {
+        self.selected
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         let present: BTreeSet<u32> = changes
             .iter()
             .filter_map(|change| self.slot(&change.image))
@@ -253,20 +270,28 @@ impl ImageTable {
     /// A page in an order that the table [has](Self::has).
     pub fn page(&self, query: &ListQuery) -> ListPage {
         let slots = self.sorted(query.order);
-        let selection = self.select(&query.filter, query.among.as_deref());
+        let needs_selection = query.among.is_some() || !query.filter.is_empty();
+        let selection = needs_selection.then(|| self.select(&query.filter, query.among.as_deref()));
+        let is_selected = |slot: &&u32| {
+            selection
+                .as_ref()
+                .is_none_or(|selection| selection.contains(**slot))
+        };
         let start = match &query.after {
             None => 0,
             Some(after) => slots.partition_point(|slot| {
                 compare(query.order, self.place(query.order, *slot), after.place()).is_le()
             }),
         };
-        let mut rest = slots[start..].iter().filter(|slot| selection.contains(**slot));
+        let mut rest = slots[start..].iter().filter(is_selected);
         let page: Vec<u32> = rest.by_ref().take(query.count).copied().collect();
         let last = page.last().filter(|_| rest.next().is_some());
         ListPage {
             next: last.map(|slot| Position::new(self.place(query.order, *slot))),
             images: page.iter().map(|slot| self.rows[*slot as usize].image).collect(),
-            total: selection.count(),
+            total: selection
+                .as_ref()
+                .map_or(slots.len() as u64, |selection| selection.count()),
         }
     }
 
@@ -278,7 +303,27 @@ impl ImageTable {
         slots.map(|slot| self.rows[*slot as usize].image).collect()
     }
 
-    fn select(&self, filter: &Filter, among: Option<&[ImageId]>) -> Selection {
+    /// The images that match a filter, but for its tags, of those in `among`.
+    fn select(&self, filter: &Filter, among: Option<&[ImageId]>) -> Arc<Selection> {
+        let key = SelectionKey::new(filter, among);
+        let known = |selected: &Vec<(SelectionKey, Arc<Selection>)>| {
+            let found = selected.iter().find(|(known, _)| *known == key);
+            found.map(|(_, selection)| Arc::clone(selection))
+        };
+        let selected = || self.selected.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(selection) = known(&selected()) {
+            return selection;
+        }
+        let selection = Arc::new(self.evaluate(filter, among));
+        let mut selected = selected();
+        if selected.len() >= SELECTIONS {
+            selected.remove(0);
+        }
+        selected.push((key, Arc::clone(&selection)));
+        selection
+    }
+
+    fn evaluate(&self, filter: &Filter, among: Option<&[ImageId]>) -> Selection {
         let matcher = Matcher::new(self, filter);
         let mut selection = Selection::below(self.rows.len());
         let all = self.sorted(ListOrder::BY_ID);
@@ -387,6 +432,25 @@ impl ImageTable {
         }
         merged.extend(added);
         merged
+    }
+}
+
+impl SelectionKey {
+    fn new(filter: &Filter, among: Option<&[ImageId]>) -> Self {
+        let of_images = |images: &[ImageId]| {
+            let mut all = [0; 32];
+            for image in images {
+                for (all, byte) in all.iter_mut().zip(image.as_bytes()) {
+                    *all ^= byte;
+                }
+            }
+            (images.len(), all)
+        };
+        Self {
+            // The debug form has every field of the filter.
+            filter: format!("{filter:?}"),
+            among: among.map(of_images),
+        }
     }
 }
 

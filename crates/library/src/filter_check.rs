@@ -176,8 +176,9 @@ impl Library {
     ///
     /// Errors: among others, it names a folder that the library does not have.
     pub(crate) fn resolve_filter<'a>(&self, filter: &'a Filter) -> Result<Cow<'a, Filter>, LibraryError> {
+        // As they are named: the other form of one is known if this one is.
+        self.require_known_folders(filter)?;
         let mut resolved = with_canonical_folders(filter);
-        self.require_known_folders(&resolved)?;
         if let Some(reach) = &filter.reach {
             let reach = ReachFilter {
                 folders: self.unreachable_folders()?,

@@ -9,15 +9,19 @@ pub struct TextPattern {
     has_wildcards: bool,
     /// Whether a name that only contains the text matches.
     anywhere: bool,
+    /// The text, if it is ASCII: most names are, too, and are compared without a copy.
+    ascii: Option<Vec<u8>>,
 }
 
 impl TextPattern {
     /// A pattern of a whole text.
     pub fn new(text: &str) -> Self {
+        let trimmed = text.trim();
         Self {
-            text: text.trim().chars().flat_map(char::to_lowercase).collect(),
-            has_wildcards: text.contains(['*', '?']),
+            text: trimmed.chars().flat_map(char::to_lowercase).collect(),
+            has_wildcards: trimmed.contains(['*', '?']),
             anywhere: false,
+            ascii: trimmed.is_ascii().then(|| trimmed.as_bytes().to_owned()),
         }
     }
 
@@ -32,6 +36,10 @@ impl TextPattern {
 
     /// Whether a text matches.
     pub fn matches(&self, text: &str) -> bool {
+        if let Some(ascii) = self.ascii.as_ref().filter(|_| self.anywhere && text.is_ascii()) {
+            let mut parts = text.as_bytes().windows(ascii.len().max(1));
+            return ascii.is_empty() || parts.any(|part| part.eq_ignore_ascii_case(ascii));
+        }
         let lower = text.chars().flat_map(char::to_lowercase);
         if !self.anywhere && !self.has_wildcards {
             return lower.eq(self.text.iter().copied());
@@ -108,6 +116,11 @@ mod tests {
         assert!(TextPattern::of_names("2041").matches("IMG_2041.heic"));
         assert!(!TextPattern::of_names("img_*").matches("a img_1"));
         assert!(TextPattern::of_names("").matches("a"));
+        assert!(TextPattern::of_names("IMG").matches("é img.jpg"));
+        assert!(TextPattern::of_names("G.j").matches("iMg.JPG"));
+        assert!(!TextPattern::of_names("img.jpeg").matches("img.jpg"));
+        // The sign of the Kelvin is a k in small letters.
+        assert!(TextPattern::of_names("k").matches("\u{212a}.jpg"));
     }
 
     #[test]
