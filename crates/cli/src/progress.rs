@@ -264,17 +264,14 @@ pub(crate) enum CopyUnit {
 pub(crate) struct CopyBar(ProgressBar);
 
 impl CopyBar {
-    /// `what` is said after the number, such as `written`.
+    /// `what` is said after the number, such as `written` or `files restored`.
     pub(crate) fn new(unit: CopyUnit, what: &'static str) -> Self {
         let (unit, template) = match unit {
             CopyUnit::Bytes => (
                 Unit::Bytes,
                 "{bar:30} {bytes} of {total_bytes} {msg}, {bytes_per_sec}, {eta} left",
             ),
-            CopyUnit::Files => (
-                Unit::Named("files"),
-                "{bar:30} {pos}/{len} files {msg}, {rate}, {eta} left",
-            ),
+            CopyUnit::Files => (Unit::InMessage, "{bar:30} {pos}/{len} {msg}, {rate}, {eta} left"),
         };
         let bar = shown(ProgressBar::new(0), unit);
         bar.set_style(style(template));

@@ -114,7 +114,7 @@ fn export(
     let format = ManifestFormat::from(arguments.manifest);
     let mut to =
         |target: &Path, run: &dyn Fn(&Export<'_>) -> Result<Exported, Failure>| -> Result<(), Failure> {
-            let bar = CopyBar::new(CopyUnit::Files, "exported");
+            let bar = CopyBar::new(CopyUnit::Files, "pictures exported");
             let exported = run(&Export {
                 items: &items,
                 source: files,
