@@ -73,8 +73,6 @@ fn write(path: &Path, records: impl Iterator<Item = io::Result<Record>>) -> sled
         batch.insert(key, value);
         if number % BATCH == BATCH - 1 {
             db.apply_batch(std::mem::take(&mut batch))?;
-            // Else sled keeps all that was written in memory: 20 GB for the records of a million images.
-            db.flush()?;
         }
     }
     db.apply_batch(batch)?;
