@@ -31,7 +31,6 @@ use std::path::{Path, PathBuf};
 use eidetic_domain::{Details, Filter, ImageFacts, ImageId, Metadata, RowId, TakenSource};
 use serde::{Deserialize, Serialize};
 
-mod backup;
 mod batch;
 mod check;
 mod error;

@@ -1,5 +1,6 @@
 //! The catalog on disk.
 
+mod backup;
 mod calibration;
 mod feedback;
 mod listing;
@@ -37,7 +38,7 @@ const PAGE: usize = 1024;
 #[derive(Clone)]
 pub struct SledCatalog {
     space: SpaceNumber,
-    pub(crate) store: Arc<Store>,
+    store: Arc<Store>,
     /// The counters. The lock also separates readers of several keys from the writer.
     state: Arc<RwLock<StoreState>>,
     answers: Arc<Mutex<Option<AnswerIndex>>>,
@@ -133,7 +134,7 @@ impl SledCatalog {
     }
 
     // A poisoned lock is harmless: the state is replaced as a whole after a batch has succeeded.
-    pub(crate) fn reading(&self) -> RwLockReadGuard<'_, StoreState> {
+    fn reading(&self) -> RwLockReadGuard<'_, StoreState> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -8,17 +8,16 @@ use std::io::{self, Read, Write};
 use std::ops::Bound;
 use std::path::Path;
 
+use super::{PAGE, SledCatalog, next_page_start};
 use crate::ledger::Ledger;
 use crate::rebuild::{Record, rebuild};
 use crate::records::{StoreState, decode_checked, is_whole};
 use crate::store::{damaged, failure, ledger_error};
-use crate::{CatalogError, SledCatalog, keys};
+use crate::{CatalogError, keys};
 
 const MAGIC: &[u8; 8] = b"EIDRECS1";
 /// In place of the length of a key: there are no more.
 const END: u32 = u32::MAX;
-/// Records that are read at a time.
-const PAGE: usize = 1024;
 
 impl SledCatalog {
     /// Writes all records as of one moment to `out`, and returns their number. Commits of this process wait meanwhile.
@@ -36,9 +35,9 @@ impl SledCatalog {
                 write_record(out, key, value).map_err(failed)?;
             }
             count += page.len() as u64;
-            match page.last() {
-                Some((last, _)) if page.len() == PAGE => from = Bound::Excluded(last.to_vec()),
-                _ => break,
+            match next_page_start(&page) {
+                Some(next) => from = next,
+                None => break,
             }
         }
         write_end(out, count).map_err(failed)?;
