@@ -4,10 +4,11 @@
 //! rotations, and are near each other there (G. Manku et al., "Detecting Near-Duplicates for Web Crawling", 2007). Each
 //! entry is compared with a fixed number of those after it, so that the effort grows as the list does.
 
+use rayon::prelude::*;
+
 use crate::features::SIGN_BITS;
 use crate::fingerprint::{Fingerprint, HASH_BITS};
 use crate::orientation::Orientation;
-use crate::parallel::par_map;
 use crate::placement::{Match, Placement, agreed_placement};
 
 /// Bits in which the hashes of two copies may differ.
@@ -42,7 +43,10 @@ pub(crate) fn candidates(fingerprints: &[&Fingerprint]) -> Vec<Candidate> {
 
 fn by_hash(fingerprints: &[&Fingerprint]) -> Vec<Candidate> {
     let cosines = Fingerprint::hash_cosines();
-    let hashes: Vec<[u64; 8]> = par_map(fingerprints, |fingerprint| fingerprint.hashes(&cosines));
+    let hashes = fingerprints
+        .par_iter()
+        .map(|fingerprint| fingerprint.hashes(&cosines));
+    let hashes: Vec<[u64; 8]> = hashes.collect();
     let entries: Vec<(u64, u32)> = hashes
         .iter()
         .enumerate()
@@ -83,7 +87,10 @@ fn by_hash(fingerprints: &[&Fingerprint]) -> Vec<Candidate> {
 /// Pictures of the same frame that differ in a caption.
 fn by_partial_hash(fingerprints: &[&Fingerprint]) -> Vec<Candidate> {
     let cosines = Fingerprint::hash_cosines();
-    let hashes: Vec<[u64; 2]> = par_map(fingerprints, |fingerprint| fingerprint.partial_hashes(&cosines));
+    let hashes = fingerprints
+        .par_iter()
+        .map(|fingerprint| fingerprint.partial_hashes(&cosines));
+    let hashes: Vec<[u64; 2]> = hashes.collect();
     let mut found = Vec::new();
     for part in 0..2 {
         let numbered = hashes.iter().zip(0..);
@@ -133,7 +140,7 @@ fn by_features(fingerprints: &[&Fingerprint]) -> Vec<Candidate> {
         .chunk_by(|left, right| (left.0 >> 6, left.1 >> 6) == (right.0 >> 6, right.1 >> 6))
         .collect();
     let several: Vec<&[(u32, u32)]> = groups.into_iter().filter(|group| group.len() > 1).collect();
-    let located = par_map(&several, |group| {
+    let located = several.par_iter().filter_map(|group| {
         let pair = (group[0].0 >> 6, group[0].1 >> 6);
         let (first, second) = (fingerprints[pair.0 as usize], fingerprints[pair.1 as usize]);
         let matches: Vec<Match> = group
@@ -146,7 +153,7 @@ fn by_features(fingerprints: &[&Fingerprint]) -> Vec<Candidate> {
         let placement = agreed_placement(&matches, [first.aspect, second.aspect])?;
         Some(Candidate { pair, placement })
     });
-    located.into_iter().flatten().collect()
+    located.collect()
 }
 
 /// Pairs of entries whose strings of `bits` bits differ in at most `distance` bits and which `admits` accepts.
@@ -157,7 +164,7 @@ fn near_pairs(
     admits: impl Fn(u32, u32) -> bool + Sync,
 ) -> Vec<(u32, u32)> {
     let rotations: Vec<u32> = (0..rotations).map(|at| at * bits / rotations).collect();
-    let found = par_map(&rotations, |rotation| {
+    let found = rotations.par_iter().map(|rotation| {
         let mut sorted: Vec<(u64, u32)> = entries
             .iter()
             .map(|(string, entry)| (rotated(*string, *rotation, bits), *entry))
@@ -173,7 +180,7 @@ fn near_pairs(
         }
         pairs
     });
-    found.concat()
+    found.collect::<Vec<_>>().concat()
 }
 
 fn rotated(string: u64, by: u32, bits: u32) -> u64 {

@@ -23,7 +23,6 @@ mod fingerprint;
 mod groups;
 mod orientation;
 mod pairs;
-mod parallel;
 mod placement;
 mod plane;
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use crate::candidates::{Candidate, candidates};
 use crate::comparison::{Comparison, compare, square};
 use crate::fingerprint::Fingerprint;
-use crate::parallel::par_map;
 
 /// Pictures of less contrast, in levels of gray, are blank: nothing in them can be recognized.
 const MIN_CONTRAST: f32 = 4.0;
@@ -50,10 +51,10 @@ pub fn near_pairs(fingerprints: &[Fingerprint]) -> Vec<NearPair> {
     let kept: Vec<&Fingerprint> = distinct.iter().map(|at| &fingerprints[*at]).collect();
     let candidates = candidates(&kept);
     let groups: Vec<&[Candidate]> = candidates.chunk_by(|a, b| a.pair == b.pair).collect();
-    let compared = par_map(&groups, |group| {
-        let probability = compare_all(&kept, group);
-        (group[0].pair, probability)
-    });
+    let compared = groups
+        .par_iter()
+        .map(|group| (group[0].pair, compare_all(&kept, group)));
+    let compared: Vec<_> = compared.collect();
     let probable = compared
         .into_iter()
         .filter(|(_, probability)| *probability >= MIN_PROBABILITY);
