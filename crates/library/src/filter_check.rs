@@ -12,7 +12,7 @@ use eidetic_domain::{Filter, ReachFilter};
 use eidetic_indexer::RunContext;
 use eidetic_search::{HitOrder, Query, SearchResults, fuse};
 
-use crate::space::with_canonical_folders;
+use crate::space::{with_canonical_folders, with_filter};
 use crate::{
     Library, LibraryError, ScreenedImage, ScreeningOptions, ScreeningReport, ScreeningTarget, Space,
 };
@@ -102,14 +102,8 @@ impl Library {
     /// Searches in `space`. A filter that names what the library does not have is an error: otherwise a misspelled
     /// folder would look like an empty one.
     pub fn search(&self, space: &Space, query: &Query) -> Result<SearchResults, LibraryError> {
-        let query = match self.resolve_filter(&query.filter)? {
-            Cow::Borrowed(_) => Cow::Borrowed(query),
-            Cow::Owned(filter) => Cow::Owned(Query {
-                filter,
-                ..query.clone()
-            }),
-        };
-        let results = space.search(&query)?;
+        let query = with_filter(query, self.resolve_filter(&query.filter)?);
+        let results = space.search_resolved(&query)?;
         if results.hits.is_empty() {
             space.require_known_values(&query.filter)?;
         }

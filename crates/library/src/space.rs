@@ -148,6 +148,11 @@ impl Space {
 
     /// Runs a query. Of each hit's paths, those come first that are in the filter's folders and exist now.
     pub fn search(&self, query: &Query) -> Result<SearchResults, LibraryError> {
+        self.search_resolved(&with_filter(query, with_canonical_folders(&query.filter)))
+    }
+
+    /// The same, of a query whose filter has the canonical forms of its folders.
+    pub(crate) fn search_resolved(&self, query: &Query) -> Result<SearchResults, LibraryError> {
         let changing = [Operation::Index, Operation::Backfill];
         if changing
             .iter()
@@ -156,13 +161,6 @@ impl Space {
             // The catalog is changing, so cached filter results may be out of date.
             self.filter_cache.clear();
         }
-        let query = &*match with_canonical_folders(&query.filter) {
-            Cow::Borrowed(_) => Cow::Borrowed(query),
-            Cow::Owned(filter) => Cow::Owned(Query {
-                filter,
-                ..query.clone()
-            }),
-        };
         if names_only_tags(query) {
             let mut results = self.images_by_tags(query)?;
             paths::arrange_all(&mut results, &query.filter);
@@ -377,6 +375,17 @@ fn names_only_tags(query: &Query) -> bool {
         && is_blank(&query.negative)
         && query.image.is_none()
         && !query.filter.required_tags().is_empty()
+}
+
+/// The query with this filter; a copy only where the filter is one.
+pub(crate) fn with_filter<'a>(query: &'a Query, filter: Cow<'_, Filter>) -> Cow<'a, Query> {
+    match filter {
+        Cow::Borrowed(_) => Cow::Borrowed(query),
+        Cow::Owned(filter) => Cow::Owned(Query {
+            filter,
+            ..query.clone()
+        }),
+    }
 }
 
 /// Adds the canonical forms of a filter's folders: the catalog has the paths of the walk, a filter may name a link.
