@@ -28,16 +28,17 @@ mod status;
 mod tests;
 mod validate;
 
-pub(crate) use album::{AlbumParams, AlbumQuery, FacetParams, FacetsQuery};
+pub(crate) use album::{AlbumParams, FacetParams};
 pub use analysis::{CalibrateParams, LabeledPairParams, ScreenParams, TagParams, VocabularyParams};
 pub(crate) use analysis::{CheckedCalibrate, CheckedScreen, ScreenForm};
 pub(crate) use body::{
     media_type, read_json, read_json_or_form, read_json_within, read_optional_json, read_text, read_to_file,
 };
-pub(crate) use duplicates::{DuplicatesParams, DuplicatesQuery};
+pub(crate) use duplicates::DuplicatesParams;
 pub use feedback::FeedbackParams;
 pub(crate) use feedback::ScopeParams;
 pub(crate) use file::{FileForm, FileParams};
+pub(crate) use filter::Filtered;
 pub use filter::{FilterParams, TakenParams, filter_pairs};
 pub use image::ImageBytes;
 pub(crate) use image::ImageInput;

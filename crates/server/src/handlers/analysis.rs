@@ -16,8 +16,8 @@ use super::search::query_image;
 use crate::jobs::JobTask;
 use crate::options::IndexableFolders;
 use crate::params::{
-    self, AlbumParams, AlbumQuery, CalibrateParams, CheckedCalibrate, CheckedScreen, FacetParams,
-    FacetsQuery, ScreenForm, ScreenParams, TagParams, shortened,
+    self, AlbumParams, CalibrateParams, CheckedCalibrate, CheckedScreen, FacetParams, Filtered, ScreenForm,
+    ScreenParams, TagParams, shortened,
 };
 use crate::problem::{Problem, ProblemKind};
 use crate::responses::{
@@ -184,7 +184,7 @@ pub(crate) async fn start_calibrate(
     get,
     path = "/v1/images",
     tag = "images",
-    params(AlbumQuery),
+    params(Filtered<AlbumParams>),
     responses(
         (status = 200, description = "Some images, and where the next ones begin.", body = AlbumResponse),
         (status = 400, description = "A parameter is unknown or invalid, or the filter names what the library does not have.", body = ProblemDocument, content_type = "application/problem+json"),
@@ -212,7 +212,7 @@ pub(crate) async fn list_images(state: Data<AppState>, request: HttpRequest) -> 
     get,
     path = "/v1/facets",
     tag = "images",
-    params(FacetsQuery),
+    params(Filtered<FacetParams>),
     responses(
         (status = 200, description = "The values, with their numbers of images.", body = FacetsResponse),
         (status = 400, description = "A parameter is unknown or invalid, or the filter names what the library does not have.", body = ProblemDocument, content_type = "application/problem+json"),

@@ -3,7 +3,7 @@
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, Result};
 
-use crate::params::{DuplicatesParams, DuplicatesQuery};
+use crate::params::{DuplicatesParams, Filtered};
 use crate::responses::{DuplicatesResponse, ProblemDocument};
 use crate::state::AppState;
 
@@ -12,7 +12,7 @@ use crate::state::AppState;
     get,
     path = "/v1/duplicates",
     tag = "images",
-    params(DuplicatesQuery),
+    params(Filtered<DuplicatesParams>),
     responses(
         (status = 200, description = "The groups.", body = DuplicatesResponse),
         (status = 400, description = "A parameter is unknown or invalid, or the filter names what the library does not have.", body = ProblemDocument, content_type = "application/problem+json"),

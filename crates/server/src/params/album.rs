@@ -2,12 +2,10 @@
 
 use eidetic_library::{FacetOptions, ListOptions, ListOrder, Position, SortKey};
 use serde::Deserialize;
-use utoipa::openapi::path::{Parameter, ParameterIn};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use super::filter::{FilterParams, read_filtered, with_filter};
+use super::filter::{FilterParams, read_filtered};
 use super::list_cursor;
-use super::schema::query_parameters;
 use super::validate::absolute_folder;
 use crate::problem::Problem;
 
@@ -96,23 +94,6 @@ impl FacetParams {
             parent: params.parent.map(absolute_folder).transpose()?,
             most: number_within(params.k, MAX_VALUES)?,
         })
-    }
-}
-
-/// The parameters of a list of images, for the OpenAPI document.
-pub(crate) struct AlbumQuery;
-/// The parameters of a request for counts, for the OpenAPI document.
-pub(crate) struct FacetsQuery;
-
-impl IntoParams for AlbumQuery {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        with_filter(query_parameters::<AlbumParams>())
-    }
-}
-
-impl IntoParams for FacetsQuery {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        with_filter(query_parameters::<FacetParams>())
     }
 }
 

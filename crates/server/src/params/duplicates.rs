@@ -2,11 +2,9 @@
 
 use eidetic_library::{DuplicateKind, DuplicateOptions};
 use serde::Deserialize;
-use utoipa::openapi::path::{Parameter, ParameterIn};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use super::filter::{FilterParams, read_filtered, with_filter};
-use super::schema::query_parameters;
+use super::filter::{FilterParams, read_filtered};
 use super::validate::unit_interval;
 use crate::problem::Problem;
 
@@ -33,15 +31,6 @@ impl DuplicatesParams {
             threshold: threshold.transpose()?,
             filter: filter.check()?,
         })
-    }
-}
-
-/// The parameters of a search for duplicates, for the OpenAPI document.
-pub(crate) struct DuplicatesQuery;
-
-impl IntoParams for DuplicatesQuery {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        with_filter(query_parameters::<DuplicatesParams>())
     }
 }
 

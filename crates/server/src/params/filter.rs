@@ -1,6 +1,7 @@
 //! Which images a search may return: an object in JSON, separate parameters in a query string.
 
 use std::fmt::Display;
+use std::marker::PhantomData;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
@@ -8,8 +9,8 @@ use eidetic_domain::{DateRange, Filter, ReachFilter};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
-use utoipa::openapi::path::Parameter;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::pairs::{Encoding, from_pairs, query_pairs};
 use super::schema::query_parameters;
@@ -134,10 +135,15 @@ pub(super) fn read_filtered<T: DeserializeOwned>(query: &str) -> Result<(T, Filt
     Ok((from_pairs(others, Encoding::Query)?, filter.into()))
 }
 
-/// Parameters, and those of a filter.
-pub(super) fn with_filter(mut parameters: Vec<Parameter>) -> Vec<Parameter> {
-    parameters.extend(FILTER_PARAMETERS.iter().cloned());
-    parameters
+/// The parameters of `T` and those of a filter in a query string, for the OpenAPI document.
+pub(crate) struct Filtered<T>(PhantomData<T>);
+
+impl<T: PartialSchema> IntoParams for Filtered<T> {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let mut parameters = query_parameters::<T>();
+        parameters.extend(FILTER_PARAMETERS.iter().cloned());
+        parameters
+    }
 }
 
 /// The parameters of a query string that give a filter, as names and values in order.
