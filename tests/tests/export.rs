@@ -88,26 +88,13 @@ fn links_lead_to_the_pictures() {
     let scenario = Scenario::new();
     let photos = library(&scenario);
     let (hard, soft) = (scenario.path("hard"), scenario.path("soft"));
-    scenario
-        .run(&[
-            "export",
-            "--folder",
-            text(&photos.join("a")),
-            "--to",
-            text(&hard),
-            "--hardlink",
-        ])
-        .assert_code(0);
-    scenario
-        .run(&[
-            "export",
-            "--folder",
-            text(&photos.join("a")),
-            "--to",
-            text(&soft),
-            "--symlink",
-        ])
-        .assert_code(0);
+    let export = |target: &Path, method: &str| {
+        let folder = photos.join("a");
+        let arguments = ["export", "--folder", text(&folder), "--to", text(target), method];
+        scenario.run(&arguments).expect_code(0)
+    };
+    export(&hard, "--hardlink");
+    export(&soft, "--symlink");
     for number in 0..3 {
         let name = format!("IMG_{number}.jpg");
         let original = photos.join("a").join(&name);
@@ -117,16 +104,7 @@ fn links_lead_to_the_pictures() {
         );
         assert_eq!(fs::read_link(soft.join(&name)).unwrap(), original);
     }
-    let again = scenario
-        .run(&[
-            "export",
-            "--folder",
-            text(&photos.join("a")),
-            "--to",
-            text(&soft),
-            "--symlink",
-        ])
-        .expect_code(0);
+    let again = export(&soft, "--symlink");
     assert!(again.stdout.contains("3 there before"), "{again:?}");
 }
 

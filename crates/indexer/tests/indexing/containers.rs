@@ -13,7 +13,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 /// An archive of images by their names and numbers.
-fn archive(members: &[(&str, u32)]) -> Vec<u8> {
+pub fn archive(members: &[(&str, u32)]) -> Vec<u8> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, number) in members {
         archive

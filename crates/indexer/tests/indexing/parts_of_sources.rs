@@ -2,19 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Cursor, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use crate::containers::archive;
 use crate::world::{World, image_bytes, set_modified, summary};
 use eidetic_catalog::FileState;
 use eidetic_containers::Contents;
 use eidetic_indexer::watch::RestingFiles;
 use eidetic_indexer::{FolderHook, IndexingReport, Scope};
 use proptest::prelude::*;
-use zip::ZipWriter;
-use zip::write::SimpleFileOptions;
 
 fn each_world(scenario: impl Fn(&mut World)) {
     for mut world in [World::in_memory(), World::on_disk()] {
@@ -169,17 +167,6 @@ fn side_car_brings_its_picture() {
         assert_eq!(report.unchanged, 1, "{report:?}");
         assert_eq!(report.failed, []);
     });
-}
-
-fn archive(members: &[(&str, u32)]) -> Vec<u8> {
-    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, number) in members {
-        archive
-            .start_file(*name, SimpleFileOptions::default())
-            .expect("a member");
-        archive.write_all(&image_bytes(*number)).expect("its content");
-    }
-    archive.finish().expect("the directory").into_inner()
 }
 
 #[test]
