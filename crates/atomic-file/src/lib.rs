@@ -20,20 +20,34 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 ///
 /// If `fill` or any later step fails, the temporary file is removed and the old content stays.
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    try_write_with(path, fill)?
+}
+
+/// Like [`write_with`], for a `fill` with errors and a result of its own. The outer error is that of another step.
+pub fn try_write_with<T, E>(
+    path: &Path,
+    fill: impl FnOnce(&mut File) -> Result<T, E>,
+) -> io::Result<Result<T, E>> {
     let mut name = path.file_name().unwrap_or(OsStr::new("")).to_owned();
     name.push(".new");
     let temporary = path.with_file_name(name);
-    create_synced(&temporary, fill)
-        .and_then(|()| fs::rename(&temporary, path))
-        .inspect_err(|_| {
-            // The error that matters is the first one; a leftover file is overwritten by the next attempt.
-            let _ = fs::remove_file(&temporary);
-        })?;
+    let filled = create_synced(&temporary, fill).and_then(|filled| {
+        if filled.is_ok() {
+            fs::rename(&temporary, path)?;
+        }
+        Ok(filled)
+    });
+    if !matches!(filled, Ok(Ok(_))) {
+        // The error that matters is the first one; a leftover file is overwritten by the next attempt.
+        let _ = fs::remove_file(&temporary);
+        return filled;
+    }
     sync_directory(
         path.parent()
             .filter(|parent| !parent.as_os_str().is_empty())
             .unwrap_or(Path::new(".")),
-    )
+    )?;
+    filled
 }
 
 /// Makes creations, renames and removals in `directory` survive power loss.
@@ -60,10 +74,16 @@ pub fn is_unwritable(error: &io::Error) -> bool {
     kinds.contains(&error.kind())
 }
 
-fn create_synced(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+fn create_synced<T, E>(
+    path: &Path,
+    fill: impl FnOnce(&mut File) -> Result<T, E>,
+) -> io::Result<Result<T, E>> {
     let mut file = File::create(path)?;
-    fill(&mut file)?;
-    file.sync_all()
+    let filled = fill(&mut file);
+    if filled.is_ok() {
+        file.sync_all()?;
+    }
+    Ok(filled)
 }
 
 #[cfg(test)]
@@ -91,6 +111,17 @@ mod tests {
         });
         assert_eq!(error.unwrap_err().to_string(), "disk full");
         assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn own_result_and_error_are_returned() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("settings.json");
+        let written: Result<usize, &str> = try_write_with(&path, |_| Ok(3)).unwrap();
+        assert_eq!((written, path.exists()), (Ok(3), true));
+        let failed: Result<usize, &str> = try_write_with(&path, |_| Err("no")).unwrap();
+        assert_eq!(failed, Err("no"));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 

@@ -125,19 +125,9 @@ impl Library {
         context
             .observer
             .total(members.iter().map(|member| member.bytes).sum());
-        let mut failed = None;
-        let written = eidetic_atomic_file::write_with(file, |out| {
-            let written = self.write_backup(out, &info, &members, context);
-            written.map_err(|error| {
-                let reason = io::Error::other(error.to_string());
-                failed = Some(error);
-                reason
-            })
-        });
-        match (written, failed) {
-            (Err(_), Some(error)) => return Err(error),
-            (written, _) => written.map_err(LibraryError::io(file))?,
-        }
+        let written =
+            eidetic_atomic_file::try_write_with(file, |out| self.write_backup(out, &info, &members, context));
+        written.map_err(LibraryError::io(file))??;
         Ok(info.report(file, &self.directory))
     }
 

@@ -10,26 +10,38 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use eidetic_domain::{ImageId, PartPath};
-use eidetic_indexer::RunContext;
+use eidetic_indexer::{FileFailure, RunContext};
+use jiff::civil::DateTime;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::{ImageFile, LibraryError};
 use contact_sheet::SheetPicture;
-pub use manifest::{ManifestFormat, ManifestRow};
+pub use contact_sheet::escaped_html;
+pub use manifest::ManifestFormat;
 use names::Names;
 pub use names::saved_name;
 
 /// Bytes that are copied at a time.
 const CHUNK: usize = 1 << 20;
 
-/// A picture to export.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A picture to export, and what the manifest says of it.
+#[derive(Debug, Clone, PartialEq)]
 pub struct ExportItem {
     /// The image.
     pub image: ImageId,
     /// The path of its file, or of the part of a file that it is.
     pub path: PathBuf,
+    /// Date taken, in local time.
+    pub taken: Option<DateTime>,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Cosine similarity to the query, where there was one.
+    pub score: Option<f32>,
+    /// Probability that it matches the query, where that is known.
+    pub confidence: Option<f32>,
 }
 
 /// How files come into a folder.
@@ -52,7 +64,7 @@ pub struct Exported {
     /// Items that were there already.
     pub present: u64,
     /// The items that failed, and why.
-    pub failed: Vec<(PathBuf, String)>,
+    pub failed: Vec<FileFailure>,
     /// Whether the run was stopped; items after the last name are left out.
     pub cancelled: bool,
 }
@@ -85,56 +97,44 @@ enum Failed {
 }
 
 impl Export<'_> {
-    /// Puts the pictures into a folder, which is created if it is missing. No file there is replaced: a name that another file has gets a
-    /// number, and a file that is there with the same content is left.
+    /// Puts the pictures and a manifest into a folder, which is created if it is missing. No file there is replaced but an earlier
+    /// manifest: a name that another file has gets a number, and a file that is there with the same content is left.
     ///
     /// Errors: the folder cannot be written, or the disk is full; what was exported before is kept.
-    pub fn to_folder(&self, folder: &Path, method: ExportMethod) -> Result<Exported, LibraryError> {
+    pub fn to_folder(
+        &self,
+        folder: &Path,
+        method: ExportMethod,
+        manifest: ManifestFormat,
+    ) -> Result<Exported, LibraryError> {
         fs::create_dir_all(folder).map_err(LibraryError::io(folder))?;
         let mut names = Names::default();
-        self.each(folder, &mut |item, exported| {
+        let exported = self.each(folder, &mut |item, exported| {
             let (name, is_new) = self.put(item, folder, method, &mut names)?;
             exported.present += u64::from(!is_new);
             Ok(name)
-        })
+        })?;
+        let path = folder.join(manifest.file_name());
+        let text = manifest.text(self.items, &exported.names);
+        text.and_then(|text| eidetic_atomic_file::write(&path, &text))
+            .map_err(LibraryError::io(&path))?;
+        Ok(exported)
     }
 
-    /// Writes the pictures to a new ZIP archive, without compression, since pictures are compressed; then what `manifest` makes of their
-    /// names, under the name that it gives.
+    /// Writes the pictures to a new ZIP archive, without compression, since pictures are compressed; then a manifest.
     ///
     /// Errors: the archive cannot be written, or exists; then there is none.
-    pub fn to_zip(
-        &self,
-        file: &Path,
-        manifest: &dyn Fn(&Exported) -> (String, Vec<u8>),
-    ) -> Result<Exported, LibraryError> {
+    pub fn to_zip(&self, file: &Path, manifest: ManifestFormat) -> Result<Exported, LibraryError> {
         require_new(file)?;
-        let mut outcome = None;
-        let written = eidetic_atomic_file::write_with(file, |out| {
+        let failed = LibraryError::io(file);
+        let written = eidetic_atomic_file::try_write_with(file, |out| {
             let mut archive = ZipWriter::new(BufWriter::with_capacity(CHUNK, out));
             let mut names = Names::default();
-            let exported = self.each(file, &mut |item, _| self.add(item, &mut archive, &mut names));
-            let exported = match exported {
-                Ok(exported) => exported,
-                Err(error) => {
-                    let reason = io::Error::other(error.to_string());
-                    outcome = Some(Err(error));
-                    return Err(reason);
-                }
-            };
-            let (name, text) = manifest(&exported);
-            let compressed = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
-            archive.start_file(name, compressed)?;
-            archive.write_all(&text)?;
-            archive.finish()?.flush()?;
-            outcome = Some(Ok(exported));
-            Ok(())
+            let exported = self.each(file, &mut |item, _| self.add(item, &mut archive, &mut names))?;
+            add_manifest(archive, manifest, self.items, &exported).map_err(&failed)?;
+            Ok(exported)
         });
-        match (written, outcome) {
-            (_, Some(Err(error))) => Err(error),
-            (Err(error), _) => Err(LibraryError::io(file)(error)),
-            (Ok(()), outcome) => Ok(outcome.and_then(Result::ok).unwrap_or_default()),
-        }
+        written.map_err(&failed)?
     }
 
     /// Writes a contact sheet to a new HTML file, with a note below the name of each picture. A picture without a thumbnail has failed, and
@@ -183,7 +183,8 @@ impl Export<'_> {
             let name = match export(item, &mut exported) {
                 Ok(name) => Some(name),
                 Err(Failed::Item(reason)) => {
-                    exported.failed.push((item.path.clone(), reason));
+                    let path = item.path.clone();
+                    exported.failed.push(FileFailure { path, reason });
                     None
                 }
                 Err(Failed::Target(error)) => return Err(LibraryError::io(target)(error)),
@@ -283,6 +284,19 @@ impl Export<'_> {
         let read = is_part.then(|| self.source.part(&item.image)).transpose();
         read.map_err(Failed::Item)
     }
+}
+
+/// Adds the manifest and ends the archive.
+fn add_manifest<W: Write + io::Seek>(
+    mut archive: ZipWriter<W>,
+    manifest: ManifestFormat,
+    items: &[ExportItem],
+    exported: &Exported,
+) -> io::Result<()> {
+    let compressed = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+    archive.start_file(manifest.file_name(), compressed)?;
+    archive.write_all(&manifest.text(items, &exported.names)?)?;
+    archive.finish()?.flush()
 }
 
 fn require_new(file: &Path) -> Result<(), LibraryError> {

@@ -116,7 +116,7 @@ pub use eidetic_hub::{ModelRef, ParseModelRefError};
 pub use eidetic_inference::resolve_model;
 pub use error::LibraryError;
 pub use export::{
-    Export, ExportItem, ExportMethod, ExportSource, Exported, ManifestFormat, ManifestRow, saved_name,
+    Export, ExportItem, ExportMethod, ExportSource, Exported, ManifestFormat, escaped_html, saved_name,
 };
 pub use facets::FacetOptions;
 pub use feedback::{AnswerCount, FEEDBACK_NEEDED, Subject};

@@ -12,7 +12,7 @@ use std::fmt::Write;
 use eidetic_confidence::calibration::{Calibration, CalibrationMetrics, LabelSource, Strategy};
 use eidetic_confidence::{Calibrator, QueryKind};
 use eidetic_domain::ImageId;
-use eidetic_library::{AnswerQuality, CalibrationEvent};
+use eidetic_library::{AnswerQuality, CalibrationEvent, escaped_html};
 use image::RgbImage;
 use serde_json::{Value, json};
 
@@ -63,10 +63,10 @@ impl CalibrationReport<'_> {
              <footer class=\"bottom\"><p>Made by Eidetic {version}. Intervals hold 95 % of a thousand resamples; figures \
              marked “expected” come from pairs that the threshold was not chosen on.</p></footer>\n\
              <script type=\"application/json\" id=\"calibrations\">{data}</script>\n<script>{script}</script>\n</body>\n</html>\n",
-            policy = escape(&Self::content_security_policy()),
+            policy = escaped_html(&Self::content_security_policy()),
             theme = inline(THEME),
             script = inline(SCRIPT),
-            space = escape(&self.space),
+            space = escaped_html(&self.space),
             quality = tables::quality(self.quality),
             history = tables::history(self.events),
             version = env!("CARGO_PKG_VERSION"),
@@ -142,7 +142,7 @@ fn initial_cut(made: &Calibration) -> f64 {
 
 fn section(made: &Calibration) -> String {
     let title = match (&made.origin.profile, made.origin.kind) {
-        (Some(profile), _) => format!("Profile {}", escape(profile)),
+        (Some(profile), _) => format!("Profile {}", escaped_html(profile)),
         (None, QueryKind::Text) => "Words against pictures".to_owned(),
         (None, QueryKind::Image) => "Pictures against pictures".to_owned(),
     };
@@ -151,7 +151,7 @@ fn section(made: &Calibration) -> String {
         "<section class=\"calibration\" data-version=\"{version}\" aria-labelledby=\"title-{version}\">\n\
          <header><h2 id=\"title-{version}\">{title}</h2><p class=\"muted\">{origin}</p></header>\n{facts}\n{cut}\n\
          <div class=\"charts\">{roc}{pr}{reliability}</div>\n{thresholds}</section>\n",
-        origin = escape(&origin(made)),
+        origin = escaped_html(&origin(made)),
         facts = facts(made),
         cut = cut_panel(made),
         roc = charts::roc(made),
@@ -255,22 +255,6 @@ fn shortened(text: &str) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
-}
-
-/// Text for HTML, between tags or between double quotes.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use eidetic_domain::{ImageId, counted};
 use eidetic_indexer::RunContext;
 use eidetic_library::{
-    Export, ExportItem, ExportMethod, ExportSource, Exported, ImageFile, Library, ManifestFormat,
-    ManifestRow, Owner,
+    Export, ExportItem, ExportSource, Exported, ImageFile, Library, LibraryError, ManifestFormat, Owner,
 };
-use eidetic_server::responses::{AlbumPicture, SearchHit};
+use eidetic_server::responses::{AlbumPicture, FailedFile, SearchHit};
 use serde::Serialize;
 
 use super::directory;
@@ -23,16 +22,6 @@ use crate::progress::{CopyBar, CopyUnit};
 use crate::{Outcome, output};
 
 const COMMAND: &str = "eidetic export";
-
-/// A picture to export, and what the manifest says of it.
-struct Picture {
-    item: ExportItem,
-    taken: Option<String>,
-    width: u32,
-    height: u32,
-    score: Option<f32>,
-    confidence: Option<f32>,
-}
 
 /// What was exported, as JSON.
 #[derive(Debug, Default, Serialize)]
@@ -51,44 +40,38 @@ struct TargetResponse {
     exported: u64,
     /// Of these, those that were there before.
     present: u64,
-    failed: Vec<FailedResponse>,
+    failed: Vec<FailedFile>,
     cancelled: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct FailedResponse {
-    path: String,
-    reason: String,
 }
 
 /// `eidetic export`
 pub(crate) fn run(global: &Global, arguments: &ExportArgs) -> Result<Outcome, Failure> {
-    let (pictures, title) = match arguments.clone().exportable() {
+    let (items, title) = match arguments.clone().exportable() {
         Exportable::Search(search) => {
             let answer = all_hits(global, &search, COMMAND)?;
             let title = search.text().unwrap_or_else(|| "Similar pictures".to_owned());
-            (answer.hits.iter().map(Picture::from).collect(), title)
+            (answer.hits.iter().map(item_of_hit).collect(), title)
         }
         Exportable::List(list) => {
             let listed = all_pictures(global, &list, COMMAND)?;
             (
-                listed.iter().map(Picture::from).collect::<Vec<_>>(),
+                listed.iter().map(item_of_picture).collect::<Vec<_>>(),
                 "Pictures".to_owned(),
             )
         }
     };
     let mut response = ExportResponse {
-        pictures: pictures.len() as u64,
+        pictures: items.len() as u64,
         targets: Vec::new(),
     };
-    if pictures.is_empty() {
+    if items.is_empty() {
         eprintln!("eidetic: no picture to export");
     } else {
         let files = Files {
             directory: directory(global)?,
             library: OnceCell::new(),
         };
-        export(arguments, &pictures, &title, &files, &mut response)?;
+        export(arguments, &items, &title, &files, &mut response)?;
     }
     print(global, &response)?;
     let any_failed = response
@@ -104,19 +87,18 @@ pub(crate) fn run(global: &Global, arguments: &ExportArgs) -> Result<Outcome, Fa
 
 fn export(
     arguments: &ExportArgs,
-    pictures: &[Picture],
+    items: &[ExportItem],
     title: &str,
     files: &Files,
     response: &mut ExportResponse,
 ) -> Result<(), Failure> {
-    let items: Vec<ExportItem> = pictures.iter().map(|picture| picture.item.clone()).collect();
     let cancel = cancel_on_interrupt()?;
     let format = ManifestFormat::from(arguments.manifest);
     let mut to =
-        |target: &Path, run: &dyn Fn(&Export<'_>) -> Result<Exported, Failure>| -> Result<(), Failure> {
+        |target: &Path, run: &dyn Fn(&Export<'_>) -> Result<Exported, LibraryError>| -> Result<(), Failure> {
             let bar = CopyBar::new(CopyUnit::Files, "pictures exported");
             let exported = run(&Export {
-                items: &items,
+                items,
                 source: files,
                 context: &RunContext::new(&bar, &cancel),
             });
@@ -126,53 +108,17 @@ fn export(
         };
     if let Some(folder) = &arguments.to {
         to(folder, &|export| {
-            to_folder(export, folder, arguments.method(), format, pictures)
+            export.to_folder(folder, arguments.method(), format)
         })?;
     }
     if let Some(file) = &arguments.zip {
-        to(file, &|export| {
-            let manifest = |exported: &Exported| {
-                let text = format.text(&rows(pictures, exported)).unwrap_or_default();
-                (format.file_name().to_owned(), text)
-            };
-            Ok(export.to_zip(file, &manifest)?)
-        })?;
+        to(file, &|export| export.to_zip(file, format))?;
     }
     if let Some(file) = &arguments.contact_sheet {
-        let notes: Vec<String> = pictures.iter().map(Picture::note).collect();
-        to(file, &|export| Ok(export.to_contact_sheet(file, title, &notes)?))?;
+        let notes: Vec<String> = items.iter().map(note).collect();
+        to(file, &|export| export.to_contact_sheet(file, title, &notes))?;
     }
     Ok(())
-}
-
-fn to_folder(
-    export: &Export<'_>,
-    folder: &Path,
-    method: ExportMethod,
-    format: ManifestFormat,
-    pictures: &[Picture],
-) -> Result<Exported, Failure> {
-    let exported = export.to_folder(folder, method)?;
-    format.write(folder, &rows(pictures, &exported))?;
-    Ok(exported)
-}
-
-fn rows(pictures: &[Picture], exported: &Exported) -> Vec<ManifestRow> {
-    let named = pictures.iter().zip(&exported.names);
-    named
-        .filter_map(|(picture, name)| {
-            Some(ManifestRow {
-                file: name.as_ref()?.to_string_lossy().into_owned(),
-                path: picture.item.path.to_string_lossy().into_owned(),
-                image: picture.item.image,
-                taken: picture.taken.clone(),
-                width: picture.width,
-                height: picture.height,
-                score: picture.score,
-                confidence: picture.confidence,
-            })
-        })
-        .collect()
 }
 
 fn print(global: &Global, response: &ExportResponse) -> Result<(), Failure> {
@@ -210,15 +156,11 @@ fn print(global: &Global, response: &ExportResponse) -> Result<(), Failure> {
 
 impl TargetResponse {
     fn new(target: &Path, exported: &Exported) -> Self {
-        let failed = exported.failed.iter().map(|(path, reason)| FailedResponse {
-            path: path.to_string_lossy().into_owned(),
-            reason: reason.clone(),
-        });
         Self {
             path: target.to_string_lossy().into_owned(),
             exported: exported.names.iter().flatten().count() as u64,
             present: exported.present,
-            failed: failed.collect(),
+            failed: exported.failed.iter().map(FailedFile::from).collect(),
             cancelled: exported.cancelled,
         }
     }
@@ -254,48 +196,34 @@ impl ExportSource for Files {
     }
 }
 
-impl Picture {
-    /// Such as `2024-05-01, 87%`.
-    fn note(&self) -> String {
-        let date = self
-            .taken
-            .as_ref()
-            .and_then(|taken| taken.get(..10))
-            .map(str::to_owned);
-        let confidence = Some(output::percent(self.confidence)).filter(|percent| !percent.is_empty());
-        let parts: Vec<String> = date.into_iter().chain(confidence).collect();
-        parts.join(", ")
+/// Such as `2024-05-01, 87%`.
+fn note(item: &ExportItem) -> String {
+    let date = item.taken.map(|taken| taken.date().to_string());
+    let confidence = Some(output::percent(item.confidence)).filter(|percent| !percent.is_empty());
+    let parts: Vec<String> = date.into_iter().chain(confidence).collect();
+    parts.join(", ")
+}
+
+fn item_of_hit(hit: &SearchHit) -> ExportItem {
+    ExportItem {
+        image: hit.image,
+        path: hit.original_path(),
+        taken: hit.taken,
+        width: hit.width,
+        height: hit.height,
+        score: Some(hit.score),
+        confidence: hit.confidence,
     }
 }
 
-impl From<&SearchHit> for Picture {
-    fn from(hit: &SearchHit) -> Self {
-        Self {
-            item: ExportItem {
-                image: hit.image,
-                path: hit.original_path(),
-            },
-            taken: hit.taken.map(|taken| taken.to_string()),
-            width: hit.width,
-            height: hit.height,
-            score: Some(hit.score),
-            confidence: hit.confidence,
-        }
-    }
-}
-
-impl From<&AlbumPicture> for Picture {
-    fn from(picture: &AlbumPicture) -> Self {
-        Self {
-            item: ExportItem {
-                image: picture.image,
-                path: picture.original_path(),
-            },
-            taken: picture.taken.map(|taken| taken.to_string()),
-            width: picture.width,
-            height: picture.height,
-            score: None,
-            confidence: None,
-        }
+fn item_of_picture(picture: &AlbumPicture) -> ExportItem {
+    ExportItem {
+        image: picture.image,
+        path: picture.original_path(),
+        taken: picture.taken,
+        width: picture.width,
+        height: picture.height,
+        score: None,
+        confidence: None,
     }
 }

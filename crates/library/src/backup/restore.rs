@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 use eidetic_catalog::{CatalogError, SledCatalog};
@@ -195,25 +195,19 @@ fn unpack_member(
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(LibraryError::io(folder))?;
     }
-    let mut damage = None;
-    let written = eidetic_atomic_file::write_with(&path, |out| {
+    let written = eidetic_atomic_file::try_write_with(&path, |out| {
         let mut chunk = vec![0; CHUNK];
         loop {
-            let length = match member.read(&mut chunk) {
-                Ok(0) => return Ok(()),
-                Ok(length) => length,
-                Err(error) => {
-                    damage = Some(error.to_string());
-                    return Err(error);
-                }
-            };
-            io::Write::write_all(out, &chunk[..length])?;
+            let length = member
+                .read(&mut chunk)
+                .map_err(|error| unreadable(file, &format!("{name} in it is damaged ({error})")))?;
+            if length == 0 {
+                return Ok(());
+            }
+            out.write_all(&chunk[..length]).map_err(LibraryError::io(&path))?;
         }
     });
-    match damage {
-        Some(reason) => Err(unreadable(file, &format!("{name} in it is damaged ({reason})"))),
-        None => written.map_err(LibraryError::io(&path)),
-    }
+    written.map_err(LibraryError::io(&path))?
 }
 
 /// The path in the library of a file that a backup may have; none of any other, such as one that leads out of it.

@@ -36,7 +36,7 @@ figcaption span { display: block; opacity: .7; }
 
 /// The page. It needs no other file and no network.
 pub fn contact_sheet(title: &str, subtitle: &str, pictures: &[SheetPicture]) -> String {
-    let (title, subtitle) = (escaped(title), escaped(subtitle));
+    let (title, subtitle) = (escaped_html(title), escaped_html(subtitle));
     let mut page = format!(
         "<!doctype html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n<p>{subtitle}</p>\n<main>\n"
@@ -49,7 +49,7 @@ pub fn contact_sheet(title: &str, subtitle: &str, pictures: &[SheetPicture]) -> 
 }
 
 fn figure(picture: &SheetPicture) -> String {
-    let name = escaped(&picture.name);
+    let name = escaped_html(&picture.name);
     let shown = match &picture.thumbnail {
         Some(jpeg) => format!(
             "<img alt=\"{name}\" src=\"data:image/jpeg;base64,{}\">",
@@ -59,8 +59,8 @@ fn figure(picture: &SheetPicture) -> String {
     };
     format!(
         "<figure><a href=\"{}\">{shown}</a><figcaption>{name}<span>{}</span></figcaption></figure>",
-        escaped(&picture.address),
-        escaped(&picture.note)
+        escaped_html(&picture.address),
+        escaped_html(&picture.note)
     )
 }
 
@@ -80,7 +80,8 @@ pub fn address(path: &Path) -> String {
     address
 }
 
-fn escaped(text: &str) -> String {
+/// Text for HTML, between tags or between quotes.
+pub fn escaped_html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,11 +1,11 @@
 //! The list of what was exported, for people's spreadsheets and for programs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use eidetic_domain::ImageId;
 use serde::Serialize;
 
-use crate::LibraryError;
+use super::ExportItem;
 
 /// The format of a manifest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,24 +18,33 @@ pub enum ManifestFormat {
 }
 
 /// One exported picture.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ManifestRow {
+#[derive(Debug, PartialEq, Serialize)]
+struct ManifestRow {
     /// Its name in the folder or archive.
-    pub file: String,
+    file: String,
     /// Where it came from.
-    pub path: String,
-    /// The image.
-    pub image: ImageId,
-    /// Date taken, in local time.
-    pub taken: Option<String>,
-    /// Width in pixels.
-    pub width: u32,
-    /// Height in pixels.
-    pub height: u32,
-    /// Cosine similarity to the query, where there was one.
-    pub score: Option<f32>,
-    /// Probability that it matches the query, where that is known.
-    pub confidence: Option<f32>,
+    path: String,
+    image: ImageId,
+    taken: Option<String>,
+    width: u32,
+    height: u32,
+    score: Option<f32>,
+    confidence: Option<f32>,
+}
+
+impl ManifestRow {
+    fn new(item: &ExportItem, name: &Path) -> Self {
+        Self {
+            file: name.to_string_lossy().into_owned(),
+            path: item.path.to_string_lossy().into_owned(),
+            image: item.image,
+            taken: item.taken.map(|taken| taken.to_string()),
+            width: item.width,
+            height: item.height,
+            score: item.score,
+            confidence: item.confidence,
+        }
+    }
 }
 
 impl ManifestFormat {
@@ -47,24 +56,18 @@ impl ManifestFormat {
         }
     }
 
-    /// Writes a manifest into a folder, in the place of an earlier one.
-    pub fn write(self, folder: &Path, rows: &[ManifestRow]) -> Result<(), LibraryError> {
-        let path = folder.join(self.file_name());
-        let written = self
-            .text(rows)
-            .and_then(|text| eidetic_atomic_file::write(&path, &text));
-        written.map_err(LibraryError::io(&path))
-    }
-
-    /// The text of a manifest.
+    /// The text of a manifest of the items that have a name; `names` are those of the first items, in order.
     ///
-    /// Errors: none that the format has; a value cannot be written.
-    pub fn text(self, rows: &[ManifestRow]) -> std::io::Result<Vec<u8>> {
+    /// Errors: a value cannot be written.
+    pub(super) fn text(self, items: &[ExportItem], names: &[Option<PathBuf>]) -> std::io::Result<Vec<u8>> {
+        let named = items.iter().zip(names);
+        let rows = named.filter_map(|(item, name)| Some(ManifestRow::new(item, name.as_ref()?)));
+        let rows: Vec<ManifestRow> = rows.collect();
         match self {
-            Self::Json => Ok(serde_json::to_vec_pretty(rows)?),
+            Self::Json => Ok(serde_json::to_vec_pretty(&rows)?),
             Self::Csv => {
                 let mut writer = csv::Writer::from_writer(Vec::new());
-                for row in rows {
+                for row in &rows {
                     writer.serialize(row).map_err(std::io::Error::other)?;
                 }
                 writer
@@ -81,24 +84,25 @@ mod tests {
 
     #[test]
     fn manifest_has_a_row_for_each_picture() {
-        let row = ManifestRow {
-            file: "a, b.jpg".to_owned(),
-            path: "/p/\"a\", b.jpg".to_owned(),
+        let item = ExportItem {
             image: ImageId::of(b"a"),
-            taken: Some("2024-05-01T12:00:00".to_owned()),
+            path: "/p/\"a\", b.jpg".into(),
+            taken: Some("2024-05-01T12:00:00".parse().unwrap()),
             width: 40,
             height: 30,
             score: Some(0.25),
             confidence: None,
         };
-        let csv = String::from_utf8(ManifestFormat::Csv.text(std::slice::from_ref(&row)).unwrap()).unwrap();
+        let items = [item.clone(), item.clone()];
+        let names = [None, Some(PathBuf::from("a, b.jpg"))];
+        let text = |format: ManifestFormat| format.text(&items, &names).unwrap();
+        let csv = String::from_utf8(text(ManifestFormat::Csv)).unwrap();
         let expected = format!(
             "file,path,image,taken,width,height,score,confidence\n\"a, b.jpg\",\"/p/\"\"a\"\", b.jpg\",{},2024-05-01T12:00:00,40,30,0.25,\n",
-            row.image
+            item.image
         );
         assert_eq!(csv, expected);
-        let json: serde_json::Value =
-            serde_json::from_slice(&ManifestFormat::Json.text(&[row]).unwrap()).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&text(ManifestFormat::Json)).unwrap();
         assert_eq!(json[0]["width"], 40);
     }
 }

@@ -2,9 +2,8 @@
 
 use eidetic_confidence::QueryKind;
 use eidetic_confidence::calibration::{Calibration, Interval, Threshold, ThresholdChoice};
-use eidetic_library::{AnswerQuality, CalibrationEvent, CalibrationEventKind};
+use eidetic_library::{AnswerQuality, CalibrationEvent, CalibrationEventKind, escaped_html};
 
-use super::escape;
 use crate::responses::timestamp;
 
 /// Number of events shown, the latest ones.
@@ -22,9 +21,9 @@ pub(super) fn thresholds(made: &Calibration) -> String {
 }
 
 fn row(choice: &ThresholdChoice) -> String {
-    let name = escape(&choice.strategy.to_string());
+    let name = escaped_html(&choice.strategy.to_string());
     let Some(threshold) = &choice.threshold else {
-        let reason = escape(choice.reason.as_deref().unwrap_or_default());
+        let reason = escaped_html(choice.reason.as_deref().unwrap_or_default());
         return format!(
             "<tr><th scope=\"row\">{name}</th><td colspan=\"5\" class=\"muted\">{reason}</td></tr>"
         );
@@ -62,7 +61,7 @@ pub(super) fn quality(all: &[AnswerQuality]) -> String {
     };
     let row = |found: &AnswerQuality| {
         let what = match (&found.profile, found.kind) {
-            (Some(profile), _) => format!("profile {}", escape(profile)),
+            (Some(profile), _) => format!("profile {}", escaped_html(profile)),
             (None, QueryKind::Text) => "words".to_owned(),
             (None, QueryKind::Image) => "pictures".to_owned(),
         };
@@ -75,7 +74,9 @@ pub(super) fn quality(all: &[AnswerQuality]) -> String {
     };
     let rows: String = all.iter().map(row).collect();
     let advice = all.iter().filter_map(AnswerQuality::advice);
-    let advice: Vec<String> = advice.map(|line| format!("<p>{}</p>", escape(&line))).collect();
+    let advice: Vec<String> = advice
+        .map(|line| format!("<p>{}</p>", escaped_html(&line)))
+        .collect();
     let advice = advice.concat();
     format!(
         "<section class=\"calibration\"><div class=\"panel\"><h3>Recent answers</h3><table class=\"history\"><thead><tr>\
@@ -104,7 +105,7 @@ fn event(event: &CalibrationEvent) -> String {
         CalibrationEventKind::Undone => "undone",
     };
     let kind = match (&event.profile, event.kind) {
-        (Some(profile), _) => escape(profile),
+        (Some(profile), _) => escaped_html(profile),
         (None, QueryKind::Text) => "text".to_owned(),
         (None, QueryKind::Image) => "picture".to_owned(),
     };
