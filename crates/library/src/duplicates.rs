@@ -5,13 +5,13 @@ mod fingerprint_file;
 mod fingerprints;
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use eidetic_catalog::{Catalog, ImageRecord};
 use eidetic_containers::file_at;
 use eidetic_domain::{Filter, ImageFormat, ImageId, TakenSource};
 use eidetic_duplicates::{Fingerprint, Group, Shot, burst_candidates, burst_probability, groups, near_pairs};
+use eidetic_search::shot_of;
 use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
 
@@ -270,11 +270,6 @@ impl Compared<'_> {
     }
 }
 
-/// Folder, and name without extension in small letters.
-fn stem(path: &Path) -> Option<(&Path, OsString)> {
-    Some((path.parent()?, path.file_stem()?.to_ascii_lowercase()))
-}
-
 /// Raw files beside a file that is not raw: the camera stored both, and neither is a spare copy of the other.
 fn companions(records: &[ImageRecord]) -> HashSet<ImageId> {
     let is_raw = |record: &&ImageRecord| record.metadata.format == ImageFormat::Raw;
@@ -284,14 +279,14 @@ fn companions(records: &[ImageRecord]) -> HashSet<ImageId> {
     }
     let others = records.iter().filter(|record| !is_raw(record));
     let others: HashSet<_> = others
-        .flat_map(|record| record.paths.iter().filter_map(|path| stem(path)))
+        .flat_map(|record| record.paths.iter().filter_map(|path| shot_of(path)))
         .collect();
     let has_companion = |record: &&ImageRecord| {
         record
             .paths
             .iter()
-            .filter_map(|path| stem(path))
-            .any(|stem| others.contains(&stem))
+            .filter_map(|path| shot_of(path))
+            .any(|shot| others.contains(&shot))
     };
     raw.into_iter()
         .filter(has_companion)

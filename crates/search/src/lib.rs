@@ -95,4 +95,5 @@ pub use query::{CopyMode, HitOrder, Query, QueryImage, QueryWeights, SearchPosit
 pub use ranking_cache::RankingCache;
 pub use results::{RankedHit, SearchResults, Timings, Verdict};
 pub use searcher::Searcher;
+pub use shots::shot_of;
 pub use text_cache::{EmbeddedText, TextCache};

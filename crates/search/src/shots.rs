@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use eidetic_domain::ImageFormat;
 
@@ -50,6 +50,11 @@ fn is_raw(hit: &RankedHit) -> bool {
 }
 
 fn shot(hit: &RankedHit) -> Option<Shot> {
-    let path = hit.record.paths.first()?;
-    Some((path.parent()?.to_owned(), path.file_stem()?.to_ascii_lowercase()))
+    let (folder, name) = shot_of(hit.record.paths.first()?)?;
+    Some((folder.to_owned(), name))
+}
+
+/// What files of one shot have in common: the folder, and the name without extension in small letters.
+pub fn shot_of(path: &Path) -> Option<(&Path, OsString)> {
+    Some((path.parent()?, path.file_stem()?.to_ascii_lowercase()))
 }
