@@ -12,6 +12,7 @@ mod duplicates;
 mod export;
 mod filter;
 mod index;
+mod jobs;
 mod list;
 mod matching;
 mod models;
@@ -30,6 +31,7 @@ pub(crate) use duplicates::DuplicatesArgs;
 pub(crate) use export::{ExportArgs, Exportable};
 pub(crate) use filter::FilterArgs;
 pub(crate) use index::{IndexArgs, IndexingOptions, ShowArgs, StatusArgs, TagArgs};
+pub(crate) use jobs::{JobsArgs, JobsCommand};
 pub(crate) use list::{ListArgs, SortArg};
 pub(crate) use matching::{MatchArgs, PrevalenceArg, ScreenArgs};
 pub(crate) use models::{
@@ -116,6 +118,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Copy or link the pictures of a search or of filters into a folder, a ZIP archive or a contact sheet
     Export(Box<ExportArgs>),
+    /// List the jobs of a server that index, tag, switch and so on; follow or cancel one
+    Jobs(JobsArgs),
     /// Write everything that cannot be made again to one file, also while a server or `index` changes the library
     Backup(BackupArgs),
     /// Make a library from a backup

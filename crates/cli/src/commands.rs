@@ -22,6 +22,7 @@ pub(crate) mod embed;
 pub(crate) mod export;
 pub(crate) mod feedback;
 pub(crate) mod index;
+pub(crate) mod jobs;
 pub(crate) mod list;
 pub(crate) mod matching;
 pub(crate) mod models;

@@ -89,6 +89,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Status(status) => commands::status::run(global, status),
         Command::Check(check) => commands::check::run(global, check),
         Command::Export(export) => commands::export::run(global, export),
+        Command::Jobs(jobs) => commands::jobs::run(global, jobs),
         Command::Backup(backup) => commands::backup::run(global, backup),
         Command::Restore(restore) => commands::backup::restore(global, restore),
     }

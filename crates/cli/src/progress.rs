@@ -109,7 +109,8 @@ impl Observer for IndexBar {
             | RunStage::EmbeddingTags
             | RunStage::Tagging
             | RunStage::Screening
-            | RunStage::Scoring => {}
+            | RunStage::Scoring
+            | RunStage::Fingerprinting => {}
         }
     }
 }

@@ -13,14 +13,14 @@ use base64::engine::general_purpose::STANDARD;
 use eidetic_confidence::profile::Criticality;
 use eidetic_domain::{Filter, ImageId};
 use eidetic_indexer::{CancelToken, Observer};
-use eidetic_library::{DuplicateKind, Status, TextFormat};
+use eidetic_library::{Status, TextFormat};
 use eidetic_server::params::{
-    CalibrateParams, FilterParams, IndexParams, ScreenParams, SortParam, SpaceParams, SwitchParams,
+    CalibrateParams, DuplicatesJobParams, FilterParams, IndexParams, ScreenParams, SortParam, SpaceParams, SwitchParams,
     TagParams, filter_pairs,
 };
 use eidetic_server::responses::{
     AlbumResponse, CalibrateResponse, CalibrationsResponse, DropResponse, DuplicatesResponse, FeedbackList,
-    ForgetResponse, ImageResponse, IndexReport, JobResponse, JobState, JobTicket, MatchResponse,
+    ForgetResponse, ImageResponse, IndexReport, JobResponse, JobState, JobTicket, JobsResponse, MatchResponse,
     RemovedTextsResponse, ScreenResponse, SearchResponse, SpaceReportResponse, TagReportResponse,
     TextSearchResponse, TextSetsResponse, TextsReportResponse,
 };
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::Completion;
-use crate::arguments::{self, DuplicatesArgs, ListArgs, SearchArgs, SortArg};
+use crate::arguments::{self, ListArgs, SearchArgs, SortArg};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
 use crate::progress::{BackfillBar, IndexBar, StageBar, TextsBar};
@@ -348,27 +348,40 @@ pub(crate) fn list(
     server.get(&address)
 }
 
-/// `GET /v1/duplicates`
+/// `POST /v1/duplicates`; waits for the job. `None` if it was cancelled.
 pub(crate) fn duplicates(
     server: &RemoteServer,
-    arguments: &DuplicatesArgs,
-    filter: &Filter,
-) -> Result<DuplicatesResponse, Failure> {
-    let mut address = "/v1/duplicates?".to_owned();
-    let kind = match arguments.kind() {
-        None => None,
-        Some(DuplicateKind::Exact) => Some("exact"),
-        Some(DuplicateKind::Near) => Some("near"),
-        Some(DuplicateKind::Burst) => Some("burst"),
-    };
-    if let Some(kind) = kind {
-        add(&mut address, "kind", kind);
+    request: &DuplicatesJobParams,
+) -> Result<Option<DuplicatesResponse>, Failure> {
+    let job = run_stages(server, "/v1/duplicates", request, "looks for duplicates")?;
+    match job.state {
+        JobState::Cancelled => Ok(None),
+        _ => job
+            .duplicates_report
+            .map(Some)
+            .ok_or_else(|| no_report(server)),
     }
-    if let Some(threshold) = arguments.threshold {
-        add(&mut address, "threshold", &threshold.to_string());
-    }
-    add_filter(&mut address, filter);
-    server.get(&address)
+}
+
+/// `GET /v1/jobs`
+pub(crate) fn jobs(server: &RemoteServer) -> Result<JobsResponse, Failure> {
+    server.get("/v1/jobs")
+}
+
+/// `DELETE /v1/jobs/{id}`
+pub(crate) fn cancel_job(server: &RemoteServer, id: u64) -> Result<JobResponse, Failure> {
+    server.delete_path(&format!("/v1/jobs/{id}"))
+}
+
+/// Shows the progress of a job until it ends. Ctrl-C ends the looking only.
+pub(crate) fn watch_job(server: &RemoteServer, id: u64) -> Result<(JobResponse, Completion), Failure> {
+    let bar = StageBar::new();
+    let ticket = JobTicket { job: id.to_string() };
+    let ended = follow_job(server, &ticket, |job| {
+        bar.set("done", job.done, job.total.unwrap_or_default());
+    })?;
+    bar.finish();
+    Ok(ended)
 }
 
 /// Adds a parameter to an address.
@@ -456,9 +469,18 @@ fn follow_job(
     on_progress: impl Fn(&JobResponse),
 ) -> Result<(JobResponse, Completion), Failure> {
     let path = format!("/v1/jobs/{}", ticket.job);
+    let mut is_waiting = false;
     loop {
         let job: JobResponse = server.get(&path)?;
         match job.state {
+            JobState::Queued => {
+                if let (false, Some(other)) = (is_waiting, &job.waits_for) {
+                    eprintln!("eidetic: job {} starts when job {other} has ended", job.job);
+                    is_waiting = true;
+                }
+                on_progress(&job);
+                std::thread::sleep(POLL_INTERVAL);
+            }
             JobState::Running => {
                 on_progress(&job);
                 std::thread::sleep(POLL_INTERVAL);

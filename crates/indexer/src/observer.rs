@@ -23,6 +23,8 @@ pub enum RunStage {
     Screening,
     /// Scoring labeled pairs.
     Scoring,
+    /// Computing the fingerprints by which duplicates are found.
+    Fingerprinting,
 }
 
 /// Receives the progress of a run, from several threads: implementations must be quick. All methods do

@@ -11,6 +11,7 @@ use eidetic_catalog::{Catalog, ImageRecord};
 use eidetic_containers::file_at;
 use eidetic_domain::{Filter, ImageFormat, ImageId, TakenSource};
 use eidetic_duplicates::{Fingerprint, Group, Shot, burst_candidates, burst_probability, groups, near_pairs};
+use eidetic_indexer::RunContext;
 use eidetic_search::shot_of;
 use eidetic_vectors::VectorIndex;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,15 @@ pub enum DuplicateKind {
 impl DuplicateKind {
     /// All kinds, the most certain first.
     pub const ALL: [Self; 3] = [Self::Exact, Self::Near, Self::Burst];
+
+    /// Its name in requests and responses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Near => "near",
+            Self::Burst => "burst",
+        }
+    }
 
     /// Least probability of a group where a caller names none.
     pub const fn default_threshold(self) -> f32 {
@@ -105,8 +115,15 @@ impl Library {
     ///
     /// Fingerprints that are missing are computed, and stored where the library can be written. Changes no other file.
     ///
+    /// The observer counts the images whose fingerprints are missing. Where it is cancelled before all of them are there, nothing
+    /// is found, and the fingerprints that were computed are kept.
+    ///
     /// Errors: among others, the filter names a folder or a tag that the library does not have.
-    pub fn duplicates(&self, options: &DuplicateOptions) -> Result<Duplicates, LibraryError> {
+    pub fn duplicates(
+        &self,
+        options: &DuplicateOptions,
+        context: &RunContext<'_>,
+    ) -> Result<Duplicates, LibraryError> {
         let records = self.filtered_records(&options.filter)?;
         let wants = |kind| options.kinds.contains(&kind);
         let threshold = |kind: DuplicateKind| options.threshold.unwrap_or(kind.default_threshold());
@@ -119,7 +136,10 @@ impl Library {
                 .extend(exact.collect::<Result<Vec<_>, _>>()?.into_iter().flatten());
         }
         if wants(DuplicateKind::Near) || wants(DuplicateKind::Burst) {
-            let compared = self.compared_images(&records);
+            let compared = self.compared_images(&records, context);
+            if context.is_cancelled() {
+                return Ok(Duplicates::default());
+            }
             found.not_compared = compared.missing;
             let near = compared.near_groups(threshold(DuplicateKind::Near));
             if wants(DuplicateKind::Near) {
@@ -163,7 +183,7 @@ impl Library {
     }
 
     /// The images that can be compared by their pictures, with their fingerprints.
-    fn compared_images<'a>(&self, records: &'a [ImageRecord]) -> Compared<'a> {
+    fn compared_images<'a>(&self, records: &'a [ImageRecord], context: &RunContext<'_>) -> Compared<'a> {
         let with_companions = companions(records);
         let compared: Vec<&ImageRecord> = records
             .iter()
@@ -171,7 +191,7 @@ impl Library {
                 record.metadata.format != ImageFormat::Video && !with_companions.contains(&record.image)
             })
             .collect();
-        let found = self.fingerprints_of(&compared);
+        let found = self.fingerprints_of(&compared, context);
         let missing = found.iter().filter(|found| found.is_none()).count() as u64;
         let both = compared.into_iter().zip(found);
         let (records, fingerprints) = both.filter_map(|(record, found)| Some((record, found?))).unzip();

@@ -308,6 +308,11 @@ impl Library {
         &self.directory
     }
 
+    /// The process that owns the library in `directory`, if one does now.
+    pub fn owner(directory: &Path) -> Option<Owner> {
+        Lock::owner(directory)
+    }
+
     /// Set where the library is read as its owner has published it.
     pub fn published(&self) -> Option<&Published> {
         self.published.as_ref()

@@ -1,6 +1,7 @@
 //! The handlers of the routes.
 
 pub(crate) mod analysis;
+pub(crate) mod backup;
 pub(crate) mod calibration;
 pub(crate) mod duplicates;
 pub(crate) mod feedback;

@@ -6,7 +6,7 @@
 //! 2. `origin_guard` rejects requests that a foreign web site caused (DNS rebinding, cross-site requests).
 //! 3. `authentication` rejects requests without a token, where one is required.
 //! 4. `routes` finds the handler; [`params`] reads and checks what was sent.
-//! 5. `handlers` call the library within a `ConcurrencyLimiter`, or start a job in the `JobRegistry`.
+//! 5. `handlers` call the library within a `ConcurrencyLimiter`, or put a job into the `JobQueue` (`jobs`).
 //!    Both go before indexing in the background (`yielding`), of which `watch` makes more.
 //! 6. [`responses`] are sent as JSON; a `Problem` is sent as an RFC 9457 problem document.
 //!
@@ -23,6 +23,7 @@ mod authentication;
 mod concurrency;
 mod connection;
 mod credentials;
+mod file_access;
 mod handlers;
 mod jobs;
 mod metrics;
@@ -43,6 +44,7 @@ mod yielding;
 mod tests;
 
 pub use access_token::{AccessToken, InvalidToken};
+pub use jobs::{cancel_stored_job, stored_jobs};
 pub use openapi::document as openapi;
 pub use options::{Authentication, IndexableFolders, Limits, ServeOptions};
 pub use serve::{ServeError, serve};

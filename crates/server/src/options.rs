@@ -7,6 +7,8 @@ use eidetic_confidence::profile::NamedProfile;
 use eidetic_indexer::watch::WatchOptions;
 
 use crate::access_token::AccessToken;
+use crate::params::shortened;
+use crate::problem::Problem;
 
 /// How to serve a library.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,6 +100,19 @@ impl ServeOptions {
             profiles: NamedProfile::builtin(),
             watch: None,
         }
+    }
+
+    /// The profile with this name.
+    pub(crate) fn profile(&self, name: &str) -> Result<NamedProfile, Problem> {
+        let found = self.profiles.iter().find(|profile| profile.name == name);
+        found.cloned().ok_or_else(|| {
+            let known: Vec<&str> = self.profiles.iter().map(|profile| profile.name.as_str()).collect();
+            Problem::invalid(format!(
+                "unknown profile {:?}; expected one of {}",
+                shortened(name),
+                known.join(", ")
+            ))
+        })
     }
 }
 

@@ -7,6 +7,7 @@
 mod album;
 mod analysis;
 mod arrival;
+mod backup;
 mod body;
 mod duplicates;
 mod feedback;
@@ -31,9 +32,12 @@ mod validate;
 pub(crate) use album::{AlbumParams, FacetParams};
 pub use analysis::{CalibrateParams, LabeledPairParams, ScreenParams, TagParams, VocabularyParams};
 pub(crate) use analysis::{CheckedCalibrate, CheckedScreen, ScreenForm};
+pub use backup::BackupParams;
+pub(crate) use backup::CheckedBackup;
 pub(crate) use body::{
     media_type, read_json, read_json_or_form, read_json_within, read_optional_json, read_text, read_to_file,
 };
+pub use duplicates::DuplicatesJobParams;
 pub(crate) use duplicates::DuplicatesParams;
 pub use feedback::FeedbackParams;
 pub(crate) use feedback::ScopeParams;

@@ -40,7 +40,6 @@ pub(crate) enum ProblemKind {
     HeadTooLarge,
     AlreadyIndexing,
     AlreadySwitching,
-    AlreadyRunning,
     VocabularyExists,
     /// There is no calibration to undo.
     NothingToUndo,
@@ -81,7 +80,6 @@ impl ProblemKind {
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::AlreadyIndexing
             | Self::AlreadySwitching
-            | Self::AlreadyRunning
             | Self::VocabularyExists
             | Self::NothingToUndo
             | Self::ActiveSpace
@@ -115,7 +113,6 @@ impl ProblemKind {
             Self::HeadTooLarge => ("head-too-large", "The head of the request is too large"),
             Self::AlreadyIndexing => ("already-indexing", "An indexing job is running"),
             Self::AlreadySwitching => ("already-switching", "A space is being filled"),
-            Self::AlreadyRunning => ("already-running", "Such a job is running"),
             Self::NothingToUndo => ("nothing-to-undo", "There is no calibration to undo"),
             Self::VocabularyExists => ("vocabulary-exists", "The vocabulary exists with other words"),
             Self::ActiveSpace => ("active-space", "The space is active"),

@@ -33,7 +33,11 @@ pub use duplicates::{DuplicateFile, DuplicateGroupResponse, DuplicatesResponse};
 pub use facets::{FacetValue, FacetsResponse, FolderFacet, MonthFacet, PlaceFacet, YearFacet};
 pub use feedback::{FeedbackCount, FeedbackEntry, FeedbackList};
 pub use image::{ImageResponse, PlaceNames, Position};
-pub use jobs::{FailedFile, IndexReport, JobKind, JobResponse, JobState, JobTicket, UnreachableFolder};
+pub(crate) use jobs::JobReports;
+pub use jobs::{
+    BackupResponse, FailedFile, IndexReport, JobKind, JobResponse, JobState, JobTicket, JobsResponse,
+    UnreachableFolder,
+};
 pub use matching::{MatchLine, MatchResponse, MatchResult, MatchVerdict, ProfileSummary, ProfilesResponse};
 pub use path::{FilePart, PathTexts};
 pub use problem::ProblemDocument;

@@ -7,7 +7,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route};
 
 use crate::handlers::{
-    analysis, calibration, duplicates, feedback, images, index, jobs, matching, model, page, search, server,
+    analysis, backup, calibration, duplicates, feedback, images, index, jobs, matching, model, page, search, server,
     session, tags, texts,
 };
 use crate::params::shortened;
@@ -80,7 +80,13 @@ fn calibration_endpoints() -> Vec<Endpoint> {
 
 fn image_endpoints() -> Vec<Endpoint> {
     vec![
-        get("/v1/duplicates", web::route().to(duplicates::get_duplicates)),
+        Endpoint {
+            pattern: "/v1/duplicates",
+            methods: vec![
+                (Method::GET, web::route().to(duplicates::get_duplicates)),
+                (Method::POST, web::route().to(duplicates::start_duplicates)),
+            ],
+        },
         get("/v1/images", web::route().to(analysis::list_images)),
         get("/v1/facets", web::route().to(analysis::get_facets)),
         get("/v1/images/{id}", web::route().to(images::get_image)),
@@ -107,6 +113,9 @@ fn job_endpoints() -> Vec<Endpoint> {
             pattern: "/v1/sources",
             methods: vec![(Method::DELETE, web::route().to(index::forget_source))],
         },
+        post("/v1/backup", web::route().to(backup::start_backup)),
+        get("/v1/jobs", web::route().to(jobs::list_jobs)),
+        get("/v1/jobs/{id}/events", web::route().to(jobs::job_events)),
         Endpoint {
             pattern: "/v1/jobs/{id}",
             methods: vec![

@@ -25,7 +25,6 @@ use futures_util::future::{Either, select};
 use utoipa::openapi::OpenApi as Document;
 
 use crate::connection::Connection;
-use crate::jobs::JobTask;
 use crate::options::ServeOptions;
 use crate::record_requests::record_request;
 use crate::shutdown::StopSignals;
@@ -65,8 +64,8 @@ pub enum ServeError {
 /// Serves `library` until the process receives an interrupt or termination signal; blocks until then.
 ///
 /// `on_ready` is called with the address once connections are accepted. At shutdown, running requests are
-/// finished, and a running indexing job and the watch are cancelled, with everything committed kept; both get the time
-/// `options.limits.shutdown`. A second signal stops the server at once.
+/// finished, and running jobs and the watch are cancelled, with everything committed kept; both get the time
+/// `options.limits.shutdown`. The next server goes on with the jobs. A second signal stops the server at once.
 pub fn serve(
     library: Arc<Library>,
     options: ServeOptions,
@@ -105,7 +104,7 @@ async fn run(state: AppState, listener: TcpListener, on_ready: impl FnOnce()) ->
         .listen("eidetic", listener, move || connections(&shared, &ending))?
         .run();
     let handle = server.handle();
-    resume_switch(&state);
+    state.jobs.resume(|request| request.prepare(&state));
     let watch = WatchThread::start(&state);
     on_ready();
     let stopped = {
@@ -128,19 +127,6 @@ async fn run(state: AppState, listener: TcpListener, on_ready: impl FnOnce()) ->
             }
             server.await.map_err(io::Error::other)?.map_err(ServeError::from)
         }
-    }
-}
-
-/// Resumes a switch that was interrupted; the active space serves searches meanwhile.
-fn resume_switch(state: &AppState) {
-    match state.library.planned_switch() {
-        Ok(None) => {}
-        Ok(Some(switch)) => {
-            tracing::info!(model = switch.model, "resuming the switch to another model");
-            // No other job can run yet; the job itself reports what fails.
-            let _job = state.jobs.start(&state.library, JobTask::ResumeSwitch);
-        }
-        Err(error) => tracing::warn!("cannot read whether a switch was interrupted: {error}"),
     }
 }
 
@@ -194,7 +180,7 @@ pub(crate) fn application(
 
 async fn end_gracefully(handle: &ServerHandle, (state, watch): (&AppState, &WatchThread), time: Duration) {
     let deadline = Instant::now() + time;
-    state.jobs.stop_running();
+    state.jobs.stop();
     watch.stop();
     handle.stop(true).await;
     while (state.jobs.any_running() || watch.is_running()) && Instant::now() < deadline {

@@ -6,7 +6,7 @@ use eidetic_library::Library;
 use tokio::sync::Semaphore;
 
 use crate::concurrency::ConcurrencyLimiter;
-use crate::jobs::JobRegistry;
+use crate::jobs::JobQueue;
 use crate::metrics::Metrics;
 use crate::options::ServeOptions;
 use crate::uploads::UploadSlots;
@@ -22,7 +22,7 @@ pub(crate) struct AppState {
     pub(crate) image_reads: ConcurrencyLimiter,
     /// For bodies that are large.
     pub(crate) uploads: Arc<UploadSlots>,
-    pub(crate) jobs: JobRegistry,
+    pub(crate) jobs: Arc<JobQueue>,
     /// Makes indexing yield to searches.
     pub(crate) yielding: Arc<Yielding>,
     /// One permit: feedback refits confidences once at a time.
@@ -39,7 +39,7 @@ impl AppState {
                 .before_background(Arc::clone(&yielding)),
             image_reads: ConcurrencyLimiter::new(limits.image_reads, limits.waiting),
             uploads: Arc::new(UploadSlots::new(limits)),
-            jobs: JobRegistry::new(Arc::clone(&yielding)),
+            jobs: Arc::new(JobQueue::new(Arc::clone(&library), Arc::clone(&yielding))),
             yielding,
             refits: Arc::new(Semaphore::new(1)),
             metrics: Metrics::default(),

@@ -4,13 +4,17 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use eidetic_domain::counted;
-use eidetic_library::{DuplicateKind, DuplicateOptions};
+use eidetic_indexer::RunContext;
+use eidetic_library::{DuplicateKind, DuplicateOptions, Library};
+use eidetic_server::params::DuplicatesJobParams;
 use eidetic_server::responses::{DuplicateFile, DuplicateGroupResponse, DuplicatesResponse};
 
 use super::{Access, access_or_read};
 use crate::Outcome;
 use crate::arguments::{DuplicatesArgs, Global, PathEnd};
 use crate::failure::Failure;
+use crate::interrupt::cancel_on_interrupt;
+use crate::progress::StageBar;
 use crate::{output, remote};
 
 /// `eidetic duplicates`
@@ -24,11 +28,19 @@ pub(crate) fn run(global: &Global, arguments: &DuplicatesArgs) -> Result<Outcome
     };
     // As its owner, it stores the fingerprints that it has to compute.
     let found = match access_or_read(global, "eidetic duplicates")? {
-        Access::Local(library) => DuplicatesResponse {
-            as_of: library.as_of(),
-            ..DuplicatesResponse::from(&library.duplicates(&options)?)
-        },
-        Access::Remote(server) => remote::duplicates(&server, arguments, &options.filter)?,
+        Access::Local(library) => local(&library, &options)?,
+        Access::Remote(server) => {
+            let request = DuplicatesJobParams {
+                kind: arguments.kind().map(|kind| kind.name().to_owned()),
+                threshold: arguments.threshold,
+                filter: Some(options.filter.into()),
+            };
+            remote::duplicates(&server, &request)?
+        }
+    };
+    let Some(found) = found else {
+        eprintln!("eidetic: interrupted; what was compared so far is kept");
+        return Ok(Outcome::DoneWithFailures);
     };
     match arguments.output().paths_only() {
         _ if global.json => output::json(&found)?,
@@ -40,6 +52,19 @@ pub(crate) fn run(global: &Global, arguments: &DuplicatesArgs) -> Result<Outcome
         eprintln!("eidetic: {count} not compared, since the files cannot be read now");
     }
     Ok(Outcome::Done)
+}
+
+/// What is found in a library of this process; `None` if it is interrupted.
+fn local(library: &Library, options: &DuplicateOptions) -> Result<Option<DuplicatesResponse>, Failure> {
+    let cancel = cancel_on_interrupt()?;
+    let bar = StageBar::new();
+    let found = library.duplicates(options, &RunContext::new(&bar, &cancel));
+    bar.finish();
+    let found = DuplicatesResponse {
+        as_of: library.as_of(),
+        ..DuplicatesResponse::from(&found?)
+    };
+    Ok((!cancel.is_cancelled()).then_some(found))
 }
 
 /// All but the best of each group, each path once.

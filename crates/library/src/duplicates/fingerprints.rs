@@ -7,6 +7,7 @@ use eidetic_catalog::{Catalog, ImageRecord};
 use eidetic_domain::{Filter, ImageId};
 use eidetic_duplicates::Fingerprint;
 use eidetic_imaging::{DecodeLimits, decode};
+use eidetic_indexer::{RunContext, RunStage};
 use image::RgbImage;
 
 use super::fingerprint_file::StoredFingerprints;
@@ -51,18 +52,34 @@ impl<'a> FingerprintCollector<'a> {
 
 impl Library {
     /// The fingerprint of each of `records`: stored, or computed now and stored where that is possible. `None` where the
-    /// picture cannot be read.
-    pub(super) fn fingerprints_of(&self, records: &[&ImageRecord]) -> Vec<Option<Fingerprint>> {
+    /// picture cannot be read, or where the run is cancelled before.
+    pub(super) fn fingerprints_of(
+        &self,
+        records: &[&ImageRecord],
+        context: &RunContext<'_>,
+    ) -> Vec<Option<Fingerprint>> {
         let mut stored = self.fingerprints.read();
         let missing: Vec<ImageId> = records
             .iter()
             .map(|record| record.image)
             .filter(|image| !stored.found.contains_key(image))
             .collect();
-        let computed = par_chunks(&missing, |images| self.compute_fingerprints(images)).concat();
-        self.store_fingerprints(&computed);
         self.compact_fingerprints(&stored);
-        stored.found.extend(computed);
+        if !missing.is_empty() {
+            context.observer.stage(RunStage::Fingerprinting);
+            context.observer.total(missing.len() as u64);
+        }
+        let mut done = 0;
+        for images in missing.chunks(BATCH) {
+            if context.is_cancelled() {
+                break;
+            }
+            let computed = par_chunks(images, |images| self.compute_fingerprints(images)).concat();
+            self.store_fingerprints(&computed);
+            stored.found.extend(computed);
+            done += images.len() as u64;
+            context.observer.done(done);
+        }
         records
             .iter()
             .map(|record| stored.found.remove(&record.image))

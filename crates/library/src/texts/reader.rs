@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, Cursor, Read};
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use self::lines::Lines;
@@ -22,7 +23,8 @@ const MAX_RECORD_BYTES: usize = 1 << 20;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// How texts are written in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TextFormat {
     /// One text on each line; blank lines are skipped.
     Lines,

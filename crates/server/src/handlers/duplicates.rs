@@ -1,10 +1,13 @@
-//! Finds duplicates.
+//! Finds duplicates, at once or as a job.
 
-use actix_web::web::{Data, Json};
-use actix_web::{HttpRequest, Result};
+use actix_web::web::{Data, Json, Payload};
+use actix_web::{HttpRequest, HttpResponse, Result};
+use eidetic_indexer::RunContext;
 
-use crate::params::{DuplicatesParams, Filtered};
-use crate::responses::{DuplicatesResponse, ProblemDocument};
+use super::jobs::start_job;
+use crate::jobs::JobRequest;
+use crate::params::{self, DuplicatesJobParams, DuplicatesParams, Filtered};
+use crate::responses::{DuplicatesResponse, JobTicket, ProblemDocument};
 use crate::state::AppState;
 
 /// Groups of images that are copies of each other, and bursts, the best copy first. Nothing is deleted.
@@ -25,7 +28,31 @@ pub(crate) async fn get_duplicates(
 ) -> Result<Json<DuplicatesResponse>> {
     let options = DuplicatesParams::from_query(request.query_string())?;
     let library = state.library.clone();
-    let find = move || Ok(DuplicatesResponse::from(&library.duplicates(&options)?));
+    let find = move || {
+        let found = library.duplicates(&options, &RunContext::default())?;
+        Ok(DuplicatesResponse::from(&found))
+    };
     // Comparing takes all processors, as a model does.
     Ok(Json(state.model_runs.run(find).await?))
+}
+
+/// Look for duplicates as a job: the first time, the pictures of a large library take a while.
+#[utoipa::path(
+    post,
+    path = "/v1/duplicates",
+    tag = "images",
+    request_body(content = Option<DuplicatesJobParams>, description = "Without a body, groups of all kinds among all images."),
+    responses(
+        (status = 202, description = "The job is queued; `Location` is its address.", body = JobTicket, headers(("Location" = String, description = "The job's address."))),
+        (status = 400, description = "Invalid JSON, or an invalid parameter.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, description = "The request comes from another site.", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn start_duplicates(
+    state: Data<AppState>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse> {
+    let params: Option<DuplicatesJobParams> = params::read_optional_json(&request, payload, &state).await?;
+    Ok(start_job(&state, JobRequest::Duplicates(params.unwrap_or_default())).await?)
 }

@@ -4,7 +4,6 @@ use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, Result, rt};
 use eidetic_library::{AnswerCount, RefitOutcome};
 
-use super::matching::find_profile;
 use crate::params::{self, FeedbackParams, ScopeParams};
 use crate::responses::{FeedbackCount, FeedbackList, ProblemDocument};
 use crate::state::AppState;
@@ -33,7 +32,8 @@ pub(crate) async fn post_feedback(
 ) -> Result<Json<FeedbackCount>> {
     let params: FeedbackParams = params::read_json(&request, payload, &state).await?;
     let right = params.right;
-    let profile = find_profile(&state, params.profile.as_deref())?;
+    let named = params.profile.as_deref();
+    let profile = named.map(|name| state.options.profile(name)).transpose()?;
     let (subject, image) = params.check()?;
     let library = state.library.clone();
     let work = move || Ok(library.put_feedback(&subject, profile.as_ref(), image, right)?);

@@ -13,7 +13,7 @@ use eidetic_search::{BreakdownOptions, QueryImage, ViewedImage};
 
 use super::match_batch;
 use super::search::query_image;
-use crate::params::{self, CheckedMatch, ImageInput, MatchBatchParams, MatchForm, MatchParams, shortened};
+use crate::params::{self, CheckedMatch, ImageInput, MatchBatchParams, MatchForm, MatchParams};
 use crate::problem::Problem;
 use crate::responses::{MatchLine, MatchResponse, ProblemDocument};
 use crate::state::AppState;
@@ -58,7 +58,8 @@ pub(crate) async fn match_texts(
     let batch_params: MatchBatchParams = params::read_query(request.query_string())?;
     if [match_batch::TSV, match_batch::CSV].contains(&params::media_type(&request).as_str()) {
         let batch_params = batch_params.check()?;
-        let profile = find_profile(&state, batch_params.profile.as_deref())?;
+        let named = batch_params.profile.as_deref();
+    let profile = named.map(|name| state.options.profile(name)).transpose()?;
         let received = params::read_text(&request, payload, &state).await?;
         let (body, _slot) = received.into_parts();
         let library = state.library.clone();
@@ -76,26 +77,12 @@ pub(crate) async fn match_texts(
     // Kept until the response is ready, since the image stays in memory until then.
     let (params, _slot) = received.into_parts();
     let params = params.check(&state.options.limits)?;
-    let profile = find_profile(&state, params.profile.as_deref())?;
+    let named = params.profile.as_deref();
+    let profile = named.map(|name| state.options.profile(name)).transpose()?;
     let texts = texts_to_match(&params, profile.as_ref())?;
     let library = state.library.clone();
     let work = move || match_image(&library, &params, &texts, profile.as_ref());
     Ok(HttpResponse::Ok().json(state.model_runs.run(work).await?))
-}
-
-/// The profile with this name; `None` without a name.
-pub(super) fn find_profile(state: &AppState, name: Option<&str>) -> Result<Option<NamedProfile>, Problem> {
-    let Some(name) = name else { return Ok(None) };
-    let profiles = &state.options.profiles;
-    let found = profiles.iter().find(|profile| profile.name == name);
-    found.cloned().map(Some).ok_or_else(|| {
-        let known: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
-        Problem::invalid(format!(
-            "unknown profile {:?}; expected one of {}",
-            shortened(name),
-            known.join(", ")
-        ))
-    })
 }
 
 /// The texts of the request, or else the profile's patterns.

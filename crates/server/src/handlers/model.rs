@@ -2,13 +2,11 @@
 
 use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result};
-use eidetic_library::{SwitchOptions, resolve_model};
 
 use super::jobs::start_job;
-use crate::jobs::JobTask;
-use crate::options::IndexableFolders;
+use crate::file_access::require_model_access;
+use crate::jobs::JobRequest;
 use crate::params::{self, SpaceParams, SwitchParams, nonempty_text};
-use crate::problem::{Problem, ProblemKind};
 use crate::responses::{DropResponse, JobTicket, ProblemDocument};
 use crate::state::AppState;
 
@@ -19,10 +17,9 @@ use crate::state::AppState;
     tag = "model",
     request_body = SwitchParams,
     responses(
-        (status = 202, description = "The job runs; `Location` is its address.", body = JobTicket, headers(("Location" = String, description = "The job's address."))),
+        (status = 202, description = "The job is queued; `Location` is its address.", body = JobTicket, headers(("Location" = String, description = "The job's address."))),
         (status = 400, description = "Invalid JSON, or an invalid model name.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "The request comes from another site, or the server listens beyond loopback.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 409, description = "A space is being filled already.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn switch_model(
@@ -30,16 +27,9 @@ pub(crate) async fn switch_model(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse> {
-    require_loopback(&state)?;
+    require_model_access(&state)?;
     let params: SwitchParams = params::read_json(&request, payload, &state).await?;
-    let name = nonempty_text("model", params.model)?;
-    let model = resolve_model(&name).map_err(Problem::from)?;
-    let options = SwitchOptions {
-        old: params.old,
-        precision: params.precision,
-        indexing: state.yielding.indexing(),
-    };
-    Ok(start_job(&state, JobTask::Switch(model, Box::new(options)))?)
+    Ok(start_job(&state, JobRequest::Switch(params)).await?)
 }
 
 /// Embed the images that are missing in a kept space.
@@ -49,9 +39,8 @@ pub(crate) async fn switch_model(
     tag = "model",
     request_body = SpaceParams,
     responses(
-        (status = 202, description = "The job runs; `Location` is its address.", body = JobTicket, headers(("Location" = String, description = "The job's address."))),
+        (status = 202, description = "The job is queued; `Location` is its address.", body = JobTicket, headers(("Location" = String, description = "The job's address."))),
         (status = 403, description = "The request comes from another site.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 409, description = "A space is being filled already.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn backfill_space(
@@ -60,8 +49,7 @@ pub(crate) async fn backfill_space(
     payload: Payload,
 ) -> Result<HttpResponse> {
     let params: SpaceParams = params::read_json(&request, payload, &state).await?;
-    let space = nonempty_text("space", params.space)?;
-    Ok(start_job(&state, JobTask::Backfill(space))?)
+    Ok(start_job(&state, JobRequest::Backfill(params)).await?)
 }
 
 /// Remove a space other than the active one from the library.
@@ -82,7 +70,7 @@ pub(crate) async fn drop_space(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<Json<DropResponse>> {
-    require_loopback(&state)?;
+    require_model_access(&state)?;
     let params: SpaceParams = params::read_json(&request, payload, &state).await?;
     let space = nonempty_text("space", params.space)?;
     let library = state.library.clone();
@@ -92,16 +80,4 @@ pub(crate) async fn drop_space(
         })
     };
     Ok(Json(state.image_reads.run(work).await?))
-}
-
-/// A switch reads a directory of the client's choice, and a drop deletes vectors: neither is for clients
-/// elsewhere.
-fn require_loopback(state: &AppState) -> Result<(), Problem> {
-    if state.options.indexable == IndexableFolders::Any {
-        return Ok(());
-    }
-    Err(Problem::new(
-        ProblemKind::ModelNotAllowed,
-        "this server listens beyond loopback; to switch or drop a model, stop it and run: eidetic space",
-    ))
 }

@@ -1,13 +1,15 @@
 //! Stored texts: listed, added, removed.
 
+use std::io::BufReader;
+
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, Result};
 use eidetic_indexer::RunContext;
-use eidetic_library::TextFormat;
+use eidetic_library::{LibraryError, TextFormat, TextReader};
 
-use super::jobs::start_job;
+use super::jobs::start_job_with;
 use super::match_batch::TSV;
-use crate::jobs::{JobTask, TextsUpload};
+use crate::jobs::{JobRequest, TextsParams};
 use crate::params::{self, nonempty_text, shortened};
 use crate::problem::{Problem, ProblemKind};
 use crate::responses::{
@@ -39,7 +41,7 @@ pub(crate) async fn list_text_sets(state: Data<AppState>) -> Result<Json<TextSet
 /// `application/octet-stream` its first line tells which. A column or member `id` names a text, all others are its fields.
 ///
 /// The set is these texts afterwards: new ones are embedded, those that it had keep their vectors, others are removed. A
-/// body of at most 64 KiB is answered when that is done, a larger one by a job. An error in a line changes nothing.
+/// body of at most 64 KiB is answered when that is done, a larger one by a job, and so is a small one while such a job waits or runs. An error in a line changes nothing.
 #[utoipa::path(
     post,
     path = "/v1/texts/{set}",
@@ -54,7 +56,7 @@ pub(crate) async fn list_text_sets(state: Data<AppState>) -> Result<Json<TextSet
     )),
     responses(
         (status = 200, description = "The set is made.", body = TextsReportResponse),
-        (status = 202, description = "The job runs; `Location` is its address.", body = JobTicket, headers(("Location" = String, description = "The job's address."))),
+        (status = 202, description = "The job is queued; `Location` is its address.", body = JobTicket, headers(("Location" = String, description = "The job's address."))),
         (status = 400, description = "The name or a line of the body is invalid.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "The request comes from another site.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "Texts are being added already.", body = ProblemDocument, content_type = "application/problem+json"),
@@ -69,15 +71,17 @@ pub(crate) async fn add_texts(
     let set = nonempty_text("the name of the set", set.into_inner())?;
     let format = format(&params::media_type(&request))?;
     state.library.require_writable().map_err(Problem::from)?;
-    state.jobs.require_free(JobKind::Texts)?;
     let limit = state.options.limits.texts_bytes;
     let (file, size) = params::read_to_file(&request, payload, &state, limit).await?;
-    let upload = TextsUpload { set, format, file };
-    if size > state.options.limits.small_body_bytes as u64 {
-        return Ok(start_job(&state, JobTask::Texts(upload))?);
+    if size > state.options.limits.small_body_bytes as u64 || state.jobs.is_busy(JobKind::Texts) {
+        let params = TextsParams { set, format };
+        return Ok(start_job_with(&state, JobRequest::Texts(params), Some(file)).await?);
     }
     let library = state.library.clone();
-    let add = move || Ok(upload.add(&library, &RunContext::default())?);
+    let add = move || {
+        let texts = TextReader::new(BufReader::new(file), format).map_err(LibraryError::from)?;
+        Ok(library.add_texts(&set, texts, &RunContext::default())?)
+    };
     let report = state.model_runs.run(add).await?;
     Ok(HttpResponse::Ok().json(TextsReportResponse::from(&report)))
 }

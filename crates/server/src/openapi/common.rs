@@ -199,6 +199,6 @@ fn has_parameters(operation: &Operation) -> bool {
 
 /// Whether an address reads or changes the library, whose work is bounded.
 fn uses_library(path: &str) -> bool {
-    let beside = ["/v1/session", "/v1/jobs/{id}"];
+    let beside = ["/v1/session", "/v1/jobs", "/v1/jobs/{id}", "/v1/jobs/{id}/events"];
     path == "/metrics" || (path.starts_with("/v1/") && !beside.contains(&path))
 }

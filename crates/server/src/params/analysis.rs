@@ -184,6 +184,11 @@ impl PartialSchema for ScreenForm {
 impl ToSchema for ScreenForm {}
 
 impl ScreenParams {
+    /// Whether one image is to be compared, at once.
+    pub(crate) const fn has_image(&self) -> bool {
+        self.image.is_some()
+    }
+
     /// With patterns and filter parsed.
     pub(crate) fn check(self, limits: &Limits) -> Result<CheckedScreen, Problem> {
         require_count("patterns", self.patterns.len(), MAX_PATTERNS)?;

@@ -107,13 +107,18 @@ pub(super) fn filter_folders(folders: Vec<String>) -> Result<Vec<PathBuf>, Probl
 
 /// An absolute folder.
 pub(super) fn absolute_folder(text: String) -> Result<PathBuf, Problem> {
-    require_no_nul("folder", &text)?;
-    let folder = PathBuf::from(text);
-    if folder.is_absolute() {
-        return Ok(folder);
+    absolute_path("folder", text)
+}
+
+/// The path, if it is absolute.
+pub(super) fn absolute_path(name: &str, text: String) -> Result<PathBuf, Problem> {
+    require_no_nul(name, &text)?;
+    let path = PathBuf::from(text);
+    if path.is_absolute() {
+        return Ok(path);
     }
-    let shown = folder.to_string_lossy();
-    Err(invalid_value("folder", quoted(&shown), "an absolute path"))
+    let shown = path.to_string_lossy();
+    Err(invalid_value(name, quoted(&shown), "an absolute path"))
 }
 
 /// The tags of a filter.

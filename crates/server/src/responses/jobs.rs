@@ -1,21 +1,29 @@
-//! Jobs and the reports of indexing.
+//! Jobs, and the reports of indexing and backups.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use eidetic_domain::SpaceId;
 use eidetic_indexer::{FileFailure, IndexingReport, UnreachableSource};
+use eidetic_library::BackupReport;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::path::{original_path, path_bytes, path_text};
-use super::{CalibrateResponse, ScreenResponse, SpaceReportResponse, TagReportResponse, TextsReportResponse};
+use super::{CalibrateResponse, DuplicatesResponse, ScreenResponse, SpaceReportResponse, TagReportResponse, TextsReportResponse};
 
 /// The job that a request started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobTicket {
     /// Its id, for `/v1/jobs/{id}`.
     pub job: String,
+}
+
+/// The jobs of a server.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JobsResponse {
+    /// Those that wait or run, and the last ones that ended, the newest first, without their reports.
+    pub jobs: Vec<JobResponse>,
 }
 
 /// Progress or result of a job.
@@ -26,12 +34,36 @@ pub struct JobResponse {
     /// What it does.
     #[serde(default)]
     pub kind: JobKind,
-    /// Whether it is running, or how it ended.
+    /// What it works on: folders, a model, a set of texts, a profile, a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Whether it waits, runs, or how it ended.
     pub state: JobState,
-    /// Files, images of a space, texts, or words of a vocabulary, processed so far.
+    /// Files, images, texts, words of a vocabulary, or bytes of a backup, processed so far.
     pub done: u64,
     /// How many to process in all, once known.
     pub total: Option<u64>,
+    /// Files that could not be processed so far.
+    #[serde(default)]
+    pub failures: u64,
+    /// How many are processed in a second at present, while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
+    /// Seconds that are left at this rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_left: Option<f64>,
+    /// The job that has to end before this one starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
+    /// When it was requested, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_ms: Option<i64>,
+    /// When it started; the last time, if it was interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_ms: Option<i64>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_ms: Option<i64>,
     /// The report of an indexing job that has ended or was cancelled.
     pub report: Option<IndexReport>,
     /// The report of a job that fills a space, likewise.
@@ -49,8 +81,58 @@ pub struct JobResponse {
     /// The result of a calibration that has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibrate_report: Option<CalibrateResponse>,
+    /// The groups that a search for duplicates found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicates_report: Option<DuplicatesResponse>,
+    /// The backup that was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_report: Option<BackupResponse>,
     /// Why it failed, if it did.
     pub error: Option<String>,
+}
+
+/// What a job found: one of these, by its kind.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct JobReports {
+    pub(crate) index: Option<IndexReport>,
+    pub(crate) space: Option<SpaceReportResponse>,
+    pub(crate) texts: Option<TextsReportResponse>,
+    pub(crate) tag: Option<TagReportResponse>,
+    pub(crate) screen: Option<ScreenResponse>,
+    pub(crate) calibrate: Option<CalibrateResponse>,
+    pub(crate) duplicates: Option<DuplicatesResponse>,
+    pub(crate) backup: Option<BackupResponse>,
+}
+
+impl JobResponse {
+    /// With what the job found.
+    pub(crate) fn with_reports(self, reports: JobReports) -> Self {
+        Self {
+            report: reports.index,
+            space_report: reports.space,
+            texts_report: reports.texts,
+            tag_report: reports.tag,
+            screen_report: reports.screen,
+            calibrate_report: reports.calibrate,
+            duplicates_report: reports.duplicates,
+            backup_report: reports.backup,
+            ..self
+        }
+    }
+
+    /// Takes out what the job found.
+    pub(crate) fn take_reports(&mut self) -> JobReports {
+        JobReports {
+            index: self.report.take(),
+            space: self.space_report.take(),
+            texts: self.texts_report.take(),
+            tag: self.tag_report.take(),
+            screen: self.screen_report.take(),
+            calibrate: self.calibrate_report.take(),
+            duplicates: self.duplicates_report.take(),
+            backup: self.backup_report.take(),
+        }
+    }
 }
 
 /// What a job does.
@@ -73,13 +155,19 @@ pub enum JobKind {
     Screen,
     /// Fits confidences to labeled pairs.
     Calibrate,
+    /// Looks for duplicates.
+    Duplicates,
+    /// Writes a backup.
+    Backup,
 }
 
-/// Whether a job is running, or how it ended.
+/// Whether a job waits or runs, or how it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
-    /// Not ended yet.
+    /// It starts when those before it have ended.
+    Queued,
+    /// It works.
     Running,
     /// Completed; single files may have failed.
     Done,
@@ -87,6 +175,43 @@ pub enum JobState {
     Failed,
     /// Cancelled; what it had committed is kept.
     Cancelled,
+}
+
+impl JobState {
+    /// Whether the job neither waits nor runs.
+    pub const fn has_ended(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+}
+
+/// A backup that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BackupResponse {
+    /// The file.
+    pub file: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Images of the library.
+    pub images: u64,
+    /// Files that hold them.
+    pub paths: u64,
+    /// Embedding spaces.
+    pub spaces: u64,
+    /// When the last change was made that the backup has, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+impl From<BackupReport> for BackupResponse {
+    fn from(report: BackupReport) -> Self {
+        Self {
+            file: path_text(&report.file),
+            bytes: report.bytes,
+            images: report.images,
+            paths: report.paths,
+            spaces: report.spaces,
+            at_ms: report.at_ms,
+        }
+    }
 }
 
 /// The report of an indexing job.

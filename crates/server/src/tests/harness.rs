@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{MessageBody, to_bytes};
 use actix_web::dev::ServiceResponse;
@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
 use crate::options::ServeOptions;
-use crate::responses::{JobResponse, JobState, ProblemDocument, SearchResponse};
+use crate::responses::{JobResponse, ProblemDocument, SearchResponse};
 use crate::serve::application;
 use crate::state::AppState;
 
@@ -94,9 +94,10 @@ impl TestServer {
 
     /// Polls a job until it has ended.
     pub(super) async fn ended(&self, job: &str) -> JobResponse {
-        for _ in 0..1_000 {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_mins(1) {
             let answer: JobResponse = self.get(&format!("/v1/jobs/{job}")).await.json();
-            if answer.state != JobState::Running {
+            if answer.state.has_ended() {
                 return answer;
             }
             actix_web::rt::time::sleep(Duration::from_millis(10)).await;

@@ -53,32 +53,6 @@ async fn job_without_folders_updates_sources() {
 }
 
 #[actix_web::test]
-async fn second_job_conflicts_until_first_is_cancelled() {
-    let server = slow_site();
-    let JobTicket { job } = index(&server, json!({"folders": [many_images(&server, 400)]}))
-        .await
-        .json();
-    let second = index(&server, json!({})).await;
-    assert_eq!(second.status, StatusCode::CONFLICT);
-    assert!(second.problem().detail.contains(&format!("/v1/jobs/{job}")));
-    let cancelled = server
-        .send(TestRequest::delete().uri(&format!("/v1/jobs/{job}")))
-        .await;
-    assert_eq!(cancelled.status, StatusCode::ACCEPTED);
-    assert_eq!(server.ended(&job).await.state, JobState::Cancelled);
-    let again = server
-        .send(TestRequest::delete().uri(&format!("/v1/jobs/{job}")))
-        .await;
-    assert_eq!(again.json::<Value>()["state"], "cancelled");
-    assert_eq!(
-        index(&server, json!({"folders": [server.photo("trip")]}))
-            .await
-            .status,
-        StatusCode::ACCEPTED
-    );
-}
-
-#[actix_web::test]
 async fn searches_work_while_job_runs() {
     let server = slow_site();
     let addresses = ["red", "green", "blue", "cyan"].map(|color| format!("/v1/search?text={color}&k=5"));
@@ -122,21 +96,6 @@ async fn failing_model_fails_job_with_reason() {
 }
 
 #[actix_web::test]
-async fn last_twenty_jobs_are_kept() {
-    let server = TestServer::new();
-    for _ in 0..21 {
-        let JobTicket { job } = index(&server, json!({})).await.json();
-        server.ended(&job).await;
-    }
-    assert_eq!(server.get("/v1/jobs/2").await.status, StatusCode::OK);
-    for unknown in ["1", "22", "x", "-1"] {
-        let answer = server.get(&format!("/v1/jobs/{unknown}")).await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND);
-        assert!(answer.problem().detail.contains("unknown job"));
-    }
-}
-
-#[actix_web::test]
 async fn invalid_folders_are_refused_before_job_starts() {
     let server = TestServer::new();
     let cases = [
@@ -174,20 +133,20 @@ async fn server_beyond_loopback_indexes_only_sources() {
     }
 }
 
-async fn index(server: &TestServer, body: Value) -> TestResponse {
+pub(super) async fn index(server: &TestServer, body: Value) -> TestResponse {
     server
         .send(TestRequest::post().uri("/v1/index").set_json(body))
         .await
 }
 
-fn slow_site() -> TestServer {
+pub(super) fn slow_site() -> TestServer {
     TestServer::with(
         FakeEncoder::default().with_delay(Duration::from_millis(40)),
         |_| (),
     )
 }
 
-fn many_images(server: &TestServer, count: u32) -> std::path::PathBuf {
+pub(super) fn many_images(server: &TestServer, count: u32) -> std::path::PathBuf {
     let folder = server.folder.path().join("many");
     std::fs::create_dir(&folder).expect("it is writable");
     for n in 0..count {

@@ -1,0 +1,122 @@
+//! What jobs are asked to do.
+
+use eidetic_library::TextFormat;
+use serde::{Deserialize, Serialize};
+
+use crate::params::{
+    BackupParams, CalibrateParams, DuplicatesJobParams, IndexParams, ScreenParams, SpaceParams, SwitchParams,
+    TagParams,
+};
+use crate::responses::JobKind;
+
+/// What a job is asked to do, as it was sent and not yet checked; stored until the job ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "params", rename_all = "snake_case")]
+pub(crate) enum JobRequest {
+    /// Indexes folders; without any, the library's sources.
+    Index(IndexParams),
+    /// Switches to a model.
+    Switch(SwitchParams),
+    /// Resumes a switch that another process began.
+    ResumeSwitch,
+    /// Embeds the images that are missing in a space.
+    Backfill(SpaceParams),
+    /// Makes a set of the texts that were uploaded.
+    Texts(TextsParams),
+    /// Tags all images.
+    Tag(TagParams),
+    /// Compares images with the patterns of a profile.
+    Screen(Box<ScreenParams>),
+    /// Fits confidences to labeled pairs.
+    Calibrate(CalibrateParams),
+    /// Looks for duplicates.
+    Duplicates(DuplicatesJobParams),
+    /// Writes a backup.
+    Backup(BackupParams),
+}
+
+/// Which texts were uploaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TextsParams {
+    /// The name of the set.
+    pub(crate) set: String,
+    /// `None`: the first line tells.
+    pub(crate) format: Option<TextFormat>,
+}
+
+/// What a job needs for itself: one job of each lane runs at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lane {
+    Index,
+    /// A space that is being filled.
+    Space,
+    Texts,
+    Tag,
+    Screen,
+    Calibrate,
+    Duplicates,
+    Backup,
+}
+
+impl JobRequest {
+    pub(crate) const fn kind(&self) -> JobKind {
+        match self {
+            Self::Index(_) => JobKind::Index,
+            Self::Switch(_) | Self::ResumeSwitch => JobKind::Switch,
+            Self::Backfill(_) => JobKind::Backfill,
+            Self::Texts(_) => JobKind::Texts,
+            Self::Tag(_) => JobKind::Tag,
+            Self::Screen(_) => JobKind::Screen,
+            Self::Calibrate(_) => JobKind::Calibrate,
+            Self::Duplicates(_) => JobKind::Duplicates,
+            Self::Backup(_) => JobKind::Backup,
+        }
+    }
+
+    /// Without pairs of labels and the like, which may be large and are of no use once the job has ended.
+    pub(super) fn without_content(self) -> Self {
+        match self {
+            Self::Calibrate(params) => Self::Calibrate(CalibrateParams {
+                pairs: Vec::new(),
+                ..params
+            }),
+            Self::Tag(_) => Self::Tag(TagParams::default()),
+            Self::Screen(params) => Self::Screen(Box::new(ScreenParams {
+                profile: params.profile,
+                ..ScreenParams::default()
+            })),
+            other => other,
+        }
+    }
+
+    /// What the job works on, for people; `None` where its kind says all.
+    pub(crate) fn subject(&self) -> Option<String> {
+        match self {
+            Self::Index(params) if params.folders.is_empty() => None,
+            Self::Index(params) => Some(params.folders.join(", ")),
+            Self::Switch(params) => Some(params.model.clone()),
+            Self::Backfill(params) => Some(params.space.clone()),
+            Self::Texts(params) => Some(params.set.clone()),
+            Self::Screen(params) => Some(params.profile.clone()),
+            Self::Calibrate(params) => params.profile.clone(),
+            Self::Duplicates(params) => params.kind.clone(),
+            Self::Backup(params) => Some(params.file.clone()),
+            Self::ResumeSwitch | Self::Tag(_) => None,
+        }
+    }
+}
+
+impl Lane {
+    pub(crate) const fn of(kind: JobKind) -> Self {
+        match kind {
+            JobKind::Index => Self::Index,
+            JobKind::Switch | JobKind::Backfill => Self::Space,
+            JobKind::Texts => Self::Texts,
+            JobKind::Tag => Self::Tag,
+            JobKind::Screen => Self::Screen,
+            JobKind::Calibrate => Self::Calibrate,
+            JobKind::Duplicates => Self::Duplicates,
+            JobKind::Backup => Self::Backup,
+        }
+    }
+}
