@@ -106,7 +106,7 @@ export class ReviewView {
   async #ended(id, signal) {
     for (;;) {
       const job = await api.job(id, signal);
-      if (job.state !== 'running') return job;
+      if (job.state !== 'running' && job.state !== 'queued') return job;
       showProgress(job);
       await new Promise((resolve) => setTimeout(resolve, POLL_DELAY));
     }
@@ -170,10 +170,6 @@ export class ReviewView {
   #showFailed(error) {
     const job = this.#job;
     if (error.kind === 'unknown-job') return this.#showIdle();
-    if (error.kind === 'already-running') {
-      const another = new api.Problem({ status: 503, title: 'Pictures are being compared already', detail: 'another tab or program started it; wait for it to end' });
-      return this.#fail(another, () => this.#start());
-    }
     return this.#fail(error, () => (job && error.isUnreachable ? this.#run(() => job) : this.#start()));
   }
 
@@ -187,11 +183,12 @@ export class ReviewView {
   }
 }
 
-function showProgress({ done, total }) {
+function showProgress({ done, state, total }) {
   const bar = byId('review-progress');
   if (total === null) bar.removeAttribute('value');
   else Object.assign(bar, { max: Math.max(total, 1), value: done });
-  byId('review-done').textContent = total === null ? 'Starting …' : `${format.count(done)} of ${format.pictures(total)} compared`;
+  if (state === 'queued') byId('review-done').textContent = 'Waiting for another comparison to end …';
+  else byId('review-done').textContent = total === null ? 'Starting …' : `${format.count(done)} of ${format.pictures(total)} compared`;
 }
 
 function summaryOf({ images, flagged, skipped, cancelled }) {

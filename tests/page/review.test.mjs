@@ -284,13 +284,17 @@ test('failed comparison can be repeated', async () => {
   assert.equal(await page.getByRole('alert').count(), 0);
 });
 
-test('another running comparison is named', async () => {
+test('comparison that waits for another is shown', async () => {
   const page = await visit();
-  await page.route('**/v1/screen', (route) => route.fulfill({ status: 409, contentType: 'application/problem+json', json: { type: 'urn:eidetic:problem:already-running', title: 'Such a job is running', status: 409, detail: 'job 3 is screening' } }));
+  const answers = [{ state: 'queued', waits_for: '6' }, { state: 'running', done: 60, total: 130 }, { state: 'done', done: 130, total: 130, screen_report: reportOf([]) }];
+  await page.route('**/v1/screen', (route) => route.fulfill({ status: 202, json: { job: '7' } }));
+  await page.route('**/v1/jobs/7', (route) => route.fulfill({ json: { job: '7', kind: 'screen', done: 0, total: null, report: null, error: null, ...answers[0] } }));
   await compare(page);
-  await page.getByRole('heading', { name: 'Pictures are being compared already' }).waitFor();
-  await page.getByRole('button', { name: 'Try again' }).waitFor();
-  assert.equal(open.errors.splice(0).length, 1);
+  await page.getByText('Waiting for another comparison to end').waitFor();
+  answers.shift();
+  await page.getByText('60 of 130 pictures compared').waitFor();
+  answers.shift();
+  await page.getByRole('heading', { name: 'No findings' }).waitFor();
 });
 
 test('refused answer is taken back', async () => {

@@ -269,7 +269,7 @@ pub fn ended_job(address: &str, ticket: &Value) -> Value {
     let deadline = Instant::now() + Duration::from_mins(5);
     loop {
         let job = get(address, &path);
-        if job["state"] != "running" {
+        if job["state"] != "running" && job["state"] != "queued" {
             return job;
         }
         assert!(Instant::now() < deadline, "{job}");

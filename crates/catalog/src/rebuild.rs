@@ -12,7 +12,8 @@ use crate::store_files::{self, REBUILT, STORE};
 
 /// The new store while it is written.
 const REBUILDING: &str = "rebuilding";
-const BATCH: usize = 4096;
+/// Pages that stay in memory while records are written; nearly in order, they need few.
+const CACHE_BYTES: u64 = 64 << 20;
 
 /// A key and its value.
 pub type Record = (Vec<u8>, Vec<u8>);
@@ -65,17 +66,18 @@ pub fn finish(dir: &Path) -> io::Result<Option<PathBuf>> {
     Ok(old)
 }
 
+/// Writes records one by one: sled frees what it replaced in memory as operations end, a few objects at each, so batches of
+/// thousands of records keep gigabytes.
 fn write(path: &Path, records: impl Iterator<Item = io::Result<Record>>) -> sled::Result<()> {
-    let db = sled::Config::new().path(path).flush_every_ms(None).open()?;
-    let mut batch = sled::Batch::default();
-    for (number, record) in records.enumerate() {
+    let db = sled::Config::new()
+        .path(path)
+        .cache_capacity(CACHE_BYTES)
+        .flush_every_ms(None)
+        .open()?;
+    for record in records {
         let (key, value) = record?;
-        batch.insert(key, value);
-        if number % BATCH == BATCH - 1 {
-            db.apply_batch(std::mem::take(&mut batch))?;
-        }
+        db.insert(key, value)?;
     }
-    db.apply_batch(batch)?;
     db.flush()?;
     Ok(())
 }

@@ -15,14 +15,14 @@ use eidetic_domain::{Filter, ImageId};
 use eidetic_indexer::{CancelToken, Observer};
 use eidetic_library::{Status, TextFormat};
 use eidetic_server::params::{
-    CalibrateParams, DuplicatesJobParams, FilterParams, IndexParams, ScreenParams, SortParam, SpaceParams, SwitchParams,
-    TagParams, filter_pairs,
+    CalibrateParams, DuplicatesJobParams, FilterParams, IndexParams, ScreenParams, SortParam, SpaceParams,
+    SwitchParams, TagParams, filter_pairs,
 };
 use eidetic_server::responses::{
     AlbumResponse, CalibrateResponse, CalibrationsResponse, DropResponse, DuplicatesResponse, FeedbackList,
-    ForgetResponse, ImageResponse, IndexReport, JobResponse, JobState, JobTicket, JobsResponse, MatchResponse,
-    RemovedTextsResponse, ScreenResponse, SearchResponse, SpaceReportResponse, TagReportResponse,
-    TextSearchResponse, TextSetsResponse, TextsReportResponse,
+    ForgetResponse, ImageResponse, IndexReport, JobResponse, JobState, JobTicket, JobsResponse,
+    MatchResponse, RemovedTextsResponse, ScreenResponse, SearchResponse, SpaceReportResponse,
+    TagReportResponse, TextSearchResponse, TextSetsResponse, TextsReportResponse,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -356,10 +356,7 @@ pub(crate) fn duplicates(
     let job = run_stages(server, "/v1/duplicates", request, "looks for duplicates")?;
     match job.state {
         JobState::Cancelled => Ok(None),
-        _ => job
-            .duplicates_report
-            .map(Some)
-            .ok_or_else(|| no_report(server)),
+        _ => job.duplicates_report.map(Some).ok_or_else(|| no_report(server)),
     }
 }
 

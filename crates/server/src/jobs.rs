@@ -17,8 +17,8 @@ use std::path::Path;
 use crate::responses::{JobResponse, JobsResponse};
 
 pub(crate) use job::Job;
-pub(crate) use queue::JobQueue;
 pub(crate) use prepare::profile_to_screen;
+pub(crate) use queue::JobQueue;
 pub(crate) use request::{JobRequest, TextsParams};
 pub(crate) use task::JobTask;
 

@@ -106,7 +106,11 @@ impl ServeOptions {
     pub(crate) fn profile(&self, name: &str) -> Result<NamedProfile, Problem> {
         let found = self.profiles.iter().find(|profile| profile.name == name);
         found.cloned().ok_or_else(|| {
-            let known: Vec<&str> = self.profiles.iter().map(|profile| profile.name.as_str()).collect();
+            let known: Vec<&str> = self
+                .profiles
+                .iter()
+                .map(|profile| profile.name.as_str())
+                .collect();
             Problem::invalid(format!(
                 "unknown profile {:?}; expected one of {}",
                 shortened(name),

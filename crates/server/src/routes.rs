@@ -7,8 +7,8 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route};
 
 use crate::handlers::{
-    analysis, backup, calibration, duplicates, feedback, images, index, jobs, matching, model, page, search, server,
-    session, tags, texts,
+    analysis, backup, calibration, duplicates, feedback, images, index, jobs, matching, model, page, search,
+    server, session, tags, texts,
 };
 use crate::params::shortened;
 use crate::problem::{Problem, ProblemKind};

@@ -51,7 +51,12 @@ fn list(global: &Global, found: &JobsResponse) -> Result<Outcome, Failure> {
     for job in &found.jobs {
         let subject = job.subject.as_deref().unwrap_or_default();
         let subject = output::path(Path::new(subject));
-        let line = format!("{:>4}  {:<10}  {}  {subject}", job.job, name(job.kind), state(job));
+        let line = format!(
+            "{:>4}  {:<10}  {}  {subject}",
+            job.job,
+            name(job.kind),
+            state(job)
+        );
         output::line(line.trim_end())?;
         if let Some(error) = &job.error {
             output::line(&format!("      {}", output::message(error)))?;
@@ -138,7 +143,9 @@ fn cancel(
     let job = match server {
         Some(server) => remote::cancel_job(&server, id)?,
         None => cancel_stored_job(library, id).ok_or_else(|| {
-            Failure::could_not_run(format!("no job {id} is known; `eidetic jobs` lists those that are"))
+            Failure::could_not_run(format!(
+                "no job {id} is known; `eidetic jobs` lists those that are"
+            ))
         })?,
     };
     if global.json {

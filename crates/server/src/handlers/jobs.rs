@@ -110,7 +110,8 @@ impl Follower {
             self.has_ended = job.state.has_ended() || self.state.jobs.is_stopping();
             if self.has_ended || self.sent.as_ref() != Some(&job) {
                 let name = if self.has_ended { "end" } else { "progress" };
-                let event = serde_json::to_string(&job).map(|json| format!("event: {name}\ndata: {json}\n\n"));
+                let event =
+                    serde_json::to_string(&job).map(|json| format!("event: {name}\ndata: {json}\n\n"));
                 self.sent = Some(job);
                 return Some(Bytes::from(event.unwrap_or_default()));
             }

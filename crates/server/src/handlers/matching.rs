@@ -59,7 +59,7 @@ pub(crate) async fn match_texts(
     if [match_batch::TSV, match_batch::CSV].contains(&params::media_type(&request).as_str()) {
         let batch_params = batch_params.check()?;
         let named = batch_params.profile.as_deref();
-    let profile = named.map(|name| state.options.profile(name)).transpose()?;
+        let profile = named.map(|name| state.options.profile(name)).transpose()?;
         let received = params::read_text(&request, payload, &state).await?;
         let (body, _slot) = received.into_parts();
         let library = state.library.clone();

@@ -8,9 +8,7 @@ use eidetic_domain::ImageId;
 use eidetic_library::{ScreeningTarget, SwitchOptions, resolve_model};
 
 use super::{JobRequest, JobTask};
-use crate::file_access::{
-    require_backup_access, require_indexable, require_model_access, require_readable,
-};
+use crate::file_access::{require_backup_access, require_indexable, require_model_access, require_readable};
 use crate::params::{
     BackupParams, CalibrateParams, CheckedCalibrate, CheckedScreen, DuplicatesJobParams, IndexParams,
     ScreenParams, SpaceParams, SwitchParams, TagParams, nonempty_text,

@@ -111,9 +111,13 @@ impl JobQueue {
         };
         let job = self.enqueue(request, None)?;
         if let Err(error) = self.store.keep_upload(&job, &mut upload) {
-            job.end(JobOutcome::failed(format!("the upload cannot be stored: {error}")));
+            job.end(JobOutcome::failed(format!(
+                "the upload cannot be stored: {error}"
+            )));
             self.store.remove(&job);
-            return Err(Problem::internal("the upload cannot be stored; is the disk full?"));
+            return Err(Problem::internal(
+                "the upload cannot be stored; is the disk full?",
+            ));
         }
         job.set_task(task);
         self.store.write(&job);

@@ -41,7 +41,11 @@ pub struct DuplicatesJobParams {
 impl DuplicatesJobParams {
     /// With kinds and filter parsed.
     pub(crate) fn check(self) -> Result<DuplicateOptions, Problem> {
-        options(self.kind.as_deref(), self.threshold, self.filter.unwrap_or_default())
+        options(
+            self.kind.as_deref(),
+            self.threshold,
+            self.filter.unwrap_or_default(),
+        )
     }
 }
 

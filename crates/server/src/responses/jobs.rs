@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::path::{original_path, path_bytes, path_text};
-use super::{CalibrateResponse, DuplicatesResponse, ScreenResponse, SpaceReportResponse, TagReportResponse, TextsReportResponse};
+use super::{
+    CalibrateResponse, DuplicatesResponse, ScreenResponse, SpaceReportResponse, TagReportResponse,
+    TextsReportResponse,
+};
 
 /// The job that a request started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -26,9 +26,7 @@ async fn cancel(server: &TestServer, id: &str) -> TestResponse {
 }
 
 async fn post(server: &TestServer, address: &str, body: Value) -> TestResponse {
-    server
-        .send(TestRequest::post().uri(address).set_json(body))
-        .await
+    server.send(TestRequest::post().uri(address).set_json(body)).await
 }
 
 async fn started(response: TestResponse) -> String {
@@ -40,7 +38,10 @@ async fn started(response: TestResponse) -> String {
 async fn under_way(server: &TestServer, id: &str) {
     let start = Instant::now();
     while job(server, id).await.done == 0 {
-        assert!(start.elapsed() < Duration::from_secs(30), "job {id} does not start");
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "job {id} does not start"
+        );
         actix_web::rt::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -58,7 +59,11 @@ async fn second_job_waits_for_first() {
     let same = started(index(&server, json!({})).await).await;
     assert_eq!(same, second, "one that waits for the same is enough");
     let tag = started(post(&server, "/v1/tag", json!({})).await).await;
-    assert_ne!(job(&server, &tag).await.state, JobState::Queued, "it needs another lane");
+    assert_ne!(
+        job(&server, &tag).await.state,
+        JobState::Queued,
+        "it needs another lane"
+    );
     let cancelled = cancel(&server, &first).await;
     assert_eq!(cancelled.status, StatusCode::ACCEPTED);
     assert_eq!(server.ended(&first).await.state, JobState::Cancelled);
@@ -80,14 +85,20 @@ async fn cancelled_job_that_waits_never_starts() {
     cancel(&server, &first).await;
     server.ended(&first).await;
     let cancelled = job(&server, &second).await;
-    assert_eq!((cancelled.state, cancelled.started_ms), (JobState::Cancelled, None));
+    assert_eq!(
+        (cancelled.state, cancelled.started_ms),
+        (JobState::Cancelled, None)
+    );
     assert_eq!(cancelled.report, None);
 }
 
 #[actix_web::test]
 async fn jobs_are_listed_newest_first() {
     let server = TestServer::new();
-    assert_eq!(server.get("/v1/jobs").await.json::<JobsResponse>(), JobsResponse::default());
+    assert_eq!(
+        server.get("/v1/jobs").await.json::<JobsResponse>(),
+        JobsResponse::default()
+    );
     let folder = server.photo("trip").to_string_lossy().into_owned();
     let first = started(index(&server, json!({"folders": [folder]})).await).await;
     server.ended(&first).await;
@@ -100,8 +111,15 @@ async fn jobs_are_listed_newest_first() {
         .map(|job| (job.job.as_str(), job.kind, job.subject.as_deref()))
         .collect();
     let screen = (second.as_str(), JobKind::Screen, Some("moderation"));
-    assert_eq!(jobs, [screen, (first.as_str(), JobKind::Index, Some(folder.as_str()))]);
-    assert!(list.jobs.iter().all(|job| job.report.is_none() && job.screen_report.is_none()));
+    assert_eq!(
+        jobs,
+        [screen, (first.as_str(), JobKind::Index, Some(folder.as_str()))]
+    );
+    assert!(
+        list.jobs
+            .iter()
+            .all(|job| job.report.is_none() && job.screen_report.is_none())
+    );
 }
 
 #[actix_web::test]
