@@ -20,6 +20,7 @@ mod serve;
 mod space;
 mod texts;
 mod variants;
+mod vectors;
 mod watch;
 
 pub(crate) use backup::{BackupArgs, RestoreArgs};
@@ -35,11 +36,12 @@ pub(crate) use matching::{MatchArgs, PrevalenceArg, ScreenArgs};
 pub(crate) use models::{
     AlignArgs, EmbedArgs, ModelOptions, ModelsAction, ModelsArgs, ModelsPullArgs, PrecisionArg, VerifyArgs,
 };
-pub(crate) use search::{HitSortArg, PathArgs, PathEnd, SearchArgs};
+pub(crate) use search::{HitSortArg, OpenArgs, PathArgs, PathEnd, SearchArgs};
 pub(crate) use serve::{DemoArgs, ListenArgs, ServeArgs};
 pub(crate) use space::{DropSpaceArgs, SpaceAction, SpaceArgs, SwitchArgs};
 pub(crate) use texts::{TextsAction, TextsAddArgs, TextsArgs};
 pub(crate) use variants::{CombineArg, VariantArgs, Variants};
+pub(crate) use vectors::{VectorsAction, VectorsArgs, VectorsExportArgs, VectorsImportArgs};
 pub(crate) use watch::{WatchArgs, WatchingOptions};
 
 /// Search your pictures by words or by example, on your own machine
@@ -116,6 +118,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Copy or link the pictures of a search or of filters into a folder, a ZIP archive or a contact sheet
     Export(Box<ExportArgs>),
+    /// Write embeddings to a file for other programs, or take them from one
+    Vectors(VectorsArgs),
     /// Write everything that cannot be made again to one file, also while a server or `index` changes the library
     Backup(BackupArgs),
     /// Make a library from a backup

@@ -15,6 +15,22 @@ use crate::{output, remote};
 
 /// `eidetic duplicates`
 pub(crate) fn run(global: &Global, arguments: &DuplicatesArgs) -> Result<Outcome, Failure> {
+    let found = find(global, arguments, "eidetic duplicates")?;
+    match arguments.output().paths_only() {
+        _ if global.json => output::json(&found)?,
+        Some(end) => print_spare(&found, arguments.kind(), end)?,
+        None => print_groups(&found)?,
+    }
+    warn_of_not_compared(&found);
+    Ok(Outcome::Done)
+}
+
+/// The groups that the arguments ask for.
+pub(super) fn find(
+    global: &Global,
+    arguments: &DuplicatesArgs,
+    command: &str,
+) -> Result<DuplicatesResponse, Failure> {
     let options = DuplicateOptions {
         kinds: arguments
             .kind()
@@ -23,23 +39,20 @@ pub(crate) fn run(global: &Global, arguments: &DuplicatesArgs) -> Result<Outcome
         filter: arguments.filter.filter()?,
     };
     // As its owner, it stores the fingerprints that it has to compute.
-    let found = match access_or_read(global, "eidetic duplicates")? {
-        Access::Local(library) => DuplicatesResponse {
+    match access_or_read(global, command)? {
+        Access::Local(library) => Ok(DuplicatesResponse {
             as_of: library.as_of(),
             ..DuplicatesResponse::from(&library.duplicates(&options)?)
-        },
-        Access::Remote(server) => remote::duplicates(&server, arguments, &options.filter)?,
-    };
-    match arguments.output().paths_only() {
-        _ if global.json => output::json(&found)?,
-        Some(end) => print_spare(&found, arguments.kind(), end)?,
-        None => print_groups(&found)?,
+        }),
+        Access::Remote(server) => remote::duplicates(&server, arguments, &options.filter),
     }
+}
+
+pub(super) fn warn_of_not_compared(found: &DuplicatesResponse) {
     if found.not_compared > 0 {
         let count = counted(found.not_compared, "picture");
         eprintln!("eidetic: {count} not compared, since the files cannot be read now");
     }
-    Ok(Outcome::Done)
 }
 
 /// All but the best of each group, each path once.

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use eidetic_domain::{ImageId, counted};
 use eidetic_indexer::RunContext;
 use eidetic_library::{
-    Export, ExportItem, ExportSource, Exported, ImageFile, Library, LibraryError, ManifestFormat, Owner,
+    Export, ExportGroup, ExportItem, ExportSource, Exported, ImageFile, Library, LibraryError, ManifestFormat, Owner,
 };
-use eidetic_server::responses::{AlbumPicture, FailedFile, SearchHit};
+use eidetic_server::responses::{AlbumPicture, DuplicatesResponse, FailedFile, SearchHit};
 use serde::Serialize;
 
-use super::directory;
+use super::{directory, duplicates};
 use super::list::all_pictures;
 use super::search::all_hits;
 use crate::arguments::{ExportArgs, Exportable, Global};
@@ -46,7 +46,11 @@ struct TargetResponse {
 
 /// `eidetic export`
 pub(crate) fn run(global: &Global, arguments: &ExportArgs) -> Result<Outcome, Failure> {
-    let (items, title) = match arguments.clone().exportable() {
+    let files = Files {
+        directory: directory(global)?,
+        library: OnceCell::new(),
+    };
+    let (items, title) = match arguments.clone().exportable()? {
         Exportable::Search(search) => {
             let answer = all_hits(global, &search, COMMAND)?;
             let title = search.text().unwrap_or_else(|| "Similar pictures".to_owned());
@@ -59,6 +63,11 @@ pub(crate) fn run(global: &Global, arguments: &ExportArgs) -> Result<Outcome, Fa
                 "Pictures".to_owned(),
             )
         }
+        Exportable::Duplicates(duplicates) => {
+            let found = duplicates::find(global, &duplicates, COMMAND)?;
+            duplicates::warn_of_not_compared(&found);
+            (files.items_of_groups(&found)?, "Duplicates".to_owned())
+        }
     };
     let mut response = ExportResponse {
         pictures: items.len() as u64,
@@ -67,10 +76,6 @@ pub(crate) fn run(global: &Global, arguments: &ExportArgs) -> Result<Outcome, Fa
     if items.is_empty() {
         eprintln!("eidetic: no picture to export");
     } else {
-        let files = Files {
-            directory: directory(global)?,
-            library: OnceCell::new(),
-        };
         export(arguments, &items, &title, &files, &mut response)?;
     }
     print(global, &response)?;
@@ -180,6 +185,34 @@ impl Files {
         });
         opened.as_ref().map_err(Clone::clone)
     }
+
+    /// The files of all groups; an image that was removed meanwhile is left out.
+    fn items_of_groups(&self, found: &DuplicatesResponse) -> Result<Vec<ExportItem>, Failure> {
+        let mut items = Vec::new();
+        for (number, group) in (1..).zip(&found.groups) {
+            for file in &group.images {
+                let library = self.library().map_err(Failure::could_not_run)?;
+                let Ok(record) = library.image(&file.image) else {
+                    continue;
+                };
+                items.push(ExportItem {
+                    image: file.image,
+                    path: file.original_path(),
+                    taken: record.metadata.taken,
+                    width: record.metadata.width,
+                    height: record.metadata.height,
+                    score: None,
+                    confidence: None,
+                    group: Some(ExportGroup {
+                        number,
+                        kind: group.kind,
+                        best: file.best,
+                    }),
+                });
+            }
+        }
+        Ok(items)
+    }
 }
 
 impl ExportSource for Files {
@@ -200,7 +233,11 @@ impl ExportSource for Files {
 fn note(item: &ExportItem) -> String {
     let date = item.taken.map(|taken| taken.date().to_string());
     let confidence = Some(output::percent(item.confidence)).filter(|percent| !percent.is_empty());
-    let parts: Vec<String> = date.into_iter().chain(confidence).collect();
+    let group = item.group.map(|group| {
+        let best = if group.best { ", the best" } else { "" };
+        format!("group {}{best}", group.number)
+    });
+    let parts: Vec<String> = group.into_iter().chain(date).chain(confidence).collect();
     parts.join(", ")
 }
 
@@ -213,6 +250,7 @@ fn item_of_hit(hit: &SearchHit) -> ExportItem {
         height: hit.height,
         score: Some(hit.score),
         confidence: hit.confidence,
+        group: None,
     }
 }
 
@@ -225,5 +263,6 @@ fn item_of_picture(picture: &AlbumPicture) -> ExportItem {
         height: picture.height,
         score: None,
         confidence: None,
+        group: None,
     }
 }

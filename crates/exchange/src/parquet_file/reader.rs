@@ -25,8 +25,9 @@ const PATH_NAMES: [&str; 3] = ["path", "image_path", "file_path"];
 const ID: &str = "id";
 const PATH_BYTES: &str = "path_bytes";
 
-/// Values that one page may declare. What fills a page that large compresses to a few bytes, so it is a limit of memory.
-const PAGE_VALUES: u64 = 16 << 20;
+/// Values that a page may declare beyond those of the rows that are asked for: pages of a few bytes can declare billions. Some programs
+/// write pages of 100 MB.
+const PAGE_VALUES: u64 = 32 << 20;
 
 /// Reads a table of embeddings.
 pub struct Reader {
