@@ -141,7 +141,7 @@ impl Library {
             self.fill_known(space, &staging, &options, context, report)?;
         }
         let paths = staging.images().iter().filter_map(|staged| staged.path.as_deref());
-        let files: Vec<PathBuf> = paths.map(|path| file_at(path).to_owned()).collect();
+        let files: Vec<PathBuf> = paths.map(|path| file_at(path).into_owned()).collect();
         let mut indexed = IndexingReport::default();
         if !context.is_cancelled() && !files.is_empty() {
             context.observer.stage(RunStage::Indexing);
