@@ -18,7 +18,11 @@ fn viewer(scenario: &Scenario) -> PathBuf {
     fs::create_dir_all(&folder).unwrap();
     let program = folder.join("xdg-open");
     let record = scenario.path("opened");
-    fs::write(&program, format!("#!/bin/sh\necho \"$1\" >> '{}'\n", text(&record))).unwrap();
+    fs::write(
+        &program,
+        format!("#!/bin/sh\necho \"$1\" >> '{}'\n", text(&record)),
+    )
+    .unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     folder
 }
@@ -47,12 +51,19 @@ fn first_hits_are_opened() {
     let scenario = Scenario::new();
     scenario.index(&scenario.gallery("photos", 6));
     let bin = viewer(&scenario);
-    let found = run(&scenario, &bin, &["search", "a red apple", "--open", "--json"]).expect_code(0).json();
+    let found = run(&scenario, &bin, &["search", "a red apple", "--open", "--json"])
+        .expect_code(0)
+        .json();
     let hits = found["hits"].as_array().unwrap();
     let path = |at: usize| PathBuf::from(hits[at]["path"].as_str().unwrap());
     assert_eq!(opened(&scenario, 1), [path(0)]);
     fs::remove_file(scenario.path("opened")).unwrap();
-    let listed = run(&scenario, &bin, &["list", "--sort", "name", "--paths", "--open=3"]).expect_code(0);
+    let listed = run(
+        &scenario,
+        &bin,
+        &["list", "--sort", "name", "--paths", "--open=3"],
+    )
+    .expect_code(0);
     let expected: Vec<PathBuf> = listed.stdout.lines().take(3).map(PathBuf::from).collect();
     let mut paths = opened(&scenario, 3);
     paths.sort();
@@ -66,9 +77,15 @@ fn too_many_and_no_viewer_are_errors() {
     let empty = scenario.path("empty");
     fs::create_dir(&empty).unwrap();
     let many = run(&scenario, &empty, &["list", "--open=21"]).expect_code(2);
-    assert!(many.stdout.is_empty() && many.stderr.contains("at most 20"), "{many:?}");
+    assert!(
+        many.stdout.is_empty() && many.stderr.contains("at most 20"),
+        "{many:?}"
+    );
     let none = run(&scenario, &empty, &["list", "--open"]).expect_code(3);
-    assert!(none.stderr.contains("xdg-utils") && none.stderr.lines().count() == 1, "{none:?}");
+    assert!(
+        none.stderr.contains("xdg-utils") && none.stderr.lines().count() == 1,
+        "{none:?}"
+    );
     for file in gallery_images().iter().take(2) {
         fs::remove_file(scenario.path("photos").join(file.file_name().unwrap())).unwrap();
     }
@@ -83,7 +100,9 @@ fn archive_members_are_unpacked_first() {
     fs::create_dir(&photos).unwrap();
     let image = fs::read(&gallery_images()[0]).unwrap();
     let mut archive = ZipWriter::new(fs::File::create(photos.join("album.zip")).unwrap());
-    archive.start_file("inner.jpg", SimpleFileOptions::default()).unwrap();
+    archive
+        .start_file("inner.jpg", SimpleFileOptions::default())
+        .unwrap();
     std::io::Write::write_all(&mut archive, &image).unwrap();
     archive.finish().unwrap();
     scenario
@@ -95,6 +114,9 @@ fn archive_members_are_unpacked_first() {
     command.env("PATH", viewer(&scenario)).env("TMPDIR", &temporary);
     Finished::from(command.output().unwrap()).assert_code(0);
     let paths = opened(&scenario, 1);
-    assert!(paths[0].starts_with(&temporary) && paths[0].ends_with("inner.jpg"), "{paths:?}");
+    assert!(
+        paths[0].starts_with(&temporary) && paths[0].ends_with("inner.jpg"),
+        "{paths:?}"
+    );
     assert_eq!(fs::read(&paths[0]).unwrap(), image);
 }

@@ -15,7 +15,11 @@ const FORMATS: [&str; 4] = ["parquet", "npz", "jsonl", "clip-retrieval"];
 /// Exports everything in a format; returns the path.
 fn export(scenario: &Scenario, format: &str, more: &[&str]) -> PathBuf {
     let path = scenario.path(&format!("vectors.{format}"));
-    let arguments = [&["vectors", "export", text(&path), "--format", format, "--json"], more].concat();
+    let arguments = [
+        &["vectors", "export", text(&path), "--format", format, "--json"],
+        more,
+    ]
+    .concat();
     scenario.run(&arguments).assert_code(0);
     path
 }
@@ -27,9 +31,12 @@ fn import(scenario: &Scenario, file: &Path, more: &[&str], code: i32) -> Value {
 
 /// Hits with their scores, which only the same embeddings give.
 fn scores(scenario: &Scenario) -> Vec<(Value, Value)> {
-    let answer = scenario.run(&["search", "a red apple", "-k", "5", "--json"]).json();
+    let answer = scenario
+        .run(&["search", "a red apple", "-k", "5", "--json"])
+        .json();
     let hits = answer["hits"].as_array().unwrap().iter();
-    hits.map(|hit| (hit["image"].clone(), hit["score"].clone())).collect()
+    hits.map(|hit| (hit["image"].clone(), hit["score"].clone()))
+        .collect()
 }
 
 #[test]
@@ -42,12 +49,24 @@ fn every_format_fills_new_library() {
         let file = export(&scenario, format, &["--metadata"]);
         fs::rename(scenario.library(), scenario.path(&format!("library of {format}"))).unwrap();
         let report = import(&scenario, &file, &["--source", text(&photos)], 0);
-        assert_eq!((&report["imported"], &report["added"]), (&12.into(), &12.into()), "{format}: {report}");
+        assert_eq!(
+            (&report["imported"], &report["added"]),
+            (&12.into(), &12.into()),
+            "{format}: {report}"
+        );
         assert_eq!(scores(&scenario), before, "{format}");
         let again = import(&scenario, &file, &[], 0);
-        assert_eq!((&again["imported"], &again["present"]), (&0.into(), &12.into()), "{format}: {again}");
+        assert_eq!(
+            (&again["imported"], &again["present"]),
+            (&0.into(), &12.into()),
+            "{format}: {again}"
+        );
         let indexed = scenario.run(&["index", "--json"]).json();
-        assert_eq!((&indexed["indexed"], &indexed["unchanged"]), (&0.into(), &12.into()), "{format}: {indexed}");
+        assert_eq!(
+            (&indexed["indexed"], &indexed["unchanged"]),
+            (&0.into(), &12.into()),
+            "{format}: {indexed}"
+        );
     }
 }
 
@@ -63,7 +82,11 @@ fn filters_and_existing_files_are_respected() {
     let lines = fs::read_to_string(&file).unwrap();
     let line: Value = serde_json::from_str(&lines).unwrap();
     assert_eq!(line["path"], text(&deep.join("a.jpg").canonicalize().unwrap()));
-    assert!(line["space"].as_str().unwrap().starts_with("builtin@"), "{}", line["space"]);
+    assert!(
+        line["space"].as_str().unwrap().starts_with("builtin@"),
+        "{}",
+        line["space"]
+    );
     assert_eq!(line["embedding"].as_array().unwrap().len(), 256);
     let again = |more: &[&str]| scenario.run(&[&["vectors", "export", text(&file)], more].concat());
     let refused = again(&[]).expect_code(2);
@@ -89,7 +112,11 @@ fn rest_of_folder_is_left_to_index() {
     fs::copy(&other, photos.join(gallery_images()[1].file_name().unwrap())).unwrap();
     let report = import(&scenario, &file, &["--source", text(&photos)], 0);
     let count = |name: &str| report[name].as_u64().unwrap();
-    assert_eq!((count("imported"), count("not_found"), count("changed")), (4, 1, 1), "{report}");
+    assert_eq!(
+        (count("imported"), count("not_found"), count("changed")),
+        (4, 1, 1),
+        "{report}"
+    );
     assert_eq!(scenario.status()["images"], 5);
     let indexed = scenario.run(&["index", "--json"]).json();
     assert_eq!(indexed["indexed"], 1, "{indexed}");
@@ -138,26 +165,50 @@ fn file_of_other_program_is_compared_first() {
     fs::remove_dir_all(scenario.library()).unwrap();
     // As another program would write it: relative paths, and vectors that are not normalized.
     rewrite(&file, |_, line| {
-        let name = Path::new(line["path"].as_str().unwrap()).file_name().unwrap().to_owned();
+        let name = Path::new(line["path"].as_str().unwrap())
+            .file_name()
+            .unwrap()
+            .to_owned();
         let embedding = line["embedding"].as_array().unwrap().iter();
         let longer: Vec<f64> = embedding.map(|c| 10.0 * c.as_f64().unwrap()).collect();
         *line = serde_json::json!({"image_path": name.to_str().unwrap(), "embedding": longer});
     });
     let good = fs::read_to_string(&file).unwrap();
-    let arguments = ["--source", text(&photos), "--model", "builtin", "--base", text(&photos)];
+    let arguments = [
+        "--source",
+        text(&photos),
+        "--model",
+        "builtin",
+        "--base",
+        text(&photos),
+    ];
     let run = |more: &[&str]| {
-        let all = [&["vectors", "import", text(&file), "--json"], &arguments[..], more].concat();
+        let all = [
+            &["vectors", "import", text(&file), "--json"],
+            &arguments[..],
+            more,
+        ]
+        .concat();
         scenario.run(&all)
     };
     let refused = run(&[]).expect_code(2);
     assert!(refused.stderr.contains("--assume-space"), "{refused:?}");
-    rewrite(&file, |_, line| line["embedding"].as_array_mut().unwrap().reverse());
+    rewrite(&file, |_, line| {
+        line["embedding"].as_array_mut().unwrap().reverse()
+    });
     let refused = run(&["--assume-space"]).expect_code(2);
-    assert!(refused.stderr.contains("of 8 compared, the median"), "{refused:?}");
+    assert!(
+        refused.stderr.contains("of 8 compared, the median"),
+        "{refused:?}"
+    );
     assert_eq!(scenario.status()["images"], 0);
     fs::write(&file, good).unwrap();
     let report = run(&["--assume-space"]).expect_code(0).json();
-    assert_eq!((&report["imported"], &report["sample"]["compared"]), (&8.into(), &8.into()), "{report}");
+    assert_eq!(
+        (&report["imported"], &report["sample"]["compared"]),
+        (&8.into(), &8.into()),
+        "{report}"
+    );
     assert!(report["sample"]["median"].as_f64().unwrap() > 0.999, "{report}");
 }
 
@@ -179,7 +230,10 @@ fn unusable_embeddings_are_counted() {
     let report = import(&scenario, &file, &["--source", text(&photos)], 1);
     assert_eq!(report["imported"], 2, "{report}");
     let refused = report["refused"].as_object().unwrap();
-    assert!(refused.len() == 2 && refused.values().all(|count| count == 1), "{report}");
+    assert!(
+        refused.len() == 2 && refused.values().all(|count| count == 1),
+        "{report}"
+    );
     assert_eq!(scenario.status()["images"], 2);
 }
 
@@ -195,7 +249,11 @@ fn killed_import_continues() {
         fs::remove_dir_all(scenario.library()).unwrap();
         let arguments = ["vectors", "import", text(&file), "--source", text(&photos)];
         let mut command = scenario.command(&arguments);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         thread::sleep(Duration::from_millis(wait));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -220,6 +278,10 @@ fn known_images_of_space_get_embeddings() {
     copy_tree(&photos, &scenario.path("elsewhere"));
     fs::remove_dir_all(&photos).unwrap();
     let report = import(&scenario, &file, &[], 0);
-    assert_eq!((&report["imported"], &report["added"]), (&5.into(), &0.into()), "{report}");
+    assert_eq!(
+        (&report["imported"], &report["added"]),
+        (&5.into(), &0.into()),
+        "{report}"
+    );
     assert_eq!(scores(&scenario), before);
 }

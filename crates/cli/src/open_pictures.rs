@@ -68,7 +68,8 @@ impl OpenedPictures {
     pub(crate) fn note(&mut self, pictures: &[impl Picture]) {
         let wanted = self.count - self.pictures.len();
         let first = pictures.iter().take(wanted);
-        self.pictures.extend(first.map(|picture| (picture.image(), picture.path())));
+        self.pictures
+            .extend(first.map(|picture| (picture.image(), picture.path())));
     }
 
     /// Opens them. One that cannot be opened is named, and costs the exit code of a failed input.
@@ -85,7 +86,11 @@ impl OpenedPictures {
                 Ok(()) => {}
                 Err(NotOpened::NoViewer) => return Err(no_viewer()),
                 Err(NotOpened::File(reason)) => {
-                    eprintln!("eidetic: {}: not opened: {}", output::path(path), output::text(&reason));
+                    eprintln!(
+                        "eidetic: {}: not opened: {}",
+                        output::path(path),
+                        output::text(&reason)
+                    );
                     outcome = Outcome::DoneWithFailures;
                 }
             }
@@ -120,7 +125,9 @@ fn file_to_open(global: &Global, image: ImageId, path: &Path) -> Result<PathBuf,
     if file.exists() {
         Ok(file.to_owned())
     } else {
-        Err(NotOpened::File("its file is gone, or its disk is not mounted".to_owned()))
+        Err(NotOpened::File(
+            "its file is gone, or its disk is not mounted".to_owned(),
+        ))
     }
 }
 

@@ -21,10 +21,13 @@ fn main() -> Result<(), ExchangeError> {
     let [folder, rows, dimension, formats @ ..] = arguments.as_slice() else {
         panic!("speed FOLDER ROWS DIMENSION [FORMAT…]");
     };
-    let (rows, dimension) = (rows.parse().expect("a number"), dimension.parse().expect("a number"));
-    let chosen = FileFormat::NAMES.into_iter().filter(|(name, _)| {
-        formats.is_empty() || formats.iter().any(|wanted| wanted == name)
-    });
+    let (rows, dimension) = (
+        rows.parse().expect("a number"),
+        dimension.parse().expect("a number"),
+    );
+    let chosen = FileFormat::NAMES
+        .into_iter()
+        .filter(|(name, _)| formats.is_empty() || formats.iter().any(|wanted| wanted == name));
     for (name, format) in chosen {
         let path = Path::new(folder).join(format!("speed.{name}"));
         let start = Instant::now();
@@ -77,8 +80,10 @@ fn fill(mut writer: Box<dyn VectorWriter + '_>, info: &ExportInfo) -> Result<(),
         let row = |number: u64| VectorRow {
             image: ImageId::of(&number.to_le_bytes()),
             paths: vec![format!("/photos/{:03}/IMG_{number:07}.jpg", number % 1000).into()],
-            embedding: Embedding::normalize((0..info.space.dimension).map(|_| random.signed_unit()).collect())
-                .expect("it has a direction"),
+            embedding: Embedding::normalize(
+                (0..info.space.dimension).map(|_| random.signed_unit()).collect(),
+            )
+            .expect("it has a direction"),
             details: RowDetails::default(),
         };
         let batch: Vec<VectorRow> = (start..info.rows.min(start + BATCH)).map(row).collect();

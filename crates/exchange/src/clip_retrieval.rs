@@ -39,7 +39,13 @@ impl Part {
             if let Some(number) = number {
                 let metadata = metadata.join(format!("{METADATA}_{number}.parquet"));
                 let order = number.parse::<u64>().unwrap_or(u64::MAX);
-                parts.push(((order, number), Self { embeddings: path, metadata }));
+                parts.push((
+                    (order, number),
+                    Self {
+                        embeddings: path,
+                        metadata,
+                    },
+                ));
             }
         }
         parts.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -79,7 +85,10 @@ impl Part {
 }
 
 fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 struct OpenPart {
@@ -92,7 +101,9 @@ impl OpenPart {
         let embeddings = self.embeddings.next_rows()?;
         let rows = self.paths.next(embeddings.len())?;
         if rows.len() != embeddings.len() {
-            return Err(ExchangeError::invalid("its table of paths ends before its embeddings do"));
+            return Err(ExchangeError::invalid(
+                "its table of paths ends before its embeddings do",
+            ));
         }
         let row = |(row, components)| ImportedRow { components, ..row };
         Ok(rows.into_iter().zip(embeddings).map(row).collect())

@@ -59,7 +59,10 @@ mod tests {
     #[test]
     fn format_follows_name_and_folder() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(FileFormat::of_path(folder.path()), Some(FileFormat::ClipRetrieval));
+        assert_eq!(
+            FileFormat::of_path(folder.path()),
+            Some(FileFormat::ClipRetrieval)
+        );
         for (name, format) in [
             ("a.parquet", Some(FileFormat::Parquet)),
             ("b.c.NPZ", Some(FileFormat::Npz)),

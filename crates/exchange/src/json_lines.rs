@@ -85,7 +85,9 @@ impl VectorWriter for Writer<'_> {
             let line = WrittenLine {
                 id: row.image.to_string(),
                 path: first.map(|path| text(path)).unwrap_or_default(),
-                path_bytes: first.and_then(|path| exact_bytes(path)).map(|bytes| STANDARD.encode(bytes)),
+                path_bytes: first
+                    .and_then(|path| exact_bytes(path))
+                    .map(|bytes| STANDARD.encode(bytes)),
                 paths: row.paths.iter().map(|path| text(path)).collect(),
                 space: &self.space,
                 metadata: (self.columns == RowColumns::Metadata).then_some(metadata),
@@ -143,7 +145,8 @@ impl Reader {
             if bytes.trim_ascii().is_empty() {
                 continue;
             }
-            let line: Line = serde_json::from_slice(&bytes).map_err(|error| self.wrong(&error.to_string()))?;
+            let line: Line =
+                serde_json::from_slice(&bytes).map_err(|error| self.wrong(&error.to_string()))?;
             if line.embedding.len() > MAX_DIMENSION {
                 return Err(self.wrong(&format!("its embedding has more than {MAX_DIMENSION} components")));
             }
@@ -215,9 +218,13 @@ mod tests {
 
     #[test]
     fn lines_of_other_programs_are_read() {
-        let rows = all("{\"image_path\":\"a.jpg\",\"vector\":[1,2.5],\"caption\":\"x\",\"id\":7}\n\n").unwrap();
+        let rows =
+            all("{\"image_path\":\"a.jpg\",\"vector\":[1,2.5],\"caption\":\"x\",\"id\":7}\n\n").unwrap();
         assert_eq!(rows.len(), 1);
-        assert_eq!((rows[0].image, rows[0].path.clone()), (None, Some("a.jpg".into())));
+        assert_eq!(
+            (rows[0].image, rows[0].path.clone()),
+            (None, Some("a.jpg".into()))
+        );
         assert_eq!(rows[0].components, [1.0, 2.5]);
     }
 

@@ -30,7 +30,9 @@ use std::path::Path;
 pub use clip_retrieval::{FolderFiles, FolderWriter};
 pub use error::ExchangeError;
 pub use format::FileFormat;
-pub use row::{ExportInfo, FileInfo, ImportedRow, RowColumns, RowDetails, VectorReader, VectorRow, VectorWriter};
+pub use row::{
+    ExportInfo, FileInfo, ImportedRow, RowColumns, RowDetails, VectorReader, VectorRow, VectorWriter,
+};
 
 /// The largest dimension of embeddings that is read.
 pub const MAX_DIMENSION: usize = 65_536;
@@ -82,6 +84,8 @@ pub fn writer<'a>(
         FileFormat::Parquet => Box::new(parquet_file::Writer::new(out, info)?),
         FileFormat::Npz => Box::new(npz::Writer::new(out, info)?),
         FileFormat::JsonLines => Box::new(json_lines::Writer::new(out, info)),
-        FileFormat::ClipRetrieval => return Err(ExchangeError::invalid("this format is a folder, not a file")),
+        FileFormat::ClipRetrieval => {
+            return Err(ExchangeError::invalid("this format is a folder, not a file"));
+        }
     })
 }

@@ -44,7 +44,8 @@ impl Element {
     }
 
     fn parse(descr: &str) -> Result<Self, ExchangeError> {
-        let unknown = || ExchangeError::invalid(format!("its arrays have elements {descr:?}, which are not read"));
+        let unknown =
+            || ExchangeError::invalid(format!("its arrays have elements {descr:?}, which are not read"));
         let length = |digits: &str| match digits.parse::<usize>() {
             Ok(length) if length <= MAX_PATH => Ok(length),
             _ => Err(unknown()),
@@ -85,7 +86,10 @@ impl Element {
     pub fn text(self, bytes: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::Bytes(_) => {
-                let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+                let end = bytes
+                    .iter()
+                    .rposition(|byte| *byte != 0)
+                    .map_or(0, |last| last + 1);
                 Some(bytes[..end].to_vec())
             }
             Self::Unicode(_) => {
@@ -133,10 +137,17 @@ impl Header {
 /// Writes the header of an array that lies row by row.
 pub fn write_header(out: &mut dyn Write, descr: &str, shape: &[u64]) -> std::io::Result<()> {
     let sizes: String = shape.iter().map(|size| format!("{size}, ")).collect();
-    let sizes = if shape.len() > 1 { sizes.trim_end_matches(", ") } else { sizes.trim_end() };
+    let sizes = if shape.len() > 1 {
+        sizes.trim_end_matches(", ")
+    } else {
+        sizes.trim_end()
+    };
     let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({sizes}), }}");
     let length = MAGIC.len() + 4 + text.len() + 1;
-    text.extend(std::iter::repeat_n(' ', length.next_multiple_of(ALIGNMENT) - length));
+    text.extend(std::iter::repeat_n(
+        ' ',
+        length.next_multiple_of(ALIGNMENT) - length,
+    ));
     text.push('\n');
     out.write_all(MAGIC)?;
     out.write_all(&[1, 0])?;
@@ -150,7 +161,9 @@ pub fn read_header(input: &mut dyn Read) -> Result<Header, ExchangeError> {
     let mut start = [0; 8];
     input.read_exact(&mut start).map_err(cut_short)?;
     if &start[..6] != MAGIC {
-        return Err(ExchangeError::invalid("it has no array of NumPy where one is expected"));
+        return Err(ExchangeError::invalid(
+            "it has no array of NumPy where one is expected",
+        ));
     }
     let length = if start[6] == 1 {
         let mut length = [0; 2];
@@ -162,7 +175,9 @@ pub fn read_header(input: &mut dyn Read) -> Result<Header, ExchangeError> {
         u32::from_le_bytes(length) as usize
     };
     if length > MAX_HEADER {
-        return Err(ExchangeError::invalid(format!("the header of an array declares {length} bytes")));
+        return Err(ExchangeError::invalid(format!(
+            "the header of an array declares {length} bytes"
+        )));
     }
     let mut text = vec![0; length];
     input.read_exact(&mut text).map_err(cut_short)?;
@@ -252,7 +267,9 @@ impl<'a> Rest<'a> {
         self.0 = rest.trim_start();
         let sizes = inside.split(',').map(str::trim).filter(|size| !size.is_empty());
         // Python 2 wrote 3L.
-        sizes.map(|size| size.trim_end_matches('L').parse().ok()).collect()
+        sizes
+            .map(|size| size.trim_end_matches('L').parse().ok())
+            .collect()
     }
 }
 
@@ -312,7 +329,10 @@ mod tests {
     #[test]
     fn texts_end_at_padding() {
         assert_eq!(Element::Bytes(4).text(b"a\0b\0"), Some(b"a\0b".to_vec()));
-        let wide: Vec<u8> = ['é', '\0'].iter().flat_map(|c| u32::from(*c).to_le_bytes()).collect();
+        let wide: Vec<u8> = ['é', '\0']
+            .iter()
+            .flat_map(|c| u32::from(*c).to_le_bytes())
+            .collect();
         assert_eq!(Element::Unicode(2).text(&wide), Some("é".as_bytes().to_vec()));
         assert_eq!(Element::Unicode(1).text(&0xd800_u32.to_le_bytes()), None);
     }

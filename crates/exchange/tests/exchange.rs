@@ -25,14 +25,24 @@ fn space(dimension: usize) -> SpaceId {
 fn rows(count: usize, dimension: usize) -> Vec<VectorRow> {
     let row = |row: usize| VectorRow {
         image: ImageId::of(&row.to_le_bytes()),
-        paths: (0..=row % 3).map(|copy| format!("/photos/{row}/é {copy}.jpg").into()).collect(),
-        embedding: Embedding::normalize((0..dimension).map(|c| ((row * 31 + c * 7) % 13) as f32 - 5.5).collect())
-            .unwrap(),
+        paths: (0..=row % 3)
+            .map(|copy| format!("/photos/{row}/é {copy}.jpg").into())
+            .collect(),
+        embedding: Embedding::normalize(
+            (0..dimension)
+                .map(|c| ((row * 31 + c * 7) % 13) as f32 - 5.5)
+                .collect(),
+        )
+        .unwrap(),
         details: RowDetails {
             taken: (row % 2 == 0).then(|| "2024-05-01T12:00:00".parse().unwrap()),
             width: 4000,
             height: row as u32,
-            tags: ["sea", "red sky"].iter().take(row % 3).map(|&tag| tag.to_owned()).collect(),
+            tags: ["sea", "red sky"]
+                .iter()
+                .take(row % 3)
+                .map(|&tag| tag.to_owned())
+                .collect(),
         },
     };
     (0..count).map(row).collect()
@@ -128,7 +138,9 @@ fn paths_outside_unicode_keep_their_bytes() {
 
 /// What `tools/exchange/golden.py` wrote.
 fn golden(name: &str, format: FileFormat) -> Vec<ImportedRow> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(name);
     read(&path, format).unwrap()
 }
 
@@ -194,7 +206,8 @@ fn truncated_files_are_errors() {
         let bytes = bytes_of(format);
         for length in (0..bytes.len() - 40).step_by(97) {
             let read = read_bytes(&bytes[..length], format);
-            let is_shorter = format == FileFormat::JsonLines && read.as_ref().is_ok_and(|rows| rows.len() < 20);
+            let is_shorter =
+                format == FileFormat::JsonLines && read.as_ref().is_ok_and(|rows| rows.len() < 20);
             assert!(read.is_err() || is_shorter, "{format:?} of {length} bytes");
         }
     }
@@ -212,7 +225,10 @@ fn flipped_embedding_in_archive_is_noticed() {
 fn declared_rows_are_not_believed() {
     let bytes = bytes_of(FileFormat::Npz);
     let declared = b"'shape': (20, 5), }";
-    let at = bytes.windows(declared.len()).position(|window| window == declared).unwrap();
+    let at = bytes
+        .windows(declared.len())
+        .position(|window| window == declared)
+        .unwrap();
     let mut bytes = bytes;
     let huge = b"'shape': (9999999999999999, 5), }";
     bytes[at..at + huge.len()].copy_from_slice(huge);
@@ -230,7 +246,13 @@ fn arrays_of_different_lengths_are_refused() {
     let mut file = tempfile::tempfile().unwrap();
     let mut writer = writer(FileFormat::Npz, &mut file, &info).unwrap();
     writer.write(&rows).unwrap();
-    assert!(writer.finish().unwrap_err().to_string().contains("changed meanwhile"));
+    assert!(
+        writer
+            .finish()
+            .unwrap_err()
+            .to_string()
+            .contains("changed meanwhile")
+    );
 }
 
 proptest! {

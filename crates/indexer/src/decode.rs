@@ -15,8 +15,8 @@ use eidetic_vectors::VectorIndex;
 use image::RgbImage;
 
 use crate::budget::{MemoryBudget, MemoryPermit};
-use crate::embed::EmbeddingInput;
 use crate::details::{DescribedFile, DetailsReader, DetailsTask, FoundDetails};
+use crate::embed::EmbeddingInput;
 use crate::in_flight::InFlightImages;
 use crate::mounts::MountTable;
 use crate::plan::{DecodeTask, Returning};

@@ -117,10 +117,12 @@ pub use eidetic_hub::{ModelRef, ParseModelRefError};
 pub use eidetic_inference::resolve_model;
 pub use error::LibraryError;
 pub use exchange::{
-    SampleComparison, UnknownSpace, VectorsError, VectorsExport, VectorsExported, VectorsImport, VectorsImported,
+    SampleComparison, UnknownSpace, VectorsError, VectorsExport, VectorsExported, VectorsImport,
+    VectorsImported,
 };
 pub use export::{
-    Export, ExportGroup, ExportItem, ExportMethod, ExportSource, Exported, ManifestFormat, escaped_html, saved_name,
+    Export, ExportGroup, ExportItem, ExportMethod, ExportSource, Exported, ManifestFormat, escaped_html,
+    saved_name,
 };
 pub use facets::FacetOptions;
 pub use feedback::{AnswerCount, FEEDBACK_NEEDED, Subject};

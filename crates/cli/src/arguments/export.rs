@@ -9,8 +9,8 @@ use eidetic_search::Query;
 
 use super::duplicates::KindArgs;
 use super::{
-    DuplicatesArgs, FilterArgs, HitSortArg, ListArgs, ModelOptions, OpenArgs, PathArgs, SearchArgs, SortArg, VariantArgs,
-    count, unit_interval,
+    DuplicatesArgs, FilterArgs, HitSortArg, ListArgs, ModelOptions, OpenArgs, PathArgs, SearchArgs, SortArg,
+    VariantArgs, count, unit_interval,
 };
 use crate::failure::Failure;
 
@@ -141,17 +141,23 @@ pub(crate) enum Exportable {
 impl OrderArgs {
     fn of_search(&self) -> Result<HitSortArg, Failure> {
         match self.sort {
-            _ if self.reverse => Err(Failure::arguments("--reverse goes with filters alone, not with a search")),
+            _ if self.reverse => Err(Failure::arguments(
+                "--reverse goes with filters alone, not with a search",
+            )),
             None | Some(ExportSortArg::Score) => Ok(HitSortArg::Score),
             Some(ExportSortArg::Taken) => Ok(HitSortArg::Taken),
-            Some(_) => Err(Failure::arguments("a search is sorted by score or taken; leave out --sort")),
+            Some(_) => Err(Failure::arguments(
+                "a search is sorted by score or taken; leave out --sort",
+            )),
         }
     }
 
     fn of_list(&self) -> Result<SortArg, Failure> {
         Ok(match self.sort {
             Some(ExportSortArg::Score) => {
-                return Err(Failure::arguments("there is no score without a search; leave out --sort"));
+                return Err(Failure::arguments(
+                    "there is no score without a search; leave out --sort",
+                ));
             }
             None | Some(ExportSortArg::Taken) => SortArg::Taken,
             Some(ExportSortArg::Added) => SortArg::Added,

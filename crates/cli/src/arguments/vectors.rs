@@ -7,7 +7,7 @@ use eidetic_exchange::FileFormat;
 use eidetic_hub::ModelRef;
 use eidetic_inference::resolve_model;
 
-use super::{FilterArgs, IndexingOptions, ModelOptions};
+use super::{FilterArgs, ModelOptions};
 
 #[derive(Debug, Args)]
 pub(crate) struct VectorsArgs {
@@ -29,8 +29,8 @@ pub(crate) struct VectorsExportArgs {
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Format [default: what the file's name says]
-    #[arg(long, value_name = "parquet|npz|jsonl|clip-retrieval")]
-    pub(crate) format: Option<FileFormat>,
+    #[arg(long = "format", value_name = "parquet|npz|jsonl|clip-retrieval")]
+    pub(crate) file_format: Option<FileFormat>,
     /// Export another space than the active one, by its model or its number in `eidetic space`
     #[arg(long, value_name = "NAME")]
     pub(crate) space: Option<String>,
@@ -50,8 +50,8 @@ pub(crate) struct VectorsImportArgs {
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Format [default: what the file's name says]
-    #[arg(long, value_name = "parquet|npz|jsonl|clip-retrieval")]
-    pub(crate) format: Option<FileFormat>,
+    #[arg(long = "format", value_name = "parquet|npz|jsonl|clip-retrieval")]
+    pub(crate) file_format: Option<FileFormat>,
     /// Import a file that does not say which model made it, if up to 32 of its embeddings agree with what the library's model
     /// makes of the same pictures
     #[arg(long)]
@@ -66,8 +66,6 @@ pub(crate) struct VectorsImportArgs {
     /// Model of a new library [default: the one that the file names]
     #[arg(long, value_name = "NAME|DIR", value_parser = resolve_model, requires = "source")]
     pub(crate) model: Option<ModelRef>,
-    #[command(flatten)]
-    pub(crate) indexing: IndexingOptions,
     #[command(flatten)]
     pub(crate) options: ModelOptions,
 }

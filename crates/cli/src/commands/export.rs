@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use eidetic_domain::{ImageId, counted};
 use eidetic_indexer::RunContext;
 use eidetic_library::{
-    Export, ExportGroup, ExportItem, ExportSource, Exported, ImageFile, Library, LibraryError, ManifestFormat, Owner,
+    Export, ExportGroup, ExportItem, ExportSource, Exported, ImageFile, Library, LibraryError,
+    ManifestFormat, Owner,
 };
 use eidetic_server::responses::{AlbumPicture, DuplicatesResponse, FailedFile, SearchHit};
 use serde::Serialize;
 
-use super::{directory, duplicates};
 use super::list::all_pictures;
 use super::search::all_hits;
+use super::{directory, duplicates};
 use crate::arguments::{ExportArgs, Exportable, Global};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;

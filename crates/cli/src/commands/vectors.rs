@@ -47,7 +47,7 @@ struct ExportResponse {
 
 fn export(global: &Global, arguments: &VectorsExportArgs) -> Result<Outcome, Failure> {
     let options = VectorsExport {
-        format: format(&arguments.file, arguments.format)?,
+        format: format(&arguments.file, arguments.file_format)?,
         columns: if arguments.metadata {
             RowColumns::Metadata
         } else {
@@ -134,7 +134,7 @@ fn import(global: &Global, arguments: &VectorsImportArgs) -> Result<Outcome, Fai
     if let Err(error) = std::fs::metadata(&arguments.file) {
         return Err(Failure::in_file(&arguments.file, error));
     }
-    let format = format(&arguments.file, arguments.format)?;
+    let format = format(&arguments.file, arguments.file_format)?;
     let options = VectorsImport {
         format,
         unknown_space: if arguments.assume_space {
@@ -150,8 +150,7 @@ fn import(global: &Global, arguments: &VectorsImportArgs) -> Result<Outcome, Fai
     let cancel = cancel_on_interrupt()?;
     let bar = StageBar::new();
     let context = RunContext::new(&bar, &cancel);
-    let indexing = IndexerOptions::from(&arguments.indexing);
-    let imported = library.import_vectors(&arguments.file, &options, &indexing, &context);
+    let imported = library.import_vectors(&arguments.file, &options, &IndexerOptions::default(), &context);
     bar.finish();
     let imported = imported?;
     if imported.imported > 0 && !imported.cancelled {
@@ -180,7 +179,10 @@ fn open_or_create(
         warn_of_damage(&library);
         return Ok(library);
     }
-    let model = arguments.model.clone().or_else(|| model_of(&arguments.file, format));
+    let model = arguments
+        .model
+        .clone()
+        .or_else(|| model_of(&arguments.file, format));
     let options = create_options(model.as_ref(), &arguments.options);
     let (library, fallback) = Library::open_or_create(&directory, &options, &owner, &DownloadBar::default())?;
     warn_of_fallback(fallback.as_ref());

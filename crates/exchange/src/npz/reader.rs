@@ -89,7 +89,10 @@ fn space(path: &Path) -> Result<Option<String>, ExchangeError> {
     }
     let mut bytes = vec![0; header.element.size()];
     array.read_exact(&mut bytes).map_err(cut_short)?;
-    Ok(header.element.text(&bytes).and_then(|text| String::from_utf8(text).ok()))
+    Ok(header
+        .element
+        .text(&bytes)
+        .and_then(|text| String::from_utf8(text).ok()))
 }
 
 /// What a member of an archive holds; `None` where there is no such member.
@@ -113,7 +116,9 @@ fn member(path: &Path, name: &str) -> Result<Option<Box<dyn Read>>, ExchangeErro
     let packed = BufReader::with_capacity(1 << 18, file.take(found.compressed_size()));
     let input: Box<dyn Read> = match found.compression() {
         CompressionMethod::Stored => Box::new(packed),
-        CompressionMethod::Deflated => Box::new(BufReader::with_capacity(1 << 18, DeflateDecoder::new(packed))),
+        CompressionMethod::Deflated => {
+            Box::new(BufReader::with_capacity(1 << 18, DeflateDecoder::new(packed)))
+        }
         other => {
             return Err(ExchangeError::invalid(format!(
                 "its arrays are compressed by {other}, which is not read; save them with numpy.savez_compressed"
@@ -139,7 +144,10 @@ impl Read for Checked {
         let length = self.input.read(bytes)?;
         self.checksum.update(&bytes[..length]);
         if length == 0 && !bytes.is_empty() && self.checksum.sum() != self.expected {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a checksum does not match"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a checksum does not match",
+            ));
         }
         Ok(length)
     }

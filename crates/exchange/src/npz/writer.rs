@@ -51,7 +51,8 @@ impl<'a> Writer<'a> {
 impl VectorWriter for Writer<'_> {
     fn write(&mut self, rows: &[VectorRow]) -> Result<(), ExchangeError> {
         for row in rows {
-            self.archive.write_all(&little_endian(row.embedding.as_slice(), f32::to_le_bytes))?;
+            self.archive
+                .write_all(&little_endian(row.embedding.as_slice(), f32::to_le_bytes))?;
             self.ids.push(row.image);
             let path = row.paths.first().map(|path| path.as_os_str().as_encoded_bytes());
             self.paths.push(path.unwrap_or_default());
@@ -93,8 +94,11 @@ impl VectorWriter for Writer<'_> {
 impl Metadata {
     fn push(&mut self, row: &VectorRow) {
         let details = &row.details;
-        let taken = details.taken.and_then(|taken| taken.to_zoned(jiff::tz::TimeZone::UTC).ok());
-        self.taken.push(taken.map_or(NOT_A_TIME, |taken| taken.timestamp().as_second()));
+        let taken = details
+            .taken
+            .and_then(|taken| taken.to_zoned(jiff::tz::TimeZone::UTC).ok());
+        self.taken
+            .push(taken.map_or(NOT_A_TIME, |taken| taken.timestamp().as_second()));
         self.widths.push(details.width as i32);
         self.heights.push(details.height as i32);
         self.tags.push(details.tags.join("\n").as_bytes());

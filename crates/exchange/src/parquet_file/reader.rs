@@ -20,7 +20,14 @@ use crate::path_text::from_bytes;
 use crate::{ExchangeError, FileInfo, ImportedRow, MAX_DIMENSION, VectorReader, block_rows};
 
 /// Names that programs give to the column of embeddings and to that of paths, the best first.
-const EMBEDDING_NAMES: [&str; 6] = ["embedding", "embeddings", "vector", "image_embedding", "img_emb", "image_features"];
+const EMBEDDING_NAMES: [&str; 6] = [
+    "embedding",
+    "embeddings",
+    "vector",
+    "image_embedding",
+    "img_emb",
+    "image_features",
+];
 const PATH_NAMES: [&str; 3] = ["path", "image_path", "file_path"];
 const ID: &str = "id";
 const PATH_BYTES: &str = "path_bytes";
@@ -174,8 +181,11 @@ impl PathReader {
 
 /// The library that reads Parquet may panic at damaged files; nothing is shared with it.
 fn guarded<T>(read: impl FnOnce() -> Result<T, ExchangeError>) -> Result<T, ExchangeError> {
-    catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or_else(|_| Err(ExchangeError::invalid("it cannot be read as Parquet: it is damaged")))
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(ExchangeError::invalid(
+            "it cannot be read as Parquet: it is damaged",
+        ))
+    })
 }
 
 fn info_of(file: &SerializedFileReader<File>) -> FileInfo {
@@ -192,14 +202,17 @@ fn info_of(file: &SerializedFileReader<File>) -> FileInfo {
 impl Columns {
     fn find(file: &SerializedFileReader<File>) -> Result<Self, ExchangeError> {
         let schema = file.metadata().file_metadata().schema_descr();
-        let is_embedding = |column: &ColumnDescPtr| column.max_rep_level() == 1 && Numbers::of(column).is_some();
+        let is_embedding =
+            |column: &ColumnDescPtr| column.max_rep_level() == 1 && Numbers::of(column).is_some();
         let found = EMBEDDING_NAMES.iter().find_map(|name| {
             let mut columns = schema.columns().iter();
             columns.position(|column| root_name(column) == *name && is_embedding(column))
         });
         let missing = || {
             let names = EMBEDDING_NAMES.join(", ");
-            ExchangeError::invalid(format!("it has no column with lists of numbers that is called one of {names}"))
+            ExchangeError::invalid(format!(
+                "it has no column with lists of numbers that is called one of {names}"
+            ))
         };
         Ok(Self {
             embedding: found.ok_or_else(missing)?,
@@ -243,7 +256,9 @@ impl OpenGroup {
         let texts = self.texts.read(embeddings.len())?;
         let has_texts = self.texts.has_any();
         if has_texts && texts.len() != embeddings.len() {
-            return Err(ExchangeError::invalid("its columns have different numbers of rows"));
+            return Err(ExchangeError::invalid(
+                "its columns have different numbers of rows",
+            ));
         }
         let mut texts = texts.into_iter();
         let row = |components| ImportedRow {
@@ -269,9 +284,19 @@ impl OpenTexts {
     }
 
     fn read(&mut self, rows: usize) -> Result<Vec<ImportedRow>, ExchangeError> {
-        let read = |column: &mut Option<TextColumn>| column.as_mut().map(|column| column.read(rows)).transpose();
-        let (ids, paths, exact) = (read(&mut self.id)?, read(&mut self.path)?, read(&mut self.path_bytes)?);
-        let length = [&ids, &paths, &exact].into_iter().flatten().map(Vec::len).min().unwrap_or(0);
+        let read =
+            |column: &mut Option<TextColumn>| column.as_mut().map(|column| column.read(rows)).transpose();
+        let (ids, paths, exact) = (
+            read(&mut self.id)?,
+            read(&mut self.path)?,
+            read(&mut self.path_bytes)?,
+        );
+        let length = [&ids, &paths, &exact]
+            .into_iter()
+            .flatten()
+            .map(Vec::len)
+            .min()
+            .unwrap_or(0);
         let at = |column: &Option<Vec<Option<Vec<u8>>>>, row: usize| column.as_ref()?.get(row)?.clone();
         let row = |row| ImportedRow {
             image: at(&ids, row).and_then(|id| std::str::from_utf8(&id).ok()?.parse().ok()),
@@ -304,7 +329,9 @@ impl PageReader for BudgetedPages {
         let declared = declared.unwrap_or(0) as u64;
         let left = self.budget.load(Relaxed);
         if declared > left {
-            return Err(ParquetError::General("a page declares more values than its rows can have".into()));
+            return Err(ParquetError::General(
+                "a page declares more values than its rows can have".into(),
+            ));
         }
         self.budget.store(left - declared, Relaxed);
         self.pages.get_next_page()
@@ -397,7 +424,9 @@ impl TextColumn {
         }
         let defined = self.0.defined.iter().take(read);
         let is_there = |level: &i16| *level == self.0.max_definition;
-        Ok(defined.map(|level| is_there(level).then(|| values.next()).flatten()).collect())
+        Ok(defined
+            .map(|level| is_there(level).then(|| values.next()).flatten())
+            .collect())
     }
 }
 
@@ -462,5 +491,8 @@ fn lists<T: DataType>(
         return Err(ExchangeError::invalid("its lists of numbers are damaged"));
     }
     let mut numbers = values.values.iter().map(number);
-    Ok(lengths.iter().map(|length| numbers.by_ref().take(*length).collect()).collect())
+    Ok(lengths
+        .iter()
+        .map(|length| numbers.by_ref().take(*length).collect())
+        .collect())
 }

@@ -22,10 +22,10 @@ const GROUP_VALUES: usize = 8 << 20;
 const NAMES: &str = "required binary id (STRING); required binary path (STRING);
     required group paths (LIST) { repeated group list { required binary element (STRING); } }
     optional binary path_bytes;";
-const METADATA: &str = "optional int64 taken (TIMESTAMP(MICROS, false)); required int32 width; required int32 height;
+const METADATA: &str =
+    "optional int64 taken (TIMESTAMP(MICROS, false)); required int32 width; required int32 height;
     required group tags (LIST) { repeated group list { required binary element (STRING); } }";
-const EMBEDDING: &str =
-    "required group embedding (LIST) { repeated group list { required float element; } }";
+const EMBEDDING: &str = "required group embedding (LIST) { repeated group list { required float element; } }";
 
 /// Writes a table of embeddings.
 pub struct Writer<'a> {
@@ -56,15 +56,24 @@ impl<'a> Writer<'a> {
             return Ok(());
         }
         let mut group = self.file.next_row_group()?;
-        put::<ByteArrayType>(&mut group, &Column::required(rows.iter().map(|row| id_text(&row.image))))?;
+        put::<ByteArrayType>(
+            &mut group,
+            &Column::required(rows.iter().map(|row| id_text(&row.image))),
+        )?;
         put::<ByteArrayType>(&mut group, &Column::required(rows.iter().map(first_path)))?;
         let paths = |row: &VectorRow| row.paths.iter().map(|path| bytes_of(text(path))).collect();
         put::<ByteArrayType>(&mut group, &Column::lists(rows.iter().map(paths)))?;
         put::<ByteArrayType>(&mut group, &Column::optional(rows.iter().map(exact_path)))?;
         if self.columns == RowColumns::Metadata {
             put::<Int64Type>(&mut group, &Column::optional(rows.iter().map(taken_us)))?;
-            put::<Int32Type>(&mut group, &Column::required(rows.iter().map(|row| row.details.width as i32)))?;
-            put::<Int32Type>(&mut group, &Column::required(rows.iter().map(|row| row.details.height as i32)))?;
+            put::<Int32Type>(
+                &mut group,
+                &Column::required(rows.iter().map(|row| row.details.width as i32)),
+            )?;
+            put::<Int32Type>(
+                &mut group,
+                &Column::required(rows.iter().map(|row| row.details.height as i32)),
+            )?;
             let tags = |row: &VectorRow| row.details.tags.iter().cloned().map(bytes_of).collect();
             put::<ByteArrayType>(&mut group, &Column::lists(rows.iter().map(tags)))?;
         }
@@ -105,8 +114,7 @@ pub struct PathWriter<'a> {
 
 impl<'a> PathWriter<'a> {
     pub fn new(out: &'a mut File, info: &ExportInfo) -> Result<Self, ExchangeError> {
-        let schema =
-            "message eidetic { required binary image_path (STRING); required binary id (STRING); optional binary path_bytes; }";
+        let schema = "message eidetic { required binary image_path (STRING); required binary id (STRING); optional binary path_bytes; }";
         Ok(Self {
             file: open(out, schema, info)?,
             ids: Vec::new(),
@@ -219,9 +227,11 @@ fn put<T: DataType>(
     column: &Column<T::T>,
 ) -> Result<(), ExchangeError> {
     let mut writer = next(group)?;
-    writer
-        .typed::<T>()
-        .write_batch(&column.values, column.defined.as_deref(), column.repeated.as_deref())?;
+    writer.typed::<T>().write_batch(
+        &column.values,
+        column.defined.as_deref(),
+        column.repeated.as_deref(),
+    )?;
     writer.close()?;
     Ok(())
 }
@@ -239,7 +249,11 @@ fn put_embeddings(
         .map(|at| i16::from(at % dimension != 0))
         .collect();
     for block in rows.chunks(rows_at_once) {
-        let values: Vec<f32> = block.iter().flat_map(|row| row.embedding.as_slice()).copied().collect();
+        let values: Vec<f32> = block
+            .iter()
+            .flat_map(|row| row.embedding.as_slice())
+            .copied()
+            .collect();
         let (defined, repeated) = (&defined[..values.len()], &repeated[..values.len()]);
         writer
             .typed::<FloatType>()

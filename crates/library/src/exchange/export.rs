@@ -134,7 +134,8 @@ impl RowExport<'_> {
             return Err(error);
         }
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        eidetic_atomic_file::sync_directory(parent.unwrap_or(Path::new("."))).map_err(LibraryError::io(path))?;
+        eidetic_atomic_file::sync_directory(parent.unwrap_or(Path::new(".")))
+            .map_err(LibraryError::io(path))?;
         Ok(crate::status::bytes_below(path))
     }
 
@@ -159,7 +160,11 @@ impl RowExport<'_> {
         .into_iter();
         let vectors = self.space.read_vectors();
         let rows = records.into_iter().map(|record| {
-            let tags = tags.next().flatten().map(|stored| stored.tags).unwrap_or_default();
+            let tags = tags
+                .next()
+                .flatten()
+                .map(|stored| stored.tags)
+                .unwrap_or_default();
             let record = record?;
             Some(VectorRow {
                 embedding: vectors.vector(&record.image)?,

@@ -11,7 +11,9 @@ use eidetic_catalog::{Catalog, FileState, ImageRecord};
 use eidetic_containers::file_at;
 use eidetic_domain::{Embedding, EmbeddingError, ImageId};
 use eidetic_exchange::{FileInfo, ImportedRow, open};
-use eidetic_indexer::{Indexer, IndexerOptions, IndexingReport, KnownEmbeddings, RunContext, RunStage, Scope};
+use eidetic_indexer::{
+    Indexer, IndexerOptions, IndexingReport, KnownEmbeddings, RunContext, RunStage, Scope,
+};
 use eidetic_vectors::VectorIndex;
 
 use super::export::failed;
@@ -56,7 +58,10 @@ impl Library {
             return Ok(report);
         };
         let folders = self.resolve_present(&options.folders)?;
-        let mut import = Import::new(self, &space, (options, &folders)).map_err(LibraryError::io(self.directory()))?;
+        // Images whose embedding is damaged lack one.
+        space.remove_damaged_vectors()?;
+        let mut import =
+            Import::new(self, &space, (options, &folders)).map_err(LibraryError::io(self.directory()))?;
         context.observer.total(reader.info().rows.unwrap_or(0));
         let mut rows = 0;
         loop {
@@ -69,9 +74,15 @@ impl Library {
             context.observer.done(rows);
         }
         if rows > 0 && import.unnamed == rows {
-            return Err(VectorsError::NoNames { path: path.to_owned() }.into());
+            return Err(VectorsError::NoNames {
+                path: path.to_owned(),
+            }
+            .into());
         }
-        let staging = import.staging.finish().map_err(LibraryError::io(self.directory()))?;
+        let staging = import
+            .staging
+            .finish()
+            .map_err(LibraryError::io(self.directory()))?;
         if reader.info().space.is_none() && !staging.images().is_empty() && !context.is_cancelled() {
             report.sample = Some(self.compare_sample(&space, &staging, path)?);
         }
@@ -96,7 +107,11 @@ impl Library {
             }
             (None, UnknownSpace::Assume) => self.active(),
             (Some(found), _) => {
-                let spaces: Vec<String> = self.read_manifest().spaces().map(|entry| entry.space.to_string()).collect();
+                let spaces: Vec<String> = self
+                    .read_manifest()
+                    .spaces()
+                    .map(|entry| entry.space.to_string())
+                    .collect();
                 if !spaces.contains(found) {
                     return Err(VectorsError::OtherSpace {
                         path,
@@ -140,7 +155,10 @@ impl Library {
         if !context.is_cancelled() && staging.images().iter().any(|staged| staged.path.is_none()) {
             self.fill_known(space, &staging, &options, context, report)?;
         }
-        let paths = staging.images().iter().filter_map(|staged| staged.path.as_deref());
+        let paths = staging
+            .images()
+            .iter()
+            .filter_map(|staged| staged.path.as_deref());
         let files: Vec<PathBuf> = paths.map(|path| file_at(path).into_owned()).collect();
         let mut indexed = IndexingReport::default();
         if !context.is_cancelled() && !files.is_empty() {
@@ -174,11 +192,14 @@ impl Library {
             on_decoded: &|_, _| (),
         };
         let is_staged = |record: &ImageRecord| staging.has_known(&record.image);
+        space.forget_damaged(is_staged)?;
         let filled = indexer.backfill(&is_staged, options, context);
         self.clear_filter_caches();
         let filled = filled?;
         report.cancelled |= filled.cancelled;
-        report.failures.extend(filled.failed.into_iter().map(|(_, failure)| failure));
+        report
+            .failures
+            .extend(filled.failed.into_iter().map(|(_, failure)| failure));
         Ok(())
     }
 
@@ -201,7 +222,11 @@ impl Library {
         indexed: &IndexingReport,
         report: &mut VectorsImported,
     ) -> Result<(), LibraryError> {
-        let failed: HashMap<&Path, ()> = indexed.failed.iter().map(|failure| (failure.path.as_path(), ())).collect();
+        let failed: HashMap<&Path, ()> = indexed
+            .failed
+            .iter()
+            .map(|failure| (failure.path.as_path(), ()))
+            .collect();
         let vectors = space.read_vectors();
         for staged in staging.images() {
             let now = match &staged.path {
@@ -219,7 +244,13 @@ impl Library {
                     }
                 }
                 (Some(now), Some(image)) if now != image && has_vector(&now) => report.changed += 1,
-                _ if staged.path.as_ref().is_some_and(|path| failed.contains_key(&**path)) => report.failed += 1,
+                _ if staged
+                    .path
+                    .as_ref()
+                    .is_some_and(|path| failed.contains_key(&**path)) =>
+                {
+                    report.failed += 1
+                }
                 _ => report.not_found += 1,
             }
         }
@@ -379,7 +410,10 @@ mod tests {
         assert_eq!(reason(&[1.0]), "another number of components");
         assert_eq!(reason(&[0.0, 0.0]), "all components are zero");
         assert_eq!(reason(&[f32::NAN, 1.0]), "components that are no finite numbers");
-        assert_eq!(reason(&[f32::INFINITY, 1.0]), "components that are no finite numbers");
+        assert_eq!(
+            reason(&[f32::INFINITY, 1.0]),
+            "components that are no finite numbers"
+        );
         assert_eq!(reason(&[1e6, 1.0]), "a length far from 1");
         assert_eq!(checked(vec![3.0, 4.0], 2).unwrap().as_slice(), [0.6, 0.8]);
     }

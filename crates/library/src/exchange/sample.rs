@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-
 use eidetic_domain::{Embedding, ImageId, SplitMix64};
 use eidetic_imaging::decode_at_least;
 

@@ -142,7 +142,10 @@ mod tests {
         let csv = String::from_utf8(ManifestFormat::Csv.text(&items, &names).unwrap()).unwrap();
         let lines: Vec<&str> = csv.lines().collect();
         assert!(lines[0].ends_with(",confidence,group,kind,best"), "{csv}");
-        assert!(lines[1].starts_with("group 0007/a.jpg,") && lines[1].ends_with(",7,near,true"), "{csv}");
+        assert!(
+            lines[1].starts_with("group 0007/a.jpg,") && lines[1].ends_with(",7,near,true"),
+            "{csv}"
+        );
         assert!(lines[2].ends_with(",7,near,false"), "{csv}");
     }
 }
