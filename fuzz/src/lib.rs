@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use cap::Cap;
 use eidetic_containers::{ContainerReader, PartContent};
 use eidetic_domain::{ContainerKind, PartPath};
+use eidetic_exchange::FileFormat;
 use eidetic_imaging::{
     DecodeLimits, DecodeSize, DecodedImage, HEAD_LENGTH, SideCarKind, classify, decode, decode_page,
     decode_scaled, decodes_differently, full_memory, has_all_details, page_count, read_details,
@@ -106,6 +107,23 @@ pub fn check_container(bytes: &[u8], extension: &str, kind: ContainerKind) {
     for part in names {
         let file = file.path().to_path_buf();
         let _ = reader.read_part(&PartPath { file, part });
+    }
+}
+
+/// Reads all rows of a file of embeddings.
+pub fn check_vectors(bytes: &[u8], format: FileFormat) {
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file is made");
+    file.write_all(bytes)
+        .expect("the temporary file is written");
+    let Ok(mut reader) = eidetic_exchange::open(file.path(), format) else {
+        return;
+    };
+    // A small file may declare, and hold, many rows that compress to nothing.
+    for _ in 0..1000 {
+        match reader.next_block() {
+            Ok(rows) if !rows.is_empty() => {}
+            _ => break,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("vectors", &["domain", "atomic-file", "kernels"]),
     ("catalog", &["domain", "atomic-file"]),
     ("duplicates", &[]),
+    ("exchange", &["domain"]),
     (
         "indexer",
         &["domain", "imaging", "containers", "encoder", "vectors", "catalog"],
@@ -39,6 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "vectors",
             "catalog",
             "duplicates",
+            "exchange",
             "indexer",
             "confidence",
             "search",
@@ -70,6 +72,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "catalog",
             "indexer",
             "confidence",
+            "exchange",
             "search",
             "library",
             "server",
@@ -89,7 +92,9 @@ const ENGINES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("notify", &["indexer"]),
     ("hayro", &["containers"]),
-    ("zip", &["containers", "library"]),
+    ("zip", &["containers", "exchange", "library"]),
+    ("parquet", &["exchange"]),
+    ("open", &["cli"]),
 ];
 
 /// What each member of the workspace depends on at run time; tests may use more.

@@ -212,3 +212,86 @@ fn members_of_archives_are_unpacked() {
     scenario.run(&["export", "--to", text(&target)]).assert_code(0);
     assert_eq!(fs::read(target.join("cat.jpg")).unwrap(), content);
 }
+
+#[test]
+fn groups_of_duplicates_get_folders() {
+    let scenario = Scenario::new();
+    let photos = scenario.gallery("photos", 4);
+    let originals: Vec<PathBuf> = files_below(&photos);
+    fs::create_dir(photos.join("copies")).unwrap();
+    for original in &originals[..2] {
+        fs::copy(
+            original,
+            photos.join("copies").join(original.file_name().unwrap()),
+        )
+        .unwrap();
+    }
+    scenario.index(&photos);
+    let target = scenario.path("out");
+    let arguments = [
+        "export",
+        "--duplicates",
+        "--exact",
+        "--to",
+        text(&target),
+        "--json",
+    ];
+    let first = scenario.run(&arguments).expect_code(0).json();
+    assert_eq!(first["targets"][0]["exported"], 4, "{first}");
+    let mut bests = Vec::new();
+    let manifest = fs::read_to_string(target.join("manifest.csv")).unwrap();
+    for line in manifest.lines().skip(1) {
+        assert!(line.starts_with("group 000"), "{line}");
+        bests.push(line.ends_with(",exact,true"));
+    }
+    assert_eq!(bests, [true, false, true, false], "{manifest}");
+    for number in 1..=2 {
+        let files = files_below(&target.join(format!("group 000{number}")));
+        assert_eq!((files.len(), contents(files).len()), (2, 1));
+    }
+    let again = scenario.run(&arguments).expect_code(0).json();
+    assert_eq!(again["targets"][0]["present"], 4, "{again}");
+    let zip = scenario.path("groups.zip");
+    scenario
+        .run(&["export", "--duplicates", "--zip", text(&zip)])
+        .assert_code(0);
+    let archive = zip::ZipArchive::new(File::open(&zip).unwrap()).unwrap();
+    assert_eq!(
+        archive
+            .file_names()
+            .filter(|name| name.as_ref().unwrap().starts_with("group 0001/"))
+            .count(),
+        2
+    );
+    scenario
+        .run(&["export", "--exact", "--to", text(&target)])
+        .assert_code(2);
+}
+
+#[test]
+fn lists_are_exported_in_their_order() {
+    let scenario = Scenario::new();
+    scenario.index(&scenario.gallery("photos", 6));
+    let first = |more: &[&str]| {
+        let target = scenario.path("sorted");
+        let arguments = [&["export", "--to", text(&target), "--symlink", "-k", "2"], more].concat();
+        scenario.run(&arguments).assert_code(0);
+        let manifest = fs::read_to_string(target.join("manifest.csv")).unwrap();
+        let names = manifest
+            .lines()
+            .skip(1)
+            .map(|line| line.split(',').next().unwrap().to_owned());
+        names.collect::<Vec<String>>()
+    };
+    let mut expected: Vec<String> = names(&scenario.path("photos")).into_iter().collect();
+    assert_eq!(first(&["--sort", "name"]), expected[..2]);
+    expected.reverse();
+    assert_eq!(first(&["--sort", "name", "--reverse"]), expected[..2]);
+    let wrong = |more: &[&str]| {
+        scenario
+            .run(&[&["export", "--to", "x"], more].concat())
+            .assert_code(2)
+    };
+    wrong(&["--sort", "score"]);
+    wrong(&["apple", "--sort", "name"]);
+}

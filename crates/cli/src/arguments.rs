@@ -21,6 +21,7 @@ mod serve;
 mod space;
 mod texts;
 mod variants;
+mod vectors;
 mod watch;
 
 pub(crate) use backup::{BackupArgs, RestoreArgs};
@@ -37,11 +38,12 @@ pub(crate) use matching::{MatchArgs, PrevalenceArg, ScreenArgs};
 pub(crate) use models::{
     AlignArgs, EmbedArgs, ModelOptions, ModelsAction, ModelsArgs, ModelsPullArgs, PrecisionArg, VerifyArgs,
 };
-pub(crate) use search::{HitSortArg, PathArgs, PathEnd, SearchArgs};
+pub(crate) use search::{HitSortArg, OpenArgs, PathArgs, PathEnd, SearchArgs};
 pub(crate) use serve::{DemoArgs, ListenArgs, ServeArgs};
 pub(crate) use space::{DropSpaceArgs, SpaceAction, SpaceArgs, SwitchArgs};
 pub(crate) use texts::{TextsAction, TextsAddArgs, TextsArgs};
 pub(crate) use variants::{CombineArg, VariantArgs, Variants};
+pub(crate) use vectors::{VectorsAction, VectorsArgs, VectorsExportArgs, VectorsImportArgs};
 pub(crate) use watch::{WatchArgs, WatchingOptions};
 
 /// Search your pictures by words or by example, on your own machine
@@ -120,6 +122,8 @@ pub(crate) enum Command {
     Export(Box<ExportArgs>),
     /// List the jobs of a server that index, tag, switch and so on; follow or cancel one
     Jobs(JobsArgs),
+    /// Write embeddings to a file for other programs, or take them from one
+    Vectors(VectorsArgs),
     /// Write everything that cannot be made again to one file, also while a server or `index` changes the library
     Backup(BackupArgs),
     /// Make a library from a backup

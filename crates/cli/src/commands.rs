@@ -37,6 +37,7 @@ pub(crate) mod status;
 pub(crate) mod tag;
 pub(crate) mod texts;
 pub(crate) mod variants;
+pub(crate) mod vectors;
 pub(crate) mod verify;
 pub(crate) mod watch;
 

@@ -72,6 +72,9 @@ impl From<LibraryError> for Failure {
             | LibraryError::Texts(_)
             | LibraryError::Breakdown(BreakdownError::NoInstruction { .. })
             | LibraryError::Search(SearchError::UnknownImage(_)) => Self::Arguments(error.to_string()),
+            LibraryError::VectorsFile(reason) if !reason.is_of_the_run() => {
+                Self::Arguments(reason.to_string())
+            }
             error => Self::CouldNotRun(error.into()),
         }
     }

@@ -11,6 +11,7 @@ mod failure;
 mod gallery;
 mod interrupt;
 mod load_model;
+mod open_pictures;
 mod output;
 mod progress;
 mod read_image;
@@ -90,6 +91,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Check(check) => commands::check::run(global, check),
         Command::Export(export) => commands::export::run(global, export),
         Command::Jobs(jobs) => commands::jobs::run(global, jobs),
+        Command::Vectors(vectors) => commands::vectors::run(global, vectors),
         Command::Backup(backup) => commands::backup::run(global, backup),
         Command::Restore(restore) => commands::backup::restore(global, restore),
     }

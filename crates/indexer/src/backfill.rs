@@ -17,7 +17,7 @@ use eidetic_vectors::VectorIndex;
 
 use crate::commit::{CANCEL_POLL, COMMIT_AFTER};
 use crate::decode::Decoders;
-use crate::embed::embed;
+use crate::embed::{EmbeddingInput, embed};
 use crate::in_flight::InFlightImages;
 use crate::progress::Progress;
 use crate::run::thread_count;
@@ -46,11 +46,11 @@ struct MissingEmbedding {
     paths: Vec<PathBuf>,
 }
 
-/// An image as the encoder reads it, or why no file of it can be read.
-struct BackfillPixels {
+/// What the embedding of an image comes from, or why no file of it can be read.
+struct BackfillInput {
     image: ImageId,
     path: PathBuf,
-    pixels: Result<Pixels, String>,
+    input: Result<EmbeddingInput, String>,
 }
 
 /// See [`Indexer::backfill`].
@@ -120,7 +120,7 @@ fn send_missing<V: VectorIndex + ?Sized>(
 fn decode_each<V: VectorIndex + ?Sized>(
     decoders: &Decoders<'_, V>,
     images: &Receiver<MissingEmbedding>,
-    decoded: &Sender<BackfillPixels>,
+    decoded: &Sender<BackfillInput>,
     cancel: &CancelToken,
 ) {
     for image in images {
@@ -134,16 +134,16 @@ fn decode_each<V: VectorIndex + ?Sized>(
 fn decode_first<V: VectorIndex + ?Sized>(
     decoders: &Decoders<'_, V>,
     missing: MissingEmbedding,
-) -> BackfillPixels {
+) -> BackfillInput {
     let MissingEmbedding { image, paths } = missing;
     let mut first_error = None;
     for path in paths {
         match decoders.decode_known(&image, &path) {
-            Ok(pixels) => {
-                return BackfillPixels {
+            Ok(input) => {
+                return BackfillInput {
                     image,
                     path,
-                    pixels: Ok(pixels),
+                    input: Ok(input),
                 };
             }
             Err(reason) => drop(first_error.get_or_insert((path, reason))),
@@ -151,10 +151,10 @@ fn decode_first<V: VectorIndex + ?Sized>(
     }
     let (path, reason) =
         first_error.unwrap_or_else(|| (PathBuf::new(), "the catalog has no file of this image".into()));
-    BackfillPixels {
+    BackfillInput {
         image,
         path,
-        pixels: Err(reason),
+        input: Err(reason),
     }
 }
 
@@ -188,7 +188,7 @@ impl<'a, V: VectorIndex + ?Sized> BackfillWriter<'a, V> {
     /// Receives images until there are no more, or until `cancel`. Commits what is embedded in any case.
     fn run(
         mut self,
-        images: Receiver<BackfillPixels>,
+        images: Receiver<BackfillInput>,
         cancel: &CancelToken,
     ) -> Result<BackfillReport, IndexingError> {
         let received = self.receive_all(&images, cancel);
@@ -203,7 +203,7 @@ impl<'a, V: VectorIndex + ?Sized> BackfillWriter<'a, V> {
 
     fn receive_all(
         &mut self,
-        images: &Receiver<BackfillPixels>,
+        images: &Receiver<BackfillInput>,
         cancel: &CancelToken,
     ) -> Result<(), IndexingError> {
         while !cancel.is_cancelled() {
@@ -217,11 +217,15 @@ impl<'a, V: VectorIndex + ?Sized> BackfillWriter<'a, V> {
         Ok(())
     }
 
-    fn queue(&mut self, decoded: BackfillPixels) {
-        match decoded.pixels {
-            Ok(pixels) => {
+    fn queue(&mut self, decoded: BackfillInput) {
+        match decoded.input {
+            Ok(EmbeddingInput::Pixels(pixels)) => {
                 self.to_embed.push((decoded.image, decoded.path));
                 self.pixels.push(pixels);
+            }
+            Ok(EmbeddingInput::Known(embedding)) => {
+                self.embeddings.push((decoded.image, embedding));
+                self.progress.file_done();
             }
             Err(reason) => self.failed(decoded.image, decoded.path, reason),
         }

@@ -13,7 +13,7 @@ use eidetic_vectors::VectorIndex;
 use crate::decode::{Decoders, DescribedImage, ExpandedFile, FileOutcome, KnownFile, PreparedImage};
 use crate::details::{DetailsScope, FoundDetails};
 use crate::duplicates::DuplicateCounts;
-use crate::embed::embed;
+use crate::embed::{EmbeddingInput, embed};
 use crate::in_flight::InFlightImages;
 use crate::plan::{DecodeTask, Returning};
 use crate::progress::Progress;
@@ -296,8 +296,13 @@ impl<'a, V: VectorIndex + ?Sized> Committer<'a, V> {
             bytes: decoded.bytes,
             metadata: decoded.metadata,
         };
-        self.to_embed.push((image, decoded.file));
-        self.pixels.push(decoded.pixels);
+        match decoded.input {
+            EmbeddingInput::Known(embedding) => return self.embedded(image, decoded.file, embedding),
+            EmbeddingInput::Pixels(pixels) => {
+                self.to_embed.push((image, decoded.file));
+                self.pixels.push(pixels);
+            }
+        }
         Ok(())
     }
 

@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use eidetic_catalog::{FileRecord, FileStamp, FileState};
 use eidetic_containers::{ContainerReader, PartContent, PartImage, part_at};
-use eidetic_domain::{ImageId, Metadata};
-use eidetic_encoder::Pixels;
+use eidetic_domain::{Embedding, ImageId, Metadata};
 use eidetic_imaging::{
     DecodeSize, DecodedImage, decode, decode_scaled, full_memory, read_details, scaled_memory,
 };
@@ -17,6 +16,7 @@ use image::RgbImage;
 
 use crate::budget::{MemoryBudget, MemoryPermit};
 use crate::details::{DescribedFile, DetailsReader, DetailsTask, FoundDetails};
+use crate::embed::EmbeddingInput;
 use crate::in_flight::InFlightImages;
 use crate::mounts::MountTable;
 use crate::plan::{DecodeTask, Returning};
@@ -101,7 +101,7 @@ enum Flight {
 /// What decoding gives.
 struct DecodedPicture {
     metadata: Metadata,
-    pixels: Pixels,
+    input: EmbeddingInput,
     /// What is wrong with the file, if it is shown in part.
     damage: Option<String>,
 }
@@ -114,7 +114,7 @@ pub struct PreparedImage {
     pub bytes: u64,
     pub metadata: Metadata,
     pub details: FoundDetails,
-    pub pixels: Pixels,
+    pub input: EmbeddingInput,
     /// Whether it has a vector, of other pixels, which the new one replaces.
     pub replaces: bool,
 }
@@ -229,10 +229,10 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
             }
             Flight::Returning | Flight::New => {}
         }
-        Ok(match self.decode_safely(image, &content) {
+        Ok(match self.decode_safely(image, &path, &content) {
             Ok(DecodedPicture {
                 metadata,
-                pixels,
+                input,
                 damage,
             }) => FileOutcome::Image(Box::new(PreparedImage {
                 image,
@@ -243,7 +243,7 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
                 },
                 file: record(path, stamp, FileState::Indexed(image)),
                 metadata,
-                pixels,
+                input,
                 replaces: false,
             })),
             Err(reason) => failed(path, stamp, reason, Some(image)),
@@ -289,7 +289,7 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
                 file,
                 metadata: decoded.metadata,
                 details: details.with_damage(decoded.damage),
-                pixels: decoded.pixels,
+                input: decoded.input,
                 replaces: true,
             })),
             Some(Err(reason)) => {
@@ -325,10 +325,17 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
         })
     }
 
-    /// What the encoder reads of a known image, from the file at `path` if that still holds the image; else
+    /// What the embedding of a known image comes from: the file at `path` if that still holds the image; else
     /// why not.
-    pub fn decode_known(&self, image: &ImageId, path: &Path) -> Result<Pixels, String> {
-        self.decode_image(image, path).map(|decoded| decoded.pixels)
+    pub fn decode_known(&self, image: &ImageId, path: &Path) -> Result<EmbeddingInput, String> {
+        if let Some(embedding) = self.known_embedding(image, path) {
+            return Ok(EmbeddingInput::Known(embedding));
+        }
+        self.decode_image(image, path).map(|decoded| decoded.input)
+    }
+
+    fn known_embedding(&self, image: &ImageId, path: &Path) -> Option<Embedding> {
+        self.options.known_embeddings.as_ref()?.of(image, path)
     }
 
     fn decode_image(&self, image: &ImageId, path: &Path) -> Result<DecodedPicture, String> {
@@ -339,7 +346,7 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
         };
         match content {
             FileContent::Image(found, _permit) if found.image == *image => {
-                self.decode_safely(*image, &found.content)
+                self.decode_safely(*image, path, &found.content)
             }
             FileContent::Rejected(reason) => Err(reason),
             FileContent::Unsupported(reason) => Err(reason.into()),
@@ -348,23 +355,31 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
     }
 
     /// A panicking decoder fails its file, not the run. Decoding changes nothing that is shared.
-    fn decode_safely(&self, image: ImageId, content: &PartContent) -> Result<DecodedPicture, String> {
+    fn decode_safely(
+        &self,
+        image: ImageId,
+        path: &Path,
+        content: &PartContent,
+    ) -> Result<DecodedPicture, String> {
         let decode = || match content {
             PartContent::Encoded(bytes) => {
                 let (decoded, _permit) = self.decode(bytes)?;
-                Ok(self.preprocess(image, &decoded))
+                Ok(self.preprocess(image, path, &decoded))
             }
-            PartContent::Rendered(part) => Ok(self.preprocess(image, &part.decoded)),
+            PartContent::Rendered(part) => Ok(self.preprocess(image, path, &part.decoded)),
         };
         catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err("the decoder panicked".into()))
     }
 
-    fn preprocess(&self, image: ImageId, decoded: &DecodedImage) -> DecodedPicture {
+    fn preprocess(&self, image: ImageId, path: &Path, decoded: &DecodedImage) -> DecodedPicture {
         self.put_thumbnail(image, &decoded.image);
         (self.indexer.on_decoded)(&image, &decoded.image);
         DecodedPicture {
             metadata: decoded.metadata.clone(),
-            pixels: self.indexer.encoder.preprocess(&decoded.image),
+            input: match self.known_embedding(&image, path) {
+                Some(embedding) => EmbeddingInput::Known(embedding),
+                None => EmbeddingInput::Pixels(self.indexer.encoder.preprocess(&decoded.image)),
+            },
             damage: decoded.damage.clone(),
         }
     }

@@ -1,9 +1,45 @@
-//! One batch through the encoder; an image that gives no embedding does not fail the others.
+//! One batch through the encoder; an image that gives no embedding does not fail the others. Embeddings that are known before.
 
-use eidetic_domain::Embedding;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use eidetic_domain::{Embedding, ImageId};
 use eidetic_encoder::{EncodeError, Encoder, Pixels};
 
 use crate::Background;
+
+/// Embeddings that are known before a run, such as those of a file of them. Images that have one need no model.
+#[derive(Clone)]
+pub struct KnownEmbeddings(Arc<EmbeddingLookup>);
+
+type EmbeddingLookup = dyn Fn(&ImageId, &Path) -> Option<Embedding> + Send + Sync;
+
+impl KnownEmbeddings {
+    /// Asks `lookup`, from several threads, for the embedding of an image that is at a path.
+    pub fn new(lookup: impl Fn(&ImageId, &Path) -> Option<Embedding> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(lookup))
+    }
+
+    /// The embedding of an image; `None` where the model is to make it.
+    pub(crate) fn of(&self, image: &ImageId, path: &Path) -> Option<Embedding> {
+        (self.0)(image, path)
+    }
+}
+
+impl fmt::Debug for KnownEmbeddings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KnownEmbeddings")
+    }
+}
+
+/// What the embedding of an image comes from.
+pub enum EmbeddingInput {
+    /// The model reads these.
+    Pixels(Pixels),
+    /// It is known.
+    Known(Embedding),
+}
 
 /// One result for each image, in order; on the threads of `background`, if there is one.
 ///

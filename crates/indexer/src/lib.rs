@@ -35,6 +35,9 @@
 //! it embeds images that are known and have no vector in a space, for example after a switch to another
 //! model.
 //!
+//! **Known embeddings** ([`IndexerOptions::known_embeddings`]), of a file of them, are taken in place of the model's: the image is
+//! decoded for its thumbnail and details, and goes from there to the commit. A backfill does not even decode it.
+//!
 //! [`Indexer`] is the entry point. It opens no library and prints nothing; a [`RunContext`] receives progress
 //! and stops the run.
 
@@ -83,6 +86,7 @@ pub use absence::{RemovalLimit, UnreachableSource};
 pub use backfill::{BackfillFilter, BackfillReport};
 pub use background::{Background, Foreground, ForegroundGuard, lower_priority};
 pub use context::{CancelToken, RunContext};
+pub use embed::KnownEmbeddings;
 pub use list::files_of;
 pub use mounts::{KnownMount, MountId};
 pub use observer::{Observer, RunStage};
@@ -151,6 +155,8 @@ pub struct IndexerOptions {
     pub resting: Option<Arc<watch::RestingFiles>>,
     /// Called with each folder before it is listed.
     pub on_folder: Option<FolderHook>,
+    /// Embeddings that are taken rather than made, where they are known.
+    pub known_embeddings: Option<KnownEmbeddings>,
     /// Set where the run yields to other work of the process.
     pub background: Option<Arc<Background>>,
 }
@@ -185,6 +191,7 @@ impl Default for IndexerOptions {
             scope: Scope::Everything,
             resting: None,
             on_folder: None,
+            known_embeddings: None,
             background: None,
         }
     }

@@ -14,6 +14,7 @@ use eidetic_confidence::calibration::{
 use eidetic_confidence::{Calibrator, QueryKind};
 
 pub(crate) use lost::{accept_loss, fault};
+pub(crate) use scoring::read_image;
 pub use scoring::{FailedImage, ScoredPairs};
 pub use store::{CalibrationEvent, CalibrationEventKind, CalibrationHistory, CurrentVersions};
 

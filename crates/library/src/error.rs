@@ -14,7 +14,7 @@ use eidetic_search::{BreakdownError, SearchError};
 use eidetic_vectors::IndexError;
 use thiserror::Error;
 
-use crate::{BackupError, Owner, TextsError, UnknownFilterValue};
+use crate::{BackupError, Owner, TextsError, UnknownFilterValue, VectorsError};
 
 /// Why a library could not be opened or used.
 #[derive(Debug, Error)]
@@ -225,6 +225,9 @@ pub enum LibraryError {
     /// A backup cannot be written, or not be restored.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// Embeddings cannot be written to a file, or not be taken from one.
+    #[error(transparent)]
+    VectorsFile(#[from] VectorsError),
     /// The library has no stored texts to search.
     #[error("the library has no texts; add a file of them with: eidetic texts add FILE")]
     NoTexts,

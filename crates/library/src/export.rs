@@ -15,7 +15,7 @@ use jiff::civil::DateTime;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::{ImageFile, LibraryError};
+use crate::{DuplicateKind, ImageFile, LibraryError};
 use contact_sheet::SheetPicture;
 pub use contact_sheet::escaped_html;
 pub use manifest::ManifestFormat;
@@ -42,6 +42,34 @@ pub struct ExportItem {
     pub score: Option<f32>,
     /// Probability that it matches the query, where that is known.
     pub confidence: Option<f32>,
+    /// The group of duplicates that it is in; each group has a folder of its own.
+    pub group: Option<ExportGroup>,
+}
+
+/// A place in a group of duplicates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExportGroup {
+    /// Number of the group, from 1.
+    pub number: u32,
+    /// What the group is.
+    pub kind: DuplicateKind,
+    /// Whether the picture is the one to keep.
+    pub best: bool,
+}
+
+impl ExportGroup {
+    /// The name of the group's folder.
+    fn folder(&self) -> PathBuf {
+        PathBuf::from(format!("group {:04}", self.number))
+    }
+}
+
+impl ExportItem {
+    /// Names for it in the folder or archive, the best first.
+    fn names(&self) -> impl Iterator<Item = PathBuf> + use<> {
+        let folder = self.group.as_ref().map(ExportGroup::folder).unwrap_or_default();
+        Names::candidates(&self.path).map(move |name| folder.join(name))
+    }
 }
 
 /// How files come into a folder.
@@ -204,7 +232,10 @@ impl Export<'_> {
         names: &mut Names,
     ) -> Result<(PathBuf, bool), Failed> {
         let part = self.part(item)?;
-        for name in Names::candidates(&item.path) {
+        if let Some(group) = &item.group {
+            fs::create_dir_all(folder.join(group.folder())).map_err(Failed::Target)?;
+        }
+        for name in item.names() {
             let target = folder.join(&name);
             if names.is_taken(&name) {
                 continue;
@@ -253,7 +284,7 @@ impl Export<'_> {
             let modified = opened.metadata().and_then(|metadata| metadata.modified()).ok();
             (&mut opened, modified)
         };
-        let name = Names::candidates(&item.path).find(|name| !names.is_taken(name));
+        let name = item.names().find(|name| !names.is_taken(name));
         let name = name.ok_or_else(|| Failed::Item("no name is left for it".to_owned()))?;
         let mut options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)

@@ -316,6 +316,15 @@ impl Library {
         }
     }
 
+    /// The same for folders that all must exist.
+    pub(crate) fn resolve_present(&self, folders: &[PathBuf]) -> Result<Vec<PathBuf>, LibraryError> {
+        let (found, missing) = self.resolve(folders)?;
+        match missing.into_iter().next() {
+            Some(UnreachableSource { path, reason, .. }) => Err(LibraryError::NotIndexable { path, reason }),
+            None => Ok(found),
+        }
+    }
+
     fn with_what_is_known(&self, options: &IndexerOptions, sources: &[PathBuf]) -> IndexerOptions {
         let settings = self.indexing_settings();
         let library = std::slice::from_ref(&self.directory);
@@ -360,7 +369,7 @@ impl Library {
         }
     }
 
-    fn add_sources(&self, folders: Vec<PathBuf>) -> Result<Vec<PathBuf>, LibraryError> {
+    pub(crate) fn add_sources(&self, folders: Vec<PathBuf>) -> Result<Vec<PathBuf>, LibraryError> {
         if folders.is_empty() {
             return Ok(self.sources());
         }

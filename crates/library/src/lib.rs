@@ -73,6 +73,7 @@ mod confidence;
 mod decode_limits;
 mod duplicates;
 mod error;
+mod exchange;
 mod export;
 mod facets;
 mod feedback;
@@ -115,8 +116,13 @@ pub use eidetic_catalog::{FacetValues, Facets, Finding, FolderCount, SnapshotAge
 pub use eidetic_hub::{ModelRef, ParseModelRefError};
 pub use eidetic_inference::resolve_model;
 pub use error::LibraryError;
+pub use exchange::{
+    SampleComparison, UnknownSpace, VectorsError, VectorsExport, VectorsExported, VectorsImport,
+    VectorsImported,
+};
 pub use export::{
-    Export, ExportItem, ExportMethod, ExportSource, Exported, ManifestFormat, escaped_html, saved_name,
+    Export, ExportGroup, ExportItem, ExportMethod, ExportSource, Exported, ManifestFormat, escaped_html,
+    saved_name,
 };
 pub use facets::FacetOptions;
 pub use feedback::{AnswerCount, FEEDBACK_NEEDED, Subject};

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use eidetic_library::{ListOrder, SortKey};
 
-use super::{FilterArgs, PathArgs, count};
+use super::{FilterArgs, OpenArgs, PathArgs, count};
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
@@ -32,6 +32,8 @@ pub(crate) struct ListArgs {
     pub(crate) filter: FilterArgs,
     #[command(flatten)]
     pub(crate) output: PathArgs,
+    #[command(flatten)]
+    pub(crate) open: OpenArgs,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

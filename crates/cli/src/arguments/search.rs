@@ -55,10 +55,12 @@ pub(crate) struct SearchArgs {
     pub(crate) space: Option<String>,
     #[command(flatten)]
     pub(crate) output: PathArgs,
+    #[command(flatten)]
+    pub(crate) open: OpenArgs,
     /// Search the stored texts: those that describe a picture, or that resemble the words
     #[arg(long, conflicts_with_all = ["without", "text_weight", "folder", "tag", "after", "before", "format", "camera", "lens", "keyword",
         "place", "name", "rating", "size", "orientation", "damaged", "unreachable", "cursor", "sort", "paths", "null",
-        "expand"])]
+        "open", "expand"])]
     pub(crate) texts: bool,
     /// Search only this set of texts
     #[arg(long, value_name = "SET", requires = "texts")]
@@ -111,6 +113,28 @@ pub(crate) struct PathArgs {
     /// The same, with a NUL after each path instead of a line break, as `xargs -0` takes them
     #[arg(short = '0', long = "null", visible_alias = "print0", conflicts_with = "json")]
     pub(crate) null: bool,
+}
+
+/// Options that open pictures.
+#[derive(Debug, Default, Args)]
+pub(crate) struct OpenArgs {
+    /// Open the first picture with the system's viewer, or the first N
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1",
+        value_parser = clap::value_parser!(u16).range(1..=1000)
+    )]
+    pub(crate) open: Option<u16>,
+}
+
+impl OpenArgs {
+    /// Number of pictures to open.
+    pub(crate) fn count(&self) -> usize {
+        self.open.unwrap_or(0).into()
+    }
 }
 
 impl PathArgs {

@@ -19,6 +19,24 @@ use crate::{output, remote};
 
 /// `eidetic duplicates`
 pub(crate) fn run(global: &Global, arguments: &DuplicatesArgs) -> Result<Outcome, Failure> {
+    let Some(found) = find(global, arguments, "eidetic duplicates")? else {
+        return Ok(Outcome::DoneWithFailures);
+    };
+    match arguments.output().paths_only() {
+        _ if global.json => output::json(&found)?,
+        Some(end) => print_spare(&found, arguments.kind(), end)?,
+        None => print_groups(&found)?,
+    }
+    warn_of_not_compared(&found);
+    Ok(Outcome::Done)
+}
+
+/// The groups that the arguments ask for; `None` where Ctrl-C came first, which is said.
+pub(super) fn find(
+    global: &Global,
+    arguments: &DuplicatesArgs,
+    command: &str,
+) -> Result<Option<DuplicatesResponse>, Failure> {
     let options = DuplicateOptions {
         kinds: arguments
             .kind()
@@ -27,7 +45,7 @@ pub(crate) fn run(global: &Global, arguments: &DuplicatesArgs) -> Result<Outcome
         filter: arguments.filter.filter()?,
     };
     // As its owner, it stores the fingerprints that it has to compute.
-    let found = match access_or_read(global, "eidetic duplicates")? {
+    let found = match access_or_read(global, command)? {
         Access::Local(library) => local(&library, &options)?,
         Access::Remote(server) => {
             let request = DuplicatesJobParams {
@@ -38,20 +56,17 @@ pub(crate) fn run(global: &Global, arguments: &DuplicatesArgs) -> Result<Outcome
             remote::duplicates(&server, &request)?
         }
     };
-    let Some(found) = found else {
+    if found.is_none() {
         eprintln!("eidetic: interrupted; what was compared so far is kept");
-        return Ok(Outcome::DoneWithFailures);
-    };
-    match arguments.output().paths_only() {
-        _ if global.json => output::json(&found)?,
-        Some(end) => print_spare(&found, arguments.kind(), end)?,
-        None => print_groups(&found)?,
     }
+    Ok(found)
+}
+
+pub(super) fn warn_of_not_compared(found: &DuplicatesResponse) {
     if found.not_compared > 0 {
         let count = counted(found.not_compared, "picture");
         eprintln!("eidetic: {count} not compared, since the files cannot be read now");
     }
-    Ok(Outcome::Done)
 }
 
 /// What is found in a library of this process; `None` if it is interrupted.

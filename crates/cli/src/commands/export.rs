@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use eidetic_domain::{ImageId, counted};
 use eidetic_indexer::RunContext;
 use eidetic_library::{
-    Export, ExportItem, ExportSource, Exported, ImageFile, Library, LibraryError, ManifestFormat, Owner,
+    Export, ExportGroup, ExportItem, ExportSource, Exported, ImageFile, Library, LibraryError,
+    ManifestFormat, Owner,
 };
-use eidetic_server::responses::{AlbumPicture, FailedFile, SearchHit};
+use eidetic_server::responses::{AlbumPicture, DuplicatesResponse, FailedFile, SearchHit};
 use serde::Serialize;
 
-use super::directory;
 use super::list::all_pictures;
 use super::search::all_hits;
+use super::{directory, duplicates};
 use crate::arguments::{ExportArgs, Exportable, Global};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
@@ -46,7 +47,11 @@ struct TargetResponse {
 
 /// `eidetic export`
 pub(crate) fn run(global: &Global, arguments: &ExportArgs) -> Result<Outcome, Failure> {
-    let (items, title) = match arguments.clone().exportable() {
+    let files = Files {
+        directory: directory(global)?,
+        library: OnceCell::new(),
+    };
+    let (items, title) = match arguments.clone().exportable()? {
         Exportable::Search(search) => {
             let answer = all_hits(global, &search, COMMAND)?;
             let title = search.text().unwrap_or_else(|| "Similar pictures".to_owned());
@@ -59,6 +64,13 @@ pub(crate) fn run(global: &Global, arguments: &ExportArgs) -> Result<Outcome, Fa
                 "Pictures".to_owned(),
             )
         }
+        Exportable::Duplicates(duplicates) => {
+            let Some(found) = duplicates::find(global, &duplicates, COMMAND)? else {
+                return Ok(Outcome::DoneWithFailures);
+            };
+            duplicates::warn_of_not_compared(&found);
+            (files.items_of_groups(&found)?, "Duplicates".to_owned())
+        }
     };
     let mut response = ExportResponse {
         pictures: items.len() as u64,
@@ -67,10 +79,6 @@ pub(crate) fn run(global: &Global, arguments: &ExportArgs) -> Result<Outcome, Fa
     if items.is_empty() {
         eprintln!("eidetic: no picture to export");
     } else {
-        let files = Files {
-            directory: directory(global)?,
-            library: OnceCell::new(),
-        };
         export(arguments, &items, &title, &files, &mut response)?;
     }
     print(global, &response)?;
@@ -180,6 +188,34 @@ impl Files {
         });
         opened.as_ref().map_err(Clone::clone)
     }
+
+    /// The files of all groups; an image that was removed meanwhile is left out.
+    fn items_of_groups(&self, found: &DuplicatesResponse) -> Result<Vec<ExportItem>, Failure> {
+        let mut items = Vec::new();
+        for (number, group) in (1..).zip(&found.groups) {
+            for file in &group.images {
+                let library = self.library().map_err(Failure::could_not_run)?;
+                let Ok(record) = library.image(&file.image) else {
+                    continue;
+                };
+                items.push(ExportItem {
+                    image: file.image,
+                    path: file.original_path(),
+                    taken: record.metadata.taken,
+                    width: record.metadata.width,
+                    height: record.metadata.height,
+                    score: None,
+                    confidence: None,
+                    group: Some(ExportGroup {
+                        number,
+                        kind: group.kind,
+                        best: file.best,
+                    }),
+                });
+            }
+        }
+        Ok(items)
+    }
 }
 
 impl ExportSource for Files {
@@ -200,7 +236,11 @@ impl ExportSource for Files {
 fn note(item: &ExportItem) -> String {
     let date = item.taken.map(|taken| taken.date().to_string());
     let confidence = Some(output::percent(item.confidence)).filter(|percent| !percent.is_empty());
-    let parts: Vec<String> = date.into_iter().chain(confidence).collect();
+    let group = item.group.map(|group| {
+        let best = if group.best { ", the best" } else { "" };
+        format!("group {}{best}", group.number)
+    });
+    let parts: Vec<String> = group.into_iter().chain(date).chain(confidence).collect();
     parts.join(", ")
 }
 
@@ -213,6 +253,7 @@ fn item_of_hit(hit: &SearchHit) -> ExportItem {
         height: hit.height,
         score: Some(hit.score),
         confidence: hit.confidence,
+        group: None,
     }
 }
 
@@ -225,5 +266,6 @@ fn item_of_picture(picture: &AlbumPicture) -> ExportItem {
         height: picture.height,
         score: None,
         confidence: None,
+        group: None,
     }
 }

@@ -9,6 +9,7 @@ use super::{Access, access_to_read};
 use crate::Outcome;
 use crate::arguments::{Global, ListArgs};
 use crate::failure::Failure;
+use crate::open_pictures::OpenedPictures;
 use crate::{output, remote};
 
 /// Pictures that are listed where the command line does not say how many.
@@ -19,10 +20,12 @@ const PAGE: usize = 1000;
 /// `eidetic list`
 pub(crate) fn run(global: &Global, arguments: &ListArgs) -> Result<Outcome, Failure> {
     let end = arguments.output.paths_only();
+    let mut pictures = OpenedPictures::new(&arguments.open)?;
     let mut listed = AlbumResponse::default();
     let mut printed = 0;
     each_page(global, arguments, "eidetic list", &mut |mut page| {
         printed += page.images.len();
+        pictures.note(&page.images);
         match end {
             _ if global.json => listed.images.append(&mut page.images),
             Some(end) => {
@@ -42,7 +45,7 @@ pub(crate) fn run(global: &Global, arguments: &ListArgs) -> Result<Outcome, Fail
     } else if end.is_none() {
         note(&listed, printed, arguments);
     }
-    Ok(Outcome::Done)
+    pictures.open(global)
 }
 
 /// All pictures that the arguments ask for.

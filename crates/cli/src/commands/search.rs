@@ -19,6 +19,7 @@ use crate::Outcome;
 use crate::arguments::{Global, HitSortArg, PathEnd, SearchArgs};
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_interrupt;
+use crate::open_pictures::OpenedPictures;
 use crate::output;
 use crate::progress::BackfillBar;
 use crate::read_image::read_image;
@@ -42,15 +43,17 @@ pub(crate) fn run(global: &Global, arguments: &SearchArgs) -> Result<Outcome, Fa
             "nothing to search for; give some words, --image FILE, --image-id ID, or --tag WORD",
         ));
     }
+    let mut pictures = OpenedPictures::new(&arguments.open)?;
     if arguments.space.as_deref() == Some(ALL_SPACES) {
         let answer = search_all_spaces(global, arguments)?;
+        pictures.note(&answer.hits);
         print(global, arguments, &answer)?;
     } else {
         with_search(global, arguments, "eidetic search", &mut |page| {
-            print_pages(global, arguments, page)
+            print_pages(global, arguments, page, &mut pictures)
         })?;
     }
-    Ok(Outcome::Done)
+    pictures.open(global)
 }
 
 /// All hits that the arguments ask for.
@@ -69,7 +72,16 @@ pub(super) fn all_hits(
             Ok(())
         })
     })?;
-    all.ok_or_else(|| Failure::could_not_run("the search gave no answer"))
+    let mut all = all.ok_or_else(|| Failure::could_not_run("the search gave no answer"))?;
+    sort(arguments, &mut all);
+    Ok(all)
+}
+
+/// Sorts hits of several pages by date, if that is asked for.
+fn sort(arguments: &SearchArgs, all: &mut SearchResponse) {
+    if arguments.sort == HitSortArg::Taken {
+        all.hits.sort_by_key(|hit| Reverse(hit.taken));
+    }
 }
 
 /// Gives hits: as many as the number says, after the place of the cursor.
@@ -124,7 +136,12 @@ fn each_page(
 }
 
 /// Prints page after page. One object and an order by date need all hits first.
-fn print_pages(global: &Global, arguments: &SearchArgs, page: &mut Pages<'_>) -> Result<(), Failure> {
+fn print_pages(
+    global: &Global,
+    arguments: &SearchArgs,
+    page: &mut Pages<'_>,
+    pictures: &mut OpenedPictures,
+) -> Result<(), Failure> {
     let is_by_date = arguments.sort == HitSortArg::Taken;
     let mut all: Option<SearchResponse> = None;
     let mut rank = 0;
@@ -135,9 +152,11 @@ fn print_pages(global: &Global, arguments: &SearchArgs, page: &mut Pages<'_>) ->
             all = Some(answer);
         } else if rank == 0 {
             rank = answer.hits.len();
+            pictures.note(&answer.hits);
             print(global, arguments, &answer)?;
         } else {
             print_hits(arguments.output.paths_only(), &answer.hits, rank)?;
+            pictures.note(&answer.hits);
             rank += answer.hits.len();
         }
         Ok(())
@@ -145,9 +164,8 @@ fn print_pages(global: &Global, arguments: &SearchArgs, page: &mut Pages<'_>) ->
     let Some(mut all) = all else {
         return Ok(());
     };
-    if is_by_date {
-        all.hits.sort_by_key(|hit| Reverse(hit.taken));
-    }
+    sort(arguments, &mut all);
+    pictures.note(&all.hits);
     print(global, arguments, &all)
 }
 

@@ -313,7 +313,8 @@ fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     names.filter(|name| met.insert(*name)).collect()
 }
 
-fn read_image(path: &Path) -> Result<Vec<u8>, String> {
+/// The bytes of a file that is not too large to be an image.
+pub(crate) fn read_image(path: &Path) -> Result<Vec<u8>, String> {
     let metadata = fs::metadata(path).map_err(|error| error.to_string())?;
     if !metadata.is_file() {
         return Err("not a file".to_owned());

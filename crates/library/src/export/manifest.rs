@@ -6,6 +6,7 @@ use eidetic_domain::ImageId;
 use serde::Serialize;
 
 use super::ExportItem;
+use crate::DuplicateKind;
 
 /// The format of a manifest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,6 +31,14 @@ struct ManifestRow {
     height: u32,
     score: Option<f32>,
     confidence: Option<f32>,
+    /// The number of its group; this and what follows only where duplicates are exported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<DuplicateKind>,
+    /// Whether it is the one of its group to keep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    best: Option<bool>,
 }
 
 impl ManifestRow {
@@ -43,6 +52,9 @@ impl ManifestRow {
             height: item.height,
             score: item.score,
             confidence: item.confidence,
+            group: item.group.map(|group| group.number),
+            kind: item.group.map(|group| group.kind),
+            best: item.group.map(|group| group.best),
         }
     }
 }
@@ -81,6 +93,7 @@ impl ManifestFormat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ExportGroup;
 
     #[test]
     fn manifest_has_a_row_for_each_picture() {
@@ -92,6 +105,7 @@ mod tests {
             height: 30,
             score: Some(0.25),
             confidence: None,
+            group: None,
         };
         let items = [item.clone(), item.clone()];
         let names = [None, Some(PathBuf::from("a, b.jpg"))];
@@ -104,5 +118,34 @@ mod tests {
         assert_eq!(csv, expected);
         let json: serde_json::Value = serde_json::from_slice(&text(ManifestFormat::Json)).unwrap();
         assert_eq!(json[0]["width"], 40);
+        assert_eq!(json[0].get("group"), None);
+    }
+
+    #[test]
+    fn manifest_of_groups_marks_the_best() {
+        let item = |best| ExportItem {
+            image: ImageId::of(b"a"),
+            path: "/p/a.jpg".into(),
+            taken: None,
+            width: 40,
+            height: 30,
+            score: None,
+            confidence: None,
+            group: Some(ExportGroup {
+                number: 7,
+                kind: DuplicateKind::Near,
+                best,
+            }),
+        };
+        let items = [item(true), item(false)];
+        let names = items.each_ref().map(|item| item.names().next());
+        let csv = String::from_utf8(ManifestFormat::Csv.text(&items, &names).unwrap()).unwrap();
+        let lines: Vec<&str> = csv.lines().collect();
+        assert!(lines[0].ends_with(",confidence,group,kind,best"), "{csv}");
+        assert!(
+            lines[1].starts_with("group 0007/a.jpg,") && lines[1].ends_with(",7,near,true"),
+            "{csv}"
+        );
+        assert!(lines[2].ends_with(",7,near,false"), "{csv}");
     }
 }
