@@ -96,6 +96,7 @@ mod space;
 mod spaces;
 mod status;
 mod switch;
+mod synthetic;
 mod tagging;
 mod texts;
 mod vector_cache;
@@ -137,6 +138,7 @@ pub use space::Space;
 pub use spaces::{SpaceStatus, SwitchStatus};
 pub use status::{BytesOnDisk, FileFailureStatus, IndexStatus, Status, StatusDetails};
 pub use switch::{PreviousSpace, SpaceReport, SwitchOptions};
+pub use synthetic::{SYNTHETIC_FOLDER, SyntheticImages};
 pub use tagging::{TagCount, TagOptions, TagReport, VocabularyChange, VocabularyReport};
 pub use texts::{
     StoredText, TextFormat, TextHit, TextQuery, TextQueryBy, TextReader, TextResults, TextSetCount,

@@ -1,0 +1,103 @@
+//! kill -9 at random moments of every job.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use eidetic_domain::SplitMix64;
+use serde_json::Value;
+
+use crate::jobs::{self, Job, Left, Log};
+use crate::place::{Place, differences, images_by_path};
+use crate::readers::Reader;
+
+/// Kills of a run of the suite; `EIDETIC_KILLS` asks for more, `EIDETIC_JOB` for those of one job.
+const KILLS: usize = 12;
+/// How long a watch is left to run, of which most is waiting for files to rest.
+const WATCH_TIME: Duration = Duration::from_secs(4);
+
+/// A job that ran undisturbed.
+struct Undisturbed {
+    job: Job,
+    time: Duration,
+    state: Value,
+}
+
+impl Undisturbed {
+    fn run(place: &Place, job: Job) -> Self {
+        job.reset(place);
+        let start = Instant::now();
+        let mut time = WATCH_TIME;
+        if job.name != "watch" {
+            let mut child = job.start(place, Log::Commits);
+            let status = child.wait().unwrap();
+            assert!(status.success(), "{}: {status:?}", job.name);
+            time = start.elapsed();
+        }
+        // Once more, so that both ways have run the command twice.
+        job.complete(place).assert_code(0);
+        let state = place.state();
+        Self { job, time, state }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    kills: usize,
+    /// Commands that had ended before they were killed.
+    ended: usize,
+    committed: u64,
+    answers: u64,
+}
+
+#[test]
+fn killed_jobs_lose_nothing_and_complete() {
+    let setting = |name: &str| std::env::var(name).ok();
+    let kills = setting("EIDETIC_KILLS").and_then(|n| n.parse().ok()).unwrap_or(KILLS);
+    let seed = setting("EIDETIC_SEED").and_then(|n| n.parse().ok()).unwrap_or(1);
+    println!("{kills} kills, seed {seed}");
+    let place = Place::new();
+    let chosen = setting("EIDETIC_JOB");
+    let is_chosen = |job: &Job| chosen.as_deref().is_none_or(|name| name == job.name);
+    let jobs = jobs::all().into_iter().filter(is_chosen);
+    let jobs: Vec<Undisturbed> = jobs.map(|job| Undisturbed::run(&place, job)).collect();
+    assert!(!jobs.is_empty(), "no job is named {chosen:?}");
+    let mut random = SplitMix64::new(seed);
+    let mut counts: BTreeMap<&str, Counts> = BTreeMap::new();
+    for number in 0..kills {
+        let job = &jobs[number % jobs.len()];
+        // A little longer than it takes, since a machine is not always as fast.
+        let share = random.below(1_100) as f64 / 1_000.0;
+        let delay = job.time.mul_f64(share);
+        println!("kill {number}: {} after {delay:?}", job.job.name);
+        kill(&place, job, delay, counts.entry(job.job.name).or_default());
+    }
+    for (name, counts) in &counts {
+        println!("{name}: {counts:?}");
+    }
+    let committed: u64 = counts.values().map(|counts| counts.committed).sum();
+    assert!(kills < KILLS || chosen.is_some() || committed > 0, "no commit was reported before a kill");
+}
+
+fn kill(place: &Place, undisturbed: &Undisturbed, delay: Duration, counts: &mut Counts) {
+    let job = &undisturbed.job;
+    job.reset(place);
+    let before = images_by_path(&place.succeed(&["list", "-k", "all", "--json"]).json());
+    let reader = Reader::start(place);
+    let mut child = job.start(place, Log::Commits);
+    std::thread::sleep(delay);
+    counts.ended += usize::from(child.try_wait().unwrap().is_some());
+    let _ = child.kill();
+    child.wait().unwrap();
+    let committed = job.committed(place);
+    let now = images_by_path(&place.succeed(&["list", "-k", "all", "--json"]).json());
+    let seen = reader.stop();
+    assert_eq!(seen.faults, Vec::<String>::new(), "{}", job.name);
+    job.verify(place, &Left { before, now, committed });
+    place.state();
+    job.complete(place).assert_code(0);
+    let different = differences(&place.state(), &undisturbed.state);
+    assert!(different.is_empty(), "{} ended otherwise: {}", job.name, different.join("\n"));
+    counts.kills += 1;
+    counts.committed += committed;
+    counts.answers += seen.answers;
+}
