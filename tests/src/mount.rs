@@ -85,7 +85,10 @@ pub fn rerun_in_namespace(name: &str, variable: &str) -> bool {
         .args([name, "--exact", "--nocapture", "--include-ignored"])
         .env(variable, "1")
         .status();
-    assert!(status.expect("unshare runs").success(), "{name} failed in its namespace");
+    assert!(
+        status.expect("unshare runs").success(),
+        "{name} failed in its namespace"
+    );
     true
 }
 

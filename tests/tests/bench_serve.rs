@@ -23,7 +23,14 @@ fn synthetic_library_is_measured_and_removed() {
     let answer = eidetic_tests::Finished::from(output).expect_code(0).json();
     assert_eq!(answer["images"], 2_000);
     let names = names(&answer);
-    for name in ["text 1", "text 2", "text, third page 1", "image, uploaded 2", "list, after 1000 1", "facets 2"] {
+    for name in [
+        "text 1",
+        "text 2",
+        "text, third page 1",
+        "image, uploaded 2",
+        "list, after 1000 1",
+        "facets 2",
+    ] {
         assert!(names.iter().any(|known| known == name), "{name} in {names:?}");
     }
     let shares: Vec<f64> = answer["filters"]
@@ -32,14 +39,27 @@ fn synthetic_library_is_measured_and_removed() {
         .iter()
         .map(|filter| filter["images"].as_f64().unwrap() / 2_000.0)
         .collect();
-    assert!((shares[0] - 0.5).abs() < 0.05 && (shares[1] - 0.01).abs() < 0.011, "{shares:?}");
+    assert!(
+        (shares[0] - 0.5).abs() < 0.05 && (shares[1] - 0.01).abs() < 0.011,
+        "{shares:?}"
+    );
     for row in answer["rows"].as_array().unwrap() {
-        assert_eq!((&row["requests"], &row["errors"]), (&3.into(), &0.into()), "{row}");
+        assert_eq!(
+            (&row["requests"], &row["errors"]),
+            (&3.into(), &0.into()),
+            "{row}"
+        );
         let at = |name: &str| row[name].as_f64().unwrap();
-        assert!(0.0 < at("p50_ms") && at("p50_ms") <= at("p99_ms") && at("p99_ms") <= at("max_ms"), "{row}");
+        assert!(
+            0.0 < at("p50_ms") && at("p50_ms") <= at("p99_ms") && at("p99_ms") <= at("max_ms"),
+            "{row}"
+        );
     }
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "nothing is left");
-    assert!(!scenario.library().exists(), "the library of the user is not touched");
+    assert!(
+        !scenario.library().exists(),
+        "the library of the user is not touched"
+    );
 }
 
 #[test]
@@ -48,11 +68,22 @@ fn own_library_is_measured_unchanged() {
     scenario.index(&scenario.gallery("photos", 30));
     let list = || scenario.run(&["list", "--json"]).expect_code(0).stdout;
     let before = list();
-    let measured = scenario.run(&["bench", "serve", "--requests", "2", "--concurrency", "1"]).expect_code(0);
-    assert!(measured.stdout.contains("30 images in ") && measured.stdout.contains("p99"), "{measured:?}");
+    let measured = scenario
+        .run(&["bench", "serve", "--requests", "2", "--concurrency", "1"])
+        .expect_code(0);
+    assert!(
+        measured.stdout.contains("30 images in ") && measured.stdout.contains("p99"),
+        "{measured:?}"
+    );
     let widest = measured.stdout.lines().map(|line| line.chars().count()).max();
-    let table = measured.stdout.lines().filter(|line| line.starts_with("text") || line.contains("p50"));
-    assert!(table.clone().count() > 2 && table.clone().all(|line| line.chars().count() <= 80), "{widest:?}");
+    let table = measured
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("text") || line.contains("p50"));
+    assert!(
+        table.clone().count() > 2 && table.clone().all(|line| line.chars().count() <= 80),
+        "{widest:?}"
+    );
     assert_eq!(list(), before);
 }
 

@@ -23,7 +23,9 @@ mod variants;
 mod watch;
 
 pub(crate) use backup::{BackupArgs, RestoreArgs};
-pub(crate) use bench::{BenchArgs, BenchDecodeArgs, BenchEncodeArgs, BenchIndexArgs, BenchServeArgs, BenchSubject};
+pub(crate) use bench::{
+    BenchArgs, BenchDecodeArgs, BenchEncodeArgs, BenchIndexArgs, BenchServeArgs, BenchSubject,
+};
 pub(crate) use calibrate::{CalibrateArgs, FeedbackArgs, QueryKindArg};
 pub(crate) use check::CheckArgs;
 pub(crate) use duplicates::DuplicatesArgs;

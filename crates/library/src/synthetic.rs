@@ -5,8 +5,8 @@ use eidetic_catalog::{
     Catalog, FileRecord, FileStamp, FileState, ImageTags, NewImage, Tag, TagStore, WriteBatch,
 };
 use eidetic_domain::{
-    Camera, Details, Embedding, Exposure, GeoPosition, ImageFormat, ImageId, Metadata, Place,
-    SplitMix64, Taken, TakenSource, TimePrecision,
+    Camera, Details, Embedding, Exposure, GeoPosition, ImageFormat, ImageId, Metadata, Place, SplitMix64,
+    Taken, TakenSource, TimePrecision,
 };
 use eidetic_indexer::{RunContext, RunStage};
 use eidetic_vectors::VectorIndex;
@@ -72,9 +72,8 @@ impl SyntheticImages {
         let own = direction(number, dimension);
         let spread = shared.iter().zip(own);
         let components = subject.as_slice().iter().zip(spread);
-        let components = components.map(|(subject, (shared, own))| {
-            subject + EVENT_SPREAD * shared + IMAGE_SPREAD * own
-        });
+        let components =
+            components.map(|(subject, (shared, own))| subject + EVENT_SPREAD * shared + IMAGE_SPREAD * own);
         Embedding::normalize(components.collect()).expect("random directions do not cancel out")
     }
 
@@ -227,10 +226,8 @@ impl Library {
             at_ms: Some(1_700_000_000_000 + part[0] as i64),
             ..WriteBatch::default()
         })?;
-        let tagged: Vec<(ImageId, ImageTags)> = part
-            .iter()
-            .map(|&number| (image(number), tags(number)))
-            .collect();
+        let tagged: Vec<(ImageId, ImageTags)> =
+            part.iter().map(|&number| (image(number), tags(number))).collect();
         space.catalog.put_tags(&tagged)?;
         Ok(())
     }
@@ -313,9 +310,7 @@ mod tests {
         );
         let library = library.unwrap();
         let images = SyntheticImages::random(space, 200);
-        library
-            .add_synthetic(&images, &RunContext::default())
-            .unwrap();
+        library.add_synthetic(&images, &RunContext::default()).unwrap();
         assert_eq!(library.counts().unwrap().images, 200);
         let found = library.active().search(&Query::text("red")).unwrap();
         assert_eq!(found.hits.len(), 20);

@@ -66,7 +66,13 @@ fn fill_up(place: &Place, disk: &Mount, job: &Job) {
 
 fn sizes() -> Box<dyn Iterator<Item = u64>> {
     if std::env::var("EIDETIC_DISK").is_ok_and(|all| all == "all") {
-        let next = |&size: &u64| Some(if size < SMALL { size + 4 } else { size + size / 8 / 4 * 4 });
+        let next = |&size: &u64| {
+            Some(if size < SMALL {
+                size + 4
+            } else {
+                size + size / 8 / 4 * 4
+            })
+        };
         Box::new(std::iter::successors(Some(0), next).take_while(|&size| size < 64 << 10))
     } else {
         Box::new(SIZES.into_iter())
@@ -93,11 +99,22 @@ fn run_full(place: &Place, disk: &Mount, job: &Job, free: u64, whole: &Value) ->
     assert_eq!(leftovers(place), Vec::<String>::new(), "{what}");
     disk.enlarge();
     let now = images_by_path(&place.succeed(&["list", "-k", "all", "--json"]).json());
-    job.verify(place, &Left { before, now, committed: 0 });
+    job.verify(
+        place,
+        &Left {
+            before,
+            now,
+            committed: 0,
+        },
+    );
     place.state();
     job.complete(place).assert_code(0);
     let different = differences(&place.state(), whole);
-    assert!(different.is_empty(), "{what} ended otherwise: {}", different.join("\n"));
+    assert!(
+        different.is_empty(),
+        "{what} ended otherwise: {}",
+        different.join("\n")
+    );
     finished
 }
 
@@ -110,7 +127,11 @@ fn ended(place: &Place, job: &Job) -> Finished {
         child.wait().unwrap().code()
     };
     let read = |name| std::fs::read_to_string(place.log(name)).unwrap();
-    Finished { code, stdout: read("stdout"), stderr: read("stderr") }
+    Finished {
+        code,
+        stdout: read("stdout"),
+        stderr: read("stderr"),
+    }
 }
 
 fn stop_watch(child: &mut Child) -> Option<i32> {
@@ -121,7 +142,9 @@ fn stop_watch(child: &mut Child) -> Option<i32> {
         }
         thread::sleep(Duration::from_millis(50));
     }
-    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    let signal = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
     assert!(signal.unwrap().success());
     child.wait().unwrap().code()
 }
@@ -131,5 +154,8 @@ fn outcome(finished: &Finished) -> String {
     let said = finished.stderr.lines().last().unwrap_or_default();
     let code = finished.code.unwrap_or(-1);
     let digits = |c: char| !c.is_ascii_digit();
-    format!("code {code}: {}", said.chars().filter(|&c| digits(c)).collect::<String>())
+    format!(
+        "code {code}: {}",
+        said.chars().filter(|&c| digits(c)).collect::<String>()
+    )
 }

@@ -49,22 +49,63 @@ pub struct Left {
 /// All of them.
 pub fn all() -> Vec<Job> {
     vec![
-        Job { prepare: Place::change_photos, takes_changes: true, verify: verify_index, ..job("index", |_| words("index --batch 4 --commit-every 4")) },
-        job("switch", |_| [words("space switch --batch 4 --commit-every 4"), vec![text(&tiny()).to_owned()]].concat()),
-        Job { prepare: Place::write_vocabulary, ..job("tag", |place| {
-            [words("tag --vocabulary"), vec![format!("own={}", place.name("words.txt"))]].concat()
-        }) },
-        Job { prepare: forget_fingerprints, ..job("duplicates", |_| words("duplicates")) },
-        Job { prepare: |place| place.write_pairs("more.tsv", 20), ..job("calibrate", |place| {
-            vec!["calibrate".to_owned(), place.name("more.tsv")]
-        }) },
-        Job { prepare: |place| place.write_texts("one", 30), verify: verify_texts, ..job("texts", |place| {
-            [words("texts add"), vec![place.name("one.txt")]].concat()
-        }) },
-        Job { prepare: |_| {}, verify: verify_backup, ..job("backup", |place| {
-            vec!["backup".to_owned(), place.name("out/backup.zip"), "--thumbnails".to_owned()]
-        }) },
-        Job { verify: verify_export, ..job("export", |place| [words("export --to"), vec![place.name("out/export")]].concat()) },
+        Job {
+            prepare: Place::change_photos,
+            takes_changes: true,
+            verify: verify_index,
+            ..job("index", |_| words("index --batch 4 --commit-every 4"))
+        },
+        job("switch", |_| {
+            [
+                words("space switch --batch 4 --commit-every 4"),
+                vec![text(&tiny()).to_owned()],
+            ]
+            .concat()
+        }),
+        Job {
+            prepare: Place::write_vocabulary,
+            ..job("tag", |place| {
+                [
+                    words("tag --vocabulary"),
+                    vec![format!("own={}", place.name("words.txt"))],
+                ]
+                .concat()
+            })
+        },
+        Job {
+            prepare: forget_fingerprints,
+            ..job("duplicates", |_| words("duplicates"))
+        },
+        Job {
+            prepare: |place| place.write_pairs("more.tsv", 20),
+            ..job("calibrate", |place| {
+                vec!["calibrate".to_owned(), place.name("more.tsv")]
+            })
+        },
+        Job {
+            prepare: |place| place.write_texts("one", 30),
+            verify: verify_texts,
+            ..job("texts", |place| {
+                [words("texts add"), vec![place.name("one.txt")]].concat()
+            })
+        },
+        Job {
+            prepare: |_| {},
+            verify: verify_backup,
+            ..job("backup", |place| {
+                vec![
+                    "backup".to_owned(),
+                    place.name("out/backup.zip"),
+                    "--thumbnails".to_owned(),
+                ]
+            })
+        },
+        Job {
+            verify: verify_export,
+            ..job("export", |place| {
+                [words("export --to"), vec![place.name("out/export")]].concat()
+            })
+        },
         Job {
             beside: change_slowly,
             completion: Some(|_| words("index")),
@@ -76,7 +117,15 @@ pub fn all() -> Vec<Job> {
 }
 
 fn job(name: &'static str, arguments: fn(&Place) -> Vec<String>) -> Job {
-    Job { name, prepare: |_| {}, arguments, beside: |_| {}, completion: None, takes_changes: false, verify: |_, _| {} }
+    Job {
+        name,
+        prepare: |_| {},
+        arguments,
+        beside: |_| {},
+        completion: None,
+        takes_changes: false,
+        verify: |_, _| {},
+    }
 }
 
 fn words(line: &str) -> Vec<String> {
@@ -113,7 +162,10 @@ impl Job {
         let log = fs::read_to_string(place.log("stderr")).unwrap_or_default();
         // Each round of a watch counts anew.
         let totals: Vec<u64> = log.lines().filter_map(committed_in).collect();
-        let last_of_rounds = totals.windows(2).filter(|pair| pair[1] < pair[0]).map(|pair| pair[0]);
+        let last_of_rounds = totals
+            .windows(2)
+            .filter(|pair| pair[1] < pair[0])
+            .map(|pair| pair[0]);
         last_of_rounds.sum::<u64>() + totals.last().unwrap_or(&0)
     }
 
@@ -131,7 +183,11 @@ impl Job {
     pub fn verify(&self, place: &Place, left: &Left) {
         for (path, image) in &left.before {
             let may_go = self.takes_changes && is_touched(path);
-            assert!(may_go || left.now.get(path) == Some(image), "{}: {path} is lost", self.name);
+            assert!(
+                may_go || left.now.get(path) == Some(image),
+                "{}: {path} is lost",
+                self.name
+            );
         }
         (self.verify)(place, left);
     }
@@ -153,7 +209,11 @@ fn is_touched(path: &str) -> bool {
 }
 
 fn verify_index(_: &Place, left: &Left) {
-    let new = left.now.iter().filter(|(path, image)| left.before.get(*path) != Some(image)).count() as u64;
+    let new = left
+        .now
+        .iter()
+        .filter(|(path, image)| left.before.get(*path) != Some(image))
+        .count() as u64;
     assert!(new >= left.committed, "{} committed, {new} there", left.committed);
 }
 
@@ -174,7 +234,9 @@ fn verify_texts(place: &Place, _: &Left) {
     let sets = place.succeed(&["texts", "list", "--json"]).json();
     let set = &sets["sets"][0];
     assert_eq!(set["texts"], 60, "a set is replaced as a whole: {sets}");
-    let found = place.succeed(&["search", "--texts", "a boat", "--json", "-k", "100"]).json();
+    let found = place
+        .succeed(&["search", "--texts", "a boat", "--json", "-k", "100"])
+        .json();
     assert!(!found["hits"].as_array().unwrap().is_empty(), "{found}");
 }
 
@@ -186,7 +248,9 @@ fn verify_backup(place: &Place, left: &Left) {
     let restored: PathBuf = place.path("restored");
     let _ = fs::remove_dir_all(&restored);
     place.succeed(&["restore", text(&file), "--library", text(&restored)]);
-    let list = place.succeed(&["list", "-k", "all", "--json", "--library", text(&restored)]).json();
+    let list = place
+        .succeed(&["list", "-k", "all", "--json", "--library", text(&restored)])
+        .json();
     assert_eq!(images_by_path(&list), left.before);
 }
 
@@ -195,7 +259,9 @@ fn verify_export(place: &Place, left: &Left) {
     let photos = crate::place::files_in(&place.path("photos"));
     let contents: Vec<Vec<u8>> = photos.iter().map(|path| fs::read(path).unwrap()).collect();
     let exported = crate::place::files_in(&place.path("out/export"));
-    let pictures = exported.iter().filter(|path| path.extension().is_some_and(|e| e == "jpg"));
+    let pictures = exported
+        .iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "jpg"));
     for path in pictures {
         let bytes = fs::read(path).unwrap();
         assert!(contents.contains(&bytes), "{} is not whole", path.display());

@@ -52,7 +52,9 @@ struct Counts {
 #[test]
 fn killed_jobs_lose_nothing_and_complete() {
     let setting = |name: &str| std::env::var(name).ok();
-    let kills = setting("EIDETIC_KILLS").and_then(|n| n.parse().ok()).unwrap_or(KILLS);
+    let kills = setting("EIDETIC_KILLS")
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(KILLS);
     let seed = setting("EIDETIC_SEED").and_then(|n| n.parse().ok()).unwrap_or(1);
     println!("{kills} kills, seed {seed}");
     let place = Place::new();
@@ -75,7 +77,10 @@ fn killed_jobs_lose_nothing_and_complete() {
         println!("{name}: {counts:?}");
     }
     let committed: u64 = counts.values().map(|counts| counts.committed).sum();
-    assert!(kills < KILLS || chosen.is_some() || committed > 0, "no commit was reported before a kill");
+    assert!(
+        kills < KILLS || chosen.is_some() || committed > 0,
+        "no commit was reported before a kill"
+    );
 }
 
 fn kill(place: &Place, undisturbed: &Undisturbed, delay: Duration, counts: &mut Counts) {
@@ -92,11 +97,23 @@ fn kill(place: &Place, undisturbed: &Undisturbed, delay: Duration, counts: &mut 
     let now = images_by_path(&place.succeed(&["list", "-k", "all", "--json"]).json());
     let seen = reader.stop();
     assert_eq!(seen.faults, Vec::<String>::new(), "{}", job.name);
-    job.verify(place, &Left { before, now, committed });
+    job.verify(
+        place,
+        &Left {
+            before,
+            now,
+            committed,
+        },
+    );
     place.state();
     job.complete(place).assert_code(0);
     let different = differences(&place.state(), &undisturbed.state);
-    assert!(different.is_empty(), "{} ended otherwise: {}", job.name, different.join("\n"));
+    assert!(
+        different.is_empty(),
+        "{} ended otherwise: {}",
+        job.name,
+        different.join("\n")
+    );
     counts.kills += 1;
     counts.committed += committed;
     counts.answers += seen.answers;

@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 pub const IMAGES: usize = 24;
 /// Times, and what names this run: they differ between two runs that did the same.
 const VOLATILE: [&str; 12] = [
-    "took_ms", "as_of", "at_ms", "at", "library", "file", "added", "made", "process", "bytes", "rows", "seconds",
+    "took_ms", "as_of", "at_ms", "at", "library", "file", "added", "made", "process", "bytes", "rows",
+    "seconds",
 ];
 
 /// A scenario with a library of pictures, tags, texts, a calibration and two spaces.
@@ -31,7 +32,14 @@ impl Place {
         let place = Self { scenario, logs };
         fs::create_dir_all(place.path("tmp")).unwrap();
         place.write_photos(IMAGES / 3 * 2);
-        place.succeed(&["index", &place.name("photos"), "--model", text(&tiny()), "--precision", "f32"]);
+        place.succeed(&[
+            "index",
+            &place.name("photos"),
+            "--model",
+            text(&tiny()),
+            "--precision",
+            "f32",
+        ]);
         place.succeed(&["space", "switch", "builtin", "--precision", "f32"]);
         place.write_photos(IMAGES);
         place.succeed(&["index"]);
@@ -124,23 +132,38 @@ impl Place {
     pub fn write_pairs(&self, name: &str, count: usize) {
         let gallery = repository().join("data/gallery");
         let captions = captions();
-        let lines = captions.iter().take(count).enumerate().flat_map(|(at, (file, caption))| {
-            let image = gallery.join(file);
-            let other = &captions[(at + 7) % captions.len()].1;
-            [format!("{}\t{caption}\t1\n", image.display()), format!("{}\t{other}\t0\n", image.display())]
-        });
+        let lines = captions
+            .iter()
+            .take(count)
+            .enumerate()
+            .flat_map(|(at, (file, caption))| {
+                let image = gallery.join(file);
+                let other = &captions[(at + 7) % captions.len()].1;
+                [
+                    format!("{}\t{caption}\t1\n", image.display()),
+                    format!("{}\t{other}\t0\n", image.display()),
+                ]
+            });
         fs::write(self.path(name), lines.collect::<String>()).unwrap();
     }
 
     /// Words of a vocabulary of one's own.
     pub fn write_vocabulary(&self) {
-        fs::write(self.path("words.txt"), "apple\nboat\ncat\ndog\nhouse\nsnow\nsea\ntree\n").unwrap();
+        fs::write(
+            self.path("words.txt"),
+            "apple\nboat\ncat\ndog\nhouse\nsnow\nsea\ntree\n",
+        )
+        .unwrap();
     }
 
     /// Everything that the library says of its content, without times.
     pub fn state(&self) -> Value {
         let check = self.json(&["check"]);
-        assert_eq!((&check["sound"], &check["findings"]), (&json!(true), &json!([])), "{check}");
+        assert_eq!(
+            (&check["sound"], &check["findings"]),
+            (&json!(true), &json!([])),
+            "{check}"
+        );
         let state = json!({
             "check": check,
             "list": self.json(&["list", "--sort", "name", "-k", "all"]),

@@ -79,12 +79,19 @@ fn reading(place: &Place) -> Vec<(&'static str, Command)> {
 /// Why an answer is no whole one.
 fn fault_of(name: &str, finished: &Finished) -> Option<String> {
     if finished.code != Some(0) {
-        return Some(format!("{name} ended with {:?}: {}", finished.code, finished.stderr.trim()));
+        return Some(format!(
+            "{name} ended with {:?}: {}",
+            finished.code,
+            finished.stderr.trim()
+        ));
     }
     let answer = finished.json();
     let is_whole = match name {
         "search" => answer["missing"] == 0 && all(&answer["hits"], is_whole_hit),
-        "list" => answer["total"] == answer["images"].as_array().map_or(0, Vec::len) && all(&answer["images"], is_whole_image),
+        "list" => {
+            answer["total"] == answer["images"].as_array().map_or(0, Vec::len)
+                && all(&answer["images"], is_whole_image)
+        }
         _ => {
             answer["images"] == answer["index"]["vectors"]
                 && answer["damaged"] == 0
@@ -95,11 +102,15 @@ fn fault_of(name: &str, finished: &Finished) -> Option<String> {
 }
 
 fn all(values: &Value, is_whole: fn(&Value) -> bool) -> bool {
-    values.as_array().is_some_and(|values| !values.is_empty() && values.iter().all(is_whole))
+    values
+        .as_array()
+        .is_some_and(|values| !values.is_empty() && values.iter().all(is_whole))
 }
 
 fn is_whole_hit(hit: &Value) -> bool {
-    is_whole_image(hit) && hit["score"].is_f64() && hit["paths"].as_array().is_some_and(|paths| !paths.is_empty())
+    is_whole_image(hit)
+        && hit["score"].is_f64()
+        && hit["paths"].as_array().is_some_and(|paths| !paths.is_empty())
 }
 
 fn is_whole_image(image: &Value) -> bool {

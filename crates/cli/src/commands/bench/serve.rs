@@ -53,7 +53,14 @@ pub(super) fn run(global: &Global, arguments: &BenchServeArgs) -> Result<Outcome
                 break;
             }
             eprintln!("eidetic: measuring {} with {clients} at once", workload.name());
-            rows.push(measure(server.address(), &workload, &material, clients, &bounds, &cancel));
+            rows.push(measure(
+                server.address(),
+                &workload,
+                &material,
+                clients,
+                &bounds,
+                &cancel,
+            ));
         }
     }
     let status = measured.library.status()?;

@@ -97,8 +97,9 @@ impl Client {
 
     /// The answer to a request that no measurement is made of.
     pub(super) fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Failure> {
-        let unusable =
-            |error: String| Failure::could_not_run(format!("the server did not respond as expected: {error}"));
+        let unusable = |error: String| {
+            Failure::could_not_run(format!("the server did not respond as expected: {error}"))
+        };
         let body = self.send(request).map_err(unusable)?;
         serde_json::from_slice(&body).map_err(|error| unusable(error.to_string()))
     }

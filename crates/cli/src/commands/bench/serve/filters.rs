@@ -118,13 +118,23 @@ mod tests {
     fn nearest_filter_stands_for_share() {
         let months = |images: [u64; 2]| {
             let months = (1..).zip(images);
-            months.map(|(month, images)| MonthFacet { month, images }).collect()
+            months
+                .map(|(month, images)| MonthFacet { month, images })
+                .collect()
         };
         let facets = FacetsResponse {
             total: 10_000,
             years: vec![
-                YearFacet { year: 2020, images: 4_900, months: months([1_000, 3_900]) },
-                YearFacet { year: 2021, images: 5_000, months: months([4_000, 1_000]) },
+                YearFacet {
+                    year: 2020,
+                    images: 4_900,
+                    months: months([1_000, 3_900]),
+                },
+                YearFacet {
+                    year: 2021,
+                    images: 5_000,
+                    months: months([4_000, 1_000]),
+                },
             ],
             cameras: vec![value("A", 9_000), value("B", 100)],
             keywords: vec![value("often", 120), value("seldom", 15)],
@@ -154,7 +164,11 @@ mod tests {
         };
         // All of them are not twice as many as a half, but just as many.
         assert_eq!(choose(&facets).len(), 1);
-        let facets = FacetsResponse { total: 100, cameras: vec![value("A", 8)], ..facets };
+        let facets = FacetsResponse {
+            total: 100,
+            cameras: vec![value("A", 8)],
+            ..facets
+        };
         assert_eq!(choose(&facets), []);
     }
 }

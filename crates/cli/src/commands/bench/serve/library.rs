@@ -108,7 +108,10 @@ fn place(keep: Option<&Path>) -> Result<(PathBuf, Option<TempDir>), Failure> {
     if let Some(path) = keep {
         return match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
             Ok(true) => Ok((path.to_owned(), None)),
-            Ok(false) => Err(Failure::in_file(path, "not empty; name a new folder for the synthetic library")),
+            Ok(false) => Err(Failure::in_file(
+                path,
+                "not empty; name a new folder for the synthetic library",
+            )),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok((path.to_owned(), None)),
             Err(error) => Err(Failure::in_file(path, error)),
         };
@@ -137,8 +140,9 @@ fn gallery_vectors(encoder: &dyn Encoder) -> Result<Vec<Embedding>, Failure> {
     let mut pixels: Vec<Pixels> = Vec::new();
     for image in gallery::images() {
         let decoded = decode_at_least(&image, &DecodeLimits::default(), size);
-        let decoded = decoded
-            .map_err(|error| Failure::could_not_run(format!("the bundled gallery cannot be decoded: {error}")))?;
+        let decoded = decoded.map_err(|error| {
+            Failure::could_not_run(format!("the bundled gallery cannot be decoded: {error}"))
+        })?;
         pixels.push(encoder.preprocess(&decoded.image));
     }
     let mut vectors = Vec::new();

@@ -43,9 +43,16 @@ pub(super) struct Measured {
 /// What one client saw.
 #[derive(Default)]
 struct Seen {
-    latencies: Vec<Duration>,
-    model: Vec<Duration>,
+    answers: Vec<Answer>,
     errors: Vec<String>,
+}
+
+/// How long a request took.
+#[derive(Clone, Copy)]
+struct Answer {
+    latency: Duration,
+    /// In the model, where that was asked for.
+    model: Option<Duration>,
 }
 
 /// Measures `workload` with so many clients at once.
@@ -57,9 +64,14 @@ pub(super) fn measure(
     bounds: &Bounds,
     cancel: &CancelToken,
 ) -> Measured {
-    let sample = |client: &Client, number| Sample { client, workload, material }.take(number);
-    let first = sample(&Client::new(address), 0);
-    warm_up(&Client::new(address), &sample);
+    let requests = Requests {
+        workload,
+        material,
+        // Reading answers takes time from the server where others wait for it.
+        reads_model: clients == 1 && workload.uses_model(),
+    };
+    let first = requests.send(&Client::new(address), 0);
+    warm_up(&Client::new(address), &requests);
     let next = AtomicUsize::new(1);
     let all = Mutex::new(Vec::new());
     let start = Instant::now();
@@ -71,8 +83,10 @@ pub(super) fn measure(
                 // Opens the connection.
                 let _ = client.send(&Request::get("/healthz"));
                 let mut seen = Seen::default();
-                while next.fetch_add(1, Ordering::Relaxed) <= bounds.requests && !is_over() {
-                    seen.add(sample(&client, next.load(Ordering::Relaxed)), clients == 1);
+                let mut number = next.fetch_add(1, Ordering::Relaxed);
+                while number <= bounds.requests && !is_over() {
+                    seen.add(requests.send(&client, number));
+                    number = next.fetch_add(1, Ordering::Relaxed);
                 }
                 all.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
             });
@@ -80,13 +94,14 @@ pub(super) fn measure(
     });
     let elapsed = start.elapsed();
     let all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let latencies: Latencies = all.iter().flat_map(|seen| seen.latencies.iter().copied()).collect();
+    let answers = || all.iter().flat_map(|seen| &seen.answers);
     let errors = || all.iter().flat_map(|seen| &seen.errors);
+    let latencies: Latencies = answers().map(|answer| answer.latency).collect();
     Measured {
         name: workload.name(),
         clients,
-        first: first.ok().map(|(latency, _)| latency),
-        model: all.iter().flat_map(|seen| seen.model.iter().copied()).collect(),
+        first: first.ok().map(|answer| answer.latency),
+        model: answers().filter_map(|answer| answer.model).collect(),
         errors: errors().count() as u64,
         first_error: errors().next().cloned(),
         per_second: (workload.pages_before() == 0).then(|| latencies.len() as f64 / elapsed.as_secs_f64()),
@@ -94,52 +109,54 @@ pub(super) fn measure(
     }
 }
 
-/// A latency and the answer.
-type Sampled = Result<(Duration, Vec<u8>), String>;
-
-fn warm_up(client: &Client, sample: &dyn Fn(&Client, usize) -> Sampled) {
+fn warm_up(client: &Client, requests: &Requests<'_>) {
     let start = Instant::now();
     for number in 0..WARM_UP {
         if start.elapsed() > WARM_UP_TIME {
             break;
         }
         // Errors show in the measured ones as well.
-        let _ = sample(client, number);
+        let _ = requests.send(client, number);
     }
 }
 
-/// One measured request.
-struct Sample<'a> {
-    client: &'a Client,
+/// The requests of one measurement.
+struct Requests<'a> {
     workload: &'a Workload,
     material: &'a Material,
+    /// Whether the time in the model is read from the answers.
+    reads_model: bool,
 }
 
-impl Sample<'_> {
-    fn take(&self, number: usize) -> Sampled {
+impl Requests<'_> {
+    /// Sends one; only the last page of those that it needs is timed.
+    fn send(&self, client: &Client, number: usize) -> Result<Answer, String> {
         let first = self.workload.request(number, self.material);
         let mut request = first.clone();
         for _ in 0..self.workload.pages_before() {
-            let page: Page = parse(&self.client.send(&request)?)?;
+            let page: Page = parse(&client.send(&request)?)?;
             let cursor = page.next_cursor.ok_or("there is no later page")?;
             request = first.clone().with("cursor", cursor);
         }
         let start = Instant::now();
-        let body = self.client.send(&request)?;
-        Ok((start.elapsed(), body))
+        let body = client.send(&request)?;
+        let latency = start.elapsed();
+        let took = if self.reads_model {
+            parse::<Page>(&body)?.took_ms
+        } else {
+            None
+        };
+        Ok(Answer {
+            latency,
+            model: took.map(|took| Duration::from_secs_f64(took.encode / 1e3)),
+        })
     }
 }
 
 impl Seen {
-    fn add(&mut self, sampled: Sampled, with_model: bool) {
-        match sampled {
-            Ok((latency, body)) => {
-                self.latencies.push(latency);
-                let page = if with_model { parse::<Page>(&body).ok() } else { None };
-                if let Some(took) = page.and_then(|page| page.took_ms) {
-                    self.model.push(Duration::from_secs_f64(took.encode / 1e3));
-                }
-            }
+    fn add(&mut self, sent: Result<Answer, String>) {
+        match sent {
+            Ok(answer) => self.answers.push(answer),
             Err(error) => self.errors.push(error),
         }
     }

@@ -125,7 +125,11 @@ impl BenchServeAnswer {
         });
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            profile: if cfg!(debug_assertions) { "development" } else { "release" },
+            profile: if cfg!(debug_assertions) {
+                "development"
+            } else {
+                "release"
+            },
             load_after: machine::load(),
             machine,
             images: status.images,
@@ -152,7 +156,11 @@ impl BenchServeAnswer {
     fn write_library(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}; index: {}", self.library, self.index.kind)?;
         if let Some(made) = &self.made {
-            writeln!(f, "filled in {:.1} s, graph built in {:.1} s", made.fill_s, made.graph_s)?;
+            writeln!(
+                f,
+                "filled in {:.1} s, graph built in {:.1} s",
+                made.fill_s, made.graph_s
+            )?;
         }
         writeln!(f, "model: {}", output::text(&self.space))?;
         writeln!(f, "{}", self.machine.describe(self.load_after))?;
@@ -174,7 +182,13 @@ impl BenchServeAnswer {
         for row in self.rows.iter().filter(|row| row.errors > 0) {
             let first = row.first_error.as_deref().unwrap_or_default();
             let errors = counted(row.errors, "error");
-            writeln!(f, "{}, {} at once: {errors}, first: {}", row.name, row.clients, output::message(first))?;
+            writeln!(
+                f,
+                "{}, {} at once: {errors}, first: {}",
+                row.name,
+                row.clients,
+                output::message(first)
+            )?;
         }
         write!(
             f,
@@ -195,7 +209,11 @@ impl fmt::Display for BenchServeAnswer {
             "", "at", "n", "first", "p50", "p95", "p99", "max", "per s"
         )?;
         for row in &self.rows {
-            let first = if row.clients == 1 { number(row.first_ms) } else { String::new() };
+            let first = if row.clients == 1 {
+                number(row.first_ms)
+            } else {
+                String::new()
+            };
             writeln!(
                 f,
                 "{:<25}{:>4}{:>6}{first:>8}{:>7}{:>7}{:>7}{:>8}{:>8}",

@@ -19,6 +19,8 @@ pub(super) const LISTED: usize = 100;
 const STEP: usize = 1_000;
 /// Pages of that size before the one that is measured, at most.
 const MAX_STEPS: usize = 100;
+/// Images of a library in which every search has a third page, though copies are one hit.
+const WITH_PAGES: u64 = 200;
 /// Images that are searched by.
 const IMAGES: usize = 1_000;
 
@@ -31,6 +33,8 @@ pub(super) struct Material {
     /// Searches by pictures that are not in the library.
     uploads: Vec<Request>,
     pub(super) filters: Vec<SelectiveFilter>,
+    /// Images of the library.
+    total: u64,
     /// Where a list far from its beginning goes on, and after how many images.
     deep: Option<(String, usize)>,
 }
@@ -48,13 +52,18 @@ impl Material {
                 "the library has no images; index some, or measure a synthetic one with --images N",
             ));
         }
-        let list = Request::get("/v1/images").with("sort", "random").with("k", IMAGES);
+        let list = Request::get("/v1/images")
+            .with("sort", "random")
+            .with("k", IMAGES);
         let listed: AlbumResponse = client.json(&list)?;
         Ok(Self {
             next_text: AtomicU64::new(0),
             images: listed.images.iter().map(|one| one.image.to_string()).collect(),
-            uploads: gallery::images().map(|bytes| Request::search_by(&bytes)).collect(),
+            uploads: gallery::images()
+                .map(|bytes| Request::search_by(&bytes))
+                .collect(),
             filters: filters::choose(&facets),
+            total: facets.total,
             deep: deep_cursor(client, facets.total as usize)?,
         })
     }
@@ -118,7 +127,10 @@ impl Workload {
     pub(super) fn all(material: &Material) -> Vec<Self> {
         let mut all = vec![Self::Text];
         all.extend(material.filters.iter().cloned().map(Self::FilteredText));
-        all.extend([Self::SecondPage, Self::ThirdPage, Self::Similar, Self::Upload, Self::List]);
+        if material.total >= WITH_PAGES {
+            all.extend([Self::SecondPage, Self::ThirdPage]);
+        }
+        all.extend([Self::Similar, Self::Upload, Self::List]);
         // Half of a library is hardly less than all of it.
         let narrow = || material.filters.iter().find(|filter| filter.share < 0.1).cloned();
         all.extend(narrow().map(Self::FilteredList));
@@ -145,8 +157,15 @@ impl Workload {
             Self::FilteredList(filter) => format!("list, {} by {}", filter.percent(), filter.short_name()),
             Self::DeepList(_, passed) => format!("list, after {passed}"),
             Self::Facets => "facets".to_owned(),
-            Self::FilteredFacets(filter) => format!("facets, {} by {}", filter.percent(), filter.short_name()),
+            Self::FilteredFacets(filter) => {
+                format!("facets, {} by {}", filter.percent(), filter.short_name())
+            }
         }
+    }
+
+    /// Whether the server runs its model.
+    pub(super) const fn uses_model(&self) -> bool {
+        matches!(self, Self::Text | Self::FilteredText(_) | Self::Upload)
     }
 
     /// How many pages are asked for before the one that is measured.
