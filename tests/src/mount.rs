@@ -38,12 +38,16 @@ impl Mount {
 
     /// Leaves not one free block.
     pub fn fill(&self) {
-        let filler = self.0.join("filler");
         let _ = Command::new("dd")
             .args(["if=/dev/zero", "bs=4096"])
-            .arg(format!("of={}", filler.display()))
+            .arg(format!("of={}", self.filler().display()))
             .stderr(Stdio::null())
             .status();
+    }
+
+    /// Undoes [`fill`](Self::fill).
+    pub fn free(&self) {
+        fs::remove_file(self.filler()).expect("it was filled");
     }
 
     /// KiB in use.
@@ -53,6 +57,10 @@ impl Mount {
         let text = String::from_utf8(output.expect("df runs").stdout).expect("df prints text");
         let last = text.lines().last().and_then(|line| line.trim().parse().ok());
         last.expect("df prints a number")
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.0.join("filler")
     }
 
     fn remount(&self, option: &str) {

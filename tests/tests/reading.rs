@@ -87,7 +87,7 @@ fn full_disk_is_searched_and_served() {
     mount.fill();
     assert_reads(&scenario, 5);
     assert_serves(&scenario);
-    fs::remove_file(mount.0.join("filler")).unwrap();
+    mount.free();
     fs::copy(&gallery_images()[9], scenario.path("photos").join("late.jpg")).unwrap();
     scenario.run(&["index"]).assert_code(0);
     assert_reads(&scenario, 6);

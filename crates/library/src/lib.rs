@@ -102,6 +102,7 @@ mod texts;
 mod vector_cache;
 mod warn_once;
 mod watching;
+mod zip_file;
 
 pub use album::{AlbumImage, AlbumPage, AlbumSummary, ListOptions, ListOrder, Position, SortKey};
 pub use answer_quality::AnswerQuality;

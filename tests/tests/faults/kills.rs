@@ -7,13 +7,13 @@ use eidetic_domain::SplitMix64;
 use serde_json::Value;
 
 use crate::jobs::{self, Job, Left, Log};
-use crate::place::{Place, differences, images_by_path};
+use crate::place::{Place, caught, differences};
 use crate::readers::Reader;
 
 /// Kills of a run of the suite; `EIDETIC_KILLS` asks for more, `EIDETIC_JOB` for those of one job.
 const KILLS: usize = 12;
 /// How long a watch is left to run, of which most is waiting for files to rest.
-const WATCH_TIME: Duration = Duration::from_secs(4);
+const WATCH_TIME: Duration = Duration::from_secs(8);
 
 /// A job that ran undisturbed.
 struct Undisturbed {
@@ -64,6 +64,7 @@ fn killed_jobs_lose_nothing_and_complete() {
     let jobs: Vec<Undisturbed> = jobs.map(|job| Undisturbed::run(&place, job)).collect();
     assert!(!jobs.is_empty(), "no job is named {chosen:?}");
     let mut random = SplitMix64::new(seed);
+    let mut faults = Vec::new();
     let mut counts: BTreeMap<&str, Counts> = BTreeMap::new();
     for number in 0..kills {
         let job = &jobs[number % jobs.len()];
@@ -71,11 +72,19 @@ fn killed_jobs_lose_nothing_and_complete() {
         let share = random.below(1_100) as f64 / 1_000.0;
         let delay = job.time.mul_f64(share);
         println!("kill {number}: {} after {delay:?}", job.job.name);
-        kill(&place, job, delay, counts.entry(job.job.name).or_default());
+        let what = format!("kill {number}, of {} after {delay:?}", job.job.name);
+        let counts = counts.entry(job.job.name).or_default();
+        faults.extend(caught(&what, || kill(&place, job, delay, counts)).err());
     }
     for (name, counts) in &counts {
         println!("{name}: {counts:?}");
     }
+    assert!(
+        faults.is_empty(),
+        "{} faults:\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
     let committed: u64 = counts.values().map(|counts| counts.committed).sum();
     assert!(
         kills < KILLS || chosen.is_some() || committed > 0,
@@ -86,15 +95,19 @@ fn killed_jobs_lose_nothing_and_complete() {
 fn kill(place: &Place, undisturbed: &Undisturbed, delay: Duration, counts: &mut Counts) {
     let job = &undisturbed.job;
     job.reset(place);
-    let before = images_by_path(&place.succeed(&["list", "-k", "all", "--json"]).json());
+    let before = place.known();
     let reader = Reader::start(place);
     let mut child = job.start(place, Log::Commits);
     std::thread::sleep(delay);
-    counts.ended += usize::from(child.try_wait().unwrap().is_some());
+    if let Some(status) = child.try_wait().unwrap() {
+        let said = std::fs::read_to_string(place.log("stderr")).unwrap();
+        assert!(status.success(), "{} failed beside readers: {said}", job.name);
+        counts.ended += 1;
+    }
     let _ = child.kill();
     child.wait().unwrap();
     let committed = job.committed(place);
-    let now = images_by_path(&place.succeed(&["list", "-k", "all", "--json"]).json());
+    let now = place.known();
     let seen = reader.stop();
     assert_eq!(seen.faults, Vec::<String>::new(), "{}", job.name);
     job.verify(

@@ -1,24 +1,40 @@
 //! A library with something of everything, which can be put back as it was.
 
-use std::fs;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use eidetic_tests::{Finished, Scenario, captions, copy_tree, gallery_images, repository, text};
 use serde_json::{Map, Value, json};
 
 /// Images of the library before a job.
 pub const IMAGES: usize = 24;
-/// Times, and what names this run: they differ between two runs that did the same.
-const VOLATILE: [&str; 12] = [
-    "took_ms", "as_of", "at_ms", "at", "library", "file", "added", "made", "process", "bytes", "rows",
-    "seconds",
+/// Texts of the set that is stored.
+pub const TEXTS: usize = 60;
+/// The first caption of the set before a job, and of the one that it stores.
+pub const OLD_TEXTS: usize = 12;
+pub const NEW_TEXTS: usize = 30;
+/// Times, names of this run, and how often it was calibrated: they differ between two runs that did the same.
+const VOLATILE: [&str; 13] = [
+    "took_ms", "as_of", "at_ms", "at", "made_at", "library", "file", "bytes", "history", "version", "before",
+    "replaces", "updated",
 ];
 
 /// A scenario with a library of pictures, tags, texts, a calibration and two spaces.
 pub struct Place {
     pub scenario: Scenario,
-    /// What jobs print, on another disk.
-    logs: tempfile::TempDir,
+    /// Photos, what jobs read and what they print, on a disk that is never full.
+    outside: tempfile::TempDir,
+}
+
+/// What a library has.
+pub struct Known {
+    /// Ids of images by path.
+    pub images: Map<String, Value>,
+    /// Calibrations, the first one first.
+    pub calibrations: Vec<Value>,
 }
 
 impl Place {
@@ -28,13 +44,13 @@ impl Place {
     }
 
     pub fn in_scenario(scenario: Scenario) -> Self {
-        let logs = tempfile::tempdir().unwrap();
-        let place = Self { scenario, logs };
+        let outside = tempfile::tempdir().unwrap();
+        let place = Self { scenario, outside };
         fs::create_dir_all(place.path("tmp")).unwrap();
         place.write_photos(IMAGES / 3 * 2);
         place.succeed(&[
             "index",
-            &place.name("photos"),
+            text(&place.photos()),
             "--model",
             text(&tiny()),
             "--precision",
@@ -44,10 +60,10 @@ impl Place {
         place.write_photos(IMAGES);
         place.succeed(&["index"]);
         place.succeed(&["tag"]);
-        place.write_texts("one", 12);
-        place.succeed(&["texts", "add", &place.name("one.txt")]);
+        place.write_texts(OLD_TEXTS);
+        place.succeed(&["texts", "add", &place.input("one.txt")]);
         place.write_pairs("pairs.tsv", 8);
-        place.succeed(&["calibrate", &place.name("pairs.tsv")]);
+        place.succeed(&["calibrate", &place.input("pairs.tsv")]);
         place.succeed(&["search", "a boat"]);
         copy_tree(&place.scenario.library(), &place.path("template"));
         place
@@ -55,9 +71,10 @@ impl Place {
 
     /// Puts everything back as it was before any job.
     pub fn reset(&self) {
-        for folder in ["library", "photos", "out", "restored", "tmp"] {
+        for folder in ["library", "out", "restored", "tmp"] {
             let _ = fs::remove_dir_all(self.path(folder));
         }
+        let _ = fs::remove_dir_all(self.photos());
         for folder in ["out", "tmp"] {
             fs::create_dir_all(self.path(folder)).unwrap();
         }
@@ -65,16 +82,26 @@ impl Place {
         self.write_photos(IMAGES);
     }
 
+    /// A path on the disk of the library.
     pub fn path(&self, name: &str) -> PathBuf {
         self.scenario.path(name)
     }
 
-    /// The file that an output of the last job is in: `stdout` or `stderr`.
-    pub fn log(&self, name: &str) -> PathBuf {
-        self.logs.path().join(name)
+    pub fn photos(&self) -> PathBuf {
+        self.outside.path().join("photos")
     }
 
-    /// A path within the scenario as an argument.
+    /// A file that jobs read, as an argument.
+    pub fn input(&self, name: &str) -> String {
+        text(&self.outside.path().join(name)).to_owned()
+    }
+
+    /// The file that an output of the last job is in: `stdout` or `stderr`.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.outside.path().join(name)
+    }
+
+    /// A path on the disk of the library as an argument.
     pub fn name(&self, name: &str) -> String {
         text(&self.path(name)).to_owned()
     }
@@ -95,12 +122,13 @@ impl Place {
 
     /// The first pictures of the gallery.
     fn write_photos(&self, count: usize) {
-        self.scenario.gallery("photos", count);
+        let folder = self.scenario.gallery(text(&self.photos()), count);
+        set_times(&folder);
     }
 
     /// New pictures, some changed, some removed.
     pub fn change_photos(&self) {
-        let photos = self.path("photos");
+        let photos = self.photos();
         let images = gallery_images();
         let name = |at: usize| photos.join(images[at].file_name().unwrap());
         for at in 0..3 {
@@ -115,17 +143,12 @@ impl Place {
         for image in &images[40..60] {
             fs::copy(image, new.join(image.file_name().unwrap())).unwrap();
         }
+        set_times(&photos);
     }
 
-    /// A file of captions as lines.
-    pub fn write_texts(&self, name: &str, skipped: usize) {
-        let lines: Vec<String> = captions()
-            .into_iter()
-            .skip(skipped)
-            .take(60)
-            .map(|(_, caption)| caption)
-            .collect();
-        fs::write(self.path(&format!("{name}.txt")), lines.join("\n") + "\n").unwrap();
+    /// A file of captions as lines, from this one on.
+    pub fn write_texts(&self, first: usize) {
+        fs::write(self.input("one.txt"), captions_from(first).join("\n") + "\n").unwrap();
     }
 
     /// For each of some images its caption as right and another's as wrong.
@@ -144,16 +167,28 @@ impl Place {
                     format!("{}\t{other}\t0\n", image.display()),
                 ]
             });
-        fs::write(self.path(name), lines.collect::<String>()).unwrap();
+        fs::write(self.input(name), lines.collect::<String>()).unwrap();
     }
 
     /// Words of a vocabulary of one's own.
     pub fn write_vocabulary(&self) {
         fs::write(
-            self.path("words.txt"),
+            self.input("words.txt"),
             "apple\nboat\ncat\ndog\nhouse\nsnow\nsea\ntree\n",
         )
         .unwrap();
+    }
+
+    /// What must not be lost.
+    pub fn known(&self) -> Known {
+        let list = self.json(&["list", "-k", "all"]);
+        Known {
+            images: images_by_path(&list),
+            calibrations: self.json(&["calibrate", "--history"])["history"]
+                .as_array()
+                .unwrap()
+                .clone(),
+        }
     }
 
     /// Everything that the library says of its content, without times.
@@ -175,6 +210,25 @@ impl Place {
         });
         without_times(state)
     }
+}
+
+/// Makes all files of one time, since pictures without a date have that of their file.
+fn set_times(folder: &Path) {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365 * 50);
+    for path in files_in(folder) {
+        File::options()
+            .append(true)
+            .open(path)
+            .unwrap()
+            .set_modified(time)
+            .unwrap();
+    }
+}
+
+/// Captions of the gallery, from this one on.
+pub fn captions_from(first: usize) -> Vec<String> {
+    let texts = captions().into_iter().map(|(_, caption)| caption);
+    texts.skip(first).take(TEXTS).collect()
 }
 
 /// A tiny checkpoint with random weights: another model, at no cost.
@@ -207,13 +261,40 @@ fn without_times(value: Value) -> Value {
     }
 }
 
-/// The parts in which two states differ.
+/// Where two states differ: the path of each value, with both of them.
 pub fn differences(left: &Value, right: &Value) -> Vec<String> {
-    let parts = left.as_object().unwrap().keys();
-    parts
-        .filter(|part| left[*part] != right[*part])
-        .map(|part| format!("{part}:\n  {}\n  {}", left[part], right[part]))
-        .collect()
+    let mut found = Vec::new();
+    compare("", left, right, &mut found);
+    found
+}
+
+fn compare(path: &str, left: &Value, right: &Value, found: &mut Vec<String>) {
+    match (left, right) {
+        (Value::Object(lefts), Value::Object(rights)) => {
+            let names: BTreeSet<&String> = lefts.keys().chain(rights.keys()).collect();
+            for name in names {
+                compare(&format!("{path}/{name}"), &left[name], &right[name], found);
+            }
+        }
+        (Value::Array(lefts), Value::Array(rights)) if lefts.len() == rights.len() => {
+            for (at, (left, right)) in lefts.iter().zip(rights).enumerate() {
+                compare(&format!("{path}/{at}"), left, right, found);
+            }
+        }
+        _ if left != right => {
+            let short = |value: &Value| value.to_string().chars().take(200).collect::<String>();
+            found.push(format!("{path}: {} and {}", short(left), short(right)));
+        }
+        _ => {}
+    }
+}
+
+/// The result, or what failed in it; the message of the panic is printed as it happens.
+pub fn caught<T>(what: &str, run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let message = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+        format!("{what}: {message}")
+    })
 }
 
 /// Files below a folder, none where there is no such folder.
