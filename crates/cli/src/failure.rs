@@ -48,7 +48,7 @@ impl fmt::Display for Failure {
             Self::CouldNotRun(error) => {
                 write!(f, "{error}")?;
                 if is_full(error) {
-                    f.write_str("; free some space and run the command again: what was committed is kept")?;
+                    f.write_str("; free some space and run the command again")?;
                 }
                 Ok(())
             }

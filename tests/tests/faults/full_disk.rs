@@ -16,9 +16,11 @@ use crate::readers::{Reader, leftovers, read_once};
 /// Set in the program that runs within a namespace.
 const WITHIN: &str = "EIDETIC_IN_NAMESPACE";
 /// Free KiB of a run of the suite; with `EIDETIC_DISK=all`, all sizes in small steps until each job succeeds.
-const SIZES: [u64; 3] = [0, 24, 600];
-/// Steps of a page until here, then by a share.
-const SMALL: u64 = 256;
+const SIZES: [u64; 2] = [0, 24];
+/// What could not be stored of each kind of derived data, and why the job failed.
+const MAX_LINES: usize = 6;
+/// A job that succeeded with so many sizes in turn needs no more.
+const ENOUGH: usize = 6;
 /// How long a watch runs before it is told to stop.
 const WATCH_TIME: Duration = Duration::from_secs(3);
 
@@ -57,7 +59,7 @@ fn fill_up(place: &Place, disk: &Mount, job: &Job) -> Vec<String> {
     job.complete(place).assert_code(0);
     let whole = place.state();
     let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
-    let mut runs = 0;
+    let (mut runs, mut succeeded) = (0, 0);
     let mut faults = Vec::new();
     for free in sizes() {
         runs += 1;
@@ -70,7 +72,12 @@ fn fill_up(place: &Place, disk: &Mount, job: &Job) -> Vec<String> {
             }
         };
         *outcomes.entry(outcome(&finished)).or_default() += 1;
-        if finished.code == Some(0) && free >= SMALL {
+        succeeded = if finished.code == Some(0) {
+            succeeded + 1
+        } else {
+            0
+        };
+        if succeeded == ENOUGH {
             break;
         }
     }
@@ -83,11 +90,12 @@ fn fill_up(place: &Place, disk: &Mount, job: &Job) -> Vec<String> {
 
 fn sizes() -> Box<dyn Iterator<Item = u64>> {
     if std::env::var("EIDETIC_DISK").is_ok_and(|all| all == "all") {
+        // Steps of a page at first.
         let next = |&size: &u64| {
-            Some(if size < SMALL {
-                size + 4
-            } else {
-                size + size / 8 / 4 * 4
+            Some(match size {
+                0..128 => size + 4,
+                128..512 => size + 16,
+                _ => size + size / 8,
             })
         };
         Box::new(std::iter::successors(Some(0), next).take_while(|&size| size < 64 << 10))
@@ -135,7 +143,7 @@ fn assert_clear(finished: &Finished) {
     let says_why = lines
         .last()
         .is_some_and(|last| last.contains("No space left") && last.contains("free some space"));
-    assert!(are_sentences && lines.len() <= 3, "{finished:?}");
+    assert!(are_sentences && lines.len() <= MAX_LINES, "{finished:?}");
     assert!(finished.code != Some(3) || says_why, "{finished:?}");
 }
 
@@ -143,9 +151,9 @@ fn assert_clear(finished: &Finished) {
 fn ended(place: &Place, job: &Job) -> Finished {
     let mut child = job.start(place, Log::Usual);
     let code = if job.name == "watch" {
-        stop_watch(&mut child)
+        stop_watch(&mut child.0)
     } else {
-        child.wait().unwrap().code()
+        child.0.wait().unwrap().code()
     };
     let read = |name| std::fs::read_to_string(place.log(name)).unwrap();
     Finished {

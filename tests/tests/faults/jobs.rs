@@ -26,6 +26,16 @@ pub struct Job {
     verify: fn(&Place, &Left),
 }
 
+/// A job that runs; killed when dropped.
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// How much a job says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Log {
@@ -137,7 +147,7 @@ impl Job {
     }
 
     /// Starts it; standard output and error go to files.
-    pub fn start(&self, place: &Place, log: Log) -> Child {
+    pub fn start(&self, place: &Place, log: Log) -> Running {
         let arguments = (self.arguments)(place);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let create = |name| fs::File::create(place.log(name)).unwrap();
@@ -149,7 +159,7 @@ impl Job {
         if log == Log::Commits {
             command.env("RUST_LOG", "warn,eidetic_indexer=debug");
         }
-        let child = command.spawn().unwrap();
+        let child = Running(command.spawn().unwrap());
         (self.beside)(place);
         child
     }

@@ -29,7 +29,7 @@ impl Undisturbed {
         let mut time = WATCH_TIME;
         if job.name != "watch" {
             let mut child = job.start(place, Log::Commits);
-            let status = child.wait().unwrap();
+            let status = child.0.wait().unwrap();
             assert!(status.success(), "{}: {status:?}", job.name);
             time = start.elapsed();
         }
@@ -99,13 +99,12 @@ fn kill(place: &Place, undisturbed: &Undisturbed, delay: Duration, counts: &mut 
     let reader = Reader::start(place);
     let mut child = job.start(place, Log::Commits);
     std::thread::sleep(delay);
-    if let Some(status) = child.try_wait().unwrap() {
+    if let Some(status) = child.0.try_wait().unwrap() {
         let said = std::fs::read_to_string(place.log("stderr")).unwrap();
         assert!(status.success(), "{} failed beside readers: {said}", job.name);
         counts.ended += 1;
     }
-    let _ = child.kill();
-    child.wait().unwrap();
+    drop(child);
     let committed = job.committed(place);
     let now = place.known();
     let seen = reader.stop();
