@@ -3,64 +3,13 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use eidetic_tests::mount::Mount;
 use eidetic_tests::{Finished, Scenario, binary, gallery_images, text};
-
-fn succeeds(command: &mut Command) -> bool {
-    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
-
-/// A file system of its own in memory; unmounted when dropped.
-struct Mount(PathBuf);
-
-impl Mount {
-    /// `None` where this user may not mount.
-    fn new(path: PathBuf, megabytes: u32) -> Option<Self> {
-        fs::create_dir_all(&path).expect("a folder can be made");
-        let size = format!("size={megabytes}m");
-        let mounted = succeeds(
-            Command::new("mount")
-                .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
-                .arg(&path),
-        );
-        mounted.then(|| Self(path))
-    }
-
-    fn make_read_only(&self) {
-        assert!(succeeds(
-            Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0)
-        ));
-    }
-
-    fn enlarge(&self) {
-        assert!(succeeds(
-            Command::new("mount")
-                .args(["-o", "remount,size=256m"])
-                .arg(&self.0)
-        ));
-    }
-
-    /// Leaves not one free block.
-    fn fill(&self) {
-        let filler = self.0.join("filler");
-        let _ = Command::new("dd")
-            .args(["if=/dev/zero", "bs=4096"])
-            .arg(format!("of={}", filler.display()))
-            .stderr(Stdio::null())
-            .status();
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
 
 fn assert_reads(scenario: &Scenario, images: usize) {
     let found = scenario
@@ -138,7 +87,7 @@ fn full_disk_is_searched_and_served() {
     mount.fill();
     assert_reads(&scenario, 5);
     assert_serves(&scenario);
-    fs::remove_file(mount.0.join("filler")).unwrap();
+    mount.free();
     fs::copy(&gallery_images()[9], scenario.path("photos").join("late.jpg")).unwrap();
     scenario.run(&["index"]).assert_code(0);
     assert_reads(&scenario, 6);

@@ -74,6 +74,21 @@ pub fn is_unwritable(error: &io::Error) -> bool {
     kinds.contains(&error.kind())
 }
 
+/// Whether an operation failed because there is no space left, on the disk or of the user's share.
+pub fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
+}
+
+/// What the system says, and what helps where that is known.
+pub fn described(error: &io::Error) -> String {
+    if is_full(error) {
+        format!("{error}; free some space")
+    } else {
+        error.to_string()
+    }
+}
+
 fn create_synced<T, E>(
     path: &Path,
     fill: impl FnOnce(&mut File) -> Result<T, E>,
@@ -132,6 +147,13 @@ mod tests {
         fs::write(dir.path().join("settings.json.new"), b"unfinished and longer").unwrap();
         write(&path, b"whole").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn full_disk_has_way_out() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert!(described(&full).ends_with("; free some space"));
+        assert_eq!(described(&io::Error::other("no")), "no");
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl CatalogError {
             Self::Store { source, .. } => source
                 .downcast_ref::<io::Error>()
                 .filter(|error| eidetic_atomic_file::is_unwritable(error))
-                .map(|error| ReadOnlyReason::Unwritable(error.to_string())),
+                .map(|error| ReadOnlyReason::Unwritable(eidetic_atomic_file::described(error))),
             _ => None,
         }
     }

@@ -25,7 +25,9 @@ mod vectors;
 mod watch;
 
 pub(crate) use backup::{BackupArgs, RestoreArgs};
-pub(crate) use bench::{BenchArgs, BenchDecodeArgs, BenchEncodeArgs, BenchIndexArgs, BenchSubject};
+pub(crate) use bench::{
+    BenchArgs, BenchDecodeArgs, BenchEncodeArgs, BenchIndexArgs, BenchServeArgs, BenchSubject,
+};
 pub(crate) use calibrate::{CalibrateArgs, FeedbackArgs, QueryKindArg};
 pub(crate) use check::CheckArgs;
 pub(crate) use duplicates::DuplicatesArgs;

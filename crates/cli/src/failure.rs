@@ -1,6 +1,7 @@
 //! Errors of commands and their exit codes.
 
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use eidetic_library::LibraryError;
@@ -44,9 +45,23 @@ impl fmt::Display for Failure {
         match self {
             Self::Arguments(message) => f.write_str(message),
             // Messages of the library crates include their cause.
-            Self::CouldNotRun(error) => write!(f, "{error}"),
+            Self::CouldNotRun(error) => {
+                write!(f, "{error}")?;
+                if is_full(error) {
+                    f.write_str("; free some space and run the command again")?;
+                }
+                Ok(())
+            }
         }
     }
+}
+
+/// Whether there was no space left, on the disk or of the user's share.
+fn is_full(error: &anyhow::Error) -> bool {
+    let mut causes = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|cause| matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
 }
 
 impl From<anyhow::Error> for Failure {
@@ -77,5 +92,20 @@ impl From<LibraryError> for Failure {
             }
             error => Self::CouldNotRun(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_disk_has_way_out() {
+        let full = LibraryError::Io {
+            path: "library".into(),
+            source: ErrorKind::StorageFull.into(),
+        };
+        assert!(Failure::from(full).to_string().contains("; free some space"));
+        assert_eq!(Failure::could_not_run("no").to_string(), "no");
     }
 }

@@ -75,7 +75,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Calibrate(calibrate) => commands::calibrate::run(global, calibrate),
         Command::Serve(serve) => commands::serve::run(global, serve),
         Command::Embed(embed) => commands::embed::run(embed),
-        Command::Bench(bench) => commands::bench::run(bench),
+        Command::Bench(bench) => commands::bench::run(global, bench),
         Command::Tag(tag) => commands::tag::run(global, tag),
         Command::Texts(texts) => commands::texts::run(global, texts),
         Command::Feedback(feedback) => commands::feedback::run(global, feedback),

@@ -407,7 +407,9 @@ impl<'a, V: VectorIndex + ?Sized> Decoders<'a, V> {
             && let Err(error) = store.put(&id, image)
         {
             if self.thumbnail_failures.fetch_add(1, Ordering::Relaxed) == 0 {
-                tracing::warn!(image = %id, %error, "cannot write a thumbnail; further ones are not reported");
+                tracing::warn!(
+                    "cannot write the thumbnail of image {id}: {error}; it is made when it is needed, and further ones are not reported"
+                );
             } else {
                 tracing::debug!(image = %id, %error, "cannot write a thumbnail");
             }

@@ -3,28 +3,19 @@
 //!
 //! `cargo run --release -p eidetic-library --example opening -- fill FOLDER IMAGES`, then `… -- graph FOLDER` for the search graph,
 //! `… -- owner FOLDER`, `… -- reader FOLDER`, and `… -- browse FOLDER` for lists, counts and searches that go on. The model is the
-//! built-in one, of 256 dimensions; vectors are random, and the images do not exist.
+//! built-in one, of 256 dimensions; vectors are random, in clusters, and the images do not exist.
 
 use std::path::Path;
 use std::time::Instant;
 
-use eidetic_catalog::{
-    Catalog, FileRecord, FileStamp, FileState, ImageTags, NewImage, SledCatalog, Tag, TagStore, WriteBatch,
-};
-use eidetic_domain::{
-    Camera, Details, Embedding, Exposure, Filter, ImageFormat, ImageId, Metadata, Place, RatingRange,
-    SplitMix64, Taken, TakenSource, TimePrecision,
-};
+use eidetic_domain::{Filter, RatingRange};
 use eidetic_indexer::RunContext;
 use eidetic_inference::LoadOptions;
 use eidetic_library::{
     CreateOptions, FacetOptions, Library, ListOptions, ListOrder, ModelRef, ModelSource, Owner, SortKey,
+    SyntheticImages,
 };
 use eidetic_search::Query;
-use eidetic_vectors::{VectorIndex, VectorStore};
-use jiff::civil::date;
-
-const BATCH: usize = 5_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -176,7 +167,7 @@ fn milliseconds(start: Instant) -> f64 {
     1000.0 * start.elapsed().as_secs_f64()
 }
 
-/// Fills the parts directly: the images do not exist, so nothing can be indexed.
+/// The images do not exist, so nothing can be indexed.
 fn fill(folder: &Path, images: u64) {
     let options = CreateOptions {
         model: ModelSource::Named(ModelRef::Builtin),
@@ -184,34 +175,10 @@ fn fill(folder: &Path, images: u64) {
         load: LoadOptions::default(),
     };
     let library = Library::open_or_create(folder, &options, &owner(), &());
-    let space = library.expect("the library opens").0.active().id().clone();
-    let catalog = SledCatalog::open(&folder.join("catalog")).expect("the catalog opens");
-    let (mut vectors, _) = VectorStore::open(&folder.join("vectors"), &space, &[]).expect("the vectors open");
-    let numbers: Vec<u64> = (0..images).collect();
-    for part in numbers.chunks(BATCH) {
-        let new: Vec<(ImageId, Embedding)> = part
-            .iter()
-            .map(|&n| (image(n), embedding(n, space.dimension)))
-            .collect();
-        let rows = vectors.upsert(&new).expect("rows are written");
-        vectors.commit().expect("rows are safe");
-        let images = part.iter().zip(rows).map(|(&n, row)| NewImage {
-            image: image(n),
-            row,
-            bytes: 4_000_000 + n,
-            metadata: metadata(n),
-        });
-        let batch = WriteBatch {
-            images: images.collect(),
-            files: part.iter().map(|&n| file(n)).collect(),
-            details: part.iter().map(|&n| (image(n), details(n))).collect(),
-            at_ms: Some(1_700_000_000_000 + part[0] as i64),
-            ..WriteBatch::default()
-        };
-        catalog.put_batch(&batch).expect("records are written");
-        let tagged: Vec<(ImageId, ImageTags)> = part.iter().map(|&n| (image(n), tags(n))).collect();
-        catalog.put_tags(&tagged).expect("tags are written");
-    }
+    let library = library.expect("the library opens").0;
+    let images = SyntheticImages::random(library.active().id().dimension, images);
+    let filled = library.add_synthetic(&images, &RunContext::default());
+    filled.expect("images are added");
 }
 
 fn build_graph(folder: &Path) {
@@ -228,84 +195,6 @@ fn folder_filter(folder: &str) -> Filter {
     Filter {
         folders: vec![folder.into()],
         ..Filter::default()
-    }
-}
-
-fn image(number: u64) -> ImageId {
-    ImageId::of(&number.to_le_bytes())
-}
-
-fn embedding(number: u64, dimension: usize) -> Embedding {
-    let mut random = SplitMix64::new(number);
-    Embedding::normalize((0..dimension).map(|_| random.signed_unit()).collect()).expect("it has a direction")
-}
-
-fn metadata(number: u64) -> Metadata {
-    Metadata {
-        width: 4000,
-        height: 3000,
-        format: ImageFormat::Jpeg,
-        taken: Some(date(2000 + (number % 25) as i16, 1, 1).at(12, 0, 0, 0)),
-        camera: Some(Camera {
-            make: Some("NIKON CORPORATION".into()),
-            model: Some("NIKON D750".into()),
-        }),
-        position: None,
-    }
-}
-
-fn details(number: u64) -> Details {
-    let metadata = metadata(number);
-    Details {
-        keywords: vec![
-            format!("keyword {}", number % 997),
-            format!("event {}", number / 300),
-        ],
-        rating: (!number.is_multiple_of(3)).then_some((number % 6) as i8),
-        place: Place {
-            city: Some(format!("city {}", number % 211)),
-            country: Some(format!("country {}", number % 17)),
-            ..Place::default()
-        },
-        exposure: Exposure {
-            lens: Some(format!("lens {}", number % 13)),
-            ..Exposure::default()
-        },
-        taken: metadata.taken.map(|time| Taken {
-            time,
-            precision: TimePrecision::Second,
-            offset_minutes: None,
-            source: TakenSource::Exif,
-        }),
-        camera: metadata.camera,
-        ..Details::default()
-    }
-}
-
-fn tags(number: u64) -> ImageTags {
-    let tag = |n: u64| Tag {
-        name: format!("tag {}", n % 499),
-        confidence: 0.9,
-        score: 0.3,
-        low: false,
-    };
-    ImageTags {
-        fingerprint: [1; 32],
-        tags: [number, number / 7, number / 100].map(tag).into(),
-    }
-}
-
-fn file(number: u64) -> FileRecord {
-    FileRecord {
-        path: format!("/photos/{:03}/DSC_{number:07}.jpg", number % 100).into(),
-        stamp: FileStamp {
-            size: 4_000_000 + number,
-            modified_ns: 1_700_000_000_000_000_000,
-            changed_ns: Some(1_700_000_000_000_000_000),
-            inode: Some(number),
-            side_cars: Some(0),
-        },
-        state: FileState::Indexed(image(number)),
     }
 }
 

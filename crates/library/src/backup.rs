@@ -13,10 +13,11 @@ use eidetic_catalog::{Catalog, now_ms};
 use eidetic_indexer::RunContext;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
 
 use crate::manifest::FILE_NAME;
+use crate::zip_file::{Archive, write_zip};
 use crate::{Library, LibraryError};
 pub use restore::restore;
 
@@ -125,9 +126,9 @@ impl Library {
         context
             .observer
             .total(members.iter().map(|member| member.bytes).sum());
-        let written =
-            eidetic_atomic_file::try_write_with(file, |out| self.write_backup(out, &info, &members, context));
-        written.map_err(LibraryError::io(file))??;
+        write_zip(file, |archive| {
+            self.write_backup(archive, &info, &members, context)
+        })?;
         Ok(info.report(file, &self.directory))
     }
 
@@ -177,14 +178,13 @@ impl Library {
 
     fn write_backup(
         &self,
-        out: &mut File,
+        archive: &mut Archive<'_>,
         info: &Info,
         members: &[Member],
         context: &RunContext<'_>,
     ) -> Result<(), LibraryError> {
         let failed = |error: io::Error| LibraryError::io(&self.directory)(error);
-        let mut archive = ZipWriter::new(BufWriter::with_capacity(CHUNK, out));
-        let begin = |archive: &mut ZipWriter<_>, name: &str, method| {
+        let begin = |archive: &mut Archive<'_>, name: &str, method| {
             let options = SimpleFileOptions::default()
                 .compression_method(method)
                 .large_file(true);
@@ -192,11 +192,11 @@ impl Library {
                 .start_file(name, options)
                 .map_err(|error| failed(error.into()))
         };
-        begin(&mut archive, INFO, CompressionMethod::Deflated)?;
+        begin(archive, INFO, CompressionMethod::Deflated)?;
         let text = serde_json::to_vec_pretty(info).map_err(|error| failed(error.into()))?;
         archive.write_all(&text).map_err(failed)?;
-        begin(&mut archive, RECORDS, CompressionMethod::Deflated)?;
-        let mut buffered = BufWriter::with_capacity(CHUNK, &mut archive);
+        begin(archive, RECORDS, CompressionMethod::Deflated)?;
+        let mut buffered = BufWriter::with_capacity(CHUNK, &mut *archive);
         self.catalog.write_records(&mut buffered)?;
         buffered.flush().map_err(failed)?;
         drop(buffered);
@@ -209,11 +209,10 @@ impl Library {
             } else {
                 CompressionMethod::Deflated
             };
-            begin(&mut archive, &member.name, method)?;
-            copy(member, &mut archive, &mut done, context)?;
+            begin(archive, &member.name, method)?;
+            copy(member, archive, &mut done, context)?;
         }
-        let mut out = archive.finish().map_err(|error| failed(error.into()))?;
-        out.flush().map_err(failed)
+        Ok(())
     }
 }
 

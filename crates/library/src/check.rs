@@ -296,7 +296,7 @@ impl Thumbnails {
 fn read_only(directory: &Path, reason: &std::io::Error) -> LibraryError {
     CatalogError::ReadOnly {
         path: directory.to_owned(),
-        reason: ReadOnlyReason::Unwritable(reason.to_string()),
+        reason: ReadOnlyReason::Unwritable(eidetic_atomic_file::described(&reason)),
     }
     .into()
 }

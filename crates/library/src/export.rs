@@ -5,16 +5,17 @@ mod manifest;
 mod names;
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use eidetic_domain::{ImageId, PartPath};
 use eidetic_indexer::{FileFailure, RunContext};
 use jiff::civil::DateTime;
+use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
 
+use crate::zip_file::{Archive, write_zip};
 use crate::{DuplicateKind, ImageFile, LibraryError};
 use contact_sheet::SheetPicture;
 pub use contact_sheet::escaped_html;
@@ -154,15 +155,12 @@ impl Export<'_> {
     /// Errors: the archive cannot be written, or exists; then there is none.
     pub fn to_zip(&self, file: &Path, manifest: ManifestFormat) -> Result<Exported, LibraryError> {
         require_new(file)?;
-        let failed = LibraryError::io(file);
-        let written = eidetic_atomic_file::try_write_with(file, |out| {
-            let mut archive = ZipWriter::new(BufWriter::with_capacity(CHUNK, out));
+        write_zip(file, |archive| {
             let mut names = Names::default();
-            let exported = self.each(file, &mut |item, _| self.add(item, &mut archive, &mut names))?;
-            add_manifest(archive, manifest, self.items, &exported).map_err(&failed)?;
+            let exported = self.each(file, &mut |item, _| self.add(item, archive, &mut names))?;
+            add_manifest(archive, manifest, self.items, &exported).map_err(LibraryError::io(file))?;
             Ok(exported)
-        });
-        written.map_err(&failed)?
+        })
     }
 
     /// Writes a contact sheet to a new HTML file, with a note below the name of each picture. A picture without a thumbnail has failed, and
@@ -267,10 +265,10 @@ impl Export<'_> {
     }
 
     /// Adds one picture to an archive. Returns its name there.
-    fn add<W: Write + io::Seek>(
+    fn add(
         &self,
         item: &ExportItem,
-        archive: &mut ZipWriter<W>,
+        archive: &mut Archive<'_>,
         names: &mut Names,
     ) -> Result<PathBuf, Failed> {
         let part = self.part(item)?;
@@ -317,17 +315,15 @@ impl Export<'_> {
     }
 }
 
-/// Adds the manifest and ends the archive.
-fn add_manifest<W: Write + io::Seek>(
-    mut archive: ZipWriter<W>,
+fn add_manifest(
+    archive: &mut Archive<'_>,
     manifest: ManifestFormat,
     items: &[ExportItem],
     exported: &Exported,
 ) -> io::Result<()> {
     let compressed = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
     archive.start_file(manifest.file_name(), compressed)?;
-    archive.write_all(&manifest.text(items, &exported.names)?)?;
-    archive.finish()?.flush()
+    archive.write_all(&manifest.text(items, &exported.names)?)
 }
 
 fn require_new(file: &Path) -> Result<(), LibraryError> {

@@ -97,11 +97,13 @@ mod space;
 mod spaces;
 mod status;
 mod switch;
+mod synthetic;
 mod tagging;
 mod texts;
 mod vector_cache;
 mod warn_once;
 mod watching;
+mod zip_file;
 
 pub use album::{AlbumImage, AlbumPage, AlbumSummary, ListOptions, ListOrder, Position, SortKey};
 pub use answer_quality::AnswerQuality;
@@ -143,6 +145,7 @@ pub use space::Space;
 pub use spaces::{SpaceStatus, SwitchStatus};
 pub use status::{BytesOnDisk, FileFailureStatus, IndexStatus, Status, StatusDetails};
 pub use switch::{PreviousSpace, SpaceReport, SwitchOptions};
+pub use synthetic::{SYNTHETIC_FOLDER, SyntheticImages};
 pub use tagging::{TagCount, TagOptions, TagReport, VocabularyChange, VocabularyReport};
 pub use texts::{
     StoredText, TextFormat, TextHit, TextQuery, TextQueryBy, TextReader, TextResults, TextSetCount,

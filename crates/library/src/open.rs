@@ -384,7 +384,7 @@ fn open_active(
         }),
         Lock::Shared { reason, .. } => Err(CatalogError::ReadOnly {
             path: path.clone(),
-            reason: ReadOnlyReason::Unwritable(reason.to_string()),
+            reason: ReadOnlyReason::Unwritable(eidetic_atomic_file::described(reason)),
         }
         .into()),
     };

@@ -22,6 +22,8 @@ pub(crate) enum BenchSubject {
     Decode(BenchDecodeArgs),
     /// Measure recall and speed of the search graph against exact search
     Index(BenchIndexArgs),
+    /// Measure the latencies of searches, lists and counts over HTTP
+    Serve(BenchServeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -71,4 +73,29 @@ pub(crate) struct BenchIndexArgs {
     /// Number of threads for building and searching
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = thread_count())]
     pub(crate) threads: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchServeArgs {
+    /// Measure a synthetic library of N images, which is removed afterwards; without it, the library itself. A million images
+    /// take 5 GB of disk space and some minutes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub(crate) images: Option<u64>,
+    /// Keep the synthetic library in this new folder, to measure it again with --library
+    #[arg(long, value_name = "DIR", requires = "images")]
+    pub(crate) keep: Option<PathBuf>,
+    /// Model of the synthetic library: `small`, `default`, `best`, a Hub id, a directory, or `builtin`
+    #[arg(long, value_name = "NAME|DIR", default_value = "builtin", value_parser = resolve_model, requires = "images")]
+    pub(crate) model: ModelRef,
+    /// Measured requests of each kind
+    #[arg(long, value_name = "R", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) requests: u32,
+    /// Clients at once, beside a measurement with one
+    #[arg(long, value_name = "C", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) concurrency: u16,
+    /// Longest time of each measurement, which then has fewer requests
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub(crate) seconds: u16,
+    #[command(flatten)]
+    pub(crate) options: ModelOptions,
 }

@@ -1,4 +1,4 @@
-//! `eidetic bench encode|decode|index`
+//! `eidetic bench encode|decode|index|serve`
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,19 +10,21 @@ use image::RgbImage;
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::arguments::{BenchArgs, BenchEncodeArgs, BenchIndexArgs, BenchSubject};
+use crate::arguments::{BenchArgs, BenchEncodeArgs, BenchIndexArgs, BenchSubject, Global};
 use crate::failure::Failure;
 use crate::load_model::ModelLoader;
 use crate::output;
 
 mod decode;
+mod serve;
 
-/// `eidetic bench`. Always prints JSON.
-pub(crate) fn run(arguments: &BenchArgs) -> Result<Outcome, Failure> {
+/// `eidetic bench`. All but `serve` print JSON in any case.
+pub(crate) fn run(global: &Global, arguments: &BenchArgs) -> Result<Outcome, Failure> {
     match &arguments.subject {
         BenchSubject::Encode(encode) => bench_encode(encode),
         BenchSubject::Decode(decode) => decode::run(decode),
         BenchSubject::Index(index) => bench_index(index),
+        BenchSubject::Serve(serve) => serve::run(global, serve),
     }
 }
 

@@ -1,0 +1,10 @@
+//! Faults over all jobs: kill -9 at random moments, and a disk that is full at every write, with readers beside. Nothing that
+//! was there or reported is lost, no reader sees a half state, and the same command again completes.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod full_disk;
+mod jobs;
+mod kills;
+mod place;
+mod readers;
