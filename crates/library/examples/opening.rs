@@ -2,14 +2,16 @@
 //! the snapshot.
 //!
 //! `cargo run --release -p eidetic-library --example opening -- fill FOLDER IMAGES`, then `… -- graph FOLDER` for the search graph,
-//! `… -- owner FOLDER`, `… -- reader FOLDER`, and `… -- browse FOLDER` for lists, counts and searches that go on. The model is the
+//! `… -- owner FOLDER`, `… -- reader FOLDER`, and `… -- browse FOLDER` for lists, counts and searches that go on. `… -- bare FOLDER` takes
+//! all vectors away, for `eidetic vectors import` to bring back. The model is the
 //! built-in one, of 256 dimensions; vectors are random, and the images do not exist.
 
 use std::path::Path;
 use std::time::Instant;
 
 use eidetic_catalog::{
-    Catalog, FileRecord, FileStamp, FileState, ImageTags, NewImage, SledCatalog, Tag, TagStore, WriteBatch,
+    Catalog, FileRecord, FileStamp, FileState, ImageTags, NewImage, RowStore, SledCatalog, Tag, TagStore,
+    WriteBatch,
 };
 use eidetic_domain::{
     Camera, Details, Embedding, Exposure, Filter, ImageFormat, ImageId, Metadata, Place, RatingRange,
@@ -28,7 +30,7 @@ const BATCH: usize = 5_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let usage = "opening fill FOLDER IMAGES | graph FOLDER | owner FOLDER | reader FOLDER | browse FOLDER";
+    let usage = "opening fill FOLDER IMAGES | graph FOLDER | owner FOLDER | reader FOLDER | browse FOLDER | bare FOLDER";
     let (action, folder) = match arguments.as_slice() {
         [action, folder, ..] => (action.as_str(), Path::new(folder)),
         _ => panic!("{usage}"),
@@ -38,6 +40,7 @@ fn main() {
         ("graph", None) => build_graph(folder),
         ("owner" | "reader", None) => measure(action, folder),
         ("browse", None) => browse(folder),
+        ("bare", None) => take_vectors(folder),
         _ => panic!("{usage}"),
     }
 }
@@ -109,6 +112,16 @@ fn browse(folder: &Path) {
     time_facets(&library, "a camera, 4 stars", &camera_filter());
     time_search(&library);
     println!("{:.0} MB resident at the end", resident() as f64 / 1e6);
+}
+
+/// Removes all vectors, as if the images had been indexed by another model.
+fn take_vectors(folder: &Path) {
+    let catalog = SledCatalog::open(&folder.join("catalog")).expect("the catalog opens");
+    let images: Vec<ImageId> = catalog.rows().map(|row| row.expect("rows are read").0).collect();
+    for batch in images.chunks(BATCH) {
+        catalog.remove_rows(batch).expect("rows are removed");
+    }
+    std::fs::remove_dir_all(folder.join("vectors")).expect("the vectors are removed");
 }
 
 fn camera_filter() -> Filter {
