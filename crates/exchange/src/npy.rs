@@ -136,12 +136,10 @@ impl Header {
 
 /// Writes the header of an array that lies row by row.
 pub fn write_header(out: &mut dyn Write, descr: &str, shape: &[u64]) -> std::io::Result<()> {
-    let sizes: String = shape.iter().map(|size| format!("{size}, ")).collect();
-    let sizes = if shape.len() > 1 {
-        sizes.trim_end_matches(", ")
-    } else {
-        sizes.trim_end()
-    };
+    let sizes: Vec<String> = shape.iter().map(u64::to_string).collect();
+    // A tuple of one has a comma.
+    let comma = if shape.len() == 1 { "," } else { "" };
+    let sizes = sizes.join(", ") + comma;
     let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({sizes}), }}");
     let length = MAGIC.len() + 4 + text.len() + 1;
     text.extend(std::iter::repeat_n(

@@ -11,7 +11,7 @@ pub fn text(path: &Path) -> String {
 /// The bytes of a path that is not UTF-8.
 pub fn exact_bytes(path: &Path) -> Option<&[u8]> {
     let is_text = path.to_str().is_some();
-    (!is_text).then(|| path.as_os_str().as_encoded_bytes())
+    (!is_text).then_some(path.as_os_str().as_encoded_bytes())
 }
 
 /// The path of these bytes; where the system's paths are text, only those of a text.

@@ -1,4 +1,5 @@
 //! Files are read back as they were written, those of other programs too, and damaged ones end in an error.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

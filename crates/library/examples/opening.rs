@@ -2,12 +2,14 @@
 //! the snapshot.
 //!
 //! `cargo run --release -p eidetic-library --example opening -- fill FOLDER IMAGES`, then `… -- graph FOLDER` for the search graph,
-//! `… -- owner FOLDER`, `… -- reader FOLDER`, and `… -- browse FOLDER` for lists, counts and searches that go on. The model is the
-//! built-in one, of 256 dimensions; vectors are random, in clusters, and the images do not exist.
+//! `… -- owner FOLDER`, `… -- reader FOLDER`, and `… -- browse FOLDER` for lists, counts and searches that go on. `… -- bare FOLDER` takes
+//! all vectors away, for `eidetic vectors import` to bring back. The model is the built-in one, of 256 dimensions; vectors are random, in
+//! clusters, and the images do not exist.
 
 use std::path::Path;
 use std::time::Instant;
 
+use eidetic_catalog::{Catalog, RowStore, SledCatalog, WriteBatch};
 use eidetic_domain::{Filter, RatingRange};
 use eidetic_indexer::RunContext;
 use eidetic_inference::LoadOptions;
@@ -19,7 +21,7 @@ use eidetic_search::Query;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let usage = "opening fill FOLDER IMAGES | graph FOLDER | owner FOLDER | reader FOLDER | browse FOLDER";
+    let usage = "opening fill FOLDER IMAGES | graph FOLDER | owner FOLDER | reader FOLDER | browse FOLDER | bare FOLDER";
     let (action, folder) = match arguments.as_slice() {
         [action, folder, ..] => (action.as_str(), Path::new(folder)),
         _ => panic!("{usage}"),
@@ -29,6 +31,7 @@ fn main() {
         ("graph", None) => build_graph(folder),
         ("owner" | "reader", None) => measure(action, folder),
         ("browse", None) => browse(folder),
+        ("bare", None) => take_vectors(folder),
         _ => panic!("{usage}"),
     }
 }
@@ -100,6 +103,16 @@ fn browse(folder: &Path) {
     time_facets(&library, "a camera, 4 stars", &camera_filter());
     time_search(&library);
     println!("{:.0} MB resident at the end", resident() as f64 / 1e6);
+}
+
+/// Removes all vectors, as if the images had been indexed by another model.
+fn take_vectors(folder: &Path) {
+    let catalog = SledCatalog::open(&folder.join("catalog")).expect("the catalog opens");
+    let images: Vec<ImageId> = catalog.rows().map(|row| row.expect("rows are read").0).collect();
+    for batch in images.chunks(BATCH) {
+        catalog.remove_rows(batch).expect("rows are removed");
+    }
+    std::fs::remove_dir_all(folder.join("vectors")).expect("the vectors are removed");
 }
 
 fn camera_filter() -> Filter {

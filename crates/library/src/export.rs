@@ -60,7 +60,7 @@ pub struct ExportGroup {
 
 impl ExportGroup {
     /// The name of the group's folder.
-    fn folder(&self) -> PathBuf {
+    fn folder(self) -> PathBuf {
         PathBuf::from(format!("group {:04}", self.number))
     }
 }
@@ -68,7 +68,7 @@ impl ExportGroup {
 impl ExportItem {
     /// Names for it in the folder or archive, the best first.
     fn names(&self) -> impl Iterator<Item = PathBuf> + use<> {
-        let folder = self.group.as_ref().map(ExportGroup::folder).unwrap_or_default();
+        let folder = self.group.map(ExportGroup::folder).unwrap_or_default();
         Names::candidates(&self.path).map(move |name| folder.join(name))
     }
 }

@@ -97,6 +97,10 @@ pub(crate) enum ExportSortArg {
 
 /// Groups of duplicates in place of single pictures.
 #[derive(Debug, Clone, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 pub(crate) struct DuplicateGroupArgs {
     /// Export groups of duplicates and bursts, as `eidetic duplicates` finds them: a folder each; the manifest marks the best
     #[arg(long, conflicts_with_all = ["words", "image", "image_id", "k", "min_confidence", "sort", "reverse"])]

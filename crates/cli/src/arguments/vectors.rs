@@ -17,7 +17,7 @@ pub(crate) struct VectorsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum VectorsAction {
-    /// Write embeddings to a file for other programs: Parquet, NumPy, JSON lines, or a folder of clip-retrieval
+    /// Write embeddings to a file for other programs: Parquet, npz, JSON lines, or a folder of clip-retrieval
     Export(Box<VectorsExportArgs>),
     /// Take embeddings from a file, for pictures that have none yet
     Import(Box<VectorsImportArgs>),

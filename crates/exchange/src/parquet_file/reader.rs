@@ -351,7 +351,7 @@ impl PageReader for BudgetedPages {
 }
 
 /// A column, and how many values its pages may declare until the next rows are asked for.
-struct Values<T: DataType> {
+struct LeafColumn<T: DataType> {
     reader: ColumnReaderImpl<T>,
     budget: Arc<AtomicU64>,
     max_definition: i16,
@@ -360,7 +360,7 @@ struct Values<T: DataType> {
     values: Vec<T::T>,
 }
 
-impl<T: DataType> Values<T> {
+impl<T: DataType> LeafColumn<T> {
     fn new(group: &dyn RowGroupReader, column: usize) -> Result<Self, ExchangeError> {
         let description = group.metadata().schema_descr().column(column);
         let budget = Arc::new(AtomicU64::new(0));
@@ -409,11 +409,11 @@ impl<T: DataType> Values<T> {
 }
 
 /// A column of texts, of which some may be missing.
-struct TextColumn(Values<ByteArrayType>);
+struct TextColumn(LeafColumn<ByteArrayType>);
 
 impl TextColumn {
     fn new(group: &dyn RowGroupReader, column: usize) -> Result<Self, ExchangeError> {
-        Values::new(group, column).map(Self)
+        LeafColumn::new(group, column).map(Self)
     }
 
     fn read(&mut self, rows: usize) -> Result<Vec<Option<Vec<u8>>>, ExchangeError> {
@@ -451,18 +451,18 @@ impl Numbers {
 
 /// A column of lists of numbers.
 enum EmbeddingColumn {
-    Half(Values<FixedLenByteArrayType>),
-    Single(Values<FloatType>),
-    Double(Values<DoubleType>),
+    Half(LeafColumn<FixedLenByteArrayType>),
+    Single(LeafColumn<FloatType>),
+    Double(LeafColumn<DoubleType>),
 }
 
 impl EmbeddingColumn {
     fn new(group: &dyn RowGroupReader, column: usize) -> Result<Self, ExchangeError> {
         let description = group.metadata().schema_descr().column(column);
         match Numbers::of(&description) {
-            Some(Numbers::Half) => Values::new(group, column).map(Self::Half),
-            Some(Numbers::Single) => Values::new(group, column).map(Self::Single),
-            Some(Numbers::Double) => Values::new(group, column).map(Self::Double),
+            Some(Numbers::Half) => LeafColumn::new(group, column).map(Self::Half),
+            Some(Numbers::Single) => LeafColumn::new(group, column).map(Self::Single),
+            Some(Numbers::Double) => LeafColumn::new(group, column).map(Self::Double),
             None => Err(ExchangeError::invalid("its embeddings are no numbers")),
         }
     }
@@ -480,7 +480,7 @@ impl EmbeddingColumn {
 }
 
 fn lists<T: DataType>(
-    values: &mut Values<T>,
+    values: &mut LeafColumn<T>,
     rows: usize,
     number: impl Fn(&T::T) -> f32,
 ) -> Result<Vec<Vec<f32>>, ExchangeError> {

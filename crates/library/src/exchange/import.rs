@@ -3,7 +3,7 @@
 //! The file is read once: what can be used goes to a [`Staging`]. Only then anything is changed, in commits of the indexer, so that a run
 //! that is stopped or killed keeps what it reported, and continues when it is started again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ impl Library {
         }
         report.cancelled = context.is_cancelled();
         self.add_sources(folders)?;
-        self.use_staged(&space, Arc::new(staging), indexing, context, &mut report)?;
+        self.use_staged(&space, &Arc::new(staging), indexing, context, &mut report)?;
         Ok(report)
     }
 
@@ -141,19 +141,19 @@ impl Library {
     fn use_staged(
         &self,
         space: &Space,
-        staging: Arc<Staging>,
+        staging: &Arc<Staging>,
         indexing: &IndexerOptions,
         context: &RunContext<'_>,
         report: &mut VectorsImported,
     ) -> Result<(), LibraryError> {
-        let lookup = Arc::clone(&staging);
+        let lookup = Arc::clone(staging);
         let options = IndexerOptions {
             commit_every: COMMIT_EVERY,
             known_embeddings: Some(KnownEmbeddings::new(move |image, path| lookup.take(image, path))),
             ..self.with_decoding(indexing)
         };
         if !context.is_cancelled() && staging.images().iter().any(|staged| staged.path.is_none()) {
-            self.fill_known(space, &staging, &options, context, report)?;
+            self.fill_known(space, staging, &options, context, report)?;
         }
         let paths = staging
             .images()
@@ -169,7 +169,7 @@ impl Library {
             report.cancelled |= indexed.cancelled;
             report.failures.extend(indexed.failed.iter().cloned());
         }
-        self.count_staged(space, &staging, &indexed, report)
+        self.count_staged(space, staging, &indexed, report)
     }
 
     /// A backfill of the images that have their embedding in the file.
@@ -222,10 +222,10 @@ impl Library {
         indexed: &IndexingReport,
         report: &mut VectorsImported,
     ) -> Result<(), LibraryError> {
-        let failed: HashMap<&Path, ()> = indexed
+        let failed: HashSet<&Path> = indexed
             .failed
             .iter()
-            .map(|failure| (failure.path.as_path(), ()))
+            .map(|failure| failure.path.as_path())
             .collect();
         let vectors = space.read_vectors();
         for staged in staging.images() {
@@ -244,12 +244,8 @@ impl Library {
                     }
                 }
                 (Some(now), Some(image)) if now != image && has_vector(&now) => report.changed += 1,
-                _ if staged
-                    .path
-                    .as_ref()
-                    .is_some_and(|path| failed.contains_key(&**path)) =>
-                {
-                    report.failed += 1
+                _ if staged.path.as_ref().is_some_and(|path| failed.contains(&**path)) => {
+                    report.failed += 1;
                 }
                 _ => report.not_found += 1,
             }
