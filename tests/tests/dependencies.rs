@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("vectors", &["domain", "atomic-file", "kernels"]),
     ("catalog", &["domain", "atomic-file"]),
     ("duplicates", &[]),
+    ("layout", &["domain", "kernels"]),
     (
         "indexer",
         &["domain", "imaging", "containers", "encoder", "vectors", "catalog"],
@@ -39,6 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "vectors",
             "catalog",
             "duplicates",
+            "layout",
             "indexer",
             "confidence",
             "search",

@@ -3,10 +3,12 @@
 pub(crate) mod analysis;
 pub(crate) mod calibration;
 pub(crate) mod duplicates;
+pub(crate) mod events;
 pub(crate) mod feedback;
 pub(crate) mod images;
 pub(crate) mod index;
 pub(crate) mod jobs;
+pub(crate) mod map;
 mod match_batch;
 pub(crate) mod matching;
 pub(crate) mod model;

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use eidetic_confidence::profile::NamedProfile;
-use eidetic_indexer::{CancelToken, IndexerOptions, Observer, RunContext, RunStage};
+use eidetic_indexer::{Background, CancelToken, IndexerOptions, Observer, RunContext, RunStage};
 use eidetic_library::{
     CalibrationMode, Library, LibraryError, ModelRef, NewSources, ScreeningOptions, ScreeningReport,
-    SpaceReport, SwitchOptions, TagOptions, TextFormat, TextReader, TextsReport,
+    Space, SpaceReport, SwitchOptions, TagOptions, TextFormat, TextReader, TextsReport,
 };
 
 use crate::params::{CheckedCalibrate, CheckedIndex};
@@ -60,6 +60,8 @@ pub(crate) enum JobTask {
     Screen(Box<NamedProfile>, ScreeningOptions),
     /// Fits confidences to labeled pairs.
     Calibrate(CheckedCalibrate),
+    /// Computes the places of a space's images on its map.
+    Map(Arc<Space>),
 }
 
 /// The texts of a set, as they were sent.
@@ -93,6 +95,8 @@ pub(crate) struct Job {
     total: AtomicU64,
     /// Set when the job ends.
     outcome: OnceLock<JobOutcome>,
+    /// Whether a response has said that it failed.
+    failure_told: AtomicBool,
 }
 
 struct JobOutcome {
@@ -122,6 +126,7 @@ impl JobTask {
             Self::Tag(_) => JobKind::Tag,
             Self::Screen(..) => JobKind::Screen,
             Self::Calibrate(_) => JobKind::Calibrate,
+            Self::Map(_) => JobKind::Map,
         }
     }
 }
@@ -164,6 +169,12 @@ impl JobRegistry {
     pub(crate) fn get(&self, id: &str) -> Option<Arc<Job>> {
         let id: u64 = id.parse().ok()?;
         self.history().jobs.iter().find(|job| job.id == id).cloned()
+    }
+
+    /// The last job of this kind, if it is still kept.
+    pub(crate) fn last_of(&self, kind: JobKind) -> Option<Arc<Job>> {
+        let history = self.history();
+        history.jobs.iter().rev().find(|job| job.kind == kind).cloned()
     }
 
     /// Stops all running jobs for the end of the server; what they did stays.
@@ -219,6 +230,7 @@ impl Job {
             done: AtomicU64::new(0),
             total: AtomicU64::new(UNKNOWN),
             outcome: OnceLock::new(),
+            failure_told: AtomicBool::new(false),
         }
     }
 
@@ -231,6 +243,18 @@ impl Job {
     /// Its id in addresses.
     pub(crate) fn id(&self) -> String {
         self.id.to_string()
+    }
+
+    /// Whether it runs.
+    pub(crate) fn is_running(&self) -> bool {
+        self.outcome.get().is_none()
+    }
+
+    /// Why it failed, for the first caller only; none where it did not fail.
+    pub(crate) fn take_failure(&self) -> Option<String> {
+        let error = self.outcome.get()?.error.clone()?;
+        let was_told = self.failure_told.swap(true, Ordering::Relaxed);
+        (!was_told).then_some(error)
     }
 
     /// Its progress or result.
@@ -264,6 +288,7 @@ impl Job {
             JobKind::Tag => (ProblemKind::AlreadyRunning, "is tagging"),
             JobKind::Screen => (ProblemKind::AlreadyRunning, "is screening"),
             JobKind::Calibrate => (ProblemKind::AlreadyRunning, "is calibrating"),
+            JobKind::Map => (ProblemKind::AlreadyRunning, "is computing the map"),
         };
         let id = self.id;
         Problem::new(
@@ -283,6 +308,10 @@ impl Job {
             JobTask::Texts(upload) => return self.end(JobOutcome::of_texts(upload.add(library, &context))),
             JobTask::Backfill(space) => library.backfill_space(&space, &options, &context).map(Some),
             JobTask::Tag(options) => return self.end(JobOutcome::from(self.tag(library, &options))),
+            JobTask::Map(space) => {
+                let background = yielding.background();
+                return self.end(JobOutcome::from(self.map(&space, background.as_deref())));
+            }
             JobTask::Screen(profile, options) => {
                 return self.end(JobOutcome::from(self.screen(library, &profile, &options)));
             }
@@ -303,6 +332,20 @@ impl Job {
             ..JobReports::default()
         };
         Ok(JobOutcome::ended(cancelled).with(reports))
+    }
+
+    /// Computes on the threads of the background, and pauses while there are requests.
+    fn map(&self, space: &Space, background: Option<&Background>) -> Result<JobOutcome, LibraryError> {
+        let observer = Pausing {
+            job: self,
+            background,
+        };
+        let update = || space.update_map(&RunContext::new(&observer, &self.cancel));
+        let layout = match background {
+            Some(background) => background.run(update)?,
+            None => update()?,
+        };
+        Ok(JobOutcome::ended(layout.is_none()))
     }
 
     fn screen(
@@ -401,6 +444,29 @@ impl Observer for Job {
 
     fn stage(&self, _stage: RunStage) {
         self.done.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Pauses a job after each step while there are requests.
+struct Pausing<'a> {
+    job: &'a Job,
+    background: Option<&'a Background>,
+}
+
+impl Observer for Pausing<'_> {
+    fn total(&self, items: u64) {
+        self.job.total(items);
+    }
+
+    fn done(&self, items: u64) {
+        self.job.done(items);
+        if let Some(background) = self.background {
+            background.pause(&self.job.cancel);
+        }
+    }
+
+    fn stage(&self, stage: RunStage) {
+        self.job.stage(stage);
     }
 }
 

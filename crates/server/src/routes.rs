@@ -7,8 +7,8 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route};
 
 use crate::handlers::{
-    analysis, calibration, duplicates, feedback, images, index, jobs, matching, model, page, search, server,
-    session, tags, texts,
+    analysis, calibration, duplicates, events, feedback, images, index, jobs, map, matching, model, page,
+    search, server, session, tags, texts,
 };
 use crate::params::shortened;
 use crate::problem::{Problem, ProblemKind};
@@ -81,6 +81,9 @@ fn calibration_endpoints() -> Vec<Endpoint> {
 fn image_endpoints() -> Vec<Endpoint> {
     vec![
         get("/v1/duplicates", web::route().to(duplicates::get_duplicates)),
+        get("/v1/events", web::route().to(events::list_events)),
+        get("/v1/events/{id}", web::route().to(events::get_event)),
+        get("/v1/map", web::route().to(map::get_map)),
         get("/v1/images", web::route().to(analysis::list_images)),
         get("/v1/facets", web::route().to(analysis::get_facets)),
         get("/v1/images/{id}", web::route().to(images::get_image)),

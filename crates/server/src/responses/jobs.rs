@@ -28,7 +28,7 @@ pub struct JobResponse {
     pub kind: JobKind,
     /// Whether it is running, or how it ended.
     pub state: JobState,
-    /// Files, images of a space, texts, or words of a vocabulary, processed so far.
+    /// Files, images of a space, texts, words of a vocabulary, or steps, processed so far.
     pub done: u64,
     /// How many to process in all, once known.
     pub total: Option<u64>,
@@ -73,6 +73,8 @@ pub enum JobKind {
     Screen,
     /// Fits confidences to labeled pairs.
     Calibrate,
+    /// Computes the places of images on the map; `GET /v1/map` starts it.
+    Map,
 }
 
 /// Whether a job is running, or how it ended.
