@@ -216,13 +216,18 @@ mod tests {
     use std::ops::ControlFlow;
 
     use super::*;
-    use crate::conformance::{samples, space};
-    use eidetic_domain::Embedding;
+    use crate::conformance::samples;
+    use eidetic_domain::{Embedding, SpaceId};
 
     fn store(vectors: &[(ImageId, Embedding)]) -> (tempfile::TempDir, VectorStore) {
         let directory = tempfile::tempdir().unwrap();
-        let dimension = vectors[0].1.dimension();
-        let (mut store, _) = VectorStore::open(directory.path(), &space(dimension), &[]).unwrap();
+        let space = SpaceId {
+            model: "m".into(),
+            revision: "1".into(),
+            preprocessing: "none".into(),
+            dimension: vectors[0].1.dimension(),
+        };
+        let (mut store, _) = VectorStore::open(directory.path(), &space, &[]).unwrap();
         store.upsert(vectors).unwrap();
         (directory, store)
     }

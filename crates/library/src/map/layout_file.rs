@@ -74,7 +74,7 @@ impl LayoutFile {
         let Some(content) = whole(&bytes) else {
             return damaged("it is damaged");
         };
-        if content[HEADER.len()..][..HASH_BYTES] != *key(space) {
+        if content[HEADER.len()..][..HASH_BYTES] != key(space) {
             return FoundLayout::default();
         }
         match parse(&content[HEADER.len() + HASH_BYTES..]) {
