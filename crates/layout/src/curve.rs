@@ -62,7 +62,11 @@ mod tests {
             (0..300)
                 .map(|at| {
                     let distance = f64::from(at) * 3.0 / 299.0;
-                    let target = if distance < 0.1 { 1.0 } else { (0.1 - distance).exp() };
+                    let target = if distance < 0.1 {
+                        1.0
+                    } else {
+                        (0.1 - distance).exp()
+                    };
                     (strength(a, b, distance) - target).powi(2)
                 })
                 .sum()

@@ -22,7 +22,10 @@ impl Grid {
     pub fn over(points: &[Point]) -> Self {
         let range = |axis: usize| {
             let all = || points.iter().map(|point| point[axis]);
-            (all().fold(f32::INFINITY, f32::min), all().fold(f32::NEG_INFINITY, f32::max))
+            (
+                all().fold(f32::INFINITY, f32::min),
+                all().fold(f32::NEG_INFINITY, f32::max),
+            )
         };
         let ((left, right), (bottom, top)) = (range(0), range(1));
         let extent = (right - left).max(top - bottom);

@@ -155,13 +155,23 @@ fn strengths(distances: &[f32], mean_of_all: f32) -> Vec<f32> {
             width = (low + high) / 2.0;
         } else {
             low = width;
-            width = if high.is_finite() { (low + high) / 2.0 } else { width * 2.0 };
+            width = if high.is_finite() {
+                (low + high) / 2.0
+            } else {
+                width * 2.0
+            };
         }
     }
     let mean_here = distances.iter().sum::<f32>() / distances.len().max(1) as f32;
     let mean = if nearest.is_some() { mean_here } else { mean_of_all };
     let width = width.max(MIN_WIDTH * mean);
-    let strength = |beyond: &f32| if *beyond == 0.0 { 1.0 } else { (-beyond / width).exp() };
+    let strength = |beyond: &f32| {
+        if *beyond == 0.0 {
+            1.0
+        } else {
+            (-beyond / width).exp()
+        }
+    };
     beyond.iter().map(strength).collect()
 }
 
@@ -176,7 +186,10 @@ mod tests {
         let strengths = strengths(&distances, 0.2);
         assert!((strengths[0] - 1.0).abs() < 1e-6);
         assert!(strengths.is_sorted_by(|a, b| a >= b));
-        assert!((strengths.iter().sum::<f32>() - 4.0).abs() < 1e-3, "{strengths:?}");
+        assert!(
+            (strengths.iter().sum::<f32>() - 4.0).abs() < 1e-3,
+            "{strengths:?}"
+        );
     }
 
     #[test]

@@ -9,9 +9,9 @@ use std::ops::ControlFlow;
 use eidetic_domain::SplitMix64;
 use rayon::prelude::*;
 
+use crate::Point;
 use crate::curve::{attract, repel};
 use crate::fuzzy_graph::{Edge, FuzzyGraph};
-use crate::Point;
 
 /// Is told how many epochs are done, and may end the work, which is lost then.
 pub type OnEpoch<'a> = &'a (dyn Fn(usize) -> ControlFlow<()> + Sync);

@@ -57,6 +57,10 @@ impl Pca {
         for _ in 1..ITERATIONS {
             let sums = Sums::over(rows, &pca.mean, &directions);
             directions = orthonormal(sums.images, dimension);
+            // Rows that do not vary leave no direction.
+            if directions.is_empty() {
+                return pca;
+            }
         }
         let followed = directions.len() / dimension;
         let sums = Sums::over(rows, &pca.mean, &directions);
@@ -67,8 +71,7 @@ impl Pca {
                 break;
             }
             pca.variances.push(variance as f32);
-            pca.components
-                .extend(rotated(weights, &directions, dimension));
+            pca.components.extend(rotated(weights, &directions, dimension));
         }
         pca
     }
@@ -86,7 +89,9 @@ impl Pca {
     /// The coordinates of a row along the components.
     pub fn project(&self, row: &[f32]) -> Vec<f32> {
         let centered: Vec<f32> = row.iter().zip(&self.mean).map(|(x, mean)| x - mean).collect();
-        self.components().map(|component| dot(component, &centered)).collect()
+        self.components()
+            .map(|component| dot(component, &centered))
+            .collect()
     }
 }
 
@@ -120,10 +125,7 @@ impl Sums {
             }
             (images, products)
         };
-        let tasks: Vec<_> = rows
-            .par_chunks(ROWS_PER_TASK * dimension)
-            .map(of_task)
-            .collect();
+        let tasks: Vec<_> = rows.par_chunks(ROWS_PER_TASK * dimension).map(of_task).collect();
         let mut sums = Self {
             images: vec![0.0; directions.len()],
             products: vec![0.0; followed * followed],

@@ -34,7 +34,10 @@ pub fn place(placed: &[Point], neighbors: &NeighborLists, on_epoch: OnEpoch<'_>)
         }
     }
     let middle = mean(placed);
-    let start: Vec<Point> = positions.into_iter().map(|start| start.unwrap_or(middle)).collect();
+    let start: Vec<Point> = positions
+        .into_iter()
+        .map(|start| start.unwrap_or(middle))
+        .collect();
     let mut all = optimize(&graph, start, placed.len(), SCHEDULE, on_epoch)?;
     Some(all.split_off(placed.len()))
 }
@@ -46,7 +49,9 @@ fn medoid(edges: &[Edge], positions: &[Option<Point>]) -> Option<Point> {
         .filter_map(|edge| Some((positions[edge.to as usize]?, edge.strength)))
         .collect();
     let cost = |at: Point| {
-        let costs = known.iter().map(|(other, strength)| strength * squared_distance(at, *other).sqrt());
+        let costs = known
+            .iter()
+            .map(|(other, strength)| strength * squared_distance(at, *other).sqrt());
         costs.sum::<f32>()
     };
     let costs = known.iter().map(|(at, _)| (*at, cost(*at)));
@@ -85,7 +90,10 @@ mod tests {
             all.sort_by(|a, b| {
                 squared_distance(*own, placed[*a]).total_cmp(&squared_distance(*own, placed[*b]))
             });
-            let same = all[..10].iter().filter(|other| *other % 5 == (400 + point) % 5).count();
+            let same = all[..10]
+                .iter()
+                .filter(|other| *other % 5 == (400 + point) % 5)
+                .count();
             assert!(same >= 8, "{same} of 10 beside new point {point}");
         }
         let again = place(&placed, &clusters.neighbors(400..500, 500, 15), GO_ON).unwrap();
@@ -107,6 +115,9 @@ mod tests {
     fn points_without_neighbors_are_in_the_middle() {
         let added = place(&[[2.0, 4.0], [4.0, 8.0]], &NeighborLists::new([[]; 1]), GO_ON).unwrap();
         assert_eq!(added, [[3.0, 6.0]]);
-        assert_eq!(place(&[], &NeighborLists::default(), GO_ON).unwrap(), [[0.0; 2]; 0]);
+        assert_eq!(
+            place(&[], &NeighborLists::default(), GO_ON).unwrap(),
+            [[0.0; 2]; 0]
+        );
     }
 }

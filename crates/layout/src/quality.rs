@@ -49,8 +49,12 @@ mod tests {
     #[test]
     fn plane_itself_is_trusted_chance_is_not() {
         let mut random = SplitMix64::new(4);
-        let points: Vec<Point> = (0..400).map(|_| [random.signed_unit(), random.signed_unit()]).collect();
-        let other: Vec<Point> = (0..400).map(|_| [random.signed_unit(), random.signed_unit()]).collect();
+        let points: Vec<Point> = (0..400)
+            .map(|_| [random.signed_unit(), random.signed_unit()])
+            .collect();
+        let other: Vec<Point> = (0..400)
+            .map(|_| [random.signed_unit(), random.signed_unit()])
+            .collect();
         let distances = |point: usize| -> Vec<f32> {
             let of = |at: &Point| squared_distance(points[point], *at);
             points.iter().map(of).collect()

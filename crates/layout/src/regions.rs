@@ -52,7 +52,10 @@ impl Regions {
             .collect();
         let cells: Vec<usize> = positions.iter().map(|point| grid.cell_of(*point)).collect();
         // From the finest scale up: each region is in that of the next scale in which its top is.
-        let mut of_point: Vec<usize> = cells.iter().map(|cell| hills[LEVELS - 1].of_cell[*cell] as usize).collect();
+        let mut of_point: Vec<usize> = cells
+            .iter()
+            .map(|cell| hills[LEVELS - 1].of_cell[*cell] as usize)
+            .collect();
         let mut levels = Vec::new();
         for level in (0..LEVELS).rev() {
             let tops = &hills[level].tops;
@@ -152,7 +155,8 @@ mod tests {
     /// Points around some centers.
     fn islands(centers: &[Point], each: usize, width: f32, seed: u64) -> Vec<Point> {
         let mut random = SplitMix64::new(seed);
-        let mut around = |center: &Point| center.map(|x| x + width * (random.signed_unit() + random.signed_unit()));
+        let mut around =
+            |center: &Point| center.map(|x| x + width * (random.signed_unit() + random.signed_unit()));
         let all = centers.iter().flat_map(|center| vec![center; each]);
         all.map(&mut around).collect()
     }
@@ -173,10 +177,18 @@ mod tests {
         assert!(of_level(0).all(|region| region.count == 300 && region.parent.is_none()));
         for (point, position) in points.iter().enumerate() {
             let finest = &regions.all()[regions.of_point(point)];
-            assert!(crate::curve::squared_distance(finest.peak, centers[point / 100]) < 1.0, "{position:?}");
+            assert!(
+                crate::curve::squared_distance(finest.peak, centers[point / 100]) < 1.0,
+                "{position:?}"
+            );
             let around: Vec<usize> = regions.around(point).collect();
             assert_eq!(around.len(), LEVELS);
-            assert_eq!(around, regions.around(point / 300 * 300 + point % 100 + point / 100 % 3 * 100).collect::<Vec<_>>());
+            assert_eq!(
+                around,
+                regions
+                    .around(point / 300 * 300 + point % 100 + point / 100 % 3 * 100)
+                    .collect::<Vec<_>>()
+            );
         }
     }
 

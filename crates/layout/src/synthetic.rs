@@ -59,7 +59,7 @@ impl Clusters {
         let pca = Pca::fit(&self.rows[..number * self.dimension], self.dimension, 2);
         let project = |at: usize| {
             let coordinates = pca.project(self.row(at));
-            [coordinates[0], coordinates[1]]
+            [0, 1].map(|axis| coordinates.get(axis).copied().unwrap_or_default())
         };
         (0..number).map(project).collect()
     }

@@ -61,7 +61,12 @@ impl Hills {
     fn join_small(&mut self, density: &[f32], counts: &[f32], least: f32) {
         let passes = self.passes(density);
         let mut sizes = vec![0.0; self.tops.len()];
-        for (hill, count) in self.of_cell.iter().zip(counts).filter(|(hill, _)| **hill != NO_HILL) {
+        for (hill, count) in self
+            .of_cell
+            .iter()
+            .zip(counts)
+            .filter(|(hill, _)| **hill != NO_HILL)
+        {
             sizes[*hill as usize] += count;
         }
         let mut joined: Vec<usize> = (0..self.tops.len()).collect();

@@ -52,13 +52,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let dimension: usize = dimension.parse()?;
     let bytes = std::fs::read(vectors)?;
-    let rows: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|x| f32::from_le_bytes(*x)).collect();
+    let rows: Vec<f32> = bytes
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|x| f32::from_le_bytes(*x))
+        .collect();
     let directory = tempfile::tempdir()?;
     let mut store = filled(&rows, dimension, directory.path())?;
     println!("{} vectors of dimension {dimension}", store.len());
     let start = Instant::now();
     store.install_graph(store.graph_builder().build());
-    println!("search graph, which indexing builds: {:.2} s", start.elapsed().as_secs_f64());
+    println!(
+        "search graph, which indexing builds: {:.2} s",
+        start.elapsed().as_secs_f64()
+    );
     let places: Vec<u32> = (0..store.len() as u32).collect();
     let stages = Stages::default();
     let start = Instant::now();
@@ -68,16 +76,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("layout in all: {:.2} s", start.elapsed().as_secs_f64());
     let start = Instant::now();
     let regions = Regions::of(&positions);
-    println!("regions: {} in {:.3} s", regions.all().len(), start.elapsed().as_secs_f64());
+    println!(
+        "regions: {} in {:.3} s",
+        regions.all().len(),
+        start.elapsed().as_secs_f64()
+    );
     println!("peak memory: {}", peak_memory().unwrap_or_default());
-    println!("trustworthiness at {K}: {:.4}", trust(&positions, &rows, dimension));
+    println!(
+        "trustworthiness at {K}: {:.4}",
+        trust(&positions, &rows, dimension)
+    );
     measure_placement(&store, &positions, &rows, dimension)?;
     let bytes: Vec<u8> = positions.iter().flatten().flat_map(|x| x.to_le_bytes()).collect();
     std::fs::write(output, bytes)?;
     Ok(())
 }
 
-fn filled(rows: &[f32], dimension: usize, directory: &std::path::Path) -> Result<VectorStore, Box<dyn Error>> {
+fn filled(
+    rows: &[f32],
+    dimension: usize,
+    directory: &std::path::Path,
+) -> Result<VectorStore, Box<dyn Error>> {
     let space = SpaceId {
         model: "layout".into(),
         revision: "1".into(),
@@ -130,11 +149,16 @@ fn measure_placement(
     let found = finder.find(&new, K, &go_on).ok_or("it was stopped")?;
     let lists = found.into_iter().map(|list| {
         let numbers = &numbers;
-        list.into_iter().map(move |(place, cosine)| (numbers[place as usize], 1.0 - cosine))
+        list.into_iter()
+            .map(move |(place, cosine)| (numbers[place as usize], 1.0 - cosine))
     });
     let placed: Vec<Point> = kept.iter().map(|at| positions[*at as usize]).collect();
     let added = place(&placed, &NeighborLists::new(lists), &go_on).ok_or("it was stopped")?;
-    println!("placing {} of them again: {:.2} s", new.len(), start.elapsed().as_secs_f64());
+    println!(
+        "placing {} of them again: {:.2} s",
+        new.len(),
+        start.elapsed().as_secs_f64()
+    );
     let mut all = positions.to_vec();
     for (at, position) in new.iter().zip(added) {
         all[*at as usize] = position;

@@ -199,9 +199,15 @@ impl Library {
             space.require_known_values(&filter)?;
         }
         let all = timeline.entries.len();
-        timeline.entries.retain(|entry| entry.source.is_some_and(|source| !TakenSource::is_weak(source)));
+        timeline
+            .entries
+            .retain(|entry| entry.source.is_some_and(|source| !TakenSource::is_weak(source)));
         let dated = timeline.entries.len();
-        timeline.entries.retain(|entry| entry.precision.is_none_or(|precision| precision >= TimePrecision::Day));
+        timeline.entries.retain(|entry| {
+            entry
+                .precision
+                .is_none_or(|precision| precision >= TimePrecision::Day)
+        });
         let moments: Vec<Moment> = timeline.entries.iter().map(moment).collect();
         Ok(Found {
             weak_dates: (all - dated) as u64,
@@ -214,7 +220,11 @@ impl Library {
 
 impl Found {
     fn entries(&self, event: usize) -> &[TimelineEntry] {
-        let end = self.starts.get(event + 1).copied().unwrap_or(self.timeline.entries.len());
+        let end = self
+            .starts
+            .get(event + 1)
+            .copied()
+            .unwrap_or(self.timeline.entries.len());
         &self.timeline.entries[self.starts[event]..end]
     }
 
@@ -261,7 +271,12 @@ fn representative(entries: &[TimelineEntry], space: &Space) -> ImageId {
         .iter()
         .filter_map(|image| Some((*image, vectors.vector(image)?)))
         .collect();
-    let sum_of_cosines = |at: usize| known.iter().map(|(_, other)| known[at].1.cosine(other)).sum::<f64>();
+    let sum_of_cosines = |at: usize| {
+        known
+            .iter()
+            .map(|(_, other)| known[at].1.cosine(other))
+            .sum::<f64>()
+    };
     let typical = (0..known.len()).max_by(|a, b| sum_of_cosines(*a).total_cmp(&sum_of_cosines(*b)));
     typical.map_or(rated[rated.len() / 2], |at| known[at].0)
 }

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use eidetic_confidence::profile::NamedProfile;
 use eidetic_indexer::{Background, CancelToken, IndexerOptions, Observer, RunContext, RunStage};
 use eidetic_library::{
-    CalibrationMode, Library, LibraryError, ModelRef, NewSources, ScreeningOptions, ScreeningReport,
-    Space, SpaceReport, SwitchOptions, TagOptions, TextFormat, TextReader, TextsReport,
+    CalibrationMode, Library, LibraryError, ModelRef, NewSources, ScreeningOptions, ScreeningReport, Space,
+    SpaceReport, SwitchOptions, TagOptions, TextFormat, TextReader, TextsReport,
 };
 
 use crate::params::{CheckedCalibrate, CheckedIndex};

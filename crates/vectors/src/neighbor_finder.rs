@@ -78,7 +78,9 @@ impl NeighborFinder {
     /// The vector of an image in rotated coordinates, up to a factor that all have: angles and principal components are those of the vectors.
     pub fn components(&self, place: usize) -> impl Iterator<Item = f32> {
         let code = self.codes.row(self.images[place].0);
-        code[..self.dimension()].iter().map(|component| f32::from(*component))
+        code[..self.dimension()]
+            .iter()
+            .map(|component| f32::from(*component))
     }
 
     /// Prepares for many queries: builds a graph where there is none that suffices, on the threads of the current pool. `None` if `on_step`,
@@ -174,9 +176,14 @@ impl NeighborFinder {
 
     fn cosines(&self, nearest: Nearest) -> Neighbors {
         let kernel = Kernel::best();
-        let length = |place: u32| f64::from(kernel.dot_i8(self.code(place), self.code(place))).sqrt().max(1.0);
+        let length = |place: u32| {
+            f64::from(kernel.dot_i8(self.code(place), self.code(place)))
+                .sqrt()
+                .max(1.0)
+        };
         let own = length(nearest.place);
-        let cosine = |score: i32, other: u32| (f64::from(score) / (own * length(other))).clamp(-1.0, 1.0) as f32;
+        let cosine =
+            |score: i32, other: u32| (f64::from(score) / (own * length(other))).clamp(-1.0, 1.0) as f32;
         let best = nearest.best.into_iter();
         best.map(|(score, other)| (other, cosine(score, other))).collect()
     }
@@ -281,7 +288,10 @@ mod tests {
         let (mut same, mut count) = (0, 0);
         for (graph, scan) in by_graph.iter().zip(&by_scan) {
             count += scan.len();
-            same += scan.iter().filter(|(other, _)| graph.iter().any(|(found, _)| found == other)).count();
+            same += scan
+                .iter()
+                .filter(|(other, _)| graph.iter().any(|(found, _)| found == other))
+                .count();
         }
         assert!(same * 100 >= count * 98, "{same} of {count}");
     }
@@ -297,7 +307,9 @@ mod tests {
         assert_ne!(store.image_set(), set);
         assert_eq!(finder.find(&[3], 4, &never), before);
         assert_eq!(finder.find(&[3], 4, &|_| ControlFlow::Break(())), None);
-        store.remove(&vectors[50..].iter().map(|(image, _)| *image).collect::<Vec<_>>()).unwrap();
+        store
+            .remove(&vectors[50..].iter().map(|(image, _)| *image).collect::<Vec<_>>())
+            .unwrap();
         assert_eq!(store.image_set(), set);
     }
 }

@@ -50,7 +50,10 @@ impl ImageTable {
     pub fn timeline(&self, filter: &Filter, among: Option<&[ImageId]>) -> Timeline {
         let selection = self.select(filter, among);
         let mut timeline = Timeline {
-            places: self.details.as_ref().map_or_else(Vec::new, |column| column.places.as_slice().to_vec()),
+            places: self
+                .details
+                .as_ref()
+                .map_or_else(Vec::new, |column| column.places.as_slice().to_vec()),
             ..Timeline::default()
         };
         for slot in selection.slots() {
@@ -59,7 +62,9 @@ impl ImageTable {
                 None => timeline.undated += 1,
             }
         }
-        timeline.entries.sort_unstable_by_key(|entry| (entry.taken, entry.image));
+        timeline
+            .entries
+            .sort_unstable_by_key(|entry| (entry.taken, entry.image));
         timeline
     }
 
@@ -85,7 +90,10 @@ impl ImageTable {
         let Some(column) = self.tags_in(space) else {
             return NumberedTags::default();
         };
-        let tags = |image: &ImageId| self.slot(image).map_or_else(Box::default, |slot| column.row(slot).into());
+        let tags = |image: &ImageId| {
+            self.slot(image)
+                .map_or_else(Box::default, |slot| column.row(slot).into())
+        };
         NumberedTags {
             names: column.names.as_slice().to_vec(),
             of_image: images.iter().map(tags).collect(),

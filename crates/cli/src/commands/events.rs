@@ -39,7 +39,9 @@ fn all_events(
     let after = arguments.cursor.as_deref().map(str::parse).transpose();
     let options = EventOptions {
         filter,
-        after: after.map_err(|error: eidetic_library::ParseEventPositionError| Failure::arguments(error.to_string()))?,
+        after: after.map_err(|error: eidetic_library::ParseEventPositionError| {
+            Failure::arguments(error.to_string())
+        })?,
         count: arguments.k.unwrap_or(DEFAULT_COUNT),
     };
     let found = EventsResponse {
@@ -83,7 +85,11 @@ fn one_event(
 fn describe(event: &EventResponse) -> String {
     let title = output::text(&event.title);
     let path = event.original_path();
-    format!("{:>6}  {title:<TITLE_WIDTH$}  {}", event.count, output::path(&path))
+    format!(
+        "{:>6}  {title:<TITLE_WIDTH$}  {}",
+        event.count,
+        output::path(&path)
+    )
 }
 
 /// Such as `2024-07-04 09:12  /photos/a.jpg`.

@@ -49,7 +49,11 @@ pub(crate) fn run(global: &Global, arguments: &MapArgs) -> Result<Outcome, Failu
 }
 
 fn print(map: &MapResponse, arguments: &MapArgs) -> Result<(), Failure> {
-    let shown = || map.regions.iter().filter(|region| region.level == arguments.level);
+    let shown = || {
+        map.regions
+            .iter()
+            .filter(|region| region.level == arguments.level)
+    };
     for region in shown() {
         output::line(&describe(region))?;
     }
@@ -64,9 +68,13 @@ fn print(map: &MapResponse, arguments: &MapArgs) -> Result<(), Failure> {
     }
     let regions = counted(shown().count() as u64, "region");
     let pictures = counted(map.total, "picture");
-    eprintln!("eidetic: {pictures} in {regions}; --level 1 to 3 for larger or smaller ones, --json for positions");
+    eprintln!(
+        "eidetic: {pictures} in {regions}; --level 1 to 3 for larger or smaller ones, --json for positions"
+    );
     if map.regions.iter().all(|region| region.tags.is_empty()) {
-        eprintln!("eidetic: no tags set regions apart, so they have no names; tag the pictures with: eidetic tag");
+        eprintln!(
+            "eidetic: no tags set regions apart, so they have no names; tag the pictures with: eidetic tag"
+        );
     }
     Ok(())
 }
@@ -74,8 +82,14 @@ fn print(map: &MapResponse, arguments: &MapArgs) -> Result<(), Failure> {
 /// Such as `  1234  beach (sea, sand, sunset)`.
 fn describe(region: &MapRegionResponse) -> String {
     let name = region.name.as_deref().map_or("(no name)".into(), output::text);
-    let others = region.tags.iter().filter(|tag| Some(*tag) != region.name.as_ref());
-    let others: Vec<String> = others.take(TAGS).map(|tag| output::text(tag).into_owned()).collect();
+    let others = region
+        .tags
+        .iter()
+        .filter(|tag| Some(*tag) != region.name.as_ref());
+    let others: Vec<String> = others
+        .take(TAGS)
+        .map(|tag| output::text(tag).into_owned())
+        .collect();
     let others = if others.is_empty() {
         String::new()
     } else {

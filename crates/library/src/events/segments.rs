@@ -65,9 +65,14 @@ pub(super) fn event_starts(moments: &[Moment]) -> Vec<usize> {
     let ends = |at: &usize| {
         let gap = gaps[*at];
         let (before, after) = (known.before[*at], known.after[*at + 1]);
-        match before.zip(after).and_then(|(before, after)| is_near(before, after)) {
+        match before
+            .zip(after)
+            .and_then(|(before, after)| is_near(before, after))
+        {
             Some(false) if gap >= FAR_GAP => true,
-            Some(true) if gap <= MAX_JOURNEY_GAP && before.is_some_and(|place| !usual.contains(place)) => false,
+            Some(true) if gap <= MAX_JOURNEY_GAP && before.is_some_and(|place| !usual.contains(place)) => {
+                false
+            }
             _ => gap >= MAX_GAP || gap >= MIN_GAP && gap as f64 >= limits[*at],
         }
     };
@@ -79,7 +84,11 @@ pub(super) fn event_starts(moments: &[Moment]) -> Vec<usize> {
 pub(super) fn middle(positions: impl Iterator<Item = GeoPosition>) -> Option<GeoPosition> {
     const SAMPLE: usize = 64;
     let all: Vec<GeoPosition> = positions.collect();
-    let sample: Vec<GeoPosition> = all.iter().step_by(all.len().div_ceil(SAMPLE).max(1)).copied().collect();
+    let sample: Vec<GeoPosition> = all
+        .iter()
+        .step_by(all.len().div_ceil(SAMPLE).max(1))
+        .copied()
+        .collect();
     let cost = |at: &GeoPosition| sample.iter().map(|other| kilometers(*at, *other)).sum::<f64>();
     sample.iter().min_by(|a, b| cost(a).total_cmp(&cost(b))).copied()
 }
@@ -242,10 +251,16 @@ mod tests {
 
     #[test]
     fn journey_goes_on_overnight_home_does_not() {
-        let days = |at| (0..3).flat_map(move |day| series(day * DAY, 10, 20, Some(at))).collect::<Vec<_>>();
+        let days = |at| {
+            (0..3)
+                .flat_map(move |day| series(day * DAY, 10, 20, Some(at)))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(sizes(&days(ROME)), [30]);
         // One photo a week makes a place usual.
-        let year: Vec<Moment> = (10..60).flat_map(|week| series(week * 7 * DAY, 1, 1, Some(HOME))).collect();
+        let year: Vec<Moment> = (10..60)
+            .flat_map(|week| series(week * 7 * DAY, 1, 1, Some(HOME)))
+            .collect();
         let home = [days(HOME), year].concat();
         assert_eq!(sizes(&home)[..4], [10, 10, 10, 1]);
     }
@@ -269,8 +284,13 @@ mod tests {
 
     #[test]
     fn images_without_position_belong_to_journey() {
-        let mut days: Vec<Moment> = (0..3).flat_map(|day| series(day * DAY, 10, 20, Some(ROME))).collect();
-        for moment in days.iter_mut().filter(|moment| moment.seconds % (40 * MINUTE) != 0) {
+        let mut days: Vec<Moment> = (0..3)
+            .flat_map(|day| series(day * DAY, 10, 20, Some(ROME)))
+            .collect();
+        for moment in days
+            .iter_mut()
+            .filter(|moment| moment.seconds % (40 * MINUTE) != 0)
+        {
             moment.whereabouts = None;
         }
         assert_eq!(sizes(&days), [30]);

@@ -36,7 +36,8 @@ pub(super) fn place_name<'a>(places: impl Iterator<Item = (&'a Place, usize)>) -
             }
         }
         let most = counts.into_iter().max_by_key(|(_, count)| *count);
-        most.filter(|(_, count)| 2 * count > total).map(|(name, _)| name.clone())
+        most.filter(|(_, count)| 2 * count > total)
+            .map(|(name, _)| name.clone())
     };
     levels.into_iter().find_map(most)
 }

@@ -115,7 +115,11 @@ fn whole(bytes: &[u8]) -> Option<&[u8]> {
 
 fn parse(content: &[u8]) -> Option<StoredLayout> {
     let (numbers, rest) = content.split_at_checked(NUMBERS * size_of::<u64>())?;
-    let mut numbers = numbers.as_chunks::<8>().0.iter().map(|number| u64::from_le_bytes(*number));
+    let mut numbers = numbers
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .map(|number| u64::from_le_bytes(*number));
     let mut number = || usize::try_from(numbers.next()?).ok();
     let (count, placed, laid_out) = (number()?, number()?, number()?);
     if rest.len() != count.checked_mul(ID_BYTES + POSITION_BYTES)? {

@@ -109,7 +109,10 @@ impl Library {
             regions: regions(layout, &shown, &names, &scale),
             total: shown.len() as u64,
             unplaced,
-            next: page.last().filter(|_| has_more).map(|last| layout.images()[*last]),
+            next: page
+                .last()
+                .filter(|_| has_more)
+                .map(|last| layout.images()[*last]),
         })
     }
 
@@ -177,14 +180,21 @@ impl Scale {
     fn of(positions: &[Point]) -> Self {
         let range = |axis: usize| {
             let all = || positions.iter().map(|position| position[axis]);
-            (all().fold(f32::INFINITY, f32::min), all().fold(f32::NEG_INFINITY, f32::max))
+            (
+                all().fold(f32::INFINITY, f32::min),
+                all().fold(f32::NEG_INFINITY, f32::max),
+            )
         };
         let ((left, right), (bottom, top)) = (range(0), range(1));
         let extent = (right - left).max(top - bottom);
         let origin = |low: f32, high: f32| (low + high - extent) / 2.0;
         Self {
             origin: [origin(left, right), origin(bottom, top)],
-            factor: if extent > 0.0 { f32::from(MAP_EXTENT) / extent } else { 0.0 },
+            factor: if extent > 0.0 {
+                f32::from(MAP_EXTENT) / extent
+            } else {
+                0.0
+            },
         }
     }
 

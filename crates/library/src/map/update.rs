@@ -161,13 +161,17 @@ impl<'a> Update<'a> {
         for (number, place) in (0..).zip(kept_places.iter().chain(&new_places)) {
             numbers[*place as usize] = number;
         }
-        let mut found = self.finder.find(&new_places, NEIGHBORS, &|done| step(context, done))?;
+        let mut found = self
+            .finder
+            .find(&new_places, NEIGHBORS, &|done| step(context, done))?;
         let is_kept = |place: u32| (numbers[place as usize] as usize) < kept.len();
         let alone: Vec<usize> = (0..found.len())
             .filter(|at| found[*at].iter().all(|(place, _)| !is_kept(*place)))
             .collect();
         let alone_places: Vec<u32> = alone.iter().map(|at| new_places[*at]).collect();
-        let nearest = self.finder.find_among(&alone_places, &kept_places, NEAREST_PLACED);
+        let nearest = self
+            .finder
+            .find_among(&alone_places, &kept_places, NEAREST_PLACED);
         for (at, nearest) in alone.into_iter().zip(nearest) {
             found[at].extend(nearest);
         }
@@ -176,11 +180,7 @@ impl<'a> Update<'a> {
 }
 
 /// Positions of all vectors of `finder`, in the order of `places`, each of which is in it once. `None` if the run was cancelled.
-pub fn whole_layout(
-    finder: NeighborFinder,
-    places: &[u32],
-    context: &RunContext<'_>,
-) -> Option<Vec<Point>> {
+pub fn whole_layout(finder: NeighborFinder, places: &[u32], context: &RunContext<'_>) -> Option<Vec<Point>> {
     let start = start(&finder, places);
     context.observer.stage(RunStage::BuildingGraph);
     context.observer.total(places.len() as u64);
@@ -213,7 +213,10 @@ fn lists(found: Vec<Neighbors>, numbers: &[u32]) -> NeighborLists {
 /// The coordinates along the first two principal components.
 fn start(finder: &NeighborFinder, places: &[u32]) -> Vec<Point> {
     let step = places.len().div_ceil(PCA_SAMPLE).max(1);
-    let sample = places.iter().step_by(step).flat_map(|place| finder.components(*place as usize));
+    let sample = places
+        .iter()
+        .step_by(step)
+        .flat_map(|place| finder.components(*place as usize));
     let pca = Pca::fit(&sample.collect::<Vec<f32>>(), finder.dimension().max(1), 2);
     let project = |place: &u32| {
         let components: Vec<f32> = finder.components(*place as usize).collect();

@@ -22,7 +22,11 @@ use crate::state::AppState;
 pub(crate) async fn list_events(state: Data<AppState>, request: HttpRequest) -> Result<Json<EventsResponse>> {
     let options = EventsParams::from_query(request.query_string())?;
     let library = state.library.clone();
-    let work = move || Ok(EventsResponse::from(&library.events(&library.active(), &options)?));
+    let work = move || {
+        Ok(EventsResponse::from(
+            &library.events(&library.active(), &options)?,
+        ))
+    };
     Ok(Json(state.image_reads.run(work).await?))
 }
 

@@ -51,7 +51,9 @@ impl EventsParams {
         let after = params.cursor.map(|cursor| cursor.parse()).transpose();
         Ok(EventOptions {
             filter: filter.check()?,
-            after: after.map_err(|error: eidetic_library::ParseEventPositionError| Problem::invalid(error.to_string()))?,
+            after: after.map_err(|error: eidetic_library::ParseEventPositionError| {
+                Problem::invalid(error.to_string())
+            })?,
             count: number_within(params.k, MAX_COUNT)?,
         })
     }

@@ -29,7 +29,9 @@ impl MapParams {
         let (params, filter): (Self, FilterParams) = read_filtered(query)?;
         let count = params.k.unwrap_or(MAX_COUNT);
         if count > MAX_COUNT {
-            return Err(Problem::invalid(format!("k {count} is not within 0 to {MAX_COUNT}")));
+            return Err(Problem::invalid(format!(
+                "k {count} is not within 0 to {MAX_COUNT}"
+            )));
         }
         Ok(MapOptions {
             filter: filter.check()?,
