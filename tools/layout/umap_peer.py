@@ -1,4 +1,4 @@
-"""The layout of umap-learn on the vectors that crates/library/examples/layout.rs is measured on.
+"""The layout of umap-learn on the vectors that crates/layout/examples/map.rs is measured on.
 
     python -m venv v && v/bin/pip install umap-learn
     v/bin/python umap_peer.py make VECTORS 100000 512    # clustered unit vectors
@@ -38,7 +38,7 @@ def read(path, dimension):
 
 
 def trustworthiness(rows, positions):
-    """At points spread over all, as examples/layout.rs measures it."""
+    """At points spread over all, as examples/map.rs measures it."""
     count = len(rows)
     sample = range(0, count, -(-count // SAMPLE))
     total = 0
@@ -57,7 +57,7 @@ def layout(path, dimension, kind="full"):
 
     rows = read(path, dimension)
     umap.UMAP(n_neighbors=5, n_epochs=5).fit_transform(rows[:300])  # compiles
-    start = time.time()
+    start, before = time.time(), time.process_time()
     points = rows
     if kind == "pca":
         from sklearn.decomposition import PCA
@@ -65,7 +65,11 @@ def layout(path, dimension, kind="full"):
         points = PCA(50, random_state=1).fit_transform(rows)
     metric = "euclidean" if kind == "pca" else "cosine"
     positions = umap.UMAP(n_neighbors=K, metric=metric, n_jobs=2).fit_transform(points)
-    print(f"umap-learn {umap.__version__} ({kind}): {time.time() - start:.1f} s", flush=True)
+    print(
+        f"umap-learn {umap.__version__} ({kind}): {time.time() - start:.1f} s, "
+        f"{time.process_time() - before:.1f} s of processors",
+        flush=True,
+    )
     print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB")
     print(f"trustworthiness at {K}: {trustworthiness(rows, positions):.4f}", flush=True)
 

@@ -16,7 +16,7 @@ const MAX_STEP: f32 = 4.0;
 pub fn attract(own: &mut Point, other: Point, learning_rate: f32) {
     let squared = squared_distance(*own, other);
     if squared > 0.0 {
-        let power = squared.powf(B);
+        let power = power_b(squared);
         let coefficient = -2.0 * A * B * power / (squared * (1.0 + A * power));
         step(own, other, coefficient, learning_rate);
     }
@@ -27,9 +27,57 @@ pub fn attract(own: &mut Point, other: Point, learning_rate: f32) {
 pub fn repel(own: &mut Point, other: Point, learning_rate: f32) {
     let squared = squared_distance(*own, other);
     if squared > 0.0 {
-        let coefficient = 2.0 * B / ((EPSILON + squared) * (1.0 + A * squared.powf(B)));
+        let coefficient = 2.0 * B / ((EPSILON + squared) * (1.0 + A * power_b(squared)));
         step(own, other, coefficient, learning_rate);
     }
+}
+
+/// `x` to the power of [`B`], for positive numbers: within 2 · 10⁻⁵ of it, several times as fast as `powf`, and the same on every machine.
+///
+/// 2 to the power of B log₂ x: whole parts are exponents of floats, and the rest are polynomials (minimax on 1..2 and 0..1).
+#[inline]
+fn power_b(x: f32) -> f32 {
+    const MANTISSA: u32 = 0x007f_ffff;
+    const ONE: u32 = 0x3f80_0000;
+    let bits = x.to_bits();
+    let exponent = (bits >> 23) as i32 - 127;
+    let m = f32::from_bits(bits & MANTISSA | ONE);
+    let log = polynomial(
+        m - 1.0,
+        [
+            0.000_001_846,
+            1.442_495_3,
+            -0.717_791_1,
+            0.456_521_64,
+            -0.276_540_7,
+            0.121_002_2,
+            -0.025_691_076,
+        ],
+    );
+    let y = (B * (exponent as f32 + log)).clamp(-126.0, 126.0);
+    // Rounded down; `floor` is a call where the processor may lack it.
+    let whole = y as i32 - i32::from(y < 0.0);
+    let f = y - whole as f32;
+    let exp = polynomial(
+        f,
+        [
+            1.000_003_7,
+            0.692_966_1,
+            0.241_638_45,
+            0.051_690_36,
+            0.013_697_664,
+        ],
+    );
+    f32::from_bits(((whole + 127) as u32) << 23) * exp
+}
+
+/// The value at `x` of the polynomial with these coefficients, the constant one first.
+#[inline]
+fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
+    coefficients
+        .iter()
+        .rev()
+        .fold(0.0, |sum, coefficient| sum * x + coefficient)
 }
 
 #[inline]
@@ -74,6 +122,16 @@ mod tests {
         let (a, b) = (f64::from(A), f64::from(B));
         for (other_a, other_b) in [(a * 1.01, b), (a * 0.99, b), (a, b * 1.01), (a, b * 0.99)] {
             assert!(error(a, b) < error(other_a, other_b));
+        }
+    }
+
+    #[test]
+    fn power_is_close_to_exact_one() {
+        let mut x = 1e-12_f32;
+        while x < 1e12 {
+            let ratio = power_b(x) / x.powf(B);
+            assert!((ratio - 1.0).abs() < 2e-5, "{x}: {ratio}");
+            x *= 1.003;
         }
     }
 

@@ -1,6 +1,6 @@
 //! Places points of many dimensions in two, so that near ones stay near, and divides the result into named regions.
 //!
-//! - [`Pca`]: principal components, for the first positions.
+//! - [`Pca`]: principal components; [`principal_start`] takes the first positions from two of them.
 //! - [`NeighborLists`] and [`FuzzyGraph`]: the nearest neighbors of each point, as the caller found them, and the fuzzy
 //!   simplicial set that UMAP makes of them.
 //! - [`layout`] moves points until the graph is met best (UMAP); [`place`] adds points to a layout that stays as it is.
@@ -34,7 +34,7 @@ pub use fuzzy_graph::FuzzyGraph;
 pub use names::{RegionName, region_names};
 pub use neighbors::NeighborLists;
 pub use optimizer::OnEpoch;
-pub use pca::Pca;
+pub use pca::{Pca, principal_start};
 pub use placement::place;
 pub use quality::trustworthiness;
 pub use regions::{LEVELS, Region, Regions};

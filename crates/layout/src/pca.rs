@@ -8,6 +8,7 @@ use eidetic_domain::SplitMix64;
 use eidetic_kernels::dot;
 use rayon::prelude::*;
 
+use crate::Point;
 use crate::symmetric_eigen::symmetric_eigen;
 
 /// Directions that are followed beyond those wanted, which makes these converge sooner.
@@ -17,6 +18,9 @@ const ITERATIONS: usize = 16;
 /// Rows that one task reads; sums are added in the order of tasks, so that the result does not depend on threads.
 const ROWS_PER_TASK: usize = 512;
 const SEED: u64 = 0x7063_6100;
+
+/// Rows from which the start of a layout is computed: the directions do not change visibly with more.
+const SAMPLE: usize = 8192;
 
 /// The mean and the principal components of rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,6 +97,29 @@ impl Pca {
             .map(|component| dot(component, &centered))
             .collect()
     }
+}
+
+/// The coordinates of `number` rows of `dimension` ≥ 1 numbers along their first two principal components, from which a layout starts. `row`
+/// writes the row of a number. Components are those of at most 8,192 rows, spread over all.
+pub fn principal_start(
+    number: usize,
+    dimension: usize,
+    row: impl Fn(usize, &mut [f32]) + Sync,
+) -> Vec<Point> {
+    let mut sample = Vec::new();
+    let mut numbers = vec![0.0; dimension];
+    for at in (0..number).step_by(number.div_ceil(SAMPLE).max(1)) {
+        row(at, &mut numbers);
+        sample.extend_from_slice(&numbers);
+    }
+    let pca = Pca::fit(&sample, dimension, 2);
+    let project = |at: usize| {
+        let mut numbers = vec![0.0; dimension];
+        row(at, &mut numbers);
+        let along = pca.project(&numbers);
+        [0, 1].map(|axis| along.get(axis).copied().unwrap_or_default())
+    };
+    (0..number).into_par_iter().map(project).collect()
 }
 
 impl Sums {

@@ -3,7 +3,7 @@
 use eidetic_domain::SplitMix64;
 use eidetic_kernels::dot;
 
-use crate::{NeighborLists, Pca, Point};
+use crate::{NeighborLists, Point, principal_start};
 
 /// Unit vectors around centers; the n-th is of cluster n modulo their number.
 pub struct Clusters {
@@ -54,13 +54,10 @@ impl Clusters {
         }))
     }
 
-    /// The coordinates of the first `number` rows along two principal components.
+    /// Where the layout of the first `number` rows starts.
     pub fn start(&self, number: usize) -> Vec<Point> {
-        let pca = Pca::fit(&self.rows[..number * self.dimension], self.dimension, 2);
-        let project = |at: usize| {
-            let coordinates = pca.project(self.row(at));
-            [0, 1].map(|axis| coordinates.get(axis).copied().unwrap_or_default())
-        };
-        (0..number).map(project).collect()
+        principal_start(number, self.dimension, |at, numbers| {
+            numbers.copy_from_slice(self.row(at))
+        })
     }
 }

@@ -129,7 +129,7 @@ pub use image_file::ImageFile;
 pub use image_words::words_of_path;
 pub use indexing::NewSources;
 pub use lock::Owner;
-pub use map::{MAP_EXTENT, MapLayout, MapOptions, MapPage, MapPoint, MapRegion, whole_layout};
+pub use map::{MAP_EXTENT, MapLayout, MapOptions, MapPage, MapPoint, MapRegion};
 pub use model::{Fallback, LoadedModel, ModelSource};
 pub use open::{CreateOptions, Library, Published, default_directory};
 pub use recall::{RecallEntry, RecallStatus};

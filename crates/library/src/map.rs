@@ -18,7 +18,6 @@ use crate::Space;
 pub(crate) use layout_file::LayoutFile;
 use layout_file::StoredLayout;
 pub use page::{MapOptions, MapPage, MapPoint, MapRegion};
-pub use update::whole_layout;
 
 /// Positions are whole numbers up to this one, in a square that has the whole map.
 pub const MAP_EXTENT: u16 = u16::MAX;

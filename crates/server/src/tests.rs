@@ -9,6 +9,7 @@ mod feedback;
 mod harness;
 mod images;
 mod indexing;
+mod map;
 mod matching;
 mod openapi;
 mod search;

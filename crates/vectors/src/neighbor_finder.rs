@@ -70,17 +70,17 @@ impl NeighborFinder {
         self.images.iter().map(|(_, image)| image)
     }
 
-    /// Number of components of [`components`](Self::components).
+    /// Number of components of a vector.
     pub const fn dimension(&self) -> usize {
         self.codes.quantizer().dimension()
     }
 
-    /// The vector of an image in rotated coordinates, up to a factor that all have: angles and principal components are those of the vectors.
-    pub fn components(&self, place: usize) -> impl Iterator<Item = f32> {
+    /// Writes the vector of an image in rotated coordinates, up to a factor that all have: angles and principal components are those of the vectors.
+    pub fn write_components(&self, place: usize, components: &mut [f32]) {
         let code = self.codes.row(self.images[place].0);
-        code[..self.dimension()]
-            .iter()
-            .map(|component| f32::from(*component))
+        for (component, code) in components.iter_mut().zip(code) {
+            *component = f32::from(*code);
+        }
     }
 
     /// Prepares for many queries: builds a graph where there is none that suffices, on the threads of the current pool. `None` if `on_step`,

@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use eidetic_domain::ImageId;
 use eidetic_indexer::{RunContext, RunStage};
-use eidetic_layout::{Layout, NeighborLists, Pca, Point, layout, place};
+use eidetic_layout::{Layout, NeighborLists, Point, layout, place, principal_start};
 use eidetic_vectors::{NeighborFinder, Neighbors};
-use rayon::prelude::*;
 
 use super::{LayoutFile, MapLayout, StoredLayout};
 use crate::operations::Operation;
@@ -18,8 +17,6 @@ use crate::{LibraryError, Space};
 const NEIGHBORS: usize = 15;
 /// The whole layout is computed again once more than one in this many images were placed since, or were removed since.
 const MAX_CHANGED_ONE_IN: usize = 5;
-/// Images from which principal components are computed: their directions do not change visibly with more.
-const PCA_SAMPLE: usize = 8192;
 /// Images that a new one is beside where all that resemble it more are new too.
 const NEAREST_PLACED: usize = 3;
 
@@ -28,7 +25,7 @@ impl Space {
     /// possible. Computes on the current threads and reports steps to the observer; `None` if the run was cancelled.
     pub fn update_map(&self, context: &RunContext<'_>) -> Result<Option<Arc<MapLayout>>, LibraryError> {
         let _map = self.operations.lock(Operation::Map);
-        let known = self.map_layout();
+        let known = self.latest_layout();
         let finder = self.read_vectors().neighbor_finder();
         let update = Update::new(finder, &known.stored, context);
         let stored = match update.plan() {
@@ -45,6 +42,27 @@ impl Space {
         let layout = Arc::new(MapLayout::new(stored));
         self.keep_map(&layout);
         Ok(Some(layout))
+    }
+
+    /// The latest layout; that of the file, if another process has computed it since for the images of now.
+    fn latest_layout(&self) -> Arc<MapLayout> {
+        let known = self.map_layout();
+        let now = self.read_vectors().image_set();
+        if known.image_set == now {
+            return known;
+        }
+        match LayoutFile::of(&self.directory)
+            .read(self.id())
+            .found
+            .map(MapLayout::new)
+        {
+            Some(stored) if stored.image_set == now => {
+                let stored = Arc::new(stored);
+                self.keep_map(&stored);
+                stored
+            }
+            _ => known,
+        }
     }
 
     /// A failure is only logged: the layout is derived.
@@ -180,8 +198,10 @@ impl<'a> Update<'a> {
 }
 
 /// Positions of all vectors of `finder`, in the order of `places`, each of which is in it once. `None` if the run was cancelled.
-pub fn whole_layout(finder: NeighborFinder, places: &[u32], context: &RunContext<'_>) -> Option<Vec<Point>> {
-    let start = start(&finder, places);
+fn whole_layout(finder: NeighborFinder, places: &[u32], context: &RunContext<'_>) -> Option<Vec<Point>> {
+    let start = principal_start(places.len(), finder.dimension().max(1), |at, numbers| {
+        finder.write_components(places[at] as usize, numbers);
+    });
     context.observer.stage(RunStage::BuildingGraph);
     context.observer.total(places.len() as u64);
     let finder = finder.prepared(&|done| step(context, done))?;
@@ -208,22 +228,6 @@ fn lists(found: Vec<Neighbors>, numbers: &[u32]) -> NeighborLists {
         numbered.map(|(place, cosine)| (numbers[place as usize], 1.0 - cosine))
     };
     NeighborLists::new(found.into_iter().map(list))
-}
-
-/// The coordinates along the first two principal components.
-fn start(finder: &NeighborFinder, places: &[u32]) -> Vec<Point> {
-    let step = places.len().div_ceil(PCA_SAMPLE).max(1);
-    let sample = places
-        .iter()
-        .step_by(step)
-        .flat_map(|place| finder.components(*place as usize));
-    let pca = Pca::fit(&sample.collect::<Vec<f32>>(), finder.dimension().max(1), 2);
-    let project = |place: &u32| {
-        let components: Vec<f32> = finder.components(*place as usize).collect();
-        let along = pca.project(&components);
-        [0, 1].map(|axis| along.get(axis).copied().unwrap_or_default())
-    };
-    places.par_iter().map(project).collect()
 }
 
 fn step(context: &RunContext<'_>, done: usize) -> ControlFlow<()> {

@@ -1,20 +1,20 @@
 //! Measures the layout of a map on vectors of a file: time of each stage, peak memory, trustworthiness.
 //!
-//! `cargo run --release -p eidetic-library --example layout -- VECTORS DIMENSION POSITIONS`
+//! `cargo run --release -p eidetic-layout --example map -- VECTORS DIMENSION POSITIONS`
 //!
 //! VECTORS has f32 numbers, little endian, one vector after the other; POSITIONS is written likewise, two numbers for each vector. The file of vectors
 //! is made, and another program's layout of it measured, by `tools/layout/umap_peer.py`.
 #![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 use std::error::Error;
-use std::sync::Mutex;
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use eidetic_domain::{Embedding, ImageId, SpaceId};
-use eidetic_indexer::{CancelToken, Observer, RunContext, RunStage};
-use eidetic_layout::{NeighborLists, Point, Regions, place, trustworthiness};
-use eidetic_library::whole_layout;
-use eidetic_vectors::{VectorIndex, VectorStore};
+use eidetic_layout::{
+    Layout, NeighborLists, Point, Regions, layout, place, principal_start, trustworthiness,
+};
+use eidetic_vectors::{Neighbors, VectorIndex, VectorStore};
 
 /// Neighbors that trustworthiness is measured by.
 const K: usize = 15;
@@ -23,27 +23,7 @@ const SAMPLE: usize = 1000;
 /// One in this many vectors is new in the measurement of placement.
 const NEW_ONE_IN: usize = 50;
 
-/// Prints how long each stage takes.
-#[derive(Default)]
-struct Stages(Mutex<Option<(RunStage, Instant)>>);
-
-impl Stages {
-    fn end(&self) {
-        let last = self.0.lock().ok().and_then(|mut stage| stage.take());
-        if let Some((stage, start)) = last {
-            println!("{stage:?}: {:.2} s", start.elapsed().as_secs_f64());
-        }
-    }
-}
-
-impl Observer for Stages {
-    fn stage(&self, stage: RunStage) {
-        self.end();
-        if let Ok(mut current) = self.0.lock() {
-            *current = Some((stage, Instant::now()));
-        }
-    }
-}
+const GO_ON: fn(usize) -> ControlFlow<()> = |_| ControlFlow::Continue(());
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -67,13 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "search graph, which indexing builds: {:.2} s",
         start.elapsed().as_secs_f64()
     );
-    let places: Vec<u32> = (0..store.len() as u32).collect();
-    let stages = Stages::default();
-    let start = Instant::now();
-    let context = RunContext::new(&stages, &CancelToken::default());
-    let positions = whole_layout(store.neighbor_finder(), &places, &context).ok_or("it was stopped")?;
-    stages.end();
-    println!("layout in all: {:.2} s", start.elapsed().as_secs_f64());
+    let positions = lay_out(&store)?;
     let start = Instant::now();
     let regions = Regions::of(&positions);
     println!(
@@ -90,6 +64,37 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bytes: Vec<u8> = positions.iter().flatten().flat_map(|x| x.to_le_bytes()).collect();
     std::fs::write(output, bytes)?;
     Ok(())
+}
+
+/// The whole layout, as a library computes it.
+fn lay_out(store: &VectorStore) -> Result<Vec<Point>, Box<dyn Error>> {
+    let (begin, before) = (Instant::now(), processor_seconds());
+    let finder = store.neighbor_finder().prepared(&GO_ON).ok_or("it was stopped")?;
+    let places: Vec<u32> = (0..store.len() as u32).collect();
+    let start = principal_start(places.len(), finder.dimension(), |at, numbers| {
+        finder.write_components(at, numbers)
+    });
+    let principal = begin.elapsed().as_secs_f64();
+    let found = finder.find(&places, K, &GO_ON).ok_or("it was stopped")?;
+    let list = |list: Neighbors| list.into_iter().map(|(place, cosine)| (place, 1.0 - cosine));
+    let neighbors = NeighborLists::new(found.into_iter().map(list));
+    let compared = begin.elapsed().as_secs_f64();
+    let input = Layout {
+        neighbors: &neighbors,
+        start: &start,
+    };
+    let positions = layout(input, &GO_ON).ok_or("it was stopped")?;
+    let all = begin.elapsed().as_secs_f64();
+    println!(
+        "principal components {principal:.2} s, neighbors {:.2} s, UMAP {:.2} s",
+        compared - principal,
+        all - compared
+    );
+    println!(
+        "layout in all: {all:.2} s, {:.2} s of processors",
+        processor_seconds() - before
+    );
+    Ok(positions)
 }
 
 fn filled(
@@ -145,15 +150,14 @@ fn measure_placement(
     }
     let start = Instant::now();
     let finder = store.neighbor_finder();
-    let go_on = |_| std::ops::ControlFlow::Continue(());
-    let found = finder.find(&new, K, &go_on).ok_or("it was stopped")?;
+    let found = finder.find(&new, K, &GO_ON).ok_or("it was stopped")?;
     let lists = found.into_iter().map(|list| {
         let numbers = &numbers;
         list.into_iter()
             .map(move |(place, cosine)| (numbers[place as usize], 1.0 - cosine))
     });
     let placed: Vec<Point> = kept.iter().map(|at| positions[*at as usize]).collect();
-    let added = place(&placed, &NeighborLists::new(lists), &go_on).ok_or("it was stopped")?;
+    let added = place(&placed, &NeighborLists::new(lists), &GO_ON).ok_or("it was stopped")?;
     println!(
         "placing {} of them again: {:.2} s",
         new.len(),
@@ -176,6 +180,15 @@ fn measure_placement(
     let after = trustworthiness(&all, K, &sample, distances);
     println!("their trustworthiness: {after:.4}, {before:.4} in the whole layout");
     Ok(())
+}
+
+/// Time that all threads have run, on Linux: what a busy machine tells reliably.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2);
+    let ticks: f64 = ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    ticks / 100.0
 }
 
 /// The most memory that the process had, on Linux.
